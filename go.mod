@@ -1,0 +1,3 @@
+module github.com/carrelhq/carrel
+
+go 1.26.8

@@ -1,0 +1,169 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// ErrorCode names a kind of error for machines. The table is the protocol's.
+type ErrorCode string
+
+// The codes that a client meets.
+const (
+	CodeInvalidRedirectURI         ErrorCode = "InvalidRedirectUri"
+	CodeInvalidToken               ErrorCode = "InvalidToken"
+	CodeInvalidClient              ErrorCode = "InvalidClient"
+	CodeInsufficientScope          ErrorCode = "InsufficientScope"
+	CodeSDKInvalid                 ErrorCode = "SDKInvalid"
+	CodeSDKVersionInvalid          ErrorCode = "SDKVersionInvalid"
+	CodeScopeOutOfBounds           ErrorCode = "ScopeOutOfBounds"
+	CodeInvalidContractDataRequest ErrorCode = "InvalidContractDataRequest"
+	CodeValidationErrors           ErrorCode = "ValidationErrors"
+	CodeInvalidRequest             ErrorCode = "InvalidRequest"
+	CodeNotFound                   ErrorCode = "NotFound"
+	CodePayloadTooLarge            ErrorCode = "PayloadTooLarge"
+	CodeTooManyRequests            ErrorCode = "TooManyRequests"
+	CodeServiceAuthorization       ErrorCode = "ServiceAuthorizationError"
+	CodeServerBusy                 ErrorCode = "ServerBusy"
+	CodeInternal                   ErrorCode = "InternalError"
+)
+
+// Error is an error as it travels: the JSON body {"error":{code,message,reference}}
+// and the headers X-Error-Code, X-Error-Message, X-Error-Reference. Message and
+// code may be shown to anyone; what caused it stays behind Unwrap and goes to the
+// server's log only.
+type Error struct {
+	Code      ErrorCode `json:"code"`
+	Message   string    `json:"message"`
+	Reference string    `json:"reference,omitempty"`
+
+	// Status is the HTTP status it travels with.
+	Status int `json:"-"`
+
+	cause error
+}
+
+// ErrorBody is the JSON body of a failed call.
+type ErrorBody struct {
+	Error *Error `json:"error"`
+}
+
+func (e *Error) Error() string {
+	text := fmt.Sprintf("%s (%d %s)", e.Message, e.Status, e.Code)
+	if e.Reference != "" {
+		text += ", reference " + e.Reference
+	}
+	return text
+}
+
+// Unwrap is the cause, which only the side that made the error knows.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Is makes errors.Is compare by code, so that a bare &Error{Code: …} is a sentinel.
+func (e *Error) Is(target error) bool {
+	var t *Error
+	return errors.As(target, &t) && t.Code == e.Code && t.Message == "" && t.cause == nil
+}
+
+// Because returns a copy of e that remembers err as its cause.
+func (e *Error) Because(err error) *Error {
+	c := *e
+	c.cause = err
+	return &c
+}
+
+// TokenKind says in an [InvalidToken] error which of the caller's tokens is meant.
+type TokenKind string
+
+// The tokens an error can speak of.
+const (
+	KindAccessToken       TokenKind = "access_token"
+	KindRefreshToken      TokenKind = "refresh_token"
+	KindAuthorizationCode TokenKind = "authorization_code"
+	KindCodeVerifier      TokenKind = "code_verifier"
+)
+
+// InvalidRedirectURI refuses a redirect_uri that is not one of the contract's.
+func InvalidRedirectURI(uri string) *Error {
+	return &Error{Code: CodeInvalidRedirectURI, Status: http.StatusBadRequest,
+		Message: "The redirect_uri (" + uri + ") is invalid"}
+}
+
+// InvalidToken refuses a token that is unknown, revoked or another contract's.
+func InvalidToken(kind TokenKind) *Error {
+	return &Error{Code: CodeInvalidToken, Status: http.StatusUnauthorized,
+		Message: "The token (" + string(kind) + ") is invalid"}
+}
+
+// ExpiredToken refuses a token that is past its expiry.
+func ExpiredToken(kind TokenKind) *Error {
+	return &Error{Code: CodeInvalidToken, Status: http.StatusUnauthorized,
+		Message: "The token (" + string(kind) + ") is expired"}
+}
+
+// InvalidClient refuses a client_id that names no application and contract.
+func InvalidClient(id string) *Error {
+	return &Error{Code: CodeInvalidClient, Status: http.StatusUnauthorized,
+		Message: "The client_id (" + id + ") is invalid"}
+}
+
+// InsufficientScope refuses a call that the contract's access type does not cover.
+func InsufficientScope() *Error {
+	return &Error{Code: CodeInsufficientScope, Status: http.StatusForbidden,
+		Message: "The request requires higher privileges than provided by the access token"}
+}
+
+// ScopeOutOfBounds refuses options that ask for more than the contract's scope.
+func ScopeOutOfBounds(why string) *Error {
+	return &Error{Code: CodeScopeOutOfBounds, Status: http.StatusBadRequest, Message: why}
+}
+
+// InvalidContractDataRequest refuses a body that contradicts the contract's type.
+func InvalidContractDataRequest(why string) *Error {
+	return &Error{Code: CodeInvalidContractDataRequest, Status: http.StatusBadRequest, Message: why}
+}
+
+// Validation refuses malformed input; what says which, for example "mimeType".
+func Validation(what string) *Error {
+	return &Error{Code: CodeValidationErrors, Status: http.StatusBadRequest,
+		Message: "Parameter validation errors: " + what}
+}
+
+// BadBearer refuses a missing or unverifiable bearer token; what says which check.
+func BadBearer(what string) *Error {
+	return &Error{Code: CodeValidationErrors, Status: http.StatusNotAcceptable,
+		Message: "Parameter validation errors: " + what}
+}
+
+// ReplayedNonce refuses a nonce that its client has used before.
+func ReplayedNonce(nonce string) *Error {
+	return &Error{Code: CodeInvalidRequest, Status: http.StatusNotAcceptable,
+		Message: "The nonce provided in JWT payload (" + nonce + ") has already been used"}
+}
+
+// NotFound says that there is no such thing, or that it is someone else's.
+func NotFound(what string) *Error {
+	return &Error{Code: CodeNotFound, Status: http.StatusNotFound, Message: what + " not found"}
+}
+
+// TooLarge refuses content beyond the operator's limit.
+func TooLarge(what string) *Error {
+	return &Error{Code: CodePayloadTooLarge, Status: http.StatusRequestEntityTooLarge, Message: what}
+}
+
+// Busy asks the caller to come back later; the answer has a Retry-After.
+func Busy() *Error {
+	return &Error{Code: CodeServerBusy, Status: http.StatusServiceUnavailable,
+		Message: "The server is busy, try again later"}
+}
+
+// Internal hides a fault of the server's own behind a fixed text.
+func Internal(cause error) *Error {
+	return &Error{Code: CodeInternal, Status: http.StatusInternalServerError,
+		Message: "Something went wrong at the server", cause: cause}
+}
+
+// NewReference returns a fresh error reference: 32 random letters and digits that
+// stand in the answer and in the server's log line.
+func NewReference() string { return RandomAlphanumeric(32) }
