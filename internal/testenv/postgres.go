@@ -1,0 +1,260 @@
+package testenv
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Main runs the tests of a package and then stops the PostgreSQL servers that
+// they started. It does not return:
+//
+//	func TestMain(m *testing.M) { testenv.Main(m) }
+func Main(m *testing.M) {
+	mainRuns = true
+	code := m.Run()
+	for _, c := range clusters {
+		if err := c.stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "stopping PostgreSQL:", err)
+			code = max(code, 1)
+		}
+	}
+	os.Exit(code)
+}
+
+// Postgres returns the URL of an empty database, which is dropped when the
+// test ends.
+//
+// The first call in a test process starts a server of its own, reachable
+// through a socket in a temporary folder alone, and all later calls share it.
+// It does not sync to disk; see [DurablePostgres].
+func Postgres(t testing.TB) string {
+	t.Helper()
+	return fastCluster.database(t)
+}
+
+// DurablePostgres is Postgres on a server that syncs every commit to disk, as
+// one in use does: for tests and measurements in which that matters.
+func DurablePostgres(t testing.TB) string {
+	t.Helper()
+	return durableCluster.database(t)
+}
+
+var (
+	mainRuns       bool // set before the tests run, read by them
+	fastCluster    = &cluster{fsync: "off"}
+	durableCluster = &cluster{fsync: "on"}
+	clusters       = []*cluster{fastCluster, durableCluster}
+)
+
+// errNoServer says that this machine has no PostgreSQL to start.
+var errNoServer = errors.New("no PostgreSQL server binaries: install Debian's package postgresql, or set " + postgresVar)
+
+const startTimeout = 30 * time.Second
+
+// A cluster is one PostgreSQL server, started when first asked for.
+type cluster struct {
+	fsync string
+
+	once  sync.Once
+	err   error  // why it could not be started
+	admin string // URL of the database from which others are created
+
+	server *exec.Cmd
+	dir    string
+}
+
+// database creates a database for t and returns its URL.
+func (c *cluster) database(t testing.TB) string {
+	t.Helper()
+	if !mainRuns {
+		t.Fatal("testenv.Postgres needs `func TestMain(m *testing.M) { testenv.Main(m) }` in this package")
+	}
+	c.once.Do(func() { c.err = c.start() })
+	if errors.Is(c.err, errNoServer) {
+		SkipOrFail(t, c.err.Error())
+	}
+	if c.err != nil {
+		t.Fatalf("starting PostgreSQL: %v", c.err)
+	}
+
+	name := "carrel_test_" + strings.ToLower(rand.Text())
+	if err := c.exec("CREATE DATABASE " + name); err != nil {
+		t.Fatalf("creating a database: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := c.exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
+			t.Errorf("dropping database %s: %v", name, err)
+		}
+	})
+
+	u, err := url.Parse(c.admin)
+	if err != nil {
+		t.Fatalf("reading %s: %v", postgresVar, err)
+	}
+	u.Path = "/" + name
+	return u.String()
+}
+
+// exec runs one statement on a connection of its own.
+func (c *cluster) exec(sql string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, c.admin)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, sql)
+	return err
+}
+
+// start makes a cluster in a new folder and starts its server, or takes the
+// server that the environment names.
+func (c *cluster) start() error {
+	if given := os.Getenv(postgresVar); given != "" {
+		c.admin = given
+		return nil
+	}
+	bin, err := serverBinaries()
+	if err != nil {
+		return err
+	}
+	removeLeftOvers()
+
+	// Short and under /tmp: a socket's path has at most 107 bytes, and every
+	// folder above it must be passable for the server's own user.
+	c.dir, err = os.MkdirTemp(shortTemp, fmt.Sprintf("%s%d-", dirPrefix, os.Getpid()))
+	if err != nil {
+		return err
+	}
+	child, err := ownChild(c.dir)
+	if err != nil {
+		return err
+	}
+
+	data := filepath.Join(c.dir, "d")
+	initdb := exec.Command(filepath.Join(bin, "initdb"),
+		"-D", data, "-U", "test", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+	initdb.Dir, initdb.SysProcAttr = c.dir, child
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+
+	logPath := filepath.Join(c.dir, "log")
+	log, err := os.Create(logPath)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	c.server = exec.Command(filepath.Join(bin, "postgres"),
+		"-D", data, "-k", c.dir,
+		"-c", "listen_addresses=", "-c", "fsync="+c.fsync,
+		"-c", "max_connections=200", "-c", "shared_buffers=64MB")
+	c.server.Dir, c.server.SysProcAttr = c.dir, child
+	c.server.Stdout, c.server.Stderr = log, log
+	if err := c.server.Start(); err != nil {
+		return err
+	}
+	c.admin = "postgres://test@/postgres?host=" + url.QueryEscape(c.dir)
+	if err := c.await(); err != nil {
+		said, _ := os.ReadFile(logPath)
+		return fmt.Errorf("waiting for the server: %w\n%s", err, said)
+	}
+	return nil
+}
+
+// await returns once the server answers.
+func (c *cluster) await() error {
+	deadline := time.Now().Add(startTimeout)
+	for {
+		err := c.exec("SELECT 1")
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// stop ends the server, where one was started, and removes its folder.
+func (c *cluster) stop() error {
+	if c.dir == "" {
+		return nil
+	}
+	defer os.RemoveAll(c.dir)
+	if c.server == nil || c.server.Process == nil {
+		return nil
+	}
+	// SIGINT is PostgreSQL's "fast" shutdown: it ends the connections.
+	if err := c.server.Process.Signal(syscall.SIGINT); err != nil {
+		return err
+	}
+	return c.server.Wait()
+}
+
+// serverBinaries returns the folder with initdb and postgres. Debian keeps
+// them out of PATH, one folder for each version: the newest is taken.
+func serverBinaries() (string, error) {
+	if path, err := exec.LookPath("initdb"); err == nil {
+		return filepath.Dir(path), nil
+	}
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if err != nil {
+		return "", err
+	}
+	best, bestVersion := "", 0
+	for _, path := range found {
+		dir := filepath.Dir(path)
+		version, err := strconv.Atoi(filepath.Base(filepath.Dir(dir)))
+		if err == nil && version > bestVersion {
+			best, bestVersion = dir, version
+		}
+	}
+	if best == "" {
+		return "", errNoServer
+	}
+	return best, nil
+}
+
+const (
+	shortTemp = "/tmp"
+	dirPrefix = "carrel-pg-"
+)
+
+// removeLeftOvers removes the folders of test processes that ended without
+// coming to the end of Main, as a panic or a time-out makes them do. Their
+// servers have ended with them.
+func removeLeftOvers() {
+	dirs, _ := filepath.Glob(filepath.Join(shortTemp, dirPrefix+"*"))
+	for _, dir := range dirs {
+		owner, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), dirPrefix), "-")
+		pid, err := strconv.Atoi(owner)
+		if err != nil || alive(pid) {
+			continue
+		}
+		_ = os.RemoveAll(dir) // another test process may be removing it too
+	}
+}
+
+// alive says whether a process with this id exists.
+func alive(pid int) bool {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return false
+	}
+	err = p.Signal(syscall.Signal(0))
+	return err == nil || errors.Is(err, os.ErrPermission)
+}
