@@ -1,0 +1,52 @@
+package arch_test
+
+import (
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A file holds one noun or one endpoint group. Past these lengths it holds
+// several, and is cut.
+const (
+	maxLines     = 600
+	maxTestLines = 900
+)
+
+func TestFilesHoldOneNoun(t *testing.T) {
+	for _, p := range sourceTree(t) {
+		for _, f := range p.files {
+			limit := maxLines
+			if f.test {
+				limit = maxTestLines
+			}
+			if f.lines > limit && !f.generated {
+				t.Errorf("%s has %d lines, more than %d: cut it by noun", f.path, f.lines, limit)
+			}
+		}
+	}
+}
+
+func TestPackagesSayWhatTheyAre(t *testing.T) {
+	for _, p := range sourceTree(t) {
+		switch {
+		case p.name == "": // nothing but tests
+		case p.doc == "":
+			t.Errorf("%s has no package comment: what is it for, and what must its user know?", p.path)
+		case p.name != "main" && !strings.HasPrefix(p.doc, "Package "+p.name+" "):
+			t.Errorf("%s: the package comment does not begin with %q", p.path, "Package "+p.name)
+		}
+	}
+}
+
+// drawers are package names that say nothing of what is inside.
+var drawers = []string{"base", "common", "core", "helpers", "misc", "models", "shared", "types", "util", "utils"}
+
+func TestNoDrawers(t *testing.T) {
+	for _, p := range sourceTree(t) {
+		if slices.Contains(drawers, path.Base(p.path)) {
+			t.Errorf("%s: name it for what it holds", p.path)
+		}
+	}
+}
