@@ -146,10 +146,9 @@ func (c Client) ID() wire.ClientID {
 // Nonce is one use of a nonce. It counts once per client until it may be
 // forgotten, when its timestamp has left the window.
 type Nonce struct {
-	Client    wire.ClientID
-	Value     string
-	ForgetAt  time.Time
-	presented bool // used up already in this request
+	Client   wire.ClientID
+	Value    string
+	ForgetAt time.Time
 }
 
 // LinkKind is the page that a link opens.
@@ -171,7 +170,6 @@ type Link struct {
 	Client      wire.ClientID
 	RedirectURI string
 	State       string
-	HasState    bool
 	// Challenge binds the code that comes of it to the application's verifier.
 	Challenge string
 	// Library is set where the application named one by an access token: nobody
@@ -284,7 +282,7 @@ type File struct {
 	Library     ID
 	Application wire.ApplicationID
 	Contract    wire.ContractID
-	// Metadata is what the pusher said, without what the server adds.
+	// Metadata is what a reader gets: what the pusher said and what we add.
 	Metadata wire.RawMetadata
 	// Size is the number of bytes that were pushed.
 	Size      int64

@@ -172,9 +172,10 @@ type Answer struct {
 
 // FileStore keeps files: metadata always, content where it is small.
 type FileStore interface {
-	// AddFile adds a file, its content and its event, and uses the nonce up, if one is
-	// given. ErrReplayed if that was used before, ErrNotFound if the grant has been
-	// revoked or the library shut or deleted meanwhile.
+	// AddFile adds a file, its content and its event, marks the grant as used at the
+	// event's time, and uses the nonce up, if one is given. ErrReplayed if that was used
+	// before, ErrNotFound if the grant has been revoked or the library shut or deleted
+	// meanwhile.
 	AddFile(ctx context.Context, a Arrival) error
 	// GetFile and GetContent return ErrNotFound for a file of another library.
 	GetFile(ctx context.Context, library ID, id wire.FileName) (File, error)
@@ -183,8 +184,9 @@ type FileStore interface {
 	ListFiles(ctx context.Context, library ID, after FileCursor, limit int) ([]File, error)
 	// CountFiles is how many files the library has.
 	CountFiles(ctx context.Context, library ID) (int, error)
-	// AddRead adds the event of a read and uses the nonce up, if one is given.
-	AddRead(ctx context.Context, n *Nonce, e Event) error
+	// AddRead adds the event of a read, marks the grant as used at its time, and uses
+	// the nonce up, if one is given. ErrReplayed and ErrNotFound as in AddFile.
+	AddRead(ctx context.Context, n *Nonce, grant GrantID, e Event) error
 	// HasFile reports whether any library has a file of that id: for the sweeping of
 	// blobs without a file.
 	HasFile(ctx context.Context, library ID, id wire.FileName) (bool, error)

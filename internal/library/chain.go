@@ -1,0 +1,72 @@
+package library
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+)
+
+// chainLabel begins what is hashed, so that no other hash of the project can be
+// taken for an event's; it changes if the encoding does.
+const chainLabel = "carrel event 1"
+
+// Link makes e the event that follows the one whose hash is previous, or the first
+// if that is empty: it sets Previous and Hash. Library, Seq, At, Kind and Details
+// must be set. The hash is the SHA-256 of
+//
+//	label | previous | library | seq | at | kind | details
+//
+// where the label is "carrel event 1", seq and at (Unix milliseconds) are 8 bytes,
+// details is the JSON text that [EventDetails.Marshal] gives, and each of the others
+// and details stands after its length in 4 bytes; numbers are big-endian. No two
+// events have the same encoding.
+func (e *Event) Link(previous []byte) {
+	details := e.Details.Marshal()
+	if bytes.Contains(details, []byte(`\ufffd`)) {
+		// Bytes that are no UTF-8 become U+FFFD on the way to the database; hash what
+		// will be read back.
+		e.Details = EventDetails{}
+		if err := json.Unmarshal(details, &e.Details); err != nil {
+			panic("library: event details do not decode: " + err.Error()) // just encoded
+		}
+		details = e.Details.Marshal()
+	}
+	text := make([]byte, 0, 256)
+	text = appendPart(text, chainLabel)
+	text = appendPart(text, previous)
+	text = appendPart(text, e.Library)
+	text = binary.BigEndian.AppendUint64(text, uint64(e.Seq))
+	text = binary.BigEndian.AppendUint64(text, uint64(e.At.UnixMilli()))
+	text = appendPart(text, e.Kind)
+	text = appendPart(text, details)
+	sum := sha256.Sum256(text)
+	e.Previous, e.Hash = previous, sum[:]
+}
+
+// VerifyChain reports the first event that does not follow from the one before it.
+// The events are in order, oldest first, without gaps; they need not begin with the
+// first of their library.
+func VerifyChain(events []Event) error {
+	for i, e := range events {
+		if i > 0 && (e.Library != events[0].Library || e.Seq != events[i-1].Seq+1) {
+			return fmt.Errorf("event %d of library %s does not follow event %d of library %s",
+				e.Seq, e.Library, events[i-1].Seq, events[i-1].Library)
+		}
+		if i > 0 && !bytes.Equal(e.Previous, events[i-1].Hash) || e.Seq == 1 && len(e.Previous) > 0 {
+			return fmt.Errorf("event %d of library %s does not name the event before it", e.Seq, e.Library)
+		}
+		made := e
+		made.Link(e.Previous)
+		if !bytes.Equal(made.Hash, e.Hash) {
+			return fmt.Errorf("event %d of library %s has been changed", e.Seq, e.Library)
+		}
+	}
+	return nil
+}
+
+func appendPart[T ~string | ~[]byte](text []byte, part T) []byte {
+	text = binary.BigEndian.AppendUint32(text, uint32(len(part)))
+	return append(text, part...)
+}

@@ -1,0 +1,74 @@
+package library
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+// Signer signs the server's answers with the newest of its keys. Older ones stay in
+// the key set, so that what they signed can still be verified.
+type Signer struct {
+	id   string
+	key  *rsa.PrivateKey
+	keys wire.KeySet
+}
+
+// OpenSigner opens the signing keys that are kept in store, shut with the master
+// keyring; if there is none it makes the first one.
+func OpenSigner(ctx context.Context, store SigningKeyStore, ring *seal.Keyring, now func() time.Time) (*Signer, error) {
+	keys, err := store.ListSigningKeys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list signing keys: %w", err)
+	}
+	if len(keys) == 0 {
+		first, err := newSigningKey(ring, now())
+		if err != nil {
+			return nil, err
+		}
+		if keys, err = store.AddFirstSigningKey(ctx, first); err != nil {
+			return nil, fmt.Errorf("add signing key: %w", err)
+		}
+	}
+	s := &Signer{id: keys[0].ID}
+	text, err := ring.Open(purposeSigning(s.id), keys[0].Private)
+	if err != nil {
+		return nil, fmt.Errorf("open signing key %s: the master keyring is not the one that this database was made with: %w", s.id, err)
+	}
+	if s.key, err = wire.ParsePrivateKey(text); err != nil {
+		return nil, fmt.Errorf("parse signing key %s: %w", s.id, err)
+	}
+	for _, k := range keys {
+		public, err := wire.ParsePublicKey([]byte(k.PublicKey))
+		if err != nil {
+			return nil, fmt.Errorf("parse signing key %s: %w", k.ID, err)
+		}
+		s.keys.Keys = append(s.keys.Keys, wire.NewJSONWebKey(k.ID, public))
+	}
+	return s, nil
+}
+
+func newSigningKey(ring *seal.Keyring, now time.Time) (SigningKey, error) {
+	key, err := rsa.GenerateKey(rand.Reader, wire.KeyBits)
+	if err != nil {
+		return SigningKey{}, fmt.Errorf("generate signing key: %w", err)
+	}
+	id := seal.RandomID(16)
+	return SigningKey{ID: id, PublicKey: string(wire.MarshalPublicKey(&key.PublicKey)),
+		Private: ring.Seal(purposeSigning(id), wire.MarshalPrivateKey(key)), CreatedAt: now}, nil
+}
+
+func purposeSigning(id string) string { return "carrel signing key " + id }
+
+// KeySet is what clients verify the answers with.
+func (s *Signer) KeySet() wire.KeySet { return s.keys }
+
+// Sign signs an answer; keySetURL is where a client finds the key set.
+func (s *Signer) Sign(keySetURL string, claims any) (string, error) {
+	return wire.Sign(s.key, wire.Header{KeySetURL: keySetURL, KeyID: s.id}, claims)
+}
