@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // ErrorCode names a kind of error for machines. The table is the protocol's.
@@ -40,6 +41,9 @@ type Error struct {
 
 	// Status is the HTTP status it travels with.
 	Status int `json:"-"`
+	// RetryAfter is the header Retry-After: how long to wait before trying again;
+	// 0 when the answer has none.
+	RetryAfter time.Duration `json:"-"`
 
 	cause error
 }

@@ -79,21 +79,23 @@ func Sign(key *rsa.PrivateKey, header Header, claims any) (string, error) {
 // Token is a token that has been taken apart but not verified. Peek reads its
 // claims to find out whose key must verify it; trust nothing else before Verify.
 type Token struct {
-	Header    Header
-	signed    string
-	payload   []byte
-	signature []byte
+	Header      Header
+	signed      string
+	payload     []byte
+	signature   []byte
+	keySetNamed bool // the header has a jku
 }
 
 // forbidden are header members that would let a token choose how it is verified.
-// "jku" is the server's own and is checked by the caller.
+// "jku" belongs to the server's answers; [ParseRequestToken] refuses it as well.
 var forbidden = []string{"crit", "b64", "jwk", "x5u", "x5c", "x5t", "x5t#S256"}
 
 // ParseToken takes a token apart and makes the cheap checks: length, form,
 // strict base64url, PS512 and no forbidden header member. It returns
 // [ErrTokenMalformed], [ErrTokenAlgorithm] or [ErrTokenHeader].
 func ParseToken(text string) (*Token, error) {
-	if len(text) > MaxToken {
+	// The decoder skips line ends even when it is strict.
+	if len(text) > MaxToken || strings.ContainsAny(text, "\r\n") {
 		return nil, ErrTokenMalformed
 	}
 	head, rest, ok := strings.Cut(text, ".")
@@ -122,6 +124,21 @@ func ParseToken(text string) (*Token, error) {
 		if _, ok := members[name]; ok {
 			return nil, ErrTokenHeader
 		}
+	}
+	_, t.keySetNamed = members["jku"]
+	return t, nil
+}
+
+// ParseRequestToken is [ParseToken] for what a client sends: a jku, even an empty
+// one, is refused with [ErrTokenHeader], since a request must not choose the keys
+// that verify it.
+func ParseRequestToken(text string) (*Token, error) {
+	t, err := ParseToken(text)
+	if err != nil {
+		return nil, err
+	}
+	if t.keySetNamed {
+		return nil, ErrTokenHeader
 	}
 	return t, nil
 }

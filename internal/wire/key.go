@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
@@ -14,7 +15,14 @@ import (
 func ParsePrivateKey(text []byte) (*rsa.PrivateKey, error) {
 	block, _ := pem.Decode(text)
 	if block == nil {
+		// An environment variable or a JSON file pasted once too often.
+		if bytes.Contains(text, []byte(`\n`)) && bytes.Contains(text, []byte("-----BEGIN ")) {
+			return nil, fmt.Errorf("private key has \\n where it should have line breaks")
+		}
 		return nil, fmt.Errorf("private key is not PEM: want a block \"-----BEGIN RSA PRIVATE KEY-----\" or \"-----BEGIN PRIVATE KEY-----\"")
+	}
+	if block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "" {
+		return nil, fmt.Errorf("private key is locked with a passphrase: unlock it first, for example with openssl pkcs8")
 	}
 	var key *rsa.PrivateKey
 	switch block.Type {
@@ -34,8 +42,6 @@ func ParsePrivateKey(text []byte) (*rsa.PrivateKey, error) {
 			return nil, fmt.Errorf("private key is not an RSA key: the protocol signs with RSA (PS512)")
 		}
 		key = rk
-	case "ENCRYPTED PRIVATE KEY":
-		return nil, fmt.Errorf("private key is locked with a passphrase: unlock it first, for example with openssl pkcs8")
 	case "PUBLIC KEY", "RSA PUBLIC KEY", "CERTIFICATE":
 		return nil, fmt.Errorf("this PEM block is a %s, not a private key", block.Type)
 	default:

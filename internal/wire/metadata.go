@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,10 @@ import (
 // MaxMetadata bounds a descriptor's metadata, in bytes of JSON. It comes back in
 // the x-metadata header, and Node refuses answers whose headers pass 16 KiB.
 const MaxMetadata = 8 << 10
+
+// maxHeader bounds the x-metadata header that a push will come back with, before
+// the server adds its own members. Text can grow when it is encoded again.
+const maxHeader = 12 << 10
 
 // Descriptor is what a pusher says of a file: the metadata claim of the
 // FileDescriptor header. Members that we do not know are kept in Extra.
@@ -79,8 +84,8 @@ func ParseDescriptor(data []byte) (*Descriptor, error) {
 	}{
 		{"mimeType", &d.MIMEType, true},
 		{"accounts", &accounts, true},
-		{"reference", &d.Reference, false},
-		{"tags", &d.Tags, false},
+		{"reference", (*texts)(&d.Reference), false},
+		{"tags", (*texts)(&d.Tags), false},
 		{"objectTypes", &d.ObjectTypes, false},
 		{"serviceGroups", &d.ServiceGroups, false},
 		{"providerName", &d.ProviderName, false},
@@ -121,7 +126,34 @@ func ParseDescriptor(data []byte) (*Descriptor, error) {
 		delete(members, name)
 	}
 	d.Extra = keep(members)
+	// At worst a byte becomes three (an invalid one) and then four of base64.
+	if len(data) > maxHeader/4 {
+		back := d.ReadBack()
+		header, err := FileMetadata{Raw: &back}.EncodeHeader()
+		if err != nil || len(header) > maxHeader {
+			return nil, Validation(fmt.Sprintf("FileDescriptor metadata is larger than %d bytes", MaxMetadata))
+		}
+	}
 	return d, nil
+}
+
+// texts is a list of strings in which null is no string.
+type texts []string
+
+func (t *texts) UnmarshalJSON(data []byte) error {
+	var list []*string
+	if err := json.Unmarshal(data, &list); err != nil {
+		return err
+	}
+	out := make(texts, 0, len(list))
+	for _, s := range list {
+		if s == nil {
+			return fmt.Errorf("want text, got null")
+		}
+		out = append(out, *s)
+	}
+	*t = out
+	return nil
 }
 
 // MarshalJSON writes the metadata claim of a push.
@@ -136,7 +168,7 @@ func (d Descriptor) MarshalJSON() ([]byte, error) {
 	setList(m, "objectTypes", d.ObjectTypes)
 	setList(m, "serviceGroups", d.ServiceGroups)
 	setText(m, "providerName", d.ProviderName)
-	return json.Marshal(m)
+	return marshal(m)
 }
 
 // ReadBack is the metadata as a reader gets it, before the server adds its own.
@@ -165,7 +197,7 @@ func (m RawMetadata) MarshalJSON() ([]byte, error) {
 	setList(out, "objecttypes", m.ObjectTypes)
 	setList(out, "servicegroups", m.ServiceGroups)
 	setText(out, "providerName", m.ProviderName)
-	return json.Marshal(out)
+	return marshal(out)
 }
 
 // UnmarshalJSON reads the metadata as a reader gets it.
@@ -232,11 +264,11 @@ func (m FileMetadata) EncodeHeader() (string, error) {
 	if m.Mapped != nil {
 		inner = m.Mapped
 	}
-	metadata, err := json.Marshal(inner)
+	metadata, err := marshal(inner)
 	if err != nil {
 		return "", fmt.Errorf("encode file metadata: %w", err)
 	}
-	text, err := json.Marshal(fileMetadataJSON{metadata, m.Compression})
+	text, err := marshal(fileMetadataJSON{metadata, m.Compression})
 	if err != nil {
 		return "", fmt.Errorf("encode file metadata: %w", err)
 	}
@@ -271,6 +303,18 @@ func ParseFileMetadata(header string) (FileMetadata, error) {
 		return FileMetadata{}, fmt.Errorf("x-metadata: %w", err)
 	}
 	return m, nil
+}
+
+// marshal is json.Marshal without the escaping of <, > and & for HTML, which would
+// make six bytes of one in a header that is short of room.
+func marshal(v any) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
 
 // object decodes a JSON object and refuses everything else, null included.

@@ -36,14 +36,16 @@ type TimeRange struct {
 
 // ServiceGroup selects mapped data down to object types.
 type ServiceGroup struct {
-	ID           int           `json:"id"`
-	ServiceTypes []ServiceType `json:"serviceTypes"`
+	ID int `json:"id"`
+	// ServiceTypes narrow the group; empty means all of it.
+	ServiceTypes []ServiceType `json:"serviceTypes,omitempty"`
 }
 
 // ServiceType is a part of a [ServiceGroup].
 type ServiceType struct {
-	ID                 int                 `json:"id"`
-	ServiceObjectTypes []ServiceObjectType `json:"serviceObjectTypes"`
+	ID int `json:"id"`
+	// ServiceObjectTypes narrow the type; empty means all of it.
+	ServiceObjectTypes []ServiceObjectType `json:"serviceObjectTypes,omitempty"`
 }
 
 // ServiceObjectType is a part of a [ServiceType].
@@ -79,6 +81,6 @@ type AccountFilter struct {
 // SourceFetchFilter narrows the fetching from sources to accounts.
 type SourceFetchFilter struct {
 	Account struct {
-		ID []AccountID `json:"id"`
+		ID []AccountID `json:"id,omitempty"`
 	} `json:"account"`
 }

@@ -1,0 +1,193 @@
+package wire
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1" //nolint:gosec // the protocol's OAEP hash; OAEP does not rest on collisions
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// A file travels as an envelope:
+//
+//	RSA-OAEP(SHA-1, MGF1-SHA-1, contract's public key, file key)   256 bytes
+//	IV                                                              16 bytes
+//	AES-256-CBC(file key, IV, content with PKCS#7 padding)          16 × n bytes
+//
+// It has no authentication code: a reader notices a cut or a wrong key by the
+// padding and the length, and a changed content not at all. TLS and, where there
+// is one, the compression's checksum guard that.
+const (
+	wrappedKeySize = KeyBits / 8
+	fileKeySize    = 32
+	envelopeHeader = wrappedKeySize + aes.BlockSize
+
+	// MinEnvelope is the size of the smallest envelope, that of an empty file.
+	MinEnvelope = envelopeHeader + aes.BlockSize
+)
+
+// What can be wrong with an envelope. Nothing of the last block is handed out
+// before both checks at the end have passed.
+var (
+	// ErrEnvelopeCut says that the stream ended too early: within the header,
+	// within a block, or where the transport says so.
+	ErrEnvelopeCut = errors.New("encrypted file is cut short")
+	// ErrEnvelopePadding says that the content does not end in PKCS#7 padding: it
+	// was cut between blocks, or changed on the way.
+	ErrEnvelopePadding = errors.New("encrypted file has a wrong end")
+	// ErrEnvelopeKey says that the file was encrypted for another key.
+	ErrEnvelopeKey = errors.New("encrypted file is not for this private key")
+)
+
+// EnvelopeSize is the size in bytes of the envelope of plain bytes of content.
+func EnvelopeSize(plain int64) int64 {
+	return envelopeHeader + (plain/aes.BlockSize+1)*aes.BlockSize
+}
+
+// ValidEnvelopeSize reports whether an envelope can have size bytes.
+func ValidEnvelopeSize(size int64) bool {
+	return size >= MinEnvelope && size%aes.BlockSize == 0
+}
+
+// newEnvelope draws a file key and an IV and returns the header that carries
+// them, and the encryption.
+func newEnvelope(key *rsa.PublicKey) (header []byte, mode cipher.BlockMode, err error) {
+	if key.Size() != wrappedKeySize {
+		return nil, nil, fmt.Errorf("seal envelope: key has %d bits, want %d", key.N.BitLen(), KeyBits)
+	}
+	var secret [fileKeySize + aes.BlockSize]byte
+	_, _ = rand.Read(secret[:]) // never fails, by its documentation
+	fileKey, iv := secret[:fileKeySize], secret[fileKeySize:]
+	wrapped, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, key, fileKey, nil)
+	if err != nil {
+		return nil, nil, fmt.Errorf("seal envelope: wrap key: %w", err)
+	}
+	block, err := aes.NewCipher(fileKey)
+	if err != nil {
+		return nil, nil, fmt.Errorf("seal envelope: %w", err)
+	}
+	return append(wrapped, iv...), cipher.NewCBCEncrypter(block, iv), nil
+}
+
+// pad appends PKCS#7 padding: 1 to 16 bytes, each of them their number.
+func pad(b []byte) []byte {
+	n := aes.BlockSize - len(b)%aes.BlockSize
+	for range n {
+		b = append(b, byte(n))
+	}
+	return b
+}
+
+// unpad is the length of b without its padding, or false where there is none.
+func unpad(b []byte) (int, bool) {
+	if len(b) == 0 {
+		return 0, false
+	}
+	n := int(b[len(b)-1])
+	if n < 1 || n > aes.BlockSize || n > len(b) {
+		return 0, false
+	}
+	tail := b[len(b)-n:]
+	wrong := slices.ContainsFunc(tail, func(c byte) bool { return int(c) != n })
+	return len(b) - n, !wrong
+}
+
+// OpenEnvelope returns the content of the envelope that it reads from r, as it
+// arrives. Its Read returns io.EOF only after the end has been checked; else
+// [ErrEnvelopeKey], [ErrEnvelopeCut], [ErrEnvelopePadding], or what reading r
+// returned. It holds one buffer of 64 KiB and does not close r.
+func OpenEnvelope(key *rsa.PrivateKey, r io.Reader) io.Reader {
+	return &envelopeReader{key: key, src: r}
+}
+
+const openBuffer = 64 << 10
+
+type envelopeReader struct {
+	key  *rsa.PrivateKey
+	src  io.Reader
+	mode cipher.BlockMode // nil until the header has been read
+
+	buf   []byte
+	plain []byte // decrypted and not yet handed out; a part of buf
+	rest  []byte // encrypted and not yet decrypted, at least the last byte read; a part of buf
+	err   error  // what to return once plain is used up
+}
+
+func (e *envelopeReader) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for len(e.plain) == 0 && e.err == nil {
+		e.fill()
+	}
+	if len(e.plain) == 0 {
+		return 0, e.err
+	}
+	n := copy(p, e.plain)
+	e.plain = e.plain[n:]
+	return n, nil
+}
+
+// fill reads once from the source and decrypts all but the last block, which
+// waits until the end is known.
+func (e *envelopeReader) fill() {
+	if e.mode == nil {
+		if e.err = e.open(); e.err != nil {
+			return
+		}
+	}
+	have := copy(e.buf, e.rest)
+	n, err := e.src.Read(e.buf[have:])
+	have += n
+	switch {
+	case err == nil:
+		whole := (have - 1) / aes.BlockSize * aes.BlockSize // 0 when there is nothing
+		e.mode.CryptBlocks(e.buf[:whole], e.buf[:whole])
+		e.plain, e.rest = e.buf[:whole], e.buf[whole:have]
+	case err != io.EOF:
+		e.err = cutOr(err)
+	case have == 0 || have%aes.BlockSize != 0:
+		e.err = ErrEnvelopeCut
+	default:
+		last := e.buf[:have]
+		e.mode.CryptBlocks(last, last)
+		n, ok := unpad(last)
+		if !ok {
+			// A wrong end condemns what was read together with it as well.
+			e.err = ErrEnvelopePadding
+			return
+		}
+		e.plain, e.rest, e.err = last[:n], nil, io.EOF
+	}
+}
+
+// open reads the header and unwraps the file key.
+func (e *envelopeReader) open() error {
+	var header [envelopeHeader]byte
+	if _, err := io.ReadFull(e.src, header[:]); err != nil {
+		return cutOr(err)
+	}
+	fileKey, err := rsa.DecryptOAEP(sha1.New(), nil, e.key, header[:wrappedKeySize], nil)
+	if err != nil || len(fileKey) != fileKeySize {
+		return ErrEnvelopeKey
+	}
+	block, err := aes.NewCipher(fileKey)
+	if err != nil {
+		return fmt.Errorf("open envelope: %w", err)
+	}
+	e.mode = cipher.NewCBCDecrypter(block, header[wrappedKeySize:])
+	e.buf = make([]byte, openBuffer)
+	return nil
+}
+
+// cutOr calls an early end by our name for it and leaves other errors alone.
+func cutOr(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return ErrEnvelopeCut
+	}
+	return fmt.Errorf("read encrypted file: %w", err)
+}
