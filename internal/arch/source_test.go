@@ -95,6 +95,16 @@ func skipDir(dir, name string) error {
 	return nil
 }
 
+// handWritten counts the files that a person wrote, tests apart.
+func (p *source) handWritten() (n int) {
+	for _, f := range p.files {
+		if !f.generated && !f.test {
+			n++
+		}
+	}
+	return n
+}
+
 // add reads one file into p.
 func (p *source) add(file, rel string) error {
 	text, err := os.ReadFile(file)
