@@ -156,6 +156,9 @@ func (call *Call) Descriptor(text string) (*wire.Descriptor, error) {
 	return wire.ParseDescriptor(claims.Metadata)
 }
 
+// Key is the contract's public key, for which the files that it reads are encrypted.
+func (call *Call) Key() *rsa.PublicKey { return call.key }
+
 // Details is what a contract says of itself to its own application.
 func (call *Call) Details() wire.ContractDetails {
 	c := call.Contract

@@ -20,6 +20,8 @@ var (
 	ErrReplayed = errors.New("nonce has been used before")
 	// ErrUsed says that a link or code has done its work already.
 	ErrUsed = errors.New("already used")
+	// ErrBusy says that too much is waiting to be written: come back later.
+	ErrBusy = errors.New("store is busy")
 )
 
 // Each method below is one transaction: it happens whole or not at all, and when

@@ -38,6 +38,9 @@ func (c *Consents) Bearer(ctx context.Context, call *Call) (*Bearer, error) {
 	return &Bearer{Client: call.Client, Grant: h.Grant, Library: h.Library, call: call, token: h.Token}, nil
 }
 
+// Call is the signed request that the bearer came with.
+func (b *Bearer) Call() *Call { return b.call }
+
 // May refuses with InsufficientScope a bearer whose contract is of another access type.
 func (b *Bearer) May(access Access) error {
 	if b.Client.Contract.Access != access {

@@ -1,0 +1,141 @@
+package api
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+// contract tells a contract about itself.
+func (a *api) contract(w http.ResponseWriter, _ *http.Request, call *library.Call) error {
+	writeJSON(w, http.StatusOK, call.Details())
+	return nil
+}
+
+// accounts lists what the application may know of the person's connections.
+func (a *api) accounts(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
+	list, err := a.Consents.Accounts(r.Context(), b)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, list)
+	return nil
+}
+
+// push adds a file to the person's library. The body is the content as it is, of a
+// length that nobody knows beforehand.
+func (a *api) push(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
+	if err := b.May(library.Write); err != nil {
+		return err
+	}
+	values := r.Header.Values("FileDescriptor")
+	if len(values) > 1 {
+		return wire.Validation("more than one FileDescriptor header")
+	}
+	descriptor, err := b.Call().Descriptor(r.Header.Get("FileDescriptor"))
+	if err != nil {
+		return err
+	}
+	if _, err := a.Files.Push(r.Context(), b, descriptor, r.Body); err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, struct{}{})
+	return nil
+}
+
+// trigger opens a session.
+func (a *api) trigger(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
+	var body wire.TriggerRequest
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	session, err := a.Consents.OpenSession(r.Context(), b, body.SessionOptions)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, wire.TriggerAnswer{Session: session})
+	return nil
+}
+
+// fileList lists what the session sees. It is written as it is read: a library may
+// hold a million files.
+func (a *api) fileList(w http.ResponseWriter, r *http.Request, s *library.Reading) error {
+	status, err := a.Files.Status(r.Context(), s)
+	if err != nil {
+		return err
+	}
+	head, err := json.Marshal(status)
+	if err != nil {
+		return fmt.Errorf("encode status: %w", err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	out := bufio.NewWriterSize(w, 32<<10)
+	fmt.Fprintf(out, `{"status":%s,"fileList":[`, head)
+	separator := ""
+	err = a.Files.List(r.Context(), s, func(f wire.FileEntry) error {
+		entry, err := json.Marshal(f)
+		if err != nil {
+			return fmt.Errorf("encode file: %w", err)
+		}
+		_, err = fmt.Fprintf(out, "%s%s", separator, entry)
+		separator = ","
+		return err
+	})
+	if err != nil {
+		return errors.Join(errBroken, err)
+	}
+	_, err = out.WriteString("]}")
+	if err := errors.Join(err, out.Flush()); err != nil {
+		return errors.Join(errBroken, err)
+	}
+	return nil
+}
+
+// file answers with a file, encrypted for the contract; to a HEAD with its metadata.
+func (a *api) file(w http.ResponseWriter, r *http.Request, s *library.Reading) error {
+	name := wire.FileName(r.PathValue("file"))
+	if !wire.ValidName(string(name)) {
+		return wire.NotFound("File")
+	}
+	if r.Method == http.MethodHead {
+		file, err := a.Files.Find(r.Context(), s, name)
+		if err != nil {
+			return err
+		}
+		return fileHeader(w, file)
+	}
+	file, content, err := a.Files.Open(r.Context(), s, name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = content.Close() }() // it was read only
+	if err := fileHeader(w, file); err != nil {
+		return err
+	}
+	if _, err := wire.SealEnvelope(w, s.Bearer.Call().Key(), content); err != nil {
+		return errors.Join(errBroken, err)
+	}
+	return nil
+}
+
+func fileHeader(w http.ResponseWriter, file library.File) error {
+	metadata, err := wire.FileMetadata{Raw: &file.Metadata}.EncodeHeader()
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h["x-metadata"] = []string{metadata} // lower case: iOS looks for nothing else
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Length", strconv.FormatInt(wire.EnvelopeSize(file.Size), 10))
+	h.Set("Last-Modified", file.CreatedAt.UTC().Format(http.TimeFormat))
+	h.Set("Cache-Control", "no-store")
+	return nil
+}
