@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/store"
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+type applicationCmd struct {
+	Add     applicationAdd     `cmd:"" help:"Register an application."`
+	List    applicationList    `cmd:"" help:"List all applications."`
+	Show    applicationShow    `cmd:"" help:"Show one application and its contracts."`
+	Disable applicationDisable `cmd:"" help:"End an application and all of its contracts at once."`
+}
+
+// registry opens the place where applications and contracts are kept, beside a server
+// that may be running on it.
+func (s *stores) registry(ctx context.Context) (*library.Clients, func() error, error) {
+	if err := s.prepare(); err != nil {
+		return nil, nil, err
+	}
+	db, err := store.Open(ctx, s.database())
+	if err != nil {
+		return nil, nil, fmt.Errorf("open database: %w", err)
+	}
+	return library.NewClients(db, db, time.Now), db.Close, nil
+}
+
+// with runs f on the registry.
+func (s *stores) with(ctx context.Context, f func(*library.Clients) error) error {
+	clients, closeStore, err := s.registry(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(clients), closeStore())
+}
+
+type applicationAdd struct {
+	stores
+	ID      string `help:"Application id, letters and digits; made up if missing."`
+	Name    string `help:"Name, as people see it when they are asked." required:""`
+	About   string `help:"Who is behind it, in a line: name, place, site."`
+	Partner string `help:"Partner id; the application id if missing."`
+	Checked bool   `help:"You have checked who is behind it; the pages say so if not."`
+	JSON    bool   `help:"Print JSON."`
+}
+
+// Help is what --help adds.
+func (applicationAdd) Help() string {
+	return "Example:\n\n  carrel application add --name \"Demo Clinic\" --about \"Demo Clinic B.V., Utrecht\" --checked"
+}
+
+// Run registers the application.
+func (c *applicationAdd) Run(ctx context.Context) error {
+	return c.with(ctx, func(clients *library.Clients) error {
+		a, err := clients.AddApplication(ctx, library.Application{ID: wire.ApplicationID(c.ID), Name: c.Name,
+			About: c.About, PartnerID: c.Partner, Checked: c.Checked})
+		if err != nil {
+			return err
+		}
+		return printApplications(c.JSON, []library.Application{a})
+	})
+}
+
+type applicationList struct {
+	stores
+	JSON bool `help:"Print JSON."`
+}
+
+// Run lists the applications.
+func (c *applicationList) Run(ctx context.Context) error {
+	return c.with(ctx, func(clients *library.Clients) error {
+		list, err := clients.ListApplications(ctx)
+		if err != nil {
+			return err
+		}
+		return printApplications(c.JSON, list)
+	})
+}
+
+type applicationShow struct {
+	stores
+	ID   string `arg:"" help:"Application id."`
+	JSON bool   `help:"Print JSON."`
+}
+
+// Run shows one application.
+func (c *applicationShow) Run(ctx context.Context) error {
+	return c.with(ctx, func(clients *library.Clients) error {
+		list, err := clients.ListApplications(ctx)
+		if err != nil {
+			return err
+		}
+		for _, a := range list {
+			if string(a.ID) != c.ID {
+				continue
+			}
+			contracts, err := clients.ListContracts(ctx, a.ID)
+			if err != nil {
+				return err
+			}
+			if err := printApplications(c.JSON, []library.Application{a}); err != nil {
+				return err
+			}
+			return printContracts(c.JSON, contracts)
+		}
+		return fmt.Errorf("no application has the id %s", c.ID)
+	})
+}
+
+type applicationDisable struct {
+	stores
+	ID string `arg:"" help:"Application id."`
+}
+
+// Run ends the application.
+func (c *applicationDisable) Run(ctx context.Context) error {
+	return c.with(ctx, func(clients *library.Clients) error {
+		if err := clients.DisableApplication(ctx, wire.ApplicationID(c.ID)); err != nil {
+			return fmt.Errorf("disable application %s: %w", c.ID, err)
+		}
+		fmt.Println("Disabled. Its contracts are refused from now on; what people have in their libraries stays.")
+		return nil
+	})
+}
+
+type applicationView struct {
+	ID       wire.ApplicationID `json:"applicationId"`
+	Name     string             `json:"name"`
+	About    string             `json:"about,omitempty"`
+	Partner  string             `json:"partnerId"`
+	Checked  bool               `json:"checked"`
+	Created  time.Time          `json:"created"`
+	Disabled *time.Time         `json:"disabled,omitempty"`
+}
+
+func printApplications(asJSON bool, list []library.Application) error {
+	views := make([]applicationView, 0, len(list))
+	for _, a := range list {
+		views = append(views, applicationView{a.ID, a.Name, a.About, a.PartnerID, a.Checked, a.CreatedAt, ifSet(a.DisabledAt)})
+	}
+	return printList(asJSON, views, "APPLICATION ID\tNAME\tCREATED\tSTATE", func(v applicationView) string {
+		return fmt.Sprintf("%s\t%s\t%s\t%s", v.ID, v.Name, v.Created.Format(time.DateOnly), state(v.Disabled))
+	})
+}
+
+// printList prints views as a table, or as JSON: one object alone, many as an array.
+func printList[T any](asJSON bool, views []T, head string, row func(T) string) error {
+	if asJSON {
+		e := json.NewEncoder(os.Stdout)
+		e.SetIndent("", "  ")
+		if len(views) == 1 {
+			return e.Encode(views[0])
+		}
+		return e.Encode(views)
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, head)
+	for _, v := range views {
+		_, _ = fmt.Fprintln(w, row(v))
+	}
+	return w.Flush()
+}
+
+func ifSet(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func state(disabled *time.Time) string {
+	if disabled != nil {
+		return "disabled " + disabled.Format(time.DateOnly)
+	}
+	return "active"
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+type contractCmd struct {
+	Add     contractAdd     `cmd:"" help:"Register a contract and make its key pair."`
+	List    contractList    `cmd:"" help:"List contracts."`
+	Show    contractShow    `cmd:"" help:"Show one contract."`
+	Disable contractDisable `cmd:"" help:"End a contract at once."`
+}
+
+type contractAdd struct {
+	stores
+	Application string        `help:"Application id." required:""`
+	Access      string        `help:"What it may do: read or write." enum:"read,write" required:""`
+	RedirectURI []string      `help:"Where people are sent back to; repeat for more." required:"" sep:"none"`
+	ID          string        `help:"Contract id, letters and digits; made up if missing."`
+	PublicKey   string        `help:"File of the public key in PEM, RSA of 2048 bits. Without it a key pair is made, and the private key printed once." type:"existingfile"`
+	Own         bool          `help:"Read only files that the same application pushed."`
+	Purpose     string        `help:"The application's own sentence to the person: what it is for."`
+	Terms       string        `help:"Terms of use: an https URL, or @FILE with plain text."`
+	Privacy     string        `help:"Privacy statement: an https URL, or @FILE with plain text."`
+	GrantFor    time.Duration `help:"How long a consent lasts; the server's default if missing."`
+	Valid       time.Duration `help:"How long the contract itself lasts; ten years if missing."`
+	JSON        bool          `help:"Print JSON."`
+}
+
+// Help is what --help adds.
+func (contractAdd) Help() string {
+	return `Example:
+
+  carrel contract add --application ID --access write --redirect-uri https://clinic.example.org/back \
+      --purpose "We put your lab results in your library." --json > write-contract.json
+
+The private key is printed here and nowhere else: the server keeps the public half only.`
+}
+
+// Run registers the contract.
+func (c *contractAdd) Run(ctx context.Context) error {
+	k := library.Contract{ID: wire.ContractID(c.ID), Application: wire.ApplicationID(c.Application), Access: library.Write,
+		RedirectURIs: c.RedirectURI, Purpose: c.Purpose, GrantFor: c.GrantFor}
+	if c.Access == "read" {
+		k.Access = library.Read
+		k.Scope = library.Scope{Raw: true, Mapped: !c.Own, Own: c.Own}
+	}
+	if c.Valid != 0 {
+		k.ExpiresAt = time.Now().Add(c.Valid)
+	}
+	var err error
+	if k.Terms, err = textOf(c.Terms); err != nil {
+		return err
+	}
+	if k.Privacy, err = textOf(c.Privacy); err != nil {
+		return err
+	}
+	private, err := c.key(&k)
+	if err != nil {
+		return err
+	}
+	return c.with(ctx, func(clients *library.Clients) error {
+		added, err := clients.AddContract(ctx, k)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			v := viewOf(added)
+			v.PrivateKey = private
+			return printList(true, []contractView{v}, "", nil)
+		}
+		if err := printContracts(false, []library.Contract{added}); err != nil {
+			return err
+		}
+		if private != "" {
+			fmt.Printf("\nThe private key, shown this once. Give it to the developer by a safe way:\n\n%s", private)
+		}
+		return nil
+	})
+}
+
+// key takes the given public key, or makes a pair and returns the private half.
+func (c *contractAdd) key(k *library.Contract) (private string, err error) {
+	if c.PublicKey != "" {
+		text, err := os.ReadFile(c.PublicKey)
+		if err != nil {
+			return "", fmt.Errorf("read public key: %w", err)
+		}
+		k.PublicKey = string(text)
+		return "", nil
+	}
+	pair, err := rsa.GenerateKey(rand.Reader, wire.KeyBits)
+	if err != nil {
+		return "", fmt.Errorf("generate key pair: %w", err)
+	}
+	k.PublicKey = string(wire.MarshalPublicKey(&pair.PublicKey))
+	return string(wire.MarshalPrivateKey(pair)), nil
+}
+
+// textOf is the text of an option: itself, or a file's after an @.
+func textOf(option string) (string, error) {
+	name, isFile := strings.CutPrefix(option, "@")
+	if !isFile {
+		return option, nil
+	}
+	text, err := os.ReadFile(name) //nolint:gosec // the operator names the file
+	if err != nil {
+		return "", fmt.Errorf("read text: %w", err)
+	}
+	return string(text), nil
+}
+
+type contractList struct {
+	stores
+	Application string `help:"Only those of this application."`
+	JSON        bool   `help:"Print JSON."`
+}
+
+// Run lists the contracts.
+func (c *contractList) Run(ctx context.Context) error {
+	return c.with(ctx, func(clients *library.Clients) error {
+		list, err := clients.ListContracts(ctx, wire.ApplicationID(c.Application))
+		if err != nil {
+			return err
+		}
+		return printContracts(c.JSON, list)
+	})
+}
+
+type contractShow struct {
+	stores
+	ID   string `arg:"" help:"Contract id."`
+	JSON bool   `help:"Print JSON."`
+}
+
+// Run shows one contract.
+func (c *contractShow) Run(ctx context.Context) error {
+	return c.with(ctx, func(clients *library.Clients) error {
+		client, err := clients.GetClient(ctx, wire.ContractID(c.ID))
+		if err != nil {
+			return fmt.Errorf("contract %s: %w", c.ID, err)
+		}
+		return printContracts(c.JSON, []library.Contract{client.Contract})
+	})
+}
+
+type contractDisable struct {
+	stores
+	ID string `arg:"" help:"Contract id."`
+}
+
+// Run ends the contract.
+func (c *contractDisable) Run(ctx context.Context) error {
+	return c.with(ctx, func(clients *library.Clients) error {
+		if err := clients.DisableContract(ctx, wire.ContractID(c.ID)); err != nil {
+			return fmt.Errorf("disable contract %s: %w", c.ID, err)
+		}
+		fmt.Println("Disabled. Its requests are refused from now on; what people have in their libraries stays.")
+		return nil
+	})
+}
+
+type contractView struct {
+	ID           wire.ContractID    `json:"contractId"`
+	Application  wire.ApplicationID `json:"applicationId"`
+	Access       string             `json:"access"`
+	RedirectURIs []string           `json:"redirectUris"`
+	Purpose      string             `json:"purpose,omitempty"`
+	PublicKey    string             `json:"publicKey"`
+	PrivateKey   string             `json:"privateKey,omitempty"`
+	Expires      time.Time          `json:"expires"`
+	Disabled     *time.Time         `json:"disabled,omitempty"`
+}
+
+func viewOf(k library.Contract) contractView {
+	access := "write"
+	if k.Access == library.Read {
+		access = "read"
+	}
+	return contractView{ID: k.ID, Application: k.Application, Access: access, RedirectURIs: k.RedirectURIs,
+		Purpose: k.Purpose, PublicKey: k.PublicKey, Expires: k.ExpiresAt, Disabled: ifSet(k.DisabledAt)}
+}
+
+func printContracts(asJSON bool, list []library.Contract) error {
+	views := make([]contractView, 0, len(list))
+	for _, k := range list {
+		views = append(views, viewOf(k))
+	}
+	return printList(asJSON, views, "CONTRACT ID\tACCESS\tAPPLICATION ID\tEXPIRES\tSTATE", func(v contractView) string {
+		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s", v.ID, v.Access, v.Application, v.Expires.Format(time.DateOnly), state(v.Disabled))
+	})
+}

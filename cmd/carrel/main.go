@@ -1,0 +1,43 @@
+// Command carrel is a personal data library that anyone can host: the server, and
+// the tools around it.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+const about = `A personal data library that anyone can host, compatible with the digi.me SDKs.
+
+Try it:  carrel demo
+Each command has --help with an example.`
+
+type cli struct {
+	Serve       serveCmd       `cmd:"" help:"Run the server."`
+	Demo        demoCmd        `cmd:"" help:"Run server and demo clinic on this machine, to try and to develop against."`
+	Application applicationCmd `cmd:"" help:"Register and list applications."`
+	Contract    contractCmd    `cmd:"" help:"Register and list what applications may ask for."`
+	Client      clientCmd      `cmd:"" help:"Authorise, push and read: the Go SDK at the command line."`
+	Bench       benchCmd       `cmd:"" help:"Measure durable pushes per second on this machine."`
+}
+
+func main() {
+	// SIGTERM and Ctrl-C end what runs in good order; a second one ends it at once.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+
+	var c cli
+	k := kong.Parse(&c, kong.Name("carrel"), kong.Description(about), kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.BindTo(ctx, (*context.Context)(nil)))
+	if err := k.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "carrel:", err)
+		stop()
+		os.Exit(1) //nolint:gocritic // stop has been called
+	}
+}

@@ -1,0 +1,241 @@
+// Package server puts the parts together, starts them and stops them. It holds no
+// rules: what a part may do is decided in package library, and which part it gets is
+// plain to read here.
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/api"
+	"github.com/carrelhq/carrel/internal/blob"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/pages"
+	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/store"
+)
+
+// Config is everything that can be set. docs/operating.md says what each is for.
+type Config struct {
+	// PublicURL is where people and applications reach the server.
+	PublicURL string
+	// Database is a PostgreSQL URL or the path of a SQLite file.
+	Database string
+	// Blobs is the folder for contents that are too large for the database.
+	Blobs string
+	// Keyring is the file of the master keys; MasterKeys is its text, if it comes from
+	// elsewhere.
+	Keyring    string
+	MasterKeys []byte
+	// Operator is the name of who runs the site, as the pages say it.
+	Operator string
+
+	AccessTokenLifetime time.Duration
+	GrantLifetime       time.Duration
+	DeleteWait          time.Duration
+	MaxFileSize         int64
+	// Closed refuses new libraries.
+	Closed bool
+	// BehindProxy takes the visitor's address from the last X-Forwarded-For.
+	BehindProxy bool
+	// Patience is how long a client may go without sending or taking anything.
+	Patience time.Duration
+
+	Log *slog.Logger
+	// Now is the clock; nil is the system's.
+	Now func() time.Time
+}
+
+// Server is a whole Carrel.
+type Server struct {
+	Clients  *library.Clients
+	People   *library.People
+	Consents *library.Consents
+	Files    *library.Files
+	// Handler answers everything.
+	Handler http.Handler
+
+	config Config
+	db     *store.DB
+	chores library.Housekeeping
+	disk   *blob.Disk
+	stop   context.CancelFunc
+	wait   sync.WaitGroup
+}
+
+// Open opens the stores and puts a server together. It listens to nothing yet.
+func Open(ctx context.Context, c Config) (*Server, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+	public, err := url.Parse(c.PublicURL)
+	if err != nil || public.Host == "" || public.Path != "" || public.Scheme != "http" && public.Scheme != "https" {
+		return nil, fmt.Errorf("public URL %q: want http(s)://host[:port]", c.PublicURL)
+	}
+	ring, err := openKeyring(c)
+	if err != nil {
+		return nil, err
+	}
+	disk, err := blob.OpenDisk(c.Blobs)
+	if err != nil {
+		return nil, fmt.Errorf("open blobs: %w", err)
+	}
+	db, err := store.Open(ctx, c.Database)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open database: %w", err), disk.Close())
+	}
+	s := &Server{config: c, db: db, disk: disk, stop: func() {}}
+	signer, err := library.OpenSigner(ctx, db, ring, c.Now)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.Clients = library.NewClients(db, db, c.Now)
+	s.People = library.NewPeople(db, db, db, disk, c.Now, library.PeopleConfig{DeleteWait: c.DeleteWait, Closed: c.Closed})
+	s.Consents = library.NewConsents(db, s.Clients, db, c.Now,
+		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime})
+	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now, library.FileConfig{MaxSize: c.MaxFileSize})
+	s.chores = library.Housekeeping{People: s.People, Sweeper: db, Files: db, Blobs: disk, Now: c.Now}
+
+	calls := api.New(api.Config{Clients: s.Clients, People: s.People, Consents: s.Consents, Files: s.Files,
+		Signer: signer, PublicURL: c.PublicURL, Patience: c.Patience, Log: c.Log, Now: c.Now})
+	site := pages.New(pages.Config{People: s.People, Consents: s.Consents, Files: s.Files, Activity: library.NewActivity(db),
+		Operator: c.Operator, PublicURL: public, Now: c.Now, Log: c.Log})
+	s.Handler = s.route(calls, site)
+	return s, nil
+}
+
+func openKeyring(c Config) (*seal.Keyring, error) {
+	if len(c.MasterKeys) > 0 {
+		return seal.ParseKeyring(c.MasterKeys)
+	}
+	return seal.OpenKeyring(c.Keyring)
+}
+
+// route parts the calls of clients from the pages of people: two muxes, so that
+// neither is ever reached by the other's way in.
+func (s *Server) route(calls, site http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.config.BehindProxy {
+			r.RemoteAddr = forwardedFor(r)
+		}
+		switch {
+		case r.URL.Path == "/healthz":
+			s.health(w, r)
+		case strings.HasPrefix(r.URL.Path, "/v1.") || strings.HasPrefix(r.URL.Path, "/cloud/"):
+			calls.ServeHTTP(w, r)
+		default:
+			site.ServeHTTP(w, r)
+		}
+	})
+}
+
+// forwardedFor is the visitor's address as the nearest proxy gives it.
+func forwardedFor(r *http.Request) string {
+	all := r.Header.Values("X-Forwarded-For")
+	if len(all) == 0 {
+		return r.RemoteAddr
+	}
+	list := strings.Split(all[len(all)-1], ",")
+	return net.JoinHostPort(strings.TrimSpace(list[len(list)-1]), "0")
+}
+
+// health answers whether the server can do its work: 204, or 503.
+func (s *Server) health(w http.ResponseWriter, r *http.Request) {
+	if err := s.db.Check(r.Context()); err != nil {
+		s.config.Log.Error("not healthy", "error", err)
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// How the server treats connections. There is no time limit on a whole request: a
+// large file takes what it takes, and package api watches that it moves.
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 3 * time.Minute
+	maxHeader     = 64 << 10
+	stopTimeout   = 10 * time.Second
+)
+
+// Serve answers connections of l until ctx ends, then lets what is under way finish
+// for a while. It uses TLS if given a configuration.
+func (s *Server) Serve(ctx context.Context, l net.Listener, secure *tls.Config) error {
+	h := &http.Server{
+		Handler:           s.Handler,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		TLSConfig:         secure,
+		ErrorLog:          slog.NewLogLogger(s.config.Log.Handler(), slog.LevelWarn),
+	}
+	s.startChores(ctx)
+	failed := make(chan error, 1)
+	go func() {
+		if secure != nil {
+			failed <- h.ServeTLS(l, "", "")
+		} else {
+			failed <- h.Serve(l)
+		}
+	}()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	if err := h.Shutdown(last); err != nil {
+		return h.Close()
+	}
+	return nil
+}
+
+// How often the chores are done.
+const (
+	tidyEvery  = time.Minute
+	sweepEvery = time.Hour
+)
+
+// startChores tidies up from time to time, until ctx ends or the server is closed.
+func (s *Server) startChores(ctx context.Context) {
+	ctx, s.stop = context.WithCancel(ctx)
+	every := func(d time.Duration, what string, do func(context.Context) error) {
+		s.wait.Go(func() {
+			tick := time.NewTicker(d)
+			defer tick.Stop()
+			for {
+				if err := do(ctx); err != nil && ctx.Err() == nil {
+					s.config.Log.Error("chore failed", "chore", what, "error", err)
+				}
+				select {
+				case <-ctx.Done():
+					return
+				case <-tick.C:
+				}
+			}
+		})
+	}
+	every(tidyEvery, "tidy", s.chores.Tidy)
+	every(sweepEvery, "sweep blobs", s.chores.SweepBlobs)
+}
+
+// Close stops the chores and closes the stores.
+func (s *Server) Close() error {
+	s.stop()
+	s.wait.Wait()
+	return errors.Join(s.db.Close(), s.disk.Close())
+}
