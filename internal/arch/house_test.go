@@ -1,7 +1,11 @@
 package arch_test
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -49,4 +53,43 @@ func TestNoDrawers(t *testing.T) {
 			t.Errorf("%s: name it for what it holds", p.path)
 		}
 	}
+}
+
+// TestLibraryIsHandedTheTime keeps the rules of the domain replayable: their
+// time comes from the caller, and nothing comes from the environment.
+func TestLibraryIsHandedTheTime(t *testing.T) {
+	ambient := []string{"time.Now", "time.Since", "time.Until", "os.Getenv", "os.LookupEnv"}
+	for _, p := range sourceTree(t) {
+		if p.path != "internal/library" {
+			continue
+		}
+		for _, f := range p.files {
+			if f.test {
+				continue
+			}
+			for _, used := range selectors(t, f.path) {
+				if slices.Contains(ambient, used) {
+					t.Errorf("%s uses %s: take it from the caller", f.path, used)
+				}
+			}
+		}
+	}
+}
+
+// selectors lists every x.Y in a file.
+func selectors(t *testing.T, file string) (found []string) {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, file), nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		if s, ok := n.(*ast.SelectorExpr); ok {
+			if x, ok := s.X.(*ast.Ident); ok {
+				found = append(found, x.Name+"."+s.Sel.Name)
+			}
+		}
+		return true
+	})
+	return found
 }
