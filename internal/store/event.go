@@ -1,0 +1,82 @@
+package store
+
+import (
+	"context"
+	"math"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/store/internal/query"
+)
+
+// AddEvent adds an event that comes with nothing else.
+func (db *DB) AddEvent(ctx context.Context, e library.Event) error {
+	return db.write(ctx, "add event", func(ctx context.Context, q *query.Queries) error {
+		return addEvent(ctx, q, e)
+	})
+}
+
+// ListEvents lists a library's events, newest first.
+func (db *DB) ListEvents(ctx context.Context, id library.ID, before int64, limit int) ([]library.Event, error) {
+	const doing = "list events"
+	if before <= 0 {
+		before = math.MaxInt64
+	}
+	rows, err := db.reader.ListEvents(ctx, id, before, clamp(limit))
+	if err != nil {
+		return nil, in(doing, err)
+	}
+	list, err := each(rows, event)
+	return list, in(doing, err)
+}
+
+// addEvent makes e the newest event of its library, or returns ErrNotFound if there
+// is no such library. It locks the library until the transaction ends: operations
+// that add an event do so before anything else, so that they cannot wait for one
+// another in a circle.
+func addEvent(ctx context.Context, q *query.Queries, e library.Event) error {
+	next, err := q.NextEvent(ctx, e.Library)
+	if err != nil {
+		return err
+	}
+	return appendEvent(ctx, q, e, next.EventSeq)
+}
+
+// appendEvent adds e at its place, which the library's row has just given out.
+func appendEvent(ctx context.Context, q *query.Queries, e library.Event, seq int64) error {
+	var previous []byte
+	if seq > 1 {
+		var err error
+		if previous, err = q.GetEventHash(ctx, e.Library, seq-1); err != nil {
+			return err
+		}
+	}
+	e.Seq = seq
+	e.Link(previous)
+	return q.AddEvent(ctx, query.AddEventParams{
+		LibraryID: e.Library,
+		Seq:       e.Seq,
+		At:        e.At.UnixMilli(),
+		Kind:      e.Kind,
+		Details:   string(e.Details.Marshal()),
+		Previous:  e.Previous,
+		Hash:      e.Hash,
+	})
+}
+
+func event(row query.Event) (library.Event, error) {
+	e := library.Event{
+		Library:  row.LibraryID,
+		Seq:      row.Seq,
+		At:       moment(row.At),
+		Kind:     row.Kind,
+		Previous: row.Previous,
+		Hash:     row.Hash,
+	}
+	err := decode(row.Details, &e.Details)
+	return e, err
+}
+
+// clamp is a limit as the databases take it.
+func clamp(limit int) int32 {
+	return int32(min(max(limit, 0), math.MaxInt32))
+}

@@ -1,0 +1,147 @@
+package store
+
+import (
+	"context"
+	"math"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/store/internal/query"
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+// AddFile adds a file with its content and event. This is the hot path: everything
+// that does not need the database is done before the transaction.
+func (db *DB) AddFile(ctx context.Context, a library.Arrival) error {
+	const doing = "add file"
+	metadata, err := encode(a.File.Metadata)
+	if err != nil {
+		return in(doing, err)
+	}
+	file := query.AddFileParams{
+		ID:            a.File.ID,
+		LibraryID:     a.File.Library,
+		ApplicationID: a.File.Application,
+		ContractID:    a.File.Contract,
+		Metadata:      metadata,
+		Size:          a.File.Size,
+		CreatedAt:     millis(a.File.CreatedAt),
+	}
+	content := query.AddContentParams{
+		FileID:    a.File.ID,
+		Format:    a.Content.Format,
+		SealedKey: a.Content.Key,
+		Data:      a.Content.Inline,
+	}
+	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
+		if err := useGrant(ctx, q, a.Nonce, a.Grant, a.Event); err != nil {
+			return err
+		}
+		if err := q.AddFile(ctx, file); err != nil {
+			return err
+		}
+		return q.AddContent(ctx, content)
+	})
+}
+
+// AddRead notes that a file has been read.
+func (db *DB) AddRead(ctx context.Context, n *library.Nonce, grant library.GrantID, e library.Event) error {
+	return db.write(ctx, "add read", func(ctx context.Context, q *query.Queries) error {
+		return useGrant(ctx, q, n, grant, e)
+	})
+}
+
+// useGrant uses the nonce up, adds the event and marks the grant as used. It returns
+// ErrNotFound if the grant does not stand or the library is not open.
+func useGrant(ctx context.Context, q *query.Queries, n *library.Nonce, grant library.GrantID, e library.Event) error {
+	if n != nil {
+		if err := useNonce(ctx, q, *n); err != nil {
+			return err
+		}
+	}
+	next, err := q.NextEvent(ctx, e.Library)
+	if err != nil {
+		return err
+	}
+	if next.DeleteAt != 0 {
+		return library.ErrNotFound
+	}
+	if err := affected(q.UseGrant(ctx, millis(e.At), grant, e.Library)); err != nil {
+		return err
+	}
+	return appendEvent(ctx, q, e, next.EventSeq)
+}
+
+// GetFile finds a file of a library.
+func (db *DB) GetFile(ctx context.Context, id library.ID, name wire.FileName) (library.File, error) {
+	const doing = "get file"
+	row, err := db.reader.GetFile(ctx, name, id)
+	if err != nil {
+		return library.File{}, in(doing, err)
+	}
+	f, err := file(row)
+	return f, in(doing, err)
+}
+
+// GetContent finds the content of a file of a library.
+func (db *DB) GetContent(ctx context.Context, id library.ID, name wire.FileName) (library.Content, error) {
+	row, err := db.reader.GetContent(ctx, name, id)
+	if err != nil {
+		return library.Content{}, in("get content", err)
+	}
+	return library.Content{Format: row.Format, Key: row.SealedKey, Inline: row.Data}, nil
+}
+
+// ListFiles lists files from a cursor on.
+func (db *DB) ListFiles(ctx context.Context, id library.ID, after library.FileCursor, limit int) ([]library.File, error) {
+	const doing = "list files"
+	fromStart := after.CreatedAt.IsZero() && after.ID == ""
+	from := query.ListFilesAfterParams{
+		LibraryID: id,
+		CreatedAt: millis(after.CreatedAt),
+		ID:        string(after.ID),
+		Lim:       clamp(limit),
+	}
+	var rows []query.File
+	var err error
+	if after.NewestFirst {
+		if fromStart {
+			from.CreatedAt = math.MaxInt64
+		}
+		rows, err = db.reader.ListFilesBefore(ctx, query.ListFilesBeforeParams(from))
+	} else {
+		if fromStart {
+			from.CreatedAt = math.MinInt64
+		}
+		rows, err = db.reader.ListFilesAfter(ctx, from)
+	}
+	if err != nil {
+		return nil, in(doing, err)
+	}
+	list, err := each(rows, file)
+	return list, in(doing, err)
+}
+
+// CountFiles counts a library's files.
+func (db *DB) CountFiles(ctx context.Context, id library.ID) (int, error) {
+	n, err := db.reader.CountFiles(ctx, id)
+	return int(n), in("count files", err)
+}
+
+// HasFile reports whether a library has a file.
+func (db *DB) HasFile(ctx context.Context, id library.ID, name wire.FileName) (bool, error) {
+	has, err := db.reader.HasFile(ctx, name, id)
+	return has, in("look for file", err)
+}
+
+func file(row query.File) (library.File, error) {
+	f := library.File{
+		ID:          row.ID,
+		Library:     row.LibraryID,
+		Application: row.ApplicationID,
+		Contract:    row.ContractID,
+		Size:        row.Size,
+		CreatedAt:   moment(row.CreatedAt),
+	}
+	err := decode(row.Metadata, &f.Metadata)
+	return f, err
+}

@@ -1,0 +1,97 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/store/internal/query"
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+// AddLink adds a request for consent with the session promised with it.
+func (db *DB) AddLink(ctx context.Context, l library.Link, s library.Session) error {
+	const doing = "add link"
+	session, err := sessionParams(s)
+	if err != nil {
+		return in(doing, err)
+	}
+	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
+		err := q.AddLink(ctx, query.AddLinkParams{
+			Hash:          l.Hash,
+			Kind:          l.Kind,
+			ApplicationID: l.Client.Application,
+			ContractID:    l.Client.Contract,
+			RedirectURI:   text(l.RedirectURI),
+			State:         []byte(l.State),
+			Challenge:     text(l.Challenge),
+			LibraryID:     l.Library,
+			SessionHash:   l.Session,
+			CreatedAt:     millis(l.CreatedAt),
+			ExpiresAt:     millis(l.ExpiresAt),
+			AnsweredAt:    millis(l.AnsweredAt),
+		})
+		if err != nil || s.Hash == (seal.Hash{}) {
+			return err
+		}
+		return q.AddSession(ctx, session)
+	})
+}
+
+// GetLink finds a link by the hash of its code.
+func (db *DB) GetLink(ctx context.Context, h seal.Hash) (library.Link, error) {
+	row, err := db.reader.GetLink(ctx, h)
+	if err != nil {
+		return library.Link{}, in("get link", err)
+	}
+	return library.Link{
+		Hash:        row.Hash,
+		Kind:        row.Kind,
+		Client:      wire.ClientID{Application: row.ApplicationID, Contract: row.ContractID},
+		RedirectURI: row.RedirectURI,
+		State:       string(row.State),
+		Challenge:   row.Challenge,
+		Library:     row.LibraryID,
+		Session:     row.SessionHash,
+		CreatedAt:   moment(row.CreatedAt),
+		ExpiresAt:   moment(row.ExpiresAt),
+		AnsweredAt:  moment(row.AnsweredAt),
+	}, nil
+}
+
+// Deny answers a link with no.
+func (db *DB) Deny(ctx context.Context, link seal.Hash, at time.Time, e library.Event) error {
+	return db.write(ctx, "deny", func(ctx context.Context, q *query.Queries) error {
+		if e.Library != "" {
+			if err := addEvent(ctx, q, e); err != nil {
+				return err
+			}
+		}
+		_, err := answerLink(ctx, q, link, at)
+		return err
+	})
+}
+
+// CloseLink answers a link that ends in no grant.
+func (db *DB) CloseLink(ctx context.Context, link seal.Hash, at time.Time) error {
+	return db.write(ctx, "close link", func(ctx context.Context, q *query.Queries) error {
+		_, err := answerLink(ctx, q, link, at)
+		return err
+	})
+}
+
+// answerLink marks a link answered and returns the session promised with it. It
+// returns ErrUsed if the link was answered before.
+func answerLink(ctx context.Context, q *query.Queries, link seal.Hash, at time.Time) (seal.Hash, error) {
+	session, err := q.AnswerLink(ctx, link, millis(at))
+	if !errors.Is(err, sql.ErrNoRows) {
+		return session, err
+	}
+	if _, err := q.GetLink(ctx, link); err != nil {
+		return session, err
+	}
+	return session, library.ErrUsed
+}

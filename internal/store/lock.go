@@ -1,0 +1,84 @@
+package store
+
+import (
+	"context"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/store/internal/query"
+)
+
+// GetLock finds a way into a library.
+func (db *DB) GetLock(ctx context.Context, id library.ID, kind library.LockKind) (library.Lock, error) {
+	row, err := db.reader.GetLock(ctx, id, kind)
+	if err != nil {
+		return library.Lock{}, in("get lock", err)
+	}
+	return library.Lock{
+		Library:   row.LibraryID,
+		Kind:      row.Kind,
+		Box:       row.Box,
+		CreatedAt: moment(row.CreatedAt),
+	}, nil
+}
+
+// SetLocks replaces ways into a library.
+func (db *DB) SetLocks(ctx context.Context, locks []library.Lock, endLogins bool, keep library.LoginID, e library.Event) error {
+	return db.write(ctx, "set locks", func(ctx context.Context, q *query.Queries) error {
+		if err := addEvent(ctx, q, e); err != nil {
+			return err
+		}
+		if err := setLocks(ctx, q, locks...); err != nil {
+			return err
+		}
+		if !endLogins {
+			return nil
+		}
+		return q.EndOtherLogins(ctx, e.Library, keep)
+	})
+}
+
+// SetCode replaces the recovery lock by one whose code has yet to be saved.
+func (db *DB) SetCode(ctx context.Context, lock library.Lock, login library.LoginID, pending seal.Sealed, e library.Event) error {
+	return db.write(ctx, "set recovery code", func(ctx context.Context, q *query.Queries) error {
+		if err := addEvent(ctx, q, e); err != nil {
+			return err
+		}
+		if err := setLocks(ctx, q, lock); err != nil {
+			return err
+		}
+		if err := q.SetCodeMade(ctx, lock.Library, millis(lock.CreatedAt)); err != nil {
+			return err
+		}
+		// What another login was to show opens nothing any more.
+		if err := q.ForgetPendingCodes(ctx, lock.Library); err != nil {
+			return err
+		}
+		return affected(q.SetPendingCode(ctx, login, lock.Library, pending))
+	})
+}
+
+// SaveCode marks the recovery code as saved.
+func (db *DB) SaveCode(ctx context.Context, id library.ID) error {
+	return db.write(ctx, "save recovery code", func(ctx context.Context, q *query.Queries) error {
+		if err := affected(q.SetCodeSaved(ctx, id)); err != nil {
+			return err
+		}
+		return q.ForgetPendingCodes(ctx, id)
+	})
+}
+
+func setLocks(ctx context.Context, q *query.Queries, locks ...library.Lock) error {
+	for _, l := range locks {
+		err := q.SetLock(ctx, query.SetLockParams{
+			LibraryID: l.Library,
+			Kind:      l.Kind,
+			Box:       l.Box,
+			CreatedAt: millis(l.CreatedAt),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"testing/fstest"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// A dialect is how a database wants the migrations, which are written for
+// PostgreSQL: sqlc reads them as they are.
+type dialect struct {
+	goose goose.Dialect
+	words *strings.Replacer
+}
+
+var (
+	postgresDialect = dialect{goose.DialectPostgres, strings.NewReplacer()}
+	sqliteDialect   = dialect{goose.DialectSQLite3, strings.NewReplacer(
+		"BYTEA", "BLOB",
+		`COLLATE "C"`, "COLLATE BINARY",
+	)}
+)
+
+// migrate brings the tables up to date. There is no way back: an older program
+// refuses nothing, but knows nothing of newer columns either.
+func migrate(ctx context.Context, db *sql.DB, d dialect) error {
+	return migrateFrom(ctx, db, d, migrationFiles)
+}
+
+func migrateFrom(ctx context.Context, db *sql.DB, d dialect, files fs.FS) error {
+	rendered, err := d.render(files)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if d.goose == goose.DialectPostgres {
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	provider, err := goose.NewProvider(d.goose, db, rendered, options...)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	if _, err = provider.Up(ctx); err != nil && d.goose == goose.DialectSQLite3 && ctx.Err() == nil {
+		// SQLite has no lock for this. Where another process did the same work at the
+		// same time, there is nothing left to do now.
+		_, err = provider.Up(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
+
+// render gives the migrations in the dialect's words.
+func (d dialect) render(files fs.FS) (fs.FS, error) {
+	names, err := fs.Glob(files, "migrations/*.sql")
+	if err != nil {
+		return nil, err
+	}
+	rendered := fstest.MapFS{}
+	for _, name := range names {
+		b, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, err
+		}
+		rendered[path.Base(name)] = &fstest.MapFile{Data: []byte(d.words.Replace(string(b)))}
+	}
+	return rendered, nil
+}

@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"runtime"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/store/internal/query"
+)
+
+// openPostgres opens one pool for reading and writing. Its size is the url's
+// pool_max_conns, else four for each processor and at least 16: PostgreSQL shares a
+// sync among those that commit at the same time.
+func openPostgres(ctx context.Context, address string) (*DB, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, errors.New("open PostgreSQL: this is no URL") // the error repeats it, with its password
+	}
+	config, err := pgxpool.ParseConfig(address)
+	if err != nil {
+		return nil, fmt.Errorf("open PostgreSQL: %w", err) // pgx leaves the password out
+	}
+	if !u.Query().Has("pool_max_conns") {
+		config.MaxConns = int32(max(16, 4*runtime.GOMAXPROCS(0)))
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open PostgreSQL: %w", err)
+	}
+	db := stdlib.OpenDBFromPool(pool)
+	if err := migrate(ctx, db, postgresDialect); err != nil {
+		_ = db.Close()
+		pool.Close()
+		return nil, fmt.Errorf("open PostgreSQL: %w", err)
+	}
+	w := &pooledWriter{pool: pool, db: db, waiting: make(chan struct{}, maxWaiting)}
+	return &DB{reader: query.New(db), reading: db, writer: w}, nil
+}
+
+// A pooledWriter runs each operation in a transaction of its own.
+type pooledWriter struct {
+	pool    *pgxpool.Pool
+	db      *sql.DB
+	waiting chan struct{}
+}
+
+const (
+	// writeTimeout bounds a transaction, whose caller can no longer end it.
+	writeTimeout = 30 * time.Second
+	maxAttempts  = 10
+)
+
+func (w *pooledWriter) write(ctx context.Context, f op) error {
+	select {
+	case w.waiting <- struct{}{}:
+		defer func() { <-w.waiting }()
+	default:
+		return library.ErrBusy
+	}
+	conn, err := w.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	for attempt := 1; ; attempt++ {
+		err := transact(ctx, conn, f)
+		if !worthRetrying(err) || attempt == maxAttempts {
+			return err
+		}
+		time.Sleep(rand.N(time.Duration(attempt) * 10 * time.Millisecond))
+	}
+}
+
+func transact(ctx context.Context, conn *sql.Conn, f op) error {
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // nothing after a commit
+	if err := f(ctx, query.New(tx)); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+func (w *pooledWriter) close() error {
+	err := w.db.Close()
+	w.pool.Close()
+	return err
+}

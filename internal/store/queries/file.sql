@@ -1,0 +1,35 @@
+-- name: AddFile :exec
+INSERT INTO files (id, library_id, application_id, contract_id, metadata, size, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: AddContent :exec
+INSERT INTO contents (file_id, format, sealed_key, data) VALUES ($1, $2, $3, $4);
+
+-- name: GetFile :one
+SELECT * FROM files WHERE id = $1 AND library_id = $2;
+
+-- name: GetContent :one
+SELECT contents.* FROM contents JOIN files ON files.id = contents.file_id
+WHERE files.id = $1 AND files.library_id = $2;
+
+-- name: ListFilesAfter :many
+SELECT * FROM files
+WHERE library_id = sqlc.arg(library_id) AND (created_at, id) > (sqlc.arg(created_at), CAST(sqlc.arg(id) AS TEXT))
+ORDER BY created_at, id LIMIT sqlc.arg(lim);
+
+-- name: ListFilesBefore :many
+SELECT * FROM files
+WHERE library_id = sqlc.arg(library_id) AND (created_at, id) < (sqlc.arg(created_at), CAST(sqlc.arg(id) AS TEXT))
+ORDER BY created_at DESC, id DESC LIMIT sqlc.arg(lim);
+
+-- name: CountFiles :one
+SELECT COUNT(*) FROM files WHERE library_id = $1;
+
+-- name: DeleteContentsOf :exec
+DELETE FROM contents WHERE file_id IN (SELECT files.id FROM files WHERE files.library_id = $1);
+
+-- name: DeleteFilesOf :exec
+DELETE FROM files WHERE library_id = $1;
+
+-- name: HasFile :one
+SELECT EXISTS (SELECT 1 FROM files WHERE id = $1 AND library_id = $2);

@@ -1,0 +1,31 @@
+-- name: AddGrant :exec
+INSERT INTO grants (id, library_id, application_id, contract_id, created_at, expires_at, last_used_at, revoked_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- name: GetGrant :one
+SELECT * FROM grants WHERE id = $1;
+
+-- name: ListGrants :many
+SELECT * FROM grants WHERE library_id = $1 ORDER BY created_at DESC, id DESC;
+
+-- name: FindActiveGrant :one
+SELECT * FROM grants
+WHERE library_id = $1 AND contract_id = $2 AND revoked_at = 0 AND expires_at > sqlc.arg(at)
+ORDER BY created_at DESC, id DESC LIMIT 1;
+
+-- name: RenewGrant :exec
+UPDATE grants SET expires_at = $2 WHERE id = $1;
+
+-- A write that changes nothing: it locks the grant, so that it cannot be revoked
+-- before what hangs on it is there.
+-- name: LockStandingGrant :execrows
+UPDATE grants SET revoked_at = 0 WHERE id = $1 AND revoked_at = 0;
+
+-- name: UseGrant :execrows
+UPDATE grants SET last_used_at = sqlc.arg(at) WHERE id = sqlc.arg(id) AND library_id = sqlc.arg(library_id) AND revoked_at = 0;
+
+-- name: RevokeGrant :exec
+UPDATE grants SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0;
+
+-- name: RevokeGrantsOf :exec
+UPDATE grants SET revoked_at = $2 WHERE library_id = $1 AND revoked_at = 0;

@@ -1,0 +1,36 @@
+-- name: AddLibrary :exec
+INSERT INTO libraries (id, email, public_key, created_at, code_saved, code_made_at, delete_at, event_seq)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 0);
+
+-- name: FindLibrary :one
+SELECT * FROM libraries WHERE email = $1;
+
+-- name: GetLibrary :one
+SELECT * FROM libraries WHERE id = $1;
+
+-- Whoever changes something of a library locks it first, by writing to its row:
+-- the one way that both databases have.
+-- name: LockLibrary :one
+UPDATE libraries SET event_seq = event_seq WHERE id = $1 RETURNING delete_at;
+
+-- name: DeleteLibrary :exec
+DELETE FROM libraries WHERE id = $1;
+
+-- name: SetDeleteAt :exec
+UPDATE libraries SET delete_at = $2 WHERE id = $1;
+
+-- name: ListShut :many
+SELECT id FROM libraries WHERE delete_at <> 0 AND delete_at <= $1 ORDER BY delete_at, id;
+
+-- name: SetCodeMade :exec
+UPDATE libraries SET code_saved = FALSE, code_made_at = $2 WHERE id = $1;
+
+-- name: SetCodeSaved :execrows
+UPDATE libraries SET code_saved = TRUE WHERE id = $1;
+
+-- name: SetLock :exec
+INSERT INTO locks (library_id, kind, box, created_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (library_id, kind) DO UPDATE SET box = excluded.box, created_at = excluded.created_at;
+
+-- name: GetLock :one
+SELECT * FROM locks WHERE library_id = $1 AND kind = $2;

@@ -1,0 +1,17 @@
+-- name: AddLink :exec
+INSERT INTO links (hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash,
+    created_at, expires_at, answered_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
+
+-- name: GetLink :one
+SELECT * FROM links WHERE hash = $1;
+
+-- name: AnswerLink :one
+UPDATE links SET answered_at = $2 WHERE hash = $1 AND answered_at = 0 RETURNING session_hash;
+
+-- name: DeleteLinksOf :exec
+DELETE FROM links WHERE links.library_id = $1;
+
+-- name: DeleteLinksAnsweredBy :exec
+DELETE FROM links WHERE session_hash IN (
+    SELECT sessions.hash FROM sessions JOIN grants ON grants.id = sessions.grant_id WHERE grants.library_id = $1);

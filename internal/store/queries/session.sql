@@ -1,0 +1,15 @@
+-- name: AddSession :exec
+INSERT INTO sessions (hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+
+-- name: GetSession :one
+SELECT * FROM sessions WHERE hash = $1;
+
+-- name: HandToSession :exec
+UPDATE sessions SET grant_id = $2, seal = $3 WHERE hash = $1;
+
+-- name: EndSessionsOf :exec
+DELETE FROM sessions WHERE grant_id = $1;
+
+-- name: EndSessionsIn :exec
+DELETE FROM sessions WHERE grant_id IN (SELECT grants.id FROM grants WHERE grants.library_id = $1);

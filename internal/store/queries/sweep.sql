@@ -1,0 +1,39 @@
+-- What has expired is forgotten a portion at a time, so that no push waits long. A
+-- time of 0 means never.
+
+-- name: SweepNonces :execrows
+DELETE FROM nonces WHERE (client, value) IN (
+    SELECT n.client, n.value FROM nonces n WHERE n.forget_at > 0 AND n.forget_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
+
+-- name: SweepLinks :execrows
+DELETE FROM links WHERE hash IN (
+    SELECT l.hash FROM links l WHERE l.expires_at > 0 AND l.expires_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
+
+-- name: SweepCodes :execrows
+DELETE FROM codes WHERE hash IN (
+    SELECT c.hash FROM codes c WHERE c.expires_at > 0 AND c.expires_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
+
+-- name: SweepSessions :execrows
+DELETE FROM sessions WHERE hash IN (
+    SELECT s.hash FROM sessions s WHERE s.expires_at > 0 AND s.expires_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
+
+-- name: SweepLogins :execrows
+DELETE FROM logins WHERE id IN (
+    SELECT l.id FROM logins l WHERE l.expires_at > 0 AND l.expires_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
+
+-- name: SweepReferences :execrows
+DELETE FROM account_references WHERE id IN (
+    SELECT r.id FROM account_references r WHERE r.expires_at > 0 AND r.expires_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
+
+-- name: SweepTokenSeals :execrows
+UPDATE tokens SET seal = NULL WHERE hash IN (
+    SELECT t.hash FROM tokens t
+    WHERE t.expires_at > 0 AND t.expires_at <= sqlc.arg(now) AND length(t.seal) > 0 LIMIT sqlc.arg(portion));
+
+-- name: SweepTokens :execrows
+DELETE FROM tokens WHERE hash IN (
+    SELECT t.hash FROM tokens t WHERE t.expires_at > 0 AND t.expires_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
+
+-- name: SweepDeletedTokens :execrows
+DELETE FROM deleted_tokens WHERE hash IN (
+    SELECT t.hash FROM deleted_tokens t WHERE t.forget_at > 0 AND t.forget_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));

@@ -1,0 +1,24 @@
+-- name: AddToken :exec
+INSERT INTO tokens (hash, use, grant_id, seal, expires_at) VALUES ($1, $2, $3, $4, $5);
+
+-- name: GetHolding :one
+SELECT sqlc.embed(tokens), sqlc.embed(grants), sqlc.embed(libraries)
+FROM tokens
+JOIN grants ON grants.id = tokens.grant_id
+JOIN libraries ON libraries.id = grants.library_id
+WHERE tokens.hash = $1 AND tokens.use = $2;
+
+-- name: ShutTokensOf :exec
+UPDATE tokens SET seal = NULL WHERE grant_id = $1;
+
+-- name: ShutTokensIn :exec
+UPDATE tokens SET seal = NULL WHERE grant_id IN (SELECT grants.id FROM grants WHERE grants.library_id = $1);
+
+-- name: RememberTokensOf :exec
+INSERT INTO deleted_tokens (hash, forget_at)
+SELECT tokens.hash, CAST(sqlc.arg(forget_at) AS BIGINT) FROM tokens JOIN grants ON grants.id = tokens.grant_id
+WHERE grants.library_id = sqlc.arg(library_id) AND tokens.use = sqlc.arg(use)
+ON CONFLICT (hash) DO NOTHING;
+
+-- name: WasDeleted :one
+SELECT EXISTS (SELECT 1 FROM deleted_tokens WHERE hash = $1 AND forget_at > sqlc.arg(at));

@@ -1,0 +1,42 @@
+package store
+
+import (
+	"context"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/store/internal/query"
+)
+
+// AddFirstSigningKey adds k if there is no key, and returns the keys that are there.
+func (db *DB) AddFirstSigningKey(ctx context.Context, k library.SigningKey) ([]library.SigningKey, error) {
+	err := db.write(ctx, "add first signing key", func(ctx context.Context, q *query.Queries) error {
+		return q.AddFirstSigningKey(ctx, query.AddFirstSigningKeyParams{
+			ID:        k.ID,
+			PublicKey: k.PublicKey,
+			Private:   k.Private,
+			CreatedAt: millis(k.CreatedAt),
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return db.ListSigningKeys(ctx)
+}
+
+// ListSigningKeys lists the keys, newest first.
+func (db *DB) ListSigningKeys(ctx context.Context) ([]library.SigningKey, error) {
+	rows, err := db.reader.ListSigningKeys(ctx)
+	if err != nil {
+		return nil, in("list signing keys", err)
+	}
+	list := make([]library.SigningKey, 0, len(rows))
+	for _, row := range rows {
+		list = append(list, library.SigningKey{
+			ID:        row.ID,
+			PublicKey: row.PublicKey,
+			Private:   row.Private,
+			CreatedAt: moment(row.CreatedAt),
+		})
+	}
+	return list, nil
+}

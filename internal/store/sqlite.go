@@ -1,0 +1,98 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/carrelhq/carrel/internal/store/internal/query"
+)
+
+// The pragmas of each connection. busy_timeout comes first, as the others may have
+// to wait; FULL makes each commit durable; the writer moves the log into the
+// database itself when it has grown to 8,000 pages, if the checkpointer has not
+// kept up (see checkpoint.go).
+const (
+	pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		"&_pragma=foreign_keys(1)&_txlock=immediate"
+	writerPragmas = pragmas + "&_pragma=wal_autocheckpoint(8000)&_pragma=journal_size_limit(67108864)"
+	readerPragmas = pragmas + "&_pragma=query_only(1)"
+)
+
+// openSQLite opens a file with two pools: one that writes, whose connections the
+// writer and the checkpointer hold for good, and one that reads.
+func openSQLite(ctx context.Context, path string) (_ *DB, err error) {
+	path, err = makeFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	writing, err := openPool(path, writerPragmas, 1)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			_ = writing.Close()
+		}
+	}()
+	if err := migrate(ctx, writing, sqliteDialect); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	writing.SetMaxOpenConns(2)
+
+	readers := max(4, 2*runtime.GOMAXPROCS(0))
+	reading, err := openPool(path, readerPragmas, readers)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			_ = reading.Close()
+		}
+	}()
+	reader, err := query.Prepare(ctx, reading)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	w, err := newGroupWriter(ctx, writing)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return &DB{reader: reader, reading: reading, writer: w}, nil
+}
+
+// makeFile makes the database's file, so that it is nobody else's to read, and
+// returns its absolute path.
+func makeFile(path string) (string, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return path, err
+	}
+	if err := os.MkdirAll(filepath.Dir(absolute), 0o700); err != nil {
+		return absolute, err
+	}
+	f, err := os.OpenFile(absolute, os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, os.ErrPermission) {
+		return absolute, fmt.Errorf("this needs a file that may be read and written: %w", err)
+	}
+	if err != nil {
+		return absolute, err
+	}
+	return absolute, f.Close()
+}
+
+func openPool(path, pragmas string, connections int) (*sql.DB, error) {
+	name := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: pragmas}
+	pool, err := sql.Open("sqlite", name.String())
+	if err != nil {
+		return nil, err
+	}
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
+	return pool, nil
+}

@@ -1,0 +1,248 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/store/internal/query"
+)
+
+// maxBatch bounds how many operations share one transaction.
+const maxBatch = 256
+
+// A groupWriter does all the writing to an SQLite database, in one goroutine on one
+// connection. It takes the first operation that waits and whatever waits behind it,
+// and commits them together: one sync for all. There is no timer; while the disk
+// syncs one batch, the next one gathers.
+type groupWriter struct {
+	pool  *sql.DB
+	q     *query.Queries
+	state statements
+	check *checkpointer
+
+	mu     sync.RWMutex // held for writing to close the queue
+	closed bool
+	queue  chan *job
+	done   chan struct{}
+}
+
+// statements steer transactions.
+type statements struct {
+	conn *sql.Conn
+
+	begin, commit, rollback             *sql.Stmt
+	savepoint, release, backToSavepoint *sql.Stmt
+}
+
+// A job is an operation that waits, and the place for its verdict.
+type job struct {
+	ctx     context.Context
+	op      op
+	claimed atomic.Bool // by the writer, to run it, or by its caller, to give up
+	verdict chan error
+}
+
+// newGroupWriter takes two of the pool's connections for good.
+func newGroupWriter(ctx context.Context, pool *sql.DB) (*groupWriter, error) {
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w := &groupWriter{
+		pool:  pool,
+		queue: make(chan *job, maxWaiting),
+		done:  make(chan struct{}),
+	}
+	if w.q, err = query.Prepare(ctx, conn); err != nil {
+		return nil, err
+	}
+	if err := w.state.prepare(ctx, conn); err != nil {
+		return nil, err
+	}
+	if w.check, err = newCheckpointer(ctx, pool); err != nil {
+		return nil, err
+	}
+	go w.run()
+	return w, nil
+}
+
+// write hands f to the writer and waits for its verdict.
+func (w *groupWriter) write(ctx context.Context, f op) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	// Half a transaction is no use to anybody: once begun, it runs to its end.
+	j := &job{ctx: context.WithoutCancel(ctx), op: f, verdict: make(chan error, 1)}
+	if err := w.enqueue(j); err != nil {
+		return err
+	}
+	select {
+	case err := <-j.verdict:
+		return err
+	case <-ctx.Done():
+		if j.claimed.CompareAndSwap(false, true) {
+			return ctx.Err()
+		}
+		return <-j.verdict
+	}
+}
+
+func (w *groupWriter) enqueue(j *job) error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		return errClosed
+	}
+	select {
+	case w.queue <- j:
+		return nil
+	default:
+		return library.ErrBusy
+	}
+}
+
+func (w *groupWriter) close() error {
+	w.mu.Lock()
+	if !w.closed {
+		w.closed = true
+		close(w.queue)
+	}
+	w.mu.Unlock()
+	<-w.done
+	w.check.close()
+	return w.pool.Close()
+}
+
+func (w *groupWriter) run() {
+	defer close(w.done)
+	batch := make([]*job, 0, maxBatch)
+	for first := range w.queue {
+		batch = w.gather(append(batch[:0], first))
+		if len(batch) == 0 {
+			continue
+		}
+		verdicts, err := w.commit(batch)
+		for i, j := range batch {
+			if err != nil {
+				j.verdict <- err
+			} else {
+				j.verdict <- verdicts[i]
+			}
+		}
+		w.check.wrote(len(batch))
+		clear(batch)
+	}
+}
+
+// gather adds what waits to the batch, and leaves out what was given up.
+func (w *groupWriter) gather(batch []*job) []*job {
+	if !batch[0].claimed.CompareAndSwap(false, true) {
+		batch = batch[:0]
+	}
+	for len(batch) < maxBatch {
+		select {
+		case j, open := <-w.queue:
+			if !open {
+				return batch
+			}
+			if j.claimed.CompareAndSwap(false, true) {
+				batch = append(batch, j)
+			}
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// errOneFailed says that a batch has to be run again with its operations apart.
+var errOneFailed = errors.New("an operation of the batch failed")
+
+// commit runs the batch as one transaction and returns a verdict for each of its
+// operations, or the error that befell them all. It first runs it in the hope that
+// every operation succeeds. If one does not, it runs all again, each in a savepoint
+// of its own, and those that fail then are undone alone: savepoints cost about a
+// fifth of a push, and failures are rare.
+func (w *groupWriter) commit(batch []*job) ([]error, error) {
+	verdicts, err := w.transaction(batch, false)
+	if errors.Is(err, errOneFailed) {
+		verdicts, err = w.transaction(batch, true)
+	}
+	return verdicts, err
+}
+
+func (w *groupWriter) transaction(batch []*job, apart bool) (verdicts []error, err error) {
+	if err := w.state.do(w.state.begin); err != nil {
+		return nil, fmt.Errorf("begin: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			// An error here says that SQLite has rolled back by itself.
+			_ = w.state.do(w.state.rollback)
+		}
+	}()
+	verdicts = make([]error, len(batch))
+	for i, j := range batch {
+		if apart {
+			verdicts[i], err = w.runApart(j)
+			if err != nil {
+				return nil, err
+			}
+		} else if err := j.op(j.ctx, w.q); err != nil {
+			if len(batch) > 1 {
+				err = errOneFailed
+			}
+			return nil, err
+		}
+	}
+	if err := w.state.do(w.state.commit); err != nil {
+		return nil, fmt.Errorf("commit: %w", err)
+	}
+	return verdicts, nil
+}
+
+// runApart runs one operation so that it can be undone alone.
+func (w *groupWriter) runApart(j *job) (verdict, err error) {
+	if err := w.state.do(w.state.savepoint); err != nil {
+		return nil, fmt.Errorf("savepoint: %w", err)
+	}
+	if verdict = j.op(j.ctx, w.q); verdict != nil {
+		if err := w.state.do(w.state.backToSavepoint); err != nil {
+			return nil, fmt.Errorf("%w, and back to savepoint: %w", verdict, err)
+		}
+	}
+	if err := w.state.do(w.state.release); err != nil {
+		return nil, fmt.Errorf("release savepoint: %w", err)
+	}
+	return verdict, nil
+}
+
+// prepare makes the statements on the writer's connection.
+func (s *statements) prepare(ctx context.Context, conn *sql.Conn) error {
+	s.conn = conn
+	for text, into := range map[string]**sql.Stmt{
+		"BEGIN IMMEDIATE":       &s.begin,
+		"COMMIT":                &s.commit,
+		"ROLLBACK":              &s.rollback,
+		"SAVEPOINT operation":   &s.savepoint,
+		"RELEASE operation":     &s.release,
+		"ROLLBACK TO operation": &s.backToSavepoint,
+	} {
+		stmt, err := conn.PrepareContext(ctx, text)
+		if err != nil {
+			return fmt.Errorf("prepare %s: %w", text, err)
+		}
+		*into = stmt
+	}
+	return nil
+}
+
+func (s *statements) do(stmt *sql.Stmt) error {
+	_, err := stmt.ExecContext(context.Background())
+	return err
+}
