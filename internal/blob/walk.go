@@ -1,0 +1,60 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+)
+
+// walkPortion bounds how many names are held at a time, however many there are.
+const walkPortion = 1000
+
+// walk calls f with each file in each library's folder, temporaries too. What goes
+// away meanwhile is passed over.
+func (d *Disk) walk(ctx context.Context, f func(name string, info fs.FileInfo) error) error {
+	return d.entries(ctx, ".", func(folder fs.DirEntry) error {
+		if !folder.IsDir() {
+			return nil
+		}
+		return d.entries(ctx, folder.Name(), func(e fs.DirEntry) error {
+			info, err := e.Info()
+			if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("walk blobs: %w", err)
+			}
+			return f(folder.Name()+"/"+e.Name(), info)
+		})
+	})
+}
+
+func (d *Disk) entries(ctx context.Context, folder string, f func(fs.DirEntry) error) error {
+	dir, err := d.root.Open(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("walk blobs: %w", err)
+	}
+	defer dir.Close()
+	for {
+		entries, err := dir.ReadDir(walkPortion)
+		for _, e := range entries {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := f(e); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("walk blobs: %w", err)
+		}
+	}
+}
