@@ -1,0 +1,49 @@
+package pages
+
+import (
+	"html/template"
+	"net/http"
+	"net/url"
+
+	"github.com/carrelhq/carrel/internal/library"
+)
+
+// outcome is how a link ended, in the words of data-state.
+type outcome string
+
+// The outcomes.
+const (
+	outcomeAllowed outcome = "allowed"
+	outcomeDenied  outcome = "denied"
+	// outcomeNone is that of a link that asked for no consent.
+	outcomeNone outcome = "none"
+)
+
+// donePage leads back to an application on a phone, which opens more surely by a
+// link that is tapped than by a redirect.
+type donePage struct {
+	*view
+	Back    *back
+	Outcome outcome
+	Text    string
+}
+
+// leave sends the browser back to the application.
+func (s *site) leave(w http.ResponseWriter, r *http.Request, request *library.Request, callback string, o outcome) error {
+	if u, err := url.Parse(callback); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
+		return seeOther(w, r, callback)
+	}
+	t, app := visitOf(r).texts, request.Client.Application.Name
+	p := &donePage{Back: backTo(request, callback), Outcome: o}
+	switch o {
+	case outcomeAllowed:
+		p.view, p.Text = s.newView(r, t.text("done.allowed_h1", "app", app)), t.text("done.allowed")
+	case outcomeDenied:
+		p.view, p.Text = s.newView(r, t.text("done.denied_h1", "app", app)), t.text("done.denied")
+	default:
+		p.view = s.newView(r, t.text("done.return", "app", app))
+	}
+	p.From = senderOf(request)
+	p.Forward = template.URL(callback)
+	return s.render(w, http.StatusOK, "done", p)
+}

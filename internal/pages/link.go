@@ -1,0 +1,206 @@
+package pages
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/carrelhq/carrel/internal/library"
+)
+
+// How a link goes. Its address stays the same; which step is shown follows from how
+// far the person is:
+//
+//	nobody signed in ──> create, or sign in where this browser has been before, or recover
+//	someone else's   ──> error page: sign in as another, or go back
+//	library is shut  ──> bring it back
+//	code not saved   ──> recovery code
+//	otherwise        ──> consent (authorize, user-reauth), or the account (onboard, reauthorize)
+//
+// Each step can be left for the application: the link is then answered with no.
+
+// The steps that forms of a link take, besides those of the door.
+const (
+	stepSaved   = "saved"
+	stepReopen  = "reopen"
+	stepAnswer  = "answer"
+	stepSignOut = "sign-out"
+	stepStop    = "stop"
+)
+
+// openLink finds what a link asks for. A fault of the link, or of what the
+// application wrote into its address, is an error page with the way back.
+func (s *site) openLink(r *http.Request, kind library.LinkKind) (way, linkQuery, error) {
+	query := r.URL.Query()
+	if len(query["code"]) != 1 {
+		return way{}, linkQuery{}, faultLinkBad.because(errors.New("link has no code, or several"))
+	}
+	request, err := s.consents.OpenLink(r.Context(), kind, query.Get("code"))
+	var fault *library.LinkError
+	switch {
+	case errors.Is(err, library.ErrNotFound):
+		return way{}, linkQuery{}, faultLinkBad.because(err)
+	case errors.As(err, &fault):
+		return way{}, linkQuery{}, linkFaults[fault.Fault].because(err).of(fault.Request)
+	case err != nil:
+		return way{}, linkQuery{}, err
+	}
+	asked, err := parseLinkQuery(query)
+	if err != nil {
+		return way{}, linkQuery{}, faultRequest.because(err).of(request)
+	}
+	return linkWay(r, request), asked, nil
+}
+
+var linkFaults = map[library.LinkFault]fault{
+	library.LinkExpired: faultLinkExpired,
+	library.LinkUsed:    faultLinkUsed,
+	library.LinkEnded:   faultContractEnded,
+}
+
+// showLink shows the step that a link is at.
+func (s *site) showLink(kind library.LinkKind) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		way, asked, err := s.openLink(r, kind)
+		if err != nil {
+			return err
+		}
+		switch step := r.URL.Query().Get("step"); step {
+		case stepTerms, stepPrivacy:
+			return s.showTerms(w, r, way, step)
+		}
+		in, err := s.signedIn(r)
+		if err != nil {
+			return err
+		}
+		if in == nil {
+			return s.showLinkDoor(w, r, way)
+		}
+		if way.request.ForOther(in) {
+			return wrongPerson(way.request, in, library.ErrWrongPerson)
+		}
+		if in.Library.Shut() {
+			return s.showShut(w, r, in, way)
+		}
+		code, pending, err := s.people.PendingCode(r.Context(), in)
+		if err != nil {
+			return err
+		}
+		if pending {
+			return s.showCode(w, r, in, way, code)
+		}
+		if kind == library.LinkOnboard || kind == library.LinkReauthorize {
+			return s.connect(w, r, in, way, asked)
+		}
+		return s.showConsent(w, r, in, way)
+	}
+}
+
+// showLinkDoor shows the way in that a person has chosen, else the likely one.
+func (s *site) showLinkDoor(w http.ResponseWriter, r *http.Request, way way) error {
+	switch r.URL.Query().Get("step") {
+	case stepSignIn:
+		return s.showSignIn(w, r, way)
+	case stepCreate:
+		return s.showCreate(w, r, way)
+	case stepRecover:
+		return s.showRecover(w, r, way)
+	}
+	// A link that is for one library leaves nothing to create.
+	if visitOf(r).known || way.request.Link.Library != "" {
+		return s.showSignIn(w, r, way)
+	}
+	return s.showCreate(w, r, way)
+}
+
+// takeLink takes a form of one of a link's steps.
+func (s *site) takeLink(kind library.LinkKind) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		way, _, err := s.openLink(r, kind)
+		if err != nil {
+			return err
+		}
+		switch r.PostForm.Get("step") {
+		case stepSignIn:
+			return s.takeSignIn(w, r, way)
+		case stepCreate:
+			return s.takeCreate(w, r, way)
+		case stepRecover:
+			return s.takeRecover(w, r, way)
+		}
+		in, err := s.signedIn(r)
+		if err != nil {
+			return err
+		}
+		if r.PostForm.Get("step") == stepStop {
+			return s.stop(w, r, in, way)
+		}
+		if in == nil {
+			return seeOther(w, r, way.next()) // rested: sign in, and back to the same step
+		}
+		return s.takeInside(w, r, in, way)
+	}
+}
+
+// takeInside takes the forms that only a person who is signed in is shown.
+func (s *site) takeInside(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way) error {
+	switch r.PostForm.Get("step") {
+	case stepSignOut:
+		if err := s.signOut(w, r); err != nil {
+			return err
+		}
+		s.leaveNotice(w, "sign_in.signed_out", "")
+		return seeOther(w, r, way.step(stepSignIn))
+	case stepSaved:
+		if err := s.saveCode(r, in); err != nil {
+			return err
+		}
+	case stepReopen:
+		if err := s.people.Reopen(r.Context(), in); err != nil {
+			return fmt.Errorf("reopen library: %w", err)
+		}
+	case stepAnswer:
+		return s.takeAnswer(w, r, in, way)
+	default:
+		return faultForm.with(http.StatusBadRequest).because(errors.New("form of no step"))
+	}
+	return seeOther(w, r, way.next())
+}
+
+// connect ends the links that are about one account.
+func (s *site) connect(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way, asked linkQuery) error {
+	callback, err := s.consents.Connect(r.Context(), in, way.request, asked.accountRef)
+	if errors.Is(err, library.ErrNotFound) {
+		return faultAccount.because(err).of(way.request)
+	}
+	if err != nil {
+		return answerFault(err, in, way)
+	}
+	return s.leave(w, r, way.request, callback, outcomeNone)
+}
+
+// stop goes back to the application without an answer, which for it is a no.
+func (s *site) stop(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way) error {
+	callback, err := s.consents.Deny(r.Context(), way.request, in, library.CallbackUserCancel)
+	if err != nil {
+		return answerFault(err, in, way)
+	}
+	return s.leave(w, r, way.request, callback, outcomeDenied)
+}
+
+// answerFault is the page for an answer that did not count.
+func answerFault(err error, in *library.SignedIn, way way) error {
+	switch {
+	case errors.Is(err, library.ErrUsed):
+		return faultLinkUsed.because(err).of(way.request)
+	case errors.Is(err, library.ErrWrongPerson):
+		return wrongPerson(way.request, in, err)
+	}
+	return faultServer.because(err).of(way.request)
+}
+
+func wrongPerson(request *library.Request, in *library.SignedIn, cause error) error {
+	e := faultWrongPerson.because(cause).of(request)
+	e.person = in
+	return e
+}

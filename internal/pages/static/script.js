@@ -1,0 +1,50 @@
+// Small comforts. Every page works without them; texts come with the page.
+"use strict";
+
+// Show or hide a password; hidden again before it is sent.
+for (const button of document.querySelectorAll("[data-show]")) {
+  const input = document.getElementById(button.getAttribute("aria-controls"));
+  const show = (on) => {
+    input.type = on ? "text" : "password";
+    button.setAttribute("aria-pressed", String(on));
+    button.firstElementChild.textContent = on ? button.dataset.hide : button.dataset.show;
+  };
+  button.hidden = false;
+  button.addEventListener("click", () => show(input.type === "password"));
+  input.form.addEventListener("submit", () => show(false));
+}
+
+// The recovery code: print it, copy it.
+const print = document.querySelector("[data-testid=recovery-print]");
+if (print) {
+  print.hidden = false;
+  print.addEventListener("click", () => window.print());
+}
+const copy = document.querySelector("[data-testid=recovery-copy]");
+if (copy && navigator.clipboard) {
+  copy.hidden = false;
+  copy.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById("code").textContent);
+    document.getElementById("copied").textContent = copy.dataset.copied;
+  });
+}
+
+// What is wrong is read first.
+document.querySelector(".errors")?.focus();
+
+// An address typed on one way in goes along to the others, in the part of the
+// address that no server is told.
+const email = document.getElementById("email");
+if (email) {
+  const carried = new URLSearchParams(location.hash.slice(1)).get("email");
+  if (carried && !email.value) {
+    email.value = carried;
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+  for (const id of ["sign-in", "create-library", "use-recovery"]) {
+    const link = document.querySelector(`a[data-testid=${id}]`);
+    link?.addEventListener("click", () => {
+      if (email.value) link.hash = new URLSearchParams({ email: email.value }).toString();
+    });
+  }
+}

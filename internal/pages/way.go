@@ -1,0 +1,136 @@
+package pages
+
+import (
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/carrelhq/carrel/internal/library"
+)
+
+// way is where the pages at the door lead on to. An application's link keeps one
+// address for all its steps; who comes by themselves goes from page to page.
+type way struct {
+	// request is the link's; nil for who comes by themselves.
+	request *library.Request
+	// link is the link's address without a step.
+	link *url.URL
+	// to is the page that was asked for before signing in.
+	to string
+}
+
+// The steps of a link that a person can choose; the others follow from how far they
+// are.
+const (
+	stepSignIn  = "sign-in"
+	stepCreate  = "create"
+	stepRecover = "recover"
+	stepTerms   = "terms"
+	stepPrivacy = "privacy"
+)
+
+// ownWay is the way of who comes by themselves.
+func ownWay(r *http.Request) way {
+	to := r.URL.Query().Get("to")
+	if !localPath(to) {
+		to = ""
+	}
+	return way{to: to}
+}
+
+// linkWay is the way of a link.
+func linkWay(r *http.Request, request *library.Request) way {
+	query := r.URL.Query()
+	query.Del("step")
+	return way{request: request, link: &url.URL{Path: r.URL.Path, RawQuery: query.Encode()}}
+}
+
+// step is the address of a step.
+func (w way) step(name string) string {
+	if w.link == nil {
+		if w.to == "" {
+			return "/" + name
+		}
+		return "/" + name + "?" + url.Values{"to": {w.to}}.Encode()
+	}
+	query := w.link.Query()
+	query.Set("step", name)
+	return w.link.Path + "?" + query.Encode()
+}
+
+// next is where a person goes who is through the door.
+func (w way) next() string {
+	switch {
+	case w.link != nil:
+		return w.link.RequestURI()
+	case w.to != "":
+		return w.to
+	}
+	return "/files"
+}
+
+// app is the name of who sent the person; empty if nobody did.
+func (w way) app() string {
+	if w.request == nil {
+		return ""
+	}
+	return w.request.Client.Application.Name
+}
+
+// localPath reports whether to is the path of a page of ours, which cannot be taken
+// for another host by any browser.
+func localPath(to string) bool {
+	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\t\r\n") {
+		return false
+	}
+	u, err := url.Parse(to)
+	return err == nil && u.Scheme == "" && u.Host == ""
+}
+
+// sender is the application that sent a person here.
+type sender struct {
+	Name, Initials string
+	// Asks says that the page is the application's question.
+	Asks bool
+}
+
+// senderOf is nil where no application sent the person.
+func senderOf(r *library.Request) *sender {
+	if r == nil {
+		return nil
+	}
+	name := r.Client.Application.Name
+	return &sender{Name: name, Initials: initials(name)}
+}
+
+// initials stand in for a logo: those of the first two words.
+func initials(name string) string {
+	var b strings.Builder
+	for _, word := range strings.Fields(name) {
+		if first, _ := utf8.DecodeRuneInString(word); b.Len() < 2*utf8.UTFMax && len([]rune(b.String())) < 2 {
+			b.WriteRune(first)
+		}
+	}
+	return strings.ToUpper(b.String())
+}
+
+// back is a link to an application.
+type back struct {
+	App string
+	// URL is of the library's making: a callback that was checked when the contract
+	// was registered, so that a scheme of the application's own may pass.
+	URL template.URL
+}
+
+func backTo(r *library.Request, callback string) *back {
+	return &back{App: r.Client.Application.Name, URL: template.URL(callback)}
+}
+
+// allowEndAt lets the page's forms end at the request's callback.
+func allowEndAt(w http.ResponseWriter, r *library.Request) {
+	if target := formTarget(r.Link.RedirectURI); target != "" {
+		w.Header().Set("Content-Security-Policy", policy(target))
+	}
+}
