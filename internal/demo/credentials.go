@@ -1,0 +1,144 @@
+package demo
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+// Credentials are what a client needs to speak to a demo server, this clinic or any
+// other. The file that holds them holds private keys.
+type Credentials struct {
+	PublicURL     string                 `json:"publicUrl"`
+	ApplicationID wire.ApplicationID     `json:"applicationId"`
+	Callback      string                 `json:"callback"`
+	Contracts     map[string]ContractKey `json:"contracts"`
+	// Others are unrelated applications: to show that nothing is shared.
+	Others []Credentials `json:"others,omitempty"`
+
+	// Clinic is the callback of the demo clinic itself.
+	Clinic string `json:"clinicCallback,omitempty"`
+}
+
+// ContractKey is a contract's id and its private key in PEM (PKCS#1).
+type ContractKey struct {
+	ContractID wire.ContractID `json:"contractId"`
+	PrivateKey string          `json:"privateKey"`
+}
+
+// Names of the contracts.
+const (
+	WriteContract    = "write"
+	ReadContract     = "read"
+	ProviderContract = "provider"
+)
+
+// Register registers the demo's applications and contracts and returns what clients
+// need. The callbacks are the demo clinic's own, and one for any other client, on
+// which nobody listens.
+func Register(ctx context.Context, clients *library.Clients, publicURL, callback, clinic string) (Credentials, error) {
+	c, err := register(ctx, clients, library.Application{Name: "Demo Clinic", About: "Demo Clinic, an application to try things out with", Checked: true},
+		callback, clinic, WriteContract, ReadContract, ProviderContract)
+	if err != nil {
+		return Credentials{}, err
+	}
+	other, err := register(ctx, clients, library.Application{Name: "Home Monitor", About: "Home Monitor, another application to try things out with"},
+		callback, "", WriteContract, ReadContract)
+	if err != nil {
+		return Credentials{}, err
+	}
+	c.PublicURL, c.Others = publicURL, []Credentials{other}
+	return c, nil
+}
+
+// purposes are the applications' own sentences.
+var purposes = map[string]string{
+	WriteContract:    "We put your letters and lab results in your library, so that you have them together in one place.",
+	ReadContract:     "We show you what is in your library, so that you can see that it arrived.",
+	ProviderContract: "We send your own measurements to your care provider.",
+}
+
+const terms = "These terms belong to a demonstration. The application runs on the same machine as the server, and sends nothing anywhere else.\n\nDo not put real data in it."
+
+func register(ctx context.Context, clients *library.Clients, a library.Application, callback, clinic string, kinds ...string) (Credentials, error) {
+	a, err := clients.AddApplication(ctx, a)
+	if err != nil {
+		return Credentials{}, err
+	}
+	c := Credentials{ApplicationID: a.ID, Callback: callback, Clinic: clinic, Contracts: map[string]ContractKey{}}
+	own := "digime-ca-" + string(a.ID)
+	uris := []string{callback, own + "://auth", own + "://service", own + "://revoke", "digime-ca://callback"}
+	if clinic != "" {
+		uris = append(uris, clinic)
+	}
+	for _, kind := range kinds {
+		key, err := rsa.GenerateKey(rand.Reader, wire.KeyBits)
+		if err != nil {
+			return Credentials{}, fmt.Errorf("generate key of contract: %w", err)
+		}
+		k := library.Contract{Application: a.ID, Access: library.Write, PublicKey: string(wire.MarshalPublicKey(&key.PublicKey)),
+			RedirectURIs: uris, Purpose: purposes[kind], Terms: terms, Privacy: terms}
+		if kind == ReadContract {
+			k.Access, k.Scope = library.Read, library.Scope{Raw: true, Mapped: true}
+		}
+		if k, err = clients.AddContract(ctx, k); err != nil {
+			return Credentials{}, err
+		}
+		c.Contracts[kind] = ContractKey{k.ID, string(wire.MarshalPrivateKey(key))}
+	}
+	return c, nil
+}
+
+// ReadCredentials reads a credentials file. It returns fs.ErrNotExist, wrapped, if
+// there is none.
+func ReadCredentials(path string) (Credentials, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the caller names the file
+	if err != nil {
+		return Credentials{}, fmt.Errorf("read credentials: %w", err)
+	}
+	var c Credentials
+	if err := json.Unmarshal(text, &c); err != nil {
+		return Credentials{}, fmt.Errorf("read credentials %s: %w", path, err)
+	}
+	return c, nil
+}
+
+// WriteFile writes the credentials, for their owner only.
+func (c Credentials) WriteFile(path string) error {
+	text, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode credentials: %w", err)
+	}
+	if err := os.WriteFile(path, append(text, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write credentials: %w", err)
+	}
+	return nil
+}
+
+// Prepare takes the credentials that a data folder keeps, or registers anew and keeps
+// them. A folder that was made for other addresses is refused: its contracts name
+// their callbacks.
+func Prepare(ctx context.Context, clients *library.Clients, path, publicURL, callback, clinic string) (Credentials, error) {
+	c, err := ReadCredentials(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if c, err = Register(ctx, clients, publicURL, callback, clinic); err != nil {
+			return Credentials{}, err
+		}
+		return c, c.WriteFile(path)
+	case err != nil:
+		return Credentials{}, err
+	case c.PublicURL != publicURL || c.Callback != callback || clinic != "" && c.Clinic != clinic:
+		return Credentials{}, fmt.Errorf("this data folder was made for %s with callbacks %s and %s: use the same addresses or another folder",
+			c.PublicURL, c.Callback, c.Clinic)
+	}
+	return c, nil
+}

@@ -1,0 +1,50 @@
+package demo
+
+import (
+	"net/http"
+	"sync"
+
+	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/internal/seal"
+)
+
+// visit is one browser at the clinic. A real application would keep the tokens with
+// its own record of the patient; this one forgets them when it ends.
+type visit struct {
+	mu     sync.Mutex
+	asked  digime.Authorization
+	job    job
+	users  map[job]*digime.User
+	notice string
+	fault  string
+	pushed bool
+	files  []fileView
+}
+
+// visits are the browsers that have come.
+type visits struct {
+	mu  sync.Mutex
+	all map[string]*visit
+}
+
+const visitCookie = "demo-clinic"
+
+// maxVisits bounds the visits that are remembered; then all begin anew.
+const maxVisits = 10_000
+
+// of is the visit of a request's browser, a new one if it has not come before.
+func (v *visits) of(w http.ResponseWriter, r *http.Request) *visit {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if c, err := r.Cookie(visitCookie); err == nil && v.all[c.Value] != nil {
+		return v.all[c.Value]
+	}
+	if v.all == nil || len(v.all) >= maxVisits {
+		v.all = make(map[string]*visit)
+	}
+	id := seal.NewSecret().Reveal()
+	//nolint:gosec // plain HTTP on this machine only
+	http.SetCookie(w, &http.Cookie{Name: visitCookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	v.all[id] = &visit{users: map[job]*digime.User{}}
+	return v.all[id]
+}
