@@ -6,19 +6,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 
 	"github.com/minio/sio"
 )
 
-// FileKey encrypts one file's content, once. It prints masked, being an array of
-// no methods that print.
-type FileKey struct{ key [32]byte }
+// FileKey encrypts one file's content, once. It prints masked, also from within
+// another value: what fmt finds there by reflection is an address.
+type FileKey struct{ key *[32]byte }
 
 // NewFileKey returns a fresh key.
-func NewFileKey() FileKey { return FileKey{randomKey()} }
+func NewFileKey() FileKey {
+	key := randomKey()
+	return FileKey{&key}
+}
 
 // Format keeps every fmt verb from printing the key.
 func (k FileKey) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(mask)) }
+
+// LogValue keeps slog from printing the key.
+func (k FileKey) LogValue() slog.Value { return slog.StringValue(mask) }
 
 // SealTo shuts the key for a library. The file's id is bound to it, so that the
 // seals of two files cannot be swapped.
@@ -35,7 +42,7 @@ func (p PrivateKey) OpenFileKey(file string, s Sealed) (FileKey, error) {
 	if len(b) != 32 {
 		return FileKey{}, ErrShut
 	}
-	return FileKey{[32]byte(b)}, nil
+	return FileKey{(*[32]byte)(b)}, nil
 }
 
 // SealSmall encrypts a whole small content as one AES-256-GCM message. The nonce
@@ -81,33 +88,66 @@ func (k FileKey) stream() sio.Config {
 		CipherSuites: []byte{sio.AES_256_GCM}, Key: k.key[:]}
 }
 
-// SealStream encrypts a content of any length as it is read, in authenticated
-// packages of 64 KiB (DARE 2.0).
+// ErrNoContent says that a content that was to become a stream is empty. An empty
+// stream has no bytes either, and no key could tell it from a lost one.
+var ErrNoContent = errors.New("an empty content cannot be sealed as a stream")
+
+// SealStream encrypts a content of any length but none, as it is read, in
+// authenticated packages of 64 KiB (DARE 2.0). A read returns [ErrNoContent] if
+// there was nothing, and the content's own error if it broke off.
 func (k FileKey) SealStream(content io.Reader) (io.Reader, error) {
-	r, err := sio.EncryptReader(content, k.stream())
+	r, err := sio.EncryptReader(source{content}, k.stream())
 	if err != nil {
 		return nil, fmt.Errorf("seal content: %w", err)
 	}
-	return r, nil
+	return &streamReader{r: r, none: ErrNoContent}, nil
 }
 
 // OpenStream decrypts what SealStream made, as it is read. A read returns
 // [ErrShut] where bytes were altered or the stream was cut.
 func (k FileKey) OpenStream(sealed io.Reader) (io.Reader, error) {
-	r, err := sio.DecryptReader(sealed, k.stream())
+	r, err := sio.DecryptReader(source{sealed}, k.stream())
 	if err != nil {
 		return nil, fmt.Errorf("open content: %w", err)
 	}
-	return openReader{r}, nil
+	return &streamReader{r: r, none: ErrShut}, nil
 }
 
-type openReader struct{ r io.Reader }
+// source marks the errors of what is read. Package sio takes a bare
+// io.ErrUnexpectedEOF, with which a broken connection ends, for a good end.
+type source struct{ r io.Reader }
 
-func (o openReader) Read(p []byte) (int, error) {
-	n, err := o.r.Read(p)
+func (s source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("read content: %w", err)
+	}
+	return n, err
+}
+
+// streamReader adds to a reader of package sio that its first error stays, since
+// reading on after one can seem to end well; that an end before any byte is the
+// error none; and that bytes which are not as they were written are [ErrShut].
+type streamReader struct {
+	r    io.Reader
+	none error
+	some bool
+	err  error
+}
+
+func (s *streamReader) Read(p []byte) (int, error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	n, err := s.r.Read(p)
+	s.some = s.some || n > 0
 	var altered sio.Error
-	if errors.As(err, &altered) || errors.Is(err, io.ErrUnexpectedEOF) {
+	switch {
+	case err == io.EOF && !s.some:
+		err = fmt.Errorf("content: %w", s.none)
+	case errors.As(err, &altered):
 		err = fmt.Errorf("content: %w", ErrShut)
 	}
+	s.err = err
 	return n, err
 }

@@ -97,11 +97,21 @@ func (p PrivateKey) LogValue() slog.Value { return slog.StringValue(mask) }
 // purposeKey is the purpose under which private keys themselves are handed on.
 const purposeKey = "carrel library key"
 
-// HandTo shuts a copy of the private key for the holder of another key.
-func (p PrivateKey) HandTo(to PublicKey) (Sealed, error) {
+// bytes is the key as RFC 9180 writes it, for the caller to clear. It is a copy:
+// what crypto/hpke gives may be the key's own memory.
+func (p PrivateKey) bytes() ([]byte, error) {
 	b, err := p.k.Bytes()
 	if err != nil {
 		return nil, fmt.Errorf("encode private key: %w", err)
+	}
+	return bytes.Clone(b), nil
+}
+
+// HandTo shuts a copy of the private key for the holder of another key.
+func (p PrivateKey) HandTo(to PublicKey) (Sealed, error) {
+	b, err := p.bytes()
+	if err != nil {
+		return nil, err
 	}
 	defer clear(b)
 	return to.Seal(purposeKey, b)

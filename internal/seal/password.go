@@ -40,9 +40,9 @@ var hashing = make(chan struct{}, 1)
 
 // ShutWithPassword makes a box of the private key.
 func (p PrivateKey) ShutWithPassword(ctx context.Context, password string) (PasswordBox, error) {
-	b, err := p.k.Bytes()
+	b, err := p.bytes()
 	if err != nil {
-		return nil, fmt.Errorf("encode private key: %w", err)
+		return nil, err
 	}
 	defer clear(b)
 	box := make([]byte, boxHeader, boxHeader+len(b)+16)

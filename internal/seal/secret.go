@@ -13,9 +13,10 @@ import (
 
 // Secret is a bearer secret: whoever holds its text may do what was allowed to
 // it. The server hands it out and keeps only its [Hash] and, where it may be given
-// something to open later, its [PublicKey]. It prints masked; Reveal gives the
-// text.
-type Secret struct{ text string }
+// something to open later, its [PublicKey]. It prints masked, also from within
+// another value: what fmt finds there by reflection is an address. Reveal gives
+// the text.
+type Secret struct{ text *string }
 
 const mask = "[secret]"
 
@@ -23,18 +24,23 @@ const mask = "[secret]"
 func NewSecret() Secret {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // never fails, by its documentation
-	return Secret{base64.RawURLEncoding.EncodeToString(b[:])}
+	return SecretOf(base64.RawURLEncoding.EncodeToString(b[:]))
 }
 
 // SecretOf takes a secret that somebody presents. Nothing is checked: an invented
 // one has a hash that nobody knows.
-func SecretOf(text string) Secret { return Secret{text} }
+func SecretOf(text string) Secret { return Secret{&text} }
 
 // Reveal is the secret's text.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // IsZero reports whether there is no secret at all.
-func (s Secret) IsZero() bool { return s.text == "" }
+func (s Secret) IsZero() bool { return s.Reveal() == "" }
 
 // Format keeps every fmt verb from printing the secret.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(mask)) }
@@ -46,7 +52,7 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(mask) }
 func (s Secret) MarshalText() ([]byte, error) { return []byte(mask), nil }
 
 // Hash is what the server finds the secret by.
-func (s Secret) Hash() Hash { return sha256.Sum256([]byte("carrel hash\x00" + s.text)) }
+func (s Secret) Hash() Hash { return sha256.Sum256([]byte("carrel hash\x00" + s.Reveal())) }
 
 // PublicKey is the key that others may seal to for the secret's holder.
 func (s Secret) PublicKey() (PublicKey, error) {
@@ -58,7 +64,7 @@ func (s Secret) PublicKey() (PublicKey, error) {
 }
 
 func (s Secret) privateKey() (hpke.PrivateKey, error) {
-	ikm := sha256.Sum256([]byte("carrel key pair\x00" + s.text))
+	ikm := sha256.Sum256([]byte("carrel key pair\x00" + s.Reveal()))
 	k, err := kem.DeriveKeyPair(ikm[:])
 	if err != nil {
 		return nil, fmt.Errorf("derive key pair of a secret: %w", err)
