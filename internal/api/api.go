@@ -44,7 +44,8 @@ type api struct {
 	places chan struct{}
 }
 
-// New returns the handler of everything below [Base].
+// New returns the handler of everything that clients call; what is not a call gets
+// the wire's NotFound.
 func New(c Config) http.Handler {
 	if c.MaxInFlight == 0 {
 		c.MaxInFlight = 1024
@@ -73,7 +74,7 @@ func New(c Config) http.Handler {
 	handle("GET permission-access/query/{session}/{file}", a.signedOnce(a.bearing(a.reading(a.file))))
 	handle("DELETE user", a.signed(a.deleteUser))
 
-	mux.Handle(Base, a.answering(func(http.ResponseWriter, *http.Request) error { return wire.NotFound("Call") }))
+	mux.Handle("/", a.answering(func(http.ResponseWriter, *http.Request) error { return wire.NotFound("Call") }))
 	return a.clean(mux)
 }
 
