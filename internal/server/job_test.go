@@ -1,0 +1,73 @@
+package server_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"io"
+	"testing"
+
+	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/internal/demo"
+	"github.com/carrelhq/carrel/internal/server/servertest"
+	"github.com/carrelhq/carrel/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+// everywhere runs a test on each database.
+func everywhere(t *testing.T, test func(t *testing.T, options ...servertest.Option)) {
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t)
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, servertest.OnDatabase(testenv.Postgres(t)))
+	})
+}
+
+// The main job, end to end, with files on both sides of the threshold between the
+// database and the blobs.
+func TestMainJob(t *testing.T) {
+	everywhere(t, func(t *testing.T, options ...servertest.Option) {
+		s := servertest.Start(t, options...)
+		person := s.Person()
+		writer := s.Consent(t, person, demo.WriteContract, digime.UserAccessToken{})
+
+		sizes := map[string]int{"empty": 0, "one": 1, "small": 4 << 10, "threshold": 64 << 10, "beyond": 64<<10 + 1, "large": 5 << 20}
+		pushed := map[string][]byte{}
+		for name, size := range sizes {
+			pushed[name] = make([]byte, size)
+			_, _ = rand.Read(pushed[name])
+			err := writer.Push(t.Context(), digime.Push{Data: bytes.NewReader(pushed[name]), MIMEType: "application/octet-stream",
+				AccountID: "patient-42", Reference: []string{name}, Tags: []string{"test"}})
+			if err != nil {
+				t.Fatalf("push %s: %v", name, err)
+			}
+		}
+
+		reader := s.Consent(t, person, demo.ReadContract, writer.Token())
+		session, err := reader.ReadSession(t.Context(), digime.SessionOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := 0
+		for file, err := range session.Files(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := file.Metadata.Raw.Reference[0]
+			if !bytes.Equal(got, pushed[name]) {
+				t.Errorf("%s: read back %d bytes that differ from the %d pushed", name, len(got), len(pushed[name]))
+			}
+			read++
+		}
+		if read != len(pushed) {
+			t.Errorf("read %d files, want %d", read, len(pushed))
+		}
+	})
+}

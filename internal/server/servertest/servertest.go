@@ -1,0 +1,170 @@
+// Package servertest starts a whole Carrel for a test: real HTTP on loopback, a real
+// store and real files in a temporary folder, applications and contracts registered,
+// an SDK client that speaks to it, and people who go through its pages.
+package servertest
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/internal/demo"
+	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/server"
+)
+
+// Callback is where the registered applications' people come back to; nothing listens
+// there.
+const Callback = "http://127.0.0.1:8095/callback"
+
+// Server is a running Carrel.
+type Server struct {
+	*server.Server
+	// URL is its public URL.
+	URL string
+	// Folder holds everything that it keeps, but for a PostgreSQL database.
+	Folder string
+	// Credentials are those of two applications and their contracts.
+	Credentials demo.Credentials
+	// Clock is the server's; it runs with the machine's until it is moved.
+	Clock *Clock
+}
+
+// Option changes how the server is set up.
+type Option func(*server.Config)
+
+// OnDatabase keeps the metadata in a database of its own; SQLite in the folder is used
+// otherwise.
+func OnDatabase(url string) Option { return func(c *server.Config) { c.Database = url } }
+
+// Start starts a server that ends with the test.
+func Start(t testing.TB, options ...Option) *Server {
+	t.Helper()
+	s := &Server{Folder: t.TempDir(), Clock: &Clock{}}
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.URL = "http://" + l.Addr().String()
+	config := server.Config{PublicURL: s.URL, Database: filepath.Join(s.Folder, "carrel.db"),
+		Blobs: filepath.Join(s.Folder, "blobs"), Keyring: filepath.Join(s.Folder, "master.key"),
+		Operator: "Test Hosting", DeleteWait: 7 * 24 * time.Hour, Log: slog.New(slog.DiscardHandler), Now: s.Clock.Now}
+	for _, o := range options {
+		o(&config)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	if s.Server, err = server.Open(ctx, config); err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ctx, l, nil) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-served; err != nil {
+			t.Errorf("server ended with: %v", err)
+		}
+		if err := s.Close(); err != nil {
+			t.Errorf("close server: %v", err)
+		}
+	})
+	if s.Credentials, err = demo.Register(ctx, s.Clients, s.URL, Callback, ""); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Client is an SDK client for the first application.
+func (s *Server) Client(t testing.TB, options ...digime.Option) *digime.Client {
+	t.Helper()
+	client, err := digime.New(string(s.Credentials.ApplicationID), append([]digime.Option{digime.At(s.URL)}, options...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// Contract is one of the first application's contracts, by its name in the
+// credentials.
+func (s *Server) Contract(t testing.TB, kind string) *digime.Contract {
+	t.Helper()
+	key := s.Credentials.Contracts[kind]
+	contract, err := digime.ParseContract(string(key.ContractID), []byte(key.PrivateKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return contract
+}
+
+// Person is somebody new, who goes through the pages.
+func (s *Server) Person() *demo.Walker {
+	return demo.NewWalker("person-"+seal.RandomID(10)+"@example.org", seal.RandomID(20))
+}
+
+// Consent sends a person through the pages for a contract, and exchanges the code that
+// they bring back. A link joins the grant to the library of that token.
+func (s *Server) Consent(t testing.TB, person *demo.Walker, kind string, link digime.UserAccessToken) *digime.User {
+	t.Helper()
+	client, contract := s.Client(t), s.Contract(t, kind)
+	auth, err := client.Authorize(t.Context(), contract, digime.AuthorizeOptions{Callback: Callback, Link: link})
+	if err != nil {
+		t.Fatalf("authorize: %v", err)
+	}
+	back, err := person.Walk(t.Context(), auth.URL, Callback)
+	if err != nil {
+		t.Fatalf("consent: %v", err)
+	}
+	u, err := url.Parse(back)
+	if err != nil {
+		t.Fatal(err)
+	}
+	callback, err := digime.ParseCallback(u.Query())
+	if err != nil {
+		t.Fatalf("callback: %v", err)
+	}
+	token, err := client.Exchange(t.Context(), contract, callback.Code, auth.Verifier)
+	if err != nil {
+		t.Fatalf("exchange: %v", err)
+	}
+	return client.User(contract, token)
+}
+
+// Clock is a clock that a test can move.
+type Clock struct {
+	mu    sync.Mutex
+	fixed time.Time
+	moved time.Duration
+}
+
+// Now is the time on the clock.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.fixed.IsZero() {
+		return c.fixed
+	}
+	return time.Now().Add(c.moved)
+}
+
+// Move moves the clock on.
+func (c *Clock) Move(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.moved += d
+	if !c.fixed.IsZero() {
+		c.fixed = c.fixed.Add(d)
+	}
+}
+
+// Set stops the clock at a time.
+func (c *Clock) Set(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fixed = t
+}
