@@ -11,14 +11,13 @@ import (
 	"github.com/minio/sio"
 )
 
-// FileKey encrypts one file's content, once. It prints masked, also from within
-// another value: what fmt finds there by reflection is an address.
-type FileKey struct{ key *[32]byte }
+// FileKey encrypts one file's content, once. It prints masked.
+type FileKey struct{ key hidden[[]byte] }
 
 // NewFileKey returns a fresh key.
 func NewFileKey() FileKey {
 	key := randomKey()
-	return FileKey{&key}
+	return FileKey{hide(key[:])}
 }
 
 // Format keeps every fmt verb from printing the key.
@@ -30,7 +29,7 @@ func (k FileKey) LogValue() slog.Value { return slog.StringValue(mask) }
 // SealTo shuts the key for a library. The file's id is bound to it, so that the
 // seals of two files cannot be swapped.
 func (k FileKey) SealTo(library PublicKey, file string) (Sealed, error) {
-	return library.Seal("carrel file key "+file, k.key[:])
+	return library.Seal("carrel file key "+file, k.key.reveal())
 }
 
 // OpenFileKey opens a file's key. It returns [ErrShut] if it is not that file's.
@@ -42,7 +41,7 @@ func (p PrivateKey) OpenFileKey(file string, s Sealed) (FileKey, error) {
 	if len(b) != 32 {
 		return FileKey{}, ErrShut
 	}
-	return FileKey{(*[32]byte)(b)}, nil
+	return FileKey{hide(b)}, nil
 }
 
 // SealSmall encrypts a whole small content as one AES-256-GCM message. The nonce
@@ -70,7 +69,7 @@ func (k FileKey) OpenSmall(file string, sealed []byte) ([]byte, error) {
 }
 
 func (k FileKey) gcm() (cipher.AEAD, error) {
-	block, err := aes.NewCipher(k.key[:])
+	block, err := aes.NewCipher(k.key.reveal())
 	if err != nil {
 		return nil, fmt.Errorf("file cipher: %w", err)
 	}
@@ -85,7 +84,7 @@ func (k FileKey) gcm() (cipher.AEAD, error) {
 // nodes may differ.
 func (k FileKey) stream() sio.Config {
 	return sio.Config{MinVersion: sio.Version20, MaxVersion: sio.Version20,
-		CipherSuites: []byte{sio.AES_256_GCM}, Key: k.key[:]}
+		CipherSuites: []byte{sio.AES_256_GCM}, Key: k.key.reveal()}
 }
 
 // ErrNoContent says that a content that was to become a stream is empty. An empty

@@ -65,7 +65,7 @@ func (p PublicKey) Seal(purpose string, plaintext []byte) (Sealed, error) {
 
 // PrivateKey opens what was sealed to its public key. A library's exists in memory
 // only while somebody with a live secret reads. It prints masked.
-type PrivateKey struct{ k hpke.PrivateKey }
+type PrivateKey struct{ k hidden[hpke.PrivateKey] }
 
 // GenerateKey makes the key pair of a new library.
 func GenerateKey() (PrivateKey, error) {
@@ -73,15 +73,15 @@ func GenerateKey() (PrivateKey, error) {
 	if err != nil {
 		return PrivateKey{}, fmt.Errorf("generate key pair: %w", err)
 	}
-	return PrivateKey{k}, nil
+	return PrivateKey{hide(k)}, nil
 }
 
 // PublicKey is the half that seals.
-func (p PrivateKey) PublicKey() PublicKey { return PublicKey{p.k.PublicKey()} }
+func (p PrivateKey) PublicKey() PublicKey { return PublicKey{p.k.reveal().PublicKey()} }
 
 // Open opens what was sealed for the purpose. It returns [ErrShut] for anything else.
 func (p PrivateKey) Open(purpose string, s Sealed) ([]byte, error) {
-	plain, err := hpke.Open(p.k, kdf, aead, []byte(purpose), s)
+	plain, err := hpke.Open(p.k.reveal(), kdf, aead, []byte(purpose), s)
 	if err != nil {
 		return nil, ErrShut
 	}
@@ -100,7 +100,7 @@ const purposeKey = "carrel library key"
 // bytes is the key as RFC 9180 writes it, for the caller to clear. It is a copy:
 // what crypto/hpke gives may be the key's own memory.
 func (p PrivateKey) bytes() ([]byte, error) {
-	b, err := p.k.Bytes()
+	b, err := p.k.reveal().Bytes()
 	if err != nil {
 		return nil, fmt.Errorf("encode private key: %w", err)
 	}
@@ -133,7 +133,7 @@ func (s Secret) TakeKey(sealed Sealed) (PrivateKey, error) {
 	if err != nil {
 		return PrivateKey{}, err
 	}
-	b, err := PrivateKey{own}.Open(purposeKey, sealed)
+	b, err := PrivateKey{hide(own)}.Open(purposeKey, sealed)
 	if err != nil {
 		return PrivateKey{}, err
 	}
@@ -155,7 +155,7 @@ func (s Secret) OpenText(purpose string, sealed Sealed) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	b, err := PrivateKey{own}.Open(purpose, sealed)
+	b, err := PrivateKey{hide(own)}.Open(purpose, sealed)
 	return string(b), err
 }
 
@@ -165,7 +165,7 @@ func parsePrivateKey(b []byte) (PrivateKey, error) {
 	if err != nil {
 		return PrivateKey{}, fmt.Errorf("parse private key: %w", err)
 	}
-	return PrivateKey{k}, nil
+	return PrivateKey{hide(k)}, nil
 }
 
 func randomKey() (key [32]byte) {

@@ -22,7 +22,7 @@ import (
 //
 // Its text has one key a line, newest last: 32 bytes in base64. Empty lines and
 // lines that begin with # do not count.
-type Keyring struct{ keys []masterKey }
+type Keyring struct{ keys hidden[[]masterKey] }
 
 type masterKey struct {
 	id   [4]byte // first bytes of the key's SHA-256: says which key opens a box
@@ -31,7 +31,7 @@ type masterKey struct {
 
 // ParseKeyring reads a keyring's text. Errors name the line and never repeat it.
 func ParseKeyring(text []byte) (*Keyring, error) {
-	r := &Keyring{}
+	var keys []masterKey
 	for i, line := range bytes.Split(text, []byte("\n")) {
 		line = bytes.TrimSpace(line)
 		if len(line) == 0 || line[0] == '#' {
@@ -50,12 +50,12 @@ func ParseKeyring(text []byte) (*Keyring, error) {
 			return nil, fmt.Errorf("master key on line %d: %w", i+1, err)
 		}
 		sum := sha256.Sum256(append([]byte("carrel master key\x00"), key...))
-		r.keys = append(r.keys, masterKey{[4]byte(sum[:4]), aead})
+		keys = append(keys, masterKey{[4]byte(sum[:4]), aead})
 	}
-	if len(r.keys) == 0 {
+	if len(keys) == 0 {
 		return nil, errors.New("the keyring holds no master key")
 	}
-	return r, nil
+	return &Keyring{hide(keys)}, nil
 }
 
 // NewKeyringText returns the text of a keyring with one fresh key.
@@ -122,7 +122,8 @@ func makeKeyring(path string) error {
 
 // Seal encrypts a secret of the server's. The purpose is authenticated with it.
 func (r *Keyring) Seal(purpose string, plaintext []byte) []byte {
-	k := r.keys[len(r.keys)-1]
+	keys := r.keys.reveal()
+	k := keys[len(keys)-1]
 	out := append([]byte{1}, k.id[:]...)
 	return k.aead.Seal(out, nil, plaintext, []byte(purpose))
 }
@@ -133,7 +134,7 @@ func (r *Keyring) Open(purpose string, box []byte) ([]byte, error) {
 	if len(box) < 5 || box[0] != 1 {
 		return nil, ErrShut
 	}
-	for _, k := range r.keys {
+	for _, k := range r.keys.reveal() {
 		if bytes.Equal(k.id[:], box[1:5]) {
 			if plain, err := k.aead.Open(nil, nil, box[5:], []byte(purpose)); err == nil {
 				return plain, nil

@@ -13,10 +13,9 @@ import (
 
 // Secret is a bearer secret: whoever holds its text may do what was allowed to
 // it. The server hands it out and keeps only its [Hash] and, where it may be given
-// something to open later, its [PublicKey]. It prints masked, also from within
-// another value: what fmt finds there by reflection is an address. Reveal gives
-// the text.
-type Secret struct{ text *string }
+// something to open later, its [PublicKey]. It prints masked, in other values too;
+// Reveal gives the text.
+type Secret struct{ text hidden[string] }
 
 const mask = "[secret]"
 
@@ -29,15 +28,10 @@ func NewSecret() Secret {
 
 // SecretOf takes a secret that somebody presents. Nothing is checked: an invented
 // one has a hash that nobody knows.
-func SecretOf(text string) Secret { return Secret{&text} }
+func SecretOf(text string) Secret { return Secret{hide(text)} }
 
 // Reveal is the secret's text.
-func (s Secret) Reveal() string {
-	if s.text == nil {
-		return ""
-	}
-	return *s.text
-}
+func (s Secret) Reveal() string { return s.text.reveal() }
 
 // IsZero reports whether there is no secret at all.
 func (s Secret) IsZero() bool { return s.Reveal() == "" }

@@ -1,0 +1,119 @@
+package seal_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/carrelhq/carrel/internal/seal"
+)
+
+// holder keeps what must not be printed where reflection finds it, but no method of
+// it is called.
+type holder struct {
+	name   string
+	inside any
+	secret seal.Secret
+	file   seal.FileKey
+	key    seal.PrivateKey
+	ring   *seal.Keyring
+}
+
+// TestNothingSecretIsPrinted prints secrets and keys in every way that a log or an
+// error might, alone and inside other values, and looks for any part of them.
+func TestNothingSecretIsPrinted(t *testing.T) {
+	t.Parallel()
+	const text = "tHe-TeXt-Of-ThE-sEcReT"
+	ringKey := bytes.Repeat([]byte{0xa7}, 32)
+	secret, library, file := seal.SecretOf(text), newKey(t), seal.NewFileKey()
+	ring := must[*seal.Keyring](t)(seal.ParseKeyring([]byte(base64.StdEncoding.EncodeToString(ringKey))))
+	parts := tellTales([]byte(text), ringKey, fileKeyBytes(t, file), privateKeyBytes(t, library))
+
+	all := holder{"all", &holder{secret: secret, file: file, key: library, ring: ring}, secret, file, library, ring}
+	values := map[string]any{
+		"Secret": secret, "*Secret": &secret, "[]Secret": []seal.Secret{secret}, "map of Secret": map[string]seal.Secret{"a": secret},
+		"PrivateKey": library, "*PrivateKey": &library, "[]PrivateKey": []seal.PrivateKey{library},
+		"FileKey": file, "*FileKey": &file, "[]FileKey": []seal.FileKey{file},
+		"*Keyring": ring, "[]*Keyring": []*seal.Keyring{ring}, "Keyring": *ring,
+		"holder": all, "*holder": &all, "error": fmt.Errorf("with %v: %w", secret, errors.New("x")),
+	}
+	for name, v := range values {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%c", "%p", "%b", "%T", "%U", "%10.3v"} {
+			parts.notIn(t, name+" with "+verb, fmt.Sprintf(verb, v))
+		}
+		parts.notIn(t, name+" with Sprint", fmt.Sprint(v))
+		var out bytes.Buffer
+		slog.New(slog.NewTextHandler(&out, nil)).Info("message", "value", v, "group", slog.GroupValue(slog.Any("in", v)))
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("message", "value", v, "group", slog.GroupValue(slog.Any("in", v)))
+		parts.notIn(t, name+" in a log", out.String())
+		if b, err := json.Marshal(map[string]any{"value": v}); err == nil {
+			parts.notIn(t, name+" in JSON", string(b))
+		}
+		if b, err := xml.Marshal(v); err == nil {
+			parts.notIn(t, name+" in XML", string(b))
+		}
+	}
+}
+
+// TestMaskIsSeen: what is not printed leaves a mark, so that a log tells that there was
+// something.
+func TestMaskIsSeen(t *testing.T) {
+	t.Parallel()
+	for _, v := range []any{seal.NewSecret(), newKey(t), seal.NewFileKey()} {
+		for _, verb := range []string{"%v", "%s", "%q", "%x", "%#v"} {
+			if got := fmt.Sprintf(verb, v); got != "[secret]" {
+				t.Errorf("%T with %s: %q", v, verb, got)
+			}
+		}
+	}
+	b, err := json.Marshal(struct{ S seal.Secret }{seal.NewSecret()})
+	if err != nil || string(b) != `{"S":"[secret]"}` {
+		t.Errorf("in JSON: %s, %v", b, err)
+	}
+}
+
+// tales are texts that would tell part of a secret.
+type tales []string
+
+// tellTales lists how bytes might show: eight of them, in each usual writing.
+func tellTales(secrets ...[]byte) (parts tales) {
+	for _, s := range secrets {
+		b := s[:8]
+		parts = append(parts, string(b), hex.EncodeToString(b), strings.ToUpper(hex.EncodeToString(b)),
+			base64.StdEncoding.EncodeToString(s)[:9], base64.RawURLEncoding.EncodeToString(s)[:9],
+			strings.Trim(fmt.Sprint(b), "[]"), strings.Trim(fmt.Sprintf("%#v", b), "[]byte{}"))
+	}
+	return parts
+}
+
+func (parts tales) notIn(t *testing.T, where, text string) {
+	t.Helper()
+	for _, p := range parts {
+		if strings.Contains(text, p) {
+			t.Errorf("%s shows a secret: %s", where, text)
+		}
+	}
+}
+
+// privateKeyBytes finds the bytes of a private key in the way that a reader of it
+// would: it is handed to a secret, and opened as any seal.
+func privateKeyBytes(t *testing.T, key seal.PrivateKey) []byte {
+	t.Helper()
+	secret := seal.NewSecret()
+	handed := must[seal.Sealed](t)(key.HandToSecret(secret))
+	return []byte(must[string](t)(secret.OpenText("carrel library key", handed)))
+}
+
+func fileKeyBytes(t *testing.T, key seal.FileKey) []byte {
+	t.Helper()
+	to := newKey(t)
+	sealed := must[seal.Sealed](t)(key.SealTo(to.PublicKey(), "f"))
+	return must[[]byte](t)(to.Open("carrel file key f", sealed))
+}
