@@ -1,0 +1,283 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/internal/demo"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/store"
+	"github.com/carrelhq/carrel/internal/testenv"
+)
+
+// crashRoundsVar sets how often the server is killed: make crash sets it.
+const crashRoundsVar = "CARREL_TEST_CRASH_ROUNDS"
+
+const crashCallback = "http://127.0.0.1:8095/callback"
+
+// TestCrash kills the server under load, again and again. Every file whose push was
+// answered must be there and whole; nothing that is listed may be torn; no line of the
+// activity may be missing.
+func TestCrash(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) { crash(t, filepath.Join(t.TempDir(), "carrel.db")) })
+	t.Run("postgres", func(t *testing.T) { crash(t, testenv.DurablePostgres(t)) })
+}
+
+func crash(t *testing.T, database string) {
+	rounds := 3
+	if n, err := strconv.Atoi(os.Getenv(crashRoundsVar)); err == nil {
+		rounds = n
+	}
+	c := newCrasher(t, database)
+	p := c.start(t)
+	for round := range rounds {
+		p = c.round(t, p, round)
+	}
+	c.seen = map[digime.FileName]string{}
+	c.read(t, true) // everything once more
+	p.kill()
+	c.verifyChain(t)
+	t.Logf("%d kills: %d pushes answered, %d files stored, none lost, none torn", rounds, len(c.acked), len(c.seen))
+	if len(c.acked) == 0 {
+		t.Error("no push was answered: nothing was tested")
+	}
+}
+
+// crasher is a server that gets killed, one person who uses it, and what they were
+// promised.
+type crasher struct {
+	database, data, address string
+	writer, reader          *digime.User
+	mu                      sync.Mutex
+	acked                   map[string]bool // references of pushes that were answered
+	seen                    map[digime.FileName]string
+	next                    int
+}
+
+func newCrasher(t *testing.T, database string) *crasher {
+	c := &crasher{database: database, data: t.TempDir(), address: freeAddress(t), acked: map[string]bool{}, seen: map[digime.FileName]string{}}
+	var application struct {
+		ID string `json:"applicationId"`
+	}
+	carrelJSON(t, &application, "application", "add", "--json", "--name", "Crash", "--data", c.data, "--database", database)
+	p := c.start(t)
+	defer p.kill()
+	client, err := digime.New(application.ID, digime.At(p.url), digime.Retries(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	person := demo.NewWalker("crash@example.org", "correct horse battery staple")
+	c.writer = c.consent(t, client, application.ID, person, "write", digime.UserAccessToken{})
+	c.reader = c.consent(t, client, application.ID, person, "read", c.writer.Token())
+	return c
+}
+
+func (c *crasher) start(t *testing.T) *process {
+	return startServe(t, c.address, "--data", c.data, "--database", c.database, "--operator", "Crash Test")
+}
+
+func (c *crasher) consent(t *testing.T, client *digime.Client, application string, person *demo.Walker, access string, link digime.UserAccessToken) *digime.User {
+	t.Helper()
+	var key struct {
+		ContractID string `json:"contractId"`
+		PrivateKey string `json:"privateKey"`
+	}
+	carrelJSON(t, &key, "contract", "add", "--json", "--application", application, "--access", access, "--redirect-uri", crashCallback,
+		"--data", c.data, "--database", c.database)
+	contract, err := digime.ParseContract(key.ContractID, []byte(key.PrivateKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	auth, err := client.Authorize(t.Context(), contract, digime.AuthorizeOptions{Callback: crashCallback, Link: link})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := person.Walk(t.Context(), auth.URL, crashCallback)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(back)
+	if err != nil {
+		t.Fatal(err)
+	}
+	callback, err := digime.ParseCallback(u.Query())
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := client.Exchange(t.Context(), contract, callback.Code, auth.Verifier)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client.User(contract, token)
+}
+
+// pushers push at once during a round.
+const pushers = 16
+
+// round pushes, kills the server once some of the pushes have been answered, and looks
+// at what has been stored since.
+func (c *crasher) round(t *testing.T, p *process, round int) *process {
+	var wait sync.WaitGroup
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	answered := make(chan struct{}, pushers)
+	for range pushers {
+		wait.Go(func() {
+			for c.push(ctx, round) {
+				select {
+				case answered <- struct{}{}:
+				case <-ctx.Done():
+				}
+			}
+		})
+	}
+	for range 1 + rand.N(6*pushers) { //nolint:gosec // when to kill is no secret
+		select {
+		case <-answered:
+		case <-ctx.Done():
+			t.Fatalf("pushes are not answered any longer:\n%s", p.log)
+		}
+	}
+	time.Sleep(rand.N(5 * time.Millisecond)) //nolint:gosec // likewise
+	p.kill()
+	stop()
+	wait.Wait()
+
+	p = c.start(t)
+	c.read(t, false)
+	return p
+}
+
+// push pushes one file; it reports false once the server is gone.
+func (c *crasher) push(ctx context.Context, round int) bool {
+	c.mu.Lock()
+	c.next++
+	n := c.next
+	c.mu.Unlock()
+	size := 4 << 10
+	switch {
+	case n%64 == 0:
+		size = 2 << 20
+	case n%16 == 0:
+		size = 200 << 10
+	}
+	reference := fmt.Sprintf("%d-%d-%d", round, n, size)
+	err := c.writer.Push(ctx, digime.Push{Data: bytes.NewReader(contentOf(reference)), MIMEType: "application/octet-stream",
+		AccountID: "crash", Reference: []string{reference}})
+	if err != nil {
+		return false
+	}
+	c.mu.Lock()
+	c.acked[reference] = true
+	c.mu.Unlock()
+	return true
+}
+
+// contentOf is the content that goes with a reference: what is read back can be judged
+// without having been kept.
+func contentOf(reference string) []byte {
+	size, err := strconv.Atoi(reference[strings.LastIndexByte(reference, '-')+1:])
+	if err != nil {
+		panic(err)
+	}
+	var seed [32]byte
+	copy(seed[:], reference)
+	content := make([]byte, size)
+	_, _ = rand.NewChaCha8(seed).Read(content)
+	return content
+}
+
+// read reads files of the library, those that were not seen before or all, and
+// compares each with what was pushed. Every answered push must be among them.
+func (c *crasher) read(t *testing.T, all bool) {
+	t.Helper()
+	session, err := c.reader.ReadSession(t.Context(), digime.SessionOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := session.FileList(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range list.Files {
+		if _, known := c.seen[entry.Name]; known && !all {
+			continue
+		}
+		file, err := session.ReadFile(t.Context(), entry.Name)
+		if err != nil {
+			t.Fatalf("file %s is listed and cannot be opened: %v", entry.Name, err)
+		}
+		content, err := io.ReadAll(file)
+		_ = file.Close()
+		if err != nil {
+			t.Fatalf("file %s is listed and cannot be read: %v", entry.Name, err)
+		}
+		reference := file.Metadata.Raw.Reference[0]
+		if !bytes.Equal(content, contentOf(reference)) {
+			t.Fatalf("file %s (%s) is torn: %d bytes", entry.Name, reference, len(content))
+		}
+		c.seen[entry.Name] = reference
+	}
+	stored := make(map[string]int, len(c.seen))
+	for _, reference := range c.seen {
+		stored[reference]++
+	}
+	for reference := range c.acked {
+		if stored[reference] != 1 {
+			t.Fatalf("push %s was answered and is stored %d times", reference, stored[reference])
+		}
+	}
+}
+
+// verifyChain checks the activity of the library in the store itself.
+func (c *crasher) verifyChain(t *testing.T) {
+	t.Helper()
+	db, err := store.Open(t.Context(), c.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	l, err := db.FindLibrary(t.Context(), "crash@example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var events []library.Event
+	for before := int64(0); ; {
+		page, err := db.ListEvents(t.Context(), l.ID, before, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		events = append(events, page...)
+		before = page[len(page)-1].Seq
+	}
+	added := 0
+	for i, j := 0, len(events)-1; i < j; i, j = i+1, j-1 {
+		events[i], events[j] = events[j], events[i]
+	}
+	for _, e := range events {
+		if e.Kind == library.EventFileAdded {
+			added++
+		}
+	}
+	if err := library.VerifyChain(events); err != nil {
+		t.Errorf("activity: %v", err)
+	}
+	if added != len(c.seen) {
+		t.Errorf("the activity tells of %d files, the library has %d", added, len(c.seen))
+	}
+}
