@@ -91,6 +91,9 @@ func (b PasswordBox) cipher(ctx context.Context, password string) (cipher.AEAD, 
 	if time == 0 || time > maxBoxTime || memory == 0 || memory > maxBoxMemory || threads == 0 || threads > 255 {
 		return nil, errors.New("open password box: costs out of bounds")
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err // select would toss a coin
+	}
 	select {
 	case hashing <- struct{}{}:
 		defer func() { <-hashing }()

@@ -1,0 +1,121 @@
+package seal_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"testing"
+
+	"github.com/carrelhq/carrel/internal/seal"
+)
+
+func BenchmarkSealFileKey(b *testing.B) {
+	to, key := newKey(b).PublicKey(), seal.NewFileKey()
+	for b.Loop() {
+		if _, err := key.SealTo(to, "01k2v9m3qdh7w8r2ncy6ft4gxe"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkOpenFileKey(b *testing.B) {
+	library := newKey(b)
+	sealed := must[seal.Sealed](b)(seal.NewFileKey().SealTo(library.PublicKey(), "file"))
+	for b.Loop() {
+		if _, err := library.OpenFileKey("file", sealed); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkTakeKey derives a secret's key pair and opens with it, as each read does.
+func BenchmarkTakeKey(b *testing.B) {
+	secret := seal.NewSecret()
+	handed := must[seal.Sealed](b)(newKey(b).HandToSecret(secret))
+	for b.Loop() {
+		if _, err := secret.TakeKey(handed); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkHandToSecret derives a secret's key pair and seals to it, as for each token.
+func BenchmarkHandToSecret(b *testing.B) {
+	library, secret := newKey(b), seal.NewSecret()
+	for b.Loop() {
+		if _, err := library.HandToSecret(secret); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkParsePublicKey(b *testing.B) {
+	text := newKey(b).PublicKey().Bytes()
+	for b.Loop() {
+		if _, err := seal.ParsePublicKey(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkSealSmall4KiB(b *testing.B) {
+	content := someBytes(4 << 10)
+	b.SetBytes(int64(len(content)))
+	for b.Loop() {
+		if _, err := seal.NewFileKey().SealSmall("file", content); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkOpenSmall4KiB(b *testing.B) {
+	key := seal.NewFileKey()
+	sealed := must[[]byte](b)(key.SealSmall("file", someBytes(4<<10)))
+	b.SetBytes(4 << 10)
+	for b.Loop() {
+		if _, err := key.OpenSmall("file", sealed); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+const streamed = 16 << 20
+
+func BenchmarkSealStream(b *testing.B) {
+	key, content := seal.NewFileKey(), someBytes(streamed)
+	b.SetBytes(streamed)
+	for b.Loop() {
+		r, err := key.SealStream(bytes.NewReader(content))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, struct{ io.Reader }{r}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkOpenStream(b *testing.B) {
+	key := seal.NewFileKey()
+	sealed := sealStream(b, key, someBytes(streamed))
+	b.SetBytes(streamed)
+	for b.Loop() {
+		r, err := key.OpenStream(bytes.NewReader(sealed))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, struct{ io.Reader }{r}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkPasswordBox is the price of one guess.
+func BenchmarkPasswordBox(b *testing.B) {
+	box := must[seal.PasswordBox](b)(newKey(b).ShutWithPassword(context.Background(), "password"))
+	for b.Loop() {
+		if _, err := box.Open(context.Background(), "password"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package seal_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"testing"
+
+	"github.com/carrelhq/carrel/internal/seal"
+)
+
+func FuzzPasswordBox(f *testing.F) {
+	v, _ := readVectors(f)
+	f.Add(v.PasswordBox.Box, v.PasswordBox.Password)
+	f.Add(v.RecoveryBox.Box, v.RecoveryBox.Password)
+	f.Add([]byte{1}, "")
+	f.Fuzz(func(t *testing.T, box []byte, password string) {
+		if len(box) >= 41 { // what is costly is bounded by the box's own test
+			time, memory := binary.BigEndian.Uint32(box[1:]), binary.BigEndian.Uint32(box[5:])
+			if time > 2 && time <= 10 || memory > 19<<10 && memory <= 256<<10 {
+				t.Skip()
+			}
+		}
+		key, err := seal.PasswordBox(box).Open(context.Background(), password)
+		if err == nil && !bytes.Equal(key.PublicKey().Bytes(), v.Library.PublicKey) {
+			t.Error("a forged box opens")
+		}
+	})
+}
+
+func FuzzParseKeyring(f *testing.F) {
+	f.Add([]byte(masterKey(1)))
+	f.Add([]byte("# a comment\r\n" + masterKey(1) + "\n\n" + masterKey(2) + "\n"))
+	f.Add(seal.NewKeyringText())
+	f.Fuzz(func(t *testing.T, text []byte) {
+		ring, err := seal.ParseKeyring(text)
+		if err != nil {
+			return
+		}
+		if got, err := ring.Open("p", ring.Seal("p", text)); err != nil || !bytes.Equal(got, text) {
+			t.Errorf("does not open what it sealed: %v", err)
+		}
+	})
+}
+
+func FuzzKeyringOpen(f *testing.F) {
+	v, _ := readVectors(f)
+	ring := parseKeyring(f, v.Keyring.Text)
+	f.Add(v.Keyring.Purpose, v.Keyring.Newest)
+	f.Add(v.Keyring.Purpose, v.Keyring.Older)
+	f.Add("", []byte{1, 0, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, purpose string, box []byte) {
+		text, err := ring.Open(purpose, box)
+		switch {
+		case err == nil && (purpose != v.Keyring.Purpose || string(text) != v.Keyring.Plaintext):
+			t.Error("a forged box opens")
+		case err != nil && !errors.Is(err, seal.ErrShut):
+			t.Errorf("%v, want ErrShut", err)
+		}
+	})
+}
+
+func FuzzNormalizeRecoveryCode(f *testing.F) {
+	f.Add("0123-4567-89AB-CDEF-GHJK-MNPQ")
+	f.Add("ol23 4567\t89ab\u2013cdef\u00a0ghjk mnpq")
+	f.Add("\xff")
+	f.Fuzz(func(t *testing.T, typed string) {
+		code, err := seal.NormalizeRecoveryCode(typed)
+		if err != nil {
+			if code != "" || !errors.Is(err, seal.ErrBadCode) {
+				t.Errorf("%q, %v", code, err)
+			}
+			return
+		}
+		if again, err := seal.NormalizeRecoveryCode(code); err != nil || again != code || len(code) != 29 {
+			t.Errorf("%q normalises to %q, %v", code, again, err)
+		}
+	})
+}
+
+func FuzzParsePublicKey(f *testing.F) {
+	v, _ := readVectors(f)
+	f.Add(v.Library.PublicKey)
+	f.Add(v.Secret.PublicKey)
+	f.Add(make([]byte, 1216))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		key, err := seal.ParsePublicKey(b)
+		if err != nil {
+			return
+		}
+		if !bytes.Equal(key.Bytes(), b) {
+			t.Error("the key does not print as it was")
+		}
+		_, _ = key.Seal("p", []byte("text")) // may fail, for a point of low order
+	})
+}
+
+func FuzzTakeKey(f *testing.F) {
+	v, _ := readVectors(f)
+	secret := seal.SecretOf(v.Secret.Text)
+	f.Add(v.Library.HandedToSecret)
+	f.Add(v.Text.Sealed)
+	f.Add(v.Small.Key)
+	f.Fuzz(func(t *testing.T, sealed []byte) {
+		key, err := secret.TakeKey(sealed)
+		switch {
+		case err == nil && !bytes.Equal(key.PublicKey().Bytes(), v.Library.PublicKey):
+			t.Error("a forged seal opens")
+		case err != nil && !errors.Is(err, seal.ErrShut):
+			t.Errorf("%v, want ErrShut", err)
+		}
+	})
+}
+
+// vectorFileKeys are the keys of the vectors' two files.
+func vectorFileKeys(t testing.TB) (small, stream seal.FileKey) {
+	t.Helper()
+	v, _ := readVectors(t)
+	library := must[seal.PrivateKey](t)(seal.SecretOf(v.Secret.Text).TakeKey(v.Library.HandedToSecret))
+	return must[seal.FileKey](t)(library.OpenFileKey(v.Small.File, v.Small.Key)),
+		must[seal.FileKey](t)(library.OpenFileKey(v.Stream.File, v.Stream.Key))
+}
+
+func FuzzOpenSmall(f *testing.F) {
+	v, _ := readVectors(f)
+	key, _ := vectorFileKeys(f)
+	f.Add(v.Small.File, v.Small.Sealed)
+	f.Add("", []byte{})
+	f.Fuzz(func(t *testing.T, file string, sealed []byte) {
+		content, err := key.OpenSmall(file, sealed)
+		switch {
+		case err == nil && (file != v.Small.File || string(content) != v.Small.Content):
+			t.Error("a forged content opens")
+		case err != nil && !errors.Is(err, seal.ErrShut):
+			t.Errorf("%v, want ErrShut", err)
+		}
+	})
+}
+
+func FuzzOpenStream(f *testing.F) {
+	v, stream := readVectors(f)
+	_, key := vectorFileKeys(f)
+	f.Add(stream)
+	f.Add(stream[:packageSize])
+	f.Add(stream[packageSize:])
+	f.Add([]byte{0x20, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, sealed []byte) {
+		r, err := key.OpenStream(bytes.NewReader(sealed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(r)
+		switch {
+		case err == nil && sumOf(content) != v.Stream.ContentSHA256:
+			t.Errorf("a forged stream opens: %d bytes", len(content))
+		case err != nil && !errors.Is(err, seal.ErrShut):
+			t.Errorf("%v, want ErrShut", err)
+		}
+	})
+}

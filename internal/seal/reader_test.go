@@ -1,0 +1,229 @@
+package seal_test
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/ecdh"
+	"crypto/hkdf"
+	"crypto/mlkem"
+	"crypto/sha256"
+	"crypto/sha3"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/argon2"
+
+	"github.com/carrelhq/carrel/internal/seal"
+)
+
+// The functions of this file open everything that is kept with nothing of ours and
+// nothing of crypto/hpke or sio: they follow docs/file-format.md step by step, and so
+// show that it suffices to write a reader.
+
+// hybridKey is a private key of MLKEM768-X25519.
+type hybridKey struct {
+	pq *mlkem.DecapsulationKey768
+	t  *ecdh.PrivateKey
+}
+
+// newHybridKey expands a seed of 32 bytes.
+func newHybridKey(seed []byte) (hybridKey, error) {
+	expanded := make([]byte, 96)
+	shake := sha3.NewSHAKE256()
+	_, _ = shake.Write(seed)
+	_, _ = shake.Read(expanded)
+	pq, err := mlkem.NewDecapsulationKey768(expanded[:64])
+	if err != nil {
+		return hybridKey{}, err
+	}
+	t, err := ecdh.X25519().NewPrivateKey(expanded[64:])
+	return hybridKey{pq, t}, err
+}
+
+func (k hybridKey) public() []byte {
+	return append(k.pq.EncapsulationKey().Bytes(), k.t.PublicKey().Bytes()...)
+}
+
+// keyOfSecret derives the key pair of a bearer secret.
+func keyOfSecret(text string) (hybridKey, error) {
+	ikm := sha256.Sum256([]byte("carrel key pair\x00" + text))
+	shake := sha3.NewSHAKE256()
+	for _, part := range [][]byte{ikm[:], []byte("HPKE-v1"), []byte("KEM\x64\x7a"), {0, 13}, []byte("DeriveKeyPair"), {0, 32}} {
+		_, _ = shake.Write(part)
+	}
+	seed := make([]byte, 32)
+	_, _ = shake.Read(seed)
+	return newHybridKey(seed)
+}
+
+// open opens a seal: HPKE base mode, one message.
+func (k hybridKey) open(info string, sealed []byte) ([]byte, error) {
+	if len(sealed) < 1088+32+16 {
+		return nil, errors.New("too short for a seal")
+	}
+	ctPQ, ctT, ciphertext := sealed[:1088], sealed[1088:1120], sealed[1120:]
+	ssPQ, err := k.pq.Decapsulate(ctPQ)
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := ecdh.X25519().NewPublicKey(ctT)
+	if err != nil {
+		return nil, err
+	}
+	ssT, err := k.t.ECDH(theirs)
+	if err != nil {
+		return nil, err
+	}
+	shared := sha3.Sum256(bytes.Join([][]byte{ssPQ, ssT, ctT, k.t.PublicKey().Bytes(), []byte(`\.//^\`)}, nil))
+
+	suite := "HPKE\x64\x7a\x00\x01\x00\x02"
+	extract := func(salt []byte, label string, ikm []byte) []byte {
+		out, _ := hkdf.Extract(sha256.New, append([]byte("HPKE-v1"+suite+label), ikm...), salt)
+		return out
+	}
+	context := append([]byte{0}, extract(nil, "psk_id_hash", nil)...)
+	context = append(context, extract(nil, "info_hash", []byte(info))...)
+	secret := extract(shared[:], "secret", nil)
+	expand := func(label string, length int) []byte {
+		out, _ := hkdf.Expand(sha256.New, secret, string([]byte{0, byte(length)})+"HPKE-v1"+suite+label+string(context), length)
+		return out
+	}
+	return openGCM(expand("key", 32), expand("base_nonce", 12), ciphertext, nil)
+}
+
+func openGCM(key, nonce, ciphertext, data []byte) ([]byte, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, err
+	}
+	return gcm.Open(nil, nonce, ciphertext, data)
+}
+
+// openPackages opens a stream (DARE 2.0).
+func openPackages(key, stream []byte) (content []byte, err error) {
+	var first []byte
+	for i := uint32(0); ; i++ {
+		if len(stream) < 33 {
+			return nil, errors.New("the end is missing")
+		}
+		header := stream[:16]
+		if i == 0 {
+			first = header
+		}
+		length := int(binary.LittleEndian.Uint16(header[2:])) + 1
+		final := header[4]&0x80 != 0
+		switch {
+		case header[0] != 0x20 || header[1] != 0, len(stream) < 32+length, !final && length != 65536,
+			header[4]&0x7f != first[4]&0x7f || !bytes.Equal(header[5:], first[5:]):
+			return nil, errors.New("not a package of this stream")
+		}
+		nonce := bytes.Clone(header[4:])
+		binary.LittleEndian.PutUint32(nonce[8:], binary.LittleEndian.Uint32(nonce[8:])^i)
+		plain, err := openGCM(key, nonce, stream[16:32+length], header[:4])
+		if err != nil {
+			return nil, err
+		}
+		content, stream = append(content, plain...), stream[32+length:]
+		if final {
+			if len(stream) > 0 {
+				return nil, errors.New("something follows the end")
+			}
+			return content, nil
+		}
+	}
+}
+
+// openBox opens the box of a password.
+func openBox(password string, box []byte) ([]byte, error) {
+	time, memory, lanes := binary.BigEndian.Uint32(box[1:]), binary.BigEndian.Uint32(box[5:]), binary.BigEndian.Uint32(box[9:])
+	key := argon2.IDKey([]byte(password), box[13:29], time, memory, uint8(lanes), 32)
+	return openGCM(key, box[29:41], box[41:], box[:41])
+}
+
+// openKeyringBox opens a box of the master keyring with one of its lines.
+func openKeyringBox(line, purpose string, box []byte) ([]byte, error) {
+	key, err := base64.StdEncoding.DecodeString(line)
+	if err != nil {
+		return nil, err
+	}
+	id := sha256.Sum256(append([]byte("carrel master key\x00"), key...))
+	if box[0] != 1 || !bytes.Equal(box[1:5], id[:4]) {
+		return nil, errors.New("of another key")
+	}
+	return openGCM(key, box[5:17], box[17:], []byte(purpose))
+}
+
+// TestIndependentReader opens all vectors by the specification alone.
+func TestIndependentReader(t *testing.T) {
+	t.Parallel()
+	v, stream := readVectors(t)
+	hash := sha256.Sum256([]byte("carrel hash\x00" + v.Secret.Text))
+	own := must[hybridKey](t)(keyOfSecret(v.Secret.Text))
+	if hex.EncodeToString(hash[:]) != v.Secret.Hash || !bytes.Equal(own.public(), v.Secret.PublicKey) {
+		t.Error("the secret has another hash or public key")
+	}
+	seed := must[[]byte](t)(own.open("carrel library key", v.Library.HandedToSecret))
+	for name, box := range map[string]boxVector{"password": v.PasswordBox, "recovery code": v.RecoveryBox} {
+		if got, err := openBox(box.Password, box.Box); err != nil || !bytes.Equal(got, seed) {
+			t.Errorf("box of a %s: %v", name, err)
+		}
+	}
+	library := must[hybridKey](t)(newHybridKey(seed))
+	if !bytes.Equal(library.public(), v.Library.PublicKey) {
+		t.Error("the library has another public key")
+	}
+	key := must[[]byte](t)(library.open("carrel file key "+v.Small.File, v.Small.Key))
+	if got, err := openGCM(key, make([]byte, 12), v.Small.Sealed, []byte(v.Small.File)); err != nil || string(got) != v.Small.Content {
+		t.Errorf("small content: %q, %v", got, err)
+	}
+	key = must[[]byte](t)(library.open("carrel file key "+v.Stream.File, v.Stream.Key))
+	if got, err := openPackages(key, stream); err != nil || sumOf(got) != v.Stream.ContentSHA256 {
+		t.Errorf("stream: %d bytes, %v", len(got), err)
+	}
+	if got, err := own.open(v.Text.Purpose, v.Text.Sealed); err != nil || string(got) != v.Text.Text {
+		t.Errorf("text: %q, %v", got, err)
+	}
+	lines := strings.Split(v.Keyring.Text, "\n") // the first is a comment
+	for i, box := range [][]byte{v.Keyring.Older, v.Keyring.Newest} {
+		if got, err := openKeyringBox(lines[i+1], v.Keyring.Purpose, box); err != nil || string(got) != v.Keyring.Plaintext {
+			t.Errorf("keyring box %d: %q, %v", i, got, err)
+		}
+	}
+}
+
+// TestTodaysWriting: what is made today is what the specification says, too.
+func TestTodaysWriting(t *testing.T) {
+	t.Parallel()
+	secret, library, file := seal.NewSecret(), newKey(t), seal.NewFileKey()
+	own := must[hybridKey](t)(keyOfSecret(secret.Reveal()))
+	seed := must[[]byte](t)(own.open("carrel library key", must[seal.Sealed](t)(library.HandToSecret(secret))))
+	box := must[seal.PasswordBox](t)(library.ShutWithPassword(t.Context(), "password"))
+	if got, err := openBox("password", box); err != nil || !bytes.Equal(got, seed) {
+		t.Errorf("password box: %v", err)
+	}
+	opened := must[hybridKey](t)(newHybridKey(seed))
+	key := must[[]byte](t)(opened.open("carrel file key f", must[seal.Sealed](t)(file.SealTo(library.PublicKey(), "f"))))
+	for _, n := range []int{1, payload, payload + 1} {
+		content := someBytes(n)
+		if got, err := openPackages(key, sealStream(t, file, content)); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("stream of %d bytes: %v", n, err)
+		}
+	}
+	small := must[[]byte](t)(file.SealSmall("f", []byte("content")))
+	if got, err := openGCM(key, make([]byte, 12), small, []byte("f")); err != nil || string(got) != "content" {
+		t.Errorf("small content: %q, %v", got, err)
+	}
+	kept := parseKeyring(t, masterKey(3)).Seal("p", []byte("text"))
+	if got, err := openKeyringBox(masterKey(3), "p", kept); err != nil || string(got) != "text" {
+		t.Errorf("keyring box: %q, %v", got, err)
+	}
+}
