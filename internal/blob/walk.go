@@ -50,7 +50,7 @@ func (d *Disk) entries(ctx context.Context, folder string, f func(fs.DirEntry) e
 				return err
 			}
 		}
-		if err == io.EOF {
+		if err == io.EOF || errors.Is(err, fs.ErrNotExist) { // the folder has gone meanwhile
 			return nil
 		}
 		if err != nil {

@@ -1,0 +1,256 @@
+package librarytest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+// A fixture is an empty store and short ways to fill it.
+type fixture struct {
+	Store
+	t *testing.T
+}
+
+func fresh(t *testing.T, open func(t *testing.T) Store) *fixture {
+	t.Helper()
+	return &fixture{Store: open(t), t: t}
+}
+
+func anyID() string { return wire.RandomAlphanumeric(32) }
+
+func anyHash() seal.Hash { return seal.NewSecret().Hash() }
+
+// anySeal stands for a seal: to a store it is just bytes.
+func anySeal() seal.Sealed { return seal.Sealed(wire.RandomAlphanumeric(1000)) }
+
+func (f *fixture) application() library.Application {
+	f.t.Helper()
+	a := library.Application{
+		ID:        wire.ApplicationID(anyID()),
+		Name:      "Glucose diary",
+		PartnerID: "partner",
+		About:     "Diary Ltd, Utrecht, diary.example",
+		Checked:   true,
+		CreatedAt: now,
+	}
+	must(f.t, f.AddApplication(ctx, a))
+	return a
+}
+
+func (f *fixture) contract(a library.Application, access library.Access) library.Client {
+	f.t.Helper()
+	c := library.Contract{
+		ID:           wire.ContractID(anyID()),
+		Application:  a.ID,
+		Access:       access,
+		PublicKey:    "-----BEGIN PUBLIC KEY-----",
+		RedirectURIs: []string{"https://diary.example/back?a=1", "digime-ca-x://auth"},
+		Scope: library.Scope{Raw: true, Own: true, Filter: &wire.MetadataFilter{
+			MIMEType: []string{"application/json"}, Tags: []string{"50%_off"}}},
+		Purpose:   "To show you your glucose.",
+		Terms:     "Be kind.",
+		Privacy:   "https://diary.example/privacy",
+		GrantFor:  180 * 24 * time.Hour,
+		CreatedAt: now,
+		ExpiresAt: later(365 * 24 * time.Hour),
+	}
+	must(f.t, f.AddContract(ctx, c))
+	return library.Client{Application: a, Contract: c}
+}
+
+// client is a contract of an application of its own.
+func (f *fixture) client(access library.Access) library.Client {
+	f.t.Helper()
+	return f.contract(f.application(), access)
+}
+
+// A person is a library with the login that made it.
+type person struct {
+	library.Library
+	login library.Login
+}
+
+func (f *fixture) person() person {
+	f.t.Helper()
+	id := library.ID(anyID())
+	p := person{
+		Library: library.Library{
+			ID:         id,
+			Email:      anyID() + "@example.org",
+			PublicKey:  anyKey(f.t),
+			CreatedAt:  now,
+			CodeMadeAt: now,
+		},
+		login: anyLogin(id),
+	}
+	locks := []library.Lock{anyLock(id, library.LockPassword), anyLock(id, library.LockRecovery)}
+	must(f.t, f.AddLibrary(ctx, p.Library, locks, p.login, anyEvent(id)))
+	return p
+}
+
+func anyKey(t *testing.T) seal.PublicKey {
+	t.Helper()
+	key, err := seal.GenerateKey()
+	must(t, err)
+	return key.PublicKey()
+}
+
+func anyLock(id library.ID, kind library.LockKind) library.Lock {
+	return library.Lock{Library: id, Kind: kind, Box: seal.PasswordBox(anySeal()), CreatedAt: now}
+}
+
+func anyLogin(id library.ID) library.Login {
+	return library.Login{
+		ID:          library.LoginID(anyID()),
+		Library:     id,
+		Hash:        anyHash(),
+		Seal:        anySeal(),
+		PendingCode: anySeal(),
+		Agent:       "phone",
+		CreatedAt:   now,
+		SeenAt:      now,
+		ExpiresAt:   later(time.Hour),
+	}
+}
+
+func anyEvent(id library.ID) library.Event {
+	return library.Event{Library: id, At: now, Kind: library.EventSignedIn, Details: library.EventDetails{Agent: "phone"}}
+}
+
+func (f *fixture) link(c library.Client) (library.Link, library.Session) {
+	f.t.Helper()
+	s := library.Session{
+		Hash:      anyHash(),
+		Client:    c.ID(),
+		PublicKey: anyKey(f.t),
+		Options:   wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: "3d"}}}},
+		CreatedAt: now,
+		ExpiresAt: later(time.Hour),
+	}
+	l := library.Link{
+		Hash:        anyHash(),
+		Kind:        library.LinkAuthorize,
+		Client:      c.ID(),
+		RedirectURI: "https://diary.example/back",
+		State:       "state %_ \x00\xff é",
+		Challenge:   "challenge",
+		Session:     s.Hash,
+		CreatedAt:   now,
+		ExpiresAt:   later(time.Hour),
+	}
+	must(f.t, f.AddLink(ctx, l, s))
+	return l, s
+}
+
+// answer is a person's yes to a link, at the time.
+func answer(p person, c library.Client, link library.Link, at time.Time) library.Answer {
+	return library.Answer{
+		Link: link.Hash,
+		At:   at,
+		Grant: library.Grant{
+			ID:          library.GrantID(anyID()),
+			Library:     p.ID,
+			Application: c.Application.ID,
+			Contract:    c.Contract.ID,
+			CreatedAt:   at,
+			ExpiresAt:   at.Add(180 * 24 * time.Hour),
+		},
+		Account: library.Account{
+			ID:          wire.AccountID("420_" + anyID()),
+			Reference:   library.Reference(anyID()),
+			Library:     p.ID,
+			Application: c.Application.ID,
+			Subject:     anyID(),
+			CreatedAt:   at,
+		},
+		Code: library.AuthCode{
+			Hash:      anyHash(),
+			Client:    c.ID(),
+			Challenge: "challenge",
+			Seal:      anySeal(),
+			ExpiresAt: at.Add(time.Minute),
+		},
+		SessionSeal: anySeal(),
+		Event: library.Event{Library: p.ID, At: at, Kind: library.EventAllowed,
+			Details: library.EventDetails{Application: c.Application.ID, ApplicationName: c.Application.Name}},
+	}
+}
+
+// allow has the person say yes to a contract, and gives everything that comes of it.
+func (f *fixture) allow(p person, c library.Client) (library.Grant, library.Answer, library.Session) {
+	f.t.Helper()
+	l, s := f.link(c)
+	a := answer(p, c, l, now)
+	g, _, err := f.Allow(ctx, a)
+	must(f.t, err)
+	return g, a, s
+}
+
+func anyToken(g library.GrantID, use library.TokenUse) library.Token {
+	return library.Token{Hash: anyHash(), Use: use, Grant: g, Seal: anySeal(), ExpiresAt: later(24 * time.Hour)}
+}
+
+// arrival is a file pushed under a grant.
+func arrival(g library.Grant, at time.Time) library.Arrival {
+	name := wire.FileName(anyID())
+	return library.Arrival{
+		File: library.File{
+			ID:          name,
+			Library:     g.Library,
+			Application: g.Application,
+			Contract:    g.Contract,
+			Metadata: wire.RawMetadata{
+				MIMEType:  "application/fhir+json",
+				Accounts:  []wire.DescriptorAccount{{AccountID: "a%_1"}},
+				Reference: []string{"ref"},
+				Tags:      []string{"lab", "é"},
+			},
+			Size:      4096,
+			CreatedAt: at,
+		},
+		Content: library.Content{Format: library.FormatInline, Key: anySeal(), Inline: []byte("sealed \x00\xff")},
+		Grant:   g.ID,
+		Nonce:   &library.Nonce{Client: wire.ClientID{Application: g.Application, Contract: g.Contract}, Value: wire.NewNonce(), ForgetAt: at.Add(10 * time.Minute)},
+		Event: library.Event{Library: g.Library, At: at, Kind: library.EventFileAdded,
+			Details: library.EventDetails{Grant: g.ID, File: name}},
+	}
+}
+
+// events are all of a library's, oldest first, after a look at their chain.
+func (f *fixture) events(id library.ID) []library.Event {
+	f.t.Helper()
+	var all []library.Event
+	for before := int64(0); ; before = all[0].Seq {
+		page, err := f.ListEvents(ctx, id, before, 100)
+		must(f.t, err)
+		if len(page) == 0 {
+			break
+		}
+		for _, e := range page {
+			all = append([]library.Event{e}, all...)
+		}
+	}
+	if err := library.VerifyChain(all); err != nil {
+		f.t.Error(err)
+	}
+	for i, e := range all {
+		if e.Seq != int64(i+1) {
+			f.t.Errorf("event %d has Seq %d", i+1, e.Seq)
+		}
+	}
+	return all
+}
+
+// newest is the library's newest event.
+func (f *fixture) newest(id library.ID) library.Event {
+	f.t.Helper()
+	all := f.events(id)
+	if len(all) == 0 {
+		f.t.Fatalf("library %s has no events", id)
+	}
+	return all[len(all)-1]
+}

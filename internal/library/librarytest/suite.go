@@ -1,0 +1,131 @@
+package librarytest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
+)
+
+// Store is everything that a store of metadata implements. What one of its parts
+// does shows in the others, so the tests of each part get them all.
+type Store interface {
+	library.ClientStore
+	library.NonceStore
+	library.SigningKeyStore
+	library.LibraryStore
+	library.LoginStore
+	library.ConsentStore
+	library.FileStore
+	library.EventStore
+	library.Sweeper
+}
+
+// TestStore runs the tests of every interface that a store implements. open returns
+// an empty store; it is called for each test, and closes the store when that ends.
+func TestStore(t *testing.T, open func(t *testing.T) Store) {
+	for _, part := range []struct {
+		name string
+		test func(t *testing.T, open func(t *testing.T) Store)
+	}{
+		{"Clients", TestClients},
+		{"Nonces", TestNonces},
+		{"SigningKeys", TestSigningKeys},
+		{"Libraries", TestLibraries},
+		{"Logins", TestLogins},
+		{"Links", TestLinks},
+		{"Grants", TestGrants},
+		{"Tokens", TestTokens},
+		{"Accounts", TestAccounts},
+		{"Files", TestFiles},
+		{"Events", TestEvents},
+		{"Sweeper", TestSweeper},
+	} {
+		t.Run(part.name, func(t *testing.T) { part.test(t, open) })
+	}
+}
+
+// now is the time at which the tests take place.
+var now = time.UnixMilli(1_795_000_000_123).UTC()
+
+// later is a time after now.
+func later(d time.Duration) time.Time { return now.Add(d) }
+
+// must fails the test on an error.
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// value is that of a call that succeeds: value(s.GetGrant(ctx, id))(t).
+func value[T any](v T, err error) func(t *testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		must(t, err)
+		return v
+	}
+}
+
+// wantErr fails the test unless err is what is wanted.
+func wantErr(t *testing.T, what string, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("%s: %v, want %v", what, err, want)
+	}
+}
+
+// same fails the test unless got is what is wanted, times and nil slices included.
+func same(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s:\n got %s\nwant %s", what, show(got), show(want))
+	}
+}
+
+func show(v any) string { return fmt.Sprintf("%+v", v) }
+
+// race calls f n times at once and returns the errors.
+func race(n int, f func(i int) error) []error {
+	errs := make([]error, n)
+	var ready, done sync.WaitGroup
+	start := make(chan struct{})
+	ready.Add(n)
+	for i := range n {
+		done.Go(func() {
+			ready.Done()
+			<-start
+			errs[i] = f(i)
+		})
+	}
+	ready.Wait()
+	close(start)
+	done.Wait()
+	return errs
+}
+
+// oneWins fails the test unless exactly one of errs is nil and all others are want.
+func oneWins(t *testing.T, what string, errs []error, want error) {
+	t.Helper()
+	won := 0
+	for _, err := range errs {
+		switch {
+		case err == nil:
+			won++
+		case !errors.Is(err, want):
+			t.Errorf("%s: a loser got %v, want %v", what, err, want)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%s: %d of %d succeeded, want 1", what, won, len(errs))
+	}
+}
+
+// ctx is the context of every call that is not about contexts.
+var ctx = context.Background()

@@ -1,0 +1,112 @@
+package librarytest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+// TestSweeper tests a library.Sweeper.
+func TestSweeper(t *testing.T, open func(t *testing.T) Store) {
+	const keep = 24 * time.Hour
+	f := fresh(t, open)
+	p, c := f.person(), f.client(library.Read)
+	g, _, _ := f.allow(p, c)
+
+	// Of each kind: one that ends at now, one a millisecond later, one never.
+	ends := []time.Time{now, later(time.Millisecond), {}}
+	var nonces []library.Nonce
+	var links []library.Link
+	var sessions []library.Session
+	var codes []library.AuthCode
+	var logins []library.Login
+	var references []library.AccountReference
+	var tokens []library.Token
+	for _, end := range ends {
+		n := library.Nonce{Client: c.ID(), Value: wire.NewNonce(), ForgetAt: end}
+		must(t, f.UseNonce(ctx, n))
+		nonces = append(nonces, n)
+
+		l, s := library.Link{Hash: anyHash(), Client: c.ID(), ExpiresAt: end}, library.Session{Hash: anyHash(), Client: c.ID(), ExpiresAt: end}
+		must(t, f.AddLink(ctx, l, s))
+		links, sessions = append(links, l), append(sessions, s)
+
+		answered, _ := f.link(c)
+		a := answer(p, c, answered, now)
+		a.Code.ExpiresAt = end
+		_, _, err := f.Allow(ctx, a)
+		must(t, err)
+		codes = append(codes, a.Code)
+
+		login := anyLogin(p.ID)
+		login.ExpiresAt = end
+		must(t, f.AddLogin(ctx, login, anyEvent(p.ID)))
+		logins = append(logins, login)
+
+		r := library.AccountReference{ID: anyID(), Client: c.ID(), Account: "a", ExpiresAt: end}
+		must(t, f.AddReference(ctx, r))
+		references = append(references, r)
+
+		token := anyToken(g.ID, library.UseAccess)
+		token.ExpiresAt = end
+		must(t, f.AddToken(ctx, token))
+		tokens = append(tokens, token)
+	}
+	old := anyToken(g.ID, library.UseAccess)
+	old.ExpiresAt = now.Add(-keep)
+	must(t, f.AddToken(ctx, old))
+
+	must(t, f.Sweep(ctx, now, keep))
+	for i := range ends {
+		kept := error(nil)
+		if i == 0 {
+			kept = library.ErrNotFound
+			must(t, f.UseNonce(ctx, nonces[i])) // forgotten
+		} else {
+			wantErr(t, "nonce", f.UseNonce(ctx, nonces[i]), library.ErrReplayed)
+		}
+		_, err := f.GetLink(ctx, links[i].Hash)
+		wantErr(t, "link", err, kept)
+		_, err = f.GetSession(ctx, sessions[i].Hash)
+		wantErr(t, "session", err, kept)
+		_, err = f.GetCode(ctx, codes[i].Hash)
+		wantErr(t, "code", err, kept)
+		_, _, err = f.GetLogin(ctx, logins[i].Hash)
+		wantErr(t, "login", err, kept)
+		_, err = f.GetReference(ctx, references[i].ID)
+		wantErr(t, "reference", err, kept)
+		h := value(f.GetHolding(ctx, tokens[i].Hash, library.UseAccess))(t)
+		same(t, "seal of the token", len(h.Token.Seal) > 0, i > 0)
+	}
+	_, err := f.GetHolding(ctx, old.Hash, library.UseAccess)
+	wantErr(t, "old token", err, library.ErrNotFound)
+	_ = value(f.GetGrant(ctx, g.ID))(t)
+
+	// More than fits into one portion of an implementation that works in portions.
+	for range 2500 {
+		n := library.Nonce{Client: c.ID(), Value: wire.NewNonce(), ForgetAt: now}
+		nonces = append(nonces, n)
+	}
+	for _, err := range race(50, func(i int) error {
+		for _, n := range nonces[3+i*50 : 3+(i+1)*50] {
+			if err := f.UseNonce(ctx, n); err != nil {
+				return err
+			}
+		}
+		return nil
+	}) {
+		must(t, err)
+	}
+	must(t, f.Sweep(ctx, now, keep))
+	for _, n := range nonces[3:] {
+		must(t, f.UseNonce(ctx, n))
+	}
+
+	must(t, f.DeleteLibrary(ctx, p.ID, later(time.Minute)))
+	must(t, f.Sweep(ctx, later(time.Minute), keep))
+	was, err := f.WasDeleted(ctx, tokens[1].Hash, now)
+	must(t, err)
+	same(t, "deleted token after its time", was, false)
+}
