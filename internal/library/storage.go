@@ -26,7 +26,10 @@ var (
 
 // Each method below is one transaction: it happens whole or not at all, and when
 // it returns nil, it has happened for good (a crash of the machine included).
-// Times are kept to the millisecond, in UTC. A zero time is kept as "never".
+// Times are kept to the millisecond, in UTC. A zero time is kept as "never". A method
+// that is given an event returns ErrNotFound if the event's library is gone. When too
+// much waits to be written, ErrBusy. If the context ends first, nothing happens; once
+// a method has begun to write it goes on to its end.
 
 // ClientStore keeps applications and contracts.
 type ClientStore interface {
@@ -78,12 +81,14 @@ type LibraryStore interface {
 	// keep end.
 	SetLocks(ctx context.Context, locks []Lock, endLogins bool, keep LoginID, e Event) error
 	// SetCode replaces the recovery lock, marks the library's code as not saved and
-	// made at the lock's time, and gives the login the code to show.
+	// made at the lock's time, and gives the login, and no other, the code to show.
+	// ErrNotFound if the login is not the library's.
 	SetCode(ctx context.Context, lock Lock, login LoginID, pending seal.Sealed, e Event) error
 	// SaveCode marks the recovery code as saved and takes it from every login.
 	SaveCode(ctx context.Context, id ID) error
 	// ShutLibrary sets DeleteAt, revokes every grant and ends every token, code,
-	// session and login but keep.
+	// session and login but keep. Tokens and codes end by losing their seals: they are
+	// still found, with a grant that is revoked.
 	ShutLibrary(ctx context.Context, id ID, deleteAt time.Time, keep LoginID, e Event) error
 	// ReopenLibrary clears DeleteAt.
 	ReopenLibrary(ctx context.Context, id ID, e Event) error
@@ -101,7 +106,7 @@ type LoginStore interface {
 	AddLogin(ctx context.Context, l Login, e Event) error
 	// GetLogin finds a login by its secret's hash, with its library.
 	GetLogin(ctx context.Context, h seal.Hash) (Login, Library, error)
-	// TouchLogin moves SeenAt and ExpiresAt.
+	// TouchLogin moves SeenAt and ExpiresAt; ErrNotFound for a login that is gone.
 	TouchLogin(ctx context.Context, id LoginID, seen, expires time.Time) error
 	// EndLogin is no error for a login that is gone.
 	EndLogin(ctx context.Context, id LoginID) error
@@ -109,14 +114,15 @@ type LoginStore interface {
 
 // ConsentStore keeps links, grants, codes, tokens and sessions.
 type ConsentStore interface {
-	// AddLink adds a link, and the session promised with it.
+	// AddLink adds a link, and the session promised with it unless its hash is zero.
 	AddLink(ctx context.Context, l Link, s Session) error
 	GetLink(ctx context.Context, h seal.Hash) (Link, error)
 	// Allow answers a link: in one transaction it marks the link answered (ErrUsed if
 	// it was), renews the active grant of the library and contract or adds g, adds
 	// the account if the library has none at the application, adds the code bound to
 	// that grant, hands the grant and the seal to the link's session, and adds the
-	// event. It returns the grant and account as they then are.
+	// event, whose details it has name the grant. It returns the grant and account as
+	// they then are. ErrNotFound if the library has been shut or deleted meanwhile.
 	Allow(ctx context.Context, a Answer) (Grant, Account, error)
 	// Deny marks the link answered (ErrUsed if it was); the event is added if its
 	// library is not empty.
@@ -133,6 +139,7 @@ type ConsentStore interface {
 	GetHolding(ctx context.Context, h seal.Hash, use TokenUse) (Holding, error)
 	// AddToken adds an access token to a grant; ErrNotFound if the grant was revoked.
 	AddToken(ctx context.Context, t Token) error
+	// AddSession returns ErrNotFound if the session has a grant and that was revoked.
 	AddSession(ctx context.Context, s Session) error
 	GetSession(ctx context.Context, h seal.Hash) (Session, error)
 
@@ -140,7 +147,7 @@ type ConsentStore interface {
 	// ListGrants lists a library's grants, newest first.
 	ListGrants(ctx context.Context, id ID) ([]Grant, error)
 	// RevokeGrant ends a grant of the library and every token, code and session of
-	// it. ErrNotFound if it is not the library's; no error, and no event, if it had
+	// it, as ShutLibrary does. ErrNotFound if it is not the library's; no error, and no event, if it had
 	// ended before.
 	RevokeGrant(ctx context.Context, id ID, grant GrantID, at time.Time, e Event) error
 	// ListAccounts lists what an application may know of a library.
@@ -177,7 +184,7 @@ type FileStore interface {
 	// AddFile adds a file, its content and its event, marks the grant as used at the
 	// event's time, and uses the nonce up, if one is given. ErrReplayed if that was used
 	// before, ErrNotFound if the grant has been revoked or the library shut or deleted
-	// meanwhile.
+	// meanwhile, ErrExists for an id that is there.
 	AddFile(ctx context.Context, a Arrival) error
 	// GetFile and GetContent return ErrNotFound for a file of another library.
 	GetFile(ctx context.Context, library ID, id wire.FileName) (File, error)
@@ -189,7 +196,7 @@ type FileStore interface {
 	// AddRead adds the event of a read, marks the grant as used at its time, and uses
 	// the nonce up, if one is given. ErrReplayed and ErrNotFound as in AddFile.
 	AddRead(ctx context.Context, n *Nonce, grant GrantID, e Event) error
-	// HasFile reports whether any library has a file of that id: for the sweeping of
+	// HasFile reports whether the library has a file of that id: for the sweeping of
 	// blobs without a file.
 	HasFile(ctx context.Context, library ID, id wire.FileName) (bool, error)
 }
@@ -227,20 +234,21 @@ type Sweeper interface {
 	// Sweep forgets nonces, links, codes, sessions, logins and references that have
 	// expired, and the seals of tokens that have; the tokens themselves stay known
 	// until keepTokens before now, so that an expired one can still be told from an
-	// unknown one.
+	// unknown one. It is as many transactions as it likes.
 	Sweep(ctx context.Context, now time.Time, keepTokens time.Duration) error
 }
 
 // Blobs keep content that is too large for the store, as opaque sealed bytes. Keys
 // are "<library id>/<file id>".
 type Blobs interface {
-	// Put stores everything that r gives under key, durably when it returns. If r
-	// fails, nothing is stored and the error is r's.
+	// Put stores everything that r gives under key, durably when it returns, in place of
+	// what was there. If r fails, nothing is stored and the error is r's.
 	Put(ctx context.Context, key string, r io.Reader) (size int64, err error)
 	// Open returns ErrNotFound for an unknown key.
 	Open(ctx context.Context, key string) (io.ReadCloser, error)
 	// Delete is no error for an unknown key.
 	Delete(ctx context.Context, key string) error
-	// List calls f with each key that begins with prefix and when it was stored, until f returns an error.
+	// List calls f with each key that begins with prefix and when it was stored, until f
+	// returns an error, which it returns. f may delete.
 	List(ctx context.Context, prefix string, f func(key string, at time.Time) error) error
 }
