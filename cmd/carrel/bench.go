@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime/pprof"
 	"time"
 
 	"github.com/carrelhq/carrel/internal/bench"
@@ -17,6 +18,7 @@ type benchCmd struct {
 	Libraries int    `help:"Libraries to push into, at random." default:"1000"`
 	Folder    string `help:"Where to make a folder for the data: the disk that is measured. Default: the temporary folder." type:"existingdir"`
 	Database  string `help:"postgres://… URL of an empty database. Default: SQLite."`
+	Profile   string `help:"Write a CPU profile of seeding, signing and pushing to this file." type:"path"`
 	JSON      bool   `help:"Print JSON."`
 }
 
@@ -38,6 +40,17 @@ func (c *benchCmd) Run(ctx context.Context) error {
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
 	useCores(c.Database)
+	if c.Profile != "" {
+		f, err := os.Create(c.Profile)
+		if err != nil {
+			return fmt.Errorf("make profile: %w", err)
+		}
+		defer func() { _ = f.Close() }()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return fmt.Errorf("start profile: %w", err)
+		}
+		defer pprof.StopCPUProfile()
+	}
 	r, err := bench.Push(ctx, bench.Config{Folder: folder, Database: c.Database, Clients: c.Clients, Pushes: c.Pushes,
 		Size: c.Size, Libraries: c.Libraries}, func(s string) { fmt.Fprintln(os.Stderr, s) })
 	if err != nil {

@@ -66,7 +66,7 @@ type crasher struct {
 	next                    int
 }
 
-func newCrasher(t *testing.T, database string) *crasher {
+func newCrasher(t testing.TB, database string) *crasher {
 	c := &crasher{database: database, data: t.TempDir(), address: freeAddress(t), acked: map[string]bool{}, seen: map[digime.FileName]string{}}
 	var application struct {
 		ID string `json:"applicationId"`
@@ -84,11 +84,11 @@ func newCrasher(t *testing.T, database string) *crasher {
 	return c
 }
 
-func (c *crasher) start(t *testing.T) *process {
+func (c *crasher) start(t testing.TB) *process {
 	return startServe(t, c.address, "--data", c.data, "--database", c.database, "--operator", "Crash Test")
 }
 
-func (c *crasher) consent(t *testing.T, client *digime.Client, application string, person *demo.Walker, access string, link digime.UserAccessToken) *digime.User {
+func (c *crasher) consent(t testing.TB, client *digime.Client, application string, person *demo.Walker, access string, link digime.UserAccessToken) *digime.User {
 	t.Helper()
 	var key struct {
 		ContractID string `json:"contractId"`

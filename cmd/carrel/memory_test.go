@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/digime"
+)
+
+// BenchmarkLargeFile pushes a gibibyte into a server of its own process and reads it
+// back, and reports the server's peak resident memory from its start on, consent and
+// password hashing included.
+func BenchmarkLargeFile(b *testing.B) {
+	transfer(b, 1, 1<<30)
+}
+
+// BenchmarkManyLargeFiles does the same with 20 files of 50 MiB at once.
+func BenchmarkManyLargeFiles(b *testing.B) {
+	transfer(b, 20, 50<<20)
+}
+
+func transfer(b *testing.B, files int, size int64) {
+	c := newCrasher(b, filepath.Join(b.TempDir(), "carrel.db"))
+	p := c.start(b)
+	c.sessions(b) // a password is hashed by this process, too
+	pieces := newPieces()
+	want := pieces.sum(size)
+	for b.Loop() {
+		began := time.Now()
+		atOnce(b, files, func(n int) error {
+			return c.writer.Push(b.Context(), digime.Push{Data: pieces.reader(size), MIMEType: "application/octet-stream",
+				AccountID: "bench", Reference: []string{fmt.Sprint(n)}})
+		})
+		pushed := time.Since(began)
+		session, err := c.reader.ReadSession(b.Context(), digime.SessionOptions{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		list, err := session.FileList(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		began = time.Now()
+		latest := list.Files[len(list.Files)-files:]
+		atOnce(b, files, func(n int) error {
+			file, err := session.ReadFile(b.Context(), latest[n].Name)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = file.Close() }()
+			h := sha256.New()
+			if _, err := io.Copy(h, file); err != nil {
+				return err
+			}
+			if !bytes.Equal(h.Sum(nil), want) {
+				return fmt.Errorf("file %d differs from what was pushed", n)
+			}
+			return nil
+		})
+		mib := float64(files) * float64(size) / (1 << 20)
+		b.ReportMetric(mib/pushed.Seconds(), "push-MiB/s")
+		b.ReportMetric(mib/time.Since(began).Seconds(), "read-MiB/s")
+	}
+	b.ReportMetric(peakMemory(b, p), "peak-MiB")
+}
+
+// sessions has the person sign in again, so that the measured process has done it.
+func (c *crasher) sessions(b *testing.B) {
+	b.Helper()
+	if _, err := c.reader.ReadSession(b.Context(), digime.SessionOptions{}); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func atOnce(b *testing.B, n int, f func(int) error) {
+	b.Helper()
+	var wait sync.WaitGroup
+	for i := range n {
+		wait.Go(func() {
+			if err := f(i); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if b.Failed() {
+		b.FailNow()
+	}
+}
+
+// peakMemory is the most memory that the process has had resident, in MiB.
+func peakMemory(b *testing.B, p *process) float64 {
+	b.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		b.Skipf("no /proc here: %v", err)
+	}
+	_, rest, ok := strings.Cut(string(status), "VmHWM:")
+	if !ok {
+		b.Fatal("no VmHWM in /proc")
+	}
+	var kib float64
+	if _, err := fmt.Sscan(rest, &kib); err != nil {
+		b.Fatal(err)
+	}
+	return kib / 1024
+}
+
+// pieces makes contents of any length from one random mebibyte, at no cost.
+type pieces struct{ one []byte }
+
+func newPieces() pieces {
+	one := make([]byte, 1<<20)
+	_, _ = rand.Read(one)
+	return pieces{one}
+}
+
+func (p pieces) reader(size int64) io.Reader {
+	return io.LimitReader(&repeating{content: p.one}, size)
+}
+
+func (p pieces) sum(size int64) []byte {
+	h := sha256.New()
+	_, _ = io.Copy(h, p.reader(size))
+	return h.Sum(nil)
+}
+
+type repeating struct {
+	content []byte
+	at      int
+}
+
+func (r *repeating) Read(b []byte) (int, error) {
+	n := copy(b, r.content[r.at:])
+	r.at = (r.at + n) % len(r.content)
+	return n, nil
+}
