@@ -45,8 +45,8 @@ const (
 )
 
 const (
-	// bufferSize is large, so that the disk gets long writes.
-	bufferSize = 1 << 20
+	// bufferSize gives the disk long writes, and twenty pushes at once little memory.
+	bufferSize = 256 << 10
 	// A write-back is begun each time so much has been written: left to itself, the
 	// system begins when there is much more, and the sync waits for all of it.
 	writeBackAfter = 16 << 20

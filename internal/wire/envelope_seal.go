@@ -12,12 +12,19 @@ import (
 
 // Sealing is bound by AES-CBC, which is serial by nature. For a long file the
 // source, the encryption and the socket therefore work at the same time, each on
-// a buffer of its own; a short file is encrypted and written in one piece.
+// a buffer of its own; a short file is encrypted and written in one piece. When
+// more long files than maxPipelines are sealed at once, the processors are busy
+// anyway: the further ones go piece by piece through their one small buffer, and
+// memory stays flat.
 const (
-	sealSmall   = 64 << 10
-	sealBlock   = 256 << 10
-	sealBuffers = 6
+	sealSmall    = 64 << 10
+	sealBlock    = 256 << 10
+	sealBuffers  = 6
+	maxPipelines = 4
 )
+
+// pipelines holds a place for each long file that is sealed in stages.
+var pipelines = make(chan struct{}, maxPipelines)
 
 // Buffers are kept between files. Their capacity leaves room for the header and
 // for the padding, so that neither costs an allocation.
@@ -60,8 +67,38 @@ func SealEnvelope(w io.Writer, key *rsa.PublicKey, content io.Reader) (int64, er
 	if err != nil {
 		return written, err
 	}
-	more, err := sealLong(w, mode, content)
+	var more int64
+	select {
+	case pipelines <- struct{}{}:
+		defer func() { <-pipelines }()
+		more, err = sealLong(w, mode, content)
+	default:
+		more, err = sealPieces(w, mode, content, first[:sealSmall+aes.BlockSize])
+	}
 	return written + more, err
+}
+
+// sealPieces reads, encrypts and writes in turn, in one buffer that has room for a
+// block of padding at its end.
+func sealPieces(w io.Writer, mode cipher.BlockMode, content io.Reader, buffer []byte) (written int64, err error) {
+	for last := false; !last; {
+		n, err := io.ReadFull(content, buffer[:sealSmall])
+		last = errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		if err != nil && !last {
+			return written, fmt.Errorf("seal envelope: read content: %w", err)
+		}
+		piece := buffer[:n]
+		if last {
+			piece = pad(piece)
+		}
+		mode.CryptBlocks(piece, piece)
+		m, err := writeAll(w, piece)
+		written += m
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, nil
 }
 
 // sealed is a buffer on its way through the stages; last marks the end.
