@@ -16,16 +16,20 @@ func FuzzPasswordBox(f *testing.F) {
 	f.Add(v.PasswordBox.Box, v.PasswordBox.Password)
 	f.Add(v.RecoveryBox.Box, v.RecoveryBox.Password)
 	f.Add([]byte{1}, "")
+	cheap := bytes.Clone(v.PasswordBox.Box)
+	binary.BigEndian.PutUint32(cheap[1:], 1)
+	binary.BigEndian.PutUint32(cheap[5:], 8)
+	f.Add(cheap, v.PasswordBox.Password)
 	f.Fuzz(func(t *testing.T, box []byte, password string) {
-		if len(box) >= 41 { // what is costly is bounded by the box's own test
+		if len(box) >= 41 { // what is costly is bounded, and that has a test of its own
 			time, memory := binary.BigEndian.Uint32(box[1:]), binary.BigEndian.Uint32(box[5:])
-			if time > 2 && time <= 10 || memory > 19<<10 && memory <= 256<<10 {
+			if time > 1 && time <= 10 || memory > 64 && memory <= 256<<10 {
 				t.Skip()
 			}
 		}
 		key, err := seal.PasswordBox(box).Open(context.Background(), password)
-		if err == nil && !bytes.Equal(key.PublicKey().Bytes(), v.Library.PublicKey) {
-			t.Error("a forged box opens")
+		if err == nil {
+			t.Errorf("a forged box opens: %v", key)
 		}
 	})
 }
