@@ -42,10 +42,9 @@ func (s *site) takeCreate(w http.ResponseWriter, r *http.Request, way way) error
 	f := createForm(t, way.app(), email)
 	p := s.newCreate(w, r, way, f)
 
-	if f.Get("email").Fault = t.emailFault(email); f.Failed() {
-		if password == "" {
-			f.Get("password").Fault = t.say("create.error.password_short")
-		}
+	f.Get("email").Fault = t.emailFault(email)
+	f.Get("password").Fault = t.shortFault(password)
+	if f.Failed() {
 		return s.showFaults(w, "create", p)
 	}
 	secret, err := s.people.Create(r.Context(), library.NewPerson{Email: email, Password: password, Visitor: s.visitor(r)})

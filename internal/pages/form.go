@@ -3,6 +3,7 @@ package pages
 import (
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/carrelhq/carrel/internal/library"
 )
@@ -95,4 +96,13 @@ var passwordFaults = map[library.PasswordFault]string{
 	library.PasswordShort:   "create.error.password_short",
 	library.PasswordCommon:  "create.error.password_common",
 	library.PasswordIsEmail: "create.error.password_email",
+}
+
+// shortFault is the fault of a new password that is plainly too short, so that it is
+// told together with those of the other fields.
+func (t *texts) shortFault(password string) []piece {
+	if utf8.RuneCountInString(password) < library.MinPassword {
+		return t.say("create.error.password_short")
+	}
+	return nil
 }

@@ -70,9 +70,9 @@ func TestStop(t *testing.T) {
 	w := newWorld(t)
 	clinic := w.clinic("Demo Clinic", write)
 	for name, at := range map[string]func(*visitor, string) *page{
-		"create":        func(v *visitor, link string) *page { return v.get(link) },
-		"sign in":       func(v *visitor, link string) *page { return v.get(link).click("sign-in") },
-		"recover":       func(v *visitor, link string) *page { return v.get(link).click("sign-in").click("use-recovery") },
+		"create":  func(v *visitor, link string) *page { return v.get(link) },
+		"sign in": func(v *visitor, link string) *page { return v.get(link).click("sign-in") },
+		"recover": func(v *visitor, link string) *page { return v.get(link).click("sign-in").click("use-recovery") },
 		"recovery code": func(v *visitor, link string) *page {
 			return v.get(link).click("create-library", "email", "stop@example.org", "password", password)
 		},

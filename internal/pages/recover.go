@@ -31,6 +31,7 @@ func (s *site) takeRecover(w http.ResponseWriter, r *http.Request, way way) erro
 	if code == "" {
 		f.Get("recovery-input").Fault = t.say("recover.error.missing")
 	}
+	f.Get("password").Fault = t.shortFault(password)
 	if f.Failed() {
 		return s.showFaults(w, "recover", p)
 	}

@@ -36,7 +36,9 @@ type world struct {
 
 const deleteWait = 7 * 24 * time.Hour
 
-func newWorld(t testing.TB) *world { return newWorldWith(t, library.PeopleConfig{DeleteWait: deleteWait}) }
+func newWorld(t testing.TB) *world {
+	return newWorldWith(t, library.PeopleConfig{DeleteWait: deleteWait})
+}
 
 func newWorldWith(t testing.TB, config library.PeopleConfig) *world {
 	t.Helper()
@@ -107,12 +109,12 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-var contractKey = sync.OnceValue(func() string {
+var contractKey = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		panic(err)
 	}
-	return string(wire.MarshalPublicKey(&key.PublicKey))
+	return key
 })
 
 // The callbacks of the test's application.
@@ -126,7 +128,7 @@ func (w *world) clinic(name string, change func(*library.Application, *library.C
 	w.t.Helper()
 	a := library.Application{Name: name, About: name + " B.V. in Utrecht, clinic.example", Checked: true}
 	k := library.Contract{
-		Access: library.Write, PublicKey: contractKey(), RedirectURIs: []string{webCallback, phoneCallback},
+		Access: library.Write, PublicKey: string(wire.MarshalPublicKey(&contractKey().PublicKey)), RedirectURIs: []string{webCallback, phoneCallback},
 		Purpose: "We put your lab results in your library, so that you have them together in one place.",
 		Terms:   "Be kind.\nThat is all.", Privacy: "https://clinic.example/privacy",
 	}
@@ -194,7 +196,15 @@ func (w *world) exchange(c library.Client, callback *url.URL) string {
 // push adds a file as the client does.
 func (w *world) push(c library.Client, accessToken string, d wire.Descriptor, content string) library.File {
 	w.t.Helper()
-	call := &library.Call{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken, Nonce: wire.NewNonce()}}
+	token, err := wire.Sign(contractKey(), wire.Header{}, wire.RequestClaims{ClientID: c.ID().String(), Nonce: wire.NewNonce(),
+		Timestamp: wire.MillisOf(w.clock()), AccessToken: accessToken})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	call, err := w.clients.Verify(w.t.Context(), token)
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	bearer, err := w.consents.Bearer(w.t.Context(), call)
 	if err != nil {
 		w.t.Fatal(err)
