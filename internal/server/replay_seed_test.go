@@ -1,0 +1,294 @@
+package server_test
+
+import (
+	"database/sql"
+	"encoding/json"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/server/servertest"
+	"github.com/carrelhq/carrel/internal/store"
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+// seeder gives the server what the stub gave out in the recording: the values stand
+// inside signed requests, so a server of its own making would know none of them. It
+// writes into the server's database from beside it.
+type seeder struct {
+	t   *testing.T
+	rec *recording
+	db  *store.DB
+	sql *sql.DB
+
+	access map[wire.ContractID]library.Access
+	// people by their name in the recording, and by what was given out to them.
+	people   map[string]*person
+	links    map[string]issuedLink // onboard code
+	owners   map[string]*person    // access or refresh token
+	sessions map[string]*person    // key of a session that may be read
+	files    map[wire.FileName]bool
+}
+
+// person is somebody in the recording: one library for each sub.
+type person struct {
+	library library.Library
+	key     seal.PrivateKey
+	grants  map[wire.ContractID]library.GrantID
+}
+
+func newSeeder(t *testing.T, rec *recording, s *servertest.Server) *seeder {
+	t.Helper()
+	path := filepath.Join(s.Folder, "carrel.db")
+	db, err := store.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	plain, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = plain.Close() })
+	d := &seeder{t: t, rec: rec, db: db, sql: plain, access: map[wire.ContractID]library.Access{}, people: map[string]*person{},
+		links: map[string]issuedLink{}, owners: map[string]*person{}, sessions: map[string]*person{}, files: map[wire.FileName]bool{}}
+	application, err := s.Clients.AddApplication(t.Context(), library.Application{ID: rec.Keys.ApplicationID, Name: replayed, PartnerID: "stub-partner"})
+	d.must(err)
+	for _, k := range rec.Keys.Contracts {
+		contract, err := s.Clients.AddContract(t.Context(), library.Contract{ID: k.ContractID, Application: application.ID,
+			Access: library.Access(k.AccessType), PublicKey: k.PublicKey, RedirectURIs: rec.Keys.Callbacks, Purpose: "To be replayed."})
+		d.must(err)
+		d.access[contract.ID] = contract.Access
+	}
+	return d
+}
+
+func (d *seeder) must(err error) {
+	d.t.Helper()
+	if err != nil {
+		d.t.Fatalf("seed: %v", err)
+	}
+}
+
+func (d *seeder) client(contract wire.ContractID) wire.ClientID {
+	return wire.ClientID{Application: d.rec.Keys.ApplicationID, Contract: contract}
+}
+
+// before readies the server for a request: the files that it names are there, and
+// the token that the stub refuses, having forgotten it on purpose, is gone.
+func (d *seeder) before(e *exchange) {
+	d.t.Helper()
+	if p := d.sessions[first(e.session())]; p != nil {
+		d.seedFiles(p, e.At())
+	}
+	if e.Answer.Status == 401 && e.call() != "oauth/token" && d.owners[e.claims().AccessToken] != nil {
+		d.forget(e)
+	}
+}
+
+// forget removes an access token of the same contract; another contract's is for the
+// server to refuse.
+func (d *seeder) forget(e *exchange) {
+	d.t.Helper()
+	id, err := wire.ParseClientID(e.claims().ClientID)
+	d.must(err)
+	hash := seal.SecretOf(e.claims().AccessToken).Hash()
+	_, err = d.sql.ExecContext(d.t.Context(), "DELETE FROM tokens WHERE hash = ? AND grant_id IN (SELECT id FROM grants WHERE contract_id = ?)", hash, id.Contract)
+	d.must(err)
+}
+
+// after seeds what the stub gave out in an exchange.
+func (d *seeder) after(e *exchange) {
+	d.t.Helper()
+	gave := &d.rec.Issued
+	for _, l := range gave.Preauthorizations {
+		if l.N == e.N {
+			d.seedLink(e, l, library.LinkAuthorize)
+		}
+	}
+	for _, l := range gave.References {
+		if l.N == e.N && l.Challenge != "" {
+			d.seedLink(e, l, library.LinkUserReauth)
+		} else if l.N == e.N {
+			d.seedLink(e, l, library.LinkOnboard)
+		}
+	}
+	for _, c := range gave.Codes {
+		link, known := d.links[c.OnboardCode]
+		switch {
+		case c.N != e.N || !known:
+		case c.Callback.Success == "true":
+			d.seedConsent(e, link, c.Callback.Code, c.Callback.AccountReference)
+		default:
+			d.must(d.db.Deny(d.t.Context(), seal.SecretOf(link.Code).Hash(), e.At(), library.Event{}))
+		}
+	}
+	for _, k := range gave.Tokens {
+		if k.N == e.N {
+			d.seedTokens(k)
+		}
+	}
+	for _, s := range gave.Sessions {
+		if s.N == e.N && e.call() == "permission-access/trigger" {
+			d.seedSession(e, s)
+		}
+	}
+	for _, o := range gave.Opaque {
+		if o.N == e.N && o.Type == "accountId" {
+			id, err := wire.ParseClientID(e.claims().ClientID)
+			d.must(err)
+			d.must(d.db.AddReference(d.t.Context(), library.AccountReference{ID: o.ID, Client: id, Account: o.Value, ExpiresAt: e.At().Add(time.Hour)}))
+		}
+	}
+}
+
+// seedLink adds a link and the session that was promised with it.
+func (d *seeder) seedLink(e *exchange, l issuedLink, kind library.LinkKind) {
+	d.t.Helper()
+	d.links[l.Code] = l
+	body, err := e.Request.Body.bytes()
+	d.must(err)
+	var asked wire.AuthorizeRequest
+	d.must(json.Unmarshal(body, &asked))
+	key := seal.SecretOf(l.Session.Key)
+	session := library.Session{Hash: key.Hash(), Client: d.client(l.ContractID), CreatedAt: e.At(), ExpiresAt: l.Session.Expiry.Time()}
+	if asked.Actions != nil && asked.Actions.Pull != nil {
+		session.Options = *asked.Actions.Pull
+	}
+	if d.access[l.ContractID] == library.Read {
+		session.PublicKey, err = key.PublicKey()
+		d.must(err)
+	}
+	link := library.Link{Hash: seal.SecretOf(l.Code).Hash(), Kind: kind, Client: session.Client, RedirectURI: l.RedirectURI, State: l.State,
+		Challenge: l.Challenge, Session: session.Hash, CreatedAt: e.At(), ExpiresAt: e.At().Add(30 * time.Minute)}
+	if p := d.owners[l.AccessToken]; p != nil {
+		link.Library = p.library.ID
+	}
+	d.must(d.db.AddLink(d.t.Context(), link, session))
+}
+
+// seedConsent has the link's person say yes. Where no code came of it, the
+// session alone counts.
+func (d *seeder) seedConsent(e *exchange, l issuedLink, code, reference string) {
+	d.t.Helper()
+	sub := "nobody " + strconv.Itoa(e.N) // a code that was never exchanged
+	for _, k := range d.rec.Issued.Tokens {
+		if code != "" && k.From.Code == code {
+			sub = k.Subject
+		}
+	}
+	p := d.owners[l.AccessToken]
+	if p == nil {
+		p = d.person(sub, e.At())
+	}
+	secret := seal.SecretOf(code)
+	if code == "" {
+		secret = seal.NewSecret()
+	}
+	if reference == "" {
+		reference = wire.RandomAlphanumeric(16)
+	}
+	answer := library.Answer{Link: seal.SecretOf(l.Code).Hash(), At: e.At(),
+		Grant: library.Grant{ID: library.GrantID(wire.RandomAlphanumeric(32)), Library: p.library.ID, Application: d.rec.Keys.ApplicationID,
+			Contract: l.ContractID, CreatedAt: e.At(), ExpiresAt: e.At().AddDate(0, 0, 180)},
+		Account: library.Account{ID: wire.AccountID("1_" + wire.RandomAlphanumeric(22)), Reference: library.Reference(reference),
+			Library: p.library.ID, Application: d.rec.Keys.ApplicationID, Subject: sub, CreatedAt: e.At()},
+		Code:  library.AuthCode{Hash: secret.Hash(), Client: d.client(l.ContractID), Challenge: l.Challenge, ExpiresAt: e.At().Add(10 * time.Minute)},
+		Event: library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventAllowed}}
+	if d.access[l.ContractID] == library.Read {
+		var err error
+		answer.Code.Seal, err = p.key.HandToSecret(secret)
+		d.must(err)
+		answer.SessionSeal, err = p.key.HandToSecret(seal.SecretOf(l.Session.Key))
+		d.must(err)
+	}
+	grant, _, err := d.db.Allow(d.t.Context(), answer)
+	d.must(err)
+	p.grants[l.ContractID] = grant.ID
+	d.sessions[l.Session.Key] = p
+}
+
+// person finds or makes the library of a sub.
+func (d *seeder) person(sub string, at time.Time) *person {
+	d.t.Helper()
+	if p := d.people[sub]; p != nil {
+		return p
+	}
+	key, err := seal.GenerateKey()
+	d.must(err)
+	p := &person{key: key, grants: map[wire.ContractID]library.GrantID{}, library: library.Library{ID: library.ID(seal.RandomID(26)),
+		Email: seal.RandomID(10) + "@example.org", PublicKey: key.PublicKey(), CreatedAt: at, CodeMadeAt: at, CodeSaved: true}}
+	login := library.Login{ID: library.LoginID(seal.RandomID(20)), Library: p.library.ID, Hash: seal.NewSecret().Hash(), CreatedAt: at, SeenAt: at, ExpiresAt: at}
+	d.must(d.db.AddLibrary(d.t.Context(), p.library, nil, login, library.Event{Library: p.library.ID, At: at, Kind: library.EventLibraryCreated}))
+	d.people[sub] = p
+	return p
+}
+
+// seedTokens adds an access and a refresh token to the person's grant.
+func (d *seeder) seedTokens(k issuedToken) {
+	d.t.Helper()
+	p := d.people[k.Subject]
+	for use, value := range map[library.TokenUse]wire.TokenValue{library.UseAccess: k.AccessToken, library.UseRefresh: k.RefreshToken} {
+		token := library.Token{Hash: seal.SecretOf(value.Value).Hash(), Use: use, Grant: p.grants[k.ContractID], ExpiresAt: value.ExpiresOn.Time()}
+		if d.access[k.ContractID] == library.Read {
+			var err error
+			token.Seal, err = p.key.HandToSecret(seal.SecretOf(value.Value))
+			d.must(err)
+		}
+		d.must(d.db.AddToken(d.t.Context(), token))
+		d.owners[value.Value] = p
+	}
+}
+
+// seedSession adds a session that was opened with an access token.
+func (d *seeder) seedSession(e *exchange, s issuedSession) {
+	d.t.Helper()
+	p := d.owners[s.AccessToken]
+	body, err := e.Request.Body.bytes()
+	d.must(err)
+	var asked wire.TriggerRequest
+	d.must(json.Unmarshal(body, &asked))
+	key := seal.SecretOf(s.Key)
+	session := library.Session{Hash: key.Hash(), Client: d.client(s.ContractID), Grant: p.grants[s.ContractID],
+		Options: asked.SessionOptions, CreatedAt: e.At(), ExpiresAt: s.Expiry.Time()}
+	session.Seal, err = p.key.HandToSecret(key)
+	d.must(err)
+	d.must(d.db.AddSession(d.t.Context(), session))
+	d.sessions[s.Key] = p
+}
+
+// seedFiles adds the files of a person that the recording reads, once they had been
+// pushed there, each of the size that its answer had.
+func (d *seeder) seedFiles(p *person, now time.Time) {
+	d.t.Helper()
+	for _, e := range d.rec.Exchanges {
+		session, name := e.session()
+		id := wire.FileName(name)
+		if name == "" || e.Answer.Status != 200 || d.sessions[session] != p || d.files[id] {
+			continue
+		}
+		metadata, err := wire.ParseFileMetadata(e.Answer.Headers["x-metadata"])
+		d.must(err)
+		if metadata.Raw == nil || metadata.Raw.Created.Time().After(now) {
+			continue
+		}
+		length, err := strconv.ParseInt(e.Answer.Headers["content-length"], 10, 64)
+		d.must(err)
+		file := library.File{ID: id, Library: p.library.ID, Application: metadata.Raw.ApplicationID, Contract: metadata.Raw.ContractID,
+			Metadata: *metadata.Raw, Size: length - wire.MinEnvelope, CreatedAt: metadata.Raw.Created.Time()}
+		key := seal.NewFileKey()
+		content := library.Content{Format: library.FormatInline}
+		content.Key, err = key.SealTo(p.library.PublicKey, name)
+		d.must(err)
+		content.Inline, err = key.SealSmall(name, make([]byte, file.Size))
+		d.must(err)
+		d.must(d.db.AddFile(d.t.Context(), library.Arrival{File: file, Content: content, Grant: p.grants[file.Contract],
+			Event: library.Event{Library: p.library.ID, At: file.CreatedAt, Kind: library.EventFileAdded}}))
+		d.files[id] = true
+	}
+}
+
+func first[T, U any](a T, _ U) T { return a }
