@@ -254,3 +254,8 @@ func (p *page) callback() *url.URL {
 	}
 	return to
 }
+
+// isElement fits elements of a name.
+func isElement(name string) func(*html.Node) bool {
+	return func(n *html.Node) bool { return n.Data == name }
+}

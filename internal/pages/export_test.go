@@ -1,5 +1,13 @@
 package pages
 
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
+)
+
 // Patterns are those of every route, for tests that look at each.
 func Patterns() []string {
 	var patterns []string
@@ -17,3 +25,22 @@ var (
 	Quote      = quote
 	KindOf     = kindOf
 )
+
+// ToldEvents are the kinds that have a sentence.
+func ToldEvents() []library.EventKind { return slices.Collect(maps.Keys(eventTexts)) }
+
+// Tell says in English what has happened, each line with its day.
+func Tell(events []library.Event, now time.Time) []string {
+	s := &site{config: Config{Zone: time.UTC}}
+	var lines []string
+	for _, day := range s.days(loadLanguages().all[0], events, now) {
+		for _, line := range day.Lines {
+			text := day.Heading + ": "
+			for _, p := range line.Say {
+				text += p.Text
+			}
+			lines = append(lines, text)
+		}
+	}
+	return lines
+}

@@ -5,7 +5,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"path"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -165,7 +165,7 @@ func (s *site) downloadFile(w http.ResponseWriter, r *http.Request, in *library.
 // downloadType is a file's type, unless a browser could run what is in it.
 func downloadType(mimeType string) string {
 	kind, _, err := mime.ParseMediaType(mimeType)
-	if err != nil {
+	if err != nil || !strings.Contains(kind, "/") {
 		return "application/octet-stream"
 	}
 	for _, active := range []string{"html", "svg", "xml", "script", "css", "wasm"} {
@@ -182,6 +182,8 @@ var endings = map[string]string{
 	"text/csv": ".csv", "image/jpeg": ".jpg", "image/jpg": ".jpg", "image/png": ".png", "image/gif": ".gif", "image/tiff": ".tiff",
 }
 
+var ending = regexp.MustCompile(`\.[A-Za-z0-9]{1,5}$`)
+
 // saveName is the name to save a file under: no folder, nothing that a file system
 // would trip over.
 func (s *site) saveName(t *texts, file library.File) string {
@@ -195,7 +197,7 @@ func (s *site) saveName(t *texts, file library.File) string {
 	if name == "" {
 		name = string(file.ID)
 	}
-	if path.Ext(name) == "" {
+	if !ending.MatchString(name) {
 		kind, _, _ := mime.ParseMediaType(file.Metadata.MIMEType)
 		name += endings[kind]
 	}
