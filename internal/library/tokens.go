@@ -102,8 +102,11 @@ func (c *Consents) Exchange(ctx context.Context, call *Call) (wire.TokenClaims, 
 	if err != nil {
 		return wire.TokenClaims{}, fmt.Errorf("get grant of code: %w", err)
 	}
-	if !code.UsedAt.IsZero() {
+	switch {
+	case !code.UsedAt.IsZero():
 		return wire.TokenClaims{}, c.reused(ctx, call, grant, refused)
+	case !grant.RevokedAt.IsZero(): // before the code was ever used
+		return wire.TokenClaims{}, refused
 	}
 	access, refresh := seal.NewSecret(), seal.NewSecret()
 	tokens := []Token{
