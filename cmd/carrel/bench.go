@@ -39,7 +39,7 @@ func (c *benchCmd) Run(ctx context.Context) error {
 		return fmt.Errorf("make folder: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-	useCores(c.Database)
+	tune(c.Database)
 	if c.Profile != "" {
 		f, err := os.Create(c.Profile)
 		if err != nil {

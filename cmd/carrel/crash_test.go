@@ -58,12 +58,12 @@ func crash(t *testing.T, database string) {
 // crasher is a server that gets killed, one person who uses it, and what they were
 // promised.
 type crasher struct {
-	database, data, address string
-	writer, reader          *digime.User
-	mu                      sync.Mutex
-	acked                   map[string]bool // references of pushes that were answered
-	seen                    map[digime.FileName]string
-	next                    int
+	database, data, address, application string
+	writer, reader                       *digime.User
+	mu                                   sync.Mutex
+	acked                                map[string]bool // references of pushes that were answered
+	seen                                 map[digime.FileName]string
+	next                                 int
 }
 
 func newCrasher(t testing.TB, database string) *crasher {
@@ -74,6 +74,7 @@ func newCrasher(t testing.TB, database string) *crasher {
 	carrelJSON(t, &application, "application", "add", "--json", "--name", "Crash", "--data", c.data, "--database", database)
 	p := c.start(t)
 	defer p.kill()
+	c.application = application.ID
 	client, err := digime.New(application.ID, digime.At(p.url), digime.Retries(0))
 	if err != nil {
 		t.Fatal(err)

@@ -51,7 +51,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen (another address can be given with --listen): %w", err)
 	}
-	useCores("")
+	tune("")
 	log := slog.New(slog.DiscardHandler)
 	if c.Verbose {
 		log = newLog("text")

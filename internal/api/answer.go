@@ -78,6 +78,10 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error, began time
 	if e.Status == http.StatusRequestTimeout {
 		h.Set("Connection", "close")
 	}
+	if strings.HasPrefix(r.URL.Path, "/cloud/") {
+		writeJSON(w, e.Status, wire.CloudError{Error: string(e.Code), Message: e.Message})
+		return
+	}
 	writeJSON(w, e.Status, wire.ErrorBody{Error: &e})
 }
 

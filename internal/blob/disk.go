@@ -46,7 +46,7 @@ const (
 
 const (
 	// bufferSize gives the disk long writes, and twenty pushes at once little memory.
-	bufferSize = 256 << 10
+	bufferSize = 128 << 10
 	// A write-back is begun each time so much has been written: left to itself, the
 	// system begins when there is much more, and the sync waits for all of it.
 	writeBackAfter = 16 << 20

@@ -45,13 +45,13 @@ type Call struct {
 //
 // Every refusal is a [*wire.Error]: 406 for the token, 401 for the client.
 func (c *Clients) Verify(ctx context.Context, bearer string) (*Call, error) {
-	token, err := wire.ParseToken(bearer)
+	token, err := wire.ParseRequestToken(bearer)
 	switch {
 	case errors.Is(err, wire.ErrTokenMalformed):
 		return nil, wire.BadBearer("bearer token").Because(err)
 	case err != nil:
 		return nil, wire.BadBearer("bearer token signature").Because(err)
-	case token.Header.KeySetURL != "" || token.Header.Type == wire.TypeCloud:
+	case token.Header.Type == wire.TypeCloud:
 		return nil, wire.BadBearer("bearer token signature").Because(wire.ErrTokenHeader)
 	}
 	call := &Call{}
@@ -139,10 +139,10 @@ func (call *Call) Descriptor(text string) (*wire.Descriptor, error) {
 	if text == "" {
 		return nil, wire.Validation("FileDescriptor is required")
 	}
-	token, err := wire.ParseToken(text)
-	if err == nil && token.Header.KeySetURL != "" {
-		err = wire.ErrTokenHeader
+	if len(text) > wire.MaxToken {
+		return nil, wire.Validation(fmt.Sprintf("FileDescriptor is longer than %d bytes", wire.MaxToken))
 	}
+	token, err := wire.ParseRequestToken(text)
 	if err == nil {
 		err = token.Verify(call.key)
 	}

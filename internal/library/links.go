@@ -132,7 +132,7 @@ func (c *Consents) Allow(ctx context.Context, s *SignedIn, r *Request) (callback
 		Event: Event{Library: s.Library.ID, At: now, Kind: EventAllowed, Details: r.Client.details()},
 	}
 	if r.Client.Contract.Access == Read {
-		if err := c.handKey(ctx, s, r, code, &answer); err != nil {
+		if answer.Code.Seal, answer.SessionSeal, err = c.handKey(ctx, s, r, code); err != nil {
 			return "", err
 		}
 	}
@@ -149,23 +149,29 @@ func (c *Consents) Allow(ctx context.Context, s *SignedIn, r *Request) (callback
 
 // handKey seals the library's key to the code, and to the session that was promised
 // with the link.
-func (c *Consents) handKey(ctx context.Context, s *SignedIn, r *Request, code seal.Secret, a *Answer) error {
+func (c *Consents) handKey(ctx context.Context, s *SignedIn, r *Request, code seal.Secret) (forCode, forSession seal.Sealed, err error) {
 	key, err := s.key()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if a.Code.Seal, err = key.HandToSecret(code); err != nil {
-		return err
+	if forCode, err = key.HandToSecret(code); err != nil {
+		return nil, nil, err
 	}
+	forSession, err = c.handToSession(ctx, key, r)
+	return forCode, forSession, err
+}
+
+// handToSession seals the library's key to the session that was promised with the
+// link; nil if the session's time is over.
+func (c *Consents) handToSession(ctx context.Context, key seal.PrivateKey, r *Request) (seal.Sealed, error) {
 	session, err := c.store.GetSession(ctx, r.Link.Session)
 	if errors.Is(err, ErrNotFound) || err == nil && session.PublicKey.IsZero() {
-		return nil // its time is over: the code alone is good
+		return nil, nil
 	}
 	if err != nil {
-		return fmt.Errorf("get session of link: %w", err)
+		return nil, fmt.Errorf("get session of link: %w", err)
 	}
-	a.SessionSeal, err = key.HandTo(session.PublicKey)
-	return err
+	return key.HandTo(session.PublicKey)
 }
 
 func newAccount(id ID, application wire.ApplicationID, now time.Time) Account {
@@ -215,17 +221,39 @@ func (c *Consents) Connect(ctx context.Context, s *SignedIn, r *Request, account
 	if err := r.answerable(s); err != nil {
 		return "", err
 	}
-	outcome := url.Values{"success": {"false"}, "errorCode": {string(CallbackOnboardError)}}
-	if r.Link.Kind == LinkReauthorize {
-		if err := c.ownAccount(ctx, s, r, accountRef); err != nil {
-			return "", err
+	if r.Link.Kind != LinkReauthorize {
+		if err := c.store.CloseLink(ctx, r.Link.Hash, c.now(), "", nil); err != nil {
+			return "", fmt.Errorf("close link: %w", err)
 		}
-		outcome = url.Values{"success": {"true"}}
+		return r.Failed(CallbackOnboardError), nil
 	}
-	if err := c.store.CloseLink(ctx, r.Link.Hash, c.now()); err != nil {
+	if err := c.ownAccount(ctx, s, r, accountRef); err != nil {
+		return "", err
+	}
+	grant, forSession, err := c.standing(ctx, s, r)
+	if err != nil {
+		return "", err
+	}
+	if err := c.store.CloseLink(ctx, r.Link.Hash, c.now(), grant, forSession); err != nil {
 		return "", fmt.Errorf("close link: %w", err)
 	}
-	return r.callback(outcome), nil
+	return r.callback(url.Values{"success": {"true"}}), nil
+}
+
+// standing finds the grant that still stands for the request's contract, and seals the
+// library's key to the session that was promised with the link: the person allowed the
+// reading when they gave that grant. Empty where there is none, or nothing to read.
+func (c *Consents) standing(ctx context.Context, s *SignedIn, r *Request) (GrantID, seal.Sealed, error) {
+	earlier, err := c.Earlier(ctx, s, r)
+	if err != nil || earlier == nil || !earlier.Active(c.now()) || r.Client.Contract.Access != Read {
+		return "", nil, err
+	}
+	key, err := s.key()
+	if err != nil {
+		return "", nil, err
+	}
+	forSession, err := c.handToSession(ctx, key, r)
+	return earlier.ID, forSession, err
 }
 
 func (c *Consents) ownAccount(ctx context.Context, s *SignedIn, r *Request, accountRef string) error {

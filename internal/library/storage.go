@@ -127,8 +127,9 @@ type ConsentStore interface {
 	// Deny marks the link answered (ErrUsed if it was); the event is added if its
 	// library is not empty.
 	Deny(ctx context.Context, link seal.Hash, at time.Time, e Event) error
-	// CloseLink marks a link answered that ends in no grant (ErrUsed if it was).
-	CloseLink(ctx context.Context, link seal.Hash, at time.Time) error
+	// CloseLink marks a link answered that adds no grant (ErrUsed if it was), and hands
+	// the grant and the seal to the link's session, unless the grant is empty.
+	CloseLink(ctx context.Context, link seal.Hash, at time.Time, grant GrantID, sessionSeal seal.Sealed) error
 
 	GetCode(ctx context.Context, h seal.Hash) (AuthCode, error)
 	// RedeemCode marks the code used (ErrUsed if it was, or its grant no longer

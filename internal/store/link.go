@@ -75,11 +75,14 @@ func (db *DB) Deny(ctx context.Context, link seal.Hash, at time.Time, e library.
 	})
 }
 
-// CloseLink answers a link that ends in no grant.
-func (db *DB) CloseLink(ctx context.Context, link seal.Hash, at time.Time) error {
+// CloseLink answers a link that adds no grant.
+func (db *DB) CloseLink(ctx context.Context, link seal.Hash, at time.Time, grant library.GrantID, sessionSeal seal.Sealed) error {
 	return db.write(ctx, "close link", func(ctx context.Context, q *query.Queries) error {
-		_, err := answerLink(ctx, q, link, at)
-		return err
+		session, err := answerLink(ctx, q, link, at)
+		if err != nil || grant == "" || session == (seal.Hash{}) {
+			return err
+		}
+		return q.HandToSession(ctx, session, grant, sessionSeal)
 	})
 }
 

@@ -20,7 +20,7 @@ const (
 	sealSmall    = 64 << 10
 	sealBlock    = 256 << 10
 	sealBuffers  = 6
-	maxPipelines = 4
+	maxPipelines = 2
 )
 
 // pipelines holds a place for each long file that is sealed in stages.

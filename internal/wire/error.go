@@ -53,6 +53,12 @@ type ErrorBody struct {
 	Error *Error `json:"error"`
 }
 
+// CloudError is the JSON body of a failed call of the file storage.
+type CloudError struct {
+	Error   string `json:"error"`
+	Message string `json:"message"`
+}
+
 func (e *Error) Error() string {
 	text := fmt.Sprintf("%s (%d %s)", e.Message, e.Status, e.Code)
 	if e.Reference != "" {

@@ -34,7 +34,7 @@ func TestLinks(t *testing.T, open func(t *testing.T) Store) {
 			answers := map[string]func() error{
 				"allow": func() error { _, _, err := f.Allow(ctx, answer(p, c, l, now)); return err },
 				"deny":  func() error { return f.Deny(ctx, l.Hash, now, anyEvent(p.ID)) },
-				"close": func() error { return f.CloseLink(ctx, l.Hash, now) },
+				"close": func() error { return f.CloseLink(ctx, l.Hash, now, "", nil) },
 			}
 			must(t, answers[first]())
 			same(t, "answered", value(f.GetLink(ctx, l.Hash))(t).AnsweredAt, now)
@@ -72,7 +72,7 @@ func TestLinks(t *testing.T, open func(t *testing.T) Store) {
 		_, _, err := f.Allow(ctx, answer(p, c, unknown, now))
 		wantErr(t, "allow", err, library.ErrNotFound)
 		wantErr(t, "deny", f.Deny(ctx, unknown.Hash, now, anyEvent(p.ID)), library.ErrNotFound)
-		wantErr(t, "close", f.CloseLink(ctx, unknown.Hash, now), library.ErrNotFound)
+		wantErr(t, "close", f.CloseLink(ctx, unknown.Hash, now, "", nil), library.ErrNotFound)
 		same(t, "number of events", len(f.events(p.ID)), 1)
 		same(t, "grants", len(value(f.ListGrants(ctx, p.ID))(t)), 0)
 	})

@@ -12,7 +12,7 @@ import (
 // A fixture is an empty store and short ways to fill it.
 type fixture struct {
 	Store
-	t *testing.T
+	t testing.TB
 }
 
 func fresh(t *testing.T, open func(t *testing.T) Store) *fixture {
@@ -92,7 +92,7 @@ func (f *fixture) person() person {
 	return p
 }
 
-func anyKey(t *testing.T) seal.PublicKey {
+func anyKey(t testing.TB) seal.PublicKey {
 	t.Helper()
 	key, err := seal.GenerateKey()
 	must(t, err)
@@ -192,6 +192,21 @@ func (f *fixture) allow(p person, c library.Client) (library.Grant, library.Answ
 
 func anyToken(g library.GrantID, use library.TokenUse) library.Token {
 	return library.Token{Hash: anyHash(), Use: use, Grant: g, Seal: anySeal(), ExpiresAt: later(24 * time.Hour)}
+}
+
+// NewGrant adds a library and a grant to push to it: for tests of one's own.
+func NewGrant(t testing.TB, s Store) library.Grant {
+	t.Helper()
+	f := &fixture{s, t}
+	g, _, _ := f.allow(f.person(), f.client(library.Write))
+	return g
+}
+
+// NewArrival is a file of 4 KiB to be added under a grant.
+func NewArrival(g library.Grant, at time.Time) library.Arrival {
+	a := arrival(g, at)
+	a.Content.Inline = make([]byte, 4096+16)
+	return a
 }
 
 // arrival is a file pushed under a grant.

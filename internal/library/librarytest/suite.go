@@ -57,7 +57,7 @@ var now = time.UnixMilli(1_795_000_000_123).UTC()
 func later(d time.Duration) time.Time { return now.Add(d) }
 
 // must fails the test on an error.
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -65,8 +65,8 @@ func must(t *testing.T, err error) {
 }
 
 // value is that of a call that succeeds: value(s.GetGrant(ctx, id))(t).
-func value[T any](v T, err error) func(t *testing.T) T {
-	return func(t *testing.T) T {
+func value[T any](v T, err error) func(t testing.TB) T {
+	return func(t testing.TB) T {
 		t.Helper()
 		must(t, err)
 		return v
@@ -74,7 +74,7 @@ func value[T any](v T, err error) func(t *testing.T) T {
 }
 
 // wantErr fails the test unless err is what is wanted.
-func wantErr(t *testing.T, what string, err, want error) {
+func wantErr(t testing.TB, what string, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {
 		t.Errorf("%s: %v, want %v", what, err, want)
@@ -82,7 +82,7 @@ func wantErr(t *testing.T, what string, err, want error) {
 }
 
 // same fails the test unless got is what is wanted, times and nil slices included.
-func same(t *testing.T, what string, got, want any) {
+func same(t testing.TB, what string, got, want any) {
 	t.Helper()
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%s:\n got %s\nwant %s", what, show(got), show(want))
@@ -111,7 +111,7 @@ func race(n int, f func(i int) error) []error {
 }
 
 // oneWins fails the test unless exactly one of errs is nil and all others are want.
-func oneWins(t *testing.T, what string, errs []error, want error) {
+func oneWins(t testing.TB, what string, errs []error, want error) {
 	t.Helper()
 	won := 0
 	for _, err := range errs {
