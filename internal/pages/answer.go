@@ -32,6 +32,9 @@ func (s *site) answer(h handler) http.Handler {
 // answerError shows the page for an error. The reference on it is that of the log
 // line; the error itself goes nowhere else.
 func (s *site) answerError(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return // the browser has gone
+	}
 	e := refusalOf(err)
 	reference := wire.NewReference()
 	level := slog.LevelInfo

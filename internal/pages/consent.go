@@ -99,7 +99,7 @@ func (s *site) otherGrants(r *http.Request, in *library.SignedIn, request *libra
 
 // takeAnswer takes the answer. Anything but a plain yes is a no.
 func (s *site) takeAnswer(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way) error {
-	if kind := way.request.Link.Kind; kind != library.LinkAuthorize && kind != library.LinkUserReauth {
+	if !asksConsent(way.request) {
 		return faultForm.with(http.StatusBadRequest).because(errors.New("answer to a link that asks nothing"))
 	}
 	_, pending, err := s.people.PendingCode(r.Context(), in)

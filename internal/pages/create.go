@@ -67,6 +67,8 @@ func (s *site) takeCreate(w http.ResponseWriter, r *http.Request, way way) error
 	if f.Failed() {
 		return s.showFaults(w, "create", p)
 	}
-	s.signIn(w, r, secret)
+	if err := s.signIn(w, r, secret); err != nil {
+		return err
+	}
 	return seeOther(w, r, way.next())
 }

@@ -17,13 +17,10 @@ func Patterns() []string {
 	return patterns
 }
 
-// LocalPath, FormTarget, AgentOf and Quote are tested by themselves.
+// LocalPath and FormTarget are tested by themselves.
 var (
 	LocalPath  = localPath
 	FormTarget = formTarget
-	AgentOf    = agentOf
-	Quote      = quote
-	KindOf     = kindOf
 )
 
 // ToldEvents are the kinds that have a sentence.

@@ -58,3 +58,16 @@ func (e *refusal) of(r *library.Request) *refusal {
 	e.request = r
 	return e
 }
+
+// inLink adds the way back to an error of a link's page that has none yet, if the
+// application can be told something.
+func inLink(err error, r *library.Request) error {
+	if err == nil {
+		return nil
+	}
+	e := refusalOf(err)
+	if e.request == nil && e.code != "" {
+		e.request = r
+	}
+	return e
+}

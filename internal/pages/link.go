@@ -65,35 +65,43 @@ func (s *site) showLink(kind library.LinkKind) handler {
 		if err != nil {
 			return err
 		}
-		switch step := r.URL.Query().Get("step"); step {
-		case stepTerms, stepPrivacy:
-			return s.showTerms(w, r, way, step)
-		}
-		in, err := s.signedIn(r)
-		if err != nil {
-			return err
-		}
-		if in == nil {
-			return s.showLinkDoor(w, r, way)
-		}
-		if way.request.ForOther(in) {
-			return wrongPerson(way.request, in, library.ErrWrongPerson)
-		}
-		if in.Library.Shut() {
-			return s.showShut(w, r, in, way)
-		}
-		code, pending, err := s.people.PendingCode(r.Context(), in)
-		if err != nil {
-			return err
-		}
-		if pending {
-			return s.showCode(w, r, in, way, code)
-		}
-		if kind == library.LinkOnboard || kind == library.LinkReauthorize {
-			return s.connect(w, r, in, way, asked)
-		}
-		return s.showConsent(w, r, in, way)
+		return inLink(s.showStep(w, r, way, asked), way.request)
 	}
+}
+
+func (s *site) showStep(w http.ResponseWriter, r *http.Request, way way, asked linkQuery) error {
+	if step := r.URL.Query().Get("step"); step == stepTerms || step == stepPrivacy {
+		return s.showTerms(w, r, way, step)
+	}
+	in, err := s.signedIn(r)
+	if err != nil {
+		return err
+	}
+	if in == nil {
+		return s.showLinkDoor(w, r, way)
+	}
+	if way.request.ForOther(in) {
+		return wrongPerson(way.request, in, library.ErrWrongPerson)
+	}
+	if in.Library.Shut() {
+		return s.showShut(w, r, in, way)
+	}
+	code, pending, err := s.people.PendingCode(r.Context(), in)
+	if err != nil {
+		return err
+	}
+	if pending {
+		return s.showCode(w, r, in, way, code)
+	}
+	if !asksConsent(way.request) {
+		return s.connect(w, r, in, way, asked)
+	}
+	return s.showConsent(w, r, in, way)
+}
+
+// asksConsent reports whether a link asks for consent, and not for an account.
+func asksConsent(r *library.Request) bool {
+	return r.Link.Kind == library.LinkAuthorize || r.Link.Kind == library.LinkUserReauth
 }
 
 // showLinkDoor shows the way in that a person has chosen, else the likely one.
@@ -120,26 +128,31 @@ func (s *site) takeLink(kind library.LinkKind) handler {
 		if err != nil {
 			return err
 		}
-		switch r.PostForm.Get("step") {
-		case stepSignIn:
-			return s.takeSignIn(w, r, way)
-		case stepCreate:
-			return s.takeCreate(w, r, way)
-		case stepRecover:
-			return s.takeRecover(w, r, way)
-		}
-		in, err := s.signedIn(r)
-		if err != nil {
-			return err
-		}
-		if r.PostForm.Get("step") == stepStop {
-			return s.stop(w, r, in, way)
-		}
-		if in == nil {
-			return seeOther(w, r, way.next()) // rested: sign in, and back to the same step
-		}
-		return s.takeInside(w, r, in, way)
+		return inLink(s.takeStep(w, r, way), way.request)
 	}
+}
+
+func (s *site) takeStep(w http.ResponseWriter, r *http.Request, way way) error {
+	step := r.PostForm.Get("step")
+	switch step {
+	case stepSignIn:
+		return s.takeSignIn(w, r, way)
+	case stepCreate:
+		return s.takeCreate(w, r, way)
+	case stepRecover:
+		return s.takeRecover(w, r, way)
+	}
+	in, err := s.signedIn(r)
+	if err != nil {
+		return err
+	}
+	switch {
+	case step == stepStop:
+		return s.stop(w, r, in, way)
+	case in == nil:
+		return seeOther(w, r, way.next()) // rested: sign in, and back to the same step
+	}
+	return s.takeInside(w, r, in, way)
 }
 
 // takeInside takes the forms that only a person who is signed in is shown.

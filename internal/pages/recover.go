@@ -51,6 +51,8 @@ func (s *site) takeRecover(w http.ResponseWriter, r *http.Request, way way) erro
 	if f.Failed() {
 		return s.showFaults(w, "recover", p)
 	}
-	s.signIn(w, r, secret)
+	if err := s.signIn(w, r, secret); err != nil {
+		return err
+	}
 	return seeOther(w, r, way.next())
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // mayAndMayNot says in plain words what a contract allows and what it does not:
@@ -66,23 +67,44 @@ func emptyFilter(s library.Scope) bool {
 // empty if it is not narrowed.
 func (t *texts) someFiles(s library.Scope) string {
 	var parts []string
-	if s.Raw && !s.Own && s.Filter != nil { // what it pushed itself, it knows
-		var kinds []string
-		for _, mimeType := range s.Filter.MIMEType {
-			kinds = appendNew(kinds, t.text(kindOf(mimeType)))
-		}
-		parts = append(parts, kinds...)
-		for _, label := range append(append([]string{}, s.Filter.Tags...), s.Filter.Reference...) {
-			parts = append(parts, "“"+quote(label)+"”")
-		}
-		if len(s.Filter.AppID)+len(s.Filter.ContractID)+len(s.Filter.Accounts) > 0 {
-			parts = append(parts, t.text("scope.some_apps"))
-		}
+	if s.Raw && !s.Own && s.Filter != nil { // what an application pushed itself, it knows
+		parts = append(parts, t.filtered(*s.Filter))
 	}
 	if s.Mapped {
 		parts = append(parts, t.text("scope.services"))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// filtered describes files by their metadata: all that is said must fit.
+func (t *texts) filtered(f wire.MetadataFilter) string {
+	var kinds []string
+	for _, mimeType := range f.MIMEType {
+		kinds = appendNew(kinds, t.text(kindOf(mimeType)))
+	}
+	if len(kinds) == 0 {
+		kinds = []string{t.text("scope.files")}
+	}
+	said := strings.Join(kinds, ", ")
+	if len(f.Tags) > 0 {
+		said += " " + t.text("scope.labelled", "labels", quotes(f.Tags))
+	}
+	if len(f.Reference) > 0 {
+		said += " " + t.text("scope.named", "names", quotes(f.Reference))
+	}
+	if len(f.AppID)+len(f.ContractID)+len(f.Accounts) > 0 {
+		said += " " + t.text("scope.some_apps")
+	}
+	return said
+}
+
+// quotes are an application's words in quotation marks.
+func quotes(words []string) string {
+	var quoted []string
+	for _, word := range words {
+		quoted = append(quoted, "“"+quote(word)+"”")
+	}
+	return strings.Join(quoted, ", ")
 }
 
 func appendNew(list []string, s string) []string {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/net/html"
+
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/pages"
 )
@@ -313,5 +315,32 @@ func TestFormTarget(t *testing.T) {
 		if got := pages.FormTarget(callback); got != want {
 			t.Errorf("FormTarget(%q) = %q, want %q", callback, got, want)
 		}
+	}
+}
+
+// TestSignInEndsTheLoginBefore leaves no login behind that nobody could end.
+func TestSignInEndsTheLoginBefore(t *testing.T) {
+	w := newWorld(t)
+	v := signedIn(t, w)
+	base, err := url.Parse(w.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := v.client.Jar.Cookies(base)
+	clinic := w.clinic("Demo Clinic", write)
+	link := authorize(w.link(clinic, webCallback, ""))
+	old := w.visitor().get(link) // a form of its own, sent with anna's cookies
+	path, fields := old.form(old.find("create-library"))
+	own := v.get("/settings")
+	fields.Set("token", attr(find(own.root, func(n *html.Node) bool { return attr(n, "name") == "token" }), "value"))
+	fields.Set("email", "bob@example.org")
+	fields.Set("password", password)
+	if p := v.post(path, fields).followed(); p.find("recovery-code") == nil {
+		t.Fatalf("bob: %d %s", p.status, textOf(p.root))
+	}
+	thief := w.visitor()
+	thief.client.Jar.SetCookies(base, before)
+	if p := thief.get("/files"); p.title() != "Sign in to your library" {
+		t.Errorf("anna's login still opens %q", p.title())
 	}
 }

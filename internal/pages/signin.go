@@ -50,7 +50,9 @@ func (s *site) takeSignIn(w http.ResponseWriter, r *http.Request, way way) error
 	if err != nil {
 		return err
 	}
-	s.signIn(w, r, secret)
+	if err := s.signIn(w, r, secret); err != nil {
+		return err
+	}
 	return seeOther(w, r, way.next())
 }
 

@@ -92,26 +92,36 @@ func (s *site) signedIn(r *http.Request) (*library.SignedIn, error) {
 	return in, nil
 }
 
-// signIn gives the browser the cookie of a fresh login.
-func (s *site) signIn(w http.ResponseWriter, r *http.Request, secret seal.Secret) {
+// signIn gives the browser the cookie of a fresh login, and ends the one before.
+func (s *site) signIn(w http.ResponseWriter, r *http.Request, secret seal.Secret) error {
+	if err := s.endLogin(r); err != nil {
+		return err
+	}
 	s.cookies.set(w, cookieLogin, secret.Reveal(), 0)
 	s.cookies.set(w, cookieKnown, "1", longLived)
 	s.startVisit(w, visitOf(r))
+	return nil
 }
 
 // signOut ends the login at the server and takes the browser's cookie.
 func (s *site) signOut(w http.ResponseWriter, r *http.Request) error {
-	in, err := s.signedIn(r)
-	if err != nil {
+	if err := s.endLogin(r); err != nil {
 		return err
-	}
-	if in != nil {
-		if err := s.people.SignOut(r.Context(), in); err != nil {
-			return fmt.Errorf("sign out: %w", err)
-		}
 	}
 	s.cookies.clear(w, cookieLogin)
 	s.startVisit(w, visitOf(r))
+	return nil
+}
+
+// endLogin ends the login that the browser has presented, if there is one.
+func (s *site) endLogin(r *http.Request) error {
+	in, err := s.signedIn(r)
+	if in == nil || err != nil {
+		return err
+	}
+	if err := s.people.SignOut(r.Context(), in); err != nil {
+		return fmt.Errorf("end login: %w", err)
+	}
 	return nil
 }
 
