@@ -26,3 +26,10 @@ func Clock(now func() time.Time) Option {
 		return nil
 	}
 }
+
+// GoesStaleAfter sets how long a file may wait for its turn, until undone.
+func GoesStaleAfter(d time.Duration) (undo func()) {
+	old := goesStale
+	goesStale = d
+	return func() { goesStale = old }
+}

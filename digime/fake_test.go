@@ -242,9 +242,11 @@ func (l *fakeLibrary) signed(user bool, handle func(w http.ResponseWriter, r *ht
 	return func(w http.ResponseWriter, r *http.Request) {
 		claims, err := l.verify(r, user)
 		if err == nil {
-			l.mu.Lock()
-			err = handle(w, r, claims)
-			l.mu.Unlock()
+			err = func() error {
+				l.mu.Lock()
+				defer l.mu.Unlock()
+				return handle(w, r, claims)
+			}()
 		}
 		if err != nil {
 			_, _ = io.Copy(io.Discard, r.Body)

@@ -17,7 +17,7 @@ const fetchAhead = 5
 
 // goesStale is how long a file may wait for its turn with its transfer open. A
 // server gives up on a reader that takes nothing for long.
-const goesStale = 5 * time.Second
+var goesStale = 5 * time.Second
 
 // Files reads everything that the session has, and what it still gets: it asks the
 // server every three seconds until the session is complete, and yields a file
@@ -103,7 +103,10 @@ func (s *Session) fetch(ctx context.Context, names []FileName, yield func(*File,
 	}()
 	for next := range queue {
 		f := s.fresh(ctx, <-next)
-		if f.err != nil && ctx.Err() != nil {
+		if ctx.Err() != nil {
+			if f.file != nil {
+				_ = f.file.Close() // never read
+			}
 			break
 		}
 		if f.err != nil {

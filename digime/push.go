@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/carrelhq/carrel/internal/wire"
@@ -117,64 +117,82 @@ func drain(resp *http.Response) error {
 	return nil
 }
 
-// pushBody lends the caller's data to the HTTP transport, which may still read
-// from it after it has returned an early answer, and takes it back.
+// pushBody lends the caller's data to the HTTP transport and can take it back. The
+// transport goes on reading after it has returned an early answer, and waits for a
+// Read that has begun before it gives up; so it reads from a pipe, which ends at
+// once, and a goroutine fills the pipe.
 type pushBody struct {
 	data  io.Reader
-	start int64         // where a Seeker stood; -1 for data that cannot be sent again
-	turn  chan struct{} // held while reading
-	begun atomic.Bool   // something has been read
-	gone  atomic.Bool   // the transport may read no more
+	start int64 // where a Seeker stood; -1 for data that cannot be sent again
+
+	once  sync.Once // decides between reading and not reading
+	begun bool
+	ended chan struct{} // closed when nothing reads from data any longer
+	r     *io.PipeReader
+	w     *io.PipeWriter
 }
 
 func newPushBody(data io.Reader) *pushBody {
-	b := &pushBody{data: data, start: -1, turn: make(chan struct{}, 1)}
+	start := int64(-1)
 	if s, ok := data.(io.Seeker); ok {
 		// A pipe is a Seeker too, by its type.
 		if at, err := s.Seek(0, io.SeekCurrent); err == nil {
-			b.start = at
+			start = at
 		}
 	}
+	return pushBodyAt(data, start)
+}
+
+func pushBodyAt(data io.Reader, start int64) *pushBody {
+	b := &pushBody{data: data, start: start, ended: make(chan struct{})}
+	b.r, b.w = io.Pipe()
 	return b
 }
 
 func (b *pushBody) canRewind() bool { return b.start >= 0 }
 
-var errTakenBack = errors.New("the data has been taken back")
-
 func (b *pushBody) Read(p []byte) (int, error) {
-	b.turn <- struct{}{}
-	defer func() { <-b.turn }()
-	if b.gone.Load() {
-		return 0, errTakenBack
-	}
-	b.begun.Store(true)
-	return b.data.Read(p)
+	b.once.Do(func() {
+		b.begun = true
+		go func() {
+			defer close(b.ended)
+			_, err := io.Copy(b.w, b.data)
+			_ = b.w.CloseWithError(err) // never fails; nil is the end
+		}()
+	})
+	return b.r.Read(p)
 }
 
 // Close does not close the data, which is the caller's, and does not wait for it.
-func (b *pushBody) Close() error {
-	b.gone.Store(true)
-	return nil
+func (b *pushBody) Close() error { return b.r.Close() }
+
+// takeBack ends the reading. It waits until the data is the caller's again, unless
+// it is of a kind that may let a Read wait for ever.
+func (b *pushBody) takeBack(ctx context.Context) {
+	_ = b.r.Close() // never fails
+	b.once.Do(func() { close(b.ended) })
+	if !b.canRewind() {
+		return
+	}
+	select {
+	case <-b.ended:
+	case <-ctx.Done():
+	}
 }
 
 // again takes the data back and returns it as a fresh body, or false where it
 // cannot be sent again.
 func (b *pushBody) again(ctx context.Context) (*pushBody, bool) {
-	b.gone.Store(true)
-	select {
-	case b.turn <- struct{}{}:
-		defer func() { <-b.turn }()
-	case <-ctx.Done():
-		return nil, false
-	}
+	b.takeBack(ctx)
 	switch {
+	case ctx.Err() != nil:
+		return nil, false
 	case b.canRewind():
 		if _, err := b.data.(io.Seeker).Seek(b.start, io.SeekStart); err != nil {
 			return nil, false
 		}
-	case b.begun.Load():
+	case b.begun:
 		return nil, false
 	}
-	return &pushBody{data: b.data, start: b.start, turn: make(chan struct{}, 1)}, true
+	return pushBodyAt(b.data, b.start), true
 }

@@ -25,9 +25,7 @@ type call struct {
 	claims wire.RequestClaims // client, nonce and time are set at each attempt
 	header map[string]string
 	body   []byte    // sent as JSON
-	stream io.Reader // sent in chunks, once
-	// safe says that sending the call twice does no harm although it is a POST.
-	safe bool
+	stream *pushBody // sent in chunks, once
 	// secrets are texts besides the claims' that no error may repeat.
 	secrets []string
 }
@@ -115,6 +113,9 @@ func (c *Client) attempt(ctx context.Context, contract *Contract, cl call, numbe
 	if err != nil {
 		return err
 	}
+	if cl.stream != nil {
+		defer cl.stream.takeBack(ctx)
+	}
 	seen := Attempt{Method: cl.method, Path: cl.path.pattern, Number: number}
 	start := c.now()
 	resp, err := c.http.Do(req)
@@ -164,8 +165,11 @@ func (c *Client) request(ctx context.Context, contract *Contract, cl call) (*htt
 	if err != nil {
 		return nil, errors.New("the server's URL and the call's path do not fit together")
 	}
-	if cl.stream != nil {
+	switch {
+	case cl.stream != nil:
 		req.ContentLength = -1 // in chunks, an empty one too
+	case cl.method != http.MethodPost:
+		req.Body, req.GetBody = once{}, noReplay
 	}
 	if cl.body != nil {
 		req.Header.Set("Content-Type", "application/json")
@@ -189,6 +193,20 @@ func (c *Client) request(ctx context.Context, contract *Contract, cl call) (*htt
 	req.Header.Set("Authorization", "Bearer "+bearer)
 	return req, nil
 }
+
+// errReplay says that the HTTP transport wanted to send a request again, over
+// another connection, after it had sent it over one that closed.
+var errReplay = errors.New("the connection closed before an answer came")
+
+// once is the body of a request that has none, and keeps the HTTP transport from
+// sending it again by itself: the server would refuse its nonce. The transport asks
+// for the body anew before it does so, and not where it has sent nothing yet.
+type once struct{}
+
+func (once) Read([]byte) (int, error) { return 0, io.EOF }
+func (once) Close() error             { return nil }
+
+func noReplay() (io.ReadCloser, error) { return nil, errReplay }
 
 // jsonBody encodes a request's body, of types that always encode.
 func jsonBody(v any) []byte {

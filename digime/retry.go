@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -26,7 +27,8 @@ func (cl call) repeatable() bool {
 	case http.MethodGet, http.MethodHead, http.MethodDelete:
 		return true
 	}
-	return cl.safe
+	// Looking things up changes nothing.
+	return strings.HasPrefix(cl.path.path, "discovery/")
 }
 
 // delay says whether an attempt's error may pass, and after which time to try
@@ -34,6 +36,9 @@ func (cl call) repeatable() bool {
 func delay(err error, attempt int) (time.Duration, bool) {
 	backoff := time.Second << (attempt - 1)
 	backoff += time.Duration(rand.Int64N(int64(backoff / 5))) // so that many clients do not come back together
+	if errors.Is(err, errReplay) {
+		return 0, true
+	}
 	var network *networkError
 	if errors.As(err, &network) {
 		var certificate *tls.CertificateVerificationError
@@ -44,8 +49,8 @@ func delay(err error, attempt int) (time.Duration, bool) {
 	case !errors.As(err, &e):
 		return 0, false
 	case errors.Is(err, ErrInvalidRequest):
-		// Every attempt has a nonce of its own, so a nonce that was used before was
-		// repeated by the HTTP transport, on a connection that had just closed.
+		// Every attempt has a nonce of its own, so one that was used before was
+		// repeated on the way, as proxies do when a connection closes.
 		return 0, true
 	case !slices.Contains(passing, e.Status), e.RetryAfter > maxRetryAfter:
 		return 0, false

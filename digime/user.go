@@ -93,10 +93,12 @@ func (u *User) do(ctx context.Context, cl call, handle func(*http.Response) erro
 	if failed := u.refresh(ctx, used); failed != nil {
 		return failed
 	}
-	if body, ok := cl.stream.(*pushBody); ok {
-		if cl.stream, ok = body.again(ctx); !ok {
+	if cl.stream != nil {
+		body, ok := cl.stream.again(ctx)
+		if !ok {
 			return fmt.Errorf("%w: %w", ErrCannotResend, err)
 		}
+		cl.stream = body
 	}
 	cl.claims.AccessToken = u.Token().AccessToken.Value.Reveal()
 	return u.client.send(ctx, u.contract, cl, handle)

@@ -1,0 +1,219 @@
+package digime_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/carrelhq/carrel/digime"
+)
+
+func push(data io.Reader) digime.Push {
+	return digime.Push{Data: data, MIMEType: "text/plain", AccountID: "1"}
+}
+
+// A reader of unknown length goes out in chunks, an empty one too.
+func TestPushStreams(t *testing.T) {
+	l := start(t)
+	user := l.user(t, l.Write)
+	for _, content := range []string{"", "short", strings.Repeat("long", 1<<20)} {
+		if err := user.Push(t.Context(), push(iotest.HalfReader(strings.NewReader(content)))); err != nil {
+			t.Fatal(err)
+		}
+		if got := l.files[len(l.files)-1].content; string(got) != content {
+			t.Errorf("%d bytes arrived of %d", len(got), len(content))
+		}
+	}
+	for _, r := range l.seen("import") {
+		if r.header.Get("Transfer-Encoding") != "chunked" || r.header.Get("Content-Length") != "" || r.header.Get("Content-Type") != "application/octet-stream" {
+			t.Errorf("headers %v", r.header)
+		}
+	}
+}
+
+// A file is sent from where it stands, again from there, and stays open.
+func TestPushAgainFromFile(t *testing.T) {
+	l := start(t)
+	user := l.user(t, l.Write)
+	l.expire(user.Token())
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte("skipped, sent"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.Seek(9, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	if err := user.Push(t.Context(), push(file)); err != nil {
+		t.Fatal(err)
+	}
+	if got := string(l.files[0].content); got != "sent" {
+		t.Errorf("%q arrived", got)
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		t.Errorf("the file was closed: %v", err)
+	}
+	if n, r := len(l.seen("import")), len(l.seen("oauth/token")); n != 2 || r != 1 {
+		t.Errorf("%d pushes and %d refreshes, want 2 and 1", n, r)
+	}
+}
+
+// What has been read and cannot be sent again is an error that says so; the token
+// is fresh for the next try.
+func TestPushCannotResend(t *testing.T) {
+	l := start(t)
+	user := l.user(t, l.Write)
+	l.expire(user.Token())
+	err := user.Push(t.Context(), push(onlyReader{strings.NewReader("text")}))
+	if !errors.Is(err, digime.ErrCannotResend) || !errors.Is(err, digime.ErrInvalidToken) {
+		t.Fatalf("error %v, want ErrCannotResend", err)
+	}
+	if len(l.files) != 0 {
+		t.Error("something arrived")
+	}
+	if err := user.Push(t.Context(), push(onlyReader{strings.NewReader("text")})); err != nil {
+		t.Error(err)
+	}
+}
+
+// A pipe is an io.Seeker by its type, and cannot seek.
+func TestPushFromPipe(t *testing.T) {
+	l := start(t)
+	user := l.user(t, l.Write)
+	l.expire(user.Token())
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	go func() {
+		_, _ = w.WriteString("text")
+		_ = w.Close()
+	}()
+	if err := user.Push(t.Context(), push(r)); !errors.Is(err, digime.ErrCannotResend) {
+		t.Errorf("error %v, want ErrCannotResend", err)
+	}
+}
+
+// A token that is about to expire is refreshed before data that can be read only
+// once is sent, and not before other data.
+func TestPushRefreshesBefore(t *testing.T) {
+	l := start(t)
+	token := l.token(l.Write)
+	almost := digime.Clock(func() time.Time { return time.Now() })
+	token.AccessToken.Expiry = time.Now().Add(30 * time.Second)
+	for name, test := range map[string]struct {
+		data io.Reader
+		want int
+	}{
+		"once":  {onlyReader{strings.NewReader("text")}, 1},
+		"often": {strings.NewReader("text"), 0},
+	} {
+		before := len(l.seen("oauth/token"))
+		user := l.client(t, almost).User(l.Write.parse(t), token)
+		if err := user.Push(t.Context(), push(test.data)); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(l.seen("oauth/token")) - before; n != test.want {
+			t.Errorf("data that can be read %s: %d refreshes, want %d", name, n, test.want)
+		}
+	}
+}
+
+// A push is never tried again by itself: the server may have taken it.
+func TestPushNotRetried(t *testing.T) {
+	l := start(t)
+	user := l.user(t, l.Write)
+	for _, answer := range []func(){
+		func() { l.answerOnce("import", status(503, "Retry-After", "7")) },
+		func() { l.answerOnce("import", hangUp) },
+	} {
+		answer()
+		before := len(l.seen("import"))
+		err := user.Push(t.Context(), push(strings.NewReader("text")))
+		if err == nil {
+			t.Error("no error")
+		}
+		if n := len(l.seen("import")) - before; n != 1 {
+			t.Errorf("%d pushes, want 1", n)
+		}
+		var e *digime.Error
+		if errors.As(err, &e) && e.RetryAfter != 7*time.Second {
+			t.Errorf("RetryAfter %v", e.RetryAfter)
+		}
+	}
+}
+
+func TestPushRefuses(t *testing.T) {
+	l := start(t)
+	user := l.user(t, l.Write)
+	for want, p := range map[string]digime.Push{
+		"no Data":      {MIMEType: "text/plain", AccountID: "1"},
+		"no MIMEType":  {Data: strings.NewReader(""), AccountID: "1"},
+		"no AccountID": {Data: strings.NewReader(""), MIMEType: "text/plain"},
+		`metadata "x"`: {Data: strings.NewReader(""), MIMEType: "text/plain", AccountID: "1", Extra: map[string]any{"x": func() {}}},
+	} {
+		if err := user.Push(t.Context(), p); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+	if err := l.user(t, l.Read).Push(t.Context(), push(strings.NewReader(""))); !errors.Is(err, digime.ErrInsufficientScope) {
+		t.Errorf("with a read contract: error %v", err)
+	}
+	failed := errors.New("disk failed")
+	if err := user.Push(t.Context(), push(io.MultiReader(strings.NewReader("text"), iotest.ErrReader(failed)))); !errors.Is(err, failed) {
+		t.Errorf("the data fails: error %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	r, w := io.Pipe()
+	go func() { _, _ = w.Write([]byte("text")); cancel() }()
+	if err := user.Push(ctx, push(r)); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: error %v", err)
+	}
+	if len(l.files) != 0 {
+		t.Error("something arrived")
+	}
+}
+
+func TestPushToProvider(t *testing.T) {
+	l := start(t)
+	user := l.user(t, l.Write)
+	l.expire(user.Token())
+	bundle := json.RawMessage(`{"resourceType":"Bundle","type":"collection","value":72.50}`)
+	answer, err := user.PushToProvider(t.Context(), "13_y", digime.STU3, bundle)
+	if err != nil || answer.Status != 201 || !strings.Contains(string(answer.Body), `"Bundle"`) {
+		t.Errorf("answer %d %s, error %v", answer.Status, answer.Body, err)
+	}
+	r := l.seen("/fhir/stu3")
+	if len(r) != 2 || r[1].path != "/v1.7/permission-access/import/h:accountId/fhir/stu3" || !bytes.Equal(r[1].body, bundle) || r[1].header.Get("accountId") != "13_y" {
+		t.Errorf("requests %+v", r)
+	}
+	if _, err := user.PushToProvider(t.Context(), "11_x", digime.STU3, bundle); !errors.Is(err, digime.ErrNotFound) {
+		t.Errorf("another account: error %v", err)
+	}
+	if _, err := user.PushToProvider(t.Context(), "13_y", digime.STU3, json.RawMessage(`{`)); err == nil || !strings.Contains(err.Error(), "not JSON") {
+		t.Errorf("no JSON: error %v", err)
+	}
+	l.answerOnce("stu3", status(503))
+	before := len(l.seen("stu3"))
+	if _, err := user.PushToProvider(t.Context(), "13_y", digime.STU3, bundle); err == nil || len(l.seen("stu3")) != before+1 {
+		t.Errorf("a delivery was repeated, or its failure hidden: %v", err)
+	}
+}
+
+// onlyReader is data that can be read once.
+type onlyReader struct{ r io.Reader }
+
+func (o onlyReader) Read(p []byte) (int, error) { return o.r.Read(p) }

@@ -1,0 +1,109 @@
+package digime_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/digime"
+)
+
+// Nothing secret shows, however it is printed and whatever it is hidden in.
+func TestMasks(t *testing.T) {
+	l := start(t)
+	contract := l.Read.parse(t)
+	token := l.token(l.Read)
+	user := l.client(t).User(contract, token)
+	secrets := []string{
+		token.AccessToken.Value.Reveal(), token.RefreshToken.Value.Reveal(), "the-key", "the-verifier", "the-code",
+		l.Read.key.D.String(), fmt.Sprintf("%x", l.Read.key.D), l.Read.key.Primes[0].String(),
+	}
+	session := user.OpenSession(digime.SessionKey{Key: digime.NewSecret("the-key")})
+	auth := digime.Authorization{Verifier: digime.NewSecret("the-verifier"), Session: session.Key()}
+	type wrapped struct {
+		token    digime.UserAccessToken
+		contract digime.Contract
+		auth     digime.Authorization
+		secret   digime.Secret
+	}
+	for _, value := range []any{
+		token, &token, token.AccessToken, token.AccessToken.Value, contract, *contract, user, session, session.Key(), auth, &auth,
+		digime.Callback{Code: digime.NewSecret("the-code")}, l.client(t),
+		wrapped{token, *contract, auth, digime.NewSecret("the-code")}, []any{token, user}, map[string]any{"x": token},
+	} {
+		var logged bytes.Buffer
+		slog.New(slog.NewTextHandler(&logged, nil)).Info("text", "value", value)
+		switch value.(type) { // what marshals to be stored has its own LogValue
+		case digime.UserAccessToken, *digime.UserAccessToken, digime.Secret, digime.Token, *digime.User, *digime.Contract:
+			slog.New(slog.NewJSONHandler(&logged, nil)).Info("json", "value", value)
+		}
+		for _, text := range []string{
+			fmt.Sprint(value), fmt.Sprintf("%v %+v %#v %s %q %x %d", value, value, value, value, value, value, value), logged.String(),
+		} {
+			for _, s := range secrets {
+				if strings.Contains(text, s) || strings.Contains(text, fmt.Sprintf("%x", s)) {
+					t.Errorf("%T shows a secret: %s", value, text)
+				}
+			}
+		}
+	}
+	if got := fmt.Sprint(token.AccessToken); !strings.Contains(got, "[secret] until 20") {
+		t.Errorf("a token prints as %q", got)
+	}
+}
+
+// The JSON of the Node SDK, both ways, so that stored tokens can be taken along.
+func TestUserAccessTokenJSON(t *testing.T) {
+	const text = `{"accessToken":{"value":"a","expiry":1795586203},"refreshToken":{"value":"r","expiry":1811051803},"user":{"id":"u"},"consentid":"c"}`
+	var token digime.UserAccessToken
+	if err := json.Unmarshal([]byte(text), &token); err != nil {
+		t.Fatal(err)
+	}
+	if token.AccessToken.Value.Reveal() != "a" || !token.AccessToken.Expiry.Equal(time.Unix(1795586203, 0)) || token.RefreshToken.Value.Reveal() != "r" ||
+		token.UserID != "u" || token.ConsentID != "c" {
+		t.Errorf("read as %v", token)
+	}
+	back, err := json.Marshal(token)
+	if err != nil || string(back) != text {
+		t.Errorf("written as %s, error %v", back, err)
+	}
+	// Older ones have neither user nor consent; new members may come.
+	if err := json.Unmarshal([]byte(`{"accessToken":{"value":"a","expiry":0},"refreshToken":{"value":"r","expiry":1},"new":1}`), &token); err != nil {
+		t.Error(err)
+	}
+	if !token.AccessToken.Expiry.IsZero() || token.UserID != "" {
+		t.Errorf("read as %v", token)
+	}
+	for _, bad := range []string{`[]`, `{"accessToken":{"value":1}}`, `{"accessToken":{"value":"a","expiry":"soon"}}`} {
+		if err := json.Unmarshal([]byte(bad), &token); err == nil {
+			t.Errorf("%s was accepted", bad)
+		}
+	}
+}
+
+func TestAuthorizationJSON(t *testing.T) {
+	auth := digime.Authorization{URL: "u", State: "s", Verifier: digime.NewSecret("v"), Session: digime.SessionKey{Key: digime.NewSecret("k"), Expiry: time.Unix(1, 0).UTC()}}
+	text, err := json.Marshal(auth)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back digime.Authorization
+	if err := json.Unmarshal(text, &back); err != nil || !reflect.DeepEqual(back, auth) {
+		t.Errorf("%s, error %v", text, err)
+	}
+}
+
+func TestSecret(t *testing.T) {
+	a, b := digime.NewSecret("text"), digime.NewSecret("text")
+	if !a.Equal(b) || a.Equal(digime.Secret{}) || a.IsZero() || !digime.NewSecret("").IsZero() || (digime.Secret{}).Reveal() != "" {
+		t.Error("secrets do not compare by text")
+	}
+	if fmt.Sprintf("<%v>", digime.Secret{}) != "<>" {
+		t.Error("an empty secret has a mask")
+	}
+}
