@@ -96,9 +96,10 @@ func (c *Consents) Authorize(ctx context.Context, call *Call, options wire.Sessi
 	return c.open(ctx, call, link, options)
 }
 
-// Refer opens a link for a person whom the call's access token names: to connect a
-// source, to connect one again, or, where the claims have a challenge, to renew the
-// consent itself; for that alone the token may have expired.
+// Refer opens a link for a person whom the call's access token, which must be the
+// contract's own, names: to connect a source, to connect one again, or, where the
+// claims have a challenge, to renew the consent itself; for that alone the token may
+// have expired.
 func (c *Consents) Refer(ctx context.Context, call *Call, options wire.SessionOptions) (*Opened, error) {
 	q := call.Claims
 	if !call.Contract.allowsRedirect(q.RedirectURI) {
@@ -113,6 +114,9 @@ func (c *Consents) Refer(ctx context.Context, call *Call, options wire.SessionOp
 	holding, err := c.holding(ctx, call, UseAccess)
 	if err != nil {
 		return nil, err
+	}
+	if holding.Grant.Contract != call.Contract.ID {
+		return nil, wire.InvalidToken(wire.KindAccessToken)
 	}
 	link := Link{Library: holding.Library.ID, Kind: LinkOnboard, Challenge: q.CodeChallenge}
 	if renew {
