@@ -110,6 +110,10 @@ func (a *api) file(w http.ResponseWriter, r *http.Request, s *library.Reading) e
 		if err != nil {
 			return err
 		}
+		// Before the headers: they are the whole answer, and a replay gets none of it.
+		if err := a.Clients.Spend(r.Context(), s.Bearer.Call()); err != nil {
+			return err
+		}
 		return fileHeader(w, file)
 	}
 	file, content, err := a.Files.Open(r.Context(), s, name)
