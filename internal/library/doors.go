@@ -22,9 +22,13 @@ func (p *People) PendingCode(_ context.Context, s *SignedIn) (code string, ok bo
 	return code, true, nil
 }
 
-// SaveCode notes that the person has kept their recovery code. It is never shown
-// again.
+// SaveCode notes that the person has kept the recovery code that is pending. It is
+// never shown again. Where none is pending it does nothing: a later sign-in has made
+// what this browser showed void, and its own code must still be shown.
 func (p *People) SaveCode(ctx context.Context, s *SignedIn) error {
+	if len(s.Login.PendingCode) == 0 {
+		return nil
+	}
 	return p.libraries.SaveCode(ctx, s.Library.ID)
 }
 

@@ -1,0 +1,185 @@
+package library_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
+)
+
+// tries are guesses at one address from one place. They return how many were let
+// through to the password before one had to wait, and for how long.
+func (w *world) guess(t *testing.T, most int, email, address string) (let int, wait time.Duration) {
+	t.Helper()
+	for range most {
+		_, err := w.people.SignIn(t.Context(), email, "a wrong password", library.Visitor{Address: address})
+		var slow *library.WaitError
+		switch {
+		case errors.As(err, &slow):
+			return let, slow.After
+		case !errors.Is(err, library.ErrWrongPassword):
+			t.Fatalf("guess %d: %v", let+1, err)
+		}
+		let++
+	}
+	return let, 0
+}
+
+// TestGuessesAtOnePerson: a few wrong passwords lock nobody out; by twenty guesses are
+// slow, wherever they come from; time gives tries back.
+func TestGuessesAtOnePerson(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	anna := w.person("anna@example.org")
+	if let, _ := w.guess(t, 3, anna.email, "192.0.2.1"); let != 3 {
+		t.Errorf("%d of 3 guesses were let through", let)
+	}
+	if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Visitor{Address: "192.0.2.1"}); err != nil {
+		t.Errorf("the person after three wrong tries: %v", err)
+	}
+	total := 3
+	for i := range 20 { // each from another place
+		let, _ := w.guess(t, 1, anna.email, fmt.Sprintf("192.0.2.%d", 10+i))
+		total += let
+	}
+	if total > 20 {
+		t.Errorf("%d guesses were let through", total)
+	}
+	_, wait := w.guess(t, 1, anna.email, "192.0.2.99")
+	if wait <= 0 || wait > time.Minute {
+		t.Errorf("the next one is to wait %v", wait)
+	}
+	w.pass(wait)
+	if let, _ := w.guess(t, 2, anna.email, "192.0.2.99"); let != 1 {
+		t.Errorf("after waiting %v, %d were let through, want 1", wait, let)
+	}
+	w.pass(time.Minute)
+	if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Visitor{Address: "192.0.2.99"}); err != nil {
+		t.Errorf("the person, after a minute: %v", err)
+	}
+	w.pass(time.Hour)
+	if let, _ := w.guess(t, 12, anna.email, "192.0.2.1"); let != 10 {
+		t.Errorf("after an hour %d guesses were let through, want 10", let)
+	}
+}
+
+// TestGuessesFromOnePlace: whoever tries many people is slowed by the address, at
+// every door, and nobody else is. To create libraries is a guess, too, at who is here.
+func TestGuessesFromOnePlace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	anna := w.person("anna@example.org")
+	for i := range 39 {
+		if let, _ := w.guess(t, 1, fmt.Sprintf("unknown%d@example.org", i), "192.0.2.1"); let != 1 {
+			t.Fatalf("guess %d is to wait", i+1)
+		}
+	}
+	create := func() error {
+		_, err := w.people.Create(t.Context(), library.NewPerson{Email: anna.email, Password: password, Visitor: library.Visitor{Address: "192.0.2.1"}})
+		return err
+	}
+	if err := create(); !errors.Is(err, library.ErrEmailTaken) {
+		t.Errorf("try 40: %v", err)
+	}
+	var slow *library.WaitError
+	if err := create(); !errors.As(err, &slow) || slow.After > 5*time.Second {
+		t.Errorf("try 41: %v", err)
+	}
+	if let, _ := w.guess(t, 1, "unknown@example.org", "192.0.2.1"); let != 0 {
+		t.Error("try 42 was let through")
+	}
+	if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Visitor{Address: "192.0.2.2"}); err != nil {
+		t.Errorf("a person elsewhere: %v", err)
+	}
+}
+
+// TestSuccessGivesTheTryBack: who signs in again and again with the right password is
+// never slowed.
+func TestSuccessGivesTheTryBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	anna := w.person("anna@example.org")
+	if err := w.people.SaveCode(t.Context(), anna.in()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 12 {
+		if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Visitor{Address: "192.0.2.1"}); err != nil {
+			t.Fatalf("sign-in %d: %v", i+1, err)
+		}
+	}
+	if let, _ := w.guess(t, 11, anna.email, "192.0.2.1"); let != 10 {
+		t.Errorf("then %d guesses were let through, want 10", let)
+	}
+}
+
+// TestGuessesAtOnce gain nothing: a try is taken when it begins.
+func TestGuessesAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	anna := w.person("anna@example.org")
+	var wg sync.WaitGroup
+	var let atomic.Int32
+	for range 25 {
+		wg.Go(func() {
+			_, err := w.people.SignIn(t.Context(), anna.email, "a wrong password", library.Visitor{})
+			if errors.Is(err, library.ErrWrongPassword) {
+				let.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if let.Load() != 10 {
+		t.Errorf("%d of 25 at once were let through, want 10", let.Load())
+	}
+}
+
+// TestEveryDoorIsSlowed: codes, and passwords asked again inside, count like those at
+// the door.
+func TestEveryDoorIsSlowed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	anna := w.person("anna@example.org")
+	for name, try := range map[string]func(in *library.SignedIn) error{
+		"recovery": func(*library.SignedIn) error {
+			_, err := w.people.Recover(t.Context(), anna.email, "0000-0000-0000-0000-0000-0000", "een nieuw goed wachtwoord", library.Visitor{})
+			return err
+		},
+		"change of the password": func(in *library.SignedIn) error {
+			return w.people.ChangePassword(t.Context(), in, "a wrong password", "een nieuw goed wachtwoord")
+		},
+		"new code": func(in *library.SignedIn) error { return w.people.NewCode(t.Context(), in, "a wrong password") },
+		"shutting": func(in *library.SignedIn) error {
+			_, err := w.people.Shut(t.Context(), in, "a wrong password")
+			return err
+		},
+	} {
+		in := anna.in()
+		var slow *library.WaitError
+		tried := 0
+		for ; tried < 20 && !errors.As(try(in), &slow); tried++ {
+		}
+		if tried != 10 {
+			t.Errorf("%s: %d tries were let through, want 10", name, tried)
+		}
+		for range 5 { // stay signed in while the allowance grows back
+			w.pass(15 * time.Minute)
+			anna.in()
+		}
+	}
+}
+
+// TestKnownAddressTellsNoMore: a wrong password and an unknown address are one answer.
+func TestKnownAddressTellsNoMore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.person("anna@example.org")
+	_, known := w.people.SignIn(t.Context(), "anna@example.org", "a wrong password", library.Visitor{})
+	_, unknown := w.people.SignIn(t.Context(), "bram@example.org", "a wrong password", library.Visitor{})
+	if known == nil || unknown == nil || known.Error() != unknown.Error() {
+		t.Errorf("%q and %q", known, unknown)
+	}
+}

@@ -1,0 +1,232 @@
+package library_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+// shelf is a library with files of two applications and several days in it.
+type shelf struct {
+	w      *world
+	anna   *person
+	own    library.Application // whose contracts read
+	other  client              // a contract of another application that wrote
+	writer granted
+}
+
+// newShelf pushes the files a to f.
+//
+//	       by     days ago  type        tags       reference    account
+//	a      own    40        text/plain  lab        a, report    1
+//	b      own    20        text/csv    lab, urgent b           2
+//	c      other  9         text/plain  lab        c, report    1
+//	d      other  3         image/png              d            1
+//	e      own    1         text/plain  urgent     e            1, 2
+//	f      own    0         text/plain             f            3
+func newShelf(t *testing.T) *shelf {
+	w := newWorld(t)
+	s := &shelf{w: w, anna: w.person("anna@example.org"), own: w.application()}
+	writer := w.contract(s.own, library.Write)
+	s.other = w.contract(w.application(), library.Write)
+	grants := map[bool]granted{true: s.anna.allow(writer), false: s.anna.allow(s.other)}
+	s.writer = grants[true]
+	for _, f := range []struct {
+		own      bool
+		wait     int // days until the next
+		mime     string
+		tags     []string
+		refs     []string
+		accounts []string
+	}{
+		{true, 20, "text/plain", []string{"lab"}, []string{"a", "report"}, []string{"1"}},
+		{true, 11, "text/csv", []string{"lab", "urgent"}, []string{"b"}, []string{"2"}},
+		{false, 6, "text/plain", []string{"lab"}, []string{"c", "report"}, []string{"1"}},
+		{false, 2, "image/png", nil, []string{"d"}, []string{"1"}},
+		{true, 1, "text/plain", []string{"urgent"}, []string{"e"}, []string{"1", "2"}},
+		{true, 0, "text/plain", nil, []string{"f"}, []string{"3"}},
+	} {
+		accounts := []map[string]string{}
+		for _, a := range f.accounts {
+			accounts = append(accounts, map[string]string{"accountId": a})
+		}
+		d := descriptor(t, map[string]any{"mimeType": f.mime, "tags": f.tags, "reference": f.refs, "accounts": accounts})
+		g := grants[f.own]
+		g.tokens = must(w.consents.Refresh(t.Context(), g.call(refreshing(g.tokens.RefreshToken.Value))))(t)
+		must(w.files.Push(t.Context(), must(g.bearer())(t), d, strings.NewReader("content")))(t)
+		w.pass(time.Duration(f.wait) * 24 * time.Hour)
+	}
+	s.anna.signIn()
+	return s
+}
+
+// sees lists what a contract of the scope sees with a session of the options, in order.
+func (s *shelf) sees(t *testing.T, scope library.Scope, options wire.SessionOptions) string {
+	t.Helper()
+	g := s.anna.allow(s.w.contract(s.own, library.Read, func(k *library.Contract) { k.Scope = scope }))
+	session := must(g.open(options))(t)
+	var names []string
+	listed := map[wire.FileName]bool{}
+	err := s.w.files.List(t.Context(), must(g.reading(session))(t), func(e wire.FileEntry) error {
+		listed[e.Name] = true
+		file, _, err := g.readFile(session, e.Name)
+		names = append(names, file.Metadata.Reference[0])
+		if e.UpdatedDate != wire.MillisOf(file.CreatedAt) {
+			t.Errorf("file %s is listed as of %d", file.Name(), e.UpdatedDate)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := must(s.w.files.ListOwn(t.Context(), s.anna.in(), library.FileFilter{}))(t)
+	for _, file := range all.Files { // what is not listed cannot be had by its name either
+		if !listed[file.ID] {
+			_, _, err := g.readFile(session, file.ID)
+			refused(t, "file "+file.Name()+", outside the view", err, wire.NotFound("File"))
+			_, err = s.w.files.Find(t.Context(), must(g.reading(session))(t), file.ID)
+			refused(t, "metadata of "+file.Name()+", outside the view", err, wire.NotFound("File"))
+		}
+	}
+	return strings.Join(names, "")
+}
+
+// TestScope: what the contract covers, whatever the session asks.
+func TestScope(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	filter := func(f wire.MetadataFilter) library.Scope { return library.Scope{Raw: true, Filter: &f} }
+	for name, test := range map[string]struct {
+		scope library.Scope
+		want  string
+	}{
+		"all of it":                    {library.Scope{}, "abcdef"},
+		"raw files":                    {library.Scope{Raw: true}, "abcdef"},
+		"mapped data only":             {library.Scope{Mapped: true}, ""},
+		"its own":                      {library.Scope{Raw: true, Own: true}, "abef"},
+		"a type":                       {filter(wire.MetadataFilter{MIMEType: []string{"text/plain"}}), "acef"},
+		"two types":                    {filter(wire.MetadataFilter{MIMEType: []string{"text/csv", "image/png"}}), "bd"},
+		"a tag":                        {filter(wire.MetadataFilter{Tags: []string{"urgent"}}), "be"},
+		"a tag that nobody used":       {filter(wire.MetadataFilter{Tags: []string{"none"}}), ""},
+		"part of a tag":                {filter(wire.MetadataFilter{Tags: []string{"urg"}}), ""},
+		"a reference":                  {filter(wire.MetadataFilter{Reference: []string{"report"}}), "ac"},
+		"an account":                   {filter(wire.MetadataFilter{Accounts: []wire.AccountFilter{{AccountID: "2"}}}), "be"},
+		"an application":               {filter(wire.MetadataFilter{AppID: []wire.ApplicationID{s.other.Application.ID}}), "cd"},
+		"a contract":                   {filter(wire.MetadataFilter{ContractID: []wire.ContractID{s.writer.Contract.ID}}), "abef"},
+		"a type and a tag":             {filter(wire.MetadataFilter{MIMEType: []string{"text/plain"}, Tags: []string{"lab"}}), "ac"},
+		"its own, of a type, with tag": {library.Scope{Raw: true, Own: true, Filter: &wire.MetadataFilter{MIMEType: []string{"text/plain"}, Tags: []string{"lab"}}}, "a"},
+		"a filter of nothing":          {filter(wire.MetadataFilter{}), "abcdef"},
+	} {
+		if got := s.sees(t, test.scope, wire.SessionOptions{}); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// TestCriteria: what a session asks for, within the scope: any of its criteria, of
+// each everything.
+func TestCriteria(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	ago := func(days int) wire.Seconds { return wire.SecondsOf(s.w.clock().AddDate(0, 0, -days)) }
+	for name, test := range map[string]struct {
+		criteria []wire.Criterion
+		want     string
+	}{
+		"none":                    {nil, "abcdef"},
+		"one that says nothing":   {[]wire.Criterion{{}}, "abcdef"},
+		"since ten days":          {[]wire.Criterion{{From: ago(10)}}, "cdef"},
+		"since three days":        {[]wire.Criterion{{From: ago(3)}}, "def"},
+		"since tomorrow":          {[]wire.Criterion{{From: ago(-1)}}, ""},
+		"the last 3 days":         {[]wire.Criterion{{Last: "3d"}}, "def"},
+		"the last 2 weeks":        {[]wire.Criterion{{Last: "2w"}}, "cdef"},
+		"the last month":          {[]wire.Criterion{{Last: "1m"}}, "bcdef"},
+		"the last year":           {[]wire.Criterion{{Last: "1y"}}, "abcdef"},
+		"the last day, in hours":  {[]wire.Criterion{{Last: "24h"}}, "ef"},
+		"the last 0 days":         {[]wire.Criterion{{Last: "0d"}}, "f"},
+		"with a space":            {[]wire.Criterion{{Last: "3 d"}}, "def"},
+		"a type":                  {[]wire.Criterion{{Metadata: &wire.MetadataFilter{MIMEType: []string{"image/png"}}}}, "d"},
+		"a type, of late":         {[]wire.Criterion{{Last: "10d", Metadata: &wire.MetadataFilter{MIMEType: []string{"text/plain"}}}}, "cef"},
+		"either of two":           {[]wire.Criterion{{Last: "1d"}, {Metadata: &wire.MetadataFilter{Tags: []string{"lab"}}}}, "abcef"},
+		"from and last, stricter": {[]wire.Criterion{{From: ago(30), Last: "3d"}}, "def"},
+	} {
+		options := wire.SessionOptions{Scope: &wire.Scope{Criteria: test.criteria}}
+		if got := s.sees(t, library.Scope{Raw: true}, options); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+	wide := wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{
+		{Metadata: &wire.MetadataFilter{AppID: []wire.ApplicationID{s.other.Application.ID}}}, {Last: "1d"}}}}
+	if got := s.sees(t, library.Scope{Raw: true, Own: true}, wide); got != "ef" {
+		t.Errorf("criteria beyond the scope see %q, want ef", got)
+	}
+}
+
+// TestLast: what is no span of time is refused when the session is opened.
+func TestLast(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := w.person("anna@example.org").allow(w.contract(w.application(), library.Read))
+	for _, last := range []string{"", "0d", "3d", "6m", "1y", "2w", "12h", "10000d"} {
+		if _, err := g.open(wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: last}}, TimeRanges: []wire.TimeRange{{Last: last}}}}); err != nil {
+			t.Errorf("%q: %v", last, err)
+		}
+	}
+	for _, last := range []string{"d", "3", "-3d", "3 days", "3D", "3s", "1.5d", "10001d", "9999999999999999999d", "d3", "é", "3é", "\xff", " "} {
+		_, err := g.open(wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: "1d"}, {Last: last}}}})
+		refused(t, "criterion of "+last, err, wire.Validation("scope.criteria.last"))
+		_, err = g.open(wire.SessionOptions{Scope: &wire.Scope{TimeRanges: []wire.TimeRange{{Last: last}}}})
+		refused(t, "time range of "+last, err, wire.Validation("scope.timeRanges.last"))
+	}
+}
+
+// TestOwnList is what the person sees: everything, newest first, by pages.
+func TestOwnList(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	list := func(f library.FileFilter) string {
+		page := must(s.w.files.ListOwn(t.Context(), s.anna.in(), f))(t)
+		var names []string
+		for _, file := range page.Files {
+			names = append(names, file.Name())
+		}
+		if len(names) > 0 && page.To-page.From+1 != len(names) || page.Total < len(names) {
+			t.Errorf("%+v: from %d to %d of %d, %d shown", f, page.From, page.To, page.Total, len(names))
+		}
+		return strings.Join(names, "")
+	}
+	for want, f := range map[string]library.FileFilter{
+		"fedcba": {}, "dc": {Application: s.other.Application.ID}, "feca": {Text: "PLAIN"}, "eb": {Text: " urgent "}, "ca": {Text: "repo"}, "": {Text: "nothing"},
+		"a": {Text: "report", Application: s.own.ID},
+	} {
+		if got := list(f); got != want {
+			t.Errorf("%+v: %q, want %q", f, got, want)
+		}
+	}
+	for i := range 40 {
+		must(s.refreshed(t).push(string(rune('A'+i%26)), nil))(t)
+	}
+	for page, want := range map[int]int{0: 20, 1: 20, 2: 20, 3: 6, 4: 0} {
+		if got := list(library.FileFilter{Page: page}); len(got) != want {
+			t.Errorf("page %d shows %d", page, len(got))
+		}
+	}
+	page := must(s.w.files.ListOwn(t.Context(), s.anna.in(), library.FileFilter{Page: 3}))(t)
+	if page.From != 41 || page.To != 46 || page.Total != 46 || len(page.Applications) != 2 {
+		t.Errorf("page 3: from %d to %d of %d, %d applications", page.From, page.To, page.Total, len(page.Applications))
+	}
+	if !slices.ContainsFunc(page.Applications, func(a library.Application) bool { return a.ID == s.own.ID }) {
+		t.Error("the applications lack the one that wrote most")
+	}
+}
+
+func (s *shelf) refreshed(t *testing.T) granted {
+	t.Helper()
+	g := s.writer
+	g.tokens = must(s.w.consents.Refresh(t.Context(), g.call(refreshing(g.tokens.RefreshToken.Value))))(t)
+	return g
+}
