@@ -98,7 +98,7 @@ func (s *site) showError(w http.ResponseWriter, r *http.Request, e *refusal, ref
 	args := []any{"seconds", busySeconds}
 	page := &errorPage{Reference: reference, Switch: e.person != nil}
 	if e.request != nil {
-		args = append(args, "app", e.request.Client.Application.Name)
+		args = append(args, "app", appName(e.request))
 		page.Back = backTo(e.request, e.request.Failed(e.code))
 	}
 	if e.person != nil {

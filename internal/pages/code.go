@@ -14,8 +14,7 @@ type codePage struct {
 	*view
 	Code string
 	// File is the code as a file, which can be saved without a script.
-	File        template.URL
-	Step, Steps int
+	File template.URL
 }
 
 // showCode shows a pending code, within a link or by itself.
@@ -24,9 +23,7 @@ func (s *site) showCode(w http.ResponseWriter, r *http.Request, in *library.Sign
 	p := &codePage{view: s.newView(r, t.text("recovery.h1")), Code: code}
 	s.forLink(w, p.view, way.request)
 	s.letSignOut(p.view, way)
-	if way.request != nil {
-		p.Step, p.Steps = 2, 3
-	}
+	p.countSteps(way, 2)
 	line := t.text("recovery.file", "email", in.Library.Email, "site", s.config.PublicURL.Host,
 		"date", formatter{t, s.config.Zone}.date(s.config.Now()), "code", code)
 	p.File = template.URL("data:text/plain;charset=utf-8," + url.PathEscape(line+"\r\n"))

@@ -32,7 +32,7 @@ type consentPage struct {
 // other.
 func (s *site) showConsent(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way) error {
 	t, request := visitOf(r).texts, way.request
-	app := quote(request.Client.Application.Name)
+	app := appName(request)
 	contract := request.Client.Contract
 	p := &consentPage{
 		App: app, About: quote(request.Client.Application.About), Purpose: quote(contract.Purpose),

@@ -21,16 +21,8 @@ func createForm(t *texts, app, email string) *form {
 
 func (s *site) newCreate(w http.ResponseWriter, r *http.Request, way way, f *form) *doorPage {
 	p := s.newDoor(w, r, way, "create.h1", stepCreate, f)
-	p.countSteps(1)
+	p.countSteps(way, 1)
 	return p
-}
-
-// countSteps says how far along a link's pages this one is: create, recovery code,
-// consent.
-func (p *doorPage) countSteps(step int) {
-	if p.way.request != nil {
-		p.Step, p.Steps = step, 3
-	}
 }
 
 func (s *site) showCreate(w http.ResponseWriter, r *http.Request, way way) error {

@@ -33,7 +33,7 @@ func (s *site) leave(w http.ResponseWriter, r *http.Request, request *library.Re
 	if u, err := url.Parse(callback); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
 		return seeOther(w, r, callback)
 	}
-	t, app := visitOf(r).texts, request.Client.Application.Name
+	t, app := visitOf(r).texts, appName(request)
 	p := &donePage{Back: backTo(request, callback), Outcome: o}
 	switch o {
 	case outcomeAllowed:

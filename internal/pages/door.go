@@ -46,8 +46,6 @@ func (s *site) showStart(w http.ResponseWriter, r *http.Request) error {
 type doorPage struct {
 	*view
 	way way
-	// Step and Steps count the pages of a link, where the count is certain.
-	Step, Steps int
 }
 
 // SignIn, Create and Recover are the links from one way in to the others.
@@ -75,6 +73,17 @@ func (s *site) forLink(w http.ResponseWriter, v *view, request *library.Request)
 	}
 	v.From, v.Stop = senderOf(request), true
 	allowEndAt(w, request)
+}
+
+// linkSteps are the pages of a link for who creates a library: create, recovery
+// code, consent.
+const linkSteps = 3
+
+// countSteps says how far along a link's pages this one is.
+func (v *view) countSteps(way way, step int) {
+	if way.request != nil {
+		v.Step, v.Steps = step, linkSteps
+	}
 }
 
 // showFaults shows a form again with what is wrong in it.

@@ -22,10 +22,10 @@ type filesPage struct {
 	Applications []library.Application
 	Files        []fileRow
 	// Filtered says that not all files are asked for.
-	Filtered        bool
-	Range           string
-	Previous, Next  string // addresses; empty if there is no such page
-	From, To, Total int
+	Filtered bool
+	Range    string
+	// Previous and Next are addresses; empty if there is no such page.
+	Previous, Next string
 }
 
 // fileRow is a file as a person sees it.

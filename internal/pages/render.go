@@ -68,6 +68,8 @@ type view struct {
 	From *sender
 	// Stop says that the person can stop here and go back to the sender.
 	Stop bool
+	// Step and Steps count the pages of a link, where the count is certain.
+	Step, Steps int
 	// SignOut is where the form of signing out goes; empty for who is not signed in.
 	SignOut string
 	// Desk is the current entry of the library's menu; empty outside it.

@@ -76,8 +76,11 @@ func (w way) app() string {
 	if w.request == nil {
 		return ""
 	}
-	return w.request.Client.Application.Name
+	return appName(w.request)
 }
+
+// appName is an application's name as it may be shown.
+func appName(r *library.Request) string { return quote(r.Client.Application.Name) }
 
 // localPath reports whether to is the path of a page of ours, which cannot be taken
 // for another host by any browser.
@@ -101,7 +104,7 @@ func senderOf(r *library.Request) *sender {
 	if r == nil {
 		return nil
 	}
-	name := r.Client.Application.Name
+	name := appName(r)
 	return &sender{Name: name, Initials: initials(name)}
 }
 
@@ -125,7 +128,7 @@ type back struct {
 }
 
 func backTo(r *library.Request, callback string) *back {
-	return &back{App: r.Client.Application.Name, URL: template.URL(callback)}
+	return &back{App: appName(r), URL: template.URL(callback)}
 }
 
 // allowEndAt lets the page's forms end at the request's callback.
