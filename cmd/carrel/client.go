@@ -1,0 +1,167 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/internal/demo"
+)
+
+type clientCmd struct {
+	Authorize clientAuthorize `cmd:"" help:"Ask a person for consent, in their browser, and keep the token."`
+	Push      clientPush      `cmd:"" help:"Push a file into the person's library."`
+	List      clientList      `cmd:"" help:"List what may be read."`
+	Read      clientRead      `cmd:"" help:"Read one file, or all of them."`
+	Accounts  clientAccounts  `cmd:"" help:"List what the person has connected."`
+	Contract  clientContract  `cmd:"" help:"Show what the server knows of a contract."`
+}
+
+// Help is what --help adds.
+func (clientCmd) Help() string {
+	return `The main job, against a demo that runs beside:
+
+  carrel demo --credentials demo.json &
+  export CARREL_CREDENTIALS=demo.json
+  carrel client authorize --contract write
+  carrel client push letter.pdf
+  carrel client authorize --contract read --link write
+  carrel client list
+  carrel client read letter.pdf --output copy.pdf`
+}
+
+// credentials say who the client is and whom it speaks to. Flags win over the file.
+type credentials struct {
+	Credentials string `help:"Credentials file, as carrel demo --credentials writes it." env:"CARREL_CREDENTIALS"`
+	URL         string `help:"Public URL of the server; without one and without a file, digi.me itself." name:"url"`
+	Application string `help:"Application id."`
+	Key         string `help:"File of the contract's private key in PEM; --contract is then its id." type:"existingfile"`
+	Token       string `help:"Token file. Default: beside the credentials file, one for each contract." type:"path"`
+}
+
+// connection is a client of one contract.
+type connection struct {
+	client   *digime.Client
+	contract *digime.Contract
+	callback string
+	tokens   func(digime.ContractID) string // where a contract's token is kept
+	ids      map[string]digime.ContractID   // contracts by their name in the file
+}
+
+// connect makes the client for a contract, by its name in the credentials file or,
+// with --key, by its id. It makes no request.
+func (c *credentials) connect(contract string) (*connection, error) {
+	var file demo.Credentials
+	if c.Credentials != "" {
+		var err error
+		if file, err = demo.ReadCredentials(c.Credentials); err != nil {
+			return nil, err
+		}
+	}
+	conn := &connection{callback: file.Callback, tokens: c.tokenFile, ids: map[string]digime.ContractID{}}
+	for name, k := range file.Contracts {
+		conn.ids[name] = k.ContractID
+	}
+	id, key := contract, []byte(file.Contracts[contract].PrivateKey)
+	switch {
+	case c.Key != "":
+		var err error
+		if key, err = os.ReadFile(c.Key); err != nil {
+			return nil, fmt.Errorf("read private key: %w", err)
+		}
+	case len(key) == 0 && c.Credentials == "":
+		return nil, errors.New("give --credentials, or --application, --contract and --key")
+	case len(key) == 0:
+		return nil, fmt.Errorf("%s has no contract %q", c.Credentials, contract)
+	}
+	if named, ok := conn.ids[contract]; ok {
+		id = string(named)
+	}
+	application, options := c.Application, []digime.Option(nil)
+	if application == "" {
+		application = string(file.ApplicationID)
+	}
+	if url := cmp.Or(c.URL, file.PublicURL); url != "" {
+		options = append(options, digime.At(url))
+	}
+	var err error
+	if conn.client, err = digime.New(application, options...); err != nil {
+		return nil, err
+	}
+	if conn.contract, err = digime.ParseContract(id, key); err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
+// tokenFile is where a contract's token is kept.
+func (c *credentials) tokenFile(id digime.ContractID) string {
+	if c.Token != "" {
+		return c.Token
+	}
+	return filepath.Join(filepath.Dir(c.Credentials), "token-"+string(id)+".json")
+}
+
+// user is the person whose token was kept. A refreshed token is kept in its place.
+func (c *connection) user() (*digime.User, error) {
+	path := c.tokens(c.contract.ID())
+	token, err := readToken(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("nobody has agreed to %s yet: run carrel client authorize (no %s)", c.contract, path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.client.User(c.contract, token, digime.OnTokenChange(func(_ context.Context, token digime.UserAccessToken) error {
+		return writeToken(path, token)
+	})), nil
+}
+
+func readToken(path string) (digime.UserAccessToken, error) {
+	var token digime.UserAccessToken
+	text, err := os.ReadFile(path) //nolint:gosec // the caller names the file
+	if err != nil {
+		return token, fmt.Errorf("read token: %w", err)
+	}
+	if err := json.Unmarshal(text, &token); err != nil {
+		return token, fmt.Errorf("read token %s: %w", path, err)
+	}
+	return token, nil
+}
+
+// writeToken keeps a token for its owner only. The old one stays whole until the
+// new one is.
+func writeToken(path string, token digime.UserAccessToken) error {
+	text, err := json.Marshal(token)
+	if err != nil {
+		return fmt.Errorf("encode token: %w", err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".token-*") // readable by its owner only
+	if err != nil {
+		return fmt.Errorf("write token: %w", err)
+	}
+	_, err = f.Write(append(text, '\n'))
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name()) // the first error says enough
+		return fmt.Errorf("write token: %w", err)
+	}
+	return nil
+}
+
+// printJSON prints one value for a program.
+func printJSON(v any) error {
+	encoder := json.NewEncoder(os.Stdout)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/carrelhq/carrel/digime"
+)
+
+type clientAuthorize struct {
+	credentials
+	Contract   string        `help:"Contract: its name in the credentials file, or its id." default:"write"`
+	Callback   string        `help:"Callback on this machine; the credentials file's if missing. It must be one of the contract's."`
+	Link       string        `help:"Contract whose token names the person's library: the new consent joins it."`
+	SourceType string        `help:"What the person connects: a source to read from (pull) or a provider to push to (push)." enum:"pull,push" default:"pull"`
+	Service    int           `help:"Id of the one source to connect; the person chooses if missing."`
+	Locale     string        `help:"Language of the pages, such as nl; the browser's if missing."`
+	Wait       time.Duration `help:"How long to wait for the person." default:"10m"`
+	JSON       bool          `help:"Print JSON."`
+}
+
+// Help is what --help adds.
+func (clientAuthorize) Help() string {
+	return `Example:
+
+  carrel client authorize --credentials demo.json --contract read --link write
+
+It prints an address for the person to open, and waits for their browser to come back to the callback on this machine.
+The token is kept in a file that only you can read.`
+}
+
+// Run asks the person and keeps the token.
+func (c *clientAuthorize) Run(ctx context.Context) error {
+	conn, err := c.connect(c.Contract)
+	if err != nil {
+		return err
+	}
+	if c.Callback != "" {
+		conn.callback = c.Callback
+	}
+	back, err := listenForCallback(ctx, conn.callback)
+	if err != nil {
+		return err
+	}
+	defer back.close()
+	options := digime.AuthorizeOptions{
+		Callback: conn.callback, SourceType: digime.SourceType(c.SourceType), ServiceID: c.Service, Locale: c.Locale,
+	}
+	if c.Link != "" {
+		id, ok := conn.ids[c.Link]
+		if !ok {
+			id = digime.ContractID(c.Link)
+		}
+		if options.Link, err = readToken(conn.tokens(id)); err != nil {
+			return fmt.Errorf("link: %w", err)
+		}
+	}
+	auth, err := conn.client.Authorize(ctx, conn.contract, options)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "Open this address, and come back here afterwards:\n\n  %s\n\n", auth.URL)
+	answer, err := back.wait(ctx, auth.State, c.Wait)
+	if err != nil {
+		return err
+	}
+	token, err := conn.client.Exchange(ctx, conn.contract, answer.Code, auth.Verifier)
+	if err != nil {
+		return err
+	}
+	path := conn.tokens(conn.contract.ID())
+	if err := writeToken(path, token); err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(map[string]any{
+			"contractId": conn.contract.ID(), "userId": token.UserID, "consentId": token.ConsentID, "tokenFile": path,
+			"accountReference": answer.AccountReference, "expires": token.RefreshToken.Expiry,
+		})
+	}
+	fmt.Printf("Agreed, until %s. The token is in %s.\n", token.RefreshToken.Expiry.Local().Format(time.DateOnly), path)
+	return nil
+}
+
+// callback waits for a browser to come back.
+type callback struct {
+	server *http.Server
+	path   string
+	came   chan url.Values
+}
+
+// listenForCallback listens on the callback's own address, which must be of this
+// machine: anything else would let others see the code.
+func listenForCallback(ctx context.Context, address string) (*callback, error) {
+	if address == "" {
+		return nil, errors.New("give --callback: one of the contract's redirect URIs, on this machine")
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("callback: %w", err)
+	}
+	if ip := net.ParseIP(u.Hostname()); u.Scheme != "http" || u.Port() == "" || u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, fmt.Errorf("callback %s is not like http://127.0.0.1:8095/callback", address)
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", u.Host)
+	if err != nil {
+		return nil, fmt.Errorf("listen for the callback: %w", err)
+	}
+	b := &callback{path: u.Path, came: make(chan url.Values, 1)}
+	b.server = &http.Server{Handler: b, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = b.server.Serve(l) }() // ends with close
+	return b, nil
+}
+
+func (b *callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	if r.URL.Path != b.path || !query.Has("state") {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	fmt.Fprintln(w, "Thank you. You can close this page and go back to the terminal.")
+	select {
+	case b.came <- query:
+	default: // the page was loaded again
+	}
+}
+
+// wait returns what the browser brought for this authorisation. What has another
+// state was brought by somebody else, and is not listened to.
+func (b *callback) wait(ctx context.Context, state string, limit time.Duration) (digime.Callback, error) {
+	timeout := time.After(limit)
+	for {
+		select {
+		case query := <-b.came:
+			if query.Get("state") == state {
+				return digime.ParseCallback(query)
+			}
+		case <-timeout:
+			return digime.Callback{}, fmt.Errorf("nobody came back within %s", limit)
+		case <-ctx.Done():
+			return digime.Callback{}, ctx.Err()
+		}
+	}
+}
+
+func (b *callback) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if err := b.server.Shutdown(ctx); err != nil { // the answer to the browser goes out first
+		_ = b.server.Close()
+	}
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/carrelhq/carrel/digime"
+)
+
+type clientList struct {
+	credentials
+	Contract  string   `help:"Contract: its name in the credentials file, or its id." default:"read"`
+	Tag       []string `help:"Only files with this label; repeat for more." sep:"none"`
+	MIMEType  []string `help:"Only files of this type; repeat for more." name:"mime-type" sep:"none"`
+	NamesOnly bool     `help:"Do not ask for what is known of each file."`
+	JSON      bool     `help:"Print JSON."`
+}
+
+// Help is what --help adds.
+func (clientList) Help() string {
+	return "Example:\n\n  carrel client list --tag letters --json"
+}
+
+// Run lists the files.
+func (c *clientList) Run(ctx context.Context) error {
+	conn, err := c.connect(c.Contract)
+	if err != nil {
+		return err
+	}
+	user, err := conn.user()
+	if err != nil {
+		return err
+	}
+	var options digime.SessionOptions
+	if c.Tag != nil || c.MIMEType != nil {
+		filter := digime.MetadataFilter{Tags: c.Tag, MIMEType: c.MIMEType}
+		options.Scope = &digime.Scope{Criteria: []digime.Criterion{{Metadata: &filter}}}
+	}
+	session, err := user.ReadSession(ctx, options)
+	if err != nil {
+		return err
+	}
+	list, err := completeList(ctx, session)
+	if err != nil {
+		return err
+	}
+	views := make([]fileView, 0, len(list.Files))
+	for _, f := range list.Files {
+		view := fileView{Name: f.Name, Updated: f.UpdatedDate}
+		if !c.NamesOnly {
+			metadata, _, err := session.ReadFileMetadata(ctx, f.Name)
+			if err != nil {
+				return err
+			}
+			view.Raw, view.Mapped = metadata.Raw, metadata.Mapped
+		}
+		views = append(views, view)
+	}
+	if c.JSON {
+		return printJSON(views)
+	}
+	return printList(false, views, "NAME\tUPDATED\tTYPE\tREFERENCE", func(v fileView) string {
+		kind, reference := "", ""
+		switch {
+		case v.Raw != nil:
+			kind, reference = v.Raw.MIMEType, strings.Join(v.Raw.Reference, ", ")
+		case v.Mapped != nil:
+			kind, reference = v.Mapped.ObjectType, v.Mapped.ServiceName
+		}
+		return fmt.Sprintf("%s\t%s\t%s\t%s", v.Name, v.Updated.Time().Local().Format(time.DateTime), kind, reference)
+	})
+}
+
+// completeList asks until the session is complete.
+func completeList(ctx context.Context, session *digime.Session) (digime.FileList, error) {
+	for {
+		list, err := session.FileList(ctx)
+		if err != nil {
+			return digime.FileList{}, err
+		}
+		switch list.Status.State {
+		case digime.StatePending, digime.StateRunning:
+		default:
+			return list, nil
+		}
+		select {
+		case <-time.After(3 * time.Second):
+		case <-ctx.Done():
+			return digime.FileList{}, ctx.Err()
+		}
+	}
+}
+
+type clientAccounts struct {
+	credentials
+	Contract string `help:"Contract: its name in the credentials file, or its id." default:"read"`
+	JSON     bool   `help:"Print JSON."`
+}
+
+// Help is what --help adds.
+func (clientAccounts) Help() string {
+	return "Example:\n\n  carrel client accounts --contract write --json"
+}
+
+// Run lists the accounts.
+func (c *clientAccounts) Run(ctx context.Context) error {
+	conn, err := c.connect(c.Contract)
+	if err != nil {
+		return err
+	}
+	user, err := conn.user()
+	if err != nil {
+		return err
+	}
+	accounts, err := user.ReadAccounts(ctx)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(accounts)
+	}
+	return printList(false, accounts, "ACCOUNT ID\tTYPE\tSERVICE\tSINCE", func(a digime.Account) string {
+		return fmt.Sprintf("%s\t%s\t%s\t%s", a.ID, a.Type, a.ServiceTypeName, a.CreatedDate.Time().Local().Format(time.DateOnly))
+	})
+}
+
+type clientContract struct {
+	credentials
+	Contract string `help:"Contract: its name in the credentials file, or its id." default:"write"`
+	JSON     bool   `help:"Print JSON."`
+}
+
+// Help is what --help adds.
+func (clientContract) Help() string {
+	return "Example:\n\n  carrel client contract --contract read"
+}
+
+// Run shows the contract.
+func (c *clientContract) Run(ctx context.Context) error {
+	conn, err := c.connect(c.Contract)
+	if err != nil {
+		return err
+	}
+	details, err := conn.client.ContractDetails(ctx, conn.contract)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(details)
+	}
+	return printList(false, []digime.ContractDetails{details}, "CONTRACT ID\tACCESS\tAPPLICATION\tEXPIRES", func(d digime.ContractDetails) string {
+		return fmt.Sprintf("%s\t%s\t%s\t%s", d.ID, d.AccessType, d.Application.Name, d.ExpirationDate.Time().Format(time.DateOnly))
+	})
+}
