@@ -113,13 +113,6 @@ func (b *tab) fill(id, text string) {
 	b.must(chromedp.Do(b.ctx, chromedp.SendKeys(testID(id), text)))
 }
 
-func (b *tab) read(id string) string {
-	b.t.Helper()
-	text, err := chromedp.Run(b.ctx, chromedp.Text(testID(id)))
-	b.must(err)
-	return text
-}
-
 func (b *tab) title() string {
 	b.t.Helper()
 	title, err := chromedp.Run(b.ctx, chromedp.Title())

@@ -147,7 +147,7 @@ func (s *site) downloadFile(w http.ResponseWriter, r *http.Request, in *library.
 	if err != nil {
 		return err
 	}
-	defer content.Close() //nolint:errcheck // it was only read
+	defer func() { _ = content.Close() }() // it was only read
 	h := w.Header()
 	h.Set("Content-Type", downloadType(file.Metadata.MIMEType))
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": s.saveName(visitOf(r).texts, file)}))

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/carrelhq/carrel/internal/library"
 )
@@ -187,16 +188,18 @@ func TestWrongPerson(t *testing.T) {
 	}
 }
 
+// TestRest signs out who is away for half an hour, and leads back to where they were.
 func TestRest(t *testing.T) {
 	w := newWorld(t)
-	clinic := w.clinic("Demo Clinic", write)
-	v := w.visitor()
-	p := create(t, v, authorize(w.link(clinic, webCallback, "")))
-	w.pass(29 * 60e9)
-	v.get("/") // active: the rest begins anew, but the link does not
-	p = v.get("/files")
-	w.pass(31 * 60e9)
-	p = v.get("/activity")
+	v := signedIn(t, w)
+	for range 3 {
+		w.pass(29 * time.Minute)
+		if p := v.get("/files"); p.title() != "Your files" {
+			t.Fatalf("while active: %q", p.title())
+		}
+	}
+	w.pass(31 * time.Minute)
+	p := v.get("/activity")
 	if p.title() != "Sign in to your library" || !strings.Contains(textOf(p.root), "You were away for a while") {
 		t.Fatalf("after a rest: %s", textOf(p.root))
 	}
@@ -205,12 +208,33 @@ func TestRest(t *testing.T) {
 	}
 }
 
+// TestRestInLink comes back to the same step of the link.
+func TestRestInLink(t *testing.T) {
+	w := newWorld(t)
+	clinic := w.clinic("Demo Clinic", write)
+	v := signedIn(t, w)
+	w.pass(25 * time.Minute)
+	p := v.get(authorize(w.link(clinic, webCallback, "")))
+	v.client.Jar.SetCookies(p.url, []*http.Cookie{{Name: "carrel_login", Value: "over", Path: "/"}})
+	path, fields := p.form(p.find("allow"))
+	if p := v.post(path, fields); p.status != http.StatusForbidden {
+		t.Errorf("a form of another login: %d", p.status)
+	}
+	p = v.get(path)
+	if !strings.Contains(textOf(p.root), "You were away for a while") {
+		t.Fatalf("after a rest: %s", textOf(p.root))
+	}
+	if p = p.click("sign-in", "email", email, "password", password); p.find("allow") == nil {
+		t.Errorf("after signing in again: %q", p.title())
+	}
+}
+
 func TestUserReauth(t *testing.T) {
 	w := newWorld(t)
-	clinic := w.clinic("Demo Clinic", func(_ *library.Application, k *library.Contract) { k.GrantFor = 24 * 3600e9 })
+	clinic := w.clinic("Demo Clinic", func(_ *library.Application, k *library.Contract) { k.GrantFor = 24 * time.Hour })
 	v := w.visitor()
 	token := w.exchange(clinic, create(t, v, authorize(w.link(clinic, webCallback, ""))).click("allow").callback())
-	w.pass(25 * 3600e9)
+	w.pass(25 * time.Hour)
 	p := v.get("/apps/saas/user-reauth?code=" + w.refer(clinic, webCallback, token, true))
 	p = p.click("sign-in", "email", email, "password", password)
 	if got, want := p.title(), "May Demo Clinic go on using your library?"; got != want {
@@ -299,7 +323,7 @@ func TestBadLinks(t *testing.T) {
 		}
 	}
 	old := authorize(w.link(clinic, webCallback, ""))
-	w.pass(31 * 60e9)
+	w.pass(31 * time.Minute)
 	p := v.get(old)
 	if p.status != http.StatusGone || p.title() != "This link is too old" {
 		t.Errorf("old link: %d %q", p.status, p.title())
