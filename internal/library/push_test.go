@@ -1,0 +1,225 @@
+package library_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+// TestDescriptor: a pusher's word on a file is signed by its contract, has a type and
+// an account, and is no longer than can be read back.
+func TestDescriptor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	call := w.contract(w.application(), library.Write).call()
+	const account = `"accounts":[{"accountId":"1"}]`
+	const mime = `"mimeType":"text/plain"`
+	sign := func(metadata string) string {
+		return must(wire.Sign(contractKey(), wire.Header{}, wire.DescriptorClaims{Metadata: json.RawMessage(metadata)}))(t)
+	}
+	d, err := call.Descriptor(sign(`{` + mime + `,` + account + `,"fileName":"x","reference":["r"],"tags":["t"]}`))
+	if err != nil || d.MIMEType != "text/plain" || d.Reference[0] != "r" || d.Tags[0] != "t" || len(d.Extra) != 1 {
+		t.Errorf("descriptor %+v, %v", d, err)
+	}
+	room := wire.MaxMetadata - len(`{`+mime+`,`+account+`,"tags":[""]}`)
+	if _, err := call.Descriptor(sign(`{` + mime + `,` + account + `,"tags":["` + strings.Repeat("t", room) + `"]}`)); err != nil {
+		t.Errorf("of 8 KiB: %v", err)
+	}
+	for name, test := range map[string]struct{ metadata, want string }{
+		"beyond 8 KiB":            {`{` + mime + `,` + account + `,"tags":["` + strings.Repeat("t", room+1) + `"]}`, "metadata is larger than 8192 bytes"},
+		"no type":                 {`{` + account + `}`, "mimeType is required"},
+		"an empty type":           {`{"mimeType":"",` + account + `}`, "mimeType is empty"},
+		"a number for a type":     {`{"mimeType":1,` + account + `}`, "mimeType has the wrong type"},
+		"no accounts":             {`{` + mime + `}`, "accounts is required"},
+		"null for accounts":       {`{` + mime + `,"accounts":null}`, "accounts is required"},
+		"an empty list":           {`{` + mime + `,"accounts":[]}`, "accounts is empty"},
+		"an account without id":   {`{` + mime + `,"accounts":[{"accountId":"1"},{}]}`, "accounts[1].accountId is required"},
+		"one account, no list":    {`{` + mime + `,"accounts":{"accountId":"1"}}`, "accounts has the wrong type"},
+		"tags that are numbers":   {`{` + mime + `,` + account + `,"tags":[1]}`, "tags has the wrong type"},
+		"a tag, no list":          {`{` + mime + `,` + account + `,"tags":"t"}`, "tags has the wrong type"},
+		"references of null":      {`{` + mime + `,` + account + `,"reference":[null]}`, "reference has the wrong type"},
+		"a list for metadata":     {`[]`, "metadata is not a JSON object"},
+		"a text for metadata":     {`"text"`, "metadata is not a JSON object"},
+		"the same member twice":   {`{` + mime + `,` + mime + `,` + account + `}`, ""},
+		"what the server decides": {`{` + mime + `,` + account + `,"appId":"x","contractid":"y","created":1,"partnerid":"z"}`, ""},
+	} {
+		_, err := call.Descriptor(sign(test.metadata))
+		var refusal *wire.Error
+		if !errors.As(err, &refusal) && test.want != "" || refusal != nil && (refusal.Status != 400 || !strings.Contains(refusal.Message, test.want)) {
+			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+	}
+	good := sign(`{` + mime + `,` + account + `}`)
+	tail := len(good) - 20
+	for name, text := range map[string]string{
+		"no descriptor": "", "no token": "x", "two parts": good[:strings.LastIndex(good, ".")],
+		"another signature": good[:tail] + strings.Map(func(r rune) rune { return r ^ 1 }, good[tail:tail+1]) + good[tail+1:],
+		"no metadata":       must(wire.Sign(contractKey(), wire.Header{}, struct{}{}))(t),
+		"a key set of its own": must(wire.Sign(contractKey(), wire.Header{KeySetURL: "https://evil.example/jwks"},
+			wire.DescriptorClaims{Metadata: json.RawMessage(`{` + mime + `,` + account + `}`)}))(t),
+	} {
+		_, err := call.Descriptor(text)
+		var refusal *wire.Error
+		if !errors.As(err, &refusal) || refusal.Status != 400 || refusal.Code != wire.CodeValidationErrors {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestServerDecidesWhoPushed: whatever the descriptor says of application, contract and
+// time.
+func TestServerDecidesWhoPushed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := w.person("anna@example.org").allow(w.contract(w.application(), library.Write))
+	d := descriptor(t, map[string]any{"appId": "x", "appid": "x", "contractId": "y", "contractid": "y", "partnerid": "z", "created": 1, "more": true})
+	file := must(w.files.Push(t.Context(), must(g.bearer())(t), d, strings.NewReader("")))(t)
+	m := file.Metadata
+	if m.ApplicationID != g.Application.ID || m.ContractID != g.Contract.ID || m.PartnerID != g.Application.PartnerID || m.Created != wire.MillisOf(w.clock()) {
+		t.Errorf("metadata %+v", m)
+	}
+	if want := map[string]json.RawMessage{"more": json.RawMessage("true")}; !reflect.DeepEqual(m.Extra, want) {
+		t.Errorf("further members %s, want %s", m.Extra, want)
+	}
+}
+
+// TestBodyBreaksOff: half a body leaves nothing behind, neither row nor blob, whatever
+// the error and wherever it comes.
+func TestBodyBreaksOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	anna := w.person("anna@example.org")
+	g := anna.allow(w.contract(w.application(), library.Write))
+	reset := errors.New("connection reset")
+	for _, cause := range []error{io.ErrUnexpectedEOF, reset} {
+		for _, n := range []int{0, 1, 1000, library.InlineLimit, library.InlineLimit + 1, 2 * library.InlineLimit, 5*library.InlineLimit + 7} {
+			body := io.MultiReader(bytes.NewReader(make([]byte, n)), iotest.ErrReader(cause))
+			_, err := w.files.Push(t.Context(), must(g.bearer())(t), descriptor(t, nil), body)
+			var broken *library.BodyError
+			if !errors.As(err, &broken) || !errors.Is(err, cause) {
+				t.Errorf("%v after %d bytes: %v", cause, n, err)
+			}
+		}
+	}
+	if n := w.count(`SELECT (SELECT count(*) FROM files) + (SELECT count(*) FROM contents)`); n != 0 {
+		t.Errorf("%d rows are left", n)
+	}
+	if keys := w.blobKeys(); len(keys) != 0 {
+		t.Errorf("blobs are left: %v", keys)
+	}
+	if got := anna.events(); got != "you.created app.allowed" {
+		t.Errorf("activity %s", got)
+	}
+	if _, err := g.push("after all", large("x")); err != nil {
+		t.Errorf("a whole one afterwards: %v", err)
+	}
+}
+
+// TestTooLarge: the operator's limit holds to the byte, for small contents and large.
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	for _, limit := range []int{1000, library.InlineLimit, 3 * library.InlineLimit} {
+		w := newWorldWith(t, settings{files: library.FileConfig{MaxSize: int64(limit)}})
+		g := w.person("anna@example.org").allow(w.contract(w.application(), library.Write))
+		if _, err := g.push("at the limit", make([]byte, limit)); err != nil {
+			t.Errorf("%d of %d bytes: %v", limit, limit, err)
+		}
+		files, blobs := w.count(`SELECT count(*) FROM files`), len(w.blobKeys())
+		for _, n := range []int{limit + 1, limit + library.InlineLimit, 10 * library.InlineLimit} {
+			_, err := g.push("beyond", make([]byte, n))
+			refused(t, fmt.Sprintf("%d of %d bytes", n, limit), err,
+				wire.TooLarge(fmt.Sprintf("The file is larger than the %d bytes that are allowed here", limit)))
+		}
+		if w.count(`SELECT count(*) FROM files`) != files || len(w.blobKeys()) != blobs {
+			t.Error("something of it was stored")
+		}
+	}
+}
+
+// TestReplayedPush: a push that is sent a second time is refused and stores nothing,
+// small or large, one after the other or at once.
+func TestReplayedPush(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := w.person("anna@example.org").allow(w.contract(w.application(), library.Write))
+	for name, content := range map[string][]byte{"small": []byte("text"), "large": large("x")} {
+		before, blobs := w.count(`SELECT count(*) FROM files`), len(w.blobKeys())
+		nonce := wire.NewNonce()
+		token := g.token(accessToken(g.tokens.AccessToken.Value), func(q *wire.RequestClaims) { q.Nonce = nonce })
+		push := func() error {
+			call := must(w.clients.Verify(t.Context(), token))(t)
+			_, err := w.files.Push(t.Context(), must(w.consents.Bearer(t.Context(), call))(t), descriptor(t, nil), bytes.NewReader(content))
+			return err
+		}
+		const many = 6
+		errs := make(chan error, many)
+		for range many {
+			go func() { errs <- push() }()
+		}
+		won := 0
+		for range many {
+			if err := <-errs; err == nil {
+				won++
+			} else {
+				refused(t, name+" again", err, wire.ReplayedNonce(nonce))
+			}
+		}
+		refused(t, name+" later", push(), wire.ReplayedNonce(nonce))
+		if got := w.count(`SELECT count(*) FROM files`) - before; won != 1 || got != 1 {
+			t.Errorf("%s: %d of %d had their way, %d files", name, won, many, got)
+		}
+		if got := len(w.blobKeys()) - blobs; got != map[string]int{"small": 0, "large": 1}[name] {
+			t.Errorf("%s: %d blobs", name, got)
+		}
+	}
+}
+
+// TestReadsInPieces: content that arrives a byte at a time, or with its end, is the
+// same content.
+func TestReadsInPieces(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	app := w.application()
+	anna := w.person("anna@example.org")
+	g, reader := anna.allow(w.contract(app, library.Write)), anna.allow(w.contract(app, library.Read))
+	want := map[string]string{}
+	for _, n := range []int{0, 1, library.InlineLimit - 1, library.InlineLimit, library.InlineLimit + 1, 3 * library.InlineLimit} {
+		content := large("x")[:n]
+		for name, pieces := range map[string]func(io.Reader) io.Reader{"bytes": iotest.OneByteReader, "halves": iotest.HalfReader, "with the end": iotest.DataErrReader} {
+			name = fmt.Sprint(n, name)
+			want[name] = string(content)
+			file, err := w.files.Push(t.Context(), must(g.bearer())(t), descriptor(t, map[string]any{"reference": []string{name}}), pieces(bytes.NewReader(content)))
+			if err != nil || file.Size != int64(n) {
+				t.Errorf("%s: %d bytes, %v", name, file.Size, err)
+			}
+		}
+	}
+	if got := must(reader.readNow())(t); !reflect.DeepEqual(got, want) {
+		t.Errorf("%d files came back as they were pushed, want %d", len(got), len(want))
+	}
+}
+
+// TestFileName: what a person knows a file by cannot change the look of a page.
+func TestFileName(t *testing.T) {
+	t.Parallel()
+	for reference, want := range map[string]string{
+		"report.pdf": "report.pdf", "": "", "uitslag 12 ü.pdf": "uitslag 12 ü.pdf",
+		"a\x00b\r\nc\u202egnp.exe": "abcgnp.exe", strings.Repeat("é", 300): strings.Repeat("é", 200) + "…",
+	} {
+		if got := (library.File{Metadata: wire.RawMetadata{Reference: []string{reference, "second"}}}).Name(); got != want {
+			t.Errorf("%q is shown as %q, want %q", reference, got, want)
+		}
+	}
+	if got := (library.File{}).Name(); got != "" {
+		t.Errorf("a file without a reference is shown as %q", got)
+	}
+}

@@ -1,0 +1,55 @@
+package library_test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+// TestSigner: the key is made once, is kept shut by the keyring, and verifies what it
+// signed.
+func TestSigner(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ring := must(seal.ParseKeyring(seal.NewKeyringText()))(t)
+	signers := make([]*library.Signer, 3)
+	var wg sync.WaitGroup
+	for i := range signers { // nodes that start at once
+		wg.Go(func() {
+			var err error
+			if signers[i], err = library.OpenSigner(t.Context(), w.db, ring, w.clock); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	keys := signers[0].KeySet().Keys
+	if len(keys) != 1 {
+		t.Fatalf("%d keys", len(keys))
+	}
+	for i, s := range signers {
+		signed := must(s.Sign("https://carrel.example/jwks", wire.TokenClaims{Subject: "a name"}))(t)
+		token := must(wire.ParseToken(signed))(t)
+		if err := token.Verify(must(wire.ParsePublicKey([]byte(keys[0].PEM)))(t)); err != nil || token.Header.KeyID != keys[0].KeyID {
+			t.Errorf("node %d signs with key %q: %v", i, token.Header.KeyID, err)
+		}
+	}
+	kept := must(w.db.ListSigningKeys(t.Context()))(t)
+	if bytes.Contains(kept[0].Private, []byte("PRIVATE KEY")) {
+		t.Error("the private key is kept in the clear")
+	}
+	other := must(seal.ParseKeyring(seal.NewKeyringText()))(t)
+	_, err := library.OpenSigner(t.Context(), w.db, other, w.clock)
+	if !errors.Is(err, seal.ErrShut) || !strings.Contains(err.Error(), "the master keyring is not the one that this database was made with") {
+		t.Errorf("another keyring: %v", err)
+	}
+	if n := w.count(`SELECT count(*) FROM signing_keys`); n != 1 {
+		t.Errorf("%d keys are kept: a wrong keyring has made one", n)
+	}
+}
