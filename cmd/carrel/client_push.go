@@ -109,12 +109,11 @@ func (w *watchedFile) WriteTo(out io.Writer) (int64, error) {
 	return io.Copy(out, struct{ io.Reader }{w})
 }
 
-// newBar is a progress bar on standard error, or nowhere if that is no terminal. A
-// size of -1 is not known.
+// newBar is a progress bar on standard error, unseen if that is no terminal. A
+// size of -1 is not known. It is drawn as it moves and not by a clock of its own,
+// which would race with that.
 func newBar(size int64, what string) *progressbar.ProgressBar {
-	if !term.IsTerminal(int(os.Stderr.Fd())) {
-		return progressbar.DefaultBytesSilent(size, what)
-	}
 	return progressbar.NewOptions64(size, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription(what),
-		progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+		progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetSpinnerChangeInterval(0), progressbar.OptionSetVisibility(term.IsTerminal(int(os.Stderr.Fd()))))
 }
