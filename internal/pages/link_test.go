@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/wire"
 )
 
 const (
@@ -262,6 +263,23 @@ func TestOnboardAndReauthorize(t *testing.T) {
 	p := v.get("/apps/saas/reauthorize?accountRef=unknown&code=" + w.refer(clinic, webCallback, token, false))
 	if p.status != http.StatusForbidden || p.title() != "This account is not in your library" {
 		t.Errorf("reauthorize of an unknown account: %d %q", p.status, p.title())
+	}
+	call := &library.Call{Client: clinic, Claims: wire.RequestClaims{AccessToken: token}}
+	bearer, err := w.consents.Bearer(t.Context(), call)
+	if err != nil {
+		t.Fatal(err)
+	}
+	accounts, err := w.consents.Accounts(t.Context(), bearer)
+	if err != nil || len(accounts) != 1 {
+		t.Fatalf("accounts %v, %v", accounts, err)
+	}
+	ref, err := w.consents.Reference(t.Context(), call, wire.ReferenceRequest{Type: "accountId", Value: string(accounts[0].ID)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q = v.get("/apps/saas/reauthorize?accountRef=" + ref + "&code=" + w.refer(clinic, webCallback, token, false)).callback().Query()
+	if q.Get("success") != "true" || q.Get("state") != "the state" {
+		t.Errorf("reauthorize: %v", q)
 	}
 }
 
