@@ -2,6 +2,7 @@ package digime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -116,6 +117,9 @@ func setURL(text string, field func(*Client) **url.URL) Option {
 // that of a call's context.
 func HTTPClient(h *http.Client) Option {
 	return func(c *Client) error {
+		if h == nil {
+			return errors.New("HTTP client: it is nil")
+		}
 		own := *h
 		own.CheckRedirect = noRedirect
 		c.http = &own

@@ -24,7 +24,7 @@ func (c *Client) openSigned(ctx context.Context, text string, claims any) error 
 		return err
 	}
 	var set wire.KeySet
-	err = c.callJSON(ctx, nil, call{method: http.MethodGet, path: route{pattern: "{keys}"}, url: token.Header.KeySetURL}, &set)
+	err = c.callJSON(ctx, nil, call{method: http.MethodGet, path: route{pattern: "{keys}"}, url: token.Header.KeySetURL, unsigned: true}, &set)
 	if err != nil {
 		return fmt.Errorf("fetch the server's keys: %w", err)
 	}

@@ -2,6 +2,7 @@ package digime
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -27,6 +28,9 @@ type Attempt struct {
 // once; nothing in an [Attempt] is secret.
 func Observe(hook func(context.Context, Attempt)) Option {
 	return func(c *Client) error {
+		if hook == nil {
+			return errors.New("observe: the hook is nil")
+		}
 		c.observe = hook
 		return nil
 	}

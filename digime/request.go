@@ -21,11 +21,13 @@ import (
 type call struct {
 	method string
 	path   route
-	url    string             // instead of the path: where to, in full
-	claims wire.RequestClaims // client, nonce and time are set at each attempt
-	header map[string]string
-	body   []byte    // sent as JSON
-	stream *pushBody // sent in chunks, once
+	url    string // instead of the path: where to, in full
+	// unsigned is for the one call that needs no contract.
+	unsigned bool
+	claims   wire.RequestClaims // client, nonce and time are set at each attempt
+	header   map[string]string
+	body     []byte    // sent as JSON
+	stream   *pushBody // sent in chunks, once
 	// secrets are texts besides the claims' that no error may repeat.
 	secrets []string
 }
@@ -86,8 +88,7 @@ func readJSON(v any, limit int64) func(*http.Response) error {
 }
 
 // send makes the call, again where that is safe and may help, and hands a
-// successful answer to handle, which closes its body or keeps it. A nil contract
-// leaves the call unsigned.
+// successful answer to handle, which closes its body or keeps it.
 func (c *Client) send(ctx context.Context, contract *Contract, cl call, handle func(*http.Response) error) error {
 	for attempt := 1; ; attempt++ {
 		err := c.attempt(ctx, contract, cl, attempt, handle)
@@ -150,6 +151,9 @@ func (c *Client) refusal(resp *http.Response, cl call) error {
 
 // request builds and signs one attempt.
 func (c *Client) request(ctx context.Context, contract *Contract, cl call) (*http.Request, error) {
+	if contract == nil && !cl.unsigned {
+		return nil, errors.New("no contract")
+	}
 	var body io.Reader
 	switch {
 	case cl.stream != nil:
@@ -179,7 +183,7 @@ func (c *Client) request(ctx context.Context, contract *Contract, cl call) (*htt
 	for name, value := range cl.header {
 		req.Header.Set(name, value)
 	}
-	if contract == nil {
+	if cl.unsigned {
 		return req, nil
 	}
 	claims := cl.claims

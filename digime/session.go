@@ -60,6 +60,9 @@ func (s *Session) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, s.String())
 func (s *Session) FileList(ctx context.Context) (FileList, error) {
 	var list FileList
 	err := s.user.do(ctx, s.call(http.MethodGet, ""), readJSON(&list, maxList))
+	if err == nil && list.Status.State == "" {
+		err = errors.New("the server's answer has no state")
+	}
 	if err != nil {
 		return FileList{}, fmt.Errorf("file list: %w", err)
 	}

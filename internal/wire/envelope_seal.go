@@ -37,9 +37,10 @@ var (
 // returns the number of bytes written, which for n bytes of content is
 // [EnvelopeSize](n).
 //
-// A file of at most 64 KiB is written in one call. For a longer one content is
-// read and w is written on goroutines of their own, both ended before
-// SealEnvelope returns; the whole holds six buffers of 256 KiB. When reading
+// A file of at most 64 KiB is written in one call. For a longer one, unless two
+// are under way already, content is read and w is written on goroutines of their
+// own, both ended before SealEnvelope returns; that holds six buffers of 256 KiB.
+// When reading
 // fails, the envelope is left without its end, which its reader notices: an HTTP
 // handler must then break the connection and not end the answer as if it were
 // whole.

@@ -1,0 +1,81 @@
+package digime_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/internal/demo"
+	"github.com/carrelhq/carrel/internal/server/servertest"
+)
+
+// What the library of our own promises, a whole Carrel keeps: an access token that
+// expires while thirty files are read costs one refresh, and a push from a file is
+// sent again.
+func TestServerRefresh(t *testing.T) {
+	s := servertest.Start(t)
+	person := s.Person()
+	ctx := t.Context()
+	writer := s.Consent(t, person, demo.WriteContract, digime.UserAccessToken{})
+	content := bytes.Repeat([]byte("a page of a letter. "), 10_000)
+	for range 30 {
+		if err := writer.Push(ctx, digime.Push{Data: bytes.NewReader(content), MIMEType: "text/plain", AccountID: "1"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reader := s.Consent(t, person, demo.ReadContract, writer.Token())
+
+	s.Clock.Move(25 * time.Hour)
+	var refreshes, hooks atomic.Int32
+	client := s.Client(t, digime.Clock(s.Clock.Now), digime.Observe(func(_ context.Context, a digime.Attempt) {
+		if a.Path == "oauth/token" {
+			refreshes.Add(1)
+		}
+	}))
+	kept := digime.OnTokenChange(func(context.Context, digime.UserAccessToken) error { hooks.Add(1); return nil })
+
+	writer = client.User(s.Contract(t, demo.WriteContract), writer.Token(), kept)
+	if err := writer.Push(ctx, digime.Push{Data: strings.NewReader("sent twice"), MIMEType: "text/plain", AccountID: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	if refreshes.Load() != 1 || hooks.Load() != 1 {
+		t.Errorf("a push with an expired token: %d refreshes, %d calls of the hook", refreshes.Load(), hooks.Load())
+	}
+
+	fresh := client.User(s.Contract(t, demo.ReadContract), reader.Token())
+	session, err := fresh.ReadSession(ctx, digime.SessionOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := session.FileList(ctx)
+	if err != nil || len(list.Files) != 31 {
+		t.Fatalf("%d files, error %v", len(list.Files), err)
+	}
+	refreshes.Store(0)
+	hooks.Store(0)
+	session = client.User(s.Contract(t, demo.ReadContract), reader.Token(), kept).OpenSession(session.Key())
+	var wait sync.WaitGroup
+	for _, f := range list.Files {
+		wait.Go(func() {
+			file, err := session.ReadFile(ctx, f.Name)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer file.Close()
+			if text, err := io.ReadAll(file); err != nil || !bytes.Equal(text, content) && string(text) != "sent twice" {
+				t.Errorf("file %s: %d bytes, error %v", f.Name, len(text), err)
+			}
+		})
+	}
+	wait.Wait()
+	if refreshes.Load() != 1 || hooks.Load() != 1 {
+		t.Errorf("31 reads with an expired token: %d refreshes, %d calls of the hook", refreshes.Load(), hooks.Load())
+	}
+}
