@@ -201,16 +201,33 @@ func (r *Request) ForOther(s *SignedIn) bool {
 }
 
 // Deny answers a request with no, for the reason that the code tells, and returns
-// where to send the browser. s is nil if nobody has signed in. It returns ErrUsed.
+// where to send the browser. s is nil if nobody has signed in. To refuse to renew a
+// consent ends it, if it still stands. It returns ErrUsed.
 func (c *Consents) Deny(ctx context.Context, r *Request, s *SignedIn, code CallbackCode) (callback string, err error) {
 	var event Event
 	if s != nil && r.answerable(s) == nil && code == CallbackUserCancel {
+		if err := c.endRefused(ctx, r, s); err != nil {
+			return "", err
+		}
 		event = Event{Library: s.Library.ID, At: c.now(), Kind: EventDenied, Details: r.Client.details()}
 	}
 	if err := c.store.Deny(ctx, r.Link.Hash, c.now(), event); err != nil {
 		return "", fmt.Errorf("deny: %w", err)
 	}
 	return r.Failed(code), nil
+}
+
+// endRefused revokes the grant that a person refuses to renew. It comes before the
+// link is closed: were the server to stop between the two, the access has ended.
+func (c *Consents) endRefused(ctx context.Context, r *Request, s *SignedIn) error {
+	if r.Link.Kind != LinkUserReauth {
+		return nil
+	}
+	earlier, err := c.Earlier(ctx, s, r)
+	if err != nil || earlier == nil || !earlier.Active(c.now()) {
+		return err
+	}
+	return c.Revoke(ctx, s, earlier.ID)
 }
 
 // Connect answers a request to connect a source, or to connect an account again. No

@@ -112,7 +112,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	calls := api.New(api.Config{Clients: s.Clients, People: s.People, Consents: s.Consents, Files: s.Files,
 		Signer: signer, PublicURL: c.PublicURL, Patience: c.Patience, Log: c.Log, Now: c.Now})
 	site := pages.New(pages.Config{People: s.People, Consents: s.Consents, Files: s.Files, Activity: library.NewActivity(db),
-		Operator: c.Operator, PublicURL: public, Now: c.Now, Log: c.Log})
+		Operator: c.Operator, PublicURL: public, DeleteWait: c.DeleteWait, Now: c.Now, Log: c.Log})
 	s.Handler = s.route(calls, site)
 	return s, nil
 }
