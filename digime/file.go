@@ -75,7 +75,7 @@ func (f *File) Close() error { return f.body.Close() }
 // named says in an error which file it is about, and calls damage by its name.
 func (f *File) named(err error) error {
 	switch {
-	case err == nil, err == io.EOF:
+	case err == nil, errors.Is(err, io.EOF):
 		return err
 	case errors.Is(err, wire.ErrEnvelopePadding), errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
 		return fmt.Errorf("file %s: %w: %w", f.Name, ErrCorrupt, err)
@@ -134,9 +134,9 @@ func (d *decompressor) explain(err error) error {
 	switch {
 	case under != nil:
 		return under
-	case err == io.EOF && left == 0:
+	case errors.Is(err, io.EOF) && left == 0:
 		return io.EOF
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return fmt.Errorf("%w: %d bytes after the end of the compressed content", ErrCorrupt, left)
 	}
 	return fmt.Errorf("%w: decompress: %w", ErrCorrupt, err)

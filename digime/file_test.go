@@ -180,7 +180,7 @@ func TestReadFileMemory(t *testing.T) {
 		}
 		defer file.Close()
 		for {
-			if _, err := file.Read(buf); err == io.EOF {
+			if _, err := file.Read(buf); errors.Is(err, io.EOF) {
 				return
 			} else if err != nil {
 				t.Fatal(err)

@@ -145,13 +145,19 @@ func TestFilesStops(t *testing.T) {
 		l.files = append(l.files, fileNamed(wire.FileName(fmt.Sprintf("file%02d", i)), strings.Repeat("x", 300_000)))
 	}
 	session := readSession(t, l)
-	for range session.Files(t.Context()) {
+	for _, err := range session.Files(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		break
 	}
 	settle := func() int { time.Sleep(100 * time.Millisecond); return runtime.NumGoroutine() }
 	before := settle()
 	for range 3 {
-		for range session.Files(t.Context()) {
+		for _, err := range session.Files(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
 			break
 		}
 	}

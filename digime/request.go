@@ -64,27 +64,31 @@ func (e *networkError) Unwrap() error { return e.err }
 // callJSON sends the call and reads its answer into v. An empty answer leaves v
 // alone: the protocol allows it.
 func (c *Client) callJSON(ctx context.Context, contract *Contract, cl call, v any) error {
-	return c.send(ctx, contract, cl, readJSON(v, maxJSON))
+	return c.send(ctx, contract, cl, jsonAnswer{v, maxJSON}.read)
 }
 
-func readJSON(v any, limit int64) func(*http.Response) error {
-	return func(resp *http.Response) error {
-		defer resp.Body.Close()
-		text, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
-		if err != nil {
-			return &networkError{fmt.Errorf("read answer: %w", err)}
-		}
-		if int64(len(text)) > limit {
-			return fmt.Errorf("answer is larger than %d bytes", limit)
-		}
-		if len(bytes.TrimSpace(text)) == 0 || v == nil {
-			return nil
-		}
-		if err := json.Unmarshal(text, v); err != nil {
-			return fmt.Errorf("answer is not as the protocol says: %w", err)
-		}
+// jsonAnswer is where an answer of at most limit bytes goes.
+type jsonAnswer struct {
+	v     any
+	limit int64
+}
+
+func (j jsonAnswer) read(resp *http.Response) error {
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, j.limit+1))
+	if err != nil {
+		return &networkError{fmt.Errorf("read answer: %w", err)}
+	}
+	if int64(len(text)) > j.limit {
+		return fmt.Errorf("answer is larger than %d bytes", j.limit)
+	}
+	if len(bytes.TrimSpace(text)) == 0 || j.v == nil {
 		return nil
 	}
+	if err := json.Unmarshal(text, j.v); err != nil {
+		return fmt.Errorf("answer is not as the protocol says: %w", err)
+	}
+	return nil
 }
 
 // send makes the call, again where that is safe and may help, and hands a

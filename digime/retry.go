@@ -35,7 +35,7 @@ func (cl call) repeatable() bool {
 // again: about 1 s, then 2 s, unless the server says otherwise.
 func delay(err error, attempt int) (time.Duration, bool) {
 	backoff := time.Second << (attempt - 1)
-	backoff += time.Duration(rand.Int64N(int64(backoff / 5))) // so that many clients do not come back together
+	backoff += time.Duration(rand.Int64N(int64(backoff / 5))) //nolint:gosec // so that many clients do not come back together
 	if errors.Is(err, errReplay) {
 		return 0, true
 	}

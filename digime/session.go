@@ -59,7 +59,7 @@ func (s *Session) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, s.String())
 // does all that. In [StatePending] the list means nothing yet.
 func (s *Session) FileList(ctx context.Context) (FileList, error) {
 	var list FileList
-	err := s.user.do(ctx, s.call(http.MethodGet, ""), readJSON(&list, maxList))
+	err := s.user.do(ctx, s.call(http.MethodGet, ""), jsonAnswer{&list, maxList}.read)
 	if err == nil && list.Status.State == "" {
 		err = errors.New("the server's answer has no state")
 	}

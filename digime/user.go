@@ -105,7 +105,7 @@ func (u *User) do(ctx context.Context, cl call, handle func(*http.Response) erro
 }
 
 func (u *User) doJSON(ctx context.Context, cl call, v any) error {
-	return u.do(ctx, cl, readJSON(v, maxJSON))
+	return u.do(ctx, cl, jsonAnswer{v, maxJSON}.read)
 }
 
 // tokenRefused says whether a new access token may help. A 401 without a code is

@@ -125,7 +125,7 @@ func (c *connection) user() (*digime.User, error) {
 
 func readToken(path string) (digime.UserAccessToken, error) {
 	var token digime.UserAccessToken
-	text, err := os.ReadFile(path) //nolint:gosec // the caller names the file
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return token, fmt.Errorf("read token: %w", err)
 	}

@@ -147,7 +147,7 @@ func authorize(t *testing.T, person *demo.Walker, callback string, args ...strin
 		t.Fatal(err)
 	}
 	for _, address := range []string{callback + "?success=true&code=forged&state=forged", back} { // somebody else's comes first
-		resp, err := http.Get(address) //nolint:noctx // a browser
+		resp, err := http.Get(address)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,9 +5,10 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // the protocol's OAEP hash; OAEP does not rest on collisions
+	"crypto/sha1" //nolint:gosec // see oaepHash
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"slices"
 )
@@ -62,7 +63,7 @@ func newEnvelope(key *rsa.PublicKey) (header []byte, mode cipher.BlockMode, err 
 	var secret [fileKeySize + aes.BlockSize]byte
 	_, _ = rand.Read(secret[:]) // never fails, by its documentation
 	fileKey, iv := secret[:fileKeySize], secret[fileKeySize:]
-	wrapped, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, key, fileKey, nil)
+	wrapped, err := rsa.EncryptOAEP(oaepHash(), rand.Reader, key, fileKey, nil)
 	if err != nil {
 		return nil, nil, fmt.Errorf("seal envelope: wrap key: %w", err)
 	}
@@ -72,6 +73,9 @@ func newEnvelope(key *rsa.PublicKey) (header []byte, mode cipher.BlockMode, err 
 	}
 	return append(wrapped, iv...), cipher.NewCBCEncrypter(block, iv), nil
 }
+
+// oaepHash is the protocol's. OAEP does not rest on collisions being hard to find.
+func oaepHash() hash.Hash { return sha1.New() } //nolint:gosec // see above
 
 // pad appends PKCS#7 padding: 1 to 16 bytes, each of them their number.
 func pad(b []byte) []byte {
@@ -171,7 +175,7 @@ func (e *envelopeReader) open() error {
 	if _, err := io.ReadFull(e.src, header[:]); err != nil {
 		return cutOr(err)
 	}
-	fileKey, err := rsa.DecryptOAEP(sha1.New(), nil, e.key, header[:wrappedKeySize], nil)
+	fileKey, err := rsa.DecryptOAEP(oaepHash(), nil, e.key, header[:wrappedKeySize], nil)
 	if err != nil || len(fileKey) != fileKeySize {
 		return ErrEnvelopeKey
 	}

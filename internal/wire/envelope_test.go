@@ -3,7 +3,6 @@ package wire
 import (
 	"bytes"
 	"crypto/aes"
-	"crypto/cipher"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha1"
@@ -278,7 +277,7 @@ func rawEnvelope(t testing.TB, key *rsa.PublicKey, blocks []byte) []byte {
 		t.Fatal(err)
 	}
 	out := make([]byte, len(blocks))
-	mode.(cipher.BlockMode).CryptBlocks(out, blocks)
+	mode.CryptBlocks(out, blocks)
 	return append(header, out...)
 }
 
