@@ -34,6 +34,7 @@ var files embed.FS
 // the page shows that very code.
 type Clinic struct {
 	client   *digime.Client
+	library  string // where visitors have their libraries
 	write    *digime.Contract
 	read     *digime.Contract
 	callback string
@@ -48,7 +49,7 @@ func NewClinic(c Credentials) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	clinic := &Clinic{client: client, callback: c.Clinic}
+	clinic := &Clinic{client: client, library: c.PublicURL, callback: c.Clinic}
 	for kind, into := range map[string]**digime.Contract{WriteContract: &clinic.write, ReadContract: &clinic.read} {
 		key := c.Contracts[kind]
 		if *into, err = digime.ParseContract(string(key.ContractID), []byte(key.PrivateKey)); err != nil {
@@ -99,7 +100,7 @@ type fileView struct{ Name, Title, MIMEType, When string }
 func (c *Clinic) home(w http.ResponseWriter, r *http.Request) {
 	v := c.visits.of(w, r)
 	v.mu.Lock()
-	show := view{Library: c.client.String(), Notice: v.notice, Fault: v.fault, Pushed: v.pushed, Files: v.files, Code: c.code}
+	show := view{Library: c.library, Notice: v.notice, Fault: v.fault, Pushed: v.pushed, Files: v.files, Code: c.code}
 	v.notice, v.fault = "", ""
 	v.mu.Unlock()
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
