@@ -1,7 +1,9 @@
 package library_test
 
 import (
+	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -44,40 +46,66 @@ func (h *household) account(t *testing.T) wire.AccountID {
 	return must(h.w.consents.Accounts(t.Context(), must(h.reader.bearer())(t)))(t)[0].ID
 }
 
-// traces counts what mentions a library, its accounts or its grants, and its blobs.
-func (h *household) traces(id library.ID) (rows, blobs int) {
-	w := h.w
-	rows = w.count(`SELECT (SELECT count(*) FROM libraries WHERE id = ?1) + (SELECT count(*) FROM locks WHERE library_id = ?1)
-		+ (SELECT count(*) FROM logins WHERE library_id = ?1) + (SELECT count(*) FROM events WHERE library_id = ?1)
-		+ (SELECT count(*) FROM links WHERE library_id = ?1) + (SELECT count(*) FROM grants WHERE library_id = ?1)
-		+ (SELECT count(*) FROM accounts WHERE library_id = ?1) + (SELECT count(*) FROM files WHERE library_id = ?1)
-		+ (SELECT count(*) FROM contents WHERE file_id NOT IN (SELECT id FROM files))
-		+ (SELECT count(*) FROM codes WHERE grant_id NOT IN (SELECT id FROM grants))
-		+ (SELECT count(*) FROM tokens WHERE grant_id NOT IN (SELECT id FROM grants))
-		+ (SELECT count(*) FROM sessions WHERE grant_id <> '' AND grant_id NOT IN (SELECT id FROM grants))
-		+ (SELECT count(*) FROM account_references WHERE account_id NOT IN (SELECT id FROM accounts))`, id)
-	for _, key := range w.blobKeys() {
-		if strings.HasPrefix(key, string(id)+"/") {
-			blobs++
+// mentions lists where in the database a text stands, table by table and column by
+// column, whatever those are.
+func (w *world) mentions(text string) (where []string) {
+	w.t.Helper()
+	db := must(sql.Open("sqlite", "file:"+w.database()+"?mode=ro"))(w.t)
+	defer func() { _ = db.Close() }()
+	rows := must(db.QueryContext(w.t.Context(), `SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table'`))(w.t)
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var table, column string
+		if err := rows.Scan(&table, &column); err != nil {
+			w.t.Fatal(err)
+		}
+		if w.count(`SELECT count(*) FROM "`+table+`" WHERE instr(CAST("`+column+`" AS TEXT), ?) > 0`, text) > 0 {
+			where = append(where, table+"."+column)
 		}
 	}
-	return rows, blobs
+	if err := rows.Err(); err != nil {
+		w.t.Fatal(err)
+	}
+	return where
+}
+
+// traces lists where something of a library stands in the database, and its blobs.
+func (h *household) traces(id library.ID) (where, blobs []string) {
+	where = h.w.mentions(string(id))
+	for orphan, query := range map[string]string{
+		"contents":           `SELECT count(*) FROM contents WHERE file_id NOT IN (SELECT id FROM files)`,
+		"codes":              `SELECT count(*) FROM codes WHERE grant_id NOT IN (SELECT id FROM grants)`,
+		"tokens":             `SELECT count(*) FROM tokens WHERE grant_id NOT IN (SELECT id FROM grants)`,
+		"sessions":           `SELECT count(*) FROM sessions WHERE grant_id <> '' AND grant_id NOT IN (SELECT id FROM grants)`,
+		"account_references": `SELECT count(*) FROM account_references WHERE account_id NOT IN (SELECT id FROM accounts)`,
+		"links":              `SELECT count(*) FROM links WHERE session_hash NOT IN (SELECT hash FROM sessions)`,
+	} {
+		if n := h.w.count(query); n > 0 {
+			where = append(where, fmt.Sprintf("%d orphaned %s", n, orphan))
+		}
+	}
+	for _, key := range h.w.blobKeys() {
+		if strings.HasPrefix(key, string(id)+"/") {
+			blobs = append(blobs, key)
+		}
+	}
+	return where, blobs
 }
 
 // gone checks that nothing of anna is left, and everything of bram.
 func (h *household) gone(t *testing.T, id library.ID) {
 	t.Helper()
-	if rows, blobs := h.traces(id); rows != 0 || blobs != 0 {
-		t.Errorf("%d rows and %d blobs are left", rows, blobs)
+	if where, blobs := h.traces(id); len(where) > 0 || len(blobs) > 0 {
+		t.Errorf("traces are left in %s, and the blobs %s", where, blobs)
+	}
+	if where := h.w.mentions(h.anna.email); len(where) > 0 {
+		t.Errorf("the e-mail address is left in %s", where)
 	}
 	if _, err := h.w.people.Login(t.Context(), h.anna.secret); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("the browser: %v", err)
 	}
 	if _, err := h.w.people.SignIn(t.Context(), h.anna.email, password, library.Visitor{}); !errors.Is(err, library.ErrWrongPassword) {
 		t.Errorf("signing in: %v", err)
-	}
-	if n := h.w.count(`SELECT count(*) FROM links WHERE session_hash NOT IN (SELECT hash FROM sessions)`); n != 0 {
-		t.Errorf("%d links are left of sessions that are gone", n)
 	}
 	h.brams.tokens = must(h.w.consents.Refresh(t.Context(), h.brams.call(refreshing(h.brams.tokens.RefreshToken.Value))))(t)
 	if got, err := h.brams.readNow(); err != nil || got["of bram"] != string(large("bram")) {
@@ -146,8 +174,8 @@ func TestDeleteDue(t *testing.T) {
 	t.Parallel()
 	h := newHousehold(t, settings{people: library.PeopleConfig{DeleteWait: deleteWait}})
 	id := h.anna.in().Library.ID
-	if rows, blobs := h.traces(id); rows < 15 || blobs != 1 {
-		t.Fatalf("%d rows and %d blobs before", rows, blobs)
+	if where, blobs := h.traces(id); len(where) < 8 || len(blobs) != 1 {
+		t.Fatalf("before, it stands in %s, with the blobs %s", where, blobs)
 	}
 	must(h.w.people.Shut(t.Context(), h.anna.in(), password))(t)
 	h.w.pass(deleteWait)

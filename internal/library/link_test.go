@@ -187,13 +187,17 @@ func TestUserReauth(t *testing.T) {
 	_, err = refer(g.tokens.AccessToken.Value, func(q *wire.RequestClaims) { q.CodeChallengeMethod = "plain" })
 	refused(t, "plain challenge", err, wire.Validation("code_challenge_method must be S256"))
 
+	anna.signIn()
+	sibling := anna.allow(w.contract(g.Application, library.Read))
+	_, err = refer(sibling.tokens.AccessToken.Value)
+	refused(t, "token of a sibling contract", err, wire.InvalidToken(wire.KindAccessToken))
+
 	opened := must(refer(g.tokens.AccessToken.Value))(t)
 	request := must(w.consents.OpenLink(t.Context(), library.LinkUserReauth, opened.Code.Reveal()))(t)
 	bram.signIn()
 	if _, err := w.consents.Allow(t.Context(), bram.in(), request); !errors.Is(err, library.ErrWrongPerson) {
 		t.Errorf("another person renews: %v", err)
 	}
-	anna.signIn()
 	back := anna.answer(library.LinkUserReauth, opened.Code.Reveal())
 	if back.Get("success") != "true" || back.Get("code") == "" || back.Get("state") != "a state" || back.Has("accountReference") {
 		t.Errorf("the application hears %v", back)
@@ -201,6 +205,33 @@ func TestUserReauth(t *testing.T) {
 	g.tokens = must(w.consents.Exchange(t.Context(), c.call(exchanging(back.Get("code")))))(t)
 	if _, err := g.readNow(); err != nil {
 		t.Errorf("reading with the renewed consent: %v", err)
+	}
+}
+
+// TestRefusedRenewal: to refuse to renew a consent that stands ends it; a no to a first
+// request of a contract leaves what was allowed before.
+func TestRefusedRenewal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	anna, bram := w.person("anna@example.org"), w.person("bram@example.org")
+	c := w.contract(w.application(), library.Read)
+	g := anna.allow(c)
+	deny := func(kind library.LinkKind, opened *library.Opened, who *person) {
+		request := must(w.consents.OpenLink(t.Context(), kind, opened.Code.Reveal()))(t)
+		must(w.consents.Deny(t.Context(), request, who.in(), library.CallbackUserCancel))(t)
+	}
+	refer := func() *library.Opened {
+		return must(w.consents.Refer(t.Context(), c.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{}))(t)
+	}
+	deny(library.LinkAuthorize, must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t), anna)
+	must(g.readNow())(t)
+	deny(library.LinkUserReauth, refer(), bram) // in a browser of somebody else's
+	must(g.readNow())(t)
+	deny(library.LinkUserReauth, refer(), anna)
+	_, err := g.bearer()
+	refused(t, "after the no", err, wire.InvalidToken(wire.KindAccessToken))
+	if got := anna.events(); got != "you.created app.allowed app.denied app.stopped app.denied" {
+		t.Errorf("activity %s", got)
 	}
 }
 
@@ -265,6 +296,9 @@ func TestReauthorizeAccount(t *testing.T) {
 		back, err := w.consents.Connect(t.Context(), anna.in(), request, test.handle)
 		if !errors.Is(err, test.want) || err == nil && queryOf(t, back).Get("success") != "true" {
 			t.Errorf("%s: %q, %v", what, back, err)
+		}
+		if _, err := annas.read(opened.Session.Key); (err == nil) != (test.want == nil) {
+			t.Errorf("%s: reading with the session promised: %v", what, err)
 		}
 	}
 	_, err := refer(c, "cloudId", "any")
