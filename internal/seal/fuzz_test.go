@@ -97,7 +97,6 @@ func FuzzParsePublicKey(f *testing.F) {
 		if !bytes.Equal(key.Bytes(), b) {
 			t.Error("the key does not print as it was")
 		}
-		_, _ = key.Seal("p", []byte("text")) // may fail, for a point of low order
 	})
 }
 
@@ -144,21 +143,22 @@ func FuzzOpenSmall(f *testing.F) {
 }
 
 func FuzzOpenStream(f *testing.F) {
-	v, stream := readVectors(f)
+	_, stream := readVectors(f)
 	_, key := vectorFileKeys(f)
-	f.Add(stream)
-	f.Add(stream[:packageSize])
+	// Short ones: what is done to whole packages has tests of its own.
+	const content = "a content that is shorter than a package"
 	f.Add(stream[packageSize:])
+	f.Add(sealStream(f, key, []byte(content)))
 	f.Add([]byte{0x20, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, sealed []byte) {
 		r, err := key.OpenStream(bytes.NewReader(sealed))
 		if err != nil {
 			t.Fatal(err)
 		}
-		content, err := io.ReadAll(r)
+		opened, err := io.ReadAll(r)
 		switch {
-		case err == nil && sumOf(content) != v.Stream.ContentSHA256:
-			t.Errorf("a forged stream opens: %d bytes", len(content))
+		case err == nil && string(opened) != content:
+			t.Errorf("a forged stream opens: %d bytes", len(opened))
 		case err != nil && !errors.Is(err, seal.ErrShut):
 			t.Errorf("%v, want ErrShut", err)
 		}

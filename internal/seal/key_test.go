@@ -114,6 +114,21 @@ func TestPublicKeyRoundTrip(t *testing.T) {
 	}
 }
 
+// TestWeakPublicKey: a point of low order would make the classical half of a seal known
+// to everybody; sealing to it fails.
+func TestWeakPublicKey(t *testing.T) {
+	t.Parallel()
+	weak := newKey(t).PublicKey().Bytes()
+	clear(weak[1184:])
+	key, err := seal.ParsePublicKey(weak)
+	if err != nil {
+		return // refused even sooner
+	}
+	if _, err := key.Seal("p", []byte("text")); err == nil {
+		t.Error("something is sealed to a weak key")
+	}
+}
+
 // TestHandingDoesNotWearOut hands one private key on again and again, in every way
 // there is: each copy opens the library, and the key itself still does.
 func TestHandingDoesNotWearOut(t *testing.T) {
