@@ -22,8 +22,8 @@ type checkpointer struct {
 }
 
 const (
-	// About 1,000 pages of the log, at five pages for a push of 4 KiB.
-	checkpointAfter = 200
+	// About 3,600 pages of the log, at six pages for a push of 4 KiB.
+	checkpointAfter = 600
 	checkpointPause = 50 * time.Millisecond
 )
 

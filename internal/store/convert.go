@@ -29,13 +29,16 @@ func text(s string) string {
 	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\uFFFD"), "\uFFFD")
 }
 
-// encode is v as JSON that both databases can hold.
+// encode is v as JSON that both databases can hold. Nothing is escaped for HTML: what
+// is kept as it was sent would come back six times as long.
 func encode(v any) (string, error) {
-	b, err := json.Marshal(v)
-	if err != nil {
+	var out strings.Builder
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
 		return "", fmt.Errorf("encode %T: %w", v, err)
 	}
-	return strings.ToValidUTF8(string(b), "\uFFFD"), nil
+	return strings.ToValidUTF8(strings.TrimSuffix(out.String(), "\n"), "\uFFFD"), nil
 }
 
 // decode reads what encode wrote.

@@ -34,24 +34,15 @@ func (db *DB) ListEvents(ctx context.Context, id library.ID, before int64, limit
 // that add an event do so before anything else, so that they cannot wait for one
 // another in a circle.
 func addEvent(ctx context.Context, q *query.Queries, e library.Event) error {
-	next, err := q.NextEvent(ctx, e.Library)
+	if err := affected(q.CountEvent(ctx, e.Library)); err != nil {
+		return err
+	}
+	end, err := q.GetChainEnd(ctx, e.Library)
 	if err != nil {
 		return err
 	}
-	return appendEvent(ctx, q, e, next.EventSeq)
-}
-
-// appendEvent adds e at its place, which the library's row has just given out.
-func appendEvent(ctx context.Context, q *query.Queries, e library.Event, seq int64) error {
-	var previous []byte
-	if seq > 1 {
-		var err error
-		if previous, err = q.GetEventHash(ctx, e.Library, seq-1); err != nil {
-			return err
-		}
-	}
-	e.Seq = seq
-	e.Link(previous)
+	e.Seq = end.Seq
+	e.Link(end.Previous)
 	return q.AddEvent(ctx, query.AddEventParams{
 		LibraryID: e.Library,
 		Seq:       e.Seq,

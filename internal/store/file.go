@@ -51,24 +51,17 @@ func (db *DB) AddRead(ctx context.Context, n *library.Nonce, grant library.Grant
 }
 
 // useGrant uses the nonce up, adds the event and marks the grant as used. It returns
-// ErrNotFound if the grant does not stand or the library is not open.
+// ErrNotFound if the grant does not stand; a library that is shut has none that does.
 func useGrant(ctx context.Context, q *query.Queries, n *library.Nonce, grant library.GrantID, e library.Event) error {
 	if n != nil {
 		if err := useNonce(ctx, q, *n); err != nil {
 			return err
 		}
 	}
-	next, err := q.NextEvent(ctx, e.Library)
-	if err != nil {
+	if err := addEvent(ctx, q, e); err != nil {
 		return err
 	}
-	if next.DeleteAt != 0 {
-		return library.ErrNotFound
-	}
-	if err := affected(q.UseGrant(ctx, millis(e.At), grant, e.Library)); err != nil {
-		return err
-	}
-	return appendEvent(ctx, q, e, next.EventSeq)
+	return affected(q.UseGrant(ctx, millis(e.At), grant, e.Library))
 }
 
 // GetFile finds a file of a library.

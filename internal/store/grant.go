@@ -18,11 +18,14 @@ func (db *DB) Allow(ctx context.Context, a library.Answer) (library.Grant, libra
 	err := db.write(ctx, "allow", func(ctx context.Context, q *query.Queries) error {
 		// The lock makes two answers at once take turns, so that the second finds the
 		// grant of the first.
-		deleteAt, err := q.LockLibrary(ctx, a.Grant.Library)
+		if err := affected(q.LockLibrary(ctx, a.Grant.Library)); err != nil {
+			return err
+		}
+		l, err := q.GetLibrary(ctx, a.Grant.Library)
 		if err != nil {
 			return err
 		}
-		if deleteAt != 0 {
+		if l.DeleteAt != 0 {
 			return library.ErrNotFound
 		}
 		session, err := answerLink(ctx, q, a.Link, a.At)
@@ -107,7 +110,7 @@ func (db *DB) ListGrants(ctx context.Context, id library.ID) ([]library.Grant, e
 // RevokeGrant ends a grant and everything that came of it.
 func (db *DB) RevokeGrant(ctx context.Context, id library.ID, g library.GrantID, at time.Time, e library.Event) error {
 	return db.write(ctx, "revoke grant", func(ctx context.Context, q *query.Queries) error {
-		if _, err := q.LockLibrary(ctx, id); err != nil {
+		if err := affected(q.LockLibrary(ctx, id)); err != nil {
 			return err
 		}
 		row, err := q.GetGrant(ctx, g)

@@ -24,6 +24,9 @@ func (db *DB) AddLibrary(ctx context.Context, l library.Library, locks []library
 		if err != nil {
 			return err
 		}
+		if err := q.AddChain(ctx, l.ID); err != nil {
+			return err
+		}
 		if err := addEvent(ctx, q, e); err != nil {
 			return err
 		}
@@ -92,7 +95,7 @@ func (db *DB) ReopenLibrary(ctx context.Context, id library.ID, e library.Event)
 // with the library's row.
 func (db *DB) DeleteLibrary(ctx context.Context, id library.ID, forgetAt time.Time) error {
 	return db.write(ctx, "delete library", func(ctx context.Context, q *query.Queries) error {
-		if _, err := q.LockLibrary(ctx, id); err != nil {
+		if err := affected(q.LockLibrary(ctx, id)); err != nil {
 			return err
 		}
 		if err := q.RememberTokensOf(ctx, millis(forgetAt), id, library.UseAccess); err != nil {

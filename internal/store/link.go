@@ -78,6 +78,11 @@ func (db *DB) Deny(ctx context.Context, link seal.Hash, at time.Time, e library.
 // CloseLink answers a link that adds no grant.
 func (db *DB) CloseLink(ctx context.Context, link seal.Hash, at time.Time, grant library.GrantID, sessionSeal seal.Sealed) error {
 	return db.write(ctx, "close link", func(ctx context.Context, q *query.Queries) error {
+		if grant != "" {
+			if err := lockGrant(ctx, q, grant); err != nil {
+				return err
+			}
+		}
 		session, err := answerLink(ctx, q, link, at)
 		if err != nil || grant == "" || session == (seal.Hash{}) {
 			return err

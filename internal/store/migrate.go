@@ -29,6 +29,7 @@ var (
 	sqliteDialect   = dialect{goose.DialectSQLite3, strings.NewReplacer(
 		"BYTEA", "BLOB",
 		`COLLATE "C"`, "COLLATE BINARY",
+		"/* WITHOUT ROWID */", "WITHOUT ROWID", // one tree instead of two
 	)}
 )
 

@@ -14,13 +14,16 @@ import (
 )
 
 // The pragmas of each connection. busy_timeout comes first, as the others may have
-// to wait; FULL makes each commit durable; the writer moves the log into the
-// database itself when it has grown to 8,000 pages, if the checkpointer has not
-// kept up (see checkpoint.go).
+// to wait; FULL makes each commit durable.
+const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+	"&_pragma=foreign_keys(1)&_txlock=immediate"
+
+// The writer moves the log into the database itself when the log has grown to 8,000
+// pages, because the checkpointer did not keep up. It has 8 MB of pages at hand, and
+// keeps in memory what it would need to undo a savepoint.
 const (
-	pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
-		"&_pragma=foreign_keys(1)&_txlock=immediate"
-	writerPragmas = pragmas + "&_pragma=wal_autocheckpoint(8000)&_pragma=journal_size_limit(67108864)"
+	writerPragmas = pragmas + "&_pragma=wal_autocheckpoint(8000)&_pragma=journal_size_limit(67108864)" +
+		"&_pragma=cache_size(-8000)&_pragma=temp_store(MEMORY)"
 	readerPragmas = pragmas + "&_pragma=query_only(1)"
 )
 

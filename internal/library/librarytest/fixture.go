@@ -229,7 +229,7 @@ func arrival(g library.Grant, at time.Time) library.Arrival {
 		},
 		Content: library.Content{Format: library.FormatInline, Key: anySeal(), Inline: []byte("sealed \x00\xff")},
 		Grant:   g.ID,
-		Nonce:   &library.Nonce{Client: wire.ClientID{Application: g.Application, Contract: g.Contract}, Value: wire.NewNonce(), ForgetAt: at.Add(10 * time.Minute)},
+		Nonce:   &library.Nonce{Client: ClientOf(g), Value: wire.NewNonce(), ForgetAt: at.Add(10 * time.Minute)},
 		Event: library.Event{Library: g.Library, At: at, Kind: library.EventFileAdded,
 			Details: library.EventDetails{Grant: g.ID, File: name}},
 	}
@@ -268,4 +268,9 @@ func (f *fixture) newest(id library.ID) library.Event {
 		f.t.Fatalf("library %s has no events", id)
 	}
 	return all[len(all)-1]
+}
+
+// ClientOf is whom a grant was given to.
+func ClientOf(g library.Grant) wire.ClientID {
+	return wire.ClientID{Application: g.Application, Contract: g.Contract}
 }

@@ -15,7 +15,7 @@ CREATE TABLE links (
     expires_at     BIGINT NOT NULL,
     answered_at    BIGINT NOT NULL
 );
-CREATE INDEX links_of_library ON links (library_id) WHERE library_id <> '';
+CREATE INDEX links_of_library ON links (library_id);
 CREATE INDEX links_of_session ON links (session_hash);
 CREATE INDEX links_to_forget ON links (expires_at);
 
@@ -81,7 +81,7 @@ CREATE TABLE sessions (
     created_at     BIGINT NOT NULL,
     expires_at     BIGINT NOT NULL
 );
-CREATE INDEX sessions_of_grant ON sessions (grant_id) WHERE grant_id <> '';
+CREATE INDEX sessions_of_grant ON sessions (grant_id);
 CREATE INDEX sessions_to_forget ON sessions (expires_at);
 
 CREATE TABLE account_references (

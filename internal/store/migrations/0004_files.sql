@@ -1,5 +1,5 @@
 -- Files. What is large stands apart, so that a list reads little. No foreign keys:
--- each would be a check for each push, and the library's row is locked anyway.
+-- each would be a check for each push, and the library is locked anyway.
 -- +goose Up
 CREATE TABLE files (
     id             TEXT COLLATE "C" PRIMARY KEY,

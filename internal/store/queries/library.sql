@@ -1,6 +1,9 @@
 -- name: AddLibrary :exec
-INSERT INTO libraries (id, email, public_key, created_at, code_saved, code_made_at, delete_at, event_seq)
-VALUES ($1, $2, $3, $4, $5, $6, $7, 0);
+INSERT INTO libraries (id, email, public_key, created_at, code_saved, code_made_at, delete_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: AddChain :exec
+INSERT INTO chains (library_id, events) VALUES ($1, 0);
 
 -- name: FindLibrary :one
 SELECT * FROM libraries WHERE email = $1;
@@ -8,10 +11,9 @@ SELECT * FROM libraries WHERE email = $1;
 -- name: GetLibrary :one
 SELECT * FROM libraries WHERE id = $1;
 
--- Whoever changes something of a library locks it first, by writing to its row:
--- the one way that both databases have.
--- name: LockLibrary :one
-UPDATE libraries SET event_seq = event_seq WHERE id = $1 RETURNING delete_at;
+-- A write that changes nothing: it is the one way to lock that both databases have.
+-- name: LockLibrary :execrows
+UPDATE chains SET events = events WHERE library_id = $1;
 
 -- name: DeleteLibrary :exec
 DELETE FROM libraries WHERE id = $1;

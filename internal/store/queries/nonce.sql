@@ -1,2 +1,2 @@
 -- name: UseNonce :execrows
-INSERT INTO nonces (client, value, forget_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
+INSERT INTO nonces (hash, forget_at) VALUES ($1, $2) ON CONFLICT DO NOTHING;

@@ -2,8 +2,8 @@
 -- time of 0 means never.
 
 -- name: SweepNonces :execrows
-DELETE FROM nonces WHERE (client, value) IN (
-    SELECT n.client, n.value FROM nonces n WHERE n.forget_at > 0 AND n.forget_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
+DELETE FROM nonces WHERE hash IN (
+    SELECT n.hash FROM nonces n WHERE n.forget_at > 0 AND n.forget_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
 
 -- name: SweepLinks :execrows
 DELETE FROM links WHERE hash IN (

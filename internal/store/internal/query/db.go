@@ -30,6 +30,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addApplicationStmt, err = db.PrepareContext(ctx, addApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query AddApplication: %w", err)
 	}
+	if q.addChainStmt, err = db.PrepareContext(ctx, addChain); err != nil {
+		return nil, fmt.Errorf("error preparing query AddChain: %w", err)
+	}
 	if q.addCodeStmt, err = db.PrepareContext(ctx, addCode); err != nil {
 		return nil, fmt.Errorf("error preparing query AddCode: %w", err)
 	}
@@ -71,6 +74,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.answerLinkStmt, err = db.PrepareContext(ctx, answerLink); err != nil {
 		return nil, fmt.Errorf("error preparing query AnswerLink: %w", err)
+	}
+	if q.countEventStmt, err = db.PrepareContext(ctx, countEvent); err != nil {
+		return nil, fmt.Errorf("error preparing query CountEvent: %w", err)
 	}
 	if q.countFilesStmt, err = db.PrepareContext(ctx, countFiles); err != nil {
 		return nil, fmt.Errorf("error preparing query CountFiles: %w", err)
@@ -126,6 +132,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getAccountStmt, err = db.PrepareContext(ctx, getAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query GetAccount: %w", err)
 	}
+	if q.getChainEndStmt, err = db.PrepareContext(ctx, getChainEnd); err != nil {
+		return nil, fmt.Errorf("error preparing query GetChainEnd: %w", err)
+	}
 	if q.getClientStmt, err = db.PrepareContext(ctx, getClient); err != nil {
 		return nil, fmt.Errorf("error preparing query GetClient: %w", err)
 	}
@@ -134,9 +143,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getContentStmt, err = db.PrepareContext(ctx, getContent); err != nil {
 		return nil, fmt.Errorf("error preparing query GetContent: %w", err)
-	}
-	if q.getEventHashStmt, err = db.PrepareContext(ctx, getEventHash); err != nil {
-		return nil, fmt.Errorf("error preparing query GetEventHash: %w", err)
 	}
 	if q.getFileStmt, err = db.PrepareContext(ctx, getFile); err != nil {
 		return nil, fmt.Errorf("error preparing query GetFile: %w", err)
@@ -203,9 +209,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.lockStandingGrantStmt, err = db.PrepareContext(ctx, lockStandingGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query LockStandingGrant: %w", err)
-	}
-	if q.nextEventStmt, err = db.PrepareContext(ctx, nextEvent); err != nil {
-		return nil, fmt.Errorf("error preparing query NextEvent: %w", err)
 	}
 	if q.rememberTokensOfStmt, err = db.PrepareContext(ctx, rememberTokensOf); err != nil {
 		return nil, fmt.Errorf("error preparing query RememberTokensOf: %w", err)
@@ -303,6 +306,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addApplicationStmt: %w", cerr)
 		}
 	}
+	if q.addChainStmt != nil {
+		if cerr := q.addChainStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addChainStmt: %w", cerr)
+		}
+	}
 	if q.addCodeStmt != nil {
 		if cerr := q.addCodeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addCodeStmt: %w", cerr)
@@ -371,6 +379,11 @@ func (q *Queries) Close() error {
 	if q.answerLinkStmt != nil {
 		if cerr := q.answerLinkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing answerLinkStmt: %w", cerr)
+		}
+	}
+	if q.countEventStmt != nil {
+		if cerr := q.countEventStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countEventStmt: %w", cerr)
 		}
 	}
 	if q.countFilesStmt != nil {
@@ -463,6 +476,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getAccountStmt: %w", cerr)
 		}
 	}
+	if q.getChainEndStmt != nil {
+		if cerr := q.getChainEndStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getChainEndStmt: %w", cerr)
+		}
+	}
 	if q.getClientStmt != nil {
 		if cerr := q.getClientStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getClientStmt: %w", cerr)
@@ -476,11 +494,6 @@ func (q *Queries) Close() error {
 	if q.getContentStmt != nil {
 		if cerr := q.getContentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getContentStmt: %w", cerr)
-		}
-	}
-	if q.getEventHashStmt != nil {
-		if cerr := q.getEventHashStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing getEventHashStmt: %w", cerr)
 		}
 	}
 	if q.getFileStmt != nil {
@@ -591,11 +604,6 @@ func (q *Queries) Close() error {
 	if q.lockStandingGrantStmt != nil {
 		if cerr := q.lockStandingGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing lockStandingGrantStmt: %w", cerr)
-		}
-	}
-	if q.nextEventStmt != nil {
-		if cerr := q.nextEventStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing nextEventStmt: %w", cerr)
 		}
 	}
 	if q.rememberTokensOfStmt != nil {
@@ -774,6 +782,7 @@ type Queries struct {
 	tx                        *sql.Tx
 	addAccountStmt            *sql.Stmt
 	addApplicationStmt        *sql.Stmt
+	addChainStmt              *sql.Stmt
 	addCodeStmt               *sql.Stmt
 	addContentStmt            *sql.Stmt
 	addContractStmt           *sql.Stmt
@@ -788,6 +797,7 @@ type Queries struct {
 	addSessionStmt            *sql.Stmt
 	addTokenStmt              *sql.Stmt
 	answerLinkStmt            *sql.Stmt
+	countEventStmt            *sql.Stmt
 	countFilesStmt            *sql.Stmt
 	deleteContentsOfStmt      *sql.Stmt
 	deleteEventsStmt          *sql.Stmt
@@ -806,10 +816,10 @@ type Queries struct {
 	findLibraryStmt           *sql.Stmt
 	forgetPendingCodesStmt    *sql.Stmt
 	getAccountStmt            *sql.Stmt
+	getChainEndStmt           *sql.Stmt
 	getClientStmt             *sql.Stmt
 	getCodeStmt               *sql.Stmt
 	getContentStmt            *sql.Stmt
-	getEventHashStmt          *sql.Stmt
 	getFileStmt               *sql.Stmt
 	getGrantStmt              *sql.Stmt
 	getHoldingStmt            *sql.Stmt
@@ -832,7 +842,6 @@ type Queries struct {
 	listSigningKeysStmt       *sql.Stmt
 	lockLibraryStmt           *sql.Stmt
 	lockStandingGrantStmt     *sql.Stmt
-	nextEventStmt             *sql.Stmt
 	rememberTokensOfStmt      *sql.Stmt
 	renewGrantStmt            *sql.Stmt
 	revokeGrantStmt           *sql.Stmt
@@ -868,6 +877,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		tx:                        tx,
 		addAccountStmt:            q.addAccountStmt,
 		addApplicationStmt:        q.addApplicationStmt,
+		addChainStmt:              q.addChainStmt,
 		addCodeStmt:               q.addCodeStmt,
 		addContentStmt:            q.addContentStmt,
 		addContractStmt:           q.addContractStmt,
@@ -882,6 +892,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addSessionStmt:            q.addSessionStmt,
 		addTokenStmt:              q.addTokenStmt,
 		answerLinkStmt:            q.answerLinkStmt,
+		countEventStmt:            q.countEventStmt,
 		countFilesStmt:            q.countFilesStmt,
 		deleteContentsOfStmt:      q.deleteContentsOfStmt,
 		deleteEventsStmt:          q.deleteEventsStmt,
@@ -900,10 +911,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		findLibraryStmt:           q.findLibraryStmt,
 		forgetPendingCodesStmt:    q.forgetPendingCodesStmt,
 		getAccountStmt:            q.getAccountStmt,
+		getChainEndStmt:           q.getChainEndStmt,
 		getClientStmt:             q.getClientStmt,
 		getCodeStmt:               q.getCodeStmt,
 		getContentStmt:            q.getContentStmt,
-		getEventHashStmt:          q.getEventHashStmt,
 		getFileStmt:               q.getFileStmt,
 		getGrantStmt:              q.getGrantStmt,
 		getHoldingStmt:            q.getHoldingStmt,
@@ -926,7 +937,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listSigningKeysStmt:       q.listSigningKeysStmt,
 		lockLibraryStmt:           q.lockLibraryStmt,
 		lockStandingGrantStmt:     q.lockStandingGrantStmt,
-		nextEventStmt:             q.nextEventStmt,
 		rememberTokensOfStmt:      q.rememberTokensOfStmt,
 		renewGrantStmt:            q.renewGrantStmt,
 		revokeGrantStmt:           q.revokeGrantStmt,

@@ -38,6 +38,18 @@ func (q *Queries) AddEvent(ctx context.Context, arg AddEventParams) error {
 	return err
 }
 
+const countEvent = `-- name: CountEvent :execrows
+UPDATE chains SET events = events + 1 WHERE library_id = $1
+`
+
+func (q *Queries) CountEvent(ctx context.Context, libraryID library.ID) (int64, error) {
+	result, err := q.exec(ctx, q.countEventStmt, countEvent, libraryID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const deleteEvents = `-- name: DeleteEvents :exec
 DELETE FROM events WHERE library_id = $1
 `
@@ -47,15 +59,22 @@ func (q *Queries) DeleteEvents(ctx context.Context, libraryID library.ID) error 
 	return err
 }
 
-const getEventHash = `-- name: GetEventHash :one
-SELECT hash FROM events WHERE library_id = $1 AND seq = $2
+const getChainEnd = `-- name: GetChainEnd :one
+SELECT chains.events AS seq, events.hash AS previous
+FROM chains LEFT JOIN events ON events.library_id = chains.library_id AND events.seq = chains.events - 1
+WHERE chains.library_id = $1
 `
 
-func (q *Queries) GetEventHash(ctx context.Context, libraryID library.ID, seq int64) ([]byte, error) {
-	row := q.queryRow(ctx, q.getEventHashStmt, getEventHash, libraryID, seq)
-	var hash []byte
-	err := row.Scan(&hash)
-	return hash, err
+type GetChainEndRow struct {
+	Seq      int64
+	Previous []byte
+}
+
+func (q *Queries) GetChainEnd(ctx context.Context, libraryID library.ID) (GetChainEndRow, error) {
+	row := q.queryRow(ctx, q.getChainEndStmt, getChainEnd, libraryID)
+	var i GetChainEndRow
+	err := row.Scan(&i.Seq, &i.Previous)
+	return i, err
 }
 
 const listEvents = `-- name: ListEvents :many
@@ -91,20 +110,4 @@ func (q *Queries) ListEvents(ctx context.Context, libraryID library.ID, seq int6
 		return nil, err
 	}
 	return items, nil
-}
-
-const nextEvent = `-- name: NextEvent :one
-UPDATE libraries SET event_seq = event_seq + 1 WHERE id = $1 RETURNING event_seq, delete_at
-`
-
-type NextEventRow struct {
-	EventSeq int64
-	DeleteAt int64
-}
-
-func (q *Queries) NextEvent(ctx context.Context, id library.ID) (NextEventRow, error) {
-	row := q.queryRow(ctx, q.nextEventStmt, nextEvent, id)
-	var i NextEventRow
-	err := row.Scan(&i.EventSeq, &i.DeleteAt)
-	return i, err
 }

@@ -11,9 +11,18 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
+const addChain = `-- name: AddChain :exec
+INSERT INTO chains (library_id, events) VALUES ($1, 0)
+`
+
+func (q *Queries) AddChain(ctx context.Context, libraryID library.ID) error {
+	_, err := q.exec(ctx, q.addChainStmt, addChain, libraryID)
+	return err
+}
+
 const addLibrary = `-- name: AddLibrary :exec
-INSERT INTO libraries (id, email, public_key, created_at, code_saved, code_made_at, delete_at, event_seq)
-VALUES ($1, $2, $3, $4, $5, $6, $7, 0)
+INSERT INTO libraries (id, email, public_key, created_at, code_saved, code_made_at, delete_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 `
 
 type AddLibraryParams struct {
@@ -49,7 +58,7 @@ func (q *Queries) DeleteLibrary(ctx context.Context, id library.ID) error {
 }
 
 const findLibrary = `-- name: FindLibrary :one
-SELECT id, email, public_key, created_at, code_saved, code_made_at, delete_at, event_seq FROM libraries WHERE email = $1
+SELECT id, email, public_key, created_at, code_saved, code_made_at, delete_at FROM libraries WHERE email = $1
 `
 
 func (q *Queries) FindLibrary(ctx context.Context, email string) (Library, error) {
@@ -63,13 +72,12 @@ func (q *Queries) FindLibrary(ctx context.Context, email string) (Library, error
 		&i.CodeSaved,
 		&i.CodeMadeAt,
 		&i.DeleteAt,
-		&i.EventSeq,
 	)
 	return i, err
 }
 
 const getLibrary = `-- name: GetLibrary :one
-SELECT id, email, public_key, created_at, code_saved, code_made_at, delete_at, event_seq FROM libraries WHERE id = $1
+SELECT id, email, public_key, created_at, code_saved, code_made_at, delete_at FROM libraries WHERE id = $1
 `
 
 func (q *Queries) GetLibrary(ctx context.Context, id library.ID) (Library, error) {
@@ -83,7 +91,6 @@ func (q *Queries) GetLibrary(ctx context.Context, id library.ID) (Library, error
 		&i.CodeSaved,
 		&i.CodeMadeAt,
 		&i.DeleteAt,
-		&i.EventSeq,
 	)
 	return i, err
 }
@@ -131,17 +138,17 @@ func (q *Queries) ListShut(ctx context.Context, deleteAt int64) ([]library.ID, e
 	return items, nil
 }
 
-const lockLibrary = `-- name: LockLibrary :one
-UPDATE libraries SET event_seq = event_seq WHERE id = $1 RETURNING delete_at
+const lockLibrary = `-- name: LockLibrary :execrows
+UPDATE chains SET events = events WHERE library_id = $1
 `
 
-// Whoever changes something of a library locks it first, by writing to its row:
-// the one way that both databases have.
-func (q *Queries) LockLibrary(ctx context.Context, id library.ID) (int64, error) {
-	row := q.queryRow(ctx, q.lockLibraryStmt, lockLibrary, id)
-	var delete_at int64
-	err := row.Scan(&delete_at)
-	return delete_at, err
+// A write that changes nothing: it is the one way to lock that both databases have.
+func (q *Queries) LockLibrary(ctx context.Context, libraryID library.ID) (int64, error) {
+	result, err := q.exec(ctx, q.lockLibraryStmt, lockLibrary, libraryID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const setCodeMade = `-- name: SetCodeMade :exec

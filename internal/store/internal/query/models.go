@@ -110,7 +110,6 @@ type Library struct {
 	CodeSaved  bool
 	CodeMadeAt int64
 	DeleteAt   int64
-	EventSeq   int64
 }
 
 type Link struct {

@@ -10,11 +10,11 @@ import (
 )
 
 const useNonce = `-- name: UseNonce :execrows
-INSERT INTO nonces (client, value, forget_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+INSERT INTO nonces (hash, forget_at) VALUES ($1, $2) ON CONFLICT DO NOTHING
 `
 
-func (q *Queries) UseNonce(ctx context.Context, client string, value string, forgetAt int64) (int64, error) {
-	result, err := q.exec(ctx, q.useNonceStmt, useNonce, client, value, forgetAt)
+func (q *Queries) UseNonce(ctx context.Context, hash []byte, forgetAt int64) (int64, error) {
+	result, err := q.exec(ctx, q.useNonceStmt, useNonce, hash, forgetAt)
 	if err != nil {
 		return 0, err
 	}

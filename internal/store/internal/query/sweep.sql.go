@@ -63,8 +63,8 @@ func (q *Queries) SweepLogins(ctx context.Context, now int64, portion int32) (in
 
 const sweepNonces = `-- name: SweepNonces :execrows
 
-DELETE FROM nonces WHERE (client, value) IN (
-    SELECT n.client, n.value FROM nonces n WHERE n.forget_at > 0 AND n.forget_at <= $1 LIMIT $2)
+DELETE FROM nonces WHERE hash IN (
+    SELECT n.hash FROM nonces n WHERE n.forget_at > 0 AND n.forget_at <= $1 LIMIT $2)
 `
 
 // What has expired is forgotten a portion at a time, so that no push waits long. A

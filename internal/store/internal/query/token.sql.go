@@ -36,7 +36,7 @@ func (q *Queries) AddToken(ctx context.Context, arg AddTokenParams) error {
 }
 
 const getHolding = `-- name: GetHolding :one
-SELECT tokens.hash, tokens.use, tokens.grant_id, tokens.seal, tokens.expires_at, grants.id, grants.library_id, grants.application_id, grants.contract_id, grants.created_at, grants.expires_at, grants.last_used_at, grants.revoked_at, libraries.id, libraries.email, libraries.public_key, libraries.created_at, libraries.code_saved, libraries.code_made_at, libraries.delete_at, libraries.event_seq
+SELECT tokens.hash, tokens.use, tokens.grant_id, tokens.seal, tokens.expires_at, grants.id, grants.library_id, grants.application_id, grants.contract_id, grants.created_at, grants.expires_at, grants.last_used_at, grants.revoked_at, libraries.id, libraries.email, libraries.public_key, libraries.created_at, libraries.code_saved, libraries.code_made_at, libraries.delete_at
 FROM tokens
 JOIN grants ON grants.id = tokens.grant_id
 JOIN libraries ON libraries.id = grants.library_id
@@ -73,7 +73,6 @@ func (q *Queries) GetHolding(ctx context.Context, hash seal.Hash, use library.To
 		&i.Library.CodeSaved,
 		&i.Library.CodeMadeAt,
 		&i.Library.DeleteAt,
-		&i.Library.EventSeq,
 	)
 	return i, err
 }

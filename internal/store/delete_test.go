@@ -1,0 +1,142 @@
+package store_test
+
+import (
+	"database/sql"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/library/librarytest"
+	"github.com/carrelhq/carrel/internal/seal"
+)
+
+// A deleted library is in no row of any table. What is remembered of it is the
+// hashes of its access tokens.
+func TestDeleteLibraryLeavesNoRow(t *testing.T) {
+	onEach(t, func(t *testing.T, newURL func(t testing.TB) string) {
+		url := newURL(t)
+		db := open(t, url)
+		ctx, now := t.Context(), time.Now()
+		kept := librarytest.NewGrant(t, db)
+		if err := db.AddFile(ctx, librarytest.NewArrival(kept, now)); err != nil {
+			t.Fatal(err)
+		}
+		raw := openRaw(t, url)
+		before := dump(t, raw)
+
+		g := librarytest.NewGrant(t, db)
+		account, err := db.ListAccounts(ctx, g.Library, g.Application)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := librarytest.ClientOf(g)
+		access := library.Token{Hash: seal.NewSecret().Hash(), Use: library.UseAccess, Grant: g.ID}
+		for _, err := range []error{
+			db.AddFile(ctx, librarytest.NewArrival(g, now)),
+			db.AddToken(ctx, access),
+			db.AddSession(ctx, library.Session{Hash: seal.NewSecret().Hash(), Client: client, Grant: g.ID}),
+			db.AddReference(ctx, library.AccountReference{ID: "r", Client: client, Account: account[0].ID}),
+			db.AddLink(ctx, library.Link{Hash: seal.NewSecret().Hash(), Client: client, Library: g.Library}, library.Session{}),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for table, rows := range dump(t, raw) {
+			if len(rows) == len(before[table]) && !unmoved[table] {
+				t.Errorf("this test puts nothing into %s", table)
+			}
+		}
+		if err := db.DeleteLibrary(ctx, g.Library, now.Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		for table, rows := range dump(t, raw) {
+			if notOfLibraries[table] {
+				continue
+			}
+			for _, row := range rows {
+				for _, word := range []string{string(g.Library), string(g.ID), string(account[0].ID), account[0].Subject} {
+					if strings.Contains(row, word) {
+						t.Errorf("%s still has %s", table, row)
+					}
+				}
+			}
+			if len(rows) != len(before[table]) {
+				t.Errorf("%s has %d rows more than before", table, len(rows)-len(before[table]))
+			}
+		}
+		if rows := dump(t, raw)["deleted_tokens"]; len(rows) != 1 {
+			t.Errorf("%d tokens are remembered, want 1", len(rows))
+		}
+	})
+}
+
+var (
+	// unmoved are the tables into which the test puts nothing.
+	unmoved = map[string]bool{"goose_db_version": true, "sqlite_sequence": true, "signing_keys": true, "deleted_tokens": true}
+	// notOfLibraries are those that have rows of applications, or of nobody.
+	notOfLibraries = map[string]bool{"applications": true, "contracts": true, "nonces": true, "deleted_tokens": true}
+)
+
+func openRaw(t *testing.T, url string) *sql.DB {
+	t.Helper()
+	driver := "pgx"
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		driver, url = "sqlite", path
+	}
+	raw, err := sql.Open(driver, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = raw.Close() })
+	return raw
+}
+
+// dump is every row of every table, as text.
+func dump(t *testing.T, raw *sql.DB) map[string][]string {
+	t.Helper()
+	list := "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+	if _, err := raw.Exec("SELECT 1 FROM sqlite_schema"); err == nil {
+		list = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+	}
+	all := map[string][]string{}
+	for _, table := range texts(t, raw, list) {
+		all[table] = texts(t, raw, "SELECT * FROM "+table)
+	}
+	return all
+}
+
+// texts is the rows of a query, the columns of each set side by side.
+func texts(t *testing.T, raw *sql.DB, query string) (out []string) {
+	t.Helper()
+	rows, err := raw.Query(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows.Next() {
+		values := make([]sql.RawBytes, len(columns))
+		into := make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			t.Fatal(err)
+		}
+		parts := make([]string, len(columns))
+		for i, v := range values {
+			parts[i] = string(v)
+		}
+		out = append(out, strings.Join(parts, " "))
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(fmt.Errorf("%s: %w", query, err))
+	}
+	return out
+}

@@ -1,0 +1,104 @@
+package store
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func TestPathsOfAllKinds(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, url := range []string{
+		"plain.db",
+		"sqlite:prefixed.db",
+		"sqlite:new/folder/a.db",
+		filepath.Join(t.TempDir(), "odd ?mode=memory&x#y%20z.db"),
+	} {
+		db, err := Open(t.Context(), url)
+		if err != nil {
+			t.Errorf("%s: %v", url, err)
+			continue
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+		info, err := os.Stat(strings.TrimPrefix(url, "sqlite:"))
+		if err != nil {
+			t.Error(err)
+		} else if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s may be read by others: %v", url, info.Mode())
+		}
+	}
+	if _, err := Open(t.Context(), "."); err == nil {
+		t.Error("a folder was opened as a database")
+	}
+}
+
+// Every query finds its rows by an index, those apart that list all there is of
+// what is few.
+func TestEveryQueryUsesAnIndex(t *testing.T) {
+	few := map[string]bool{"listApplications": true, "listContracts": true, "listSigningKeys": true, "addFirstSigningKey": true}
+	db, _, _ := openForWriting(t)
+	queries := generatedQueries(t)
+	if len(queries) < 50 {
+		t.Fatalf("found only %d queries", len(queries))
+	}
+	for name, query := range queries {
+		var arguments []any
+		for strings.Contains(query, "$"+strconv.Itoa(len(arguments)+1)) {
+			arguments = append(arguments, nil)
+		}
+		rows, err := db.reading.Query("EXPLAIN QUERY PLAN "+query, arguments...)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for rows.Next() {
+			var id, parent, unused int
+			var step string
+			if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+				t.Fatal(err)
+			}
+			full := strings.HasPrefix(step, "SCAN") && !strings.Contains(step, "CONSTANT ROW")
+			sorted := strings.Contains(step, "TEMP B-TREE") && strings.Contains(name, "Files")
+			if (full || sorted) && !few[name] {
+				t.Errorf("%s: %s", name, step)
+			}
+		}
+		if err := rows.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// generatedQueries reads the texts of the queries, by name, from what sqlc made.
+func generatedQueries(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("internal/query/*.sql.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	queries := map[string]string{}
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Values) == 1 {
+				if text, ok := spec.Values[0].(*ast.BasicLit); ok {
+					if queries[spec.Names[0].Name], err = strconv.Unquote(text.Value); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			return true
+		})
+	}
+	return queries
+}
