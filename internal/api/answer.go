@@ -27,27 +27,37 @@ var errBroken = errors.New("answer broken off")
 func (a *api) answering(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
-		select {
-		case a.places <- struct{}{}:
-			defer func() { <-a.places }()
-		default:
-			a.fail(w, r, wire.Busy(), began)
-			return
-		}
 		t := a.paced(w, r)
 		r.Body = t
-		err := h(&pacedWriter{w, t}, r)
-		if err != nil && !errors.Is(err, errBroken) {
-			t.drain()
-			a.fail(w, r, err, began)
-		} else {
-			a.log(r, slog.LevelInfo, "call", began, err)
-		}
-		t.done()
+		err := a.inPlace(func() error { return h(&pacedWriter{w, t}, r) })
 		if errors.Is(err, errBroken) {
+			a.log(r, slog.LevelInfo, "call", began, err)
+			t.breakOff()
 			panic(http.ErrAbortHandler)
 		}
+		if err == nil {
+			a.log(r, slog.LevelInfo, "call", began, nil)
+		} else {
+			t.drain()
+			if t.owed() {
+				// What is left of the body would be waited for, and taken for the next request.
+				w.Header().Set("Connection", "close")
+			}
+			a.fail(w, r, err, began)
+		}
+		t.done(err)
 	})
+}
+
+// inPlace runs f if there is a place for it.
+func (a *api) inPlace(f func() error) error {
+	select {
+	case a.places <- struct{}{}:
+		defer func() { <-a.places }()
+		return f()
+	default:
+		return wire.Busy()
+	}
 }
 
 // maxMessage bounds what an error repeats in a header: all headers of an answer stay
@@ -74,9 +84,6 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error, began time
 	h.Set("X-Error-Reference", e.Reference)
 	if e.Status == http.StatusServiceUnavailable || e.Status == http.StatusTooManyRequests {
 		h.Set("Retry-After", "1")
-	}
-	if e.Status == http.StatusRequestTimeout {
-		h.Set("Connection", "close")
 	}
 	if strings.HasPrefix(r.URL.Path, "/cloud/") {
 		writeJSON(w, e.Status, wire.CloudError{Error: string(e.Code), Message: e.Message})

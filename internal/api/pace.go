@@ -31,14 +31,15 @@ type pace struct {
 	began    time.Time
 	expects  bool // the client waits for a "100 Continue" before it sends
 
-	mu    sync.Mutex
-	n     int64
-	ended bool
+	mu     sync.Mutex
+	n      int64
+	ended  bool // to its very end
+	failed bool // and will give no more
 }
 
 func (a *api) paced(w http.ResponseWriter, r *http.Request) *pace {
 	return &pace{ReadCloser: r.Body, control: http.NewResponseController(w), patience: a.Patience,
-		began: time.Now(), expects: r.Header.Get("Expect") != ""}
+		began: time.Now(), expects: r.Header.Get("Expect") != "", ended: r.ContentLength == 0}
 }
 
 // Read moves the deadline with each piece. At the body's end it is taken off: the
@@ -56,7 +57,8 @@ func (p *pace) Read(b []byte) (int, error) {
 	defer p.mu.Unlock()
 	p.n += int64(n)
 	if err != nil {
-		p.ended = true
+		p.ended = p.ended || errors.Is(err, io.EOF)
+		p.failed = !p.ended
 		_ = p.control.SetReadDeadline(time.Time{})
 	}
 	return n, err
@@ -65,9 +67,9 @@ func (p *pace) Read(b []byte) (int, error) {
 // drain reads the rest of the body, so that the client gets to read the answer.
 func (p *pace) drain() {
 	p.mu.Lock()
-	ended, untouched := p.ended, p.n == 0
+	over := p.ended || p.failed || p.expects && p.n == 0
 	p.mu.Unlock()
-	if ended || p.expects && untouched {
+	if over {
 		return
 	}
 	stop := time.Now().Add(drainTime)
@@ -80,10 +82,41 @@ func (p *pace) drain() {
 	}
 }
 
-// done takes the deadlines off, for the next request of the connection.
-func (p *pace) done() {
-	_ = p.control.SetReadDeadline(time.Time{})
+// owed reports whether a part of the body has not been read.
+func (p *pace) owed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.ended
+}
+
+// past is a deadline that ends everything at once.
+var past = time.Unix(1, 0)
+
+// done sends the answer off, and takes the deadlines off for the next request of the
+// connection. Of a body that was not read the server tries to read the rest, before
+// the answer's head and after its end: for a call that has failed there is none to
+// wait for, for another no longer than the patience. It sets its own deadline
+// afterwards.
+func (p *pace) done(failed error) {
+	if p.owed() {
+		deadline := time.Now().Add(p.patience)
+		if failed != nil {
+			deadline = past
+		}
+		_ = p.control.SetReadDeadline(deadline)
+	} else {
+		_ = p.control.SetReadDeadline(time.Time{})
+	}
+	_ = p.control.SetWriteDeadline(time.Now().Add(p.patience))
+	_ = p.control.Flush() // a client that has gone is its own loss
 	_ = p.control.SetWriteDeadline(time.Time{})
+}
+
+// breakOff has the server send nothing more: it would wait for a client that takes
+// nothing.
+func (p *pace) breakOff() {
+	_ = p.control.SetReadDeadline(past)
+	_ = p.control.SetWriteDeadline(past)
 }
 
 // pacedWriter moves the write deadline with each piece.
