@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"sync"
 	"time"
@@ -134,12 +135,18 @@ func (s *Server) route(calls, site http.Handler) http.Handler {
 		switch {
 		case r.URL.Path == "/healthz":
 			s.health(w, r)
-		case strings.HasPrefix(r.URL.Path, "/v1.") || strings.HasPrefix(r.URL.Path, "/cloud/"):
+		// Cleaned only to see who is meant: a client that has joined a base and a path
+		// badly is answered like a client.
+		case isCall(r.URL.Path) || isCall(path.Clean(r.URL.Path)):
 			calls.ServeHTTP(w, r)
 		default:
 			site.ServeHTTP(w, r)
 		}
 	})
+}
+
+func isCall(path string) bool {
+	return strings.HasPrefix(path, "/v1.") || strings.HasPrefix(path, "/cloud/")
 }
 
 // forwardedFor is the visitor's address as the nearest proxy gives it.
