@@ -26,7 +26,9 @@ func TestRedirectURI(t *testing.T) {
 	w := newWorld(t)
 	reader := w.user(t, w.person(t), w.read)
 	calls := map[string]func(uri any) request{
-		"authorize": func(uri any) request { return post("oauth/authorize", w.bearer(w.read, authorizing(claims{"redirect_uri": uri})), "") },
+		"authorize": func(uri any) request {
+			return post("oauth/authorize", w.bearer(w.read, authorizing(claims{"redirect_uri": uri})), "")
+		},
 		"reference": func(uri any) request {
 			return post("oauth/token/reference", w.as(reader, claims{"redirect_uri": uri}), "")
 		},

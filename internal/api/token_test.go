@@ -44,11 +44,13 @@ func TestAccessTokenRefused(t *testing.T) {
 	w.exec(t, "UPDATE libraries SET delete_at = ? WHERE id = ?", w.clock.Now().Add(time.Hour).UnixMilli(), string(shut.library.ID))
 
 	calls := map[string]func(bearer string) request{
-		"accounts":  func(b string) request { return get("permission-access/accounts", b) },
-		"trigger":   func(b string) request { return post("permission-access/trigger", b, "{}") },
-		"list":      func(b string) request { return get("permission-access/query/"+session, b) },
-		"file":      func(b string) request { return get("permission-access/query/"+session+"/x", b) },
-		"metadata":  func(b string) request { return request{method: "HEAD", path: "permission-access/query/" + session + "/x", bearer: b} },
+		"accounts": func(b string) request { return get("permission-access/accounts", b) },
+		"trigger":  func(b string) request { return post("permission-access/trigger", b, "{}") },
+		"list":     func(b string) request { return get("permission-access/query/"+session, b) },
+		"file":     func(b string) request { return get("permission-access/query/"+session+"/x", b) },
+		"metadata": func(b string) request {
+			return request{method: "HEAD", path: "permission-access/query/" + session + "/x", bearer: b}
+		},
 		"push":      func(b string) request { return w.push(reader, b, strings.NewReader("x")) },
 		"delete":    func(b string) request { return request{method: "DELETE", path: "user", bearer: b} },
 		"reference": func(b string) request { return post("oauth/token/reference", b, "{}") },

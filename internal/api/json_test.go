@@ -1,0 +1,101 @@
+package api_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+// A body is JSON of the shape that its call takes, or none.
+func TestBodyJSON(t *testing.T) {
+	w := newWorld(t)
+	reader := w.user(t, w.person(t), w.read)
+	calls := map[string]func(body string) request{
+		"authorize": func(body string) request { return post("oauth/authorize", w.bearer(w.read, authorizing(nil)), body) },
+		"token reference": func(body string) request {
+			return post("oauth/token/reference", w.as(reader, claims{"redirect_uri": callback}), body)
+		},
+		"trigger":   func(body string) request { return post("permission-access/trigger", w.as(reader, nil), body) },
+		"reference": func(body string) request { return post("reference", w.bearer(w.read, nil), body) },
+	}
+	noJSON := bad("the body is not the JSON that this call takes")
+	for _, tt := range []struct {
+		name, body string
+		want       refusal
+	}{
+		{"text", "hello", noJSON},
+		{"half", `{"agent":`, noJSON},
+		{"two", `{} {}`, noJSON},
+		{"a list", `[]`, noJSON},
+		{"a string", `"{}"`, noJSON},
+		{"a number", `1`, noJSON},
+		{"byte order mark", "\xef\xbb\xbf{}", noJSON},
+		{"NUL", "\x00", noJSON},
+		{"blank", " ", noJSON},
+		{"single quotes", `{'agent':{}}`, noJSON},
+		{"deep lists", strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000), noJSON},
+		{"deep objects", strings.Repeat(`{"agent":`, 20_000) + "1" + strings.Repeat("}", 20_000), noJSON},
+		{"2 MiB", `{"agent":"` + strings.Repeat("x", 2<<20) + `"}`, refusal{413, wire.CodePayloadTooLarge, "The body is too long"}},
+	} {
+		for call, make := range calls {
+			t.Run(tt.name+"/"+call, func(t *testing.T) { w.refuses(t, make(tt.body), tt.want) })
+		}
+	}
+
+	for _, body := range []string{
+		`{"agent":"node"}`, `{"agent":{"sdk":"node"}}`, `{"scope":"all"}`, `{"scope":{"criteria":{}}}`, `{"scope":{"criteria":[{"from":"today"}]}}`,
+		`{"scope":{"criteria":[{"metadata":{"tags":"x"}}]}}`, `{"scope":{"timeRanges":[{"to":1e400}]}}`, `{"scope":{"serviceGroups":[{"id":"3"}]}}`,
+		`{"sourceFetch":"no"}`, `{"limits":{"duration":{"sourceFetch":1.5}}}`, `{"sourceFetchFilter":{"account":{"id":"x"}}}`,
+	} {
+		t.Run(body, func(t *testing.T) { w.refuses(t, calls["trigger"](body), noJSON) })
+		t.Run("pull "+body, func(t *testing.T) {
+			if !strings.Contains(body, "agent") {
+				w.refuses(t, calls["authorize"](`{"actions":{"pull":`+body+`}}`), noJSON)
+			}
+		})
+	}
+	for body, want := range map[string]string{
+		`{"scope":{"criteria":[{"last":"soon"}]}}`:                    "scope.criteria.last",
+		`{"scope":{"criteria":[{"last":"d"}]}}`:                       "scope.criteria.last",
+		`{"scope":{"criteria":[{"last":"-1d"}]}}`:                     "scope.criteria.last",
+		`{"scope":{"timeRanges":[{"last":"1 c"}]}}`:                   "scope.timeRanges.last",
+		`{"scope":{"timeRanges":[{"last":"99999999999999999999d"}]}}`: "scope.timeRanges.last",
+	} {
+		t.Run(body, func(t *testing.T) {
+			w.refuses(t, calls["trigger"](body), bad(want))
+			w.refuses(t, calls["authorize"](`{"actions":{"pull":`+body+`}}`), bad(want))
+		})
+	}
+	// What a client leaves out, or says beyond what is known, does no harm.
+	for _, body := range []string{"", "{}", "null", `{"scope":null,"limits":null,"agent":null}`, `{"accept":{"compression":"gzip"},"x":[1,{}]}`,
+		`{"scope":{"criteria":[{"last":"3d"},{"last":"6m"},{"last":"1y"}]}}`} {
+		t.Run("good "+body, func(t *testing.T) {
+			w.mustSend(t, calls["trigger"](body), nil)
+			w.mustSend(t, calls["authorize"](body), nil)
+		})
+	}
+}
+
+// base/reference takes an account or a storage.
+func TestReferenceRefused(t *testing.T) {
+	w := newWorld(t)
+	for body, want := range map[string]refusal{
+		"":                                       bad("value"),
+		`null`:                                   bad("value"),
+		`{}`:                                     bad("value"),
+		`{"type":"accountId"}`:                   bad("value"),
+		`{"type":"accountId","value":1}`:         bad("the body is not the JSON that this call takes"),
+		`{"type":"email","value":"x"}`:           bad("type must be accountId or cloudId"),
+		`{"value":"x"}`:                          bad("type must be accountId or cloudId"),
+		`{"type":"cloudId","value":"nostorage"}`: notFound("Storage"),
+		`{"type":"accountId","value":"` + strings.Repeat("x", 257) + `"}`: bad("value"),
+	} {
+		t.Run(body[:min(len(body), 40)], func(t *testing.T) { w.refuses(t, post("reference", w.bearer(w.read, nil), body), want) })
+	}
+	var got wire.ReferenceAnswer
+	w.mustSend(t, post("reference", w.bearer(w.read, nil), `{"type":"accountId","value":"1_x"}`), &got)
+	if !wire.ValidName(got.ID) {
+		t.Errorf("reference %q", got.ID)
+	}
+}
