@@ -12,7 +12,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -113,7 +112,10 @@ func (a *attacker) readDatabase() {
 // query reads all rows as bytes, whatever they are.
 func (a *attacker) query(db *sql.DB, query string) (all []map[string][]byte) {
 	a.t.Helper()
-	rows := must(db.QueryContext(a.t.Context(), query))(a.t)
+	rows, err := db.QueryContext(a.t.Context(), query)
+	if err != nil {
+		a.t.Fatal(err)
+	}
 	defer func() { _ = rows.Close() }()
 	columns := must(rows.Columns())(a.t)
 	for rows.Next() {
@@ -305,7 +307,7 @@ func (a *attacker) scan(text string) (where []string) {
 		}
 		return err
 	})
-	if err != nil && err != io.EOF {
+	if err != nil {
 		a.t.Fatal(err)
 	}
 	return where

@@ -52,7 +52,10 @@ func (w *world) mentions(text string) (where []string) {
 	w.t.Helper()
 	db := must(sql.Open("sqlite", "file:"+w.database()+"?mode=ro"))(w.t)
 	defer func() { _ = db.Close() }()
-	rows := must(db.QueryContext(w.t.Context(), `SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table'`))(w.t)
+	rows, err := db.QueryContext(w.t.Context(), `SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table'`)
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var table, column string

@@ -118,7 +118,7 @@ type source struct{ r io.Reader }
 
 func (s source) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && err != io.EOF { //nolint:errorlint // a wrapped io.EOF is no good end
 		err = fmt.Errorf("read content: %w", err)
 	}
 	return n, err
@@ -142,7 +142,7 @@ func (s *streamReader) Read(p []byte) (int, error) {
 	s.some = s.some || n > 0
 	var altered sio.Error
 	switch {
-	case err == io.EOF && !s.some:
+	case err == io.EOF && !s.some: //nolint:errorlint // sio gives io.EOF itself at a good end
 		err = fmt.Errorf("content: %w", s.none)
 	case errors.As(err, &altered):
 		err = fmt.Errorf("content: %w", ErrShut)

@@ -148,7 +148,7 @@ func TestManyPasswordsAtOnce(t *testing.T) {
 			back, err := box.Open(ctx, password)
 			switch {
 			case i%2 == 1 && !errors.Is(err, seal.ErrShut):
-				err = fmt.Errorf("wrong password: %v", err)
+				err = fmt.Errorf("wrong password: %w", err)
 			case i%2 == 0 && err == nil && !back.PublicKey().Equal(key.PublicKey()):
 				err = errors.New("another key came out")
 			case i%2 == 1:
