@@ -68,7 +68,7 @@ func New(c Config) http.Handler {
 
 	handle("GET permission-access/contract", a.signed(a.contract))
 	handle("GET permission-access/accounts", a.signed(a.bearing(a.accounts)))
-	handle("POST permission-access/import", a.signedOnce(a.bearing(a.push)))
+	handle("POST permission-access/import", a.signedOnce(a.pushing(a.push)))
 	handle("POST permission-access/trigger", a.signed(a.bearing(a.trigger)))
 	handle("GET permission-access/query/{session}", a.signed(a.bearing(a.reading(a.fileList))))
 	handle("GET permission-access/query/{session}/{file}", a.signedOnce(a.bearing(a.reading(a.file))))

@@ -78,6 +78,17 @@ func (a *api) bearing(h bearerHandler) signedHandler {
 	}
 }
 
+// pushing is bearing for a push, which may go by what was known a moment ago.
+func (a *api) pushing(h bearerHandler) signedHandler {
+	return func(w http.ResponseWriter, r *http.Request, call *library.Call) error {
+		b, err := a.Consents.RecentBearer(r.Context(), call)
+		if err != nil {
+			return err
+		}
+		return h(w, r, b)
+	}
+}
+
 // reading finds the session that the path names.
 func (a *api) reading(h readingHandler) bearerHandler {
 	return func(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {

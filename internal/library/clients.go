@@ -21,11 +21,17 @@ type Clients struct {
 	nonces NonceStore
 	now    func() time.Time
 	keys   keyMemo
+	recent recent[wire.ClientID, Client]
 }
+
+// clientsKept is how long what is known of a client may be used unasked: to disable
+// one takes effect within that time.
+const clientsKept = time.Second
 
 // NewClients returns the clients kept in store.
 func NewClients(store ClientStore, nonces NonceStore, now func() time.Time) *Clients {
-	return &Clients{store: store, nonces: nonces, now: now}
+	return &Clients{store: store, nonces: nonces, now: now,
+		recent: recent[wire.ClientID, Client]{keep: clientsKept, most: memoSize}}
 }
 
 // Call is a signed request that has been verified: whose it is, and its claims.
@@ -84,14 +90,20 @@ func (c *Clients) Verify(ctx context.Context, bearer string) (*Call, error) {
 
 // good finds a client that may act now.
 func (c *Clients) good(ctx context.Context, id wire.ClientID) (Client, error) {
-	client, err := c.store.GetClient(ctx, id)
-	if errors.Is(err, ErrNotFound) {
-		return Client{}, wire.InvalidClient(id.String()).Because(err)
+	now := c.now()
+	client, known := c.recent.get(id, now)
+	if !known {
+		var err error
+		client, err = c.store.GetClient(ctx, id)
+		if errors.Is(err, ErrNotFound) {
+			return Client{}, wire.InvalidClient(id.String()).Because(err)
+		}
+		if err != nil {
+			return Client{}, fmt.Errorf("find client: %w", err)
+		}
+		c.recent.put(id, client, now)
 	}
-	if err != nil {
-		return Client{}, fmt.Errorf("find client: %w", err)
-	}
-	if !client.Good(c.now()) {
+	if !client.Good(now) {
 		return Client{}, wire.InvalidClient(id.String())
 	}
 	return client, nil

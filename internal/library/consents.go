@@ -45,7 +45,15 @@ type Consents struct {
 	events  EventStore
 	now     func() time.Time
 	config  ConsentConfig
+	recent  recent[seal.Hash, Holding]
 }
+
+// Holdings are kept for holdingsKept, and at most mostHoldings of them: each with its
+// library's public key, unpacked, takes some ten kilobytes.
+const (
+	holdingsKept = time.Minute
+	mostHoldings = 2000
+)
 
 // NewConsents returns the consents kept in store.
 func NewConsents(store ConsentStore, clients *Clients, events EventStore, now func() time.Time, config ConsentConfig) *Consents {
@@ -55,7 +63,8 @@ func NewConsents(store ConsentStore, clients *Clients, events EventStore, now fu
 	if config.GrantLifetime == 0 {
 		config.GrantLifetime = 180 * 24 * time.Hour
 	}
-	return &Consents{store: store, clients: clients, events: events, now: now, config: config}
+	return &Consents{store: store, clients: clients, events: events, now: now, config: config,
+		recent: recent[seal.Hash, Holding]{keep: holdingsKept, most: mostHoldings}}
 }
 
 // Opened is what the application gets for a link: the code that goes into the

@@ -28,13 +28,17 @@ func (c *Clients) ListContracts(ctx context.Context, application wire.Applicatio
 	return c.store.ListContracts(ctx, application)
 }
 
-// DisableApplication ends an application and all of its contracts at once.
+// DisableApplication ends an application and all of its contracts at once; servers
+// that run beside it learn of it within a second.
 func (c *Clients) DisableApplication(ctx context.Context, id wire.ApplicationID) error {
+	defer c.recent.forget()
 	return c.store.DisableApplication(ctx, id, c.now())
 }
 
-// DisableContract ends a contract at once.
+// DisableContract ends a contract at once; servers that run beside it learn of it
+// within a second.
 func (c *Clients) DisableContract(ctx context.Context, id wire.ContractID) error {
+	defer c.recent.forget()
 	return c.store.DisableContract(ctx, id, c.now())
 }
 
