@@ -86,6 +86,9 @@ func openRaw(t *testing.T, url string) *sql.DB {
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
 		driver, url = "sqlite", path
 	}
+	if driver == "pgx" {
+		url += "&default_query_exec_mode=simple_protocol" // several statements at once
+	}
 	raw, err := sql.Open(driver, url)
 	if err != nil {
 		t.Fatal(err)

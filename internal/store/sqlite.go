@@ -23,7 +23,7 @@ const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=sy
 // keeps in memory what it would need to undo a savepoint.
 const (
 	writerPragmas = pragmas + "&_pragma=wal_autocheckpoint(8000)&_pragma=journal_size_limit(67108864)" +
-		"&_pragma=cache_size(-8000)&_pragma=temp_store(MEMORY)"
+		"&_pragma=cache_size(-8000)&_pragma=temp_store(MEMORY)&_pragma=secure_delete(FAST)"
 	readerPragmas = pragmas + "&_pragma=query_only(1)"
 )
 

@@ -1,6 +1,8 @@
 package librarytest
 
 import (
+	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -92,12 +94,24 @@ func (f *fixture) person() person {
 	return p
 }
 
+// anyKey is one of a few keys, as to make one takes a while.
 func anyKey(t testing.TB) seal.PublicKey {
 	t.Helper()
-	key, err := seal.GenerateKey()
+	keys, err := someKeys()
 	must(t, err)
-	return key.PublicKey()
+	return keys[rand.N(len(keys))]
 }
+
+var someKeys = sync.OnceValues(func() (keys [8]seal.PublicKey, err error) {
+	for i := range keys {
+		key, err := seal.GenerateKey()
+		if err != nil {
+			return keys, err
+		}
+		keys[i] = key.PublicKey()
+	}
+	return keys, nil
+})
 
 func anyLock(id library.ID, kind library.LockKind) library.Lock {
 	return library.Lock{Library: id, Kind: kind, Box: seal.PasswordBox(anySeal()), CreatedAt: now}

@@ -85,24 +85,26 @@ func TestSweeper(t *testing.T, open func(t *testing.T) Store) {
 	_ = value(f.GetGrant(ctx, g.ID))(t)
 
 	// More than fits into one portion of an implementation that works in portions.
-	for range 2500 {
-		n := library.Nonce{Client: c.ID(), Value: wire.NewNonce(), ForgetAt: now}
-		nonces = append(nonces, n)
+	many := make([]library.Nonce, 2500)
+	for i := range many {
+		many[i] = library.Nonce{Client: c.ID(), Value: wire.NewNonce(), ForgetAt: now}
 	}
-	for _, err := range race(50, func(i int) error {
-		for _, n := range nonces[3+i*50 : 3+(i+1)*50] {
-			if err := f.UseNonce(ctx, n); err != nil {
-				return err
+	useAll := func() {
+		t.Helper()
+		for _, err := range race(50, func(i int) error {
+			for _, n := range many[i*50 : (i+1)*50] {
+				if err := f.UseNonce(ctx, n); err != nil {
+					return err
+				}
 			}
+			return nil
+		}) {
+			must(t, err)
 		}
-		return nil
-	}) {
-		must(t, err)
 	}
+	useAll()
 	must(t, f.Sweep(ctx, now, keep))
-	for _, n := range nonces[3:] {
-		must(t, f.UseNonce(ctx, n))
-	}
+	useAll()
 
 	must(t, f.DeleteLibrary(ctx, p.ID, later(time.Minute)))
 	must(t, f.Sweep(ctx, later(time.Minute), keep))
