@@ -19,8 +19,9 @@ const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=sy
 	"&_pragma=foreign_keys(1)&_txlock=immediate"
 
 // The writer moves the log into the database itself when the log has grown to 8,000
-// pages, because the checkpointer did not keep up. It has 8 MB of pages at hand, and
-// keeps in memory what it would need to undo a savepoint.
+// pages, because the checkpointer did not keep up. It has 8 MB of pages at hand, keeps
+// in memory what it would need to undo a savepoint, and overwrites what it deletes
+// where that costs no write of its own: a deleted seal should not lie about.
 const (
 	writerPragmas = pragmas + "&_pragma=wal_autocheckpoint(8000)&_pragma=journal_size_limit(67108864)" +
 		"&_pragma=cache_size(-8000)&_pragma=temp_store(MEMORY)&_pragma=secure_delete(FAST)"
