@@ -112,7 +112,7 @@ func textOf(option string) (string, error) {
 	if !isFile {
 		return option, nil
 	}
-	text, err := os.ReadFile(name) //nolint:gosec // the operator names the file
+	text, err := os.ReadFile(name)
 	if err != nil {
 		return "", fmt.Errorf("read text: %w", err)
 	}

@@ -144,14 +144,14 @@ func (c *crasher) round(t *testing.T, p *process, round int) *process {
 			}
 		})
 	}
-	for range 1 + rand.N(6*pushers) { //nolint:gosec // when to kill is no secret
+	for range 1 + rand.N(6*pushers) {
 		select {
 		case <-answered:
 		case <-ctx.Done():
 			t.Fatalf("pushes are not answered any longer:\n%s", p.log)
 		}
 	}
-	time.Sleep(rand.N(5 * time.Millisecond)) //nolint:gosec // likewise
+	time.Sleep(rand.N(5 * time.Millisecond))
 	p.kill()
 	stop()
 	wait.Wait()

@@ -71,7 +71,7 @@ func startServe(t testing.TB, address string, args ...string) *process {
 	}
 	t.Cleanup(p.kill)
 	for range 1500 {
-		answer, err := http.Get(p.url + "/healthz") //nolint:noctx // a poll
+		answer, err := http.Get(p.url + "/healthz")
 		if err == nil {
 			_ = answer.Body.Close()
 			if answer.StatusCode == http.StatusNoContent {

@@ -97,7 +97,7 @@ func TestNonceReplayed(t *testing.T) {
 			// Also in another token.
 			for _, bearer := range []string{bearer, w.as(tt.by, claims{"nonce": nonce})} {
 				a := w.refuses(t, tt.again(bearer), replayed(nonce))
-				if a.Header["x-metadata"] != nil || a.Header.Get("X-Metadata") != "" || a.Header.Get("Last-Modified") != "" {
+				if a.Header.Get("X-Metadata") != "" || a.Header.Get("Last-Modified") != "" {
 					t.Errorf("a replay gives the metadata away: %v", a.Header)
 				}
 			}

@@ -139,7 +139,7 @@ func (d *Disk) fill(ctx context.Context, f *os.File, r io.Reader) (size int64, e
 			read, readErr = r.Read(buffer[n:])
 			n += read
 		}
-		if readErr != nil && readErr != io.EOF {
+		if readErr != nil && readErr != io.EOF { //nolint:errorlint // an error that wraps EOF is no good end
 			return 0, readErr
 		}
 		if _, err := f.Write(buffer[:n]); err != nil {

@@ -100,7 +100,7 @@ func register(ctx context.Context, clients *library.Clients, a library.Applicati
 // ReadCredentials reads a credentials file. It returns fs.ErrNotExist, wrapped, if
 // there is none.
 func ReadCredentials(path string) (Credentials, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // the caller names the file
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return Credentials{}, fmt.Errorf("read credentials: %w", err)
 	}

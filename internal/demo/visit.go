@@ -43,7 +43,6 @@ func (v *visits) of(w http.ResponseWriter, r *http.Request) *visit {
 		v.all = make(map[string]*visit)
 	}
 	id := seal.NewSecret().Reveal()
-	//nolint:gosec // plain HTTP on this machine only
 	http.SetCookie(w, &http.Cookie{Name: visitCookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	v.all[id] = &visit{users: map[job]*digime.User{}}
 	return v.all[id]

@@ -79,7 +79,7 @@ func (w *pooledWriter) write(ctx context.Context, f op) error {
 		if !worthRetrying(err) || attempt == maxAttempts {
 			return err
 		}
-		time.Sleep(rand.N(time.Duration(attempt) * 10 * time.Millisecond))
+		time.Sleep(rand.N(time.Duration(attempt) * 10 * time.Millisecond)) //nolint:gosec // a pause is no secret
 	}
 }
 

@@ -53,27 +53,36 @@ func TestEveryQueryUsesAnIndex(t *testing.T) {
 		for strings.Contains(query, "$"+strconv.Itoa(len(arguments)+1)) {
 			arguments = append(arguments, nil)
 		}
-		rows, err := db.reading.Query("EXPLAIN QUERY PLAN "+query, arguments...)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		for rows.Next() {
-			var id, parent, unused int
-			var step string
-			if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
-				t.Fatal(err)
-			}
+		for _, step := range planOf(t, db, name, query, arguments) {
 			full := strings.HasPrefix(step, "SCAN") && !strings.Contains(step, "CONSTANT ROW")
 			sorted := strings.Contains(step, "TEMP B-TREE") && strings.Contains(name, "Files")
 			if (full || sorted) && !few[name] {
 				t.Errorf("%s: %s", name, step)
 			}
 		}
-		if err := rows.Close(); err != nil {
-			t.Error(err)
-		}
 	}
+}
+
+// planOf is how SQLite would run a query, step by step.
+func planOf(t *testing.T, db *DB, name, query string, arguments []any) (steps []string) {
+	t.Helper()
+	rows, err := db.reading.Query("EXPLAIN QUERY PLAN "+query, arguments...)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, step)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return steps
 }
 
 // generatedQueries reads the texts of the queries, by name, from what sqlc made.

@@ -237,7 +237,7 @@ func (s *statements) prepare(ctx context.Context, conn *sql.Conn) error {
 		"RELEASE operation":     &s.release,
 		"ROLLBACK TO operation": &s.backToSavepoint,
 	} {
-		stmt, err := conn.PrepareContext(ctx, text)
+		stmt, err := conn.PrepareContext(ctx, text) //nolint:sqlclosecheck // lives as long as its connection
 		if err != nil {
 			return fmt.Errorf("prepare %s: %w", text, err)
 		}
