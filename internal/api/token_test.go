@@ -156,11 +156,17 @@ func TestClientRefused(t *testing.T) {
 		{"contract that is over", "UPDATE contracts SET expires_at = 1 WHERE id = 'readC'", "UPDATE contracts SET expires_at = 1e15"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			for _, r := range []request{get("permission-access/contract", w.as(reader, nil)), get("permission-access/accounts", w.as(reader, nil)),
-				post("oauth/authorize", w.bearer(w.read, authorizing(nil)), ""), post("oauth/token", w.bearer(w.read, refreshing(reader)), "")} {
+			for _, r := range []request{
+				get("permission-access/contract", w.as(reader, nil)),
+				get("permission-access/accounts", w.as(reader, nil)),
+				post("oauth/authorize", w.bearer(w.read, authorizing(nil)), ""),
+				post("oauth/token", w.bearer(w.read, refreshing(reader)), ""),
+			} {
 				w.exec(t, tt.end)
+				w.clock.Move(time.Second) // by then another server's change is known
 				a := w.send(t, r)
 				w.exec(t, tt.restore)
+				w.clock.Move(time.Second)
 				w.refused(t, a, noClient("clinic_readC"))
 			}
 		})
@@ -210,4 +216,42 @@ func TestDeleteUser(t *testing.T) {
 	w.clock.Move(11 * time.Minute)
 	w.refuses(t, remove(reader), invalid(wire.KindAccessToken))
 	w.mustSend(t, remove(bram), nil)
+}
+
+// What a person ends has ended for the very next call, also for an application that
+// was pushing a moment ago.
+func TestEndedAtOnce(t *testing.T) {
+	w := newWorld(t)
+	for name, end := range map[string]func(t *testing.T, p *person, k *consent) refusal{
+		"revoked": func(t *testing.T, p *person, k *consent) refusal {
+			w.revoke(t, p, k)
+			return invalid(wire.KindAccessToken)
+		},
+		"shut": func(t *testing.T, p *person, _ *consent) refusal {
+			event := library.Event{Library: p.library.ID, At: w.clock.Now(), Kind: library.EventShut}
+			if err := w.db.ShutLibrary(t.Context(), p.library.ID, w.clock.Now().Add(time.Hour), "", event); err != nil {
+				t.Fatal(err)
+			}
+			return invalid(wire.KindAccessToken)
+		},
+		"deleted": func(t *testing.T, _ *person, k *consent) refusal {
+			w.mustSend(t, request{method: "DELETE", path: "user", bearer: w.as(k, nil)}, nil)
+			return invalid(wire.KindAccessToken)
+		},
+		"expired": func(*testing.T, *person, *consent) refusal {
+			w.clock.Move(25 * time.Hour)
+			return expired(wire.KindAccessToken)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := w.person(t)
+			k := w.user(t, p, w.write)
+			push := func(size int) request { return w.push(k, w.as(k, nil), strings.NewReader(strings.Repeat("x", size))) }
+			w.mustSend(t, push(1), nil)
+			want := end(t, p, k)
+			w.refuses(t, push(1), want)
+			w.refuses(t, push(library.InlineLimit+1), want)
+			w.refuses(t, get("permission-access/accounts", w.as(k, nil)), want)
+		})
+	}
 }

@@ -1,0 +1,127 @@
+package api_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/carrelhq/carrel/internal/server"
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+// fuzzCalls are the calls that a fuzzed request may be; {} is a name of its own.
+var fuzzCalls = []string{
+	"POST /v1.7/permission-access/import",
+	"POST /v1.7/oauth/authorize",
+	"POST /v1.7/oauth/token",
+	"POST /v1.7/oauth/token/reference",
+	"POST /v1.7/reference",
+	"POST /v1.7/permission-access/trigger",
+	"GET /v1.7/permission-access/query/{}",
+	"GET /v1.7/permission-access/query/{}/{}",
+	"HEAD /v1.7/permission-access/query/{}/{}",
+	"GET /v1.7/permission-access/accounts",
+	"GET /v1.7/permission-access/contract",
+	"GET /v1.7/jwks/oauth",
+	"GET /v1.7/{}",
+}
+
+// Whatever a stranger sends is answered in the wire's shape, and never with a fault
+// of the server's own. Claims and metadata that are JSON are signed, so that what
+// lies behind the signature is reached too.
+func FuzzRequest(f *testing.F) {
+	w := newWorld(f, func(c *server.Config) { c.Log = slog.New(slog.DiscardHandler) })
+	anna := w.person(f)
+	writer, reader := w.user(f, anna, w.write), w.user(f, anna, w.read)
+	w.mustSend(f, w.push(writer, w.as(writer, nil), strings.NewReader("content")), nil)
+	session := w.session(f, reader)
+	file := w.names(f, reader, session)[0]
+
+	letter := string(must(json.Marshal(letter)))
+	for i := range fuzzCalls {
+		f.Add(byte(i), session, file, `{"redirect_uri":"`+callback+`","grant_type":"refresh_token","refresh_token":"`+reader.refresh+`"}`, letter, []byte(`{"type":"accountId","value":"1_x"}`))
+		f.Add(byte(i), "..", "a%2Fb", `{"timestamp":1}`, `{"mimeType":1,"accounts":[{}]}`, []byte(`[[[[`))
+	}
+	f.Add(byte(1), "", "", string(must(json.Marshal(authorizing(nil)))), "null", []byte(`{"actions":{"pull":{"scope":{"criteria":[{"last":"3d"}]}}}}`))
+	f.Add(byte(0), "", "", "a.b.c", "eyJhbGciOiJub25lIn0..", []byte("\x00"))
+
+	f.Fuzz(func(t *testing.T, call byte, one, two, said, descriptor string, body []byte) {
+		method, path, _ := strings.Cut(fuzzCalls[int(call)%len(fuzzCalls)], " ")
+		path = strings.Replace(strings.Replace(path, "{}", one, 1), "{}", two, 1)
+		by := reader
+		if call%2 == 0 {
+			by = writer
+		}
+		r := &http.Request{Method: method, URL: &url.URL{Path: path}, Host: "127.0.0.1", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+			Header: http.Header{"Authorization": {"Bearer " + w.fuzzToken(by, said)}}, Body: http.NoBody}
+		if descriptor != "" {
+			r.Header.Set("FileDescriptor", w.fuzzDescriptor(by, descriptor))
+		}
+		if len(body) > 0 && method == "POST" {
+			r.Body, r.ContentLength = readCloser{bytes.NewReader(body)}, -1
+		}
+		answer := httptest.NewRecorder()
+		w.Handler.ServeHTTP(answer, r.WithContext(t.Context()))
+		checkShape(t, r, answer.Result(), answer.Body.Bytes())
+	})
+}
+
+// fuzzToken signs claims that are an object, made good where they say nothing else;
+// what is none is a token as it stands.
+func (w *world) fuzzToken(by *consent, said string) string {
+	var over claims
+	if json.Unmarshal([]byte(said), &over) != nil || over == nil {
+		return said
+	}
+	all := claims{"client_id": by.contract.id.String(), "nonce": wire.NewNonce(), "timestamp": w.clock.Now().UnixMilli(), "access_token": by.access}
+	maps.Copy(all, over)
+	return must(wire.Sign(by.contract.key, wire.Header{}, all))
+}
+
+func (w *world) fuzzDescriptor(by *consent, said string) string {
+	if !json.Valid([]byte(said)) {
+		return said
+	}
+	return w.descriptor(by.contract, json.RawMessage(said))
+}
+
+type readCloser struct{ *bytes.Reader }
+
+func (readCloser) Close() error { return nil }
+
+// checkShape wants an answer that any client can read.
+func checkShape(t *testing.T, r *http.Request, resp *http.Response, body []byte) {
+	t.Helper()
+	resp.Request = r
+	switch {
+	case resp.StatusCode >= 500 || resp.StatusCode >= 300 && resp.StatusCode < 400:
+		t.Fatalf("status %d: %s", resp.StatusCode, body)
+	case resp.StatusCode >= 400:
+		if _, err := errorOf(answer{resp, body}); err != nil {
+			t.Fatal(err)
+		}
+	case resp.Header.Get("Content-Type") == "application/json":
+		var v any
+		if err := json.Unmarshal(body, &v); err != nil || v == nil {
+			t.Fatalf("body %s: %v", body, err)
+		}
+	case resp.StatusCode != 200 || resp.Header["x-metadata"] == nil: //nolint:staticcheck // as the handler writes it, on purpose
+		t.Fatalf("status %d, headers %v", resp.StatusCode, resp.Header)
+	}
+	for name, values := range resp.Header {
+		for _, v := range values {
+			if strings.ContainsFunc(v, func(c rune) bool { return c < ' ' || c > '~' }) {
+				t.Fatalf("header %s: %q", name, v)
+			}
+		}
+	}
+	if n := headSize(resp.Header); n > 16<<10 {
+		t.Fatalf("%d bytes of headers", n)
+	}
+}
