@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"database/sql"
 	"encoding/json"
 	"path/filepath"
 	"strconv"
@@ -22,7 +21,6 @@ type seeder struct {
 	t   *testing.T
 	rec *recording
 	db  *store.DB
-	sql *sql.DB
 
 	access map[wire.ContractID]library.Access
 	// people by their name in the recording, and by what was given out to them.
@@ -48,12 +46,7 @@ func newSeeder(t *testing.T, rec *recording, s *servertest.Server) *seeder {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	plain, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = plain.Close() })
-	d := &seeder{t: t, rec: rec, db: db, sql: plain, access: map[wire.ContractID]library.Access{}, people: map[string]*person{},
+	d := &seeder{t: t, rec: rec, db: db, access: map[wire.ContractID]library.Access{}, people: map[string]*person{},
 		links: map[string]issuedLink{}, owners: map[string]*person{}, sessions: map[string]*person{}, files: map[wire.FileName]bool{}}
 	application, err := s.Clients.AddApplication(t.Context(), library.Application{ID: rec.Keys.ApplicationID, Name: replayed, PartnerID: "stub-partner"})
 	d.must(err)
@@ -77,27 +70,12 @@ func (d *seeder) client(contract wire.ContractID) wire.ClientID {
 	return wire.ClientID{Application: d.rec.Keys.ApplicationID, Contract: contract}
 }
 
-// before readies the server for a request: the files that it names are there, and
-// the token that the stub refuses, having forgotten it on purpose, is gone.
+// before readies the server for a request: the files that it names are there.
 func (d *seeder) before(e *exchange) {
 	d.t.Helper()
 	if p := d.sessions[first(e.session())]; p != nil {
 		d.seedFiles(p, e.At())
 	}
-	if e.Answer.Status == 401 && e.call() != "oauth/token" && d.owners[e.claims().AccessToken] != nil {
-		d.forget(e)
-	}
-}
-
-// forget removes an access token of the same contract; another contract's is for the
-// server to refuse.
-func (d *seeder) forget(e *exchange) {
-	d.t.Helper()
-	id, err := wire.ParseClientID(e.claims().ClientID)
-	d.must(err)
-	hash := seal.SecretOf(e.claims().AccessToken).Hash()
-	_, err = d.sql.ExecContext(d.t.Context(), "DELETE FROM tokens WHERE hash = ? AND grant_id IN (SELECT id FROM grants WHERE contract_id = ?)", hash, id.Contract)
-	d.must(err)
 }
 
 // after seeds what the stub gave out in an exchange.
