@@ -1,78 +1,177 @@
-package library
+package library_test
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"slices"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/wire"
 )
 
-func chainOf(n int) []Event {
-	events := make([]Event, n)
+// chain links events one after the other.
+func chain(events ...library.Event) []library.Event {
 	var previous []byte
 	for i := range events {
-		events[i] = Event{
-			Library: "lib",
-			Seq:     int64(i + 1),
-			At:      time.UnixMilli(1_795_000_000_000 + int64(i)),
-			Kind:    EventFileAdded,
-			Details: EventDetails{Application: "app", FileName: "a.json"},
-		}
+		events[i].Seq = int64(i) + 1
 		events[i].Link(previous)
 		previous = events[i].Hash
 	}
 	return events
 }
 
-func TestChainHolds(t *testing.T) {
-	events := chainOf(5)
-	for _, part := range [][]Event{nil, events, events[:1], events[2:]} {
-		if err := VerifyChain(part); err != nil {
-			t.Error(err)
+func someEvents() []library.Event {
+	at := time.UnixMilli(1_795_000_000_123)
+	details := library.EventDetails{Application: "app1", ApplicationName: "Ä <b>", Contract: "c1", Grant: "g1", Access: library.Read, File: "f1", FileName: "a.pdf", Agent: "phone"}
+	return chain(
+		library.Event{Library: "lib", At: at, Kind: library.EventLibraryCreated},
+		library.Event{Library: "lib", At: at.Add(time.Hour), Kind: library.EventAllowed, Details: details},
+		library.Event{Library: "lib", At: at.Add(time.Hour), Kind: library.EventFileAdded, Details: details},
+		library.Event{Library: "lib", At: at.Add(2 * time.Hour), Kind: library.EventFileRead, Details: details},
+	)
+}
+
+// TestChainVector pins the hash of an event: activity that is kept must verify forever.
+func TestChainVector(t *testing.T) {
+	t.Parallel()
+	events := someEvents()
+	for i, want := range []string{
+		"5fa824768cd8cdf74d1cc3ca96f1e1ae4e6b6f074828234fe6f6487af134f0ea",
+		"14d0e9af72cb07a8199f23547e3d50e4db5aa19166562da098a23afd041a609a",
+	} {
+		if got := hex.EncodeToString(events[i].Hash); got != want {
+			t.Errorf("event %d has the hash %s, want %s", i+1, got, want)
 		}
 	}
-}
-
-// The encoding is kept in databases: this hash may never change.
-func TestChainVector(t *testing.T) {
-	const want = "a839f75575c5fa47752793cad1d5b60bf79263fc7a089a78f05af17bbe1ef3cb"
-	if got := hex.EncodeToString(chainOf(2)[1].Hash); got != want {
-		t.Errorf("the second event's hash is %s, want %s", got, want)
+	if err := library.VerifyChain(events); err != nil {
+		t.Error(err)
 	}
 }
 
-func TestChainShowsEveryChange(t *testing.T) {
-	for name, change := range map[string]func(events []Event) []Event{
-		"library":         func(e []Event) []Event { e[2].Library = "other"; return e },
-		"seq":             func(e []Event) []Event { e[2].Seq = 9; return e },
-		"time":            func(e []Event) []Event { e[2].At = e[2].At.Add(time.Millisecond); return e },
-		"kind":            func(e []Event) []Event { e[2].Kind = EventFileRead; return e },
-		"details":         func(e []Event) []Event { e[2].Details.FileName = "b.json"; return e },
-		"hash":            func(e []Event) []Event { e[2].Hash = e[1].Hash; return e },
-		"previous":        func(e []Event) []Event { e[2].Previous = e[0].Hash; return e },
-		"a gap":           func(e []Event) []Event { return slices.Delete(e, 2, 3) },
-		"order":           func(e []Event) []Event { e[2], e[3] = e[3], e[2]; return e },
-		"a new beginning": func(e []Event) []Event { e[0].Previous = e[1].Hash; return e },
-		"a changed event linked anew": func(e []Event) []Event {
-			e[2].Details.FileName = "b.json"
-			e[2].Link(e[1].Hash)
+// TestChainByTheBook computes a hash from docs/file-format.md alone.
+func TestChainByTheBook(t *testing.T) {
+	t.Parallel()
+	events := someEvents()
+	e := events[1]
+	const details = `{"application":"app1","applicationName":"Ä \u003cb\u003e","contract":"c1","grant":"g1","access":"r","file":"f1","fileName":"a.pdf","agent":"phone"}`
+	if got := string(e.Details.Marshal()); got != details {
+		t.Errorf("details %s", got)
+	}
+	var text []byte
+	part := func(s string) { text = append(binary.BigEndian.AppendUint32(text, uint32(len(s))), s...) }
+	part("carrel event 1")
+	part(string(events[0].Hash))
+	part("lib")
+	text = binary.BigEndian.AppendUint64(text, 2)
+	text = binary.BigEndian.AppendUint64(text, 1_795_003_600_123)
+	part("app.allowed")
+	part(details)
+	if sum := sha256.Sum256(text); !bytes.Equal(sum[:], e.Hash) {
+		t.Errorf("hash %x, want %x", e.Hash, sum)
+	}
+}
+
+// TestChainShowsChanges: whatever is done to one event, or to their order, shows.
+func TestChainShowsChanges(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(e []library.Event) []library.Event{
+		"another kind":    func(e []library.Event) []library.Event { e[1].Kind = library.EventDenied; return e },
+		"another time":    func(e []library.Event) []library.Event { e[1].At = e[1].At.Add(time.Millisecond); return e },
+		"another file":    func(e []library.Event) []library.Event { e[2].Details.File = "f2"; return e },
+		"no details":      func(e []library.Event) []library.Event { e[2].Details = library.EventDetails{}; return e },
+		"another library": func(e []library.Event) []library.Event { e[2].Library = "lib2"; return e },
+		"all of another": func(e []library.Event) []library.Event {
+			for i := range e {
+				e[i].Library = "lib2"
+			}
+			return e
+		},
+		"another hash":               func(e []library.Event) []library.Event { e[3].Hash = bytes.Repeat([]byte{1}, 32); return e },
+		"no hash":                    func(e []library.Event) []library.Event { e[3].Hash = nil; return e },
+		"another previous":           func(e []library.Event) []library.Event { e[2].Previous = e[0].Hash; return e },
+		"a previous to none":         func(e []library.Event) []library.Event { e[0].Link(e[3].Hash); return e },
+		"one left out":               func(e []library.Event) []library.Event { return slices.Delete(e, 1, 2) },
+		"one left out, counted anew": func(e []library.Event) []library.Event { e[2].Seq = 2; return slices.Delete(e, 1, 2) },
+		"one twice":                  func(e []library.Event) []library.Event { return slices.Insert(e, 1, e[1]) },
+		"two swapped":                func(e []library.Event) []library.Event { e[1], e[2] = e[2], e[1]; return e },
+		"one made anew": func(e []library.Event) []library.Event {
+			e[1].Kind = library.EventDenied
+			e[1].Link(e[0].Hash)
 			return e
 		},
 	} {
-		if err := VerifyChain(change(chainOf(5))); err == nil {
-			t.Errorf("a changed %s was not noticed", name)
+		if err := library.VerifyChain(change(someEvents())); err == nil {
+			t.Errorf("%s: not seen", name)
 		}
+	}
+	for from := range 4 { // a part of a chain verifies by itself
+		if err := library.VerifyChain(someEvents()[from:]); err != nil {
+			t.Errorf("from event %d: %v", from+1, err)
+		}
+	}
+	if err := library.VerifyChain(nil); err != nil {
+		t.Errorf("no events: %v", err)
 	}
 }
 
-// What a database gives back of bytes that are no UTF-8 has the same hash.
-func TestChainOfTextThatIsNone(t *testing.T) {
-	e := Event{Library: "lib", Seq: 1, Details: EventDetails{FileName: "\xff\x00 \\ufffd", Agent: "\u2028<"}}
-	e.Link(nil)
-	if e.Details.FileName != "\uFFFD\x00 \\ufffd" {
-		t.Errorf("the file name is kept as %q", e.Details.FileName)
+// TestChainOfAnything: events with any text verify, and no two encodings are alike.
+func TestChainOfAnything(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		text := rapid.String()
+		draw := func() library.Event {
+			return library.Event{Library: library.ID(text.Draw(r, "library")), Seq: 1, Kind: library.EventKind(text.Draw(r, "kind")),
+				At:      time.UnixMilli(rapid.Int64Range(0, 1<<42).Draw(r, "at")),
+				Details: library.EventDetails{FileName: text.Draw(r, "file name"), Application: wire.ApplicationID(text.Draw(r, "application"))}}
+		}
+		a, b := draw(), draw()
+		a.Link(nil)
+		b.Link(nil)
+		if err := library.VerifyChain([]library.Event{a}); err != nil {
+			r.Fatal(err)
+		}
+		same := a.Library == b.Library && a.Kind == b.Kind && a.At.Equal(b.At) && a.Details == b.Details
+		if bytes.Equal(a.Hash, b.Hash) != same {
+			r.Fatalf("%+v and %+v: same hash %t", a, b, !same)
+		}
+	})
+	broken := library.Event{Library: "lib", Seq: 1, Details: library.EventDetails{FileName: "a\xffb"}}
+	broken.Link(nil)
+	if err := library.VerifyChain([]library.Event{broken}); err != nil || broken.Details.FileName != "a\ufffdb" {
+		t.Errorf("bytes that are no text: %q, %v", broken.Details.FileName, err)
 	}
-	if err := VerifyChain([]Event{e}); err != nil {
-		t.Error(err)
+}
+
+// TestActivity shows events by pages, newest first, and they verify as they are kept.
+func TestActivity(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	anna := w.person("anna@example.org")
+	g := anna.allow(w.contract(w.application(), library.Write))
+	for range 110 {
+		must(g.push("a\xff file \u2028 <b>", nil))(t)
+	}
+	var all []library.Event
+	before := int64(0)
+	for page := 0; ; page++ {
+		events, more, err := w.activity.List(t.Context(), anna.in(), before)
+		if err != nil || more != (page < 2) || more && len(events) != 50 {
+			t.Fatalf("page %d: %d events, more %t, %v", page, len(events), more, err)
+		}
+		all = append(all, events...)
+		if !more {
+			break
+		}
+		before = events[len(events)-1].Seq
+	}
+	slices.Reverse(all)
+	if err := library.VerifyChain(all); err != nil || len(all) != 112 || all[0].Seq != 1 {
+		t.Errorf("%d events, %v", len(all), err)
 	}
 }
