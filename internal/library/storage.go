@@ -183,9 +183,9 @@ type Answer struct {
 // FileStore keeps files: metadata always, content where it is small.
 type FileStore interface {
 	// AddFile adds a file, its content and its event, marks the grant as used at the
-	// event's time, and uses the nonce up, if one is given. ErrReplayed if that was used
-	// before, ErrNotFound if the grant has been revoked or the library shut or deleted
-	// meanwhile, ErrExists for an id that is there.
+	// event's time, unless that is within a minute of the last, and uses the nonce up, if
+	// one is given. ErrReplayed if that was used before, ErrNotFound if the grant has been
+	// revoked or the library shut or deleted meanwhile, ErrExists for an id that is there.
 	AddFile(ctx context.Context, a Arrival) error
 	// GetFile and GetContent return ErrNotFound for a file of another library.
 	GetFile(ctx context.Context, library ID, id wire.FileName) (File, error)
@@ -194,7 +194,7 @@ type FileStore interface {
 	ListFiles(ctx context.Context, library ID, after FileCursor, limit int) ([]File, error)
 	// CountFiles is how many files the library has.
 	CountFiles(ctx context.Context, library ID) (int, error)
-	// AddRead adds the event of a read, marks the grant as used at its time, and uses
+	// AddRead adds the event of a read, marks the grant as used as AddFile does, and uses
 	// the nonce up, if one is given. ErrReplayed and ErrNotFound as in AddFile.
 	AddRead(ctx context.Context, n *Nonce, grant GrantID, e Event) error
 	// HasFile reports whether the library has a file of that id: for the sweeping of

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"math"
+	"time"
 
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
@@ -61,7 +62,15 @@ func useGrant(ctx context.Context, q *query.Queries, n *library.Nonce, grant lib
 	if err := addEvent(ctx, q, e); err != nil {
 		return err
 	}
-	return affected(q.UseGrant(ctx, millis(e.At), grant, e.Library))
+	used, err := q.GetLastUse(ctx, grant, e.Library)
+	if err != nil {
+		return err
+	}
+	// Not a page written for each push: the minute is all that a person is shown.
+	if at := millis(e.At); at-used >= time.Minute.Milliseconds() {
+		return q.UseGrant(ctx, at, grant)
+	}
+	return nil
 }
 
 // GetFile finds a file of a library.

@@ -21,8 +21,11 @@ UPDATE grants SET expires_at = $2 WHERE id = $1;
 -- name: LockStandingGrant :execrows
 UPDATE grants SET revoked_at = 0 WHERE id = $1 AND revoked_at = 0;
 
--- name: UseGrant :execrows
-UPDATE grants SET last_used_at = sqlc.arg(at) WHERE id = sqlc.arg(id) AND library_id = sqlc.arg(library_id) AND revoked_at = 0;
+-- name: GetLastUse :one
+SELECT last_used_at FROM grants WHERE id = sqlc.arg(id) AND library_id = sqlc.arg(library_id) AND revoked_at = 0;
+
+-- name: UseGrant :exec
+UPDATE grants SET last_used_at = sqlc.arg(at) WHERE id = sqlc.arg(id);
 
 -- name: RevokeGrant :exec
 UPDATE grants SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0;

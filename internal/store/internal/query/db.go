@@ -153,6 +153,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getHoldingStmt, err = db.PrepareContext(ctx, getHolding); err != nil {
 		return nil, fmt.Errorf("error preparing query GetHolding: %w", err)
 	}
+	if q.getLastUseStmt, err = db.PrepareContext(ctx, getLastUse); err != nil {
+		return nil, fmt.Errorf("error preparing query GetLastUse: %w", err)
+	}
 	if q.getLibraryStmt, err = db.PrepareContext(ctx, getLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query GetLibrary: %w", err)
 	}
@@ -511,6 +514,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getHoldingStmt: %w", cerr)
 		}
 	}
+	if q.getLastUseStmt != nil {
+		if cerr := q.getLastUseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getLastUseStmt: %w", cerr)
+		}
+	}
 	if q.getLibraryStmt != nil {
 		if cerr := q.getLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getLibraryStmt: %w", cerr)
@@ -823,6 +831,7 @@ type Queries struct {
 	getFileStmt               *sql.Stmt
 	getGrantStmt              *sql.Stmt
 	getHoldingStmt            *sql.Stmt
+	getLastUseStmt            *sql.Stmt
 	getLibraryStmt            *sql.Stmt
 	getLinkStmt               *sql.Stmt
 	getLockStmt               *sql.Stmt
@@ -918,6 +927,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getFileStmt:               q.getFileStmt,
 		getGrantStmt:              q.getGrantStmt,
 		getHoldingStmt:            q.getHoldingStmt,
+		getLastUseStmt:            q.getLastUseStmt,
 		getLibraryStmt:            q.getLibraryStmt,
 		getLinkStmt:               q.getLinkStmt,
 		getLockStmt:               q.getLockStmt,

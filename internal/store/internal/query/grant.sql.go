@@ -84,6 +84,17 @@ func (q *Queries) GetGrant(ctx context.Context, id library.GrantID) (Grant, erro
 	return i, err
 }
 
+const getLastUse = `-- name: GetLastUse :one
+SELECT last_used_at FROM grants WHERE id = $1 AND library_id = $2 AND revoked_at = 0
+`
+
+func (q *Queries) GetLastUse(ctx context.Context, iD library.GrantID, libraryID library.ID) (int64, error) {
+	row := q.queryRow(ctx, q.getLastUseStmt, getLastUse, iD, libraryID)
+	var last_used_at int64
+	err := row.Scan(&last_used_at)
+	return last_used_at, err
+}
+
 const listGrants = `-- name: ListGrants :many
 SELECT id, library_id, application_id, contract_id, created_at, expires_at, last_used_at, revoked_at FROM grants WHERE library_id = $1 ORDER BY created_at DESC, id DESC
 `
@@ -161,14 +172,11 @@ func (q *Queries) RevokeGrantsOf(ctx context.Context, libraryID library.ID, revo
 	return err
 }
 
-const useGrant = `-- name: UseGrant :execrows
-UPDATE grants SET last_used_at = $1 WHERE id = $2 AND library_id = $3 AND revoked_at = 0
+const useGrant = `-- name: UseGrant :exec
+UPDATE grants SET last_used_at = $1 WHERE id = $2
 `
 
-func (q *Queries) UseGrant(ctx context.Context, at int64, iD library.GrantID, libraryID library.ID) (int64, error) {
-	result, err := q.exec(ctx, q.useGrantStmt, useGrant, at, iD, libraryID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+func (q *Queries) UseGrant(ctx context.Context, at int64, iD library.GrantID) error {
+	_, err := q.exec(ctx, q.useGrantStmt, useGrant, at, iD)
+	return err
 }
