@@ -217,6 +217,10 @@ const (
 	sweepEvery = time.Hour
 )
 
+// unfinishedAge is how long nothing must have been written to a temporary before it is
+// taken for what a crash left: a push that stands still ends long before.
+const unfinishedAge = time.Hour
+
 // startChores tidies up from time to time, until ctx ends or the server is closed.
 func (s *Server) startChores(ctx context.Context) {
 	ctx, s.stop = context.WithCancel(ctx)
@@ -238,6 +242,9 @@ func (s *Server) startChores(ctx context.Context) {
 	}
 	every(tidyEvery, "tidy", s.chores.Tidy)
 	every(sweepEvery, "sweep blobs", s.chores.SweepBlobs)
+	every(sweepEvery, "sweep temporaries", func(ctx context.Context) error {
+		return s.disk.Sweep(ctx, time.Now().Add(-unfinishedAge))
+	})
 }
 
 // Close stops the chores and closes the stores.
