@@ -24,7 +24,7 @@ func FuzzPasswordBox(f *testing.F) {
 		if len(box) >= 41 { // what is costly is bounded, and that has a test of its own
 			time, memory := binary.BigEndian.Uint32(box[1:]), binary.BigEndian.Uint32(box[5:])
 			if time > 1 && time <= 10 || memory > 64 && memory <= 256<<10 {
-				t.Skip()
+				return
 			}
 		}
 		key, err := seal.PasswordBox(box).Open(context.Background(), password)
