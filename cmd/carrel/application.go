@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"text/tabwriter"
 	"time"
 
 	"github.com/carrelhq/carrel/internal/library"
@@ -66,7 +63,10 @@ func (c *applicationAdd) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return printApplications(c.JSON, []library.Application{a})
+		if c.JSON {
+			return printJSON(applicationOf(a))
+		}
+		return printApplications([]library.Application{a})
 	})
 }
 
@@ -82,7 +82,10 @@ func (c *applicationList) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return printApplications(c.JSON, list)
+		if c.JSON {
+			return printJSON(views(list, applicationOf))
+		}
+		return printApplications(list)
 	})
 }
 
@@ -107,10 +110,16 @@ func (c *applicationShow) Run(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if err := printApplications(c.JSON, []library.Application{a}); err != nil {
+			if c.JSON {
+				return printJSON(struct {
+					applicationView
+					Contracts []contractView `json:"contracts"`
+				}{applicationOf(a), views(contracts, contractOf)})
+			}
+			if err := printApplications([]library.Application{a}); err != nil {
 				return err
 			}
-			return printContracts(c.JSON, contracts)
+			return printContracts(contracts)
 		}
 		return fmt.Errorf("no application has the id %s", c.ID)
 	})
@@ -124,7 +133,11 @@ type applicationDisable struct {
 // Run ends the application.
 func (c *applicationDisable) Run(ctx context.Context) error {
 	return c.with(ctx, func(clients *library.Clients) error {
-		if err := clients.DisableApplication(ctx, wire.ApplicationID(c.ID)); err != nil {
+		err := clients.DisableApplication(ctx, wire.ApplicationID(c.ID))
+		if errors.Is(err, library.ErrNotFound) {
+			return fmt.Errorf("no application has the id %s", c.ID)
+		}
+		if err != nil {
 			return fmt.Errorf("disable application %s: %w", c.ID, err)
 		}
 		fmt.Println("Disabled. Its contracts are refused from now on; what people have in their libraries stays.")
@@ -142,32 +155,14 @@ type applicationView struct {
 	Disabled *time.Time         `json:"disabled,omitempty"`
 }
 
-func printApplications(asJSON bool, list []library.Application) error {
-	views := make([]applicationView, 0, len(list))
-	for _, a := range list {
-		views = append(views, applicationView{a.ID, a.Name, a.About, a.PartnerID, a.Checked, a.CreatedAt, ifSet(a.DisabledAt)})
-	}
-	return printList(asJSON, views, "APPLICATION ID\tNAME\tCREATED\tSTATE", func(v applicationView) string {
-		return fmt.Sprintf("%s\t%s\t%s\t%s", v.ID, v.Name, v.Created.Format(time.DateOnly), state(v.Disabled))
-	})
+func applicationOf(a library.Application) applicationView {
+	return applicationView{a.ID, a.Name, a.About, a.PartnerID, a.Checked, a.CreatedAt, ifSet(a.DisabledAt)}
 }
 
-// printList prints views as a table, or as JSON: one object alone, many as an array.
-func printList[T any](asJSON bool, views []T, head string, row func(T) string) error {
-	if asJSON {
-		e := json.NewEncoder(os.Stdout)
-		e.SetIndent("", "  ")
-		if len(views) == 1 {
-			return e.Encode(views[0])
-		}
-		return e.Encode(views)
-	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, head)
-	for _, v := range views {
-		_, _ = fmt.Fprintln(w, row(v))
-	}
-	return w.Flush()
+func printApplications(list []library.Application) error {
+	return printTable(views(list, applicationOf), "APPLICATION ID\tNAME\tCREATED\tSTATE", func(v applicationView) string {
+		return fmt.Sprintf("%s\t%s\t%s\t%s", v.ID, v.Name, v.Created.Format(time.DateOnly), state(v.Disabled))
+	})
 }
 
 func ifSet(t time.Time) *time.Time {

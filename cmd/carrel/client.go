@@ -157,11 +157,3 @@ func writeToken(path string, token digime.UserAccessToken) error {
 	}
 	return nil
 }
-
-// printJSON prints one value for a program.
-func printJSON(v any) error {
-	encoder := json.NewEncoder(os.Stdout)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(v)
-}

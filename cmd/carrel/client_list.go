@@ -61,7 +61,7 @@ func (c *clientList) Run(ctx context.Context) error {
 	if c.JSON {
 		return printJSON(views)
 	}
-	return printList(false, views, "NAME\tUPDATED\tTYPE\tREFERENCE", func(v fileView) string {
+	return printTable(views, "NAME\tUPDATED\tTYPE\tREFERENCE", func(v fileView) string {
 		kind, reference := "", ""
 		switch {
 		case v.Raw != nil:
@@ -121,7 +121,7 @@ func (c *clientAccounts) Run(ctx context.Context) error {
 	if c.JSON {
 		return printJSON(accounts)
 	}
-	return printList(false, accounts, "ACCOUNT ID\tTYPE\tSERVICE\tSINCE", func(a digime.Account) string {
+	return printTable(accounts, "ACCOUNT ID\tTYPE\tSERVICE\tSINCE", func(a digime.Account) string {
 		return fmt.Sprintf("%s\t%s\t%s\t%s", a.ID, a.Type, a.ServiceTypeName, a.CreatedDate.Time().Local().Format(time.DateOnly))
 	})
 }
@@ -150,7 +150,7 @@ func (c *clientContract) Run(ctx context.Context) error {
 	if c.JSON {
 		return printJSON(details)
 	}
-	return printList(false, []digime.ContractDetails{details}, "CONTRACT ID\tACCESS\tAPPLICATION\tEXPIRES", func(d digime.ContractDetails) string {
+	return printTable([]digime.ContractDetails{details}, "CONTRACT ID\tACCESS\tAPPLICATION\tEXPIRES", func(d digime.ContractDetails) string {
 		return fmt.Sprintf("%s\t%s\t%s\t%s", d.ID, d.AccessType, d.Application.Name, d.ExpirationDate.Time().Format(time.DateOnly))
 	})
 }

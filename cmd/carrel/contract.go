@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -70,15 +71,18 @@ func (c *contractAdd) Run(ctx context.Context) error {
 	}
 	return c.with(ctx, func(clients *library.Clients) error {
 		added, err := clients.AddContract(ctx, k)
+		if errors.Is(err, library.ErrNotFound) {
+			return fmt.Errorf("no application has the id %s", c.Application)
+		}
 		if err != nil {
 			return err
 		}
 		if c.JSON {
-			v := viewOf(added)
+			v := contractOf(added)
 			v.PrivateKey = private
-			return printList(true, []contractView{v}, "", nil)
+			return printJSON(v)
 		}
-		if err := printContracts(false, []library.Contract{added}); err != nil {
+		if err := printContracts([]library.Contract{added}); err != nil {
 			return err
 		}
 		if private != "" {
@@ -132,7 +136,10 @@ func (c *contractList) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return printContracts(c.JSON, list)
+		if c.JSON {
+			return printJSON(views(list, contractOf))
+		}
+		return printContracts(list)
 	})
 }
 
@@ -146,10 +153,16 @@ type contractShow struct {
 func (c *contractShow) Run(ctx context.Context) error {
 	return c.with(ctx, func(clients *library.Clients) error {
 		client, err := clients.GetClient(ctx, wire.ContractID(c.ID))
-		if err != nil {
-			return fmt.Errorf("contract %s: %w", c.ID, err)
+		if errors.Is(err, library.ErrNotFound) {
+			return fmt.Errorf("no contract has the id %s", c.ID)
 		}
-		return printContracts(c.JSON, []library.Contract{client.Contract})
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return printJSON(contractOf(client.Contract))
+		}
+		return printContracts([]library.Contract{client.Contract})
 	})
 }
 
@@ -161,7 +174,11 @@ type contractDisable struct {
 // Run ends the contract.
 func (c *contractDisable) Run(ctx context.Context) error {
 	return c.with(ctx, func(clients *library.Clients) error {
-		if err := clients.DisableContract(ctx, wire.ContractID(c.ID)); err != nil {
+		err := clients.DisableContract(ctx, wire.ContractID(c.ID))
+		if errors.Is(err, library.ErrNotFound) {
+			return fmt.Errorf("no contract has the id %s", c.ID)
+		}
+		if err != nil {
 			return fmt.Errorf("disable contract %s: %w", c.ID, err)
 		}
 		fmt.Println("Disabled. Its requests are refused from now on; what people have in their libraries stays.")
@@ -181,7 +198,7 @@ type contractView struct {
 	Disabled     *time.Time         `json:"disabled,omitempty"`
 }
 
-func viewOf(k library.Contract) contractView {
+func contractOf(k library.Contract) contractView {
 	access := "write"
 	if k.Access == library.Read {
 		access = "read"
@@ -190,12 +207,8 @@ func viewOf(k library.Contract) contractView {
 		Purpose: k.Purpose, PublicKey: k.PublicKey, Expires: k.ExpiresAt, Disabled: ifSet(k.DisabledAt)}
 }
 
-func printContracts(asJSON bool, list []library.Contract) error {
-	views := make([]contractView, 0, len(list))
-	for _, k := range list {
-		views = append(views, viewOf(k))
-	}
-	return printList(asJSON, views, "CONTRACT ID\tACCESS\tAPPLICATION ID\tEXPIRES\tSTATE", func(v contractView) string {
+func printContracts(list []library.Contract) error {
+	return printTable(views(list, contractOf), "CONTRACT ID\tACCESS\tAPPLICATION ID\tEXPIRES\tSTATE", func(v contractView) string {
 		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s", v.ID, v.Access, v.Application, v.Expires.Format(time.DateOnly), state(v.Disabled))
 	})
 }

@@ -14,7 +14,8 @@ import (
 
 const about = `A personal data library that anyone can host, compatible with the digi.me SDKs.
 
-Try it:  carrel demo
+Try it: carrel demo
+
 Each command has --help with an example.`
 
 type cli struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/carrelhq/carrel/internal/library"
@@ -55,7 +56,11 @@ func Open(ctx context.Context, url string) (*DB, error) {
 	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
 		return openPostgres(ctx, url)
 	}
-	return openSQLite(ctx, strings.TrimPrefix(url, "sqlite:"))
+	path := strings.TrimPrefix(url, "sqlite:")
+	if scheme, _, isURL := strings.Cut(path, "://"); isURL {
+		return nil, fmt.Errorf("there is no store for %s: want postgres://… or the path of an SQLite file", scheme)
+	}
+	return openSQLite(ctx, path)
 }
 
 // Check reports whether the store answers, for writing too.
