@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 # One fuzz target's time, and the rounds of each crash test: FUZZTIME=1m make fuzz
 FUZZTIME ?= 30s
-ROUNDS ?= 30
+ROUNDS ?= 200
 BENCH ?= .
 
 .PHONY: help build test lint fmt tidy generate fuzz bench crash
@@ -39,5 +39,5 @@ fuzz: ## Fuzz each target for FUZZTIME (30s)
 bench: ## Run the benchmarks that match BENCH (all)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
-crash: ## Kill servers under load for ROUNDS (30) rounds, and look for what was lost
+crash: ## Kill servers under load for ROUNDS (200) rounds, and look for what was lost
 	CARREL_TEST_CRASH_ROUNDS=$(ROUNDS) go test -count=1 -timeout 1h -v -run '^TestCrash' ./...
