@@ -56,7 +56,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if c.Verbose {
 		log = newLog("text")
 	}
-	public := "http://" + l.Addr().String()
+	public := urlOf(l.Addr())
 	s, err := server.Open(ctx, server.Config{PublicURL: public, Database: filepath.Join(data, "carrel.db"),
 		Blobs: filepath.Join(data, "blobs"), Keyring: filepath.Join(data, "master.key"), Operator: "Carrel Demo",
 		AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.RefreshTokenLifetime, DeleteWait: 7 * 24 * time.Hour, Log: log})
@@ -145,7 +145,7 @@ func (c *demoCmd) interactive(ctx context.Context, s *server.Server, data, publi
 	if err != nil {
 		return err
 	}
-	address := "http://" + l.Addr().String()
+	address := urlOf(l.Addr())
 	credentials, err := c.prepare(ctx, s, data, public, address+demo.CallbackPath)
 	if err != nil {
 		return errors.Join(err, l.Close())

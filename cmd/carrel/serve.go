@@ -88,7 +88,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	}
 	public := c.PublicURL
 	if public == "" {
-		public = "http://" + l.Addr().String()
+		public = urlOf(l.Addr())
 	}
 	log := newLog(c.LogFormat)
 	tune(c.database())
@@ -104,6 +104,14 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	_ = os.Unsetenv("CARREL_MASTER_KEYS")
 	log.Info("serving", "address", l.Addr().String(), "publicURL", public, "data", c.Data)
 	return errors.Join(s.Serve(ctx, l, secure), s.Close())
+}
+
+// urlOf is the address of a listener as somebody on this machine reaches it.
+func urlOf(a net.Addr) string {
+	if t, ok := a.(*net.TCPAddr); ok && t.IP.IsUnspecified() {
+		return fmt.Sprintf("http://127.0.0.1:%d", t.Port)
+	}
+	return "http://" + a.String()
 }
 
 func (c *serveCmd) tls() (*tls.Config, error) {
