@@ -26,10 +26,6 @@ type FileConfig struct {
 	MaxSize int64
 }
 
-// maxHeader bounds the x-metadata header of a file: Node refuses answers whose
-// headers pass 16 KiB in all, and a descriptor can grow when it is encoded again.
-const maxHeader = 14 << 10
-
 // Files looks after what is in libraries.
 type Files struct {
 	store   FileStore
@@ -70,10 +66,6 @@ func (f *Files) Push(ctx context.Context, b *Bearer, d *wire.Descriptor, content
 		Contract: b.Client.Contract.ID, Metadata: d.ReadBack(), CreatedAt: now}
 	file.Metadata.ApplicationID, file.Metadata.ContractID = file.Application, file.Contract
 	file.Metadata.PartnerID, file.Metadata.Created = b.Client.Application.PartnerID, wire.MillisOf(now)
-	header, err := wire.FileMetadata{Raw: &file.Metadata}.EncodeHeader()
-	if err != nil || len(header) > maxHeader {
-		return File{}, wire.Validation("FileDescriptor metadata is too large").Because(err)
-	}
 	buffer := f.buffers.Get().(*[InlineLimit + 1]byte)
 	defer f.buffers.Put(buffer)
 	n, err := fill(content, buffer[:])

@@ -42,6 +42,9 @@ func (c *Clients) DisableContract(ctx context.Context, id wire.ContractID) error
 	return c.store.DisableContract(ctx, id, c.now())
 }
 
+// maxPartnerID bounds what every file of the application comes back with, in a header.
+const maxPartnerID = 128
+
 // AddApplication registers an application. An empty id is made up.
 func (c *Clients) AddApplication(ctx context.Context, a Application) (Application, error) {
 	if a.ID == "" {
@@ -55,6 +58,9 @@ func (c *Clients) AddApplication(ctx context.Context, a Application) (Applicatio
 	}
 	if a.PartnerID == "" {
 		a.PartnerID = string(a.ID)
+	}
+	if len(a.PartnerID) > maxPartnerID {
+		return Application{}, fmt.Errorf("partner id: want %d bytes at most", maxPartnerID)
 	}
 	a.CreatedAt = c.now()
 	if err := c.store.AddApplication(ctx, a); err != nil {
