@@ -54,7 +54,7 @@ func (u *User) Push(ctx context.Context, p Push) error {
 	if err != nil {
 		return fmt.Errorf("push: %w", err)
 	}
-	body := newPushBody(p.Data)
+	body := newPushBody(ctx, p.Data)
 	if !body.canRewind() && u.expiresSoon() {
 		if err := u.Refresh(ctx); err != nil {
 			return fmt.Errorf("push: %w", err)
@@ -130,9 +130,10 @@ type pushBody struct {
 	ended chan struct{} // closed when nothing reads from data any longer
 	r     *io.PipeReader
 	w     *io.PipeWriter
+	stop  func() bool // stops waiting for the context's end
 }
 
-func newPushBody(data io.Reader) *pushBody {
+func newPushBody(ctx context.Context, data io.Reader) *pushBody {
 	start := int64(-1)
 	if s, ok := data.(io.Seeker); ok {
 		// A pipe is a Seeker too, by its type.
@@ -140,12 +141,14 @@ func newPushBody(data io.Reader) *pushBody {
 			start = at
 		}
 	}
-	return pushBodyAt(data, start)
+	return pushBodyAt(ctx, data, start)
 }
 
-func pushBodyAt(data io.Reader, start int64) *pushBody {
+func pushBodyAt(ctx context.Context, data io.Reader, start int64) *pushBody {
 	b := &pushBody{data: data, start: start, ended: make(chan struct{})}
 	b.r, b.w = io.Pipe()
+	// The transport closes the body only after the Read that it waits for.
+	b.stop = context.AfterFunc(ctx, func() { _ = b.r.Close() })
 	return b
 }
 
@@ -169,6 +172,7 @@ func (b *pushBody) Close() error { return b.r.Close() }
 // takeBack ends the reading. It waits until the data is the caller's again, unless
 // it is of a kind that may let a Read wait for ever.
 func (b *pushBody) takeBack(ctx context.Context) {
+	b.stop()
 	_ = b.r.Close() // never fails
 	b.once.Do(func() { close(b.ended) })
 	if !b.canRewind() {
@@ -194,5 +198,5 @@ func (b *pushBody) again(ctx context.Context) (*pushBody, bool) {
 	case b.begun:
 		return nil, false
 	}
-	return pushBodyAt(b.data, b.start), true
+	return pushBodyAt(ctx, b.data, b.start), true
 }
