@@ -148,7 +148,7 @@ func pushBodyAt(ctx context.Context, data io.Reader, start int64) *pushBody {
 	b := &pushBody{data: data, start: start, ended: make(chan struct{})}
 	b.r, b.w = io.Pipe()
 	// The transport closes the body only after the Read that it waits for.
-	b.stop = context.AfterFunc(ctx, func() { _ = b.r.Close() })
+	b.stop = context.AfterFunc(ctx, func() { _ = b.w.CloseWithError(ctx.Err()) })
 	return b
 }
 
