@@ -36,7 +36,6 @@ type Config struct {
 	// Patience is how long a client may go without sending or taking anything.
 	Patience time.Duration
 	Log      *slog.Logger
-	Now      func() time.Time
 }
 
 type api struct {

@@ -231,11 +231,6 @@ func (c *Consents) Revoke(ctx context.Context, s *SignedIn, id GrantID) error {
 	return nil
 }
 
-// Contract finds a contract for the pages that show its terms.
-func (c *Consents) Contract(ctx context.Context, id wire.ContractID) (Client, error) {
-	return c.clients.GetClient(ctx, id)
-}
-
 // details name the client in an event.
 func (c Client) details() EventDetails {
 	return EventDetails{Application: c.Application.ID, ApplicationName: c.Application.Name,

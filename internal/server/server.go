@@ -111,7 +111,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	s.chores = library.Housekeeping{People: s.People, Sweeper: db, Files: db, Blobs: disk, Now: c.Now}
 
 	calls := api.New(api.Config{Clients: s.Clients, People: s.People, Consents: s.Consents, Files: s.Files,
-		Signer: signer, PublicURL: c.PublicURL, Patience: c.Patience, Log: c.Log, Now: c.Now})
+		Signer: signer, PublicURL: c.PublicURL, Patience: c.Patience, Log: c.Log})
 	site := pages.New(pages.Config{People: s.People, Consents: s.Consents, Files: s.Files, Activity: library.NewActivity(db),
 		Operator: c.Operator, PublicURL: public, DeleteWait: c.DeleteWait, Now: c.Now, Log: c.Log})
 	s.Handler = s.route(calls, site)
