@@ -179,6 +179,8 @@ type Link struct {
 	Session   seal.Hash
 	CreatedAt time.Time
 	ExpiresAt time.Time
+	// Account is the account at a provider that the person has connected on the way.
+	Account wire.AccountID
 	// AnsweredAt is when the person allowed or denied; zero means open.
 	AnsweredAt time.Time
 }
@@ -199,8 +201,9 @@ type Grant struct {
 // Active reports whether the grant stands at now.
 func (g Grant) Active(now time.Time) bool { return g.RevokedAt.IsZero() && now.Before(g.ExpiresAt) }
 
-// Account is one connection of a person that an application may know of. This
-// one, of type USER, stands for the person at an application.
+// Account is one account of a person that an application may know of. This one, of
+// type USER, stands for the person at an application; see [ConnectedAccount] for those
+// at providers.
 type Account struct {
 	ID          wire.AccountID
 	Reference   Reference
@@ -319,6 +322,14 @@ const (
 	EventFileAdded       EventKind = "file.added"
 	EventFileRead        EventKind = "file.read"
 	EventFileDownloaded  EventKind = "file.downloaded"
+	EventConnected       EventKind = "account.connected"
+	EventNotConnected    EventKind = "account.refused"
+	EventAccountEnded    EventKind = "account.ended"
+	EventDisconnected    EventKind = "account.removed"
+	EventSentAccepted    EventKind = "sent.accepted"
+	EventSentRefused     EventKind = "sent.refused"
+	EventSentUnknown     EventKind = "sent.unknown"
+	EventSentGivenUp     EventKind = "sent.given_up"
 )
 
 // Event is one line of a library's activity. Lines are chained by hash.
@@ -333,7 +344,7 @@ type Event struct {
 	Hash     []byte
 }
 
-// EventDetails say which application and file an event is about. The names are
+// EventDetails say which application, file or provider an event is about. The names are
 // those of that day: they stay true when something is renamed or gone.
 type EventDetails struct {
 	Application     wire.ApplicationID `json:"application,omitempty"`
@@ -344,6 +355,11 @@ type EventDetails struct {
 	File            wire.FileName      `json:"file,omitempty"`
 	FileName        string             `json:"fileName,omitempty"`
 	Agent           string             `json:"agent,omitempty"`
+	Account         wire.AccountID     `json:"account,omitempty"`
+	Provider        string             `json:"provider,omitempty"`
+	Delivery        DeliveryID         `json:"delivery,omitempty"`
+	// Types are the types of the resources of a delivery.
+	Types []string `json:"types,omitempty"`
 }
 
 // Marshal is the text of the details as it is kept and hashed.

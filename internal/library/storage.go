@@ -88,7 +88,8 @@ type LibraryStore interface {
 	SaveCode(ctx context.Context, id ID) error
 	// ShutLibrary sets DeleteAt, revokes every grant and ends every token, code,
 	// session and login but keep. Tokens and codes end by losing their seals: they are
-	// still found, with a grant that is revoked.
+	// still found, with a grant that is revoked. Deliveries that wait end as expired, for
+	// the reason "the library was shut".
 	ShutLibrary(ctx context.Context, id ID, deleteAt time.Time, keep LoginID, e Event) error
 	// ReopenLibrary clears DeleteAt.
 	ReopenLibrary(ctx context.Context, id ID, e Event) error
@@ -120,15 +121,17 @@ type ConsentStore interface {
 	// Allow answers a link: in one transaction it marks the link answered (ErrUsed if
 	// it was), renews the active grant of the library and contract or adds g, adds
 	// the account if the library has none at the application, adds the code bound to
-	// that grant, hands the grant and the seal to the link's session, and adds the
+	// that grant, hands the grant and the seal to the link's session, makes the link's
+	// account at a provider, if it has one, no longer pending, and adds the
 	// event, whose details it has name the grant. It returns the grant and account as
 	// they then are. ErrNotFound if the library has been shut or deleted meanwhile.
 	Allow(ctx context.Context, a Answer) (Grant, Account, error)
-	// Deny marks the link answered (ErrUsed if it was); the event is added if its
-	// library is not empty.
+	// Deny marks the link answered (ErrUsed if it was) and removes the link's account at a
+	// provider if that is pending; the event is added if its library is not empty.
 	Deny(ctx context.Context, link seal.Hash, at time.Time, e Event) error
-	// CloseLink marks a link answered that adds no grant (ErrUsed if it was), and hands
-	// the grant and the seal to the link's session, unless the grant is empty.
+	// CloseLink marks a link answered that adds no grant (ErrUsed if it was), hands the
+	// grant and the seal to the link's session, unless the grant is empty, and makes the
+	// link's account at a provider, if it has one, no longer pending.
 	CloseLink(ctx context.Context, link seal.Hash, at time.Time, grant GrantID, sessionSeal seal.Sealed) error
 
 	GetCode(ctx context.Context, h seal.Hash) (AuthCode, error)
@@ -148,8 +151,9 @@ type ConsentStore interface {
 	// ListGrants lists a library's grants, newest first.
 	ListGrants(ctx context.Context, id ID) ([]Grant, error)
 	// RevokeGrant ends a grant of the library and every token, code and session of
-	// it, as ShutLibrary does. ErrNotFound if it is not the library's; no error, and no event, if it had
-	// ended before.
+	// it, as ShutLibrary does; its waiting deliveries end as expired, for the reason "the
+	// application was stopped". ErrNotFound if it is not the library's; no error, and no
+	// event, if it had ended before.
 	RevokeGrant(ctx context.Context, id ID, grant GrantID, at time.Time, e Event) error
 	// ListAccounts lists what an application may know of a library.
 	ListAccounts(ctx context.Context, id ID, application wire.ApplicationID) ([]Account, error)
@@ -235,7 +239,8 @@ type Sweeper interface {
 	// Sweep forgets nonces, links, codes, sessions, logins and references that have
 	// expired, and the seals of tokens that have; the tokens themselves stay known
 	// until keepTokens before now, so that an expired one can still be told from an
-	// unknown one. It is as many transactions as it likes.
+	// unknown one. Trips that have expired go too, and pending accounts that were made
+	// before that time and are in no link any more. It is as many transactions as it likes.
 	Sweep(ctx context.Context, now time.Time, keepTokens time.Duration) error
 }
 

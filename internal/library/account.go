@@ -1,0 +1,102 @@
+package library
+
+import (
+	"time"
+
+	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+// ConnectedAccount is one connection of a person with a provider, of type PUSH. It
+// belongs to the application under which it was made, and to no other.
+type ConnectedAccount struct {
+	ID          wire.AccountID
+	Reference   Reference
+	Library     ID
+	Application wire.ApplicationID
+	// Source is the entry of the catalogue as it was when the account was connected.
+	Source Source
+	// Pending says that the person has connected the account and not yet allowed the
+	// application to use it: nobody may see or use it.
+	Pending bool
+	// Access is what the provider gave us, sealed by the keyring; see [Accounts].
+	Access []byte
+	// AccessVersion counts up with each change of Access.
+	AccessVersion int64
+	// AccessUntil is when the access ends and cannot be renewed; zero if it can be.
+	AccessUntil time.Time
+	// EndedAt is when the provider stopped taking what we have: the person has to
+	// connect again. Zero means that nothing is known to be wrong.
+	EndedAt time.Time
+	// Correlation is the id of the run at the provider in which the person consented.
+	Correlation string
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	LastUsedAt  time.Time
+}
+
+// NeedsPerson reports whether the person has to connect the account again before
+// anything can be sent.
+func (a ConnectedAccount) NeedsPerson(now time.Time) bool {
+	return !a.EndedAt.IsZero() || !a.AccessUntil.IsZero() && !now.Before(a.AccessUntil)
+}
+
+// Source is an entry of the catalogue, as far as the rules need to know it.
+type Source struct {
+	ID        int    `json:"id"`
+	Name      string `json:"name"`
+	Reference string `json:"reference,omitempty"`
+	// Provider is what the provider is known by to [Providers]; empty for a source that
+	// cannot be connected.
+	Provider ProviderKey `json:"provider,omitempty"`
+	// Push says that it can be sent to, in the given version of FHIR.
+	Push    bool        `json:"push,omitempty"`
+	Version FHIRVersion `json:"version,omitempty"`
+
+	ServiceID        int    `json:"serviceId"`
+	ServiceName      string `json:"serviceName"`
+	ServiceReference string `json:"serviceReference,omitempty"`
+	GroupID          int    `json:"groupId"`
+	GroupName        string `json:"groupName"`
+	Logo             string `json:"logo,omitempty"`
+}
+
+// ProviderKey names a provider's service to [Providers]: "medmij:huisartslinde~53".
+type ProviderKey string
+
+// FHIRVersion is a version of FHIR that providers speak.
+type FHIRVersion string
+
+// The versions.
+const (
+	STU3 FHIRVersion = "3.0"
+	R4   FHIRVersion = "4.0"
+)
+
+// Catalogue is where sources are looked up.
+type Catalogue interface {
+	// Source finds a source that can be connected now; ErrNotFound otherwise.
+	Source(id int) (Source, error)
+}
+
+// Trip is a person's way to a provider and back, in their browser: found by the hash
+// of the state that travels with them. It ends once, or by time.
+type Trip struct {
+	State seal.Hash
+	// Link is the link that the trip is for.
+	Link        seal.Hash
+	Application wire.ApplicationID
+	Library     ID
+	// Login is the browser that left; no other may come back.
+	Login  LoginID
+	Source Source
+	// Account is the one to connect again; empty for a new one.
+	Account wire.AccountID
+	// Correlation names the run in the provider's log and ours (X-Correlation-ID).
+	Correlation string
+	// Secrets are what is needed at the return, sealed by the keyring; see [Accounts].
+	Secrets   []byte
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	EndedAt   time.Time
+}
