@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -136,7 +137,7 @@ func TestChainOfAnything(t *testing.T) {
 		if err := library.VerifyChain([]library.Event{a}); err != nil {
 			r.Fatal(err)
 		}
-		same := a.Library == b.Library && a.Kind == b.Kind && a.At.Equal(b.At) && a.Details == b.Details
+		same := a.Library == b.Library && a.Kind == b.Kind && a.At.Equal(b.At) && reflect.DeepEqual(a.Details, b.Details)
 		if bytes.Equal(a.Hash, b.Hash) != same {
 			r.Fatalf("%+v and %+v: same hash %t", a, b, !same)
 		}

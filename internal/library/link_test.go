@@ -290,12 +290,19 @@ func TestReauthorizeAccount(t *testing.T) {
 		opened := must(w.consents.Refer(t.Context(), c.call(accessToken(annas.tokens.AccessToken.Value),
 			func(q *wire.RequestClaims) { q.RedirectURI = callback }), wire.SessionOptions{}))(t)
 		request := must(w.consents.OpenLink(t.Context(), library.LinkReauthorize, opened.Code.Reveal()))(t)
-		if _, err := w.consents.Connect(t.Context(), bram.in(), request, test.handle); !errors.Is(err, library.ErrWrongPerson) {
+		if _, err := w.consents.Connect(t.Context(), bram.in(), request, true); !errors.Is(err, library.ErrWrongPerson) {
 			t.Errorf("%s, another person's browser: %v", what, err)
 		}
-		back, err := w.consents.Connect(t.Context(), anna.in(), request, test.handle)
-		if !errors.Is(err, test.want) || err == nil && queryOf(t, back).Get("success") != "true" {
-			t.Errorf("%s: %q, %v", what, back, err)
+		account, err := w.accounts.Referred(t.Context(), anna.in(), request, test.handle)
+		if !errors.Is(err, test.want) || account != nil {
+			t.Errorf("%s: %v, %v", what, account, err)
+		}
+		if err != nil {
+			continue
+		}
+		back := must(w.consents.Connect(t.Context(), anna.in(), request, true))(t)
+		if queryOf(t, back).Get("success") != "true" {
+			t.Errorf("%s: %q", what, back)
 		}
 		if _, err := annas.read(opened.Session.Key); (err == nil) != (test.want == nil) {
 			t.Errorf("%s: reading with the session promised: %v", what, err)

@@ -59,6 +59,9 @@ type Request struct {
 	Client Client
 	// Until is how long the grant would last.
 	Until time.Time
+	// Connected is the account that the person has connected on the way, as
+	// [Accounts.Connected] found it; nil if there is none.
+	Connected *ConnectedAccount
 }
 
 // OpenLink finds the request that a link carries. It returns ErrNotFound for an
@@ -131,6 +134,9 @@ func (c *Consents) Allow(ctx context.Context, s *SignedIn, r *Request) (callback
 			ExpiresAt: now.Add(codeLifetime)},
 		Event: Event{Library: s.Library.ID, At: now, Kind: EventAllowed, Details: r.Client.details()},
 	}
+	if r.Connected != nil {
+		answer.Event.Details.Account, answer.Event.Details.Provider = r.Connected.ID, r.Connected.Source.Name
+	}
 	if r.Client.Contract.Access == Read {
 		if answer.Code.Seal, answer.SessionSeal, err = c.handKey(ctx, s, r, code); err != nil {
 			return "", err
@@ -142,7 +148,11 @@ func (c *Consents) Allow(ctx context.Context, s *SignedIn, r *Request) (callback
 	}
 	q := url.Values{"success": {"true"}, "code": {code.Reveal()}}
 	if r.Link.Kind == LinkAuthorize {
-		q.Set("accountReference", string(account.Reference))
+		reference := account.Reference
+		if r.Connected != nil {
+			reference = r.Connected.Reference
+		}
+		q.Set("accountReference", string(reference))
 	}
 	return r.callback(q), nil
 }
@@ -230,22 +240,19 @@ func (c *Consents) endRefused(ctx context.Context, r *Request, s *SignedIn) erro
 	return c.Revoke(ctx, s, earlier.ID)
 }
 
-// Connect answers a request to connect a source, or to connect an account again. No
-// source can be connected yet; the account that stands for the person needs nothing.
-// It returns ErrWrongPerson, ErrUsed, or ErrNotFound for an account that is not this
-// person's.
-func (c *Consents) Connect(ctx context.Context, s *SignedIn, r *Request, accountRef string) (callback string, err error) {
+// Connect answers a request to connect a source, or to connect an account again. It
+// succeeds if the person has connected one on the way, or if there was nothing to do because the
+// account stands for the person; else the application learns that nothing was
+// connected. It returns ErrWrongPerson or ErrUsed.
+func (c *Consents) Connect(ctx context.Context, s *SignedIn, r *Request, nothingToDo bool) (callback string, err error) {
 	if err := r.answerable(s); err != nil {
 		return "", err
 	}
-	if r.Link.Kind != LinkReauthorize {
-		if err := c.store.CloseLink(ctx, r.Link.Hash, c.now(), "", nil); err != nil {
+	if r.Connected == nil && !nothingToDo {
+		if err := c.store.Deny(ctx, r.Link.Hash, c.now(), Event{}); err != nil {
 			return "", fmt.Errorf("close link: %w", err)
 		}
 		return r.Failed(CallbackOnboardError), nil
-	}
-	if err := c.ownAccount(ctx, s, r, accountRef); err != nil {
-		return "", err
 	}
 	grant, forSession, err := c.standing(ctx, s, r)
 	if err != nil {
@@ -273,20 +280,27 @@ func (c *Consents) standing(ctx context.Context, s *SignedIn, r *Request) (Grant
 	return earlier.ID, forSession, err
 }
 
-func (c *Consents) ownAccount(ctx context.Context, s *SignedIn, r *Request, accountRef string) error {
+// referred is the account that a reference of the request's application means.
+func (c *Consents) referred(ctx context.Context, r *Request, accountRef string) (wire.AccountID, error) {
 	ref, err := c.store.GetReference(ctx, accountRef)
 	if err != nil {
-		return fmt.Errorf("get reference: %w", err)
+		return "", fmt.Errorf("get reference: %w", err)
 	}
 	if ref.Client.Application != r.Client.Application.ID || !c.now().Before(ref.ExpiresAt) {
-		return fmt.Errorf("reference is of another application or too old: %w", ErrNotFound)
+		return "", fmt.Errorf("reference is of another application or too old: %w", ErrNotFound)
 	}
+	return ref.Account, nil
+}
+
+// ownAccount returns ErrNotFound unless the account is the one that stands for the
+// person at the request's application.
+func (c *Consents) ownAccount(ctx context.Context, s *SignedIn, r *Request, id wire.AccountID) error {
 	accounts, err := c.store.ListAccounts(ctx, s.Library.ID, r.Client.Application.ID)
 	if err != nil {
 		return fmt.Errorf("list accounts: %w", err)
 	}
 	for _, a := range accounts {
-		if a.ID == ref.Account {
+		if a.ID == id {
 			return nil
 		}
 	}

@@ -182,10 +182,18 @@ func (s *site) takeInside(w http.ResponseWriter, r *http.Request, in *library.Si
 
 // connect ends the links that are about one account.
 func (s *site) connect(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way, asked linkQuery) error {
-	callback, err := s.consents.Connect(r.Context(), in, way.request, asked.accountRef)
-	if errors.Is(err, library.ErrNotFound) {
-		return faultAccount.because(err).of(way.request)
+	nothingToDo := false
+	if way.request.Link.Kind == library.LinkReauthorize {
+		account, err := s.accounts.Referred(r.Context(), in, way.request, asked.accountRef)
+		if errors.Is(err, library.ErrNotFound) {
+			return faultAccount.because(err).of(way.request)
+		}
+		if err != nil {
+			return err
+		}
+		nothingToDo = account == nil
 	}
+	callback, err := s.consents.Connect(r.Context(), in, way.request, nothingToDo)
 	if err != nil {
 		return answerFault(err, in, way)
 	}

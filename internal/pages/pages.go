@@ -15,6 +15,9 @@ type Config struct {
 	Consents *library.Consents
 	Files    *library.Files
 	Activity *library.Activity
+	// Accounts and Deliveries are those at providers.
+	Accounts   *library.Accounts
+	Deliveries *library.Deliveries
 
 	// Operator is who runs the site, in the words that people know them by.
 	Operator string

@@ -11,10 +11,12 @@ import (
 
 // site is all the pages with what they are made of.
 type site struct {
-	people   *library.People
-	consents *library.Consents
-	files    *library.Files
-	activity *library.Activity
+	people     *library.People
+	consents   *library.Consents
+	files      *library.Files
+	activity   *library.Activity
+	accounts   *library.Accounts
+	deliveries *library.Deliveries
 
 	config    Config
 	cookies   cookies
@@ -33,6 +35,7 @@ func newSite(c Config) *site {
 	languages, assets := loadLanguages(), loadAssets()
 	return &site{
 		people: c.People, consents: c.Consents, files: c.Files, activity: c.Activity,
+		accounts: c.Accounts, deliveries: c.Deliveries,
 		config:    c,
 		cookies:   cookies{secure: c.PublicURL.Scheme == "https"},
 		languages: languages,

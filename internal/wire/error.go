@@ -162,6 +162,13 @@ func TooLarge(what string) *Error {
 	return &Error{Code: CodePayloadTooLarge, Status: http.StatusRequestEntityTooLarge, Message: what}
 }
 
+// ServiceAuthorization says that an account's own consent is over: the person has to
+// authorise it again. Status and message are those that the clients know.
+func ServiceAuthorization() *Error {
+	return &Error{Code: CodeServiceAuthorization, Status: http.StatusNetworkAuthenticationRequired,
+		Message: "Service authorization required"}
+}
+
 // Busy asks the caller to come back later; the answer has a Retry-After.
 func Busy() *Error {
 	return &Error{Code: CodeServerBusy, Status: http.StatusServiceUnavailable,

@@ -1,0 +1,315 @@
+package library
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+// How an account is connected:
+//
+//	link ──Depart──> Trip ··· the browser is at the provider ··· ──Arrive──> ConnectedAccount (pending)
+//	                  │                                            │             │ Allow, Finish: it stands
+//	                  └──time──> pending, for the pages             └─no─> refused │ Deny: it is gone
+//
+// What the provider gives us is kept sealed by the keyring. Access that can be renewed
+// is renewed by one at a time, on all nodes together, and what the provider gives in
+// its place is stored before it is used: a refresh token counts once.
+
+// Accounts connects people with providers, and holds what the providers give us.
+type Accounts struct {
+	store     AccountStore
+	consents  *Consents
+	catalogue Catalogue
+	providers Providers
+	ring      *seal.Keyring
+	now       func() time.Time
+	// returnTo is where browsers come back to from providers.
+	returnTo string
+}
+
+// NewAccounts returns the accounts kept in store. Browsers come back from providers to
+// returnTo, which is the same for all of them.
+func NewAccounts(store AccountStore, consents *Consents, catalogue Catalogue, providers Providers, ring *seal.Keyring, now func() time.Time, returnTo string) *Accounts {
+	return &Accounts{store: store, consents: consents, catalogue: catalogue, providers: providers, ring: ring, now: now, returnTo: returnTo}
+}
+
+const (
+	// tripLifetime is how long a person may take at a provider: some of it goes to
+	// finding their DigiD.
+	tripLifetime = 30 * time.Minute
+	// renewalLifetime is how long a renewal may take before another may try.
+	renewalLifetime = 30 * time.Second
+	// renewalPause is how long to wait for somebody else's renewal before looking again.
+	renewalPause = 100 * time.Millisecond
+	// accessMargin is how long before its end access is taken for ended: a request
+	// takes a while.
+	accessMargin = 20 * time.Second
+)
+
+// tripSecrets are what the return needs and nobody else may see.
+type tripSecrets struct {
+	Verifier string `json:"verifier"`
+	// Return is the page that the person left.
+	Return string `json:"return"`
+}
+
+// heldAccess is a provider's access as it is sealed.
+type heldAccess struct {
+	Token   string      `json:"token"`
+	Refresh string      `json:"refresh,omitempty"`
+	Until   wire.Millis `json:"until"`
+	// Correlation names the run, or the renewal, that gave it (MedMij, Resource interface).
+	Correlation string `json:"correlation"`
+}
+
+func purposeTrip(state seal.Hash) string { return "carrel trip " + state.String() }
+
+// purposeAccess names an account by what stays when it is connected again, also where
+// its id is only known once the store has found the one that is there.
+func purposeAccess(a ConnectedAccount) string {
+	return fmt.Sprintf("carrel provider access %s %s %d", a.Library, a.Application, a.Source.ID)
+}
+
+func newCorrelation() string { return uuid.NewString() }
+
+func (a *Accounts) sealed(purpose string, v any) ([]byte, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", purpose, err)
+	}
+	return a.ring.Seal(purpose, text), nil
+}
+
+// opened reads what sealed wrote. The error of a text that does not decode is not told:
+// it might repeat some of it.
+func (a *Accounts) opened(purpose string, box []byte, v any) error {
+	text, err := a.ring.Open(purpose, box)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", purpose, err)
+	}
+	if json.Unmarshal(text, v) != nil {
+		return fmt.Errorf("open %s: not what was sealed", purpose)
+	}
+	return nil
+}
+
+// Target is what a person wants to connect: a source, or an account once more.
+type Target struct {
+	Source  int
+	Account wire.AccountID
+}
+
+// Find returns the source that a target means. It returns ErrNotFound for one that
+// cannot be connected now, or an account that is not the person's at the application.
+func (a *Accounts) Find(ctx context.Context, s *SignedIn, r *Request, t Target) (Source, error) {
+	if t.Account != "" {
+		account, err := a.store.GetAccount(ctx, s.Library.ID, t.Account, true)
+		if err != nil {
+			return Source{}, fmt.Errorf("get account: %w", err)
+		}
+		if account.Application != r.Client.Application.ID {
+			return Source{}, ErrNotFound
+		}
+		t.Source = account.Source.ID
+	}
+	source, err := a.catalogue.Source(t.Source)
+	if err != nil {
+		return Source{}, fmt.Errorf("find source %d: %w", t.Source, err)
+	}
+	if !source.Push {
+		return Source{}, fmt.Errorf("source %d cannot be sent to: %w", t.Source, ErrNotFound)
+	}
+	return source, nil
+}
+
+// Depart prepares a person's trip to a provider and returns the address to send their
+// browser to. They will come back to Arrive, which hands out returnTo: the page to go on
+// with. It returns ErrWrongPerson, ErrNotFound as Find does, or ErrProviderGone.
+func (a *Accounts) Depart(ctx context.Context, s *SignedIn, r *Request, t Target, returnTo string) (address string, err error) {
+	if err := r.answerable(s); err != nil {
+		return "", err
+	}
+	source, err := a.Find(ctx, s, r, t)
+	if err != nil {
+		return "", err
+	}
+	state := seal.NewSecret()
+	d := Departure{Provider: source.Provider, State: state, Verifier: seal.NewSecret(), RedirectURI: a.returnTo, Correlation: newCorrelation()}
+	if address, err = a.providers.Depart(ctx, d); err != nil {
+		return "", fmt.Errorf("depart to %s: %w", source.Provider, err)
+	}
+	now := a.now()
+	trip := Trip{State: state.Hash(), Link: r.Link.Hash, Application: r.Client.Application.ID, Library: s.Library.ID, Login: s.Login.ID,
+		Source: source, Account: t.Account, Correlation: d.Correlation, CreatedAt: now, ExpiresAt: now.Add(tripLifetime)}
+	if trip.Secrets, err = a.sealed(purposeTrip(trip.State), tripSecrets{d.Verifier.Reveal(), returnTo}); err != nil {
+		return "", err
+	}
+	if err := a.store.AddTrip(ctx, trip); err != nil {
+		return "", fmt.Errorf("add trip: %w", err)
+	}
+	return address, nil
+}
+
+// TripEnd is how a trip to a provider ended.
+type TripEnd string
+
+// The ends of a trip, in the words of data-state.
+const (
+	TripConnected TripEnd = "ok"
+	// TripRefused: the person said no, or the provider has nothing to do with them.
+	TripRefused TripEnd = "refused"
+	TripFailed  TripEnd = "failed"
+	// TripPending: it has not ended: it took too long, or began anew.
+	TripPending TripEnd = "pending"
+)
+
+// ProviderAnswer is what a browser that comes back from a provider carries.
+type ProviderAnswer struct {
+	State seal.Secret
+	Code  seal.Secret
+	// Error is the error code of OAuth; empty for a success.
+	Error string
+}
+
+// Returned is a trip that has come back.
+type Returned struct {
+	End    TripEnd
+	Source Source
+	// Return is the page to go on with.
+	Return string
+	// Cause is why it failed: for the log.
+	Cause error
+}
+
+// ReturnOf is the page that the person of a trip left; ErrNotFound for a state that is
+// not one of ours, or no longer.
+func (a *Accounts) ReturnOf(ctx context.Context, state seal.Secret) (string, error) {
+	trip, err := a.store.GetTrip(ctx, state.Hash())
+	if err != nil {
+		return "", fmt.Errorf("get trip: %w", err)
+	}
+	var secrets tripSecrets
+	if trip.Secrets == nil {
+		return "", fmt.Errorf("trip has ended: %w", ErrNotFound)
+	}
+	if err := a.opened(purposeTrip(trip.State), trip.Secrets, &secrets); err != nil {
+		return "", err
+	}
+	return secrets.Return, nil
+}
+
+// Arrive ends a person's trip: it swaps the code for access and connects the account,
+// which the application may use once the link is answered. Only the browser that left
+// may come back; another gets ErrWrongPerson. ErrNotFound for a state that is not one of
+// ours; ErrUsed for a trip that has ended.
+func (a *Accounts) Arrive(ctx context.Context, s *SignedIn, answer ProviderAnswer) (*Returned, error) {
+	trip, err := a.store.GetTrip(ctx, answer.State.Hash())
+	if err != nil {
+		return nil, fmt.Errorf("get trip: %w", err)
+	}
+	if trip.Library != s.Library.ID || trip.Login != s.Login.ID {
+		return nil, ErrWrongPerson
+	}
+	if !trip.EndedAt.IsZero() {
+		return nil, ErrUsed
+	}
+	var secrets tripSecrets
+	if err := a.opened(purposeTrip(trip.State), trip.Secrets, &secrets); err != nil {
+		return nil, err
+	}
+	back := &Returned{Source: trip.Source, Return: secrets.Return}
+	now := a.now()
+	client, err := a.clientOf(ctx, trip)
+	if err != nil {
+		return nil, err
+	}
+	event := Event{Library: trip.Library, At: now, Kind: EventNotConnected, Details: client.details()}
+	event.Details.Provider = trip.Source.Name
+	switch {
+	case !now.Before(trip.ExpiresAt):
+		back.End = TripPending
+	case answer.Error == "access_denied":
+		back.End = TripRefused
+	case answer.Error != "" || answer.Code.IsZero():
+		back.End, back.Cause = TripFailed, errors.New("the provider answered with an error")
+	}
+	if back.End != "" {
+		if err := a.store.EndTrip(ctx, trip.State, now, event); err != nil {
+			return nil, fmt.Errorf("end trip: %w", err)
+		}
+		return back, nil
+	}
+	// Before the code is used: it counts once, and so does the trip.
+	if err := a.store.EndTrip(ctx, trip.State, now, Event{}); err != nil {
+		return nil, fmt.Errorf("end trip: %w", err)
+	}
+	d := Departure{Provider: trip.Source.Provider, State: answer.State, Verifier: seal.SecretOf(secrets.Verifier),
+		RedirectURI: a.returnTo, Correlation: trip.Correlation}
+	access, err := a.providers.Return(ctx, d, answer.Code)
+	if err != nil {
+		back.End, back.Cause = TripFailed, err
+		if errors.Is(err, ErrProviderRefused) {
+			back.End = TripRefused
+		}
+		if err := a.consents.events.AddEvent(ctx, event); err != nil && !errors.Is(err, ErrNotFound) {
+			return nil, fmt.Errorf("note that nothing was connected: %w", err)
+		}
+		return back, nil
+	}
+	event.Kind = EventConnected
+	if err := a.connect(ctx, trip, access, event); err != nil {
+		return nil, err
+	}
+	back.End = TripConnected
+	return back, nil
+}
+
+func (a *Accounts) clientOf(ctx context.Context, t Trip) (Client, error) {
+	link, err := a.consents.store.GetLink(ctx, t.Link)
+	if err != nil {
+		return Client{}, fmt.Errorf("get link of trip: %w", err)
+	}
+	client, err := a.consents.clients.store.GetClient(ctx, link.Client)
+	if err != nil {
+		return Client{}, fmt.Errorf("get client of trip: %w", err)
+	}
+	return client, nil
+}
+
+func (a *Accounts) connect(ctx context.Context, t Trip, access ProviderAccess, e Event) error {
+	now := a.now()
+	account := ConnectedAccount{
+		ID:        wire.AccountID(fmt.Sprintf("%d_%s", t.Source.ServiceID, wire.RandomAlphanumeric(22))),
+		Reference: Reference(wire.RandomAlphanumeric(16)),
+		Library:   t.Library, Application: t.Application, Source: t.Source, Pending: true,
+		AccessUntil: endOf(access), Correlation: t.Correlation, CreatedAt: now, UpdatedAt: now,
+	}
+	var err error
+	if account.Access, err = a.sealed(purposeAccess(account), held(access, t.Correlation)); err != nil {
+		return err
+	}
+	if _, err := a.store.Connect(ctx, t.Link, account, e); err != nil {
+		return fmt.Errorf("connect account: %w", err)
+	}
+	return nil
+}
+
+func held(p ProviderAccess, correlation string) heldAccess {
+	return heldAccess{Token: p.Token.Reveal(), Refresh: p.Refresh.Reveal(), Until: wire.MillisOf(p.ExpiresAt), Correlation: correlation}
+}
+
+// endOf is when access ends that cannot be renewed; zero if it can be.
+func endOf(p ProviderAccess) time.Time {
+	if p.Refresh.IsZero() {
+		return p.ExpiresAt
+	}
+	return time.Time{}
+}

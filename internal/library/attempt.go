@@ -1,0 +1,157 @@
+package library
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+// attempt tries once to deliver what is held under v's lease, and writes down how it
+// went. What it cannot write down, another server finds when the lease has run out.
+func (d *Deliveries) attempt(ctx context.Context, v Delivery) Pushed {
+	answer, err := d.try(ctx, &v)
+	if err != nil {
+		d.log.LogAttrs(ctx, slog.LevelError, "delivery", slog.String("delivery", string(v.ID)),
+			slog.String("state", string(v.State)), slog.String("error", err.Error()))
+	} else {
+		d.log.LogAttrs(ctx, slog.LevelInfo, "delivery", slog.String("delivery", string(v.ID)), slog.String("state", string(v.State)),
+			slog.Int("status", v.Status), slog.Int("attempts", v.Attempts), slog.String("reason", v.Reason))
+	}
+	return Pushed{Delivery: v, Answer: answer}
+}
+
+func (d *Deliveries) try(ctx context.Context, v *Delivery) (answer []byte, err error) {
+	if !d.now().Before(v.ExpiresAt) {
+		return nil, d.end(ctx, v, DeliveryExpired, "its time was over", nil)
+	}
+	account, err := d.accounts.store.GetAccount(ctx, v.Library, v.Account, true)
+	if errors.Is(err, ErrNotFound) {
+		return nil, d.end(ctx, v, DeliveryExpired, "the account was disconnected", nil)
+	}
+	if err != nil {
+		return nil, d.later(ctx, v, "the store did not answer", 0, err)
+	}
+	access, err := d.accounts.access(ctx, account)
+	switch {
+	case errors.Is(err, ErrReconnect):
+		return nil, d.end(ctx, v, DeliveryReconnect, "the provider's consent is over", nil)
+	case errors.Is(err, ErrNotFound):
+		return nil, d.end(ctx, v, DeliveryExpired, "the account was disconnected", nil)
+	case err != nil:
+		return nil, d.later(ctx, v, "access could not be renewed", 0, err)
+	}
+	var r Resource
+	text, err := d.ring.Open(purposePayload(v.ID), v.Payload)
+	if err != nil || json.Unmarshal(text, &r) != nil {
+		return nil, d.later(ctx, v, "the payload does not open", 0, errors.Join(errors.New("the keyring is not the one that it was sealed with"), err))
+	}
+	return d.post(ctx, v, account, access, r)
+}
+
+// post sends the resource. From the moment that the store says so until an answer is
+// written down, nobody may send it again.
+func (d *Deliveries) post(ctx context.Context, v *Delivery, account ConnectedAccount, access usableAccess, r Resource) (answer []byte, err error) {
+	now := d.now()
+	err = d.store.BeginPosting(ctx, v.ID, v.Lease, now, now.Add(d.config.Attempt+leaseMargin))
+	if errors.Is(err, ErrNotFound) {
+		return nil, d.end(ctx, v, DeliveryExpired, "the application was stopped", nil)
+	}
+	if err != nil {
+		return nil, err // not ours any more, or the store is away: the lease decides
+	}
+	v.State = DeliveryPosting
+	v.Attempts++
+	out := d.send(ctx, account, access, r)
+	if out.Kind == OutcomeUnauthorized && access.renewable {
+		// Surely not filed: once more with new access.
+		account.AccessVersion = access.version
+		renewed, err := d.accounts.renew(ctx, account)
+		switch {
+		case err == nil:
+			access = renewed
+			out = d.send(ctx, account, access, r)
+		case !errors.Is(err, ErrReconnect):
+			return nil, d.later(ctx, v, "access could not be renewed", 0, err)
+		}
+	}
+	v.Status = out.Status
+	switch out.Kind {
+	case OutcomeDelivered:
+		return out.Answer, d.end(ctx, v, DeliveryDelivered, out.Reason, out.Answer)
+	case OutcomeRefused:
+		return out.Answer, d.end(ctx, v, DeliveryRefused, out.Reason, out.Answer)
+	case OutcomeUnauthorized, OutcomeForbidden:
+		account.AccessVersion = access.version
+		if err := d.accounts.ended(ctx, account); !errors.Is(err, ErrReconnect) {
+			return nil, d.later(ctx, v, "the store did not answer", 0, err)
+		}
+		return out.Answer, d.end(ctx, v, DeliveryReconnect, out.Reason, out.Answer)
+	case OutcomeNotFiled:
+		return nil, d.later(ctx, v, out.Reason, out.RetryAfter, nil)
+	default:
+		return out.Answer, d.end(ctx, v, DeliveryUnknown, out.Reason, out.Answer)
+	}
+}
+
+func (d *Deliveries) send(ctx context.Context, account ConnectedAccount, access usableAccess, r Resource) Outcome {
+	ctx, cancel := context.WithTimeout(ctx, d.config.Attempt)
+	defer cancel()
+	return d.providers.Send(ctx, account.Source.Provider, Sending{Resource: r, Token: access.token, Correlation: access.correlation})
+}
+
+// later puts a delivery back that surely has not been filed, unless its time would be
+// over by then. The cause, if there is one, is returned with what writing it down met.
+func (d *Deliveries) later(ctx context.Context, v *Delivery, reason string, wait time.Duration, cause error) error {
+	now := d.now()
+	next := now.Add(max(wait, d.backoff(v.Attempts)))
+	if !next.Before(v.ExpiresAt) {
+		return errors.Join(cause, d.end(ctx, v, DeliveryExpired, reason, nil))
+	}
+	v.State, v.Reason, v.NextAt, v.UpdatedAt = DeliveryWaiting, reason, next, now
+	err := d.store.PutBack(context.WithoutCancel(ctx), v.ID, v.Lease, v.Status, reason, next, now)
+	d.wake()
+	return errors.Join(cause, err)
+}
+
+// backoff doubles from FirstRetry to MostRetry, and is spread over the upper half, so
+// that what failed together does not come back together.
+func (d *Deliveries) backoff(attempts int) time.Duration {
+	wait := d.config.MostRetry
+	if n := max(attempts-1, 0); n < 30 {
+		wait = min(wait, d.config.FirstRetry<<n)
+	}
+	return wait/2 + rand.N(wait/2+1)
+}
+
+// end writes the final state.
+func (d *Deliveries) end(ctx context.Context, v *Delivery, state DeliveryState, reason string, answer []byte) error {
+	v.State, v.Reason, v.UpdatedAt, v.Payload = state, reason, d.now(), nil
+	if answer != nil {
+		v.Answer = d.ring.Seal(purposeAnswer(v.ID), answer)
+	}
+	// It has happened, whoever still waits for it.
+	return d.store.EndDelivery(context.WithoutCancel(ctx), *v, d.eventOf(ctx, *v))
+}
+
+var sentEvents = map[DeliveryState]EventKind{
+	DeliveryDelivered: EventSentAccepted,
+	DeliveryRefused:   EventSentRefused,
+	DeliveryUnknown:   EventSentUnknown,
+	DeliveryExpired:   EventSentGivenUp,
+	DeliveryReconnect: EventSentGivenUp,
+}
+
+func (d *Deliveries) eventOf(ctx context.Context, v Delivery) Event {
+	details := EventDetails{Application: v.Application, Contract: v.Contract}
+	client, err := d.clients.store.GetClient(context.WithoutCancel(ctx), wire.ClientID{Application: v.Application, Contract: v.Contract})
+	if err == nil { // its name is for the person's eyes only
+		details = client.details()
+	}
+	details.Grant, details.Account, details.Provider, details.Delivery, details.Types = v.Grant, v.Account, v.ProviderName, v.ID, v.Types
+	return Event{Library: v.Library, At: v.UpdatedAt, Kind: sentEvents[v.State], Details: details}
+}

@@ -1,0 +1,145 @@
+package library
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+// Of lists what an application may know of a person's accounts: the one that stands for
+// the person, and those that the person has connected there.
+func (a *Accounts) Of(ctx context.Context, b *Bearer) ([]wire.Account, error) {
+	list, err := a.consents.Accounts(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	connected, err := a.store.ListConnected(ctx, b.Library.ID, b.Client.Application.ID)
+	if err != nil {
+		return nil, fmt.Errorf("list accounts: %w", err)
+	}
+	for _, c := range connected {
+		list = append(list, a.onWire(c))
+	}
+	return list, nil
+}
+
+func (a *Accounts) onWire(c ConnectedAccount) wire.Account {
+	s := c.Source
+	status := &wire.AccessTokenStatus{Authorized: !c.NeedsPerson(a.now())}
+	if status.Authorized && !c.AccessUntil.IsZero() {
+		status.ExpiresAt = wire.MillisOf(c.AccessUntil)
+	}
+	return wire.Account{
+		ID: c.ID, Reference: string(c.Reference), Type: wire.AccountTypePush,
+		CreatedDate: wire.MillisOf(c.CreatedAt), UpdatedDate: wire.MillisOf(c.UpdatedAt),
+		ServiceGroupID: s.GroupID, ServiceGroupName: s.GroupName,
+		ServiceTypeID: s.ServiceID, ServiceTypeName: s.ServiceName, ServiceTypeReference: s.ServiceReference,
+		SourceID: s.ID, ServiceProviderID: s.ID, ServiceProviderName: s.Name, ServiceProviderReference: s.Reference,
+		AccessTokenStatus: status, ProviderLogo: s.Logo, ProviderFavIcon: s.Logo,
+	}
+}
+
+// Delete disconnects an account for its application. One that is not there, or not the
+// bearer's, is no error: the call may be repeated, and nothing can be probed. The account
+// that stands for the person is refused with a [*wire.Error]: it ends with the consent.
+func (a *Accounts) Delete(ctx context.Context, b *Bearer, id wire.AccountID) error {
+	users, err := a.consents.store.ListAccounts(ctx, b.Library.ID, b.Client.Application.ID)
+	if err != nil {
+		return fmt.Errorf("list accounts: %w", err)
+	}
+	for _, u := range users {
+		if u.ID == id {
+			return wire.Validation("this account stands for the person, and ends with the consent")
+		}
+	}
+	account, err := a.store.GetAccount(ctx, b.Library.ID, id, true)
+	if errors.Is(err, ErrNotFound) || err == nil && account.Application != b.Client.Application.ID {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("get account: %w", err)
+	}
+	details := b.Client.details()
+	details.Grant = b.Grant.ID
+	return a.disconnect(ctx, account, details, "the application disconnected the account")
+}
+
+// List lists what a person has connected, at all applications.
+func (a *Accounts) List(ctx context.Context, s *SignedIn) ([]ConnectedAccount, error) {
+	list, err := a.store.ListConnected(ctx, s.Library.ID, "")
+	if err != nil {
+		return nil, fmt.Errorf("list accounts: %w", err)
+	}
+	return list, nil
+}
+
+// Get returns one of the person's accounts; ErrNotFound for somebody else's.
+func (a *Accounts) Get(ctx context.Context, s *SignedIn, id wire.AccountID) (ConnectedAccount, error) {
+	account, err := a.store.GetAccount(ctx, s.Library.ID, id, true)
+	if err != nil {
+		return ConnectedAccount{}, fmt.Errorf("get account: %w", err)
+	}
+	return account, nil
+}
+
+// Disconnect ends an account at once; what waits to be sent there is called off. It
+// returns ErrNotFound for somebody else's.
+func (a *Accounts) Disconnect(ctx context.Context, s *SignedIn, id wire.AccountID) error {
+	account, err := a.Get(ctx, s, id)
+	if err != nil {
+		return err
+	}
+	return a.disconnect(ctx, account, EventDetails{Application: account.Application}, "the person disconnected the account")
+}
+
+func (a *Accounts) disconnect(ctx context.Context, account ConnectedAccount, details EventDetails, reason string) error {
+	details.Account, details.Provider = account.ID, account.Source.Name
+	now := a.now()
+	err := a.store.Disconnect(ctx, account.Library, account.Application, account.ID, now, reason,
+		Event{Library: account.Library, At: now, Kind: EventDisconnected, Details: details})
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("disconnect account: %w", err)
+	}
+	return nil
+}
+
+// Referred finds the account that a link is to connect again; nil if the reference
+// means the account that stands for the person, which needs nothing. It returns
+// ErrNotFound for an account that is not this person's.
+func (a *Accounts) Referred(ctx context.Context, s *SignedIn, r *Request, accountRef string) (*ConnectedAccount, error) {
+	id, err := a.consents.referred(ctx, r, accountRef)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.consents.ownAccount(ctx, s, r, id); err == nil || !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	account, err := a.store.GetAccount(ctx, s.Library.ID, id, true)
+	if err != nil {
+		return nil, fmt.Errorf("get account: %w", err)
+	}
+	if account.Application != r.Client.Application.ID {
+		return nil, fmt.Errorf("account is of another application: %w", ErrNotFound)
+	}
+	return &account, nil
+}
+
+// Connected looks up the account that the person has connected on the way of a link,
+// and puts it into the request; there may be none yet, or none any more.
+func (a *Accounts) Connected(ctx context.Context, s *SignedIn, r *Request) error {
+	r.Connected = nil
+	if r.Link.Account == "" {
+		return nil
+	}
+	account, err := a.store.GetAccount(ctx, s.Library.ID, r.Link.Account, false)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("get account: %w", err)
+	}
+	r.Connected = &account
+	return nil
+}

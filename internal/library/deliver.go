@@ -1,0 +1,126 @@
+package library
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	// lookEvery is how often to look for what other servers have left or put back.
+	lookEvery = 5 * time.Second
+	// lostPage is how many lost deliveries are ended at a time.
+	lostPage = 100
+)
+
+// Run delivers what is due, on this server and beside others on the same store, until
+// the context ends. Attempts under way then go on; see Close.
+func (d *Deliveries) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		wait := lookEvery
+		due, err := d.round(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			d.log.Error("deliveries", "error", err)
+		case !due.IsZero():
+			wait = min(wait, max(due.Sub(d.now()), time.Millisecond))
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-d.woken:
+		}
+		timer.Stop()
+	}
+}
+
+// round ends what was lost, begins what is due as far as there are places, and tells
+// when the next one is due.
+func (d *Deliveries) round(ctx context.Context) (next time.Time, err error) {
+	if err := d.endLost(ctx); err != nil {
+		return time.Time{}, err
+	}
+	places := d.freePlaces()
+	defer func() { d.giveBack(places) }()
+	if places == 0 {
+		d.short.Store(true)
+		return time.Time{}, nil
+	}
+	now := d.now()
+	claimed, err := d.store.ClaimDeliveries(ctx, newLease(), now, now.Add(d.config.Attempt+leaseMargin), places)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("claim deliveries: %w", err)
+	}
+	for _, v := range claimed {
+		places--
+		d.begin(v)
+	}
+	if places == 0 {
+		d.short.Store(true) // there may be more
+		return time.Time{}, nil
+	}
+	if next, err = d.store.NextDue(ctx); err != nil {
+		return time.Time{}, fmt.Errorf("next delivery: %w", err)
+	}
+	return next, nil
+}
+
+// freePlaces takes every place that is free.
+func (d *Deliveries) freePlaces() (n int) {
+	for {
+		select {
+		case d.places <- struct{}{}:
+			n++
+		default:
+			return n
+		}
+	}
+}
+
+func (d *Deliveries) giveBack(n int) {
+	for range n {
+		<-d.places
+	}
+}
+
+// endLost ends deliveries whose server died while they were on the wire: nobody knows
+// whether they were filed.
+func (d *Deliveries) endLost(ctx context.Context) error {
+	lost, err := d.store.ListLost(ctx, d.now(), lostPage)
+	if err != nil {
+		return fmt.Errorf("list lost deliveries: %w", err)
+	}
+	for _, v := range lost {
+		err := d.end(ctx, &v, DeliveryUnknown, "the server stopped while it was being sent", nil)
+		if err != nil && !errors.Is(err, ErrUsed) && !errors.Is(err, ErrNotFound) { // another server was first
+			return fmt.Errorf("end lost delivery: %w", err)
+		}
+	}
+	return nil
+}
+
+func (d *Deliveries) wake() {
+	select {
+	case d.woken <- struct{}{}:
+	default:
+	}
+}
+
+// Close waits for the attempts under way until the context ends, then cuts them off: of
+// those, nobody knows what became.
+func (d *Deliveries) Close(ctx context.Context) {
+	cut := context.AfterFunc(ctx, d.stop)
+	d.attempts.Wait()
+	cut()
+	d.stop()
+}
+
+// ForgetAnswers forgets the providers' answers that have had their time.
+func (d *Deliveries) ForgetAnswers(ctx context.Context) error {
+	if err := d.store.ForgetAnswers(ctx, d.now().Add(-d.config.KeepAnswers)); err != nil {
+		return fmt.Errorf("forget answers: %w", err)
+	}
+	return nil
+}
