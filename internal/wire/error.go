@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -26,6 +27,9 @@ const (
 	CodePayloadTooLarge            ErrorCode = "PayloadTooLarge"
 	CodeTooManyRequests            ErrorCode = "TooManyRequests"
 	CodeServiceAuthorization       ErrorCode = "ServiceAuthorizationError"
+	CodeProviderRefused            ErrorCode = "ProviderRefused"
+	CodeDeliveryUnknown            ErrorCode = "DeliveryUnknown"
+	CodeDeliveryExpired            ErrorCode = "DeliveryExpired"
 	CodeServerBusy                 ErrorCode = "ServerBusy"
 	CodeInternal                   ErrorCode = "InternalError"
 )
@@ -38,6 +42,9 @@ type Error struct {
 	Code      ErrorCode `json:"code"`
 	Message   string    `json:"message"`
 	Reference string    `json:"reference,omitempty"`
+	// Outcome is a FHIR OperationOutcome, where there is one: the provider's own, or
+	// that of our check. It is an extension of ours.
+	Outcome json.RawMessage `json:"outcome,omitempty"`
 
 	// Status is the HTTP status it travels with.
 	Status int `json:"-"`
@@ -167,6 +174,24 @@ func TooLarge(what string) *Error {
 func ServiceAuthorization() *Error {
 	return &Error{Code: CodeServiceAuthorization, Status: http.StatusNetworkAuthenticationRequired,
 		Message: "Service authorization required"}
+}
+
+// ProviderRefused says that a provider has refused a resource, or a part of a Bundle; status
+// is the provider's own where it is about the resource, else 502.
+func ProviderRefused(status int, why string, outcome json.RawMessage) *Error {
+	return &Error{Code: CodeProviderRefused, Status: status, Message: "The provider has refused it: " + why, Outcome: outcome}
+}
+
+// DeliveryUnknown says that nobody knows whether a provider has filed a resource. It is
+// not sent again by itself.
+func DeliveryUnknown(why string) *Error {
+	return &Error{Code: CodeDeliveryUnknown, Status: http.StatusGatewayTimeout,
+		Message: "It is not known whether the provider has it: " + why}
+}
+
+// DeliveryExpired says that a resource was not delivered, and is tried no more.
+func DeliveryExpired(why string) *Error {
+	return &Error{Code: CodeDeliveryExpired, Status: http.StatusBadGateway, Message: "It was not delivered: " + why}
 }
 
 // Busy asks the caller to come back later; the answer has a Retry-After.
