@@ -27,6 +27,8 @@ var _ interface {
 	library.ConsentStore
 	library.FileStore
 	library.EventStore
+	library.AccountStore
+	library.DeliveryStore
 	library.Sweeper
 } = (*DB)(nil)
 

@@ -62,12 +62,17 @@ func useGrant(ctx context.Context, q *query.Queries, n *library.Nonce, grant lib
 	if err := addEvent(ctx, q, e); err != nil {
 		return err
 	}
-	used, err := q.GetLastUse(ctx, grant, e.Library)
+	return markUsed(ctx, q, grant, e.Library, e.At)
+}
+
+// markUsed marks a library's grant as used, or returns ErrNotFound if it does not stand.
+func markUsed(ctx context.Context, q *query.Queries, grant library.GrantID, id library.ID, at time.Time) error {
+	used, err := q.GetLastUse(ctx, grant, id)
 	if err != nil {
 		return err
 	}
 	// Not a page written for each push: the minute is all that a person is shown.
-	if at := millis(e.At); at-used >= time.Minute.Milliseconds() {
+	if at := millis(at); at-used >= time.Minute.Milliseconds() {
 		return q.UseGrant(ctx, at, grant)
 	}
 	return nil

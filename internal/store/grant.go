@@ -28,7 +28,7 @@ func (db *DB) Allow(ctx context.Context, a library.Answer) (library.Grant, libra
 		if l.DeleteAt != 0 {
 			return library.ErrNotFound
 		}
-		session, err := answerLink(ctx, q, a.Link, a.At)
+		link, err := answerLink(ctx, q, a.Link, a.At)
 		if err != nil {
 			return err
 		}
@@ -49,8 +49,13 @@ func (db *DB) Allow(ctx context.Context, a library.Answer) (library.Grant, libra
 		if err := addCode(ctx, q, code); err != nil {
 			return err
 		}
-		if session != (seal.Hash{}) {
-			if err := q.HandToSession(ctx, session, g.ID, a.SessionSeal); err != nil {
+		if link.SessionHash != (seal.Hash{}) {
+			if err := q.HandToSession(ctx, link.SessionHash, g.ID, a.SessionSeal); err != nil {
+				return err
+			}
+		}
+		if link.AccountID != "" {
+			if err := q.StandAccountOf(ctx, link.AccountID, a.Grant.Library); err != nil {
 				return err
 			}
 		}
@@ -134,6 +139,15 @@ func (db *DB) RevokeGrant(ctx context.Context, id library.ID, g library.GrantID,
 			if err := end(ctx, g); err != nil {
 				return err
 			}
+		}
+		err = q.ExpireDeliveriesOf(ctx, query.ExpireDeliveriesOfParams{
+			Reason:    reasonStopped,
+			At:        millis(at),
+			LibraryID: id,
+			GrantID:   g,
+		})
+		if err != nil {
+			return err
 		}
 		return addEvent(ctx, q, e)
 	})

@@ -71,6 +71,7 @@ func (db *DB) ShutLibrary(ctx context.Context, id library.ID, deleteAt time.Time
 			func() error { return q.ShutTokensIn(ctx, id) },
 			func() error { return q.ShutCodesIn(ctx, id) },
 			func() error { return q.EndSessionsIn(ctx, id) },
+			func() error { return q.ExpireDeliveriesIn(ctx, reasonShut, millis(e.At), id) },
 			func() error { return q.EndOtherLogins(ctx, id, keep) },
 		} {
 			if err := step(); err != nil {
@@ -104,6 +105,7 @@ func (db *DB) DeleteLibrary(ctx context.Context, id library.ID, forgetAt time.Ti
 		for _, forget := range []func(context.Context, library.ID) error{
 			q.DeleteLinksOf,
 			q.DeleteLinksAnsweredBy,
+			q.DeleteLinksWithAccountOf,
 			q.EndSessionsIn,
 			q.DeleteReferencesTo,
 			q.DeleteContentsOf,

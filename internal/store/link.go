@@ -33,6 +33,7 @@ func (db *DB) AddLink(ctx context.Context, l library.Link, s library.Session) er
 			CreatedAt:     millis(l.CreatedAt),
 			ExpiresAt:     millis(l.ExpiresAt),
 			AnsweredAt:    millis(l.AnsweredAt),
+			AccountID:     string(l.Account),
 		})
 		if err != nil || s.Hash == (seal.Hash{}) {
 			return err
@@ -58,11 +59,13 @@ func (db *DB) GetLink(ctx context.Context, h seal.Hash) (library.Link, error) {
 		Session:     row.SessionHash,
 		CreatedAt:   moment(row.CreatedAt),
 		ExpiresAt:   moment(row.ExpiresAt),
+		Account:     wire.AccountID(row.AccountID),
 		AnsweredAt:  moment(row.AnsweredAt),
 	}, nil
 }
 
-// Deny answers a link with no.
+// Deny answers a link with no. What was connected on the way goes, unless it stood
+// before.
 func (db *DB) Deny(ctx context.Context, link seal.Hash, at time.Time, e library.Event) error {
 	return db.write(ctx, "deny", func(ctx context.Context, q *query.Queries) error {
 		if e.Library != "" {
@@ -70,8 +73,11 @@ func (db *DB) Deny(ctx context.Context, link seal.Hash, at time.Time, e library.
 				return err
 			}
 		}
-		_, err := answerLink(ctx, q, link, at)
-		return err
+		l, err := answerLink(ctx, q, link, at)
+		if err != nil || l.AccountID == "" {
+			return err
+		}
+		return q.DeletePendingAccount(ctx, l.AccountID)
 	})
 }
 
@@ -83,23 +89,31 @@ func (db *DB) CloseLink(ctx context.Context, link seal.Hash, at time.Time, grant
 				return err
 			}
 		}
-		session, err := answerLink(ctx, q, link, at)
-		if err != nil || grant == "" || session == (seal.Hash{}) {
+		l, err := answerLink(ctx, q, link, at)
+		if err != nil {
 			return err
 		}
-		return q.HandToSession(ctx, session, grant, sessionSeal)
+		if l.AccountID != "" {
+			if err := q.StandAccount(ctx, l.AccountID); err != nil {
+				return err
+			}
+		}
+		if grant == "" || l.SessionHash == (seal.Hash{}) {
+			return nil
+		}
+		return q.HandToSession(ctx, l.SessionHash, grant, sessionSeal)
 	})
 }
 
-// answerLink marks a link answered and returns the session promised with it. It
-// returns ErrUsed if the link was answered before.
-func answerLink(ctx context.Context, q *query.Queries, link seal.Hash, at time.Time) (seal.Hash, error) {
-	session, err := q.AnswerLink(ctx, link, millis(at))
+// answerLink marks a link answered and returns the session promised with it and the
+// account connected on the way. It returns ErrUsed if the link was answered before.
+func answerLink(ctx context.Context, q *query.Queries, link seal.Hash, at time.Time) (query.AnswerLinkRow, error) {
+	l, err := q.AnswerLink(ctx, link, millis(at))
 	if !errors.Is(err, sql.ErrNoRows) {
-		return session, err
+		return l, err
 	}
 	if _, err := q.GetLink(ctx, link); err != nil {
-		return session, err
+		return l, err
 	}
-	return session, library.ErrUsed
+	return l, library.ErrUsed
 }

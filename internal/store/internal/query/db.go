@@ -42,6 +42,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addContractStmt, err = db.PrepareContext(ctx, addContract); err != nil {
 		return nil, fmt.Errorf("error preparing query AddContract: %w", err)
 	}
+	if q.addDeliveryStmt, err = db.PrepareContext(ctx, addDelivery); err != nil {
+		return nil, fmt.Errorf("error preparing query AddDelivery: %w", err)
+	}
 	if q.addEventStmt, err = db.PrepareContext(ctx, addEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query AddEvent: %w", err)
 	}
@@ -72,14 +75,32 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addTokenStmt, err = db.PrepareContext(ctx, addToken); err != nil {
 		return nil, fmt.Errorf("error preparing query AddToken: %w", err)
 	}
+	if q.addTripStmt, err = db.PrepareContext(ctx, addTrip); err != nil {
+		return nil, fmt.Errorf("error preparing query AddTrip: %w", err)
+	}
 	if q.answerLinkStmt, err = db.PrepareContext(ctx, answerLink); err != nil {
 		return nil, fmt.Errorf("error preparing query AnswerLink: %w", err)
+	}
+	if q.beginPostingStmt, err = db.PrepareContext(ctx, beginPosting); err != nil {
+		return nil, fmt.Errorf("error preparing query BeginPosting: %w", err)
+	}
+	if q.claimDeliveryStmt, err = db.PrepareContext(ctx, claimDelivery); err != nil {
+		return nil, fmt.Errorf("error preparing query ClaimDelivery: %w", err)
+	}
+	if q.claimRenewalStmt, err = db.PrepareContext(ctx, claimRenewal); err != nil {
+		return nil, fmt.Errorf("error preparing query ClaimRenewal: %w", err)
+	}
+	if q.connectAccountStmt, err = db.PrepareContext(ctx, connectAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query ConnectAccount: %w", err)
 	}
 	if q.countEventStmt, err = db.PrepareContext(ctx, countEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query CountEvent: %w", err)
 	}
 	if q.countFilesStmt, err = db.PrepareContext(ctx, countFiles); err != nil {
 		return nil, fmt.Errorf("error preparing query CountFiles: %w", err)
+	}
+	if q.countWaitingStmt, err = db.PrepareContext(ctx, countWaiting); err != nil {
+		return nil, fmt.Errorf("error preparing query CountWaiting: %w", err)
 	}
 	if q.deleteContentsOfStmt, err = db.PrepareContext(ctx, deleteContentsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteContentsOf: %w", err)
@@ -99,6 +120,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteLinksOfStmt, err = db.PrepareContext(ctx, deleteLinksOf); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteLinksOf: %w", err)
 	}
+	if q.deleteLinksWithAccountOfStmt, err = db.PrepareContext(ctx, deleteLinksWithAccountOf); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteLinksWithAccountOf: %w", err)
+	}
+	if q.deletePendingAccountStmt, err = db.PrepareContext(ctx, deletePendingAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePendingAccount: %w", err)
+	}
 	if q.deleteReferencesToStmt, err = db.PrepareContext(ctx, deleteReferencesTo); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteReferencesTo: %w", err)
 	}
@@ -107,6 +134,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.disableContractStmt, err = db.PrepareContext(ctx, disableContract); err != nil {
 		return nil, fmt.Errorf("error preparing query DisableContract: %w", err)
+	}
+	if q.disconnectStmt, err = db.PrepareContext(ctx, disconnect); err != nil {
+		return nil, fmt.Errorf("error preparing query Disconnect: %w", err)
+	}
+	if q.endAccessStmt, err = db.PrepareContext(ctx, endAccess); err != nil {
+		return nil, fmt.Errorf("error preparing query EndAccess: %w", err)
+	}
+	if q.endDeliveryStmt, err = db.PrepareContext(ctx, endDelivery); err != nil {
+		return nil, fmt.Errorf("error preparing query EndDelivery: %w", err)
 	}
 	if q.endLoginStmt, err = db.PrepareContext(ctx, endLogin); err != nil {
 		return nil, fmt.Errorf("error preparing query EndLogin: %w", err)
@@ -120,11 +156,26 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endSessionsOfStmt, err = db.PrepareContext(ctx, endSessionsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query EndSessionsOf: %w", err)
 	}
+	if q.endTripStmt, err = db.PrepareContext(ctx, endTrip); err != nil {
+		return nil, fmt.Errorf("error preparing query EndTrip: %w", err)
+	}
+	if q.expireDeliveriesInStmt, err = db.PrepareContext(ctx, expireDeliveriesIn); err != nil {
+		return nil, fmt.Errorf("error preparing query ExpireDeliveriesIn: %w", err)
+	}
+	if q.expireDeliveriesOfStmt, err = db.PrepareContext(ctx, expireDeliveriesOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ExpireDeliveriesOf: %w", err)
+	}
+	if q.expireDeliveriesToStmt, err = db.PrepareContext(ctx, expireDeliveriesTo); err != nil {
+		return nil, fmt.Errorf("error preparing query ExpireDeliveriesTo: %w", err)
+	}
 	if q.findActiveGrantStmt, err = db.PrepareContext(ctx, findActiveGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query FindActiveGrant: %w", err)
 	}
 	if q.findLibraryStmt, err = db.PrepareContext(ctx, findLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query FindLibrary: %w", err)
+	}
+	if q.forgetAnswersStmt, err = db.PrepareContext(ctx, forgetAnswers); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetAnswers: %w", err)
 	}
 	if q.forgetPendingCodesStmt, err = db.PrepareContext(ctx, forgetPendingCodes); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetPendingCodes: %w", err)
@@ -143,6 +194,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getContentStmt, err = db.PrepareContext(ctx, getContent); err != nil {
 		return nil, fmt.Errorf("error preparing query GetContent: %w", err)
+	}
+	if q.getDeliveryStmt, err = db.PrepareContext(ctx, getDelivery); err != nil {
+		return nil, fmt.Errorf("error preparing query GetDelivery: %w", err)
 	}
 	if q.getFileStmt, err = db.PrepareContext(ctx, getFile); err != nil {
 		return nil, fmt.Errorf("error preparing query GetFile: %w", err)
@@ -168,11 +222,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getLoginStmt, err = db.PrepareContext(ctx, getLogin); err != nil {
 		return nil, fmt.Errorf("error preparing query GetLogin: %w", err)
 	}
+	if q.getProviderAccountStmt, err = db.PrepareContext(ctx, getProviderAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query GetProviderAccount: %w", err)
+	}
 	if q.getReferenceStmt, err = db.PrepareContext(ctx, getReference); err != nil {
 		return nil, fmt.Errorf("error preparing query GetReference: %w", err)
 	}
 	if q.getSessionStmt, err = db.PrepareContext(ctx, getSession); err != nil {
 		return nil, fmt.Errorf("error preparing query GetSession: %w", err)
+	}
+	if q.getTripStmt, err = db.PrepareContext(ctx, getTrip); err != nil {
+		return nil, fmt.Errorf("error preparing query GetTrip: %w", err)
+	}
+	if q.giveBackRenewalStmt, err = db.PrepareContext(ctx, giveBackRenewal); err != nil {
+		return nil, fmt.Errorf("error preparing query GiveBackRenewal: %w", err)
 	}
 	if q.handToSessionStmt, err = db.PrepareContext(ctx, handToSession); err != nil {
 		return nil, fmt.Errorf("error preparing query HandToSession: %w", err)
@@ -186,8 +249,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listApplicationsStmt, err = db.PrepareContext(ctx, listApplications); err != nil {
 		return nil, fmt.Errorf("error preparing query ListApplications: %w", err)
 	}
+	if q.listClaimableStmt, err = db.PrepareContext(ctx, listClaimable); err != nil {
+		return nil, fmt.Errorf("error preparing query ListClaimable: %w", err)
+	}
+	if q.listConnectedStmt, err = db.PrepareContext(ctx, listConnected); err != nil {
+		return nil, fmt.Errorf("error preparing query ListConnected: %w", err)
+	}
 	if q.listContractsStmt, err = db.PrepareContext(ctx, listContracts); err != nil {
 		return nil, fmt.Errorf("error preparing query ListContracts: %w", err)
+	}
+	if q.listDeliveriesStmt, err = db.PrepareContext(ctx, listDeliveries); err != nil {
+		return nil, fmt.Errorf("error preparing query ListDeliveries: %w", err)
 	}
 	if q.listEventsStmt, err = db.PrepareContext(ctx, listEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEvents: %w", err)
@@ -201,6 +273,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listGrantsStmt, err = db.PrepareContext(ctx, listGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query ListGrants: %w", err)
 	}
+	if q.listLostStmt, err = db.PrepareContext(ctx, listLost); err != nil {
+		return nil, fmt.Errorf("error preparing query ListLost: %w", err)
+	}
 	if q.listShutStmt, err = db.PrepareContext(ctx, listShut); err != nil {
 		return nil, fmt.Errorf("error preparing query ListShut: %w", err)
 	}
@@ -210,8 +285,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.lockLibraryStmt, err = db.PrepareContext(ctx, lockLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query LockLibrary: %w", err)
 	}
+	if q.lockOpenLinkStmt, err = db.PrepareContext(ctx, lockOpenLink); err != nil {
+		return nil, fmt.Errorf("error preparing query LockOpenLink: %w", err)
+	}
 	if q.lockStandingGrantStmt, err = db.PrepareContext(ctx, lockStandingGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query LockStandingGrant: %w", err)
+	}
+	if q.mayPostStmt, err = db.PrepareContext(ctx, mayPost); err != nil {
+		return nil, fmt.Errorf("error preparing query MayPost: %w", err)
+	}
+	if q.nextDueStmt, err = db.PrepareContext(ctx, nextDue); err != nil {
+		return nil, fmt.Errorf("error preparing query NextDue: %w", err)
+	}
+	if q.putBackStmt, err = db.PrepareContext(ctx, putBack); err != nil {
+		return nil, fmt.Errorf("error preparing query PutBack: %w", err)
 	}
 	if q.rememberTokensOfStmt, err = db.PrepareContext(ctx, rememberTokensOf); err != nil {
 		return nil, fmt.Errorf("error preparing query RememberTokensOf: %w", err)
@@ -234,6 +321,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setDeleteAtStmt, err = db.PrepareContext(ctx, setDeleteAt); err != nil {
 		return nil, fmt.Errorf("error preparing query SetDeleteAt: %w", err)
 	}
+	if q.setLinkAccountStmt, err = db.PrepareContext(ctx, setLinkAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query SetLinkAccount: %w", err)
+	}
 	if q.setLockStmt, err = db.PrepareContext(ctx, setLock); err != nil {
 		return nil, fmt.Errorf("error preparing query SetLock: %w", err)
 	}
@@ -252,6 +342,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.shutTokensOfStmt, err = db.PrepareContext(ctx, shutTokensOf); err != nil {
 		return nil, fmt.Errorf("error preparing query ShutTokensOf: %w", err)
 	}
+	if q.standAccountStmt, err = db.PrepareContext(ctx, standAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query StandAccount: %w", err)
+	}
+	if q.standAccountOfStmt, err = db.PrepareContext(ctx, standAccountOf); err != nil {
+		return nil, fmt.Errorf("error preparing query StandAccountOf: %w", err)
+	}
+	if q.storeAccessStmt, err = db.PrepareContext(ctx, storeAccess); err != nil {
+		return nil, fmt.Errorf("error preparing query StoreAccess: %w", err)
+	}
 	if q.sweepCodesStmt, err = db.PrepareContext(ctx, sweepCodes); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepCodes: %w", err)
 	}
@@ -267,6 +366,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sweepNoncesStmt, err = db.PrepareContext(ctx, sweepNonces); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepNonces: %w", err)
 	}
+	if q.sweepPendingAccountsStmt, err = db.PrepareContext(ctx, sweepPendingAccounts); err != nil {
+		return nil, fmt.Errorf("error preparing query SweepPendingAccounts: %w", err)
+	}
 	if q.sweepReferencesStmt, err = db.PrepareContext(ctx, sweepReferences); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepReferences: %w", err)
 	}
@@ -279,8 +381,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sweepTokensStmt, err = db.PrepareContext(ctx, sweepTokens); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepTokens: %w", err)
 	}
+	if q.sweepTripsStmt, err = db.PrepareContext(ctx, sweepTrips); err != nil {
+		return nil, fmt.Errorf("error preparing query SweepTrips: %w", err)
+	}
 	if q.touchLoginStmt, err = db.PrepareContext(ctx, touchLogin); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchLogin: %w", err)
+	}
+	if q.useAccountStmt, err = db.PrepareContext(ctx, useAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query UseAccount: %w", err)
 	}
 	if q.useCodeStmt, err = db.PrepareContext(ctx, useCode); err != nil {
 		return nil, fmt.Errorf("error preparing query UseCode: %w", err)
@@ -327,6 +435,11 @@ func (q *Queries) Close() error {
 	if q.addContractStmt != nil {
 		if cerr := q.addContractStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addContractStmt: %w", cerr)
+		}
+	}
+	if q.addDeliveryStmt != nil {
+		if cerr := q.addDeliveryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addDeliveryStmt: %w", cerr)
 		}
 	}
 	if q.addEventStmt != nil {
@@ -379,9 +492,34 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addTokenStmt: %w", cerr)
 		}
 	}
+	if q.addTripStmt != nil {
+		if cerr := q.addTripStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addTripStmt: %w", cerr)
+		}
+	}
 	if q.answerLinkStmt != nil {
 		if cerr := q.answerLinkStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing answerLinkStmt: %w", cerr)
+		}
+	}
+	if q.beginPostingStmt != nil {
+		if cerr := q.beginPostingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing beginPostingStmt: %w", cerr)
+		}
+	}
+	if q.claimDeliveryStmt != nil {
+		if cerr := q.claimDeliveryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing claimDeliveryStmt: %w", cerr)
+		}
+	}
+	if q.claimRenewalStmt != nil {
+		if cerr := q.claimRenewalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing claimRenewalStmt: %w", cerr)
+		}
+	}
+	if q.connectAccountStmt != nil {
+		if cerr := q.connectAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing connectAccountStmt: %w", cerr)
 		}
 	}
 	if q.countEventStmt != nil {
@@ -392,6 +530,11 @@ func (q *Queries) Close() error {
 	if q.countFilesStmt != nil {
 		if cerr := q.countFilesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countFilesStmt: %w", cerr)
+		}
+	}
+	if q.countWaitingStmt != nil {
+		if cerr := q.countWaitingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countWaitingStmt: %w", cerr)
 		}
 	}
 	if q.deleteContentsOfStmt != nil {
@@ -424,6 +567,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteLinksOfStmt: %w", cerr)
 		}
 	}
+	if q.deleteLinksWithAccountOfStmt != nil {
+		if cerr := q.deleteLinksWithAccountOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteLinksWithAccountOfStmt: %w", cerr)
+		}
+	}
+	if q.deletePendingAccountStmt != nil {
+		if cerr := q.deletePendingAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePendingAccountStmt: %w", cerr)
+		}
+	}
 	if q.deleteReferencesToStmt != nil {
 		if cerr := q.deleteReferencesToStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteReferencesToStmt: %w", cerr)
@@ -437,6 +590,21 @@ func (q *Queries) Close() error {
 	if q.disableContractStmt != nil {
 		if cerr := q.disableContractStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing disableContractStmt: %w", cerr)
+		}
+	}
+	if q.disconnectStmt != nil {
+		if cerr := q.disconnectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing disconnectStmt: %w", cerr)
+		}
+	}
+	if q.endAccessStmt != nil {
+		if cerr := q.endAccessStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endAccessStmt: %w", cerr)
+		}
+	}
+	if q.endDeliveryStmt != nil {
+		if cerr := q.endDeliveryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endDeliveryStmt: %w", cerr)
 		}
 	}
 	if q.endLoginStmt != nil {
@@ -459,6 +627,26 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endSessionsOfStmt: %w", cerr)
 		}
 	}
+	if q.endTripStmt != nil {
+		if cerr := q.endTripStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endTripStmt: %w", cerr)
+		}
+	}
+	if q.expireDeliveriesInStmt != nil {
+		if cerr := q.expireDeliveriesInStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing expireDeliveriesInStmt: %w", cerr)
+		}
+	}
+	if q.expireDeliveriesOfStmt != nil {
+		if cerr := q.expireDeliveriesOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing expireDeliveriesOfStmt: %w", cerr)
+		}
+	}
+	if q.expireDeliveriesToStmt != nil {
+		if cerr := q.expireDeliveriesToStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing expireDeliveriesToStmt: %w", cerr)
+		}
+	}
 	if q.findActiveGrantStmt != nil {
 		if cerr := q.findActiveGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing findActiveGrantStmt: %w", cerr)
@@ -467,6 +655,11 @@ func (q *Queries) Close() error {
 	if q.findLibraryStmt != nil {
 		if cerr := q.findLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing findLibraryStmt: %w", cerr)
+		}
+	}
+	if q.forgetAnswersStmt != nil {
+		if cerr := q.forgetAnswersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetAnswersStmt: %w", cerr)
 		}
 	}
 	if q.forgetPendingCodesStmt != nil {
@@ -497,6 +690,11 @@ func (q *Queries) Close() error {
 	if q.getContentStmt != nil {
 		if cerr := q.getContentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getContentStmt: %w", cerr)
+		}
+	}
+	if q.getDeliveryStmt != nil {
+		if cerr := q.getDeliveryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getDeliveryStmt: %w", cerr)
 		}
 	}
 	if q.getFileStmt != nil {
@@ -539,6 +737,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getLoginStmt: %w", cerr)
 		}
 	}
+	if q.getProviderAccountStmt != nil {
+		if cerr := q.getProviderAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getProviderAccountStmt: %w", cerr)
+		}
+	}
 	if q.getReferenceStmt != nil {
 		if cerr := q.getReferenceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getReferenceStmt: %w", cerr)
@@ -547,6 +750,16 @@ func (q *Queries) Close() error {
 	if q.getSessionStmt != nil {
 		if cerr := q.getSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getSessionStmt: %w", cerr)
+		}
+	}
+	if q.getTripStmt != nil {
+		if cerr := q.getTripStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getTripStmt: %w", cerr)
+		}
+	}
+	if q.giveBackRenewalStmt != nil {
+		if cerr := q.giveBackRenewalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing giveBackRenewalStmt: %w", cerr)
 		}
 	}
 	if q.handToSessionStmt != nil {
@@ -569,9 +782,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listApplicationsStmt: %w", cerr)
 		}
 	}
+	if q.listClaimableStmt != nil {
+		if cerr := q.listClaimableStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listClaimableStmt: %w", cerr)
+		}
+	}
+	if q.listConnectedStmt != nil {
+		if cerr := q.listConnectedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listConnectedStmt: %w", cerr)
+		}
+	}
 	if q.listContractsStmt != nil {
 		if cerr := q.listContractsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listContractsStmt: %w", cerr)
+		}
+	}
+	if q.listDeliveriesStmt != nil {
+		if cerr := q.listDeliveriesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listDeliveriesStmt: %w", cerr)
 		}
 	}
 	if q.listEventsStmt != nil {
@@ -594,6 +822,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listGrantsStmt: %w", cerr)
 		}
 	}
+	if q.listLostStmt != nil {
+		if cerr := q.listLostStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listLostStmt: %w", cerr)
+		}
+	}
 	if q.listShutStmt != nil {
 		if cerr := q.listShutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listShutStmt: %w", cerr)
@@ -609,9 +842,29 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing lockLibraryStmt: %w", cerr)
 		}
 	}
+	if q.lockOpenLinkStmt != nil {
+		if cerr := q.lockOpenLinkStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockOpenLinkStmt: %w", cerr)
+		}
+	}
 	if q.lockStandingGrantStmt != nil {
 		if cerr := q.lockStandingGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing lockStandingGrantStmt: %w", cerr)
+		}
+	}
+	if q.mayPostStmt != nil {
+		if cerr := q.mayPostStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing mayPostStmt: %w", cerr)
+		}
+	}
+	if q.nextDueStmt != nil {
+		if cerr := q.nextDueStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing nextDueStmt: %w", cerr)
+		}
+	}
+	if q.putBackStmt != nil {
+		if cerr := q.putBackStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putBackStmt: %w", cerr)
 		}
 	}
 	if q.rememberTokensOfStmt != nil {
@@ -649,6 +902,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setDeleteAtStmt: %w", cerr)
 		}
 	}
+	if q.setLinkAccountStmt != nil {
+		if cerr := q.setLinkAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setLinkAccountStmt: %w", cerr)
+		}
+	}
 	if q.setLockStmt != nil {
 		if cerr := q.setLockStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setLockStmt: %w", cerr)
@@ -679,6 +937,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing shutTokensOfStmt: %w", cerr)
 		}
 	}
+	if q.standAccountStmt != nil {
+		if cerr := q.standAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing standAccountStmt: %w", cerr)
+		}
+	}
+	if q.standAccountOfStmt != nil {
+		if cerr := q.standAccountOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing standAccountOfStmt: %w", cerr)
+		}
+	}
+	if q.storeAccessStmt != nil {
+		if cerr := q.storeAccessStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing storeAccessStmt: %w", cerr)
+		}
+	}
 	if q.sweepCodesStmt != nil {
 		if cerr := q.sweepCodesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sweepCodesStmt: %w", cerr)
@@ -704,6 +977,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sweepNoncesStmt: %w", cerr)
 		}
 	}
+	if q.sweepPendingAccountsStmt != nil {
+		if cerr := q.sweepPendingAccountsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sweepPendingAccountsStmt: %w", cerr)
+		}
+	}
 	if q.sweepReferencesStmt != nil {
 		if cerr := q.sweepReferencesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sweepReferencesStmt: %w", cerr)
@@ -724,9 +1002,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sweepTokensStmt: %w", cerr)
 		}
 	}
+	if q.sweepTripsStmt != nil {
+		if cerr := q.sweepTripsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sweepTripsStmt: %w", cerr)
+		}
+	}
 	if q.touchLoginStmt != nil {
 		if cerr := q.touchLoginStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing touchLoginStmt: %w", cerr)
+		}
+	}
+	if q.useAccountStmt != nil {
+		if cerr := q.useAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing useAccountStmt: %w", cerr)
 		}
 	}
 	if q.useCodeStmt != nil {
@@ -786,193 +1074,265 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 }
 
 type Queries struct {
-	db                        DBTX
-	tx                        *sql.Tx
-	addAccountStmt            *sql.Stmt
-	addApplicationStmt        *sql.Stmt
-	addChainStmt              *sql.Stmt
-	addCodeStmt               *sql.Stmt
-	addContentStmt            *sql.Stmt
-	addContractStmt           *sql.Stmt
-	addEventStmt              *sql.Stmt
-	addFileStmt               *sql.Stmt
-	addFirstSigningKeyStmt    *sql.Stmt
-	addGrantStmt              *sql.Stmt
-	addLibraryStmt            *sql.Stmt
-	addLinkStmt               *sql.Stmt
-	addLoginStmt              *sql.Stmt
-	addReferenceStmt          *sql.Stmt
-	addSessionStmt            *sql.Stmt
-	addTokenStmt              *sql.Stmt
-	answerLinkStmt            *sql.Stmt
-	countEventStmt            *sql.Stmt
-	countFilesStmt            *sql.Stmt
-	deleteContentsOfStmt      *sql.Stmt
-	deleteEventsStmt          *sql.Stmt
-	deleteFilesOfStmt         *sql.Stmt
-	deleteLibraryStmt         *sql.Stmt
-	deleteLinksAnsweredByStmt *sql.Stmt
-	deleteLinksOfStmt         *sql.Stmt
-	deleteReferencesToStmt    *sql.Stmt
-	disableApplicationStmt    *sql.Stmt
-	disableContractStmt       *sql.Stmt
-	endLoginStmt              *sql.Stmt
-	endOtherLoginsStmt        *sql.Stmt
-	endSessionsInStmt         *sql.Stmt
-	endSessionsOfStmt         *sql.Stmt
-	findActiveGrantStmt       *sql.Stmt
-	findLibraryStmt           *sql.Stmt
-	forgetPendingCodesStmt    *sql.Stmt
-	getAccountStmt            *sql.Stmt
-	getChainEndStmt           *sql.Stmt
-	getClientStmt             *sql.Stmt
-	getCodeStmt               *sql.Stmt
-	getContentStmt            *sql.Stmt
-	getFileStmt               *sql.Stmt
-	getGrantStmt              *sql.Stmt
-	getHoldingStmt            *sql.Stmt
-	getLastUseStmt            *sql.Stmt
-	getLibraryStmt            *sql.Stmt
-	getLinkStmt               *sql.Stmt
-	getLockStmt               *sql.Stmt
-	getLoginStmt              *sql.Stmt
-	getReferenceStmt          *sql.Stmt
-	getSessionStmt            *sql.Stmt
-	handToSessionStmt         *sql.Stmt
-	hasFileStmt               *sql.Stmt
-	listAccountsStmt          *sql.Stmt
-	listApplicationsStmt      *sql.Stmt
-	listContractsStmt         *sql.Stmt
-	listEventsStmt            *sql.Stmt
-	listFilesAfterStmt        *sql.Stmt
-	listFilesBeforeStmt       *sql.Stmt
-	listGrantsStmt            *sql.Stmt
-	listShutStmt              *sql.Stmt
-	listSigningKeysStmt       *sql.Stmt
-	lockLibraryStmt           *sql.Stmt
-	lockStandingGrantStmt     *sql.Stmt
-	rememberTokensOfStmt      *sql.Stmt
-	renewGrantStmt            *sql.Stmt
-	revokeGrantStmt           *sql.Stmt
-	revokeGrantsOfStmt        *sql.Stmt
-	setCodeMadeStmt           *sql.Stmt
-	setCodeSavedStmt          *sql.Stmt
-	setDeleteAtStmt           *sql.Stmt
-	setLockStmt               *sql.Stmt
-	setPendingCodeStmt        *sql.Stmt
-	shutCodesInStmt           *sql.Stmt
-	shutCodesOfStmt           *sql.Stmt
-	shutTokensInStmt          *sql.Stmt
-	shutTokensOfStmt          *sql.Stmt
-	sweepCodesStmt            *sql.Stmt
-	sweepDeletedTokensStmt    *sql.Stmt
-	sweepLinksStmt            *sql.Stmt
-	sweepLoginsStmt           *sql.Stmt
-	sweepNoncesStmt           *sql.Stmt
-	sweepReferencesStmt       *sql.Stmt
-	sweepSessionsStmt         *sql.Stmt
-	sweepTokenSealsStmt       *sql.Stmt
-	sweepTokensStmt           *sql.Stmt
-	touchLoginStmt            *sql.Stmt
-	useCodeStmt               *sql.Stmt
-	useGrantStmt              *sql.Stmt
-	useNonceStmt              *sql.Stmt
-	wasDeletedStmt            *sql.Stmt
+	db                           DBTX
+	tx                           *sql.Tx
+	addAccountStmt               *sql.Stmt
+	addApplicationStmt           *sql.Stmt
+	addChainStmt                 *sql.Stmt
+	addCodeStmt                  *sql.Stmt
+	addContentStmt               *sql.Stmt
+	addContractStmt              *sql.Stmt
+	addDeliveryStmt              *sql.Stmt
+	addEventStmt                 *sql.Stmt
+	addFileStmt                  *sql.Stmt
+	addFirstSigningKeyStmt       *sql.Stmt
+	addGrantStmt                 *sql.Stmt
+	addLibraryStmt               *sql.Stmt
+	addLinkStmt                  *sql.Stmt
+	addLoginStmt                 *sql.Stmt
+	addReferenceStmt             *sql.Stmt
+	addSessionStmt               *sql.Stmt
+	addTokenStmt                 *sql.Stmt
+	addTripStmt                  *sql.Stmt
+	answerLinkStmt               *sql.Stmt
+	beginPostingStmt             *sql.Stmt
+	claimDeliveryStmt            *sql.Stmt
+	claimRenewalStmt             *sql.Stmt
+	connectAccountStmt           *sql.Stmt
+	countEventStmt               *sql.Stmt
+	countFilesStmt               *sql.Stmt
+	countWaitingStmt             *sql.Stmt
+	deleteContentsOfStmt         *sql.Stmt
+	deleteEventsStmt             *sql.Stmt
+	deleteFilesOfStmt            *sql.Stmt
+	deleteLibraryStmt            *sql.Stmt
+	deleteLinksAnsweredByStmt    *sql.Stmt
+	deleteLinksOfStmt            *sql.Stmt
+	deleteLinksWithAccountOfStmt *sql.Stmt
+	deletePendingAccountStmt     *sql.Stmt
+	deleteReferencesToStmt       *sql.Stmt
+	disableApplicationStmt       *sql.Stmt
+	disableContractStmt          *sql.Stmt
+	disconnectStmt               *sql.Stmt
+	endAccessStmt                *sql.Stmt
+	endDeliveryStmt              *sql.Stmt
+	endLoginStmt                 *sql.Stmt
+	endOtherLoginsStmt           *sql.Stmt
+	endSessionsInStmt            *sql.Stmt
+	endSessionsOfStmt            *sql.Stmt
+	endTripStmt                  *sql.Stmt
+	expireDeliveriesInStmt       *sql.Stmt
+	expireDeliveriesOfStmt       *sql.Stmt
+	expireDeliveriesToStmt       *sql.Stmt
+	findActiveGrantStmt          *sql.Stmt
+	findLibraryStmt              *sql.Stmt
+	forgetAnswersStmt            *sql.Stmt
+	forgetPendingCodesStmt       *sql.Stmt
+	getAccountStmt               *sql.Stmt
+	getChainEndStmt              *sql.Stmt
+	getClientStmt                *sql.Stmt
+	getCodeStmt                  *sql.Stmt
+	getContentStmt               *sql.Stmt
+	getDeliveryStmt              *sql.Stmt
+	getFileStmt                  *sql.Stmt
+	getGrantStmt                 *sql.Stmt
+	getHoldingStmt               *sql.Stmt
+	getLastUseStmt               *sql.Stmt
+	getLibraryStmt               *sql.Stmt
+	getLinkStmt                  *sql.Stmt
+	getLockStmt                  *sql.Stmt
+	getLoginStmt                 *sql.Stmt
+	getProviderAccountStmt       *sql.Stmt
+	getReferenceStmt             *sql.Stmt
+	getSessionStmt               *sql.Stmt
+	getTripStmt                  *sql.Stmt
+	giveBackRenewalStmt          *sql.Stmt
+	handToSessionStmt            *sql.Stmt
+	hasFileStmt                  *sql.Stmt
+	listAccountsStmt             *sql.Stmt
+	listApplicationsStmt         *sql.Stmt
+	listClaimableStmt            *sql.Stmt
+	listConnectedStmt            *sql.Stmt
+	listContractsStmt            *sql.Stmt
+	listDeliveriesStmt           *sql.Stmt
+	listEventsStmt               *sql.Stmt
+	listFilesAfterStmt           *sql.Stmt
+	listFilesBeforeStmt          *sql.Stmt
+	listGrantsStmt               *sql.Stmt
+	listLostStmt                 *sql.Stmt
+	listShutStmt                 *sql.Stmt
+	listSigningKeysStmt          *sql.Stmt
+	lockLibraryStmt              *sql.Stmt
+	lockOpenLinkStmt             *sql.Stmt
+	lockStandingGrantStmt        *sql.Stmt
+	mayPostStmt                  *sql.Stmt
+	nextDueStmt                  *sql.Stmt
+	putBackStmt                  *sql.Stmt
+	rememberTokensOfStmt         *sql.Stmt
+	renewGrantStmt               *sql.Stmt
+	revokeGrantStmt              *sql.Stmt
+	revokeGrantsOfStmt           *sql.Stmt
+	setCodeMadeStmt              *sql.Stmt
+	setCodeSavedStmt             *sql.Stmt
+	setDeleteAtStmt              *sql.Stmt
+	setLinkAccountStmt           *sql.Stmt
+	setLockStmt                  *sql.Stmt
+	setPendingCodeStmt           *sql.Stmt
+	shutCodesInStmt              *sql.Stmt
+	shutCodesOfStmt              *sql.Stmt
+	shutTokensInStmt             *sql.Stmt
+	shutTokensOfStmt             *sql.Stmt
+	standAccountStmt             *sql.Stmt
+	standAccountOfStmt           *sql.Stmt
+	storeAccessStmt              *sql.Stmt
+	sweepCodesStmt               *sql.Stmt
+	sweepDeletedTokensStmt       *sql.Stmt
+	sweepLinksStmt               *sql.Stmt
+	sweepLoginsStmt              *sql.Stmt
+	sweepNoncesStmt              *sql.Stmt
+	sweepPendingAccountsStmt     *sql.Stmt
+	sweepReferencesStmt          *sql.Stmt
+	sweepSessionsStmt            *sql.Stmt
+	sweepTokenSealsStmt          *sql.Stmt
+	sweepTokensStmt              *sql.Stmt
+	sweepTripsStmt               *sql.Stmt
+	touchLoginStmt               *sql.Stmt
+	useAccountStmt               *sql.Stmt
+	useCodeStmt                  *sql.Stmt
+	useGrantStmt                 *sql.Stmt
+	useNonceStmt                 *sql.Stmt
+	wasDeletedStmt               *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db:                        tx,
-		tx:                        tx,
-		addAccountStmt:            q.addAccountStmt,
-		addApplicationStmt:        q.addApplicationStmt,
-		addChainStmt:              q.addChainStmt,
-		addCodeStmt:               q.addCodeStmt,
-		addContentStmt:            q.addContentStmt,
-		addContractStmt:           q.addContractStmt,
-		addEventStmt:              q.addEventStmt,
-		addFileStmt:               q.addFileStmt,
-		addFirstSigningKeyStmt:    q.addFirstSigningKeyStmt,
-		addGrantStmt:              q.addGrantStmt,
-		addLibraryStmt:            q.addLibraryStmt,
-		addLinkStmt:               q.addLinkStmt,
-		addLoginStmt:              q.addLoginStmt,
-		addReferenceStmt:          q.addReferenceStmt,
-		addSessionStmt:            q.addSessionStmt,
-		addTokenStmt:              q.addTokenStmt,
-		answerLinkStmt:            q.answerLinkStmt,
-		countEventStmt:            q.countEventStmt,
-		countFilesStmt:            q.countFilesStmt,
-		deleteContentsOfStmt:      q.deleteContentsOfStmt,
-		deleteEventsStmt:          q.deleteEventsStmt,
-		deleteFilesOfStmt:         q.deleteFilesOfStmt,
-		deleteLibraryStmt:         q.deleteLibraryStmt,
-		deleteLinksAnsweredByStmt: q.deleteLinksAnsweredByStmt,
-		deleteLinksOfStmt:         q.deleteLinksOfStmt,
-		deleteReferencesToStmt:    q.deleteReferencesToStmt,
-		disableApplicationStmt:    q.disableApplicationStmt,
-		disableContractStmt:       q.disableContractStmt,
-		endLoginStmt:              q.endLoginStmt,
-		endOtherLoginsStmt:        q.endOtherLoginsStmt,
-		endSessionsInStmt:         q.endSessionsInStmt,
-		endSessionsOfStmt:         q.endSessionsOfStmt,
-		findActiveGrantStmt:       q.findActiveGrantStmt,
-		findLibraryStmt:           q.findLibraryStmt,
-		forgetPendingCodesStmt:    q.forgetPendingCodesStmt,
-		getAccountStmt:            q.getAccountStmt,
-		getChainEndStmt:           q.getChainEndStmt,
-		getClientStmt:             q.getClientStmt,
-		getCodeStmt:               q.getCodeStmt,
-		getContentStmt:            q.getContentStmt,
-		getFileStmt:               q.getFileStmt,
-		getGrantStmt:              q.getGrantStmt,
-		getHoldingStmt:            q.getHoldingStmt,
-		getLastUseStmt:            q.getLastUseStmt,
-		getLibraryStmt:            q.getLibraryStmt,
-		getLinkStmt:               q.getLinkStmt,
-		getLockStmt:               q.getLockStmt,
-		getLoginStmt:              q.getLoginStmt,
-		getReferenceStmt:          q.getReferenceStmt,
-		getSessionStmt:            q.getSessionStmt,
-		handToSessionStmt:         q.handToSessionStmt,
-		hasFileStmt:               q.hasFileStmt,
-		listAccountsStmt:          q.listAccountsStmt,
-		listApplicationsStmt:      q.listApplicationsStmt,
-		listContractsStmt:         q.listContractsStmt,
-		listEventsStmt:            q.listEventsStmt,
-		listFilesAfterStmt:        q.listFilesAfterStmt,
-		listFilesBeforeStmt:       q.listFilesBeforeStmt,
-		listGrantsStmt:            q.listGrantsStmt,
-		listShutStmt:              q.listShutStmt,
-		listSigningKeysStmt:       q.listSigningKeysStmt,
-		lockLibraryStmt:           q.lockLibraryStmt,
-		lockStandingGrantStmt:     q.lockStandingGrantStmt,
-		rememberTokensOfStmt:      q.rememberTokensOfStmt,
-		renewGrantStmt:            q.renewGrantStmt,
-		revokeGrantStmt:           q.revokeGrantStmt,
-		revokeGrantsOfStmt:        q.revokeGrantsOfStmt,
-		setCodeMadeStmt:           q.setCodeMadeStmt,
-		setCodeSavedStmt:          q.setCodeSavedStmt,
-		setDeleteAtStmt:           q.setDeleteAtStmt,
-		setLockStmt:               q.setLockStmt,
-		setPendingCodeStmt:        q.setPendingCodeStmt,
-		shutCodesInStmt:           q.shutCodesInStmt,
-		shutCodesOfStmt:           q.shutCodesOfStmt,
-		shutTokensInStmt:          q.shutTokensInStmt,
-		shutTokensOfStmt:          q.shutTokensOfStmt,
-		sweepCodesStmt:            q.sweepCodesStmt,
-		sweepDeletedTokensStmt:    q.sweepDeletedTokensStmt,
-		sweepLinksStmt:            q.sweepLinksStmt,
-		sweepLoginsStmt:           q.sweepLoginsStmt,
-		sweepNoncesStmt:           q.sweepNoncesStmt,
-		sweepReferencesStmt:       q.sweepReferencesStmt,
-		sweepSessionsStmt:         q.sweepSessionsStmt,
-		sweepTokenSealsStmt:       q.sweepTokenSealsStmt,
-		sweepTokensStmt:           q.sweepTokensStmt,
-		touchLoginStmt:            q.touchLoginStmt,
-		useCodeStmt:               q.useCodeStmt,
-		useGrantStmt:              q.useGrantStmt,
-		useNonceStmt:              q.useNonceStmt,
-		wasDeletedStmt:            q.wasDeletedStmt,
+		db:                           tx,
+		tx:                           tx,
+		addAccountStmt:               q.addAccountStmt,
+		addApplicationStmt:           q.addApplicationStmt,
+		addChainStmt:                 q.addChainStmt,
+		addCodeStmt:                  q.addCodeStmt,
+		addContentStmt:               q.addContentStmt,
+		addContractStmt:              q.addContractStmt,
+		addDeliveryStmt:              q.addDeliveryStmt,
+		addEventStmt:                 q.addEventStmt,
+		addFileStmt:                  q.addFileStmt,
+		addFirstSigningKeyStmt:       q.addFirstSigningKeyStmt,
+		addGrantStmt:                 q.addGrantStmt,
+		addLibraryStmt:               q.addLibraryStmt,
+		addLinkStmt:                  q.addLinkStmt,
+		addLoginStmt:                 q.addLoginStmt,
+		addReferenceStmt:             q.addReferenceStmt,
+		addSessionStmt:               q.addSessionStmt,
+		addTokenStmt:                 q.addTokenStmt,
+		addTripStmt:                  q.addTripStmt,
+		answerLinkStmt:               q.answerLinkStmt,
+		beginPostingStmt:             q.beginPostingStmt,
+		claimDeliveryStmt:            q.claimDeliveryStmt,
+		claimRenewalStmt:             q.claimRenewalStmt,
+		connectAccountStmt:           q.connectAccountStmt,
+		countEventStmt:               q.countEventStmt,
+		countFilesStmt:               q.countFilesStmt,
+		countWaitingStmt:             q.countWaitingStmt,
+		deleteContentsOfStmt:         q.deleteContentsOfStmt,
+		deleteEventsStmt:             q.deleteEventsStmt,
+		deleteFilesOfStmt:            q.deleteFilesOfStmt,
+		deleteLibraryStmt:            q.deleteLibraryStmt,
+		deleteLinksAnsweredByStmt:    q.deleteLinksAnsweredByStmt,
+		deleteLinksOfStmt:            q.deleteLinksOfStmt,
+		deleteLinksWithAccountOfStmt: q.deleteLinksWithAccountOfStmt,
+		deletePendingAccountStmt:     q.deletePendingAccountStmt,
+		deleteReferencesToStmt:       q.deleteReferencesToStmt,
+		disableApplicationStmt:       q.disableApplicationStmt,
+		disableContractStmt:          q.disableContractStmt,
+		disconnectStmt:               q.disconnectStmt,
+		endAccessStmt:                q.endAccessStmt,
+		endDeliveryStmt:              q.endDeliveryStmt,
+		endLoginStmt:                 q.endLoginStmt,
+		endOtherLoginsStmt:           q.endOtherLoginsStmt,
+		endSessionsInStmt:            q.endSessionsInStmt,
+		endSessionsOfStmt:            q.endSessionsOfStmt,
+		endTripStmt:                  q.endTripStmt,
+		expireDeliveriesInStmt:       q.expireDeliveriesInStmt,
+		expireDeliveriesOfStmt:       q.expireDeliveriesOfStmt,
+		expireDeliveriesToStmt:       q.expireDeliveriesToStmt,
+		findActiveGrantStmt:          q.findActiveGrantStmt,
+		findLibraryStmt:              q.findLibraryStmt,
+		forgetAnswersStmt:            q.forgetAnswersStmt,
+		forgetPendingCodesStmt:       q.forgetPendingCodesStmt,
+		getAccountStmt:               q.getAccountStmt,
+		getChainEndStmt:              q.getChainEndStmt,
+		getClientStmt:                q.getClientStmt,
+		getCodeStmt:                  q.getCodeStmt,
+		getContentStmt:               q.getContentStmt,
+		getDeliveryStmt:              q.getDeliveryStmt,
+		getFileStmt:                  q.getFileStmt,
+		getGrantStmt:                 q.getGrantStmt,
+		getHoldingStmt:               q.getHoldingStmt,
+		getLastUseStmt:               q.getLastUseStmt,
+		getLibraryStmt:               q.getLibraryStmt,
+		getLinkStmt:                  q.getLinkStmt,
+		getLockStmt:                  q.getLockStmt,
+		getLoginStmt:                 q.getLoginStmt,
+		getProviderAccountStmt:       q.getProviderAccountStmt,
+		getReferenceStmt:             q.getReferenceStmt,
+		getSessionStmt:               q.getSessionStmt,
+		getTripStmt:                  q.getTripStmt,
+		giveBackRenewalStmt:          q.giveBackRenewalStmt,
+		handToSessionStmt:            q.handToSessionStmt,
+		hasFileStmt:                  q.hasFileStmt,
+		listAccountsStmt:             q.listAccountsStmt,
+		listApplicationsStmt:         q.listApplicationsStmt,
+		listClaimableStmt:            q.listClaimableStmt,
+		listConnectedStmt:            q.listConnectedStmt,
+		listContractsStmt:            q.listContractsStmt,
+		listDeliveriesStmt:           q.listDeliveriesStmt,
+		listEventsStmt:               q.listEventsStmt,
+		listFilesAfterStmt:           q.listFilesAfterStmt,
+		listFilesBeforeStmt:          q.listFilesBeforeStmt,
+		listGrantsStmt:               q.listGrantsStmt,
+		listLostStmt:                 q.listLostStmt,
+		listShutStmt:                 q.listShutStmt,
+		listSigningKeysStmt:          q.listSigningKeysStmt,
+		lockLibraryStmt:              q.lockLibraryStmt,
+		lockOpenLinkStmt:             q.lockOpenLinkStmt,
+		lockStandingGrantStmt:        q.lockStandingGrantStmt,
+		mayPostStmt:                  q.mayPostStmt,
+		nextDueStmt:                  q.nextDueStmt,
+		putBackStmt:                  q.putBackStmt,
+		rememberTokensOfStmt:         q.rememberTokensOfStmt,
+		renewGrantStmt:               q.renewGrantStmt,
+		revokeGrantStmt:              q.revokeGrantStmt,
+		revokeGrantsOfStmt:           q.revokeGrantsOfStmt,
+		setCodeMadeStmt:              q.setCodeMadeStmt,
+		setCodeSavedStmt:             q.setCodeSavedStmt,
+		setDeleteAtStmt:              q.setDeleteAtStmt,
+		setLinkAccountStmt:           q.setLinkAccountStmt,
+		setLockStmt:                  q.setLockStmt,
+		setPendingCodeStmt:           q.setPendingCodeStmt,
+		shutCodesInStmt:              q.shutCodesInStmt,
+		shutCodesOfStmt:              q.shutCodesOfStmt,
+		shutTokensInStmt:             q.shutTokensInStmt,
+		shutTokensOfStmt:             q.shutTokensOfStmt,
+		standAccountStmt:             q.standAccountStmt,
+		standAccountOfStmt:           q.standAccountOfStmt,
+		storeAccessStmt:              q.storeAccessStmt,
+		sweepCodesStmt:               q.sweepCodesStmt,
+		sweepDeletedTokensStmt:       q.sweepDeletedTokensStmt,
+		sweepLinksStmt:               q.sweepLinksStmt,
+		sweepLoginsStmt:              q.sweepLoginsStmt,
+		sweepNoncesStmt:              q.sweepNoncesStmt,
+		sweepPendingAccountsStmt:     q.sweepPendingAccountsStmt,
+		sweepReferencesStmt:          q.sweepReferencesStmt,
+		sweepSessionsStmt:            q.sweepSessionsStmt,
+		sweepTokenSealsStmt:          q.sweepTokenSealsStmt,
+		sweepTokensStmt:              q.sweepTokensStmt,
+		sweepTripsStmt:               q.sweepTripsStmt,
+		touchLoginStmt:               q.touchLoginStmt,
+		useAccountStmt:               q.useAccountStmt,
+		useCodeStmt:                  q.useCodeStmt,
+		useGrantStmt:                 q.useGrantStmt,
+		useNonceStmt:                 q.useNonceStmt,
+		wasDeletedStmt:               q.wasDeletedStmt,
 	}
 }

@@ -15,8 +15,8 @@ import (
 
 const addLink = `-- name: AddLink :exec
 INSERT INTO links (hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash,
-    created_at, expires_at, answered_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    created_at, expires_at, answered_at, account_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 `
 
 type AddLinkParams struct {
@@ -32,6 +32,7 @@ type AddLinkParams struct {
 	CreatedAt     int64
 	ExpiresAt     int64
 	AnsweredAt    int64
+	AccountID     string
 }
 
 func (q *Queries) AddLink(ctx context.Context, arg AddLinkParams) error {
@@ -48,19 +49,25 @@ func (q *Queries) AddLink(ctx context.Context, arg AddLinkParams) error {
 		arg.CreatedAt,
 		arg.ExpiresAt,
 		arg.AnsweredAt,
+		arg.AccountID,
 	)
 	return err
 }
 
 const answerLink = `-- name: AnswerLink :one
-UPDATE links SET answered_at = $2 WHERE hash = $1 AND answered_at = 0 RETURNING session_hash
+UPDATE links SET answered_at = $2 WHERE hash = $1 AND answered_at = 0 RETURNING session_hash, account_id
 `
 
-func (q *Queries) AnswerLink(ctx context.Context, hash seal.Hash, answeredAt int64) (seal.Hash, error) {
+type AnswerLinkRow struct {
+	SessionHash seal.Hash
+	AccountID   string
+}
+
+func (q *Queries) AnswerLink(ctx context.Context, hash seal.Hash, answeredAt int64) (AnswerLinkRow, error) {
 	row := q.queryRow(ctx, q.answerLinkStmt, answerLink, hash, answeredAt)
-	var session_hash seal.Hash
-	err := row.Scan(&session_hash)
-	return session_hash, err
+	var i AnswerLinkRow
+	err := row.Scan(&i.SessionHash, &i.AccountID)
+	return i, err
 }
 
 const deleteLinksAnsweredBy = `-- name: DeleteLinksAnsweredBy :exec
@@ -82,8 +89,18 @@ func (q *Queries) DeleteLinksOf(ctx context.Context, libraryID library.ID) error
 	return err
 }
 
+const deleteLinksWithAccountOf = `-- name: DeleteLinksWithAccountOf :exec
+DELETE FROM links WHERE account_id <> '' AND account_id IN (
+    SELECT provider_accounts.id FROM provider_accounts WHERE provider_accounts.library_id = $1)
+`
+
+func (q *Queries) DeleteLinksWithAccountOf(ctx context.Context, libraryID library.ID) error {
+	_, err := q.exec(ctx, q.deleteLinksWithAccountOfStmt, deleteLinksWithAccountOf, libraryID)
+	return err
+}
+
 const getLink = `-- name: GetLink :one
-SELECT hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash, created_at, expires_at, answered_at FROM links WHERE hash = $1
+SELECT hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash, created_at, expires_at, answered_at, account_id FROM links WHERE hash = $1
 `
 
 func (q *Queries) GetLink(ctx context.Context, hash seal.Hash) (Link, error) {
@@ -102,6 +119,30 @@ func (q *Queries) GetLink(ctx context.Context, hash seal.Hash) (Link, error) {
 		&i.CreatedAt,
 		&i.ExpiresAt,
 		&i.AnsweredAt,
+		&i.AccountID,
 	)
 	return i, err
+}
+
+const lockOpenLink = `-- name: LockOpenLink :execrows
+UPDATE links SET answered_at = 0 WHERE hash = $1 AND answered_at = 0
+`
+
+// A write that changes nothing: it locks the link, so that it cannot be answered
+// before the account is there.
+func (q *Queries) LockOpenLink(ctx context.Context, hash seal.Hash) (int64, error) {
+	result, err := q.exec(ctx, q.lockOpenLinkStmt, lockOpenLink, hash)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const setLinkAccount = `-- name: SetLinkAccount :exec
+UPDATE links SET account_id = $2 WHERE hash = $1
+`
+
+func (q *Queries) SetLinkAccount(ctx context.Context, hash seal.Hash, accountID string) error {
+	_, err := q.exec(ctx, q.setLinkAccountStmt, setLinkAccount, hash, accountID)
+	return err
 }

@@ -71,6 +71,29 @@ type Contract struct {
 	DisabledAt    int64
 }
 
+type Delivery struct {
+	ID            string
+	LibraryID     library.ID
+	ApplicationID wire.ApplicationID
+	ContractID    wire.ContractID
+	GrantID       library.GrantID
+	AccountID     string
+	ProviderName  string
+	Types         string
+	State         string
+	Status        int64
+	Reason        string
+	Attempts      int64
+	Lease         string
+	LeaseUntil    int64
+	NextAt        int64
+	ExpiresAt     int64
+	CreatedAt     int64
+	UpdatedAt     int64
+	Payload       []byte
+	Answer        []byte
+}
+
 type Event struct {
 	LibraryID library.ID
 	Seq       int64
@@ -125,6 +148,7 @@ type Link struct {
 	CreatedAt     int64
 	ExpiresAt     int64
 	AnsweredAt    int64
+	AccountID     string
 }
 
 type Lock struct {
@@ -144,6 +168,25 @@ type Login struct {
 	CreatedAt   int64
 	SeenAt      int64
 	ExpiresAt   int64
+}
+
+type ProviderAccount struct {
+	ID            string
+	Reference     string
+	LibraryID     library.ID
+	ApplicationID wire.ApplicationID
+	SourceID      int64
+	Source        string
+	Pending       bool
+	Access        []byte
+	AccessVersion int64
+	AccessUntil   int64
+	RenewalUntil  int64
+	EndedAt       int64
+	Correlation   string
+	CreatedAt     int64
+	UpdatedAt     int64
+	LastUsedAt    int64
 }
 
 type Session struct {
@@ -172,4 +215,19 @@ type Token struct {
 	GrantID   library.GrantID
 	Seal      []byte
 	ExpiresAt int64
+}
+
+type Trip struct {
+	Hash          seal.Hash
+	LinkHash      []byte
+	ApplicationID wire.ApplicationID
+	LibraryID     library.ID
+	LoginID       string
+	Source        string
+	AccountID     string
+	Correlation   string
+	Secrets       []byte
+	CreatedAt     int64
+	ExpiresAt     int64
+	EndedAt       int64
 }

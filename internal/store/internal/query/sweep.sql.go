@@ -77,6 +77,25 @@ func (q *Queries) SweepNonces(ctx context.Context, now int64, portion int32) (in
 	return result.RowsAffected()
 }
 
+const sweepPendingAccounts = `-- name: SweepPendingAccounts :execrows
+DELETE FROM provider_accounts
+WHERE provider_accounts.pending AND provider_accounts.updated_at < $1 AND provider_accounts.id IN (
+    SELECT a.id FROM provider_accounts a
+    WHERE a.pending AND a.created_at < $1 AND a.updated_at < $1
+        AND NOT EXISTS (SELECT 1 FROM links l WHERE l.account_id <> '' AND l.account_id = a.id)
+    LIMIT $2)
+`
+
+// What stands outside the list is looked at again after a wait for another to write
+// the row: an account that has just been connected anew, or allowed, stays.
+func (q *Queries) SweepPendingAccounts(ctx context.Context, before int64, portion int32) (int64, error) {
+	result, err := q.exec(ctx, q.sweepPendingAccountsStmt, sweepPendingAccounts, before, portion)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const sweepReferences = `-- name: SweepReferences :execrows
 DELETE FROM account_references WHERE id IN (
     SELECT r.id FROM account_references r WHERE r.expires_at > 0 AND r.expires_at <= $1 LIMIT $2)
@@ -124,6 +143,19 @@ DELETE FROM tokens WHERE hash IN (
 
 func (q *Queries) SweepTokens(ctx context.Context, now int64, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.sweepTokensStmt, sweepTokens, now, portion)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const sweepTrips = `-- name: SweepTrips :execrows
+DELETE FROM trips WHERE hash IN (
+    SELECT t.hash FROM trips t WHERE t.expires_at > 0 AND t.expires_at <= $1 LIMIT $2)
+`
+
+func (q *Queries) SweepTrips(ctx context.Context, now int64, portion int32) (int64, error) {
+	result, err := q.exec(ctx, q.sweepTripsStmt, sweepTrips, now, portion)
 	if err != nil {
 		return 0, err
 	}

@@ -1,0 +1,82 @@
+-- name: AddDelivery :exec
+INSERT INTO deliveries (id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state,
+    status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, payload, answer)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20);
+
+-- name: ListClaimable :many
+SELECT id FROM deliveries
+WHERE state = 'waiting' AND next_at <= sqlc.arg(now) AND lease_until <= sqlc.arg(now)
+ORDER BY next_at, id LIMIT sqlc.arg(lim);
+
+-- Whoever waited for another to write the row looks at it again: one of them gets it.
+-- name: ClaimDelivery :one
+UPDATE deliveries SET lease = sqlc.arg(lease), lease_until = sqlc.arg(until)
+WHERE id = sqlc.arg(id) AND state = 'waiting' AND next_at <= sqlc.arg(now) AND lease_until <= sqlc.arg(now)
+RETURNING *;
+
+-- name: BeginPosting :one
+UPDATE deliveries SET state = 'posting', attempts = attempts + 1, lease_until = sqlc.arg(until)
+WHERE id = sqlc.arg(id) AND state = 'waiting' AND lease <> '' AND lease = sqlc.arg(lease) AND lease_until > sqlc.arg(now)
+RETURNING grant_id, account_id;
+
+-- name: MayPost :one
+SELECT CAST(EXISTS (SELECT 1 FROM grants WHERE grants.id = sqlc.arg(grant_id) AND grants.revoked_at = 0)
+    AND EXISTS (SELECT 1 FROM provider_accounts WHERE provider_accounts.id = sqlc.arg(account_id)) AS BOOLEAN) AS may;
+
+-- name: PutBack :execrows
+UPDATE deliveries SET state = 'waiting', status = sqlc.arg(status), reason = sqlc.arg(reason), next_at = sqlc.arg(next_at),
+    updated_at = sqlc.arg(at), lease = '', lease_until = 0
+WHERE id = sqlc.arg(id) AND state IN ('waiting', 'posting') AND lease <> '' AND lease = sqlc.arg(lease);
+
+-- name: EndDelivery :execrows
+UPDATE deliveries SET state = sqlc.arg(state), status = sqlc.arg(status), reason = sqlc.arg(reason),
+    answer = sqlc.arg(answer), updated_at = sqlc.arg(at), payload = NULL, lease = '', lease_until = 0
+WHERE id = sqlc.arg(id) AND state IN ('waiting', 'posting') AND lease <> '' AND lease = sqlc.arg(lease);
+
+-- name: ExpireDeliveriesIn :exec
+UPDATE deliveries SET state = 'expired', reason = sqlc.arg(reason), updated_at = sqlc.arg(at),
+    payload = NULL, lease = '', lease_until = 0
+WHERE library_id = sqlc.arg(library_id) AND state = 'waiting';
+
+-- name: ExpireDeliveriesOf :exec
+UPDATE deliveries SET state = 'expired', reason = sqlc.arg(reason), updated_at = sqlc.arg(at),
+    payload = NULL, lease = '', lease_until = 0
+WHERE library_id = sqlc.arg(library_id) AND state = 'waiting' AND grant_id = sqlc.arg(grant_id);
+
+-- name: ExpireDeliveriesTo :exec
+UPDATE deliveries SET state = 'expired', reason = sqlc.arg(reason), updated_at = sqlc.arg(at),
+    payload = NULL, lease = '', lease_until = 0
+WHERE library_id = sqlc.arg(library_id) AND state = 'waiting' AND account_id = sqlc.arg(account_id);
+
+-- name: ListLost :many
+SELECT * FROM deliveries
+WHERE state = 'posting' AND lease_until > 0 AND lease_until <= sqlc.arg(now)
+ORDER BY lease_until, id LIMIT sqlc.arg(lim);
+
+-- When the next is due that nobody works on, and when the first lease runs out.
+-- name: NextDue :one
+SELECT
+    CAST(COALESCE((SELECT MIN(next_at) FROM deliveries WHERE state = 'waiting' AND lease_until <= next_at), 0) AS BIGINT) AS due,
+    CAST(COALESCE((SELECT MIN(lease_until) FROM deliveries
+        WHERE state = 'waiting' AND lease_until > 0 AND lease_until > next_at), 0) AS BIGINT) AS leased;
+
+-- name: GetDelivery :one
+SELECT * FROM deliveries WHERE id = $1;
+
+-- name: ListDeliveries :many
+SELECT id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state,
+    status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at,
+    CAST(NULL AS BYTEA) AS payload, CAST(NULL AS BYTEA) AS answer
+FROM deliveries
+WHERE library_id = sqlc.arg(library_id) AND (created_at, id) < (sqlc.arg(created_at), CAST(sqlc.arg(id) AS TEXT))
+    AND (sqlc.arg(application_id) = '' OR application_id = sqlc.arg(application_id))
+ORDER BY created_at DESC, id DESC LIMIT sqlc.arg(lim);
+
+-- name: CountWaiting :one
+SELECT COUNT(*) FROM deliveries WHERE library_id = $1 AND state IN ('waiting', 'posting');
+
+-- name: ForgetAnswers :execrows
+UPDATE deliveries SET answer = NULL WHERE id IN (
+    SELECT d.id FROM deliveries d
+    WHERE d.answer IS NOT NULL AND d.updated_at < sqlc.arg(before) AND d.state NOT IN ('waiting', 'posting')
+    LIMIT sqlc.arg(portion));

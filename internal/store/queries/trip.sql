@@ -1,0 +1,10 @@
+-- name: AddTrip :exec
+INSERT INTO trips (hash, link_hash, application_id, library_id, login_id, source, account_id, correlation, secrets,
+    created_at, expires_at, ended_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
+
+-- name: GetTrip :one
+SELECT * FROM trips WHERE hash = $1;
+
+-- name: EndTrip :execrows
+UPDATE trips SET ended_at = $2, secrets = NULL WHERE hash = $1 AND ended_at = 0;
