@@ -45,10 +45,9 @@ func (d *Deliveries) try(ctx context.Context, v *Delivery) (answer []byte, err e
 	case err != nil:
 		return nil, d.later(ctx, v, "access could not be renewed", 0, err)
 	}
-	var r Resource
-	text, err := d.ring.Open(purposePayload(v.ID), v.Payload)
-	if err != nil || json.Unmarshal(text, &r) != nil {
-		return nil, d.later(ctx, v, "the payload does not open", 0, errors.Join(errors.New("the keyring is not the one that it was sealed with"), err))
+	r, err := d.openPayload(v.ID, v.Payload)
+	if err != nil {
+		return nil, d.later(ctx, v, "the payload does not open", 0, err)
 	}
 	return d.post(ctx, v, account, access, r)
 }
@@ -80,6 +79,9 @@ func (d *Deliveries) post(ctx context.Context, v *Delivery, account ConnectedAcc
 		}
 	}
 	v.Status = out.Status
+	if !json.Valid(out.Answer) {
+		out.Answer = nil // it is handed on as JSON
+	}
 	switch out.Kind {
 	case OutcomeDelivered:
 		return out.Answer, d.end(ctx, v, DeliveryDelivered, out.Reason, out.Answer)

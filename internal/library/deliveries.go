@@ -1,11 +1,13 @@
 package library
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -122,7 +124,7 @@ func (d *Deliveries) Push(ctx context.Context, b *Bearer, id wire.AccountID, r R
 	delivery := Delivery{ID: newDeliveryID(now), Library: b.Library.ID, Application: b.Client.Application.ID, Contract: b.Client.Contract.ID,
 		Grant: b.Grant.ID, Account: id, ProviderName: account.Source.Name, Types: r.Types, State: DeliveryWaiting,
 		NextAt: now, ExpiresAt: now.Add(d.config.Keep), CreatedAt: now, UpdatedAt: now}
-	if delivery.Payload, err = d.shut(purposePayload(delivery.ID), r); err != nil {
+	if delivery.Payload, err = d.sealPayload(delivery.ID, r); err != nil {
 		return nil, err
 	}
 	atOnce := d.takePlace(&delivery)
@@ -183,12 +185,26 @@ func (d *Deliveries) await(ctx context.Context, kept Delivery, done <-chan Pushe
 	return &Pushed{Delivery: kept}
 }
 
-func (d *Deliveries) shut(purpose string, v any) ([]byte, error) {
-	text, err := json.Marshal(v)
+// sealPayload seals a resource: a line of JSON that says how it goes, and its body.
+func (d *Deliveries) sealPayload(id DeliveryID, r Resource) ([]byte, error) {
+	head, err := json.Marshal(r)
 	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", purpose, err)
+		return nil, fmt.Errorf("encode resource: %w", err)
 	}
-	return d.ring.Seal(purpose, text), nil
+	return d.ring.Seal(purposePayload(id), slices.Concat(head, []byte{'\n'}, r.Body)), nil
+}
+
+func (d *Deliveries) openPayload(id DeliveryID, box []byte) (r Resource, err error) {
+	text, err := d.ring.Open(purposePayload(id), box)
+	if err != nil {
+		return Resource{}, fmt.Errorf("open payload: the keyring is not the one that it was sealed with: %w", err)
+	}
+	head, body, ok := bytes.Cut(text, []byte{'\n'})
+	if !ok || json.Unmarshal(head, &r) != nil {
+		return Resource{}, errors.New("open payload: not what was sealed")
+	}
+	r.Body = body
+	return r, nil
 }
 
 func newLease() string { return wire.RandomAlphanumeric(16) }

@@ -70,7 +70,8 @@ type Resource struct {
 	Path string `json:"path,omitempty"`
 	// Types are those of the resources, in order.
 	Types []string `json:"types"`
-	Body  []byte   `json:"body"`
+	// Body is JSON. It is not part of what encodes: it may be large, and stands behind.
+	Body []byte `json:"-"`
 }
 
 // Sending is one attempt to deliver a resource.

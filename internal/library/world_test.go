@@ -38,6 +38,10 @@ type world struct {
 	activity *library.Activity
 	keeping  library.Housekeeping
 
+	accounts   *library.Accounts
+	deliveries *library.Deliveries
+	providers  *fakeProviders
+
 	mu  sync.Mutex
 	now time.Time
 }
@@ -47,6 +51,8 @@ type settings struct {
 	people   library.PeopleConfig
 	consents library.ConsentConfig
 	files    library.FileConfig
+
+	deliveries library.DeliveryConfig
 }
 
 const deleteWait = 7 * 24 * time.Hour
@@ -76,6 +82,7 @@ func newWorldWith(t testing.TB, s settings) *world {
 	w.consents = library.NewConsents(w.db, w.clients, w.db, w.clock, s.consents)
 	w.files = library.NewFiles(w.db, w.blobs, w.clients, w.db, w.db, w.clock, s.files)
 	w.activity = library.NewActivity(w.db)
+	w.startDeliveries(s.deliveries)
 	w.keeping = library.Housekeeping{People: w.people, Sweeper: w.db, Files: w.db, Blobs: w.blobs, Now: w.clock}
 	return w
 }
@@ -95,13 +102,16 @@ func (w *world) pass(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
+// behind opens the database behind the store's back.
+func (w *world) behind() *sql.DB {
+	w.t.Helper()
+	return must(sql.Open("sqlite", "file:"+w.database()+"?mode=ro"))(w.t)
+}
+
 // count counts rows behind the store's back.
 func (w *world) count(query string, args ...any) (n int) {
 	w.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+w.database()+"?mode=ro")
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	db := w.behind()
 	defer func() { _ = db.Close() }()
 	if err := db.QueryRowContext(w.t.Context(), query, args...).Scan(&n); err != nil {
 		w.t.Fatal(err)
