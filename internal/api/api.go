@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/wire"
 )
@@ -29,6 +30,8 @@ type Config struct {
 	Consents *library.Consents
 	Files    *library.Files
 	Signer   *library.Signer
+	// Catalogue is what people can connect.
+	Catalogue *catalogue.Catalogue
 	// PublicURL is where clients reach the server, without a slash at the end.
 	PublicURL string
 	// MaxInFlight bounds the calls under way; further ones get 503 and Retry-After.
@@ -72,6 +75,13 @@ func New(c Config) http.Handler {
 	handle("GET permission-access/query/{session}", a.signed(a.bearing(a.reading(a.fileList))))
 	handle("GET permission-access/query/{session}/{file}", a.signedOnce(a.bearing(a.reading(a.file))))
 	handle("DELETE user", a.signed(a.deleteUser))
+
+	handle("POST discovery/sources", a.signed(a.sources))
+	handle("POST discovery/categories", a.signed(listing(a.Catalogue.Categories)))
+	handle("POST discovery/countries", a.signed(listing(a.Catalogue.Countries)))
+	handle("POST discovery/platforms", a.signed(listing(a.Catalogue.Platforms)))
+	handle("POST discovery/sourceTypes", a.signed(listing(a.Catalogue.SourceTypes)))
+	handle("GET permission-access/sample/datasets/{source}", a.signed(a.sampleDataSets))
 
 	mux.Handle("/", a.answering(func(http.ResponseWriter, *http.Request) error { return wire.NotFound("Call") }))
 	return a.clean(mux)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/carrelhq/carrel/internal/api"
 	"github.com/carrelhq/carrel/internal/blob"
+	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/pages"
 	"github.com/carrelhq/carrel/internal/seal"
@@ -37,6 +38,8 @@ type Config struct {
 	// elsewhere.
 	Keyring    string
 	MasterKeys []byte
+	// Catalogue is a file of what people can connect; empty for what ships.
+	Catalogue string
 	// Operator is the name of who runs the site, as the pages say it.
 	Operator string
 
@@ -90,6 +93,11 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	sources, err := catalogue.Load(c.Catalogue)
+	if err != nil {
+		return nil, err
+	}
+	sources.LogTo(c.Log)
 	disk, err := blob.OpenDisk(c.Blobs)
 	if err != nil {
 		return nil, fmt.Errorf("open blobs: %w", err)
@@ -111,7 +119,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	s.chores = library.Housekeeping{People: s.People, Sweeper: db, Files: db, Blobs: disk, Now: c.Now}
 
 	calls := api.New(api.Config{Clients: s.Clients, People: s.People, Consents: s.Consents, Files: s.Files,
-		Signer: signer, PublicURL: c.PublicURL, Patience: c.Patience, Log: c.Log})
+		Catalogue: sources, Signer: signer, PublicURL: c.PublicURL, Patience: c.Patience, Log: c.Log})
 	site := pages.New(pages.Config{People: s.People, Consents: s.Consents, Files: s.Files, Activity: library.NewActivity(db),
 		Operator: c.Operator, PublicURL: public, DeleteWait: c.DeleteWait, Now: c.Now, Log: c.Log})
 	s.Handler = s.route(calls, site)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -96,8 +97,8 @@ func ParseSourcesRequest(body []byte) (SourcesRequest, error) {
 	err := readMembers("", body, false, members{
 		{"limit", wholeNumber(&r.Limit, 1, MaxLimit)},
 		{"offset", wholeNumber(&r.Offset, 0, MaxOffset)},
-		{"sort", object(false, members{{"name", oneText(&r.Sort.Name, "asc", "desc")}})},
-		{"query", object(false, members{
+		{"sort", nested(false, members{{"name", oneText(&r.Sort.Name, "asc", "desc")}})},
+		{"query", nested(false, members{
 			{"search", r.Query.readSearch},
 			{"queryString", text(&r.Query.QueryString)},
 			{"include", textList(&r.Query.Include, maxListed)},
@@ -131,7 +132,7 @@ func (q *SourceQuery) readSearch(path string, raw json.RawMessage) error {
 func (f *SourceFilter) read(path string, raw json.RawMessage) error {
 	return readMembers(path, raw, true, members{
 		{"id", ids(&f.ID)},
-		{"sourceId", wholeNumber(&f.SourceID, 0, 1<<53)},
+		{"sourceId", wholeNumber(&f.SourceID, 0, math.MaxInt)},
 		{"publishedStatus", statuses(&f.PublishedStatus)},
 		{"service", ids(&f.Service.ID)},
 		{"country", ids(&f.Country.ID)},
@@ -150,9 +151,9 @@ func ParseListRequest(body []byte) (ListRequest, error) {
 		return r, nil
 	}
 	err := readMembers("", body, false, members{
-		{"query", object(false, members{
+		{"query", nested(false, members{
 			{"include", textList(&r.Query.Include, maxListed)},
-			{"filter", object(true, members{{"id", ids(&r.Query.Filter.ID)}})},
+			{"filter", nested(true, members{{"id", ids(&r.Query.Filter.ID)}})},
 		})},
 	})
 	if err != nil {
@@ -207,7 +208,7 @@ func readMembers(path string, raw json.RawMessage, strict bool, known members) e
 	return Validation(path + slices.Min(unknown) + " is not known")
 }
 
-func object(strict bool, known members) reader {
+func nested(strict bool, known members) reader {
 	return func(path string, raw json.RawMessage) error { return readMembers(path, raw, strict, known) }
 }
 

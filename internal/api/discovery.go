@@ -1,0 +1,75 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+// The discovery calls act for nobody: every contract may look at the catalogue, also
+// one to write, for which some sources are there.
+
+// sources answers with a page of sources.
+func (a *api) sources(w http.ResponseWriter, r *http.Request, _ *library.Call) error {
+	var body json.RawMessage
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	q, err := wire.ParseSourcesRequest(body)
+	if err != nil {
+		return err
+	}
+	answer, err := a.Catalogue.Search(q)
+	if err != nil {
+		return catalogueError(err)
+	}
+	writeJSON(w, http.StatusOK, answer)
+	return nil
+}
+
+// listing answers with what is not many: one of the catalogue's lists.
+func listing[T any](of func(wire.ListRequest) T) signedHandler {
+	return func(w http.ResponseWriter, r *http.Request, _ *library.Call) error {
+		var body json.RawMessage
+		if err := decode(r, &body); err != nil {
+			return err
+		}
+		q, err := wire.ParseListRequest(body)
+		if err != nil {
+			return err
+		}
+		writeJSON(w, http.StatusOK, of(q))
+		return nil
+	}
+}
+
+// sampleDataSets answers with the invented data that a source can be connected with.
+func (a *api) sampleDataSets(w http.ResponseWriter, r *http.Request, _ *library.Call) error {
+	source, err := strconv.Atoi(r.PathValue("source"))
+	if err != nil {
+		return wire.NotFound("Source")
+	}
+	sets, err := a.Catalogue.SampleDataSets(source)
+	if err != nil {
+		return catalogueError(err)
+	}
+	writeJSON(w, http.StatusOK, sets)
+	return nil
+}
+
+// catalogueError is a fault of the catalogue as a caller is told of it: a list that
+// cannot be had now may be had soon.
+func catalogueError(err error) error {
+	switch {
+	case errors.Is(err, catalogue.ErrUnlisted):
+		return wire.Busy().Because(err)
+	case errors.Is(err, catalogue.ErrNotFound):
+		return wire.NotFound("Source").Because(err)
+	}
+	return err
+}

@@ -1,0 +1,99 @@
+package catalogue
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Directory says what people call MedMij's providers, by the provider's name without
+// "@medmij": MedMij's own lists say nothing else of them.
+type Directory map[string]Provider
+
+// Provider is what a directory says of one.
+type Provider struct {
+	Name             string   `json:"name"`
+	Alias            []string `json:"alias"`
+	Abbreviation     string   `json:"abbreviation"`
+	MedicalCenter    string   `json:"medicalCenter"`
+	Practitioner     string   `json:"practitioner"`
+	City             string   `json:"city"`
+	ZipCode          string   `json:"zipCode"`
+	StreetName       string   `json:"streetName"`
+	StreetNumber     string   `json:"streetNumber"`
+	OrganizationType string   `json:"organizationType"`
+	Logo             string   `json:"logo"`
+}
+
+// LoadDirectory reads a directory from a file of its own.
+func LoadDirectory(path string) (Directory, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the operator names it
+	if err != nil {
+		return nil, fmt.Errorf("read directory: %w", err)
+	}
+	d, err := ParseDirectory(text)
+	if err != nil {
+		return nil, fmt.Errorf("directory %s: %w", path, err)
+	}
+	return d, nil
+}
+
+// ParseDirectory reads a directory from the text of a file. Its error names each place
+// that is wrong.
+func ParseDirectory(text []byte) (Directory, error) {
+	if err := wellFormed(text); err != nil {
+		return nil, err
+	}
+	k := &checker{}
+	d := k.directory("", text)
+	return d, k.err()
+}
+
+// With is the directory and another, which has the last word.
+func (d Directory) With(other Directory) Directory {
+	all := Directory{}
+	maps.Copy(all, d)
+	maps.Copy(all, other)
+	return all
+}
+
+// at is the place of a provider in a file.
+func (d Directory) at(path, provider string) string {
+	if path == "" {
+		return fmt.Sprintf("%q", provider)
+	}
+	return fmt.Sprintf("%s[%q]", path, provider)
+}
+
+func (k *checker) directory(path string, raw []byte) Directory {
+	entries := map[string]rawJSON{}
+	if !k.decode(path, raw, &entries) {
+		return nil
+	}
+	d := Directory{}
+	for _, provider := range slices.Sorted(maps.Keys(entries)) {
+		at := d.at(path, provider)
+		var p Provider
+		if !k.decode(at, entries[provider], &p) {
+			continue
+		}
+		name := strings.TrimSuffix(provider, "@medmij")
+		if _, there := d[name]; there {
+			k.wrong(at, "the provider is there twice")
+		}
+		if name == "" || strings.ToLower(name) != name || strings.ContainsAny(name, " @~:") {
+			k.wrong(at, "the name of a provider is like huisartslinde or test.huisarts.amsterdam")
+		}
+		if p.Name == "" {
+			k.wrong(at+".name", "is missing")
+		}
+		if p.OrganizationType != "" && !slices.Contains(OrganizationTypes, p.OrganizationType) {
+			k.wrong(at+".organizationType", "there is no organisation type %q", p.OrganizationType)
+		}
+		k.logo(at, p.Logo)
+		d[name] = p
+	}
+	return d
+}

@@ -1,0 +1,102 @@
+package catalogue
+
+import (
+	"slices"
+
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+// Categories lists the groups of services.
+func (c *Catalogue) Categories(q wire.ListRequest) wire.CategoriesAnswer {
+	return wire.CategoriesAnswer{Data: list(c.file.categories, q, func(k wire.Category) int { return k.ID }, pruneCategory)}
+}
+
+// Countries lists the countries.
+func (c *Catalogue) Countries(q wire.ListRequest) wire.CountriesAnswer {
+	return wire.CountriesAnswer{Data: list(c.file.countries, q, func(k wire.Country) int { return k.ID }, pruneCountry)}
+}
+
+// Platforms lists the platforms.
+func (c *Catalogue) Platforms(q wire.ListRequest) wire.PlatformsAnswer {
+	return wire.PlatformsAnswer{Data: list(c.file.platforms, q, func(k wire.Platform) int { return k.ID }, prunePlatform)}
+}
+
+// SourceTypes lists the types that a source can have.
+func (c *Catalogue) SourceTypes(q wire.ListRequest) wire.SourceTypesAnswer {
+	return wire.SourceTypesAnswer{Data: list(wire.SourceTypes, q, func(k wire.SourceType) int { return k.ID },
+		func(t wire.SourceType, _ fields, _ string) wire.SourceType { return t })}
+}
+
+// list is what a query selects, never nil: a list that is null breaks clients.
+func list[T any](all []T, q wire.ListRequest, id func(T) int, prune func(T, fields, string) T) []T {
+	in, ids := fieldsOf(q.Query.Include), q.Query.Filter.ID
+	out := make([]T, 0, len(all))
+	for _, one := range all {
+		if len(ids) == 0 || slices.Contains(ids, id(one)) {
+			out = append(out, prune(one, in, ""))
+		}
+	}
+	return out
+}
+
+// The functions below leave out what a query does not ask for. Of a country name and
+// code stay: the iOS client cannot be without them.
+
+func pruneCategory(k wire.Category, in fields, at string) wire.Category {
+	switch {
+	case in == nil, at != "" && in.has(at[:len(at)-1]):
+		return k
+	case at == "":
+		k.Resource = pruneResource(k.Resource, in)
+	default:
+		k.Resource = nil
+	}
+	k.Title, k.SubTitle, k.ExpandedTitle, k.ExpandedSubTitle = "", "", "", ""
+	if !in.has(at + "categoryTypeId") {
+		k.CategoryTypeID = 0
+	}
+	if !in.has(at + "name") {
+		k.Name = ""
+	}
+	if !in.has(at + "reference") {
+		k.Reference = ""
+	}
+	if !in.has(at + "json") {
+		k.JSON = nil
+	}
+	return k
+}
+
+func pruneCountry(k wire.Country, in fields, at string) wire.Country {
+	switch {
+	case in == nil:
+	case at == "":
+		k.Resource = pruneResource(k.Resource, in)
+	default:
+		k.Resource = nil
+	}
+	return k
+}
+
+func prunePlatform(k wire.Platform, in fields, at string) wire.Platform {
+	if in == nil || at != "" && in.has(at[:len(at)-1]) {
+		return k
+	}
+	if !in.has(at + "name") {
+		k.Name = ""
+	}
+	if !in.has(at + "reference") {
+		k.Reference = ""
+	}
+	if !in.has(at + "json") {
+		k.JSON = nil
+	}
+	return k
+}
+
+func pruneResource(r *wire.Resource, in fields) *wire.Resource {
+	if r == nil || !in.any("resource") {
+		return nil
+	}
+	return r
+}

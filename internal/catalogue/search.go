@@ -1,0 +1,186 @@
+package catalogue
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+// Search answers discovery/sources. The error wraps ErrUnlisted if nothing was found
+// and a listing cannot be had; where something was found, that has to do.
+//
+// Sources come by name. Of the fields that are searched, those that say who (name,
+// alias and the like) have to fit in one text of one of them, and so have those that
+// say where (city, postcode).
+func (c *Catalogue) Search(r wire.SourcesRequest) (wire.SourcesAnswer, error) {
+	if r.Limit == 0 {
+		r.Limit = wire.DefaultLimit
+	}
+	m := matcherOf(r.Query)
+	x := c.current()
+	found, total := x.page(r.Offset, r.Limit, r.Sort.Name == "desc", m.fits)
+	if total == 0 && x.unlisted != nil {
+		return wire.SourcesAnswer{}, x.unlisted
+	}
+	in := fieldsOf(r.Query.Include)
+	answer := wire.SourcesAnswer{Data: make([]wire.Source, len(found)), Limit: r.Limit, Offset: r.Offset, Total: total}
+	for i, e := range found {
+		answer.Data[i] = e.wire(in)
+	}
+	return answer, nil
+}
+
+// page looks through all entries and returns one page of those that fit, and how many
+// there are.
+func (x *index) page(offset, limit int, descending bool, fits func(*entry) bool) (found []*entry, total int) {
+	for i := range x.entries {
+		e := &x.entries[i]
+		if descending {
+			e = &x.entries[len(x.entries)-1-i]
+		}
+		if !fits(e) {
+			continue
+		}
+		if total >= offset && len(found) < limit {
+			found = append(found, e)
+		}
+		total++
+	}
+	return found, total
+}
+
+// matcher is a query, ready to be held against each entry.
+type matcher struct {
+	statuses   []wire.PublishedStatus
+	pull, push bool
+	ids        set[int]
+	sourceID   int
+	services   set[int]
+	countries  set[int]
+	categories set[int]
+	platforms  set[int]
+	references set[string]
+	aliases    set[string]
+
+	free pattern
+	// who and where are the searched fields; of each that is not empty one has to fit.
+	who, where []fieldPattern
+}
+
+type fieldPattern struct {
+	field int
+	pattern
+}
+
+// firstWhere is the first of [wire.SearchFields] that says where.
+const firstWhere = 5
+
+func matcherOf(q wire.SourceQuery) *matcher {
+	f := q.Filter
+	m := &matcher{
+		statuses: f.PublishedStatus, ids: setOf(f.ID), sourceID: f.SourceID, services: setOf(f.Service.ID), countries: setOf(f.Country.ID),
+		categories: setOf(f.Category.ID), platforms: setOf(f.Platform.ID), references: setOf(f.Reference), free: patternOf(q.QueryString),
+	}
+	if len(m.statuses) == 0 {
+		m.statuses = []wire.PublishedStatus{wire.Approved}
+	}
+	m.pull = len(f.Type.ID) == 0 || slices.Contains(f.Type.ID, wire.TypePull)
+	m.push = slices.Contains(f.Type.ID, wire.TypePush)
+	for _, a := range f.Alias {
+		if m.aliases == nil {
+			m.aliases = set[string]{}
+		}
+		m.aliases[fold(a)] = true
+	}
+	for i, field := range wire.SearchFields {
+		for _, text := range q.Search[field] {
+			if p := patternOf(text); len(p) == 0 {
+				continue
+			} else if i < firstWhere {
+				m.who = append(m.who, fieldPattern{i, p})
+			} else {
+				m.where = append(m.where, fieldPattern{i, p})
+			}
+		}
+	}
+	return m
+}
+
+func (m *matcher) fits(e *entry) bool {
+	return (m.pull && e.Pull || m.push && e.Push) &&
+		slices.Contains(m.statuses, e.Status) &&
+		m.ids.lets(e.ID) && (m.sourceID == 0 || m.sourceID == e.ID) &&
+		m.services.lets(e.Service.ID) && m.categories.lets(e.Service.Category.ID) && m.references.lets(e.Reference) &&
+		(m.countries == nil || slices.ContainsFunc(e.Countries, func(k wire.Country) bool { return m.countries[k.ID] })) &&
+		(m.platforms == nil || slices.ContainsFunc(e.Platforms, func(k wire.Platform) bool { return m.platforms[k.ID] })) &&
+		(m.aliases == nil || slices.ContainsFunc(e.Alias, func(a string) bool { return m.aliases[fold(a)] })) &&
+		m.free.fits(e.text) && oneFits(m.who, e) && oneFits(m.where, e)
+}
+
+func oneFits(patterns []fieldPattern, e *entry) bool {
+	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p fieldPattern) bool { return p.fits(e.fields[p.field]) })
+}
+
+// set is what is let through; nil is everything.
+type set[T comparable] map[T]bool
+
+func setOf[T comparable](list []T) set[T] {
+	if len(list) == 0 {
+		return nil
+	}
+	s := make(set[T], len(list))
+	for _, v := range list {
+		s[v] = true
+	}
+	return s
+}
+
+func (s set[T]) lets(v T) bool { return s == nil || s[v] }
+
+// Choice is a search of the page where a person chooses what to connect.
+type Choice struct {
+	// Push asks for what can be sent to, otherwise for what can be collected from.
+	Push bool
+	// Text is what the person typed; empty for everything.
+	Text string
+	// DataTypes and OrganizationType narrow the choice if they are not empty: to sources
+	// of that type that have one of the data types.
+	DataTypes        []string
+	OrganizationType string
+	// Samples adds what can only be connected with sample data.
+	Samples bool
+	// Offset and Limit choose the page; a limit of 0 means [wire.DefaultLimit].
+	Offset, Limit int
+}
+
+// Choose finds what a person can connect now, by name, and how much there is of it on
+// all pages. The error wraps ErrUnlisted if nothing was found and a listing cannot be
+// had.
+func (c *Catalogue) Choose(q Choice) (found []Source, total int, err error) {
+	if q.Limit <= 0 {
+		q.Limit = wire.DefaultLimit
+	}
+	if runes := []rune(q.Text); len(runes) > wire.MaxText {
+		q.Text = string(runes[:wire.MaxText])
+	}
+	p := patternOf(q.Text)
+	if len(p) == 0 && strings.TrimSpace(q.Text) != "" {
+		p = pattern{{word: "\x00"}} // signs alone are in no name
+	}
+	x := c.current()
+	page, total := x.page(max(q.Offset, 0), q.Limit, false, func(e *entry) bool {
+		return (q.Push && e.Push || !q.Push && e.Pull) &&
+			(e.Usable() || q.Samples && e.Sampled()) &&
+			(q.OrganizationType == "" || e.OrganizationType == q.OrganizationType) &&
+			(len(q.DataTypes) == 0 || slices.ContainsFunc(e.DataTypes, func(t string) bool { return slices.Contains(q.DataTypes, t) })) &&
+			p.fits(e.text)
+	})
+	if total == 0 && x.unlisted != nil {
+		return nil, 0, x.unlisted
+	}
+	for _, e := range page {
+		found = append(found, e.Source)
+	}
+	return found, total, nil
+}
