@@ -1,0 +1,83 @@
+package server_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/carrelhq/carrel/internal/server"
+)
+
+// recordedCatalogue gives the server the catalogue that the stub had in the recording,
+// so that its answers are to say the same.
+func recordedCatalogue(c *server.Config) { c.Catalogue = "testdata/catalogue.json" }
+
+// isCatalogue says that an answer is one of the catalogue's.
+func isCatalogue(e *exchange) bool {
+	return below("discovery/")(e) || below("permission-access/sample/")(e)
+}
+
+// compareCatalogue wants everything that the recorded answer says, to the letter. More
+// is allowed but a null: the iOS client wants some fields that the query of this one
+// does not ask for. Without a sort any order will do.
+func compareCatalogue(t *testing.T, e *exchange, recorded, answer []byte) {
+	t.Helper()
+	var want, got any
+	if err := errors.Join(json.Unmarshal(recorded, &want), json.Unmarshal(answer, &got)); err != nil {
+		t.Fatal(err)
+	}
+	body, err := e.Request.Body.bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(body), `"sort"`) {
+		sortByID(want)
+		sortByID(got)
+	}
+	if err := says("answer", want, got); err != nil {
+		t.Errorf("%v\nrecorded %s\nanswer   %s", err, recorded, answer)
+	}
+}
+
+func sortByID(answer any) {
+	object, _ := answer.(map[string]any)
+	list, _ := object["data"].([]any)
+	id := func(v any) float64 { return v.(map[string]any)["id"].(float64) }
+	slices.SortFunc(list, func(a, b any) int { return int(id(a) - id(b)) })
+}
+
+// says reports what an answer does not say as the recorded one did.
+func says(path string, want, got any) error {
+	switch want := want.(type) {
+	case map[string]any:
+		got, ok := got.(map[string]any)
+		if !ok {
+			return fmt.Errorf("%s is no object", path)
+		}
+		for name, w := range want {
+			if err := says(path+"."+name, w, got[name]); err != nil {
+				return err
+			}
+		}
+		return noNull(path, got)
+	case []any:
+		got, ok := got.([]any)
+		if !ok || len(got) != len(want) {
+			return fmt.Errorf("%s is %v, recorded %v", path, got, want)
+		}
+		for i := range want {
+			if err := says(fmt.Sprintf("%s[%d]", path, i), want[i], got[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if !reflect.DeepEqual(got, want) {
+		return fmt.Errorf("%s is %v, recorded %v", path, got, want)
+	}
+	return nil
+}
