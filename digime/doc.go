@@ -29,6 +29,10 @@
 //		io.Copy(dst, file)
 //	}
 //
+//	// With a write contract and SourceType: digime.SourcePush, to a provider that the
+//	// person has connected; bundle is FHIR, as JSON or as anything that becomes it.
+//	answer, err := user.PushToProvider(ctx, account, digime.STU3, bundle)
+//
 // Without [At] the client speaks to digi.me itself.
 //
 // # What it does by itself
@@ -38,12 +42,14 @@
 // the new token before they go on. Calls that only read or delete are tried again
 // after errors that pass by themselves; a POST never is, except for looking
 // things up. Every attempt is signed anew. Contents stream both ways: the client
-// holds a few buffers, whatever a file's size.
+// holds a few buffers, whatever a file's size. (A resource for a provider is held
+// whole; it has 10 MiB at most.)
 //
 // # Errors
 //
 // What the server answers is an [*Error]; errors.Is tells its kind
-// ([ErrInvalidToken], [ErrNotFound] and so on). No text of an error holds a
+// ([ErrInvalidToken], [ErrNotFound] and so on). What went wrong with something that
+// the server had kept for a provider is a [*DeliveryError] around it. No text of an error holds a
 // secret, and tokens, keys and verifiers print as a mask.
 //
 // # Concurrency

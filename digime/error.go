@@ -16,8 +16,9 @@ import (
 // Error is what the server answered instead of what was asked for: a Code for
 // programs, a Message for people, a Reference that the server's operator finds in
 // their log, the HTTP Status, and RetryAfter where the server says when to try
-// again. Code is empty when the answer did not come from a server of the protocol,
-// such as a proxy's.
+// again. Outcome is a FHIR OperationOutcome, where there is one: see
+// [User.PushToProvider]. Code is empty when the answer did not come from a server of the
+// protocol, such as a proxy's.
 type Error = wire.Error
 
 // ErrorCode names a kind of error; the protocol's documentation lists them.
@@ -51,9 +52,20 @@ var (
 	ErrTooLarge error = &Error{Code: wire.CodePayloadTooLarge}
 	// ErrTooManyRequests: slow down.
 	ErrTooManyRequests error = &Error{Code: wire.CodeTooManyRequests}
-	// ErrServiceAuthorization: a source does not let the server in any longer; send
-	// the person to [User.ReauthorizeAccount].
+	// ErrServerBusy: the server has done nothing of it, and has no time now.
+	ErrServerBusy error = &Error{Code: wire.CodeServerBusy}
+	// ErrServiceAuthorization: a source or provider does not let the server in any
+	// longer; send the person to [User.ReauthorizeAccount].
 	ErrServiceAuthorization error = &Error{Code: wire.CodeServiceAuthorization}
+	// ErrProviderRefused: a provider has refused what was pushed, or a part of a
+	// Bundle. The error's Outcome is the provider's own answer.
+	ErrProviderRefused error = &Error{Code: wire.CodeProviderRefused}
+	// ErrDeliveryUnknown: nobody knows whether a provider has what was pushed. The
+	// server does not send it again, and whoever does may send it twice.
+	ErrDeliveryUnknown error = &Error{Code: wire.CodeDeliveryUnknown}
+	// ErrDeliveryExpired: what was pushed did not reach the provider, and is not tried
+	// any longer.
+	ErrDeliveryExpired error = &Error{Code: wire.CodeDeliveryExpired}
 	// ErrSDKInvalid: the operator does not take this client.
 	ErrSDKInvalid error = &Error{Code: wire.CodeSDKInvalid}
 	// ErrSDKVersionInvalid: the operator does not take this version of the client.
@@ -81,8 +93,9 @@ var (
 	ErrUntrusted = errors.New("answer is not signed by the server")
 )
 
-// maxErrorBody bounds how much of an error's body is read.
-const maxErrorBody = 64 << 10
+// maxErrorBody bounds how much of an error's body is read; a provider's answer to a Bundle
+// of many entries has some megabytes.
+const maxErrorBody = 4 << 20
 
 // errorOf makes an [*Error] of an answer that is no success. The body counts,
 // then the headers, which is all that an answer to HEAD has, then the status. What

@@ -2,7 +2,6 @@ package digime_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -74,20 +73,6 @@ func ExampleUser_Push() {
 	})
 	fmt.Println(err)
 	// Output: <nil>
-}
-
-func ExampleUser_PushToProvider() {
-	library := startLibrary()
-	defer library.Close()
-	user := library.exampleUser(library.Write)
-
-	weight := json.RawMessage(`{"resourceType":"Observation","status":"final","code":{"text":"Weight"},"valueQuantity":{"value":72.5,"unit":"kg"}}`)
-	answer, err := user.PushToProvider(context.Background(), "13_y", digime.STU3, weight)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(answer.Status)
-	// Output: 201
 }
 
 func ExampleUser_ReadSession() {
@@ -207,7 +192,9 @@ func ExampleUser_ReadAccounts() {
 	for _, account := range accounts {
 		fmt.Println(account.ID, account.ServiceTypeName)
 	}
-	// Output: 11_x Clinic
+	// Output:
+	// 11_x Clinic
+	// 13_y Huisarts
 }
 
 func ExampleUser_DeleteAccount() {

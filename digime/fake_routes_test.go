@@ -21,7 +21,10 @@ func (l *fakeLibrary) routes() {
 	l.mux.HandleFunc("POST /v1.7/oauth/authorize", l.signed(false, l.authorize))
 	l.mux.HandleFunc("POST /v1.7/oauth/token", l.signed(false, l.exchange))
 	l.mux.HandleFunc("POST /v1.7/oauth/token/reference", l.signed(false, l.tokenReference))
-	l.mux.HandleFunc("POST /v1.7/reference", l.signed(false, func(w http.ResponseWriter, _ *http.Request, _ wire.RequestClaims) error {
+	l.mux.HandleFunc("POST /v1.7/reference", l.signed(false, func(w http.ResponseWriter, _ *http.Request, c wire.RequestClaims) error {
+		if c.AccessToken != "" {
+			return wire.Validation("a reference is nobody's")
+		}
 		writeJSON(w, wire.ReferenceAnswer{ID: "reference-1"})
 		return nil
 	}))
@@ -30,11 +33,16 @@ func (l *fakeLibrary) routes() {
 	}
 	l.mux.HandleFunc("POST /v1.7/permission-access/import", l.signed(true, l.push))
 	l.mux.HandleFunc("POST /v1.7/permission-access/import/h:accountId/fhir/{version}", l.signed(true, l.pushToProvider))
+	l.mux.HandleFunc("GET /v1.7/permission-access/deliveries", l.signed(true, l.deliveryList))
+	l.mux.HandleFunc("GET /v1.7/permission-access/deliveries/{delivery}", l.signed(true, l.delivery))
 	l.mux.HandleFunc("POST /v1.7/permission-access/trigger", l.signed(true, l.trigger))
 	l.mux.HandleFunc("GET /v1.7/permission-access/query/{session}", l.signed(true, l.fileList))
 	l.mux.HandleFunc("GET /v1.7/permission-access/query/{session}/{file}", l.signed(true, l.file))
 	l.mux.HandleFunc("GET /v1.7/permission-access/accounts", l.signed(true, func(w http.ResponseWriter, _ *http.Request, _ wire.RequestClaims) error {
-		writeJSON(w, []wire.Account{{ID: "11_x", Reference: "reference", Type: "USER", ServiceTypeName: "Clinic", CreatedDate: 1795499803480}})
+		writeJSON(w, []wire.Account{
+			{ID: "11_x", Reference: "reference", Type: wire.AccountTypeUser, ServiceTypeName: "Clinic", CreatedDate: 1795499803480},
+			{ID: "13_y", Reference: "reference-gp", Type: wire.AccountTypePush, ServiceTypeName: "Huisarts", CreatedDate: 1795499803480},
+		})
 		return nil
 	}))
 	l.mux.HandleFunc("GET /v1.7/permission-access/contract", l.signed(false, func(w http.ResponseWriter, _ *http.Request, c wire.RequestClaims) error {
@@ -117,6 +125,9 @@ func (l *fakeLibrary) page(w http.ResponseWriter, r *http.Request) {
 		l.codes[code] = grant
 		query.Set("code", code)
 		query.Set("accountReference", "reference")
+		if r.URL.Query().Get("sourceType") == "push" {
+			query.Set("accountReference", "reference-gp")
+		}
 	}
 	callback.RawQuery = query.Encode()
 	http.Redirect(w, r, callback.String(), http.StatusFound)
@@ -194,14 +205,42 @@ func (l *fakeLibrary) push(w http.ResponseWriter, r *http.Request, c wire.Reques
 
 func (l *fakeLibrary) pushToProvider(w http.ResponseWriter, r *http.Request, _ wire.RequestClaims) error {
 	if v := r.PathValue("version"); v != "stu3" && v != "3.0.2" || r.Header.Get("accountId") != "13_y" {
-		return wire.NotFound("account")
+		return wire.NotFound("Account")
 	}
 	var resource map[string]any
 	if err := json.NewDecoder(r.Body).Decode(&resource); err != nil {
 		return wire.Validation("resource")
 	}
+	w.Header().Set(wire.HeaderDelivery, "delivery1")
+	if l.provider != nil {
+		l.provider(w, r)
+		return nil
+	}
 	w.WriteHeader(http.StatusCreated)
 	writeJSON(w, map[string]any{"resourceType": resource["resourceType"], "id": "1"})
+	return nil
+}
+
+func (l *fakeLibrary) deliveryList(w http.ResponseWriter, _ *http.Request, _ wire.RequestClaims) error {
+	list := wire.DeliveryList{Data: []wire.Delivery{}}
+	for _, answers := range l.deliveries {
+		d := answers[0]
+		d.Answer = nil
+		list.Data = append(list.Data, d)
+	}
+	writeJSON(w, list)
+	return nil
+}
+
+func (l *fakeLibrary) delivery(w http.ResponseWriter, r *http.Request, _ wire.RequestClaims) error {
+	answers := l.deliveries[r.PathValue("delivery")]
+	if len(answers) == 0 {
+		return wire.NotFound("Delivery")
+	}
+	writeJSON(w, answers[0])
+	if len(answers) > 1 {
+		l.deliveries[r.PathValue("delivery")] = answers[1:]
+	}
 	return nil
 }
 

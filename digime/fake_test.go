@@ -40,8 +40,11 @@ type fakeLibrary struct {
 	refresh  map[string]fakeGrant
 	expired  map[string]bool // access tokens that are past their time
 	files    []fakeFile
-	lists    []wire.FileList // answers to queries, the last one for ever; empty lists all files
-	requests []request
+	lists    []wire.FileList  // answers to queries, the last one for ever; empty lists all files
+	provider http.HandlerFunc // what a push to a provider is answered; nil files it
+	// deliveries are the answers to questions about one, the last one for ever.
+	deliveries map[string][]wire.Delivery
+	requests   []request
 
 	// before may answer a request instead of the library, and says if it has.
 	before func(w http.ResponseWriter, r *http.Request) bool

@@ -1,9 +1,7 @@
 package digime_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -184,32 +182,6 @@ func TestPushRefuses(t *testing.T) {
 	}
 	if len(l.files) != 0 {
 		t.Error("something arrived")
-	}
-}
-
-func TestPushToProvider(t *testing.T) {
-	l := start(t)
-	user := l.user(t, l.Write)
-	l.expire(user.Token())
-	bundle := json.RawMessage(`{"resourceType":"Bundle","type":"collection","value":72.50}`)
-	answer, err := user.PushToProvider(t.Context(), "13_y", digime.STU3, bundle)
-	if err != nil || answer.Status != 201 || !strings.Contains(string(answer.Body), `"Bundle"`) {
-		t.Errorf("answer %d %s, error %v", answer.Status, answer.Body, err)
-	}
-	r := l.seen("/fhir/stu3")
-	if len(r) != 2 || r[1].path != "/v1.7/permission-access/import/h:accountId/fhir/stu3" || !bytes.Equal(r[1].body, bundle) || r[1].header.Get("accountId") != "13_y" {
-		t.Errorf("requests %+v", r)
-	}
-	if _, err := user.PushToProvider(t.Context(), "11_x", digime.STU3, bundle); !errors.Is(err, digime.ErrNotFound) {
-		t.Errorf("another account: error %v", err)
-	}
-	if _, err := user.PushToProvider(t.Context(), "13_y", digime.STU3, json.RawMessage(`{`)); err == nil || !strings.Contains(err.Error(), "not JSON") {
-		t.Errorf("no JSON: error %v", err)
-	}
-	l.answerOnce("stu3", status(503))
-	before := len(l.seen("stu3"))
-	if _, err := user.PushToProvider(t.Context(), "13_y", digime.STU3, bundle); err == nil || len(l.seen("stu3")) != before+1 {
-		t.Errorf("a delivery was repeated, or its failure hidden: %v", err)
 	}
 }
 

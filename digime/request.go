@@ -150,7 +150,7 @@ func (c *Client) refusal(resp *http.Response, cl call) error {
 	secrets := append([]string{
 		cl.claims.AccessToken, cl.claims.RefreshToken, cl.claims.Code, cl.claims.CodeVerifier,
 	}, cl.secrets...)
-	return errorOf(resp, body, c.now(), secrets)
+	return delivering(DeliveryID(resp.Header.Get(wire.HeaderDelivery)), errorOf(resp, body, c.now(), secrets))
 }
 
 // request builds and signs one attempt.

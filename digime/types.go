@@ -91,6 +91,14 @@ type (
 	ApplicationDetails = wire.ApplicationDetails
 )
 
+// What an [Account] can be, as far as this package makes use of it.
+const (
+	// AccountUser stands for the person at the application itself.
+	AccountUser = wire.AccountTypeUser
+	// AccountPush is a provider that [User.PushToProvider] sends to.
+	AccountPush = wire.AccountTypePush
+)
+
 // States of a [FileList] and of the accounts in it.
 const (
 	StatePending   = wire.StatePending

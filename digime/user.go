@@ -109,8 +109,13 @@ func (u *User) doJSON(ctx context.Context, cl call, v any) error {
 }
 
 // tokenRefused says whether a new access token may help. A 401 without a code is
-// one whose body did not arrive as the protocol says, such as that of a HEAD.
+// one whose body did not arrive as the protocol says, such as that of a HEAD. What
+// was kept to be delivered is not sent again, whatever the answer.
 func tokenRefused(err error) bool {
+	var kept *DeliveryError
+	if errors.As(err, &kept) {
+		return false
+	}
 	var e *Error
 	return errors.As(err, &e) && e.Status == http.StatusUnauthorized && (e.Code == wire.CodeInvalidToken || e.Code == "")
 }
