@@ -1,0 +1,433 @@
+package fhir
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+	"unicode/utf8"
+)
+
+// A document is a body and the tree of its values. The tree is flat: values
+// stand in the order of the text, each followed by what is inside it, so that
+// reading is one pass over the bytes and a check one over the values. Nothing is
+// copied; a value is where it stands in the text.
+type document struct {
+	src   []byte
+	nodes []node
+	// open is the path to the value that was being read when reading ended.
+	open []uint32
+	// twice are members whose name their object has had before.
+	twice []uint32
+}
+
+// kind is the JSON type of a value.
+type kind uint8
+
+const (
+	kindNull kind = iota
+	kindFalse
+	kindTrue
+	kindNumber
+	kindString
+	kindArray
+	kindObject
+)
+
+// name is the kind as a fault says it.
+func (k kind) name() string {
+	return [...]string{"null", "a boolean", "a boolean", "a number", "a string", "an array", "an object"}[k]
+}
+
+// A node is one value. Strings are without their quotes.
+type node struct {
+	start, end  uint32 // of the value, in the text
+	key, keyEnd uint32 // of the member's name; 0, 0 in an array
+	next        uint32 // the first node that is not inside this one
+	hash        uint32 // of the member's name
+	kind        kind
+	escaped     bool // the string has escapes
+	keyEscaped  bool
+}
+
+// Trees are large and short of life.
+var trees = sync.Pool{New: func() any { return new([]node) }}
+
+// parse reads a body. The fault, if any, says why reading ended.
+func parse(body []byte) (*document, *Fault) {
+	d := &document{src: body}
+	if f := refuseBody(body); f != nil {
+		return d, f
+	}
+	if nodes, ok := trees.Get().(*[]node); ok {
+		d.nodes = (*nodes)[:0]
+	}
+	r := reader{d: d}
+	if !r.value(0, 0, 0, false) {
+		return d, &Fault{Location: d.pathOf(d.open), Code: r.code, Text: r.says + r.where()}
+	}
+	if r.space(); r.at < len(body) {
+		return d, &Fault{Code: CodeInvalid, Text: "has something behind the end of the resource" + r.where()}
+	}
+	d.open = nil
+	return d, nil
+}
+
+// close gives the tree back. Nothing of the document may be used after it.
+func (d *document) close() {
+	if cap(d.nodes) <= maxValues/8 {
+		nodes := d.nodes
+		trees.Put(&nodes)
+	}
+	d.nodes = nil
+}
+
+// refuseBody finds what is no JSON object at first sight.
+func refuseBody(body []byte) *Fault {
+	if len(body) > MaxBody {
+		return &Fault{Code: CodeTooLong, Text: fmt.Sprintf("has %d bytes, more than %d", len(body), MaxBody)}
+	}
+	if bytes.HasPrefix(body, []byte("\xef\xbb\xbf")) {
+		return &Fault{Code: CodeInvalid, Text: "begins with a byte order mark, which JSON must not have"}
+	}
+	first := bytes.TrimLeft(body, " \t\r\n")
+	switch {
+	case len(first) == 0:
+		return &Fault{Code: CodeInvalid, Text: "is empty: a resource in JSON is required"}
+	case first[0] == '<':
+		return &Fault{Code: CodeInvalid, Text: "is XML: a resource in JSON (application/fhir+json) is required"}
+	case first[0] == '[':
+		return &Fault{Code: CodeStructure, Text: "is a JSON array: one resource is required; several go into a Bundle"}
+	case first[0] != '{':
+		return &Fault{Code: CodeInvalid, Text: "is not a JSON object: a resource in JSON is required"}
+	}
+	if !utf8.Valid(body) {
+		return &Fault{Code: CodeInvalid, Text: "is not valid UTF-8" + whereIs(body, firstInvalid(body))}
+	}
+	return nil
+}
+
+func firstInvalid(body []byte) int {
+	for i := 0; i < len(body); {
+		r, n := utf8.DecodeRune(body[i:])
+		if r == utf8.RuneError && n <= 1 {
+			return i
+		}
+		i += n
+	}
+	return len(body)
+}
+
+// whereIs says a place in the text as editors count it.
+func whereIs(body []byte, at int) string {
+	before := body[:min(at, len(body))]
+	line := bytes.Count(before, []byte("\n")) + 1
+	column := utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1
+	return fmt.Sprintf(" (line %d, column %d)", line, column)
+}
+
+// A reader reads JSON (RFC 8259) into a document.
+type reader struct {
+	d     *document
+	at    int
+	depth int
+	// why reading ended
+	code Code
+	says string
+}
+
+func (r *reader) where() string { return whereIs(r.d.src, r.at) }
+
+func (r *reader) fail(says string) bool {
+	r.code, r.says = CodeInvalid, says
+	return false
+}
+
+// short says that the body ends too early.
+func (r *reader) short() bool {
+	return r.fail("is not well-formed JSON: the body ends before it is complete")
+}
+
+func (r *reader) space() {
+	src := r.d.src
+	for r.at < len(src) && isSpace(src[r.at]) {
+		r.at++
+	}
+}
+
+// value reads one value, the member of the given name if it is one.
+func (r *reader) value(key, keyEnd, hash uint32, keyEscaped bool) bool {
+	d := r.d
+	if r.space(); r.at >= len(d.src) {
+		return r.short()
+	}
+	if len(d.nodes) >= maxValues {
+		r.code, r.says = CodeTooLong, fmt.Sprintf("has more than %d values", maxValues)
+		return false
+	}
+	i := len(d.nodes)
+	d.nodes = append(d.nodes, node{start: uint32(r.at), key: key, keyEnd: keyEnd, hash: hash, keyEscaped: keyEscaped})
+	d.open = append(d.open, uint32(i))
+	ok := false
+	switch c := d.src[r.at]; c {
+	case '{':
+		ok = r.nested(i, kindObject)
+	case '[':
+		ok = r.nested(i, kindArray)
+	case '"':
+		var escaped bool
+		start := r.at + 1
+		if escaped, ok = r.text(); ok {
+			n := &d.nodes[i]
+			n.kind, n.start, n.escaped = kindString, uint32(start), escaped
+			n.end = uint32(r.at - 1)
+		}
+	case 't':
+		ok = r.word(i, "true", kindTrue)
+	case 'f':
+		ok = r.word(i, "false", kindFalse)
+	case 'n':
+		ok = r.word(i, "null", kindNull)
+	default:
+		ok = r.number(i)
+	}
+	if !ok {
+		return false
+	}
+	d.nodes[i].next = uint32(len(d.nodes))
+	d.open = d.open[:len(d.open)-1]
+	return true
+}
+
+// nested reads what may hold further values.
+func (r *reader) nested(i int, k kind) bool {
+	d := r.d
+	d.nodes[i].kind = k
+	if r.depth++; r.depth > MaxDepth {
+		r.code, r.says = CodeTooLong, fmt.Sprintf("is nested more than %d levels deep", MaxDepth)
+		return false
+	}
+	var ok bool
+	if k == kindObject {
+		ok = r.members(i)
+	} else {
+		ok = r.items()
+	}
+	r.depth--
+	d.nodes[i].end = uint32(r.at)
+	return ok
+}
+
+func (r *reader) items() bool {
+	r.at++ // the bracket
+	if done, ok := r.empty(']'); done {
+		return ok
+	}
+	for {
+		if !r.value(0, 0, 0, false) {
+			return false
+		}
+		if more, ok := r.comma(']', "an array"); !more {
+			return ok
+		}
+	}
+}
+
+func (r *reader) members(i int) bool {
+	r.at++ // the brace
+	if done, ok := r.empty('}'); done {
+		return ok
+	}
+	src, n := r.d.src, 0
+	for {
+		if r.space(); r.at >= len(src) {
+			return r.short()
+		}
+		if src[r.at] != '"' {
+			return r.fail("is not well-formed JSON: the name of a member is expected")
+		}
+		start := r.at + 1
+		escaped, ok := r.text()
+		if !ok {
+			return false
+		}
+		end := r.at - 1
+		if r.space(); r.at >= len(src) {
+			return r.short()
+		}
+		if src[r.at] != ':' {
+			return r.fail("is not well-formed JSON: a colon is expected behind the name of a member")
+		}
+		r.at++
+		name := src[start:end]
+		if escaped {
+			name = unescape(name)
+		}
+		if !r.value(uint32(start), uint32(end), hashOf(name), escaped) {
+			return false
+		}
+		n++
+		if more, ok := r.comma('}', "an object"); !more {
+			if ok && n > 1 {
+				r.d.findTwice(uint32(i), n)
+			}
+			return ok
+		}
+	}
+}
+
+// empty reads the end of an object or array that has nothing in it.
+func (r *reader) empty(end byte) (done, ok bool) {
+	if r.space(); r.at >= len(r.d.src) {
+		return true, r.short()
+	}
+	if r.d.src[r.at] == end {
+		r.at++
+		return true, true
+	}
+	return false, true
+}
+
+// comma reads on to the next item or over the end.
+func (r *reader) comma(end byte, of string) (more, ok bool) {
+	if r.space(); r.at >= len(r.d.src) {
+		return false, r.short()
+	}
+	switch r.d.src[r.at] {
+	case ',':
+		r.at++
+		return true, true
+	case end:
+		r.at++
+		return false, true
+	}
+	return false, r.fail(fmt.Sprintf("is not well-formed JSON: a comma or the end of %s is expected", of))
+}
+
+func (r *reader) word(i int, word string, k kind) bool {
+	rest := r.d.src[r.at:]
+	if len(rest) < len(word) && bytes.HasPrefix([]byte(word), rest) {
+		return r.short()
+	}
+	if !bytes.HasPrefix(rest, []byte(word)) {
+		return r.fail("is not well-formed JSON: a value is expected")
+	}
+	r.at += len(word)
+	d := r.d
+	d.nodes[i].kind, d.nodes[i].end = k, uint32(r.at)
+	return true
+}
+
+func (r *reader) number(i int) bool {
+	src, start := r.d.src, r.at
+	digits := func() bool {
+		from := r.at
+		for r.at < len(src) && isDigit(src[r.at]) {
+			r.at++
+		}
+		return r.at > from
+	}
+	if src[r.at] == '-' {
+		r.at++
+	}
+	whole := r.at
+	if !digits() {
+		if r.at == len(src) {
+			return r.short()
+		}
+		r.at = start
+		return r.fail("is not well-formed JSON: a value is expected")
+	}
+	ok := src[whole] != '0' || r.at == whole+1
+	if ok && r.at < len(src) && src[r.at] == '.' {
+		r.at++
+		ok = digits()
+	}
+	if ok && r.at < len(src) && src[r.at]|0x20 == 'e' {
+		r.at++
+		if r.at < len(src) && (src[r.at] == '+' || src[r.at] == '-') {
+			r.at++
+		}
+		ok = digits()
+	}
+	if !ok {
+		return r.fail("is not well-formed JSON: a number has a wrong form")
+	}
+	n := &r.d.nodes[i]
+	n.kind, n.end = kindNumber, uint32(r.at)
+	return true
+}
+
+// text reads a string, from quote to quote.
+func (r *reader) text() (escaped, ok bool) {
+	src, at := r.d.src, r.at+1
+	for at < len(src) {
+		switch c := src[at]; {
+		case c == '"':
+			r.at = at + 1
+			return escaped, true
+		case c == '\\':
+			escaped = true
+			n := escapeLen(src[at:])
+			if n == 0 {
+				r.at = at
+				if len(src)-at < 12 && !bytes.ContainsRune(src[at:], '"') {
+					return true, r.short()
+				}
+				return true, r.fail("is not well-formed JSON: a string has an escape that is none")
+			}
+			at += n
+		case c < 0x20:
+			r.at = at
+			return escaped, r.fail("is not well-formed JSON: a string has a control character that is not escaped")
+		default:
+			at++
+		}
+	}
+	r.at = len(src)
+	return escaped, r.short()
+}
+
+// findTwice notes the members of an object whose name stands there already.
+func (d *document) findTwice(i uint32, n int) {
+	if n > 32 {
+		d.findTwiceAmongMany(i, n)
+		return
+	}
+	end := uint32(len(d.nodes))
+	for b := d.nodes[i+1].next; b < end; b = d.nodes[b].next {
+		h := d.nodes[b].hash
+		for a := i + 1; a < b; a = d.nodes[a].next {
+			if d.nodes[a].hash == h && string(d.name(a)) == string(d.name(b)) {
+				d.noteTwice(b)
+				break
+			}
+		}
+	}
+}
+
+func (d *document) findTwiceAmongMany(i uint32, n int) {
+	seen := make(map[string]bool, n)
+	end := uint32(len(d.nodes))
+	for m := i + 1; m < end; m = d.nodes[m].next {
+		name := d.name(m)
+		if seen[string(name)] {
+			d.noteTwice(m)
+		}
+		seen[string(name)] = true
+	}
+}
+
+func (d *document) noteTwice(m uint32) {
+	if len(d.twice) <= MaxFaults {
+		d.twice = append(d.twice, m)
+	}
+}
+
+// hashOf is FNV-1a.
+func hashOf(name []byte) uint32 {
+	h := uint32(2166136261)
+	for _, c := range name {
+		h = (h ^ uint32(c)) * 16777619
+	}
+	return h
+}

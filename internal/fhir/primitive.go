@@ -1,0 +1,288 @@
+package fhir
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// A primitive is one of FHIR's primitive types. Their forms are the regular
+// expressions of https://hl7.org/fhir/STU3/datatypes.html, written as loops.
+type primitive uint8
+
+const (
+	primNone primitive = iota
+	primBase64
+	primBoolean
+	primCode
+	primDate
+	primDateTime
+	primDecimal
+	primID
+	primInstant
+	primInteger
+	primMarkdown
+	primOID
+	primPositive
+	primString
+	primTime
+	primUnsigned
+	primURI
+	primUUID
+	primXHTML
+)
+
+var primitives = map[string]primitive{
+	"base64Binary": primBase64, "boolean": primBoolean, "code": primCode, "date": primDate, "dateTime": primDateTime,
+	"decimal": primDecimal, "id": primID, "instant": primInstant, "integer": primInteger, "markdown": primMarkdown,
+	"oid": primOID, "positiveInt": primPositive, "string": primString, "time": primTime, "unsignedInt": primUnsigned,
+	"uri": primURI, "uuid": primUUID, "xhtml": primXHTML,
+	"url": primURI, "canonical": primURI, // from R4 on
+}
+
+// kind is how a primitive is written in JSON.
+func (p primitive) kind() (k kind, name string) {
+	switch p {
+	case primBoolean:
+		return kindTrue, "true or false"
+	case primDecimal, primInteger, primPositive, primUnsigned:
+		return kindNumber, "a JSON number"
+	}
+	return kindString, "a JSON string"
+}
+
+// refuse says what is wrong with a value of the type, "" if nothing. The text is
+// that of the string, or a number as it stands.
+func (p primitive) refuse(text []byte) string {
+	switch p {
+	case primBase64:
+		return refuseBase64(text)
+	case primCode:
+		if !isCode(text) {
+			return "is not a code: no space at its ends, and no two in a row"
+		}
+	case primDate:
+		if !isDate(text) {
+			return "is not a date: YYYY, YYYY-MM or YYYY-MM-DD, and in the calendar"
+		}
+	case primDateTime:
+		if !isDateTime(text) {
+			return "is not a date and time: YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss with Z or a zone such as +01:00, and in the calendar"
+		}
+	case primInstant:
+		if !isInstant(text) {
+			return "is not an instant: YYYY-MM-DDThh:mm:ss with Z or a zone such as +01:00, and in the calendar"
+		}
+	case primTime:
+		if !isTime(text) {
+			return "is not a time of day: hh:mm:ss"
+		}
+	case primDecimal:
+		if bytes.ContainsAny(text, "eE") {
+			return "is not a decimal: digits without an exponent"
+		}
+	case primInteger, primPositive, primUnsigned:
+		return p.refuseInteger(text)
+	case primID:
+		if !isID(text) {
+			return "is not an id: 1 to 64 letters, digits, - or ."
+		}
+	case primOID:
+		if !isOID(text) {
+			return "is not an OID: urn:oid: and numbers with points between"
+		}
+	case primUUID:
+		if !isUUID(text) {
+			return "is not a UUID: urn:uuid: and 8-4-4-4-12 lower-case hexadecimal digits"
+		}
+	case primURI:
+		if says := refuseURI(text); says != "" {
+			return says
+		}
+	case primXHTML:
+		return refuseXHTML(text)
+	}
+	return refuseString(text)
+}
+
+func refuseString(text []byte) string {
+	if len(text) > maxString {
+		return "is longer than 1 MiB"
+	}
+	for _, c := range text {
+		if c < 0x20 && !isSpace(c) {
+			return "has a control character"
+		}
+	}
+	return ""
+}
+
+// isCode: [^\s]+([\s]?[^\s]+)*
+func isCode(s []byte) bool {
+	space := true // so that none may come first
+	for _, c := range s {
+		if !isSpace(c) {
+			space = false
+			continue
+		}
+		if space {
+			return false
+		}
+		space = true
+	}
+	return !space
+}
+
+func (p primitive) refuseInteger(s []byte) string {
+	n, err := strconv.ParseInt(string(s), 10, 32)
+	switch {
+	case p == primPositive && (err != nil || n < 1):
+		return "is not a whole number from 1 to 2147483647"
+	case p == primUnsigned && (err != nil || n < 0 || s[0] == '-'):
+		return "is not a whole number from 0 to 2147483647"
+	case err != nil:
+		return "is not a whole number of 32 bits"
+	}
+	return ""
+}
+
+// isID: [A-Za-z0-9\-\.]{1,64}
+func isID(s []byte) bool {
+	for _, c := range s {
+		if !isLetter(c) && !isDigit(c) && c != '-' && c != '.' {
+			return false
+		}
+	}
+	return 1 <= len(s) && len(s) <= 64
+}
+
+// isOID: urn:oid:(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*
+func isOID(s []byte) bool {
+	s, ok := bytes.CutPrefix(s, []byte("urn:oid:"))
+	if !ok {
+		return false
+	}
+	for {
+		part, rest, more := bytes.Cut(s, []byte("."))
+		if len(part) == 0 || part[0] == '0' && len(part) > 1 {
+			return false
+		}
+		for _, c := range part {
+			if !isDigit(c) {
+				return false
+			}
+		}
+		if !more {
+			return true
+		}
+		s = rest
+	}
+}
+
+// isUUID: urn:uuid: and [0-9a-f] in groups of 8-4-4-4-12
+func isUUID(s []byte) bool {
+	s, ok := bytes.CutPrefix(s, []byte("urn:uuid:"))
+	if !ok || len(s) != 36 {
+		return false
+	}
+	for i, c := range s {
+		if i == 8 || i == 13 || i == 18 || i == 23 {
+			if c != '-' {
+				return false
+			}
+		} else if !isDigit(c) && (c < 'a' || 'f' < c) {
+			return false
+		}
+	}
+	return true
+}
+
+// refuseURI holds a URI to what all URIs share. The specification gives no
+// expression for it, and has examples with templates and the like.
+func refuseURI(s []byte) string {
+	for _, c := range s {
+		if c <= ' ' {
+			return "is not a URI: it has a space"
+		}
+	}
+	if bytes.HasPrefix(s, []byte("oid:")) || bytes.HasPrefix(s, []byte("uuid:")) {
+		return "is not a URI: urn: is missing before oid: or uuid:"
+	}
+	// What is said to be an OID or a UUID is held to it.
+	if bytes.HasPrefix(s, []byte("urn:oid:")) && !isOID(s) {
+		return primOID.refuse(s)
+	}
+	if bytes.HasPrefix(s, []byte("urn:uuid:")) && !isUUID(bytes.ToLower(s)) {
+		return "is not a UUID: urn:uuid: and 8-4-4-4-12 hexadecimal digits"
+	}
+	return ""
+}
+
+// refuseBase64 checks whole groups of four, with space anywhere.
+func refuseBase64(s []byte) string {
+	const says = "is not base64"
+	n, pad := 0, 0
+	for _, c := range s {
+		switch {
+		case isSpace(c):
+		case c == '=':
+			pad++
+		case pad > 0:
+			return says
+		case isLetter(c) || isDigit(c) || c == '+' || c == '/':
+			n++
+		default:
+			return says
+		}
+	}
+	if pad > 2 || (n+pad)%4 != 0 || n == 0 {
+		return says
+	}
+	return ""
+}
+
+// refuse says whether a code has not the form that stands in for a list.
+func (f form) refuse(s []byte) string {
+	switch f {
+	case formMIME:
+		if !isMIME(s) {
+			return "is not a media type such as application/pdf"
+		}
+	case formLanguage:
+		if !isLanguage(s) {
+			return "is not a language such as nl or nl-NL"
+		}
+	}
+	return ""
+}
+
+// isMIME is lenient about parameters, and about names without a slash (xml,
+// DICOM WADO-RS), which the specification's own examples have.
+func isMIME(s []byte) bool {
+	s, _, _ = bytes.Cut(s, []byte(";"))
+	first, second, slash := bytes.Cut(bytes.TrimSpace(s), []byte("/"))
+	return !slash && len(first) > 0 || isToken(first) && isToken(second)
+}
+
+func isToken(s []byte) bool {
+	for _, c := range s {
+		if !isLetter(c) && !isDigit(c) && !bytes.ContainsRune([]byte("!#$%&'*+-.^_`|~"), rune(c)) {
+			return false
+		}
+	}
+	return len(s) > 0
+}
+
+// isLanguage is a tag of BCP 47 by its outer form.
+func isLanguage(s []byte) bool {
+	for part := range bytes.SplitSeq(s, []byte("-")) {
+		if len(part) < 1 || len(part) > 8 {
+			return false
+		}
+		for _, c := range part {
+			if !isLetter(c) && !isDigit(c) {
+				return false
+			}
+		}
+	}
+	return isLetter(s[0])
+}

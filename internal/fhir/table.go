@@ -1,0 +1,155 @@
+package fhir
+
+import (
+	_ "embed"
+	"slices"
+	"sync"
+)
+
+//go:generate go run ./internal/gen -definitions ../../../shared/fhir/stu3/definitions -out stu3.txt
+
+// The facts of STU3, drawn from HL7's definitions (package hl7.fhir.core 3.0.1,
+// CC0-1.0).
+//
+//go:embed stu3.txt
+var stu3Text string
+
+// stu3 is decoded when the first STU3 resource is checked: a process that
+// checks none does not pay for it.
+var stu3 = sync.OnceValue(func() *table { return decode(stu3Text, stu3Rules) })
+
+// tableOf is the table of a version, nil if there is none.
+func tableOf(v Version) *table {
+	if v == STU3 {
+		return stu3()
+	}
+	return nil
+}
+
+// A table is what a version of FHIR defines.
+type table struct {
+	types map[string]*typeDef
+	codes map[string]*codeList
+}
+
+// resource finds a type of resource that can be had, not an abstract one.
+func (t *table) resource(name []byte) *typeDef {
+	if d := t.types[string(name)]; d != nil && d.resource {
+		return d
+	}
+	return nil
+}
+
+// A typeDef is a resource type, a data type, or the unnamed type of an element
+// with elements of its own.
+type typeDef struct {
+	name     string
+	resource bool
+	elements []*element // those of the base type first
+	props    []prop     // sorted by name
+	rules    []*rule
+	// special are the types that the engine knows by name.
+	special special
+}
+
+// special marks the few types whose meaning is more than their elements.
+type special uint8
+
+const (
+	plain special = iota
+	isReference
+	isExtension
+	isBundle
+	isNarrative
+	isElement // what accompanies a primitive
+)
+
+// An element is a name in a type. A choice, such as value[x], is one element.
+type element struct {
+	index    int
+	name     string // without [x]
+	required bool
+	many     bool
+	choice   bool
+	alts     []string // the JSON names of a choice
+	codes    *codeList
+	form     form // instead of codes, where they have no end
+}
+
+// A prop is an element as JSON names it: a choice has one for each type.
+type prop struct {
+	name      string
+	element   *element
+	primitive primitive // primNone if it is of a complex type
+	typ       *typeDef  // nil of primitives, and of any resource
+	anything  bool      // any resource
+	targets   []string  // what a Reference may refer to; nil: anything
+}
+
+// prop finds the element that a member of JSON stands for.
+func (d *typeDef) prop(name []byte) *prop {
+	i, ok := slices.BinarySearchFunc(d.props, name, func(p prop, name []byte) int {
+		// Comparing does not copy.
+		switch {
+		case p.name < string(name):
+			return -1
+		case p.name > string(name):
+			return 1
+		}
+		return 0
+	})
+	if !ok {
+		return nil
+	}
+	return &d.props[i]
+}
+
+// A codeList is the value set of a required binding.
+type codeList struct {
+	name    string
+	systems []systemCodes
+	all     []string // sorted
+}
+
+type systemCodes struct {
+	system string
+	codes  []string // sorted
+}
+
+// has says whether a code is in the list, of whatever system.
+func (l *codeList) has(code []byte) bool {
+	return among(l.all, code)
+}
+
+// hasOf says whether a system's code is in the list, and whether the list has
+// codes of that system at all.
+func (l *codeList) hasOf(system, code []byte) (has, known bool) {
+	for _, s := range l.systems {
+		if s.system == string(system) {
+			return among(s.codes, code), true
+		}
+	}
+	return false, false
+}
+
+func among(sorted []string, word []byte) bool {
+	_, ok := slices.BinarySearchFunc(sorted, word, func(s string, word []byte) int {
+		switch {
+		case s < string(word):
+			return -1
+		case s > string(word):
+			return 1
+		}
+		return 0
+	})
+	return ok
+}
+
+// form is how codes look whose list has no end.
+type form uint8
+
+const (
+	formNone form = iota
+	formMIME
+	formLanguage
+)

@@ -1,0 +1,32 @@
+package fhir
+
+// A Version is a version of FHIR.
+type Version int
+
+// The versions that a body may have.
+const (
+	STU3 Version = iota + 1
+	R4
+)
+
+func (v Version) String() string {
+	switch v {
+	case STU3:
+		return "STU3"
+	case R4:
+		return "R4"
+	}
+	return "an unknown version"
+}
+
+// ParseVersion reads a version by its name or number. HL7's 3.0.1 and 3.0.2 are
+// technical corrections of STU3 that leave its structure alone.
+func ParseVersion(s string) (Version, bool) {
+	switch s {
+	case "stu3", "STU3", "3.0", "3.0.0", "3.0.1", "3.0.2":
+		return STU3, true
+	case "r4", "R4", "4.0", "4.0.0", "4.0.1":
+		return R4, true
+	}
+	return 0, false
+}
