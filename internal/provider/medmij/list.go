@@ -1,0 +1,77 @@
+package medmij
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+)
+
+// listName is the name of a list, as it is in its address and its root.
+type listName string
+
+// The four central lists (Interfaces lijsten).
+const (
+	nameZAL listName = "Zorgaanbiederslijst"
+	nameOCL listName = "OAuthclientlist"
+	nameWHL listName = "Whitelist"
+	nameGNL listName = "Gegevensdienstnamenlijst"
+)
+
+var listNames = []listName{nameZAL, nameOCL, nameWHL, nameGNL}
+
+// head is what every list begins with.
+type head struct {
+	At     time.Time
+	Number uint64
+}
+
+// elements are those of the head.
+func (h *head) elements() []element {
+	return []element{
+		{name: "Tijdstempel", text: func(s string) (err error) { h.At, err = timestamp(s); return err }},
+		{name: "Volgnummer", text: func(s string) (err error) { h.Number, err = sequence(s); return err }},
+	}
+}
+
+// namespace is that of a list in one of its releases.
+func namespace(list string, release int) string {
+	return fmt.Sprintf("xmlns://afsprakenstelsel.medmij.nl/%s/release%d/", list, release)
+}
+
+// list is a list that has been read; it is one of *zal, *ocl, *whl and *gnl.
+type list interface{ number() uint64 }
+
+func (h *head) number() uint64 { return h.Number }
+
+// read reads any list.
+func (r rules) read(name listName, text []byte) (list, error) {
+	var l list
+	var err error
+	switch name {
+	case nameZAL:
+		l, err = r.readZAL(bytes.NewReader(text))
+	case nameOCL:
+		l, err = r.readOCL(bytes.NewReader(text))
+	case nameWHL:
+		l, err = r.readWHL(bytes.NewReader(text))
+	case nameGNL:
+		l, err = r.readGNL(bytes.NewReader(text))
+	default:
+		return nil, fmt.Errorf("read %s: no such list", name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return l, nil
+}
+
+// set is a set of what may not occur twice.
+type set map[string]bool
+
+func (s set) add(what, v string) error {
+	if s[v] {
+		return fmt.Errorf("%s %s occurs twice", what, quote(v))
+	}
+	s[v] = true
+	return nil
+}

@@ -1,0 +1,158 @@
+package medmij
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/provider"
+)
+
+var (
+	// ErrNoLists says that a list which is needed has never been loaded.
+	ErrNoLists = errors.New("MedMij's lists have not been loaded yet")
+	// ErrNotListed says that our node is not on the OAuth client list, so that no
+	// provider will know us.
+	ErrNotListed = errors.New("our node is not on MedMij's OAuth client list")
+)
+
+// Network is MedMij's network. All its methods may be called by several goroutines.
+type Network struct {
+	c     Config
+	rules rules
+	back  *provider.Way
+	lists *provider.Way
+	leaf  *x509.Certificate
+	chain chain
+
+	refreshing sync.Mutex // one refresh at a time
+	changing   sync.Mutex // guards what follows, and the folder
+	etags      map[listName]string
+	unkept     map[listName]bool // lists that count, but could not be written
+
+	known atomic.Pointer[snapshot]
+}
+
+var _ library.Providers = (*Network)(nil)
+
+// Open checks the configuration and loads the lists that were kept. It fetches
+// nothing: that is for Refresh and Run.
+func Open(_ context.Context, c Config) (*Network, error) {
+	c = c.withDefaults()
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("open MedMij: %w", err)
+	}
+	back, lists, leaf, err := c.ways()
+	if err != nil {
+		return nil, fmt.Errorf("open MedMij: %w", err)
+	}
+	n := &Network{
+		c: c, rules: rules{c.AllowLoopback}, back: back, lists: lists, leaf: leaf,
+		chain: chain{log: c.ChainLog, location: c.ClientID, now: c.Now},
+		etags: map[listName]string{}, unkept: map[listName]bool{},
+	}
+	n.known.Store(&snapshot{})
+	if err := n.loadKept(); err != nil {
+		return nil, fmt.Errorf("open MedMij: %w", err)
+	}
+	if err := n.certificate(); err != nil {
+		c.Log.Warn("providers will turn us away", "error", err)
+	}
+	return n, nil
+}
+
+// Run keeps the lists fresh until ctx ends.
+func (n *Network) Run(ctx context.Context) {
+	for {
+		if err := n.Refresh(ctx); err != nil && ctx.Err() == nil {
+			level := slog.LevelWarn
+			if errors.Is(n.Ready(), ErrNoLists) {
+				level = slog.LevelError
+			}
+			n.c.Log.Log(ctx, level, "MedMij's lists could not all be refreshed; the last good ones stand", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(n.pause()):
+		}
+	}
+}
+
+// pause is how long to wait until the next refresh: a tenth more or less than asked,
+// so that not everybody asks at once; at most half a minute as long as a list is missing.
+func (n *Network) pause() time.Duration {
+	every := n.c.Refresh
+	if errors.Is(n.Ready(), ErrNoLists) {
+		every = min(every, 30*time.Second)
+	}
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails, by its documentation
+	jitter := float64(binary.LittleEndian.Uint64(b[:])>>11) / (1 << 53)
+	return time.Duration(float64(every) * (0.9 + 0.2*jitter))
+}
+
+// Ready reports what keeps us from reaching providers, nil if nothing does.
+func (n *Network) Ready() error {
+	s := n.known.Load()
+	switch {
+	case s.zal == nil:
+		return fmt.Errorf("%s: %w", nameZAL, ErrNoLists)
+	case s.whl == nil:
+		return fmt.Errorf("%s: %w", nameWHL, ErrNoLists)
+	case s.ocl == nil:
+		return fmt.Errorf("%s: %w", nameOCL, ErrNoLists)
+	}
+	if _, ok := s.ocl.names[n.c.ClientID]; !ok {
+		return fmt.Errorf("%s: %w", n.c.ClientID, ErrNotListed)
+	}
+	return n.certificate()
+}
+
+// certificate checks that ours counts, and is for the name that the others know. It
+// goes by the real clock, as TLS does.
+func (n *Network) certificate() error {
+	now := time.Now()
+	switch {
+	case now.Before(n.leaf.NotBefore):
+		return fmt.Errorf("our certificate is not valid before %s", n.leaf.NotBefore.UTC().Format(time.RFC3339))
+	case now.After(n.leaf.NotAfter):
+		return fmt.Errorf("our certificate has expired at %s", n.leaf.NotAfter.UTC().Format(time.RFC3339))
+	}
+	if err := n.leaf.VerifyHostname(n.c.ClientID); err != nil {
+		return fmt.Errorf("our certificate is not that of %s", n.c.ClientID)
+	}
+	return nil
+}
+
+// Service is a data service of a provider that can be sent to.
+type Service struct {
+	// Key is "medmij:<provider>~<id>".
+	Key library.ProviderKey
+	// Provider is the provider's name, without @medmij.
+	Provider string
+	// GegevensdienstID is the id of the data service, and GegevensdienstName its name by
+	// the list of names.
+	GegevensdienstID, GegevensdienstName string
+	// Version is the FHIR that it speaks.
+	Version library.FHIRVersion
+}
+
+// Services lists what can be sent to now, from the last good lists, in the order of the
+// keys; ErrNoLists before the first. gen changes whenever the result may have changed.
+func (n *Network) Services() (list []Service, gen uint64, err error) {
+	s := n.known.Load()
+	if s.zal == nil || s.whl == nil {
+		return nil, s.gen, ErrNoLists
+	}
+	return slices.Clone(s.services), s.gen, nil
+}

@@ -1,0 +1,174 @@
+package medmij
+
+import (
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// zal is the list of providers: who offers which data service, and where.
+type zal struct {
+	head
+	providers []zalProvider
+}
+
+type zalProvider struct {
+	name     string // without @medmij
+	services []zalService
+}
+
+type zalService struct {
+	id string
+	// version is that of the interface; empty in release 2.
+	version       string
+	authorization string
+	token         string
+	roles         []zalRole
+}
+
+// zalRole is a system role and its resource endpoint.
+type zalRole struct{ code, resource string }
+
+func (r rules) readZAL(from io.Reader) (*zal, error) {
+	b := &zalBuilder{rules: r, zal: &zal{}, names: set{}}
+	err := parse(from, string(nameZAL), func(ns string) (element, bool) {
+		switch ns {
+		case namespace("zorgaanbiederslijst", 2):
+			return b.root(b.services(false)), true
+		case namespace("zorgaanbiederslijst", 3):
+			return b.root(
+				element{name: "Aanbiedertype", text: checkProviderType},
+				element{name: "Interfaceversies", of: []element{{
+					name: "Interfaceversie", many: true,
+					of: []element{
+						{name: "InterfaceversieId", text: func(s string) error {
+							b.version = s
+							return errors.Join(checkInterfaceVersion(s), b.versions.add("InterfaceversieId", s))
+						}},
+						b.services(true),
+					},
+				}}},
+			), true
+		}
+		return element{}, false
+	})
+	return b.zal, err
+}
+
+// checkProviderType knows the kinds of providers: care providers, providers without a
+// care relation, and providers in the person's domain.
+func checkProviderType(s string) error {
+	switch s {
+	case "ZA", "BAZB", "APD":
+		return nil
+	}
+	return errors.New("not ZA, BAZB or APD")
+}
+
+// zalBuilder puts the list together while it is walked.
+type zalBuilder struct {
+	rules
+	zal     *zal
+	names   set
+	version string
+
+	provider             zalProvider
+	service              zalService
+	role                 zalRole
+	versions, ids, codes set
+}
+
+// root is the schema around what a provider has beside its name.
+func (b *zalBuilder) root(of ...element) element {
+	name := element{name: "Zorgaanbiedernaam", text: func(s string) error {
+		b.provider.name = strings.TrimSuffix(s, suffix)
+		return checkProviderName(s)
+	}}
+	provider := element{
+		name: "Zorgaanbieder", optional: true, many: true, of: append([]element{name}, of...),
+		begin: func() { b.provider, b.versions, b.version = zalProvider{}, set{}, "" },
+		end: func() error {
+			b.zal.providers = append(b.zal.providers, b.provider)
+			return b.names.add("Zorgaanbiedernaam", b.provider.name)
+		},
+	}
+	return element{name: string(nameZAL), of: append(b.zal.elements(), element{name: "Zorgaanbieders", of: []element{provider}})}
+}
+
+// services is the schema of the services of a provider, or of one version of one.
+func (b *zalBuilder) services(release3 bool) element {
+	service := element{
+		name: "Gegevensdienst", many: true,
+		of: []element{
+			{name: "GegevensdienstId", text: func(s string) error { b.service.id = s; return checkServiceID(s) }},
+			{name: "AuthorizationEndpoint", of: []element{{name: "AuthorizationEndpointuri", text: func(s string) error {
+				b.service.authorization = s
+				return b.front(s)
+			}}}},
+			{name: "TokenEndpoint", of: []element{{name: "TokenEndpointuri", text: func(s string) error {
+				b.service.token = s
+				return b.back(s)
+			}}}},
+			b.roles(),
+		},
+		begin: func() { b.service, b.codes = zalService{version: b.version}, set{} },
+		end: func() error {
+			b.provider.services = append(b.provider.services, b.service)
+			return b.ids.add("GegevensdienstId", b.service.id)
+		},
+	}
+	if release3 {
+		// Where among the others it stands is unconfirmed, so it may stand anywhere.
+		service.anyOrder = true
+		service.of = append(service.of, element{name: "Abonneren", optional: true, of: []element{
+			{name: "MaximaleDuur", text: func(s string) error { _, err := sequence(s); return err }},
+			{name: "SubscriptionEndpointuri", text: b.back},
+		}})
+	}
+	return element{name: "Gegevensdiensten", of: []element{service}, begin: func() { b.ids = set{} }}
+}
+
+func (b *zalBuilder) roles() element {
+	return element{name: "Systeemrollen", of: []element{{
+		name: "Systeemrol", many: true,
+		of: []element{
+			{name: "Systeemrolcode", text: func(s string) error { b.role.code = s; return checkLength(1, 30)(s) }},
+			{name: "ResourceEndpoint", of: []element{{name: "ResourceEndpointuri", text: func(s string) error {
+				b.role.resource = s
+				return b.back(s)
+			}}}},
+		},
+		begin: func() { b.role = zalRole{} },
+		end: func() error {
+			b.service.roles = append(b.service.roles, b.role)
+			return b.codes.add("Systeemrolcode", b.role.code)
+		},
+	}}}
+}
+
+// newer reports whether interface version a is newer than b: number by number, then
+// by the letter at the end.
+func newer(a, b string) bool {
+	as, bs := strings.Split(a, "."), strings.Split(b, ".")
+	for i := range max(len(as), len(bs)) {
+		x, xs := versionPart(as, i)
+		y, ys := versionPart(bs, i)
+		if x != y {
+			return x > y
+		}
+		if xs != ys {
+			return xs > ys
+		}
+	}
+	return false
+}
+
+func versionPart(parts []string, i int) (int, string) {
+	if i >= len(parts) {
+		return 0, ""
+	}
+	digits := strings.TrimRight(parts[i], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+	n, _ := strconv.Atoi(digits) // checked when it was read; 0 for an empty one
+	return n, parts[i][len(digits):]
+}

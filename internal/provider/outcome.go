@@ -1,0 +1,145 @@
+package provider
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
+)
+
+// What a provider's status line means for a resource that we posted: the table of
+// failures of docs/providers.md (MedMij "Resource interface", RFC 6750, FHIR "create",
+// "batch/transaction"). The first row that fits decides.
+//
+// Two questions decide each row. Does the status say whether the resource was filed?
+// If it does not, the outcome is unknown, and nobody sends it again. If it was not
+// filed: could the same request be filed later? Only a provider that says so itself
+// gets it again.
+type row struct {
+	from, to int
+	kind     library.OutcomeKind
+	reason   string
+	// judge, if set, decides by the answer's body.
+	judge func(sent sent, r Reply) (library.OutcomeKind, string)
+}
+
+var rows = []row{
+	{100, 199, library.OutcomeUnknown, "which does not say whether it was filed", nil},
+	{200, 201, 0, "", judgeSuccess},
+	// Taken for processing: it may still fail, and nobody will tell us.
+	{202, 202, library.OutcomeUnknown, "taken, but not filed yet", nil},
+	// A create answers 201, a Bundle 200 with a body. Whatever says 204 or 206 is not
+	// speaking of what we asked.
+	{203, 299, library.OutcomeUnknown, "which is no answer to a create", nil},
+	// The address of the lists or of the configuration is wrong. We never follow: the
+	// token and the resource would go to a server that nobody vouches for.
+	{300, 399, library.OutcomeRefused, "a redirect, which is never followed: the address is wrong", nil},
+	{401, 401, library.OutcomeUnauthorized, "the access token is not taken", nil},
+	{403, 403, library.OutcomeForbidden, "the access token does not allow it", nil},
+	{404, 405, library.OutcomeRefused, "no such resource type or method there", nil},
+	{406, 406, library.OutcomeRefused, "FHIR JSON is not spoken there", nil},
+	// Time-out of the server while it waited for us: it has a part of the request, or
+	// all of it, and a proxy in front may have passed it on.
+	{408, 408, library.OutcomeUnknown, "timed out there", nil},
+	{409, 409, library.OutcomeRefused, "in conflict with what is there", nil},
+	{410, 410, library.OutcomeRefused, "gone", nil},
+	{412, 412, library.OutcomeRefused, "a precondition failed", nil},
+	{413, 413, library.OutcomeRefused, "too large", nil},
+	{415, 415, library.OutcomeRefused, "FHIR JSON is not taken there", nil},
+	{422, 422, library.OutcomeRefused, "against a profile or a rule of the provider", nil},
+	{429, 429, library.OutcomeNotFiled, "busy", nil},
+	{400, 499, library.OutcomeRefused, "not taken", nil},
+	{503, 503, library.OutcomeNotFiled, "busy", nil},
+	// Something broke, before or after it was filed.
+	{500, 599, library.OutcomeUnknown, "a fault there", nil},
+	{0, 1 << 30, library.OutcomeUnknown, "which is no status of HTTP", nil},
+}
+
+// judge says what an answer means.
+func judge(s sent, r Reply, now time.Time) library.Outcome {
+	o := library.Outcome{Status: r.Status, Answer: jsonBody(r.Body)}
+	for _, row := range rows {
+		if r.Status < row.from || r.Status > row.to {
+			continue
+		}
+		reason := row.reason
+		o.Kind = row.kind
+		if row.judge != nil {
+			o.Kind, reason = row.judge(s, r)
+		}
+		o.Reason = fmt.Sprintf("the provider answered %d: %s", r.Status, reason)
+		break
+	}
+	if o.Kind == library.OutcomeNotFiled {
+		o.RetryAfter = retryAfter(r.Header, now)
+	}
+	return o
+}
+
+// judgeSuccess judges a 200 or 201. A single resource is filed if the status says so,
+// whatever became of the body. A Bundle's status speaks for the Bundle: of its entries
+// only the body does.
+func judgeSuccess(s sent, r Reply) (library.OutcomeKind, string) {
+	switch {
+	case s.bundle:
+		return judgeEntries(s, r)
+	case r.Status == http.StatusOK && webPage(r):
+		// A create answers 201. A page for people that comes with 200 is that of some
+		// proxy or portal, which has filed nothing, or of we don't know what.
+		return library.OutcomeUnknown, "a web page, not an answer of FHIR"
+	case r.Loss != "":
+		return library.OutcomeDelivered, "filed; the answer " + string(r.Loss)
+	}
+	return library.OutcomeDelivered, "filed"
+}
+
+func judgeEntries(s sent, r Reply) (library.OutcomeKind, string) {
+	if r.Loss != "" {
+		return library.OutcomeUnknown, "but the answer about the entries " + string(r.Loss)
+	}
+	statuses, err := ReadBatchResponse(r.Body)
+	if err != nil {
+		return library.OutcomeUnknown, "but without a readable answer about the entries"
+	}
+	if len(statuses) != s.entries {
+		return library.OutcomeRefused, fmt.Sprintf("but about %d of %d entries", len(statuses), s.entries)
+	}
+	filed, first := 0, -1
+	for i, status := range statuses {
+		if status >= 200 && status <= 299 {
+			filed++
+		} else if first < 0 {
+			first = i
+		}
+	}
+	if filed < len(statuses) {
+		return library.OutcomeRefused, fmt.Sprintf("but %d of %d entries were filed; entry %d has %s",
+			filed, len(statuses), first+1, statusText(statuses[first]))
+	}
+	return library.OutcomeDelivered, fmt.Sprintf("filed, all %d entries", filed)
+}
+
+func statusText(status int) string {
+	if status == 0 {
+		return "no status"
+	}
+	return strconv.Itoa(status)
+}
+
+// maxRetryAfter bounds how long a provider can have us wait.
+const maxRetryAfter = time.Hour
+
+// retryAfter reads Retry-After: seconds, or a date (RFC 9110, section 10.2.3). 0 if
+// there is none, or none that can be read, or if it is over.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(text, 10, 64); err == nil {
+		return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return min(max(at.Sub(now), 0), maxRetryAfter)
+	}
+	return 0
+}

@@ -1,0 +1,30 @@
+package smart
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/provider"
+)
+
+// Send implements [library.Providers].
+func (n *Network) Send(ctx context.Context, key library.ProviderKey, s library.Sending) library.Outcome {
+	p, err := n.find(key)
+	switch {
+	case err != nil:
+		// It may be configured again before the delivery's time is up.
+		return library.Outcome{Kind: library.OutcomeNotFiled, Reason: "not sent: this FHIR server is not configured any more"}
+	case s.Resource.Version != p.Version:
+		return library.Outcome{Kind: library.OutcomeRefused, Reason: "not sent: this FHIR server takes another version of FHIR"}
+	}
+	a := p.way.Post(ctx, provider.Parcel{
+		Base: p.Base, Resource: s.Resource, Token: s.Token,
+		Header: http.Header{"X-Correlation-ID": {s.Correlation}},
+	})
+	if a.Kind != library.OutcomeDelivered {
+		n.log.InfoContext(ctx, "a FHIR server did not take what was sent",
+			"server", p.ID, "correlation", s.Correlation, "status", a.Status, "reason", a.Reason)
+	}
+	return a.Outcome
+}
