@@ -45,8 +45,9 @@ type AccountStore interface {
 	StoreAccess(ctx context.Context, account wire.AccountID, version int64, access []byte, accessUntil, at time.Time) error
 	// GiveBackRenewal gives the claim back without new access.
 	GiveBackRenewal(ctx context.Context, account wire.AccountID, version int64) error
-	// EndAccess sets EndedAt and forgets Access, if the version is still the given one and the
-	// access had not ended, and adds the event then; otherwise it does nothing.
+	// EndAccess sets EndedAt, forgets Access and counts AccessVersion up, if the version is
+	// still the given one and the access had not ended, and adds the event then; otherwise
+	// it does nothing.
 	EndAccess(ctx context.Context, account wire.AccountID, version int64, at time.Time, e Event) error
 	// Disconnect removes the account, ends its waiting deliveries as expired with the
 	// given reason, without events of their own, and adds the event. One being posted
@@ -58,9 +59,9 @@ type AccountStore interface {
 // DeliveryStore keeps deliveries; delivery.go says how they go.
 type DeliveryStore interface {
 	// AddDelivery adds a delivery, marks the grant as used as AddFile does (with at the
-	// delivery's CreatedAt), and sets the account's LastUsedAt. ErrNotFound if the grant has been revoked,
-	// the library shut or deleted or the account disconnected meanwhile; ErrExists for an
-	// id that is there.
+	// delivery's CreatedAt), and sets the account's LastUsedAt. ErrNotFound if the grant
+	// has been revoked, the library shut or deleted or the account disconnected meanwhile,
+	// or if that is pending or somebody else's; ErrExists for an id that is there.
 	AddDelivery(ctx context.Context, d Delivery) error
 	// ClaimDeliveries leases up to limit deliveries that are waiting, due (NextAt at or before
 	// now) and not leased at now, longest due first: it sets Lease and LeaseUntil and returns them.
@@ -81,7 +82,8 @@ type DeliveryStore interface {
 	EndDelivery(ctx context.Context, d Delivery, e Event) error
 	// ListLost lists up to limit deliveries that are being posted and whose lease ran out at or before now.
 	ListLost(ctx context.Context, now time.Time, limit int) ([]Delivery, error)
-	// NextDue is when the next waiting delivery is due that is not leased beyond that; zero if none waits.
+	// NextDue is when the next waiting delivery is due or, if it is leased beyond that, its
+	// lease runs out; zero if none waits.
 	NextDue(ctx context.Context) (time.Time, error)
 	// GetDelivery returns ErrNotFound for one of another library.
 	GetDelivery(ctx context.Context, id ID, delivery DeliveryID) (Delivery, error)
@@ -91,7 +93,8 @@ type DeliveryStore interface {
 	ListDeliveries(ctx context.Context, id ID, application wire.ApplicationID, before DeliveryCursor, limit int) ([]Delivery, error)
 	// CountWaiting counts a library's deliveries that are not final.
 	CountWaiting(ctx context.Context, id ID) (int, error)
-	// ForgetAnswers forgets the answers of deliveries that ended before the given time.
+	// ForgetAnswers forgets the answers of deliveries that ended before the given time. It
+	// is as many transactions as it likes.
 	ForgetAnswers(ctx context.Context, before time.Time) error
 }
 

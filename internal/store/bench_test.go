@@ -77,6 +77,94 @@ func BenchmarkDeleteLibrary(b *testing.B) {
 	}
 }
 
+// BenchmarkDelivery keeps deliveries of 4 KiB, claims them, posts them and ends them, with
+// 100,000 that have ended before, in 1,000 libraries.
+func BenchmarkDelivery(b *testing.B) {
+	for _, kind := range []struct {
+		name string
+		url  func(testing.TB) string
+	}{
+		{"SQLite", newSQLite},
+		{"PostgreSQL", testenv.DurablePostgres},
+	} {
+		b.Run(kind.name, func(b *testing.B) {
+			const ended, callers, claim = 100_000, 64, 16
+			db := open(b, kind.url(b))
+			senders := make([]sender, 1000)
+			fillConcurrently(b, senders, func() (s sender) {
+				s.grant, s.account = librarytest.NewSender(b, db)
+				return s
+			})
+			start := time.Now()
+			atOnce(b, callers, ended, func(i int) error {
+				return db.AddDelivery(b.Context(), senders[i%len(senders)].delivery(i, library.DeliveryDelivered))
+			})
+			syncs := probeDisk(b)
+			end := func(d library.Delivery) error {
+				if err := db.BeginPosting(b.Context(), d.ID, d.Lease, start, start.Add(time.Minute)); err != nil {
+					return err
+				}
+				d.State, d.UpdatedAt = library.DeliveryDelivered, start
+				return db.EndDelivery(b.Context(), d, library.Event{Library: d.Library, At: start, Kind: library.EventSentAccepted})
+			}
+			var adding, claiming, ending, listing time.Duration
+			var claims int
+			clock := func(into *time.Duration, f func()) {
+				began := time.Now()
+				f()
+				*into += time.Since(began)
+			}
+			b.ResetTimer()
+			clock(&adding, func() {
+				atOnce(b, callers, b.N, func(i int) error {
+					return db.AddDelivery(b.Context(), senders[i%len(senders)].delivery(ended+i, library.DeliveryWaiting))
+				})
+			})
+			for left := b.N; left > 0; {
+				var list []library.Delivery
+				clock(&claiming, func() {
+					var err error
+					if list, err = db.ClaimDeliveries(b.Context(), "lease", start, start.Add(time.Minute), claim); err != nil {
+						b.Fatal(err)
+					}
+				})
+				if len(list) == 0 {
+					b.Fatalf("%d deliveries are not claimed", left)
+				}
+				clock(&ending, func() { atOnce(b, claim, len(list), func(i int) error { return end(list[i]) }) })
+				clock(&listing, func() {
+					if _, err := db.NextDue(b.Context()); err != nil {
+						b.Fatal(err)
+					}
+				})
+				claims++
+				left -= len(list)
+			}
+			b.StopTimer()
+			b.ReportMetric(float64(b.N)/adding.Seconds(), "added/s")
+			b.ReportMetric(float64(b.N)/ending.Seconds(), "ended/s")
+			b.ReportMetric(float64(claiming.Microseconds())/float64(claims), "µs/claim")
+			b.ReportMetric(float64(listing.Microseconds())/float64(claims), "µs/due")
+			b.ReportMetric(syncs, "syncs/s")
+		})
+	}
+}
+
+type sender struct {
+	grant   library.Grant
+	account library.ConnectedAccount
+}
+
+// delivery is the i-th, with an id that is like those of its time.
+func (s sender) delivery(i int, state library.DeliveryState) library.Delivery {
+	d := librarytest.NewDelivery(s.grant, s.account, time.UnixMilli(int64(i)+1))
+	d.ID = library.DeliveryID(fmt.Sprintf("%012x%s", i, wire.RandomAlphanumeric(16)))
+	if d.State = state; state.Final() {
+		d.Payload = nil
+	}
+	return d
+}
+
 // timeOrdered is the i-th arrival, with an id that is like those of its time.
 func timeOrdered(g library.Grant, i int) library.Arrival {
 	a := librarytest.NewArrival(g, time.UnixMilli(int64(i)+1))

@@ -26,7 +26,7 @@ func TestDeleteLibraryLeavesNoRow(t *testing.T) {
 		raw := openRaw(t, url)
 		before := dump(t, raw)
 
-		g := librarytest.NewGrant(t, db)
+		g, connected := librarytest.NewSender(t, db)
 		account, err := db.ListAccounts(ctx, g.Library, g.Application)
 		if err != nil {
 			t.Fatal(err)
@@ -39,6 +39,9 @@ func TestDeleteLibraryLeavesNoRow(t *testing.T) {
 			db.AddSession(ctx, library.Session{Hash: seal.NewSecret().Hash(), Client: client, Grant: g.ID}),
 			db.AddReference(ctx, library.AccountReference{ID: "r", Client: client, Account: account[0].ID}),
 			db.AddLink(ctx, library.Link{Hash: seal.NewSecret().Hash(), Client: client, Library: g.Library}, library.Session{}),
+			db.AddLink(ctx, library.Link{Hash: seal.NewSecret().Hash(), Client: client, Account: connected.ID}, library.Session{}),
+			db.AddTrip(ctx, library.Trip{State: seal.NewSecret().Hash(), Library: g.Library}),
+			db.AddDelivery(ctx, librarytest.NewDelivery(g, connected, now)),
 		} {
 			if err != nil {
 				t.Fatal(err)
@@ -57,7 +60,7 @@ func TestDeleteLibraryLeavesNoRow(t *testing.T) {
 				continue
 			}
 			for _, row := range rows {
-				for _, word := range []string{string(g.Library), string(g.ID), string(account[0].ID), account[0].Subject} {
+				for _, word := range []string{string(g.Library), string(g.ID), string(account[0].ID), account[0].Subject, string(connected.ID)} {
 					if strings.Contains(row, word) {
 						t.Errorf("%s still has %s", table, row)
 					}

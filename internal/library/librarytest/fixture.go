@@ -223,6 +223,137 @@ func NewArrival(g library.Grant, at time.Time) library.Arrival {
 	return a
 }
 
+// anySource is an entry of a catalogue.
+func anySource(id int) library.Source {
+	return library.Source{
+		ID:        id,
+		Name:      "Huisarts <de Linde> & Zn",
+		Reference: "linde",
+		Provider:  "medmij:huisartslinde~53",
+		Push:      true,
+		Version:   library.STU3,
+		ServiceID: 420, ServiceName: "Linde", ServiceReference: "s", GroupID: 7, GroupName: "Care",
+		Logo: "https://linde.example/logo.png",
+	}
+}
+
+// anyAccount is an account at a provider that is about to be connected.
+func anyAccount(id library.ID, application wire.ApplicationID, source int, at time.Time) library.ConnectedAccount {
+	return library.ConnectedAccount{
+		ID:            wire.AccountID("420_" + anyID()),
+		Reference:     library.Reference(anyID()),
+		Library:       id,
+		Application:   application,
+		Source:        anySource(source),
+		Pending:       true,
+		Access:        anySeal(),
+		AccessVersion: 1,
+		Correlation:   anyID(),
+		CreatedAt:     at,
+		UpdatedAt:     at,
+	}
+}
+
+func connectedEvent(id library.ID, at time.Time) library.Event {
+	return library.Event{Library: id, At: at, Kind: library.EventConnected, Details: library.EventDetails{Provider: "Linde"}}
+}
+
+// connect connects a source on the way of a link, for the person of a grant.
+func (f *fixture) connect(g library.Grant, source int) (library.ConnectedAccount, library.Link) {
+	f.t.Helper()
+	l, _ := f.link(value(f.GetClient(ctx, ClientOf(g)))(f.t))
+	a, err := f.Connect(ctx, l.Hash, anyAccount(g.Library, g.Application, source, now), connectedEvent(g.Library, now))
+	must(f.t, err)
+	return a, l
+}
+
+// account is an account at a provider that stands.
+func (f *fixture) account(g library.Grant, source int) library.ConnectedAccount {
+	f.t.Helper()
+	a, l := f.connect(g, source)
+	must(f.t, f.CloseLink(ctx, l.Hash, now, g.ID, nil))
+	a.Pending = false
+	return a
+}
+
+// sender is a person with a grant and an account that it can be sent to.
+func (f *fixture) sender() (library.Grant, library.ConnectedAccount) {
+	f.t.Helper()
+	g, _, _ := f.allow(f.person(), f.client(library.Write))
+	return g, f.account(g, 1)
+}
+
+// anyDelivery is a delivery that waits and is due.
+func anyDelivery(g library.Grant, a library.ConnectedAccount, at time.Time) library.Delivery {
+	return library.Delivery{
+		ID:           library.DeliveryID(anyID()),
+		Library:      g.Library,
+		Application:  g.Application,
+		Contract:     g.Contract,
+		Grant:        g.ID,
+		Account:      a.ID,
+		ProviderName: a.Source.Name,
+		Types:        []string{"Observation", "Bundle"},
+		State:        library.DeliveryWaiting,
+		Payload:      anySeal(),
+		NextAt:       at,
+		ExpiresAt:    at.Add(72 * time.Hour),
+		CreatedAt:    at,
+		UpdatedAt:    at,
+	}
+}
+
+func sentEvent(d library.Delivery, kind library.EventKind) library.Event {
+	return library.Event{Library: d.Library, At: d.UpdatedAt, Kind: kind,
+		Details: library.EventDetails{Delivery: d.ID, Account: d.Account, Provider: d.ProviderName, Types: d.Types}}
+}
+
+// delivery adds a delivery that waits and is due at the time.
+func (f *fixture) delivery(g library.Grant, a library.ConnectedAccount, at time.Time) library.Delivery {
+	f.t.Helper()
+	d := anyDelivery(g, a, at)
+	must(f.t, f.AddDelivery(ctx, d))
+	return d
+}
+
+// stored is a delivery as it is now.
+func (f *fixture) stored(d library.Delivery) library.Delivery {
+	f.t.Helper()
+	return value(f.GetDelivery(ctx, d.Library, d.ID))(f.t)
+}
+
+// claimed is a delivery that is held under the lease for a minute from now on.
+func (f *fixture) claimed(g library.Grant, a library.ConnectedAccount, lease string) library.Delivery {
+	f.t.Helper()
+	d := anyDelivery(g, a, now)
+	d.Lease, d.LeaseUntil = lease, later(time.Minute)
+	must(f.t, f.AddDelivery(ctx, d))
+	return d
+}
+
+// posting is a delivery that is on the wire, under the lease for two minutes.
+func (f *fixture) posting(g library.Grant, a library.ConnectedAccount, lease string) library.Delivery {
+	f.t.Helper()
+	d := f.claimed(g, a, lease)
+	must(f.t, f.BeginPosting(ctx, d.ID, lease, now, later(2*time.Minute)))
+	d.State, d.Attempts, d.LeaseUntil = library.DeliveryPosting, 1, later(2*time.Minute)
+	return d
+}
+
+// NewSender adds a library with a grant and an account at a provider that can be sent
+// to under it: for tests of one's own.
+func NewSender(t testing.TB, s Store) (library.Grant, library.ConnectedAccount) {
+	t.Helper()
+	return (&fixture{s, t}).sender()
+}
+
+// NewDelivery is a delivery of 4 KiB to be added under a grant, due at once.
+func NewDelivery(g library.Grant, a library.ConnectedAccount, at time.Time) library.Delivery {
+	d := anyDelivery(g, a, at)
+	d.Payload = make([]byte, 4096)
+	return d
+}
+
 // arrival is a file pushed under a grant.
 func arrival(g library.Grant, at time.Time) library.Arrival {
 	name := wire.FileName(anyID())

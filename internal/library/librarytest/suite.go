@@ -23,6 +23,8 @@ type Store interface {
 	library.ConsentStore
 	library.FileStore
 	library.EventStore
+	library.AccountStore
+	library.DeliveryStore
 	library.Sweeper
 }
 
@@ -44,6 +46,11 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 		{"Accounts", TestAccounts},
 		{"Files", TestFiles},
 		{"Events", TestEvents},
+		{"Trips", TestTrips},
+		{"Connected", TestConnected},
+		{"Renewal", TestRenewal},
+		{"Deliveries", TestDeliveries},
+		{"Claims", TestClaims},
 		{"Sweeper", TestSweeper},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, open) })

@@ -24,6 +24,7 @@ func TestSweeper(t *testing.T, open func(t *testing.T) Store) {
 	var logins []library.Login
 	var references []library.AccountReference
 	var tokens []library.Token
+	var trips []library.Trip
 	for _, end := range ends {
 		n := library.Nonce{Client: c.ID(), Value: wire.NewNonce(), ForgetAt: end}
 		must(t, f.UseNonce(ctx, n))
@@ -53,6 +54,10 @@ func TestSweeper(t *testing.T, open func(t *testing.T) Store) {
 		token.ExpiresAt = end
 		must(t, f.AddToken(ctx, token))
 		tokens = append(tokens, token)
+
+		trip := library.Trip{State: anyHash(), Library: p.ID, ExpiresAt: end}
+		must(t, f.AddTrip(ctx, trip))
+		trips = append(trips, trip)
 	}
 	old := anyToken(g.ID, library.UseAccess)
 	old.ExpiresAt = now.Add(-keep)
@@ -77,6 +82,8 @@ func TestSweeper(t *testing.T, open func(t *testing.T) Store) {
 		wantErr(t, "login", err, kept)
 		_, err = f.GetReference(ctx, references[i].ID)
 		wantErr(t, "reference", err, kept)
+		_, err = f.GetTrip(ctx, trips[i].State)
+		wantErr(t, "trip", err, kept)
 		h := value(f.GetHolding(ctx, tokens[i].Hash, library.UseAccess))(t)
 		same(t, "seal of the token", len(h.Token.Seal) > 0, i > 0)
 	}
@@ -106,9 +113,40 @@ func TestSweeper(t *testing.T, open func(t *testing.T) Store) {
 	must(t, f.Sweep(ctx, now, keep))
 	useAll()
 
+	testSweepAccounts(f, g)
+
 	must(t, f.DeleteLibrary(ctx, p.ID, later(time.Minute)))
 	must(t, f.Sweep(ctx, later(time.Minute), keep))
 	was, err := f.WasDeleted(ctx, tokens[1].Hash, now)
 	must(t, err)
 	same(t, "deleted token after its time", was, false)
+}
+
+// testSweepAccounts sweeps accounts at providers: those that are pending, have been for
+// a day and are in no link any more.
+func testSweepAccounts(f *fixture, g library.Grant) {
+	f.t.Helper()
+	const day = 24 * time.Hour
+	sweep := func(at time.Time) { f.t.Helper(); must(f.t, f.Sweep(ctx, at, day)) }
+	find := func(what string, a library.ConnectedAccount, want error) {
+		f.t.Helper()
+		_, err := f.GetAccount(ctx, g.Library, a.ID, false)
+		wantErr(f.t, what, err, want)
+	}
+	lost, l := f.connect(g, 1)
+	linked, err := f.Connect(ctx, l.Hash, anyAccount(g.Library, g.Application, 2, now), connectedEvent(g.Library, now))
+	must(f.t, err)
+	standing := f.account(g, 3)
+
+	sweep(later(day)) // the link has long expired, the account is not that old
+	_, err = f.GetLink(ctx, l.Hash)
+	wantErr(f.t, "link", err, library.ErrNotFound)
+	find("account of that day", lost, nil)
+
+	link := library.Link{Hash: anyHash(), Client: ClientOf(g), Account: linked.ID}
+	must(f.t, f.AddLink(ctx, link, library.Session{}))
+	sweep(later(day + time.Millisecond))
+	find("account in no link", lost, library.ErrNotFound)
+	find("account in a link", linked, nil)
+	find("standing account", standing, nil)
 }
