@@ -19,12 +19,13 @@ Try it: carrel demo
 Each command has --help with an example.`
 
 type cli struct {
-	Serve       serveCmd       `cmd:"" help:"Run the server."`
-	Demo        demoCmd        `cmd:"" help:"Run server and demo clinic on this machine, to try and to develop against."`
-	Application applicationCmd `cmd:"" help:"Register and list applications."`
-	Contract    contractCmd    `cmd:"" help:"Register and list what applications may ask for."`
-	Client      clientCmd      `cmd:"" help:"Authorise, push and read: the Go SDK at the command line."`
-	Bench       benchCmd       `cmd:"" help:"Measure durable pushes per second on this machine."`
+	Serve             serveCmd             `cmd:"" help:"Run the server."`
+	Demo              demoCmd              `cmd:"" help:"Run server and demo clinic on this machine, to try and to develop against."`
+	Application       applicationCmd       `cmd:"" help:"Register and list applications."`
+	Contract          contractCmd          `cmd:"" help:"Register and list what applications may ask for."`
+	Client            clientCmd            `cmd:"" help:"Authorise, push and read: the Go SDK at the command line."`
+	ProviderSimulator providerSimulatorCmd `cmd:"" help:"Run practice health-care providers on this machine, to develop against."`
+	Bench             benchCmd             `cmd:"" help:"Measure durable pushes per second on this machine."`
 }
 
 func main() {

@@ -107,6 +107,13 @@ var rules = []rule{
 		outside: []string{anyModule},
 	},
 	{
+		pkg:       "internal/provider/simulator",
+		why:       "a practice provider is nobody's part: it knows the other side only by what arrives, and it is shipped",
+		imports:   []string{"internal/wire", "internal/fhir", "internal/seal"},
+		outside:   []string{anyModule},
+		notLinked: slices.Concat(sql, cloud, test),
+	},
+	{
 		pkg:     "internal/api",
 		why:     "a handler decodes, asks the library and encodes; where things lie is not its business",
 		imports: []string{"internal/library", "internal/seal", "internal/wire", "internal/fhir", "internal/catalogue"},
@@ -132,7 +139,7 @@ var rules = []rule{
 		why: "it starts a whole server and hands the test an SDK client",
 		imports: []string{
 			"internal/server", "internal/library", "internal/seal", "internal/wire", "internal/catalogue",
-			"internal/provider", "internal/demo", "internal/testenv", "digime",
+			"internal/provider", "internal/provider/simulator", "internal/demo", "internal/testenv", "digime",
 		},
 		outside: []string{anyModule},
 	},
@@ -153,7 +160,7 @@ var rules = []rule{
 		why: "a command reads flags and calls the server, or opens the store where none need run; it puts no parts together and ships nothing that only tests need",
 		imports: []string{
 			"internal/server", "internal/demo", "internal/bench", "internal/store", "internal/library",
-			"internal/wire", "internal/fhir", "internal/catalogue", "internal/provider", "digime",
+			"internal/wire", "internal/fhir", "internal/catalogue", "internal/provider", "internal/provider/simulator", "digime",
 		},
 		outside:   []string{anyModule},
 		notLinked: test,

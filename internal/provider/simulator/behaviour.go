@@ -1,0 +1,288 @@
+package simulator
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Behaviour is how a provider behaves. The zero value is a provider that asks the
+// person, gives no refresh tokens and does everything right.
+type Behaviour struct {
+	Authorize AuthorizeMode
+	Token     TokenMode
+	Resource  ResourceMode
+
+	// TokenTimes and ResourceTimes say how many requests the mode above is for; after
+	// them the provider does right again. 0 is for all.
+	TokenTimes, ResourceTimes int
+
+	// RefreshTokens gives refresh tokens, a new one at each use.
+	RefreshTokens bool
+
+	AccessTokenLife  time.Duration // 15 minutes when 0
+	CodeLife         time.Duration // 15 minutes when 0
+	RefreshTokenLife time.Duration // 183 days when 0
+
+	Slow       time.Duration // how long a slow answer takes; 10 s when 0
+	Late       time.Duration // how long an answer after the time-out takes; 65 s when 0
+	RetryAfter time.Duration // what goes with 429 and 503; 1 s when 0, none when negative
+
+	// EndpointsAt moves the token and resource endpoints, in the next publication of
+	// the list of providers.
+	EndpointsAt Trap
+}
+
+// AuthorizeMode is what an authorisation endpoint does with a right request.
+type AuthorizeMode string
+
+// The ways of an authorisation endpoint.
+const (
+	AuthorizeAsk        AuthorizeMode = ""
+	AuthorizeApprove    AuthorizeMode = "approve"        // at once, without a page
+	AuthorizeRefuse     AuthorizeMode = "refuse"         // access_denied, at once
+	AuthorizeNoData     AuthorizeMode = "no-data"        // access_denied, after the person confirmed
+	AuthorizeFault      AuthorizeMode = "error"          // server_error
+	AuthorizeBusy       AuthorizeMode = "busy"           // temporarily_unavailable
+	AuthorizeUnknown    AuthorizeMode = "unknown-client" // a page of its own that leads nowhere
+	AuthorizeWrongState AuthorizeMode = "wrong-state"    // approves with another state
+	AuthorizeNoState    AuthorizeMode = "no-state"       // approves without state
+	AuthorizeNever      AuthorizeMode = "never"          // a page that leads nowhere
+)
+
+// AuthorizeModes are all of them.
+var AuthorizeModes = []AuthorizeMode{AuthorizeAsk, AuthorizeApprove, AuthorizeRefuse, AuthorizeNoData, AuthorizeFault,
+	AuthorizeBusy, AuthorizeUnknown, AuthorizeWrongState, AuthorizeNoState, AuthorizeNever}
+
+// TokenMode is what a token endpoint does with a right request.
+type TokenMode string
+
+// The ways of a token endpoint. Those that refuse leave code and refresh token as
+// they were, except TokenUsed.
+const (
+	TokenRight         TokenMode = ""
+	TokenUsed          TokenMode = "used"           // invalid_grant: as if the code or refresh token had been used
+	TokenExpired       TokenMode = "expired"        // invalid_grant: as if it had expired
+	TokenWrongRedirect TokenMode = "wrong-redirect" // invalid_grant: as if redirect_uri were another
+	TokenRevoked       TokenMode = "revoked"        // invalid_grant: as if the person had taken the consent back
+	TokenSlow          TokenMode = "slow"           // right, after Behaviour.Slow
+	TokenLate          TokenMode = "late"           // right, after Behaviour.Late
+	TokenCut           TokenMode = "cut"            // does it and cuts the connection
+	TokenHTML          TokenMode = "html"           // 200 with a page
+	TokenNotJSON       TokenMode = "not-json"       // 200 with half an answer, called JSON
+	TokenEmpty         TokenMode = "empty"          // 200 with nothing
+	TokenEndless       TokenMode = "endless"        // 200 with 100 MB
+	TokenNoToken       TokenMode = "no-token"       // 200 with JSON that holds no access token
+	TokenMAC           TokenMode = "not-bearer"     // 200 with a token of another type
+	TokenRedirect      TokenMode = "302"            // to a host that is not on the lists
+)
+
+// TokenModes are all of them. Besides, each code of an OAuth error and each status
+// from 500 on is one, such as "invalid_client" and "503".
+var TokenModes = []TokenMode{TokenRight, TokenUsed, TokenExpired, TokenWrongRedirect, TokenRevoked, TokenSlow, TokenLate, TokenCut, TokenHTML,
+	TokenNotJSON, TokenEmpty, TokenEndless, TokenNoToken, TokenMAC, TokenRedirect, "invalid_request", "invalid_client", "invalid_grant",
+	"unauthorized_client", "unsupported_grant_type", "invalid_scope", "500", "502", "503", "504"}
+
+// ResourceMode is what a resource endpoint does with a right request.
+type ResourceMode string
+
+// The ways of a resource endpoint. Whatever is not said to file does not.
+const (
+	ResourceRight       ResourceMode = ""
+	ResourceBatchEntry  ResourceMode = "batch-entry" // files all entries of a batch but the last, which fails with 422
+	ResourceSlow        ResourceMode = "slow"        // files, answers right after Behaviour.Slow
+	ResourceLate        ResourceMode = "late"        // files, answers right after Behaviour.Late
+	ResourceCutAfter    ResourceMode = "cut-after"   // files and cuts the connection
+	ResourceCutWithin   ResourceMode = "cut-within"  // files and cuts the connection amid the answer
+	ResourceCutBefore   ResourceMode = "cut-before"  // cuts the connection
+	ResourceClosed      ResourceMode = "closed"      // cuts the connection, and closes the next one before the handshake
+	ResourceHTML        ResourceMode = "html"        // 200 with a page
+	ResourceXML         ResourceMode = "xml"         // files, answers 200 with XML
+	ResourceNotJSON     ResourceMode = "not-json"    // files, answers with half of the answer
+	ResourceEndless     ResourceMode = "endless"     // files, answers 200 with 100 MB
+	ResourceEmpty       ResourceMode = "empty"       // files, answers 200 with nothing
+	ResourceBare        ResourceMode = "bare"        // files, answers right but for the body
+	ResourceOutcome     ResourceMode = "outcome"     // files, answers right with an OperationOutcome, as Prefer may ask
+	ResourceStrange     ResourceMode = "strange"     // files, answers 200 with a resource that nobody asked for
+	ResourceShort       ResourceMode = "short"       // files, answers a Bundle with an entry too few
+	ResourceRedirect    ResourceMode = "302"         // to a host that is not on the lists
+	ResourceRedirectToo ResourceMode = "307"         // likewise, with the body
+	ResourceFiled500    ResourceMode = "500-filed"   // files and answers 500
+	ResourceFiled502    ResourceMode = "502-filed"   // files and answers 502
+	ResourceFiled504    ResourceMode = "504-filed"   // files and answers 504
+	ResourceForbidden   ResourceMode = "403"         // not allowed for this token
+	ResourceUnknown     ResourceMode = "401"         // the token is not known
+	ResourceBusy        ResourceMode = "429"         // with Retry-After
+	ResourceRefused     ResourceMode = "422"         // with what is wrong
+
+)
+
+// ResourceModes are all of them; the numbers are statuses, which file nothing.
+var ResourceModes = []ResourceMode{ResourceRight, "400", ResourceUnknown, ResourceForbidden, "404", "405", "406", "409", "410", "412", "415",
+	ResourceRefused, ResourceBusy, "500", "501", "502", "503", "504", ResourceFiled500, ResourceFiled502, ResourceFiled504, ResourceBatchEntry,
+	ResourceSlow, ResourceLate, ResourceCutAfter, ResourceCutWithin, ResourceCutBefore, ResourceClosed, ResourceHTML, ResourceXML, ResourceNotJSON,
+	ResourceEndless, ResourceEmpty, ResourceBare, ResourceOutcome, ResourceStrange, ResourceShort, ResourceRedirect, ResourceRedirectToo}
+
+func (b Behaviour) check() error {
+	switch {
+	case !slices.Contains(AuthorizeModes, b.Authorize):
+		return fmt.Errorf("no such way to authorise: %q", b.Authorize)
+	case !slices.Contains(TokenModes, b.Token):
+		return fmt.Errorf("no such way of a token endpoint: %q", b.Token)
+	case !slices.Contains(ResourceModes, b.Resource):
+		return fmt.Errorf("no such way of a resource endpoint: %q", b.Resource)
+	case !knownTrap(b.EndpointsAt):
+		return fmt.Errorf("no such place for endpoints: %q", b.EndpointsAt)
+	}
+	return nil
+}
+
+// conduct is how each provider behaves now.
+type conduct struct {
+	mu    sync.Mutex
+	byAll Behaviour
+	one   map[string]*Behaviour
+	left  map[string]int // requests that a mode is still for: "token/name" or "resource/name"
+}
+
+func newConduct() *conduct {
+	return &conduct{one: map[string]*Behaviour{}, left: map[string]int{}}
+}
+
+func (c *conduct) of(provider string) Behaviour {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.get(provider)
+}
+
+func (c *conduct) get(provider string) Behaviour {
+	if b := c.one[provider]; b != nil {
+		return *b
+	}
+	return c.byAll
+}
+
+// token is the behaviour for one request at a token endpoint, which it counts.
+func (c *conduct) token(provider string) Behaviour {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b := c.get(provider)
+	if b.Token != TokenRight && b.TokenTimes > 0 && !c.takes("token/"+provider, b.TokenTimes) {
+		b.Token = TokenRight
+	}
+	return b
+}
+
+// resource is the behaviour for one request at a resource endpoint, which it counts.
+func (c *conduct) resource(provider string) Behaviour {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b := c.get(provider)
+	if b.Resource != ResourceRight && b.ResourceTimes > 0 && !c.takes("resource/"+provider, b.ResourceTimes) {
+		b.Resource = ResourceRight
+	}
+	return b
+}
+
+// takes counts down from times.
+func (c *conduct) takes(what string, times int) bool {
+	left, begun := c.left[what]
+	if !begun {
+		left = times
+	}
+	if left <= 0 {
+		return false
+	}
+	c.left[what] = left - 1
+	return true
+}
+
+// set changes the behaviour of one provider, or of all of them.
+func (c *conduct) set(provider string, b Behaviour) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if provider == "" {
+		c.byAll, c.one, c.left = b, map[string]*Behaviour{}, map[string]int{}
+		return
+	}
+	c.one[provider] = &b
+	delete(c.left, "token/"+provider)
+	delete(c.left, "resource/"+provider)
+}
+
+// Behave switches how a provider behaves, or how all of them do when provider is "".
+// It replaces the whole behaviour. What is not known of it counts as right, and is
+// told to the log; [Simulator.Set] returns it as an error.
+func (s *Simulator) Behave(provider string, b Behaviour) {
+	if err := errors.Join(b.check(), s.checkProvider(provider)); err != nil {
+		s.Log.Error("could not switch behaviour", "error", err)
+		return
+	}
+	before := s.conduct.of(provider)
+	s.conduct.set(provider, b)
+	if before.EndpointsAt != b.EndpointsAt {
+		s.PublishLists()
+	}
+}
+
+// Behaviour is how a provider behaves now.
+func (s *Simulator) Behaviour(provider string) Behaviour { return s.conduct.of(provider) }
+
+// settings are the switches by name, for the command line and the page.
+var settings = map[string]func(*Behaviour, string) error{
+	"authorize":     func(b *Behaviour, v string) error { b.Authorize = AuthorizeMode(v); return nil },
+	"token":         func(b *Behaviour, v string) error { b.Token = TokenMode(v); return nil },
+	"resource":      func(b *Behaviour, v string) error { b.Resource = ResourceMode(v); return nil },
+	"endpoints":     func(b *Behaviour, v string) error { b.EndpointsAt = Trap(v); return nil },
+	"tokenTimes":    func(b *Behaviour, v string) error { return number(&b.TokenTimes, v) },
+	"resourceTimes": func(b *Behaviour, v string) error { return number(&b.ResourceTimes, v) },
+	"refreshTokens": func(b *Behaviour, v string) (err error) { b.RefreshTokens, err = strconv.ParseBool(v); return err },
+	"accessLife":    func(b *Behaviour, v string) error { return span(&b.AccessTokenLife, v) },
+	"codeLife":      func(b *Behaviour, v string) error { return span(&b.CodeLife, v) },
+	"refreshLife":   func(b *Behaviour, v string) error { return span(&b.RefreshTokenLife, v) },
+	"slow":          func(b *Behaviour, v string) error { return span(&b.Slow, v) },
+	"late":          func(b *Behaviour, v string) error { return span(&b.Late, v) },
+	"retryAfter":    func(b *Behaviour, v string) error { return span(&b.RetryAfter, v) },
+}
+
+func number(into *int, v string) (err error) { *into, err = strconv.Atoi(v); return err }
+
+func span(into *time.Duration, v string) (err error) { *into, err = time.ParseDuration(v); return err }
+
+// Set switches one thing by its name: "resource" for all providers, or
+// "huisartslinde.resource" for one. The values are those of the modes, with "right" or
+// "ask" for the empty one.
+func (s *Simulator) Set(name, value string) error {
+	provider, field, ok := strings.Cut(name, ".")
+	if !ok {
+		provider, field = "", name
+	}
+	if value == "right" || value == "ask" || value == "none" {
+		value = ""
+	}
+	if err := s.checkProvider(provider); err != nil {
+		return err
+	}
+	set, ok := settings[field]
+	if !ok {
+		names := make([]string, 0, len(settings))
+		for name := range settings {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		return fmt.Errorf("no switch %q; there are %s", field, strings.Join(names, ", "))
+	}
+	b := s.Behaviour(provider)
+	if err := set(&b, value); err != nil {
+		return fmt.Errorf("set %s to %q: %w", name, value, err)
+	}
+	if err := b.check(); err != nil {
+		return fmt.Errorf("set %s: %w", name, err)
+	}
+	s.Behave(provider, b)
+	return nil
+}

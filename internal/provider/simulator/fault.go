@@ -1,0 +1,139 @@
+package simulator
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// run answers a request as the behaviour has it.
+func (c *call) run(w http.ResponseWriter, b Behaviour) {
+	send := func(a answer) {
+		c.attempt.Status = a.status
+		a.send(w)
+	}
+	switch b.Resource {
+	case ResourceRight:
+		send(c.perform(false))
+	case ResourceBatchEntry:
+		send(c.perform(true))
+	case ResourceCutBefore:
+		hangUp(w)
+	case ResourceClosed:
+		c.s.closeNext()
+		hangUp(w)
+	case ResourceHTML:
+		send(answer{status: http.StatusOK, contentType: "text/html; charset=utf-8", body: []byte(htmlBody)})
+	case ResourceRedirect, ResourceRedirectToo:
+		send(redirected(b.Resource, c.s.outsideURL()))
+	case ResourceUnknown:
+		send(unauthorized(errUnknown.Error()))
+	case ResourceForbidden:
+		send(forbidden())
+	default:
+		text, filed := strings.CutSuffix(string(b.Resource), "-filed")
+		status, err := strconv.Atoi(text)
+		if filed || err != nil {
+			c.fileAndSpoil(w, b, status)
+			return
+		}
+		send(told(status, b))
+	}
+}
+
+// redirected leads away from the lists.
+func redirected(m ResourceMode, to string) answer {
+	status := http.StatusFound
+	if m == ResourceRedirectToo {
+		status = http.StatusTemporaryRedirect
+	}
+	return answer{status: status, header: map[string]string{"Location": to}}
+}
+
+// told is a failure that the simulator was told to have.
+func told(status int, b Behaviour) answer {
+	switch status {
+	case http.StatusUnprocessableEntity:
+		return outcome(status, "the resource breaks a rule of the profile", "Observation.code")
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		a := outcome(status, "too busy, come back later")
+		a.header = retryAfter(b)
+		return a
+	case http.StatusMethodNotAllowed:
+		a := outcome(status, "not this method")
+		a.header = map[string]string{"Allow": "GET"}
+		return a
+	case http.StatusBadGateway, http.StatusGatewayTimeout: // as a proxy has it, who knows no FHIR
+		return answer{status: status, contentType: "text/html; charset=utf-8", body: []byte(htmlBody)}
+	}
+	return outcome(status, "as the simulator was told")
+}
+
+// fileAndSpoil does what is asked, and then lets the client not know it.
+func (c *call) fileAndSpoil(w http.ResponseWriter, b Behaviour, status int) {
+	a := c.perform(false)
+	if a.filed == 0 && (a.status < 200 || a.status > 299) {
+		c.attempt.Status = a.status // it was refused anyway
+		a.send(w)
+		return
+	}
+	switch b.Resource {
+	case ResourceSlow, ResourceLate:
+		wait := or(b.Slow, defaultSlow)
+		if b.Resource == ResourceLate {
+			wait = or(b.Late, defaultLate)
+		}
+		if !sleep(c.r.Context(), wait) {
+			return
+		}
+	case ResourceCutAfter:
+		hangUp(w)
+		return
+	case ResourceCutWithin:
+		a.sendHalf(w)
+		return
+	case ResourceEndless:
+		c.attempt.Status = http.StatusOK
+		sendEndless(w, fhirJSON, []byte("{"))
+		return
+	case ResourceXML:
+		a = answer{status: http.StatusOK, contentType: "application/fhir+xml; charset=utf-8",
+			body: []byte(`<Bundle xmlns="http://hl7.org/fhir"><type value="batch-response"/></Bundle>` + "\n")}
+	case ResourceNotJSON:
+		a.body = a.body[:len(a.body)/2]
+	case ResourceEmpty:
+		a = answer{status: http.StatusOK}
+	case ResourceBare:
+		a.body = nil
+	case ResourceOutcome:
+		a.body = outcome(http.StatusOK, "done").body
+	case ResourceStrange:
+		a = jsonAnswer(http.StatusOK, fhirJSON, map[string]any{"resourceType": "Patient", "id": "someone"})
+	case ResourceShort:
+		a.body = shortened(a.body)
+	default:
+		a = told(status, b)
+	}
+	c.attempt.Status = a.status
+	a.send(w)
+}
+
+// shortened takes the last entry off a Bundle; anything else it leaves alone.
+func shortened(body []byte) []byte {
+	var bundle map[string]json.RawMessage
+	var entries []json.RawMessage
+	if json.Unmarshal(body, &bundle) != nil || json.Unmarshal(bundle["entry"], &entries) != nil || len(entries) == 0 {
+		return body
+	}
+	rest, err := json.Marshal(entries[:len(entries)-1])
+	if err != nil {
+		return body
+	}
+	bundle["entry"] = rest
+	short, err := json.Marshal(bundle)
+	if err != nil {
+		return body
+	}
+	return short
+}

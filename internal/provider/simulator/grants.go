@@ -1,0 +1,238 @@
+package simulator
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+)
+
+// The lives of what is given out, where a behaviour does not say otherwise.
+const (
+	defaultAccessLife  = 15 * time.Minute
+	defaultCodeLife    = 15 * time.Minute
+	defaultRefreshLife = 183 * 24 * time.Hour
+	defaultSlow        = 10 * time.Second
+	defaultLate        = 65 * time.Second
+	defaultRetryAfter  = time.Second
+)
+
+// maxRuns is how many authorisations may be under way.
+const maxRuns = 10_000
+
+// run is a person on their way through the authorisation page.
+//
+//	authorise ──► run ──approve──► code ──token request──► grant ──► access token
+//	                │                 │                      └─────► refresh token ─┐
+//	                └──deny──► over   └──15 minutes──► over                ▲        │
+//	                                                                       └────────┘
+type run struct {
+	id                string
+	provider, service string
+	scope             []string // services
+	redirect, state   string
+	correlation       string
+	query             string // of the request, so that a page loaded again is the same run
+	began             time.Time
+}
+
+// grant is what a person approved.
+type grant struct {
+	provider string
+	services []string
+	patient  string
+	revoked  bool
+}
+
+// credential is a code, an access token or a refresh token.
+type credential struct {
+	grant       *grant
+	service     string // whose endpoint it is for
+	correlation string
+	redirect    string // of a code
+	expires     time.Time
+	used        bool
+}
+
+// The reasons why a credential is not good.
+var (
+	errUnknown  = errors.New("not known here")
+	errUsed     = errors.New("used before")
+	errExpired  = errors.New("expired")
+	errRevoked  = errors.New("the consent was taken back")
+	errRedirect = errors.New("redirect_uri differs from that of the authorization request")
+)
+
+// grants are the runs under way and what was given out.
+type grants struct {
+	mu      sync.Mutex
+	runs    map[string]*run
+	order   []string // of the runs, oldest first
+	codes   map[string]*credential
+	access  map[string]*credential
+	refresh map[string]*credential
+}
+
+func newGrants() *grants {
+	return &grants{runs: map[string]*run{}, codes: map[string]*credential{}, access: map[string]*credential{}, refresh: map[string]*credential{}}
+}
+
+// newSecret is a random text that nobody guesses.
+func newSecret() string {
+	b := make([]byte, 32)
+	_, _ = rand.Read(b) // never fails
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// begin begins a run, or finds the one that the same request began.
+func (g *grants) begin(n run) *run {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, r := range g.runs {
+		if r.query == n.query && r.provider == n.provider && r.service == n.service {
+			return r
+		}
+	}
+	for len(g.order) >= maxRuns {
+		delete(g.runs, g.order[0])
+		g.order = g.order[1:]
+	}
+	n.id = newSecret()
+	g.runs[n.id] = &n
+	g.order = append(g.order, n.id)
+	return &n
+}
+
+// look finds a run that is under way.
+func (g *grants) look(id string, now time.Time) (*run, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	r, ok := g.runs[id]
+	return r, ok && now.Before(r.began.Add(defaultCodeLife))
+}
+
+// end takes a run away; only one caller gets it.
+func (g *grants) end(id string, now time.Time) (*run, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	r, ok := g.runs[id]
+	delete(g.runs, id)
+	g.order = slices.DeleteFunc(g.order, func(other string) bool { return other == id })
+	return r, ok && now.Before(r.began.Add(defaultCodeLife))
+}
+
+// addCode gives a code for a run that was approved.
+func (g *grants) addCode(r *run, patient string, expires time.Time) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	text := newSecret()
+	g.codes[text] = &credential{
+		grant:   &grant{provider: r.provider, services: r.scope, patient: patient},
+		service: r.service, correlation: r.correlation, redirect: r.redirect, expires: expires,
+	}
+	return text
+}
+
+// check says why a credential is not good, or nil.
+func (c *credential) check(provider, service string, now time.Time) error {
+	switch {
+	case c == nil || c.grant.provider != provider || c.service != service:
+		return errUnknown
+	case c.grant.revoked:
+		return errRevoked
+	case c.used:
+		return errUsed
+	case !now.Before(c.expires):
+		return errExpired
+	}
+	return nil
+}
+
+// code returns a code without using it.
+func (g *grants) code(text, provider, service, redirect string, now time.Time) (credential, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c := g.codes[text]
+	if err := c.check(provider, service, now); err != nil {
+		return credential{}, err
+	}
+	if c.redirect != redirect {
+		return *c, errRedirect
+	}
+	return *c, nil
+}
+
+// refreshToken returns a refresh token without using it.
+func (g *grants) refreshToken(text, provider, service string, now time.Time) (credential, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c := g.refresh[text]
+	if err := c.check(provider, service, now); err != nil {
+		return credential{}, err
+	}
+	return *c, nil
+}
+
+// redeem uses a code or a refresh token, which only one caller can, and gives an access
+// token for it and, if refreshLife is not 0, a refresh token.
+func (g *grants) redeem(text, correlation string, now time.Time, accessLife, refreshLife time.Duration) (access, refresh string, services []string, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c := g.codes[text]
+	if c == nil {
+		c = g.refresh[text]
+	}
+	if c == nil {
+		return "", "", nil, errUnknown
+	}
+	if c.used {
+		return "", "", nil, errUsed
+	}
+	c.used = true
+	access = newSecret()
+	g.access[access] = &credential{grant: c.grant, service: c.service, correlation: correlation, expires: now.Add(accessLife)}
+	if refreshLife > 0 {
+		refresh = newSecret()
+		g.refresh[refresh] = &credential{grant: c.grant, service: c.service, correlation: correlation, expires: now.Add(refreshLife)}
+	}
+	return access, refresh, c.grant.services, nil
+}
+
+// bearer finds an access token.
+func (g *grants) bearer(text string, now time.Time) (credential, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c := g.access[text]
+	if c == nil {
+		return credential{}, errUnknown
+	}
+	if err := c.check(c.grant.provider, c.service, now); err != nil {
+		return credential{}, err
+	}
+	return *c, nil
+}
+
+// Revoke has the person take back what they approved at a provider, or at all of them:
+// access tokens and refresh tokens are no longer good.
+func (s *Simulator) Revoke(provider string) {
+	g := s.grants
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, all := range []map[string]*credential{g.codes, g.access, g.refresh} {
+		for _, c := range all {
+			if provider == "" || c.grant.provider == provider {
+				c.grant.revoked = true
+			}
+		}
+	}
+}
+
+// or is d, or another duration where it is 0.
+func or(d, other time.Duration) time.Duration {
+	if d == 0 {
+		return other
+	}
+	return d
+}
