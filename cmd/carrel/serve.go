@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/server"
 )
 
@@ -49,6 +50,7 @@ func (s *stores) prepare() error {
 
 type serveCmd struct {
 	stores
+	medmijFlags
 	Listen              string        `help:"Address to listen on." default:"127.0.0.1:8080" env:"CARREL_LISTEN"`
 	PublicURL           string        `help:"Where people and applications reach this server, for example https://library.example.org. Default: http:// and the address." env:"CARREL_PUBLIC_URL"`
 	Operator            string        `help:"Your name, as the pages say who runs the site." default:"This Carrel" env:"CARREL_OPERATOR"`
@@ -60,6 +62,10 @@ type serveCmd struct {
 	DeleteWait          time.Duration `help:"How long a deleted library can be brought back." default:"168h" env:"CARREL_DELETE_WAIT"`
 	MaxFileSize         int64         `help:"Largest file that may be pushed, in bytes; 0 for no limit." default:"0" env:"CARREL_MAX_FILE_SIZE"`
 	Closed              bool          `help:"Make no new libraries." env:"CARREL_CLOSED"`
+	Catalogue           string        `help:"JSON file of the sources and services that people can connect, in place of the one that comes along; docs/catalogue.md." env:"CARREL_CATALOGUE" type:"path"`
+	DeliveryTimeout     time.Duration `help:"How long one attempt to deliver to a provider may take; MedMij gives a provider 60 seconds." default:"65s" env:"CARREL_DELIVERY_TIMEOUT"`
+	DeliveryRetry       time.Duration `help:"About how long after a failed attempt the next one is made; it doubles up to 15 minutes." default:"5s" env:"CARREL_DELIVERY_RETRY"`
+	DeliveryKeep        time.Duration `help:"How long a resource is tried to be delivered to a provider." default:"24h" env:"CARREL_DELIVERY_KEEP"`
 	LogFormat           string        `help:"text or json." enum:"text,json" default:"text" env:"CARREL_LOG_FORMAT"`
 }
 
@@ -74,7 +80,7 @@ The master keys may also come as text in CARREL_MASTER_KEYS. Every setting is in
 }
 
 // Run serves until the context ends.
-func (c *serveCmd) Run(ctx context.Context) error {
+func (c *serveCmd) Run(ctx context.Context) (err error) {
 	if err := c.prepare(); err != nil {
 		return err
 	}
@@ -82,6 +88,11 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	network, names, done, err := c.medmijFlags.open(c.Data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -97,6 +108,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		Keyring: c.masterKeyFile(), MasterKeys: []byte(os.Getenv("CARREL_MASTER_KEYS")), Operator: c.Operator,
 		AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime, DeleteWait: c.DeleteWait,
 		MaxFileSize: c.MaxFileSize, Closed: c.Closed, BehindProxy: c.BehindProxy, Log: log,
+		Catalogue: c.Catalogue, MedMij: network, Directory: names, Deliveries: library.DeliveryConfig{Attempt: c.DeliveryTimeout, FirstRetry: c.DeliveryRetry, Keep: c.DeliveryKeep},
 	})
 	if err != nil {
 		return err

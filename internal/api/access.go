@@ -20,7 +20,7 @@ func (a *api) contract(w http.ResponseWriter, _ *http.Request, call *library.Cal
 
 // accounts lists what the application may know of the person's connections.
 func (a *api) accounts(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
-	list, err := a.Consents.Accounts(r.Context(), b)
+	list, err := a.Accounts.Of(r.Context(), b)
 	if err != nil {
 		return err
 	}

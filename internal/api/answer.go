@@ -137,6 +137,11 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	if err != nil {
 		panic("api: an answer does not encode: " + err.Error()) // our own types
 	}
+	writeRaw(w, status, body)
+}
+
+// writeRaw answers with JSON as it is.
+func writeRaw(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))

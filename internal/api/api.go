@@ -29,7 +29,10 @@ type Config struct {
 	People   *library.People
 	Consents *library.Consents
 	Files    *library.Files
-	Signer   *library.Signer
+	// Accounts and Deliveries are those at providers.
+	Accounts   *library.Accounts
+	Deliveries *library.Deliveries
+	Signer     *library.Signer
 	// Catalogue is what people can connect.
 	Catalogue *catalogue.Catalogue
 	// PublicURL is where clients reach the server, without a slash at the end.
@@ -44,6 +47,7 @@ type Config struct {
 type api struct {
 	Config
 	places chan struct{}
+	large  chan struct{} // places for large resources
 }
 
 // New returns the handler of everything that clients call; what is not a call gets
@@ -55,7 +59,7 @@ func New(c Config) http.Handler {
 	if c.Patience == 0 {
 		c.Patience = 30 * time.Second
 	}
-	a := &api{c, make(chan struct{}, c.MaxInFlight)}
+	a := &api{c, make(chan struct{}, c.MaxInFlight), make(chan struct{}, largeAtOnce)}
 	mux := http.NewServeMux()
 	handle := func(pattern string, h handler) {
 		method, rest, _ := strings.Cut(pattern, " ")
@@ -71,6 +75,10 @@ func New(c Config) http.Handler {
 	handle("GET permission-access/contract", a.signed(a.contract))
 	handle("GET permission-access/accounts", a.signed(a.bearing(a.accounts)))
 	handle("POST permission-access/import", a.signedOnce(a.pushing(a.push)))
+	handle("POST permission-access/import/h:accountId/fhir/{version}", a.signed(a.bearing(a.pushToProvider)))
+	handle("GET permission-access/deliveries", a.signed(a.bearing(a.deliveries)))
+	handle("GET permission-access/deliveries/{delivery}", a.signed(a.bearing(a.delivery)))
+	handle("DELETE permission-access/service/h:accountId", a.signed(a.bearing(a.deleteAccount)))
 	handle("POST permission-access/trigger", a.signed(a.bearing(a.trigger)))
 	handle("GET permission-access/query/{session}", a.signed(a.bearing(a.reading(a.fileList))))
 	handle("GET permission-access/query/{session}/{file}", a.signedOnce(a.bearing(a.reading(a.file))))

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -22,6 +23,7 @@ import (
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/pages"
+	"github.com/carrelhq/carrel/internal/provider/medmij"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store"
 )
@@ -51,6 +53,14 @@ type Config struct {
 	Closed bool
 	// BehindProxy takes the visitor's address from the last X-Forwarded-For.
 	BehindProxy bool
+	// MedMij connects the server with MedMij's network; nil for a server that is not
+	// part of it. The server fills in the clock and the log.
+	MedMij *medmij.Config
+	// Directory holds the names that people know MedMij's providers by, beside those of
+	// the catalogue's file.
+	Directory catalogue.Directory
+	// Deliveries says how patiently resources are delivered to providers.
+	Deliveries library.DeliveryConfig
 	// Patience is how long a client may go without sending or taking anything.
 	Patience time.Duration
 
@@ -65,6 +75,9 @@ type Server struct {
 	People   *library.People
 	Consents *library.Consents
 	Files    *library.Files
+
+	Accounts   *library.Accounts
+	Deliveries *library.Deliveries
 	// Handler answers everything.
 	Handler http.Handler
 
@@ -72,6 +85,7 @@ type Server struct {
 	db     *store.DB
 	chores library.Housekeeping
 	disk   *blob.Disk
+	ways   *providers
 	stop   context.CancelFunc
 	wait   sync.WaitGroup
 }
@@ -98,6 +112,14 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	sources.LogTo(c.Log)
+	names := catalogue.Directory{}
+	maps.Copy(names, sources.Directory())
+	maps.Copy(names, c.Directory)
+	ways, err := openProviders(ctx, c, names)
+	if err != nil {
+		return nil, err
+	}
+	sources.Add(ways.listings...)
 	disk, err := blob.OpenDisk(c.Blobs)
 	if err != nil {
 		return nil, fmt.Errorf("open blobs: %w", err)
@@ -106,7 +128,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), disk.Close())
 	}
-	s := &Server{config: c, db: db, disk: disk, stop: func() {}}
+	s := &Server{config: c, db: db, disk: disk, ways: ways, stop: func() {}}
 	signer, err := library.OpenSigner(ctx, db, ring, c.Now)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -116,11 +138,14 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	s.Consents = library.NewConsents(db, s.Clients, db, c.Now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime})
 	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now, library.FileConfig{MaxSize: c.MaxFileSize})
+	s.Accounts = library.NewAccounts(db, s.Consents, sources, ways.set, ring, c.Now, c.PublicURL+"/providers/return")
+	s.Deliveries = library.NewDeliveries(db, s.Accounts, s.Clients, ways.set, ring, c.Now, c.Deliveries, c.Log)
 	s.chores = library.Housekeeping{People: s.People, Sweeper: db, Files: db, Blobs: disk, Now: c.Now}
 
 	calls := api.New(api.Config{Clients: s.Clients, People: s.People, Consents: s.Consents, Files: s.Files,
-		Catalogue: sources, Signer: signer, PublicURL: c.PublicURL, Patience: c.Patience, Log: c.Log})
+		Accounts: s.Accounts, Deliveries: s.Deliveries, Catalogue: sources, Signer: signer, PublicURL: c.PublicURL, Patience: c.Patience, Log: c.Log})
 	site := pages.New(pages.Config{People: s.People, Consents: s.Consents, Files: s.Files, Activity: library.NewActivity(db),
+		Accounts: s.Accounts, Deliveries: s.Deliveries,
 		Operator: c.Operator, PublicURL: public, DeleteWait: c.DeleteWait, Now: c.Now, Log: c.Log})
 	s.Handler = s.route(calls, site)
 	return s, nil
@@ -248,8 +273,13 @@ func (s *Server) startChores(ctx context.Context) {
 			}
 		})
 	}
+	s.wait.Go(func() { s.Deliveries.Run(ctx) })
+	for _, run := range s.ways.run {
+		s.wait.Go(func() { run(ctx) })
+	}
 	every(tidyEvery, "tidy", s.chores.Tidy)
 	every(sweepEvery, "sweep blobs", s.chores.SweepBlobs)
+	every(sweepEvery, "forget answers", s.Deliveries.ForgetAnswers)
 	every(sweepEvery, "sweep temporaries", func(ctx context.Context) error {
 		return s.disk.Sweep(ctx, time.Now().Add(-unfinishedAge))
 	})
@@ -259,5 +289,10 @@ func (s *Server) startChores(ctx context.Context) {
 func (s *Server) Close() error {
 	s.stop()
 	s.wait.Wait()
+	if s.Deliveries != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		defer cancel()
+		s.Deliveries.Close(ctx)
+	}
 	return errors.Join(s.db.Close(), s.disk.Close())
 }

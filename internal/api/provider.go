@@ -1,0 +1,198 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/carrelhq/carrel/internal/fhir"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+const (
+	// largeResource is from what size on a resource needs one of a few places, so that
+	// many at once do not fill the memory.
+	largeResource = 256 << 10
+	largeAtOnce   = 8
+)
+
+// pushToProvider checks a FHIR resource or Bundle and sends it on to the provider that
+// the account in the header connects.
+func (a *api) pushToProvider(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
+	if err := b.May(library.Write); err != nil {
+		return err
+	}
+	version, ok := fhir.ParseVersion(r.PathValue("version"))
+	if !ok {
+		return wire.Validation("FHIR version")
+	}
+	account, err := accountOf(r)
+	if err != nil {
+		return err
+	}
+	body, done, err := a.readResource(r)
+	if err != nil {
+		return err
+	}
+	defer done()
+	out, err := prepareTODO(version, body)
+	if err != nil {
+		return faultsOf(err)
+	}
+	p, err := a.Deliveries.Push(r.Context(), b, account, library.Resource{
+		Version: versions[version], Path: out.Path, Types: out.Types, Body: out.Body})
+	if err != nil {
+		return err
+	}
+	return answerPush(w, p)
+}
+
+// versions are the ones that are checked, as the library calls them.
+var versions = map[fhir.Version]library.FHIRVersion{fhir.STU3: library.STU3, fhir.R4: library.R4}
+
+// readResource reads the body. Done gives back what it holds.
+func (a *api) readResource(r *http.Request) (body []byte, done func(), err error) {
+	body, err = io.ReadAll(io.LimitReader(r.Body, largeResource))
+	done = func() {}
+	if err == nil && len(body) == largeResource {
+		select {
+		case a.large <- struct{}{}:
+			done = func() { <-a.large }
+		default:
+			return nil, nil, wire.Busy()
+		}
+		var rest []byte
+		rest, err = io.ReadAll(io.LimitReader(r.Body, fhir.MaxBody-largeResource+1))
+		body = append(body, rest...)
+	}
+	switch {
+	case err != nil:
+		done()
+		return nil, nil, &library.BodyError{Err: err}
+	case len(body) > fhir.MaxBody:
+		done()
+		return nil, nil, wire.TooLarge(fmt.Sprintf("The resource is larger than the %d bytes that are allowed here", fhir.MaxBody))
+	}
+	return body, done, nil
+}
+
+// faultsOf is what the check found, as the wire's error: the first fault in the
+// message, all of them in the outcome.
+func faultsOf(err error) error {
+	var faults *fhir.Faults
+	if !errors.As(err, &faults) {
+		return err
+	}
+	e := wire.Validation(faults.Error())
+	e.Outcome = faults.Outcome()
+	return e
+}
+
+// accountOf is the account that a call names in its header.
+func accountOf(r *http.Request) (wire.AccountID, error) {
+	values := r.Header.Values("accountId")
+	if len(values) != 1 || !wire.ValidName(values[0]) {
+		return "", wire.NotFound("Account")
+	}
+	return wire.AccountID(values[0]), nil
+}
+
+// answerPush tells what came of a push so far. The provider's own words are handed on.
+func answerPush(w http.ResponseWriter, p *library.Pushed) error {
+	v := p.Delivery
+	w.Header().Set(wire.HeaderDelivery, string(v.ID))
+	switch v.State {
+	case library.DeliveryDelivered:
+		status := v.Status
+		if status/100 != 2 || status == http.StatusAccepted || status == http.StatusNoContent {
+			status = http.StatusCreated
+		}
+		if p.Answer != nil {
+			writeRaw(w, status, p.Answer)
+		} else {
+			writeJSON(w, status, wire.PushAnswer{Status: wire.PushDelivered, Delivery: deliveryOf(v)})
+		}
+		return nil
+	case library.DeliveryRefused:
+		return wire.ProviderRefused(refusalStatus(v.Status), v.Reason, p.Answer)
+	case library.DeliveryUnknown:
+		return wire.DeliveryUnknown(v.Reason)
+	case library.DeliveryExpired:
+		return wire.DeliveryExpired(v.Reason)
+	case library.DeliveryReconnect:
+		return wire.ServiceAuthorization()
+	}
+	writeJSON(w, http.StatusAccepted, wire.PushAnswer{Status: wire.PushAccepted, Delivery: deliveryOf(v)})
+	return nil
+}
+
+// refusalStatus is the provider's own status where it is about the resource. A status
+// about the way there (no such path, method or format) is a fault of the set-up, and 401
+// would make clients refresh a token of ours; a batch that was filed in part came with 200.
+func refusalStatus(provider int) int {
+	switch provider {
+	case http.StatusBadRequest, http.StatusConflict, http.StatusGone, http.StatusPreconditionFailed, http.StatusUnprocessableEntity:
+		return provider
+	case http.StatusOK, http.StatusCreated:
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusBadGateway
+}
+
+// deliveries lists what the application has pushed to the person's providers.
+func (a *api) deliveries(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
+	list, err := a.Deliveries.List(r.Context(), b)
+	if err != nil {
+		return err
+	}
+	answer := wire.DeliveryList{Data: make([]wire.Delivery, 0, len(list))}
+	for _, v := range list {
+		answer.Data = append(answer.Data, *deliveryOf(v))
+	}
+	writeJSON(w, http.StatusOK, answer)
+	return nil
+}
+
+// delivery tells how far a delivery is, and what the provider said.
+func (a *api) delivery(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
+	p, err := a.Deliveries.Get(r.Context(), b, library.DeliveryID(r.PathValue("delivery")))
+	if err != nil {
+		return err
+	}
+	answer := deliveryOf(p.Delivery)
+	answer.Answer = p.Answer
+	writeJSON(w, http.StatusOK, answer)
+	return nil
+}
+
+func deliveryOf(v library.Delivery) *wire.Delivery {
+	d := &wire.Delivery{ID: string(v.ID), Account: v.Account, Provider: v.ProviderName, State: string(v.State), Reason: v.Reason,
+		ProviderStatus: v.Status, Types: v.Types, Attempts: v.Attempts, Created: wire.MillisOf(v.CreatedAt), Updated: wire.MillisOf(v.UpdatedAt),
+		Expires: wire.MillisOf(v.ExpiresAt)}
+	if v.State == library.DeliveryWaiting {
+		d.NextAttempt = wire.MillisOf(v.NextAt)
+	}
+	return d
+}
+
+// deleteAccount disconnects an account for the application.
+func (a *api) deleteAccount(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
+	account, err := accountOf(r)
+	if err != nil {
+		return err
+	}
+	if err := a.Accounts.Delete(r.Context(), b, account); err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, struct {
+		Deleted bool `json:"deleted"`
+	}{true})
+	return nil
+}
+
+// prepareTODO stands in until package fhir has its rules for sending.
+func prepareTODO(_ fhir.Version, body []byte) (*library.Resource, error) {
+	return &library.Resource{Path: "Observation", Types: []string{"Observation"}, Body: body}, nil
+}

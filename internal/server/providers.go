@@ -1,0 +1,68 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/provider"
+	"github.com/carrelhq/carrel/internal/provider/medmij"
+)
+
+// providers are the ways to providers that the operator has configured.
+type providers struct {
+	set      *provider.Set
+	listings []catalogue.Listing
+	// run keeps them going until the context ends.
+	run []func(ctx context.Context)
+}
+
+// openProviders opens what the configuration names. Their lists may still be missing:
+// they are fetched once the server runs.
+func openProviders(ctx context.Context, c Config, names catalogue.Directory) (*providers, error) {
+	p := &providers{}
+	networks := map[string]library.Providers{}
+	if c.MedMij != nil {
+		config := *c.MedMij
+		config.Now, config.Log = c.Now, c.Log
+		network, err := medmij.Open(ctx, config)
+		if err != nil {
+			return nil, err
+		}
+		networks["medmij"] = network
+		p.listings = append(p.listings, &medmijListing{network: network, names: names})
+		p.run = append(p.run, network.Run)
+	}
+	p.set = provider.NewSet(networks)
+	return p, nil
+}
+
+// medmijListing gives the catalogue what can be sent to on MedMij's network, under the
+// names that people know.
+type medmijListing struct {
+	network *medmij.Network
+	names   catalogue.Directory
+
+	mu         sync.Mutex
+	generation uint64
+	list       []catalogue.Source
+}
+
+// Sources implements [catalogue.Listing].
+func (l *medmijListing) Sources() ([]catalogue.Source, uint64, error) {
+	services, generation, err := l.network.Services()
+	if err != nil {
+		return nil, generation, fmt.Errorf("list MedMij's providers: %w", err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.list == nil || l.generation != generation {
+		l.generation, l.list = generation, make([]catalogue.Source, 0, len(services))
+		for _, s := range services {
+			l.list = append(l.list, catalogue.MedMijSource(s.Key, s.Provider, s.GegevensdienstID, s.GegevensdienstName, l.names))
+		}
+	}
+	return l.list, generation, nil
+}
