@@ -15,12 +15,15 @@ import (
 )
 
 type clientCmd struct {
-	Authorize clientAuthorize `cmd:"" help:"Ask a person for consent, in their browser, and keep the token."`
-	Push      clientPush      `cmd:"" help:"Push a file into the person's library."`
-	List      clientList      `cmd:"" help:"List what may be read."`
-	Read      clientRead      `cmd:"" help:"Read one file, or all of them."`
-	Accounts  clientAccounts  `cmd:"" help:"List what the person has connected."`
-	Contract  clientContract  `cmd:"" help:"Show what the server knows of a contract."`
+	Authorize    clientAuthorize    `cmd:"" help:"Ask a person for consent, in their browser, and keep the token."`
+	Push         clientPush         `cmd:"" help:"Push a file into the person's library."`
+	List         clientList         `cmd:"" help:"List what may be read."`
+	Read         clientRead         `cmd:"" help:"Read one file, or all of them."`
+	Accounts     clientAccounts     `cmd:"" help:"List what the person has connected."`
+	PushProvider clientPushProvider `cmd:"" help:"Push a FHIR resource or Bundle to the person's provider."`
+	Deliveries   clientDeliveries   `cmd:"" help:"List what was pushed to providers, and how far it is."`
+	Reauthorize  clientReauthorize  `cmd:"" help:"Send the person to connect a provider again that does not let the server in any longer."`
+	Contract     clientContract     `cmd:"" help:"Show what the server knows of a contract."`
 }
 
 // Help is what --help adds.
@@ -33,7 +36,13 @@ func (clientCmd) Help() string {
   carrel client push letter.pdf
   carrel client authorize --contract read --link write
   carrel client list
-  carrel client read letter.pdf --output copy.pdf`
+  carrel client read letter.pdf --output copy.pdf
+
+And to a provider:
+
+  carrel client authorize --contract provider --source-type push
+  carrel client push-provider bloodpressure.json
+  carrel client deliveries`
 }
 
 // credentials say who the client is and whom it speaks to. Flags win over the file.

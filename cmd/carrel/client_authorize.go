@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,9 +28,10 @@ type clientAuthorize struct {
 
 // Help is what --help adds.
 func (clientAuthorize) Help() string {
-	return `Example:
+	return `Examples:
 
   carrel client authorize --credentials demo.json --contract read --link write
+  carrel client authorize --credentials demo.json --contract provider --source-type push --service 53001
 
 It prints an address for the person to open, and waits for their browser to come back to the callback on this machine.
 The token is kept in a file that only you can read.`
@@ -78,14 +80,46 @@ func (c *clientAuthorize) Run(ctx context.Context) error {
 	if err := writeToken(path, token); err != nil {
 		return err
 	}
+	var account digime.Account
+	if options.SourceType == digime.SourcePush {
+		if account, err = conn.connected(ctx, answer.AccountReference); err != nil {
+			return err
+		}
+	}
 	if c.JSON {
-		return printJSON(map[string]any{
+		agreed := map[string]any{
 			"contractId": conn.contract.ID(), "userId": token.UserID, "consentId": token.ConsentID, "tokenFile": path,
 			"accountReference": answer.AccountReference, "expires": token.RefreshToken.Expiry,
-		})
+		}
+		if account.ID != "" {
+			agreed["accountId"] = account.ID
+		}
+		return printJSON(agreed)
 	}
 	fmt.Printf("Agreed, until %s. The token is in %s.\n", token.RefreshToken.Expiry.Local().Format(time.DateOnly), path)
+	if account.ID != "" {
+		fmt.Printf("Connected %s as account %s.\n", cmp.Or(account.ServiceProviderName, account.ServiceTypeName), account.ID)
+	}
 	return nil
+}
+
+// connected is the account that a callback speaks of; none if the person's library does
+// not have it.
+func (c *connection) connected(ctx context.Context, reference string) (digime.Account, error) {
+	user, err := c.user()
+	if err != nil {
+		return digime.Account{}, err
+	}
+	accounts, err := user.ReadAccounts(ctx)
+	if err != nil {
+		return digime.Account{}, err
+	}
+	for _, a := range accounts {
+		if a.Reference == reference && a.Type == digime.AccountPush {
+			return a, nil
+		}
+	}
+	return digime.Account{}, nil
 }
 
 // callback waits for a browser to come back.

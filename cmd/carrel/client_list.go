@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -122,7 +123,7 @@ func (c *clientAccounts) Run(ctx context.Context) error {
 		return printJSON(accounts)
 	}
 	return printTable(accounts, "ACCOUNT ID\tTYPE\tSERVICE\tSINCE", func(a digime.Account) string {
-		return fmt.Sprintf("%s\t%s\t%s\t%s", a.ID, a.Type, a.ServiceTypeName, a.CreatedDate.Time().Local().Format(time.DateOnly))
+		return fmt.Sprintf("%s\t%s\t%s\t%s", a.ID, a.Type, cmp.Or(a.ServiceProviderName, a.ServiceTypeName), a.CreatedDate.Time().Local().Format(time.DateOnly))
 	})
 }
 
