@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,11 +16,17 @@ import (
 )
 
 // Walker is a person without a browser: it goes through the onboarding pages as
-// somebody would who creates a library and allows what is asked. It needs no
-// JavaScript, because the pages do not.
+// somebody would who creates a library, connects a provider where one is wanted, and
+// allows what is asked. It needs no JavaScript, because the pages do not.
 type Walker struct {
 	Email    string
 	Password string
+	// Provider is a part of the name of the provider to choose; the first if empty.
+	Provider string
+	// Patient is whom the person says they are at the provider.
+	Patient string
+	// AtProvider is the testid of the button to press there: "sim-approve" or "sim-deny".
+	AtProvider string
 	// Answer is the testid of the button to press at the consent page: "allow" or "deny".
 	Answer string
 	client *http.Client
@@ -31,15 +38,16 @@ func NewWalker(email, password string) *Walker {
 	if err != nil {
 		panic("demo: a cookie jar without options cannot fail: " + err.Error())
 	}
-	return &Walker{Email: email, Password: password, Answer: "allow", client: &http.Client{
+	return &Walker{Email: email, Password: password, Patient: "patient of " + email, AtProvider: "sim-approve", Answer: "allow", client: &http.Client{
 		Jar:           jar,
 		Timeout:       30 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
-// maxSteps bounds a walk: create, keep the code, consent, and the redirects between.
-const maxSteps = 20
+// maxSteps bounds a walk: create, keep the code, choose a provider, go there, approve,
+// consent, and the redirects between.
+const maxSteps = 40
 
 // maxPage bounds what is read of a page.
 const maxPage = 1 << 20
@@ -101,17 +109,52 @@ func (w *Walker) step(request *http.Request) (next string, p *page, err error) {
 
 // answer fills in the page's form and presses the button that leads on.
 func (w *Walker) answer(ctx context.Context, p *page) (*http.Request, error) {
-	for _, testID := range []string{w.Answer, "recovery-saved", "create-library", "sign-in"} {
-		button := find(p.root, func(n *html.Node) bool { return n.Data == "button" && attr(n, "data-testid") == testID })
-		if button == nil {
-			continue
+	button, err := w.choose(p)
+	for _, testID := range []string{w.Answer, "recovery-saved", "create-library", "sign-in", "provider-go", w.AtProvider} {
+		if button == nil && err == nil {
+			button = find(p.root, func(n *html.Node) bool { return n.Data == "button" && attr(n, "data-testid") == testID })
 		}
-		if p.status >= http.StatusBadRequest {
-			return nil, fmt.Errorf("page %s refused the answer (%d): %s", p.address.Path, p.status, text(fault(p.root)))
-		}
-		return w.submit(ctx, p, button)
 	}
-	return nil, fmt.Errorf("page %s (%d) has no button that leads on: %s", p.address.Path, p.status, text(fault(p.root)))
+	switch {
+	case err != nil:
+		return nil, err
+	case button == nil:
+		return nil, fmt.Errorf("page %s (%d) has no button that leads on: %s", p.address.Path, p.status, text(fault(p.root)))
+	case p.status >= http.StatusBadRequest:
+		return nil, fmt.Errorf("page %s refused the answer (%d): %s", p.address.Path, p.status, text(fault(p.root)))
+	}
+	return w.submit(ctx, p, button)
+}
+
+// choose is the button of the provider that is meant, on a page where one is chosen.
+func (w *Walker) choose(p *page) (*html.Node, error) {
+	var names []string
+	var found *html.Node
+	each(p.root, func(n *html.Node) {
+		id, ok := strings.CutPrefix(attr(n, "data-testid"), "service-")
+		if _, err := strconv.Atoi(id); !ok || err != nil || n.Data != "button" {
+			return
+		}
+		name := text(row(n))
+		names = append(names, name)
+		if found == nil && strings.Contains(name, w.Provider) {
+			found = n
+		}
+	})
+	if found == nil && names != nil {
+		return nil, fmt.Errorf("page %s offers no %q, but %s", p.address.Path, w.Provider, strings.Join(names, "; "))
+	}
+	return found, nil
+}
+
+// row is what a button stands in with its name.
+func row(button *html.Node) *html.Node {
+	for n := button; n != nil; n = n.Parent {
+		if n.Data == "li" || n.Data == "tr" {
+			return n
+		}
+	}
+	return button
 }
 
 func (w *Walker) submit(ctx context.Context, p *page, button *html.Node) (*http.Request, error) {
@@ -132,6 +175,8 @@ func (w *Walker) submit(ctx context.Context, p *page, button *html.Node) (*http.
 			fields.Set(attr(n, "name"), w.Email)
 		case "password":
 			fields.Set(attr(n, "name"), w.Password)
+		case "sim-user":
+			fields.Set(attr(n, "name"), w.Patient)
 		}
 	})
 	if name := attr(button, "name"); name != "" {
