@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -83,14 +82,16 @@ func hangUp(w http.ResponseWriter) {
 	cut(c)
 }
 
-// sleep waits, and says whether anybody is still there afterwards.
-func sleep(ctx context.Context, d time.Duration) bool {
+// sleep waits, and says whether anybody is still there afterwards; if not, the
+// connection is cut.
+func sleep(w http.ResponseWriter, r *http.Request, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
 		return true
-	case <-ctx.Done():
+	case <-r.Context().Done():
+		hangUp(w)
 		return false
 	}
 }

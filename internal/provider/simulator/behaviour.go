@@ -215,11 +215,11 @@ func (c *conduct) set(provider string, b Behaviour) {
 }
 
 // Behave switches how a provider behaves, or how all of them do when provider is "".
-// It replaces the whole behaviour. What is not known of it counts as right, and is
-// told to the log; [Simulator.Set] returns it as an error.
+// It replaces the whole behaviour. One that there is not changes nothing and counts as
+// a violation, so that a test notices; [Simulator.Set] returns it as an error.
 func (s *Simulator) Behave(provider string, b Behaviour) {
 	if err := errors.Join(b.check(), s.checkProvider(provider)); err != nil {
-		s.Log.Error("could not switch behaviour", "error", err)
+		s.record.violation("simulator: could not switch behaviour: " + err.Error())
 		return
 	}
 	before := s.conduct.of(provider)

@@ -84,7 +84,7 @@ func (c *call) fileAndSpoil(w http.ResponseWriter, b Behaviour, status int) {
 		if b.Resource == ResourceLate {
 			wait = or(b.Late, defaultLate)
 		}
-		if !sleep(c.r.Context(), wait) {
+		if !sleep(w, c.r, wait) {
 			return
 		}
 	case ResourceCutAfter:

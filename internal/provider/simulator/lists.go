@@ -231,7 +231,7 @@ func (s *Simulator) serveList(w http.ResponseWriter, r *http.Request) {
 	case ListRedirect:
 		http.Redirect(w, r, s.outsideURL(), http.StatusFound)
 	case ListSlow:
-		if sleep(r.Context(), defaultSlow) {
+		if sleep(w, r, defaultSlow) {
 			send(http.StatusOK, "application/xml", body)
 		}
 	default:

@@ -79,6 +79,8 @@ type Simulator struct {
 	closed  bool
 	servers []*http.Server
 	gates   []*gate
+	starts  []func() // what begins to serve once everything is in place
+	door    *gate    // of the backchannel
 
 	providers []provider
 	grants    *grants
@@ -94,17 +96,20 @@ func Start(ctx context.Context, c Config) (*Simulator, error) {
 	c = c.withDefaults()
 	s := &Simulator{Config: c, traps: map[Trap]string{}, providers: samples()}
 	s.grants, s.conduct, s.record, s.shelf = newGrants(), newConduct(), newRecord(), newShelf()
+	s.published = newPublished(c.Now(), c.ClientID, c.ClientName)
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	err := s.certify()
 	if err == nil {
 		err = s.listen()
 	}
 	if err == nil {
-		s.published = newPublished(c.Now(), c.ClientID, c.ClientName)
 		err = s.keepDirectory()
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
+	}
+	for _, serve := range s.starts {
+		go serve()
 	}
 	context.AfterFunc(s.ctx, func() { _ = s.Close() })
 	return s, nil
@@ -154,13 +159,13 @@ func (s *Simulator) listen() (err error) {
 	if s.PlainFront {
 		frontTLS = nil
 	}
-	if s.front, err = s.open(s.Front, frontTLS, s.frontHandler()); err != nil {
+	if s.front, _, err = s.open(s.Front, frontTLS, s.frontHandler()); err != nil {
 		return fmt.Errorf("open front: %w", err)
 	}
-	if s.lists, err = s.open(s.Lists, plain, s.listHandler()); err != nil {
+	if s.lists, _, err = s.open(s.Lists, plain, s.listHandler()); err != nil {
 		return fmt.Errorf("open lists: %w", err)
 	}
-	if s.back, err = s.open(s.Back, s.mutual(own), s.backHandler()); err != nil {
+	if s.back, s.door, err = s.open(s.Back, s.mutual(own), s.backHandler()); err != nil {
 		return fmt.Errorf("open back: %w", err)
 	}
 	return s.layTraps(own)
@@ -186,12 +191,12 @@ func (s *Simulator) mutual(own tls.Certificate) *tls.Config {
 	}
 }
 
-// open listens and serves, with TLS unless t is nil, and returns the address that
-// others reach it by.
-func (s *Simulator) open(address string, t *tls.Config, h http.Handler) (string, error) {
+// open listens, with TLS unless t is nil, and returns the address that others reach
+// it by. Who comes now waits until everything is in place.
+func (s *Simulator) open(address string, t *tls.Config, h http.Handler) (string, *gate, error) {
 	l, err := listenLoopback(s.ctx, address)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	g := &gate{Listener: l}
 	server := &http.Server{
@@ -213,12 +218,12 @@ func (s *Simulator) open(address string, t *tls.Config, h http.Handler) (string,
 		scheme = "http"
 		serve = func() error { return server.Serve(g) }
 	}
-	go func() {
+	s.starts = append(s.starts, func() {
 		if err := serve(); !errors.Is(err, http.ErrServerClosed) && s.ctx.Err() == nil {
 			s.Log.Error("a server of the simulator ended", "address", l.Addr().String(), "error", err)
 		}
-	}()
-	return scheme + "://" + localhost(l.Addr()), nil
+	})
+	return scheme + "://" + localhost(l.Addr()), g, nil
 }
 
 // listenLoopback refuses to show a practice provider to a network.

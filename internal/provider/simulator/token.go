@@ -51,14 +51,16 @@ func (s *Simulator) token(w http.ResponseWriter, r *http.Request) {
 	}
 	b := s.conduct.token(p.name)
 	found, err := s.look(r, kind, p.name)
-	if err == nil {
+	switch {
+	case err == nil:
 		s.checkRun(r, kind, found)
 		err = forced(b.Token)
+	case errors.Is(err, errUsed) && kind == grantCode:
+		s.violate(r, "code", "was offered twice")
+	case errors.Is(err, errRedirect):
+		s.violate(r, "redirect_uri", "is not that of the authorization request")
 	}
 	if err != nil {
-		if errors.Is(err, errUsed) && b.Token != TokenUsed && kind == grantCode {
-			s.violate(r, "code", "was offered twice")
-		}
 		s.Log.Info("token", "provider", p.name, "grant", kind, "error", err)
 		refuseToken("invalid_grant", err.Error()).send(w)
 		return
@@ -142,7 +144,7 @@ func (s *Simulator) answerToken(w http.ResponseWriter, r *http.Request, kind str
 		if b.Token == TokenLate {
 			wait = or(b.Late, defaultLate)
 		}
-		if sleep(r.Context(), wait) {
+		if sleep(w, r, wait) {
 			a.send(w)
 		}
 	default:

@@ -42,19 +42,20 @@ func (s *Simulator) layTraps(own tls.Certificate) error {
 		if err != nil {
 			return err
 		}
-		if err := s.layTrap(t.trap, s.mutual(cert)); err != nil {
+		if _, err := s.layTrap(t.trap, s.mutual(cert)); err != nil {
 			return err
 		}
 	}
 	old := s.mutual(own)
 	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 // just what a client must refuse
-	if err := s.layTrap(TrapOldTLS, old); err != nil {
+	if _, err := s.layTrap(TrapOldTLS, old); err != nil {
 		return err
 	}
-	if err := s.layTrap(TrapClosed, s.mutual(own)); err != nil {
+	closed, err := s.layTrap(TrapClosed, s.mutual(own))
+	if err != nil {
 		return err
 	}
-	s.gates[len(s.gates)-1].shut = true
+	closed.shut = true
 	_, port, err := net.SplitHostPort(s.back[len("https://"):])
 	if err != nil {
 		return fmt.Errorf("read the port of %s: %w", s.back, err)
@@ -64,15 +65,17 @@ func (s *Simulator) layTraps(own tls.Certificate) error {
 }
 
 // layTrap opens one door; whoever comes through has not looked.
-func (s *Simulator) layTrap(t Trap, c *tls.Config) (err error) {
+func (s *Simulator) layTrap(t Trap, c *tls.Config) (*gate, error) {
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.violate(r, "tls", "sent a request to the endpoint with the fault %q", t)
 		s.backHandler().ServeHTTP(w, r)
 	})
-	if s.traps[t], err = s.open("127.0.0.1:0", c, h); err != nil {
-		return fmt.Errorf("lay trap %s: %w", t, err)
+	address, g, err := s.open("127.0.0.1:0", c, h)
+	if err != nil {
+		return nil, fmt.Errorf("lay trap %s: %w", t, err)
 	}
-	return nil
+	s.traps[t] = address
+	return g, nil
 }
 
 // leaveHole finds a port that nobody listens on.
@@ -92,7 +95,7 @@ func (s *Simulator) leaveHole() error {
 // the handshake and requests on old ones are cut. It is the same for all providers,
 // which share a host.
 func (s *Simulator) SetDown(down bool) {
-	g := s.backGate()
+	g := s.door
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.shut = down
@@ -100,7 +103,7 @@ func (s *Simulator) SetDown(down bool) {
 
 // down says whether SetDown is in force.
 func (s *Simulator) down() bool {
-	g := s.backGate()
+	g := s.door
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.shut
@@ -108,13 +111,10 @@ func (s *Simulator) down() bool {
 
 // closeNext closes the next connection before the handshake.
 func (s *Simulator) closeNext() {
-	g := s.backGate()
+	g := s.door
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.next++
 }
-
-// backGate is the gate of the backchannel: the third door that listen opens.
-func (s *Simulator) backGate() *gate { return s.gates[2] }
 
 func knownTrap(t Trap) bool { return t == "" || slices.Contains(Traps, t) }

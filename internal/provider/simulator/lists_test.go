@@ -1,0 +1,219 @@
+package simulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// zal reads a list of providers of either release.
+type zal struct {
+	XMLName        xml.Name
+	Tijdstempel    time.Time
+	Volgnummer     uint64
+	Zorgaanbieders struct {
+		Zorgaanbieder []struct {
+			Zorgaanbiedernaam string
+			Aanbiedertype     string
+			Gegevensdienst    []zalService `xml:"Gegevensdiensten>Gegevensdienst"`
+			Newer             []zalService `xml:"Interfaceversies>Interfaceversie>Gegevensdiensten>Gegevensdienst"`
+		}
+	}
+}
+
+type zalService struct {
+	GegevensdienstId         string
+	AuthorizationEndpointuri string `xml:"AuthorizationEndpoint>AuthorizationEndpointuri"`
+	TokenEndpointuri         string `xml:"TokenEndpoint>TokenEndpointuri"`
+	Systeemrol               []struct {
+		Systeemrolcode      string
+		ResourceEndpointuri string `xml:"ResourceEndpoint>ResourceEndpointuri"`
+	} `xml:"Systeemrollen>Systeemrol"`
+}
+
+var nameForm = regexp.MustCompile(`^[a-z]{3,50}@medmij$`)
+
+func TestListOfProviders(t *testing.T) {
+	n := start(t)
+	for _, release := range []int{2, 3} {
+		n.s.SetZALRelease(release)
+		got := n.get(listOf(n, ListProviders) + "?api=2")
+		var list zal
+		decodeXML(t, got.body, &list)
+		space := namespace + "zorgaanbiederslijst/release2/"
+		if release == 3 {
+			space = namespace + "zorgaanbiederslijst/release3/"
+		}
+		if list.XMLName.Space != space || list.Volgnummer != n.s.Volgnummer(ListProviders) || !list.Tijdstempel.Equal(n.clock.now()) {
+			t.Errorf("release %d: %v, number %d, at %v", release, list.XMLName, list.Volgnummer, list.Tijdstempel)
+		}
+		var sends []string
+		for i, p := range list.Zorgaanbieders.Zorgaanbieder {
+			if !nameForm.MatchString(p.Zorgaanbiedernaam) || p.Zorgaanbiedernaam != n.s.Providers()[i].FullName() {
+				t.Errorf("a provider is called %q", p.Zorgaanbiedernaam)
+			}
+			services := p.Gegevensdienst
+			if release == 3 {
+				services = p.Newer
+			}
+			for j, sv := range services {
+				want := n.s.Providers()[i].Services[j]
+				if sv.GegevensdienstId != want.ID || sv.AuthorizationEndpointuri != want.AuthorizeURL || sv.TokenEndpointuri != want.TokenURL ||
+					len(sv.Systeemrol) != 1 || sv.Systeemrol[0].ResourceEndpointuri != want.ResourceURL || sv.Systeemrol[0].Systeemrolcode != want.SystemRole {
+					t.Errorf("release %d: %s offers %+v, want %+v", release, p.Zorgaanbiedernaam, sv, want)
+				}
+				if !strings.HasPrefix(sv.TokenEndpointuri, "https://localhost:") {
+					t.Errorf("a token endpoint at %s", sv.TokenEndpointuri)
+				}
+				if want.Send {
+					sends = append(sends, strings.TrimSuffix(p.Zorgaanbiedernaam, "medmij")+sv.GegevensdienstId)
+				}
+			}
+		}
+		if want := "huisartslinde@53 huisartslinde@57 rivierenland@53 rivierenland@57 rivierenland@60 balanspunt@53"; strings.Join(sends, " ") != want {
+			t.Errorf("release %d sends %q", release, sends)
+		}
+		if bytes.Contains(got.body, []byte("xmlns=\"\"")) || bytes.Count(got.body, []byte("xmlns=")) != 1 {
+			t.Errorf("release %d has more namespaces than one: %s", release, got.body)
+		}
+	}
+}
+
+func TestOtherLists(t *testing.T) {
+	n := start(t)
+	var hosts struct {
+		XMLName     xml.Name
+		MedMijNodes struct {
+			MedMijNode []struct {
+				Hostname string
+				Bare     string `xml:",chardata"`
+			}
+		}
+	}
+	decodeXML(t, n.get(listOf(n, ListWhitelist)).body, &hosts)
+	if hosts.XMLName.Space != namespace+"whitelist/release2/" || len(hosts.MedMijNodes.MedMijNode) != 2 || hosts.MedMijNodes.MedMijNode[0].Hostname != "localhost" {
+		t.Errorf("whitelist %+v", hosts)
+	}
+	n.s.SetBareNodes(true)
+	n.s.SetWhitelist("elsewhere.example")
+	hosts.MedMijNodes.MedMijNode = nil
+	decodeXML(t, n.get(listOf(n, ListWhitelist)).body, &hosts)
+	if nodes := hosts.MedMijNodes.MedMijNode; len(nodes) != 1 || strings.TrimSpace(nodes[0].Bare) != "elsewhere.example" || nodes[0].Hostname != "" {
+		t.Errorf("whitelist %+v", hosts)
+	}
+
+	var clients struct {
+		XMLName xml.Name
+		Client  []struct{ Hostname, OAuthclientOrganisatienaam string } `xml:"OAuthclients>OAuthclient"`
+	}
+	decodeXML(t, n.get(listOf(n, ListClients)).body, &clients)
+	if clients.XMLName.Space != namespace+"oauthclientlist/release2/" || len(clients.Client) != 1 || clients.Client[0].Hostname != "carrel.example" {
+		t.Errorf("clients %+v", clients)
+	}
+	n.s.SetClients()
+	clients.Client = nil
+	decodeXML(t, n.get(listOf(n, ListClients)).body, &clients)
+	if len(clients.Client) != 0 {
+		t.Errorf("clients %+v", clients)
+	}
+
+	var names struct {
+		XMLName xml.Name
+		Service []struct{ GegevensdienstId, Weergavenaam string } `xml:"Gegevensdiensten>Gegevensdienst"`
+	}
+	decodeXML(t, n.get(listOf(n, ListServiceNames)).body, &names)
+	if names.XMLName.Space != namespace+"gegevensdienstnamenlijst/release1/" {
+		t.Errorf("names %+v", names)
+	}
+	for _, p := range n.s.Providers() {
+		for _, sv := range p.Services {
+			if !slices.ContainsFunc(names.Service, func(x struct{ GegevensdienstId, Weergavenaam string }) bool {
+				return x.GegevensdienstId == sv.ID && x.Weergavenaam == sv.Name && len(x.Weergavenaam) >= 3 && len(x.Weergavenaam) <= 50
+			}) {
+				t.Errorf("service %s has no name", sv.ID)
+			}
+		}
+	}
+	if got := n.get(listOf(n, "Nietbestaand")); got.status != http.StatusNotFound {
+		t.Errorf("a list that there is not: %d", got.status)
+	}
+}
+
+func TestSpoiltLists(t *testing.T) {
+	n := start(t)
+	for _, tt := range []struct {
+		fault  ListFault
+		status int // 0: no answer
+		holds  string
+	}{
+		{ListRight, 200, "<Tijdstempel>"},
+		{ListInvalid, 200, "<Tijdstip>"},
+		{ListWrongNamespace, 200, "/release92/"},
+		{ListNotXML, 200, "<!doctype html>"},
+		{ListHalf, 200, "<Tijdstempel>"},
+		{ListUnreachable, 0, ""},
+		{ListMissing, 404, ""},
+		{ListBroken, 500, ""},
+		{ListRedirect, 302, ""},
+	} {
+		n.s.SpoilList(ListProviders, tt.fault)
+		r, err := http.NewRequest(http.MethodGet, listOf(n, ListProviders), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := n.do(r)
+		if got.status != tt.status || (err != nil) != (tt.status == 0) || !strings.Contains(string(got.body), tt.holds) {
+			t.Errorf("%s: %d, %v, %s", tt.fault, got.status, err, got.body)
+		}
+		if tt.fault == ListHalf && xml.Unmarshal(got.body, new(zal)) == nil {
+			t.Error("half a list is a list")
+		}
+	}
+	n.clean()
+
+	n.s.SpoilList("", ListRight)
+	n.s.SpoilList(ListProviders, ListOlder)
+	var older zal
+	decodeXML(t, n.get(listOf(n, ListProviders)).body, &older)
+	if older.Volgnummer != n.s.Volgnummer(ListProviders)-1 || older.Zorgaanbieders.Zorgaanbieder[0].Zorgaanbiedernaam != "rivierenland@medmij" {
+		t.Errorf("older %+v", older)
+	}
+	n.s.SpoilList(ListProviders, ListRight)
+	n.s.SetVolgnummer(ListProviders, 7)
+	n.s.PublishLists()
+	n.s.SetListed("balanspunt", false)
+	var now zal
+	decodeXML(t, n.get(listOf(n, ListProviders)).body, &now)
+	if now.Volgnummer != 9 || len(now.Zorgaanbieders.Zorgaanbieder) != 3 {
+		t.Errorf("now %+v", now)
+	}
+	if n.s.ListRequests(ListProviders) < 10 || n.s.ListRequests(ListClients) != 0 {
+		t.Error("the requests are not counted")
+	}
+}
+
+// An endless list is more than anybody should keep, and can be left.
+func TestEndlessList(t *testing.T) {
+	n := start(t)
+	n.s.SpoilList("", ListEndless)
+	if got := n.get(listOf(n, ListProviders)); len(got.body) != 1<<20 {
+		t.Errorf("got %d bytes", len(got.body))
+	}
+}
+
+func TestDirectory(t *testing.T) {
+	n := start(t)
+	var cards map[string]card
+	if err := json.Unmarshal(n.s.Directory(), &cards); err != nil {
+		t.Fatal(err)
+	}
+	if want := (card{"Huisartsenpraktijk De Linde", "Utrecht", "3511 AB", "general-practitioner"}); cards["huisartslinde"] != want || len(cards) != 4 {
+		t.Errorf("directory %+v", cards)
+	}
+}
