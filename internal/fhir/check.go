@@ -211,7 +211,7 @@ func (c *checker) object(i uint32, t *typeDef, from *prop) {
 			n++
 			continue
 		}
-		if p.element.name != "id" {
+		if p.element.name != "id" || t.special == isElement { // of those, checkAlone says more
 			n++
 		}
 		if under && p.primitive == primNone {

@@ -1,0 +1,235 @@
+package fhir
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/carrelhq/carrel/internal/testenv"
+)
+
+// sendFaults is what Prepare finds.
+func sendFaults(t testing.TB, v Version, body string) []Fault {
+	t.Helper()
+	_, err := Prepare(v, []byte(body))
+	if err == nil {
+		return nil
+	}
+	var f *Faults
+	if !errors.As(err, &f) {
+		t.Fatalf("Prepare failed with %T, not with faults: %v", err, err)
+	}
+	return f.List
+}
+
+func prepare(t testing.TB, v Version, body string) *Outgoing {
+	t.Helper()
+	out, err := Prepare(v, []byte(body))
+	if err != nil {
+		t.Fatalf("%v in %s", err, body)
+	}
+	return out
+}
+
+func TestPrepareResource(t *testing.T) {
+	const observation = `"resourceType":"Observation","status":"final","code":{"text":"x"},"valueQuantity":{"value":72.50}`
+	for _, tt := range []struct{ name, body, want string }{
+		{"without id", `{` + observation + `}`, `{` + observation + `}`},
+		{"id first", `{ "id" : "a1", ` + observation + ` }`, `{ ` + observation + ` }`},
+		{"id last", `{` + observation + ` , "id":"a1" }`, `{` + observation + ` }`},
+		{"id and its extension first", `{"id":"a1","_id":{"id":"x"},` + observation + `}`, `{` + observation + `}`},
+		{"id and its extension last", `{` + observation + `,"id":"a1","_id":{"id":"x"}}`, `{` + observation + `}`},
+		{"id in the middle", `{"meta":{"versionId":"1"},"id":"a1",` + observation + `}`, `{"meta":{"versionId":"1"},` + observation + `}`},
+		{"id spelled with an escape", `{"\u0069d":"a1",` + observation + `}`, `{` + observation + `}`},
+		{"contained keep theirs", `{"contained":[{"resourceType":"Device","id":"d"}],"device":{"reference":"#d"},` + observation + `}`,
+			`{"contained":[{"resourceType":"Device","id":"d"}],"device":{"reference":"#d"},` + observation + `}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			out := prepare(t, STU3, tt.body)
+			if string(out.Body) != tt.want {
+				t.Errorf("goes out as\n%s\nwant\n%s", out.Body, tt.want)
+			}
+			if out.Method != "POST" || out.Path != "Observation" || out.Bundle != "" || !slices.Equal(out.Types, []string{"Observation"}) || !out.Structure {
+				t.Errorf("the interaction is %+v", out)
+			}
+		})
+	}
+}
+
+// An entry of the tests' Bundles.
+const (
+	patientEntry = `{"fullUrl":"urn:uuid:c33f0001-6a95-41ec-8000-000000000001","resource":{"resourceType":"Patient","active":true},"request":{"method":"POST","url":"Patient"}}`
+	taskEntry    = `{"fullUrl":"https://provider.example/fhir/Task/t1","resource":{"resourceType":"Task","id":"t1","status":"completed","intent":"order"},"request":{"method":"PUT","url":"Task/t1"}}`
+)
+
+func bundle(kind string, entries ...string) string {
+	return `{"resourceType":"Bundle","type":"` + kind + `","entry":[` + strings.Join(entries, ",") + `]}`
+}
+
+func TestPrepareBundle(t *testing.T) {
+	for _, kind := range []string{"batch", "transaction"} {
+		body := bundle(kind, patientEntry, taskEntry)
+		out := prepare(t, STU3, body)
+		if string(out.Body) != body || out.Path != "" || out.Bundle != kind || !slices.Equal(out.Types, []string{"Patient", "Task"}) {
+			t.Errorf("%s goes out as %+v", kind, out)
+		}
+	}
+}
+
+func TestPrepareRefuses(t *testing.T) {
+	swap := func(entry, old, with string) string {
+		if !strings.Contains(entry, old) {
+			t.Fatalf("no %s in %s", old, entry)
+		}
+		return bundle("batch", strings.Replace(entry, old, with, 1))
+	}
+	for _, tt := range []struct{ name, body, at, words string }{
+		{"document", bundle("document"), "Bundle.type", "must be batch or transaction"},
+		{"message", bundle("message"), "Bundle.type", "must be batch or transaction"},
+		{"searchset", `{"resourceType":"Bundle","type":"searchset"}`, "Bundle.type", "must be batch or transaction"},
+		{"history", `{"resourceType":"Bundle","type":"history"}`, "Bundle.type", "must be batch or transaction"},
+		{"batch-response", `{"resourceType":"Bundle","type":"batch-response"}`, "Bundle.type", "must be batch or transaction"},
+		{"transaction-response", `{"resourceType":"Bundle","type":"transaction-response"}`, "Bundle.type", "must be batch or transaction"},
+		{"nothing in it", `{"resourceType":"Bundle","type":"batch"}`, "Bundle.entry", "nothing to send"},
+		{"nothing in a collection", `{"resourceType":"Bundle","type":"collection"}`, "Bundle.entry", "nothing to send"},
+		{"Parameters", `{"resourceType":"Parameters"}`, "Parameters", "does not store"},
+		{"Parameters in a batch", swap(patientEntry, `{"resourceType":"Patient","active":true}`, `{"resourceType":"Parameters"}`), "Bundle.entry[0].resource", "does not store"},
+		{"read", bundle("batch", `{"request":{"method":"GET","url":"Patient/1"}}`), "Bundle.entry[0].request.method", "POST or PUT"},
+		{"delete", bundle("batch", `{"request":{"method":"DELETE","url":"Patient/1"}}`), "Bundle.entry[0].request.method", "POST or PUT"},
+		{"nothing to write", bundle("batch", `{"request":{"method":"POST","url":"Patient"}}`), "Bundle.entry[0].resource", "is required"},
+		{"created with an id", swap(patientEntry, `"active"`, `"id":"p1","active"`), "Bundle.entry[0].resource.id", "must be left out"},
+		{"created elsewhere", swap(patientEntry, `"url":"Patient"`, `"url":"Person"`), "Bundle.entry[0].request.url", "must be Patient"},
+		{"created at an address", swap(patientEntry, `"url":"Patient"`, `"url":"Patient/1"`), "Bundle.entry[0].request.url", "must be Patient"},
+		{"created without a urn", swap(patientEntry, `"fullUrl":"urn:uuid:c33f0001-6a95-41ec-8000-000000000001",`, ``), "Bundle.entry[0].fullUrl", "urn:uuid"},
+		{"created with a URL", swap(patientEntry, `urn:uuid:c33f0001-6a95-41ec-8000-000000000001`, `https://pgo.example/Patient/1`), "Bundle.entry[0].fullUrl", "urn:uuid"},
+		{"written without an id", swap(taskEntry, `"id":"t1",`, ``), "Bundle.entry[0].resource.id", "is required"},
+		{"written elsewhere", swap(taskEntry, `"url":"Task/t1"`, `"url":"Task/t2"`), "Bundle.entry[0].request.url", "type and the id"},
+		{"written by a search", swap(taskEntry, `"url":"Task/t1"`, `"url":"Task?identifier=x"`), "Bundle.entry[0].request.url", "type and the id"},
+		{"written under another address", swap(taskEntry, `fhir/Task/t1`, `fhir/Task/t2`), "Bundle.entry[0].fullUrl", "type and the id"},
+		{"names the patient", swap(patientEntry, `"url":"Patient"`, `"url":"Patient?patient=1"`), "Bundle.entry[0].request.url", "must not name"},
+		{"names the subject", swap(patientEntry, `"url":"Patient"`, `"url":"Patient","ifNoneExist":"code=x&subject:Patient=1"`), "Bundle.entry[0].request.ifNoneExist", "must not name"},
+		{"leads nowhere", bundle("batch", patientEntry, strings.Replace(taskEntry, `"status"`, `"for":{"reference":"urn:uuid:c33f0001-6a95-41ec-8000-000000000002"},"status"`, 1)), "Bundle.entry[1].resource.for.reference", "leads nowhere"},
+		{"structure too", swap(patientEntry, `"active":true`, `"active":"yes","id":"1"`), "Bundle.entry[0].resource.active", "true or false"},
+		{"structure and rule", swap(patientEntry, `"active":true`, `"active":"yes","id":"1"`), "Bundle.entry[0].resource.id", "must be left out"},
+		{"collection of a Bundle", bundle("collection", `{"resource":{"resourceType":"Bundle","type":"batch"}}`), "Bundle.entry[0].resource", "does not store"},
+		{"collection without a resource", bundle("collection", `{"fullUrl":"urn:uuid:c33f0001-6a95-41ec-8000-000000000001"}`), "Bundle.entry[0].resource", "nothing to create"},
+		{"collection with a signature", `{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Patient"}}],"signature":{"type":[{"code":"x"}],"when":"2024-05-01T10:00:00Z","whoUri":"urn:x:y"}}`, "Bundle.signature", "does not survive"},
+		{"collection with one id twice", bundle("collection", `{"resource":{"resourceType":"Patient","id":"p"}}`, `{"resource":{"resourceType":"Patient","id":"p"}}`), "Bundle.entry[1]", "not clear"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			wantFault(t, sendFaults(t, STU3, tt.body), tt.at, tt.words)
+		})
+	}
+}
+
+func TestPrepareCollection(t *testing.T) {
+	body := string(bodies(t, "testdata/valid")["collection.json"])
+	out := prepare(t, STU3, body)
+	if out.Bundle != "batch" || out.Path != "" || !slices.Equal(out.Types, []string{"Patient", "Observation", "Basic"}) {
+		t.Errorf("goes out as %+v", out)
+	}
+	if again := prepare(t, STU3, body); !bytes.Equal(again.Body, out.Body) {
+		t.Error("the same collection goes out otherwise a second time")
+	}
+	// What went out is itself a batch that may be sent, as it is.
+	if batch := prepare(t, STU3, string(out.Body)); !bytes.Equal(batch.Body, out.Body) {
+		t.Error("the batch is changed when it is prepared again")
+	}
+	var b struct {
+		ID, Type string
+		Entry    []struct {
+			FullURL  string `json:"fullUrl"`
+			Resource struct {
+				ID        string
+				Subject   struct{ Reference string }
+				Performer []struct{ Reference string }
+			}
+			Request struct{ Method, URL string }
+		}
+	}
+	if err := json.Unmarshal(out.Body, &b); err != nil {
+		t.Fatal(err)
+	}
+	if b.ID != "b" || b.Type != "batch" || len(b.Entry) != 3 {
+		t.Fatalf("the batch is %s", out.Body)
+	}
+	for i, e := range b.Entry {
+		if !isUUID([]byte(e.FullURL)) || e.Resource.ID != "" || e.Request.Method != "POST" || e.Request.URL != out.Types[i] {
+			t.Errorf("entry %d is %+v", i, e)
+		}
+	}
+	if o := b.Entry[1].Resource; o.Subject.Reference != b.Entry[0].FullURL || o.Performer[0].Reference != b.Entry[0].FullURL {
+		t.Errorf("the references do not lead to the patient: %+v", o)
+	}
+	if !bytes.Contains(out.Body, []byte(`"value": 72.50`)) {
+		t.Error("the decimal has lost its digits")
+	}
+}
+
+// The edits of a collection may touch, or lie within one another.
+func TestPrepareCollectionEdits(t *testing.T) {
+	for _, entry := range []string{
+		`{"resource":{"id":"p","_id":{"extension":[{"url":"http://x.example","valueReference":{"reference":"Patient/p"}}]},"resourceType":"Patient"}}`,
+		`{"resource":{"resourceType":"Patient","link":[{"type":"refer","other":{"reference":"Patient/p"}}],"id":"p"},"fullUrl":"http://x.example/Patient/p"}`,
+		`{"resource" : {"resourceType":"Patient","_id":{"id":"x"},"id":"p","active":true} , "fullUrl" : "urn:uuid:c33f0001-6a95-41ec-8000-000000000001" }`,
+	} {
+		out := prepare(t, STU3, bundle("collection", entry))
+		if faults := sendFaults(t, STU3, string(out.Body)); len(faults) > 0 {
+			t.Errorf("%s\nbecomes\n%s\n%v", entry, out.Body, faults)
+		}
+		if bytes.Contains(out.Body, []byte("Patient/p")) {
+			t.Errorf("a reference was left: %s", out.Body)
+		}
+	}
+}
+
+func TestPrepareR4(t *testing.T) {
+	out := prepare(t, R4, `{"resourceType":"ServiceRequest","id":"a","unheard":[1.50,null]}`)
+	if string(out.Body) != `{"resourceType":"ServiceRequest","unheard":[1.50,null]}` || out.Path != "ServiceRequest" || out.Structure {
+		t.Errorf("goes out as %+v: %s", out, out.Body)
+	}
+	for _, tt := range []struct{ name, body, at, words string }{
+		{"duplicate", `{"resourceType":"Patient","active":true,"active":true}`, "Patient.active", "before"},
+		{"truncated", `{"resourceType":"Patient","active":tr`, "Patient.active", "ends before"},
+		{"no type", `{"active":true}`, "Resource.resourceType", "is required"},
+		{"no Bundle type", `{"resourceType":"Bundle","entry":[]}`, "Bundle.type", "is required"},
+		{"Bundle type", bundle("document", patientEntry), "Bundle.type", "must be"},
+		{"no request", bundle("batch", `{"resource":{"resourceType":"Patient"}}`), "Bundle.entry[0].request", "is required"},
+		{"a request in a collection", bundle("collection", patientEntry), "Bundle.entry[0].request", "no place"},
+		{"id", strings.Replace(bundle("batch", patientEntry), `"active"`, `"id":"1","active"`, 1), "Bundle.entry[0].resource.id", "left out"},
+		{"BSN", `{"resourceType":"Patient","identifier":[{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"999911120"}]}`, "Patient.identifier[0].value", "BSN"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			wantFault(t, sendFaults(t, R4, tt.body), tt.at, tt.words)
+		})
+	}
+}
+
+// Of the valid reference material those may leave that were made for sending,
+// and no document, no search and nobody's BSN.
+func TestPrepareShared(t *testing.T) {
+	for name, body := range bodies(t, testenv.Shared(t, "fhir", "stu3", "valid")) {
+		out, err := Prepare(STU3, body)
+		switch name {
+		case "nictiz-nl-core-patient-01.json":
+			var f *Faults
+			if !errors.As(err, &f) || len(f.List) != 2 || bytes.Contains(f.Outcome(), []byte("999911120")) {
+				t.Errorf("%s: want its BSN refused, in the identifier and in the text: %v", name, err)
+			}
+		case "hl7-bundle-father.json", "hl7-bundle-bundle-request-medsallergies.json", "hl7-bundle-bundle-transaction.json", "hl7-operationoutcome-validationfail.json":
+			if err == nil {
+				t.Errorf("%s may be sent", name)
+			}
+		case "hl7-bundle-3ad0687e-f477-468c-afd5-fcc2bf897808.json":
+		default:
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			} else if strings.HasPrefix(name, "push-") && out.Bundle == "" {
+				t.Errorf("%s goes out as %+v", name, out)
+			}
+		}
+	}
+}
