@@ -88,17 +88,21 @@ func BenchmarkDelivery(b *testing.B) {
 		{"PostgreSQL", testenv.DurablePostgres},
 	} {
 		b.Run(kind.name, func(b *testing.B) {
-			const ended, callers, claim = 100_000, 64, 16
-			db := open(b, kind.url(b))
+			const callers, claim = 64, 16
+			url := kind.url(b)
+			db := open(b, url)
 			senders := make([]sender, 1000)
 			fillConcurrently(b, senders, func() (s sender) {
 				s.grant, s.account = librarytest.NewSender(b, db)
 				return s
 			})
 			start := time.Now()
-			atOnce(b, callers, ended, func(i int) error {
-				return db.AddDelivery(b.Context(), senders[i%len(senders)].delivery(i, library.DeliveryDelivered))
+			atOnce(b, callers, len(senders), func(i int) error {
+				return db.AddDelivery(b.Context(), senders[i].delivery(i, library.DeliveryDelivered))
 			})
+			if _, err := openRaw(b, url).Exec(repeatDeliveries); err != nil {
+				b.Fatal(err)
+			}
 			syncs := probeDisk(b)
 			end := func(d library.Delivery) error {
 				if err := db.BeginPosting(b.Context(), d.ID, d.Lease, start, start.Add(time.Minute)); err != nil {
@@ -117,7 +121,7 @@ func BenchmarkDelivery(b *testing.B) {
 			b.ResetTimer()
 			clock(&adding, func() {
 				atOnce(b, callers, b.N, func(i int) error {
-					return db.AddDelivery(b.Context(), senders[i%len(senders)].delivery(ended+i, library.DeliveryWaiting))
+					return db.AddDelivery(b.Context(), senders[i%len(senders)].delivery(len(senders)+i, library.DeliveryWaiting))
 				})
 			})
 			for left := b.N; left > 0; {
@@ -149,6 +153,13 @@ func BenchmarkDelivery(b *testing.B) {
 		})
 	}
 }
+
+// repeatDeliveries makes a hundred of each delivery.
+const repeatDeliveries = `
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99)
+INSERT INTO deliveries SELECT id || '-' || n.i, library_id, application_id, contract_id, grant_id, account_id, provider_name,
+	types, state, status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, payload, answer
+FROM deliveries, n`
 
 type sender struct {
 	grant   library.Grant

@@ -83,7 +83,7 @@ var (
 	notOfLibraries = map[string]bool{"applications": true, "contracts": true, "nonces": true, "deleted_tokens": true}
 )
 
-func openRaw(t *testing.T, url string) *sql.DB {
+func openRaw(t testing.TB, url string) *sql.DB {
 	t.Helper()
 	driver := "pgx"
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
