@@ -19,8 +19,8 @@ type line struct {
 	heard  bool  // something of an answer came
 	ended  error // how reading ended
 
-	quiet     chan struct{} // closed when reading has ended
-	closeOnce sync.Once
+	begun, quiet         chan struct{} // closed when writing has begun, when reading has ended
+	beginOnce, quietOnce sync.Once
 }
 
 type stage int
@@ -37,7 +37,9 @@ const grace = 200 * time.Millisecond
 
 var errShut = errors.New("the request was given up")
 
-func newLine() *line { return &line{quiet: make(chan struct{})} }
+func newLine() *line { return &line{begun: make(chan struct{}), quiet: make(chan struct{})} }
+
+func (l *line) begin() { l.beginOnce.Do(func() { close(l.begun) }) }
 
 // stop notes what kept the connection from coming about.
 func (l *line) stop(at stage, err error) error {
@@ -63,6 +65,7 @@ func (c *lineConn) Write(p []byte) (int, error) {
 	}
 	c.l.tried = true
 	c.l.mu.Unlock()
+	c.l.begin()
 	n, err := c.Conn.Write(p)
 	if err != nil {
 		select {
@@ -73,8 +76,11 @@ func (c *lineConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Read notes that there was something to hear, and how it ended.
+// Read notes that there was something to hear, and how it ended. It waits until the
+// request is on its way: what comes before that, net/http would write to the standard
+// log, and it may hold anything.
 func (c *lineConn) Read(p []byte) (int, error) {
+	<-c.l.begun
 	n, err := c.Conn.Read(p)
 	c.l.mu.Lock()
 	c.l.heard = c.l.heard || n > 0
@@ -83,9 +89,16 @@ func (c *lineConn) Read(p []byte) (int, error) {
 	}
 	c.l.mu.Unlock()
 	if err != nil {
-		c.l.closeOnce.Do(func() { close(c.l.quiet) })
+		c.l.quietOnce.Do(func() { close(c.l.quiet) })
 	}
 	return n, err
+}
+
+// Close lets a waiting Read go.
+func (c *lineConn) Close() error {
+	err := c.Conn.Close()
+	c.l.begin()
+	return err
 }
 
 // fault says what became of a request that got no answer. From then on nothing more
@@ -96,16 +109,16 @@ func (l *line) fault(ctx context.Context, err error) *Fault {
 	l.shut = true
 	f := &Fault{Sent: l.tried, Timeout: timedOut(ctx, err)}
 	switch {
-	case !l.tried && l.failed != nil:
+	case l.failed != nil && !l.tried:
 		f.Reason, f.cause = refusal(l.stage, l.failed), l.failed
-	case !l.tried && ctx.Err() != nil:
-		f.Reason = "there was no time to send it"
-	case !l.tried:
-		f.Reason = "the request could not be sent"
 	case !l.heard && ourCertificateRefused(l.ended):
 		// With TLS 1.3 we are done with the handshake before the server has looked at
 		// our certificate. If it says no, it has read nothing of what we sent since.
 		f.Sent, f.Reason, f.cause = false, refusal(stageHandshake, l.ended), l.ended
+	case !l.tried && ctx.Err() != nil:
+		f.Reason = "there was no time to send it"
+	case !l.tried:
+		f.Reason = "the connection was closed before the request was sent"
 	case f.Timeout:
 		f.Reason = "the server did not answer in time"
 	case l.heard:

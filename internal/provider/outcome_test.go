@@ -1,0 +1,195 @@
+package provider
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
+)
+
+// The short names of the outcomes, for tables.
+const (
+	unknown      = library.OutcomeUnknown
+	delivered    = library.OutcomeDelivered
+	refused      = library.OutcomeRefused
+	notFiled     = library.OutcomeNotFiled
+	unauthorized = library.OutcomeUnauthorized
+	forbidden    = library.OutcomeForbidden
+)
+
+var (
+	single = sent{}
+	two    = sent{bundle: true, entries: 2}
+)
+
+// batch is a batch-response with these statuses.
+func batch(statuses ...string) string {
+	var entries []string
+	for _, s := range statuses {
+		entries = append(entries, `{"response":{"status":"`+s+`"}}`)
+	}
+	return `{"resourceType":"Bundle","type":"batch-response","entry":[` + strings.Join(entries, ",") + `]}`
+}
+
+// TestStatuses has a case for every row of the table, for a resource and for a Bundle
+// alike.
+func TestStatuses(t *testing.T) {
+	const issue = `{"resourceType":"OperationOutcome"}`
+	for status, want := range map[int]library.OutcomeKind{
+		101: unknown, 202: unknown, 203: unknown, 204: unknown, 206: unknown, 299: unknown,
+		300: refused, 301: refused, 302: refused, 303: refused, 304: refused, 307: refused, 308: refused,
+		400: refused, 401: unauthorized, 402: refused, 403: forbidden, 404: refused, 405: refused,
+		406: refused, 407: refused, 408: unknown, 409: refused, 410: refused, 411: refused,
+		412: refused, 413: refused, 414: refused, 415: refused, 417: refused, 418: refused,
+		421: refused, 422: refused, 423: refused, 425: refused, 428: refused, 429: notFiled,
+		431: refused, 451: refused, 499: refused,
+		500: unknown, 501: unknown, 502: unknown, 503: notFiled, 504: unknown, 505: unknown,
+		507: unknown, 599: unknown, 600: unknown, 999: unknown, 0: unknown,
+	} {
+		for _, s := range []sent{single, two} {
+			o := judge(s, Reply{Status: status, Body: []byte(issue)}, time.Now())
+			if o.Kind != want || o.Status != status {
+				t.Errorf("%d for %+v is %v (status %d), want %v", status, s, o.Kind, o.Status, want)
+			}
+			if string(o.Answer) != issue {
+				t.Errorf("%d: the answer is %q", status, o.Answer)
+			}
+			if o.Reason == "" || strings.Contains(o.Reason, "OperationOutcome") {
+				t.Errorf("%d: the reason is %q", status, o.Reason)
+			}
+		}
+	}
+}
+
+func TestEveryStatusHasARow(t *testing.T) {
+	for status := range 1100 {
+		if o := judge(single, Reply{Status: status}, time.Now()); o.Reason == "" {
+			t.Errorf("%d has no row", status)
+		}
+	}
+}
+
+// TestSuccesses has every combination of a good status, of what was sent, and of what
+// the body turned out to be.
+func TestSuccesses(t *testing.T) {
+	html := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
+	for name, tt := range map[string]struct {
+		sent   sent
+		reply  Reply
+		want   library.OutcomeKind
+		answer bool
+		reason string
+	}{
+		"one, 201, resource":   {single, Reply{Status: 201, Body: []byte(`{"resourceType":"Patient"}`)}, delivered, true, "filed"},
+		"one, 200, resource":   {single, Reply{Status: 200, Body: []byte(`{"resourceType":"Patient"}`)}, delivered, true, "filed"},
+		"one, 201, empty":      {single, Reply{Status: 201}, delivered, false, "filed"},
+		"one, 200, empty":      {single, Reply{Status: 200}, delivered, false, "filed"},
+		"one, 201, XML":        {single, Reply{Status: 201, Body: []byte(`<Patient/>`)}, delivered, false, "filed"},
+		"one, 200, XML":        {single, Reply{Status: 200, Body: []byte(`<Patient/>`)}, delivered, false, "filed"},
+		"one, 201, too long":   {single, Reply{Status: 201, Loss: LossTooLong}, delivered, false, "too long"},
+		"one, 200, too long":   {single, Reply{Status: 200, Loss: LossTooLong}, delivered, false, "too long"},
+		"one, 201, cut":        {single, Reply{Status: 201, Loss: LossCut}, delivered, false, "cut off"},
+		"one, 200, cut":        {single, Reply{Status: 200, Loss: LossCut}, delivered, false, "cut off"},
+		"one, 201, page":       {single, Reply{Status: 201, Header: html, Body: []byte("<html>")}, delivered, false, "filed"},
+		"one, 200, page":       {single, Reply{Status: 200, Header: html, Body: []byte("<html>")}, unknown, false, "web page"},
+		"one, 201, half JSON":  {single, Reply{Status: 201, Body: []byte(`{"resourceType":`)}, delivered, false, "filed"},
+		"two, 200, both":       {two, Reply{Status: 200, Body: []byte(batch("201 Created", "200"))}, delivered, true, "all 2 entries"},
+		"two, 201, both":       {two, Reply{Status: 201, Body: []byte(batch("201", "201"))}, delivered, true, "all 2 entries"},
+		"two, transaction":     {two, Reply{Status: 200, Body: []byte(strings.Replace(batch("201", "200"), "batch-", "transaction-", 1))}, delivered, true, "all 2"},
+		"two, with a BOM":      {two, Reply{Status: 200, Body: []byte("\xef\xbb\xbf" + batch("201", "200"))}, delivered, true, "all 2"},
+		"two, one failed":      {two, Reply{Status: 200, Body: []byte(batch("201", "422 Unprocessable"))}, refused, true, "1 of 2 entries were filed; entry 2 has 422"},
+		"two, both failed":     {two, Reply{Status: 200, Body: []byte(batch("400", "500"))}, refused, true, "0 of 2"},
+		"two, no status":       {two, Reply{Status: 200, Body: []byte(batch("201", ""))}, refused, true, "entry 2 has no status"},
+		"two, odd status":      {two, Reply{Status: 200, Body: []byte(batch("created", "201"))}, refused, true, "entry 1 has no status"},
+		"two, one is missing":  {two, Reply{Status: 200, Body: []byte(batch("201"))}, refused, true, "about 1 of 2 entries"},
+		"two, one too many":    {two, Reply{Status: 200, Body: []byte(batch("201", "201", "201"))}, refused, true, "about 3 of 2 entries"},
+		"two, none":            {two, Reply{Status: 200, Body: []byte(batch())}, refused, true, "about 0 of 2 entries"},
+		"two, empty":           {two, Reply{Status: 200}, unknown, false, "without a readable answer"},
+		"two, page":            {two, Reply{Status: 200, Header: html, Body: []byte("<html>")}, unknown, false, "without a readable answer"},
+		"two, XML":             {two, Reply{Status: 200, Body: []byte(`<Bundle/>`)}, unknown, false, "without a readable answer"},
+		"two, half":            {two, Reply{Status: 200, Body: []byte(`{"resourceType":"Bundle","type":"batch-resp`)}, unknown, false, "without a readable answer"},
+		"two, too long":        {two, Reply{Status: 200, Loss: LossTooLong}, unknown, false, "too long"},
+		"two, cut":             {two, Reply{Status: 200, Loss: LossCut}, unknown, false, "cut off"},
+		"two, outcome":         {two, Reply{Status: 200, Body: []byte(`{"resourceType":"OperationOutcome"}`)}, unknown, true, "without a readable answer"},
+		"two, the same again":  {two, Reply{Status: 200, Body: []byte(`{"resourceType":"Bundle","type":"batch","entry":[{},{}]}`)}, unknown, true, "without a readable answer"},
+		"two, entries no list": {two, Reply{Status: 200, Body: []byte(`{"resourceType":"Bundle","type":"batch-response","entry":{}}`)}, unknown, true, "without a readable answer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := judge(tt.sent, tt.reply, time.Now())
+			if o.Kind != tt.want || (o.Answer != nil) != tt.answer || !strings.Contains(o.Reason, tt.reason) {
+				t.Errorf("%+v, answer %q; want %v, an answer: %v, a reason with %q", o, o.Answer, tt.want, tt.answer, tt.reason)
+			}
+		})
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Duration{
+		"":                              0,
+		"0":                             0,
+		"120":                           2 * time.Minute,
+		"3600":                          time.Hour,
+		"7200":                          time.Hour,
+		"99999999999999999999":          0,
+		"18446744073709551615":          time.Hour,
+		"-5":                            0,
+		"1.5":                           0,
+		"soon":                          0,
+		"Sun, 01 Mar 2026 12:10:00 GMT": 10 * time.Minute,
+		"Sun, 01 Mar 2026 11:00:00 GMT": 0,
+		"Mon, 01 Mar 2027 12:00:00 GMT": time.Hour,
+	} {
+		for _, status := range []int{429, 503} {
+			o := judge(single, Reply{Status: status, Header: http.Header{"Retry-After": {text}}}, now)
+			if o.RetryAfter != want || o.Kind != notFiled {
+				t.Errorf("Retry-After %q with %d: %v, %v; want %v", text, status, o.RetryAfter, o.Kind, want)
+			}
+		}
+		if o := judge(single, Reply{Status: 500, Header: http.Header{"Retry-After": {text}}}, now); o.RetryAfter != 0 {
+			t.Errorf("a 500 with Retry-After %q asks to wait %v", text, o.RetryAfter)
+		}
+	}
+}
+
+func TestBearerError(t *testing.T) {
+	for challenge, want := range map[string]string{
+		`Bearer error="invalid_token", error_description="it has expired"`: "invalid_token",
+		`bearer realm="x", error="insufficient_scope"`:                     "insufficient_scope",
+		`Bearer error="secret of somebody"`:                                "",
+		`Basic error="invalid_token"`:                                      "",
+		``:                                                                 "",
+		`Bearer`:                                                           "",
+	} {
+		if got := BearerError(challenge); got != want {
+			t.Errorf("%s: %q, want %q", challenge, got, want)
+		}
+	}
+}
+
+func FuzzReadBatchResponse(f *testing.F) {
+	f.Add([]byte(batch("201 Created", "422")))
+	f.Add([]byte(batch()))
+	f.Add([]byte(`{"resourceType":"Bundle","type":"transaction-response","entry":[null,{"response":null},{"response":{"status":"2000"}}]}`))
+	f.Add([]byte("\xef\xbb\xbf[]"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		statuses, err := ReadBatchResponse(body)
+		if err != nil && statuses != nil {
+			t.Errorf("statuses beside an error: %v", statuses)
+		}
+		for _, s := range statuses {
+			if s < 0 || s > 999 {
+				t.Errorf("status %d", s)
+			}
+		}
+		// Whatever the answer is, a Bundle counts as delivered only if each entry is.
+		o := judge(sent{bundle: true, entries: len(statuses)}, Reply{Status: 200, Body: body}, time.Now())
+		for _, s := range statuses {
+			if o.Kind == delivered && (s < 200 || s > 299) {
+				t.Errorf("delivered with an entry of %d", s)
+			}
+		}
+	})
+}
