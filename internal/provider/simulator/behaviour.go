@@ -201,17 +201,53 @@ func (c *conduct) takes(what string, times int) bool {
 	return true
 }
 
-// set changes the behaviour of one provider, or of all of them.
-func (c *conduct) set(provider string, b Behaviour) {
+// set replaces the behaviour of one provider, or of all of them, and says whether
+// endpoints moved.
+func (c *conduct) set(provider string, b Behaviour) (moved bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	moved = c.get(provider).EndpointsAt != b.EndpointsAt
 	if provider == "" {
+		for _, one := range c.one {
+			moved = moved || one.EndpointsAt != b.EndpointsAt
+		}
 		c.byAll, c.one, c.left = b, map[string]*Behaviour{}, map[string]int{}
-		return
+		return moved
 	}
 	c.one[provider] = &b
 	delete(c.left, "token/"+provider)
 	delete(c.left, "resource/"+provider)
+	return moved
+}
+
+// change changes the behaviour of one provider, or of each of them, and says whether
+// endpoints moved.
+func (c *conduct) change(provider string, how func(*Behaviour) error) (moved bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := map[string]Behaviour{provider: c.get(provider)}
+	if provider == "" {
+		for name, b := range c.one {
+			all[name] = *b
+		}
+	}
+	for name, b := range all {
+		before := b.EndpointsAt
+		if err := how(&b); err != nil {
+			return false, err
+		}
+		moved = moved || b.EndpointsAt != before
+		all[name] = b
+	}
+	for name, b := range all {
+		if name == "" {
+			c.byAll = b
+		} else {
+			c.one[name] = &b
+		}
+	}
+	c.left = map[string]int{}
+	return moved, nil
 }
 
 // Behave switches how a provider behaves, or how all of them do when provider is "".
@@ -222,9 +258,7 @@ func (s *Simulator) Behave(provider string, b Behaviour) {
 		s.record.violation("simulator: could not switch behaviour: " + err.Error())
 		return
 	}
-	before := s.conduct.of(provider)
-	s.conduct.set(provider, b)
-	if before.EndpointsAt != b.EndpointsAt {
+	if moved := s.conduct.set(provider, b); moved {
 		s.PublishLists()
 	}
 }
@@ -253,8 +287,8 @@ func number(into *int, v string) (err error) { *into, err = strconv.Atoi(v); ret
 
 func span(into *time.Duration, v string) (err error) { *into, err = time.ParseDuration(v); return err }
 
-// Set switches one thing by its name: "resource" for all providers, or
-// "huisartslinde.resource" for one. The values are those of the modes, with "right" or
+// Set switches one thing by its name and leaves the rest: "resource" for all
+// providers, or "huisartslinde.resource" for one. The values are those of the modes, with "right" or
 // "ask" for the empty one.
 func (s *Simulator) Set(name, value string) error {
 	provider, field, ok := strings.Cut(name, ".")
@@ -276,13 +310,17 @@ func (s *Simulator) Set(name, value string) error {
 		slices.Sort(names)
 		return fmt.Errorf("no switch %q; there are %s", field, strings.Join(names, ", "))
 	}
-	b := s.Behaviour(provider)
-	if err := set(&b, value); err != nil {
+	moved, err := s.conduct.change(provider, func(b *Behaviour) error {
+		if err := set(b, value); err != nil {
+			return err
+		}
+		return b.check()
+	})
+	if err != nil {
 		return fmt.Errorf("set %s to %q: %w", name, value, err)
 	}
-	if err := b.check(); err != nil {
-		return fmt.Errorf("set %s: %w", name, err)
+	if moved {
+		s.PublishLists()
 	}
-	s.Behave(provider, b)
 	return nil
 }

@@ -10,8 +10,12 @@ import (
 // run answers a request as the behaviour has it.
 func (c *call) run(w http.ResponseWriter, b Behaviour) {
 	send := func(a answer) {
-		c.attempt.Status = a.status
+		c.note(a.status)
 		a.send(w)
+	}
+	cut := func() {
+		c.note(0)
+		hangUp(w)
 	}
 	switch b.Resource {
 	case ResourceRight:
@@ -19,10 +23,10 @@ func (c *call) run(w http.ResponseWriter, b Behaviour) {
 	case ResourceBatchEntry:
 		send(c.perform(true))
 	case ResourceCutBefore:
-		hangUp(w)
+		cut()
 	case ResourceClosed:
 		c.s.closeNext()
-		hangUp(w)
+		cut()
 	case ResourceHTML:
 		send(answer{status: http.StatusOK, contentType: "text/html; charset=utf-8", body: []byte(htmlBody)})
 	case ResourceRedirect, ResourceRedirectToo:
@@ -74,8 +78,8 @@ func told(status int, b Behaviour) answer {
 func (c *call) fileAndSpoil(w http.ResponseWriter, b Behaviour, status int) {
 	a := c.perform(false)
 	if a.filed == 0 && (a.status < 200 || a.status > 299) {
-		c.attempt.Status = a.status // it was refused anyway
-		a.send(w)
+		c.note(a.status)
+		a.send(w) // it was refused anyway
 		return
 	}
 	switch b.Resource {
@@ -85,16 +89,19 @@ func (c *call) fileAndSpoil(w http.ResponseWriter, b Behaviour, status int) {
 			wait = or(b.Late, defaultLate)
 		}
 		if !sleep(w, c.r, wait) {
+			c.note(0)
 			return
 		}
 	case ResourceCutAfter:
+		c.note(0)
 		hangUp(w)
 		return
 	case ResourceCutWithin:
+		c.note(0)
 		a.sendHalf(w)
 		return
 	case ResourceEndless:
-		c.attempt.Status = http.StatusOK
+		c.note(http.StatusOK)
 		sendEndless(w, fhirJSON, []byte("{"))
 		return
 	case ResourceXML:
@@ -115,8 +122,16 @@ func (c *call) fileAndSpoil(w http.ResponseWriter, b Behaviour, status int) {
 	default:
 		a = told(status, b)
 	}
-	c.attempt.Status = a.status
+	c.note(a.status)
 	a.send(w)
+}
+
+// note remembers what becomes of a request, before anybody can see it: whoever has an
+// answer finds it in the record.
+func (c *call) note(status int) {
+	c.attempt.Status = status
+	c.s.record.attempt(c.attempt)
+	c.s.Log.Info("resource", "provider", c.provider.name, "method", c.r.Method, "status", status, "filed", c.attempt.Filed, "fault", c.attempt.Fault)
 }
 
 // shortened takes the last entry off a Bundle; anything else it leaves alone.

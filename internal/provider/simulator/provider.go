@@ -44,7 +44,7 @@ func samples() []provider {
 	return []provider{
 		{"huisartslinde", "Huisartsenpraktijk De Linde", "Utrecht", "3511 AB", "general-practitioner", []string{"53", "57"}},
 		{"rivierenland", "Ziekenhuis Rivierenland", "Tiel", "4002 WP", "hospital", []string{"53", "57", "60"}},
-		{"balanspunt", "Fysiotherapie Het Balanspunt", "Zwolle", "8011 CD", "physiotherapist", []string{"53"}},
+		{"balanspunt", "Fysiotherapie Het Balanspunt", "Zwolle", "8011 CD", "physiotherapy", []string{"53"}},
 		{"apotheekdebrug", "Apotheek De Brug", "Deventer", "7411 JH", "pharmacy", []string{"48", "49"}},
 	}
 }
@@ -124,7 +124,7 @@ type card struct {
 	Name    string `json:"name"`
 	City    string `json:"city"`
 	ZipCode string `json:"zipCode"`
-	Kind    string `json:"kind"`
+	Kind    string `json:"organizationType"`
 }
 
 // Directory is JSON with what the lists do not say of a provider: what people call it

@@ -67,11 +67,6 @@ func (s *Simulator) resource(w http.ResponseWriter, r *http.Request) {
 	}
 	c.attempt = Attempt{Provider: p.name, Service: known.id, Method: r.Method, Path: shortPath(r.URL.Path), Hash: hashOf(body), Time: s.Now(),
 		CorrelationID: r.Header.Get(correlationID), RequestID: r.Header.Get(requestID), Fault: b.Resource}
-	// Noted also where the connection is cut.
-	defer func() {
-		s.record.attempt(c.attempt)
-		s.Log.Info("resource", "provider", p.name, "method", r.Method, "status", c.attempt.Status, "filed", c.attempt.Filed, "fault", b.Resource)
-	}()
 	c.run(w, b)
 }
 
