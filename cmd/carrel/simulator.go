@@ -85,6 +85,7 @@ func (c *providerSimulatorCmd) print(s *simulator.Simulator) {
 	fmt.Printf("    --medmij-cert '%s' \\\n", f.ClientCertificate)
 	fmt.Printf("    --medmij-key '%s' \\\n", f.ClientKey)
 	fmt.Printf("    --medmij-roots '%s' \\\n", f.Roots)
-	fmt.Printf("    --medmij-directory '%s'\n\n", f.Directory)
+	fmt.Printf("    --medmij-directory '%s' \\\n", f.Directory)
+	fmt.Print("    --medmij-loopback\n\n")
 	fmt.Println("Ctrl-C ends it.")
 }

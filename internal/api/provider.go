@@ -37,7 +37,7 @@ func (a *api) pushToProvider(w http.ResponseWriter, r *http.Request, b *library.
 		return err
 	}
 	defer done()
-	out, err := prepareTODO(version, body)
+	out, err := fhir.Prepare(version, body)
 	if err != nil {
 		return faultsOf(err)
 	}
@@ -190,9 +190,4 @@ func (a *api) deleteAccount(w http.ResponseWriter, r *http.Request, b *library.B
 		Deleted bool `json:"deleted"`
 	}{true})
 	return nil
-}
-
-// prepareTODO stands in until package fhir has its rules for sending.
-func prepareTODO(_ fhir.Version, body []byte) (*library.Resource, error) {
-	return &library.Resource{Path: "Observation", Types: []string{"Observation"}, Body: body}, nil
 }

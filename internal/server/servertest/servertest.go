@@ -14,7 +14,10 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/demo"
+	"github.com/carrelhq/carrel/internal/provider/medmij"
+	"github.com/carrelhq/carrel/internal/provider/simulator"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/server"
 )
@@ -34,6 +37,9 @@ type Server struct {
 	Credentials demo.Credentials
 	// Clock is the server's; it runs with the machine's until it is moved.
 	Clock *Clock
+	// Providers are practice providers, which people can connect; nil but after
+	// [StartWithProviders].
+	Providers *simulator.Simulator
 }
 
 // Option changes how the server is set up.
@@ -47,6 +53,50 @@ func OnDatabase(url string) Option { return func(c *server.Config) { c.Database 
 func Start(t testing.TB, options ...Option) *Server {
 	t.Helper()
 	s := &Server{Folder: t.TempDir(), Clock: &Clock{}}
+	s.start(t, options...)
+	return s
+}
+
+// StartWithProviders starts a server as [Start] does, and practice providers beside it.
+func StartWithProviders(t testing.TB, options ...Option) *Server {
+	t.Helper()
+	s := &Server{Folder: t.TempDir(), Clock: &Clock{}}
+	s.start(t, append([]Option{s.providers(t)}, options...)...)
+	return s
+}
+
+// providers starts practice providers and connects the server with them. Their lists
+// have been fetched by then.
+func (s *Server) providers(t testing.TB) Option {
+	t.Helper()
+	var err error
+	if s.Providers, err = simulator.Start(context.WithoutCancel(t.Context()), simulator.Config{PlainFront: true, Now: s.Clock.Now}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Providers.Close(); err != nil {
+			t.Errorf("close providers: %v", err)
+		}
+	})
+	config := medmij.Config{Lists: s.Providers.ListURL(), ClientID: s.Providers.ClientID, Roots: s.Providers.Roots(),
+		Folder: filepath.Join(s.Folder, "medmij"), AllowLoopback: true, Now: s.Clock.Now}
+	config.Certificate, config.Key = s.Providers.ClientCertificate()
+	names, err := catalogue.ParseDirectory(s.Providers.Directory())
+	if err != nil {
+		t.Fatal(err)
+	}
+	network, err := medmij.Open(t.Context(), config)
+	if err == nil {
+		err = network.Refresh(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(c *server.Config) { c.MedMij, c.Directory = &config, names }
+}
+
+func (s *Server) start(t testing.TB, options ...Option) {
+	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +127,6 @@ func Start(t testing.TB, options ...Option) *Server {
 	if s.Credentials, err = demo.Register(ctx, s.Clients, s.URL, Callback, ""); err != nil {
 		t.Fatal(err)
 	}
-	return s
 }
 
 // Client is an SDK client for the first application.
@@ -111,14 +160,38 @@ func (s *Server) Person() *demo.Walker {
 // they bring back. A link joins the grant to the library of that token.
 func (s *Server) Consent(t testing.TB, person *demo.Walker, kind string, link digime.UserAccessToken) *digime.User {
 	t.Helper()
-	client, contract := s.Client(t), s.Contract(t, kind)
-	auth, err := client.Authorize(t.Context(), contract, digime.AuthorizeOptions{Callback: Callback, Link: link})
+	user, _ := s.consent(t, person, kind, digime.AuthorizeOptions{Link: link})
+	return user
+}
+
+// Measurements are what the practice providers of [Server.ConsentAt] take.
+var Measurements = &digime.SourcesScope{DataType: []string{"measurements-vital-signs"}}
+
+// ConsentAt sends a person through the pages for a contract, and through those of a
+// provider whose name has this in it. It returns the account that connects it.
+func (s *Server) ConsentAt(t testing.TB, person *demo.Walker, kind, provider string) (*digime.User, digime.AccountID) {
+	t.Helper()
+	person.Provider = provider
+	user, back := s.consent(t, person, kind, digime.AuthorizeOptions{SourceType: digime.SourcePush, SourcesScope: Measurements})
+	accounts, err := user.ReadAccounts(t.Context())
 	if err != nil {
-		t.Fatalf("authorize: %v", err)
+		t.Fatal(err)
 	}
-	back, err := person.Walk(t.Context(), auth.URL, Callback)
+	for _, a := range accounts {
+		if a.Reference == back.AccountReference && a.Type == digime.AccountPush {
+			return user, a.ID
+		}
+	}
+	t.Fatalf("no account of a provider has the reference %q: %+v", back.AccountReference, accounts)
+	return nil, ""
+}
+
+// Visit sends a person to an address of the pages, until they come back.
+func (s *Server) Visit(t testing.TB, person *demo.Walker, address string) digime.Callback {
+	t.Helper()
+	back, err := person.Walk(t.Context(), address, Callback)
 	if err != nil {
-		t.Fatalf("consent: %v", err)
+		t.Fatalf("visit: %v", err)
 	}
 	u, err := url.Parse(back)
 	if err != nil {
@@ -128,11 +201,23 @@ func (s *Server) Consent(t testing.TB, person *demo.Walker, kind string, link di
 	if err != nil {
 		t.Fatalf("callback: %v", err)
 	}
-	token, err := client.Exchange(t.Context(), contract, callback.Code, auth.Verifier)
+	return callback
+}
+
+func (s *Server) consent(t testing.TB, person *demo.Walker, kind string, o digime.AuthorizeOptions) (*digime.User, digime.Callback) {
+	t.Helper()
+	client, contract := s.Client(t), s.Contract(t, kind)
+	o.Callback = Callback
+	auth, err := client.Authorize(t.Context(), contract, o)
+	if err != nil {
+		t.Fatalf("authorize: %v", err)
+	}
+	back := s.Visit(t, person, auth.URL)
+	token, err := client.Exchange(t.Context(), contract, back.Code, auth.Verifier)
 	if err != nil {
 		t.Fatalf("exchange: %v", err)
 	}
-	return client.User(contract, token)
+	return client.User(contract, token), back
 }
 
 // Clock is a clock that a test can move.

@@ -1,0 +1,443 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/internal/demo"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/provider/simulator"
+	"github.com/carrelhq/carrel/internal/store"
+)
+
+// deliveriesVar sets how many resources are delivered, and a tenth of a percent of it
+// how often the server is killed: make deliveries sets it.
+const deliveriesVar = "CARREL_TEST_DELIVERIES"
+
+// deliveryTimeout is how long the server lets a provider take in this test.
+const deliveryTimeout = 2 * time.Second
+
+// TestDeliveries pushes to a provider that fails a third of the time in every way it
+// knows, while the server is killed again and again. Each delivery must end once, in one
+// state that is true, and nothing may be filed twice.
+func TestDeliveries(t *testing.T) {
+	count := 150
+	if n, err := strconv.Atoi(os.Getenv(deliveriesVar)); err == nil {
+		count = n
+	}
+	kills := max(2, count/1000)
+	c := newCourier(t)
+	c.connect(t)
+	c.sim.Chaos(1.0/3, 20261124)
+	for round := range kills + 1 {
+		until := (round + 1) * count / (kills + 1)
+		c.round(t, until, round < kills)
+	}
+	c.settle(t)
+	c.process.kill()
+	c.judge(t, count, kills)
+}
+
+// courier is a server that gets killed, an application that pushes through it, a
+// person who has connected a provider, and what each push was answered.
+type courier struct {
+	sim           *simulator.Simulator
+	data, address string
+	flags         []string
+	process       *process
+	client        *digime.Client
+	contract      *digime.Contract
+	person        *demo.Walker
+	user          *digime.User
+	account       digime.AccountID
+
+	reconnecting sync.Mutex
+	mu           sync.Mutex
+	next         int
+	answers      map[string]pushed // by the run of the resource
+	reconnects   int
+}
+
+// pushed is what a push was told.
+type pushed struct {
+	delivery digime.DeliveryID // empty if the server was killed before it answered
+	err      error
+}
+
+func newCourier(t *testing.T) *courier {
+	folder := t.TempDir()
+	sim, err := simulator.Start(t.Context(), simulator.Config{PlainFront: true, Folder: filepath.Join(folder, "sim")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sim.Close() })
+	sim.Behave("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove, RefreshTokens: true,
+		Slow: 100 * time.Millisecond, Late: deliveryTimeout + 500*time.Millisecond, RetryAfter: time.Second})
+	files := sim.Files()
+	c := &courier{sim: sim, data: filepath.Join(folder, "data"), address: freeAddress(t), answers: map[string]pushed{},
+		person: demo.NewWalker("courier@example.org", "correct horse battery staple")}
+	c.flags = []string{"--data", c.data, "--delivery-timeout", deliveryTimeout.String(), "--delivery-retry", "200ms",
+		"--medmij-lists", sim.ListURL(), "--medmij-client-id", sim.ClientID, "--medmij-cert", files.ClientCertificate, "--medmij-key", files.ClientKey,
+		"--medmij-roots", files.Roots, "--medmij-directory", files.Directory, "--medmij-loopback"}
+	return c
+}
+
+func (c *courier) start(t testing.TB) { c.process = startServe(t, c.address, c.flags...) }
+
+// connect registers the application and has the person connect the provider for it.
+func (c *courier) connect(t *testing.T) {
+	t.Helper()
+	var application struct {
+		ID string `json:"applicationId"`
+	}
+	var key struct {
+		ContractID string `json:"contractId"`
+		PrivateKey string `json:"privateKey"`
+	}
+	carrelJSON(t, &application, "application", "add", "--json", "--name", "Courier", "--data", c.data)
+	carrelJSON(t, &key, "contract", "add", "--json", "--application", application.ID, "--access", "write", "--redirect-uri", crashCallback, "--data", c.data)
+	c.start(t)
+	var err error
+	if c.client, err = digime.New(application.ID, digime.At(c.process.url), digime.Retries(0)); err != nil {
+		t.Fatal(err)
+	}
+	if c.contract, err = digime.ParseContract(key.ContractID, []byte(key.PrivateKey)); err != nil {
+		t.Fatal(err)
+	}
+	auth, err := c.client.Authorize(t.Context(), c.contract, digime.AuthorizeOptions{Callback: crashCallback, SourceType: digime.SourcePush})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := c.walk(t, auth.URL)
+	token, err := c.client.Exchange(t.Context(), c.contract, back.Code, auth.Verifier)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.user = c.client.User(c.contract, token)
+	accounts, err := c.user.ReadAccounts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range accounts {
+		if a.Reference == back.AccountReference {
+			c.account = a.ID
+		}
+	}
+	if c.account == "" {
+		t.Fatalf("no account %s among %+v", back.AccountReference, accounts)
+	}
+}
+
+func (c *courier) walk(t testing.TB, address string) digime.Callback {
+	t.Helper()
+	back, err := walkBack(t.Context(), c.person, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return back
+}
+
+// walkBack sends a person through the pages and reads the callback that they end at.
+func walkBack(ctx context.Context, person *demo.Walker, address string) (digime.Callback, error) {
+	end, err := person.Walk(ctx, address, crashCallback)
+	if err != nil {
+		return digime.Callback{}, err
+	}
+	u, err := url.Parse(end)
+	if err != nil {
+		return digime.Callback{}, err
+	}
+	return digime.ParseCallback(u.Query())
+}
+
+// round pushes until so many have been pushed in all; a killer ends the server somewhere
+// on the way and starts it again.
+func (c *courier) round(t *testing.T, until int, kill bool) {
+	ctx := t.Context()
+	c.mu.Lock()
+	killAt := c.next + (until-c.next)/4 + rand.N((until-c.next)/2+1)
+	c.mu.Unlock()
+	killed := make(chan struct{})
+	var once sync.Once
+	var wait sync.WaitGroup
+	for range pushers {
+		wait.Go(func() {
+			for {
+				c.mu.Lock()
+				c.next++
+				n := c.next
+				c.mu.Unlock()
+				if n > until {
+					return
+				}
+				if kill && n >= killAt {
+					once.Do(func() { close(killed) })
+				}
+				if !c.push(ctx, n) {
+					return // the server is gone
+				}
+			}
+		})
+	}
+	if kill {
+		<-killed
+		time.Sleep(rand.N(200 * time.Millisecond))
+		c.process.kill()
+	}
+	wait.Wait()
+	c.mu.Lock()
+	c.next = min(c.next, until)
+	c.mu.Unlock()
+	if kill {
+		c.start(t)
+	}
+}
+
+// push pushes one observation or, each fourth time, a batch of two. It reports false once
+// the server is gone.
+func (c *courier) push(ctx context.Context, n int) bool {
+	run := fmt.Sprintf("run-%d", n)
+	for {
+		answer, err := c.user.PushToProvider(ctx, c.account, digime.STU3, resourceOf(run, n%4 == 0))
+		p := pushed{delivery: answer.DeliveryID, err: err}
+		var kept *digime.DeliveryError
+		var refused *digime.Error
+		switch {
+		case errors.As(err, &kept):
+			p.delivery = kept.ID
+		case err != nil && !errors.As(err, &refused):
+			c.note(run, p)
+			return false
+		}
+		if p.delivery == "" && errors.Is(err, digime.ErrServiceAuthorization) {
+			if !c.reconnect(ctx) {
+				return false
+			}
+			continue // nothing was kept: push again
+		}
+		c.note(run, p)
+		return true
+	}
+}
+
+func (c *courier) note(run string, p pushed) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.answers[run] = p
+}
+
+// reconnect leads the person through the provider again, as an application would.
+func (c *courier) reconnect(ctx context.Context) bool {
+	c.reconnecting.Lock()
+	defer c.reconnecting.Unlock()
+	accounts, err := c.user.ReadAccounts(ctx)
+	if err != nil {
+		return false
+	}
+	for _, a := range accounts {
+		if a.ID == c.account && a.AccessTokenStatus.Authorized {
+			return true // somebody else was first
+		}
+	}
+	again, err := c.user.ReauthorizeAccount(ctx, c.account, digime.ReauthorizeAccountOptions{Callback: crashCallback})
+	if err != nil {
+		return false
+	}
+	if _, err := walkBack(ctx, c.person, again.URL); err != nil {
+		return false
+	}
+	c.mu.Lock()
+	c.reconnects++
+	c.mu.Unlock()
+	return true
+}
+
+// resourceOf is what is pushed in a run.
+func resourceOf(run string, bundle bool) any {
+	identifier := []any{map[string]any{"system": "urn:carrel:run", "value": run}}
+	observation := func(value float64) map[string]any {
+		return map[string]any{"resourceType": "Observation", "status": "final", "identifier": identifier,
+			"meta":          map[string]any{"profile": []string{"http://nictiz.nl/fhir/StructureDefinition/zib-BodyWeight"}},
+			"code":          map[string]any{"coding": []any{map[string]any{"system": "http://loinc.org", "code": "29463-7", "display": "Body weight"}}},
+			"valueQuantity": map[string]any{"value": value, "unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg"}}
+	}
+	if !bundle {
+		return observation(72.5)
+	}
+	var entries []any
+	for i := range 2 {
+		entries = append(entries, map[string]any{"fullUrl": fmt.Sprintf("urn:uuid:%08x-0000-4000-8000-%012x", rand.Uint32(), i),
+			"resource": observation(72.5 + float64(i)), "request": map[string]any{"method": "POST", "url": "Observation"}})
+	}
+	return map[string]any{"resourceType": "Bundle", "type": "batch", "entry": entries}
+}
+
+// settle waits until every delivery has ended.
+func (c *courier) settle(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+		if c.open(t) == 0 {
+			return
+		}
+	}
+	t.Fatalf("%d deliveries do not end", c.open(t))
+}
+
+// deliveries are all of the person's, by the store itself.
+func (c *courier) deliveries(t *testing.T) (library.ID, []library.Delivery) {
+	t.Helper()
+	db, err := store.Open(t.Context(), filepath.Join(c.data, "carrel.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	l, err := db.FindLibrary(t.Context(), "courier@example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []library.Delivery
+	for before := (library.DeliveryCursor{}); ; {
+		page, err := db.ListDeliveries(t.Context(), l.ID, "", before, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			return l.ID, all
+		}
+		all = append(all, page...)
+		last := page[len(page)-1]
+		before = library.DeliveryCursor{CreatedAt: last.CreatedAt, ID: last.ID}
+	}
+}
+
+func (c *courier) open(t *testing.T) (n int) {
+	_, all := c.deliveries(t)
+	for _, d := range all {
+		if !d.State.Final() {
+			n++
+		}
+	}
+	return n
+}
+
+// judge holds the deliveries against what the provider has filed.
+func (c *courier) judge(t *testing.T, count, kills int) {
+	id, all := c.deliveries(t)
+	states := map[library.DeliveryState]int{}
+	byID := map[digime.DeliveryID]library.Delivery{}
+	again := 0
+	for _, d := range all {
+		states[d.State]++
+		if d.Attempts > 1 {
+			again++
+		}
+		byID[digime.DeliveryID(d.ID)] = d
+	}
+	filed := map[string]int{}
+	for _, f := range c.sim.Filed() {
+		filed[f.Run]++
+		if filed[f.Run] > 1 {
+			t.Errorf("%s was filed %d times", f.Run, filed[f.Run])
+		}
+	}
+	// Of a batch the provider may have filed a part, and then refused the rest.
+	unanswered, filedUnanswered, unknownFiled := 0, 0, 0
+	for run, p := range c.answers {
+		if p.delivery == "" {
+			unanswered++
+			filedUnanswered += filed[run]
+			continue
+		}
+		d, ok := byID[p.delivery]
+		if !ok {
+			t.Errorf("%s: delivery %s was promised and is not there", run, p.delivery)
+			continue
+		}
+		delete(byID, p.delivery)
+		switch n := filed[run]; d.State {
+		case library.DeliveryDelivered:
+			if n != 1 {
+				t.Errorf("%s is delivered, and the provider has filed it %d times", run, n)
+			}
+		case library.DeliveryUnknown:
+			unknownFiled += n
+		case library.DeliveryRefused:
+			if n != 0 && len(d.Types) < 2 {
+				t.Errorf("%s is refused, and the provider has filed it", run)
+			}
+		default:
+			if n != 0 {
+				t.Errorf("%s is %s (%s), and the provider has filed it", run, d.State, d.Reason)
+			}
+		}
+	}
+	// What is left are deliveries that were kept while the answer was lost with the server.
+	maybeFiled := 0
+	for _, d := range byID {
+		if d.State == library.DeliveryDelivered || d.State == library.DeliveryUnknown || d.State == library.DeliveryRefused {
+			maybeFiled++
+		}
+	}
+	if filedUnanswered > maybeFiled {
+		t.Errorf("%d were filed whose push got no answer, and only %d deliveries can be theirs", filedUnanswered, maybeFiled)
+	}
+	c.judgeEvents(t, id, all)
+	if v := c.sim.Violations(); len(v) > 0 {
+		t.Errorf("%d rules broken at the provider, the first: %s", len(v), v[0])
+	}
+	var counts []string
+	for _, s := range slices.Sorted(maps.Keys(states)) {
+		counts = append(counts, fmt.Sprintf("%d %s", states[s], s))
+	}
+	t.Logf("%d pushes, %d kills, %d deliveries kept: %s; filed %d, none twice; of the unknown, %d were filed; %d pushes lost their answer; %d were tried again; the person connected again %d times",
+		count, kills, len(all), strings.Join(counts, ", "), len(c.sim.Filed()), unknownFiled, unanswered, again, c.reconnects)
+	if len(all) < count-unanswered || len(c.answers) < count-1 {
+		t.Errorf("of %d pushes %d have an answer or lost it, and %d deliveries were kept", count, len(c.answers), len(all))
+	}
+}
+
+// judgeEvents checks that the activity tells of each delivery's end, once, in words that fit.
+func (c *courier) judgeEvents(t *testing.T, id library.ID, all []library.Delivery) {
+	t.Helper()
+	db, err := store.Open(t.Context(), filepath.Join(c.data, "carrel.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	told := map[library.DeliveryID][]library.EventKind{}
+	for before := int64(0); ; {
+		page, err := db.ListEvents(t.Context(), id, before, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		for _, e := range page {
+			if strings.HasPrefix(string(e.Kind), "sent.") {
+				told[e.Details.Delivery] = append(told[e.Details.Delivery], e.Kind)
+			}
+		}
+		before = page[len(page)-1].Seq
+	}
+	kinds := map[library.DeliveryState]library.EventKind{library.DeliveryDelivered: library.EventSentAccepted, library.DeliveryRefused: library.EventSentRefused,
+		library.DeliveryUnknown: library.EventSentUnknown, library.DeliveryExpired: library.EventSentGivenUp, library.DeliveryReconnect: library.EventSentGivenUp}
+	for _, d := range all {
+		if got := told[d.ID]; len(got) != 1 || got[0] != kinds[d.State] {
+			t.Errorf("delivery %s is %s, and the activity says %v", d.ID, d.State, got)
+		}
+	}
+}
