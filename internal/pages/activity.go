@@ -106,6 +106,14 @@ var eventTexts = map[library.EventKind]string{
 	library.EventFileAdded:       "event.file.added",
 	library.EventFileRead:        "event.file.read_one",
 	library.EventFileDownloaded:  "event.file.downloaded",
+	library.EventConnected:       "event.account.connected",
+	library.EventNotConnected:    "event.account.refused",
+	library.EventAccountEnded:    "event.account.ended",
+	library.EventDisconnected:    "event.account.removed",
+	library.EventSentAccepted:    "event.sent.accepted",
+	library.EventSentRefused:     "event.sent.refused",
+	library.EventSentUnknown:     "event.sent.unknown",
+	library.EventSentGivenUp:     "event.sent.given_up",
 }
 
 var deviceTexts = map[string]string{
@@ -123,10 +131,18 @@ func (t *texts) event(e library.Event, reads int) []piece {
 		key = "event.other"
 	case reads > 1:
 		key = "event.file.read_many"
+	case e.Kind == library.EventDisconnected && d.Contract != "":
+		key = "event.account.removed_app" // by the application, not by the person
 	}
-	what := "event.what.read"
-	if d.Access == library.Write {
-		what = "event.what.write"
+	what := t.text("event.what.read")
+	switch {
+	case e.Kind == library.EventSentGivenUp:
+		sent := resourceWords(d.Types)
+		what, key = capital(t.what(sent)), plural(key, numberOf(sent))
+	case len(d.Types) > 0:
+		what = t.what(resourceWords(d.Types))
+	case d.Access == library.Write:
+		what = t.text("event.what.write")
 	}
 	device, ok := deviceTexts[d.Agent]
 	if !ok {
@@ -141,6 +157,7 @@ func (t *texts) event(e library.Event, reads int) []piece {
 		"file", file,
 		"link", marked{"", mark{Href: "/files/" + url.PathEscape(string(d.File))}},
 		"n", reads,
-		"what", t.text(what),
+		"what", what,
+		"provider", marked{quote(d.Provider), mark{Bold: true}},
 		"device", t.text(device))
 }

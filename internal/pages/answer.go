@@ -107,7 +107,9 @@ func (s *site) showError(w http.ResponseWriter, r *http.Request, e *refusal, ref
 	page.view = s.newView(r, v.texts.text(e.key+".h1", args...))
 	page.view.Failed = true
 	page.view.From = senderOf(e.request)
-	page.view.Here = r.URL.RequestURI()
+	if page.view.Here = r.URL.RequestURI(); e.person != nil && e.request == nil {
+		page.view.Here = "/sign-out" // there is no link to come back to
+	}
 	page.Text = v.texts.text(e.key+".text", args...)
 	switch e.key {
 	case faultBusy.key:

@@ -23,7 +23,7 @@ func (s *site) showCode(w http.ResponseWriter, r *http.Request, in *library.Sign
 	p := &codePage{view: s.newView(r, t.text("recovery.h1")), Code: code}
 	s.forLink(w, p.view, way.request)
 	s.letSignOut(p.view, way)
-	p.countSteps(way, 2)
+	s.countSteps(p.view, way, 2)
 	line := t.text("recovery.file", "email", in.Library.Email, "site", s.config.PublicURL.Host,
 		"date", formatter{t, s.config.Zone}.date(s.config.Now()), "code", code)
 	p.File = template.URL("data:text/plain;charset=utf-8," + url.PathEscape(line+"\r\n"))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -44,6 +45,17 @@ func (s *site) showConsent(w http.ResponseWriter, r *http.Request, in *library.S
 	if contract.Access == library.Read {
 		p.Notes = append(p.Notes, t.text("consent.note.copy", "app", app))
 	}
+	provider := ""
+	if request.Connected != nil {
+		provider = quote(request.Connected.Source.Name)
+		p.May, p.MayNot = t.mayPush(s.connectedWhat(t, way), provider)
+		p.Notes = append(p.Notes, t.text("consent.note.provider", "provider", provider))
+	}
+	mayAlso, err := s.standingProviders(r, in, request)
+	if err != nil {
+		return err
+	}
+	p.May = append(p.May, mayAlso...)
 	others, err := s.otherGrants(r, in, request)
 	if err != nil {
 		return err
@@ -63,8 +75,13 @@ func (s *site) showConsent(w http.ResponseWriter, r *http.Request, in *library.S
 		}
 	case contract.Access == library.Read:
 		title = t.text("consent.h1.read", "app", app)
+	case provider != "":
+		title = t.text("consent.h1.push", "app", app, "provider", provider)
 	}
 	p.view = s.newView(r, title)
+	if provider != "" {
+		p.Notice, p.Arrived = t.text("provider.ok", "provider", provider), true
+	}
 	p.From = senderOf(request)
 	p.From.Asks = true
 	s.letSignOut(p.view, way)
@@ -97,17 +114,53 @@ func (s *site) otherGrants(r *http.Request, in *library.SignedIn, request *libra
 	return others, nil
 }
 
+// connectedWhat says what the application wants to send to the provider that is
+// connected: of what it has, that which the provider takes.
+func (s *site) connectedWhat(t *texts, way way) string {
+	types := way.asked.scope.DataTypes
+	if s.catalogue != nil {
+		source, err := s.catalogue.Entry(way.request.Connected.Source.ID)
+		if err == nil && len(source.DataTypes) > 0 {
+			taken := slices.DeleteFunc(slices.Clone(source.DataTypes), func(d string) bool { return len(types) > 0 && !slices.Contains(types, d) })
+			if len(taken) > 0 {
+				types = taken
+			}
+		}
+	}
+	return t.what(dataWords(types))
+}
+
+// standingProviders are the providers that the application may send to as well: those
+// that it was allowed before.
+func (s *site) standingProviders(r *http.Request, in *library.SignedIn, request *library.Request) ([]string, error) {
+	if request.Client.Contract.Access != library.Write {
+		return nil, nil
+	}
+	accounts, err := s.accountsOf(r, in, request.Client.Application.ID)
+	if err != nil {
+		return nil, err
+	}
+	t := visitOf(r).texts
+	var may []string
+	for _, a := range accounts {
+		if request.Connected == nil || a.ID != request.Connected.ID {
+			may = append(may, t.text("consent.may.push", "what", t.what(dataWords(nil)), "provider", quote(a.Source.Name)))
+		}
+	}
+	return may, nil
+}
+
 // takeAnswer takes the answer. Anything but a plain yes is a no.
 func (s *site) takeAnswer(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way) error {
 	if !asksConsent(way.request) {
 		return faultForm.with(http.StatusBadRequest).because(errors.New("answer to a link that asks nothing"))
 	}
-	_, pending, err := s.people.PendingCode(r.Context(), in)
+	errand, err := s.errandOf(r, in, way)
 	if err != nil {
 		return err
 	}
-	if pending || in.Library.Shut() {
-		return seeOther(w, r, way.next()) // one thing after the other
+	if errand != nil {
+		return seeOther(w, r, way.next()) // it would not be what is asked
 	}
 	var callback string
 	o := outcomeDenied

@@ -17,6 +17,8 @@ const (
 	cookieKnown = "carrel_known"
 	// cookieNotice is what the next page has to tell; see notice.go.
 	cookieNotice = "carrel_notice"
+	// cookieLeft says which link the browser has left for a provider; see trip.go.
+	cookieLeft = "carrel_left"
 )
 
 const longLived = 400 * 24 * time.Hour

@@ -21,7 +21,7 @@ func createForm(t *texts, app, email string) *form {
 
 func (s *site) newCreate(w http.ResponseWriter, r *http.Request, way way, f *form) *doorPage {
 	p := s.newDoor(w, r, way, "create.h1", stepCreate, f)
-	p.countSteps(way, 1)
+	s.countSteps(p.view, way, 1)
 	return p
 }
 

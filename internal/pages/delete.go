@@ -12,6 +12,8 @@ import (
 type deletePage struct {
 	*view
 	Files, Apps int
+	// Sending is how much is on its way to providers.
+	Sending int
 	// Until is how long the person could change their mind; nil if not at all.
 	Until *time.Time
 }
@@ -29,6 +31,9 @@ func (s *site) newDelete(w http.ResponseWriter, r *http.Request, in *library.Sig
 	}
 	var err error
 	if p.Files, err = s.files.Count(r.Context(), in); err != nil {
+		return nil, err
+	}
+	if p.Sending, err = s.deliveries.Waiting(r.Context(), in); err != nil {
 		return nil, err
 	}
 	grants, err := s.consents.Grants(r.Context(), in)

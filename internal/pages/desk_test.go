@@ -188,6 +188,8 @@ func TestEventsAreToldOf(t *testing.T) {
 		library.EventPasswordChanged, library.EventCodeMade, library.EventShut, library.EventReopened, library.EventAllowed,
 		library.EventRenewed, library.EventDenied, library.EventStopped, library.EventCodeReused, library.EventFileAdded,
 		library.EventFileRead, library.EventFileDownloaded,
+		library.EventConnected, library.EventNotConnected, library.EventAccountEnded, library.EventDisconnected,
+		library.EventSentAccepted, library.EventSentRefused, library.EventSentUnknown, library.EventSentGivenUp,
 	} {
 		if !slices.Contains(pages.ToldEvents(), kind) {
 			t.Errorf("no sentence for %s", kind)

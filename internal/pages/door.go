@@ -75,14 +75,18 @@ func (s *site) forLink(w http.ResponseWriter, v *view, request *library.Request)
 	allowEndAt(w, request)
 }
 
-// linkSteps are the pages of a link for who creates a library: create, recovery
-// code, consent.
+// linkSteps are the pages of a link for who creates a library: create, recovery code,
+// consent; choosing a provider comes before the last.
 const linkSteps = 3
 
 // countSteps says how far along a link's pages this one is.
-func (v *view) countSteps(way way, step int) {
-	if way.request != nil {
-		v.Step, v.Steps = step, linkSteps
+func (s *site) countSteps(v *view, way way, step int) {
+	if way.request == nil {
+		return
+	}
+	v.Step, v.Steps = step, linkSteps
+	if asks, err := s.asksProvider(way); asks || err != nil {
+		v.Steps++
 	}
 }
 

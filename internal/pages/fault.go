@@ -23,6 +23,7 @@ var (
 	faultContractEnded = fault{"error.contract_ended", http.StatusGone, library.CallbackInitializeCheckFail}
 	faultWrongPerson   = fault{"error.wrong_person", http.StatusForbidden, library.CallbackInvalidCode}
 	faultAccount       = fault{"error.account", http.StatusForbidden, library.CallbackOnboardError}
+	faultReturned      = fault{"error.returned", http.StatusGone, ""}
 	faultForm          = fault{"error.form", http.StatusForbidden, ""}
 	faultCookies       = fault{"error.cookies", http.StatusBadRequest, ""}
 	faultNotFound      = fault{"error.not_found", http.StatusNotFound, ""}

@@ -21,7 +21,8 @@ type grantsPage struct {
 // grantRow is a grant as a person sees it.
 type grantRow struct {
 	ID                              library.GrantID
-	App, Initials, May, State       string
+	App, Initials, State            string
+	May                             []string
 	Active                          bool
 	Since, Until, EndedAt, LastUsed time.Time
 }
@@ -38,9 +39,13 @@ func (s *site) showGrants(w http.ResponseWriter, r *http.Request, in *library.Si
 	if err != nil {
 		return err
 	}
+	accounts, err := s.accounts.List(r.Context(), in)
+	if err != nil {
+		return err
+	}
 	p := &grantsPage{view: s.newDesk(w, r, "grants", t.text("grants.h1")), Now: s.config.Now()}
 	for _, g := range grants {
-		p.Grants = append(p.Grants, t.grantRow(g, p.Now))
+		p.Grants = append(p.Grants, t.grantRow(g, accounts, p.Now))
 	}
 	slices.SortStableFunc(p.Grants, func(a, b grantRow) int { return cmp.Compare(rank(a), rank(b)) })
 	return s.render(w, http.StatusOK, "grants", p)
@@ -54,9 +59,9 @@ func rank(g grantRow) int {
 	return 1
 }
 
-func (t *texts) grantRow(g library.GrantView, now time.Time) grantRow {
+func (t *texts) grantRow(g library.GrantView, accounts []library.ConnectedAccount, now time.Time) grantRow {
 	app := quote(g.Client.Application.Name)
-	row := grantRow{ID: g.Grant.ID, App: app, Initials: initials(app), May: t.inShort(g.Client.Contract),
+	row := grantRow{ID: g.Grant.ID, App: app, Initials: initials(app), May: []string{t.inShort(g.Client.Contract)},
 		Since: g.Grant.CreatedAt, Until: g.Grant.ExpiresAt, LastUsed: g.Grant.LastUsedAt}
 	switch {
 	case !g.Grant.RevokedAt.IsZero():
@@ -67,6 +72,11 @@ func (t *texts) grantRow(g library.GrantView, now time.Time) grantRow {
 		row.State, row.Active = t.text("grants.soon"), true
 	default:
 		row.State, row.Active = t.text("grants.active"), true
+	}
+	for _, a := range accounts {
+		if row.Active && g.Client.Contract.Access == library.Write && a.Application == g.Grant.Application {
+			row.May = append(row.May, t.text("grants.push", "provider", quote(a.Source.Name)))
+		}
 	}
 	return row
 }

@@ -15,6 +15,11 @@ func policy(formTargets ...string) string {
 		"; frame-ancestors 'none'; base-uri 'none'"
 }
 
+// letFetch lets the page's script ask here for more.
+func letFetch(w http.ResponseWriter) {
+	w.Header().Set("Content-Security-Policy", w.Header().Get("Content-Security-Policy")+"; connect-src 'self'")
+}
+
 // formTarget is the source by which form-action lets a form end at a callback:
 // Chromium applies it to the redirect after a post, too. It is empty for a callback
 // that cannot be named.

@@ -15,7 +15,8 @@ import (
 //	someone else's   ──> error page: sign in as another, or go back
 //	library is shut  ──> bring it back
 //	code not saved   ──> recovery code
-//	otherwise        ──> consent (authorize, user-reauth), or the account (onboard, reauthorize)
+//	to be connected  ──> choose a provider, go there, come back; see errand.go
+//	otherwise        ──> consent (authorize, user-reauth), or back at once (onboard, reauthorize)
 //
 // Each step can be left for the application: the link is then answered with no.
 
@@ -26,30 +27,32 @@ const (
 	stepAnswer  = "answer"
 	stepSignOut = "sign-out"
 	stepStop    = "stop"
+	stepChoose  = "choose"
+	stepDepart  = "depart"
 )
 
 // openLink finds what a link asks for. A fault of the link, or of what the
 // application wrote into its address, is an error page with the way back.
-func (s *site) openLink(r *http.Request, kind library.LinkKind) (way, linkQuery, error) {
+func (s *site) openLink(r *http.Request, kind library.LinkKind) (way, error) {
 	query := r.URL.Query()
 	if len(query["code"]) != 1 {
-		return way{}, linkQuery{}, faultLinkBad.because(errors.New("link has no code, or several"))
+		return way{}, faultLinkBad.because(errors.New("link has no code, or several"))
 	}
 	request, err := s.consents.OpenLink(r.Context(), kind, query.Get("code"))
 	var fault *library.LinkError
 	switch {
 	case errors.Is(err, library.ErrNotFound):
-		return way{}, linkQuery{}, faultLinkBad.because(err)
+		return way{}, faultLinkBad.because(err)
 	case errors.As(err, &fault):
-		return way{}, linkQuery{}, linkFaults[fault.Fault].because(err).of(fault.Request)
+		return way{}, linkFaults[fault.Fault].because(err).of(fault.Request)
 	case err != nil:
-		return way{}, linkQuery{}, err
+		return way{}, err
 	}
 	asked, err := parseLinkQuery(query)
 	if err != nil {
-		return way{}, linkQuery{}, faultRequest.because(err).of(request)
+		return way{}, faultRequest.because(err).of(request)
 	}
-	return linkWay(r, request), asked, nil
+	return linkWay(r, request, asked), nil
 }
 
 var linkFaults = map[library.LinkFault]fault{
@@ -61,15 +64,15 @@ var linkFaults = map[library.LinkFault]fault{
 // showLink shows the step that a link is at.
 func (s *site) showLink(kind library.LinkKind) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		way, asked, err := s.openLink(r, kind)
+		way, err := s.openLink(r, kind)
 		if err != nil {
 			return err
 		}
-		return inLink(s.showStep(w, r, way, asked), way.request)
+		return inLink(s.showStep(w, r, way), way.request)
 	}
 }
 
-func (s *site) showStep(w http.ResponseWriter, r *http.Request, way way, asked linkQuery) error {
+func (s *site) showStep(w http.ResponseWriter, r *http.Request, way way) error {
 	if step := r.URL.Query().Get("step"); step == stepTerms || step == stepPrivacy {
 		return s.showTerms(w, r, way, step)
 	}
@@ -93,8 +96,14 @@ func (s *site) showStep(w http.ResponseWriter, r *http.Request, way way, asked l
 	if pending {
 		return s.showCode(w, r, in, way, code)
 	}
-	if !asksConsent(way.request) {
-		return s.connect(w, r, in, way, asked)
+	errand, err := s.errandOf(r, in, way)
+	switch {
+	case err != nil:
+		return err
+	case errand != nil:
+		return s.showErrand(w, r, in, way, errand)
+	case !asksConsent(way.request):
+		return s.connect(w, r, in, way)
 	}
 	return s.showConsent(w, r, in, way)
 }
@@ -124,7 +133,7 @@ func (s *site) showLinkDoor(w http.ResponseWriter, r *http.Request, way way) err
 // takeLink takes a form of one of a link's steps.
 func (s *site) takeLink(kind library.LinkKind) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		way, _, err := s.openLink(r, kind)
+		way, err := s.openLink(r, kind)
 		if err != nil {
 			return err
 		}
@@ -172,27 +181,35 @@ func (s *site) takeInside(w http.ResponseWriter, r *http.Request, in *library.Si
 		if err := s.people.Reopen(r.Context(), in); err != nil {
 			return fmt.Errorf("reopen library: %w", err)
 		}
-	case stepAnswer:
-		return s.takeAnswer(w, r, in, way)
+	case stepChoose, stepDepart, stepAnswer:
+		return s.takeSettled(w, r, in, way)
 	default:
 		return faultForm.with(http.StatusBadRequest).because(errors.New("form of no step"))
 	}
 	return seeOther(w, r, way.next())
 }
 
-// connect ends the links that are about one account.
-func (s *site) connect(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way, asked linkQuery) error {
-	nothingToDo := false
-	if way.request.Link.Kind == library.LinkReauthorize {
-		account, err := s.accounts.Referred(r.Context(), in, way.request, asked.accountRef)
-		if errors.Is(err, library.ErrNotFound) {
-			return faultAccount.because(err).of(way.request)
-		}
-		if err != nil {
-			return err
-		}
-		nothingToDo = account == nil
+// takeSettled takes the forms that come after the door.
+func (s *site) takeSettled(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way) error {
+	_, pending, err := s.people.PendingCode(r.Context(), in)
+	if err != nil {
+		return err
 	}
+	if pending || in.Library.Shut() {
+		return seeOther(w, r, way.next()) // one thing after the other
+	}
+	switch r.PostForm.Get("step") {
+	case stepChoose:
+		return s.takeChoice(w, r, way)
+	case stepDepart:
+		return s.depart(w, r, in, way)
+	}
+	return s.takeAnswer(w, r, in, way)
+}
+
+// connect ends the links that ask no consent: whatever could be connected has been.
+func (s *site) connect(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way) error {
+	nothingToDo := way.request.Link.Kind == library.LinkReauthorize
 	callback, err := s.consents.Connect(r.Context(), in, way.request, nothingToDo)
 	if err != nil {
 		return answerFault(err, in, way)

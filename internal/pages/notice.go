@@ -11,15 +11,16 @@ import (
 // What has been done is told on the next page, after the redirect: it waits in a
 // cookie, so that no address can make a page say it.
 
-// notices are the texts that may wait. They have at most one placeholder, {app}.
-var notices = []string{"sign_in.signed_out", "revoke.done", "settings.changed", "settings.language_saved", "delete.undone"}
+// notices are the texts that may wait. They have at most one placeholder: {app} or
+// {provider}.
+var notices = []string{"sign_in.signed_out", "revoke.done", "accounts.done", "settings.changed", "settings.language_saved", "delete.undone"}
 
 const noticeLasts = time.Minute
 
-// leaveNotice has the next page tell something, of an application where it is about
-// one.
-func (s *site) leaveNotice(w http.ResponseWriter, key, app string) {
-	s.cookies.set(w, cookieNotice, key+"/"+base64.RawURLEncoding.EncodeToString([]byte(app)), noticeLasts)
+// leaveNotice has the next page tell something, of an application or a provider where
+// it is about one.
+func (s *site) leaveNotice(w http.ResponseWriter, key, name string) {
+	s.cookies.set(w, cookieNotice, key+"/"+base64.RawURLEncoding.EncodeToString([]byte(name)), noticeLasts)
 }
 
 // takeNotice is what the page before has left to tell.
@@ -30,9 +31,10 @@ func (s *site) takeNotice(w http.ResponseWriter, r *http.Request) string {
 	}
 	s.cookies.clear(w, cookieNotice)
 	key, encoded, _ := strings.Cut(value, "/")
-	app, err := base64.RawURLEncoding.DecodeString(encoded)
+	name, err := base64.RawURLEncoding.DecodeString(encoded)
 	if err != nil || !slices.Contains(notices, key) {
 		return ""
 	}
-	return visitOf(r).texts.text(key, "app", quote(string(app)))
+	about := quote(string(name))
+	return visitOf(r).texts.text(key, "app", about, "provider", about)
 }

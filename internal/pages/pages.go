@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -15,9 +16,12 @@ type Config struct {
 	Consents *library.Consents
 	Files    *library.Files
 	Activity *library.Activity
-	// Accounts and Deliveries are those at providers.
+	// Accounts and Deliveries are those at providers. Browsers come back from there to
+	// [ProviderReturnPath].
 	Accounts   *library.Accounts
 	Deliveries *library.Deliveries
+	// Catalogue is what people choose providers from; nil if there is nothing to choose.
+	Catalogue *catalogue.Catalogue
 
 	// Operator is who runs the site, in the words that people know them by.
 	Operator string
@@ -69,6 +73,9 @@ func (s *site) routes() []route {
 		{"GET /apps/saas/reauthorize", s.showLink(library.LinkReauthorize)},
 		{"POST /apps/saas/reauthorize", s.takeLink(library.LinkReauthorize)},
 
+		// From a provider, back into the link.
+		{"GET " + ProviderReturnPath, s.arrive},
+
 		// The ways in, for who comes by themselves.
 		{"GET /{$}", s.showStart},
 		{"GET /sign-in", s.atDoor(s.showSignIn)},
@@ -93,6 +100,9 @@ func (s *site) routes() []route {
 		{"GET /grants", s.atDesk(s.showGrants)},
 		{"GET /grants/{grant}/stop", s.atDesk(s.showStop)},
 		{"POST /grants/{grant}/stop", s.atDesk(s.takeStop)},
+		{"GET /accounts", s.atDesk(s.showAccounts)},
+		{"GET /accounts/{account}/disconnect", s.atDesk(s.showDisconnect)},
+		{"POST /accounts/{account}/disconnect", s.atDesk(s.takeDisconnect)},
 		{"GET /activity", s.atDesk(s.showActivity)},
 		{"GET /settings", s.atDesk(s.showSettings)},
 		{"POST /settings", s.atDesk(s.takeLanguage)},

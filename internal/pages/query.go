@@ -14,10 +14,23 @@ import (
 )
 
 // linkQuery is what an application asks for in the address of a link, besides the
-// code. Sources cannot be chosen yet, so most of it only has to be well formed.
+// code. Nothing can be collected yet, so what is about that only has to be well formed.
 type linkQuery struct {
+	// push says that it wants to send to a provider, and not to collect from a service.
+	push bool
+	// service is the source that it has chosen, or the person since; 0 if none is.
+	service int
+	// scope narrows what can be chosen.
+	scope sourcesScope
 	// accountRef is the handle of the account to connect again.
 	accountRef string
+}
+
+// sourcesScope is what an application has to send, and to which kind of organisation.
+// Either may be empty, which is everything.
+type sourcesScope struct {
+	DataTypes        []string
+	OrganizationType string
 }
 
 // maxSample bounds the name of a sample data set.
@@ -44,14 +57,17 @@ func parseLinkQuery(q url.Values) (linkQuery, error) {
 		check("triggerQuery", yesOrNo),
 		check("storageRef", wire.ValidName),
 		check("accountRef", wire.ValidName),
-		check("sourcesScope", validSourcesScope),
+		check("sourcesScope", func(s string) bool { _, ok := parseSourcesScope(s); return ok }),
 	)
-	return linkQuery{accountRef: q.Get("accountRef")}, err
+	asked := linkQuery{push: q.Get("sourceType") == "push", accountRef: q.Get("accountRef")}
+	asked.service, _ = strconv.Atoi(q.Get("service"))
+	asked.scope, _ = parseSourcesScope(q.Get("sourcesScope"))
+	return asked, err
 }
 
-// validSourcesScope reports whether s is the JSON of a scope of sources, which the
-// clients encode twice.
-func validSourcesScope(s string) bool {
+// parseSourcesScope reads the JSON of a scope of sources, which the clients encode
+// twice.
+func parseSourcesScope(s string) (_ sourcesScope, ok bool) {
 	if again, err := url.PathUnescape(s); err == nil {
 		s = again
 	}
@@ -59,8 +75,12 @@ func validSourcesScope(s string) bool {
 		DataType         []string `json:"dataType"`
 		OrganizationType *string  `json:"organizationType"`
 	}
-	if !strings.HasPrefix(strings.TrimSpace(s), "{") || json.Unmarshal([]byte(s), &scope) != nil {
-		return false
+	if !strings.HasPrefix(strings.TrimSpace(s), "{") || json.Unmarshal([]byte(s), &scope) != nil || slices.Contains(scope.DataType, "") {
+		return sourcesScope{}, false
 	}
-	return !slices.Contains(scope.DataType, "")
+	parsed := sourcesScope{DataTypes: scope.DataType}
+	if scope.OrganizationType != nil {
+		parsed.OrganizationType = *scope.OrganizationType
+	}
+	return parsed, true
 }

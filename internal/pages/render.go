@@ -74,8 +74,10 @@ type view struct {
 	SignOut string
 	// Desk is the current entry of the library's menu; empty outside it.
 	Desk string
-	// Notice is the outcome of what was done before.
-	Notice string
+	// Notice is the outcome of what was done before; Arrived says that it is that of a
+	// trip to a provider.
+	Notice  string
+	Arrived bool
 	// Form is the page's form, if it has one.
 	Form *form
 	// Forward is where the browser goes by itself.

@@ -28,6 +28,13 @@ func (t *texts) mayAndMayNot(c library.Contract) (may, mayNot []string) {
 	return may, append(mayNot, t.text("consent.not.change"), t.text("consent.not.identity"))
 }
 
+// mayPush says what a contract that writes allows once a provider is connected. It may
+// write all the same, so both are said.
+func (t *texts) mayPush(what, provider string) (may, mayNot []string) {
+	return []string{t.text("consent.may.push", "what", what, "provider", provider), t.text("consent.may.write")},
+		[]string{t.text("consent.not.library"), t.text("consent.not.back", "provider", provider), t.text("consent.not.identity")}
+}
+
 // mayInWords is what contracts allow, in short.
 func (t *texts) mayInWords(contracts []library.Contract) []string {
 	var words []string

@@ -29,7 +29,7 @@ func TestHeaders(t *testing.T) {
 		if !ok {
 			method, path = http.MethodGet, pattern
 		}
-		path = strings.NewReplacer("{$}", "", "{file}", "none", "{grant}", "none", "{language}", "nl", "{asset}", "none.css").Replace(path)
+		path = strings.NewReplacer("{$}", "", "{file}", "none", "{grant}", "none", "{account}", "none", "{language}", "nl", "{asset}", "none.css").Replace(path)
 		for who, v := range visitors {
 			t.Run(who+" "+pattern, func(t *testing.T) {
 				if strings.HasSuffix(path, "/sign-out") && method == http.MethodPost {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -17,6 +18,7 @@ type site struct {
 	activity   *library.Activity
 	accounts   *library.Accounts
 	deliveries *library.Deliveries
+	catalogue  *catalogue.Catalogue
 
 	config    Config
 	cookies   cookies
@@ -35,7 +37,7 @@ func newSite(c Config) *site {
 	languages, assets := loadLanguages(), loadAssets()
 	return &site{
 		people: c.People, consents: c.Consents, files: c.Files, activity: c.Activity,
-		accounts: c.Accounts, deliveries: c.Deliveries,
+		accounts: c.Accounts, deliveries: c.Deliveries, catalogue: c.Catalogue,
 		config:    c,
 		cookies:   cookies{secure: c.PublicURL.Scheme == "https"},
 		languages: languages,

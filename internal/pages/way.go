@@ -4,6 +4,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -15,8 +16,9 @@ import (
 type way struct {
 	// request is the link's; nil for who comes by themselves.
 	request *library.Request
-	// link is the link's address without a step.
-	link *url.URL
+	// link is the link's address without a step, asked what the application wrote into it.
+	link  *url.URL
+	asked linkQuery
 	// to is the page that was asked for before signing in.
 	to string
 }
@@ -29,6 +31,11 @@ const (
 	stepRecover = "recover"
 	stepTerms   = "terms"
 	stepPrivacy = "privacy"
+	// How a trip to a provider ended.
+	stepGone    = "gone"
+	stepRefused = "refused"
+	stepFailed  = "failed"
+	stepPending = "pending"
 )
 
 // ownWay is the way of who comes by themselves.
@@ -40,11 +47,30 @@ func ownWay(r *http.Request) way {
 	return way{to: to}
 }
 
-// linkWay is the way of a link.
-func linkWay(r *http.Request, request *library.Request) way {
+// linkWay is the way of a link. What a page of it was searched for is no part of it.
+func linkWay(r *http.Request, request *library.Request, asked linkQuery) way {
 	query := r.URL.Query()
-	query.Del("step")
-	return way{request: request, link: &url.URL{Path: r.URL.Path, RawQuery: query.Encode()}}
+	for _, name := range []string{"step", "q", "page"} {
+		query.Del(name)
+	}
+	return way{request: request, asked: asked, link: &url.URL{Path: r.URL.Path, RawQuery: query.Encode()}}
+}
+
+// choosing is the link's query without a provider.
+func (w way) choosing() url.Values {
+	query := w.link.Query()
+	query.Del("service")
+	return query
+}
+
+// choose is the address at which to choose another provider.
+func (w way) choose() string { return w.link.Path + "?" + w.choosing().Encode() }
+
+// chosen is the link's address with a provider.
+func (w way) chosen(source int) string {
+	query := w.choosing()
+	query.Set("service", strconv.Itoa(source))
+	return w.link.Path + "?" + query.Encode()
 }
 
 // step is the address of a step.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/internal/blob"
+	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/pages"
 	"github.com/carrelhq/carrel/internal/store"
@@ -28,7 +29,14 @@ type world struct {
 	people   *library.People
 	consents *library.Consents
 	files    *library.Files
+	db       *store.DB
 	log      *buffer
+
+	accounts   *library.Accounts
+	deliveries *library.Deliveries
+	catalogue  *catalogue.Catalogue
+	listing    *listing
+	provider   *provider
 
 	mu  sync.Mutex
 	now time.Time
@@ -57,9 +65,11 @@ func newWorldWith(t testing.TB, config library.PeopleConfig) *world {
 	w.people = library.NewPeople(db, db, db, blobs, w.clock, config)
 	w.consents = library.NewConsents(db, w.clients, db, w.clock, library.ConsentConfig{})
 	w.files = library.NewFiles(db, blobs, w.clients, db, db, w.clock, library.FileConfig{})
+	w.db = db
 
 	server := httptest.NewUnstartedServer(nil)
 	w.url = "http://" + server.Listener.Addr().String()
+	w.openProviders()
 	server.Config.Handler = pages.New(w.config(db, config, w.url))
 	server.Start()
 	t.Cleanup(server.Close)
@@ -73,6 +83,7 @@ func (w *world) config(events library.EventStore, people library.PeopleConfig, p
 	}
 	return pages.Config{
 		People: w.people, Consents: w.consents, Files: w.files, Activity: library.NewActivity(events),
+		Accounts: w.accounts, Deliveries: w.deliveries, Catalogue: w.catalogue,
 		Operator: "Example Hosting", PublicURL: u, DeleteWait: people.DeleteWait, Zone: time.UTC,
 		Now: w.clock, Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	}

@@ -1,0 +1,93 @@
+package pages
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/wire"
+)
+
+// deliveriesShown is how many deliveries stand on a page.
+const deliveriesShown = 20
+
+// deliveryRow is a delivery as a person sees it.
+type deliveryRow struct {
+	ID library.DeliveryID
+	// State is how far it is, in the words of data-state; Say tells it.
+	State string
+	Say   []piece
+	// What it is, and whose.
+	What, App string
+	At        time.Time
+}
+
+// Good says that it has arrived, Bad that it has not.
+func (d deliveryRow) Good() bool { return d.State == deliveryAccepted }
+
+// The states of a delivery, as a person is told.
+const (
+	deliveryWaiting  = "waiting"
+	deliveryAccepted = "accepted"
+	deliveryRefused  = "refused"
+	deliveryUnknown  = "unknown"
+	deliveryGivenUp  = "given_up"
+)
+
+var deliveryStates = map[library.DeliveryState]struct{ state, text string }{
+	library.DeliveryWaiting:   {deliveryWaiting, "delivery.waiting"},
+	library.DeliveryPosting:   {deliveryWaiting, "delivery.waiting"},
+	library.DeliveryDelivered: {deliveryAccepted, "delivery.accepted"},
+	library.DeliveryRefused:   {deliveryRefused, "delivery.refused"},
+	library.DeliveryUnknown:   {deliveryUnknown, "delivery.unknown"},
+	library.DeliveryExpired:   {deliveryGivenUp, "delivery.given_up"},
+	library.DeliveryReconnect: {deliveryGivenUp, "delivery.given_up"},
+}
+
+// refusalTexts are the reasons of providers, by the status of their answer. What they
+// say themselves is for the application: it may be long, and hold what was sent.
+var refusalTexts = map[int]string{
+	http.StatusOK:                    "delivery.reason.part", // of a Bundle
+	http.StatusBadRequest:            "delivery.reason.content",
+	http.StatusUnprocessableEntity:   "delivery.reason.content",
+	http.StatusConflict:              "delivery.reason.there",
+	http.StatusPreconditionFailed:    "delivery.reason.there",
+	http.StatusRequestEntityTooLarge: "delivery.reason.large",
+	http.StatusUnsupportedMediaType:  "delivery.reason.kind",
+	http.StatusNotFound:              "delivery.reason.kind",
+	http.StatusMethodNotAllowed:      "delivery.reason.kind",
+	http.StatusNotAcceptable:         "delivery.reason.kind",
+	http.StatusGone:                  "delivery.reason.kind",
+}
+
+func (s *site) deliveryRow(t *texts, d library.Delivery, names map[wire.ApplicationID]string) deliveryRow {
+	told := deliveryStates[d.State]
+	reason, ok := refusalTexts[d.Status]
+	if !ok {
+		reason = "delivery.reason.silent"
+	}
+	return deliveryRow{ID: d.ID, State: told.state, What: capital(t.what(resourceWords(d.Types))), App: quote(names[d.Application]), At: d.CreatedAt,
+		Say: t.say(told.text, "provider", marked{quote(d.ProviderName), mark{Bold: true}}, "reason", t.text(reason),
+			"date", formatter{t, s.config.Zone}.on(d.UpdatedAt))}
+}
+
+// A cursor travels as "<milliseconds>-<id>".
+
+func cursorText(d library.Delivery) string {
+	return strconv.FormatInt(d.CreatedAt.UnixMilli(), 10) + "-" + string(d.ID)
+}
+
+// readCursor reads a cursor; anything else is the newest.
+func readCursor(s string) library.DeliveryCursor {
+	at, id, ok := strings.Cut(s, "-")
+	ms, err := strconv.ParseInt(at, 10, 64)
+	if !ok || err != nil || ms <= 0 || ms > maxMillis || !wire.ValidName(id) {
+		return library.DeliveryCursor{}
+	}
+	return library.DeliveryCursor{CreatedAt: time.UnixMilli(ms).UTC(), ID: library.DeliveryID(id)}
+}
+
+// maxMillis bounds the times that are looked at: the year 9999.
+const maxMillis = 253_402_300_799_999
