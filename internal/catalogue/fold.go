@@ -3,6 +3,7 @@ package catalogue
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -30,24 +31,35 @@ func fold(s string) string {
 
 // words are the words of a text, folded.
 func words(s string) []string {
-	return strings.FieldsFunc(fold(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return strings.FieldsFunc(fold(s), func(r rune) bool { return !inWord(r) })
 }
 
-// addWords writes the words of a text, each after a space: what begins a word then
+func inWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+// appendWords appends the words of a text, each after a space: what begins a word then
 // follows a space.
-func addWords(b *strings.Builder, s string) {
-	for _, w := range words(s) {
-		b.WriteByte(' ')
-		b.WriteString(w)
+func appendWords(b []byte, s string) []byte {
+	between := true
+	for _, r := range fold(s) {
+		if !inWord(r) {
+			between = true
+			continue
+		}
+		if between {
+			b, between = append(b, ' '), false
+		}
+		b = utf8.AppendRune(b, r)
 	}
+	return b
 }
 
-// addZipCode writes a postcode as one word, whether or not it is written with a space.
-func addZipCode(b *strings.Builder, s string) {
+// appendZipCode appends a postcode as one word, whether or not it is written with a
+// space.
+func appendZipCode(b []byte, s string) []byte {
 	if all := words(s); len(all) > 0 {
-		b.WriteByte(' ')
-		b.WriteString(strings.Join(all, ""))
+		b = append(append(b, ' '), strings.Join(all, "")...)
 	}
+	return b
 }
 
 // pattern is a text to look for: each of its words has to begin a word of what is

@@ -15,6 +15,10 @@ import (
 type index struct {
 	entries []entry
 	byID    map[int]int
+	// text is the text of all entries, one after the other, each ended by a line break.
+	text string
+	// ends are where each ends in it.
+	ends []int
 	// heard is what each listing said.
 	heard []heard
 	// unlisted says that a listing cannot be had, and why.
@@ -32,10 +36,29 @@ type heard struct {
 type entry struct {
 	Source
 	key string // the folded name
-	// fields are the words of each of [wire.SearchFields], text is all of them and the
-	// reference.
-	fields [7]string
-	text   string
+	// text is the words of all that a source is found by: first of each of
+	// [wire.SearchFields], up to its end, then of the reference.
+	text string
+	ends [7]int
+}
+
+// The places of [wire.SearchFields]. Those from city on say where, the others who.
+const (
+	name = iota
+	alias
+	abbreviation
+	medicalCenter
+	practitioner
+	city
+	zipCode
+)
+
+// field is the words of one field.
+func (e *entry) field(i int) string {
+	if i == 0 {
+		return e.text[:e.ends[0]]
+	}
+	return e.text[e.ends[i-1]:e.ends[i]]
 }
 
 // current is the index of what is listed now. While a new one is built for somebody,
@@ -75,11 +98,12 @@ func (x *index) standsFor(said []heard) bool {
 }
 
 func (c *Catalogue) build(said []heard) *index {
-	x := &index{heard: said, byID: map[int]int{}}
+	x := &index{heard: said}
 	taken := map[int]bool{}
+	var entries []*entry
 	for _, s := range c.file.sources {
 		taken[s.ID] = true
-		x.entries = append(x.entries, newEntry(s))
+		entries = append(entries, newEntry(s))
 	}
 	left := map[string][]Source{}
 	for i, h := range said {
@@ -95,7 +119,7 @@ func (c *Catalogue) build(said []heard) *index {
 				continue
 			}
 			taken[s.ID] = true
-			x.entries = append(x.entries, newEntry(s))
+			entries = append(entries, newEntry(s))
 		}
 	}
 	for why, list := range left {
@@ -104,15 +128,71 @@ func (c *Catalogue) build(said []heard) *index {
 	if x.unlisted != nil {
 		x.unlisted = fmt.Errorf("%w: %w", ErrUnlisted, x.unlisted)
 	}
-	slices.SortFunc(x.entries, func(a, b entry) int {
-		return cmp.Or(strings.Compare(a.key, b.key), strings.Compare(a.fields[5], b.fields[5]), strings.Compare(a.fields[6], b.fields[6]),
+	slices.SortFunc(entries, func(a, b *entry) int {
+		return cmp.Or(strings.Compare(a.key, b.key), strings.Compare(a.field(city), b.field(city)), strings.Compare(a.field(zipCode), b.field(zipCode)),
 			strings.Compare(a.Detail, b.Detail), cmp.Compare(a.ID, b.ID))
 	})
-	for i := range x.entries {
-		x.byID[x.entries[i].ID] = i
-	}
-	tellApart(x.entries)
+	tellApart(entries)
+	x.arrange(entries)
 	return x
+}
+
+// arrange lays the entries side by side, since a search goes through all of them.
+func (x *index) arrange(sorted []*entry) {
+	size := 0
+	for _, e := range sorted {
+		size += len(e.text) + 1
+	}
+	var b strings.Builder
+	b.Grow(size)
+	x.entries, x.ends, x.byID = make([]entry, len(sorted)), make([]int, len(sorted)), make(map[int]int, len(sorted))
+	for i, e := range sorted {
+		b.WriteString(e.text)
+		b.WriteByte('\n')
+		x.entries[i], x.ends[i], x.byID[e.ID] = *e, b.Len(), i
+	}
+	x.text = b.String()
+	begin := 0
+	for i, end := range x.ends {
+		x.entries[i].text, begin = x.text[begin:end-1], end
+	}
+}
+
+// sample is how much of the text suffices to tell how rare a word is.
+const sample = 64 << 10
+
+// rarest is the word of a pattern that the fewest entries have; empty if there is none
+// that must be there as it is.
+func (x *index) rarest(p pattern) (word string) {
+	some, fewest := x.text[:min(sample, len(x.text))], 0
+	for _, t := range p {
+		if t.joined != "" {
+			continue
+		}
+		if n := strings.Count(some, t.word); word == "" || n < fewest {
+			word, fewest = t.word, n
+		}
+	}
+	return word
+}
+
+// having are the entries, by their number, in whose text something stands. It is
+// looked for in all texts at once, which is several times as fast as in each.
+func (x *index) having(what string) (found []int) {
+	for i, begin := 0, 0; i < len(x.ends); {
+		at := strings.Index(x.text[begin:], what)
+		if at < 0 {
+			return found
+		}
+		if at += begin; at >= x.ends[i] {
+			next, _ := slices.BinarySearch(x.ends[i:], at+1)
+			i += next
+		}
+		found = append(found, i)
+		begin = x.ends[i]
+		i++
+	}
+	return found
 }
 
 // adopt makes a listed source one of the catalogue's; why says what speaks against it.
@@ -137,52 +217,45 @@ func (c *Catalogue) adopt(s Source, taken map[int]bool) (_ Source, why string) {
 	return s, ""
 }
 
-func newEntry(s Source) entry {
-	e := entry{Source: s, key: fold(s.Name)}
+func newEntry(s Source) *entry {
+	e := &entry{Source: s, key: fold(s.Name)}
 	e.Title = s.Name
-	var b strings.Builder
-	var ends [len(e.fields)]int
-	for i := range e.fields {
+	b := make([]byte, 0, 256)
+	for i := range e.ends {
 		switch i {
-		case 0:
-			addWords(&b, s.Name)
-			addWords(&b, s.Detail)
-		case 1:
+		case name:
+			b = appendWords(appendWords(b, s.Name), s.Detail)
+		case alias:
 			for _, a := range s.Alias {
-				addWords(&b, a)
+				b = appendWords(b, a)
 			}
-		case 2:
-			addWords(&b, s.Abbreviation)
-		case 3:
-			addWords(&b, s.MedicalCenter)
-		case 4:
-			addWords(&b, s.Practitioner)
-		case 5:
-			addWords(&b, s.Address.City)
-		case 6:
-			addZipCode(&b, s.Address.ZipCode)
+		case abbreviation:
+			b = appendWords(b, s.Abbreviation)
+		case medicalCenter:
+			b = appendWords(b, s.MedicalCenter)
+		case practitioner:
+			b = appendWords(b, s.Practitioner)
+		case city:
+			b = appendWords(b, s.Address.City)
+		case zipCode:
+			b = appendZipCode(b, s.Address.ZipCode)
 		}
-		ends[i] = b.Len()
+		e.ends[i] = len(b)
 	}
-	addWords(&b, s.Reference)
-	e.text = b.String()
-	begin := 0
-	for i, end := range ends {
-		e.fields[i], begin = e.text[begin:end], end
-	}
+	e.text = string(appendWords(b, s.Reference))
 	return e
 }
 
 // tellApart gives sources that have the same name at the same place a title with their
 // detail. They stand next to each other.
-func tellApart(entries []entry) {
+func tellApart(entries []*entry) {
 	for begin := 0; begin < len(entries); {
 		end := begin + 1
-		for end < len(entries) && entries[end].samePlace(&entries[begin]) {
+		for end < len(entries) && entries[end].samePlace(entries[begin]) {
 			end++
 		}
-		for i := begin; i < end && end-begin > 1; i++ {
-			if e := &entries[i]; e.Detail != "" {
+		for _, e := range entries[begin:end] {
+			if end-begin > 1 && e.Detail != "" {
 				e.Title = e.Name + " – " + e.Detail
 			}
 		}
@@ -191,5 +264,5 @@ func tellApart(entries []entry) {
 }
 
 func (e *entry) samePlace(other *entry) bool {
-	return e.key == other.key && e.fields[5] == other.fields[5] && e.fields[6] == other.fields[6]
+	return e.key == other.key && e.field(city) == other.field(city) && e.field(zipCode) == other.field(zipCode)
 }

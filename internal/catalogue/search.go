@@ -19,7 +19,7 @@ func (c *Catalogue) Search(r wire.SourcesRequest) (wire.SourcesAnswer, error) {
 	}
 	m := matcherOf(r.Query)
 	x := c.current()
-	found, total := x.page(r.Offset, r.Limit, r.Sort.Name == "desc", m.fits)
+	found, total := x.page(r.Offset, r.Limit, r.Sort.Name == "desc", patternOf(r.Query.QueryString), m.fits)
 	if total == 0 && x.unlisted != nil {
 		return wire.SourcesAnswer{}, x.unlisted
 	}
@@ -31,15 +31,20 @@ func (c *Catalogue) Search(r wire.SourcesRequest) (wire.SourcesAnswer, error) {
 	return answer, nil
 }
 
-// page looks through all entries and returns one page of those that fit, and how many
-// there are.
-func (x *index) page(offset, limit int, descending bool, fits func(*entry) bool) (found []*entry, total int) {
-	for i := range x.entries {
-		e := &x.entries[i]
+// page looks through all entries that may fit a text and returns one page of those
+// that fit altogether, and how many there are.
+func (x *index) page(offset, limit int, descending bool, text pattern, fits func(*entry) bool) (found []*entry, total int) {
+	n, at := len(x.entries), func(i int) int { return i }
+	if word := x.rarest(text); word != "" {
+		some := x.having(word)
+		n, at = len(some), func(i int) int { return some[i] }
+	}
+	for i := range n {
 		if descending {
-			e = &x.entries[len(x.entries)-1-i]
+			i = n - 1 - i
 		}
-		if !fits(e) {
+		e := &x.entries[at(i)]
+		if !fits(e) || !text.fits(e.text) {
 			continue
 		}
 		if total >= offset && len(found) < limit {
@@ -63,7 +68,6 @@ type matcher struct {
 	references set[string]
 	aliases    set[string]
 
-	free pattern
 	// who and where are the searched fields; of each that is not empty one has to fit.
 	who, where []fieldPattern
 }
@@ -73,14 +77,11 @@ type fieldPattern struct {
 	pattern
 }
 
-// firstWhere is the first of [wire.SearchFields] that says where.
-const firstWhere = 5
-
 func matcherOf(q wire.SourceQuery) *matcher {
 	f := q.Filter
 	m := &matcher{
 		statuses: f.PublishedStatus, ids: setOf(f.ID), sourceID: f.SourceID, services: setOf(f.Service.ID), countries: setOf(f.Country.ID),
-		categories: setOf(f.Category.ID), platforms: setOf(f.Platform.ID), references: setOf(f.Reference), free: patternOf(q.QueryString),
+		categories: setOf(f.Category.ID), platforms: setOf(f.Platform.ID), references: setOf(f.Reference),
 	}
 	if len(m.statuses) == 0 {
 		m.statuses = []wire.PublishedStatus{wire.Approved}
@@ -97,7 +98,7 @@ func matcherOf(q wire.SourceQuery) *matcher {
 		for _, text := range q.Search[field] {
 			if p := patternOf(text); len(p) == 0 {
 				continue
-			} else if i < firstWhere {
+			} else if i < city {
 				m.who = append(m.who, fieldPattern{i, p})
 			} else {
 				m.where = append(m.where, fieldPattern{i, p})
@@ -115,11 +116,11 @@ func (m *matcher) fits(e *entry) bool {
 		(m.countries == nil || slices.ContainsFunc(e.Countries, func(k wire.Country) bool { return m.countries[k.ID] })) &&
 		(m.platforms == nil || slices.ContainsFunc(e.Platforms, func(k wire.Platform) bool { return m.platforms[k.ID] })) &&
 		(m.aliases == nil || slices.ContainsFunc(e.Alias, func(a string) bool { return m.aliases[fold(a)] })) &&
-		m.free.fits(e.text) && oneFits(m.who, e) && oneFits(m.where, e)
+		oneFits(m.who, e) && oneFits(m.where, e)
 }
 
 func oneFits(patterns []fieldPattern, e *entry) bool {
-	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p fieldPattern) bool { return p.fits(e.fields[p.field]) })
+	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p fieldPattern) bool { return p.fits(e.field(p.field)) })
 }
 
 // set is what is let through; nil is everything.
@@ -169,12 +170,11 @@ func (c *Catalogue) Choose(q Choice) (found []Source, total int, err error) {
 		p = pattern{{word: "\x00"}} // signs alone are in no name
 	}
 	x := c.current()
-	page, total := x.page(max(q.Offset, 0), q.Limit, false, func(e *entry) bool {
+	page, total := x.page(max(q.Offset, 0), q.Limit, false, p, func(e *entry) bool {
 		return (q.Push && e.Push || !q.Push && e.Pull) &&
 			(e.Usable() || q.Samples && e.Sampled()) &&
 			(q.OrganizationType == "" || e.OrganizationType == q.OrganizationType) &&
-			(len(q.DataTypes) == 0 || slices.ContainsFunc(e.DataTypes, func(t string) bool { return slices.Contains(q.DataTypes, t) })) &&
-			p.fits(e.text)
+			(len(q.DataTypes) == 0 || slices.ContainsFunc(e.DataTypes, func(t string) bool { return slices.Contains(q.DataTypes, t) }))
 	})
 	if total == 0 && x.unlisted != nil {
 		return nil, 0, x.unlisted
