@@ -103,29 +103,28 @@ func judgeEntries(s sent, r Reply) (library.OutcomeKind, string) {
 	if err != nil {
 		return library.OutcomeUnknown, "but without a readable answer about the entries"
 	}
-	if len(statuses) != s.entries {
-		return library.OutcomeRefused, fmt.Sprintf("but about %d of %d entries", len(statuses), s.entries)
-	}
-	filed, first := 0, -1
+	filed, failed, silent := 0, -1, -1
 	for i, status := range statuses {
-		if status >= 200 && status <= 299 {
+		switch {
+		case status == 0 && silent < 0:
+			silent = i
+		case status >= 200 && status <= 299:
 			filed++
-		} else if first < 0 {
-			first = i
+		case status != 0 && failed < 0:
+			failed = i
 		}
 	}
-	if filed < len(statuses) {
-		return library.OutcomeRefused, fmt.Sprintf("but %d of %d entries were filed; entry %d has %s",
-			filed, len(statuses), first+1, statusText(statuses[first]))
+	switch {
+	case failed >= 0:
+		return library.OutcomeRefused, fmt.Sprintf("but entry %d of %d has %d; %d were filed", failed+1, s.entries, statuses[failed], filed)
+	case len(statuses) != s.entries:
+		// What became of the others nobody says. To call it refused would have
+		// somebody send again what may be there.
+		return library.OutcomeUnknown, fmt.Sprintf("but about %d of %d entries", len(statuses), s.entries)
+	case silent >= 0:
+		return library.OutcomeUnknown, fmt.Sprintf("but without a status for entry %d of %d", silent+1, s.entries)
 	}
 	return library.OutcomeDelivered, fmt.Sprintf("filed, all %d entries", filed)
-}
-
-func statusText(status int) string {
-	if status == 0 {
-		return "no status"
-	}
-	return strconv.Itoa(status)
 }
 
 // maxRetryAfter bounds how long a provider can have us wait.
