@@ -7,9 +7,10 @@ SHELL := /bin/bash
 # One fuzz target's time, and the rounds of each crash test: FUZZTIME=1m make fuzz
 FUZZTIME ?= 30s
 ROUNDS ?= 200
+DELIVERIES ?= 10000
 BENCH ?= .
 
-.PHONY: help build test lint fmt tidy generate fuzz bench crash
+.PHONY: help build test lint fmt tidy generate fuzz bench crash deliveries
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,3 +42,6 @@ bench: ## Run the benchmarks that match BENCH (all)
 
 crash: ## Kill servers under load for ROUNDS (200) rounds, and look for what was lost
 	CARREL_TEST_CRASH_ROUNDS=$(ROUNDS) go test -count=1 -timeout 1h -v -run '^TestCrash' ./...
+
+deliveries: ## Deliver DELIVERIES (10000) resources through servers that are killed, to a provider that fails
+	CARREL_TEST_DELIVERIES=$(DELIVERIES) go test -count=1 -timeout 1h -v -run '^TestDeliveries$$' ./cmd/carrel

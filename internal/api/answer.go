@@ -163,9 +163,13 @@ func (a *api) log(r *http.Request, level slog.Level, what string, began time.Tim
 	a.Log.LogAttrs(r.Context(), level, what, attrs...)
 }
 
-// errorText is an error with its hidden cause.
+// errorText is an error with its hidden cause. What is said of a resource is for its
+// sender, not for the log: it may name what stands in it.
 func errorText(err error) string {
 	var e *wire.Error
+	if errors.As(err, &e) && e.Outcome != nil {
+		return string(e.Code) + " with an outcome"
+	}
 	if errors.As(err, &e) && e.Unwrap() != nil {
 		return err.Error() + ": " + e.Unwrap().Error()
 	}
