@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"io"
@@ -30,14 +31,17 @@ const CallbackPath = "/callback"
 var files embed.FS
 
 // Clinic is the demo clinic: a web application that pushes a letter into a visitor's
-// library, and shows what they let it read. What it does with the SDK is in job.go;
+// library, shows what they let it read, and sends a measurement to their care provider.
+// What it does with the SDK is in job.go;
 // the page shows that very code.
 type Clinic struct {
 	client   *digime.Client
 	library  string // where visitors have their libraries
 	write    *digime.Contract
 	read     *digime.Contract
+	provider *digime.Contract
 	callback string
+	practice string // where practice providers show what arrived
 	visits   visits
 	page     *template.Template
 	code     map[string]string
@@ -49,8 +53,8 @@ func NewClinic(c Credentials) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	clinic := &Clinic{client: client, library: c.PublicURL, callback: c.Clinic}
-	for kind, into := range map[string]**digime.Contract{WriteContract: &clinic.write, ReadContract: &clinic.read} {
+	clinic := &Clinic{client: client, library: c.PublicURL, callback: c.Clinic, practice: c.Providers}
+	for kind, into := range map[string]**digime.Contract{WriteContract: &clinic.write, ReadContract: &clinic.read, ProviderContract: &clinic.provider} {
 		key := c.Contracts[kind]
 		if *into, err = digime.ParseContract(string(key.ContractID), []byte(key.PrivateKey)); err != nil {
 			return nil, err
@@ -67,6 +71,8 @@ func NewClinic(c Credentials) (http.Handler, error) {
 	mux.HandleFunc("GET /clinic.css", clinic.style)
 	mux.HandleFunc("POST /push", clinic.begin(pushLetter))
 	mux.HandleFunc("POST /read", clinic.begin(readFiles))
+	mux.HandleFunc("POST /send", clinic.sendForm)
+	mux.HandleFunc("POST /reconnect", clinic.reconnectForm)
 	mux.HandleFunc("GET "+CallbackPath, clinic.back)
 	mux.HandleFunc("GET /files/{name}", clinic.file)
 	return guard(mux), nil
@@ -93,6 +99,11 @@ type view struct {
 	Pushed  bool
 	Files   []fileView
 	Code    map[string]string
+
+	Measured        pressure
+	Lowest, Highest int
+	Sent            *sentView
+	Practice        string
 }
 
 type fileView struct{ Name, Title, MIMEType, When string }
@@ -100,7 +111,9 @@ type fileView struct{ Name, Title, MIMEType, When string }
 func (c *Clinic) home(w http.ResponseWriter, r *http.Request) {
 	v := c.visits.of(w, r)
 	v.mu.Lock()
-	show := view{Library: c.library, Notice: v.notice, Fault: v.fault, Pushed: v.pushed, Files: v.files, Code: c.code}
+	c.look(r.Context(), v)
+	show := view{Library: c.library, Notice: v.notice, Fault: v.fault, Pushed: v.pushed, Files: v.files, Code: c.code,
+		Measured: v.measured, Lowest: lowest, Highest: highest, Sent: v.sent, Practice: c.practice}
 	v.notice, v.fault = "", ""
 	v.mu.Unlock()
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -125,20 +138,23 @@ func (c *Clinic) begin(j job) http.HandlerFunc {
 		v := c.visits.of(w, r)
 		v.mu.Lock()
 		defer v.mu.Unlock()
-		if user := v.users[j]; user != nil {
-			c.do(r.Context(), v, j)
-			http.Redirect(w, r, "/", http.StatusSeeOther)
-			return
-		}
-		auth, err := c.ask(r.Context(), j, v.users[pushLetter])
-		if err != nil {
-			v.fault = err.Error()
-			http.Redirect(w, r, "/", http.StatusSeeOther)
-			return
-		}
-		v.asked, v.job = auth, j
-		http.Redirect(w, r, auth.URL, http.StatusSeeOther)
+		http.Redirect(w, r, c.start(r.Context(), v, j), http.StatusSeeOther)
 	}
+}
+
+// start begins a job, and returns where the visitor goes.
+func (c *Clinic) start(ctx context.Context, v *visit, j job) string {
+	v.again = false
+	if v.users[j] != nil {
+		return c.do(ctx, v, j)
+	}
+	auth, err := c.ask(ctx, j, v.before())
+	if err != nil {
+		v.fault = err.Error()
+		return "/"
+	}
+	v.asked, v.job = auth, j
+	return auth.URL
 }
 
 // back takes a visitor who comes back from their library, and does what they came for.
@@ -146,19 +162,42 @@ func (c *Clinic) back(w http.ResponseWriter, r *http.Request) {
 	v := c.visits.of(w, r)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	user, err := c.welcome(r.Context(), v.job, v.asked, r.URL.Query())
-	v.asked = digime.Authorization{}
-	if err != nil {
+	next := "/"
+	if err := c.arrive(r.Context(), v, r.URL.Query()); err != nil {
 		v.fault = err.Error()
 	} else {
-		v.users[v.job] = user
-		c.do(r.Context(), v, v.job)
+		next = c.do(r.Context(), v, v.job)
 	}
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
-// do does a job for a visitor and notes how it went.
-func (c *Clinic) do(ctx context.Context, v *visit, j job) {
+// arrive takes what a visitor brings back. Only an answer to what they were asked counts:
+// anyone can send a browser here.
+func (c *Clinic) arrive(ctx context.Context, v *visit, query url.Values) error {
+	asked := v.asked
+	v.asked = digime.Authorization{}
+	back, err := digime.ParseCallback(query)
+	switch {
+	case asked.State == "" || back.State != asked.State:
+		return errors.New("this is not the answer to a question of ours")
+	case err != nil:
+		return err
+	case asked.Verifier.IsZero(): // they have connected their provider again, and our token goes on
+		v.again = true
+		return nil
+	}
+	user, err := c.welcome(ctx, v.job, asked, back)
+	if err == nil && v.job == sendOn {
+		v.to, err = c.connected(ctx, user, back)
+	}
+	if err == nil {
+		v.users[v.job] = user
+	}
+	return err
+}
+
+// do does a job for a visitor and notes how it went. It returns where they go next.
+func (c *Clinic) do(ctx context.Context, v *visit, j job) string {
 	var err error
 	switch j {
 	case pushLetter:
@@ -169,11 +208,14 @@ func (c *Clinic) do(ctx context.Context, v *visit, j job) {
 		if v.files, err = c.list(ctx, v.users[j]); err == nil {
 			v.notice = fmt.Sprintf("You let us read %d of your files.", len(v.files))
 		}
+	case sendOn:
+		return c.sendMeasured(ctx, v)
 	}
 	if err != nil {
 		delete(v.users, j) // revoked, perhaps: ask anew the next time
 		v.fault = err.Error()
 	}
+	return "/"
 }
 
 // file hands a file of the visitor's library on to them, as it arrives.
@@ -222,6 +264,3 @@ func functions(source string) (map[string]string, error) {
 }
 
 func when(t time.Time) string { return t.Local().Format("2 January 2006, 15:04") }
-
-// stateOf is the state of a callback, which must be the one that we sent.
-func stateOf(q url.Values) string { return q.Get("state") }

@@ -26,6 +26,8 @@ type Credentials struct {
 
 	// Clinic is the callback of the demo clinic itself.
 	Clinic string `json:"clinicCallback,omitempty"`
+	// Providers is where the practice providers of the demo show what has arrived.
+	Providers string `json:"practiceProviders,omitempty"`
 }
 
 // ContractKey is a contract's id and its private key in PEM (PKCS#1).

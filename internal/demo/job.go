@@ -3,8 +3,6 @@ package demo
 import (
 	"bytes"
 	"context"
-	"errors"
-	"net/url"
 
 	"github.com/carrelhq/carrel/digime"
 )
@@ -15,27 +13,25 @@ type job string
 const (
 	pushLetter job = "push"
 	readFiles  job = "read"
+	sendOn     job = "send"
 )
 
-// ask prepares to send a visitor to their library for consent. If they have pushed
+// ask prepares to send a visitor to their library for consent. If they have been there
 // before, the new consent joins the same library.
-func (c *Clinic) ask(ctx context.Context, j job, writer *digime.User) (digime.Authorization, error) {
+func (c *Clinic) ask(ctx context.Context, j job, before *digime.User) (digime.Authorization, error) {
 	options := digime.AuthorizeOptions{Callback: c.callback}
-	if writer != nil {
-		options.Link = writer.Token()
+	if before != nil {
+		options.Link = before.Token()
+	}
+	if j == sendOn { // to a care provider that takes measurements; the visitor chooses
+		options.SourceType = digime.SourcePush
+		options.SourcesScope = &digime.SourcesScope{DataType: []string{"measurements-vital-signs"}}
 	}
 	return c.client.Authorize(ctx, c.contract(j), options)
 }
 
 // welcome takes the code that a visitor brings back and exchanges it for a token.
-func (c *Clinic) welcome(ctx context.Context, j job, asked digime.Authorization, query url.Values) (*digime.User, error) {
-	back, err := digime.ParseCallback(query)
-	if asked.State == "" || stateOf(query) != asked.State {
-		return nil, errors.New("this is not the answer to a question of ours")
-	}
-	if err != nil {
-		return nil, err
-	}
+func (c *Clinic) welcome(ctx context.Context, j job, asked digime.Authorization, back digime.Callback) (*digime.User, error) {
 	token, err := c.client.Exchange(ctx, c.contract(j), back.Code, asked.Verifier)
 	if err != nil {
 		return nil, err
@@ -79,9 +75,43 @@ func (c *Clinic) open(ctx context.Context, user *digime.User, name string) (*dig
 	return session.ReadFile(ctx, digime.FileName(name))
 }
 
+// connected is the account of the care provider that a visitor has chosen: the callback
+// says which.
+func (c *Clinic) connected(ctx context.Context, user *digime.User, back digime.Callback) (digime.Account, error) {
+	accounts, err := user.ReadAccounts(ctx)
+	if err != nil {
+		return digime.Account{}, err
+	}
+	for _, a := range accounts {
+		if a.Reference == back.AccountReference && a.Type == digime.AccountPush {
+			return a, nil
+		}
+	}
+	return digime.Account{}, errNoProvider
+}
+
+// send sends a measurement to the visitor's care provider.
+func (c *Clinic) send(ctx context.Context, user *digime.User, to digime.Account, measured any) (digime.ProviderAnswer, error) {
+	return user.PushToProvider(ctx, to.ID, digime.STU3, measured)
+}
+
+// reconnect prepares to send a visitor to their care provider again, after
+// ErrServiceAuthorization: their permission there is over.
+func (c *Clinic) reconnect(ctx context.Context, user *digime.User, to digime.Account) (digime.Onboarding, error) {
+	return user.ReauthorizeAccount(ctx, to.ID, digime.ReauthorizeAccountOptions{Callback: c.callback})
+}
+
+// follow looks how far a delivery is.
+func (c *Clinic) follow(ctx context.Context, user *digime.User, id digime.DeliveryID) (digime.Delivery, error) {
+	return user.Delivery(ctx, id)
+}
+
 func (c *Clinic) contract(j job) *digime.Contract {
-	if j == pushLetter {
+	switch j {
+	case pushLetter:
 		return c.write
+	case sendOn:
+		return c.provider
 	}
 	return c.read
 }

@@ -19,12 +19,30 @@ type visit struct {
 	fault  string
 	pushed bool
 	files  []fileView
+
+	// measured is what the visitor last typed, to the provider where it goes.
+	measured pressure
+	to       digime.Account
+	// again says that they have just connected the provider anew.
+	again bool
+	sent  *sentView
 }
 
 // visits are the browsers that have come.
 type visits struct {
 	mu  sync.Mutex
 	all map[string]*visit
+}
+
+// before is somebody whom the visitor has let act for them, whatever for: a further
+// consent joins the same library. Nil if there is none yet.
+func (v *visit) before() *digime.User {
+	for _, j := range []job{pushLetter, sendOn, readFiles} {
+		if user := v.users[j]; user != nil {
+			return user
+		}
+	}
+	return nil
 }
 
 const visitCookie = "demo-clinic"
@@ -44,6 +62,6 @@ func (v *visits) of(w http.ResponseWriter, r *http.Request) *visit {
 	}
 	id := seal.NewSecret().Reveal()
 	http.SetCookie(w, &http.Cookie{Name: visitCookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
-	v.all[id] = &visit{users: map[job]*digime.User{}}
+	v.all[id] = &visit{users: map[job]*digime.User{}, measured: pressure{128, 82}}
 	return v.all[id]
 }

@@ -1,0 +1,109 @@
+package demo
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// pressure is a blood pressure in millimetres of mercury.
+type pressure struct{ Systolic, Diastolic int }
+
+// lowest and highest are what a meter for the home can show.
+const lowest, highest = 30, 280
+
+func (p pressure) check() error {
+	if p.Diastolic < lowest || p.Systolic > highest || p.Diastolic >= p.Systolic {
+		return fmt.Errorf("a blood pressure is two numbers from %d to %d, and the upper one is the higher", lowest, highest)
+	}
+	return nil
+}
+
+// object and list are JSON.
+type (
+	object = map[string]any
+	list   = []any
+)
+
+// measurement is a blood pressure as a Dutch provider takes it (MedMij's data service
+// 53): a batch of the patient, who stays unnamed by number, and the observation. The
+// provider knows whose it is: the person has signed in there.
+func measurement(p pressure, at time.Time) object {
+	const name = "A visitor of the demo clinic"
+	patient, observation := newURN(), newURN()
+	who := object{"reference": patient, "display": name}
+	return object{
+		"resourceType": "Bundle",
+		"type":         "batch",
+		"entry": list{
+			entry(patient, object{
+				"resourceType": "Patient",
+				"meta":         object{"profile": list{"http://fhir.nl/fhir/StructureDefinition/nl-core-patient"}},
+				"identifier": list{object{
+					"system": "http://fhir.nl/fhir/NamingSystem/bsn",
+					"_value": object{"extension": list{object{
+						"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "masked",
+					}}},
+				}},
+				"name": list{object{"text": name}},
+			}),
+			entry(observation, object{
+				"resourceType":      "Observation",
+				"meta":              object{"profile": list{"http://nictiz.nl/fhir/StructureDefinition/zib-BloodPressure"}},
+				"identifier":        list{object{"system": "urn:ietf:rfc:3986", "value": observation}},
+				"status":            "final",
+				"category":          list{concept("http://hl7.org/fhir/observation-category", "vital-signs", "Vital Signs")},
+				"code":              concept(loinc, "85354-9", "Blood pressure panel with all children optional"),
+				"subject":           who,
+				"performer":         list{who},
+				"effectiveDateTime": at.Format(time.RFC3339),
+				"component": list{
+					component("8480-6", "Systolic blood pressure", p.Systolic),
+					component("8462-4", "Diastolic blood pressure", p.Diastolic),
+				},
+			}),
+		},
+	}
+}
+
+const loinc = "http://loinc.org"
+
+func entry(urn string, resource object) object {
+	return object{"fullUrl": urn, "resource": resource, "request": object{"method": "POST", "url": resource["resourceType"]}}
+}
+
+func concept(system, code, display string) object {
+	return object{"coding": list{object{"system": system, "code": code, "display": display}}}
+}
+
+func component(code, display string, value int) object {
+	return object{
+		"code":          concept(loinc, code, display),
+		"valueQuantity": object{"value": value, "unit": "mmHg", "system": "http://unitsofmeasure.org", "code": "mm[Hg]"},
+	}
+}
+
+// newURN is a name for a resource that nobody has given an id yet.
+func newURN() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails, by its documentation
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("urn:uuid:%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// indented is JSON for people.
+func indented(text json.RawMessage) string {
+	var v any
+	if json.Unmarshal(text, &v) != nil {
+		return ""
+	}
+	pretty, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return ""
+	}
+	return string(pretty)
+}
+
+var errNoProvider = errors.New("your library has connected no care provider")
