@@ -267,12 +267,7 @@ func TestOnboardProvider(t *testing.T) {
 		t.Errorf("to collect: %v", q)
 	}
 
-	call := &library.Call{Client: clinic, Claims: wire.RequestClaims{AccessToken: token}}
-	ref, err := w.consents.Reference(t.Context(), call, wire.ReferenceRequest{Type: "accountId", Value: string(accounts[0].ID)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	again := "/apps/saas/reauthorize?accountRef=" + ref + "&code="
+	again := "/apps/saas/reauthorize?accountRef=" + w.reference(clinic, token, accounts[0].ID) + "&code="
 	p = v.get(again + w.refer(clinic, webCallback, token, false))
 	if p.title() != "Connect Sint Lucas Hospital again" || p.find("provider-other") != nil {
 		t.Fatalf("again: %s", textOf(p.root))

@@ -48,3 +48,28 @@ if (email) {
     });
   }
 }
+
+// Search while typing: the page that the form would get, of which the list is shown.
+const live = document.querySelector("form[data-live]");
+if (live) {
+  const input = live.querySelector("[type=search]");
+  const parts = [live.dataset.live, live.dataset.live + "-count"];
+  let typing, asked;
+  const look = async () => {
+    asked?.abort();
+    asked = new AbortController();
+    const address = live.action + "?" + new URLSearchParams(new FormData(live));
+    const answer = await fetch(address, { signal: asked.signal });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (answer.redirected || !parts.every((id) => page.getElementById(id))) return;
+    for (const id of parts) {
+      document.getElementById(id).replaceChildren(...page.getElementById(id).childNodes);
+    }
+    history.replaceState(null, "", address);
+  };
+  input.addEventListener("input", () => {
+    clearTimeout(typing);
+    typing = setTimeout(() => look().catch(() => {}), 300); // the button still works
+  });
+  live.addEventListener("submit", () => clearTimeout(typing));
+}
