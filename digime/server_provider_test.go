@@ -1,0 +1,141 @@
+package digime_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/internal/demo"
+	"github.com/carrelhq/carrel/internal/provider/simulator"
+	"github.com/carrelhq/carrel/internal/server"
+	"github.com/carrelhq/carrel/internal/server/servertest"
+)
+
+const gp = "huisartslinde"
+
+// observation is a resource that a practice provider takes.
+func observation() map[string]any {
+	return map[string]any{
+		"resourceType": "Observation", "status": "final",
+		"meta":          map[string]any{"profile": []string{"http://nictiz.nl/fhir/StructureDefinition/zib-BodyWeight"}},
+		"code":          map[string]any{"text": "Weight"},
+		"valueQuantity": map[string]any{"value": json.Number("72.50"), "unit": "kg"},
+	}
+}
+
+// What the library of our own promises of providers, a whole Carrel keeps, with
+// practice providers behind it.
+func TestServerProvider(t *testing.T) {
+	s := servertest.StartWithProviders(t, func(c *server.Config) { c.Deliveries.FirstRetry = 50 * time.Millisecond })
+	ctx, person := t.Context(), s.Person()
+	user, account := s.ConsentAt(t, person, demo.ProviderContract, "De Linde")
+
+	answer, err := user.PushToProvider(ctx, account, digime.STU3, observation())
+	if err != nil || !answer.Delivered() || answer.DeliveryID == "" || !strings.Contains(string(answer.Body), `72.50`) {
+		t.Fatalf("answer %+v %s, error %v", answer, answer.Body, err)
+	}
+	if d, err := user.WaitForDelivery(ctx, answer.DeliveryID); err != nil || d.State != digime.DeliveryDelivered || string(d.Answer) != string(answer.Body) || d.AccountID != account {
+		t.Errorf("delivery %+v, error %v", d, err)
+	}
+
+	var e *digime.Error
+	malformed := observation()
+	malformed["status"] = 7
+	if _, err := user.PushToProvider(ctx, account, digime.STU3, malformed); !errors.Is(err, digime.ErrValidation) || !errors.As(err, &e) || !strings.Contains(string(e.Outcome), "Observation.status") {
+		t.Errorf("malformed: %v, %s", err, e.Outcome)
+	}
+	if _, err := user.PushToProvider(ctx, account, digime.R4, observation()); !errors.Is(err, digime.ErrValidation) {
+		t.Errorf("of another version: %v", err)
+	}
+	if _, err := user.PushToProvider(ctx, "1_another", digime.STU3, observation()); !errors.Is(err, digime.ErrNotFound) {
+		t.Errorf("to another account: %v", err)
+	}
+
+	var d *digime.DeliveryError
+	for mode, is := range map[simulator.ResourceMode]error{
+		simulator.ResourceRefused: digime.ErrProviderRefused, simulator.ResourceCutAfter: digime.ErrDeliveryUnknown,
+	} {
+		s.Providers.Behave(gp, simulator.Behaviour{Resource: mode})
+		_, err := user.PushToProvider(ctx, account, digime.STU3, observation())
+		if !errors.Is(err, is) || !errors.As(err, &d) || d.ID == "" {
+			t.Errorf("%s: %v", mode, err)
+			continue
+		}
+		if _, later := user.WaitForDelivery(ctx, d.ID); !errors.Is(later, is) {
+			t.Errorf("%s: asked for later: %v", mode, later)
+		}
+	}
+
+	// Accepted while the provider is busy, and delivered when it has time.
+	s.Providers.Behave(gp, simulator.Behaviour{Resource: simulator.ResourceBusy, ResourceTimes: 2, RetryAfter: -1})
+	answer, err = user.PushToProvider(ctx, account, digime.STU3, observation())
+	if err != nil || answer.Delivered() || answer.Status != 202 || answer.Body != nil {
+		t.Errorf("busy: %+v, error %v", answer, err)
+	}
+	if d, err := user.WaitForDelivery(ctx, answer.DeliveryID); err != nil || d.Attempts != 3 {
+		t.Errorf("in the end %+v, error %v", d, err)
+	}
+
+	list, err := user.Deliveries(ctx)
+	if err != nil || len(list) != 4 || list[0].ID != answer.DeliveryID || list[3].State != digime.DeliveryDelivered {
+		t.Errorf("deliveries %+v, error %v", list, err)
+	}
+	if n := len(s.Providers.Filed()); n != 3 {
+		t.Errorf("%d were filed, want the first, the one that nobody knows of, and the last", n)
+	}
+	if v := s.Providers.Violations(); len(v) > 0 {
+		t.Errorf("violations %q", v)
+	}
+}
+
+// An access token that has expired costs one refresh, and nothing is sent twice. A
+// permission that is over is given anew, by the person.
+func TestServerProviderAgain(t *testing.T) {
+	s := servertest.StartWithProviders(t)
+	ctx, person := t.Context(), s.Person()
+	consented, account := s.ConsentAt(t, person, demo.ProviderContract, "De Linde")
+
+	s.Clock.Move(25 * time.Hour) // the provider's tokens are good for a quarter of an hour
+	hooks := 0
+	user := s.Client(t, digime.Clock(s.Clock.Now)).User(s.Contract(t, demo.ProviderContract), consented.Token(),
+		digime.OnTokenChange(func(context.Context, digime.UserAccessToken) error { hooks++; return nil }))
+	_, err := user.PushToProvider(ctx, account, digime.STU3, observation())
+	if !errors.Is(err, digime.ErrServiceAuthorization) || hooks != 1 {
+		t.Fatalf("after a day: %v, %d calls of the hook", err, hooks)
+	}
+	accounts, err := user.ReadAccounts(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range accounts {
+		if a.ID == account && (a.AccessTokenStatus == nil || a.AccessTokenStatus.Authorized) {
+			t.Errorf("the account does not say that it needs the person: %+v", a)
+		}
+	}
+
+	on, err := user.ReauthorizeAccount(ctx, account, digime.ReauthorizeAccountOptions{Callback: servertest.Callback})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back := s.Visit(t, person, on.URL); back.State != on.State || !back.Code.IsZero() {
+		t.Errorf("came back with %+v", back)
+	}
+	answer, err := user.PushToProvider(ctx, account, digime.STU3, observation())
+	if err != nil || !answer.Delivered() || hooks != 1 {
+		t.Errorf("connected again: %+v, error %v, %d calls of the hook", answer, err, hooks)
+	}
+	if n := len(s.Providers.Filed()); n != 1 {
+		t.Errorf("%d were filed", n)
+	}
+
+	if err := user.DeleteAccount(ctx, account); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := user.PushToProvider(ctx, account, digime.STU3, observation()); !errors.Is(err, digime.ErrNotFound) {
+		t.Errorf("disconnected: %v", err)
+	}
+}
