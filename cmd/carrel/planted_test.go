@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/internal/provider/simulator"
+)
+
+// What TestNothingIsSpilled plants: a citizen number, and words that stand in no other
+// place.
+const (
+	plantedBSN    = "999911120"
+	plantedWords  = "zeldzame-oogziekte-van-geplant"
+	plantedNumber = "1234.56789"
+)
+
+// TestNothingIsSpilled runs a server through all that can become of a push to a
+// provider, and then looks for what must not be found: no token or code of anybody's, no
+// citizen number and nothing of a resource may stand in the log, in an error, in the
+// chain log, or anywhere in what the server keeps.
+func TestNothingIsSpilled(t *testing.T) {
+	data := t.TempDir()
+	c := newCourier(t, data, filepath.Join(data, "carrel.db"))
+	chain := filepath.Join(t.TempDir(), "chain.log")
+	c.flags = append(c.flags, "--medmij-log", chain, "--delivery-retry", "1h")
+	c.connect(t)
+
+	var told []string // what the application was told
+	push := func(mode simulator.ResourceMode, resource any) error {
+		b := c.sim.Behaviour("")
+		b.Resource = mode
+		c.sim.Behave("", b)
+		_, err := c.user.PushToProvider(t.Context(), c.account, digime.STU3, resource)
+		if err != nil {
+			told = append(told, err.Error())
+			var e *digime.Error
+			if errors.As(err, &e) && errors.Is(err, digime.ErrValidation) { // another's outcome may repeat what was sent
+				told = append(told, string(e.Outcome))
+			}
+		}
+		return err
+	}
+	for _, mode := range []simulator.ResourceMode{simulator.ResourceRight, simulator.ResourceRefused, simulator.ResourceFiled500, simulator.ResourceCutAfter,
+		simulator.ResourceEndless, simulator.ResourceHTML, simulator.ResourceBusy, simulator.ResourceUnknown, simulator.ResourceRight} {
+		err := push(mode, planted(nil))
+		t.Logf("%q: %v", mode, err)
+	}
+	if err := push(simulator.ResourceRight, planted(map[string]any{"system": "http://fhir.nl/fhir/NamingSystem/bsn", "value": plantedBSN})); !errors.Is(err, digime.ErrValidation) {
+		t.Errorf("a citizen number: %v", err)
+	}
+	for _, broken := range []string{
+		`{"resourceType":"Observation","status":"` + plantedWords + `","code":{"text":"` + plantedWords + `"},"valueQuantity":{"value":"` + plantedNumber + `"}}`,
+		`{"resourceType":"Observation","` + plantedBSN + `":1,"subject":{"reference":"` + plantedWords + ` ` + plantedBSN + `"}`,
+	} {
+		if err := push(simulator.ResourceRight, json.RawMessage(broken)); err == nil {
+			t.Error("a broken resource was taken")
+		}
+	}
+	if len(c.sim.Filed()) == 0 {
+		t.Fatal("nothing arrived: nothing was tested")
+	}
+	token := c.user.Token()
+	c.process.kill()
+
+	secrets := append(c.sim.Secrets(), token.AccessToken.Value.Reveal(), token.RefreshToken.Value.Reveal(), c.person.Password, plantedBSN, plantedWords, plantedNumber)
+	if len(secrets) < 10 {
+		t.Fatalf("only %d secrets to look for", len(secrets))
+	}
+	for _, text := range told {
+		search(t, "an error", []byte(text), secrets)
+	}
+	search(t, "the log", c.process.log.Bytes(), secrets)
+	log, err := os.ReadFile(chain)
+	if err != nil || !bytes.Contains(log, []byte("send_resource_request")) {
+		t.Errorf("the chain log tells nothing: %v", err)
+	}
+	search(t, "the chain log", log, secrets)
+	files := 0
+	err = filepath.WalkDir(c.data, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		files++
+		content, err := os.ReadFile(path)
+		search(t, "file "+filepath.Base(path), content, secrets)
+		return err
+	})
+	if err != nil || files < 3 {
+		t.Errorf("looked at %d files: %v", files, err)
+	}
+}
+
+// planted is an observation with what must not be found.
+func planted(identifier map[string]any) map[string]any {
+	r := resourceOf(plantedWords+"-run", false).(map[string]any)
+	r["comment"] = plantedWords
+	r["valueQuantity"] = map[string]any{"value": json.Number(plantedNumber), "unit": "kg"}
+	if identifier != nil {
+		r["identifier"] = []any{identifier}
+	}
+	return r
+}
+
+// search looks for each of the secrets, as it is and as it stands in an address.
+func search(t *testing.T, where string, text []byte, secrets []string) {
+	t.Helper()
+	for i, s := range secrets {
+		for _, form := range []string{s, strings.ToUpper(s)} {
+			if bytes.Contains(text, []byte(form)) {
+				t.Errorf("%s holds secret %d of %d", where, i+1, len(secrets))
+			}
+		}
+	}
+}
