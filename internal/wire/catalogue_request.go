@@ -243,7 +243,7 @@ func ids(into *[]int) reader {
 			if err := listOf(path, raw, &list, maxListed); err != nil {
 				return err
 			}
-			*into = make([]int, len(list))
+			*into = slots[int](len(list))
 			for i, v := range list {
 				if err := json.Unmarshal(v, &(*into)[i]); err != nil || bytes.Equal(v, null) {
 					return wrong(fmt.Sprintf("%s[%d]", path, i), "a whole number")
@@ -268,6 +268,14 @@ func listOf(path string, raw json.RawMessage, into *[]json.RawMessage, most int)
 		return Validation(fmt.Sprintf("%s has more than %d entries", path, most))
 	}
 	return nil
+}
+
+// slots is a list of n; an empty one is as good as none.
+func slots[T any](n int) []T {
+	if n == 0 {
+		return nil
+	}
+	return make([]T, n)
 }
 
 func text(into *string) reader {
@@ -304,7 +312,7 @@ func textList(into *[]string, most int) reader {
 		} else if raw[0] != '"' {
 			return wrong(path, "a list of texts")
 		}
-		*into = make([]string, len(list))
+		*into = slots[string](len(list))
 		for i, v := range list {
 			if bytes.Equal(v, null) {
 				return wrong(fmt.Sprintf("%s[%d]", path, i), "text")
@@ -326,7 +334,7 @@ func statuses(into *[]PublishedStatus) reader {
 				return err
 			}
 		}
-		*into = make([]PublishedStatus, len(list))
+		*into = slots[PublishedStatus](len(list))
 		for i, v := range list {
 			var n int
 			status := &(*into)[i]
