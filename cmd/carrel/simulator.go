@@ -86,6 +86,6 @@ func (c *providerSimulatorCmd) print(s *simulator.Simulator) {
 	fmt.Printf("    --medmij-key '%s' \\\n", f.ClientKey)
 	fmt.Printf("    --medmij-roots '%s' \\\n", f.Roots)
 	fmt.Printf("    --medmij-directory '%s' \\\n", f.Directory)
-	fmt.Print("    --medmij-loopback\n\n")
+	fmt.Print("    --loopback-providers\n\n")
 	fmt.Println("Ctrl-C ends it.")
 }

@@ -28,7 +28,7 @@ type zal struct {
 }
 
 type zalService struct {
-	GegevensdienstId         string
+	ID                       string `xml:"GegevensdienstId"`
 	AuthorizationEndpointuri string `xml:"AuthorizationEndpoint>AuthorizationEndpointuri"`
 	TokenEndpointuri         string `xml:"TokenEndpoint>TokenEndpointuri"`
 	Systeemrol               []struct {
@@ -64,7 +64,7 @@ func TestListOfProviders(t *testing.T) {
 			}
 			for j, sv := range services {
 				want := n.s.Providers()[i].Services[j]
-				if sv.GegevensdienstId != want.ID || sv.AuthorizationEndpointuri != want.AuthorizeURL || sv.TokenEndpointuri != want.TokenURL ||
+				if sv.ID != want.ID || sv.AuthorizationEndpointuri != want.AuthorizeURL || sv.TokenEndpointuri != want.TokenURL ||
 					len(sv.Systeemrol) != 1 || sv.Systeemrol[0].ResourceEndpointuri != want.ResourceURL || sv.Systeemrol[0].Systeemrolcode != want.SystemRole {
 					t.Errorf("release %d: %s offers %+v, want %+v", release, p.Zorgaanbiedernaam, sv, want)
 				}
@@ -72,7 +72,7 @@ func TestListOfProviders(t *testing.T) {
 					t.Errorf("a token endpoint at %s", sv.TokenEndpointuri)
 				}
 				if want.Send {
-					sends = append(sends, strings.TrimSuffix(p.Zorgaanbiedernaam, "medmij")+sv.GegevensdienstId)
+					sends = append(sends, strings.TrimSuffix(p.Zorgaanbiedernaam, "medmij")+sv.ID)
 				}
 			}
 		}
@@ -125,7 +125,7 @@ func TestOtherLists(t *testing.T) {
 
 	var names struct {
 		XMLName xml.Name
-		Service []struct{ GegevensdienstId, Weergavenaam string } `xml:"Gegevensdiensten>Gegevensdienst"`
+		Service []nameXML `xml:"Gegevensdiensten>Gegevensdienst"`
 	}
 	decodeXML(t, n.get(listOf(n, ListServiceNames)).body, &names)
 	if names.XMLName.Space != namespace+"gegevensdienstnamenlijst/release1/" {
@@ -133,8 +133,8 @@ func TestOtherLists(t *testing.T) {
 	}
 	for _, p := range n.s.Providers() {
 		for _, sv := range p.Services {
-			if !slices.ContainsFunc(names.Service, func(x struct{ GegevensdienstId, Weergavenaam string }) bool {
-				return x.GegevensdienstId == sv.ID && x.Weergavenaam == sv.Name && len(x.Weergavenaam) >= 3 && len(x.Weergavenaam) <= 50
+			if !slices.ContainsFunc(names.Service, func(x nameXML) bool {
+				return x.GegevensdienstID == sv.ID && x.Weergavenaam == sv.Name && len(x.Weergavenaam) >= 3 && len(x.Weergavenaam) <= 50
 			}) {
 				t.Errorf("service %s has no name", sv.ID)
 			}

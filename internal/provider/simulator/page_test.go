@@ -5,10 +5,14 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/carrelhq/carrel/internal/testenv"
 )
 
 // post posts a form of the home page.
@@ -185,4 +189,29 @@ func FuzzBody(f *testing.F) {
 		resolved(e, map[string]string{"urn:uuid:1": "Patient/1"})
 		indented(body)
 	})
+}
+
+// Every switch and every rule is documented.
+func TestDocumented(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(testenv.Root(t), "docs", "simulator.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := slices.Concat(named(AuthorizeModes, "ask"), named(Traps, ""), slices.Collect(maps.Keys(settings)))
+	for _, m := range TokenModes[:len(TokenModes)-10] {
+		words = append(words, string(m))
+	}
+	for _, m := range ResourceModes {
+		if !regexp.MustCompile(`^\d+$`).MatchString(string(m)) {
+			words = append(words, string(m))
+		}
+	}
+	for _, p := range samples() {
+		words = append(words, p.name)
+	}
+	for _, w := range words {
+		if w != "" && !strings.Contains(string(page), "`"+w+"`") {
+			t.Errorf("docs/simulator.md does not mention %s", w)
+		}
+	}
 }
