@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/internal/demo"
+	"github.com/carrelhq/carrel/internal/provider/simulator"
 	"github.com/carrelhq/carrel/internal/server"
 )
 
@@ -22,6 +23,7 @@ type demoCmd struct {
 	Credentials          string        `help:"Write what any other client needs to this file." type:"path"`
 	Listen               string        `help:"Address of the server." default:"127.0.0.1:8080"`
 	ClinicListen         string        `help:"Address of the demo clinic." default:"127.0.0.1:8090"`
+	ProviderListen       string        `help:"Address of the practice providers' pages, on loopback." default:"127.0.0.1:8091"`
 	Callback             string        `help:"Callback for other clients; nothing listens there." default:"http://127.0.0.1:8095/callback"`
 	Data                 string        `help:"Folder to keep everything in. Default: a fresh one." type:"path"`
 	AccessTokenLifetime  time.Duration `help:"How long an access token is good." default:"24h"`
@@ -57,23 +59,28 @@ func (c *demoCmd) Run(ctx context.Context) error {
 		log = newLog("text")
 	}
 	public := urlOf(l.Addr())
-	s, err := server.Open(ctx, server.Config{PublicURL: public, Database: filepath.Join(data, "carrel.db"),
+	config := server.Config{PublicURL: public, Database: filepath.Join(data, "carrel.db"),
 		Blobs: filepath.Join(data, "blobs"), Keyring: filepath.Join(data, "master.key"), Operator: "Carrel Demo",
-		AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.RefreshTokenLifetime, DeleteWait: 7 * 24 * time.Hour, Log: log})
+		AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.RefreshTokenLifetime, DeleteWait: 7 * 24 * time.Hour, Log: log}
+	providers, err := startProviders(ctx, c.ProviderListen, data, log, &config)
 	if err != nil {
 		return errors.Join(err, l.Close())
+	}
+	s, err := server.Open(ctx, config)
+	if err != nil {
+		return errors.Join(err, l.Close(), providers.Close())
 	}
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(serving, l, nil) }()
 	if c.Headless {
-		err = c.headless(ctx, s, data, public)
+		err = c.headless(ctx, s, providers, data, public)
 	} else {
-		err = c.interactive(ctx, s, data, public)
+		err = c.interactive(ctx, s, providers, data, public)
 	}
 	stop()
-	return errors.Join(err, <-served, s.Close())
+	return errors.Join(err, <-served, s.Close(), providers.Close())
 }
 
 // folder is where everything is kept. The fresh one of a headless run is thrown away
@@ -95,19 +102,27 @@ func (c *demoCmd) folder() (string, error) {
 // anyPort lets a headless run stand beside a demo that is running: unless told
 // otherwise, it takes a free port.
 func (c *demoCmd) anyPort() {
+	c.ProviderListen = ""
 	if c.Listen == "127.0.0.1:8080" && c.Data == "" {
 		c.Listen = "127.0.0.1:0"
 	}
 }
 
-func (c *demoCmd) headless(ctx context.Context, s *server.Server, data, public string) error {
-	credentials, err := c.prepare(ctx, s, data, public, "")
+func (c *demoCmd) headless(ctx context.Context, s *server.Server, providers *simulator.Simulator, data, public string) error {
+	credentials, err := c.prepare(ctx, s, providers, data, public, "")
 	if err != nil {
 		return err
 	}
 	h := demo.Headless{Credentials: credentials, File: c.File, MIMEType: "application/octet-stream", Step: func(what string, took time.Duration) {
 		fmt.Printf("%8.1f ms  %s\n", float64(took.Microseconds())/1000, what)
 	}}
+	h.Provider = "Huisartsenpraktijk De Linde"
+	h.Arrived = func() (bodies [][]byte) {
+		for _, r := range providers.Received() {
+			bodies = append(bodies, r.Body)
+		}
+		return bodies
+	}
 	if h.File == "" {
 		h.File = filepath.Join(data, demo.LetterName)
 		if err := os.WriteFile(h.File, demo.Letter, 0o600); err != nil {
@@ -122,15 +137,16 @@ func (c *demoCmd) headless(ctx context.Context, s *server.Server, data, public s
 	if err := h.Run(ctx); err != nil {
 		return err
 	}
-	fmt.Println("Done: pushed into the library, and read back byte for byte.")
+	fmt.Println("Done: pushed into the library and read back, and sent to a provider, byte for byte.")
 	return nil
 }
 
-func (c *demoCmd) prepare(ctx context.Context, s *server.Server, data, public, clinic string) (demo.Credentials, error) {
+func (c *demoCmd) prepare(ctx context.Context, s *server.Server, providers *simulator.Simulator, data, public, clinic string) (demo.Credentials, error) {
 	credentials, err := demo.Prepare(ctx, s.Clients, filepath.Join(data, "demo.json"), public, c.Callback, clinic)
 	if err != nil {
 		return demo.Credentials{}, err
 	}
+	credentials.Providers = providers.FrontURL() + "/"
 	if c.Credentials != "" {
 		if err := credentials.WriteFile(c.Credentials); err != nil {
 			return demo.Credentials{}, err
@@ -140,13 +156,13 @@ func (c *demoCmd) prepare(ctx context.Context, s *server.Server, data, public, c
 }
 
 // interactive runs the demo clinic beside the server.
-func (c *demoCmd) interactive(ctx context.Context, s *server.Server, data, public string) error {
+func (c *demoCmd) interactive(ctx context.Context, s *server.Server, providers *simulator.Simulator, data, public string) error {
 	l, err := c.listenClinic(ctx)
 	if err != nil {
 		return err
 	}
 	address := urlOf(l.Addr())
-	credentials, err := c.prepare(ctx, s, data, public, address+demo.CallbackPath)
+	credentials, err := c.prepare(ctx, s, providers, data, public, address+demo.CallbackPath)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
@@ -154,11 +170,12 @@ func (c *demoCmd) interactive(ctx context.Context, s *server.Server, data, publi
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	fmt.Printf("Demo clinic   %s   start here: push a letter, read it back\n", address)
-	fmt.Printf("Your library  %s\n", public)
-	fmt.Printf("Kept in       %s\n", data)
+	fmt.Printf("Demo clinic         %s   start here: push a letter, read it back, send a measurement\n", address)
+	fmt.Printf("Your library        %s\n", public)
+	fmt.Printf("Practice providers  %s   what arrived there, and how they behave\n", credentials.Providers)
+	fmt.Printf("Kept in             %s\n", data)
 	if c.Credentials != "" {
-		fmt.Printf("Credentials   %s, for any other client\n", c.Credentials)
+		fmt.Printf("Credentials         %s, for any other client\n", c.Credentials)
 	}
 	fmt.Println("Ctrl-C ends it.")
 	h := &http.Server{Handler: clinic, ReadHeaderTimeout: 10 * time.Second}

@@ -22,7 +22,8 @@ func TestDemoHeadless(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, step := range []string{"authorise", "consent", "exchange", "push", "some file.bin, 210000 bytes", "session", "every byte is the same"} {
+	for _, step := range []string{"authorise", "consent", "exchange", "push", "some file.bin, 210000 bytes", "session", "and compared: every byte is the same",
+		"to send to a provider allowed", "Huisartsenpraktijk De Linde", "arrived", "at the provider: every byte is the same"} {
 		if !strings.Contains(string(out), step) {
 			t.Errorf("no word of %q in:\n%s", step, out)
 		}
@@ -33,7 +34,7 @@ func TestDemoHeadless(t *testing.T) {
 // ends well when it is asked to.
 func TestDemoCredentials(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "demo.json")
-	c := carrel(t.Context(), t, "demo", "--credentials", path, "--data", t.TempDir(), "--listen", freeAddress(t), "--clinic-listen", freeAddress(t))
+	c := carrel(t.Context(), t, "demo", "--credentials", path, "--data", t.TempDir(), "--listen", freeAddress(t), "--clinic-listen", freeAddress(t), "--provider-listen", freeAddress(t))
 	var out bytes.Buffer
 	c.Stdout, c.Stderr = &out, &out
 	if err := c.Start(); err != nil {
@@ -44,6 +45,7 @@ func TestDemoCredentials(t *testing.T) {
 		ApplicationID string
 		Callback      string
 		Contracts     map[string]struct{ ContractID, PrivateKey string }
+		Practice      string `json:"practiceProviders"`
 		Others        []struct {
 			ApplicationID string
 			Contracts     map[string]struct{ ContractID string }
@@ -66,11 +68,13 @@ func TestDemoCredentials(t *testing.T) {
 	if len(credentials.Others) != 1 || credentials.Others[0].Contracts["read"].ContractID == "" {
 		t.Errorf("others: %+v", credentials.Others)
 	}
-	answer, err := http.Get(credentials.PublicURL + "/healthz")
-	if err != nil || answer.StatusCode != http.StatusNoContent {
-		t.Errorf("server: %v, %v", answer, err)
-	} else {
-		_ = answer.Body.Close()
+	for address, status := range map[string]int{credentials.PublicURL + "/healthz": http.StatusNoContent, credentials.Practice: http.StatusOK} {
+		answer, err := http.Get(address)
+		if err != nil || answer.StatusCode != status {
+			t.Errorf("%s: %v, %v", address, answer, err)
+		} else {
+			_ = answer.Body.Close()
+		}
 	}
 	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/carrelhq/carrel/digime"
@@ -17,13 +19,18 @@ import (
 
 // Headless does the main job once, without a browser: it asks a new person for
 // consent to write, pushes a file into their library, asks for consent to read,
-// reads the file back and compares it byte for byte.
+// reads the file back and compares it byte for byte. Then the person connects a provider, a
+// measurement is sent there, and what arrived is compared too.
 type Headless struct {
 	Credentials Credentials
 	// File is pushed; its name goes along as the file's reference.
 	File     string
 	Name     string
 	MIMEType string
+	// Provider is a part of the name of the provider to connect, and Arrived what has
+	// arrived at the providers so far.
+	Provider string
+	Arrived  func() [][]byte
 	// Step is told of each step that is done, and how long it took.
 	Step func(what string, took time.Duration)
 
@@ -42,19 +49,22 @@ func (h *Headless) Run(ctx context.Context) error {
 	h.walker = NewWalker("demo-"+seal.RandomID(8)+"@example.org", seal.RandomID(20))
 	h.began = time.Now()
 
-	writer, err := h.authorize(ctx, WriteContract, digime.UserAccessToken{})
+	writer, _, err := h.authorize(ctx, WriteContract, digime.AuthorizeOptions{})
 	if err != nil {
 		return fmt.Errorf("consent to write: %w", err)
 	}
 	if err := h.push(ctx, writer); err != nil {
 		return fmt.Errorf("push: %w", err)
 	}
-	reader, err := h.authorize(ctx, ReadContract, writer.Token())
+	reader, _, err := h.authorize(ctx, ReadContract, digime.AuthorizeOptions{Link: writer.Token()})
 	if err != nil {
 		return fmt.Errorf("consent to read: %w", err)
 	}
 	if err := h.readBack(ctx, reader); err != nil {
 		return fmt.Errorf("read back: %w", err)
+	}
+	if err := h.provider(ctx, writer.Token()); err != nil {
+		return fmt.Errorf("to a provider: %w", err)
 	}
 	return nil
 }
@@ -64,41 +74,82 @@ func (h *Headless) done(format string, args ...any) {
 	h.began = time.Now()
 }
 
-// authorize asks for consent to a contract and exchanges the code. A link joins the
-// new grant to the library of the token's person.
-func (h *Headless) authorize(ctx context.Context, kind string, link digime.UserAccessToken) (*digime.User, error) {
+// consentTo is what a contract is for, in the words of the steps.
+var consentTo = map[string]string{WriteContract: "write", ReadContract: "read", ProviderContract: "send to a provider"}
+
+// authorize asks for consent to a contract and exchanges the code.
+func (h *Headless) authorize(ctx context.Context, kind string, options digime.AuthorizeOptions) (user *digime.User, callback digime.Callback, err error) {
 	key := h.Credentials.Contracts[kind]
 	contract, err := digime.ParseContract(string(key.ContractID), []byte(key.PrivateKey))
 	if err != nil {
-		return nil, err
+		return nil, callback, err
 	}
-	auth, err := h.client.Authorize(ctx, contract, digime.AuthorizeOptions{Callback: h.Credentials.Callback, Link: link})
+	options.Callback = h.Credentials.Callback
+	auth, err := h.client.Authorize(ctx, contract, options)
 	if err != nil {
-		return nil, err
+		return nil, callback, err
 	}
-	h.done("authorise   a link for consent to %s", kind)
+	h.done("authorise   a link for consent to %s", consentTo[kind])
 	back, err := h.walker.Walk(ctx, auth.URL, h.Credentials.Callback)
 	if err != nil {
-		return nil, err
+		return nil, callback, err
 	}
 	address, err := url.Parse(back)
 	if err != nil {
-		return nil, fmt.Errorf("callback: %w", err)
+		return nil, callback, fmt.Errorf("callback: %w", err)
 	}
-	callback, err := digime.ParseCallback(address.Query())
-	if err != nil {
-		return nil, err
+	if callback, err = digime.ParseCallback(address.Query()); err != nil {
+		return nil, callback, err
 	}
 	if callback.State != auth.State {
-		return nil, errors.New("the callback carries another state")
+		return nil, callback, errors.New("the callback carries another state")
 	}
-	h.done("consent     %s allowed on the pages", kind)
+	h.done("consent     to %s allowed on the pages", consentTo[kind])
 	token, err := h.client.Exchange(ctx, contract, callback.Code, auth.Verifier)
 	if err != nil {
-		return nil, err
+		return nil, callback, err
 	}
 	h.done("exchange    the code for tokens")
-	return h.client.User(contract, token), nil
+	return h.client.User(contract, token), callback, nil
+}
+
+// provider sends a measurement to a provider that the person connects on the way, and sees
+// to it that it has arrived there.
+func (h *Headless) provider(ctx context.Context, link digime.UserAccessToken) error {
+	h.walker.Provider = h.Provider
+	user, back, err := h.authorize(ctx, ProviderContract, digime.AuthorizeOptions{Link: link, SourceType: digime.SourcePush,
+		SourcesScope: &digime.SourcesScope{DataType: []string{"measurements-vital-signs"}}})
+	if err != nil {
+		return err
+	}
+	accounts, err := user.ReadAccounts(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(accounts, func(a digime.Account) bool {
+		return a.Reference == back.AccountReference && a.Type == digime.AccountPush
+	})
+	if i < 0 {
+		return errNoProvider
+	}
+	h.done("account     of %s", accounts[i].ServiceProviderName)
+	bundle, err := json.Marshal(measurement(pressure{128, 82}, time.Now()))
+	if err != nil {
+		return fmt.Errorf("encode measurement: %w", err)
+	}
+	answer, err := user.PushToProvider(ctx, accounts[i].ID, digime.STU3, bundle)
+	if err == nil && !answer.Delivered() {
+		_, err = user.WaitForDelivery(ctx, answer.DeliveryID)
+	}
+	if err != nil {
+		return err
+	}
+	h.done("push        a blood pressure to the provider, which answered %d", answer.Status)
+	if !slices.ContainsFunc(h.Arrived(), func(body []byte) bool { return bytes.Equal(body, bundle) }) {
+		return errors.New("it has not arrived as it was sent")
+	}
+	h.done("arrived     at the provider: every byte is the same")
+	return nil
 }
 
 func (h *Headless) push(ctx context.Context, user *digime.User) error {
