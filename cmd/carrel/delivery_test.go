@@ -96,7 +96,7 @@ func newCourier(t *testing.T, data, database string) *courier {
 		person: demo.NewWalker("courier@example.org", "correct horse battery staple")}
 	c.flags = []string{"--data", c.data, "--database", database, "--delivery-timeout", deliveryTimeout.String(), "--delivery-retry", "200ms",
 		"--medmij-lists", sim.ListURL(), "--medmij-client-id", sim.ClientID, "--medmij-cert", files.ClientCertificate, "--medmij-key", files.ClientKey,
-		"--medmij-roots", files.Roots, "--medmij-directory", files.Directory, "--medmij-loopback"}
+		"--medmij-roots", files.Roots, "--medmij-directory", files.Directory, "--loopback-providers"}
 	return c
 }
 

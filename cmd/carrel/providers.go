@@ -11,40 +11,51 @@ import (
 
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/provider/medmij"
+	"github.com/carrelhq/carrel/internal/provider/smart"
+	"github.com/carrelhq/carrel/internal/server"
 )
 
-// medmijFlags connect a server with MedMij's network of providers.
-type medmijFlags struct {
-	MedMijClientID  string        `name:"medmij-client-id" help:"Host name of this node on MedMij's OAuth client list. Without it, the server is not part of MedMij." env:"CARREL_MEDMIJ_CLIENT_ID"`
-	MedMijLists     string        `name:"medmij-lists" help:"Address of MedMij's lists, with %s for the name of a list. Default: MedMij's own." env:"CARREL_MEDMIJ_LISTS"`
-	MedMijCert      string        `name:"medmij-cert" help:"Client certificate chain of this node in PEM (PKIoverheid G1 private)." env:"CARREL_MEDMIJ_CERT" type:"path"`
-	MedMijKey       string        `name:"medmij-key" help:"Private key of the client certificate." env:"CARREL_MEDMIJ_KEY" type:"path"`
-	MedMijRoots     string        `name:"medmij-roots" help:"Certificates in PEM that providers' servers are trusted by, and no others." env:"CARREL_MEDMIJ_ROOTS" type:"path"`
-	MedMijListRoots string        `name:"medmij-list-roots" help:"Certificates in PEM that the list server is trusted by. Default: those of --medmij-roots." env:"CARREL_MEDMIJ_LIST_ROOTS" type:"path"`
-	MedMijRefresh   time.Duration `name:"medmij-refresh" help:"How often the lists are fetched." default:"15m" env:"CARREL_MEDMIJ_REFRESH"`
-	MedMijServices  []string      `name:"medmij-services" help:"Data services that can be sent to." default:"53,57,60" env:"CARREL_MEDMIJ_SERVICES"`
-	MedMijDirectory string        `name:"medmij-directory" help:"JSON file with the names that people know providers by; docs/catalogue.md." env:"CARREL_MEDMIJ_DIRECTORY" type:"path"`
-	MedMijLoopback  bool          `name:"medmij-loopback" help:"Accept providers on this machine: for the simulator only." env:"CARREL_MEDMIJ_LOOPBACK"`
-	MedMijLog       string        `name:"medmij-log" help:"File for the chain log of MedMij's Logging interface, as JSON lines. Default: none." env:"CARREL_MEDMIJ_LOG" type:"path"`
+// providerFlags connect a server with providers: those of MedMij's network, and plain FHIR
+// servers.
+type providerFlags struct {
+	MedMijClientID    string        `name:"medmij-client-id" help:"Host name of this node on MedMij's OAuth client list. Without it, the server is not part of MedMij." env:"CARREL_MEDMIJ_CLIENT_ID"`
+	MedMijLists       string        `name:"medmij-lists" help:"Address of MedMij's lists, with %s for the name of a list. Default: MedMij's own." env:"CARREL_MEDMIJ_LISTS"`
+	MedMijCert        string        `name:"medmij-cert" help:"Client certificate chain of this node in PEM (PKIoverheid G1 private)." env:"CARREL_MEDMIJ_CERT" type:"path"`
+	MedMijKey         string        `name:"medmij-key" help:"Private key of the client certificate." env:"CARREL_MEDMIJ_KEY" type:"path"`
+	MedMijRoots       string        `name:"medmij-roots" help:"Certificates in PEM that providers' servers are trusted by, and no others." env:"CARREL_MEDMIJ_ROOTS" type:"path"`
+	MedMijListRoots   string        `name:"medmij-list-roots" help:"Certificates in PEM that the list server is trusted by. Default: those of --medmij-roots." env:"CARREL_MEDMIJ_LIST_ROOTS" type:"path"`
+	MedMijRefresh     time.Duration `name:"medmij-refresh" help:"How often the lists are fetched." default:"15m" env:"CARREL_MEDMIJ_REFRESH"`
+	MedMijServices    []string      `name:"medmij-services" help:"Data services that can be sent to." default:"53,57,60" env:"CARREL_MEDMIJ_SERVICES"`
+	MedMijDirectory   string        `name:"medmij-directory" help:"JSON file with the names that people know providers by; docs/catalogue.md." env:"CARREL_MEDMIJ_DIRECTORY" type:"path"`
+	LoopbackProviders bool          `name:"loopback-providers" help:"Accept providers on this machine: for the simulator only." env:"CARREL_LOOPBACK_PROVIDERS"`
+	FHIRServers       string        `name:"fhir-servers" help:"JSON file of plain FHIR servers that can be sent to; docs/providers.md." env:"CARREL_FHIR_SERVERS" type:"path"`
+	MedMijLog         string        `name:"medmij-log" help:"File for the chain log of MedMij's Logging interface, as JSON lines. Default: none." env:"CARREL_MEDMIJ_LOG" type:"path"`
 }
 
-// open reads what the flags name. Config is nil for a server that is not part of MedMij.
-// Done closes the chain log.
-func (f *medmijFlags) open(data string) (config *medmij.Config, names catalogue.Directory, done func() error, err error) {
+// open reads what the flags name into the server's configuration. Done closes the chain
+// log.
+func (f *providerFlags) open(data string, into *server.Config) (done func() error, err error) {
 	done = func() error { return nil }
+	into.LoopbackProviders = f.LoopbackProviders
 	if f.MedMijDirectory != "" {
-		if names, err = catalogue.LoadDirectory(f.MedMijDirectory); err != nil {
-			return nil, nil, done, err
+		if into.Directory, err = catalogue.LoadDirectory(f.MedMijDirectory); err != nil {
+			return done, err
+		}
+	}
+	if f.FHIRServers != "" {
+		if into.FHIRServers, err = smart.Load(f.FHIRServers); err != nil {
+			return done, err
 		}
 	}
 	if f.MedMijClientID == "" {
 		if f.MedMijCert != "" || f.MedMijKey != "" || f.MedMijLists != "" {
-			return nil, nil, done, errors.New("--medmij-client-id is missing, so the other MedMij settings would do nothing")
+			return done, errors.New("--medmij-client-id is missing, so the other MedMij settings would do nothing")
 		}
-		return nil, names, done, nil
+		return done, nil
 	}
-	config = &medmij.Config{Lists: f.MedMijLists, ClientID: f.MedMijClientID, Folder: filepath.Join(data, "medmij"),
-		Refresh: f.MedMijRefresh, AllowLoopback: f.MedMijLoopback, Services: f.MedMijServices}
+	config := &medmij.Config{Lists: f.MedMijLists, ClientID: f.MedMijClientID, Folder: filepath.Join(data, "medmij"),
+		Refresh: f.MedMijRefresh, Services: f.MedMijServices}
+	into.MedMij = config
 	for _, file := range []struct {
 		flag, path string
 		into       *[]byte
@@ -57,21 +68,21 @@ func (f *medmijFlags) open(data string) (config *medmij.Config, names catalogue.
 	} {
 		if file.path == "" {
 			if file.needed {
-				return nil, nil, done, fmt.Errorf("%s is missing: providers and this server show each other certificates", file.flag)
+				return done, fmt.Errorf("%s is missing: providers and this server show each other certificates", file.flag)
 			}
 			continue
 		}
 		if *file.into, err = os.ReadFile(file.path); err != nil {
-			return nil, nil, done, fmt.Errorf("%s: %w", file.flag, err)
+			return done, fmt.Errorf("%s: %w", file.flag, err)
 		}
 	}
 	if f.MedMijLog != "" {
 		var log io.WriteCloser
 		if log, err = os.OpenFile(f.MedMijLog, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
-			return nil, nil, done, fmt.Errorf("--medmij-log: %w", err)
+			return done, fmt.Errorf("--medmij-log: %w", err)
 		}
 		done = log.Close
 		config.ChainLog = slog.New(slog.NewJSONHandler(log, nil))
 	}
-	return config, names, done, nil
+	return done, nil
 }

@@ -50,7 +50,7 @@ func (s *stores) prepare() error {
 
 type serveCmd struct {
 	stores
-	medmijFlags
+	providerFlags
 	Listen              string        `help:"Address to listen on." default:"127.0.0.1:8080" env:"CARREL_LISTEN"`
 	PublicURL           string        `help:"Where people and applications reach this server, for example https://library.example.org. Default: http:// and the address." env:"CARREL_PUBLIC_URL"`
 	Operator            string        `help:"Your name, as the pages say who runs the site." default:"This Carrel" env:"CARREL_OPERATOR"`
@@ -88,11 +88,6 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	network, names, done, err := c.medmijFlags.open(c.Data)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, done()) }()
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -103,15 +98,21 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	}
 	log := newLog(c.LogFormat)
 	tune(c.database())
-	s, err := server.Open(ctx, server.Config{
+	config := server.Config{
 		PublicURL: public, Database: c.database(), Blobs: filepath.Join(c.Data, "blobs"),
 		Keyring: c.masterKeyFile(), MasterKeys: []byte(os.Getenv("CARREL_MASTER_KEYS")), Operator: c.Operator,
 		AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime, DeleteWait: c.DeleteWait,
-		MaxFileSize: c.MaxFileSize, Closed: c.Closed, BehindProxy: c.BehindProxy, Log: log,
-		Catalogue: c.Catalogue, MedMij: network, Directory: names, Deliveries: library.DeliveryConfig{Attempt: c.DeliveryTimeout, FirstRetry: c.DeliveryRetry, Keep: c.DeliveryKeep},
-	})
+		MaxFileSize: c.MaxFileSize, Closed: c.Closed, BehindProxy: c.BehindProxy, Log: log, Catalogue: c.Catalogue,
+		Deliveries: library.DeliveryConfig{Attempt: c.DeliveryTimeout, FirstRetry: c.DeliveryRetry, Keep: c.DeliveryKeep},
+	}
+	done, err := c.providerFlags.open(c.Data, &config)
 	if err != nil {
-		return err
+		return errors.Join(err, l.Close())
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	s, err := server.Open(ctx, config)
+	if err != nil {
+		return errors.Join(err, l.Close())
 	}
 	_ = os.Unsetenv("CARREL_MASTER_KEYS")
 	log.Info("serving", "address", l.Addr().String(), "publicURL", public, "data", c.Data)

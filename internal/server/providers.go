@@ -9,6 +9,8 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/provider"
 	"github.com/carrelhq/carrel/internal/provider/medmij"
+	"github.com/carrelhq/carrel/internal/provider/smart"
+	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // providers are the ways to providers that the operator has configured.
@@ -27,6 +29,7 @@ func openProviders(ctx context.Context, c Config, names catalogue.Directory) (*p
 	if c.MedMij != nil {
 		config := *c.MedMij
 		config.Now, config.Log = c.Now, c.Log
+		config.AllowLoopback = config.AllowLoopback || c.LoopbackProviders
 		network, err := medmij.Open(ctx, config)
 		if err != nil {
 			return nil, err
@@ -34,6 +37,14 @@ func openProviders(ctx context.Context, c Config, names catalogue.Directory) (*p
 		networks["medmij"] = network
 		p.listings = append(p.listings, &medmijListing{network: network, names: names})
 		p.run = append(p.run, network.Run)
+	}
+	if len(c.FHIRServers) > 0 {
+		network, err := smart.New(smart.Config{Servers: c.FHIRServers, AllowLoopback: c.LoopbackProviders, Now: c.Now, Log: c.Log})
+		if err != nil {
+			return nil, err
+		}
+		networks["smart"] = network
+		p.listings = append(p.listings, serverListing(network.Servers()))
 	}
 	p.set = provider.NewSet(networks)
 	return p, nil
@@ -65,4 +76,17 @@ func (l *medmijListing) Sources() ([]catalogue.Source, uint64, error) {
 		}
 	}
 	return l.list, generation, nil
+}
+
+// serverListing gives the catalogue the FHIR servers of the configuration.
+type serverListing []smart.Server
+
+// Sources implements [catalogue.Listing].
+func (l serverListing) Sources() ([]catalogue.Source, uint64, error) {
+	list := make([]catalogue.Source, 0, len(l))
+	for _, s := range l {
+		list = append(list, catalogue.Source{ID: s.Source, Name: s.Name, Reference: s.ID, Address: catalogue.Address{City: s.City},
+			Service: catalogue.Service{ID: catalogue.ServiceFHIR}, Push: true, Status: wire.Approved, Provider: s.Key(), Version: s.Version})
+	}
+	return list, 1, nil
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/pages"
 	"github.com/carrelhq/carrel/internal/provider/medmij"
+	"github.com/carrelhq/carrel/internal/provider/smart"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store"
 )
@@ -59,6 +60,11 @@ type Config struct {
 	// Directory holds the names that people know MedMij's providers by, beside those of
 	// the catalogue's file.
 	Directory catalogue.Directory
+	// FHIRServers are plain FHIR servers that can be sent to.
+	FHIRServers []smart.Server
+	// LoopbackProviders admits providers on this machine, some of it without TLS: for
+	// simulators.
+	LoopbackProviders bool
 	// Deliveries says how patiently resources are delivered to providers.
 	Deliveries library.DeliveryConfig
 	// Patience is how long a client may go without sending or taking anything.
