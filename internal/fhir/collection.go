@@ -56,7 +56,7 @@ func (s *sender) createEntry(e uint32, n int, moved map[string]string) {
 		s.c.faultAt(e, ".resource", CodeRequired, "is required: there is nothing to create")
 		return
 	}
-	name := string(d.memberText(r, "resourceType"))
+	name := s.typeOf(r)
 	if name == "" {
 		return // a fault already
 	}

@@ -60,6 +60,15 @@ type sender struct {
 // notStored are resources that no server keeps, so none can be created.
 var notStored = []string{"Bundle", "OperationOutcome", "Parameters"}
 
+// typeOf is the type of a resource, "" if it has none that is known.
+func (s *sender) typeOf(r uint32) string {
+	text := s.c.doc.memberText(r, "resourceType")
+	if name, ok := shownName(text); ok && (s.c.table == nil || s.c.table.resource(text) != nil) {
+		return name
+	}
+	return ""
+}
+
 // stored insists on a resource that can be created.
 func (s *sender) stored(r uint32, name string) {
 	if slices.Contains(notStored, name) {
@@ -69,7 +78,7 @@ func (s *sender) stored(r uint32, name string) {
 
 func (s *sender) rules() {
 	d := s.c.doc
-	name := string(d.memberText(0, "resourceType"))
+	name := s.typeOf(0)
 	if name != "Bundle" {
 		s.stored(0, name)
 		s.out.Path = name
@@ -133,7 +142,7 @@ func (s *sender) entry(e uint32) {
 		s.c.faultAt(e, ".resource", CodeRequired, "is required of what is written")
 		return
 	}
-	name := string(d.memberText(r, "resourceType"))
+	name := s.typeOf(r)
 	if name == "" {
 		return // a fault already
 	}

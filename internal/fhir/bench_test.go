@@ -1,0 +1,92 @@
+package fhir
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/carrelhq/carrel/internal/testenv"
+)
+
+// benchBodies are the valid bodies of the reference material, or our own.
+func benchBodies(b *testing.B) (all [][]byte, size int64, resources int) {
+	b.Helper()
+	folder := "testdata/valid"
+	if shared := filepath.Join(testenv.Root(b), "..", "shared", "fhir", "stu3", "valid"); exists(shared) {
+		folder = shared
+	}
+	for _, body := range bodies(b, folder) {
+		r, err := Check(STU3, body)
+		if err != nil {
+			b.Fatal(err)
+		}
+		all = append(all, body)
+		size += int64(len(body))
+		resources += len(r.Resources)
+	}
+	return all, size, resources
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func BenchmarkCheck(b *testing.B) {
+	all, size, resources := benchBodies(b)
+	b.SetBytes(size)
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, body := range all {
+			if _, err := Check(STU3, body); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(resources)*float64(b.N)/b.Elapsed().Seconds(), "resources/s")
+}
+
+func BenchmarkPrepare(b *testing.B) {
+	all, _, _ := benchBodies(b)
+	size := int64(0)
+	sendable := all[:0]
+	for _, body := range all {
+		if _, err := Prepare(STU3, body); err == nil {
+			sendable = append(sendable, body)
+			size += int64(len(body))
+		}
+	}
+	b.SetBytes(size)
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, body := range sendable {
+			if _, err := Prepare(STU3, body); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	all, size, _ := benchBodies(b)
+	b.SetBytes(size)
+	for b.Loop() {
+		for _, body := range all {
+			doc, f := parse(body)
+			if f != nil {
+				b.Fatal(f)
+			}
+			doc.close()
+		}
+	}
+}
+
+// BenchmarkTables is what the first check of a process pays.
+func BenchmarkTables(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if t := decode(stu3Text, stu3Rules); len(t.types) < 400 {
+			b.Fatal("half a table")
+		}
+	}
+}
