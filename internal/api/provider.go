@@ -21,16 +21,17 @@ const (
 // pushToProvider checks a FHIR resource or Bundle and sends it on to the provider that
 // the account in the header connects.
 func (a *api) pushToProvider(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
-	if err := b.May(library.Write); err != nil {
+	account, err := accountOf(r)
+	if err != nil {
+		return err
+	}
+	to, err := a.Deliveries.Destination(r.Context(), b, account)
+	if err != nil {
 		return err
 	}
 	version, ok := fhir.ParseVersion(r.PathValue("version"))
 	if !ok {
 		return wire.Validation("FHIR version")
-	}
-	account, err := accountOf(r)
-	if err != nil {
-		return err
 	}
 	body, done, err := a.readResource(r)
 	if err != nil {
@@ -41,7 +42,7 @@ func (a *api) pushToProvider(w http.ResponseWriter, r *http.Request, b *library.
 	if err != nil {
 		return faultsOf(err)
 	}
-	p, err := a.Deliveries.Push(r.Context(), b, account, library.Resource{
+	p, err := a.Deliveries.Push(r.Context(), to, library.Resource{
 		Version: versions[version], Path: out.Path, Types: out.Types, Body: out.Body})
 	if err != nil {
 		return err

@@ -98,12 +98,16 @@ type Pushed struct {
 	Answer []byte
 }
 
-// Push keeps a resource and then sends it to the provider that an account of the bearer's
-// connects. It returns when the provider has answered, when the attempt has failed for
-// now, or when its patience is over; the delivery goes on in any case. Refusals are
-// [*wire.Error]s: then nothing has been kept. An account that the person has to
-// connect again is refused with ServiceAuthorizationError.
-func (d *Deliveries) Push(ctx context.Context, b *Bearer, id wire.AccountID, r Resource) (*Pushed, error) {
+// Destination is the account that a bearer pushes to.
+type Destination struct {
+	bearer  *Bearer
+	account ConnectedAccount
+}
+
+// Destination finds one of the bearer's accounts. Refusals are [*wire.Error]s: an account
+// that is not there, or somebody else's, is NotFound; one that the person has to connect
+// again is refused with ServiceAuthorizationError.
+func (d *Deliveries) Destination(ctx context.Context, b *Bearer, id wire.AccountID) (*Destination, error) {
 	if err := b.May(Write); err != nil {
 		return nil, err
 	}
@@ -114,16 +118,24 @@ func (d *Deliveries) Push(ctx context.Context, b *Bearer, id wire.AccountID, r R
 	if err != nil {
 		return nil, fmt.Errorf("get account: %w", err)
 	}
-	now := d.now()
-	switch {
-	case account.Source.Version != r.Version:
-		return nil, wire.Validation("this provider takes FHIR " + string(account.Source.Version))
-	case account.NeedsPerson(now):
+	if account.NeedsPerson(d.now()) {
 		return nil, wire.ServiceAuthorization()
 	}
+	return &Destination{b, account}, nil
+}
+
+// Push keeps a resource and then sends it to a destination. It returns when the provider
+// has answered, when the attempt has failed for now, or when its patience is over; the
+// delivery goes on in any case. Refusals are [*wire.Error]s: then nothing has been kept.
+func (d *Deliveries) Push(ctx context.Context, to *Destination, r Resource) (*Pushed, error) {
+	if v := to.account.Source.Version; v != r.Version {
+		return nil, wire.Validation("this provider takes FHIR " + string(v))
+	}
+	b, now := to.bearer, d.now()
 	delivery := Delivery{ID: newDeliveryID(now), Library: b.Library.ID, Application: b.Client.Application.ID, Contract: b.Client.Contract.ID,
-		Grant: b.Grant.ID, Account: id, ProviderName: account.Source.Name, Types: r.Types, State: DeliveryWaiting,
+		Grant: b.Grant.ID, Account: to.account.ID, ProviderName: to.account.Source.Name, Types: r.Types, State: DeliveryWaiting,
 		NextAt: now, ExpiresAt: now.Add(d.config.Keep), CreatedAt: now, UpdatedAt: now}
+	var err error
 	if delivery.Payload, err = d.sealPayload(delivery.ID, r); err != nil {
 		return nil, err
 	}

@@ -217,7 +217,11 @@ func (g granted) deliver(account wire.AccountID, r library.Resource) (*library.P
 	if err != nil {
 		return nil, err
 	}
-	return g.w.deliveries.Push(g.w.t.Context(), b, account, r)
+	to, err := g.w.deliveries.Destination(g.w.t.Context(), b, account)
+	if err != nil {
+		return nil, err
+	}
+	return g.w.deliveries.Push(g.w.t.Context(), to, r)
 }
 
 // state is how far a delivery is, by the store.

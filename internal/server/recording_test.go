@@ -86,6 +86,16 @@ func (e *exchange) claims() wire.RequestClaims { return e.Decoded.Authorization.
 // headerList is headers in the order in which they were sent.
 type headerList [][2]string
 
+// get is the value of the first header of a name, in lower case.
+func (h headerList) get(name string) string {
+	for _, pair := range h {
+		if strings.ToLower(pair[0]) == name {
+			return pair[1]
+		}
+	}
+	return ""
+}
+
 func (h *headerList) UnmarshalJSON(data []byte) error {
 	in := json.NewDecoder(strings.NewReader(string(data)))
 	if _, err := in.Token(); err != nil {

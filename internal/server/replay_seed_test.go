@@ -76,6 +76,23 @@ func (d *seeder) before(e *exchange) {
 	if p := d.sessions[first(e.session())]; p != nil {
 		d.seedFiles(p, e.At())
 	}
+	if below("permission-access/import/")(e) && e.Answer.Status/100 == 2 {
+		d.seedAccount(e)
+	}
+}
+
+// seedAccount connects the account that is pushed to, for the person whose token it is.
+func (d *seeder) seedAccount(e *exchange) {
+	d.t.Helper()
+	p := d.owners[e.claims().AccessToken]
+	link := library.Link{Hash: seal.NewSecret().Hash(), Kind: library.LinkOnboard, Client: d.client("any"), CreatedAt: e.At(), ExpiresAt: e.At().Add(time.Hour)}
+	d.must(d.db.AddLink(d.t.Context(), link, library.Session{}))
+	account := library.ConnectedAccount{ID: wire.AccountID(e.Request.Headers.get("accountid")), Reference: "recorded", Library: p.library.ID,
+		Application: d.rec.Keys.ApplicationID, Source: library.Source{ID: 103, Name: "Stub Record Receiver", Push: true, Version: library.STU3},
+		Pending: true, CreatedAt: e.At(), UpdatedAt: e.At()}
+	_, err := d.db.Connect(d.t.Context(), link.Hash, account, library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventConnected})
+	d.must(err)
+	d.must(d.db.CloseLink(d.t.Context(), link.Hash, e.At(), "", nil))
 }
 
 // after seeds what the stub gave out in an exchange.
