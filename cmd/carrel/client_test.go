@@ -123,7 +123,13 @@ func TestListenForCallback(t *testing.T) {
 // authorize runs the command while a person goes through the pages.
 func authorize(t *testing.T, person *demo.Walker, callback string, args ...string) {
 	t.Helper()
-	cmd := carrel(t.Context(), t, append([]string{"client", "authorize"}, args...)...)
+	throughPages(t, person, callback, append([]string{"client", "authorize"}, args...)...)
+}
+
+// throughPages runs a command that sends a person to the pages.
+func throughPages(t *testing.T, person *demo.Walker, callback string, args ...string) {
+	t.Helper()
+	cmd := carrel(t.Context(), t, args...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
