@@ -27,8 +27,9 @@ var ErrNotFound = library.ErrNotFound
 // ErrUnlisted says that a listing cannot be had now: what was looked for may be there.
 var ErrUnlisted = errors.New("a list of sources cannot be had now")
 
-// Ids of our own begin at FirstOwnID, so that they never meet digi.me's; those of
-// listings at FirstListedID, so that they never meet those of a file.
+// Ids of our own begin at FirstOwnID, so that they never meet digi.me's. Those that
+// follow from a provider's key begin at FirstListedID, so that they never meet those
+// that an operator gives out.
 const (
 	FirstOwnID    = 900_000
 	FirstListedID = 1_000_000
@@ -67,7 +68,7 @@ func Load(path string, listings ...Listing) (*Catalogue, error) {
 	if path == "" {
 		return Parse(nil, listings...)
 	}
-	text, err := os.ReadFile(path) //nolint:gosec // the operator names it
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read catalogue: %w", err)
 	}

@@ -29,7 +29,7 @@ type Provider struct {
 
 // LoadDirectory reads a directory from a file of its own.
 func LoadDirectory(path string) (Directory, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // the operator names it
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read directory: %w", err)
 	}
@@ -49,14 +49,6 @@ func ParseDirectory(text []byte) (Directory, error) {
 	k := &checker{}
 	d := k.directory("", text)
 	return d, k.err()
-}
-
-// With is the directory and another, which has the last word.
-func (d Directory) With(other Directory) Directory {
-	all := Directory{}
-	maps.Copy(all, d)
-	maps.Copy(all, other)
-	return all
 }
 
 // at is the place of a provider in a file.

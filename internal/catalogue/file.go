@@ -267,7 +267,7 @@ func (f *file) connect(k *checker, at string, s *Source, v sourceJSON) {
 		k.wrong(at+".types", "is missing: pull, push, or both")
 	}
 	if scheme, rest, ok := strings.Cut(v.Provider, ":"); v.Provider != "" && (!ok || scheme == "" || rest == "") {
-		k.wrong(at+".provider", "is like fhir:clinic, not %q", v.Provider)
+		k.wrong(at+".provider", "is like smart:clinic, not %q", v.Provider)
 	}
 	switch s.Version {
 	case library.STU3, library.R4:

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/wire"
 )
 
@@ -99,10 +100,10 @@ func (x *index) standsFor(said []heard) bool {
 
 func (c *Catalogue) build(said []heard) *index {
 	x := &index{heard: said}
-	taken := map[int]bool{}
+	taken := map[int]library.ProviderKey{}
 	var entries []*entry
 	for _, s := range c.file.sources {
-		taken[s.ID] = true
+		taken[s.ID] = s.Provider
 		entries = append(entries, newEntry(s))
 	}
 	left := map[string][]Source{}
@@ -113,12 +114,15 @@ func (c *Catalogue) build(said []heard) *index {
 			continue
 		}
 		for _, s := range h.list {
+			if p, there := taken[s.ID]; there && p == s.Provider {
+				continue // the file says more of it
+			}
 			s, why := c.adopt(s, taken)
 			if why != "" {
 				left[why] = append(left[why], s)
 				continue
 			}
-			taken[s.ID] = true
+			taken[s.ID] = s.Provider
 			entries = append(entries, newEntry(s))
 		}
 	}
@@ -196,12 +200,13 @@ func (x *index) having(what string) (found []int) {
 }
 
 // adopt makes a listed source one of the catalogue's; why says what speaks against it.
-func (c *Catalogue) adopt(s Source, taken map[int]bool) (_ Source, why string) {
+func (c *Catalogue) adopt(s Source, taken map[int]library.ProviderKey) (_ Source, why string) {
 	service, ok := c.file.services[s.Service.ID]
+	_, there := taken[s.ID]
 	switch {
-	case s.ID < FirstListedID:
-		return s, "its id is one of those for files"
-	case taken[s.ID]:
+	case s.ID < FirstOwnID:
+		return s, "its id is one of those of digi.me"
+	case there:
 		return s, "another source has its id"
 	case !ok:
 		return s, fmt.Sprintf("there is no service %d", s.Service.ID)

@@ -166,15 +166,24 @@ func TestListedSourcesLeftOut(t *testing.T) {
 	good, low, homeless := linde("53", "", nil), linde("57", "", nil), linde("60", "", nil)
 	twin := good
 	twin.Name = "Twin"
-	low.ID, homeless.Service.ID = 900201, 7
-	b.write(good, low, homeless, twin)
-	if got := search(t, c, anyPush); got.Total != 3 {
+	low.ID, homeless.Service.ID = 899_999, 7
+	twin.Provider = "medmij:another"
+	known, own := linde("53", "", nil), linde("57", "", nil) // an operator's ids
+	known.ID, known.Provider, own.ID = 900203, "fhir:zeta", 900299
+	b.write(good, low, homeless, twin, known, own)
+	if got := search(t, c, anyPush); got.Total != 4 {
 		t.Errorf("%d sources", got.Total)
+	}
+	if got, err := c.Entry(900203); err != nil || got.Name != "Zeta clinic" {
+		t.Errorf("what the file says: %+v, %v", got, err)
+	}
+	if got, err := c.Source(900299); err != nil || got.Provider != own.Provider {
+		t.Errorf("%+v, %v", got, err)
 	}
 	if got, err := c.Entry(good.ID); err != nil || got.Name == "Twin" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	for _, why := range []string{"another source has its id", "its id is one of those for files", "there is no service 7"} {
+	for _, why := range []string{"another source has its id", "its id is one of those of digi.me", "there is no service 7"} {
 		if strings.Count(log.String(), why) != 1 {
 			t.Errorf("the log does not say once that %s:\n%s", why, log.String())
 		}

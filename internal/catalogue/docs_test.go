@@ -1,0 +1,33 @@
+package catalogue_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/carrelhq/carrel/internal/catalogue"
+)
+
+// The file in the documentation is one that the server takes, and all words that it
+// may use stand there.
+func TestDocs(t *testing.T) {
+	text, err := os.ReadFile("../../docs/catalogue.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := string(text)
+	_, example, _ := strings.Cut(doc, "```json\n")
+	example, _, _ = strings.Cut(example, "```")
+	c := parse(t, example)
+	if s, err := c.Source(900301); err != nil || !s.Push {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if c.Directory()["huisartslinde"].Name == "" {
+		t.Error("no directory")
+	}
+	for _, word := range append(append([]string{}, catalogue.DataTypes...), catalogue.OrganizationTypes...) {
+		if !strings.Contains(doc, "`"+word+"`") {
+			t.Errorf("docs/catalogue.md does not have %s", word)
+		}
+	}
+}
