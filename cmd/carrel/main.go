@@ -25,6 +25,7 @@ type cli struct {
 	Contract          contractCmd          `cmd:"" help:"Register and list what applications may ask for."`
 	Client            clientCmd            `cmd:"" help:"Authorise, push and read: the Go SDK at the command line."`
 	ProviderSimulator providerSimulatorCmd `cmd:"" help:"Run practice health-care providers on this machine, to develop against."`
+	FHIR              fhirCmd              `cmd:"" name:"fhir" help:"Check FHIR resources before they are pushed to a provider."`
 	Bench             benchCmd             `cmd:"" help:"Measure durable pushes per second on this machine."`
 }
 

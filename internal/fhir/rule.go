@@ -157,17 +157,3 @@ func (v view) below(name string) iter.Seq[uint32] {
 		}
 	}
 }
-
-// distinct says whether no two items have the same text in a member.
-func (v view) distinct(list, name string) bool {
-	seen := map[string]bool{}
-	for item := range v.each(list) {
-		if text := item.text(name); text != "" {
-			if seen[text] {
-				return false
-			}
-			seen[text] = true
-		}
-	}
-	return true
-}
