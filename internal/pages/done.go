@@ -43,6 +43,27 @@ func (s *site) leave(w http.ResponseWriter, r *http.Request, request *library.Re
 	default:
 		p.view = s.newView(r, t.text("done.return", "app", app))
 	}
+	return s.forward(w, p, request, callback)
+}
+
+// leaveAnew sends a browser back to the application that the redirects from a provider
+// have brought here. They began with a form of the provider's, whose form-action
+// Chromium applies to each of them: it lets the browser come here and no further. So
+// they end with a page, from which the browser goes on by itself.
+func (s *site) leaveAnew(w http.ResponseWriter, r *http.Request, request *library.Request, callback string) error {
+	p := &donePage{Back: backTo(request, callback), Outcome: outcomeNone}
+	p.view = s.newView(r, visitOf(r).texts.text("provider.ok", "provider", quote(request.Connected.Source.Name)))
+	return s.forward(w, p, request, callback)
+}
+
+// fromElsewhere reports whether another site has sent the browser here. What says
+// nothing of it knows no form-action either.
+func fromElsewhere(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return site == "cross-site" || site == "same-site"
+}
+
+func (s *site) forward(w http.ResponseWriter, p *donePage, request *library.Request, callback string) error {
 	p.From = senderOf(request)
 	p.Forward = template.URL(callback)
 	return s.render(w, http.StatusOK, "done", p)

@@ -118,8 +118,8 @@ func (t *texts) emailFault(email string) []piece {
 	return nil
 }
 
-// seeOther answers with a redirect. The target is our own, or a callback that the
-// library made.
+// seeOther answers with a redirect. The target is our own, or one that the library
+// made.
 func seeOther(w http.ResponseWriter, r *http.Request, target string) error {
 	http.Redirect(w, r, target, http.StatusSeeOther)
 	return nil

@@ -214,6 +214,9 @@ func (s *site) connect(w http.ResponseWriter, r *http.Request, in *library.Signe
 	if err != nil {
 		return answerFault(err, in, way)
 	}
+	if way.request.Connected != nil && fromElsewhere(r) {
+		return s.leaveAnew(w, r, way.request, callback)
+	}
 	return s.leave(w, r, way.request, callback, outcomeNone)
 }
 

@@ -250,6 +250,23 @@ func TestOnboardProvider(t *testing.T) {
 	if q := p.callback().Query(); q.Get("success") != "true" || q.Get("state") != "the state" || q.Has("code") {
 		t.Errorf("onboard: %v", q)
 	}
+	// A browser says that the provider has sent it: its redirects may not go on.
+	v.header.Set("Sec-Fetch-Site", "cross-site")
+	p = v.get("/apps/saas/onboard?sourceType=push&code=" + w.refer(clinic, webCallback, token, false))
+	path, fields := p.form(p.find(testIDOf(papers)))
+	v.header.Del("Sec-Fetch-Site")
+	p = v.post(path, fields).followed().click("provider-go").away().click("sim-approve")
+	v.header.Set("Sec-Fetch-Site", "cross-site")
+	p = p.away()
+	v.header.Del("Sec-Fetch-Site")
+	if back := attr(p.find("return"), "href"); p.status != http.StatusOK || !strings.HasPrefix(back, webCallback+"&success=true") || p.title() != "Oosterwal is connected." {
+		t.Errorf("onboard in a browser: %d %s, back by %q", p.status, textOf(p.root), back)
+	}
+	for _, a := range w.connected(clinic, token) {
+		if a.SourceID == papers.ID {
+			w.disconnect(clinic, token, a.ID)
+		}
+	}
 	accounts := w.connected(clinic, token)
 	if len(accounts) != 2 {
 		t.Fatalf("accounts %+v", accounts)

@@ -70,6 +70,7 @@ func (tr *tour) failsToConnect(clinic library.Client) {
 	link := authorize(w.link(clinic, tr.callback, ""))
 	b.visit(link)
 	tr.look("choose before")
+	b.visit(link + "&q=lucas")
 	b.click(testIDOf(lucas))
 	b.click("provider-go")
 	b.visit(link + "&service=" + strconv.Itoa(lucas.ID))
@@ -113,6 +114,7 @@ func (tr *tour) onboards(clinic library.Client, token string) {
 	b.visit("/apps/saas/onboard?sourceType=push&service=" + strconv.Itoa(lucas.ID) + "&code=" + w.refer(clinic, tr.callback, token, false))
 	b.click("provider-go")
 	b.click("sim-approve")
+	b.until(`document.title`, "Back at the application")
 	if q := tr.back().Query(); q.Get("success") != "true" {
 		tr.t.Errorf("onboarded: %v", q)
 	}

@@ -225,3 +225,15 @@ func (w *world) connected(c library.Client, accessToken string) []wire.Account {
 	}
 	return list
 }
+
+// disconnect ends an account as the client does.
+func (w *world) disconnect(c library.Client, accessToken string, account wire.AccountID) {
+	w.t.Helper()
+	bearer, err := w.consents.Bearer(w.t.Context(), &library.Call{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.accounts.Delete(w.t.Context(), bearer, account); err != nil {
+		w.t.Fatal(err)
+	}
+}
