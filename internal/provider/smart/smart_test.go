@@ -21,6 +21,7 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/provider/providertest"
 	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/testenv"
 )
 
 const (
@@ -308,7 +309,34 @@ func TestSend(t *testing.T) {
 	}
 }
 
-// good is a file as docs/providers.md shows it.
+// TestDocs loads the file that docs/providers.md shows.
+func TestDocs(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(testenv.Root(t), "docs", "providers.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "```json\n")
+	text, _, ok := strings.Cut(text, "```")
+	if !ok {
+		t.Fatal("docs/providers.md shows no file")
+	}
+	folder := t.TempDir()
+	for name, content := range map[string]string{
+		"servers.json": text, "demo-fhir.secret": plantedSecret, "demo-fhir.pem": string(providertest.NewCA(t, "x").PEM),
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	servers, err := Load(filepath.Join(folder, "servers.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(Config{Servers: servers}); err != nil || len(servers) != 2 {
+		t.Errorf("%d servers, %v", len(servers), err)
+	}
+}
+
 const good = `[{"id":"demo-fhir","source":900500,"name":"Demo FHIR","city":"Utrecht","base":"https://fhir.example/stu3","version":"stu3",
  "authorize":"https://login.example/authorize","token":"https://login.example/token","clientId":"carrel",
  "clientSecretFile":"secret","scopes":["openid","user/*.write"],"roots":"ca.pem"},
