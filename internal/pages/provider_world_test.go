@@ -199,7 +199,11 @@ func (w *world) send(c library.Client, accessToken string, account wire.AccountI
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	pushed, err := w.deliveries.Push(w.t.Context(), bearer, account, library.Resource{Version: library.STU3, Types: types, Body: []byte(`{}`)})
+	to, err := w.deliveries.Destination(w.t.Context(), bearer, account)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	pushed, err := w.deliveries.Push(w.t.Context(), to, library.Resource{Version: library.STU3, Types: types, Body: []byte(`{}`)})
 	if err != nil {
 		w.t.Fatal(err)
 	}
