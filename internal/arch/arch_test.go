@@ -130,7 +130,8 @@ var rules = []rule{
 		why: "the server puts the parts together, so it knows them all, and nothing that starts it",
 		imports: []string{
 			"internal/library", "internal/seal", "internal/wire", "internal/fhir", "internal/catalogue",
-			"internal/store", "internal/blob", "internal/provider", "internal/api", "internal/pages",
+			"internal/store", "internal/blob", "internal/provider", "internal/provider/medmij", "internal/provider/smart",
+			"internal/api", "internal/pages",
 		},
 		outside: []string{anyModule},
 	},
@@ -139,7 +140,7 @@ var rules = []rule{
 		why: "it starts a whole server and hands the test an SDK client",
 		imports: []string{
 			"internal/server", "internal/library", "internal/seal", "internal/wire", "internal/catalogue",
-			"internal/provider", "internal/provider/simulator", "internal/demo", "internal/testenv", "digime",
+			"internal/provider/medmij", "internal/provider/simulator", "internal/demo", "internal/testenv", "digime",
 		},
 		outside: []string{anyModule},
 	},
@@ -160,7 +161,8 @@ var rules = []rule{
 		why: "a command reads flags and calls the server, or opens the store where none need run; it puts no parts together and ships nothing that only tests need",
 		imports: []string{
 			"internal/server", "internal/demo", "internal/bench", "internal/store", "internal/library",
-			"internal/wire", "internal/fhir", "internal/catalogue", "internal/provider", "internal/provider/simulator", "digime",
+			"internal/wire", "internal/fhir", "internal/catalogue", "internal/provider/medmij", "internal/provider/smart",
+			"internal/provider/simulator", "digime",
 		},
 		outside:   []string{anyModule},
 		notLinked: test,
