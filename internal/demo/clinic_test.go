@@ -24,22 +24,12 @@ var shots = flag.String("shots", "", "folder for pictures of the clinic")
 func TestMain(m *testing.M) { testenv.Main(m) }
 
 // A person at the clinic, in a real browser: they push a letter into a new library,
-// let the clinic read it, and are told so.
+// let the clinic read it, send a measurement to their GP, and are told so.
 func TestClinic(t *testing.T) {
-	s := servertest.Start(t)
-	var clinic http.Handler
-	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { clinic.ServeHTTP(w, r) }))
-	defer site.Close()
-	credentials, err := demo.Register(t.Context(), s.Clients, s.URL, servertest.Callback, site.URL+demo.CallbackPath)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if clinic, err = demo.NewClinic(credentials); err != nil {
-		t.Fatal(err)
-	}
-
+	s := servertest.StartWithProviders(t)
+	c := clinicAt(t, s)
 	b := open(t)
-	b.do(chromedp.Navigate(site.URL))
+	b.do(chromedp.Navigate(c.home))
 	b.picture("start")
 	b.click("clinic-push")
 	b.do(chromedp.SendKeys(testID("email"), "anna@example.org"), chromedp.SendKeys(testID("password"), "four random words make it"))
@@ -52,6 +42,33 @@ func TestClinic(t *testing.T) {
 	b.sees("clinic-notice", "You let us read 1 of your files.")
 	b.sees("clinic-files", demo.LetterName)
 	b.picture("read")
+
+	b.do(chromedp.SetValue(testID("clinic-systolic"), "131"), chromedp.SetValue(testID("clinic-diastolic"), "84"))
+	b.click("clinic-send")
+	b.press("[data-testid=services] button")
+	b.click("provider-go")
+	b.do(chromedp.SendKeys(testID("sim-user"), "Anna"))
+	b.click("sim-approve")
+	b.click("allow")
+	b.sees("clinic-state", "It has arrived.")
+	if r := s.Providers.Received(); len(r) != 1 || !strings.Contains(r[0].Summary, "131/84") || r[0].Patient != "Anna" {
+		t.Errorf("%d arrived", len(r))
+	}
+	b.press("details summary")
+	b.picture("sent")
+
+	// The permission at the GP ends, and is given anew on the way of the next one.
+	for _, p := range s.Providers.Providers() {
+		s.Providers.Revoke(p.Name)
+	}
+	b.click("clinic-send")
+	b.click("provider-go")
+	b.click("sim-approve")
+	b.do(chromedp.WaitVisible(testID("clinic-state"))) // the library's page moves on by itself
+	b.sees("clinic-state", "It has arrived.")
+	if n := len(s.Providers.Received()); n != 2 {
+		t.Errorf("%d arrived", n)
+	}
 
 	b.do(chromedp.Evaluate[chromedp.Void](testenv.Axe(t)))
 	broken, err := chromedp.Run(b.ctx, chromedp.Evaluate[[]string](`axe.run().then(r => r.violations.map(v => v.id + ": " + v.nodes.map(n => n.html).join(" ")))`, chromedp.EvalAwaitPromise))
@@ -119,8 +136,20 @@ func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 // click presses a control and waits for the next page.
 func (b *tab) click(id string) {
 	b.t.Helper()
-	if _, err := chromedp.Run(b.ctx, chromedp.WaitEvent(cdp.LoadEventFired, nil, chromedp.Click(testID(id)))); err != nil {
-		b.t.Fatalf("click %s: %v", id, err)
+	b.press(string(testID(id)))
+}
+
+// press does that for a control by its selector; one that leads to no page is only
+// pressed.
+func (b *tab) press(selector string) {
+	b.t.Helper()
+	press := chromedp.Click(chromedp.CSS(selector))
+	if strings.HasSuffix(selector, "summary") {
+		b.do(press)
+		return
+	}
+	if _, err := chromedp.Run(b.ctx, chromedp.WaitEvent(cdp.LoadEventFired, nil, press)); err != nil {
+		b.t.Fatalf("press %s: %v", selector, err)
 	}
 }
 

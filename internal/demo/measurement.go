@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -93,17 +94,13 @@ func newURN() string {
 	return fmt.Sprintf("urn:uuid:%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// indented is JSON for people.
+// indented is JSON for people; empty if it is none.
 func indented(text json.RawMessage) string {
-	var v any
-	if json.Unmarshal(text, &v) != nil {
+	var b bytes.Buffer
+	if json.Indent(&b, text, "", "  ") != nil {
 		return ""
 	}
-	pretty, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return ""
-	}
-	return string(pretty)
+	return b.String()
 }
 
 var errNoProvider = errors.New("your library has connected no care provider")
