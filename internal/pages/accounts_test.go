@@ -22,7 +22,7 @@ func TestAccounts(t *testing.T) {
 	row, delivered := "account-"+string(id), w.send(clinic, token, id, "Observation")
 
 	p = v.get("/accounts")
-	for _, want := range []string{"Sint Lucas Hospital Connected", "For the app Demo Clinic", "Connected on 24 November 2026", "Last time: Today, 10:42"} {
+	for _, want := range []string{"Sint Lucas Hospital Connected", "For the app Demo Clinic", "Since 24 November 2026", "Last time: Today, 10:42"} {
 		if !strings.Contains(p.text(row), want) {
 			t.Errorf("no %q: %s", want, p.text(row))
 		}
@@ -40,7 +40,7 @@ func TestAccounts(t *testing.T) {
 	if got := p.text(row); !strings.Contains(got, "Does not work now, we keep trying") {
 		t.Errorf("in trouble: %s", got)
 	}
-	if n := p.find("delivery-" + string(waiting.ID)); attr(n, "data-state") != "waiting" || !strings.HasPrefix(textOf(n), "A document On its way") {
+	if n := p.find("delivery-" + string(waiting.ID)); attr(n, "data-state") != "waiting" || !strings.HasPrefix(textOf(n), "A document On its way From Demo Clinic To Sint Lucas Hospital") {
 		t.Errorf("waiting: %s", textOf(n))
 	}
 	if got := v.get("/delete"); !strings.Contains(textOf(got.root), "1 thing on its way will not be sent.") {

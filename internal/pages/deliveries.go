@@ -19,13 +19,10 @@ type deliveryRow struct {
 	// State is how far it is, in the words of data-state; Say tells it.
 	State string
 	Say   []piece
-	// What it is, and whose.
-	What, App string
-	At        time.Time
+	// What it is, from whom, and to whom if that is not told.
+	What, App, To string
+	At            time.Time
 }
-
-// Good says that it has arrived, Bad that it has not.
-func (d deliveryRow) Good() bool { return d.State == deliveryAccepted }
 
 // The states of a delivery, as a person is told.
 const (
@@ -68,9 +65,14 @@ func (s *site) deliveryRow(t *texts, d library.Delivery, names map[wire.Applicat
 	if !ok {
 		reason = "delivery.reason.silent"
 	}
-	return deliveryRow{ID: d.ID, State: told.state, What: capital(t.what(resourceWords(d.Types))), App: quote(names[d.Application]), At: d.CreatedAt,
-		Say: t.say(told.text, "provider", marked{quote(d.ProviderName), mark{Bold: true}}, "reason", t.text(reason),
+	provider := quote(d.ProviderName)
+	row := deliveryRow{ID: d.ID, State: told.state, What: capital(t.what(resourceWords(d.Types))), App: quote(names[d.Application]), At: d.CreatedAt,
+		Say: t.say(told.text, "provider", marked{provider, mark{Bold: true}}, "reason", t.text(reason),
 			"date", formatter{t, s.config.Zone}.on(d.UpdatedAt))}
+	if row.State == deliveryWaiting || row.State == deliveryGivenUp {
+		row.To = provider
+	}
+	return row
 }
 
 // A cursor travels as "<milliseconds>-<id>".

@@ -146,12 +146,16 @@ func (tr *tour) sends(clinic library.Client, token string) {
 	w.pass(8 * time.Minute)
 	b.visit("/accounts")
 	tr.look("accounts")
-	b.click(b.first("[data-testid^='disconnect-']"))
+	bySource := map[int]wire.AccountID{}
+	for _, a := range w.connected(clinic, token) {
+		bySource[a.SourceID] = a.ID
+	}
+	b.click("disconnect-" + string(bySource[linde.ID]))
 	tr.look("disconnect")
 	b.click("disconnect-confirm")
 	tr.look("accounts disconnected")
 	for range 20 {
-		w.send(clinic, token, w.connected(clinic, token)[0].ID, "Observation")
+		w.send(clinic, token, bySource[lucas.ID], "Observation")
 		w.pass(time.Second)
 	}
 	b.visit("/accounts")
