@@ -15,6 +15,14 @@ import (
 // went. What it cannot write down, another server finds when the lease has run out.
 func (d *Deliveries) attempt(ctx context.Context, v Delivery) Pushed {
 	answer, err := d.try(ctx, &v)
+	if errors.Is(err, ErrUsed) || errors.Is(err, ErrNotFound) {
+		// Called off, or taken over, while it was held: the store knows how it stands.
+		if current, err := d.store.GetDelivery(context.WithoutCancel(ctx), v.Library, v.ID); err == nil {
+			v = current
+		}
+		d.log.LogAttrs(ctx, slog.LevelInfo, "delivery lost", slog.String("delivery", string(v.ID)), slog.String("state", string(v.State)))
+		return Pushed{Delivery: v}
+	}
 	if err != nil {
 		d.log.LogAttrs(ctx, slog.LevelError, "delivery", slog.String("delivery", string(v.ID)),
 			slog.String("state", string(v.State)), slog.String("error", err.Error()))

@@ -43,16 +43,18 @@ func (a *Accounts) onWire(c ConnectedAccount) wire.Account {
 
 // Delete disconnects an account for its application. One that is not there, or not the
 // bearer's, is no error: the call may be repeated, and nothing can be probed. The account
-// that stands for the person is refused with a [*wire.Error]: it ends with the consent.
+// that stands for the person is no longer shown to the application, until the person's
+// next consent; the consents that they gave are theirs to end, and stay.
 func (a *Accounts) Delete(ctx context.Context, b *Bearer, id wire.AccountID) error {
-	users, err := a.consents.store.ListAccounts(ctx, b.Library.ID, b.Client.Application.ID)
-	if err != nil {
-		return fmt.Errorf("list accounts: %w", err)
+	user, err := a.consents.store.GetUserAccount(ctx, b.Library.ID, b.Client.Application.ID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("get account of the person: %w", err)
 	}
-	for _, u := range users {
-		if u.ID == id {
-			return wire.Validation("this account stands for the person, and ends with the consent")
+	if err == nil && user.ID == id {
+		if err := a.consents.store.HideAccount(ctx, b.Library.ID, b.Client.Application.ID, a.now()); err != nil {
+			return fmt.Errorf("hide account: %w", err)
 		}
+		return nil
 	}
 	account, err := a.store.GetAccount(ctx, b.Library.ID, id, true)
 	if errors.Is(err, ErrNotFound) || err == nil && account.Application != b.Client.Application.ID {

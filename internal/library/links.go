@@ -212,10 +212,11 @@ func (r *Request) ForOther(s *SignedIn) bool {
 
 // Deny answers a request with no, for the reason that the code tells, and returns
 // where to send the browser. s is nil if nobody has signed in. To refuse to renew a
-// consent ends it, if it still stands. It returns ErrUsed.
+// consent ends it, if it still stands; to refuse to revoke something leaves all as it
+// is. It returns ErrUsed.
 func (c *Consents) Deny(ctx context.Context, r *Request, s *SignedIn, code CallbackCode) (callback string, err error) {
 	var event Event
-	if s != nil && r.answerable(s) == nil && code == CallbackUserCancel {
+	if s != nil && r.answerable(s) == nil && code == CallbackUserCancel && r.Link.Kind != LinkRevoke {
 		if err := c.endRefused(ctx, r, s); err != nil {
 			return "", err
 		}
@@ -309,6 +310,9 @@ func (c *Consents) ownAccount(ctx context.Context, s *SignedIn, r *Request, id w
 
 // Failed is where a browser goes whose request ends without success.
 func (r *Request) Failed(code CallbackCode) string {
+	if r.Link.Kind == LinkRevoke {
+		return r.callback(url.Values{"result": {"failed"}, "error_message": {string(code)}})
+	}
 	return r.callback(url.Values{"success": {"false"}, "errorCode": {string(code)}})
 }
 

@@ -160,6 +160,7 @@ const (
 	LinkOnboard     LinkKind = "onboard"
 	LinkReauthorize LinkKind = "reauthorize"
 	LinkUserReauth  LinkKind = "user-reauth"
+	LinkRevoke      LinkKind = "revoke"
 )
 
 // Link is a request for consent that has not been answered: what the application
@@ -179,7 +180,8 @@ type Link struct {
 	Session   seal.Hash
 	CreatedAt time.Time
 	ExpiresAt time.Time
-	// Account is the account at a provider that the person has connected on the way.
+	// Account is the account at a provider that the person has connected on the way; in a
+	// link to revoke, the account that it is about.
 	Account wire.AccountID
 	// AnsweredAt is when the person allowed or denied; zero means open.
 	AnsweredAt time.Time
@@ -212,6 +214,10 @@ type Account struct {
 	// Subject is the person's pairwise name at the application: the sub claim.
 	Subject   string
 	CreatedAt time.Time
+	// HiddenAt is when the application deleted it: from then on it neither sees the
+	// account nor can refer to it, until the person's next consent. Zero means that it is
+	// seen.
+	HiddenAt time.Time
 }
 
 // AuthCode is an authorisation code on its way to be exchanged.

@@ -120,8 +120,8 @@ type ConsentStore interface {
 	GetLink(ctx context.Context, h seal.Hash) (Link, error)
 	// Allow answers a link: in one transaction it marks the link answered (ErrUsed if
 	// it was), renews the active grant of the library and contract or adds g, adds
-	// the account if the library has none at the application, adds the code bound to
-	// that grant, hands the grant and the seal to the link's session, makes the link's
+	// the account if the library has none at the application, or shows the one that is
+	// there if it was hidden, adds the code bound to that grant, hands the grant and the seal to the link's session, makes the link's
 	// account at a provider, if it has one, no longer pending, and adds the
 	// event, whose details it has name the grant. It returns the grant and account as
 	// they then are. ErrNotFound if the library has been shut or deleted meanwhile.
@@ -155,8 +155,15 @@ type ConsentStore interface {
 	// application was stopped". ErrNotFound if it is not the library's; no error, and no
 	// event, if it had ended before.
 	RevokeGrant(ctx context.Context, id ID, grant GrantID, at time.Time, e Event) error
-	// ListAccounts lists what an application may know of a library.
+	// ListAccounts lists what an application may know of a library: what is hidden is left
+	// out.
 	ListAccounts(ctx context.Context, id ID, application wire.ApplicationID) ([]Account, error)
+	// GetUserAccount finds the account that stands for the person at an application, a
+	// hidden one too.
+	GetUserAccount(ctx context.Context, id ID, application wire.ApplicationID) (Account, error)
+	// HideAccount sets HiddenAt of the account that stands for the person at an
+	// application; once hidden, the first time stays. It is no error if there is none.
+	HideAccount(ctx context.Context, id ID, application wire.ApplicationID, at time.Time) error
 	// AddReference gives out a handle for an account; GetReference follows it.
 	AddReference(ctx context.Context, r AccountReference) error
 	GetReference(ctx context.Context, id string) (AccountReference, error)
@@ -240,7 +247,7 @@ type Sweeper interface {
 	// expired, and the seals of tokens that have; the tokens themselves stay known
 	// until keepTokens before now, so that an expired one can still be told from an
 	// unknown one. Trips that have expired go too, and pending accounts that were made
-	// before that time and are in no link any more. It is as many transactions as it likes.
+	// a day before now and are in no link any more. It is as many transactions as it likes.
 	Sweep(ctx context.Context, now time.Time, keepTokens time.Duration) error
 }
 

@@ -202,19 +202,16 @@ func (c *Consents) Refresh(ctx context.Context, call *Call) (wire.TokenClaims, e
 }
 
 func (c *Consents) answer(ctx context.Context, g Grant, access seal.Secret, accessUntil time.Time, refresh seal.Secret, refreshUntil time.Time) (wire.TokenClaims, error) {
-	accounts, err := c.store.ListAccounts(ctx, g.Library, g.Application)
+	account, err := c.store.GetUserAccount(ctx, g.Library, g.Application)
 	if err != nil {
-		return wire.TokenClaims{}, fmt.Errorf("list accounts: %w", err)
-	}
-	if len(accounts) == 0 {
-		return wire.TokenClaims{}, fmt.Errorf("library %s has no account at application %s", g.Library, g.Application)
+		return wire.TokenClaims{}, fmt.Errorf("get account of library %s at application %s: %w", g.Library, g.Application, err)
 	}
 	return wire.TokenClaims{
 		AccessToken:  wire.TokenValue{Value: access.Reveal(), ExpiresOn: wire.SecondsOf(accessUntil)},
 		RefreshToken: wire.TokenValue{Value: refresh.Reveal(), ExpiresOn: wire.SecondsOf(refreshUntil)},
-		Subject:      accounts[0].Subject,
+		Subject:      account.Subject,
 		ConsentID:    string(g.ID),
-		Identifier:   wire.Identifier{ID: accounts[0].Subject},
+		Identifier:   wire.Identifier{ID: account.Subject},
 		TokenType:    "Bearer",
 	}, nil
 }
