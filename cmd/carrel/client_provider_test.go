@@ -127,7 +127,7 @@ func TestIssues(t *testing.T) {
 	if err := explain(refused); err.Error() != "refused (422 ProviderRefused)\n  error invalid" || !errors.Is(err, digime.ErrProviderRefused) {
 		t.Errorf("explained as %q", err)
 	}
-	if plain := errors.New("plain"); explain(plain) != plain || explain(nil) != nil {
+	if plain := errors.New("plain"); explain(plain).Error() != "plain" || explain(nil) != nil {
 		t.Error("explains what it does not know")
 	}
 }
