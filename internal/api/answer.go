@@ -73,8 +73,11 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error, began time
 		e.Message = strings.ToValidUTF8(e.Message[:maxMessage], "") + "…"
 	}
 	level := slog.LevelInfo
-	if e.Status >= http.StatusInternalServerError {
+	switch e.Code {
+	case wire.CodeInternal:
 		level = slog.LevelError
+	case wire.CodeServerBusy:
+		level = slog.LevelWarn
 	}
 	a.log(r, level, "call refused", began, err, slog.String("reference", e.Reference),
 		slog.String("code", string(e.Code)), slog.Int("status", e.Status))

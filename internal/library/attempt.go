@@ -138,10 +138,14 @@ func (d *Deliveries) backoff(attempts int) time.Duration {
 	return wait/2 + rand.N(wait/2+1)
 }
 
+// mostAnswer is how large an answer may be to be kept; a larger one is for whoever waits
+// for it alone.
+const mostAnswer = 1 << 20
+
 // end writes the final state.
 func (d *Deliveries) end(ctx context.Context, v *Delivery, state DeliveryState, reason string, answer []byte) error {
 	v.State, v.Reason, v.UpdatedAt, v.Payload = state, reason, d.now(), nil
-	if answer != nil {
+	if answer != nil && len(answer) <= mostAnswer {
 		v.Answer = d.ring.Seal(purposeAnswer(v.ID), answer)
 	}
 	// It has happened, whoever still waits for it.

@@ -15,9 +15,13 @@ const (
 	FHIRJSON = "application/fhir+json"
 	// UserAgent is what we call ourselves.
 	UserAgent = "carrel"
-	// maxAnswer bounds a provider's answer to a resource.
+	// maxAnswer bounds a provider's answer, beside what it gives back of what was sent:
+	// we ask for the representation, so twice that may be in it.
 	maxAnswer = 2 << 20
 )
+
+func answerLimit(sent int) int64 { return maxAnswer + 2*int64(sent) }
+
 
 // Parcel is a resource on its way.
 type Parcel struct {
@@ -63,7 +67,7 @@ func (w *Way) Post(ctx context.Context, p Parcel) Attempt {
 	h.Set("Prefer", "return=representation")
 	h.Set("User-Agent", UserAgent)
 	h.Set("Authorization", "Bearer "+p.Token.Reveal())
-	r, err := w.Do(ctx, Call{Method: http.MethodPost, URL: p.Address(), Header: h, Body: p.Resource.Body, Limit: maxAnswer})
+	r, err := w.Do(ctx, Call{Method: http.MethodPost, URL: p.Address(), Header: h, Body: p.Resource.Body, Limit: answerLimit(len(p.Resource.Body))})
 	if err != nil {
 		return Failed(err)
 	}

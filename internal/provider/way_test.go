@@ -129,7 +129,7 @@ func TestPostNoResource(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	w := newWorld(t)
 	const ok, created = "HTTP/1.1 200 OK\r\n", "HTTP/1.1 201 Created\r\n"
-	long := strings.Repeat("x", maxAnswer)
+	long := strings.Repeat("x", 2*maxAnswer)
 	for name, tt := range map[string]struct {
 		script  providertest.Script
 		one     library.OutcomeKind
