@@ -2,13 +2,14 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 	"github.com/carrelhq/carrel/internal/wire"
 )
 
-// ListAccounts lists what an application may know of a library.
+// ListAccounts lists what an application may know of a library, but for what is hidden.
 func (db *DB) ListAccounts(ctx context.Context, id library.ID, of wire.ApplicationID) ([]library.Account, error) {
 	rows, err := db.reader.ListAccounts(ctx, id, of)
 	if err != nil {
@@ -21,10 +22,26 @@ func (db *DB) ListAccounts(ctx context.Context, id library.ID, of wire.Applicati
 	return list, nil
 }
 
+// GetUserAccount finds the account that stands for the person at an application.
+func (db *DB) GetUserAccount(ctx context.Context, id library.ID, of wire.ApplicationID) (library.Account, error) {
+	row, err := db.reader.GetAccount(ctx, id, of)
+	if err != nil {
+		return library.Account{}, in("get account of the person", err)
+	}
+	return account(row), nil
+}
+
+// HideAccount hides the account that stands for the person from an application.
+func (db *DB) HideAccount(ctx context.Context, id library.ID, of wire.ApplicationID, at time.Time) error {
+	return db.write(ctx, "hide account", func(ctx context.Context, q *query.Queries) error {
+		return q.HideAccount(ctx, millis(at), id, of)
+	})
+}
+
 // giveAccount returns the library's account at the application, and adds a if there
-// is none.
+// is none. One that was hidden is so no longer.
 func giveAccount(ctx context.Context, q *query.Queries, a library.Account) (library.Account, error) {
-	err := q.AddAccount(ctx, query.AddAccountParams{
+	row, err := q.GiveAccount(ctx, query.GiveAccountParams{
 		ID:            a.ID,
 		Reference:     a.Reference,
 		LibraryID:     a.Library,
@@ -32,10 +49,6 @@ func giveAccount(ctx context.Context, q *query.Queries, a library.Account) (libr
 		Subject:       a.Subject,
 		CreatedAt:     millis(a.CreatedAt),
 	})
-	if err != nil {
-		return library.Account{}, err
-	}
-	row, err := q.GetAccount(ctx, a.Library, a.Application)
 	return account(row), err
 }
 
@@ -74,5 +87,6 @@ func account(row query.Account) library.Account {
 		Application: row.ApplicationID,
 		Subject:     row.Subject,
 		CreatedAt:   moment(row.CreatedAt),
+		HiddenAt:    moment(row.HiddenAt),
 	}
 }

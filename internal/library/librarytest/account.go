@@ -345,6 +345,17 @@ func testAnswers(open func(t *testing.T) Store) func(t *testing.T) {
 		stands(again)
 		wantErr(t, "close what was denied", f.CloseLink(ctx, l.Hash, now, "", nil), library.ErrUsed)
 
+		// A link may be about an account that stands, or has gone meanwhile.
+		about := library.Link{Hash: anyHash(), Library: p.ID, Account: again.ID}
+		must(t, f.AddLink(ctx, about, library.Session{}))
+		must(t, f.Deny(ctx, about.Hash, now, library.Event{}))
+		stands(again)
+		about.Hash, about.Account = anyHash(), denied.ID
+		must(t, f.AddLink(ctx, about, library.Session{}))
+		must(t, f.CloseLink(ctx, about.Hash, now, "", nil))
+		_, err = f.GetAccount(ctx, p.ID, denied.ID, false)
+		wantErr(t, "account that was gone", err, library.ErrNotFound)
+
 		other := f.person()
 		theirs, l := f.connect(g, 5)
 		_, _, err = f.Allow(ctx, answer(other, c, l, now))

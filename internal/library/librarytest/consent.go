@@ -237,6 +237,42 @@ func TestAccounts(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "accounts at another", value(f.ListAccounts(ctx, p.ID, other.Application.ID))(t), []library.Account{oa.Account})
 		same(t, "accounts at none", len(value(f.ListAccounts(ctx, p.ID, "none"))(t)), 0)
 	})
+	t.Run("are hidden until the next consent", func(t *testing.T) {
+		f := fresh(t, open)
+		p, c, other := f.person(), f.client(library.Read), f.client(library.Read)
+		application := c.Application.ID
+		_, a, _ := f.allow(p, c)
+		_, oa, _ := f.allow(p, other)
+		_, ta, _ := f.allow(f.person(), c)
+		same(t, "account", value(f.GetUserAccount(ctx, p.ID, application))(t), a.Account)
+
+		must(t, f.HideAccount(ctx, p.ID, application, later(time.Minute)))
+		must(t, f.HideAccount(ctx, p.ID, application, later(time.Hour)))
+		same(t, "accounts", len(value(f.ListAccounts(ctx, p.ID, application))(t)), 0)
+		hidden := a.Account
+		hidden.HiddenAt = later(time.Minute)
+		same(t, "hidden account", value(f.GetUserAccount(ctx, p.ID, application))(t), hidden)
+		same(t, "accounts at another", value(f.ListAccounts(ctx, p.ID, other.Application.ID))(t), []library.Account{oa.Account})
+		same(t, "accounts of another", value(f.ListAccounts(ctx, ta.Grant.Library, application))(t), []library.Account{ta.Account})
+
+		l, _ := f.link(c)
+		must(t, f.CloseLink(ctx, l.Hash, now, a.Grant.ID, nil))
+		l, _ = f.link(c)
+		must(t, f.Deny(ctx, l.Hash, now, library.Event{}))
+		same(t, "accounts after other answers", len(value(f.ListAccounts(ctx, p.ID, application))(t)), 0)
+		l, _ = f.link(c)
+		_, given, err := f.Allow(ctx, answer(p, c, l, later(time.Hour)))
+		must(t, err)
+		same(t, "account of the consent", given, a.Account)
+		same(t, "accounts after a consent", value(f.ListAccounts(ctx, p.ID, application))(t), []library.Account{a.Account})
+
+		must(t, f.HideAccount(ctx, p.ID, "none", now))
+		must(t, f.HideAccount(ctx, "none", application, now))
+		_, err = f.GetUserAccount(ctx, p.ID, "none")
+		wantErr(t, "account at none", err, library.ErrNotFound)
+		_, err = f.GetUserAccount(ctx, "none", application)
+		wantErr(t, "account of nobody", err, library.ErrNotFound)
+	})
 	t.Run("are referred to", func(t *testing.T) {
 		f := fresh(t, open)
 		r := library.AccountReference{ID: "r1", Client: wire.ClientID{Application: "a", Contract: "k"},

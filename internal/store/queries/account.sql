@@ -1,13 +1,19 @@
--- name: AddAccount :exec
+-- One that is there stays as it is, and is seen again.
+-- name: GiveAccount :one
 INSERT INTO accounts (id, reference, library_id, application_id, subject, created_at)
 VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (library_id, application_id) DO NOTHING;
+ON CONFLICT (library_id, application_id) DO UPDATE SET hidden_at = 0
+RETURNING *;
 
 -- name: GetAccount :one
 SELECT * FROM accounts WHERE library_id = $1 AND application_id = $2;
 
 -- name: ListAccounts :many
-SELECT * FROM accounts WHERE library_id = $1 AND application_id = $2 ORDER BY created_at, id;
+SELECT * FROM accounts WHERE library_id = $1 AND application_id = $2 AND hidden_at = 0 ORDER BY created_at, id;
+
+-- name: HideAccount :exec
+UPDATE accounts SET hidden_at = sqlc.arg(at)
+WHERE library_id = sqlc.arg(library_id) AND application_id = sqlc.arg(application_id) AND hidden_at = 0;
 
 -- name: AddReference :exec
 INSERT INTO account_references (id, application_id, contract_id, account_id, expires_at) VALUES ($1, $2, $3, $4, $5);

@@ -12,33 +12,6 @@ import (
 	"github.com/carrelhq/carrel/internal/wire"
 )
 
-const addAccount = `-- name: AddAccount :exec
-INSERT INTO accounts (id, reference, library_id, application_id, subject, created_at)
-VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (library_id, application_id) DO NOTHING
-`
-
-type AddAccountParams struct {
-	ID            wire.AccountID
-	Reference     library.Reference
-	LibraryID     library.ID
-	ApplicationID wire.ApplicationID
-	Subject       string
-	CreatedAt     int64
-}
-
-func (q *Queries) AddAccount(ctx context.Context, arg AddAccountParams) error {
-	_, err := q.exec(ctx, q.addAccountStmt, addAccount,
-		arg.ID,
-		arg.Reference,
-		arg.LibraryID,
-		arg.ApplicationID,
-		arg.Subject,
-		arg.CreatedAt,
-	)
-	return err
-}
-
 const addReference = `-- name: AddReference :exec
 INSERT INTO account_references (id, application_id, contract_id, account_id, expires_at) VALUES ($1, $2, $3, $4, $5)
 `
@@ -72,7 +45,7 @@ func (q *Queries) DeleteReferencesTo(ctx context.Context, libraryID library.ID) 
 }
 
 const getAccount = `-- name: GetAccount :one
-SELECT id, reference, library_id, application_id, subject, created_at FROM accounts WHERE library_id = $1 AND application_id = $2
+SELECT id, reference, library_id, application_id, subject, created_at, hidden_at FROM accounts WHERE library_id = $1 AND application_id = $2
 `
 
 func (q *Queries) GetAccount(ctx context.Context, libraryID library.ID, applicationID wire.ApplicationID) (Account, error) {
@@ -85,6 +58,7 @@ func (q *Queries) GetAccount(ctx context.Context, libraryID library.ID, applicat
 		&i.ApplicationID,
 		&i.Subject,
 		&i.CreatedAt,
+		&i.HiddenAt,
 	)
 	return i, err
 }
@@ -106,8 +80,57 @@ func (q *Queries) GetReference(ctx context.Context, id string) (AccountReference
 	return i, err
 }
 
+const giveAccount = `-- name: GiveAccount :one
+INSERT INTO accounts (id, reference, library_id, application_id, subject, created_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (library_id, application_id) DO UPDATE SET hidden_at = 0
+RETURNING id, reference, library_id, application_id, subject, created_at, hidden_at
+`
+
+type GiveAccountParams struct {
+	ID            wire.AccountID
+	Reference     library.Reference
+	LibraryID     library.ID
+	ApplicationID wire.ApplicationID
+	Subject       string
+	CreatedAt     int64
+}
+
+// One that is there stays as it is, and is seen again.
+func (q *Queries) GiveAccount(ctx context.Context, arg GiveAccountParams) (Account, error) {
+	row := q.queryRow(ctx, q.giveAccountStmt, giveAccount,
+		arg.ID,
+		arg.Reference,
+		arg.LibraryID,
+		arg.ApplicationID,
+		arg.Subject,
+		arg.CreatedAt,
+	)
+	var i Account
+	err := row.Scan(
+		&i.ID,
+		&i.Reference,
+		&i.LibraryID,
+		&i.ApplicationID,
+		&i.Subject,
+		&i.CreatedAt,
+		&i.HiddenAt,
+	)
+	return i, err
+}
+
+const hideAccount = `-- name: HideAccount :exec
+UPDATE accounts SET hidden_at = $1
+WHERE library_id = $2 AND application_id = $3 AND hidden_at = 0
+`
+
+func (q *Queries) HideAccount(ctx context.Context, at int64, libraryID library.ID, applicationID wire.ApplicationID) error {
+	_, err := q.exec(ctx, q.hideAccountStmt, hideAccount, at, libraryID, applicationID)
+	return err
+}
+
 const listAccounts = `-- name: ListAccounts :many
-SELECT id, reference, library_id, application_id, subject, created_at FROM accounts WHERE library_id = $1 AND application_id = $2 ORDER BY created_at, id
+SELECT id, reference, library_id, application_id, subject, created_at, hidden_at FROM accounts WHERE library_id = $1 AND application_id = $2 AND hidden_at = 0 ORDER BY created_at, id
 `
 
 func (q *Queries) ListAccounts(ctx context.Context, libraryID library.ID, applicationID wire.ApplicationID) ([]Account, error) {
@@ -126,6 +149,7 @@ func (q *Queries) ListAccounts(ctx context.Context, libraryID library.ID, applic
 			&i.ApplicationID,
 			&i.Subject,
 			&i.CreatedAt,
+			&i.HiddenAt,
 		); err != nil {
 			return nil, err
 		}

@@ -24,9 +24,6 @@ func New(db DBTX) *Queries {
 func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	q := Queries{db: db}
 	var err error
-	if q.addAccountStmt, err = db.PrepareContext(ctx, addAccount); err != nil {
-		return nil, fmt.Errorf("error preparing query AddAccount: %w", err)
-	}
 	if q.addApplicationStmt, err = db.PrepareContext(ctx, addApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query AddApplication: %w", err)
 	}
@@ -234,6 +231,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getTripStmt, err = db.PrepareContext(ctx, getTrip); err != nil {
 		return nil, fmt.Errorf("error preparing query GetTrip: %w", err)
 	}
+	if q.giveAccountStmt, err = db.PrepareContext(ctx, giveAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query GiveAccount: %w", err)
+	}
 	if q.giveBackRenewalStmt, err = db.PrepareContext(ctx, giveBackRenewal); err != nil {
 		return nil, fmt.Errorf("error preparing query GiveBackRenewal: %w", err)
 	}
@@ -242,6 +242,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.hasFileStmt, err = db.PrepareContext(ctx, hasFile); err != nil {
 		return nil, fmt.Errorf("error preparing query HasFile: %w", err)
+	}
+	if q.hideAccountStmt, err = db.PrepareContext(ctx, hideAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query HideAccount: %w", err)
 	}
 	if q.listAccountsStmt, err = db.PrepareContext(ctx, listAccounts); err != nil {
 		return nil, fmt.Errorf("error preparing query ListAccounts: %w", err)
@@ -407,11 +410,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 
 func (q *Queries) Close() error {
 	var err error
-	if q.addAccountStmt != nil {
-		if cerr := q.addAccountStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing addAccountStmt: %w", cerr)
-		}
-	}
 	if q.addApplicationStmt != nil {
 		if cerr := q.addApplicationStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addApplicationStmt: %w", cerr)
@@ -757,6 +755,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getTripStmt: %w", cerr)
 		}
 	}
+	if q.giveAccountStmt != nil {
+		if cerr := q.giveAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing giveAccountStmt: %w", cerr)
+		}
+	}
 	if q.giveBackRenewalStmt != nil {
 		if cerr := q.giveBackRenewalStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing giveBackRenewalStmt: %w", cerr)
@@ -770,6 +773,11 @@ func (q *Queries) Close() error {
 	if q.hasFileStmt != nil {
 		if cerr := q.hasFileStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing hasFileStmt: %w", cerr)
+		}
+	}
+	if q.hideAccountStmt != nil {
+		if cerr := q.hideAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing hideAccountStmt: %w", cerr)
 		}
 	}
 	if q.listAccountsStmt != nil {
@@ -1076,7 +1084,6 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 type Queries struct {
 	db                           DBTX
 	tx                           *sql.Tx
-	addAccountStmt               *sql.Stmt
 	addApplicationStmt           *sql.Stmt
 	addChainStmt                 *sql.Stmt
 	addCodeStmt                  *sql.Stmt
@@ -1146,9 +1153,11 @@ type Queries struct {
 	getReferenceStmt             *sql.Stmt
 	getSessionStmt               *sql.Stmt
 	getTripStmt                  *sql.Stmt
+	giveAccountStmt              *sql.Stmt
 	giveBackRenewalStmt          *sql.Stmt
 	handToSessionStmt            *sql.Stmt
 	hasFileStmt                  *sql.Stmt
+	hideAccountStmt              *sql.Stmt
 	listAccountsStmt             *sql.Stmt
 	listApplicationsStmt         *sql.Stmt
 	listClaimableStmt            *sql.Stmt
@@ -1208,7 +1217,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
 		db:                           tx,
 		tx:                           tx,
-		addAccountStmt:               q.addAccountStmt,
 		addApplicationStmt:           q.addApplicationStmt,
 		addChainStmt:                 q.addChainStmt,
 		addCodeStmt:                  q.addCodeStmt,
@@ -1278,9 +1286,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getReferenceStmt:             q.getReferenceStmt,
 		getSessionStmt:               q.getSessionStmt,
 		getTripStmt:                  q.getTripStmt,
+		giveAccountStmt:              q.giveAccountStmt,
 		giveBackRenewalStmt:          q.giveBackRenewalStmt,
 		handToSessionStmt:            q.handToSessionStmt,
 		hasFileStmt:                  q.hasFileStmt,
+		hideAccountStmt:              q.hideAccountStmt,
 		listAccountsStmt:             q.listAccountsStmt,
 		listApplicationsStmt:         q.listApplicationsStmt,
 		listClaimableStmt:            q.listClaimableStmt,

@@ -17,6 +17,7 @@ type Account struct {
 	ApplicationID wire.ApplicationID
 	Subject       string
 	CreatedAt     int64
+	HiddenAt      int64
 }
 
 type AccountReference struct {
