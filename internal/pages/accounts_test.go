@@ -153,7 +153,7 @@ func TestSentEvents(t *testing.T) {
 		sent(library.EventSentGivenUp),
 		sent(library.EventDisconnected),
 		{At: day, Kind: library.EventDisconnected, Details: library.EventDetails{Application: "a", Provider: "De Linde"}},
-		sent(library.EventConnected), sent(library.EventNotConnected), sent(library.EventAccountEnded),
+		sent(library.EventAllowed), sent(library.EventConnected), sent(library.EventNotConnected), sent(library.EventAccountEnded),
 	}, day) {
 		got = append(got, strings.TrimPrefix(line, "Today, 24 November: "))
 	}
@@ -163,7 +163,7 @@ func TestSentEvents(t *testing.T) {
 		"Clinic sent a measurement, documents, answers to a questionnaire and other data to De Linde. Accepted.",
 		"Clinic sent answers to a questionnaire to De Linde. Accepted.", "Clinic sent data to De Linde. Accepted.",
 		"Data from Clinic did not reach De Linde.", "Clinic disconnected De Linde.", "You disconnected De Linde.",
-		"You connected De Linde.", "De Linde was not connected.", "The connection with De Linde ended.",
+		"You allowed Clinic: send data to De Linde, and add files to your library.", "You connected De Linde.", "De Linde was not connected.", "The connection with De Linde ended.",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

@@ -141,6 +141,8 @@ func (t *texts) event(e library.Event, reads int) []piece {
 		what, key = capital(t.what(sent)), plural(key, numberOf(sent))
 	case len(d.Types) > 0:
 		what = t.what(resourceWords(d.Types))
+	case d.Access == library.Write && d.Provider != "":
+		what = t.text("event.what.push", "provider", quote(d.Provider))
 	case d.Access == library.Write:
 		what = t.text("event.what.write")
 	}

@@ -130,7 +130,6 @@ func TestReturnIsNotLogged(t *testing.T) {
 	v, p := atChoice(t, w, clinic)
 	link := p.url.Query().Get("code")
 	address := returning(t, w, v, p)
-	w.provider.change(func() { w.provider.gone = false })
 	w.visitor().get(address)
 	v.get(address)
 	v.get(address)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -67,8 +68,7 @@ type provider struct {
 	w   *world
 	url string
 
-	mu sync.Mutex
-	// redirect is where the browser has to go back to.
+	mu      sync.Mutex
 	codes   int
 	visits  []*http.Request
 	access  func() (library.ProviderAccess, error)
@@ -163,8 +163,10 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	answer := url.Values{"state": {r.FormValue("state")}}
 	if r.FormValue("say") == "yes" {
-		p.change(func() { p.codes++ })
-		answer.Set("code", fmt.Sprintf("providers-code-%d", p.codes))
+		p.change(func() {
+			p.codes++
+			answer.Set("code", fmt.Sprintf("providers-code-%d", p.codes))
+		})
 	} else {
 		answer.Set("error", "access_denied")
 	}
@@ -176,7 +178,7 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *provider) seen() []*http.Request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.visits
+	return slices.Clone(p.visits)
 }
 
 // away follows a redirect to another site, as a browser does.
