@@ -34,7 +34,7 @@ func (c *checker) findBSNIn(i, parent uint32) {
 			return
 		}
 		plain := decoded(text)
-		if carriesBSN(plain) || calledBSN(plain) {
+		if carriesBSN(plain) || calledBSN(plain) || searchesBSN(plain) {
 			c.fault(i, CodeBusiness, bsnText)
 			return
 		}
@@ -151,6 +151,10 @@ func mayNameBSN(text []byte) bool {
 		switch b {
 		case '%':
 			return true
+		case '?':
+			if bytes.Contains(text[k:], []byte("identifier")) {
+				return true
+			}
 		case 'b', 'B':
 			if k+3 <= len(text) && (bytes.EqualFold(text[k:k+3], []byte("bsn")) || bytes.EqualFold(text[k:k+3], []byte("bur"))) {
 				return true
@@ -245,6 +249,28 @@ func carriesBSN(text []byte) bool {
 		bar := bytes.IndexByte(rest[:len(rest)-len(value)], '|') >= 0
 		return isDigit(value[0]) || bar && isLetter(value[0])
 	})
+}
+
+// searchesBSN says whether a decoded text is a search for a person by a number
+// that passes the test of a BSN, without naming the system.
+func searchesBSN(text []byte) bool {
+	_, query, ok := bytes.Cut(text, []byte("?"))
+	of := text[:max(0, len(text)-len(query)-1)]
+	if !ok || !bytes.HasSuffix(of, []byte("patient")) && !bytes.HasSuffix(of, []byte("person")) {
+		return false
+	}
+	return identifiesBSN(query)
+}
+
+// identifiesBSN is searchesBSN of the part behind the question mark.
+func identifiesBSN(query []byte) bool {
+	for p := range bytes.SplitSeq(query, []byte("&")) {
+		name, value, _ := bytes.Cut(p, []byte("="))
+		if bytes.HasPrefix(name, []byte("identifier")) && hasBSN(value) {
+			return true
+		}
+	}
+	return false
 }
 
 // calledBSN says whether a decoded text calls a number a BSN.

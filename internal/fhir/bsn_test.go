@@ -52,6 +52,10 @@ func TestBSN(t *testing.T) {
 		{"fullUrl", bundle("batch", strings.Replace(taskEntry, `https://provider.example/fhir/Task/t1`, `urn:oid:2.16.840.1.113883.2.4.6.3.999911120`, 1)), "Bundle.entry[0].fullUrl"},
 		{"fullUrl of the naming system", bundle("batch", strings.Replace(taskEntry, `https://provider.example/fhir/Task/t1`, `http://fhir.nl/fhir/NamingSystem/bsn/999911120`, 1)), "Bundle.entry[0].fullUrl"},
 
+		{"a search without a system", `{"resourceType":"Basic","code":{"text":"x"},"subject":{"reference":"Patient?identifier=999911120"}}`, "Basic.subject.reference"},
+		{"a search for another", `{"resourceType":"Basic","code":{"text":"x"},"subject":{"reference":"Practitioner?identifier=999911120"}}`, ""},
+		{"ifNoneExist without a system", bundle("batch", strings.Replace(patientEntry, `"url":"Patient"`, `"url":"Patient","ifNoneExist":"identifier=%7C999911120"`, 1)), "Bundle.entry[0].request.ifNoneExist"},
+
 		{"called so in a text", `{"resourceType":"Basic","code":{"text":"BSN: 999911120"}}`, "Basic.code.text"},
 		{"grouped", `{"resourceType":"Basic","code":{"text":"burgerservicenummer 9999.11.120"}}`, "Basic.code.text"},
 		{"behind the number", `{"resourceType":"Basic","code":{"text":"x"},"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">Id 999911120 (BSN)</div>"}}`, "Basic.text.div"},

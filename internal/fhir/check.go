@@ -287,23 +287,14 @@ func (c *checker) member(object, m uint32, p *prop, under bool) {
 	case !isArray:
 		c.value(m, p, under)
 		if under {
-			c.checkAlone(object, m, p.name, -1)
+			if w := c.twinsOf(object, p.name, true); !w.step() {
+				c.alone(m)
+			}
 		}
 	case c.doc.nodes[m].next == m+1:
 		c.fault(m, CodeStructure, "is an empty array: leave the element out")
 	default:
-		k := 0
-		for item := range c.doc.inside(m) {
-			if c.doc.nodes[item].kind == kindNull && p.primitive != primNone {
-				c.checkPair(object, item, p.name, k, under)
-			} else {
-				c.value(item, p, under)
-				if under {
-					c.checkAlone(object, item, p.name, k)
-				}
-			}
-			k++
-		}
+		c.items(object, m, p, under)
 	}
 }
 

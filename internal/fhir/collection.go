@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strconv"
 )
 
@@ -98,10 +99,12 @@ func (s *sender) move(e uint32, moved map[string]string, from, to string) {
 // urn is a UUID (version 8 of RFC 9562) for an entry that has none. It follows
 // from the body, so that a body sent again is the same again.
 func (s *sender) urn(n int) string {
-	h := sha256.New()
-	h.Write(s.c.doc.src)
-	h.Write([]byte(strconv.Itoa(n)))
-	u := h.Sum(nil)[:16]
+	if s.digest == nil {
+		d := sha256.Sum256(s.c.doc.src)
+		s.digest = d[:]
+	}
+	h := sha256.Sum256(append(slices.Clone(s.digest), strconv.Itoa(n)...))
+	u := h[:16]
 	u[6] = u[6]&0x0f | 0x80
 	u[8] = u[8]&0x3f | 0x80
 	x := hex.EncodeToString(u)

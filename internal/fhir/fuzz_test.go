@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -58,30 +60,64 @@ func FuzzCheck(f *testing.F) {
 func FuzzPrepare(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, v := range []Version{STU3, R4} {
-			out, err := Prepare(v, body)
-			if err != nil {
-				continue
-			}
-			if _, err := Check(v, body); err != nil {
-				t.Fatalf("it goes out and is not well formed: %v", err)
-			}
-			again, err := Prepare(v, out.Body)
-			if err != nil {
-				t.Fatalf("what goes out may not go out: %v\n%s", err, out.Body)
-			}
-			if !bytes.Equal(again.Body, out.Body) || again.Path != out.Path || again.Bundle != out.Bundle {
-				t.Fatalf("it changes when it is prepared again:\n%s\n%s", out.Body, again.Body)
-			}
-			var decoded any
-			if err := json.Unmarshal(out.Body, &decoded); err != nil {
-				t.Fatalf("what goes out is no JSON: %v", err)
-			}
-			if hasIdentifiedBSN(decoded) {
-				t.Fatalf("a BSN goes out: %s", out.Body)
-			}
-		}
+		checkPrepared(t, body)
 	})
+}
+
+// FuzzGraft puts a part of one body in the place of a part of another, which
+// leads further into Prepare than changes of bytes do.
+func FuzzGraft(f *testing.F) {
+	valid := bodies(f, "testdata/valid")
+	valid["bsn"] = []byte(`{"resourceType":"Patient","identifier":[{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"999911120"}]}`)
+	names := slices.Sorted(maps.Keys(valid))
+	for k := range names {
+		f.Add(uint8(k), uint16(k), uint8(k+1), uint16(3*k))
+		f.Add(uint8(2), uint16(7*k), uint8(k), uint16(0))
+	}
+	f.Fuzz(func(t *testing.T, into uint8, at uint16, from uint8, part uint16) {
+		tree := func(k uint8) *document {
+			doc, fault := parse(valid[names[int(k)%len(names)]])
+			if fault != nil {
+				t.Fatal(fault)
+			}
+			return doc
+		}
+		a, b := tree(into), tree(from)
+		defer a.close()
+		defer b.close()
+		n := uint32(part) % uint32(len(b.nodes))
+		change := edits{doc: a}
+		change.replace(uint32(at)%uint32(len(a.nodes)), string(b.src[b.valueStart(n):b.valueEnd(n)]))
+		checkPrepared(t, change.apply())
+	})
+}
+
+// checkPrepared prepares a body and says what must hold of what goes out.
+func checkPrepared(t *testing.T, body []byte) {
+	t.Helper()
+	for _, v := range []Version{STU3, R4} {
+		out, err := Prepare(v, body)
+		if err != nil {
+			continue
+		}
+		if _, err := Check(v, body); err != nil {
+			t.Fatalf("it goes out and is not well formed: %v", err)
+		}
+		again, err := Prepare(v, out.Body)
+		if err != nil {
+			t.Fatalf("what goes out may not go out: %v\n%s", err, out.Body)
+		}
+		if !bytes.Equal(again.Body, out.Body) || again.Path != out.Path || again.Bundle != out.Bundle {
+			t.Fatalf("it changes when it is prepared again:\n%s\n%s", out.Body, again.Body)
+		}
+		var decoded any
+		if err := json.Unmarshal(out.Body, &decoded); err != nil {
+			t.Fatalf("what goes out is no JSON: %v", err)
+		}
+		if hasIdentifiedBSN(decoded) {
+			t.Fatalf("a BSN goes out: %s", out.Body)
+		}
+	}
 }
 
 // hasIdentifiedBSN looks for the plain case by other means than the package's.

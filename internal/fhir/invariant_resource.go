@@ -208,14 +208,20 @@ func (v view) hasIn(name string) bool {
 }
 
 // sameCode says whether two CodeableConcepts are the same as they are written:
-// each coding of the one is in the other, and there is one.
+// each coding of the one is in the other, and there is one. Nobody has more than
+// a few; of very many it would take too long to say.
 func sameCode(a, b view) bool {
+	const few = 64
 	n, m := 0, 0
 	for range b.each("coding") {
-		m++
+		if m++; m > few {
+			return false
+		}
 	}
 	for x := range a.each("coding") {
-		n++
+		if n++; n > few {
+			return false
+		}
 		found := false
 		for y := range b.each("coding") {
 			if x.text("system") == y.text("system") && x.text("code") == y.text("code") && x.text("code") != "" {

@@ -208,8 +208,13 @@ func refuseURI(s []byte) string {
 		return "is not a URI: urn: is missing before oid: or uuid:"
 	}
 	// What is said to be an OID or a UUID is held to it.
-	if bytes.HasPrefix(s, []byte("urn:oid:")) && !isOID(s) {
-		return primOID.refuse(s)
+	if bytes.HasPrefix(s, []byte("urn:oid:")) {
+		if k := bytes.IndexAny(s, "|#?"); k > 0 { // a version, or a part
+			s = s[:k]
+		}
+		if !isOID(s) {
+			return primOID.refuse(s)
+		}
 	}
 	if bytes.HasPrefix(s, []byte("urn:uuid:")) && !isUUID(bytes.ToLower(s)) {
 		return "is not a UUID: urn:uuid: and 8-4-4-4-12 hexadecimal digits"

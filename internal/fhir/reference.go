@@ -59,7 +59,7 @@ const notReference = "is not a reference: Type/id, an absolute URL, urn:uuid:…
 // resource in a transaction (Type?…).
 func (c *checker) relative(text []byte) (name, says string, code Code) {
 	text, _, search := bytes.Cut(text, []byte("?"))
-	parts := bytes.Split(text, []byte("/"))
+	parts := bytes.SplitN(text, []byte("/"), 5)
 	if len(parts) > 4 || search != (len(parts) == 1) {
 		return "", notReference, CodeValue
 	}

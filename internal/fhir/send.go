@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Outgoing is a resource or Bundle that may leave, and the interaction that
@@ -55,6 +56,8 @@ type sender struct {
 	c     *checker
 	edits edits
 	out   *Outgoing
+	// digest is of the body, once a new urn is asked for.
+	digest []byte
 }
 
 // notStored are resources that no server keeps, so none can be created.
@@ -148,6 +151,10 @@ func (s *sender) entry(e uint32) {
 	}
 	s.out.Types = append(s.out.Types, name)
 	s.stored(r, name)
+	if m, ok := d.member(request, "ifNoneExist"); ok && (name == "Patient" || strings.HasSuffix(name, "Person")) &&
+		identifiesBSN(decoded(d.text(m))) {
+		s.c.fault(m, CodeBusiness, bsnText)
+	}
 	if method == "POST" {
 		s.create(e, r, request, name)
 	} else {
