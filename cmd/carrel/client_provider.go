@@ -120,7 +120,11 @@ func (v pushView) with(err error) pushView {
 }
 
 func (v pushView) print() {
-	if !v.Delivered {
+	switch {
+	case !v.Delivered && v.DeliveryID == "": // not a Carrel's
+		fmt.Println("Accepted, and on its way.")
+		return
+	case !v.Delivered:
 		fmt.Printf("Accepted, and on its way. To follow it:\n\n  carrel client deliveries %s --wait\n", v.DeliveryID)
 		return
 	}
