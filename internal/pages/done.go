@@ -17,6 +17,8 @@ const (
 	outcomeDenied  outcome = "denied"
 	// outcomeNone is that of a link that asked for no consent.
 	outcomeNone outcome = "none"
+	// outcomeRevoked is that of a yes to a link that asked whether to end something.
+	outcomeRevoked outcome = "revoked"
 )
 
 // donePage leads back to an application on a phone, which opens more surely by a
@@ -30,18 +32,23 @@ type donePage struct {
 
 // leave sends the browser back to the application.
 func (s *site) leave(w http.ResponseWriter, r *http.Request, request *library.Request, callback string, o outcome) error {
+	t, app := visitOf(r).texts, appName(request)
+	title, text := t.text("done.return", "app", app), ""
+	switch {
+	case o == outcomeAllowed:
+		title, text = t.text("done.allowed_h1", "app", app), t.text("done.allowed")
+	case o == outcomeDenied && request.Link.Kind == library.LinkRevoke:
+		title = t.text("done.denied")
+	case o == outcomeDenied:
+		title, text = t.text("done.denied_h1", "app", app), t.text("done.denied")
+	}
+	return s.leaveSaying(w, r, request, callback, &donePage{view: s.newView(r, title), Outcome: o, Text: text})
+}
+
+// leaveSaying is leave with a page that says how the link ended.
+func (s *site) leaveSaying(w http.ResponseWriter, r *http.Request, request *library.Request, callback string, p *donePage) error {
 	if u, err := url.Parse(callback); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
 		return seeOther(w, r, callback)
-	}
-	t, app := visitOf(r).texts, appName(request)
-	p := &donePage{Back: backTo(request, callback), Outcome: o}
-	switch o {
-	case outcomeAllowed:
-		p.view, p.Text = s.newView(r, t.text("done.allowed_h1", "app", app)), t.text("done.allowed")
-	case outcomeDenied:
-		p.view, p.Text = s.newView(r, t.text("done.denied_h1", "app", app)), t.text("done.denied")
-	default:
-		p.view = s.newView(r, t.text("done.return", "app", app))
 	}
 	return s.forward(w, p, request, callback)
 }
@@ -51,7 +58,7 @@ func (s *site) leave(w http.ResponseWriter, r *http.Request, request *library.Re
 // Chromium applies to each of them: it lets the browser come here and no further. So
 // they end with a page, from which the browser goes on by itself.
 func (s *site) leaveAnew(w http.ResponseWriter, r *http.Request, request *library.Request, callback string) error {
-	p := &donePage{Back: backTo(request, callback), Outcome: outcomeNone}
+	p := &donePage{Outcome: outcomeNone}
 	p.view = s.newView(r, visitOf(r).texts.text("provider.ok", "provider", quote(request.Connected.Source.Name)))
 	return s.forward(w, p, request, callback)
 }
@@ -64,7 +71,7 @@ func fromElsewhere(r *http.Request) bool {
 }
 
 func (s *site) forward(w http.ResponseWriter, p *donePage, request *library.Request, callback string) error {
-	p.From = senderOf(request)
+	p.From, p.Back = senderOf(request), backTo(request, callback)
 	p.Forward = template.URL(callback)
 	return s.render(w, http.StatusOK, "done", p)
 }

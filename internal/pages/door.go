@@ -81,7 +81,7 @@ const linkSteps = 3
 
 // countSteps says how far along a link's pages this one is.
 func (s *site) countSteps(v *view, way way, step int) {
-	if way.request == nil {
+	if way.request == nil || way.request.Link.Kind == library.LinkRevoke {
 		return
 	}
 	v.Step, v.Steps = step, linkSteps

@@ -16,7 +16,8 @@ import (
 //	library is shut  ──> bring it back
 //	code not saved   ──> recovery code
 //	to be connected  ──> choose a provider, go there, come back; see errand.go
-//	otherwise        ──> consent (authorize, user-reauth), or back at once (onboard, reauthorize)
+//	otherwise        ──> consent (authorize, user-reauth), or back at once (onboard, reauthorize),
+//	                     or what is to end (revoke)
 //
 // Each step can be left for the application: the link is then answered with no.
 
@@ -95,6 +96,9 @@ func (s *site) showStep(w http.ResponseWriter, r *http.Request, way way) error {
 	}
 	if pending {
 		return s.showCode(w, r, in, way, code)
+	}
+	if way.request.Link.Kind == library.LinkRevoke {
+		return s.showRevoke(w, r, in, way)
 	}
 	errand, err := s.errandOf(r, in, way)
 	switch {
@@ -198,10 +202,13 @@ func (s *site) takeSettled(w http.ResponseWriter, r *http.Request, in *library.S
 	if pending || in.Library.Shut() {
 		return seeOther(w, r, way.next()) // one thing after the other
 	}
-	switch r.PostForm.Get("step") {
-	case stepChoose:
+	step := r.PostForm.Get("step")
+	switch {
+	case way.request.Link.Kind == library.LinkRevoke:
+		return s.takeRevoke(w, r, in, way)
+	case step == stepChoose:
 		return s.takeChoice(w, r, way)
-	case stepDepart:
+	case step == stepDepart:
 		return s.depart(w, r, in, way)
 	}
 	return s.takeAnswer(w, r, in, way)

@@ -72,6 +72,8 @@ func (s *site) routes() []route {
 		{"POST /apps/saas/onboard", s.takeLink(library.LinkOnboard)},
 		{"GET /apps/saas/reauthorize", s.showLink(library.LinkReauthorize)},
 		{"POST /apps/saas/reauthorize", s.takeLink(library.LinkReauthorize)},
+		{"GET /apps/saas/revoke", s.showLink(library.LinkRevoke)},
+		{"POST /apps/saas/revoke", s.takeLink(library.LinkRevoke)},
 
 		// From a provider, back into the link.
 		{"GET " + ProviderReturnPath, s.arrive},

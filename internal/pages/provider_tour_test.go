@@ -204,6 +204,11 @@ func TestProviderByKeyboard(t *testing.T) {
 			if q := tr.back().Query(); q.Get("success") != "true" || q.Get("accountReference") == "" {
 				t.Errorf("callback %v", q)
 			}
+			for _, r := range w.provider.seen() {
+				if r.Referer() != "" && !strings.HasPrefix(r.Referer(), w.provider.url) {
+					t.Errorf("the provider learns where the person was: %s", r.Referer())
+				}
+			}
 		})
 	}
 }

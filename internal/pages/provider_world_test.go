@@ -83,7 +83,8 @@ func (w *world) openProviders() {
 	}
 	server := httptest.NewServer(p)
 	w.t.Cleanup(server.Close)
-	p.url = server.URL
+	// By another name than ours, so that it is another site to a browser.
+	p.url = strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
 	w.provider, w.listing = p, &listing{}
 	var err error
 	if w.catalogue, err = catalogue.Parse(nil, w.listing); err != nil {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -117,11 +118,11 @@ var assetName = regexp.MustCompile(`\.(css|js|svg)$`)
 
 // TestEveryFaultHasTexts looks at what is put together from two parts.
 func TestEveryFaultHasTexts(t *testing.T) {
-	catalogue := readCatalogue(t, "en")
+	texts := readCatalogue(t, "en")
 	for _, f := range []fault{faultLinkExpired, faultLinkUsed, faultLinkBad, faultRequest, faultContractEnded, faultWrongPerson,
-		faultAccount, faultForm, faultCookies, faultNotFound, faultBusy, faultServer} {
+		faultAccount, faultReturned, faultForm, faultCookies, faultNotFound, faultBusy, faultServer} {
 		for _, part := range []string{".h1", ".text"} {
-			if catalogue[f.key+part] == "" {
+			if texts[f.key+part] == "" {
 				t.Errorf("no %s%s", f.key, part)
 			}
 		}
@@ -131,8 +132,20 @@ func TestEveryFaultHasTexts(t *testing.T) {
 			t.Errorf("no text for a password that is %s", f)
 		}
 	}
-	for _, key := range slices.Concat(slices.Collect(maps.Values(eventTexts)), notices) {
-		if catalogue[key] == "" {
+	for _, kind := range catalogue.OrganizationTypes {
+		if organizationTexts[kind] == "" {
+			t.Errorf("no text for an organisation that is %s", kind)
+		}
+	}
+	for _, state := range []library.DeliveryState{library.DeliveryWaiting, library.DeliveryPosting, library.DeliveryDelivered, library.DeliveryRefused,
+		library.DeliveryUnknown, library.DeliveryExpired, library.DeliveryReconnect} {
+		if deliveryStates[state].text == "" {
+			t.Errorf("no text for a delivery that is %s", state)
+		}
+	}
+	for _, key := range slices.Concat(slices.Collect(maps.Values(eventTexts)), slices.Collect(maps.Values(organizationTexts)),
+		slices.Collect(maps.Values(dataTexts)), slices.Collect(maps.Values(refusalTexts)), notices) {
+		if texts[key] == "" {
 			t.Errorf("no %s", key)
 		}
 	}

@@ -58,7 +58,7 @@ if (live) {
   const look = async () => {
     asked?.abort();
     asked = new AbortController();
-    const address = live.action + "?" + new URLSearchParams(new FormData(live));
+    const address = live.getAttribute("action") + "?" + new URLSearchParams(new FormData(live));
     const answer = await fetch(address, { signal: asked.signal });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (answer.redirected || !parts.every((id) => page.getElementById(id))) return;
