@@ -85,8 +85,22 @@ func BenchmarkParse(b *testing.B) {
 func BenchmarkTables(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if t := decode(stu3Text, stu3Rules); len(t.types) < 400 {
+		if t := decode(stu3Text, stu3Rules()); len(t.types) < 400 {
 			b.Fatal("half a table")
+		}
+	}
+}
+
+// BenchmarkAllTypes is what a process pays that checks every type there is.
+func BenchmarkAllTypes(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		t := decode(stu3Text, stu3Rules())
+		for _, d := range t.types {
+			d.ready()
+		}
+		for _, l := range t.codes {
+			l.ready()
 		}
 	}
 }

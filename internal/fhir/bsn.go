@@ -15,10 +15,7 @@ import (
 
 const bsnText = "carries a BSN (citizen service number), which must not be sent: leave its value out, with data-absent-reason masked"
 
-var bsnSystems = [][]byte{
-	[]byte("fhir.nl/fhir/namingsystem/bsn"),
-	[]byte("2.16.840.1.113883.2.4.6.3"),
-}
+var bsnSystems = [...]string{"fhir.nl/fhir/namingsystem/bsn", "2.16.840.1.113883.2.4.6.3"}
 
 // findBSN collects a fault for each BSN.
 func (c *checker) findBSN() {
@@ -212,7 +209,7 @@ func hexDigit(c byte) (byte, bool) {
 func behindSystem(text []byte, yield func(rest []byte) bool) bool {
 	for _, system := range bsnSystems {
 		for from := 0; ; {
-			k := bytes.Index(text[from:], system)
+			k := bytes.Index(text[from:], []byte(system))
 			if k < 0 {
 				break
 			}

@@ -64,7 +64,7 @@ type checker struct {
 	scope     *scope       // the resource that contains what is looked at
 	bundle    *bundleScope // the Bundle that it is an entry of
 	resources []resourceAt // in the order of the text
-	hints     *hints
+	version   Version
 }
 
 type resourceAt struct {
@@ -73,7 +73,7 @@ type resourceAt struct {
 }
 
 func newChecker(v Version, doc *document) *checker {
-	return &checker{doc: doc, table: tableOf(v), hints: hintsOf(v)}
+	return &checker{doc: doc, table: tableOf(v), version: v}
 }
 
 // all checks the document and says whether it has no faults.
@@ -151,7 +151,7 @@ func (c *checker) typeOf(i uint32) *typeDef {
 	name := c.doc.text(m)
 	t := c.table.resource(name)
 	if t == nil {
-		c.fault(m, CodeStructure, c.hints.unknownType(name))
+		c.fault(m, CodeStructure, hintsOf(c.version).unknownType(name))
 	}
 	return t
 }
@@ -191,6 +191,7 @@ func (e *elements) has(i int) bool {
 // nil for a resource.
 func (c *checker) object(i uint32, t *typeDef, from *prop) {
 	d := c.doc
+	t.ready()
 	outer := c.bundle
 	if t.special == isBundle {
 		c.bundle = newBundleScope(d, i)
@@ -364,7 +365,7 @@ func (c *checker) primitive(i uint32, p *prop) {
 		return
 	}
 	switch e := p.element; {
-	case e.codes != nil && !e.codes.has(text):
+	case e.codes != nil && !e.codes.ready().has(text):
 		c.fault(i, CodeCodeInvalid, notListed(text, e.codes.name, e.codes.all))
 	case e.form != formNone:
 		if says := e.form.refuse(text); says != "" {
@@ -393,7 +394,7 @@ func (c *checker) bound(i uint32, p *prop) {
 			codings = append(codings, x)
 		}
 	}
-	wrong, l := uint32(0), p.element.codes
+	wrong, l := uint32(0), p.element.codes.ready()
 	for _, x := range codings {
 		code, system := c.doc.memberText(x, "code"), c.doc.memberText(x, "system")
 		has, known := l.hasOf(system, code)

@@ -42,7 +42,6 @@ func TestCost(t *testing.T) {
 			t.Errorf("%s: %d bytes take %v", name, len(body), took)
 		} else {
 			t.Logf("%s: %d bytes, %v", name, len(body), took)
-			println(name, took.String())
 		}
 	}
 }

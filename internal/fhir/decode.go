@@ -15,159 +15,152 @@ import (
 // A cardinality is ? (0..1), 1 (1..1), * (0..*), + (1..*) or 0 (not here, though
 // the base has it). A type may be followed by > and what a Reference may refer
 // to, or by : and the profile that narrows it. Last may come = and a value set,
-// or % and the form of the codes.
+// or =% and the form of the codes.
 //
-// The text comes with the binary and is tested, so a line that is not understood
-// is skipped, not an error. Nothing is copied: every name is a part of the text.
+// Here only the beginnings of types and value sets are found; each is read when
+// it is first asked for. Nothing is copied: names are parts of the text. The text
+// comes with the binary and is tested, so a line that is not understood is
+// skipped, not an error.
 func decode(text string, rules []rule) *table {
-	d := decoder{
-		table: &table{types: make(map[string]*typeDef, 1024), codes: make(map[string]*codeList, 256)},
-		bases: make(map[*typeDef]string, 1024),
-		lines: make(map[*typeDef][]string, 1024),
-		done:  make(map[*typeDef]bool, 1024),
+	t := &table{
+		types: make(map[string]*typeDef, 512),
+		codes: make(map[string]*codeList, 256),
 		rules: make(map[string]*rule, len(rules)),
 	}
 	for i := range rules {
-		d.rules[rules[i].key] = &rules[i]
+		t.rules[rules[i].key] = &rules[i]
 	}
-	var at *typeDef
-	for line := range strings.SplitSeq(text, "\n") {
+	for text != "" {
+		line, rest, _ := strings.Cut(text, "\n")
 		switch {
 		case strings.HasPrefix(line, "codes "):
-			d.addCodes(line)
+			t.addCodes(line)
 		case strings.HasPrefix(line, "type "):
-			at = d.addType(line)
-		case strings.HasPrefix(line, " ") && at != nil:
-			d.lines[at] = append(d.lines[at], line[1:])
+			n := elementLines(rest)
+			t.addType(line, rest[:n])
+			rest = rest[n:]
 		}
+		text = rest
 	}
-	for _, t := range d.table.types {
-		d.complete(t)
-	}
-	return d.table
-}
-
-type decoder struct {
-	table *table
-	bases map[*typeDef]string
-	lines map[*typeDef][]string
-	done  map[*typeDef]bool
-	rules map[string]*rule
-}
-
-func (d *decoder) addCodes(line string) {
-	f := strings.Split(line, " ")
-	if len(f) < 4 {
-		return
-	}
-	l := d.table.codes[f[1]]
-	if l == nil {
-		l = &codeList{name: f[1]}
-		d.table.codes[f[1]] = l
-	}
-	l.systems = append(l.systems, systemCodes{f[2], f[3:]})
-	if len(l.systems) == 1 {
-		l.all = f[3:]
-		return
-	}
-	l.all = slices.Concat(l.all, f[3:])
-	slices.Sort(l.all)
-}
-
-func (d *decoder) addType(line string) *typeDef {
-	f := strings.Fields(line)
-	if len(f) < 3 {
-		return nil
-	}
-	t := &typeDef{name: f[1], resource: len(f) > 3 && f[3] == "resource"}
-	switch t.name {
-	case "Reference":
-		t.special = isReference
-	case "Extension":
-		t.special = isExtension
-	case "Bundle":
-		t.special = isBundle
-	case "Narrative":
-		t.special = isNarrative
-	case "Element":
-		t.special = isElement
-	}
-	d.table.types[t.name] = t
-	d.bases[t] = f[2]
 	return t
 }
 
-// complete works out a type, after the one that it builds upon.
-func (d *decoder) complete(t *typeDef) {
-	if d.done[t] {
+// elementLines is the length of the lines before the next type.
+func elementLines(s string) int {
+	if n := strings.Index(s, "\ntype "); n >= 0 && strings.HasPrefix(s, " ") {
+		return n + 1
+	} else if strings.HasPrefix(s, " ") {
+		return len(s)
+	}
+	return 0
+}
+
+func (t *table) addCodes(line string) {
+	name, rest, _ := strings.Cut(strings.TrimPrefix(line, "codes "), " ")
+	l := t.codes[name]
+	if l == nil {
+		l = &codeList{name: name}
+		t.codes[name] = l
+	}
+	l.lines = append(l.lines, rest)
+}
+
+// read reads the codes.
+func (l *codeList) read() {
+	for _, line := range l.lines {
+		system, codes, _ := strings.Cut(line, " ")
+		l.systems = append(l.systems, systemCodes{system, strings.Split(codes, " ")})
+	}
+	if len(l.systems) == 1 {
+		l.all = l.systems[0].codes
 		return
 	}
-	d.done[t] = true
-	if base := d.table.types[d.bases[t]]; base != nil {
-		d.complete(base)
-		t.elements = slices.Clone(base.elements)
-		t.props = slices.Clone(base.props)
-		t.rules = slices.Clone(base.rules)
+	for _, s := range l.systems {
+		l.all = append(l.all, s.codes...)
 	}
-	for _, line := range d.lines[t] {
-		f := strings.Split(line, " ")
-		if f[0] != "!" {
-			d.addElement(t, f)
+	slices.Sort(l.all)
+}
+
+func (t *table) addType(line, elements string) {
+	name, rest, _ := strings.Cut(strings.TrimPrefix(line, "type "), " ")
+	base, mark, _ := strings.Cut(rest, " ")
+	d := &typeDef{name: name, resource: mark == "resource", table: t, base: base, lines: elements}
+	switch name {
+	case "Reference":
+		d.special = isReference
+	case "Bundle":
+		d.special = isBundle
+	case "Element":
+		d.special = isElement
+	}
+	t.types[name] = d
+}
+
+// read works out a type, after the one that it builds upon.
+func (d *typeDef) read() {
+	if base := d.table.types[d.base]; base != nil {
+		base.ready()
+		d.elements = slices.Clone(base.elements)
+		d.props = slices.Clone(base.props)
+		d.rules = slices.Clone(base.rules)
+	}
+	for line := range strings.Lines(d.lines) {
+		name, rest, _ := strings.Cut(strings.Trim(line, " \n"), " ")
+		if name != "!" {
+			d.addElement(name, rest)
 			continue
 		}
-		for _, key := range f[1:] {
-			if r := d.rules[key]; r != nil && !slices.Contains(t.rules, r) {
-				t.rules = append(t.rules, r)
+		for key := range strings.SplitSeq(rest, " ") {
+			if r := d.table.rules[key]; r != nil && !slices.Contains(d.rules, r) {
+				d.rules = append(d.rules, r)
 			}
 		}
 	}
-	for i, e := range t.elements {
-		if e.index != i { // a base element that another type holds at another place
+	for i, e := range d.elements {
+		if e.index != i { // it is the base's, where it has another place
 			c := *e
 			c.index = i
-			t.elements[i] = &c
-			for k := range t.props {
-				if t.props[k].element == e {
-					t.props[k].element = &c
+			d.elements[i] = &c
+			for k := range d.props {
+				if d.props[k].element == e {
+					d.props[k].element = &c
 				}
 			}
 		}
 	}
-	slices.SortFunc(t.props, func(a, b prop) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(d.props, func(a, b prop) int { return strings.Compare(a.name, b.name) })
 }
 
-func (d *decoder) addElement(t *typeDef, f []string) {
-	if len(f) < 3 {
-		return
-	}
-	name, choice := strings.CutSuffix(f[0], "[x]")
-	card := f[1]
+func (d *typeDef) addElement(name, rest string) {
+	name, choice := strings.CutSuffix(name, "[x]")
+	card, types, _ := strings.Cut(rest, " ")
 	// An element that the base has, too, takes its place.
-	t.elements = slices.DeleteFunc(t.elements, func(e *element) bool { return e.name == name })
-	t.props = slices.DeleteFunc(t.props, func(p prop) bool { return p.element.name == name })
+	d.elements = slices.DeleteFunc(d.elements, func(e *element) bool { return e.name == name })
+	d.props = slices.DeleteFunc(d.props, func(p prop) bool { return p.element.name == name })
 	if card == "0" {
 		return
 	}
-	e := &element{index: len(t.elements), name: name, choice: choice,
+	e := &element{index: len(d.elements), name: name, choice: choice,
 		required: card == "1" || card == "+", many: card == "*" || card == "+"}
-	t.elements = append(t.elements, e)
-	for _, typ := range f[2:] {
-		switch {
-		case typ[0] == '=':
-			e.codes = d.table.codes[typ[1:]]
-			if l, ok := strings.CutPrefix(typ, "=%"); ok {
-				e.form = map[string]form{"mime": formMIME, "language": formLanguage}[l]
-			}
+	d.elements = append(d.elements, e)
+	for typ := range strings.SplitSeq(types, " ") {
+		switch list, bound := strings.CutPrefix(typ, "="); {
+		case list == "%mime":
+			e.form = formMIME
+		case list == "%language":
+			e.form = formLanguage
+		case bound:
+			e.codes = d.table.codes[list]
 		default:
-			d.addProp(t, e, typ)
+			d.addProp(e, typ)
 		}
 	}
 }
 
-func (d *decoder) addProp(t *typeDef, e *element, typ string) {
+func (d *typeDef) addProp(e *element, typ string) {
 	typ, to, limited := strings.Cut(typ, ">")
 	suffix, profile, narrowed := strings.Cut(typ, ":")
-	p := prop{name: e.name, element: e, primitive: primitives[suffix]}
+	p := prop{name: e.name, element: e, primitive: primitiveOf(suffix)}
 	if limited {
 		p.targets = strings.Split(to, ",")
 	}
@@ -178,9 +171,9 @@ func (d *decoder) addProp(t *typeDef, e *element, typ string) {
 		p.anything = typ == "Resource"
 		p.typ = d.table.types[typ]
 	}
-	if e.choice {
+	if e.choice && suffix != "" {
 		p.name = e.name + strings.ToUpper(suffix[:1]) + suffix[1:]
 		e.alts = append(e.alts, p.name)
 	}
-	t.props = append(t.props, p)
+	d.props = append(d.props, p)
 }

@@ -3,6 +3,7 @@ package fhir
 import (
 	"fmt"
 	"strings"
+	"sync"
 )
 
 // hints are what to say of names that another version of FHIR has.
@@ -15,78 +16,81 @@ type hints struct {
 // hintsOf is what is known of a version's neighbours.
 func hintsOf(v Version) *hints {
 	if v == STU3 {
-		return &stu3Hints
+		return stu3Hints()
 	}
 	return &hints{version: v}
 }
 
-var stu3Hints = hints{
-	version: STU3,
-	types: map[string]string{
-		// R4
-		"ServiceRequest":              "is of FHIR R4; STU3 has ProcedureRequest and ReferralRequest",
-		"MedicationKnowledge":         "is of FHIR R4; STU3 has Medication",
-		"MolecularSequence":           "is of FHIR R4; STU3 has Sequence",
-		"CoverageEligibilityRequest":  "is of FHIR R4; STU3 has EligibilityRequest",
-		"CoverageEligibilityResponse": "is of FHIR R4; STU3 has EligibilityResponse",
-		"BodyStructure":               "is of FHIR R4; STU3 has BodySite",
-		"ImmunizationEvaluation":      "is of FHIR R4; STU3 has ImmunizationRecommendation",
-		"DeviceDefinition":            "is of FHIR R4; STU3 has Device",
-		"ObservationDefinition":       "is of FHIR R4; STU3 has nothing like it",
-		"SpecimenDefinition":          "is of FHIR R4; STU3 has nothing like it",
-		"InsurancePlan":               "is of FHIR R4; STU3 has Coverage",
-		"Invoice":                     "is of FHIR R4; STU3 has Claim",
-		"OrganizationAffiliation":     "is of FHIR R4; STU3 has Organization",
-		"VerificationResult":          "is of FHIR R4; STU3 has nothing like it",
-		"TerminologyCapabilities":     "is of FHIR R4; STU3 has CapabilityStatement",
-		// DSTU2
-		"MedicationOrder":        "is of FHIR DSTU2; STU3 has MedicationRequest",
-		"DiagnosticOrder":        "is of FHIR DSTU2; STU3 has ProcedureRequest",
-		"Conformance":            "is of FHIR DSTU2; STU3 has CapabilityStatement",
-		"DeviceUseRequest":       "is of FHIR DSTU2; STU3 has DeviceRequest",
-		"EligibilityQuestion":    "is of FHIR DSTU2; STU3 has EligibilityRequest",
-		"Order":                  "is of FHIR DSTU2; STU3 has Task",
-		"OrderResponse":          "is of FHIR DSTU2; STU3 has Task",
-		"ImagingObjectSelection": "is of FHIR DSTU2; STU3 has ImagingManifest",
-	},
-	elements: map[string]string{
-		"Observation.encounter":               "R4 has it; in STU3 it is context",
-		"Observation.note":                    "R4 has it; in STU3 it is comment",
-		"Observation.comments":                "DSTU2 has it; in STU3 it is comment",
-		"Observation.focus":                   "R4 has it",
-		"Observation.partOf":                  "R4 has it; in STU3 it is related",
-		"Observation.hasMember":               "R4 has it; in STU3 it is related",
-		"Observation.derivedFrom":             "R4 has it; in STU3 it is related",
-		"Condition.encounter":                 "R4 has it; in STU3 it is context",
-		"Condition.recordedDate":              "R4 has it; in STU3 it is assertedDate",
-		"Condition.recorder":                  "R4 has it; in STU3 it is asserter",
-		"Condition.patient":                   "DSTU2 has it; in STU3 it is subject",
-		"DiagnosticReport.encounter":          "R4 has it; in STU3 it is context",
-		"DiagnosticReport.media":              "R4 has it; in STU3 it is image",
-		"DiagnosticReport.resultsInterpreter": "R4 has it; in STU3 it is performer",
-		"Procedure.encounter":                 "R4 has it; in STU3 it is context",
-		"Procedure.statusReason":              "R4 has it; in STU3 it is notDoneReason",
-		"MedicationStatement.effective":       "STU3 has effective[x]",
-		"MedicationRequest.encounter":         "R4 has it; in STU3 it is context",
-		"MedicationRequest.doNotPerform":      "R4 has it",
-		"AllergyIntolerance.encounter":        "R4 has it",
-		"AllergyIntolerance.recordedDate":     "R4 has it; in STU3 it is assertedDate",
-		"Immunization.statusReason":           "R4 has it; in STU3 it is explanation.reasonNotGiven",
-		"Immunization.occurrence":             "R4 has it; in STU3 it is date",
-		"Immunization.performer":              "in STU3 it is practitioner",
-		"Immunization.wasNotGiven":            "DSTU2 has it; in STU3 it is notGiven",
-		"DocumentReference.date":              "R4 has it; in STU3 it is indexed",
-		"DocumentReference.category":          "R4 has it; in STU3 it is class",
-		"Encounter.reasonCode":                "R4 has it; in STU3 it is reason",
-		"Patient.careProvider":                "DSTU2 has it; in STU3 it is generalPractitioner",
-		"Task.reasonCode":                     "R4 has it; in STU3 it is reason",
-		"Task.encounter":                      "R4 has it; in STU3 it is context",
-		"Task.location":                       "R4 has it",
-		"QuestionnaireResponse.encounter":     "R4 has it; in STU3 it is context",
-		"QuestionnaireResponse.group":         "DSTU2 has it; in STU3 it is item",
-		"Meta.source":                         "R4 has it",
-	},
-}
+// stu3Hints are made when there is first something to hint at.
+var stu3Hints = sync.OnceValue(func() *hints {
+	return &hints{
+		version: STU3,
+		types: map[string]string{
+			// R4
+			"ServiceRequest":              "is of FHIR R4; STU3 has ProcedureRequest and ReferralRequest",
+			"MedicationKnowledge":         "is of FHIR R4; STU3 has Medication",
+			"MolecularSequence":           "is of FHIR R4; STU3 has Sequence",
+			"CoverageEligibilityRequest":  "is of FHIR R4; STU3 has EligibilityRequest",
+			"CoverageEligibilityResponse": "is of FHIR R4; STU3 has EligibilityResponse",
+			"BodyStructure":               "is of FHIR R4; STU3 has BodySite",
+			"ImmunizationEvaluation":      "is of FHIR R4; STU3 has ImmunizationRecommendation",
+			"DeviceDefinition":            "is of FHIR R4; STU3 has Device",
+			"ObservationDefinition":       "is of FHIR R4; STU3 has nothing like it",
+			"SpecimenDefinition":          "is of FHIR R4; STU3 has nothing like it",
+			"InsurancePlan":               "is of FHIR R4; STU3 has Coverage",
+			"Invoice":                     "is of FHIR R4; STU3 has Claim",
+			"OrganizationAffiliation":     "is of FHIR R4; STU3 has Organization",
+			"VerificationResult":          "is of FHIR R4; STU3 has nothing like it",
+			"TerminologyCapabilities":     "is of FHIR R4; STU3 has CapabilityStatement",
+			// DSTU2
+			"MedicationOrder":        "is of FHIR DSTU2; STU3 has MedicationRequest",
+			"DiagnosticOrder":        "is of FHIR DSTU2; STU3 has ProcedureRequest",
+			"Conformance":            "is of FHIR DSTU2; STU3 has CapabilityStatement",
+			"DeviceUseRequest":       "is of FHIR DSTU2; STU3 has DeviceRequest",
+			"EligibilityQuestion":    "is of FHIR DSTU2; STU3 has EligibilityRequest",
+			"Order":                  "is of FHIR DSTU2; STU3 has Task",
+			"OrderResponse":          "is of FHIR DSTU2; STU3 has Task",
+			"ImagingObjectSelection": "is of FHIR DSTU2; STU3 has ImagingManifest",
+		},
+		elements: map[string]string{
+			"Observation.encounter":               "R4 has it; in STU3 it is context",
+			"Observation.note":                    "R4 has it; in STU3 it is comment",
+			"Observation.comments":                "DSTU2 has it; in STU3 it is comment",
+			"Observation.focus":                   "R4 has it",
+			"Observation.partOf":                  "R4 has it; in STU3 it is related",
+			"Observation.hasMember":               "R4 has it; in STU3 it is related",
+			"Observation.derivedFrom":             "R4 has it; in STU3 it is related",
+			"Condition.encounter":                 "R4 has it; in STU3 it is context",
+			"Condition.recordedDate":              "R4 has it; in STU3 it is assertedDate",
+			"Condition.recorder":                  "R4 has it; in STU3 it is asserter",
+			"Condition.patient":                   "DSTU2 has it; in STU3 it is subject",
+			"DiagnosticReport.encounter":          "R4 has it; in STU3 it is context",
+			"DiagnosticReport.media":              "R4 has it; in STU3 it is image",
+			"DiagnosticReport.resultsInterpreter": "R4 has it; in STU3 it is performer",
+			"Procedure.encounter":                 "R4 has it; in STU3 it is context",
+			"Procedure.statusReason":              "R4 has it; in STU3 it is notDoneReason",
+			"MedicationStatement.effective":       "STU3 has effective[x]",
+			"MedicationRequest.encounter":         "R4 has it; in STU3 it is context",
+			"MedicationRequest.doNotPerform":      "R4 has it",
+			"AllergyIntolerance.encounter":        "R4 has it",
+			"AllergyIntolerance.recordedDate":     "R4 has it; in STU3 it is assertedDate",
+			"Immunization.statusReason":           "R4 has it; in STU3 it is explanation.reasonNotGiven",
+			"Immunization.occurrence":             "R4 has it; in STU3 it is date",
+			"Immunization.performer":              "in STU3 it is practitioner",
+			"Immunization.wasNotGiven":            "DSTU2 has it; in STU3 it is notGiven",
+			"DocumentReference.date":              "R4 has it; in STU3 it is indexed",
+			"DocumentReference.category":          "R4 has it; in STU3 it is class",
+			"Encounter.reasonCode":                "R4 has it; in STU3 it is reason",
+			"Patient.careProvider":                "DSTU2 has it; in STU3 it is generalPractitioner",
+			"Task.reasonCode":                     "R4 has it; in STU3 it is reason",
+			"Task.encounter":                      "R4 has it; in STU3 it is context",
+			"Task.location":                       "R4 has it",
+			"QuestionnaireResponse.encounter":     "R4 has it; in STU3 it is context",
+			"QuestionnaireResponse.group":         "DSTU2 has it; in STU3 it is item",
+			"Meta.source":                         "R4 has it",
+		},
+	}
+})
 
 // unknownType says that a name is no type of resource.
 func (h *hints) unknownType(name []byte) string {
@@ -102,7 +106,7 @@ func (h *hints) unknownType(name []byte) string {
 // unknownElement says that a type has no such element.
 func (c *checker) unknownElement(t *typeDef, name []byte) string {
 	bare := strings.TrimPrefix(string(name), "_")
-	if says := c.hints.elements[t.name+"."+bare]; says != "" {
+	if says := hintsOf(c.version).elements[t.name+"."+bare]; says != "" {
 		return fmt.Sprintf("is not an element of %s: %s", t.name, says)
 	}
 	for _, e := range t.elements {

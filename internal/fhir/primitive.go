@@ -31,12 +31,47 @@ const (
 	primXHTML
 )
 
-var primitives = map[string]primitive{
-	"base64Binary": primBase64, "boolean": primBoolean, "code": primCode, "date": primDate, "dateTime": primDateTime,
-	"decimal": primDecimal, "id": primID, "instant": primInstant, "integer": primInteger, "markdown": primMarkdown,
-	"oid": primOID, "positiveInt": primPositive, "string": primString, "time": primTime, "unsignedInt": primUnsigned,
-	"uri": primURI, "uuid": primUUID, "xhtml": primXHTML,
-	"url": primURI, "canonical": primURI, // from R4 on
+// primitiveOf is the primitive type of a name, primNone if it is none.
+func primitiveOf(name string) primitive {
+	switch name {
+	case "base64Binary":
+		return primBase64
+	case "boolean":
+		return primBoolean
+	case "code":
+		return primCode
+	case "date":
+		return primDate
+	case "dateTime":
+		return primDateTime
+	case "decimal":
+		return primDecimal
+	case "id":
+		return primID
+	case "instant":
+		return primInstant
+	case "integer":
+		return primInteger
+	case "markdown":
+		return primMarkdown
+	case "oid":
+		return primOID
+	case "positiveInt":
+		return primPositive
+	case "string":
+		return primString
+	case "time":
+		return primTime
+	case "unsignedInt":
+		return primUnsigned
+	case "uri", "url", "canonical": // the last two from R4 on
+		return primURI
+	case "uuid":
+		return primUUID
+	case "xhtml":
+		return primXHTML
+	}
+	return primNone
 }
 
 // kind is how a primitive is written in JSON.

@@ -16,7 +16,7 @@ var stu3Text string
 
 // stu3 is decoded when the first STU3 resource is checked: a process that
 // checks none does not pay for it.
-var stu3 = sync.OnceValue(func() *table { return decode(stu3Text, stu3Rules) })
+var stu3 = sync.OnceValue(func() *table { return decode(stu3Text, stu3Rules()) })
 
 // tableOf is the table of a version, nil if there is none.
 func tableOf(v Version) *table {
@@ -30,6 +30,7 @@ func tableOf(v Version) *table {
 type table struct {
 	types map[string]*typeDef
 	codes map[string]*codeList
+	rules map[string]*rule // by key
 }
 
 // resource finds a type of resource that can be had, not an abstract one.
@@ -45,11 +46,23 @@ func (t *table) resource(name []byte) *typeDef {
 type typeDef struct {
 	name     string
 	resource bool
+	// special are the types that the engine knows by name.
+	special special
+
+	// What follows is read from the text once it is asked for: see ready.
 	elements []*element // those of the base type first
 	props    []prop     // sorted by name
 	rules    []*rule
-	// special are the types that the engine knows by name.
-	special special
+
+	once        sync.Once
+	table       *table
+	base, lines string
+}
+
+// ready is the type, read.
+func (d *typeDef) ready() *typeDef {
+	d.once.Do(d.read)
+	return d
 }
 
 // special marks the few types whose meaning is more than their elements.
@@ -58,9 +71,7 @@ type special uint8
 const (
 	plain special = iota
 	isReference
-	isExtension
 	isBundle
-	isNarrative
 	isElement // what accompanies a primitive
 )
 
@@ -106,9 +117,19 @@ func (d *typeDef) prop(name []byte) *prop {
 
 // A codeList is the value set of a required binding.
 type codeList struct {
-	name    string
+	name string
+
 	systems []systemCodes
 	all     []string // sorted
+
+	once  sync.Once
+	lines []string
+}
+
+// ready is the list, read.
+func (l *codeList) ready() *codeList {
+	l.once.Do(l.read)
+	return l
 }
 
 type systemCodes struct {
