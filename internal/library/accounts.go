@@ -225,51 +225,52 @@ func (a *Accounts) Arrive(ctx context.Context, s *SignedIn, answer ProviderAnswe
 	if err := a.opened(purposeTrip(trip.State), trip.Secrets, &secrets); err != nil {
 		return nil, err
 	}
-	back := &Returned{Source: trip.Source, Return: secrets.Return}
-	now := a.now()
 	client, err := a.clientOf(ctx, trip)
 	if err != nil {
 		return nil, err
 	}
-	event := Event{Library: trip.Library, At: now, Kind: EventNotConnected, Details: client.details()}
-	event.Details.Provider = trip.Source.Name
-	switch {
-	case !now.Before(trip.ExpiresAt):
-		back.End = TripPending
-	case answer.Error == "access_denied":
-		back.End = TripRefused
-	case answer.Error != "" || answer.Code.IsZero():
-		back.End, back.Cause = TripFailed, errors.New("the provider answered with an error")
-	}
-	if back.End != "" {
-		if err := a.store.EndTrip(ctx, trip.State, now, event); err != nil {
-			return nil, fmt.Errorf("end trip: %w", err)
-		}
-		return back, nil
-	}
+	back := &Returned{Source: trip.Source, Return: secrets.Return}
 	// Before the code is used: it counts once, and so does the trip.
+	now := a.now()
 	if err := a.store.EndTrip(ctx, trip.State, now, Event{}); err != nil {
 		return nil, fmt.Errorf("end trip: %w", err)
 	}
-	d := Departure{Provider: trip.Source.Provider, State: answer.State, Verifier: seal.SecretOf(secrets.Verifier),
-		RedirectURI: a.returnTo, Correlation: trip.Correlation}
-	access, err := a.providers.Return(ctx, d, answer.Code)
-	if err != nil {
-		back.End, back.Cause = TripFailed, err
-		if errors.Is(err, ErrProviderRefused) {
-			back.End = TripRefused
-		}
-		if err := a.consents.events.AddEvent(ctx, event); err != nil && !errors.Is(err, ErrNotFound) {
-			return nil, fmt.Errorf("note that nothing was connected: %w", err)
-		}
-		return back, nil
+	event := Event{Library: trip.Library, At: now, Kind: EventConnected, Details: client.details()}
+	event.Details.Provider = trip.Source.Name
+	var access ProviderAccess
+	back.End = TripPending
+	if now.Before(trip.ExpiresAt) {
+		access, back.Cause = a.redeem(ctx, trip, secrets, answer)
+		back.End = endOfTrip(back.Cause)
 	}
-	event.Kind = EventConnected
-	if err := a.connect(ctx, trip, access, event); err != nil {
-		return nil, err
+	if back.End == TripConnected {
+		return back, a.connect(ctx, trip, access, event)
 	}
-	back.End = TripConnected
+	event.Kind = EventNotConnected
+	if err := a.consents.events.AddEvent(ctx, event); err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, fmt.Errorf("note that nothing was connected: %w", err)
+	}
 	return back, nil
+}
+
+// redeem swaps what the browser brought back for access.
+func (a *Accounts) redeem(ctx context.Context, t Trip, secrets tripSecrets, answer ProviderAnswer) (ProviderAccess, error) {
+	d := Departure{Provider: t.Source.Provider, State: answer.State, Verifier: seal.SecretOf(secrets.Verifier),
+		RedirectURI: a.returnTo, Correlation: t.Correlation}
+	if answer.Error != "" || answer.Code.IsZero() {
+		return ProviderAccess{}, a.providers.Declined(ctx, d, answer.Error)
+	}
+	return a.providers.Return(ctx, d, answer.Code)
+}
+
+func endOfTrip(err error) TripEnd {
+	switch {
+	case err == nil:
+		return TripConnected
+	case errors.Is(err, ErrProviderRefused):
+		return TripRefused
+	}
+	return TripFailed
 }
 
 func (a *Accounts) clientOf(ctx context.Context, t Trip) (Client, error) {

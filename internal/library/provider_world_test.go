@@ -59,6 +59,13 @@ func (f *fakeProviders) Return(_ context.Context, d library.Departure, code seal
 	return f.give()
 }
 
+func (f *fakeProviders) Declined(_ context.Context, _ library.Departure, oauthError string) error {
+	if oauthError == "access_denied" {
+		return library.ErrProviderRefused
+	}
+	return errPassing
+}
+
 func (f *fakeProviders) Renew(_ context.Context, _ library.ProviderKey, refresh seal.Secret, _ string) (library.ProviderAccess, error) {
 	f.mu.Lock()
 	f.renewals = append(f.renewals, refresh.Reveal())

@@ -33,6 +33,10 @@ type Providers interface {
 	// for a code. ErrProviderRefused if the provider does not take it; any other error
 	// is a fault of the provider's, of the way, or of the configuration.
 	Return(ctx context.Context, d Departure, code seal.Secret) (ProviderAccess, error)
+	// Declined hears that the browser brought back an error of OAuth in place of a code, or
+	// neither; the error is as it stood in the address. It returns ErrProviderRefused if it
+	// means a no, and another error otherwise, never nil.
+	Declined(ctx context.Context, d Departure, oauthError string) error
 	// Renew gets new access for a refresh token, which the provider may replace: the
 	// answer holds the token that counts from then on. ErrReconnect if the provider does
 	// not take it any more. Any other error leaves open whether the old one still counts.

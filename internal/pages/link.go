@@ -227,9 +227,14 @@ func (s *site) connect(w http.ResponseWriter, r *http.Request, in *library.Signe
 	return s.leave(w, r, way.request, callback, outcomeNone)
 }
 
-// stop goes back to the application without an answer, which for it is a no.
+// stop goes back to the application without an answer, which for it is a no: the
+// person's own, or the provider's.
 func (s *site) stop(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way) error {
-	callback, err := s.consents.Deny(r.Context(), way.request, in, library.CallbackUserCancel)
+	code := library.CallbackUserCancel
+	if r.PostForm.Get("ended") != "" {
+		code = library.CallbackOnboardError
+	}
+	callback, err := s.consents.Deny(r.Context(), way.request, in, code)
 	if err != nil {
 		return answerFault(err, in, way)
 	}

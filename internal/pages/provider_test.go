@@ -195,6 +195,11 @@ func TestTripWithoutSuccess(t *testing.T) {
 	if q := p.click("cancel").callback().Query(); q.Get("errorCode") != "USER_CANCEL" || q.Get("success") != "false" {
 		t.Errorf("callback %v", q)
 	}
+	p = v.get(authorize(w.link(clinic, webCallback, "")))
+	p = p.click(testIDOf(lucas)).click("provider-go").away().click("sim-deny").away()
+	if q := p.click("cancel").callback().Query(); q.Get("errorCode") != "ONBOARD_ERROR" || q.Get("success") != "false" {
+		t.Errorf("left after the provider's no: %v", q)
+	}
 }
 
 // TestDenyConnected leaves no account that nobody may use.

@@ -116,6 +116,13 @@ func (p *provider) Depart(_ context.Context, d library.Departure) (string, error
 }
 
 // Return implements [library.Providers].
+func (p *provider) Declined(_ context.Context, _ library.Departure, oauthError string) error {
+	if oauthError == "access_denied" {
+		return library.ErrProviderRefused
+	}
+	return http.ErrHandlerTimeout
+}
+
 func (p *provider) Return(_ context.Context, _ library.Departure, code seal.Secret) (library.ProviderAccess, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -68,6 +68,9 @@ type view struct {
 	From *sender
 	// Stop says that the person can stop here and go back to the sender.
 	Stop bool
+	// Ended is how a trip to a provider ended without success; to stop then tells the
+	// application that nothing could be connected.
+	Ended string
 	// Step and Steps count the pages of a link, where the count is certain.
 	Step, Steps int
 	// SignOut is where the form of signing out goes; empty for who is not signed in.

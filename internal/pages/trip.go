@@ -53,6 +53,9 @@ func (s *site) showTrip(w http.ResponseWriter, r *http.Request, _ *library.Signe
 	p.view = s.newView(r, t.text(title, "provider", e.provider))
 	p.Here = way.next()
 	s.forLink(w, p.view, way.request)
+	if state == stepRefused || state == stepFailed {
+		p.Ended = state
+	}
 	s.letSignOut(p.view, way)
 	s.letLeave(w, way.request)
 	return s.render(w, http.StatusOK, "trip", p)

@@ -1,6 +1,12 @@
 package provider
 
-import "slices"
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/carrelhq/carrel/internal/library"
+)
 
 // oauthErrors are the error codes of RFC 6749 (sections 4.1.2.1 and 5.2). Only these
 // are repeated in errors and logs: any other text is the server's own, and may hold
@@ -18,6 +24,19 @@ func OAuthError(code string) string {
 		return code
 	}
 	return "other"
+}
+
+// Declined is what it means that a browser came back with an error in place of a code:
+// [library.ErrProviderRefused] for a no (RFC 6749, section 4.1.2.1). MedMij has "no data"
+// and "the person refused" look the same, on purpose (Autoriseren).
+func Declined(code string) error {
+	switch code {
+	case "access_denied":
+		return library.ErrProviderRefused
+	case "":
+		return errors.New("the browser came back with neither a code nor an error")
+	}
+	return fmt.Errorf("the provider answered the browser with %s", OAuthError(code))
 }
 
 // TokenText reports whether a token is one that can stand in a header: visible ASCII

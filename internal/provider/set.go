@@ -47,6 +47,15 @@ func (s *Set) Return(ctx context.Context, d library.Departure, code seal.Secret)
 	return n.Return(ctx, d, code)
 }
 
+// Declined implements [library.Providers].
+func (s *Set) Declined(ctx context.Context, d library.Departure, oauthError string) error {
+	n, err := s.find(d.Provider)
+	if err != nil {
+		return err
+	}
+	return n.Declined(ctx, d, oauthError)
+}
+
 // Renew implements [library.Providers].
 func (s *Set) Renew(ctx context.Context, key library.ProviderKey, refresh seal.Secret, correlation string) (library.ProviderAccess, error) {
 	n, err := s.find(key)

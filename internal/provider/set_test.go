@@ -18,6 +18,8 @@ func (n named) Return(context.Context, library.Departure, seal.Secret) (library.
 	return library.ProviderAccess{Token: seal.SecretOf(string(n))}, nil
 }
 
+func (n named) Declined(context.Context, library.Departure, string) error { return errors.New(string(n)) }
+
 func (n named) Renew(context.Context, library.ProviderKey, seal.Secret, string) (library.ProviderAccess, error) {
 	return library.ProviderAccess{Token: seal.SecretOf(string(n))}, nil
 }
@@ -34,6 +36,9 @@ func TestSet(t *testing.T) {
 		address, err1 := s.Depart(t.Context(), library.Departure{Provider: key})
 		returned, err2 := s.Return(t.Context(), library.Departure{Provider: key}, seal.Secret{})
 		renewed, err3 := s.Renew(t.Context(), key, seal.Secret{}, "")
+		if err := s.Declined(t.Context(), library.Departure{Provider: key}, ""); err.Error() != want {
+			t.Errorf("%s: %v, want %q", key, err, want)
+		}
 		o := s.Send(t.Context(), key, library.Sending{})
 		if err := errors.Join(err1, err2, err3); err != nil {
 			t.Errorf("%s: %v", key, err)
@@ -46,7 +51,8 @@ func TestSet(t *testing.T) {
 		_, err1 := s.Depart(t.Context(), library.Departure{Provider: key})
 		_, err2 := s.Return(t.Context(), library.Departure{Provider: key}, seal.Secret{})
 		_, err3 := s.Renew(t.Context(), key, seal.Secret{}, "")
-		for _, err := range []error{err1, err2, err3} {
+		err4 := s.Declined(t.Context(), library.Departure{Provider: key}, "access_denied")
+		for _, err := range []error{err1, err2, err3, err4} {
 			if !errors.Is(err, library.ErrProviderGone) {
 				t.Errorf("%q: %v", key, err)
 			}

@@ -333,6 +333,13 @@ func TestChainLog(t *testing.T) {
 		}
 	}
 
+	if err := n.Declined(t.Context(), departure(), "access_denied"); !errors.Is(err, library.ErrProviderRefused) {
+		t.Errorf("a no: %v", err)
+	}
+	if err := n.Declined(t.Context(), departure(), plantedCode); err == nil || errors.Is(err, library.ErrProviderRefused) || strings.Contains(err.Error(), plantedCode) {
+		t.Errorf("another error: %v", err)
+	}
+
 	type record struct {
 		Type, Location, Datetime string
 		SessionID                string `json:"session_id"`
@@ -384,6 +391,7 @@ func TestChainLog(t *testing.T) {
 		"send_resource_request", "receive_resource_request_error 401 invalid_token",
 		"receive_authorization_response", "send_token_request authorization_code", "receive_token_error_response temporarily_unavailable",
 		"send_resource_request", "receive_resource_error_response 500 other",
+		"receive_authorization_response access_denied", "receive_authorization_response other",
 	}
 	if strings.Join(steps, "\n") != strings.Join(want, "\n") {
 		t.Errorf("steps:\n%s\nwant:\n%s", strings.Join(steps, "\n"), strings.Join(want, "\n"))

@@ -54,6 +54,18 @@ func (n *Network) Return(ctx context.Context, d library.Departure, code seal.Sec
 	return a, nil
 }
 
+// Declined implements [library.Providers].
+func (n *Network) Declined(ctx context.Context, d library.Departure, oauthError string) error {
+	err := provider.Declined(oauthError)
+	o, gone := n.offerFor(d.Provider)
+	if gone != nil {
+		return fmt.Errorf("return from a provider of MedMij: %w", err) // whatever has become of it meanwhile
+	}
+	n.chain.write(ctx, event{stepReceiveAuthorization, d.Correlation, tripID(d.State)}, n.request(o, o.authorization), 0,
+		provider.OAuthError(oauthError), "")
+	return fmt.Errorf("return from %s: %w", o.provider, err)
+}
+
 // Renew implements [library.Providers]. Whether providers give refresh tokens for delen
 // is unconfirmed; those that do replace it at each use.
 func (n *Network) Renew(ctx context.Context, key library.ProviderKey, refresh seal.Secret, correlation string) (library.ProviderAccess, error) {

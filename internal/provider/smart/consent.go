@@ -60,6 +60,11 @@ func (n *Network) Return(ctx context.Context, d library.Departure, code seal.Sec
 	return a, nil
 }
 
+// Declined implements [library.Providers].
+func (n *Network) Declined(_ context.Context, d library.Departure, oauthError string) error {
+	return fmt.Errorf("return from %s: %w", d.Provider, provider.Declined(oauthError))
+}
+
 // Renew implements [library.Providers].
 func (n *Network) Renew(ctx context.Context, key library.ProviderKey, refresh seal.Secret, correlation string) (library.ProviderAccess, error) {
 	p, err := n.find(key)
