@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // ReadAccounts lists the accounts that the person has connected, as far as the
@@ -32,16 +34,15 @@ func (u *User) DeleteAccount(ctx context.Context, account AccountID) error {
 	return nil
 }
 
-// RevokeAccountURL is where to send the person to take back, at the source
-// itself, the permission that they gave there. The browser comes back to callback,
-// which [ParseCallback] reads.
+// RevokeAccountURL is where to send the person to take back the permission for one of
+// their accounts. With Carrel, a yes disconnects an account at a provider; for the account
+// that stands for the person, of type [AccountUser], it ends all that the application may
+// do. The browser comes back to callback, which [ParseCallback] reads.
 func (u *User) RevokeAccountURL(ctx context.Context, account AccountID, callback string) (string, error) {
 	if err := checkCallback(callback); err != nil {
 		return "", fmt.Errorf("revoke account: %w", err)
 	}
-	var answer struct {
-		Location string `json:"location"`
-	}
+	var answer wire.RevokeAnswer
 	err := u.doJSON(ctx, call{
 		method: http.MethodGet,
 		path:   literal("permission-access/revoke/h:accountId"),

@@ -145,6 +145,7 @@ func TestParseCallback(t *testing.T) {
 		"unknown code":   {"success=false&errorCode=NEW_ONE&state=s", "NEW_ONE", "NEW_ONE"},
 		"no code":        {"success=false&state=s", "", "failed"},
 		"revoke failed":  {"result=failed&error_message=no+way&state=s", "", "no way"},
+		"revoke refused": {"result=failed&error_message=USER_CANCEL&state=s", digime.UserCancel, "refused or left"},
 		"a broken query": {"success=false&errorCode=a%0Ab&state=s", "a\nb", `a\nb`},
 	} {
 		query, _ := url.ParseQuery(test.query)

@@ -39,18 +39,22 @@ const (
 type CallbackError struct {
 	Code  CallbackErrorCode
 	State string
-	// Message is what a revocation's page says; the others give none.
+	// Message is what a revocation's page says, which Carrel's says as a Code too; the
+	// others give none.
 	Message string
 }
 
+// callbackErrors are the codes in words.
+var callbackErrors = map[CallbackErrorCode]string{
+	UserCancel:          "the person refused or left",
+	InvalidCode:         "the link was used before or is too old",
+	InitializeCheckFail: "the link is not complete",
+	OnboardError:        "the source could not be added",
+	ServerError:         "the server met a fault",
+}
+
 func (e *CallbackError) Error() string {
-	what := map[CallbackErrorCode]string{
-		UserCancel:          "the person refused or left",
-		InvalidCode:         "the link was used before or is too old",
-		InitializeCheckFail: "the link is not complete",
-		OnboardError:        "the source could not be added",
-		ServerError:         "the server met a fault",
-	}[e.Code]
+	what := callbackErrors[e.Code]
 	switch {
 	case what != "":
 		return fmt.Sprintf("authorisation failed: %s (%s)", what, e.Code)
@@ -74,9 +78,11 @@ func ParseCallback(query url.Values) (Callback, error) {
 	case success == "true" || result == "success":
 		return back, nil
 	case success == "false" || result == "failed":
-		return Callback{State: back.State}, &CallbackError{
-			Code: CallbackErrorCode(query.Get("errorCode")), State: back.State, Message: query.Get("error_message"),
+		e := &CallbackError{Code: CallbackErrorCode(query.Get("errorCode")), State: back.State, Message: query.Get("error_message")}
+		if code := CallbackErrorCode(e.Message); e.Code == "" && callbackErrors[code] != "" {
+			e.Code = code
 		}
+		return Callback{State: back.State}, e
 	}
 	return Callback{State: back.State}, fmt.Errorf("callback: the query says neither success nor failure")
 }

@@ -18,16 +18,6 @@ func (a *api) contract(w http.ResponseWriter, _ *http.Request, call *library.Cal
 	return nil
 }
 
-// accounts lists what the application may know of the person's connections.
-func (a *api) accounts(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
-	list, err := a.Accounts.Of(r.Context(), b)
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, list)
-	return nil
-}
-
 // push adds a file to the person's library. The body is the content as it is, of a
 // length that nobody knows beforehand.
 func (a *api) push(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {

@@ -78,6 +78,7 @@ func New(c Config) http.Handler {
 	handle("POST permission-access/import/h:accountId/fhir/{version}", a.signed(a.bearing(a.pushToProvider)))
 	handle("GET permission-access/deliveries", a.signed(a.bearing(a.deliveries)))
 	handle("GET permission-access/deliveries/{delivery}", a.signed(a.bearing(a.delivery)))
+	handle("GET permission-access/revoke/h:accountId", a.signed(a.bearing(a.revokeAccount)))
 	handle("DELETE permission-access/service/h:accountId", a.signed(a.bearing(a.deleteAccount)))
 	handle("POST permission-access/trigger", a.signed(a.bearing(a.trigger)))
 	handle("GET permission-access/query/{session}", a.signed(a.bearing(a.reading(a.fileList))))

@@ -91,15 +91,6 @@ func faultsOf(err error) error {
 	return e
 }
 
-// accountOf is the account that a call names in its header.
-func accountOf(r *http.Request) (wire.AccountID, error) {
-	values := r.Header.Values("accountId")
-	if len(values) != 1 || !wire.ValidName(values[0]) {
-		return "", wire.NotFound("Account")
-	}
-	return wire.AccountID(values[0]), nil
-}
-
 // answerPush tells what came of a push so far. The provider's own words are handed on.
 func answerPush(w http.ResponseWriter, p *library.Pushed) error {
 	v := p.Delivery
@@ -176,19 +167,4 @@ func deliveryOf(v library.Delivery) *wire.Delivery {
 		d.NextAttempt = wire.MillisOf(v.NextAt)
 	}
 	return d
-}
-
-// deleteAccount disconnects an account for the application.
-func (a *api) deleteAccount(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
-	account, err := accountOf(r)
-	if err != nil {
-		return err
-	}
-	if err := a.Accounts.Delete(r.Context(), b, account); err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, struct {
-		Deleted bool `json:"deleted"`
-	}{true})
-	return nil
 }

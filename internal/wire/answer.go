@@ -27,6 +27,11 @@ type ReferenceAnswer struct {
 	ID string `json:"id"`
 }
 
+// RevokeAnswer is the answer of permission-access/revoke: the address of a page.
+type RevokeAnswer struct {
+	Location string `json:"location"`
+}
+
 // ReferenceRequest is the body of base/reference.
 type ReferenceRequest struct {
 	// Type is "accountId" or "cloudId".
