@@ -2,8 +2,10 @@ package server_test
 
 import (
 	"encoding/json"
+	"net/url"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,28 +78,67 @@ func (d *seeder) before(e *exchange) {
 	if p := d.sessions[first(e.session())]; p != nil {
 		d.seedFiles(p, e.At())
 	}
-	if below("permission-access/import/")(e) && e.Answer.Status/100 == 2 {
+	if below("permission-access/revoke/")(e) || below("permission-access/import/")(e) && e.Answer.Status/100 == 2 {
 		d.seedAccount(e)
 	}
 }
 
-// seedAccount connects the account that is pushed to, for the person whose token it is.
+// seedAccount connects the account that a call names, for the person whose it is in the
+// recording.
 func (d *seeder) seedAccount(e *exchange) {
 	d.t.Helper()
-	p := d.owners[e.claims().AccessToken]
+	name := e.Request.Headers.get("accountid")
+	p := d.ownerOf(name)
+	if p == nil {
+		return
+	}
+	kind, _, _ := strings.Cut(name, "_")
+	source, err := strconv.Atoi(kind)
+	d.must(err)
 	link := library.Link{Hash: seal.NewSecret().Hash(), Kind: library.LinkOnboard, Client: d.client("any"), CreatedAt: e.At(), ExpiresAt: e.At().Add(time.Hour)}
 	d.must(d.db.AddLink(d.t.Context(), link, library.Session{}))
-	account := library.ConnectedAccount{ID: wire.AccountID(e.Request.Headers.get("accountid")), Reference: "recorded", Library: p.library.ID,
-		Application: d.rec.Keys.ApplicationID, Source: library.Source{ID: 103, Name: "Stub Record Receiver", Push: true, Version: library.STU3},
+	account := library.ConnectedAccount{ID: wire.AccountID(name), Reference: "recorded", Library: p.library.ID,
+		Application: d.rec.Keys.ApplicationID, Source: library.Source{ID: source, Name: "Stub Record Receiver", Push: true, Version: library.STU3},
 		Pending: true, CreatedAt: e.At(), UpdatedAt: e.At()}
-	_, err := d.db.Connect(d.t.Context(), link.Hash, account, library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventConnected})
+	_, err = d.db.Connect(d.t.Context(), link.Hash, account, library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventConnected})
 	d.must(err)
 	d.must(d.db.CloseLink(d.t.Context(), link.Hash, e.At(), "", nil))
+}
+
+// ownerOf is the person for whom the stub sent to an account, or let it be revoked; nil if
+// it did for nobody.
+func (d *seeder) ownerOf(account string) *person {
+	for _, e := range d.rec.Exchanges {
+		used := below("permission-access/revoke/")(e) || below("permission-access/import/")(e)
+		if used && e.Answer.Status/100 == 2 && e.Request.Headers.get("accountid") == account {
+			return d.owners[e.claims().AccessToken]
+		}
+	}
+	return nil
+}
+
+// seedRevocation adds the link whose address an answer gave.
+func (d *seeder) seedRevocation(e *exchange) {
+	d.t.Helper()
+	body, err := e.Answer.Body.bytes()
+	d.must(err)
+	var answer wire.RevokeAnswer
+	d.must(json.Unmarshal(body, &answer))
+	u, err := url.Parse(answer.Location)
+	d.must(err)
+	id, err := wire.ParseClientID(e.claims().ClientID)
+	d.must(err)
+	d.must(d.db.AddLink(d.t.Context(), library.Link{Hash: seal.SecretOf(u.Query().Get("code")).Hash(), Kind: library.LinkRevoke, Client: id,
+		RedirectURI: e.Request.Headers.get("redirecturi"), Library: d.owners[e.claims().AccessToken].library.ID,
+		Account: wire.AccountID(e.Request.Headers.get("accountid")), CreatedAt: e.At(), ExpiresAt: e.At().Add(30 * time.Minute)}, library.Session{}))
 }
 
 // after seeds what the stub gave out in an exchange.
 func (d *seeder) after(e *exchange) {
 	d.t.Helper()
+	if below("permission-access/revoke/")(e) && e.Answer.Status/100 == 2 {
+		d.seedRevocation(e)
+	}
 	gave := &d.rec.Issued
 	for _, l := range gave.Preauthorizations {
 		if l.N == e.N {

@@ -23,9 +23,6 @@ var leftOut = []struct {
 	like func(*exchange) bool
 }{
 	{"portability reports are not built yet", below("export/")},
-	{"revoking an account is not built yet", func(e *exchange) bool {
-		return below("permission-access/revoke/")(e) || e.Request.Path == "/apps/saas/revoke"
-	}},
 	{"file storage is not built yet", func(e *exchange) bool {
 		return e.call() == "storage" || below("/cloud/")(e) || e.call() == "reference" && e.Scenario == "storage-create"
 	}},
