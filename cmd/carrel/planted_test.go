@@ -48,11 +48,6 @@ func TestNothingIsSpilled(t *testing.T) {
 		}
 		return err
 	}
-	for _, mode := range []simulator.ResourceMode{simulator.ResourceRight, simulator.ResourceRefused, simulator.ResourceFiled500, simulator.ResourceCutAfter,
-		simulator.ResourceEndless, simulator.ResourceHTML, simulator.ResourceBusy, simulator.ResourceUnknown, simulator.ResourceRight} {
-		err := push(mode, planted(nil))
-		t.Logf("%q: %v", mode, err)
-	}
 	if err := push(simulator.ResourceRight, planted(map[string]any{"system": "http://fhir.nl/fhir/NamingSystem/bsn", "value": plantedBSN})); !errors.Is(err, digime.ErrValidation) {
 		t.Errorf("a citizen number: %v", err)
 	}
@@ -63,6 +58,11 @@ func TestNothingIsSpilled(t *testing.T) {
 		if err := push(simulator.ResourceRight, json.RawMessage(broken)); err == nil {
 			t.Error("a broken resource was taken")
 		}
+	}
+	for _, mode := range []simulator.ResourceMode{simulator.ResourceRight, simulator.ResourceRefused, simulator.ResourceFiled500, simulator.ResourceCutAfter,
+		simulator.ResourceEndless, simulator.ResourceHTML, simulator.ResourceBusy, simulator.ResourceUnknown, simulator.ResourceRight} {
+		err := push(mode, planted(nil))
+		t.Logf("%q: %v", mode, err)
 	}
 	if len(c.sim.Filed()) == 0 {
 		t.Fatal("nothing arrived: nothing was tested")

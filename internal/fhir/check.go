@@ -366,7 +366,7 @@ func (c *checker) primitive(i uint32, p *prop) {
 	}
 	switch e := p.element; {
 	case e.codes != nil && !e.codes.ready().has(text):
-		c.fault(i, CodeCodeInvalid, notListed(text, e.codes.name, e.codes.all))
+		c.fault(i, CodeCodeInvalid, notListed(e.codes.name, e.codes.all))
 	case e.form != formNone:
 		if says := e.form.refuse(text); says != "" {
 			c.fault(i, CodeCodeInvalid, says)
@@ -374,13 +374,10 @@ func (c *checker) primitive(i uint32, p *prop) {
 	}
 }
 
-// notListed says that a code is none of a value set's.
-func notListed(code []byte, list string, codes []string) string {
-	shown := shownCode(code)
-	if shown == "" {
-		shown = "the code"
-	}
-	return fmt.Sprintf("%s is not in the value set %s: %s", shown, list, listed(codes))
+// notListed says that a code is none of a value set's. It does not repeat the code:
+// where a code belongs, a word about the person may stand.
+func notListed(list string, codes []string) string {
+	return fmt.Sprintf("is not in the value set %s: %s", list, listed(codes))
 }
 
 // bound checks a Coding or CodeableConcept whose binding is required. A code of
@@ -409,6 +406,6 @@ func (c *checker) bound(i uint32, p *prop) {
 		}
 	}
 	if wrong != 0 {
-		c.fault(wrong, CodeCodeInvalid, notListed(c.doc.text(wrong), l.name, l.all))
+		c.fault(wrong, CodeCodeInvalid, notListed(l.name, l.all))
 	}
 }

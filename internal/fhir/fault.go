@@ -82,28 +82,6 @@ func (f *Faults) orNil() error {
 	return f
 }
 
-// shownCode is a code as a fault may repeat it, in quotes and after a space:
-// only what is short and has the form of a code, and is not a number, which
-// could be anyone's. Of anything else it is empty.
-func shownCode[T string | []byte](code T) string {
-	if len(code) == 0 || len(code) > 40 {
-		return ""
-	}
-	letters := false
-	for _, c := range []byte(code) {
-		switch {
-		case isLetter(c):
-			letters = true
-		case !isDigit(c) && c != '-':
-			return ""
-		}
-	}
-	if !letters {
-		return ""
-	}
-	return fmt.Sprintf("%q", string(code))
-}
-
 // shownName is the name of an element or type that is not one of the
 // definitions' as a fault may repeat it.
 func shownName[T string | []byte](name T) (string, bool) {

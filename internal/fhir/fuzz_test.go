@@ -152,8 +152,7 @@ func FuzzSilent(f *testing.F) {
 	f.Add("https://x.example/Anna?bsn=1", 20)
 	valid := bodies(f, "testdata/valid")
 	f.Fuzz(func(t *testing.T, secret string, at int) {
-		// What is short and looks like a code may be shown as one.
-		if len(secret) < 4 || shownCode(secret) != "" {
+		if len(secret) < 4 {
 			return
 		}
 		quoted, err := json.Marshal(secret)

@@ -65,8 +65,8 @@ func TestStructure(t *testing.T) {
 		{"all null", patient(`"name":[{"_given":[null]}]`), "Patient.name[0].given[0]", "is null"},
 
 		// codes
-		{"code", patient(`"gender":"m"`), "Patient.gender", `"m" is not in the value set administrative-gender: female, male, other or unknown`},
-		{"code in other case", patient(`"gender":"Female"`), "Patient.gender", `"Female" is not in`},
+		{"code", patient(`"gender":"m"`), "Patient.gender", `is not in the value set administrative-gender: female, male, other or unknown`},
+		{"code in other case", patient(`"gender":"Female"`), "Patient.gender", `is not in`},
 		{"a person's number for a code", patient(`"gender":"999911120"`), "Patient.gender", `the code is not in`},
 		{"a sentence for a code", patient(`"gender":"Anna de Vries"`), "Patient.gender", `the code is not in`},
 		{"long list", observation(`"valueAttachment":{"contentType":"a b/c"}`), "Observation.valueAttachment.contentType", "media type"},

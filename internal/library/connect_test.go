@@ -32,7 +32,7 @@ func TestTripEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			p := w.person("anna@example.org")
+			p := w.resident("anna@example.org")
 			r := p.request(w.contract(w.application(), library.Write))
 			test.answer.State = p.depart(r, library.Target{Source: gp.ID})
 			if got := must(w.accounts.ReturnOf(t.Context(), test.answer.State))(t); got != "/the/page" {
@@ -66,7 +66,7 @@ func TestTripEnds(t *testing.T) {
 func TestTripIsOneBrowsers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	anna, bram := w.person("anna@example.org"), w.person("bram@example.org")
+	anna, bram := w.person("anna@example.org"), w.resident("bram@example.org")
 	c := w.contract(w.application(), library.Write)
 	r := anna.request(c)
 	answer := library.ProviderAnswer{State: anna.depart(r, library.Target{Source: gp.ID}), Code: seal.SecretOf("good")}
@@ -92,7 +92,7 @@ func TestTripIsOneBrowsers(t *testing.T) {
 func TestDepart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	anna, bram := w.person("anna@example.org"), w.person("bram@example.org")
+	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	c := w.contract(w.application(), library.Write)
 	r := anna.request(c)
 	address := must(w.accounts.Depart(t.Context(), anna.in(), r, library.Target{Source: gp.ID}, "/page"))(t)
@@ -129,7 +129,7 @@ func TestDepart(t *testing.T) {
 func TestDenyAfterConnecting(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p := w.person("anna@example.org")
+	p := w.resident("anna@example.org")
 	c := w.contract(w.application(), library.Write)
 	opened := must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
 	r := must(w.consents.OpenLink(t.Context(), library.LinkAuthorize, opened.Code.Reveal()))(t)
@@ -157,7 +157,7 @@ func TestDenyAfterConnecting(t *testing.T) {
 func TestOnboardNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p := w.person("anna@example.org")
+	p := w.resident("anna@example.org")
 	c := w.contract(w.application(), library.Write)
 	g, _ := p.connect(c)
 	opened := must(w.consents.Refer(t.Context(), c.call(accessToken(g.tokens.AccessToken.Value),

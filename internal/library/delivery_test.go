@@ -41,7 +41,7 @@ func TestDeliver(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.providers.access = w.lasting(true)
-			p := w.person("anna@example.org")
+			p := w.resident("anna@example.org")
 			g, account := p.connect(w.contract(w.application(), library.Write))
 			w.providers.access = func(int) (library.ProviderAccess, error) { return library.ProviderAccess{}, library.ErrReconnect }
 			before := p.events()
@@ -80,7 +80,7 @@ func TestDeliver(t *testing.T) {
 func TestDeliveryGivesUp(t *testing.T) {
 	t.Parallel()
 	w := newWorldWith(t, settings{deliveries: library.DeliveryConfig{Keep: 10 * time.Minute, FirstRetry: time.Minute}})
-	p := w.person("anna@example.org")
+	p := w.resident("anna@example.org")
 	g, account := p.connect(w.contract(w.application(), library.Write))
 	w.providers.answer(always(library.Outcome{Kind: library.OutcomeNotFiled, Reason: "refused the connection"}))
 	pushed := must(g.deliver(account.ID, observation("1")))(t)
@@ -105,7 +105,7 @@ func TestDeliveryGivesUp(t *testing.T) {
 func TestDeliverySurvivesItsServer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p := w.person("anna@example.org")
+	p := w.resident("anna@example.org")
 	w.providers.access = w.lasting(true)
 	g, account := p.connect(w.contract(w.application(), library.Write))
 	w.providers.answer(always(library.Outcome{Kind: library.OutcomeNotFiled}))
@@ -191,7 +191,7 @@ func TestRenewAccess(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.providers.access = w.lasting(true)
-	p := w.person("anna@example.org")
+	p := w.resident("anna@example.org")
 	g, account := p.connect(w.contract(w.application(), library.Write))
 	w.pass(time.Hour)
 	var done sync.WaitGroup
@@ -249,7 +249,7 @@ func TestRenewAccess(t *testing.T) {
 func TestReconnect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p := w.person("anna@example.org")
+	p := w.resident("anna@example.org")
 	c := w.contract(w.application(), library.Write)
 	g, account := p.connect(c)
 	w.pass(16 * time.Minute)
@@ -287,7 +287,7 @@ func TestDeliveryIsNobodyElses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	app, other := w.application(), w.application()
-	anna, bram := w.person("anna@example.org"), w.person("bram@example.org")
+	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	g, account := anna.connect(w.contract(app, library.Write))
 	pushed := must(g.deliver(account.ID, observation("1")))(t)
 	for name, stranger := range map[string]granted{
