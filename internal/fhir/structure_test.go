@@ -67,8 +67,8 @@ func TestStructure(t *testing.T) {
 		// codes
 		{"code", patient(`"gender":"m"`), "Patient.gender", `is not in the value set administrative-gender: female, male, other or unknown`},
 		{"code in other case", patient(`"gender":"Female"`), "Patient.gender", `is not in`},
-		{"a person's number for a code", patient(`"gender":"999911120"`), "Patient.gender", `the code is not in`},
-		{"a sentence for a code", patient(`"gender":"Anna de Vries"`), "Patient.gender", `the code is not in`},
+		{"a person's number for a code", patient(`"gender":"999911120"`), "Patient.gender", `is not in`},
+		{"a sentence for a code", patient(`"gender":"Anna de Vries"`), "Patient.gender", `is not in`},
 		{"long list", observation(`"valueAttachment":{"contentType":"a b/c"}`), "Observation.valueAttachment.contentType", "media type"},
 		{"language", patient(`"language":"nl_NL"`), "Patient.language", "is not a language"},
 		{"code of the value set's system", `{"resourceType":"SupplyDelivery","type":{"coding":[{"system":"http://hl7.org/fhir/supply-item-type","code":"food"}]}}`, "SupplyDelivery.type.coding[0].code", "supplydelivery-type"},
