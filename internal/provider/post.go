@@ -22,7 +22,6 @@ const (
 
 func answerLimit(sent int) int64 { return maxAnswer + 2*int64(sent) }
 
-
 // Parcel is a resource on its way.
 type Parcel struct {
 	// Base is the address of the FHIR server.

@@ -18,7 +18,9 @@ func (n named) Return(context.Context, library.Departure, seal.Secret) (library.
 	return library.ProviderAccess{Token: seal.SecretOf(string(n))}, nil
 }
 
-func (n named) Declined(context.Context, library.Departure, string) error { return errors.New(string(n)) }
+func (n named) Declined(context.Context, library.Departure, string) error {
+	return errors.New(string(n))
+}
 
 func (n named) Renew(context.Context, library.ProviderKey, seal.Secret, string) (library.ProviderAccess, error) {
 	return library.ProviderAccess{Token: seal.SecretOf(string(n))}, nil
