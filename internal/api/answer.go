@@ -69,6 +69,7 @@ const maxMessage = 2048
 func (a *api) fail(w http.ResponseWriter, r *http.Request, err error, began time.Time) {
 	e := *wireError(err)
 	e.Reference = wire.NewReference()
+	e.Message = strings.ToValidUTF8(e.Message, "\uFFFD") // a header may bring any bytes
 	if len(e.Message) > maxMessage {
 		e.Message = strings.ToValidUTF8(e.Message[:maxMessage], "") + "…"
 	}

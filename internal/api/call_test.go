@@ -237,17 +237,27 @@ func errorOf(a answer) (*wire.Error, error) {
 	e := &wire.Error{Code: wire.ErrorCode(h.Get("X-Error-Code")), Message: h.Get("X-Error-Message"), Reference: h.Get("X-Error-Reference")}
 	if a.Request.Method != http.MethodHead {
 		var body struct {
-			Error map[string]string `json:"error"`
+			Error map[string]json.RawMessage `json:"error"`
 		}
 		in := json.NewDecoder(bytes.NewReader(a.body))
 		in.DisallowUnknownFields()
 		if err := in.Decode(&body); err != nil {
 			return nil, fmt.Errorf("status %d, body %.200q: %w", a.StatusCode, a.body, err)
 		}
-		if body.Error["code"] != string(e.Code) || body.Error["reference"] != e.Reference || encoded(body.Error["message"]) != e.Message {
+		said := map[string]string{}
+		for name, value := range body.Error {
+			var text string
+			if name == "outcome" {
+				e.Outcome = value
+			} else if err := json.Unmarshal(value, &text); err != nil {
+				return nil, fmt.Errorf("member %s of the error: %w", name, err)
+			}
+			said[name] = text
+		}
+		if said["code"] != string(e.Code) || said["reference"] != e.Reference || encoded(said["message"]) != e.Message {
 			return nil, fmt.Errorf("body %s, headers %v", a.body, h)
 		}
-		e.Message = body.Error["message"]
+		e.Message = said["message"]
 	}
 	switch {
 	case !wire.ValidNonce(e.Reference): // the same form

@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -137,14 +138,16 @@ func (w *world) register(t testing.TB) {
 }
 
 // stored counts everything that a call may leave behind; nonces are meant to be left.
-func (w *world) stored(t testing.TB) [14]int {
+func (w *world) stored(t testing.TB) [17]int {
 	t.Helper()
-	var n [14]int
+	var n [17]int
 	err := w.sql.QueryRowContext(t.Context(), `SELECT (SELECT count(*) FROM libraries), (SELECT count(*) FROM logins),
 		(SELECT count(*) FROM links), (SELECT count(*) FROM grants), (SELECT count(*) FROM accounts), (SELECT count(*) FROM codes),
 		(SELECT count(*) FROM codes WHERE used_at <> 0), (SELECT count(*) FROM tokens), (SELECT count(*) FROM sessions),
 		(SELECT count(*) FROM account_references), (SELECT count(*) FROM files), (SELECT count(*) FROM contents),
-		(SELECT count(*) FROM events)`).Scan(&n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7], &n[8], &n[9], &n[10], &n[11], &n[12])
+		(SELECT count(*) FROM events), (SELECT count(*) FROM provider_accounts), (SELECT count(*) FROM deliveries),
+		(SELECT count(*) FROM accounts WHERE hidden_at <> 0)`).Scan(&n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7], &n[8], &n[9], &n[10], &n[11], &n[12],
+		&n[14], &n[15], &n[16])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,6 +212,13 @@ func (p *plants) plant(secrets ...string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.list = append(p.list, secrets...)
+}
+
+// forget takes a secret out, where somebody may tell it.
+func (p *plants) forget(secret string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.list = slices.DeleteFunc(p.list, func(s string) bool { return s == secret })
 }
 
 // in is the first secret that a text holds.

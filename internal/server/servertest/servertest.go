@@ -61,27 +61,28 @@ func Start(t testing.TB, options ...Option) *Server {
 func StartWithProviders(t testing.TB, options ...Option) *Server {
 	t.Helper()
 	s := &Server{Folder: t.TempDir(), Clock: &Clock{}}
-	s.start(t, append([]Option{s.providers(t)}, options...)...)
+	var providers Option
+	s.Providers, providers = OpenProviders(t, filepath.Join(s.Folder, "medmij"), s.Clock.Now)
+	s.start(t, append([]Option{providers}, options...)...)
 	return s
 }
 
-// providers starts practice providers and connects the server with them. Their lists
-// have been fetched by then.
-func (s *Server) providers(t testing.TB) Option {
+// OpenProviders starts practice providers that end with the test, and gives what connects
+// a server of one's own with them. Their lists have been fetched by then, into the folder.
+func OpenProviders(t testing.TB, folder string, now func() time.Time) (*simulator.Simulator, Option) {
 	t.Helper()
-	var err error
-	if s.Providers, err = simulator.Start(context.WithoutCancel(t.Context()), simulator.Config{PlainFront: true, Now: s.Clock.Now}); err != nil {
+	s, err := simulator.Start(context.WithoutCancel(t.Context()), simulator.Config{PlainFront: true, Now: now})
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.Providers.Close(); err != nil {
+		if err := s.Close(); err != nil {
 			t.Errorf("close providers: %v", err)
 		}
 	})
-	config := medmij.Config{Lists: s.Providers.ListURL(), ClientID: s.Providers.ClientID, Roots: s.Providers.Roots(),
-		Folder: filepath.Join(s.Folder, "medmij"), AllowLoopback: true, Now: s.Clock.Now}
-	config.Certificate, config.Key = s.Providers.ClientCertificate()
-	names, err := catalogue.ParseDirectory(s.Providers.Directory())
+	config := medmij.Config{Lists: s.ListURL(), ClientID: s.ClientID, Roots: s.Roots(), Folder: folder, AllowLoopback: true, Now: now}
+	config.Certificate, config.Key = s.ClientCertificate()
+	names, err := catalogue.ParseDirectory(s.Directory())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +93,7 @@ func (s *Server) providers(t testing.TB) Option {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return func(c *server.Config) { c.MedMij, c.Directory = &config, names }
+	return s, func(c *server.Config) { c.MedMij, c.Directory = &config, names }
 }
 
 func (s *Server) start(t testing.TB, options ...Option) {
