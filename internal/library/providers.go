@@ -37,8 +37,8 @@ type Providers interface {
 	// neither; the error is as it stood in the address. It returns ErrProviderRefused if it
 	// means a no, and another error otherwise, never nil.
 	Declined(ctx context.Context, d Departure, oauthError string) error
-	// Renew gets new access for a refresh token, which the provider may replace: the
-	// answer holds the token that counts from then on. ErrReconnect if the provider does
+	// Renew gets new access for a refresh token, which the provider may replace: an
+	// empty Refresh means that the old one still counts. ErrReconnect if the provider does
 	// not take it any more. Any other error leaves open whether the old one still counts.
 	Renew(ctx context.Context, key ProviderKey, refresh seal.Secret, correlation string) (ProviderAccess, error)
 	// Send makes one attempt. It never follows a redirect and never tries again. The

@@ -80,9 +80,6 @@ func (n *Network) Renew(ctx context.Context, key library.ProviderKey, refresh se
 	if err != nil {
 		return library.ProviderAccess{}, fmt.Errorf("renew the access at %s: %w", o.provider, err)
 	}
-	if a.Refresh.IsZero() {
-		a.Refresh = refresh
-	}
 	return a, nil
 }
 
