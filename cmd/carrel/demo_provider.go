@@ -40,7 +40,7 @@ func startProviders(ctx context.Context, address, data string, log *slog.Logger,
 
 // fetchLists puts the lists into the folder, where the server finds them.
 func fetchLists(ctx context.Context, c medmij.Config) error {
-	network, err := medmij.Open(ctx, c)
+	network, err := medmij.New(c)
 	if err != nil {
 		return err
 	}

@@ -33,10 +33,10 @@ func describe(r library.Resource) (sent, error) {
 	return sent{bundle: true, entries: len(b.Entry)}, nil
 }
 
-// ReadBatchResponse returns the status of each entry of a batch-response or
+// readBatchResponse returns the status of each entry of a batch-response or
 // transaction-response, in order; 0 where an entry has none. Entries are matched by
 // position, as a response has no back-reference (FHIR, "batch/transaction response").
-func ReadBatchResponse(body []byte) ([]int, error) {
+func readBatchResponse(body []byte) ([]int, error) {
 	var b struct {
 		ResourceType string `json:"resourceType"`
 		Type         string `json:"type"`
@@ -92,9 +92,9 @@ func webPage(r Reply) bool {
 	return err == nil && (kind == "text/html" || kind == "application/xhtml+xml")
 }
 
-// BearerError is the error code that a provider gives with a 401 or 403 (RFC 6750,
+// bearerError is the error code that a provider gives with a 401 or 403 (RFC 6750,
 // section 3.1), if it is one of those that the RFC knows.
-func BearerError(challenge string) string {
+func bearerError(challenge string) string {
 	scheme, rest, _ := strings.Cut(challenge, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return ""

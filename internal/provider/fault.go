@@ -16,15 +16,10 @@ type Fault struct {
 	// Timeout says that the time was up.
 	Timeout bool
 	Reason  string
-
-	cause error
 }
 
 // Error implements error.
 func (f *Fault) Error() string { return f.Reason }
-
-// Unwrap is what kept the connection from coming about, nil for any other fault.
-func (f *Fault) Unwrap() error { return f.cause }
 
 // refusal says in a few words why there was no connection.
 func refusal(at stage, err error) string {

@@ -110,11 +110,11 @@ func (l *line) fault(ctx context.Context, err error) *Fault {
 	f := &Fault{Sent: l.tried, Timeout: timedOut(ctx, err)}
 	switch {
 	case l.failed != nil && !l.tried:
-		f.Reason, f.cause = refusal(l.stage, l.failed), l.failed
+		f.Reason = refusal(l.stage, l.failed)
 	case !l.heard && ourCertificateRefused(l.ended):
 		// With TLS 1.3 we are done with the handshake before the server has looked at
 		// our certificate. If it says no, it has read nothing of what we sent since.
-		f.Sent, f.Reason, f.cause = false, refusal(stageHandshake, l.ended), l.ended
+		f.Sent, f.Reason = false, refusal(stageHandshake, l.ended)
 	case !l.tried && ctx.Err() != nil:
 		f.Reason = "there was no time to send it"
 	case !l.tried:

@@ -99,7 +99,7 @@ func judgeEntries(s sent, r Reply) (library.OutcomeKind, string) {
 	if r.Loss != "" {
 		return library.OutcomeUnknown, "but the answer about the entries " + string(r.Loss)
 	}
-	statuses, err := ReadBatchResponse(r.Body)
+	statuses, err := readBatchResponse(r.Body)
 	if err != nil {
 		return library.OutcomeUnknown, "but without a readable answer about the entries"
 	}

@@ -165,7 +165,7 @@ func TestBearerError(t *testing.T) {
 		``:                                                                 "",
 		`Bearer`:                                                           "",
 	} {
-		if got := BearerError(challenge); got != want {
+		if got := bearerError(challenge); got != want {
 			t.Errorf("%s: %q, want %q", challenge, got, want)
 		}
 	}
@@ -177,7 +177,7 @@ func FuzzReadBatchResponse(f *testing.F) {
 	f.Add([]byte(`{"resourceType":"Bundle","type":"transaction-response","entry":[null,{"response":null},{"response":{"status":"2000"}}]}`))
 	f.Add([]byte("\xef\xbb\xbf[]"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		statuses, err := ReadBatchResponse(body)
+		statuses, err := readBatchResponse(body)
 		if err != nil && statuses != nil {
 			t.Errorf("statuses beside an error: %v", statuses)
 		}

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// FHIRJSON is the media type of FHIR's JSON from STU3 on.
-	FHIRJSON = "application/fhir+json"
+	// fhirJSON is the media type of FHIR's JSON from STU3 on.
+	fhirJSON = "application/fhir+json"
 	// UserAgent is what we call ourselves.
 	UserAgent = "carrel"
 	// maxAnswer bounds a provider's answer, beside what it gives back of what was sent:
@@ -61,8 +61,8 @@ func (w *Way) Post(ctx context.Context, p Parcel) Attempt {
 	for name, values := range p.Header {
 		h[name] = values
 	}
-	h.Set("Accept", FHIRJSON)
-	h.Set("Content-Type", FHIRJSON)
+	h.Set("Accept", fhirJSON)
+	h.Set("Content-Type", fhirJSON)
 	h.Set("Prefer", "return=representation")
 	h.Set("User-Agent", UserAgent)
 	h.Set("Authorization", "Bearer "+p.Token.Reveal())
@@ -70,7 +70,7 @@ func (w *Way) Post(ctx context.Context, p Parcel) Attempt {
 	if err != nil {
 		return Failed(err)
 	}
-	return Attempt{Outcome: judge(s, r, w.now()), BearerError: BearerError(r.Header.Get("WWW-Authenticate"))}
+	return Attempt{Outcome: judge(s, r, w.now()), BearerError: bearerError(r.Header.Get("WWW-Authenticate"))}
 }
 
 // Failed is the attempt that got no answer. It was surely not filed if nothing was

@@ -23,14 +23,14 @@ type providers struct {
 
 // openProviders opens what the configuration names. Their lists may still be missing:
 // they are fetched once the server runs.
-func openProviders(ctx context.Context, c Config, names catalogue.Directory) (*providers, error) {
+func openProviders(_ context.Context, c Config, names catalogue.Directory) (*providers, error) {
 	p := &providers{}
 	networks := map[string]library.Providers{}
 	if c.MedMij != nil {
 		config := *c.MedMij
 		config.Now, config.Log = c.Now, c.Log
 		config.AllowLoopback = config.AllowLoopback || c.LoopbackProviders
-		network, err := medmij.Open(ctx, config)
+		network, err := medmij.New(config)
 		if err != nil {
 			return nil, err
 		}

@@ -61,10 +61,10 @@ func (n *Network) offerFor(key library.ProviderKey) (offer, error) {
 		return offer{}, err
 	}
 	if s.ocl == nil {
-		return offer{}, fmt.Errorf("%s: %w", nameOCL, ErrNoLists)
+		return offer{}, fmt.Errorf("%s: %w", nameOCL, errNoLists)
 	}
 	if _, ok := s.ocl.names[n.c.ClientID]; !ok {
-		return offer{}, fmt.Errorf("%s: %w", n.c.ClientID, ErrNotListed)
+		return offer{}, fmt.Errorf("%s: %w", n.c.ClientID, errNotListed)
 	}
 	return o, nil
 }

@@ -14,22 +14,22 @@ import (
 	"github.com/carrelhq/carrel/internal/provider"
 )
 
-// DefaultLists is the pattern of the lists' addresses (Interfaces lijsten), for the
+// defaultLists is the pattern of the lists' addresses (Interfaces lijsten), for the
 // second major release of the Afsprakenstelsel.
-const DefaultLists = "https://stelselnode.medmij.nl/MedMij_%s.xml?api=2"
+const defaultLists = "https://stelselnode.medmij.nl/MedMij_%s.xml?api=2"
 
-// DefaultRefresh is how often the lists are fetched. How often they must be is
+// defaultRefresh is how often the lists are fetched. How often they must be is
 // unconfirmed.
-const DefaultRefresh = 15 * time.Minute
+const defaultRefresh = 15 * time.Minute
 
-// DefaultServices are the data services that can be sent to ("delen"): measurements,
+// defaultServices are the data services that can be sent to ("delen"): measurements,
 // documents, answers to questionnaires. All of them speak FHIR STU3.
-func DefaultServices() []string { return []string{"53", "57", "60"} }
+func defaultServices() []string { return []string{"53", "57", "60"} }
 
 // Config is what the operator has been given, and has chosen.
 type Config struct {
 	// Lists is the address of a list, with %s for its name: Zorgaanbiederslijst,
-	// OAuthclientlist, Whitelist, Gegevensdienstnamenlijst. DefaultLists if empty.
+	// OAuthclientlist, Whitelist, Gegevensdienstnamenlijst. MedMij's own if empty.
 	Lists string
 	// ClientID is the host name of our node, exactly as on the OAuth client list.
 	ClientID string
@@ -41,12 +41,12 @@ type Config struct {
 	ListRoots []byte
 	// Folder keeps the last good lists over a restart; memory alone if empty.
 	Folder string
-	// Refresh is how often the lists are fetched; DefaultRefresh if 0.
+	// Refresh is how often the lists are fetched; 15 minutes if 0.
 	Refresh time.Duration
 	// AllowLoopback admits what a simulator on this machine needs: hosts such as
 	// localhost on the lists, and for them http or a port in authorization endpoints.
 	AllowLoopback bool
-	// Services are the data services that can be sent to; DefaultServices if empty.
+	// Services are the data services that can be sent to; 53, 57 and 60 if empty.
 	Services []string
 	// SystemRoles is the system role to send to, by data service, where providers list
 	// several. The codes of 53, 57 and 60 are unconfirmed, so there is no default.
@@ -61,10 +61,10 @@ type Config struct {
 
 // withDefaults fills in what was left empty.
 func (c Config) withDefaults() Config {
-	c.Lists = cmp.Or(c.Lists, DefaultLists)
-	c.Refresh = cmp.Or(c.Refresh, DefaultRefresh)
+	c.Lists = cmp.Or(c.Lists, defaultLists)
+	c.Refresh = cmp.Or(c.Refresh, defaultRefresh)
 	if len(c.Services) == 0 {
-		c.Services = DefaultServices()
+		c.Services = defaultServices()
 	}
 	if len(c.ListRoots) == 0 {
 		c.ListRoots = c.Roots

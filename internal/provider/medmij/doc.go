@@ -2,7 +2,7 @@
 // sees it ("DVP Server"): the four central lists, the trip to a provider's authorization
 // endpoint, the token endpoint, and the resource endpoint that things are sent to.
 //
-// A [Network] is opened with what the operator has been given: the host name of our
+// A [Network] is made of what the operator has been given: the host name of our
 // node, which is our client_id, a certificate with its key, and the roots of the
 // backchannel. [Network.Run] keeps the lists fresh. Where a provider is reached, and
 // whether it may be reached at all, comes from the lists and from nowhere else.

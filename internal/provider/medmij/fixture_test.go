@@ -230,7 +230,7 @@ func (w *world) on(token, fhir http.HandlerFunc) {
 // open opens the network, without lists.
 func (w *world) open() *Network {
 	w.t.Helper()
-	n, err := Open(w.t.Context(), w.config)
+	n, err := New(w.config)
 	if err != nil {
 		w.t.Fatalf("open: %v", err)
 	}

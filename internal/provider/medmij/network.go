@@ -18,11 +18,11 @@ import (
 )
 
 var (
-	// ErrNoLists says that a list which is needed has never been loaded.
-	ErrNoLists = errors.New("MedMij's lists have not been loaded yet")
-	// ErrNotListed says that our node is not on the OAuth client list, so that no
+	// errNoLists says that a list which is needed has never been loaded.
+	errNoLists = errors.New("MedMij's lists have not been loaded yet")
+	// errNotListed says that our node is not on the OAuth client list, so that no
 	// provider will know us.
-	ErrNotListed = errors.New("our node is not on MedMij's OAuth client list")
+	errNotListed = errors.New("our node is not on MedMij's OAuth client list")
 )
 
 // Network is MedMij's network. All its methods may be called by several goroutines.
@@ -44,16 +44,16 @@ type Network struct {
 
 var _ library.Providers = (*Network)(nil)
 
-// Open checks the configuration and loads the lists that were kept. It fetches
+// New checks the configuration and loads the lists that were kept. It fetches
 // nothing: that is for Refresh and Run.
-func Open(_ context.Context, c Config) (*Network, error) {
+func New(c Config) (*Network, error) {
 	c = c.withDefaults()
 	if err := c.check(); err != nil {
-		return nil, fmt.Errorf("open MedMij: %w", err)
+		return nil, fmt.Errorf("set up MedMij: %w", err)
 	}
 	back, lists, leaf, err := c.ways()
 	if err != nil {
-		return nil, fmt.Errorf("open MedMij: %w", err)
+		return nil, fmt.Errorf("set up MedMij: %w", err)
 	}
 	n := &Network{
 		c: c, rules: rules{c.AllowLoopback}, back: back, lists: lists, leaf: leaf,
@@ -62,7 +62,7 @@ func Open(_ context.Context, c Config) (*Network, error) {
 	}
 	n.known.Store(&snapshot{})
 	if err := n.loadKept(); err != nil {
-		return nil, fmt.Errorf("open MedMij: %w", err)
+		return nil, fmt.Errorf("set up MedMij: %w", err)
 	}
 	if err := n.certificate(); err != nil {
 		c.Log.Warn("providers will turn us away", "error", err)
@@ -75,7 +75,7 @@ func (n *Network) Run(ctx context.Context) {
 	for {
 		if err := n.Refresh(ctx); err != nil && ctx.Err() == nil {
 			level := slog.LevelWarn
-			if errors.Is(n.Ready(), ErrNoLists) {
+			if errors.Is(n.ready(), errNoLists) {
 				level = slog.LevelError
 			}
 			n.c.Log.Log(ctx, level, "MedMij's lists could not all be refreshed; the last good ones stand", "error", err)
@@ -92,7 +92,7 @@ func (n *Network) Run(ctx context.Context) {
 // so that not everybody asks at once; at most half a minute as long as a list is missing.
 func (n *Network) pause() time.Duration {
 	every := n.c.Refresh
-	if errors.Is(n.Ready(), ErrNoLists) {
+	if errors.Is(n.ready(), errNoLists) {
 		every = min(every, 30*time.Second)
 	}
 	var b [8]byte
@@ -101,19 +101,19 @@ func (n *Network) pause() time.Duration {
 	return time.Duration(float64(every) * (0.9 + 0.2*jitter))
 }
 
-// Ready reports what keeps us from reaching providers, nil if nothing does.
-func (n *Network) Ready() error {
+// ready reports what keeps us from reaching providers, nil if nothing does.
+func (n *Network) ready() error {
 	s := n.known.Load()
 	switch {
 	case s.zal == nil:
-		return fmt.Errorf("%s: %w", nameZAL, ErrNoLists)
+		return fmt.Errorf("%s: %w", nameZAL, errNoLists)
 	case s.whl == nil:
-		return fmt.Errorf("%s: %w", nameWHL, ErrNoLists)
+		return fmt.Errorf("%s: %w", nameWHL, errNoLists)
 	case s.ocl == nil:
-		return fmt.Errorf("%s: %w", nameOCL, ErrNoLists)
+		return fmt.Errorf("%s: %w", nameOCL, errNoLists)
 	}
 	if _, ok := s.ocl.names[n.c.ClientID]; !ok {
-		return fmt.Errorf("%s: %w", n.c.ClientID, ErrNotListed)
+		return fmt.Errorf("%s: %w", n.c.ClientID, errNotListed)
 	}
 	return n.certificate()
 }
@@ -148,11 +148,11 @@ type Service struct {
 }
 
 // Services lists what can be sent to now, from the last good lists, in the order of the
-// keys; ErrNoLists before the first. gen changes whenever the result may have changed.
+// keys; an error before the first. gen changes whenever the result may have changed.
 func (n *Network) Services() (list []Service, gen uint64, err error) {
 	s := n.known.Load()
 	if s.zal == nil || s.whl == nil {
-		return nil, s.gen, ErrNoLists
+		return nil, s.gen, errNoLists
 	}
 	return slices.Clone(s.services), s.gen, nil
 }

@@ -36,7 +36,7 @@ func TestOpenRefuses(t *testing.T) {
 	} {
 		c := w.config
 		tt.change(&c)
-		_, err := Open(t.Context(), c)
+		_, err := New(c)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want an error with %q", what, err, tt.want)
 		}
@@ -49,13 +49,13 @@ func TestOpenRefuses(t *testing.T) {
 func TestReady(t *testing.T) {
 	w := newWorld(t)
 	n := w.open()
-	if err := n.Ready(); !errors.Is(err, ErrNoLists) {
+	if err := n.ready(); !errors.Is(err, errNoLists) {
 		t.Errorf("without lists: %v", err)
 	}
-	if _, _, err := n.Services(); !errors.Is(err, ErrNoLists) {
+	if _, _, err := n.Services(); !errors.Is(err, errNoLists) {
 		t.Errorf("services without lists: %v", err)
 	}
-	if _, err := n.Depart(t.Context(), departure()); !errors.Is(err, ErrNoLists) || errors.Is(err, library.ErrProviderGone) {
+	if _, err := n.Depart(t.Context(), departure()); !errors.Is(err, errNoLists) || errors.Is(err, library.ErrProviderGone) {
 		t.Errorf("depart without lists: %v", err)
 	}
 	if o := n.Send(t.Context(), key53, sending()); o.Kind != library.OutcomeNotFiled {
@@ -64,17 +64,17 @@ func TestReady(t *testing.T) {
 	if err := n.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := n.Ready(); err != nil {
+	if err := n.ready(); err != nil {
 		t.Errorf("with lists: %v", err)
 	}
 	w.stelsel.put(oclXML(11, "other.example.nl"))
 	if err := n.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := n.Ready(); !errors.Is(err, ErrNotListed) || !strings.Contains(err.Error(), client) {
+	if err := n.ready(); !errors.Is(err, errNotListed) || !strings.Contains(err.Error(), client) {
 		t.Errorf("off the list of clients: %v", err)
 	}
-	if _, err := n.Depart(t.Context(), departure()); !errors.Is(err, ErrNotListed) {
+	if _, err := n.Depart(t.Context(), departure()); !errors.Is(err, errNotListed) {
 		t.Errorf("depart off the list of clients: %v", err)
 	}
 	if o := n.Send(t.Context(), key53, sending()); o.Kind != library.OutcomeNotFiled || !strings.Contains(o.Reason, "client list") {
@@ -91,7 +91,7 @@ func TestOurCertificate(t *testing.T) {
 		w := newWorld(t)
 		w.config.Certificate, w.config.Key = w.ca.Issue(t, l)
 		n := w.fresh()
-		if err := n.Ready(); err == nil || !strings.Contains(err.Error(), what) {
+		if err := n.ready(); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%v, want an error with %q", err, what)
 		}
 		if !strings.Contains(w.log.String(), "turn us away") {
@@ -240,8 +240,8 @@ func TestKept(t *testing.T) {
 		t.Error("the list server is down, but the refresh went well")
 	}
 	got, _, err := n.Services()
-	if err != nil || len(got) != 1 || got[0] != want[0] || n.Ready() != nil {
-		t.Errorf("%+v, %v, %v", got, err, n.Ready())
+	if err != nil || len(got) != 1 || got[0] != want[0] || n.ready() != nil {
+		t.Errorf("%+v, %v, %v", got, err, n.ready())
 	}
 	clear(w.stelsel.answers)
 	w.stelsel.put(zal2XML(9))
@@ -258,11 +258,11 @@ func TestKept(t *testing.T) {
 	}
 	w.stelsel.put(zal2XML(12, w.offer("53")))
 	n = w.open()
-	if err := n.Ready(); !errors.Is(err, ErrNoLists) || !strings.Contains(w.log.String(), "cannot be used") {
+	if err := n.ready(); !errors.Is(err, errNoLists) || !strings.Contains(w.log.String(), "cannot be used") {
 		t.Errorf("a broken file: %v", err)
 	}
-	if err := n.Refresh(t.Context()); err != nil || n.Ready() != nil {
-		t.Errorf("after a broken file: %v, %v", err, n.Ready())
+	if err := n.Refresh(t.Context()); err != nil || n.ready() != nil {
+		t.Errorf("after a broken file: %v, %v", err, n.ready())
 	}
 }
 
@@ -277,7 +277,7 @@ func TestDiskFault(t *testing.T) {
 	if err := n.Refresh(t.Context()); err == nil || !strings.Contains(err.Error(), "keep the list") {
 		t.Errorf("without a folder: %v", err)
 	}
-	if err := n.Ready(); err != nil {
+	if err := n.ready(); err != nil {
 		t.Errorf("without a folder: %v", err)
 	}
 	if err := os.Mkdir(w.config.Folder, 0o700); err != nil {
@@ -286,7 +286,7 @@ func TestDiskFault(t *testing.T) {
 	if err := n.Refresh(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if err := w.open().Ready(); err != nil {
+	if err := w.open().ready(); err != nil {
 		t.Errorf("kept later: %v", err)
 	}
 }
@@ -317,7 +317,7 @@ func TestRun(t *testing.T) {
 	w := newWorld(t)
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		n, err := Open(ctx, w.config)
+		n, err := New(w.config)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,7 +16,7 @@ import (
 func (n *Network) Send(ctx context.Context, key library.ProviderKey, s library.Sending) library.Outcome {
 	o, err := n.offerFor(key)
 	switch {
-	case errors.Is(err, ErrNoLists), errors.Is(err, ErrNotListed), errors.Is(err, library.ErrProviderGone):
+	case errors.Is(err, errNoLists), errors.Is(err, errNotListed), errors.Is(err, library.ErrProviderGone):
 		return library.Outcome{Kind: library.OutcomeNotFiled, Reason: "not sent: " + whyNot(err)}
 	case err != nil:
 		return library.Outcome{Kind: library.OutcomeNotFiled, Reason: "not sent: the provider cannot be found"}
@@ -37,7 +37,7 @@ func (n *Network) Send(ctx context.Context, key library.ProviderKey, s library.S
 
 // whyNot says why a provider may not be called, without its name: the delivery has it.
 func whyNot(err error) string {
-	for _, known := range []error{ErrNoLists, ErrNotListed, errNotWhite} {
+	for _, known := range []error{errNoLists, errNotListed, errNotWhite} {
 		if errors.Is(err, known) {
 			return known.Error()
 		}

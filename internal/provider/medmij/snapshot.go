@@ -135,7 +135,7 @@ func (p zalProvider) offer(id, role string, log *slog.Logger) (offer, bool) {
 // are on the whitelist.
 func (s *snapshot) find(key library.ProviderKey) (offer, error) {
 	if s.zal == nil || s.whl == nil {
-		return offer{}, fmt.Errorf("find %q: %w", key, ErrNoLists)
+		return offer{}, fmt.Errorf("find %q: %w", key, errNoLists)
 	}
 	o, ok := s.offers[key]
 	if !ok {

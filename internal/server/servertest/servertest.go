@@ -86,7 +86,7 @@ func OpenProviders(t testing.TB, folder string, now func() time.Time) (*simulato
 	if err != nil {
 		t.Fatal(err)
 	}
-	network, err := medmij.Open(t.Context(), config)
+	network, err := medmij.New(config)
 	if err == nil {
 		err = network.Refresh(t.Context())
 	}
