@@ -63,7 +63,7 @@ type medmijListing struct {
 
 // Sources implements [catalogue.Listing].
 func (l *medmijListing) Sources() ([]catalogue.Source, uint64, error) {
-	services, generation, err := l.network.Services()
+	services, generation, err := l.network.DataServices()
 	if err != nil {
 		return nil, generation, fmt.Errorf("list MedMij's providers: %w", err)
 	}
@@ -72,7 +72,7 @@ func (l *medmijListing) Sources() ([]catalogue.Source, uint64, error) {
 	if l.list == nil || l.generation != generation {
 		l.generation, l.list = generation, make([]catalogue.Source, 0, len(services))
 		for _, s := range services {
-			l.list = append(l.list, catalogue.MedMijSource(s.Key, s.Provider, s.GegevensdienstID, s.GegevensdienstName, l.names))
+			l.list = append(l.list, catalogue.MedMijSource(s.Key, s.Provider, s.ID, s.Name, l.names))
 		}
 	}
 	return l.list, generation, nil

@@ -134,22 +134,21 @@ func (n *Network) certificate() error {
 	return nil
 }
 
-// Service is a data service of a provider that can be sent to.
-type Service struct {
+// DataService is a data service of a provider that can be sent to.
+type DataService struct {
 	// Key is "medmij:<provider>~<id>".
 	Key library.ProviderKey
 	// Provider is the provider's name, without @medmij.
 	Provider string
-	// GegevensdienstID is the id of the data service, and GegevensdienstName its name by
-	// the list of names.
-	GegevensdienstID, GegevensdienstName string
+	// ID is MedMij's id of it, such as 53, and Name its name by the list of names.
+	ID, Name string
 	// Version is the FHIR that it speaks.
 	Version library.FHIRVersion
 }
 
-// Services lists what can be sent to now, from the last good lists, in the order of the
+// DataServices lists what can be sent to now, from the last good lists, in the order of the
 // keys; an error before the first. gen changes whenever the result may have changed.
-func (n *Network) Services() (list []Service, gen uint64, err error) {
+func (n *Network) DataServices() (list []DataService, gen uint64, err error) {
 	s := n.known.Load()
 	if s.zal == nil || s.whl == nil {
 		return nil, s.gen, errNoLists

@@ -52,7 +52,7 @@ func TestReady(t *testing.T) {
 	if err := n.ready(); !errors.Is(err, errNoLists) {
 		t.Errorf("without lists: %v", err)
 	}
-	if _, _, err := n.Services(); !errors.Is(err, errNoLists) {
+	if _, _, err := n.DataServices(); !errors.Is(err, errNoLists) {
 		t.Errorf("services without lists: %v", err)
 	}
 	if _, err := n.Depart(t.Context(), departure()); !errors.Is(err, errNoLists) || errors.Is(err, library.ErrProviderGone) {
@@ -103,15 +103,15 @@ func TestOurCertificate(t *testing.T) {
 func TestServices(t *testing.T) {
 	w := newWorld(t)
 	n := w.fresh()
-	list, gen, err := n.Services()
-	want := Service{Key: key53, Provider: linde, GegevensdienstID: "53", GegevensdienstName: "Meetwaarden vitale functies", Version: library.STU3}
+	list, gen, err := n.DataServices()
+	want := DataService{Key: key53, Provider: linde, ID: "53", Name: "Meetwaarden vitale functies", Version: library.STU3}
 	if err != nil || len(list) != 1 || list[0] != want || gen == 0 {
 		t.Fatalf("%+v, %d, %v", list, gen, err)
 	}
 	if err := n.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, again, _ := n.Services(); again != gen {
+	if _, again, _ := n.DataServices(); again != gen {
 		t.Errorf("nothing has changed, but the generation went from %d to %d", gen, again)
 	}
 
@@ -124,8 +124,8 @@ func TestServices(t *testing.T) {
 	if err := n.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	list, again, _ := n.Services()
-	if again == gen || len(list) != 2 || list[0].Key != "medmij:apotheek~60" || list[0].GegevensdienstName != "Gegevensdienst 60" || list[1] != want {
+	list, again, _ := n.DataServices()
+	if again == gen || len(list) != 2 || list[0].Key != "medmij:apotheek~60" || list[0].Name != "Gegevensdienst 60" || list[1] != want {
 		t.Errorf("%+v, generation %d after %d", list, again, gen)
 	}
 	if _, err := n.Depart(t.Context(), library.Departure{Provider: "medmij:elders~57"}); !errors.Is(err, library.ErrProviderGone) || !strings.Contains(err.Error(), "whitelist") {
@@ -136,7 +136,7 @@ func TestServices(t *testing.T) {
 	if err := n.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if list, more, _ := n.Services(); len(list) != 3 || more == again {
+	if list, more, _ := n.DataServices(); len(list) != 3 || more == again {
 		t.Errorf("%+v, generation %d after %d", list, more, again)
 	}
 }
@@ -218,8 +218,8 @@ func TestRefresh(t *testing.T) {
 			t.Errorf("%d: the last good list is gone", status)
 		}
 	}
-	list, _, err := n.Services()
-	if err != nil || len(list) != 1 || list[0].GegevensdienstName != "Nieuwe naam" {
+	list, _, err := n.DataServices()
+	if err != nil || len(list) != 1 || list[0].Name != "Nieuwe naam" {
 		t.Errorf("%+v, %v", list, err)
 	}
 }
@@ -230,7 +230,7 @@ func TestKept(t *testing.T) {
 	w := newWorld(t)
 	w.config.Folder = filepath.Join(t.TempDir(), "lists")
 	before := w.fresh()
-	want, _, _ := before.Services()
+	want, _, _ := before.DataServices()
 
 	for _, name := range listNames {
 		w.stelsel.answers[string(name)] = 503
@@ -239,7 +239,7 @@ func TestKept(t *testing.T) {
 	if err := n.Refresh(t.Context()); err == nil {
 		t.Error("the list server is down, but the refresh went well")
 	}
-	got, _, err := n.Services()
+	got, _, err := n.DataServices()
 	if err != nil || len(got) != 1 || got[0] != want[0] || n.ready() != nil {
 		t.Errorf("%+v, %v, %v", got, err, n.ready())
 	}

@@ -199,13 +199,13 @@ func TestWholeRun(t *testing.T) {
 	s := start(t)
 	defer s.end()
 	s.sim.Behave("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove, RefreshTokens: true})
-	services, _, err := s.n.Services()
+	services, _, err := s.n.DataServices()
 	if err != nil || s.ready() != nil {
 		t.Fatal(err, s.ready())
 	}
 	var keys []string
 	for _, sv := range services {
-		keys = append(keys, string(sv.Key)+" "+sv.GegevensdienstName)
+		keys = append(keys, string(sv.Key)+" "+sv.Name)
 	}
 	want := []string{
 		"medmij:balanspunt~53 Meetwaarden vitale functies", "medmij:huisartslinde~53 Meetwaarden vitale functies",
@@ -440,7 +440,7 @@ func TestListFaults(t *testing.T) {
 			if err == nil || strings.Contains(err.Error(), "@medmij") {
 				t.Errorf("%s with %s: %v", list, fault, err)
 			}
-			if n, _, err := s.n.Services(); len(n) != 6 || err != nil || s.ready() != nil {
+			if n, _, err := s.n.DataServices(); len(n) != 6 || err != nil || s.ready() != nil {
 				t.Errorf("%s with %s: %d services, %v, %v", list, fault, len(n), err, s.ready())
 			}
 			s.sim.SpoilList(list, simulator.ListRight)
@@ -454,7 +454,7 @@ func TestListFaults(t *testing.T) {
 	if err := s.n.Refresh(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if n, _, err := s.n.Services(); len(n) != 6 || err != nil {
+	if n, _, err := s.n.DataServices(); len(n) != 6 || err != nil {
 		t.Errorf("release 3: %d services, %v", len(n), err)
 	}
 	number := s.sim.Volgnummer(simulator.ListProviders)
@@ -467,7 +467,7 @@ func TestListFaults(t *testing.T) {
 	if err := s.n.Refresh(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if n, _, _ := s.n.Services(); len(n) != 4 {
+	if n, _, _ := s.n.DataServices(); len(n) != 4 {
 		t.Errorf("without one provider: %d services", len(n))
 	}
 	s.sim.SetClients("other.example.nl")

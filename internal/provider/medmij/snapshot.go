@@ -28,7 +28,7 @@ type snapshot struct {
 	gen uint64
 
 	offers   map[library.ProviderKey]offer
-	services []Service
+	services []DataService
 }
 
 // offer is a data service of a provider: who, what and where.
@@ -88,13 +88,13 @@ func (s *snapshot) index(c Config) {
 			key := library.ProviderKey(prefix + p.name + "~" + id)
 			s.offers[key] = o
 			if s.reachable(o) == nil {
-				s.services = append(s.services, Service{
-					Key: key, Provider: p.name, GegevensdienstID: id, GegevensdienstName: s.serviceName(id), Version: library.STU3,
+				s.services = append(s.services, DataService{
+					Key: key, Provider: p.name, ID: id, Name: s.serviceName(id), Version: library.STU3,
 				})
 			}
 		}
 	}
-	slices.SortFunc(s.services, func(a, b Service) int { return cmp.Compare(a.Key, b.Key) })
+	slices.SortFunc(s.services, func(a, b DataService) int { return cmp.Compare(a.Key, b.Key) })
 }
 
 func (s *snapshot) serviceName(id string) string {
