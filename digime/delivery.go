@@ -135,7 +135,8 @@ func (u *User) Delivery(ctx context.Context, id DeliveryID) (Delivery, error) {
 		return Delivery{}, errors.New("get delivery: no id: only a Carrel gives one")
 	}
 	var d Delivery
-	err := u.doJSON(ctx, call{method: http.MethodGet, path: routeOf("permission-access/deliveries/{delivery}", string(id))}, &d)
+	cl := call{method: http.MethodGet, path: routeOf("permission-access/deliveries/{delivery}", string(id))}
+	err := u.do(ctx, cl, jsonAnswer{&d, providerAnswer(maxResource)}.read)
 	if err != nil {
 		return Delivery{}, fmt.Errorf("get delivery: %w", err)
 	}

@@ -93,9 +93,9 @@ var (
 	ErrUntrusted = errors.New("answer is not signed by the server")
 )
 
-// maxErrorBody bounds how much of an error's body is read; a provider's answer to a Bundle
-// of many entries has some megabytes.
-const maxErrorBody = 4 << 20
+// maxErrorBody bounds how much of an error's body is read, where there is no provider's
+// answer in it.
+const maxErrorBody = 1 << 20
 
 // errorOf makes an [*Error] of an answer that is no success. The body counts,
 // then the headers, which is all that an answer to HEAD has, then the status. What

@@ -35,6 +35,10 @@ func (v FHIRVersion) known() bool {
 // maxResource is how large a resource may be, as JSON.
 const maxResource = 10 << 20
 
+// providerAnswer bounds a provider's answer to a resource of so many bytes, as Carrel does,
+// which asks it to give back what it has filed, and 1 MiB for what travels around it.
+func providerAnswer(sent int) int64 { return 3<<20 + 2*int64(sent) }
+
 // ProviderAnswer is what came of a push to a provider.
 type ProviderAnswer struct {
 	// Status is the HTTP status.
@@ -92,16 +96,19 @@ func (u *User) pushToProvider(ctx context.Context, account AccountID, version FH
 	if err != nil {
 		return ProviderAnswer{}, err
 	}
+	limit := providerAnswer(len(body))
 	var answer ProviderAnswer
 	err = u.do(ctx, call{
 		method: http.MethodPost,
 		path:   routeOf("permission-access/import/h:accountId/fhir/{version}", string(version)),
 		header: map[string]string{"accountId": string(account)},
 		body:   body,
+		// The provider's answer is in an error too.
+		errorLimit: limit,
 	}, func(resp *http.Response) error {
 		answer.Status, answer.DeliveryID = resp.StatusCode, DeliveryID(resp.Header.Get(wire.HeaderDelivery))
 		var body json.RawMessage
-		if err := (jsonAnswer{&body, maxJSON}).read(resp); err != nil {
+		if err := (jsonAnswer{&body, limit}).read(resp); err != nil {
 			return delivering(answer.DeliveryID, fmt.Errorf("it has been taken, but its answer is lost: %w", err))
 		}
 		if !ofTheServer(body, answer.DeliveryID) {

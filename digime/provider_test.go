@@ -197,6 +197,29 @@ func TestPushToProviderErrors(t *testing.T) {
 	}
 }
 
+// A provider may give back as much as it was sent, and twice that, wherever its answer is.
+func TestPushToProviderLongAnswer(t *testing.T) {
+	resource := []byte(`{"resourceType":"Binary","content":"` + strings.Repeat("A", 2<<20) + `"}`)
+	long := json.RawMessage(`{"resourceType":"Binary","content":"` + strings.Repeat("A", 6<<20) + `"}`)
+	l := start(t)
+	user := l.user(t, l.Write)
+	l.provider = answering(201, long)
+	if answer, err := user.PushToProvider(t.Context(), "13_y", digime.STU3, resource); err != nil || !bytes.Equal(answer.Body, long) {
+		t.Errorf("taken: %d bytes of answer, error %v", len(answer.Body), err)
+	}
+	l.provider = func(w http.ResponseWriter, _ *http.Request) { writeError(w, wire.ProviderRefused(422, "why", long)) }
+	_, err := user.PushToProvider(t.Context(), "13_y", digime.STU3, resource)
+	var e *digime.Error
+	if !errors.Is(err, digime.ErrProviderRefused) || !errors.As(err, &e) || !bytes.Equal(e.Outcome, long) {
+		t.Errorf("refused: %v", err)
+	}
+	l.deliveries = map[string][]wire.Delivery{"delivery1": {{ID: "delivery1", State: "refused", ProviderStatus: 422, Answer: long}}}
+	d, err := user.WaitForDelivery(t.Context(), "delivery1")
+	if !errors.Is(err, digime.ErrProviderRefused) || !errors.As(err, &e) || !bytes.Equal(e.Outcome, long) || !bytes.Equal(d.Answer, long) {
+		t.Errorf("refused later: %v", err)
+	}
+}
+
 // An answer that is lost on its way is no reason to send the resource again: the caller
 // learns that it has been taken.
 func TestPushToProviderAnswerLost(t *testing.T) {

@@ -28,6 +28,8 @@ type call struct {
 	header   map[string]string
 	body     []byte    // sent as JSON
 	stream   *pushBody // sent in chunks, once
+	// errorLimit is how much of an error's body is read, if more than maxErrorBody.
+	errorLimit int64
 	// secrets are texts besides the claims' that no error may repeat.
 	secrets []string
 }
@@ -146,7 +148,7 @@ func (c *Client) attempt(ctx context.Context, contract *Contract, cl call, numbe
 
 func (c *Client) refusal(resp *http.Response, cl call) error {
 	defer resp.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // the status says enough
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, max(maxErrorBody, cl.errorLimit))) // the status says enough
 	secrets := append([]string{
 		cl.claims.AccessToken, cl.claims.RefreshToken, cl.claims.Code, cl.claims.CodeVerifier,
 	}, cl.secrets...)
