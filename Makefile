@@ -10,7 +10,7 @@ ROUNDS ?= 200
 DELIVERIES ?= 10000
 BENCH ?= .
 
-.PHONY: help build test lint fmt tidy generate fuzz bench crash deliveries
+.PHONY: help build test lint fmt tidy generate fhir fuzz bench crash deliveries
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ tidy: ## Tidy both modules, the server's and the tools'
 
 generate: ## Generate the database code from its SQL
 	go tool -modfile=tools/go.mod sqlc generate
+
+fhir: ## Draw FHIR's table anew from the definitions in FHIR_DEFINITIONS
+	go generate ./internal/fhir
 
 fuzz: ## Fuzz each target for FUZZTIME (30s)
 	scripts/fuzz $(FUZZTIME)

@@ -6,7 +6,9 @@ import (
 	"sync"
 )
 
-//go:generate go run ./internal/gen -definitions ../../../shared/fhir/stu3/definitions -out stu3.txt
+// It wants FHIR_DEFINITIONS, the folder with the definitions: see docs/fhir.md.
+//
+//go:generate go run ./internal/gen -out stu3.txt
 
 // The facts of STU3, drawn from HL7's definitions (package hl7.fhir.core 3.0.1,
 // CC0-1.0).

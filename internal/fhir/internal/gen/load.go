@@ -135,7 +135,7 @@ func load(folder string) (*definitions, error) {
 func readBundle(file string, add func(resourceType string, raw json.RawMessage) error) error {
 	f, err := os.Open(file)
 	if err != nil {
-		return err
+		return fmt.Errorf("read definitions: %w", err)
 	}
 	defer func() { _ = f.Close() }()
 	z, err := gzip.NewReader(f)

@@ -3,19 +3,25 @@
 // of invariants. No prose of the specification is taken over.
 //
 // It reads the Bundles of a definitions folder (profiles-resources.json.gz and
-// its like) and writes one text table, which package fhir embeds. decode.go
-// there says how the table reads.
+// its like), which the flag or FHIR_DEFINITIONS names, and writes one text table,
+// which package fhir embeds. decode.go there says how the table reads, and
+// docs/fhir.md where the definitions come from.
 package main
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 )
 
+// definitionsVar is the environment variable that names the folder with the
+// definitions.
+const definitionsVar = "FHIR_DEFINITIONS"
+
 func main() {
-	definitions := flag.String("definitions", "", "folder with the definitions, as gzip-compressed Bundles")
+	definitions := flag.String("definitions", os.Getenv(definitionsVar), "folder with the definitions, as gzip-compressed Bundles; if empty, what "+definitionsVar+" says")
 	out := flag.String("out", "", "file to write the table to")
 	flag.Parse()
 	if err := run(*definitions, *out); err != nil {
@@ -25,6 +31,12 @@ func main() {
 }
 
 func run(definitions, out string) error {
+	switch {
+	case definitions == "":
+		return errors.New("no folder with the definitions: set " + definitionsVar + " or -definitions (docs/fhir.md says where they come from)")
+	case out == "":
+		return errors.New("no file to write the table to: set -out")
+	}
 	table, err := generate(definitions)
 	if err != nil {
 		return err

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/carrelhq/carrel/internal/testenv"
@@ -10,7 +12,11 @@ import (
 
 // The table in the repository is the one that the definitions give.
 func TestTableIsUpToDate(t *testing.T) {
-	want, err := generate(testenv.Shared(t, "fhir", "stu3", "definitions"))
+	folder := os.Getenv(definitionsVar)
+	if folder == "" {
+		folder = testenv.Shared(t, "fhir", "stu3", "definitions")
+	}
+	want, err := generate(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,6 +26,20 @@ func TestTableIsUpToDate(t *testing.T) {
 	}
 	if !bytes.Equal(got, want) {
 		t.Error("stu3.txt is not what the generator makes: go generate ./internal/fhir")
+	}
+}
+
+// Who lacks the definitions learns what is missing and how to name it.
+func TestMissing(t *testing.T) {
+	folder, out := t.TempDir(), filepath.Join(t.TempDir(), "table.txt")
+	for _, tt := range []struct{ definitions, out, want string }{
+		{"", out, definitionsVar},
+		{folder, "", "-out"},
+		{folder, out, filepath.Join(folder, "profiles-types.json.gz")},
+	} {
+		if err := run(tt.definitions, tt.out); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("of %q to %q: %v, want %s named", tt.definitions, tt.out, err, tt.want)
+		}
 	}
 }
 
