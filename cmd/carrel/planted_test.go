@@ -2,12 +2,13 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/carrelhq/carrel/digime"
@@ -109,11 +110,16 @@ func planted(identifier map[string]any) map[string]any {
 	return r
 }
 
-// search looks for each of the secrets, as it is and as it stands in an address.
+// search looks for each of the secrets, as it is, in an address, in JSON, and in base64.
 func search(t *testing.T, where string, text []byte, secrets []string) {
 	t.Helper()
 	for i, s := range secrets {
-		for _, form := range []string{s, strings.ToUpper(s)} {
+		quoted, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, form := range []string{s, url.QueryEscape(s), url.PathEscape(s), string(quoted[1 : len(quoted)-1]),
+			base64.StdEncoding.EncodeToString([]byte(s)), base64.RawURLEncoding.EncodeToString([]byte(s))} {
 			if bytes.Contains(text, []byte(form)) {
 				t.Errorf("%s holds secret %d of %d", where, i+1, len(secrets))
 			}

@@ -49,7 +49,7 @@ func (f *providerFlags) open(data string, into *server.Config) (done func() erro
 		}
 	}
 	if f.MedMijClientID == "" {
-		if f.MedMijCert != "" || f.MedMijKey != "" || f.MedMijLists != "" {
+		if f.MedMijCert+f.MedMijKey+f.MedMijLists+f.MedMijRoots+f.MedMijListRoots+f.MedMijLog != "" {
 			return done, errors.New("--medmij-client-id is missing, so the other MedMij settings would do nothing")
 		}
 		return done, nil

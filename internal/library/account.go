@@ -90,8 +90,6 @@ type Trip struct {
 	// Login is the browser that left; no other may come back.
 	Login  LoginID
 	Source Source
-	// Account is the one to connect again; empty for a new one.
-	Account wire.AccountID
 	// Correlation names the run in the provider's log and ours (X-Correlation-ID).
 	Correlation string
 	// Secrets are what is needed at the return, sealed by the keyring; see [Accounts].

@@ -45,8 +45,9 @@ const (
 	// tripLifetime is how long a person may take at a provider: some of it goes to
 	// finding their DigiD.
 	tripLifetime = 30 * time.Minute
-	// renewalLifetime is how long a renewal may take before another may try.
-	renewalLifetime = 30 * time.Second
+	// renewalLifetime is how long a renewal may take before another may try. MedMij gives
+	// the token endpoint 10 s for its answer.
+	renewalLifetime = 18 * time.Second
 	// renewalPause is how long to wait for somebody else's renewal before looking again.
 	renewalPause = 100 * time.Millisecond
 	// accessMargin is how long before its end access is taken for ended: a request
@@ -148,7 +149,7 @@ func (a *Accounts) Depart(ctx context.Context, s *SignedIn, r *Request, t Target
 	}
 	now := a.now()
 	trip := Trip{State: state.Hash(), Link: r.Link.Hash, Application: r.Client.Application.ID, Library: s.Library.ID, Login: s.Login.ID,
-		Source: source, Account: t.Account, Correlation: d.Correlation, CreatedAt: now, ExpiresAt: now.Add(tripLifetime)}
+		Source: source, Correlation: d.Correlation, CreatedAt: now, ExpiresAt: now.Add(tripLifetime)}
 	if trip.Secrets, err = a.sealed(purposeTrip(trip.State), tripSecrets{d.Verifier.Reveal(), returnTo}); err != nil {
 		return "", err
 	}

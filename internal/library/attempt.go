@@ -64,21 +64,26 @@ func (d *Deliveries) try(ctx context.Context, v *Delivery) (answer []byte, err e
 // written down, nobody may send it again.
 func (d *Deliveries) post(ctx context.Context, v *Delivery, account ConnectedAccount, access usableAccess, r Resource) (answer []byte, err error) {
 	now := d.now()
-	err = d.store.BeginPosting(ctx, v.ID, v.Lease, now, now.Add(d.config.Attempt+leaseMargin))
+	err = d.store.BeginPosting(ctx, v.ID, v.Lease, now, now.Add(d.lease()))
 	if errors.Is(err, ErrNotFound) {
-		return nil, d.end(ctx, v, DeliveryExpired, "the application was stopped", nil)
+		return nil, d.end(ctx, v, DeliveryExpired, "it was called off", nil)
 	}
 	if err != nil {
 		return nil, err // not ours any more, or the store is away: the lease decides
 	}
 	v.State = DeliveryPosting
 	v.Attempts++
+	// One time for all of it, so that it has ended before the lease has.
+	ctx, cancel := context.WithTimeout(ctx, d.config.Attempt)
+	defer cancel()
 	out := d.send(ctx, account, access, r)
 	if out.Kind == OutcomeUnauthorized && access.renewable {
 		// Surely not filed: once more with new access.
 		account.AccessVersion = access.version
 		renewed, err := d.accounts.renew(ctx, account)
 		switch {
+		case err == nil && ctx.Err() != nil:
+			return nil, d.later(ctx, v, "no time was left after access was renewed", 0, nil)
 		case err == nil:
 			access = renewed
 			out = d.send(ctx, account, access, r)
@@ -97,7 +102,7 @@ func (d *Deliveries) post(ctx context.Context, v *Delivery, account ConnectedAcc
 		return out.Answer, d.end(ctx, v, DeliveryRefused, out.Reason, out.Answer)
 	case OutcomeUnauthorized, OutcomeForbidden:
 		account.AccessVersion = access.version
-		if err := d.accounts.ended(ctx, account); !errors.Is(err, ErrReconnect) {
+		if err := d.accounts.ended(context.WithoutCancel(ctx), account); !errors.Is(err, ErrReconnect) {
 			return nil, d.later(ctx, v, "the store did not answer", 0, err)
 		}
 		return out.Answer, d.end(ctx, v, DeliveryReconnect, out.Reason, out.Answer)
@@ -109,8 +114,6 @@ func (d *Deliveries) post(ctx context.Context, v *Delivery, account ConnectedAcc
 }
 
 func (d *Deliveries) send(ctx context.Context, account ConnectedAccount, access usableAccess, r Resource) Outcome {
-	ctx, cancel := context.WithTimeout(ctx, d.config.Attempt)
-	defer cancel()
 	return d.providers.Send(ctx, account.Source.Provider, Sending{Resource: r, Token: access.token, Correlation: access.correlation})
 }
 
@@ -148,8 +151,16 @@ func (d *Deliveries) end(ctx context.Context, v *Delivery, state DeliveryState, 
 	if answer != nil && len(answer) <= mostAnswer {
 		v.Answer = d.ring.Seal(purposeAnswer(v.ID), answer)
 	}
-	// It has happened, whoever still waits for it.
-	return d.store.EndDelivery(context.WithoutCancel(ctx), *v, d.eventOf(ctx, *v))
+	// It has happened, whoever still waits for it, and a store that is busy must not make it
+	// unknown.
+	ctx = context.WithoutCancel(ctx)
+	for wait := 50 * time.Millisecond; ; wait *= 2 {
+		err := d.store.EndDelivery(ctx, *v, d.eventOf(ctx, *v))
+		if err == nil || errors.Is(err, ErrUsed) || errors.Is(err, ErrNotFound) || wait > 2*time.Second {
+			return err
+		}
+		time.Sleep(wait)
+	}
 }
 
 var sentEvents = map[DeliveryState]EventKind{

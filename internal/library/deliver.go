@@ -10,6 +10,8 @@ import (
 const (
 	// lookEvery is how often to look for what other servers have left or put back.
 	lookEvery = 5 * time.Second
+	// claimedAtOnce bounds what is claimed at a time: each may be ten megabytes.
+	claimedAtOnce = 16
 	// lostPage is how many lost deliveries are ended at a time.
 	lostPage = 100
 )
@@ -42,47 +44,31 @@ func (d *Deliveries) round(ctx context.Context) (next time.Time, err error) {
 	if err := d.endLost(ctx); err != nil {
 		return time.Time{}, err
 	}
-	places := d.freePlaces()
-	defer func() { d.giveBack(places) }()
-	if places == 0 {
+	free := min(cap(d.places)-len(d.places), claimedAtOnce)
+	if free == 0 {
 		d.short.Store(true)
 		return time.Time{}, nil
 	}
 	now := d.now()
-	claimed, err := d.store.ClaimDeliveries(ctx, newLease(), now, now.Add(d.config.Attempt+leaseMargin), places)
+	claimed, err := d.store.ClaimDeliveries(ctx, newLease(), now, now.Add(d.lease()), free)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("claim deliveries: %w", err)
 	}
 	for _, v := range claimed {
-		places--
-		d.begin(v)
+		select {
+		case d.places <- struct{}{}: // a push may have taken it meanwhile, and gives it back
+			d.begin(v)
+		case <-ctx.Done():
+			return time.Time{}, ctx.Err() // the leases run out
+		}
 	}
-	if places == 0 {
-		d.short.Store(true) // there may be more
-		return time.Time{}, nil
+	if len(claimed) == free {
+		d.wake() // there may be more
 	}
 	if next, err = d.store.NextDue(ctx); err != nil {
 		return time.Time{}, fmt.Errorf("next delivery: %w", err)
 	}
 	return next, nil
-}
-
-// freePlaces takes every place that is free.
-func (d *Deliveries) freePlaces() (n int) {
-	for {
-		select {
-		case d.places <- struct{}{}:
-			n++
-		default:
-			return n
-		}
-	}
-}
-
-func (d *Deliveries) giveBack(n int) {
-	for range n {
-		<-d.places
-	}
 }
 
 // endLost ends deliveries whose server died while they were on the wire: nobody knows

@@ -52,9 +52,11 @@ func (c *DeliveryConfig) fill() {
 	}
 }
 
-// leaseMargin is how much longer than an attempt a claim lasts: for what is done with
-// the answer.
-const leaseMargin = 15 * time.Second
+// leaseMargin is how much longer than an attempt a claim lasts: for a renewal of access
+// that it began, and for what is done with the answer.
+const leaseMargin = renewalLifetime + 7*time.Second
+
+func (d *Deliveries) lease() time.Duration { return d.config.Attempt + leaseMargin }
 
 // Deliveries brings resources to providers; delivery.go says how each goes.
 type Deliveries struct {
@@ -162,7 +164,7 @@ func (d *Deliveries) Push(ctx context.Context, to *Destination, r Resource) (*Pu
 func (d *Deliveries) takePlace(v *Delivery) bool {
 	select {
 	case d.places <- struct{}{}:
-		v.Lease, v.LeaseUntil = newLease(), v.CreatedAt.Add(d.config.Attempt+leaseMargin)
+		v.Lease, v.LeaseUntil = newLease(), v.CreatedAt.Add(d.lease())
 		return true
 	default:
 		return false

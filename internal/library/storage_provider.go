@@ -80,7 +80,8 @@ type DeliveryStore interface {
 	// those of d, the payload and the lease go, and the event is added. ErrUsed if the
 	// lease (d.Lease) is not held by that name, or the delivery is final; ErrNotFound if it is gone.
 	EndDelivery(ctx context.Context, d Delivery, e Event) error
-	// ListLost lists up to limit deliveries that are being posted and whose lease ran out at or before now.
+	// ListLost lists up to limit deliveries that are being posted and whose lease ran out at
+	// or before now. Payload and Answer are left out.
 	ListLost(ctx context.Context, now time.Time, limit int) ([]Delivery, error)
 	// NextDue is when the next waiting delivery is due or, if it is leased beyond that, its
 	// lease runs out; zero if none waits.

@@ -193,7 +193,9 @@ func (db *DB) ListLost(ctx context.Context, now time.Time, limit int) ([]library
 	if err != nil {
 		return nil, in(doing, err)
 	}
-	list, err := each(rows, delivery)
+	list, err := each(rows, func(row query.ListLostRow) (library.Delivery, error) {
+		return delivery(query.Delivery(row))
+	})
 	return list, in(doing, err)
 }
 

@@ -8,7 +8,6 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // AddTrip adds a browser's way to a provider and back.
@@ -26,7 +25,6 @@ func (db *DB) AddTrip(ctx context.Context, t library.Trip) error {
 			LibraryID:     t.Library,
 			LoginID:       string(t.Login),
 			Source:        source,
-			AccountID:     string(t.Account),
 			Correlation:   text(t.Correlation),
 			Secrets:       t.Secrets,
 			CreatedAt:     millis(t.CreatedAt),
@@ -48,7 +46,6 @@ func (db *DB) GetTrip(ctx context.Context, state seal.Hash) (library.Trip, error
 		Application: row.ApplicationID,
 		Library:     row.LibraryID,
 		Login:       library.LoginID(row.LoginID),
-		Account:     wire.AccountID(row.AccountID),
 		Correlation: row.Correlation,
 		Secrets:     row.Secrets,
 		CreatedAt:   moment(row.CreatedAt),

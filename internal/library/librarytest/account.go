@@ -21,7 +21,6 @@ func TestTrips(t *testing.T, open func(t *testing.T) Store) {
 			Library:     p.ID,
 			Login:       p.login.ID,
 			Source:      anySource(1),
-			Account:     "420_%",
 			Correlation: anyID(),
 			Secrets:     anySeal(),
 			CreatedAt:   now,

@@ -10,7 +10,6 @@ CREATE TABLE trips (
     library_id     TEXT COLLATE "C" NOT NULL REFERENCES libraries (id) ON DELETE CASCADE,
     login_id       TEXT COLLATE "C" NOT NULL,
     source         TEXT NOT NULL, -- JSON
-    account_id     TEXT COLLATE "C" NOT NULL, -- empty for a new one
     correlation    TEXT NOT NULL,
     secrets        BYTEA, -- shut by the master keyring
     created_at     BIGINT NOT NULL,

@@ -49,7 +49,10 @@ UPDATE deliveries SET state = 'expired', reason = sqlc.arg(reason), updated_at =
 WHERE library_id = sqlc.arg(library_id) AND state = 'waiting' AND account_id = sqlc.arg(account_id);
 
 -- name: ListLost :many
-SELECT * FROM deliveries
+SELECT id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state,
+    status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at,
+    CAST(NULL AS BYTEA) AS payload, CAST(NULL AS BYTEA) AS answer
+FROM deliveries
 WHERE state = 'posting' AND lease_until > 0 AND lease_until <= sqlc.arg(now)
 ORDER BY lease_until, id LIMIT sqlc.arg(lim);
 

@@ -1,7 +1,7 @@
 -- name: AddTrip :exec
-INSERT INTO trips (hash, link_hash, application_id, library_id, login_id, source, account_id, correlation, secrets,
+INSERT INTO trips (hash, link_hash, application_id, library_id, login_id, source, correlation, secrets,
     created_at, expires_at, ended_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- name: GetTrip :one
 SELECT * FROM trips WHERE hash = $1;

@@ -412,20 +412,46 @@ func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) 
 }
 
 const listLost = `-- name: ListLost :many
-SELECT id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state, status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, payload, answer FROM deliveries
+SELECT id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state,
+    status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at,
+    CAST(NULL AS BYTEA) AS payload, CAST(NULL AS BYTEA) AS answer
+FROM deliveries
 WHERE state = 'posting' AND lease_until > 0 AND lease_until <= $1
 ORDER BY lease_until, id LIMIT $2
 `
 
-func (q *Queries) ListLost(ctx context.Context, now int64, lim int32) ([]Delivery, error) {
+type ListLostRow struct {
+	ID            string
+	LibraryID     library.ID
+	ApplicationID wire.ApplicationID
+	ContractID    wire.ContractID
+	GrantID       library.GrantID
+	AccountID     string
+	ProviderName  string
+	Types         string
+	State         string
+	Status        int64
+	Reason        string
+	Attempts      int64
+	Lease         string
+	LeaseUntil    int64
+	NextAt        int64
+	ExpiresAt     int64
+	CreatedAt     int64
+	UpdatedAt     int64
+	Payload       []byte
+	Answer        []byte
+}
+
+func (q *Queries) ListLost(ctx context.Context, now int64, lim int32) ([]ListLostRow, error) {
 	rows, err := q.query(ctx, q.listLostStmt, listLost, now, lim)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Delivery
+	var items []ListLostRow
 	for rows.Next() {
-		var i Delivery
+		var i ListLostRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.LibraryID,

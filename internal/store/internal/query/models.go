@@ -225,7 +225,6 @@ type Trip struct {
 	LibraryID     library.ID
 	LoginID       string
 	Source        string
-	AccountID     string
 	Correlation   string
 	Secrets       []byte
 	CreatedAt     int64

@@ -14,9 +14,9 @@ import (
 )
 
 const addTrip = `-- name: AddTrip :exec
-INSERT INTO trips (hash, link_hash, application_id, library_id, login_id, source, account_id, correlation, secrets,
+INSERT INTO trips (hash, link_hash, application_id, library_id, login_id, source, correlation, secrets,
     created_at, expires_at, ended_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 `
 
 type AddTripParams struct {
@@ -26,7 +26,6 @@ type AddTripParams struct {
 	LibraryID     library.ID
 	LoginID       string
 	Source        string
-	AccountID     string
 	Correlation   string
 	Secrets       []byte
 	CreatedAt     int64
@@ -42,7 +41,6 @@ func (q *Queries) AddTrip(ctx context.Context, arg AddTripParams) error {
 		arg.LibraryID,
 		arg.LoginID,
 		arg.Source,
-		arg.AccountID,
 		arg.Correlation,
 		arg.Secrets,
 		arg.CreatedAt,
@@ -65,7 +63,7 @@ func (q *Queries) EndTrip(ctx context.Context, hash seal.Hash, endedAt int64) (i
 }
 
 const getTrip = `-- name: GetTrip :one
-SELECT hash, link_hash, application_id, library_id, login_id, source, account_id, correlation, secrets, created_at, expires_at, ended_at FROM trips WHERE hash = $1
+SELECT hash, link_hash, application_id, library_id, login_id, source, correlation, secrets, created_at, expires_at, ended_at FROM trips WHERE hash = $1
 `
 
 func (q *Queries) GetTrip(ctx context.Context, hash seal.Hash) (Trip, error) {
@@ -78,7 +76,6 @@ func (q *Queries) GetTrip(ctx context.Context, hash seal.Hash) (Trip, error) {
 		&i.LibraryID,
 		&i.LoginID,
 		&i.Source,
-		&i.AccountID,
 		&i.Correlation,
 		&i.Secrets,
 		&i.CreatedAt,
