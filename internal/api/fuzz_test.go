@@ -10,12 +10,17 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/wire"
 )
 
-// fuzzCalls are the calls that a fuzzed request may be; {} is a name of its own.
+// fuzzCalls are the calls that a fuzzed request may be; {} is a name of its own. Where an
+// account is named in a header, that is the second name, and the first is where to come
+// back to. Their number is odd, so that each is made by who reads and by who writes.
 var fuzzCalls = []string{
 	"POST /v1.7/permission-access/import",
 	"POST /v1.7/oauth/authorize",
@@ -30,18 +35,35 @@ var fuzzCalls = []string{
 	"GET /v1.7/permission-access/contract",
 	"GET /v1.7/jwks/oauth",
 	"GET /v1.7/{}",
+	"POST /v1.7/permission-access/import/h:accountId/fhir/{}",
+	"GET /v1.7/permission-access/deliveries",
+	"GET /v1.7/permission-access/deliveries/{}",
+	"GET /v1.7/permission-access/revoke/h:accountId",
+	"DELETE /v1.7/permission-access/service/h:accountId",
+	"POST /v1.7/discovery/sources",
+	"POST /v1.7/discovery/categories",
+	"POST /v1.7/discovery/countries",
+	"POST /v1.7/discovery/platforms",
+	"POST /v1.7/discovery/sourceTypes",
+	"GET /v1.7/permission-access/sample/datasets/{}",
+	"POST /v1.7/permission-access/import/h:accountId/fhir/stu3",
 }
 
 // Whatever a stranger sends is answered in the wire's shape, and never with a fault
 // of the server's own. Claims and metadata that are JSON are signed, so that what
 // lies behind the signature is reached too.
 func FuzzRequest(f *testing.F) {
-	w := newWorld(f, func(c *server.Config) { c.Log = slog.New(slog.DiscardHandler) })
+	w := newWorld(f, withCatalogue(f), func(c *server.Config) {
+		c.Log = slog.New(slog.DiscardHandler)
+		c.Deliveries.FirstRetry = time.Hour // what is kept is not what is tested
+	})
 	anna := w.person(f)
 	writer, reader := w.user(f, anna, w.write), w.user(f, anna, w.read)
 	w.mustSend(f, w.push(writer, w.as(writer, nil), strings.NewReader("content")), nil)
 	session := w.session(f, reader)
 	file := w.names(f, reader, session)[0]
+
+	account := w.connectNowhere(f, writer)
 
 	letter := string(must(json.Marshal(letter)))
 	for i := range fuzzCalls {
@@ -50,6 +72,26 @@ func FuzzRequest(f *testing.F) {
 	}
 	f.Add(byte(1), "", "", string(must(json.Marshal(authorizing(nil)))), "null", []byte(`{"actions":{"pull":{"scope":{"criteria":[{"last":"3d"}]}}}}`))
 	f.Add(byte(0), "", "", "a.b.c", "eyJhbGciOiJub25lIn0..", []byte("\x00"))
+	for i, call := range fuzzCalls {
+		switch {
+		case strings.Contains(call, "/fhir/"):
+			for _, call := range []byte{byte(i), byte(i + len(fuzzCalls))} {
+				f.Add(call, "stu3", account, `{}`, "", []byte(weight("x")))
+				f.Add(call, "3.0.2", account, `{}`, "", []byte(batch("x", "y")))
+				f.Add(call, "r4", account, `{}`, "", []byte(`{"resourceType":"Patient","identifier":[{"system":"urn:oid:2.16.840.1.113883.2.4.6.3","value":"999911120"}]}`))
+				f.Add(call, "stu3", account, `{}`, "", []byte(`{"a":[[[[],{"a":1,"a":2}]],"\ud83d"]}<`))
+			}
+		case strings.Contains(call, "/revoke/"):
+			f.Add(byte(i), callback+"?a=b", account, `{}`, "", []byte(nil))
+			f.Add(byte(i), "javascript:☂\xff", "", `{}`, "", []byte(nil))
+		case strings.Contains(call, "/deliveries") || strings.Contains(call, "DELETE"):
+			f.Add(byte(i), "01x", "1_x", `{}`, "", []byte(nil))
+		case strings.Contains(call, "/discovery/") || strings.Contains(call, "/datasets/"):
+			f.Add(byte(i), "900206", "", `{"access_token":null}`, "", []byte(`{"limit":5,"offset":1,"sort":{"name":"desc"},"query":{"queryString":"elan","search":{"name":["x"]},`+
+				`"include":["id","service.name"],"filter":{"id":[1],"type":{"id":[2]},"publishedStatus":["approved"],"service":{"id":[900002]}}}}`))
+			f.Add(byte(i), "-1", "", `{}`, "", []byte(`{"query":{"filter":{"id":["1"]},"include":{}}}`))
+		}
+	}
 
 	f.Fuzz(func(t *testing.T, call byte, one, two, said, descriptor string, body []byte) {
 		method, path, _ := strings.Cut(fuzzCalls[int(call)%len(fuzzCalls)], " ")
@@ -63,13 +105,48 @@ func FuzzRequest(f *testing.F) {
 		if descriptor != "" {
 			r.Header.Set("FileDescriptor", w.fuzzDescriptor(by, descriptor))
 		}
+		if strings.Contains(path, "h:accountId") {
+			r.Header.Set("accountId", two)
+			r.Header.Set("redirectUri", one)
+		}
 		if len(body) > 0 && method == "POST" {
 			r.Body, r.ContentLength = readCloser{bytes.NewReader(body)}, -1
 		}
 		answer := httptest.NewRecorder()
 		w.Handler.ServeHTTP(answer, r.WithContext(t.Context()))
 		checkShape(t, r, answer.Result(), answer.Body.Bytes())
+		if method == "DELETE" && two == account {
+			w.connectNowhere(t, writer)
+		}
 	})
+}
+
+// nowhere is the account of connectNowhere.
+const nowhere = "900001_nowhere"
+
+// connectNowhere connects an account at a provider that nobody reaches: what is pushed
+// there is kept, and waits.
+func (w *world) connectNowhere(t testing.TB, k *consent) string {
+	t.Helper()
+	grant, err := w.db.GetGrant(t.Context(), k.grant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := w.clock.Now()
+	link := library.Link{Hash: seal.NewSecret().Hash(), Kind: library.LinkOnboard, Client: k.contract.id, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
+	if err := w.db.AddLink(t.Context(), link, library.Session{}); err != nil {
+		t.Fatal(err)
+	}
+	a := library.ConnectedAccount{ID: nowhere, Reference: "nowhere", Library: grant.Library, Application: grant.Application, Pending: true,
+		Source: library.Source{ID: 900201, Name: "Nowhere", Push: true, Version: library.STU3, Provider: "fhir:nowhere"},
+		Access: []byte("not what was sealed"), CreatedAt: now, UpdatedAt: now}
+	if _, err := w.db.Connect(t.Context(), link.Hash, a, library.Event{Library: grant.Library, At: now, Kind: library.EventConnected}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.db.CloseLink(t.Context(), link.Hash, now, "", nil); err != nil {
+		t.Fatal(err)
+	}
+	return nowhere
 }
 
 // fuzzToken signs claims that are an object, made good where they say nothing else;
