@@ -21,7 +21,8 @@ func (u *User) ReadAccounts(ctx context.Context) ([]Account, error) {
 }
 
 // DeleteAccount disconnects an account and deletes what was read from it. Deleting
-// it again succeeds.
+// it again succeeds. Carrel lists the account that stands for the person, of type
+// [AccountUser], no more until their next consent; the tokens stay good.
 func (u *User) DeleteAccount(ctx context.Context, account AccountID) error {
 	err := u.doJSON(ctx, call{
 		method: http.MethodDelete,

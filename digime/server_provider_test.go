@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -137,5 +138,76 @@ func TestServerProviderAgain(t *testing.T) {
 	}
 	if _, err := user.PushToProvider(ctx, account, digime.STU3, observation()); !errors.Is(err, digime.ErrNotFound) {
 		t.Errorf("disconnected: %v", err)
+	}
+}
+
+// A person takes an account from an application at a page of the server's, or leaves it;
+// the application hears which.
+func TestServerRevoke(t *testing.T) {
+	s := servertest.StartWithProviders(t)
+	ctx, person := t.Context(), s.Person()
+	user, account := s.ConsentAt(t, person, demo.ProviderContract, "De Linde")
+	visit := func(account digime.AccountID, answer string) error {
+		t.Helper()
+		address, err := user.RevokeAccountURL(ctx, account, servertest.Callback+"?mine=1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		person.Answer = answer
+		back, err := person.Walk(ctx, address, servertest.Callback+"?mine=1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := url.Parse(back)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = digime.ParseCallback(u.Query())
+		return err
+	}
+	var failed *digime.CallbackError
+	if err := visit(account, "cancel"); !errors.As(err, &failed) || failed.Code != digime.UserCancel {
+		t.Errorf("a no: %v", err)
+	}
+	if answer, err := user.PushToProvider(ctx, account, digime.STU3, observation()); err != nil || !answer.Delivered() {
+		t.Errorf("after a no: %+v, error %v", answer, err)
+	}
+	if err := visit(account, "disconnect-confirm"); err != nil {
+		t.Errorf("a yes: %v", err)
+	}
+	if _, err := user.PushToProvider(ctx, account, digime.STU3, observation()); !errors.Is(err, digime.ErrNotFound) {
+		t.Errorf("after a yes: %v", err)
+	}
+	if _, err := user.RevokeAccountURL(ctx, account, servertest.Callback); !errors.Is(err, digime.ErrNotFound) {
+		t.Errorf("once more: %v", err)
+	}
+
+	// The account that stands for the person can be deleted; a consent brings it back.
+	accounts, err := user.ReadAccounts(ctx)
+	if err != nil || len(accounts) != 1 || accounts[0].Type != digime.AccountUser {
+		t.Fatalf("accounts %+v, error %v", accounts, err)
+	}
+	for range 2 {
+		if err := user.DeleteAccount(ctx, accounts[0].ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left, err := user.ReadAccounts(ctx); err != nil || len(left) != 0 {
+		t.Errorf("deleted: %+v, error %v", left, err)
+	}
+	if err := user.Refresh(ctx); err != nil {
+		t.Errorf("refresh: %v", err)
+	}
+	person.Answer = "allow"
+	user, _ = s.ConsentAt(t, person, demo.ProviderContract, "De Linde")
+	again, err := user.ReadAccounts(ctx)
+	if err != nil || len(again) != 2 || again[0].ID != accounts[0].ID {
+		t.Fatalf("after a new consent: %+v, error %v", again, err)
+	}
+	if err := visit(again[0].ID, "revoke-confirm"); err != nil {
+		t.Errorf("a yes to the end of all: %v", err)
+	}
+	if _, err := user.ReadAccounts(ctx); !errors.Is(err, digime.ErrReauthorize) {
+		t.Errorf("after the end of all: %v", err)
 	}
 }
