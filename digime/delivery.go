@@ -79,11 +79,7 @@ func (d Delivery) Err() error {
 	case DeliveryWaiting, DeliveryPosting, DeliveryDelivered:
 		return nil
 	case DeliveryRefused:
-		status := http.StatusBadGateway
-		if d.ProviderStatus/100 == 4 {
-			status = d.ProviderStatus
-		}
-		e = wire.ProviderRefused(status, why, d.Answer)
+		e = wire.ProviderRefused(d.ProviderStatus, why, d.Answer)
 	case DeliveryUnknown:
 		e = wire.DeliveryUnknown(why)
 	case DeliveryReconnect:

@@ -54,7 +54,10 @@ func TestWaitForDelivery(t *testing.T) {
 	}{
 		{wire.Delivery{State: "delivered"}, nil, 0},
 		{wire.Delivery{State: "refused", ProviderStatus: 409, Answer: outcome}, digime.ErrProviderRefused, 409},
-		{wire.Delivery{State: "refused", ProviderStatus: 200, Reason: "entry 2", Answer: outcome}, digime.ErrProviderRefused, 502},
+		{wire.Delivery{State: "refused", ProviderStatus: 200, Reason: "entry 2", Answer: outcome}, digime.ErrProviderRefused, 422},
+		{wire.Delivery{State: "refused", ProviderStatus: 404, Answer: outcome}, digime.ErrProviderRefused, 502},
+		{wire.Delivery{State: "refused", ProviderStatus: 401}, digime.ErrProviderRefused, 502},
+		{wire.Delivery{State: "refused"}, digime.ErrProviderRefused, 502},
 		{wire.Delivery{State: "unknown"}, digime.ErrDeliveryUnknown, 504},
 		{wire.Delivery{State: "expired"}, digime.ErrDeliveryExpired, 502},
 		{wire.Delivery{State: "reconnect"}, digime.ErrServiceAuthorization, 511},

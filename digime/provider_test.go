@@ -162,7 +162,7 @@ func TestPushToProviderErrors(t *testing.T) {
 		is     error
 	}{
 		{wire.ProviderRefused(422, "the status is not known", outcome), 422, digime.ErrProviderRefused},
-		{wire.ProviderRefused(502, "no such path", nil), 502, digime.ErrProviderRefused},
+		{wire.ProviderRefused(404, "no such path", nil), 502, digime.ErrProviderRefused},
 		{wire.DeliveryUnknown("the connection broke"), 504, digime.ErrDeliveryUnknown},
 		{wire.DeliveryExpired("it took too long"), 502, digime.ErrDeliveryExpired},
 		{wire.ServiceAuthorization(), 511, digime.ErrServiceAuthorization},

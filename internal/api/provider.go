@@ -108,7 +108,7 @@ func answerPush(w http.ResponseWriter, p *library.Pushed) error {
 		}
 		return nil
 	case library.DeliveryRefused:
-		return wire.ProviderRefused(refusalStatus(v.Status), v.Reason, p.Answer)
+		return wire.ProviderRefused(v.Status, v.Reason, p.Answer)
 	case library.DeliveryUnknown:
 		return wire.DeliveryUnknown(v.Reason)
 	case library.DeliveryExpired:
@@ -118,19 +118,6 @@ func answerPush(w http.ResponseWriter, p *library.Pushed) error {
 	}
 	writeJSON(w, http.StatusAccepted, wire.PushAnswer{Status: wire.PushAccepted, Delivery: deliveryOf(v)})
 	return nil
-}
-
-// refusalStatus is the provider's own status where it is about the resource. A status
-// about the way there (no such path, method or format) is a fault of the set-up, and 401
-// would make clients refresh a token of ours; a batch that was filed in part came with 200.
-func refusalStatus(provider int) int {
-	switch provider {
-	case http.StatusBadRequest, http.StatusConflict, http.StatusGone, http.StatusPreconditionFailed, http.StatusUnprocessableEntity:
-		return provider
-	case http.StatusOK, http.StatusCreated:
-		return http.StatusUnprocessableEntity
-	}
-	return http.StatusBadGateway
 }
 
 // deliveries lists what the application has pushed to the person's providers.

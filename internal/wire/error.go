@@ -176,9 +176,19 @@ func ServiceAuthorization() *Error {
 		Message: "Service authorization required"}
 }
 
-// ProviderRefused says that a provider has refused a resource, or a part of a Bundle; status
-// is the provider's own where it is about the resource, else 502.
-func ProviderRefused(status int, why string, outcome json.RawMessage) *Error {
+// ProviderRefused says that a provider has refused a resource, or a part of a Bundle, with
+// this status of its own. It travels with the same where that is about the resource, else
+// with 502: a status about the way there (no such path, method or format) is a fault of the
+// set-up, and 401 would make clients refresh a token of ours. A batch that was filed in
+// part came with 200, and travels with 422.
+func ProviderRefused(provider int, why string, outcome json.RawMessage) *Error {
+	status := http.StatusBadGateway
+	switch provider {
+	case http.StatusBadRequest, http.StatusConflict, http.StatusGone, http.StatusPreconditionFailed, http.StatusUnprocessableEntity:
+		status = provider
+	case http.StatusOK, http.StatusCreated:
+		status = http.StatusUnprocessableEntity
+	}
 	return &Error{Code: CodeProviderRefused, Status: status, Message: "The provider has refused it: " + why, Outcome: outcome}
 }
 
