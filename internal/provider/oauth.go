@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
 )
 
 // oauthErrors are the error codes of RFC 6749 (sections 4.1.2.1 and 5.2). Only these
@@ -39,9 +41,41 @@ func Declined(code string) error {
 	return fmt.Errorf("the provider answered the browser with %s", OAuthError(code))
 }
 
-// TokenText reports whether a token is one that can stand in a header: visible ASCII
+// TokenTimeout bounds a token request: MedMij's token endpoints answer within 10 s,
+// nearly always (Token interface).
+const TokenTimeout = 15 * time.Second
+
+const (
+	// tokenLife is the life of an access token whose answer does not say.
+	tokenLife = 15 * time.Minute
+	// maxTokenLife is more than any token lives, and keeps the sum from overflowing.
+	maxTokenLife = 366 * 24 * time.Hour
+)
+
+// Access is what a token endpoint gave in answer to a request that was made at the given
+// time. refresh is empty if it gave none; seconds is 0 if it did not say how long the
+// access token lives, and negative if what it said makes no sense.
+func Access(token, refresh string, seconds int64, at time.Time) (library.ProviderAccess, error) {
+	switch {
+	case !tokenText(token) || refresh != "" && !tokenText(refresh):
+		return library.ProviderAccess{}, errors.New("the token endpoint gave a token that cannot be used")
+	case seconds < 0:
+		return library.ProviderAccess{}, errors.New("the token endpoint gave a token without a life")
+	}
+	life := tokenLife
+	if seconds > 0 {
+		life = time.Duration(min(seconds, int64(maxTokenLife/time.Second))) * time.Second
+	}
+	a := library.ProviderAccess{Token: seal.SecretOf(token), ExpiresAt: at.Add(life)}
+	if refresh != "" {
+		a.Refresh = seal.SecretOf(refresh)
+	}
+	return a, nil
+}
+
+// tokenText reports whether a token is one that can stand in a header: visible ASCII
 // without a space, of a bearable length (RFC 6750, section 2.1, a little wider).
-func TokenText(token string) bool {
+func tokenText(token string) bool {
 	const maxToken = 16 << 10
 	if token == "" || len(token) > maxToken {
 		return false

@@ -145,7 +145,7 @@ func TestTokenAnswers(t *testing.T) {
 		"good":                {200, `{"access_token":"t","token_type":"Bearer","expires_in":900,"refresh_token":"r"}`, nil, nil, 15 * time.Minute, false},
 		"no life":             {200, `{"access_token":"t","token_type":"BEARER"}`, nil, nil, 15 * time.Minute, true},
 		"a life in a text":    {200, `{"access_token":"t","token_type":"BEARER","expires_in":"60"}`, nil, nil, time.Minute, true},
-		"a life for ever":     {200, `{"access_token":"t","token_type":"Bearer","expires_in":9000000000000000000}`, nil, nil, maxTokenLife, true},
+		"a life for ever":     {200, `{"access_token":"t","token_type":"Bearer","expires_in":9000000000000000000}`, nil, nil, 366 * 24 * time.Hour, true},
 		"a life of nothing":   {200, `{"access_token":"t","token_type":"Bearer","expires_in":0}`, nil, nil, 0, false},
 		"a negative life":     {200, `{"access_token":"t","token_type":"Bearer","expires_in":-1}`, nil, nil, 0, false},
 		"half a life":         {200, `{"access_token":"t","token_type":"Bearer","expires_in":1.5}`, nil, nil, 0, false},

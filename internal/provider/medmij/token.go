@@ -17,16 +17,8 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-const (
-	// tokenTimeout: a token endpoint answers within 10 s, nearly always (Token interface).
-	tokenTimeout = 15 * time.Second
-	// maxTokenAnswer bounds its answer.
-	maxTokenAnswer = 1 << 20
-	// tokenLife is the life of an access token whose answer does not say.
-	tokenLife = 15 * time.Minute
-	// maxTokenLife is more than any token lives, and keeps the sum from overflowing.
-	maxTokenLife = 366 * 24 * time.Hour
-)
+// maxTokenAnswer bounds the answer of a token endpoint.
+const maxTokenAnswer = 1 << 20
 
 // Grant types of the Token interface.
 const (
@@ -88,7 +80,7 @@ var errInvalidGrant = errors.New("invalid_grant")
 // token makes a token request: mutual TLS, a form, the two headers, client_id and no
 // secret, as the client is known by its certificate (Token interface).
 func (n *Network) token(ctx context.Context, o offer, correlation, grant string, form url.Values) (library.ProviderAccess, error) {
-	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
+	ctx, cancel := context.WithTimeout(ctx, provider.TokenTimeout)
 	defer cancel()
 	form.Set("grant_type", grant)
 	form.Set("client_id", n.c.ClientID)
@@ -166,20 +158,15 @@ func readTokenAnswer(r provider.Reply, at time.Time) (access library.ProviderAcc
 		return access, codeOther, errors.New("the answer of the token endpoint is not JSON, or not as expected")
 	case !strings.EqualFold(a.TokenType, "Bearer"):
 		return access, codeOther, errors.New("the token endpoint gave a token that is not a bearer token")
-	case !provider.TokenText(a.AccessToken) || a.RefreshToken != "" && !provider.TokenText(a.RefreshToken):
-		return access, codeOther, errors.New("the token endpoint gave a token that cannot be used")
 	}
-	life := tokenLife
+	var seconds int64
 	if a.ExpiresIn != nil {
-		seconds, err := a.ExpiresIn.Int64()
-		if err != nil || seconds <= 0 {
-			return access, codeOther, errors.New("the token endpoint gave a token without a life")
+		if seconds, err = a.ExpiresIn.Int64(); err != nil || seconds <= 0 {
+			seconds = -1
 		}
-		life = time.Duration(min(seconds, int64(maxTokenLife/time.Second))) * time.Second
 	}
-	access = library.ProviderAccess{Token: seal.SecretOf(a.AccessToken), ExpiresAt: at.Add(life)}
-	if a.RefreshToken != "" {
-		access.Refresh = seal.SecretOf(a.RefreshToken)
+	if access, err = provider.Access(a.AccessToken, a.RefreshToken, seconds, at); err != nil {
+		return access, codeOther, err
 	}
 	return access, "", nil
 }

@@ -14,13 +14,6 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-const (
-	tokenTimeout = 15 * time.Second
-	// tokenLife is the life of an access token whose answer does not say.
-	tokenLife    = 15 * time.Minute
-	maxTokenLife = 366 * 24 * time.Hour
-)
-
 // Depart implements [library.Providers].
 func (n *Network) Depart(ctx context.Context, d library.Departure) (string, error) {
 	p, err := n.find(d.Provider)
@@ -113,7 +106,7 @@ func (p *peer) calling(ctx context.Context, correlation string) (context.Context
 		Transport:     headers{p.way, correlation},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, client), tokenTimeout)
+	return context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, client), provider.TokenTimeout)
 }
 
 // headers adds ours to a request.
@@ -154,21 +147,8 @@ func why(err, refused error) error {
 
 // access reads a token that was asked for at the given time.
 func access(t *oauth2.Token, at time.Time) (library.ProviderAccess, error) {
-	switch {
-	case t.Type() != "Bearer": // which it is for any spelling, and for none
+	if t.Type() != "Bearer" { // which it is for any spelling, and for none
 		return library.ProviderAccess{}, errors.New("the token endpoint gave a token that is not a bearer token")
-	case !provider.TokenText(t.AccessToken) || t.RefreshToken != "" && !provider.TokenText(t.RefreshToken):
-		return library.ProviderAccess{}, errors.New("the token endpoint gave a token that cannot be used")
-	case t.ExpiresIn < 0:
-		return library.ProviderAccess{}, errors.New("the token endpoint gave a token without a life")
 	}
-	life := tokenLife
-	if t.ExpiresIn > 0 {
-		life = time.Duration(min(t.ExpiresIn, int64(maxTokenLife/time.Second))) * time.Second
-	}
-	a := library.ProviderAccess{Token: seal.SecretOf(t.AccessToken), ExpiresAt: at.Add(life)}
-	if t.RefreshToken != "" {
-		a.Refresh = seal.SecretOf(t.RefreshToken)
-	}
-	return a, nil
+	return provider.Access(t.AccessToken, t.RefreshToken, t.ExpiresIn, at)
 }
