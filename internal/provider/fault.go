@@ -18,6 +18,53 @@ type Fault struct {
 	Reason  string
 }
 
+// What keeps a request from being answered. docs/providers.md says of each what became
+// of the request, and what to do.
+const (
+	badAddress = iota
+	notHTTPS
+	noSuchHost
+	noConnectionInTime
+	noConnection
+	otherHost
+	otherAuthority
+	expiredCertificate
+	badCertificate
+	ourCertificate
+	notTLS
+	brokenHandshake
+	noHandshakeInTime
+	noHandshake
+	noTime
+	closedBefore
+	noAnswerInTime
+	badAnswer
+	noAnswer
+)
+
+// reasons are the sentences of all of them.
+var reasons = [...]string{
+	badAddress:         "the address cannot be used",
+	notHTTPS:           "the address is not https",
+	noSuchHost:         "the host name cannot be resolved",
+	noConnectionInTime: "the server cannot be reached in time",
+	noConnection:       "the server cannot be reached",
+	otherHost:          "the server's certificate is for another host",
+	otherAuthority:     "the server's certificate is of an authority that is not trusted",
+	expiredCertificate: "the server's certificate has expired, or is not valid yet",
+	badCertificate:     "the server's certificate is not valid",
+	ourCertificate:     "the server does not take our certificate",
+	notTLS:             "the server does not speak TLS",
+	brokenHandshake:    "the server broke off the TLS handshake",
+	noHandshakeInTime:  "the server did not finish the TLS handshake in time",
+	noHandshake:        "the TLS handshake with the server failed",
+	noTime:             "there was no time to send it",
+	closedBefore:       "the connection was closed before the request was sent",
+	noAnswerInTime:     "the server did not answer in time",
+	badAnswer:          "the answer is not HTTP, or was cut off",
+	noAnswer:           "the connection was cut before the server answered",
+}
+
 // Error implements error.
 func (f *Fault) Error() string { return f.Reason }
 
@@ -27,11 +74,11 @@ func refusal(at stage, err error) string {
 		var name *net.DNSError
 		switch {
 		case errors.As(err, &name):
-			return "the host name cannot be resolved"
+			return reasons[noSuchHost]
 		case timeout(err):
-			return "the server cannot be reached in time"
+			return reasons[noConnectionInTime]
 		}
-		return "the server cannot be reached"
+		return reasons[noConnection]
 	}
 	var (
 		host    x509.HostnameError
@@ -42,23 +89,23 @@ func refusal(at stage, err error) string {
 	)
 	switch {
 	case errors.As(err, &host):
-		return "the server's certificate is for another host"
+		return reasons[otherHost]
 	case errors.As(err, &unknown):
-		return "the server's certificate is of an authority that is not trusted"
+		return reasons[otherAuthority]
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return "the server's certificate has expired, or is not valid yet"
+		return reasons[expiredCertificate]
 	case errors.As(err, &any):
-		return "the server's certificate is not valid"
+		return reasons[badCertificate]
 	case ourCertificateRefused(err):
-		return "the server does not take our certificate (" + alertText(err) + ")"
+		return reasons[ourCertificate] + " (" + alertText(err) + ")"
 	case errors.As(err, &record):
-		return "the server does not speak TLS"
+		return reasons[notTLS]
 	case alertText(err) != "":
-		return "the server broke off the TLS handshake (" + alertText(err) + ")"
+		return reasons[brokenHandshake] + " (" + alertText(err) + ")"
 	case timeout(err):
-		return "the server did not finish the TLS handshake in time"
+		return reasons[noHandshakeInTime]
 	}
-	return "the TLS handshake with the server failed"
+	return reasons[noHandshake]
 }
 
 func timeout(err error) bool {
@@ -80,7 +127,7 @@ func alertText(err error) string {
 // (RFC 8446, section 6.2). Each of them ends the handshake.
 var certificateAlerts = func() (texts []string) {
 	const (
-		badCertificate         = 42
+		certificateBad         = 42
 		unsupportedCertificate = 43
 		certificateRevoked     = 44
 		certificateExpired     = 45
@@ -90,7 +137,7 @@ var certificateAlerts = func() (texts []string) {
 		certificateRequired    = 116
 	)
 	for _, a := range []tls.AlertError{
-		badCertificate, unsupportedCertificate, certificateRevoked, certificateExpired,
+		certificateBad, unsupportedCertificate, certificateRevoked, certificateExpired,
 		certificateUnknown, unknownCA, accessDenied, certificateRequired,
 	} {
 		texts = append(texts, a.Error())

@@ -116,15 +116,15 @@ func (l *line) fault(ctx context.Context, err error) *Fault {
 		// our certificate. If it says no, it has read nothing of what we sent since.
 		f.Sent, f.Reason = false, refusal(stageHandshake, l.ended)
 	case !l.tried && ctx.Err() != nil:
-		f.Reason = "there was no time to send it"
+		f.Reason = reasons[noTime]
 	case !l.tried:
-		f.Reason = "the connection was closed before the request was sent"
+		f.Reason = reasons[closedBefore]
 	case f.Timeout:
-		f.Reason = "the server did not answer in time"
+		f.Reason = reasons[noAnswerInTime]
 	case l.heard:
-		f.Reason = "the answer is not HTTP, or was cut off"
+		f.Reason = reasons[badAnswer]
 	default:
-		f.Reason = "the connection was cut before the server answered"
+		f.Reason = reasons[noAnswer]
 	}
 	return f
 }

@@ -51,11 +51,14 @@ func (p Parcel) Address() string {
 	return base + "/" + p.Resource.Path
 }
 
+// notFHIR is why what makes no parcel is not sent.
+const notFHIR = "not sent: it is neither a resource nor a Bundle"
+
 // Post makes one attempt to deliver a resource: a POST that is sent at most once.
 func (w *Way) Post(ctx context.Context, p Parcel) Attempt {
 	s, err := describe(p.Resource)
 	if err != nil || !validPath(p.Resource.Path) {
-		return Attempt{Outcome: library.Outcome{Kind: library.OutcomeRefused, Reason: "not sent: it is neither a resource nor a Bundle"}}
+		return Attempt{Outcome: library.Outcome{Kind: library.OutcomeRefused, Reason: notFHIR}}
 	}
 	h := http.Header{}
 	for name, values := range p.Header {

@@ -65,12 +65,15 @@ func (s *Set) Renew(ctx context.Context, key library.ProviderKey, refresh seal.S
 	return n.Renew(ctx, key, refresh, correlation)
 }
 
+// noNetwork is why nothing was sent to a provider of a network that is not ours.
+const noNetwork = "not sent: this server knows no such network of providers"
+
 // Send implements [library.Providers]. Without a network nothing was sent, and a
 // server that is started with the network may still deliver.
 func (s *Set) Send(ctx context.Context, key library.ProviderKey, sending library.Sending) library.Outcome {
 	n, err := s.find(key)
 	if err != nil {
-		return library.Outcome{Kind: library.OutcomeNotFiled, Reason: "this server knows no such network of providers"}
+		return library.Outcome{Kind: library.OutcomeNotFiled, Reason: noNetwork}
 	}
 	return n.Send(ctx, key, sending)
 }

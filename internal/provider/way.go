@@ -79,7 +79,7 @@ const (
 func (w *Way) Do(ctx context.Context, c Call) (Reply, error) {
 	req, err := http.NewRequestWithContext(ctx, c.Method, c.URL, nil)
 	if err != nil {
-		return Reply{}, &Fault{Reason: "the address cannot be used"}
+		return Reply{}, &Fault{Reason: reasons[badAddress]}
 	}
 	req.Header = c.Header
 	if c.Body != nil {
@@ -116,7 +116,7 @@ func (w *Way) RoundTrip(req *http.Request) (*http.Response, error) {
 		if req.Body != nil {
 			_ = req.Body.Close() // nothing was read from it
 		}
-		return nil, &Fault{Reason: "the address is not https"}
+		return nil, &Fault{Reason: reasons[notHTTPS]}
 	}
 	l := newLine()
 	t := &http.Transport{

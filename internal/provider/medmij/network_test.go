@@ -332,3 +332,11 @@ func TestRun(t *testing.T) {
 		t.Errorf("%d tries in two minutes: %s", got, w.log)
 	}
 }
+
+// TestDocs: the page for operators has the reasons why nothing is sent.
+func TestDocs(t *testing.T) {
+	providertest.Documented(t, notListed, otherVersion)
+	for _, err := range ours {
+		providertest.Documented(t, err.Error())
+	}
+}

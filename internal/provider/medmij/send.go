@@ -11,19 +11,28 @@ import (
 	"github.com/carrelhq/carrel/internal/provider"
 )
 
+// Why nothing is sent, to those that see the delivery: without the provider's name, which
+// it has.
+const (
+	notSent      = "not sent: "
+	notListed    = notSent + "the provider is not on MedMij's list any more"
+	otherVersion = notSent + "the service takes FHIR STU3 only"
+)
+
+// ours are the reasons that say nothing of a provider.
+var ours = []error{errNoLists, errNotListed, errNotWhite}
+
 // Send implements [library.Providers]: one request of the Resource interface. The
 // token says whose record it is, so nothing else in address and headers does.
 func (n *Network) Send(ctx context.Context, key library.ProviderKey, s library.Sending) library.Outcome {
 	o, err := n.offerFor(key)
 	switch {
-	case errors.Is(err, errNoLists), errors.Is(err, errNotListed), errors.Is(err, library.ErrProviderGone):
-		return library.Outcome{Kind: library.OutcomeNotFiled, Reason: "not sent: " + whyNot(err)}
 	case err != nil:
-		return library.Outcome{Kind: library.OutcomeNotFiled, Reason: "not sent: the provider cannot be found"}
+		return library.Outcome{Kind: library.OutcomeNotFiled, Reason: whyNot(err)}
 	case s.Resource.Version != library.STU3:
 		// All services of delen are STU3; what the provider would make of anything else
 		// nobody can say.
-		return library.Outcome{Kind: library.OutcomeRefused, Reason: "not sent: the service takes FHIR STU3 only"}
+		return library.Outcome{Kind: library.OutcomeRefused, Reason: otherVersion}
 	}
 	trace := uuid.NewString()
 	p := provider.Parcel{Base: o.resource, Resource: s.Resource, Token: s.Token, Header: n.headers(s.Correlation, trace)}
@@ -35,14 +44,14 @@ func (n *Network) Send(ctx context.Context, key library.ProviderKey, s library.S
 	return a.Outcome
 }
 
-// whyNot says why a provider may not be called, without its name: the delivery has it.
+// whyNot says why a provider may not be called.
 func whyNot(err error) string {
-	for _, known := range []error{errNoLists, errNotListed, errNotWhite} {
+	for _, known := range ours {
 		if errors.Is(err, known) {
-			return known.Error()
+			return notSent + known.Error()
 		}
 	}
-	return "the provider is not on MedMij's list any more"
+	return notListed
 }
 
 // logAttempt writes the step that answers a resource request. The description of an

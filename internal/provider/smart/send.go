@@ -8,15 +8,21 @@ import (
 	"github.com/carrelhq/carrel/internal/provider"
 )
 
+// Why nothing is sent.
+const (
+	notConfigured = "not sent: this FHIR server is not configured any more"
+	otherVersion  = "not sent: this FHIR server takes another version of FHIR"
+)
+
 // Send implements [library.Providers].
 func (n *Network) Send(ctx context.Context, key library.ProviderKey, s library.Sending) library.Outcome {
 	p, err := n.find(key)
 	switch {
 	case err != nil:
 		// It may be configured again before the delivery's time is up.
-		return library.Outcome{Kind: library.OutcomeNotFiled, Reason: "not sent: this FHIR server is not configured any more"}
+		return library.Outcome{Kind: library.OutcomeNotFiled, Reason: notConfigured}
 	case s.Resource.Version != p.Version:
-		return library.Outcome{Kind: library.OutcomeRefused, Reason: "not sent: this FHIR server takes another version of FHIR"}
+		return library.Outcome{Kind: library.OutcomeRefused, Reason: otherVersion}
 	}
 	a := p.way.Post(ctx, provider.Parcel{
 		Base: p.Base, Resource: s.Resource, Token: s.Token,

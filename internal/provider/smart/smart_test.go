@@ -21,7 +21,6 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/provider/providertest"
 	"github.com/carrelhq/carrel/internal/seal"
-	"github.com/carrelhq/carrel/internal/testenv"
 )
 
 const (
@@ -311,11 +310,7 @@ func TestSend(t *testing.T) {
 
 // TestDocs loads the file that docs/providers.md shows.
 func TestDocs(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(testenv.Root(t), "docs", "providers.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, text, _ := strings.Cut(string(page), "```json\n")
+	_, text, _ := strings.Cut(providertest.Page(t), "```json\n")
 	text, _, ok := strings.Cut(text, "```")
 	if !ok {
 		t.Fatal("docs/providers.md shows no file")
@@ -428,4 +423,9 @@ func FuzzDiscovery(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestReasons: the page for operators has those why nothing is sent.
+func TestReasons(t *testing.T) {
+	providertest.Documented(t, notConfigured, otherVersion)
 }
