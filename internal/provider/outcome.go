@@ -2,7 +2,9 @@ package provider
 
 import (
 	"fmt"
+	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -54,24 +56,23 @@ var rows = []row{
 	{503, 503, library.OutcomeNotFiled, "busy", nil},
 	// Something broke, before or after it was filed.
 	{500, 599, library.OutcomeUnknown, "a fault there", nil},
-	{0, 1 << 30, library.OutcomeUnknown, "which is no status of HTTP", nil},
+	{math.MinInt, math.MaxInt, library.OutcomeUnknown, "which is no status of HTTP", nil},
+}
+
+// rowOf finds the row of a status; the last one has them all.
+func rowOf(status int) int {
+	return slices.IndexFunc(rows, func(r row) bool { return r.from <= status && status <= r.to })
 }
 
 // judge says what an answer means.
 func judge(s sent, r Reply, now time.Time) library.Outcome {
-	o := library.Outcome{Status: r.Status, Answer: jsonBody(r.Body)}
-	for _, row := range rows {
-		if r.Status < row.from || r.Status > row.to {
-			continue
-		}
-		reason := row.reason
-		o.Kind = row.kind
-		if row.judge != nil {
-			o.Kind, reason = row.judge(s, r)
-		}
-		o.Reason = fmt.Sprintf("the provider answered %d: %s", r.Status, reason)
-		break
+	row := rows[rowOf(r.Status)]
+	kind, reason := row.kind, row.reason
+	if row.judge != nil {
+		kind, reason = row.judge(s, r)
 	}
+	o := library.Outcome{Kind: kind, Status: r.Status, Answer: jsonBody(r.Body),
+		Reason: fmt.Sprintf("the provider answered %d: %s", r.Status, reason)}
 	if o.Kind == library.OutcomeNotFiled {
 		o.RetryAfter = retryAfter(r.Header, now)
 	}

@@ -60,7 +60,7 @@ func TestNoConnection(t *testing.T) {
 	closed.Close()
 	plain := providertest.ServeRaw(t, nil, providertest.Answer("HTTP/1.1 201 Created\r\n\r\n"))
 	hangsUp := providertest.ServeRaw(t, nil, func(net.Conn) {})
-	silent := providertest.ServeRaw(t, nil, func(net.Conn) { time.Sleep(1500 * time.Millisecond) })
+	silent := providertest.ServeRaw(t, nil, untilHungUp)
 	for name, tt := range map[string]struct{ base, reason string }{
 		"nobody listens":  {"https://" + strings.Replace(closed.Addr().String(), "127.0.0.1", "localhost", 1), "cannot be reached"},
 		"no such host":    {"https://nobody.invalid", "cannot be resolved"},

@@ -155,11 +155,11 @@ func TestAnswers(t *testing.T) {
 		"another protocol":       {providertest.Answer("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"), unknown, unknown, 101, false},
 		"closed at once":         {func(net.Conn) {}, unknown, unknown, 0, false},
 		"closed after some":      {func(c net.Conn) { _, _ = io.ReadFull(c, make([]byte, 10)) }, unknown, unknown, 0, false},
-		"silence":                {func(c net.Conn) { providertest.ReadRequest(c); time.Sleep(1500 * time.Millisecond) }, unknown, unknown, 0, true},
-		"silence after a status": {func(c net.Conn) { providertest.Answer(created)(c); time.Sleep(1500 * time.Millisecond) }, unknown, unknown, 0, true},
+		"silence":                {func(c net.Conn) { providertest.ReadRequest(c); untilHungUp(c) }, unknown, unknown, 0, true},
+		"silence after a status": {func(c net.Conn) { providertest.Answer(created)(c); untilHungUp(c) }, unknown, unknown, 0, true},
 		"silence in the body": {func(c net.Conn) {
 			providertest.Answer(created + "Content-Length: 9\r\n\r\n{")(c)
-			time.Sleep(1500 * time.Millisecond)
+			untilHungUp(c)
 		}, delivered, unknown, 201, false},
 		"401 before it has read": {func(c net.Conn) {
 			_, _ = io.WriteString(c, "HTTP/1.1 401 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
@@ -172,7 +172,11 @@ func TestAnswers(t *testing.T) {
 				resource library.Resource
 				want     library.OutcomeKind
 			}{{patient, tt.one}, {bundle, tt.both}} {
-				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				within := 30 * time.Second
+				if strings.HasPrefix(name, "silence") {
+					within = time.Second
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), within)
 				a := w.way(&w.client).Post(ctx, Parcel{Base: s.URL, Resource: r.resource, Token: seal.SecretOf(token)})
 				cancel()
 				if a.Kind != r.want || a.Status != tt.status || a.Timeout != tt.timeout {
@@ -188,6 +192,9 @@ func TestAnswers(t *testing.T) {
 		})
 	}
 }
+
+// untilHungUp is silent until the other side has had enough.
+func untilHungUp(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 
 // TestNeverTwice has a server that cuts each connection at another byte of the request:
 // whatever happened, no second one comes.
