@@ -31,7 +31,7 @@ func (clientAuthorize) Help() string {
 	return `Examples:
 
   carrel client authorize --credentials demo.json --contract read --link write
-  carrel client authorize --credentials demo.json --contract provider --source-type push --service 53001
+  carrel client authorize --credentials demo.json --contract provider --source-type push
 
 It prints an address for the person to open, and waits for their browser to come back to the callback on this machine.
 The token is kept in a file that only you can read.`
