@@ -47,13 +47,7 @@ func (c *fhirCheck) Run() error {
 		if err != nil {
 			return err
 		}
-		report, err := fhir.Check(version, body)
-		if c.Send {
-			// The rules for sending are added to those of the structure.
-			if _, refused := fhir.Prepare(version, body); refused != nil {
-				err = refused
-			}
-		}
+		report, err := c.check(version, body)
 		var faults *fhir.Faults
 		if err != nil && !errors.As(err, &faults) {
 			return fmt.Errorf("check %s: %w", name, err)
@@ -65,6 +59,19 @@ func (c *fhirCheck) Run() error {
 		return errBroken
 	}
 	return nil
+}
+
+// check holds a body to the structure, and to the rules for sending if they are
+// asked for.
+func (c *fhirCheck) check(version fhir.Version, body []byte) (*fhir.Report, error) {
+	if !c.Send {
+		return fhir.Check(version, body)
+	}
+	out, err := fhir.Prepare(version, body)
+	if err != nil {
+		return nil, err
+	}
+	return out.Report, nil
 }
 
 func (c *fhirCheck) print(name string, report *fhir.Report, faults *fhir.Faults) {
@@ -91,7 +98,7 @@ func summary(r *fhir.Report) string {
 	if r.Bundle != "" {
 		words[0] += " " + r.Bundle + " of " + entries(len(r.Resources)-1)
 	}
-	for _, p := range r.Profiles() {
+	for _, p := range r.Profiles {
 		words = append(words, "profile "+p)
 	}
 	if !r.Structure {

@@ -53,6 +53,13 @@ func TestFHIRCheck(t *testing.T) {
 		t.Errorf("printed\n%s", out)
 	}
 
+	collection := filepath.Join(valid, "collection.json")
+	for _, args := range [][]string{{collection}, {"--send", collection}} {
+		if out, ok := fhirCheckOf(t, "", args...); !ok || out != collection+": ok (Bundle collection of 3 resources)\n" {
+			t.Errorf("%v prints\n%s", args, out)
+		}
+	}
+
 	for _, args := range [][]string{{observation}, {broken}, {"--version", "r4", broken}} {
 		out, _ = fhirCheckOf(t, "", append(args, "--json")...)
 		var outcome struct{ ResourceType string }

@@ -14,6 +14,8 @@ type Report struct {
 	// Resources are those that the body holds in the order of the text, contained
 	// ones apart: the one resource, or a Bundle and then those of its entries.
 	Resources []Resource
+	// Profiles are those that the resources claim, each once.
+	Profiles []string
 	// Structure says whether the structure was checked: there are definitions of
 	// the version. If not, only what holds of any JSON was.
 	Structure bool
@@ -24,20 +26,6 @@ type Report struct {
 type Resource struct {
 	Type     string
 	Profiles []string
-}
-
-// Profiles lists the profiles that are claimed in the body, each once.
-func (r *Report) Profiles() (all []string) {
-	seen := map[string]bool{}
-	for _, x := range r.Resources {
-		for _, p := range x.Profiles {
-			if !seen[p] {
-				seen[p] = true
-				all = append(all, p)
-			}
-		}
-	}
-	return all
 }
 
 // Check says whether a body is one well-formed resource or Bundle. If it is not,
@@ -53,7 +41,7 @@ func Check(v Version, body []byte) (*Report, error) {
 	if !c.all() {
 		return nil, c.faults.orNil()
 	}
-	return c.report(v), nil
+	return c.report(), nil
 }
 
 // A checker holds a document to a version's table.
@@ -93,13 +81,21 @@ func (c *checker) all() bool {
 	return len(c.faults.List) == 0
 }
 
-func (c *checker) report(v Version) *Report {
-	r := &Report{Version: v, Structure: c.table != nil, ResourceType: string(c.doc.memberText(0, "resourceType"))}
+func (c *checker) report() *Report {
+	r := &Report{Version: c.version, Structure: c.table != nil, ResourceType: string(c.doc.memberText(0, "resourceType"))}
 	if r.ResourceType == "Bundle" {
 		r.Bundle = string(c.doc.memberText(0, "type"))
 	}
+	seen := map[string]bool{}
 	for _, x := range c.resources {
-		r.Resources = append(r.Resources, Resource{x.name, c.doc.profiles(x.node)})
+		claimed := c.doc.profiles(x.node)
+		r.Resources = append(r.Resources, Resource{x.name, claimed})
+		for _, p := range claimed {
+			if !seen[p] {
+				seen[p] = true
+				r.Profiles = append(r.Profiles, p)
+			}
+		}
 	}
 	return r
 }

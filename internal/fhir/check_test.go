@@ -146,7 +146,7 @@ func TestReport(t *testing.T) {
 	if got := r.Resources[2]; got.Type != "Basic" || !slices.Equal(got.Profiles, []string{"http://example.org/a", "http://example.org/b"}) {
 		t.Errorf("the last resource is %+v", got)
 	}
-	if got := r.Profiles(); len(got) != 3 {
+	if got := r.Profiles; len(got) != 3 {
 		t.Errorf("profiles: %v", got)
 	}
 	for _, outcome := range [][]byte{r.Outcome(), (&Report{Version: R4}).Outcome(), (&Report{Structure: true}).Outcome()} {

@@ -17,7 +17,6 @@ const (
 	CodeValue       Code = "value"         // a value has the wrong form
 	CodeCodeInvalid Code = "code-invalid"  // a code is not in the value set
 	CodeInvariant   Code = "invariant"     // a rule of the definitions is broken
-	CodeExtension   Code = "extension"     // an extension is no extension
 	CodeTooLong     Code = "too-long"      // larger than is read here
 	CodeNotFound    Code = "not-found"     // a reference leads nowhere
 	CodeBusiness    Code = "business-rule" // a rule for sending

@@ -107,7 +107,7 @@ func checkPrepared(t *testing.T, body []byte) {
 		if err != nil {
 			t.Fatalf("what goes out may not go out: %v\n%s", err, out.Body)
 		}
-		if !bytes.Equal(again.Body, out.Body) || again.Path != out.Path || again.Bundle != out.Bundle {
+		if !bytes.Equal(again.Body, out.Body) || again.Path != out.Path || !slices.Equal(again.Types, out.Types) {
 			t.Fatalf("it changes when it is prepared again:\n%s\n%s", out.Body, again.Body)
 		}
 		var decoded any

@@ -40,7 +40,7 @@ func (r *Report) Outcome() []byte {
 	if !r.Structure {
 		inform(r.notChecked())
 	}
-	for _, p := range r.Profiles() {
+	for _, p := range r.Profiles {
 		inform("Claims the profile " + p + ", which is not checked.")
 	}
 	if len(o.Issue) == 0 {

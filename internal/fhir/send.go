@@ -7,18 +7,14 @@ import (
 	"strings"
 )
 
-// Outgoing is a resource or Bundle that may leave, and the interaction that
-// carries it.
+// Outgoing is a resource or Bundle that may leave: what is posted, and where.
 type Outgoing struct {
-	Method string // always "POST"
-	Path   string // "" for a Bundle, which goes to the base address; else the type, such as "Observation"
-	Body   []byte // JSON as it goes over the wire
+	// Report is of the body as it came: a collection is one there still.
+	*Report
+	Path string // "" for a Bundle, which goes to the base address; else the type, such as "Observation"
+	Body []byte // JSON as it goes over the wire
 	// Types is what it holds, in the order of the entries: types and nothing else.
-	Types    []string
-	Bundle   string   // "batch" or "transaction", "" for a single resource
-	Profiles []string // that are claimed, each once
-	// Structure says whether the structure was checked; see [Report].
-	Structure bool
+	Types []string
 }
 
 // Prepare checks a body, holds it to the rules for sending and returns what goes
@@ -39,13 +35,13 @@ func Prepare(v Version, body []byte) (*Outgoing, error) {
 	if len(doc.twice) > 0 {
 		return nil, c.faults.orNil()
 	}
-	s := sender{c: c, edits: edits{doc: doc}, out: &Outgoing{Method: "POST", Structure: c.table != nil}}
+	s := sender{c: c, edits: edits{doc: doc}, out: &Outgoing{}}
 	c.findBSN()
 	s.rules()
 	if err := c.faults.orNil(); err != nil {
 		return nil, err
 	}
-	s.out.Profiles = c.report(v).Profiles()
+	s.out.Report = c.report()
 	s.out.Body = s.edits.apply()
 	return s.out, nil
 }
@@ -89,13 +85,11 @@ func (s *sender) rules() {
 		s.edits.remove(0, "id", "_id")
 		return
 	}
-	kind := string(d.memberText(0, "type"))
-	switch kind {
+	switch string(d.memberText(0, "type")) {
 	case "batch", "transaction":
 		s.interaction()
 	case "collection":
 		s.collection()
-		kind = "batch"
 	case "":
 		if s.c.table == nil {
 			s.c.faultAt(0, ".type", CodeRequired, "is required")
@@ -103,7 +97,6 @@ func (s *sender) rules() {
 	default:
 		s.c.faultAt(0, ".type", CodeBusiness, "must be batch or transaction: no other Bundle can be sent, but a collection, which becomes a batch")
 	}
-	s.out.Bundle = kind
 	s.checkReferences()
 }
 

@@ -52,7 +52,7 @@ func TestPrepareResource(t *testing.T) {
 			if string(out.Body) != tt.want {
 				t.Errorf("goes out as\n%s\nwant\n%s", out.Body, tt.want)
 			}
-			if out.Method != "POST" || out.Path != "Observation" || out.Bundle != "" || !slices.Equal(out.Types, []string{"Observation"}) || !out.Structure {
+			if out.Path != "Observation" || out.Bundle != "" || !slices.Equal(out.Types, []string{"Observation"}) || !out.Structure {
 				t.Errorf("the interaction is %+v", out)
 			}
 		})
@@ -128,7 +128,7 @@ func TestPrepareRefuses(t *testing.T) {
 func TestPrepareCollection(t *testing.T) {
 	body := string(bodies(t, "testdata/valid")["collection.json"])
 	out := prepare(t, STU3, body)
-	if out.Bundle != "batch" || out.Path != "" || !slices.Equal(out.Types, []string{"Patient", "Observation", "Basic"}) {
+	if out.Bundle != "collection" || out.Path != "" || !slices.Equal(out.Types, []string{"Patient", "Observation", "Basic"}) {
 		t.Errorf("goes out as %+v", out)
 	}
 	if again := prepare(t, STU3, body); !bytes.Equal(again.Body, out.Body) {
