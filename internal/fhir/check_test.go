@@ -54,24 +54,28 @@ func wantFault(t testing.TB, faults []Fault, location, words string) {
 	t.Errorf("no fault at %q with %q; there are %v", location, words, faults)
 }
 
+// Our own bodies pass the check, and real resources do: testdata/README.md says
+// whose they are.
 func TestValid(t *testing.T) {
-	for name, body := range bodies(t, "testdata/valid") {
-		if faults := faultsOf(t, STU3, body); len(faults) > 0 {
-			t.Errorf("%s: %v", name, faults)
-		}
-	}
+	valid(t, "testdata/valid")
+	valid(t, "testdata/examples")
 }
 
 func TestValidShared(t *testing.T) {
-	for name, body := range bodies(t, testenv.Shared(t, "fhir", "stu3", "valid")) {
+	valid(t, testenv.Shared(t, "fhir", "stu3", "valid"))
+}
+
+func valid(t *testing.T, folder string) {
+	t.Helper()
+	for name, body := range bodies(t, folder) {
 		if faults := faultsOf(t, STU3, body); len(faults) > 0 {
 			t.Errorf("%s: %v", name, faults)
 		}
 	}
 }
 
-// Where each broken body of the reference material is broken.
-var sharedInvalid = map[string]struct {
+// brokenAt is where each broken body, ours or of the reference material, is broken.
+var brokenAt = map[string]struct {
 	at   string
 	code Code
 }{
@@ -104,10 +108,19 @@ var sharedInvalid = map[string]struct {
 	"truncated-json.json":                            {"Observation.text.div", CodeInvalid},
 }
 
+func TestInvalid(t *testing.T) {
+	invalid(t, "testdata/invalid")
+}
+
 func TestInvalidShared(t *testing.T) {
-	for name, body := range bodies(t, testenv.Shared(t, "fhir", "stu3", "invalid")) {
+	invalid(t, testenv.Shared(t, "fhir", "stu3", "invalid"))
+}
+
+func invalid(t *testing.T, folder string) {
+	t.Helper()
+	for name, body := range bodies(t, folder) {
 		faults := faultsOf(t, STU3, body)
-		want, ok := sharedInvalid[name]
+		want, ok := brokenAt[name]
 		switch {
 		case !ok:
 			t.Errorf("%s: say in the table above where it is broken; found %v", name, faults)
