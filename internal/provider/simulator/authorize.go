@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -79,7 +80,7 @@ func (s *Simulator) approve(w http.ResponseWriter, r *http.Request, id string, m
 	if len(patient) > 200 {
 		patient = strings.ToValidUTF8(patient[:200], "")
 	}
-	code := s.grants.addCode(n, patient, s.Now().Add(or(s.conduct.of(n.provider).CodeLife, defaultCodeLife)))
+	code := s.grants.addCode(n, patient, s.Now(), cmp.Or(s.conduct.of(n.provider).CodeLife, defaultCodeLife))
 	s.record.secret(code)
 	a := authorization{redirect: n.redirect, state: n.state}
 	switch mode {

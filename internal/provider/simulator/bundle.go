@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/google/uuid"
 )
 
 // maxEntries is how many entries a Bundle may have.
@@ -95,7 +97,7 @@ func (c *call) entry(v any, n int) *item {
 	}
 	i.kind, i.id = kind, id
 	if i.method == http.MethodPost {
-		i.id = newUUID()
+		i.id = uuid.NewString()
 		if c.service.id == "53" && !strings.HasPrefix(i.fullURL, "urn:uuid:") {
 			c.s.violate(c.r, "fullUrl", "of an entry that is posted is not a urn:uuid")
 		}
@@ -207,7 +209,7 @@ func (c *call) respond(kind string, items []*item) element {
 			entries[n] = entry
 		}
 	}
-	return element{"resourceType": "Bundle", "id": newUUID(), "type": kind + "-response", "entry": entries}
+	return element{"resourceType": "Bundle", "id": uuid.NewString(), "type": kind + "-response", "entry": entries}
 }
 
 func statusLine(status int) string { return fmt.Sprintf("%d %s", status, http.StatusText(status)) }

@@ -16,7 +16,7 @@ import (
 // noted; what is returned is what a provider would refuse it for.
 
 var (
-	uuid      = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
+	uuidForm  = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
 	plainHost = regexp.MustCompile(`^[A-Za-z0-9.\-:\[\]]+$`)
 	nineDigit = regexp.MustCompile(`\b\d{9}\b`)
 )
@@ -68,7 +68,7 @@ func (s *Simulator) checkIDs(r *http.Request, request, correlation []string, use
 		case len(id.values) > 1:
 			s.violate(r, "ids", "%s is there %d times", id.name, len(id.values))
 			bad = &refusal{"invalid_request", id.name + " is repeated"}
-		case !uuid.MatchString(id.values[0]) || id.values[0] == noUUID:
+		case !uuidForm.MatchString(id.values[0]) || id.values[0] == noUUID:
 			s.violate(r, "ids", "%s is not a UUID", id.name)
 			bad = &refusal{"invalid_request", id.name + " is not a UUID"}
 		}

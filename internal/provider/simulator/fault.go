@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -84,9 +85,9 @@ func (c *call) fileAndSpoil(w http.ResponseWriter, b Behaviour, status int) {
 	}
 	switch b.Resource {
 	case ResourceSlow, ResourceLate:
-		wait := or(b.Slow, defaultSlow)
+		wait := cmp.Or(b.Slow, defaultSlow)
 		if b.Resource == ResourceLate {
-			wait = or(b.Late, defaultLate)
+			wait = cmp.Or(b.Late, defaultLate)
 		}
 		if !sleep(w, c.r, wait) {
 			c.note(0)

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // What each way answers to the same right request, and whether it filed.
@@ -221,7 +223,7 @@ func TestManyFilings(t *testing.T) {
 		wait.Go(func() {
 			for i := range many / 10 {
 				s.record.add(Received{Filing: Filing{Hash: hashOf([]byte{byte(i)}), Run: strconv.Itoa(g*many/10 + i)}, Body: body})
-				s.shelf.put("p", "q", "Observation", newUUID(), element{"resourceType": "Observation"}, time.Now())
+				s.shelf.put("p", "q", "Observation", uuid.NewString(), element{"resourceType": "Observation"}, time.Now())
 			}
 		})
 	}

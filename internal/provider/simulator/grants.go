@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +19,9 @@ const (
 	defaultLate        = 65 * time.Second
 	defaultRetryAfter  = time.Second
 )
+
+// keepExpired is how long a client hears why what it was given is not good any more.
+const keepExpired = 24 * time.Hour
 
 // maxRuns is how many authorisations may be under way.
 const maxRuns = 10_000
@@ -73,6 +77,7 @@ type grants struct {
 	codes   map[string]*credential
 	access  map[string]*credential
 	refresh map[string]*credential
+	swept   time.Time // when the three were
 }
 
 func newGrants() *grants {
@@ -123,14 +128,26 @@ func (g *grants) end(id string, now time.Time) (*run, bool) {
 	return r, ok && now.Before(r.began.Add(defaultCodeLife))
 }
 
+// sweep forgets, now and then, what has long expired.
+func (g *grants) sweep(now time.Time) {
+	if now.Before(g.swept.Add(time.Hour)) {
+		return
+	}
+	g.swept = now
+	for _, all := range []map[string]*credential{g.codes, g.access, g.refresh} {
+		maps.DeleteFunc(all, func(_ string, c *credential) bool { return c.expires.Add(keepExpired).Before(now) })
+	}
+}
+
 // addCode gives a code for a run that was approved.
-func (g *grants) addCode(r *run, patient string, expires time.Time) string {
+func (g *grants) addCode(r *run, patient string, now time.Time, life time.Duration) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.sweep(now)
 	text := newSecret()
 	g.codes[text] = &credential{
 		grant:   &grant{provider: r.provider, services: r.scope, patient: patient},
-		service: r.service, correlation: r.correlation, redirect: r.redirect, expires: expires,
+		service: r.service, correlation: r.correlation, redirect: r.redirect, expires: now.Add(life),
 	}
 	return text
 }
@@ -180,6 +197,7 @@ func (g *grants) refreshToken(text, provider, service string, now time.Time) (cr
 func (g *grants) redeem(text, correlation string, now time.Time, accessLife, refreshLife time.Duration) (access, refresh string, services []string, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.sweep(now)
 	c := g.codes[text]
 	if c == nil {
 		c = g.refresh[text]
@@ -227,12 +245,4 @@ func (s *Simulator) Revoke(provider string) {
 			}
 		}
 	}
-}
-
-// or is d, or another duration where it is 0.
-func or(d, other time.Duration) time.Duration {
-	if d == 0 {
-		return other
-	}
-	return d
 }

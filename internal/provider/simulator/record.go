@@ -12,10 +12,11 @@ import (
 )
 
 // How much is remembered. What is filed is remembered for good, in a few hundred
-// bytes each; bodies only of the last ones.
+// bytes each; bodies and attempts only of the last ones.
 const (
 	keepBodies     = 200
 	keepBodyBytes  = 64 << 20
+	keepAttempts   = 10_000
 	keepViolations = 10_000
 	keepRefused    = 1000
 	keepSecrets    = 100_000
@@ -89,7 +90,7 @@ func (s *Simulator) Received() []Received {
 	return slices.Clone(s.record.received)
 }
 
-// Attempts are the requests at the resource endpoints that came with a good token,
+// Attempts are the last requests at the resource endpoints that came with a good token,
 // in the order in which they were answered.
 func (s *Simulator) Attempts() []Attempt {
 	s.record.mu.Lock()
@@ -148,6 +149,9 @@ func (r *record) attempt(a Attempt) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.attempts = append(r.attempts, a)
+	if len(r.attempts) > keepAttempts {
+		r.attempts = r.attempts[1:]
+	}
 }
 
 func (r *record) secret(token string) {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // issueOf is what an OperationOutcome says first.
@@ -46,8 +48,8 @@ func TestResourceIsStrict(t *testing.T) {
 		"token for other service": {change: header("Authorization", "Bearer "+documents.access), rule: "bearer", status: 403},
 		"no request id":           {change: drop(requestID), rule: "ids", status: 400},
 		"request id no UUID":      {change: header(requestID, "1"), rule: "ids", status: 400},
-		"two correlations":        {change: func(r *http.Request) { r.Header.Add(correlationID, newUUID()) }, rule: "ids", status: 400},
-		"other correlation":       {change: header(correlationID, newUUID()), rule: "correlation", status: 200},
+		"two correlations":        {change: func(r *http.Request) { r.Header.Add(correlationID, uuid.NewString()) }, rule: "ids", status: 400},
+		"other correlation":       {change: header(correlationID, uuid.NewString()), rule: "correlation", status: 200},
 		"no content type":         {change: drop("Content-Type"), rule: "headers", status: 415},
 		"plain JSON":              {change: header("Content-Type", "application/json"), rule: "headers", status: 415},
 		"encoded":                 {change: header("Content-Encoding", "gzip"), status: 415},

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/google/uuid"
 )
 
 // How many resources a page of a search has, at most and where nobody says.
@@ -70,7 +72,7 @@ func (c *call) search(kind string, q url.Values) answer {
 		e, _ := decode(body) // was read above
 		entries = append(entries, element{"fullUrl": c.base + "/" + kind + "/" + text(e, "id"), "resource": body, "search": element{"mode": "match"}})
 	}
-	bundle := element{"resourceType": "Bundle", "id": newUUID(), "type": "searchset", "total": len(found), "link": links}
+	bundle := element{"resourceType": "Bundle", "id": uuid.NewString(), "type": "searchset", "total": len(found), "link": links}
 	if len(entries) > 0 {
 		bundle["entry"] = entries
 	}

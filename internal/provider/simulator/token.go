@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"slices"
@@ -140,9 +141,9 @@ func (s *Simulator) answerToken(w http.ResponseWriter, r *http.Request, kind str
 	case TokenEmpty:
 		answer{status: http.StatusOK}.send(w)
 	case TokenSlow, TokenLate:
-		wait := or(b.Slow, defaultSlow)
+		wait := cmp.Or(b.Slow, defaultSlow)
 		if b.Token == TokenLate {
-			wait = or(b.Late, defaultLate)
+			wait = cmp.Or(b.Late, defaultLate)
 		}
 		if sleep(w, r, wait) {
 			a.send(w)
@@ -154,7 +155,7 @@ func (s *Simulator) answerToken(w http.ResponseWriter, r *http.Request, kind str
 
 // give uses up what the client offered and gives tokens for it.
 func (s *Simulator) give(r *http.Request, kind string, b Behaviour) (tokenAnswer, error) {
-	life, refreshLife := or(b.AccessTokenLife, defaultAccessLife), or(b.RefreshTokenLife, defaultRefreshLife)
+	life, refreshLife := cmp.Or(b.AccessTokenLife, defaultAccessLife), cmp.Or(b.RefreshTokenLife, defaultRefreshLife)
 	if !b.RefreshTokens {
 		refreshLife = 0
 	}
@@ -242,7 +243,7 @@ func (s *Simulator) checkForm(r *http.Request, wanted []string) (bad *refusal) {
 
 // retryAfter is the header that goes with being busy.
 func retryAfter(b Behaviour) map[string]string {
-	wait := or(b.RetryAfter, defaultRetryAfter)
+	wait := cmp.Or(b.RetryAfter, defaultRetryAfter)
 	if wait < 0 {
 		return nil
 	}

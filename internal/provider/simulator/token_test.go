@@ -2,12 +2,15 @@ package simulator
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // code gets a code for a right run.
@@ -58,7 +61,7 @@ func TestTokenIsStrict(t *testing.T) {
 		"in the header":        {change: header("Authorization", "Basic eA=="), rule: "headers", status: 200},
 		"no request id":        {change: func(r *http.Request, _ url.Values) { r.Header.Del(requestID) }, rule: "ids", status: 400, err: "invalid_request"},
 		"correlation no UUID":  {change: header(correlationID, "1"), rule: "ids", status: 400, err: "invalid_request"},
-		"other correlation":    {change: header(correlationID, newUUID()), rule: "correlation", status: 200},
+		"other correlation":    {change: header(correlationID, uuid.NewString()), rule: "correlation", status: 200},
 		"JSON":                 {change: header("Content-Type", "application/json"), rule: "content type", status: 400, err: "invalid_request"},
 		"query in the address": {change: func(r *http.Request, _ url.Values) { r.URL.RawQuery = "a=b" }, rule: "parameter", status: 200},
 	} {
@@ -79,7 +82,7 @@ func TestTokenIsStrict(t *testing.T) {
 			n.broke(tt.rule)
 		}
 	}
-	if got := n.must(n.do(n.newToken("huisartslinde", "53", newUUID(), nil))); got.status != http.StatusBadRequest {
+	if got := n.must(n.do(n.newToken("huisartslinde", "53", uuid.NewString(), nil))); got.status != http.StatusBadRequest {
 		t.Errorf("an empty form: %d", got.status)
 	}
 }
@@ -122,7 +125,7 @@ func TestRefreshTokens(t *testing.T) {
 	c := n.connect("huisartslinde", "53")
 	used := []string{c.refresh}
 	for range 3 {
-		got := n.must(n.do(n.newToken("huisartslinde", "53", newUUID(), refreshRequest(used[len(used)-1]))))
+		got := n.must(n.do(n.newToken("huisartslinde", "53", uuid.NewString(), refreshRequest(used[len(used)-1]))))
 		a, _ := tokenReply(t, got)
 		if got.status != http.StatusOK || a.RefreshToken == "" || slices.Contains(used, a.RefreshToken) || a.ExpiresIn != 60 || a.TokenType != "Bearer" || a.Scope != "53" {
 			t.Fatalf("refresh: %d %s", got.status, got.body)
@@ -131,7 +134,7 @@ func TestRefreshTokens(t *testing.T) {
 	}
 	n.clean()
 	for _, token := range used[:3] {
-		if _, refused := tokenReply(t, n.must(n.do(n.newToken("huisartslinde", "53", newUUID(), refreshRequest(token))))); refused.Error != "invalid_grant" {
+		if _, refused := tokenReply(t, n.must(n.do(n.newToken("huisartslinde", "53", uuid.NewString(), refreshRequest(token))))); refused.Error != "invalid_grant" {
 			t.Errorf("a used refresh token: %+v", refused)
 		}
 	}
@@ -140,12 +143,12 @@ func TestRefreshTokens(t *testing.T) {
 	last := used[len(used)-1]
 	n.s.Revoke("rivierenland")
 	n.clock.pass(defaultRefreshLife - time.Minute)
-	a, _ := tokenReply(t, n.must(n.do(n.newToken("huisartslinde", "53", newUUID(), refreshRequest(last)))))
+	a, _ := tokenReply(t, n.must(n.do(n.newToken("huisartslinde", "53", uuid.NewString(), refreshRequest(last)))))
 	if a.RefreshToken == "" {
 		t.Error("the refresh token did not live for half a year")
 	}
 	n.s.Revoke("huisartslinde")
-	if _, refused := tokenReply(t, n.must(n.do(n.newToken("huisartslinde", "53", newUUID(), refreshRequest(a.RefreshToken))))); refused.Error != "invalid_grant" {
+	if _, refused := tokenReply(t, n.must(n.do(n.newToken("huisartslinde", "53", uuid.NewString(), refreshRequest(a.RefreshToken))))); refused.Error != "invalid_grant" {
 		t.Errorf("after the consent was taken back: %+v", refused)
 	}
 	n.clean()
@@ -225,5 +228,40 @@ func TestSecretsAreKnown(t *testing.T) {
 		if strings.Contains(string(said), secret) {
 			t.Error("the record holds a secret")
 		}
+	}
+}
+
+// What has long expired is forgotten; what has just expired still says so.
+func TestSweep(t *testing.T) {
+	g := newGrants()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	r := &run{provider: "p", service: "53"}
+	code := g.addCode(r, "", now, time.Minute)
+	access, refresh, _, err := g.redeem(code, "", now, time.Minute, 365*24*time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unused := g.addCode(r, "", now, time.Minute)
+	now = now.Add(2 * time.Hour)
+	g.addCode(r, "", now, time.Minute)
+	if _, err := g.bearer(access, now); !errors.Is(err, errExpired) {
+		t.Errorf("an expired access token: %v", err)
+	}
+	now = now.Add(keepExpired)
+	if _, _, _, err := g.redeem(refresh, "", now, time.Minute, 0); err != nil {
+		t.Errorf("a refresh token that lives: %v", err)
+	}
+	if g.codes[unused] != nil || g.codes[code] != nil || g.access[access] != nil || len(g.access) != 1 || len(g.refresh) != 1 {
+		t.Errorf("%d codes, %d access tokens, %d refresh tokens are left", len(g.codes), len(g.access), len(g.refresh))
+	}
+}
+
+func TestAttemptsBounded(t *testing.T) {
+	r := newRecord()
+	for i := range keepAttempts + 5 {
+		r.attempt(Attempt{Status: i})
+	}
+	if n := len(r.attempts); n != keepAttempts || r.attempts[n-1].Status != keepAttempts+4 {
+		t.Errorf("%d attempts, the last %+v", n, r.attempts[n-1])
 	}
 }

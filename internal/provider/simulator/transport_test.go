@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Who has not the right certificate is refused before a request is read.
@@ -33,7 +35,7 @@ func TestCertificates(t *testing.T) {
 				cert = nil
 			}
 			n := &node{t, n.s, n.clock, newClient(t, n.s, cert, key)}
-			got, err := n.do(n.newToken("balanspunt", "53", newUUID(), tokenRequest("unknown")))
+			got, err := n.do(n.newToken("balanspunt", "53", uuid.NewString(), tokenRequest("unknown")))
 			if tt.in && (err != nil || got.status != http.StatusBadRequest) {
 				t.Errorf("the right certificate: %d, %v", got.status, err)
 			}
@@ -84,7 +86,7 @@ func TestTraps(t *testing.T) {
 		if n.service("balanspunt", "53").TokenURL != n.s.back+"/balanspunt/53/token" {
 			t.Errorf("%s: another provider was moved", trap)
 		}
-		_, err := n.do(n.newToken("rivierenland", "53", newUUID(), tokenRequest("unknown")))
+		_, err := n.do(n.newToken("rivierenland", "53", uuid.NewString(), tokenRequest("unknown")))
 		if trap == TrapNotWhitelist {
 			n.broke("whitelist") // nothing but the list tells
 			continue
@@ -101,7 +103,7 @@ func TestTraps(t *testing.T) {
 	blind := &node{t, n.s, n.clock, careless}
 	for _, trap := range []Trap{TrapWrongName, TrapExpired, TrapOtherCA} {
 		n.s.Behave("rivierenland", Behaviour{EndpointsAt: trap})
-		blind.must(blind.do(blind.newToken("rivierenland", "53", newUUID(), tokenRequest("unknown"))))
+		blind.must(blind.do(blind.newToken("rivierenland", "53", uuid.NewString(), tokenRequest("unknown"))))
 		n.broke("tls")
 	}
 }
@@ -110,7 +112,7 @@ func TestTraps(t *testing.T) {
 func TestDown(t *testing.T) {
 	n := start(t)
 	ask := func() error {
-		_, err := n.do(n.newToken("balanspunt", "53", newUUID(), tokenRequest("unknown")))
+		_, err := n.do(n.newToken("balanspunt", "53", uuid.NewString(), tokenRequest("unknown")))
 		return err
 	}
 	if err := ask(); err != nil {

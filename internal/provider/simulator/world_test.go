@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // clock is a time that only moves when told.
@@ -126,7 +128,7 @@ func (n *node) get(address string) reply {
 // ask are the parameters of an authorisation, all of them right.
 func ask(provider, service string) url.Values {
 	return url.Values{"response_type": {"code"}, "client_id": {"carrel.example"}, "redirect_uri": {callback}, "scope": {provider + "~" + service},
-		"state": {newSecret()}, requestID: {newUUID()}, correlationID: {newUUID()}}
+		"state": {newSecret()}, requestID: {uuid.NewString()}, correlationID: {uuid.NewString()}}
 }
 
 // authorize goes to the authorisation endpoint; the behaviour must approve by itself.
@@ -156,7 +158,7 @@ func (n *node) newToken(provider, service, correlation string, form url.Values) 
 		n.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set(requestID, newUUID())
+	r.Header.Set(requestID, uuid.NewString())
 	r.Header.Set(correlationID, correlation)
 	return r
 }
@@ -205,7 +207,7 @@ func (c session) request(method, path string, body any) *http.Request {
 		c.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+c.access)
-	r.Header.Set(requestID, newUUID())
+	r.Header.Set(requestID, uuid.NewString())
 	r.Header.Set(correlationID, c.correlation)
 	r.Header.Set("Accept", fhirJSON)
 	if body != nil {

@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +9,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/google/uuid"
 )
 
 // element is a JSON object of FHIR, as it came.
@@ -47,7 +48,7 @@ func (c *call) create(kind string) answer {
 	if bad := c.inspect(e, kind, "", http.MethodPost); bad != nil {
 		return outcome(bad.status, bad.text, bad.at)
 	}
-	i := &item{kind: kind, id: newUUID(), method: http.MethodPost, resource: e}
+	i := &item{kind: kind, id: uuid.NewString(), method: http.MethodPost, resource: e}
 	c.file(e, []*item{i})
 	return c.single(i)
 }
@@ -197,12 +198,4 @@ func (c *call) file(whole element, items []*item) {
 	header.Del("Authorization")
 	c.attempt.Filed = true
 	c.s.record.add(Received{Filing: f, Header: header, Body: c.body, Summary: strings.Join(summaries, "; ")})
-}
-
-// newUUID is a random id.
-func newUUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
