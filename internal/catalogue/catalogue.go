@@ -65,28 +65,29 @@ var shipped []byte
 
 // Load reads a catalogue from an operator's file; of "" it takes the one that ships.
 func Load(path string, listings ...Listing) (*Catalogue, error) {
-	if path == "" {
-		return Parse(nil, listings...)
+	var text []byte
+	if path != "" {
+		var err error
+		if text, err = os.ReadFile(path); err != nil {
+			return nil, fmt.Errorf("read catalogue: %w", err)
+		}
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read catalogue: %w", err)
-	}
-	c, err := Parse(text, listings...)
+	c, err := Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("catalogue %s: %w", path, err)
 	}
+	c.Add(listings...)
 	return c, nil
 }
 
 // Parse is Load for the text of a file; empty text is the catalogue that ships. Its
 // error names each place that is wrong.
-func Parse(text []byte, listings ...Listing) (*Catalogue, error) {
+func Parse(text []byte) (*Catalogue, error) {
 	f, err := parseFile(text)
 	if err != nil {
 		return nil, err
 	}
-	return &Catalogue{file: f, listings: listings, log: slog.New(slog.DiscardHandler)}, nil
+	return &Catalogue{file: f, log: slog.New(slog.DiscardHandler)}, nil
 }
 
 // Add adds listings. Like LogTo it is for before the first query.

@@ -43,10 +43,11 @@ const town = `{
 
 func parse(t testing.TB, text string, listings ...catalogue.Listing) *catalogue.Catalogue {
 	t.Helper()
-	c, err := catalogue.Parse([]byte(text), listings...)
+	c, err := catalogue.Parse([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Add(listings...)
 	return c
 }
 

@@ -87,9 +87,10 @@ func (w *world) openProviders() {
 	p.url = strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
 	w.provider, w.listing = p, &listing{}
 	var err error
-	if w.catalogue, err = catalogue.Parse(nil, w.listing); err != nil {
+	if w.catalogue, err = catalogue.Parse(nil); err != nil {
 		w.t.Fatal(err)
 	}
+	w.catalogue.Add(w.listing)
 	ring, err := seal.ParseKeyring(masterKeys())
 	if err != nil {
 		w.t.Fatal(err)
