@@ -173,8 +173,7 @@ func (c *Catalogue) Choose(q Choice) (found []Source, total int, err error) {
 	page, total := x.page(max(q.Offset, 0), q.Limit, false, p, func(e *entry) bool {
 		return (q.Push && e.Push || !q.Push && e.Pull) &&
 			(e.Usable() || q.Samples && e.Sampled()) &&
-			(q.OrganizationType == "" || e.OrganizationType == q.OrganizationType) &&
-			(len(q.DataTypes) == 0 || slices.ContainsFunc(e.DataTypes, func(t string) bool { return slices.Contains(q.DataTypes, t) }))
+			e.Offers(q.DataTypes, q.OrganizationType)
 	})
 	if total == 0 && x.unlisted != nil {
 		return nil, 0, x.unlisted

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"mime"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,6 +85,13 @@ func (s *Source) Usable() bool {
 func (s *Source) Sampled() bool {
 	return (s.Status == wire.Approved || s.Status == wire.SampleDataOnly) && s.Service.Status == wire.Approved &&
 		len(s.SampleDataSets) > 0
+}
+
+// Offers reports whether the source has one of some data types and is an organisation
+// of a type; what is empty is not asked for.
+func (s *Source) Offers(dataTypes []string, organizationType string) bool {
+	return (organizationType == "" || s.OrganizationType == organizationType) &&
+		(len(dataTypes) == 0 || slices.ContainsFunc(s.DataTypes, func(t string) bool { return slices.Contains(dataTypes, t) }))
 }
 
 // library is the source as far as the rules need to know it.

@@ -169,18 +169,12 @@ func (s *site) usedBefore(r *http.Request, in *library.SignedIn, way way, p *cho
 	scope := way.asked.scope
 	for _, a := range accounts {
 		source, err := s.catalogue.Entry(a.Source.ID)
-		if err != nil || !source.Usable() || !source.Push || !scope.fits(source) {
+		if err != nil || !source.Usable() || !source.Push || !source.Offers(scope.DataTypes, scope.OrganizationType) {
 			continue // it cannot be chosen now
 		}
 		p.Before = append(p.Before, p.texts.choiceRow(source))
 	}
 	return nil
-}
-
-// fits reports whether a source is one that an application may have sent to.
-func (s sourcesScope) fits(source catalogue.Source) bool {
-	return (s.OrganizationType == "" || s.OrganizationType == source.OrganizationType) &&
-		(len(s.DataTypes) == 0 || slices.ContainsFunc(source.DataTypes, func(t string) bool { return slices.Contains(s.DataTypes, t) }))
 }
 
 // choiceRow says which a provider is: its name, and what it is and where.
