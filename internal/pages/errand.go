@@ -51,7 +51,7 @@ func (s *site) errandOf(r *http.Request, in *library.SignedIn, way way) (*errand
 // asksProvider reports whether an application asks for a provider. Where the site has
 // none at all, the question is the one without.
 func (s *site) asksProvider(way way) (bool, error) {
-	if s.catalogue == nil || !way.asked.push || way.request.Client.Contract.Access != library.Write {
+	if !way.asked.push || way.request.Client.Contract.Access != library.Write {
 		return false, nil
 	}
 	_, total, err := s.catalogue.Choose(catalogue.Choice{Push: true, Limit: 1})

@@ -20,7 +20,7 @@ type Config struct {
 	// [ProviderReturnPath].
 	Accounts   *library.Accounts
 	Deliveries *library.Deliveries
-	// Catalogue is what people choose providers from; nil if there is nothing to choose.
+	// Catalogue is what people choose providers from.
 	Catalogue *catalogue.Catalogue
 
 	// Operator is who runs the site, in the words that people know them by.
