@@ -13,6 +13,7 @@ import (
 // accountsPage lists the providers that a person has connected, and what was sent.
 type accountsPage struct {
 	*view
+	// Accounts are on the first page only.
 	Accounts   []accountRow
 	Deliveries []deliveryRow
 	// Older is the address of what was sent before; empty if there is nothing.
@@ -43,24 +44,30 @@ func (s *site) showAccounts(w http.ResponseWriter, r *http.Request, in *library.
 	p := &accountsPage{view: s.newDesk(w, r, "accounts", t.text("accounts.h1")), Now: s.config.Now()}
 	cursor := readCursor(r.URL.Query().Get("before"))
 	p.Continued = cursor != library.DeliveryCursor{}
-	accounts, err := s.accounts.List(r.Context(), in)
-	if err != nil {
-		return err
-	}
 	names, err := s.applicationsOf(r, in)
 	if err != nil {
 		return err
 	}
-	deliveries, err := s.deliveries.Own(r.Context(), in, cursor, deliveriesShown+1)
+	looked := deliveriesShown + 1 // the one more says that there are older ones
+	if !p.Continued {
+		looked = deliveriesLooked
+	}
+	deliveries, err := s.deliveries.Own(r.Context(), in, cursor, looked)
 	if err != nil {
 		return err
+	}
+	if !p.Continued {
+		accounts, err := s.accounts.List(r.Context(), in)
+		if err != nil {
+			return err
+		}
+		for _, a := range accounts {
+			p.Accounts = append(p.Accounts, t.accountRow(a, names, deliveries, p.Now))
+		}
 	}
 	if len(deliveries) > deliveriesShown {
 		deliveries = deliveries[:deliveriesShown]
 		p.Older = "/accounts?" + url.Values{"before": {cursorText(deliveries[deliveriesShown-1])}}.Encode()
-	}
-	for _, a := range accounts {
-		p.Accounts = append(p.Accounts, t.accountRow(a, names, deliveries, p.Now))
 	}
 	for _, d := range deliveries {
 		p.Deliveries = append(p.Deliveries, s.deliveryRow(t, d, names))

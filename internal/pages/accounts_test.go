@@ -76,6 +76,31 @@ func TestAccounts(t *testing.T) {
 	}
 }
 
+// An account says that it does not work although what waits stands on a later page.
+func TestAccountsWaitingLater(t *testing.T) {
+	w, clinic := newProviderWorld(t)
+	v, p := atChoice(t, w, clinic)
+	token := w.exchange(clinic, p.connectAt(lucas).click("allow").callback())
+	id := w.connected(clinic, token)[0].ID
+	send := func(o library.Outcome) library.Delivery {
+		w.provider.change(func() { w.provider.outcome = o })
+		w.pass(time.Second)
+		return w.send(clinic, token, id, "Observation")
+	}
+	waiting := "delivery-" + string(send(library.Outcome{Kind: library.OutcomeNotFiled, Status: http.StatusServiceUnavailable}).ID)
+	for range 25 {
+		send(library.Outcome{Kind: library.OutcomeDelivered, Status: http.StatusCreated})
+	}
+	row := "account-" + string(id)
+	p = v.get("/accounts")
+	if p.find(waiting) != nil || !strings.Contains(p.text(row), "Does not work now, we keep trying") {
+		t.Errorf("%s", textOf(p.root))
+	}
+	if p = p.click("next"); p.find(row) != nil || p.find(waiting) == nil {
+		t.Errorf("the later page: %s", textOf(p.root))
+	}
+}
+
 func TestDeliveries(t *testing.T) {
 	w, clinic := newProviderWorld(t)
 	v, p := atChoice(t, w, clinic)

@@ -13,6 +13,10 @@ import (
 // deliveriesShown is how many deliveries stand on a page.
 const deliveriesShown = 20
 
+// deliveriesLooked is how many are looked at for what an account says of itself: one
+// that waits may stand on a later page.
+const deliveriesLooked = 100
+
 // deliveryRow is a delivery as a person sees it.
 type deliveryRow struct {
 	ID library.DeliveryID
