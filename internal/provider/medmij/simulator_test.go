@@ -316,15 +316,21 @@ func TestResourceModes(t *testing.T) {
 			continue
 		}
 		s.sim.Behave("", simulator.Behaviour{
-			Authorize: simulator.AuthorizeApprove, Resource: mode, Slow: 300 * time.Millisecond, Late: 5 * time.Second, RetryAfter: 90 * time.Second,
+			Authorize: simulator.AuthorizeApprove, Resource: mode, Slow: 100 * time.Millisecond, Late: time.Minute, RetryAfter: 90 * time.Second,
 		})
-		within := time.Minute
-		if mode == simulator.ResourceLate {
-			within = 3 * time.Second
-		}
 		for i, r := range []library.Resource{bundle, pressure()} {
 			before := len(s.sim.Filed())
-			o := s.send(d, a, r, within)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			if mode == simulator.ResourceLate {
+				go func() { // our time is up once it was filed
+					for len(s.sim.Filed()) == before && ctx.Err() == nil {
+						time.Sleep(time.Millisecond)
+					}
+					cancel()
+				}()
+			}
+			o := s.n.Send(ctx, d.Provider, library.Sending{Resource: r, Token: a.Token, Correlation: d.Correlation})
+			cancel()
 			what := fmt.Sprintf("%s, %s", mode, r.Types[0])
 			if o.Kind != want[i] {
 				t.Errorf("%s: %+v, want %v", what, o, want[i])
