@@ -46,7 +46,7 @@ func readBatchResponse(body []byte) ([]int, error) {
 			} `json:"response"`
 		} `json:"entry"`
 	}
-	if err := json.Unmarshal(trimBOM(body), &b); err != nil {
+	if err := json.Unmarshal(TrimBOM(body), &b); err != nil {
 		return nil, errors.New("read batch-response: not the JSON of a Bundle")
 	}
 	if b.ResourceType != "Bundle" || b.Type != "batch-response" && b.Type != "transaction-response" {
@@ -77,14 +77,15 @@ func entryStatus(text string) int {
 
 // jsonBody is the body if it is JSON.
 func jsonBody(body []byte) []byte {
-	if body = trimBOM(body); len(body) > 0 && json.Valid(body) {
+	if body = TrimBOM(body); len(body) > 0 && json.Valid(body) {
 		return body
 	}
 	return nil
 }
 
-// trimBOM takes off the mark that some servers begin their JSON with, against RFC 8259.
-func trimBOM(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) }
+// TrimBOM takes off the mark that some servers begin UTF-8 with; in JSON that is against
+// RFC 8259.
+func TrimBOM(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) }
 
 // webPage reports whether an answer is a page for people.
 func webPage(r Reply) bool {

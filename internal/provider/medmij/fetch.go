@@ -1,7 +1,6 @@
 package medmij
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -98,6 +97,6 @@ func (n *Network) fetch(ctx context.Context, name listName, etag string) ([]byte
 	case r.Loss != "":
 		return nil, "", errors.New("the list " + string(r.Loss))
 	}
-	// Some servers begin UTF-8 with a mark, which encoding/xml takes for text.
-	return bytes.TrimPrefix(r.Body, []byte("\xef\xbb\xbf")), r.Header.Get("ETag"), nil
+	// encoding/xml would take the mark for text.
+	return provider.TrimBOM(r.Body), r.Header.Get("ETag"), nil
 }

@@ -2,12 +2,11 @@ package medmij
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/x509"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -95,10 +94,7 @@ func (n *Network) pause() time.Duration {
 	if errors.Is(n.ready(), errNoLists) {
 		every = min(every, 30*time.Second)
 	}
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails, by its documentation
-	jitter := float64(binary.LittleEndian.Uint64(b[:])>>11) / (1 << 53)
-	return time.Duration(float64(every) * (0.9 + 0.2*jitter))
+	return time.Duration(float64(every) * (0.9 + 0.2*rand.Float64())) //nolint:gosec // G404: nobody gains by guessing it
 }
 
 // ready reports what keeps us from reaching providers, nil if nothing does.
