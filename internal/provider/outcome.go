@@ -35,6 +35,9 @@ var rows = []row{
 	// A create answers 201, a Bundle 200 with a body. Whatever says 204 or 206 is not
 	// speaking of what we asked.
 	{203, 299, library.OutcomeUnknown, "which is no answer to a create", nil},
+	// What a server answers after a POST that worked, to have a browser look at what came
+	// of it.
+	{303, 303, library.OutcomeUnknown, "a redirect to what came of it, which is never followed", nil},
 	// The address of the lists or of the configuration is wrong. We never follow: the
 	// token and the resource would go to a server that nobody vouches for.
 	{300, 399, library.OutcomeRefused, "a redirect, which is never followed: the address is wrong", nil},
@@ -104,28 +107,39 @@ func judgeEntries(s sent, r Reply) (library.OutcomeKind, string) {
 	if err != nil {
 		return library.OutcomeUnknown, "but without a readable answer about the entries"
 	}
-	filed, failed, silent := 0, -1, -1
+	if len(statuses) != s.entries {
+		// What became of the others nobody says, even if one of those there are has failed.
+		// To call it refused would have somebody send again what may be there.
+		return library.OutcomeUnknown, fmt.Sprintf("but about %d of %d entries", len(statuses), s.entries)
+	}
+	if i := slices.Index(statuses, 0); i >= 0 {
+		return library.OutcomeUnknown, fmt.Sprintf("but without a status for entry %d of %d", i+1, s.entries)
+	}
+	if i := slices.IndexFunc(statuses, doubtful); i >= 0 {
+		return library.OutcomeUnknown, fmt.Sprintf("but entry %d of %d has %d, which does not say whether it was filed", i+1, s.entries, statuses[i])
+	}
+	filed, failed := 0, -1
 	for i, status := range statuses {
 		switch {
-		case status == 0 && silent < 0:
-			silent = i
-		case status >= 200 && status <= 299:
+		case status <= 299:
 			filed++
-		case status != 0 && failed < 0:
+		case failed < 0:
 			failed = i
 		}
 	}
-	switch {
-	case failed >= 0:
+	if failed >= 0 {
 		return library.OutcomeRefused, fmt.Sprintf("but entry %d of %d has %d; %d were filed", failed+1, s.entries, statuses[failed], filed)
-	case len(statuses) != s.entries:
-		// What became of the others nobody says. To call it refused would have
-		// somebody send again what may be there.
-		return library.OutcomeUnknown, fmt.Sprintf("but about %d of %d entries", len(statuses), s.entries)
-	case silent >= 0:
-		return library.OutcomeUnknown, fmt.Sprintf("but without a status for entry %d of %d", silent+1, s.entries)
 	}
 	return library.OutcomeDelivered, fmt.Sprintf("filed, all %d entries", filed)
+}
+
+// doubtful reports whether the status of an entry leaves open if the entry was filed, as
+// the rows have it for a resource; 2xx apart, as an entry need be no create. A 503 is in
+// doubt too: the server that answered is not the one that is busy, and what it knows of
+// that one it does not say. A transaction is all or nothing: one that fails has a status
+// of its own, and no entries.
+func doubtful(status int) bool {
+	return status <= 199 || status == http.StatusSeeOther || status == http.StatusRequestTimeout || status >= 500
 }
 
 // maxRetryAfter bounds how long a provider can have us wait.
