@@ -25,9 +25,11 @@ var (
 	// The schema of release 2 has letters only; names with dots are in use, and nothing
 	// is wrong with digits and hyphens. What matters is that a name can stand in a scope.
 	providerName = regexp.MustCompile(`^[a-z0-9]+([.-][a-z0-9]+)*@medmij$`)
-	hostName     = regexp.MustCompile(`^([a-z0-9][a-z0-9-]*\.)+[a-z0-9][a-z0-9-]*[a-z0-9]$`)
-	serviceID    = regexp.MustCompile(`^[!-}]{1,30}$`) // visible, without the ~ of a scope
-	versionID    = regexp.MustCompile(`^[0-9]{1,5}(\.[0-9]{1,5}){0,3}[A-Za-z]?$`)
+	// A last label that begins with a letter keeps out every way to write an IP address,
+	// such as 0x7f.0.0.0x01: what a list vouches for is a name.
+	hostName  = regexp.MustCompile(`^([a-z0-9][a-z0-9-]*\.)+[a-z][a-z0-9-]*[a-z0-9]$`)
+	serviceID = regexp.MustCompile(`^[!-}]{1,30}$`) // visible, without the ~ of a scope
+	versionID = regexp.MustCompile(`^[0-9]{1,5}(\.[0-9]{1,5}){0,3}[A-Za-z]?$`)
 )
 
 // rules are the checks of texts, which differ only in whether this machine's own
