@@ -32,7 +32,8 @@ type Server struct {
 	Base    string
 	Version library.FHIRVersion
 	// Authorize and Token are its endpoints; both empty if it says itself where they are,
-	// in [base]/.well-known/smart-configuration.
+	// in [base]/.well-known/smart-configuration. With a Secret it can name a token endpoint
+	// at the host of Base only.
 	Authorize, Token string
 	// ClientID is what it knows us by. Secret is zero for a public client.
 	ClientID string
@@ -195,6 +196,23 @@ func checkEndpoints(authorize, token string, loopback bool) error {
 		return fmt.Errorf("token: %w", err)
 	}
 	return nil
+}
+
+// sameHost reports whether two addresses that have been checked are of one server.
+func sameHost(a, b string) bool {
+	x, err1 := url.Parse(a)
+	y, err2 := url.Parse(b)
+	return err1 == nil && err2 == nil && x.Scheme == y.Scheme && strings.EqualFold(x.Hostname(), y.Hostname()) && portOf(x) == portOf(y)
+}
+
+func portOf(u *url.URL) string {
+	switch p := u.Port(); {
+	case p != "":
+		return p
+	case u.Scheme == "https":
+		return "443"
+	}
+	return "80"
 }
 
 // checkAddress checks an address: https, or http on this machine where that is allowed.

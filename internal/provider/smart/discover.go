@@ -57,7 +57,16 @@ func (n *Network) discover(ctx context.Context, p *peer) (endpoints, error) {
 	case r.Loss != "":
 		return endpoints{}, errors.New("its answer " + string(r.Loss))
 	}
-	return readDiscovery(r.Body, n.loopback)
+	found, err := readDiscovery(r.Body, n.loopback)
+	if err == nil && !p.Secret.IsZero() && !sameHost(p.Base, found.token) {
+		// Whoever answers for base, or once did, would otherwise choose who gets the secret.
+		err = errors.New("it names a token endpoint that is not at the host and port of base, and the client secret " +
+			"goes elsewhere only if you say so: set authorize and token")
+	}
+	if err != nil {
+		return endpoints{}, err
+	}
+	return found, nil
 }
 
 func readDiscovery(body []byte, loopback bool) (endpoints, error) {
