@@ -5,17 +5,18 @@ import (
 	"testing"
 
 	"github.com/carrelhq/carrel/internal/provider/providertest"
+	"github.com/carrelhq/carrel/internal/testenv"
 )
 
 // TestDocs: the page for operators has every reason of the table, and of what happens
 // without an answer.
 func TestDocs(t *testing.T) {
-	page := providertest.Page(t)
+	page := providertest.Page(t, testenv.Root(t))
 	for _, r := range rows {
 		if !strings.Contains(page, r.reason) {
 			t.Errorf("docs/providers.md does not have %q", r.reason)
 		}
 	}
-	providertest.Documented(t, reasons[:]...)
-	providertest.Documented(t, noNetwork, notFHIR)
+	providertest.Documented(t, page, reasons[:]...)
+	providertest.Documented(t, page, noNetwork, notFHIR)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/provider/providertest"
+	"github.com/carrelhq/carrel/internal/testenv"
 )
 
 func TestOpenRefuses(t *testing.T) {
@@ -335,8 +336,8 @@ func TestRun(t *testing.T) {
 
 // TestDocs: the page for operators has the reasons why nothing is sent.
 func TestDocs(t *testing.T) {
-	providertest.Documented(t, notListed, otherVersion)
+	providertest.Documented(t, providertest.Page(t, testenv.Root(t)), notListed, otherVersion)
 	for _, err := range ours {
-		providertest.Documented(t, err.Error())
+		providertest.Documented(t, providertest.Page(t, testenv.Root(t)), err.Error())
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/provider/providertest"
 	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/testenv"
 )
 
 const (
@@ -310,7 +311,7 @@ func TestSend(t *testing.T) {
 
 // TestDocs loads the file that docs/providers.md shows.
 func TestDocs(t *testing.T) {
-	_, text, _ := strings.Cut(providertest.Page(t), "```json\n")
+	_, text, _ := strings.Cut(providertest.Page(t, testenv.Root(t)), "```json\n")
 	text, _, ok := strings.Cut(text, "```")
 	if !ok {
 		t.Fatal("docs/providers.md shows no file")
@@ -427,5 +428,5 @@ func FuzzDiscovery(f *testing.F) {
 
 // TestReasons: the page for operators has those why nothing is sent.
 func TestReasons(t *testing.T) {
-	providertest.Documented(t, notConfigured, otherVersion)
+	providertest.Documented(t, providertest.Page(t, testenv.Root(t)), notConfigured, otherVersion)
 }
