@@ -23,40 +23,113 @@ func describe(r library.Resource) (sent, error) {
 	if r.Path != "" {
 		return sent{}, nil
 	}
-	var b struct {
-		ResourceType string            `json:"resourceType"`
-		Entry        []json.RawMessage `json:"entry"`
-	}
-	if err := json.Unmarshal(r.Body, &b); err != nil || b.ResourceType != "Bundle" {
+	_, entries, err := readBundle(r.Body)
+	if err != nil {
 		return sent{}, errors.New("a resource without a path that is no Bundle")
 	}
-	return sent{bundle: true, entries: len(b.Entry)}, nil
+	return sent{bundle: true, entries: len(entries)}, nil
 }
 
 // readBatchResponse returns the status of each entry of a batch-response or
 // transaction-response, in order; 0 where an entry has none. Entries are matched by
 // position, as a response has no back-reference (FHIR, "batch/transaction response").
 func readBatchResponse(body []byte) ([]int, error) {
-	var b struct {
-		ResourceType string `json:"resourceType"`
-		Type         string `json:"type"`
-		Entry        []struct {
-			Response struct {
-				Status string `json:"status"`
-			} `json:"response"`
-		} `json:"entry"`
+	kind, entries, err := readBundle(TrimBOM(body))
+	if err != nil {
+		return nil, fmt.Errorf("read batch-response: %w", err)
 	}
-	if err := json.Unmarshal(TrimBOM(body), &b); err != nil {
-		return nil, errors.New("read batch-response: not the JSON of a Bundle")
+	if kind != "batch-response" && kind != "transaction-response" {
+		return nil, errors.New("read batch-response: another kind of Bundle")
 	}
-	if b.ResourceType != "Bundle" || b.Type != "batch-response" && b.Type != "transaction-response" {
-		return nil, errors.New("read batch-response: another kind of resource")
-	}
-	statuses := make([]int, len(b.Entry))
-	for i, e := range b.Entry {
-		statuses[i] = entryStatus(e.Response.Status)
+	statuses := make([]int, len(entries))
+	for i, e := range entries {
+		text, err := responseStatus(e)
+		if err != nil {
+			return nil, fmt.Errorf("read batch-response: entry %d: %w", i+1, err)
+		}
+		statuses[i] = entryStatus(text)
 	}
 	return statuses, nil
+}
+
+// readBundle returns a Bundle's type and entries.
+func readBundle(body []byte) (kind string, entries []json.RawMessage, err error) {
+	if !json.Valid(body) {
+		return "", nil, errors.New("not JSON")
+	}
+	m, err := membersOf(body)
+	if err != nil {
+		return "", nil, err
+	}
+	var resource string
+	if err := errors.Join(m.get("resourceType", &resource), m.get("type", &kind), m.get("entry", &entries)); err != nil {
+		return "", nil, err
+	}
+	if resource != "Bundle" {
+		return "", nil, errors.New("another kind of resource")
+	}
+	return kind, entries, nil
+}
+
+// responseStatus is the status of an entry as it stands there, empty if there is none.
+func responseStatus(entry json.RawMessage) (string, error) {
+	e, err := membersOf(entry)
+	if err != nil {
+		return "", err
+	}
+	response, err := membersOf(e["response"])
+	if err != nil {
+		return "", err
+	}
+	var status string
+	err = response.get("status", &status)
+	return status, err
+}
+
+// members are an object's. encoding/json takes a name for a struct's field in whatever
+// case it is, and the last of two: then "Entry" counts instead of "entry". FHIR's names
+// are exact.
+type members map[string]json.RawMessage
+
+// membersOf reads the members of an object that is known to be JSON; null and nothing
+// have none. Of a name that is there twice nobody can say which counts.
+func membersOf(object json.RawMessage) (members, error) {
+	if len(object) == 0 || string(object) == "null" {
+		return nil, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(object))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, errors.New("not an object")
+	}
+	m := members{}
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return nil, errors.New("not an object")
+		}
+		name, _ := t.(string)
+		if _, ok := m[name]; ok {
+			return nil, errors.New("a name that its object has had before")
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, errors.New("not an object")
+		}
+		m[name] = value
+	}
+	return m, nil
+}
+
+// get reads a member, if it is there.
+func (m members) get(name string, into any) error {
+	value, ok := m[name]
+	if !ok {
+		return nil
+	}
+	if err := json.Unmarshal(value, into); err != nil {
+		return fmt.Errorf("%s is not as expected", name) // the cause repeats it
+	}
+	return nil
 }
 
 // entryStatus reads the status of an entry: "201", or "201 Created".
