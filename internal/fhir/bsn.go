@@ -144,14 +144,16 @@ func (c *checker) isMask(i uint32) bool {
 
 // mayNameBSN is a quick look at whether a text is worth another one.
 func mayNameBSN(text []byte) bool {
+	asked := false // whether a question mark was seen: one look behind the first is enough
 	for k, b := range text {
 		switch b {
 		case '%':
 			return true
 		case '?':
-			if bytes.Contains(text[k:], []byte("identifier")) {
+			if !asked && bytes.Contains(text[k:], []byte("identifier")) {
 				return true
 			}
+			asked = true
 		case 'b', 'B':
 			if k+3 <= len(text) && (bytes.EqualFold(text[k:k+3], []byte("bsn")) || bytes.EqualFold(text[k:k+3], []byte("bur"))) {
 				return true

@@ -82,6 +82,12 @@ var hostileBodies = map[string]func(size int) string{
 	"label": func(size int) string {
 		return `{"resourceType":"Patient","name":[{"text":"` + strings.Repeat("bsn ", size/4) + `"}]}`
 	},
+	"question marks": func(size int) string {
+		return `{"resourceType":"Patient","name":[{"text":"` + strings.Repeat("?", size) + `"}]}`
+	},
+	"almost a search": func(size int) string {
+		return `{"resourceType":"Patient","name":[{"text":"` + strings.Repeat("?i", size/2) + `"}]}`
+	},
 	"tags": func(size int) string {
 		return `{"resourceType":"Patient","text":{"status":"generated","div":"<div xmlns='http://www.w3.org/1999/xhtml'>` + strings.Repeat("<b>", size/3) + `"}}`
 	},
