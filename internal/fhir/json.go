@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -17,7 +18,9 @@ type document struct {
 	nodes []node
 	// open is the path to the value that was being read when reading ended.
 	open []uint32
-	// twice are members whose name their object has had before.
+	// twice are members whose name their object has had before. Names that differ
+	// only in case count as one: no two elements of FHIR do, and there are parsers
+	// that fold case and let the last one count.
 	twice []uint32
 }
 
@@ -399,7 +402,7 @@ func (d *document) findTwice(i uint32, n int) {
 	for b := d.nodes[i+1].next; b < end; b = d.nodes[b].next {
 		h := d.nodes[b].hash
 		for a := i + 1; a < b; a = d.nodes[a].next {
-			if d.nodes[a].hash == h && string(d.name(a)) == string(d.name(b)) {
+			if d.nodes[a].hash == h && bytes.EqualFold(d.name(a), d.name(b)) {
 				d.noteTwice(b)
 				break
 			}
@@ -411,11 +414,11 @@ func (d *document) findTwiceAmongMany(i uint32, n int) {
 	seen := make(map[string]bool, n)
 	end := uint32(len(d.nodes))
 	for m := i + 1; m < end; m = d.nodes[m].next {
-		name := d.name(m)
-		if seen[string(name)] {
+		name := string(folded(d.name(m)))
+		if seen[name] {
 			d.noteTwice(m)
 		}
-		seen[string(name)] = true
+		seen[name] = true
 	}
 }
 
@@ -425,11 +428,32 @@ func (d *document) noteTwice(m uint32) {
 	}
 }
 
-// hashOf is FNV-1a.
+// hashOf is FNV-1a of a name without regard to case.
 func hashOf(name []byte) uint32 {
+	if slices.ContainsFunc(name, func(c byte) bool { return c >= utf8.RuneSelf }) {
+		name = folded(name)
+	}
 	h := uint32(2166136261)
 	for _, c := range name {
+		if isUpper(c) {
+			c |= 0x20
+		}
 		h = (h ^ uint32(c)) * 16777619
 	}
 	return h
+}
+
+// folded is a name without regard to case, as bytes.EqualFold sees it: each
+// character is the lowest of those that differ only in case, ASCII's in lower case.
+func folded(name []byte) []byte {
+	return bytes.Map(func(r rune) rune {
+		low := r
+		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+			low = min(low, next)
+		}
+		if 'A' <= low && low <= 'Z' {
+			low |= 0x20
+		}
+		return low
+	}, name)
 }
