@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // A collection is a set of resources without an interaction. It goes out as the
@@ -29,19 +30,51 @@ func (s *sender) collection() {
 	if n == 0 {
 		s.c.faultAt(0, ".entry", CodeRequired, "is required: there is nothing to send")
 	}
-	for i := range d.nodes {
-		m := uint32(i)
+	s.follow(0, "", moved)
+}
+
+// follow leads the references below a value to where the entries have moved.
+// under is the name of the member that the value is, or is an item of.
+func (s *sender) follow(i uint32, under string, moved map[string]string) {
+	d := s.c.doc
+	attachment := under != "extension" && under != "modifierExtension" && d.isAttachment(i)
+	for m := range d.inside(i) {
+		name := under
+		if d.nodes[i].kind == kindObject {
+			name = string(d.name(m))
+		}
 		if d.nodes[m].kind != kindString {
+			s.follow(m, name, moved)
 			continue
 		}
-		// A document's attachment refers to its Binary by url.
-		if name := string(d.name(m)); name != "reference" && name != "url" {
+		// An attachment refers to its Binary by url. Any other url is a name that
+		// a definition goes by, or an extension's, and stays.
+		if name != "reference" && (name != "url" || !attachment) {
 			continue
 		}
-		if to, ok := moved[string(d.text(m))]; ok && to != "" {
-			s.edits.replace(m, strconv.Quote(to))
+		// The version that was referred to is not one of what is created.
+		to, _, _ := strings.Cut(string(d.text(m)), "/_history/")
+		if urn := moved[to]; urn != "" {
+			s.edits.replace(m, strconv.Quote(urn))
 		}
 	}
+}
+
+// isAttachment says whether an object has what an Attachment may have, of any
+// version, and nothing else.
+func (d *document) isAttachment(i uint32) bool {
+	if d.nodes[i].kind != kindObject {
+		return false
+	}
+	for m := range d.inside(i) {
+		switch strings.TrimPrefix(string(d.name(m)), "_") {
+		case "id", "extension", "contentType", "language", "data", "url", "size", "hash", "title", "creation",
+			"height", "width", "frames", "duration", "pages":
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // createEntry makes an entry of a collection into one that creates its resource.
@@ -77,6 +110,8 @@ func (s *sender) createEntry(e uint32, n int, moved map[string]string) {
 			s.edits.putFirst(e, `"fullUrl":`+strconv.Quote(urn))
 		}
 		s.move(e, moved, string(url), urn)
+	} else {
+		s.stay(e, moved, urn)
 	}
 	if id := d.memberText(r, "id"); len(id) > 0 {
 		s.move(e, moved, name+"/"+string(id), urn)
@@ -94,6 +129,18 @@ func (s *sender) move(e uint32, moved map[string]string, from, to string) {
 		return
 	}
 	moved[from] = to
+}
+
+// stay notes an entry's own urn:uuid, which no other may have: not even as
+// another version of one resource, since each entry creates one.
+func (s *sender) stay(e uint32, moved map[string]string, urn string) {
+	// However it is spelled, it is one address; a space keeps it from being followed.
+	key := " " + strings.ToLower(urn)
+	if _, ok := moved[key]; ok {
+		s.c.fault(e, CodeBusiness, "has the urn:uuid of an earlier entry, so references to it are not clear")
+		return
+	}
+	moved[key] = ""
 }
 
 // urn is a UUID (version 8 of RFC 9562) for an entry that has none. It follows
