@@ -33,21 +33,27 @@ func (a *api) pushToProvider(w http.ResponseWriter, r *http.Request, b *library.
 	if !ok {
 		return wire.Validation("FHIR version")
 	}
-	body, done, err := a.readResource(r)
+	kept, err := a.keep(r, to, version)
 	if err != nil {
 		return err
+	}
+	return answerPush(w, kept.Wait(r.Context()))
+}
+
+// keep reads, checks and keeps a resource. Nothing of it is held any longer then, while
+// the provider takes its time.
+func (a *api) keep(r *http.Request, to *library.Destination, version fhir.Version) (*library.Kept, error) {
+	body, done, err := a.readResource(r)
+	if err != nil {
+		return nil, err
 	}
 	defer done()
 	out, err := fhir.Prepare(version, body)
 	if err != nil {
-		return faultsOf(err)
+		return nil, faultsOf(err)
 	}
-	p, err := a.Deliveries.Push(r.Context(), to, library.Resource{
+	return a.Deliveries.Keep(r.Context(), to, library.Resource{
 		Version: versions[version], Path: out.Path, Types: out.Types, Body: out.Body})
-	if err != nil {
-		return err
-	}
-	return answerPush(w, p)
 }
 
 // versions are the ones that are checked, as the library calls them.

@@ -31,12 +31,14 @@ type Accounts struct {
 	providers Providers
 	ring      *seal.Keyring
 	now       func() time.Time
-	// returnTo is where browsers come back to from providers.
+	// returnTo is where browsers come back to from providers: each has an address below it.
 	returnTo string
 }
 
-// NewAccounts returns the accounts kept in store. Browsers come back from providers to
-// returnTo, which is the same for all of them.
+// NewAccounts returns the accounts kept in store. Browsers come back from a provider to
+// returnTo with the id of its source behind, "<returnTo>/<source>": an address that is
+// one provider's alone, so that no other can pass on an answer that was meant for it
+// (RFC 9700, section 4.4).
 func NewAccounts(store AccountStore, consents *Consents, catalogue Catalogue, providers Providers, ring *seal.Keyring, now func() time.Time, returnTo string) *Accounts {
 	return &Accounts{store: store, consents: consents, catalogue: catalogue, providers: providers, ring: ring, now: now, returnTo: returnTo}
 }
@@ -48,6 +50,8 @@ const (
 	// renewalLifetime is how long a renewal may take before another may try. MedMij gives
 	// the token endpoint 10 s for its answer.
 	renewalLifetime = 18 * time.Second
+	// redeemTimeout is how long the swap of a code may take, with what follows.
+	redeemTimeout = 30 * time.Second
 	// renewalPause is how long to wait for somebody else's renewal before looking again.
 	renewalPause = 100 * time.Millisecond
 	// accessMargin is how long before its end access is taken for ended: a request
@@ -78,6 +82,9 @@ func purposeTrip(state seal.Hash) string { return "carrel trip " + state.String(
 func purposeAccess(a ConnectedAccount) string {
 	return fmt.Sprintf("carrel provider access %s %s %d", a.Library, a.Application, a.Source.ID)
 }
+
+// returnFrom is where browsers come back to from a source's provider.
+func (a *Accounts) returnFrom(s Source) string { return fmt.Sprintf("%s/%d", a.returnTo, s.ID) }
 
 func newCorrelation() string { return uuid.NewString() }
 
@@ -143,7 +150,7 @@ func (a *Accounts) Depart(ctx context.Context, s *SignedIn, r *Request, t Target
 		return "", err
 	}
 	state := seal.NewSecret()
-	d := Departure{Provider: source.Provider, State: state, Verifier: seal.NewSecret(), RedirectURI: a.returnTo, Correlation: newCorrelation()}
+	d := Departure{Provider: source.Provider, State: state, Verifier: seal.NewSecret(), RedirectURI: a.returnFrom(source), Correlation: newCorrelation()}
 	if address, err = a.providers.Depart(ctx, d); err != nil {
 		return "", fmt.Errorf("depart to %s: %w", source.Provider, err)
 	}
@@ -174,8 +181,10 @@ const (
 
 // ProviderAnswer is what a browser that comes back from a provider carries.
 type ProviderAnswer struct {
-	State seal.Secret
-	Code  seal.Secret
+	// Source is that of the address at which the browser came back.
+	Source int
+	State  seal.Secret
+	Code   seal.Secret
 	// Error is the error code of OAuth; empty for a success.
 	Error string
 }
@@ -216,6 +225,9 @@ func (a *Accounts) Arrive(ctx context.Context, s *SignedIn, answer ProviderAnswe
 	if err != nil {
 		return nil, fmt.Errorf("get trip: %w", err)
 	}
+	if trip.Source.ID != answer.Source {
+		return nil, fmt.Errorf("the trip was to another provider: %w", ErrNotFound)
+	}
 	if trip.Library != s.Library.ID || trip.Login != s.Login.ID {
 		return nil, ErrWrongPerson
 	}
@@ -236,6 +248,9 @@ func (a *Accounts) Arrive(ctx context.Context, s *SignedIn, answer ProviderAnswe
 	if err := a.store.EndTrip(ctx, trip.State, now, Event{}); err != nil {
 		return nil, fmt.Errorf("end trip: %w", err)
 	}
+	// The browser may go away now: the code is used up all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redeemTimeout)
+	defer cancel()
 	event := Event{Library: trip.Library, At: now, Kind: EventConnected, Details: client.details()}
 	event.Details.Provider = trip.Source.Name
 	var access ProviderAccess
@@ -257,7 +272,7 @@ func (a *Accounts) Arrive(ctx context.Context, s *SignedIn, answer ProviderAnswe
 // redeem swaps what the browser brought back for access.
 func (a *Accounts) redeem(ctx context.Context, t Trip, secrets tripSecrets, answer ProviderAnswer) (ProviderAccess, error) {
 	d := Departure{Provider: t.Source.Provider, State: answer.State, Verifier: seal.SecretOf(secrets.Verifier),
-		RedirectURI: a.returnTo, Correlation: t.Correlation}
+		RedirectURI: a.returnFrom(t.Source), Correlation: t.Correlation}
 	if answer.Error != "" || answer.Code.IsZero() {
 		return ProviderAccess{}, a.providers.Declined(ctx, d, answer.Error)
 	}

@@ -15,16 +15,18 @@ import (
 // went. What it cannot write down, another server finds when the lease has run out.
 func (d *Deliveries) attempt(ctx context.Context, v Delivery) Pushed {
 	answer, err := d.try(ctx, &v)
-	if errors.Is(err, ErrUsed) || errors.Is(err, ErrNotFound) {
-		// Called off, or taken over, while it was held: the store knows how it stands.
+	if err != nil {
+		// Called off or taken over while it was held, or not written down: only the store
+		// knows how it stands.
+		v.State, answer = DeliveryPosting, nil
 		if current, err := d.store.GetDelivery(context.WithoutCancel(ctx), v.Library, v.ID); err == nil {
 			v = current
 		}
-		d.log.LogAttrs(ctx, slog.LevelInfo, "delivery lost", slog.String("delivery", string(v.ID)), slog.String("state", string(v.State)))
-		return Pushed{Delivery: v}
-	}
-	if err != nil {
-		d.log.LogAttrs(ctx, slog.LevelError, "delivery", slog.String("delivery", string(v.ID)),
+		level := slog.LevelError
+		if errors.Is(err, ErrUsed) || errors.Is(err, ErrNotFound) {
+			level = slog.LevelInfo
+		}
+		d.log.LogAttrs(ctx, level, "delivery", slog.String("delivery", string(v.ID)),
 			slog.String("state", string(v.State)), slog.String("error", err.Error()))
 	} else {
 		d.log.LogAttrs(ctx, slog.LevelInfo, "delivery", slog.String("delivery", string(v.ID)), slog.String("state", string(v.State)),
@@ -53,12 +55,35 @@ func (d *Deliveries) try(ctx context.Context, v *Delivery) (answer []byte, err e
 	case err != nil:
 		return nil, d.later(ctx, v, "access could not be renewed", 0, err)
 	}
-	r, err := d.openPayload(v.ID, v.Payload)
+	if !d.busy.enter(account.Source.Provider, max(1, d.config.AtOnce/4)) {
+		return nil, d.later(ctx, v, "others are being sent there", 0, nil)
+	}
+	defer d.busy.leave(account.Source.Provider)
+	weight := min(weightOf(v.Size), mostMemory)
+	if !d.memory.TryAcquire(weight) {
+		return nil, d.later(ctx, v, "the server has as much under way as it can hold", 0, nil)
+	}
+	defer d.memory.Release(weight)
+	payload, err := d.store.GetPayload(ctx, v.ID)
+	if errors.Is(err, ErrNotFound) {
+		return nil, err // called off
+	}
+	if err != nil {
+		return nil, d.later(ctx, v, "the store did not answer", 0, err)
+	}
+	r, err := d.openPayload(v.ID, payload)
 	if err != nil {
 		return nil, d.later(ctx, v, "the payload does not open", 0, err)
 	}
 	return d.post(ctx, v, account, access, r)
 }
+
+// mostMemory bounds what resources under way take of the memory, in bytes by weightOf.
+const mostMemory = 256 << 20
+
+// weightOf is about what a resource takes while it is sent: itself, sealed and opened, and
+// the provider's answer, which may give it back.
+func weightOf(size int64) int64 { return 64<<10 + 5*size }
 
 // post sends the resource. From the moment that the store says so until an answer is
 // written down, nobody may send it again.
@@ -87,7 +112,10 @@ func (d *Deliveries) post(ctx context.Context, v *Delivery, account ConnectedAcc
 		case err == nil:
 			access = renewed
 			out = d.send(ctx, account, access, r)
-		case !errors.Is(err, ErrReconnect):
+		case errors.Is(err, ErrReconnect):
+			v.Status = out.Status
+			return nil, d.end(ctx, v, DeliveryReconnect, "the provider's consent is over", nil)
+		default:
 			return nil, d.later(ctx, v, "access could not be renewed", 0, err)
 		}
 	}
@@ -102,7 +130,10 @@ func (d *Deliveries) post(ctx context.Context, v *Delivery, account ConnectedAcc
 		return out.Answer, d.end(ctx, v, DeliveryRefused, out.Reason, out.Answer)
 	case OutcomeUnauthorized, OutcomeForbidden:
 		account.AccessVersion = access.version
-		if err := d.accounts.ended(context.WithoutCancel(ctx), account); !errors.Is(err, ErrReconnect) {
+		switch err := d.accounts.ended(context.WithoutCancel(ctx), account); {
+		case errors.Is(err, ErrUsed): // the person was faster
+			return nil, d.later(ctx, v, "the account's access has changed meanwhile", 0, nil)
+		case !errors.Is(err, ErrReconnect):
 			return nil, d.later(ctx, v, "the store did not answer", 0, err)
 		}
 		return out.Answer, d.end(ctx, v, DeliveryReconnect, out.Reason, out.Answer)
@@ -126,7 +157,8 @@ func (d *Deliveries) later(ctx context.Context, v *Delivery, reason string, wait
 		return errors.Join(cause, d.end(ctx, v, DeliveryExpired, reason, nil))
 	}
 	v.State, v.Reason, v.NextAt, v.UpdatedAt = DeliveryWaiting, reason, next, now
-	err := d.store.PutBack(context.WithoutCancel(ctx), v.ID, v.Lease, v.Status, reason, next, now)
+	ctx = context.WithoutCancel(ctx)
+	err := persist(func() error { return d.store.PutBack(ctx, v.ID, v.Lease, v.Status, reason, next, now) })
 	d.wake()
 	return errors.Join(cause, err)
 }
@@ -151,11 +183,16 @@ func (d *Deliveries) end(ctx context.Context, v *Delivery, state DeliveryState, 
 	if answer != nil && len(answer) <= mostAnswer {
 		v.Answer = d.ring.Seal(purposeAnswer(v.ID), answer)
 	}
-	// It has happened, whoever still waits for it, and a store that is busy must not make it
-	// unknown.
+	// It has happened, whoever still waits for it.
 	ctx = context.WithoutCancel(ctx)
+	return persist(func() error { return d.store.EndDelivery(ctx, *v, d.eventOf(ctx, *v)) })
+}
+
+// persist writes down what has happened and cannot be had again, though the store is
+// busy or away for a moment.
+func persist(write func() error) error {
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
-		err := d.store.EndDelivery(ctx, *v, d.eventOf(ctx, *v))
+		err := write()
 		if err == nil || errors.Is(err, ErrUsed) || errors.Is(err, ErrNotFound) || wait > 2*time.Second {
 			return err
 		}

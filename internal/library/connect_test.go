@@ -2,6 +2,7 @@ package library_test
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -34,7 +35,7 @@ func TestTripEnds(t *testing.T) {
 			w := newWorld(t)
 			p := w.resident("anna@example.org")
 			r := p.request(w.contract(w.application(), library.Write))
-			test.answer.State = p.depart(r, library.Target{Source: gp.ID})
+			test.answer.Source, test.answer.State = gp.ID, p.depart(r, library.Target{Source: gp.ID})
 			if got := must(w.accounts.ReturnOf(t.Context(), test.answer.State))(t); got != "/the/page" {
 				t.Errorf("return of the state: %q", got)
 			}
@@ -69,7 +70,7 @@ func TestTripIsOneBrowsers(t *testing.T) {
 	anna, bram := w.person("anna@example.org"), w.resident("bram@example.org")
 	c := w.contract(w.application(), library.Write)
 	r := anna.request(c)
-	answer := library.ProviderAnswer{State: anna.depart(r, library.Target{Source: gp.ID}), Code: seal.SecretOf("good")}
+	answer := library.ProviderAnswer{Source: gp.ID, State: anna.depart(r, library.Target{Source: gp.ID}), Code: seal.SecretOf("good")}
 	if _, err := w.accounts.Arrive(t.Context(), bram.in(), answer); !errors.Is(err, library.ErrWrongPerson) {
 		t.Errorf("another person's: %v", err)
 	}
@@ -78,9 +79,14 @@ func TestTripIsOneBrowsers(t *testing.T) {
 	if _, err := w.accounts.Arrive(t.Context(), other, answer); !errors.Is(err, library.ErrWrongPerson) {
 		t.Errorf("another browser of hers: %v", err)
 	}
-	unknown := library.ProviderAnswer{State: seal.NewSecret(), Code: seal.SecretOf("good")}
+	unknown := library.ProviderAnswer{Source: gp.ID, State: seal.NewSecret(), Code: seal.SecretOf("good")}
 	if _, err := w.accounts.Arrive(t.Context(), left, unknown); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("a state that is not ours: %v", err)
+	}
+	elsewhere := answer
+	elsewhere.Source++
+	if _, err := w.accounts.Arrive(t.Context(), left, elsewhere); !errors.Is(err, library.ErrNotFound) {
+		t.Errorf("at another provider's address: %v", err)
 	}
 	if back := must(w.accounts.Arrive(t.Context(), left, answer))(t); back.End != library.TripConnected {
 		t.Errorf("her own: %+v", back)
@@ -97,7 +103,7 @@ func TestDepart(t *testing.T) {
 	r := anna.request(c)
 	address := must(w.accounts.Depart(t.Context(), anna.in(), r, library.Target{Source: gp.ID}, "/page"))(t)
 	q := must(url.Parse(address))(t).Query()
-	if q.Get("redirect_uri") != returnTo || len(q.Get("state")) < 40 || len(q.Get("correlation")) != 36 || len(q.Get("verifier")) < 43 {
+	if q.Get("redirect_uri") != fmt.Sprint(returnTo, "/", gp.ID) || len(q.Get("state")) < 40 || len(q.Get("correlation")) != 36 || len(q.Get("verifier")) < 43 {
 		t.Errorf("departed with %v", q)
 	}
 	if strings.Contains(address, "anna") {
@@ -134,7 +140,7 @@ func TestDenyAfterConnecting(t *testing.T) {
 	opened := must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
 	r := must(w.consents.OpenLink(t.Context(), library.LinkAuthorize, opened.Code.Reveal()))(t)
 	state := p.depart(r, library.Target{Source: gp.ID})
-	must(w.accounts.Arrive(t.Context(), p.in(), library.ProviderAnswer{State: state, Code: seal.SecretOf("good")}))(t)
+	must(w.accounts.Arrive(t.Context(), p.in(), library.ProviderAnswer{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(t)
 	r = p.again(r, opened.Code.Reveal())
 	must(w.consents.Deny(t.Context(), r, p.in(), library.CallbackUserCancel))(t)
 	if n := w.count("SELECT count(*) FROM provider_accounts"); n != 0 {
@@ -145,7 +151,7 @@ func TestDenyAfterConnecting(t *testing.T) {
 	opened = must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
 	r = must(w.consents.OpenLink(t.Context(), library.LinkAuthorize, opened.Code.Reveal()))(t)
 	state = p.depart(r, library.Target{Source: gp.ID})
-	must(w.accounts.Arrive(t.Context(), p.in(), library.ProviderAnswer{State: state, Code: seal.SecretOf("good")}))(t)
+	must(w.accounts.Arrive(t.Context(), p.in(), library.ProviderAnswer{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(t)
 	r = p.again(r, opened.Code.Reveal())
 	must(w.consents.Deny(t.Context(), r, p.in(), library.CallbackUserCancel))(t)
 	if list := must(w.accounts.List(t.Context(), p.in()))(t); len(list) != 1 || list[0].ID != account.ID {

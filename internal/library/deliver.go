@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
 const (
 	// lookEvery is how often to look for what other servers have left or put back.
 	lookEvery = 5 * time.Second
-	// claimedAtOnce bounds what is claimed at a time: each may be ten megabytes.
+	// claimedAtOnce bounds what is claimed at a time.
 	claimedAtOnce = 16
 	// lostPage is how many lost deliveries are ended at a time.
 	lostPage = 100
@@ -109,4 +110,33 @@ func (d *Deliveries) ForgetAnswers(ctx context.Context) error {
 		return fmt.Errorf("forget answers: %w", err)
 	}
 	return nil
+}
+
+// crowd counts the attempts under way at each provider, so that one that is slow does
+// not take every place.
+type crowd struct {
+	mu sync.Mutex
+	at map[ProviderKey]int
+}
+
+// enter reports whether there is room for one more at a provider, and takes it.
+func (c *crowd) enter(key ProviderKey, most int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.at[key] >= most {
+		return false
+	}
+	if c.at == nil {
+		c.at = map[ProviderKey]int{}
+	}
+	c.at[key]++
+	return true
+}
+
+func (c *crowd) leave(key ProviderKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.at[key]--; c.at[key] == 0 {
+		delete(c.at, key)
+	}
 }

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/wire"
 )
@@ -31,7 +33,8 @@ type DeliveryConfig struct {
 	Keep time.Duration
 	// KeepAnswers is how long a provider's answer can be asked for: 30 days by default.
 	KeepAnswers time.Duration
-	// AtOnce is how many attempts this server makes at a time: 64 by default.
+	// AtOnce is how many attempts this server makes at a time: 256 by default, and a quarter
+	// of that at one provider.
 	AtOnce int
 }
 
@@ -48,7 +51,7 @@ func (c *DeliveryConfig) fill() {
 		}
 	}
 	if c.AtOnce == 0 {
-		c.AtOnce = 64
+		c.AtOnce = 256
 	}
 }
 
@@ -70,6 +73,9 @@ type Deliveries struct {
 	log       *slog.Logger
 
 	places chan struct{}
+	// memory is what resources under way may take of it together.
+	memory *semaphore.Weighted
+	busy   crowd
 	woken  chan struct{}
 	// short says that something waits for a place: who gives one back wakes Run.
 	short atomic.Bool
@@ -85,7 +91,7 @@ type Deliveries struct {
 func NewDeliveries(store DeliveryStore, accounts *Accounts, clients *Clients, providers Providers, ring *seal.Keyring, now func() time.Time, config DeliveryConfig, log *slog.Logger) *Deliveries {
 	config.fill()
 	d := &Deliveries{store: store, accounts: accounts, clients: clients, providers: providers, ring: ring, now: now, config: config, log: log,
-		places: make(chan struct{}, config.AtOnce), woken: make(chan struct{}, 1)}
+		places: make(chan struct{}, config.AtOnce), memory: semaphore.NewWeighted(mostMemory), woken: make(chan struct{}, 1)}
 	d.stopped, d.stop = context.WithCancel(context.Background())
 	return d
 }
@@ -126,23 +132,35 @@ func (d *Deliveries) Destination(ctx context.Context, b *Bearer, id wire.Account
 	return &Destination{b, account}, nil
 }
 
-// Push keeps a resource and then sends it to a destination. It returns when the provider
-// has answered, when the attempt has failed for now, or when its patience is over; the
-// delivery goes on in any case. Refusals are [*wire.Error]s: then nothing has been kept.
-func (d *Deliveries) Push(ctx context.Context, to *Destination, r Resource) (*Pushed, error) {
+// mostWaiting bounds what may wait for one account; a push beyond it is told to come back.
+var mostWaiting = WaitingLimit{Number: 1000, Bytes: 100 << 20}
+
+// Kept is a resource that has been kept, and may already be on its way.
+type Kept struct {
+	// Delivery is how it was kept.
+	Delivery Delivery
+
+	patience time.Duration
+	done     <-chan Pushed // nil if it waits for its turn
+}
+
+// Keep keeps a resource and begins to send it to a destination. Refusals are
+// [*wire.Error]s: then nothing has been kept.
+func (d *Deliveries) Keep(ctx context.Context, to *Destination, r Resource) (*Kept, error) {
 	if v := to.account.Source.Version; v != r.Version {
 		return nil, wire.Validation("this provider takes FHIR " + string(v))
 	}
 	b, now := to.bearer, d.now()
-	delivery := Delivery{ID: newDeliveryID(now), Library: b.Library.ID, Application: b.Client.Application.ID, Contract: b.Client.Contract.ID,
+	v := Delivery{ID: newDeliveryID(now), Library: b.Library.ID, Application: b.Client.Application.ID, Contract: b.Client.Contract.ID,
 		Grant: b.Grant.ID, Account: to.account.ID, ProviderName: to.account.Source.Name, Types: r.Types, State: DeliveryWaiting,
 		NextAt: now, ExpiresAt: now.Add(d.config.Keep), CreatedAt: now, UpdatedAt: now}
 	var err error
-	if delivery.Payload, err = d.sealPayload(delivery.ID, r); err != nil {
+	if v.Payload, err = d.sealPayload(v.ID, r); err != nil {
 		return nil, err
 	}
-	atOnce := d.takePlace(&delivery)
-	if err := d.store.AddDelivery(ctx, delivery); err != nil {
+	v.Size = int64(len(v.Payload))
+	atOnce := d.takePlace(&v)
+	if err := d.store.AddDelivery(ctx, v, mostWaiting); err != nil {
 		if atOnce {
 			<-d.places
 		}
@@ -151,12 +169,32 @@ func (d *Deliveries) Push(ctx context.Context, to *Destination, r Resource) (*Pu
 		}
 		return nil, fmt.Errorf("add delivery: %w", err)
 	}
-	if !atOnce {
+	v.Payload = nil // it is loaded when its turn comes
+	k := &Kept{Delivery: v, patience: d.config.Wait}
+	if atOnce {
+		k.done = d.begin(v)
+	} else {
 		d.short.Store(true)
 		d.wake() // a place may have become free in between
-		return &Pushed{Delivery: delivery}, nil
 	}
-	return d.await(ctx, delivery, d.begin(delivery)), nil
+	return k, nil
+}
+
+// Wait returns when the provider has answered, when the attempt has failed for now, or
+// when its patience is over; the delivery goes on in any case.
+func (k *Kept) Wait(ctx context.Context) *Pushed {
+	if k.done == nil {
+		return &Pushed{Delivery: k.Delivery}
+	}
+	patience := time.NewTimer(k.patience)
+	defer patience.Stop()
+	select {
+	case p := <-k.done:
+		return &p
+	case <-patience.C:
+	case <-ctx.Done():
+	}
+	return &Pushed{Delivery: k.Delivery}
 }
 
 // takePlace claims a delivery that is about to be kept, if there is a place for an attempt
@@ -184,19 +222,6 @@ func (d *Deliveries) begin(v Delivery) <-chan Pushed {
 		done <- d.attempt(d.stopped, v)
 	})
 	return done
-}
-
-// await waits for an attempt as long as a push does.
-func (d *Deliveries) await(ctx context.Context, kept Delivery, done <-chan Pushed) *Pushed {
-	patience := time.NewTimer(d.config.Wait)
-	defer patience.Stop()
-	select {
-	case p := <-done:
-		return &p
-	case <-patience.C:
-	case <-ctx.Done():
-	}
-	return &Pushed{Delivery: kept}
 }
 
 // sealPayload seals a resource: a line of JSON that says how it goes, and its body.

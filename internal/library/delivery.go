@@ -65,8 +65,10 @@ type Delivery struct {
 	// application. It repeats nothing of the content.
 	Reason   string
 	Attempts int
-	// Payload is what is to be sent, sealed by the keyring; nil once it has ended.
+	// Payload is what is to be sent, sealed by the keyring; nil once it has ended. Size is
+	// how long it was.
 	Payload []byte
+	Size    int64
 	// Answer is the provider's own answer, sealed by the keyring; nil if there is none,
 	// or none any more.
 	Answer []byte

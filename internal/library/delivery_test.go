@@ -268,7 +268,7 @@ func TestReconnect(t *testing.T) {
 		t.Fatalf("the handle means %+v", found)
 	}
 	state := p.depart(r, library.Target{Account: account.ID})
-	must(w.accounts.Arrive(t.Context(), p.in(), library.ProviderAnswer{State: state, Code: seal.SecretOf("good")}))(t)
+	must(w.accounts.Arrive(t.Context(), p.in(), library.ProviderAnswer{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(t)
 	r = p.again(r, code)
 	if r.Connected == nil || r.Connected.ID != account.ID || r.Connected.Reference != account.Reference {
 		t.Fatalf("connected %+v, want the same account", r.Connected)

@@ -135,6 +135,7 @@ func (c *Consents) Allow(ctx context.Context, s *SignedIn, r *Request) (callback
 		Event: Event{Library: s.Library.ID, At: now, Kind: EventAllowed, Details: r.Client.details()},
 	}
 	if r.Connected != nil {
+		answer.Connected = r.Connected.ID
 		answer.Event.Details.Account, answer.Event.Details.Provider = r.Connected.ID, r.Connected.Source.Name
 	}
 	if r.Client.Contract.Access == Read {
@@ -220,7 +221,9 @@ func (c *Consents) Deny(ctx context.Context, r *Request, s *SignedIn, code Callb
 		if err := c.endRefused(ctx, r, s); err != nil {
 			return "", err
 		}
-		event = Event{Library: s.Library.ID, At: c.now(), Kind: EventDenied, Details: r.Client.details()}
+		if r.Link.Kind == LinkAuthorize || r.Link.Kind == LinkUserReauth { // the others asked for no consent
+			event = Event{Library: s.Library.ID, At: c.now(), Kind: EventDenied, Details: r.Client.details()}
+		}
 	}
 	if err := c.store.Deny(ctx, r.Link.Hash, c.now(), event); err != nil {
 		return "", fmt.Errorf("deny: %w", err)

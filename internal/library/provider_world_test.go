@@ -210,7 +210,7 @@ func (p *person) connect(c client) (granted, library.ConnectedAccount) {
 	code := opened.Code.Reveal()
 	r := must(p.w.consents.OpenLink(ctx, library.LinkAuthorize, code))(p.w.t)
 	state := p.depart(r, library.Target{Source: gp.ID})
-	back := must(p.w.accounts.Arrive(ctx, p.in(), library.ProviderAnswer{State: state, Code: seal.SecretOf("good")}))(p.w.t)
+	back := must(p.w.accounts.Arrive(ctx, p.in(), library.ProviderAnswer{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(p.w.t)
 	if back.End != library.TripConnected || back.Return != "/the/page" {
 		p.w.t.Fatalf("returned %+v", back)
 	}
@@ -243,7 +243,11 @@ func (g granted) deliver(account wire.AccountID, r library.Resource) (*library.P
 	if err != nil {
 		return nil, err
 	}
-	return g.w.deliveries.Push(g.w.t.Context(), to, r)
+	kept, err := g.w.deliveries.Keep(g.w.t.Context(), to, r)
+	if err != nil {
+		return nil, err
+	}
+	return kept.Wait(g.w.t.Context()), nil
 }
 
 // state is how far a delivery is, by the store.

@@ -68,7 +68,7 @@ func (a *Accounts) renewClaimed(ctx context.Context, account ConnectedAccount) (
 		return usableAccess{}, errors.Join(err, a.store.GiveBackRenewal(ctx, account.ID, account.AccessVersion))
 	}
 	if h.Refresh == "" {
-		return usableAccess{}, a.ended(ctx, account)
+		return a.endedOr(ctx, account)
 	}
 	correlation := newCorrelation()
 	// What the provider gives must be stored even if whoever asked for it is gone.
@@ -77,7 +77,7 @@ func (a *Accounts) renewClaimed(ctx context.Context, account ConnectedAccount) (
 	access, err := a.providers.Renew(ctx, account.Source.Provider, seal.SecretOf(h.Refresh), correlation)
 	switch {
 	case errors.Is(err, ErrReconnect):
-		return usableAccess{}, a.ended(ctx, account)
+		return a.endedOr(ctx, account)
 	case err != nil:
 		err = fmt.Errorf("renew access: %w", err)
 		return usableAccess{}, errors.Join(err, a.store.GiveBackRenewal(ctx, account.ID, account.AccessVersion))
@@ -90,13 +90,31 @@ func (a *Accounts) renewClaimed(ctx context.Context, account ConnectedAccount) (
 	if err != nil {
 		return usableAccess{}, err
 	}
-	if err := a.store.StoreAccess(ctx, account.ID, account.AccessVersion, box, endOf(access), a.now()); err != nil {
+	err = persist(func() error {
+		return a.store.StoreAccess(ctx, account.ID, account.AccessVersion, box, endOf(access), a.now())
+	})
+	if err != nil {
 		return usableAccess{}, fmt.Errorf("store access: %w", err)
 	}
 	return usableAccess{access.Token, correlation, account.AccessVersion + 1, true}, nil
 }
 
-// ended notes that only the person can help, and returns ErrReconnect.
+// endedOr is ended, unless the person has connected the account again meanwhile: then it
+// gives that access.
+func (a *Accounts) endedOr(ctx context.Context, account ConnectedAccount) (usableAccess, error) {
+	err := a.ended(ctx, account)
+	if !errors.Is(err, ErrUsed) {
+		return usableAccess{}, err
+	}
+	current, err := a.store.GetAccount(ctx, account.Library, account.ID, true)
+	if err != nil {
+		return usableAccess{}, fmt.Errorf("get account: %w", err)
+	}
+	return a.access(ctx, current)
+}
+
+// ended notes that only the person can help, and returns ErrReconnect; ErrUsed if the
+// account has other access by now.
 func (a *Accounts) ended(ctx context.Context, account ConnectedAccount) error {
 	event := Event{Library: account.Library, At: a.now(), Kind: EventAccountEnded,
 		Details: EventDetails{Application: account.Application, Account: account.ID, Provider: account.Source.Name}}

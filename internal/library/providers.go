@@ -53,7 +53,8 @@ type Departure struct {
 	State seal.Secret
 	// Verifier is that of PKCE (RFC 7636), for the providers that know it.
 	Verifier seal.Secret
-	// RedirectURI is where the browser comes back to: https, of our own, without a query.
+	// RedirectURI is where the browser comes back to from this provider alone: https, of our
+	// own, without a query.
 	RedirectURI string
 	// Correlation is a UUID that names the run (X-Correlation-ID).
 	Correlation string

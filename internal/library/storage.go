@@ -124,7 +124,8 @@ type ConsentStore interface {
 	// there if it was hidden, adds the code bound to that grant, hands the grant and the seal to the link's session, makes the link's
 	// account at a provider, if it has one, no longer pending, and adds the
 	// event, whose details it has name the grant. It returns the grant and account as
-	// they then are. ErrNotFound if the library has been shut or deleted meanwhile.
+	// they then are. ErrNotFound if the library has been shut or deleted meanwhile, ErrUsed
+	// if another account stands in the link by now than the answer's.
 	Allow(ctx context.Context, a Answer) (Grant, Account, error)
 	// Deny marks the link answered (ErrUsed if it was) and removes the link's account at a
 	// provider if that is pending; the event is added if its library is not empty.
@@ -180,11 +181,14 @@ type AccountReference struct {
 
 // Answer is a person's yes to a link; see ConsentStore.Allow.
 type Answer struct {
-	Link    seal.Hash
-	At      time.Time
-	Grant   Grant
-	Account Account
-	Code    AuthCode
+	Link seal.Hash
+	At   time.Time
+	// Connected is the account at a provider that the question was about; empty if there
+	// was none.
+	Connected wire.AccountID
+	Grant     Grant
+	Account   Account
+	Code      AuthCode
 	// SessionSeal is the library's key for the link's session; nil for a write contract.
 	SessionSeal seal.Sealed
 	// Event is of kind EventAllowed; it becomes EventRenewed where a grant was renewed.

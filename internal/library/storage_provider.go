@@ -23,7 +23,7 @@ type AccountStore interface {
 	// source, gives that one the new Access, AccessUntil, Correlation, Source and
 	// UpdatedAt, clears EndedAt and counts AccessVersion up; its id and reference stay,
 	// and one that was not pending does not become so. The account then stands in the
-	// link, in place of one that stood there before. It adds the event, whose details it
+	// link, in place of one that stood there before, which goes if it is pending. It adds the event, whose details it
 	// has name the account, and returns the account as it then is. ErrNotFound if the
 	// library has been shut or deleted, or the link has been answered, meanwhile.
 	Connect(ctx context.Context, link seal.Hash, a ConnectedAccount, e Event) (ConnectedAccount, error)
@@ -45,9 +45,8 @@ type AccountStore interface {
 	StoreAccess(ctx context.Context, account wire.AccountID, version int64, access []byte, accessUntil, at time.Time) error
 	// GiveBackRenewal gives the claim back without new access.
 	GiveBackRenewal(ctx context.Context, account wire.AccountID, version int64) error
-	// EndAccess sets EndedAt, forgets Access and counts AccessVersion up, if the version is
-	// still the given one and the access had not ended, and adds the event then; otherwise
-	// it does nothing.
+	// EndAccess sets EndedAt, forgets Access, counts AccessVersion up and adds the event.
+	// ErrUsed if the version is no longer the given one, or the access had ended.
 	EndAccess(ctx context.Context, account wire.AccountID, version int64, at time.Time, e Event) error
 	// Disconnect removes the account, ends its waiting deliveries as expired with the
 	// given reason, without events of their own, and adds the event. One being posted
@@ -61,16 +60,18 @@ type DeliveryStore interface {
 	// AddDelivery adds a delivery, marks the grant as used as AddFile does (with at the
 	// delivery's CreatedAt), and sets the account's LastUsedAt. ErrNotFound if the grant
 	// has been revoked, the library shut or deleted or the account disconnected meanwhile,
-	// or if that is pending or somebody else's; ErrExists for an id that is there.
-	AddDelivery(ctx context.Context, d Delivery) error
+	// or if that is pending or somebody else's; ErrExists for an id that is there; ErrBusy if
+	// with it more than most would wait for the account.
+	AddDelivery(ctx context.Context, d Delivery, most WaitingLimit) error
 	// ClaimDeliveries leases up to limit deliveries that are waiting, due (NextAt at or before
-	// now) and not leased at now, longest due first: it sets Lease and LeaseUntil and returns them.
+	// now) and not leased at now, longest due first: it sets Lease and LeaseUntil and returns them,
+	// without Payload and Answer.
 	// No two claims return the same delivery while its lease lasts.
 	ClaimDeliveries(ctx context.Context, lease string, now, until time.Time, limit int) ([]Delivery, error)
 	// BeginPosting turns a waiting delivery that is held under the lease into one that is
 	// being posted, extends the lease and counts Attempts up. ErrUsed if the lease is no
-	// longer held (at now), or the delivery is not waiting; ErrNotFound if its grant has been revoked, its
-	// account disconnected, or it is gone.
+	// longer held (at now), or the delivery is not waiting; ErrNotFound if its grant has been
+	// revoked or has expired, its account disconnected, or it is gone.
 	BeginPosting(ctx context.Context, id DeliveryID, lease string, now, until time.Time) error
 	// PutBack makes a delivery that is held under the lease, waiting or being posted, wait
 	// until next; it sets Status, Reason and UpdatedAt and ends the lease. ErrUsed if the
@@ -83,6 +84,9 @@ type DeliveryStore interface {
 	// ListLost lists up to limit deliveries that are being posted and whose lease ran out at
 	// or before now. Payload and Answer are left out.
 	ListLost(ctx context.Context, now time.Time, limit int) ([]Delivery, error)
+	// GetPayload returns what a delivery is to send; ErrNotFound if there is nothing (any
+	// more).
+	GetPayload(ctx context.Context, id DeliveryID) ([]byte, error)
 	// NextDue is when the next waiting delivery is due or, if it is leased beyond that, its
 	// lease runs out; zero if none waits.
 	NextDue(ctx context.Context) (time.Time, error)
@@ -104,4 +108,11 @@ type DeliveryStore interface {
 type DeliveryCursor struct {
 	CreatedAt time.Time
 	ID        DeliveryID
+}
+
+// WaitingLimit is how many deliveries may wait for one account, and how large they may be
+// together.
+type WaitingLimit struct {
+	Number int
+	Bytes  int64
 }

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // consentPage asks the one question that all this is for.
@@ -27,6 +28,8 @@ type consentPage struct {
 	Again          bool
 	Terms, Privacy string // where they are; empty if there are none
 	Email          string
+	// Account is the one that was connected on the way; empty if there is none.
+	Account wire.AccountID
 }
 
 // showConsent shows the question. A browser that is signed in is asked like any
@@ -39,7 +42,7 @@ func (s *site) showConsent(w http.ResponseWriter, r *http.Request, in *library.S
 		App: app, About: quote(request.Client.Application.About), Purpose: quote(contract.Purpose),
 		Until: request.Until, Email: in.Library.Email,
 		Terms: termsHref(contract.Terms, way.step(stepTerms)), Privacy: termsHref(contract.Privacy, way.step(stepPrivacy)),
-		Again: request.Link.Kind == library.LinkUserReauth,
+		Again: request.Link.Kind == library.LinkUserReauth, Account: connectedIn(request),
 	}
 	p.May, p.MayNot = t.mayAndMayNot(contract)
 	if contract.Access == library.Read {
@@ -164,6 +167,9 @@ func (s *site) takeAnswer(w http.ResponseWriter, r *http.Request, in *library.Si
 	o := outcomeDenied
 	switch r.PostForm.Get("answer") {
 	case "allow":
+		if connectedIn(way.request) != wire.AccountID(r.PostForm.Get("account")) {
+			return seeOther(w, r, way.next()) // another tab has connected another: ask anew
+		}
 		o = outcomeAllowed
 		callback, err = s.consents.Allow(r.Context(), in, way.request)
 	case "deny":
@@ -175,6 +181,13 @@ func (s *site) takeAnswer(w http.ResponseWriter, r *http.Request, in *library.Si
 		return answerFault(err, in, way)
 	}
 	return s.leave(w, r, way.request, callback, o)
+}
+
+func connectedIn(r *library.Request) wire.AccountID {
+	if r.Connected == nil {
+		return ""
+	}
+	return r.Connected.ID
 }
 
 // termsPage shows terms that are a plain text.

@@ -76,7 +76,7 @@ func (s *site) routes() []route {
 		{"POST /apps/saas/revoke", s.takeLink(library.LinkRevoke)},
 
 		// From a provider, back into the link.
-		{"GET " + ProviderReturnPath, s.arrive},
+		{"GET " + ProviderReturnPath + "/{source}", s.arrive},
 
 		// The ways in, for who comes by themselves.
 		{"GET /{$}", s.showStart},

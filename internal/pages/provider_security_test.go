@@ -1,6 +1,7 @@
 package pages_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,7 +18,7 @@ func returning(t *testing.T, w *world, v *visitor, p *page) (address string) {
 	t.Helper()
 	p = p.click(testIDOf(lucas)).click("provider-go").away().click("sim-approve")
 	address = p.header.Get("Location")
-	if !strings.HasPrefix(address, w.url+pages.ProviderReturnPath+"?") {
+	if !strings.HasPrefix(address, fmt.Sprint(w.url, pages.ProviderReturnPath, "/", lucas.ID, "?")) {
 		t.Fatalf("the provider sends the browser to %s", address)
 	}
 	return address
@@ -112,13 +113,13 @@ func TestReturnLeadsHere(t *testing.T) {
 	}
 	checkHeaders(t, answer)
 	for _, query := range []string{"", "state=", "state=a&state=b", "code=x", "state=a&code=b&code=c", "state=a&error=x&error=y", "state=%FF%00&code=%FF"} {
-		p := v.get(pages.ProviderReturnPath + "?" + query)
+		p := v.get(fmt.Sprint(pages.ProviderReturnPath, "/", lucas.ID, "?") + query)
 		if p.status != http.StatusNotFound || p.find("error-reference") == nil {
 			t.Errorf("%q: %d", query, p.status)
 		}
 		checkHeaders(t, p)
 	}
-	if p := v.post(pages.ProviderReturnPath+"?"+query.Encode(), url.Values{}); p.status < 400 {
+	if p := v.post(fmt.Sprint(pages.ProviderReturnPath, "/", lucas.ID, "?")+query.Encode(), url.Values{}); p.status < 400 {
 		t.Errorf("post: %d", p.status)
 	}
 }

@@ -97,7 +97,7 @@ func (tr *tour) failsToConnect(clinic library.Client) {
 	if q := tr.back().Query(); q.Get("errorCode") != "USER_CANCEL" {
 		tr.t.Errorf("stopped: %v", q)
 	}
-	b.visit("/providers/return?state=unknown&code=x")
+	b.visit("/providers/return/1?state=unknown&code=x")
 	tr.look("error return")
 }
 

@@ -214,11 +214,11 @@ func (w *world) send(c library.Client, accessToken string, account wire.AccountI
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	pushed, err := w.deliveries.Push(w.t.Context(), to, library.Resource{Version: library.STU3, Types: types, Body: []byte(`{}`)})
+	kept, err := w.deliveries.Keep(w.t.Context(), to, library.Resource{Version: library.STU3, Types: types, Body: []byte(`{}`)})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return pushed.Delivery
+	return kept.Wait(w.t.Context()).Delivery
 }
 
 // connected lists what an application knows of the accounts at providers.

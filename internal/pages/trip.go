@@ -6,13 +6,15 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// ProviderReturnPath is where browsers come back to from providers.
+// ProviderReturnPath is where browsers come back to from providers, each below it at the
+// id of its source.
 const ProviderReturnPath = "/providers/return"
 
 // tripPage is what a person sees before they leave for a provider, and when they have
@@ -105,6 +107,10 @@ func (s *site) arrive(w http.ResponseWriter, r *http.Request) error {
 	if len(query["state"]) != 1 || len(query["code"]) > 1 || len(query["error"]) > 1 {
 		return faultLinkBad.because(errors.New("way back from a provider has no state, or something twice"))
 	}
+	source, err := strconv.Atoi(r.PathValue("source"))
+	if err != nil {
+		return faultLinkBad.because(errors.New("way back from no provider"))
+	}
 	state := seal.SecretOf(query.Get("state"))
 	in, err := s.signedIn(r)
 	if err != nil {
@@ -114,7 +120,7 @@ func (s *site) arrive(w http.ResponseWriter, r *http.Request) error {
 		return s.resume(w, r, state, faultLinkBad.because(errors.New("nobody is signed in")))
 	}
 	back, err := s.accounts.Arrive(r.Context(), in, library.ProviderAnswer{
-		State: state, Code: seal.SecretOf(query.Get("code")), Error: query.Get("error")})
+		Source: source, State: state, Code: seal.SecretOf(query.Get("code")), Error: query.Get("error")})
 	switch {
 	case errors.Is(err, library.ErrWrongPerson):
 		return s.resume(w, r, state, wrongPerson(nil, in, err))

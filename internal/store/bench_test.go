@@ -98,7 +98,7 @@ func BenchmarkDelivery(b *testing.B) {
 			})
 			start := time.Now()
 			atOnce(b, callers, len(senders), func(i int) error {
-				return db.AddDelivery(b.Context(), senders[i].delivery(i, library.DeliveryDelivered))
+				return db.AddDelivery(b.Context(), senders[i].delivery(i, library.DeliveryDelivered), librarytest.NoLimit)
 			})
 			if _, err := openRaw(b, url).Exec(repeatDeliveries); err != nil {
 				b.Fatal(err)
@@ -121,7 +121,7 @@ func BenchmarkDelivery(b *testing.B) {
 			b.ResetTimer()
 			clock(&adding, func() {
 				atOnce(b, callers, b.N, func(i int) error {
-					return db.AddDelivery(b.Context(), senders[i%len(senders)].delivery(len(senders)+i, library.DeliveryWaiting))
+					return db.AddDelivery(b.Context(), senders[i%len(senders)].delivery(len(senders)+i, library.DeliveryWaiting), librarytest.NoLimit)
 				})
 			})
 			for left := b.N; left > 0; {
@@ -158,7 +158,7 @@ func BenchmarkDelivery(b *testing.B) {
 const repeatDeliveries = `
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99)
 INSERT INTO deliveries SELECT id || '-' || n.i, library_id, application_id, contract_id, grant_id, account_id, provider_name,
-	types, state, status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, payload, answer
+	types, state, status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, size
 FROM deliveries, n`
 
 type sender struct {

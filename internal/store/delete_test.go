@@ -41,7 +41,7 @@ func TestDeleteLibraryLeavesNoRow(t *testing.T) {
 			db.AddLink(ctx, library.Link{Hash: seal.NewSecret().Hash(), Client: client, Library: g.Library}, library.Session{}),
 			db.AddLink(ctx, library.Link{Hash: seal.NewSecret().Hash(), Client: client, Account: connected.ID}, library.Session{}),
 			db.AddTrip(ctx, library.Trip{State: seal.NewSecret().Hash(), Library: g.Library}),
-			db.AddDelivery(ctx, librarytest.NewDelivery(g, connected, now)),
+			db.AddDelivery(ctx, librarytest.NewDelivery(g, connected, now), librarytest.NoLimit),
 		} {
 			if err != nil {
 				t.Fatal(err)

@@ -20,8 +20,8 @@ const (
 	reasonStopped = "the application was stopped"
 )
 
-// AddDelivery adds a delivery.
-func (db *DB) AddDelivery(ctx context.Context, d library.Delivery) error {
+// AddDelivery adds a delivery, unless too much waits for its account.
+func (db *DB) AddDelivery(ctx context.Context, d library.Delivery, most library.WaitingLimit) error {
 	const doing = "add delivery"
 	types, err := encode(d.Types)
 	if err != nil {
@@ -46,8 +46,11 @@ func (db *DB) AddDelivery(ctx context.Context, d library.Delivery) error {
 		ExpiresAt:     millis(d.ExpiresAt),
 		CreatedAt:     millis(d.CreatedAt),
 		UpdatedAt:     millis(d.UpdatedAt),
-		Payload:       d.Payload,
-		Answer:        d.Answer,
+		Size:          d.Size,
+	}
+	content := query.AddDeliveryContentParams{DeliveryID: params.ID, Payload: d.Payload, Answer: d.Answer}
+	if d.Answer != nil && d.State.Final() {
+		content.AnsweredAt = params.UpdatedAt
 	}
 	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
 		// The lock keeps the grant and the account from ending meanwhile.
@@ -66,7 +69,17 @@ func (db *DB) AddDelivery(ctx context.Context, d library.Delivery) error {
 		if err != nil {
 			return err
 		}
-		return q.AddDelivery(ctx, params)
+		waiting, err := q.SumWaiting(ctx, params.AccountID)
+		if err != nil {
+			return err
+		}
+		if waiting.Number >= int64(most.Number) || waiting.Size+d.Size > most.Bytes {
+			return library.ErrBusy
+		}
+		if err := q.AddDelivery(ctx, params); err != nil {
+			return err
+		}
+		return q.AddDeliveryContent(ctx, content)
 	})
 }
 
@@ -127,7 +140,7 @@ func (db *DB) BeginPosting(ctx context.Context, id library.DeliveryID, lease str
 		if err != nil {
 			return err
 		}
-		may, err := q.MayPost(ctx, row.GrantID, row.AccountID)
+		may, err := q.MayPost(ctx, row.GrantID, millis(now), row.AccountID)
 		if err != nil {
 			return err
 		}
@@ -166,24 +179,43 @@ func (db *DB) EndDelivery(ctx context.Context, d library.Delivery, e library.Eve
 			State:  string(d.State),
 			Status: int64(d.Status),
 			Reason: text(d.Reason),
-			Answer: d.Answer,
 			At:     millis(d.UpdatedAt),
 			ID:     string(d.ID),
 			Lease:  d.Lease,
 		})
-		if err == nil && rows == 0 {
+		if err != nil {
+			return err
+		}
+		if rows == 0 {
 			return goneOrTaken(ctx, q, d.ID)
 		}
-		return err
+		answeredAt := int64(0)
+		if d.Answer != nil {
+			answeredAt = millis(d.UpdatedAt)
+		}
+		return q.EndDeliveryContent(ctx, string(d.ID), d.Answer, answeredAt)
 	})
 }
 
 // goneOrTaken says why a delivery could not be changed.
 func goneOrTaken(ctx context.Context, q *query.Queries, id library.DeliveryID) error {
-	if _, err := q.GetDelivery(ctx, string(id)); err != nil {
+	has, err := q.HasDelivery(ctx, string(id))
+	if err == nil && !has {
+		err = library.ErrNotFound
+	}
+	if err != nil {
 		return err
 	}
 	return library.ErrUsed
+}
+
+// GetPayload returns what a delivery is to send.
+func (db *DB) GetPayload(ctx context.Context, id library.DeliveryID) ([]byte, error) {
+	payload, err := db.reader.GetPayload(ctx, string(id))
+	if err == nil && payload == nil {
+		err = library.ErrNotFound
+	}
+	return payload, in("get payload", err)
 }
 
 // ListLost lists deliveries whose server died while it sent them.
@@ -193,9 +225,7 @@ func (db *DB) ListLost(ctx context.Context, now time.Time, limit int) ([]library
 	if err != nil {
 		return nil, in(doing, err)
 	}
-	list, err := each(rows, func(row query.ListLostRow) (library.Delivery, error) {
-		return delivery(query.Delivery(row))
-	})
+	list, err := each(rows, delivery)
 	return list, in(doing, err)
 }
 
@@ -216,13 +246,14 @@ func (db *DB) NextDue(ctx context.Context) (time.Time, error) {
 func (db *DB) GetDelivery(ctx context.Context, id library.ID, d library.DeliveryID) (library.Delivery, error) {
 	const doing = "get delivery"
 	row, err := db.reader.GetDelivery(ctx, string(d))
-	if err == nil && row.LibraryID != id {
+	if err == nil && row.Delivery.LibraryID != id {
 		err = library.ErrNotFound
 	}
 	if err != nil {
 		return library.Delivery{}, in(doing, err)
 	}
-	found, err := delivery(row)
+	found, err := delivery(row.Delivery)
+	found.Payload, found.Answer = row.Payload, row.Answer
 	return found, in(doing, err)
 }
 
@@ -243,9 +274,7 @@ func (db *DB) ListDeliveries(ctx context.Context, id library.ID, of wire.Applica
 	if err != nil {
 		return nil, in(doing, err)
 	}
-	list, err := each(rows, func(row query.ListDeliveriesRow) (library.Delivery, error) {
-		return delivery(query.Delivery(row))
-	})
+	list, err := each(rows, delivery)
 	return list, in(doing, err)
 }
 
@@ -273,8 +302,7 @@ func delivery(row query.Delivery) (library.Delivery, error) {
 		Status:       int(row.Status),
 		Reason:       row.Reason,
 		Attempts:     int(row.Attempts),
-		Payload:      row.Payload,
-		Answer:       row.Answer,
+		Size:         row.Size,
 		Lease:        row.Lease,
 		LeaseUntil:   moment(row.LeaseUntil),
 		NextAt:       moment(row.NextAt),

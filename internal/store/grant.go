@@ -32,6 +32,9 @@ func (db *DB) Allow(ctx context.Context, a library.Answer) (library.Grant, libra
 		if err != nil {
 			return err
 		}
+		if link.AccountID != string(a.Connected) {
+			return library.ErrUsed // another has been connected meanwhile: the answer was about the first
+		}
 		event := a.Event
 		var renewed bool
 		if g, renewed, err = giveGrant(ctx, q, a.Grant, a.At); err != nil {
@@ -139,6 +142,9 @@ func (db *DB) RevokeGrant(ctx context.Context, id library.ID, g library.GrantID,
 			if err := end(ctx, g); err != nil {
 				return err
 			}
+		}
+		if err := q.ForgetPayloadsOf(ctx, id, g); err != nil {
+			return err
 		}
 		err = q.ExpireDeliveriesOf(ctx, query.ExpireDeliveriesOfParams{
 			Reason:    reasonStopped,

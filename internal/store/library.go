@@ -71,6 +71,7 @@ func (db *DB) ShutLibrary(ctx context.Context, id library.ID, deleteAt time.Time
 			func() error { return q.ShutTokensIn(ctx, id) },
 			func() error { return q.ShutCodesIn(ctx, id) },
 			func() error { return q.EndSessionsIn(ctx, id) },
+			func() error { return q.ForgetPayloadsIn(ctx, id) },
 			func() error { return q.ExpireDeliveriesIn(ctx, reasonShut, millis(e.At), id) },
 			func() error { return q.EndOtherLogins(ctx, id, keep) },
 		} {

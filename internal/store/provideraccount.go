@@ -54,6 +54,14 @@ func (db *DB) Connect(ctx context.Context, link seal.Hash, a library.ConnectedAc
 		if err != nil {
 			return err
 		}
+		// One that stood there before and was never allowed is nobody's any more.
+		if before, err := q.GetLink(ctx, link); err != nil {
+			return err
+		} else if before.AccountID != "" && before.AccountID != row.ID {
+			if err := q.DeletePendingAccount(ctx, before.AccountID); err != nil {
+				return err
+			}
+		}
 		if err := q.SetLinkAccount(ctx, link, row.ID); err != nil {
 			return err
 		}
@@ -157,7 +165,10 @@ func (db *DB) EndAccess(ctx context.Context, account wire.AccountID, version int
 			return err
 		}
 		rows, err := q.EndAccess(ctx, millis(at), string(account), version)
-		if err != nil || rows == 0 {
+		if err == nil && rows == 0 {
+			return goneOrChanged(ctx, q, account)
+		}
+		if err != nil {
 			return err
 		}
 		return addEvent(ctx, q, e)
@@ -171,6 +182,9 @@ func (db *DB) Disconnect(ctx context.Context, id library.ID, of wire.Application
 			return err
 		}
 		if err := affected(q.Disconnect(ctx, string(account), id, of)); err != nil {
+			return err
+		}
+		if err := q.ForgetPayloadsTo(ctx, id, string(account)); err != nil {
 			return err
 		}
 		return q.ExpireDeliveriesTo(ctx, query.ExpireDeliveriesToParams{

@@ -116,7 +116,8 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		second, err := f.Connect(ctx, l.Hash, anyAccount(g.Library, g.Application, 2, now), connectedEvent(g.Library, now))
 		must(t, err)
 		same(t, "account of the link", value(f.GetLink(ctx, l.Hash))(t).Account, second.ID)
-		same(t, "first", value(f.GetAccount(ctx, g.Library, first.ID, false))(t), first)
+		_, err = f.GetAccount(ctx, g.Library, first.ID, false)
+		wantErr(t, "the first, which nobody allowed", err, library.ErrNotFound)
 		given := library.Link{Hash: anyHash(), Account: "420_given"}
 		must(t, f.AddLink(ctx, given, library.Session{}))
 		same(t, "link added with an account", value(f.GetLink(ctx, given.Hash))(t), given)
@@ -235,7 +236,7 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "pending account", value(f.GetAccount(ctx, g.Library, a.ID, false))(t), a)
 		same(t, "accounts", len(value(f.ListConnected(ctx, g.Library, ""))(t)), 0)
 		same(t, "accounts of the application", len(value(f.ListConnected(ctx, g.Library, g.Application))(t)), 0)
-		wantErr(t, "delivery", f.AddDelivery(ctx, anyDelivery(g, a, now)), library.ErrNotFound)
+		wantErr(t, "delivery", f.AddDelivery(ctx, anyDelivery(g, a, now), NoLimit), library.ErrNotFound)
 	})
 	t.Run("stand once the link is answered", testAnswers(open))
 	t.Run("are shown to nobody else", func(t *testing.T) {
@@ -324,7 +325,12 @@ func testAnswers(open func(t *testing.T) Store) func(t *testing.T) {
 			same(t, "account", value(f.GetAccount(ctx, p.ID, a.ID, true))(t), a)
 		}
 		allowed, l := f.connect(g, 1)
-		_, _, err := f.Allow(ctx, answer(p, c, l, now))
+		yes := answer(p, c, l, now)
+		yes.Connected = "1_another"
+		_, _, err := f.Allow(ctx, yes)
+		wantErr(t, "an answer about another account", err, library.ErrUsed)
+		yes.Connected = allowed.ID
+		_, _, err = f.Allow(ctx, yes)
 		must(t, err)
 		stands(allowed)
 		closed, l := f.connect(g, 2)
@@ -357,7 +363,9 @@ func testAnswers(open func(t *testing.T) Store) func(t *testing.T) {
 
 		other := f.person()
 		theirs, l := f.connect(g, 5)
-		_, _, err = f.Allow(ctx, answer(other, c, l, now))
+		yes = answer(other, c, l, now)
+		yes.Connected = theirs.ID
+		_, _, err = f.Allow(ctx, yes)
 		must(t, err)
 		same(t, "account after the yes of somebody else", value(f.GetAccount(ctx, p.ID, theirs.ID, false))(t), theirs)
 
@@ -406,7 +414,7 @@ func testDisconnect(open func(t *testing.T) Store) func(t *testing.T) {
 
 		posted.State, posted.UpdatedAt = library.DeliveryUnknown, later(time.Hour)
 		must(t, f.EndDelivery(ctx, posted, sentEvent(posted, library.EventSentUnknown)))
-		wantErr(t, "delivery", f.AddDelivery(ctx, anyDelivery(g, a, now)), library.ErrNotFound)
+		wantErr(t, "delivery", f.AddDelivery(ctx, anyDelivery(g, a, now), NoLimit), library.ErrNotFound)
 		wantErr(t, "again", f.Disconnect(ctx, g.Library, "", a.ID, now, "", e), library.ErrNotFound)
 		e.Library = "none"
 		wantErr(t, "event of no library", f.Disconnect(ctx, g.Library, "", kept.ID, now, "", e), library.ErrNotFound)
@@ -425,7 +433,7 @@ func testDisconnect(open func(t *testing.T) Store) func(t *testing.T) {
 				deliveries[i] = anyDelivery(g, a, now)
 				deliveries[i].Lease, deliveries[i].LeaseUntil = "l", later(time.Minute)
 			}
-			must(t, f.AddDelivery(ctx, deliveries[0]))
+			must(t, f.AddDelivery(ctx, deliveries[0], NoLimit))
 			race(len(deliveries)+1, func(i int) error {
 				switch i {
 				case len(deliveries):
@@ -433,7 +441,7 @@ func testDisconnect(open func(t *testing.T) Store) func(t *testing.T) {
 				case 0:
 					return f.BeginPosting(ctx, deliveries[0].ID, "l", now, later(time.Minute))
 				}
-				return f.AddDelivery(ctx, deliveries[i])
+				return f.AddDelivery(ctx, deliveries[i], NoLimit)
 			})
 			for _, d := range deliveries {
 				got, err := f.GetDelivery(ctx, g.Library, d.ID)
@@ -519,9 +527,9 @@ func TestRenewal(t *testing.T, open func(t *testing.T) Store) {
 		events := len(f.events(g.Library))
 		e := anyEvent(g.Library)
 		e.Kind = library.EventAccountEnded
-		must(t, f.EndAccess(ctx, a.ID, 0, now, e))
-		must(t, f.EndAccess(ctx, a.ID, 2, now, e))
-		must(t, f.EndAccess(ctx, "none", 1, now, e))
+		wantErr(t, "an older version", f.EndAccess(ctx, a.ID, 0, now, e), library.ErrUsed)
+		wantErr(t, "a newer version", f.EndAccess(ctx, a.ID, 2, now, e), library.ErrUsed)
+		wantErr(t, "of no account", f.EndAccess(ctx, "none", 1, now, e), library.ErrNotFound)
 		same(t, "account", value(f.GetAccount(ctx, g.Library, a.ID, true))(t), a)
 		same(t, "number of events", len(f.events(g.Library)), events)
 		e.Library = "none"
@@ -531,13 +539,11 @@ func TestRenewal(t *testing.T, open func(t *testing.T) Store) {
 		_, err := f.ClaimRenewal(ctx, a.ID, 1, now, later(time.Minute))
 		must(t, err)
 		e.Library = g.Library
-		for _, err := range race(20, func(int) error { return f.EndAccess(ctx, a.ID, 1, later(time.Second), e) }) {
-			must(t, err)
-		}
+		oneWins(t, "end", race(20, func(int) error { return f.EndAccess(ctx, a.ID, 1, later(time.Second), e) }), library.ErrUsed)
 		want := a
 		want.EndedAt, want.Access, want.AccessVersion = later(time.Second), nil, 2
 		same(t, "account", value(f.GetAccount(ctx, g.Library, a.ID, true))(t), want)
-		must(t, f.EndAccess(ctx, a.ID, 2, later(time.Hour), e))
+		wantErr(t, "end it again", f.EndAccess(ctx, a.ID, 2, later(time.Hour), e), library.ErrUsed)
 		same(t, "account ended first", value(f.GetAccount(ctx, g.Library, a.ID, true))(t), want)
 		same(t, "number of events", len(f.events(g.Library)), events+1)
 		same(t, "kind of event", f.newest(g.Library).Kind, library.EventAccountEnded)

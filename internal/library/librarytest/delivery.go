@@ -27,21 +27,21 @@ func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 		held.Types, held.ProviderName, held.Reason = nil, "L'Été %_", "because"
 		held.Status, held.Attempts, held.Answer = 503, 3, anySeal()
 		held.Lease, held.LeaseUntil = "lease", later(time.Minute)
-		must(t, f.AddDelivery(ctx, held))
+		must(t, f.AddDelivery(ctx, held, NoLimit))
 		same(t, "held delivery", f.stored(held), held)
 
 		exact := anyDelivery(g, a, now)
 		exact.NextAt = time.Date(2026, 11, 24, 9, 0, 0, 123_999_999, time.FixedZone("", 3600))
-		must(t, f.AddDelivery(ctx, exact))
+		must(t, f.AddDelivery(ctx, exact, NoLimit))
 		same(t, "next", f.stored(exact).NextAt, time.Date(2026, 11, 24, 8, 0, 0, 123_000_000, time.UTC))
 
 		odd := anyDelivery(g, a, now)
 		odd.ProviderName, odd.Reason, odd.Types = "nul \x00, no UTF-8 \xff", "\x00\xff", []string{"\x00\xff"}
-		must(t, f.AddDelivery(ctx, odd))
+		must(t, f.AddDelivery(ctx, odd, NoLimit))
 
 		again := anyDelivery(g, a, now)
 		again.ID = d.ID
-		wantErr(t, "id that is there", f.AddDelivery(ctx, again), library.ErrExists)
+		wantErr(t, "id that is there", f.AddDelivery(ctx, again, NoLimit), library.ErrExists)
 		same(t, "delivery", f.stored(d), d)
 	})
 	t.Run("mark the grant once a minute", func(t *testing.T) {
@@ -68,15 +68,15 @@ func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 		} {
 			d := anyDelivery(g, a, now)
 			change(&d)
-			wantErr(t, what, f.AddDelivery(ctx, d), library.ErrNotFound)
+			wantErr(t, what, f.AddDelivery(ctx, d, NoLimit), library.ErrNotFound)
 			_, err := f.GetDelivery(ctx, d.Library, d.ID)
 			wantErr(t, what+": delivery", err, library.ErrNotFound)
 		}
 		same(t, "grant used", value(f.GetGrant(ctx, g.ID))(t).LastUsedAt, time.Time{})
 		must(t, f.RevokeGrant(ctx, g.Library, g.ID, now, anyEvent(g.Library)))
-		wantErr(t, "revoked grant", f.AddDelivery(ctx, anyDelivery(g, a, now)), library.ErrNotFound)
+		wantErr(t, "revoked grant", f.AddDelivery(ctx, anyDelivery(g, a, now), NoLimit), library.ErrNotFound)
 		must(t, f.ShutLibrary(ctx, og.Library, later(time.Hour), "", anyEvent(og.Library)))
-		wantErr(t, "shut library", f.AddDelivery(ctx, anyDelivery(og, oa, now)), library.ErrNotFound)
+		wantErr(t, "shut library", f.AddDelivery(ctx, anyDelivery(og, oa, now), NoLimit), library.ErrNotFound)
 	})
 	t.Run("are shown to nobody else", func(t *testing.T) {
 		f := fresh(t, open)
@@ -107,6 +107,25 @@ func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "number", value(f.CountWaiting(ctx, g.Library))(t), 2)
 		same(t, "number of no library", value(f.CountWaiting(ctx, "none"))(t), 0)
 	})
+	t.Run("wait up to a limit for one account", func(t *testing.T) {
+		f := fresh(t, open)
+		g, a := f.sender()
+		og, oa := f.sender()
+		most := library.WaitingLimit{Number: 2, Bytes: 100}
+		add := func(g library.Grant, a library.ConnectedAccount, size int64) error {
+			d := anyDelivery(g, a, now)
+			d.Size = size
+			return f.AddDelivery(ctx, d, most)
+		}
+		ended := f.posting(g, a, "l")
+		ended.State = library.DeliveryDelivered
+		must(t, f.EndDelivery(ctx, ended, sentEvent(ended, library.EventSentAccepted)))
+		must(t, add(g, a, 60))
+		wantErr(t, "too large", add(g, a, 41), library.ErrBusy)
+		must(t, add(g, a, 40))
+		wantErr(t, "too many", add(g, a, 0), library.ErrBusy)
+		must(t, add(og, oa, 100))
+	})
 	t.Run("lose their answers in time", func(t *testing.T) {
 		f := fresh(t, open)
 		g, a := f.sender()
@@ -119,7 +138,7 @@ func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 		}
 		waiting := anyDelivery(g, a, now)
 		waiting.Answer = anySeal()
-		must(t, f.AddDelivery(ctx, waiting))
+		must(t, f.AddDelivery(ctx, waiting, NoLimit))
 		must(t, f.ForgetAnswers(ctx, later(time.Millisecond)))
 		ended[0].Answer = nil
 		for _, d := range append(ended, waiting) {
@@ -145,7 +164,7 @@ func testListDeliveries(open func(t *testing.T) Store) func(t *testing.T) {
 				}
 				d.ID = library.DeliveryID(fmt.Sprintf("%s-%d", id, at.Sub(now)))
 				d.Answer = anySeal()
-				must(t, f.AddDelivery(ctx, d))
+				must(t, f.AddDelivery(ctx, d, NoLimit))
 				d.Payload, d.Answer = nil, nil
 				want = append(want, d)
 				if i%3 == 1 {
@@ -244,7 +263,7 @@ func testCalledOff(open func(t *testing.T) Store) func(t *testing.T) {
 				if i == len(deliveries) {
 					return f.RevokeGrant(ctx, g.Library, g.ID, now, anyEvent(g.Library))
 				}
-				return f.AddDelivery(ctx, deliveries[i])
+				return f.AddDelivery(ctx, deliveries[i], NoLimit)
 			})
 			same(t, "what waits under a revoked grant", value(f.CountWaiting(ctx, g.Library))(t), 0)
 		}
@@ -281,8 +300,16 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		for i := range want {
 			want[i].Lease, want[i].LeaseUntil = "l", later(time.Minute)
 		}
-		same(t, "claimed", got, want)
 		same(t, "stored", f.stored(first), want[0])
+		for i := range want {
+			same(t, "payload", value(f.GetPayload(ctx, want[i].ID))(t), want[i].Payload)
+			want[i].Payload = nil
+		}
+		same(t, "claimed", got, want)
+		_, err := f.GetPayload(ctx, ended.ID)
+		wantErr(t, "payload of one that has ended", err, library.ErrNotFound)
+		_, err = f.GetPayload(ctx, "none")
+		wantErr(t, "payload of none", err, library.ErrNotFound)
 		same(t, "claimed next", ids(claim("m", 10)), ids([]library.Delivery{third}))
 		same(t, "claimed last", len(claim("n", 10)), 0)
 
@@ -299,7 +326,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		f := fresh(t, open)
 		g, a := f.sender()
 		const deliveries, nodes = 120, 12
-		for _, err := range race(deliveries, func(int) error { return f.AddDelivery(ctx, anyDelivery(g, a, now)) }) {
+		for _, err := range race(deliveries, func(int) error { return f.AddDelivery(ctx, anyDelivery(g, a, now), NoLimit) }) {
 			must(t, err)
 		}
 		var mu sync.Mutex
@@ -375,6 +402,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		claimed := value(f.ClaimDeliveries(ctx, "m", now, later(time.Minute), 10))(t)
 		same(t, "claimed", ids(claimed), ids([]library.Delivery{back}))
 		wantErr(t, "to an account that is gone", post(back.ID, "m", 0), library.ErrNotFound)
+		claimed[0].Payload = back.Payload
 		same(t, "delivery", f.stored(back), claimed[0])
 	})
 	t.Run("put back what was surely not filed", func(t *testing.T) {
@@ -440,7 +468,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "one that has long been due", next(), later(-time.Hour))
 		early := anyDelivery(g, a, later(-2*time.Hour))
 		early.NextAt, early.Lease, early.LeaseUntil = later(-90*time.Minute), "l", later(-90*time.Minute)
-		must(t, f.AddDelivery(ctx, early))
+		must(t, f.AddDelivery(ctx, early, NoLimit))
 		same(t, "one that is not leased beyond its time", next(), early.NextAt)
 		for _, d := range value(f.ClaimDeliveries(ctx, "m", later(time.Hour), later(2*time.Hour), 10))(t) {
 			must(t, f.BeginPosting(ctx, d.ID, "m", later(time.Hour), later(2*time.Hour)))

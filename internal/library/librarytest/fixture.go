@@ -1,6 +1,7 @@
 package librarytest
 
 import (
+	"math"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -312,7 +313,7 @@ func sentEvent(d library.Delivery, kind library.EventKind) library.Event {
 func (f *fixture) delivery(g library.Grant, a library.ConnectedAccount, at time.Time) library.Delivery {
 	f.t.Helper()
 	d := anyDelivery(g, a, at)
-	must(f.t, f.AddDelivery(ctx, d))
+	must(f.t, f.AddDelivery(ctx, d, NoLimit))
 	return d
 }
 
@@ -327,7 +328,7 @@ func (f *fixture) claimed(g library.Grant, a library.ConnectedAccount, lease str
 	f.t.Helper()
 	d := anyDelivery(g, a, now)
 	d.Lease, d.LeaseUntil = lease, later(time.Minute)
-	must(f.t, f.AddDelivery(ctx, d))
+	must(f.t, f.AddDelivery(ctx, d, NoLimit))
 	return d
 }
 
@@ -419,3 +420,6 @@ func (f *fixture) newest(id library.ID) library.Event {
 func ClientOf(g library.Grant) wire.ClientID {
 	return wire.ClientID{Application: g.Application, Contract: g.Contract}
 }
+
+// NoLimit lets any number of deliveries wait.
+var NoLimit = library.WaitingLimit{Number: math.MaxInt, Bytes: math.MaxInt64}

@@ -60,12 +60,20 @@ CREATE TABLE deliveries (
     expires_at     BIGINT NOT NULL,
     created_at     BIGINT NOT NULL,
     updated_at     BIGINT NOT NULL,
-    payload        BYTEA, -- these two shut by the master keyring
-    answer         BYTEA
+    size           BIGINT NOT NULL -- of what is sent
 );
 CREATE INDEX deliveries_of_library ON deliveries (library_id, created_at, id);
 CREATE INDEX deliveries_by_state ON deliveries (library_id, state);
 -- These hold only what has not ended: the many that have cost nothing.
 CREATE INDEX deliveries_due ON deliveries (next_at, id) WHERE state = 'waiting';
 CREATE INDEX deliveries_leased ON deliveries (state, lease_until, id) WHERE lease_until > 0;
-CREATE INDEX deliveries_answered ON deliveries (updated_at) WHERE answer IS NOT NULL;
+CREATE INDEX deliveries_waiting ON deliveries (account_id) WHERE state = 'waiting';
+
+-- What is large stands apart: a delivery's row is written anew with each step.
+CREATE TABLE delivery_contents (
+    delivery_id TEXT COLLATE "C" PRIMARY KEY REFERENCES deliveries (id) ON DELETE CASCADE,
+    payload     BYTEA, -- these two shut by the master keyring
+    answer      BYTEA,
+    answered_at BIGINT NOT NULL -- never, as long as there is no answer
+);
+CREATE INDEX delivery_contents_answered ON delivery_contents (answered_at) WHERE answered_at > 0;

@@ -1,7 +1,17 @@
 -- name: AddDelivery :exec
 INSERT INTO deliveries (id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state,
-    status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, payload, answer)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20);
+    status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, size)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19);
+
+-- name: AddDeliveryContent :exec
+INSERT INTO delivery_contents (delivery_id, payload, answer, answered_at) VALUES ($1, $2, $3, $4);
+
+-- name: SumWaiting :one
+SELECT COUNT(*) AS number, CAST(COALESCE(SUM(size), 0) AS BIGINT) AS size FROM deliveries
+WHERE account_id = $1 AND state = 'waiting';
+
+-- name: GetPayload :one
+SELECT payload FROM delivery_contents WHERE delivery_id = $1;
 
 -- name: ListClaimable :many
 SELECT id FROM deliveries
@@ -20,7 +30,8 @@ WHERE id = sqlc.arg(id) AND state = 'waiting' AND lease <> '' AND lease = sqlc.a
 RETURNING grant_id, account_id;
 
 -- name: MayPost :one
-SELECT CAST(EXISTS (SELECT 1 FROM grants WHERE grants.id = sqlc.arg(grant_id) AND grants.revoked_at = 0)
+SELECT CAST(EXISTS (SELECT 1 FROM grants WHERE grants.id = sqlc.arg(grant_id) AND grants.revoked_at = 0
+        AND grants.expires_at > CAST(sqlc.arg(now) AS BIGINT))
     AND EXISTS (SELECT 1 FROM provider_accounts WHERE provider_accounts.id = sqlc.arg(account_id)) AS BOOLEAN) AS may;
 
 -- name: PutBack :execrows
@@ -30,29 +41,41 @@ WHERE id = sqlc.arg(id) AND state IN ('waiting', 'posting') AND lease <> '' AND 
 
 -- name: EndDelivery :execrows
 UPDATE deliveries SET state = sqlc.arg(state), status = sqlc.arg(status), reason = sqlc.arg(reason),
-    answer = sqlc.arg(answer), updated_at = sqlc.arg(at), payload = NULL, lease = '', lease_until = 0
+    updated_at = sqlc.arg(at), lease = '', lease_until = 0
 WHERE id = sqlc.arg(id) AND state IN ('waiting', 'posting') AND lease <> '' AND lease = sqlc.arg(lease);
+
+-- name: EndDeliveryContent :exec
+UPDATE delivery_contents SET payload = NULL, answer = $2, answered_at = $3 WHERE delivery_id = $1;
+
+-- name: ForgetPayloadsIn :exec
+UPDATE delivery_contents SET payload = NULL WHERE delivery_id IN (
+    SELECT d.id FROM deliveries d WHERE d.library_id = sqlc.arg(library_id) AND d.state = 'waiting');
 
 -- name: ExpireDeliveriesIn :exec
 UPDATE deliveries SET state = 'expired', reason = sqlc.arg(reason), updated_at = sqlc.arg(at),
-    payload = NULL, lease = '', lease_until = 0
+    lease = '', lease_until = 0
 WHERE library_id = sqlc.arg(library_id) AND state = 'waiting';
+
+-- name: ForgetPayloadsOf :exec
+UPDATE delivery_contents SET payload = NULL WHERE delivery_id IN (
+    SELECT d.id FROM deliveries d WHERE d.library_id = sqlc.arg(library_id) AND d.state = 'waiting' AND d.grant_id = sqlc.arg(grant_id));
 
 -- name: ExpireDeliveriesOf :exec
 UPDATE deliveries SET state = 'expired', reason = sqlc.arg(reason), updated_at = sqlc.arg(at),
-    payload = NULL, lease = '', lease_until = 0
+    lease = '', lease_until = 0
 WHERE library_id = sqlc.arg(library_id) AND state = 'waiting' AND grant_id = sqlc.arg(grant_id);
+
+-- name: ForgetPayloadsTo :exec
+UPDATE delivery_contents SET payload = NULL WHERE delivery_id IN (
+    SELECT d.id FROM deliveries d WHERE d.library_id = sqlc.arg(library_id) AND d.state = 'waiting' AND d.account_id = sqlc.arg(account_id));
 
 -- name: ExpireDeliveriesTo :exec
 UPDATE deliveries SET state = 'expired', reason = sqlc.arg(reason), updated_at = sqlc.arg(at),
-    payload = NULL, lease = '', lease_until = 0
+    lease = '', lease_until = 0
 WHERE library_id = sqlc.arg(library_id) AND state = 'waiting' AND account_id = sqlc.arg(account_id);
 
 -- name: ListLost :many
-SELECT id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state,
-    status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at,
-    CAST(NULL AS BYTEA) AS payload, CAST(NULL AS BYTEA) AS answer
-FROM deliveries
+SELECT * FROM deliveries
 WHERE state = 'posting' AND lease_until > 0 AND lease_until <= sqlc.arg(now)
 ORDER BY lease_until, id LIMIT sqlc.arg(lim);
 
@@ -64,13 +87,14 @@ SELECT
         WHERE state = 'waiting' AND lease_until > 0 AND lease_until > next_at), 0) AS BIGINT) AS leased;
 
 -- name: GetDelivery :one
-SELECT * FROM deliveries WHERE id = $1;
+SELECT sqlc.embed(deliveries), delivery_contents.payload, delivery_contents.answer
+FROM deliveries JOIN delivery_contents ON delivery_contents.delivery_id = deliveries.id WHERE deliveries.id = $1;
+
+-- name: HasDelivery :one
+SELECT CAST(EXISTS (SELECT 1 FROM deliveries WHERE id = $1) AS BOOLEAN) AS has;
 
 -- name: ListDeliveries :many
-SELECT id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state,
-    status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at,
-    CAST(NULL AS BYTEA) AS payload, CAST(NULL AS BYTEA) AS answer
-FROM deliveries
+SELECT * FROM deliveries
 WHERE library_id = sqlc.arg(library_id) AND (created_at, id) < (sqlc.arg(created_at), CAST(sqlc.arg(id) AS TEXT))
     AND (sqlc.arg(application_id) = '' OR application_id = sqlc.arg(application_id))
 ORDER BY created_at DESC, id DESC LIMIT sqlc.arg(lim);
@@ -79,7 +103,6 @@ ORDER BY created_at DESC, id DESC LIMIT sqlc.arg(lim);
 SELECT COUNT(*) FROM deliveries WHERE library_id = $1 AND state IN ('waiting', 'posting');
 
 -- name: ForgetAnswers :execrows
-UPDATE deliveries SET answer = NULL WHERE id IN (
-    SELECT d.id FROM deliveries d
-    WHERE d.answer IS NOT NULL AND d.updated_at < sqlc.arg(before) AND d.state NOT IN ('waiting', 'posting')
-    LIMIT sqlc.arg(portion));
+UPDATE delivery_contents SET answer = NULL, answered_at = 0 WHERE delivery_id IN (
+    SELECT c.delivery_id FROM delivery_contents c
+    WHERE c.answered_at > 0 AND c.answered_at < sqlc.arg(before) LIMIT sqlc.arg(portion));

@@ -42,6 +42,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addDeliveryStmt, err = db.PrepareContext(ctx, addDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query AddDelivery: %w", err)
 	}
+	if q.addDeliveryContentStmt, err = db.PrepareContext(ctx, addDeliveryContent); err != nil {
+		return nil, fmt.Errorf("error preparing query AddDeliveryContent: %w", err)
+	}
 	if q.addEventStmt, err = db.PrepareContext(ctx, addEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query AddEvent: %w", err)
 	}
@@ -141,6 +144,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endDeliveryStmt, err = db.PrepareContext(ctx, endDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query EndDelivery: %w", err)
 	}
+	if q.endDeliveryContentStmt, err = db.PrepareContext(ctx, endDeliveryContent); err != nil {
+		return nil, fmt.Errorf("error preparing query EndDeliveryContent: %w", err)
+	}
 	if q.endLoginStmt, err = db.PrepareContext(ctx, endLogin); err != nil {
 		return nil, fmt.Errorf("error preparing query EndLogin: %w", err)
 	}
@@ -173,6 +179,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.forgetAnswersStmt, err = db.PrepareContext(ctx, forgetAnswers); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetAnswers: %w", err)
+	}
+	if q.forgetPayloadsInStmt, err = db.PrepareContext(ctx, forgetPayloadsIn); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetPayloadsIn: %w", err)
+	}
+	if q.forgetPayloadsOfStmt, err = db.PrepareContext(ctx, forgetPayloadsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetPayloadsOf: %w", err)
+	}
+	if q.forgetPayloadsToStmt, err = db.PrepareContext(ctx, forgetPayloadsTo); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetPayloadsTo: %w", err)
 	}
 	if q.forgetPendingCodesStmt, err = db.PrepareContext(ctx, forgetPendingCodes); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetPendingCodes: %w", err)
@@ -219,6 +234,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getLoginStmt, err = db.PrepareContext(ctx, getLogin); err != nil {
 		return nil, fmt.Errorf("error preparing query GetLogin: %w", err)
 	}
+	if q.getPayloadStmt, err = db.PrepareContext(ctx, getPayload); err != nil {
+		return nil, fmt.Errorf("error preparing query GetPayload: %w", err)
+	}
 	if q.getProviderAccountStmt, err = db.PrepareContext(ctx, getProviderAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query GetProviderAccount: %w", err)
 	}
@@ -239,6 +257,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.handToSessionStmt, err = db.PrepareContext(ctx, handToSession); err != nil {
 		return nil, fmt.Errorf("error preparing query HandToSession: %w", err)
+	}
+	if q.hasDeliveryStmt, err = db.PrepareContext(ctx, hasDelivery); err != nil {
+		return nil, fmt.Errorf("error preparing query HasDelivery: %w", err)
 	}
 	if q.hasFileStmt, err = db.PrepareContext(ctx, hasFile); err != nil {
 		return nil, fmt.Errorf("error preparing query HasFile: %w", err)
@@ -354,6 +375,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.storeAccessStmt, err = db.PrepareContext(ctx, storeAccess); err != nil {
 		return nil, fmt.Errorf("error preparing query StoreAccess: %w", err)
 	}
+	if q.sumWaitingStmt, err = db.PrepareContext(ctx, sumWaiting); err != nil {
+		return nil, fmt.Errorf("error preparing query SumWaiting: %w", err)
+	}
 	if q.sweepCodesStmt, err = db.PrepareContext(ctx, sweepCodes); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepCodes: %w", err)
 	}
@@ -438,6 +462,11 @@ func (q *Queries) Close() error {
 	if q.addDeliveryStmt != nil {
 		if cerr := q.addDeliveryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addDeliveryStmt: %w", cerr)
+		}
+	}
+	if q.addDeliveryContentStmt != nil {
+		if cerr := q.addDeliveryContentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addDeliveryContentStmt: %w", cerr)
 		}
 	}
 	if q.addEventStmt != nil {
@@ -605,6 +634,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endDeliveryStmt: %w", cerr)
 		}
 	}
+	if q.endDeliveryContentStmt != nil {
+		if cerr := q.endDeliveryContentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endDeliveryContentStmt: %w", cerr)
+		}
+	}
 	if q.endLoginStmt != nil {
 		if cerr := q.endLoginStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endLoginStmt: %w", cerr)
@@ -658,6 +692,21 @@ func (q *Queries) Close() error {
 	if q.forgetAnswersStmt != nil {
 		if cerr := q.forgetAnswersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing forgetAnswersStmt: %w", cerr)
+		}
+	}
+	if q.forgetPayloadsInStmt != nil {
+		if cerr := q.forgetPayloadsInStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetPayloadsInStmt: %w", cerr)
+		}
+	}
+	if q.forgetPayloadsOfStmt != nil {
+		if cerr := q.forgetPayloadsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetPayloadsOfStmt: %w", cerr)
+		}
+	}
+	if q.forgetPayloadsToStmt != nil {
+		if cerr := q.forgetPayloadsToStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetPayloadsToStmt: %w", cerr)
 		}
 	}
 	if q.forgetPendingCodesStmt != nil {
@@ -735,6 +784,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getLoginStmt: %w", cerr)
 		}
 	}
+	if q.getPayloadStmt != nil {
+		if cerr := q.getPayloadStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getPayloadStmt: %w", cerr)
+		}
+	}
 	if q.getProviderAccountStmt != nil {
 		if cerr := q.getProviderAccountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getProviderAccountStmt: %w", cerr)
@@ -768,6 +822,11 @@ func (q *Queries) Close() error {
 	if q.handToSessionStmt != nil {
 		if cerr := q.handToSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing handToSessionStmt: %w", cerr)
+		}
+	}
+	if q.hasDeliveryStmt != nil {
+		if cerr := q.hasDeliveryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing hasDeliveryStmt: %w", cerr)
 		}
 	}
 	if q.hasFileStmt != nil {
@@ -960,6 +1019,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing storeAccessStmt: %w", cerr)
 		}
 	}
+	if q.sumWaitingStmt != nil {
+		if cerr := q.sumWaitingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sumWaitingStmt: %w", cerr)
+		}
+	}
 	if q.sweepCodesStmt != nil {
 		if cerr := q.sweepCodesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sweepCodesStmt: %w", cerr)
@@ -1090,6 +1154,7 @@ type Queries struct {
 	addContentStmt               *sql.Stmt
 	addContractStmt              *sql.Stmt
 	addDeliveryStmt              *sql.Stmt
+	addDeliveryContentStmt       *sql.Stmt
 	addEventStmt                 *sql.Stmt
 	addFileStmt                  *sql.Stmt
 	addFirstSigningKeyStmt       *sql.Stmt
@@ -1123,6 +1188,7 @@ type Queries struct {
 	disconnectStmt               *sql.Stmt
 	endAccessStmt                *sql.Stmt
 	endDeliveryStmt              *sql.Stmt
+	endDeliveryContentStmt       *sql.Stmt
 	endLoginStmt                 *sql.Stmt
 	endOtherLoginsStmt           *sql.Stmt
 	endSessionsInStmt            *sql.Stmt
@@ -1134,6 +1200,9 @@ type Queries struct {
 	findActiveGrantStmt          *sql.Stmt
 	findLibraryStmt              *sql.Stmt
 	forgetAnswersStmt            *sql.Stmt
+	forgetPayloadsInStmt         *sql.Stmt
+	forgetPayloadsOfStmt         *sql.Stmt
+	forgetPayloadsToStmt         *sql.Stmt
 	forgetPendingCodesStmt       *sql.Stmt
 	getAccountStmt               *sql.Stmt
 	getChainEndStmt              *sql.Stmt
@@ -1149,6 +1218,7 @@ type Queries struct {
 	getLinkStmt                  *sql.Stmt
 	getLockStmt                  *sql.Stmt
 	getLoginStmt                 *sql.Stmt
+	getPayloadStmt               *sql.Stmt
 	getProviderAccountStmt       *sql.Stmt
 	getReferenceStmt             *sql.Stmt
 	getSessionStmt               *sql.Stmt
@@ -1156,6 +1226,7 @@ type Queries struct {
 	giveAccountStmt              *sql.Stmt
 	giveBackRenewalStmt          *sql.Stmt
 	handToSessionStmt            *sql.Stmt
+	hasDeliveryStmt              *sql.Stmt
 	hasFileStmt                  *sql.Stmt
 	hideAccountStmt              *sql.Stmt
 	listAccountsStmt             *sql.Stmt
@@ -1194,6 +1265,7 @@ type Queries struct {
 	standAccountStmt             *sql.Stmt
 	standAccountOfStmt           *sql.Stmt
 	storeAccessStmt              *sql.Stmt
+	sumWaitingStmt               *sql.Stmt
 	sweepCodesStmt               *sql.Stmt
 	sweepDeletedTokensStmt       *sql.Stmt
 	sweepLinksStmt               *sql.Stmt
@@ -1223,6 +1295,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addContentStmt:               q.addContentStmt,
 		addContractStmt:              q.addContractStmt,
 		addDeliveryStmt:              q.addDeliveryStmt,
+		addDeliveryContentStmt:       q.addDeliveryContentStmt,
 		addEventStmt:                 q.addEventStmt,
 		addFileStmt:                  q.addFileStmt,
 		addFirstSigningKeyStmt:       q.addFirstSigningKeyStmt,
@@ -1256,6 +1329,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		disconnectStmt:               q.disconnectStmt,
 		endAccessStmt:                q.endAccessStmt,
 		endDeliveryStmt:              q.endDeliveryStmt,
+		endDeliveryContentStmt:       q.endDeliveryContentStmt,
 		endLoginStmt:                 q.endLoginStmt,
 		endOtherLoginsStmt:           q.endOtherLoginsStmt,
 		endSessionsInStmt:            q.endSessionsInStmt,
@@ -1267,6 +1341,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		findActiveGrantStmt:          q.findActiveGrantStmt,
 		findLibraryStmt:              q.findLibraryStmt,
 		forgetAnswersStmt:            q.forgetAnswersStmt,
+		forgetPayloadsInStmt:         q.forgetPayloadsInStmt,
+		forgetPayloadsOfStmt:         q.forgetPayloadsOfStmt,
+		forgetPayloadsToStmt:         q.forgetPayloadsToStmt,
 		forgetPendingCodesStmt:       q.forgetPendingCodesStmt,
 		getAccountStmt:               q.getAccountStmt,
 		getChainEndStmt:              q.getChainEndStmt,
@@ -1282,6 +1359,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getLinkStmt:                  q.getLinkStmt,
 		getLockStmt:                  q.getLockStmt,
 		getLoginStmt:                 q.getLoginStmt,
+		getPayloadStmt:               q.getPayloadStmt,
 		getProviderAccountStmt:       q.getProviderAccountStmt,
 		getReferenceStmt:             q.getReferenceStmt,
 		getSessionStmt:               q.getSessionStmt,
@@ -1289,6 +1367,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		giveAccountStmt:              q.giveAccountStmt,
 		giveBackRenewalStmt:          q.giveBackRenewalStmt,
 		handToSessionStmt:            q.handToSessionStmt,
+		hasDeliveryStmt:              q.hasDeliveryStmt,
 		hasFileStmt:                  q.hasFileStmt,
 		hideAccountStmt:              q.hideAccountStmt,
 		listAccountsStmt:             q.listAccountsStmt,
@@ -1327,6 +1406,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		standAccountStmt:             q.standAccountStmt,
 		standAccountOfStmt:           q.standAccountOfStmt,
 		storeAccessStmt:              q.storeAccessStmt,
+		sumWaitingStmt:               q.sumWaitingStmt,
 		sweepCodesStmt:               q.sweepCodesStmt,
 		sweepDeletedTokensStmt:       q.sweepDeletedTokensStmt,
 		sweepLinksStmt:               q.sweepLinksStmt,

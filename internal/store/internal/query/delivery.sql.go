@@ -14,8 +14,8 @@ import (
 
 const addDelivery = `-- name: AddDelivery :exec
 INSERT INTO deliveries (id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state,
-    status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, payload, answer)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+    status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, size)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 `
 
 type AddDeliveryParams struct {
@@ -37,8 +37,7 @@ type AddDeliveryParams struct {
 	ExpiresAt     int64
 	CreatedAt     int64
 	UpdatedAt     int64
-	Payload       []byte
-	Answer        []byte
+	Size          int64
 }
 
 func (q *Queries) AddDelivery(ctx context.Context, arg AddDeliveryParams) error {
@@ -61,8 +60,28 @@ func (q *Queries) AddDelivery(ctx context.Context, arg AddDeliveryParams) error 
 		arg.ExpiresAt,
 		arg.CreatedAt,
 		arg.UpdatedAt,
+		arg.Size,
+	)
+	return err
+}
+
+const addDeliveryContent = `-- name: AddDeliveryContent :exec
+INSERT INTO delivery_contents (delivery_id, payload, answer, answered_at) VALUES ($1, $2, $3, $4)
+`
+
+type AddDeliveryContentParams struct {
+	DeliveryID string
+	Payload    []byte
+	Answer     []byte
+	AnsweredAt int64
+}
+
+func (q *Queries) AddDeliveryContent(ctx context.Context, arg AddDeliveryContentParams) error {
+	_, err := q.exec(ctx, q.addDeliveryContentStmt, addDeliveryContent,
+		arg.DeliveryID,
 		arg.Payload,
 		arg.Answer,
+		arg.AnsweredAt,
 	)
 	return err
 }
@@ -100,7 +119,7 @@ func (q *Queries) BeginPosting(ctx context.Context, arg BeginPostingParams) (Beg
 const claimDelivery = `-- name: ClaimDelivery :one
 UPDATE deliveries SET lease = $1, lease_until = $2
 WHERE id = $3 AND state = 'waiting' AND next_at <= $4 AND lease_until <= $4
-RETURNING id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state, status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, payload, answer
+RETURNING id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state, status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, size
 `
 
 type ClaimDeliveryParams struct {
@@ -138,8 +157,7 @@ func (q *Queries) ClaimDelivery(ctx context.Context, arg ClaimDeliveryParams) (D
 		&i.ExpiresAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
-		&i.Payload,
-		&i.Answer,
+		&i.Size,
 	)
 	return i, err
 }
@@ -157,15 +175,14 @@ func (q *Queries) CountWaiting(ctx context.Context, libraryID library.ID) (int64
 
 const endDelivery = `-- name: EndDelivery :execrows
 UPDATE deliveries SET state = $1, status = $2, reason = $3,
-    answer = $4, updated_at = $5, payload = NULL, lease = '', lease_until = 0
-WHERE id = $6 AND state IN ('waiting', 'posting') AND lease <> '' AND lease = $7
+    updated_at = $4, lease = '', lease_until = 0
+WHERE id = $5 AND state IN ('waiting', 'posting') AND lease <> '' AND lease = $6
 `
 
 type EndDeliveryParams struct {
 	State  string
 	Status int64
 	Reason string
-	Answer []byte
 	At     int64
 	ID     string
 	Lease  string
@@ -176,7 +193,6 @@ func (q *Queries) EndDelivery(ctx context.Context, arg EndDeliveryParams) (int64
 		arg.State,
 		arg.Status,
 		arg.Reason,
-		arg.Answer,
 		arg.At,
 		arg.ID,
 		arg.Lease,
@@ -187,9 +203,18 @@ func (q *Queries) EndDelivery(ctx context.Context, arg EndDeliveryParams) (int64
 	return result.RowsAffected()
 }
 
+const endDeliveryContent = `-- name: EndDeliveryContent :exec
+UPDATE delivery_contents SET payload = NULL, answer = $2, answered_at = $3 WHERE delivery_id = $1
+`
+
+func (q *Queries) EndDeliveryContent(ctx context.Context, deliveryID string, answer []byte, answeredAt int64) error {
+	_, err := q.exec(ctx, q.endDeliveryContentStmt, endDeliveryContent, deliveryID, answer, answeredAt)
+	return err
+}
+
 const expireDeliveriesIn = `-- name: ExpireDeliveriesIn :exec
 UPDATE deliveries SET state = 'expired', reason = $1, updated_at = $2,
-    payload = NULL, lease = '', lease_until = 0
+    lease = '', lease_until = 0
 WHERE library_id = $3 AND state = 'waiting'
 `
 
@@ -200,7 +225,7 @@ func (q *Queries) ExpireDeliveriesIn(ctx context.Context, reason string, at int6
 
 const expireDeliveriesOf = `-- name: ExpireDeliveriesOf :exec
 UPDATE deliveries SET state = 'expired', reason = $1, updated_at = $2,
-    payload = NULL, lease = '', lease_until = 0
+    lease = '', lease_until = 0
 WHERE library_id = $3 AND state = 'waiting' AND grant_id = $4
 `
 
@@ -223,7 +248,7 @@ func (q *Queries) ExpireDeliveriesOf(ctx context.Context, arg ExpireDeliveriesOf
 
 const expireDeliveriesTo = `-- name: ExpireDeliveriesTo :exec
 UPDATE deliveries SET state = 'expired', reason = $1, updated_at = $2,
-    payload = NULL, lease = '', lease_until = 0
+    lease = '', lease_until = 0
 WHERE library_id = $3 AND state = 'waiting' AND account_id = $4
 `
 
@@ -245,10 +270,9 @@ func (q *Queries) ExpireDeliveriesTo(ctx context.Context, arg ExpireDeliveriesTo
 }
 
 const forgetAnswers = `-- name: ForgetAnswers :execrows
-UPDATE deliveries SET answer = NULL WHERE id IN (
-    SELECT d.id FROM deliveries d
-    WHERE d.answer IS NOT NULL AND d.updated_at < $1 AND d.state NOT IN ('waiting', 'posting')
-    LIMIT $2)
+UPDATE delivery_contents SET answer = NULL, answered_at = 0 WHERE delivery_id IN (
+    SELECT c.delivery_id FROM delivery_contents c
+    WHERE c.answered_at > 0 AND c.answered_at < $1 LIMIT $2)
 `
 
 func (q *Queries) ForgetAnswers(ctx context.Context, before int64, portion int32) (int64, error) {
@@ -259,36 +283,96 @@ func (q *Queries) ForgetAnswers(ctx context.Context, before int64, portion int32
 	return result.RowsAffected()
 }
 
-const getDelivery = `-- name: GetDelivery :one
-SELECT id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state, status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, payload, answer FROM deliveries WHERE id = $1
+const forgetPayloadsIn = `-- name: ForgetPayloadsIn :exec
+UPDATE delivery_contents SET payload = NULL WHERE delivery_id IN (
+    SELECT d.id FROM deliveries d WHERE d.library_id = $1 AND d.state = 'waiting')
 `
 
-func (q *Queries) GetDelivery(ctx context.Context, id string) (Delivery, error) {
+func (q *Queries) ForgetPayloadsIn(ctx context.Context, libraryID library.ID) error {
+	_, err := q.exec(ctx, q.forgetPayloadsInStmt, forgetPayloadsIn, libraryID)
+	return err
+}
+
+const forgetPayloadsOf = `-- name: ForgetPayloadsOf :exec
+UPDATE delivery_contents SET payload = NULL WHERE delivery_id IN (
+    SELECT d.id FROM deliveries d WHERE d.library_id = $1 AND d.state = 'waiting' AND d.grant_id = $2)
+`
+
+func (q *Queries) ForgetPayloadsOf(ctx context.Context, libraryID library.ID, grantID library.GrantID) error {
+	_, err := q.exec(ctx, q.forgetPayloadsOfStmt, forgetPayloadsOf, libraryID, grantID)
+	return err
+}
+
+const forgetPayloadsTo = `-- name: ForgetPayloadsTo :exec
+UPDATE delivery_contents SET payload = NULL WHERE delivery_id IN (
+    SELECT d.id FROM deliveries d WHERE d.library_id = $1 AND d.state = 'waiting' AND d.account_id = $2)
+`
+
+func (q *Queries) ForgetPayloadsTo(ctx context.Context, libraryID library.ID, accountID string) error {
+	_, err := q.exec(ctx, q.forgetPayloadsToStmt, forgetPayloadsTo, libraryID, accountID)
+	return err
+}
+
+const getDelivery = `-- name: GetDelivery :one
+SELECT deliveries.id, deliveries.library_id, deliveries.application_id, deliveries.contract_id, deliveries.grant_id, deliveries.account_id, deliveries.provider_name, deliveries.types, deliveries.state, deliveries.status, deliveries.reason, deliveries.attempts, deliveries.lease, deliveries.lease_until, deliveries.next_at, deliveries.expires_at, deliveries.created_at, deliveries.updated_at, deliveries.size, delivery_contents.payload, delivery_contents.answer
+FROM deliveries JOIN delivery_contents ON delivery_contents.delivery_id = deliveries.id WHERE deliveries.id = $1
+`
+
+type GetDeliveryRow struct {
+	Delivery Delivery
+	Payload  []byte
+	Answer   []byte
+}
+
+func (q *Queries) GetDelivery(ctx context.Context, id string) (GetDeliveryRow, error) {
 	row := q.queryRow(ctx, q.getDeliveryStmt, getDelivery, id)
-	var i Delivery
+	var i GetDeliveryRow
 	err := row.Scan(
-		&i.ID,
-		&i.LibraryID,
-		&i.ApplicationID,
-		&i.ContractID,
-		&i.GrantID,
-		&i.AccountID,
-		&i.ProviderName,
-		&i.Types,
-		&i.State,
-		&i.Status,
-		&i.Reason,
-		&i.Attempts,
-		&i.Lease,
-		&i.LeaseUntil,
-		&i.NextAt,
-		&i.ExpiresAt,
-		&i.CreatedAt,
-		&i.UpdatedAt,
+		&i.Delivery.ID,
+		&i.Delivery.LibraryID,
+		&i.Delivery.ApplicationID,
+		&i.Delivery.ContractID,
+		&i.Delivery.GrantID,
+		&i.Delivery.AccountID,
+		&i.Delivery.ProviderName,
+		&i.Delivery.Types,
+		&i.Delivery.State,
+		&i.Delivery.Status,
+		&i.Delivery.Reason,
+		&i.Delivery.Attempts,
+		&i.Delivery.Lease,
+		&i.Delivery.LeaseUntil,
+		&i.Delivery.NextAt,
+		&i.Delivery.ExpiresAt,
+		&i.Delivery.CreatedAt,
+		&i.Delivery.UpdatedAt,
+		&i.Delivery.Size,
 		&i.Payload,
 		&i.Answer,
 	)
 	return i, err
+}
+
+const getPayload = `-- name: GetPayload :one
+SELECT payload FROM delivery_contents WHERE delivery_id = $1
+`
+
+func (q *Queries) GetPayload(ctx context.Context, deliveryID string) ([]byte, error) {
+	row := q.queryRow(ctx, q.getPayloadStmt, getPayload, deliveryID)
+	var payload []byte
+	err := row.Scan(&payload)
+	return payload, err
+}
+
+const hasDelivery = `-- name: HasDelivery :one
+SELECT CAST(EXISTS (SELECT 1 FROM deliveries WHERE id = $1) AS BOOLEAN) AS has
+`
+
+func (q *Queries) HasDelivery(ctx context.Context, id string) (bool, error) {
+	row := q.queryRow(ctx, q.hasDeliveryStmt, hasDelivery, id)
+	var has bool
+	err := row.Scan(&has)
+	return has, err
 }
 
 const listClaimable = `-- name: ListClaimable :many
@@ -321,10 +405,7 @@ func (q *Queries) ListClaimable(ctx context.Context, now int64, lim int32) ([]st
 }
 
 const listDeliveries = `-- name: ListDeliveries :many
-SELECT id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state,
-    status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at,
-    CAST(NULL AS BYTEA) AS payload, CAST(NULL AS BYTEA) AS answer
-FROM deliveries
+SELECT id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state, status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, size FROM deliveries
 WHERE library_id = $1 AND (created_at, id) < ($2, CAST($3 AS TEXT))
     AND ($4 = '' OR application_id = $4)
 ORDER BY created_at DESC, id DESC LIMIT $5
@@ -338,30 +419,7 @@ type ListDeliveriesParams struct {
 	Lim           int32
 }
 
-type ListDeliveriesRow struct {
-	ID            string
-	LibraryID     library.ID
-	ApplicationID wire.ApplicationID
-	ContractID    wire.ContractID
-	GrantID       library.GrantID
-	AccountID     string
-	ProviderName  string
-	Types         string
-	State         string
-	Status        int64
-	Reason        string
-	Attempts      int64
-	Lease         string
-	LeaseUntil    int64
-	NextAt        int64
-	ExpiresAt     int64
-	CreatedAt     int64
-	UpdatedAt     int64
-	Payload       []byte
-	Answer        []byte
-}
-
-func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) ([]ListDeliveriesRow, error) {
+func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) ([]Delivery, error) {
 	rows, err := q.query(ctx, q.listDeliveriesStmt, listDeliveries,
 		arg.LibraryID,
 		arg.CreatedAt,
@@ -373,9 +431,9 @@ func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) 
 		return nil, err
 	}
 	defer rows.Close()
-	var items []ListDeliveriesRow
+	var items []Delivery
 	for rows.Next() {
-		var i ListDeliveriesRow
+		var i Delivery
 		if err := rows.Scan(
 			&i.ID,
 			&i.LibraryID,
@@ -395,8 +453,7 @@ func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) 
 			&i.ExpiresAt,
 			&i.CreatedAt,
 			&i.UpdatedAt,
-			&i.Payload,
-			&i.Answer,
+			&i.Size,
 		); err != nil {
 			return nil, err
 		}
@@ -412,46 +469,20 @@ func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) 
 }
 
 const listLost = `-- name: ListLost :many
-SELECT id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state,
-    status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at,
-    CAST(NULL AS BYTEA) AS payload, CAST(NULL AS BYTEA) AS answer
-FROM deliveries
+SELECT id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state, status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, size FROM deliveries
 WHERE state = 'posting' AND lease_until > 0 AND lease_until <= $1
 ORDER BY lease_until, id LIMIT $2
 `
 
-type ListLostRow struct {
-	ID            string
-	LibraryID     library.ID
-	ApplicationID wire.ApplicationID
-	ContractID    wire.ContractID
-	GrantID       library.GrantID
-	AccountID     string
-	ProviderName  string
-	Types         string
-	State         string
-	Status        int64
-	Reason        string
-	Attempts      int64
-	Lease         string
-	LeaseUntil    int64
-	NextAt        int64
-	ExpiresAt     int64
-	CreatedAt     int64
-	UpdatedAt     int64
-	Payload       []byte
-	Answer        []byte
-}
-
-func (q *Queries) ListLost(ctx context.Context, now int64, lim int32) ([]ListLostRow, error) {
+func (q *Queries) ListLost(ctx context.Context, now int64, lim int32) ([]Delivery, error) {
 	rows, err := q.query(ctx, q.listLostStmt, listLost, now, lim)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []ListLostRow
+	var items []Delivery
 	for rows.Next() {
-		var i ListLostRow
+		var i Delivery
 		if err := rows.Scan(
 			&i.ID,
 			&i.LibraryID,
@@ -471,8 +502,7 @@ func (q *Queries) ListLost(ctx context.Context, now int64, lim int32) ([]ListLos
 			&i.ExpiresAt,
 			&i.CreatedAt,
 			&i.UpdatedAt,
-			&i.Payload,
-			&i.Answer,
+			&i.Size,
 		); err != nil {
 			return nil, err
 		}
@@ -488,12 +518,13 @@ func (q *Queries) ListLost(ctx context.Context, now int64, lim int32) ([]ListLos
 }
 
 const mayPost = `-- name: MayPost :one
-SELECT CAST(EXISTS (SELECT 1 FROM grants WHERE grants.id = $1 AND grants.revoked_at = 0)
-    AND EXISTS (SELECT 1 FROM provider_accounts WHERE provider_accounts.id = $2) AS BOOLEAN) AS may
+SELECT CAST(EXISTS (SELECT 1 FROM grants WHERE grants.id = $1 AND grants.revoked_at = 0
+        AND grants.expires_at > CAST($2 AS BIGINT))
+    AND EXISTS (SELECT 1 FROM provider_accounts WHERE provider_accounts.id = $3) AS BOOLEAN) AS may
 `
 
-func (q *Queries) MayPost(ctx context.Context, grantID library.GrantID, accountID string) (bool, error) {
-	row := q.queryRow(ctx, q.mayPostStmt, mayPost, grantID, accountID)
+func (q *Queries) MayPost(ctx context.Context, grantID library.GrantID, now int64, accountID string) (bool, error) {
+	row := q.queryRow(ctx, q.mayPostStmt, mayPost, grantID, now, accountID)
 	var may bool
 	err := row.Scan(&may)
 	return may, err
@@ -547,4 +578,21 @@ func (q *Queries) PutBack(ctx context.Context, arg PutBackParams) (int64, error)
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const sumWaiting = `-- name: SumWaiting :one
+SELECT COUNT(*) AS number, CAST(COALESCE(SUM(size), 0) AS BIGINT) AS size FROM deliveries
+WHERE account_id = $1 AND state = 'waiting'
+`
+
+type SumWaitingRow struct {
+	Number int64
+	Size   int64
+}
+
+func (q *Queries) SumWaiting(ctx context.Context, accountID string) (SumWaitingRow, error) {
+	row := q.queryRow(ctx, q.sumWaitingStmt, sumWaiting, accountID)
+	var i SumWaitingRow
+	err := row.Scan(&i.Number, &i.Size)
+	return i, err
 }

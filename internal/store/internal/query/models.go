@@ -91,8 +91,7 @@ type Delivery struct {
 	ExpiresAt     int64
 	CreatedAt     int64
 	UpdatedAt     int64
-	Payload       []byte
-	Answer        []byte
+	Size          int64
 }
 
 type Event struct {
