@@ -124,10 +124,11 @@ func (noList) Sources() ([]catalogue.Source, uint64, error) {
 // looked for.
 func TestDiscoveryWithoutList(t *testing.T) {
 	w := newWorld(t)
-	c, err := catalogue.Load("", noList{})
+	c, err := catalogue.Parse(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Add(noList{})
 	calls := api.New(api.Config{Clients: w.Clients, Catalogue: c, Log: slog.New(slog.NewJSONHandler(w.log, nil))})
 	for _, r := range []*http.Request{
 		httptest.NewRequest("POST", "/v1.7/discovery/sources", strings.NewReader(`{"query":{"filter":{"type":{"id":[2]}}}}`)),

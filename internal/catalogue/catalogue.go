@@ -64,7 +64,8 @@ type Catalogue struct {
 var shipped []byte
 
 // Load reads a catalogue from an operator's file; of "" it takes the one that ships.
-func Load(path string, listings ...Listing) (*Catalogue, error) {
+// The log is told which listed sources are left out, and why.
+func Load(path string, log *slog.Logger) (*Catalogue, error) {
 	var text []byte
 	if path != "" {
 		var err error
@@ -76,11 +77,11 @@ func Load(path string, listings ...Listing) (*Catalogue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("catalogue %s: %w", path, err)
 	}
-	c.Add(listings...)
+	c.log = log
 	return c, nil
 }
 
-// Parse is Load for the text of a file; empty text is the catalogue that ships. Its
+// Parse is Load for the text of a file, without a log; empty text is the catalogue that ships. Its
 // error names each place that is wrong.
 func Parse(text []byte) (*Catalogue, error) {
 	f, err := parseFile(text)
@@ -90,11 +91,8 @@ func Parse(text []byte) (*Catalogue, error) {
 	return &Catalogue{file: f, log: slog.New(slog.DiscardHandler)}, nil
 }
 
-// Add adds listings. Like LogTo it is for before the first query.
+// Add adds listings. It is for before the first query.
 func (c *Catalogue) Add(listings ...Listing) { c.listings = append(c.listings, listings...) }
-
-// LogTo has the catalogue tell which listed sources it leaves out, and why.
-func (c *Catalogue) LogTo(log *slog.Logger) { c.log = log }
 
 // Directory is the file's part about MedMij's providers.
 func (c *Catalogue) Directory() Directory { return c.file.directory }

@@ -14,7 +14,7 @@ import (
 )
 
 func TestShipped(t *testing.T) {
-	c, err := catalogue.Load("")
+	c, err := catalogue.Load("", quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,13 +147,13 @@ func TestLoad(t *testing.T) {
 		}
 		return path
 	}
-	if c, err := catalogue.Load(write("good.json", town)); err != nil || c.Directory()["huisartslinde"].City != "Utrecht" {
+	if c, err := catalogue.Load(write("good.json", town), quiet); err != nil || c.Directory()["huisartslinde"].City != "Utrecht" {
 		t.Errorf("%v", err)
 	}
-	if _, err := catalogue.Load(write("bad.json", `{"sources":[{}]}`)); err == nil || !strings.Contains(err.Error(), "bad.json: sources[0]") {
+	if _, err := catalogue.Load(write("bad.json", `{"sources":[{}]}`), quiet); err == nil || !strings.Contains(err.Error(), "bad.json: sources[0]") {
 		t.Errorf("bad file: %v", err)
 	}
-	if _, err := catalogue.Load(filepath.Join(folder, "none.json")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := catalogue.Load(filepath.Join(folder, "none.json"), quiet); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
 	d, err := catalogue.LoadDirectory(write("directory.json", `{"huisartslinde@medmij":{"name":"De Linde"}}`))

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -160,9 +162,16 @@ func TestListingFails(t *testing.T) {
 
 func TestListedSourcesLeftOut(t *testing.T) {
 	var log bytes.Buffer
+	path := filepath.Join(t.TempDir(), "town.json")
+	if err := os.WriteFile(path, []byte(town), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := catalogue.Load(path, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	b := &board{}
-	c := parse(t, town, b)
-	c.LogTo(slog.New(slog.NewTextHandler(&log, nil)))
+	c.Add(b)
 	good, low, homeless := linde("53", "", nil), linde("57", "", nil), linde("60", "", nil)
 	twin := good
 	twin.Name = "Twin"

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -40,6 +41,9 @@ const town = `{
     "huisartslinde": {"name": "Huisartsenpraktijk De Linde", "alias": ["Linde"], "city": "Utrecht", "zipCode": "3511 AB", "organizationType": "general-practitioner"}
   }
 }`
+
+// quiet is a log that nobody reads.
+var quiet = slog.New(slog.DiscardHandler)
 
 func parse(t testing.TB, text string, listings ...catalogue.Listing) *catalogue.Catalogue {
 	t.Helper()

@@ -113,11 +113,10 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	sources, err := catalogue.Load(c.Catalogue)
+	sources, err := catalogue.Load(c.Catalogue, c.Log)
 	if err != nil {
 		return nil, err
 	}
-	sources.LogTo(c.Log)
 	names := catalogue.Directory{}
 	maps.Copy(names, sources.Directory())
 	maps.Copy(names, c.Directory)
