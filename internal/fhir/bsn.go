@@ -2,6 +2,11 @@ package fhir
 
 import (
 	"bytes"
+	"iter"
+	"math"
+	"slices"
+	"unicode"
+	"unicode/utf8"
 )
 
 // MedMij forbids an application to send a person's BSN, the Dutch citizen
@@ -9,54 +14,122 @@ import (
 // its place is the extension data-absent-reason with the code masked.
 //
 // A BSN is known by its system, wherever the system is named: in an Identifier,
-// a Coding, an extension, a search. A number that is called a BSN in a text, such
-// as the narrative that was made before the identifier was masked, is found by its
-// check digit. A bare number without either cannot be told from any other.
+// a Coding, an extension, a search. A number that is called a BSN is found by its
+// check digit, whether it is called so in the same text, such as the narrative that
+// was made before the identifier was masked, or by what it stands in (see label.go).
+// A bare number without either cannot be told from any other.
 
 const bsnText = "carries a BSN (citizen service number), which must not be sent: leave its value out, with data-absent-reason masked"
 
-var bsnSystems = [...]string{"fhir.nl/fhir/namingsystem/bsn", "2.16.840.1.113883.2.4.6.3"}
+const bsnOID = "2.16.840.1.113883.2.4.6.3"
 
 // findBSN collects a fault for each BSN.
 func (c *checker) findBSN() {
-	c.findBSNIn(0, 0)
+	f := bsnFinder{checker: c}
+	f.find(0, 0, notCalled)
 }
 
-func (c *checker) findBSNIn(i, parent uint32) {
+// A bsnFinder looks for BSNs. It passes each value once.
+type bsnFinder struct {
+	*checker
+	found []uint32 // for each a fault, once
+}
+
+func (c *bsnFinder) fault(i uint32) {
+	if slices.Contains(c.found, i) {
+		return
+	}
+	if len(c.found) < MaxFaults {
+		c.found = append(c.found, i)
+	}
+	c.checker.fault(i, CodeBusiness, bsnText)
+}
+
+// What calls a value a BSN is a text, or what no text is: nothing, or a name or type.
+const (
+	notCalled = 0
+	byName    = math.MaxUint32
+)
+
+// find looks at a value. The object is the nearest that it stands in; called is
+// the text around it, if any, that calls what it holds a BSN.
+func (c *bsnFinder) find(i, object, called uint32) {
 	d := c.doc
 	switch n := &d.nodes[i]; n.kind {
+	case kindNumber:
+		if called != notCalled && hasBSN(d.raw(i)) {
+			c.fault(i)
+		}
 	case kindString:
-		text := d.text(i)
-		if !mayNameBSN(text) {
-			return
-		}
-		plain := decoded(text)
-		if carriesBSN(plain) || calledBSN(plain) || searchesBSN(plain) {
-			c.fault(i, CodeBusiness, bsnText)
-			return
-		}
-		if name := string(d.name(i)); (name == "system" || name == "url") && namesBSN(plain) {
-			c.maskedOrFault(parent)
-		}
+		c.findInText(i, object, called)
 	case kindObject:
-		if string(d.name(i)) == "_system" && c.hasBSNSystem(i) {
-			c.maskedOrFault(parent)
+		if isName(d.name(i), "_system") && c.hasBSNSystem(i) {
+			c.maskedOrFault(object)
 		}
 		if c.isDutchNumber(i) {
 			c.maskedOrFault(i)
+			called = byName
+		}
+		if called == notCalled {
+			called = c.callsBSN(i)
 		}
 		for m := range d.inside(i) {
-			c.findBSNIn(m, i)
+			below := called
+			if c.table == nil { // else its names are known
+				name := d.name(m)
+				if labelledName(name) {
+					below = byName
+				}
+				if below != notCalled && hasBSN(name) || calledBSN(decoded(name)) {
+					c.fault(i)
+				}
+			}
+			c.find(m, i, below)
 		}
 	case kindArray:
 		for m := range d.inside(i) {
-			c.findBSNIn(m, parent)
+			c.find(m, object, called)
 		}
 	}
 }
 
+func (c *bsnFinder) findInText(i, object, called uint32) {
+	d := c.doc
+	text := d.text(i)
+	// Of the text itself, what is said below is enough.
+	if called != notCalled && called != i && !isUUID(text) && (hasBSN(text) || hasBSN(decoded(text))) {
+		c.fault(i)
+		return
+	}
+	if !mayNameBSN(text) {
+		return
+	}
+	plain := decoded(text)
+	if tellsBSN(plain) {
+		c.fault(i)
+		return
+	}
+	if bytes.ContainsAny(text, "<&") && tellsBSN(decoded(withoutMarkup(text))) {
+		c.fault(i)
+		return
+	}
+	if name := d.name(i); (isName(name, "system") || isName(name, "url")) && namesBSN(plain) {
+		c.maskedOrFault(object)
+	}
+}
+
+// tellsBSN says whether a decoded text has a BSN and what makes it one.
+func tellsBSN(plain []byte) bool {
+	return carriesBSN(plain) || calledBSN(plain) || searchesBSN(plain)
+}
+
+// isName says whether a member's name is the one, as a parser sees it that folds case.
+func isName(name []byte, is string) bool {
+	return len(name) >= len(is) && bytes.EqualFold(name, []byte(is))
+}
+
 // hasBSNSystem looks for the system below a value.
-func (c *checker) hasBSNSystem(i uint32) bool {
+func (c *bsnFinder) hasBSNSystem(i uint32) bool {
 	d := c.doc
 	for x, end := i, d.next(i); x < end; x++ {
 		if text := d.text(x); mayNameBSN(text) && namesBSN(decoded(text)) {
@@ -68,7 +141,7 @@ func (c *checker) hasBSNSystem(i uint32) bool {
 
 // isDutchNumber says whether an Identifier is by its type the national number of
 // a Dutch person (NNNLD in HL7's table 0203).
-func (c *checker) isDutchNumber(i uint32) bool {
+func (c *bsnFinder) isDutchNumber(i uint32) bool {
 	t, ok := c.doc.member(i, "type")
 	if !ok || c.doc.nodes[t].kind != kindObject {
 		return false
@@ -87,33 +160,27 @@ func (c *checker) isDutchNumber(i uint32) bool {
 
 // maskedOrFault looks at an object that names the system: there may be no value
 // in it, whatever the value's element is called.
-func (c *checker) maskedOrFault(object uint32) {
+func (c *bsnFinder) maskedOrFault(object uint32) {
 	d := c.doc
 	for m := range d.inside(object) {
 		name := d.name(m)
 		switch {
-		case bytes.HasPrefix(name, []byte("value")) || string(name) == "code":
+		case len(name) >= 5 && bytes.EqualFold(name[:5], []byte("value")) || isName(name, "code"):
 			if d.nodes[m].kind != kindNull {
-				c.fault(m, CodeBusiness, bsnText)
+				c.fault(m)
 				return
 			}
-		case string(name) == "_value":
+		case isName(name, "_value"):
 			if !c.isMask(m) {
-				c.fault(m, CodeBusiness, bsnText)
+				c.fault(m)
 				return
 			}
-		}
-	}
-	for x, end := object+1, d.next(object); x < end; x++ {
-		if k := d.nodes[x].kind; k == kindNumber && hasBSN(d.raw(x)) || k == kindString && hasBSN(d.text(x)) {
-			c.fault(x, CodeBusiness, bsnText)
-			return
 		}
 	}
 }
 
 // isMask says whether what accompanies a missing value says only why.
-func (c *checker) isMask(i uint32) bool {
+func (c *bsnFinder) isMask(i uint32) bool {
 	d := c.doc
 	for m := range d.inside(i) {
 		if string(d.name(m)) != "extension" {
@@ -145,21 +212,36 @@ func (c *checker) isMask(i uint32) bool {
 // mayNameBSN is a quick look at whether a text is worth another one.
 func mayNameBSN(text []byte) bool {
 	asked := false // whether a question mark was seen: one look behind the first is enough
+	begins := func(k int, with string) bool {
+		return k+len(with) <= len(text) && bytes.EqualFold(text[k:k+len(with)], []byte(with))
+	}
 	for k, b := range text {
 		switch b {
 		case '%':
 			return true
 		case '?':
-			if !asked && bytes.Contains(text[k:], []byte("identifier")) {
+			if !asked && bytes.Contains(bytes.ToLower(text[k:]), []byte("identifier")) {
 				return true
 			}
 			asked = true
+		case '&':
+			if begins(k, "&#") {
+				return true
+			}
 		case 'b', 'B':
-			if k+3 <= len(text) && (bytes.EqualFold(text[k:k+3], []byte("bsn")) || bytes.EqualFold(text[k:k+3], []byte("bur"))) {
+			if begins(k, "bs") || begins(k, "bur") {
+				return true
+			}
+		case 's', 'S':
+			if begins(k, "sofi") {
+				return true
+			}
+		case 'c', 'C':
+			if begins(k, "citizen") {
 				return true
 			}
 		case '6':
-			if k+3 <= len(text) && string(text[k:k+3]) == "6.3" {
+			if begins(k, "6.3") {
 				return true
 			}
 		}
@@ -168,7 +250,7 @@ func mayNameBSN(text []byte) bool {
 }
 
 // decoded is a text in lower case with its percent-escapes undone, as often as
-// it was escaped, within reason.
+// it was escaped, within reason, and with plain spaces for other ones.
 func decoded(text []byte) []byte {
 	out := bytes.ToLower(text)
 	for range 3 {
@@ -177,7 +259,24 @@ func decoded(text []byte) []byte {
 		}
 		out = bytes.ToLower(percentDecoded(out))
 	}
+	if slices.ContainsFunc(out, func(c byte) bool { return c < ' ' || c >= utf8.RuneSelf }) {
+		return bytes.Map(plainRune, out)
+	}
 	return out
+}
+
+// plainRune reads every space as a space and every hyphen as one, and drops what
+// takes no place.
+func plainRune(r rune) rune {
+	switch {
+	case r == '\u00ad' || '\u200b' <= r && r <= '\u200d' || r == '\u2060' || r == '\ufeff':
+		return -1
+	case unicode.IsSpace(r):
+		return ' '
+	case '\u2010' <= r && r <= '\u2015' || r == '\u2212':
+		return '-'
+	}
+	return r
 }
 
 func percentDecoded(s []byte) []byte {
@@ -209,19 +308,24 @@ func hexDigit(c byte) (byte, bool) {
 
 // behindSystem yields what follows each mention of a BSN's system in a decoded text.
 func behindSystem(text []byte, yield func(rest []byte) bool) bool {
-	for _, system := range bsnSystems {
+	for _, system := range [...]struct {
+		begins string
+		end    func([]byte) (int, bool)
+	}{{"fhir.nl", systemPath}, {bsnOID, func([]byte) (int, bool) { return 0, true }}} {
 		for from := 0; ; {
-			k := bytes.Index(text[from:], []byte(system))
+			k := bytes.Index(text[from:], []byte(system.begins))
 			if k < 0 {
 				break
 			}
-			at, end := from+k, from+k+len(system)
-			from = end
+			at := from + k
+			from = at + len(system.begins)
 			// It is not the middle of another name or number.
-			if at > 0 && (isDigit(text[at-1]) || isDigit(system[0]) && text[at-1] == '.') {
+			if at > 0 && (isDigit(text[at-1]) || isDigit(system.begins[0]) && text[at-1] == '.') {
 				continue
 			}
-			if end < len(text) && (isDigit(text[end]) || isLetter(text[end])) {
+			n, ok := system.end(text[from:])
+			end := from + n
+			if !ok || end < len(text) && (isDigit(text[end]) || isLetter(text[end])) {
 				continue
 			}
 			if yield(text[end:]) {
@@ -230,6 +334,23 @@ func behindSystem(text []byte, yield func(rest []byte) bool) bool {
 		}
 	}
 	return false
+}
+
+// systemPath reads what follows the host in a BSN's system: a port, if any, and
+// the path, in which a slash may stand twice.
+func systemPath(s []byte) (n int, ok bool) {
+	rest := bytes.TrimPrefix(s, []byte("."))
+	if port, ok := bytes.CutPrefix(rest, []byte(":")); ok {
+		rest = bytes.TrimLeft(port, "0123456789")
+	}
+	for _, part := range [...]string{"fhir", "namingsystem", "bsn"} {
+		behind := bytes.TrimLeft(rest, "/")
+		if len(behind) == len(rest) || !bytes.HasPrefix(behind, []byte(part)) {
+			return 0, false
+		}
+		rest = behind[len(part):]
+	}
+	return len(s) - len(rest), true
 }
 
 // namesBSN says whether a decoded text is or has the system of a BSN.
@@ -272,57 +393,73 @@ func identifiesBSN(query []byte) bool {
 	return false
 }
 
-// calledBSN says whether a decoded text calls a number a BSN.
+// calledBSN says whether a decoded text calls a number a BSN: the word stands near it.
 func calledBSN(text []byte) bool {
 	const near = 48
-	for _, label := range []string{"bsn", "burgerservicenummer"} {
-		for from := 0; ; {
-			k := bytes.Index(text[from:], []byte(label))
-			if k < 0 {
-				break
-			}
-			at, end := from+k, from+k+len(label)
-			from = end
-			if at > 0 && isLetter(text[at-1]) || end < len(text) && isLetter(text[end]) {
-				continue
-			}
-			low, high := max(0, at-near), min(len(text), end+near)
-			for low > 0 && isDigit(text[low]) {
-				low--
-			}
-			for high < len(text) && isDigit(text[high]) {
-				high++
-			}
-			if hasBSN(text[low:high]) {
-				return true
-			}
+	last, next := span{}, nextLabel(text, 0)
+	if next.end == 0 {
+		return false
+	}
+	seen := false
+	for number := range numbersLikeBSN(text) {
+		for next.end > 0 && next.start <= number.end+near {
+			last, seen = next, true
+			next = nextLabel(text, next.end)
+		}
+		if seen && last.end+near >= number.start {
+			return true
 		}
 	}
 	return false
 }
 
-// hasBSN says whether a text has nine digits that pass the test of a BSN. They
-// may be grouped by points, spaces or hyphens.
+// hasBSN says whether a text has nine digits that pass the test of a BSN.
 func hasBSN(text []byte) bool {
+	for range numbersLikeBSN(text) {
+		return true
+	}
+	return false
+}
+
+// A span is a part of a text.
+type span struct{ start, end int }
+
+// numbersLikeBSN finds nine digits that pass the test of a BSN. They may be in
+// groups, with something between them, and other groups may stand before and
+// behind them.
+func numbersLikeBSN(text []byte) iter.Seq[span] {
+	return func(yield func(span) bool) {
+		for k := 0; k < len(text); k++ {
+			if !isDigit(text[k]) || k > 0 && isDigit(text[k-1]) {
+				continue
+			}
+			if end, ok := readBSN(text[k:]); ok && !yield(span{k, k + end}) {
+				return
+			}
+		}
+	}
+}
+
+// readBSN reads nine digits from the front of a text.
+func readBSN(text []byte) (end int, ok bool) {
 	var digits [9]int
-	n := 0
-	end := func() bool { return n == 9 && passesEleven(digits) }
+	n, between := 0, 0
 	for k, b := range text {
 		switch {
 		case isDigit(b):
-			if n < 9 {
-				digits[n] = int(b - '0')
+			digits[n] = int(b - '0')
+			n, between = n+1, 0
+			if n == len(digits) {
+				end = k + 1
+				return end, (end == len(text) || !isDigit(text[end])) && passesEleven(digits)
 			}
-			n++
-		case n > 0 && (b == '.' || b == ' ' || b == '-') && k+1 < len(text) && isDigit(text[k+1]) && n < 9:
+		case between < 3 && (b == '.' || b == ' ' || b == '-' || b == '_' || b == '/'):
+			between++
 		default:
-			if end() {
-				return true
-			}
-			n = 0
+			return 0, false
 		}
 	}
-	return end()
+	return 0, false
 }
 
 // passesEleven is the eleven test: 9a+8b+…+2h-i is a multiple of eleven.

@@ -88,6 +88,27 @@ var hostileBodies = map[string]func(size int) string{
 	"almost a search": func(size int) string {
 		return `{"resourceType":"Patient","name":[{"text":"` + strings.Repeat("?i", size/2) + `"}]}`
 	},
+	"labels and numbers": func(size int) string {
+		return `{"resourceType":"Patient","name":[{"text":"` + strings.Repeat("bsn 1 2 ", size/8) + `"}]}`
+	},
+	"spaces": func(size int) string {
+		return `{"resourceType":"Patient","name":[{"text":"bsn ` + strings.Repeat("1   ", size/4) + `"}]}`
+	},
+	"unended tags": func(size int) string {
+		return `{"resourceType":"Patient","name":[{"text":"bsn ` + strings.Repeat("<a", size/2) + `"}]}`
+	},
+	"unended comments": func(size int) string {
+		return `{"resourceType":"Patient","name":[{"text":"bsn ` + strings.Repeat("<!--", size/4) + `"}]}`
+	},
+	"entities": func(size int) string {
+		return `{"resourceType":"Patient","name":[{"text":"bsn ` + strings.Repeat("&#1", size/3) + `"}]}`
+	},
+	"hosts": func(size int) string {
+		return `{"resourceType":"Patient","name":[{"text":"bsn fhir.nl` + strings.Repeat("/", size/2) + strings.Repeat("fhir.nl:1", size/18) + `"}]}`
+	},
+	"called": func(size int) string {
+		return `{"resourceType":"Patient","x":` + strings.Repeat(`{"text":"bsn","code":{"coding":[{"code":"x"}]},"x":`, 50) + filled(size, `[`, `123456789`, `]`) + strings.Repeat("}", 51)
+	},
 	"tags": func(size int) string {
 		return `{"resourceType":"Patient","text":{"status":"generated","div":"<div xmlns='http://www.w3.org/1999/xhtml'>` + strings.Repeat("<b>", size/3) + `"}}`
 	},
