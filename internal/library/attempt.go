@@ -170,7 +170,7 @@ func (d *Deliveries) backoff(attempts int) time.Duration {
 	if n := max(attempts-1, 0); n < 30 {
 		wait = min(wait, d.config.FirstRetry<<n)
 	}
-	return wait/2 + rand.N(wait/2+1)
+	return wait/2 + rand.N(wait/2+1) //nolint:gosec // it spreads load, and keeps no secret
 }
 
 // mostAnswer is how large an answer may be to be kept; a larger one is for whoever waits

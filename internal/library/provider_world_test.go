@@ -307,10 +307,3 @@ func (w *world) dump(table string) string {
 	}
 	return all.String()
 }
-
-func drain(t testing.TB, d *library.Deliveries) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	d.Close(ctx)
-}
