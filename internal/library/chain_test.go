@@ -153,7 +153,7 @@ func TestChainOfAnything(t *testing.T) {
 func TestActivity(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	anna := w.person("anna@example.org")
+	anna := w.resident("anna@example.org")
 	g := anna.allow(w.contract(w.application(), library.Write))
 	for range 110 {
 		must(g.push("a\xff file \u2028 <b>", nil))(t)

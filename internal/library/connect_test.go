@@ -67,7 +67,7 @@ func TestTripEnds(t *testing.T) {
 func TestTripIsOneBrowsers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	anna, bram := w.person("anna@example.org"), w.resident("bram@example.org")
+	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	c := w.contract(w.application(), library.Write)
 	r := anna.request(c)
 	answer := library.ProviderAnswer{Source: gp.ID, State: anna.depart(r, library.Target{Source: gp.ID}), Code: seal.SecretOf("good")}

@@ -16,7 +16,7 @@ func TestWholeWay(t *testing.T) {
 	app := w.application()
 	writer := w.contract(app, library.Write)
 	reader := w.contract(app, library.Read)
-	anna := w.person("anna@example.org")
+	anna := w.resident("anna@example.org")
 
 	pushing := anna.allow(writer)
 	want := map[string]string{"small": "a small file", "empty": "", "large": string(large("large")),
@@ -57,7 +57,7 @@ func TestWholeWay(t *testing.T) {
 func TestTokenAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	anna := w.person("anna@example.org")
+	anna := w.resident("anna@example.org")
 	g := anna.allow(w.contract(w.application(), library.Read))
 	day := wire.Seconds(24 * 60 * 60)
 	now := wire.SecondsOf(w.clock())
@@ -83,7 +83,7 @@ func TestNothingIsShared(t *testing.T) {
 		"one": {w.contract(one, library.Write), w.contract(one, library.Read, ownOnly)},
 		"two": {w.contract(two, library.Write), w.contract(two, library.Read, ownOnly)},
 	}
-	people := map[string]*person{"anna": w.person("anna@example.org"), "bram": w.person("bram@example.org")}
+	people := map[string]*person{"anna": w.resident("anna@example.org"), "bram": w.resident("bram@example.org")}
 	grants := map[string]pair{}
 	for who, p := range people {
 		for app, c := range contracts {
@@ -131,7 +131,7 @@ func TestAccessTypes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	app := w.application()
-	anna := w.person("anna@example.org")
+	anna := w.resident("anna@example.org")
 	writer, reader := anna.allow(w.contract(app, library.Write)), anna.allow(w.contract(app, library.Read))
 	_, err := reader.push("a file", []byte("text"))
 	refused(t, "push with a read contract", err, wire.InsufficientScope())

@@ -18,7 +18,7 @@ func TestAuthorizeWithToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	app := w.application()
-	anna := w.person("anna@example.org")
+	anna := w.resident("anna@example.org")
 	old := anna.allow(w.contract(app, library.Write))
 	second, foreign := w.contract(app, library.Read), w.contract(w.application(), library.Read)
 	authorize := func(c client, token string) error {
@@ -55,7 +55,7 @@ func TestLinkForAPerson(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	app := w.application()
-	anna, bram := w.person("anna@example.org"), w.person("bram@example.org")
+	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	g := anna.allow(w.contract(app, library.Write))
 	reader := w.contract(app, library.Read)
 	opened := must(w.consents.Authorize(t.Context(), reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{}))(t)
@@ -85,7 +85,7 @@ func TestLinkIsAnsweredOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.contract(w.application(), library.Read)
-	anna := w.person("anna@example.org")
+	anna := w.resident("anna@example.org")
 	open := func(code string) error {
 		_, err := w.consents.OpenLink(t.Context(), library.LinkAuthorize, code)
 		return err
@@ -143,7 +143,7 @@ func TestDeny(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.contract(w.application(), library.Read)
-	anna := w.person("anna@example.org")
+	anna := w.resident("anna@example.org")
 	open := func() (*library.Opened, *library.Request) {
 		opened := must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
 		return opened, must(w.consents.OpenLink(t.Context(), library.LinkAuthorize, opened.Code.Reveal()))(t)
@@ -168,7 +168,7 @@ func TestDeny(t *testing.T) {
 func TestUserReauth(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	anna, bram := w.person("anna@example.org"), w.person("bram@example.org")
+	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	c := w.contract(w.application(), library.Read)
 	g := anna.allow(c)
 	refer := func(token string, with ...func(*wire.RequestClaims)) (*library.Opened, error) {
@@ -213,7 +213,7 @@ func TestUserReauth(t *testing.T) {
 func TestRefusedRenewal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	anna, bram := w.person("anna@example.org"), w.person("bram@example.org")
+	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	c := w.contract(w.application(), library.Read)
 	g := anna.allow(c)
 	deny := func(kind library.LinkKind, opened *library.Opened, who *person) {
@@ -268,7 +268,7 @@ func TestReauthorizeAccount(t *testing.T) {
 	w := newWorld(t)
 	app := w.application()
 	c, foreign := w.contract(app, library.Read), w.contract(w.application(), library.Read)
-	anna, bram := w.person("anna@example.org"), w.person("bram@example.org")
+	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	annas, brams := anna.allow(c), bram.allow(c)
 	account := func(g granted) string {
 		return string(must(w.consents.Accounts(t.Context(), must(g.bearer())(t)))(t)[0].ID)

@@ -168,13 +168,18 @@ func (w *world) resident(email string) *person {
 	w.t.Helper()
 	key, secret, now := must(seal.GenerateKey())(w.t), seal.NewSecret(), w.clock()
 	l := library.Library{ID: library.ID(seal.RandomID(26)), Email: email, PublicKey: key.PublicKey(), CreatedAt: now, CodeMadeAt: now, CodeSaved: true}
-	login := library.Login{ID: library.LoginID(seal.RandomID(20)), Library: l.ID, Hash: secret.Hash(), Seal: must(key.HandToSecret(secret))(w.t),
-		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(30 * time.Minute)}
 	created := library.Event{Library: l.ID, At: now, Kind: library.EventLibraryCreated}
-	if err := w.db.AddLibrary(w.t.Context(), l, nil, login, created); err != nil {
+	if err := w.db.AddLibrary(w.t.Context(), l, nil, w.login(l.ID, key, secret), created); err != nil {
 		w.t.Fatal(err)
 	}
-	return &person{w: w, email: email, secret: secret}
+	return &person{w: w, email: email, secret: secret, key: &key}
+}
+
+func (w *world) login(id library.ID, key seal.PrivateKey, secret seal.Secret) library.Login {
+	w.t.Helper()
+	now := w.clock()
+	return library.Login{ID: library.LoginID(seal.RandomID(20)), Library: id, Hash: secret.Hash(), Seal: must(key.HandToSecret(secret))(w.t),
+		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(30 * time.Minute)}
 }
 
 // request opens a link for a person and returns it as their browser finds it.

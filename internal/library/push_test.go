@@ -80,7 +80,7 @@ func TestDescriptor(t *testing.T) {
 func TestServerDecidesWhoPushed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	g := w.person("anna@example.org").allow(w.contract(w.application(), library.Write))
+	g := w.resident("anna@example.org").allow(w.contract(w.application(), library.Write))
 	d := descriptor(t, map[string]any{"appId": "x", "appid": "x", "contractId": "y", "contractid": "y", "partnerid": "z", "created": 1, "more": true})
 	file := must(w.files.Push(t.Context(), must(g.bearer())(t), d, strings.NewReader("")))(t)
 	m := file.Metadata
@@ -97,7 +97,7 @@ func TestServerDecidesWhoPushed(t *testing.T) {
 func TestBodyBreaksOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	anna := w.person("anna@example.org")
+	anna := w.resident("anna@example.org")
 	g := anna.allow(w.contract(w.application(), library.Write))
 	reset := errors.New("connection reset")
 	for _, cause := range []error{io.ErrUnexpectedEOF, reset} {
@@ -129,7 +129,7 @@ func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{1000, library.InlineLimit, 3 * library.InlineLimit} {
 		w := newWorldWith(t, settings{files: library.FileConfig{MaxSize: int64(limit)}})
-		g := w.person("anna@example.org").allow(w.contract(w.application(), library.Write))
+		g := w.resident("anna@example.org").allow(w.contract(w.application(), library.Write))
 		if _, err := g.push("at the limit", make([]byte, limit)); err != nil {
 			t.Errorf("%d of %d bytes: %v", limit, limit, err)
 		}
@@ -150,7 +150,7 @@ func TestTooLarge(t *testing.T) {
 func TestReplayedPush(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	g := w.person("anna@example.org").allow(w.contract(w.application(), library.Write))
+	g := w.resident("anna@example.org").allow(w.contract(w.application(), library.Write))
 	for name, content := range map[string][]byte{"small": []byte("text"), "large": large("x")} {
 		before, blobs := w.count(`SELECT count(*) FROM files`), len(w.blobKeys())
 		nonce := wire.NewNonce()
@@ -189,7 +189,7 @@ func TestReadsInPieces(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	app := w.application()
-	anna := w.person("anna@example.org")
+	anna := w.resident("anna@example.org")
 	g, reader := anna.allow(w.contract(app, library.Write)), anna.allow(w.contract(app, library.Read))
 	want := map[string]string{}
 	for _, n := range []int{0, 1, library.InlineLimit - 1, library.InlineLimit, library.InlineLimit + 1, 3 * library.InlineLimit} {

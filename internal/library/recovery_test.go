@@ -31,7 +31,7 @@ func TestPendingCode(t *testing.T) {
 
 	// Nobody confirmed it: the next sign-in makes another, and the first is void in both
 	// browsers. To confirm there what is void must not take the good one away.
-	phone := &person{w, anna.email, anna.password, anna.secret}
+	phone := &person{w: w, email: anna.email, password: anna.password, secret: anna.secret}
 	second := func() string { anna.signIn(); return anna.pending() }()
 	if second == "" || second == first {
 		t.Errorf("second sign-in shows %q", second)

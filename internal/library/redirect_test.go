@@ -142,7 +142,7 @@ func TestCallback(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.contract(w.application(), library.Write)
-	anna := w.person("anna@example.org")
+	anna := w.resident("anna@example.org")
 	for uri, prefix := range map[string]string{
 		callback:              callback + "?",
 		callback + "?":        callback + "?",

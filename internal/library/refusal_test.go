@@ -12,7 +12,7 @@ import (
 func TestRefuseToRenew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	anna, bram := w.person("anna@example.org"), w.person("bram@example.org")
+	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	c := w.contract(w.application(), library.Read)
 	g := anna.allow(c)
 	ask := func() *library.Request {

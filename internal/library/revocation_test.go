@@ -39,7 +39,7 @@ func (g granted) openedLink(code seal.Secret) *library.Request {
 func TestOpenRevocation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	anna, bram := w.person("anna@example.org"), w.person("bram@example.org")
+	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	app := w.application()
 	g, account := anna.connect(w.contract(app, library.Write))
 	reader, elsewhere, brams := anna.allow(w.contract(app, library.Read)), anna.allow(w.contract(w.application(), library.Write)), bram.allow(g.client)
@@ -98,7 +98,7 @@ func TestOpenRevocation(t *testing.T) {
 func TestRevokeAccount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p := w.person("anna@example.org")
+	p := w.resident("anna@example.org")
 	g, account := p.connect(w.contract(w.application(), library.Write))
 	code := must(w.accounts.OpenRevocation(t.Context(), must(g.bearer())(t), account.ID, callback+"?mine=1"))(t)
 	other := g.revocation(account.ID)
@@ -146,7 +146,7 @@ func TestRevokeUser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	app := w.application()
-	anna, bram := w.person("anna@example.org"), w.person("bram@example.org")
+	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	writing, reading := w.contract(app, library.Write), w.contract(app, library.Read)
 	writer, reader, elsewhere, brams := anna.allow(writing), anna.allow(reading), anna.allow(w.contract(w.application(), library.Read)), bram.allow(writing)
 	request := writer.revocation(writer.standsFor())
@@ -177,7 +177,7 @@ func TestRevokeUser(t *testing.T) {
 func TestDeleteUserAccount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p, other := w.person("anna@example.org"), w.person("bram@example.org")
+	p, other := w.resident("anna@example.org"), w.resident("bram@example.org")
 	app := w.application()
 	g, account := p.connect(w.contract(app, library.Write))
 	reader, theirs := p.allow(w.contract(app, library.Read)), other.allow(g.client)

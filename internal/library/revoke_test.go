@@ -16,7 +16,7 @@ func TestRevoke(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	app := w.application()
-	anna, bram := w.person("anna@example.org"), w.person("bram@example.org")
+	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	writer, reader := w.contract(app, library.Write), w.contract(app, library.Read)
 	must(anna.allow(writer).push("a file", []byte("text")))(t)
 	g, other, brams := anna.allow(reader), anna.allow(w.contract(app, library.Read)), bram.allow(reader)
@@ -135,7 +135,7 @@ func (h hook) Read([]byte) (int, error) {
 func TestGrants(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	anna, bram := w.person("anna@example.org"), w.person("bram@example.org")
+	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	first, second := w.contract(w.application(), library.Write), w.contract(w.application(), library.Read)
 	g := anna.allow(first)
 	w.pass(1)

@@ -30,7 +30,7 @@ type shelf struct {
 //	f      own    0         text/plain             f            3
 func newShelf(t *testing.T) *shelf {
 	w := newWorld(t)
-	s := &shelf{w: w, anna: w.person("anna@example.org"), own: w.application()}
+	s := &shelf{w: w, anna: w.resident("anna@example.org"), own: w.application()}
 	writer := w.contract(s.own, library.Write)
 	s.other = w.contract(w.application(), library.Write)
 	grants := map[bool]granted{true: s.anna.allow(writer), false: s.anna.allow(s.other)}
@@ -170,7 +170,7 @@ func TestCriteria(t *testing.T) {
 func TestLast(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	g := w.person("anna@example.org").allow(w.contract(w.application(), library.Read))
+	g := w.resident("anna@example.org").allow(w.contract(w.application(), library.Read))
 	for _, last := range []string{"", "0d", "3d", "6m", "1y", "2w", "12h", "10000d"} {
 		if _, err := g.open(wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: last}}, TimeRanges: []wire.TimeRange{{Last: last}}}}); err != nil {
 			t.Errorf("%q: %v", last, err)

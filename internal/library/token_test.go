@@ -18,7 +18,7 @@ func TestTokensAreTheirContracts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	app := w.application()
-	anna := w.person("anna@example.org")
+	anna := w.resident("anna@example.org")
 	g := anna.allow(w.contract(app, library.Read))
 	access, refresh := g.tokens.AccessToken.Value, g.tokens.RefreshToken.Value
 	if _, err := w.consents.Bearer(t.Context(), g.call(accessToken(access))); err != nil {
@@ -51,7 +51,7 @@ func TestTokensAreTheirContracts(t *testing.T) {
 func TestExpiredIsNotRevoked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	anna := w.person("anna@example.org")
+	anna := w.resident("anna@example.org")
 	g := anna.allow(w.contract(w.application(), library.Read))
 	bearer := func() error { _, err := g.bearer(); return err }
 	refresh := func() error {
@@ -99,7 +99,7 @@ func (p *person) allowAgain(c client, with ...func(*wire.RequestClaims)) granted
 func TestAccessEndsWithConsent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	anna := w.person("anna@example.org")
+	anna := w.resident("anna@example.org")
 	short := w.contract(w.application(), library.Read, func(k *library.Contract) { k.GrantFor = time.Hour })
 	ending := w.contract(w.application(), library.Read, func(k *library.Contract) { k.ExpiresAt = w.clock().Add(2 * time.Hour) })
 	for name, test := range map[string]struct {
@@ -125,7 +125,7 @@ func TestAccessEndsWithConsent(t *testing.T) {
 func TestRefreshManyAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	anna := w.person("anna@example.org")
+	anna := w.resident("anna@example.org")
 	app := w.application()
 	must(anna.allow(w.contract(app, library.Write)).push("a file", []byte("text")))(t)
 	g := anna.allow(w.contract(app, library.Read))
