@@ -27,6 +27,7 @@ func startProviders(ctx context.Context, address, data string, log *slog.Logger,
 	}
 	c.MedMij = &medmij.Config{Lists: s.ListURL(), ClientID: s.ClientID, Roots: s.Roots(), Folder: filepath.Join(data, "medmij"),
 		AllowLoopback: true, Log: log}
+	c.LoopbackProviders = true
 	c.MedMij.Certificate, c.MedMij.Key = s.ClientCertificate()
 	c.Directory, err = catalogue.ParseDirectory(s.Directory())
 	if err == nil {

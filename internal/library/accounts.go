@@ -16,7 +16,7 @@ import (
 // How an account is connected:
 //
 //	link ──Depart──> Trip ··· the browser is at the provider ··· ──Arrive──> ConnectedAccount (pending)
-//	                  │                                            │             │ Allow, Finish: it stands
+//	                  │                                            │             │ Allow, Connect: it stands
 //	                  └──time──> pending, for the pages             └─no─> refused │ Deny: it is gone
 //
 // What the provider gives us is kept sealed by the keyring. Access that can be renewed
@@ -119,12 +119,9 @@ type Target struct {
 // cannot be connected now, or an account that is not the person's at the application.
 func (a *Accounts) Find(ctx context.Context, s *SignedIn, r *Request, t Target) (Source, error) {
 	if t.Account != "" {
-		account, err := a.store.GetAccount(ctx, s.Library.ID, t.Account, true)
+		account, err := a.connectedAt(ctx, s.Library.ID, r.Client.Application.ID, t.Account)
 		if err != nil {
-			return Source{}, fmt.Errorf("get account: %w", err)
-		}
-		if account.Application != r.Client.Application.ID {
-			return Source{}, ErrNotFound
+			return Source{}, err
 		}
 		t.Source = account.Source.ID
 	}
@@ -175,7 +172,7 @@ const (
 	// TripRefused: the person said no, or the provider has nothing to do with them.
 	TripRefused TripEnd = "refused"
 	TripFailed  TripEnd = "failed"
-	// TripPending: it has not ended: it took too long, or began anew.
+	// TripPending: it took too long.
 	TripPending TripEnd = "pending"
 )
 

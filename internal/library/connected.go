@@ -56,12 +56,12 @@ func (a *Accounts) Delete(ctx context.Context, b *Bearer, id wire.AccountID) err
 		}
 		return nil
 	}
-	account, err := a.store.GetAccount(ctx, b.Library.ID, id, true)
-	if errors.Is(err, ErrNotFound) || err == nil && account.Application != b.Client.Application.ID {
+	account, err := a.connectedAt(ctx, b.Library.ID, b.Client.Application.ID, id)
+	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("get account: %w", err)
+		return err
 	}
 	details := b.Client.details()
 	details.Grant = b.Grant.ID
@@ -115,17 +115,28 @@ func (a *Accounts) Referred(ctx context.Context, s *SignedIn, r *Request, accoun
 	if err != nil {
 		return nil, err
 	}
-	if err := a.consents.ownAccount(ctx, s, r, id); err == nil || !errors.Is(err, ErrNotFound) {
+	application := r.Client.Application.ID
+	if err := a.consents.ownAccount(ctx, s.Library.ID, application, id); err == nil || !errors.Is(err, ErrNotFound) {
 		return nil, err
 	}
-	account, err := a.store.GetAccount(ctx, s.Library.ID, id, true)
+	account, err := a.connectedAt(ctx, s.Library.ID, application, id)
 	if err != nil {
-		return nil, fmt.Errorf("get account: %w", err)
-	}
-	if account.Application != r.Client.Application.ID {
-		return nil, fmt.Errorf("account is of another application: %w", ErrNotFound)
+		return nil, err
 	}
 	return &account, nil
+}
+
+// connectedAt finds an account that a person has connected at an application. It returns
+// ErrNotFound for another's, of the person or the application, and for a pending one.
+func (a *Accounts) connectedAt(ctx context.Context, library ID, application wire.ApplicationID, id wire.AccountID) (ConnectedAccount, error) {
+	account, err := a.store.GetAccount(ctx, library, id, true)
+	if err != nil {
+		return ConnectedAccount{}, fmt.Errorf("get account: %w", err)
+	}
+	if account.Application != application {
+		return ConnectedAccount{}, fmt.Errorf("account is of another application: %w", ErrNotFound)
+	}
+	return account, nil
 }
 
 // Connected looks up the account that the person has connected on the way of a link,

@@ -119,12 +119,12 @@ func (d *Deliveries) Destination(ctx context.Context, b *Bearer, id wire.Account
 	if err := b.May(Write); err != nil {
 		return nil, err
 	}
-	account, err := d.accounts.store.GetAccount(ctx, b.Library.ID, id, true)
-	if errors.Is(err, ErrNotFound) || err == nil && account.Application != b.Client.Application.ID {
+	account, err := d.accounts.connectedAt(ctx, b.Library.ID, b.Client.Application.ID, id)
+	if errors.Is(err, ErrNotFound) {
 		return nil, wire.NotFound("Account").Because(err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("get account: %w", err)
+		return nil, err
 	}
 	if account.NeedsPerson(d.now()) {
 		return nil, wire.ServiceAuthorization()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -297,18 +298,16 @@ func (c *Consents) referred(ctx context.Context, r *Request, accountRef string) 
 }
 
 // ownAccount returns ErrNotFound unless the account is the one that stands for the
-// person at the request's application.
-func (c *Consents) ownAccount(ctx context.Context, s *SignedIn, r *Request, id wire.AccountID) error {
-	accounts, err := c.store.ListAccounts(ctx, s.Library.ID, r.Client.Application.ID)
+// person at an application, and is shown there.
+func (c *Consents) ownAccount(ctx context.Context, library ID, application wire.ApplicationID, id wire.AccountID) error {
+	accounts, err := c.store.ListAccounts(ctx, library, application)
 	if err != nil {
 		return fmt.Errorf("list accounts: %w", err)
 	}
-	for _, a := range accounts {
-		if a.ID == id {
-			return nil
-		}
+	if !slices.ContainsFunc(accounts, func(a Account) bool { return a.ID == id }) {
+		return fmt.Errorf("account is not this person's: %w", ErrNotFound)
 	}
-	return fmt.Errorf("account is not this person's: %w", ErrNotFound)
+	return nil
 }
 
 // Failed is where a browser goes whose request ends without success.

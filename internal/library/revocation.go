@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/wire"
@@ -38,21 +37,15 @@ func (a *Accounts) OpenRevocation(ctx context.Context, b *Bearer, id wire.Accoun
 
 // has refuses an account that the bearer's application does not see.
 func (a *Accounts) has(ctx context.Context, b *Bearer, id wire.AccountID) error {
-	users, err := a.consents.store.ListAccounts(ctx, b.Library.ID, b.Client.Application.ID)
-	if err != nil {
-		return fmt.Errorf("list accounts: %w", err)
+	application := b.Client.Application.ID
+	err := a.consents.ownAccount(ctx, b.Library.ID, application, id)
+	if errors.Is(err, ErrNotFound) {
+		_, err = a.connectedAt(ctx, b.Library.ID, application, id)
 	}
-	if slices.ContainsFunc(users, func(u Account) bool { return u.ID == id }) {
-		return nil
-	}
-	account, err := a.store.GetAccount(ctx, b.Library.ID, id, true)
-	if errors.Is(err, ErrNotFound) || err == nil && account.Application != b.Client.Application.ID {
+	if errors.Is(err, ErrNotFound) {
 		return wire.NotFound("Account").Because(err)
 	}
-	if err != nil {
-		return fmt.Errorf("get account: %w", err)
-	}
-	return nil
+	return err
 }
 
 // Revocation is what a yes to a link would end. It is empty if that has ended already.

@@ -23,13 +23,12 @@ type providers struct {
 
 // openProviders opens what the configuration names. Their lists may still be missing:
 // they are fetched once the server runs.
-func openProviders(_ context.Context, c Config, names catalogue.Directory) (*providers, error) {
+func openProviders(c Config, names catalogue.Directory) (*providers, error) {
 	p := &providers{}
 	networks := map[string]library.Providers{}
 	if c.MedMij != nil {
 		config := *c.MedMij
-		config.Now, config.Log = c.Now, c.Log
-		config.AllowLoopback = config.AllowLoopback || c.LoopbackProviders
+		config.Now, config.Log, config.AllowLoopback = c.Now, c.Log, c.LoopbackProviders
 		network, err := medmij.New(config)
 		if err != nil {
 			return nil, err

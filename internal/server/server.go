@@ -55,7 +55,8 @@ type Config struct {
 	// BehindProxy takes the visitor's address from the last X-Forwarded-For.
 	BehindProxy bool
 	// MedMij connects the server with MedMij's network; nil for a server that is not
-	// part of it. The server fills in the clock and the log.
+	// part of it. The server fills in the clock, the log, and
+	// AllowLoopback from LoopbackProviders.
 	MedMij *medmij.Config
 	// Directory holds the names that people know MedMij's providers by, beside those of
 	// the catalogue's file.
@@ -120,7 +121,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	names := catalogue.Directory{}
 	maps.Copy(names, sources.Directory())
 	maps.Copy(names, c.Directory)
-	ways, err := openProviders(ctx, c, names)
+	ways, err := openProviders(c, names)
 	if err != nil {
 		return nil, err
 	}

@@ -93,7 +93,7 @@ func OpenProviders(t testing.TB, folder string, now func() time.Time) (*simulato
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, func(c *server.Config) { c.MedMij, c.Directory = &config, names }
+	return s, func(c *server.Config) { c.MedMij, c.Directory, c.LoopbackProviders = &config, names, true }
 }
 
 func (s *Server) start(t testing.TB, options ...Option) {
