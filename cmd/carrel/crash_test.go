@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -105,19 +105,11 @@ func (c *crasher) consent(t testing.TB, client *digime.Client, application strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, err := person.Walk(t.Context(), auth.URL, crashCallback)
+	back, err := walkBack(t.Context(), person, auth.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	u, err := url.Parse(back)
-	if err != nil {
-		t.Fatal(err)
-	}
-	callback, err := digime.ParseCallback(u.Query())
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := client.Exchange(t.Context(), contract, callback.Code, auth.Verifier)
+	token, err := client.Exchange(t.Context(), contract, back.Code, auth.Verifier)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,31 +237,8 @@ func (c *crasher) read(t *testing.T, all bool) {
 // verifyChain checks the activity of the library in the store itself.
 func (c *crasher) verifyChain(t *testing.T) {
 	t.Helper()
-	db, err := store.Open(t.Context(), c.database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	l, err := db.FindLibrary(t.Context(), "crash@example.org")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var events []library.Event
-	for before := int64(0); ; {
-		page, err := db.ListEvents(t.Context(), l.ID, before, 1000)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(page) == 0 {
-			break
-		}
-		events = append(events, page...)
-		before = page[len(page)-1].Seq
-	}
+	events := activityOf(t, c.database, "crash@example.org")
 	added := 0
-	for i, j := 0, len(events)-1; i < j; i, j = i+1, j-1 {
-		events[i], events[j] = events[j], events[i]
-	}
 	for _, e := range events {
 		if e.Kind == library.EventFileAdded {
 			added++
@@ -280,5 +249,31 @@ func (c *crasher) verifyChain(t *testing.T) {
 	}
 	if added != len(c.seen) {
 		t.Errorf("the activity tells of %d files, the library has %d", added, len(c.seen))
+	}
+}
+
+// activityOf is the whole activity of a library, oldest first, by the store itself.
+func activityOf(t *testing.T, database, email string) (events []library.Event) {
+	t.Helper()
+	db, err := store.Open(t.Context(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	l, err := db.FindLibrary(t.Context(), email)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for before := int64(0); ; {
+		page, err := db.ListEvents(t.Context(), l.ID, before, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			slices.Reverse(events)
+			return events
+		}
+		events = append(events, page...)
+		before = page[len(page)-1].Seq
 	}
 }

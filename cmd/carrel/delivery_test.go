@@ -28,6 +28,8 @@ import (
 // how often the server is killed: make deliveries sets it.
 const deliveriesVar = "CARREL_TEST_DELIVERIES"
 
+const courierEmail = "courier@example.org"
+
 // deliveryTimeout is how long the server lets a provider take in this test.
 const deliveryTimeout = 2 * time.Second
 
@@ -93,7 +95,7 @@ func newCourier(t *testing.T, data, database string) *courier {
 		Slow: 100 * time.Millisecond, Late: deliveryTimeout + 500*time.Millisecond, RetryAfter: time.Second})
 	files := sim.Files()
 	c := &courier{sim: sim, data: data, database: database, address: freeAddress(t), answers: map[string]pushed{},
-		person: demo.NewWalker("courier@example.org", "correct horse battery staple")}
+		person: demo.NewWalker(courierEmail, "correct horse battery staple")}
 	c.flags = []string{"--data", c.data, "--database", database, "--delivery-timeout", deliveryTimeout.String(), "--delivery-retry", "200ms",
 		"--medmij-lists", sim.ListURL(), "--medmij-client-id", sim.ClientID, "--medmij-cert", files.ClientCertificate, "--medmij-key", files.ClientKey,
 		"--medmij-roots", files.Roots, "--medmij-directory", files.Directory, "--loopback-providers"}
@@ -302,25 +304,24 @@ func (c *courier) settle(t *testing.T) {
 }
 
 // deliveries are all of the person's, by the store itself.
-func (c *courier) deliveries(t *testing.T) (library.ID, []library.Delivery) {
+func (c *courier) deliveries(t *testing.T) (all []library.Delivery) {
 	t.Helper()
 	db, err := store.Open(t.Context(), c.database)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	l, err := db.FindLibrary(t.Context(), "courier@example.org")
+	l, err := db.FindLibrary(t.Context(), courierEmail)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []library.Delivery
 	for before := (library.DeliveryCursor{}); ; {
 		page, err := db.ListDeliveries(t.Context(), l.ID, "", before, 1000)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(page) == 0 {
-			return l.ID, all
+			return all
 		}
 		all = append(all, page...)
 		last := page[len(page)-1]
@@ -329,7 +330,7 @@ func (c *courier) deliveries(t *testing.T) (library.ID, []library.Delivery) {
 }
 
 func (c *courier) open(t *testing.T) (n int) {
-	_, all := c.deliveries(t)
+	all := c.deliveries(t)
 	for _, d := range all {
 		if !d.State.Final() {
 			n++
@@ -340,7 +341,7 @@ func (c *courier) open(t *testing.T) (n int) {
 
 // judge holds the deliveries against what the provider has filed.
 func (c *courier) judge(t *testing.T, count, kills int) {
-	id, all := c.deliveries(t)
+	all := c.deliveries(t)
 	states := map[library.DeliveryState]int{}
 	byID := map[digime.DeliveryID]library.Delivery{}
 	again := 0
@@ -399,7 +400,7 @@ func (c *courier) judge(t *testing.T, count, kills int) {
 	if filedUnanswered > maybeFiled {
 		t.Errorf("%d were filed whose push got no answer, and only %d deliveries can be theirs", filedUnanswered, maybeFiled)
 	}
-	c.judgeEvents(t, id, all)
+	c.judgeEvents(t, all)
 	if v := c.sim.Violations(); len(v) > 0 {
 		t.Errorf("%d rules broken at the provider, the first: %s", len(v), v[0])
 	}
@@ -415,28 +416,13 @@ func (c *courier) judge(t *testing.T, count, kills int) {
 }
 
 // judgeEvents checks that the activity tells of each delivery's end, once, in words that fit.
-func (c *courier) judgeEvents(t *testing.T, id library.ID, all []library.Delivery) {
+func (c *courier) judgeEvents(t *testing.T, all []library.Delivery) {
 	t.Helper()
-	db, err := store.Open(t.Context(), c.database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
 	told := map[library.DeliveryID][]library.EventKind{}
-	for before := int64(0); ; {
-		page, err := db.ListEvents(t.Context(), id, before, 1000)
-		if err != nil {
-			t.Fatal(err)
+	for _, e := range activityOf(t, c.database, courierEmail) {
+		if strings.HasPrefix(string(e.Kind), "sent.") {
+			told[e.Details.Delivery] = append(told[e.Details.Delivery], e.Kind)
 		}
-		if len(page) == 0 {
-			break
-		}
-		for _, e := range page {
-			if strings.HasPrefix(string(e.Kind), "sent.") {
-				told[e.Details.Delivery] = append(told[e.Details.Delivery], e.Kind)
-			}
-		}
-		before = page[len(page)-1].Seq
 	}
 	kinds := map[library.DeliveryState]library.EventKind{library.DeliveryDelivered: library.EventSentAccepted, library.DeliveryRefused: library.EventSentRefused,
 		library.DeliveryUnknown: library.EventSentUnknown, library.DeliveryExpired: library.EventSentGivenUp, library.DeliveryReconnect: library.EventSentGivenUp}
