@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // AuthorizeOptions say how a person is asked for consent. Only Callback is

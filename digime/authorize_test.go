@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/carrelhq/carrel/digime"
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 func TestAuthorizeURL(t *testing.T) {

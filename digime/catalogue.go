@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // What a person can connect.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // Version is the version of this SDK, which it tells the server.
@@ -144,6 +144,17 @@ func Retries(n int) Option {
 func Agent(name, version string) Option {
 	return func(c *Client) error {
 		c.agent.Name, c.agent.Version = name, version
+		return nil
+	}
+}
+
+// WithClock makes the client take the time from now in place of [time.Now]: for tests that move a clock.
+func WithClock(now func() time.Time) Option {
+	return func(c *Client) error {
+		if now == nil {
+			return errors.New("clock: it is nil")
+		}
+		c.now = now
 		return nil
 	}
 }

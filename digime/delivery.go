@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // What stands here is an extension of Carrel's: digi.me itself lets nobody follow what

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime"
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // Every field of the wire's arrives.

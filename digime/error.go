@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // Error is what the server answered instead of what was asked for: a Code for

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime"
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 func TestErrors(t *testing.T) {

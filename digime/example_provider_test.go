@@ -10,7 +10,7 @@ import (
 	"slices"
 
 	"github.com/carrelhq/carrel/digime"
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // To a person's provider: the person connects it, and a measurement is sent there.

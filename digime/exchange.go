@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // Exchange turns the code that a person brought back into a token. A code works

@@ -19,14 +19,6 @@ func Paused(tell func(time.Duration)) Option {
 	}
 }
 
-// At what time the client believes that it is.
-func Clock(now func() time.Time) Option {
-	return func(c *Client) error {
-		c.now = now
-		return nil
-	}
-}
-
 // GoesStaleAfter sets how long a file may wait for its turn, until undone.
 func GoesStaleAfter(d time.Duration) (undo func()) {
 	old := goesStale

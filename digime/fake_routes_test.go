@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 func (l *fakeLibrary) routes() {

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime"
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // A fakeLibrary behaves towards the SDK as the protocol says a server does, with

@@ -13,7 +13,7 @@ import (
 	"github.com/andybalholm/brotli"
 
 	"github.com/carrelhq/carrel/digime"
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 var plainMetadata = wire.RawMetadata{MIMEType: "text/plain", Accounts: []wire.DescriptorAccount{{AccountID: "1"}}}

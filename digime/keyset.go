@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // openSigned checks that the server has signed the token and reads its claims. The

@@ -8,7 +8,7 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // FHIRVersion is a version of FHIR, as the protocol spells it. "3.0.2" and "4.0.1" are

@@ -13,7 +13,7 @@ import (
 	"testing/iotest"
 
 	"github.com/carrelhq/carrel/digime"
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 const bundle = `{"resourceType":"Bundle","type":"batch","value":72.50}`

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // Push is one file on its way into a person's library, and what is said of it.

@@ -110,7 +110,7 @@ func TestPushFromPipe(t *testing.T) {
 func TestPushRefreshesBefore(t *testing.T) {
 	l := start(t)
 	token := l.token(l.Write)
-	almost := digime.Clock(func() time.Time { return time.Now() })
+	almost := digime.WithClock(func() time.Time { return time.Now() })
 	token.AccessToken.Expiry = time.Now().Add(30 * time.Second)
 	for name, test := range map[string]struct {
 		data io.Reader

@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"github.com/carrelhq/carrel/digime"
-	"github.com/carrelhq/carrel/internal/testenv"
+	recordedexchanges "github.com/carrelhq/carrel/digime/internal/recorded"
 )
 
 // recordedRequest is what the public Node client sent in one exchange.
@@ -39,7 +39,7 @@ type recordedRequest struct {
 // recorded returns the first exchange whose file's name ends so.
 func recorded(t *testing.T) func(suffix string) recordedRequest {
 	t.Helper()
-	file, err := os.Open(filepath.Join(testenv.Shared(t, "contract", "recorded"), "exchanges.tar.gz"))
+	file, err := os.Open(filepath.Join(recordedexchanges.Dir(t, "contract", "recorded"), "exchanges.tar.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}

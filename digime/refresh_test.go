@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/carrelhq/carrel/digime"
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // However many calls find the token expired, there is one refresh, and the hook

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // A call is one call of the API. It can be sent several times: each attempt is

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime"
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 func TestRetries(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // A Session is the right to read, for a while, what a person allows. It may be

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // UserAccessToken is what one person's consent to one contract allows. Store it,

@@ -1,6 +1,6 @@
 package digime
 
-import "github.com/carrelhq/carrel/internal/wire"
+import "github.com/carrelhq/carrel/digime/wire"
 
 // The words of the protocol. Ids are types of their own, so that one cannot be
 // handed over for another; constants and string conversions make them.

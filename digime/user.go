@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // A User is one person, as far as their token for one contract allows. It may be

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/store"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 type applicationCmd struct {

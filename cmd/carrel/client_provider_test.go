@@ -12,8 +12,8 @@ import (
 
 	"github.com/carrelhq/carrel/digime"
 	"github.com/carrelhq/carrel/internal/demo"
-	"github.com/carrelhq/carrel/internal/provider/simulator"
 	"github.com/carrelhq/carrel/internal/server/servertest"
+	"github.com/carrelhq/carrel/internal/simulator"
 )
 
 // To a provider at the command line: connect, push, be refused, look, connect again.

@@ -19,7 +19,7 @@ import (
 	"github.com/carrelhq/carrel/digime"
 	"github.com/carrelhq/carrel/internal/demo"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/provider/simulator"
+	"github.com/carrelhq/carrel/internal/simulator"
 	"github.com/carrelhq/carrel/internal/store"
 	"github.com/carrelhq/carrel/internal/testenv"
 )

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/internal/demo"
-	"github.com/carrelhq/carrel/internal/provider/simulator"
 	"github.com/carrelhq/carrel/internal/server"
+	"github.com/carrelhq/carrel/internal/simulator"
 )
 
 type demoCmd struct {

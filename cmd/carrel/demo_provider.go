@@ -8,8 +8,8 @@ import (
 
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/provider/medmij"
-	"github.com/carrelhq/carrel/internal/provider/simulator"
 	"github.com/carrelhq/carrel/internal/server"
+	"github.com/carrelhq/carrel/internal/simulator"
 )
 
 // startProviders starts practice providers, whose pages are at the address or, where that

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/carrelhq/carrel/digime"
-	"github.com/carrelhq/carrel/internal/provider/simulator"
+	"github.com/carrelhq/carrel/internal/simulator"
 )
 
 // What TestNothingIsSpilled plants: a citizen number, and words that stand in no other

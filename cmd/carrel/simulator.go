@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/carrelhq/carrel/internal/provider/simulator"
+	"github.com/carrelhq/carrel/internal/simulator"
 )
 
 type providerSimulatorCmd struct {

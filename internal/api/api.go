@@ -14,9 +14,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // Base is the path under which the calls live. The version is part of the

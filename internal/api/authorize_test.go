@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/seal"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 func hashOf(secret string) seal.Hash { return seal.SecretOf(secret).Hash() }

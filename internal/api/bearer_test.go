@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 var base64url = base64.RawURLEncoding

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/server"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // Where a body breaks off, nothing of it is kept.

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/api"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // At capacity further calls are turned away, and told to come back.

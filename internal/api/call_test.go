@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // claims of a signed request; nil takes out one that would be there.

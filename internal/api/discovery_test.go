@@ -10,10 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/api"
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/server"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // withCatalogue gives the server a catalogue with two sources.

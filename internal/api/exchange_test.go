@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 func exchanging(k *consent) claims {

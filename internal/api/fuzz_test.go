@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/server"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // fuzzCalls are the calls that a fuzzed request may be; {} is a name of its own. Where an

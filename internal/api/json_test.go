@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // A body is JSON of the shape that its call takes, or none.

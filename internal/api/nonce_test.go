@@ -7,8 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // A nonce is 32 letters and digits; anything else could not have been drawn by a

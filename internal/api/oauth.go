@@ -5,8 +5,8 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // keySetPath is where clients fetch the keys of our answers: the jku of each.

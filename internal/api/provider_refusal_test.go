@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/server"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // hidden stands in the bodies of the tests, where nothing but the provider may repeat it.

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/provider/simulator"
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/server"
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/internal/simulator"
 )
 
 // hastily has deliveries tried again soon, and given up before an hour has passed.

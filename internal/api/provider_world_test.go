@@ -8,13 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/demo"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/provider/simulator"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/server/servertest"
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/internal/simulator"
 )
 
 // providerWorld is a world with practice providers, and contracts of two applications

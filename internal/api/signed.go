@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // A call's way in: signed verifies who is calling, bearing finds the person behind

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // session opens a session and gives its key.

@@ -16,11 +16,11 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/server/servertest"
 	"github.com/carrelhq/carrel/internal/store"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // callback is where the contracts' people come back to.

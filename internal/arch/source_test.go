@@ -22,7 +22,7 @@ const root = "../.."
 // A source is one of our packages as its files show it, whatever system they
 // are for.
 type source struct {
-	path    string            // within the module, such as "internal/wire"
+	path    string            // within the module, such as "digime/wire"
 	imports map[string]string // imported path → a file that imports it; tests apart
 	doc     string            // the package comment
 	name    string

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // seedLibrary makes a library and takes it through consent in the store itself.

@@ -12,8 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // Disk keeps blobs in a folder, each in a file of its own in a folder of its

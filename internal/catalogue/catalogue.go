@@ -17,8 +17,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // ErrNotFound says that there is no such source.

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // file is a catalogue's file, checked and put together.

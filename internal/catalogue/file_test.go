@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/catalogue"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 func TestShipped(t *testing.T) {

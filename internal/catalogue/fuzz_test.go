@@ -4,8 +4,8 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/catalogue"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // Whatever is asked, the answer is one that clients accept, and no longer than the page.

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // index is all sources as they were when it was built, sorted by name. It is never

@@ -12,9 +12,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 const anyPush = `{"query":{"filter":{"type":{"id":[2]}}}}`

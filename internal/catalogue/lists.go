@@ -3,7 +3,7 @@ package catalogue
 import (
 	"slices"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // Categories lists the groups of services.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // Search answers discovery/sources. The error wraps ErrUnlisted if nothing was found

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // Source is where a person's data comes from or can be sent to.

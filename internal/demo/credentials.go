@@ -10,8 +10,8 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // Credentials are what a client needs to speak to a demo server, this clinic or any

@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"github.com/carrelhq/carrel/internal/demo"
-	"github.com/carrelhq/carrel/internal/provider/simulator"
 	"github.com/carrelhq/carrel/internal/server/servertest"
+	"github.com/carrelhq/carrel/internal/simulator"
 )
 
 const gp = "huisartslinde"

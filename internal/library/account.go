@@ -3,8 +3,8 @@ package library
 import (
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/seal"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // ConnectedAccount is one connection of a person with a provider, of type PUSH. It

@@ -15,9 +15,9 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // planted is a text that no thief may find, in a small and a large file.

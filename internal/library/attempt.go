@@ -8,7 +8,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // attempt tries once to deliver what is held under v's lease, and writes down how it

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // window is how far a request's timestamp may be from the server's clock, either way.

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // TestVerify: who signs as a registered contract is let through, and nobody else.

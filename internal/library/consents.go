@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/seal"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // How consent goes:

@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/seal"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // DeliveryConfig says how patiently resources are delivered. Zero values become the

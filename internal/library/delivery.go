@@ -3,7 +3,7 @@ package library
 import (
 	"time"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // How a delivery goes:

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/seal"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // listPage is how many files are fetched from the store at a time.

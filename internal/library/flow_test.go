@@ -4,8 +4,8 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // TestWholeWay goes the way of a consent: an application asks to write and pushes; a

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // keepTokens is how long an expired token is still told from an unknown one: its

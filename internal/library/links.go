@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/seal"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // CallbackCode is the errorCode of a callback that did not succeed. These are all

@@ -10,10 +10,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 const returnTo = "https://library.example/providers/return"

@@ -12,8 +12,8 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/seal"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // InlineLimit is the size up to which content is kept with its metadata, in the

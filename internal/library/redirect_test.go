@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // TestRedirectURI: what a request names must be a registered URI as written, but for

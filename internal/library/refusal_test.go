@@ -3,8 +3,8 @@ package library_test
 import (
 	"testing"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // TestRefuseToRenew: the page says that refusing to renew a consent ends it, and so it

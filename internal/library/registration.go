@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // GetClient finds a contract, with its application, by the contract's id alone.

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // TestRevoke ends a grant at once, with everything that came of it, and nothing else.

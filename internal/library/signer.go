@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/seal"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // Signer signs the server's answers with the newest of its keys. Older ones stay in

@@ -7,9 +7,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // TestSigner: the key is made once, is kept shut by the keyring, and verifies what it

@@ -6,8 +6,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/seal"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // What a store reports. It reports nothing else: rules are not its business.

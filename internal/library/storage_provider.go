@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/seal"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // What stands above the interfaces of storage.go holds for these too.

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/seal"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // Bearer is the person behind a call: the grant that the call's access token

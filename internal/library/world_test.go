@@ -17,11 +17,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/blob"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // world is everything that package library needs, real but for the clock, which the

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // accountsPage lists the providers that a person has connected, and what was sent.

@@ -9,8 +9,8 @@ import (
 	"runtime/debug"
 	"strconv"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // handler answers a request, or returns why it could not.

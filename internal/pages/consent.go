@@ -9,8 +9,8 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // consentPage asks the one question that all this is for.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // deliveriesShown is how many deliveries stand on a page.

@@ -9,9 +9,9 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/pages"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // withFiles is a visitor into whose library the clinic pushes.

@@ -3,8 +3,8 @@ package pages
 import (
 	"strings"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // mayAndMayNot says in plain words what a contract allows and what it does not:

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // TestScopes says what each kind of contract may and may not, and what is said of it

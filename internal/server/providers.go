@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/provider"
 	"github.com/carrelhq/carrel/internal/provider/medmij"
 	"github.com/carrelhq/carrel/internal/provider/smart"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // providers are the ways to providers that the operator has configured.

@@ -18,8 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/testenv"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // recording is what the public Node client really sent to a stub, what it was

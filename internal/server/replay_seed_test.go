@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/server/servertest"
 	"github.com/carrelhq/carrel/internal/store"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // seeder gives the server what the stub gave out in the recording: the values stand

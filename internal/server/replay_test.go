@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/server/servertest"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // replayed is the name of the application of the recording.

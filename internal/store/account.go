@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // ListAccounts lists what an application may know of a library, but for what is hidden.

@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/library/librarytest"
 	"github.com/carrelhq/carrel/internal/testenv"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // BenchmarkAddFile adds files of 4 KiB to 1,000 libraries at random. syncs/s is how

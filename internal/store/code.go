@@ -5,10 +5,10 @@ import (
 	"errors"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // GetCode finds an authorisation code by its hash.

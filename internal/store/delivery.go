@@ -9,9 +9,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // The reasons for which waiting deliveries end with something larger.

@@ -5,9 +5,9 @@ import (
 	"math"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // AddFile adds a file with its content and event. This is the hot path: everything

@@ -3,10 +3,10 @@ package store
 import (
 	"context"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // AddSession adds a session.

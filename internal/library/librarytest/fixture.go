@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 // A fixture is an empty store and short ways to fill it.

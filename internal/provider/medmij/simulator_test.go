@@ -21,8 +21,8 @@ import (
 
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/provider/medmij"
-	"github.com/carrelhq/carrel/internal/provider/simulator"
 	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/simulator"
 	"github.com/carrelhq/carrel/internal/testenv"
 )
 

@@ -17,9 +17,9 @@ import (
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/demo"
 	"github.com/carrelhq/carrel/internal/provider/medmij"
-	"github.com/carrelhq/carrel/internal/provider/simulator"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/server"
+	"github.com/carrelhq/carrel/internal/simulator"
 )
 
 // Callback is where the registered applications' people come back to; nothing listens

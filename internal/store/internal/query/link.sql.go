@@ -8,9 +8,9 @@ package query
 import (
 	"context"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 const addLink = `-- name: AddLink :exec

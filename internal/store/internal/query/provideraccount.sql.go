@@ -8,8 +8,8 @@ package query
 import (
 	"context"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/wire"
 )
 
 const claimRenewal = `-- name: ClaimRenewal :one

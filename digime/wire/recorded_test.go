@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/carrelhq/carrel/internal/testenv"
+	"github.com/carrelhq/carrel/digime/internal/recorded"
 )
 
 // exchange is one recorded HTTP exchange of the public Node client.
@@ -54,7 +54,7 @@ type recording struct {
 
 func loadRecording(t *testing.T) recording {
 	t.Helper()
-	dir := testenv.Shared(t, "contract", "recorded")
+	dir := recorded.Dir(t, "contract", "recorded")
 	var keys struct {
 		ApplicationID ApplicationID `json:"applicationId"`
 		Contracts     map[string]struct {

@@ -6,7 +6,7 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/carrelhq/carrel/internal/wire"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // What a request says is what is read of it, and an empty one says nothing.

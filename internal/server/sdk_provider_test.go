@@ -1,4 +1,4 @@
-package digime_test
+package server_test
 
 import (
 	"context"
@@ -11,9 +11,9 @@ import (
 
 	"github.com/carrelhq/carrel/digime"
 	"github.com/carrelhq/carrel/internal/demo"
-	"github.com/carrelhq/carrel/internal/provider/simulator"
 	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/server/servertest"
+	"github.com/carrelhq/carrel/internal/simulator"
 )
 
 const gp = "huisartslinde"
@@ -102,7 +102,7 @@ func TestServerProviderAgain(t *testing.T) {
 
 	s.Clock.Move(25 * time.Hour) // the provider's tokens are good for a quarter of an hour
 	hooks := 0
-	user := s.Client(t, digime.Clock(s.Clock.Now)).User(s.Contract(t, demo.ProviderContract), consented.Token(),
+	user := s.Client(t, digime.WithClock(s.Clock.Now)).User(s.Contract(t, demo.ProviderContract), consented.Token(),
 		digime.OnTokenChange(func(context.Context, digime.UserAccessToken) error { hooks++; return nil }))
 	_, err := user.PushToProvider(ctx, account, digime.STU3, observation())
 	if !errors.Is(err, digime.ErrServiceAuthorization) || hooks != 1 {

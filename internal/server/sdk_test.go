@@ -1,4 +1,4 @@
-package digime_test
+package server_test
 
 import (
 	"bytes"
@@ -33,7 +33,7 @@ func TestServerRefresh(t *testing.T) {
 
 	s.Clock.Move(25 * time.Hour)
 	var refreshes, hooks atomic.Int32
-	client := s.Client(t, digime.Clock(s.Clock.Now), digime.Observe(func(_ context.Context, a digime.Attempt) {
+	client := s.Client(t, digime.WithClock(s.Clock.Now), digime.Observe(func(_ context.Context, a digime.Attempt) {
 		if a.Path == "oauth/token" {
 			refreshes.Add(1)
 		}

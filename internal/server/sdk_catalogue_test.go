@@ -1,0 +1,54 @@
+package server_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/internal/demo"
+	"github.com/carrelhq/carrel/internal/server"
+	"github.com/carrelhq/carrel/internal/server/servertest"
+)
+
+// A whole Carrel answers as the library of our own does.
+func TestServerCatalogue(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "catalogue.json")
+	var sources []string
+	for i := range 25 {
+		sources = append(sources, fmt.Sprintf(`{"id":%d,"name":"Practice %02d","service":900002,"types":["pull","push"],"countries":["nl"],"publishedDate":"2026-11-24",
+			"address":{"city":"Utrecht","zipCode":"3511 AB"},"provider":"fhir:p%d","fhirVersion":"3.0"}`, 900201+i, i, i))
+	}
+	if err := os.WriteFile(path, []byte(`{"sources":[`+strings.Join(sources, ",")+`]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := servertest.Start(t, func(c *server.Config) { c.Catalogue = path })
+	client := s.Client(t)
+	for _, kind := range []string{demo.ReadContract, demo.WriteContract} {
+		contract, ctx, n := s.Contract(t, kind), t.Context(), 0
+		q := digime.SourcesQuery{Types: []digime.SourceType{digime.SourcePush}, Search: digime.SourcesSearch{City: []string{"utrecht"}}, Countries: []int{528}, Limit: 10}
+		for source, err := range client.Sources(ctx, contract, q) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if source.ID != 900201+n || source.PublishedDate.Time() != time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC) || source.Address[0].ZipCode != "3511 AB" {
+				t.Errorf("%+v", source)
+			}
+			n++
+		}
+		if n != 25 {
+			t.Errorf("%d sources", n)
+		}
+		countries, err := client.QueryCountries(ctx, contract, digime.CatalogueQuery{IDs: []int{528}})
+		if err != nil || len(countries) != 1 || countries[0].Code != "nl" {
+			t.Errorf("%v, %v", countries, err)
+		}
+		if _, err := client.SampleDataSets(ctx, contract, 7); !errors.Is(err, digime.ErrNotFound) {
+			t.Errorf("unknown source: %v", err)
+		}
+	}
+}
