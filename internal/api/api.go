@@ -30,8 +30,8 @@ type Config struct {
 	Consents *library.Consents
 	Files    *library.Files
 	// Accounts and Deliveries are those at providers.
-	Accounts   *library.Accounts
-	Deliveries *library.Deliveries
+	Accounts   *library.Connections
+	Deliveries *library.Queue
 	Signer     *library.Signer
 	// Catalogue is what people can connect.
 	Catalogue *catalogue.Catalogue

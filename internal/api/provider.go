@@ -25,7 +25,7 @@ func (a *api) pushToProvider(w http.ResponseWriter, r *http.Request, b *library.
 	if err != nil {
 		return err
 	}
-	to, err := a.Deliveries.Destination(r.Context(), b, account)
+	to, err := a.Deliveries.FindDestination(r.Context(), b, account)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (a *api) pushToProvider(w http.ResponseWriter, r *http.Request, b *library.
 
 // keep reads, checks and keeps a resource. Nothing of it is held any longer then, while
 // the provider takes its time.
-func (a *api) keep(r *http.Request, to *library.Destination, version fhir.Version) (*library.Kept, error) {
+func (a *api) keep(r *http.Request, to *library.Destination, version fhir.Version) (*library.Queued, error) {
 	body, done, err := a.readResource(r)
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func (a *api) keep(r *http.Request, to *library.Destination, version fhir.Versio
 	if err != nil {
 		return nil, faultsOf(err)
 	}
-	return a.Deliveries.Keep(r.Context(), to, library.Resource{
+	return a.Deliveries.Enqueue(r.Context(), to, library.Resource{
 		Version: versions[version], Path: out.Path, Types: out.Types, Body: out.Body})
 }
 
@@ -98,7 +98,7 @@ func faultsOf(err error) error {
 }
 
 // answerPush tells what came of a push so far. The provider's own words are handed on.
-func answerPush(w http.ResponseWriter, p *library.Pushed) error {
+func answerPush(w http.ResponseWriter, p *library.DeliveryResult) error {
 	v := p.Delivery
 	w.Header().Set(wire.HeaderDelivery, string(v.ID))
 	switch v.State {

@@ -254,7 +254,7 @@ func TestProviderSlow(t *testing.T) {
 		}
 	})
 	t.Run("more at once than are tried", func(t *testing.T) {
-		w := newProviderWorld(t, func(c *server.Config) { c.Deliveries.AtOnce, c.Deliveries.Wait = 1, time.Minute })
+		w := newProviderWorld(t, func(c *server.Config) { c.Deliveries.MaxAttempts, c.Deliveries.Wait = 1, time.Minute })
 		k := w.sender(t, "De Linde")
 		w.sim.Behave(linde, simulator.Behaviour{Resource: simulator.ResourceSlow, Slow: 100 * time.Millisecond})
 		var mu sync.Mutex

@@ -7,9 +7,9 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// ConnectedAccount is one connection of a person with a provider, of type PUSH. It
+// Connection is one connection of a person with a provider, of type PUSH. It
 // belongs to the application under which it was made, and to no other.
-type ConnectedAccount struct {
+type Connection struct {
 	ID          wire.AccountID
 	Reference   Reference
 	Library     ID
@@ -19,7 +19,7 @@ type ConnectedAccount struct {
 	// Pending says that the person has connected the account and not yet allowed the
 	// application to use it: nobody may see or use it.
 	Pending bool
-	// Access is what the provider gave us, sealed by the keyring; see [Accounts].
+	// Access is what the provider gave us, sealed by the keyring; see [Connections].
 	Access []byte
 	// AccessVersion counts up with each change of Access.
 	AccessVersion int64
@@ -35,9 +35,9 @@ type ConnectedAccount struct {
 	LastUsedAt  time.Time
 }
 
-// NeedsPerson reports whether the person has to connect the account again before
+// NeedsReconnect reports whether the person has to connect the account again before
 // anything can be sent.
-func (a ConnectedAccount) NeedsPerson(now time.Time) bool {
+func (a Connection) NeedsReconnect(now time.Time) bool {
 	return !a.EndedAt.IsZero() || !a.AccessUntil.IsZero() && !now.Before(a.AccessUntil)
 }
 
@@ -79,12 +79,12 @@ type Catalogue interface {
 	Source(id int) (Source, error)
 }
 
-// Trip is a person's way to a provider and back, in their browser: found by the hash
+// Authorization is a person's way to a provider and back, in their browser: found by the hash
 // of the state that travels with them. It ends once, or by time.
-type Trip struct {
+type Authorization struct {
 	State seal.Hash
-	// Link is the link that the trip is for.
-	Link        seal.Hash
+	// AuthRequest is the link that the trip is for.
+	Request     seal.Hash
 	Application wire.ApplicationID
 	Library     ID
 	// Login is the browser that left; no other may come back.
@@ -92,7 +92,7 @@ type Trip struct {
 	Source Source
 	// Correlation names the run in the provider's log and ours (X-Correlation-ID).
 	Correlation string
-	// Secrets are what is needed at the return, sealed by the keyring; see [Accounts].
+	// Secrets are what is needed at the return, sealed by the keyring; see [Connections].
 	Secrets   []byte
 	CreatedAt time.Time
 	ExpiresAt time.Time

@@ -15,7 +15,7 @@ import (
 
 // How an account is connected:
 //
-//	link ──Depart──> Trip ··· the browser is at the provider ··· ──Arrive──> ConnectedAccount (pending)
+//	link ──Depart──> Trip ··· the browser is at the provider ··· ──Arrive──> Connection (pending)
 //	                  │                                            │             │ Allow, Connect: it stands
 //	                  └──time──> pending, for the pages             └─no─> refused │ Deny: it is gone
 //
@@ -24,29 +24,29 @@ import (
 // its place is stored before it is used: a refresh token counts once.
 
 // Accounts connects people with providers, and holds what the providers give us.
-type Accounts struct {
-	store     AccountStore
+type Connections struct {
+	store     ConnectionStore
 	consents  *Consents
 	catalogue Catalogue
 	providers Providers
 	ring      *seal.Keyring
 	now       func() time.Time
 	// returnTo is where browsers come back to from providers: each has an address below it.
-	returnTo string
+	redirectBase string
 }
 
-// NewAccounts returns the accounts kept in store. Browsers come back from a provider to
+// NewConnections returns the accounts kept in store. Browsers come back from a provider to
 // returnTo with the id of its source behind, "<returnTo>/<source>": an address that is
 // one provider's alone, so that no other can pass on an answer that was meant for it
 // (RFC 9700, section 4.4).
-func NewAccounts(store AccountStore, consents *Consents, catalogue Catalogue, providers Providers, ring *seal.Keyring, now func() time.Time, returnTo string) *Accounts {
-	return &Accounts{store: store, consents: consents, catalogue: catalogue, providers: providers, ring: ring, now: now, returnTo: returnTo}
+func NewConnections(store ConnectionStore, consents *Consents, catalogue Catalogue, providers Providers, ring *seal.Keyring, now func() time.Time, returnTo string) *Connections {
+	return &Connections{store: store, consents: consents, catalogue: catalogue, providers: providers, ring: ring, now: now, redirectBase: returnTo}
 }
 
 const (
-	// tripLifetime is how long a person may take at a provider: some of it goes to
+	// authorizationLifetime is how long a person may take at a provider: some of it goes to
 	// finding their DigiD.
-	tripLifetime = 30 * time.Minute
+	authorizationLifetime = 30 * time.Minute
 	// renewalLifetime is how long a renewal may take before another may try. MedMij gives
 	// the token endpoint 10 s for its answer.
 	renewalLifetime = 18 * time.Second
@@ -59,15 +59,15 @@ const (
 	accessMargin = 20 * time.Second
 )
 
-// tripSecrets are what the return needs and nobody else may see.
-type tripSecrets struct {
+// authorizationSecrets are what the return needs and nobody else may see.
+type authorizationSecrets struct {
 	Verifier string `json:"verifier"`
 	// Return is the page that the person left.
 	Return string `json:"return"`
 }
 
-// heldAccess is a provider's access as it is sealed.
-type heldAccess struct {
+// storedTokens is a provider's access as it is sealed.
+type storedTokens struct {
 	Token   string      `json:"token"`
 	Refresh string      `json:"refresh,omitempty"`
 	Until   wire.Millis `json:"until"`
@@ -75,20 +75,20 @@ type heldAccess struct {
 	Correlation string `json:"correlation"`
 }
 
-func purposeTrip(state seal.Hash) string { return "carrel trip " + state.String() }
+func purposeAuthorization(state seal.Hash) string { return "carrel trip " + state.String() }
 
 // purposeAccess names an account by what stays when it is connected again, also where
 // its id is only known once the store has found the one that is there.
-func purposeAccess(a ConnectedAccount) string {
+func purposeAccess(a Connection) string {
 	return fmt.Sprintf("carrel provider access %s %s %d", a.Library, a.Application, a.Source.ID)
 }
 
 // returnFrom is where browsers come back to from a source's provider.
-func (a *Accounts) returnFrom(s Source) string { return fmt.Sprintf("%s/%d", a.returnTo, s.ID) }
+func (a *Connections) redirectURI(s Source) string { return fmt.Sprintf("%s/%d", a.redirectBase, s.ID) }
 
 func newCorrelation() string { return uuid.NewString() }
 
-func (a *Accounts) sealed(purpose string, v any) ([]byte, error) {
+func (a *Connections) sealJSON(purpose string, v any) ([]byte, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", purpose, err)
@@ -98,7 +98,7 @@ func (a *Accounts) sealed(purpose string, v any) ([]byte, error) {
 
 // opened reads what sealed wrote. The error of a text that does not decode is not told:
 // it might repeat some of it.
-func (a *Accounts) opened(purpose string, box []byte, v any) error {
+func (a *Connections) openJSON(purpose string, box []byte, v any) error {
 	text, err := a.ring.Open(purpose, box)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", purpose, err)
@@ -117,9 +117,9 @@ type Target struct {
 
 // Find returns the source that a target means. It returns ErrNotFound for one that
 // cannot be connected now, or an account that is not the person's at the application.
-func (a *Accounts) Find(ctx context.Context, s *SignedIn, r *Request, t Target) (Source, error) {
+func (a *Connections) FindSource(ctx context.Context, s *SignedIn, r *PendingRequest, t Target) (Source, error) {
 	if t.Account != "" {
-		account, err := a.connectedAt(ctx, s.Library.ID, r.Client.Application.ID, t.Account)
+		account, err := a.getFor(ctx, s.Library.ID, r.Client.Application.ID, t.Account)
 		if err != nil {
 			return Source{}, err
 		}
@@ -138,46 +138,46 @@ func (a *Accounts) Find(ctx context.Context, s *SignedIn, r *Request, t Target) 
 // Depart prepares a person's trip to a provider and returns the address to send their
 // browser to. They will come back to Arrive, which hands out returnTo: the page to go on
 // with. It returns ErrWrongPerson, ErrNotFound as Find does, or ErrProviderGone.
-func (a *Accounts) Depart(ctx context.Context, s *SignedIn, r *Request, t Target, returnTo string) (address string, err error) {
-	if err := r.answerable(s); err != nil {
+func (a *Connections) StartAuthorization(ctx context.Context, s *SignedIn, r *PendingRequest, t Target, returnTo string) (address string, err error) {
+	if err := r.checkPerson(s); err != nil {
 		return "", err
 	}
-	source, err := a.Find(ctx, s, r, t)
+	source, err := a.FindSource(ctx, s, r, t)
 	if err != nil {
 		return "", err
 	}
 	state := seal.NewSecret()
-	d := Departure{Provider: source.Provider, State: state, Verifier: seal.NewSecret(), RedirectURI: a.returnFrom(source), Correlation: newCorrelation()}
-	if address, err = a.providers.Depart(ctx, d); err != nil {
+	d := AuthorizationParams{Provider: source.Provider, State: state, Verifier: seal.NewSecret(), RedirectURI: a.redirectURI(source), Correlation: newCorrelation()}
+	if address, err = a.providers.AuthorizationURL(ctx, d); err != nil {
 		return "", fmt.Errorf("depart to %s: %w", source.Provider, err)
 	}
 	now := a.now()
-	trip := Trip{State: state.Hash(), Link: r.Link.Hash, Application: r.Client.Application.ID, Library: s.Library.ID, Login: s.Login.ID,
-		Source: source, Correlation: d.Correlation, CreatedAt: now, ExpiresAt: now.Add(tripLifetime)}
-	if trip.Secrets, err = a.sealed(purposeTrip(trip.State), tripSecrets{d.Verifier.Reveal(), returnTo}); err != nil {
+	trip := Authorization{State: state.Hash(), Request: r.Hash, Application: r.Client.Application.ID, Library: s.Library.ID, Login: s.Login.ID,
+		Source: source, Correlation: d.Correlation, CreatedAt: now, ExpiresAt: now.Add(authorizationLifetime)}
+	if trip.Secrets, err = a.sealJSON(purposeAuthorization(trip.State), authorizationSecrets{d.Verifier.Reveal(), returnTo}); err != nil {
 		return "", err
 	}
-	if err := a.store.AddTrip(ctx, trip); err != nil {
+	if err := a.store.AddAuthorization(ctx, trip); err != nil {
 		return "", fmt.Errorf("add trip: %w", err)
 	}
 	return address, nil
 }
 
-// TripEnd is how a trip to a provider ended.
-type TripEnd string
+// AuthorizationResult is how a trip to a provider ended.
+type AuthorizationResult string
 
 // The ends of a trip, in the words of data-state.
 const (
-	TripConnected TripEnd = "ok"
-	// TripRefused: the person said no, or the provider has nothing to do with them.
-	TripRefused TripEnd = "refused"
-	TripFailed  TripEnd = "failed"
-	// TripPending: it took too long.
-	TripPending TripEnd = "pending"
+	AuthorizationConnected AuthorizationResult = "ok"
+	// AuthorizationRefused: the person said no, or the provider has nothing to do with them.
+	AuthorizationRefused AuthorizationResult = "refused"
+	AuthorizationFailed  AuthorizationResult = "failed"
+	// AuthorizationTimedOut: it took too long.
+	AuthorizationTimedOut AuthorizationResult = "pending"
 )
 
-// ProviderAnswer is what a browser that comes back from a provider carries.
-type ProviderAnswer struct {
+// CallbackParams is what a browser that comes back from a provider carries.
+type CallbackParams struct {
 	// Source is that of the address at which the browser came back.
 	Source int
 	State  seal.Secret
@@ -186,9 +186,9 @@ type ProviderAnswer struct {
 	Error string
 }
 
-// Returned is a trip that has come back.
-type Returned struct {
-	End    TripEnd
+// CallbackResult is a trip that has come back.
+type CallbackResult struct {
+	Result AuthorizationResult
 	Source Source
 	// Return is the page to go on with.
 	Return string
@@ -196,18 +196,18 @@ type Returned struct {
 	Cause error
 }
 
-// ReturnOf is the page that the person of a trip left; ErrNotFound for a state that is
+// ReturnPage is the page that the person of a trip left; ErrNotFound for a state that is
 // not one of ours, or no longer.
-func (a *Accounts) ReturnOf(ctx context.Context, state seal.Secret) (string, error) {
-	trip, err := a.store.GetTrip(ctx, state.Hash())
+func (a *Connections) ReturnPage(ctx context.Context, state seal.Secret) (string, error) {
+	trip, err := a.store.GetAuthorization(ctx, state.Hash())
 	if err != nil {
 		return "", fmt.Errorf("get trip: %w", err)
 	}
-	var secrets tripSecrets
+	var secrets authorizationSecrets
 	if trip.Secrets == nil {
 		return "", fmt.Errorf("trip has ended: %w", ErrNotFound)
 	}
-	if err := a.opened(purposeTrip(trip.State), trip.Secrets, &secrets); err != nil {
+	if err := a.openJSON(purposeAuthorization(trip.State), trip.Secrets, &secrets); err != nil {
 		return "", err
 	}
 	return secrets.Return, nil
@@ -217,8 +217,8 @@ func (a *Accounts) ReturnOf(ctx context.Context, state seal.Secret) (string, err
 // which the application may use once the link is answered. Only the browser that left
 // may come back; another gets ErrWrongPerson. ErrNotFound for a state that is not one of
 // ours; ErrUsed for a trip that has ended.
-func (a *Accounts) Arrive(ctx context.Context, s *SignedIn, answer ProviderAnswer) (*Returned, error) {
-	trip, err := a.store.GetTrip(ctx, answer.State.Hash())
+func (a *Connections) HandleCallback(ctx context.Context, s *SignedIn, answer CallbackParams) (*CallbackResult, error) {
+	trip, err := a.store.GetAuthorization(ctx, answer.State.Hash())
 	if err != nil {
 		return nil, fmt.Errorf("get trip: %w", err)
 	}
@@ -231,18 +231,18 @@ func (a *Accounts) Arrive(ctx context.Context, s *SignedIn, answer ProviderAnswe
 	if !trip.EndedAt.IsZero() {
 		return nil, ErrUsed
 	}
-	var secrets tripSecrets
-	if err := a.opened(purposeTrip(trip.State), trip.Secrets, &secrets); err != nil {
+	var secrets authorizationSecrets
+	if err := a.openJSON(purposeAuthorization(trip.State), trip.Secrets, &secrets); err != nil {
 		return nil, err
 	}
 	client, err := a.clientOf(ctx, trip)
 	if err != nil {
 		return nil, err
 	}
-	back := &Returned{Source: trip.Source, Return: secrets.Return}
+	back := &CallbackResult{Source: trip.Source, Return: secrets.Return}
 	// Before the code is used: it counts once, and so does the trip.
 	now := a.now()
-	if err := a.store.EndTrip(ctx, trip.State, now, Event{}); err != nil {
+	if err := a.store.EndAuthorization(ctx, trip.State, now, Event{}); err != nil {
 		return nil, fmt.Errorf("end trip: %w", err)
 	}
 	// The browser may go away now: the code is used up all the same.
@@ -250,13 +250,13 @@ func (a *Accounts) Arrive(ctx context.Context, s *SignedIn, answer ProviderAnswe
 	defer cancel()
 	event := Event{Library: trip.Library, At: now, Kind: EventConnected, Details: client.details()}
 	event.Details.Provider = trip.Source.Name
-	var access ProviderAccess
-	back.End = TripPending
+	var access ProviderTokens
+	back.Result = AuthorizationTimedOut
 	if now.Before(trip.ExpiresAt) {
 		access, back.Cause = a.redeem(ctx, trip, secrets, answer)
-		back.End = endOfTrip(back.Cause)
+		back.Result = authorizationResult(back.Cause)
 	}
-	if back.End == TripConnected {
+	if back.Result == AuthorizationConnected {
 		return back, a.connect(ctx, trip, access, event)
 	}
 	event.Kind = EventNotConnected
@@ -267,61 +267,61 @@ func (a *Accounts) Arrive(ctx context.Context, s *SignedIn, answer ProviderAnswe
 }
 
 // redeem swaps what the browser brought back for access.
-func (a *Accounts) redeem(ctx context.Context, t Trip, secrets tripSecrets, answer ProviderAnswer) (ProviderAccess, error) {
-	d := Departure{Provider: t.Source.Provider, State: answer.State, Verifier: seal.SecretOf(secrets.Verifier),
-		RedirectURI: a.returnFrom(t.Source), Correlation: t.Correlation}
+func (a *Connections) redeem(ctx context.Context, t Authorization, secrets authorizationSecrets, answer CallbackParams) (ProviderTokens, error) {
+	d := AuthorizationParams{Provider: t.Source.Provider, State: answer.State, Verifier: seal.SecretOf(secrets.Verifier),
+		RedirectURI: a.redirectURI(t.Source), Correlation: t.Correlation}
 	if answer.Error != "" || answer.Code.IsZero() {
-		return ProviderAccess{}, a.providers.Declined(ctx, d, answer.Error)
+		return ProviderTokens{}, a.providers.AuthorizationError(ctx, d, answer.Error)
 	}
-	return a.providers.Return(ctx, d, answer.Code)
+	return a.providers.Exchange(ctx, d, answer.Code)
 }
 
-func endOfTrip(err error) TripEnd {
+func authorizationResult(err error) AuthorizationResult {
 	switch {
 	case err == nil:
-		return TripConnected
+		return AuthorizationConnected
 	case errors.Is(err, ErrProviderRefused):
-		return TripRefused
+		return AuthorizationRefused
 	}
-	return TripFailed
+	return AuthorizationFailed
 }
 
-func (a *Accounts) clientOf(ctx context.Context, t Trip) (Client, error) {
-	link, err := a.consents.store.GetLink(ctx, t.Link)
+func (a *Connections) clientOf(ctx context.Context, t Authorization) (Client, error) {
+	link, err := a.consents.store.GetAuthRequest(ctx, t.Request)
 	if err != nil {
 		return Client{}, fmt.Errorf("get link of trip: %w", err)
 	}
-	client, err := a.consents.clients.store.GetClient(ctx, link.Client)
+	client, err := a.consents.clients.store.GetClient(ctx, link.ClientID)
 	if err != nil {
 		return Client{}, fmt.Errorf("get client of trip: %w", err)
 	}
 	return client, nil
 }
 
-func (a *Accounts) connect(ctx context.Context, t Trip, access ProviderAccess, e Event) error {
+func (a *Connections) connect(ctx context.Context, t Authorization, access ProviderTokens, e Event) error {
 	now := a.now()
-	account := ConnectedAccount{
+	account := Connection{
 		ID:        wire.AccountID(fmt.Sprintf("%d_%s", t.Source.ServiceID, wire.RandomAlphanumeric(22))),
 		Reference: Reference(wire.RandomAlphanumeric(16)),
 		Library:   t.Library, Application: t.Application, Source: t.Source, Pending: true,
-		AccessUntil: endOf(access), Correlation: t.Correlation, CreatedAt: now, UpdatedAt: now,
+		AccessUntil: accessEnd(access), Correlation: t.Correlation, CreatedAt: now, UpdatedAt: now,
 	}
 	var err error
-	if account.Access, err = a.sealed(purposeAccess(account), held(access, t.Correlation)); err != nil {
+	if account.Access, err = a.sealJSON(purposeAccess(account), newStoredTokens(access, t.Correlation)); err != nil {
 		return err
 	}
-	if _, err := a.store.Connect(ctx, t.Link, account, e); err != nil {
+	if _, err := a.store.Connect(ctx, t.Request, account, e); err != nil {
 		return fmt.Errorf("connect account: %w", err)
 	}
 	return nil
 }
 
-func held(p ProviderAccess, correlation string) heldAccess {
-	return heldAccess{Token: p.Token.Reveal(), Refresh: p.Refresh.Reveal(), Until: wire.MillisOf(p.ExpiresAt), Correlation: correlation}
+func newStoredTokens(p ProviderTokens, correlation string) storedTokens {
+	return storedTokens{Token: p.Access.Reveal(), Refresh: p.Refresh.Reveal(), Until: wire.MillisOf(p.ExpiresAt), Correlation: correlation}
 }
 
-// endOf is when access ends that cannot be renewed; zero if it can be.
-func endOf(p ProviderAccess) time.Time {
+// accessEnd is when access ends that cannot be renewed; zero if it can be.
+func accessEnd(p ProviderTokens) time.Time {
 	if p.Refresh.IsZero() {
 		return p.ExpiresAt
 	}

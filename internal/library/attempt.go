@@ -13,7 +13,7 @@ import (
 
 // attempt tries once to deliver what is held under v's lease, and writes down how it
 // went. What it cannot write down, another server finds when the lease has run out.
-func (d *Deliveries) attempt(ctx context.Context, v Delivery) Pushed {
+func (d *Queue) attempt(ctx context.Context, v Delivery) DeliveryResult {
 	answer, err := d.try(ctx, &v)
 	if err != nil {
 		// Called off or taken over while it was held, or not written down: only the store
@@ -32,36 +32,36 @@ func (d *Deliveries) attempt(ctx context.Context, v Delivery) Pushed {
 		d.log.LogAttrs(ctx, slog.LevelInfo, "delivery", slog.String("delivery", string(v.ID)), slog.String("state", string(v.State)),
 			slog.Int("status", v.Status), slog.Int("attempts", v.Attempts), slog.String("reason", v.Reason))
 	}
-	return Pushed{Delivery: v, Answer: answer}
+	return DeliveryResult{Delivery: v, Answer: answer}
 }
 
-func (d *Deliveries) try(ctx context.Context, v *Delivery) (answer []byte, err error) {
+func (d *Queue) try(ctx context.Context, v *Delivery) (answer []byte, err error) {
 	if !d.now().Before(v.ExpiresAt) {
-		return nil, d.end(ctx, v, DeliveryExpired, "its time was over", nil)
+		return nil, d.finish(ctx, v, DeliveryExpired, "its time was over", nil)
 	}
-	account, err := d.accounts.store.GetAccount(ctx, v.Library, v.Account, true)
+	account, err := d.accounts.store.GetConnection(ctx, v.Library, v.Account, true)
 	if errors.Is(err, ErrNotFound) {
-		return nil, d.end(ctx, v, DeliveryExpired, "the account was disconnected", nil)
+		return nil, d.finish(ctx, v, DeliveryExpired, "the account was disconnected", nil)
 	}
 	if err != nil {
-		return nil, d.later(ctx, v, "the store did not answer", 0, err)
+		return nil, d.retryLater(ctx, v, "the store did not answer", 0, err)
 	}
 	access, err := d.accounts.access(ctx, account)
 	switch {
 	case errors.Is(err, ErrReconnect):
-		return nil, d.end(ctx, v, DeliveryReconnect, "the provider's consent is over", nil)
+		return nil, d.finish(ctx, v, DeliveryReconnect, "the provider's consent is over", nil)
 	case errors.Is(err, ErrNotFound):
-		return nil, d.end(ctx, v, DeliveryExpired, "the account was disconnected", nil)
+		return nil, d.finish(ctx, v, DeliveryExpired, "the account was disconnected", nil)
 	case err != nil:
-		return nil, d.later(ctx, v, "access could not be renewed", 0, err)
+		return nil, d.retryLater(ctx, v, "access could not be renewed", 0, err)
 	}
-	if !d.busy.enter(account.Source.Provider, max(1, d.config.AtOnce/4)) {
-		return nil, d.later(ctx, v, "others are being sent there", 0, nil)
+	if !d.perProvider.acquire(account.Source.Provider, max(1, d.config.MaxAttempts/4)) {
+		return nil, d.retryLater(ctx, v, "others are being sent there", 0, nil)
 	}
-	defer d.busy.leave(account.Source.Provider)
-	weight := min(weightOf(v.Size), mostMemory)
+	defer d.perProvider.release(account.Source.Provider)
+	weight := min(weightOf(v.Size), maxMemory)
 	if !d.memory.TryAcquire(weight) {
-		return nil, d.later(ctx, v, "the server has as much under way as it can hold", 0, nil)
+		return nil, d.retryLater(ctx, v, "the server has as much under way as it can hold", 0, nil)
 	}
 	defer d.memory.Release(weight)
 	payload, err := d.store.GetPayload(ctx, v.ID)
@@ -69,17 +69,17 @@ func (d *Deliveries) try(ctx context.Context, v *Delivery) (answer []byte, err e
 		return nil, err // called off
 	}
 	if err != nil {
-		return nil, d.later(ctx, v, "the store did not answer", 0, err)
+		return nil, d.retryLater(ctx, v, "the store did not answer", 0, err)
 	}
 	r, err := d.openPayload(v.ID, payload)
 	if err != nil {
-		return nil, d.later(ctx, v, "the payload does not open", 0, err)
+		return nil, d.retryLater(ctx, v, "the payload does not open", 0, err)
 	}
 	return d.post(ctx, v, account, access, r)
 }
 
 // mostMemory bounds what resources under way take of the memory, in bytes by weightOf.
-const mostMemory = 256 << 20
+const maxMemory = 256 << 20
 
 // weightOf is about what a resource takes while it is sent: itself, sealed and opened, and
 // the provider's answer, which may give it back.
@@ -87,11 +87,11 @@ func weightOf(size int64) int64 { return 64<<10 + 5*size }
 
 // post sends the resource. From the moment that the store says so until an answer is
 // written down, nobody may send it again.
-func (d *Deliveries) post(ctx context.Context, v *Delivery, account ConnectedAccount, access usableAccess, r Resource) (answer []byte, err error) {
+func (d *Queue) post(ctx context.Context, v *Delivery, account Connection, access accessToken, r Resource) (answer []byte, err error) {
 	now := d.now()
-	err = d.store.BeginPosting(ctx, v.ID, v.Lease, now, now.Add(d.lease()))
+	err = d.store.BeginPosting(ctx, v.ID, v.Lease, now, now.Add(d.leaseLifetime()))
 	if errors.Is(err, ErrNotFound) {
-		return nil, d.end(ctx, v, DeliveryExpired, "it was called off", nil)
+		return nil, d.finish(ctx, v, DeliveryExpired, "it was called off", nil)
 	}
 	if err != nil {
 		return nil, err // not ours any more, or the store is away: the lease decides
@@ -105,18 +105,18 @@ func (d *Deliveries) post(ctx context.Context, v *Delivery, account ConnectedAcc
 	if out.Kind == OutcomeUnauthorized && access.renewable {
 		// Surely not filed: once more with new access.
 		account.AccessVersion = access.version
-		renewed, err := d.accounts.renew(ctx, account)
+		renewed, err := d.accounts.refresh(ctx, account)
 		switch {
 		case err == nil && ctx.Err() != nil:
-			return nil, d.later(ctx, v, "no time was left after access was renewed", 0, nil)
+			return nil, d.retryLater(ctx, v, "no time was left after access was renewed", 0, nil)
 		case err == nil:
 			access = renewed
 			out = d.send(ctx, account, access, r)
 		case errors.Is(err, ErrReconnect):
 			v.Status = out.Status
-			return nil, d.end(ctx, v, DeliveryReconnect, "the provider's consent is over", nil)
+			return nil, d.finish(ctx, v, DeliveryReconnect, "the provider's consent is over", nil)
 		default:
-			return nil, d.later(ctx, v, "access could not be renewed", 0, err)
+			return nil, d.retryLater(ctx, v, "access could not be renewed", 0, err)
 		}
 	}
 	v.Status = out.Status
@@ -125,72 +125,72 @@ func (d *Deliveries) post(ctx context.Context, v *Delivery, account ConnectedAcc
 	}
 	switch out.Kind {
 	case OutcomeDelivered:
-		return out.Answer, d.end(ctx, v, DeliveryDelivered, out.Reason, out.Answer)
+		return out.Answer, d.finish(ctx, v, DeliveryDelivered, out.Reason, out.Answer)
 	case OutcomeRefused:
-		return out.Answer, d.end(ctx, v, DeliveryRefused, out.Reason, out.Answer)
+		return out.Answer, d.finish(ctx, v, DeliveryRefused, out.Reason, out.Answer)
 	case OutcomeUnauthorized, OutcomeForbidden:
 		account.AccessVersion = access.version
-		switch err := d.accounts.ended(context.WithoutCancel(ctx), account); {
+		switch err := d.accounts.endAccess(context.WithoutCancel(ctx), account); {
 		case errors.Is(err, ErrUsed): // the person was faster
-			return nil, d.later(ctx, v, "the account's access has changed meanwhile", 0, nil)
+			return nil, d.retryLater(ctx, v, "the account's access has changed meanwhile", 0, nil)
 		case !errors.Is(err, ErrReconnect):
-			return nil, d.later(ctx, v, "the store did not answer", 0, err)
+			return nil, d.retryLater(ctx, v, "the store did not answer", 0, err)
 		}
-		return out.Answer, d.end(ctx, v, DeliveryReconnect, out.Reason, out.Answer)
+		return out.Answer, d.finish(ctx, v, DeliveryReconnect, out.Reason, out.Answer)
 	case OutcomeNotFiled:
-		return nil, d.later(ctx, v, out.Reason, out.RetryAfter, nil)
+		return nil, d.retryLater(ctx, v, out.Reason, out.RetryAfter, nil)
 	default:
-		return out.Answer, d.end(ctx, v, DeliveryUnknown, out.Reason, out.Answer)
+		return out.Answer, d.finish(ctx, v, DeliveryUnknown, out.Reason, out.Answer)
 	}
 }
 
-func (d *Deliveries) send(ctx context.Context, account ConnectedAccount, access usableAccess, r Resource) Outcome {
-	return d.providers.Send(ctx, account.Source.Provider, Sending{Resource: r, Token: access.token, Correlation: access.correlation})
+func (d *Queue) send(ctx context.Context, account Connection, access accessToken, r Resource) Outcome {
+	return d.providers.Send(ctx, account.Source.Provider, SendRequest{Resource: r, Token: access.token, Correlation: access.correlation})
 }
 
 // later puts a delivery back that surely has not been filed, unless its time would be
 // over by then. The cause, if there is one, is returned with what writing it down met.
-func (d *Deliveries) later(ctx context.Context, v *Delivery, reason string, wait time.Duration, cause error) error {
+func (d *Queue) retryLater(ctx context.Context, v *Delivery, reason string, wait time.Duration, cause error) error {
 	now := d.now()
 	next := now.Add(max(wait, d.backoff(v.Attempts)))
 	if !next.Before(v.ExpiresAt) {
-		return errors.Join(cause, d.end(ctx, v, DeliveryExpired, reason, nil))
+		return errors.Join(cause, d.finish(ctx, v, DeliveryExpired, reason, nil))
 	}
 	v.State, v.Reason, v.NextAt, v.UpdatedAt = DeliveryWaiting, reason, next, now
 	ctx = context.WithoutCancel(ctx)
-	err := persist(func() error { return d.store.PutBack(ctx, v.ID, v.Lease, v.Status, reason, next, now) })
+	err := retryWrite(func() error { return d.store.PutOff(ctx, v.ID, v.Lease, v.Status, reason, next, now) })
 	d.wake()
 	return errors.Join(cause, err)
 }
 
-// backoff doubles from FirstRetry to MostRetry, and is spread over the upper half, so
+// backoff doubles from FirstRetry to MaxRetry, and is spread over the upper half, so
 // that what failed together does not come back together.
-func (d *Deliveries) backoff(attempts int) time.Duration {
-	wait := d.config.MostRetry
+func (d *Queue) backoff(attempts int) time.Duration {
+	wait := d.config.MaxRetry
 	if n := max(attempts-1, 0); n < 30 {
 		wait = min(wait, d.config.FirstRetry<<n)
 	}
 	return wait/2 + rand.N(wait/2+1) //nolint:gosec // it spreads load, and keeps no secret
 }
 
-// mostAnswer is how large an answer may be to be kept; a larger one is for whoever waits
+// maxAnswer is how large an answer may be to be kept; a larger one is for whoever waits
 // for it alone.
-const mostAnswer = 1 << 20
+const maxAnswer = 1 << 20
 
 // end writes the final state.
-func (d *Deliveries) end(ctx context.Context, v *Delivery, state DeliveryState, reason string, answer []byte) error {
+func (d *Queue) finish(ctx context.Context, v *Delivery, state DeliveryState, reason string, answer []byte) error {
 	v.State, v.Reason, v.UpdatedAt, v.Payload = state, reason, d.now(), nil
-	if answer != nil && len(answer) <= mostAnswer {
+	if answer != nil && len(answer) <= maxAnswer {
 		v.Answer = d.ring.Seal(purposeAnswer(v.ID), answer)
 	}
 	// It has happened, whoever still waits for it.
 	ctx = context.WithoutCancel(ctx)
-	return persist(func() error { return d.store.EndDelivery(ctx, *v, d.eventOf(ctx, *v)) })
+	return retryWrite(func() error { return d.store.EndDelivery(ctx, *v, d.eventOf(ctx, *v)) })
 }
 
 // persist writes down what has happened and cannot be had again, though the store is
 // busy or away for a moment.
-func persist(write func() error) error {
+func retryWrite(write func() error) error {
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
 		err := write()
 		if err == nil || errors.Is(err, ErrUsed) || errors.Is(err, ErrNotFound) || wait > 2*time.Second {
@@ -208,7 +208,7 @@ var sentEvents = map[DeliveryState]EventKind{
 	DeliveryReconnect: EventSentGivenUp,
 }
 
-func (d *Deliveries) eventOf(ctx context.Context, v Delivery) Event {
+func (d *Queue) eventOf(ctx context.Context, v Delivery) Event {
 	details := EventDetails{Application: v.Application, Contract: v.Contract}
 	client, err := d.clients.store.GetClient(context.WithoutCancel(ctx), wire.ClientID{Application: v.Application, Contract: v.Contract})
 	if err == nil { // its name is for the person's eyes only

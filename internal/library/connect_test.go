@@ -17,18 +17,18 @@ import (
 func TestTripEnds(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		answer library.ProviderAnswer
+		answer library.CallbackParams
 		takes  time.Duration
-		end    library.TripEnd
+		end    library.AuthorizationResult
 		event  string
 	}{
-		"said no":           {library.ProviderAnswer{Error: "access_denied"}, 0, library.TripRefused, "account.refused"},
-		"a fault there":     {library.ProviderAnswer{Error: "server_error"}, 0, library.TripFailed, "account.refused"},
-		"neither":           {library.ProviderAnswer{}, 0, library.TripFailed, "account.refused"},
-		"code not taken":    {library.ProviderAnswer{Code: seal.SecretOf("bad")}, 0, library.TripRefused, "account.refused"},
-		"much too late":     {library.ProviderAnswer{Code: seal.SecretOf("good")}, 31 * time.Minute, library.TripPending, "account.refused"},
-		"a code, and error": {library.ProviderAnswer{Code: seal.SecretOf("good"), Error: "access_denied"}, 0, library.TripRefused, "account.refused"},
-		"connected":         {library.ProviderAnswer{Code: seal.SecretOf("good")}, 10 * time.Minute, library.TripConnected, "account.connected"},
+		"said no":           {library.CallbackParams{Error: "access_denied"}, 0, library.AuthorizationRefused, "account.refused"},
+		"a fault there":     {library.CallbackParams{Error: "server_error"}, 0, library.AuthorizationFailed, "account.refused"},
+		"neither":           {library.CallbackParams{}, 0, library.AuthorizationFailed, "account.refused"},
+		"code not taken":    {library.CallbackParams{Code: seal.SecretOf("bad")}, 0, library.AuthorizationRefused, "account.refused"},
+		"much too late":     {library.CallbackParams{Code: seal.SecretOf("good")}, 31 * time.Minute, library.AuthorizationTimedOut, "account.refused"},
+		"a code, and error": {library.CallbackParams{Code: seal.SecretOf("good"), Error: "access_denied"}, 0, library.AuthorizationRefused, "account.refused"},
+		"connected":         {library.CallbackParams{Code: seal.SecretOf("good")}, 10 * time.Minute, library.AuthorizationConnected, "account.connected"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -36,23 +36,23 @@ func TestTripEnds(t *testing.T) {
 			p := w.resident("anna@example.org")
 			r := p.request(w.contract(w.application(), library.Write))
 			test.answer.Source, test.answer.State = gp.ID, p.depart(r, library.Target{Source: gp.ID})
-			if got := must(w.accounts.ReturnOf(t.Context(), test.answer.State))(t); got != "/the/page" {
+			if got := must(w.accounts.ReturnPage(t.Context(), test.answer.State))(t); got != "/the/page" {
 				t.Errorf("return of the state: %q", got)
 			}
 			w.pass(test.takes / 2)
 			p.in() // in another tab
 			w.pass(test.takes - test.takes/2)
-			back := must(w.accounts.Arrive(t.Context(), p.in(), test.answer))(t)
-			if back.End != test.end || back.Return != "/the/page" || back.Source.Name != gp.Name {
+			back := must(w.accounts.HandleCallback(t.Context(), p.in(), test.answer))(t)
+			if back.Result != test.end || back.Return != "/the/page" || back.Source.Name != gp.Name {
 				t.Errorf("returned %+v", back)
 			}
 			if got := p.events(); !strings.HasSuffix(got, test.event) {
 				t.Errorf("activity %s", got)
 			}
-			if _, err := w.accounts.Arrive(t.Context(), p.in(), test.answer); !errors.Is(err, library.ErrUsed) {
+			if _, err := w.accounts.HandleCallback(t.Context(), p.in(), test.answer); !errors.Is(err, library.ErrUsed) {
 				t.Errorf("the second time: %v", err)
 			}
-			if _, err := w.accounts.ReturnOf(t.Context(), test.answer.State); !errors.Is(err, library.ErrNotFound) {
+			if _, err := w.accounts.ReturnPage(t.Context(), test.answer.State); !errors.Is(err, library.ErrNotFound) {
 				t.Errorf("return of an ended trip: %v", err)
 			}
 			// Nothing may be seen or used before the person has allowed it.
@@ -70,25 +70,25 @@ func TestTripIsOneBrowsers(t *testing.T) {
 	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	c := w.contract(w.application(), library.Write)
 	r := anna.request(c)
-	answer := library.ProviderAnswer{Source: gp.ID, State: anna.depart(r, library.Target{Source: gp.ID}), Code: seal.SecretOf("good")}
-	if _, err := w.accounts.Arrive(t.Context(), bram.in(), answer); !errors.Is(err, library.ErrWrongPerson) {
+	answer := library.CallbackParams{Source: gp.ID, State: anna.depart(r, library.Target{Source: gp.ID}), Code: seal.SecretOf("good")}
+	if _, err := w.accounts.HandleCallback(t.Context(), bram.in(), answer); !errors.Is(err, library.ErrWrongPerson) {
 		t.Errorf("another person's: %v", err)
 	}
 	left := anna.in()
 	other := anna.signIn()
-	if _, err := w.accounts.Arrive(t.Context(), other, answer); !errors.Is(err, library.ErrWrongPerson) {
+	if _, err := w.accounts.HandleCallback(t.Context(), other, answer); !errors.Is(err, library.ErrWrongPerson) {
 		t.Errorf("another browser of hers: %v", err)
 	}
-	unknown := library.ProviderAnswer{Source: gp.ID, State: seal.NewSecret(), Code: seal.SecretOf("good")}
-	if _, err := w.accounts.Arrive(t.Context(), left, unknown); !errors.Is(err, library.ErrNotFound) {
+	unknown := library.CallbackParams{Source: gp.ID, State: seal.NewSecret(), Code: seal.SecretOf("good")}
+	if _, err := w.accounts.HandleCallback(t.Context(), left, unknown); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("a state that is not ours: %v", err)
 	}
 	elsewhere := answer
 	elsewhere.Source++
-	if _, err := w.accounts.Arrive(t.Context(), left, elsewhere); !errors.Is(err, library.ErrNotFound) {
+	if _, err := w.accounts.HandleCallback(t.Context(), left, elsewhere); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("at another provider's address: %v", err)
 	}
-	if back := must(w.accounts.Arrive(t.Context(), left, answer))(t); back.End != library.TripConnected {
+	if back := must(w.accounts.HandleCallback(t.Context(), left, answer))(t); back.Result != library.AuthorizationConnected {
 		t.Errorf("her own: %+v", back)
 	}
 }
@@ -101,7 +101,7 @@ func TestDepart(t *testing.T) {
 	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	c := w.contract(w.application(), library.Write)
 	r := anna.request(c)
-	address := must(w.accounts.Depart(t.Context(), anna.in(), r, library.Target{Source: gp.ID}, "/page"))(t)
+	address := must(w.accounts.StartAuthorization(t.Context(), anna.in(), r, library.Target{Source: gp.ID}, "/page"))(t)
 	q := must(url.Parse(address))(t).Query()
 	if q.Get("redirect_uri") != fmt.Sprint(returnTo, "/", gp.ID) || len(q.Get("state")) < 40 || len(q.Get("correlation")) != 36 || len(q.Get("verifier")) < 43 {
 		t.Errorf("departed with %v", q)
@@ -117,16 +117,16 @@ func TestDepart(t *testing.T) {
 		"an account that is not there": {library.Target{Account: "1_x"}, library.ErrNotFound},
 		"nothing":                      {library.Target{}, library.ErrNotFound},
 	} {
-		if _, err := w.accounts.Depart(t.Context(), anna.in(), r, test.target, "/page"); !errors.Is(err, test.want) {
+		if _, err := w.accounts.StartAuthorization(t.Context(), anna.in(), r, test.target, "/page"); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	_, annas := anna.connect(c)
-	if _, err := w.accounts.Depart(t.Context(), bram.in(), bram.request(c), library.Target{Account: annas.ID}, "/page"); !errors.Is(err, library.ErrNotFound) {
+	if _, err := w.accounts.StartAuthorization(t.Context(), bram.in(), bram.request(c), library.Target{Account: annas.ID}, "/page"); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("somebody else's account: %v", err)
 	}
 	other := w.contract(w.application(), library.Write)
-	if _, err := w.accounts.Depart(t.Context(), anna.in(), anna.request(other), library.Target{Account: annas.ID}, "/page"); !errors.Is(err, library.ErrNotFound) {
+	if _, err := w.accounts.StartAuthorization(t.Context(), anna.in(), anna.request(other), library.Target{Account: annas.ID}, "/page"); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("an account of another application: %v", err)
 	}
 }
@@ -138,9 +138,9 @@ func TestDenyAfterConnecting(t *testing.T) {
 	p := w.resident("anna@example.org")
 	c := w.contract(w.application(), library.Write)
 	opened := must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
-	r := must(w.consents.OpenLink(t.Context(), library.LinkAuthorize, opened.Code.Reveal()))(t)
+	r := must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
 	state := p.depart(r, library.Target{Source: gp.ID})
-	must(w.accounts.Arrive(t.Context(), p.in(), library.ProviderAnswer{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(t)
+	must(w.accounts.HandleCallback(t.Context(), p.in(), library.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(t)
 	r = p.again(r, opened.Code.Reveal())
 	must(w.consents.Deny(t.Context(), r, p.in(), library.CallbackUserCancel))(t)
 	if n := w.count("SELECT count(*) FROM provider_accounts"); n != 0 {
@@ -149,9 +149,9 @@ func TestDenyAfterConnecting(t *testing.T) {
 	// One that stands already, and was connected again on the way, stays.
 	_, account := p.connect(c)
 	opened = must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
-	r = must(w.consents.OpenLink(t.Context(), library.LinkAuthorize, opened.Code.Reveal()))(t)
+	r = must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
 	state = p.depart(r, library.Target{Source: gp.ID})
-	must(w.accounts.Arrive(t.Context(), p.in(), library.ProviderAnswer{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(t)
+	must(w.accounts.HandleCallback(t.Context(), p.in(), library.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(t)
 	r = p.again(r, opened.Code.Reveal())
 	must(w.consents.Deny(t.Context(), r, p.in(), library.CallbackUserCancel))(t)
 	if list := must(w.accounts.List(t.Context(), p.in()))(t); len(list) != 1 || list[0].ID != account.ID {
@@ -166,9 +166,9 @@ func TestOnboardNothing(t *testing.T) {
 	p := w.resident("anna@example.org")
 	c := w.contract(w.application(), library.Write)
 	g, _ := p.connect(c)
-	opened := must(w.consents.Refer(t.Context(), c.call(accessToken(g.tokens.AccessToken.Value),
+	opened := must(w.consents.AuthorizeForToken(t.Context(), c.call(accessToken(g.tokens.AccessToken.Value),
 		func(q *wire.RequestClaims) { q.RedirectURI = callback }), wire.SessionOptions{}))(t)
-	r := must(w.consents.OpenLink(t.Context(), library.LinkOnboard, opened.Code.Reveal()))(t)
+	r := must(w.consents.FindRequest(t.Context(), library.OnboardRequest, opened.Code.Reveal()))(t)
 	q := queryOf(t, must(w.consents.Connect(t.Context(), p.in(), r, false))(t))
 	if q.Get("success") != "false" || q.Get("errorCode") != string(library.CallbackOnboardError) {
 		t.Errorf("callback %v", q)

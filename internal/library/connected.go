@@ -10,12 +10,12 @@ import (
 
 // Of lists what an application may know of a person's accounts: the one that stands for
 // the person, and those that the person has connected there.
-func (a *Accounts) Of(ctx context.Context, b *Bearer) ([]wire.Account, error) {
+func (a *Connections) ListForBearer(ctx context.Context, b *Bearer) ([]wire.Account, error) {
 	list, err := a.consents.Accounts(ctx, b)
 	if err != nil {
 		return nil, err
 	}
-	connected, err := a.store.ListConnected(ctx, b.Library.ID, b.Client.Application.ID)
+	connected, err := a.store.ListConnections(ctx, b.Library.ID, b.Client.Application.ID)
 	if err != nil {
 		return nil, fmt.Errorf("list accounts: %w", err)
 	}
@@ -25,9 +25,9 @@ func (a *Accounts) Of(ctx context.Context, b *Bearer) ([]wire.Account, error) {
 	return list, nil
 }
 
-func (a *Accounts) onWire(c ConnectedAccount) wire.Account {
+func (a *Connections) onWire(c Connection) wire.Account {
 	s := c.Source
-	status := &wire.AccessTokenStatus{Authorized: !c.NeedsPerson(a.now())}
+	status := &wire.AccessTokenStatus{Authorized: !c.NeedsReconnect(a.now())}
 	if status.Authorized && !c.AccessUntil.IsZero() {
 		status.ExpiresAt = wire.MillisOf(c.AccessUntil)
 	}
@@ -45,7 +45,7 @@ func (a *Accounts) onWire(c ConnectedAccount) wire.Account {
 // bearer's, is no error: the call may be repeated, and nothing can be probed. The account
 // that stands for the person is no longer shown to the application, until the person's
 // next consent; the consents that they gave are theirs to end, and stay.
-func (a *Accounts) Delete(ctx context.Context, b *Bearer, id wire.AccountID) error {
+func (a *Connections) Delete(ctx context.Context, b *Bearer, id wire.AccountID) error {
 	user, err := a.consents.store.GetUserAccount(ctx, b.Library.ID, b.Client.Application.ID)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("get account of the person: %w", err)
@@ -56,7 +56,7 @@ func (a *Accounts) Delete(ctx context.Context, b *Bearer, id wire.AccountID) err
 		}
 		return nil
 	}
-	account, err := a.connectedAt(ctx, b.Library.ID, b.Client.Application.ID, id)
+	account, err := a.getFor(ctx, b.Library.ID, b.Client.Application.ID, id)
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
@@ -69,8 +69,8 @@ func (a *Accounts) Delete(ctx context.Context, b *Bearer, id wire.AccountID) err
 }
 
 // List lists what a person has connected, at all applications.
-func (a *Accounts) List(ctx context.Context, s *SignedIn) ([]ConnectedAccount, error) {
-	list, err := a.store.ListConnected(ctx, s.Library.ID, "")
+func (a *Connections) List(ctx context.Context, s *SignedIn) ([]Connection, error) {
+	list, err := a.store.ListConnections(ctx, s.Library.ID, "")
 	if err != nil {
 		return nil, fmt.Errorf("list accounts: %w", err)
 	}
@@ -78,17 +78,17 @@ func (a *Accounts) List(ctx context.Context, s *SignedIn) ([]ConnectedAccount, e
 }
 
 // Get returns one of the person's accounts; ErrNotFound for somebody else's.
-func (a *Accounts) Get(ctx context.Context, s *SignedIn, id wire.AccountID) (ConnectedAccount, error) {
-	account, err := a.store.GetAccount(ctx, s.Library.ID, id, true)
+func (a *Connections) Get(ctx context.Context, s *SignedIn, id wire.AccountID) (Connection, error) {
+	account, err := a.store.GetConnection(ctx, s.Library.ID, id, true)
 	if err != nil {
-		return ConnectedAccount{}, fmt.Errorf("get account: %w", err)
+		return Connection{}, fmt.Errorf("get account: %w", err)
 	}
 	return account, nil
 }
 
 // Disconnect ends an account at once; what waits to be sent there is called off. It
 // returns ErrNotFound for somebody else's.
-func (a *Accounts) Disconnect(ctx context.Context, s *SignedIn, id wire.AccountID) error {
+func (a *Connections) Disconnect(ctx context.Context, s *SignedIn, id wire.AccountID) error {
 	account, err := a.Get(ctx, s, id)
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ func (a *Accounts) Disconnect(ctx context.Context, s *SignedIn, id wire.AccountI
 	return a.disconnect(ctx, account, EventDetails{Application: account.Application}, "the person disconnected the account")
 }
 
-func (a *Accounts) disconnect(ctx context.Context, account ConnectedAccount, details EventDetails, reason string) error {
+func (a *Connections) disconnect(ctx context.Context, account Connection, details EventDetails, reason string) error {
 	details.Account, details.Provider = account.ID, account.Source.Name
 	now := a.now()
 	err := a.store.Disconnect(ctx, account.Library, account.Application, account.ID, now, reason,
@@ -110,8 +110,8 @@ func (a *Accounts) disconnect(ctx context.Context, account ConnectedAccount, det
 // Referred finds the account that a link is to connect again; nil if the reference
 // means the account that stands for the person, which needs nothing. It returns
 // ErrNotFound for an account that is not this person's.
-func (a *Accounts) Referred(ctx context.Context, s *SignedIn, r *Request, accountRef string) (*ConnectedAccount, error) {
-	id, err := a.consents.referred(ctx, r, accountRef)
+func (a *Connections) FindByReference(ctx context.Context, s *SignedIn, r *PendingRequest, accountRef string) (*Connection, error) {
+	id, err := a.consents.accountByReference(ctx, r, accountRef)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (a *Accounts) Referred(ctx context.Context, s *SignedIn, r *Request, accoun
 	if err := a.consents.ownAccount(ctx, s.Library.ID, application, id); err == nil || !errors.Is(err, ErrNotFound) {
 		return nil, err
 	}
-	account, err := a.connectedAt(ctx, s.Library.ID, application, id)
+	account, err := a.getFor(ctx, s.Library.ID, application, id)
 	if err != nil {
 		return nil, err
 	}
@@ -128,31 +128,31 @@ func (a *Accounts) Referred(ctx context.Context, s *SignedIn, r *Request, accoun
 
 // connectedAt finds an account that a person has connected at an application. It returns
 // ErrNotFound for another's, of the person or the application, and for a pending one.
-func (a *Accounts) connectedAt(ctx context.Context, library ID, application wire.ApplicationID, id wire.AccountID) (ConnectedAccount, error) {
-	account, err := a.store.GetAccount(ctx, library, id, true)
+func (a *Connections) getFor(ctx context.Context, library ID, application wire.ApplicationID, id wire.AccountID) (Connection, error) {
+	account, err := a.store.GetConnection(ctx, library, id, true)
 	if err != nil {
-		return ConnectedAccount{}, fmt.Errorf("get account: %w", err)
+		return Connection{}, fmt.Errorf("get account: %w", err)
 	}
 	if account.Application != application {
-		return ConnectedAccount{}, fmt.Errorf("account is of another application: %w", ErrNotFound)
+		return Connection{}, fmt.Errorf("account is of another application: %w", ErrNotFound)
 	}
 	return account, nil
 }
 
 // Connected looks up the account that the person has connected on the way of a link,
 // and puts it into the request; there may be none yet, or none any more.
-func (a *Accounts) Connected(ctx context.Context, s *SignedIn, r *Request) error {
-	r.Connected = nil
-	if r.Link.Account == "" {
+func (a *Connections) LoadConnection(ctx context.Context, s *SignedIn, r *PendingRequest) error {
+	r.Connection = nil
+	if r.Account == "" {
 		return nil
 	}
-	account, err := a.store.GetAccount(ctx, s.Library.ID, r.Link.Account, false)
+	account, err := a.store.GetConnection(ctx, s.Library.ID, r.Account, false)
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("get account: %w", err)
 	}
-	r.Connected = &account
+	r.Connection = &account
 	return nil
 }

@@ -9,19 +9,19 @@ import (
 )
 
 const (
-	// lookEvery is how often to look for what other servers have left or put back.
-	lookEvery = 5 * time.Second
+	// pollInterval is how often to look for what other servers have left or put back.
+	pollInterval = 5 * time.Second
 	// claimedAtOnce bounds what is claimed at a time.
-	claimedAtOnce = 16
+	maxClaims = 16
 	// lostPage is how many lost deliveries are ended at a time.
 	lostPage = 100
 )
 
 // Run delivers what is due, on this server and beside others on the same store, until
 // the context ends. Attempts under way then go on; see Close.
-func (d *Deliveries) Run(ctx context.Context) {
+func (d *Queue) Run(ctx context.Context) {
 	for ctx.Err() == nil {
-		wait := lookEvery
+		wait := pollInterval
 		due, err := d.round(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
@@ -41,23 +41,23 @@ func (d *Deliveries) Run(ctx context.Context) {
 
 // round ends what was lost, begins what is due as far as there are places, and tells
 // when the next one is due.
-func (d *Deliveries) round(ctx context.Context) (next time.Time, err error) {
-	if err := d.endLost(ctx); err != nil {
+func (d *Queue) round(ctx context.Context) (next time.Time, err error) {
+	if err := d.finishLost(ctx); err != nil {
 		return time.Time{}, err
 	}
-	free := min(cap(d.places)-len(d.places), claimedAtOnce)
+	free := min(cap(d.slots)-len(d.slots), maxClaims)
 	if free == 0 {
-		d.short.Store(true)
+		d.slotWanted.Store(true)
 		return time.Time{}, nil
 	}
 	now := d.now()
-	claimed, err := d.store.ClaimDeliveries(ctx, newLease(), now, now.Add(d.lease()), free)
+	claimed, err := d.store.ClaimDeliveries(ctx, newLease(), now, now.Add(d.leaseLifetime()), free)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("claim deliveries: %w", err)
 	}
 	for _, v := range claimed {
 		select {
-		case d.places <- struct{}{}: // a push may have taken it meanwhile, and gives it back
+		case d.slots <- struct{}{}: // a push may have taken it meanwhile, and gives it back
 			d.begin(v)
 		case <-ctx.Done():
 			return time.Time{}, ctx.Err() // the leases run out
@@ -74,13 +74,13 @@ func (d *Deliveries) round(ctx context.Context) (next time.Time, err error) {
 
 // endLost ends deliveries whose server died while they were on the wire: nobody knows
 // whether they were filed.
-func (d *Deliveries) endLost(ctx context.Context) error {
-	lost, err := d.store.ListLost(ctx, d.now(), lostPage)
+func (d *Queue) finishLost(ctx context.Context) error {
+	lost, err := d.store.ListAbandoned(ctx, d.now(), lostPage)
 	if err != nil {
 		return fmt.Errorf("list lost deliveries: %w", err)
 	}
 	for _, v := range lost {
-		err := d.end(ctx, &v, DeliveryUnknown, "the server stopped while it was being sent", nil)
+		err := d.finish(ctx, &v, DeliveryUnknown, "the server stopped while it was being sent", nil)
 		if err != nil && !errors.Is(err, ErrUsed) && !errors.Is(err, ErrNotFound) { // another server was first
 			return fmt.Errorf("end lost delivery: %w", err)
 		}
@@ -88,7 +88,7 @@ func (d *Deliveries) endLost(ctx context.Context) error {
 	return nil
 }
 
-func (d *Deliveries) wake() {
+func (d *Queue) wake() {
 	select {
 	case d.woken <- struct{}{}:
 	default:
@@ -97,7 +97,7 @@ func (d *Deliveries) wake() {
 
 // Close waits for the attempts under way until the context ends, then cuts them off: of
 // those, nobody knows what became.
-func (d *Deliveries) Close(ctx context.Context) {
+func (d *Queue) Close(ctx context.Context) {
 	cut := context.AfterFunc(ctx, d.stop)
 	d.attempts.Wait()
 	cut()
@@ -105,7 +105,7 @@ func (d *Deliveries) Close(ctx context.Context) {
 }
 
 // ForgetAnswers forgets the providers' answers that have had their time.
-func (d *Deliveries) ForgetAnswers(ctx context.Context) error {
+func (d *Queue) ForgetAnswers(ctx context.Context) error {
 	if err := d.store.ForgetAnswers(ctx, d.now().Add(-d.config.KeepAnswers)); err != nil {
 		return fmt.Errorf("forget answers: %w", err)
 	}
@@ -114,29 +114,29 @@ func (d *Deliveries) ForgetAnswers(ctx context.Context) error {
 
 // crowd counts the attempts under way at each provider, so that one that is slow does
 // not take every place.
-type crowd struct {
-	mu sync.Mutex
-	at map[ProviderKey]int
+type perProviderLimit struct {
+	mu      sync.Mutex
+	running map[ProviderKey]int
 }
 
 // enter reports whether there is room for one more at a provider, and takes it.
-func (c *crowd) enter(key ProviderKey, most int) bool {
+func (c *perProviderLimit) acquire(key ProviderKey, most int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.at[key] >= most {
+	if c.running[key] >= most {
 		return false
 	}
-	if c.at == nil {
-		c.at = map[ProviderKey]int{}
+	if c.running == nil {
+		c.running = map[ProviderKey]int{}
 	}
-	c.at[key]++
+	c.running[key]++
 	return true
 }
 
-func (c *crowd) leave(key ProviderKey) {
+func (c *perProviderLimit) release(key ProviderKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.at[key]--; c.at[key] == 0 {
-		delete(c.at, key)
+	if c.running[key]--; c.running[key] == 0 {
+		delete(c.running, key)
 	}
 }

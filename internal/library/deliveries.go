@@ -18,40 +18,40 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// DeliveryConfig says how patiently resources are delivered. Zero values become the
+// QueueConfig says how patiently resources are delivered. Zero values become the
 // defaults.
-type DeliveryConfig struct {
+type QueueConfig struct {
 	// Wait is how long a push waits for the provider's own answer: 25 s by default.
 	Wait time.Duration
 	// Attempt is how long one attempt may take. MedMij gives a provider 60 s (Resource
 	// interface); the default is 65.
 	Attempt time.Duration
 	// FirstRetry is about how long after a failure the next attempt is made (5 s by
-	// default); it doubles up to MostRetry (15 min).
-	FirstRetry, MostRetry time.Duration
+	// default); it doubles up to MaxRetry (15 min).
+	FirstRetry, MaxRetry time.Duration
 	// Keep is how long a delivery is tried: a day by default.
 	Keep time.Duration
 	// KeepAnswers is how long a provider's answer can be asked for: 30 days by default.
 	KeepAnswers time.Duration
-	// AtOnce is how many attempts this server makes at a time: 256 by default, and a quarter
+	// MaxAttempts is how many attempts this server makes at a time: 256 by default, and a quarter
 	// of that at one provider.
-	AtOnce int
+	MaxAttempts int
 }
 
-func (c *DeliveryConfig) fill() {
+func (c *QueueConfig) fill() {
 	for _, d := range []struct {
 		of   *time.Duration
 		then time.Duration
 	}{
 		{&c.Wait, 25 * time.Second}, {&c.Attempt, 65 * time.Second}, {&c.FirstRetry, 5 * time.Second},
-		{&c.MostRetry, 15 * time.Minute}, {&c.Keep, 24 * time.Hour}, {&c.KeepAnswers, 30 * 24 * time.Hour},
+		{&c.MaxRetry, 15 * time.Minute}, {&c.Keep, 24 * time.Hour}, {&c.KeepAnswers, 30 * 24 * time.Hour},
 	} {
 		if *d.of == 0 {
 			*d.of = d.then
 		}
 	}
-	if c.AtOnce == 0 {
-		c.AtOnce = 256
+	if c.MaxAttempts == 0 {
+		c.MaxAttempts = 256
 	}
 }
 
@@ -59,26 +59,26 @@ func (c *DeliveryConfig) fill() {
 // that it began, and for what is done with the answer.
 const leaseMargin = renewalLifetime + 7*time.Second
 
-func (d *Deliveries) lease() time.Duration { return d.config.Attempt + leaseMargin }
+func (d *Queue) leaseLifetime() time.Duration { return d.config.Attempt + leaseMargin }
 
 // Deliveries brings resources to providers; delivery.go says how each goes.
-type Deliveries struct {
+type Queue struct {
 	store     DeliveryStore
-	accounts  *Accounts
+	accounts  *Connections
 	clients   *Clients
 	providers Providers
 	ring      *seal.Keyring
 	now       func() time.Time
-	config    DeliveryConfig
+	config    QueueConfig
 	log       *slog.Logger
 
-	places chan struct{}
+	slots chan struct{}
 	// memory is what resources under way may take of it together.
-	memory *semaphore.Weighted
-	busy   crowd
-	woken  chan struct{}
+	memory      *semaphore.Weighted
+	perProvider perProviderLimit
+	woken       chan struct{}
 	// short says that something waits for a place: who gives one back wakes Run.
-	short atomic.Bool
+	slotWanted atomic.Bool
 	// attempts are those under way. They outlive the request that began them, and
 	// are cut off by stop.
 	attempts sync.WaitGroup
@@ -86,12 +86,12 @@ type Deliveries struct {
 	stop     context.CancelFunc
 }
 
-// NewDeliveries returns the deliveries kept in store. Run works on them; Close must be
+// NewQueue returns the deliveries kept in store. Run works on them; Close must be
 // called in the end.
-func NewDeliveries(store DeliveryStore, accounts *Accounts, clients *Clients, providers Providers, ring *seal.Keyring, now func() time.Time, config DeliveryConfig, log *slog.Logger) *Deliveries {
+func NewQueue(store DeliveryStore, accounts *Connections, clients *Clients, providers Providers, ring *seal.Keyring, now func() time.Time, config QueueConfig, log *slog.Logger) *Queue {
 	config.fill()
-	d := &Deliveries{store: store, accounts: accounts, clients: clients, providers: providers, ring: ring, now: now, config: config, log: log,
-		places: make(chan struct{}, config.AtOnce), memory: semaphore.NewWeighted(mostMemory), woken: make(chan struct{}, 1)}
+	d := &Queue{store: store, accounts: accounts, clients: clients, providers: providers, ring: ring, now: now, config: config, log: log,
+		slots: make(chan struct{}, config.MaxAttempts), memory: semaphore.NewWeighted(maxMemory), woken: make(chan struct{}, 1)}
 	d.stopped, d.stop = context.WithCancel(context.Background())
 	return d
 }
@@ -99,54 +99,54 @@ func NewDeliveries(store DeliveryStore, accounts *Accounts, clients *Clients, pr
 func purposePayload(id DeliveryID) string { return "carrel delivery " + string(id) }
 func purposeAnswer(id DeliveryID) string  { return "carrel delivery answer " + string(id) }
 
-// Pushed is a delivery with the provider's own answer, if there is one.
-type Pushed struct {
+// DeliveryResult is a delivery with the provider's own answer, if there is one.
+type DeliveryResult struct {
 	Delivery Delivery
-	// Answer is JSON; nil if there is none.
+	// Approval is JSON; nil if there is none.
 	Answer []byte
 }
 
 // Destination is the account that a bearer pushes to.
 type Destination struct {
 	bearer  *Bearer
-	account ConnectedAccount
+	account Connection
 }
 
 // Destination finds one of the bearer's accounts. Refusals are [*wire.Error]s: an account
 // that is not there, or somebody else's, is NotFound; one that the person has to connect
 // again is refused with ServiceAuthorizationError.
-func (d *Deliveries) Destination(ctx context.Context, b *Bearer, id wire.AccountID) (*Destination, error) {
-	if err := b.May(Write); err != nil {
+func (d *Queue) FindDestination(ctx context.Context, b *Bearer, id wire.AccountID) (*Destination, error) {
+	if err := b.Require(Write); err != nil {
 		return nil, err
 	}
-	account, err := d.accounts.connectedAt(ctx, b.Library.ID, b.Client.Application.ID, id)
+	account, err := d.accounts.getFor(ctx, b.Library.ID, b.Client.Application.ID, id)
 	if errors.Is(err, ErrNotFound) {
 		return nil, wire.NotFound("Account").Because(err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if account.NeedsPerson(d.now()) {
+	if account.NeedsReconnect(d.now()) {
 		return nil, wire.ServiceAuthorization()
 	}
 	return &Destination{b, account}, nil
 }
 
 // mostWaiting bounds what may wait for one account; a push beyond it is told to come back.
-var mostWaiting = WaitingLimit{Number: 1000, Bytes: 100 << 20}
+var maxWaiting = WaitingLimit{Number: 1000, Bytes: 100 << 20}
 
-// Kept is a resource that has been kept, and may already be on its way.
-type Kept struct {
+// Queued is a resource that has been kept, and may already be on its way.
+type Queued struct {
 	// Delivery is how it was kept.
 	Delivery Delivery
 
 	patience time.Duration
-	done     <-chan Pushed // nil if it waits for its turn
+	done     <-chan DeliveryResult // nil if it waits for its turn
 }
 
 // Keep keeps a resource and begins to send it to a destination. Refusals are
 // [*wire.Error]s: then nothing has been kept.
-func (d *Deliveries) Keep(ctx context.Context, to *Destination, r Resource) (*Kept, error) {
+func (d *Queue) Enqueue(ctx context.Context, to *Destination, r Resource) (*Queued, error) {
 	if v := to.account.Source.Version; v != r.Version {
 		return nil, wire.Validation("this provider takes FHIR " + string(v))
 	}
@@ -159,10 +159,10 @@ func (d *Deliveries) Keep(ctx context.Context, to *Destination, r Resource) (*Ke
 		return nil, err
 	}
 	v.Size = int64(len(v.Payload))
-	atOnce := d.takePlace(&v)
-	if err := d.store.AddDelivery(ctx, v, mostWaiting); err != nil {
+	atOnce := d.claimSlot(&v)
+	if err := d.store.AddDelivery(ctx, v, maxWaiting); err != nil {
 		if atOnce {
-			<-d.places
+			<-d.slots
 		}
 		if errors.Is(err, ErrNotFound) { // revoked or disconnected a moment ago
 			return nil, wire.InvalidToken(wire.KindAccessToken).Because(err)
@@ -170,11 +170,11 @@ func (d *Deliveries) Keep(ctx context.Context, to *Destination, r Resource) (*Ke
 		return nil, fmt.Errorf("add delivery: %w", err)
 	}
 	v.Payload = nil // it is loaded when its turn comes
-	k := &Kept{Delivery: v, patience: d.config.Wait}
+	k := &Queued{Delivery: v, patience: d.config.Wait}
 	if atOnce {
 		k.done = d.begin(v)
 	} else {
-		d.short.Store(true)
+		d.slotWanted.Store(true)
 		d.wake() // a place may have become free in between
 	}
 	return k, nil
@@ -182,9 +182,9 @@ func (d *Deliveries) Keep(ctx context.Context, to *Destination, r Resource) (*Ke
 
 // Wait returns when the provider has answered, when the attempt has failed for now, or
 // when its patience is over; the delivery goes on in any case.
-func (k *Kept) Wait(ctx context.Context) *Pushed {
+func (k *Queued) Wait(ctx context.Context) *DeliveryResult {
 	if k.done == nil {
-		return &Pushed{Delivery: k.Delivery}
+		return &DeliveryResult{Delivery: k.Delivery}
 	}
 	patience := time.NewTimer(k.patience)
 	defer patience.Stop()
@@ -194,15 +194,15 @@ func (k *Kept) Wait(ctx context.Context) *Pushed {
 	case <-patience.C:
 	case <-ctx.Done():
 	}
-	return &Pushed{Delivery: k.Delivery}
+	return &DeliveryResult{Delivery: k.Delivery}
 }
 
 // takePlace claims a delivery that is about to be kept, if there is a place for an attempt
 // at once.
-func (d *Deliveries) takePlace(v *Delivery) bool {
+func (d *Queue) claimSlot(v *Delivery) bool {
 	select {
-	case d.places <- struct{}{}:
-		v.Lease, v.LeaseUntil = newLease(), v.CreatedAt.Add(d.lease())
+	case d.slots <- struct{}{}:
+		v.Lease, v.LeaseUntil = newLease(), v.CreatedAt.Add(d.leaseLifetime())
 		return true
 	default:
 		return false
@@ -210,12 +210,12 @@ func (d *Deliveries) takePlace(v *Delivery) bool {
 }
 
 // begin makes an attempt that goes on whoever waits for it. The place has been taken.
-func (d *Deliveries) begin(v Delivery) <-chan Pushed {
-	done := make(chan Pushed, 1)
+func (d *Queue) begin(v Delivery) <-chan DeliveryResult {
+	done := make(chan DeliveryResult, 1)
 	d.attempts.Go(func() {
 		defer func() {
-			<-d.places
-			if d.short.Swap(false) {
+			<-d.slots
+			if d.slotWanted.Swap(false) {
 				d.wake()
 			}
 		}()
@@ -225,7 +225,7 @@ func (d *Deliveries) begin(v Delivery) <-chan Pushed {
 }
 
 // sealPayload seals a resource: a line of JSON that says how it goes, and its body.
-func (d *Deliveries) sealPayload(id DeliveryID, r Resource) ([]byte, error) {
+func (d *Queue) sealPayload(id DeliveryID, r Resource) ([]byte, error) {
 	head, err := json.Marshal(r)
 	if err != nil {
 		return nil, fmt.Errorf("encode resource: %w", err)
@@ -233,7 +233,7 @@ func (d *Deliveries) sealPayload(id DeliveryID, r Resource) ([]byte, error) {
 	return d.ring.Seal(purposePayload(id), slices.Concat(head, []byte{'\n'}, r.Body)), nil
 }
 
-func (d *Deliveries) openPayload(id DeliveryID, box []byte) (r Resource, err error) {
+func (d *Queue) openPayload(id DeliveryID, box []byte) (r Resource, err error) {
 	text, err := d.ring.Open(purposePayload(id), box)
 	if err != nil {
 		return Resource{}, fmt.Errorf("open payload: the keyring is not the one that it was sealed with: %w", err)
@@ -252,7 +252,7 @@ func newDeliveryID(now time.Time) DeliveryID { return DeliveryID(newFileID(now))
 
 // Get finds a delivery of the bearer's application, with the provider's answer. One that
 // is unknown or somebody else's is NotFound alike.
-func (d *Deliveries) Get(ctx context.Context, b *Bearer, id DeliveryID) (*Pushed, error) {
+func (d *Queue) Get(ctx context.Context, b *Bearer, id DeliveryID) (*DeliveryResult, error) {
 	v, err := d.store.GetDelivery(ctx, b.Library.ID, id)
 	if errors.Is(err, ErrNotFound) || err == nil && v.Application != b.Client.Application.ID {
 		return nil, wire.NotFound("Delivery").Because(err)
@@ -260,7 +260,7 @@ func (d *Deliveries) Get(ctx context.Context, b *Bearer, id DeliveryID) (*Pushed
 	if err != nil {
 		return nil, fmt.Errorf("get delivery: %w", err)
 	}
-	p := &Pushed{Delivery: v}
+	p := &DeliveryResult{Delivery: v}
 	if v.Answer != nil {
 		if p.Answer, err = d.ring.Open(purposeAnswer(v.ID), v.Answer); err != nil {
 			return nil, fmt.Errorf("open answer of delivery %s: %w", v.ID, err)
@@ -273,7 +273,7 @@ func (d *Deliveries) Get(ctx context.Context, b *Bearer, id DeliveryID) (*Pushed
 const deliveryPage = 100
 
 // List lists the newest deliveries of the bearer's application for the person.
-func (d *Deliveries) List(ctx context.Context, b *Bearer) ([]Delivery, error) {
+func (d *Queue) List(ctx context.Context, b *Bearer) ([]Delivery, error) {
 	list, err := d.store.ListDeliveries(ctx, b.Library.ID, b.Client.Application.ID, DeliveryCursor{}, deliveryPage)
 	if err != nil {
 		return nil, fmt.Errorf("list deliveries: %w", err)
@@ -282,7 +282,7 @@ func (d *Deliveries) List(ctx context.Context, b *Bearer) ([]Delivery, error) {
 }
 
 // Own lists a person's deliveries, newest first, up to limit after the cursor.
-func (d *Deliveries) Own(ctx context.Context, s *SignedIn, before DeliveryCursor, limit int) ([]Delivery, error) {
+func (d *Queue) ListForPerson(ctx context.Context, s *SignedIn, before DeliveryCursor, limit int) ([]Delivery, error) {
 	list, err := d.store.ListDeliveries(ctx, s.Library.ID, "", before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list deliveries: %w", err)
@@ -291,7 +291,7 @@ func (d *Deliveries) Own(ctx context.Context, s *SignedIn, before DeliveryCursor
 }
 
 // Waiting counts what of a person's is still on its way.
-func (d *Deliveries) Waiting(ctx context.Context, s *SignedIn) (int, error) {
+func (d *Queue) CountForPerson(ctx context.Context, s *SignedIn) (int, error) {
 	n, err := d.store.CountWaiting(ctx, s.Library.ID)
 	if err != nil {
 		return 0, fmt.Errorf("count deliveries: %w", err)

@@ -69,7 +69,7 @@ type Delivery struct {
 	// how long it was.
 	Payload []byte
 	Size    int64
-	// Answer is the provider's own answer, sealed by the keyring; nil if there is none,
+	// Approval is the provider's own answer, sealed by the keyring; nil if there is none,
 	// or none any more.
 	Answer []byte
 	// Lease names the claim under which it is being worked on, until LeaseUntil.

@@ -43,7 +43,7 @@ func TestDeliver(t *testing.T) {
 			w.providers.access = w.lasting(true)
 			p := w.resident("anna@example.org")
 			g, account := p.connect(w.contract(w.application(), library.Write))
-			w.providers.access = func(int) (library.ProviderAccess, error) { return library.ProviderAccess{}, library.ErrReconnect }
+			w.providers.access = func(int) (library.ProviderTokens, error) { return library.ProviderTokens{}, library.ErrReconnect }
 			before := p.events()
 			w.providers.answer(always(test.first))
 			pushed := must(g.deliver(account.ID, observation("planted-content")))(t)
@@ -79,7 +79,7 @@ func TestDeliver(t *testing.T) {
 // TestDeliveryGivesUp: a delivery is tried for its time and then no more.
 func TestDeliveryGivesUp(t *testing.T) {
 	t.Parallel()
-	w := newWorldWith(t, settings{deliveries: library.DeliveryConfig{Keep: 10 * time.Minute, FirstRetry: time.Minute}})
+	w := newWorldWith(t, settings{deliveries: library.QueueConfig{Keep: 10 * time.Minute, FirstRetry: time.Minute}})
 	p := w.resident("anna@example.org")
 	g, account := p.connect(w.contract(w.application(), library.Write))
 	w.providers.answer(always(library.Outcome{Kind: library.OutcomeNotFiled, Reason: "refused the connection"}))
@@ -122,7 +122,7 @@ func TestDeliverySurvivesItsServer(t *testing.T) {
 	}
 	sent := len(w.providers.sendings())
 	w.providers.answer(always(library.Outcome{Kind: library.OutcomeDelivered, Status: 201}))
-	other := w.server(library.DeliveryConfig{})
+	other := w.server(library.QueueConfig{})
 	ctx := t.Context()
 	if got := must(w.db.ClaimDeliveries(ctx, "early", now.Add(time.Second), now.Add(time.Minute), 10))(t); len(got) != 0 {
 		t.Errorf("claimed under somebody's lease: %v", got)
@@ -218,7 +218,7 @@ func TestRenewAccess(t *testing.T) {
 	}
 	// A provider that takes the token no longer, before its time: once more with new access.
 	refuse := true
-	w.providers.answer(func(library.Sending) library.Outcome {
+	w.providers.answer(func(library.SendRequest) library.Outcome {
 		if refuse {
 			refuse = false
 			return library.Outcome{Kind: library.OutcomeUnauthorized, Status: 401}
@@ -231,7 +231,7 @@ func TestRenewAccess(t *testing.T) {
 	// A renewal that fails for now leaves the delivery waiting, and the refresh token to be
 	// presented again.
 	w.pass(time.Hour)
-	w.providers.access = func(int) (library.ProviderAccess, error) { return library.ProviderAccess{}, errPassing }
+	w.providers.access = func(int) (library.ProviderTokens, error) { return library.ProviderTokens{}, errPassing }
 	pushed := must(g.deliver(account.ID, observation("waits")))(t)
 	if pushed.Delivery.State != library.DeliveryWaiting {
 		t.Errorf("while the provider is away: %s", pushed.Delivery.State)
@@ -255,23 +255,23 @@ func TestReconnect(t *testing.T) {
 	w.pass(16 * time.Minute)
 	_, err := g.deliver(account.ID, observation("1"))
 	refused(t, "push after a quarter of an hour", err, wire.ServiceAuthorization())
-	if list := must(w.accounts.Of(t.Context(), must(g.bearer())(t)))(t); list[1].AccessTokenStatus.Authorized {
+	if list := must(w.accounts.ListForBearer(t.Context(), must(g.bearer())(t)))(t); list[1].AccessTokenStatus.Authorized {
 		t.Errorf("account %+v", list[1])
 	}
-	opened := must(w.consents.Refer(t.Context(), c.call(accessToken(g.tokens.AccessToken.Value),
+	opened := must(w.consents.AuthorizeForToken(t.Context(), c.call(accessToken(g.tokens.AccessToken.Value),
 		func(q *wire.RequestClaims) { q.RedirectURI = callback }), wire.SessionOptions{}))(t)
 	handle := must(w.consents.Reference(t.Context(), c.call(), wire.ReferenceRequest{Type: "accountId", Value: string(account.ID)}))(t)
 	code := opened.Code.Reveal()
-	r := must(w.consents.OpenLink(t.Context(), library.LinkReauthorize, code))(t)
-	found := must(w.accounts.Referred(t.Context(), p.in(), r, handle))(t)
+	r := must(w.consents.FindRequest(t.Context(), library.ReauthorizeRequest, code))(t)
+	found := must(w.accounts.FindByReference(t.Context(), p.in(), r, handle))(t)
 	if found == nil || found.ID != account.ID {
 		t.Fatalf("the handle means %+v", found)
 	}
 	state := p.depart(r, library.Target{Account: account.ID})
-	must(w.accounts.Arrive(t.Context(), p.in(), library.ProviderAnswer{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(t)
+	must(w.accounts.HandleCallback(t.Context(), p.in(), library.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(t)
 	r = p.again(r, code)
-	if r.Connected == nil || r.Connected.ID != account.ID || r.Connected.Reference != account.Reference {
-		t.Fatalf("connected %+v, want the same account", r.Connected)
+	if r.Connection == nil || r.Connection.ID != account.ID || r.Connection.Reference != account.Reference {
+		t.Fatalf("connected %+v, want the same account", r.Connection)
 	}
 	if q := queryOf(t, must(w.consents.Connect(t.Context(), p.in(), r, false))(t)); q.Get("success") != "true" {
 		t.Errorf("callback %v", q)
@@ -302,7 +302,7 @@ func TestDeliveryIsNobodyElses(t *testing.T) {
 		if list := must(w.deliveries.List(t.Context(), b))(t); len(list) != 0 {
 			t.Errorf("%s lists %d deliveries", name, len(list))
 		}
-		if list := must(w.accounts.Of(t.Context(), b))(t); len(list) != 1 {
+		if list := must(w.accounts.ListForBearer(t.Context(), b))(t); len(list) != 1 {
 			t.Errorf("%s lists %d accounts", name, len(list))
 		}
 		if err := w.accounts.Delete(t.Context(), b, account.ID); err != nil {

@@ -50,7 +50,7 @@ func TestCode(t *testing.T) {
 	anna := w.resident("anna@example.org")
 	code := func() string {
 		opened := must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
-		return anna.answer(library.LinkAuthorize, opened.Code.Reveal()).Get("code")
+		return anna.answer(library.AuthorizeRequest, opened.Code.Reveal()).Get("code")
 	}
 	invalid, wrongVerifier := wire.InvalidToken(wire.KindAuthorizationCode), wire.InvalidToken(wire.KindCodeVerifier)
 	for name, test := range map[string]struct {
@@ -107,7 +107,7 @@ func TestCodeIsUsedOnce(t *testing.T) {
 	}
 
 	opened := must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
-	code := anna.answer(library.LinkAuthorize, opened.Code.Reveal()).Get("code")
+	code := anna.answer(library.AuthorizeRequest, opened.Code.Reveal()).Get("code")
 	var wg sync.WaitGroup
 	var won atomic.Int32
 	for range 10 {
@@ -136,7 +136,7 @@ func TestCodeOfARevokedGrant(t *testing.T) {
 	c := w.contract(w.application(), library.Read)
 	anna := w.resident("anna@example.org")
 	opened := must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
-	code := anna.answer(library.LinkAuthorize, opened.Code.Reveal()).Get("code")
+	code := anna.answer(library.AuthorizeRequest, opened.Code.Reveal()).Get("code")
 	grants := must(w.consents.Grants(t.Context(), anna.in()))(t)
 	if err := w.consents.Revoke(t.Context(), anna.in(), grants[0].Grant.ID); err != nil {
 		t.Fatal(err)

@@ -34,7 +34,7 @@ func TestAuthorizeWithToken(t *testing.T) {
 	refused(t, "unknown token", authorize(second, strings.Repeat("A", 43)), invalid)
 	refused(t, "refresh token", authorize(second, old.tokens.RefreshToken.Value), invalid)
 	w.pass(200 * 24 * time.Hour)
-	if err := w.keeping.Tidy(t.Context()); err != nil {
+	if err := w.keeping.SweepExpired(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := authorize(second, token); err != nil {
@@ -59,8 +59,8 @@ func TestLinkForAPerson(t *testing.T) {
 	g := anna.allow(w.contract(app, library.Write))
 	reader := w.contract(app, library.Read)
 	opened := must(w.consents.Authorize(t.Context(), reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{}))(t)
-	request := must(w.consents.OpenLink(t.Context(), library.LinkAuthorize, opened.Code.Reveal()))(t)
-	if !request.ForOther(bram.in()) || request.ForOther(anna.in()) {
+	request := must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
+	if !request.IsForAnother(bram.in()) || request.IsForAnother(anna.in()) {
 		t.Error("the pages cannot tell whose link it is")
 	}
 	if _, err := w.consents.Allow(t.Context(), bram.in(), request); !errors.Is(err, library.ErrWrongPerson) {
@@ -87,11 +87,11 @@ func TestLinkIsAnsweredOnce(t *testing.T) {
 	c := w.contract(w.application(), library.Read)
 	anna := w.resident("anna@example.org")
 	open := func(code string) error {
-		_, err := w.consents.OpenLink(t.Context(), library.LinkAuthorize, code)
+		_, err := w.consents.FindRequest(t.Context(), library.AuthorizeRequest, code)
 		return err
 	}
 	opened := must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
-	request := must(w.consents.OpenLink(t.Context(), library.LinkAuthorize, opened.Code.Reveal()))(t)
+	request := must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
 	in := anna.in()
 	var wg sync.WaitGroup
 	var answered atomic.Int32
@@ -114,8 +114,8 @@ func TestLinkIsAnsweredOnce(t *testing.T) {
 	if answered.Load() != 1 {
 		t.Errorf("answered %d times", answered.Load())
 	}
-	var fault *library.LinkError
-	if err := open(opened.Code.Reveal()); !errors.As(err, &fault) || fault.Fault != library.LinkUsed || fault.Request == nil {
+	var fault *library.RequestError
+	if err := open(opened.Code.Reveal()); !errors.As(err, &fault) || fault.Problem != library.RequestAnswered || fault.Request == nil {
 		t.Errorf("opened again: %v", err)
 	}
 
@@ -125,7 +125,7 @@ func TestLinkIsAnsweredOnce(t *testing.T) {
 		t.Errorf("after almost half an hour: %v", err)
 	}
 	w.pass(time.Millisecond)
-	if err := open(late.Code.Reveal()); !errors.As(err, &fault) || fault.Fault != library.LinkExpired {
+	if err := open(late.Code.Reveal()); !errors.As(err, &fault) || fault.Problem != library.RequestExpired {
 		t.Errorf("after half an hour: %v", err)
 	}
 	for name, code := range map[string]string{"none": "", "invented": strings.Repeat("A", 43), "a session's key": opened.Session.Key} {
@@ -133,7 +133,7 @@ func TestLinkIsAnsweredOnce(t *testing.T) {
 			t.Errorf("code %s: %v", name, err)
 		}
 	}
-	if _, err := w.consents.OpenLink(t.Context(), library.LinkUserReauth, opened.Code.Reveal()); !errors.Is(err, library.ErrNotFound) {
+	if _, err := w.consents.FindRequest(t.Context(), library.UserReauthRequest, opened.Code.Reveal()); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("on another page: %v", err)
 	}
 }
@@ -144,9 +144,9 @@ func TestDeny(t *testing.T) {
 	w := newWorld(t)
 	c := w.contract(w.application(), library.Read)
 	anna := w.resident("anna@example.org")
-	open := func() (*library.Opened, *library.Request) {
+	open := func() (*library.AuthorizeResult, *library.PendingRequest) {
 		opened := must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
-		return opened, must(w.consents.OpenLink(t.Context(), library.LinkAuthorize, opened.Code.Reveal()))(t)
+		return opened, must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
 	}
 	_, request := open()
 	back := queryOf(t, must(w.consents.Deny(t.Context(), request, anna.in(), library.CallbackUserCancel))(t))
@@ -171,9 +171,9 @@ func TestUserReauth(t *testing.T) {
 	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	c := w.contract(w.application(), library.Read)
 	g := anna.allow(c)
-	refer := func(token string, with ...func(*wire.RequestClaims)) (*library.Opened, error) {
+	refer := func(token string, with ...func(*wire.RequestClaims)) (*library.AuthorizeResult, error) {
 		claims := append([]func(*wire.RequestClaims){authorizing, accessToken(token)}, with...)
-		return w.consents.Refer(t.Context(), c.call(claims...), wire.SessionOptions{})
+		return w.consents.AuthorizeForToken(t.Context(), c.call(claims...), wire.SessionOptions{})
 	}
 	onboard := func(q *wire.RequestClaims) { q.CodeChallenge, q.CodeChallengeMethod = "", "" }
 	if _, err := refer(g.tokens.AccessToken.Value, onboard); err != nil {
@@ -193,12 +193,12 @@ func TestUserReauth(t *testing.T) {
 	refused(t, "token of a sibling contract", err, wire.InvalidToken(wire.KindAccessToken))
 
 	opened := must(refer(g.tokens.AccessToken.Value))(t)
-	request := must(w.consents.OpenLink(t.Context(), library.LinkUserReauth, opened.Code.Reveal()))(t)
+	request := must(w.consents.FindRequest(t.Context(), library.UserReauthRequest, opened.Code.Reveal()))(t)
 	bram.signIn()
 	if _, err := w.consents.Allow(t.Context(), bram.in(), request); !errors.Is(err, library.ErrWrongPerson) {
 		t.Errorf("another person renews: %v", err)
 	}
-	back := anna.answer(library.LinkUserReauth, opened.Code.Reveal())
+	back := anna.answer(library.UserReauthRequest, opened.Code.Reveal())
 	if back.Get("success") != "true" || back.Get("code") == "" || back.Get("state") != "a state" || back.Has("accountReference") {
 		t.Errorf("the application hears %v", back)
 	}
@@ -216,18 +216,18 @@ func TestRefusedRenewal(t *testing.T) {
 	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	c := w.contract(w.application(), library.Read)
 	g := anna.allow(c)
-	deny := func(kind library.LinkKind, opened *library.Opened, who *person) {
-		request := must(w.consents.OpenLink(t.Context(), kind, opened.Code.Reveal()))(t)
+	deny := func(kind library.RequestKind, opened *library.AuthorizeResult, who *person) {
+		request := must(w.consents.FindRequest(t.Context(), kind, opened.Code.Reveal()))(t)
 		must(w.consents.Deny(t.Context(), request, who.in(), library.CallbackUserCancel))(t)
 	}
-	refer := func() *library.Opened {
-		return must(w.consents.Refer(t.Context(), c.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{}))(t)
+	refer := func() *library.AuthorizeResult {
+		return must(w.consents.AuthorizeForToken(t.Context(), c.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{}))(t)
 	}
-	deny(library.LinkAuthorize, must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t), anna)
+	deny(library.AuthorizeRequest, must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t), anna)
 	must(g.readNow())(t)
-	deny(library.LinkUserReauth, refer(), bram) // in a browser of somebody else's
+	deny(library.UserReauthRequest, refer(), bram) // in a browser of somebody else's
 	must(g.readNow())(t)
-	deny(library.LinkUserReauth, refer(), anna)
+	deny(library.UserReauthRequest, refer(), anna)
 	_, err := g.bearer()
 	refused(t, "after the no", err, wire.InvalidToken(wire.KindAccessToken))
 	if got := anna.events(); got != "you.created app.allowed app.denied app.stopped app.denied" {
@@ -287,13 +287,13 @@ func TestReauthorizeAccount(t *testing.T) {
 		"her own": {own, nil}, "another's": {others, library.ErrNotFound}, "an unknown one": {unknown, library.ErrNotFound},
 		"another application's handle": {ofForeign, library.ErrNotFound}, "no handle": {"", library.ErrNotFound},
 	} {
-		opened := must(w.consents.Refer(t.Context(), c.call(accessToken(annas.tokens.AccessToken.Value),
+		opened := must(w.consents.AuthorizeForToken(t.Context(), c.call(accessToken(annas.tokens.AccessToken.Value),
 			func(q *wire.RequestClaims) { q.RedirectURI = callback }), wire.SessionOptions{}))(t)
-		request := must(w.consents.OpenLink(t.Context(), library.LinkReauthorize, opened.Code.Reveal()))(t)
+		request := must(w.consents.FindRequest(t.Context(), library.ReauthorizeRequest, opened.Code.Reveal()))(t)
 		if _, err := w.consents.Connect(t.Context(), bram.in(), request, true); !errors.Is(err, library.ErrWrongPerson) {
 			t.Errorf("%s, another person's browser: %v", what, err)
 		}
-		account, err := w.accounts.Referred(t.Context(), anna.in(), request, test.handle)
+		account, err := w.accounts.FindByReference(t.Context(), anna.in(), request, test.handle)
 		if !errors.Is(err, test.want) || account != nil {
 			t.Errorf("%s: %v, %v", what, account, err)
 		}

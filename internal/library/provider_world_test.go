@@ -36,14 +36,14 @@ type fakeProviders struct {
 	w *world
 
 	mu       sync.Mutex
-	access   func(n int) (library.ProviderAccess, error) // what the n-th code or renewal gives
-	outcome  func(s library.Sending) library.Outcome
+	access   func(n int) (library.ProviderTokens, error) // what the n-th code or renewal gives
+	outcome  func(s library.SendRequest) library.Outcome
 	given    int
 	renewals []string // the refresh tokens that were presented
-	sent     []library.Sending
+	sent     []library.SendRequest
 }
 
-func (f *fakeProviders) Depart(_ context.Context, d library.Departure) (string, error) {
+func (f *fakeProviders) AuthorizationURL(_ context.Context, d library.AuthorizationParams) (string, error) {
 	if d.Provider != gp.Provider {
 		return "", library.ErrProviderGone
 	}
@@ -51,35 +51,35 @@ func (f *fakeProviders) Depart(_ context.Context, d library.Departure) (string, 
 		"redirect_uri": {d.RedirectURI}, "verifier": {d.Verifier.Reveal()}}.Encode(), nil
 }
 
-func (f *fakeProviders) Return(_ context.Context, d library.Departure, code seal.Secret) (library.ProviderAccess, error) {
+func (f *fakeProviders) Exchange(_ context.Context, d library.AuthorizationParams, code seal.Secret) (library.ProviderTokens, error) {
 	if code.Reveal() != "good" {
-		return library.ProviderAccess{}, library.ErrProviderRefused
+		return library.ProviderTokens{}, library.ErrProviderRefused
 	}
 	return f.give()
 }
 
-func (f *fakeProviders) Declined(_ context.Context, _ library.Departure, oauthError string) error {
+func (f *fakeProviders) AuthorizationError(_ context.Context, _ library.AuthorizationParams, oauthError string) error {
 	if oauthError == "access_denied" {
 		return library.ErrProviderRefused
 	}
 	return errPassing
 }
 
-func (f *fakeProviders) Renew(_ context.Context, _ library.ProviderKey, refresh seal.Secret, _ string) (library.ProviderAccess, error) {
+func (f *fakeProviders) RefreshTokens(_ context.Context, _ library.ProviderKey, refresh seal.Secret, _ string) (library.ProviderTokens, error) {
 	f.mu.Lock()
 	f.renewals = append(f.renewals, refresh.Reveal())
 	f.mu.Unlock()
 	return f.give()
 }
 
-func (f *fakeProviders) give() (library.ProviderAccess, error) {
+func (f *fakeProviders) give() (library.ProviderTokens, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.given++
 	return f.access(f.given)
 }
 
-func (f *fakeProviders) Send(_ context.Context, _ library.ProviderKey, s library.Sending) library.Outcome {
+func (f *fakeProviders) Send(_ context.Context, _ library.ProviderKey, s library.SendRequest) library.Outcome {
 	f.mu.Lock()
 	f.sent = append(f.sent, s)
 	outcome := f.outcome
@@ -88,26 +88,26 @@ func (f *fakeProviders) Send(_ context.Context, _ library.ProviderKey, s library
 }
 
 // answer has the provider answer so from now on.
-func (f *fakeProviders) answer(o func(library.Sending) library.Outcome) {
+func (f *fakeProviders) answer(o func(library.SendRequest) library.Outcome) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.outcome = o
 }
 
-func (f *fakeProviders) sendings() []library.Sending {
+func (f *fakeProviders) sendings() []library.SendRequest {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.sent
 }
 
-func always(o library.Outcome) func(library.Sending) library.Outcome {
-	return func(library.Sending) library.Outcome { return o }
+func always(o library.Outcome) func(library.SendRequest) library.Outcome {
+	return func(library.SendRequest) library.Outcome { return o }
 }
 
 // lasting gives access for a quarter of an hour, with or without a refresh token.
-func (w *world) lasting(renewable bool) func(int) (library.ProviderAccess, error) {
-	return func(n int) (library.ProviderAccess, error) {
-		a := library.ProviderAccess{Token: seal.SecretOf(fmt.Sprintf("access-%d", n)), ExpiresAt: w.clock().Add(15 * time.Minute)}
+func (w *world) lasting(renewable bool) func(int) (library.ProviderTokens, error) {
+	return func(n int) (library.ProviderTokens, error) {
+		a := library.ProviderTokens{Access: seal.SecretOf(fmt.Sprintf("access-%d", n)), ExpiresAt: w.clock().Add(15 * time.Minute)}
 		if renewable {
 			a.Refresh = seal.SecretOf(fmt.Sprintf("refresh-%d", n))
 		}
@@ -116,19 +116,19 @@ func (w *world) lasting(renewable bool) func(int) (library.ProviderAccess, error
 }
 
 // startDeliveries begins a server's deliveries on the world's store.
-func (w *world) startDeliveries(c library.DeliveryConfig) {
+func (w *world) startDeliveries(c library.QueueConfig) {
 	w.t.Helper()
 	ring := must(seal.ParseKeyring(masterKeys))(w.t)
 	w.providers = &fakeProviders{w: w, outcome: always(library.Outcome{Kind: library.OutcomeDelivered, Status: 201, Answer: []byte(`{"resourceType":"Observation"}`)})}
 	w.providers.access = w.lasting(false)
-	w.accounts = library.NewAccounts(w.db, w.consents, fakeCatalogue{}, w.providers, ring, w.clock, returnTo)
+	w.accounts = library.NewConnections(w.db, w.consents, fakeCatalogue{}, w.providers, ring, w.clock, returnTo)
 	w.deliveries = w.server(c)
 }
 
 // server is the deliveries of one more server on the same store.
-func (w *world) server(c library.DeliveryConfig) *library.Deliveries {
+func (w *world) server(c library.QueueConfig) *library.Queue {
 	ring := must(seal.ParseKeyring(masterKeys))(w.t)
-	d := library.NewDeliveries(w.db, w.accounts, w.clients, w.providers, ring, w.clock, c, slog.New(slog.DiscardHandler))
+	d := library.NewQueue(w.db, w.accounts, w.clients, w.providers, ring, w.clock, c, slog.New(slog.DiscardHandler))
 	w.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -140,7 +140,7 @@ func (w *world) server(c library.DeliveryConfig) *library.Deliveries {
 var masterKeys = seal.NewKeyringText()
 
 // work does what Run does, once over, until nothing is due any more at the world's time.
-func (w *world) work(d *library.Deliveries) {
+func (w *world) work(d *library.Queue) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(w.t.Context())
 	var done sync.WaitGroup
@@ -183,51 +183,51 @@ func (w *world) login(id library.ID, key seal.PrivateKey, secret seal.Secret) li
 }
 
 // request opens a link for a person and returns it as their browser finds it.
-func (p *person) request(c client) *library.Request {
+func (p *person) request(c client) *library.PendingRequest {
 	p.w.t.Helper()
 	opened := must(p.w.consents.Authorize(p.w.t.Context(), c.call(authorizing), wire.SessionOptions{}))(p.w.t)
-	return must(p.w.consents.OpenLink(p.w.t.Context(), library.LinkAuthorize, opened.Code.Reveal()))(p.w.t)
+	return must(p.w.consents.FindRequest(p.w.t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(p.w.t)
 }
 
 // again finds the same request anew.
-func (p *person) again(r *library.Request, code string) *library.Request {
+func (p *person) again(r *library.PendingRequest, code string) *library.PendingRequest {
 	p.w.t.Helper()
-	found := must(p.w.consents.OpenLink(p.w.t.Context(), r.Link.Kind, code))(p.w.t)
-	if err := p.w.accounts.Connected(p.w.t.Context(), p.in(), found); err != nil {
+	found := must(p.w.consents.FindRequest(p.w.t.Context(), r.Kind, code))(p.w.t)
+	if err := p.w.accounts.LoadConnection(p.w.t.Context(), p.in(), found); err != nil {
 		p.w.t.Fatal(err)
 	}
 	return found
 }
 
 // depart sends a person's browser to the provider and returns the state it carries.
-func (p *person) depart(r *library.Request, t library.Target) seal.Secret {
+func (p *person) depart(r *library.PendingRequest, t library.Target) seal.Secret {
 	p.w.t.Helper()
-	address := must(p.w.accounts.Depart(p.w.t.Context(), p.in(), r, t, "/the/page"))(p.w.t)
+	address := must(p.w.accounts.StartAuthorization(p.w.t.Context(), p.in(), r, t, "/the/page"))(p.w.t)
 	return seal.SecretOf(queryOf(p.w.t, address).Get("state"))
 }
 
 // connect goes the whole way: authorise, connect the provider, allow, exchange.
-func (p *person) connect(c client) (granted, library.ConnectedAccount) {
+func (p *person) connect(c client) (granted, library.Connection) {
 	p.w.t.Helper()
 	ctx := p.w.t.Context()
 	opened := must(p.w.consents.Authorize(ctx, c.call(authorizing), wire.SessionOptions{}))(p.w.t)
 	code := opened.Code.Reveal()
-	r := must(p.w.consents.OpenLink(ctx, library.LinkAuthorize, code))(p.w.t)
+	r := must(p.w.consents.FindRequest(ctx, library.AuthorizeRequest, code))(p.w.t)
 	state := p.depart(r, library.Target{Source: gp.ID})
-	back := must(p.w.accounts.Arrive(ctx, p.in(), library.ProviderAnswer{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(p.w.t)
-	if back.End != library.TripConnected || back.Return != "/the/page" {
+	back := must(p.w.accounts.HandleCallback(ctx, p.in(), library.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(p.w.t)
+	if back.Result != library.AuthorizationConnected || back.Return != "/the/page" {
 		p.w.t.Fatalf("returned %+v", back)
 	}
 	r = p.again(r, code)
-	if r.Connected == nil {
+	if r.Connection == nil {
 		p.w.t.Fatal("nothing is connected")
 	}
 	q := queryOf(p.w.t, must(p.w.consents.Allow(ctx, p.in(), r))(p.w.t))
-	if q.Get("accountReference") != string(r.Connected.Reference) {
-		p.w.t.Errorf("callback names account %q, want %q", q.Get("accountReference"), r.Connected.Reference)
+	if q.Get("accountReference") != string(r.Connection.Reference) {
+		p.w.t.Errorf("callback names account %q, want %q", q.Get("accountReference"), r.Connection.Reference)
 	}
 	tokens := must(p.w.consents.Exchange(ctx, c.call(exchanging(q.Get("code")))))(p.w.t)
-	return granted{c, tokens, opened.Session, q.Get("code")}, *r.Connected
+	return granted{c, tokens, opened.Session, q.Get("code")}, *r.Connection
 }
 
 // observation is what the tests send.
@@ -237,17 +237,17 @@ func observation(id string) library.Resource {
 }
 
 // deliver pushes to a provider.
-func (g granted) deliver(account wire.AccountID, r library.Resource) (*library.Pushed, error) {
+func (g granted) deliver(account wire.AccountID, r library.Resource) (*library.DeliveryResult, error) {
 	g.w.t.Helper()
 	b, err := g.bearer()
 	if err != nil {
 		return nil, err
 	}
-	to, err := g.w.deliveries.Destination(g.w.t.Context(), b, account)
+	to, err := g.w.deliveries.FindDestination(g.w.t.Context(), b, account)
 	if err != nil {
 		return nil, err
 	}
-	kept, err := g.w.deliveries.Keep(g.w.t.Context(), to, r)
+	kept, err := g.w.deliveries.Enqueue(g.w.t.Context(), to, r)
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +255,7 @@ func (g granted) deliver(account wire.AccountID, r library.Resource) (*library.P
 }
 
 // state is how far a delivery is, by the store.
-func (w *world) state(p *library.Pushed) library.Delivery {
+func (w *world) state(p *library.DeliveryResult) library.Delivery {
 	w.t.Helper()
 	return must(w.db.GetDelivery(w.t.Context(), p.Delivery.Library, p.Delivery.ID))(w.t)
 }
@@ -275,7 +275,7 @@ func (w *world) holdsNone(texts ...string) {
 
 var _ library.Catalogue = fakeCatalogue{}
 var _ library.Providers = (*fakeProviders)(nil)
-var _ library.AccountStore = (*store.DB)(nil)
+var _ library.ConnectionStore = (*store.DB)(nil)
 var errPassing = errors.New("the provider is away for a moment")
 
 // dump is all that a table holds, as text.

@@ -28,26 +28,26 @@ var (
 type Providers interface {
 	// Depart returns the address at the provider to which the person's browser is sent.
 	// ErrProviderGone if there is none.
-	Depart(ctx context.Context, d Departure) (address string, err error)
+	AuthorizationURL(ctx context.Context, d AuthorizationParams) (address string, err error)
 	// Return swaps the code that the browser brought back for access. It is called once
 	// for a code. ErrProviderRefused if the provider does not take it; any other error
 	// is a fault of the provider's, of the way, or of the configuration.
-	Return(ctx context.Context, d Departure, code seal.Secret) (ProviderAccess, error)
+	Exchange(ctx context.Context, d AuthorizationParams, code seal.Secret) (ProviderTokens, error)
 	// Declined hears that the browser brought back an error of OAuth in place of a code, or
 	// neither; the error is as it stood in the address. It returns ErrProviderRefused if it
 	// means a no, and another error otherwise, never nil.
-	Declined(ctx context.Context, d Departure, oauthError string) error
+	AuthorizationError(ctx context.Context, d AuthorizationParams, oauthError string) error
 	// Renew gets new access for a refresh token, which the provider may replace: an
 	// empty Refresh means that the old one still counts. ErrReconnect if the provider does
 	// not take it any more. Any other error leaves open whether the old one still counts.
-	Renew(ctx context.Context, key ProviderKey, refresh seal.Secret, correlation string) (ProviderAccess, error)
+	RefreshTokens(ctx context.Context, key ProviderKey, refresh seal.Secret, correlation string) (ProviderTokens, error)
 	// Send makes one attempt. It never follows a redirect and never tries again. The
 	// context bounds how long it may take.
-	Send(ctx context.Context, key ProviderKey, s Sending) Outcome
+	Send(ctx context.Context, key ProviderKey, s SendRequest) Outcome
 }
 
-// Departure is what a trip to a provider is made with, on its way out and back.
-type Departure struct {
+// AuthorizationParams is what a trip to a provider is made with, on its way out and back.
+type AuthorizationParams struct {
 	Provider ProviderKey
 	// State comes back with the browser.
 	State seal.Secret
@@ -60,9 +60,9 @@ type Departure struct {
 	Correlation string
 }
 
-// ProviderAccess is what a provider gives us in the person's name.
-type ProviderAccess struct {
-	Token seal.Secret
+// ProviderTokens is what a provider gives us in the person's name.
+type ProviderTokens struct {
+	Access seal.Secret
 	// Refresh is the zero secret if the provider gave none.
 	Refresh   seal.Secret
 	ExpiresAt time.Time
@@ -79,8 +79,8 @@ type Resource struct {
 	Body []byte `json:"-"`
 }
 
-// Sending is one attempt to deliver a resource.
-type Sending struct {
+// SendRequest is one attempt to deliver a resource.
+type SendRequest struct {
 	Resource    Resource
 	Token       seal.Secret
 	Correlation string
@@ -110,7 +110,7 @@ type Outcome struct {
 	Kind OutcomeKind
 	// Status is the HTTP status; 0 without an answer.
 	Status int
-	// Answer is the provider's answer if it was JSON of a bearable size; else nil.
+	// Approval is the provider's answer if it was JSON of a bearable size; else nil.
 	Answer []byte
 	// RetryAfter is how long the provider asked to wait; 0 if it did not.
 	RetryAfter time.Duration

@@ -58,7 +58,7 @@ func (e *BodyError) Unwrap() error { return e.Err }
 // read, with a fresh key that is sealed to the library: a write grant can never read
 // it back. Refusals are [*wire.Error]s; a [*BodyError] says that the content broke off.
 func (f *Files) Push(ctx context.Context, b *Bearer, d *wire.Descriptor, content io.Reader) (File, error) {
-	if err := b.May(Write); err != nil {
+	if err := b.Require(Write); err != nil {
 		return File{}, err
 	}
 	now := f.now()
@@ -110,14 +110,14 @@ func (f *Files) pushSmall(ctx context.Context, b *Bearer, file File, content []b
 // pushLarge stores the content first and the row that makes it visible last. The
 // nonce is used up at once: the content may take hours to arrive.
 func (f *Files) pushLarge(ctx context.Context, b *Bearer, file File, content io.Reader) (File, error) {
-	if err := f.clients.Spend(ctx, b.call); err != nil {
+	if err := f.clients.UseNonce(ctx, b.call); err != nil {
 		return File{}, err
 	}
 	key, sealedKey, err := newFileKey(b.Library, file.ID)
 	if err != nil {
 		return File{}, err
 	}
-	counted := &countedBody{r: content, most: f.config.MaxSize}
+	counted := &countedBody{r: content, max: f.config.MaxSize}
 	sealed, err := key.SealStream(counted)
 	if err != nil {
 		return File{}, err
@@ -143,7 +143,7 @@ func (f *Files) pushLarge(ctx context.Context, b *Bearer, file File, content io.
 func (f *Files) add(ctx context.Context, b *Bearer, file File, content Content) (File, error) {
 	details := b.Client.details()
 	details.Grant, details.File, details.FileName = b.Grant.ID, file.ID, file.Name()
-	err := f.store.AddFile(ctx, Arrival{File: file, Content: content, Grant: b.Grant.ID, Nonce: b.call.unspent(),
+	err := f.store.AddFile(ctx, NewFile{File: file, Content: content, Grant: b.Grant.ID, Nonce: b.call.unusedNonce(),
 		Event: Event{Library: file.Library, At: file.CreatedAt, Kind: EventFileAdded, Details: details}})
 	switch {
 	case errors.Is(err, ErrReplayed):
@@ -153,7 +153,7 @@ func (f *Files) add(ctx context.Context, b *Bearer, file File, content Content) 
 	case err != nil:
 		return File{}, fmt.Errorf("add file: %w", err)
 	}
-	b.call.spent = true
+	b.call.nonceUsed = true
 	return file, nil
 }
 
@@ -213,7 +213,7 @@ func (f File) Name() string {
 // its own error: a store of blobs may wrap or hide it.
 type countedBody struct {
 	r      io.Reader
-	most   int64
+	max    int64
 	n      int64
 	beyond bool
 	err    error
@@ -224,7 +224,7 @@ var errBeyond = errors.New("content is larger than allowed")
 func (c *countedBody) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
-	if c.most > 0 && c.n > c.most {
+	if c.max > 0 && c.n > c.max {
 		c.beyond = true
 		return 0, errBeyond
 	}

@@ -19,7 +19,7 @@ import (
 // OpenRevocation opens a link to take an account from the bearer's application and
 // returns its code. Refusals are [*wire.Error]s: an account that is not there, hidden, or
 // somebody else's is NotFound alike.
-func (a *Accounts) OpenRevocation(ctx context.Context, b *Bearer, id wire.AccountID, redirectURI string) (seal.Secret, error) {
+func (a *Connections) OpenRevocation(ctx context.Context, b *Bearer, id wire.AccountID, redirectURI string) (seal.Secret, error) {
 	if !b.Client.Contract.allowsRedirect(redirectURI) {
 		return seal.Secret{}, wire.InvalidRedirectURI(redirectURI)
 	}
@@ -27,20 +27,20 @@ func (a *Accounts) OpenRevocation(ctx context.Context, b *Bearer, id wire.Accoun
 		return seal.Secret{}, err
 	}
 	now, code := a.now(), seal.NewSecret()
-	link := Link{Hash: code.Hash(), Kind: LinkRevoke, Client: b.Client.ID(), RedirectURI: redirectURI, Library: b.Library.ID,
-		Account: id, CreatedAt: now, ExpiresAt: now.Add(linkLifetime)}
-	if err := a.consents.store.AddLink(ctx, link, Session{}); err != nil {
+	link := AuthRequest{Hash: code.Hash(), Kind: RevokeRequest, ClientID: b.Client.ID(), RedirectURI: redirectURI, Library: b.Library.ID,
+		Account: id, CreatedAt: now, ExpiresAt: now.Add(requestLifetime)}
+	if err := a.consents.store.AddAuthRequest(ctx, link, Session{}); err != nil {
 		return seal.Secret{}, fmt.Errorf("add link: %w", err)
 	}
 	return code, nil
 }
 
 // has refuses an account that the bearer's application does not see.
-func (a *Accounts) has(ctx context.Context, b *Bearer, id wire.AccountID) error {
+func (a *Connections) has(ctx context.Context, b *Bearer, id wire.AccountID) error {
 	application := b.Client.Application.ID
 	err := a.consents.ownAccount(ctx, b.Library.ID, application, id)
 	if errors.Is(err, ErrNotFound) {
-		_, err = a.connectedAt(ctx, b.Library.ID, application, id)
+		_, err = a.getFor(ctx, b.Library.ID, application, id)
 	}
 	if errors.Is(err, ErrNotFound) {
 		return wire.NotFound("Account").Because(err)
@@ -52,7 +52,7 @@ func (a *Accounts) has(ctx context.Context, b *Bearer, id wire.AccountID) error 
 type Revocation struct {
 	// Account is the one at a provider that the link is about; nil if it is about all
 	// that the application may do.
-	Account *ConnectedAccount
+	Account *Connection
 	// Grants are what the application may do; none if the link is about an account.
 	Grants []GrantID
 }
@@ -61,8 +61,8 @@ type Revocation struct {
 func (v Revocation) Over() bool { return v.Account == nil && len(v.Grants) == 0 }
 
 // Revocation finds what a person's yes to a link would end. It returns ErrWrongPerson.
-func (a *Accounts) Revocation(ctx context.Context, s *SignedIn, r *Request) (Revocation, error) {
-	if err := r.answerable(s); err != nil {
+func (a *Connections) Revocation(ctx context.Context, s *SignedIn, r *PendingRequest) (Revocation, error) {
+	if err := r.checkPerson(s); err != nil {
 		return Revocation{}, err
 	}
 	application := r.Client.Application.ID
@@ -70,11 +70,11 @@ func (a *Accounts) Revocation(ctx context.Context, s *SignedIn, r *Request) (Rev
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Revocation{}, fmt.Errorf("get account of the person: %w", err)
 	}
-	if err == nil && user.ID == r.Link.Account {
+	if err == nil && user.ID == r.Account {
 		grants, err := a.consents.activeGrants(ctx, s, application)
 		return Revocation{Grants: grants}, err
 	}
-	account, err := a.store.GetAccount(ctx, s.Library.ID, r.Link.Account, true)
+	account, err := a.store.GetConnection(ctx, s.Library.ID, r.Account, true)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return Revocation{}, nil
@@ -101,7 +101,7 @@ func (c *Consents) activeGrants(ctx context.Context, s *SignedIn, application wi
 
 // Revoke answers a link with yes and returns where to send the browser. It succeeds if
 // there was nothing left to end. It returns ErrWrongPerson or ErrUsed.
-func (a *Accounts) Revoke(ctx context.Context, s *SignedIn, r *Request) (callback string, err error) {
+func (a *Connections) Revoke(ctx context.Context, s *SignedIn, r *PendingRequest) (callback string, err error) {
 	v, err := a.Revocation(ctx, s, r)
 	if err != nil {
 		return "", err
@@ -116,8 +116,8 @@ func (a *Accounts) Revoke(ctx context.Context, s *SignedIn, r *Request) (callbac
 			return "", err
 		}
 	}
-	if err := a.consents.store.CloseLink(ctx, r.Link.Hash, a.now(), "", nil); err != nil {
+	if err := a.consents.store.CloseAuthRequest(ctx, r.Hash, a.now(), "", nil); err != nil {
 		return "", fmt.Errorf("close link: %w", err)
 	}
-	return r.callback(url.Values{"result": {"success"}}), nil
+	return r.callbackURL(url.Values{"result": {"success"}}), nil
 }

@@ -23,7 +23,7 @@ func TestRevoke(t *testing.T) {
 	session := must(g.open(wire.SessionOptions{}))(t)
 	r := must(g.reading(session))(t) // a request that has come as far as this
 	unused := must(w.consents.Authorize(t.Context(), reader.call(authorizing), wire.SessionOptions{}))(t)
-	code := anna.answer(library.LinkAuthorize, unused.Code.Reveal()).Get("code")
+	code := anna.answer(library.AuthorizeRequest, unused.Code.Reveal()).Get("code")
 
 	id := library.GrantID(g.tokens.ConsentID)
 	if err := w.consents.Revoke(t.Context(), bram.in(), id); !errors.Is(err, library.ErrNotFound) {
@@ -46,14 +46,14 @@ func TestRevoke(t *testing.T) {
 	refused(t, "code", err, wire.InvalidToken(wire.KindAuthorizationCode))
 	_, err = w.consents.Authorize(t.Context(), reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{})
 	refused(t, "linking", err, wire.InvalidToken(wire.KindAccessToken))
-	_, err = w.consents.Refer(t.Context(), reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{})
+	_, err = w.consents.AuthorizeForToken(t.Context(), reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{})
 	refused(t, "renewing", err, wire.InvalidToken(wire.KindAccessToken))
 	_ = w.files.List(t.Context(), r, func(e wire.FileEntry) error {
 		_, _, err := w.files.Open(t.Context(), r, e.Name)
 		refused(t, "a read under way", err, wire.InvalidToken(wire.KindAccessToken))
 		return nil
 	})
-	_, err = w.consents.OpenSession(t.Context(), r.Bearer, wire.SessionOptions{})
+	_, err = w.consents.StartSession(t.Context(), r.Bearer, wire.SessionOptions{})
 	if err == nil {
 		t.Error("a request under way opens a session")
 	}
@@ -149,7 +149,7 @@ func TestGrants(t *testing.T) {
 	if len(views) != 2 {
 		t.Fatalf("%d grants", len(views))
 	}
-	byID := map[library.GrantID]library.GrantView{}
+	byID := map[library.GrantID]library.GrantWithClient{}
 	for _, v := range views {
 		byID[v.Grant.ID] = v
 	}

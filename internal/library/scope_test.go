@@ -83,7 +83,7 @@ func (s *shelf) sees(t *testing.T, scope library.Scope, options wire.SessionOpti
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := must(s.w.files.ListOwn(t.Context(), s.anna.in(), library.FileFilter{}))(t)
+	all := must(s.w.files.ListForPerson(t.Context(), s.anna.in(), library.FileFilter{}))(t)
 	for _, file := range all.Files { // what is not listed cannot be had by its name either
 		if !listed[file.ID] {
 			_, _, err := g.readFile(session, file.ID)
@@ -189,7 +189,7 @@ func TestOwnList(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
 	list := func(f library.FileFilter) string {
-		page := must(s.w.files.ListOwn(t.Context(), s.anna.in(), f))(t)
+		page := must(s.w.files.ListForPerson(t.Context(), s.anna.in(), f))(t)
 		var names []string
 		for _, file := range page.Files {
 			names = append(names, file.Name())
@@ -215,7 +215,7 @@ func TestOwnList(t *testing.T) {
 			t.Errorf("page %d shows %d", page, len(got))
 		}
 	}
-	page := must(s.w.files.ListOwn(t.Context(), s.anna.in(), library.FileFilter{Page: 3}))(t)
+	page := must(s.w.files.ListForPerson(t.Context(), s.anna.in(), library.FileFilter{Page: 3}))(t)
 	if page.From != 41 || page.To != 46 || page.Total != 46 || len(page.Applications) != 2 {
 		t.Errorf("page 3: from %d to %d of %d, %d applications", page.From, page.To, page.Total, len(page.Applications))
 	}

@@ -37,7 +37,7 @@ func TestSessionIsItsBearers(t *testing.T) {
 	w.pass(time.Millisecond)
 	_, err := annas.reading(opened)
 	refused(t, "after an hour", err, wire.NotFound("Session"))
-	if err := w.keeping.Tidy(t.Context()); err != nil {
+	if err := w.keeping.SweepExpired(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	_, err = annas.reading(opened)
@@ -55,24 +55,24 @@ func TestPromisedSession(t *testing.T) {
 	reader := w.contract(w.application(), library.Read)
 	anna := w.resident("anna@example.org")
 	earlier := anna.allow(reader) // the same contract: a bearer there is
-	promise := func() *library.Opened {
+	promise := func() *library.AuthorizeResult {
 		return must(w.consents.Authorize(t.Context(), reader.call(authorizing), wire.SessionOptions{}))(t)
 	}
 	waiting := promise()
 	_, err := earlier.reading(waiting.Session.Key)
 	refused(t, "before the answer", err, wire.NotFound("Session"))
-	request := must(w.consents.OpenLink(t.Context(), library.LinkAuthorize, waiting.Code.Reveal()))(t)
+	request := must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, waiting.Code.Reveal()))(t)
 	must(w.consents.Deny(t.Context(), request, anna.in(), library.CallbackUserCancel))(t)
 	_, err = earlier.reading(waiting.Session.Key)
 	refused(t, "after a no", err, wire.NotFound("Session"))
 
 	allowed := promise()
-	anna.answer(library.LinkAuthorize, allowed.Code.Reveal())
+	anna.answer(library.AuthorizeRequest, allowed.Code.Reveal())
 	must(earlier.reading(allowed.Session.Key))(t)
 
 	late := promise() // the session's hour is counted from the promise
 	w.pass(29 * time.Minute)
-	anna.answer(library.LinkAuthorize, late.Code.Reveal())
+	anna.answer(library.AuthorizeRequest, late.Code.Reveal())
 	w.pass(31 * time.Minute)
 	_, err = earlier.reading(late.Session.Key)
 	refused(t, "an hour after the promise", err, wire.NotFound("Session"))
@@ -89,7 +89,7 @@ func TestStatusAndMetadata(t *testing.T) {
 	pushed := must(writer.push("a file", []byte("text")))(t)
 	reader := anna.allow(w.contract(app, library.Read))
 	r := must(reader.reading(reader.session.Key))(t)
-	status := must(w.files.Status(t.Context(), r))(t)
+	status := must(w.files.SessionStatus(t.Context(), r))(t)
 	if status.State != wire.StateCompleted || len(status.Details) != 1 {
 		t.Errorf("status %+v", status)
 	}
@@ -124,7 +124,7 @@ func TestReplayedRead(t *testing.T) {
 	read := func() error {
 		call := must(w.clients.Verify(t.Context(), token))(t)
 		bearer := must(w.consents.Bearer(t.Context(), call))(t)
-		r := must(w.consents.Reading(t.Context(), bearer, g.session.Key))(t)
+		r := must(w.consents.FindReadSession(t.Context(), bearer, g.session.Key))(t)
 		_, content, err := w.files.Open(t.Context(), r, pushed.ID)
 		if err == nil {
 			_ = content.Close()

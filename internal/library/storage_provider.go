@@ -10,15 +10,15 @@ import (
 
 // What stands above the interfaces of storage.go holds for these too.
 
-// AccountStore keeps accounts at providers, and the trips of browsers that connect
+// ConnectionStore keeps accounts at providers, and the trips of browsers that connect
 // them.
-type AccountStore interface {
-	AddTrip(ctx context.Context, t Trip) error
-	// GetTrip finds a trip by the hash of its state, an ended one too.
-	GetTrip(ctx context.Context, state seal.Hash) (Trip, error)
-	// EndTrip marks the trip ended (ErrUsed if it was) and forgets its secrets; the event
+type ConnectionStore interface {
+	AddAuthorization(ctx context.Context, t Authorization) error
+	// GetAuthorization finds a trip by the hash of its state, an ended one too.
+	GetAuthorization(ctx context.Context, state seal.Hash) (Authorization, error)
+	// EndAuthorization marks the trip ended (ErrUsed if it was) and forgets its secrets; the event
 	// is added if its library is not empty.
-	EndTrip(ctx context.Context, state seal.Hash, at time.Time, e Event) error
+	EndAuthorization(ctx context.Context, state seal.Hash, at time.Time, e Event) error
 	// Connect adds the account, or, if the library has one of the same application and
 	// source, gives that one the new Access, AccessUntil, Correlation, Source and
 	// UpdatedAt, clears EndedAt and counts AccessVersion up; its id and reference stay,
@@ -26,25 +26,25 @@ type AccountStore interface {
 	// link, in place of one that stood there before, which goes if it is pending. It adds the event, whose details it
 	// has name the account, and returns the account as it then is. ErrNotFound if the
 	// library has been shut or deleted, or the link has been answered, meanwhile.
-	Connect(ctx context.Context, link seal.Hash, a ConnectedAccount, e Event) (ConnectedAccount, error)
+	Connect(ctx context.Context, link seal.Hash, a Connection, e Event) (Connection, error)
 
-	// GetAccount returns ErrNotFound for an account of another library, and for a
+	// GetConnection returns ErrNotFound for an account of another library, and for a
 	// pending one too if standing is asked for.
-	GetAccount(ctx context.Context, id ID, account wire.AccountID, standing bool) (ConnectedAccount, error)
-	// ListConnected lists a library's accounts that are not pending, oldest first; those of one
+	GetConnection(ctx context.Context, id ID, account wire.AccountID, standing bool) (Connection, error)
+	// ListConnections lists a library's accounts that are not pending, oldest first; those of one
 	// application, or of all if it is empty.
-	ListConnected(ctx context.Context, id ID, application wire.ApplicationID) ([]ConnectedAccount, error)
-	// ClaimRenewal lets its caller, and until the given time nobody else, renew the
+	ListConnections(ctx context.Context, id ID, application wire.ApplicationID) ([]Connection, error)
+	// ClaimRefresh lets its caller, and until the given time nobody else, renew the
 	// account's access, and returns the account as it is. ErrUsed if somebody else holds
 	// the claim, or the version is no longer the given one; ErrNotFound if the account is
 	// gone.
-	ClaimRenewal(ctx context.Context, account wire.AccountID, version int64, now, until time.Time) (ConnectedAccount, error)
-	// StoreAccess sets Access, AccessUntil and UpdatedAt, counts AccessVersion up and gives the
+	ClaimRefresh(ctx context.Context, account wire.AccountID, version int64, now, until time.Time) (Connection, error)
+	// StoreTokens sets Access, AccessUntil and UpdatedAt, counts AccessVersion up and gives the
 	// claim back. ErrUsed if the version is no longer the given one, ErrNotFound if the
 	// account is gone.
-	StoreAccess(ctx context.Context, account wire.AccountID, version int64, access []byte, accessUntil, at time.Time) error
-	// GiveBackRenewal gives the claim back without new access.
-	GiveBackRenewal(ctx context.Context, account wire.AccountID, version int64) error
+	StoreTokens(ctx context.Context, account wire.AccountID, version int64, access []byte, accessUntil, at time.Time) error
+	// ReleaseRefresh gives the claim back without new access.
+	ReleaseRefresh(ctx context.Context, account wire.AccountID, version int64) error
 	// EndAccess sets EndedAt, forgets Access, counts AccessVersion up and adds the event.
 	// ErrUsed if the version is no longer the given one, or the access had ended.
 	EndAccess(ctx context.Context, account wire.AccountID, version int64, at time.Time, e Event) error
@@ -73,17 +73,17 @@ type DeliveryStore interface {
 	// longer held (at now), or the delivery is not waiting; ErrNotFound if its grant has been
 	// revoked or has expired, its account disconnected, or it is gone.
 	BeginPosting(ctx context.Context, id DeliveryID, lease string, now, until time.Time) error
-	// PutBack makes a delivery that is held under the lease, waiting or being posted, wait
+	// PutOff makes a delivery that is held under the lease, waiting or being posted, wait
 	// until next; it sets Status, Reason and UpdatedAt and ends the lease. ErrUsed if the
 	// lease is not held by that name (however old), or the delivery is final.
-	PutBack(ctx context.Context, id DeliveryID, lease string, status int, reason string, next, at time.Time) error
+	PutOff(ctx context.Context, id DeliveryID, lease string, status int, reason string, next, at time.Time) error
 	// EndDelivery writes the final state: State, Status, Reason, Answer and UpdatedAt are
 	// those of d, the payload and the lease go, and the event is added. ErrUsed if the
 	// lease (d.Lease) is not held by that name, or the delivery is final; ErrNotFound if it is gone.
 	EndDelivery(ctx context.Context, d Delivery, e Event) error
-	// ListLost lists up to limit deliveries that are being posted and whose lease ran out at
+	// ListAbandoned lists up to limit deliveries that are being posted and whose lease ran out at
 	// or before now. Payload and Answer are left out.
-	ListLost(ctx context.Context, now time.Time, limit int) ([]Delivery, error)
+	ListAbandoned(ctx context.Context, now time.Time, limit int) ([]Delivery, error)
 	// GetPayload returns what a delivery is to send; ErrNotFound if there is nothing (any
 	// more).
 	GetPayload(ctx context.Context, id DeliveryID) ([]byte, error)

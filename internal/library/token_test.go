@@ -68,7 +68,7 @@ func TestExpiredIsNotRevoked(t *testing.T) {
 	w.pass(179 * 24 * time.Hour)
 	refused(t, "after 180 days", bearer(), wire.ExpiredToken(wire.KindAccessToken))
 	refused(t, "refresh after 180 days", refresh(), wire.ExpiredToken(wire.KindRefreshToken))
-	if err := w.keeping.Tidy(t.Context()); err != nil {
+	if err := w.keeping.SweepExpired(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	refused(t, "after tidying", bearer(), wire.ExpiredToken(wire.KindAccessToken))
@@ -182,10 +182,10 @@ func TestEndedClient(t *testing.T) {
 	_, err := w.clients.Verify(t.Context(), expiring.token())
 	refused(t, "contract whose time is over", err, wire.InvalidClient(expiring.ID().String()))
 
-	var fault *library.LinkError
+	var fault *library.RequestError
 	w.pass(-time.Hour)
-	_, err = w.consents.OpenLink(t.Context(), library.LinkAuthorize, opened.Code.Reveal())
-	if !errors.As(err, &fault) || fault.Fault != library.LinkEnded {
+	_, err = w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal())
+	if !errors.As(err, &fault) || fault.Problem != library.RequestClientEnded {
 		t.Errorf("link of an ended contract: %v", err)
 	}
 }

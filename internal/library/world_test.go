@@ -36,10 +36,10 @@ type world struct {
 	consents *library.Consents
 	files    *library.Files
 	activity *library.Activity
-	keeping  library.Housekeeping
+	keeping  library.Sweeping
 
-	accounts   *library.Accounts
-	deliveries *library.Deliveries
+	accounts   *library.Connections
+	deliveries *library.Queue
 	providers  *fakeProviders
 
 	mu  sync.Mutex
@@ -52,7 +52,7 @@ type settings struct {
 	consents library.ConsentConfig
 	files    library.FileConfig
 
-	deliveries library.DeliveryConfig
+	deliveries library.QueueConfig
 }
 
 const deleteWait = 7 * 24 * time.Hour
@@ -83,7 +83,7 @@ func newWorldWith(t testing.TB, s settings) *world {
 	w.files = library.NewFiles(w.db, w.blobs, w.clients, w.db, w.db, w.clock, s.files)
 	w.activity = library.NewActivity(w.db)
 	w.startDeliveries(s.deliveries)
-	w.keeping = library.Housekeeping{People: w.people, Sweeper: w.db, Files: w.db, Blobs: w.blobs, Now: w.clock}
+	w.keeping = library.Sweeping{People: w.people, Sweeper: w.db, Files: w.db, Blobs: w.blobs, Now: w.clock}
 	return w
 }
 
@@ -176,7 +176,7 @@ func (c client) token(with ...func(*wire.RequestClaims)) string {
 }
 
 // call is a request that has been verified.
-func (c client) call(with ...func(*wire.RequestClaims)) *library.Call {
+func (c client) call(with ...func(*wire.RequestClaims)) *library.SignedCall {
 	c.w.t.Helper()
 	return must(c.w.clients.Verify(c.w.t.Context(), c.token(with...)))(c.w.t)
 }
@@ -241,7 +241,7 @@ func (p *person) signIn() *library.SignedIn {
 		p.secret = secret
 		return p.in()
 	}
-	p.secret = must(p.w.people.SignIn(p.w.t.Context(), p.email, p.password, library.Visitor{}))(p.w.t)
+	p.secret = must(p.w.people.SignIn(p.w.t.Context(), p.email, p.password, library.Device{}))(p.w.t)
 	return p.in()
 }
 
@@ -257,15 +257,15 @@ type granted struct {
 func (p *person) allow(c client, with ...func(*wire.RequestClaims)) granted {
 	p.w.t.Helper()
 	opened := must(p.w.consents.Authorize(p.w.t.Context(), c.call(append([]func(*wire.RequestClaims){authorizing}, with...)...), wire.SessionOptions{}))(p.w.t)
-	back := p.answer(library.LinkAuthorize, opened.Code.Reveal())
+	back := p.answer(library.AuthorizeRequest, opened.Code.Reveal())
 	tokens := must(p.w.consents.Exchange(p.w.t.Context(), c.call(exchanging(back.Get("code")))))(p.w.t)
 	return granted{c, tokens, opened.Session, back.Get("code")}
 }
 
 // answer says yes to a link and returns the callback's query.
-func (p *person) answer(kind library.LinkKind, code string) url.Values {
+func (p *person) answer(kind library.RequestKind, code string) url.Values {
 	p.w.t.Helper()
-	request := must(p.w.consents.OpenLink(p.w.t.Context(), kind, code))(p.w.t)
+	request := must(p.w.consents.FindRequest(p.w.t.Context(), kind, code))(p.w.t)
 	return queryOf(p.w.t, must(p.w.consents.Allow(p.w.t.Context(), p.in(), request))(p.w.t))
 }
 
@@ -305,17 +305,17 @@ func (g granted) open(options wire.SessionOptions) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s, err := g.w.consents.OpenSession(g.w.t.Context(), b, options)
+	s, err := g.w.consents.StartSession(g.w.t.Context(), b, options)
 	return s.Key, err
 }
 
 // reading uses a session by a call of its own.
-func (g granted) reading(session string) (*library.Reading, error) {
+func (g granted) reading(session string) (*library.ReadSession, error) {
 	b, err := g.bearer()
 	if err != nil {
 		return nil, err
 	}
-	return g.w.consents.Reading(g.w.t.Context(), b, session)
+	return g.w.consents.FindReadSession(g.w.t.Context(), b, session)
 }
 
 // read reads all that a session shows: names and contents.

@@ -40,17 +40,17 @@ func (s *site) showConsent(w http.ResponseWriter, r *http.Request, in *library.S
 	contract := request.Client.Contract
 	p := &consentPage{
 		App: app, About: quote(request.Client.Application.About), Purpose: quote(contract.Purpose),
-		Until: request.Until, Email: in.Library.Email,
+		Until: request.GrantUntil, Email: in.Library.Email,
 		Terms: termsHref(contract.Terms, way.step(stepTerms)), Privacy: termsHref(contract.Privacy, way.step(stepPrivacy)),
-		Again: request.Link.Kind == library.LinkUserReauth, Account: connectedIn(request),
+		Again: request.Kind == library.UserReauthRequest, Account: connectedIn(request),
 	}
 	p.May, p.MayNot = t.mayAndMayNot(contract)
 	if contract.Access == library.Read {
 		p.Notes = append(p.Notes, t.text("consent.note.copy", "app", app))
 	}
 	provider := ""
-	if request.Connected != nil {
-		provider = quote(request.Connected.Source.Name)
+	if request.Connection != nil {
+		provider = quote(request.Connection.Source.Name)
 		p.May, p.MayNot = t.mayPush(s.connectedWhat(t, way), provider)
 		p.Notes = append(p.Notes, t.text("consent.note.provider", "provider", provider))
 	}
@@ -94,8 +94,8 @@ func (s *site) showConsent(w http.ResponseWriter, r *http.Request, in *library.S
 
 // endedAt is when the earlier consent's time was over, nil if it is not, or if there
 // is none.
-func (s *site) endedAt(r *http.Request, in *library.SignedIn, request *library.Request) (*time.Time, error) {
-	grant, err := s.consents.Earlier(r.Context(), in, request)
+func (s *site) endedAt(r *http.Request, in *library.SignedIn, request *library.PendingRequest) (*time.Time, error) {
+	grant, err := s.consents.LatestGrant(r.Context(), in, request)
 	if err != nil || grant == nil || !grant.RevokedAt.IsZero() || s.config.Now().Before(grant.ExpiresAt) {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (s *site) endedAt(r *http.Request, in *library.SignedIn, request *library.R
 }
 
 // otherGrants are the active grants of the same application's other contracts.
-func (s *site) otherGrants(r *http.Request, in *library.SignedIn, request *library.Request) ([]library.Contract, error) {
+func (s *site) otherGrants(r *http.Request, in *library.SignedIn, request *library.PendingRequest) ([]library.Contract, error) {
 	grants, err := s.consents.Grants(r.Context(), in)
 	if err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func (s *site) otherGrants(r *http.Request, in *library.SignedIn, request *libra
 // connected: of what it has, that which the provider takes.
 func (s *site) connectedWhat(t *texts, way way) string {
 	types := way.asked.scope.DataTypes
-	source, err := s.catalogue.Entry(way.request.Connected.Source.ID)
+	source, err := s.catalogue.Entry(way.request.Connection.Source.ID)
 	if err == nil && len(source.DataTypes) > 0 {
 		taken := slices.DeleteFunc(slices.Clone(source.DataTypes), func(d string) bool { return len(types) > 0 && !slices.Contains(types, d) })
 		if len(taken) > 0 {
@@ -133,7 +133,7 @@ func (s *site) connectedWhat(t *texts, way way) string {
 
 // standingProviders are the providers that the application may send to as well: those
 // that it was allowed before.
-func (s *site) standingProviders(r *http.Request, in *library.SignedIn, request *library.Request) ([]string, error) {
+func (s *site) standingProviders(r *http.Request, in *library.SignedIn, request *library.PendingRequest) ([]string, error) {
 	if request.Client.Contract.Access != library.Write {
 		return nil, nil
 	}
@@ -144,7 +144,7 @@ func (s *site) standingProviders(r *http.Request, in *library.SignedIn, request 
 	t := visitOf(r).texts
 	var may []string
 	for _, a := range accounts {
-		if request.Connected == nil || a.ID != request.Connected.ID {
+		if request.Connection == nil || a.ID != request.Connection.ID {
 			may = append(may, t.text("consent.may.push", "what", t.what(dataWords(nil)), "provider", quote(a.Source.Name)))
 		}
 	}
@@ -183,11 +183,11 @@ func (s *site) takeAnswer(w http.ResponseWriter, r *http.Request, in *library.Si
 	return s.leave(w, r, way.request, callback, o)
 }
 
-func connectedIn(r *library.Request) wire.AccountID {
-	if r.Connected == nil {
+func connectedIn(r *library.PendingRequest) wire.AccountID {
+	if r.Connection == nil {
 		return ""
 	}
-	return r.Connected.ID
+	return r.Connection.ID
 }
 
 // termsPage shows terms that are a plain text.

@@ -33,13 +33,13 @@ type errand struct {
 // for. It puts the account that has been connected on the way into the request.
 func (s *site) errandOf(r *http.Request, in *library.SignedIn, way way) (*errand, error) {
 	request := way.request
-	if err := s.accounts.Connected(r.Context(), in, request); err != nil {
+	if err := s.accounts.LoadConnection(r.Context(), in, request); err != nil {
 		return nil, err
 	}
 	switch {
-	case request.Connected != nil || request.Link.Kind == library.LinkUserReauth:
+	case request.Connection != nil || request.Kind == library.UserReauthRequest:
 		return nil, nil
-	case request.Link.Kind == library.LinkReauthorize:
+	case request.Kind == library.ReauthorizeRequest:
 		return s.againErrand(r, in, way)
 	}
 	if asks, err := s.asksProvider(way); err != nil || !asks {
@@ -64,7 +64,7 @@ func (s *site) asksProvider(way way) (bool, error) {
 // againErrand connects an account once more; the one that stands for the person needs
 // nothing.
 func (s *site) againErrand(r *http.Request, in *library.SignedIn, way way) (*errand, error) {
-	account, err := s.accounts.Referred(r.Context(), in, way.request, way.asked.accountRef)
+	account, err := s.accounts.FindByReference(r.Context(), in, way.request, way.asked.accountRef)
 	switch {
 	case errors.Is(err, library.ErrNotFound):
 		return nil, faultAccount.because(err).of(way.request)
@@ -79,7 +79,7 @@ func (s *site) newErrand(r *http.Request, in *library.SignedIn, way way) (*erran
 		return &errand{}, nil
 	}
 	target := library.Target{Source: way.asked.service}
-	source, err := s.accounts.Find(r.Context(), in, way.request, target)
+	source, err := s.accounts.FindSource(r.Context(), in, way.request, target)
 	switch {
 	case errors.Is(err, library.ErrNotFound), errors.Is(err, catalogue.ErrUnlisted):
 		return &errand{gone: true}, nil

@@ -171,7 +171,7 @@ func TestTripWithoutSuccess(t *testing.T) {
 	}
 
 	w.provider.change(func() {
-		w.provider.access = func() (library.ProviderAccess, error) { return library.ProviderAccess{}, http.ErrHandlerTimeout }
+		w.provider.access = func() (library.ProviderTokens, error) { return library.ProviderTokens{}, http.ErrHandlerTimeout }
 	})
 	p = p.click("provider-go").away().click("sim-approve").away()
 	state(p, "failed", "It did not work at Sint Lucas Hospital")

@@ -78,7 +78,7 @@ func (tr *tour) failsToConnect(clinic library.Client) {
 	b.click("sim-deny")
 	tr.look("provider refused")
 	w.provider.change(func() {
-		w.provider.access = func() (library.ProviderAccess, error) { return library.ProviderAccess{}, http.ErrHandlerTimeout }
+		w.provider.access = func() (library.ProviderTokens, error) { return library.ProviderTokens{}, http.ErrHandlerTimeout }
 	})
 	b.click("provider-again")
 	b.click("sim-approve")
@@ -104,8 +104,8 @@ func (tr *tour) failsToConnect(clinic library.Client) {
 func (tr *tour) onboards(clinic library.Client, token string) {
 	b, w := tr.b, tr.w
 	w.provider.change(func() {
-		w.provider.access = func() (library.ProviderAccess, error) {
-			return library.ProviderAccess{ExpiresAt: w.clock().Add(time.Hour)}, nil
+		w.provider.access = func() (library.ProviderTokens, error) {
+			return library.ProviderTokens{ExpiresAt: w.clock().Add(time.Hour)}, nil
 		}
 	})
 	b.visit("/apps/saas/onboard?sourceType=push&service=" + strconv.Itoa(lucas.ID) + "&code=" + w.refer(clinic, tr.callback, token, false))
@@ -256,7 +256,7 @@ func (b *tab) until(expression, want string) {
 // reference is the handle by which the client names an account in a link.
 func (w *world) reference(c library.Client, accessToken string, account wire.AccountID) string {
 	w.t.Helper()
-	call := &library.Call{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}}
+	call := &library.SignedCall{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}}
 	ref, err := w.consents.Reference(w.t.Context(), call, wire.ReferenceRequest{Type: "accountId", Value: string(account)})
 	if err != nil {
 		w.t.Fatal(err)

@@ -71,15 +71,15 @@ type provider struct {
 	mu      sync.Mutex
 	codes   int
 	visits  []*http.Request
-	access  func() (library.ProviderAccess, error)
+	access  func() (library.ProviderTokens, error)
 	outcome library.Outcome
 	gone    bool
 }
 
 func (w *world) openProviders() {
 	p := &provider{w: w, outcome: library.Outcome{Kind: library.OutcomeDelivered, Status: http.StatusCreated}}
-	p.access = func() (library.ProviderAccess, error) {
-		return library.ProviderAccess{Token: seal.NewSecret(), ExpiresAt: w.clock().Add(15 * time.Minute)}, nil
+	p.access = func() (library.ProviderTokens, error) {
+		return library.ProviderTokens{Access: seal.NewSecret(), ExpiresAt: w.clock().Add(15 * time.Minute)}, nil
 	}
 	server := httptest.NewServer(p)
 	w.t.Cleanup(server.Close)
@@ -95,8 +95,8 @@ func (w *world) openProviders() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.accounts = library.NewAccounts(w.db, w.consents, w.catalogue, p, ring, w.clock, w.url+pages.ProviderReturnPath)
-	w.deliveries = library.NewDeliveries(w.db, w.accounts, w.clients, p, ring, w.clock, library.DeliveryConfig{}, slog.New(slog.DiscardHandler))
+	w.accounts = library.NewConnections(w.db, w.consents, w.catalogue, p, ring, w.clock, w.url+pages.ProviderReturnPath)
+	w.deliveries = library.NewQueue(w.db, w.accounts, w.clients, p, ring, w.clock, library.QueueConfig{}, slog.New(slog.DiscardHandler))
 	w.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -107,7 +107,7 @@ func (w *world) openProviders() {
 var masterKeys = sync.OnceValue(seal.NewKeyringText)
 
 // Depart implements [library.Providers].
-func (p *provider) Depart(_ context.Context, d library.Departure) (string, error) {
+func (p *provider) AuthorizationURL(_ context.Context, d library.AuthorizationParams) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.gone {
@@ -117,29 +117,29 @@ func (p *provider) Depart(_ context.Context, d library.Departure) (string, error
 }
 
 // Return implements [library.Providers].
-func (p *provider) Declined(_ context.Context, _ library.Departure, oauthError string) error {
+func (p *provider) AuthorizationError(_ context.Context, _ library.AuthorizationParams, oauthError string) error {
 	if oauthError == "access_denied" {
 		return library.ErrProviderRefused
 	}
 	return http.ErrHandlerTimeout
 }
 
-func (p *provider) Return(_ context.Context, _ library.Departure, code seal.Secret) (library.ProviderAccess, error) {
+func (p *provider) Exchange(_ context.Context, _ library.AuthorizationParams, code seal.Secret) (library.ProviderTokens, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !strings.HasPrefix(code.Reveal(), "providers-code-") {
-		return library.ProviderAccess{}, library.ErrProviderRefused
+		return library.ProviderTokens{}, library.ErrProviderRefused
 	}
 	return p.access()
 }
 
 // Renew implements [library.Providers].
-func (p *provider) Renew(context.Context, library.ProviderKey, seal.Secret, string) (library.ProviderAccess, error) {
-	return library.ProviderAccess{}, library.ErrReconnect
+func (p *provider) RefreshTokens(context.Context, library.ProviderKey, seal.Secret, string) (library.ProviderTokens, error) {
+	return library.ProviderTokens{}, library.ErrReconnect
 }
 
 // Send implements [library.Providers].
-func (p *provider) Send(context.Context, library.ProviderKey, library.Sending) library.Outcome {
+func (p *provider) Send(context.Context, library.ProviderKey, library.SendRequest) library.Outcome {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.outcome
@@ -206,15 +206,15 @@ func testIDOf(s catalogue.Source) string { return fmt.Sprintf("service-%d", s.ID
 // send pushes something to a provider as the client does.
 func (w *world) send(c library.Client, accessToken string, account wire.AccountID, types ...string) library.Delivery {
 	w.t.Helper()
-	bearer, err := w.consents.Bearer(w.t.Context(), &library.Call{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
+	bearer, err := w.consents.Bearer(w.t.Context(), &library.SignedCall{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	to, err := w.deliveries.Destination(w.t.Context(), bearer, account)
+	to, err := w.deliveries.FindDestination(w.t.Context(), bearer, account)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	kept, err := w.deliveries.Keep(w.t.Context(), to, library.Resource{Version: library.STU3, Types: types, Body: []byte(`{}`)})
+	kept, err := w.deliveries.Enqueue(w.t.Context(), to, library.Resource{Version: library.STU3, Types: types, Body: []byte(`{}`)})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -224,11 +224,11 @@ func (w *world) send(c library.Client, accessToken string, account wire.AccountI
 // connected lists what an application knows of the accounts at providers.
 func (w *world) connected(c library.Client, accessToken string) []wire.Account {
 	w.t.Helper()
-	bearer, err := w.consents.Bearer(w.t.Context(), &library.Call{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
+	bearer, err := w.consents.Bearer(w.t.Context(), &library.SignedCall{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	all, err := w.accounts.Of(w.t.Context(), bearer)
+	all, err := w.accounts.ListForBearer(w.t.Context(), bearer)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func (w *world) connected(c library.Client, accessToken string) []wire.Account {
 // disconnect ends an account as the client does.
 func (w *world) disconnect(c library.Client, accessToken string, account wire.AccountID) {
 	w.t.Helper()
-	bearer, err := w.consents.Bearer(w.t.Context(), &library.Call{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
+	bearer, err := w.consents.Bearer(w.t.Context(), &library.SignedCall{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -66,8 +66,8 @@ func (s *site) showTrip(w http.ResponseWriter, r *http.Request, _ *library.Signe
 // letLeave lets the page's form end at a provider. Which hosts there are on the way is
 // not ours to know: most providers send the browser on at once, to DigiD, and Chromium
 // applies form-action to each redirect.
-func (s *site) letLeave(w http.ResponseWriter, request *library.Request) {
-	targets := []string{formTarget(request.Link.RedirectURI), "https:"}
+func (s *site) letLeave(w http.ResponseWriter, request *library.PendingRequest) {
+	targets := []string{formTarget(request.RedirectURI), "https:"}
 	if s.config.PublicURL.Scheme == "http" {
 		targets = append(targets, "http:") // a laptop, where the provider is a simulated one
 	}
@@ -83,7 +83,7 @@ func (s *site) depart(w http.ResponseWriter, r *http.Request, in *library.Signed
 	if e == nil || e.target == (library.Target{}) {
 		return seeOther(w, r, way.next()) // nothing to leave for, or not yet
 	}
-	address, err := s.accounts.Depart(r.Context(), in, way.request, e.target, way.next())
+	address, err := s.accounts.StartAuthorization(r.Context(), in, way.request, e.target, way.next())
 	switch {
 	case errors.Is(err, library.ErrWrongPerson):
 		return answerFault(err, in, way)
@@ -119,7 +119,7 @@ func (s *site) arrive(w http.ResponseWriter, r *http.Request) error {
 	if in == nil {
 		return s.resume(w, r, state, faultLinkBad.because(errors.New("nobody is signed in")))
 	}
-	back, err := s.accounts.Arrive(r.Context(), in, library.ProviderAnswer{
+	back, err := s.accounts.HandleCallback(r.Context(), in, library.CallbackParams{
 		Source: source, State: state, Code: seal.SecretOf(query.Get("code")), Error: query.Get("error")})
 	switch {
 	case errors.Is(err, library.ErrWrongPerson):
@@ -132,24 +132,24 @@ func (s *site) arrive(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if back.Cause != nil {
-		s.config.Log.WarnContext(r.Context(), "provider not connected", "source", back.Source.ID, "end", back.End, "error", back.Cause)
+		s.config.Log.WarnContext(r.Context(), "provider not connected", "source", back.Source.ID, "end", back.Result, "error", back.Cause)
 	}
 	s.cookies.clear(w, cookieLeft)
-	return seeOther(w, r, atStep(back.Return, endSteps[back.End]))
+	return seeOther(w, r, atStep(back.Return, endSteps[back.Result]))
 }
 
 // endSteps are the steps that a link is at when a trip has ended.
-var endSteps = map[library.TripEnd]string{
-	library.TripRefused: stepRefused,
-	library.TripFailed:  stepFailed,
-	library.TripPending: stepPending,
+var endSteps = map[library.AuthorizationResult]string{
+	library.AuthorizationRefused:  stepRefused,
+	library.AuthorizationFailed:   stepFailed,
+	library.AuthorizationTimedOut: stepPending,
 }
 
 // resume leads who is no longer signed in as they were back to the link that this
 // browser has left. Any other browser learns nothing: the state alone, which the
 // provider knows too, is worth no link.
 func (s *site) resume(w http.ResponseWriter, r *http.Request, state seal.Secret, otherwise error) error {
-	to, err := s.accounts.ReturnOf(r.Context(), state)
+	to, err := s.accounts.ReturnPage(r.Context(), state)
 	switch {
 	case errors.Is(err, library.ErrNotFound), err == nil && !s.hasLeft(r, to):
 		return otherwise

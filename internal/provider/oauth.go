@@ -55,18 +55,18 @@ const (
 // Access is what a token endpoint gave in answer to a request that was made at the given
 // time. refresh is empty if it gave none; seconds is 0 if it did not say how long the
 // access token lives, and negative if what it said makes no sense.
-func Access(token, refresh string, seconds int64, at time.Time) (library.ProviderAccess, error) {
+func Access(token, refresh string, seconds int64, at time.Time) (library.ProviderTokens, error) {
 	switch {
 	case !tokenText(token) || refresh != "" && !tokenText(refresh):
-		return library.ProviderAccess{}, errors.New("the token endpoint gave a token that cannot be used")
+		return library.ProviderTokens{}, errors.New("the token endpoint gave a token that cannot be used")
 	case seconds < 0:
-		return library.ProviderAccess{}, errors.New("the token endpoint gave a token without a life")
+		return library.ProviderTokens{}, errors.New("the token endpoint gave a token without a life")
 	}
 	life := tokenLife
 	if seconds > 0 {
 		life = time.Duration(min(seconds, int64(maxTokenLife/time.Second))) * time.Second
 	}
-	a := library.ProviderAccess{Token: seal.SecretOf(token), ExpiresAt: at.Add(life)}
+	a := library.ProviderTokens{Access: seal.SecretOf(token), ExpiresAt: at.Add(life)}
 	if refresh != "" {
 		a.Refresh = seal.SecretOf(refresh)
 	}

@@ -31,12 +31,12 @@ func TestAccess(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 		if err != nil {
-			if !a.Token.IsZero() || !a.Refresh.IsZero() {
+			if !a.Access.IsZero() || !a.Refresh.IsZero() {
 				t.Errorf("%s: access beside an error", what)
 			}
 			continue
 		}
-		if a.Token.Reveal() != tt.token || a.Refresh.IsZero() != (tt.refresh == "") || !a.ExpiresAt.Equal(at.Add(tt.life)) {
+		if a.Access.Reveal() != tt.token || a.Refresh.IsZero() != (tt.refresh == "") || !a.ExpiresAt.Equal(at.Add(tt.life)) {
 			t.Errorf("%s: until %v", what, a.ExpiresAt)
 		}
 		if tt.refresh != "" && a.Refresh.Reveal() != tt.refresh {

@@ -30,39 +30,39 @@ func (s *Set) find(key library.ProviderKey) (library.Providers, error) {
 }
 
 // Depart implements [library.Providers].
-func (s *Set) Depart(ctx context.Context, d library.Departure) (string, error) {
+func (s *Set) AuthorizationURL(ctx context.Context, d library.AuthorizationParams) (string, error) {
 	n, err := s.find(d.Provider)
 	if err != nil {
 		return "", err
 	}
-	return n.Depart(ctx, d)
+	return n.AuthorizationURL(ctx, d)
 }
 
 // Return implements [library.Providers].
-func (s *Set) Return(ctx context.Context, d library.Departure, code seal.Secret) (library.ProviderAccess, error) {
+func (s *Set) Exchange(ctx context.Context, d library.AuthorizationParams, code seal.Secret) (library.ProviderTokens, error) {
 	n, err := s.find(d.Provider)
 	if err != nil {
-		return library.ProviderAccess{}, err
+		return library.ProviderTokens{}, err
 	}
-	return n.Return(ctx, d, code)
+	return n.Exchange(ctx, d, code)
 }
 
 // Declined implements [library.Providers].
-func (s *Set) Declined(ctx context.Context, d library.Departure, oauthError string) error {
+func (s *Set) AuthorizationError(ctx context.Context, d library.AuthorizationParams, oauthError string) error {
 	n, err := s.find(d.Provider)
 	if err != nil {
 		return err
 	}
-	return n.Declined(ctx, d, oauthError)
+	return n.AuthorizationError(ctx, d, oauthError)
 }
 
 // Renew implements [library.Providers].
-func (s *Set) Renew(ctx context.Context, key library.ProviderKey, refresh seal.Secret, correlation string) (library.ProviderAccess, error) {
+func (s *Set) RefreshTokens(ctx context.Context, key library.ProviderKey, refresh seal.Secret, correlation string) (library.ProviderTokens, error) {
 	n, err := s.find(key)
 	if err != nil {
-		return library.ProviderAccess{}, err
+		return library.ProviderTokens{}, err
 	}
-	return n.Renew(ctx, key, refresh, correlation)
+	return n.RefreshTokens(ctx, key, refresh, correlation)
 }
 
 // noNetwork is why nothing was sent to a provider of a network that is not ours.
@@ -70,7 +70,7 @@ const noNetwork = "not sent: this server knows no such network of providers"
 
 // Send implements [library.Providers]. Without a network nothing was sent, and a
 // server that is started with the network may still deliver.
-func (s *Set) Send(ctx context.Context, key library.ProviderKey, sending library.Sending) library.Outcome {
+func (s *Set) Send(ctx context.Context, key library.ProviderKey, sending library.SendRequest) library.Outcome {
 	n, err := s.find(key)
 	if err != nil {
 		return library.Outcome{Kind: library.OutcomeNotFiled, Reason: noNetwork}

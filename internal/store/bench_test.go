@@ -163,7 +163,7 @@ FROM deliveries, n`
 
 type sender struct {
 	grant   library.Grant
-	account library.ConnectedAccount
+	account library.Connection
 }
 
 // delivery is the i-th, with an id that is like those of its time.
@@ -177,7 +177,7 @@ func (s sender) delivery(i int, state library.DeliveryState) library.Delivery {
 }
 
 // timeOrdered is the i-th arrival, with an id that is like those of its time.
-func timeOrdered(g library.Grant, i int) library.Arrival {
+func timeOrdered(g library.Grant, i int) library.NewFile {
 	a := librarytest.NewArrival(g, time.UnixMilli(int64(i)+1))
 	a.File.ID = wire.FileName(fmt.Sprintf("%012x%s", i, wire.RandomAlphanumeric(16)))
 	return a

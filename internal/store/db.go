@@ -27,7 +27,7 @@ var _ interface {
 	library.ConsentStore
 	library.FileStore
 	library.EventStore
-	library.AccountStore
+	library.ConnectionStore
 	library.DeliveryStore
 	library.Sweeper
 } = (*DB)(nil)

@@ -151,8 +151,8 @@ func (db *DB) BeginPosting(ctx context.Context, id library.DeliveryID, lease str
 	})
 }
 
-// PutBack makes a delivery wait again.
-func (db *DB) PutBack(ctx context.Context, id library.DeliveryID, lease string, status int, reason string, next, at time.Time) error {
+// PutOff makes a delivery wait again.
+func (db *DB) PutOff(ctx context.Context, id library.DeliveryID, lease string, status int, reason string, next, at time.Time) error {
 	return db.write(ctx, "put back delivery", func(ctx context.Context, q *query.Queries) error {
 		rows, err := q.PutBack(ctx, query.PutBackParams{
 			Status: int64(status),
@@ -218,8 +218,8 @@ func (db *DB) GetPayload(ctx context.Context, id library.DeliveryID) ([]byte, er
 	return payload, in("get payload", err)
 }
 
-// ListLost lists deliveries whose server died while it sent them.
-func (db *DB) ListLost(ctx context.Context, now time.Time, limit int) ([]library.Delivery, error) {
+// ListAbandoned lists deliveries whose server died while it sent them.
+func (db *DB) ListAbandoned(ctx context.Context, now time.Time, limit int) ([]library.Delivery, error) {
 	const doing = "list lost deliveries"
 	rows, err := db.reader.ListLost(ctx, millis(now), clamp(limit))
 	if err != nil {

@@ -20,7 +20,7 @@ func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 		d := f.delivery(g, a, later(time.Hour))
 		same(t, "delivery", f.stored(d), d)
 		same(t, "grant used", value(f.GetGrant(ctx, g.ID))(t).LastUsedAt, d.CreatedAt)
-		same(t, "account used", value(f.GetAccount(ctx, g.Library, a.ID, true))(t).LastUsedAt, d.CreatedAt)
+		same(t, "account used", value(f.GetConnection(ctx, g.Library, a.ID, true))(t).LastUsedAt, d.CreatedAt)
 		same(t, "number of events", len(f.events(g.Library)), 3)
 
 		held := anyDelivery(g, a, now)
@@ -50,7 +50,7 @@ func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 		f.delivery(g, a, now)
 		f.delivery(g, a, later(59*time.Second))
 		same(t, "grant used", value(f.GetGrant(ctx, g.ID))(t).LastUsedAt, now)
-		same(t, "account used", value(f.GetAccount(ctx, g.Library, a.ID, true))(t).LastUsedAt, later(59*time.Second))
+		same(t, "account used", value(f.GetConnection(ctx, g.Library, a.ID, true))(t).LastUsedAt, later(59*time.Second))
 		f.delivery(g, a, later(time.Minute))
 		same(t, "grant used", value(f.GetGrant(ctx, g.ID))(t).LastUsedAt, later(time.Minute))
 	})
@@ -112,7 +112,7 @@ func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 		g, a := f.sender()
 		og, oa := f.sender()
 		most := library.WaitingLimit{Number: 2, Bytes: 100}
-		add := func(g library.Grant, a library.ConnectedAccount, size int64) error {
+		add := func(g library.Grant, a library.Connection, size int64) error {
 			d := anyDelivery(g, a, now)
 			d.Size = size
 			return f.AddDelivery(ctx, d, most)
@@ -235,7 +235,7 @@ func testCalledOff(open func(t *testing.T) Store) func(t *testing.T) {
 			posted.State, posted.UpdatedAt = library.DeliveryDelivered, later(time.Hour)
 			must(t, f.EndDelivery(ctx, posted, sentEvent(posted, library.EventSentAccepted)))
 			// What was not filed waits again, and is not sent.
-			must(t, f.PutBack(ctx, back.ID, "l", 503, "later", later(time.Hour), later(time.Minute)))
+			must(t, f.PutOff(ctx, back.ID, "l", 503, "later", later(time.Hour), later(time.Minute)))
 			claimed := value(f.ClaimDeliveries(ctx, "m", later(time.Hour), later(2*time.Hour), 10))(t)
 			if !slices.ContainsFunc(claimed, func(d library.Delivery) bool { return d.ID == back.ID }) {
 				t.Fatalf("%s: what was put back is not claimed", reason)
@@ -319,7 +319,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "claimed again", ids(value(f.ClaimDeliveries(ctx, "n", later(time.Minute), later(time.Hour), 2))(t)),
 			ids([]library.Delivery{first, second}))
 		wantErr(t, "post under the old lease", f.BeginPosting(ctx, first.ID, "l", later(time.Minute), later(time.Hour)), library.ErrUsed)
-		wantErr(t, "put back under the old lease", f.PutBack(ctx, first.ID, "l", 0, "", now, now), library.ErrUsed)
+		wantErr(t, "put back under the old lease", f.PutOff(ctx, first.ID, "l", 0, "", now, now), library.ErrUsed)
 		must(t, f.BeginPosting(ctx, first.ID, "n", later(time.Minute), later(time.Hour)))
 	})
 	t.Run("give no delivery twice", func(t *testing.T) {
@@ -398,7 +398,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		back := f.claimed(g, a, "l")
 		must(t, post(back.ID, "l", 0))
 		must(t, f.Disconnect(ctx, g.Library, "", a.ID, now, "", anyEvent(g.Library)))
-		must(t, f.PutBack(ctx, back.ID, "l", 0, "", now, now))
+		must(t, f.PutOff(ctx, back.ID, "l", 0, "", now, now))
 		claimed := value(f.ClaimDeliveries(ctx, "m", now, later(time.Minute), 10))(t)
 		same(t, "claimed", ids(claimed), ids([]library.Delivery{back}))
 		wantErr(t, "to an account that is gone", post(back.ID, "m", 0), library.ErrNotFound)
@@ -409,7 +409,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		f := fresh(t, open)
 		g, a := f.sender()
 		put := func(id library.DeliveryID, lease string) error {
-			return f.PutBack(ctx, id, lease, 503, "later", later(time.Hour), later(time.Second))
+			return f.PutOff(ctx, id, lease, 503, "later", later(time.Hour), later(time.Second))
 		}
 		for _, d := range []library.Delivery{f.claimed(g, a, "l"), f.posting(g, a, "l")} {
 			wantErr(t, "under another lease", put(d.ID, "m"), library.ErrUsed)
@@ -438,10 +438,10 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		f.claimed(g, a, "l") // waits: is claimed anew
 		early := f.claimed(g, a, "l")
 		must(t, f.BeginPosting(ctx, early.ID, "l", now, later(time.Minute)))
-		same(t, "too early", ids(value(f.ListLost(ctx, later(time.Minute-time.Millisecond), 10))(t)), []library.DeliveryID(nil))
-		same(t, "lost", ids(value(f.ListLost(ctx, later(time.Minute), 10))(t)), ids([]library.Delivery{early}))
-		same(t, "limit", len(value(f.ListLost(ctx, later(time.Hour), 1))(t)), 1)
-		lost := value(f.ListLost(ctx, later(time.Hour), 10))(t)
+		same(t, "too early", ids(value(f.ListAbandoned(ctx, later(time.Minute-time.Millisecond), 10))(t)), []library.DeliveryID(nil))
+		same(t, "lost", ids(value(f.ListAbandoned(ctx, later(time.Minute), 10))(t)), ids([]library.Delivery{early}))
+		same(t, "limit", len(value(f.ListAbandoned(ctx, later(time.Hour), 1))(t)), 1)
+		lost := value(f.ListAbandoned(ctx, later(time.Hour), 10))(t)
 		same(t, "lost later", len(lost), 2)
 		d.Payload = nil
 		same(t, "lost without its payload", lost[slices.Index(ids(lost), d.ID)], d)
@@ -450,7 +450,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 			d.State = library.DeliveryUnknown
 			return f.EndDelivery(ctx, d, sentEvent(d, library.EventSentUnknown))
 		}), library.ErrUsed)
-		same(t, "lost then", len(value(f.ListLost(ctx, later(time.Hour), 10))(t)), 1)
+		same(t, "lost then", len(value(f.ListAbandoned(ctx, later(time.Hour), 10))(t)), 1)
 		same(t, "what was lost is never claimed", len(value(f.ClaimDeliveries(ctx, "m", later(time.Hour), later(2*time.Hour), 10))(t)), 1)
 	})
 	t.Run("say when the next is due", func(t *testing.T) {
@@ -545,7 +545,7 @@ func testEndDelivery(open func(t *testing.T) Store) func(t *testing.T) {
 			errs := race(3, func(i int) error {
 				switch i {
 				case 0:
-					return f.PutBack(ctx, d.ID, "l", 0, "", now, now)
+					return f.PutOff(ctx, d.ID, "l", 0, "", now, now)
 				case 1:
 					return f.RevokeGrant(ctx, g.Library, g.ID, now, anyEvent(g.Library))
 				}

@@ -23,7 +23,7 @@ type Store interface {
 	library.ConsentStore
 	library.FileStore
 	library.EventStore
-	library.AccountStore
+	library.ConnectionStore
 	library.DeliveryStore
 	library.Sweeper
 }
@@ -46,7 +46,7 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 		{"Accounts", TestAccounts},
 		{"Files", TestFiles},
 		{"Events", TestEvents},
-		{"Trips", TestTrips},
+		{"Authorizations", TestAuthorizations},
 		{"Connected", TestConnected},
 		{"Renewal", TestRenewal},
 		{"Deliveries", TestDeliveries},

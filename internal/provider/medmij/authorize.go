@@ -16,7 +16,7 @@ import (
 // Depart implements [library.Providers]: the address of the Authorization interface,
 // with its parameters and no others. A browser sends no headers of ours, so the two ids
 // are parameters here. PKCE is not part of MedMij (unconfirmed), so the verifier stays.
-func (n *Network) Depart(ctx context.Context, d library.Departure) (string, error) {
+func (n *Network) AuthorizationURL(ctx context.Context, d library.AuthorizationParams) (string, error) {
 	o, err := n.offerFor(d.Provider)
 	if err != nil {
 		return "", fmt.Errorf("depart for a provider of MedMij: %w", err)

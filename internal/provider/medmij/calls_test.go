@@ -22,7 +22,7 @@ import (
 
 func TestDepart(t *testing.T) {
 	n := newWorld(t).fresh()
-	address, err := n.Depart(t.Context(), departure())
+	address, err := n.AuthorizationURL(t.Context(), departure())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,19 +51,19 @@ func TestDepart(t *testing.T) {
 	}
 	other := departure()
 	other.State = seal.SecretOf("another state")
-	if address, _ := n.Depart(t.Context(), other); strings.Contains(address, id) {
+	if address, _ := n.AuthorizationURL(t.Context(), other); strings.Contains(address, id) {
 		t.Error("two trips with one MedMij-Request-ID")
 	}
 	for _, key := range []library.ProviderKey{"medmij:huisartslinde~57", "medmij:nobody~53", "medmij:huisartslinde", "medmij:", "smart:x"} {
 		d := departure()
 		d.Provider = key
-		if _, err := n.Depart(t.Context(), d); !errors.Is(err, library.ErrProviderGone) {
+		if _, err := n.AuthorizationURL(t.Context(), d); !errors.Is(err, library.ErrProviderGone) {
 			t.Errorf("%s: %v", key, err)
 		}
-		if _, err := n.Return(t.Context(), d, seal.SecretOf("x")); !errors.Is(err, library.ErrProviderGone) {
+		if _, err := n.Exchange(t.Context(), d, seal.SecretOf("x")); !errors.Is(err, library.ErrProviderGone) {
 			t.Errorf("%s: %v", key, err)
 		}
-		if _, err := n.Renew(t.Context(), key, seal.SecretOf("x"), run); !errors.Is(err, library.ErrProviderGone) {
+		if _, err := n.RefreshTokens(t.Context(), key, seal.SecretOf("x"), run); !errors.Is(err, library.ErrProviderGone) {
 			t.Errorf("%s: %v", key, err)
 		}
 		if o := n.Send(t.Context(), key, sending()); o.Kind != library.OutcomeNotFiled {
@@ -107,9 +107,9 @@ func TestToken(t *testing.T) {
 		form, _ = url.ParseQuery(string(body))
 		fmt.Fprintf(rw, `{"access_token":%q,"token_type":"bearer","expires_in":600,"refresh_token":%q,"scope":"53","more":{}}`, plantedToken, plantedRefresh)
 	}, nil)
-	a, err := n.Return(t.Context(), departure(), seal.SecretOf(plantedCode))
-	if err != nil || a.Token.Reveal() != plantedToken || a.Refresh.Reveal() != plantedRefresh || !a.ExpiresAt.Equal(now.Add(10*time.Minute)) {
-		t.Errorf("%q %q %v, %v", a.Token.Reveal(), a.Refresh.Reveal(), a.ExpiresAt, err)
+	a, err := n.Exchange(t.Context(), departure(), seal.SecretOf(plantedCode))
+	if err != nil || a.Access.Reveal() != plantedToken || a.Refresh.Reveal() != plantedRefresh || !a.ExpiresAt.Equal(now.Add(10*time.Minute)) {
+		t.Errorf("%q %q %v, %v", a.Access.Reveal(), a.Refresh.Reveal(), a.ExpiresAt, err)
 	}
 	want := url.Values{
 		"grant_type": {"authorization_code"}, "code": {plantedCode}, "client_id": {client},
@@ -118,7 +118,7 @@ func TestToken(t *testing.T) {
 	if form.Encode() != want.Encode() {
 		t.Errorf("form %s, want %s", form.Encode(), want.Encode())
 	}
-	if _, err := n.Renew(t.Context(), key53, seal.SecretOf(plantedRefresh), run); err != nil {
+	if _, err := n.RefreshTokens(t.Context(), key53, seal.SecretOf(plantedRefresh), run); err != nil {
 		t.Error(err)
 	}
 	want = url.Values{"grant_type": {"refresh_token"}, "refresh_token": {plantedRefresh}, "client_id": {client}}
@@ -179,13 +179,13 @@ func TestTokenAnswers(t *testing.T) {
 				rw.WriteHeader(tt.status)
 				_, _ = io.WriteString(rw, tt.body)
 			}, nil)
-			returned, err1 := n.Return(t.Context(), departure(), seal.SecretOf(plantedCode))
-			renewed, err2 := n.Renew(t.Context(), key53, seal.SecretOf(plantedRefresh), run)
+			returned, err1 := n.Exchange(t.Context(), departure(), seal.SecretOf(plantedCode))
+			renewed, err2 := n.RefreshTokens(t.Context(), key53, seal.SecretOf(plantedRefresh), run)
 			if calls.Load() != 2 {
 				t.Errorf("%d calls", calls.Load())
 			}
 			if tt.life > 0 {
-				if err1 != nil || err2 != nil || !returned.ExpiresAt.Equal(now.Add(tt.life)) || returned.Token.Reveal() != "t" {
+				if err1 != nil || err2 != nil || !returned.ExpiresAt.Equal(now.Add(tt.life)) || returned.Access.Reveal() != "t" {
 					t.Errorf("%v, %v, expires %v", err1, err2, returned.ExpiresAt)
 				}
 				if renewed.Refresh.IsZero() != tt.noRefresh || returned.Refresh.IsZero() != tt.noRefresh {
@@ -255,7 +255,7 @@ func TestSend(t *testing.T) {
 	if o := n.Send(t.Context(), key53, sending()); o.Kind != library.OutcomeNotFiled || !strings.Contains(o.Reason, "whitelist") || len(seen) != 2 {
 		t.Errorf("off the whitelist: %+v", o)
 	}
-	if _, err := n.Renew(t.Context(), key53, seal.SecretOf("x"), run); !errors.Is(err, library.ErrProviderGone) {
+	if _, err := n.RefreshTokens(t.Context(), key53, seal.SecretOf("x"), run); !errors.Is(err, library.ErrProviderGone) {
 		t.Errorf("off the whitelist: %v", err)
 	}
 	w.stelsel.put(zal2XML(11), whlXML(12, "localhost"))
@@ -283,7 +283,7 @@ func TestTheirRefusal(t *testing.T) {
 		if o := n.Send(t.Context(), key53, sending()); o.Kind != library.OutcomeNotFiled || !strings.Contains(o.Reason, "does not take our certificate") {
 			t.Errorf("%s: %+v", what, o)
 		}
-		if _, err := n.Return(t.Context(), departure(), seal.SecretOf(plantedCode)); err == nil || !strings.Contains(err.Error(), "does not take our certificate") {
+		if _, err := n.Exchange(t.Context(), departure(), seal.SecretOf(plantedCode)); err == nil || !strings.Contains(err.Error(), "does not take our certificate") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -313,9 +313,9 @@ func TestChainLog(t *testing.T) {
 	})
 	var errs []error
 	for _, good = range []bool{true, false} {
-		_, err1 := n.Depart(t.Context(), departure())
-		_, err2 := n.Return(t.Context(), departure(), seal.SecretOf(plantedCode))
-		_, err3 := n.Renew(t.Context(), key53, seal.SecretOf(plantedRefresh), run)
+		_, err1 := n.AuthorizationURL(t.Context(), departure())
+		_, err2 := n.Exchange(t.Context(), departure(), seal.SecretOf(plantedCode))
+		_, err3 := n.RefreshTokens(t.Context(), key53, seal.SecretOf(plantedRefresh), run)
 		o := n.Send(t.Context(), key53, sending())
 		errs = append(errs, err1, err2, err3, errors.New(o.Reason))
 	}
@@ -323,7 +323,7 @@ func TestChainLog(t *testing.T) {
 		func(rw http.ResponseWriter, r *http.Request) { rw.WriteHeader(500) })
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	_, err := n.Return(ctx, departure(), seal.SecretOf(plantedCode))
+	_, err := n.Exchange(ctx, departure(), seal.SecretOf(plantedCode))
 	errs = append(errs, err, errors.New(n.Send(t.Context(), key53, sending()).Reason))
 
 	everything := w.chain.String() + w.log.String() + fmt.Sprint(errs)
@@ -333,10 +333,10 @@ func TestChainLog(t *testing.T) {
 		}
 	}
 
-	if err := n.Declined(t.Context(), departure(), "access_denied"); !errors.Is(err, library.ErrProviderRefused) {
+	if err := n.AuthorizationError(t.Context(), departure(), "access_denied"); !errors.Is(err, library.ErrProviderRefused) {
 		t.Errorf("a no: %v", err)
 	}
-	if err := n.Declined(t.Context(), departure(), plantedCode); err == nil || errors.Is(err, library.ErrProviderRefused) || strings.Contains(err.Error(), plantedCode) {
+	if err := n.AuthorizationError(t.Context(), departure(), plantedCode); err == nil || errors.Is(err, library.ErrProviderRefused) || strings.Contains(err.Error(), plantedCode) {
 		t.Errorf("another error: %v", err)
 	}
 

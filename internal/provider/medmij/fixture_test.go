@@ -259,15 +259,15 @@ const (
 	run            = "7d5f9f57-3a6c-4a51-9d4c-2f6d1d0a7a11"
 )
 
-func departure() library.Departure {
-	return library.Departure{
+func departure() library.AuthorizationParams {
+	return library.AuthorizationParams{
 		Provider: key53, State: seal.SecretOf(plantedState), Verifier: seal.SecretOf("planted-verifier"),
 		RedirectURI: "https://medmij.example.nl/return", Correlation: run,
 	}
 }
 
-func sending() library.Sending {
-	return library.Sending{
+func sending() library.SendRequest {
+	return library.SendRequest{
 		Resource: library.Resource{
 			Version: library.STU3, Types: []string{"Bundle"},
 			Body: []byte(`{"resourceType":"Bundle","type":"batch","entry":[{"resource":{"x":"planted-content"}}]}`),

@@ -56,7 +56,7 @@ func TestReady(t *testing.T) {
 	if _, _, err := n.DataServices(); !errors.Is(err, errNoLists) {
 		t.Errorf("services without lists: %v", err)
 	}
-	if _, err := n.Depart(t.Context(), departure()); !errors.Is(err, errNoLists) || errors.Is(err, library.ErrProviderGone) {
+	if _, err := n.AuthorizationURL(t.Context(), departure()); !errors.Is(err, errNoLists) || errors.Is(err, library.ErrProviderGone) {
 		t.Errorf("depart without lists: %v", err)
 	}
 	if o := n.Send(t.Context(), key53, sending()); o.Kind != library.OutcomeNotFiled {
@@ -75,7 +75,7 @@ func TestReady(t *testing.T) {
 	if err := n.ready(); !errors.Is(err, errNotListed) || !strings.Contains(err.Error(), client) {
 		t.Errorf("off the list of clients: %v", err)
 	}
-	if _, err := n.Depart(t.Context(), departure()); !errors.Is(err, errNotListed) {
+	if _, err := n.AuthorizationURL(t.Context(), departure()); !errors.Is(err, errNotListed) {
 		t.Errorf("depart off the list of clients: %v", err)
 	}
 	if o := n.Send(t.Context(), key53, sending()); o.Kind != library.OutcomeNotFiled || !strings.Contains(o.Reason, "client list") {
@@ -129,7 +129,7 @@ func TestServices(t *testing.T) {
 	if again == gen || len(list) != 2 || list[0].Key != "medmij:apotheek~60" || list[0].Name != "Gegevensdienst 60" || list[1] != want {
 		t.Errorf("%+v, generation %d after %d", list, again, gen)
 	}
-	if _, err := n.Depart(t.Context(), library.Departure{Provider: "medmij:elders~57"}); !errors.Is(err, library.ErrProviderGone) || !strings.Contains(err.Error(), "whitelist") {
+	if _, err := n.AuthorizationURL(t.Context(), library.AuthorizationParams{Provider: "medmij:elders~57"}); !errors.Is(err, library.ErrProviderGone) || !strings.Contains(err.Error(), "whitelist") {
 		t.Errorf("a host that is not on the whitelist: %v", err)
 	}
 

@@ -24,7 +24,7 @@ var ours = []error{errNoLists, errNotListed, errNotWhite}
 
 // Send implements [library.Providers]: one request of the Resource interface. The
 // token says whose record it is, so nothing else in address and headers does.
-func (n *Network) Send(ctx context.Context, key library.ProviderKey, s library.Sending) library.Outcome {
+func (n *Network) Send(ctx context.Context, key library.ProviderKey, s library.SendRequest) library.Outcome {
 	o, err := n.offerFor(key)
 	switch {
 	case err != nil:

@@ -104,7 +104,7 @@ func (s *net) open(change func(*medmij.Config)) *medmij.Network {
 
 // ready says what keeps people from being sent to providers, nil if nothing does.
 func (s *net) ready() error {
-	_, err := s.n.Depart(s.Context(), library.Departure{Provider: "medmij:balanspunt~53", State: seal.NewSecret(), RedirectURI: callback, Correlation: uuid.NewString()})
+	_, err := s.n.AuthorizationURL(s.Context(), library.AuthorizationParams{Provider: "medmij:balanspunt~53", State: seal.NewSecret(), RedirectURI: callback, Correlation: uuid.NewString()})
 	return err
 }
 
@@ -129,12 +129,12 @@ func (s *net) end() {
 }
 
 // travel sends a person to the provider and back.
-func (s *net) travel(key library.ProviderKey) (library.Departure, url.Values) {
+func (s *net) travel(key library.ProviderKey) (library.AuthorizationParams, url.Values) {
 	s.Helper()
-	d := library.Departure{
+	d := library.AuthorizationParams{
 		Provider: key, State: seal.NewSecret(), Verifier: seal.NewSecret(), RedirectURI: callback, Correlation: uuid.NewString(),
 	}
-	address, err := s.n.Depart(s.Context(), d)
+	address, err := s.n.AuthorizationURL(s.Context(), d)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -158,21 +158,21 @@ func (s *net) travel(key library.ProviderKey) (library.Departure, url.Values) {
 }
 
 // connect is a whole run until we may send.
-func (s *net) connect(key library.ProviderKey) (library.Departure, library.ProviderAccess) {
+func (s *net) connect(key library.ProviderKey) (library.AuthorizationParams, library.ProviderTokens) {
 	s.Helper()
 	d, q := s.travel(key)
-	a, err := s.n.Return(s.Context(), d, seal.SecretOf(q.Get("code")))
+	a, err := s.n.Exchange(s.Context(), d, seal.SecretOf(q.Get("code")))
 	if err != nil {
 		s.Fatal(err)
 	}
 	return d, a
 }
 
-func (s *net) send(d library.Departure, a library.ProviderAccess, r library.Resource, within time.Duration) library.Outcome {
+func (s *net) send(d library.AuthorizationParams, a library.ProviderTokens, r library.Resource, within time.Duration) library.Outcome {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), within)
 	defer cancel()
-	return s.n.Send(ctx, d.Provider, library.Sending{Resource: r, Token: a.Token, Correlation: d.Correlation})
+	return s.n.Send(ctx, d.Provider, library.SendRequest{Resource: r, Token: a.Access, Correlation: d.Correlation})
 }
 
 // measurements is the shared Bundle of a person's own measurements.
@@ -224,11 +224,11 @@ func TestWholeRun(t *testing.T) {
 		t.Errorf("one: %+v", o)
 	}
 	renewal := uuid.NewString() // names the run from then on
-	again, err := s.n.Renew(t.Context(), linde, a.Refresh, renewal)
+	again, err := s.n.RefreshTokens(t.Context(), linde, a.Refresh, renewal)
 	if err != nil || again.Refresh.Reveal() == a.Refresh.Reveal() {
 		t.Errorf("renew: %v, replaced: %v", err, again.Refresh.Reveal() != a.Refresh.Reveal())
 	}
-	if _, err := s.n.Renew(t.Context(), linde, seal.NewSecret(), uuid.NewString()); !errors.Is(err, library.ErrReconnect) {
+	if _, err := s.n.RefreshTokens(t.Context(), linde, seal.NewSecret(), uuid.NewString()); !errors.Is(err, library.ErrReconnect) {
 		t.Errorf("renew with another: %v", err)
 	}
 	bundle := measurements(t)
@@ -240,7 +240,7 @@ func TestWholeRun(t *testing.T) {
 	if filed := s.sim.Filed(); len(filed) != 2 || filed[0].CorrelationID != first || filed[1].CorrelationID != renewal {
 		t.Errorf("%+v", filed)
 	}
-	if o := s.send(d, library.ProviderAccess{Token: seal.NewSecret()}, pressure(), time.Minute); o.Kind != library.OutcomeUnauthorized || o.Status != 401 {
+	if o := s.send(d, library.ProviderTokens{Access: seal.NewSecret()}, pressure(), time.Minute); o.Kind != library.OutcomeUnauthorized || o.Status != 401 {
 		t.Errorf("another token: %+v", o)
 	}
 }
@@ -329,7 +329,7 @@ func TestResourceModes(t *testing.T) {
 					cancel()
 				}()
 			}
-			o := s.n.Send(ctx, d.Provider, library.Sending{Resource: r, Token: a.Token, Correlation: d.Correlation})
+			o := s.n.Send(ctx, d.Provider, library.SendRequest{Resource: r, Token: a.Access, Correlation: d.Correlation})
 			cancel()
 			what := fmt.Sprintf("%s, %s", mode, r.Types[0])
 			if o.Kind != want[i] {
@@ -378,11 +378,11 @@ func TestTokenModes(t *testing.T) {
 			cancel()
 			ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 		}
-		a, err := s.n.Return(ctx, d, seal.SecretOf(q.Get("code")))
+		a, err := s.n.Exchange(ctx, d, seal.SecretOf(q.Get("code")))
 		cancel()
 		switch mode {
 		case simulator.TokenRight, simulator.TokenSlow:
-			if err != nil || a.Token.IsZero() {
+			if err != nil || a.Access.IsZero() {
 				t.Errorf("%s: %v", mode, err)
 			}
 		case simulator.TokenUsed, simulator.TokenExpired, simulator.TokenWrongRedirect, simulator.TokenRevoked, "invalid_grant":
@@ -415,7 +415,7 @@ func TestTraps(t *testing.T) {
 		if o.Kind != library.OutcomeNotFiled || o.Reason == "" {
 			t.Errorf("%s: %+v", trap, o)
 		}
-		_, err := s.n.Return(t.Context(), d, seal.NewSecret())
+		_, err := s.n.Exchange(t.Context(), d, seal.NewSecret())
 		if err == nil || errors.Is(err, library.ErrProviderGone) != (trap == simulator.TrapNotWhitelist) {
 			t.Errorf("%s: %v", trap, err)
 		}
@@ -494,7 +494,7 @@ func TestBadCertificates(t *testing.T) {
 		if err := n.Refresh(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		out := n.Send(t.Context(), linde, library.Sending{Resource: pressure(), Token: a.Token, Correlation: d.Correlation})
+		out := n.Send(t.Context(), linde, library.SendRequest{Resource: pressure(), Token: a.Access, Correlation: d.Correlation})
 		if out.Kind != library.OutcomeNotFiled || !strings.Contains(out.Reason, "does not take our certificate") {
 			t.Errorf("%s: %+v", what, out)
 		}

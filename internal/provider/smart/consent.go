@@ -15,7 +15,7 @@ import (
 )
 
 // Depart implements [library.Providers].
-func (n *Network) Depart(ctx context.Context, d library.Departure) (string, error) {
+func (n *Network) AuthorizationURL(ctx context.Context, d library.AuthorizationParams) (string, error) {
 	p, err := n.find(d.Provider)
 	if err != nil {
 		return "", fmt.Errorf("depart: %w", err)
@@ -30,43 +30,43 @@ func (n *Network) Depart(ctx context.Context, d library.Departure) (string, erro
 }
 
 // Return implements [library.Providers].
-func (n *Network) Return(ctx context.Context, d library.Departure, code seal.Secret) (library.ProviderAccess, error) {
+func (n *Network) Exchange(ctx context.Context, d library.AuthorizationParams, code seal.Secret) (library.ProviderTokens, error) {
 	p, err := n.find(d.Provider)
 	if err != nil {
-		return library.ProviderAccess{}, fmt.Errorf("return: %w", err)
+		return library.ProviderTokens{}, fmt.Errorf("return: %w", err)
 	}
 	c, err := n.oauth(ctx, p, d.RedirectURI)
 	if err != nil {
-		return library.ProviderAccess{}, fmt.Errorf("return: %w", err)
+		return library.ProviderTokens{}, fmt.Errorf("return: %w", err)
 	}
 	ctx, cancel := p.calling(ctx, d.Correlation)
 	defer cancel()
 	start := n.now()
 	t, err := c.Exchange(ctx, code.Reveal(), oauth2.VerifierOption(d.Verifier.Reveal()))
 	if err != nil {
-		return library.ProviderAccess{}, fmt.Errorf("swap the code at FHIR server %q: %w", p.ID, why(err, library.ErrProviderRefused))
+		return library.ProviderTokens{}, fmt.Errorf("swap the code at FHIR server %q: %w", p.ID, why(err, library.ErrProviderRefused))
 	}
 	a, err := access(t, start)
 	if err != nil {
-		return library.ProviderAccess{}, fmt.Errorf("swap the code at FHIR server %q: %w", p.ID, err)
+		return library.ProviderTokens{}, fmt.Errorf("swap the code at FHIR server %q: %w", p.ID, err)
 	}
 	return a, nil
 }
 
 // Declined implements [library.Providers].
-func (n *Network) Declined(_ context.Context, d library.Departure, oauthError string) error {
+func (n *Network) AuthorizationError(_ context.Context, d library.AuthorizationParams, oauthError string) error {
 	return fmt.Errorf("return from %s: %w", d.Provider, provider.Declined(oauthError))
 }
 
 // Renew implements [library.Providers].
-func (n *Network) Renew(ctx context.Context, key library.ProviderKey, refresh seal.Secret, correlation string) (library.ProviderAccess, error) {
+func (n *Network) RefreshTokens(ctx context.Context, key library.ProviderKey, refresh seal.Secret, correlation string) (library.ProviderTokens, error) {
 	p, err := n.find(key)
 	if err != nil {
-		return library.ProviderAccess{}, fmt.Errorf("renew: %w", err)
+		return library.ProviderTokens{}, fmt.Errorf("renew: %w", err)
 	}
 	c, err := n.oauth(ctx, p, "")
 	if err != nil {
-		return library.ProviderAccess{}, fmt.Errorf("renew: %w", err)
+		return library.ProviderTokens{}, fmt.Errorf("renew: %w", err)
 	}
 	ctx, cancel := p.calling(ctx, correlation)
 	defer cancel()
@@ -74,11 +74,11 @@ func (n *Network) Renew(ctx context.Context, key library.ProviderKey, refresh se
 	// The source keeps the old refresh token if the answer brings none.
 	t, err := c.TokenSource(ctx, &oauth2.Token{RefreshToken: refresh.Reveal()}).Token()
 	if err != nil {
-		return library.ProviderAccess{}, fmt.Errorf("renew the access at FHIR server %q: %w", p.ID, why(err, library.ErrReconnect))
+		return library.ProviderTokens{}, fmt.Errorf("renew the access at FHIR server %q: %w", p.ID, why(err, library.ErrReconnect))
 	}
 	a, err := access(t, start)
 	if err != nil {
-		return library.ProviderAccess{}, fmt.Errorf("renew the access at FHIR server %q: %w", p.ID, err)
+		return library.ProviderTokens{}, fmt.Errorf("renew the access at FHIR server %q: %w", p.ID, err)
 	}
 	return a, nil
 }
@@ -146,9 +146,9 @@ func why(err, refused error) error {
 }
 
 // access reads a token that was asked for at the given time.
-func access(t *oauth2.Token, at time.Time) (library.ProviderAccess, error) {
+func access(t *oauth2.Token, at time.Time) (library.ProviderTokens, error) {
 	if t.Type() != "Bearer" { // which it is for any spelling, and for none
-		return library.ProviderAccess{}, errors.New("the token endpoint gave a token that is not a bearer token")
+		return library.ProviderTokens{}, errors.New("the token endpoint gave a token that is not a bearer token")
 	}
 	return provider.Access(t.AccessToken, t.RefreshToken, t.ExpiresIn, at)
 }

@@ -55,9 +55,9 @@ func TestSecretStaysHome(t *testing.T) {
 				w.server.Secret = seal.SecretOf(plantedSecret)
 			}
 			n := w.network()
-			_, err1 := n.Depart(t.Context(), departure())
-			_, err2 := n.Return(t.Context(), departure(), seal.SecretOf(plantedCode))
-			_, err3 := n.Renew(t.Context(), "smart:demo-fhir", seal.SecretOf(plantedRefresh), run)
+			_, err1 := n.AuthorizationURL(t.Context(), departure())
+			_, err2 := n.Exchange(t.Context(), departure(), seal.SecretOf(plantedCode))
+			_, err3 := n.RefreshTokens(t.Context(), "smart:demo-fhir", seal.SecretOf(plantedRefresh), run)
 			for _, err := range []error{err1, err2, err3} {
 				if (err == nil) != tt.want || err != nil && (!strings.Contains(err.Error(), "set authorize and token") || strings.Contains(err.Error(), "planted")) {
 					t.Errorf("%v, want success: %v", err, tt.want)

@@ -15,7 +15,7 @@ const (
 )
 
 // Send implements [library.Providers].
-func (n *Network) Send(ctx context.Context, key library.ProviderKey, s library.Sending) library.Outcome {
+func (n *Network) Send(ctx context.Context, key library.ProviderKey, s library.SendRequest) library.Outcome {
 	p, err := n.find(key)
 	switch {
 	case err != nil:

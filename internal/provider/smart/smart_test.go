@@ -64,15 +64,15 @@ func (w *world) network() *Network {
 	return n
 }
 
-func departure() library.Departure {
-	return library.Departure{
+func departure() library.AuthorizationParams {
+	return library.AuthorizationParams{
 		Provider: "smart:demo-fhir", State: seal.SecretOf("planted-state"), Verifier: seal.SecretOf(verifier),
 		RedirectURI: "https://carrel.example/return", Correlation: run,
 	}
 }
 
 func TestDepart(t *testing.T) {
-	address, err := newWorld(t).network().Depart(t.Context(), departure())
+	address, err := newWorld(t).network().AuthorizationURL(t.Context(), departure())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,15 +98,15 @@ func TestUnknownServer(t *testing.T) {
 	n := newWorld(t).network()
 	d := departure()
 	d.Provider = "smart:nobody"
-	_, err1 := n.Depart(t.Context(), d)
-	_, err2 := n.Return(t.Context(), d, seal.SecretOf(plantedCode))
-	_, err3 := n.Renew(t.Context(), d.Provider, seal.SecretOf(plantedRefresh), run)
+	_, err1 := n.AuthorizationURL(t.Context(), d)
+	_, err2 := n.Exchange(t.Context(), d, seal.SecretOf(plantedCode))
+	_, err3 := n.RefreshTokens(t.Context(), d.Provider, seal.SecretOf(plantedRefresh), run)
 	for _, err := range []error{err1, err2, err3} {
 		if !errors.Is(err, library.ErrProviderGone) {
 			t.Error(err)
 		}
 	}
-	if o := n.Send(t.Context(), d.Provider, library.Sending{}); o.Kind != library.OutcomeNotFiled {
+	if o := n.Send(t.Context(), d.Provider, library.SendRequest{}); o.Kind != library.OutcomeNotFiled {
 		t.Errorf("%+v", o)
 	}
 }
@@ -132,9 +132,9 @@ func TestToken(t *testing.T) {
 			fmt.Fprintf(rw, `{"access_token":%q,"token_type":"bearer","expires_in":600,"refresh_token":%q}`, plantedToken, plantedRefresh)
 		})
 		n := w.network()
-		a, err := n.Return(t.Context(), departure(), seal.SecretOf(plantedCode))
-		if err != nil || a.Token.Reveal() != plantedToken || a.Refresh.Reveal() != plantedRefresh || !a.ExpiresAt.Equal(w.now.Add(10*time.Minute)) {
-			t.Errorf("%q, %v, %v", a.Token.Reveal(), a.ExpiresAt, err)
+		a, err := n.Exchange(t.Context(), departure(), seal.SecretOf(plantedCode))
+		if err != nil || a.Access.Reveal() != plantedToken || a.Refresh.Reveal() != plantedRefresh || !a.ExpiresAt.Equal(w.now.Add(10*time.Minute)) {
+			t.Errorf("%q, %v, %v", a.Access.Reveal(), a.ExpiresAt, err)
 		}
 		want := url.Values{
 			"grant_type": {"authorization_code"}, "code": {plantedCode}, "code_verifier": {verifier},
@@ -148,7 +148,7 @@ func TestToken(t *testing.T) {
 		if form.Encode() != want.Encode() {
 			t.Errorf("form %s, want %s", form.Encode(), want.Encode())
 		}
-		if _, err := n.Renew(t.Context(), "smart:demo-fhir", seal.SecretOf(plantedRefresh), run); err != nil || form.Encode() != renewal.Encode() {
+		if _, err := n.RefreshTokens(t.Context(), "smart:demo-fhir", seal.SecretOf(plantedRefresh), run); err != nil || form.Encode() != renewal.Encode() {
 			t.Errorf("form %s, want %s; %v", form.Encode(), renewal.Encode(), err)
 		}
 	}
@@ -198,8 +198,8 @@ func TestTokenAnswers(t *testing.T) {
 		status, kind, body = tt.status, tt.kind, tt.body
 		what := fmt.Sprintf("%d %.60s", tt.status, tt.body)
 		calls.Store(0)
-		a, err1 := n.Return(t.Context(), departure(), seal.SecretOf(plantedCode))
-		b, err2 := n.Renew(t.Context(), "smart:demo-fhir", seal.SecretOf(plantedRefresh), run)
+		a, err1 := n.Exchange(t.Context(), departure(), seal.SecretOf(plantedCode))
+		b, err2 := n.RefreshTokens(t.Context(), "smart:demo-fhir", seal.SecretOf(plantedRefresh), run)
 		if calls.Load() != 2 {
 			t.Errorf("%s: %d calls", what, calls.Load())
 		}
@@ -226,7 +226,7 @@ func TestTokenTimeout(t *testing.T) {
 	w.mux.HandleFunc("/", func(http.ResponseWriter, *http.Request) { time.Sleep(300 * time.Millisecond) })
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := w.network().Return(ctx, departure(), seal.SecretOf(plantedCode)); err == nil || strings.Contains(err.Error(), "planted") {
+	if _, err := w.network().Exchange(ctx, departure(), seal.SecretOf(plantedCode)); err == nil || strings.Contains(err.Error(), "planted") {
 		t.Error(err)
 	}
 }
@@ -252,14 +252,14 @@ func TestDiscovery(t *testing.T) {
 		`{"authorization_endpoint":"javascript:alert(1)","token_endpoint":"https://x.example/t"}`,
 		`{"x":"` + strings.Repeat("x", maxDiscovery) + `"}`,
 	} {
-		if address, err := n.Depart(t.Context(), departure()); err == nil || errors.Is(err, library.ErrProviderGone) {
+		if address, err := n.AuthorizationURL(t.Context(), departure()); err == nil || errors.Is(err, library.ErrProviderGone) {
 			t.Errorf("%.40s: %s, %v", answer, address, err)
 		}
 	}
 	before := asked.Load()
 	answer = fmt.Sprintf(`{"authorization_endpoint":%q,"token_endpoint":%q,"capabilities":["x"]}`, authorize, token)
 	for range 3 {
-		if address, err := n.Depart(t.Context(), departure()); err != nil || !strings.HasPrefix(address, authorize) {
+		if address, err := n.AuthorizationURL(t.Context(), departure()); err != nil || !strings.HasPrefix(address, authorize) {
 			t.Errorf("%s, %v", address, err)
 		}
 	}
@@ -267,7 +267,7 @@ func TestDiscovery(t *testing.T) {
 		t.Errorf("asked %d times", got)
 	}
 	w.now = w.now.Add(2 * time.Hour)
-	if _, err := n.Depart(t.Context(), departure()); err != nil || asked.Load()-before != 2 {
+	if _, err := n.AuthorizationURL(t.Context(), departure()); err != nil || asked.Load()-before != 2 {
 		t.Errorf("%v, asked %d times", err, asked.Load()-before)
 	}
 }
@@ -290,7 +290,7 @@ func TestSend(t *testing.T) {
 		_, _ = io.WriteString(rw, `{"resourceType":"Bundle","type":"transaction-response","entry":[{"response":{"status":"201 Created"}}]}`)
 	})
 	n := w.network()
-	s := library.Sending{Token: seal.SecretOf(plantedToken), Correlation: run, Resource: library.Resource{
+	s := library.SendRequest{Token: seal.SecretOf(plantedToken), Correlation: run, Resource: library.Resource{
 		Version: library.STU3, Path: "Observation", Body: []byte(`{"resourceType":"Observation"}`),
 	}}
 	if o := n.Send(t.Context(), "smart:demo-fhir", s); o.Kind != library.OutcomeRefused || o.Status != 422 || len(o.Answer) == 0 {

@@ -99,12 +99,12 @@ func TestSpend(t *testing.T) {
 	for range 10 {
 		call := c.call(with)
 		wg.Go(func() {
-			if err := w.clients.Spend(t.Context(), call); err == nil {
+			if err := w.clients.UseNonce(t.Context(), call); err == nil {
 				won.Add(1)
 			} else {
 				refused(t, "at once", err, wire.ReplayedNonce(nonce))
 			}
-			if err := w.clients.Spend(t.Context(), call); err != nil {
+			if err := w.clients.UseNonce(t.Context(), call); err != nil {
 				t.Errorf("spending again what has been spent: %v", err)
 			}
 		})
@@ -113,23 +113,23 @@ func TestSpend(t *testing.T) {
 	if won.Load() != 1 {
 		t.Errorf("used %d times", won.Load())
 	}
-	if err := w.clients.Spend(t.Context(), other.call(with)); err != nil {
+	if err := w.clients.UseNonce(t.Context(), other.call(with)); err != nil {
 		t.Errorf("another client: %v", err)
 	}
 	// As long as the request would be let through, the nonce is remembered.
 	late := c.call(func(q *wire.RequestClaims) { q.Timestamp += 5 * 60 * 1000 })
-	if err := w.clients.Spend(t.Context(), late); err != nil {
+	if err := w.clients.UseNonce(t.Context(), late); err != nil {
 		t.Fatal(err)
 	}
 	w.pass(10 * time.Minute)
-	if err := w.keeping.Tidy(t.Context()); err != nil {
+	if err := w.keeping.SweepExpired(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	again := c.token(func(q *wire.RequestClaims) { q.Nonce, q.Timestamp = late.Claims.Nonce, late.Claims.Timestamp })
 	call := must(w.clients.Verify(t.Context(), again))(t)
-	refused(t, "ten minutes later", w.clients.Spend(t.Context(), call), wire.ReplayedNonce(late.Claims.Nonce))
+	refused(t, "ten minutes later", w.clients.UseNonce(t.Context(), call), wire.ReplayedNonce(late.Claims.Nonce))
 	w.pass(time.Minute)
-	if err := w.keeping.Tidy(t.Context()); err != nil {
+	if err := w.keeping.SweepExpired(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if n := w.count(`SELECT count(*) FROM nonces`); n != 0 {

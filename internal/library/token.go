@@ -18,21 +18,21 @@ type Bearer struct {
 	Grant   Grant
 	Library Library
 
-	call  *Call
+	call  *SignedCall
 	token Token
 }
 
 // Bearer finds the person whose access token the call carries. It refuses with
 // InvalidToken a token that is unknown, revoked, expired or another contract's.
-func (c *Consents) Bearer(ctx context.Context, call *Call) (*Bearer, error) {
-	h, err := c.holding(ctx, call, UseAccess)
+func (c *Consents) Bearer(ctx context.Context, call *SignedCall) (*Bearer, error) {
+	h, err := c.findToken(ctx, call, UseAccess)
 	if err != nil {
 		return nil, err
 	}
 	if h.Grant.Contract != call.Contract.ID {
 		return nil, wire.InvalidToken(wire.KindAccessToken)
 	}
-	if err := h.alive(c.now(), wire.KindAccessToken); err != nil {
+	if err := h.checkExpiry(c.now(), wire.KindAccessToken); err != nil {
 		return nil, err
 	}
 	return &Bearer{Client: call.Client, Grant: h.Grant, Library: h.Library, call: call, token: h.Token}, nil
@@ -41,30 +41,30 @@ func (c *Consents) Bearer(ctx context.Context, call *Call) (*Bearer, error) {
 // RecentBearer is Bearer for a push, whose own transaction looks at the grant again:
 // what it knows may be a minute old, and a grant that has been revoked meanwhile, or
 // whose library has been shut or deleted, is refused there.
-func (c *Consents) RecentBearer(ctx context.Context, call *Call) (*Bearer, error) {
+func (c *Consents) RecentBearer(ctx context.Context, call *SignedCall) (*Bearer, error) {
 	hash, now := seal.SecretOf(call.Claims.AccessToken).Hash(), c.now()
 	h, known := c.recent.get(hash, now)
 	if !known {
 		b, err := c.Bearer(ctx, call)
 		if err == nil {
-			c.recent.put(hash, Holding{Token: b.token, Grant: b.Grant, Library: b.Library}, now)
+			c.recent.put(hash, TokenInfo{Token: b.token, Grant: b.Grant, Library: b.Library}, now)
 		}
 		return b, err
 	}
 	if h.Grant.Contract != call.Contract.ID || h.Grant.Application != call.Application.ID {
 		return nil, wire.InvalidToken(wire.KindAccessToken)
 	}
-	if err := h.alive(now, wire.KindAccessToken); err != nil {
+	if err := h.checkExpiry(now, wire.KindAccessToken); err != nil {
 		return nil, err
 	}
 	return &Bearer{Client: call.Client, Grant: h.Grant, Library: h.Library, call: call, token: h.Token}, nil
 }
 
-// Call is the signed request that the bearer came with.
-func (b *Bearer) Call() *Call { return b.call }
+// SignedCall is the signed request that the bearer came with.
+func (b *Bearer) Call() *SignedCall { return b.call }
 
 // May refuses with InsufficientScope a bearer whose contract is of another access type.
-func (b *Bearer) May(access Access) error {
+func (b *Bearer) Require(access Access) error {
 	if b.Client.Contract.Access != access {
 		return wire.InsufficientScope()
 	}
@@ -73,26 +73,26 @@ func (b *Bearer) May(access Access) error {
 
 // holding finds a token of the call's application that has not been revoked; it may
 // have expired.
-func (c *Consents) holding(ctx context.Context, call *Call, use TokenUse) (Holding, error) {
+func (c *Consents) findToken(ctx context.Context, call *SignedCall, use TokenUse) (TokenInfo, error) {
 	kind, text := wire.KindAccessToken, call.Claims.AccessToken
 	if use == UseRefresh {
 		kind, text = wire.KindRefreshToken, call.Claims.RefreshToken
 	}
-	h, err := c.store.GetHolding(ctx, seal.SecretOf(text).Hash(), use)
+	h, err := c.store.GetTokenInfo(ctx, seal.SecretOf(text).Hash(), use)
 	if errors.Is(err, ErrNotFound) {
-		return Holding{}, wire.InvalidToken(kind).Because(err)
+		return TokenInfo{}, wire.InvalidToken(kind).Because(err)
 	}
 	if err != nil {
-		return Holding{}, fmt.Errorf("find token: %w", err)
+		return TokenInfo{}, fmt.Errorf("find token: %w", err)
 	}
 	if h.Grant.Application != call.Application.ID || !h.Grant.RevokedAt.IsZero() || h.Library.Shut() {
-		return Holding{}, wire.InvalidToken(kind)
+		return TokenInfo{}, wire.InvalidToken(kind)
 	}
 	return h, nil
 }
 
 // alive refuses a token whose time, or whose grant's time, is over.
-func (h Holding) alive(now time.Time, kind wire.TokenKind) error {
+func (h TokenInfo) checkExpiry(now time.Time, kind wire.TokenKind) error {
 	if !now.Before(h.Token.ExpiresAt) || !now.Before(h.Grant.ExpiresAt) {
 		return wire.ExpiredToken(kind)
 	}
@@ -102,7 +102,7 @@ func (h Holding) alive(now time.Time, kind wire.TokenKind) error {
 // Exchange redeems an authorisation code for tokens. A code works once, for its own
 // contract, with the verifier of its challenge; a second use is noted in the
 // person's activity.
-func (c *Consents) Exchange(ctx context.Context, call *Call) (wire.TokenClaims, error) {
+func (c *Consents) Exchange(ctx context.Context, call *SignedCall) (wire.TokenClaims, error) {
 	refused := wire.InvalidToken(wire.KindAuthorizationCode)
 	secret := seal.SecretOf(call.Claims.Code)
 	code, err := c.store.GetCode(ctx, secret.Hash())
@@ -126,7 +126,7 @@ func (c *Consents) Exchange(ctx context.Context, call *Call) (wire.TokenClaims, 
 	}
 	switch {
 	case !code.UsedAt.IsZero():
-		return wire.TokenClaims{}, c.reused(ctx, call, grant, refused)
+		return wire.TokenClaims{}, c.recordCodeReuse(ctx, call, grant, refused)
 	case !grant.RevokedAt.IsZero(): // before the code was ever used
 		return wire.TokenClaims{}, refused
 	}
@@ -148,15 +148,15 @@ func (c *Consents) Exchange(ctx context.Context, call *Call) (wire.TokenClaims, 
 	}
 	if err := c.store.RedeemCode(ctx, code.Hash, now, tokens); err != nil {
 		if errors.Is(err, ErrUsed) {
-			return wire.TokenClaims{}, c.reused(ctx, call, grant, refused)
+			return wire.TokenClaims{}, c.recordCodeReuse(ctx, call, grant, refused)
 		}
 		return wire.TokenClaims{}, fmt.Errorf("redeem code: %w", err)
 	}
-	return c.answer(ctx, grant, access, tokens[0].ExpiresAt, refresh, tokens[1].ExpiresAt)
+	return c.tokenClaims(ctx, grant, access, tokens[0].ExpiresAt, refresh, tokens[1].ExpiresAt)
 }
 
 // reused notes that a code was presented again: somebody may have got hold of it.
-func (c *Consents) reused(ctx context.Context, call *Call, grant Grant, refused *wire.Error) error {
+func (c *Consents) recordCodeReuse(ctx context.Context, call *SignedCall, grant Grant, refused *wire.Error) error {
 	event := Event{Library: grant.Library, At: c.now(), Kind: EventCodeReused, Details: call.details()}
 	if err := c.events.AddEvent(ctx, event); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("note the second use of a code: %w", err)
@@ -168,8 +168,8 @@ func (c *Consents) reused(ctx context.Context, call *Call, grant Grant, refused 
 // as it is: clients refresh many times at once, and some throw the answer away. It
 // is bound to the contract's key instead, since every refresh is signed (RFC 9700,
 // section 2.2.2).
-func (c *Consents) Refresh(ctx context.Context, call *Call) (wire.TokenClaims, error) {
-	h, err := c.holding(ctx, call, UseRefresh)
+func (c *Consents) Refresh(ctx context.Context, call *SignedCall) (wire.TokenClaims, error) {
+	h, err := c.findToken(ctx, call, UseRefresh)
 	if err != nil {
 		return wire.TokenClaims{}, err
 	}
@@ -177,7 +177,7 @@ func (c *Consents) Refresh(ctx context.Context, call *Call) (wire.TokenClaims, e
 		return wire.TokenClaims{}, wire.InvalidToken(wire.KindRefreshToken)
 	}
 	now := c.now()
-	if err := h.alive(now, wire.KindRefreshToken); err != nil {
+	if err := h.checkExpiry(now, wire.KindRefreshToken); err != nil {
 		return wire.TokenClaims{}, err
 	}
 	refresh, access := seal.SecretOf(call.Claims.RefreshToken), seal.NewSecret()
@@ -198,10 +198,10 @@ func (c *Consents) Refresh(ctx context.Context, call *Call) (wire.TokenClaims, e
 		}
 		return wire.TokenClaims{}, fmt.Errorf("add access token: %w", err)
 	}
-	return c.answer(ctx, h.Grant, access, token.ExpiresAt, refresh, h.Token.ExpiresAt)
+	return c.tokenClaims(ctx, h.Grant, access, token.ExpiresAt, refresh, h.Token.ExpiresAt)
 }
 
-func (c *Consents) answer(ctx context.Context, g Grant, access seal.Secret, accessUntil time.Time, refresh seal.Secret, refreshUntil time.Time) (wire.TokenClaims, error) {
+func (c *Consents) tokenClaims(ctx context.Context, g Grant, access seal.Secret, accessUntil time.Time, refresh seal.Secret, refreshUntil time.Time) (wire.TokenClaims, error) {
 	account, err := c.store.GetUserAccount(ctx, g.Library, g.Application)
 	if err != nil {
 		return wire.TokenClaims{}, fmt.Errorf("get account of library %s at application %s: %w", g.Library, g.Application, err)
@@ -216,9 +216,9 @@ func (c *Consents) answer(ctx context.Context, g Grant, access seal.Secret, acce
 	}, nil
 }
 
-// OpenSession gives the bearer the right to read for a while.
-func (c *Consents) OpenSession(ctx context.Context, b *Bearer, options wire.SessionOptions) (wire.Session, error) {
-	if err := b.May(Read); err != nil {
+// StartSession gives the bearer the right to read for a while.
+func (c *Consents) StartSession(ctx context.Context, b *Bearer, options wire.SessionOptions) (wire.Session, error) {
+	if err := b.Require(Read); err != nil {
 		return wire.Session{}, err
 	}
 	if err := checkOptions(options); err != nil {
@@ -243,8 +243,8 @@ func (c *Consents) OpenSession(ctx context.Context, b *Bearer, options wire.Sess
 	return wire.Session{Key: key.Reveal(), Expiry: wire.MillisOf(session.ExpiresAt)}, nil
 }
 
-// Reading is a session in use by its bearer.
-type Reading struct {
+// ReadSession is a session in use by its bearer.
+type ReadSession struct {
 	Bearer  *Bearer
 	Session Session
 	secret  seal.Secret
@@ -252,8 +252,8 @@ type Reading struct {
 
 // Reading finds the session that the bearer reads with. One that is unknown, over or
 // somebody else's is NotFound alike.
-func (c *Consents) Reading(ctx context.Context, b *Bearer, key string) (*Reading, error) {
-	if err := b.May(Read); err != nil {
+func (c *Consents) FindReadSession(ctx context.Context, b *Bearer, key string) (*ReadSession, error) {
+	if err := b.Require(Read); err != nil {
 		return nil, err
 	}
 	secret := seal.SecretOf(key)
@@ -264,11 +264,11 @@ func (c *Consents) Reading(ctx context.Context, b *Bearer, key string) (*Reading
 	if err != nil || session.Grant != b.Grant.ID || session.Seal == nil || !c.now().Before(session.ExpiresAt) {
 		return nil, wire.NotFound("Session").Because(err)
 	}
-	return &Reading{Bearer: b, Session: session, secret: secret}, nil
+	return &ReadSession{Bearer: b, Session: session, secret: secret}, nil
 }
 
 // libraryKey opens the library for the session.
-func (r *Reading) libraryKey() (seal.PrivateKey, error) {
+func (r *ReadSession) libraryKey() (seal.PrivateKey, error) {
 	k, err := r.secret.TakeKey(r.Session.Seal)
 	if err != nil {
 		return seal.PrivateKey{}, fmt.Errorf("open seal of session: %w", err)

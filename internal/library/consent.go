@@ -23,7 +23,7 @@ import (
 
 // Lifetimes that no operator needs to change.
 const (
-	linkLifetime      = 30 * time.Minute
+	requestLifetime   = 30 * time.Minute
 	codeLifetime      = 10 * time.Minute
 	sessionLifetime   = time.Hour
 	referenceLifetime = time.Hour
@@ -45,14 +45,14 @@ type Consents struct {
 	events  EventStore
 	now     func() time.Time
 	config  ConsentConfig
-	recent  recent[seal.Hash, Holding]
+	recent  ttlCache[seal.Hash, TokenInfo]
 }
 
 // Holdings are kept for holdingsKept, and at most mostHoldings of them: each with its
 // library's public key, unpacked, takes some ten kilobytes.
 const (
-	holdingsKept = time.Minute
-	mostHoldings = 2000
+	tokenInfoTTL  = time.Minute
+	maxTokenInfos = 2000
 )
 
 // NewConsents returns the consents kept in store.
@@ -64,12 +64,12 @@ func NewConsents(store ConsentStore, clients *Clients, events EventStore, now fu
 		config.GrantLifetime = 180 * 24 * time.Hour
 	}
 	return &Consents{store: store, clients: clients, events: events, now: now, config: config,
-		recent: recent[seal.Hash, Holding]{keep: holdingsKept, most: mostHoldings}}
+		recent: ttlCache[seal.Hash, TokenInfo]{ttl: tokenInfoTTL, max: maxTokenInfos}}
 }
 
-// Opened is what the application gets for a link: the code that goes into the
+// AuthorizeResult is what the application gets for a link: the code that goes into the
 // browser's address, and a session that can be read once the person has agreed.
-type Opened struct {
+type AuthorizeResult struct {
 	Code      seal.Secret
 	ExpiresAt time.Time
 	Session   wire.Session
@@ -81,7 +81,7 @@ const challengeLength = 43
 // Authorize opens a link for a person to answer. An access token among the claims
 // names the library that the grant will join; it must be of the same application,
 // and may have expired. Refusals are [*wire.Error]s.
-func (c *Consents) Authorize(ctx context.Context, call *Call, options wire.SessionOptions) (*Opened, error) {
+func (c *Consents) Authorize(ctx context.Context, call *SignedCall, options wire.SessionOptions) (*AuthorizeResult, error) {
 	q := call.Claims
 	switch {
 	case !call.Contract.allowsRedirect(q.RedirectURI):
@@ -94,22 +94,22 @@ func (c *Consents) Authorize(ctx context.Context, call *Call, options wire.Sessi
 	if err := checkChallenge(q); err != nil {
 		return nil, err
 	}
-	link := Link{Kind: LinkAuthorize, Challenge: q.CodeChallenge}
+	link := AuthRequest{Kind: AuthorizeRequest, Challenge: q.CodeChallenge}
 	if q.AccessToken != "" {
-		holding, err := c.holding(ctx, call, UseAccess)
+		holding, err := c.findToken(ctx, call, UseAccess)
 		if err != nil {
 			return nil, err
 		}
 		link.Library = holding.Library.ID
 	}
-	return c.open(ctx, call, link, options)
+	return c.addRequest(ctx, call, link, options)
 }
 
 // Refer opens a link for a person whom the call's access token, which must be the
 // contract's own, names: to connect a source, to connect one again, or, where the
 // claims have a challenge, to renew the consent itself; for that alone the token may
 // have expired.
-func (c *Consents) Refer(ctx context.Context, call *Call, options wire.SessionOptions) (*Opened, error) {
+func (c *Consents) AuthorizeForToken(ctx context.Context, call *SignedCall, options wire.SessionOptions) (*AuthorizeResult, error) {
 	q := call.Claims
 	if !call.Contract.allowsRedirect(q.RedirectURI) {
 		return nil, wire.InvalidRedirectURI(q.RedirectURI)
@@ -120,20 +120,20 @@ func (c *Consents) Refer(ctx context.Context, call *Call, options wire.SessionOp
 			return nil, err
 		}
 	}
-	holding, err := c.holding(ctx, call, UseAccess)
+	holding, err := c.findToken(ctx, call, UseAccess)
 	if err != nil {
 		return nil, err
 	}
 	if holding.Grant.Contract != call.Contract.ID {
 		return nil, wire.InvalidToken(wire.KindAccessToken)
 	}
-	link := Link{Library: holding.Library.ID, Kind: LinkOnboard, Challenge: q.CodeChallenge}
+	link := AuthRequest{Library: holding.Library.ID, Kind: OnboardRequest, Challenge: q.CodeChallenge}
 	if renew {
-		link.Kind = LinkUserReauth
-	} else if err := holding.alive(c.now(), wire.KindAccessToken); err != nil {
+		link.Kind = UserReauthRequest
+	} else if err := holding.checkExpiry(c.now(), wire.KindAccessToken); err != nil {
 		return nil, err
 	}
-	return c.open(ctx, call, link, options)
+	return c.addRequest(ctx, call, link, options)
 }
 
 func checkChallenge(q wire.RequestClaims) error {
@@ -149,7 +149,7 @@ func checkChallenge(q wire.RequestClaims) error {
 // maxState bounds the state that is carried through the browser, in bytes.
 const maxState = 4096
 
-func (c *Consents) open(ctx context.Context, call *Call, link Link, options wire.SessionOptions) (*Opened, error) {
+func (c *Consents) addRequest(ctx context.Context, call *SignedCall, link AuthRequest, options wire.SessionOptions) (*AuthorizeResult, error) {
 	if len(call.Claims.State) > maxState {
 		return nil, wire.Validation("state is too long")
 	}
@@ -162,18 +162,18 @@ func (c *Consents) open(ctx context.Context, call *Call, link Link, options wire
 		return nil, err
 	}
 	now := c.now()
-	link.Hash, link.Client = code.Hash(), call.ID()
+	link.Hash, link.ClientID = code.Hash(), call.ID()
 	link.RedirectURI, link.State = call.Claims.RedirectURI, call.Claims.State
-	link.Session, link.CreatedAt, link.ExpiresAt = session.Hash, now, now.Add(linkLifetime)
-	if err := c.store.AddLink(ctx, link, session); err != nil {
+	link.Session, link.CreatedAt, link.ExpiresAt = session.Hash, now, now.Add(requestLifetime)
+	if err := c.store.AddAuthRequest(ctx, link, session); err != nil {
 		return nil, fmt.Errorf("add link: %w", err)
 	}
-	return &Opened{code, link.ExpiresAt, wire.Session{Key: key.Reveal(), Expiry: wire.MillisOf(session.ExpiresAt)}}, nil
+	return &AuthorizeResult{code, link.ExpiresAt, wire.Session{Key: key.Reveal(), Expiry: wire.MillisOf(session.ExpiresAt)}}, nil
 }
 
 // newSession makes a session that nobody has agreed to yet. Only a read contract's
 // can ever be handed a library's key.
-func (c *Consents) newSession(call *Call, key seal.Secret, options wire.SessionOptions) (Session, error) {
+func (c *Consents) newSession(call *SignedCall, key seal.Secret, options wire.SessionOptions) (Session, error) {
 	now := c.now()
 	s := Session{Hash: key.Hash(), Client: call.ID(), Options: options, CreatedAt: now, ExpiresAt: now.Add(sessionLifetime)}
 	if call.Contract.Access == Read {
@@ -185,25 +185,25 @@ func (c *Consents) newSession(call *Call, key seal.Secret, options wire.SessionO
 	return s, nil
 }
 
-// GrantView is a grant with the client that has it.
-type GrantView struct {
+// GrantWithClient is a grant with the client that has it.
+type GrantWithClient struct {
 	Grant  Grant
 	Client Client
 }
 
 // Grants lists what a person has allowed, newest first, what has ended too.
-func (c *Consents) Grants(ctx context.Context, s *SignedIn) ([]GrantView, error) {
+func (c *Consents) Grants(ctx context.Context, s *SignedIn) ([]GrantWithClient, error) {
 	grants, err := c.store.ListGrants(ctx, s.Library.ID)
 	if err != nil {
 		return nil, fmt.Errorf("list grants: %w", err)
 	}
-	views := make([]GrantView, 0, len(grants))
+	views := make([]GrantWithClient, 0, len(grants))
 	for _, g := range grants {
 		client, err := c.clients.GetClient(ctx, g.Contract)
 		if err != nil {
 			return nil, fmt.Errorf("get client of grant %s: %w", g.ID, err)
 		}
-		views = append(views, GrantView{g, client})
+		views = append(views, GrantWithClient{g, client})
 	}
 	return views, nil
 }
@@ -239,7 +239,7 @@ func (c Client) details() EventDetails {
 
 // Reference gives an opaque handle for an account, for the address of a browser. Whose the
 // account is shows only there.
-func (c *Consents) Reference(ctx context.Context, call *Call, r wire.ReferenceRequest) (string, error) {
+func (c *Consents) Reference(ctx context.Context, call *SignedCall, r wire.ReferenceRequest) (string, error) {
 	if r.Value == "" || len(r.Value) > 256 {
 		return "", wire.Validation("value")
 	}

@@ -13,11 +13,11 @@ import (
 )
 
 // Connect adds an account at a provider, or gives the one that is there new access.
-func (db *DB) Connect(ctx context.Context, link seal.Hash, a library.ConnectedAccount, e library.Event) (library.ConnectedAccount, error) {
+func (db *DB) Connect(ctx context.Context, link seal.Hash, a library.Connection, e library.Event) (library.Connection, error) {
 	const doing = "connect account"
 	source, err := encode(a.Source)
 	if err != nil {
-		return library.ConnectedAccount{}, in(doing, err)
+		return library.Connection{}, in(doing, err)
 	}
 	var row query.ProviderAccount
 	err = db.write(ctx, doing, func(ctx context.Context, q *query.Queries) (err error) {
@@ -70,29 +70,29 @@ func (db *DB) Connect(ctx context.Context, link seal.Hash, a library.ConnectedAc
 		return addEvent(ctx, q, event)
 	})
 	if err != nil {
-		return library.ConnectedAccount{}, err
+		return library.Connection{}, err
 	}
 	connected, err := providerAccount(row)
 	return connected, in(doing, err)
 }
 
-// GetAccount finds an account at a provider; a pending one too, unless standing is
+// GetConnection finds an account at a provider; a pending one too, unless standing is
 // asked for.
-func (db *DB) GetAccount(ctx context.Context, id library.ID, account wire.AccountID, standing bool) (library.ConnectedAccount, error) {
+func (db *DB) GetConnection(ctx context.Context, id library.ID, account wire.AccountID, standing bool) (library.Connection, error) {
 	const doing = "get account"
 	row, err := db.reader.GetProviderAccount(ctx, string(account))
 	if err == nil && (row.LibraryID != id || standing && row.Pending) {
 		err = library.ErrNotFound
 	}
 	if err != nil {
-		return library.ConnectedAccount{}, in(doing, err)
+		return library.Connection{}, in(doing, err)
 	}
 	a, err := providerAccount(row)
 	return a, in(doing, err)
 }
 
-// ListConnected lists a library's accounts at providers, oldest first.
-func (db *DB) ListConnected(ctx context.Context, id library.ID, of wire.ApplicationID) ([]library.ConnectedAccount, error) {
+// ListConnections lists a library's accounts at providers, oldest first.
+func (db *DB) ListConnections(ctx context.Context, id library.ID, of wire.ApplicationID) ([]library.Connection, error) {
 	const doing = "list accounts"
 	rows, err := db.reader.ListConnected(ctx, id, of)
 	if err != nil {
@@ -102,8 +102,8 @@ func (db *DB) ListConnected(ctx context.Context, id library.ID, of wire.Applicat
 	return list, in(doing, err)
 }
 
-// ClaimRenewal gives its caller alone the right to renew an account's access.
-func (db *DB) ClaimRenewal(ctx context.Context, account wire.AccountID, version int64, now, until time.Time) (library.ConnectedAccount, error) {
+// ClaimRefresh gives its caller alone the right to renew an account's access.
+func (db *DB) ClaimRefresh(ctx context.Context, account wire.AccountID, version int64, now, until time.Time) (library.Connection, error) {
 	const doing = "claim renewal"
 	var row query.ProviderAccount
 	err := db.write(ctx, doing, func(ctx context.Context, q *query.Queries) (err error) {
@@ -119,14 +119,14 @@ func (db *DB) ClaimRenewal(ctx context.Context, account wire.AccountID, version 
 		return err
 	})
 	if err != nil {
-		return library.ConnectedAccount{}, err
+		return library.Connection{}, err
 	}
 	a, err := providerAccount(row)
 	return a, in(doing, err)
 }
 
-// StoreAccess replaces the access of the given version.
-func (db *DB) StoreAccess(ctx context.Context, account wire.AccountID, version int64, access []byte, accessUntil, at time.Time) error {
+// StoreTokens replaces the access of the given version.
+func (db *DB) StoreTokens(ctx context.Context, account wire.AccountID, version int64, access []byte, accessUntil, at time.Time) error {
 	return db.write(ctx, "store access", func(ctx context.Context, q *query.Queries) error {
 		rows, err := q.StoreAccess(ctx, query.StoreAccessParams{
 			Access:      access,
@@ -150,8 +150,8 @@ func goneOrChanged(ctx context.Context, q *query.Queries, account wire.AccountID
 	return library.ErrUsed
 }
 
-// GiveBackRenewal gives the right to renew the access of the given version back.
-func (db *DB) GiveBackRenewal(ctx context.Context, account wire.AccountID, version int64) error {
+// ReleaseRefresh gives the right to renew the access of the given version back.
+func (db *DB) ReleaseRefresh(ctx context.Context, account wire.AccountID, version int64) error {
 	return db.write(ctx, "give back renewal", func(ctx context.Context, q *query.Queries) error {
 		return q.GiveBackRenewal(ctx, string(account), version)
 	})
@@ -196,8 +196,8 @@ func (db *DB) Disconnect(ctx context.Context, id library.ID, of wire.Application
 	})
 }
 
-func providerAccount(row query.ProviderAccount) (library.ConnectedAccount, error) {
-	a := library.ConnectedAccount{
+func providerAccount(row query.ProviderAccount) (library.Connection, error) {
+	a := library.Connection{
 		ID:            wire.AccountID(row.ID),
 		Reference:     library.Reference(row.Reference),
 		Library:       row.LibraryID,

@@ -12,8 +12,8 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// AddLink adds a request for consent with the session promised with it.
-func (db *DB) AddLink(ctx context.Context, l library.Link, s library.Session) error {
+// AddAuthRequest adds a request for consent with the session promised with it.
+func (db *DB) AddAuthRequest(ctx context.Context, l library.AuthRequest, s library.Session) error {
 	const doing = "add link"
 	session, err := sessionParams(s)
 	if err != nil {
@@ -23,8 +23,8 @@ func (db *DB) AddLink(ctx context.Context, l library.Link, s library.Session) er
 		err := q.AddLink(ctx, query.AddLinkParams{
 			Hash:          l.Hash,
 			Kind:          l.Kind,
-			ApplicationID: l.Client.Application,
-			ContractID:    l.Client.Contract,
+			ApplicationID: l.ClientID.Application,
+			ContractID:    l.ClientID.Contract,
 			RedirectURI:   text(l.RedirectURI),
 			State:         []byte(l.State),
 			Challenge:     text(l.Challenge),
@@ -42,16 +42,16 @@ func (db *DB) AddLink(ctx context.Context, l library.Link, s library.Session) er
 	})
 }
 
-// GetLink finds a link by the hash of its code.
-func (db *DB) GetLink(ctx context.Context, h seal.Hash) (library.Link, error) {
+// GetAuthRequest finds a link by the hash of its code.
+func (db *DB) GetAuthRequest(ctx context.Context, h seal.Hash) (library.AuthRequest, error) {
 	row, err := db.reader.GetLink(ctx, h)
 	if err != nil {
-		return library.Link{}, in("get link", err)
+		return library.AuthRequest{}, in("get link", err)
 	}
-	return library.Link{
+	return library.AuthRequest{
 		Hash:        row.Hash,
 		Kind:        row.Kind,
-		Client:      wire.ClientID{Application: row.ApplicationID, Contract: row.ContractID},
+		ClientID:    wire.ClientID{Application: row.ApplicationID, Contract: row.ContractID},
 		RedirectURI: row.RedirectURI,
 		State:       string(row.State),
 		Challenge:   row.Challenge,
@@ -81,8 +81,8 @@ func (db *DB) Deny(ctx context.Context, link seal.Hash, at time.Time, e library.
 	})
 }
 
-// CloseLink answers a link that adds no grant.
-func (db *DB) CloseLink(ctx context.Context, link seal.Hash, at time.Time, grant library.GrantID, sessionSeal seal.Sealed) error {
+// CloseAuthRequest answers a link that adds no grant.
+func (db *DB) CloseAuthRequest(ctx context.Context, link seal.Hash, at time.Time, grant library.GrantID, sessionSeal seal.Sealed) error {
 	return db.write(ctx, "close link", func(ctx context.Context, q *query.Queries) error {
 		if grant != "" {
 			if err := lockGrant(ctx, q, grant); err != nil {

@@ -21,36 +21,36 @@ type Clients struct {
 	nonces NonceStore
 	now    func() time.Time
 	keys   keyMemo
-	recent recent[wire.ClientID, Client]
+	recent ttlCache[wire.ClientID, Client]
 }
 
-// clientsKept is how long what is known of a client may be used unasked: to disable
+// clientTTL is how long what is known of a client may be used unasked: to disable
 // one takes effect within that time.
-const clientsKept = time.Second
+const clientTTL = time.Second
 
 // NewClients returns the clients kept in store.
 func NewClients(store ClientStore, nonces NonceStore, now func() time.Time) *Clients {
 	return &Clients{store: store, nonces: nonces, now: now,
-		recent: recent[wire.ClientID, Client]{keep: clientsKept, most: memoSize}}
+		recent: ttlCache[wire.ClientID, Client]{ttl: clientTTL, max: memoSize}}
 }
 
-// Call is a signed request that has been verified: whose it is, and its claims.
-type Call struct {
+// SignedCall is a signed request that has been verified: whose it is, and its claims.
+type SignedCall struct {
 	Client
 	Claims wire.RequestClaims
 
-	key   *rsa.PublicKey
-	nonce Nonce
-	spent bool
+	key       *rsa.PublicKey
+	nonce     Nonce
+	nonceUsed bool
 }
 
 // Verify verifies a request's bearer token. It refuses cheaply first: form,
 // algorithm, header, nonce's shape, timestamp, client; only then RSA. The nonce is
-// not yet used up: that is for [Clients.Spend], or for the transaction of what the
+// not yet used up: that is for [Clients.UseNonce], or for the transaction of what the
 // call does.
 //
 // Every refusal is a [*wire.Error]: 406 for the token, 401 for the client.
-func (c *Clients) Verify(ctx context.Context, bearer string) (*Call, error) {
+func (c *Clients) Verify(ctx context.Context, bearer string) (*SignedCall, error) {
 	token, err := wire.ParseRequestToken(bearer)
 	switch {
 	case errors.Is(err, wire.ErrTokenMalformed):
@@ -60,7 +60,7 @@ func (c *Clients) Verify(ctx context.Context, bearer string) (*Call, error) {
 	case token.Header.Type == wire.TypeCloud:
 		return nil, wire.BadBearer("bearer token signature").Because(wire.ErrTokenHeader)
 	}
-	call := &Call{}
+	call := &SignedCall{}
 	if err := token.Peek(&call.Claims); err != nil {
 		return nil, wire.BadBearer("bearer token claims").Because(err)
 	}
@@ -75,7 +75,7 @@ func (c *Clients) Verify(ctx context.Context, bearer string) (*Call, error) {
 	if err != nil {
 		return nil, wire.InvalidClient(clip(call.Claims.ClientID)).Because(err)
 	}
-	if call.Client, err = c.good(ctx, id); err != nil {
+	if call.Client, err = c.getActive(ctx, id); err != nil {
 		return nil, err
 	}
 	if call.key, err = c.keys.get(call.Contract.PublicKey); err != nil {
@@ -89,7 +89,7 @@ func (c *Clients) Verify(ctx context.Context, bearer string) (*Call, error) {
 }
 
 // good finds a client that may act now.
-func (c *Clients) good(ctx context.Context, id wire.ClientID) (Client, error) {
+func (c *Clients) getActive(ctx context.Context, id wire.ClientID) (Client, error) {
 	now := c.now()
 	client, known := c.recent.get(id, now)
 	if !known {
@@ -103,7 +103,7 @@ func (c *Clients) good(ctx context.Context, id wire.ClientID) (Client, error) {
 		}
 		c.recent.put(id, client, now)
 	}
-	if !client.Good(now) {
+	if !client.Active(now) {
 		return Client{}, wire.InvalidClient(id.String())
 	}
 	return client, nil
@@ -111,35 +111,35 @@ func (c *Clients) good(ctx context.Context, id wire.ClientID) (Client, error) {
 
 // Good reports whether the client may act at now: neither the contract nor its
 // application is disabled, and the contract has not run out.
-func (c Client) Good(now time.Time) bool {
+func (c Client) Active(now time.Time) bool {
 	return c.Application.DisabledAt.IsZero() && c.Contract.DisabledAt.IsZero() && now.Before(c.Contract.ExpiresAt)
 }
 
 // Spend uses the call's nonce up. Once it has, it does nothing. A nonce that was
 // used before is refused with [wire.ReplayedNonce].
-func (c *Clients) Spend(ctx context.Context, call *Call) error {
-	if call.spent {
+func (c *Clients) UseNonce(ctx context.Context, call *SignedCall) error {
+	if call.nonceUsed {
 		return nil
 	}
 	if err := c.nonces.UseNonce(ctx, call.nonce); err != nil {
 		return call.replayed(err)
 	}
-	call.spent = true
+	call.nonceUsed = true
 	return nil
 }
 
 // unspent is the nonce for a transaction to use up, nil if that has happened.
-func (call *Call) unspent() *Nonce {
-	if call.spent {
+func (call *SignedCall) unusedNonce() *Nonce {
+	if call.nonceUsed {
 		return nil
 	}
 	return &call.nonce
 }
 
 // replayed turns a store's ErrReplayed into the wire's answer.
-func (call *Call) replayed(err error) error {
+func (call *SignedCall) replayed(err error) error {
 	if errors.Is(err, ErrReplayed) {
-		call.spent = true // by the other request: nothing is left to use up
+		call.nonceUsed = true // by the other request: nothing is left to use up
 		return wire.ReplayedNonce(call.nonce.Value).Because(err)
 	}
 	return err
@@ -147,7 +147,7 @@ func (call *Call) replayed(err error) error {
 
 // Descriptor verifies a push's FileDescriptor with the key of the call's contract
 // and reads it. Refusals are [*wire.Error]s of status 400.
-func (call *Call) Descriptor(text string) (*wire.Descriptor, error) {
+func (call *SignedCall) Descriptor(text string) (*wire.Descriptor, error) {
 	if text == "" {
 		return nil, wire.Validation("FileDescriptor is required")
 	}
@@ -169,10 +169,10 @@ func (call *Call) Descriptor(text string) (*wire.Descriptor, error) {
 }
 
 // Key is the contract's public key, for which the files that it reads are encrypted.
-func (call *Call) Key() *rsa.PublicKey { return call.key }
+func (call *SignedCall) Key() *rsa.PublicKey { return call.key }
 
 // Details is what a contract says of itself to its own application.
-func (call *Call) Details() wire.ContractDetails {
+func (call *SignedCall) Details() wire.ContractDetails {
 	c := call.Contract
 	return wire.ContractDetails{
 		ID:         c.ID,

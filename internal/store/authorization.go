@@ -10,8 +10,8 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// AddTrip adds a browser's way to a provider and back.
-func (db *DB) AddTrip(ctx context.Context, t library.Trip) error {
+// AddAuthorization adds a browser's way to a provider and back.
+func (db *DB) AddAuthorization(ctx context.Context, t library.Authorization) error {
 	const doing = "add trip"
 	source, err := encode(t.Source)
 	if err != nil {
@@ -20,7 +20,7 @@ func (db *DB) AddTrip(ctx context.Context, t library.Trip) error {
 	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
 		return q.AddTrip(ctx, query.AddTripParams{
 			Hash:          t.State,
-			LinkHash:      t.Link[:],
+			LinkHash:      t.Request[:],
 			ApplicationID: t.Application,
 			LibraryID:     t.Library,
 			LoginID:       string(t.Login),
@@ -34,14 +34,14 @@ func (db *DB) AddTrip(ctx context.Context, t library.Trip) error {
 	})
 }
 
-// GetTrip finds a trip by the hash of its state.
-func (db *DB) GetTrip(ctx context.Context, state seal.Hash) (library.Trip, error) {
+// GetAuthorization finds a trip by the hash of its state.
+func (db *DB) GetAuthorization(ctx context.Context, state seal.Hash) (library.Authorization, error) {
 	const doing = "get trip"
 	row, err := db.reader.GetTrip(ctx, state)
 	if err != nil {
-		return library.Trip{}, in(doing, err)
+		return library.Authorization{}, in(doing, err)
 	}
-	t := library.Trip{
+	t := library.Authorization{
 		State:       row.Hash,
 		Application: row.ApplicationID,
 		Library:     row.LibraryID,
@@ -52,17 +52,17 @@ func (db *DB) GetTrip(ctx context.Context, state seal.Hash) (library.Trip, error
 		ExpiresAt:   moment(row.ExpiresAt),
 		EndedAt:     moment(row.EndedAt),
 	}
-	if err := t.Link.Scan(row.LinkHash); err != nil {
-		return library.Trip{}, in(doing, fmt.Errorf("its link: %w", err))
+	if err := t.Request.Scan(row.LinkHash); err != nil {
+		return library.Authorization{}, in(doing, fmt.Errorf("its link: %w", err))
 	}
 	if err := decode(row.Source, &t.Source); err != nil {
-		return library.Trip{}, in(doing, err)
+		return library.Authorization{}, in(doing, err)
 	}
 	return t, nil
 }
 
-// EndTrip ends a trip and forgets its secrets.
-func (db *DB) EndTrip(ctx context.Context, state seal.Hash, at time.Time, e library.Event) error {
+// EndAuthorization ends a trip and forgets its secrets.
+func (db *DB) EndAuthorization(ctx context.Context, state seal.Hash, at time.Time, e library.Event) error {
 	return db.write(ctx, "end trip", func(ctx context.Context, q *query.Queries) error {
 		if e.Library != "" {
 			if err := addEvent(ctx, q, e); err != nil {

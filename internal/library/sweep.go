@@ -19,7 +19,7 @@ const keepTokens = 400 * 24 * time.Hour
 const orphanAge = 24 * time.Hour
 
 // Housekeeping forgets what has had its time.
-type Housekeeping struct {
+type Sweeping struct {
 	People  *People
 	Sweeper Sweeper
 	Files   FileStore
@@ -29,13 +29,13 @@ type Housekeeping struct {
 
 // Tidy forgets expired links, codes, sessions, logins and nonces, and deletes
 // libraries whose time of waiting is over.
-func (h Housekeeping) Tidy(ctx context.Context) error {
+func (h Sweeping) SweepExpired(ctx context.Context) error {
 	return errors.Join(h.People.DeleteDue(ctx), h.Sweeper.Sweep(ctx, h.Now(), keepTokens))
 }
 
 // SweepBlobs deletes contents that no file names, as a crash between the two leaves
 // them.
-func (h Housekeeping) SweepBlobs(ctx context.Context) error {
+func (h Sweeping) SweepBlobs(ctx context.Context) error {
 	return h.Blobs.List(ctx, "", func(key string, at time.Time) error {
 		if h.Now().Sub(at) < orphanAge {
 			return nil

@@ -31,70 +31,70 @@ const (
 	CallbackServerError CallbackCode = "SERVER_ERROR"
 )
 
-// LinkFault is why a link cannot be answered.
-type LinkFault string
+// RequestProblem is why a link cannot be answered.
+type RequestProblem string
 
 // The faults of a link.
 const (
-	LinkExpired LinkFault = "expired"
-	LinkUsed    LinkFault = "used"
-	// LinkEnded: the contract or the application has ended.
-	LinkEnded LinkFault = "ended"
+	RequestExpired  RequestProblem = "expired"
+	RequestAnswered RequestProblem = "used"
+	// RequestClientEnded: the contract or the application has ended.
+	RequestClientEnded RequestProblem = "ended"
 )
 
-// LinkError says why a link cannot be answered. Request is there so that the person
+// RequestError says why a link cannot be answered. Request is there so that the person
 // can be shown the way back.
-type LinkError struct {
-	Fault   LinkFault
-	Request *Request
+type RequestError struct {
+	Problem RequestProblem
+	Request *PendingRequest
 }
 
-func (e *LinkError) Error() string { return "link cannot be answered: " + string(e.Fault) }
+func (e *RequestError) Error() string { return "link cannot be answered: " + string(e.Problem) }
 
 // ErrWrongPerson says that a link is for another library than the browser's.
 var ErrWrongPerson = errors.New("link belongs to another library")
 
-// Request is a link together with what a person needs to know to answer it.
-type Request struct {
-	Link   Link
-	Client Client
+// PendingRequest is a link together with what a person needs to know to answer it.
+type PendingRequest struct {
+	AuthRequest
+	Client      Client
 	// Until is how long the grant would last.
-	Until time.Time
+	GrantUntil time.Time
 	// Connected is the account that the person has connected on the way, as
-	// [Accounts.Connected] found it; nil if there is none.
-	Connected *ConnectedAccount
+	// [Connections.LoadConnection] found it; nil if there is none.
+	Connection *Connection
 }
 
-// OpenLink finds the request that a link carries. It returns ErrNotFound for an
-// unknown code or one of another page, and a [*LinkError] for one that can no longer
+// FindRequest finds the request that a link carries. It returns ErrNotFound for an
+// unknown code or one of another page, and a [*RequestError] for one that can no longer
 // be answered.
-func (c *Consents) OpenLink(ctx context.Context, kind LinkKind, code string) (*Request, error) {
-	link, err := c.store.GetLink(ctx, seal.SecretOf(code).Hash())
+func (c *Consents) FindRequest(ctx context.Context, kind RequestKind, code string) (*PendingRequest, error) {
+	link, err := c.store.GetAuthRequest(ctx, seal.SecretOf(code).Hash())
 	if err != nil {
 		return nil, fmt.Errorf("get link: %w", err)
 	}
-	if link.Kind != kind && (link.Kind != LinkOnboard || kind != LinkReauthorize) {
+	if link.Kind != kind && (link.Kind != OnboardRequest || kind != ReauthorizeRequest) {
 		return nil, fmt.Errorf("link is of another page: %w", ErrNotFound)
 	}
 	link.Kind = kind
-	client, err := c.clients.store.GetClient(ctx, link.Client)
+	client, err := c.clients.store.GetClient(ctx, link.ClientID)
 	if err != nil {
 		return nil, fmt.Errorf("get client of link: %w", err)
 	}
 	now := c.now()
-	r := &Request{Link: link, Client: client, Until: c.until(client, now)}
+	r := &PendingRequest{AuthRequest: link, Client: client, GrantUntil: c.grantUntil(client, now)}
 	switch {
 	case !link.AnsweredAt.IsZero():
-		return nil, &LinkError{LinkUsed, r}
+		return nil, &RequestError{RequestAnswered, r}
 	case !now.Before(link.ExpiresAt):
-		return nil, &LinkError{LinkExpired, r}
-	case !client.Good(now):
-		return nil, &LinkError{LinkEnded, r}
+		return nil, &RequestError{RequestExpired, r}
+	case !client.Active(now):
+		return nil, &RequestError{RequestClientEnded, r}
 	}
 	return r, nil
 }
 
-func (c *Consents) until(client Client, now time.Time) time.Time {
+func (c *Consents) grantUntil(client Client, now time.Time) time.Time {
 	lasts := client.Contract.GrantFor
 	if lasts == 0 {
 		lasts = c.config.GrantLifetime
@@ -104,7 +104,7 @@ func (c *Consents) until(client Client, now time.Time) time.Time {
 
 // Earlier finds the grant that a person gave to the request's contract before, the
 // newest one; nil if there is none.
-func (c *Consents) Earlier(ctx context.Context, s *SignedIn, r *Request) (*Grant, error) {
+func (c *Consents) LatestGrant(ctx context.Context, s *SignedIn, r *PendingRequest) (*Grant, error) {
 	grants, err := c.store.ListGrants(ctx, s.Library.ID)
 	if err != nil {
 		return nil, fmt.Errorf("list grants: %w", err)
@@ -120,27 +120,27 @@ func (c *Consents) Earlier(ctx context.Context, s *SignedIn, r *Request) (*Grant
 // Allow answers a request with yes and returns where to send the browser. A read
 // contract's code and session are handed the library's key here: this is the moment
 // at which the person lets somebody in. It returns ErrWrongPerson or ErrUsed.
-func (c *Consents) Allow(ctx context.Context, s *SignedIn, r *Request) (callback string, err error) {
-	if err := r.answerable(s); err != nil {
+func (c *Consents) Allow(ctx context.Context, s *SignedIn, r *PendingRequest) (callback string, err error) {
+	if err := r.checkPerson(s); err != nil {
 		return "", err
 	}
 	now := c.now()
 	code := seal.NewSecret()
-	answer := Answer{
-		Link: r.Link.Hash, At: now,
+	answer := Approval{
+		Request: r.Hash, At: now,
 		Grant: Grant{ID: GrantID(wire.RandomAlphanumeric(32)), Library: s.Library.ID,
-			Application: r.Client.Application.ID, Contract: r.Client.Contract.ID, CreatedAt: now, ExpiresAt: r.Until},
+			Application: r.Client.Application.ID, Contract: r.Client.Contract.ID, CreatedAt: now, ExpiresAt: r.GrantUntil},
 		Account: newAccount(s.Library.ID, r.Client.Application.ID, now),
-		Code: AuthCode{Hash: code.Hash(), Client: r.Client.ID(), Challenge: r.Link.Challenge,
+		Code: AuthCode{Hash: code.Hash(), Client: r.Client.ID(), Challenge: r.Challenge,
 			ExpiresAt: now.Add(codeLifetime)},
 		Event: Event{Library: s.Library.ID, At: now, Kind: EventAllowed, Details: r.Client.details()},
 	}
-	if r.Connected != nil {
-		answer.Connected = r.Connected.ID
-		answer.Event.Details.Account, answer.Event.Details.Provider = r.Connected.ID, r.Connected.Source.Name
+	if r.Connection != nil {
+		answer.Connection = r.Connection.ID
+		answer.Event.Details.Account, answer.Event.Details.Provider = r.Connection.ID, r.Connection.Source.Name
 	}
 	if r.Client.Contract.Access == Read {
-		if answer.Code.Seal, answer.SessionSeal, err = c.handKey(ctx, s, r, code); err != nil {
+		if answer.Code.Seal, answer.SessionSeal, err = c.sealKey(ctx, s, r, code); err != nil {
 			return "", err
 		}
 	}
@@ -149,19 +149,19 @@ func (c *Consents) Allow(ctx context.Context, s *SignedIn, r *Request) (callback
 		return "", fmt.Errorf("allow: %w", err)
 	}
 	q := url.Values{"success": {"true"}, "code": {code.Reveal()}}
-	if r.Link.Kind == LinkAuthorize {
+	if r.Kind == AuthorizeRequest {
 		reference := account.Reference
-		if r.Connected != nil {
-			reference = r.Connected.Reference
+		if r.Connection != nil {
+			reference = r.Connection.Reference
 		}
 		q.Set("accountReference", string(reference))
 	}
-	return r.callback(q), nil
+	return r.callbackURL(q), nil
 }
 
 // handKey seals the library's key to the code, and to the session that was promised
 // with the link.
-func (c *Consents) handKey(ctx context.Context, s *SignedIn, r *Request, code seal.Secret) (forCode, forSession seal.Sealed, err error) {
+func (c *Consents) sealKey(ctx context.Context, s *SignedIn, r *PendingRequest, code seal.Secret) (forCode, forSession seal.Sealed, err error) {
 	key, err := s.key()
 	if err != nil {
 		return nil, nil, err
@@ -169,14 +169,14 @@ func (c *Consents) handKey(ctx context.Context, s *SignedIn, r *Request, code se
 	if forCode, err = key.HandToSecret(code); err != nil {
 		return nil, nil, err
 	}
-	forSession, err = c.handToSession(ctx, key, r)
+	forSession, err = c.sealKeyToSession(ctx, key, r)
 	return forCode, forSession, err
 }
 
 // handToSession seals the library's key to the session that was promised with the
 // link; nil if the session's time is over.
-func (c *Consents) handToSession(ctx context.Context, key seal.PrivateKey, r *Request) (seal.Sealed, error) {
-	session, err := c.store.GetSession(ctx, r.Link.Session)
+func (c *Consents) sealKeyToSession(ctx context.Context, key seal.PrivateKey, r *PendingRequest) (seal.Sealed, error) {
+	session, err := c.store.GetSession(ctx, r.Session)
 	if errors.Is(err, ErrNotFound) || err == nil && session.PublicKey.IsZero() {
 		return nil, nil
 	}
@@ -197,8 +197,8 @@ func newAccount(id ID, application wire.ApplicationID, now time.Time) Account {
 }
 
 // answerable refuses a person who is not the one that the link is for.
-func (r *Request) answerable(s *SignedIn) error {
-	if r.Link.Library != "" && r.Link.Library != s.Library.ID {
+func (r *PendingRequest) checkPerson(s *SignedIn) error {
+	if r.Library != "" && r.Library != s.Library.ID {
 		return ErrWrongPerson
 	}
 	if s.Library.Shut() {
@@ -207,38 +207,38 @@ func (r *Request) answerable(s *SignedIn) error {
 	return nil
 }
 
-// ForOther reports whether the request is for another library than the person's.
-func (r *Request) ForOther(s *SignedIn) bool {
-	return r.Link.Library != "" && r.Link.Library != s.Library.ID
+// IsForAnother reports whether the request is for another library than the person's.
+func (r *PendingRequest) IsForAnother(s *SignedIn) bool {
+	return r.Library != "" && r.Library != s.Library.ID
 }
 
 // Deny answers a request with no, for the reason that the code tells, and returns
 // where to send the browser. s is nil if nobody has signed in. To refuse to renew a
 // consent ends it, if it still stands; to refuse to revoke something leaves all as it
 // is. It returns ErrUsed.
-func (c *Consents) Deny(ctx context.Context, r *Request, s *SignedIn, code CallbackCode) (callback string, err error) {
+func (c *Consents) Deny(ctx context.Context, r *PendingRequest, s *SignedIn, code CallbackCode) (callback string, err error) {
 	var event Event
-	if s != nil && r.answerable(s) == nil && code == CallbackUserCancel && r.Link.Kind != LinkRevoke {
+	if s != nil && r.checkPerson(s) == nil && code == CallbackUserCancel && r.Kind != RevokeRequest {
 		if err := c.endRefused(ctx, r, s); err != nil {
 			return "", err
 		}
-		if r.Link.Kind == LinkAuthorize || r.Link.Kind == LinkUserReauth { // the others asked for no consent
+		if r.Kind == AuthorizeRequest || r.Kind == UserReauthRequest { // the others asked for no consent
 			event = Event{Library: s.Library.ID, At: c.now(), Kind: EventDenied, Details: r.Client.details()}
 		}
 	}
-	if err := c.store.Deny(ctx, r.Link.Hash, c.now(), event); err != nil {
+	if err := c.store.Deny(ctx, r.Hash, c.now(), event); err != nil {
 		return "", fmt.Errorf("deny: %w", err)
 	}
-	return r.Failed(code), nil
+	return r.FailureURL(code), nil
 }
 
 // endRefused revokes the grant that a person refuses to renew. It comes before the
 // link is closed: were the server to stop between the two, the access has ended.
-func (c *Consents) endRefused(ctx context.Context, r *Request, s *SignedIn) error {
-	if r.Link.Kind != LinkUserReauth {
+func (c *Consents) endRefused(ctx context.Context, r *PendingRequest, s *SignedIn) error {
+	if r.Kind != UserReauthRequest {
 		return nil
 	}
-	earlier, err := c.Earlier(ctx, s, r)
+	earlier, err := c.LatestGrant(ctx, s, r)
 	if err != nil || earlier == nil || !earlier.Active(c.now()) {
 		return err
 	}
@@ -249,31 +249,31 @@ func (c *Consents) endRefused(ctx context.Context, r *Request, s *SignedIn) erro
 // succeeds if the person has connected one on the way, or if there was nothing to do because the
 // account stands for the person; else the application learns that nothing was
 // connected. It returns ErrWrongPerson or ErrUsed.
-func (c *Consents) Connect(ctx context.Context, s *SignedIn, r *Request, nothingToDo bool) (callback string, err error) {
-	if err := r.answerable(s); err != nil {
+func (c *Consents) Connect(ctx context.Context, s *SignedIn, r *PendingRequest, nothingToDo bool) (callback string, err error) {
+	if err := r.checkPerson(s); err != nil {
 		return "", err
 	}
-	if r.Connected == nil && !nothingToDo {
-		if err := c.store.Deny(ctx, r.Link.Hash, c.now(), Event{}); err != nil {
+	if r.Connection == nil && !nothingToDo {
+		if err := c.store.Deny(ctx, r.Hash, c.now(), Event{}); err != nil {
 			return "", fmt.Errorf("close link: %w", err)
 		}
-		return r.Failed(CallbackOnboardError), nil
+		return r.FailureURL(CallbackOnboardError), nil
 	}
-	grant, forSession, err := c.standing(ctx, s, r)
+	grant, forSession, err := c.standingGrant(ctx, s, r)
 	if err != nil {
 		return "", err
 	}
-	if err := c.store.CloseLink(ctx, r.Link.Hash, c.now(), grant, forSession); err != nil {
+	if err := c.store.CloseAuthRequest(ctx, r.Hash, c.now(), grant, forSession); err != nil {
 		return "", fmt.Errorf("close link: %w", err)
 	}
-	return r.callback(url.Values{"success": {"true"}}), nil
+	return r.callbackURL(url.Values{"success": {"true"}}), nil
 }
 
 // standing finds the grant that still stands for the request's contract, and seals the
 // library's key to the session that was promised with the link: the person allowed the
 // reading when they gave that grant. Empty where there is none, or nothing to read.
-func (c *Consents) standing(ctx context.Context, s *SignedIn, r *Request) (GrantID, seal.Sealed, error) {
-	earlier, err := c.Earlier(ctx, s, r)
+func (c *Consents) standingGrant(ctx context.Context, s *SignedIn, r *PendingRequest) (GrantID, seal.Sealed, error) {
+	earlier, err := c.LatestGrant(ctx, s, r)
 	if err != nil || earlier == nil || !earlier.Active(c.now()) || r.Client.Contract.Access != Read {
 		return "", nil, err
 	}
@@ -281,12 +281,12 @@ func (c *Consents) standing(ctx context.Context, s *SignedIn, r *Request) (Grant
 	if err != nil {
 		return "", nil, err
 	}
-	forSession, err := c.handToSession(ctx, key, r)
+	forSession, err := c.sealKeyToSession(ctx, key, r)
 	return earlier.ID, forSession, err
 }
 
 // referred is the account that a reference of the request's application means.
-func (c *Consents) referred(ctx context.Context, r *Request, accountRef string) (wire.AccountID, error) {
+func (c *Consents) accountByReference(ctx context.Context, r *PendingRequest, accountRef string) (wire.AccountID, error) {
 	ref, err := c.store.GetReference(ctx, accountRef)
 	if err != nil {
 		return "", fmt.Errorf("get reference: %w", err)
@@ -311,25 +311,25 @@ func (c *Consents) ownAccount(ctx context.Context, library ID, application wire.
 }
 
 // Failed is where a browser goes whose request ends without success.
-func (r *Request) Failed(code CallbackCode) string {
-	if r.Link.Kind == LinkRevoke {
-		return r.callback(url.Values{"result": {"failed"}, "error_message": {string(code)}})
+func (r *PendingRequest) FailureURL(code CallbackCode) string {
+	if r.Kind == RevokeRequest {
+		return r.callbackURL(url.Values{"result": {"failed"}, "error_message": {string(code)}})
 	}
-	return r.callback(url.Values{"success": {"false"}, "errorCode": {string(code)}})
+	return r.callbackURL(url.Values{"success": {"false"}, "errorCode": {string(code)}})
 }
 
 // callback is the application's redirect URI, its own query kept, with the outcome
 // and the application's state.
-func (r *Request) callback(q url.Values) string {
-	if r.Link.State != "" {
-		q.Set("state", r.Link.State)
+func (r *PendingRequest) callbackURL(q url.Values) string {
+	if r.State != "" {
+		q.Set("state", r.State)
 	}
 	separator := "?"
-	if strings.Contains(r.Link.RedirectURI, "?") {
+	if strings.Contains(r.RedirectURI, "?") {
 		separator = "&"
-		if strings.HasSuffix(r.Link.RedirectURI, "?") || strings.HasSuffix(r.Link.RedirectURI, "&") {
+		if strings.HasSuffix(r.RedirectURI, "?") || strings.HasSuffix(r.RedirectURI, "&") {
 			separator = ""
 		}
 	}
-	return r.Link.RedirectURI + separator + q.Encode()
+	return r.RedirectURI + separator + q.Encode()
 }
