@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -110,15 +111,15 @@ func (c *Catalogue) Entry(id int) (Source, error) {
 	return Source{}, fmt.Errorf("source %d: %w", id, ErrNotFound)
 }
 
-// Source finds a source that can be connected now; it answers [library.Catalogue].
+// Source finds a source that can be connected now; it answers [delivery.Catalogue].
 // The errors are those of Entry.
-func (c *Catalogue) Source(id int) (library.Source, error) {
+func (c *Catalogue) Source(id int) (delivery.Source, error) {
 	s, err := c.Entry(id)
 	if err != nil {
-		return library.Source{}, err
+		return delivery.Source{}, err
 	}
 	if !s.Usable() {
-		return library.Source{}, fmt.Errorf("source %d cannot be connected now: %w", id, ErrNotFound)
+		return delivery.Source{}, fmt.Errorf("source %d cannot be connected now: %w", id, ErrNotFound)
 	}
 	return s.library(), nil
 }

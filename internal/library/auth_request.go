@@ -57,12 +57,22 @@ var ErrWrongPerson = errors.New("link belongs to another library")
 // PendingRequest is a link together with what a person needs to know to answer it.
 type PendingRequest struct {
 	AuthRequest
-	Client      Client
-	// Until is how long the grant would last.
+	Client Client
+	// GrantUntil is when the grant would end.
 	GrantUntil time.Time
-	// Connected is the account that the person has connected on the way, as
-	// [Connections.LoadConnection] found it; nil if there is none.
-	Connection *Connection
+	// Connection is the account at a provider that the person has connected for the request;
+	// nil if there is none.
+	Connection *RequestConnection
+}
+
+// RequestConnection is what this package knows of an account at a provider that a person has
+// connected for a request; package delivery knows the rest.
+type RequestConnection struct {
+	ID        wire.AccountID
+	Reference Reference
+	// SourceID and Provider are the id and the name of the provider's entry in the catalogue.
+	SourceID int
+	Provider string
 }
 
 // FindRequest finds the request that a link carries. It returns ErrNotFound for an
@@ -121,7 +131,7 @@ func (c *Consents) LatestGrant(ctx context.Context, s *SignedIn, r *PendingReque
 // contract's code and session are handed the library's key here: this is the moment
 // at which the person lets somebody in. It returns ErrWrongPerson or ErrUsed.
 func (c *Consents) Allow(ctx context.Context, s *SignedIn, r *PendingRequest) (callback string, err error) {
-	if err := r.checkPerson(s); err != nil {
+	if err := r.CheckPerson(s); err != nil {
 		return "", err
 	}
 	now := c.now()
@@ -133,11 +143,11 @@ func (c *Consents) Allow(ctx context.Context, s *SignedIn, r *PendingRequest) (c
 		Account: newAccount(s.Library.ID, r.Client.Application.ID, now),
 		Code: AuthCode{Hash: code.Hash(), Client: r.Client.ID(), Challenge: r.Challenge,
 			ExpiresAt: now.Add(codeLifetime)},
-		Event: Event{Library: s.Library.ID, At: now, Kind: EventAllowed, Details: r.Client.details()},
+		Event: Event{Library: s.Library.ID, At: now, Kind: EventAllowed, Details: r.Client.EventDetails()},
 	}
 	if r.Connection != nil {
 		answer.Connection = r.Connection.ID
-		answer.Event.Details.Account, answer.Event.Details.Provider = r.Connection.ID, r.Connection.Source.Name
+		answer.Event.Details.Account, answer.Event.Details.Provider = r.Connection.ID, r.Connection.Provider
 	}
 	if r.Client.Contract.Access == Read {
 		if answer.Code.Seal, answer.SessionSeal, err = c.sealKey(ctx, s, r, code); err != nil {
@@ -196,8 +206,9 @@ func newAccount(id ID, application wire.ApplicationID, now time.Time) Account {
 	}
 }
 
-// answerable refuses a person who is not the one that the link is for.
-func (r *PendingRequest) checkPerson(s *SignedIn) error {
+// CheckPerson returns [ErrWrongPerson] for a person other than the one that the request is
+// for, and ErrNotFound for a person whose library is shut.
+func (r *PendingRequest) CheckPerson(s *SignedIn) error {
 	if r.Library != "" && r.Library != s.Library.ID {
 		return ErrWrongPerson
 	}
@@ -218,12 +229,12 @@ func (r *PendingRequest) IsForAnother(s *SignedIn) bool {
 // is. It returns ErrUsed.
 func (c *Consents) Deny(ctx context.Context, r *PendingRequest, s *SignedIn, code CallbackCode) (callback string, err error) {
 	var event Event
-	if s != nil && r.checkPerson(s) == nil && code == CallbackUserCancel && r.Kind != RevokeRequest {
+	if s != nil && r.CheckPerson(s) == nil && code == CallbackUserCancel && r.Kind != RevokeRequest {
 		if err := c.endRefused(ctx, r, s); err != nil {
 			return "", err
 		}
 		if r.Kind == AuthorizeRequest || r.Kind == UserReauthRequest { // the others asked for no consent
-			event = Event{Library: s.Library.ID, At: c.now(), Kind: EventDenied, Details: r.Client.details()}
+			event = Event{Library: s.Library.ID, At: c.now(), Kind: EventDenied, Details: r.Client.EventDetails()}
 		}
 	}
 	if err := c.store.Deny(ctx, r.Hash, c.now(), event); err != nil {
@@ -250,7 +261,7 @@ func (c *Consents) endRefused(ctx context.Context, r *PendingRequest, s *SignedI
 // account stands for the person; else the application learns that nothing was
 // connected. It returns ErrWrongPerson or ErrUsed.
 func (c *Consents) Connect(ctx context.Context, s *SignedIn, r *PendingRequest, nothingToDo bool) (callback string, err error) {
-	if err := r.checkPerson(s); err != nil {
+	if err := r.CheckPerson(s); err != nil {
 		return "", err
 	}
 	if r.Connection == nil && !nothingToDo {
@@ -285,8 +296,9 @@ func (c *Consents) standingGrant(ctx context.Context, s *SignedIn, r *PendingReq
 	return earlier.ID, forSession, err
 }
 
-// referred is the account that a reference of the request's application means.
-func (c *Consents) accountByReference(ctx context.Context, r *PendingRequest, accountRef string) (wire.AccountID, error) {
+// ResolveReference returns the account that a reference of the request's application names.
+// It returns ErrNotFound for a reference that is unknown, expired or another application's.
+func (c *Consents) ResolveReference(ctx context.Context, r *PendingRequest, accountRef string) (wire.AccountID, error) {
 	ref, err := c.store.GetReference(ctx, accountRef)
 	if err != nil {
 		return "", fmt.Errorf("get reference: %w", err)
@@ -297,9 +309,9 @@ func (c *Consents) accountByReference(ctx context.Context, r *PendingRequest, ac
 	return ref.Account, nil
 }
 
-// ownAccount returns ErrNotFound unless the account is the one that stands for the
-// person at an application, and is shown there.
-func (c *Consents) ownAccount(ctx context.Context, library ID, application wire.ApplicationID, id wire.AccountID) error {
+// CheckUserAccount returns ErrNotFound unless the account is the one that stands for the
+// person at an application, and is not hidden there.
+func (c *Consents) CheckUserAccount(ctx context.Context, library ID, application wire.ApplicationID, id wire.AccountID) error {
 	accounts, err := c.store.ListAccounts(ctx, library, application)
 	if err != nil {
 		return fmt.Errorf("list accounts: %w", err)
@@ -332,4 +344,34 @@ func (r *PendingRequest) callbackURL(q url.Values) string {
 		}
 	}
 	return r.RedirectURI + separator + q.Encode()
+}
+
+// GetRequestClient returns the client that made a request.
+func (c *Consents) GetRequestClient(ctx context.Context, request seal.Hash) (Client, error) {
+	r, err := c.store.GetAuthRequest(ctx, request)
+	if err != nil {
+		return Client{}, fmt.Errorf("get authorization request: %w", err)
+	}
+	return c.clients.GetClient(ctx, r.ClientID.Contract)
+}
+
+// AddRevocation adds a request to take an account from the bearer's application, and returns
+// its code.
+func (c *Consents) AddRevocation(ctx context.Context, b *Bearer, account wire.AccountID, redirectURI string) (seal.Secret, error) {
+	now, code := c.now(), seal.NewSecret()
+	r := AuthRequest{Hash: code.Hash(), Kind: RevokeRequest, ClientID: b.Client.ID(), RedirectURI: redirectURI,
+		Library: b.Library.ID, Account: account, CreatedAt: now, ExpiresAt: now.Add(requestLifetime)}
+	if err := c.store.AddAuthRequest(ctx, r, Session{}); err != nil {
+		return seal.Secret{}, fmt.Errorf("add authorization request: %w", err)
+	}
+	return code, nil
+}
+
+// CompleteRevocation answers a request to take an account from an application with yes, and
+// returns where to send the browser. It returns ErrUsed.
+func (c *Consents) CompleteRevocation(ctx context.Context, r *PendingRequest) (callback string, err error) {
+	if err := c.store.CloseAuthRequest(ctx, r.Hash, c.now(), "", nil); err != nil {
+		return "", fmt.Errorf("close authorization request: %w", err)
+	}
+	return r.callbackURL(url.Values{"result": {"success"}}), nil
 }

@@ -50,7 +50,7 @@ func (s *site) showConsent(w http.ResponseWriter, r *http.Request, in *library.S
 	}
 	provider := ""
 	if request.Connection != nil {
-		provider = quote(request.Connection.Source.Name)
+		provider = quote(request.Connection.Provider)
 		p.May, p.MayNot = t.mayPush(s.connectedWhat(t, way), provider)
 		p.Notes = append(p.Notes, t.text("consent.note.provider", "provider", provider))
 	}
@@ -121,7 +121,7 @@ func (s *site) otherGrants(r *http.Request, in *library.SignedIn, request *libra
 // connected: of what it has, that which the provider takes.
 func (s *site) connectedWhat(t *texts, way way) string {
 	types := way.asked.scope.DataTypes
-	source, err := s.catalogue.Entry(way.request.Connection.Source.ID)
+	source, err := s.catalogue.Entry(way.request.Connection.SourceID)
 	if err == nil && len(source.DataTypes) > 0 {
 		taken := slices.DeleteFunc(slices.Clone(source.DataTypes), func(d string) bool { return len(types) > 0 && !slices.Contains(types, d) })
 		if len(taken) > 0 {

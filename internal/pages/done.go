@@ -59,7 +59,7 @@ func (s *site) leaveSaying(w http.ResponseWriter, r *http.Request, request *libr
 // they end with a page, from which the browser goes on by itself.
 func (s *site) leaveAnew(w http.ResponseWriter, r *http.Request, request *library.PendingRequest, callback string) error {
 	p := &donePage{Outcome: outcomeNone}
-	p.view = s.newView(r, visitOf(r).texts.text("provider.ok", "provider", quote(request.Connection.Source.Name)))
+	p.view = s.newView(r, visitOf(r).texts.text("provider.ok", "provider", quote(request.Connection.Provider)))
 	return s.forward(w, p, request, callback)
 }
 

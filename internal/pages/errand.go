@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -22,7 +23,7 @@ import (
 // How it ended stands in the address as a step, so that the page may be loaded again.
 type errand struct {
 	// target is what to connect; zero if it has yet to be chosen.
-	target library.Target
+	target delivery.Target
 	// provider is its name.
 	provider string
 	// gone says that what the address names cannot be connected now.
@@ -71,14 +72,14 @@ func (s *site) againErrand(r *http.Request, in *library.SignedIn, way way) (*err
 	case err != nil || account == nil:
 		return nil, err
 	}
-	return &errand{target: library.Target{Account: account.ID}, provider: quote(account.Source.Name)}, nil
+	return &errand{target: delivery.Target{Account: account.ID}, provider: quote(account.Source.Name)}, nil
 }
 
 func (s *site) newErrand(r *http.Request, in *library.SignedIn, way way) (*errand, error) {
 	if way.asked.service == 0 {
 		return &errand{}, nil
 	}
-	target := library.Target{Source: way.asked.service}
+	target := delivery.Target{Source: way.asked.service}
 	source, err := s.accounts.FindSource(r.Context(), in, way.request, target)
 	switch {
 	case errors.Is(err, library.ErrNotFound), errors.Is(err, catalogue.ErrUnlisted):
@@ -92,7 +93,7 @@ func (s *site) newErrand(r *http.Request, in *library.SignedIn, way way) (*erran
 // showErrand shows how far the errand is.
 func (s *site) showErrand(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way, e *errand) error {
 	step := r.URL.Query().Get("step")
-	if e.target == (library.Target{}) || step == stepGone && e.target.Account == "" {
+	if e.target == (delivery.Target{}) || step == stepGone && e.target.Account == "" {
 		e.gone = e.gone || step == stepGone
 		return s.showChoose(w, r, in, way, e)
 	}
