@@ -26,7 +26,7 @@ import (
 var ErrNotFound = library.ErrNotFound
 
 // ErrUnlisted says that a listing cannot be had now: what was looked for may be there.
-var ErrUnlisted = errors.New("a list of sources cannot be had now")
+var ErrUnlisted = delivery.ErrUnlisted
 
 // Ids of our own begin at FirstOwnID, so that they never meet digi.me's. Those that
 // follow from a provider's key begin at FirstListedID, so that they never meet those
@@ -122,6 +122,16 @@ func (c *Catalogue) Source(id int) (delivery.Source, error) {
 		return delivery.Source{}, fmt.Errorf("source %d cannot be connected now: %w", id, ErrNotFound)
 	}
 	return s.library(), nil
+}
+
+// HasPushSources reports whether there is any source that can be connected and sent to, or a
+// listing that cannot be had now may hold one; it answers [delivery.Catalogue].
+func (c *Catalogue) HasPushSources() (bool, error) {
+	_, total, err := c.Choose(Choice{Push: true, Limit: 1})
+	if errors.Is(err, ErrUnlisted) {
+		return true, nil
+	}
+	return total > 0, err
 }
 
 // SampleDataSets are the invented data that a source can be connected with, by id;

@@ -101,25 +101,6 @@ func (a *Connections) disconnect(ctx context.Context, account Connection, detail
 	return nil
 }
 
-// Referred finds the account that a link is to connect again; nil if the reference
-// means the account that stands for the person, which needs nothing. It returns
-// ErrNotFound for an account that is not this person's.
-func (a *Connections) FindByReference(ctx context.Context, s *library.SignedIn, r *library.PendingRequest, accountRef string) (*Connection, error) {
-	id, err := a.consents.ResolveReference(ctx, r, accountRef)
-	if err != nil {
-		return nil, err
-	}
-	application := r.Client.Application.ID
-	if err := a.consents.CheckUserAccount(ctx, s.Library.ID, application, id); err == nil || !errors.Is(err, library.ErrNotFound) {
-		return nil, err
-	}
-	account, err := a.getFor(ctx, s.Library.ID, application, id)
-	if err != nil {
-		return nil, err
-	}
-	return &account, nil
-}
-
 // connectedAt finds an account that a person has connected at an application. It returns
 // ErrNotFound for another's, of the person or the application, and for a pending one.
 func (a *Connections) getFor(ctx context.Context, owner library.ID, application wire.ApplicationID, id wire.AccountID) (Connection, error) {
@@ -131,23 +112,4 @@ func (a *Connections) getFor(ctx context.Context, owner library.ID, application 
 		return Connection{}, fmt.Errorf("account is of another application: %w", library.ErrNotFound)
 	}
 	return account, nil
-}
-
-// Connected looks up the account that the person has connected on the way of a link,
-// and puts it into the request; there may be none yet, or none any more.
-func (a *Connections) LoadConnection(ctx context.Context, s *library.SignedIn, r *library.PendingRequest) error {
-	r.Connection = nil
-	if r.Account == "" {
-		return nil
-	}
-	account, err := a.store.GetConnection(ctx, s.Library.ID, r.Account, false)
-	if errors.Is(err, library.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("get account: %w", err)
-	}
-	r.Connection = &library.RequestConnection{ID: account.ID, Reference: account.Reference, SourceID: account.Source.ID,
-		Provider: account.Source.Name}
-	return nil
 }

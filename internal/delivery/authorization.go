@@ -111,32 +111,6 @@ func (a *Connections) openJSON(purpose string, box []byte, v any) error {
 	return nil
 }
 
-// Target is what a person wants to connect: a source, or an account once more.
-type Target struct {
-	Source  int
-	Account wire.AccountID
-}
-
-// Find returns the source that a target means. It returns ErrNotFound for one that
-// cannot be connected now, or an account that is not the person's at the application.
-func (a *Connections) FindSource(ctx context.Context, s *library.SignedIn, r *library.PendingRequest, t Target) (Source, error) {
-	if t.Account != "" {
-		account, err := a.getFor(ctx, s.Library.ID, r.Client.Application.ID, t.Account)
-		if err != nil {
-			return Source{}, err
-		}
-		t.Source = account.Source.ID
-	}
-	source, err := a.catalogue.Source(t.Source)
-	if err != nil {
-		return Source{}, fmt.Errorf("find source %d: %w", t.Source, err)
-	}
-	if !source.Push {
-		return Source{}, fmt.Errorf("source %d cannot be sent to: %w", t.Source, library.ErrNotFound)
-	}
-	return source, nil
-}
-
 // Depart prepares a person's trip to a provider and returns the address to send their
 // browser to. They will come back to Arrive, which hands out returnTo: the page to go on
 // with. It returns ErrWrongPerson, ErrNotFound as Find does, or ErrProviderGone.
@@ -144,7 +118,7 @@ func (a *Connections) StartAuthorization(ctx context.Context, s *library.SignedI
 	if err := r.CheckPerson(s); err != nil {
 		return "", err
 	}
-	source, err := a.FindSource(ctx, s, r, t)
+	source, err := a.findTarget(ctx, s, r, t)
 	if err != nil {
 		return "", err
 	}

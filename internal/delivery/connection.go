@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"errors"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -66,10 +67,17 @@ type Source struct {
 // ProviderKey names a provider's service to [Providers]: "medmij:huisartslinde~53".
 type ProviderKey string
 
+// ErrUnlisted says that a list of sources cannot be had now: what was looked for may be on it.
+var ErrUnlisted = errors.New("a list of sources cannot be had now")
+
 // Catalogue is where sources are looked up.
 type Catalogue interface {
-	// Source finds a source that can be connected now; ErrNotFound otherwise.
+	// Source finds a source that can be connected now. It returns ErrNotFound if there is none,
+	// and ErrUnlisted if a list that cannot be had now may hold it.
 	Source(id int) (Source, error)
+	// HasPushSources reports whether there is any source that can be sent to. It is true if
+	// that cannot be known now.
+	HasPushSources() (bool, error)
 }
 
 // Authorization is a person's way to a provider and back, in their browser: found by the hash

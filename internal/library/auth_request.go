@@ -51,8 +51,13 @@ type RequestError struct {
 
 func (e *RequestError) Error() string { return "link cannot be answered: " + string(e.Problem) }
 
-// ErrWrongPerson says that a link is for another library than the browser's.
-var ErrWrongPerson = errors.New("link belongs to another library")
+var (
+	// ErrWrongPerson says that a link is for another library than the browser's.
+	ErrWrongPerson = errors.New("link belongs to another library")
+	// ErrConnectionChanged says that the account that a person was asked about is not the one
+	// that is connected for the request now.
+	ErrConnectionChanged = errors.New("another account has been connected for the request")
+)
 
 // PendingRequest is a link together with what a person needs to know to answer it.
 type PendingRequest struct {
@@ -60,9 +65,6 @@ type PendingRequest struct {
 	Client Client
 	// GrantUntil is when the grant would end.
 	GrantUntil time.Time
-	// Connection is the account at a provider that the person has connected for the request;
-	// nil if there is none.
-	Connection *RequestConnection
 }
 
 // RequestConnection is what this package knows of an account at a provider that a person has
@@ -70,8 +72,7 @@ type PendingRequest struct {
 type RequestConnection struct {
 	ID        wire.AccountID
 	Reference Reference
-	// SourceID and Provider are the id and the name of the provider's entry in the catalogue.
-	SourceID int
+	// Provider is the provider's name.
 	Provider string
 }
 
@@ -129,10 +130,19 @@ func (c *Consents) LatestGrant(ctx context.Context, s *SignedIn, r *PendingReque
 
 // Allow answers a request with yes and returns where to send the browser. A read
 // contract's code and session are handed the library's key here: this is the moment
-// at which the person lets somebody in. It returns ErrWrongPerson or ErrUsed.
-func (c *Consents) Allow(ctx context.Context, s *SignedIn, r *PendingRequest) (callback string, err error) {
+// at which the person lets somebody in. The person was asked about the account at a provider
+// that is shown; empty if about none. Allow returns ErrWrongPerson, ErrUsed, and
+// ErrConnectionChanged if another account is connected for the request now.
+func (c *Consents) Allow(ctx context.Context, s *SignedIn, r *PendingRequest, shown wire.AccountID) (callback string, err error) {
 	if err := r.CheckPerson(s); err != nil {
 		return "", err
+	}
+	connection, err := c.store.GetRequestConnection(ctx, r.Hash, s.Library.ID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return "", fmt.Errorf("get account of authorization request: %w", err)
+	}
+	if connection.ID != shown {
+		return "", ErrConnectionChanged
 	}
 	now := c.now()
 	code := seal.NewSecret()
@@ -145,9 +155,9 @@ func (c *Consents) Allow(ctx context.Context, s *SignedIn, r *PendingRequest) (c
 			ExpiresAt: now.Add(codeLifetime)},
 		Event: Event{Library: s.Library.ID, At: now, Kind: EventAllowed, Details: r.Client.EventDetails()},
 	}
-	if r.Connection != nil {
-		answer.Connection = r.Connection.ID
-		answer.Event.Details.Account, answer.Event.Details.Provider = r.Connection.ID, r.Connection.Provider
+	if connection.ID != "" {
+		answer.Connection = connection.ID
+		answer.Event.Details.Account, answer.Event.Details.Provider = connection.ID, connection.Provider
 	}
 	if r.Client.Contract.Access == Read {
 		if answer.Code.Seal, answer.SessionSeal, err = c.sealKey(ctx, s, r, code); err != nil {
@@ -161,8 +171,8 @@ func (c *Consents) Allow(ctx context.Context, s *SignedIn, r *PendingRequest) (c
 	q := url.Values{"success": {"true"}, "code": {code.Reveal()}}
 	if r.Kind == AuthorizeRequest {
 		reference := account.Reference
-		if r.Connection != nil {
-			reference = r.Connection.Reference
+		if connection.ID != "" {
+			reference = connection.Reference
 		}
 		q.Set("accountReference", string(reference))
 	}
@@ -256,19 +266,11 @@ func (c *Consents) endRefused(ctx context.Context, r *PendingRequest, s *SignedI
 	return c.Revoke(ctx, s, earlier.ID)
 }
 
-// Connect answers a request to connect a source, or to connect an account again. It
-// succeeds if the person has connected one on the way, or if there was nothing to do because the
-// account stands for the person; else the application learns that nothing was
-// connected. It returns ErrWrongPerson or ErrUsed.
-func (c *Consents) Connect(ctx context.Context, s *SignedIn, r *PendingRequest, nothingToDo bool) (callback string, err error) {
+// Complete answers a request that asked for no consent with success, and returns where to
+// send the browser. It returns ErrWrongPerson or ErrUsed.
+func (c *Consents) Complete(ctx context.Context, s *SignedIn, r *PendingRequest) (callback string, err error) {
 	if err := r.CheckPerson(s); err != nil {
 		return "", err
-	}
-	if r.Connection == nil && !nothingToDo {
-		if err := c.store.Deny(ctx, r.Hash, c.now(), Event{}); err != nil {
-			return "", fmt.Errorf("close link: %w", err)
-		}
-		return r.FailureURL(CallbackOnboardError), nil
 	}
 	grant, forSession, err := c.standingGrant(ctx, s, r)
 	if err != nil {

@@ -170,8 +170,40 @@ func TestOnboardNothing(t *testing.T) {
 	opened := must(w.consents.AuthorizeForToken(t.Context(), c.call(accessToken(g.tokens.AccessToken.Value),
 		func(q *wire.RequestClaims) { q.RedirectURI = callback }), wire.SessionOptions{}))(t)
 	r := must(w.consents.FindRequest(t.Context(), library.OnboardRequest, opened.Code.Reveal()))(t)
-	q := queryOf(t, must(w.consents.Connect(t.Context(), p.in(), r, false))(t))
+	q := queryOf(t, must(w.accounts.Complete(t.Context(), p.in(), r, delivery.ConnectionQuery{}))(t))
 	if q.Get("success") != "false" || q.Get("errorCode") != string(library.CallbackOnboardError) {
 		t.Errorf("callback %v", q)
+	}
+}
+
+// TestAllowAnotherConnection: a yes counts only for the account that the person was asked
+// about; until then it changes nothing.
+func TestAllowAnotherConnection(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.resident("anna@example.org")
+	c := w.contract(w.application(), library.Write)
+	opened := must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
+	r := must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
+	allow := func(shown wire.AccountID) error {
+		_, err := w.consents.Allow(t.Context(), p.in(), r, shown)
+		return err
+	}
+	if err := allow("1_x"); !errors.Is(err, library.ErrConnectionChanged) {
+		t.Errorf("an account where none is connected: %v", err)
+	}
+	state := p.depart(r, delivery.Target{Source: gp.ID})
+	must(w.accounts.HandleCallback(t.Context(), p.in(), delivery.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(t)
+	for _, shown := range []wire.AccountID{"", "1_x"} {
+		if err := allow(shown); !errors.Is(err, library.ErrConnectionChanged) {
+			t.Errorf("shown %q where another is connected: %v", shown, err)
+		}
+	}
+	if list := must(w.accounts.List(t.Context(), p.in()))(t); len(list) != 0 || strings.Contains(p.events(), "app.allowed") {
+		t.Errorf("a refused yes has allowed something: %+v, activity %s", list, p.events())
+	}
+	// Allow looks by itself: the request was found before the account was connected.
+	if err := allow(p.connected(p.again(r, opened.Code.Reveal())).ID); err != nil {
+		t.Errorf("shown what is connected: %v", err)
 	}
 }

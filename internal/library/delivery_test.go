@@ -265,17 +265,18 @@ func TestReconnect(t *testing.T) {
 	handle := must(w.consents.Reference(t.Context(), c.call(), wire.ReferenceRequest{Type: "accountId", Value: string(account.ID)}))(t)
 	code := opened.Code.Reveal()
 	r := must(w.consents.FindRequest(t.Context(), library.ReauthorizeRequest, code))(t)
-	found := must(w.accounts.FindByReference(t.Context(), p.in(), r, handle))(t)
-	if found == nil || found.ID != account.ID {
-		t.Fatalf("the handle means %+v", found)
+	asked := delivery.ConnectionQuery{AccountReference: handle}
+	step := must(w.accounts.ConnectionStep(t.Context(), p.in(), r, asked))(t)
+	if !step.Required || step.Target.Account != account.ID {
+		t.Fatalf("the handle means %+v", step)
 	}
 	state := p.depart(r, delivery.Target{Account: account.ID})
 	must(w.accounts.HandleCallback(t.Context(), p.in(), delivery.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(t)
 	r = p.again(r, code)
-	if r.Connection == nil || r.Connection.ID != account.ID || r.Connection.Reference != account.Reference {
-		t.Fatalf("connected %+v, want the same account", r.Connection)
+	if c := p.connected(r); c == nil || c.ID != account.ID || c.Reference != account.Reference {
+		t.Fatalf("connected %+v, want the same account", c)
 	}
-	if q := queryOf(t, must(w.consents.Connect(t.Context(), p.in(), r, false))(t)); q.Get("success") != "true" {
+	if q := queryOf(t, must(w.accounts.Complete(t.Context(), p.in(), r, asked))(t)); q.Get("success") != "true" {
 		t.Errorf("callback %v", q)
 	}
 	if pushed := must(g.deliver(account.ID, observation("2")))(t); pushed.Delivery.State != delivery.Delivered {

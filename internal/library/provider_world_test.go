@@ -26,6 +26,8 @@ var gp = delivery.Source{ID: 900123, Name: "Huisartsenpraktijk De Linde", Refere
 
 type fakeCatalogue struct{}
 
+func (fakeCatalogue) HasPushSources() (bool, error) { return true, nil }
+
 func (fakeCatalogue) Source(id int) (delivery.Source, error) {
 	if id != gp.ID {
 		return delivery.Source{}, library.ErrNotFound
@@ -194,11 +196,13 @@ func (p *person) request(c client) *library.PendingRequest {
 // again finds the same request anew.
 func (p *person) again(r *library.PendingRequest, code string) *library.PendingRequest {
 	p.w.t.Helper()
-	found := must(p.w.consents.FindRequest(p.w.t.Context(), r.Kind, code))(p.w.t)
-	if err := p.w.accounts.LoadConnection(p.w.t.Context(), p.in(), found); err != nil {
-		p.w.t.Fatal(err)
-	}
-	return found
+	return must(p.w.consents.FindRequest(p.w.t.Context(), r.Kind, code))(p.w.t)
+}
+
+// connected is the account that a person has connected for a request.
+func (p *person) connected(r *library.PendingRequest) *delivery.Connection {
+	p.w.t.Helper()
+	return must(p.w.accounts.ConnectionStep(p.w.t.Context(), p.in(), r, delivery.ConnectionQuery{}))(p.w.t).Connected
 }
 
 // depart sends a person's browser to the provider and returns the state it carries.
@@ -221,15 +225,16 @@ func (p *person) connect(c client) (granted, delivery.Connection) {
 		p.w.t.Fatalf("returned %+v", back)
 	}
 	r = p.again(r, code)
-	if r.Connection == nil {
+	connected := p.connected(r)
+	if connected == nil {
 		p.w.t.Fatal("nothing is connected")
 	}
-	q := queryOf(p.w.t, must(p.w.consents.Allow(ctx, p.in(), r))(p.w.t))
-	if q.Get("accountReference") != string(r.Connection.Reference) {
-		p.w.t.Errorf("callback names account %q, want %q", q.Get("accountReference"), r.Connection.Reference)
+	q := queryOf(p.w.t, must(p.w.consents.Allow(ctx, p.in(), r, connected.ID))(p.w.t))
+	if q.Get("accountReference") != string(connected.Reference) {
+		p.w.t.Errorf("callback names account %q, want %q", q.Get("accountReference"), connected.Reference)
 	}
 	tokens := must(p.w.consents.Exchange(ctx, c.call(exchanging(q.Get("code")))))(p.w.t)
-	account := must(p.w.accounts.Get(ctx, p.in(), r.Connection.ID))(p.w.t)
+	account := must(p.w.accounts.Get(ctx, p.in(), connected.ID))(p.w.t)
 	return granted{c, tokens, opened.Session, q.Get("code")}, account
 }
 

@@ -267,7 +267,7 @@ func (p *person) allow(c client, with ...func(*wire.RequestClaims)) granted {
 func (p *person) answer(kind library.RequestKind, code string) url.Values {
 	p.w.t.Helper()
 	request := must(p.w.consents.FindRequest(p.w.t.Context(), kind, code))(p.w.t)
-	return queryOf(p.w.t, must(p.w.consents.Allow(p.w.t.Context(), p.in(), request))(p.w.t))
+	return queryOf(p.w.t, must(p.w.consents.Allow(p.w.t.Context(), p.in(), request, ""))(p.w.t))
 }
 
 func queryOf(t testing.TB, address string) url.Values {

@@ -77,7 +77,7 @@ func (s *site) letLeave(w http.ResponseWriter, request *library.PendingRequest) 
 
 // depart sends the browser to the provider.
 func (s *site) depart(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way) error {
-	e, err := s.errandOf(r, in, way)
+	e, _, err := s.errandOf(r, in, way)
 	if err != nil {
 		return err
 	}
