@@ -65,13 +65,6 @@ func TestPasswordRules(t *testing.T) {
 			t.Errorf("%s: the error repeats the password", name)
 		}
 	}
-	for password, want := range map[string]library.Strength{
-		"short": library.StrengthShort, "password1234": library.StrengthWeak, "xk2vq8rnw0zt8hf3": library.StrengthStrong,
-	} {
-		if got := w.people.StrengthOf(password, "anna@example.org"); got != want {
-			t.Errorf("%q is %s, want %s", password, got, want)
-		}
-	}
 }
 
 // TestCreate: one library for an address, whatever comes at once; nothing of the first

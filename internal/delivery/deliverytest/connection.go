@@ -1,4 +1,4 @@
-package librarytest
+package deliverytest
 
 import (
 	"errors"
@@ -9,18 +9,19 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/library/librarytest"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
 // TestAuthorizations tests the trips of a delivery.ConnectionStore.
 func TestAuthorizations(t *testing.T, open func(t *testing.T) Store) {
-	trip := func(p person) delivery.Authorization {
+	trip := func(p librarytest.Person) delivery.Authorization {
 		return delivery.Authorization{
 			State:       anyHash(),
 			Request:     anyHash(),
 			Application: "a",
 			Library:     p.ID,
-			Login:       p.login.ID,
+			Login:       p.Login.ID,
 			Source:      anySource(1),
 			Correlation: anyID(),
 			Secrets:     anySeal(),
@@ -29,8 +30,8 @@ func TestAuthorizations(t *testing.T, open func(t *testing.T) Store) {
 		}
 	}
 	t.Run("are kept as they are given", func(t *testing.T) {
-		f := fresh(t, open)
-		p := f.person()
+		f := newFixture(t, open)
+		p := f.AnyPerson()
 		full := trip(p)
 		must(t, f.AddAuthorization(ctx, full))
 		same(t, "trip", value(f.GetAuthorization(ctx, full.State))(t), full)
@@ -52,8 +53,8 @@ func TestAuthorizations(t *testing.T, open func(t *testing.T) Store) {
 		wantErr(t, "trip of no library", f.AddAuthorization(ctx, nobodys), library.ErrNotFound)
 	})
 	t.Run("end once", func(t *testing.T) {
-		f := fresh(t, open)
-		p := f.person()
+		f := newFixture(t, open)
+		p := f.AnyPerson()
 		one, silent := trip(p), trip(p)
 		must(t, f.AddAuthorization(ctx, one))
 		must(t, f.AddAuthorization(ctx, silent))
@@ -66,33 +67,35 @@ func TestAuthorizations(t *testing.T, open func(t *testing.T) Store) {
 		want := one
 		want.EndedAt, want.Secrets = later(time.Minute), nil
 		same(t, "ended trip", value(f.GetAuthorization(ctx, one.State))(t), want)
-		same(t, "kind of event", f.newest(p.ID).Kind, library.EventNotConnected)
+		same(t, "kind of event", f.NewestEvent(p.ID).Kind, library.EventNotConnected)
 		wantErr(t, "again", f.EndAuthorization(ctx, one.State, later(time.Hour), e), library.ErrUsed)
 		wantErr(t, "again, in silence", f.EndAuthorization(ctx, one.State, later(time.Hour), library.Event{}), library.ErrUsed)
 		same(t, "trip ended first", value(f.GetAuthorization(ctx, one.State))(t), want)
 		wantErr(t, "unknown trip", f.EndAuthorization(ctx, anyHash(), now, e), library.ErrNotFound)
-		same(t, "number of events", len(f.events(p.ID)), 2)
+		same(t, "number of events", len(f.Events(p.ID)), 2)
 
 		must(t, f.EndAuthorization(ctx, silent.State, now, library.Event{}))
-		same(t, "number of events", len(f.events(p.ID)), 2)
+		same(t, "number of events", len(f.Events(p.ID)), 2)
 		same(t, "secrets", len(value(f.GetAuthorization(ctx, silent.State))(t).Secrets), 0)
 	})
 	t.Run("end once of many at once", func(t *testing.T) {
-		f := fresh(t, open)
-		p := f.person()
+		f := newFixture(t, open)
+		p := f.AnyPerson()
 		one := trip(p)
 		must(t, f.AddAuthorization(ctx, one))
-		oneWins(t, "end", race(20, func(int) error { return f.EndAuthorization(ctx, one.State, now, anyEvent(p.ID)) }), library.ErrUsed)
-		same(t, "number of events", len(f.events(p.ID)), 2)
+		oneWins(t, "end", race(20, func(int) error {
+			return f.EndAuthorization(ctx, one.State, now, anyEvent(p.ID))
+		}), library.ErrUsed)
+		same(t, "number of events", len(f.Events(p.ID)), 2)
 	})
 }
 
 // TestConnected tests how a delivery.ConnectionStore connects and disconnects accounts.
 func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("are kept as they are given", func(t *testing.T) {
-		f := fresh(t, open)
-		p, c := f.person(), f.client(library.Write)
-		l, _ := f.link(c)
+		f := newFixture(t, open)
+		p, c := f.AnyPerson(), f.AnyClient(library.Write)
+		l, _ := f.AnyRequest(c)
 		a := anyAccount(p.ID, c.Application.ID, 1, now)
 		a.AccessUntil, a.LastUsedAt = later(time.Hour), later(time.Minute)
 		got, err := f.Connect(ctx, l.Hash, a, connectedEvent(p.ID, now))
@@ -100,7 +103,7 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "connected", got, a)
 		same(t, "account", value(f.GetConnection(ctx, p.ID, a.ID, false))(t), a)
 		same(t, "account of the link", value(f.GetAuthRequest(ctx, l.Hash))(t).Account, a.ID)
-		e := f.newest(p.ID)
+		e := f.NewestEvent(p.ID)
 		same(t, "kind of event", e.Kind, library.EventConnected)
 		same(t, "details of event", e.Details, library.EventDetails{Provider: "Linde", Account: a.ID})
 
@@ -111,8 +114,8 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "empty account", value(f.GetConnection(ctx, p.ID, "empty", true))(t), empty)
 	})
 	t.Run("stand in the link, in place of the one before", func(t *testing.T) {
-		f := fresh(t, open)
-		g, _, _ := f.allow(f.person(), f.client(library.Write))
+		f := newFixture(t, open)
+		g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
 		first, l := f.connect(g, 1)
 		second, err := f.Connect(ctx, l.Hash, anyAccount(g.Library, g.Application, 2, now), connectedEvent(g.Library, now))
 		must(t, err)
@@ -125,8 +128,8 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 	})
 	t.Run("are connected again", func(t *testing.T) {
 		for _, pending := range []bool{true, false} {
-			f := fresh(t, open)
-			g, _, _ := f.allow(f.person(), f.client(library.Write))
+			f := newFixture(t, open)
+			g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
 			old, _ := f.connect(g, 1)
 			if !pending {
 				old = f.account(g, 1) // the same once more
@@ -135,7 +138,7 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 			must(t, f.EndAccess(ctx, old.ID, old.AccessVersion, now, anyEvent(g.Library)))
 			old = value(f.GetConnection(ctx, g.Library, old.ID, false))(t)
 
-			l, _ := f.link(value(f.GetClient(ctx, ClientOf(g)))(t))
+			l, _ := f.AnyRequest(value(f.GetClient(ctx, librarytest.ClientOf(g)))(t))
 			a := anyAccount(g.Library, g.Application, 1, later(time.Hour))
 			a.Source.Name, a.AccessUntil, a.AccessVersion, a.Pending = "Renamed", later(2*time.Hour), 40, !pending
 			got, err := f.Connect(ctx, l.Hash, a, connectedEvent(g.Library, later(time.Hour)))
@@ -148,36 +151,36 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 			same(t, "pending", got.Pending, pending)
 			same(t, "account", value(f.GetConnection(ctx, g.Library, old.ID, false))(t), want)
 			same(t, "account of the link", value(f.GetAuthRequest(ctx, l.Hash))(t).Account, old.ID)
-			same(t, "account of the event", f.newest(g.Library).Details.Account, old.ID)
+			same(t, "account of the event", f.NewestEvent(g.Library).Details.Account, old.ID)
 			_, err = f.GetConnection(ctx, g.Library, a.ID, false)
 			wantErr(t, "account under the new id", err, library.ErrNotFound)
 		}
 	})
 	t.Run("are one for each library, application and source", func(t *testing.T) {
-		f := fresh(t, open)
-		p, c := f.person(), f.client(library.Write)
-		g, _, _ := f.allow(p, c)
+		f := newFixture(t, open)
+		p, c := f.AnyPerson(), f.AnyClient(library.Write)
+		g, _, _ := f.Approve(p, c)
 		one := f.account(g, 1)
 		for _, other := range []delivery.Connection{
 			anyAccount(p.ID, c.Application.ID, 2, now),
-			anyAccount(p.ID, f.application().ID, 1, now),
-			anyAccount(f.person().ID, c.Application.ID, 1, now),
+			anyAccount(p.ID, f.AnyApplication().ID, 1, now),
+			anyAccount(f.AnyPerson().ID, c.Application.ID, 1, now),
 		} {
-			l, _ := f.link(c)
+			l, _ := f.AnyRequest(c)
 			got, err := f.Connect(ctx, l.Hash, other, connectedEvent(other.Library, now))
 			must(t, err)
 			same(t, "another account", got, other)
 		}
 		taken := anyAccount(p.ID, c.Application.ID, 3, now)
 		taken.ID = one.ID
-		l, _ := f.link(c)
+		l, _ := f.AnyRequest(c)
 		_, err := f.Connect(ctx, l.Hash, taken, connectedEvent(p.ID, now))
 		wantErr(t, "id that is taken", err, library.ErrExists)
 		same(t, "one", value(f.GetConnection(ctx, p.ID, one.ID, true))(t), one)
 
 		links := make([]library.AuthRequest, 16)
 		for i := range links {
-			links[i], _ = f.link(c)
+			links[i], _ = f.AnyRequest(c)
 		}
 		versions := make([]int64, len(links))
 		for _, err := range race(len(links), func(i int) error {
@@ -194,12 +197,12 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		}
 		same(t, "accounts in 16 links", len(ids), 1)
 		same(t, "versions of 16 connections", len(seen), 16)
-		f.events(p.ID)
+		f.Events(p.ID)
 	})
 	t.Run("are refused to what is shut, gone or answered", func(t *testing.T) {
-		f := fresh(t, open)
-		c := f.client(library.Write)
-		refused := func(what string, p person, link seal.Hash) {
+		f := newFixture(t, open)
+		c := f.AnyClient(library.Write)
+		refused := func(what string, p librarytest.Person, link seal.Hash) {
 			t.Helper()
 			a := anyAccount(p.ID, c.Application.ID, 1, now)
 			events := len(value(f.ListEvents(ctx, p.ID, 0, 100))(t))
@@ -209,19 +212,19 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 			wantErr(t, what+": account", err, library.ErrNotFound)
 			same(t, what+": events", len(value(f.ListEvents(ctx, p.ID, 0, 100))(t)), events)
 		}
-		p := f.person()
+		p := f.AnyPerson()
 		refused("unknown link", p, anyHash())
-		_, allowed, _ := f.allow(p, c)
+		_, allowed, _ := f.Approve(p, c)
 		refused("allowed link", p, allowed.Request)
-		denied, _ := f.link(c)
+		denied, _ := f.AnyRequest(c)
 		must(t, f.Deny(ctx, denied.Hash, now, library.Event{}))
 		refused("denied link", p, denied.Hash)
-		closed, _ := f.link(c)
+		closed, _ := f.AnyRequest(c)
 		must(t, f.CloseAuthRequest(ctx, closed.Hash, now, "", nil))
 		refused("closed link", p, closed.Hash)
 		same(t, "account of the closed link", value(f.GetAuthRequest(ctx, closed.Hash))(t).Account, wire.AccountID(""))
 
-		l, _ := f.link(c)
+		l, _ := f.AnyRequest(c)
 		must(t, f.ShutLibrary(ctx, p.ID, later(time.Hour), "", anyEvent(p.ID)))
 		refused("shut library", p, l.Hash)
 		must(t, f.DeleteLibrary(ctx, p.ID, now))
@@ -229,8 +232,8 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "account of the link", value(f.GetAuthRequest(ctx, l.Hash))(t).Account, wire.AccountID(""))
 	})
 	t.Run("are nobody's while they are pending", func(t *testing.T) {
-		f := fresh(t, open)
-		g, _, _ := f.allow(f.person(), f.client(library.Write))
+		f := newFixture(t, open)
+		g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
 		a, _ := f.connect(g, 1)
 		_, err := f.GetConnection(ctx, g.Library, a.ID, true)
 		wantErr(t, "standing account", err, library.ErrNotFound)
@@ -241,9 +244,9 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 	})
 	t.Run("stand once the link is answered", testAnswers(open))
 	t.Run("are shown to nobody else", func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		g, a := f.sender()
-		other, _, _ := f.allow(f.person(), f.client(library.Write))
+		other, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
 		for _, place := range []struct {
 			library library.ID
 			account wire.AccountID
@@ -260,20 +263,20 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		wantErr(t, "disconnect for another application",
 			f.Disconnect(ctx, g.Library, other.Application, a.ID, now, "", e), library.ErrNotFound)
 		same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), a)
-		same(t, "events", len(f.events(other.Library)), 2)
-		same(t, "events", len(f.events(g.Library)), 3)
+		same(t, "events", len(f.Events(other.Library)), 2)
+		same(t, "events", len(f.Events(g.Library)), 3)
 	})
 	t.Run("are listed oldest first", func(t *testing.T) {
-		f := fresh(t, open)
-		p, c := f.person(), f.client(library.Write)
-		g, _, _ := f.allow(p, c)
+		f := newFixture(t, open)
+		p, c := f.AnyPerson(), f.AnyClient(library.Write)
+		g, _, _ := f.Approve(p, c)
 		var want []delivery.Connection
 		for i, id := range []wire.AccountID{"z", "B", "a"} {
 			a := anyAccount(p.ID, c.Application.ID, i, later(time.Millisecond))
 			if a.ID = id; id == "z" {
 				a.CreatedAt = now
 			}
-			l, _ := f.link(c)
+			l, _ := f.AnyRequest(c)
 			_, err := f.Connect(ctx, l.Hash, a, connectedEvent(p.ID, now))
 			must(t, err)
 			must(t, f.CloseAuthRequest(ctx, l.Hash, now, "", nil))
@@ -281,7 +284,7 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 			want = append(want, a)
 		}
 		f.connect(g, 99) // pending
-		og, _, _ := f.allow(p, f.client(library.Write))
+		og, _, _ := f.Approve(p, f.AnyClient(library.Write))
 		theirs := f.account(og, 1)
 		f.sender()
 		same(t, "of the application", value(f.ListConnections(ctx, p.ID, c.Application.ID))(t), want)
@@ -292,7 +295,7 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 	})
 	t.Run("are disconnected with what waits", testDisconnect(open))
 	t.Run("go with their library", func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		g, a := f.sender()
 		pending, l := f.connect(g, 2)
 		d := f.delivery(g, a, now)
@@ -317,16 +320,16 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 
 func testAnswers(open func(t *testing.T) Store) func(t *testing.T) {
 	return func(t *testing.T) {
-		f := fresh(t, open)
-		p, c := f.person(), f.client(library.Write)
-		g, _, _ := f.allow(p, c)
+		f := newFixture(t, open)
+		p, c := f.AnyPerson(), f.AnyClient(library.Write)
+		g, _, _ := f.Approve(p, c)
 		stands := func(a delivery.Connection) {
 			t.Helper()
 			a.Pending = false
 			same(t, "account", value(f.GetConnection(ctx, p.ID, a.ID, true))(t), a)
 		}
 		allowed, l := f.connect(g, 1)
-		yes := answer(p, c, l, now)
+		yes := librarytest.NewApproval(p, c, l, now)
 		yes.Connection = "1_another"
 		_, _, err := f.Allow(ctx, yes)
 		wantErr(t, "an answer about another account", err, library.ErrUsed)
@@ -362,16 +365,16 @@ func testAnswers(open func(t *testing.T) Store) func(t *testing.T) {
 		_, err = f.GetConnection(ctx, p.ID, denied.ID, false)
 		wantErr(t, "account that was gone", err, library.ErrNotFound)
 
-		other := f.person()
+		other := f.AnyPerson()
 		theirs, l := f.connect(g, 5)
-		yes = answer(other, c, l, now)
+		yes = librarytest.NewApproval(other, c, l, now)
 		yes.Connection = theirs.ID
 		_, _, err = f.Allow(ctx, yes)
 		must(t, err)
 		same(t, "account after the yes of somebody else", value(f.GetConnection(ctx, p.ID, theirs.ID, false))(t), theirs)
 
 		for range 10 {
-			l, _ := f.link(c)
+			l, _ := f.AnyRequest(c)
 			race(2, func(i int) error {
 				if i == 0 {
 					return f.Deny(ctx, l.Hash, now, library.Event{})
@@ -389,7 +392,7 @@ func testAnswers(open func(t *testing.T) Store) func(t *testing.T) {
 
 func testDisconnect(open func(t *testing.T) Store) func(t *testing.T) {
 	return func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		g, a := f.sender()
 		kept := f.account(g, 2)
 		waiting, held, posted, elsewhere := f.delivery(g, a, now), f.claimed(g, a, "l"), f.posting(g, a, "l"), f.delivery(g, kept, now)
@@ -397,7 +400,7 @@ func testDisconnect(open func(t *testing.T) Store) func(t *testing.T) {
 		done.State, done.UpdatedAt = delivery.Delivered, now
 		must(t, f.EndDelivery(ctx, done, sentEvent(done, library.EventSentAccepted)))
 		done = f.stored(done)
-		events := len(f.events(g.Library))
+		events := len(f.Events(g.Library))
 
 		e := anyEvent(g.Library)
 		e.Kind = library.EventDisconnected
@@ -410,8 +413,8 @@ func testDisconnect(open func(t *testing.T) Store) func(t *testing.T) {
 		same(t, "what is being posted", f.stored(posted), posted)
 		same(t, "what had ended", f.stored(done), done)
 		same(t, "what waits elsewhere", f.stored(elsewhere), elsewhere)
-		same(t, "number of events", len(f.events(g.Library)), events+1)
-		same(t, "kind of event", f.newest(g.Library).Kind, library.EventDisconnected)
+		same(t, "number of events", len(f.Events(g.Library)), events+1)
+		same(t, "kind of event", f.NewestEvent(g.Library).Kind, library.EventDisconnected)
 
 		posted.State, posted.UpdatedAt = delivery.Unknown, later(time.Hour)
 		must(t, f.EndDelivery(ctx, posted, sentEvent(posted, library.EventSentUnknown)))
@@ -424,7 +427,7 @@ func testDisconnect(open func(t *testing.T) Store) func(t *testing.T) {
 		oneWins(t, "disconnect", race(16, func(int) error {
 			return f.Disconnect(ctx, g.Library, "", kept.ID, now, "", e)
 		}), library.ErrNotFound)
-		f.events(g.Library)
+		f.Events(g.Library)
 
 		// Nothing waits for an account that is gone, whatever came at the same time.
 		for i := range 10 {
@@ -464,7 +467,7 @@ func calledOff(d delivery.Delivery, reason string, at time.Time) delivery.Delive
 // TestRenewal tests how a delivery.ConnectionStore keeps access and lets it be renewed.
 func TestRenewal(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("is claimed by one at a time", func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		g, a := f.sender()
 		claim := func(at time.Duration, version int64) error {
 			got, err := f.ClaimRefresh(ctx, a.ID, version, later(at), later(at+time.Minute))
@@ -492,7 +495,7 @@ func TestRenewal(t *testing.T, open func(t *testing.T) Store) {
 		must(t, claim(time.Minute, 2))
 	})
 	t.Run("is claimed by one of many at once", func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		_, a := f.sender()
 		for round := range 5 {
 			at := later(time.Duration(round) * time.Minute)
@@ -503,7 +506,7 @@ func TestRenewal(t *testing.T, open func(t *testing.T) Store) {
 		}
 	})
 	t.Run("stores the access of the version that it renewed", func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		g, a := f.sender()
 		_, err := f.ClaimRefresh(ctx, a.ID, 1, now, later(time.Minute))
 		must(t, err)
@@ -520,19 +523,21 @@ func TestRenewal(t *testing.T, open func(t *testing.T) Store) {
 		}
 		same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), want)
 		wantErr(t, "store for no account", f.StoreTokens(ctx, "none", 1, nil, now, now), library.ErrNotFound)
-		oneWins(t, "store", race(20, func(int) error { return f.StoreTokens(ctx, a.ID, 2, anySeal(), now, now) }), library.ErrUsed)
+		oneWins(t, "store", race(20, func(int) error {
+			return f.StoreTokens(ctx, a.ID, 2, anySeal(), now, now)
+		}), library.ErrUsed)
 	})
 	t.Run("ends once", func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		g, a := f.sender()
-		events := len(f.events(g.Library))
+		events := len(f.Events(g.Library))
 		e := anyEvent(g.Library)
 		e.Kind = library.EventAccountEnded
 		wantErr(t, "an older version", f.EndAccess(ctx, a.ID, 0, now, e), library.ErrUsed)
 		wantErr(t, "a newer version", f.EndAccess(ctx, a.ID, 2, now, e), library.ErrUsed)
 		wantErr(t, "of no account", f.EndAccess(ctx, "none", 1, now, e), library.ErrNotFound)
 		same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), a)
-		same(t, "number of events", len(f.events(g.Library)), events)
+		same(t, "number of events", len(f.Events(g.Library)), events)
 		e.Library = "none"
 		wantErr(t, "with an event of no library", f.EndAccess(ctx, a.ID, 1, now, e), library.ErrNotFound)
 		same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), a)
@@ -546,8 +551,8 @@ func TestRenewal(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), want)
 		wantErr(t, "end it again", f.EndAccess(ctx, a.ID, 2, later(time.Hour), e), library.ErrUsed)
 		same(t, "account ended first", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), want)
-		same(t, "number of events", len(f.events(g.Library)), events+1)
-		same(t, "kind of event", f.newest(g.Library).Kind, library.EventAccountEnded)
+		same(t, "number of events", len(f.Events(g.Library)), events+1)
+		same(t, "kind of event", f.NewestEvent(g.Library).Kind, library.EventAccountEnded)
 		// Whoever was renewing it comes too late.
 		wantErr(t, "store", f.StoreTokens(ctx, a.ID, 1, anySeal(), now, now), library.ErrUsed)
 	})

@@ -1,4 +1,4 @@
-package librarytest
+package deliverytest
 
 import (
 	"errors"
@@ -16,13 +16,13 @@ import (
 // TestDeliveries tests how a delivery.DeliveryStore keeps, lists and forgets deliveries.
 func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("are kept as they are given", func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		g, a := f.sender()
 		d := f.delivery(g, a, later(time.Hour))
 		same(t, "delivery", f.stored(d), d)
 		same(t, "grant used", value(f.GetGrant(ctx, g.ID))(t).LastUsedAt, d.CreatedAt)
 		same(t, "account used", value(f.GetConnection(ctx, g.Library, a.ID, true))(t).LastUsedAt, d.CreatedAt)
-		same(t, "number of events", len(f.events(g.Library)), 3)
+		same(t, "number of events", len(f.Events(g.Library)), 3)
 
 		held := anyDelivery(g, a, now)
 		held.Types, held.ProviderName, held.Reason = nil, "L'Été %_", "because"
@@ -46,7 +46,7 @@ func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "delivery", f.stored(d), d)
 	})
 	t.Run("mark the grant once a minute", func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		g, a := f.sender()
 		f.delivery(g, a, now)
 		f.delivery(g, a, later(59*time.Second))
@@ -56,7 +56,7 @@ func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "grant used", value(f.GetGrant(ctx, g.ID))(t).LastUsedAt, later(time.Minute))
 	})
 	t.Run("need a grant and an account that stand", func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		g, a := f.sender()
 		og, oa := f.sender()
 		for what, change := range map[string]func(d *delivery.Delivery){
@@ -80,10 +80,10 @@ func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 		wantErr(t, "shut library", f.AddDelivery(ctx, anyDelivery(og, oa, now), NoLimit), library.ErrNotFound)
 	})
 	t.Run("are shown to nobody else", func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		g, a := f.sender()
 		d := f.delivery(g, a, now)
-		other := f.person()
+		other := f.AnyPerson()
 		for _, place := range []struct {
 			library  library.ID
 			delivery library.DeliveryID
@@ -97,7 +97,7 @@ func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("are listed newest first", testListDeliveries(open))
 	t.Run("end with their grant or library", testCalledOff(open))
 	t.Run("are counted until they end", func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		g, a := f.sender()
 		f.delivery(g, a, now)
 		f.claimed(g, a, "l")
@@ -109,7 +109,7 @@ func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "number of no library", value(f.CountWaiting(ctx, "none"))(t), 0)
 	})
 	t.Run("wait up to a limit for one account", func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		g, a := f.sender()
 		og, oa := f.sender()
 		most := delivery.WaitingLimit{Number: 2, Bytes: 100}
@@ -128,7 +128,7 @@ func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 		must(t, add(og, oa, 100))
 	})
 	t.Run("lose their answers in time", func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		g, a := f.sender()
 		var ended []delivery.Delivery
 		for _, at := range []time.Time{now, later(time.Millisecond)} {
@@ -150,10 +150,10 @@ func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 
 func testListDeliveries(open func(t *testing.T) Store) func(t *testing.T) {
 	return func(t *testing.T) {
-		f := fresh(t, open)
-		p := f.person()
-		g, _, _ := f.allow(p, f.client(library.Write))
-		og, _, _ := f.allow(p, f.client(library.Write))
+		f := newFixture(t, open)
+		p := f.AnyPerson()
+		g, _, _ := f.Approve(p, f.AnyClient(library.Write))
+		og, _, _ := f.Approve(p, f.AnyClient(library.Write))
 		a, oa := f.account(g, 1), f.account(og, 1)
 		var want, theirs []delivery.Delivery
 		for _, at := range []time.Time{later(time.Millisecond), now} {
@@ -201,7 +201,7 @@ func testListDeliveries(open func(t *testing.T) Store) func(t *testing.T) {
 
 func testCalledOff(open func(t *testing.T) Store) func(t *testing.T) {
 	return func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		for reason, end := range map[string]func(g library.Grant, e library.Event) error{
 			"the application was stopped": func(g library.Grant, e library.Event) error {
 				return f.RevokeGrant(ctx, g.Library, g.ID, e.At, e)
@@ -219,7 +219,7 @@ func testCalledOff(open func(t *testing.T) Store) func(t *testing.T) {
 			done = f.stored(done)
 			stranger, sa := f.sender()
 			theirs := f.delivery(stranger, sa, now)
-			events := len(f.events(g.Library))
+			events := len(f.Events(g.Library))
 
 			e := anyEvent(g.Library)
 			e.At = later(time.Minute)
@@ -230,7 +230,7 @@ func testCalledOff(open func(t *testing.T) Store) func(t *testing.T) {
 			same(t, reason+": what is being posted", f.stored(posted), posted)
 			same(t, reason+": what had ended", f.stored(done), done)
 			same(t, reason+": what is another's", f.stored(theirs), theirs)
-			same(t, reason+": number of events", len(f.events(g.Library)), events+1)
+			same(t, reason+": number of events", len(f.Events(g.Library)), events+1)
 			wantErr(t, reason+": post what was held", f.BeginPosting(ctx, held.ID, "l", now, later(time.Hour)), library.ErrUsed)
 
 			posted.State, posted.UpdatedAt = delivery.Delivered, later(time.Hour)
@@ -246,9 +246,9 @@ func testCalledOff(open func(t *testing.T) Store) func(t *testing.T) {
 		}
 
 		// Another grant of the same library goes on.
-		p := f.person()
-		g, _, _ := f.allow(p, f.client(library.Write))
-		kept, _, _ := f.allow(p, f.client(library.Write))
+		p := f.AnyPerson()
+		g, _, _ := f.Approve(p, f.AnyClient(library.Write))
+		kept, _, _ := f.Approve(p, f.AnyClient(library.Write))
 		d := f.delivery(kept, f.account(kept, 1), now)
 		must(t, f.RevokeGrant(ctx, p.ID, g.ID, now, anyEvent(p.ID)))
 		same(t, "delivery of another grant", f.stored(d), d)
@@ -280,7 +280,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		return ids
 	}
 	t.Run("give what is due, longest due first", func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		g, a := f.sender()
 		at := func(d time.Duration) delivery.Delivery { return f.delivery(g, a, later(d)) }
 		second, first, third := at(-time.Minute), at(-time.Hour), at(0)
@@ -324,7 +324,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		must(t, f.BeginPosting(ctx, first.ID, "n", later(time.Minute), later(time.Hour)))
 	})
 	t.Run("give no delivery twice", func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		g, a := f.sender()
 		const deliveries, nodes = 120, 12
 		for _, err := range race(deliveries, func(int) error { return f.AddDelivery(ctx, anyDelivery(g, a, now), NoLimit) }) {
@@ -372,7 +372,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		}
 	})
 	t.Run("post what is held", func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		g, a := f.sender()
 		d := f.claimed(g, a, "l")
 		post := func(id library.DeliveryID, lease string, at time.Duration) error {
@@ -407,7 +407,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "delivery", f.stored(back), claimed[0])
 	})
 	t.Run("put back what was surely not filed", func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		g, a := f.sender()
 		put := func(id library.DeliveryID, lease string) error {
 			return f.Postpone(ctx, id, lease, 503, "later", later(time.Hour), later(time.Second))
@@ -433,7 +433,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 	})
 	t.Run("end each delivery once", testEndDelivery(open))
 	t.Run("find what was lost", func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		g, a := f.sender()
 		d := f.posting(g, a, "l")
 		f.claimed(g, a, "l") // waits: is claimed anew
@@ -455,7 +455,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "what was lost is never claimed", len(value(f.ClaimDeliveries(ctx, "m", later(time.Hour), later(2*time.Hour), 10))(t)), 1)
 	})
 	t.Run("say when the next is due", func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		next := func() time.Time { t.Helper(); return value(f.NextDue(ctx))(t) }
 		same(t, "none", next(), time.Time{})
 		g, a := f.sender()
@@ -480,13 +480,13 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 
 func testEndDelivery(open func(t *testing.T) Store) func(t *testing.T) {
 	return func(t *testing.T) {
-		f := fresh(t, open)
+		f := newFixture(t, open)
 		g, a := f.sender()
-		other := f.person()
+		other := f.AnyPerson()
 		for _, state := range []delivery.State{delivery.Delivered, delivery.Refused,
 			delivery.Unknown, delivery.Expired, delivery.Reconnect} {
 			for _, d := range []delivery.Delivery{f.posting(g, a, "l"), f.claimed(g, a, "l")} {
-				events := len(f.events(g.Library))
+				events := len(f.Events(g.Library))
 				end := d
 				end.State, end.Status, end.Reason = state, 201, "filed"
 				end.Answer, end.UpdatedAt = anySeal(), later(time.Minute)
@@ -496,13 +496,13 @@ func testEndDelivery(open func(t *testing.T) Store) func(t *testing.T) {
 				wrong.Lease = ""
 				wantErr(t, "under none", f.EndDelivery(ctx, wrong, sentEvent(end, library.EventSentAccepted)), library.ErrUsed)
 				same(t, "delivery", f.stored(d), d)
-				same(t, "number of events", len(f.events(g.Library)), events)
+				same(t, "number of events", len(f.Events(g.Library)), events)
 
 				must(t, f.EndDelivery(ctx, end, sentEvent(end, library.EventSentAccepted)))
 				want := end
 				want.Payload, want.Lease, want.LeaseUntil = nil, "", time.Time{}
 				same(t, "ended", f.stored(d), want)
-				e := f.newest(g.Library)
+				e := f.NewestEvent(g.Library)
 				same(t, "kind of event", e.Kind, library.EventSentAccepted)
 				same(t, "delivery of event", e.Details.Delivery, d.ID)
 				same(t, "types of event", e.Details.Types, d.Types)
@@ -512,14 +512,14 @@ func testEndDelivery(open func(t *testing.T) Store) func(t *testing.T) {
 					wantErr(t, "again", f.EndDelivery(ctx, again, sentEvent(end, library.EventSentUnknown)), library.ErrUsed)
 				}
 				same(t, "ended first", f.stored(d), want)
-				same(t, "number of events", len(f.events(g.Library)), events+1)
+				same(t, "number of events", len(f.Events(g.Library)), events+1)
 			}
 		}
 		none := anyDelivery(g, a, now)
 		none.Lease = "l"
-		events := len(f.events(g.Library))
+		events := len(f.Events(g.Library))
 		wantErr(t, "no delivery", f.EndDelivery(ctx, none, sentEvent(none, library.EventSentUnknown)), library.ErrNotFound)
-		same(t, "number of events", len(f.events(g.Library)), events)
+		same(t, "number of events", len(f.Events(g.Library)), events)
 
 		d := f.posting(g, a, "l")
 		wantErr(t, "event of no library", f.EndDelivery(ctx, d, anyEvent("none")), library.ErrNotFound)
@@ -532,12 +532,12 @@ func testEndDelivery(open func(t *testing.T) Store) func(t *testing.T) {
 		})
 		oneWins(t, "end", errs, library.ErrUsed)
 		same(t, "who ended it", f.stored(d).Status, 200+slices.IndexFunc(errs, func(err error) bool { return err == nil }))
-		same(t, "number of events", len(f.events(g.Library)), events+1)
+		same(t, "number of events", len(f.Events(g.Library)), events+1)
 
 		d = f.posting(g, a, "l")
 		must(t, f.DeleteLibrary(ctx, g.Library, now))
 		wantErr(t, "of a library that is gone", f.EndDelivery(ctx, d, sentEvent(d, library.EventSentUnknown)), library.ErrNotFound)
-		same(t, "events of another library", len(f.events(other.ID)), 1)
+		same(t, "events of another library", len(f.Events(other.ID)), 1)
 
 		// It ends in one way, whoever puts it back, ends it, or calls it off.
 		for range 10 {
