@@ -107,7 +107,8 @@ func (a *api) reference(w http.ResponseWriter, r *http.Request, call *library.Si
 // tokens of a deleted library are remembered, and the second call succeeds.
 func (a *api) deleteUser(w http.ResponseWriter, r *http.Request, call *library.SignedCall) error {
 	b, err := a.Consents.Bearer(r.Context(), call)
-	if errors.Is(err, &wire.Error{Code: wire.CodeInvalidToken}) {
+	var refusal *library.Refusal
+	if errors.As(err, &refusal) && (refusal.Kind == library.RefusedToken || refusal.Kind == library.RefusedExpired) {
 		was, lookErr := a.People.WasDeleted(r.Context(), call)
 		if lookErr != nil {
 			return lookErr

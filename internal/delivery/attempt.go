@@ -4,10 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"github.com/carrelhq/carrel/internal/library"
 	"log/slog"
 	"math/rand/v2"
 	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
 )
 
 // attempt tries once to deliver what is held under v's lease, and writes down how it

@@ -113,7 +113,7 @@ type Destination struct {
 	account Connection
 }
 
-// Destination finds one of the bearer's accounts. Refusals are [*wire.Error]s: an account
+// Destination finds one of the bearer's accounts. Refusals are [*library.Refusal]s: an account
 // that is not there, or somebody else's, is NotFound; one that the person has to connect
 // again is refused with ServiceAuthorizationError.
 func (d *Queue) FindDestination(ctx context.Context, b *library.Bearer, id wire.AccountID) (*Destination, error) {
@@ -122,13 +122,13 @@ func (d *Queue) FindDestination(ctx context.Context, b *library.Bearer, id wire.
 	}
 	account, err := d.accounts.getFor(ctx, b.Library.ID, b.Client.Application.ID, id)
 	if errors.Is(err, library.ErrNotFound) {
-		return nil, wire.NotFound("Account").Because(err)
+		return nil, library.Unknown("Account").Because(err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if account.NeedsReconnect(d.now()) {
-		return nil, wire.ServiceAuthorization()
+		return nil, ErrReconnect
 	}
 	return &Destination{b, account}, nil
 }
@@ -146,10 +146,10 @@ type Queued struct {
 }
 
 // Keep keeps a resource and begins to send it to a destination. Refusals are
-// [*wire.Error]s: then nothing has been kept.
+// [*library.Refusal]s: then nothing has been kept.
 func (d *Queue) Enqueue(ctx context.Context, to *Destination, r Resource) (*Queued, error) {
 	if v := to.account.Source.Version; v != r.Version {
-		return nil, wire.Validation("this provider takes FHIR " + string(v))
+		return nil, library.InvalidParameter("this provider takes FHIR " + string(v))
 	}
 	b, now := to.bearer, d.now()
 	v := Delivery{ID: newDeliveryID(now), Library: b.Library.ID, Application: b.Client.Application.ID, Contract: b.Client.Contract.ID,
@@ -166,7 +166,7 @@ func (d *Queue) Enqueue(ctx context.Context, to *Destination, r Resource) (*Queu
 			<-d.slots
 		}
 		if errors.Is(err, library.ErrNotFound) { // revoked or disconnected a moment ago
-			return nil, wire.InvalidToken(wire.KindAccessToken).Because(err)
+			return nil, library.InvalidToken(wire.KindAccessToken).Because(err)
 		}
 		return nil, fmt.Errorf("add delivery: %w", err)
 	}
@@ -258,7 +258,7 @@ func newDeliveryID(now time.Time) library.DeliveryID {
 func (d *Queue) Get(ctx context.Context, b *library.Bearer, id library.DeliveryID) (*Result, error) {
 	v, err := d.store.GetDelivery(ctx, b.Library.ID, id)
 	if errors.Is(err, library.ErrNotFound) || err == nil && v.Application != b.Client.Application.ID {
-		return nil, wire.NotFound("Delivery").Because(err)
+		return nil, library.Unknown("Delivery").Because(err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get delivery: %w", err)

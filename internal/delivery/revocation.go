@@ -17,11 +17,11 @@ import (
 // can be given again.
 
 // OpenRevocation opens a link to take an account from the bearer's application and
-// returns its code. Refusals are [*wire.Error]s: an account that is not there, hidden, or
+// returns its code. Refusals are [*library.Refusal]s: an account that is not there, hidden, or
 // somebody else's is NotFound alike.
 func (a *Connections) OpenRevocation(ctx context.Context, b *library.Bearer, id wire.AccountID, redirectURI string) (seal.Secret, error) {
 	if !b.Client.Contract.AllowsRedirect(redirectURI) {
-		return seal.Secret{}, wire.InvalidRedirectURI(redirectURI)
+		return seal.Secret{}, library.InvalidRedirectURI(redirectURI)
 	}
 	if err := a.has(ctx, b, id); err != nil {
 		return seal.Secret{}, err
@@ -37,7 +37,7 @@ func (a *Connections) has(ctx context.Context, b *library.Bearer, id wire.Accoun
 		_, err = a.getFor(ctx, b.Library.ID, application, id)
 	}
 	if errors.Is(err, library.ErrNotFound) {
-		return wire.NotFound("Account").Because(err)
+		return library.Unknown("Account").Because(err)
 	}
 	return err
 }

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/carrelhq/carrel/internal/library"
 	"sync"
 	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
 )
 
 const (

@@ -49,31 +49,31 @@ type SignedCall struct {
 // not yet used up: that is for [Clients.UseNonce], or for the transaction of what the
 // call does.
 //
-// Every refusal is a [*wire.Error]: 406 for the token, 401 for the client.
+// Every refusal is a [*Refusal]: 406 for the token, 401 for the client.
 func (c *Clients) Verify(ctx context.Context, bearer string) (*SignedCall, error) {
 	token, err := wire.ParseRequestToken(bearer)
 	switch {
 	case errors.Is(err, wire.ErrTokenMalformed):
-		return nil, wire.BadBearer("bearer token").Because(err)
+		return nil, InvalidRequest("bearer token").Because(err)
 	case err != nil:
-		return nil, wire.BadBearer("bearer token signature").Because(err)
+		return nil, InvalidRequest("bearer token signature").Because(err)
 	case token.Header.Type == wire.TypeCloud:
-		return nil, wire.BadBearer("bearer token signature").Because(wire.ErrTokenHeader)
+		return nil, InvalidRequest("bearer token signature").Because(wire.ErrTokenHeader)
 	}
 	call := &SignedCall{}
 	if err := token.Peek(&call.Claims); err != nil {
-		return nil, wire.BadBearer("bearer token claims").Because(err)
+		return nil, InvalidRequest("bearer token claims").Because(err)
 	}
 	if !wire.ValidNonce(call.Claims.Nonce) {
-		return nil, wire.BadBearer("nonce")
+		return nil, InvalidRequest("nonce")
 	}
 	sent := call.Claims.Timestamp.Time()
 	if now := c.now(); sent.Before(now.Add(-window)) || sent.After(now.Add(window)) {
-		return nil, wire.BadBearer("timestamp")
+		return nil, InvalidRequest("timestamp")
 	}
 	id, err := wire.ParseClientID(call.Claims.ClientID)
 	if err != nil {
-		return nil, wire.InvalidClient(clip(call.Claims.ClientID)).Because(err)
+		return nil, InvalidClient(clip(call.Claims.ClientID)).Because(err)
 	}
 	if call.Client, err = c.getActive(ctx, id); err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (c *Clients) Verify(ctx context.Context, bearer string) (*SignedCall, error
 		return nil, fmt.Errorf("contract %s: %w", id.Contract, err)
 	}
 	if err := token.Verify(call.key); err != nil {
-		return nil, wire.BadBearer("bearer token signature").Because(err)
+		return nil, InvalidRequest("bearer token signature").Because(err)
 	}
 	call.nonce = Nonce{Client: id, Value: call.Claims.Nonce, ForgetAt: sent.Add(window + time.Second)}
 	return call, nil
@@ -96,7 +96,7 @@ func (c *Clients) getActive(ctx context.Context, id wire.ClientID) (Client, erro
 		var err error
 		client, err = c.store.GetClient(ctx, id)
 		if errors.Is(err, ErrNotFound) {
-			return Client{}, wire.InvalidClient(id.String()).Because(err)
+			return Client{}, InvalidClient(id.String()).Because(err)
 		}
 		if err != nil {
 			return Client{}, fmt.Errorf("find client: %w", err)
@@ -104,7 +104,7 @@ func (c *Clients) getActive(ctx context.Context, id wire.ClientID) (Client, erro
 		c.recent.put(id, client, now)
 	}
 	if !client.Active(now) {
-		return Client{}, wire.InvalidClient(id.String())
+		return Client{}, InvalidClient(id.String())
 	}
 	return client, nil
 }
@@ -116,7 +116,7 @@ func (c Client) Active(now time.Time) bool {
 }
 
 // Spend uses the call's nonce up. Once it has, it does nothing. A nonce that was
-// used before is refused with [wire.ReplayedNonce].
+// used before is refused with [ReplayedNonce].
 func (c *Clients) UseNonce(ctx context.Context, call *SignedCall) error {
 	if call.nonceUsed {
 		return nil
@@ -140,30 +140,30 @@ func (call *SignedCall) unusedNonce() *Nonce {
 func (call *SignedCall) replayed(err error) error {
 	if errors.Is(err, ErrReplayed) {
 		call.nonceUsed = true // by the other request: nothing is left to use up
-		return wire.ReplayedNonce(call.nonce.Value).Because(err)
+		return ReplayedNonce(call.nonce.Value).Because(err)
 	}
 	return err
 }
 
 // Descriptor verifies a push's FileDescriptor with the key of the call's contract
-// and reads it. Refusals are [*wire.Error]s of status 400.
+// and reads it. Refusals are [*Refusal]s of status 400.
 func (call *SignedCall) Descriptor(text string) (*wire.Descriptor, error) {
 	if text == "" {
-		return nil, wire.Validation("FileDescriptor is required")
+		return nil, InvalidParameter("FileDescriptor is required")
 	}
 	if len(text) > wire.MaxToken {
-		return nil, wire.Validation(fmt.Sprintf("FileDescriptor is longer than %d bytes", wire.MaxToken))
+		return nil, InvalidParameter(fmt.Sprintf("FileDescriptor is longer than %d bytes", wire.MaxToken))
 	}
 	token, err := wire.ParseRequestToken(text)
 	if err == nil {
 		err = token.Verify(call.key)
 	}
 	if err != nil {
-		return nil, wire.Validation("FileDescriptor signature").Because(err)
+		return nil, InvalidParameter("FileDescriptor signature").Because(err)
 	}
 	var claims wire.DescriptorClaims
 	if err := token.Peek(&claims); err != nil || claims.Metadata == nil {
-		return nil, wire.Validation("FileDescriptor metadata is required").Because(err)
+		return nil, InvalidParameter("FileDescriptor metadata is required").Because(err)
 	}
 	return wire.ParseDescriptor(claims.Metadata)
 }

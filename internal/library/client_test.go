@@ -25,12 +25,12 @@ func TestVerify(t *testing.T) {
 		t.Errorf("call %+v", call)
 	}
 
-	nonce := wire.BadBearer("nonce")
-	stamp := wire.BadBearer("timestamp")
-	client := func(id string) *wire.Error { return wire.InvalidClient(id) }
+	nonce := library.InvalidRequest("nonce")
+	stamp := library.InvalidRequest("timestamp")
+	client := func(id string) *library.Refusal { return library.InvalidClient(id) }
 	for name, test := range map[string]struct {
 		change func(*wire.RequestClaims)
-		want   *wire.Error // nil: let through
+		want   *library.Refusal // nil: let through
 	}{
 		"five minutes old":       {func(q *wire.RequestClaims) { q.Timestamp -= 5 * 60 * 1000 }, nil},
 		"five minutes ahead":     {func(q *wire.RequestClaims) { q.Timestamp += 5 * 60 * 1000 }, nil},
@@ -39,7 +39,7 @@ func TestVerify(t *testing.T) {
 		"no timestamp":           {func(q *wire.RequestClaims) { q.Timestamp = 0 }, stamp},
 		"in seconds":             {func(q *wire.RequestClaims) { q.Timestamp /= 1000 }, stamp},
 		"before time":            {func(q *wire.RequestClaims) { q.Timestamp = -q.Timestamp }, stamp},
-		"the end of time":        {func(q *wire.RequestClaims) { q.Timestamp = 1<<63 - 1 }, wire.BadBearer("bearer token claims")},
+		"the end of time":        {func(q *wire.RequestClaims) { q.Timestamp = 1<<63 - 1 }, library.InvalidRequest("bearer token claims")},
 		"no nonce":               {func(q *wire.RequestClaims) { q.Nonce = "" }, nonce},
 		"a short nonce":          {func(q *wire.RequestClaims) { q.Nonce = q.Nonce[1:] }, nonce},
 		"a long nonce":           {func(q *wire.RequestClaims) { q.Nonce += "A" }, nonce},
@@ -76,8 +76,8 @@ func TestVerify(t *testing.T) {
 		"very long":           strings.Repeat("A", 100_000),
 	} {
 		_, err := w.clients.Verify(t.Context(), token)
-		var refusal *wire.Error
-		if !errors.As(err, &refusal) || refusal.Status != 406 || refusal.Code != wire.CodeValidationErrors {
+		var refusal *library.Refusal
+		if !errors.As(err, &refusal) || refusal.Kind != library.RefusedRequest {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -102,7 +102,7 @@ func TestSpend(t *testing.T) {
 			if err := w.clients.UseNonce(t.Context(), call); err == nil {
 				won.Add(1)
 			} else {
-				refused(t, "at once", err, wire.ReplayedNonce(nonce))
+				refused(t, "at once", err, library.ReplayedNonce(nonce))
 			}
 			if err := w.clients.UseNonce(t.Context(), call); err != nil {
 				t.Errorf("spending again what has been spent: %v", err)
@@ -127,7 +127,7 @@ func TestSpend(t *testing.T) {
 	}
 	again := c.token(func(q *wire.RequestClaims) { q.Nonce, q.Timestamp = late.Claims.Nonce, late.Claims.Timestamp })
 	call := must(w.clients.Verify(t.Context(), again))(t)
-	refused(t, "ten minutes later", w.clients.UseNonce(t.Context(), call), wire.ReplayedNonce(late.Claims.Nonce))
+	refused(t, "ten minutes later", w.clients.UseNonce(t.Context(), call), library.ReplayedNonce(late.Claims.Nonce))
 	w.pass(time.Minute)
 	if err := w.keeping.SweepExpired(t.Context()); err != nil {
 		t.Fatal(err)

@@ -80,16 +80,16 @@ const challengeLength = 43
 
 // Authorize opens a link for a person to answer. An access token among the claims
 // names the library that the grant will join; it must be of the same application,
-// and may have expired. Refusals are [*wire.Error]s.
+// and may have expired. Refusals are [*Refusal]s.
 func (c *Consents) Authorize(ctx context.Context, call *SignedCall, options wire.SessionOptions) (*AuthorizeResult, error) {
 	q := call.Claims
 	switch {
 	case !call.Contract.AllowsRedirect(q.RedirectURI):
-		return nil, wire.InvalidRedirectURI(q.RedirectURI)
+		return nil, InvalidRedirectURI(q.RedirectURI)
 	case q.ResponseType != "" && q.ResponseType != "code":
-		return nil, wire.Validation("response_type")
+		return nil, InvalidParameter("response_type")
 	case q.ResponseMode != "" && q.ResponseMode != "query":
-		return nil, wire.Validation("response_mode")
+		return nil, InvalidParameter("response_mode")
 	}
 	if err := checkChallenge(q); err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func (c *Consents) Authorize(ctx context.Context, call *SignedCall, options wire
 func (c *Consents) AuthorizeForToken(ctx context.Context, call *SignedCall, options wire.SessionOptions) (*AuthorizeResult, error) {
 	q := call.Claims
 	if !call.Contract.AllowsRedirect(q.RedirectURI) {
-		return nil, wire.InvalidRedirectURI(q.RedirectURI)
+		return nil, InvalidRedirectURI(q.RedirectURI)
 	}
 	renew := q.CodeChallenge != ""
 	if renew {
@@ -125,7 +125,7 @@ func (c *Consents) AuthorizeForToken(ctx context.Context, call *SignedCall, opti
 		return nil, err
 	}
 	if holding.Grant.Contract != call.Contract.ID {
-		return nil, wire.InvalidToken(wire.KindAccessToken)
+		return nil, InvalidToken(wire.KindAccessToken)
 	}
 	link := AuthRequest{Library: holding.Library.ID, Kind: OnboardRequest, Challenge: q.CodeChallenge}
 	if renew {
@@ -138,10 +138,10 @@ func (c *Consents) AuthorizeForToken(ctx context.Context, call *SignedCall, opti
 
 func checkChallenge(q wire.RequestClaims) error {
 	if q.CodeChallengeMethod != wire.ChallengeS256 {
-		return wire.Validation("code_challenge_method must be S256")
+		return InvalidParameter("code_challenge_method must be S256")
 	}
 	if len(q.CodeChallenge) != challengeLength {
-		return wire.Validation("code_challenge")
+		return InvalidParameter("code_challenge")
 	}
 	return nil
 }
@@ -151,7 +151,7 @@ const maxState = 4096
 
 func (c *Consents) addRequest(ctx context.Context, call *SignedCall, link AuthRequest, options wire.SessionOptions) (*AuthorizeResult, error) {
 	if len(call.Claims.State) > maxState {
-		return nil, wire.Validation("state is too long")
+		return nil, InvalidParameter("state is too long")
 	}
 	if err := checkOptions(options); err != nil {
 		return nil, err
@@ -256,14 +256,14 @@ func (c Client) EventDetails() EventDetails {
 // account is shows only there.
 func (c *Consents) Reference(ctx context.Context, call *SignedCall, r wire.ReferenceRequest) (string, error) {
 	if r.Value == "" || len(r.Value) > 256 {
-		return "", wire.Validation("value")
+		return "", InvalidParameter("value")
 	}
 	switch r.Type {
 	case "accountId":
 	case "cloudId":
-		return "", wire.NotFound("Storage")
+		return "", Unknown("Storage")
 	default:
-		return "", wire.Validation("type must be accountId or cloudId")
+		return "", InvalidParameter("type must be accountId or cloudId")
 	}
 	ref := AccountReference{ID: wire.RandomAlphanumeric(32), Client: call.ID(), Account: wire.AccountID(r.Value), ExpiresAt: c.now().Add(referenceLifetime)}
 	if err := c.store.AddReference(ctx, ref); err != nil {
@@ -327,12 +327,12 @@ func checkOptions(o wire.SessionOptions) error {
 	}
 	for _, t := range o.Scope.TimeRanges {
 		if _, err := parseLast(t.Last); err != nil {
-			return wire.Validation("scope.timeRanges.last")
+			return InvalidParameter("scope.timeRanges.last")
 		}
 	}
 	for _, k := range o.Scope.Criteria {
 		if _, err := parseLast(k.Last); err != nil {
-			return wire.Validation("scope.criteria.last")
+			return InvalidParameter("scope.criteria.last")
 		}
 	}
 	return nil

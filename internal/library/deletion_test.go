@@ -135,9 +135,9 @@ func TestShutAndReopen(t *testing.T) {
 	}
 	for name, g := range map[string]granted{"reader": h.reader, "writer": h.writer} {
 		_, err := g.bearer()
-		refused(t, name, err, wire.InvalidToken(wire.KindAccessToken))
+		refused(t, name, err, library.InvalidToken(wire.KindAccessToken))
 		_, err = w.consents.Refresh(t.Context(), g.call(refreshing(g.tokens.RefreshToken.Value)))
-		refused(t, name+" refreshes", err, wire.InvalidToken(wire.KindRefreshToken))
+		refused(t, name+" refreshes", err, library.InvalidToken(wire.KindRefreshToken))
 	}
 	if was := must(w.people.WasDeleted(t.Context(), h.reader.call(accessToken(h.reader.tokens.AccessToken.Value))))(t); was {
 		t.Error("a library that is shut counts as deleted")
@@ -163,7 +163,7 @@ func TestShutAndReopen(t *testing.T) {
 		t.Error("still shut")
 	}
 	_, err := h.reader.bearer()
-	refused(t, "the application after reopening", err, wire.InvalidToken(wire.KindAccessToken))
+	refused(t, "the application after reopening", err, library.InvalidToken(wire.KindAccessToken))
 	if got := must(anna.allow(h.reader.client).readNow())(t); len(got) != 2 || got["large"] != string(large("x")) {
 		t.Errorf("after a new yes it reads %d files", len(got))
 	}
@@ -214,7 +214,7 @@ func TestDeleteAtOnce(t *testing.T) {
 		for _, g := range []granted{h.reader, h.writer} {
 			call := g.call(accessToken(g.tokens.AccessToken.Value))
 			_, err := w.consents.Bearer(t.Context(), call)
-			refused(t, name, err, wire.InvalidToken(wire.KindAccessToken))
+			refused(t, name, err, library.InvalidToken(wire.KindAccessToken))
 			if was := must(w.people.WasDeleted(t.Context(), call))(t); !was {
 				t.Errorf("%s: a retry is not told that it is done", name)
 			}

@@ -46,7 +46,7 @@ func (f *Files) List(ctx context.Context, r *ReadSession, yield func(wire.FileEn
 func (f *Files) Find(ctx context.Context, r *ReadSession, name wire.FileName) (File, error) {
 	file, err := f.store.GetFile(ctx, r.Bearer.Library.ID, name)
 	if errors.Is(err, ErrNotFound) || err == nil && !r.view(f.now()).sees(file) {
-		return File{}, wire.NotFound("File").Because(err)
+		return File{}, Unknown("File").Because(err)
 	}
 	if err != nil {
 		return File{}, fmt.Errorf("get file: %w", err)
@@ -82,7 +82,7 @@ func (f *Files) Open(ctx context.Context, r *ReadSession, name wire.FileName) (F
 	case errors.Is(err, ErrReplayed):
 		return File{}, nil, b.call.replayed(err)
 	case errors.Is(err, ErrNotFound): // revoked a moment ago
-		return File{}, nil, wire.InvalidToken(wire.KindAccessToken).Because(err)
+		return File{}, nil, InvalidToken(wire.KindAccessToken).Because(err)
 	}
 	return File{}, nil, fmt.Errorf("note the read: %w", err)
 }

@@ -26,7 +26,7 @@ func TestAuthorizeWithToken(t *testing.T) {
 		_, err := w.consents.Authorize(t.Context(), c.call(authorizing, accessToken(token)), wire.SessionOptions{})
 		return err
 	}
-	invalid := wire.InvalidToken(wire.KindAccessToken)
+	invalid := library.InvalidToken(wire.KindAccessToken)
 	token := old.tokens.AccessToken.Value
 	if err := authorize(second, token); err != nil {
 		t.Errorf("same application: %v", err)
@@ -182,16 +182,16 @@ func TestUserReauth(t *testing.T) {
 	}
 	w.pass(181 * 24 * time.Hour)
 	_, err := refer(g.tokens.AccessToken.Value, onboard)
-	refused(t, "to connect a source, expired", err, wire.ExpiredToken(wire.KindAccessToken))
+	refused(t, "to connect a source, expired", err, library.ExpiredToken(wire.KindAccessToken))
 	_, err = refer(strings.Repeat("A", 43))
-	refused(t, "unknown token", err, wire.InvalidToken(wire.KindAccessToken))
+	refused(t, "unknown token", err, library.InvalidToken(wire.KindAccessToken))
 	_, err = refer(g.tokens.AccessToken.Value, func(q *wire.RequestClaims) { q.CodeChallengeMethod = "plain" })
-	refused(t, "plain challenge", err, wire.Validation("code_challenge_method must be S256"))
+	refused(t, "plain challenge", err, library.InvalidParameter("code_challenge_method must be S256"))
 
 	anna.signIn()
 	sibling := anna.allow(w.contract(g.Application, library.Read))
 	_, err = refer(sibling.tokens.AccessToken.Value)
-	refused(t, "token of a sibling contract", err, wire.InvalidToken(wire.KindAccessToken))
+	refused(t, "token of a sibling contract", err, library.InvalidToken(wire.KindAccessToken))
 
 	opened := must(refer(g.tokens.AccessToken.Value))(t)
 	request := must(w.consents.FindRequest(t.Context(), library.UserReauthRequest, opened.Code.Reveal()))(t)
@@ -230,7 +230,7 @@ func TestRefusedRenewal(t *testing.T) {
 	must(g.readNow())(t)
 	deny(library.UserReauthRequest, refer(), anna)
 	_, err := g.bearer()
-	refused(t, "after the no", err, wire.InvalidToken(wire.KindAccessToken))
+	refused(t, "after the no", err, library.InvalidToken(wire.KindAccessToken))
 	if got := anna.events(); got != "you.created app.allowed app.denied app.stopped app.denied" {
 		t.Errorf("activity %s", got)
 	}
@@ -258,7 +258,7 @@ func TestRenewal(t *testing.T) {
 	}
 	w.pass(100 * 24 * time.Hour) // the first refresh token's own time is over
 	_, err := w.consents.Refresh(t.Context(), c.call(refreshing(first.tokens.RefreshToken.Value)))
-	refused(t, "first refresh token", err, wire.ExpiredToken(wire.KindRefreshToken))
+	refused(t, "first refresh token", err, library.ExpiredToken(wire.KindRefreshToken))
 	must(w.consents.Refresh(t.Context(), c.call(refreshing(second.tokens.RefreshToken.Value))))(t)
 }
 
@@ -311,9 +311,9 @@ func TestReauthorizeAccount(t *testing.T) {
 		}
 	}
 	_, err := refer(c, "cloudId", "any")
-	refused(t, "a storage", err, wire.NotFound("Storage"))
+	refused(t, "a storage", err, library.Unknown("Storage"))
 	_, err = refer(c, "email", "anna@example.org")
-	refused(t, "another kind of handle", err, wire.Validation("type must be accountId or cloudId"))
+	refused(t, "another kind of handle", err, library.InvalidParameter("type must be accountId or cloudId"))
 	_, err = refer(c, "accountId", "")
-	refused(t, "no account", err, wire.Validation("value"))
+	refused(t, "no account", err, library.InvalidParameter("value"))
 }

@@ -56,7 +56,7 @@ func (e *BodyError) Unwrap() error { return e.Err }
 // Push adds a file to the bearer's library. When it returns nil, metadata and
 // content will survive a crash of the machine. The content is encrypted as it is
 // read, with a fresh key that is sealed to the library: a write grant can never read
-// it back. Refusals are [*wire.Error]s; a [*BodyError] says that the content broke off.
+// it back. Refusals are [*Refusal]s; a [*BodyError] says that the content broke off.
 func (f *Files) Push(ctx context.Context, b *Bearer, d *wire.Descriptor, content io.Reader) (File, error) {
 	if err := b.Require(Write); err != nil {
 		return File{}, err
@@ -94,7 +94,7 @@ func fill(r io.Reader, buffer []byte) (n int, err error) {
 func (f *Files) pushSmall(ctx context.Context, b *Bearer, file File, content []byte) (File, error) {
 	file.Size = int64(len(content))
 	if f.config.MaxSize > 0 && file.Size > f.config.MaxSize {
-		return File{}, f.tooLarge()
+		return File{}, TooLarge(f.config.MaxSize)
 	}
 	key, sealedKey, err := newFileKey(b.Library, file.ID)
 	if err != nil {
@@ -125,7 +125,7 @@ func (f *Files) pushLarge(ctx context.Context, b *Bearer, file File, content io.
 	if _, err := f.blobs.Put(ctx, blobKey(file.Library, file.ID), sealed); err != nil {
 		switch {
 		case counted.beyond:
-			return File{}, f.tooLarge()
+			return File{}, TooLarge(f.config.MaxSize)
 		case counted.err != nil:
 			return File{}, &BodyError{counted.err}
 		}
@@ -149,16 +149,12 @@ func (f *Files) add(ctx context.Context, b *Bearer, file File, content Content) 
 	case errors.Is(err, ErrReplayed):
 		return File{}, b.call.replayed(err)
 	case errors.Is(err, ErrNotFound): // revoked while the content was on its way
-		return File{}, wire.InvalidToken(wire.KindAccessToken).Because(err)
+		return File{}, InvalidToken(wire.KindAccessToken).Because(err)
 	case err != nil:
 		return File{}, fmt.Errorf("add file: %w", err)
 	}
 	b.call.nonceUsed = true
 	return file, nil
-}
-
-func (f *Files) tooLarge() error {
-	return wire.TooLarge(fmt.Sprintf("The file is larger than the %d bytes that are allowed here", f.config.MaxSize))
 }
 
 // newFileKey makes a file's key and seals it to the library.

@@ -90,7 +90,7 @@ func TestRedirectURI(t *testing.T) {
 		"localhost by its number":    "http://127.0.0.1:9000/back",
 		"localhost, other port":      "http://localhost:9001/back",
 	} {
-		refused(t, name, ask(uri), wire.InvalidRedirectURI(uri))
+		refused(t, name, ask(uri), library.InvalidRedirectURI(uri))
 	}
 	if _, err := w.consents.AuthorizeForToken(t.Context(), c.call(func(q *wire.RequestClaims) { q.RedirectURI = "https://evil.example" }), wire.SessionOptions{}); err == nil {
 		t.Error("a reference goes anywhere")

@@ -32,5 +32,5 @@ func TestRefuseToRenew(t *testing.T) {
 	}
 	deny(anna.in())
 	_, err := g.bearer()
-	refused(t, "access token after the refusal", err, wire.InvalidToken(wire.KindAccessToken))
+	refused(t, "access token after the refusal", err, library.InvalidToken(wire.KindAccessToken))
 }

@@ -50,17 +50,17 @@ func TestOpenRevocation(t *testing.T) {
 		by      granted
 		account wire.AccountID
 		uri     string
-		want    *wire.Error
+		want    *library.Refusal
 	}{
-		"another place":             {g, account.ID, "https://elsewhere.example/callback", wire.InvalidRedirectURI("https://elsewhere.example/callback")},
-		"nowhere":                   {g, account.ID, "", wire.InvalidRedirectURI("")},
-		"another place first":       {g, "nosuchaccount", callback + "/x", wire.InvalidRedirectURI(callback + "/x")},
-		"an account that is not":    {g, "nosuchaccount", callback, wire.NotFound("Account")},
-		"none":                      {g, "", callback, wire.NotFound("Account")},
-		"another application's":     {elsewhere, account.ID, callback, wire.NotFound("Account")},
-		"another person's":          {brams, account.ID, callback, wire.NotFound("Account")},
-		"the other person":          {brams, user, callback, wire.NotFound("Account")},
-		"the person to another app": {elsewhere, user, callback, wire.NotFound("Account")},
+		"another place":             {g, account.ID, "https://elsewhere.example/callback", library.InvalidRedirectURI("https://elsewhere.example/callback")},
+		"nowhere":                   {g, account.ID, "", library.InvalidRedirectURI("")},
+		"another place first":       {g, "nosuchaccount", callback + "/x", library.InvalidRedirectURI(callback + "/x")},
+		"an account that is not":    {g, "nosuchaccount", callback, library.Unknown("Account")},
+		"none":                      {g, "", callback, library.Unknown("Account")},
+		"another application's":     {elsewhere, account.ID, callback, library.Unknown("Account")},
+		"another person's":          {brams, account.ID, callback, library.Unknown("Account")},
+		"the other person":          {brams, user, callback, library.Unknown("Account")},
+		"the person to another app": {elsewhere, user, callback, library.Unknown("Account")},
 	} {
 		_, err := w.accounts.OpenRevocation(t.Context(), must(tt.by.bearer())(t), tt.account, tt.uri)
 		refused(t, name, err, tt.want)
@@ -118,7 +118,7 @@ func TestRevokeAccount(t *testing.T) {
 		t.Errorf("after a yes: %s, want %s", back, want)
 	}
 	_, err := g.deliver(account.ID, observation("2"))
-	refused(t, "push", err, wire.NotFound("Account"))
+	refused(t, "push", err, library.Unknown("Account"))
 	if !strings.HasSuffix(p.events(), "sent.accepted account.removed") {
 		t.Errorf("activity %s", p.events())
 	}
@@ -158,7 +158,7 @@ func TestRevokeUser(t *testing.T) {
 	must(w.accounts.Revoke(t.Context(), anna.in(), request))(t)
 	for name, g := range map[string]granted{"writer": writer, "reader": reader} {
 		_, err := g.bearer()
-		refused(t, name, err, wire.InvalidToken(wire.KindAccessToken))
+		refused(t, name, err, library.InvalidToken(wire.KindAccessToken))
 	}
 	for name, g := range map[string]granted{"another application": elsewhere, "another person": brams} {
 		if _, err := g.bearer(); err != nil {
@@ -197,7 +197,7 @@ func TestDeleteUserAccount(t *testing.T) {
 			t.Errorf("accounts %+v", list)
 		}
 		_, err := w.accounts.OpenRevocation(t.Context(), must(g.bearer())(t), user, callback)
-		refused(t, "revocation", err, wire.NotFound("Account"))
+		refused(t, "revocation", err, library.Unknown("Account"))
 	}
 	ref := must(w.consents.Reference(t.Context(), g.call(), wire.ReferenceRequest{Type: "accountId", Value: string(user)}))(t)
 	opened := must(w.consents.AuthorizeForToken(t.Context(), g.call(accessToken(g.tokens.AccessToken.Value), func(q *wire.RequestClaims) { q.RedirectURI = callback }), wire.SessionOptions{}))(t)

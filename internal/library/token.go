@@ -30,7 +30,7 @@ func (c *Consents) Bearer(ctx context.Context, call *SignedCall) (*Bearer, error
 		return nil, err
 	}
 	if h.Grant.Contract != call.Contract.ID {
-		return nil, wire.InvalidToken(wire.KindAccessToken)
+		return nil, InvalidToken(wire.KindAccessToken)
 	}
 	if err := h.checkExpiry(c.now(), wire.KindAccessToken); err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func (c *Consents) RecentBearer(ctx context.Context, call *SignedCall) (*Bearer,
 		return b, err
 	}
 	if h.Grant.Contract != call.Contract.ID || h.Grant.Application != call.Application.ID {
-		return nil, wire.InvalidToken(wire.KindAccessToken)
+		return nil, InvalidToken(wire.KindAccessToken)
 	}
 	if err := h.checkExpiry(now, wire.KindAccessToken); err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (b *Bearer) Call() *SignedCall { return b.call }
 // May refuses with InsufficientScope a bearer whose contract is of another access type.
 func (b *Bearer) Require(access Access) error {
 	if b.Client.Contract.Access != access {
-		return wire.InsufficientScope()
+		return WrongAccess()
 	}
 	return nil
 }
@@ -80,13 +80,13 @@ func (c *Consents) findToken(ctx context.Context, call *SignedCall, use TokenUse
 	}
 	h, err := c.store.GetTokenInfo(ctx, seal.SecretOf(text).Hash(), use)
 	if errors.Is(err, ErrNotFound) {
-		return TokenInfo{}, wire.InvalidToken(kind).Because(err)
+		return TokenInfo{}, InvalidToken(kind).Because(err)
 	}
 	if err != nil {
 		return TokenInfo{}, fmt.Errorf("find token: %w", err)
 	}
 	if h.Grant.Application != call.Application.ID || !h.Grant.RevokedAt.IsZero() || h.Library.Shut() {
-		return TokenInfo{}, wire.InvalidToken(kind)
+		return TokenInfo{}, InvalidToken(kind)
 	}
 	return h, nil
 }
@@ -94,7 +94,7 @@ func (c *Consents) findToken(ctx context.Context, call *SignedCall, use TokenUse
 // alive refuses a token whose time, or whose grant's time, is over.
 func (h TokenInfo) checkExpiry(now time.Time, kind wire.TokenKind) error {
 	if !now.Before(h.Token.ExpiresAt) || !now.Before(h.Grant.ExpiresAt) {
-		return wire.ExpiredToken(kind)
+		return ExpiredToken(kind)
 	}
 	return nil
 }
@@ -103,7 +103,7 @@ func (h TokenInfo) checkExpiry(now time.Time, kind wire.TokenKind) error {
 // contract, with the verifier of its challenge; a second use is noted in the
 // person's activity.
 func (c *Consents) Exchange(ctx context.Context, call *SignedCall) (wire.TokenClaims, error) {
-	refused := wire.InvalidToken(wire.KindAuthorizationCode)
+	refused := InvalidToken(wire.KindAuthorizationCode)
 	secret := seal.SecretOf(call.Claims.Code)
 	code, err := c.store.GetCode(ctx, secret.Hash())
 	if errors.Is(err, ErrNotFound) {
@@ -118,7 +118,7 @@ func (c *Consents) Exchange(ctx context.Context, call *SignedCall) (wire.TokenCl
 	}
 	challenge := wire.Challenge(call.Claims.CodeVerifier)
 	if subtle.ConstantTimeCompare([]byte(challenge), []byte(code.Challenge)) != 1 {
-		return wire.TokenClaims{}, wire.InvalidToken(wire.KindCodeVerifier)
+		return wire.TokenClaims{}, InvalidToken(wire.KindCodeVerifier)
 	}
 	grant, err := c.store.GetGrant(ctx, code.Grant)
 	if err != nil {
@@ -156,7 +156,7 @@ func (c *Consents) Exchange(ctx context.Context, call *SignedCall) (wire.TokenCl
 }
 
 // reused notes that a code was presented again: somebody may have got hold of it.
-func (c *Consents) recordCodeReuse(ctx context.Context, call *SignedCall, grant Grant, refused *wire.Error) error {
+func (c *Consents) recordCodeReuse(ctx context.Context, call *SignedCall, grant Grant, refused *Refusal) error {
 	event := Event{Library: grant.Library, At: c.now(), Kind: EventCodeReused, Details: call.EventDetails()}
 	if err := c.events.AddEvent(ctx, event); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("note the second use of a code: %w", err)
@@ -174,7 +174,7 @@ func (c *Consents) Refresh(ctx context.Context, call *SignedCall) (wire.TokenCla
 		return wire.TokenClaims{}, err
 	}
 	if h.Grant.Contract != call.Contract.ID {
-		return wire.TokenClaims{}, wire.InvalidToken(wire.KindRefreshToken)
+		return wire.TokenClaims{}, InvalidToken(wire.KindRefreshToken)
 	}
 	now := c.now()
 	if err := h.checkExpiry(now, wire.KindRefreshToken); err != nil {
@@ -194,7 +194,7 @@ func (c *Consents) Refresh(ctx context.Context, call *SignedCall) (wire.TokenCla
 	}
 	if err := c.store.AddToken(ctx, token); err != nil {
 		if errors.Is(err, ErrNotFound) {
-			return wire.TokenClaims{}, wire.InvalidToken(wire.KindRefreshToken).Because(err)
+			return wire.TokenClaims{}, InvalidToken(wire.KindRefreshToken).Because(err)
 		}
 		return wire.TokenClaims{}, fmt.Errorf("add access token: %w", err)
 	}
@@ -262,7 +262,7 @@ func (c *Consents) FindReadSession(ctx context.Context, b *Bearer, key string) (
 		return nil, fmt.Errorf("get session: %w", err)
 	}
 	if err != nil || session.Grant != b.Grant.ID || session.Seal == nil || !c.now().Before(session.ExpiresAt) {
-		return nil, wire.NotFound("Session").Because(err)
+		return nil, Unknown("Session").Because(err)
 	}
 	return &ReadSession{Bearer: b, Session: session, secret: secret}, nil
 }

@@ -369,16 +369,16 @@ func must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
-// refused checks that err is the wire's refusal want.
-func refused(t testing.TB, what string, err error, want *wire.Error) {
+// refused checks that err is the refusal want, whatever its cause.
+func refused(t testing.TB, what string, err error, want *library.Refusal) {
 	t.Helper()
-	var got *wire.Error
+	var got *library.Refusal
 	if !errors.As(err, &got) {
-		t.Errorf("%s: error %v, want %s", what, err, want.Message)
+		t.Errorf("%s: error %v, want %v", what, err, want)
 		return
 	}
-	if got.Code != want.Code || got.Status != want.Status || got.Message != want.Message {
-		t.Errorf("%s: %d %s %q, want %d %s %q", what, got.Status, got.Code, got.Message, want.Status, want.Code, want.Message)
+	if got.Kind != want.Kind || got.Subject != want.Subject || got.Limit != want.Limit {
+		t.Errorf("%s: %v, want %v", what, got, want)
 	}
 }
 
