@@ -25,7 +25,7 @@ func startProviders(ctx context.Context, address, data string, log *slog.Logger,
 	if err != nil {
 		return nil, err
 	}
-	c.MedMij = &medmij.Config{Lists: s.ListURL(), ClientID: s.ClientID, Roots: s.Roots(), Folder: filepath.Join(data, "medmij"),
+	c.MedMij = &medmij.Config{ListURL: s.ListURL(), ClientID: s.ClientID, Roots: s.Roots(), CacheFolder: filepath.Join(data, "medmij"),
 		AllowLoopback: true, Log: log}
 	c.LoopbackProviders = true
 	c.MedMij.Certificate, c.MedMij.Key = s.ClientCertificate()
@@ -45,5 +45,5 @@ func fetchLists(ctx context.Context, c medmij.Config) error {
 	if err != nil {
 		return err
 	}
-	return network.Refresh(ctx)
+	return network.UpdateLists(ctx)
 }

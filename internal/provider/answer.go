@@ -11,23 +11,23 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// sent is what the answer is compared with.
-type sent struct {
+// sentResource is what the answer is compared with.
+type sentResource struct {
 	bundle  bool
 	entries int
 }
 
 // describe says what there is to be answered. Package fhir has looked at the resource
 // long before; here only its entries are counted.
-func describe(r library.Resource) (sent, error) {
+func describeResource(r library.Resource) (sentResource, error) {
 	if r.Path != "" {
-		return sent{}, nil
+		return sentResource{}, nil
 	}
 	_, entries, err := readBundle(r.Body)
 	if err != nil {
-		return sent{}, errors.New("a resource without a path that is no Bundle")
+		return sentResource{}, errors.New("a resource without a path that is no Bundle")
 	}
-	return sent{bundle: true, entries: len(entries)}, nil
+	return sentResource{bundle: true, entries: len(entries)}, nil
 }
 
 // readBatchResponse returns the status of each entry of a batch-response or
@@ -47,7 +47,7 @@ func readBatchResponse(body []byte) ([]int, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read batch-response: entry %d: %w", i+1, err)
 		}
-		statuses[i] = entryStatus(text)
+		statuses[i] = parseEntryStatus(text)
 	}
 	return statuses, nil
 }
@@ -57,7 +57,7 @@ func readBundle(body []byte) (kind string, entries []json.RawMessage, err error)
 	if !json.Valid(body) {
 		return "", nil, errors.New("not JSON")
 	}
-	m, err := membersOf(body)
+	m, err := parseObject(body)
 	if err != nil {
 		return "", nil, err
 	}
@@ -73,11 +73,11 @@ func readBundle(body []byte) (kind string, entries []json.RawMessage, err error)
 
 // responseStatus is the status of an entry as it stands there, empty if there is none.
 func responseStatus(entry json.RawMessage) (string, error) {
-	e, err := membersOf(entry)
+	e, err := parseObject(entry)
 	if err != nil {
 		return "", err
 	}
-	response, err := membersOf(e["response"])
+	response, err := parseObject(e["response"])
 	if err != nil {
 		return "", err
 	}
@@ -86,14 +86,14 @@ func responseStatus(entry json.RawMessage) (string, error) {
 	return status, err
 }
 
-// members are an object's. encoding/json takes a name for a struct's field in whatever
+// jsonObject are an object's. encoding/json takes a name for a struct's field in whatever
 // case it is, and the last of two: then "Entry" counts instead of "entry". FHIR's names
 // are exact.
-type members map[string]json.RawMessage
+type jsonObject map[string]json.RawMessage
 
 // membersOf reads the members of an object that is known to be JSON; null and nothing
 // have none. Of a name that is there twice nobody can say which counts.
-func membersOf(object json.RawMessage) (members, error) {
+func parseObject(object json.RawMessage) (jsonObject, error) {
 	if len(object) == 0 || string(object) == "null" {
 		return nil, nil
 	}
@@ -101,7 +101,7 @@ func membersOf(object json.RawMessage) (members, error) {
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return nil, errors.New("not an object")
 	}
-	m := members{}
+	m := jsonObject{}
 	for d.More() {
 		t, err := d.Token()
 		if err != nil {
@@ -121,7 +121,7 @@ func membersOf(object json.RawMessage) (members, error) {
 }
 
 // get reads a member, if it is there.
-func (m members) get(name string, into any) error {
+func (m jsonObject) get(name string, into any) error {
 	value, ok := m[name]
 	if !ok {
 		return nil
@@ -133,7 +133,7 @@ func (m members) get(name string, into any) error {
 }
 
 // entryStatus reads the status of an entry: "201", or "201 Created".
-func entryStatus(text string) int {
+func parseEntryStatus(text string) int {
 	code, _, _ := strings.Cut(text, " ")
 	if len(code) != 3 {
 		return 0
@@ -161,7 +161,7 @@ func jsonBody(body []byte) []byte {
 func TrimBOM(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) }
 
 // webPage reports whether an answer is a page for people.
-func webPage(r Reply) bool {
+func isWebPage(r Response) bool {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	return err == nil && (kind == "text/html" || kind == "application/xhtml+xml")
 }

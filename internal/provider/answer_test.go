@@ -36,7 +36,7 @@ func TestEntriesInDoubt(t *testing.T) {
 	} {
 		for _, kind := range []string{"batch-response", "transaction-response"} {
 			body := strings.Replace(tt.body, "batch-response", kind, 1)
-			o := judge(two, Reply{Status: 200, Body: []byte(body)}, time.Now())
+			o := outcomeOf(two, Response{Status: 200, Body: []byte(body)}, time.Now())
 			if o.Kind != tt.want || !strings.Contains(o.Reason, tt.reason) {
 				t.Errorf("%s, %s: %v, %q; want %v, %q", name, kind, o.Kind, o.Reason, tt.want, tt.reason)
 			}
@@ -46,8 +46,8 @@ func TestEntriesInDoubt(t *testing.T) {
 
 // TestSeeOther: the usual answer after a POST that worked does not say that it failed.
 func TestSeeOther(t *testing.T) {
-	for _, s := range []sent{single, two} {
-		if o := judge(s, Reply{Status: http.StatusSeeOther}, time.Now()); o.Kind != unknown {
+	for _, s := range []sentResource{single, two} {
+		if o := outcomeOf(s, Response{Status: http.StatusSeeOther}, time.Now()); o.Kind != unknown {
 			t.Errorf("%+v: %v, %q", s, o.Kind, o.Reason)
 		}
 	}
@@ -72,7 +72,7 @@ func TestExactNames(t *testing.T) {
 		`{"resourceType":7}`:                                          -1,
 		``:                                                            -1,
 	} {
-		s, err := describe(library.Resource{Body: []byte(text)})
+		s, err := describeResource(library.Resource{Body: []byte(text)})
 		if want < 0 && err == nil || want >= 0 && (err != nil || s.entries != want || !s.bundle) {
 			t.Errorf("%s: %+v, %v; want %d entries", text, s, err, want)
 		}
@@ -101,7 +101,7 @@ func TestExactNames(t *testing.T) {
 		{`{"status":"201"}`, `null`, unknown},
 		{`"status":"201"`, `"status":201`, unknown},
 	} {
-		o := judge(two, Reply{Status: 200, Body: []byte(strings.Replace(ok, tt.from, tt.to, 1))}, time.Now())
+		o := outcomeOf(two, Response{Status: 200, Body: []byte(strings.Replace(ok, tt.from, tt.to, 1))}, time.Now())
 		if o.Kind != tt.want {
 			t.Errorf("%s for %s: %v, %q; want %v", tt.to, tt.from, o.Kind, o.Reason, tt.want)
 		}

@@ -1,10 +1,10 @@
 // Package provider reaches the providers that people connect: it answers
 // [library.Providers].
 //
-// A [Set] knows the networks and hands each call to the one that the key names; the
+// A [Networks] knows the networks and hands each call to the one that the key names; the
 // networks are in the sub-packages: medmij, and smart for plain FHIR servers. What they
-// share stands here. A [Way] makes one request on one connection of its own and can
-// say, when it fails, whether anything was sent at all. [Way.Post] delivers a resource
+// share stands here. A [Client] makes one request on one connection of its own and can
+// say, when it fails, whether anything was sent at all. [Client.SendResource] delivers a resource
 // over it and judges the answer, by the table in outcome.go.
 //
 // The one rule above all others: only what was surely not filed may be sent again. So

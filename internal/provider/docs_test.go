@@ -11,12 +11,12 @@ import (
 // TestDocs: the page for operators has every reason of the table, and of what happens
 // without an answer.
 func TestDocs(t *testing.T) {
-	page := providertest.Page(t, testenv.Root(t))
-	for _, r := range rows {
+	page := providertest.ProvidersDoc(t, testenv.Root(t))
+	for _, r := range statusRules {
 		if !strings.Contains(page, r.reason) {
 			t.Errorf("docs/providers.md does not have %q", r.reason)
 		}
 	}
-	providertest.Documented(t, page, reasons[:]...)
-	providertest.Documented(t, page, noNetwork, notFHIR)
+	providertest.CheckReasonsDocumented(t, page, causeTexts[:]...)
+	providertest.CheckReasonsDocumented(t, page, reasonNoNetwork, reasonNotFHIR)
 }

@@ -8,9 +8,9 @@ import (
 	"slices"
 )
 
-// Fault is why a request got no answer. Its text is one of a few sentences and
+// TransportError is why a request got no answer. Its text is one of a few sentences and
 // repeats nothing of the request or of what came back.
-type Fault struct {
+type TransportError struct {
 	// Sent says that something of the request may have reached the server.
 	Sent bool
 	// Timeout says that the time was up.
@@ -21,64 +21,64 @@ type Fault struct {
 // What keeps a request from being answered. docs/providers.md says of each what became
 // of the request, and what to do.
 const (
-	badAddress = iota
+	badURL = iota
 	notHTTPS
-	noSuchHost
-	noConnectionInTime
-	noConnection
-	otherHost
-	otherAuthority
+	unknownHost
+	dialTimedOut
+	dialFailed
+	wrongHost
+	unknownAuthority
 	expiredCertificate
 	badCertificate
-	ourCertificate
+	clientCertificateRefused
 	notTLS
-	brokenHandshake
-	noHandshakeInTime
-	noHandshake
-	noTime
-	closedBefore
-	noAnswerInTime
-	badAnswer
-	noAnswer
+	handshakeAborted
+	handshakeTimedOut
+	handshakeFailed
+	timeoutBeforeSend
+	closedBeforeSend
+	responseTimedOut
+	malformedResponse
+	closedBeforeResponse
 )
 
-// reasons are the sentences of all of them.
-var reasons = [...]string{
-	badAddress:         "the address cannot be used",
-	notHTTPS:           "the address is not https",
-	noSuchHost:         "the host name cannot be resolved",
-	noConnectionInTime: "the server cannot be reached in time",
-	noConnection:       "the server cannot be reached",
-	otherHost:          "the server's certificate is for another host",
-	otherAuthority:     "the server's certificate is of an authority that is not trusted",
-	expiredCertificate: "the server's certificate has expired, or is not valid yet",
-	badCertificate:     "the server's certificate is not valid",
-	ourCertificate:     "the server does not take our certificate",
-	notTLS:             "the server does not speak TLS",
-	brokenHandshake:    "the server broke off the TLS handshake",
-	noHandshakeInTime:  "the server did not finish the TLS handshake in time",
-	noHandshake:        "the TLS handshake with the server failed",
-	noTime:             "there was no time to send it",
-	closedBefore:       "the connection was closed before the request was sent",
-	noAnswerInTime:     "the server did not answer in time",
-	badAnswer:          "the answer is not HTTP, or was cut off",
-	noAnswer:           "the connection was cut before the server answered",
+// causeTexts are the sentences of all of them.
+var causeTexts = [...]string{
+	badURL:                   "the address cannot be used",
+	notHTTPS:                 "the address is not https",
+	unknownHost:              "the host name cannot be resolved",
+	dialTimedOut:             "the server cannot be reached in time",
+	dialFailed:               "the server cannot be reached",
+	wrongHost:                "the server's certificate is for another host",
+	unknownAuthority:         "the server's certificate is of an authority that is not trusted",
+	expiredCertificate:       "the server's certificate has expired, or is not valid yet",
+	badCertificate:           "the server's certificate is not valid",
+	clientCertificateRefused: "the server does not take our certificate",
+	notTLS:                   "the server does not speak TLS",
+	handshakeAborted:         "the server broke off the TLS handshake",
+	handshakeTimedOut:        "the server did not finish the TLS handshake in time",
+	handshakeFailed:          "the TLS handshake with the server failed",
+	timeoutBeforeSend:        "there was no time to send it",
+	closedBeforeSend:         "the connection was closed before the request was sent",
+	responseTimedOut:         "the server did not answer in time",
+	malformedResponse:        "the answer is not HTTP, or was cut off",
+	closedBeforeResponse:     "the connection was cut before the server answered",
 }
 
 // Error implements error.
-func (f *Fault) Error() string { return f.Reason }
+func (f *TransportError) Error() string { return f.Reason }
 
 // refusal says in a few words why there was no connection.
-func refusal(at stage, err error) string {
+func connectionCause(at stage, err error) string {
 	if at != stageHandshake {
 		var name *net.DNSError
 		switch {
 		case errors.As(err, &name):
-			return reasons[noSuchHost]
-		case timeout(err):
-			return reasons[noConnectionInTime]
+			return causeTexts[unknownHost]
+		case isTimeout(err):
+			return causeTexts[dialTimedOut]
 		}
-		return reasons[noConnection]
+		return causeTexts[dialFailed]
 	}
 	var (
 		host    x509.HostnameError
@@ -89,26 +89,26 @@ func refusal(at stage, err error) string {
 	)
 	switch {
 	case errors.As(err, &host):
-		return reasons[otherHost]
+		return causeTexts[wrongHost]
 	case errors.As(err, &unknown):
-		return reasons[otherAuthority]
+		return causeTexts[unknownAuthority]
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return reasons[expiredCertificate]
+		return causeTexts[expiredCertificate]
 	case errors.As(err, &any):
-		return reasons[badCertificate]
-	case ourCertificateRefused(err):
-		return reasons[ourCertificate] + " (" + alertText(err) + ")"
+		return causeTexts[badCertificate]
+	case isClientCertificateAlert(err):
+		return causeTexts[clientCertificateRefused] + " (" + alertText(err) + ")"
 	case errors.As(err, &record):
-		return reasons[notTLS]
+		return causeTexts[notTLS]
 	case alertText(err) != "":
-		return reasons[brokenHandshake] + " (" + alertText(err) + ")"
-	case timeout(err):
-		return reasons[noHandshakeInTime]
+		return causeTexts[handshakeAborted] + " (" + alertText(err) + ")"
+	case isTimeout(err):
+		return causeTexts[handshakeTimedOut]
 	}
-	return reasons[noHandshake]
+	return causeTexts[handshakeFailed]
 }
 
-func timeout(err error) bool {
+func isTimeout(err error) bool {
 	var t net.Error
 	return errors.As(err, &t) && t.Timeout()
 }
@@ -145,6 +145,6 @@ var certificateAlerts = func() (texts []string) {
 	return texts
 }()
 
-func ourCertificateRefused(err error) bool {
+func isClientCertificateAlert(err error) bool {
 	return slices.Contains(certificateAlerts, alertText(err))
 }

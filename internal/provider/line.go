@@ -10,17 +10,17 @@ import (
 
 // line watches the one connection of one request, so that it can be said afterwards
 // whether anything of the request may have reached the server.
-type line struct {
-	mu     sync.Mutex
-	stage  stage
-	failed error // what kept the connection from coming about
-	shut   bool  // nothing may be written any more
-	tried  bool  // something was written, or may have been
-	heard  bool  // something of an answer came
-	ended  error // how reading ended
+type connTrace struct {
+	mu         sync.Mutex
+	stage      stage
+	connectErr error // what kept the connection from coming about
+	abandoned  bool  // nothing may be written any more
+	wrote      bool  // something was written, or may have been
+	received   bool  // something of an answer came
+	readErr    error // how reading ended
 
-	begun, quiet         chan struct{} // closed when writing has begun, when reading has ended
-	beginOnce, quietOnce sync.Once
+	writeStarted, readEnded         chan struct{} // closed when writing has begun, when reading has ended
+	writeStartedOnce, readEndedOnce sync.Once
 }
 
 type stage int
@@ -31,46 +31,48 @@ const (
 	stageHandshake
 )
 
-// grace is how long a failed write waits for what the server may have had to say: a
+// writeErrorGrace is how long a failed write waits for what the server may have had to say: a
 // server that turns us away closes the connection, and we must not miss the reason.
-const grace = 200 * time.Millisecond
+const writeErrorGrace = 200 * time.Millisecond
 
-var errShut = errors.New("the request was given up")
+var errAbandoned = errors.New("the request was given up")
 
-func newLine() *line { return &line{begun: make(chan struct{}), quiet: make(chan struct{})} }
+func newConnTrace() *connTrace {
+	return &connTrace{writeStarted: make(chan struct{}), readEnded: make(chan struct{})}
+}
 
-func (l *line) begin() { l.beginOnce.Do(func() { close(l.begun) }) }
+func (l *connTrace) allowRead() { l.writeStartedOnce.Do(func() { close(l.writeStarted) }) }
 
 // stop notes what kept the connection from coming about.
-func (l *line) stop(at stage, err error) error {
+func (l *connTrace) connectFailed(at stage, err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.stage, l.failed = at, err
+	l.stage, l.connectErr = at, err
 	return err
 }
 
-// lineConn is the connection, watched.
-type lineConn struct {
+// tracedConn is the connection, watched.
+type tracedConn struct {
 	net.Conn
-	l *line
+	trace *connTrace
 }
 
 // Write notes the attempt before it is made: that a write failed does not mean that
 // nothing of it arrived.
-func (c *lineConn) Write(p []byte) (int, error) {
-	c.l.mu.Lock()
-	if c.l.shut {
-		c.l.mu.Unlock()
-		return 0, errShut
+func (c *tracedConn) Write(p []byte) (int, error) {
+	c.trace.mu.Lock()
+	if c.trace.abandoned {
+		c.trace.mu.Unlock()
+		return 0, errAbandoned
 	}
-	c.l.tried = true
-	c.l.mu.Unlock()
-	c.l.begin()
+	c.trace.wrote = true
+	c.trace.mu.Unlock()
+	c.trace.allowRead()
 	n, err := c.Conn.Write(p)
 	if err != nil {
 		select {
-		case <-c.l.quiet:
-		case <-time.After(grace):
+		case <-c.trace.readEnded:
+		case <-time.After(writeErrorGrace):
 		}
 	}
 	return n, err
@@ -79,57 +81,57 @@ func (c *lineConn) Write(p []byte) (int, error) {
 // Read notes that there was something to hear, and how it ended. It waits until the
 // request is on its way: what comes before that, net/http would write to the standard
 // log, and it may hold anything.
-func (c *lineConn) Read(p []byte) (int, error) {
-	<-c.l.begun
+func (c *tracedConn) Read(p []byte) (int, error) {
+	<-c.trace.writeStarted
 	n, err := c.Conn.Read(p)
-	c.l.mu.Lock()
-	c.l.heard = c.l.heard || n > 0
-	if err != nil && c.l.ended == nil {
-		c.l.ended = err
+	c.trace.mu.Lock()
+	c.trace.received = c.trace.received || n > 0
+	if err != nil && c.trace.readErr == nil {
+		c.trace.readErr = err
 	}
-	c.l.mu.Unlock()
+	c.trace.mu.Unlock()
 	if err != nil {
-		c.l.quietOnce.Do(func() { close(c.l.quiet) })
+		c.trace.readEndedOnce.Do(func() { close(c.trace.readEnded) })
 	}
 	return n, err
 }
 
 // Close lets a waiting Read go.
-func (c *lineConn) Close() error {
+func (c *tracedConn) Close() error {
 	err := c.Conn.Close()
-	c.l.begin()
+	c.trace.allowRead()
 	return err
 }
 
 // fault says what became of a request that got no answer. From then on nothing more
 // is written: a request given up while it was about to be sent is surely not sent.
-func (l *line) fault(ctx context.Context, err error) *Fault {
+func (l *connTrace) transportError(ctx context.Context, err error) *TransportError {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.shut = true
-	f := &Fault{Sent: l.tried, Timeout: timedOut(ctx, err)}
+	l.abandoned = true
+	f := &TransportError{Sent: l.wrote, Timeout: requestTimedOut(ctx, err)}
 	switch {
-	case l.failed != nil && !l.tried:
-		f.Reason = refusal(l.stage, l.failed)
-	case !l.heard && ourCertificateRefused(l.ended):
+	case l.connectErr != nil && !l.wrote:
+		f.Reason = connectionCause(l.stage, l.connectErr)
+	case !l.received && isClientCertificateAlert(l.readErr):
 		// With TLS 1.3 we are done with the handshake before the server has looked at
 		// our certificate. If it says no, it has read nothing of what we sent since.
-		f.Sent, f.Reason = false, refusal(stageHandshake, l.ended)
-	case !l.tried && ctx.Err() != nil:
-		f.Reason = reasons[noTime]
-	case !l.tried:
-		f.Reason = reasons[closedBefore]
+		f.Sent, f.Reason = false, connectionCause(stageHandshake, l.readErr)
+	case !l.wrote && ctx.Err() != nil:
+		f.Reason = causeTexts[timeoutBeforeSend]
+	case !l.wrote:
+		f.Reason = causeTexts[closedBeforeSend]
 	case f.Timeout:
-		f.Reason = reasons[noAnswerInTime]
-	case l.heard:
-		f.Reason = reasons[badAnswer]
+		f.Reason = causeTexts[responseTimedOut]
+	case l.received:
+		f.Reason = causeTexts[malformedResponse]
 	default:
-		f.Reason = reasons[noAnswer]
+		f.Reason = causeTexts[closedBeforeResponse]
 	}
 	return f
 }
 
-func timedOut(ctx context.Context, err error) bool {
+func requestTimedOut(ctx context.Context, err error) bool {
 	var timeout net.Error
 	return ctx.Err() != nil || errors.As(err, &timeout) && timeout.Timeout()
 }

@@ -19,26 +19,26 @@ var oauthErrors = []string{
 	"unsupported_response_type", "server_error", "temporarily_unavailable",
 }
 
-// OAuthError is an error code as it may be logged: itself if it is one of RFC 6749,
+// LoggableErrorCode is an error code as it may be logged: itself if it is one of RFC 6749,
 // else "other".
-func OAuthError(code string) string {
+func LoggableErrorCode(code string) string {
 	if slices.Contains(oauthErrors, code) {
 		return code
 	}
 	return "other"
 }
 
-// Declined is what it means that a browser came back with an error in place of a code:
+// AuthorizationError is what it means that a browser came back with an error in place of a code:
 // [library.ErrProviderRefused] for a no (RFC 6749, section 4.1.2.1). MedMij has "no data"
 // and "the person refused" look the same, on purpose (Autoriseren).
-func Declined(code string) error {
+func AuthorizationError(code string) error {
 	switch code {
 	case "access_denied":
 		return library.ErrProviderRefused
 	case "":
 		return errors.New("the browser came back with neither a code nor an error")
 	}
-	return fmt.Errorf("the provider answered the browser with %s", OAuthError(code))
+	return fmt.Errorf("the provider answered the browser with %s", LoggableErrorCode(code))
 }
 
 // TokenTimeout bounds a token request: MedMij's token endpoints answer within 10 s,
@@ -46,23 +46,23 @@ func Declined(code string) error {
 const TokenTimeout = 15 * time.Second
 
 const (
-	// tokenLife is the life of an access token whose answer does not say.
-	tokenLife = 15 * time.Minute
+	// defaultTokenLife is the life of an access token whose answer does not say.
+	defaultTokenLife = 15 * time.Minute
 	// maxTokenLife is more than any token lives, and keeps the sum from overflowing.
 	maxTokenLife = 366 * 24 * time.Hour
 )
 
-// Access is what a token endpoint gave in answer to a request that was made at the given
+// NewTokens is what a token endpoint gave in answer to a request that was made at the given
 // time. refresh is empty if it gave none; seconds is 0 if it did not say how long the
 // access token lives, and negative if what it said makes no sense.
-func Access(token, refresh string, seconds int64, at time.Time) (library.ProviderTokens, error) {
+func NewTokens(token, refresh string, seconds int64, at time.Time) (library.ProviderTokens, error) {
 	switch {
-	case !tokenText(token) || refresh != "" && !tokenText(refresh):
+	case !validToken(token) || refresh != "" && !validToken(refresh):
 		return library.ProviderTokens{}, errors.New("the token endpoint gave a token that cannot be used")
 	case seconds < 0:
 		return library.ProviderTokens{}, errors.New("the token endpoint gave a token without a life")
 	}
-	life := tokenLife
+	life := defaultTokenLife
 	if seconds > 0 {
 		life = time.Duration(min(seconds, int64(maxTokenLife/time.Second))) * time.Second
 	}
@@ -75,7 +75,7 @@ func Access(token, refresh string, seconds int64, at time.Time) (library.Provide
 
 // tokenText reports whether a token is one that can stand in a header: visible ASCII
 // without a space, of a bearable length (RFC 6750, section 2.1, a little wider).
-func tokenText(token string) bool {
+func validToken(token string) bool {
 	const maxToken = 16 << 10
 	if token == "" || len(token) > maxToken {
 		return false

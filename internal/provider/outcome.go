@@ -19,17 +19,17 @@ import (
 // If it does not, the outcome is unknown, and nobody sends it again. If it was not
 // filed: could the same request be filed later? Only a provider that says so itself
 // gets it again.
-type row struct {
+type statusRule struct {
 	from, to int
 	kind     library.OutcomeKind
 	reason   string
 	// judge, if set, decides by the answer's body.
-	judge func(sent sent, r Reply) (library.OutcomeKind, string)
+	byBody func(sent sentResource, r Response) (library.OutcomeKind, string)
 }
 
-var rows = []row{
+var statusRules = []statusRule{
 	{100, 199, library.OutcomeUnknown, "which does not say whether it was filed", nil},
-	{200, 201, 0, "", judgeSuccess},
+	{200, 201, 0, "", successOutcome},
 	// Taken for processing: it may still fail, and nobody will tell us.
 	{202, 202, library.OutcomeUnknown, "taken, but not filed yet", nil},
 	// A create answers 201, a Bundle 200 with a body. Whatever says 204 or 206 is not
@@ -63,16 +63,16 @@ var rows = []row{
 }
 
 // rowOf finds the row of a status; the last one has them all.
-func rowOf(status int) int {
-	return slices.IndexFunc(rows, func(r row) bool { return r.from <= status && status <= r.to })
+func statusRuleIndex(status int) int {
+	return slices.IndexFunc(statusRules, func(r statusRule) bool { return r.from <= status && status <= r.to })
 }
 
 // judge says what an answer means.
-func judge(s sent, r Reply, now time.Time) library.Outcome {
-	row := rows[rowOf(r.Status)]
+func outcomeOf(s sentResource, r Response, now time.Time) library.Outcome {
+	row := statusRules[statusRuleIndex(r.Status)]
 	kind, reason := row.kind, row.reason
-	if row.judge != nil {
-		kind, reason = row.judge(s, r)
+	if row.byBody != nil {
+		kind, reason = row.byBody(s, r)
 	}
 	o := library.Outcome{Kind: kind, Status: r.Status, Answer: jsonBody(r.Body),
 		Reason: fmt.Sprintf("the provider answered %d: %s", r.Status, reason)}
@@ -85,23 +85,23 @@ func judge(s sent, r Reply, now time.Time) library.Outcome {
 // judgeSuccess judges a 200 or 201. A single resource is filed if the status says so,
 // whatever became of the body. A Bundle's status speaks for the Bundle: of its entries
 // only the body does.
-func judgeSuccess(s sent, r Reply) (library.OutcomeKind, string) {
+func successOutcome(s sentResource, r Response) (library.OutcomeKind, string) {
 	switch {
 	case s.bundle:
-		return judgeEntries(s, r)
-	case r.Status == http.StatusOK && webPage(r):
+		return bundleOutcome(s, r)
+	case r.Status == http.StatusOK && isWebPage(r):
 		// A create answers 201. A page for people that comes with 200 is that of some
 		// proxy or portal, which has filed nothing, or of we don't know what.
 		return library.OutcomeUnknown, "a web page, not an answer of FHIR"
-	case r.Loss != "":
-		return library.OutcomeDelivered, "filed; the answer " + string(r.Loss)
+	case r.BodyError != "":
+		return library.OutcomeDelivered, "filed; the answer " + string(r.BodyError)
 	}
 	return library.OutcomeDelivered, "filed"
 }
 
-func judgeEntries(s sent, r Reply) (library.OutcomeKind, string) {
-	if r.Loss != "" {
-		return library.OutcomeUnknown, "but the answer about the entries " + string(r.Loss)
+func bundleOutcome(s sentResource, r Response) (library.OutcomeKind, string) {
+	if r.BodyError != "" {
+		return library.OutcomeUnknown, "but the answer about the entries " + string(r.BodyError)
 	}
 	statuses, err := readBatchResponse(r.Body)
 	if err != nil {
@@ -115,7 +115,7 @@ func judgeEntries(s sent, r Reply) (library.OutcomeKind, string) {
 	if i := slices.Index(statuses, 0); i >= 0 {
 		return library.OutcomeUnknown, fmt.Sprintf("but without a status for entry %d of %d", i+1, s.entries)
 	}
-	if i := slices.IndexFunc(statuses, doubtful); i >= 0 {
+	if i := slices.IndexFunc(statuses, entryUnknown); i >= 0 {
 		return library.OutcomeUnknown, fmt.Sprintf("but entry %d of %d has %d, which does not say whether it was filed", i+1, s.entries, statuses[i])
 	}
 	filed, failed := 0, -1
@@ -138,7 +138,7 @@ func judgeEntries(s sent, r Reply) (library.OutcomeKind, string) {
 // doubt too: the server that answered is not the one that is busy, and what it knows of
 // that one it does not say. A transaction is all or nothing: one that fails has a status
 // of its own, and no entries.
-func doubtful(status int) bool {
+func entryUnknown(status int) bool {
 	return status <= 199 || status == http.StatusSeeOther || status == http.StatusRequestTimeout || status >= 500
 }
 

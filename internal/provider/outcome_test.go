@@ -20,8 +20,8 @@ const (
 )
 
 var (
-	single = sent{}
-	two    = sent{bundle: true, entries: 2}
+	single = sentResource{}
+	two    = sentResource{bundle: true, entries: 2}
 )
 
 // batch is a batch-response with these statuses.
@@ -37,7 +37,7 @@ func batch(statuses ...string) string {
 // alike.
 func TestStatuses(t *testing.T) {
 	const issue = `{"resourceType":"OperationOutcome"}`
-	met := map[int]bool{rowOf(http.StatusCreated): true} // by TestSuccesses
+	met := map[int]bool{statusRuleIndex(http.StatusCreated): true} // by TestSuccesses
 	for status, want := range map[int]library.OutcomeKind{
 		101: unknown, 202: unknown, 203: unknown, 204: unknown, 206: unknown, 299: unknown,
 		300: refused, 301: refused, 302: refused, 303: unknown, 304: refused, 307: refused, 308: refused,
@@ -49,9 +49,9 @@ func TestStatuses(t *testing.T) {
 		500: unknown, 501: unknown, 502: unknown, 503: notFiled, 504: unknown, 505: unknown,
 		507: unknown, 599: unknown, 600: unknown, 999: unknown, 0: unknown,
 	} {
-		met[rowOf(status)] = true
-		for _, s := range []sent{single, two} {
-			o := judge(s, Reply{Status: status, Body: []byte(issue)}, time.Now())
+		met[statusRuleIndex(status)] = true
+		for _, s := range []sentResource{single, two} {
+			o := outcomeOf(s, Response{Status: status, Body: []byte(issue)}, time.Now())
 			if o.Kind != want || o.Status != status {
 				t.Errorf("%d for %+v is %v (status %d), want %v", status, s, o.Kind, o.Status, want)
 			}
@@ -63,7 +63,7 @@ func TestStatuses(t *testing.T) {
 			}
 		}
 	}
-	for i, r := range rows {
+	for i, r := range statusRules {
 		if !met[i] {
 			t.Errorf("no case for %d to %d, %q", r.from, r.to, r.reason)
 		}
@@ -75,50 +75,50 @@ func TestStatuses(t *testing.T) {
 func TestSuccesses(t *testing.T) {
 	html := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
 	for name, tt := range map[string]struct {
-		sent   sent
-		reply  Reply
+		sent   sentResource
+		reply  Response
 		want   library.OutcomeKind
 		answer bool
 		reason string
 	}{
-		"one, 201, resource":   {single, Reply{Status: 201, Body: []byte(`{"resourceType":"Patient"}`)}, delivered, true, "filed"},
-		"one, 200, resource":   {single, Reply{Status: 200, Body: []byte(`{"resourceType":"Patient"}`)}, delivered, true, "filed"},
-		"one, 201, empty":      {single, Reply{Status: 201}, delivered, false, "filed"},
-		"one, 200, empty":      {single, Reply{Status: 200}, delivered, false, "filed"},
-		"one, 201, XML":        {single, Reply{Status: 201, Body: []byte(`<Patient/>`)}, delivered, false, "filed"},
-		"one, 200, XML":        {single, Reply{Status: 200, Body: []byte(`<Patient/>`)}, delivered, false, "filed"},
-		"one, 201, too long":   {single, Reply{Status: 201, Loss: LossTooLong}, delivered, false, "too long"},
-		"one, 200, too long":   {single, Reply{Status: 200, Loss: LossTooLong}, delivered, false, "too long"},
-		"one, 201, cut":        {single, Reply{Status: 201, Loss: LossCut}, delivered, false, "cut off"},
-		"one, 200, cut":        {single, Reply{Status: 200, Loss: LossCut}, delivered, false, "cut off"},
-		"one, 201, page":       {single, Reply{Status: 201, Header: html, Body: []byte("<html>")}, delivered, false, "filed"},
-		"one, 200, page":       {single, Reply{Status: 200, Header: html, Body: []byte("<html>")}, unknown, false, "web page"},
-		"one, 201, half JSON":  {single, Reply{Status: 201, Body: []byte(`{"resourceType":`)}, delivered, false, "filed"},
-		"two, 200, both":       {two, Reply{Status: 200, Body: []byte(batch("201 Created", "200"))}, delivered, true, "all 2 entries"},
-		"two, 201, both":       {two, Reply{Status: 201, Body: []byte(batch("201", "201"))}, delivered, true, "all 2 entries"},
-		"two, transaction":     {two, Reply{Status: 200, Body: []byte(strings.Replace(batch("201", "200"), "batch-", "transaction-", 1))}, delivered, true, "all 2"},
-		"two, with a BOM":      {two, Reply{Status: 200, Body: []byte("\xef\xbb\xbf" + batch("201", "200"))}, delivered, true, "all 2"},
-		"two, one failed":      {two, Reply{Status: 200, Body: []byte(batch("201", "422 Unprocessable"))}, refused, true, "entry 2 of 2 has 422; 1 were filed"},
-		"two, both failed":     {two, Reply{Status: 200, Body: []byte(batch("400", "422"))}, refused, true, "entry 1 of 2 has 400; 0 were filed"},
-		"two, no status":       {two, Reply{Status: 200, Body: []byte(batch("201", ""))}, unknown, true, "without a status for entry 2"},
-		"two, odd status":      {two, Reply{Status: 200, Body: []byte(batch("created", "201"))}, unknown, true, "without a status for entry 1"},
-		"two, one is missing":  {two, Reply{Status: 200, Body: []byte(batch("201"))}, unknown, true, "about 1 of 2 entries"},
-		"two, one too many":    {two, Reply{Status: 200, Body: []byte(batch("201", "201", "201"))}, unknown, true, "about 3 of 2 entries"},
-		"two, one, and failed": {two, Reply{Status: 200, Body: []byte(batch("422"))}, unknown, true, "about 1 of 2 entries"},
-		"two, failed, silent":  {two, Reply{Status: 200, Body: []byte(batch("", "422"))}, unknown, true, "without a status for entry 1 of 2"},
-		"two, none":            {two, Reply{Status: 200, Body: []byte(batch())}, unknown, true, "about 0 of 2 entries"},
-		"two, empty":           {two, Reply{Status: 200}, unknown, false, "without a readable answer"},
-		"two, page":            {two, Reply{Status: 200, Header: html, Body: []byte("<html>")}, unknown, false, "without a readable answer"},
-		"two, XML":             {two, Reply{Status: 200, Body: []byte(`<Bundle/>`)}, unknown, false, "without a readable answer"},
-		"two, half":            {two, Reply{Status: 200, Body: []byte(`{"resourceType":"Bundle","type":"batch-resp`)}, unknown, false, "without a readable answer"},
-		"two, too long":        {two, Reply{Status: 200, Loss: LossTooLong}, unknown, false, "too long"},
-		"two, cut":             {two, Reply{Status: 200, Loss: LossCut}, unknown, false, "cut off"},
-		"two, outcome":         {two, Reply{Status: 200, Body: []byte(`{"resourceType":"OperationOutcome"}`)}, unknown, true, "without a readable answer"},
-		"two, the same again":  {two, Reply{Status: 200, Body: []byte(`{"resourceType":"Bundle","type":"batch","entry":[{},{}]}`)}, unknown, true, "without a readable answer"},
-		"two, entries no list": {two, Reply{Status: 200, Body: []byte(`{"resourceType":"Bundle","type":"batch-response","entry":{}}`)}, unknown, true, "without a readable answer"},
+		"one, 201, resource":   {single, Response{Status: 201, Body: []byte(`{"resourceType":"Patient"}`)}, delivered, true, "filed"},
+		"one, 200, resource":   {single, Response{Status: 200, Body: []byte(`{"resourceType":"Patient"}`)}, delivered, true, "filed"},
+		"one, 201, empty":      {single, Response{Status: 201}, delivered, false, "filed"},
+		"one, 200, empty":      {single, Response{Status: 200}, delivered, false, "filed"},
+		"one, 201, XML":        {single, Response{Status: 201, Body: []byte(`<Patient/>`)}, delivered, false, "filed"},
+		"one, 200, XML":        {single, Response{Status: 200, Body: []byte(`<Patient/>`)}, delivered, false, "filed"},
+		"one, 201, too long":   {single, Response{Status: 201, BodyError: BodyTooLong}, delivered, false, "too long"},
+		"one, 200, too long":   {single, Response{Status: 200, BodyError: BodyTooLong}, delivered, false, "too long"},
+		"one, 201, cut":        {single, Response{Status: 201, BodyError: BodyTruncated}, delivered, false, "cut off"},
+		"one, 200, cut":        {single, Response{Status: 200, BodyError: BodyTruncated}, delivered, false, "cut off"},
+		"one, 201, page":       {single, Response{Status: 201, Header: html, Body: []byte("<html>")}, delivered, false, "filed"},
+		"one, 200, page":       {single, Response{Status: 200, Header: html, Body: []byte("<html>")}, unknown, false, "web page"},
+		"one, 201, half JSON":  {single, Response{Status: 201, Body: []byte(`{"resourceType":`)}, delivered, false, "filed"},
+		"two, 200, both":       {two, Response{Status: 200, Body: []byte(batch("201 Created", "200"))}, delivered, true, "all 2 entries"},
+		"two, 201, both":       {two, Response{Status: 201, Body: []byte(batch("201", "201"))}, delivered, true, "all 2 entries"},
+		"two, transaction":     {two, Response{Status: 200, Body: []byte(strings.Replace(batch("201", "200"), "batch-", "transaction-", 1))}, delivered, true, "all 2"},
+		"two, with a BOM":      {two, Response{Status: 200, Body: []byte("\xef\xbb\xbf" + batch("201", "200"))}, delivered, true, "all 2"},
+		"two, one failed":      {two, Response{Status: 200, Body: []byte(batch("201", "422 Unprocessable"))}, refused, true, "entry 2 of 2 has 422; 1 were filed"},
+		"two, both failed":     {two, Response{Status: 200, Body: []byte(batch("400", "422"))}, refused, true, "entry 1 of 2 has 400; 0 were filed"},
+		"two, no status":       {two, Response{Status: 200, Body: []byte(batch("201", ""))}, unknown, true, "without a status for entry 2"},
+		"two, odd status":      {two, Response{Status: 200, Body: []byte(batch("created", "201"))}, unknown, true, "without a status for entry 1"},
+		"two, one is missing":  {two, Response{Status: 200, Body: []byte(batch("201"))}, unknown, true, "about 1 of 2 entries"},
+		"two, one too many":    {two, Response{Status: 200, Body: []byte(batch("201", "201", "201"))}, unknown, true, "about 3 of 2 entries"},
+		"two, one, and failed": {two, Response{Status: 200, Body: []byte(batch("422"))}, unknown, true, "about 1 of 2 entries"},
+		"two, failed, silent":  {two, Response{Status: 200, Body: []byte(batch("", "422"))}, unknown, true, "without a status for entry 1 of 2"},
+		"two, none":            {two, Response{Status: 200, Body: []byte(batch())}, unknown, true, "about 0 of 2 entries"},
+		"two, empty":           {two, Response{Status: 200}, unknown, false, "without a readable answer"},
+		"two, page":            {two, Response{Status: 200, Header: html, Body: []byte("<html>")}, unknown, false, "without a readable answer"},
+		"two, XML":             {two, Response{Status: 200, Body: []byte(`<Bundle/>`)}, unknown, false, "without a readable answer"},
+		"two, half":            {two, Response{Status: 200, Body: []byte(`{"resourceType":"Bundle","type":"batch-resp`)}, unknown, false, "without a readable answer"},
+		"two, too long":        {two, Response{Status: 200, BodyError: BodyTooLong}, unknown, false, "too long"},
+		"two, cut":             {two, Response{Status: 200, BodyError: BodyTruncated}, unknown, false, "cut off"},
+		"two, outcome":         {two, Response{Status: 200, Body: []byte(`{"resourceType":"OperationOutcome"}`)}, unknown, true, "without a readable answer"},
+		"two, the same again":  {two, Response{Status: 200, Body: []byte(`{"resourceType":"Bundle","type":"batch","entry":[{},{}]}`)}, unknown, true, "without a readable answer"},
+		"two, entries no list": {two, Response{Status: 200, Body: []byte(`{"resourceType":"Bundle","type":"batch-response","entry":{}}`)}, unknown, true, "without a readable answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := judge(tt.sent, tt.reply, time.Now())
+			o := outcomeOf(tt.sent, tt.reply, time.Now())
 			if o.Kind != tt.want || (o.Answer != nil) != tt.answer || !strings.Contains(o.Reason, tt.reason) {
 				t.Errorf("%+v, answer %q; want %v, an answer: %v, a reason with %q", o, o.Answer, tt.want, tt.answer, tt.reason)
 			}
@@ -144,12 +144,12 @@ func TestRetryAfter(t *testing.T) {
 		"Mon, 01 Mar 2027 12:00:00 GMT": time.Hour,
 	} {
 		for _, status := range []int{429, 503} {
-			o := judge(single, Reply{Status: status, Header: http.Header{"Retry-After": {text}}}, now)
+			o := outcomeOf(single, Response{Status: status, Header: http.Header{"Retry-After": {text}}}, now)
 			if o.RetryAfter != want || o.Kind != notFiled {
 				t.Errorf("Retry-After %q with %d: %v, %v; want %v", text, status, o.RetryAfter, o.Kind, want)
 			}
 		}
-		if o := judge(single, Reply{Status: 500, Header: http.Header{"Retry-After": {text}}}, now); o.RetryAfter != 0 {
+		if o := outcomeOf(single, Response{Status: 500, Header: http.Header{"Retry-After": {text}}}, now); o.RetryAfter != 0 {
 			t.Errorf("a 500 with Retry-After %q asks to wait %v", text, o.RetryAfter)
 		}
 	}
@@ -186,7 +186,7 @@ func FuzzReadBatchResponse(f *testing.F) {
 			}
 		}
 		// Whatever the answer is, a Bundle counts as delivered only if each entry is.
-		o := judge(sent{bundle: true, entries: len(statuses)}, Reply{Status: 200, Body: body}, time.Now())
+		o := outcomeOf(sentResource{bundle: true, entries: len(statuses)}, Response{Status: 200, Body: body}, time.Now())
 		for _, s := range statuses {
 			if o.Kind == delivered && (s < 200 || s > 299) {
 				t.Errorf("delivered with an entry of %d", s)

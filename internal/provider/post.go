@@ -17,23 +17,23 @@ const (
 	UserAgent = "carrel"
 	// maxAnswer bounds a provider's answer, beside what it gives back of what was sent:
 	// we ask for the representation, so twice that may be in it.
-	maxAnswer = 2 << 20
+	maxResponse = 2 << 20
 )
 
-func answerLimit(sent int) int64 { return maxAnswer + 2*int64(sent) }
+func maxResponseFor(sent int) int64 { return maxResponse + 2*int64(sent) }
 
-// Parcel is a resource on its way.
-type Parcel struct {
+// ResourceRequest is a resource on its way.
+type ResourceRequest struct {
 	// Base is the address of the FHIR server.
-	Base     string
+	BaseURL  string
 	Resource library.Resource
 	Token    seal.Secret
 	// Header is what is sent beside the usual, with the names spelled as they are.
 	Header http.Header
 }
 
-// Attempt is what came of an attempt, and what the log of the network wants to know.
-type Attempt struct {
+// ResourceResult is what came of an attempt, and what the log of the network wants to know.
+type ResourceResult struct {
 	library.Outcome
 	// BearerError is the code of RFC 6750 that the provider gave, if any.
 	BearerError string
@@ -43,22 +43,22 @@ type Attempt struct {
 
 // Address is where a parcel goes: a Bundle to the base, else [base]/[type]. There is
 // never a query, and so nothing that identifies a person (MedMij "Resource interface").
-func (p Parcel) Address() string {
-	base := strings.TrimSuffix(p.Base, "/")
+func (p ResourceRequest) URL() string {
+	base := strings.TrimSuffix(p.BaseURL, "/")
 	if p.Resource.Path == "" {
 		return base
 	}
 	return base + "/" + p.Resource.Path
 }
 
-// notFHIR is why what makes no parcel is not sent.
-const notFHIR = "not sent: it is neither a resource nor a Bundle"
+// reasonNotFHIR is why what makes no parcel is not sent.
+const reasonNotFHIR = "not sent: it is neither a resource nor a Bundle"
 
 // Post makes one attempt to deliver a resource: a POST that is sent at most once.
-func (w *Way) Post(ctx context.Context, p Parcel) Attempt {
-	s, err := describe(p.Resource)
+func (w *Client) SendResource(ctx context.Context, p ResourceRequest) ResourceResult {
+	s, err := describeResource(p.Resource)
 	if err != nil || !validPath(p.Resource.Path) {
-		return Attempt{Outcome: library.Outcome{Kind: library.OutcomeRefused, Reason: notFHIR}}
+		return ResourceResult{Outcome: library.Outcome{Kind: library.OutcomeRefused, Reason: reasonNotFHIR}}
 	}
 	h := http.Header{}
 	for name, values := range p.Header {
@@ -69,18 +69,18 @@ func (w *Way) Post(ctx context.Context, p Parcel) Attempt {
 	h.Set("Prefer", "return=representation")
 	h.Set("User-Agent", UserAgent)
 	h.Set("Authorization", "Bearer "+p.Token.Reveal())
-	r, err := w.Do(ctx, Call{Method: http.MethodPost, URL: p.Address(), Header: h, Body: p.Resource.Body, Limit: answerLimit(len(p.Resource.Body))})
+	r, err := w.Do(ctx, Request{Method: http.MethodPost, URL: p.URL(), Header: h, Body: p.Resource.Body, MaxResponse: maxResponseFor(len(p.Resource.Body))})
 	if err != nil {
-		return Failed(err)
+		return failedResult(err)
 	}
-	return Attempt{Outcome: judge(s, r, w.now()), BearerError: bearerError(r.Header.Get("WWW-Authenticate"))}
+	return ResourceResult{Outcome: outcomeOf(s, r, w.now()), BearerError: bearerError(r.Header.Get("WWW-Authenticate"))}
 }
 
-// Failed is the attempt that got no answer. It was surely not filed if nothing was
+// failedResult is the attempt that got no answer. It was surely not filed if nothing was
 // sent, else nobody knows.
-func Failed(err error) Attempt {
-	a := Attempt{Outcome: library.Outcome{Kind: library.OutcomeUnknown, Reason: "the server did not answer"}}
-	var f *Fault
+func failedResult(err error) ResourceResult {
+	a := ResourceResult{Outcome: library.Outcome{Kind: library.OutcomeUnknown, Reason: "the server did not answer"}}
+	var f *TransportError
 	if errors.As(err, &f) {
 		a.Reason, a.Timeout = f.Reason, f.Timeout
 		if !f.Sent {

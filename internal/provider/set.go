@@ -10,27 +10,27 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// Set is several networks of providers as one. The part of a key before the first
+// Networks is several networks of providers as one. The part of a key before the first
 // colon names the network: "medmij:huisartslinde~53".
-type Set struct{ networks map[string]library.Providers }
+type Networks struct{ byName map[string]library.Providers }
 
-var _ library.Providers = (*Set)(nil)
+var _ library.Providers = (*Networks)(nil)
 
-// NewSet returns the set of the networks, by the names that their keys begin with.
-func NewSet(networks map[string]library.Providers) *Set {
-	return &Set{maps.Clone(networks)}
+// NewNetworks returns the set of the networks, by the names that their keys begin with.
+func NewNetworks(networks map[string]library.Providers) *Networks {
+	return &Networks{maps.Clone(networks)}
 }
 
-func (s *Set) find(key library.ProviderKey) (library.Providers, error) {
+func (s *Networks) find(key library.ProviderKey) (library.Providers, error) {
 	name, _, ok := strings.Cut(string(key), ":")
-	if n := s.networks[name]; ok && n != nil {
+	if n := s.byName[name]; ok && n != nil {
 		return n, nil
 	}
 	return nil, fmt.Errorf("find the network of %q: %w", key, library.ErrProviderGone)
 }
 
 // Depart implements [library.Providers].
-func (s *Set) AuthorizationURL(ctx context.Context, d library.AuthorizationParams) (string, error) {
+func (s *Networks) AuthorizationURL(ctx context.Context, d library.AuthorizationParams) (string, error) {
 	n, err := s.find(d.Provider)
 	if err != nil {
 		return "", err
@@ -39,7 +39,7 @@ func (s *Set) AuthorizationURL(ctx context.Context, d library.AuthorizationParam
 }
 
 // Return implements [library.Providers].
-func (s *Set) Exchange(ctx context.Context, d library.AuthorizationParams, code seal.Secret) (library.ProviderTokens, error) {
+func (s *Networks) Exchange(ctx context.Context, d library.AuthorizationParams, code seal.Secret) (library.ProviderTokens, error) {
 	n, err := s.find(d.Provider)
 	if err != nil {
 		return library.ProviderTokens{}, err
@@ -48,7 +48,7 @@ func (s *Set) Exchange(ctx context.Context, d library.AuthorizationParams, code 
 }
 
 // Declined implements [library.Providers].
-func (s *Set) AuthorizationError(ctx context.Context, d library.AuthorizationParams, oauthError string) error {
+func (s *Networks) AuthorizationError(ctx context.Context, d library.AuthorizationParams, oauthError string) error {
 	n, err := s.find(d.Provider)
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ func (s *Set) AuthorizationError(ctx context.Context, d library.AuthorizationPar
 }
 
 // Renew implements [library.Providers].
-func (s *Set) RefreshTokens(ctx context.Context, key library.ProviderKey, refresh seal.Secret, correlation string) (library.ProviderTokens, error) {
+func (s *Networks) RefreshTokens(ctx context.Context, key library.ProviderKey, refresh seal.Secret, correlation string) (library.ProviderTokens, error) {
 	n, err := s.find(key)
 	if err != nil {
 		return library.ProviderTokens{}, err
@@ -65,15 +65,15 @@ func (s *Set) RefreshTokens(ctx context.Context, key library.ProviderKey, refres
 	return n.RefreshTokens(ctx, key, refresh, correlation)
 }
 
-// noNetwork is why nothing was sent to a provider of a network that is not ours.
-const noNetwork = "not sent: this server knows no such network of providers"
+// reasonNoNetwork is why nothing was sent to a provider of a network that is not ours.
+const reasonNoNetwork = "not sent: this server knows no such network of providers"
 
 // Send implements [library.Providers]. Without a network nothing was sent, and a
 // server that is started with the network may still deliver.
-func (s *Set) Send(ctx context.Context, key library.ProviderKey, sending library.SendRequest) library.Outcome {
+func (s *Networks) Send(ctx context.Context, key library.ProviderKey, sending library.SendRequest) library.Outcome {
 	n, err := s.find(key)
 	if err != nil {
-		return library.Outcome{Kind: library.OutcomeNotFiled, Reason: noNetwork}
+		return library.Outcome{Kind: library.OutcomeNotFiled, Reason: reasonNoNetwork}
 	}
 	return n.Send(ctx, key, sending)
 }

@@ -33,7 +33,7 @@ func (n named) Send(context.Context, library.ProviderKey, library.SendRequest) l
 }
 
 func TestSet(t *testing.T) {
-	s := NewSet(map[string]library.Providers{"medmij": named("MedMij"), "smart": named("SMART"), "": named("nobody"), "off": nil})
+	s := NewNetworks(map[string]library.Providers{"medmij": named("MedMij"), "smart": named("SMART"), "": named("nobody"), "off": nil})
 	for key, want := range map[library.ProviderKey]string{
 		"medmij:huisartslinde~53": "MedMij", "smart:demo": "SMART", "smart:a:b": "SMART", ":x": "nobody",
 	} {

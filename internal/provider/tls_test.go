@@ -17,11 +17,11 @@ import (
 
 // TestWeRefuse has servers that we do not send anything to.
 func TestWeRefuse(t *testing.T) {
-	w := newWorld(t)
+	w := newTestPKI(t)
 	other := providertest.NewCA(t, "PKI of somebody else")
 	local := []string{"localhost", "127.0.0.1"}
 	mutual := func(change func(*tls.Config)) *tls.Config {
-		c := w.mutual()
+		c := w.mutualTLS()
 		change(c)
 		return c
 	}
@@ -30,16 +30,18 @@ func TestWeRefuse(t *testing.T) {
 		reason string
 	}{
 		"another name": {mutual(func(c *tls.Config) {
-			c.Certificates[0] = w.ca.Pair(t, providertest.Leaf{Hosts: []string{"fhir.example"}})
+			c.Certificates[0] = w.ca.IssuePair(t, providertest.CertOptions{Hosts: []string{"fhir.example"}})
 		}), "for another host"},
-		"another authority": {mutual(func(c *tls.Config) { c.Certificates[0] = other.Pair(t, providertest.Leaf{Hosts: local}) }), "not trusted"},
-		"expired":           {mutual(func(c *tls.Config) { c.Certificates[0] = w.ca.Pair(t, providertest.Leaf{Hosts: local, Expired: true}) }), "expired"},
-		"TLS 1.1":           {mutual(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }), "broke off the TLS handshake"},
+		"another authority": {mutual(func(c *tls.Config) { c.Certificates[0] = other.IssuePair(t, providertest.CertOptions{Hosts: local}) }), "not trusted"},
+		"expired": {mutual(func(c *tls.Config) {
+			c.Certificates[0] = w.ca.IssuePair(t, providertest.CertOptions{Hosts: local, Expired: true})
+		}), "expired"},
+		"TLS 1.1": {mutual(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }), "broke off the TLS handshake"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var reached atomic.Int32
 			s := providertest.ServeRaw(t, tt.server, func(net.Conn) { reached.Add(1) })
-			a := w.post(t, s.URL, patient)
+			a := w.send(t, s.URL, patient)
 			if a.Kind != notFiled || !strings.Contains(a.Reason, tt.reason) {
 				t.Errorf("%+v, want a reason with %q", a, tt.reason)
 			}
@@ -52,15 +54,15 @@ func TestWeRefuse(t *testing.T) {
 
 // TestNoConnection has addresses where nothing comes about.
 func TestNoConnection(t *testing.T) {
-	w := newWorld(t)
+	w := newTestPKI(t)
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	closed.Close()
-	plain := providertest.ServeRaw(t, nil, providertest.Answer("HTTP/1.1 201 Created\r\n\r\n"))
+	plain := providertest.ServeRaw(t, nil, providertest.Respond("HTTP/1.1 201 Created\r\n\r\n"))
 	hangsUp := providertest.ServeRaw(t, nil, func(net.Conn) {})
-	silent := providertest.ServeRaw(t, nil, untilHungUp)
+	silent := providertest.ServeRaw(t, nil, discardUntilClosed)
 	for name, tt := range map[string]struct{ base, reason string }{
 		"nobody listens":  {"https://" + strings.Replace(closed.Addr().String(), "127.0.0.1", "localhost", 1), "cannot be reached"},
 		"no such host":    {"https://nobody.invalid", "cannot be resolved"},
@@ -71,7 +73,7 @@ func TestNoConnection(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			a := w.way(&w.client).Post(ctx, Parcel{Base: tt.base, Resource: patient, Token: seal.SecretOf(token)})
+			a := w.newClient(&w.client).SendResource(ctx, ResourceRequest{BaseURL: tt.base, Resource: patient, Token: seal.SecretOf(token)})
 			if a.Kind != notFiled || a.Status != 0 {
 				t.Errorf("%+v", a)
 			}
@@ -85,11 +87,11 @@ func TestNoConnection(t *testing.T) {
 // TestTheyRefuse has servers that turn our certificate down. With TLS 1.3 they do so
 // after we have begun to send; that must not make it unknown, however much there is.
 func TestTheyRefuse(t *testing.T) {
-	w := newWorld(t)
+	w := newTestPKI(t)
 	other := providertest.NewCA(t, "PKI of somebody else")
 	ours := []string{"medmij.example.nl"}
-	stranger := other.Pair(t, providertest.Leaf{Hosts: ours})
-	expired := w.ca.Pair(t, providertest.Leaf{Hosts: ours, Expired: true})
+	stranger := other.IssuePair(t, providertest.CertOptions{Hosts: ours})
+	expired := w.ca.IssuePair(t, providertest.CertOptions{Hosts: ours, Expired: true})
 	big := bundle
 	big.Body = []byte(`{"resourceType":"Bundle","x":"` + strings.Repeat("x", 1<<20) + `","type":"batch","entry":[{},{}]}`)
 	for version, number := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
@@ -98,7 +100,7 @@ func TestTheyRefuse(t *testing.T) {
 		} {
 			t.Run(version+", "+name, func(t *testing.T) {
 				t.Parallel()
-				c := w.mutual()
+				c := w.mutualTLS()
 				c.MinVersion, c.MaxVersion = number, number
 				url := providertest.Serve(t, c, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 					t.Error("the server has answered")
@@ -106,7 +108,7 @@ func TestTheyRefuse(t *testing.T) {
 				for i := range 12 {
 					r := []library.Resource{patient, big}[i%2]
 					ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-					a := w.way(client).Post(ctx, Parcel{Base: url, Resource: r, Token: seal.SecretOf(token)})
+					a := w.newClient(client).SendResource(ctx, ResourceRequest{BaseURL: url, Resource: r, Token: seal.SecretOf(token)})
 					cancel()
 					if a.Kind != notFiled || !strings.Contains(a.Reason, "does not take our certificate") &&
 						!strings.Contains(a.Reason, "broke off the TLS handshake") {
@@ -121,10 +123,10 @@ func TestTheyRefuse(t *testing.T) {
 // TestAlertAfterAnAnswer: once the server has begun to answer, an alert says nothing of
 // what it has filed.
 func TestAlertAfterAnAnswer(t *testing.T) {
-	l := newLine()
-	l.tried, l.heard = true, true
-	l.ended = &net.OpError{Op: "remote error", Err: tls.AlertError(42)}
-	if f := l.fault(t.Context(), l.ended); !f.Sent {
+	l := newConnTrace()
+	l.wrote, l.received = true, true
+	l.readErr = &net.OpError{Op: "remote error", Err: tls.AlertError(42)}
+	if f := l.transportError(t.Context(), l.readErr); !f.Sent {
 		t.Errorf("%+v", f)
 	}
 }

@@ -27,53 +27,53 @@ var (
 	bundle  = library.Resource{Version: library.STU3, Types: []string{"Bundle"}, Body: []byte(`{"resourceType":"Bundle","type":"batch","entry":[{},{}]}`)}
 )
 
-// world is an authority that both sides trust, and the certificates of both.
-type world struct {
+// testPKI is an authority that both sides trust, and the certificates of both.
+type testPKI struct {
 	ca             *providertest.CA
 	client, server tls.Certificate
 }
 
-func newWorld(t testing.TB) world {
+func newTestPKI(t testing.TB) testPKI {
 	ca := providertest.NewCA(t, "PKI of the test")
-	return world{
+	return testPKI{
 		ca:     ca,
-		client: ca.Pair(t, providertest.Leaf{Hosts: []string{"medmij.example.nl"}}),
-		server: ca.Pair(t, providertest.Leaf{Hosts: []string{"localhost", "127.0.0.1"}}),
+		client: ca.IssuePair(t, providertest.CertOptions{Hosts: []string{"medmij.example.nl"}}),
+		server: ca.IssuePair(t, providertest.CertOptions{Hosts: []string{"localhost", "127.0.0.1"}}),
 	}
 }
 
 // mutual is the server's side.
-func (w world) mutual() *tls.Config {
+func (w testPKI) mutualTLS() *tls.Config {
 	return &tls.Config{
 		Certificates: []tls.Certificate{w.server}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: w.ca.Pool(),
 	}
 }
 
 // way is ours, with a client's certificate or without.
-func (w world) way(client *tls.Certificate) *Way {
+func (w testPKI) newClient(client *tls.Certificate) *Client {
 	c := &tls.Config{RootCAs: w.ca.Pool(), MinVersion: tls.VersionTLS12}
 	if client != nil {
 		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return client, nil }
 	}
-	return NewWay(c, false, nil)
+	return NewClient(c, false, nil)
 }
 
-func (w world) post(t *testing.T, base string, r library.Resource) Attempt {
+func (w testPKI) send(t *testing.T, base string, r library.Resource) ResourceResult {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	return w.way(&w.client).Post(ctx, Parcel{Base: base, Resource: r, Token: seal.SecretOf(token)})
+	return w.newClient(&w.client).SendResource(ctx, ResourceRequest{BaseURL: base, Resource: r, Token: seal.SecretOf(token)})
 }
 
 func TestPost(t *testing.T) {
-	w := newWorld(t)
+	w := newTestPKI(t)
 	type seen struct {
 		method, uri string
 		header      http.Header
 		body        string
 	}
 	requests := make(chan seen, 2)
-	url := providertest.Serve(t, w.mutual(), http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+	url := providertest.Serve(t, w.mutualTLS(), http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
 		body, _ := io.ReadAll(req.Body)
 		requests <- seen{req.Method, req.RequestURI, req.Header, string(body)}
 		rw.WriteHeader(http.StatusCreated)
@@ -89,8 +89,8 @@ func TestPost(t *testing.T) {
 		{url, "/", bundle},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		w.way(&w.client).Post(ctx, Parcel{
-			Base: tt.base, Resource: tt.resource, Token: seal.SecretOf(token), Header: http.Header{"X-Correlation-ID": {"run"}},
+		w.newClient(&w.client).SendResource(ctx, ResourceRequest{
+			BaseURL: tt.base, Resource: tt.resource, Token: seal.SecretOf(token), Header: http.Header{"X-Correlation-ID": {"run"}},
 		})
 		cancel()
 		got := <-requests
@@ -110,7 +110,7 @@ func TestPost(t *testing.T) {
 }
 
 func TestPostNoResource(t *testing.T) {
-	w := newWorld(t)
+	w := newTestPKI(t)
 	for _, r := range []library.Resource{
 		{Body: []byte(`{"resourceType":"Patient"}`)},
 		{Body: []byte(`not JSON`)},
@@ -118,7 +118,7 @@ func TestPostNoResource(t *testing.T) {
 		{Path: "Patient?x=y", Body: []byte(`{}`)},
 		{Path: "Patient/1", Body: []byte(`{}`)},
 	} {
-		a := w.post(t, "https://localhost:1", r)
+		a := w.send(t, "https://localhost:1", r)
 		if a.Kind != refused || a.Status != 0 || !strings.HasPrefix(a.Reason, "not sent") {
 			t.Errorf("%q: %+v", r.Path, a)
 		}
@@ -127,39 +127,39 @@ func TestPostNoResource(t *testing.T) {
 
 // TestAnswers looks at what can go wrong once a request was sent, on the wire.
 func TestAnswers(t *testing.T) {
-	w := newWorld(t)
+	w := newTestPKI(t)
 	const ok, created = "HTTP/1.1 200 OK\r\n", "HTTP/1.1 201 Created\r\n"
-	long := strings.Repeat("x", 2*maxAnswer)
+	long := strings.Repeat("x", 2*maxResponse)
 	for name, tt := range map[string]struct {
-		script  providertest.Script
+		script  providertest.ConnHandler
 		one     library.OutcomeKind
 		both    library.OutcomeKind
 		status  int
 		timeout bool
 	}{
-		"nothing at all":         {providertest.Answer(""), unknown, unknown, 0, false},
-		"not HTTP":               {providertest.Answer("220 mail.example ESMTP\r\n"), unknown, unknown, 0, false},
-		"half a status":          {providertest.Answer("HTTP/1.1 20"), unknown, unknown, 0, false},
-		"half a header":          {providertest.Answer(created + "Content-Le"), unknown, unknown, 0, false},
-		"a header that is long":  {providertest.Answer(created + "X: " + long + "\r\n\r\n"), unknown, unknown, 0, false},
-		"no body":                {providertest.Answer(created + "Content-Length: 0\r\n\r\n"), delivered, unknown, 201, false},
-		"half a body":            {providertest.Answer(created + "Content-Length: 100\r\n\r\n{\"resour"), delivered, unknown, 201, false},
-		"half a chunk":           {providertest.Answer(created + "Transfer-Encoding: chunked\r\n\r\n64\r\n{\"resour"), delivered, unknown, 201, false},
-		"too long":               {providertest.Answer(ok + "\r\n{\"x\":\"" + long + "\"}"), delivered, unknown, 200, false},
-		"a page":                 {providertest.Answer(ok + "Content-Type: text/html\r\n\r\n<html>"), unknown, unknown, 200, false},
-		"both filed":             {providertest.Answer(ok + "\r\n" + batch("201", "201")), delivered, delivered, 200, false},
-		"one filed":              {providertest.Answer(ok + "\r\n" + batch("201", "422")), delivered, refused, 200, false},
-		"packed unasked":         {providertest.Answer(ok + "Content-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x00"), delivered, unknown, 200, false},
-		"go on first":            {providertest.Answer("HTTP/1.1 100 Continue\r\n\r\n" + created + "\r\n" + batch("201", "201")), delivered, delivered, 201, false},
-		"hints first":            {providertest.Answer("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 422 No\r\n\r\n"), refused, refused, 422, false},
-		"another protocol":       {providertest.Answer("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"), unknown, unknown, 101, false},
+		"nothing at all":         {providertest.Respond(""), unknown, unknown, 0, false},
+		"not HTTP":               {providertest.Respond("220 mail.example ESMTP\r\n"), unknown, unknown, 0, false},
+		"half a status":          {providertest.Respond("HTTP/1.1 20"), unknown, unknown, 0, false},
+		"half a header":          {providertest.Respond(created + "Content-Le"), unknown, unknown, 0, false},
+		"a header that is long":  {providertest.Respond(created + "X: " + long + "\r\n\r\n"), unknown, unknown, 0, false},
+		"no body":                {providertest.Respond(created + "Content-Length: 0\r\n\r\n"), delivered, unknown, 201, false},
+		"half a body":            {providertest.Respond(created + "Content-Length: 100\r\n\r\n{\"resour"), delivered, unknown, 201, false},
+		"half a chunk":           {providertest.Respond(created + "Transfer-Encoding: chunked\r\n\r\n64\r\n{\"resour"), delivered, unknown, 201, false},
+		"too long":               {providertest.Respond(ok + "\r\n{\"x\":\"" + long + "\"}"), delivered, unknown, 200, false},
+		"a page":                 {providertest.Respond(ok + "Content-Type: text/html\r\n\r\n<html>"), unknown, unknown, 200, false},
+		"both filed":             {providertest.Respond(ok + "\r\n" + batch("201", "201")), delivered, delivered, 200, false},
+		"one filed":              {providertest.Respond(ok + "\r\n" + batch("201", "422")), delivered, refused, 200, false},
+		"packed unasked":         {providertest.Respond(ok + "Content-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x00"), delivered, unknown, 200, false},
+		"go on first":            {providertest.Respond("HTTP/1.1 100 Continue\r\n\r\n" + created + "\r\n" + batch("201", "201")), delivered, delivered, 201, false},
+		"hints first":            {providertest.Respond("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 422 No\r\n\r\n"), refused, refused, 422, false},
+		"another protocol":       {providertest.Respond("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"), unknown, unknown, 101, false},
 		"closed at once":         {func(net.Conn) {}, unknown, unknown, 0, false},
 		"closed after some":      {func(c net.Conn) { _, _ = io.ReadFull(c, make([]byte, 10)) }, unknown, unknown, 0, false},
-		"silence":                {func(c net.Conn) { providertest.ReadRequest(c); untilHungUp(c) }, unknown, unknown, 0, true},
-		"silence after a status": {func(c net.Conn) { providertest.Answer(created)(c); untilHungUp(c) }, unknown, unknown, 0, true},
+		"silence":                {func(c net.Conn) { providertest.ReadRequest(c); discardUntilClosed(c) }, unknown, unknown, 0, true},
+		"silence after a status": {func(c net.Conn) { providertest.Respond(created)(c); discardUntilClosed(c) }, unknown, unknown, 0, true},
 		"silence in the body": {func(c net.Conn) {
-			providertest.Answer(created + "Content-Length: 9\r\n\r\n{")(c)
-			untilHungUp(c)
+			providertest.Respond(created + "Content-Length: 9\r\n\r\n{")(c)
+			discardUntilClosed(c)
 		}, delivered, unknown, 201, false},
 		"401 before it has read": {func(c net.Conn) {
 			_, _ = io.WriteString(c, "HTTP/1.1 401 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
@@ -167,7 +167,7 @@ func TestAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := providertest.ServeRaw(t, w.mutual(), tt.script)
+			s := providertest.ServeRaw(t, w.mutualTLS(), tt.script)
 			for _, r := range []struct {
 				resource library.Resource
 				want     library.OutcomeKind
@@ -177,7 +177,7 @@ func TestAnswers(t *testing.T) {
 					within = time.Second
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), within)
-				a := w.way(&w.client).Post(ctx, Parcel{Base: s.URL, Resource: r.resource, Token: seal.SecretOf(token)})
+				a := w.newClient(&w.client).SendResource(ctx, ResourceRequest{BaseURL: s.URL, Resource: r.resource, Token: seal.SecretOf(token)})
 				cancel()
 				if a.Kind != r.want || a.Status != tt.status || a.Timeout != tt.timeout {
 					t.Errorf("%q: %+v, want %v, status %d, timeout %v", r.resource.Path, a, r.want, tt.status, tt.timeout)
@@ -193,15 +193,15 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// untilHungUp is silent until the other side has had enough.
-func untilHungUp(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
+// discardUntilClosed is silent until the other side has had enough.
+func discardUntilClosed(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 
 // TestNeverTwice has a server that cuts each connection at another byte of the request:
 // whatever happened, no second one comes.
 func TestNeverTwice(t *testing.T) {
-	w := newWorld(t)
+	w := newTestPKI(t)
 	var n atomic.Int32
-	s := providertest.ServeRaw(t, w.mutual(), func(c net.Conn) { _, _ = io.CopyN(io.Discard, c, 7*int64(n.Add(1))) })
+	s := providertest.ServeRaw(t, w.mutualTLS(), func(c net.Conn) { _, _ = io.CopyN(io.Discard, c, 7*int64(n.Add(1))) })
 	big := patient
 	big.Body = []byte(`{"resourceType":"Patient","x":"` + strings.Repeat("x", 1<<20) + `"}`)
 	const times = 40
@@ -210,7 +210,7 @@ func TestNeverTwice(t *testing.T) {
 		if i%2 == 1 {
 			r = big
 		}
-		if a := w.post(t, s.URL, r); a.Kind != unknown && a.Kind != notFiled {
+		if a := w.send(t, s.URL, r); a.Kind != unknown && a.Kind != notFiled {
 			t.Errorf("cut after %d bytes: %+v", 7*i+7, a)
 		}
 	}
@@ -221,16 +221,16 @@ func TestNeverTwice(t *testing.T) {
 
 // TestRedirects: the token and the resource never go to another address.
 func TestRedirects(t *testing.T) {
-	w := newWorld(t)
-	elsewhere := providertest.ServeRaw(t, w.mutual(), func(net.Conn) {})
+	w := newTestPKI(t)
+	elsewhere := providertest.ServeRaw(t, w.mutualTLS(), func(net.Conn) {})
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		s := providertest.ServeRaw(t, w.mutual(), providertest.Answer(fmt.Sprintf(
+		s := providertest.ServeRaw(t, w.mutualTLS(), providertest.Respond(fmt.Sprintf(
 			"HTTP/1.1 %d There\r\nLocation: %s/fhir\r\nContent-Length: 0\r\n\r\n", status, elsewhere.URL)))
 		want := refused
 		if status == http.StatusSeeOther {
 			want = unknown
 		}
-		if a := w.post(t, s.URL, patient); a.Kind != want || a.Status != status {
+		if a := w.send(t, s.URL, patient); a.Kind != want || a.Status != status {
 			t.Errorf("%d: %+v", status, a)
 		}
 	}
@@ -241,10 +241,10 @@ func TestRedirects(t *testing.T) {
 
 // TestGivenUp cancels at every moment: what was said not to be filed was not sent.
 func TestGivenUp(t *testing.T) {
-	w := newWorld(t)
+	w := newTestPKI(t)
 	var mu sync.Mutex
 	var arrived []string
-	s := providertest.ServeRaw(t, w.mutual(), func(c net.Conn) {
+	s := providertest.ServeRaw(t, w.mutualTLS(), func(c net.Conn) {
 		_ = c.SetReadDeadline(time.Now().Add(2 * time.Second))
 		text, _ := io.ReadAll(c)
 		mu.Lock()
@@ -257,7 +257,7 @@ func TestGivenUp(t *testing.T) {
 	for i := range 100 {
 		run := fmt.Sprintf("run-%d-", i)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*200*time.Microsecond)
-		a := w.way(&w.client).Post(ctx, Parcel{Base: s.URL, Resource: patient, Token: seal.SecretOf(run)})
+		a := w.newClient(&w.client).SendResource(ctx, ResourceRequest{BaseURL: s.URL, Resource: patient, Token: seal.SecretOf(run)})
 		cancel()
 		switch a.Kind {
 		case unknown:
@@ -285,19 +285,19 @@ func TestGivenUp(t *testing.T) {
 }
 
 func TestNoProxy(t *testing.T) {
-	w := newWorld(t)
+	w := newTestPKI(t)
 	for _, name := range []string{"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"} {
 		t.Setenv(name, "http://localhost:1")
 	}
-	s := providertest.ServeRaw(t, w.mutual(), providertest.Answer("HTTP/1.1 201 Created\r\n\r\n"))
-	if a := w.post(t, s.URL, patient); a.Kind != delivered {
+	s := providertest.ServeRaw(t, w.mutualTLS(), providertest.Respond("HTTP/1.1 201 Created\r\n\r\n"))
+	if a := w.send(t, s.URL, patient); a.Kind != delivered {
 		t.Errorf("%+v", a)
 	}
 }
 
 // TestPlainHTTP: http is for this machine, and only where that is allowed.
 func TestPlainHTTP(t *testing.T) {
-	s := providertest.ServeRaw(t, nil, providertest.Answer("HTTP/1.1 201 Created\r\n\r\n"))
+	s := providertest.ServeRaw(t, nil, providertest.Respond("HTTP/1.1 201 Created\r\n\r\n"))
 	for _, tt := range []struct {
 		loopback bool
 		base     string
@@ -310,7 +310,7 @@ func TestPlainHTTP(t *testing.T) {
 		{true, "http://localhost.example", notFiled},
 		{true, "::", notFiled},
 	} {
-		a := NewWay(&tls.Config{MinVersion: tls.VersionTLS12}, tt.loopback, nil).Post(t.Context(), Parcel{Base: tt.base, Resource: patient, Token: seal.SecretOf(token)})
+		a := NewClient(&tls.Config{MinVersion: tls.VersionTLS12}, tt.loopback, nil).SendResource(t.Context(), ResourceRequest{BaseURL: tt.base, Resource: patient, Token: seal.SecretOf(token)})
 		if a.Kind != tt.want {
 			t.Errorf("%+v: %+v", tt, a)
 		}
@@ -322,7 +322,7 @@ func TestPlainHTTP(t *testing.T) {
 
 // TestMasked: the token is in no text that comes of a parcel.
 func TestMasked(t *testing.T) {
-	p := Parcel{Base: "https://localhost", Resource: patient, Token: seal.SecretOf(token)}
+	p := ResourceRequest{BaseURL: "https://localhost", Resource: patient, Token: seal.SecretOf(token)}
 	if text := fmt.Sprintf("%v %+v %#v", p, p, p); bytes.Contains([]byte(text), []byte(token)) {
 		t.Error(text)
 	}

@@ -21,8 +21,8 @@ import (
 )
 
 func TestDepart(t *testing.T) {
-	n := newWorld(t).fresh()
-	address, err := n.AuthorizationURL(t.Context(), departure())
+	n := newTestNetwork(t).newUpdatedNetwork()
+	address, err := n.AuthorizationURL(t.Context(), authorizationParams())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,8 +40,8 @@ func TestDepart(t *testing.T) {
 	}
 	q.Del("MedMij-Request-ID")
 	want := url.Values{
-		"response_type": {"code"}, "client_id": {client}, "redirect_uri": {"https://medmij.example.nl/return"},
-		"scope": {"huisartslinde~53"}, "state": {plantedState}, "X-Correlation-ID": {run},
+		"response_type": {"code"}, "client_id": {testClientID}, "redirect_uri": {"https://medmij.example.nl/return"},
+		"scope": {"huisartslinde~53"}, "state": {plantedState}, "X-Correlation-ID": {correlationID},
 	}
 	if q.Encode() != want.Encode() {
 		t.Errorf("parameters %s, want %s", q.Encode(), want.Encode())
@@ -49,13 +49,13 @@ func TestDepart(t *testing.T) {
 	if !strings.Contains(u.RawQuery, "scope=huisartslinde~53") {
 		t.Errorf("the scope is written as in %s", u.RawQuery)
 	}
-	other := departure()
+	other := authorizationParams()
 	other.State = seal.SecretOf("another state")
 	if address, _ := n.AuthorizationURL(t.Context(), other); strings.Contains(address, id) {
 		t.Error("two trips with one MedMij-Request-ID")
 	}
 	for _, key := range []library.ProviderKey{"medmij:huisartslinde~57", "medmij:nobody~53", "medmij:huisartslinde", "medmij:", "smart:x"} {
-		d := departure()
+		d := authorizationParams()
 		d.Provider = key
 		if _, err := n.AuthorizationURL(t.Context(), d); !errors.Is(err, library.ErrProviderGone) {
 			t.Errorf("%s: %v", key, err)
@@ -63,27 +63,27 @@ func TestDepart(t *testing.T) {
 		if _, err := n.Exchange(t.Context(), d, seal.SecretOf("x")); !errors.Is(err, library.ErrProviderGone) {
 			t.Errorf("%s: %v", key, err)
 		}
-		if _, err := n.RefreshTokens(t.Context(), key, seal.SecretOf("x"), run); !errors.Is(err, library.ErrProviderGone) {
+		if _, err := n.RefreshTokens(t.Context(), key, seal.SecretOf("x"), correlationID); !errors.Is(err, library.ErrProviderGone) {
 			t.Errorf("%s: %v", key, err)
 		}
-		if o := n.Send(t.Context(), key, sending()); o.Kind != library.OutcomeNotFiled {
+		if o := n.Send(t.Context(), key, sendRequest()); o.Kind != library.OutcomeNotFiled {
 			t.Errorf("%s: %+v", key, o)
 		}
 	}
 }
 
 // checkCall checks what every request of the backchannel has, and counts the ids.
-func checkCall(t *testing.T, r *http.Request, seen map[string]bool) {
+func checkBackchannelRequest(t *testing.T, r *http.Request, seen map[string]bool) {
 	t.Helper()
 	id := r.Header.Get("MedMij-Request-ID")
 	if _, err := uuid.Parse(id); err != nil || seen[id] {
 		t.Errorf("MedMij-Request-ID %q, seen before: %v", id, seen[id])
 	}
 	seen[id] = true
-	if got := r.Header.Get("X-Correlation-ID"); got != run {
+	if got := r.Header.Get("X-Correlation-ID"); got != correlationID {
 		t.Errorf("X-Correlation-ID is %q", got)
 	}
-	if name := r.TLS.PeerCertificates[0].DNSNames; len(name) != 1 || name[0] != client {
+	if name := r.TLS.PeerCertificates[0].DNSNames; len(name) != 1 || name[0] != testClientID {
 		t.Errorf("the certificate is that of %q", name)
 	}
 	if r.Method != http.MethodPost || r.URL.RawQuery != "" {
@@ -92,14 +92,14 @@ func checkCall(t *testing.T, r *http.Request, seen map[string]bool) {
 }
 
 func TestToken(t *testing.T) {
-	w := newWorld(t)
+	w := newTestNetwork(t)
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	w.config.Now = func() time.Time { return now }
-	n := w.fresh()
+	n := w.newUpdatedNetwork()
 	seen := map[string]bool{}
 	var form url.Values
-	w.on(func(rw http.ResponseWriter, r *http.Request) {
-		checkCall(t, r, seen)
+	w.handle(func(rw http.ResponseWriter, r *http.Request) {
+		checkBackchannelRequest(t, r, seen)
 		if r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" || r.Header.Get("Authorization") != "" || r.Header.Get("Accept") != "application/json" {
 			t.Errorf("header %v", r.Header)
 		}
@@ -107,21 +107,21 @@ func TestToken(t *testing.T) {
 		form, _ = url.ParseQuery(string(body))
 		fmt.Fprintf(rw, `{"access_token":%q,"token_type":"bearer","expires_in":600,"refresh_token":%q,"scope":"53","more":{}}`, plantedToken, plantedRefresh)
 	}, nil)
-	a, err := n.Exchange(t.Context(), departure(), seal.SecretOf(plantedCode))
+	a, err := n.Exchange(t.Context(), authorizationParams(), seal.SecretOf(plantedCode))
 	if err != nil || a.Access.Reveal() != plantedToken || a.Refresh.Reveal() != plantedRefresh || !a.ExpiresAt.Equal(now.Add(10*time.Minute)) {
 		t.Errorf("%q %q %v, %v", a.Access.Reveal(), a.Refresh.Reveal(), a.ExpiresAt, err)
 	}
 	want := url.Values{
-		"grant_type": {"authorization_code"}, "code": {plantedCode}, "client_id": {client},
+		"grant_type": {"authorization_code"}, "code": {plantedCode}, "client_id": {testClientID},
 		"redirect_uri": {"https://medmij.example.nl/return"},
 	}
 	if form.Encode() != want.Encode() {
 		t.Errorf("form %s, want %s", form.Encode(), want.Encode())
 	}
-	if _, err := n.RefreshTokens(t.Context(), key53, seal.SecretOf(plantedRefresh), run); err != nil {
+	if _, err := n.RefreshTokens(t.Context(), key53, seal.SecretOf(plantedRefresh), correlationID); err != nil {
 		t.Error(err)
 	}
-	want = url.Values{"grant_type": {"refresh_token"}, "refresh_token": {plantedRefresh}, "client_id": {client}}
+	want = url.Values{"grant_type": {"refresh_token"}, "refresh_token": {plantedRefresh}, "client_id": {testClientID}}
 	if form.Encode() != want.Encode() {
 		t.Errorf("form %s, want %s", form.Encode(), want.Encode())
 	}
@@ -131,10 +131,10 @@ func TestToken(t *testing.T) {
 }
 
 func TestTokenAnswers(t *testing.T) {
-	w := newWorld(t)
+	w := newTestNetwork(t)
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	w.config.Now = func() time.Time { return now }
-	n := w.fresh()
+	n := w.newUpdatedNetwork()
 	for what, tt := range map[string]struct {
 		status      int
 		body        string
@@ -173,14 +173,14 @@ func TestTokenAnswers(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			var calls atomic.Int32
-			w.on(func(rw http.ResponseWriter, r *http.Request) {
+			w.handle(func(rw http.ResponseWriter, r *http.Request) {
 				calls.Add(1)
 				rw.Header().Set("Location", "/elsewhere")
 				rw.WriteHeader(tt.status)
 				_, _ = io.WriteString(rw, tt.body)
 			}, nil)
-			returned, err1 := n.Exchange(t.Context(), departure(), seal.SecretOf(plantedCode))
-			renewed, err2 := n.RefreshTokens(t.Context(), key53, seal.SecretOf(plantedRefresh), run)
+			returned, err1 := n.Exchange(t.Context(), authorizationParams(), seal.SecretOf(plantedCode))
+			renewed, err2 := n.RefreshTokens(t.Context(), key53, seal.SecretOf(plantedRefresh), correlationID)
 			if calls.Load() != 2 {
 				t.Errorf("%d calls", calls.Load())
 			}
@@ -206,11 +206,11 @@ func TestTokenAnswers(t *testing.T) {
 }
 
 func TestSend(t *testing.T) {
-	w := newWorld(t)
-	n := w.fresh()
+	w := newTestNetwork(t)
+	n := w.newUpdatedNetwork()
 	seen := map[string]bool{}
-	w.on(nil, func(rw http.ResponseWriter, r *http.Request) {
-		checkCall(t, r, seen)
+	w.handle(nil, func(rw http.ResponseWriter, r *http.Request) {
+		checkBackchannelRequest(t, r, seen)
 		for name, want := range map[string]string{
 			"Authorization": "Bearer " + plantedToken, "Accept": "application/fhir+json",
 			"Content-Type": "application/fhir+json", "Prefer": "return=representation",
@@ -222,7 +222,7 @@ func TestSend(t *testing.T) {
 		body, _ := io.ReadAll(r.Body)
 		switch r.URL.Path {
 		case "/fhir":
-			if string(body) != string(sending().Resource.Body) {
+			if string(body) != string(sendRequest().Resource.Body) {
 				t.Errorf("body %s", body)
 			}
 			_, _ = io.WriteString(rw, `{"resourceType":"Bundle","type":"batch-response","entry":[{"response":{"status":"201"}}]}`)
@@ -230,10 +230,10 @@ func TestSend(t *testing.T) {
 			rw.WriteHeader(http.StatusCreated)
 		}
 	})
-	if o := n.Send(t.Context(), key53, sending()); o.Kind != library.OutcomeDelivered || o.Status != 200 || len(o.Answer) == 0 {
+	if o := n.Send(t.Context(), key53, sendRequest()); o.Kind != library.OutcomeDelivered || o.Status != 200 || len(o.Answer) == 0 {
 		t.Errorf("%+v", o)
 	}
-	one := sending()
+	one := sendRequest()
 	one.Resource.Path, one.Resource.Body = "Observation", []byte(`{"resourceType":"Observation"}`)
 	if o := n.Send(t.Context(), key53, one); o.Kind != library.OutcomeDelivered || o.Status != 201 {
 		t.Errorf("%+v", o)
@@ -241,28 +241,28 @@ func TestSend(t *testing.T) {
 	if len(seen) != 2 {
 		t.Errorf("%d ids for two requests", len(seen))
 	}
-	r4 := sending()
+	r4 := sendRequest()
 	r4.Resource.Version = library.R4
 	if o := n.Send(t.Context(), key53, r4); o.Kind != library.OutcomeRefused || len(seen) != 2 {
 		t.Errorf("R4: %+v", o)
 	}
 
 	// The whitelist counts at the time of the call.
-	w.stelsel.put(whlXML(11, "other.example.nl"))
-	if err := n.Refresh(t.Context()); err != nil {
+	w.lists.put(whlXML(11, "other.example.nl"))
+	if err := n.UpdateLists(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if o := n.Send(t.Context(), key53, sending()); o.Kind != library.OutcomeNotFiled || !strings.Contains(o.Reason, "whitelist") || len(seen) != 2 {
+	if o := n.Send(t.Context(), key53, sendRequest()); o.Kind != library.OutcomeNotFiled || !strings.Contains(o.Reason, "whitelist") || len(seen) != 2 {
 		t.Errorf("off the whitelist: %+v", o)
 	}
-	if _, err := n.RefreshTokens(t.Context(), key53, seal.SecretOf("x"), run); !errors.Is(err, library.ErrProviderGone) {
+	if _, err := n.RefreshTokens(t.Context(), key53, seal.SecretOf("x"), correlationID); !errors.Is(err, library.ErrProviderGone) {
 		t.Errorf("off the whitelist: %v", err)
 	}
-	w.stelsel.put(zal2XML(11), whlXML(12, "localhost"))
-	if err := n.Refresh(t.Context()); err != nil {
+	w.lists.put(zal2XML(11), whlXML(12, "localhost"))
+	if err := n.UpdateLists(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if o := n.Send(t.Context(), key53, sending()); o.Kind != library.OutcomeNotFiled || !strings.Contains(o.Reason, "not on MedMij's list") {
+	if o := n.Send(t.Context(), key53, sendRequest()); o.Kind != library.OutcomeNotFiled || !strings.Contains(o.Reason, "not on MedMij's list") {
 		t.Errorf("off the list: %+v", o)
 	}
 }
@@ -271,19 +271,21 @@ func TestSend(t *testing.T) {
 // the reason says why.
 func TestTheirRefusal(t *testing.T) {
 	other := providertest.NewCA(t, "PKI of somebody else")
-	for what, issue := range map[string]func(w *world) ([]byte, []byte){
-		"expired": func(w *world) ([]byte, []byte) {
-			return w.ca.Issue(t, providertest.Leaf{Hosts: []string{client}, Expired: true})
+	for what, issue := range map[string]func(w *testNetwork) ([]byte, []byte){
+		"expired": func(w *testNetwork) ([]byte, []byte) {
+			return w.ca.Issue(t, providertest.CertOptions{Hosts: []string{testClientID}, Expired: true})
 		},
-		"of another authority": func(*world) ([]byte, []byte) { return other.Issue(t, providertest.Leaf{Hosts: []string{client}}) },
+		"of another authority": func(*testNetwork) ([]byte, []byte) {
+			return other.Issue(t, providertest.CertOptions{Hosts: []string{testClientID}})
+		},
 	} {
-		w := newWorld(t)
+		w := newTestNetwork(t)
 		w.config.Certificate, w.config.Key = issue(w)
-		n := w.fresh()
-		if o := n.Send(t.Context(), key53, sending()); o.Kind != library.OutcomeNotFiled || !strings.Contains(o.Reason, "does not take our certificate") {
+		n := w.newUpdatedNetwork()
+		if o := n.Send(t.Context(), key53, sendRequest()); o.Kind != library.OutcomeNotFiled || !strings.Contains(o.Reason, "does not take our certificate") {
 			t.Errorf("%s: %+v", what, o)
 		}
-		if _, err := n.Exchange(t.Context(), departure(), seal.SecretOf(plantedCode)); err == nil || !strings.Contains(err.Error(), "does not take our certificate") {
+		if _, err := n.Exchange(t.Context(), authorizationParams(), seal.SecretOf(plantedCode)); err == nil || !strings.Contains(err.Error(), "does not take our certificate") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -292,10 +294,10 @@ func TestTheirRefusal(t *testing.T) {
 // TestChainLog runs through it all, well and badly, and looks at the log: it has the
 // steps with their attributes, and nothing that was planted.
 func TestChainLog(t *testing.T) {
-	w := newWorld(t)
-	n := w.fresh()
+	w := newTestNetwork(t)
+	n := w.newUpdatedNetwork()
 	good := true
-	w.on(func(rw http.ResponseWriter, r *http.Request) {
+	w.handle(func(rw http.ResponseWriter, r *http.Request) {
 		if !good {
 			rw.WriteHeader(400)
 			_, _ = io.WriteString(rw, `{"error":"invalid_grant","error_description":"planted-code planted-content"}`)
@@ -313,18 +315,18 @@ func TestChainLog(t *testing.T) {
 	})
 	var errs []error
 	for _, good = range []bool{true, false} {
-		_, err1 := n.AuthorizationURL(t.Context(), departure())
-		_, err2 := n.Exchange(t.Context(), departure(), seal.SecretOf(plantedCode))
-		_, err3 := n.RefreshTokens(t.Context(), key53, seal.SecretOf(plantedRefresh), run)
-		o := n.Send(t.Context(), key53, sending())
+		_, err1 := n.AuthorizationURL(t.Context(), authorizationParams())
+		_, err2 := n.Exchange(t.Context(), authorizationParams(), seal.SecretOf(plantedCode))
+		_, err3 := n.RefreshTokens(t.Context(), key53, seal.SecretOf(plantedRefresh), correlationID)
+		o := n.Send(t.Context(), key53, sendRequest())
 		errs = append(errs, err1, err2, err3, errors.New(o.Reason))
 	}
-	w.on(func(rw http.ResponseWriter, r *http.Request) { time.Sleep(300 * time.Millisecond) },
+	w.handle(func(rw http.ResponseWriter, r *http.Request) { time.Sleep(300 * time.Millisecond) },
 		func(rw http.ResponseWriter, r *http.Request) { rw.WriteHeader(500) })
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	_, err := n.Exchange(ctx, departure(), seal.SecretOf(plantedCode))
-	errs = append(errs, err, errors.New(n.Send(t.Context(), key53, sending()).Reason))
+	_, err := n.Exchange(ctx, authorizationParams(), seal.SecretOf(plantedCode))
+	errs = append(errs, err, errors.New(n.Send(t.Context(), key53, sendRequest()).Reason))
 
 	everything := w.chain.String() + w.log.String() + fmt.Sprint(errs)
 	for _, planted := range []string{plantedState, plantedCode, plantedToken, plantedRefresh, plantedContent, "planted", "BEGIN"} {
@@ -333,10 +335,10 @@ func TestChainLog(t *testing.T) {
 		}
 	}
 
-	if err := n.AuthorizationError(t.Context(), departure(), "access_denied"); !errors.Is(err, library.ErrProviderRefused) {
+	if err := n.AuthorizationError(t.Context(), authorizationParams(), "access_denied"); !errors.Is(err, library.ErrProviderRefused) {
 		t.Errorf("a no: %v", err)
 	}
-	if err := n.AuthorizationError(t.Context(), departure(), plantedCode); err == nil || errors.Is(err, library.ErrProviderRefused) || strings.Contains(err.Error(), plantedCode) {
+	if err := n.AuthorizationError(t.Context(), authorizationParams(), plantedCode); err == nil || errors.Is(err, library.ErrProviderRefused) || strings.Contains(err.Error(), plantedCode) {
 		t.Errorf("another error: %v", err)
 	}
 
@@ -361,7 +363,7 @@ func TestChainLog(t *testing.T) {
 				t.Errorf("the attribute %s is not of the Logging interface", name)
 			}
 		}
-		if _, err := time.Parse(time.RFC3339, r.Datetime); err != nil || r.Location != client || r.SessionID != run {
+		if _, err := time.Parse(time.RFC3339, r.Datetime); err != nil || r.Location != testClientID || r.SessionID != correlationID {
 			t.Errorf("%+v", r)
 		}
 		step := r.Type
@@ -373,7 +375,7 @@ func TestChainLog(t *testing.T) {
 		}
 		if r.Request != nil {
 			traces[r.TraceID] = append(traces[r.TraceID], r.Type)
-			if r.Request["client_id"] != client || r.Request["provider_id"] != "huisartslinde@medmij" || r.Request["service_id"] != "53" || r.Request["server_id"] == "" || r.Request["uri"] == "" || r.Request["id"] != r.TraceID {
+			if r.Request["client_id"] != testClientID || r.Request["provider_id"] != "huisartslinde@medmij" || r.Request["service_id"] != "53" || r.Request["server_id"] == "" || r.Request["uri"] == "" || r.Request["id"] != r.TraceID {
 				t.Errorf("%+v", r)
 			}
 			step += " " + r.Request["grant_type"]

@@ -30,35 +30,35 @@ const (
 
 // chain writes the chain log: one record a step, with the attributes of the Logging
 // interface and nothing else. It is given no token, code, state or content to write.
-type chain struct {
+type chainLog struct {
 	log      *slog.Logger
 	location string
 	now      func() time.Time
 }
 
 // event names a step, and the run that it is of.
-type event struct {
-	kind string
+type chainEvent struct {
+	step string
 	// session is the X-Correlation-ID, trace the MedMij-Request-ID.
 	session, trace string
 }
 
-// request is what was asked.
-type request struct {
+// chainRequest is what was asked.
+type chainRequest struct {
 	method, client, server, uri, provider, service, grant string
 }
 
 // write writes one record. status and code are left out when they are empty.
-func (c chain) write(ctx context.Context, e event, r request, status int, code, description string) {
+func (c chainLog) write(ctx context.Context, e chainEvent, r chainRequest, status int, code, description string) {
 	attrs := []slog.Attr{
-		slog.String("type", e.kind),
+		slog.String("type", e.step),
 		slog.String("location", c.location),
 		slog.String("datetime", c.now().UTC().Format("2006-01-02T15:04:05.000Z07:00")),
 		slog.String("session_id", e.session),
 		slog.String("trace_id", e.trace),
 	}
-	if r != (request{}) {
-		attrs = append(attrs, group("request",
+	if r != (chainRequest{}) {
+		attrs = append(attrs, nonEmptyGroup("request",
 			"id", e.trace, "method", r.method, "client_id", r.client, "server_id", r.server, "uri", r.uri,
 			"provider_id", r.provider, "service_id", r.service, "grant_type", r.grant))
 	}
@@ -68,13 +68,13 @@ func (c chain) write(ctx context.Context, e event, r request, status int, code, 
 	}
 	if code != "" {
 		level = slog.LevelWarn
-		attrs = append(attrs, group("error", "code", code, "description", description))
+		attrs = append(attrs, nonEmptyGroup("error", "code", code, "description", description))
 	}
 	c.log.LogAttrs(ctx, level, "medmij", attrs...)
 }
 
-// group is a group of those of the pairs that have a value.
-func group(name string, pairs ...string) slog.Attr {
+// nonEmptyGroup is a group of those of the pairs that have a value.
+func nonEmptyGroup(name string, pairs ...string) slog.Attr {
 	var attrs []any
 	for i := 0; i < len(pairs); i += 2 {
 		if pairs[i+1] != "" {

@@ -16,16 +16,16 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-const client = "medmij.example.nl"
+const testClientID = "medmij.example.nl"
 
-// offered is one service of a provider, in a list.
-type offered struct {
-	name, id, authorize, token string
-	roles                      []string // code and address in turn
-	version                    string   // release 3 only
+// testService is one service of a provider, in a list.
+type testService struct {
+	name, id, authorization, token string
+	roles                          []string // code and address in turn
+	version                        string   // release 3 only
 }
 
-func (o offered) xml() string {
+func (o testService) xml() string {
 	var roles strings.Builder
 	for i := 0; i < len(o.roles); i += 2 {
 		fmt.Fprintf(&roles, "<Systeemrol><Systeemrolcode>%s</Systeemrolcode><ResourceEndpoint><ResourceEndpointuri>%s</ResourceEndpointuri></ResourceEndpoint></Systeemrol>", o.roles[i], o.roles[i+1])
@@ -33,7 +33,7 @@ func (o offered) xml() string {
 	return fmt.Sprintf("<Gegevensdienst><GegevensdienstId>%s</GegevensdienstId>"+
 		"<AuthorizationEndpoint><AuthorizationEndpointuri>%s</AuthorizationEndpointuri></AuthorizationEndpoint>"+
 		"<TokenEndpoint><TokenEndpointuri>%s</TokenEndpointuri></TokenEndpoint>"+
-		"<Systeemrollen>%s</Systeemrollen></Gegevensdienst>", o.id, o.authorize, o.token, roles.String())
+		"<Systeemrollen>%s</Systeemrollen></Gegevensdienst>", o.id, o.authorization, o.token, roles.String())
 }
 
 func headXML(root, ns string, number int) string {
@@ -43,7 +43,7 @@ func headXML(root, ns string, number int) string {
 <Tijdstempel>2026-02-01T10:00:00Z</Tijdstempel><Volgnummer>%d</Volgnummer>`, root, ns, number)
 }
 
-func zal2XML(number int, services ...offered) string {
+func zal2XML(number int, services ...testService) string {
 	var s strings.Builder
 	s.WriteString(headXML("Zorgaanbiederslijst", "zorgaanbiederslijst/release2", number) + "\n<Zorgaanbieders>")
 	for _, o := range services {
@@ -53,7 +53,7 @@ func zal2XML(number int, services ...offered) string {
 }
 
 // zal3XML is of one provider with several versions of its interface.
-func zal3XML(number int, services ...offered) string {
+func zal3XML(number int, services ...testService) string {
 	var s strings.Builder
 	s.WriteString(headXML("Zorgaanbiederslijst", "zorgaanbiederslijst/release3", number) + "\n<Zorgaanbieders>")
 	fmt.Fprintf(&s, "<Zorgaanbieder><Zorgaanbiedernaam>%s@medmij</Zorgaanbiedernaam><Aanbiedertype>ZA</Aanbiedertype><Interfaceversies>", services[0].name)
@@ -92,8 +92,8 @@ func gnlXML(number int, pairs ...string) string {
 	return s + "</Gegevensdiensten></Gegevensdienstnamenlijst>"
 }
 
-// stelsel is MedMij's own server, with the lists that a test puts there.
-type stelsel struct {
+// listServer is MedMij's own server, with the lists that a test puts there.
+type listServer struct {
 	mu      sync.Mutex
 	lists   map[string]string
 	answers map[string]int // a status instead of the list
@@ -101,7 +101,7 @@ type stelsel struct {
 	same    int            // how often one did not, by its tag
 }
 
-func (s *stelsel) put(lists ...string) {
+func (s *listServer) put(lists ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range lists {
@@ -113,7 +113,7 @@ func (s *stelsel) put(lists ...string) {
 	}
 }
 
-func (s *stelsel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *listServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	name := strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/MedMij_"), ".xml")
@@ -138,35 +138,35 @@ func (s *stelsel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(text))
 }
 
-// world is a network of our own with MedMij's server and one provider's, whose
+// testNetwork is a network of our own with MedMij's server and one provider's, whose
 // handlers a test sets.
-type world struct {
-	t       testing.TB
-	ca      *providertest.CA
-	stelsel *stelsel
-	config  Config
-	url     string // of the provider's server
-	log     *buffer
-	chain   *buffer
+type testNetwork struct {
+	t      testing.TB
+	ca     *providertest.CA
+	lists  *listServer
+	config Config
+	url    string // of the provider's server
+	log    *syncBuffer
+	chain  *syncBuffer
 
 	mu    sync.Mutex
 	token http.HandlerFunc
 	fhir  http.HandlerFunc
 }
 
-// buffer is a log that a test reads.
-type buffer struct {
+// syncBuffer is a log that a test reads.
+type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (b *buffer) Write(p []byte) (int, error) {
+func (b *syncBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.Write(p)
 }
 
-func (b *buffer) String() string {
+func (b *syncBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
@@ -175,38 +175,38 @@ func (b *buffer) String() string {
 const linde = "huisartslinde"
 
 // newWorld has good lists with one provider that takes services 53 and 57.
-func newWorld(t testing.TB) *world {
+func newTestNetwork(t testing.TB) *testNetwork {
 	t.Helper()
 	ca := providertest.NewCA(t, "Private Root of the test")
-	w := &world{
-		t: t, ca: ca, log: new(buffer), chain: new(buffer),
-		stelsel: &stelsel{lists: map[string]string{}, answers: map[string]int{}, asked: map[string]int{}},
+	w := &testNetwork{
+		t: t, ca: ca, log: new(syncBuffer), chain: new(syncBuffer),
+		lists: &listServer{lists: map[string]string{}, answers: map[string]int{}, asked: map[string]int{}},
 	}
-	local := ca.Pair(t, providertest.Leaf{Hosts: []string{"localhost"}})
-	lists := providertest.Serve(t, &tls.Config{Certificates: []tls.Certificate{local}}, w.stelsel)
+	local := ca.IssuePair(t, providertest.CertOptions{Hosts: []string{"localhost"}})
+	lists := providertest.Serve(t, &tls.Config{Certificates: []tls.Certificate{local}}, w.lists)
 	w.url = providertest.Serve(t, &tls.Config{
 		Certificates: []tls.Certificate{local}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool(),
 	}, http.HandlerFunc(w.serve))
-	w.stelsel.put(
-		zal2XML(10, w.offer("53")), oclXML(10, "other.example.nl", client),
+	w.lists.put(
+		zal2XML(10, w.service("53")), oclXML(10, "other.example.nl", testClientID),
 		whlXML(10, "other.example.nl", "localhost"), gnlXML(10, "53", "Meetwaarden vitale functies", "57", "Documenten"))
 	w.config = Config{
-		Lists: lists + "/MedMij_%s.xml", ClientID: client, Roots: ca.PEM, AllowLoopback: true,
+		ListURL: lists + "/MedMij_%s.xml", ClientID: testClientID, Roots: ca.PEM, AllowLoopback: true,
 		Log:      slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		ChainLog: slog.New(slog.NewJSONHandler(w.chain, nil)),
 	}
-	w.config.Certificate, w.config.Key = ca.Issue(t, providertest.Leaf{Hosts: []string{client}})
+	w.config.Certificate, w.config.Key = ca.Issue(t, providertest.CertOptions{Hosts: []string{testClientID}})
 	return w
 }
 
-func (w *world) offer(id string) offered {
-	return offered{
-		name: linde, id: id, authorize: "https://login.example.nl/authorize", token: w.url + "/token",
+func (w *testNetwork) service(id string) testService {
+	return testService{
+		name: linde, id: id, authorization: "https://login.example.nl/authorize", token: w.url + "/token",
 		roles: []string{"ROLE-1", w.url + "/fhir"},
 	}
 }
 
-func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
+func (w *testNetwork) serve(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	token, fhir := w.token, w.fhir
 	w.mu.Unlock()
@@ -221,14 +221,14 @@ func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
 }
 
 // on sets what the provider's server does.
-func (w *world) on(token, fhir http.HandlerFunc) {
+func (w *testNetwork) handle(token, fhir http.HandlerFunc) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.token, w.fhir = token, fhir
 }
 
 // open opens the network, without lists.
-func (w *world) open() *Network {
+func (w *testNetwork) newNetwork() *Network {
 	w.t.Helper()
 	n, err := New(w.config)
 	if err != nil {
@@ -238,10 +238,10 @@ func (w *world) open() *Network {
 }
 
 // fresh opens the network, with lists.
-func (w *world) fresh() *Network {
+func (w *testNetwork) newUpdatedNetwork() *Network {
 	w.t.Helper()
-	n := w.open()
-	if err := n.Refresh(w.t.Context()); err != nil {
+	n := w.newNetwork()
+	if err := n.UpdateLists(w.t.Context()); err != nil {
 		w.t.Fatalf("refresh: %v", err)
 	}
 	return n
@@ -256,22 +256,22 @@ const (
 	plantedToken   = "planted-token"
 	plantedRefresh = "planted-refresh"
 	plantedContent = "planted-content"
-	run            = "7d5f9f57-3a6c-4a51-9d4c-2f6d1d0a7a11"
+	correlationID  = "7d5f9f57-3a6c-4a51-9d4c-2f6d1d0a7a11"
 )
 
-func departure() library.AuthorizationParams {
+func authorizationParams() library.AuthorizationParams {
 	return library.AuthorizationParams{
 		Provider: key53, State: seal.SecretOf(plantedState), Verifier: seal.SecretOf("planted-verifier"),
-		RedirectURI: "https://medmij.example.nl/return", Correlation: run,
+		RedirectURI: "https://medmij.example.nl/return", Correlation: correlationID,
 	}
 }
 
-func sending() library.SendRequest {
+func sendRequest() library.SendRequest {
 	return library.SendRequest{
 		Resource: library.Resource{
 			Version: library.STU3, Types: []string{"Bundle"},
 			Body: []byte(`{"resourceType":"Bundle","type":"batch","entry":[{"resource":{"x":"planted-content"}}]}`),
 		},
-		Token: seal.SecretOf(plantedToken), Correlation: run,
+		Token: seal.SecretOf(plantedToken), Correlation: correlationID,
 	}
 }

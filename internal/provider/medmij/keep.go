@@ -9,33 +9,33 @@ import (
 	"path/filepath"
 )
 
-func (n *Network) kept(name listName) string {
-	return filepath.Join(n.c.Folder, "MedMij_"+string(name)+".xml")
+func (n *Network) cacheFile(name listName) string {
+	return filepath.Join(n.config.CacheFolder, "MedMij_"+string(name)+".xml")
 }
 
 // loadKept loads the lists that an earlier process has kept. One that cannot be read
 // any more is as good as none: the next refresh brings another.
-func (n *Network) loadKept() error {
-	if n.c.Folder == "" {
+func (n *Network) loadCache() error {
+	if n.config.CacheFolder == "" {
 		return nil
 	}
-	if err := os.MkdirAll(n.c.Folder, 0o700); err != nil {
+	if err := os.MkdirAll(n.config.CacheFolder, 0o700); err != nil {
 		return fmt.Errorf("make the folder of the lists: %w", err)
 	}
 	for _, name := range listNames {
-		text, err := readFile(n.kept(name))
+		text, err := readFile(n.cacheFile(name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("load a kept list: %w", err)
 		}
-		l, err := n.rules.read(name, text)
+		l, err := n.reader.read(name, text)
 		if err != nil {
-			n.c.Log.Error("a list that was kept cannot be used", "file", n.kept(name), "error", err)
+			n.config.Log.Error("a list that was kept cannot be used", "file", n.cacheFile(name), "error", err)
 			continue
 		}
-		n.known.Store(n.known.Load().with(l, n.c))
+		n.current.Store(n.current.Load().with(l, n.config))
 	}
 	return nil
 }
@@ -46,16 +46,16 @@ func readFile(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxList+1))
+	return io.ReadAll(io.LimitReader(f, maxListBytes+1))
 }
 
 // keep writes a list so that after a crash there is the old one or the new one: under
 // another name, synced, renamed, and the folder synced.
-func (n *Network) keep(name listName, text []byte) error {
-	if n.c.Folder == "" {
+func (n *Network) cacheList(name listName, text []byte) error {
+	if n.config.CacheFolder == "" {
 		return nil
 	}
-	if err := writeFile(n.kept(name), text); err != nil {
+	if err := writeFile(n.cacheFile(name), text); err != nil {
 		return fmt.Errorf("keep the list: %w", err)
 	}
 	return nil

@@ -19,7 +19,7 @@ import (
 // every provider from being reached.
 
 // suffix ends the name of a provider.
-const suffix = "@medmij"
+const nameSuffix = "@medmij"
 
 var (
 	// The schema of release 2 has letters only; names with dots are in use, and nothing
@@ -32,12 +32,12 @@ var (
 	versionID = regexp.MustCompile(`^[0-9]{1,5}(\.[0-9]{1,5}){0,3}[A-Za-z]?$`)
 )
 
-// rules are the checks of texts, which differ only in whether this machine's own
+// listReader are the checks of texts, which differ only in whether this machine's own
 // addresses are allowed: those of the simulator.
-type rules struct{ loopback bool }
+type listReader struct{ loopback bool }
 
-func (r rules) host(s string) error {
-	if len(s) > 253 || !hostName.MatchString(s) && !(r.loopback && provider.Loopback(s)) {
+func (r listReader) checkHost(s string) error {
+	if len(s) > 253 || !hostName.MatchString(s) && !(r.loopback && provider.IsLoopback(s)) {
 		return errors.New("not a host name in lower case")
 	}
 	return nil
@@ -45,7 +45,7 @@ func (r rules) host(s string) error {
 
 func checkProviderName(s string) error {
 	if len(s) < 10 || len(s) > 57 || !providerName.MatchString(s) {
-		return errors.New("not 10 to 57 lower-case letters, digits, dots and hyphens that end in " + suffix)
+		return errors.New("not 10 to 57 lower-case letters, digits, dots and hyphens that end in " + nameSuffix)
 	}
 	return nil
 }
@@ -75,31 +75,31 @@ func checkLength(least, most int) func(string) error {
 }
 
 // front checks the address that a browser is sent to: https without a port.
-func (r rules) front(s string) error {
-	u, err := r.endpoint(s, "http")
+func (r listReader) checkFrontchannelURL(s string) error {
+	u, err := r.parseEndpoint(s, "http")
 	if err != nil {
 		return err
 	}
-	if u.Port() != "" && !(r.loopback && provider.Loopback(u.Hostname())) {
+	if u.Port() != "" && !(r.loopback && provider.IsLoopback(u.Hostname())) {
 		return errors.New("an authorization endpoint with a port")
 	}
 	return nil
 }
 
 // back checks an address that we call ourselves: https, always.
-func (r rules) back(s string) error {
-	_, err := r.endpoint(s, "")
+func (r listReader) checkBackchannelURL(s string) error {
+	_, err := r.parseEndpoint(s, "")
 	return err
 }
 
 // endpoint checks what all endpoints have in common. also is a second scheme, for
 // hosts of this machine.
-func (r rules) endpoint(s, also string) (*url.URL, error) {
+func (r listReader) parseEndpoint(s, also string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil || len(s) > 2048 {
 		return nil, errors.New("not an address") // the cause repeats it
 	}
-	own := r.loopback && provider.Loopback(u.Hostname())
+	own := r.loopback && provider.IsLoopback(u.Hostname())
 	switch {
 	case u.Scheme != "https" && !(own && also != "" && u.Scheme == also):
 		return nil, errors.New("not an https address")
@@ -108,7 +108,7 @@ func (r rules) endpoint(s, also string) (*url.URL, error) {
 	case strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c == 0x7f }):
 		return nil, errors.New("an address with spaces")
 	}
-	if err := r.host(u.Hostname()); err != nil {
+	if err := r.checkHost(u.Hostname()); err != nil {
 		return nil, err
 	}
 	if p := u.Port(); p != "" || strings.HasSuffix(u.Host, ":") {
@@ -120,7 +120,7 @@ func (r rules) endpoint(s, also string) (*url.URL, error) {
 }
 
 // timestamp reads a Tijdstempel: an xs:dateTime of at least 20 characters.
-func timestamp(s string) (time.Time, error) {
+func parseTimestamp(s string) (time.Time, error) {
 	s = strings.TrimSpace(s)
 	if len(s) >= 20 && len(s) <= 64 {
 		for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05"} { // both with fractions of a second
@@ -133,7 +133,7 @@ func timestamp(s string) (time.Time, error) {
 }
 
 // sequence reads a Volgnummer: a positive integer.
-func sequence(s string) (uint64, error) {
+func parsePositive(s string) (uint64, error) {
 	n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 64)
 	if err != nil || n == 0 {
 		return 0, errors.New("not a positive number")

@@ -8,7 +8,7 @@ import (
 
 // TestHost: a list names hosts. Addresses are no names, however they are written.
 func TestHost(t *testing.T) {
-	local := rules{loopback: true}
+	local := listReader{loopback: true}
 	for _, tt := range []struct {
 		host        string
 		real, local bool
@@ -43,10 +43,10 @@ func TestHost(t *testing.T) {
 			address = "https://[" + strings.Replace(tt.host, "%", "%25", 1) + "]:8443/x"
 		}
 		for _, c := range []struct {
-			rules rules
+			rules listReader
 			want  bool
-		}{{strict, tt.real}, {local, tt.local}} {
-			for what, err := range map[string]error{"host": c.rules.host(tt.host), "back": c.rules.back(address)} {
+		}{{strictReader, tt.real}, {local, tt.local}} {
+			for what, err := range map[string]error{"host": c.rules.checkHost(tt.host), "back": c.rules.checkBackchannelURL(address)} {
 				if (err == nil) != c.want {
 					t.Errorf("%s %s, loopback %v: %v, want it taken: %v", what, tt.host, c.rules.loopback, err, c.want)
 				}
@@ -60,7 +60,7 @@ func FuzzHost(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, host string) {
-		if _, err := netip.ParseAddr(host); err == nil && strict.host(host) == nil {
+		if _, err := netip.ParseAddr(host); err == nil && strictReader.checkHost(host) == nil {
 			t.Errorf("%q is an address", host)
 		}
 	})

@@ -14,58 +14,58 @@ import (
 // Why nothing is sent, to those that see the delivery: without the provider's name, which
 // it has.
 const (
-	notSent      = "not sent: "
-	notListed    = notSent + "the provider is not on MedMij's list any more"
-	otherVersion = notSent + "the service takes FHIR STU3 only"
+	notSent            = "not sent: "
+	reasonNotListed    = notSent + "the provider is not on MedMij's list any more"
+	reasonOtherVersion = notSent + "the service takes FHIR STU3 only"
 )
 
-// ours are the reasons that say nothing of a provider.
-var ours = []error{errNoLists, errNotListed, errNotWhite}
+// ownReasons are the reasons that say nothing of a provider.
+var ownReasons = []error{errNoLists, errNotListed, errNotWhitelisted}
 
 // Send implements [library.Providers]: one request of the Resource interface. The
 // token says whose record it is, so nothing else in address and headers does.
 func (n *Network) Send(ctx context.Context, key library.ProviderKey, s library.SendRequest) library.Outcome {
-	o, err := n.offerFor(key)
+	o, err := n.endpointsFor(key)
 	switch {
 	case err != nil:
-		return library.Outcome{Kind: library.OutcomeNotFiled, Reason: whyNot(err)}
+		return library.Outcome{Kind: library.OutcomeNotFiled, Reason: notSentReason(err)}
 	case s.Resource.Version != library.STU3:
 		// All services of delen are STU3; what the provider would make of anything else
 		// nobody can say.
-		return library.Outcome{Kind: library.OutcomeRefused, Reason: otherVersion}
+		return library.Outcome{Kind: library.OutcomeRefused, Reason: reasonOtherVersion}
 	}
 	trace := uuid.NewString()
-	p := provider.Parcel{Base: o.resource, Resource: s.Resource, Token: s.Token, Header: n.headers(s.Correlation, trace)}
-	r := n.request(o, p.Address())
+	p := provider.ResourceRequest{BaseURL: o.resource, Resource: s.Resource, Token: s.Token, Header: n.backchannelHeader(s.Correlation, trace)}
+	r := n.chainRequest(o, p.URL())
 	r.method = http.MethodPost
-	n.chain.write(ctx, event{stepSendResource, s.Correlation, trace}, r, 0, "", "")
-	a := n.back.Post(ctx, p)
-	n.logAttempt(ctx, s.Correlation, trace, a)
+	n.chainLog.write(ctx, chainEvent{stepSendResource, s.Correlation, trace}, r, 0, "", "")
+	a := n.backchannel.SendResource(ctx, p)
+	n.logResult(ctx, s.Correlation, trace, a)
 	return a.Outcome
 }
 
 // whyNot says why a provider may not be called.
-func whyNot(err error) string {
-	for _, known := range ours {
+func notSentReason(err error) string {
+	for _, known := range ownReasons {
 		if errors.Is(err, known) {
 			return notSent + known.Error()
 		}
 	}
-	return notListed
+	return reasonNotListed
 }
 
 // logAttempt writes the step that answers a resource request. The description of an
 // error is our own: the provider's may hold content.
-func (n *Network) logAttempt(ctx context.Context, session, trace string, a provider.Attempt) {
-	e := event{stepReceiveResource, session, trace}
+func (n *Network) logResult(ctx context.Context, session, trace string, a provider.ResourceResult) {
+	e := chainEvent{stepReceiveResource, session, trace}
 	switch {
 	case a.Status >= 200 && a.Status < 300:
-		n.chain.write(ctx, e, request{}, a.Status, "", "")
+		n.chainLog.write(ctx, e, chainRequest{}, a.Status, "", "")
 		return
 	case a.Status == http.StatusBadRequest, a.Status == http.StatusUnauthorized, a.Status == http.StatusForbidden:
-		e.kind = stepResourceRequestError
+		e.step = stepResourceRequestError
 	default:
-		e.kind = stepResourceError
+		e.step = stepResourceError
 	}
 	code := codeOther
 	switch {
@@ -74,5 +74,5 @@ func (n *Network) logAttempt(ctx context.Context, session, trace string, a provi
 	case a.Timeout, a.Status == http.StatusRequestTimeout, a.Status == http.StatusServiceUnavailable:
 		code = codeUnavailable
 	}
-	n.chain.write(ctx, e, request{}, a.Status, code, a.Reason)
+	n.chainLog.write(ctx, e, chainRequest{}, a.Status, code, a.Reason)
 }

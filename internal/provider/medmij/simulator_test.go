@@ -72,7 +72,7 @@ func start(t *testing.T) *net {
 	})
 	s := &net{T: t, sim: sim, logs: new(safeBuffer)}
 	s.n = s.open(nil)
-	if err := s.n.Refresh(t.Context()); err != nil {
+	if err := s.n.UpdateLists(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	roots := x509.NewCertPool()
@@ -88,7 +88,7 @@ func (s *net) open(change func(*medmij.Config)) *medmij.Network {
 	s.Helper()
 	cert, key := s.sim.ClientCertificate()
 	c := medmij.Config{
-		Lists: s.sim.ListURL(), ClientID: clientID, Certificate: cert, Key: key, Roots: s.sim.Roots(), AllowLoopback: true,
+		ListURL: s.sim.ListURL(), ClientID: clientID, Certificate: cert, Key: key, Roots: s.sim.Roots(), AllowLoopback: true,
 		Log:      slog.New(slog.NewJSONHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		ChainLog: slog.New(slog.NewJSONHandler(s.logs, nil)),
 	}
@@ -408,7 +408,7 @@ func TestTraps(t *testing.T) {
 	d, a := s.connect(linde)
 	for _, trap := range simulator.Traps {
 		s.sim.Behave("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove, EndpointsAt: trap})
-		if err := s.n.Refresh(t.Context()); err != nil {
+		if err := s.n.UpdateLists(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		o := s.send(d, a, pressure(), time.Minute)
@@ -442,7 +442,7 @@ func TestListFaults(t *testing.T) {
 				s.sim.PublishLists()
 			}
 			s.sim.SpoilList(list, fault)
-			err := s.n.Refresh(t.Context())
+			err := s.n.UpdateLists(t.Context())
 			if err == nil || strings.Contains(err.Error(), "@medmij") {
 				t.Errorf("%s with %s: %v", list, fault, err)
 			}
@@ -450,14 +450,14 @@ func TestListFaults(t *testing.T) {
 				t.Errorf("%s with %s: %d services, %v, %v", list, fault, len(n), err, s.ready())
 			}
 			s.sim.SpoilList(list, simulator.ListRight)
-			if err := s.n.Refresh(t.Context()); err != nil {
+			if err := s.n.UpdateLists(t.Context()); err != nil {
 				t.Errorf("%s after %s: %v", list, fault, err)
 			}
 		}
 	}
 	s.sim.SetZALRelease(3)
 	s.sim.SetBareNodes(true)
-	if err := s.n.Refresh(t.Context()); err != nil {
+	if err := s.n.UpdateLists(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if n, _, err := s.n.DataServices(); len(n) != 6 || err != nil {
@@ -465,19 +465,19 @@ func TestListFaults(t *testing.T) {
 	}
 	number := s.sim.Volgnummer(simulator.ListProviders)
 	s.sim.SetVolgnummer(simulator.ListProviders, number-1)
-	if err := s.n.Refresh(t.Context()); err == nil || !strings.Contains(err.Error(), "lower than") {
+	if err := s.n.UpdateLists(t.Context()); err == nil || !strings.Contains(err.Error(), "lower than") {
 		t.Errorf("an older list: %v", err)
 	}
 	s.sim.SetVolgnummer(simulator.ListProviders, number+1)
 	s.sim.SetListed("huisartslinde", false)
-	if err := s.n.Refresh(t.Context()); err != nil {
+	if err := s.n.UpdateLists(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if n, _, _ := s.n.DataServices(); len(n) != 4 {
 		t.Errorf("without one provider: %d services", len(n))
 	}
 	s.sim.SetClients("other.example.nl")
-	if err := s.n.Refresh(t.Context()); err != nil || !strings.Contains(fmt.Sprint(s.ready()), "not on MedMij's OAuth client list") {
+	if err := s.n.UpdateLists(t.Context()); err != nil || !strings.Contains(fmt.Sprint(s.ready()), "not on MedMij's OAuth client list") {
 		t.Errorf("%v, %v", err, s.ready())
 	}
 }
@@ -491,7 +491,7 @@ func TestBadCertificates(t *testing.T) {
 		"expired": {Expired: true}, "not yet": {NotYet: true}, "a stranger's": {OtherAuthority: true}, "another host's": {Host: "other.example.nl"},
 	} {
 		n := s.open(func(c *medmij.Config) { c.Certificate, c.Key = s.sim.Issue(o) })
-		if err := n.Refresh(t.Context()); err != nil {
+		if err := n.UpdateLists(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		out := n.Send(t.Context(), linde, library.SendRequest{Resource: pressure(), Token: a.Access, Correlation: d.Correlation})

@@ -18,7 +18,7 @@ import (
 )
 
 // maxTokenAnswer bounds the answer of a token endpoint.
-const maxTokenAnswer = 1 << 20
+const maxTokenResponse = 1 << 20
 
 // Grant types of the Token interface.
 const (
@@ -28,12 +28,12 @@ const (
 
 // Return implements [library.Providers]. The code is offered once, and never again.
 func (n *Network) Exchange(ctx context.Context, d library.AuthorizationParams, code seal.Secret) (library.ProviderTokens, error) {
-	o, err := n.offerFor(d.Provider)
+	o, err := n.endpointsFor(d.Provider)
 	if err != nil {
 		return library.ProviderTokens{}, fmt.Errorf("return from a provider of MedMij: %w", err)
 	}
-	n.chain.write(ctx, event{stepReceiveAuthorization, d.Correlation, tripID(d.State)}, n.request(o, o.authorization), 0, "", "")
-	a, err := n.token(ctx, o, d.Correlation, grantCode, url.Values{
+	n.chainLog.write(ctx, chainEvent{stepReceiveAuthorization, d.Correlation, authorizationRequestID(d.State)}, n.chainRequest(o, o.authorization), 0, "", "")
+	a, err := n.requestToken(ctx, o, d.Correlation, grantCode, url.Values{
 		"code":         {code.Reveal()},
 		"redirect_uri": {d.RedirectURI},
 	})
@@ -48,24 +48,24 @@ func (n *Network) Exchange(ctx context.Context, d library.AuthorizationParams, c
 
 // Declined implements [library.Providers].
 func (n *Network) AuthorizationError(ctx context.Context, d library.AuthorizationParams, oauthError string) error {
-	err := provider.Declined(oauthError)
-	o, gone := n.offerFor(d.Provider)
+	err := provider.AuthorizationError(oauthError)
+	o, gone := n.endpointsFor(d.Provider)
 	if gone != nil {
 		return fmt.Errorf("return from a provider of MedMij: %w", err) // whatever has become of it meanwhile
 	}
-	n.chain.write(ctx, event{stepReceiveAuthorization, d.Correlation, tripID(d.State)}, n.request(o, o.authorization), 0,
-		provider.OAuthError(oauthError), "")
+	n.chainLog.write(ctx, chainEvent{stepReceiveAuthorization, d.Correlation, authorizationRequestID(d.State)}, n.chainRequest(o, o.authorization), 0,
+		provider.LoggableErrorCode(oauthError), "")
 	return fmt.Errorf("return from %s: %w", o.provider, err)
 }
 
 // Renew implements [library.Providers]. Whether providers give refresh tokens for delen
 // is unconfirmed; those that do replace it at each use.
 func (n *Network) RefreshTokens(ctx context.Context, key library.ProviderKey, refresh seal.Secret, correlation string) (library.ProviderTokens, error) {
-	o, err := n.offerFor(key)
+	o, err := n.endpointsFor(key)
 	if err != nil {
 		return library.ProviderTokens{}, fmt.Errorf("renew the access at a provider of MedMij: %w", err)
 	}
-	a, err := n.token(ctx, o, correlation, grantRefresh, url.Values{"refresh_token": {refresh.Reveal()}})
+	a, err := n.requestToken(ctx, o, correlation, grantRefresh, url.Values{"refresh_token": {refresh.Reveal()}})
 	if errors.Is(err, errInvalidGrant) {
 		err = library.ErrReconnect
 	}
@@ -79,57 +79,57 @@ var errInvalidGrant = errors.New("invalid_grant")
 
 // token makes a token request: mutual TLS, a form, the two headers, client_id and no
 // secret, as the client is known by its certificate (Token interface).
-func (n *Network) token(ctx context.Context, o offer, correlation, grant string, form url.Values) (library.ProviderTokens, error) {
+func (n *Network) requestToken(ctx context.Context, o endpoints, correlation, grant string, form url.Values) (library.ProviderTokens, error) {
 	ctx, cancel := context.WithTimeout(ctx, provider.TokenTimeout)
 	defer cancel()
 	form.Set("grant_type", grant)
-	form.Set("client_id", n.c.ClientID)
+	form.Set("client_id", n.config.ClientID)
 	trace := uuid.NewString()
-	h := n.headers(correlation, trace)
+	h := n.backchannelHeader(correlation, trace)
 	h.Set("Accept", "application/json")
 	h.Set("Content-Type", "application/x-www-form-urlencoded")
 	h.Set("User-Agent", provider.UserAgent)
-	r := n.request(o, o.token)
+	r := n.chainRequest(o, o.token)
 	r.method, r.grant = http.MethodPost, grant
-	n.chain.write(ctx, event{stepSendToken, correlation, trace}, r, 0, "", "")
+	n.chainLog.write(ctx, chainEvent{stepSendToken, correlation, trace}, r, 0, "", "")
 
-	start := n.c.Now()
-	reply, err := n.back.Do(ctx, provider.Call{
-		Method: http.MethodPost, URL: o.token, Header: h, Body: []byte(form.Encode()), Limit: maxTokenAnswer,
+	start := n.config.Now()
+	reply, err := n.backchannel.Do(ctx, provider.Request{
+		Method: http.MethodPost, URL: o.token, Header: h, Body: []byte(form.Encode()), MaxResponse: maxTokenResponse,
 	})
 	if err != nil {
 		code := codeOther
-		if timedOut(err) {
+		if isTimeout(err) {
 			code = codeUnavailable
 		}
-		n.chain.write(ctx, event{stepTokenErrorResponse, correlation, trace}, request{}, 0, code, err.Error())
+		n.chainLog.write(ctx, chainEvent{stepTokenErrorResponse, correlation, trace}, chainRequest{}, 0, code, err.Error())
 		return library.ProviderTokens{}, err
 	}
-	access, code, err := readTokenAnswer(reply, start)
+	access, code, err := readTokenResponse(reply, start)
 	if err != nil {
 		kind := stepTokenErrorResponse
 		if reply.Status >= 400 && reply.Status < 500 {
 			kind = stepTokenRequestError
 		}
-		n.chain.write(ctx, event{kind, correlation, trace}, request{}, reply.Status, code, err.Error())
+		n.chainLog.write(ctx, chainEvent{kind, correlation, trace}, chainRequest{}, reply.Status, code, err.Error())
 		return library.ProviderTokens{}, err
 	}
-	n.chain.write(ctx, event{stepReceiveToken, correlation, trace}, request{}, reply.Status, "", "")
+	n.chainLog.write(ctx, chainEvent{stepReceiveToken, correlation, trace}, chainRequest{}, reply.Status, "", "")
 	return access, nil
 }
 
 // headers are those that every request of the backchannel has, spelled as MedMij does.
-func (n *Network) headers(correlation, trace string) http.Header {
+func (n *Network) backchannelHeader(correlation, trace string) http.Header {
 	return http.Header{"MedMij-Request-ID": {trace}, "X-Correlation-ID": {correlation}}
 }
 
-func timedOut(err error) bool {
-	var f *provider.Fault
+func isTimeout(err error) bool {
+	var f *provider.TransportError
 	return errors.As(err, &f) && f.Timeout
 }
 
-// tokenAnswer is the answer of a token endpoint, good or bad.
-type tokenAnswer struct {
+// tokenResponse is the answer of a token endpoint, good or bad.
+type tokenResponse struct {
 	AccessToken  string       `json:"access_token"`
 	TokenType    string       `json:"token_type"`
 	ExpiresIn    *json.Number `json:"expires_in"`
@@ -140,17 +140,17 @@ type tokenAnswer struct {
 // readTokenAnswer reads the answer to a token request that was made at the given time.
 // code is the error's, for the log. No error repeats anything of the answer but a
 // status and an error code of RFC 6749.
-func readTokenAnswer(r provider.Reply, at time.Time) (access library.ProviderTokens, code string, err error) {
-	if r.Loss != "" {
-		return access, codeOther, errors.New("the answer of the token endpoint " + string(r.Loss))
+func readTokenResponse(r provider.Response, at time.Time) (access library.ProviderTokens, code string, err error) {
+	if r.BodyError != "" {
+		return access, codeOther, errors.New("the answer of the token endpoint " + string(r.BodyError))
 	}
-	var a tokenAnswer
+	var a tokenResponse
 	bad := json.Unmarshal(r.Body, &a)
 	switch {
 	case r.Status >= 400 && r.Status < 500 && bad == nil && a.Error == "invalid_grant":
 		return access, a.Error, errInvalidGrant
 	case r.Status >= 400 && bad == nil && a.Error != "":
-		code := provider.OAuthError(a.Error)
+		code := provider.LoggableErrorCode(a.Error)
 		return access, code, fmt.Errorf("the token endpoint answered %d: %s", r.Status, code)
 	case r.Status != http.StatusOK:
 		return access, codeOther, fmt.Errorf("the token endpoint answered %d", r.Status)
@@ -165,7 +165,7 @@ func readTokenAnswer(r provider.Reply, at time.Time) (access library.ProviderTok
 			seconds = -1
 		}
 	}
-	if access, err = provider.Access(a.AccessToken, a.RefreshToken, seconds, at); err != nil {
+	if access, err = provider.NewTokens(a.AccessToken, a.RefreshToken, seconds, at); err != nil {
 		return access, codeOther, err
 	}
 	return access, "", nil

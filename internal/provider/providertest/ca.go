@@ -50,15 +50,15 @@ func (c *CA) Pool() *x509.CertPool {
 	return pool
 }
 
-// Leaf is what a certificate is to be like. It is valid from yesterday until tomorrow
+// CertOptions is what a certificate is to be like. It is valid from yesterday until tomorrow
 // unless it is to have expired.
-type Leaf struct {
+type CertOptions struct {
 	Hosts   []string
 	Expired bool
 }
 
 // Issue issues a certificate, for either side, and its key.
-func (c *CA) Issue(t testing.TB, l Leaf) (certPEM, keyPEM []byte) {
+func (c *CA) Issue(t testing.TB, l CertOptions) (certPEM, keyPEM []byte) {
 	t.Helper()
 	key := newKey(t)
 	template := &x509.Certificate{
@@ -89,7 +89,7 @@ func (c *CA) Issue(t testing.TB, l Leaf) (certPEM, keyPEM []byte) {
 }
 
 // Pair issues a certificate that is ready for use.
-func (c *CA) Pair(t testing.TB, l Leaf) tls.Certificate {
+func (c *CA) IssuePair(t testing.TB, l CertOptions) tls.Certificate {
 	t.Helper()
 	pair, err := tls.X509KeyPair(c.Issue(t, l))
 	if err != nil {

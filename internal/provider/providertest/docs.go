@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Page is docs/providers.md of the repository whose root is given.
-func Page(t testing.TB, root string) string {
+// ProvidersDoc is docs/providers.md of the repository whose root is given.
+func ProvidersDoc(t testing.TB, root string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "docs", "providers.md"))
 	if err != nil {
@@ -19,7 +19,7 @@ func Page(t testing.TB, root string) string {
 
 // Documented checks that a table of that page has a row for each reason why there was no
 // answer. That something was not sent need not be said again there.
-func Documented(t testing.TB, page string, reasons ...string) {
+func CheckReasonsDocumented(t testing.TB, page string, reasons ...string) {
 	t.Helper()
 	for _, r := range reasons {
 		if r = strings.TrimPrefix(r, "not sent: "); r == "" || !strings.Contains(page, "\n| "+r+" | ") {

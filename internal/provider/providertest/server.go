@@ -25,11 +25,11 @@ func Serve(t testing.TB, c *tls.Config, h http.Handler) string {
 	return strings.Replace(s.URL, "127.0.0.1", "localhost", 1)
 }
 
-// Script is what a raw server does with a connection once it stands.
-type Script func(net.Conn)
+// ConnHandler is what a raw server does with a connection once it stands.
+type ConnHandler func(net.Conn)
 
-// Raw is a server of scripts, below HTTP.
-type Raw struct {
+// RawServer is a server of scripts, below HTTP.
+type RawServer struct {
 	// URL is its address, whose host is localhost.
 	URL string
 	// Connections counts those that were accepted.
@@ -38,14 +38,14 @@ type Raw struct {
 
 // ServeRaw starts a server that runs a script for each connection, over TLS unless c is
 // nil, and then closes it.
-func ServeRaw(t testing.TB, c *tls.Config, run Script) *Raw {
+func ServeRaw(t testing.TB, c *tls.Config, run ConnHandler) *RawServer {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("listen: %v", err)
 	}
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	r := &Raw{URL: "https://localhost:" + port}
+	r := &RawServer{URL: "https://localhost:" + port}
 	if c == nil {
 		r.URL = "http://localhost:" + port
 	}
@@ -90,8 +90,8 @@ func ReadRequest(conn net.Conn) (*http.Request, []byte) {
 	return req, body
 }
 
-// Answer is a script that reads a request, writes an answer as it is, and closes.
-func Answer(text string) Script {
+// Respond is a script that reads a request, writes an answer as it is, and closes.
+func Respond(text string) ConnHandler {
 	return func(conn net.Conn) {
 		if req, _ := ReadRequest(conn); req != nil {
 			_, _ = io.WriteString(conn, text)

@@ -19,7 +19,7 @@ import (
 )
 
 // prefix begins the keys of this network.
-const prefix = "smart:"
+const keyPrefix = "smart:"
 
 // Server is one FHIR server that can be sent to.
 type Server struct {
@@ -29,25 +29,25 @@ type Server struct {
 	Source     int
 	Name, City string
 	// Base is the address of the FHIR server.
-	Base    string
+	BaseURL string
 	Version library.FHIRVersion
 	// Authorize and Token are its endpoints; both empty if it says itself where they are,
 	// in [base]/.well-known/smart-configuration. With a Secret it can name a token endpoint
 	// at the host of Base only.
-	Authorize, Token string
+	AuthorizationEndpoint, TokenEndpoint string
 	// ClientID is what it knows us by. Secret is zero for a public client.
-	ClientID string
-	Secret   seal.Secret
-	Scopes   []string
+	ClientID     string
+	ClientSecret seal.Secret
+	Scopes       []string
 	// Roots, in PEM, are the authorities of its certificate; the system's if empty.
 	Roots []byte
 }
 
 // Key is what the server is known by to [library.Providers].
-func (s Server) Key() library.ProviderKey { return library.ProviderKey(prefix + s.ID) }
+func (s Server) Key() library.ProviderKey { return library.ProviderKey(keyPrefix + s.ID) }
 
-// entry is a server in the file.
-type entry struct {
+// serverEntry is a server in the file.
+type serverEntry struct {
 	ID               string   `json:"id"`
 	Source           int      `json:"source"`
 	Name             string   `json:"name"`
@@ -63,18 +63,18 @@ type entry struct {
 }
 
 // maxFile bounds the files that the operator names.
-const maxFile = 1 << 20
+const maxFileBytes = 1 << 20
 
 // Load reads a file of servers: a list in JSON. Files that it names are looked for
 // beside it. Whether the servers make sense is found out by [New].
-func Load(file string) ([]Server, error) {
+func LoadServers(file string) ([]Server, error) {
 	text, err := readFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("load FHIR servers: %w", err)
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
-	var entries []entry
+	var entries []serverEntry
 	if err := d.Decode(&entries); err != nil {
 		return nil, fmt.Errorf("load FHIR servers from %s: %w", file, err)
 	}
@@ -92,10 +92,10 @@ func Load(file string) ([]Server, error) {
 	return servers, nil
 }
 
-func (e entry) server(folder string) (Server, error) {
+func (e serverEntry) server(folder string) (Server, error) {
 	s := Server{
-		ID: e.ID, Source: e.Source, Name: e.Name, City: e.City, Base: e.Base,
-		Authorize: e.Authorize, Token: e.Token, ClientID: e.ClientID, Scopes: e.Scopes,
+		ID: e.ID, Source: e.Source, Name: e.Name, City: e.City, BaseURL: e.Base,
+		AuthorizationEndpoint: e.Authorize, TokenEndpoint: e.Token, ClientID: e.ClientID, Scopes: e.Scopes,
 	}
 	switch e.Version {
 	case "stu3":
@@ -106,16 +106,16 @@ func (e entry) server(folder string) (Server, error) {
 		return Server{}, fmt.Errorf("version is %q, not \"stu3\" or \"r4\"", e.Version)
 	}
 	if e.ClientSecretFile != "" {
-		secret, err := readFile(beside(folder, e.ClientSecretFile))
+		secret, err := readFile(resolvePath(folder, e.ClientSecretFile))
 		if err != nil {
 			return Server{}, fmt.Errorf("clientSecretFile: %w", err)
 		}
-		if s.Secret = seal.SecretOf(strings.TrimSpace(string(secret))); s.Secret.IsZero() {
+		if s.ClientSecret = seal.SecretOf(strings.TrimSpace(string(secret))); s.ClientSecret.IsZero() {
 			return Server{}, errors.New("clientSecretFile: the file is empty")
 		}
 	}
 	if e.Roots != "" {
-		roots, err := readFile(beside(folder, e.Roots))
+		roots, err := readFile(resolvePath(folder, e.Roots))
 		if err != nil {
 			return Server{}, fmt.Errorf("roots: %w", err)
 		}
@@ -124,7 +124,7 @@ func (e entry) server(folder string) (Server, error) {
 	return s, nil
 }
 
-func beside(folder, name string) string {
+func resolvePath(folder, name string) string {
 	if filepath.IsAbs(name) {
 		return name
 	}
@@ -137,18 +137,18 @@ func readFile(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(text) > maxFile {
-		err = fmt.Errorf("%s is longer than %d MiB", name, maxFile>>20)
+	text, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err == nil && len(text) > maxFileBytes {
+		err = fmt.Errorf("%s is longer than %d MiB", name, maxFileBytes>>20)
 	}
 	return text, err
 }
 
-var serverID = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$`)
+var serverIDForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$`)
 
 // check finds what is wrong with a server by itself.
 func (s Server) check(loopback bool) error {
-	if !serverID.MatchString(s.ID) {
+	if !serverIDForm.MatchString(s.ID) {
 		return errors.New("id: not 1 to 64 of a-z, 0-9, dot, hyphen and underscore")
 	}
 	if s.Source <= 0 {
@@ -160,14 +160,14 @@ func (s Server) check(loopback bool) error {
 	if s.Version != library.STU3 && s.Version != library.R4 {
 		return fmt.Errorf("version: %q is neither STU3 nor R4", s.Version)
 	}
-	if err := checkAddress(s.Base, false, loopback); err != nil {
+	if err := checkURL(s.BaseURL, false, loopback); err != nil {
 		return fmt.Errorf("base: %w", err)
 	}
-	if (s.Authorize == "") != (s.Token == "") {
+	if (s.AuthorizationEndpoint == "") != (s.TokenEndpoint == "") {
 		return errors.New("authorize, token: give both, or none")
 	}
-	if s.Authorize != "" {
-		if err := checkEndpoints(s.Authorize, s.Token, loopback); err != nil {
+	if s.AuthorizationEndpoint != "" {
+		if err := checkEndpoints(s.AuthorizationEndpoint, s.TokenEndpoint, loopback); err != nil {
 			return err
 		}
 	}
@@ -189,10 +189,10 @@ func (s Server) check(loopback bool) error {
 }
 
 func checkEndpoints(authorize, token string, loopback bool) error {
-	if err := checkAddress(authorize, true, loopback); err != nil {
+	if err := checkURL(authorize, true, loopback); err != nil {
 		return fmt.Errorf("authorize: %w", err)
 	}
-	if err := checkAddress(token, false, loopback); err != nil {
+	if err := checkURL(token, false, loopback); err != nil {
 		return fmt.Errorf("token: %w", err)
 	}
 	return nil
@@ -202,10 +202,10 @@ func checkEndpoints(authorize, token string, loopback bool) error {
 func sameHost(a, b string) bool {
 	x, err1 := url.Parse(a)
 	y, err2 := url.Parse(b)
-	return err1 == nil && err2 == nil && x.Scheme == y.Scheme && strings.EqualFold(x.Hostname(), y.Hostname()) && portOf(x) == portOf(y)
+	return err1 == nil && err2 == nil && x.Scheme == y.Scheme && strings.EqualFold(x.Hostname(), y.Hostname()) && effectivePort(x) == effectivePort(y)
 }
 
-func portOf(u *url.URL) string {
+func effectivePort(u *url.URL) string {
 	switch p := u.Port(); {
 	case p != "":
 		return p
@@ -216,14 +216,14 @@ func portOf(u *url.URL) string {
 }
 
 // checkAddress checks an address: https, or http on this machine where that is allowed.
-func checkAddress(s string, query, loopback bool) error {
+func checkURL(s string, query, loopback bool) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.Opaque != "" {
 		return errors.New("not an address") // the cause repeats it
 	}
 	switch {
 	case u.Scheme == "https":
-	case u.Scheme == "http" && loopback && provider.Loopback(u.Hostname()):
+	case u.Scheme == "http" && loopback && provider.IsLoopback(u.Hostname()):
 	default:
 		return errors.New("not an https address")
 	}

@@ -20,13 +20,13 @@ func (n *Network) AuthorizationURL(ctx context.Context, d library.AuthorizationP
 	if err != nil {
 		return "", fmt.Errorf("depart: %w", err)
 	}
-	c, err := n.oauth(ctx, p, d.RedirectURI)
+	c, err := n.oauthConfig(ctx, p, d.RedirectURI)
 	if err != nil {
 		return "", fmt.Errorf("depart: %w", err)
 	}
 	return c.AuthCodeURL(d.State.Reveal(),
 		oauth2.S256ChallengeOption(d.Verifier.Reveal()),
-		oauth2.SetAuthURLParam("aud", p.Base)), nil
+		oauth2.SetAuthURLParam("aud", p.BaseURL)), nil
 }
 
 // Return implements [library.Providers].
@@ -35,18 +35,18 @@ func (n *Network) Exchange(ctx context.Context, d library.AuthorizationParams, c
 	if err != nil {
 		return library.ProviderTokens{}, fmt.Errorf("return: %w", err)
 	}
-	c, err := n.oauth(ctx, p, d.RedirectURI)
+	c, err := n.oauthConfig(ctx, p, d.RedirectURI)
 	if err != nil {
 		return library.ProviderTokens{}, fmt.Errorf("return: %w", err)
 	}
-	ctx, cancel := p.calling(ctx, d.Correlation)
+	ctx, cancel := p.withTokenClient(ctx, d.Correlation)
 	defer cancel()
 	start := n.now()
 	t, err := c.Exchange(ctx, code.Reveal(), oauth2.VerifierOption(d.Verifier.Reveal()))
 	if err != nil {
-		return library.ProviderTokens{}, fmt.Errorf("swap the code at FHIR server %q: %w", p.ID, why(err, library.ErrProviderRefused))
+		return library.ProviderTokens{}, fmt.Errorf("swap the code at FHIR server %q: %w", p.ID, tokenError(err, library.ErrProviderRefused))
 	}
-	a, err := access(t, start)
+	a, err := newTokens(t, start)
 	if err != nil {
 		return library.ProviderTokens{}, fmt.Errorf("swap the code at FHIR server %q: %w", p.ID, err)
 	}
@@ -55,7 +55,7 @@ func (n *Network) Exchange(ctx context.Context, d library.AuthorizationParams, c
 
 // Declined implements [library.Providers].
 func (n *Network) AuthorizationError(_ context.Context, d library.AuthorizationParams, oauthError string) error {
-	return fmt.Errorf("return from %s: %w", d.Provider, provider.Declined(oauthError))
+	return fmt.Errorf("return from %s: %w", d.Provider, provider.AuthorizationError(oauthError))
 }
 
 // Renew implements [library.Providers].
@@ -64,19 +64,19 @@ func (n *Network) RefreshTokens(ctx context.Context, key library.ProviderKey, re
 	if err != nil {
 		return library.ProviderTokens{}, fmt.Errorf("renew: %w", err)
 	}
-	c, err := n.oauth(ctx, p, "")
+	c, err := n.oauthConfig(ctx, p, "")
 	if err != nil {
 		return library.ProviderTokens{}, fmt.Errorf("renew: %w", err)
 	}
-	ctx, cancel := p.calling(ctx, correlation)
+	ctx, cancel := p.withTokenClient(ctx, correlation)
 	defer cancel()
 	start := n.now()
 	// The source keeps the old refresh token if the answer brings none.
 	t, err := c.TokenSource(ctx, &oauth2.Token{RefreshToken: refresh.Reveal()}).Token()
 	if err != nil {
-		return library.ProviderTokens{}, fmt.Errorf("renew the access at FHIR server %q: %w", p.ID, why(err, library.ErrReconnect))
+		return library.ProviderTokens{}, fmt.Errorf("renew the access at FHIR server %q: %w", p.ID, tokenError(err, library.ErrReconnect))
 	}
-	a, err := access(t, start)
+	a, err := newTokens(t, start)
 	if err != nil {
 		return library.ProviderTokens{}, fmt.Errorf("renew the access at FHIR server %q: %w", p.ID, err)
 	}
@@ -85,50 +85,50 @@ func (n *Network) RefreshTokens(ctx context.Context, key library.ProviderKey, re
 
 // oauth is the client that we are at a server. How we show who we are is fixed: the
 // package would find it out by trying, and a code is offered once.
-func (n *Network) oauth(ctx context.Context, p *peer, redirect string) (*oauth2.Config, error) {
+func (n *Network) oauthConfig(ctx context.Context, p *connection, redirect string) (*oauth2.Config, error) {
 	e, err := n.endpointsOf(ctx, p)
 	if err != nil {
 		return nil, err
 	}
 	style := oauth2.AuthStyleInParams // a public client: client_id alone
-	if !p.Secret.IsZero() {
+	if !p.ClientSecret.IsZero() {
 		style = oauth2.AuthStyleInHeader // "client-confidential-symmetric"
 	}
 	return &oauth2.Config{
-		ClientID: p.ClientID, ClientSecret: p.Secret.Reveal(), RedirectURL: redirect, Scopes: p.Scopes,
+		ClientID: p.ClientID, ClientSecret: p.ClientSecret.Reveal(), RedirectURL: redirect, Scopes: p.Scopes,
 		Endpoint: oauth2.Endpoint{AuthURL: e.authorize, TokenURL: e.token, AuthStyle: style},
 	}, nil
 }
 
 // calling prepares a token request: our own client, bounded in time.
-func (p *peer) calling(ctx context.Context, correlation string) (context.Context, context.CancelFunc) {
+func (p *connection) withTokenClient(ctx context.Context, correlation string) (context.Context, context.CancelFunc) {
 	client := &http.Client{
-		Transport:     headers{p.way, correlation},
+		Transport:     headerTransport{p.client, correlation},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, client), provider.TokenTimeout)
 }
 
 // headers adds ours to a request.
-type headers struct {
-	way         *provider.Way
+type headerTransport struct {
+	client      *provider.Client
 	correlation string
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (h headers) RoundTrip(req *http.Request) (*http.Response, error) {
+func (h headerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	req.Header["X-Correlation-ID"] = []string{h.correlation}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", provider.UserAgent)
-	return h.way.RoundTrip(req)
+	return h.client.RoundTrip(req)
 }
 
 // why turns an error of package oauth2 into one that says nothing of what was sent or
 // answered, which theirs do. refused is what invalid_grant means here.
-func why(err, refused error) error {
+func tokenError(err, refused error) error {
 	var answer *oauth2.RetrieveError
-	var fault *provider.Fault
+	var fault *provider.TransportError
 	switch {
 	case errors.As(err, &answer):
 		status := answer.Response.StatusCode
@@ -136,7 +136,7 @@ func why(err, refused error) error {
 		case answer.ErrorCode == "invalid_grant" && status < 500:
 			return refused
 		case answer.ErrorCode != "":
-			return fmt.Errorf("the token endpoint answered %d: %s", status, provider.OAuthError(answer.ErrorCode))
+			return fmt.Errorf("the token endpoint answered %d: %s", status, provider.LoggableErrorCode(answer.ErrorCode))
 		}
 		return fmt.Errorf("the token endpoint answered %d", status)
 	case errors.As(err, &fault):
@@ -146,9 +146,9 @@ func why(err, refused error) error {
 }
 
 // access reads a token that was asked for at the given time.
-func access(t *oauth2.Token, at time.Time) (library.ProviderTokens, error) {
+func newTokens(t *oauth2.Token, at time.Time) (library.ProviderTokens, error) {
 	if t.Type() != "Bearer" { // which it is for any spelling, and for none
 		return library.ProviderTokens{}, errors.New("the token endpoint gave a token that is not a bearer token")
 	}
-	return provider.Access(t.AccessToken, t.RefreshToken, t.ExpiresIn, at)
+	return provider.NewTokens(t.AccessToken, t.RefreshToken, t.ExpiresIn, at)
 }

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	discoverTimeout = 10 * time.Second
-	maxDiscovery    = 1 << 20
+	discoverTimeout   = 10 * time.Second
+	maxDiscoveryBytes = 1 << 20
 	// discoveryLife is how long what a server said of itself counts.
 	discoveryLife = time.Hour
 )
@@ -24,41 +24,41 @@ type endpoints struct{ authorize, token string }
 
 // endpointsOf are the configured ones, or those that the server names in
 // [base]/.well-known/smart-configuration (SMART App Launch, "Conformance").
-func (n *Network) endpointsOf(ctx context.Context, p *peer) (endpoints, error) {
-	if p.Authorize != "" {
-		return endpoints{p.Authorize, p.Token}, nil
+func (n *Network) endpointsOf(ctx context.Context, p *connection) (endpoints, error) {
+	if p.AuthorizationEndpoint != "" {
+		return endpoints{p.AuthorizationEndpoint, p.TokenEndpoint}, nil
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := n.now()
-	if now.Before(p.until) {
-		return p.found, nil
+	if now.Before(p.discoveredUntil) {
+		return p.discovered, nil
 	}
 	found, err := n.discover(ctx, p)
 	if err != nil {
 		return endpoints{}, fmt.Errorf("ask FHIR server %q for its endpoints: %w", p.ID, err)
 	}
-	p.found, p.until = found, now.Add(discoveryLife)
+	p.discovered, p.discoveredUntil = found, now.Add(discoveryLife)
 	return found, nil
 }
 
-func (n *Network) discover(ctx context.Context, p *peer) (endpoints, error) {
+func (n *Network) discover(ctx context.Context, p *connection) (endpoints, error) {
 	ctx, cancel := context.WithTimeout(ctx, discoverTimeout)
 	defer cancel()
-	r, err := p.way.Do(ctx, provider.Call{
-		Method: http.MethodGet, URL: strings.TrimSuffix(p.Base, "/") + "/.well-known/smart-configuration",
-		Header: http.Header{"Accept": {"application/json"}, "User-Agent": {provider.UserAgent}}, Limit: maxDiscovery,
+	r, err := p.client.Do(ctx, provider.Request{
+		Method: http.MethodGet, URL: strings.TrimSuffix(p.BaseURL, "/") + "/.well-known/smart-configuration",
+		Header: http.Header{"Accept": {"application/json"}, "User-Agent": {provider.UserAgent}}, MaxResponse: maxDiscoveryBytes,
 	})
 	switch {
 	case err != nil:
 		return endpoints{}, err
 	case r.Status != http.StatusOK:
 		return endpoints{}, fmt.Errorf("it answered %d", r.Status)
-	case r.Loss != "":
-		return endpoints{}, errors.New("its answer " + string(r.Loss))
+	case r.BodyError != "":
+		return endpoints{}, errors.New("its answer " + string(r.BodyError))
 	}
 	found, err := readDiscovery(r.Body, n.loopback)
-	if err == nil && !p.Secret.IsZero() && !sameHost(p.Base, found.token) {
+	if err == nil && !p.ClientSecret.IsZero() && !sameHost(p.BaseURL, found.token) {
 		// Whoever answers for base, or once did, would otherwise choose who gets the secret.
 		err = errors.New("it names a token endpoint that is not at the host and port of base, and the client secret " +
 			"goes elsewhere only if you say so: set authorize and token")

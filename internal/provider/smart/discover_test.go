@@ -22,7 +22,7 @@ func TestSecretStaysHome(t *testing.T) {
 		"no secret, elsewhere":          {elsewhere: true, want: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newTestServer(t)
 			ca := providertest.NewCA(t, "another authority")
 			calls := 0
 			grant := func(rw http.ResponseWriter, r *http.Request) {
@@ -33,31 +33,31 @@ func TestSecretStaysHome(t *testing.T) {
 				rw.Header().Set("Content-Type", "application/json")
 				fmt.Fprintf(rw, `{"access_token":%q,"token_type":"Bearer"}`, plantedToken)
 			}
-			token := w.server.Token
+			token := w.server.TokenEndpoint
 			if tt.elsewhere { // the same name, another port
 				mux := http.NewServeMux()
 				mux.HandleFunc("POST /token", grant)
-				token = providertest.Serve(t, &tls.Config{Certificates: []tls.Certificate{ca.Pair(t, providertest.Leaf{Hosts: []string{"localhost"}})}}, mux) + "/token"
+				token = providertest.Serve(t, &tls.Config{Certificates: []tls.Certificate{ca.IssuePair(t, providertest.CertOptions{Hosts: []string{"localhost"}})}}, mux) + "/token"
 				w.server.Roots = append(w.server.Roots, ca.PEM...)
 			} else {
 				w.mux.HandleFunc("POST /token", grant)
 			}
-			authorize := w.server.Authorize
+			authorize := w.server.AuthorizationEndpoint
 			if tt.configured {
-				w.server.Token = token
+				w.server.TokenEndpoint = token
 			} else {
-				w.server.Authorize, w.server.Token = "", ""
+				w.server.AuthorizationEndpoint, w.server.TokenEndpoint = "", ""
 			}
 			w.mux.HandleFunc("GET /fhir/.well-known/smart-configuration", func(rw http.ResponseWriter, _ *http.Request) {
 				fmt.Fprintf(rw, `{"authorization_endpoint":%q,"token_endpoint":%q}`, authorize, token)
 			})
 			if tt.secret {
-				w.server.Secret = seal.SecretOf(plantedSecret)
+				w.server.ClientSecret = seal.SecretOf(plantedSecret)
 			}
 			n := w.network()
-			_, err1 := n.AuthorizationURL(t.Context(), departure())
-			_, err2 := n.Exchange(t.Context(), departure(), seal.SecretOf(plantedCode))
-			_, err3 := n.RefreshTokens(t.Context(), "smart:demo-fhir", seal.SecretOf(plantedRefresh), run)
+			_, err1 := n.AuthorizationURL(t.Context(), authorizationParams())
+			_, err2 := n.Exchange(t.Context(), authorizationParams(), seal.SecretOf(plantedCode))
+			_, err3 := n.RefreshTokens(t.Context(), "smart:demo-fhir", seal.SecretOf(plantedRefresh), correlationID)
 			for _, err := range []error{err1, err2, err3} {
 				if (err == nil) != tt.want || err != nil && (!strings.Contains(err.Error(), "set authorize and token") || strings.Contains(err.Error(), "planted")) {
 					t.Errorf("%v, want success: %v", err, tt.want)

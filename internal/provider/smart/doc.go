@@ -2,6 +2,6 @@
 // SMART App Launch describes for an app that is started by itself: OAuth 2.0 with an
 // authorization code, PKCE with S256, and the server's address as aud.
 //
-// The servers come from a file of the operator's, see [Load]; docs/providers.md
+// The servers come from a file of the operator's, see [LoadServers]; docs/providers.md
 // describes it.
 package smart

@@ -27,30 +27,30 @@ type Config struct {
 // Network is the FHIR servers that the operator has configured. All its methods may be
 // called by several goroutines.
 type Network struct {
-	loopback bool
-	now      func() time.Time
-	log      *slog.Logger
-	servers  []Server
-	peers    map[library.ProviderKey]*peer
+	loopback    bool
+	now         func() time.Time
+	log         *slog.Logger
+	servers     []Server
+	connections map[library.ProviderKey]*connection
 }
 
 var _ library.Providers = (*Network)(nil)
 
-// peer is a server and the way to it.
-type peer struct {
+// connection is a server and the way to it.
+type connection struct {
 	Server
-	way *provider.Way
+	client *provider.Client
 
-	mu    sync.Mutex
-	found endpoints // what the server says of itself, and until when that counts
-	until time.Time
+	mu              sync.Mutex
+	discovered      endpoints // what the server says of itself, and until when that counts
+	discoveredUntil time.Time
 }
 
 // New checks the servers. It calls none of them.
 func New(c Config) (*Network, error) {
 	n := &Network{
 		loopback: c.AllowLoopback, now: c.Now, log: c.Log,
-		servers: slices.Clone(c.Servers), peers: map[library.ProviderKey]*peer{},
+		servers: slices.Clone(c.Servers), connections: map[library.ProviderKey]*connection{},
 	}
 	if n.now == nil {
 		n.now = time.Now
@@ -63,19 +63,19 @@ func New(c Config) (*Network, error) {
 		if err := s.check(c.AllowLoopback); err != nil {
 			return nil, fmt.Errorf("FHIR server %q: %w", s.ID, err)
 		}
-		if n.peers[s.Key()] != nil {
+		if n.connections[s.Key()] != nil {
 			return nil, fmt.Errorf("FHIR server %q: a second one with this id", s.ID)
 		}
 		if other, ok := sources[s.Source]; ok {
 			return nil, fmt.Errorf("FHIR server %q: source %d is that of %q", s.ID, s.Source, other)
 		}
 		sources[s.Source] = s.ID
-		n.peers[s.Key()] = &peer{Server: s, way: provider.NewWay(tlsFor(s), c.AllowLoopback, n.now)}
+		n.connections[s.Key()] = &connection{Server: s, client: provider.NewClient(tlsConfig(s), c.AllowLoopback, n.now)}
 	}
 	return n, nil
 }
 
-func tlsFor(s Server) *tls.Config {
+func tlsConfig(s Server) *tls.Config {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if len(s.Roots) > 0 {
 		c.RootCAs = x509.NewCertPool()
@@ -87,8 +87,8 @@ func tlsFor(s Server) *tls.Config {
 // Servers lists the servers, as they were configured.
 func (n *Network) Servers() []Server { return slices.Clone(n.servers) }
 
-func (n *Network) find(key library.ProviderKey) (*peer, error) {
-	if p := n.peers[key]; p != nil {
+func (n *Network) find(key library.ProviderKey) (*connection, error) {
+	if p := n.connections[key]; p != nil {
 		return p, nil
 	}
 	return nil, fmt.Errorf("find FHIR server %q: %w", key, library.ErrProviderGone)

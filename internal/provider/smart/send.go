@@ -10,8 +10,8 @@ import (
 
 // Why nothing is sent.
 const (
-	notConfigured = "not sent: this FHIR server is not configured any more"
-	otherVersion  = "not sent: this FHIR server takes another version of FHIR"
+	reasonNotConfigured = "not sent: this FHIR server is not configured any more"
+	reasonOtherVersion  = "not sent: this FHIR server takes another version of FHIR"
 )
 
 // Send implements [library.Providers].
@@ -20,12 +20,12 @@ func (n *Network) Send(ctx context.Context, key library.ProviderKey, s library.S
 	switch {
 	case err != nil:
 		// It may be configured again before the delivery's time is up.
-		return library.Outcome{Kind: library.OutcomeNotFiled, Reason: notConfigured}
+		return library.Outcome{Kind: library.OutcomeNotFiled, Reason: reasonNotConfigured}
 	case s.Resource.Version != p.Version:
-		return library.Outcome{Kind: library.OutcomeRefused, Reason: otherVersion}
+		return library.Outcome{Kind: library.OutcomeRefused, Reason: reasonOtherVersion}
 	}
-	a := p.way.Post(ctx, provider.Parcel{
-		Base: p.Base, Resource: s.Resource, Token: s.Token,
+	a := p.client.SendResource(ctx, provider.ResourceRequest{
+		BaseURL: p.BaseURL, Resource: s.Resource, Token: s.Token,
 		Header: http.Header{"X-Correlation-ID": {s.Correlation}},
 	})
 	if a.Kind != library.OutcomeDelivered {

@@ -30,11 +30,11 @@ const (
 	plantedRefresh = "planted-refresh"
 	plantedSecret  = "planted secret/+"
 	verifier       = "planted-verifier-planted-verifier-planted-verifier"
-	run            = "7d5f9f57-3a6c-4a51-9d4c-2f6d1d0a7a11"
+	correlationID  = "7d5f9f57-3a6c-4a51-9d4c-2f6d1d0a7a11"
 )
 
-// world is one server, with the network that knows it.
-type world struct {
+// testServer is one server, with the network that knows it.
+type testServer struct {
 	t      *testing.T
 	server Server
 	mux    *http.ServeMux
@@ -42,18 +42,18 @@ type world struct {
 	log    strings.Builder
 }
 
-func newWorld(t *testing.T) *world {
+func newTestServer(t *testing.T) *testServer {
 	ca := providertest.NewCA(t, "a public authority")
-	w := &world{t: t, mux: http.NewServeMux(), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	base := providertest.Serve(t, &tls.Config{Certificates: []tls.Certificate{ca.Pair(t, providertest.Leaf{Hosts: []string{"localhost"}})}}, w.mux)
+	w := &testServer{t: t, mux: http.NewServeMux(), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	base := providertest.Serve(t, &tls.Config{Certificates: []tls.Certificate{ca.IssuePair(t, providertest.CertOptions{Hosts: []string{"localhost"}})}}, w.mux)
 	w.server = Server{
-		ID: "demo-fhir", Source: 900500, Name: "Demo", City: "Utrecht", Base: base + "/fhir", Version: library.STU3,
-		Authorize: base + "/authorize?realm=x", Token: base + "/token", ClientID: "carrel id", Scopes: []string{"openid", "user/*.write"}, Roots: ca.PEM,
+		ID: "demo-fhir", Source: 900500, Name: "Demo", City: "Utrecht", BaseURL: base + "/fhir", Version: library.STU3,
+		AuthorizationEndpoint: base + "/authorize?realm=x", TokenEndpoint: base + "/token", ClientID: "carrel id", Scopes: []string{"openid", "user/*.write"}, Roots: ca.PEM,
 	}
 	return w
 }
 
-func (w *world) network() *Network {
+func (w *testServer) network() *Network {
 	w.t.Helper()
 	n, err := New(Config{
 		Servers: []Server{w.server}, Now: func() time.Time { return w.now }, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
@@ -64,15 +64,15 @@ func (w *world) network() *Network {
 	return n
 }
 
-func departure() library.AuthorizationParams {
+func authorizationParams() library.AuthorizationParams {
 	return library.AuthorizationParams{
 		Provider: "smart:demo-fhir", State: seal.SecretOf("planted-state"), Verifier: seal.SecretOf(verifier),
-		RedirectURI: "https://carrel.example/return", Correlation: run,
+		RedirectURI: "https://carrel.example/return", Correlation: correlationID,
 	}
 }
 
 func TestDepart(t *testing.T) {
-	address, err := newWorld(t).network().AuthorizationURL(t.Context(), departure())
+	address, err := newTestServer(t).network().AuthorizationURL(t.Context(), authorizationParams())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,12 +95,12 @@ func TestDepart(t *testing.T) {
 }
 
 func TestUnknownServer(t *testing.T) {
-	n := newWorld(t).network()
-	d := departure()
+	n := newTestServer(t).network()
+	d := authorizationParams()
 	d.Provider = "smart:nobody"
 	_, err1 := n.AuthorizationURL(t.Context(), d)
 	_, err2 := n.Exchange(t.Context(), d, seal.SecretOf(plantedCode))
-	_, err3 := n.RefreshTokens(t.Context(), d.Provider, seal.SecretOf(plantedRefresh), run)
+	_, err3 := n.RefreshTokens(t.Context(), d.Provider, seal.SecretOf(plantedRefresh), correlationID)
 	for _, err := range []error{err1, err2, err3} {
 		if !errors.Is(err, library.ErrProviderGone) {
 			t.Error(err)
@@ -113,13 +113,13 @@ func TestUnknownServer(t *testing.T) {
 
 func TestToken(t *testing.T) {
 	for _, secret := range []string{"", plantedSecret} {
-		w := newWorld(t)
+		w := newTestServer(t)
 		if secret != "" {
-			w.server.Secret = seal.SecretOf(secret)
+			w.server.ClientSecret = seal.SecretOf(secret)
 		}
 		var form url.Values
 		w.mux.HandleFunc("POST /token", func(rw http.ResponseWriter, r *http.Request) {
-			if got := r.Header.Get("X-Correlation-ID"); got != run {
+			if got := r.Header.Get("X-Correlation-ID"); got != correlationID {
 				t.Errorf("X-Correlation-ID is %q", got)
 			}
 			id, password, ok := r.BasicAuth()
@@ -132,7 +132,7 @@ func TestToken(t *testing.T) {
 			fmt.Fprintf(rw, `{"access_token":%q,"token_type":"bearer","expires_in":600,"refresh_token":%q}`, plantedToken, plantedRefresh)
 		})
 		n := w.network()
-		a, err := n.Exchange(t.Context(), departure(), seal.SecretOf(plantedCode))
+		a, err := n.Exchange(t.Context(), authorizationParams(), seal.SecretOf(plantedCode))
 		if err != nil || a.Access.Reveal() != plantedToken || a.Refresh.Reveal() != plantedRefresh || !a.ExpiresAt.Equal(w.now.Add(10*time.Minute)) {
 			t.Errorf("%q, %v, %v", a.Access.Reveal(), a.ExpiresAt, err)
 		}
@@ -148,15 +148,15 @@ func TestToken(t *testing.T) {
 		if form.Encode() != want.Encode() {
 			t.Errorf("form %s, want %s", form.Encode(), want.Encode())
 		}
-		if _, err := n.RefreshTokens(t.Context(), "smart:demo-fhir", seal.SecretOf(plantedRefresh), run); err != nil || form.Encode() != renewal.Encode() {
+		if _, err := n.RefreshTokens(t.Context(), "smart:demo-fhir", seal.SecretOf(plantedRefresh), correlationID); err != nil || form.Encode() != renewal.Encode() {
 			t.Errorf("form %s, want %s; %v", form.Encode(), renewal.Encode(), err)
 		}
 	}
 }
 
 func TestTokenAnswers(t *testing.T) {
-	w := newWorld(t)
-	w.server.Secret = seal.SecretOf(plantedSecret)
+	w := newTestServer(t)
+	w.server.ClientSecret = seal.SecretOf(plantedSecret)
 	var status int
 	var kind, body string
 	var calls atomic.Int32
@@ -198,8 +198,8 @@ func TestTokenAnswers(t *testing.T) {
 		status, kind, body = tt.status, tt.kind, tt.body
 		what := fmt.Sprintf("%d %.60s", tt.status, tt.body)
 		calls.Store(0)
-		a, err1 := n.Exchange(t.Context(), departure(), seal.SecretOf(plantedCode))
-		b, err2 := n.RefreshTokens(t.Context(), "smart:demo-fhir", seal.SecretOf(plantedRefresh), run)
+		a, err1 := n.Exchange(t.Context(), authorizationParams(), seal.SecretOf(plantedCode))
+		b, err2 := n.RefreshTokens(t.Context(), "smart:demo-fhir", seal.SecretOf(plantedRefresh), correlationID)
 		if calls.Load() != 2 {
 			t.Errorf("%s: %d calls", what, calls.Load())
 		}
@@ -222,19 +222,19 @@ func TestTokenAnswers(t *testing.T) {
 }
 
 func TestTokenTimeout(t *testing.T) {
-	w := newWorld(t)
+	w := newTestServer(t)
 	w.mux.HandleFunc("/", func(http.ResponseWriter, *http.Request) { time.Sleep(300 * time.Millisecond) })
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := w.network().Exchange(ctx, departure(), seal.SecretOf(plantedCode)); err == nil || strings.Contains(err.Error(), "planted") {
+	if _, err := w.network().Exchange(ctx, authorizationParams(), seal.SecretOf(plantedCode)); err == nil || strings.Contains(err.Error(), "planted") {
 		t.Error(err)
 	}
 }
 
 func TestDiscovery(t *testing.T) {
-	w := newWorld(t)
-	authorize, token := w.server.Authorize, w.server.Token
-	w.server.Authorize, w.server.Token = "", ""
+	w := newTestServer(t)
+	authorize, token := w.server.AuthorizationEndpoint, w.server.TokenEndpoint
+	w.server.AuthorizationEndpoint, w.server.TokenEndpoint = "", ""
 	var asked atomic.Int32
 	answer := ""
 	w.mux.HandleFunc("GET /fhir/.well-known/smart-configuration", func(rw http.ResponseWriter, r *http.Request) {
@@ -250,16 +250,16 @@ func TestDiscovery(t *testing.T) {
 		`{"authorization_endpoint":"http://x.example/a","token_endpoint":"https://x.example/t"}`,
 		`{"authorization_endpoint":"https://x.example/a","token_endpoint":"http://localhost/t"}`,
 		`{"authorization_endpoint":"javascript:alert(1)","token_endpoint":"https://x.example/t"}`,
-		`{"x":"` + strings.Repeat("x", maxDiscovery) + `"}`,
+		`{"x":"` + strings.Repeat("x", maxDiscoveryBytes) + `"}`,
 	} {
-		if address, err := n.AuthorizationURL(t.Context(), departure()); err == nil || errors.Is(err, library.ErrProviderGone) {
+		if address, err := n.AuthorizationURL(t.Context(), authorizationParams()); err == nil || errors.Is(err, library.ErrProviderGone) {
 			t.Errorf("%.40s: %s, %v", answer, address, err)
 		}
 	}
 	before := asked.Load()
 	answer = fmt.Sprintf(`{"authorization_endpoint":%q,"token_endpoint":%q,"capabilities":["x"]}`, authorize, token)
 	for range 3 {
-		if address, err := n.AuthorizationURL(t.Context(), departure()); err != nil || !strings.HasPrefix(address, authorize) {
+		if address, err := n.AuthorizationURL(t.Context(), authorizationParams()); err != nil || !strings.HasPrefix(address, authorize) {
 			t.Errorf("%s, %v", address, err)
 		}
 	}
@@ -267,17 +267,17 @@ func TestDiscovery(t *testing.T) {
 		t.Errorf("asked %d times", got)
 	}
 	w.now = w.now.Add(2 * time.Hour)
-	if _, err := n.AuthorizationURL(t.Context(), departure()); err != nil || asked.Load()-before != 2 {
+	if _, err := n.AuthorizationURL(t.Context(), authorizationParams()); err != nil || asked.Load()-before != 2 {
 		t.Errorf("%v, asked %d times", err, asked.Load()-before)
 	}
 }
 
 func TestSend(t *testing.T) {
-	w := newWorld(t)
+	w := newTestServer(t)
 	w.mux.HandleFunc("POST /fhir/Observation", func(rw http.ResponseWriter, r *http.Request) {
 		for name, want := range map[string]string{
 			"Authorization": "Bearer " + plantedToken, "Content-Type": "application/fhir+json", "Accept": "application/fhir+json",
-			"Prefer": "return=representation", "X-Correlation-ID": run, "MedMij-Request-ID": "",
+			"Prefer": "return=representation", "X-Correlation-ID": correlationID, "MedMij-Request-ID": "",
 		} {
 			if got := r.Header.Get(name); got != want {
 				t.Errorf("%s is %q, want %q", name, got, want)
@@ -290,7 +290,7 @@ func TestSend(t *testing.T) {
 		_, _ = io.WriteString(rw, `{"resourceType":"Bundle","type":"transaction-response","entry":[{"response":{"status":"201 Created"}}]}`)
 	})
 	n := w.network()
-	s := library.SendRequest{Token: seal.SecretOf(plantedToken), Correlation: run, Resource: library.Resource{
+	s := library.SendRequest{Token: seal.SecretOf(plantedToken), Correlation: correlationID, Resource: library.Resource{
 		Version: library.STU3, Path: "Observation", Body: []byte(`{"resourceType":"Observation"}`),
 	}}
 	if o := n.Send(t.Context(), "smart:demo-fhir", s); o.Kind != library.OutcomeRefused || o.Status != 422 || len(o.Answer) == 0 {
@@ -311,7 +311,7 @@ func TestSend(t *testing.T) {
 
 // TestDocs loads the file that docs/providers.md shows.
 func TestDocs(t *testing.T) {
-	_, text, _ := strings.Cut(providertest.Page(t, testenv.Root(t)), "```json\n")
+	_, text, _ := strings.Cut(providertest.ProvidersDoc(t, testenv.Root(t)), "```json\n")
 	text, _, ok := strings.Cut(text, "```")
 	if !ok {
 		t.Fatal("docs/providers.md shows no file")
@@ -324,7 +324,7 @@ func TestDocs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	servers, err := Load(filepath.Join(folder, "servers.json"))
+	servers, err := LoadServers(filepath.Join(folder, "servers.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -350,7 +350,7 @@ func TestLoad(t *testing.T) {
 	write("ca.pem", string(providertest.NewCA(t, "x").PEM))
 	load := func(text string, loopback bool) (*Network, error) {
 		write("servers.json", text)
-		servers, err := Load(filepath.Join(folder, "servers.json"))
+		servers, err := LoadServers(filepath.Join(folder, "servers.json"))
 		if err != nil {
 			return nil, err
 		}
@@ -361,8 +361,8 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	list := n.Servers()
-	if len(list) != 2 || list[0].Key() != "smart:demo-fhir" || list[0].Secret.Reveal() != plantedSecret || list[0].Version != library.STU3 ||
-		len(list[0].Roots) == 0 || list[1].Version != library.R4 || !list[1].Secret.IsZero() {
+	if len(list) != 2 || list[0].Key() != "smart:demo-fhir" || list[0].ClientSecret.Reveal() != plantedSecret || list[0].Version != library.STU3 ||
+		len(list[0].Roots) == 0 || list[1].Version != library.R4 || !list[1].ClientSecret.IsZero() {
 		t.Errorf("%+v", list)
 	}
 	if text := fmt.Sprintf("%+v", list); strings.Contains(text, plantedSecret) {
@@ -428,5 +428,5 @@ func FuzzDiscovery(f *testing.F) {
 
 // TestReasons: the page for operators has those why nothing is sent.
 func TestReasons(t *testing.T) {
-	providertest.Documented(t, providertest.Page(t, testenv.Root(t)), notConfigured, otherVersion)
+	providertest.CheckReasonsDocumented(t, providertest.ProvidersDoc(t, testenv.Root(t)), reasonNotConfigured, reasonOtherVersion)
 }

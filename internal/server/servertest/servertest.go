@@ -80,7 +80,7 @@ func OpenProviders(t testing.TB, folder string, now func() time.Time) (*simulato
 			t.Errorf("close providers: %v", err)
 		}
 	})
-	config := medmij.Config{Lists: s.ListURL(), ClientID: s.ClientID, Roots: s.Roots(), Folder: folder, AllowLoopback: true, Now: now}
+	config := medmij.Config{ListURL: s.ListURL(), ClientID: s.ClientID, Roots: s.Roots(), CacheFolder: folder, AllowLoopback: true, Now: now}
 	config.Certificate, config.Key = s.ClientCertificate()
 	names, err := catalogue.ParseDirectory(s.Directory())
 	if err != nil {
@@ -88,7 +88,7 @@ func OpenProviders(t testing.TB, folder string, now func() time.Time) (*simulato
 	}
 	network, err := medmij.New(config)
 	if err == nil {
-		err = network.Refresh(t.Context())
+		err = network.UpdateLists(t.Context())
 	}
 	if err != nil {
 		t.Fatal(err)
