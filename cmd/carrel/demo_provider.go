@@ -16,10 +16,10 @@ import (
 // is taken, at any, and sets the server up to reach them. Their lists have been
 // fetched by then: the first click finds them.
 func startProviders(ctx context.Context, address, data string, log *slog.Logger, c *server.Config) (*simulator.Simulator, error) {
-	config := simulator.Config{Front: address, PlainFront: true, Folder: filepath.Join(data, "providers"), Log: log}
+	config := simulator.Config{FrontAddr: address, FrontHTTP: true, Folder: filepath.Join(data, "providers"), Log: log}
 	s, err := simulator.Start(ctx, config)
 	if err != nil {
-		config.Front = ""
+		config.FrontAddr = ""
 		s, err = simulator.Start(ctx, config)
 	}
 	if err != nil {

@@ -71,7 +71,7 @@ func StartWithProviders(t testing.TB, options ...Option) *Server {
 // a server of one's own with them. Their lists have been fetched by then, into the folder.
 func OpenProviders(t testing.TB, folder string, now func() time.Time) (*simulator.Simulator, Option) {
 	t.Helper()
-	s, err := simulator.Start(context.WithoutCancel(t.Context()), simulator.Config{PlainFront: true, Now: now})
+	s, err := simulator.Start(context.WithoutCancel(t.Context()), simulator.Config{FrontHTTP: true, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ var (
 	nineDigit = regexp.MustCompile(`\b\d{9}\b`)
 )
 
-const noUUID = "00000000-0000-0000-0000-000000000000"
+const nilUUID = "00000000-0000-0000-0000-000000000000"
 
 // The shortest state that nobody guesses, 128 bits in base64, and the longest that
 // every server takes.
@@ -36,18 +36,18 @@ const (
 	correlationID = "X-Correlation-ID"
 )
 
-// refusal is why a request is refused: an error code of OAuth and a text.
-type refusal struct{ code, text string }
+// oauthError is why a request is refused: an error code of OAuth and a text.
+type oauthError struct{ code, text string }
 
 // oneOf takes a parameter that must be there exactly once.
-func (s *Simulator) oneOf(r *http.Request, from url.Values, name string) (string, *refusal) {
+func (s *Simulator) singleParam(r *http.Request, from url.Values, name string) (string, *oauthError) {
 	switch values := from[name]; {
 	case len(values) == 0 || len(values) == 1 && values[0] == "":
-		s.violate(r, "parameter", "%s is missing", name)
-		return "", &refusal{"invalid_request", name + " is missing"}
+		s.recordViolation(r, "parameter", "%s is missing", name)
+		return "", &oauthError{"invalid_request", name + " is missing"}
 	case len(values) > 1:
-		s.violate(r, "parameter", "%s is there %d times", name, len(values))
-		return "", &refusal{"invalid_request", name + " is repeated"}
+		s.recordViolation(r, "parameter", "%s is there %d times", name, len(values))
+		return "", &oauthError{"invalid_request", name + " is repeated"}
 	default:
 		return values[0], nil
 	}
@@ -55,80 +55,80 @@ func (s *Simulator) oneOf(r *http.Request, from url.Values, name string) (string
 
 // checkIDs checks the two ids of a request, from wherever they come. use is what the
 // request id is used for, when a browser may repeat it.
-func (s *Simulator) checkIDs(r *http.Request, request, correlation []string, use string) *refusal {
-	var bad *refusal
+func (s *Simulator) checkIDs(r *http.Request, request, correlation []string, use string) *oauthError {
+	var bad *oauthError
 	for _, id := range []struct {
 		name   string
 		values []string
 	}{{requestID, request}, {correlationID, correlation}} {
 		switch {
 		case len(id.values) == 0:
-			s.violate(r, "ids", "%s is missing", id.name)
-			bad = &refusal{"invalid_request", id.name + " is missing"}
+			s.recordViolation(r, "ids", "%s is missing", id.name)
+			bad = &oauthError{"invalid_request", id.name + " is missing"}
 		case len(id.values) > 1:
-			s.violate(r, "ids", "%s is there %d times", id.name, len(id.values))
-			bad = &refusal{"invalid_request", id.name + " is repeated"}
-		case !uuidForm.MatchString(id.values[0]) || id.values[0] == noUUID:
-			s.violate(r, "ids", "%s is not a UUID", id.name)
-			bad = &refusal{"invalid_request", id.name + " is not a UUID"}
+			s.recordViolation(r, "ids", "%s is there %d times", id.name, len(id.values))
+			bad = &oauthError{"invalid_request", id.name + " is repeated"}
+		case !uuidForm.MatchString(id.values[0]) || id.values[0] == nilUUID:
+			s.recordViolation(r, "ids", "%s is not a UUID", id.name)
+			bad = &oauthError{"invalid_request", id.name + " is not a UUID"}
 		}
 	}
 	if bad != nil {
 		return bad
 	}
 	if strings.EqualFold(request[0], correlation[0]) {
-		s.violate(r, "ids", "both ids are the same")
+		s.recordViolation(r, "ids", "both ids are the same")
 	}
-	if !s.record.use(strings.ToLower(request[0]), use) {
-		s.violate(r, "ids", "%s was used before", requestID)
+	if !s.record.useRequestID(strings.ToLower(request[0]), use) {
+		s.recordViolation(r, "ids", "%s was used before", requestID)
 	}
 	return nil
 }
 
 // checkBack checks what token and resource requests have in common. That the client
 // has the right certificate is checked here once more, so that it is seen to be.
-func (s *Simulator) checkBack(r *http.Request) *refusal {
+func (s *Simulator) checkBackchannel(r *http.Request) *oauthError {
 	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 || r.TLS.PeerCertificates[0].VerifyHostname(s.ClientID) != nil {
-		s.violate(r, "tls", "the client's certificate is not that of its client id")
+		s.recordViolation(r, "tls", "the client's certificate is not that of its client id")
 	}
 	host := r.Host
 	if name, _, err := net.SplitHostPort(r.Host); err == nil {
 		host = name
 	}
 	if !s.whitelisted(host) {
-		s.violate(r, "whitelist", "called a host that is not on the whitelist")
+		s.recordViolation(r, "whitelist", "called a host that is not on the whitelist")
 	}
 	if r.Header.Get("Cookie") != "" {
-		s.violate(r, "headers", "there is a Cookie")
+		s.recordViolation(r, "headers", "there is a Cookie")
 	}
 	return s.checkIDs(r, r.Header.Values(requestID), r.Header.Values(correlationID), "")
 }
 
 // checkPerson sees to it that an address names no person.
-func (s *Simulator) checkPerson(r *http.Request) *refusal {
+func (s *Simulator) checkNoPerson(r *http.Request) *oauthError {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		s.violate(r, "address", "the query cannot be read")
-		return &refusal{"invalid_request", "the query cannot be read"}
+		s.recordViolation(r, "address", "the query cannot be read")
+		return &oauthError{"invalid_request", "the query cannot be read"}
 	}
-	var bad *refusal
+	var bad *oauthError
 	for name := range query {
 		short, _, _ := strings.Cut(strings.ToLower(name), ":")
 		short, _, _ = strings.Cut(short, ".")
 		if slices.Contains([]string{"patient", "subject", "bsn", "access_token"}, short) {
-			s.violate(r, "person", "the address has the parameter %s", short)
-			bad = &refusal{"invalid_request", "the address must not say whose record it is"}
+			s.recordViolation(r, "person", "the address has the parameter %s", short)
+			bad = &oauthError{"invalid_request", "the address must not say whose record it is"}
 		}
 	}
 	if holdsBSN(r.URL.Path) || slices.ContainsFunc(slices.Concat(valuesOf(query)...), holdsBSN) {
-		s.violate(r, "bsn", "the address holds a citizen service number")
-		bad = &refusal{"invalid_request", "the address must not hold a citizen service number"}
+		s.recordViolation(r, "bsn", "the address holds a citizen service number")
+		bad = &oauthError{"invalid_request", "the address must not hold a citizen service number"}
 	}
 	for name, values := range r.Header {
 		if slices.ContainsFunc(values, func(v string) bool {
 			return slices.ContainsFunc(bsnSystems, func(b string) bool { return strings.Contains(v, b) })
 		}) {
-			s.violate(r, "bsn", "the header %s holds a citizen service number", name)
+			s.recordViolation(r, "bsn", "the header %s holds a citizen service number", name)
 		}
 	}
 	return bad
@@ -161,39 +161,39 @@ func elevenProof(digits string) bool {
 }
 
 // checkScope reads a scope: name~service for sending, a name alone for collecting.
-func (s *Simulator) checkScope(r *http.Request, p provider, serviceID, scope string) ([]string, *refusal) {
-	known, _ := serviceOf(serviceID)
+func (s *Simulator) checkScope(r *http.Request, p provider, serviceID, scope string) ([]string, *oauthError) {
+	known, _ := findService(serviceID)
 	name, id, sends := strings.Cut(scope, "~")
 	switch {
 	case name != p.name:
-		s.violate(r, "scope", "is not of the provider %s", p.name)
+		s.recordViolation(r, "scope", "is not of the provider %s", p.name)
 	case strings.Contains(scope, "@"):
-		s.violate(r, "scope", "holds @medmij")
+		s.recordViolation(r, "scope", "holds @medmij")
 	case sends != known.send:
-		s.violate(r, "scope", "has the form of another function")
+		s.recordViolation(r, "scope", "has the form of another function")
 	case sends && id != serviceID:
-		s.violate(r, "scope", "is not of the service %s", serviceID)
+		s.recordViolation(r, "scope", "is not of the service %s", serviceID)
 	case sends:
 		return []string{id}, nil
 	default:
 		var all []string
 		for _, each := range p.services {
-			if other, _ := serviceOf(each); !other.send {
+			if other, _ := findService(each); !other.send {
 				all = append(all, each)
 			}
 		}
 		return all, nil
 	}
-	return nil, &refusal{"invalid_scope", fmt.Sprintf("the scope is not one of %s", p.name)}
+	return nil, &oauthError{"invalid_scope", fmt.Sprintf("the scope is not one of %s", p.name)}
 }
 
 // redirectable says whether an address is one of the client's to come back to.
-func redirectable(address string) bool {
+func validRedirectURI(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(address, "#") || !plainHost.MatchString(u.Host) {
 		return false
 	}
-	return u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())
 }
 
 // mediaType reads a content type without its parameters.
@@ -206,7 +206,7 @@ func mediaType(header string) string {
 }
 
 // accepts says whether an Accept header, or none, takes a media type.
-func accepts(header []string, want string) bool {
+func acceptsType(header []string, want string) bool {
 	if len(header) == 0 {
 		return true
 	}
@@ -221,7 +221,7 @@ func accepts(header []string, want string) bool {
 }
 
 // preferred says whether a Prefer header asks for something.
-func preferred(header []string, want string) bool {
+func prefers(header []string, want string) bool {
 	for _, part := range strings.FieldsFunc(strings.Join(header, ","), func(r rune) bool { return r == ',' || r == ';' }) {
 		if strings.EqualFold(strings.ReplaceAll(strings.TrimSpace(part), `"`, ""), want) {
 			return true

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// maxBody is how much of a request is read.
-const maxBody = 16 << 20
+// maxRequestBody is how much of a request is read.
+const maxRequestBody = 16 << 20
 
-// endless is how much an answer holds that does not end in time.
-const endless = 100 << 20
+// endlessBytes is how much an answer holds that does not end in time.
+const endlessBytes = 100 << 20
 
 const htmlBody = "<!doctype html><html lang=\"nl\"><title>Even geduld</title><p>Deze site is in onderhoud.</p></html>\n"
 
-// answer is what will be said, so that a fault can still spoil it.
-type answer struct {
+// response is what will be said, so that a fault can still spoil it.
+type response struct {
 	status      int
 	contentType string
 	header      map[string]string
@@ -26,7 +26,7 @@ type answer struct {
 }
 
 // send says it.
-func (a answer) send(w http.ResponseWriter) {
+func (a response) write(w http.ResponseWriter) {
 	for name, value := range a.header {
 		w.Header().Set(name, value)
 	}
@@ -39,30 +39,30 @@ func (a answer) send(w http.ResponseWriter) {
 	_, _ = w.Write(a.body) // the client's loss only
 }
 
-// jsonAnswer is an answer with a JSON body.
-func jsonAnswer(status int, contentType string, v any) answer {
+// jsonResponse is an answer with a JSON body.
+func jsonResponse(status int, contentType string, v any) response {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		return answer{status: http.StatusInternalServerError} // cannot be: it was JSON before
+		return response{status: http.StatusInternalServerError} // cannot be: it was JSON before
 	}
-	return answer{status: status, contentType: contentType, body: b.Bytes()}
+	return response{status: status, contentType: contentType, body: b.Bytes()}
 }
 
 // sendEndless sends more than anybody should read.
-func sendEndless(w http.ResponseWriter, contentType string, begin []byte) {
+func writeEndless(w http.ResponseWriter, contentType string, begin []byte) {
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(http.StatusOK)
 	_, err := w.Write(begin)
 	blanks := bytes.Repeat([]byte{' '}, 64<<10)
-	for sent := 0; err == nil && sent < endless; sent += len(blanks) {
+	for sent := 0; err == nil && sent < endlessBytes; sent += len(blanks) {
 		_, err = w.Write(blanks)
 	}
 }
 
 // sendHalf says that more will come than does, and cuts the connection.
-func (a answer) sendHalf(w http.ResponseWriter) {
+func (a response) writeTruncated(w http.ResponseWriter) {
 	if a.contentType != "" {
 		w.Header().Set("Content-Type", a.contentType)
 	}
@@ -70,28 +70,28 @@ func (a answer) sendHalf(w http.ResponseWriter) {
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body[:len(a.body)/2]) // it is cut in any case
 	_ = http.NewResponseController(w).Flush()
-	hangUp(w)
+	abortConnection(w)
 }
 
 // hangUp cuts the connection without another word.
-func hangUp(w http.ResponseWriter) {
+func abortConnection(w http.ResponseWriter) {
 	c, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler) // the same, as net/http has it
 	}
-	cut(c)
+	resetConn(c)
 }
 
 // sleep waits, and says whether anybody is still there afterwards; if not, the
 // connection is cut.
-func sleep(w http.ResponseWriter, r *http.Request, d time.Duration) bool {
+func waitOrAbort(w http.ResponseWriter, r *http.Request, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
 		return true
 	case <-r.Context().Done():
-		hangUp(w)
+		abortConnection(w)
 		return false
 	}
 }

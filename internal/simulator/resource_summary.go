@@ -7,51 +7,51 @@ import (
 )
 
 // summary says in a line what a resource is about; "" for one that only comes along.
-func summary(e element) string {
-	kind := text(e, "resourceType")
+func summarize(e element) string {
+	kind := stringField(e, "resourceType")
 	switch kind {
 	case "Patient", "Binary", "DocumentManifest", "OperationOutcome":
 		return ""
 	case "Observation":
-		return strings.TrimSpace(labelOf(e["code"], "Observation") + " " + valueOf(e))
+		return strings.TrimSpace(labelOf(e["code"], "Observation") + " " + observationValue(e))
 	case "DocumentReference":
-		return labelled("Document", text(e, "description"))
+		return withLabel("Document", stringField(e, "description"))
 	case "QuestionnaireResponse":
 		items, _ := e["item"].([]any)
 		return fmt.Sprintf("Answers to %d questions", len(items))
 	case "Task":
-		return labelled("Task", text(e, "status"))
+		return withLabel("Task", stringField(e, "status"))
 	}
 	return labelOf(e["code"], kind)
 }
 
-func labelled(kind, what string) string {
+func withLabel(kind, what string) string {
 	if what == "" {
 		return kind
 	}
-	return kind + ": " + short(what)
+	return kind + ": " + truncateText(what)
 }
 
 // labelOf is what people call a code.
 func labelOf(code any, otherwise string) string {
 	concept, _ := code.(element)
-	if said := text(concept, "text"); said != "" {
-		return short(said)
+	if said := stringField(concept, "text"); said != "" {
+		return truncateText(said)
 	}
 	codings, _ := concept["coding"].([]any)
 	for _, v := range codings {
 		coding, _ := v.(element)
-		if said := text(coding, "display"); said != "" {
-			return short(said)
+		if said := stringField(coding, "display"); said != "" {
+			return truncateText(said)
 		}
 	}
 	return otherwise
 }
 
-// valueOf is an observation's value, or its components' as in 120/80.
-func valueOf(e element) string {
-	if said := text(e, "valueString"); said != "" {
-		return short(said)
+// observationValue is an observation's value, or its components' as in 120/80.
+func observationValue(e element) string {
+	if said := stringField(e, "valueString"); said != "" {
+		return truncateText(said)
 	}
 	if value, unit := quantity(e); value != "" {
 		return strings.TrimSpace(value + " " + unit)
@@ -71,11 +71,11 @@ func valueOf(e element) string {
 func quantity(e element) (value, unit string) {
 	q, _ := e["valueQuantity"].(element)
 	number, _ := q["value"].(json.Number)
-	return short(number.String()), short(text(q, "unit"))
+	return truncateText(number.String()), truncateText(stringField(q, "unit"))
 }
 
 // short cuts what a stranger wrote.
-func short(s string) string {
+func truncateText(s string) string {
 	if r := []rune(s); len(r) > 80 {
 		return string(r[:80]) + "…"
 	}

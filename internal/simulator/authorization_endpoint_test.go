@@ -10,7 +10,7 @@ import (
 
 // What each way answers to the same right request.
 func TestAuthorizeModes(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	for _, tt := range []struct {
 		mode   AuthorizeMode
 		status int
@@ -22,15 +22,15 @@ func TestAuthorizeModes(t *testing.T) {
 		{mode: AuthorizeApprove, status: 302, code: true},
 		{mode: AuthorizeRefuse, status: 302, err: "access_denied"},
 		{mode: AuthorizeNoData, status: 200},
-		{mode: AuthorizeFault, status: 302, err: "server_error"},
+		{mode: AuthorizeServerError, status: 302, err: "server_error"},
 		{mode: AuthorizeBusy, status: 302, err: "temporarily_unavailable"},
-		{mode: AuthorizeUnknown, status: 400},
+		{mode: AuthorizeUnknownClient, status: 400},
 		{mode: AuthorizeWrongState, status: 302, code: true, state: 1},
 		{mode: AuthorizeNoState, status: 302, code: true, state: 2},
 		{mode: AuthorizeNever, status: 200},
 	} {
-		n.s.Behave("huisartslinde", Behaviour{Authorize: tt.mode})
-		q := ask("huisartslinde", "57")
+		n.s.SetBehaviour("huisartslinde", Behaviour{Authorize: tt.mode})
+		q := authorizationParams("huisartslinde", "57")
 		got := n.get(n.service("huisartslinde", "57").AuthorizeURL + "?" + q.Encode())
 		if got.status != tt.status {
 			t.Errorf("%s: answered %d", tt.mode, got.status)
@@ -54,13 +54,13 @@ func TestAuthorizeModes(t *testing.T) {
 			t.Errorf("%s: back with %v", tt.mode, a)
 		}
 	}
-	n.clean()
+	n.assertNoViolations()
 }
 
 // Each parameter is checked. Without a known client nobody is sent anywhere.
 func TestAuthorizeIsStrict(t *testing.T) {
-	n := start(t)
-	n.s.Behave("", Behaviour{Authorize: AuthorizeApprove})
+	n := startSimulator(t)
+	n.s.SetBehaviour("", Behaviour{Authorize: AuthorizeApprove})
 	set := func(name, value string) func(url.Values) { return func(q url.Values) { q.Set(name, value) } }
 	drop := func(name string) func(url.Values) { return func(q url.Values) { q.Del(name) } }
 	for name, tt := range map[string]struct {
@@ -96,18 +96,18 @@ func TestAuthorizeIsStrict(t *testing.T) {
 		"no request id":            {change: drop(requestID), rule: "ids", status: 302, err: "invalid_request"},
 		"request id no UUID":       {change: set(requestID, "1"), rule: "ids", status: 302, err: "invalid_request"},
 		"no correlation id":        {change: drop(correlationID), rule: "ids", status: 302, err: "invalid_request"},
-		"correlation is zero":      {change: set(correlationID, noUUID), rule: "ids", status: 302, err: "invalid_request"},
+		"correlation is zero":      {change: set(correlationID, nilUUID), rule: "ids", status: 302, err: "invalid_request"},
 		"one id for both":          {change: func(q url.Values) { q.Set(correlationID, q.Get(requestID)) }, rule: "ids", status: 302},
 		"patient":                  {change: set("patient", "1"), rule: "person", status: 302, err: "invalid_request"},
 		"a citizen service number": {change: set("login_hint", "999999011"), rule: "bsn", status: 302, err: "invalid_request"},
 	} {
-		q := ask("huisartslinde", "53")
+		q := authorizationParams("huisartslinde", "53")
 		tt.change(q)
 		got := n.get(n.service("huisartslinde", "53").AuthorizeURL + "?" + q.Encode())
 		if tt.rule == "" {
-			n.clean()
+			n.assertNoViolations()
 		} else {
-			n.broke(tt.rule)
+			n.assertViolation(tt.rule)
 		}
 		back, err := url.Parse(got.header.Get("Location"))
 		if err != nil || got.status != tt.status || back.Query().Get("error") != tt.err || back.Query().Has("code") != (tt.status == 302 && tt.err == "") {
@@ -118,13 +118,13 @@ func TestAuthorizeIsStrict(t *testing.T) {
 		}
 	}
 
-	q := ask("huisartslinde", "53")
+	q := authorizationParams("huisartslinde", "53")
 	n.authorize("huisartslinde", "53", q)
 	n.authorize("huisartslinde", "53", q)
-	n.clean() // a browser loads a page again
+	n.assertNoViolations() // a browser loads a page again
 	q.Set("state", newSecret())
 	n.authorize("huisartslinde", "53", q)
-	n.broke("ids")
+	n.assertViolation("ids")
 
 	if got := n.get(n.s.FrontURL() + "/huisartslinde/60/authorize"); got.status != http.StatusNotFound {
 		t.Errorf("a service that is not offered: %d", got.status)
@@ -133,22 +133,22 @@ func TestAuthorizeIsStrict(t *testing.T) {
 
 // Collecting is asked for with the provider's name alone, for all its services.
 func TestCollectingScope(t *testing.T) {
-	n := start(t)
-	n.s.Behave("", Behaviour{Authorize: AuthorizeApprove})
-	q := ask("apotheekdebrug", "48")
+	n := startSimulator(t)
+	n.s.SetBehaviour("", Behaviour{Authorize: AuthorizeApprove})
+	q := authorizationParams("apotheekdebrug", "48")
 	q.Set("scope", "apotheekdebrug")
 	code := n.authorize("apotheekdebrug", "48", q).Get("code")
-	got := n.must(n.do(n.newToken("apotheekdebrug", "48", q.Get(correlationID), tokenRequest(code))))
+	got := n.mustRespond(n.do(n.newTokenRequest("apotheekdebrug", "48", q.Get(correlationID), tokenRequest(code))))
 	if !strings.Contains(string(got.body), `"scope":"48 49"`) {
 		t.Errorf("token %s", got.body)
 	}
-	n.clean()
-	n.get(n.service("apotheekdebrug", "48").AuthorizeURL + "?" + ask("apotheekdebrug", "48").Encode())
-	n.broke("scope")
+	n.assertNoViolations()
+	n.get(n.service("apotheekdebrug", "48").AuthorizeURL + "?" + authorizationParams("apotheekdebrug", "48").Encode())
+	n.assertViolation("scope")
 }
 
 // press posts the page's form as a browser does.
-func (n *node) press(run string, form url.Values) reply {
+func (n *testClient) postDecision(run string, form url.Values) testResponse {
 	n.Helper()
 	r, err := http.NewRequest(http.MethodPost, n.s.FrontURL()+"/runs/"+run, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -156,11 +156,11 @@ func (n *node) press(run string, form url.Values) reply {
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Origin", n.s.FrontURL())
-	return n.must(n.do(r))
+	return n.mustRespond(n.do(r))
 }
 
 // open opens the page and returns the run that it is about.
-func (n *node) open(q url.Values) (run string, page reply) {
+func (n *testClient) openConsentPage(q url.Values) (run string, page testResponse) {
 	n.Helper()
 	page = n.get(n.service("huisartslinde", "53").AuthorizeURL + "?" + q.Encode())
 	_, rest, ok := strings.Cut(string(page.body), `action="/runs/`)
@@ -173,39 +173,39 @@ func (n *node) open(q url.Values) (run string, page reply) {
 
 // The person confirms or does not, once; a refusal tells nothing of its reason.
 func TestPersonDecides(t *testing.T) {
-	n := start(t)
-	q := ask("huisartslinde", "53")
-	run, page := n.open(q)
+	n := startSimulator(t)
+	q := authorizationParams("huisartslinde", "53")
+	run, page := n.openConsentPage(q)
 	if got := page.header.Get("Content-Security-Policy"); !strings.HasSuffix(got, "form-action 'self' https://carrel.example") || !strings.HasPrefix(got, "default-src 'none'") {
 		t.Errorf("policy %q", got)
 	}
 	if got := n.get(n.s.FrontURL() + "/runs/" + run + "?lng=nl"); !strings.Contains(string(got.body), "Naam van de oefenpatiënt") || !strings.Contains(string(got.body), `lang="nl"`) {
 		t.Errorf("in Dutch: %s", got.body)
 	}
-	if got := n.press(run, url.Values{"decision": {"perhaps"}}); got.status != http.StatusOK {
+	if got := n.postDecision(run, url.Values{"decision": {"perhaps"}}); got.status != http.StatusOK {
 		t.Errorf("neither yes nor no: %d", got.status)
 	}
-	got := n.press(run, url.Values{"decision": {"approve"}, "patient": {"  Anna  "}})
+	got := n.postDecision(run, url.Values{"decision": {"approve"}, "patient": {"  Anna  "}})
 	back, err := url.Parse(got.header.Get("Location"))
 	if err != nil || got.status != http.StatusSeeOther || back.Query().Get("state") != q.Get("state") || back.Query().Get("code") == "" {
 		t.Fatalf("approved: %d, %q", got.status, got.header.Get("Location"))
 	}
-	if got := n.press(run, url.Values{"decision": {"approve"}}); got.status != http.StatusGone {
+	if got := n.postDecision(run, url.Values{"decision": {"approve"}}); got.status != http.StatusGone {
 		t.Errorf("approved twice: %d", got.status)
 	}
 
 	var answers []string
 	for _, mode := range []AuthorizeMode{AuthorizeAsk, AuthorizeNoData, AuthorizeRefuse} {
-		n.s.Behave("huisartslinde", Behaviour{Authorize: mode})
-		q := ask("huisartslinde", "53")
+		n.s.SetBehaviour("huisartslinde", Behaviour{Authorize: mode})
+		q := authorizationParams("huisartslinde", "53")
 		var where string
 		switch mode {
 		case AuthorizeRefuse:
 			where = n.get(n.service("huisartslinde", "53").AuthorizeURL + "?" + q.Encode()).header.Get("Location")
 		default:
-			run, _ := n.open(q)
+			run, _ := n.openConsentPage(q)
 			decision := map[AuthorizeMode]string{AuthorizeAsk: "deny", AuthorizeNoData: "approve"}[mode]
-			where = n.press(run, url.Values{"decision": {decision}}).header.Get("Location")
+			where = n.postDecision(run, url.Values{"decision": {decision}}).header.Get("Location")
 		}
 		answers = append(answers, strings.ReplaceAll(where, q.Get("state"), "STATE"))
 	}
@@ -213,18 +213,18 @@ func TestPersonDecides(t *testing.T) {
 		t.Errorf("one can tell a refusal from having no data: %q", answers)
 	}
 
-	n.s.Behave("", Behaviour{})
-	run, _ = n.open(ask("huisartslinde", "53"))
-	n.clock.pass(defaultCodeLife)
-	if got := n.press(run, url.Values{"decision": {"approve"}}); got.status != http.StatusGone {
+	n.s.SetBehaviour("", Behaviour{})
+	run, _ = n.openConsentPage(authorizationParams("huisartslinde", "53"))
+	n.clock.advance(defaultCodeLife)
+	if got := n.postDecision(run, url.Values{"decision": {"approve"}}); got.status != http.StatusGone {
 		t.Errorf("after a quarter of an hour: %d", got.status)
 	}
-	n.clean()
+	n.assertNoViolations()
 }
 
 // A form of another site is refused.
 func TestForeignFormsAreRefused(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	for _, path := range []string{"/switches", "/runs/any"} {
 		r, err := http.NewRequest(http.MethodPost, n.s.FrontURL()+path, strings.NewReader("do=publish"))
 		if err != nil {
@@ -232,7 +232,7 @@ func TestForeignFormsAreRefused(t *testing.T) {
 		}
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Origin", "https://elsewhere.example")
-		if got := n.must(n.do(r)); got.status != http.StatusForbidden {
+		if got := n.mustRespond(n.do(r)); got.status != http.StatusForbidden {
 			t.Errorf("%s: %d", path, got.status)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// words are a page's texts in one language.
-type words struct {
+// pageTexts are a page's texts in one language.
+type pageTexts struct {
 	Lang, Other string // language codes
 	texts       map[string]string
 }
@@ -30,11 +30,11 @@ func readTexts(language string) map[string]string {
 }
 
 // T is the text of a key.
-func (t words) T(key string) string { return t.texts[key] }
+func (t pageTexts) T(key string) string { return t.texts[key] }
 
 // wordsOf chooses a language: the one asked for with lng, or the first of ours that
 // the browser prefers.
-func wordsOf(r *http.Request) words {
+func textsFor(r *http.Request) pageTexts {
 	chosen := r.FormValue("lng")
 	if languages[chosen] == nil {
 		chosen = "en"
@@ -47,16 +47,16 @@ func wordsOf(r *http.Request) words {
 		}
 	}
 	other := map[string]string{"en": "nl", "nl": "en"}[chosen]
-	return words{Lang: chosen, Other: other, texts: languages[chosen]}
+	return pageTexts{Lang: chosen, Other: other, texts: languages[chosen]}
 }
 
-var maanden = [...]string{"januari", "februari", "maart", "april", "mei", "juni", "juli", "augustus", "september", "oktober", "november", "december"}
+var dutchMonths = [...]string{"januari", "februari", "maart", "april", "mei", "juni", "juli", "augustus", "september", "oktober", "november", "december"}
 
 // when is a time as people write it.
-func (t words) when(at time.Time) string {
+func (t pageTexts) formatTime(at time.Time) string {
 	at = at.Local()
 	if t.Lang == "nl" {
-		return fmt.Sprintf("%d %s %d, %s", at.Day(), maanden[at.Month()-1], at.Year(), at.Format("15:04:05"))
+		return fmt.Sprintf("%d %s %d, %s", at.Day(), dutchMonths[at.Month()-1], at.Year(), at.Format("15:04:05"))
 	}
 	return at.Format("2 January 2006, 15:04:05")
 }

@@ -14,28 +14,28 @@ import (
 
 // Who has not the right certificate is refused before a request is read.
 func TestCertificates(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	for _, tt := range []struct {
 		name string
 		none bool
-		with IssueOptions
+		with CertificateOptions
 		in   bool
 	}{
 		{name: "right", in: true},
 		{name: "none", none: true},
-		{name: "other authority", with: IssueOptions{OtherAuthority: true}},
-		{name: "expired", with: IssueOptions{Expired: true}},
-		{name: "not yet", with: IssueOptions{NotYet: true}},
-		{name: "other host", with: IssueOptions{Host: "other.example"}},
-		{name: "of a server", with: IssueOptions{Server: true}},
+		{name: "other authority", with: CertificateOptions{OtherAuthority: true}},
+		{name: "expired", with: CertificateOptions{Expired: true}},
+		{name: "not yet", with: CertificateOptions{NotYet: true}},
+		{name: "other host", with: CertificateOptions{Host: "other.example"}},
+		{name: "of a server", with: CertificateOptions{Server: true}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			cert, key := n.s.Issue(tt.with)
+			cert, key := n.s.IssueCertificate(tt.with)
 			if tt.none {
 				cert = nil
 			}
-			n := &node{t, n.s, n.clock, newClient(t, n.s, cert, key)}
-			got, err := n.do(n.newToken("balanspunt", "53", uuid.NewString(), tokenRequest("unknown")))
+			n := &testClient{t, n.s, n.clock, newClient(t, n.s, cert, key)}
+			got, err := n.do(n.newTokenRequest("balanspunt", "53", uuid.NewString(), tokenRequest("unknown")))
 			if tt.in && (err != nil || got.status != http.StatusBadRequest) {
 				t.Errorf("the right certificate: %d, %v", got.status, err)
 			}
@@ -44,22 +44,22 @@ func TestCertificates(t *testing.T) {
 			}
 		})
 	}
-	n.clean()
-	for i := 0; len(n.s.Refused()) < 6 && i < 1000; i++ {
+	n.assertNoViolations()
+	for i := 0; len(n.s.RefusedConnections()) < 6 && i < 1000; i++ {
 		time.Sleep(time.Millisecond) // the server may not have told it yet
 	}
-	if refused := n.s.Refused(); len(refused) != 6 {
+	if refused := n.s.RefusedConnections(); len(refused) != 6 {
 		t.Errorf("refused %q", refused)
 	}
-	if cert, _ := n.s.Issue(IssueOptions{Host: "not ascii: é"}); cert != nil {
+	if cert, _ := n.s.IssueCertificate(CertificateOptions{Host: "not ascii: é"}); cert != nil {
 		t.Error("issued a certificate for a host that is none")
 	}
 }
 
 // The backchannel and the lists speak TLS 1.2 and later.
 func TestOldTLSIsRefused(t *testing.T) {
-	n := start(t)
-	for _, address := range []string{n.s.back, n.s.lists} {
+	n := startSimulator(t)
+	for _, address := range []string{n.s.backURL, n.s.listsURL} {
 		for version, in := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
 			config := n.http.Transport.(*http.Transport).TLSClientConfig.Clone()
 			config.MinVersion, config.MaxVersion = tls.VersionTLS10, version
@@ -76,43 +76,43 @@ func TestOldTLSIsRefused(t *testing.T) {
 
 // A client that looks is caught by no trap, and one that does not is told of.
 func TestTraps(t *testing.T) {
-	n := start(t)
-	for _, trap := range Traps {
+	n := startSimulator(t)
+	for _, trap := range BadEndpoints {
 		before := n.s.Volgnummer(ListProviders)
-		n.s.Behave("rivierenland", Behaviour{EndpointsAt: trap})
+		n.s.SetBehaviour("rivierenland", Behaviour{BadEndpoint: trap})
 		if n.s.Volgnummer(ListProviders) != before+1 {
 			t.Errorf("%s: the lists were not published anew", trap)
 		}
-		if n.service("balanspunt", "53").TokenURL != n.s.back+"/balanspunt/53/token" {
+		if n.service("balanspunt", "53").TokenURL != n.s.backURL+"/balanspunt/53/token" {
 			t.Errorf("%s: another provider was moved", trap)
 		}
-		_, err := n.do(n.newToken("rivierenland", "53", uuid.NewString(), tokenRequest("unknown")))
-		if trap == TrapNotWhitelist {
-			n.broke("whitelist") // nothing but the list tells
+		_, err := n.do(n.newTokenRequest("rivierenland", "53", uuid.NewString(), tokenRequest("unknown")))
+		if trap == EndpointNotWhitelisted {
+			n.assertViolation("whitelist") // nothing but the list tells
 			continue
 		}
 		if err == nil {
 			t.Errorf("%s: a client that looks got through", trap)
 		}
 	}
-	n.clean()
+	n.assertNoViolations()
 
 	careless := newClient(t, n.s, nil, nil)
 	careless.Transport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true,
 		GetClientCertificate: n.http.Transport.(*http.Transport).TLSClientConfig.GetClientCertificate}
-	blind := &node{t, n.s, n.clock, careless}
-	for _, trap := range []Trap{TrapWrongName, TrapExpired, TrapOtherCA} {
-		n.s.Behave("rivierenland", Behaviour{EndpointsAt: trap})
-		blind.must(blind.do(blind.newToken("rivierenland", "53", uuid.NewString(), tokenRequest("unknown"))))
-		n.broke("tls")
+	blind := &testClient{t, n.s, n.clock, careless}
+	for _, trap := range []BadEndpoint{EndpointWrongName, EndpointExpired, EndpointOtherCA} {
+		n.s.SetBehaviour("rivierenland", Behaviour{BadEndpoint: trap})
+		blind.mustRespond(blind.do(blind.newTokenRequest("rivierenland", "53", uuid.NewString(), tokenRequest("unknown"))))
+		n.assertViolation("tls")
 	}
 }
 
 // Out of reach is out of reach for new and for old connections, until it is over.
 func TestDown(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	ask := func() error {
-		_, err := n.do(n.newToken("balanspunt", "53", uuid.NewString(), tokenRequest("unknown")))
+		_, err := n.do(n.newTokenRequest("balanspunt", "53", uuid.NewString(), tokenRequest("unknown")))
 		return err
 	}
 	if err := ask(); err != nil {
@@ -169,7 +169,7 @@ func TestFolder(t *testing.T) {
 }
 
 func TestLoopbackOnly(t *testing.T) {
-	for _, c := range []Config{{Front: "0.0.0.0:0"}, {Back: "192.0.2.1:0"}, {Lists: ":0"}, {Front: "nonsense"}} {
+	for _, c := range []Config{{FrontAddr: "0.0.0.0:0"}, {BackAddr: "192.0.2.1:0"}, {ListAddr: ":0"}, {FrontAddr: "nonsense"}} {
 		if s, err := Start(t.Context(), c); err == nil {
 			t.Errorf("%+v: started", c)
 			_ = s.Close()
@@ -179,12 +179,12 @@ func TestLoopbackOnly(t *testing.T) {
 
 // Closing ends also what is under way, and is quick.
 func TestCloseEndsWhatSleeps(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	c := n.connect("balanspunt", "53")
-	n.s.Behave("", Behaviour{Resource: ResourceLate})
+	n.s.SetBehaviour("", Behaviour{Resource: ResourceLate})
 	done := make(chan error, 1)
 	go func() {
-		_, err := n.do(c.request(http.MethodPost, "", measurements("batch", "run")))
+		_, err := n.do(c.request(http.MethodPost, "", measurementsBundle("batch", "run")))
 		done <- err
 	}()
 	for len(n.s.Filed()) == 0 {

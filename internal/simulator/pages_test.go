@@ -16,18 +16,18 @@ import (
 )
 
 // post posts a form of the home page.
-func (n *node) post(form url.Values) reply {
+func (n *testClient) postSwitch(form url.Values) testResponse {
 	n.Helper()
 	r, err := http.NewRequest(http.MethodPost, n.s.FrontURL()+"/switches", strings.NewReader(form.Encode()))
 	if err != nil {
 		n.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	return n.must(n.do(r))
+	return n.mustRespond(n.do(r))
 }
 
 func TestHomeShowsWhatArrived(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	if got := n.get(n.s.FrontURL() + "/"); !strings.Contains(string(got.body), "Nothing arrived yet.") || !strings.Contains(string(got.body), "No rule was broken.") {
 		t.Errorf("%s", got.body)
 	}
@@ -46,7 +46,7 @@ func TestHomeShowsWhatArrived(t *testing.T) {
 	if strings.Contains(string(got.body), "<script") || strings.Contains(string(got.body), c.access) {
 		t.Error("the page holds a script or a token")
 	}
-	if csp := got.header.Get("Content-Security-Policy"); csp != policy("'self'") {
+	if csp := got.header.Get("Content-Security-Policy"); csp != cspPolicy("'self'") {
 		t.Errorf("policy %q", csp)
 	}
 	if got := n.get(n.s.FrontURL() + "/style.css"); got.status != http.StatusOK || got.header.Get("Content-Type") != "text/css; charset=utf-8" {
@@ -55,10 +55,10 @@ func TestHomeShowsWhatArrived(t *testing.T) {
 }
 
 func TestSwitches(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	c := n.connect("balanspunt", "53")
-	n.s.Behave("balanspunt", Behaviour{Late: 7})
-	got := n.post(url.Values{"do": {"behave"}, "provider": {"balanspunt"}, "authorize": {"approve"}, "token": {"right"}, "resource": {"429"},
+	n.s.SetBehaviour("balanspunt", Behaviour{Late: 7})
+	got := n.postSwitch(url.Values{"do": {"behave"}, "provider": {"balanspunt"}, "authorize": {"approve"}, "token": {"right"}, "resource": {"429"},
 		"resourceTimes": {"2"}, "endpoints": {"right"}, "refreshTokens": {"on"}, "lng": {"nl"}})
 	if want := (Behaviour{Authorize: AuthorizeApprove, Resource: ResourceBusy, ResourceTimes: 2, RefreshTokens: true, Late: 7}); got.status != http.StatusSeeOther ||
 		got.header.Get("Location") != "/?lng=nl" || n.s.Behaviour("balanspunt") != want {
@@ -67,27 +67,27 @@ func TestSwitches(t *testing.T) {
 	if page := string(n.get(n.s.FrontURL() + "/").body); strings.Count(page, "<option selected>429</option>") != 1 {
 		t.Error("the page does not show how it is switched")
 	}
-	n.post(url.Values{"do": {"lists"}, "release": {"3"}, "fault": {"invalid"}})
-	if list := string(n.get(listOf(n, ListProviders)).body); !strings.Contains(list, "release3/") || !strings.Contains(list, "Tijdstip") {
+	n.postSwitch(url.Values{"do": {"lists"}, "release": {"3"}, "fault": {"invalid"}})
+	if list := string(n.get(listURL(n, ListProviders)).body); !strings.Contains(list, "release3/") || !strings.Contains(list, "Tijdstip") {
 		t.Errorf("%s", list)
 	}
 	before := n.s.Volgnummer(ListWhitelist)
-	n.post(url.Values{"do": {"publish"}})
+	n.postSwitch(url.Values{"do": {"publish"}})
 	if n.s.Volgnummer(ListWhitelist) != before+1 {
 		t.Error("nothing was published")
 	}
-	n.post(url.Values{"do": {"down"}, "down": {"on"}})
-	if !n.s.down() {
+	n.postSwitch(url.Values{"do": {"down"}, "down": {"on"}})
+	if !n.s.isDown() {
 		t.Error("is not down")
 	}
-	n.post(url.Values{"do": {"down"}})
-	n.post(url.Values{"do": {"revoke"}, "provider": {"balanspunt"}})
+	n.postSwitch(url.Values{"do": {"down"}})
+	n.postSwitch(url.Values{"do": {"revoke"}, "provider": {"balanspunt"}})
 	if got := c.send(http.MethodGet, "/Observation", nil); got.status != http.StatusUnauthorized {
 		t.Errorf("after taking back: %d", got.status)
 	}
 	for _, bad := range []url.Values{{}, {"do": {"behave"}, "provider": {"nobody"}}, {"do": {"behave"}, "provider": {"balanspunt"}, "resource": {"nonsense"}},
 		{"do": {"lists"}, "release": {"4"}}, {"do": {"lists"}, "release": {"2"}, "fault": {"x"}}} {
-		if got := n.post(bad); got.status != http.StatusUnprocessableEntity {
+		if got := n.postSwitch(bad); got.status != http.StatusUnprocessableEntity {
 			t.Errorf("%v: %d", bad, got.status)
 		}
 	}
@@ -100,7 +100,7 @@ func TestLanguage(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Header.Set("Accept-Language", tt[1])
-		if got := wordsOf(r).Lang; got != tt[2] {
+		if got := textsFor(r).Lang; got != tt[2] {
 			t.Errorf("lng %q, Accept-Language %q: %s, want %s", tt[0], tt[1], got, tt[2])
 		}
 	}
@@ -156,7 +156,7 @@ func TestSummary(t *testing.T) {
 		"Smoking never":              {"resourceType": "Observation", "code": element{"text": "Smoking"}, "valueString": "never"},
 		"":                           {"resourceType": "Patient"},
 	} {
-		if got := summary(e); got != want {
+		if got := summarize(e); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
@@ -164,7 +164,7 @@ func TestSummary(t *testing.T) {
 
 func mustDecode(t *testing.T, text string) element {
 	t.Helper()
-	e, err := decode([]byte(text))
+	e, err := decodeObject([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,17 +177,17 @@ func FuzzBody(f *testing.F) {
 	f.Add([]byte(`{"resourceType":"Observation","identifier":{"value":1},"code":{"coding":[null]},"component":[1]}`))
 	f.Add([]byte(`{"entry":[{"resource":{"identifier":[{"system":"urn:carrel:run","value":"1"}]}}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		e, err := decode(body)
+		e, err := decodeObject(body)
 		if err != nil {
 			return
 		}
-		summary(e)
+		summarize(e)
 		identifiers(e)
 		carriesBSN(e)
-		profiled(e)
-		dangling(e, map[string]string{})
-		resolved(e, map[string]string{"urn:uuid:1": "Patient/1"})
-		indented(body)
+		hasProfile(e)
+		hasUnknownReference(e, map[string]string{})
+		resolveReferences(e, map[string]string{"urn:uuid:1": "Patient/1"})
+		indentJSON(body)
 	})
 }
 
@@ -197,7 +197,7 @@ func TestDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	words := slices.Concat(named(AuthorizeModes, "ask"), named(Traps, ""), slices.Collect(maps.Keys(settings)))
+	words := slices.Concat(modeNames(AuthorizeModes, "ask"), modeNames(BadEndpoints, ""), slices.Collect(maps.Keys(behaviourFields)))
 	for _, m := range TokenModes[:len(TokenModes)-10] {
 		words = append(words, string(m))
 	}
@@ -206,7 +206,7 @@ func TestDocumented(t *testing.T) {
 			words = append(words, string(m))
 		}
 	}
-	for _, p := range samples() {
+	for _, p := range sampleProviders() {
 		words = append(words, p.name)
 	}
 	for _, w := range words {

@@ -8,7 +8,7 @@ import (
 // sampleResources are what a provider has of a patient before anything is sent to it:
 // a questionnaire to fill in at those that ask, a small record at those that only give.
 func sampleResources(provider, patient string) (all []element) {
-	for _, p := range samples() {
+	for _, p := range sampleProviders() {
 		if p.name != provider {
 			continue
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 // issueOf is what an OperationOutcome says first.
-func issueOf(t *testing.T, r reply) issue {
+func issueOf(t *testing.T, r testResponse) issue {
 	t.Helper()
 	var o operationOutcome
 	if err := json.Unmarshal(r.body, &o); err != nil || o.ResourceType != "OperationOutcome" || len(o.Issue) == 0 {
@@ -24,7 +24,7 @@ func issueOf(t *testing.T, r reply) issue {
 }
 
 func TestResourceIsStrict(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	other := n.connect("rivierenland", "53")
 	documents := n.connect("huisartslinde", "57")
 	c := n.connect("huisartslinde", "53")
@@ -79,14 +79,14 @@ func TestResourceIsStrict(t *testing.T) {
 		if method == "" {
 			method = http.MethodPost
 			if body == nil {
-				body = measurements("batch", "run")
+				body = measurementsBundle("batch", "run")
 			}
 		}
 		r := c.request(method, tt.path, body)
 		if tt.change != nil {
 			tt.change(r)
 		}
-		got := n.must(n.do(r))
+		got := n.mustRespond(n.do(r))
 		if got.status != tt.status {
 			t.Errorf("%s: %d %s", name, got.status, got.body)
 		}
@@ -97,54 +97,54 @@ func TestResourceIsStrict(t *testing.T) {
 			t.Errorf("%s: WWW-Authenticate %q", name, auth)
 		}
 		if tt.rule == "" {
-			n.clean()
+			n.assertNoViolations()
 		} else {
-			n.broke(tt.rule)
+			n.assertViolation(tt.rule)
 		}
 	}
 
-	r := c.request(http.MethodPost, "", measurements("batch", "run"))
-	again := c.request(http.MethodPost, "", measurements("batch", "run"))
+	r := c.request(http.MethodPost, "", measurementsBundle("batch", "run"))
+	again := c.request(http.MethodPost, "", measurementsBundle("batch", "run"))
 	again.Header = r.Header.Clone()
-	n.must(n.do(r))
-	n.clean()
-	n.must(n.do(again))
-	n.broke("ids")
+	n.mustRespond(n.do(r))
+	n.assertNoViolations()
+	n.mustRespond(n.do(again))
+	n.assertViolation("ids")
 }
 
 // A token lives for a quarter of an hour, or as long as is switched, and not after
 // the person took back what they approved.
 func TestAccessTokens(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	c := n.connect("huisartslinde", "53")
 	status := func() int { return c.send(http.MethodGet, "/Observation", nil).status }
-	n.clock.pass(defaultAccessLife - time.Second)
+	n.clock.advance(defaultAccessLife - time.Second)
 	if got := status(); got != http.StatusOK {
 		t.Errorf("in time: %d", got)
 	}
-	n.clock.pass(time.Second)
+	n.clock.advance(time.Second)
 	got := c.send(http.MethodGet, "/Observation", nil)
 	if got.status != http.StatusUnauthorized || !strings.Contains(got.header.Get("WWW-Authenticate"), `error="invalid_token"`) {
 		t.Errorf("too late: %d %q", got.status, got.header.Get("WWW-Authenticate"))
 	}
-	n.s.Behave("", Behaviour{AccessTokenLife: time.Second})
+	n.s.SetBehaviour("", Behaviour{AccessTokenLife: time.Second})
 	c = n.connect("huisartslinde", "53")
-	n.clock.pass(time.Second)
+	n.clock.advance(time.Second)
 	if got := status(); got != http.StatusUnauthorized {
 		t.Errorf("after a short life: %d", got)
 	}
-	n.s.Behave("", Behaviour{})
+	n.s.SetBehaviour("", Behaviour{})
 	c = n.connect("huisartslinde", "53")
 	n.s.Revoke("")
 	if got := status(); got != http.StatusUnauthorized {
 		t.Errorf("taken back: %d", got)
 	}
-	n.clean()
+	n.assertNoViolations()
 }
 
 // What a resource holds is checked, and what must not be is not filed.
 func TestContentIsStrict(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	c := n.connect("huisartslinde", "53")
 	withBSN := samplePatient("Somebody")
 	delete(withBSN, "id")
@@ -180,35 +180,35 @@ func TestContentIsStrict(t *testing.T) {
 		if method == "" {
 			method = http.MethodPost
 		}
-		n.s.Forget()
+		n.s.ResetRecord()
 		got := c.send(method, tt.path, tt.body)
 		if got.status != tt.status || (len(n.s.Filed()) == 1) != tt.filed {
 			t.Errorf("%s: %d, filed %d: %s", name, got.status, len(n.s.Filed()), got.body)
 		}
 		if tt.rule == "" {
-			n.clean()
+			n.assertNoViolations()
 		} else {
-			n.broke(tt.rule)
+			n.assertViolation(tt.rule)
 		}
 	}
 	d := n.connect("huisartslinde", "57")
 	if got := d.send(http.MethodPost, "/Observation", plain); got.status != http.StatusCreated {
 		t.Errorf("without profile at another service: %d", got.status)
 	}
-	n.clean()
+	n.assertNoViolations()
 }
 
 // A single resource comes back with its id, and can be read again.
 func TestCreateAndRead(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	c := n.connect("huisartslinde", "53")
 	got := c.send(http.MethodPost, "/Observation", pressure("run"))
-	made, err := decode(got.body)
+	made, err := decodeObject(got.body)
 	if err != nil || got.status != http.StatusCreated || got.header.Get("ETag") != `W/"1"` {
 		t.Fatalf("%d %v %s", got.status, err, got.body)
 	}
 	base := n.service("huisartslinde", "53").ResourceURL
-	at := "/Observation/" + text(made, "id")
+	at := "/Observation/" + stringField(made, "id")
 	if want := base + at + "/_history/1"; got.header.Get("Location") != want {
 		t.Errorf("at %q, want %q", got.header.Get("Location"), want)
 	}
@@ -222,10 +222,10 @@ func TestCreateAndRead(t *testing.T) {
 	}
 	r := c.request(http.MethodPost, "/Observation", pressure("run"))
 	r.Header.Set("Prefer", "return=minimal")
-	if got := n.must(n.do(r)); got.status != http.StatusCreated || len(got.body) != 0 || got.header.Get("Location") == "" {
+	if got := n.mustRespond(n.do(r)); got.status != http.StatusCreated || len(got.body) != 0 || got.header.Get("Location") == "" {
 		t.Errorf("minimal: %d %q", got.status, got.body)
 	}
-	n.broke("headers")
+	n.assertViolation("headers")
 	if got := n.connect("rivierenland", "53").send(http.MethodGet, at, nil); got.status != http.StatusNotFound {
 		t.Errorf("at another provider: %d", got.status)
 	}
@@ -233,7 +233,7 @@ func TestCreateAndRead(t *testing.T) {
 
 // A batch files each entry by itself, a transaction all or nothing.
 func TestBatchAndTransaction(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	c := n.connect("rivierenland", "57")
 	pdf := base64.StdEncoding.EncodeToString([]byte("%PDF-1.4"))
 	const binaryURN = "urn:uuid:9d3ab6bb-5cb8-4b1a-a3d5-1c5b3a0f0003"
@@ -263,15 +263,15 @@ func TestBatchAndTransaction(t *testing.T) {
 		t.Errorf("summary %q", got)
 	}
 	r := c.request(http.MethodGet, "/Binary/"+id, nil)
-	if got := n.must(n.do(r)); !strings.Contains(string(got.body), pdf) {
+	if got := n.mustRespond(n.do(r)); !strings.Contains(string(got.body), pdf) {
 		t.Errorf("the Binary as FHIR: %s", got.body)
 	}
 	r = c.request(http.MethodGet, "/Binary/"+id, nil)
 	r.Header.Set("Accept", "application/pdf")
-	if got := n.must(n.do(r)); string(got.body) != "%PDF-1.4" || got.header.Get("Content-Type") != "application/pdf" {
+	if got := n.mustRespond(n.do(r)); string(got.body) != "%PDF-1.4" || got.header.Get("Content-Type") != "application/pdf" {
 		t.Errorf("the Binary as it is: %q %s", got.body, got.header.Get("Content-Type"))
 	}
-	n.clean()
+	n.assertNoViolations()
 
 	bad := element{"fullUrl": pressureURN, "resource": pressure("run"), "request": element{"method": "DELETE", "url": "Observation/1"}}
 	lost := pressure("run")
@@ -288,7 +288,7 @@ func TestBatchAndTransaction(t *testing.T) {
 		"transaction with entry of nothing": {bundleOf("transaction", element{"request": element{"method": "POST", "url": "Task"}}), 400, 0},
 		"transaction with no entry":         {bundleOf("transaction", "nonsense"), 405, 0},
 	} {
-		n.s.Forget()
+		n.s.ResetRecord()
 		got := c.send(http.MethodPost, "", tt.body)
 		filed := 0
 		for _, f := range n.s.Filed() {
@@ -305,7 +305,7 @@ func TestBatchAndTransaction(t *testing.T) {
 
 // A questionnaire: the task is there, is accepted, and is done with the answers.
 func TestQuestionnaire(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	c := n.connect("rivierenland", "60")
 	got := c.send(http.MethodGet, "/Task?code="+url.QueryEscape("http://loinc.org|74468-0")+"&status=requested", nil)
 	var found struct {
@@ -316,7 +316,7 @@ func TestQuestionnaire(t *testing.T) {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
 	task := found.Entry[0].Resource
-	at := "/Task/" + text(task, "id")
+	at := "/Task/" + stringField(task, "id")
 	task["status"] = "accepted"
 	if got := c.send(http.MethodPut, at, task); got.status != http.StatusOK {
 		t.Fatalf("%d %s", got.status, got.body)
@@ -325,7 +325,7 @@ func TestQuestionnaire(t *testing.T) {
 	task["output"] = []any{element{"valueReference": element{"reference": patientURN}}}
 	answers := element{"resourceType": "QuestionnaireResponse", "status": "completed", "identifier": element{"system": runSystem, "value": "q-1"},
 		"item": []any{element{"linkId": "1"}}}
-	put := element{"fullUrl": c.node.service("rivierenland", "60").ResourceURL + at, "resource": task, "request": element{"method": "PUT", "url": at[1:]}}
+	put := element{"fullUrl": c.testClient.service("rivierenland", "60").ResourceURL + at, "resource": task, "request": element{"method": "PUT", "url": at[1:]}}
 	got = c.send(http.MethodPost, "", bundleOf("transaction", put, entryOf(patientURN, answers)))
 	if got.status != http.StatusOK || !strings.Contains(string(got.body), `"200 OK"`) || !strings.Contains(string(got.body), `"201 Created"`) {
 		t.Fatalf("%d %s", got.status, got.body)
@@ -337,12 +337,12 @@ func TestQuestionnaire(t *testing.T) {
 	if got := c.send(http.MethodGet, "/Task?status=requested", nil); !strings.Contains(string(got.body), `"total":0`) {
 		t.Errorf("still asked for: %s", got.body)
 	}
-	n.clean()
+	n.assertNoViolations()
 }
 
 // A search comes in pages, which lead from one to the next.
 func TestSearchHasPages(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	c := n.connectToCollect()
 	path, seen, pages := "/Observation?_count=2", 0, 0
 	base := n.service("apotheekdebrug", "48").ResourceURL
@@ -373,26 +373,26 @@ func TestSearchHasPages(t *testing.T) {
 		element{"request": element{"method": "GET", "url": "Patient/patient"}})); strings.Count(string(got.body), `"200 OK"`) != 2 {
 		t.Errorf("a batch that asks: %s", got.body)
 	}
-	n.clean()
+	n.assertNoViolations()
 }
 
 // connectToCollect connects to the pharmacy, which only gives.
-func (n *node) connectToCollect() session {
+func (n *testClient) connectToCollect() session {
 	n.Helper()
-	n.s.Behave("apotheekdebrug", Behaviour{Authorize: AuthorizeApprove})
-	q := ask("apotheekdebrug", "48")
+	n.s.SetBehaviour("apotheekdebrug", Behaviour{Authorize: AuthorizeApprove})
+	q := authorizationParams("apotheekdebrug", "48")
 	q.Set("scope", "apotheekdebrug")
 	code := n.authorize("apotheekdebrug", "48", q).Get("code")
-	a, _ := tokenReply(n.T, n.must(n.do(n.newToken("apotheekdebrug", "48", q.Get(correlationID), tokenRequest(code)))))
+	a, _ := decodeToken(n.T, n.mustRespond(n.do(n.newTokenRequest("apotheekdebrug", "48", q.Get(correlationID), tokenRequest(code)))))
 	return session{n, "apotheekdebrug", "48", q.Get(correlationID), a.AccessToken, ""}
 }
 
 func TestMetadata(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	c := n.connect("huisartslinde", "53")
 	r := c.request(http.MethodGet, "/metadata", nil)
 	r.Header.Del("Authorization")
-	got := n.must(n.do(r))
+	got := n.mustRespond(n.do(r))
 	var m struct {
 		ResourceType, FHIRVersion string
 		Rest                      []struct {
@@ -404,15 +404,15 @@ func TestMetadata(t *testing.T) {
 		len(m.Rest[0].Resource) != 2 || len(m.Rest[0].Interaction) != 2 {
 		t.Errorf("%d %v %s", got.status, err, got.body)
 	}
-	n.clean()
+	n.assertNoViolations()
 }
 
 // A body beyond the limit is refused, whole.
 func TestLongBody(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	c := n.connect("huisartslinde", "53")
 	e := pressure("run")
-	e["comment"] = strings.Repeat("x", maxBody)
+	e["comment"] = strings.Repeat("x", maxRequestBody)
 	got, err := n.do(c.request(http.MethodPost, "/Observation", e))
 	if err == nil && got.status != http.StatusRequestEntityTooLarge || len(n.s.Filed()) > 0 {
 		t.Errorf("%d, filed %d", got.status, len(n.s.Filed()))

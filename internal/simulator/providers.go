@@ -40,7 +40,7 @@ type provider struct {
 
 func (p provider) offers(service string) bool { return slices.Contains(p.services, service) }
 
-func samples() []provider {
+func sampleProviders() []provider {
 	return []provider{
 		{"huisartslinde", "Huisartsenpraktijk De Linde", "Utrecht", "3511 AB", "general-practitioner", []string{"53", "57"}},
 		{"rivierenland", "Ziekenhuis Rivierenland", "Tiel", "4002 WP", "hospital", []string{"53", "57", "60"}},
@@ -66,7 +66,7 @@ var services = []service{
 	{"60", "Antwoorden op vragenlijst", true, "VRL-2.0-SIM-FHIR", []string{"Patient", "Task", "Questionnaire", "QuestionnaireResponse"}},
 }
 
-func serviceOf(id string) (service, bool) {
+func findService(id string) (service, bool) {
 	i := slices.IndexFunc(services, func(s service) bool { return s.id == id })
 	if i < 0 {
 		return service{}, false
@@ -85,7 +85,7 @@ func (s *Simulator) find(name, service string) (provider, bool) {
 }
 
 // knows says whether a provider of this name is simulated.
-func (s *Simulator) knows(name string) bool {
+func (s *Simulator) hasProvider(name string) bool {
 	return slices.ContainsFunc(s.providers, func(p provider) bool { return p.name == name })
 }
 
@@ -95,12 +95,12 @@ func (s *Simulator) Providers() []Provider {
 	for _, p := range s.providers {
 		shown := Provider{Name: p.name, Display: p.display, City: p.city, ZipCode: p.zipCode, Kind: p.kind}
 		for _, id := range p.services {
-			known, _ := serviceOf(id)
+			known, _ := findService(id)
 			shown.Services = append(shown.Services, Service{
 				ID: id, Name: known.name, Send: known.send, SystemRole: known.role,
-				AuthorizeURL: s.front + path(p.name, id) + "/authorize",
-				TokenURL:     s.backOf(p.name) + path(p.name, id) + "/token",
-				ResourceURL:  s.backOf(p.name) + path(p.name, id) + "/fhir",
+				AuthorizeURL: s.frontURL + servicePath(p.name, id) + "/authorize",
+				TokenURL:     s.backURLOf(p.name) + servicePath(p.name, id) + "/token",
+				ResourceURL:  s.backURLOf(p.name) + servicePath(p.name, id) + "/fhir",
 			})
 		}
 		all = append(all, shown)
@@ -108,19 +108,19 @@ func (s *Simulator) Providers() []Provider {
 	return all
 }
 
-// path is where a provider's service lies on each of the servers.
-func path(provider, service string) string { return "/" + provider + "/" + service }
+// servicePath is where a provider's service lies on each of the servers.
+func servicePath(provider, service string) string { return "/" + provider + "/" + service }
 
 // backOf is the backchannel address of a provider: our own, or a trap.
-func (s *Simulator) backOf(provider string) string {
-	if trap := s.conduct.of(provider).EndpointsAt; trap != "" {
-		return s.traps[trap]
+func (s *Simulator) backURLOf(provider string) string {
+	if trap := s.behaviours.get(provider).BadEndpoint; trap != "" {
+		return s.badEndpoints[trap]
 	}
-	return s.back
+	return s.backURL
 }
 
-// card is a provider as the directory shows it.
-type card struct {
+// directoryEntry is a provider as the directory shows it.
+type directoryEntry struct {
 	Name    string `json:"name"`
 	City    string `json:"city"`
 	ZipCode string `json:"zipCode"`
@@ -130,9 +130,9 @@ type card struct {
 // Directory is JSON with what the lists do not say of a provider: what people call it
 // and where it is.
 func (s *Simulator) Directory() []byte {
-	cards := map[string]card{}
+	cards := map[string]directoryEntry{}
 	for _, p := range s.providers {
-		cards[p.name] = card{Name: p.display, City: p.city, ZipCode: p.zipCode, Kind: p.kind}
+		cards[p.name] = directoryEntry{Name: p.display, City: p.city, ZipCode: p.zipCode, Kind: p.kind}
 	}
 	text, err := json.MarshalIndent(cards, "", "  ")
 	if err != nil {
@@ -141,7 +141,7 @@ func (s *Simulator) Directory() []byte {
 	return append(text, '\n')
 }
 
-func (s *Simulator) keepDirectory() error {
+func (s *Simulator) writeDirectory() error {
 	if s.Folder == "" {
 		return nil
 	}
@@ -149,7 +149,7 @@ func (s *Simulator) keepDirectory() error {
 }
 
 // displayOf is what people call a provider.
-func (s *Simulator) displayOf(name string) string {
+func (s *Simulator) displayName(name string) string {
 	for _, p := range s.providers {
 		if p.name == name {
 			return p.display
@@ -160,7 +160,7 @@ func (s *Simulator) displayOf(name string) string {
 
 // checkProvider says what names there are where one is wrong.
 func (s *Simulator) checkProvider(name string) error {
-	if name == "" || s.knows(name) {
+	if name == "" || s.hasProvider(name) {
 		return nil
 	}
 	var names []string

@@ -15,35 +15,35 @@ import (
 const maxPage, defaultPage = 200, 20
 
 // read answers with one resource; a Binary as it is, unless FHIR is asked for.
-func (c *call) read(kind, id string) answer {
-	found, ok := c.s.shelf.get(c.provider.name, c.cred.grant.patient, kind, id, c.s.Now())
+func (c *fhirRequest) read(kind, id string) response {
+	found, ok := c.sim.store.get(c.provider.name, c.credential.grant.patient, kind, id, c.sim.Now())
 	if !ok {
-		return outcome(http.StatusNotFound, "there is no such resource")
+		return outcomeResponse(http.StatusNotFound, "there is no such resource")
 	}
-	a := answer{status: http.StatusOK, contentType: fhirJSON, body: found.resource(), header: map[string]string{"ETag": found.etag()}}
+	a := response{status: http.StatusOK, contentType: fhirJSON, body: found.json(), header: map[string]string{"ETag": found.etag()}}
 	if kind != "Binary" || strings.Contains(strings.Join(c.r.Header.Values("Accept"), ","), "fhir+json") {
 		return a
 	}
-	e, err := decode(found.body)
+	e, err := decodeObject(found.body)
 	if err != nil {
-		return outcome(http.StatusInternalServerError, "the Binary cannot be read")
+		return outcomeResponse(http.StatusInternalServerError, "the Binary cannot be read")
 	}
-	content, err := base64.StdEncoding.DecodeString(text(e, "content"))
+	content, err := base64.StdEncoding.DecodeString(stringField(e, "content"))
 	if err != nil {
-		return outcome(http.StatusInternalServerError, "the Binary's content is not base64")
+		return outcomeResponse(http.StatusInternalServerError, "the Binary's content is not base64")
 	}
-	a.contentType, a.body = text(e, "contentType"), content
+	a.contentType, a.body = stringField(e, "contentType"), content
 	return a
 }
 
 // search answers with a page of what lies on the shelf. It looks at status, code, _id
 // and _count, and takes no notice of other parameters.
-func (c *call) search(kind string, q url.Values) answer {
+func (c *fhirRequest) search(kind string, q url.Values) response {
 	var found []json.RawMessage
-	for _, each := range c.s.shelf.list(c.provider.name, c.cred.grant.patient, kind, c.s.Now()) {
-		e, err := decode(each.body)
+	for _, each := range c.sim.store.list(c.provider.name, c.credential.grant.patient, kind, c.sim.Now()) {
+		e, err := decodeObject(each.body)
 		if err == nil && matches(e, q) {
-			found = append(found, each.resource())
+			found = append(found, each.json())
 		}
 	}
 	count, offset := defaultPage, 0
@@ -61,7 +61,7 @@ func (c *call) search(kind string, q url.Values) answer {
 		}
 		to.Set("_count", strconv.Itoa(count))
 		to.Set("_offset", strconv.Itoa(offset))
-		return c.base + "/" + kind + "?" + to.Encode()
+		return c.baseURL + "/" + kind + "?" + to.Encode()
 	}
 	links := []element{{"relation": "self", "url": page(offset)}}
 	if end < len(found) {
@@ -69,22 +69,22 @@ func (c *call) search(kind string, q url.Values) answer {
 	}
 	entries := []element{}
 	for _, body := range found[offset:end] {
-		e, _ := decode(body) // was read above
-		entries = append(entries, element{"fullUrl": c.base + "/" + kind + "/" + text(e, "id"), "resource": body, "search": element{"mode": "match"}})
+		e, _ := decodeObject(body) // was read above
+		entries = append(entries, element{"fullUrl": c.baseURL + "/" + kind + "/" + stringField(e, "id"), "resource": body, "search": element{"mode": "match"}})
 	}
 	bundle := element{"resourceType": "Bundle", "id": uuid.NewString(), "type": "searchset", "total": len(found), "link": links}
 	if len(entries) > 0 {
 		bundle["entry"] = entries
 	}
-	return jsonAnswer(http.StatusOK, fhirJSON, bundle)
+	return jsonResponse(http.StatusOK, fhirJSON, bundle)
 }
 
 // matches says whether a resource is one that is searched for.
 func matches(e element, q url.Values) bool {
-	if want := q.Get("status"); want != "" && text(e, "status") != want {
+	if want := q.Get("status"); want != "" && stringField(e, "status") != want {
 		return false
 	}
-	if want := q.Get("_id"); want != "" && text(e, "id") != want {
+	if want := q.Get("_id"); want != "" && stringField(e, "id") != want {
 		return false
 	}
 	want := q.Get("code")
@@ -99,7 +99,7 @@ func matches(e element, q url.Values) bool {
 	codings, _ := code["coding"].([]any)
 	for _, v := range codings {
 		coding, _ := v.(element)
-		if text(coding, "code") == value && (system == "" || text(coding, "system") == system) {
+		if stringField(coding, "code") == value && (system == "" || stringField(coding, "system") == system) {
 			return true
 		}
 	}
@@ -107,7 +107,7 @@ func matches(e element, q url.Values) bool {
 }
 
 // metadata is what the endpoint says of itself.
-func (c *call) metadata() answer {
+func (c *fhirRequest) metadata() response {
 	interactions := []element{{"code": "read"}, {"code": "search-type"}}
 	if c.service.send {
 		interactions = append(interactions, element{"code": "create"}, element{"code": "update"})
@@ -120,9 +120,9 @@ func (c *call) metadata() answer {
 	if c.service.send {
 		rest["interaction"] = []element{{"code": "batch"}, {"code": "transaction"}}
 	}
-	return jsonAnswer(http.StatusOK, fhirJSON, element{
+	return jsonResponse(http.StatusOK, fhirJSON, element{
 		"resourceType": "CapabilityStatement", "status": "active", "date": "2026-01-01", "kind": "instance",
-		"implementation": element{"description": "A practice provider. It is not real.", "url": c.base},
+		"implementation": element{"description": "A practice provider. It is not real.", "url": c.baseURL},
 		"fhirVersion":    "3.0.2", "acceptUnknown": "extensions", "format": []string{fhirJSON}, "rest": []element{rest},
 	})
 }

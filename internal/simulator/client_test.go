@@ -19,31 +19,31 @@ import (
 	"github.com/google/uuid"
 )
 
-// clock is a time that only moves when told.
-type clock struct {
+// fakeClock is a time that only moves when told.
+type fakeClock struct {
 	mu sync.Mutex
 	at time.Time
 }
 
-func (c *clock) now() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.at }
+func (c *fakeClock) now() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.at }
 
-func (c *clock) pass(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.at = c.at.Add(d) }
+func (c *fakeClock) advance(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.at = c.at.Add(d) }
 
 const callback = "https://carrel.example/callback"
 
-// node is a client as MedMij wants it, written down plainly.
-type node struct {
+// testClient is a client as MedMij wants it, written down plainly.
+type testClient struct {
 	*testing.T
 	s     *Simulator
-	clock *clock
+	clock *fakeClock
 	http  *http.Client
 }
 
 // start starts a simulator and a client for it.
-func start(t *testing.T) *node {
+func startSimulator(t *testing.T) *testClient {
 	t.Helper()
-	c := &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	s, err := Start(t.Context(), Config{PlainFront: true, Now: c.now})
+	c := &fakeClock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	s, err := Start(t.Context(), Config{FrontHTTP: true, Now: c.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func start(t *testing.T) *node {
 		}
 	})
 	cert, key := s.ClientCertificate()
-	return &node{t, s, c, newClient(t, s, cert, key)}
+	return &testClient{t, s, c, newClient(t, s, cert, key)}
 }
 
 // newClient is an HTTP client with a certificate, or without one when cert is nil.
@@ -77,7 +77,7 @@ func newClient(t *testing.T, s *Simulator, cert, key []byte) *http.Client {
 }
 
 // service is where a provider's service is.
-func (n *node) service(provider, id string) Service {
+func (n *testClient) service(provider, id string) Service {
 	n.Helper()
 	for _, p := range n.s.Providers() {
 		for _, sv := range p.Services {
@@ -90,24 +90,24 @@ func (n *node) service(provider, id string) Service {
 	return Service{}
 }
 
-// reply is what came back.
-type reply struct {
+// testResponse is what came back.
+type testResponse struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-func (n *node) do(r *http.Request) (reply, error) {
+func (n *testClient) do(r *http.Request) (testResponse, error) {
 	answer, err := n.http.Do(r)
 	if err != nil {
-		return reply{}, err
+		return testResponse{}, err
 	}
 	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
-	return reply{answer.StatusCode, answer.Header, body}, err
+	return testResponse{answer.StatusCode, answer.Header, body}, err
 }
 
-func (n *node) must(r reply, err error) reply {
+func (n *testClient) mustRespond(r testResponse, err error) testResponse {
 	n.Helper()
 	if err != nil {
 		n.Fatal(err)
@@ -116,23 +116,23 @@ func (n *node) must(r reply, err error) reply {
 }
 
 // get gets a page or a list.
-func (n *node) get(address string) reply {
+func (n *testClient) get(address string) testResponse {
 	n.Helper()
 	r, err := http.NewRequest(http.MethodGet, address, nil)
 	if err != nil {
 		n.Fatal(err)
 	}
-	return n.must(n.do(r))
+	return n.mustRespond(n.do(r))
 }
 
-// ask are the parameters of an authorisation, all of them right.
-func ask(provider, service string) url.Values {
+// authorizationParams are the parameters of an authorisation, all of them right.
+func authorizationParams(provider, service string) url.Values {
 	return url.Values{"response_type": {"code"}, "client_id": {"carrel.example"}, "redirect_uri": {callback}, "scope": {provider + "~" + service},
 		"state": {newSecret()}, requestID: {uuid.NewString()}, correlationID: {uuid.NewString()}}
 }
 
 // authorize goes to the authorisation endpoint; the behaviour must approve by itself.
-func (n *node) authorize(provider, service string, q url.Values) url.Values {
+func (n *testClient) authorize(provider, service string, q url.Values) url.Values {
 	n.Helper()
 	got := n.get(n.service(provider, service).AuthorizeURL + "?" + q.Encode())
 	back, err := url.Parse(got.header.Get("Location"))
@@ -151,7 +151,7 @@ func refreshRequest(token string) url.Values {
 	return url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}, "client_id": {"carrel.example"}}
 }
 
-func (n *node) newToken(provider, service, correlation string, form url.Values) *http.Request {
+func (n *testClient) newTokenRequest(provider, service, correlation string, form url.Values) *http.Request {
 	n.Helper()
 	r, err := http.NewRequest(http.MethodPost, n.service(provider, service).TokenURL, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -165,23 +165,23 @@ func (n *node) newToken(provider, service, correlation string, form url.Values) 
 
 // session is a consent with its access token.
 type session struct {
-	*node
+	*testClient
 	provider, service, correlation, access, refresh string
 }
 
 // connect does the whole run.
-func (n *node) connect(provider, service string) session {
+func (n *testClient) connect(provider, service string) session {
 	n.Helper()
 	before := n.s.Behaviour(provider)
 	b := before
 	b.Authorize = AuthorizeApprove
-	n.s.Behave(provider, b)
-	defer n.s.Behave(provider, before)
-	q := ask(provider, service)
+	n.s.SetBehaviour(provider, b)
+	defer n.s.SetBehaviour(provider, before)
+	q := authorizationParams(provider, service)
 	code := n.authorize(provider, service, q).Get("code")
 	correlation := q.Get(correlationID)
-	got := n.must(n.do(n.newToken(provider, service, correlation, tokenRequest(code))))
-	var token tokenAnswer
+	got := n.mustRespond(n.do(n.newTokenRequest(provider, service, correlation, tokenRequest(code))))
+	var token tokenResponse
 	if err := json.Unmarshal(got.body, &token); err != nil || got.status != http.StatusOK || token.AccessToken == "" {
 		n.Fatalf("token answered %d: %s", got.status, got.body)
 	}
@@ -202,7 +202,7 @@ func (c session) request(method, path string, body any) *http.Request {
 			c.Fatal(err)
 		}
 	}
-	r, err := http.NewRequestWithContext(context.Background(), method, c.node.service(c.provider, c.service).ResourceURL+path, bytes.NewReader(raw))
+	r, err := http.NewRequestWithContext(context.Background(), method, c.testClient.service(c.provider, c.service).ResourceURL+path, bytes.NewReader(raw))
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -217,13 +217,13 @@ func (c session) request(method, path string, body any) *http.Request {
 	return r
 }
 
-func (c session) send(method, path string, body any) reply {
+func (c session) send(method, path string, body any) testResponse {
 	c.Helper()
-	return c.must(c.do(c.request(method, path, body)))
+	return c.mustRespond(c.do(c.request(method, path, body)))
 }
 
 // clean asserts that no rule was broken.
-func (n *node) clean() {
+func (n *testClient) assertNoViolations() {
 	n.Helper()
 	if broken := n.s.Violations(); len(broken) > 0 {
 		n.Errorf("rules broken: %q", broken)
@@ -231,7 +231,7 @@ func (n *node) clean() {
 }
 
 // broke asserts that a rule was broken, and forgets it.
-func (n *node) broke(rule string) {
+func (n *testClient) assertViolation(rule string) {
 	n.Helper()
 	found := false
 	for _, v := range n.s.Violations() {
@@ -240,7 +240,7 @@ func (n *node) broke(rule string) {
 	if !found {
 		n.Errorf("nothing was said of %s, only %q", rule, n.s.Violations())
 	}
-	n.s.Forget()
+	n.s.ResetRecord()
 }
 
 // pressure is a blood pressure as service 53 wants it.
@@ -263,8 +263,8 @@ func bundleOf(kind string, entries ...any) element {
 
 const patientURN, pressureURN = "urn:uuid:9d3ab6bb-5cb8-4b1a-a3d5-1c5b3a0f0001", "urn:uuid:9d3ab6bb-5cb8-4b1a-a3d5-1c5b3a0f0002"
 
-// measurements is a whole push of service 53.
-func measurements(kind, run string) element {
+// measurementsBundle is a whole push of service 53.
+func measurementsBundle(kind, run string) element {
 	patient := samplePatient("Somebody")
 	delete(patient, "id")
 	e := pressure(run)
@@ -279,4 +279,4 @@ func decodeXML(t *testing.T, body []byte, into any) {
 	}
 }
 
-func listOf(n *node, l List) string { return fmt.Sprintf(n.s.ListURL(), l) }
+func listURL(n *testClient, l List) string { return fmt.Sprintf(n.s.ListURL(), l) }

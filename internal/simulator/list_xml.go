@@ -72,13 +72,13 @@ type (
 )
 
 // listText is a list as it is served now, and what is wrong with it.
-func (s *Simulator) listText(l List) ([]byte, ListFault) {
+func (s *Simulator) listText(l List) ([]byte, ListFailure) {
 	providers := s.Providers() // before the lock: it asks for behaviours
-	p := &s.published
+	p := &s.lists
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.asked[l]++
-	fault, number := p.fault[l], p.number[l]
+	p.requests[l]++
+	fault, number := p.failure[l], p.number[l]
 	stamp := p.stamp[l].UTC().Format(time.RFC3339)
 	older := fault == ListOlder && number > 1
 	if older {
@@ -90,13 +90,13 @@ func (s *Simulator) listText(l List) ([]byte, ListFault) {
 		root = p.providersXML(providers, stamp, number, older)
 	case ListClients:
 		list := clientsXML{XMLName: rootName(l, "oauthclientlist/release2/"), Tijdstempel: stamp, Volgnummer: number}
-		for _, c := range cutFirst(p.clients, older) {
+		for _, c := range withoutFirst(p.clients, older) {
 			list.OAuthclients.OAuthclient = append(list.OAuthclients.OAuthclient, clientXML{c.host, c.name})
 		}
 		root = list
 	case ListWhitelist:
 		list := whitelistXML{XMLName: rootName(l, "whitelist/release2/"), Tijdstempel: stamp, Volgnummer: number}
-		for _, host := range cutFirst(p.hosts, older) {
+		for _, host := range withoutFirst(p.hosts, older) {
 			node := nodeXML{Hostname: host}
 			if p.bareNodes {
 				node = nodeXML{Bare: host}
@@ -106,7 +106,7 @@ func (s *Simulator) listText(l List) ([]byte, ListFault) {
 		root = list
 	case ListServiceNames:
 		list := namesXML{XMLName: rootName(l, "gegevensdienstnamenlijst/release1/"), Tijdstempel: stamp, Volgnummer: number}
-		for _, known := range cutFirst(services, older) {
+		for _, known := range withoutFirst(services, older) {
 			list.Gegevensdiensten.Gegevensdienst = append(list.Gegevensdiensten.Gegevensdienst, nameXML{known.id, known.name})
 		}
 		root = list
@@ -114,18 +114,18 @@ func (s *Simulator) listText(l List) ([]byte, ListFault) {
 	text, err := xml.MarshalIndent(root, "", "  ")
 	if err != nil {
 		s.Log.Error("could not write a list", "list", l, "error", err)
-		return nil, ListBroken
+		return nil, ListServerError
 	}
-	return spoilt(append([]byte(xml.Header), text...), fault), fault
+	return breakSchema(append([]byte(xml.Header), text...), fault), fault
 }
 
-func (p *published) providersXML(providers []Provider, stamp string, number uint64, older bool) providersXML {
+func (p *publishedLists) providersXML(providers []Provider, stamp string, number uint64, older bool) providersXML {
 	release := "zorgaanbiederslijst/release2/"
 	if p.release == 3 {
 		release = "zorgaanbiederslijst/release3/"
 	}
 	list := providersXML{XMLName: rootName(ListProviders, release), Tijdstempel: stamp, Volgnummer: number}
-	for _, each := range cutFirst(providers, older) {
+	for _, each := range withoutFirst(providers, older) {
 		if p.delisted[each.Name] {
 			continue
 		}
@@ -157,7 +157,7 @@ func rootName(l List, release string) xml.Name {
 }
 
 // cutFirst leaves out the first of a list where it is to look older.
-func cutFirst[T any](all []T, older bool) []T {
+func withoutFirst[T any](all []T, older bool) []T {
 	if older && len(all) > 1 {
 		return all[1:]
 	}
@@ -165,7 +165,7 @@ func cutFirst[T any](all []T, older bool) []T {
 }
 
 // spoilt makes a list break its schema.
-func spoilt(text []byte, f ListFault) []byte {
+func breakSchema(text []byte, f ListFailure) []byte {
 	switch f {
 	case ListInvalid:
 		text = bytes.ReplaceAll(text, []byte("Tijdstempel>"), []byte("Tijdstip>"))

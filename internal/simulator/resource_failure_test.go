@@ -16,7 +16,7 @@ import (
 
 // What each way answers to the same right request, and whether it filed.
 func TestResourceModes(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	c := n.connect("huisartslinde", "53")
 	tested := []ResourceMode{}
 	for _, tt := range []struct {
@@ -25,7 +25,7 @@ func TestResourceModes(t *testing.T) {
 		filed  bool
 		holds  string
 	}{
-		{ResourceRight, 200, true, `"batch-response"`},
+		{ResourceOK, 200, true, `"batch-response"`},
 		{"400", 400, false, `"invalid"`},
 		{"401", 401, false, `"security"`},
 		{"403", 403, false, `"forbidden"`},
@@ -46,11 +46,11 @@ func TestResourceModes(t *testing.T) {
 		{ResourceFiled500, 500, true, `"exception"`},
 		{ResourceFiled502, 502, true, "<!doctype html>"},
 		{ResourceFiled504, 504, true, "<!doctype html>"},
-		{ResourceBatchEntry, 200, true, `"422 Unprocessable Entity"`},
+		{ResourceFailedEntry, 200, true, `"422 Unprocessable Entity"`},
 		{ResourceSlow, 200, true, `"batch-response"`},
 		{ResourceLate, 200, true, `"batch-response"`},
 		{ResourceCutAfter, 0, true, ""},
-		{ResourceCutWithin, 0, true, ""},
+		{ResourceCutDuring, 0, true, ""},
 		{ResourceCutBefore, 0, false, ""},
 		{ResourceClosed, 0, false, ""},
 		{ResourceHTML, 200, false, "<!doctype html>"},
@@ -58,35 +58,35 @@ func TestResourceModes(t *testing.T) {
 		{ResourceNotJSON, 200, true, `{"entry"`},
 		{ResourceEndless, 200, true, "{   "},
 		{ResourceEmpty, 200, true, ""},
-		{ResourceBare, 200, true, ""},
-		{ResourceOutcome, 200, true, `"OperationOutcome"`},
-		{ResourceStrange, 200, true, `"Patient"`},
-		{ResourceShort, 200, true, `"batch-response"`},
+		{ResourceNoBody, 200, true, ""},
+		{ResourceOperationOutcome, 200, true, `"OperationOutcome"`},
+		{ResourceWrongResource, 200, true, `"Patient"`},
+		{ResourceMissingEntry, 200, true, `"batch-response"`},
 		{ResourceRedirect, 302, false, ""},
-		{ResourceRedirectToo, 307, false, ""},
+		{ResourceRedirect307, 307, false, ""},
 	} {
 		tested = append(tested, tt.mode)
-		n.s.Forget()
-		n.s.Behave("huisartslinde", Behaviour{Resource: tt.mode, ResourceTimes: 1, Slow: time.Millisecond, Late: time.Millisecond})
-		got, err := n.do(c.request(http.MethodPost, "", measurements("batch", "run")))
+		n.s.ResetRecord()
+		n.s.SetBehaviour("huisartslinde", Behaviour{Resource: tt.mode, ResourceTimes: 1, Slow: time.Millisecond, Late: time.Millisecond})
+		got, err := n.do(c.request(http.MethodPost, "", measurementsBundle("batch", "run")))
 		if (err != nil) != (tt.status == 0) || tt.status != 0 && got.status != tt.status || !strings.Contains(string(got.body), tt.holds) {
 			t.Errorf("%s: %d, %v, %.300s", tt.mode, got.status, err, got.body)
 		}
 		if wait := got.header.Get("Retry-After"); (wait == "1") != (tt.mode == "429" || tt.mode == "503") {
 			t.Errorf("%s: Retry-After %q", tt.mode, wait)
 		}
-		if (tt.mode == ResourceEmpty || tt.mode == ResourceBare) && len(got.body) > 0 {
+		if (tt.mode == ResourceEmpty || tt.mode == ResourceNoBody) && len(got.body) > 0 {
 			t.Errorf("%s: %s", tt.mode, got.body)
 		}
 		// The record is complete when the connection has been let go.
-		for i := 0; len(n.s.Attempts()) == 0 && i < 1000; i++ {
+		for i := 0; len(n.s.ResourceRequests()) == 0 && i < 1000; i++ {
 			time.Sleep(time.Millisecond)
 		}
-		attempts, filed := n.s.Attempts(), n.s.Filed()
-		if len(attempts) != 1 || attempts[0].Filed != tt.filed || attempts[0].Fault != tt.mode || (len(filed) == 1) != tt.filed {
+		attempts, filed := n.s.ResourceRequests(), n.s.Filed()
+		if len(attempts) != 1 || attempts[0].Filed != tt.filed || attempts[0].Mode != tt.mode || (len(filed) == 1) != tt.filed {
 			t.Errorf("%s: attempts %+v, filed %d", tt.mode, attempts, len(filed))
 		}
-		if tt.filed && (filed[0].Fault != tt.mode || filed[0].Run != "run" && tt.mode != ResourceBatchEntry) {
+		if tt.filed && (filed[0].Mode != tt.mode || filed[0].Run != "run" && tt.mode != ResourceFailedEntry) {
 			t.Errorf("%s: filed %+v", tt.mode, filed[0])
 		}
 		if tt.mode == ResourceClosed { // the next connection is closed before the handshake
@@ -97,13 +97,13 @@ func TestResourceModes(t *testing.T) {
 		if got := c.send(http.MethodGet, "/Observation", nil); got.status != http.StatusOK {
 			t.Errorf("%s: afterwards %d", tt.mode, got.status)
 		}
-		n.clean()
+		n.assertNoViolations()
 	}
 	for _, m := range ResourceModes {
 		if !slices.Contains(tested, m) {
 			t.Errorf("%q is not tested", m)
 		}
-		if err := n.s.Set("huisartslinde.resource", string(m)); err != nil {
+		if err := n.s.SetByName("huisartslinde.resource", string(m)); err != nil {
 			t.Error(err)
 		}
 	}
@@ -111,10 +111,10 @@ func TestResourceModes(t *testing.T) {
 
 // A batch with one failed entry has filed the others, and says so by position.
 func TestBatchEntryFails(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	c := n.connect("huisartslinde", "53")
-	n.s.Behave("", Behaviour{Resource: ResourceBatchEntry})
-	got := c.send(http.MethodPost, "", measurements("batch", "run"))
+	n.s.SetBehaviour("", Behaviour{Resource: ResourceFailedEntry})
+	got := c.send(http.MethodPost, "", measurementsBundle("batch", "run"))
 	var answered struct {
 		Entry []struct {
 			Response struct {
@@ -135,14 +135,14 @@ func TestBatchEntryFails(t *testing.T) {
 // Who follows a redirect away from the lists is told of, and so is who takes the
 // token along.
 func TestRedirectsAreNotFollowed(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	c := n.connect("huisartslinde", "53")
-	n.s.Behave("", Behaviour{Resource: ResourceRedirectToo})
+	n.s.SetBehaviour("", Behaviour{Resource: ResourceRedirect307})
 	n.http.CheckRedirect = func(r *http.Request, via []*http.Request) error {
 		r.Header.Set("Authorization", via[0].Header.Get("Authorization"))
 		return nil
 	}
-	if got := c.send(http.MethodPost, "", measurements("batch", "run")); got.status != http.StatusTeapot {
+	if got := c.send(http.MethodPost, "", measurementsBundle("batch", "run")); got.status != http.StatusTeapot {
 		t.Errorf("%d", got.status)
 	}
 	if broken := n.s.Violations(); len(broken) != 2 || !strings.HasPrefix(broken[0], "outside:") {
@@ -152,15 +152,15 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 
 // The endless answer holds 100 MB.
 func TestEndlessAnswer(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	c := n.connect("huisartslinde", "53")
-	n.s.Behave("", Behaviour{Resource: ResourceEndless})
-	answer, err := n.http.Do(c.request(http.MethodPost, "", measurements("batch", "run")))
+	n.s.SetBehaviour("", Behaviour{Resource: ResourceEndless})
+	answer, err := n.http.Do(c.request(http.MethodPost, "", measurementsBundle("batch", "run")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = answer.Body.Close() }()
-	if got, err := io.Copy(io.Discard, answer.Body); err != nil || got < endless {
+	if got, err := io.Copy(io.Discard, answer.Body); err != nil || got < endlessBytes {
 		t.Errorf("%d bytes, %v", got, err)
 	}
 }
@@ -168,22 +168,22 @@ func TestEndlessAnswer(t *testing.T) {
 // Chaos spoils about its share, the same requests with the same seed, and the record
 // knows of each what became of it.
 func TestChaos(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	c := n.connect("huisartslinde", "53")
 	quick := slices.DeleteFunc(slices.Clone(ResourceModes[1:]), func(m ResourceMode) bool { return m == ResourceEndless || m == ResourceClosed })
-	n.s.Behave("", Behaviour{Slow: time.Millisecond, Late: time.Millisecond})
+	n.s.SetBehaviour("", Behaviour{Slow: time.Millisecond, Late: time.Millisecond})
 	round := func(seed uint64) (faults []ResourceMode) {
-		n.s.Chaos(0.33, seed, quick...)
-		n.s.Forget()
+		n.s.SetRandomFailures(0.33, seed, quick...)
+		n.s.ResetRecord()
 		for i := range 200 {
-			_, _ = n.do(c.request(http.MethodPost, "", measurements("batch", strconv.Itoa(i))))
-			for len(n.s.Attempts()) <= i {
+			_, _ = n.do(c.request(http.MethodPost, "", measurementsBundle("batch", strconv.Itoa(i))))
+			for len(n.s.ResourceRequests()) <= i {
 				time.Sleep(time.Millisecond)
 			}
 		}
 		filed := 0
-		for _, a := range n.s.Attempts() {
-			faults = append(faults, a.Fault)
+		for _, a := range n.s.ResourceRequests() {
+			faults = append(faults, a.Mode)
 			if a.Filed {
 				filed++
 			}
@@ -199,59 +199,59 @@ func TestChaos(t *testing.T) {
 	}
 	spoilt := 0
 	for _, f := range first {
-		if f != ResourceRight {
+		if f != ResourceOK {
 			spoilt++
 		}
 	}
 	if spoilt < 40 || spoilt > 95 {
 		t.Errorf("%d of 200 spoilt", spoilt)
 	}
-	n.s.Chaos(0, 0)
-	if got := c.send(http.MethodPost, "", measurements("batch", "last")); got.status != http.StatusOK {
+	n.s.SetRandomFailures(0, 0)
+	if got := c.send(http.MethodPost, "", measurementsBundle("batch", "last")); got.status != http.StatusOK {
 		t.Errorf("without chaos: %d", got.status)
 	}
-	n.clean()
+	n.assertNoViolations()
 }
 
 // Ten thousand filings are remembered, their bodies are not, and duplicates show.
 func TestManyFilings(t *testing.T) {
-	s := &Simulator{record: newRecord(), shelf: newShelf()}
+	s := &Simulator{record: newRecord(), store: newResourceStore()}
 	const many = 10_500
 	body := []byte(strings.Repeat("x", 10_000))
 	var wait sync.WaitGroup
 	for g := range 10 {
 		wait.Go(func() {
 			for i := range many / 10 {
-				s.record.add(Received{Filing: Filing{Hash: hashOf([]byte{byte(i)}), Run: strconv.Itoa(g*many/10 + i)}, Body: body})
-				s.shelf.put("p", "q", "Observation", uuid.NewString(), element{"resourceType": "Observation"}, time.Now())
+				s.record.addFiling(Received{Filing: Filing{Hash: hashOf([]byte{byte(i)}), Run: strconv.Itoa(g*many/10 + i)}, Body: body})
+				s.store.put("p", "q", "Observation", uuid.NewString(), element{"resourceType": "Observation"}, time.Now())
 			}
 		})
 	}
 	wait.Wait()
 	filed, received := s.Filed(), s.Received()
-	if len(filed) != many || len(received) != keepBodies || received[len(received)-1].Number != many || s.record.bodyBytes != keepBodies*len(body) {
+	if len(filed) != many || len(received) != maxBodies || received[len(received)-1].Number != many || s.record.bodyBytes != maxBodies*len(body) {
 		t.Errorf("%d filed, %d received, %d bytes", len(filed), len(received), s.record.bodyBytes)
 	}
-	if len(s.shelf.order) != maxShelf || len(s.shelf.lies) != maxShelf {
-		t.Errorf("%d on the shelf", len(s.shelf.lies))
+	if len(s.store.order) != maxStored || len(s.store.resources) != maxStored {
+		t.Errorf("%d on the shelf", len(s.store.resources))
 	}
-	big := make([]byte, maxBody)
+	big := make([]byte, maxRequestBody)
 	for range 10 {
-		s.record.add(Received{Body: big})
+		s.record.addFiling(Received{Body: big})
 	}
-	if s.record.bodyBytes > keepBodyBytes {
+	if s.record.bodyBytes > maxBodyBytes {
 		t.Errorf("%d bytes kept", s.record.bodyBytes)
 	}
 }
 
 // Many at once: each is filed once.
 func TestConcurrentDeliveries(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	c := n.connect("huisartslinde", "53")
 	var wait sync.WaitGroup
 	for i := range 100 {
 		wait.Go(func() {
-			got, err := n.do(c.request(http.MethodPost, "", measurements("batch", strconv.Itoa(i))))
+			got, err := n.do(c.request(http.MethodPost, "", measurementsBundle("batch", strconv.Itoa(i))))
 			if err != nil || got.status != http.StatusOK {
 				t.Errorf("%d, %v", got.status, err)
 			}
@@ -265,29 +265,29 @@ func TestConcurrentDeliveries(t *testing.T) {
 	if len(runs) != 100 || len(n.s.Filed()) != 100 {
 		t.Errorf("%d runs in %d filings", len(runs), len(n.s.Filed()))
 	}
-	n.clean()
+	n.assertNoViolations()
 }
 
 func TestSet(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	for _, good := range [][2]string{{"resource", "429"}, {"huisartslinde.authorize", "approve"}, {"resourceTimes", "3"}, {"refreshTokens", "true"},
 		{"late", "5s"}, {"endpoints", "expired"}, {"huisartslinde.endpoints", "right"}, {"token", "right"}, {"huisartslinde.authorize", "ask"}} {
-		if err := n.s.Set(good[0], good[1]); err != nil {
+		if err := n.s.SetByName(good[0], good[1]); err != nil {
 			t.Error(err)
 		}
 	}
-	if b := n.s.Behaviour("balanspunt"); b.Resource != ResourceBusy || b.ResourceTimes != 3 || !b.RefreshTokens || b.Late != 5*time.Second || b.EndpointsAt != TrapExpired {
+	if b := n.s.Behaviour("balanspunt"); b.Resource != ResourceBusy || b.ResourceTimes != 3 || !b.RefreshTokens || b.Late != 5*time.Second || b.BadEndpoint != EndpointExpired {
 		t.Errorf("%+v", b)
 	}
-	if b := n.s.Behaviour("huisartslinde"); b.EndpointsAt != "" || b.Authorize != AuthorizeAsk {
+	if b := n.s.Behaviour("huisartslinde"); b.BadEndpoint != "" || b.Authorize != AuthorizeAsk {
 		t.Errorf("%+v", b)
 	}
 	for _, bad := range [][2]string{{"resource", "nonsense"}, {"nobody.resource", "429"}, {"nothing", "1"}, {"late", "soon"}, {"resourceTimes", "x"}, {"endpoints", "moon"}} {
-		if err := n.s.Set(bad[0], bad[1]); err == nil {
+		if err := n.s.SetByName(bad[0], bad[1]); err == nil {
 			t.Errorf("set %s to %s", bad[0], bad[1])
 		}
 	}
-	n.clean()
-	n.s.Behave("nobody", Behaviour{})
-	n.broke("simulator")
+	n.assertNoViolations()
+	n.s.SetBehaviour("nobody", Behaviour{})
+	n.assertViolation("simulator")
 }
