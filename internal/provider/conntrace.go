@@ -8,57 +8,59 @@ import (
 	"time"
 )
 
-// line watches the one connection of one request, so that it can be said afterwards
-// whether anything of the request may have reached the server.
+// connTrace records what happens on the one connection of a request, to decide
+// afterwards whether bytes of the request may have reached the server.
 type connTrace struct {
 	mu         sync.Mutex
-	stage      stage
-	connectErr error // what kept the connection from coming about
-	abandoned  bool  // nothing may be written any more
-	wrote      bool  // something was written, or may have been
-	received   bool  // something of an answer came
-	readErr    error // how reading ended
+	stage      connectStage
+	connectErr error // why there is no connection
+	abandoned  bool  // writes are refused from now on
+	wrote      bool  // a write was begun
+	received   bool  // bytes of a response were read
+	readErr    error // the first error of a read
 
-	writeStarted, readEnded         chan struct{} // closed when writing has begun, when reading has ended
+	writeStarted, readEnded         chan struct{} // closed by the first write, by the first read error
 	writeStartedOnce, readEndedOnce sync.Once
 }
 
-type stage int
+// connectStage is the step of connecting that failed.
+type connectStage int
 
 const (
-	stageNone stage = iota
+	stageNone connectStage = iota
 	stageDial
 	stageHandshake
 )
 
-// writeErrorGrace is how long a failed write waits for what the server may have had to say: a
-// server that turns us away closes the connection, and we must not miss the reason.
+// writeErrorGrace is how long a failed write waits for the reader to see what the
+// server sent. A server that refuses a client sends a TLS alert and closes the
+// connection, and the alert is the reason to report.
 const writeErrorGrace = 200 * time.Millisecond
 
-var errAbandoned = errors.New("the request was given up")
+var errAbandoned = errors.New("the request was abandoned")
 
 func newConnTrace() *connTrace {
 	return &connTrace{writeStarted: make(chan struct{}), readEnded: make(chan struct{})}
 }
 
-func (l *connTrace) allowRead() { l.writeStartedOnce.Do(func() { close(l.writeStarted) }) }
+// allowRead wakes a waiting Read.
+func (t *connTrace) allowRead() { t.writeStartedOnce.Do(func() { close(t.writeStarted) }) }
 
-// stop notes what kept the connection from coming about.
-func (l *connTrace) connectFailed(at stage, err error) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.stage, l.connectErr = at, err
+// connectFailed records why there is no connection, and returns the error.
+func (t *connTrace) connectFailed(stage connectStage, err error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stage, t.connectErr = stage, err
 	return err
 }
 
-// tracedConn is the connection, watched.
+// tracedConn is a connection that reports to a connTrace.
 type tracedConn struct {
 	net.Conn
 	trace *connTrace
 }
 
-// Write notes the attempt before it is made: that a write failed does not mean that
-// nothing of it arrived.
+// Write records the attempt before it writes: bytes of a failed write may have arrived.
 func (c *tracedConn) Write(p []byte) (int, error) {
 	c.trace.mu.Lock()
 	if c.trace.abandoned {
@@ -78,9 +80,9 @@ func (c *tracedConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Read notes that there was something to hear, and how it ended. It waits until the
-// request is on its way: what comes before that, net/http would write to the standard
-// log, and it may hold anything.
+// Read records whether bytes were received, and the first error. It waits for the first
+// write: net/http writes bytes that it receives before a request to the standard logger,
+// and they may contain anything.
 func (c *tracedConn) Read(p []byte) (int, error) {
 	<-c.trace.writeStarted
 	n, err := c.Conn.Read(p)
@@ -96,42 +98,39 @@ func (c *tracedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close lets a waiting Read go.
+// Close also wakes a waiting Read.
 func (c *tracedConn) Close() error {
 	err := c.Conn.Close()
 	c.trace.allowRead()
 	return err
 }
 
-// fault says what became of a request that got no answer. From then on nothing more
-// is written: a request given up while it was about to be sent is surely not sent.
-func (l *connTrace) transportError(ctx context.Context, err error) *TransportError {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.abandoned = true
-	f := &TransportError{Sent: l.wrote, Timeout: requestTimedOut(ctx, err)}
+// transportError describes a request that got no response. It refuses all later writes, so
+// that a request that was abandoned before its first byte is certainly not sent.
+func (t *connTrace) transportError(ctx context.Context, err error) *TransportError {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.abandoned = true
+	e := &TransportError{Sent: t.wrote, Timeout: requestTimedOut(ctx, err)}
 	switch {
-	case l.connectErr != nil && !l.wrote:
-		f.Reason = connectionCause(l.stage, l.connectErr)
-	case !l.received && isClientCertificateAlert(l.readErr):
-		// With TLS 1.3 we are done with the handshake before the server has looked at
-		// our certificate. If it says no, it has read nothing of what we sent since.
-		f.Sent, f.Reason = false, connectionCause(stageHandshake, l.readErr)
-	case !l.wrote && ctx.Err() != nil:
-		f.Reason = causeTexts[timeoutBeforeSend]
-	case !l.wrote:
-		f.Reason = causeTexts[closedBeforeSend]
-	case f.Timeout:
-		f.Reason = causeTexts[responseTimedOut]
-	case l.received:
-		f.Reason = causeTexts[malformedResponse]
+	case t.connectErr != nil && !t.wrote:
+		e.Reason = connectReason(t.stage, t.connectErr)
+	case !t.received && isClientCertificateAlert(t.readErr):
+		// With TLS 1.3 the client finishes the handshake before the server has checked the
+		// client's certificate. A server that refuses it has read nothing of the request.
+		e.Sent, e.Reason = false, connectReason(stageHandshake, t.readErr)
+	case !t.wrote && ctx.Err() != nil:
+		e.Reason = causeTexts[timeoutBeforeSend]
+	case !t.wrote:
+		e.Reason = causeTexts[closedBeforeSend]
+	case e.Timeout:
+		e.Reason = causeTexts[responseTimedOut]
+	case t.received:
+		e.Reason = causeTexts[malformedResponse]
 	default:
-		f.Reason = causeTexts[closedBeforeResponse]
+		e.Reason = causeTexts[closedBeforeResponse]
 	}
-	return f
+	return e
 }
 
-func requestTimedOut(ctx context.Context, err error) bool {
-	var timeout net.Error
-	return ctx.Err() != nil || errors.As(err, &timeout) && timeout.Timeout()
-}
+func requestTimedOut(ctx context.Context, err error) bool { return ctx.Err() != nil || isTimeout(err) }

@@ -10,70 +10,71 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// Networks is several networks of providers as one. The part of a key before the first
-// colon names the network: "medmij:huisartslinde~53".
+// Networks is several networks of providers. It passes each call to the network whose
+// name is the part of the provider's key before the first colon:
+// "medmij:huisartslinde~53".
 type Networks struct{ byName map[string]library.Providers }
 
 var _ library.Providers = (*Networks)(nil)
 
-// NewNetworks returns the set of the networks, by the names that their keys begin with.
+// NewNetworks returns the networks of the map, whose keys are the networks' names.
 func NewNetworks(networks map[string]library.Providers) *Networks {
 	return &Networks{maps.Clone(networks)}
 }
 
-func (s *Networks) find(key library.ProviderKey) (library.Providers, error) {
+func (n *Networks) find(key library.ProviderKey) (library.Providers, error) {
 	name, _, ok := strings.Cut(string(key), ":")
-	if n := s.byName[name]; ok && n != nil {
-		return n, nil
+	if network := n.byName[name]; ok && network != nil {
+		return network, nil
 	}
 	return nil, fmt.Errorf("find the network of %q: %w", key, library.ErrProviderGone)
 }
 
-// Depart implements [library.Providers].
-func (s *Networks) AuthorizationURL(ctx context.Context, d library.AuthorizationParams) (string, error) {
-	n, err := s.find(d.Provider)
+// AuthorizationURL implements [library.Providers].
+func (n *Networks) AuthorizationURL(ctx context.Context, p library.AuthorizationParams) (string, error) {
+	network, err := n.find(p.Provider)
 	if err != nil {
 		return "", err
 	}
-	return n.AuthorizationURL(ctx, d)
+	return network.AuthorizationURL(ctx, p)
 }
 
-// Return implements [library.Providers].
-func (s *Networks) Exchange(ctx context.Context, d library.AuthorizationParams, code seal.Secret) (library.ProviderTokens, error) {
-	n, err := s.find(d.Provider)
+// Exchange implements [library.Providers].
+func (n *Networks) Exchange(ctx context.Context, p library.AuthorizationParams, code seal.Secret) (library.ProviderTokens, error) {
+	network, err := n.find(p.Provider)
 	if err != nil {
 		return library.ProviderTokens{}, err
 	}
-	return n.Exchange(ctx, d, code)
+	return network.Exchange(ctx, p, code)
 }
 
-// Declined implements [library.Providers].
-func (s *Networks) AuthorizationError(ctx context.Context, d library.AuthorizationParams, oauthError string) error {
-	n, err := s.find(d.Provider)
+// AuthorizationError implements [library.Providers].
+func (n *Networks) AuthorizationError(ctx context.Context, p library.AuthorizationParams, oauthError string) error {
+	network, err := n.find(p.Provider)
 	if err != nil {
 		return err
 	}
-	return n.AuthorizationError(ctx, d, oauthError)
+	return network.AuthorizationError(ctx, p, oauthError)
 }
 
-// Renew implements [library.Providers].
-func (s *Networks) RefreshTokens(ctx context.Context, key library.ProviderKey, refresh seal.Secret, correlation string) (library.ProviderTokens, error) {
-	n, err := s.find(key)
+// RefreshTokens implements [library.Providers].
+func (n *Networks) RefreshTokens(ctx context.Context, key library.ProviderKey, refresh seal.Secret, correlation string) (library.ProviderTokens, error) {
+	network, err := n.find(key)
 	if err != nil {
 		return library.ProviderTokens{}, err
 	}
-	return n.RefreshTokens(ctx, key, refresh, correlation)
+	return network.RefreshTokens(ctx, key, refresh, correlation)
 }
 
-// reasonNoNetwork is why nothing was sent to a provider of a network that is not ours.
+// reasonNoNetwork is why nothing was sent to a provider of an unknown network.
 const reasonNoNetwork = "not sent: this server knows no such network of providers"
 
-// Send implements [library.Providers]. Without a network nothing was sent, and a
-// server that is started with the network may still deliver.
-func (s *Networks) Send(ctx context.Context, key library.ProviderKey, sending library.SendRequest) library.Outcome {
-	n, err := s.find(key)
+// Send implements [library.Providers]. Without the network the outcome is
+// [library.OutcomeNotFiled]: the server may be started again with the network.
+func (n *Networks) Send(ctx context.Context, key library.ProviderKey, r library.SendRequest) library.Outcome {
+	network, err := n.find(key)
 	if err != nil {
 		return library.Outcome{Kind: library.OutcomeNotFiled, Reason: reasonNoNetwork}
 	}
-	return n.Send(ctx, key, sending)
+	return network.Send(ctx, key, r)
 }

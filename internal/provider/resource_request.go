@@ -3,6 +3,8 @@ package provider
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -11,86 +13,102 @@ import (
 )
 
 const (
-	// fhirJSON is the media type of FHIR's JSON from STU3 on.
+	// fhirJSON is the media type of FHIR's JSON since STU3.
 	fhirJSON = "application/fhir+json"
-	// UserAgent is what we call ourselves.
+	// UserAgent is the value of the User-Agent header of every request.
 	UserAgent = "carrel"
-	// maxAnswer bounds a provider's answer, beside what it gives back of what was sent:
-	// we ask for the representation, so twice that may be in it.
+	// maxResponse is the longest response, in addition to the representation of the
+	// resource that it may contain.
 	maxResponse = 2 << 20
 )
 
-func maxResponseFor(sent int) int64 { return maxResponse + 2*int64(sent) }
+// maxResponseFor returns the longest response to a resource of that length. The request
+// asks for the representation, which may be longer than the resource.
+func maxResponseFor(length int) int64 { return maxResponse + 2*int64(length) }
 
-// ResourceRequest is a resource on its way.
+// ResourceRequest is a request to create a resource, or to process a Bundle, at a FHIR
+// server.
 type ResourceRequest struct {
-	// Base is the address of the FHIR server.
+	// BaseURL is the address of the FHIR server.
 	BaseURL  string
 	Resource library.Resource
 	Token    seal.Secret
-	// Header is what is sent beside the usual, with the names spelled as they are.
+	// Header has additional headers, which are sent with the names spelled as they are.
 	Header http.Header
 }
 
-// ResourceResult is what came of an attempt, and what the log of the network wants to know.
-type ResourceResult struct {
-	library.Outcome
-	// BearerError is the code of RFC 6750 that the provider gave, if any.
-	BearerError string
-	// Timeout says that there was no answer in time.
-	Timeout bool
-}
-
-// Address is where a parcel goes: a Bundle to the base, else [base]/[type]. There is
-// never a query, and so nothing that identifies a person (MedMij "Resource interface").
-func (p ResourceRequest) URL() string {
-	base := strings.TrimSuffix(p.BaseURL, "/")
-	if p.Resource.Path == "" {
+// URL returns the address that the request is sent to: [base] for a Bundle, else
+// [base]/[type]. It never has a query, and so nothing that identifies a person (MedMij
+// "Resource interface").
+func (r ResourceRequest) URL() string {
+	base := strings.TrimSuffix(r.BaseURL, "/")
+	if r.Resource.Path == "" {
 		return base
 	}
-	return base + "/" + p.Resource.Path
+	return base + "/" + r.Resource.Path
 }
 
-// reasonNotFHIR is why what makes no parcel is not sent.
-const reasonNotFHIR = "not sent: it is neither a resource nor a Bundle"
-
-// Post makes one attempt to deliver a resource: a POST that is sent at most once.
-func (w *Client) SendResource(ctx context.Context, p ResourceRequest) ResourceResult {
-	s, err := describeResource(p.Resource)
-	if err != nil || !validPath(p.Resource.Path) {
-		return ResourceResult{Outcome: library.Outcome{Kind: library.OutcomeRefused, Reason: reasonNotFHIR}}
-	}
+// header returns the headers that are sent.
+func (r ResourceRequest) header() http.Header {
 	h := http.Header{}
-	for name, values := range p.Header {
-		h[name] = values
-	}
+	maps.Copy(h, r.Header)
 	h.Set("Accept", fhirJSON)
 	h.Set("Content-Type", fhirJSON)
 	h.Set("Prefer", "return=representation")
 	h.Set("User-Agent", UserAgent)
-	h.Set("Authorization", "Bearer "+p.Token.Reveal())
-	r, err := w.Do(ctx, Request{Method: http.MethodPost, URL: p.URL(), Header: h, Body: p.Resource.Body, MaxResponse: maxResponseFor(len(p.Resource.Body))})
+	h.Set("Authorization", "Bearer "+r.Token.Reveal())
+	return h
+}
+
+// ResourceResult is the outcome of a request, with details for a network's own log.
+type ResourceResult struct {
+	library.Outcome
+	// BearerError is the error code of RFC 6750 in the response, if any.
+	BearerError string
+	// Timeout reports whether the response did not arrive in time.
+	Timeout bool
+}
+
+// reasonNotFHIR is why a body that is no FHIR resource is not sent.
+const reasonNotFHIR = "not sent: it is neither a resource nor a Bundle"
+
+// SendResource posts a resource, at most once.
+func (c *Client) SendResource(ctx context.Context, r ResourceRequest) ResourceResult {
+	sent, err := describeResource(r.Resource)
+	if err != nil || !validPath(r.Resource.Path) {
+		return ResourceResult{Outcome: library.Outcome{Kind: library.OutcomeRefused, Reason: reasonNotFHIR}}
+	}
+	response, err := c.Do(ctx, Request{
+		Method: http.MethodPost, URL: r.URL(), Header: r.header(), Body: r.Resource.Body,
+		MaxResponse: maxResponseFor(len(r.Resource.Body)),
+	})
 	if err != nil {
 		return failedResult(err)
 	}
-	return ResourceResult{Outcome: outcomeOf(s, r, w.now()), BearerError: bearerError(r.Header.Get("WWW-Authenticate"))}
+	return ResourceResult{
+		Outcome:     outcomeOf(sent, response, c.now()),
+		BearerError: bearerError(response.Header.Get("WWW-Authenticate")),
+	}
 }
 
-// failedResult is the attempt that got no answer. It was surely not filed if nothing was
-// sent, else nobody knows.
+// failedResult returns the result of a request without a response: not filed if nothing
+// was sent, else unknown.
 func failedResult(err error) ResourceResult {
-	a := ResourceResult{Outcome: library.Outcome{Kind: library.OutcomeUnknown, Reason: "the server did not answer"}}
-	var f *TransportError
-	if errors.As(err, &f) {
-		a.Reason, a.Timeout = f.Reason, f.Timeout
-		if !f.Sent {
-			a.Kind = library.OutcomeNotFiled
+	result := ResourceResult{Outcome: library.Outcome{
+		Kind: library.OutcomeUnknown, Reason: "the server did not answer",
+	}}
+	var failure *TransportError
+	if errors.As(err, &failure) {
+		result.Reason, result.Timeout = failure.Reason, failure.Timeout
+		if !failure.Sent {
+			result.Kind = library.OutcomeNotFiled
 		}
 	}
-	return a
+	return result
 }
 
-// validPath reports whether a path is empty or the name of a type: letters alone.
+// validPath reports whether a path is empty or can be the name of a resource type: letters
+// only.
 func validPath(path string) bool {
 	for _, c := range []byte(path) {
 		if (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
@@ -98,4 +116,19 @@ func validPath(path string) bool {
 		}
 	}
 	return len(path) <= 64
+}
+
+// bearerError returns the error code of a Bearer challenge (RFC 6750, section 3.1), if it
+// is one that the RFC defines.
+func bearerError(challenge string) string {
+	scheme, rest, _ := strings.Cut(challenge, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	for _, code := range []string{"invalid_request", "invalid_token", "insufficient_scope"} {
+		if strings.Contains(rest, fmt.Sprintf("error=%q", code)) {
+			return code
+		}
+	}
+	return ""
 }

@@ -11,42 +11,41 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// What a provider's status line means for a resource that we posted: the table of
-// failures of docs/providers.md (MedMij "Resource interface", RFC 6750, FHIR "create",
-// "batch/transaction"). The first row that fits decides.
+// A statusRule says what a range of status codes means for a resource that was posted.
+// statusRules is the table of docs/providers.md (MedMij "Resource interface", RFC 6750,
+// FHIR "create" and "batch/transaction"). The first rule that contains the status
+// decides.
 //
-// Two questions decide each row. Does the status say whether the resource was filed?
-// If it does not, the outcome is unknown, and nobody sends it again. If it was not
-// filed: could the same request be filed later? Only a provider that says so itself
-// gets it again.
+// Each rule answers two questions. Does the status say whether the resource was filed? If
+// not, the outcome is unknown, and the resource is not sent again. If it was not filed,
+// could the same request succeed later? Only a provider that says so gets it again.
 type statusRule struct {
 	from, to int
 	kind     library.OutcomeKind
 	reason   string
-	// judge, if set, decides by the answer's body.
-	byBody func(sent sentResource, r Response) (library.OutcomeKind, string)
+	// byBody, if set, decides by the response's body.
+	byBody func(sentResource, Response) (library.OutcomeKind, string)
 }
 
 var statusRules = []statusRule{
 	{100, 199, library.OutcomeUnknown, "which does not say whether it was filed", nil},
 	{200, 201, 0, "", successOutcome},
-	// Taken for processing: it may still fail, and nobody will tell us.
+	// Accepted for processing, which may still fail without notice.
 	{202, 202, library.OutcomeUnknown, "taken, but not filed yet", nil},
-	// A create answers 201, a Bundle 200 with a body. Whatever says 204 or 206 is not
-	// speaking of what we asked.
+	// The response to a create is 201, to a Bundle 200 with a body. 204 and 206 answer
+	// some other request.
 	{203, 299, library.OutcomeUnknown, "which is no answer to a create", nil},
-	// What a server answers after a POST that worked, to have a browser look at what came
-	// of it.
+	// The usual response to a browser's POST that succeeded.
 	{303, 303, library.OutcomeUnknown, "a redirect to what came of it, which is never followed", nil},
-	// The address of the lists or of the configuration is wrong. We never follow: the
-	// token and the resource would go to a server that nobody vouches for.
+	// The address in the lists or the configuration is wrong. Following a redirect would
+	// send the token and the resource to a server that nobody has approved.
 	{300, 399, library.OutcomeRefused, "a redirect, which is never followed: the address is wrong", nil},
 	{401, 401, library.OutcomeUnauthorized, "the access token is not taken", nil},
 	{403, 403, library.OutcomeForbidden, "the access token does not allow it", nil},
 	{404, 405, library.OutcomeRefused, "no such resource type or method there", nil},
 	{406, 406, library.OutcomeRefused, "FHIR JSON is not spoken there", nil},
-	// Time-out of the server while it waited for us: it has a part of the request, or
-	// all of it, and a proxy in front may have passed it on.
+	// The server timed out waiting for the request. It has some or all of it, and a proxy
+	// may have passed it on.
 	{408, 408, library.OutcomeUnknown, "timed out there", nil},
 	{409, 409, library.OutcomeRefused, "in conflict with what is there", nil},
 	{410, 410, library.OutcomeRefused, "gone", nil},
@@ -57,22 +56,22 @@ var statusRules = []statusRule{
 	{429, 429, library.OutcomeNotFiled, "busy", nil},
 	{400, 499, library.OutcomeRefused, "not taken", nil},
 	{503, 503, library.OutcomeNotFiled, "busy", nil},
-	// Something broke, before or after it was filed.
+	// The server failed before or after it filed the resource.
 	{500, 599, library.OutcomeUnknown, "a fault there", nil},
 	{math.MinInt, math.MaxInt, library.OutcomeUnknown, "which is no status of HTTP", nil},
 }
 
-// rowOf finds the row of a status; the last one has them all.
+// statusRuleIndex returns the index of the rule for a status; the last rule has them all.
 func statusRuleIndex(status int) int {
 	return slices.IndexFunc(statusRules, func(r statusRule) bool { return r.from <= status && status <= r.to })
 }
 
-// judge says what an answer means.
+// outcomeOf returns the outcome of a request whose response is r.
 func outcomeOf(s sentResource, r Response, now time.Time) library.Outcome {
-	row := statusRules[statusRuleIndex(r.Status)]
-	kind, reason := row.kind, row.reason
-	if row.byBody != nil {
-		kind, reason = row.byBody(s, r)
+	rule := statusRules[statusRuleIndex(r.Status)]
+	kind, reason := rule.kind, rule.reason
+	if rule.byBody != nil {
+		kind, reason = rule.byBody(s, r)
 	}
 	o := library.Outcome{Kind: kind, Status: r.Status, Answer: jsonBody(r.Body),
 		Reason: fmt.Sprintf("the provider answered %d: %s", r.Status, reason)}
@@ -82,16 +81,16 @@ func outcomeOf(s sentResource, r Response, now time.Time) library.Outcome {
 	return o
 }
 
-// judgeSuccess judges a 200 or 201. A single resource is filed if the status says so,
-// whatever became of the body. A Bundle's status speaks for the Bundle: of its entries
-// only the body does.
+// successOutcome decides on status 200 or 201. A single resource was filed because the
+// status says so, whatever the body is. For a Bundle the status says nothing about the
+// entries; only the body does.
 func successOutcome(s sentResource, r Response) (library.OutcomeKind, string) {
 	switch {
 	case s.bundle:
 		return bundleOutcome(s, r)
 	case r.Status == http.StatusOK && isWebPage(r):
-		// A create answers 201. A page for people that comes with 200 is that of some
-		// proxy or portal, which has filed nothing, or of we don't know what.
+		// The response to a create is 201. An HTML page with status 200 comes from a proxy
+		// or a portal, which has probably filed nothing.
 		return library.OutcomeUnknown, "a web page, not an answer of FHIR"
 	case r.BodyError != "":
 		return library.OutcomeDelivered, "filed; the answer " + string(r.BodyError)
@@ -99,6 +98,7 @@ func successOutcome(s sentResource, r Response) (library.OutcomeKind, string) {
 	return library.OutcomeDelivered, "filed"
 }
 
+// bundleOutcome decides on status 200 or 201 for a Bundle, by the status of each entry.
 func bundleOutcome(s sentResource, r Response) (library.OutcomeKind, string) {
 	if r.BodyError != "" {
 		return library.OutcomeUnknown, "but the answer about the entries " + string(r.BodyError)
@@ -108,15 +108,16 @@ func bundleOutcome(s sentResource, r Response) (library.OutcomeKind, string) {
 		return library.OutcomeUnknown, "but without a readable answer about the entries"
 	}
 	if len(statuses) != s.entries {
-		// What became of the others nobody says, even if one of those there are has failed.
-		// To call it refused would have somebody send again what may be there.
+		// The outcome of some entries is not known, even if one of the others has failed.
+		// An application that is told "refused" may send again what was filed.
 		return library.OutcomeUnknown, fmt.Sprintf("but about %d of %d entries", len(statuses), s.entries)
 	}
 	if i := slices.Index(statuses, 0); i >= 0 {
 		return library.OutcomeUnknown, fmt.Sprintf("but without a status for entry %d of %d", i+1, s.entries)
 	}
 	if i := slices.IndexFunc(statuses, entryUnknown); i >= 0 {
-		return library.OutcomeUnknown, fmt.Sprintf("but entry %d of %d has %d, which does not say whether it was filed", i+1, s.entries, statuses[i])
+		return library.OutcomeUnknown, fmt.Sprintf("but entry %d of %d has %d, which does not say whether it was filed",
+			i+1, s.entries, statuses[i])
 	}
 	filed, failed := 0, -1
 	for i, status := range statuses {
@@ -128,25 +129,25 @@ func bundleOutcome(s sentResource, r Response) (library.OutcomeKind, string) {
 		}
 	}
 	if failed >= 0 {
-		return library.OutcomeRefused, fmt.Sprintf("but entry %d of %d has %d; %d were filed", failed+1, s.entries, statuses[failed], filed)
+		return library.OutcomeRefused, fmt.Sprintf("but entry %d of %d has %d; %d were filed",
+			failed+1, s.entries, statuses[failed], filed)
 	}
 	return library.OutcomeDelivered, fmt.Sprintf("filed, all %d entries", filed)
 }
 
-// doubtful reports whether the status of an entry leaves open if the entry was filed, as
-// the rows have it for a resource; 2xx apart, as an entry need be no create. A 503 is in
-// doubt too: the server that answered is not the one that is busy, and what it knows of
-// that one it does not say. A transaction is all or nothing: one that fails has a status
-// of its own, and no entries.
+// entryUnknown reports whether the status of an entry leaves open whether the entry was
+// filed. It follows statusRules, except that all 2xx mean success, as an entry need not
+// be a create, and that 503 is in doubt: the server that answers is not the one that is
+// busy. A transaction that fails has a status of its own and no entries.
 func entryUnknown(status int) bool {
 	return status <= 199 || status == http.StatusSeeOther || status == http.StatusRequestTimeout || status >= 500
 }
 
-// maxRetryAfter bounds how long a provider can have us wait.
+// maxRetryAfter is the longest Retry-After that counts.
 const maxRetryAfter = time.Hour
 
-// retryAfter reads Retry-After: seconds, or a date (RFC 9110, section 10.2.3). 0 if
-// there is none, or none that can be read, or if it is over.
+// retryAfter reads Retry-After: seconds, or a date (RFC 9110, section 10.2.3). It
+// returns 0 if the header is missing, invalid or in the past.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	text := h.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(text, 10, 64); err == nil {

@@ -155,21 +155,6 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-func TestBearerError(t *testing.T) {
-	for challenge, want := range map[string]string{
-		`Bearer error="invalid_token", error_description="it has expired"`: "invalid_token",
-		`bearer realm="x", error="insufficient_scope"`:                     "insufficient_scope",
-		`Bearer error="secret of somebody"`:                                "",
-		`Basic error="invalid_token"`:                                      "",
-		``:                                                                 "",
-		`Bearer`:                                                           "",
-	} {
-		if got := bearerError(challenge); got != want {
-			t.Errorf("%s: %q, want %q", challenge, got, want)
-		}
-	}
-}
-
 func FuzzReadBatchResponse(f *testing.F) {
 	f.Add([]byte(batch("201 Created", "422")))
 	f.Add([]byte(batch()))

@@ -8,18 +8,18 @@ import (
 	"slices"
 )
 
-// TransportError is why a request got no answer. Its text is one of a few sentences and
-// repeats nothing of the request or of what came back.
+// TransportError says why a request got no response. Its text is one of causeTexts and
+// contains nothing of the request or of what the server sent.
 type TransportError struct {
-	// Sent says that something of the request may have reached the server.
+	// Sent reports whether bytes of the request may have reached the server.
 	Sent bool
-	// Timeout says that the time was up.
+	// Timeout reports whether a timeout or the end of the context was the cause.
 	Timeout bool
 	Reason  string
 }
 
-// What keeps a request from being answered. docs/providers.md says of each what became
-// of the request, and what to do.
+// The causes. docs/providers.md has a row for each: the outcome, and what an operator
+// can do.
 const (
 	badURL = iota
 	notHTTPS
@@ -42,7 +42,7 @@ const (
 	closedBeforeResponse
 )
 
-// causeTexts are the sentences of all of them.
+// causeTexts are the texts of the causes. Applications show them.
 var causeTexts = [...]string{
 	badURL:                   "the address cannot be used",
 	notHTTPS:                 "the address is not https",
@@ -65,26 +65,31 @@ var causeTexts = [...]string{
 	closedBeforeResponse:     "the connection was cut before the server answered",
 }
 
-// Error implements error.
-func (f *TransportError) Error() string { return f.Reason }
+// Error implements [error].
+func (e *TransportError) Error() string { return e.Reason }
 
-// refusal says in a few words why there was no connection.
-func connectionCause(at stage, err error) string {
-	if at != stageHandshake {
-		var name *net.DNSError
-		switch {
-		case errors.As(err, &name):
-			return causeTexts[unknownHost]
-		case isTimeout(err):
-			return causeTexts[dialTimedOut]
-		}
-		return causeTexts[dialFailed]
+// connectReason says why there is no connection.
+func connectReason(stage connectStage, err error) string {
+	if stage == stageHandshake {
+		return handshakeReason(err)
 	}
+	var name *net.DNSError
+	switch {
+	case errors.As(err, &name):
+		return causeTexts[unknownHost]
+	case isTimeout(err):
+		return causeTexts[dialTimedOut]
+	}
+	return causeTexts[dialFailed]
+}
+
+// handshakeReason says why a TLS handshake failed.
+func handshakeReason(err error) string {
 	var (
 		host    x509.HostnameError
 		unknown x509.UnknownAuthorityError
 		invalid x509.CertificateInvalidError
-		any     *tls.CertificateVerificationError
+		verify  *tls.CertificateVerificationError
 		record  tls.RecordHeaderError
 	)
 	switch {
@@ -94,7 +99,7 @@ func connectionCause(at stage, err error) string {
 		return causeTexts[unknownAuthority]
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return causeTexts[expiredCertificate]
-	case errors.As(err, &any):
+	case errors.As(err, &verify):
 		return causeTexts[badCertificate]
 	case isClientCertificateAlert(err):
 		return causeTexts[clientCertificateRefused] + " (" + alertText(err) + ")"
@@ -109,12 +114,12 @@ func connectionCause(at stage, err error) string {
 }
 
 func isTimeout(err error) bool {
-	var t net.Error
-	return errors.As(err, &t) && t.Timeout()
+	var netErr net.Error
+	return errors.As(err, &netErr) && netErr.Timeout()
 }
 
-// alertText is the alert by which the other side broke off, "" if it sent none. The
-// type of a received alert is private to crypto/tls; its text is not.
+// alertText returns the text of the TLS alert that the server sent, or "". The type of
+// a received alert is private to crypto/tls; its text is not.
 func alertText(err error) string {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "remote error" && op.Err != nil {
@@ -123,8 +128,8 @@ func alertText(err error) string {
 	return ""
 }
 
-// certificateAlerts are those by which a server turns down a client's certificate
-// (RFC 8446, section 6.2). Each of them ends the handshake.
+// certificateAlerts are the texts of the alerts with which a server refuses a client's
+// certificate (RFC 8446, section 6.2). Each of them ends the handshake.
 var certificateAlerts = func() (texts []string) {
 	const (
 		certificateBad         = 42
@@ -145,6 +150,7 @@ var certificateAlerts = func() (texts []string) {
 	return texts
 }()
 
+// isClientCertificateAlert reports whether the server refused the client's certificate.
 func isClientCertificateAlert(err error) bool {
 	return slices.Contains(certificateAlerts, alertText(err))
 }
