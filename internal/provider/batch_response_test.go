@@ -9,8 +9,7 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// TestEntriesInDoubt: a Bundle is refused only if it is known of each entry whether it
-// was filed.
+// A Bundle is refused only if the outcome of each entry is known.
 func TestEntriesInDoubt(t *testing.T) {
 	for name, tt := range map[string]struct {
 		body   string
@@ -44,7 +43,7 @@ func TestEntriesInDoubt(t *testing.T) {
 	}
 }
 
-// TestSeeOther: the usual answer after a POST that worked does not say that it failed.
+// 303 is the usual response to a POST that succeeded, so it is not a failure.
 func TestSeeOther(t *testing.T) {
 	for _, s := range []sentResource{single, two} {
 		if o := outcomeOf(s, Response{Status: http.StatusSeeOther}, time.Now()); o.Kind != unknown {

@@ -18,12 +18,12 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// TestNeverTwice has a server that cuts each connection at another byte of the request:
-// whatever happened, no second one comes.
+// TestNeverTwice uses a server that cuts each connection at another byte of the request.
+// No request is sent a second time.
 func TestNeverTwice(t *testing.T) {
-	w := newTestPKI(t)
+	pki := newTestPKI(t)
 	var n atomic.Int32
-	s := providertest.ServeRaw(t, w.mutualTLS(), func(c net.Conn) { _, _ = io.CopyN(io.Discard, c, 7*int64(n.Add(1))) })
+	s := providertest.ServeRaw(t, pki.mutualTLS(), func(c net.Conn) { _, _ = io.CopyN(io.Discard, c, 7*int64(n.Add(1))) })
 	big := patient
 	big.Body = []byte(`{"resourceType":"Patient","x":"` + strings.Repeat("x", 1<<20) + `"}`)
 	const times = 40
@@ -32,7 +32,7 @@ func TestNeverTwice(t *testing.T) {
 		if i%2 == 1 {
 			r = big
 		}
-		if a := w.send(t, s.URL, r); a.Kind != unknown && a.Kind != notFiled {
+		if a := pki.send(t, s.URL, r); a.Kind != unknown && a.Kind != notFiled {
 			t.Errorf("cut after %d bytes: %+v", 7*i+7, a)
 		}
 	}
@@ -41,18 +41,18 @@ func TestNeverTwice(t *testing.T) {
 	}
 }
 
-// TestRedirects: the token and the resource never go to another address.
+// The token and the resource are never sent to the target of a redirect.
 func TestRedirects(t *testing.T) {
-	w := newTestPKI(t)
-	elsewhere := providertest.ServeRaw(t, w.mutualTLS(), func(net.Conn) {})
+	pki := newTestPKI(t)
+	elsewhere := providertest.ServeRaw(t, pki.mutualTLS(), func(net.Conn) {})
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		s := providertest.ServeRaw(t, w.mutualTLS(), providertest.Respond(fmt.Sprintf(
+		s := providertest.ServeRaw(t, pki.mutualTLS(), providertest.Respond(fmt.Sprintf(
 			"HTTP/1.1 %d There\r\nLocation: %s/fhir\r\nContent-Length: 0\r\n\r\n", status, elsewhere.URL)))
 		want := refused
 		if status == http.StatusSeeOther {
 			want = unknown
 		}
-		if a := w.send(t, s.URL, patient); a.Kind != want || a.Status != status {
+		if a := pki.send(t, s.URL, patient); a.Kind != want || a.Status != status {
 			t.Errorf("%d: %+v", status, a)
 		}
 	}
@@ -61,12 +61,13 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// TestGivenUp cancels at every moment: what was said not to be filed was not sent.
-func TestGivenUp(t *testing.T) {
-	w := newTestPKI(t)
+// TestCancel cancels requests at many moments. Nothing of a request whose outcome is
+// "not filed" has arrived.
+func TestCancel(t *testing.T) {
+	pki := newTestPKI(t)
 	var mu sync.Mutex
 	var arrived []string
-	s := providertest.ServeRaw(t, w.mutualTLS(), func(c net.Conn) {
+	s := providertest.ServeRaw(t, pki.mutualTLS(), func(c net.Conn) {
 		_ = c.SetReadDeadline(time.Now().Add(2 * time.Second))
 		text, _ := io.ReadAll(c)
 		mu.Lock()
@@ -79,7 +80,7 @@ func TestGivenUp(t *testing.T) {
 	for i := range 100 {
 		run := fmt.Sprintf("run-%d-", i)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*200*time.Microsecond)
-		a := w.newClient(&w.client).SendResource(ctx, ResourceRequest{BaseURL: s.URL, Resource: patient, Token: seal.SecretOf(run)})
+		a := pki.newClient(&pki.client).SendResource(ctx, ResourceRequest{BaseURL: s.URL, Resource: patient, Token: seal.SecretOf(run)})
 		cancel()
 		switch a.Kind {
 		case unknown:
@@ -87,37 +88,37 @@ func TestGivenUp(t *testing.T) {
 		case notFiled:
 			notSent[run] = true
 		default:
-			t.Errorf("given up: %+v", a)
+			t.Errorf("cancelled: %+v", a)
 		}
 	}
-	time.Sleep(100 * time.Millisecond) // for what may be on its way
+	time.Sleep(100 * time.Millisecond) // for bytes that are still on their way
 	mu.Lock()
 	defer mu.Unlock()
 	for run := range notSent {
 		for _, text := range arrived {
 			if strings.Contains(text, run) {
-				t.Errorf("%s was said to be not filed, but was sent", run)
+				t.Errorf("the outcome of %s was not filed, but it was sent", run)
 			}
 		}
 	}
 	if len(arrived) > mayBeSent {
-		t.Errorf("something arrived of %d requests, but only of %d it was said that it might have", len(arrived), mayBeSent)
+		t.Errorf("%d requests arrived, but the outcome of only %d was unknown", len(arrived), mayBeSent)
 	}
-	t.Logf("not sent: %d, perhaps sent: %d", len(notSent), mayBeSent)
+	t.Logf("not sent: %d, possibly sent: %d", len(notSent), mayBeSent)
 }
 
 func TestNoProxy(t *testing.T) {
-	w := newTestPKI(t)
+	pki := newTestPKI(t)
 	for _, name := range []string{"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"} {
 		t.Setenv(name, "http://localhost:1")
 	}
-	s := providertest.ServeRaw(t, w.mutualTLS(), providertest.Respond("HTTP/1.1 201 Created\r\n\r\n"))
-	if a := w.send(t, s.URL, patient); a.Kind != delivered {
+	s := providertest.ServeRaw(t, pki.mutualTLS(), providertest.Respond("HTTP/1.1 201 Created\r\n\r\n"))
+	if a := pki.send(t, s.URL, patient); a.Kind != delivered {
 		t.Errorf("%+v", a)
 	}
 }
 
-// TestPlainHTTP: http is for this machine, and only where that is allowed.
+// Plain HTTP is allowed to loopback hosts only, and only with the option.
 func TestPlainHTTP(t *testing.T) {
 	s := providertest.ServeRaw(t, nil, providertest.Respond("HTTP/1.1 201 Created\r\n\r\n"))
 	for _, tt := range []struct {

@@ -15,13 +15,13 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// TestWeRefuse has servers that we do not send anything to.
-func TestWeRefuse(t *testing.T) {
-	w := newTestPKI(t)
+// Nothing is sent to a server with a bad certificate or an old TLS version.
+func TestServerRefused(t *testing.T) {
+	pki := newTestPKI(t)
 	other := providertest.NewCA(t, "PKI of somebody else")
 	local := []string{"localhost", "127.0.0.1"}
 	mutual := func(change func(*tls.Config)) *tls.Config {
-		c := w.mutualTLS()
+		c := pki.mutualTLS()
 		change(c)
 		return c
 	}
@@ -30,31 +30,32 @@ func TestWeRefuse(t *testing.T) {
 		reason string
 	}{
 		"another name": {mutual(func(c *tls.Config) {
-			c.Certificates[0] = w.ca.IssuePair(t, providertest.CertOptions{Hosts: []string{"fhir.example"}})
+			c.Certificates[0] = pki.ca.IssuePair(t, providertest.CertOptions{Hosts: []string{"fhir.example"}})
 		}), "for another host"},
 		"another authority": {mutual(func(c *tls.Config) { c.Certificates[0] = other.IssuePair(t, providertest.CertOptions{Hosts: local}) }), "not trusted"},
 		"expired": {mutual(func(c *tls.Config) {
-			c.Certificates[0] = w.ca.IssuePair(t, providertest.CertOptions{Hosts: local, Expired: true})
+			c.Certificates[0] = pki.ca.IssuePair(t, providertest.CertOptions{Hosts: local, Expired: true})
 		}), "expired"},
 		"TLS 1.1": {mutual(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }), "broke off the TLS handshake"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			var reached atomic.Int32
 			s := providertest.ServeRaw(t, tt.server, func(net.Conn) { reached.Add(1) })
-			a := w.send(t, s.URL, patient)
+			a := pki.send(t, s.URL, patient)
 			if a.Kind != notFiled || !strings.Contains(a.Reason, tt.reason) {
 				t.Errorf("%+v, want a reason with %q", a, tt.reason)
 			}
 			if reached.Load() != 0 {
-				t.Error("a connection came about")
+				t.Error("the connection was made")
 			}
 		})
 	}
 }
 
-// TestNoConnection has addresses where nothing comes about.
-func TestNoConnection(t *testing.T) {
-	w := newTestPKI(t)
+// TestConnectFails has addresses to which no connection can be made.
+func TestConnectFails(t *testing.T) {
+	pki := newTestPKI(t)
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +63,8 @@ func TestNoConnection(t *testing.T) {
 	closed.Close()
 	plain := providertest.ServeRaw(t, nil, providertest.Respond("HTTP/1.1 201 Created\r\n\r\n"))
 	hangsUp := providertest.ServeRaw(t, nil, func(net.Conn) {})
-	silent := providertest.ServeRaw(t, nil, discardUntilClosed)
+	// net/http lets the handshake of an abandoned request go on, until handshakeTimeout.
+	silent := providertest.ServeRaw(t, nil, func(net.Conn) { <-t.Context().Done() })
 	for name, tt := range map[string]struct{ base, reason string }{
 		"nobody listens":  {"https://" + strings.Replace(closed.Addr().String(), "127.0.0.1", "localhost", 1), "cannot be reached"},
 		"no such host":    {"https://nobody.invalid", "cannot be resolved"},
@@ -71,9 +73,10 @@ func TestNoConnection(t *testing.T) {
 		"it does not TLS": {strings.Replace(plain.URL, "http:", "https:", 1), "TLS"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			a := w.newClient(&w.client).SendResource(ctx, ResourceRequest{BaseURL: tt.base, Resource: patient, Token: seal.SecretOf(token)})
+			a := pki.newClient(&pki.client).SendResource(ctx, ResourceRequest{BaseURL: tt.base, Resource: patient, Token: seal.SecretOf(token)})
 			if a.Kind != notFiled || a.Status != 0 {
 				t.Errorf("%+v", a)
 			}
@@ -84,14 +87,15 @@ func TestNoConnection(t *testing.T) {
 	}
 }
 
-// TestTheyRefuse has servers that turn our certificate down. With TLS 1.3 they do so
-// after we have begun to send; that must not make it unknown, however much there is.
-func TestTheyRefuse(t *testing.T) {
-	w := newTestPKI(t)
+// TestClientCertificateRefused uses servers that refuse the client's certificate. With
+// TLS 1.3 they do so after the client has begun to send; the outcome is still "not
+// filed", for long resources too.
+func TestClientCertificateRefused(t *testing.T) {
+	pki := newTestPKI(t)
 	other := providertest.NewCA(t, "PKI of somebody else")
 	ours := []string{"medmij.example.nl"}
 	stranger := other.IssuePair(t, providertest.CertOptions{Hosts: ours})
-	expired := w.ca.IssuePair(t, providertest.CertOptions{Hosts: ours, Expired: true})
+	expired := pki.ca.IssuePair(t, providertest.CertOptions{Hosts: ours, Expired: true})
 	big := bundle
 	big.Body = []byte(`{"resourceType":"Bundle","x":"` + strings.Repeat("x", 1<<20) + `","type":"batch","entry":[{},{}]}`)
 	for version, number := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
@@ -100,7 +104,7 @@ func TestTheyRefuse(t *testing.T) {
 		} {
 			t.Run(version+", "+name, func(t *testing.T) {
 				t.Parallel()
-				c := w.mutualTLS()
+				c := pki.mutualTLS()
 				c.MinVersion, c.MaxVersion = number, number
 				url := providertest.Serve(t, c, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 					t.Error("the server has answered")
@@ -108,7 +112,7 @@ func TestTheyRefuse(t *testing.T) {
 				for i := range 12 {
 					r := []library.Resource{patient, big}[i%2]
 					ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-					a := w.newClient(client).SendResource(ctx, ResourceRequest{BaseURL: url, Resource: r, Token: seal.SecretOf(token)})
+					a := pki.newClient(client).SendResource(ctx, ResourceRequest{BaseURL: url, Resource: r, Token: seal.SecretOf(token)})
 					cancel()
 					if a.Kind != notFiled || !strings.Contains(a.Reason, "does not take our certificate") &&
 						!strings.Contains(a.Reason, "broke off the TLS handshake") {

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestAlertAfterAnAnswer: once the server has begun to answer, an alert says nothing of
-// what it has filed.
-func TestAlertAfterAnAnswer(t *testing.T) {
+// After the first byte of a response an alert no longer means that the server has read
+// nothing.
+func TestAlertAfterResponse(t *testing.T) {
 	l := newConnTrace()
 	l.wrote, l.received = true, true
 	l.readErr = &net.OpError{Op: "remote error", Err: tls.AlertError(42)}

@@ -15,13 +15,13 @@ import (
 
 const token = "token-that-nobody-may-see"
 
-// patient is a resource, and bundle a Bundle of two.
+// patient is a single resource, bundle a Bundle with two entries.
 var (
 	patient = library.Resource{Version: library.STU3, Path: "Patient", Types: []string{"Patient"}, Body: []byte(`{"resourceType":"Patient"}`)}
 	bundle  = library.Resource{Version: library.STU3, Types: []string{"Bundle"}, Body: []byte(`{"resourceType":"Bundle","type":"batch","entry":[{},{}]}`)}
 )
 
-// testPKI is an authority that both sides trust, and the certificates of both.
+// testPKI is a certificate authority that both sides trust, with a certificate for each side.
 type testPKI struct {
 	ca             *providertest.CA
 	client, server tls.Certificate
@@ -36,28 +36,29 @@ func newTestPKI(t testing.TB) testPKI {
 	}
 }
 
-// mutual is the server's side.
-func (w testPKI) mutualTLS() *tls.Config {
+// mutualTLS returns the configuration of a server that requires a client certificate.
+func (pki testPKI) mutualTLS() *tls.Config {
 	return &tls.Config{
-		Certificates: []tls.Certificate{w.server}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: w.ca.Pool(),
+		Certificates: []tls.Certificate{pki.server}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pki.ca.Pool(),
 	}
 }
 
-// way is ours, with a client's certificate or without.
-func (w testPKI) newClient(client *tls.Certificate) *Client {
-	c := &tls.Config{RootCAs: w.ca.Pool(), MinVersion: tls.VersionTLS12}
+// newClient returns a client with a certificate, or without one if it is nil.
+func (pki testPKI) newClient(client *tls.Certificate) *Client {
+	c := &tls.Config{RootCAs: pki.ca.Pool(), MinVersion: tls.VersionTLS12}
 	if client != nil {
 		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return client, nil }
 	}
 	return NewClient(c, false, nil)
 }
 
-func (w testPKI) send(t *testing.T, base string, r library.Resource) ResourceResult {
+// send sends a resource to a server at base.
+func (pki testPKI) send(t *testing.T, base string, r library.Resource) ResourceResult {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	return w.newClient(&w.client).SendResource(ctx, ResourceRequest{BaseURL: base, Resource: r, Token: seal.SecretOf(token)})
+	return pki.newClient(&pki.client).SendResource(ctx, ResourceRequest{BaseURL: base, Resource: r, Token: seal.SecretOf(token)})
 }
 
-// discardUntilClosed is silent until the other side has had enough.
+// discardUntilClosed reads until the client closes the connection, and answers nothing.
 func discardUntilClosed(c net.Conn) { _, _ = io.Copy(io.Discard, c) }

@@ -8,7 +8,7 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// TestExactNames: a name in another case is another name.
+// A name in another case is another name.
 func TestExactNames(t *testing.T) {
 	for text, want := range map[string]int{
 		`{"resourceType":"Bundle","entry":[{},{}],"Entry":[{}]}`:      2,

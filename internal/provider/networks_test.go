@@ -9,7 +9,7 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// named answers every call with its name.
+// named is a network that answers each call with its name.
 type named string
 
 func (n named) AuthorizationURL(context.Context, library.AuthorizationParams) (string, error) {
@@ -32,7 +32,7 @@ func (n named) Send(context.Context, library.ProviderKey, library.SendRequest) l
 	return library.Outcome{Kind: library.OutcomeDelivered, Reason: string(n)}
 }
 
-func TestSet(t *testing.T) {
+func TestNetworks(t *testing.T) {
 	s := NewNetworks(map[string]library.Providers{"medmij": named("MedMij"), "smart": named("SMART"), "": named("nobody"), "off": nil})
 	for key, want := range map[library.ProviderKey]string{
 		"medmij:huisartslinde~53": "MedMij", "smart:demo": "SMART", "smart:a:b": "SMART", ":x": "nobody",

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestAccess(t *testing.T) {
+func TestNewTokens(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for what, tt := range map[string]struct {
 		token, refresh string
@@ -32,7 +32,7 @@ func TestAccess(t *testing.T) {
 		}
 		if err != nil {
 			if !a.Access.IsZero() || !a.Refresh.IsZero() {
-				t.Errorf("%s: access beside an error", what)
+				t.Errorf("%s: tokens and an error", what)
 			}
 			continue
 		}

@@ -8,9 +8,8 @@ import (
 	"github.com/carrelhq/carrel/internal/testenv"
 )
 
-// TestDocs: the page for operators has every reason of the table, and of what happens
-// without an answer.
-func TestDocs(t *testing.T) {
+// docs/providers.md has each reason of the status rules and of the transport errors.
+func TestReasonsDocumented(t *testing.T) {
 	page := providertest.ProvidersDoc(t, testenv.Root(t))
 	for _, r := range statusRules {
 		if !strings.Contains(page, r.reason) {

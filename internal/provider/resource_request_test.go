@@ -16,15 +16,15 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-func TestPost(t *testing.T) {
-	w := newTestPKI(t)
+func TestSendResource(t *testing.T) {
+	pki := newTestPKI(t)
 	type seen struct {
 		method, uri string
 		header      http.Header
 		body        string
 	}
 	requests := make(chan seen, 2)
-	url := providertest.Serve(t, w.mutualTLS(), http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+	url := providertest.Serve(t, pki.mutualTLS(), http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
 		body, _ := io.ReadAll(req.Body)
 		requests <- seen{req.Method, req.RequestURI, req.Header, string(body)}
 		rw.WriteHeader(http.StatusCreated)
@@ -40,7 +40,7 @@ func TestPost(t *testing.T) {
 		{url, "/", bundle},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		w.newClient(&w.client).SendResource(ctx, ResourceRequest{
+		pki.newClient(&pki.client).SendResource(ctx, ResourceRequest{
 			BaseURL: tt.base, Resource: tt.resource, Token: seal.SecretOf(token), Header: http.Header{"X-Correlation-ID": {"run"}},
 		})
 		cancel()
@@ -60,8 +60,8 @@ func TestPost(t *testing.T) {
 	}
 }
 
-func TestPostNoResource(t *testing.T) {
-	w := newTestPKI(t)
+func TestSendResourceNotFHIR(t *testing.T) {
+	pki := newTestPKI(t)
 	for _, r := range []library.Resource{
 		{Body: []byte(`{"resourceType":"Patient"}`)},
 		{Body: []byte(`not JSON`)},
@@ -69,16 +69,16 @@ func TestPostNoResource(t *testing.T) {
 		{Path: "Patient?x=y", Body: []byte(`{}`)},
 		{Path: "Patient/1", Body: []byte(`{}`)},
 	} {
-		a := w.send(t, "https://localhost:1", r)
+		a := pki.send(t, "https://localhost:1", r)
 		if a.Kind != refused || a.Status != 0 || !strings.HasPrefix(a.Reason, "not sent") {
 			t.Errorf("%q: %+v", r.Path, a)
 		}
 	}
 }
 
-// TestAnswers looks at what can go wrong once a request was sent, on the wire.
-func TestAnswers(t *testing.T) {
-	w := newTestPKI(t)
+// TestResponses has the responses that a client can get, byte by byte.
+func TestResponses(t *testing.T) {
+	pki := newTestPKI(t)
 	const ok, created = "HTTP/1.1 200 OK\r\n", "HTTP/1.1 201 Created\r\n"
 	long := strings.Repeat("x", 2*maxResponse)
 	for name, tt := range map[string]struct {
@@ -118,7 +118,7 @@ func TestAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := providertest.ServeRaw(t, w.mutualTLS(), tt.script)
+			s := providertest.ServeRaw(t, pki.mutualTLS(), tt.script)
 			for _, r := range []struct {
 				resource library.Resource
 				want     library.OutcomeKind
@@ -128,7 +128,7 @@ func TestAnswers(t *testing.T) {
 					within = time.Second
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), within)
-				a := w.newClient(&w.client).SendResource(ctx, ResourceRequest{BaseURL: s.URL, Resource: r.resource, Token: seal.SecretOf(token)})
+				a := pki.newClient(&pki.client).SendResource(ctx, ResourceRequest{BaseURL: s.URL, Resource: r.resource, Token: seal.SecretOf(token)})
 				cancel()
 				if a.Kind != r.want || a.Status != tt.status || a.Timeout != tt.timeout {
 					t.Errorf("%q: %+v, want %v, status %d, timeout %v", r.resource.Path, a, r.want, tt.status, tt.timeout)
@@ -144,8 +144,8 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestMasked: the token is in no text that comes of a parcel.
-func TestMasked(t *testing.T) {
+// The token is masked when a request is printed.
+func TestResourceRequestMasked(t *testing.T) {
 	p := ResourceRequest{BaseURL: "https://localhost", Resource: patient, Token: seal.SecretOf(token)}
 	if text := fmt.Sprintf("%v %+v %#v", p, p, p); bytes.Contains([]byte(text), []byte(token)) {
 		t.Error(text)

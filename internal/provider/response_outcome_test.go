@@ -9,7 +9,7 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// The short names of the outcomes, for tables.
+// Short names of the outcomes, for tables.
 const (
 	unknown      = library.OutcomeUnknown
 	delivered    = library.OutcomeDelivered
@@ -24,7 +24,7 @@ var (
 	two    = sentResource{bundle: true, entries: 2}
 )
 
-// batch is a batch-response with these statuses.
+// batch returns a batch-response with these statuses.
 func batch(statuses ...string) string {
 	var entries []string
 	for _, s := range statuses {
@@ -33,11 +33,10 @@ func batch(statuses ...string) string {
 	return `{"resourceType":"Bundle","type":"batch-response","entry":[` + strings.Join(entries, ",") + `]}`
 }
 
-// TestStatuses has a case for every row of the table, for a resource and for a Bundle
-// alike.
-func TestStatuses(t *testing.T) {
+// TestStatusRules has a case for each rule, for a single resource and for a Bundle.
+func TestStatusRules(t *testing.T) {
 	const issue = `{"resourceType":"OperationOutcome"}`
-	met := map[int]bool{statusRuleIndex(http.StatusCreated): true} // by TestSuccesses
+	met := map[int]bool{statusRuleIndex(http.StatusCreated): true} // by TestSuccessOutcome
 	for status, want := range map[int]library.OutcomeKind{
 		101: unknown, 202: unknown, 203: unknown, 204: unknown, 206: unknown, 299: unknown,
 		300: refused, 301: refused, 302: refused, 303: unknown, 304: refused, 307: refused, 308: refused,
@@ -70,9 +69,9 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
-// TestSuccesses has every combination of a good status, of what was sent, and of what
-// the body turned out to be.
-func TestSuccesses(t *testing.T) {
+// TestSuccessOutcome combines status 200 and 201, a single resource and a Bundle, and all
+// sorts of bodies.
+func TestSuccessOutcome(t *testing.T) {
 	html := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
 	for name, tt := range map[string]struct {
 		sent   sentResource
@@ -163,14 +162,14 @@ func FuzzReadBatchResponse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		statuses, err := readBatchResponse(body)
 		if err != nil && statuses != nil {
-			t.Errorf("statuses beside an error: %v", statuses)
+			t.Errorf("statuses and an error: %v", statuses)
 		}
 		for _, s := range statuses {
 			if s < 0 || s > 999 {
 				t.Errorf("status %d", s)
 			}
 		}
-		// Whatever the answer is, a Bundle counts as delivered only if each entry is.
+		// A Bundle is delivered only if each of its entries is.
 		o := outcomeOf(sentResource{bundle: true, entries: len(statuses)}, Response{Status: 200, Body: body}, time.Now())
 		for _, s := range statuses {
 			if o.Kind == delivered && (s < 200 || s > 299) {

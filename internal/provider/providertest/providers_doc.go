@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// ProvidersDoc is docs/providers.md of the repository whose root is given.
+// ProvidersDoc returns docs/providers.md of the repository at root.
 func ProvidersDoc(t testing.TB, root string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "docs", "providers.md"))
