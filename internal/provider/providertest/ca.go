@@ -88,7 +88,7 @@ func (c *CA) Issue(t testing.TB, o CertOptions) (certPEM, keyPEM []byte) {
 	return encode("CERTIFICATE", der), encode("PRIVATE KEY", keyDER)
 }
 
-// Pair issues a certificate that is ready for use.
+// IssuePair issues a certificate as a [tls.Certificate].
 func (c *CA) IssuePair(t testing.TB, o CertOptions) tls.Certificate {
 	t.Helper()
 	pair, err := tls.X509KeyPair(c.Issue(t, o))

@@ -17,8 +17,8 @@ func ProvidersDoc(t testing.TB, root string) string {
 	return string(text)
 }
 
-// Documented checks that a table of that page has a row for each reason why there was no
-// answer. That something was not sent need not be said again there.
+// CheckReasonsDocumented checks that a table of docs/providers.md has a row for each
+// reason why there is no response. The prefix "not sent: " is not in the table.
 func CheckReasonsDocumented(t testing.TB, page string, reasons ...string) {
 	t.Helper()
 	for _, r := range reasons {
