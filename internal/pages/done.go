@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -57,9 +58,9 @@ func (s *site) leaveSaying(w http.ResponseWriter, r *http.Request, request *libr
 // have brought here. They began with a form of the provider's, whose form-action
 // Chromium applies to each of them: it lets the browser come here and no further. So
 // they end with a page, from which the browser goes on by itself.
-func (s *site) leaveAnew(w http.ResponseWriter, r *http.Request, request *library.PendingRequest, callback string) error {
+func (s *site) leaveAnew(w http.ResponseWriter, r *http.Request, request *library.PendingRequest, connected *delivery.Connection, callback string) error {
 	p := &donePage{Outcome: outcomeNone}
-	p.view = s.newView(r, visitOf(r).texts.text("provider.ok", "provider", quote(request.Connection.Source.Name)))
+	p.view = s.newView(r, visitOf(r).texts.text("provider.ok", "provider", quote(connected.Source.Name)))
 	return s.forward(w, p, request, callback)
 }
 

@@ -87,7 +87,7 @@ func (s *site) countSteps(v *view, way way, step int) {
 		return
 	}
 	v.Step, v.Steps = step, linkSteps
-	if asks, err := s.asksProvider(way); asks || err != nil {
+	if asks, err := s.accounts.AsksForProvider(way.request, way.connectionQuery()); asks || err != nil {
 		v.Steps++
 	}
 }

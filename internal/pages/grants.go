@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -59,7 +60,7 @@ func rank(g grantRow) int {
 	return 1
 }
 
-func (t *texts) grantRow(g library.GrantWithClient, accounts []library.Connection, now time.Time) grantRow {
+func (t *texts) grantRow(g library.GrantWithClient, accounts []delivery.Connection, now time.Time) grantRow {
 	app := quote(g.Client.Application.Name)
 	row := grantRow{ID: g.Grant.ID, App: app, Initials: initials(app), May: []string{t.inShort(g.Client.Contract)},
 		Since: g.Grant.CreatedAt, Until: g.Grant.ExpiresAt, LastUsed: g.Grant.LastUsedAt}

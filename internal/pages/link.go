@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -100,16 +101,16 @@ func (s *site) showStep(w http.ResponseWriter, r *http.Request, way way) error {
 	if way.request.Kind == library.RevokeRequest {
 		return s.showRevoke(w, r, in, way)
 	}
-	errand, err := s.errandOf(r, in, way)
+	errand, connected, err := s.errandOf(r, in, way)
 	switch {
 	case err != nil:
 		return err
 	case errand != nil:
 		return s.showErrand(w, r, in, way, errand)
 	case !asksConsent(way.request):
-		return s.connect(w, r, in, way)
+		return s.connect(w, r, in, way, connected)
 	}
-	return s.showConsent(w, r, in, way)
+	return s.showConsent(w, r, in, way, connected)
 }
 
 // asksConsent reports whether a link asks for consent, and not for an account.
@@ -215,14 +216,13 @@ func (s *site) takeSettled(w http.ResponseWriter, r *http.Request, in *library.S
 }
 
 // connect ends the links that ask no consent: whatever could be connected has been.
-func (s *site) connect(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way) error {
-	nothingToDo := way.request.Kind == library.ReauthorizeRequest
-	callback, err := s.consents.Connect(r.Context(), in, way.request, nothingToDo)
+func (s *site) connect(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way, connected *delivery.Connection) error {
+	callback, err := s.accounts.Complete(r.Context(), in, way.request, way.connectionQuery())
 	if err != nil {
 		return answerFault(err, in, way)
 	}
-	if way.request.Connection != nil && fromElsewhere(r) {
-		return s.leaveAnew(w, r, way.request, callback)
+	if connected != nil && fromElsewhere(r) {
+		return s.leaveAnew(w, r, way.request, connected, callback)
 	}
 	return s.leave(w, r, way.request, callback, outcomeNone)
 }

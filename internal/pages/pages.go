@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -18,8 +19,8 @@ type Config struct {
 	Activity *library.Activity
 	// Accounts and Deliveries are those at providers. Browsers come back from there to
 	// [ProviderReturnPath].
-	Accounts   *library.Connections
-	Deliveries *library.Queue
+	Accounts   *delivery.Connections
+	Deliveries *delivery.Queue
 	// Catalogue is what people choose providers from.
 	Catalogue *catalogue.Catalogue
 

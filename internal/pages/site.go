@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -16,8 +17,8 @@ type site struct {
 	consents   *library.Consents
 	files      *library.Files
 	activity   *library.Activity
-	accounts   *library.Connections
-	deliveries *library.Queue
+	accounts   *delivery.Connections
+	deliveries *delivery.Queue
 	catalogue  *catalogue.Catalogue
 
 	config    Config

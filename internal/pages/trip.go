@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 )
@@ -76,11 +77,11 @@ func (s *site) letLeave(w http.ResponseWriter, request *library.PendingRequest) 
 
 // depart sends the browser to the provider.
 func (s *site) depart(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way) error {
-	e, err := s.errandOf(r, in, way)
+	e, _, err := s.errandOf(r, in, way)
 	if err != nil {
 		return err
 	}
-	if e == nil || e.target == (library.Target{}) {
+	if e == nil || e.target == (delivery.Target{}) {
 		return seeOther(w, r, way.next()) // nothing to leave for, or not yet
 	}
 	address, err := s.accounts.StartAuthorization(r.Context(), in, way.request, e.target, way.next())
@@ -91,7 +92,7 @@ func (s *site) depart(w http.ResponseWriter, r *http.Request, in *library.Signed
 		return err
 	case err != nil:
 		s.config.Log.WarnContext(r.Context(), "no way to the provider", "source", e.target.Source, "account", e.target.Account, "error", err)
-		if e.target.Account == "" && (errors.Is(err, library.ErrNotFound) || errors.Is(err, library.ErrProviderGone)) {
+		if e.target.Account == "" && (errors.Is(err, library.ErrNotFound) || errors.Is(err, delivery.ErrProviderGone)) {
 			return seeOther(w, r, way.step(stepGone))
 		}
 		return seeOther(w, r, way.step(stepFailed))
@@ -119,7 +120,7 @@ func (s *site) arrive(w http.ResponseWriter, r *http.Request) error {
 	if in == nil {
 		return s.resume(w, r, state, faultLinkBad.because(errors.New("nobody is signed in")))
 	}
-	back, err := s.accounts.HandleCallback(r.Context(), in, library.CallbackParams{
+	back, err := s.accounts.HandleCallback(r.Context(), in, delivery.CallbackParams{
 		Source: source, State: state, Code: seal.SecretOf(query.Get("code")), Error: query.Get("error")})
 	switch {
 	case errors.Is(err, library.ErrWrongPerson):
@@ -139,10 +140,10 @@ func (s *site) arrive(w http.ResponseWriter, r *http.Request) error {
 }
 
 // endSteps are the steps that a link is at when a trip has ended.
-var endSteps = map[library.AuthorizationResult]string{
-	library.AuthorizationRefused:  stepRefused,
-	library.AuthorizationFailed:   stepFailed,
-	library.AuthorizationTimedOut: stepPending,
+var endSteps = map[delivery.AuthorizationResult]string{
+	delivery.AuthorizationRefused:  stepRefused,
+	delivery.AuthorizationFailed:   stepFailed,
+	delivery.AuthorizationTimedOut: stepPending,
 }
 
 // resume leads who is no longer signed in as they were back to the link that this

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 )
 
 // sentResource is what is known of a resource that was sent, for the comparison with the
@@ -18,7 +18,7 @@ type sentResource struct {
 
 // describeResource counts the entries of a Bundle. Package fhir has checked the resource
 // before.
-func describeResource(r library.Resource) (sentResource, error) {
+func describeResource(r delivery.Resource) (sentResource, error) {
 	if r.Path != "" {
 		return sentResource{}, nil
 	}

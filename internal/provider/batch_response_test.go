@@ -6,14 +6,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 )
 
 // A Bundle is refused only if the outcome of each entry is known.
 func TestEntriesInDoubt(t *testing.T) {
 	for name, tt := range map[string]struct {
 		body   string
-		want   library.OutcomeKind
+		want   delivery.OutcomeKind
 		reason string
 	}{
 		"one failed, one missing":  {batch("400"), unknown, "about 1 of 2 entries"},

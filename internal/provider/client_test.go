@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/provider/providertest"
 	"github.com/carrelhq/carrel/internal/seal"
 )
@@ -124,7 +124,7 @@ func TestPlainHTTP(t *testing.T) {
 	for _, tt := range []struct {
 		loopback bool
 		base     string
-		want     library.OutcomeKind
+		want     delivery.OutcomeKind
 	}{
 		{true, s.URL, delivered},
 		{false, s.URL, notFiled},

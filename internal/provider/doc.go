@@ -1,5 +1,5 @@
 // Package provider sends resources to health-care providers. It implements
-// [library.Providers].
+// [delivery.Providers].
 //
 // [Networks] passes each call to the network that the provider's key names. The
 // networks are the sub-packages medmij, for MedMij's network, and smart, for FHIR
@@ -12,7 +12,7 @@
 // A FHIR create has no idempotency key, so a request is sent again only if the
 // provider certainly did not file the resource. Therefore no code in this package
 // retries, follows a redirect or reuses a connection, and an outcome that is in doubt is
-// [library.OutcomeUnknown].
+// [delivery.OutcomeUnknown].
 //
 // Errors, reasons and log records of these packages contain no token, authorization
 // code or secret, and no part of a resource or of a response body.

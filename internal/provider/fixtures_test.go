@@ -8,7 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/provider/providertest"
 	"github.com/carrelhq/carrel/internal/seal"
 )
@@ -17,8 +18,8 @@ const token = "token-that-nobody-may-see"
 
 // patient is a single resource, bundle a Bundle with two entries.
 var (
-	patient = library.Resource{Version: library.STU3, Path: "Patient", Types: []string{"Patient"}, Body: []byte(`{"resourceType":"Patient"}`)}
-	bundle  = library.Resource{Version: library.STU3, Types: []string{"Bundle"}, Body: []byte(`{"resourceType":"Bundle","type":"batch","entry":[{},{}]}`)}
+	patient = delivery.Resource{Version: fhir.STU3, Path: "Patient", Types: []string{"Patient"}, Body: []byte(`{"resourceType":"Patient"}`)}
+	bundle  = delivery.Resource{Version: fhir.STU3, Types: []string{"Bundle"}, Body: []byte(`{"resourceType":"Bundle","type":"batch","entry":[{},{}]}`)}
 )
 
 // testPKI is a certificate authority that both sides trust, with a certificate for each side.
@@ -53,7 +54,7 @@ func (pki testPKI) newClient(client *tls.Certificate) *Client {
 }
 
 // send sends a resource to a server at base.
-func (pki testPKI) send(t *testing.T, base string, r library.Resource) ResourceResult {
+func (pki testPKI) send(t *testing.T, base string, r delivery.Resource) ResourceResult {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()

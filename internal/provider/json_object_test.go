@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 )
 
 // A name in another case is another name.
@@ -27,7 +27,7 @@ func TestExactNames(t *testing.T) {
 		`{"resourceType":7}`:                                          -1,
 		``:                                                            -1,
 	} {
-		s, err := describeResource(library.Resource{Body: []byte(text)})
+		s, err := describeResource(delivery.Resource{Body: []byte(text)})
 		if want < 0 && err == nil || want >= 0 && (err != nil || s.entries != want || !s.bundle) {
 			t.Errorf("%s: %+v, %v; want %d entries", text, s, err, want)
 		}
@@ -35,7 +35,7 @@ func TestExactNames(t *testing.T) {
 	const ok = `{"resourceType":"Bundle","type":"batch-response","entry":[{"response":{"status":"201"}},{"response":{"status":"201"}}]}`
 	for _, tt := range []struct {
 		from, to string
-		want     library.OutcomeKind
+		want     delivery.OutcomeKind
 	}{
 		{``, ``, delivered},
 		{`"entry"`, `"Entry"`, unknown},

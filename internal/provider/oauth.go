@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
@@ -28,13 +28,13 @@ func LoggableErrorCode(code string) string {
 }
 
 // AuthorizationError returns the error for the error code of an authorization response.
-// For access_denied (RFC 6749, section 4.1.2.1) it is [library.ErrProviderRefused].
+// For access_denied (RFC 6749, section 4.1.2.1) it is [delivery.ErrProviderRefused].
 // MedMij's providers answer access_denied both if the person refused and if they have no
 // data, so that nobody can tell one from the other (Autoriseren).
 func AuthorizationError(code string) error {
 	switch code {
 	case "access_denied":
-		return library.ErrProviderRefused
+		return delivery.ErrProviderRefused
 	case "":
 		return errors.New("the authorization response has neither a code nor an error")
 	}
@@ -55,18 +55,18 @@ const (
 // NewTokens checks the tokens of a token response. refresh is empty without a refresh
 // token. seconds is expires_in: 0 if the response has none, negative if it is not valid.
 // requested is when the token request was made.
-func NewTokens(access, refresh string, seconds int64, requested time.Time) (library.ProviderTokens, error) {
+func NewTokens(access, refresh string, seconds int64, requested time.Time) (delivery.ProviderTokens, error) {
 	switch {
 	case !validToken(access) || refresh != "" && !validToken(refresh):
-		return library.ProviderTokens{}, errors.New("the token response has a token with characters that a header cannot hold")
+		return delivery.ProviderTokens{}, errors.New("the token response has a token with characters that a header cannot hold")
 	case seconds < 0:
-		return library.ProviderTokens{}, errors.New("the token response has an expires_in that is not positive")
+		return delivery.ProviderTokens{}, errors.New("the token response has an expires_in that is not positive")
 	}
 	lifetime := defaultTokenLife
 	if seconds > 0 {
 		lifetime = time.Duration(min(seconds, int64(maxTokenLife/time.Second))) * time.Second
 	}
-	tokens := library.ProviderTokens{Access: seal.SecretOf(access), ExpiresAt: requested.Add(lifetime)}
+	tokens := delivery.ProviderTokens{Access: seal.SecretOf(access), ExpiresAt: requested.Add(lifetime)}
 	if refresh != "" {
 		tokens.Refresh = seal.SecretOf(refresh)
 	}

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
@@ -31,7 +31,7 @@ func maxResponseFor(length int) int64 { return maxResponse + 2*int64(length) }
 type ResourceRequest struct {
 	// BaseURL is the address of the FHIR server.
 	BaseURL  string
-	Resource library.Resource
+	Resource delivery.Resource
 	Token    seal.Secret
 	// Header has additional headers, which are sent with the names spelled as they are.
 	Header http.Header
@@ -62,7 +62,7 @@ func (r ResourceRequest) header() http.Header {
 
 // ResourceResult is the outcome of a request, with details for a network's own log.
 type ResourceResult struct {
-	library.Outcome
+	delivery.Outcome
 	// BearerError is the error code of RFC 6750 in the response, if any.
 	BearerError string
 	// Timeout reports whether the response did not arrive in time.
@@ -76,7 +76,7 @@ const reasonNotFHIR = "not sent: it is neither a resource nor a Bundle"
 func (c *Client) SendResource(ctx context.Context, r ResourceRequest) ResourceResult {
 	sent, err := describeResource(r.Resource)
 	if err != nil || !validPath(r.Resource.Path) {
-		return ResourceResult{Outcome: library.Outcome{Kind: library.OutcomeRefused, Reason: reasonNotFHIR}}
+		return ResourceResult{Outcome: delivery.Outcome{Kind: delivery.OutcomeRefused, Reason: reasonNotFHIR}}
 	}
 	response, err := c.Do(ctx, Request{
 		Method: http.MethodPost, URL: r.URL(), Header: r.header(), Body: r.Resource.Body,
@@ -94,14 +94,14 @@ func (c *Client) SendResource(ctx context.Context, r ResourceRequest) ResourceRe
 // failedResult returns the result of a request without a response: not filed if nothing
 // was sent, else unknown.
 func failedResult(err error) ResourceResult {
-	result := ResourceResult{Outcome: library.Outcome{
-		Kind: library.OutcomeUnknown, Reason: "the server did not answer",
+	result := ResourceResult{Outcome: delivery.Outcome{
+		Kind: delivery.OutcomeUnknown, Reason: "the server did not answer",
 	}}
 	var failure *TransportError
 	if errors.As(err, &failure) {
 		result.Reason, result.Timeout = failure.Reason, failure.Timeout
 		if !failure.Sent {
-			result.Kind = library.OutcomeNotFiled
+			result.Kind = delivery.OutcomeNotFiled
 		}
 	}
 	return result

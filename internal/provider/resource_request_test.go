@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/provider/providertest"
 	"github.com/carrelhq/carrel/internal/seal"
 )
@@ -31,7 +31,7 @@ func TestSendResource(t *testing.T) {
 	}))
 	for _, tt := range []struct {
 		base, uri string
-		resource  library.Resource
+		resource  delivery.Resource
 	}{
 		{url + "/fhir", "/fhir/Patient", patient},
 		{url + "/fhir/", "/fhir/Patient", patient},
@@ -62,7 +62,7 @@ func TestSendResource(t *testing.T) {
 
 func TestSendResourceNotFHIR(t *testing.T) {
 	pki := newTestPKI(t)
-	for _, r := range []library.Resource{
+	for _, r := range []delivery.Resource{
 		{Body: []byte(`{"resourceType":"Patient"}`)},
 		{Body: []byte(`not JSON`)},
 		{Path: "../admin", Body: []byte(`{}`)},
@@ -83,8 +83,8 @@ func TestResponses(t *testing.T) {
 	long := strings.Repeat("x", 2*maxResponse)
 	for name, tt := range map[string]struct {
 		script  providertest.ConnHandler
-		one     library.OutcomeKind
-		both    library.OutcomeKind
+		one     delivery.OutcomeKind
+		both    delivery.OutcomeKind
 		status  int
 		timeout bool
 	}{
@@ -120,8 +120,8 @@ func TestResponses(t *testing.T) {
 			t.Parallel()
 			s := providertest.ServeRaw(t, pki.mutualTLS(), tt.script)
 			for _, r := range []struct {
-				resource library.Resource
-				want     library.OutcomeKind
+				resource delivery.Resource
+				want     delivery.OutcomeKind
 			}{{patient, tt.one}, {bundle, tt.both}} {
 				within := 30 * time.Second
 				if strings.HasPrefix(name, "silence") {

@@ -6,17 +6,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 )
 
 // Short names of the outcomes, for tables.
 const (
-	unknown      = library.OutcomeUnknown
-	delivered    = library.OutcomeDelivered
-	refused      = library.OutcomeRefused
-	notFiled     = library.OutcomeNotFiled
-	unauthorized = library.OutcomeUnauthorized
-	forbidden    = library.OutcomeForbidden
+	unknown      = delivery.OutcomeUnknown
+	delivered    = delivery.OutcomeDelivered
+	refused      = delivery.OutcomeRefused
+	notFiled     = delivery.OutcomeNotFiled
+	unauthorized = delivery.OutcomeUnauthorized
+	forbidden    = delivery.OutcomeForbidden
 )
 
 var (
@@ -37,7 +37,7 @@ func batch(statuses ...string) string {
 func TestStatusRules(t *testing.T) {
 	const issue = `{"resourceType":"OperationOutcome"}`
 	met := map[int]bool{statusRuleIndex(http.StatusCreated): true} // by TestSuccessOutcome
-	for status, want := range map[int]library.OutcomeKind{
+	for status, want := range map[int]delivery.OutcomeKind{
 		101: unknown, 202: unknown, 203: unknown, 204: unknown, 206: unknown, 299: unknown,
 		300: refused, 301: refused, 302: refused, 303: unknown, 304: refused, 307: refused, 308: refused,
 		400: refused, 401: unauthorized, 402: refused, 403: forbidden, 404: refused, 405: refused,
@@ -76,7 +76,7 @@ func TestSuccessOutcome(t *testing.T) {
 	for name, tt := range map[string]struct {
 		sent   sentResource
 		reply  Response
-		want   library.OutcomeKind
+		want   delivery.OutcomeKind
 		answer bool
 		reason string
 	}{

@@ -7,7 +7,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/provider"
 )
 
@@ -22,17 +23,17 @@ const (
 // ownReasons are the reasons that say nothing of a provider.
 var ownReasons = []error{errNoLists, errNotListed, errNotWhitelisted}
 
-// Send implements [library.Providers]: one request of the Resource interface. The
+// Send implements [delivery.Providers]: one request of the Resource interface. The
 // token says whose record it is, so nothing else in address and headers does.
-func (n *Network) Send(ctx context.Context, key library.ProviderKey, s library.SendRequest) library.Outcome {
+func (n *Network) Send(ctx context.Context, key delivery.ProviderKey, s delivery.SendRequest) delivery.Outcome {
 	o, err := n.endpointsFor(key)
 	switch {
 	case err != nil:
-		return library.Outcome{Kind: library.OutcomeNotFiled, Reason: notSentReason(err)}
-	case s.Resource.Version != library.STU3:
+		return delivery.Outcome{Kind: delivery.OutcomeNotFiled, Reason: notSentReason(err)}
+	case s.Resource.Version != fhir.STU3:
 		// All services of delen are STU3; what the provider would make of anything else
 		// nobody can say.
-		return library.Outcome{Kind: library.OutcomeRefused, Reason: reasonOtherVersion}
+		return delivery.Outcome{Kind: delivery.OutcomeRefused, Reason: reasonOtherVersion}
 	}
 	trace := uuid.NewString()
 	p := provider.ResourceRequest{BaseURL: o.resource, Resource: s.Resource, Token: s.Token, Header: n.backchannelHeader(s.Correlation, trace)}

@@ -9,7 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 )
 
 // errNotWhite says that a host of the backchannel may not be called.
@@ -27,7 +28,7 @@ type snapshot struct {
 	// gen counts the snapshots.
 	gen uint64
 
-	endpoints map[library.ProviderKey]endpoints
+	endpoints map[delivery.ProviderKey]endpoints
 	services  []DataService
 }
 
@@ -75,7 +76,7 @@ func (s *snapshot) with(l list, c Config) *snapshot {
 
 // index finds what can be sent to.
 func (s *snapshot) index(c Config) {
-	s.endpoints, s.services = map[library.ProviderKey]endpoints{}, nil
+	s.endpoints, s.services = map[delivery.ProviderKey]endpoints{}, nil
 	if s.zal == nil {
 		return
 	}
@@ -85,11 +86,11 @@ func (s *snapshot) index(c Config) {
 			if !ok {
 				continue
 			}
-			key := library.ProviderKey(keyPrefix + p.name + "~" + id)
+			key := delivery.ProviderKey(keyPrefix + p.name + "~" + id)
 			s.endpoints[key] = o
 			if s.checkWhitelist(o) == nil {
 				s.services = append(s.services, DataService{
-					Key: key, Provider: p.name, ID: id, Name: s.serviceName(id), Version: library.STU3,
+					Key: key, Provider: p.name, ID: id, Name: s.serviceName(id), Version: fhir.STU3,
 				})
 			}
 		}
@@ -133,16 +134,16 @@ func (p zalProvider) endpoints(id, role string, log *slog.Logger) (endpoints, bo
 
 // find returns the offer of a key that may be used: it is on the lists, and its hosts
 // are on the whitelist.
-func (s *snapshot) find(key library.ProviderKey) (endpoints, error) {
+func (s *snapshot) find(key delivery.ProviderKey) (endpoints, error) {
 	if s.zal == nil || s.whl == nil {
 		return endpoints{}, fmt.Errorf("find %q: %w", key, errNoLists)
 	}
 	o, ok := s.endpoints[key]
 	if !ok {
-		return endpoints{}, fmt.Errorf("find %q: not on MedMij's list: %w", key, library.ErrProviderGone)
+		return endpoints{}, fmt.Errorf("find %q: not on MedMij's list: %w", key, delivery.ErrProviderGone)
 	}
 	if err := s.checkWhitelist(o); err != nil {
-		return endpoints{}, fmt.Errorf("find %q: %w: %w", key, err, library.ErrProviderGone)
+		return endpoints{}, fmt.Errorf("find %q: %w: %w", key, err, delivery.ErrProviderGone)
 	}
 	return o, nil
 }

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/provider"
 )
 
@@ -31,10 +31,10 @@ type Network struct {
 	now         func() time.Time
 	log         *slog.Logger
 	servers     []Server
-	connections map[library.ProviderKey]*connection
+	connections map[delivery.ProviderKey]*connection
 }
 
-var _ library.Providers = (*Network)(nil)
+var _ delivery.Providers = (*Network)(nil)
 
 // connection is a server and the way to it.
 type connection struct {
@@ -50,7 +50,7 @@ type connection struct {
 func New(c Config) (*Network, error) {
 	n := &Network{
 		loopback: c.AllowLoopback, now: c.Now, log: c.Log,
-		servers: slices.Clone(c.Servers), connections: map[library.ProviderKey]*connection{},
+		servers: slices.Clone(c.Servers), connections: map[delivery.ProviderKey]*connection{},
 	}
 	if n.now == nil {
 		n.now = time.Now
@@ -87,9 +87,9 @@ func tlsConfig(s Server) *tls.Config {
 // Servers lists the servers, as they were configured.
 func (n *Network) Servers() []Server { return slices.Clone(n.servers) }
 
-func (n *Network) find(key library.ProviderKey) (*connection, error) {
+func (n *Network) find(key delivery.ProviderKey) (*connection, error) {
 	if p := n.connections[key]; p != nil {
 		return p, nil
 	}
-	return nil, fmt.Errorf("find FHIR server %q: %w", key, library.ErrProviderGone)
+	return nil, fmt.Errorf("find FHIR server %q: %w", key, delivery.ErrProviderGone)
 }
