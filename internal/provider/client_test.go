@@ -23,7 +23,11 @@ import (
 func TestNeverTwice(t *testing.T) {
 	pki := newTestPKI(t)
 	var n atomic.Int32
-	s := providertest.ServeRaw(t, pki.mutualTLS(), func(c net.Conn) { _, _ = io.CopyN(io.Discard, c, 7*int64(n.Add(1))) })
+	s := providertest.ServeRaw(
+		t,
+		pki.mutualTLS(),
+		func(c net.Conn) { _, _ = io.CopyN(io.Discard, c, 7*int64(n.Add(1))) },
+	)
 	big := patient
 	big.Body = []byte(`{"resourceType":"Patient","x":"` + strings.Repeat("x", 1<<20) + `"}`)
 	const times = 40
@@ -80,7 +84,8 @@ func TestCancel(t *testing.T) {
 	for i := range 100 {
 		run := fmt.Sprintf("run-%d-", i)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*200*time.Microsecond)
-		a := pki.newClient(&pki.client).SendResource(ctx, ResourceRequest{BaseURL: s.URL, Resource: patient, Token: seal.SecretOf(run)})
+		a := pki.newClient(&pki.client).
+			SendResource(ctx, ResourceRequest{BaseURL: s.URL, Resource: patient, Token: seal.SecretOf(run)})
 		cancel()
 		switch a.Kind {
 		case unknown:
@@ -133,7 +138,11 @@ func TestPlainHTTP(t *testing.T) {
 		{true, "http://localhost.example", notFiled},
 		{true, "::", notFiled},
 	} {
-		a := NewClient(&tls.Config{MinVersion: tls.VersionTLS12}, tt.loopback, nil).SendResource(t.Context(), ResourceRequest{BaseURL: tt.base, Resource: patient, Token: seal.SecretOf(token)})
+		a := NewClient(
+			&tls.Config{MinVersion: tls.VersionTLS12},
+			tt.loopback,
+			nil,
+		).SendResource(t.Context(), ResourceRequest{BaseURL: tt.base, Resource: patient, Token: seal.SecretOf(token)})
 		if a.Kind != tt.want {
 			t.Errorf("%+v: %+v", tt, a)
 		}

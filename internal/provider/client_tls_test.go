@@ -32,11 +32,15 @@ func TestServerRefused(t *testing.T) {
 		"another name": {mutual(func(c *tls.Config) {
 			c.Certificates[0] = pki.ca.IssuePair(t, providertest.CertOptions{Hosts: []string{"fhir.example"}})
 		}), "for another host"},
-		"another authority": {mutual(func(c *tls.Config) { c.Certificates[0] = other.IssuePair(t, providertest.CertOptions{Hosts: local}) }), "not trusted"},
+		"another authority": {mutual(func(c *tls.Config) {
+			c.Certificates[0] = other.IssuePair(t,
+				providertest.CertOptions{Hosts: local})
+		}), "not trusted"},
 		"expired": {mutual(func(c *tls.Config) {
 			c.Certificates[0] = pki.ca.IssuePair(t, providertest.CertOptions{Hosts: local, Expired: true})
 		}), "expired"},
-		"TLS 1.1": {mutual(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }), "broke off the TLS handshake"},
+		"TLS 1.1": {mutual(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }),
+			"broke off the TLS handshake"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -66,7 +70,8 @@ func TestConnectFails(t *testing.T) {
 	// net/http lets the handshake of an abandoned request go on, until handshakeTimeout.
 	silent := providertest.ServeRaw(t, nil, func(net.Conn) { <-t.Context().Done() })
 	for name, tt := range map[string]struct{ base, reason string }{
-		"nobody listens":  {"https://" + strings.Replace(closed.Addr().String(), "127.0.0.1", "localhost", 1), "cannot be reached"},
+		"nobody listens": {"https://" + strings.Replace(closed.Addr().String(), "127.0.0.1", "localhost", 1),
+			"cannot be reached"},
 		"no such host":    {"https://nobody.invalid", "cannot be resolved"},
 		"it hangs up":     {strings.Replace(hangsUp.URL, "http:", "https:", 1), "TLS handshake"},
 		"it is silent":    {strings.Replace(silent.URL, "http:", "https:", 1), "in time"},
@@ -76,11 +81,13 @@ func TestConnectFails(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			a := pki.newClient(&pki.client).SendResource(ctx, ResourceRequest{BaseURL: tt.base, Resource: patient, Token: seal.SecretOf(token)})
+			a := pki.newClient(&pki.client).
+				SendResource(ctx, ResourceRequest{BaseURL: tt.base, Resource: patient, Token: seal.SecretOf(token)})
 			if a.Kind != notFiled || a.Status != 0 {
 				t.Errorf("%+v", a)
 			}
-			if name != "no such host" && !strings.Contains(a.Reason, tt.reason) && !strings.Contains(a.Reason, "no time") {
+			if name != "no such host" && !strings.Contains(a.Reason, tt.reason) &&
+				!strings.Contains(a.Reason, "no time") {
 				t.Errorf("the reason is %q, want one with %q", a.Reason, tt.reason)
 			}
 		})
@@ -97,7 +104,9 @@ func TestClientCertificateRefused(t *testing.T) {
 	stranger := other.IssuePair(t, providertest.CertOptions{Hosts: ours})
 	expired := pki.ca.IssuePair(t, providertest.CertOptions{Hosts: ours, Expired: true})
 	big := bundle
-	big.Body = []byte(`{"resourceType":"Bundle","x":"` + strings.Repeat("x", 1<<20) + `","type":"batch","entry":[{},{}]}`)
+	big.Body = []byte(
+		`{"resourceType":"Bundle","x":"` + strings.Repeat("x", 1<<20) + `","type":"batch","entry":[{},{}]}`,
+	)
 	for version, number := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
 		for name, client := range map[string]*tls.Certificate{
 			"none": nil, "of another authority": &stranger, "expired": &expired,
@@ -112,7 +121,8 @@ func TestClientCertificateRefused(t *testing.T) {
 				for i := range 12 {
 					r := []delivery.Resource{patient, big}[i%2]
 					ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-					a := pki.newClient(client).SendResource(ctx, ResourceRequest{BaseURL: url, Resource: r, Token: seal.SecretOf(token)})
+					a := pki.newClient(client).
+						SendResource(ctx, ResourceRequest{BaseURL: url, Resource: r, Token: seal.SecretOf(token)})
 					cancel()
 					if a.Kind != notFiled || !strings.Contains(a.Reason, "does not take our certificate") &&
 						!strings.Contains(a.Reason, "broke off the TLS handshake") {

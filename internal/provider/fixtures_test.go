@@ -18,8 +18,14 @@ const token = "token-that-nobody-may-see"
 
 // patient is a single resource, bundle a Bundle with two entries.
 var (
-	patient = delivery.Resource{Version: fhir.STU3, Path: "Patient", Types: []string{"Patient"}, Body: []byte(`{"resourceType":"Patient"}`)}
-	bundle  = delivery.Resource{Version: fhir.STU3, Types: []string{"Bundle"}, Body: []byte(`{"resourceType":"Bundle","type":"batch","entry":[{},{}]}`)}
+	patient = delivery.Resource{
+		Version: fhir.STU3, Path: "Patient", Types: []string{"Patient"},
+		Body: []byte(`{"resourceType":"Patient"}`),
+	}
+	bundle = delivery.Resource{
+		Version: fhir.STU3, Types: []string{"Bundle"},
+		Body: []byte(`{"resourceType":"Bundle","type":"batch","entry":[{},{}]}`),
+	}
 )
 
 // testPKI is a certificate authority that both sides trust, with a certificate for each side.
@@ -40,7 +46,9 @@ func newTestPKI(t testing.TB) testPKI {
 // mutualTLS returns the configuration of a server that requires a client certificate.
 func (pki testPKI) mutualTLS() *tls.Config {
 	return &tls.Config{
-		Certificates: []tls.Certificate{pki.server}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pki.ca.Pool(),
+		Certificates: []tls.Certificate{pki.server},
+		ClientAuth:   tls.RequireAndVerifyClientCert,
+		ClientCAs:    pki.ca.Pool(),
 	}
 }
 
@@ -58,7 +66,8 @@ func (pki testPKI) send(t *testing.T, base string, r delivery.Resource) Resource
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	return pki.newClient(&pki.client).SendResource(ctx, ResourceRequest{BaseURL: base, Resource: r, Token: seal.SecretOf(token)})
+	request := ResourceRequest{BaseURL: base, Resource: r, Token: seal.SecretOf(token)}
+	return pki.newClient(&pki.client).SendResource(ctx, request)
 }
 
 // discardUntilClosed reads until the client closes the connection, and answers nothing.

@@ -32,7 +32,8 @@ func TestExactNames(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want %d entries", text, s, err, want)
 		}
 	}
-	const ok = `{"resourceType":"Bundle","type":"batch-response","entry":[{"response":{"status":"201"}},{"response":{"status":"201"}}]}`
+	const ok = `{"resourceType":"Bundle","type":"batch-response","entry":[` +
+		`{"response":{"status":"201"}},{"response":{"status":"201"}}]}`
 	for _, tt := range []struct {
 		from, to string
 		want     delivery.OutcomeKind

@@ -40,7 +40,9 @@ func (n *Networks) AuthorizationURL(ctx context.Context, p delivery.Authorizatio
 }
 
 // Exchange implements [delivery.Providers].
-func (n *Networks) Exchange(ctx context.Context, p delivery.AuthorizationParams, code seal.Secret) (delivery.ProviderTokens, error) {
+func (n *Networks) Exchange(
+	ctx context.Context, p delivery.AuthorizationParams, code seal.Secret,
+) (delivery.ProviderTokens, error) {
 	network, err := n.find(p.Provider)
 	if err != nil {
 		return delivery.ProviderTokens{}, err
@@ -58,7 +60,9 @@ func (n *Networks) AuthorizationError(ctx context.Context, p delivery.Authorizat
 }
 
 // RefreshTokens implements [delivery.Providers].
-func (n *Networks) RefreshTokens(ctx context.Context, key delivery.ProviderKey, refresh seal.Secret, correlation string) (delivery.ProviderTokens, error) {
+func (n *Networks) RefreshTokens(
+	ctx context.Context, key delivery.ProviderKey, refresh seal.Secret, correlation string,
+) (delivery.ProviderTokens, error) {
 	network, err := n.find(key)
 	if err != nil {
 		return delivery.ProviderTokens{}, err

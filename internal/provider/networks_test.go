@@ -24,7 +24,12 @@ func (n named) AuthorizationError(context.Context, delivery.AuthorizationParams,
 	return errors.New(string(n))
 }
 
-func (n named) RefreshTokens(context.Context, delivery.ProviderKey, seal.Secret, string) (delivery.ProviderTokens, error) {
+func (n named) RefreshTokens(
+	context.Context,
+	delivery.ProviderKey,
+	seal.Secret,
+	string,
+) (delivery.ProviderTokens, error) {
 	return delivery.ProviderTokens{Access: seal.SecretOf(string(n))}, nil
 }
 
@@ -33,14 +38,22 @@ func (n named) Send(context.Context, delivery.ProviderKey, delivery.SendRequest)
 }
 
 func TestNetworks(t *testing.T) {
-	s := NewNetworks(map[string]delivery.Providers{"medmij": named("MedMij"), "smart": named("SMART"), "": named("nobody"), "off": nil})
+	s := NewNetworks(
+		map[string]delivery.Providers{
+			"medmij": named("MedMij"),
+			"smart":  named("SMART"),
+			"":       named("nobody"),
+			"off":    nil,
+		},
+	)
 	for key, want := range map[delivery.ProviderKey]string{
 		"medmij:huisartslinde~53": "MedMij", "smart:demo": "SMART", "smart:a:b": "SMART", ":x": "nobody",
 	} {
 		address, err1 := s.AuthorizationURL(t.Context(), delivery.AuthorizationParams{Provider: key})
 		returned, err2 := s.Exchange(t.Context(), delivery.AuthorizationParams{Provider: key}, seal.Secret{})
 		renewed, err3 := s.RefreshTokens(t.Context(), key, seal.Secret{}, "")
-		if err := s.AuthorizationError(t.Context(), delivery.AuthorizationParams{Provider: key}, ""); err.Error() != want {
+		if err := s.AuthorizationError(t.Context(), delivery.AuthorizationParams{Provider: key},
+			""); err.Error() != want {
 			t.Errorf("%s: %v, want %q", key, err, want)
 		}
 		o := s.Send(t.Context(), key, delivery.SendRequest{})
@@ -48,7 +61,8 @@ func TestNetworks(t *testing.T) {
 			t.Errorf("%s: %v", key, err)
 		}
 		if address != want || returned.Access.Reveal() != want || renewed.Access.Reveal() != want || o.Reason != want {
-			t.Errorf("%s: %q %q %q %q, want %q", key, address, returned.Access.Reveal(), renewed.Access.Reveal(), o.Reason, want)
+			t.Errorf("%s: %q %q %q %q, want %q", key, address, returned.Access.Reveal(), renewed.Access.Reveal(),
+				o.Reason, want)
 		}
 	}
 	for _, key := range []delivery.ProviderKey{"", "medmij", "other:x", "medmijx:y", "off:x"} {

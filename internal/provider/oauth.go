@@ -58,7 +58,7 @@ const (
 func NewTokens(access, refresh string, seconds int64, requested time.Time) (delivery.ProviderTokens, error) {
 	switch {
 	case !validToken(access) || refresh != "" && !validToken(refresh):
-		return delivery.ProviderTokens{}, errors.New("the token response has a token with characters that a header cannot hold")
+		return delivery.ProviderTokens{}, errors.New("the token response has a token that cannot be sent")
 	case seconds < 0:
 		return delivery.ProviderTokens{}, errors.New("the token response has an expires_in that is not positive")
 	}

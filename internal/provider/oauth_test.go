@@ -36,7 +36,8 @@ func TestNewTokens(t *testing.T) {
 			}
 			continue
 		}
-		if a.Access.Reveal() != tt.token || a.Refresh.IsZero() != (tt.refresh == "") || !a.ExpiresAt.Equal(at.Add(tt.life)) {
+		if a.Access.Reveal() != tt.token || a.Refresh.IsZero() != (tt.refresh == "") ||
+			!a.ExpiresAt.Equal(at.Add(tt.life)) {
 			t.Errorf("%s: until %v", what, a.ExpiresAt)
 		}
 		if tt.refresh != "" && a.Refresh.Reveal() != tt.refresh {

@@ -41,7 +41,8 @@ func TestSendResource(t *testing.T) {
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		pki.newClient(&pki.client).SendResource(ctx, ResourceRequest{
-			BaseURL: tt.base, Resource: tt.resource, Token: seal.SecretOf(token), Header: http.Header{"X-Correlation-ID": {"run"}},
+			BaseURL: tt.base, Resource: tt.resource, Token: seal.SecretOf(token),
+			Header: http.Header{"X-Correlation-ID": {"run"}},
 		})
 		cancel()
 		got := <-requests
@@ -80,36 +81,46 @@ func TestSendResourceNotFHIR(t *testing.T) {
 func TestResponses(t *testing.T) {
 	pki := newTestPKI(t)
 	const ok, created = "HTTP/1.1 200 OK\r\n", "HTTP/1.1 201 Created\r\n"
+	respond := providertest.Respond
 	long := strings.Repeat("x", 2*maxResponse)
 	for name, tt := range map[string]struct {
-		script  providertest.ConnHandler
+		handle  providertest.ConnHandler
 		one     delivery.OutcomeKind
 		both    delivery.OutcomeKind
 		status  int
 		timeout bool
 	}{
-		"nothing at all":         {providertest.Respond(""), unknown, unknown, 0, false},
-		"not HTTP":               {providertest.Respond("220 mail.example ESMTP\r\n"), unknown, unknown, 0, false},
-		"half a status":          {providertest.Respond("HTTP/1.1 20"), unknown, unknown, 0, false},
-		"half a header":          {providertest.Respond(created + "Content-Le"), unknown, unknown, 0, false},
-		"a header that is long":  {providertest.Respond(created + "X: " + long + "\r\n\r\n"), unknown, unknown, 0, false},
-		"no body":                {providertest.Respond(created + "Content-Length: 0\r\n\r\n"), delivered, unknown, 201, false},
-		"half a body":            {providertest.Respond(created + "Content-Length: 100\r\n\r\n{\"resour"), delivered, unknown, 201, false},
-		"half a chunk":           {providertest.Respond(created + "Transfer-Encoding: chunked\r\n\r\n64\r\n{\"resour"), delivered, unknown, 201, false},
-		"too long":               {providertest.Respond(ok + "\r\n{\"x\":\"" + long + "\"}"), delivered, unknown, 200, false},
-		"a page":                 {providertest.Respond(ok + "Content-Type: text/html\r\n\r\n<html>"), unknown, unknown, 200, false},
-		"both filed":             {providertest.Respond(ok + "\r\n" + batch("201", "201")), delivered, delivered, 200, false},
-		"one filed":              {providertest.Respond(ok + "\r\n" + batch("201", "422")), delivered, refused, 200, false},
-		"packed unasked":         {providertest.Respond(ok + "Content-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x00"), delivered, unknown, 200, false},
-		"go on first":            {providertest.Respond("HTTP/1.1 100 Continue\r\n\r\n" + created + "\r\n" + batch("201", "201")), delivered, delivered, 201, false},
-		"hints first":            {providertest.Respond("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 422 No\r\n\r\n"), refused, refused, 422, false},
-		"another protocol":       {providertest.Respond("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"), unknown, unknown, 101, false},
-		"closed at once":         {func(net.Conn) {}, unknown, unknown, 0, false},
-		"closed after some":      {func(c net.Conn) { _, _ = io.ReadFull(c, make([]byte, 10)) }, unknown, unknown, 0, false},
-		"silence":                {func(c net.Conn) { providertest.ReadRequest(c); discardUntilClosed(c) }, unknown, unknown, 0, true},
-		"silence after a status": {func(c net.Conn) { providertest.Respond(created)(c); discardUntilClosed(c) }, unknown, unknown, 0, true},
+		"nothing at all":        {respond(""), unknown, unknown, 0, false},
+		"not HTTP":              {respond("220 mail.example ESMTP\r\n"), unknown, unknown, 0, false},
+		"half a status":         {respond("HTTP/1.1 20"), unknown, unknown, 0, false},
+		"half a header":         {respond(created + "Content-Le"), unknown, unknown, 0, false},
+		"a header that is long": {respond(created + "X: " + long + "\r\n\r\n"), unknown, unknown, 0, false},
+		"no body":               {respond(created + "Content-Length: 0\r\n\r\n"), delivered, unknown, 201, false},
+		"half a body": {respond(created + "Content-Length: 100\r\n\r\n{\"resour"), delivered, unknown, 201,
+			false},
+		"half a chunk": {respond(created + "Transfer-Encoding: chunked\r\n\r\n64\r\n{\"resour"), delivered,
+			unknown, 201, false},
+		"too long":   {respond(ok + "\r\n{\"x\":\"" + long + "\"}"), delivered, unknown, 200, false},
+		"a page":     {respond(ok + "Content-Type: text/html\r\n\r\n<html>"), unknown, unknown, 200, false},
+		"both filed": {respond(ok + "\r\n" + batch("201", "201")), delivered, delivered, 200, false},
+		"one filed":  {respond(ok + "\r\n" + batch("201", "422")), delivered, refused, 200, false},
+		"packed unasked": {respond(ok + "Content-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x00"), delivered, unknown,
+			200, false},
+		"go on first": {respond("HTTP/1.1 100 Continue\r\n\r\n" + created + "\r\n" + batch("201", "201")),
+			delivered, delivered, 201, false},
+		"hints first": {respond("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 422 No\r\n\r\n"), refused, refused,
+			422, false},
+		"another protocol": {respond("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"),
+			unknown, unknown, 101, false},
+		"closed at once": {func(net.Conn) {}, unknown, unknown, 0, false},
+		"closed after some": {func(c net.Conn) { _, _ = io.ReadFull(c, make([]byte, 10)) }, unknown, unknown, 0,
+			false},
+		"silence": {func(c net.Conn) { providertest.ReadRequest(c); discardUntilClosed(c) }, unknown,
+			unknown, 0, true},
+		"silence after a status": {func(c net.Conn) { respond(created)(c); discardUntilClosed(c) }, unknown, unknown, 0,
+			true},
 		"silence in the body": {func(c net.Conn) {
-			providertest.Respond(created + "Content-Length: 9\r\n\r\n{")(c)
+			respond(created + "Content-Length: 9\r\n\r\n{")(c)
 			discardUntilClosed(c)
 		}, delivered, unknown, 201, false},
 		"401 before it has read": {func(c net.Conn) {
@@ -118,7 +129,7 @@ func TestResponses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := providertest.ServeRaw(t, pki.mutualTLS(), tt.script)
+			s := providertest.ServeRaw(t, pki.mutualTLS(), tt.handle)
 			for _, r := range []struct {
 				resource delivery.Resource
 				want     delivery.OutcomeKind
@@ -128,10 +139,13 @@ func TestResponses(t *testing.T) {
 					within = time.Second
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), within)
-				a := pki.newClient(&pki.client).SendResource(ctx, ResourceRequest{BaseURL: s.URL, Resource: r.resource, Token: seal.SecretOf(token)})
+				a := pki.newClient(&pki.client).
+					SendResource(ctx, ResourceRequest{BaseURL: s.URL, Resource: r.resource,
+						Token: seal.SecretOf(token)})
 				cancel()
 				if a.Kind != r.want || a.Status != tt.status || a.Timeout != tt.timeout {
-					t.Errorf("%q: %+v, want %v, status %d, timeout %v", r.resource.Path, a, r.want, tt.status, tt.timeout)
+					t.Errorf("%q: %+v, want %v, status %d, timeout %v", r.resource.Path, a, r.want, tt.status,
+						tt.timeout)
 				}
 				if strings.Contains(a.Reason, token) || strings.Contains(a.Reason, "ESMTP") || a.Reason == "" {
 					t.Errorf("reason %q", a.Reason)

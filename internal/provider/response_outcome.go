@@ -116,8 +116,8 @@ func bundleOutcome(s sentResource, r Response) (delivery.OutcomeKind, string) {
 		return delivery.OutcomeUnknown, fmt.Sprintf("but without a status for entry %d of %d", i+1, s.entries)
 	}
 	if i := slices.IndexFunc(statuses, entryUnknown); i >= 0 {
-		return delivery.OutcomeUnknown, fmt.Sprintf("but entry %d of %d has %d, which does not say whether it was filed",
-			i+1, s.entries, statuses[i])
+		return delivery.OutcomeUnknown, fmt.Sprintf(
+			"but entry %d of %d has %d, which does not say whether it was filed", i+1, s.entries, statuses[i])
 	}
 	filed, failed := 0, -1
 	for i, status := range statuses {

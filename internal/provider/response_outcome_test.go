@@ -72,7 +72,11 @@ func TestStatusRules(t *testing.T) {
 // TestSuccessOutcome combines status 200 and 201, a single resource and a Bundle, and all
 // sorts of bodies.
 func TestSuccessOutcome(t *testing.T) {
+	body := func(status int, text string) Response { return Response{Status: status, Body: []byte(text)} }
+	noBody := func(status int, why BodyError) Response { return Response{Status: status, BodyError: why} }
 	html := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
+	page := func(status int) Response { return Response{Status: status, Header: html, Body: []byte("<html>")} }
+	const unreadable = "without a readable answer"
 	for name, tt := range map[string]struct {
 		sent   sentResource
 		reply  Response
@@ -80,46 +84,54 @@ func TestSuccessOutcome(t *testing.T) {
 		answer bool
 		reason string
 	}{
-		"one, 201, resource":   {single, Response{Status: 201, Body: []byte(`{"resourceType":"Patient"}`)}, delivered, true, "filed"},
-		"one, 200, resource":   {single, Response{Status: 200, Body: []byte(`{"resourceType":"Patient"}`)}, delivered, true, "filed"},
-		"one, 201, empty":      {single, Response{Status: 201}, delivered, false, "filed"},
-		"one, 200, empty":      {single, Response{Status: 200}, delivered, false, "filed"},
-		"one, 201, XML":        {single, Response{Status: 201, Body: []byte(`<Patient/>`)}, delivered, false, "filed"},
-		"one, 200, XML":        {single, Response{Status: 200, Body: []byte(`<Patient/>`)}, delivered, false, "filed"},
-		"one, 201, too long":   {single, Response{Status: 201, BodyError: BodyTooLong}, delivered, false, "too long"},
-		"one, 200, too long":   {single, Response{Status: 200, BodyError: BodyTooLong}, delivered, false, "too long"},
-		"one, 201, cut":        {single, Response{Status: 201, BodyError: BodyTruncated}, delivered, false, "cut off"},
-		"one, 200, cut":        {single, Response{Status: 200, BodyError: BodyTruncated}, delivered, false, "cut off"},
-		"one, 201, page":       {single, Response{Status: 201, Header: html, Body: []byte("<html>")}, delivered, false, "filed"},
-		"one, 200, page":       {single, Response{Status: 200, Header: html, Body: []byte("<html>")}, unknown, false, "web page"},
-		"one, 201, half JSON":  {single, Response{Status: 201, Body: []byte(`{"resourceType":`)}, delivered, false, "filed"},
-		"two, 200, both":       {two, Response{Status: 200, Body: []byte(batch("201 Created", "200"))}, delivered, true, "all 2 entries"},
-		"two, 201, both":       {two, Response{Status: 201, Body: []byte(batch("201", "201"))}, delivered, true, "all 2 entries"},
-		"two, transaction":     {two, Response{Status: 200, Body: []byte(strings.Replace(batch("201", "200"), "batch-", "transaction-", 1))}, delivered, true, "all 2"},
-		"two, with a BOM":      {two, Response{Status: 200, Body: []byte("\xef\xbb\xbf" + batch("201", "200"))}, delivered, true, "all 2"},
-		"two, one failed":      {two, Response{Status: 200, Body: []byte(batch("201", "422 Unprocessable"))}, refused, true, "entry 2 of 2 has 422; 1 were filed"},
-		"two, both failed":     {two, Response{Status: 200, Body: []byte(batch("400", "422"))}, refused, true, "entry 1 of 2 has 400; 0 were filed"},
-		"two, no status":       {two, Response{Status: 200, Body: []byte(batch("201", ""))}, unknown, true, "without a status for entry 2"},
-		"two, odd status":      {two, Response{Status: 200, Body: []byte(batch("created", "201"))}, unknown, true, "without a status for entry 1"},
-		"two, one is missing":  {two, Response{Status: 200, Body: []byte(batch("201"))}, unknown, true, "about 1 of 2 entries"},
-		"two, one too many":    {two, Response{Status: 200, Body: []byte(batch("201", "201", "201"))}, unknown, true, "about 3 of 2 entries"},
-		"two, one, and failed": {two, Response{Status: 200, Body: []byte(batch("422"))}, unknown, true, "about 1 of 2 entries"},
-		"two, failed, silent":  {two, Response{Status: 200, Body: []byte(batch("", "422"))}, unknown, true, "without a status for entry 1 of 2"},
-		"two, none":            {two, Response{Status: 200, Body: []byte(batch())}, unknown, true, "about 0 of 2 entries"},
-		"two, empty":           {two, Response{Status: 200}, unknown, false, "without a readable answer"},
-		"two, page":            {two, Response{Status: 200, Header: html, Body: []byte("<html>")}, unknown, false, "without a readable answer"},
-		"two, XML":             {two, Response{Status: 200, Body: []byte(`<Bundle/>`)}, unknown, false, "without a readable answer"},
-		"two, half":            {two, Response{Status: 200, Body: []byte(`{"resourceType":"Bundle","type":"batch-resp`)}, unknown, false, "without a readable answer"},
-		"two, too long":        {two, Response{Status: 200, BodyError: BodyTooLong}, unknown, false, "too long"},
-		"two, cut":             {two, Response{Status: 200, BodyError: BodyTruncated}, unknown, false, "cut off"},
-		"two, outcome":         {two, Response{Status: 200, Body: []byte(`{"resourceType":"OperationOutcome"}`)}, unknown, true, "without a readable answer"},
-		"two, the same again":  {two, Response{Status: 200, Body: []byte(`{"resourceType":"Bundle","type":"batch","entry":[{},{}]}`)}, unknown, true, "without a readable answer"},
-		"two, entries no list": {two, Response{Status: 200, Body: []byte(`{"resourceType":"Bundle","type":"batch-response","entry":{}}`)}, unknown, true, "without a readable answer"},
+		"one, 201, resource":  {single, body(201, `{"resourceType":"Patient"}`), delivered, true, "filed"},
+		"one, 200, resource":  {single, body(200, `{"resourceType":"Patient"}`), delivered, true, "filed"},
+		"one, 201, empty":     {single, Response{Status: 201}, delivered, false, "filed"},
+		"one, 200, empty":     {single, Response{Status: 200}, delivered, false, "filed"},
+		"one, 201, XML":       {single, body(201, `<Patient/>`), delivered, false, "filed"},
+		"one, 200, XML":       {single, body(200, `<Patient/>`), delivered, false, "filed"},
+		"one, 201, too long":  {single, noBody(201, BodyTooLong), delivered, false, "too long"},
+		"one, 200, too long":  {single, noBody(200, BodyTooLong), delivered, false, "too long"},
+		"one, 201, cut":       {single, noBody(201, BodyTruncated), delivered, false, "cut off"},
+		"one, 200, cut":       {single, noBody(200, BodyTruncated), delivered, false, "cut off"},
+		"one, 201, page":      {single, page(201), delivered, false, "filed"},
+		"one, 200, page":      {single, page(200), unknown, false, "web page"},
+		"one, 201, half JSON": {single, body(201, `{"resourceType":`), delivered, false, "filed"},
+		"two, 200, both":      {two, body(200, batch("201 Created", "200")), delivered, true, "all 2 entries"},
+		"two, 201, both":      {two, body(201, batch("201", "201")), delivered, true, "all 2 entries"},
+		"two, transaction": {two, body(200, strings.Replace(batch("201", "200"), "batch-", "transaction-", 1)),
+			delivered, true, "all 2"},
+		"two, with a BOM": {two, body(200, "\xef\xbb\xbf"+batch("201", "200")), delivered, true, "all 2"},
+		"two, one failed": {two, body(200, batch("201", "422 Unprocessable")), refused, true,
+			"entry 2 of 2 has 422; 1 were filed"},
+		"two, both failed": {two, body(200, batch("400", "422")), refused, true,
+			"entry 1 of 2 has 400; 0 were filed"},
+		"two, no status": {two, body(200, batch("201", "")), unknown, true, "without a status for entry 2"},
+		"two, odd status": {two, body(200, batch("created", "201")), unknown, true,
+			"without a status for entry 1"},
+		"two, one is missing":  {two, body(200, batch("201")), unknown, true, "about 1 of 2 entries"},
+		"two, one too many":    {two, body(200, batch("201", "201", "201")), unknown, true, "about 3 of 2 entries"},
+		"two, one, and failed": {two, body(200, batch("422")), unknown, true, "about 1 of 2 entries"},
+		"two, failed, silent":  {two, body(200, batch("", "422")), unknown, true, "without a status for entry 1 of 2"},
+		"two, none":            {two, body(200, batch()), unknown, true, "about 0 of 2 entries"},
+		"two, empty":           {two, Response{Status: 200}, unknown, false, unreadable},
+		"two, page":            {two, page(200), unknown, false, unreadable},
+		"two, XML":             {two, body(200, `<Bundle/>`), unknown, false, unreadable},
+		"two, half": {two, body(200, `{"resourceType":"Bundle","type":"batch-resp`), unknown, false,
+			unreadable},
+		"two, too long": {two, noBody(200, BodyTooLong), unknown, false, "too long"},
+		"two, cut":      {two, noBody(200, BodyTruncated), unknown, false, "cut off"},
+		"two, outcome":  {two, body(200, `{"resourceType":"OperationOutcome"}`), unknown, true, unreadable},
+		"two, the same again": {two, body(200, `{"resourceType":"Bundle","type":"batch","entry":[{},{}]}`), unknown,
+			true, unreadable},
+		"two, entries no list": {two, body(200, `{"resourceType":"Bundle","type":"batch-response","entry":{}}`),
+			unknown, true, unreadable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := outcomeOf(tt.sent, tt.reply, time.Now())
 			if o.Kind != tt.want || (o.Answer != nil) != tt.answer || !strings.Contains(o.Reason, tt.reason) {
-				t.Errorf("%+v, answer %q; want %v, an answer: %v, a reason with %q", o, o.Answer, tt.want, tt.answer, tt.reason)
+				t.Errorf("%+v, answer %q; want %v, an answer: %v, a reason with %q", o, o.Answer, tt.want, tt.answer,
+					tt.reason)
 			}
 		})
 	}
@@ -148,7 +160,8 @@ func TestRetryAfter(t *testing.T) {
 				t.Errorf("Retry-After %q with %d: %v, %v; want %v", text, status, o.RetryAfter, o.Kind, want)
 			}
 		}
-		if o := outcomeOf(single, Response{Status: 500, Header: http.Header{"Retry-After": {text}}}, now); o.RetryAfter != 0 {
+		if o := outcomeOf(single, Response{Status: 500, Header: http.Header{"Retry-After": {text}}},
+			now); o.RetryAfter != 0 {
 			t.Errorf("a 500 with Retry-After %q asks to wait %v", text, o.RetryAfter)
 		}
 	}
@@ -157,7 +170,12 @@ func TestRetryAfter(t *testing.T) {
 func FuzzReadBatchResponse(f *testing.F) {
 	f.Add([]byte(batch("201 Created", "422")))
 	f.Add([]byte(batch()))
-	f.Add([]byte(`{"resourceType":"Bundle","type":"transaction-response","entry":[null,{"response":null},{"response":{"status":"2000"}}]}`))
+	f.Add(
+		[]byte(
+			`{"resourceType":"Bundle","type":"transaction-response","entry":[null,` +
+				`{"response":null},{"response":{"status":"2000"}}]}`,
+		),
+	)
 	f.Add([]byte("\xef\xbb\xbf[]"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		statuses, err := readBatchResponse(body)
@@ -170,7 +188,11 @@ func FuzzReadBatchResponse(f *testing.F) {
 			}
 		}
 		// A Bundle is delivered only if each of its entries is.
-		o := outcomeOf(sentResource{bundle: true, entries: len(statuses)}, Response{Status: 200, Body: body}, time.Now())
+		o := outcomeOf(
+			sentResource{bundle: true, entries: len(statuses)},
+			Response{Status: 200, Body: body},
+			time.Now(),
+		)
 		for _, s := range statuses {
 			if o.Kind == delivered && (s < 200 || s > 299) {
 				t.Errorf("delivered with an entry of %d", s)

@@ -13,41 +13,42 @@ import (
 )
 
 const (
-	discoverTimeout   = 10 * time.Second
+	discoveryTimeout  = 10 * time.Second
 	maxDiscoveryBytes = 1 << 20
-	// discoveryLife is how long what a server said of itself counts.
-	discoveryLife = time.Hour
+	// discoveryLifetime is how long discovered endpoints are used.
+	discoveryLifetime = time.Hour
 )
 
-// endpoints are those that a person's consent is got by.
-type endpoints struct{ authorize, token string }
+// endpoints are the OAuth endpoints of a server.
+type endpoints struct{ authorization, token string }
 
-// endpointsOf are the configured ones, or those that the server names in
+// endpointsOf returns the configured endpoints, or those of the server's
 // [base]/.well-known/smart-configuration (SMART App Launch, "Conformance").
-func (n *Network) endpointsOf(ctx context.Context, p *connection) (endpoints, error) {
-	if p.AuthorizationEndpoint != "" {
-		return endpoints{p.AuthorizationEndpoint, p.TokenEndpoint}, nil
+func (n *Network) endpointsOf(ctx context.Context, s *fhirServer) (endpoints, error) {
+	if s.AuthorizationEndpoint != "" {
+		return endpoints{s.AuthorizationEndpoint, s.TokenEndpoint}, nil
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	now := n.now()
-	if now.Before(p.discoveredUntil) {
-		return p.discovered, nil
+	if now.Before(s.discoveredUntil) {
+		return s.discovered, nil
 	}
-	found, err := n.discover(ctx, p)
+	found, err := n.discover(ctx, s)
 	if err != nil {
-		return endpoints{}, fmt.Errorf("ask FHIR server %q for its endpoints: %w", p.ID, err)
+		return endpoints{}, fmt.Errorf("discover the endpoints of FHIR server %q: %w", s.ID, err)
 	}
-	p.discovered, p.discoveredUntil = found, now.Add(discoveryLife)
+	s.discovered, s.discoveredUntil = found, now.Add(discoveryLifetime)
 	return found, nil
 }
 
-func (n *Network) discover(ctx context.Context, p *connection) (endpoints, error) {
-	ctx, cancel := context.WithTimeout(ctx, discoverTimeout)
+func (n *Network) discover(ctx context.Context, s *fhirServer) (endpoints, error) {
+	ctx, cancel := context.WithTimeout(ctx, discoveryTimeout)
 	defer cancel()
-	r, err := p.client.Do(ctx, provider.Request{
-		Method: http.MethodGet, URL: strings.TrimSuffix(p.BaseURL, "/") + "/.well-known/smart-configuration",
-		Header: http.Header{"Accept": {"application/json"}, "User-Agent": {provider.UserAgent}}, MaxResponse: maxDiscoveryBytes,
+	r, err := s.client.Do(ctx, provider.Request{
+		Method: http.MethodGet, URL: strings.TrimSuffix(s.BaseURL, "/") + "/.well-known/smart-configuration",
+		Header:      http.Header{"Accept": {"application/json"}, "User-Agent": {provider.UserAgent}},
+		MaxResponse: maxDiscoveryBytes,
 	})
 	switch {
 	case err != nil:
@@ -58,10 +59,10 @@ func (n *Network) discover(ctx context.Context, p *connection) (endpoints, error
 		return endpoints{}, errors.New("its answer " + string(r.BodyError))
 	}
 	found, err := readDiscovery(r.Body, n.loopback)
-	if err == nil && !p.ClientSecret.IsZero() && !sameHost(p.BaseURL, found.token) {
-		// Whoever answers for base, or once did, would otherwise choose who gets the secret.
-		err = errors.New("it names a token endpoint that is not at the host and port of base, and the client secret " +
-			"goes elsewhere only if you say so: set authorize and token")
+	if err == nil && !s.ClientSecret.IsZero() && !sameHost(s.BaseURL, found.token) {
+		// Otherwise the server at base could choose who gets the secret.
+		err = errors.New("its token endpoint is not at the host and port of base, and the client secret is sent to " +
+			"another host only if it is configured: set authorize and token")
 	}
 	if err != nil {
 		return endpoints{}, err
@@ -69,16 +70,17 @@ func (n *Network) discover(ctx context.Context, p *connection) (endpoints, error
 	return found, nil
 }
 
+// readDiscovery reads a smart-configuration.
 func readDiscovery(body []byte, loopback bool) (endpoints, error) {
 	var d struct {
-		Authorize string `json:"authorization_endpoint"`
-		Token     string `json:"token_endpoint"`
+		Authorization string `json:"authorization_endpoint"`
+		Token         string `json:"token_endpoint"`
 	}
 	if err := json.Unmarshal(body, &d); err != nil {
-		return endpoints{}, errors.New("its answer is not JSON, or not as expected")
+		return endpoints{}, errors.New("its answer is not a JSON object with endpoints")
 	}
-	if err := checkEndpoints(d.Authorize, d.Token, loopback); err != nil {
+	if err := checkEndpoints(d.Authorization, d.Token, loopback); err != nil {
 		return endpoints{}, err
 	}
-	return endpoints{d.Authorize, d.Token}, nil
+	return endpoints{d.Authorization, d.Token}, nil
 }

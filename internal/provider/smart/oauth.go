@@ -14,141 +14,145 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// Depart implements [delivery.Providers].
-func (n *Network) AuthorizationURL(ctx context.Context, d delivery.AuthorizationParams) (string, error) {
-	p, err := n.find(d.Provider)
+// AuthorizationURL implements [delivery.Providers].
+func (n *Network) AuthorizationURL(ctx context.Context, p delivery.AuthorizationParams) (string, error) {
+	server, config, err := n.oauthConfig(ctx, p.Provider, p.RedirectURI)
 	if err != nil {
-		return "", fmt.Errorf("depart: %w", err)
+		return "", fmt.Errorf("make an authorization request: %w", err)
 	}
-	c, err := n.oauthConfig(ctx, p, d.RedirectURI)
-	if err != nil {
-		return "", fmt.Errorf("depart: %w", err)
-	}
-	return c.AuthCodeURL(d.State.Reveal(),
-		oauth2.S256ChallengeOption(d.Verifier.Reveal()),
-		oauth2.SetAuthURLParam("aud", p.BaseURL)), nil
+	return config.AuthCodeURL(p.State.Reveal(),
+		oauth2.S256ChallengeOption(p.Verifier.Reveal()),
+		oauth2.SetAuthURLParam("aud", server.BaseURL)), nil
 }
 
-// Return implements [delivery.Providers].
-func (n *Network) Exchange(ctx context.Context, d delivery.AuthorizationParams, code seal.Secret) (delivery.ProviderTokens, error) {
-	p, err := n.find(d.Provider)
+// Exchange implements [delivery.Providers].
+func (n *Network) Exchange(
+	ctx context.Context, p delivery.AuthorizationParams, code seal.Secret,
+) (delivery.ProviderTokens, error) {
+	server, config, err := n.oauthConfig(ctx, p.Provider, p.RedirectURI)
 	if err != nil {
-		return delivery.ProviderTokens{}, fmt.Errorf("return: %w", err)
+		return delivery.ProviderTokens{}, fmt.Errorf("exchange the code: %w", err)
 	}
-	c, err := n.oauthConfig(ctx, p, d.RedirectURI)
-	if err != nil {
-		return delivery.ProviderTokens{}, fmt.Errorf("return: %w", err)
-	}
-	ctx, cancel := p.withTokenClient(ctx, d.Correlation)
+	ctx, cancel := server.withTokenClient(ctx, p.Correlation)
 	defer cancel()
-	start := n.now()
-	t, err := c.Exchange(ctx, code.Reveal(), oauth2.VerifierOption(d.Verifier.Reveal()))
+	requested := n.now()
+	token, err := config.Exchange(ctx, code.Reveal(), oauth2.VerifierOption(p.Verifier.Reveal()))
+	tokens, err := newTokens(token, requested, tokenError(err, delivery.ErrProviderRefused))
 	if err != nil {
-		return delivery.ProviderTokens{}, fmt.Errorf("swap the code at FHIR server %q: %w", p.ID, tokenError(err, delivery.ErrProviderRefused))
+		return delivery.ProviderTokens{}, fmt.Errorf("exchange the code at FHIR server %q: %w", server.ID, err)
 	}
-	a, err := newTokens(t, start)
-	if err != nil {
-		return delivery.ProviderTokens{}, fmt.Errorf("swap the code at FHIR server %q: %w", p.ID, err)
-	}
-	return a, nil
+	return tokens, nil
 }
 
-// Declined implements [delivery.Providers].
-func (n *Network) AuthorizationError(_ context.Context, d delivery.AuthorizationParams, oauthError string) error {
-	return fmt.Errorf("return from %s: %w", d.Provider, provider.AuthorizationError(oauthError))
+// AuthorizationError implements [delivery.Providers].
+func (n *Network) AuthorizationError(_ context.Context, p delivery.AuthorizationParams, oauthError string) error {
+	return fmt.Errorf("authorization at %s: %w", p.Provider, provider.AuthorizationError(oauthError))
 }
 
-// Renew implements [delivery.Providers].
-func (n *Network) RefreshTokens(ctx context.Context, key delivery.ProviderKey, refresh seal.Secret, correlation string) (delivery.ProviderTokens, error) {
-	p, err := n.find(key)
+// RefreshTokens implements [delivery.Providers].
+func (n *Network) RefreshTokens(
+	ctx context.Context, key delivery.ProviderKey, refresh seal.Secret, correlation string,
+) (delivery.ProviderTokens, error) {
+	server, config, err := n.oauthConfig(ctx, key, "")
 	if err != nil {
-		return delivery.ProviderTokens{}, fmt.Errorf("renew: %w", err)
+		return delivery.ProviderTokens{}, fmt.Errorf("refresh the tokens: %w", err)
 	}
-	c, err := n.oauthConfig(ctx, p, "")
-	if err != nil {
-		return delivery.ProviderTokens{}, fmt.Errorf("renew: %w", err)
-	}
-	ctx, cancel := p.withTokenClient(ctx, correlation)
+	ctx, cancel := server.withTokenClient(ctx, correlation)
 	defer cancel()
-	start := n.now()
-	// The source keeps the old refresh token if the answer brings none.
-	t, err := c.TokenSource(ctx, &oauth2.Token{RefreshToken: refresh.Reveal()}).Token()
+	requested := n.now()
+	// A TokenSource keeps the old refresh token if the response has none.
+	token, err := config.TokenSource(ctx, &oauth2.Token{RefreshToken: refresh.Reveal()}).Token()
+	tokens, err := newTokens(token, requested, tokenError(err, delivery.ErrReconnect))
 	if err != nil {
-		return delivery.ProviderTokens{}, fmt.Errorf("renew the access at FHIR server %q: %w", p.ID, tokenError(err, delivery.ErrReconnect))
+		return delivery.ProviderTokens{}, fmt.Errorf("refresh the tokens at FHIR server %q: %w", server.ID, err)
 	}
-	a, err := newTokens(t, start)
-	if err != nil {
-		return delivery.ProviderTokens{}, fmt.Errorf("renew the access at FHIR server %q: %w", p.ID, err)
-	}
-	return a, nil
+	return tokens, nil
 }
 
-// oauth is the client that we are at a server. How we show who we are is fixed: the
-// package would find it out by trying, and a code is offered once.
-func (n *Network) oauthConfig(ctx context.Context, p *connection, redirect string) (*oauth2.Config, error) {
-	e, err := n.endpointsOf(ctx, p)
+// oauthConfig finds a server and returns the configuration of an OAuth client for it. The
+// authentication style is fixed: package oauth2 would find it out by a second request,
+// but a code must be sent once only.
+func (n *Network) oauthConfig(
+	ctx context.Context, key delivery.ProviderKey, redirectURI string,
+) (*fhirServer, *oauth2.Config, error) {
+	server, err := n.find(key)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	style := oauth2.AuthStyleInParams // a public client: client_id alone
-	if !p.ClientSecret.IsZero() {
+	e, err := n.endpointsOf(ctx, server)
+	if err != nil {
+		return nil, nil, err
+	}
+	style := oauth2.AuthStyleInParams // a public client sends client_id only
+	if !server.ClientSecret.IsZero() {
 		style = oauth2.AuthStyleInHeader // "client-confidential-symmetric"
 	}
-	return &oauth2.Config{
-		ClientID: p.ClientID, ClientSecret: p.ClientSecret.Reveal(), RedirectURL: redirect, Scopes: p.Scopes,
-		Endpoint: oauth2.Endpoint{AuthURL: e.authorize, TokenURL: e.token, AuthStyle: style},
+	return server, &oauth2.Config{
+		ClientID: server.ClientID, ClientSecret: server.ClientSecret.Reveal(),
+		RedirectURL: redirectURI, Scopes: server.Scopes,
+		Endpoint: oauth2.Endpoint{AuthURL: e.authorization, TokenURL: e.token, AuthStyle: style},
 	}, nil
 }
 
-// calling prepares a token request: our own client, bounded in time.
-func (p *connection) withTokenClient(ctx context.Context, correlation string) (context.Context, context.CancelFunc) {
+// withTokenClient returns a context in which package oauth2 uses the server's client, and
+// that limits the time of a token request.
+func (s *fhirServer) withTokenClient(ctx context.Context, correlation string) (context.Context, context.CancelFunc) {
 	client := &http.Client{
-		Transport:     headerTransport{p.client, correlation},
+		Transport:     headerTransport{s.client, correlation},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, client), provider.TokenTimeout)
 }
 
-// headers adds ours to a request.
+// headerTransport adds headers to a request.
 type headerTransport struct {
 	client      *provider.Client
 	correlation string
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (h headerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+func (t headerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
-	req.Header["X-Correlation-ID"] = []string{h.correlation}
+	req.Header["X-Correlation-ID"] = []string{t.correlation}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", provider.UserAgent)
-	return h.client.RoundTrip(req)
+	return t.client.RoundTrip(req)
 }
 
-// why turns an error of package oauth2 into one that says nothing of what was sent or
-// answered, which theirs do. refused is what invalid_grant means here.
+// tokenError converts an error of package oauth2, whose text contains the response, into
+// one that contains nothing of the request or the response. refused is the error for
+// invalid_grant.
 func tokenError(err, refused error) error {
-	var answer *oauth2.RetrieveError
-	var fault *provider.TransportError
+	if err == nil {
+		return nil
+	}
+	var response *oauth2.RetrieveError
+	var transport *provider.TransportError
 	switch {
-	case errors.As(err, &answer):
-		status := answer.Response.StatusCode
+	case errors.As(err, &response):
+		status := response.Response.StatusCode
 		switch {
-		case answer.ErrorCode == "invalid_grant" && status < 500:
+		case response.ErrorCode == "invalid_grant" && status < 500:
 			return refused
-		case answer.ErrorCode != "":
-			return fmt.Errorf("the token endpoint answered %d: %s", status, provider.LoggableErrorCode(answer.ErrorCode))
+		case response.ErrorCode != "":
+			code := provider.LoggableErrorCode(response.ErrorCode)
+			return fmt.Errorf("the token endpoint answered %d: %s", status, code)
 		}
 		return fmt.Errorf("the token endpoint answered %d", status)
-	case errors.As(err, &fault):
-		return fault
+	case errors.As(err, &transport):
+		return transport
 	}
-	return errors.New("the answer of the token endpoint was cut off, or not as expected")
+	return errors.New("the token response is truncated or invalid")
 }
 
-// access reads a token that was asked for at the given time.
-func newTokens(t *oauth2.Token, at time.Time) (delivery.ProviderTokens, error) {
-	if t.Type() != "Bearer" { // which it is for any spelling, and for none
-		return delivery.ProviderTokens{}, errors.New("the token endpoint gave a token that is not a bearer token")
+// newTokens returns the tokens of a response, or err if it is not nil. requested is when
+// the token request was made.
+func newTokens(token *oauth2.Token, requested time.Time, err error) (delivery.ProviderTokens, error) {
+	if err != nil {
+		return delivery.ProviderTokens{}, err
 	}
-	return provider.NewTokens(t.AccessToken, t.RefreshToken, t.ExpiresIn, at)
+	if token.Type() != "Bearer" { // Type ignores case, and returns Bearer if the type is missing
+		return delivery.ProviderTokens{}, errors.New("the token endpoint issued a token that is not a bearer token")
+	}
+	return provider.NewTokens(token.AccessToken, token.RefreshToken, token.ExpiresIn, requested)
 }

@@ -8,29 +8,29 @@ import (
 	"github.com/carrelhq/carrel/internal/provider"
 )
 
-// Why nothing is sent.
+// The reasons of outcomes for which nothing was sent.
 const (
 	reasonNotConfigured = "not sent: this FHIR server is not configured any more"
 	reasonOtherVersion  = "not sent: this FHIR server takes another version of FHIR"
 )
 
 // Send implements [delivery.Providers].
-func (n *Network) Send(ctx context.Context, key delivery.ProviderKey, s delivery.SendRequest) delivery.Outcome {
-	p, err := n.find(key)
+func (n *Network) Send(ctx context.Context, key delivery.ProviderKey, r delivery.SendRequest) delivery.Outcome {
+	server, err := n.find(key)
 	switch {
 	case err != nil:
-		// It may be configured again before the delivery's time is up.
+		// It may be configured again before the delivery expires.
 		return delivery.Outcome{Kind: delivery.OutcomeNotFiled, Reason: reasonNotConfigured}
-	case s.Resource.Version != p.Version:
+	case r.Resource.Version != server.Version:
 		return delivery.Outcome{Kind: delivery.OutcomeRefused, Reason: reasonOtherVersion}
 	}
-	a := p.client.SendResource(ctx, provider.ResourceRequest{
-		BaseURL: p.BaseURL, Resource: s.Resource, Token: s.Token,
-		Header: http.Header{"X-Correlation-ID": {s.Correlation}},
+	result := server.client.SendResource(ctx, provider.ResourceRequest{
+		BaseURL: server.BaseURL, Resource: r.Resource, Token: r.Token,
+		Header: http.Header{"X-Correlation-ID": {r.Correlation}},
 	})
-	if a.Kind != delivery.OutcomeDelivered {
-		n.log.InfoContext(ctx, "a FHIR server did not take what was sent",
-			"server", p.ID, "correlation", s.Correlation, "status", a.Status, "reason", a.Reason)
+	if result.Kind != delivery.OutcomeDelivered {
+		n.log.InfoContext(ctx, "a FHIR server did not file a resource",
+			"server", server.ID, "correlation", r.Correlation, "status", result.Status, "reason", result.Reason)
 	}
-	return a.Outcome
+	return result.Outcome
 }

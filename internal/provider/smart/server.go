@@ -1,153 +1,49 @@
 package smart
 
 import (
-	"bytes"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/fhir"
-	"github.com/carrelhq/carrel/internal/provider"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// prefix begins the keys of this network.
+// keyPrefix begins the keys of this network.
 const keyPrefix = "smart:"
 
-// Server is one FHIR server that can be sent to.
+// Server is the configuration of a FHIR server that resources can be sent to.
 type Server struct {
-	// ID names it in its key. Once somebody has connected it, it stays as it is.
+	// ID identifies the server in its key. It must not change once a person has connected
+	// the server.
 	ID string
-	// Source is its id in the catalogue, Name and City what people see of it.
+	// Source is the server's id in the catalogue; Name and City are shown to people.
 	Source     int
 	Name, City string
-	// Base is the address of the FHIR server.
+	// BaseURL is the address of the FHIR server.
 	BaseURL string
 	Version fhir.Version
-	// Authorize and Token are its endpoints; both empty if it says itself where they are,
-	// in [base]/.well-known/smart-configuration. With a Secret it can name a token endpoint
-	// at the host of Base only.
+	// AuthorizationEndpoint and TokenEndpoint are the OAuth endpoints. Both are empty to
+	// discover them from [base]/.well-known/smart-configuration. With a ClientSecret a
+	// discovered token endpoint must be at the host of BaseURL.
 	AuthorizationEndpoint, TokenEndpoint string
-	// ClientID is what it knows us by. Secret is zero for a public client.
+	// ClientID identifies Carrel at the server. ClientSecret is zero for a public client.
 	ClientID     string
 	ClientSecret seal.Secret
 	Scopes       []string
-	// Roots, in PEM, are the authorities of its certificate; the system's if empty.
+	// Roots, in PEM, are the certificate authorities for the server; the system's if empty.
 	Roots []byte
 }
 
-// Key is what the server is known by to [delivery.Providers].
+// Key returns the server's key for [delivery.Providers].
 func (s Server) Key() delivery.ProviderKey { return delivery.ProviderKey(keyPrefix + s.ID) }
-
-// serverEntry is a server in the file.
-type serverEntry struct {
-	ID               string   `json:"id"`
-	Source           int      `json:"source"`
-	Name             string   `json:"name"`
-	City             string   `json:"city"`
-	Base             string   `json:"base"`
-	Version          string   `json:"version"`
-	Authorize        string   `json:"authorize"`
-	Token            string   `json:"token"`
-	ClientID         string   `json:"clientId"`
-	ClientSecretFile string   `json:"clientSecretFile"`
-	Scopes           []string `json:"scopes"`
-	Roots            string   `json:"roots"`
-}
-
-// maxFile bounds the files that the operator names.
-const maxFileBytes = 1 << 20
-
-// Load reads a file of servers: a list in JSON. Files that it names are looked for
-// beside it. Whether the servers make sense is found out by [New].
-func LoadServers(file string) ([]Server, error) {
-	text, err := readFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("load FHIR servers: %w", err)
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	var entries []serverEntry
-	if err := d.Decode(&entries); err != nil {
-		return nil, fmt.Errorf("load FHIR servers from %s: %w", file, err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("load FHIR servers from %s: something after the list", file)
-	}
-	servers := make([]Server, 0, len(entries))
-	for i, e := range entries {
-		s, err := e.server(filepath.Dir(file))
-		if err != nil {
-			return nil, fmt.Errorf("load FHIR servers from %s: entry %d (%q): %w", file, i+1, e.ID, err)
-		}
-		servers = append(servers, s)
-	}
-	return servers, nil
-}
-
-func (e serverEntry) server(folder string) (Server, error) {
-	s := Server{
-		ID: e.ID, Source: e.Source, Name: e.Name, City: e.City, BaseURL: e.Base,
-		AuthorizationEndpoint: e.Authorize, TokenEndpoint: e.Token, ClientID: e.ClientID, Scopes: e.Scopes,
-	}
-	switch e.Version {
-	case "stu3":
-		s.Version = fhir.STU3
-	case "r4":
-		s.Version = fhir.R4
-	default:
-		return Server{}, fmt.Errorf("version is %q, not \"stu3\" or \"r4\"", e.Version)
-	}
-	if e.ClientSecretFile != "" {
-		secret, err := readFile(resolvePath(folder, e.ClientSecretFile))
-		if err != nil {
-			return Server{}, fmt.Errorf("clientSecretFile: %w", err)
-		}
-		if s.ClientSecret = seal.SecretOf(strings.TrimSpace(string(secret))); s.ClientSecret.IsZero() {
-			return Server{}, errors.New("clientSecretFile: the file is empty")
-		}
-	}
-	if e.Roots != "" {
-		roots, err := readFile(resolvePath(folder, e.Roots))
-		if err != nil {
-			return Server{}, fmt.Errorf("roots: %w", err)
-		}
-		s.Roots = roots
-	}
-	return s, nil
-}
-
-func resolvePath(folder, name string) string {
-	if filepath.IsAbs(name) {
-		return name
-	}
-	return filepath.Join(folder, name)
-}
-
-func readFile(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
-	if err == nil && len(text) > maxFileBytes {
-		err = fmt.Errorf("%s is longer than %d MiB", name, maxFileBytes>>20)
-	}
-	return text, err
-}
 
 var serverIDForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$`)
 
-// check finds what is wrong with a server by itself.
+// check reports the first setting that is not valid.
 func (s Server) check(loopback bool) error {
 	if !serverIDForm.MatchString(s.ID) {
 		return errors.New("id: not 1 to 64 of a-z, 0-9, dot, hyphen and underscore")
@@ -165,7 +61,7 @@ func (s Server) check(loopback bool) error {
 		return fmt.Errorf("base: %w", err)
 	}
 	if (s.AuthorizationEndpoint == "") != (s.TokenEndpoint == "") {
-		return errors.New("authorize, token: give both, or none")
+		return errors.New("authorize, token: give both, or neither")
 	}
 	if s.AuthorizationEndpoint != "" {
 		if err := checkEndpoints(s.AuthorizationEndpoint, s.TokenEndpoint, loopback); err != nil {
@@ -179,7 +75,7 @@ func (s Server) check(loopback bool) error {
 		return errors.New("scopes: missing")
 	}
 	for _, scope := range s.Scopes {
-		if scope == "" || strings.ContainsFunc(scope, func(c rune) bool { return c <= ' ' || c > '~' || c == '"' || c == '\\' }) {
+		if !validScope(scope) {
 			return fmt.Errorf("scopes: %q is not one scope", scope)
 		}
 	}
@@ -189,50 +85,9 @@ func (s Server) check(loopback bool) error {
 	return nil
 }
 
-func checkEndpoints(authorize, token string, loopback bool) error {
-	if err := checkURL(authorize, true, loopback); err != nil {
-		return fmt.Errorf("authorize: %w", err)
-	}
-	if err := checkURL(token, false, loopback); err != nil {
-		return fmt.Errorf("token: %w", err)
-	}
-	return nil
-}
-
-// sameHost reports whether two addresses that have been checked are of one server.
-func sameHost(a, b string) bool {
-	x, err1 := url.Parse(a)
-	y, err2 := url.Parse(b)
-	return err1 == nil && err2 == nil && x.Scheme == y.Scheme && strings.EqualFold(x.Hostname(), y.Hostname()) && effectivePort(x) == effectivePort(y)
-}
-
-func effectivePort(u *url.URL) string {
-	switch p := u.Port(); {
-	case p != "":
-		return p
-	case u.Scheme == "https":
-		return "443"
-	}
-	return "80"
-}
-
-// checkAddress checks an address: https, or http on this machine where that is allowed.
-func checkURL(s string, query, loopback bool) error {
-	u, err := url.Parse(s)
-	if err != nil || u.Hostname() == "" || u.Opaque != "" {
-		return errors.New("not an address") // the cause repeats it
-	}
-	switch {
-	case u.Scheme == "https":
-	case u.Scheme == "http" && loopback && provider.IsLoopback(u.Hostname()):
-	default:
-		return errors.New("not an https address")
-	}
-	if u.User != nil || u.Fragment != "" || strings.Contains(s, "#") {
-		return errors.New("an address with a user or a fragment")
-	}
-	if !query && (u.RawQuery != "" || u.ForceQuery) {
-		return errors.New("an address with a query")
-	}
-	return nil
+// validScope reports whether a text is one scope (RFC 6749, section 3.3).
+func validScope(scope string) bool {
+	return scope != "" && !strings.ContainsFunc(scope, func(c rune) bool {
+		return c <= ' ' || c > '~' || c == '"' || c == '\\'
+	})
 }
