@@ -50,7 +50,7 @@ func deliveries(t *testing.T, database string) {
 	kills := max(2, count/1000)
 	c := newCourier(t, t.TempDir(), database)
 	c.connect(t)
-	c.sim.Chaos(1.0/3, 20261124)
+	c.sim.SetRandomFailures(1.0/3, 20261124)
 	for round := range kills + 1 {
 		until := (round + 1) * count / (kills + 1)
 		c.round(t, until, round < kills)
@@ -87,12 +87,12 @@ type pushed struct {
 }
 
 func newCourier(t *testing.T, data, database string) *courier {
-	sim, err := simulator.Start(t.Context(), simulator.Config{PlainFront: true, Folder: t.TempDir()})
+	sim, err := simulator.Start(t.Context(), simulator.Config{FrontHTTP: true, Folder: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sim.Close() })
-	sim.Behave("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove, RefreshTokens: true,
+	sim.SetBehaviour("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove, RefreshTokens: true,
 		Slow: 100 * time.Millisecond, Late: deliveryTimeout + 500*time.Millisecond, RetryAfter: time.Second})
 	files := sim.Files()
 	c := &courier{sim: sim, data: data, database: database, address: freeAddress(t), answers: map[string]pushed{},

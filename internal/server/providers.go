@@ -15,7 +15,7 @@ import (
 
 // providers are the ways to providers that the operator has configured.
 type providers struct {
-	set      *provider.Set
+	set      *provider.Networks
 	listings []catalogue.Listing
 	// run keeps them going until the context ends.
 	run []func(ctx context.Context)
@@ -45,7 +45,7 @@ func openProviders(c Config, names catalogue.Directory) (*providers, error) {
 		networks["smart"] = network
 		p.listings = append(p.listings, serverListing(network.Servers()))
 	}
-	p.set = provider.NewSet(networks)
+	p.set = provider.NewNetworks(networks)
 	return p, nil
 }
 

@@ -73,7 +73,7 @@ func start(t *testing.T) *net {
 	})
 	s := &net{T: t, sim: sim, logs: new(safeBuffer)}
 	s.n = s.open(nil)
-	if err := s.n.Refresh(t.Context()); err != nil {
+	if err := s.n.UpdateLists(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	roots := x509.NewCertPool()
@@ -89,7 +89,7 @@ func (s *net) open(change func(*medmij.Config)) *medmij.Network {
 	s.Helper()
 	cert, key := s.sim.ClientCertificate()
 	c := medmij.Config{
-		Lists: s.sim.ListURL(), ClientID: clientID, Certificate: cert, Key: key, Roots: s.sim.Roots(), AllowLoopback: true,
+		ListURL: s.sim.ListURL(), ClientID: clientID, Certificate: cert, Key: key, Roots: s.sim.Roots(), AllowLoopback: true,
 		Log:      slog.New(slog.NewJSONHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		ChainLog: slog.New(slog.NewJSONHandler(s.logs, nil)),
 	}
@@ -199,7 +199,7 @@ func pressure() delivery.Resource {
 func TestWholeRun(t *testing.T) {
 	s := start(t)
 	defer s.end()
-	s.sim.Behave("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove, RefreshTokens: true})
+	s.sim.SetBehaviour("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove, RefreshTokens: true})
 	services, _, err := s.n.DataServices()
 	if err != nil || s.ready() != nil {
 		t.Fatal(err, s.ready())
@@ -249,7 +249,7 @@ func TestWholeRun(t *testing.T) {
 func TestPersonRefuses(t *testing.T) {
 	s := start(t)
 	defer s.end()
-	s.sim.Behave("", simulator.Behaviour{Authorize: simulator.AuthorizeRefuse})
+	s.sim.SetBehaviour("", simulator.Behaviour{Authorize: simulator.AuthorizeRefuse})
 	if _, q := s.travel(linde); q.Get("error") != "access_denied" {
 		t.Errorf("came back with %v", q)
 	}
@@ -265,48 +265,48 @@ func TestResourceModes(t *testing.T) {
 		unauthorized, forbidden, unsure = delivery.OutcomeUnauthorized, delivery.OutcomeForbidden, delivery.OutcomeUnknown
 	)
 	expected := map[simulator.ResourceMode][2]delivery.OutcomeKind{ // a Bundle, one resource
-		simulator.ResourceRight: {delivered, delivered},
-		"400":                   {refused, refused},
-		"401":                   {unauthorized, unauthorized},
-		"403":                   {forbidden, forbidden},
-		"404":                   {refused, refused},
-		"405":                   {refused, refused},
-		"406":                   {refused, refused},
-		"409":                   {refused, refused},
-		"410":                   {refused, refused},
-		"412":                   {refused, refused},
-		"415":                   {refused, refused},
-		"422":                   {refused, refused},
-		"429":                   {notFiled, notFiled},
-		"500":                   {unsure, unsure},
-		"501":                   {unsure, unsure},
-		"502":                   {unsure, unsure},
-		"503":                   {notFiled, notFiled},
-		"504":                   {unsure, unsure},
+		simulator.ResourceOK: {delivered, delivered},
+		"400":                {refused, refused},
+		"401":                {unauthorized, unauthorized},
+		"403":                {forbidden, forbidden},
+		"404":                {refused, refused},
+		"405":                {refused, refused},
+		"406":                {refused, refused},
+		"409":                {refused, refused},
+		"410":                {refused, refused},
+		"412":                {refused, refused},
+		"415":                {refused, refused},
+		"422":                {refused, refused},
+		"429":                {notFiled, notFiled},
+		"500":                {unsure, unsure},
+		"501":                {unsure, unsure},
+		"502":                {unsure, unsure},
+		"503":                {notFiled, notFiled},
+		"504":                {unsure, unsure},
 
-		simulator.ResourceFiled500:    {unsure, unsure},
-		simulator.ResourceFiled502:    {unsure, unsure},
-		simulator.ResourceFiled504:    {unsure, unsure},
-		simulator.ResourceBatchEntry:  {refused, delivered}, // it is about batches only
-		simulator.ResourceSlow:        {delivered, delivered},
-		simulator.ResourceLate:        {unsure, unsure},
-		simulator.ResourceCutAfter:    {unsure, unsure},
-		simulator.ResourceCutWithin:   {unsure, delivered},
-		simulator.ResourceCutBefore:   {unsure, unsure},
-		simulator.ResourceClosed:      {unsure, notFiled}, // the second request finds the door closed
-		simulator.ResourceHTML:        {unsure, unsure},
-		simulator.ResourceXML:         {unsure, delivered},
-		simulator.ResourceNotJSON:     {unsure, delivered},
-		simulator.ResourceEndless:     {unsure, delivered},
-		simulator.ResourceEmpty:       {unsure, delivered},
-		simulator.ResourceBare:        {unsure, delivered},
-		simulator.ResourceOutcome:     {unsure, delivered},
-		simulator.ResourceStrange:     {unsure, delivered},
-		simulator.ResourceShort:       {unsure, delivered},
-		simulator.ResourceRedirect:    {refused, refused},
-		simulator.ResourceRedirectToo: {refused, refused},
+		simulator.ResourceFiled500:         {unsure, unsure},
+		simulator.ResourceFiled502:         {unsure, unsure},
+		simulator.ResourceFiled504:         {unsure, unsure},
+		simulator.ResourceFailedEntry:      {refused, delivered}, // it is about batches only
+		simulator.ResourceSlow:             {delivered, delivered},
+		simulator.ResourceLate:             {unsure, unsure},
+		simulator.ResourceCutAfter:         {unsure, unsure},
+		simulator.ResourceCutDuring:        {unsure, delivered},
+		simulator.ResourceCutBefore:        {unsure, unsure},
+		simulator.ResourceClosed:           {unsure, notFiled}, // the second request finds the door closed
+		simulator.ResourceHTML:             {unsure, unsure},
+		simulator.ResourceXML:              {unsure, delivered},
+		simulator.ResourceNotJSON:          {unsure, delivered},
+		simulator.ResourceEndless:          {unsure, delivered},
+		simulator.ResourceEmpty:            {unsure, delivered},
+		simulator.ResourceNoBody:           {unsure, delivered},
+		simulator.ResourceOperationOutcome: {unsure, delivered},
+		simulator.ResourceWrongResource:    {unsure, delivered},
+		simulator.ResourceMissingEntry:     {unsure, delivered},
+		simulator.ResourceRedirect:         {refused, refused},
+		simulator.ResourceRedirect307:      {refused, refused},
 	}
-	s.sim.Behave("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove})
+	s.sim.SetBehaviour("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove})
 	d, a := s.connect(linde)
 	bundle := measurements(t)
 	entries := countEntries(t, bundle)
@@ -316,7 +316,7 @@ func TestResourceModes(t *testing.T) {
 			t.Errorf("the simulator has a mode that no test expects: %q", mode)
 			continue
 		}
-		s.sim.Behave("", simulator.Behaviour{
+		s.sim.SetBehaviour("", simulator.Behaviour{
 			Authorize: simulator.AuthorizeApprove, Resource: mode, Slow: 100 * time.Millisecond, Late: time.Minute, RetryAfter: 90 * time.Second,
 		})
 		for i, r := range []delivery.Resource{bundle, pressure()} {
@@ -370,7 +370,7 @@ func TestTokenModes(t *testing.T) {
 	s := start(t)
 	defer s.end()
 	for _, mode := range simulator.TokenModes {
-		s.sim.Behave("", simulator.Behaviour{
+		s.sim.SetBehaviour("", simulator.Behaviour{
 			Authorize: simulator.AuthorizeApprove, Token: mode, Slow: 100 * time.Millisecond, Late: 2 * time.Second,
 		})
 		d, q := s.travel(linde)
@@ -382,7 +382,7 @@ func TestTokenModes(t *testing.T) {
 		a, err := s.n.Exchange(ctx, d, seal.SecretOf(q.Get("code")))
 		cancel()
 		switch mode {
-		case simulator.TokenRight, simulator.TokenSlow:
+		case simulator.TokenOK, simulator.TokenSlow:
 			if err != nil || a.Access.IsZero() {
 				t.Errorf("%s: %v", mode, err)
 			}
@@ -405,11 +405,11 @@ func TestTokenModes(t *testing.T) {
 func TestTraps(t *testing.T) {
 	s := start(t)
 	defer s.end()
-	s.sim.Behave("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove})
+	s.sim.SetBehaviour("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove})
 	d, a := s.connect(linde)
-	for _, trap := range simulator.Traps {
-		s.sim.Behave("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove, EndpointsAt: trap})
-		if err := s.n.Refresh(t.Context()); err != nil {
+	for _, trap := range simulator.BadEndpoints {
+		s.sim.SetBehaviour("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove, BadEndpoint: trap})
+		if err := s.n.UpdateLists(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		o := s.send(d, a, pressure(), time.Minute)
@@ -417,7 +417,7 @@ func TestTraps(t *testing.T) {
 			t.Errorf("%s: %+v", trap, o)
 		}
 		_, err := s.n.Exchange(t.Context(), d, seal.NewSecret())
-		if err == nil || errors.Is(err, delivery.ErrProviderGone) != (trap == simulator.TrapNotWhitelist) {
+		if err == nil || errors.Is(err, delivery.ErrProviderGone) != (trap == simulator.EndpointNotWhitelisted) {
 			t.Errorf("%s: %v", trap, err)
 		}
 		t.Logf("%s: %s; %v", trap, o.Reason, err)
@@ -431,8 +431,8 @@ func TestTraps(t *testing.T) {
 func TestListFaults(t *testing.T) {
 	s := start(t)
 	defer s.end()
-	for _, fault := range simulator.ListFaults {
-		if fault == simulator.ListRight || fault == simulator.ListSlow {
+	for _, fault := range simulator.ListFailures {
+		if fault == simulator.ListOK || fault == simulator.ListSlow {
 			continue
 		}
 		for _, list := range simulator.Lists {
@@ -442,23 +442,23 @@ func TestListFaults(t *testing.T) {
 			if fault != simulator.ListOlder {
 				s.sim.PublishLists()
 			}
-			s.sim.SpoilList(list, fault)
-			err := s.n.Refresh(t.Context())
+			s.sim.SetListFailure(list, fault)
+			err := s.n.UpdateLists(t.Context())
 			if err == nil || strings.Contains(err.Error(), "@medmij") {
 				t.Errorf("%s with %s: %v", list, fault, err)
 			}
 			if n, _, err := s.n.DataServices(); len(n) != 6 || err != nil || s.ready() != nil {
 				t.Errorf("%s with %s: %d services, %v, %v", list, fault, len(n), err, s.ready())
 			}
-			s.sim.SpoilList(list, simulator.ListRight)
-			if err := s.n.Refresh(t.Context()); err != nil {
+			s.sim.SetListFailure(list, simulator.ListOK)
+			if err := s.n.UpdateLists(t.Context()); err != nil {
 				t.Errorf("%s after %s: %v", list, fault, err)
 			}
 		}
 	}
 	s.sim.SetZALRelease(3)
 	s.sim.SetBareNodes(true)
-	if err := s.n.Refresh(t.Context()); err != nil {
+	if err := s.n.UpdateLists(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if n, _, err := s.n.DataServices(); len(n) != 6 || err != nil {
@@ -466,19 +466,19 @@ func TestListFaults(t *testing.T) {
 	}
 	number := s.sim.Volgnummer(simulator.ListProviders)
 	s.sim.SetVolgnummer(simulator.ListProviders, number-1)
-	if err := s.n.Refresh(t.Context()); err == nil || !strings.Contains(err.Error(), "lower than") {
+	if err := s.n.UpdateLists(t.Context()); err == nil || !strings.Contains(err.Error(), "lower than") {
 		t.Errorf("an older list: %v", err)
 	}
 	s.sim.SetVolgnummer(simulator.ListProviders, number+1)
 	s.sim.SetListed("huisartslinde", false)
-	if err := s.n.Refresh(t.Context()); err != nil {
+	if err := s.n.UpdateLists(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if n, _, _ := s.n.DataServices(); len(n) != 4 {
 		t.Errorf("without one provider: %d services", len(n))
 	}
 	s.sim.SetClients("other.example.nl")
-	if err := s.n.Refresh(t.Context()); err != nil || !strings.Contains(fmt.Sprint(s.ready()), "not on MedMij's OAuth client list") {
+	if err := s.n.UpdateLists(t.Context()); err != nil || !strings.Contains(fmt.Sprint(s.ready()), "not on MedMij's OAuth client list") {
 		t.Errorf("%v, %v", err, s.ready())
 	}
 }
@@ -486,13 +486,13 @@ func TestListFaults(t *testing.T) {
 // TestBadCertificates: the simulator turns us away, and nothing was filed.
 func TestBadCertificates(t *testing.T) {
 	s := start(t)
-	s.sim.Behave("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove})
+	s.sim.SetBehaviour("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove})
 	d, a := s.connect(linde)
-	for what, o := range map[string]simulator.IssueOptions{
+	for what, o := range map[string]simulator.CertificateOptions{
 		"expired": {Expired: true}, "not yet": {NotYet: true}, "a stranger's": {OtherAuthority: true}, "another host's": {Host: "other.example.nl"},
 	} {
-		n := s.open(func(c *medmij.Config) { c.Certificate, c.Key = s.sim.Issue(o) })
-		if err := n.Refresh(t.Context()); err != nil {
+		n := s.open(func(c *medmij.Config) { c.Certificate, c.Key = s.sim.IssueCertificate(o) })
+		if err := n.UpdateLists(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		out := n.Send(t.Context(), linde, delivery.SendRequest{Resource: pressure(), Token: a.Access, Correlation: d.Correlation})
