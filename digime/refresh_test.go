@@ -33,7 +33,9 @@ func TestParallelReadsRefreshOnce(t *testing.T) {
 
 	var wait sync.WaitGroup
 	for range 30 {
-		wait.Go(func() {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
 			file, err := session.ReadFile(t.Context(), "file")
 			if err != nil {
 				t.Error(err)
@@ -43,7 +45,7 @@ func TestParallelReadsRefreshOnce(t *testing.T) {
 			if text, err := io.ReadAll(file); err != nil || string(text) != "content" {
 				t.Errorf("%q, error %v", text, err)
 			}
-		})
+		}()
 	}
 	wait.Wait()
 	if n := len(l.seen("oauth/token")); n != 1 || hooks.Load() != 1 {
@@ -96,12 +98,14 @@ func TestRefreshRefused(t *testing.T) {
 	l.refresh = nil
 	var wait sync.WaitGroup
 	for range 10 {
-		wait.Go(func() {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
 			_, err := user.ReadAccounts(t.Context())
 			if !errors.Is(err, digime.ErrReauthorize) || !errors.Is(err, digime.ErrInvalidToken) {
 				t.Errorf("error %v, want ErrReauthorize", err)
 			}
-		})
+		}()
 	}
 	wait.Wait()
 	if n := len(l.seen("oauth/token")); n != 1 {

@@ -126,7 +126,9 @@ func sealLong(w io.Writer, mode cipher.BlockMode, content io.Reader) (written in
 	for range sealBuffers {
 		free <- blockBuffers.Get().(*[]byte)
 	}
-	wait.Go(func() {
+	wait.Add(2)
+	go func() {
+		defer wait.Done()
 		defer close(read)
 		for {
 			var buf *[]byte
@@ -146,8 +148,9 @@ func sealLong(w io.Writer, mode cipher.BlockMode, content io.Reader) (written in
 				return
 			}
 		}
-	})
-	wait.Go(func() {
+	}()
+	go func() {
+		defer wait.Done()
 		for s := range done {
 			n, err := writeAll(w, s.data)
 			written += n
@@ -157,7 +160,7 @@ func sealLong(w io.Writer, mode cipher.BlockMode, content io.Reader) (written in
 				return
 			}
 		}
-	})
+	}()
 	for s := range read {
 		if s.last {
 			s.data = pad(s.data)
