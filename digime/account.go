@@ -82,8 +82,9 @@ func (u *User) ListAccounts(ctx context.Context) ([]Account, error) {
 	return accounts, nil
 }
 
-// DeleteAccount disconnects an account and deletes what was read from it. To delete it again is no error. If the account
-// represents the person ([AccountUser]), a Carrel no longer lists it until the next consent, and the tokens stay valid.
+// DeleteAccount disconnects an account and deletes what was read from it. To delete it again is no error. If the
+// account represents the person ([AccountUser]), a Carrel no longer lists it until the next consent, and the tokens
+// stay valid.
 func (u *User) DeleteAccount(ctx context.Context, account AccountID) error {
 	err := checkAccount(account)
 	if err == nil {

@@ -64,8 +64,8 @@ func (e *CallbackError) Error() string {
 	return fmt.Sprintf("authorisation failed: %q", string(e.Code))
 }
 
-// ParseCallback reads the query of the callback that answers the authorisation, also one that was stored and restored in
-// between. It returns [ErrStateMismatch] for the callback of another authorisation, which must be ignored, and a
+// ParseCallback reads the query of the callback that answers the authorisation, also one that was stored and restored
+// in between. It returns [ErrStateMismatch] for the callback of another authorisation, which must be ignored, and a
 // [*CallbackError] if the person has refused or the page has failed.
 func (a Authorization) ParseCallback(query url.Values) (Callback, error) {
 	if a.State == "" {

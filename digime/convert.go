@@ -1,7 +1,7 @@
 package digime
 
-// The types of this package and those of package wire differ in the types of ids and times. A nil list stays nil, because
-// the wire distinguishes it from an empty one.
+// The types of this package and those of package wire differ in the types of ids and times. A nil list stays nil,
+// because the wire distinguishes it from an empty one.
 
 // mapAll returns the results of f for each element of the list.
 func mapAll[A, B any](list []A, f func(A) B) []B {

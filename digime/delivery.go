@@ -90,8 +90,8 @@ func (d Delivery) Err() error {
 	return &DeliveryError{ID: d.ID, Err: e}
 }
 
-// refusedStatus returns the status with which a server reports a provider's refusal. It is the provider's own if that is
-// about the resource, and 422 for a batch that was stored in part.
+// refusedStatus returns the status with which a server reports a provider's refusal. It is the provider's own if that
+// is about the resource, and 422 for a batch that was stored in part.
 func refusedStatus(provider int) int {
 	switch provider {
 	case http.StatusBadRequest, http.StatusConflict, http.StatusGone, http.StatusPreconditionFailed,

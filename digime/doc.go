@@ -60,8 +60,8 @@
 //   - [ErrInvalidResponse]: something else has answered in place of the server, such as the login page of a network. Try
 //     again later.
 //
-// An error of a resource that the server had accepted for a provider is a [*DeliveryError]. No text of an error contains
-// a secret. Tokens, keys and verifiers print as a mask.
+// An error of a resource that the server had accepted for a provider is a [*DeliveryError]. No text of an error
+// contains a secret. Tokens, keys and verifiers print as a mask.
 //
 // # Concurrency
 //

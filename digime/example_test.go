@@ -289,7 +289,8 @@ func ExampleUserAccessToken() {
 	fmt.Println(string(text), err)
 	// Output:
 	// consent c of user u, access token [secret] until 2026-11-25T05:56:43Z, refresh token no token
-	// {"accessToken":{"value":"opaque","expiry":1795586203},"refreshToken":{"value":"","expiry":0},"user":{"id":"u"},"consentid":"c"} <nil>
+	// {"accessToken":{"value":"opaque","expiry":1795586203},"refreshToken":{"value":"","expiry":0},"user":{"id":"u"},"consentid":"c"}
+	// <nil>
 }
 
 func ExampleSecret() {

@@ -12,8 +12,8 @@ import (
 )
 
 // Exchange exchanges the code of a callback for a token. The callback comes from [Authorization.ParseCallback]. A code
-// works once. [ErrInvalidToken] says that it was used or has expired: start again with [Contract.Authorize]. The call is
-// never repeated.
+// works once. [ErrInvalidToken] says that it was used or has expired: start again with [Contract.Authorize]. The call
+// is never repeated.
 func (k *Contract) Exchange(ctx context.Context, callback Callback) (UserAccessToken, error) {
 	if callback.Code.IsZero() {
 		return UserAccessToken{}, invalid("exchange: the callback has no code")
@@ -63,8 +63,8 @@ func (k *Contract) Refresh(ctx context.Context, token UserAccessToken) (UserAcce
 const clockSkew = 5 * time.Minute
 
 // whyRefused tells an expired refresh token from a revoked one. The protocol has one code for both. Its message says
-// "expired" for the first; the expiry decides where a server uses other words. If it is not known either, ErrReauthorize
-// is right: User.Reauthorize returns ErrRevoked for a revoked token.
+// "expired" for the first; the expiry decides where a server uses other words. If it is not known either,
+// ErrReauthorize is right: User.Reauthorize returns ErrRevoked for a revoked token.
 func (k *Contract) whyRefused(refresh Token, err error) error {
 	var e *Error
 	saysExpired := errors.As(err, &e) && strings.Contains(e.Message, "expired")

@@ -77,7 +77,8 @@ func (f *File) named(err error) error {
 	return fmt.Errorf("file %s: %w", f.Name, err)
 }
 
-// whole fills the buffers and reports whether they hold the whole rest, so that the connection is free for another file.
+// whole fills the buffers and reports whether they hold the whole rest, so that the connection is free for another
+// file.
 func (f *File) whole() bool {
 	_, err := f.content.Peek(readAhead)
 	return err == io.EOF

@@ -22,8 +22,8 @@ var staleAfter = 5 * time.Second
 // fetched while one is read. A file is closed when the loop continues.
 //
 // An error comes with a nil file. A [*FileError] belongs to one file, and the loop may continue with the others. A
-// [*PartialError] comes last, if some accounts could not be read. Every other error ends the loop. Without a FetchTimeout
-// in the session's options, only the context bounds the time that the loop takes.
+// [*PartialError] comes last, if some accounts could not be read. Every other error ends the loop. Without a
+// FetchTimeout in the session's options, only the context bounds the time that the loop takes.
 func (s *Session) Files(ctx context.Context) iter.Seq2[*File, error] {
 	return func(yield func(*File, error) bool) {
 		seen := map[FileName]time.Time{}

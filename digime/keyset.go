@@ -12,8 +12,8 @@ import (
 
 // openSigned verifies that the server has signed the token, and decodes its claims. The header of the token says where
 // the server's keys are (jku) and which of them it is (kid). The address must belong to the server that the client was
-// created for; otherwise whoever answers would choose the keys. The keys are fetched for every token, so that a key that
-// the server has withdrawn is no longer accepted; the calls that need it are rare.
+// created for; otherwise whoever answers would choose the keys. The keys are fetched for every token, so that a key
+// that the server has withdrawn is no longer accepted; the calls that need it are rare.
 func (c *Client) openSigned(ctx context.Context, text string, claims any) error {
 	token, err := wire.ParseToken(text)
 	if err != nil {

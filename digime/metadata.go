@@ -22,8 +22,8 @@ type FileMetadata struct {
 	LastModified time.Time
 }
 
-// RawMetadata describes a file that was pushed: what the application that pushed it said, and what the server has added.
-// It marshals to the JSON of the protocol.
+// RawMetadata describes a file that was pushed: what the application that pushed it said, and what the server has
+// added. It marshals to the JSON of the protocol.
 type RawMetadata struct {
 	// MIMEType is the type of the content.
 	MIMEType string

@@ -73,8 +73,8 @@ type ReauthorizeAccountOptions struct {
 }
 
 // ReauthorizeAccount starts to let the person renew the permission at the source or provider of one account, after
-// [ErrServiceAuthorization]. When they return, there is no code to exchange: the token stays valid. ParseCallback of the
-// [Authorization] says whether they have renewed it.
+// [ErrServiceAuthorization]. When they return, there is no code to exchange: the token stays valid. ParseCallback of
+// the [Authorization] says whether they have renewed it.
 func (u *User) ReauthorizeAccount(
 	ctx context.Context, account AccountID, o ReauthorizeAccountOptions,
 ) (Authorization, error) {

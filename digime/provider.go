@@ -132,8 +132,9 @@ func isPushAnswer(body []byte, id DeliveryID) bool {
 	return id != "" && json.Unmarshal(body, &own) == nil && own.Delivery != nil && DeliveryID(own.Delivery.ID) == id
 }
 
-// MarshalResource encodes a FHIR resource or Bundle for [User.PushToProvider]. It is [json.Marshal], and checks that the
-// result is a JSON object with a resourceType of at most 10 MiB. Use [json.Number] for decimals whose digits matter.
+// MarshalResource encodes a FHIR resource or Bundle for [User.PushToProvider]. It is [json.Marshal], and checks that
+// the result is a JSON object with a resourceType of at most 10 MiB. Use [json.Number] for decimals whose digits
+// matter.
 func MarshalResource(v any) ([]byte, error) {
 	resource, err := json.Marshal(v)
 	if err != nil {

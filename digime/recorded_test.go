@@ -77,8 +77,8 @@ func recorded(t *testing.T) func(suffix string) recordedRequest {
 	}
 }
 
-// The requests have the shape of those of the Node client: method, path, claims, the members of the body and the headers
-// that matter.
+// The requests have the shape of those of the Node client: method, path, claims, the members of the body and the
+// headers that matter.
 func TestRequestsLikeNode(t *testing.T) {
 	find := recorded(t)
 	l := start(t)

@@ -66,8 +66,8 @@ type Criterion struct {
 	Metadata MetadataFilter
 }
 
-// MetadataFilter selects pushed files by their metadata. A file matches if it has at least one value of each list that is
-// not empty.
+// MetadataFilter selects pushed files by their metadata. A file matches if it has at least one value of each list that
+// is not empty.
 type MetadataFilter struct {
 	// ApplicationIDs are the applications that pushed the file.
 	ApplicationIDs []ApplicationID

@@ -10,8 +10,8 @@ import (
 )
 
 // UserAccessToken is what one person's consent to one contract gives to the application. Store it, encrypted if
-// possible: it and the contract's key are all that is needed to use it. It marshals to the same JSON as the token of the
-// Node SDK, so that an application can move from one SDK to the other with its stored tokens:
+// possible: it and the contract's key are all that is needed to use it. It marshals to the same JSON as the token of
+// the Node SDK, so that an application can move from one SDK to the other with its stored tokens:
 //
 //	{"accessToken":{"value":…,"expiry":…},"refreshToken":{"value":…,"expiry":…},"user":{"id":…},"consentid":…}
 type UserAccessToken struct {

@@ -243,8 +243,8 @@ func (l *Library) Resources() []Resource {
 	return slices.Clone(l.resources)
 }
 
-// SetDelivery sets the states that a delivery returns one after the other; the last one remains. All of them have the ID
-// of the first. A resource that was pushed has a delivery that is delivered.
+// SetDelivery sets the states that a delivery returns one after the other; the last one remains. All of them have the
+// ID of the first. A resource that was pushed has a delivery that is delivered.
 func (l *Library) SetDelivery(states ...digime.Delivery) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

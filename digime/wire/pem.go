@@ -24,9 +24,9 @@ const (
 	pemDash  = "-----"
 )
 
-// readPEM returns the blocks of a PEM text, at least one. It is more lenient than package encoding/pem about what happens
-// to PEM in environment variables, configuration files and editors: a byte order mark, UTF-16, CRLF, indentation, quotes,
-// and line breaks that have become spaces or \n. The error says what the text is in place of PEM.
+// readPEM returns the blocks of a PEM text, at least one. It is more lenient than package encoding/pem about what
+// happens to PEM in environment variables, configuration files and editors: a byte order mark, UTF-16, CRLF,
+// indentation, quotes, and line breaks that have become spaces or \n. The error says what the text is in place of PEM.
 func readPEM(text []byte) ([]pemBlock, error) {
 	rest := decodeUTF16(text)
 	var blocks []pemBlock
@@ -72,8 +72,8 @@ func cleanBase64(body string) string {
 	}, body)
 }
 
-// decodeUTF16 decodes a text that begins with the byte order mark of UTF-16, as PowerShell writes files, and returns any
-// other text as it is.
+// decodeUTF16 decodes a text that begins with the byte order mark of UTF-16, as PowerShell writes files, and returns
+// any other text as it is.
 func decodeUTF16(text []byte) string {
 	var order binary.ByteOrder
 	switch {
