@@ -99,7 +99,7 @@ func TestClientErrors(t *testing.T) {
 		"no such file":          {"client", "list", "--credentials", "nowhere.json"},
 		"give the name":         {"client", "read", "--credentials", "nowhere.json"},
 		"is not 1 to 64":        {"client", "list", "--application", "a_b", "--contract", "c", "--key", "client_test.go"},
-		"private key is not":    {"client", "list", "--application", "a", "--contract", "c", "--key", "client_test.go"},
+		"private key: it is not PEM":    {"client", "list", "--application", "a", "--contract", "c", "--key", "client_test.go"},
 		"unexpected argument x": {"client", "list", "x"},
 	} {
 		var stderr bytes.Buffer

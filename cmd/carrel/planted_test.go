@@ -39,7 +39,10 @@ func TestNothingIsSpilled(t *testing.T) {
 		b := c.sim.Behaviour("")
 		b.Resource = mode
 		c.sim.SetBehaviour("", b)
-		_, err := c.user.PushToProvider(t.Context(), c.account, digime.STU3, resource)
+		body, err := digime.MarshalResource(resource)
+		if err == nil {
+			_, err = c.user.PushToProvider(t.Context(), c.account, digime.STU3, body)
+		}
 		if err != nil {
 			told = append(told, err.Error())
 			var e *digime.Error
