@@ -16,7 +16,7 @@ func benchBodies(b *testing.B) (all [][]byte, size int64, resources int) {
 		folder = shared
 	}
 	for _, body := range bodies(b, folder) {
-		r, err := Check(STU3, body)
+		r, err := Validate(STU3, body)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -38,7 +38,7 @@ func BenchmarkCheck(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, body := range all {
-			if _, err := Check(STU3, body); err != nil {
+			if _, err := Validate(STU3, body); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -85,7 +85,7 @@ func BenchmarkParse(b *testing.B) {
 func BenchmarkTables(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if t := decode(stu3Text, stu3Rules()); len(t.types) < 400 {
+		if t := decodeDefinitions(stu3Text, stu3Invariants()); len(t.types) < 400 {
 			b.Fatal("half a table")
 		}
 	}
@@ -95,12 +95,12 @@ func BenchmarkTables(b *testing.B) {
 func BenchmarkAllTypes(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		t := decode(stu3Text, stu3Rules())
+		t := decodeDefinitions(stu3Text, stu3Invariants())
 		for _, d := range t.types {
-			d.ready()
+			d.loaded()
 		}
-		for _, l := range t.codes {
-			l.ready()
+		for _, l := range t.valueSets {
+			l.loaded()
 		}
 	}
 }

@@ -19,14 +19,14 @@ import (
 // was made before the identifier was masked, or by what it stands in (see label.go).
 // A bare number without either cannot be told from any other.
 
-const bsnText = "carries a BSN (citizen service number), which must not be sent: leave its value out, with data-absent-reason masked"
+const bsnMessage = "carries a BSN (citizen service number), which must not be sent: leave its value out, with data-absent-reason masked"
 
-const bsnOID = "2.16.840.1.113883.2.4.6.3"
+const bsnSystemOID = "2.16.840.1.113883.2.4.6.3"
 
 // findBSN collects a fault for each BSN.
-func (c *checker) findBSN() {
+func (c *checker) checkBSN() {
 	f := bsnFinder{checker: c}
-	f.find(0, 0, notCalled)
+	f.visit(0, 0, notLabelled)
 }
 
 // A bsnFinder looks for BSNs. It passes each value once.
@@ -35,104 +35,104 @@ type bsnFinder struct {
 	found []uint32 // for each a fault, once
 }
 
-func (c *bsnFinder) fault(i uint32) {
+func (c *bsnFinder) addBSN(i uint32) {
 	if slices.Contains(c.found, i) {
 		return
 	}
-	if len(c.found) < MaxFaults {
+	if len(c.found) < MaxIssues {
 		c.found = append(c.found, i)
 	}
-	c.checker.fault(i, CodeBusiness, bsnText)
+	c.checker.addIssue(i, CodeBusiness, bsnMessage)
 }
 
 // What calls a value a BSN is a text, or what no text is: nothing, or a name or type.
 const (
-	notCalled = 0
-	byName    = math.MaxUint32
+	notLabelled    = 0
+	labelledByName = math.MaxUint32
 )
 
 // find looks at a value. The object is the nearest that it stands in; called is
 // the text around it, if any, that calls what it holds a BSN.
-func (c *bsnFinder) find(i, object, called uint32) {
+func (c *bsnFinder) visit(i, object, called uint32) {
 	d := c.doc
 	switch n := &d.nodes[i]; n.kind {
 	case kindNumber:
-		if called != notCalled && hasBSN(d.raw(i)) {
-			c.fault(i)
+		if called != notLabelled && hasBSNNumber(d.raw(i)) {
+			c.addBSN(i)
 		}
 	case kindString:
-		c.findInText(i, object, called)
+		c.visitText(i, object, called)
 	case kindObject:
-		if isName(d.name(i), "_system") && c.hasBSNSystem(i) {
-			c.maskedOrFault(object)
+		if sameName(d.name(i), "_system") && c.hasSystemBelow(i) {
+			c.requireNoValue(object)
 		}
-		if c.isDutchNumber(i) {
-			c.maskedOrFault(i)
-			called = byName
+		if c.hasDutchNumberType(i) {
+			c.requireNoValue(i)
+			called = labelledByName
 		}
-		if called == notCalled {
-			called = c.callsBSN(i)
+		if called == notLabelled {
+			called = c.labelOf(i)
 		}
-		for m := range d.inside(i) {
+		for m := range d.children(i) {
 			below := called
-			if c.table == nil { // else its names are known
+			if c.defs == nil { // else its names are known
 				name := d.name(m)
-				if labelledName(name) {
-					below = byName
+				if nameHasLabel(name) {
+					below = labelledByName
 				}
-				if below != notCalled && hasBSN(name) || calledBSN(decoded(name)) {
-					c.fault(i)
+				if below != notLabelled && hasBSNNumber(name) || hasLabelledNumber(normalized(name)) {
+					c.addBSN(i)
 				}
 			}
-			c.find(m, i, below)
+			c.visit(m, i, below)
 		}
 	case kindArray:
-		for m := range d.inside(i) {
-			c.find(m, object, called)
+		for m := range d.children(i) {
+			c.visit(m, object, called)
 		}
 	}
 }
 
-func (c *bsnFinder) findInText(i, object, called uint32) {
+func (c *bsnFinder) visitText(i, object, called uint32) {
 	d := c.doc
 	text := d.text(i)
 	// Of the text itself, what is said below is enough.
-	if called != notCalled && called != i && !isUUID(text) && (hasBSN(text) || hasBSN(decoded(text))) {
-		c.fault(i)
+	if called != notLabelled && called != i && !isUUID(text) && (hasBSNNumber(text) || hasBSNNumber(normalized(text))) {
+		c.addBSN(i)
 		return
 	}
-	if !mayNameBSN(text) {
+	if !mayConcernBSN(text) {
 		return
 	}
-	plain := decoded(text)
-	if tellsBSN(plain) {
-		c.fault(i)
+	plain := normalized(text)
+	if containsBSN(plain) {
+		c.addBSN(i)
 		return
 	}
-	if bytes.ContainsAny(text, "<&") && tellsBSN(decoded(withoutMarkup(text))) {
-		c.fault(i)
+	if bytes.ContainsAny(text, "<&") && containsBSN(normalized(withoutMarkup(text))) {
+		c.addBSN(i)
 		return
 	}
-	if name := d.name(i); (isName(name, "system") || isName(name, "url")) && namesBSN(plain) {
-		c.maskedOrFault(object)
+	if name := d.name(i); (sameName(name, "system") || sameName(name, "url")) && hasBSNSystem(plain) {
+		c.requireNoValue(object)
 	}
 }
 
 // tellsBSN says whether a decoded text has a BSN and what makes it one.
-func tellsBSN(plain []byte) bool {
-	return carriesBSN(plain) || calledBSN(plain) || searchesBSN(plain)
+func containsBSN(plain []byte) bool {
+	return hasSystemWithValue(plain) || hasLabelledNumber(plain) || hasPatientSearch(plain)
 }
 
 // isName says whether a member's name is the one, as a parser sees it that folds case.
-func isName(name []byte, is string) bool {
+func sameName(name []byte, is string) bool {
 	return len(name) >= len(is) && bytes.EqualFold(name, []byte(is))
 }
 
 // hasBSNSystem looks for the system below a value.
-func (c *bsnFinder) hasBSNSystem(i uint32) bool {
+func (c *bsnFinder) hasSystemBelow(i uint32) bool {
 	d := c.doc
 	for x, end := i, d.next(i); x < end; x++ {
-		if text := d.text(x); mayNameBSN(text) && namesBSN(decoded(text)) {
+		if text := d.text(x); mayConcernBSN(text) && hasBSNSystem(normalized(text)) {
 			return true
 		}
 	}
@@ -141,7 +141,7 @@ func (c *bsnFinder) hasBSNSystem(i uint32) bool {
 
 // isDutchNumber says whether an Identifier is by its type the national number of
 // a Dutch person (NNNLD in HL7's table 0203).
-func (c *bsnFinder) isDutchNumber(i uint32) bool {
+func (c *bsnFinder) hasDutchNumberType(i uint32) bool {
 	t, ok := c.doc.member(i, "type")
 	if !ok || c.doc.nodes[t].kind != kindObject {
 		return false
@@ -150,7 +150,7 @@ func (c *bsnFinder) isDutchNumber(i uint32) bool {
 	if !ok {
 		return false
 	}
-	for x := range c.doc.inside(list) {
+	for x := range c.doc.children(list) {
 		if string(c.doc.memberText(x, "code")) == "NNNLD" {
 			return true
 		}
@@ -160,19 +160,19 @@ func (c *bsnFinder) isDutchNumber(i uint32) bool {
 
 // maskedOrFault looks at an object that names the system: there may be no value
 // in it, whatever the value's element is called.
-func (c *bsnFinder) maskedOrFault(object uint32) {
+func (c *bsnFinder) requireNoValue(object uint32) {
 	d := c.doc
-	for m := range d.inside(object) {
+	for m := range d.children(object) {
 		name := d.name(m)
 		switch {
-		case len(name) >= 5 && bytes.EqualFold(name[:5], []byte("value")) || isName(name, "code"):
+		case len(name) >= 5 && bytes.EqualFold(name[:5], []byte("value")) || sameName(name, "code"):
 			if d.nodes[m].kind != kindNull {
-				c.fault(m)
+				c.addBSN(m)
 				return
 			}
-		case isName(name, "_value"):
-			if !c.isMask(m) {
-				c.fault(m)
+		case sameName(name, "_value"):
+			if !c.isAbsentReason(m) {
+				c.addBSN(m)
 				return
 			}
 		}
@@ -180,14 +180,14 @@ func (c *bsnFinder) maskedOrFault(object uint32) {
 }
 
 // isMask says whether what accompanies a missing value says only why.
-func (c *bsnFinder) isMask(i uint32) bool {
+func (c *bsnFinder) isAbsentReason(i uint32) bool {
 	d := c.doc
-	for m := range d.inside(i) {
+	for m := range d.children(i) {
 		if string(d.name(m)) != "extension" {
 			return false
 		}
-		for x := range d.inside(m) {
-			for part := range d.inside(x) {
+		for x := range d.children(m) {
+			for part := range d.children(x) {
 				text := d.text(part)
 				switch string(d.name(part)) {
 				case "url":
@@ -209,8 +209,8 @@ func (c *bsnFinder) isMask(i uint32) bool {
 	return true
 }
 
-// mayNameBSN is a quick look at whether a text is worth another one.
-func mayNameBSN(text []byte) bool {
+// mayConcernBSN is a quick look at whether a text is worth another one.
+func mayConcernBSN(text []byte) bool {
 	asked := false // whether a question mark was seen: one look behind the first is enough
 	begins := func(k int, with string) bool {
 		return k+len(with) <= len(text) && bytes.EqualFold(text[k:k+len(with)], []byte(with))
@@ -249,9 +249,9 @@ func mayNameBSN(text []byte) bool {
 	return false
 }
 
-// decoded is a text in lower case with its percent-escapes undone, as often as
+// normalized is a text in lower case with its percent-escapes undone, as often as
 // it was escaped, within reason, and with plain spaces for other ones.
-func decoded(text []byte) []byte {
+func normalized(text []byte) []byte {
 	out := bytes.ToLower(text)
 	for range 3 {
 		if bytes.IndexByte(out, '%') < 0 {
@@ -260,14 +260,14 @@ func decoded(text []byte) []byte {
 		out = bytes.ToLower(percentDecoded(out))
 	}
 	if slices.ContainsFunc(out, func(c byte) bool { return c < ' ' || c >= utf8.RuneSelf }) {
-		return bytes.Map(plainRune, out)
+		return bytes.Map(normalizeRune, out)
 	}
 	return out
 }
 
 // plainRune reads every space as a space and every hyphen as one, and drops what
 // takes no place.
-func plainRune(r rune) rune {
+func normalizeRune(r rune) rune {
 	switch {
 	case r == '\u00ad' || '\u200b' <= r && r <= '\u200d' || r == '\u2060' || r == '\ufeff':
 		return -1
@@ -307,11 +307,11 @@ func hexDigit(c byte) (byte, bool) {
 }
 
 // behindSystem yields what follows each mention of a BSN's system in a decoded text.
-func behindSystem(text []byte, yield func(rest []byte) bool) bool {
+func afterBSNSystem(text []byte, yield func(rest []byte) bool) bool {
 	for _, system := range [...]struct {
 		begins string
 		end    func([]byte) (int, bool)
-	}{{"fhir.nl", systemPath}, {bsnOID, func([]byte) (int, bool) { return 0, true }}} {
+	}{{"fhir.nl", readBSNSystemPath}, {bsnSystemOID, func([]byte) (int, bool) { return 0, true }}} {
 		for from := 0; ; {
 			k := bytes.Index(text[from:], []byte(system.begins))
 			if k < 0 {
@@ -338,7 +338,7 @@ func behindSystem(text []byte, yield func(rest []byte) bool) bool {
 
 // systemPath reads what follows the host in a BSN's system: a port, if any, and
 // the path, in which a slash may stand twice.
-func systemPath(s []byte) (n int, ok bool) {
+func readBSNSystemPath(s []byte) (n int, ok bool) {
 	rest := bytes.TrimPrefix(s, []byte("."))
 	if port, ok := bytes.CutPrefix(rest, []byte(":")); ok {
 		rest = bytes.TrimLeft(port, "0123456789")
@@ -354,14 +354,14 @@ func systemPath(s []byte) (n int, ok bool) {
 }
 
 // namesBSN says whether a decoded text is or has the system of a BSN.
-func namesBSN(text []byte) bool {
-	return behindSystem(text, func([]byte) bool { return true })
+func hasBSNSystem(text []byte) bool {
+	return afterBSNSystem(text, func([]byte) bool { return true })
 }
 
 // carriesBSN says whether a decoded text has a value behind the system of a BSN,
 // as a search (system|value) or a longer address has.
-func carriesBSN(text []byte) bool {
-	return behindSystem(text, func(rest []byte) bool {
+func hasSystemWithValue(text []byte) bool {
+	return afterBSNSystem(text, func(rest []byte) bool {
 		value := bytes.TrimLeft(rest, "|/:.=#")
 		if len(value) == len(rest) || len(value) == 0 {
 			return false
@@ -373,20 +373,20 @@ func carriesBSN(text []byte) bool {
 
 // searchesBSN says whether a decoded text is a search for a person by a number
 // that passes the test of a BSN, without naming the system.
-func searchesBSN(text []byte) bool {
+func hasPatientSearch(text []byte) bool {
 	_, query, ok := bytes.Cut(text, []byte("?"))
 	of := text[:max(0, len(text)-len(query)-1)]
 	if !ok || !bytes.HasSuffix(of, []byte("patient")) && !bytes.HasSuffix(of, []byte("person")) {
 		return false
 	}
-	return identifiesBSN(query)
+	return hasIdentifierParameter(query)
 }
 
-// identifiesBSN is searchesBSN of the part behind the question mark.
-func identifiesBSN(query []byte) bool {
+// hasIdentifierParameter is searchesBSN of the part behind the question mark.
+func hasIdentifierParameter(query []byte) bool {
 	for p := range bytes.SplitSeq(query, []byte("&")) {
 		name, value, _ := bytes.Cut(p, []byte("="))
-		if bytes.HasPrefix(name, []byte("identifier")) && hasBSN(value) {
+		if bytes.HasPrefix(name, []byte("identifier")) && hasBSNNumber(value) {
 			return true
 		}
 	}
@@ -394,14 +394,14 @@ func identifiesBSN(query []byte) bool {
 }
 
 // calledBSN says whether a decoded text calls a number a BSN: the word stands near it.
-func calledBSN(text []byte) bool {
+func hasLabelledNumber(text []byte) bool {
 	const near = 48
 	last, next := span{}, nextLabel(text, 0)
 	if next.end == 0 {
 		return false
 	}
 	seen := false
-	for number := range numbersLikeBSN(text) {
+	for number := range bsnNumbers(text) {
 		for next.end > 0 && next.start <= number.end+near {
 			last, seen = next, true
 			next = nextLabel(text, next.end)
@@ -414,8 +414,8 @@ func calledBSN(text []byte) bool {
 }
 
 // hasBSN says whether a text has nine digits that pass the test of a BSN.
-func hasBSN(text []byte) bool {
-	for range numbersLikeBSN(text) {
+func hasBSNNumber(text []byte) bool {
+	for range bsnNumbers(text) {
 		return true
 	}
 	return false
@@ -427,13 +427,13 @@ type span struct{ start, end int }
 // numbersLikeBSN finds nine digits that pass the test of a BSN. They may be in
 // groups, with something between them, and other groups may stand before and
 // behind them.
-func numbersLikeBSN(text []byte) iter.Seq[span] {
+func bsnNumbers(text []byte) iter.Seq[span] {
 	return func(yield func(span) bool) {
 		for k := 0; k < len(text); k++ {
 			if !isDigit(text[k]) || k > 0 && isDigit(text[k-1]) {
 				continue
 			}
-			if end, ok := readBSN(text[k:]); ok && !yield(span{k, k + end}) {
+			if end, ok := readBSNNumber(text[k:]); ok && !yield(span{k, k + end}) {
 				return
 			}
 		}
@@ -441,7 +441,7 @@ func numbersLikeBSN(text []byte) iter.Seq[span] {
 }
 
 // readBSN reads nine digits from the front of a text.
-func readBSN(text []byte) (end int, ok bool) {
+func readBSNNumber(text []byte) (end int, ok bool) {
 	var digits [9]int
 	n, between := 0, 0
 	for k, b := range text {
@@ -451,7 +451,7 @@ func readBSN(text []byte) (end int, ok bool) {
 			n, between = n+1, 0
 			if n == len(digits) {
 				end = k + 1
-				return end, (end == len(text) || !isDigit(text[end])) && passesEleven(digits)
+				return end, (end == len(text) || !isDigit(text[end])) && passesElevenTest(digits)
 			}
 		case between < 3 && (b == '.' || b == ' ' || b == '-' || b == '_' || b == '/'):
 			between++
@@ -462,8 +462,8 @@ func readBSN(text []byte) (end int, ok bool) {
 	return 0, false
 }
 
-// passesEleven is the eleven test: 9a+8b+…+2h-i is a multiple of eleven.
-func passesEleven(d [9]int) bool {
+// passesElevenTest is the eleven test: 9a+8b+…+2h-i is a multiple of eleven.
+func passesElevenTest(d [9]int) bool {
 	sum, all := -d[8], 0
 	for k := range 8 {
 		sum += (9 - k) * d[k]

@@ -79,7 +79,7 @@ func TestCalledBSN(t *testing.T) {
 				return
 			}
 			wantFault(t, faults, tt.at, "BSN")
-			if text := string((&Faults{List: faults}).Outcome()); strings.Contains(text, "123456782") {
+			if text := string((&ValidationError{Issues: faults}).Outcome()); strings.Contains(text, "123456782") {
 				t.Errorf("the faults repeat the BSN: %s", text)
 			}
 		})

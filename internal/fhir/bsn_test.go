@@ -73,7 +73,7 @@ func TestBSN(t *testing.T) {
 				return
 			}
 			wantFault(t, faults, tt.at, "BSN")
-			if text := string((&Faults{List: faults}).Outcome()); strings.Contains(text, someBSN) {
+			if text := string((&ValidationError{Issues: faults}).Outcome()); strings.Contains(text, someBSN) {
 				t.Errorf("the faults repeat the BSN: %s", text)
 			}
 		})
@@ -85,7 +85,7 @@ func TestElevenTest(t *testing.T) {
 		"999911120": true, "123456782": true, "123456789": false, "000000000": false, "012345672": true,
 		"9999111200": false, "x999911120y": true, "99991112": false, "123 456 782": true, "": false, "12345678": false,
 	} {
-		if hasBSN([]byte(text)) != want {
+		if hasBSNNumber([]byte(text)) != want {
 			t.Errorf("%s: want %v", text, want)
 		}
 	}

@@ -30,21 +30,21 @@ func bodies(t testing.TB, folder string) map[string][]byte {
 }
 
 // faultsOf is what a check finds in a body.
-func faultsOf(t testing.TB, v Version, body []byte) []Fault {
+func faultsOf(t testing.TB, v Version, body []byte) []Issue {
 	t.Helper()
-	_, err := Check(v, body)
+	_, err := Validate(v, body)
 	if err == nil {
 		return nil
 	}
-	var f *Faults
+	var f *ValidationError
 	if !errors.As(err, &f) {
 		t.Fatalf("Check failed with %T, not with faults: %v", err, err)
 	}
-	return f.List
+	return f.Issues
 }
 
 // wantFault insists on a fault at a location, with a text that has some words.
-func wantFault(t testing.TB, faults []Fault, location, words string) {
+func wantFault(t testing.TB, faults []Issue, location, words string) {
 	t.Helper()
 	for _, f := range faults {
 		if f.Location == location && strings.Contains(f.Text, words) {
@@ -77,7 +77,7 @@ func valid(t *testing.T, folder string) {
 // brokenAt is where each broken body, ours or of the reference material, is broken.
 var brokenAt = map[string]struct {
 	at   string
-	code Code
+	code IssueCode
 }{
 	"bundle-entry-invalid-resource.json":             {"Bundle.entry[1].resource.status", CodeRequired},
 	"bundle-missing-type.json":                       {"Bundle.type", CodeRequired},
@@ -149,11 +149,11 @@ func TestReport(t *testing.T) {
 	body := []byte(`{"resourceType":"Bundle","type":"collection","entry":[
 		{"resource":{"resourceType":"Patient","meta":{"profile":["http://fhir.nl/fhir/StructureDefinition/nl-core-patient"]}}},
 		{"resource":{"resourceType":"Basic","code":{"text":"x"},"meta":{"profile":["http://example.org/a","http://example.org/b"]}}}]}`)
-	r, err := Check(STU3, body)
+	r, err := Validate(STU3, body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.ResourceType != "Bundle" || r.Bundle != "collection" || !r.Structure || len(r.Resources) != 3 {
+	if r.ResourceType != "Bundle" || r.BundleType != "collection" || !r.StructureChecked || len(r.Resources) != 3 {
 		t.Fatalf("a report of something else: %+v", r)
 	}
 	if got := r.Resources[2]; got.Type != "Basic" || !slices.Equal(got.Profiles, []string{"http://example.org/a", "http://example.org/b"}) {
@@ -162,7 +162,7 @@ func TestReport(t *testing.T) {
 	if got := r.Profiles; len(got) != 3 {
 		t.Errorf("profiles: %v", got)
 	}
-	for _, outcome := range [][]byte{r.Outcome(), (&Report{Version: R4}).Outcome(), (&Report{Structure: true}).Outcome()} {
+	for _, outcome := range [][]byte{r.Outcome(), (&Report{Version: R4}).Outcome(), (&Report{StructureChecked: true}).Outcome()} {
 		if faults := faultsOf(t, STU3, outcome); len(faults) > 0 {
 			t.Errorf("the outcome is not well formed: %v\n%s", faults, outcome)
 		}

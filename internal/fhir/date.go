@@ -3,8 +3,8 @@ package fhir
 // The forms of dates and times: the expressions of
 // https://hl7.org/fhir/STU3/datatypes.html#primitive, and the day must exist.
 
-// daysIn is how many days a month has, 0 if there is no such month.
-func daysIn(year, month int) int {
+// daysInMonth is how many days a month has, 0 if there is no such month.
+func daysInMonth(year, month int) int {
 	switch month {
 	case 1, 3, 5, 7, 8, 10, 12:
 		return 31
@@ -20,7 +20,7 @@ func daysIn(year, month int) int {
 }
 
 // number reads exactly n digits from the front of s.
-func number(s []byte, n int) (value int, rest []byte, ok bool) {
+func parseDigits(s []byte, n int) (value int, rest []byte, ok bool) {
 	if len(s) < n {
 		return 0, s, false
 	}
@@ -34,7 +34,7 @@ func number(s []byte, n int) (value int, rest []byte, ok bool) {
 }
 
 // A moment is a date or time as it was written.
-type moment struct {
+type dateTime struct {
 	year, month, day     int // 0 from where it is not said
 	hour, minute, second int
 	nanos                int
@@ -44,37 +44,37 @@ type moment struct {
 
 // date reads YYYY, YYYY-MM or YYYY-MM-DD from the front of s. The year may have
 // a minus, as the expression has it.
-func date(s []byte) (m moment, rest []byte, ok bool) {
+func parseDate(s []byte) (m dateTime, rest []byte, ok bool) {
 	if len(s) > 0 && s[0] == '-' {
 		s = s[1:]
 	}
-	if m.year, s, ok = number(s, 4); !ok {
+	if m.year, s, ok = parseDigits(s, 4); !ok {
 		return m, s, false
 	}
 	if len(s) == 0 || s[0] != '-' {
 		return m, s, true
 	}
-	if m.month, s, ok = number(s[1:], 2); !ok || daysIn(m.year, m.month) == 0 {
+	if m.month, s, ok = parseDigits(s[1:], 2); !ok || daysInMonth(m.year, m.month) == 0 {
 		return m, s, false
 	}
 	if len(s) == 0 || s[0] != '-' {
 		return m, s, true
 	}
-	if m.day, s, ok = number(s[1:], 2); !ok || m.day < 1 || m.day > daysIn(m.year, m.month) {
+	if m.day, s, ok = parseDigits(s[1:], 2); !ok || m.day < 1 || m.day > daysInMonth(m.year, m.month) {
 		return m, s, false
 	}
 	return m, s, true
 }
 
 // clock reads hh:mm:ss and any fraction from the front of s.
-func (m *moment) clock(s []byte) (rest []byte, ok bool) {
-	if m.hour, s, ok = number(s, 2); !ok || m.hour > 23 || len(s) == 0 || s[0] != ':' {
+func (m *dateTime) parseClock(s []byte) (rest []byte, ok bool) {
+	if m.hour, s, ok = parseDigits(s, 2); !ok || m.hour > 23 || len(s) == 0 || s[0] != ':' {
 		return s, false
 	}
-	if m.minute, s, ok = number(s[1:], 2); !ok || m.minute > 59 || len(s) == 0 || s[0] != ':' {
+	if m.minute, s, ok = parseDigits(s[1:], 2); !ok || m.minute > 59 || len(s) == 0 || s[0] != ':' {
 		return s, false
 	}
-	if m.second, s, ok = number(s[1:], 2); !ok || m.second > 59 {
+	if m.second, s, ok = parseDigits(s[1:], 2); !ok || m.second > 59 {
 		return s, false
 	}
 	if len(s) == 0 || s[0] != '.' {
@@ -90,15 +90,15 @@ func (m *moment) clock(s []byte) (rest []byte, ok bool) {
 }
 
 // zone reads Z or an offset of at most fourteen hours, to the end of s.
-func (m *moment) zone(s []byte) bool {
+func (m *dateTime) parseZone(s []byte) bool {
 	if string(s) == "Z" {
 		return true
 	}
 	if len(s) != 6 || s[0] != '+' && s[0] != '-' || s[3] != ':' {
 		return false
 	}
-	h, _, ok := number(s[1:3], 2)
-	minutes, _, ok2 := number(s[4:], 2)
+	h, _, ok := parseDigits(s[1:3], 2)
+	minutes, _, ok2 := parseDigits(s[4:], 2)
 	if !ok || !ok2 || minutes > 59 || h*60+minutes > 14*60 {
 		return false
 	}
@@ -110,8 +110,8 @@ func (m *moment) zone(s []byte) bool {
 }
 
 // parseMoment reads a date or dateTime.
-func parseMoment(s []byte) (m moment, ok bool) {
-	m, s, ok = date(s)
+func parseDateTime(s []byte) (m dateTime, ok bool) {
+	m, s, ok = parseDate(s)
 	if !ok || len(s) == 0 {
 		return m, ok
 	}
@@ -119,36 +119,36 @@ func parseMoment(s []byte) (m moment, ok bool) {
 		return m, false
 	}
 	m.hasTime = true
-	s, ok = m.clock(s[1:])
-	return m, ok && m.zone(s)
+	s, ok = m.parseClock(s[1:])
+	return m, ok && m.parseZone(s)
 }
 
 func isDate(s []byte) bool {
-	_, rest, ok := date(s)
+	_, rest, ok := parseDate(s)
 	return ok && len(rest) == 0
 }
 
 func isDateTime(s []byte) bool {
-	_, ok := parseMoment(s)
+	_, ok := parseDateTime(s)
 	return ok
 }
 
 func isInstant(s []byte) bool {
-	m, ok := parseMoment(s)
+	m, ok := parseDateTime(s)
 	return ok && m.hasTime
 }
 
 func isTime(s []byte) bool {
-	var m moment
-	rest, ok := m.clock(s)
+	var m dateTime
+	rest, ok := m.parseClock(s)
 	return ok && len(rest) == 0
 }
 
 // after says whether m is certainly later than o: what one of them leaves open
 // counts in favour of both.
-func (m moment) after(o moment) bool {
+func (m dateTime) after(o dateTime) bool {
 	if m.hasTime && o.hasTime {
-		a, b := m.minutes(), o.minutes()
+		a, b := m.utcMinutes(), o.utcMinutes()
 		if a != b {
 			return a > b
 		}
@@ -174,12 +174,12 @@ func (m moment) after(o moment) bool {
 }
 
 // minutes counts minutes in UTC.
-func (m moment) minutes() int {
+func (m dateTime) utcMinutes() int {
 	return (m.dayNumber()*24+m.hour)*60 + m.minute - m.offset
 }
 
 // dayNumber counts days in the Gregorian calendar.
-func (m moment) dayNumber() int {
+func (m dateTime) dayNumber() int {
 	y := m.year
 	if m.month < 3 {
 		y--

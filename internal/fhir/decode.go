@@ -21,20 +21,20 @@ import (
 // it is first asked for. Nothing is copied: names are parts of the text. The text
 // comes with the binary and is tested, so a line that is not understood is
 // skipped, not an error.
-func decode(text string, rules []rule) *table {
-	t := &table{
-		types: make(map[string]*typeDef, 512),
-		codes: make(map[string]*codeList, 256),
-		rules: make(map[string]*rule, len(rules)),
+func decodeDefinitions(text string, rules []invariant) *definitions {
+	t := &definitions{
+		types:      make(map[string]*typeDef, 512),
+		valueSets:  make(map[string]*valueSet, 256),
+		invariants: make(map[string]*invariant, len(rules)),
 	}
 	for i := range rules {
-		t.rules[rules[i].key] = &rules[i]
+		t.invariants[rules[i].key] = &rules[i]
 	}
 	for text != "" {
 		line, rest, _ := strings.Cut(text, "\n")
 		switch {
 		case strings.HasPrefix(line, "codes "):
-			t.addCodes(line)
+			t.addValueSet(line)
 		case strings.HasPrefix(line, "type "):
 			n := elementLines(rest)
 			t.addType(line, rest[:n])
@@ -55,54 +55,54 @@ func elementLines(s string) int {
 	return 0
 }
 
-func (t *table) addCodes(line string) {
+func (t *definitions) addValueSet(line string) {
 	name, rest, _ := strings.Cut(strings.TrimPrefix(line, "codes "), " ")
-	l := t.codes[name]
+	l := t.valueSets[name]
 	if l == nil {
-		l = &codeList{name: name}
-		t.codes[name] = l
+		l = &valueSet{name: name}
+		t.valueSets[name] = l
 	}
 	l.lines = append(l.lines, rest)
 }
 
 // read reads the codes.
-func (l *codeList) read() {
+func (l *valueSet) load() {
 	for _, line := range l.lines {
 		system, codes, _ := strings.Cut(line, " ")
 		l.systems = append(l.systems, systemCodes{system, strings.Split(codes, " ")})
 	}
 	if len(l.systems) == 1 {
-		l.all = l.systems[0].codes
+		l.codes = l.systems[0].codes
 		return
 	}
 	for _, s := range l.systems {
-		l.all = append(l.all, s.codes...)
+		l.codes = append(l.codes, s.codes...)
 	}
-	slices.Sort(l.all)
+	slices.Sort(l.codes)
 }
 
-func (t *table) addType(line, elements string) {
+func (t *definitions) addType(line, elements string) {
 	name, rest, _ := strings.Cut(strings.TrimPrefix(line, "type "), " ")
 	base, mark, _ := strings.Cut(rest, " ")
-	d := &typeDef{name: name, resource: mark == "resource", table: t, base: base, lines: elements}
+	d := &typeDef{name: name, resource: mark == "resource", defs: t, base: base, lines: elements}
 	switch name {
 	case "Reference":
-		d.special = isReference
+		d.kind = typeReference
 	case "Bundle":
-		d.special = isBundle
+		d.kind = typeBundle
 	case "Element":
-		d.special = isElement
+		d.kind = typeElement
 	}
 	t.types[name] = d
 }
 
 // read works out a type, after the one that it builds upon.
-func (d *typeDef) read() {
-	if base := d.table.types[d.base]; base != nil {
-		base.ready()
+func (d *typeDef) load() {
+	if base := d.defs.types[d.base]; base != nil {
+		base.loaded()
 		d.elements = slices.Clone(base.elements)
-		d.props = slices.Clone(base.props)
-		d.rules = slices.Clone(base.rules)
+		d.properties = slices.Clone(base.properties)
+		d.invariants = slices.Clone(base.invariants)
 	}
 	for line := range strings.Lines(d.lines) {
 		name, rest, _ := strings.Cut(strings.Trim(line, " \n"), " ")
@@ -111,8 +111,8 @@ func (d *typeDef) read() {
 			continue
 		}
 		for key := range strings.SplitSeq(rest, " ") {
-			if r := d.table.rules[key]; r != nil && !slices.Contains(d.rules, r) {
-				d.rules = append(d.rules, r)
+			if r := d.defs.invariants[key]; r != nil && !slices.Contains(d.invariants, r) {
+				d.invariants = append(d.invariants, r)
 			}
 		}
 	}
@@ -121,46 +121,46 @@ func (d *typeDef) read() {
 			c := *e
 			c.index = i
 			d.elements[i] = &c
-			for k := range d.props {
-				if d.props[k].element == e {
-					d.props[k].element = &c
+			for k := range d.properties {
+				if d.properties[k].element == e {
+					d.properties[k].element = &c
 				}
 			}
 		}
 	}
-	slices.SortFunc(d.props, func(a, b prop) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(d.properties, func(a, b property) int { return strings.Compare(a.name, b.name) })
 }
 
 func (d *typeDef) addElement(name, rest string) {
 	name, choice := strings.CutSuffix(name, "[x]")
 	card, types, _ := strings.Cut(rest, " ")
 	// An element that the base has, too, takes its place.
-	d.elements = slices.DeleteFunc(d.elements, func(e *element) bool { return e.name == name })
-	d.props = slices.DeleteFunc(d.props, func(p prop) bool { return p.element.name == name })
+	d.elements = slices.DeleteFunc(d.elements, func(e *elementDef) bool { return e.name == name })
+	d.properties = slices.DeleteFunc(d.properties, func(p property) bool { return p.element.name == name })
 	if card == "0" {
 		return
 	}
-	e := &element{index: len(d.elements), name: name, choice: choice,
-		required: card == "1" || card == "+", many: card == "*" || card == "+"}
+	e := &elementDef{index: len(d.elements), name: name, choice: choice,
+		required: card == "1" || card == "+", repeats: card == "*" || card == "+"}
 	d.elements = append(d.elements, e)
 	for typ := range strings.SplitSeq(types, " ") {
 		switch list, bound := strings.CutPrefix(typ, "="); {
 		case list == "%mime":
-			e.form = formMIME
+			e.codeFormat = formatMIME
 		case list == "%language":
-			e.form = formLanguage
+			e.codeFormat = formatLanguage
 		case bound:
-			e.codes = d.table.codes[list]
+			e.valueSet = d.defs.valueSets[list]
 		default:
-			d.addProp(e, typ)
+			d.addProperty(e, typ)
 		}
 	}
 }
 
-func (d *typeDef) addProp(e *element, typ string) {
+func (d *typeDef) addProperty(e *elementDef, typ string) {
 	typ, to, limited := strings.Cut(typ, ">")
 	suffix, profile, narrowed := strings.Cut(typ, ":")
-	p := prop{name: e.name, element: e, primitive: primitiveOf(suffix)}
+	p := property{name: e.name, element: e, primitive: primitiveOf(suffix)}
 	if limited {
 		p.targets = strings.Split(to, ",")
 	}
@@ -168,12 +168,12 @@ func (d *typeDef) addProp(e *element, typ string) {
 		typ = profile
 	}
 	if p.primitive == primNone {
-		p.anything = typ == "Resource"
-		p.typ = d.table.types[typ]
+		p.anyResource = typ == "Resource"
+		p.typ = d.defs.types[typ]
 	}
 	if e.choice && suffix != "" {
 		p.name = e.name + strings.ToUpper(suffix[:1]) + suffix[1:]
-		e.alts = append(e.alts, p.name)
+		e.choices = append(e.choices, p.name)
 	}
-	d.props = append(d.props, p)
+	d.properties = append(d.properties, p)
 }

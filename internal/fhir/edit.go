@@ -13,7 +13,7 @@ type edits struct {
 
 type edit struct {
 	start, end uint32
-	with       string
+	text       string
 }
 
 // valueStart and valueEnd are where a value is in the text, quotes included.
@@ -37,13 +37,13 @@ func (e *edits) replace(i uint32, with string) {
 }
 
 // putFirst puts members before all others of an object that has some.
-func (e *edits) putFirst(object uint32, members string) {
+func (e *edits) insertFirst(object uint32, members string) {
 	at := e.doc.nodes[object].start + 1
 	e.list = append(e.list, edit{at, at, members + ","})
 }
 
 // putBehind puts members behind one of an object.
-func (e *edits) putBehind(member uint32, members string) {
+func (e *edits) insertAfter(member uint32, members string) {
 	at := e.doc.valueEnd(member)
 	e.list = append(e.list, edit{at, at, "," + members})
 }
@@ -53,7 +53,7 @@ func (e *edits) remove(object uint32, names ...string) {
 	d := e.doc
 	kept := false
 	before := uint32(0) // the end of the member before
-	for m := range d.inside(object) {
+	for m := range d.children(object) {
 		end := d.valueEnd(m)
 		switch {
 		case !slices.Contains(names, string(d.name(m))):
@@ -79,7 +79,7 @@ func (e *edits) apply() []byte {
 			continue // within what was taken out
 		}
 		out = append(out, e.doc.src[at:x.start]...)
-		out = append(out, x.with...)
+		out = append(out, x.text...)
 		at = x.end
 	}
 	return append(out, e.doc.src[at:]...)

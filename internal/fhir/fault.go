@@ -7,54 +7,54 @@ import (
 
 // A Code says what sort of fault it is, in the codes of FHIR's issue-type
 // (https://hl7.org/fhir/STU3/valueset-issue-type.html).
-type Code string
+type IssueCode string
 
 // The codes in use.
 const (
-	CodeInvalid     Code = "invalid"       // not JSON, or not a body that is read here
-	CodeStructure   Code = "structure"     // an element that is unknown, misplaced or repeated
-	CodeRequired    Code = "required"      // an element is missing
-	CodeValue       Code = "value"         // a value has the wrong form
-	CodeCodeInvalid Code = "code-invalid"  // a code is not in the value set
-	CodeInvariant   Code = "invariant"     // a rule of the definitions is broken
-	CodeTooLong     Code = "too-long"      // larger than is read here
-	CodeNotFound    Code = "not-found"     // a reference leads nowhere
-	CodeBusiness    Code = "business-rule" // a rule for sending
+	CodeInvalid     IssueCode = "invalid"       // not JSON, or not a body that is read here
+	CodeStructure   IssueCode = "structure"     // an element that is unknown, misplaced or repeated
+	CodeRequired    IssueCode = "required"      // an element is missing
+	CodeValue       IssueCode = "value"         // a value has the wrong form
+	CodeCodeInvalid IssueCode = "code-invalid"  // a code is not in the value set
+	CodeInvariant   IssueCode = "invariant"     // a rule of the definitions is broken
+	CodeTooLong     IssueCode = "too-long"      // larger than is read here
+	CodeNotFound    IssueCode = "not-found"     // a reference leads nowhere
+	CodeBusiness    IssueCode = "business-rule" // a rule for sending
 )
 
 // A Fault is one thing that is wrong.
-type Fault struct {
+type Issue struct {
 	// Location is a path such as Bundle.entry[1].resource.status; empty where the
 	// whole body is meant.
-	Location string `json:"location,omitempty"`
-	Code     Code   `json:"code"`
+	Location string    `json:"location,omitempty"`
+	Code     IssueCode `json:"code"`
 	// Key is the invariant that is broken, such as obs-6, if it is one.
 	Key string `json:"key,omitempty"`
 	// Text reads on from the location: "is required". It holds nothing personal.
 	Text string `json:"text"`
 }
 
-func (f Fault) String() string {
+func (f Issue) String() string {
 	if f.Location == "" {
 		return f.Text
 	}
 	return f.Location + ": " + f.Text
 }
 
-// Faults is the error of a body that is not well formed or may not be sent.
-type Faults struct {
-	List []Fault
-	// More says that there are more faults than MaxFaults, which is all that is listed.
-	More bool
+// ValidationError is the error of a body that is not well formed or may not be sent.
+type ValidationError struct {
+	Issues []Issue
+	// More says that there are more faults than MaxIssues, which is all that is listed.
+	Truncated bool
 }
 
-func (f *Faults) Error() string {
-	if len(f.List) == 0 {
+func (f *ValidationError) Error() string {
+	if len(f.Issues) == 0 {
 		return "no faults"
 	}
-	s := f.List[0].String()
-	switch n := len(f.List) - 1; {
-	case f.More:
+	s := f.Issues[0].String()
+	switch n := len(f.Issues) - 1; {
+	case f.Truncated:
 		return fmt.Sprintf("%s (and more than %d other faults)", s, n)
 	case n == 1:
 		return s + " (and one other fault)"
@@ -65,25 +65,25 @@ func (f *Faults) Error() string {
 }
 
 // add collects a fault, up to the bound.
-func (f *Faults) add(x Fault) {
-	if len(f.List) >= MaxFaults {
-		f.More = true
+func (f *ValidationError) add(x Issue) {
+	if len(f.Issues) >= MaxIssues {
+		f.Truncated = true
 		return
 	}
-	f.List = append(f.List, x)
+	f.Issues = append(f.Issues, x)
 }
 
 // orNil is f as an error, nil if there are no faults.
-func (f *Faults) orNil() error {
-	if len(f.List) == 0 {
+func (f *ValidationError) errOrNil() error {
+	if len(f.Issues) == 0 {
 		return nil
 	}
 	return f
 }
 
-// shownName is the name of an element or type that is not one of the
+// safeName is the name of an element or type that is not one of the
 // definitions' as a fault may repeat it.
-func shownName[T string | []byte](name T) (string, bool) {
+func safeName[T string | []byte](name T) (string, bool) {
 	if len(name) == 0 || len(name) > 40 {
 		return "", false
 	}
@@ -102,7 +102,7 @@ func shownName[T string | []byte](name T) (string, bool) {
 }
 
 // listed shows up to a dozen words of a list.
-func listed(words []string) string {
+func listWords(words []string) string {
 	const most = 12
 	if len(words) > most {
 		return strings.Join(words[:most], ", ") + " and others"

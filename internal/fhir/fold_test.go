@@ -32,7 +32,7 @@ func TestNamesThatDifferInCase(t *testing.T) {
 func TestNoElementsDifferInCase(t *testing.T) {
 	for _, d := range stu3().types {
 		names := map[string]string{}
-		for _, p := range d.ready().props {
+		for _, p := range d.loaded().properties {
 			low := strings.ToLower(p.name)
 			if other := names[low]; other != "" {
 				t.Errorf("%s has %s and %s", d.name, other, p.name)

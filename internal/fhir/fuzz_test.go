@@ -34,7 +34,7 @@ func FuzzCheck(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, v := range []Version{STU3, R4} {
-			r, err := Check(v, body)
+			r, err := Validate(v, body)
 			if err == nil {
 				if !json.Valid(body) {
 					t.Fatal("well formed, and no JSON")
@@ -44,11 +44,11 @@ func FuzzCheck(f *testing.F) {
 				}
 				continue
 			}
-			var faults *Faults
-			if !errors.As(err, &faults) || len(faults.List) == 0 {
+			var faults *ValidationError
+			if !errors.As(err, &faults) || len(faults.Issues) == 0 {
 				t.Fatalf("no faults: %v", err)
 			}
-			if again, err := Check(STU3, faults.Outcome()); err != nil || again.ResourceType != "OperationOutcome" {
+			if again, err := Validate(STU3, faults.Outcome()); err != nil || again.ResourceType != "OperationOutcome" {
 				t.Fatalf("the outcome is not well formed: %v\n%s", err, faults.Outcome())
 			}
 		}
@@ -100,7 +100,7 @@ func checkPrepared(t *testing.T, body []byte) {
 		if err != nil {
 			continue
 		}
-		if _, err := Check(v, body); err != nil {
+		if _, err := Validate(v, body); err != nil {
 			t.Fatalf("it goes out and is not well formed: %v", err)
 		}
 		again, err := Prepare(v, out.Body)
@@ -154,7 +154,7 @@ func FuzzSilent(f *testing.F) {
 	f.Fuzz(func(t *testing.T, secret string, at int) {
 		// What is short may be a part of the message's own words, and one word may be named
 		// where an element or a type belongs.
-		if _, named := shownName(secret); len(secret) < 8 || named {
+		if _, named := safeName(secret); len(secret) < 8 || named {
 			return
 		}
 		quoted, err := json.Marshal(secret)
@@ -173,7 +173,7 @@ func FuzzSilent(f *testing.F) {
 			doc.close()
 			for _, v := range []Version{STU3, R4} {
 				if _, err := Prepare(v, planted); err != nil {
-					var faults *Faults
+					var faults *ValidationError
 					if errors.As(err, &faults) && saysSecret(faults, secret, valid) {
 						t.Fatalf("a fault repeats %q: %v", secret, err)
 					}
@@ -184,7 +184,7 @@ func FuzzSilent(f *testing.F) {
 }
 
 // saysSecret looks for a secret in the faults, unless they would say the words anyway.
-func saysSecret(faults *Faults, secret string, valid map[string][]byte) bool {
+func saysSecret(faults *ValidationError, secret string, valid map[string][]byte) bool {
 	if strings.Contains(stu3Text, secret) {
 		return false
 	}
@@ -193,7 +193,7 @@ func saysSecret(faults *Faults, secret string, valid map[string][]byte) bool {
 			return false
 		}
 	}
-	for _, f := range faults.List {
+	for _, f := range faults.Issues {
 		for _, h := range []string{f.Text, f.Location} {
 			if strings.Contains(h, secret) && !isOurWord(secret) {
 				return true

@@ -6,24 +6,24 @@ import (
 	"sync"
 )
 
-// hints are what to say of names that another version of FHIR has.
-type hints struct {
+// versionHints are what to say of names that another version of FHIR has.
+type versionHints struct {
 	version  Version
 	types    map[string]string // unknown type → sentence
 	elements map[string]string // unknown element → sentence
 }
 
-// hintsOf is what is known of a version's neighbours.
-func hintsOf(v Version) *hints {
+// hintsFor is what is known of a version's neighbours.
+func hintsFor(v Version) *versionHints {
 	if v == STU3 {
 		return stu3Hints()
 	}
-	return &hints{version: v}
+	return &versionHints{version: v}
 }
 
 // stu3Hints are made when there is first something to hint at.
-var stu3Hints = sync.OnceValue(func() *hints {
-	return &hints{
+var stu3Hints = sync.OnceValue(func() *versionHints {
+	return &versionHints{
 		version: STU3,
 		types: map[string]string{
 			// R4
@@ -93,26 +93,26 @@ var stu3Hints = sync.OnceValue(func() *hints {
 })
 
 // unknownType says that a name is no type of resource.
-func (h *hints) unknownType(name []byte) string {
+func (h *versionHints) unknownTypeText(name []byte) string {
 	if says := h.types[string(name)]; says != "" {
 		return string(name) + " " + says
 	}
-	if shown, ok := shownName(name); ok {
+	if shown, ok := safeName(name); ok {
 		return fmt.Sprintf("%s is not a type of resource in %s", shown, h.version)
 	}
 	return fmt.Sprintf("must be the name of a type of resource in %s", h.version)
 }
 
 // unknownElement says that a type has no such element.
-func (c *checker) unknownElement(t *typeDef, name []byte) string {
+func (c *checker) unknownElementText(t *typeDef, name []byte) string {
 	bare := strings.TrimPrefix(string(name), "_")
-	if says := hintsOf(c.version).elements[t.name+"."+bare]; says != "" {
+	if says := hintsFor(c.version).elements[t.name+"."+bare]; says != "" {
 		return fmt.Sprintf("is not an element of %s: %s", t.name, says)
 	}
 	for _, e := range t.elements {
 		// valueInteger, where value[x] has no such type
 		if rest, ok := strings.CutPrefix(bare, e.name); ok && e.choice && (rest == "" || isUpper(rest[0])) {
-			return fmt.Sprintf("is not an element of %s: its %s[x] is one of %s", t.name, e.name, listed(e.alts))
+			return fmt.Sprintf("is not an element of %s: its %s[x] is one of %s", t.name, e.name, listWords(e.choices))
 		}
 	}
 	return "is not an element of " + t.name

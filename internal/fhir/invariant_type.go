@@ -2,17 +2,17 @@ package fhir
 
 import "bytes"
 
-const ucum = "http://unitsofmeasure.org"
+const ucumSystem = "http://unitsofmeasure.org"
 
-// typeRules are the invariants of data types.
-func typeRules() []rule {
-	return []rule{
+// datatypeInvariants are the invariants of data types.
+func datatypeInvariants() []invariant {
+	return []invariant{
 		{"ext-1", "", "must have either a value or extensions of its own, and not both", func(v view) bool {
 			return v.has("extension") != v.hasChoice("value")
 		}},
 		{"per-1", "", "ends before it starts", func(v view) bool {
-			start, ok := v.moment("start")
-			end, ok2 := v.moment("end")
+			start, ok := v.dateTime("start")
+			end, ok2 := v.dateTime("end")
 			return !ok || !ok2 || !start.after(end)
 		}},
 		{"qty-3", "system", "is required beside a code", func(v view) bool {
@@ -39,29 +39,29 @@ func typeRules() []rule {
 		}},
 		{"age-1", "", "must be a positive time with a UCUM code", func(v view) bool {
 			n, ok := v.number("value")
-			return ucumOrNone(v) && (!ok || n > 0)
+			return ucumCode(v) && (!ok || n > 0)
 		}},
-		{"dis-1", "", "must have a UCUM code", ucumOrNone},
+		{"dis-1", "", "must have a UCUM code", ucumCode},
 		{"cnt-3", "", `must be a whole number with the UCUM code "1"`, func(v view) bool {
 			whole := true
 			if m, ok := v.c.doc.member(v.i, "value"); ok {
 				whole = !bytes.ContainsRune(v.c.doc.raw(m), '.')
 			}
-			return ucumOrNone(v) && whole && (!v.has("code") || v.is("code", "1"))
+			return ucumCode(v) && whole && (!v.has("code") || v.is("code", "1"))
 		}},
 		{"drt-1", "", "must have a value beside its code, and the code must be of UCUM", func(v view) bool {
-			return !v.has("code") || v.has("value") && v.is("system", ucum)
+			return !v.has("code") || v.has("value") && v.is("system", ucumSystem)
 		}},
 		{"mny-1", "", "must have a currency as its code, of urn:iso:std:iso:4217", func(v view) bool {
 			return (v.has("code") || !v.has("value")) && (!v.has("system") || v.is("system", "urn:iso:std:iso:4217"))
 		}},
-		{"tim-1", "durationUnit", "is required beside a duration", needs("duration", "durationUnit")},
-		{"tim-2", "periodUnit", "is required beside a period", needs("period", "periodUnit")},
+		{"tim-1", "durationUnit", "is required beside a duration", requires("duration", "durationUnit")},
+		{"tim-2", "periodUnit", "is required beside a period", requires("period", "periodUnit")},
 		{"tim-4", "duration", "must not be negative", notNegative("duration")},
 		{"tim-5", "period", "must not be negative", notNegative("period")},
-		{"tim-6", "period", "is required beside periodMax", needs("periodMax", "period")},
-		{"tim-7", "duration", "is required beside durationMax", needs("durationMax", "duration")},
-		{"tim-8", "count", "is required beside countMax", needs("countMax", "count")},
+		{"tim-6", "period", "is required beside periodMax", requires("periodMax", "period")},
+		{"tim-7", "duration", "is required beside durationMax", requires("durationMax", "duration")},
+		{"tim-8", "count", "is required beside countMax", requires("countMax", "count")},
 		{"tim-9", "offset", "is only for a when that is not a meal (C, CM, CD, CV)", func(v view) bool {
 			if !v.has("offset") {
 				return true
@@ -77,18 +77,18 @@ func typeRules() []rule {
 		{"tim-10", "timeOfDay", "must not stand beside when", notBoth("timeOfDay", "when")},
 		{"eld-2", "max", "is below min", func(v view) bool {
 			low, ok := v.number("min")
-			high, err := parseMax(v.text("max"))
+			high, err := parseMaxCardinality(v.text("max"))
 			return !ok || err || low <= high
 		}},
 	}
 }
 
 // ucumOrNone: a code if there is a value, and of UCUM if it has a system.
-func ucumOrNone(v view) bool {
-	return (v.has("code") || !v.has("value")) && (!v.has("system") || v.is("system", ucum))
+func ucumCode(v view) bool {
+	return (v.has("code") || !v.has("value")) && (!v.has("system") || v.is("system", ucumSystem))
 }
 
-func needs(name, other string) func(view) bool {
+func requires(name, other string) func(view) bool {
 	return func(v view) bool { return !v.has(name) || v.has(other) }
 }
 
@@ -103,13 +103,13 @@ func notNegative(name string) func(view) bool {
 	}
 }
 
-func oneOf(names ...string) func(view) bool {
+func anyOf(names ...string) func(view) bool {
 	return func(v view) bool { return v.hasAny(names...) }
 }
 
 // parseMax reads the max of an ElementDefinition; not is true of * and of what
 // is no number.
-func parseMax(s string) (max float64, not bool) {
-	n, _, ok := number([]byte(s), len(s))
+func parseMaxCardinality(s string) (max float64, not bool) {
+	n, _, ok := parseDigits([]byte(s), len(s))
 	return float64(n), !ok || s == "" || len(s) > 9
 }

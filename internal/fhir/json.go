@@ -21,7 +21,7 @@ type document struct {
 	// twice are members whose name their object has had before. Names that differ
 	// only in case count as one: no two elements of FHIR do, and there are parsers
 	// that fold case and let the last one count.
-	twice []uint32
+	duplicates []uint32
 }
 
 // kind is the JSON type of a value.
@@ -38,7 +38,7 @@ const (
 )
 
 // name is the kind as a fault says it.
-func (k kind) name() string {
+func (k kind) noun() string {
 	return [...]string{"null", "a boolean", "a boolean", "a number", "a string", "an array", "an object"}[k]
 }
 
@@ -54,24 +54,24 @@ type node struct {
 }
 
 // Trees are large and short of life.
-var trees = sync.Pool{New: func() any { return new([]node) }}
+var nodePool = sync.Pool{New: func() any { return new([]node) }}
 
 // parse reads a body. The fault, if any, says why reading ended.
-func parse(body []byte) (*document, *Fault) {
+func parse(body []byte) (*document, *Issue) {
 	d := &document{src: body}
-	if f := refuseBody(body); f != nil {
+	if f := checkStart(body); f != nil {
 		return d, f
 	}
-	if nodes, ok := trees.Get().(*[]node); ok {
+	if nodes, ok := nodePool.Get().(*[]node); ok {
 		// Most bodies have a value in twenty to thirty bytes.
 		d.nodes = slices.Grow((*nodes)[:0], len(body)/20+16)
 	}
-	r := reader{d: d}
+	r := parser{doc: d}
 	if !r.value(0, 0, 0, false) {
-		return d, &Fault{Location: d.pathOf(d.open), Code: r.code, Text: r.says + r.where()}
+		return d, &Issue{Location: d.pathString(d.open), Code: r.code, Text: r.text + r.position()}
 	}
-	if r.space(); r.at < len(body) {
-		return d, &Fault{Code: CodeInvalid, Text: "has something behind the end of the resource" + r.where()}
+	if r.skipSpace(); r.pos < len(body) {
+		return d, &Issue{Code: CodeInvalid, Text: "has something behind the end of the resource" + r.position()}
 	}
 	d.open = nil
 	return d, nil
@@ -81,32 +81,32 @@ func parse(body []byte) (*document, *Fault) {
 func (d *document) close() {
 	if cap(d.nodes) <= maxValues/8 {
 		nodes := d.nodes
-		trees.Put(&nodes)
+		nodePool.Put(&nodes)
 	}
 	d.nodes = nil
 }
 
 // refuseBody finds what is no JSON object at first sight.
-func refuseBody(body []byte) *Fault {
+func checkStart(body []byte) *Issue {
 	if len(body) > MaxBody {
-		return &Fault{Code: CodeTooLong, Text: fmt.Sprintf("has %d bytes, more than %d", len(body), MaxBody)}
+		return &Issue{Code: CodeTooLong, Text: fmt.Sprintf("has %d bytes, more than %d", len(body), MaxBody)}
 	}
 	if bytes.HasPrefix(body, []byte("\xef\xbb\xbf")) {
-		return &Fault{Code: CodeInvalid, Text: "begins with a byte order mark, which JSON must not have"}
+		return &Issue{Code: CodeInvalid, Text: "begins with a byte order mark, which JSON must not have"}
 	}
 	first := bytes.TrimLeft(body, " \t\r\n")
 	switch {
 	case len(first) == 0:
-		return &Fault{Code: CodeInvalid, Text: "is empty: a resource in JSON is required"}
+		return &Issue{Code: CodeInvalid, Text: "is empty: a resource in JSON is required"}
 	case first[0] == '<':
-		return &Fault{Code: CodeInvalid, Text: "is XML: a resource in JSON (application/fhir+json) is required"}
+		return &Issue{Code: CodeInvalid, Text: "is XML: a resource in JSON (application/fhir+json) is required"}
 	case first[0] == '[':
-		return &Fault{Code: CodeStructure, Text: "is a JSON array: one resource is required; several go into a Bundle"}
+		return &Issue{Code: CodeStructure, Text: "is a JSON array: one resource is required; several go into a Bundle"}
 	case first[0] != '{':
-		return &Fault{Code: CodeInvalid, Text: "is not a JSON object: a resource in JSON is required"}
+		return &Issue{Code: CodeInvalid, Text: "is not a JSON object: a resource in JSON is required"}
 	}
 	if !utf8.Valid(body) {
-		return &Fault{Code: CodeInvalid, Text: "is not valid UTF-8" + whereIs(body, firstInvalid(body))}
+		return &Issue{Code: CodeInvalid, Text: "is not valid UTF-8" + lineAndColumn(body, firstInvalid(body))}
 	}
 	return nil
 }
@@ -123,7 +123,7 @@ func firstInvalid(body []byte) int {
 }
 
 // whereIs says a place in the text as editors count it.
-func whereIs(body []byte, at int) string {
+func lineAndColumn(body []byte, at int) string {
 	before := body[:min(at, len(body))]
 	line := bytes.Count(before, []byte("\n")) + 1
 	column := utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1
@@ -131,67 +131,67 @@ func whereIs(body []byte, at int) string {
 }
 
 // A reader reads JSON (RFC 8259) into a document.
-type reader struct {
-	d     *document
-	at    int
+type parser struct {
+	doc   *document
+	pos   int
 	depth int
 	// why reading ended
-	code Code
-	says string
+	code IssueCode
+	text string
 }
 
-func (r *reader) where() string { return whereIs(r.d.src, r.at) }
+func (r *parser) position() string { return lineAndColumn(r.doc.src, r.pos) }
 
-func (r *reader) fail(says string) bool {
-	r.code, r.says = CodeInvalid, says
+func (r *parser) fail(says string) bool {
+	r.code, r.text = CodeInvalid, says
 	return false
 }
 
 // short says that the body ends too early.
-func (r *reader) short() bool {
+func (r *parser) failTruncated() bool {
 	return r.fail("is not well-formed JSON: the body ends before it is complete")
 }
 
-func (r *reader) space() {
-	src := r.d.src
-	for r.at < len(src) && isSpace(src[r.at]) {
-		r.at++
+func (r *parser) skipSpace() {
+	src := r.doc.src
+	for r.pos < len(src) && isSpace(src[r.pos]) {
+		r.pos++
 	}
 }
 
 // value reads one value, the member of the given name if it is one.
-func (r *reader) value(key, keyEnd, hash uint32, keyEscaped bool) bool {
-	d := r.d
-	if r.space(); r.at >= len(d.src) {
-		return r.short()
+func (r *parser) value(key, keyEnd, hash uint32, keyEscaped bool) bool {
+	d := r.doc
+	if r.skipSpace(); r.pos >= len(d.src) {
+		return r.failTruncated()
 	}
 	if len(d.nodes) >= maxValues {
-		r.code, r.says = CodeTooLong, fmt.Sprintf("has more than %d values", maxValues)
+		r.code, r.text = CodeTooLong, fmt.Sprintf("has more than %d values", maxValues)
 		return false
 	}
 	i := len(d.nodes)
-	d.nodes = append(d.nodes, node{start: uint32(r.at), key: key, keyEnd: keyEnd, hash: hash, keyEscaped: keyEscaped})
+	d.nodes = append(d.nodes, node{start: uint32(r.pos), key: key, keyEnd: keyEnd, hash: hash, keyEscaped: keyEscaped})
 	d.open = append(d.open, uint32(i))
 	ok := false
-	switch c := d.src[r.at]; c {
+	switch c := d.src[r.pos]; c {
 	case '{':
-		ok = r.nested(i, kindObject)
+		ok = r.container(i, kindObject)
 	case '[':
-		ok = r.nested(i, kindArray)
+		ok = r.container(i, kindArray)
 	case '"':
 		var escaped bool
-		start := r.at + 1
-		if escaped, ok = r.text(); ok {
+		start := r.pos + 1
+		if escaped, ok = r.stringLiteral(); ok {
 			n := &d.nodes[i]
 			n.kind, n.start, n.escaped = kindString, uint32(start), escaped
-			n.end = uint32(r.at - 1)
+			n.end = uint32(r.pos - 1)
 		}
 	case 't':
-		ok = r.word(i, "true", kindTrue)
+		ok = r.literal(i, "true", kindTrue)
 	case 'f':
-		ok = r.word(i, "false", kindFalse)
+		ok = r.literal(i, "false", kindFalse)
 	case 'n':
-		ok = r.word(i, "null", kindNull)
+		ok = r.literal(i, "null", kindNull)
 	default:
 		ok = r.number(i)
 	}
@@ -204,11 +204,11 @@ func (r *reader) value(key, keyEnd, hash uint32, keyEscaped bool) bool {
 }
 
 // nested reads what may hold further values.
-func (r *reader) nested(i int, k kind) bool {
-	d := r.d
+func (r *parser) container(i int, k kind) bool {
+	d := r.doc
 	d.nodes[i].kind = k
 	if r.depth++; r.depth > MaxDepth {
-		r.code, r.says = CodeTooLong, fmt.Sprintf("is nested more than %d levels deep", MaxDepth)
+		r.code, r.text = CodeTooLong, fmt.Sprintf("is nested more than %d levels deep", MaxDepth)
 		return false
 	}
 	var ok bool
@@ -218,62 +218,62 @@ func (r *reader) nested(i int, k kind) bool {
 		ok = r.items()
 	}
 	r.depth--
-	d.nodes[i].end = uint32(r.at)
+	d.nodes[i].end = uint32(r.pos)
 	return ok
 }
 
-func (r *reader) items() bool {
-	r.at++ // the bracket
-	if done, ok := r.empty(']'); done {
+func (r *parser) items() bool {
+	r.pos++ // the bracket
+	if done, ok := r.closeEmpty(']'); done {
 		return ok
 	}
 	for {
 		if !r.value(0, 0, 0, false) {
 			return false
 		}
-		if more, ok := r.comma(']', "an array"); !more {
+		if more, ok := r.nextItem(']', "an array"); !more {
 			return ok
 		}
 	}
 }
 
-func (r *reader) members(i int) bool {
-	r.at++ // the brace
-	if done, ok := r.empty('}'); done {
+func (r *parser) members(i int) bool {
+	r.pos++ // the brace
+	if done, ok := r.closeEmpty('}'); done {
 		return ok
 	}
-	src, n := r.d.src, 0
+	src, n := r.doc.src, 0
 	for {
-		if r.space(); r.at >= len(src) {
-			return r.short()
+		if r.skipSpace(); r.pos >= len(src) {
+			return r.failTruncated()
 		}
-		if src[r.at] != '"' {
+		if src[r.pos] != '"' {
 			return r.fail("is not well-formed JSON: the name of a member is expected")
 		}
-		start := r.at + 1
-		escaped, ok := r.text()
+		start := r.pos + 1
+		escaped, ok := r.stringLiteral()
 		if !ok {
 			return false
 		}
-		end := r.at - 1
-		if r.space(); r.at >= len(src) {
-			return r.short()
+		end := r.pos - 1
+		if r.skipSpace(); r.pos >= len(src) {
+			return r.failTruncated()
 		}
-		if src[r.at] != ':' {
+		if src[r.pos] != ':' {
 			return r.fail("is not well-formed JSON: a colon is expected behind the name of a member")
 		}
-		r.at++
+		r.pos++
 		name := src[start:end]
 		if escaped {
 			name = unescape(name)
 		}
-		if !r.value(uint32(start), uint32(end), hashOf(name), escaped) {
+		if !r.value(uint32(start), uint32(end), foldedHash(name), escaped) {
 			return false
 		}
 		n++
-		if more, ok := r.comma('}', "an object"); !more {
+		if more, ok := r.nextItem('}', "an object"); !more {
 			if ok && n > 1 {
-				r.d.findTwice(uint32(i), n)
+				r.doc.findDuplicates(uint32(i), n)
 			}
 			return ok
 		}
@@ -281,121 +281,121 @@ func (r *reader) members(i int) bool {
 }
 
 // empty reads the end of an object or array that has nothing in it.
-func (r *reader) empty(end byte) (done, ok bool) {
-	if r.space(); r.at >= len(r.d.src) {
-		return true, r.short()
+func (r *parser) closeEmpty(end byte) (done, ok bool) {
+	if r.skipSpace(); r.pos >= len(r.doc.src) {
+		return true, r.failTruncated()
 	}
-	if r.d.src[r.at] == end {
-		r.at++
+	if r.doc.src[r.pos] == end {
+		r.pos++
 		return true, true
 	}
 	return false, true
 }
 
 // comma reads on to the next item or over the end.
-func (r *reader) comma(end byte, of string) (more, ok bool) {
-	if r.space(); r.at >= len(r.d.src) {
-		return false, r.short()
+func (r *parser) nextItem(end byte, of string) (more, ok bool) {
+	if r.skipSpace(); r.pos >= len(r.doc.src) {
+		return false, r.failTruncated()
 	}
-	switch r.d.src[r.at] {
+	switch r.doc.src[r.pos] {
 	case ',':
-		r.at++
+		r.pos++
 		return true, true
 	case end:
-		r.at++
+		r.pos++
 		return false, true
 	}
 	return false, r.fail(fmt.Sprintf("is not well-formed JSON: a comma or the end of %s is expected", of))
 }
 
-func (r *reader) word(i int, word string, k kind) bool {
-	rest := r.d.src[r.at:]
+func (r *parser) literal(i int, word string, k kind) bool {
+	rest := r.doc.src[r.pos:]
 	if len(rest) < len(word) && bytes.HasPrefix([]byte(word), rest) {
-		return r.short()
+		return r.failTruncated()
 	}
 	if !bytes.HasPrefix(rest, []byte(word)) {
 		return r.fail("is not well-formed JSON: a value is expected")
 	}
-	r.at += len(word)
-	d := r.d
-	d.nodes[i].kind, d.nodes[i].end = k, uint32(r.at)
+	r.pos += len(word)
+	d := r.doc
+	d.nodes[i].kind, d.nodes[i].end = k, uint32(r.pos)
 	return true
 }
 
-func (r *reader) number(i int) bool {
-	src, start := r.d.src, r.at
+func (r *parser) number(i int) bool {
+	src, start := r.doc.src, r.pos
 	digits := func() bool {
-		from := r.at
-		for r.at < len(src) && isDigit(src[r.at]) {
-			r.at++
+		from := r.pos
+		for r.pos < len(src) && isDigit(src[r.pos]) {
+			r.pos++
 		}
-		return r.at > from
+		return r.pos > from
 	}
-	if src[r.at] == '-' {
-		r.at++
+	if src[r.pos] == '-' {
+		r.pos++
 	}
-	whole := r.at
+	whole := r.pos
 	if !digits() {
-		if r.at == len(src) {
-			return r.short()
+		if r.pos == len(src) {
+			return r.failTruncated()
 		}
-		r.at = start
+		r.pos = start
 		return r.fail("is not well-formed JSON: a value is expected")
 	}
-	ok := src[whole] != '0' || r.at == whole+1
-	if ok && r.at < len(src) && src[r.at] == '.' {
-		r.at++
+	ok := src[whole] != '0' || r.pos == whole+1
+	if ok && r.pos < len(src) && src[r.pos] == '.' {
+		r.pos++
 		ok = digits()
 	}
-	if ok && r.at < len(src) && src[r.at]|0x20 == 'e' {
-		r.at++
-		if r.at < len(src) && (src[r.at] == '+' || src[r.at] == '-') {
-			r.at++
+	if ok && r.pos < len(src) && src[r.pos]|0x20 == 'e' {
+		r.pos++
+		if r.pos < len(src) && (src[r.pos] == '+' || src[r.pos] == '-') {
+			r.pos++
 		}
 		ok = digits()
 	}
 	if !ok {
 		return r.fail("is not well-formed JSON: a number has a wrong form")
 	}
-	n := &r.d.nodes[i]
-	n.kind, n.end = kindNumber, uint32(r.at)
+	n := &r.doc.nodes[i]
+	n.kind, n.end = kindNumber, uint32(r.pos)
 	return true
 }
 
 // text reads a string, from quote to quote.
-func (r *reader) text() (escaped, ok bool) {
-	src, at := r.d.src, r.at+1
+func (r *parser) stringLiteral() (escaped, ok bool) {
+	src, at := r.doc.src, r.pos+1
 	for at < len(src) {
 		switch c := src[at]; {
 		case c == '"':
-			r.at = at + 1
+			r.pos = at + 1
 			return escaped, true
 		case c == '\\':
 			escaped = true
 			n := escapeLen(src[at:])
 			if n == 0 {
-				r.at = at
+				r.pos = at
 				if len(src)-at < 12 && !bytes.ContainsRune(src[at:], '"') {
-					return true, r.short()
+					return true, r.failTruncated()
 				}
 				return true, r.fail("is not well-formed JSON: a string has an escape that is none")
 			}
 			at += n
 		case c < 0x20:
-			r.at = at
+			r.pos = at
 			return escaped, r.fail("is not well-formed JSON: a string has a control character that is not escaped")
 		default:
 			at++
 		}
 	}
-	r.at = len(src)
-	return escaped, r.short()
+	r.pos = len(src)
+	return escaped, r.failTruncated()
 }
 
 // findTwice notes the members of an object whose name stands there already.
-func (d *document) findTwice(i uint32, n int) {
+func (d *document) findDuplicates(i uint32, n int) {
 	if n > 32 {
-		d.findTwiceAmongMany(i, n)
+		d.findDuplicatesByMap(i, n)
 		return
 	}
 	end := uint32(len(d.nodes))
@@ -403,35 +403,35 @@ func (d *document) findTwice(i uint32, n int) {
 		h := d.nodes[b].hash
 		for a := i + 1; a < b; a = d.nodes[a].next {
 			if d.nodes[a].hash == h && bytes.EqualFold(d.name(a), d.name(b)) {
-				d.noteTwice(b)
+				d.addDuplicate(b)
 				break
 			}
 		}
 	}
 }
 
-func (d *document) findTwiceAmongMany(i uint32, n int) {
+func (d *document) findDuplicatesByMap(i uint32, n int) {
 	seen := make(map[string]bool, n)
 	end := uint32(len(d.nodes))
 	for m := i + 1; m < end; m = d.nodes[m].next {
-		name := string(folded(d.name(m)))
+		name := string(foldCase(d.name(m)))
 		if seen[name] {
-			d.noteTwice(m)
+			d.addDuplicate(m)
 		}
 		seen[name] = true
 	}
 }
 
-func (d *document) noteTwice(m uint32) {
-	if len(d.twice) <= MaxFaults {
-		d.twice = append(d.twice, m)
+func (d *document) addDuplicate(m uint32) {
+	if len(d.duplicates) <= MaxIssues {
+		d.duplicates = append(d.duplicates, m)
 	}
 }
 
-// hashOf is FNV-1a of a name without regard to case.
-func hashOf(name []byte) uint32 {
+// foldedHash is FNV-1a of a name without regard to case.
+func foldedHash(name []byte) uint32 {
 	if slices.ContainsFunc(name, func(c byte) bool { return c >= utf8.RuneSelf }) {
-		name = folded(name)
+		name = foldCase(name)
 	}
 	h := uint32(2166136261)
 	for _, c := range name {
@@ -443,9 +443,9 @@ func hashOf(name []byte) uint32 {
 	return h
 }
 
-// folded is a name without regard to case, as bytes.EqualFold sees it: each
+// foldCase is a name without regard to case, as bytes.EqualFold sees it: each
 // character is the lowest of those that differ only in case, ASCII's in lower case.
-func folded(name []byte) []byte {
+func foldCase(name []byte) []byte {
 	return bytes.Map(func(r rune) rune {
 		low := r
 		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {

@@ -70,10 +70,10 @@ func TestTwiceAmongMany(t *testing.T) {
 }
 
 func TestMoreFaults(t *testing.T) {
-	_, err := Check(STU3, []byte(`{"resourceType":"Patient","name":[`+strings.Repeat(`{"family":1},`, 99)+`{}]}`))
-	f, ok := err.(*Faults) //nolint:errorlint // Check promises it
-	if !ok || len(f.List) != MaxFaults || !f.More {
-		t.Fatalf("want %d faults and more, found %v", MaxFaults, err)
+	_, err := Validate(STU3, []byte(`{"resourceType":"Patient","name":[`+strings.Repeat(`{"family":1},`, 99)+`{}]}`))
+	f, ok := err.(*ValidationError) //nolint:errorlint // Check promises it
+	if !ok || len(f.Issues) != MaxIssues || !f.Truncated {
+		t.Fatalf("want %d faults and more, found %v", MaxIssues, err)
 	}
 	if faults := faultsOf(t, STU3, f.Outcome()); len(faults) > 0 {
 		t.Errorf("the outcome is not well formed: %v", faults)

@@ -44,15 +44,15 @@ func readLabel(text []byte, label string) (n int, ok bool) {
 }
 
 // labelled says whether a text has a word for a BSN.
-func labelled(text []byte) bool {
-	return mayNameBSN(text) && (nextLabel(decoded(text), 0).end > 0 ||
-		bytes.ContainsAny(text, "<&") && nextLabel(decoded(withoutMarkup(text)), 0).end > 0)
+func hasLabel(text []byte) bool {
+	return mayConcernBSN(text) && (nextLabel(normalized(text), 0).end > 0 ||
+		bytes.ContainsAny(text, "<&") && nextLabel(normalized(withoutMarkup(text)), 0).end > 0)
 }
 
-// labelledName is labelled of a name, whose words may begin with capitals:
+// nameHasLabel is labelled of a name, whose words may begin with capitals:
 // patientBsn, bsn_number.
-func labelledName(name []byte) bool {
-	if !mayNameBSN(name) {
+func nameHasLabel(name []byte) bool {
+	if !mayConcernBSN(name) {
 		return false
 	}
 	apart := make([]byte, 0, len(name)+8)
@@ -62,77 +62,77 @@ func labelledName(name []byte) bool {
 		}
 		apart = append(apart, b)
 	}
-	return nextLabel(decoded(apart), 0).end > 0 || nextLabel(decoded(name), 0).end > 0
+	return nextLabel(normalized(apart), 0).end > 0 || nextLabel(normalized(name), 0).end > 0
 }
 
-// lastPart is the end of an address, where the name is.
-func lastPart(url []byte) []byte {
+// lastSegment is the end of an address, where the name is.
+func lastSegment(url []byte) []byte {
 	url = bytes.TrimRight(url, "/#:")
 	return url[bytes.LastIndexAny(url, "/#:")+1:]
 }
 
 // callsBSN is the text by which an object calls what it holds a BSN: its own, that of
 // its code or type, or the name of its system or extension.
-func (c *bsnFinder) callsBSN(i uint32) uint32 {
+func (c *bsnFinder) labelOf(i uint32) uint32 {
 	d := c.doc
-	for m := range d.inside(i) {
+	for m := range d.children(i) {
 		name := d.name(m)
 		if len(name) < len("url") || len(name) > len("display")+2 {
 			continue
 		}
 		switch {
-		case isName(name, "text"), isName(name, "display"), isName(name, "title"), isName(name, "label"):
-			if labelled(d.text(m)) {
+		case sameName(name, "text"), sameName(name, "display"), sameName(name, "title"), sameName(name, "label"):
+			if hasLabel(d.text(m)) {
 				return m
 			}
-		case isName(name, "linkId"):
-			if labelledName(d.text(m)) {
+		case sameName(name, "linkId"):
+			if nameHasLabel(d.text(m)) {
 				return m
 			}
-		case isName(name, "url"), isName(name, "system"):
-			if text := d.text(m); mayNameBSN(text) && (labelledName(lastPart(text)) || namesBSN(decoded(text))) {
+		case sameName(name, "url"), sameName(name, "system"):
+			if text := d.text(m); mayConcernBSN(text) && (nameHasLabel(lastSegment(text)) || hasBSNSystem(normalized(text))) {
 				return m
 			}
-		case isName(name, "code"), isName(name, "type"):
-			if by := c.codesBSN(m); by != notCalled {
+		case sameName(name, "code"), sameName(name, "type"):
+			if by := c.codeLabelOf(m); by != notLabelled {
 				return by
 			}
 		}
 	}
-	return notCalled
+	return notLabelled
 }
 
 // codesBSN is the text by which a CodeableConcept or Coding, or one of several, stands
 // for a BSN.
-func (c *bsnFinder) codesBSN(i uint32) uint32 {
+func (c *bsnFinder) codeLabelOf(i uint32) uint32 {
 	d := c.doc
 	if d.nodes[i].kind == kindArray {
-		for m := range d.inside(i) {
+		for m := range d.children(i) {
 			if d.nodes[m].kind != kindObject {
 				continue
 			}
-			if by := c.codesBSN(m); by != notCalled {
+			if by := c.codeLabelOf(m); by != notLabelled {
 				return by
 			}
 		}
-		return notCalled
+		return notLabelled
 	}
-	for m := range d.inside(i) {
+	for m := range d.children(i) {
 		switch name := d.name(m); {
-		case isName(name, "text"), isName(name, "display"), isName(name, "code"):
-			if text := d.text(m); labelled(text) || labelledName(text) {
+		case sameName(name, "text"), sameName(name, "display"), sameName(name, "code"):
+			if text := d.text(m); hasLabel(text) || nameHasLabel(text) {
 				return m
 			}
-		case isName(name, "coding"):
+		case sameName(name, "coding"):
 			if d.nodes[m].kind != kindArray {
 				continue
 			}
-			if by := c.codesBSN(m); by != notCalled {
+			if by := c.codeLabelOf(m); by != notLabelled {
 				return by
 			}
 		}
 	}
-	return notCalled
+	return notLabelled
 }
 
 // withoutMarkup is a narrative as it is read: a space for each tag, and characters
@@ -150,7 +150,7 @@ func withoutMarkup(s []byte) []byte {
 			space()
 			s = s[len("<![CDATA["):]
 		case b == '<':
-			n := tagLen(s)
+			n := markupLen(s)
 			if n == 0 { // no tag ends from here on
 				return append(out, s...)
 			}
@@ -174,9 +174,9 @@ func withoutMarkup(s []byte) []byte {
 	return out
 }
 
-// tagLen is the length of the tag or comment that a text begins with, 0 if it does
+// markupLen is the length of the tag or comment that a text begins with, 0 if it does
 // not end.
-func tagLen(s []byte) int {
+func markupLen(s []byte) int {
 	if rest, skipped := skipMarkup(s); skipped {
 		if rest == nil {
 			return 0

@@ -9,8 +9,8 @@ const (
 	// maxValues bounds the values in a body, and with it the memory of a check.
 	// The densest real Bundles have one in about twenty bytes.
 	maxValues = 1 << 20
-	// MaxFaults bounds the faults that are collected.
-	MaxFaults = 50
+	// MaxIssues bounds the faults that are collected.
+	MaxIssues = 50
 	// maxString bounds a string (https://hl7.org/fhir/STU3/datatypes.html#string).
 	maxString = 1 << 20
 )

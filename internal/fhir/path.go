@@ -15,7 +15,7 @@ func (d *document) next(i uint32) uint32 {
 }
 
 // inside lists the members of an object or the items of an array.
-func (d *document) inside(i uint32) iter.Seq[uint32] {
+func (d *document) children(i uint32) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
 		if k := d.nodes[i].kind; k != kindObject && k != kindArray {
 			return
@@ -57,7 +57,7 @@ func (d *document) path(i uint32) string {
 	way := []uint32{0}
 	for at := uint32(0); at != i; {
 		found := false
-		for c := range d.inside(at) {
+		for c := range d.children(at) {
 			if c <= i && i < d.next(c) {
 				at, found = c, true
 				way = append(way, c)
@@ -68,26 +68,26 @@ func (d *document) path(i uint32) string {
 			break
 		}
 	}
-	return d.pathOf(way)
+	return d.pathString(way)
 }
 
 // pathOf writes a way from the top as FHIRPath would, after the type of the
 // resource. A primitive's extensions stand in a member with an underscore, which
 // is an affair of JSON, so it is left out.
-func (d *document) pathOf(way []uint32) string {
+func (d *document) pathString(way []uint32) string {
 	if len(way) == 0 || len(d.nodes) == 0 {
 		return ""
 	}
 	var b strings.Builder
 	b.WriteString("Resource")
-	if name, ok := shownName(d.memberText(0, "resourceType")); ok && isUpper(name[0]) {
+	if name, ok := safeName(d.memberText(0, "resourceType")); ok && isUpper(name[0]) {
 		b.Reset()
 		b.WriteString(name)
 	}
 	for k := 1; k < len(way); k++ {
 		if d.nodes[way[k-1]].kind == kindArray {
 			n := 0
-			for c := range d.inside(way[k-1]) {
+			for c := range d.children(way[k-1]) {
 				if c == way[k] {
 					break
 				}
@@ -96,7 +96,7 @@ func (d *document) pathOf(way []uint32) string {
 			b.WriteString("[" + strconv.Itoa(n) + "]")
 			continue
 		}
-		name, ok := shownName(d.name(way[k]))
+		name, ok := safeName(d.name(way[k]))
 		if !ok {
 			name = "(unknown)"
 		}
@@ -112,7 +112,7 @@ func (d *document) entries() iter.Seq[uint32] {
 		if !ok || d.nodes[list].kind != kindArray {
 			return
 		}
-		for e := range d.inside(list) {
+		for e := range d.children(list) {
 			if d.nodes[e].kind == kindObject && !yield(e) {
 				return
 			}

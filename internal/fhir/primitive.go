@@ -22,10 +22,10 @@ const (
 	primInteger
 	primMarkdown
 	primOID
-	primPositive
+	primPositiveInt
 	primString
 	primTime
-	primUnsigned
+	primUnsignedInt
 	primURI
 	primUUID
 	primXHTML
@@ -57,13 +57,13 @@ func primitiveOf(name string) primitive {
 	case "oid":
 		return primOID
 	case "positiveInt":
-		return primPositive
+		return primPositiveInt
 	case "string":
 		return primString
 	case "time":
 		return primTime
 	case "unsignedInt":
-		return primUnsigned
+		return primUnsignedInt
 	case "uri", "url", "canonical": // the last two from R4 on
 		return primURI
 	case "uuid":
@@ -75,11 +75,11 @@ func primitiveOf(name string) primitive {
 }
 
 // kind is how a primitive is written in JSON.
-func (p primitive) kind() (k kind, name string) {
+func (p primitive) jsonKind() (k kind, name string) {
 	switch p {
 	case primBoolean:
 		return kindTrue, "true or false"
-	case primDecimal, primInteger, primPositive, primUnsigned:
+	case primDecimal, primInteger, primPositiveInt, primUnsignedInt:
 		return kindNumber, "a JSON number"
 	}
 	return kindString, "a JSON string"
@@ -87,10 +87,10 @@ func (p primitive) kind() (k kind, name string) {
 
 // refuse says what is wrong with a value of the type, "" if nothing. The text is
 // that of the string, or a number as it stands.
-func (p primitive) refuse(text []byte) string {
+func (p primitive) check(text []byte) string {
 	switch p {
 	case primBase64:
-		return refuseBase64(text)
+		return checkBase64(text)
 	case primCode:
 		if !isCode(text) {
 			return "is not a code: no space at its ends, and no two in a row"
@@ -115,8 +115,8 @@ func (p primitive) refuse(text []byte) string {
 		if bytes.ContainsAny(text, "eE") {
 			return "is not a decimal: digits without an exponent"
 		}
-	case primInteger, primPositive, primUnsigned:
-		return p.refuseInteger(text)
+	case primInteger, primPositiveInt, primUnsignedInt:
+		return p.checkInteger(text)
 	case primID:
 		if !isID(text) {
 			return "is not an id: 1 to 64 letters, digits, - or ."
@@ -130,16 +130,16 @@ func (p primitive) refuse(text []byte) string {
 			return "is not a UUID: urn:uuid: and 8-4-4-4-12 lower-case hexadecimal digits"
 		}
 	case primURI:
-		if says := refuseURI(text); says != "" {
+		if says := checkURI(text); says != "" {
 			return says
 		}
 	case primXHTML:
-		return refuseXHTML(text)
+		return checkXHTML(text)
 	}
-	return refuseString(text)
+	return checkString(text)
 }
 
-func refuseString(text []byte) string {
+func checkString(text []byte) string {
 	if len(text) > maxString {
 		return "is longer than 1 MiB"
 	}
@@ -167,12 +167,12 @@ func isCode(s []byte) bool {
 	return !space
 }
 
-func (p primitive) refuseInteger(s []byte) string {
+func (p primitive) checkInteger(s []byte) string {
 	n, err := strconv.ParseInt(string(s), 10, 32)
 	switch {
-	case p == primPositive && (err != nil || n < 1):
+	case p == primPositiveInt && (err != nil || n < 1):
 		return "is not a whole number from 1 to 2147483647"
-	case p == primUnsigned && (err != nil || n < 0 || s[0] == '-'):
+	case p == primUnsignedInt && (err != nil || n < 0 || s[0] == '-'):
 		return "is not a whole number from 0 to 2147483647"
 	case err != nil:
 		return "is not a whole number of 32 bits"
@@ -233,7 +233,7 @@ func isUUID(s []byte) bool {
 
 // refuseURI holds a URI to what all URIs share. The specification gives no
 // expression for it, and has examples with templates and the like.
-func refuseURI(s []byte) string {
+func checkURI(s []byte) string {
 	for _, c := range s {
 		if c <= ' ' {
 			return "is not a URI: it has a space"
@@ -248,7 +248,7 @@ func refuseURI(s []byte) string {
 			s = s[:k]
 		}
 		if !isOID(s) {
-			return primOID.refuse(s)
+			return primOID.check(s)
 		}
 	}
 	if bytes.HasPrefix(s, []byte("urn:uuid:")) && !isUUID(bytes.ToLower(s)) {
@@ -258,7 +258,7 @@ func refuseURI(s []byte) string {
 }
 
 // refuseBase64 checks whole groups of four, with space anywhere.
-func refuseBase64(s []byte) string {
+func checkBase64(s []byte) string {
 	const says = "is not base64"
 	n, pad := 0, 0
 	for _, c := range s {
@@ -281,13 +281,13 @@ func refuseBase64(s []byte) string {
 }
 
 // refuse says whether a code has not the form that stands in for a list.
-func (f form) refuse(s []byte) string {
+func (f codeFormat) check(s []byte) string {
 	switch f {
-	case formMIME:
+	case formatMIME:
 		if !isMIME(s) {
 			return "is not a media type such as application/pdf"
 		}
-	case formLanguage:
+	case formatLanguage:
 		if !isLanguage(s) {
 			return "is not a language such as nl or nl-NL"
 		}

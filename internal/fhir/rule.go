@@ -11,35 +11,35 @@ import (
 // A rule is an invariant of the definitions, by the key that they know it by.
 // The table says which types have it; here it is written as a Go function, since
 // the few dozen that stop real mistakes do not need an interpreter of FHIRPath.
-type rule struct {
+type invariant struct {
 	// key has @ and a type behind it where STU3 uses one key for several rules.
 	key string
 	// at is the element that is to blame, "" for the whole.
-	at   string
-	says string
+	element string
+	text    string
 	// holds is asked of well-formed and of broken elements alike: what it cannot
 	// read, it lets pass.
 	holds func(view) bool
 }
 
 // invariants asks the rules of a type.
-func (c *checker) invariants(i uint32, t *typeDef) {
-	for _, r := range t.rules {
+func (c *checker) checkInvariants(i uint32, t *typeDef) {
+	for _, r := range t.invariants {
 		if r.holds(view{c, i}) {
 			continue
 		}
 		at, suffix := i, ""
-		if r.at != "" {
-			if m, ok := (view{c, i}).find(r.at); ok {
+		if r.element != "" {
+			if m, ok := (view{c, i}).find(r.element); ok {
 				at = m
 			} else {
-				suffix = "." + r.at
+				suffix = "." + r.element
 			}
 		}
-		before := len(c.faults.List)
-		c.faultAt(at, suffix, CodeInvariant, r.says)
-		if len(c.faults.List) > before {
-			c.faults.List[before].Key, _, _ = strings.Cut(r.key, "@")
+		before := len(c.found.Issues)
+		c.addIssueAt(at, suffix, CodeInvariant, r.text)
+		if len(c.found.Issues) > before {
+			c.found.Issues[before].Key, _, _ = strings.Cut(r.key, "@")
 		}
 	}
 }
@@ -79,7 +79,7 @@ func (v view) count(names ...string) (n int) {
 
 // choice is the member that a choice such as value[x] has.
 func (v view) choice(name string) (member view, suffix string, ok bool) {
-	for m := range v.c.doc.inside(v.i) {
+	for m := range v.c.doc.children(v.i) {
 		full := bytes.TrimPrefix(v.c.doc.name(m), []byte("_"))
 		if len(full) > len(name) && string(full[:len(name)]) == name && isUpper(full[len(name)]) {
 			return view{v.c, m}, string(full[len(name):]), true
@@ -121,8 +121,8 @@ func (v view) number(name string) (n float64, ok bool) {
 }
 
 // moment reads a member that is a date or time.
-func (v view) moment(name string) (moment, bool) {
-	return parseMoment(v.c.doc.memberText(v.i, name))
+func (v view) dateTime(name string) (dateTime, bool) {
+	return parseDateTime(v.c.doc.memberText(v.i, name))
 }
 
 // child is a member that is an object.
@@ -138,7 +138,7 @@ func (v view) each(name string) iter.Seq[view] {
 		if !ok {
 			return
 		}
-		for item := range v.c.doc.inside(m) {
+		for item := range v.c.doc.children(m) {
 			if !yield(view{v.c, item}) {
 				return
 			}
@@ -147,7 +147,7 @@ func (v view) each(name string) iter.Seq[view] {
 }
 
 // below lists every element of the name, however deep.
-func (v view) below(name string) iter.Seq[uint32] {
+func (v view) descendants(name string) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
 		d := v.c.doc
 		for i, end := v.i+1, d.next(v.i); i < end; i++ {

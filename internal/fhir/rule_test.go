@@ -168,7 +168,7 @@ func ruleBody(s string) string {
 }
 
 func TestRules(t *testing.T) {
-	for _, r := range stu3Rules() {
+	for _, r := range stu3Invariants() {
 		key, _, _ := strings.Cut(r.key, "@")
 		if _, ok := ruleCases[key]; !ok {
 			t.Errorf("%s has no case", key)
@@ -190,13 +190,13 @@ func TestRules(t *testing.T) {
 
 // A rule that no type has would never be asked.
 func TestRulesAreUsed(t *testing.T) {
-	used := map[*rule]bool{}
+	used := map[*invariant]bool{}
 	for _, typ := range stu3().types {
-		for _, r := range typ.ready().rules {
+		for _, r := range typ.loaded().invariants {
 			used[r] = true
 		}
 	}
-	for key, r := range stu3().rules {
+	for key, r := range stu3().invariants {
 		if !used[r] {
 			t.Errorf("no type has %s", key)
 		}

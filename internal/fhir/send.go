@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Outgoing is a resource or Bundle that may leave: what is posted, and where.
-type Outgoing struct {
+// Interaction is a resource or Bundle that may leave: what is posted, and where.
+type Interaction struct {
 	// Report is of the body as it came: a collection is one there still.
 	*Report
 	Path string // "" for a Bundle, which goes to the base address; else the type, such as "Observation"
@@ -18,27 +18,27 @@ type Outgoing struct {
 }
 
 // Prepare checks a body, holds it to the rules for sending and returns what goes
-// out. If it may not go, the error is a *[Faults].
+// out. If it may not go, the error is a *[ValidationError].
 //
 // A single resource is created by POST, so its id is taken out; the provider
 // gives it one. A batch or transaction goes as given. A collection is no
 // interaction of FHIR and is made into a batch; see docs/fhir.md.
-func Prepare(v Version, body []byte) (*Outgoing, error) {
+func Prepare(v Version, body []byte) (*Interaction, error) {
 	doc, f := parse(body)
 	defer doc.close()
 	c := newChecker(v, doc)
 	if f != nil {
-		c.faults.add(*f)
-		return nil, c.faults.orNil()
+		c.found.add(*f)
+		return nil, c.found.errOrNil()
 	}
-	c.all()
-	if len(doc.twice) > 0 {
-		return nil, c.faults.orNil()
+	c.check()
+	if len(doc.duplicates) > 0 {
+		return nil, c.found.errOrNil()
 	}
-	s := sender{c: c, edits: edits{doc: doc}, out: &Outgoing{}}
-	c.findBSN()
-	s.rules()
-	if err := c.faults.orNil(); err != nil {
+	s := preparer{c: c, edits: edits{doc: doc}, out: &Interaction{}}
+	c.checkBSN()
+	s.prepare()
+	if err := c.found.errOrNil(); err != nil {
 		return nil, err
 	}
 	s.out.Report = c.report()
@@ -48,38 +48,38 @@ func Prepare(v Version, body []byte) (*Outgoing, error) {
 
 // A sender applies the rules for sending (MedMij's, for the services that share
 // data with a provider) and gathers what is to be changed.
-type sender struct {
+type preparer struct {
 	c     *checker
 	edits edits
-	out   *Outgoing
+	out   *Interaction
 	// digest is of the body, once a new urn is asked for.
 	digest []byte
 }
 
-// notStored are resources that no server keeps, so none can be created.
-var notStored = []string{"Bundle", "OperationOutcome", "Parameters"}
+// notStorable are resources that no server keeps, so none can be created.
+var notStorable = []string{"Bundle", "OperationOutcome", "Parameters"}
 
 // typeOf is the type of a resource, "" if it has none that is known.
-func (s *sender) typeOf(r uint32) string {
+func (s *preparer) typeOf(r uint32) string {
 	text := s.c.doc.memberText(r, "resourceType")
-	if name, ok := shownName(text); ok && (s.c.table == nil || s.c.table.resource(text) != nil) {
+	if name, ok := safeName(text); ok && (s.c.defs == nil || s.c.defs.resource(text) != nil) {
 		return name
 	}
 	return ""
 }
 
 // stored insists on a resource that can be created.
-func (s *sender) stored(r uint32, name string) {
-	if slices.Contains(notStored, name) {
-		s.c.fault(r, CodeBusiness, "is "+article(name)+", which a provider does not store")
+func (s *preparer) checkStorable(r uint32, name string) {
+	if slices.Contains(notStorable, name) {
+		s.c.addIssue(r, CodeBusiness, "is "+article(name)+", which a provider does not store")
 	}
 }
 
-func (s *sender) rules() {
+func (s *preparer) prepare() {
 	d := s.c.doc
 	name := s.typeOf(0)
 	if name != "Bundle" {
-		s.stored(0, name)
+		s.checkStorable(0, name)
 		s.out.Path = name
 		s.out.Types = []string{name}
 		s.edits.remove(0, "id", "_id")
@@ -87,55 +87,55 @@ func (s *sender) rules() {
 	}
 	switch string(d.memberText(0, "type")) {
 	case "batch", "transaction":
-		s.interaction()
+		s.prepareBatch()
 	case "collection":
-		s.collection()
+		s.prepareCollection()
 	case "":
-		if s.c.table == nil {
-			s.c.faultAt(0, ".type", CodeRequired, "is required")
+		if s.c.defs == nil {
+			s.c.addIssueAt(0, ".type", CodeRequired, "is required")
 		}
 	default:
-		s.c.faultAt(0, ".type", CodeBusiness, "must be batch or transaction: no other Bundle can be sent, but a collection, which becomes a batch")
+		s.c.addIssueAt(0, ".type", CodeBusiness, "must be batch or transaction: no other Bundle can be sent, but a collection, which becomes a batch")
 	}
 	s.checkReferences()
 }
 
 // interaction holds a batch or transaction to the rules.
-func (s *sender) interaction() {
+func (s *preparer) prepareBatch() {
 	n := 0
 	for e := range s.c.doc.entries() {
 		n++
-		s.entry(e)
+		s.checkEntry(e)
 	}
 	if n == 0 {
-		s.c.faultAt(0, ".entry", CodeRequired, "is required: there is nothing to send")
+		s.c.addIssueAt(0, ".entry", CodeRequired, "is required: there is nothing to send")
 	}
 }
 
 // entry holds one entry to the rules: it creates a resource (POST) or writes one
 // whose id is known (PUT).
-func (s *sender) entry(e uint32) {
+func (s *preparer) checkEntry(e uint32) {
 	d := s.c.doc
 	request, ok := d.member(e, "request")
 	if !ok {
-		if s.c.table == nil { // else it is a fault already
-			s.c.faultAt(e, ".request", CodeRequired, "is required of each entry of a batch or transaction (bdl-3)")
+		if s.c.defs == nil { // else it is a fault already
+			s.c.addIssueAt(e, ".request", CodeRequired, "is required of each entry of a batch or transaction (bdl-3)")
 		}
 		return
 	}
 	for _, name := range []string{"url", "ifNoneExist"} {
-		if m, ok := d.member(request, name); ok && namesPerson(d.text(m)) {
-			s.c.fault(m, CodeBusiness, "must not name whom it is about (patient, subject): the provider knows from the token")
+		if m, ok := d.member(request, name); ok && hasPatientParameter(d.text(m)) {
+			s.c.addIssue(m, CodeBusiness, "must not name whom it is about (patient, subject): the provider knows from the token")
 		}
 	}
 	method := string(d.memberText(request, "method"))
 	if method != "POST" && method != "PUT" {
-		s.c.faultAt(request, ".method", CodeBusiness, "must be POST or PUT: a push writes, it does not read or delete")
+		s.c.addIssueAt(request, ".method", CodeBusiness, "must be POST or PUT: a push writes, it does not read or delete")
 		return
 	}
 	r, ok := d.member(e, "resource")
 	if !ok || d.nodes[r].kind != kindObject {
-		s.c.faultAt(e, ".resource", CodeRequired, "is required of what is written")
+		s.c.addIssueAt(e, ".resource", CodeRequired, "is required of what is written")
 		return
 	}
 	name := s.typeOf(r)
@@ -143,52 +143,52 @@ func (s *sender) entry(e uint32) {
 		return // a fault already
 	}
 	s.out.Types = append(s.out.Types, name)
-	s.stored(r, name)
+	s.checkStorable(r, name)
 	if m, ok := d.member(request, "ifNoneExist"); ok && (name == "Patient" || strings.HasSuffix(name, "Person")) &&
-		identifiesBSN(decoded(d.text(m))) {
-		s.c.fault(m, CodeBusiness, bsnText)
+		hasIdentifierParameter(normalized(d.text(m))) {
+		s.c.addIssue(m, CodeBusiness, bsnMessage)
 	}
 	if method == "POST" {
-		s.create(e, r, request, name)
+		s.checkCreate(e, r, request, name)
 	} else {
-		s.update(e, r, request, name)
+		s.checkUpdate(e, r, request, name)
 	}
 }
 
-func (s *sender) create(e, r, request uint32, name string) {
+func (s *preparer) checkCreate(e, r, request uint32, name string) {
 	d := s.c.doc
 	if url := d.memberText(request, "url"); string(url) != name {
-		s.c.faultAt(request, ".url", CodeBusiness, fmt.Sprintf("must be %s: what is created is posted to its type", name))
+		s.c.addIssueAt(request, ".url", CodeBusiness, fmt.Sprintf("must be %s: what is created is posted to its type", name))
 	}
 	if id, ok := d.member(r, "id"); ok {
-		s.c.fault(id, CodeBusiness, "must be left out of what is created: the provider gives it one")
+		s.c.addIssue(id, CodeBusiness, "must be left out of what is created: the provider gives it one")
 	}
 	if !isUUID(bytes.ToLower(d.memberText(e, "fullUrl"))) {
-		s.c.faultAt(e, ".fullUrl", CodeBusiness, "must be a urn:uuid, since what is created has no address yet")
+		s.c.addIssueAt(e, ".fullUrl", CodeBusiness, "must be a urn:uuid, since what is created has no address yet")
 	}
 }
 
-func (s *sender) update(e, r, request uint32, name string) {
+func (s *preparer) checkUpdate(e, r, request uint32, name string) {
 	d := s.c.doc
 	id := d.memberText(r, "id")
 	if len(id) == 0 {
-		s.c.faultAt(r, ".id", CodeBusiness, "is required of what is written with PUT")
+		s.c.addIssueAt(r, ".id", CodeBusiness, "is required of what is written with PUT")
 		return
 	}
 	address := name + "/" + string(id)
 	if string(d.memberText(request, "url")) != address {
-		s.c.faultAt(request, ".url", CodeBusiness, "must be the type and the id of the resource")
+		s.c.addIssueAt(request, ".url", CodeBusiness, "must be the type and the id of the resource")
 	}
 	full := d.memberText(e, "fullUrl")
 	if bytes.HasPrefix(full, []byte("http")) && !bytes.HasSuffix(full, []byte("/"+address)) {
-		s.c.faultAt(e, ".fullUrl", CodeBusiness, "must end in the type and the id of the resource")
+		s.c.addIssueAt(e, ".fullUrl", CodeBusiness, "must end in the type and the id of the resource")
 	}
 }
 
 // namesPerson says whether a search has patient or subject as a parameter, also
 // with a modifier or a chain behind it.
-func namesPerson(url []byte) bool {
-	url = decoded(url)
+func hasPatientParameter(url []byte) bool {
+	url = normalized(url)
 	if _, query, ok := bytes.Cut(url, []byte("?")); ok {
 		url = query
 	}
@@ -206,7 +206,7 @@ func namesPerson(url []byte) bool {
 
 // checkReferences finds references to entries that are not there: the provider
 // could not resolve them.
-func (s *sender) checkReferences() {
+func (s *preparer) checkReferences() {
 	d := s.c.doc
 	known := map[string]bool{}
 	for e := range d.entries() {
@@ -221,7 +221,7 @@ func (s *sender) checkReferences() {
 		}
 		text := bytes.ToLower(d.text(n))
 		if bytes.HasPrefix(text, []byte("urn:uuid:")) && !known[string(text)] {
-			s.c.fault(n, CodeNotFound, "leads nowhere: no entry of the Bundle has it as its fullUrl")
+			s.c.addIssue(n, CodeNotFound, "leads nowhere: no entry of the Bundle has it as its fullUrl")
 		}
 	}
 }

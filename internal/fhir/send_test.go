@@ -12,20 +12,20 @@ import (
 )
 
 // sendFaults is what Prepare finds.
-func sendFaults(t testing.TB, v Version, body string) []Fault {
+func sendFaults(t testing.TB, v Version, body string) []Issue {
 	t.Helper()
 	_, err := Prepare(v, []byte(body))
 	if err == nil {
 		return nil
 	}
-	var f *Faults
+	var f *ValidationError
 	if !errors.As(err, &f) {
 		t.Fatalf("Prepare failed with %T, not with faults: %v", err, err)
 	}
-	return f.List
+	return f.Issues
 }
 
-func prepare(t testing.TB, v Version, body string) *Outgoing {
+func prepare(t testing.TB, v Version, body string) *Interaction {
 	t.Helper()
 	out, err := Prepare(v, []byte(body))
 	if err != nil {
@@ -52,7 +52,7 @@ func TestPrepareResource(t *testing.T) {
 			if string(out.Body) != tt.want {
 				t.Errorf("goes out as\n%s\nwant\n%s", out.Body, tt.want)
 			}
-			if out.Path != "Observation" || out.Bundle != "" || !slices.Equal(out.Types, []string{"Observation"}) || !out.Structure {
+			if out.Path != "Observation" || out.BundleType != "" || !slices.Equal(out.Types, []string{"Observation"}) || !out.StructureChecked {
 				t.Errorf("the interaction is %+v", out)
 			}
 		})
@@ -73,7 +73,7 @@ func TestPrepareBundle(t *testing.T) {
 	for _, kind := range []string{"batch", "transaction"} {
 		body := bundle(kind, patientEntry, taskEntry)
 		out := prepare(t, STU3, body)
-		if string(out.Body) != body || out.Path != "" || out.Bundle != kind || !slices.Equal(out.Types, []string{"Patient", "Task"}) {
+		if string(out.Body) != body || out.Path != "" || out.BundleType != kind || !slices.Equal(out.Types, []string{"Patient", "Task"}) {
 			t.Errorf("%s goes out as %+v", kind, out)
 		}
 	}
@@ -128,7 +128,7 @@ func TestPrepareRefuses(t *testing.T) {
 func TestPrepareCollection(t *testing.T) {
 	body := string(bodies(t, "testdata/valid")["collection.json"])
 	out := prepare(t, STU3, body)
-	if out.Bundle != "collection" || out.Path != "" || !slices.Equal(out.Types, []string{"Patient", "Observation", "Basic"}) {
+	if out.BundleType != "collection" || out.Path != "" || !slices.Equal(out.Types, []string{"Patient", "Observation", "Basic"}) {
 		t.Errorf("goes out as %+v", out)
 	}
 	if again := prepare(t, STU3, body); !bytes.Equal(again.Body, out.Body) {
@@ -188,7 +188,7 @@ func TestPrepareCollectionEdits(t *testing.T) {
 
 func TestPrepareR4(t *testing.T) {
 	out := prepare(t, R4, `{"resourceType":"ServiceRequest","id":"a","unheard":[1.50,null]}`)
-	if string(out.Body) != `{"resourceType":"ServiceRequest","unheard":[1.50,null]}` || out.Path != "ServiceRequest" || out.Structure {
+	if string(out.Body) != `{"resourceType":"ServiceRequest","unheard":[1.50,null]}` || out.Path != "ServiceRequest" || out.StructureChecked {
 		t.Errorf("goes out as %+v: %s", out, out.Body)
 	}
 	for _, tt := range []struct{ name, body, at, words string }{
@@ -215,8 +215,8 @@ func TestPrepareShared(t *testing.T) {
 		out, err := Prepare(STU3, body)
 		switch name {
 		case "nictiz-nl-core-patient-01.json":
-			var f *Faults
-			if !errors.As(err, &f) || len(f.List) != 2 || bytes.Contains(f.Outcome(), []byte("999911120")) {
+			var f *ValidationError
+			if !errors.As(err, &f) || len(f.Issues) != 2 || bytes.Contains(f.Outcome(), []byte("999911120")) {
 				t.Errorf("%s: want its BSN refused, in the identifier and in the text: %v", name, err)
 			}
 		case "hl7-bundle-father.json", "hl7-bundle-bundle-request-medsallergies.json", "hl7-bundle-bundle-transaction.json", "hl7-operationoutcome-validationfail.json":
@@ -227,7 +227,7 @@ func TestPrepareShared(t *testing.T) {
 		default:
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
-			} else if strings.HasPrefix(name, "push-") && out.Bundle == "" {
+			} else if strings.HasPrefix(name, "push-") && out.BundleType == "" {
 				t.Errorf("%s goes out as %+v", name, out)
 			}
 		}

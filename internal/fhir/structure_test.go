@@ -128,7 +128,7 @@ func TestStructure(t *testing.T) {
 			if len(faults) != 1 && tt.name != "all null" && tt.name != "nested" {
 				t.Errorf("want one fault, found %v", faults)
 			}
-			if strings.Contains((&Faults{List: faults}).Error(), someBSN) {
+			if strings.Contains((&ValidationError{Issues: faults}).Error(), someBSN) {
 				t.Errorf("a fault repeats a person's number: %v", faults)
 			}
 		})

@@ -18,10 +18,10 @@ var stu3Text string
 
 // stu3 is decoded when the first STU3 resource is checked: a process that
 // checks none does not pay for it.
-var stu3 = sync.OnceValue(func() *table { return decode(stu3Text, stu3Rules()) })
+var stu3 = sync.OnceValue(func() *definitions { return decodeDefinitions(stu3Text, stu3Invariants()) })
 
-// tableOf is the table of a version, nil if there is none.
-func tableOf(v Version) *table {
+// definitionsOf is the table of a version, nil if there is none.
+func definitionsOf(v Version) *definitions {
 	if v == STU3 {
 		return stu3()
 	}
@@ -29,14 +29,14 @@ func tableOf(v Version) *table {
 }
 
 // A table is what a version of FHIR defines.
-type table struct {
-	types map[string]*typeDef
-	codes map[string]*codeList
-	rules map[string]*rule // by key
+type definitions struct {
+	types      map[string]*typeDef
+	valueSets  map[string]*valueSet
+	invariants map[string]*invariant // by key
 }
 
 // resource finds a type of resource that can be had, not an abstract one.
-func (t *table) resource(name []byte) *typeDef {
+func (t *definitions) resource(name []byte) *typeDef {
 	if d := t.types[string(name)]; d != nil && d.resource {
 		return d
 	}
@@ -48,60 +48,60 @@ func (t *table) resource(name []byte) *typeDef {
 type typeDef struct {
 	name     string
 	resource bool
-	// special are the types that the engine knows by name.
-	special special
+	// typeKind are the types that the engine knows by name.
+	kind typeKind
 
 	// What follows is read from the text once it is asked for: see ready.
-	elements []*element // those of the base type first
-	props    []prop     // sorted by name
-	rules    []*rule
+	elements   []*elementDef // those of the base type first
+	properties []property    // sorted by name
+	invariants []*invariant
 
 	once        sync.Once
-	table       *table
+	defs        *definitions
 	base, lines string
 }
 
 // ready is the type, read.
-func (d *typeDef) ready() *typeDef {
-	d.once.Do(d.read)
+func (d *typeDef) loaded() *typeDef {
+	d.once.Do(d.load)
 	return d
 }
 
 // special marks the few types whose meaning is more than their elements.
-type special uint8
+type typeKind uint8
 
 const (
-	plain special = iota
-	isReference
-	isBundle
-	isElement // what accompanies a primitive
+	typeOrdinary typeKind = iota
+	typeReference
+	typeBundle
+	typeElement // what accompanies a primitive
 )
 
 // An element is a name in a type. A choice, such as value[x], is one element.
-type element struct {
-	index    int
-	name     string // without [x]
-	required bool
-	many     bool
-	choice   bool
-	alts     []string // the JSON names of a choice
-	codes    *codeList
-	form     form // instead of codes, where they have no end
+type elementDef struct {
+	index      int
+	name       string // without [x]
+	required   bool
+	repeats    bool
+	choice     bool
+	choices    []string // the JSON names of a choice
+	valueSet   *valueSet
+	codeFormat codeFormat // instead of codes, where they have no end
 }
 
 // A prop is an element as JSON names it: a choice has one for each type.
-type prop struct {
-	name      string
-	element   *element
-	primitive primitive // primNone if it is of a complex type
-	typ       *typeDef  // nil of primitives, and of any resource
-	anything  bool      // any resource
-	targets   []string  // what a Reference may refer to; nil: anything
+type property struct {
+	name        string
+	element     *elementDef
+	primitive   primitive // primNone if it is of a complex type
+	typ         *typeDef  // nil of primitives, and of any resource
+	anyResource bool      // any resource
+	targets     []string  // what a Reference may refer to; nil: anything
 }
 
 // prop finds the element that a member of JSON stands for.
-func (d *typeDef) prop(name []byte) *prop {
-	i, ok := slices.BinarySearchFunc(d.props, name, func(p prop, name []byte) int {
+func (d *typeDef) property(name []byte) *property {
+	i, ok := slices.BinarySearchFunc(d.properties, name, func(p property, name []byte) int {
 		// Comparing does not copy.
 		switch {
 		case p.name < string(name):
@@ -114,23 +114,23 @@ func (d *typeDef) prop(name []byte) *prop {
 	if !ok {
 		return nil
 	}
-	return &d.props[i]
+	return &d.properties[i]
 }
 
 // A codeList is the value set of a required binding.
-type codeList struct {
+type valueSet struct {
 	name string
 
 	systems []systemCodes
-	all     []string // sorted
+	codes   []string // sorted
 
 	once  sync.Once
 	lines []string
 }
 
 // ready is the list, read.
-func (l *codeList) ready() *codeList {
-	l.once.Do(l.read)
+func (l *valueSet) loaded() *valueSet {
+	l.once.Do(l.load)
 	return l
 }
 
@@ -140,22 +140,22 @@ type systemCodes struct {
 }
 
 // has says whether a code is in the list, of whatever system.
-func (l *codeList) has(code []byte) bool {
-	return among(l.all, code)
+func (l *valueSet) has(code []byte) bool {
+	return containsSorted(l.codes, code)
 }
 
 // hasOf says whether a system's code is in the list, and whether the list has
 // codes of that system at all.
-func (l *codeList) hasOf(system, code []byte) (has, known bool) {
+func (l *valueSet) hasOf(system, code []byte) (has, known bool) {
 	for _, s := range l.systems {
 		if s.system == string(system) {
-			return among(s.codes, code), true
+			return containsSorted(s.codes, code), true
 		}
 	}
 	return false, false
 }
 
-func among(sorted []string, word []byte) bool {
+func containsSorted(sorted []string, word []byte) bool {
 	_, ok := slices.BinarySearchFunc(sorted, word, func(s string, word []byte) int {
 		switch {
 		case s < string(word):
@@ -168,11 +168,11 @@ func among(sorted []string, word []byte) bool {
 	return ok
 }
 
-// form is how codes look whose list has no end.
-type form uint8
+// codeFormat is how codes look whose list has no end.
+type codeFormat uint8
 
 const (
-	formNone form = iota
-	formMIME
-	formLanguage
+	formatNone codeFormat = iota
+	formatMIME
+	formatLanguage
 )

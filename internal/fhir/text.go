@@ -47,7 +47,7 @@ func hex4(s []byte) (r rune, ok bool) {
 	return r, true
 }
 
-// unescape is the text of a string that reader.text has accepted.
+// unescape is the text of a string that reader.stringLiteral has accepted.
 func unescape(s []byte) []byte {
 	out := make([]byte, 0, len(s))
 	for i := 0; i < len(s); {

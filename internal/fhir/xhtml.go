@@ -20,7 +20,7 @@ var activeTags = []string{
 }
 
 // refuseXHTML says what is wrong with a narrative, "" if nothing.
-func refuseXHTML(s []byte) string {
+func checkXHTML(s []byte) string {
 	s = trimProlog(s)
 	if !isDiv(s) {
 		return notXHTML
@@ -49,18 +49,18 @@ func refuseXHTML(s []byte) string {
 		if !ok {
 			return notXHTML
 		}
-		if says := t.refuse(); says != "" {
+		if says := t.check(); says != "" {
 			return says
 		}
 		switch {
-		case t.closes:
+		case t.closing:
 			if len(open) == 0 || !bytes.Equal(open[len(open)-1], t.name) {
 				return notXHTML
 			}
 			if open = open[:len(open)-1]; len(open) == 0 && len(trimProlog(rest)) > 0 {
 				return notXHTML
 			}
-		case t.empty:
+		case t.selfClosing:
 			if len(open) == 0 && len(trimProlog(rest)) > 0 {
 				return notXHTML
 			}
@@ -104,7 +104,7 @@ func skipMarkup(s []byte) (rest []byte, skipped bool) {
 // isDiv says whether s begins with the tag of a <div> in XHTML's namespace.
 func isDiv(s []byte) bool {
 	t, _, ok := readTag(s)
-	if !ok || t.closes {
+	if !ok || t.closing {
 		return false
 	}
 	// <div xmlns="…">, or <h:div xmlns:h="…">
@@ -127,9 +127,9 @@ func isDiv(s []byte) bool {
 }
 
 type tag struct {
-	name          []byte
-	attributes    []attribute
-	closes, empty bool
+	name                 []byte
+	attributes           []attribute
+	closing, selfClosing bool
 }
 
 type attribute struct{ name, value []byte }
@@ -141,7 +141,7 @@ func readTag(s []byte) (t tag, rest []byte, ok bool) {
 	}
 	s = s[1:]
 	if s[0] == '/' {
-		t.closes = true
+		t.closing = true
 		s = s[1:]
 	}
 	if t.name, s = readName(s); len(t.name) == 0 {
@@ -155,11 +155,11 @@ func readTag(s []byte) (t tag, rest []byte, ok bool) {
 		case s[0] == '>':
 			return t, s[1:], true
 		case bytes.HasPrefix(s, []byte("/>")):
-			t.empty = true
-			return t, s[2:], !t.closes
+			t.selfClosing = true
+			return t, s[2:], !t.closing
 		}
 		var a attribute
-		if a.name, s = readName(s); len(a.name) == 0 || t.closes {
+		if a.name, s = readName(s); len(a.name) == 0 || t.closing {
 			return t, s, false
 		}
 		s = bytes.TrimLeft(s, " \t\r\n")
@@ -192,12 +192,12 @@ func readName(s []byte) (name, rest []byte) {
 }
 
 // refuse says why a narrative may not have the tag.
-func (t tag) refuse() string {
+func (t tag) check() string {
 	name := bytes.ToLower(t.name)
 	if _, local, ok := bytes.Cut(name, []byte(":")); ok {
 		name = local
 	}
-	if among(activeTags, name) {
+	if containsSorted(activeTags, name) {
 		return "has <" + string(name) + ">, which a narrative must not have"
 	}
 	for _, a := range t.attributes {
