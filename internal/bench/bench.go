@@ -136,13 +136,13 @@ func run(ctx context.Context, c Config, address string, requests [][]byte) (Resu
 		return Result{}, err
 	}
 	took := make([]time.Duration, len(requests))
-	load := readLoad()
+	load := readCPULoad()
 	began := time.Now()
 	if err := pushAll(ctx, c.Clients, address, requests, took); err != nil {
 		return Result{}, err
 	}
 	all := time.Since(began)
-	busy, own := load.until(readLoad())
+	busy, own := load.since(readCPULoad())
 	after, err := SyncRate(c.Folder)
 	if err != nil {
 		return Result{}, err

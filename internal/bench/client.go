@@ -25,7 +25,7 @@ func pushAll(ctx context.Context, clients int, address string, requests [][]byte
 	)
 	for range clients {
 		wait.Go(func() {
-			if err := pushSome(ctx, address, requests, took, &next); err != nil {
+			if err := pushFromOneConnection(ctx, address, requests, took, &next); err != nil {
 				cancel(err)
 			}
 		})
@@ -34,7 +34,7 @@ func pushAll(ctx context.Context, clients int, address string, requests [][]byte
 	return context.Cause(ctx)
 }
 
-func pushSome(ctx context.Context, address string, requests [][]byte, took []time.Duration, next *atomic.Int64) error {
+func pushFromOneConnection(ctx context.Context, address string, requests [][]byte, took []time.Duration, next *atomic.Int64) error {
 	c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
@@ -50,7 +50,7 @@ func pushSome(ctx context.Context, address string, requests [][]byte, took []tim
 		if _, err := c.Write(requests[i]); err != nil {
 			return fmt.Errorf("push: %w", err)
 		}
-		if err := readAnswer(in); err != nil {
+		if err := readResponse(in); err != nil {
 			return err
 		}
 		took[i] = time.Since(began)
@@ -59,7 +59,7 @@ func pushSome(ctx context.Context, address string, requests [][]byte, took []tim
 }
 
 // readAnswer reads one answer and wants it to be a success.
-func readAnswer(in *bufio.Reader) error {
+func readResponse(in *bufio.Reader) error {
 	status, err := in.ReadSlice('\n')
 	if err != nil {
 		return fmt.Errorf("read answer: %w", err)

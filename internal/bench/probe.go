@@ -30,17 +30,17 @@ func SyncRate(folder string) (float64, error) {
 	return float64(n) / time.Since(began).Seconds(), f.Close()
 }
 
-// load is how much processor time has been spent: by all, idle, and by this process.
-type load struct {
+// cpuLoad is how much processor time has been spent: by all, idle, and by this process.
+type cpuLoad struct {
 	total, idle float64 // ticks of /proc/stat
 	own         time.Duration
 	at          time.Time
 }
 
-func readLoad() load {
+func readCPULoad() cpuLoad {
 	var usage syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
-	l := load{own: time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), at: time.Now()}
+	l := cpuLoad{own: time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), at: time.Now()}
 	stat, err := os.ReadFile("/proc/stat")
 	if err != nil {
 		return l // not Linux: the shares stay unknown
@@ -58,7 +58,7 @@ func readLoad() load {
 
 // until is the share of all processors in use between two readings, and this
 // process's processors in use.
-func (l load) until(m load) (busy, own float64) {
+func (l cpuLoad) since(m cpuLoad) (busy, own float64) {
 	if m.total > l.total {
 		busy = 1 - (m.idle-l.idle)/(m.total-l.total)
 	}

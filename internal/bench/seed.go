@@ -23,7 +23,7 @@ func seedLibrary(ctx context.Context, db *store.DB, client wire.ClientID, i int)
 	l := library.Library{ID: library.ID(seal.RandomID(26)), Email: fmt.Sprintf("bench-%d@example.org", i), PublicKey: key.PublicKey(),
 		CreatedAt: now, CodeMadeAt: now, CodeSaved: true}
 	login := library.Login{ID: library.LoginID(seal.RandomID(20)), Library: l.ID, Hash: cookie.Hash(), CreatedAt: now, SeenAt: now, ExpiresAt: now}
-	if login.Seal, err = key.HandToSecret(cookie); err != nil {
+	if login.Seal, err = key.SealToSecret(cookie); err != nil {
 		return "", err
 	}
 	if err := db.AddLibrary(ctx, l, nil, login, library.Event{Library: l.ID, At: now, Kind: library.EventLibraryCreated}); err != nil {

@@ -24,19 +24,19 @@ const (
 
 func TestMain(m *testing.M) {
 	if after := os.Getenv(crashAfterVar); after != "" {
-		putAndCrash(step(after), os.Getenv(crashInVar))
+		putAndCrash(putStep(after), os.Getenv(crashInVar))
 	}
 	os.Exit(m.Run())
 }
 
 var crashContent = bytes.Repeat([]byte("sealed"), 1<<20)
 
-func putAndCrash(after step, path string) {
+func putAndCrash(after putStep, path string) {
 	d, err := OpenDisk(path)
 	if err != nil {
 		panic(err)
 	}
-	d.passed = func(s step) {
+	d.afterStep = func(s putStep) {
 		if s == after {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {} // no step further
@@ -48,7 +48,7 @@ func putAndCrash(after step, path string) {
 
 func TestCrashLeavesAllOrNothing(t *testing.T) {
 	for _, c := range []struct {
-		after   step
+		after   putStep
 		visible bool
 	}{
 		{stepFolder, false}, {stepCreate, false}, {stepWrite, false}, {stepSync, false},
@@ -110,7 +110,7 @@ func TestSweepSparesWhatIsUnderWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	d.passed = func(s step) {
+	d.afterStep = func(s putStep) {
 		if s == stepSync {
 			if err := d.Sweep(t.Context(), time.Now().Add(-time.Hour)); err != nil {
 				t.Error(err)

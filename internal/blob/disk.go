@@ -23,25 +23,25 @@ import (
 // synced. So a name that is there has all of its content, and has it for good. What
 // a crash leaves is a temporary, which Sweep removes.
 type Disk struct {
-	root   *os.Root
-	making sync.Mutex // held while a library's folder is made or removed
+	root     *os.Root
+	folderMu sync.Mutex // held while a library's folder is made or removed
 
 	// passed is called after each step of a Put; tests crash there.
-	passed func(step)
+	afterStep func(putStep)
 }
 
 var _ library.Blobs = (*Disk)(nil)
 
 // A step is a part of Put after which a crash must do no harm.
-type step string
+type putStep string
 
 const (
-	stepFolder  step = "folder"
-	stepCreate  step = "create"
-	stepWrite   step = "write"
-	stepSync    step = "sync"
-	stepRename  step = "rename"
-	stepVisible step = "visible"
+	stepFolder  putStep = "folder"
+	stepCreate  putStep = "create"
+	stepWrite   putStep = "write"
+	stepSync    putStep = "sync"
+	stepRename  putStep = "rename"
+	stepVisible putStep = "visible"
 )
 
 const (
@@ -51,10 +51,10 @@ const (
 	// system begins when there is much more, and the sync waits for all of it.
 	writeBackAfter = 16 << 20
 	// temporary stands in the names of temporaries and in no key.
-	temporary = "~"
+	temporaryMark = "~"
 )
 
-var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+var bufferPool = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 // OpenDisk opens the folder at path, which is made if it is not there. Nothing
 // outside it is ever touched, whatever a key says.
@@ -66,9 +66,9 @@ func OpenDisk(path string) (*Disk, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open blobs: %w", err)
 	}
-	d := &Disk{root: root, passed: func(step) {}}
+	d := &Disk{root: root, afterStep: func(putStep) {}}
 	// A crash may have come between the making of a folder and its sync.
-	if err := errors.Join(d.sync("."), syncFolder(filepath.Dir(path))); err != nil {
+	if err := errors.Join(d.syncFolder("."), syncPath(filepath.Dir(path))); err != nil {
 		return nil, errors.Join(fmt.Errorf("open blobs: %w", err), root.Close())
 	}
 	return d, nil
@@ -79,17 +79,17 @@ func (d *Disk) Close() error { return d.root.Close() }
 
 // Put stores everything that r gives.
 func (d *Disk) Put(ctx context.Context, key string, r io.Reader) (size int64, err error) {
-	folder, ok := folderOf(key)
+	folder, ok := folderOfKey(key)
 	if !ok {
 		return 0, fmt.Errorf("put blob: %q is no key", key)
 	}
-	name := key + temporary + wire.RandomAlphanumeric(12)
+	name := key + temporaryMark + wire.RandomAlphanumeric(12)
 	f, err := d.create(folder, name)
 	if err != nil {
 		return 0, fmt.Errorf("put blob: %w", err)
 	}
-	d.passed(stepCreate)
-	size, err = d.fill(ctx, f, r)
+	d.afterStep(stepCreate)
+	size, err = d.writeAll(ctx, f, r)
 	if err == nil {
 		err = d.publish(folder, name, key)
 	}
@@ -102,30 +102,30 @@ func (d *Disk) Put(ctx context.Context, key string, r io.Reader) (size int64, er
 
 // create makes a new file, and its folder if need be.
 func (d *Disk) create(folder, name string) (*os.File, error) {
-	d.making.Lock()
-	defer d.making.Unlock()
+	d.folderMu.Lock()
+	defer d.folderMu.Unlock()
 	switch err := d.root.Mkdir(folder, 0o700); {
 	case err == nil:
 		// Under the lock: whoever finds the folder there finds it there for good.
-		if err := d.sync("."); err != nil {
+		if err := d.syncFolder("."); err != nil {
 			return nil, err
 		}
 	case !errors.Is(err, fs.ErrExist):
 		return nil, err
 	}
-	d.passed(stepFolder)
+	d.afterStep(stepFolder)
 	return d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
 // fill writes everything that r gives to f, syncs it and closes it.
-func (d *Disk) fill(ctx context.Context, f *os.File, r io.Reader) (size int64, err error) {
+func (d *Disk) writeAll(ctx context.Context, f *os.File, r io.Reader) (size int64, err error) {
 	defer func() {
 		if closed := f.Close(); err == nil && closed != nil {
 			err = fmt.Errorf("put blob: %w", closed)
 		}
 	}()
-	buffer := buffers.Get().(*[bufferSize]byte)
-	defer buffers.Put(buffer)
+	buffer := bufferPool.Get().(*[bufferSize]byte)
+	defer bufferPool.Put(buffer)
 	var begun int64 // how much is on its way to the disk
 	for readErr := error(nil); readErr == nil; {
 		var n int
@@ -150,11 +150,11 @@ func (d *Disk) fill(ctx context.Context, f *os.File, r io.Reader) (size int64, e
 			begun = size
 		}
 	}
-	d.passed(stepWrite)
+	d.afterStep(stepWrite)
 	if err := f.Sync(); err != nil {
 		return 0, fmt.Errorf("put blob: %w", err)
 	}
-	d.passed(stepSync)
+	d.afterStep(stepSync)
 	return size, nil
 }
 
@@ -163,17 +163,17 @@ func (d *Disk) publish(folder, name, key string) error {
 	if err := d.root.Rename(name, key); err != nil {
 		return fmt.Errorf("put blob: %w", err)
 	}
-	d.passed(stepRename)
-	if err := d.sync(folder); err != nil {
+	d.afterStep(stepRename)
+	if err := d.syncFolder(folder); err != nil {
 		return fmt.Errorf("put blob: %w", err)
 	}
-	d.passed(stepVisible)
+	d.afterStep(stepVisible)
 	return nil
 }
 
 // Open opens a blob for reading.
 func (d *Disk) Open(_ context.Context, key string) (io.ReadCloser, error) {
-	if _, ok := folderOf(key); !ok {
+	if _, ok := folderOfKey(key); !ok {
 		return nil, fmt.Errorf("open blob %q: %w", key, library.ErrNotFound)
 	}
 	f, err := d.root.Open(key)
@@ -188,23 +188,23 @@ func (d *Disk) Open(_ context.Context, key string) (io.ReadCloser, error) {
 
 // Delete removes a blob, if it is there, and its library's folder with the last one.
 func (d *Disk) Delete(_ context.Context, key string) error {
-	folder, ok := folderOf(key)
+	folder, ok := folderOfKey(key)
 	if !ok {
 		return nil
 	}
 	if err := d.root.Remove(key); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("delete blob: %w", err)
 	}
-	d.making.Lock()
-	defer d.making.Unlock()
+	d.folderMu.Lock()
+	defer d.folderMu.Unlock()
 	_ = d.root.Remove(folder) // refused while it holds anything
 	return nil
 }
 
 // List calls f with each blob whose key begins with prefix.
 func (d *Disk) List(ctx context.Context, prefix string, f func(key string, at time.Time) error) error {
-	return d.walk(ctx, func(name string, info fs.FileInfo) error {
-		if strings.Contains(name, temporary) || !strings.HasPrefix(name, prefix) {
+	return d.eachFile(ctx, func(name string, info fs.FileInfo) error {
+		if strings.Contains(name, temporaryMark) || !strings.HasPrefix(name, prefix) {
 			return nil
 		}
 		return f(name, info.ModTime().UTC())
@@ -213,8 +213,8 @@ func (d *Disk) List(ctx context.Context, prefix string, f func(key string, at ti
 
 // Sweep removes the temporaries last written to before olderThan.
 func (d *Disk) Sweep(ctx context.Context, olderThan time.Time) error {
-	return d.walk(ctx, func(name string, info fs.FileInfo) error {
-		if !strings.Contains(name, temporary) || !info.ModTime().Before(olderThan) {
+	return d.eachFile(ctx, func(name string, info fs.FileInfo) error {
+		if !strings.Contains(name, temporaryMark) || !info.ModTime().Before(olderThan) {
 			return nil
 		}
 		if err := d.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -224,15 +224,15 @@ func (d *Disk) Sweep(ctx context.Context, olderThan time.Time) error {
 	})
 }
 
-// folderOf is the folder of a key's library. It is false for what is not two names
+// folderOfKey is the folder of a key's library. It is false for what is not two names
 // with a slash between them.
-func folderOf(key string) (string, bool) {
+func folderOfKey(key string) (string, bool) {
 	folder, name, ok := strings.Cut(key, "/")
 	return folder, ok && wire.ValidName(folder) && wire.ValidName(name)
 }
 
 // sync makes what has happened in a folder durable.
-func (d *Disk) sync(folder string) error {
+func (d *Disk) syncFolder(folder string) error {
 	f, err := d.root.Open(folder)
 	if err != nil {
 		return err
@@ -240,7 +240,7 @@ func (d *Disk) sync(folder string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-func syncFolder(path string) error {
+func syncPath(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err

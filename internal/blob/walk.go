@@ -9,16 +9,16 @@ import (
 )
 
 // walkPortion bounds how many names are held at a time, however many there are.
-const walkPortion = 1000
+const readDirBatch = 1000
 
 // walk calls f with each file in each library's folder, temporaries too. What goes
 // away meanwhile is passed over.
-func (d *Disk) walk(ctx context.Context, f func(name string, info fs.FileInfo) error) error {
-	return d.entries(ctx, ".", func(folder fs.DirEntry) error {
+func (d *Disk) eachFile(ctx context.Context, f func(name string, info fs.FileInfo) error) error {
+	return d.eachEntry(ctx, ".", func(folder fs.DirEntry) error {
 		if !folder.IsDir() {
 			return nil
 		}
-		return d.entries(ctx, folder.Name(), func(e fs.DirEntry) error {
+		return d.eachEntry(ctx, folder.Name(), func(e fs.DirEntry) error {
 			info, err := e.Info()
 			if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
 				return nil
@@ -31,7 +31,7 @@ func (d *Disk) walk(ctx context.Context, f func(name string, info fs.FileInfo) e
 	})
 }
 
-func (d *Disk) entries(ctx context.Context, folder string, f func(fs.DirEntry) error) error {
+func (d *Disk) eachEntry(ctx context.Context, folder string, f func(fs.DirEntry) error) error {
 	dir, err := d.root.Open(folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -41,7 +41,7 @@ func (d *Disk) entries(ctx context.Context, folder string, f func(fs.DirEntry) e
 	}
 	defer dir.Close()
 	for {
-		entries, err := dir.ReadDir(walkPortion)
+		entries, err := dir.ReadDir(readDirBatch)
 		for _, e := range entries {
 			if err := ctx.Err(); err != nil {
 				return err

@@ -50,10 +50,10 @@ func BenchmarkSearch(b *testing.B) {
 
 func BenchmarkChoose(b *testing.B) {
 	c, _ := country(b, 10_000)
-	q := catalogue.Choice{Push: true, Text: "huisarts utr", DataTypes: []string{"measurements-vital-signs"}}
+	q := catalogue.ConnectQuery{Push: true, Text: "huisarts utr", DataTypes: []string{"measurements-vital-signs"}}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := c.Choose(q); err != nil {
+		if _, _, err := c.ListConnectable(q); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -62,11 +62,11 @@ func BenchmarkChoose(b *testing.B) {
 // BenchmarkRebuild is a search that comes first after a listing has changed.
 func BenchmarkRebuild(b *testing.B) {
 	c, listing := country(b, 10_000)
-	list, _, _ := listing.Sources()
+	list, _, _ := listing.ListSources()
 	b.ReportAllocs()
 	for b.Loop() {
 		listing.write(list...)
-		if _, _, err := c.Choose(catalogue.Choice{Push: true}); err != nil {
+		if _, _, err := c.ListConnectable(catalogue.ConnectQuery{Push: true}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -24,8 +24,8 @@ import (
 // ErrNotFound says that there is no such source.
 var ErrNotFound = library.ErrNotFound
 
-// ErrUnlisted says that a listing cannot be had now: what was looked for may be there.
-var ErrUnlisted = errors.New("a list of sources cannot be had now")
+// ErrListUnavailable says that a listing cannot be had now: what was looked for may be there.
+var ErrListUnavailable = errors.New("a list of sources cannot be had now")
 
 // Ids of our own begin at FirstOwnID, so that they never meet digi.me's. Those that
 // follow from a provider's key begin at FirstListedID, so that they never meet those
@@ -41,27 +41,27 @@ const (
 	ServiceFHIR   = 900002
 )
 
-// Listing is where sources come from that the file does not hold.
-type Listing interface {
+// SourceLister is where sources come from that the file does not hold.
+type SourceLister interface {
 	// Sources returns what is listed now. The generation is another whenever the list may
 	// be. An error means that nothing can be listed now. It is called for each query, so it
 	// returns what it has at hand; nobody changes the list any more.
-	Sources() (list []Source, generation uint64, err error)
+	ListSources() (list []Source, generation uint64, err error)
 }
 
 // Catalogue is the sources and services that people can connect: what a file says, and
 // what listings add.
 type Catalogue struct {
-	file     *file
-	listings []Listing
-	log      *slog.Logger
+	file    *file
+	listers []SourceLister
+	log     *slog.Logger
 
-	index    atomic.Pointer[index]
-	building sync.Mutex
+	index   atomic.Pointer[index]
+	buildMu sync.Mutex
 }
 
 //go:embed default.json
-var shipped []byte
+var defaultFile []byte
 
 // Load reads a catalogue from an operator's file; of "" it takes the one that ships.
 // The log is told which listed sources are left out, and why.
@@ -92,20 +92,20 @@ func Parse(text []byte) (*Catalogue, error) {
 }
 
 // Add adds listings. It is for before the first query.
-func (c *Catalogue) Add(listings ...Listing) { c.listings = append(c.listings, listings...) }
+func (c *Catalogue) AddListers(listings ...SourceLister) { c.listers = append(c.listers, listings...) }
 
 // Directory is the file's part about MedMij's providers.
 func (c *Catalogue) Directory() Directory { return c.file.directory }
 
-// Entry finds a source, whatever its status. The error is ErrNotFound, or ErrUnlisted
+// Entry finds a source, whatever its status. The error is ErrNotFound, or ErrListUnavailable
 // if a listing that cannot be had may hold it.
-func (c *Catalogue) Entry(id int) (Source, error) {
-	x := c.current()
+func (c *Catalogue) Get(id int) (Source, error) {
+	x := c.currentIndex()
 	if i, ok := x.byID[id]; ok {
 		return x.entries[i].Source, nil
 	}
-	if x.unlisted != nil && id >= FirstListedID {
-		return Source{}, x.unlisted
+	if x.listErr != nil && id >= FirstListedID {
+		return Source{}, x.listErr
 	}
 	return Source{}, fmt.Errorf("source %d: %w", id, ErrNotFound)
 }
@@ -113,24 +113,24 @@ func (c *Catalogue) Entry(id int) (Source, error) {
 // Source finds a source that can be connected now; it answers [library.Catalogue].
 // The errors are those of Entry.
 func (c *Catalogue) Source(id int) (library.Source, error) {
-	s, err := c.Entry(id)
+	s, err := c.Get(id)
 	if err != nil {
 		return library.Source{}, err
 	}
-	if !s.Usable() {
+	if !s.Connectable() {
 		return library.Source{}, fmt.Errorf("source %d cannot be connected now: %w", id, ErrNotFound)
 	}
-	return s.library(), nil
+	return s.toLibrary(), nil
 }
 
 // SampleDataSets are the invented data that a source can be connected with, by id;
 // none is no error.
 func (c *Catalogue) SampleDataSets(source int) (map[string]wire.SampleDataSet, error) {
-	s, err := c.Entry(source)
+	s, err := c.Get(source)
 	if err != nil {
 		return nil, err
 	}
-	if !s.Sampled() {
+	if !s.HasSampleData() {
 		return map[string]wire.SampleDataSet{}, nil
 	}
 	return s.SampleDataSets, nil

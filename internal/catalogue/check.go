@@ -21,18 +21,18 @@ type checker struct {
 	seen map[string]map[string]string
 }
 
-// maxFaults is how many faults are told at once; after that there is most likely one
+// maxErrors is how many faults are told at once; after that there is most likely one
 // cause for all.
-const maxFaults = 10
+const maxErrors = 10
 
 func (k *checker) err() error {
-	if len(k.errs) > maxFaults {
-		return errors.Join(append(slices.Clone(k.errs[:maxFaults]), fmt.Errorf("and %d more", len(k.errs)-maxFaults))...)
+	if len(k.errs) > maxErrors {
+		return errors.Join(append(slices.Clone(k.errs[:maxErrors]), fmt.Errorf("and %d more", len(k.errs)-maxErrors))...)
 	}
 	return errors.Join(k.errs...)
 }
 
-func (k *checker) wrong(at, format string, args ...any) {
+func (k *checker) addError(at, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if strings.HasPrefix(text, "is ") {
 		k.errs = append(k.errs, fmt.Errorf("%s %s", at, text))
@@ -54,46 +54,46 @@ func (k *checker) decode(at string, raw []byte, into any) bool {
 	}
 	var kind *json.UnmarshalTypeError
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		k.wrong(at, "the key %s is not known", name)
+		k.addError(at, "the key %s is not known", name)
 	} else if errors.As(err, &kind) {
 		if kind.Field != "" {
 			at = strings.TrimPrefix(at+"."+kind.Field, "the file.")
 		}
-		k.wrong(at, "is %s, not %s", wanted[kind.Type.Kind().String()], kind.Value)
+		k.addError(at, "is %s, not %s", jsonTypeNames[kind.Type.Kind().String()], kind.Value)
 	} else {
-		k.wrong(at, "%v", err)
+		k.addError(at, "%v", err)
 	}
 	return false
 }
 
-// wanted are the words for kinds of Go's.
-var wanted = map[string]string{"int": "a whole number", "string": "a text", "slice": "a list", "map": "an object", "struct": "an object"}
+// jsonTypeNames are the words for kinds of Go's.
+var jsonTypeNames = map[string]string{"int": "a whole number", "string": "a text", "slice": "a list", "map": "an object", "struct": "an object"}
 
 // each reads each entry of a section.
-func (k *checker) each(section string, list []rawJSON, read func(at string, raw rawJSON)) {
+func (k *checker) eachEntry(section string, list []rawJSON, read func(at string, raw rawJSON)) {
 	for i, raw := range list {
 		read(fmt.Sprintf("%s[%d]", section, i), raw)
 	}
 }
 
 // identify checks the id and the name that everything has.
-func (k *checker) identify(at, section string, id int, name string) {
+func (k *checker) checkIdentity(at, section string, id int, name string) {
 	if id < 1 || id >= FirstListedID {
-		k.wrong(at+".id", "is from 1 to %d, with those of your own from %d on", FirstListedID-1, FirstOwnID)
+		k.addError(at+".id", "is from 1 to %d, with those of your own from %d on", FirstListedID-1, FirstOwnID)
 	} else {
-		k.once(at+".id", section, fmt.Sprint(id))
+		k.requireUnique(at+".id", section, fmt.Sprint(id))
 	}
-	k.needs(at+".name", name)
+	k.requireText(at+".name", name)
 }
 
-func (k *checker) needs(at, text string) {
+func (k *checker) requireText(at, text string) {
 	if strings.TrimSpace(text) == "" {
-		k.wrong(at, "is missing")
+		k.addError(at, "is missing")
 	}
 }
 
 // once checks that nothing else of a kind has a value.
-func (k *checker) once(at, kind, value string) {
+func (k *checker) requireUnique(at, kind, value string) {
 	if k.seen == nil {
 		k.seen = map[string]map[string]string{}
 	}
@@ -101,34 +101,34 @@ func (k *checker) once(at, kind, value string) {
 		k.seen[kind] = map[string]string{}
 	}
 	if first, there := k.seen[kind][value]; there {
-		k.wrong(at, "%s is that of %s already", value, first)
+		k.addError(at, "%s is that of %s already", value, first)
 		return
 	}
 	k.seen[kind][value] = at[:strings.LastIndexByte(at, '.')]
 }
 
 // logo checks the address of a picture.
-func (k *checker) logo(at, address string) {
+func (k *checker) checkLogo(at, address string) {
 	if address == "" || strings.HasPrefix(address, "data:image/") {
 		return
 	}
 	if u, err := url.Parse(address); err != nil || u.Scheme != "https" || u.Host == "" {
-		k.wrong(at+".logo", "is an address with https: or data:image/")
+		k.addError(at+".logo", "is an address with https: or data:image/")
 	}
 }
 
 // object checks a value that is free in form.
-func (k *checker) object(at string, raw rawJSON) rawJSON {
+func (k *checker) parseObject(at string, raw rawJSON) rawJSON {
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil
 	}
 	if raw[0] != '{' {
-		k.wrong(at+".json", "is an object")
+		k.addError(at+".json", "is an object")
 		return nil
 	}
 	var b bytes.Buffer
 	if err := json.Compact(&b, raw); err != nil {
-		k.wrong(at+".json", "%v", err)
+		k.addError(at+".json", "%v", err)
 		return nil
 	}
 	return b.Bytes()
@@ -136,11 +136,11 @@ func (k *checker) object(at string, raw rawJSON) rawJSON {
 
 // wellFormed checks that a text is one JSON value in which no object has a key twice:
 // of those the first would be lost without a word.
-func wellFormed(text []byte) error {
+func checkJSON(text []byte) error {
 	in := json.NewDecoder(bytes.NewReader(text))
 	in.UseNumber()
 	line := func() int { return 1 + bytes.Count(text[:min(int(in.InputOffset()), len(text))], []byte("\n")) }
-	if err := noDuplicates(in, line); err != nil {
+	if err := checkDuplicateKeys(in, line); err != nil {
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return fmt.Errorf("line %d: not JSON: %w", line(), err)
@@ -153,7 +153,7 @@ func wellFormed(text []byte) error {
 	return nil
 }
 
-func noDuplicates(in *json.Decoder, line func() int) error {
+func checkDuplicateKeys(in *json.Decoder, line func() int) error {
 	token, err := in.Token()
 	if err != nil {
 		return err
@@ -171,14 +171,14 @@ func noDuplicates(in *json.Decoder, line func() int) error {
 				return fmt.Errorf("line %d: the key %q is there twice", line(), name)
 			}
 			keys[name] = true
-			if err := noDuplicates(in, line); err != nil {
+			if err := checkDuplicateKeys(in, line); err != nil {
 				return err
 			}
 		}
 		_, err = in.Token()
 	case json.Delim('['):
 		for in.More() {
-			if err := noDuplicates(in, line); err != nil {
+			if err := checkDuplicateKeys(in, line); err != nil {
 				return err
 			}
 		}

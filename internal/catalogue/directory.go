@@ -43,11 +43,11 @@ func LoadDirectory(path string) (Directory, error) {
 // ParseDirectory reads a directory from the text of a file. Its error names each place
 // that is wrong.
 func ParseDirectory(text []byte) (Directory, error) {
-	if err := wellFormed(text); err != nil {
+	if err := checkJSON(text); err != nil {
 		return nil, err
 	}
 	k := &checker{}
-	d := k.directory("", text)
+	d := k.parseDirectory("", text)
 	return d, k.err()
 }
 
@@ -59,7 +59,7 @@ func (d Directory) at(path, provider string) string {
 	return fmt.Sprintf("%s[%q]", path, provider)
 }
 
-func (k *checker) directory(path string, raw []byte) Directory {
+func (k *checker) parseDirectory(path string, raw []byte) Directory {
 	entries := map[string]rawJSON{}
 	if !k.decode(path, raw, &entries) {
 		return nil
@@ -73,18 +73,18 @@ func (k *checker) directory(path string, raw []byte) Directory {
 		}
 		name := strings.TrimSuffix(provider, "@medmij")
 		if _, there := d[name]; there {
-			k.wrong(at, "the provider is there twice")
+			k.addError(at, "the provider is there twice")
 		}
 		if name == "" || strings.ToLower(name) != name || strings.ContainsAny(name, " @~:") {
-			k.wrong(at, "the name of a provider is like huisartslinde or test.huisarts.amsterdam")
+			k.addError(at, "the name of a provider is like huisartslinde or test.huisarts.amsterdam")
 		}
 		if p.Name == "" {
-			k.wrong(at+".name", "is missing")
+			k.addError(at+".name", "is missing")
 		}
 		if p.OrganizationType != "" && !slices.Contains(OrganizationTypes, p.OrganizationType) {
-			k.wrong(at+".organizationType", "there is no organisation type %q", p.OrganizationType)
+			k.addError(at+".organizationType", "there is no organisation type %q", p.OrganizationType)
 		}
-		k.logo(at, p.Logo)
+		k.checkLogo(at, p.Logo)
 		d[name] = p
 	}
 	return d

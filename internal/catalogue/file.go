@@ -90,10 +90,10 @@ type (
 	}
 )
 
-// defaults is the catalogue that ships.
-var defaults = sync.OnceValue(func() fileJSON {
+// parseDefaultFile is the catalogue that ships.
+var parseDefaultFile = sync.OnceValue(func() fileJSON {
 	var f fileJSON
-	if err := json.Unmarshal(shipped, &f); err != nil {
+	if err := json.Unmarshal(defaultFile, &f); err != nil {
 		panic(fmt.Sprintf("catalogue that ships: %v", err))
 	}
 	return f
@@ -105,14 +105,14 @@ func parseFile(text []byte) (*file, error) {
 	own := fileJSON{}
 	k := &checker{}
 	if len(text) > 0 {
-		if err := wellFormed(text); err != nil {
+		if err := checkJSON(text); err != nil {
 			return nil, err
 		}
 		if !k.decode("", text, &own) {
 			return nil, k.err()
 		}
 	}
-	d := defaults()
+	d := parseDefaultFile()
 	borrowed := own.Sources == nil
 	for _, section := range []struct{ own, shipped *[]rawJSON }{
 		{&own.Categories, &d.Categories}, {&own.Countries, &d.Countries}, {&own.Platforms, &d.Platforms},
@@ -127,7 +127,7 @@ func parseFile(text []byte) (*file, error) {
 	f.readServices(k, own.Services)
 	f.readSources(k, own.Sources, borrowed)
 	if len(own.Directory) > 0 {
-		f.directory = k.directory("directory", own.Directory)
+		f.directory = k.parseDirectory("directory", own.Directory)
 	}
 	if err := k.err(); err != nil {
 		return nil, err
@@ -136,61 +136,61 @@ func parseFile(text []byte) (*file, error) {
 }
 
 func (f *file) readLists(k *checker, own fileJSON) {
-	k.each("categories", own.Categories, func(at string, raw rawJSON) {
+	k.eachEntry("categories", own.Categories, func(at string, raw rawJSON) {
 		var c categoryJSON
 		if !k.decode(at, raw, &c) {
 			return
 		}
-		k.identify(at, "categories", c.ID, c.Name)
-		k.logo(at, c.Logo)
+		k.checkIdentity(at, "categories", c.ID, c.Name)
+		k.checkLogo(at, c.Logo)
 		f.categories = append(f.categories, wire.Category{ID: c.ID, CategoryTypeID: 1, Name: c.Name, Reference: c.Reference, Title: c.Title,
-			SubTitle: c.SubTitle, ExpandedTitle: c.ExpandedTitle, ExpandedSubTitle: c.ExpandedSubTitle, Resource: picture(c.Logo), JSON: k.object(at, c.JSON)})
+			SubTitle: c.SubTitle, ExpandedTitle: c.ExpandedTitle, ExpandedSubTitle: c.ExpandedSubTitle, Resource: optionalLogo(c.Logo), JSON: k.parseObject(at, c.JSON)})
 	})
-	k.each("countries", own.Countries, func(at string, raw rawJSON) {
+	k.eachEntry("countries", own.Countries, func(at string, raw rawJSON) {
 		var c countryJSON
 		if !k.decode(at, raw, &c) {
 			return
 		}
-		k.identify(at, "countries", c.ID, c.Name)
-		k.logo(at, c.Logo)
+		k.checkIdentity(at, "countries", c.ID, c.Name)
+		k.checkLogo(at, c.Logo)
 		if len(c.Code) != 2 || strings.ToLower(c.Code) != c.Code {
-			k.wrong(at+".code", "is two small letters, such as nl")
+			k.addError(at+".code", "is two small letters, such as nl")
 		}
-		k.once(at+".code", "countries", c.Code)
-		f.countries = append(f.countries, wire.Country{ID: c.ID, Name: c.Name, Code: c.Code, Resource: picture(c.Logo)})
+		k.requireUnique(at+".code", "countries", c.Code)
+		f.countries = append(f.countries, wire.Country{ID: c.ID, Name: c.Name, Code: c.Code, Resource: optionalLogo(c.Logo)})
 	})
-	k.each("platforms", own.Platforms, func(at string, raw rawJSON) {
+	k.eachEntry("platforms", own.Platforms, func(at string, raw rawJSON) {
 		var p platformJSON
 		if !k.decode(at, raw, &p) {
 			return
 		}
-		k.identify(at, "platforms", p.ID, p.Name)
-		k.needs(at+".reference", p.Reference)
-		k.once(at+".reference", "platforms", p.Reference)
-		f.platforms = append(f.platforms, wire.Platform{ID: p.ID, Name: p.Name, Reference: p.Reference, JSON: k.object(at, p.JSON)})
+		k.checkIdentity(at, "platforms", p.ID, p.Name)
+		k.requireText(at+".reference", p.Reference)
+		k.requireUnique(at+".reference", "platforms", p.Reference)
+		f.platforms = append(f.platforms, wire.Platform{ID: p.ID, Name: p.Name, Reference: p.Reference, JSON: k.parseObject(at, p.JSON)})
 	})
 }
 
-func picture(url string) *wire.Resource {
+func optionalLogo(url string) *wire.Resource {
 	if url == "" {
 		return nil
 	}
-	r := resource(url)
+	r := logoResource(url)
 	return &r
 }
 
 func (f *file) readServices(k *checker, list []rawJSON) {
-	k.each("services", list, func(at string, raw rawJSON) {
+	k.eachEntry("services", list, func(at string, raw rawJSON) {
 		var v serviceJSON
 		if !k.decode(at, raw, &v) {
 			return
 		}
-		k.identify(at, "services", v.ID, v.Name)
-		s := Service{ID: v.ID, Name: v.Name, Reference: v.Reference, Status: k.status(at, v.PublishedStatus),
-			Published: k.date(at, v.PublishedDate), JSON: k.object(at, v.JSON)}
+		k.checkIdentity(at, "services", v.ID, v.Name)
+		s := Service{ID: v.ID, Name: v.Name, Reference: v.Reference, Status: k.parseStatus(at, v.PublishedStatus),
+			Published: k.parseDate(at, v.PublishedDate), JSON: k.parseObject(at, v.JSON)}
 		i := slices.IndexFunc(f.categories, func(c wire.Category) bool { return c.ID == v.Category })
 		if i < 0 {
-			k.wrong(at+".category", "there is no category %d", v.Category)
+			k.addError(at+".category", "there is no category %d", v.Category)
 		} else {
 			s.Category = f.categories[i]
 		}
@@ -201,7 +201,7 @@ func (f *file) readServices(k *checker, list []rawJSON) {
 // readSources reads the sources. Borrowed ones are those of the catalogue that ships:
 // of them those are left out whose service the operator's file does not have.
 func (f *file) readSources(k *checker, list []rawJSON, borrowed bool) {
-	k.each("sources", list, func(at string, raw rawJSON) {
+	k.eachEntry("sources", list, func(at string, raw rawJSON) {
 		var v sourceJSON
 		if !k.decode(at, raw, &v) {
 			return
@@ -211,29 +211,29 @@ func (f *file) readSources(k *checker, list []rawJSON, borrowed bool) {
 			return
 		}
 		if !ok {
-			k.wrong(at+".service", "there is no service %d", v.Service)
+			k.addError(at+".service", "there is no service %d", v.Service)
 		}
-		k.identify(at, "sources", v.ID, v.Name)
-		k.logo(at, v.Logo)
+		k.checkIdentity(at, "sources", v.ID, v.Name)
+		k.checkLogo(at, v.Logo)
 		s := Source{
 			ID: v.ID, Name: v.Name, Detail: v.Detail, Reference: v.Reference, Alias: v.Alias, Abbreviation: v.Abbreviation,
 			MedicalCenter: v.MedicalCenter, Practitioner: v.Practitioner, Address: v.Address, Service: service,
-			Status: k.status(at, v.PublishedStatus), Published: k.date(at, v.PublishedDate), Logo: v.Logo, JSON: k.object(at, v.JSON),
+			Status: k.parseStatus(at, v.PublishedStatus), Published: k.parseDate(at, v.PublishedDate), Logo: v.Logo, JSON: k.parseObject(at, v.JSON),
 			Provider: library.ProviderKey(v.Provider), Version: library.FHIRVersion(v.FHIRVersion), DataTypes: v.DataTypes,
 			OrganizationType: v.OrganizationType, SampleDataSets: v.SampleDataSets,
 		}
-		f.place(k, at, &s, v)
-		f.connect(k, at, &s, v)
+		f.readPlaces(k, at, &s, v)
+		f.checkConnection(k, at, &s, v)
 		f.sources = append(f.sources, s)
 	})
 }
 
 // place finds the countries and platforms that a source names.
-func (f *file) place(k *checker, at string, s *Source, v sourceJSON) {
+func (f *file) readPlaces(k *checker, at string, s *Source, v sourceJSON) {
 	for i, code := range v.Countries {
 		j := slices.IndexFunc(f.countries, func(c wire.Country) bool { return c.Code == code })
 		if j < 0 {
-			k.wrong(fmt.Sprintf("%s.countries[%d]", at, i), "there is no country %q", code)
+			k.addError(fmt.Sprintf("%s.countries[%d]", at, i), "there is no country %q", code)
 			continue
 		}
 		s.Countries = append(s.Countries, f.countries[j])
@@ -241,7 +241,7 @@ func (f *file) place(k *checker, at string, s *Source, v sourceJSON) {
 	for i, reference := range v.Platforms {
 		j := slices.IndexFunc(f.platforms, func(p wire.Platform) bool { return p.Reference == reference })
 		if j < 0 {
-			k.wrong(fmt.Sprintf("%s.platforms[%d]", at, i), "there is no platform %q", reference)
+			k.addError(fmt.Sprintf("%s.platforms[%d]", at, i), "there is no platform %q", reference)
 			continue
 		}
 		s.Platforms = append(s.Platforms, f.platforms[j])
@@ -252,7 +252,7 @@ func (f *file) place(k *checker, at string, s *Source, v sourceJSON) {
 }
 
 // connect checks what a source says of how it is connected and what for.
-func (f *file) connect(k *checker, at string, s *Source, v sourceJSON) {
+func (f *file) checkConnection(k *checker, at string, s *Source, v sourceJSON) {
 	for i, t := range v.Types {
 		switch t {
 		case "pull":
@@ -260,38 +260,38 @@ func (f *file) connect(k *checker, at string, s *Source, v sourceJSON) {
 		case "push":
 			s.Push = true
 		default:
-			k.wrong(fmt.Sprintf("%s.types[%d]", at, i), "is pull or push, not %q", t)
+			k.addError(fmt.Sprintf("%s.types[%d]", at, i), "is pull or push, not %q", t)
 		}
 	}
 	if len(v.Types) == 0 {
-		k.wrong(at+".types", "is missing: pull, push, or both")
+		k.addError(at+".types", "is missing: pull, push, or both")
 	}
 	if scheme, rest, ok := strings.Cut(v.Provider, ":"); v.Provider != "" && (!ok || scheme == "" || rest == "") {
-		k.wrong(at+".provider", "is like smart:clinic, not %q", v.Provider)
+		k.addError(at+".provider", "is like smart:clinic, not %q", v.Provider)
 	}
 	switch s.Version {
 	case library.STU3, library.R4:
 	case "":
 		if s.Push && s.Provider != "" {
-			k.wrong(at+".fhirVersion", "is missing: what is sent there is FHIR %s or %s", library.STU3, library.R4)
+			k.addError(at+".fhirVersion", "is missing: what is sent there is FHIR %s or %s", library.STU3, library.R4)
 		}
 	default:
-		k.wrong(at+".fhirVersion", "is %s or %s, not %q", library.STU3, library.R4, v.FHIRVersion)
+		k.addError(at+".fhirVersion", "is %s or %s, not %q", library.STU3, library.R4, v.FHIRVersion)
 	}
 	for i, t := range v.DataTypes {
 		if !slices.Contains(DataTypes, t) {
-			k.wrong(fmt.Sprintf("%s.dataTypes[%d]", at, i), "there is no data type %q", t)
+			k.addError(fmt.Sprintf("%s.dataTypes[%d]", at, i), "there is no data type %q", t)
 		}
 	}
 	if t := v.OrganizationType; t != "" && !slices.Contains(OrganizationTypes, t) {
-		k.wrong(at+".organizationType", "there is no organisation type %q", t)
+		k.addError(at+".organizationType", "there is no organisation type %q", t)
 	}
 	if s.Status == wire.SampleDataOnly && len(v.SampleDataSets) == 0 {
-		k.wrong(at+".sampleDataSets", "is missing: without one the source cannot be connected")
+		k.addError(at+".sampleDataSets", "is missing: without one the source cannot be connected")
 	}
 	for id := range v.SampleDataSets {
 		if !wire.ValidName(id) {
-			k.wrong(at+".sampleDataSets", "the id %q is not of letters, digits, points, dashes and underscores", id)
+			k.addError(at+".sampleDataSets", "the id %q is not of letters, digits, points, dashes and underscores", id)
 		}
 	}
 	var said struct {
@@ -303,12 +303,12 @@ func (f *file) connect(k *checker, at string, s *Source, v sourceJSON) {
 		return
 	}
 	if err := json.Unmarshal(s.JSON, &said); err != nil || !slices.Contains([]string{"", "saas", "sdk", "none"}, said.Authorisation.Type) {
-		k.wrong(at+".json.authorisation.type", "is saas, sdk or none")
+		k.addError(at+".json.authorisation.type", "is saas, sdk or none")
 	}
 }
 
 // date reads a day, or a moment.
-func (k *checker) date(at, text string) time.Time {
+func (k *checker) parseDate(at, text string) time.Time {
 	if text == "" {
 		return time.Time{}
 	}
@@ -317,17 +317,17 @@ func (k *checker) date(at, text string) time.Time {
 			return t.UTC()
 		}
 	}
-	k.wrong(at+".publishedDate", "is a day like 2026-11-24, not %q", text)
+	k.addError(at+".publishedDate", "is a day like 2026-11-24, not %q", text)
 	return time.Time{}
 }
 
 // status reads a status; approved unless said otherwise.
-func (k *checker) status(at, text string) wire.PublishedStatus {
+func (k *checker) parseStatus(at, text string) wire.PublishedStatus {
 	if text == "" {
 		return wire.Approved
 	}
 	if !slices.Contains(wire.Statuses, wire.PublishedStatus(text)) {
-		k.wrong(at+".publishedStatus", "there is no status %q", text)
+		k.addError(at+".publishedStatus", "there is no status %q", text)
 	}
 	return wire.PublishedStatus(text)
 }

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// alike are letters that no decomposition takes apart, as people type them.
-var alike = strings.NewReplacer("ß", "ss", "æ", "ae", "œ", "oe", "ø", "o", "ł", "l", "đ", "d", "ð", "d", "þ", "th", "ı", "i")
+// plainLetters are letters that no decomposition takes apart, as people type them.
+var plainLetters = strings.NewReplacer("ß", "ss", "æ", "ae", "œ", "oe", "ø", "o", "ł", "l", "đ", "d", "ð", "d", "þ", "th", "ı", "i")
 
 // fold makes texts alike that people take for the same: without capitals and accents.
 func fold(s string) string {
@@ -21,7 +21,7 @@ func fold(s string) string {
 	if ascii {
 		return s
 	}
-	return alike.Replace(strings.Map(func(r rune) rune {
+	return plainLetters.Replace(strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Mn, r) {
 			return -1
 		}
@@ -29,19 +29,19 @@ func fold(s string) string {
 	}, norm.NFKD.String(s)))
 }
 
-// words are the words of a text, folded.
-func words(s string) []string {
-	return strings.FieldsFunc(fold(s), func(r rune) bool { return !inWord(r) })
+// splitWords are the words of a text, folded.
+func splitWords(s string) []string {
+	return strings.FieldsFunc(fold(s), func(r rune) bool { return !isWordRune(r) })
 }
 
-func inWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+func isWordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 // appendWords appends the words of a text, each after a space: what begins a word then
 // follows a space.
 func appendWords(b []byte, s string) []byte {
 	between := true
 	for _, r := range fold(s) {
-		if !inWord(r) {
+		if !isWordRune(r) {
 			between = true
 			continue
 		}
@@ -56,29 +56,29 @@ func appendWords(b []byte, s string) []byte {
 // appendZipCode appends a postcode as one word, whether or not it is written with a
 // space.
 func appendZipCode(b []byte, s string) []byte {
-	if all := words(s); len(all) > 0 {
+	if all := splitWords(s); len(all) > 0 {
 		b = append(append(b, ' '), strings.Join(all, "")...)
 	}
 	return b
 }
 
-// pattern is a text to look for: each of its words has to begin a word of what is
+// textPattern is a text to look for: each of its words has to begin a word of what is
 // looked through.
-type pattern []term
+type textPattern []patternWord
 
-// term is a word. Of a postcode's second half it also knows how to follow the first:
+// patternWord is a word. Of a postcode's second half it also knows how to follow the first:
 // "3511 ab" fits "3511 AB" as well as two words.
-type term struct{ word, joined string }
+type patternWord struct{ word, joined string }
 
-func patternOf(text string) pattern {
-	all := words(text)
-	var p pattern
+func newTextPattern(text string) textPattern {
+	all := splitWords(text)
+	var p textPattern
 	for i := 0; i < len(all); i++ {
-		t := term{word: " " + all[i]}
-		if i+1 < len(all) && isZip(all[i], all[i+1]) {
+		t := patternWord{word: " " + all[i]}
+		if i+1 < len(all) && isPostcode(all[i], all[i+1]) {
 			t.joined = t.word + all[i+1]
 			p = p.add(t)
-			t, i = term{word: " " + all[i+1], joined: t.joined}, i+1
+			t, i = patternWord{word: " " + all[i+1], joined: t.joined}, i+1
 		}
 		p = p.add(t)
 	}
@@ -87,7 +87,7 @@ func patternOf(text string) pattern {
 
 // add leaves out what is there already: a text of one word a hundred times costs no
 // more than once.
-func (p pattern) add(t term) pattern {
+func (p textPattern) add(t patternWord) textPattern {
 	for _, have := range p {
 		if have == t {
 			return p
@@ -97,7 +97,7 @@ func (p pattern) add(t term) pattern {
 }
 
 // isZip reports whether two words look like a Dutch postcode, or the beginning of one.
-func isZip(digits, letters string) bool {
+func isPostcode(digits, letters string) bool {
 	if len(digits) != 4 || len(letters) > 2 {
 		return false
 	}
@@ -115,7 +115,7 @@ func isZip(digits, letters string) bool {
 }
 
 // fits reports whether the pattern is in a text of words, each after a space.
-func (p pattern) fits(text string) bool {
+func (p textPattern) matches(text string) bool {
 	for _, t := range p {
 		if !strings.Contains(text, t.word) && (t.joined == "" || !strings.Contains(text, t.joined)) {
 			return false

@@ -39,7 +39,7 @@ func FuzzSearch(f *testing.F) {
 		if len(a.Data) > a.Limit || a.Limit > wire.MaxLimit || len(a.Data) > a.Total {
 			t.Errorf("%d sources on a page of %d of %d", len(a.Data), a.Limit, a.Total)
 		}
-		if _, _, err := c.Choose(catalogue.Choice{Push: true, Text: q.Query.QueryString}); err != nil {
+		if _, _, err := c.ListConnectable(catalogue.ConnectQuery{Push: true, Text: q.Query.QueryString}); err != nil {
 			t.Error(err)
 		}
 	})

@@ -20,14 +20,14 @@ type index struct {
 	text string
 	// ends are where each ends in it.
 	ends []int
-	// heard is what each listing said.
-	heard []heard
+	// listResult is what each listing said.
+	results []listResult
 	// unlisted says that a listing cannot be had, and why.
-	unlisted error
+	listErr error
 }
 
-// heard is what a listing said.
-type heard struct {
+// listResult is what a listing said.
+type listResult struct {
 	list       []Source
 	generation uint64
 	err        error
@@ -36,7 +36,7 @@ type heard struct {
 // entry is a source and what it is found by.
 type entry struct {
 	Source
-	key string // the folded name
+	foldedName string // the folded name
 	// text is the words of all that a source is found by: first of each of
 	// [wire.SearchFields], up to its end, then of the reference.
 	text string
@@ -45,13 +45,13 @@ type entry struct {
 
 // The places of [wire.SearchFields]. Those from city on say where, the others who.
 const (
-	name = iota
-	alias
-	abbreviation
-	medicalCenter
-	practitioner
-	city
-	zipCode
+	fieldName = iota
+	fieldAlias
+	fieldAbbreviation
+	fieldMedicalCenter
+	fieldPractitioner
+	fieldCity
+	fieldZipCode
 )
 
 // field is the words of one field.
@@ -64,42 +64,42 @@ func (e *entry) field(i int) string {
 
 // current is the index of what is listed now. While a new one is built for somebody,
 // everybody else gets the old one.
-func (c *Catalogue) current() *index {
+func (c *Catalogue) currentIndex() *index {
 	old := c.index.Load()
-	if old != nil && old.standsFor(c.ask()) {
+	if old != nil && old.builtFrom(c.listSources()) {
 		return old
 	}
 	if old == nil {
-		c.building.Lock()
-	} else if !c.building.TryLock() {
+		c.buildMu.Lock()
+	} else if !c.buildMu.TryLock() {
 		return old
 	}
-	defer c.building.Unlock()
-	said := c.ask() // again: it may have been a while
-	if x := c.index.Load(); x != nil && x.standsFor(said) {
+	defer c.buildMu.Unlock()
+	said := c.listSources() // again: it may have been a while
+	if x := c.index.Load(); x != nil && x.builtFrom(said) {
 		return x
 	}
-	x := c.build(said)
+	x := c.buildIndex(said)
 	c.index.Store(x)
 	return x
 }
 
-func (c *Catalogue) ask() []heard {
-	said := make([]heard, len(c.listings))
-	for i, l := range c.listings {
-		said[i].list, said[i].generation, said[i].err = l.Sources()
+func (c *Catalogue) listSources() []listResult {
+	said := make([]listResult, len(c.listers))
+	for i, l := range c.listers {
+		said[i].list, said[i].generation, said[i].err = l.ListSources()
 	}
 	return said
 }
 
-func (x *index) standsFor(said []heard) bool {
-	return slices.EqualFunc(x.heard, said, func(a, b heard) bool {
+func (x *index) builtFrom(said []listResult) bool {
+	return slices.EqualFunc(x.results, said, func(a, b listResult) bool {
 		return (a.err == nil) == (b.err == nil) && (a.err != nil || a.generation == b.generation)
 	})
 }
 
-func (c *Catalogue) build(said []heard) *index {
-	x := &index{heard: said}
+func (c *Catalogue) buildIndex(said []listResult) *index {
+	x := &index{results: said}
 	taken := map[int]library.ProviderKey{}
 	var entries []*entry
 	for _, s := range c.file.sources {
@@ -110,14 +110,14 @@ func (c *Catalogue) build(said []heard) *index {
 	for i, h := range said {
 		said[i].list = nil // the entries hold it
 		if h.err != nil {
-			x.unlisted = errors.Join(x.unlisted, h.err)
+			x.listErr = errors.Join(x.listErr, h.err)
 			continue
 		}
 		for _, s := range h.list {
 			if p, there := taken[s.ID]; there && p == s.Provider {
 				continue // the file says more of it
 			}
-			s, why := c.adopt(s, taken)
+			s, why := c.completeListed(s, taken)
 			if why != "" {
 				left[why] = append(left[why], s)
 				continue
@@ -129,20 +129,20 @@ func (c *Catalogue) build(said []heard) *index {
 	for why, list := range left {
 		c.log.Warn("listed sources left out", "why", why, "sources", len(list), "id", list[0].ID, "reference", list[0].Reference)
 	}
-	if x.unlisted != nil {
-		x.unlisted = fmt.Errorf("%w: %w", ErrUnlisted, x.unlisted)
+	if x.listErr != nil {
+		x.listErr = fmt.Errorf("%w: %w", ErrListUnavailable, x.listErr)
 	}
 	slices.SortFunc(entries, func(a, b *entry) int {
-		return cmp.Or(strings.Compare(a.key, b.key), strings.Compare(a.field(city), b.field(city)), strings.Compare(a.field(zipCode), b.field(zipCode)),
+		return cmp.Or(strings.Compare(a.foldedName, b.foldedName), strings.Compare(a.field(fieldCity), b.field(fieldCity)), strings.Compare(a.field(fieldZipCode), b.field(fieldZipCode)),
 			strings.Compare(a.Detail, b.Detail), cmp.Compare(a.ID, b.ID))
 	})
-	tellApart(entries)
-	x.arrange(entries)
+	setTitles(entries)
+	x.layOut(entries)
 	return x
 }
 
 // arrange lays the entries side by side, since a search goes through all of them.
-func (x *index) arrange(sorted []*entry) {
+func (x *index) layOut(sorted []*entry) {
 	size := 0
 	for _, e := range sorted {
 		size += len(e.text) + 1
@@ -162,13 +162,13 @@ func (x *index) arrange(sorted []*entry) {
 	}
 }
 
-// sample is how much of the text suffices to tell how rare a word is.
-const sample = 64 << 10
+// rarestSample is how much of the text suffices to tell how rare a word is.
+const rarestSample = 64 << 10
 
 // rarest is the word of a pattern that the fewest entries have; empty if there is none
 // that must be there as it is.
-func (x *index) rarest(p pattern) (word string) {
-	some, fewest := x.text[:min(sample, len(x.text))], 0
+func (x *index) rarestWord(p textPattern) (word string) {
+	some, fewest := x.text[:min(rarestSample, len(x.text))], 0
 	for _, t := range p {
 		if t.joined != "" {
 			continue
@@ -182,7 +182,7 @@ func (x *index) rarest(p pattern) (word string) {
 
 // having are the entries, by their number, in whose text something stands. It is
 // looked for in all texts at once, which is several times as fast as in each.
-func (x *index) having(what string) (found []int) {
+func (x *index) entriesWith(what string) (found []int) {
 	for i, begin := 0, 0; i < len(x.ends); {
 		at := strings.Index(x.text[begin:], what)
 		if at < 0 {
@@ -200,7 +200,7 @@ func (x *index) having(what string) (found []int) {
 }
 
 // adopt makes a listed source one of the catalogue's; why says what speaks against it.
-func (c *Catalogue) adopt(s Source, taken map[int]library.ProviderKey) (_ Source, why string) {
+func (c *Catalogue) completeListed(s Source, taken map[int]library.ProviderKey) (_ Source, why string) {
 	service, ok := c.file.services[s.Service.ID]
 	_, there := taken[s.ID]
 	switch {
@@ -223,26 +223,26 @@ func (c *Catalogue) adopt(s Source, taken map[int]library.ProviderKey) (_ Source
 }
 
 func newEntry(s Source) *entry {
-	e := &entry{Source: s, key: fold(s.Name)}
+	e := &entry{Source: s, foldedName: fold(s.Name)}
 	e.Title = s.Name
 	b := make([]byte, 0, 256)
 	for i := range e.ends {
 		switch i {
-		case name:
+		case fieldName:
 			b = appendWords(appendWords(b, s.Name), s.Detail)
-		case alias:
+		case fieldAlias:
 			for _, a := range s.Alias {
 				b = appendWords(b, a)
 			}
-		case abbreviation:
+		case fieldAbbreviation:
 			b = appendWords(b, s.Abbreviation)
-		case medicalCenter:
+		case fieldMedicalCenter:
 			b = appendWords(b, s.MedicalCenter)
-		case practitioner:
+		case fieldPractitioner:
 			b = appendWords(b, s.Practitioner)
-		case city:
+		case fieldCity:
 			b = appendWords(b, s.Address.City)
-		case zipCode:
+		case fieldZipCode:
 			b = appendZipCode(b, s.Address.ZipCode)
 		}
 		e.ends[i] = len(b)
@@ -253,10 +253,10 @@ func newEntry(s Source) *entry {
 
 // tellApart gives sources that have the same name at the same place a title with their
 // detail. They stand next to each other.
-func tellApart(entries []*entry) {
+func setTitles(entries []*entry) {
 	for begin := 0; begin < len(entries); {
 		end := begin + 1
-		for end < len(entries) && entries[end].samePlace(entries[begin]) {
+		for end < len(entries) && entries[end].sameNameAndPlace(entries[begin]) {
 			end++
 		}
 		for _, e := range entries[begin:end] {
@@ -268,6 +268,6 @@ func tellApart(entries []*entry) {
 	}
 }
 
-func (e *entry) samePlace(other *entry) bool {
-	return e.key == other.key && e.field(city) == other.field(city) && e.field(zipCode) == other.field(zipCode)
+func (e *entry) sameNameAndPlace(other *entry) bool {
+	return e.foldedName == other.foldedName && e.field(fieldCity) == other.field(fieldCity) && e.field(fieldZipCode) == other.field(fieldZipCode)
 }

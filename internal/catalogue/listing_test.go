@@ -24,20 +24,20 @@ func TestMedMijSource(t *testing.T) {
 	b := &board{}
 	s := linde("53", "Meetwaarden vitale functies", c.Directory())
 	b.write(s)
-	c.Add(b)
+	c.AddListers(b)
 
 	// Accounts hold this id: it must never be another.
 	if s.ID != 616576890012 {
 		t.Errorf("id %d", s.ID)
 	}
-	got, err := c.Entry(s.ID)
+	got, err := c.Get(s.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got.Name != "Huisartsenpraktijk De Linde" || got.Title != got.Name || got.Detail != "Meetwaarden vitale functies" || got.Reference != "huisartslinde~53" ||
 		got.OrganizationType != "general-practitioner" || !slices.Equal(got.DataTypes, []string{"measurements-vital-signs"}) ||
 		got.Service.Name != "MedMij" || got.Service.Category.Name != "Medical" || got.Countries[0].Code != "nl" || len(got.Platforms) != 3 ||
-		!got.Push || got.Pull || !got.Dynamic || !got.Usable() {
+		!got.Push || got.Pull || !got.Dynamic || !got.Connectable() {
 		t.Errorf("%+v", got)
 	}
 	used, err := c.Source(s.ID)
@@ -45,7 +45,7 @@ func TestMedMijSource(t *testing.T) {
 		t.Errorf("%+v, %v", used, err)
 	}
 	for _, text := range []string{"linde", "vitale", "3511ab", "utrecht lin", "huisartslinde"} {
-		if found, _, err := c.Choose(catalogue.Choice{Push: true, Text: text, DataTypes: []string{"measurements-vital-signs"}}); err != nil || len(found) != 1 {
+		if found, _, err := c.ListConnectable(catalogue.ConnectQuery{Push: true, Text: text, DataTypes: []string{"measurements-vital-signs"}}); err != nil || len(found) != 1 {
 			t.Errorf("%q finds %v, %v", text, found, err)
 		}
 	}
@@ -90,7 +90,7 @@ func TestListedIDs(t *testing.T) {
 func TestTitles(t *testing.T) {
 	c := parse(t, town)
 	b := &board{}
-	c.Add(b)
+	c.AddListers(b)
 	namesake := catalogue.MedMijSource("medmij:linde2~53", "linde2", "53", "Meetwaarden", catalogue.Directory{"linde2": {Name: "Huisartsenpraktijk de Linde", City: "Zeist"}})
 	b.write(linde("57", "Documenten", c.Directory()), namesake, linde("53", "Meetwaarden", c.Directory()))
 	var titles []string
@@ -102,7 +102,7 @@ func TestTitles(t *testing.T) {
 		t.Errorf("%q, want %q", titles, want)
 	}
 	b.write(linde("57", "Documenten", c.Directory()))
-	if found, _, err := c.Choose(catalogue.Choice{Push: true, Text: "linde"}); err != nil || len(found) != 1 || found[0].Title != found[0].Name {
+	if found, _, err := c.ListConnectable(catalogue.ConnectQuery{Push: true, Text: "linde"}); err != nil || len(found) != 1 || found[0].Title != found[0].Name {
 		t.Errorf("alone: %v, %v", found, err)
 	}
 }
@@ -123,7 +123,7 @@ func TestListingChanges(t *testing.T) {
 	if n := count(); n != 2 {
 		t.Errorf("%d sources without it", n)
 	}
-	if _, err := c.Source(one.ID); !errors.Is(err, catalogue.ErrNotFound) || errors.Is(err, catalogue.ErrUnlisted) {
+	if _, err := c.Source(one.ID); !errors.Is(err, catalogue.ErrNotFound) || errors.Is(err, catalogue.ErrListUnavailable) {
 		t.Errorf("gone: %v", err)
 	}
 }
@@ -138,20 +138,20 @@ func TestListingFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.fail()
-	if _, err := c.Source(one.ID); !errors.Is(err, catalogue.ErrUnlisted) || errors.Is(err, catalogue.ErrNotFound) || !strings.Contains(err.Error(), "no list today") {
+	if _, err := c.Source(one.ID); !errors.Is(err, catalogue.ErrListUnavailable) || errors.Is(err, catalogue.ErrNotFound) || !strings.Contains(err.Error(), "no list today") {
 		t.Errorf("listed source: %v", err)
 	}
 	if _, err := c.Source(77); !errors.Is(err, catalogue.ErrNotFound) {
 		t.Errorf("a source that is none of the listing's: %v", err)
 	}
-	if found, total, err := c.Choose(catalogue.Choice{Push: true}); err != nil || len(found) != 2 || total != 2 {
+	if found, total, err := c.ListConnectable(catalogue.ConnectQuery{Push: true}); err != nil || len(found) != 2 || total != 2 {
 		t.Errorf("%v, %d, %v", found, total, err)
 	}
-	if found, _, err := c.Choose(catalogue.Choice{Push: true, Text: "linde"}); !errors.Is(err, catalogue.ErrUnlisted) || found != nil {
+	if found, _, err := c.ListConnectable(catalogue.ConnectQuery{Push: true, Text: "linde"}); !errors.Is(err, catalogue.ErrListUnavailable) || found != nil {
 		t.Errorf("%v, %v", found, err)
 	}
 	q := wire.SourcesRequest{Query: wire.SourceQuery{QueryString: "linde"}}
-	if _, err := c.Search(q); !errors.Is(err, catalogue.ErrUnlisted) {
+	if _, err := c.Search(q); !errors.Is(err, catalogue.ErrListUnavailable) {
 		t.Error(err)
 	}
 	b.write(one)
@@ -171,7 +171,7 @@ func TestListedSourcesLeftOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := &board{}
-	c.Add(b)
+	c.AddListers(b)
 	good, low, homeless := linde("53", "", nil), linde("57", "", nil), linde("60", "", nil)
 	twin := good
 	twin.Name = "Twin"
@@ -183,13 +183,13 @@ func TestListedSourcesLeftOut(t *testing.T) {
 	if got := search(t, c, anyPush); got.Total != 4 {
 		t.Errorf("%d sources", got.Total)
 	}
-	if got, err := c.Entry(900203); err != nil || got.Name != "Zeta clinic" {
+	if got, err := c.Get(900203); err != nil || got.Name != "Zeta clinic" {
 		t.Errorf("what the file says: %+v, %v", got, err)
 	}
 	if got, err := c.Source(900299); err != nil || got.Provider != own.Provider {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if got, err := c.Entry(good.ID); err != nil || got.Name == "Twin" {
+	if got, err := c.Get(good.ID); err != nil || got.Name == "Twin" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for _, why := range []string{"another source has its id", "its id is one of those of digi.me", "there is no service 7"} {

@@ -29,8 +29,8 @@ var OrganizationTypes = []string{
 	"health-insurers",
 }
 
-// medmijData is what is sent to a provider under each of MedMij's services.
-var medmijData = map[string]string{
+// medmijDataTypes is what is sent to a provider under each of MedMij's services.
+var medmijDataTypes = map[string]string{
 	"53": "measurements-vital-signs",
 	"57": "documents",
 	"60": "questionnaire-response",
@@ -43,11 +43,11 @@ var medmijData = map[string]string{
 func MedMijSource(key library.ProviderKey, provider, serviceID, serviceName string, d Directory) Source {
 	provider = strings.TrimSuffix(provider, "@medmij")
 	s := Source{
-		ID: listedID(key), Name: readable(provider), Detail: serviceName, Reference: provider + "~" + serviceID,
-		Service: Service{ID: ServiceMedMij}, Countries: []wire.Country{{ID: netherlands}},
+		ID: listedID(key), Name: displayName(provider), Detail: serviceName, Reference: provider + "~" + serviceID,
+		Service: Service{ID: ServiceMedMij}, Countries: []wire.Country{{ID: countryNetherlands}},
 		Push: true, Status: wire.Approved, Provider: key, Version: library.STU3,
 	}
-	if t, ok := medmijData[serviceID]; ok {
+	if t, ok := medmijDataTypes[serviceID]; ok {
 		s.DataTypes = []string{t}
 	}
 	if p, ok := d[provider]; ok {
@@ -58,8 +58,8 @@ func MedMijSource(key library.ProviderKey, provider, serviceID, serviceName stri
 	return s
 }
 
-// netherlands is the id of that country.
-const netherlands = 528
+// countryNetherlands is the id of that country.
+const countryNetherlands = 528
 
 // listedID makes a key the id of a source. It stays below 2^53, up to which every
 // client's numbers are exact.
@@ -70,7 +70,7 @@ func listedID(key library.ProviderKey) int {
 
 // readable makes a provider's technical name one for people: "test.huisarts.amsterdam"
 // becomes "Test Huisarts Amsterdam".
-func readable(provider string) string {
+func displayName(provider string) string {
 	parts := strings.FieldsFunc(provider, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	for i, p := range parts {
 		first, size := utf8.DecodeRuneInString(p)

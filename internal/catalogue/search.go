@@ -7,7 +7,7 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// Search answers discovery/sources. The error wraps ErrUnlisted if nothing was found
+// Search answers discovery/sources. The error wraps ErrListUnavailable if nothing was found
 // and a listing cannot be had; where something was found, that has to do.
 //
 // Sources come by name. Of the fields that are searched, those that say who (name,
@@ -17,26 +17,26 @@ func (c *Catalogue) Search(r wire.SourcesRequest) (wire.SourcesAnswer, error) {
 	if r.Limit == 0 {
 		r.Limit = wire.DefaultLimit
 	}
-	m := matcherOf(r.Query)
-	x := c.current()
-	found, total := x.page(r.Offset, r.Limit, r.Sort.Name == "desc", patternOf(r.Query.QueryString), m.fits)
-	if total == 0 && x.unlisted != nil {
-		return wire.SourcesAnswer{}, x.unlisted
+	m := newMatcher(r.Query)
+	x := c.currentIndex()
+	found, total := x.page(r.Offset, r.Limit, r.Sort.Name == "desc", newTextPattern(r.Query.QueryString), m.matches)
+	if total == 0 && x.listErr != nil {
+		return wire.SourcesAnswer{}, x.listErr
 	}
-	in := fieldsOf(r.Query.Include)
+	in := newIncludeFields(r.Query.Include)
 	answer := wire.SourcesAnswer{Data: make([]wire.Source, len(found)), Limit: r.Limit, Offset: r.Offset, Total: total}
 	for i, e := range found {
-		answer.Data[i] = e.wire(in)
+		answer.Data[i] = e.toWire(in)
 	}
 	return answer, nil
 }
 
 // page looks through all entries that may fit a text and returns one page of those
 // that fit altogether, and how many there are.
-func (x *index) page(offset, limit int, descending bool, text pattern, fits func(*entry) bool) (found []*entry, total int) {
+func (x *index) page(offset, limit int, descending bool, text textPattern, fits func(*entry) bool) (found []*entry, total int) {
 	n, at := len(x.entries), func(i int) int { return i }
-	if word := x.rarest(text); word != "" {
-		some := x.having(word)
+	if word := x.rarestWord(text); word != "" {
+		some := x.entriesWith(word)
 		n, at = len(some), func(i int) int { return some[i] }
 	}
 	for i := range n {
@@ -44,7 +44,7 @@ func (x *index) page(offset, limit int, descending bool, text pattern, fits func
 			i = n - 1 - i
 		}
 		e := &x.entries[at(i)]
-		if !fits(e) || !text.fits(e.text) {
+		if !fits(e) || !text.matches(e.text) {
 			continue
 		}
 		if total >= offset && len(found) < limit {
@@ -59,29 +59,29 @@ func (x *index) page(offset, limit int, descending bool, text pattern, fits func
 type matcher struct {
 	statuses   []wire.PublishedStatus
 	pull, push bool
-	ids        set[int]
+	ids        idSet[int]
 	sourceID   int
-	services   set[int]
-	countries  set[int]
-	categories set[int]
-	platforms  set[int]
-	references set[string]
-	aliases    set[string]
+	services   idSet[int]
+	countries  idSet[int]
+	categories idSet[int]
+	platforms  idSet[int]
+	references idSet[string]
+	aliases    idSet[string]
 
 	// who and where are the searched fields; of each that is not empty one has to fit.
-	who, where []fieldPattern
+	nameFields, placeFields []fieldPattern
 }
 
 type fieldPattern struct {
 	field int
-	pattern
+	textPattern
 }
 
-func matcherOf(q wire.SourceQuery) *matcher {
+func newMatcher(q wire.SourceQuery) *matcher {
 	f := q.Filter
 	m := &matcher{
-		statuses: f.PublishedStatus, ids: setOf(f.ID), sourceID: f.SourceID, services: setOf(f.Service.ID), countries: setOf(f.Country.ID),
-		categories: setOf(f.Category.ID), platforms: setOf(f.Platform.ID), references: setOf(f.Reference),
+		statuses: f.PublishedStatus, ids: newIDSet(f.ID), sourceID: f.SourceID, services: newIDSet(f.Service.ID), countries: newIDSet(f.Country.ID),
+		categories: newIDSet(f.Category.ID), platforms: newIDSet(f.Platform.ID), references: newIDSet(f.Reference),
 	}
 	if len(m.statuses) == 0 {
 		m.statuses = []wire.PublishedStatus{wire.Approved}
@@ -90,57 +90,57 @@ func matcherOf(q wire.SourceQuery) *matcher {
 	m.push = slices.Contains(f.Type.ID, wire.TypePush)
 	for _, a := range f.Alias {
 		if m.aliases == nil {
-			m.aliases = set[string]{}
+			m.aliases = idSet[string]{}
 		}
 		m.aliases[fold(a)] = true
 	}
 	for i, field := range wire.SearchFields {
 		for _, text := range q.Search[field] {
-			if p := patternOf(text); len(p) == 0 {
+			if p := newTextPattern(text); len(p) == 0 {
 				continue
-			} else if i < city {
-				m.who = append(m.who, fieldPattern{i, p})
+			} else if i < fieldCity {
+				m.nameFields = append(m.nameFields, fieldPattern{i, p})
 			} else {
-				m.where = append(m.where, fieldPattern{i, p})
+				m.placeFields = append(m.placeFields, fieldPattern{i, p})
 			}
 		}
 	}
 	return m
 }
 
-func (m *matcher) fits(e *entry) bool {
+func (m *matcher) matches(e *entry) bool {
 	return (m.pull && e.Pull || m.push && e.Push) &&
 		slices.Contains(m.statuses, e.Status) &&
-		m.ids.lets(e.ID) && (m.sourceID == 0 || m.sourceID == e.ID) &&
-		m.services.lets(e.Service.ID) && m.categories.lets(e.Service.Category.ID) && m.references.lets(e.Reference) &&
+		m.ids.allows(e.ID) && (m.sourceID == 0 || m.sourceID == e.ID) &&
+		m.services.allows(e.Service.ID) && m.categories.allows(e.Service.Category.ID) && m.references.allows(e.Reference) &&
 		(m.countries == nil || slices.ContainsFunc(e.Countries, func(k wire.Country) bool { return m.countries[k.ID] })) &&
 		(m.platforms == nil || slices.ContainsFunc(e.Platforms, func(k wire.Platform) bool { return m.platforms[k.ID] })) &&
 		(m.aliases == nil || slices.ContainsFunc(e.Alias, func(a string) bool { return m.aliases[fold(a)] })) &&
-		oneFits(m.who, e) && oneFits(m.where, e)
+		anyMatches(m.nameFields, e) && anyMatches(m.placeFields, e)
 }
 
-func oneFits(patterns []fieldPattern, e *entry) bool {
-	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p fieldPattern) bool { return p.fits(e.field(p.field)) })
+func anyMatches(patterns []fieldPattern, e *entry) bool {
+	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p fieldPattern) bool { return p.matches(e.field(p.field)) })
 }
 
-// set is what is let through; nil is everything.
-type set[T comparable] map[T]bool
+// idSet is what is let through; nil is everything.
+type idSet[T comparable] map[T]bool
 
-func setOf[T comparable](list []T) set[T] {
+func newIDSet[T comparable](list []T) idSet[T] {
 	if len(list) == 0 {
 		return nil
 	}
-	s := make(set[T], len(list))
+	s := make(idSet[T], len(list))
 	for _, v := range list {
 		s[v] = true
 	}
 	return s
 }
 
-func (s set[T]) lets(v T) bool { return s == nil || s[v] }
+func (s idSet[T]) allows(v T) bool { return s == nil || s[v] }
 
-// Choice is a search of the page where a person chooses what to connect.
-type Choice struct {
+// ConnectQuery is a search of the page where a person chooses what to connect.
+type ConnectQuery struct {
 	// Push asks for what can be sent to, otherwise for what can be collected from.
 	Push bool
 	// Text is what the person typed; empty for everything.
@@ -156,27 +156,27 @@ type Choice struct {
 }
 
 // Choose finds what a person can connect now, by name, and how much there is of it on
-// all pages. The error wraps ErrUnlisted if nothing was found and a listing cannot be
+// all pages. The error wraps ErrListUnavailable if nothing was found and a listing cannot be
 // had.
-func (c *Catalogue) Choose(q Choice) (found []Source, total int, err error) {
+func (c *Catalogue) ListConnectable(q ConnectQuery) (found []Source, total int, err error) {
 	if q.Limit <= 0 {
 		q.Limit = wire.DefaultLimit
 	}
 	if runes := []rune(q.Text); len(runes) > wire.MaxText {
 		q.Text = string(runes[:wire.MaxText])
 	}
-	p := patternOf(q.Text)
+	p := newTextPattern(q.Text)
 	if len(p) == 0 && strings.TrimSpace(q.Text) != "" {
-		p = pattern{{word: "\x00"}} // signs alone are in no name
+		p = textPattern{{word: "\x00"}} // signs alone are in no name
 	}
-	x := c.current()
+	x := c.currentIndex()
 	page, total := x.page(max(q.Offset, 0), q.Limit, false, p, func(e *entry) bool {
 		return (q.Push && e.Push || !q.Push && e.Pull) &&
-			(e.Usable() || q.Samples && e.Sampled()) &&
-			e.Offers(q.DataTypes, q.OrganizationType)
+			(e.Connectable() || q.Samples && e.HasSampleData()) &&
+			e.Matches(q.DataTypes, q.OrganizationType)
 	})
-	if total == 0 && x.unlisted != nil {
-		return nil, 0, x.unlisted
+	if total == 0 && x.listErr != nil {
+		return nil, 0, x.listErr
 	}
 	for _, e := range page {
 		found = append(found, e.Source)

@@ -175,24 +175,24 @@ func TestChoose(t *testing.T) {
 	c := parse(t, town)
 	for _, tt := range []struct {
 		name string
-		q    catalogue.Choice
+		q    catalogue.ConnectQuery
 		want []int
 	}{
-		{"pull", catalogue.Choice{}, []int{900202, 900201}},
-		{"push", catalogue.Choice{Push: true}, []int{900201, 900203}},
-		{"samples too", catalogue.Choice{Samples: true}, []int{900202, 900201, 900206}},
-		{"text", catalogue.Choice{Text: "utr"}, []int{900202}},
-		{"postcode", catalogue.Choice{Text: "3511 AB"}, []int{900202}},
-		{"signs alone", catalogue.Choice{Text: "?!"}, nil},
-		{"blanks", catalogue.Choice{Text: " \t"}, []int{900202, 900201}},
-		{"a very long text", catalogue.Choice{Text: strings.Repeat("utrecht ", 1<<16)}, []int{900202}},
-		{"data type", catalogue.Choice{DataTypes: []string{"vaccinations", "images"}}, []int{900201}},
-		{"organisation type", catalogue.Choice{OrganizationType: "general-practitioner"}, []int{900202}},
-		{"both", catalogue.Choice{DataTypes: []string{"gp-data"}, OrganizationType: "hospital"}, nil},
-		{"page", catalogue.Choice{Push: true, Offset: 1, Limit: 1}, []int{900203}},
-		{"before the first page", catalogue.Choice{Push: true, Offset: -1, Limit: 1}, []int{900201}},
+		{"pull", catalogue.ConnectQuery{}, []int{900202, 900201}},
+		{"push", catalogue.ConnectQuery{Push: true}, []int{900201, 900203}},
+		{"samples too", catalogue.ConnectQuery{Samples: true}, []int{900202, 900201, 900206}},
+		{"text", catalogue.ConnectQuery{Text: "utr"}, []int{900202}},
+		{"postcode", catalogue.ConnectQuery{Text: "3511 AB"}, []int{900202}},
+		{"signs alone", catalogue.ConnectQuery{Text: "?!"}, nil},
+		{"blanks", catalogue.ConnectQuery{Text: " \t"}, []int{900202, 900201}},
+		{"a very long text", catalogue.ConnectQuery{Text: strings.Repeat("utrecht ", 1<<16)}, []int{900202}},
+		{"data type", catalogue.ConnectQuery{DataTypes: []string{"vaccinations", "images"}}, []int{900201}},
+		{"organisation type", catalogue.ConnectQuery{OrganizationType: "general-practitioner"}, []int{900202}},
+		{"both", catalogue.ConnectQuery{DataTypes: []string{"gp-data"}, OrganizationType: "hospital"}, nil},
+		{"page", catalogue.ConnectQuery{Push: true, Offset: 1, Limit: 1}, []int{900203}},
+		{"before the first page", catalogue.ConnectQuery{Push: true, Offset: -1, Limit: 1}, []int{900201}},
 	} {
-		found, total, err := c.Choose(tt.q)
+		found, total, err := c.ListConnectable(tt.q)
 		if err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 		}
@@ -221,11 +221,11 @@ func TestSource(t *testing.T) {
 		}
 	}
 	for _, id := range []int{900204, 900205, 900206, 2} {
-		if s, err := c.Entry(id); err != nil || s.ID != id {
+		if s, err := c.Get(id); err != nil || s.ID != id {
 			t.Errorf("entry %d: %+v, %v", id, s, err)
 		}
 	}
-	if _, err := c.Entry(77); !errors.Is(err, catalogue.ErrNotFound) {
+	if _, err := c.Get(77); !errors.Is(err, catalogue.ErrNotFound) {
 		t.Errorf("entry 77: %v", err)
 	}
 	var _ library.Catalogue = c

@@ -77,25 +77,25 @@ type Service struct {
 }
 
 // Usable reports whether a person can connect the source now.
-func (s *Source) Usable() bool {
+func (s *Source) Connectable() bool {
 	return s.Status == wire.Approved && s.Service.Status == wire.Approved && s.Provider != ""
 }
 
 // Sampled reports whether invented data can be had instead of a person's own.
-func (s *Source) Sampled() bool {
+func (s *Source) HasSampleData() bool {
 	return (s.Status == wire.Approved || s.Status == wire.SampleDataOnly) && s.Service.Status == wire.Approved &&
 		len(s.SampleDataSets) > 0
 }
 
 // Offers reports whether the source has one of some data types and is an organisation
 // of a type; what is empty is not asked for.
-func (s *Source) Offers(dataTypes []string, organizationType string) bool {
+func (s *Source) Matches(dataTypes []string, organizationType string) bool {
 	return (organizationType == "" || s.OrganizationType == organizationType) &&
 		(len(dataTypes) == 0 || slices.ContainsFunc(s.DataTypes, func(t string) bool { return slices.Contains(dataTypes, t) }))
 }
 
 // library is the source as far as the rules need to know it.
-func (s *Source) library() library.Source {
+func (s *Source) toLibrary() library.Source {
 	return library.Source{
 		ID: s.ID, Name: s.Title, Reference: s.Reference, Provider: s.Provider, Push: s.Push, Version: s.Version,
 		ServiceID: s.Service.ID, ServiceName: s.Service.Name, ServiceReference: s.Service.Reference,
@@ -104,10 +104,10 @@ func (s *Source) library() library.Source {
 }
 
 // wire is the source as it travels, with those fields that are asked for.
-func (s *Source) wire(in fields) wire.Source {
+func (s *Source) toWire(in includeFields) wire.Source {
 	out := wire.Source{
-		ID: s.ID, Name: s.Title, PublishedStatus: s.Status, Onboardable: s.Usable() || s.Sampled(), Dynamic: s.Dynamic,
-		Resource: resource(s.Logo), Service: wire.SourceService{ID: s.Service.ID, PublishedStatus: s.Service.Status},
+		ID: s.ID, Name: s.Title, PublishedStatus: s.Status, Onboardable: s.Connectable() || s.HasSampleData(), Dynamic: s.Dynamic,
+		Resource: logoResource(s.Logo), Service: wire.SourceService{ID: s.Service.ID, PublishedStatus: s.Service.Status},
 		Category: []wire.Category{pruneCategory(s.Service.Category, in, "category.")},
 		Type:     make([]wire.SourceType, 0, 2),
 	}
@@ -120,12 +120,12 @@ func (s *Source) wire(in fields) wire.Source {
 		out.Reference = s.Reference
 	}
 	if in.has("publishedDate") {
-		out.PublishedDate = date(s.Published)
+		out.PublishedDate = publishedDate(s.Published)
 	}
 	if in.has("json") {
 		out.JSON = s.JSON
 		if out.JSON == nil {
-			out.JSON = saas
+			out.JSON = defaultSourceJSON
 		}
 	}
 	if a := s.Address; in.has("address") && a != (Address{}) {
@@ -138,7 +138,7 @@ func (s *Source) wire(in fields) wire.Source {
 		out.Service.Reference = s.Service.Reference
 	}
 	if in.has("service.publishedDate") {
-		out.Service.PublishedDate = date(s.Service.Published)
+		out.Service.PublishedDate = publishedDate(s.Service.Published)
 	}
 	if in.has("service.serviceTypeId") {
 		out.Service.ServiceTypeID = s.Service.ID
@@ -149,12 +149,12 @@ func (s *Source) wire(in fields) wire.Source {
 	if in.has("service.json") {
 		out.Service.JSON = s.Service.JSON
 	}
-	if in.any("country") {
+	if in.hasAnyPart("country") {
 		for _, c := range s.Countries {
 			out.Country = append(out.Country, pruneCountry(c, in, "country."))
 		}
 	}
-	if in.any("platform") {
+	if in.hasAnyPart("platform") {
 		for _, p := range s.Platforms {
 			out.Platform = append(out.Platform, prunePlatform(p, in, "platform."))
 		}
@@ -164,9 +164,9 @@ func (s *Source) wire(in fields) wire.Source {
 
 // saas says that a source is connected through the pages; it stands where nothing
 // else is said.
-var saas = json.RawMessage(`{"authorisation":{"type":"saas"}}`)
+var defaultSourceJSON = json.RawMessage(`{"authorisation":{"type":"saas"}}`)
 
-func date(t time.Time) wire.PublishedDate {
+func publishedDate(t time.Time) wire.PublishedDate {
 	if t.IsZero() {
 		return 0
 	}
@@ -174,21 +174,21 @@ func date(t time.Time) wire.PublishedDate {
 }
 
 //go:embed logo.png
-var logo []byte
+var defaultLogoPNG []byte
 
 // noLogo stands for a picture where there is none: the iOS client cannot be without an
 // address of one.
-var noLogo = wire.Resource{URL: "data:image/png;base64," + base64.StdEncoding.EncodeToString(logo), MIMEType: "image/png"}
+var defaultLogo = wire.Resource{URL: "data:image/png;base64," + base64.StdEncoding.EncodeToString(defaultLogoPNG), MIMEType: "image/png"}
 
-func resource(url string) wire.Resource {
+func logoResource(url string) wire.Resource {
 	if url == "" {
-		return noLogo
+		return defaultLogo
 	}
-	return wire.Resource{URL: url, MIMEType: pictureType(url)}
+	return wire.Resource{URL: url, MIMEType: imageType(url)}
 }
 
-// pictureType is the type of a picture as its address tells it.
-func pictureType(url string) string {
+// imageType is the type of a picture as its address tells it.
+func imageType(url string) string {
 	if rest, ok := strings.CutPrefix(url, "data:"); ok {
 		kind, _, _ := strings.Cut(rest, ",")
 		kind, _, _ = strings.Cut(kind, ";")
@@ -202,14 +202,14 @@ func pictureType(url string) string {
 	return kind
 }
 
-// fields are the names that a query asks to include; nil means all.
-type fields map[string]bool
+// includeFields are the names that a query asks to include; nil means all.
+type includeFields map[string]bool
 
-func fieldsOf(include []string) fields {
+func newIncludeFields(include []string) includeFields {
 	if len(include) == 0 {
 		return nil
 	}
-	in := fields{}
+	in := includeFields{}
 	for _, name := range include {
 		in[name] = true
 	}
@@ -218,13 +218,13 @@ func fieldsOf(include []string) fields {
 
 // has reports whether a field is asked for, by itself or with the whole that it is a
 // part of.
-func (in fields) has(name string) bool {
+func (in includeFields) has(name string) bool {
 	whole, _, _ := strings.Cut(name, ".")
 	return in == nil || in[name] || in[whole]
 }
 
 // any reports whether the whole is asked for, or a part of it.
-func (in fields) any(whole string) bool {
+func (in includeFields) hasAnyPart(whole string) bool {
 	if in.has(whole) {
 		return true
 	}

@@ -45,13 +45,13 @@ const town = `{
 // quiet is a log that nobody reads.
 var quiet = slog.New(slog.DiscardHandler)
 
-func parse(t testing.TB, text string, listings ...catalogue.Listing) *catalogue.Catalogue {
+func parse(t testing.TB, text string, listings ...catalogue.SourceLister) *catalogue.Catalogue {
 	t.Helper()
 	c, err := catalogue.Parse([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Add(listings...)
+	c.AddListers(listings...)
 	return c
 }
 
@@ -84,7 +84,7 @@ type board struct {
 	err        error
 }
 
-func (b *board) Sources() ([]catalogue.Source, uint64, error) {
+func (b *board) ListSources() ([]catalogue.Source, uint64, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.list, b.generation, b.err

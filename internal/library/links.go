@@ -166,7 +166,7 @@ func (c *Consents) handKey(ctx context.Context, s *SignedIn, r *Request, code se
 	if err != nil {
 		return nil, nil, err
 	}
-	if forCode, err = key.HandToSecret(code); err != nil {
+	if forCode, err = key.SealToSecret(code); err != nil {
 		return nil, nil, err
 	}
 	forSession, err = c.handToSession(ctx, key, r)
@@ -183,7 +183,7 @@ func (c *Consents) handToSession(ctx context.Context, key seal.PrivateKey, r *Re
 	if err != nil {
 		return nil, fmt.Errorf("get session of link: %w", err)
 	}
-	return key.HandTo(session.PublicKey)
+	return key.SealTo(session.PublicKey)
 }
 
 func newAccount(id ID, application wire.ApplicationID, now time.Time) Account {

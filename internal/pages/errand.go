@@ -54,8 +54,8 @@ func (s *site) asksProvider(way way) (bool, error) {
 	if !way.asked.push || way.request.Client.Contract.Access != library.Write {
 		return false, nil
 	}
-	_, total, err := s.catalogue.Choose(catalogue.Choice{Push: true, Limit: 1})
-	if errors.Is(err, catalogue.ErrUnlisted) {
+	_, total, err := s.catalogue.ListConnectable(catalogue.ConnectQuery{Push: true, Limit: 1})
+	if errors.Is(err, catalogue.ErrListUnavailable) {
 		return true, nil
 	}
 	return total > 0, err
@@ -81,7 +81,7 @@ func (s *site) newErrand(r *http.Request, in *library.SignedIn, way way) (*erran
 	target := library.Target{Source: way.asked.service}
 	source, err := s.accounts.Find(r.Context(), in, way.request, target)
 	switch {
-	case errors.Is(err, library.ErrNotFound), errors.Is(err, catalogue.ErrUnlisted):
+	case errors.Is(err, library.ErrNotFound), errors.Is(err, catalogue.ErrListUnavailable):
 		return &errand{gone: true}, nil
 	case err != nil:
 		return nil, err

@@ -31,9 +31,9 @@ func BenchmarkOpenFileKey(b *testing.B) {
 // BenchmarkTakeKey derives a secret's key pair and opens with it, as each read does.
 func BenchmarkTakeKey(b *testing.B) {
 	secret := seal.NewSecret()
-	handed := must[seal.Sealed](b)(newKey(b).HandToSecret(secret))
+	handed := must[seal.Sealed](b)(newKey(b).SealToSecret(secret))
 	for b.Loop() {
-		if _, err := secret.TakeKey(handed); err != nil {
+		if _, err := secret.OpenKey(handed); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -43,7 +43,7 @@ func BenchmarkTakeKey(b *testing.B) {
 func BenchmarkHandToSecret(b *testing.B) {
 	library, secret := newKey(b), seal.NewSecret()
 	for b.Loop() {
-		if _, err := library.HandToSecret(secret); err != nil {
+		if _, err := library.SealToSecret(secret); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -112,7 +112,7 @@ func BenchmarkOpenStream(b *testing.B) {
 
 // BenchmarkPasswordBox is the price of one guess.
 func BenchmarkPasswordBox(b *testing.B) {
-	box := must[seal.PasswordBox](b)(newKey(b).ShutWithPassword(context.Background(), "password"))
+	box := must[seal.PasswordBox](b)(newKey(b).SealWithPassword(context.Background(), "password"))
 	for b.Loop() {
 		if _, err := box.Open(context.Background(), "password"); err != nil {
 			b.Fatal(err)

@@ -6,31 +6,31 @@ import (
 	"strings"
 )
 
-// crockford is Crockford's base 32: no I, L, O or U.
-const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+// crockfordUpper is Crockford's base 32: no I, L, O or U.
+const crockfordUpper = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-const codeLength = 24 // 120 bits
+const recoveryCodeLength = 24 // 120 bits
 
-// ErrBadCode says that a text cannot be a recovery code.
-var ErrBadCode = errors.New("not a recovery code: want 24 letters and digits")
+// ErrInvalidRecoveryCode says that a text cannot be a recovery code.
+var ErrInvalidRecoveryCode = errors.New("not a recovery code: want 24 letters and digits")
 
 // NewRecoveryCode returns 120 random bits as six groups of four characters.
 func NewRecoveryCode() string {
-	var b [codeLength]byte
+	var b [recoveryCodeLength]byte
 	_, _ = rand.Read(b[:]) // never fails, by its documentation
 	var out strings.Builder
 	for i, x := range b {
 		if i > 0 && i%4 == 0 {
 			out.WriteByte('-')
 		}
-		out.WriteByte(crockford[x%32])
+		out.WriteByte(crockfordUpper[x%32])
 	}
 	return out.String()
 }
 
 // NormalizeRecoveryCode brings what a person typed into the form of
 // NewRecoveryCode: spaces, dashes and small letters do not matter, O is 0, I and L
-// are 1. It returns [ErrBadCode] if that makes no code.
+// are 1. It returns [ErrInvalidRecoveryCode] if that makes no code.
 func NormalizeRecoveryCode(typed string) (string, error) {
 	var out strings.Builder
 	n := 0
@@ -43,8 +43,8 @@ func NormalizeRecoveryCode(typed string) (string, error) {
 		case 'I', 'L':
 			r = '1'
 		}
-		if !strings.ContainsRune(crockford, r) || n == codeLength {
-			return "", ErrBadCode
+		if !strings.ContainsRune(crockfordUpper, r) || n == recoveryCodeLength {
+			return "", ErrInvalidRecoveryCode
 		}
 		if n > 0 && n%4 == 0 {
 			out.WriteByte('-')
@@ -52,8 +52,8 @@ func NormalizeRecoveryCode(typed string) (string, error) {
 		out.WriteRune(r)
 		n++
 	}
-	if n != codeLength {
-		return "", ErrBadCode
+	if n != recoveryCodeLength {
+		return "", ErrInvalidRecoveryCode
 	}
 	return out.String(), nil
 }

@@ -67,7 +67,7 @@ func TestNormalizeRecoveryCode(t *testing.T) {
 		"another script": "٠" + code[1:], "no text": "\xff\xfe" + code[1:], "a nul": code + "\x00",
 		"very long": strings.Repeat(code, 10_000),
 	} {
-		if got, err := seal.NormalizeRecoveryCode(typed); !errors.Is(err, seal.ErrBadCode) || got != "" {
+		if got, err := seal.NormalizeRecoveryCode(typed); !errors.Is(err, seal.ErrInvalidRecoveryCode) || got != "" {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}

@@ -27,7 +27,7 @@ func TestSmallContent(t *testing.T) {
 			r.Fatalf("got %x, %v; want %x", got, err, content)
 		}
 		other := rapid.String().Filter(func(s string) bool { return s != file }).Draw(r, "other file")
-		if _, err := key.OpenSmall(other, sealed); !errors.Is(err, seal.ErrShut) {
+		if _, err := key.OpenSmall(other, sealed); !errors.Is(err, seal.ErrCannotOpen) {
 			r.Fatalf("content of file %q opens as that of %q: %v", file, other, err)
 		}
 	})
@@ -39,11 +39,11 @@ func TestAlteredSmallContent(t *testing.T) {
 	for _, content := range []string{"", "a small content"} {
 		sealed := must[[]byte](t)(key.SealSmall("file", []byte(content)))
 		altered(sealed, func(what string, bytes []byte) {
-			if _, err := key.OpenSmall("file", bytes); !errors.Is(err, seal.ErrShut) {
+			if _, err := key.OpenSmall("file", bytes); !errors.Is(err, seal.ErrCannotOpen) {
 				t.Errorf("%s: %v, want ErrShut", what, err)
 			}
 		})
-		if _, err := seal.NewFileKey().OpenSmall("file", sealed); !errors.Is(err, seal.ErrShut) {
+		if _, err := seal.NewFileKey().OpenSmall("file", sealed); !errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("another key: %v, want ErrShut", err)
 		}
 	}
@@ -55,10 +55,10 @@ func TestFormatsAreNotMixed(t *testing.T) {
 	t.Parallel()
 	key := seal.NewFileKey()
 	small := must[[]byte](t)(key.SealSmall("file", someBytes(1000)))
-	if _, err := openStream(t, key, bytes.NewReader(small)); !errors.Is(err, seal.ErrShut) {
+	if _, err := openStream(t, key, bytes.NewReader(small)); !errors.Is(err, seal.ErrCannotOpen) {
 		t.Errorf("small content as a stream: %v, want ErrShut", err)
 	}
-	if _, err := key.OpenSmall("file", sealStream(t, key, someBytes(1000))); !errors.Is(err, seal.ErrShut) {
+	if _, err := key.OpenSmall("file", sealStream(t, key, someBytes(1000))); !errors.Is(err, seal.ErrCannotOpen) {
 		t.Errorf("stream as a small content: %v, want ErrShut", err)
 	}
 }
@@ -75,7 +75,7 @@ func TestFileKeyComesBack(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 	altered(sealedKey, func(what string, bytes []byte) {
-		if _, err := library.OpenFileKey("file", bytes); !errors.Is(err, seal.ErrShut) {
+		if _, err := library.OpenFileKey("file", bytes); !errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("%s: %v, want ErrShut", what, err)
 		}
 	})

@@ -60,7 +60,7 @@ func FuzzKeyringOpen(f *testing.F) {
 		switch {
 		case err == nil && (purpose != v.Keyring.Purpose || string(text) != v.Keyring.Plaintext):
 			t.Error("a forged box opens")
-		case err != nil && !errors.Is(err, seal.ErrShut):
+		case err != nil && !errors.Is(err, seal.ErrCannotOpen):
 			t.Errorf("%v, want ErrShut", err)
 		}
 	})
@@ -73,7 +73,7 @@ func FuzzNormalizeRecoveryCode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, typed string) {
 		code, err := seal.NormalizeRecoveryCode(typed)
 		if err != nil {
-			if code != "" || !errors.Is(err, seal.ErrBadCode) {
+			if code != "" || !errors.Is(err, seal.ErrInvalidRecoveryCode) {
 				t.Errorf("%q, %v", code, err)
 			}
 			return
@@ -110,11 +110,11 @@ func FuzzTakeKey(f *testing.F) {
 	f.Add(v.Text.Sealed)
 	f.Add(v.Small.Key)
 	f.Fuzz(func(t *testing.T, sealed []byte) {
-		key, err := secret.TakeKey(sealed)
+		key, err := secret.OpenKey(sealed)
 		switch {
 		case err == nil && !bytes.Equal(key.PublicKey().Bytes(), v.Library.PublicKey):
 			t.Error("a forged seal opens")
-		case err != nil && !errors.Is(err, seal.ErrShut):
+		case err != nil && !errors.Is(err, seal.ErrCannotOpen):
 			t.Errorf("%v, want ErrShut", err)
 		}
 	})
@@ -124,7 +124,7 @@ func FuzzTakeKey(f *testing.F) {
 func vectorFileKeys(t testing.TB) (small, stream seal.FileKey) {
 	t.Helper()
 	v, _ := readVectors(t)
-	library := must[seal.PrivateKey](t)(seal.SecretOf(v.Secret.Text).TakeKey(v.Library.HandedToSecret))
+	library := must[seal.PrivateKey](t)(seal.SecretOf(v.Secret.Text).OpenKey(v.Library.HandedToSecret))
 	return must[seal.FileKey](t)(library.OpenFileKey(v.Small.File, v.Small.Key)),
 		must[seal.FileKey](t)(library.OpenFileKey(v.Stream.File, v.Stream.Key))
 }
@@ -139,7 +139,7 @@ func FuzzOpenSmall(f *testing.F) {
 		switch {
 		case err == nil && (file != v.Small.File || string(content) != v.Small.Content):
 			t.Error("a forged content opens")
-		case err != nil && !errors.Is(err, seal.ErrShut):
+		case err != nil && !errors.Is(err, seal.ErrCannotOpen):
 			t.Errorf("%v, want ErrShut", err)
 		}
 	})
@@ -162,7 +162,7 @@ func FuzzOpenStream(f *testing.F) {
 		switch {
 		case err == nil && string(opened) != content:
 			t.Errorf("a forged stream opens: %d bytes", len(opened))
-		case err != nil && !errors.Is(err, seal.ErrShut):
+		case err != nil && !errors.Is(err, seal.ErrCannotOpen):
 			t.Errorf("%v, want ErrShut", err)
 		}
 	})

@@ -12,24 +12,24 @@ import (
 // The one HPKE suite (RFC 9180) in use: the post-quantum hybrid MLKEM768-X25519,
 // so that what is harvested today stays shut, with HKDF-SHA256 and AES-256-GCM.
 var (
-	kem  = hpke.MLKEM768X25519()
-	kdf  = hpke.HKDFSHA256()
-	aead = hpke.AES256GCM()
+	hpkeKEM  = hpke.MLKEM768X25519()
+	hpkeKDF  = hpke.HKDFSHA256()
+	hpkeAEAD = hpke.AES256GCM()
 )
 
-// ErrShut says that something does not open with what was presented: the wrong
+// ErrCannotOpen says that something does not open with what was presented: the wrong
 // secret, password or key, or altered bytes. They cannot be told apart.
-var ErrShut = errors.New("does not open with this key")
+var ErrCannotOpen = errors.New("does not open with this key")
 
 // Sealed is bytes that only one private key opens.
 type Sealed []byte
 
 // PublicKey seals. It is safe to keep and to show.
-type PublicKey struct{ k hpke.PublicKey }
+type PublicKey struct{ key hpke.PublicKey }
 
 // ParsePublicKey reads what Bytes wrote.
 func ParsePublicKey(b []byte) (PublicKey, error) {
-	k, err := kem.NewPublicKey(b)
+	k, err := hpkeKEM.NewPublicKey(b)
 	if err != nil {
 		return PublicKey{}, fmt.Errorf("parse public key: %w", err)
 	}
@@ -38,14 +38,14 @@ func ParsePublicKey(b []byte) (PublicKey, error) {
 
 // Bytes is the key as RFC 9180 writes it; nil for the zero key.
 func (p PublicKey) Bytes() []byte {
-	if p.k == nil {
+	if p.key == nil {
 		return nil
 	}
-	return p.k.Bytes()
+	return p.key.Bytes()
 }
 
 // IsZero reports whether there is no key.
-func (p PublicKey) IsZero() bool { return p.k == nil }
+func (p PublicKey) IsZero() bool { return p.key == nil }
 
 // Equal reports whether two public keys are the same.
 func (p PublicKey) Equal(q PublicKey) bool { return bytes.Equal(p.Bytes(), q.Bytes()) }
@@ -53,10 +53,10 @@ func (p PublicKey) Equal(q PublicKey) bool { return bytes.Equal(p.Bytes(), q.Byt
 // Seal shuts plaintext for the holder of the private key. The purpose is bound to
 // it: Open needs the same one, so that one seal cannot stand in for another.
 func (p PublicKey) Seal(purpose string, plaintext []byte) (Sealed, error) {
-	if p.k == nil {
+	if p.key == nil {
 		return nil, errors.New("seal: no public key")
 	}
-	s, err := hpke.Seal(p.k, kdf, aead, []byte(purpose), plaintext)
+	s, err := hpke.Seal(p.key, hpkeKDF, hpkeAEAD, []byte(purpose), plaintext)
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
@@ -65,75 +65,75 @@ func (p PublicKey) Seal(purpose string, plaintext []byte) (Sealed, error) {
 
 // PrivateKey opens what was sealed to its public key. A library's exists in memory
 // only while somebody with a live secret reads. It prints masked.
-type PrivateKey struct{ k hidden[hpke.PrivateKey] }
+type PrivateKey struct{ key masked[hpke.PrivateKey] }
 
 // GenerateKey makes the key pair of a new library.
 func GenerateKey() (PrivateKey, error) {
-	k, err := kem.GenerateKey()
+	k, err := hpkeKEM.GenerateKey()
 	if err != nil {
 		return PrivateKey{}, fmt.Errorf("generate key pair: %w", err)
 	}
-	return PrivateKey{hide(k)}, nil
+	return PrivateKey{maskedOf(k)}, nil
 }
 
 // PublicKey is the half that seals.
-func (p PrivateKey) PublicKey() PublicKey { return PublicKey{p.k.reveal().PublicKey()} }
+func (p PrivateKey) PublicKey() PublicKey { return PublicKey{p.key.value().PublicKey()} }
 
-// Open opens what was sealed for the purpose. It returns [ErrShut] for anything else.
+// Open opens what was sealed for the purpose. It returns [ErrCannotOpen] for anything else.
 func (p PrivateKey) Open(purpose string, s Sealed) ([]byte, error) {
-	plain, err := hpke.Open(p.k.reveal(), kdf, aead, []byte(purpose), s)
+	plain, err := hpke.Open(p.key.value(), hpkeKDF, hpkeAEAD, []byte(purpose), s)
 	if err != nil {
-		return nil, ErrShut
+		return nil, ErrCannotOpen
 	}
 	return plain, nil
 }
 
 // Format keeps every fmt verb from printing the key.
-func (p PrivateKey) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(mask)) }
+func (p PrivateKey) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(maskText)) }
 
 // LogValue keeps slog from printing the key.
-func (p PrivateKey) LogValue() slog.Value { return slog.StringValue(mask) }
+func (p PrivateKey) LogValue() slog.Value { return slog.StringValue(maskText) }
 
-// purposeKey is the purpose under which private keys themselves are handed on.
-const purposeKey = "carrel library key"
+// libraryKeyPurpose is the purpose under which private keys themselves are handed on.
+const libraryKeyPurpose = "carrel library key"
 
 // bytes is the key as RFC 9180 writes it, for the caller to clear. It is a copy:
 // what crypto/hpke gives may be the key's own memory.
 func (p PrivateKey) bytes() ([]byte, error) {
-	b, err := p.k.reveal().Bytes()
+	b, err := p.key.value().Bytes()
 	if err != nil {
 		return nil, fmt.Errorf("encode private key: %w", err)
 	}
 	return bytes.Clone(b), nil
 }
 
-// HandTo shuts a copy of the private key for the holder of another key.
-func (p PrivateKey) HandTo(to PublicKey) (Sealed, error) {
+// SealTo shuts a copy of the private key for the holder of another key.
+func (p PrivateKey) SealTo(to PublicKey) (Sealed, error) {
 	b, err := p.bytes()
 	if err != nil {
 		return nil, err
 	}
 	defer clear(b)
-	return to.Seal(purposeKey, b)
+	return to.Seal(libraryKeyPurpose, b)
 }
 
-// HandToSecret shuts a copy of the private key for the holder of a secret.
-func (p PrivateKey) HandToSecret(s Secret) (Sealed, error) {
+// SealToSecret shuts a copy of the private key for the holder of a secret.
+func (p PrivateKey) SealToSecret(s Secret) (Sealed, error) {
 	to, err := s.PublicKey()
 	if err != nil {
 		return nil, err
 	}
-	return p.HandTo(to)
+	return p.SealTo(to)
 }
 
-// TakeKey opens a private key that was handed to the secret. It returns [ErrShut]
+// OpenKey opens a private key that was handed to the secret. It returns [ErrCannotOpen]
 // if it was handed to another.
-func (s Secret) TakeKey(sealed Sealed) (PrivateKey, error) {
+func (s Secret) OpenKey(sealed Sealed) (PrivateKey, error) {
 	own, err := s.privateKey()
 	if err != nil {
 		return PrivateKey{}, err
 	}
-	b, err := PrivateKey{hide(own)}.Open(purposeKey, sealed)
+	b, err := PrivateKey{maskedOf(own)}.Open(libraryKeyPurpose, sealed)
 	if err != nil {
 		return PrivateKey{}, err
 	}
@@ -155,17 +155,17 @@ func (s Secret) OpenText(purpose string, sealed Sealed) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	b, err := PrivateKey{hide(own)}.Open(purpose, sealed)
+	b, err := PrivateKey{maskedOf(own)}.Open(purpose, sealed)
 	return string(b), err
 }
 
 func parsePrivateKey(b []byte) (PrivateKey, error) {
 	defer clear(b)
-	k, err := kem.NewPrivateKey(b)
+	k, err := hpkeKEM.NewPrivateKey(b)
 	if err != nil {
 		return PrivateKey{}, fmt.Errorf("parse private key: %w", err)
 	}
-	return PrivateKey{hide(k)}, nil
+	return PrivateKey{maskedOf(k)}, nil
 }
 
 func randomKey() (key [32]byte) {

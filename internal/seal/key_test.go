@@ -46,7 +46,7 @@ func TestSealOpens(t *testing.T) {
 			r.Fatalf("got %x, %v; want %x", got, err, plaintext)
 		}
 		other := rapid.String().Filter(func(s string) bool { return s != purpose }).Draw(r, "other purpose")
-		if _, err := key.Open(other, sealed); !errors.Is(err, seal.ErrShut) {
+		if _, err := key.Open(other, sealed); !errors.Is(err, seal.ErrCannotOpen) {
 			r.Fatalf("opens for purpose %q, sealed for %q: %v", other, purpose, err)
 		}
 	})
@@ -56,7 +56,7 @@ func TestSealIsForOneKey(t *testing.T) {
 	t.Parallel()
 	owner, other := newKey(t), newKey(t)
 	sealed := must[seal.Sealed](t)(owner.PublicKey().Seal("p", []byte("text")))
-	if _, err := other.Open("p", sealed); !errors.Is(err, seal.ErrShut) {
+	if _, err := other.Open("p", sealed); !errors.Is(err, seal.ErrCannotOpen) {
 		t.Errorf("another key: %v, want ErrShut", err)
 	}
 }
@@ -77,7 +77,7 @@ func TestAlteredSeal(t *testing.T) {
 	key := newKey(t)
 	sealed := must[seal.Sealed](t)(key.PublicKey().Seal("p", []byte("text")))
 	altered(sealed, func(what string, bytes []byte) {
-		if _, err := key.Open("p", bytes); !errors.Is(err, seal.ErrShut) {
+		if _, err := key.Open("p", bytes); !errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("%s: %v, want ErrShut", what, err)
 		}
 	})
@@ -148,18 +148,18 @@ func TestHandingDoesNotWearOut(t *testing.T) {
 	}
 	for _, how := range []string{"first secret", "second secret", "third secret"} {
 		secret := seal.NewSecret()
-		handed := must[seal.Sealed](t)(library.HandToSecret(secret))
-		opens(how, must[seal.PrivateKey](t)(secret.TakeKey(handed)))
+		handed := must[seal.Sealed](t)(library.SealToSecret(secret))
+		opens(how, must[seal.PrivateKey](t)(secret.OpenKey(handed)))
 	}
 	for _, word := range []string{"a password", "a recovery code"} {
-		box := must[seal.PasswordBox](t)(library.ShutWithPassword(ctx, word))
+		box := must[seal.PasswordBox](t)(library.SealWithPassword(ctx, word))
 		opens(word, must[seal.PrivateKey](t)(box.Open(ctx, word)))
 	}
 	taken := library
 	for range 3 { // a key that was taken is handed on in turn
 		secret := seal.NewSecret()
-		handed := must[seal.Sealed](t)(taken.HandToSecret(secret))
-		taken = must[seal.PrivateKey](t)(secret.TakeKey(handed))
+		handed := must[seal.Sealed](t)(taken.SealToSecret(secret))
+		taken = must[seal.PrivateKey](t)(secret.OpenKey(handed))
 		opens("handed on", taken)
 	}
 	opens("the key itself", library)
@@ -168,7 +168,7 @@ func TestHandingDoesNotWearOut(t *testing.T) {
 func TestHandedKeyIsForItsSecret(t *testing.T) {
 	t.Parallel()
 	library, secret := newKey(t), seal.NewSecret()
-	handed := must[seal.Sealed](t)(library.HandToSecret(secret))
+	handed := must[seal.Sealed](t)(library.SealToSecret(secret))
 	for name, other := range map[string]seal.Secret{
 		"another secret": seal.NewSecret(),
 		"no secret":      {},
@@ -177,12 +177,12 @@ func TestHandedKeyIsForItsSecret(t *testing.T) {
 		"one more":       seal.SecretOf(secret.Reveal() + "A"),
 		"its hash":       seal.SecretOf(secret.Hash().String()),
 	} {
-		if _, err := other.TakeKey(handed); !errors.Is(err, seal.ErrShut) {
+		if _, err := other.OpenKey(handed); !errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("%s: %v, want ErrShut", name, err)
 		}
 	}
 	altered(handed, func(what string, bytes []byte) {
-		if _, err := secret.TakeKey(bytes); !errors.Is(err, seal.ErrShut) {
+		if _, err := secret.OpenKey(bytes); !errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("%s: %v, want ErrShut", what, err)
 		}
 	})
@@ -196,14 +196,14 @@ func TestSealsAreForOneUse(t *testing.T) {
 	own := must[seal.PublicKey](t)(secret.PublicKey())
 	file := seal.NewFileKey()
 	seals := map[string]seal.Sealed{
-		"private key":       must[seal.Sealed](t)(library.HandToSecret(secret)),
+		"private key":       must[seal.Sealed](t)(library.SealToSecret(secret)),
 		"text":              must[seal.Sealed](t)(secret.SealText("a purpose", "a text of 32 bytes, like a key..")),
 		"file key":          must[seal.Sealed](t)(file.SealTo(own, "file")),
 		"another file key":  must[seal.Sealed](t)(file.SealTo(own, "other")),
 		"text of no length": must[seal.Sealed](t)(secret.SealText("", "")),
 	}
 	for kind, s := range seals {
-		if _, err := secret.TakeKey(s); (err == nil) != (kind == "private key") {
+		if _, err := secret.OpenKey(s); (err == nil) != (kind == "private key") {
 			t.Errorf("%s taken for a private key: %v", kind, err)
 		}
 		if _, err := secret.OpenText("a purpose", s); (err == nil) != (kind == "text") {
@@ -225,7 +225,7 @@ func TestFileKeyOfAnotherLengthIsNone(t *testing.T) {
 	library := newKey(t)
 	for _, n := range []int{0, 16, 31, 33} {
 		sealed := must[seal.Sealed](t)(library.PublicKey().Seal("carrel file key f", make([]byte, n)))
-		if _, err := library.OpenFileKey("f", sealed); !errors.Is(err, seal.ErrShut) {
+		if _, err := library.OpenFileKey("f", sealed); !errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("%d bytes: %v, want ErrShut", n, err)
 		}
 	}
@@ -238,10 +238,10 @@ func TestTextIsForItsSecretAndPurpose(t *testing.T) {
 	if got, err := secret.OpenText("purpose", sealed); err != nil || got != "text" {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if _, err := secret.OpenText("other", sealed); !errors.Is(err, seal.ErrShut) {
+	if _, err := secret.OpenText("other", sealed); !errors.Is(err, seal.ErrCannotOpen) {
 		t.Errorf("another purpose: %v, want ErrShut", err)
 	}
-	if _, err := seal.NewSecret().OpenText("purpose", sealed); !errors.Is(err, seal.ErrShut) {
+	if _, err := seal.NewSecret().OpenText("purpose", sealed); !errors.Is(err, seal.ErrCannotOpen) {
 		t.Errorf("another secret: %v, want ErrShut", err)
 	}
 }

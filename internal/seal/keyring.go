@@ -22,7 +22,7 @@ import (
 //
 // Its text has one key a line, newest last: 32 bytes in base64. Empty lines and
 // lines that begin with # do not count.
-type Keyring struct{ keys hidden[[]masterKey] }
+type Keyring struct{ keys masked[[]masterKey] }
 
 type masterKey struct {
 	id   [4]byte // first bytes of the key's SHA-256: says which key opens a box
@@ -55,7 +55,7 @@ func ParseKeyring(text []byte) (*Keyring, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("the keyring holds no master key")
 	}
-	return &Keyring{hide(keys)}, nil
+	return &Keyring{maskedOf(keys)}, nil
 }
 
 // NewKeyringText returns the text of a keyring with one fresh key.
@@ -71,7 +71,7 @@ func NewKeyringText() []byte {
 func OpenKeyring(path string) (*Keyring, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := makeKeyring(path); err != nil {
+		if err := createKeyringFile(path); err != nil {
 			return nil, fmt.Errorf("make keyring: %w", err)
 		}
 		info, err = os.Stat(path)
@@ -95,7 +95,7 @@ func OpenKeyring(path string) (*Keyring, error) {
 
 // makeKeyring writes a fresh keyring under a temporary name and links it into
 // place, so that of two that start at once, one wins and both read the same key.
-func makeKeyring(path string) error {
+func createKeyringFile(path string) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -122,33 +122,33 @@ func makeKeyring(path string) error {
 
 // Seal encrypts a secret of the server's. The purpose is authenticated with it.
 func (r *Keyring) Seal(purpose string, plaintext []byte) []byte {
-	keys := r.keys.reveal()
+	keys := r.keys.value()
 	k := keys[len(keys)-1]
 	out := append([]byte{1}, k.id[:]...)
 	return k.aead.Seal(out, nil, plaintext, []byte(purpose))
 }
 
-// Open decrypts what Seal made. It returns [ErrShut] if no key of the ring opens it
+// Open decrypts what Seal made. It returns [ErrCannotOpen] if no key of the ring opens it
 // for that purpose.
 func (r *Keyring) Open(purpose string, box []byte) ([]byte, error) {
 	if len(box) < 5 || box[0] != 1 {
-		return nil, ErrShut
+		return nil, ErrCannotOpen
 	}
-	for _, k := range r.keys.reveal() {
+	for _, k := range r.keys.value() {
 		if bytes.Equal(k.id[:], box[1:5]) {
 			if plain, err := k.aead.Open(nil, nil, box[5:], []byte(purpose)); err == nil {
 				return plain, nil
 			}
 		}
 	}
-	return nil, ErrShut
+	return nil, ErrCannotOpen
 }
 
 // Format keeps every fmt verb from printing keys.
-func (r *Keyring) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(mask)) }
+func (r *Keyring) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(maskText)) }
 
 // LogValue keeps slog from printing keys.
-func (r *Keyring) LogValue() slog.Value { return slog.StringValue(mask) }
+func (r *Keyring) LogValue() slog.Value { return slog.StringValue(maskText) }
 
 // RandomID returns an opaque id of n characters of lower-case base 32, 5 random
 // bits each.
@@ -157,9 +157,9 @@ func RandomID(n int) string {
 	_, _ = rand.Read(b)
 	var out strings.Builder
 	for _, x := range b {
-		out.WriteByte(lowerCrockford[x%32])
+		out.WriteByte(crockfordLower[x%32])
 	}
 	return out.String()
 }
 
-const lowerCrockford = "0123456789abcdefghjkmnpqrstvwxyz"
+const crockfordLower = "0123456789abcdefghjkmnpqrstvwxyz"

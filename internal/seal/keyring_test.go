@@ -78,7 +78,7 @@ func TestKeyringOpensWhatItSealed(t *testing.T) {
 		if got, err := ring.Open(purpose, box); err != nil || !bytes.Equal(got, text) {
 			r.Fatalf("got %x, %v; want %x", got, err, text)
 		}
-		if _, err := ring.Open(other, box); other != purpose && !errors.Is(err, seal.ErrShut) {
+		if _, err := ring.Open(other, box); other != purpose && !errors.Is(err, seal.ErrCannotOpen) {
 			r.Fatalf("opens for purpose %q, sealed for %q: %v", other, purpose, err)
 		}
 		if bytes.Equal(ring.Seal(purpose, text), box) {
@@ -91,7 +91,7 @@ func TestAlteredKeyringBox(t *testing.T) {
 	t.Parallel()
 	ring := parseKeyring(t, masterKey(1))
 	altered(ring.Seal("p", []byte("text")), func(what string, box []byte) {
-		if _, err := ring.Open("p", box); !errors.Is(err, seal.ErrShut) {
+		if _, err := ring.Open("p", box); !errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("%s: %v, want ErrShut", what, err)
 		}
 	})
@@ -115,7 +115,7 @@ func TestSeveralMasterKeys(t *testing.T) {
 		for made, box := range boxes {
 			_, err := test.ring.Open("p", box)
 			want := strings.Contains(" "+strings.Join(test.opens, " ")+" ", " "+made+" ")
-			if (err == nil) != want || err != nil && !errors.Is(err, seal.ErrShut) {
+			if (err == nil) != want || err != nil && !errors.Is(err, seal.ErrCannotOpen) {
 				t.Errorf("keyring %s, box of keyring %s: %v", test.by, made, err)
 			}
 		}

@@ -107,7 +107,7 @@ func (parts tales) notIn(t *testing.T, where, text string) {
 func privateKeyBytes(t *testing.T, key seal.PrivateKey) []byte {
 	t.Helper()
 	secret := seal.NewSecret()
-	handed := must[seal.Sealed](t)(key.HandToSecret(secret))
+	handed := must[seal.Sealed](t)(key.SealToSecret(secret))
 	return []byte(must[string](t)(secret.OpenText("carrel library key", handed)))
 }
 

@@ -23,11 +23,11 @@ type PasswordBox []byte
 // argon2id's costs for new boxes: 12 MiB, three passes, one lane, which OWASP rates
 // as high as 19 MiB and two; about 30 ms. Old boxes say their own.
 const (
-	boxVersion = 1
-	boxTime    = 3
-	boxMemory  = 12 << 10
-	boxThreads = 1
-	boxHeader  = 1 + 3*4 + 16 + 12
+	passwordBoxVersion = 1
+	boxTime            = 3
+	boxMemory          = 12 << 10
+	boxThreads         = 1
+	passwordBoxHeader  = 1 + 3*4 + 16 + 12
 )
 
 // Bounds on what a stored box may ask for, so that a forged one costs no more.
@@ -37,41 +37,41 @@ const (
 )
 
 // hashing lets only so many password hashes run at once: each takes its memory.
-var hashing = make(chan struct{}, 1)
+var hashSlot = make(chan struct{}, 1)
 
-// ShutWithPassword makes a box of the private key.
-func (p PrivateKey) ShutWithPassword(ctx context.Context, password string) (PasswordBox, error) {
+// SealWithPassword makes a box of the private key.
+func (p PrivateKey) SealWithPassword(ctx context.Context, password string) (PasswordBox, error) {
 	b, err := p.bytes()
 	if err != nil {
 		return nil, err
 	}
 	defer clear(b)
-	box := make([]byte, boxHeader, boxHeader+len(b)+16)
-	box[0] = boxVersion
+	box := make([]byte, passwordBoxHeader, passwordBoxHeader+len(b)+16)
+	box[0] = passwordBoxVersion
 	binary.BigEndian.PutUint32(box[1:], boxTime)
 	binary.BigEndian.PutUint32(box[5:], boxMemory)
 	binary.BigEndian.PutUint32(box[9:], boxThreads)
-	_, _ = rand.Read(box[13:boxHeader])
+	_, _ = rand.Read(box[13:passwordBoxHeader])
 	gcm, err := PasswordBox(box).cipher(ctx, password)
 	if err != nil {
 		return nil, err
 	}
-	return gcm.Seal(box, box[29:boxHeader], b, box[:boxHeader]), nil
+	return gcm.Seal(box, box[29:passwordBoxHeader], b, box[:passwordBoxHeader]), nil
 }
 
-// Open opens the box. It returns [ErrShut] for the wrong password, and the
+// Open opens the box. It returns [ErrCannotOpen] for the wrong password, and the
 // context's error if it ends while waiting for its turn.
 func (b PasswordBox) Open(ctx context.Context, password string) (PrivateKey, error) {
-	if len(b) < boxHeader || b[0] != boxVersion {
+	if len(b) < passwordBoxHeader || b[0] != passwordBoxVersion {
 		return PrivateKey{}, errors.New("open password box: not a box of version 1")
 	}
 	gcm, err := b.cipher(ctx, password)
 	if err != nil {
 		return PrivateKey{}, err
 	}
-	plain, err := gcm.Open(nil, b[29:boxHeader], b[boxHeader:], b[:boxHeader])
+	plain, err := gcm.Open(nil, b[29:passwordBoxHeader], b[passwordBoxHeader:], b[:passwordBoxHeader])
 	if err != nil {
-		return PrivateKey{}, ErrShut
+		return PrivateKey{}, ErrCannotOpen
 	}
 	return parsePrivateKey(plain)
 }
@@ -79,8 +79,8 @@ func (b PasswordBox) Open(ctx context.Context, password string) (PrivateKey, err
 // SpendPasswordTime takes as long as opening a box, so that an unknown address
 // answers no faster than a wrong password.
 func SpendPasswordTime(ctx context.Context, password string) {
-	box := make(PasswordBox, boxHeader)
-	box[0] = boxVersion
+	box := make(PasswordBox, passwordBoxHeader)
+	box[0] = passwordBoxVersion
 	binary.BigEndian.PutUint32(box[1:], boxTime)
 	binary.BigEndian.PutUint32(box[5:], boxMemory)
 	binary.BigEndian.PutUint32(box[9:], boxThreads)
@@ -96,12 +96,12 @@ func (b PasswordBox) cipher(ctx context.Context, password string) (cipher.AEAD, 
 		return nil, err // select would toss a coin
 	}
 	select {
-	case hashing <- struct{}{}:
+	case hashSlot <- struct{}{}:
 		defer func() {
 			// Collect the hash's memory before the next one asks for as much; left alone,
 			// it would let the whole heap grow by twice that.
 			runtime.GC()
-			<-hashing
+			<-hashSlot
 		}()
 	case <-ctx.Done():
 		return nil, ctx.Err()

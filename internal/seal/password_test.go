@@ -17,13 +17,13 @@ func TestPasswordOpensItsBox(t *testing.T) {
 	ctx := context.Background()
 	key := newKey(t)
 	for _, password := range []string{"", "correct horse battery staple", "wachtwoord, пароль🔑 \x00"} {
-		box := must[seal.PasswordBox](t)(key.ShutWithPassword(ctx, password))
+		box := must[seal.PasswordBox](t)(key.SealWithPassword(ctx, password))
 		back, err := box.Open(ctx, password)
 		if err != nil || !back.PublicKey().Equal(key.PublicKey()) {
 			t.Fatalf("password %q: %v", password, err)
 		}
 		for _, wrong := range []string{password + "\x00", "x" + password} {
-			if _, err := box.Open(ctx, wrong); !errors.Is(err, seal.ErrShut) {
+			if _, err := box.Open(ctx, wrong); !errors.Is(err, seal.ErrCannotOpen) {
 				t.Errorf("password %q opens the box of %q: %v", wrong, password, err)
 			}
 		}
@@ -33,8 +33,8 @@ func TestPasswordOpensItsBox(t *testing.T) {
 func TestBoxesOfTheSameDiffer(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
-	a := must[seal.PasswordBox](t)(key.ShutWithPassword(context.Background(), "password"))
-	b := must[seal.PasswordBox](t)(key.ShutWithPassword(context.Background(), "password"))
+	a := must[seal.PasswordBox](t)(key.SealWithPassword(context.Background(), "password"))
+	b := must[seal.PasswordBox](t)(key.SealWithPassword(context.Background(), "password"))
 	if bytes.Equal(a[13:29], b[13:29]) || bytes.Equal(a[29:41], b[29:41]) || bytes.Equal(a[41:], b[41:]) {
 		t.Error("two boxes share a salt, a nonce or a ciphertext")
 	}
@@ -43,7 +43,7 @@ func TestBoxesOfTheSameDiffer(t *testing.T) {
 // TestBoxCosts pins what a guess at a stolen box costs: less would be a gift.
 func TestBoxCosts(t *testing.T) {
 	t.Parallel()
-	box := must[seal.PasswordBox](t)(newKey(t).ShutWithPassword(context.Background(), "password"))
+	box := must[seal.PasswordBox](t)(newKey(t).SealWithPassword(context.Background(), "password"))
 	if time, memory := binary.BigEndian.Uint32(box[1:]), binary.BigEndian.Uint32(box[5:]); time < 3 || memory < 12<<10 {
 		t.Errorf("argon2id with %d passes over %d KiB: OWASP asks for 3 over 12 MiB at least", time, memory)
 	}
@@ -56,22 +56,22 @@ func TestBoxCosts(t *testing.T) {
 func TestAlteredBox(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	box := must[seal.PasswordBox](t)(newKey(t).ShutWithPassword(ctx, "password"))
+	box := must[seal.PasswordBox](t)(newKey(t).SealWithPassword(ctx, "password"))
 	for name, at := range map[string]int{
 		"passes": 4, "memory": 8, "lanes": 12, "salt": 28, "nonce": 29, "ciphertext": 41, "tag": 88,
 	} {
 		altered := slices.Clone(box)
 		altered[at] ^= 4
-		if _, err := altered.Open(ctx, "password"); !errors.Is(err, seal.ErrShut) {
+		if _, err := altered.Open(ctx, "password"); !errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("%s altered: %v, want ErrShut", name, err)
 		}
 	}
 	for _, n := range []int{41, len(box) - 1} {
-		if _, err := box[:n].Open(ctx, "password"); !errors.Is(err, seal.ErrShut) {
+		if _, err := box[:n].Open(ctx, "password"); !errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("cut to %d bytes: %v, want ErrShut", n, err)
 		}
 	}
-	if _, err := append(slices.Clone(box), 0).Open(ctx, "password"); !errors.Is(err, seal.ErrShut) {
+	if _, err := append(slices.Clone(box), 0).Open(ctx, "password"); !errors.Is(err, seal.ErrCannotOpen) {
 		t.Errorf("a byte appended: %v, want ErrShut", err)
 	}
 }
@@ -81,7 +81,7 @@ func TestAlteredBox(t *testing.T) {
 func TestForgedBox(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	box := must[seal.PasswordBox](t)(newKey(t).ShutWithPassword(ctx, "password"))
+	box := must[seal.PasswordBox](t)(newKey(t).SealWithPassword(ctx, "password"))
 	with := func(at int, value uint32) seal.PasswordBox {
 		b := bytes.Clone(box)
 		binary.BigEndian.PutUint32(b[at:], value)
@@ -96,7 +96,7 @@ func TestForgedBox(t *testing.T) {
 		"no lanes": with(9, 0), "256 lanes": with(9, 256), "all lanes": with(9, 1<<32-1),
 	} {
 		_, err := forged.Open(ctx, "password")
-		if err == nil || errors.Is(err, seal.ErrShut) {
+		if err == nil || errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -107,11 +107,11 @@ func TestForgedBox(t *testing.T) {
 func TestBoxIsNoSeal(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
-	box := must[seal.PasswordBox](t)(key.ShutWithPassword(context.Background(), "password"))
-	if _, err := seal.SecretOf("password").TakeKey(seal.Sealed(box)); !errors.Is(err, seal.ErrShut) {
+	box := must[seal.PasswordBox](t)(key.SealWithPassword(context.Background(), "password"))
+	if _, err := seal.SecretOf("password").OpenKey(seal.Sealed(box)); !errors.Is(err, seal.ErrCannotOpen) {
 		t.Errorf("as a secret: %v, want ErrShut", err)
 	}
-	handed := must[seal.Sealed](t)(key.HandToSecret(seal.SecretOf("password")))
+	handed := must[seal.Sealed](t)(key.SealToSecret(seal.SecretOf("password")))
 	if _, err := seal.PasswordBox(handed).Open(context.Background(), "password"); err == nil {
 		t.Error("a handed key is taken for a box")
 	}
@@ -120,13 +120,13 @@ func TestBoxIsNoSeal(t *testing.T) {
 func TestWaitingForAPasswordCanBeGivenUp(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
-	box := must[seal.PasswordBox](t)(key.ShutWithPassword(context.Background(), "password"))
+	box := must[seal.PasswordBox](t)(key.SealWithPassword(context.Background(), "password"))
 	gone, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := box.Open(gone, "password"); !errors.Is(err, context.Canceled) {
 		t.Errorf("opening: %v", err)
 	}
-	if _, err := key.ShutWithPassword(gone, "password"); !errors.Is(err, context.Canceled) {
+	if _, err := key.SealWithPassword(gone, "password"); !errors.Is(err, context.Canceled) {
 		t.Errorf("shutting: %v", err)
 	}
 	seal.SpendPasswordTime(gone, "password") // returns
@@ -136,7 +136,7 @@ func TestManyPasswordsAtOnce(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	key := newKey(t)
-	box := must[seal.PasswordBox](t)(key.ShutWithPassword(ctx, "password"))
+	box := must[seal.PasswordBox](t)(key.SealWithPassword(ctx, "password"))
 	done := make(chan error)
 	const many = 4
 	for i := range many {
@@ -147,7 +147,7 @@ func TestManyPasswordsAtOnce(t *testing.T) {
 			}
 			back, err := box.Open(ctx, password)
 			switch {
-			case i%2 == 1 && !errors.Is(err, seal.ErrShut):
+			case i%2 == 1 && !errors.Is(err, seal.ErrCannotOpen):
 				err = fmt.Errorf("wrong password: %w", err)
 			case i%2 == 0 && err == nil && !back.PublicKey().Equal(key.PublicKey()):
 				err = errors.New("another key came out")

@@ -205,8 +205,8 @@ func TestTodaysWriting(t *testing.T) {
 	t.Parallel()
 	secret, library, file := seal.NewSecret(), newKey(t), seal.NewFileKey()
 	own := must[hybridKey](t)(keyOfSecret(secret.Reveal()))
-	seed := must[[]byte](t)(own.open("carrel library key", must[seal.Sealed](t)(library.HandToSecret(secret))))
-	box := must[seal.PasswordBox](t)(library.ShutWithPassword(t.Context(), "password"))
+	seed := must[[]byte](t)(own.open("carrel library key", must[seal.Sealed](t)(library.SealToSecret(secret))))
+	box := must[seal.PasswordBox](t)(library.SealWithPassword(t.Context(), "password"))
 	if got, err := openBox("password", box); err != nil || !bytes.Equal(got, seed) {
 		t.Errorf("password box: %v", err)
 	}

@@ -15,9 +15,9 @@ import (
 // it. The server hands it out and keeps only its [Hash] and, where it may be given
 // something to open later, its [PublicKey]. It prints masked, in other values too;
 // Reveal gives the text.
-type Secret struct{ text hidden[string] }
+type Secret struct{ text masked[string] }
 
-const mask = "[secret]"
+const maskText = "[secret]"
 
 // NewSecret returns 256 random bits.
 func NewSecret() Secret {
@@ -28,22 +28,22 @@ func NewSecret() Secret {
 
 // SecretOf takes a secret that somebody presents. Nothing is checked: an invented
 // one has a hash that nobody knows.
-func SecretOf(text string) Secret { return Secret{hide(text)} }
+func SecretOf(text string) Secret { return Secret{maskedOf(text)} }
 
 // Reveal is the secret's text.
-func (s Secret) Reveal() string { return s.text.reveal() }
+func (s Secret) Reveal() string { return s.text.value() }
 
 // IsZero reports whether there is no secret at all.
 func (s Secret) IsZero() bool { return s.Reveal() == "" }
 
 // Format keeps every fmt verb from printing the secret.
-func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(mask)) }
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(maskText)) }
 
 // LogValue keeps slog from printing the secret.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(mask) }
+func (s Secret) LogValue() slog.Value { return slog.StringValue(maskText) }
 
 // MarshalText keeps encoders from writing the secret.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(mask), nil }
+func (s Secret) MarshalText() ([]byte, error) { return []byte(maskText), nil }
 
 // Hash is what the server finds the secret by.
 func (s Secret) Hash() Hash { return sha256.Sum256([]byte("carrel hash\x00" + s.Reveal())) }
@@ -59,7 +59,7 @@ func (s Secret) PublicKey() (PublicKey, error) {
 
 func (s Secret) privateKey() (hpke.PrivateKey, error) {
 	ikm := sha256.Sum256([]byte("carrel key pair\x00" + s.Reveal()))
-	k, err := kem.DeriveKeyPair(ikm[:])
+	k, err := hpkeKEM.DeriveKeyPair(ikm[:])
 	if err != nil {
 		return nil, fmt.Errorf("derive key pair of a secret: %w", err)
 	}

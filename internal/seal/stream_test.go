@@ -104,13 +104,13 @@ func TestCutStream(t *testing.T) {
 		for _, size := range []int{1000, payload, packageSize, 4 * packageSize} {
 			r := must[io.Reader](t)(key.OpenStream(bytes.NewReader(sealed[:cut])))
 			opened, err := readUntilEnd(r, size)
-			if !errors.Is(err, seal.ErrShut) {
+			if !errors.Is(err, seal.ErrCannotOpen) {
 				t.Errorf("cut to %d of %d bytes, read by %d: %v, want ErrShut", cut, len(sealed), size, err)
 			}
 			if !bytes.HasPrefix(content, opened) {
 				t.Errorf("cut to %d: other bytes came out", cut)
 			}
-			if n, err := r.Read(make([]byte, size)); n != 0 || !errors.Is(err, seal.ErrShut) {
+			if n, err := r.Read(make([]byte, size)); n != 0 || !errors.Is(err, seal.ErrCannotOpen) {
 				t.Errorf("cut to %d: reading on gives %d bytes, %v", cut, n, err)
 			}
 		}
@@ -171,7 +171,7 @@ func TestAlteredStream(t *testing.T) {
 	}
 	for _, a := range alterations {
 		opened, err := openStream(t, key, bytes.NewReader(a.bytes))
-		if !errors.Is(err, seal.ErrShut) {
+		if !errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("%s: %v, want ErrShut", a.what, err)
 		}
 		if !bytes.HasPrefix(content, opened) {
@@ -183,7 +183,7 @@ func TestAlteredStream(t *testing.T) {
 func TestStreamIsForOneKey(t *testing.T) {
 	t.Parallel()
 	sealed := sealStream(t, seal.NewFileKey(), []byte("content"))
-	if got, err := openStream(t, seal.NewFileKey(), bytes.NewReader(sealed)); !errors.Is(err, seal.ErrShut) || len(got) > 0 {
+	if got, err := openStream(t, seal.NewFileKey(), bytes.NewReader(sealed)); !errors.Is(err, seal.ErrCannotOpen) || len(got) > 0 {
 		t.Errorf("another key: %q, %v", got, err)
 	}
 }
@@ -194,10 +194,10 @@ func TestNoEmptyStream(t *testing.T) {
 	t.Parallel()
 	key := seal.NewFileKey()
 	in := must[io.Reader](t)(key.SealStream(bytes.NewReader(nil)))
-	if b, err := io.ReadAll(in); !errors.Is(err, seal.ErrNoContent) || len(b) > 0 {
+	if b, err := io.ReadAll(in); !errors.Is(err, seal.ErrEmptyContent) || len(b) > 0 {
 		t.Errorf("sealing nothing: %d bytes, %v", len(b), err)
 	}
-	if _, err := openStream(t, key, bytes.NewReader(nil)); !errors.Is(err, seal.ErrShut) {
+	if _, err := openStream(t, key, bytes.NewReader(nil)); !errors.Is(err, seal.ErrCannotOpen) {
 		t.Errorf("opening nothing: %v, want ErrShut", err)
 	}
 }
@@ -212,10 +212,10 @@ func TestContentBreaksOff(t *testing.T) {
 			key, content := seal.NewFileKey(), someBytes(n)
 			in := must[io.Reader](t)(key.SealStream(io.MultiReader(bytes.NewReader(content), iotest.ErrReader(cause))))
 			sealed, err := io.ReadAll(in)
-			if !errors.Is(err, cause) || errors.Is(err, seal.ErrShut) {
+			if !errors.Is(err, cause) || errors.Is(err, seal.ErrCannotOpen) {
 				t.Errorf("sealing %d bytes, then %v: error %v", n, cause, err)
 			}
-			if opened, err := openStream(t, key, bytes.NewReader(sealed)); !errors.Is(err, seal.ErrShut) {
+			if opened, err := openStream(t, key, bytes.NewReader(sealed)); !errors.Is(err, seal.ErrCannotOpen) {
 				t.Errorf("what was sealed of %d bytes, then %v, opens: %d bytes, %v", n, cause, len(opened), err)
 			}
 		}
@@ -223,7 +223,7 @@ func TestContentBreaksOff(t *testing.T) {
 		sealed := sealStream(t, key, someBytes(payload+7))
 		for _, n := range []int{0, 1, packageSize, packageSize + 3} {
 			_, err := openStream(t, key, io.MultiReader(bytes.NewReader(sealed[:n]), iotest.ErrReader(cause)))
-			if !errors.Is(err, cause) || errors.Is(err, seal.ErrShut) {
+			if !errors.Is(err, cause) || errors.Is(err, seal.ErrCannotOpen) {
 				t.Errorf("opening %d bytes, then %v: error %v", n, cause, err)
 			}
 		}

@@ -95,7 +95,7 @@ func TestVectorSecret(t *testing.T) {
 func TestVectorFiles(t *testing.T) {
 	t.Parallel()
 	v, stream := readVectors(t)
-	library, err := seal.SecretOf(v.Secret.Text).TakeKey(v.Library.HandedToSecret)
+	library, err := seal.SecretOf(v.Secret.Text).OpenKey(v.Library.HandedToSecret)
 	if err != nil {
 		t.Fatalf("handed key: %v", err)
 	}
