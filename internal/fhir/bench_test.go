@@ -8,7 +8,8 @@ import (
 	"github.com/carrelhq/carrel/internal/testenv"
 )
 
-// benchBodies are the valid bodies of the reference material, or our own.
+// benchBodies returns the valid bodies of the reference material, or those of testdata
+// if it is not there.
 func benchBodies(b *testing.B) (all [][]byte, size int64, resources int) {
 	b.Helper()
 	folder := "testdata/valid"
@@ -81,7 +82,7 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// BenchmarkTables is what the first check of a process pays.
+// BenchmarkTables measures what the first validation of a process costs.
 func BenchmarkTables(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
@@ -91,7 +92,7 @@ func BenchmarkTables(b *testing.B) {
 	}
 }
 
-// BenchmarkAllTypes is what a process pays that checks every type there is.
+// BenchmarkAllTypes measures the decoding of every type and value set.
 func BenchmarkAllTypes(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A BSN that passes the test, of nobody.
-const someBSN = "999911120"
+// testBSN passes the eleven test and is nobody's.
+const testBSN = "999911120"
 
 func TestBSN(t *testing.T) {
 	identifier := func(members string) string {
@@ -18,7 +18,7 @@ func TestBSN(t *testing.T) {
 	const absent = `"http://hl7.org/fhir/StructureDefinition/data-absent-reason"`
 	for _, tt := range []struct {
 		name, body string
-		at         string // "": may be sent
+		at         string // empty: may be sent
 	}{
 		{"plain", identifier(`"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"999911120"`), "Patient.identifier[0].value"},
 		{"https", identifier(`"system":"https://fhir.nl/fhir/NamingSystem/bsn","value":"999911120"`), "Patient.identifier[0].value"},
@@ -56,25 +56,25 @@ func TestBSN(t *testing.T) {
 		{"a search for another", `{"resourceType":"Basic","code":{"text":"x"},"subject":{"reference":"Practitioner?identifier=999911120"}}`, ""},
 		{"ifNoneExist without a system", bundle("batch", strings.Replace(patientEntry, `"url":"Patient"`, `"url":"Patient","ifNoneExist":"identifier=%7C999911120"`, 1)), "Bundle.entry[0].request.ifNoneExist"},
 
-		{"called so in a text", `{"resourceType":"Basic","code":{"text":"BSN: 999911120"}}`, "Basic.code.text"},
+		{"labelled in a text", `{"resourceType":"Basic","code":{"text":"BSN: 999911120"}}`, "Basic.code.text"},
 		{"grouped", `{"resourceType":"Basic","code":{"text":"burgerservicenummer 9999.11.120"}}`, "Basic.code.text"},
 		{"behind the number", `{"resourceType":"Basic","code":{"text":"x"},"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">Id 999911120 (BSN)</div>"}}`, "Basic.text.div"},
-		{"called so, and no BSN", `{"resourceType":"Basic","code":{"text":"BSN: 999911121"}}`, ""},
-		{"called so, far away", `{"resourceType":"Basic","code":{"text":"BSN: ` + strings.Repeat("long ", 20) + ` 999911120"}}`, ""},
-		{"called otherwise", `{"resourceType":"Basic","code":{"text":"Observation 999911120, absn 999911120"}}`, ""},
+		{"labelled, and no BSN", `{"resourceType":"Basic","code":{"text":"BSN: 999911121"}}`, ""},
+		{"labelled, far away", `{"resourceType":"Basic","code":{"text":"BSN: ` + strings.Repeat("long ", 20) + ` 999911120"}}`, ""},
+		{"labelled otherwise", `{"resourceType":"Basic","code":{"text":"Observation 999911120, absn 999911120"}}`, ""},
 		{"a search without a value", bundle("batch", strings.Replace(patientEntry, `"url":"Patient"`, `"url":"Patient","ifNoneExist":"identifier=http://fhir.nl/fhir/NamingSystem/bsn|"`, 1)), ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			faults := sendFaults(t, STU3, tt.body)
+			issues := prepareIssues(t, STU3, tt.body)
 			if tt.at == "" {
-				if len(faults) > 0 {
-					t.Errorf("refused: %v", faults)
+				if len(issues) > 0 {
+					t.Errorf("refused: %v", issues)
 				}
 				return
 			}
-			wantFault(t, faults, tt.at, "BSN")
-			if text := string((&ValidationError{Issues: faults}).Outcome()); strings.Contains(text, someBSN) {
-				t.Errorf("the faults repeat the BSN: %s", text)
+			wantIssue(t, issues, tt.at, "BSN")
+			if text := string((&ValidationError{Issues: issues}).Outcome()); strings.Contains(text, testBSN) {
+				t.Errorf("the issues repeat the BSN: %s", text)
 			}
 		})
 	}

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// A bundleScope is a Bundle, in which a reference may lead to another entry.
+// A bundleScope is a Bundle whose entries refer to each other.
 type bundleScope struct {
-	typeByURL map[string]string // the type of an entry's resource by fullUrl
+	typeByURL map[string]string // type of an entry's resource, by fullUrl
 }
 
 func newBundleScope(d *document, i uint32) *bundleScope {
@@ -29,15 +29,15 @@ func newBundleScope(d *document, i uint32) *bundleScope {
 	return b
 }
 
-// checkBundle holds a Bundle to the rules of its type: bdl-1 to bdl-9, and what
-// https://hl7.org/fhir/STU3/bundle.html says besides.
+// checkBundle checks the rules for the type of a Bundle: bdl-1 to bdl-9 and the text of
+// https://hl7.org/fhir/STU3/bundle.html.
 func (c *checker) checkBundle(i uint32) {
 	d := c.doc
-	kind := string(d.memberText(i, "type"))
-	if kind == "" {
-		return // a fault already
+	bundleType := string(d.memberText(i, "type"))
+	if bundleType == "" {
+		return // already reported
 	}
-	is := func(kinds ...string) bool { return slices.Contains(kinds, kind) }
+	is := func(types ...string) bool { return slices.Contains(types, bundleType) }
 	if m, ok := d.member(i, "total"); ok && !is("searchset", "history") {
 		c.addViolation(m, "bdl-1", "is only for a searchset or a history")
 	}
@@ -63,7 +63,7 @@ func (c *checker) checkBundle(i uint32) {
 		c.checkEntry(e, is)
 		c.checkFullURL(e, urls, is("history"))
 		if first {
-			c.checkFirstEntry(e, kind)
+			c.checkFirstEntry(e, bundleType)
 		}
 		first = false
 	}
@@ -93,7 +93,7 @@ func (c *checker) checkEntry(e uint32, is func(...string) bool) {
 	}
 }
 
-// checkFullURL checks that an entry's address is its own.
+// checkFullURL checks that no two entries have the same fullUrl.
 func (c *checker) checkFullURL(e uint32, urls map[string]bool, history bool) {
 	d := c.doc
 	m, ok := d.member(e, "fullUrl")
@@ -104,7 +104,7 @@ func (c *checker) checkFullURL(e uint32, urls map[string]bool, history bool) {
 	if bytes.Contains(url, []byte("/_history/")) {
 		c.addViolation(m, "bdl-8", "must not be the address of a version")
 	}
-	// A history has a resource as often as it changed.
+	// A history has an entry for each version of a resource.
 	key := string(url)
 	if r, ok := d.member(e, "resource"); ok {
 		if meta, ok := d.member(r, "meta"); ok {
@@ -117,14 +117,14 @@ func (c *checker) checkFullURL(e uint32, urls map[string]bool, history bool) {
 	urls[key] = true
 }
 
-// checkFirst checks what a document and a message begin with.
-func (c *checker) checkFirstEntry(e uint32, kind string) {
-	want := map[string]string{"document": "Composition", "message": "MessageHeader"}[kind]
+// checkFirstEntry checks which resource a document or a message begins with.
+func (c *checker) checkFirstEntry(e uint32, bundleType string) {
+	want := map[string]string{"document": "Composition", "message": "MessageHeader"}[bundleType]
 	if want == "" {
 		return
 	}
 	r, ok := c.doc.member(e, "resource")
 	if !ok || string(c.doc.memberText(r, "resourceType")) != want {
-		c.addIssueAt(e, ".resource", CodeStructure, "must be a "+want+", which a "+kind+" begins with")
+		c.addIssueAt(e, ".resource", CodeStructure, "must be a "+want+", which a "+bundleType+" begins with")
 	}
 }

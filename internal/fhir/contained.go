@@ -1,12 +1,12 @@
 package fhir
 
-// A scope is a resource that stands by itself, with what it contains. Fragment
-// references are good within it.
+// A resourceScope is a resource with the resources that it contains. References by
+// fragment are resolved in it.
 type resourceScope struct {
 	root           uint32
 	containedByID  map[string]uint32 // by id
 	containedNodes []uint32
-	// inside says that a contained resource is being looked at.
+	// inContained is set while a contained resource is being checked.
 	inContained bool
 }
 
@@ -26,7 +26,7 @@ func newResourceScope(d *document, root uint32) *resourceScope {
 	return s
 }
 
-// contained checks a contained resource
+// checkContained checks a contained resource
 // (https://hl7.org/fhir/STU3/references.html#contained).
 func (c *checker) checkContained(i uint32) {
 	t := c.typeOf(i)
@@ -49,17 +49,9 @@ func (c *checker) checkContained(i uint32) {
 	}
 }
 
-// broken collects a broken invariant.
-func (c *checker) addViolation(at uint32, key, text string) {
-	c.addIssue(at, CodeInvariant, text)
-	if n := len(c.found.Issues); !c.found.Truncated {
-		c.found.Issues[n-1].Key = key
-	}
-}
-
-// fragment finds the contained resource of a reference within its resource. The
-// bare # of a contained resource means what contains it.
-func (c *checker) containedType(id []byte) (name, says string, code IssueCode) {
+// containedType returns the type of the contained resource that a reference by fragment
+// leads to. A bare # in a contained resource leads to the resource that contains it.
+func (c *checker) containedType(id []byte) (name, problem string, code IssueCode) {
 	at, ok := c.scope.containedByID[string(id)]
 	if len(id) == 0 && c.scope.inContained {
 		at, ok = c.scope.root, true
@@ -73,8 +65,8 @@ func (c *checker) containedType(id []byte) (name, says string, code IssueCode) {
 	return "", "", ""
 }
 
-// checkContained finds contained resources that nothing in the resource refers
-// to. Any string that is # and the id counts, whatever element it stands in.
+// checkContainedUse finds contained resources that nothing in the resource refers to.
+// Every string that is # and the id counts as a reference, in any element.
 func (c *checker) checkContainedUse() {
 	s := c.scope
 	if len(s.containedNodes) == 0 {

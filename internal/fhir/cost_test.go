@@ -7,13 +7,14 @@ import (
 	"time"
 )
 
-// What a stranger sends costs time in proportion to its size, whatever is in it:
-// four times as much may take ten times as long, and a square takes sixteen.
+// The time to check a body grows linearly with its size, whatever the body is: four
+// times the size may take ten times as long; quadratic time would take sixteen times as
+// long.
 func TestCost(t *testing.T) {
 	const (
 		size  = 256 << 10
-		floor = 100 * time.Millisecond // what is faster says nothing
-		tries = 6                      // a busy machine disturbs one, or a few
+		floor = 100 * time.Millisecond // shorter times are noise
+		tries = 6                      // a busy machine disturbs some of them
 	)
 	for name, hostile := range hostileBodies {
 		small, large := hostile(size), hostile(4*size)
@@ -31,7 +32,7 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// cost is how long both versions take over a body.
+// cost is the time that both versions take for a body.
 func cost(body string) time.Duration {
 	start := time.Now()
 	_, _ = Prepare(STU3, []byte(body))
@@ -39,7 +40,7 @@ func cost(body string) time.Duration {
 	return time.Since(start)
 }
 
-// least is the shortest time so far: what disturbs only adds.
+// least returns the shortest time so far, since disturbances only add time.
 func least(sofar, took time.Duration, try int) time.Duration {
 	if try == 0 {
 		return took
@@ -47,8 +48,8 @@ func least(sofar, took time.Duration, try int) time.Duration {
 	return min(sofar, took)
 }
 
-// hostileBodies make bodies of about a size, each of which a careless check would
-// go over again and again.
+// hostileBodies make bodies of about a given size for which a naive check would take
+// quadratic time.
 var hostileBodies = map[string]func(size int) string{
 	"pairs": func(size int) string {
 		n := size / 50
@@ -106,7 +107,7 @@ var hostileBodies = map[string]func(size int) string{
 	"hosts": func(size int) string {
 		return `{"resourceType":"Patient","name":[{"text":"bsn fhir.nl` + strings.Repeat("/", size/2) + strings.Repeat("fhir.nl:1", size/18) + `"}]}`
 	},
-	"called": func(size int) string {
+	"labelled": func(size int) string {
 		return `{"resourceType":"Patient","x":` + strings.Repeat(`{"text":"bsn","code":{"coding":[{"code":"x"}]},"x":`, 50) + filled(size, `[`, `123456789`, `]`) + strings.Repeat("}", 51)
 	},
 	"tags": func(size int) string {
@@ -120,7 +121,7 @@ var hostileBodies = map[string]func(size int) string{
 	},
 }
 
-// filled is a list with as many items as fit a size, one at least.
+// filled returns a list with as many items as the size allows, at least one.
 func filled(size int, head, item, tail string) string {
 	n := max(1, (size-len(head)-len(tail))/(len(item)+1))
 	return head + strings.Repeat(item+",", n-1) + item + tail

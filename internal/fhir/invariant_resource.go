@@ -2,8 +2,8 @@ package fhir
 
 import "slices"
 
-// stu3Invariants are the invariants of STU3, of the resources that people and
-// applications send first. docs/fhir.md says which are left out, and why.
+// stu3Invariants returns the invariants of STU3 that are checked. docs/fhir.md says
+// which are left out, and why.
 func stu3Invariants() []invariant {
 	return slices.Concat(datatypeInvariants(), clinicalInvariants(), administrativeInvariants(), definitionInvariants())
 }
@@ -205,19 +205,18 @@ func definitionInvariants() []invariant {
 	}
 }
 
-// notOf: the member must not be there if the type is the one named.
+// notForType reports a member that must be absent if the type has a certain value.
 func notForType(name, typ string) func(view) bool {
 	return func(v view) bool { return !v.has(name) || !v.is("type", typ) }
 }
 
-// hasIn is has of an element that may be missing itself, as the zero view is.
+// hasIn is like has, for a view that may be zero because the element is missing.
 func (v view) hasIn(name string) bool {
 	return v.c != nil && v.i != 0 && v.has(name)
 }
 
-// sameCode says whether two CodeableConcepts are the same as they are written:
-// each coding of the one is in the other, and there is one. Nobody has more than
-// a few; of very many it would take too long to say.
+// sameCode reports whether two CodeableConcepts have the same codings, at least one. It
+// gives up at maxCodings, since the comparison takes quadratic time.
 func sameCode(a, b view) bool {
 	const few = 64
 	n, m := 0, 0

@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// A primitive is one of FHIR's primitive types. Their forms are the regular
-// expressions of https://hl7.org/fhir/STU3/datatypes.html, written as loops.
+// A primitive is one of FHIR's primitive types. Their forms are the regular expressions
+// of https://hl7.org/fhir/STU3/datatypes.html, written as loops.
 type primitive uint8
 
 const (
@@ -31,7 +31,7 @@ const (
 	primXHTML
 )
 
-// primitiveOf is the primitive type of a name, primNone if it is none.
+// primitiveOf returns the primitive type with a name, or primNone.
 func primitiveOf(name string) primitive {
 	switch name {
 	case "base64Binary":
@@ -64,7 +64,7 @@ func primitiveOf(name string) primitive {
 		return primTime
 	case "unsignedInt":
 		return primUnsignedInt
-	case "uri", "url", "canonical": // the last two from R4 on
+	case "uri", "url", "canonical": // the last two since R4
 		return primURI
 	case "uuid":
 		return primUUID
@@ -74,7 +74,7 @@ func primitiveOf(name string) primitive {
 	return primNone
 }
 
-// kind is how a primitive is written in JSON.
+// jsonKind returns the JSON type of a primitive.
 func (p primitive) jsonKind() (k kind, name string) {
 	switch p {
 	case primBoolean:
@@ -85,8 +85,8 @@ func (p primitive) jsonKind() (k kind, name string) {
 	return kindString, "a JSON string"
 }
 
-// refuse says what is wrong with a value of the type, "" if nothing. The text is
-// that of the string, or a number as it stands.
+// check returns what is wrong with a value, or "". The text is the content of a string,
+// or the source text of a number.
 func (p primitive) check(text []byte) string {
 	switch p {
 	case primBase64:
@@ -130,8 +130,8 @@ func (p primitive) check(text []byte) string {
 			return "is not a UUID: urn:uuid: and 8-4-4-4-12 lower-case hexadecimal digits"
 		}
 	case primURI:
-		if says := checkURI(text); says != "" {
-			return says
+		if problem := checkURI(text); problem != "" {
+			return problem
 		}
 	case primXHTML:
 		return checkXHTML(text)
@@ -151,9 +151,9 @@ func checkString(text []byte) string {
 	return ""
 }
 
-// isCode: [^\s]+([\s]?[^\s]+)*
+// isCode matches [^\s]+([\s]?[^\s]+)*
 func isCode(s []byte) bool {
-	space := true // so that none may come first
+	space := true // a leading space is not allowed
 	for _, c := range s {
 		if !isSpace(c) {
 			space = false
@@ -180,7 +180,7 @@ func (p primitive) checkInteger(s []byte) string {
 	return ""
 }
 
-// isID: [A-Za-z0-9\-\.]{1,64}
+// isID matches [A-Za-z0-9\-\.]{1,64}
 func isID(s []byte) bool {
 	for _, c := range s {
 		if !isLetter(c) && !isDigit(c) && c != '-' && c != '.' {
@@ -190,7 +190,7 @@ func isID(s []byte) bool {
 	return 1 <= len(s) && len(s) <= 64
 }
 
-// isOID: urn:oid:(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*
+// isOID matches urn:oid:(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*
 func isOID(s []byte) bool {
 	s, ok := bytes.CutPrefix(s, []byte("urn:oid:"))
 	if !ok {
@@ -213,7 +213,7 @@ func isOID(s []byte) bool {
 	}
 }
 
-// isUUID: urn:uuid: and [0-9a-f] in groups of 8-4-4-4-12
+// isUUID matches urn:uuid: and [0-9a-f] in groups of 8-4-4-4-12
 func isUUID(s []byte) bool {
 	s, ok := bytes.CutPrefix(s, []byte("urn:uuid:"))
 	if !ok || len(s) != 36 {
@@ -231,8 +231,8 @@ func isUUID(s []byte) bool {
 	return true
 }
 
-// refuseURI holds a URI to what all URIs share. The specification gives no
-// expression for it, and has examples with templates and the like.
+// checkURI checks what all URIs have in common. The specification gives no expression
+// for it, and its examples have templates and the like.
 func checkURI(s []byte) string {
 	for _, c := range s {
 		if c <= ' ' {
@@ -242,7 +242,7 @@ func checkURI(s []byte) string {
 	if bytes.HasPrefix(s, []byte("oid:")) || bytes.HasPrefix(s, []byte("uuid:")) {
 		return "is not a URI: urn: is missing before oid: or uuid:"
 	}
-	// What is said to be an OID or a UUID is held to it.
+	// OIDs and UUIDs must have their own form.
 	if bytes.HasPrefix(s, []byte("urn:oid:")) {
 		if k := bytes.IndexAny(s, "|#?"); k > 0 { // a version, or a part
 			s = s[:k]
@@ -257,9 +257,9 @@ func checkURI(s []byte) string {
 	return ""
 }
 
-// refuseBase64 checks whole groups of four, with space anywhere.
+// checkBase64 checks for whole groups of four, with spaces anywhere.
 func checkBase64(s []byte) string {
-	const says = "is not base64"
+	const problem = "is not base64"
 	n, pad := 0, 0
 	for _, c := range s {
 		switch {
@@ -267,62 +267,15 @@ func checkBase64(s []byte) string {
 		case c == '=':
 			pad++
 		case pad > 0:
-			return says
+			return problem
 		case isLetter(c) || isDigit(c) || c == '+' || c == '/':
 			n++
 		default:
-			return says
+			return problem
 		}
 	}
 	if pad > 2 || (n+pad)%4 != 0 || n == 0 {
-		return says
+		return problem
 	}
 	return ""
-}
-
-// refuse says whether a code has not the form that stands in for a list.
-func (f codeFormat) check(s []byte) string {
-	switch f {
-	case formatMIME:
-		if !isMIME(s) {
-			return "is not a media type such as application/pdf"
-		}
-	case formatLanguage:
-		if !isLanguage(s) {
-			return "is not a language such as nl or nl-NL"
-		}
-	}
-	return ""
-}
-
-// isMIME is lenient about parameters, and about names without a slash (xml,
-// DICOM WADO-RS), which the specification's own examples have.
-func isMIME(s []byte) bool {
-	s, _, _ = bytes.Cut(s, []byte(";"))
-	first, second, slash := bytes.Cut(bytes.TrimSpace(s), []byte("/"))
-	return !slash && len(first) > 0 || isToken(first) && isToken(second)
-}
-
-func isToken(s []byte) bool {
-	for _, c := range s {
-		if !isLetter(c) && !isDigit(c) && !bytes.ContainsRune([]byte("!#$%&'*+-.^_`|~"), rune(c)) {
-			return false
-		}
-	}
-	return len(s) > 0
-}
-
-// isLanguage is a tag of BCP 47 by its outer form.
-func isLanguage(s []byte) bool {
-	for part := range bytes.SplitSeq(s, []byte("-")) {
-		if len(part) < 1 || len(part) > 8 {
-			return false
-		}
-		for _, c := range part {
-			if !isLetter(c) && !isDigit(c) {
-				return false
-			}
-		}
-	}
-	return isLetter(s[0])
 }

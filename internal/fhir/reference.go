@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// reference checks a Reference (https://hl7.org/fhir/STU3/references.html): the
-// form of its address, that a fragment leads to a contained resource, and the
-// type of its target where the address tells it.
+// checkReference checks a Reference (https://hl7.org/fhir/STU3/references.html): its
+// form, that a fragment leads to a contained resource, and the type of its target as
+// far as the address shows it.
 func (c *checker) checkReference(i uint32, from *property) {
 	m, ok := c.doc.member(i, "reference")
 	if !ok {
@@ -15,11 +15,11 @@ func (c *checker) checkReference(i uint32, from *property) {
 	}
 	text := c.doc.text(m)
 	if len(text) == 0 {
-		return // a fault already
+		return // already reported
 	}
-	name, says, code := c.targetType(text)
-	if says != "" {
-		c.addIssue(m, code, says)
+	name, problem, code := c.targetType(text)
+	if problem != "" {
+		c.addIssue(m, code, problem)
 		return
 	}
 	if name == "" || from == nil || from.targets == nil || slices.Contains(from.targets, name) {
@@ -28,9 +28,9 @@ func (c *checker) checkReference(i uint32, from *property) {
 	c.addIssue(m, CodeValue, "refers to "+article(name)+"; this may refer to "+listWords(from.targets))
 }
 
-// target is the type that an address leads to, "" if that cannot be told, or
-// says what is wrong with it.
-func (c *checker) targetType(text []byte) (name, says string, code IssueCode) {
+// targetType returns the type that a reference leads to, or "" if it is not known.
+// Problem problem what is wrong with the reference, if anything.
+func (c *checker) targetType(text []byte) (name, problem string, code IssueCode) {
 	if text[0] == '#' {
 		return c.containedType(text[1:])
 	}
@@ -45,8 +45,8 @@ func (c *checker) targetType(text []byte) (name, says string, code IssueCode) {
 		}
 	}
 	if colon := bytes.IndexByte(text, ':'); colon > 0 && !bytes.ContainsAny(text[:colon], "/?#") {
-		if says := checkURI(text); says != "" {
-			return "", says, CodeValue
+		if problem := checkURI(text); problem != "" {
+			return "", problem, CodeValue
 		}
 		return c.absoluteType(text), "", ""
 	}
@@ -55,9 +55,9 @@ func (c *checker) targetType(text []byte) (name, says string, code IssueCode) {
 
 const notReference = "is not a reference: Type/id, an absolute URL, urn:uuid:…, urn:oid:… or #id"
 
-// relative reads Type/id, also of a version, and the search that stands for a
-// resource in a transaction (Type?…).
-func (c *checker) relativeType(text []byte) (name, says string, code IssueCode) {
+// relativeType reads Type/id, with or without a version, and the conditional reference
+// of a transaction (Type?…).
+func (c *checker) relativeType(text []byte) (name, problem string, code IssueCode) {
 	text, _, search := bytes.Cut(text, []byte("?"))
 	parts := bytes.SplitN(text, []byte("/"), 5)
 	if len(parts) > 4 || search != (len(parts) == 1) {
@@ -81,8 +81,8 @@ func (c *checker) relativeType(text []byte) (name, says string, code IssueCode) 
 	return t.name, "", ""
 }
 
-// absolute finds the type in the address of a resource on a server. Other
-// addresses may lead anywhere.
+// absoluteType returns the type in the URL of a resource on a server, or "" for other
+// URLs.
 func (c *checker) absoluteType(text []byte) string {
 	if !bytes.HasPrefix(text, []byte("http")) {
 		return ""
@@ -94,14 +94,14 @@ func (c *checker) absoluteType(text []byte) string {
 		return ""
 	}
 	rest := text[:slash]
-	// Above the type comes a server, or one of its folders.
+	// A host, and perhaps a path, comes before the type.
 	if t := c.defs.resource(rest[bytes.LastIndexByte(rest, '/')+1:]); t != nil && bytes.Count(rest, []byte("/")) > 2 {
 		return t.name
 	}
 	return ""
 }
 
-// article puts the right one before a type's name.
+// article puts "a" or "an" before a type's name.
 func article(name string) string {
 	if bytes.ContainsRune([]byte("AEIOU"), rune(name[0])) {
 		return "an " + name

@@ -4,22 +4,22 @@ import (
 	"bytes"
 )
 
-// A narrative is a <div> of XHTML that a browser may show. This is a sane check
-// of it, not an XML parser's: it begins and ends as one, its tags nest, and
-// nothing in it acts (https://hl7.org/fhir/STU3/narrative.html, txt-1). That it
-// says something (txt-2) is not checked: HL7's own examples have empty ones.
+// A narrative is a <div> of XHTML that a browser may show. This is not a complete XML
+// parser: it checks that there is one <div>, that its tags nest, and that nothing in it
+// is active (https://hl7.org/fhir/STU3/narrative.html, txt-1). It does not check that
+// the narrative has text (txt-2), since HL7's own examples have empty ones.
 
 const xhtmlNamespace = "http://www.w3.org/1999/xhtml"
 
 const notXHTML = "is not XHTML: one <div> in the namespace " + xhtmlNamespace + ", with tags that nest"
 
-// activeTags may not stand in a narrative: they run, load or ask for something.
+// activeTags run, load or submit something and are not allowed. They are sorted.
 var activeTags = []string{
 	"applet", "audio", "base", "body", "button", "embed", "form", "frame", "frameset", "head", "html", "iframe",
 	"input", "link", "meta", "object", "script", "select", "style", "textarea", "title", "video",
 }
 
-// refuseXHTML says what is wrong with a narrative, "" if nothing.
+// checkXHTML returns what is wrong with a narrative, or "".
 func checkXHTML(s []byte) string {
 	s = trimProlog(s)
 	if !isDiv(s) {
@@ -33,7 +33,7 @@ func checkXHTML(s []byte) string {
 				n = len(s)
 			}
 			if len(open) == 0 && len(bytes.TrimSpace(s[:n])) > 0 {
-				return notXHTML // text behind the <div>
+				return notXHTML // text after the <div>
 			}
 			s = s[n:]
 			continue
@@ -49,8 +49,8 @@ func checkXHTML(s []byte) string {
 		if !ok {
 			return notXHTML
 		}
-		if says := t.check(); says != "" {
-			return says
+		if problem := t.check(); problem != "" {
+			return problem
 		}
 		switch {
 		case t.closing:
@@ -75,7 +75,7 @@ func checkXHTML(s []byte) string {
 	return ""
 }
 
-// trimProlog takes off what may stand around the <div>.
+// trimProlog removes spaces and markup around the <div>.
 func trimProlog(s []byte) []byte {
 	for {
 		s = bytes.TrimSpace(s)
@@ -87,8 +87,8 @@ func trimProlog(s []byte) []byte {
 	}
 }
 
-// skipMarkup skips a comment, a processing instruction or a CDATA section. The
-// rest is nil if it does not end.
+// skipMarkup skips a comment, a processing instruction or a CDATA section. The rest is
+// nil if it does not end.
 func skipMarkup(s []byte) (rest []byte, skipped bool) {
 	for _, m := range [][2]string{{"<!--", "-->"}, {"<?", "?>"}, {"<![CDATA[", "]]>"}} {
 		if bytes.HasPrefix(s, []byte(m[0])) {
@@ -101,17 +101,17 @@ func skipMarkup(s []byte) (rest []byte, skipped bool) {
 	return s, false
 }
 
-// isDiv says whether s begins with the tag of a <div> in XHTML's namespace.
+// isDiv reports whether s begins with a <div> tag in XHTML's namespace.
 func isDiv(s []byte) bool {
 	t, _, ok := readTag(s)
 	if !ok || t.closing {
 		return false
 	}
 	// <div xmlns="…">, or <h:div xmlns:h="…">
-	attribute := "xmlns"
+	declaration := "xmlns"
 	prefix, local, prefixed := bytes.Cut(t.name, []byte(":"))
 	if prefixed {
-		attribute += ":" + string(prefix)
+		declaration += ":" + string(prefix)
 	} else {
 		local = t.name
 	}
@@ -119,7 +119,7 @@ func isDiv(s []byte) bool {
 		return false
 	}
 	for _, a := range t.attributes {
-		if string(a.name) == attribute {
+		if string(a.name) == declaration {
 			return string(a.value) == xhtmlNamespace
 		}
 	}
@@ -134,7 +134,7 @@ type tag struct {
 
 type attribute struct{ name, value []byte }
 
-// readTag reads a tag from the front of s.
+// readTag reads the tag at the start of s.
 func readTag(s []byte) (t tag, rest []byte, ok bool) {
 	if len(s) < 3 || s[0] != '<' {
 		return t, s, false
@@ -191,7 +191,7 @@ func readName(s []byte) (name, rest []byte) {
 	return s[:n], s[n:]
 }
 
-// refuse says why a narrative may not have the tag.
+// check returns why a narrative may not have the tag, or "".
 func (t tag) check() string {
 	name := bytes.ToLower(t.name)
 	if _, local, ok := bytes.Cut(name, []byte(":")); ok {

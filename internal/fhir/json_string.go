@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// escapeLen is the length of the escape that s begins with, a surrogate pair
-// counting as one; 0 if it is none.
+// escapeLen returns the length of the escape at the start of s, with a surrogate pair
+// as one, or 0 if there is none.
 func escapeLen(s []byte) int {
 	if len(s) < 2 {
 		return 0
@@ -47,7 +47,7 @@ func hex4(s []byte) (r rune, ok bool) {
 	return r, true
 }
 
-// unescape is the text of a string that reader.stringLiteral has accepted.
+// unescape returns the text of a string that stringLiteral has accepted.
 func unescape(s []byte) []byte {
 	out := make([]byte, 0, len(s))
 	for i := 0; i < len(s); {
@@ -58,7 +58,7 @@ func unescape(s []byte) []byte {
 		}
 		n := escapeLen(s[i:])
 		if n == 0 {
-			return out // it was not accepted
+			return out // not accepted by stringLiteral
 		}
 		switch c := s[i+1]; c {
 		case 'b':
@@ -84,30 +84,4 @@ func unescape(s []byte) []byte {
 		i += n
 	}
 	return out
-}
-
-// text is the content of a string, not to be changed. It is nil of other values.
-func (d *document) text(i uint32) []byte {
-	n := &d.nodes[i]
-	if n.kind != kindString {
-		return nil
-	}
-	if n.escaped {
-		return unescape(d.src[n.start:n.end])
-	}
-	return d.src[n.start:n.end]
-}
-
-// raw is a value as it stands in the text, strings without quotes.
-func (d *document) raw(i uint32) []byte {
-	return d.src[d.nodes[i].start:d.nodes[i].end]
-}
-
-// name is the name of a member.
-func (d *document) name(i uint32) []byte {
-	n := &d.nodes[i]
-	if n.keyEscaped {
-		return unescape(d.src[n.key:n.keyEnd])
-	}
-	return d.src[n.key:n.keyEnd]
 }

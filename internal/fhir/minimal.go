@@ -1,9 +1,9 @@
 package fhir
 
-// Of a version without a table only what holds of any JSON resource is checked:
-// there is a type, and entries hold resources.
+// Without definitions only what holds for every version of FHIR is checked: a resource
+// has a type, and the entries of a Bundle hold resources.
 
-// listResources does for such a version what resource does with a table.
+// checkMinimal is checkResource for a version without definitions.
 func (c *checker) checkMinimal() {
 	if !c.checkTypeName(0) || string(c.doc.memberText(0, "resourceType")) != "Bundle" {
 		return

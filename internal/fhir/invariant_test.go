@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// For each invariant a resource that breaks it and nothing else, and one that
-// keeps it. Data types stand in an extension of a Basic.
-var ruleCases = map[string]struct{ broken, kept []string }{
+// invariantCases has, for each invariant, resources that violate it and nothing else,
+// and resources that satisfy it. Data types stand in an extension of a Basic.
+var invariantCases = map[string]struct{ broken, kept []string }{
 	"ext-1":  {[]string{`Extension {"url":"x"}`, `Extension {"url":"x","valueCode":"a","extension":[{"url":"y","valueCode":"a"}]}`}, []string{`Extension {"url":"x","extension":[{"url":"y","valueCode":"a"}]}`}},
 	"per-1":  {[]string{`Period {"start":"2024-02","end":"2024-01"}`}, []string{`Period {"start":"2024-02","end":"2024-02-01"}`, `Period {"start":"2024-02"}`}},
 	"qty-3":  {[]string{`Quantity {"value":1,"code":"kg"}`}, []string{`Quantity {"value":1,"unit":"kg"}`}},
@@ -155,8 +155,8 @@ func capabilityWith(s string) string {
 	return `CapabilityStatement {"status":"draft","date":"2024","kind":"requirements","fhirVersion":"3.0.1","acceptUnknown":"no","format":["json"],` + s + `}`
 }
 
-// ruleBody makes a resource of "Type {…}".
-func ruleBody(s string) string {
+// caseBody returns the resource of a case "Type {…}".
+func caseBody(s string) string {
 	name, rest, _ := strings.Cut(s, " ")
 	switch {
 	case name == "Extension":
@@ -170,25 +170,25 @@ func ruleBody(s string) string {
 func TestRules(t *testing.T) {
 	for _, r := range stu3Invariants() {
 		key, _, _ := strings.Cut(r.key, "@")
-		if _, ok := ruleCases[key]; !ok {
+		if _, ok := invariantCases[key]; !ok {
 			t.Errorf("%s has no case", key)
 		}
 	}
-	for key, tt := range ruleCases {
+	for key, tt := range invariantCases {
 		for _, s := range tt.broken {
-			if faults := faultsOf(t, STU3, []byte(ruleBody(s))); len(faults) != 1 || faults[0].Key != key {
-				t.Errorf("%s: %s\n\twant it broken and nothing else, found %v", key, s, faults)
+			if issues := issuesOf(t, STU3, []byte(caseBody(s))); len(issues) != 1 || issues[0].Key != key {
+				t.Errorf("%s: %s\n\twant it broken and nothing else, found %v", key, s, issues)
 			}
 		}
 		for _, s := range tt.kept {
-			if faults := faultsOf(t, STU3, []byte(ruleBody(s))); len(faults) > 0 {
-				t.Errorf("%s: %s\n\twant it kept, found %v", key, s, faults)
+			if issues := issuesOf(t, STU3, []byte(caseBody(s))); len(issues) > 0 {
+				t.Errorf("%s: %s\n\twant it kept, found %v", key, s, issues)
 			}
 		}
 	}
 }
 
-// A rule that no type has would never be asked.
+// An invariant that no type has would never be checked.
 func TestRulesAreUsed(t *testing.T) {
 	used := map[*invariant]bool{}
 	for _, typ := range stu3().types {

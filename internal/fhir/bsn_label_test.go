@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A number that is called a BSN is one, though the word stands in another string,
-// in a name or behind markup.
+// A labelled number is a BSN, even if the label is in another string, in a name or
+// behind markup.
 func TestCalledBSN(t *testing.T) {
 	observation := func(members string) string {
 		return `{"resourceType":"Observation","status":"final","code":{"text":"x"},` + members + `}`
@@ -25,7 +25,7 @@ func TestCalledBSN(t *testing.T) {
 		name string
 		v    Version
 		body string
-		at   string // "": may be sent
+		at   string // empty: may be sent
 	}{
 		{"question", STU3, answers(`{"linkId":"1","text":"Wat is uw BSN?","answer":[{"valueString":"123456782"}]}`), "QuestionnaireResponse.item[0].answer[0].valueString"},
 		{"question's id", STU3, answers(`{"linkId":"patientBsn","answer":[{"valueString":"123456782"}]}`), "QuestionnaireResponse.item[0].answer[0].valueString"},
@@ -71,16 +71,16 @@ func TestCalledBSN(t *testing.T) {
 		{"masked", STU3, identifier(`"system":"http://fhir.nl/fhir/NamingSystem/bsn","type":{"text":"BSN"},"_value":{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"masked"}]}`), ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			faults := sendFaults(t, tt.v, tt.body)
+			issues := prepareIssues(t, tt.v, tt.body)
 			if tt.at == "" {
-				if len(faults) > 0 {
-					t.Errorf("refused: %v", faults)
+				if len(issues) > 0 {
+					t.Errorf("refused: %v", issues)
 				}
 				return
 			}
-			wantFault(t, faults, tt.at, "BSN")
-			if text := string((&ValidationError{Issues: faults}).Outcome()); strings.Contains(text, "123456782") {
-				t.Errorf("the faults repeat the BSN: %s", text)
+			wantIssue(t, issues, tt.at, "BSN")
+			if text := string((&ValidationError{Issues: issues}).Outcome()); strings.Contains(text, "123456782") {
+				t.Errorf("the issues repeat the BSN: %s", text)
 			}
 		})
 	}

@@ -5,30 +5,29 @@ import (
 	"strings"
 )
 
-// decode reads the text that internal/gen writes. Its lines are
+// decodeDefinitions decodes the table that internal/gen writes. Its lines are
 //
-//	codes NAME SYSTEM CODE…      codes of a value set, from one system
-//	type NAME BASE [resource|abstract]
-//	 ELEMENT CARD TYPE…          an element of the type above
-//	 ! KEY…                      the invariants of the type above
+//	codes NAME SYSTEM CODE…             codes of a value set, from one system
+//	type NAME BASE [resource|abstract]  a type and its base type
+//	 ELEMENT CARD TYPE…                 an element of the type above
+//	 ! KEY…                             the invariants of the type above
 //
-// A cardinality is ? (0..1), 1 (1..1), * (0..*), + (1..*) or 0 (not here, though
-// the base has it). A type may be followed by > and what a Reference may refer
-// to, or by : and the profile that narrows it. Last may come = and a value set,
-// or =% and the form of the codes.
+// A cardinality is ? (0..1), 1 (1..1), * (0..*), + (1..*) or 0 (the element of the base
+// type is absent). A type may be followed by > and the types that a Reference may refer
+// to, or by : and the profile that constrains it. The last item may be = and a value
+// set, or =% and the format of the codes.
 //
-// Here only the beginnings of types and value sets are found; each is read when
-// it is first asked for. Nothing is copied: names are parts of the text. The text
-// comes with the binary and is tested, so a line that is not understood is
-// skipped, not an error.
-func decodeDefinitions(text string, rules []invariant) *definitions {
+// Only the beginnings of types and value sets are found here; the rest is decoded on
+// first use. Names are substrings of the text. The text is embedded and tested, so
+// unknown lines are skipped.
+func decodeDefinitions(text string, invariants []invariant) *definitions {
 	t := &definitions{
 		types:      make(map[string]*typeDef, 512),
 		valueSets:  make(map[string]*valueSet, 256),
-		invariants: make(map[string]*invariant, len(rules)),
+		invariants: make(map[string]*invariant, len(invariants)),
 	}
-	for i := range rules {
-		t.invariants[rules[i].key] = &rules[i]
+	for i := range invariants {
+		t.invariants[invariants[i].key] = &invariants[i]
 	}
 	for text != "" {
 		line, rest, _ := strings.Cut(text, "\n")
@@ -45,7 +44,7 @@ func decodeDefinitions(text string, rules []invariant) *definitions {
 	return t
 }
 
-// elementLines is the length of the lines before the next type.
+// elementLines returns the length of the lines before the next type.
 func elementLines(s string) int {
 	if n := strings.Index(s, "\ntype "); n >= 0 && strings.HasPrefix(s, " ") {
 		return n + 1
@@ -65,7 +64,7 @@ func (t *definitions) addValueSet(line string) {
 	l.lines = append(l.lines, rest)
 }
 
-// read reads the codes.
+// load reads the codes.
 func (l *valueSet) load() {
 	for _, line := range l.lines {
 		system, codes, _ := strings.Cut(line, " ")
@@ -96,7 +95,7 @@ func (t *definitions) addType(line, elements string) {
 	t.types[name] = d
 }
 
-// read works out a type, after the one that it builds upon.
+// load reads the elements of a type after those of its base type.
 func (d *typeDef) load() {
 	if base := d.defs.types[d.base]; base != nil {
 		base.loaded()
@@ -117,7 +116,7 @@ func (d *typeDef) load() {
 		}
 	}
 	for i, e := range d.elements {
-		if e.index != i { // it is the base's, where it has another place
+		if e.index != i { // The base type's element has another position there.
 			c := *e
 			c.index = i
 			d.elements[i] = &c
@@ -134,7 +133,7 @@ func (d *typeDef) load() {
 func (d *typeDef) addElement(name, rest string) {
 	name, choice := strings.CutSuffix(name, "[x]")
 	card, types, _ := strings.Cut(rest, " ")
-	// An element that the base has, too, takes its place.
+	// An element replaces the base type's element with the same name.
 	d.elements = slices.DeleteFunc(d.elements, func(e *elementDef) bool { return e.name == name })
 	d.properties = slices.DeleteFunc(d.properties, func(p property) bool { return p.element.name == name })
 	if card == "0" {

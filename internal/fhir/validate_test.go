@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -29,8 +28,8 @@ func bodies(t testing.TB, folder string) map[string][]byte {
 	return all
 }
 
-// faultsOf is what a check finds in a body.
-func faultsOf(t testing.TB, v Version, body []byte) []Issue {
+// issuesOf returns the issues that Validate finds.
+func issuesOf(t testing.TB, v Version, body []byte) []Issue {
 	t.Helper()
 	_, err := Validate(v, body)
 	if err == nil {
@@ -38,24 +37,24 @@ func faultsOf(t testing.TB, v Version, body []byte) []Issue {
 	}
 	var f *ValidationError
 	if !errors.As(err, &f) {
-		t.Fatalf("Check failed with %T, not with faults: %v", err, err)
+		t.Fatalf("Check failed with %T, not with issues: %v", err, err)
 	}
 	return f.Issues
 }
 
-// wantFault insists on a fault at a location, with a text that has some words.
-func wantFault(t testing.TB, faults []Issue, location, words string) {
+// wantIssue fails the test unless there is an issue at a location whose text has
+// certain words.
+func wantIssue(t testing.TB, issues []Issue, location, words string) {
 	t.Helper()
-	for _, f := range faults {
+	for _, f := range issues {
 		if f.Location == location && strings.Contains(f.Text, words) {
 			return
 		}
 	}
-	t.Errorf("no fault at %q with %q; there are %v", location, words, faults)
+	t.Errorf("no issue at %q with %q; there are %v", location, words, issues)
 }
 
-// Our own bodies pass the check, and real resources do: testdata/README.md says
-// whose they are.
+// testdata/README.md lists where the real resources come from.
 func TestValid(t *testing.T) {
 	valid(t, "testdata/valid")
 	valid(t, "testdata/examples")
@@ -68,14 +67,15 @@ func TestValidShared(t *testing.T) {
 func valid(t *testing.T, folder string) {
 	t.Helper()
 	for name, body := range bodies(t, folder) {
-		if faults := faultsOf(t, STU3, body); len(faults) > 0 {
-			t.Errorf("%s: %v", name, faults)
+		if issues := issuesOf(t, STU3, body); len(issues) > 0 {
+			t.Errorf("%s: %v", name, issues)
 		}
 	}
 }
 
-// brokenAt is where each broken body, ours or of the reference material, is broken.
-var brokenAt = map[string]struct {
+// issueAt is the location of the issue in each invalid body of testdata and of the
+// reference material.
+var issueAt = map[string]struct {
 	at   string
 	code IssueCode
 }{
@@ -119,52 +119,13 @@ func TestInvalidShared(t *testing.T) {
 func invalid(t *testing.T, folder string) {
 	t.Helper()
 	for name, body := range bodies(t, folder) {
-		faults := faultsOf(t, STU3, body)
-		want, ok := brokenAt[name]
+		issues := issuesOf(t, STU3, body)
+		want, ok := issueAt[name]
 		switch {
 		case !ok:
-			t.Errorf("%s: say in the table above where it is broken; found %v", name, faults)
-		case len(faults) != 1 || faults[0].Location != want.at || faults[0].Code != want.code:
-			t.Errorf("%s: want one fault %s at %q, found %v", name, want.code, want.at, faults)
-		}
-	}
-}
-
-func TestHints(t *testing.T) {
-	for name, want := range map[string]string{
-		"ServiceRequest":  "ServiceRequest is of FHIR R4; STU3 has ProcedureRequest and ReferralRequest",
-		"MedicationOrder": "MedicationOrder is of FHIR DSTU2; STU3 has MedicationRequest",
-		"Nonsense":        "Nonsense is not a type of resource in STU3",
-		"DomainResource":  "DomainResource is not a type of resource in STU3",
-		"999911120":       "must be the name of a type of resource in STU3",
-	} {
-		faults := faultsOf(t, STU3, []byte(`{"resourceType":"`+name+`"}`))
-		if len(faults) != 1 || faults[0].Text != want {
-			t.Errorf("%s: want %q, found %v", name, want, faults)
-		}
-	}
-}
-
-func TestReport(t *testing.T) {
-	body := []byte(`{"resourceType":"Bundle","type":"collection","entry":[
-		{"resource":{"resourceType":"Patient","meta":{"profile":["http://fhir.nl/fhir/StructureDefinition/nl-core-patient"]}}},
-		{"resource":{"resourceType":"Basic","code":{"text":"x"},"meta":{"profile":["http://example.org/a","http://example.org/b"]}}}]}`)
-	r, err := Validate(STU3, body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.ResourceType != "Bundle" || r.BundleType != "collection" || !r.StructureChecked || len(r.Resources) != 3 {
-		t.Fatalf("a report of something else: %+v", r)
-	}
-	if got := r.Resources[2]; got.Type != "Basic" || !slices.Equal(got.Profiles, []string{"http://example.org/a", "http://example.org/b"}) {
-		t.Errorf("the last resource is %+v", got)
-	}
-	if got := r.Profiles; len(got) != 3 {
-		t.Errorf("profiles: %v", got)
-	}
-	for _, outcome := range [][]byte{r.Outcome(), (&Report{Version: R4}).Outcome(), (&Report{StructureChecked: true}).Outcome()} {
-		if faults := faultsOf(t, STU3, outcome); len(faults) > 0 {
-			t.Errorf("the outcome is not well formed: %v\n%s", faults, outcome)
+			t.Errorf("%s: say in the table above where it is broken; found %v", name, issues)
+		case len(issues) != 1 || issues[0].Location != want.at || issues[0].Code != want.code:
+			t.Errorf("%s: want one issue %s at %q, found %v", name, want.code, want.at, issues)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package fhir
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -11,8 +10,8 @@ import (
 	"github.com/carrelhq/carrel/internal/testenv"
 )
 
-// sendFaults is what Prepare finds.
-func sendFaults(t testing.TB, v Version, body string) []Issue {
+// prepareIssues returns the issues that Prepare finds.
+func prepareIssues(t testing.TB, v Version, body string) []Issue {
 	t.Helper()
 	_, err := Prepare(v, []byte(body))
 	if err == nil {
@@ -20,7 +19,7 @@ func sendFaults(t testing.TB, v Version, body string) []Issue {
 	}
 	var f *ValidationError
 	if !errors.As(err, &f) {
-		t.Fatalf("Prepare failed with %T, not with faults: %v", err, err)
+		t.Fatalf("Prepare failed with %T, not with issues: %v", err, err)
 	}
 	return f.Issues
 }
@@ -59,7 +58,7 @@ func TestPrepareResource(t *testing.T) {
 	}
 }
 
-// An entry of the tests' Bundles.
+// Entries of the tests' Bundles.
 const (
 	patientEntry = `{"fullUrl":"urn:uuid:c33f0001-6a95-41ec-8000-000000000001","resource":{"resourceType":"Patient","active":true},"request":{"method":"POST","url":"Patient"}}`
 	taskEntry    = `{"fullUrl":"https://provider.example/fhir/Task/t1","resource":{"resourceType":"Task","id":"t1","status":"completed","intent":"order"},"request":{"method":"PUT","url":"Task/t1"}}`
@@ -120,69 +119,8 @@ func TestPrepareRefuses(t *testing.T) {
 		{"collection with one id twice", bundle("collection", `{"resource":{"resourceType":"Patient","id":"p"}}`, `{"resource":{"resourceType":"Patient","id":"p"}}`), "Bundle.entry[1]", "not clear"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			wantFault(t, sendFaults(t, STU3, tt.body), tt.at, tt.words)
+			wantIssue(t, prepareIssues(t, STU3, tt.body), tt.at, tt.words)
 		})
-	}
-}
-
-func TestPrepareCollection(t *testing.T) {
-	body := string(bodies(t, "testdata/valid")["collection.json"])
-	out := prepare(t, STU3, body)
-	if out.BundleType != "collection" || out.Path != "" || !slices.Equal(out.Types, []string{"Patient", "Observation", "Basic"}) {
-		t.Errorf("goes out as %+v", out)
-	}
-	if again := prepare(t, STU3, body); !bytes.Equal(again.Body, out.Body) {
-		t.Error("the same collection goes out otherwise a second time")
-	}
-	// What went out is itself a batch that may be sent, as it is.
-	if batch := prepare(t, STU3, string(out.Body)); !bytes.Equal(batch.Body, out.Body) {
-		t.Error("the batch is changed when it is prepared again")
-	}
-	var b struct {
-		ID, Type string
-		Entry    []struct {
-			FullURL  string `json:"fullUrl"`
-			Resource struct {
-				ID        string
-				Subject   struct{ Reference string }
-				Performer []struct{ Reference string }
-			}
-			Request struct{ Method, URL string }
-		}
-	}
-	if err := json.Unmarshal(out.Body, &b); err != nil {
-		t.Fatal(err)
-	}
-	if b.ID != "b" || b.Type != "batch" || len(b.Entry) != 3 {
-		t.Fatalf("the batch is %s", out.Body)
-	}
-	for i, e := range b.Entry {
-		if !isUUID([]byte(e.FullURL)) || e.Resource.ID != "" || e.Request.Method != "POST" || e.Request.URL != out.Types[i] {
-			t.Errorf("entry %d is %+v", i, e)
-		}
-	}
-	if o := b.Entry[1].Resource; o.Subject.Reference != b.Entry[0].FullURL || o.Performer[0].Reference != b.Entry[0].FullURL {
-		t.Errorf("the references do not lead to the patient: %+v", o)
-	}
-	if !bytes.Contains(out.Body, []byte(`"value": 72.50`)) {
-		t.Error("the decimal has lost its digits")
-	}
-}
-
-// The edits of a collection may touch, or lie within one another.
-func TestPrepareCollectionEdits(t *testing.T) {
-	for _, entry := range []string{
-		`{"resource":{"id":"p","_id":{"extension":[{"url":"http://x.example","valueReference":{"reference":"Patient/p"}}]},"resourceType":"Patient"}}`,
-		`{"resource":{"resourceType":"Patient","link":[{"type":"refer","other":{"reference":"Patient/p"}}],"id":"p"},"fullUrl":"http://x.example/Patient/p"}`,
-		`{"resource" : {"resourceType":"Patient","_id":{"id":"x"},"id":"p","active":true} , "fullUrl" : "urn:uuid:c33f0001-6a95-41ec-8000-000000000001" }`,
-	} {
-		out := prepare(t, STU3, bundle("collection", entry))
-		if faults := sendFaults(t, STU3, string(out.Body)); len(faults) > 0 {
-			t.Errorf("%s\nbecomes\n%s\n%v", entry, out.Body, faults)
-		}
-		if bytes.Contains(out.Body, []byte("Patient/p")) {
-			t.Errorf("a reference was left: %s", out.Body)
-		}
 	}
 }
 
@@ -203,13 +141,13 @@ func TestPrepareR4(t *testing.T) {
 		{"BSN", `{"resourceType":"Patient","identifier":[{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"999911120"}]}`, "Patient.identifier[0].value", "BSN"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			wantFault(t, sendFaults(t, R4, tt.body), tt.at, tt.words)
+			wantIssue(t, prepareIssues(t, R4, tt.body), tt.at, tt.words)
 		})
 	}
 }
 
-// Of the valid reference material those may leave that were made for sending,
-// and no document, no search and nobody's BSN.
+// Of the valid reference material, what was made for sending may be sent, but no
+// document, no search and no BSN.
 func TestPrepareShared(t *testing.T) {
 	for name, body := range bodies(t, testenv.Shared(t, "fhir", "stu3", "valid")) {
 		out, err := Prepare(STU3, body)

@@ -2,19 +2,18 @@ package fhir
 
 import (
 	"bytes"
-	"strconv"
 	"strings"
 )
 
-// bsnLabels are the words for a BSN, and for what it was called before. A space is
-// where the parts of the word may be written apart.
+// bsnLabels are the names of a BSN, also former ones. A space marks where the parts of
+// a name may be written apart.
 var bsnLabels = [...]string{
 	"burger service nummer", "burger service nr", "bsn nummer", "bsn number", "bsn nr", "bsn", "bs nummer", "bsnr",
 	"sofi nummer", "sofi nr", "citizen service number",
 }
 
-// nextLabel is the next word for a BSN in a decoded text, from a place on. Its end
-// is 0 if there is none.
+// nextLabel returns the next label in a normalized text from an offset on. The end of
+// the span is 0 if there is none.
 func nextLabel(text []byte, from int) span {
 	for k := from; k < len(text); k++ {
 		if b := text[k]; b != 'b' && b != 's' && b != 'c' || k > 0 && isLetter(text[k-1]) {
@@ -29,7 +28,7 @@ func nextLabel(text []byte, from int) span {
 	return span{}
 }
 
-// readLabel reads a word from the front of a text.
+// readLabel reads one label at the start of a text and returns its length.
 func readLabel(text []byte, label string) (n int, ok bool) {
 	for part := range strings.SplitSeq(label, " ") {
 		if n > 0 && n < len(text) && strings.IndexByte(" -_./", text[n]) >= 0 {
@@ -43,14 +42,14 @@ func readLabel(text []byte, label string) (n int, ok bool) {
 	return n, n == len(text) || !isLetter(text[n])
 }
 
-// labelled says whether a text has a word for a BSN.
+// hasLabel reports whether a text has a label.
 func hasLabel(text []byte) bool {
 	return mayConcernBSN(text) && (nextLabel(normalized(text), 0).end > 0 ||
 		bytes.ContainsAny(text, "<&") && nextLabel(normalized(withoutMarkup(text)), 0).end > 0)
 }
 
-// nameHasLabel is labelled of a name, whose words may begin with capitals:
-// patientBsn, bsn_number.
+// nameHasLabel is like hasLabel, for a name whose words may begin with capitals or be
+// joined: patientBsn, bsn_number.
 func nameHasLabel(name []byte) bool {
 	if !mayConcernBSN(name) {
 		return false
@@ -65,14 +64,14 @@ func nameHasLabel(name []byte) bool {
 	return nextLabel(normalized(apart), 0).end > 0 || nextLabel(normalized(name), 0).end > 0
 }
 
-// lastSegment is the end of an address, where the name is.
+// lastSegment returns the last part of a URL or URN.
 func lastSegment(url []byte) []byte {
 	url = bytes.TrimRight(url, "/#:")
 	return url[bytes.LastIndexAny(url, "/#:")+1:]
 }
 
-// callsBSN is the text by which an object calls what it holds a BSN: its own, that of
-// its code or type, or the name of its system or extension.
+// labelOf returns the text that labels an object as a BSN: one of its own, of its code
+// or of its type, or the name of its system or extension.
 func (c *bsnFinder) labelOf(i uint32) uint32 {
 	d := c.doc
 	for m := range d.children(i) {
@@ -102,8 +101,8 @@ func (c *bsnFinder) labelOf(i uint32) uint32 {
 	return notLabelled
 }
 
-// codesBSN is the text by which a CodeableConcept or Coding, or one of several, stands
-// for a BSN.
+// codeLabelOf returns the text in a CodeableConcept or Coding, or in a list of them,
+// that is a label.
 func (c *bsnFinder) codeLabelOf(i uint32) uint32 {
 	d := c.doc
 	if d.nodes[i].kind == kindArray {
@@ -133,97 +132,4 @@ func (c *bsnFinder) codeLabelOf(i uint32) uint32 {
 		}
 	}
 	return notLabelled
-}
-
-// withoutMarkup is a narrative as it is read: a space for each tag, and characters
-// for their numbers. What is no markup stays.
-func withoutMarkup(s []byte) []byte {
-	out := make([]byte, 0, len(s))
-	space := func() {
-		if n := len(out); n > 0 && out[n-1] != ' ' {
-			out = append(out, ' ')
-		}
-	}
-	for len(s) > 0 {
-		switch b := s[0]; {
-		case bytes.HasPrefix(s, []byte("<![CDATA[")):
-			space()
-			s = s[len("<![CDATA["):]
-		case b == '<':
-			n := markupLen(s)
-			if n == 0 { // no tag ends from here on
-				return append(out, s...)
-			}
-			space()
-			s = s[n:]
-		case b == '&':
-			r, n := readEntity(s)
-			if n == 0 {
-				r, n = '&', 1
-			}
-			out = append(out, string(r)...)
-			s = s[n:]
-		case isSpace(b):
-			space()
-			s = s[1:]
-		default:
-			out = append(out, b)
-			s = s[1:]
-		}
-	}
-	return out
-}
-
-// markupLen is the length of the tag or comment that a text begins with, 0 if it does
-// not end.
-func markupLen(s []byte) int {
-	if rest, skipped := skipMarkup(s); skipped {
-		if rest == nil {
-			return 0
-		}
-		return len(s) - len(rest)
-	}
-	quote := byte(0)
-	for k, b := range s {
-		switch {
-		case quote != 0:
-			if b == quote {
-				quote = 0
-			}
-		case b == '"' || b == '\'':
-			quote = b
-		case b == '>':
-			return k + 1
-		}
-	}
-	return 0
-}
-
-// readEntity reads a character that stands there as a number, or a space that has
-// a name.
-func readEntity(s []byte) (r rune, n int) {
-	end := bytes.IndexByte(s[:min(len(s), 16)], ';')
-	if end < 0 {
-		return 0, 0
-	}
-	name := string(s[1:end])
-	switch name {
-	case "nbsp", "ensp", "emsp", "thinsp":
-		return ' ', end + 1
-	case "shy":
-		return '\u00ad', end + 1
-	}
-	digits, numeric := strings.CutPrefix(name, "#")
-	if !numeric {
-		return 0, 0
-	}
-	base := 10
-	if hex := strings.TrimLeft(digits, "xX"); hex != digits {
-		digits, base = hex, 16
-	}
-	code, err := strconv.ParseUint(digits, base, 21)
-	if err != nil {
-		return 0, 0
-	}
-	return rune(code), end + 1
 }

@@ -53,7 +53,7 @@ func TestStructure(t *testing.T) {
 		{"two types", patient(`"deceasedBoolean":true,"deceasedDateTime":"2024"`), "Patient.deceasedDateTime", "is a second deceased[x]"},
 		{"two types, one of them absent", patient(`"deceasedBoolean":true,"_deceasedDateTime":{"extension":[{"url":"x","valueCode":"x"}]}`), "Patient.deceasedDateTime", "is a second deceased[x]"},
 
-		// what accompanies primitives
+		// extensions of primitives
 		{"beside an object", patient(`"_name":[{"id":"x"}]`), "Patient.name", "only a primitive"},
 		{"no object", patient(`"birthDate":"2000","_birthDate":"x"`), "Patient.birthDate", "must have a JSON object"},
 		{"without value or extension", patient(`"_birthDate":{"id":"x"}`), "Patient.birthDate", "neither a value nor an extension"},
@@ -112,7 +112,7 @@ func TestStructure(t *testing.T) {
 		{"an address twice", bundle("collection", `{"fullUrl":"urn:x:y","resource":{"resourceType":"Patient"}}`, `{"fullUrl":"urn:x:y","resource":{"resourceType":"Patient"}}`), "Bundle.entry[1].fullUrl", "address of an earlier entry"},
 		{"an address of a version", bundle("collection", `{"fullUrl":"http://x.example/Patient/1/_history/2","resource":{"resourceType":"Patient"}}`), "Bundle.entry[0].fullUrl", "address of a version"},
 		{"document", `{"resourceType":"Bundle","type":"document","identifier":{"system":"urn:x:y","value":"x"},"entry":[{"resource":{"resourceType":"Patient"}}]}`, "Bundle.entry[0].resource", "must be a Composition"},
-		{"document without identifier", bundle("document", `{"resource":`+ruleBody(compositionWith(`{"entry":[{"display":"x"}]}`))+`}`), "Bundle.identifier", "bdl-9"},
+		{"document without identifier", bundle("document", `{"resource":`+caseBody(compositionWith(`{"entry":[{"display":"x"}]}`))+`}`), "Bundle.identifier", "bdl-9"},
 		{"message", bundle("message", `{"resource":{"resourceType":"Patient"}}`), "Bundle.entry[0].resource", "must be a MessageHeader"},
 		{"in an entry", bundle("collection", `{"resource":`+patient(`"active":"x"`)+`}`), "Bundle.entry[0].resource.active", "true or false"},
 		{"in Parameters", `{"resourceType":"Parameters","parameter":[{"name":"x","resource":` + patient(`"active":"x"`) + `}]}`, "Parameters.parameter[0].resource.active", "true or false"},
@@ -123,19 +123,19 @@ func TestStructure(t *testing.T) {
 		{"simple quantity", observation(`"referenceRange":[{"low":{"value":1,"comparator":"<"}}]`), "Observation.referenceRange[0].low.comparator", "is not an element of SimpleQuantity"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			faults := faultsOf(t, STU3, []byte(tt.body))
-			wantFault(t, faults, tt.at, tt.words)
-			if len(faults) != 1 && tt.name != "all null" && tt.name != "nested" {
-				t.Errorf("want one fault, found %v", faults)
+			issues := issuesOf(t, STU3, []byte(tt.body))
+			wantIssue(t, issues, tt.at, tt.words)
+			if len(issues) != 1 && tt.name != "all null" && tt.name != "nested" {
+				t.Errorf("want one issue, found %v", issues)
 			}
-			if strings.Contains((&ValidationError{Issues: faults}).Error(), someBSN) {
-				t.Errorf("a fault repeats a person's number: %v", faults)
+			if strings.Contains((&ValidationError{Issues: issues}).Error(), testBSN) {
+				t.Errorf("a issue repeats a person's number: %v", issues)
 			}
 		})
 	}
 }
 
-// What looks odd and is right.
+// Unusual bodies that are valid.
 func TestLenient(t *testing.T) {
 	for _, body := range []string{
 		`{"resourceType":"Observation","_status":{"extension":[{"url":"x","valueCode":"x"}]},"code":{"text":"x"}}`,
@@ -153,14 +153,14 @@ func TestLenient(t *testing.T) {
 		`{"resourceType":"SupplyDelivery","type":{"coding":[{"system":"urn:x:y","code":"food"}]}}`,
 		`{"resourceType":"Parameters","parameter":[{"name":"x","resource":{"resourceType":"Bundle","type":"collection"}}]}`,
 	} {
-		if faults := faultsOf(t, STU3, []byte(body)); len(faults) > 0 {
-			t.Errorf("%s\n\t%v", body, faults)
+		if issues := issuesOf(t, STU3, []byte(body)); len(issues) > 0 {
+			t.Errorf("%s\n\t%v", body, issues)
 		}
 	}
 }
 
-// TestMutations changes valid resources one value at a time, in ways that the
-// definitions forbid wherever they are made.
+// TestMutations changes one value of a valid resource at a time, in ways that are never
+// valid.
 func TestMutations(t *testing.T) {
 	n := 0
 	for name, body := range bodies(t, "testdata/valid") {
@@ -176,11 +176,11 @@ func TestMutations(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if faults := faultsOf(t, STU3, changed); len(faults) == 0 {
+			if issues := issuesOf(t, STU3, changed); len(issues) == 0 {
 				t.Errorf("%s: let pass with %s\n%s", name, change, changed)
 			}
 		})
-		if again, err := json.Marshal(v); err != nil || len(faultsOf(t, STU3, again)) > 0 {
+		if again, err := json.Marshal(v); err != nil || len(issuesOf(t, STU3, again)) > 0 {
 			t.Errorf("%s: the changes were not undone: %v", name, err)
 		}
 	}
@@ -189,7 +189,7 @@ func TestMutations(t *testing.T) {
 	}
 }
 
-// mutate makes every change in turn, asks about it and undoes it.
+// mutate makes every change in turn, calls ask and undoes the change.
 func mutate(v any, ask func(change string)) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -213,7 +213,7 @@ func mutate(v any, ask func(change string)) {
 	}
 }
 
-// TestRequired takes every required element out of the valid resources.
+// TestRequired removes each required element of the valid resources.
 func TestRequired(t *testing.T) {
 	for _, body := range bodies(t, "testdata/valid") {
 		doc, f := parse(body)
@@ -235,8 +235,8 @@ func TestRequired(t *testing.T) {
 				}
 				change := edits{doc: doc}
 				change.remove(o, e.name)
-				faults := faultsOf(t, STU3, change.apply())
-				wantFault(t, faults, doc.path(o)+"."+e.name, "is required")
+				issues := issuesOf(t, STU3, change.apply())
+				wantIssue(t, issues, doc.path(o)+"."+e.name, "is required")
 			}
 		}
 		doc.close()

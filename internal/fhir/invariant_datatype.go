@@ -4,7 +4,7 @@ import "bytes"
 
 const ucumSystem = "http://unitsofmeasure.org"
 
-// datatypeInvariants are the invariants of data types.
+// datatypeInvariants returns the invariants of data types.
 func datatypeInvariants() []invariant {
 	return []invariant{
 		{"ext-1", "", "must have either a value or extensions of its own, and not both", func(v view) bool {
@@ -77,25 +77,29 @@ func datatypeInvariants() []invariant {
 		{"tim-10", "timeOfDay", "must not stand beside when", notBoth("timeOfDay", "when")},
 		{"eld-2", "max", "is below min", func(v view) bool {
 			low, ok := v.number("min")
-			high, err := parseMaxCardinality(v.text("max"))
-			return !ok || err || low <= high
+			high, unbounded := parseMaxCardinality(v.text("max"))
+			return !ok || unbounded || low <= high
 		}},
 	}
 }
 
-// ucumOrNone: a code if there is a value, and of UCUM if it has a system.
+// ucumCode reports whether a value has a code, and whether the system is UCUM if there
+// is one.
 func ucumCode(v view) bool {
 	return (v.has("code") || !v.has("value")) && (!v.has("system") || v.is("system", ucumSystem))
 }
 
+// requires says that an element needs another one.
 func requires(name, other string) func(view) bool {
 	return func(v view) bool { return !v.has(name) || v.has(other) }
 }
 
+// notBoth says that two elements exclude each other.
 func notBoth(one, other string) func(view) bool {
 	return func(v view) bool { return !v.has(one) || !v.has(other) }
 }
 
+// notNegative says that an element is zero or more.
 func notNegative(name string) func(view) bool {
 	return func(v view) bool {
 		n, ok := v.number(name)
@@ -103,13 +107,14 @@ func notNegative(name string) func(view) bool {
 	}
 }
 
+// anyOf says that one of some elements is required.
 func anyOf(names ...string) func(view) bool {
 	return func(v view) bool { return v.hasAny(names...) }
 }
 
-// parseMax reads the max of an ElementDefinition; not is true of * and of what
-// is no number.
-func parseMaxCardinality(s string) (max float64, not bool) {
+// parseMaxCardinality reads the max of an ElementDefinition. Unbounded is also true for
+// what is not a number.
+func parseMaxCardinality(s string) (limit float64, unbounded bool) {
 	n, _, ok := parseDigits([]byte(s), len(s))
 	return float64(n), !ok || s == "" || len(s) > 9
 }

@@ -4,59 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"sync"
-	"unicode"
 	"unicode/utf8"
 )
 
-// A document is a body and the tree of its values. The tree is flat: values
-// stand in the order of the text, each followed by what is inside it, so that
-// reading is one pass over the bytes and a check one over the values. Nothing is
-// copied; a value is where it stands in the text.
-type document struct {
-	src   []byte
-	nodes []node
-	// open is the path to the value that was being read when reading ended.
-	open []uint32
-	// twice are members whose name their object has had before. Names that differ
-	// only in case count as one: no two elements of FHIR do, and there are parsers
-	// that fold case and let the last one count.
-	duplicates []uint32
-}
-
-// kind is the JSON type of a value.
-type kind uint8
-
-const (
-	kindNull kind = iota
-	kindFalse
-	kindTrue
-	kindNumber
-	kindString
-	kindArray
-	kindObject
-)
-
-// name is the kind as a fault says it.
-func (k kind) noun() string {
-	return [...]string{"null", "a boolean", "a boolean", "a number", "a string", "an array", "an object"}[k]
-}
-
-// A node is one value. Strings are without their quotes.
-type node struct {
-	start, end  uint32 // of the value, in the text
-	key, keyEnd uint32 // of the member's name; 0, 0 in an array
-	next        uint32 // the first node that is not inside this one
-	hash        uint32 // of the member's name
-	kind        kind
-	escaped     bool // the string has escapes
-	keyEscaped  bool
-}
-
-// Trees are large and short of life.
-var nodePool = sync.Pool{New: func() any { return new([]node) }}
-
-// parse reads a body. The fault, if any, says why reading ended.
+// parse parses a body. The issue, if any, says why parsing ended.
 func parse(body []byte) (*document, *Issue) {
 	d := &document{src: body}
 	if f := checkStart(body); f != nil {
@@ -77,16 +28,8 @@ func parse(body []byte) (*document, *Issue) {
 	return d, nil
 }
 
-// close gives the tree back. Nothing of the document may be used after it.
-func (d *document) close() {
-	if cap(d.nodes) <= maxValues/8 {
-		nodes := d.nodes
-		nodePool.Put(&nodes)
-	}
-	d.nodes = nil
-}
-
-// refuseBody finds what is no JSON object at first sight.
+// checkStart refuses a body that is not a JSON object by its first bytes, its size or
+// its encoding.
 func checkStart(body []byte) *Issue {
 	if len(body) > MaxBody {
 		return &Issue{Code: CodeTooLong, Text: fmt.Sprintf("has %d bytes, more than %d", len(body), MaxBody)}
@@ -122,7 +65,7 @@ func firstInvalid(body []byte) int {
 	return len(body)
 }
 
-// whereIs says a place in the text as editors count it.
+// lineAndColumn describes an offset as editors do.
 func lineAndColumn(body []byte, at int) string {
 	before := body[:min(at, len(body))]
 	line := bytes.Count(before, []byte("\n")) + 1
@@ -130,12 +73,12 @@ func lineAndColumn(body []byte, at int) string {
 	return fmt.Sprintf(" (line %d, column %d)", line, column)
 }
 
-// A reader reads JSON (RFC 8259) into a document.
+// A parser parses JSON (RFC 8259) into a document.
 type parser struct {
 	doc   *document
 	pos   int
 	depth int
-	// why reading ended
+	// why parsing ended
 	code IssueCode
 	text string
 }
@@ -147,7 +90,7 @@ func (r *parser) fail(says string) bool {
 	return false
 }
 
-// short says that the body ends too early.
+// failTruncated fails because the body ends too early.
 func (r *parser) failTruncated() bool {
 	return r.fail("is not well-formed JSON: the body ends before it is complete")
 }
@@ -159,7 +102,7 @@ func (r *parser) skipSpace() {
 	}
 }
 
-// value reads one value, the member of the given name if it is one.
+// value parses one value. The key is the name of the member that it is, if it is one.
 func (r *parser) value(key, keyEnd, hash uint32, keyEscaped bool) bool {
 	d := r.doc
 	if r.skipSpace(); r.pos >= len(d.src) {
@@ -203,7 +146,7 @@ func (r *parser) value(key, keyEnd, hash uint32, keyEscaped bool) bool {
 	return true
 }
 
-// nested reads what may hold further values.
+// container parses an object or array.
 func (r *parser) container(i int, k kind) bool {
 	d := r.doc
 	d.nodes[i].kind = k
@@ -280,7 +223,7 @@ func (r *parser) members(i int) bool {
 	}
 }
 
-// empty reads the end of an object or array that has nothing in it.
+// closeEmpty parses the end of an object or array without items.
 func (r *parser) closeEmpty(end byte) (done, ok bool) {
 	if r.skipSpace(); r.pos >= len(r.doc.src) {
 		return true, r.failTruncated()
@@ -292,7 +235,7 @@ func (r *parser) closeEmpty(end byte) (done, ok bool) {
 	return false, true
 }
 
-// comma reads on to the next item or over the end.
+// nextItem parses the comma before the next item, or the end of the object or array.
 func (r *parser) nextItem(end byte, of string) (more, ok bool) {
 	if r.skipSpace(); r.pos >= len(r.doc.src) {
 		return false, r.failTruncated()
@@ -362,7 +305,7 @@ func (r *parser) number(i int) bool {
 	return true
 }
 
-// text reads a string, from quote to quote.
+// stringLiteral parses a string, from quote to quote.
 func (r *parser) stringLiteral() (escaped, ok bool) {
 	src, at := r.doc.src, r.pos+1
 	for at < len(src) {
@@ -390,70 +333,4 @@ func (r *parser) stringLiteral() (escaped, ok bool) {
 	}
 	r.pos = len(src)
 	return escaped, r.failTruncated()
-}
-
-// findTwice notes the members of an object whose name stands there already.
-func (d *document) findDuplicates(i uint32, n int) {
-	if n > 32 {
-		d.findDuplicatesByMap(i, n)
-		return
-	}
-	end := uint32(len(d.nodes))
-	for b := d.nodes[i+1].next; b < end; b = d.nodes[b].next {
-		h := d.nodes[b].hash
-		for a := i + 1; a < b; a = d.nodes[a].next {
-			if d.nodes[a].hash == h && bytes.EqualFold(d.name(a), d.name(b)) {
-				d.addDuplicate(b)
-				break
-			}
-		}
-	}
-}
-
-func (d *document) findDuplicatesByMap(i uint32, n int) {
-	seen := make(map[string]bool, n)
-	end := uint32(len(d.nodes))
-	for m := i + 1; m < end; m = d.nodes[m].next {
-		name := string(foldCase(d.name(m)))
-		if seen[name] {
-			d.addDuplicate(m)
-		}
-		seen[name] = true
-	}
-}
-
-func (d *document) addDuplicate(m uint32) {
-	if len(d.duplicates) <= MaxIssues {
-		d.duplicates = append(d.duplicates, m)
-	}
-}
-
-// foldedHash is FNV-1a of a name without regard to case.
-func foldedHash(name []byte) uint32 {
-	if slices.ContainsFunc(name, func(c byte) bool { return c >= utf8.RuneSelf }) {
-		name = foldCase(name)
-	}
-	h := uint32(2166136261)
-	for _, c := range name {
-		if isUpper(c) {
-			c |= 0x20
-		}
-		h = (h ^ uint32(c)) * 16777619
-	}
-	return h
-}
-
-// foldCase is a name without regard to case, as bytes.EqualFold sees it: each
-// character is the lowest of those that differ only in case, ASCII's in lower case.
-func foldCase(name []byte) []byte {
-	return bytes.Map(func(r rune) rune {
-		low := r
-		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
-			low = min(low, next)
-		}
-		if 'A' <= low && low <= 'Z' {
-			low |= 0x20
-		}
-		return low
-	}, name)
 }

@@ -7,22 +7,24 @@ import (
 	"strings"
 )
 
-// Interaction is a resource or Bundle that may leave: what is posted, and where.
+// An Interaction is the FHIR interaction that sends a resource or Bundle: what is
+// posted, and where.
 type Interaction struct {
-	// Report is of the body as it came: a collection is one there still.
+	// Report describes the body before it was changed: a collection is still a
+	// collection.
 	*Report
-	Path string // "" for a Bundle, which goes to the base address; else the type, such as "Observation"
-	Body []byte // JSON as it goes over the wire
-	// Types is what it holds, in the order of the entries: types and nothing else.
+	Path string // the type, such as "Observation"; empty for a Bundle, which is posted to the base address
+	Body []byte // JSON as it is sent
+	// Types are the types of the resources, in the order of the entries.
 	Types []string
 }
 
-// Prepare checks a body, holds it to the rules for sending and returns what goes
-// out. If it may not go, the error is a *[ValidationError].
+// Prepare validates a body, checks the rules for sending and returns the interaction
+// that sends it. If it may not be sent, the error is a *[ValidationError].
 //
-// A single resource is created by POST, so its id is taken out; the provider
-// gives it one. A batch or transaction goes as given. A collection is no
-// interaction of FHIR and is made into a batch; see docs/fhir.md.
+// A single resource is created by POST: its id is removed, since the provider assigns
+// one. A batch or transaction is sent as it is. A collection is no interaction of FHIR
+// and becomes a batch; see docs/fhir.md.
 func Prepare(v Version, body []byte) (*Interaction, error) {
 	doc, f := parse(body)
 	defer doc.close()
@@ -46,20 +48,20 @@ func Prepare(v Version, body []byte) (*Interaction, error) {
 	return s.out, nil
 }
 
-// A sender applies the rules for sending (MedMij's, for the services that share
-// data with a provider) and gathers what is to be changed.
+// A preparer applies the rules for sending, which are MedMij's for services that share
+// data with a provider, and collects the edits.
 type preparer struct {
 	c     *checker
 	edits edits
 	out   *Interaction
-	// digest is of the body, once a new urn is asked for.
+	// digest is the SHA-256 of the body, computed for the first new URN.
 	digest []byte
 }
 
-// notStorable are resources that no server keeps, so none can be created.
+// notStorable are types of resource that no server stores, so that none can be created.
 var notStorable = []string{"Bundle", "OperationOutcome", "Parameters"}
 
-// typeOf is the type of a resource, "" if it has none that is known.
+// typeOf returns the type of a resource, or "" if it is unknown.
 func (s *preparer) typeOf(r uint32) string {
 	text := s.c.doc.memberText(r, "resourceType")
 	if name, ok := safeName(text); ok && (s.c.defs == nil || s.c.defs.resource(text) != nil) {
@@ -68,7 +70,7 @@ func (s *preparer) typeOf(r uint32) string {
 	return ""
 }
 
-// stored insists on a resource that can be created.
+// checkStorable checks that a resource can be created.
 func (s *preparer) checkStorable(r uint32, name string) {
 	if slices.Contains(notStorable, name) {
 		s.c.addIssue(r, CodeBusiness, "is "+article(name)+", which a provider does not store")
@@ -100,7 +102,7 @@ func (s *preparer) prepare() {
 	s.checkReferences()
 }
 
-// interaction holds a batch or transaction to the rules.
+// prepareBatch checks the entries of a batch or transaction.
 func (s *preparer) prepareBatch() {
 	n := 0
 	for e := range s.c.doc.entries() {
@@ -112,13 +114,13 @@ func (s *preparer) prepareBatch() {
 	}
 }
 
-// entry holds one entry to the rules: it creates a resource (POST) or writes one
-// whose id is known (PUT).
+// checkEntry checks one entry, which creates a resource (POST) or updates one whose id
+// is known (PUT).
 func (s *preparer) checkEntry(e uint32) {
 	d := s.c.doc
 	request, ok := d.member(e, "request")
 	if !ok {
-		if s.c.defs == nil { // else it is a fault already
+		if s.c.defs == nil { // with definitions it is already reported
 			s.c.addIssueAt(e, ".request", CodeRequired, "is required of each entry of a batch or transaction (bdl-3)")
 		}
 		return
@@ -140,7 +142,7 @@ func (s *preparer) checkEntry(e uint32) {
 	}
 	name := s.typeOf(r)
 	if name == "" {
-		return // a fault already
+		return // already reported
 	}
 	s.out.Types = append(s.out.Types, name)
 	s.checkStorable(r, name)
@@ -185,8 +187,8 @@ func (s *preparer) checkUpdate(e, r, request uint32, name string) {
 	}
 }
 
-// namesPerson says whether a search has patient or subject as a parameter, also
-// with a modifier or a chain behind it.
+// hasPatientParameter reports whether a search has the parameter patient or subject,
+// also with a modifier or a chain.
 func hasPatientParameter(url []byte) bool {
 	url = normalized(url)
 	if _, query, ok := bytes.Cut(url, []byte("?")); ok {
@@ -204,8 +206,8 @@ func hasPatientParameter(url []byte) bool {
 	return false
 }
 
-// checkReferences finds references to entries that are not there: the provider
-// could not resolve them.
+// checkReferences finds references to entries that do not exist, which the provider
+// could not resolve.
 func (s *preparer) checkReferences() {
 	d := s.c.doc
 	known := map[string]bool{}

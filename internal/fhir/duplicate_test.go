@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A parser that folds case may take the last of two names, so two that differ
-// only in case are the same name twice.
+// Names that differ only in case are duplicates, since a parser that folds case may
+// take the last one.
 func TestNamesThatDifferInCase(t *testing.T) {
 	var many strings.Builder
 	for i := range 40 {
@@ -23,7 +23,7 @@ func TestNamesThatDifferInCase(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, v := range []Version{STU3, R4} {
-				wantFault(t, sendFaults(t, v, tt.body), tt.at, "has had before")
+				wantIssue(t, prepareIssues(t, v, tt.body), tt.at, "has had before")
 			}
 		})
 	}

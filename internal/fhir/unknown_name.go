@@ -6,14 +6,14 @@ import (
 	"sync"
 )
 
-// versionHints are what to say of names that another version of FHIR has.
+// versionHints are explanations for names that another version of FHIR has.
 type versionHints struct {
 	version  Version
-	types    map[string]string // unknown type → sentence
-	elements map[string]string // unknown element → sentence
+	types    map[string]string // from an unknown type to a sentence
+	elements map[string]string // from an unknown element to a sentence
 }
 
-// hintsFor is what is known of a version's neighbours.
+// hintsFor returns the hints for a version.
 func hintsFor(v Version) *versionHints {
 	if v == STU3 {
 		return stu3Hints()
@@ -21,7 +21,7 @@ func hintsFor(v Version) *versionHints {
 	return &versionHints{version: v}
 }
 
-// stu3Hints are made when there is first something to hint at.
+// stu3Hints is built on first use.
 var stu3Hints = sync.OnceValue(func() *versionHints {
 	return &versionHints{
 		version: STU3,
@@ -92,10 +92,10 @@ var stu3Hints = sync.OnceValue(func() *versionHints {
 	}
 })
 
-// unknownType says that a name is no type of resource.
+// unknownTypeText returns the text of an issue for an unknown type of resource.
 func (h *versionHints) unknownTypeText(name []byte) string {
-	if says := h.types[string(name)]; says != "" {
-		return string(name) + " " + says
+	if hint := h.types[string(name)]; hint != "" {
+		return string(name) + " " + hint
 	}
 	if shown, ok := safeName(name); ok {
 		return fmt.Sprintf("%s is not a type of resource in %s", shown, h.version)
@@ -103,14 +103,15 @@ func (h *versionHints) unknownTypeText(name []byte) string {
 	return fmt.Sprintf("must be the name of a type of resource in %s", h.version)
 }
 
-// unknownElement says that a type has no such element.
+// unknownElementText returns the text of an issue for an element that a type does not
+// have.
 func (c *checker) unknownElementText(t *typeDef, name []byte) string {
 	bare := strings.TrimPrefix(string(name), "_")
-	if says := hintsFor(c.version).elements[t.name+"."+bare]; says != "" {
-		return fmt.Sprintf("is not an element of %s: %s", t.name, says)
+	if hint := hintsFor(c.version).elements[t.name+"."+bare]; hint != "" {
+		return fmt.Sprintf("is not an element of %s: %s", t.name, hint)
 	}
 	for _, e := range t.elements {
-		// valueInteger, where value[x] has no such type
+		// for example valueInteger, if value[x] does not have that type
 		if rest, ok := strings.CutPrefix(bare, e.name); ok && e.choice && (rest == "" || isUpper(rest[0])) {
 			return fmt.Sprintf("is not an element of %s: its %s[x] is one of %s", t.name, e.name, listWords(e.choices))
 		}

@@ -1,9 +1,9 @@
 package fhir
 
-// The forms of dates and times: the expressions of
-// https://hl7.org/fhir/STU3/datatypes.html#primitive, and the day must exist.
+// Dates and times have the forms of https://hl7.org/fhir/STU3/datatypes.html#primitive,
+// and the day must exist in the calendar.
 
-// daysInMonth is how many days a month has, 0 if there is no such month.
+// daysInMonth returns the number of days, or 0 if there is no such month.
 func daysInMonth(year, month int) int {
 	switch month {
 	case 1, 3, 5, 7, 8, 10, 12:
@@ -19,7 +19,7 @@ func daysInMonth(year, month int) int {
 	return 0
 }
 
-// number reads exactly n digits from the front of s.
+// parseDigits reads exactly n digits at the start of s.
 func parseDigits(s []byte, n int) (value int, rest []byte, ok bool) {
 	if len(s) < n {
 		return 0, s, false
@@ -33,17 +33,17 @@ func parseDigits(s []byte, n int) (value int, rest []byte, ok bool) {
 	return value, s[n:], true
 }
 
-// A moment is a date or time as it was written.
+// A dateTime is a date or time of any precision.
 type dateTime struct {
-	year, month, day     int // 0 from where it is not said
+	year, month, day     int // 0 where the precision ends before
 	hour, minute, second int
 	nanos                int
 	offset               int // minutes east of UTC
 	hasTime              bool
 }
 
-// date reads YYYY, YYYY-MM or YYYY-MM-DD from the front of s. The year may have
-// a minus, as the expression has it.
+// parseDate reads YYYY, YYYY-MM or YYYY-MM-DD at the start of s. The year may have a
+// minus sign, as in the specification's expression.
 func parseDate(s []byte) (m dateTime, rest []byte, ok bool) {
 	if len(s) > 0 && s[0] == '-' {
 		s = s[1:]
@@ -66,7 +66,7 @@ func parseDate(s []byte) (m dateTime, rest []byte, ok bool) {
 	return m, s, true
 }
 
-// clock reads hh:mm:ss and any fraction from the front of s.
+// parseClock reads hh:mm:ss and an optional fraction at the start of s.
 func (m *dateTime) parseClock(s []byte) (rest []byte, ok bool) {
 	if m.hour, s, ok = parseDigits(s, 2); !ok || m.hour > 23 || len(s) == 0 || s[0] != ':' {
 		return s, false
@@ -89,7 +89,7 @@ func (m *dateTime) parseClock(s []byte) (rest []byte, ok bool) {
 	return s[n:], n > 0
 }
 
-// zone reads Z or an offset of at most fourteen hours, to the end of s.
+// parseZone reads Z or an offset of at most fourteen hours, up to the end of s.
 func (m *dateTime) parseZone(s []byte) bool {
 	if string(s) == "Z" {
 		return true
@@ -109,7 +109,7 @@ func (m *dateTime) parseZone(s []byte) bool {
 	return true
 }
 
-// parseMoment reads a date or dateTime.
+// parseDateTime reads a date or dateTime.
 func parseDateTime(s []byte) (m dateTime, ok bool) {
 	m, s, ok = parseDate(s)
 	if !ok || len(s) == 0 {
@@ -144,8 +144,8 @@ func isTime(s []byte) bool {
 	return ok && len(rest) == 0
 }
 
-// after says whether m is certainly later than o: what one of them leaves open
-// counts in favour of both.
+// after reports whether m is certainly later than o, whatever the parts are that one of
+// them leaves open.
 func (m dateTime) after(o dateTime) bool {
 	if m.hasTime && o.hasTime {
 		a, b := m.utcMinutes(), o.utcMinutes()
@@ -173,7 +173,7 @@ func (m dateTime) after(o dateTime) bool {
 	return false
 }
 
-// minutes counts minutes in UTC.
+// utcMinutes counts minutes in UTC.
 func (m dateTime) utcMinutes() int {
 	return (m.dayNumber()*24+m.hour)*60 + m.minute - m.offset
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// edits are changes of a body that leave every other byte as it was given.
+// edits are changes to a body that leave every other byte as it was given.
 type edits struct {
 	doc  *document
 	list []edit
@@ -16,7 +16,8 @@ type edit struct {
 	text       string
 }
 
-// valueStart and valueEnd are where a value is in the text, quotes included.
+// valueStart and valueEnd return the range of a value in the text, with the quotes of a
+// string.
 func (d *document) valueStart(i uint32) uint32 {
 	if n := &d.nodes[i]; n.kind != kindString {
 		return n.start
@@ -31,28 +32,28 @@ func (d *document) valueEnd(i uint32) uint32 {
 	return d.nodes[i].end + 1
 }
 
-// replace puts a JSON value in place of one.
+// replace replaces a value by another JSON value.
 func (e *edits) replace(i uint32, with string) {
 	e.list = append(e.list, edit{e.doc.valueStart(i), e.doc.valueEnd(i), with})
 }
 
-// putFirst puts members before all others of an object that has some.
+// insertFirst inserts members before all others of an object that has some.
 func (e *edits) insertFirst(object uint32, members string) {
 	at := e.doc.nodes[object].start + 1
 	e.list = append(e.list, edit{at, at, members + ","})
 }
 
-// putBehind puts members behind one of an object.
+// insertAfter inserts members after a member.
 func (e *edits) insertAfter(member uint32, members string) {
 	at := e.doc.valueEnd(member)
 	e.list = append(e.list, edit{at, at, "," + members})
 }
 
-// remove takes members out of an object, each with one comma.
+// remove removes members of an object, each with one comma.
 func (e *edits) remove(object uint32, names ...string) {
 	d := e.doc
 	kept := false
-	before := uint32(0) // the end of the member before
+	before := uint32(0) // the end of the previous member
 	for m := range d.children(object) {
 		end := d.valueEnd(m)
 		switch {
@@ -69,14 +70,14 @@ func (e *edits) remove(object uint32, names ...string) {
 	}
 }
 
-// apply is the body with the changes made.
+// apply returns the body with the changes.
 func (e *edits) apply() []byte {
 	slices.SortStableFunc(e.list, func(a, b edit) int { return cmp.Compare(a.start, b.start) })
 	out := make([]byte, 0, len(e.doc.src)+64*len(e.list))
 	at := uint32(0)
 	for _, x := range e.list {
 		if x.start < at {
-			continue // within what was taken out
+			continue // inside a part that was removed
 		}
 		out = append(out, e.doc.src[at:x.start]...)
 		out = append(out, x.text...)

@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// A rule is an invariant of the definitions, by the key that they know it by.
-// The table says which types have it; here it is written as a Go function, since
-// the few dozen that stop real mistakes do not need an interpreter of FHIRPath.
+// An invariant is a constraint of the definitions, written as a Go function: the few
+// dozen that matter in practice do not need an interpreter for FHIRPath. The
+// definitions say which types have it.
 type invariant struct {
-	// key has @ and a type behind it where STU3 uses one key for several rules.
+	// key is the definitions' key. If STU3 uses one key for several invariants, @ and a
+	// type follow it.
 	key string
-	// at is the element that is to blame, "" for the whole.
+	// element is where a violation is reported, "" for the whole object.
 	element string
 	text    string
-	// holds is asked of well-formed and of broken elements alike: what it cannot
-	// read, it lets pass.
+	// holds is also called for malformed elements, and ignores what it cannot read.
 	holds func(view) bool
 }
 
-// invariants asks the rules of a type.
+// checkInvariants checks the invariants of a type.
 func (c *checker) checkInvariants(i uint32, t *typeDef) {
 	for _, r := range t.invariants {
 		if r.holds(view{c, i}) {
@@ -44,13 +44,13 @@ func (c *checker) checkInvariants(i uint32, t *typeDef) {
 	}
 }
 
-// A view is an element as a rule looks at it.
+// A view is an element as an invariant sees it.
 type view struct {
 	c *checker
 	i uint32
 }
 
-// find is the member of an element, or else what accompanies it.
+// find returns a member, or the member with its extensions.
 func (v view) find(name string) (uint32, bool) {
 	if m, ok := v.c.doc.member(v.i, name); ok {
 		return m, ok
@@ -67,7 +67,7 @@ func (v view) hasAny(names ...string) bool {
 	return slices.ContainsFunc(names, v.has)
 }
 
-// count is how many of the elements are there.
+// count returns how many of the elements are present.
 func (v view) count(names ...string) (n int) {
 	for _, name := range names {
 		if v.has(name) {
@@ -77,7 +77,7 @@ func (v view) count(names ...string) (n int) {
 	return n
 }
 
-// choice is the member that a choice such as value[x] has.
+// choice returns the member of a choice such as value[x], and its type.
 func (v view) choice(name string) (member view, suffix string, ok bool) {
 	for m := range v.c.doc.children(v.i) {
 		full := bytes.TrimPrefix(v.c.doc.name(m), []byte("_"))
@@ -93,24 +93,24 @@ func (v view) hasChoice(name string) bool {
 	return ok
 }
 
-// text is the text of a member, "" if it has none.
+// text returns the text of a member, or "".
 func (v view) text(name string) string {
 	return string(v.c.doc.memberText(v.i, name))
 }
 
-// is says whether a member is one of some codes.
+// is reports whether a member is one of some codes.
 func (v view) is(name string, codes ...string) bool {
 	return slices.Contains(codes, v.text(name))
 }
 
-// isTrue says whether a member is true.
+// isTrue reports whether a member is true.
 func (v view) isTrue(name string) bool {
 	m, ok := v.c.doc.member(v.i, name)
 	return ok && v.c.doc.nodes[m].kind == kindTrue
 }
 
-// number reads a member that is a number. Two decimals that differ too little
-// for a float64 count as equal, which lets them pass.
+// number returns a member that is a number. Decimals that have the same float64 count
+// as equal.
 func (v view) number(name string) (n float64, ok bool) {
 	m, ok := v.c.doc.member(v.i, name)
 	if !ok || v.c.doc.nodes[m].kind != kindNumber {
@@ -120,12 +120,12 @@ func (v view) number(name string) (n float64, ok bool) {
 	return n, err == nil
 }
 
-// moment reads a member that is a date or time.
+// dateTime returns a member that is a date or time.
 func (v view) dateTime(name string) (dateTime, bool) {
 	return parseDateTime(v.c.doc.memberText(v.i, name))
 }
 
-// child is a member that is an object.
+// child returns a member that is an object.
 func (v view) child(name string) (view, bool) {
 	m, ok := v.c.doc.member(v.i, name)
 	return view{v.c, m}, ok && v.c.doc.nodes[m].kind == kindObject
@@ -146,7 +146,7 @@ func (v view) each(name string) iter.Seq[view] {
 	}
 }
 
-// below lists every element of the name, however deep.
+// descendants lists every element with a name, at any depth.
 func (v view) descendants(name string) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
 		d := v.c.doc

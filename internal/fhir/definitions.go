@@ -16,11 +16,11 @@ import (
 //go:embed stu3.txt
 var stu3Text string
 
-// stu3 is decoded when the first STU3 resource is checked: a process that
-// checks none does not pay for it.
+// stu3 is decoded when the first STU3 resource is checked, so that other processes do
+// not pay for it.
 var stu3 = sync.OnceValue(func() *definitions { return decodeDefinitions(stu3Text, stu3Invariants()) })
 
-// definitionsOf is the table of a version, nil if there is none.
+// definitionsOf returns the definitions of a version, or nil if there are none.
 func definitionsOf(v Version) *definitions {
 	if v == STU3 {
 		return stu3()
@@ -28,14 +28,14 @@ func definitionsOf(v Version) *definitions {
 	return nil
 }
 
-// A table is what a version of FHIR defines.
+// definitions are the types, value sets and invariants of a version of FHIR.
 type definitions struct {
 	types      map[string]*typeDef
 	valueSets  map[string]*valueSet
 	invariants map[string]*invariant // by key
 }
 
-// resource finds a type of resource that can be had, not an abstract one.
+// resource returns a type of resource that can be instantiated, or nil.
 func (t *definitions) resource(name []byte) *typeDef {
 	if d := t.types[string(name)]; d != nil && d.resource {
 		return d
@@ -43,15 +43,15 @@ func (t *definitions) resource(name []byte) *typeDef {
 	return nil
 }
 
-// A typeDef is a resource type, a data type, or the unnamed type of an element
-// with elements of its own.
+// A typeDef is a resource type, a data type, or the unnamed type of an element that has
+// elements of its own.
 type typeDef struct {
 	name     string
 	resource bool
-	// typeKind are the types that the engine knows by name.
+	// kind marks the types that the checker knows by name.
 	kind typeKind
 
-	// What follows is read from the text once it is asked for: see ready.
+	// The fields below are set by load; loaded returns a typeDef that has them.
 	elements   []*elementDef // those of the base type first
 	properties []property    // sorted by name
 	invariants []*invariant
@@ -61,23 +61,23 @@ type typeDef struct {
 	base, lines string
 }
 
-// ready is the type, read.
+// loaded returns the type with its elements.
 func (d *typeDef) loaded() *typeDef {
 	d.once.Do(d.load)
 	return d
 }
 
-// special marks the few types whose meaning is more than their elements.
+// A typeKind marks the few types with rules of their own.
 type typeKind uint8
 
 const (
 	typeOrdinary typeKind = iota
 	typeReference
 	typeBundle
-	typeElement // what accompanies a primitive
+	typeElement // the id and extensions of a primitive
 )
 
-// An element is a name in a type. A choice, such as value[x], is one element.
+// An elementDef is an element of a type. A choice, such as value[x], is one element.
 type elementDef struct {
 	index      int
 	name       string // without [x]
@@ -86,23 +86,24 @@ type elementDef struct {
 	choice     bool
 	choices    []string // the JSON names of a choice
 	valueSet   *valueSet
-	codeFormat codeFormat // instead of codes, where they have no end
+	codeFormat codeFormat // for a binding without a list of codes
 }
 
-// A prop is an element as JSON names it: a choice has one for each type.
+// A property is an element as JSON names it: a choice has a property for each of its
+// types.
 type property struct {
 	name        string
 	element     *elementDef
-	primitive   primitive // primNone if it is of a complex type
-	typ         *typeDef  // nil of primitives, and of any resource
-	anyResource bool      // any resource
-	targets     []string  // what a Reference may refer to; nil: anything
+	primitive   primitive // primNone for a complex type
+	typ         *typeDef  // nil for primitives, and for any resource
+	anyResource bool      // any type of resource
+	targets     []string  // types that a Reference may refer to; nil: any
 }
 
-// prop finds the element that a member of JSON stands for.
+// property returns the property with a name, or nil.
 func (d *typeDef) property(name []byte) *property {
 	i, ok := slices.BinarySearchFunc(d.properties, name, func(p property, name []byte) int {
-		// Comparing does not copy.
+		// The conversions in comparisons do not allocate.
 		switch {
 		case p.name < string(name):
 			return -1
@@ -117,7 +118,7 @@ func (d *typeDef) property(name []byte) *property {
 	return &d.properties[i]
 }
 
-// A codeList is the value set of a required binding.
+// A valueSet is the value set of a required binding.
 type valueSet struct {
 	name string
 
@@ -128,7 +129,7 @@ type valueSet struct {
 	lines []string
 }
 
-// ready is the list, read.
+// loaded returns the value set with its codes.
 func (l *valueSet) loaded() *valueSet {
 	l.once.Do(l.load)
 	return l
@@ -139,13 +140,13 @@ type systemCodes struct {
 	codes  []string // sorted
 }
 
-// has says whether a code is in the list, of whatever system.
+// has reports whether a code of any system is in the value set.
 func (l *valueSet) has(code []byte) bool {
 	return containsSorted(l.codes, code)
 }
 
-// hasOf says whether a system's code is in the list, and whether the list has
-// codes of that system at all.
+// hasOf reports whether a code of a system is in the value set, and whether the value
+// set has any codes of that system.
 func (l *valueSet) hasOf(system, code []byte) (has, known bool) {
 	for _, s := range l.systems {
 		if s.system == string(system) {
@@ -167,12 +168,3 @@ func containsSorted(sorted []string, word []byte) bool {
 	})
 	return ok
 }
-
-// codeFormat is how codes look whose list has no end.
-type codeFormat uint8
-
-const (
-	formatNone codeFormat = iota
-	formatMIME
-	formatLanguage
-)
