@@ -67,7 +67,8 @@ func Push(ctx context.Context, c Config, progress func(string)) (Result, error) 
 		return Result{}, fmt.Errorf("listen: %w", err)
 	}
 	s, err := server.Open(ctx, server.Config{PublicURL: "http://" + l.Addr().String(), Database: database,
-		Blobs: filepath.Join(c.Folder, "blobs"), Keyring: filepath.Join(c.Folder, "master.key"), Log: slog.New(slog.DiscardHandler)})
+		Blobs: filepath.Join(c.Folder, "blobs"), Keyring: filepath.Join(c.Folder, "master.key"),
+		Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return Result{}, err
 	}
@@ -98,7 +99,8 @@ func Push(ctx context.Context, c Config, progress func(string)) (Result, error) 
 // a millisecond each: it is spread over all cores beforehand.
 func presign(key *rsa.PrivateKey, client wire.ClientID, tokens []string, c Config) ([][]byte, error) {
 	descriptor, err := wire.Sign(key, wire.Header{}, map[string]any{"metadata": wire.Descriptor{
-		MIMEType: "application/octet-stream", Accounts: []wire.DescriptorAccount{{AccountID: "bench"}}, Reference: []string{"bench"}}})
+		MIMEType: "application/octet-stream", Accounts: []wire.DescriptorAccount{{AccountID: "bench"}},
+		Reference: []string{"bench"}}})
 	if err != nil {
 		return nil, err
 	}
@@ -113,14 +115,17 @@ func presign(key *rsa.PrivateKey, client wire.ClientID, tokens []string, c Confi
 	for w := range runtime.NumCPU() {
 		wait.Go(func() {
 			for i := w; i < c.Pushes; i += runtime.NumCPU() {
-				bearer, err := wire.Sign(key, wire.Header{}, wire.RequestClaims{ClientID: client.String(), Nonce: wire.NewNonce(),
-					Timestamp: wire.MillisOf(time.Now()), AccessToken: tokens[i*7919%len(tokens)]})
+				bearer, err := wire.Sign(key, wire.Header{},
+					wire.RequestClaims{ClientID: client.String(), Nonce: wire.NewNonce(),
+						Timestamp: wire.MillisOf(time.Now()), AccessToken: tokens[i*7919%len(tokens)]})
 				if err != nil {
 					once.Do(func() { failed = err })
 					return
 				}
-				requests[i] = fmt.Appendf(nil, "POST /v1.7/permission-access/import HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n"+
-					"FileDescriptor: %s\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n",
+				requests[i] = fmt.Appendf(nil,
+					"POST /v1.7/permission-access/import HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n"+
+						"FileDescriptor: %s\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: "+
+						"chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n",
 					bearer, descriptor, len(content), content)
 			}
 		})
@@ -150,12 +155,14 @@ func run(ctx context.Context, c Config, address string, requests [][]byte) (Resu
 	slices.Sort(took)
 	at := func(share float64) time.Duration { return took[int(share*float64(len(took)-1))] }
 	return Result{Pushes: len(requests), Took: all, PerSecond: float64(len(requests)) / all.Seconds(),
-		P50: at(0.5), P99: at(0.99), Max: at(1), SyncsBefore: before, SyncsAfter: after, Busy: busy, Own: own, CPUs: runtime.NumCPU()}, nil
+		P50: at(0.5), P99: at(0.99), Max: at(1), SyncsBefore: before, SyncsAfter: after, Busy: busy, Own: own,
+		CPUs: runtime.NumCPU()}, nil
 }
 
 // seed makes libraries that each grant one write contract, without the cost of
 // passwords, and returns their access tokens.
-func seed(ctx context.Context, clients *library.Clients, database string, key *rsa.PrivateKey, n int) ([]string, wire.ClientID, error) {
+func seed(ctx context.Context, clients *library.Clients, database string, key *rsa.PrivateKey, n int) ([]string,
+	wire.ClientID, error) {
 	a, err := clients.AddApplication(ctx, library.Application{Name: "Bench"})
 	if err != nil {
 		return nil, wire.ClientID{}, err

@@ -10,7 +10,8 @@ import (
 // together. How large they are is for carrel bench to say, on a quiet machine.
 func TestPush(t *testing.T) {
 	var steps []string
-	r, err := bench.Push(t.Context(), bench.Config{Folder: t.TempDir(), Clients: 8, Pushes: 200, Size: 4 << 10, Libraries: 5},
+	r, err := bench.Push(t.Context(),
+		bench.Config{Folder: t.TempDir(), Clients: 8, Pushes: 200, Size: 4 << 10, Libraries: 5},
 		func(step string) { steps = append(steps, step) })
 	if err != nil {
 		t.Fatal(err)

@@ -34,7 +34,8 @@ func pushAll(ctx context.Context, clients int, address string, requests [][]byte
 	return context.Cause(ctx)
 }
 
-func pushFromOneConnection(ctx context.Context, address string, requests [][]byte, took []time.Duration, next *atomic.Int64) error {
+func pushFromOneConnection(ctx context.Context, address string, requests [][]byte, took []time.Duration,
+	next *atomic.Int64) error {
 	c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)

@@ -14,7 +14,8 @@ func TestMemory(t *testing.T) {
 }
 
 func TestDisk(t *testing.T) {
-	librarytest.TestBlobs(t, func(t *testing.T) library.Blobs { return openDisk(t, filepath.Join(t.TempDir(), "blobs")) })
+	librarytest.TestBlobs(t,
+		func(t *testing.T) library.Blobs { return openDisk(t, filepath.Join(t.TempDir(), "blobs")) })
 }
 
 func openDisk(t *testing.T, path string) *blob.Disk {

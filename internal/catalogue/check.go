@@ -27,7 +27,8 @@ const maxErrors = 10
 
 func (k *checker) err() error {
 	if len(k.errs) > maxErrors {
-		return errors.Join(append(slices.Clone(k.errs[:maxErrors]), fmt.Errorf("and %d more", len(k.errs)-maxErrors))...)
+		return errors.Join(append(slices.Clone(k.errs[:maxErrors]),
+			fmt.Errorf("and %d more", len(k.errs)-maxErrors))...)
 	}
 	return errors.Join(k.errs...)
 }
@@ -67,7 +68,8 @@ func (k *checker) decode(at string, raw []byte, into any) bool {
 }
 
 // jsonTypeNames are the words for kinds of Go's.
-var jsonTypeNames = map[string]string{"int": "a whole number", "string": "a text", "slice": "a list", "map": "an object", "struct": "an object"}
+var jsonTypeNames = map[string]string{"int": "a whole number", "string": "a text", "slice": "a list",
+	"map": "an object", "struct": "an object"}
 
 // each reads each entry of a section.
 func (k *checker) eachEntry(section string, list []rawJSON, read func(at string, raw rawJSON)) {

@@ -143,8 +143,10 @@ func (f *file) readLists(k *checker, own fileJSON) {
 		}
 		k.checkIdentity(at, "categories", c.ID, c.Name)
 		k.checkLogo(at, c.Logo)
-		f.categories = append(f.categories, wire.Category{ID: c.ID, CategoryTypeID: 1, Name: c.Name, Reference: c.Reference, Title: c.Title,
-			SubTitle: c.SubTitle, ExpandedTitle: c.ExpandedTitle, ExpandedSubTitle: c.ExpandedSubTitle, Resource: optionalLogo(c.Logo), JSON: k.parseObject(at, c.JSON)})
+		f.categories = append(f.categories,
+			wire.Category{ID: c.ID, CategoryTypeID: 1, Name: c.Name, Reference: c.Reference, Title: c.Title,
+				SubTitle: c.SubTitle, ExpandedTitle: c.ExpandedTitle, ExpandedSubTitle: c.ExpandedSubTitle,
+				Resource: optionalLogo(c.Logo), JSON: k.parseObject(at, c.JSON)})
 	})
 	k.eachEntry("countries", own.Countries, func(at string, raw rawJSON) {
 		var c countryJSON
@@ -157,7 +159,8 @@ func (f *file) readLists(k *checker, own fileJSON) {
 			k.addError(at+".code", "is two small letters, such as nl")
 		}
 		k.requireUnique(at+".code", "countries", c.Code)
-		f.countries = append(f.countries, wire.Country{ID: c.ID, Name: c.Name, Code: c.Code, Resource: optionalLogo(c.Logo)})
+		f.countries = append(f.countries,
+			wire.Country{ID: c.ID, Name: c.Name, Code: c.Code, Resource: optionalLogo(c.Logo)})
 	})
 	k.eachEntry("platforms", own.Platforms, func(at string, raw rawJSON) {
 		var p platformJSON
@@ -167,7 +170,8 @@ func (f *file) readLists(k *checker, own fileJSON) {
 		k.checkIdentity(at, "platforms", p.ID, p.Name)
 		k.requireText(at+".reference", p.Reference)
 		k.requireUnique(at+".reference", "platforms", p.Reference)
-		f.platforms = append(f.platforms, wire.Platform{ID: p.ID, Name: p.Name, Reference: p.Reference, JSON: k.parseObject(at, p.JSON)})
+		f.platforms = append(f.platforms,
+			wire.Platform{ID: p.ID, Name: p.Name, Reference: p.Reference, JSON: k.parseObject(at, p.JSON)})
 	})
 }
 
@@ -216,10 +220,13 @@ func (f *file) readSources(k *checker, list []rawJSON, borrowed bool) {
 		k.checkIdentity(at, "sources", v.ID, v.Name)
 		k.checkLogo(at, v.Logo)
 		s := Source{
-			ID: v.ID, Name: v.Name, Detail: v.Detail, Reference: v.Reference, Alias: v.Alias, Abbreviation: v.Abbreviation,
+			ID: v.ID, Name: v.Name, Detail: v.Detail, Reference: v.Reference, Alias: v.Alias,
+			Abbreviation:  v.Abbreviation,
 			MedicalCenter: v.MedicalCenter, Practitioner: v.Practitioner, Address: v.Address, Service: service,
-			Status: k.parseStatus(at, v.PublishedStatus), Published: k.parseDate(at, v.PublishedDate), Logo: v.Logo, JSON: k.parseObject(at, v.JSON),
-			Provider: library.ProviderKey(v.Provider), Version: library.FHIRVersion(v.FHIRVersion), DataTypes: v.DataTypes,
+			Status: k.parseStatus(at, v.PublishedStatus), Published: k.parseDate(at, v.PublishedDate), Logo: v.Logo,
+			JSON:     k.parseObject(at, v.JSON),
+			Provider: library.ProviderKey(v.Provider), Version: library.FHIRVersion(v.FHIRVersion),
+			DataTypes:        v.DataTypes,
 			OrganizationType: v.OrganizationType, SampleDataSets: v.SampleDataSets,
 		}
 		f.readPlaces(k, at, &s, v)
@@ -302,7 +309,8 @@ func (f *file) checkConnection(k *checker, at string, s *Source, v sourceJSON) {
 	if len(s.JSON) == 0 {
 		return
 	}
-	if err := json.Unmarshal(s.JSON, &said); err != nil || !slices.Contains([]string{"", "saas", "sdk", "none"}, said.Authorisation.Type) {
+	if err := json.Unmarshal(s.JSON, &said); err != nil ||
+		!slices.Contains([]string{"", "saas", "sdk", "none"}, said.Authorisation.Type) {
 		k.addError(at+".json.authorisation.type", "is saas, sdk or none")
 	}
 }

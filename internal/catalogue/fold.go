@@ -9,7 +9,8 @@ import (
 )
 
 // plainLetters are letters that no decomposition takes apart, as people type them.
-var plainLetters = strings.NewReplacer("ß", "ss", "æ", "ae", "œ", "oe", "ø", "o", "ł", "l", "đ", "d", "ð", "d", "þ", "th", "ı", "i")
+var plainLetters = strings.NewReplacer("ß", "ss", "æ", "ae", "œ", "oe", "ø", "o", "ł", "l", "đ", "d", "ð", "d", "þ",
+	"th", "ı", "i")
 
 // fold makes texts alike that people take for the same: without capitals and accents.
 func fold(s string) string {

@@ -14,8 +14,10 @@ func FuzzSearch(f *testing.F) {
 	c := parse(f, town, b)
 	b.write(linde("53", "Meetwaarden", c.Directory()), linde("57", "Documenten", c.Directory()))
 	for _, body := range []string{
-		``, `null`, `{}`, `[]`, `{"limit":1,"offset":1,"sort":{"name":"desc"},"query":{"include":["id","service.id"],"filter":{"type":{"id":[1,2]},"publishedStatus":[1,"pending"]}}}`,
-		`{"query":{"queryString":"élan 3511 AB","search":{"name":["linde"],"address.zipCode":["3511"]},"filter":{"alias":["Linde"],"id":{"id":[2]},"sourceId":1}}}`,
+		``, `null`, `{}`, `[]`, `{"limit":1,"offset":1,"sort":{"name":"desc"},` +
+			`"query":{"include":["id","service.id"],"filter":{"type":{"id":[1,2]},"publishedStatus":[1,"pending"]}}}`,
+		`{"query":{"queryString":"élan 3511 AB","search":{"name":["linde"],"address.zipCode":["3511"]},` +
+			`"filter":{"alias":["Linde"],"id":{"id":[2]},"sourceId":1}}}`,
 		`{"query":{"search":{"name":[null]}}}`, `{"limit":1e3}`, `{"offset":-1}`, `{"query":{"filter":{"id":[[[]]]}}}`,
 	} {
 		f.Add([]byte(body))
@@ -48,8 +50,10 @@ func FuzzSearch(f *testing.F) {
 // A file is refused with a reason, or everything in it can be given out.
 func FuzzFile(f *testing.F) {
 	f.Add([]byte(town))
-	f.Add([]byte(`{"categories":[{"id":1,"name":"A","json":{"a":[1]}}],"countries":[{"id":1,"code":"aa","name":"A"}],"platforms":[{"id":1,"name":"A","reference":"a","json":{}}],` +
-		`"services":[{"id":1,"name":"A","category":1,"json":{}}],"sources":[{"id":1,"name":"A","service":1,"types":["pull"],"logo":"data:image/gif,x","publishedDate":"2026-11-24T01:02:03Z"}]}`))
+	f.Add([]byte(`{"categories":[{"id":1,"name":"A","json":{"a":[1]}}],"countries":[{"id":1,"code":"aa",` +
+		`"name":"A"}],"platforms":[{"id":1,"name":"A","reference":"a","json":{}}],` +
+		`"services":[{"id":1,"name":"A","category":1,"json":{}}],"sources":[{"id":1,"name":"A","service":1,` +
+		`"types":["pull"],"logo":"data:image/gif,x","publishedDate":"2026-11-24T01:02:03Z"}]}`))
 	f.Add([]byte(`{"sources":[{}],"directory":{"a":{"name":"A"}}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, err := catalogue.Parse(text)
@@ -65,7 +69,8 @@ func FuzzFile(f *testing.F) {
 				t.Error(err)
 			}
 		}
-		for _, list := range []any{c.Categories(wire.ListRequest{}), c.Countries(wire.ListRequest{}), c.Platforms(wire.ListRequest{})} {
+		for _, list := range []any{c.Categories(wire.ListRequest{}), c.Countries(wire.ListRequest{}),
+			c.Platforms(wire.ListRequest{})} {
 			_ = marshal(t, list)
 		}
 	})

@@ -127,13 +127,16 @@ func (c *Catalogue) buildIndex(said []listResult) *index {
 		}
 	}
 	for why, list := range left {
-		c.log.Warn("listed sources left out", "why", why, "sources", len(list), "id", list[0].ID, "reference", list[0].Reference)
+		c.log.Warn("listed sources left out", "why", why, "sources", len(list), "id", list[0].ID, "reference",
+			list[0].Reference)
 	}
 	if x.listErr != nil {
 		x.listErr = fmt.Errorf("%w: %w", ErrListUnavailable, x.listErr)
 	}
 	slices.SortFunc(entries, func(a, b *entry) int {
-		return cmp.Or(strings.Compare(a.foldedName, b.foldedName), strings.Compare(a.field(fieldCity), b.field(fieldCity)), strings.Compare(a.field(fieldZipCode), b.field(fieldZipCode)),
+		return cmp.Or(strings.Compare(a.foldedName, b.foldedName),
+			strings.Compare(a.field(fieldCity), b.field(fieldCity)),
+			strings.Compare(a.field(fieldZipCode), b.field(fieldZipCode)),
 			strings.Compare(a.Detail, b.Detail), cmp.Compare(a.ID, b.ID))
 	})
 	setTitles(entries)
@@ -269,5 +272,6 @@ func setTitles(entries []*entry) {
 }
 
 func (e *entry) sameNameAndPlace(other *entry) bool {
-	return e.foldedName == other.foldedName && e.field(fieldCity) == other.field(fieldCity) && e.field(fieldZipCode) == other.field(fieldZipCode)
+	return e.foldedName == other.foldedName && e.field(fieldCity) == other.field(fieldCity) &&
+		e.field(fieldZipCode) == other.field(fieldZipCode)
 }

@@ -34,18 +34,23 @@ func TestMedMijSource(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Name != "Huisartsenpraktijk De Linde" || got.Title != got.Name || got.Detail != "Meetwaarden vitale functies" || got.Reference != "huisartslinde~53" ||
-		got.OrganizationType != "general-practitioner" || !slices.Equal(got.DataTypes, []string{"measurements-vital-signs"}) ||
-		got.Service.Name != "MedMij" || got.Service.Category.Name != "Medical" || got.Countries[0].Code != "nl" || len(got.Platforms) != 3 ||
+	if got.Name != "Huisartsenpraktijk De Linde" || got.Title != got.Name ||
+		got.Detail != "Meetwaarden vitale functies" || got.Reference != "huisartslinde~53" ||
+		got.OrganizationType != "general-practitioner" ||
+		!slices.Equal(got.DataTypes, []string{"measurements-vital-signs"}) ||
+		got.Service.Name != "MedMij" || got.Service.Category.Name != "Medical" || got.Countries[0].Code != "nl" ||
+		len(got.Platforms) != 3 ||
 		!got.Push || got.Pull || !got.Dynamic || !got.Connectable() {
 		t.Errorf("%+v", got)
 	}
 	used, err := c.Source(s.ID)
-	if err != nil || used.Provider != "medmij:huisartslinde~53" || used.Version != library.STU3 || used.ServiceID != catalogue.ServiceMedMij {
+	if err != nil || used.Provider != "medmij:huisartslinde~53" || used.Version != library.STU3 ||
+		used.ServiceID != catalogue.ServiceMedMij {
 		t.Errorf("%+v, %v", used, err)
 	}
 	for _, text := range []string{"linde", "vitale", "3511ab", "utrecht lin", "huisartslinde"} {
-		if found, _, err := c.ListConnectable(catalogue.ConnectQuery{Push: true, Text: text, DataTypes: []string{"measurements-vital-signs"}}); err != nil || len(found) != 1 {
+		if found, _, err := c.ListConnectable(catalogue.ConnectQuery{Push: true, Text: text,
+			DataTypes: []string{"measurements-vital-signs"}}); err != nil || len(found) != 1 {
 			t.Errorf("%q finds %v, %v", text, found, err)
 		}
 	}
@@ -91,18 +96,21 @@ func TestTitles(t *testing.T) {
 	c := parse(t, town)
 	b := &board{}
 	c.AddListers(b)
-	namesake := catalogue.MedMijSource("medmij:linde2~53", "linde2", "53", "Meetwaarden", catalogue.Directory{"linde2": {Name: "Huisartsenpraktijk de Linde", City: "Zeist"}})
+	namesake := catalogue.MedMijSource("medmij:linde2~53", "linde2", "53", "Meetwaarden",
+		catalogue.Directory{"linde2": {Name: "Huisartsenpraktijk de Linde", City: "Zeist"}})
 	b.write(linde("57", "Documenten", c.Directory()), namesake, linde("53", "Meetwaarden", c.Directory()))
 	var titles []string
 	for _, s := range search(t, c, `{"query":{"queryString":"linde","filter":{"type":{"id":[2]}}}}`).Data {
 		titles = append(titles, s.Name)
 	}
-	want := []string{"Huisartsenpraktijk De Linde – Documenten", "Huisartsenpraktijk De Linde – Meetwaarden", "Huisartsenpraktijk de Linde"}
+	want := []string{"Huisartsenpraktijk De Linde – Documenten", "Huisartsenpraktijk De Linde – Meetwaarden",
+		"Huisartsenpraktijk de Linde"}
 	if !slices.Equal(titles, want) {
 		t.Errorf("%q, want %q", titles, want)
 	}
 	b.write(linde("57", "Documenten", c.Directory()))
-	if found, _, err := c.ListConnectable(catalogue.ConnectQuery{Push: true, Text: "linde"}); err != nil || len(found) != 1 || found[0].Title != found[0].Name {
+	if found, _, err := c.ListConnectable(catalogue.ConnectQuery{Push: true, Text: "linde"}); err != nil ||
+		len(found) != 1 || found[0].Title != found[0].Name {
 		t.Errorf("alone: %v, %v", found, err)
 	}
 }
@@ -123,7 +131,8 @@ func TestListingChanges(t *testing.T) {
 	if n := count(); n != 2 {
 		t.Errorf("%d sources without it", n)
 	}
-	if _, err := c.Source(one.ID); !errors.Is(err, catalogue.ErrNotFound) || errors.Is(err, catalogue.ErrListUnavailable) {
+	if _, err := c.Source(one.ID); !errors.Is(err, catalogue.ErrNotFound) ||
+		errors.Is(err, catalogue.ErrListUnavailable) {
 		t.Errorf("gone: %v", err)
 	}
 }
@@ -138,16 +147,19 @@ func TestListingFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.fail()
-	if _, err := c.Source(one.ID); !errors.Is(err, catalogue.ErrListUnavailable) || errors.Is(err, catalogue.ErrNotFound) || !strings.Contains(err.Error(), "no list today") {
+	if _, err := c.Source(one.ID); !errors.Is(err, catalogue.ErrListUnavailable) ||
+		errors.Is(err, catalogue.ErrNotFound) || !strings.Contains(err.Error(), "no list today") {
 		t.Errorf("listed source: %v", err)
 	}
 	if _, err := c.Source(77); !errors.Is(err, catalogue.ErrNotFound) {
 		t.Errorf("a source that is none of the listing's: %v", err)
 	}
-	if found, total, err := c.ListConnectable(catalogue.ConnectQuery{Push: true}); err != nil || len(found) != 2 || total != 2 {
+	if found, total, err := c.ListConnectable(catalogue.ConnectQuery{Push: true}); err != nil || len(found) != 2 ||
+		total != 2 {
 		t.Errorf("%v, %d, %v", found, total, err)
 	}
-	if found, _, err := c.ListConnectable(catalogue.ConnectQuery{Push: true, Text: "linde"}); !errors.Is(err, catalogue.ErrListUnavailable) || found != nil {
+	if found, _, err := c.ListConnectable(catalogue.ConnectQuery{Push: true, Text: "linde"}); !errors.Is(err,
+		catalogue.ErrListUnavailable) || found != nil {
 		t.Errorf("%v, %v", found, err)
 	}
 	q := wire.SourcesRequest{Query: wire.SourceQuery{QueryString: "linde"}}
@@ -192,7 +204,8 @@ func TestListedSourcesLeftOut(t *testing.T) {
 	if got, err := c.Get(good.ID); err != nil || got.Name == "Twin" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	for _, why := range []string{"another source has its id", "its id is one of those of digi.me", "there is no service 7"} {
+	for _, why := range []string{"another source has its id", "its id is one of those of digi.me",
+		"there is no service 7"} {
 		if strings.Count(log.String(), why) != 1 {
 			t.Errorf("the log does not say once that %s:\n%s", why, log.String())
 		}

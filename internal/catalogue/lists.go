@@ -8,17 +8,20 @@ import (
 
 // Categories lists the groups of services.
 func (c *Catalogue) Categories(q wire.ListRequest) wire.CategoriesAnswer {
-	return wire.CategoriesAnswer{Data: selectByID(c.file.categories, q, func(k wire.Category) int { return k.ID }, pruneCategory)}
+	return wire.CategoriesAnswer{Data: selectByID(c.file.categories, q, func(k wire.Category) int { return k.ID },
+		pruneCategory)}
 }
 
 // Countries lists the countries.
 func (c *Catalogue) Countries(q wire.ListRequest) wire.CountriesAnswer {
-	return wire.CountriesAnswer{Data: selectByID(c.file.countries, q, func(k wire.Country) int { return k.ID }, pruneCountry)}
+	return wire.CountriesAnswer{Data: selectByID(c.file.countries, q, func(k wire.Country) int { return k.ID },
+		pruneCountry)}
 }
 
 // Platforms lists the platforms.
 func (c *Catalogue) Platforms(q wire.ListRequest) wire.PlatformsAnswer {
-	return wire.PlatformsAnswer{Data: selectByID(c.file.platforms, q, func(k wire.Platform) int { return k.ID }, prunePlatform)}
+	return wire.PlatformsAnswer{Data: selectByID(c.file.platforms, q, func(k wire.Platform) int { return k.ID },
+		prunePlatform)}
 }
 
 // SourceTypes lists the types that a source can have.

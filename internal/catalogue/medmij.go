@@ -22,10 +22,14 @@ var DataTypes = []string{
 
 // OrganizationTypes are the kinds of organisation by which it may.
 var OrganizationTypes = []string{
-	"general-practitioner", "health-center", "hospital", "private-treatment-center", "specialist-centre", "radiotherapy-center",
-	"dialysis-center", "obstetrics-and-maternity-care", "mental-health-care", "youth-health-care", "psychology-and-psychotherapy",
-	"nursing-and-care-homes-and-home-care", "disability-care", "mentally-disabled-care", "daycare-centers", "rehabilitation-center",
-	"pharmacy", "audiological-center", "medical-aids", "physiotherapy", "protected-and-supported-living", "dentist", "ambulance",
+	"general-practitioner", "health-center", "hospital", "private-treatment-center", "specialist-centre",
+	"radiotherapy-center",
+	"dialysis-center", "obstetrics-and-maternity-care", "mental-health-care", "youth-health-care",
+	"psychology-and-psychotherapy",
+	"nursing-and-care-homes-and-home-care", "disability-care", "mentally-disabled-care", "daycare-centers",
+	"rehabilitation-center",
+	"pharmacy", "audiological-center", "medical-aids", "physiotherapy", "protected-and-supported-living", "dentist",
+	"ambulance",
 	"health-insurers",
 }
 
@@ -51,7 +55,8 @@ func MedMijSource(key library.ProviderKey, provider, serviceID, serviceName stri
 		s.DataTypes = []string{t}
 	}
 	if p, ok := d[provider]; ok {
-		s.Name, s.Alias, s.Abbreviation, s.MedicalCenter, s.Practitioner = p.Name, p.Alias, p.Abbreviation, p.MedicalCenter, p.Practitioner
+		s.Name, s.Alias, s.Abbreviation, s.MedicalCenter, s.Practitioner = p.Name, p.Alias, p.Abbreviation,
+			p.MedicalCenter, p.Practitioner
 		s.Address = Address{City: p.City, ZipCode: p.ZipCode, StreetName: p.StreetName, StreetNumber: p.StreetNumber}
 		s.OrganizationType, s.Logo = p.OrganizationType, p.Logo
 	}

@@ -33,7 +33,8 @@ func (c *Catalogue) Search(r wire.SourcesRequest) (wire.SourcesAnswer, error) {
 
 // page looks through all entries that may fit a text and returns one page of those
 // that fit altogether, and how many there are.
-func (x *index) page(offset, limit int, descending bool, text textPattern, fits func(*entry) bool) (found []*entry, total int) {
+func (x *index) page(offset, limit int, descending bool, text textPattern, fits func(*entry) bool) (found []*entry,
+	total int) {
 	n, at := len(x.entries), func(i int) int { return i }
 	if word := x.rarestWord(text); word != "" {
 		some := x.entriesWith(word)
@@ -80,7 +81,8 @@ type fieldPattern struct {
 func newMatcher(q wire.SourceQuery) *matcher {
 	f := q.Filter
 	m := &matcher{
-		statuses: f.PublishedStatus, ids: newIDSet(f.ID), sourceID: f.SourceID, services: newIDSet(f.Service.ID), countries: newIDSet(f.Country.ID),
+		statuses: f.PublishedStatus, ids: newIDSet(f.ID), sourceID: f.SourceID, services: newIDSet(f.Service.ID),
+		countries:  newIDSet(f.Country.ID),
 		categories: newIDSet(f.Category.ID), platforms: newIDSet(f.Platform.ID), references: newIDSet(f.Reference),
 	}
 	if len(m.statuses) == 0 {
@@ -112,15 +114,19 @@ func (m *matcher) matches(e *entry) bool {
 	return (m.pull && e.Pull || m.push && e.Push) &&
 		slices.Contains(m.statuses, e.Status) &&
 		m.ids.allows(e.ID) && (m.sourceID == 0 || m.sourceID == e.ID) &&
-		m.services.allows(e.Service.ID) && m.categories.allows(e.Service.Category.ID) && m.references.allows(e.Reference) &&
-		(m.countries == nil || slices.ContainsFunc(e.Countries, func(k wire.Country) bool { return m.countries[k.ID] })) &&
-		(m.platforms == nil || slices.ContainsFunc(e.Platforms, func(k wire.Platform) bool { return m.platforms[k.ID] })) &&
+		m.services.allows(e.Service.ID) && m.categories.allows(e.Service.Category.ID) &&
+		m.references.allows(e.Reference) &&
+		(m.countries == nil ||
+			slices.ContainsFunc(e.Countries, func(k wire.Country) bool { return m.countries[k.ID] })) &&
+		(m.platforms == nil ||
+			slices.ContainsFunc(e.Platforms, func(k wire.Platform) bool { return m.platforms[k.ID] })) &&
 		(m.aliases == nil || slices.ContainsFunc(e.Alias, func(a string) bool { return m.aliases[fold(a)] })) &&
 		anyMatches(m.nameFields, e) && anyMatches(m.placeFields, e)
 }
 
 func anyMatches(patterns []fieldPattern, e *entry) bool {
-	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p fieldPattern) bool { return p.matches(e.field(p.field)) })
+	return len(patterns) == 0 ||
+		slices.ContainsFunc(patterns, func(p fieldPattern) bool { return p.matches(e.field(p.field)) })
 }
 
 // idSet is what is let through; nil is everything.

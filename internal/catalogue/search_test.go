@@ -22,13 +22,18 @@ func TestSearch(t *testing.T) {
 		want       []int
 	}{
 		{"nothing asked: approved ones to pull from, by name", ``, []int{900202, 900204, 900201, 2}},
-		{"as Node asks", `{"query":{"filter":{"type":{"id":[1]},"publishedStatus":["approved"]}}}`, []int{900202, 900204, 900201, 2}},
+		{"as Node asks", `{"query":{"filter":{"type":{"id":[1]},"publishedStatus":["approved"]}}}`,
+			[]int{900202, 900204, 900201, 2}},
 		{"backwards", `{"sort":{"name":"desc"}}`, []int{2, 900201, 900204, 900202}},
 		{"everything", `{"query":{"filter":{` + all + `}}}`, []int{900202, 900204, 900201, 900205, 900206, 2, 900203}},
 		{"push", `{"query":{"filter":{"type":{"id":[2]}}}}`, []int{900201, 900203}},
 		{"a type that there is not", `{"query":{"filter":{"type":{"id":[3]}}}}`, nil},
-		{"empty lists are as good as none", `{"query":{"filter":{"type":{"id":[]},"publishedStatus":[],"id":[],"service":{"id":[]}}}}`, []int{900202, 900204, 900201, 2}},
-		{"null is as good as nothing", `{"limit":null,"sort":null,"query":{"search":null,"filter":{"id":null,"type":null}}}`, []int{900202, 900204, 900201, 2}},
+		{"empty lists are as good as none",
+			`{"query":{"filter":{"type":{"id":[]},"publishedStatus":[],"id":[],"service":{"id":[]}}}}`,
+			[]int{900202, 900204, 900201, 2}},
+		{"null is as good as nothing",
+			`{"limit":null,"sort":null,"query":{"search":null,"filter":{"id":null,"type":null}}}`,
+			[]int{900202, 900204, 900201, 2}},
 		{"statuses as numbers", `{"query":{"filter":{"publishedStatus":[2,5]}}}`, []int{900205, 900206}},
 		{"one status, no list", `{"query":{"filter":{"publishedStatus":"pending"}}}`, []int{900205}},
 
@@ -69,7 +74,8 @@ func TestSearch(t *testing.T) {
 		{"practitioner", `{"query":{"search":{"practitioner":"Ødegård"}}}`, []int{900201}},
 		{"city, as iOS asks", `{"query":{"search":{"address.city":["Utrecht"]}}}`, []int{900202}},
 		{"postcode, as iOS asks", `{"query":{"search":{"address.zipCode":["3511 AB"]}}}`, []int{900202}},
-		{"city or postcode", `{"query":{"search":{"address.city":["5211"],"address.zipCode":["5211"]}}}`, []int{900201}},
+		{"city or postcode", `{"query":{"search":{"address.city":["5211"],"address.zipCode":["5211"]}}}`,
+			[]int{900201}},
 		{"who and where", `{"query":{"search":{"name":["clinic"],"address.city":["Utrecht"]}}}`, []int{900202}},
 		{"who and elsewhere", `{"query":{"search":{"name":["élan"],"address.city":["Utrecht"]}}}`, nil},
 	} {
@@ -100,8 +106,10 @@ func TestSearchPages(t *testing.T) {
 		{`{"offset":1073741824,"limit":1000}`, nil, 1000, wire.MaxOffset, 4},
 	} {
 		a := search(t, c, tt.body)
-		if got := ids(a.Data); !slices.Equal(got, tt.want) || a.Limit != tt.limit || a.Offset != tt.offset || a.Total != tt.total {
-			t.Errorf("%s: %v limit %d offset %d total %d, want %v %d %d %d", tt.body, got, a.Limit, a.Offset, a.Total, tt.want, tt.limit, tt.offset, tt.total)
+		if got := ids(a.Data); !slices.Equal(got, tt.want) || a.Limit != tt.limit || a.Offset != tt.offset ||
+			a.Total != tt.total {
+			t.Errorf("%s: %v limit %d offset %d total %d, want %v %d %d %d", tt.body, got, a.Limit, a.Offset, a.Total,
+				tt.want, tt.limit, tt.offset, tt.total)
 		}
 		if err := acceptable(marshal(t, a)); err != nil {
 			t.Errorf("%s: %v", tt.body, err)
@@ -110,11 +118,13 @@ func TestSearchPages(t *testing.T) {
 }
 
 // always are the members that no answer lacks.
-var always = []string{"category", "dynamic", "id", "name", "onboardable", "publishedStatus", "resource", "service", "type"}
+var always = []string{"category", "dynamic", "id", "name", "onboardable", "publishedStatus", "resource", "service",
+	"type"}
 
 func TestInclude(t *testing.T) {
 	c := parse(t, town)
-	everything := slices.Sorted(slices.Values(append([]string{"reference", "publishedDate", "country", "platform", "address", "json"}, always...)))
+	everything := slices.Sorted(slices.Values(append([]string{"reference", "publishedDate", "country", "platform",
+		"address", "json"}, always...)))
 	for _, tt := range []struct {
 		include string
 		members []string // besides those that are always there
@@ -122,8 +132,10 @@ func TestInclude(t *testing.T) {
 	}{
 		{`["id","name","service.id"]`, nil, map[string]string{"service": "id publishedStatus", "category": "id"}},
 		{`["reference","publishedDate"]`, []string{"reference", "publishedDate"}, nil},
-		{`["service"]`, nil, map[string]string{"service": "id name publishedDate publishedStatus reference serviceTypeId"}},
-		{`["service.name","service.reference"]`, nil, map[string]string{"service": "id name publishedStatus reference"}},
+		{`["service"]`, nil,
+			map[string]string{"service": "id name publishedDate publishedStatus reference serviceTypeId"}},
+		{`["service.name","service.reference"]`, nil,
+			map[string]string{"service": "id name publishedStatus reference"}},
 		{`["category"]`, nil, map[string]string{"category": "categoryTypeId id name reference"}},
 		{`["category.name"]`, nil, map[string]string{"category": "id name"}},
 		{`["country.code"]`, []string{"country"}, map[string]string{"country": "code id name"}},
@@ -165,8 +177,10 @@ func TestInclude(t *testing.T) {
 		t.Errorf("without include: %v, want %v", have, everything)
 	}
 	s := a.Data[0]
-	if s.Resource != (wire.Resource{URL: "https://elan.example/logo.svg", MIMEType: "image/svg+xml"}) || s.PublishedDate != 1767312000000 ||
-		s.Address[0].ZipCode != "5211 AB" || len(s.Country) != 2 || s.Country[0].Code != "nl" || s.Country[0].ID != 528 || len(s.Type) != 2 || !s.Onboardable {
+	if s.Resource != (wire.Resource{URL: "https://elan.example/logo.svg", MIMEType: "image/svg+xml"}) ||
+		s.PublishedDate != 1767312000000 ||
+		s.Address[0].ZipCode != "5211 AB" || len(s.Country) != 2 || s.Country[0].Code != "nl" ||
+		s.Country[0].ID != 528 || len(s.Type) != 2 || !s.Onboardable {
 		t.Errorf("%+v", s)
 	}
 }
@@ -209,13 +223,16 @@ func TestChoose(t *testing.T) {
 func TestSource(t *testing.T) {
 	c := parse(t, town)
 	got, err := c.Source(900201)
-	want := library.Source{ID: 900201, Name: "Élan Ziekenhuis", Reference: "elan", Provider: "fhir:elan", Push: true, Version: library.STU3,
-		ServiceID: 900002, ServiceName: "FHIR", ServiceReference: "fhir", GroupID: 2, GroupName: "Medical", Logo: "https://elan.example/logo.svg"}
+	want := library.Source{ID: 900201, Name: "Élan Ziekenhuis", Reference: "elan", Provider: "fhir:elan", Push: true,
+		Version:   library.STU3,
+		ServiceID: 900002, ServiceName: "FHIR", ServiceReference: "fhir", GroupID: 2, GroupName: "Medical",
+		Logo: "https://elan.example/logo.svg"}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	for id, why := range map[int]string{900204: "its service is blocked", 900205: "it is pending", 900206: "it has sample data only",
-		2: "it has no provider", 77: "there is none", catalogue.FirstListedID + 1: "there is none"} {
+	for id, why := range map[int]string{900204: "its service is blocked", 900205: "it is pending",
+		900206: "it has sample data only",
+		2:      "it has no provider", 77: "there is none", catalogue.FirstListedID + 1: "there is none"} {
 		if s, err := c.Source(id); !errors.Is(err, library.ErrNotFound) {
 			t.Errorf("source %d (%s): %+v, %v", id, why, s, err)
 		}
@@ -245,13 +262,17 @@ func TestSampleDataSets(t *testing.T) {
 }
 
 func TestLists(t *testing.T) {
-	c := parse(t, `{"categories":[{"id":1,"name":"Health","reference":"health","title":"Care","logo":"https://x.example/a.png","json":{"a":1}}],"services":[],"sources":[]}`)
+	c := parse(t, `{"categories":[{"id":1,"name":"Health","reference":"health","title":"Care",`+
+		`"logo":"https://x.example/a.png","json":{"a":1}}],"services":[],"sources":[]}`)
 	for _, tt := range []struct{ body, categories, countries, platforms string }{
-		{``, `{"data":[{"id":1,"categoryTypeId":1,"name":"Health","reference":"health","resource":{"url":"https://x.example/a.png","mimetype":"image/png"},"title":"Care","json":{"a":1}}]}`, "", ""},
+		{``, `{"data":[{"id":1,"categoryTypeId":1,"name":"Health","reference":"health",` +
+			`"resource":{"url":"https://x.example/a.png","mimetype":"image/png"},"title":"Care","json":{"a":1}}]}`, "",
+			""},
 		{`{"query":{"include":["id","name"],"filter":{"id":[1,528,900002]}}}`, `{"data":[{"id":1,"name":"Health"}]}`,
 			`{"data":[{"id":528,"name":"Netherlands","code":"nl"}]}`, `{"data":[{"id":900002,"name":"iOS"}]}`},
 		{`{"query":{"include":["resource.url","reference"],"filter":{"id":{"id":[1,900002]}}}}`,
-			`{"data":[{"id":1,"reference":"health","resource":{"url":"https://x.example/a.png","mimetype":"image/png"}}]}`,
+			`{"data":[{"id":1,"reference":"health","resource":{"url":"https://x.example/a.png",` +
+				`"mimetype":"image/png"}}]}`,
 			`{"data":[]}`, `{"data":[{"id":900002,"reference":"ios"}]}`},
 		{`{"query":{"filter":{"id":[77]}}}`, `{"data":[]}`, `{"data":[]}`, `{"data":[]}`},
 	} {
@@ -268,7 +289,9 @@ func TestLists(t *testing.T) {
 			}
 		}
 	}
-	if got := string(marshal(t, c.SourceTypes(wire.ListRequest{}))); got != `{"data":[{"id":1,"name":"pull","reference":"pull"},{"id":2,"name":"push","reference":"push"}]}` {
+	if got := string(marshal(t,
+		c.SourceTypes(wire.ListRequest{}))); got != `{"data":[{"id":1,"name":"pull","reference":"pull"},`+
+		`{"id":2,"name":"push","reference":"push"}]}` {
 		t.Error(got)
 	}
 }

@@ -91,7 +91,8 @@ func (s *Source) HasSampleData() bool {
 // of a type; what is empty is not asked for.
 func (s *Source) Matches(dataTypes []string, organizationType string) bool {
 	return (organizationType == "" || s.OrganizationType == organizationType) &&
-		(len(dataTypes) == 0 || slices.ContainsFunc(s.DataTypes, func(t string) bool { return slices.Contains(dataTypes, t) }))
+		(len(dataTypes) == 0 ||
+			slices.ContainsFunc(s.DataTypes, func(t string) bool { return slices.Contains(dataTypes, t) }))
 }
 
 // library is the source as far as the rules need to know it.
@@ -106,8 +107,10 @@ func (s *Source) toLibrary() library.Source {
 // wire is the source as it travels, with those fields that are asked for.
 func (s *Source) toWire(in includeFields) wire.Source {
 	out := wire.Source{
-		ID: s.ID, Name: s.Title, PublishedStatus: s.Status, Onboardable: s.Connectable() || s.HasSampleData(), Dynamic: s.Dynamic,
-		Resource: logoResource(s.Logo), Service: wire.SourceService{ID: s.Service.ID, PublishedStatus: s.Service.Status},
+		ID: s.ID, Name: s.Title, PublishedStatus: s.Status, Onboardable: s.Connectable() || s.HasSampleData(),
+		Dynamic:  s.Dynamic,
+		Resource: logoResource(s.Logo),
+		Service:  wire.SourceService{ID: s.Service.ID, PublishedStatus: s.Service.Status},
 		Category: []wire.Category{pruneCategory(s.Service.Category, in, "category.")},
 		Type:     make([]wire.SourceType, 0, 2),
 	}
@@ -129,7 +132,8 @@ func (s *Source) toWire(in includeFields) wire.Source {
 		}
 	}
 	if a := s.Address; in.has("address") && a != (Address{}) {
-		out.Address = wire.Addresses{{City: a.City, StreetName: a.StreetName, StreetNumber: a.StreetNumber, ZipCode: a.ZipCode}}
+		out.Address = wire.Addresses{{City: a.City, StreetName: a.StreetName, StreetNumber: a.StreetNumber,
+			ZipCode: a.ZipCode}}
 	}
 	if in.has("service.name") {
 		out.Service.Name = s.Service.Name
@@ -178,7 +182,8 @@ var defaultLogoPNG []byte
 
 // noLogo stands for a picture where there is none: the iOS client cannot be without an
 // address of one.
-var defaultLogo = wire.Resource{URL: "data:image/png;base64," + base64.StdEncoding.EncodeToString(defaultLogoPNG), MIMEType: "image/png"}
+var defaultLogo = wire.Resource{URL: "data:image/png;base64," + base64.StdEncoding.EncodeToString(defaultLogoPNG),
+	MIMEType: "image/png"}
 
 func logoResource(url string) wire.Resource {
 	if url == "" {

@@ -104,7 +104,8 @@ func (b *board) fail() {
 
 // linde is a service of a provider of the directory.
 func linde(service, name string, d catalogue.Directory) catalogue.Source {
-	return catalogue.MedMijSource(library.ProviderKey("medmij:huisartslinde~"+service), "huisartslinde@medmij", service, name, d)
+	return catalogue.MedMijSource(library.ProviderKey("medmij:huisartslinde~"+service), "huisartslinde@medmij", service,
+		name, d)
 }
 
 // acceptable holds an answer against what the Node client checks and what the iOS
@@ -157,7 +158,8 @@ func acceptableSource(s map[string]any) error {
 	if err := status(service["publishedStatus"]); err != nil {
 		return fmt.Errorf("service: %w", err)
 	}
-	if resource, _ := s["resource"].(map[string]any); resource["url"] == nil || resource["url"] == "" || resource["mimetype"] == nil {
+	if resource, _ := s["resource"].(map[string]any); resource["url"] == nil || resource["url"] == "" ||
+		resource["mimetype"] == nil {
 		return fmt.Errorf("resource is %v", s["resource"])
 	}
 	for _, name := range []string{"category", "type"} {

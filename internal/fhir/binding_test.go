@@ -3,7 +3,8 @@ package fhir
 import "testing"
 
 func TestForms(t *testing.T) {
-	for _, s := range []string{"application/pdf", "application/fhir+json", "text/plain; charset=UTF-8", "xml", "text/cql"} {
+	for _, s := range []string{"application/pdf", "application/fhir+json", "text/plain; charset=UTF-8", "xml",
+		"text/cql"} {
 		if problem := formatMIME.check([]byte(s)); problem != "" {
 			t.Errorf("%s %s", s, problem)
 		}

@@ -89,7 +89,8 @@ func (c *bsnFinder) labelOf(i uint32) uint32 {
 				return m
 			}
 		case sameName(name, "url"), sameName(name, "system"):
-			if text := d.text(m); mayConcernBSN(text) && (nameHasLabel(lastSegment(text)) || hasBSNSystem(normalized(text))) {
+			if text := d.text(m); mayConcernBSN(text) &&
+				(nameHasLabel(lastSegment(text)) || hasBSNSystem(normalized(text))) {
 				return m
 			}
 		case sameName(name, "code"), sameName(name, "type"):

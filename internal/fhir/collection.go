@@ -125,7 +125,8 @@ func (s *preparer) recordAddress(e uint32, urns map[string]string, from, to stri
 		return
 	}
 	if old, ok := urns[from]; ok && old != to {
-		s.c.addIssue(e, CodeBusiness, "has the address or the type and id of an earlier entry, so references to it are not clear")
+		s.c.addIssue(e, CodeBusiness,
+			"has the address or the type and id of an earlier entry, so references to it are not clear")
 		return
 	}
 	urns[from] = to

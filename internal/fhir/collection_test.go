@@ -11,11 +11,17 @@ import (
 // The batch means what the collection meant.
 func TestCollectionKeepsMeaning(t *testing.T) {
 	out := string(prepare(t, STU3, bundle("collection",
-		`{"fullUrl":"http://app.example/Questionnaire/1","resource":{"resourceType":"Questionnaire","id":"1","url":"http://app.example/Questionnaire/1","status":"active"}}`,
-		`{"resource":{"resourceType":"Patient","id":"1","extension":[{"url":"http://app.example/Binary/1","valueAttachment":{"url":"http://app.example/Binary/1"}}],"photo":[{"url":"http://app.example/Binary/1"}]}}`,
-		`{"fullUrl":"http://app.example/Binary/1","resource":{"resourceType":"Binary","contentType":"text/plain","content":"eA=="}}`,
-		`{"resource":{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/1/_history/2"}}}`,
-		`{"resource":{"resourceType":"Observation","status":"final","code":{"text":"y"},"subject":{"reference":"Patient/2/_history/1"}}}`)).Body)
+		`{"fullUrl":"http://app.example/Questionnaire/1","resource":{"resourceType":"Questionnaire","id":"1",`+
+			`"url":"http://app.example/Questionnaire/1","status":"active"}}`,
+		`{"resource":{"resourceType":"Patient","id":"1","extension":[{"url":"http://app.example/Binary/1",`+
+			`"valueAttachment":{"url":"http://app.example/Binary/1"}}],`+
+			`"photo":[{"url":"http://app.example/Binary/1"}]}}`,
+		`{"fullUrl":"http://app.example/Binary/1","resource":{"resourceType":"Binary","contentType":"text/plain",`+
+			`"content":"eA=="}}`,
+		`{"resource":{"resourceType":"Observation","status":"final","code":{"text":"x"},`+
+			`"subject":{"reference":"Patient/1/_history/2"}}}`,
+		`{"resource":{"resourceType":"Observation","status":"final","code":{"text":"y"},`+
+			`"subject":{"reference":"Patient/2/_history/1"}}}`)).Body)
 	for part, want := range map[string]int{
 		`"url":"http://app.example/Questionnaire/1"`: 1, // its canonical URL
 		`"url":"http://app.example/Binary/1"`:        1, // the extension's
@@ -46,7 +52,8 @@ func TestCollectionWithOneAddressTwice(t *testing.T) {
 func TestPrepareCollection(t *testing.T) {
 	body := string(bodies(t, "testdata/valid")["collection.json"])
 	out := prepare(t, STU3, body)
-	if out.BundleType != "collection" || out.Path != "" || !slices.Equal(out.Types, []string{"Patient", "Observation", "Basic"}) {
+	if out.BundleType != "collection" || out.Path != "" ||
+		!slices.Equal(out.Types, []string{"Patient", "Observation", "Basic"}) {
 		t.Errorf("goes out as %+v", out)
 	}
 	if again := prepare(t, STU3, body); !bytes.Equal(again.Body, out.Body) {
@@ -75,11 +82,13 @@ func TestPrepareCollection(t *testing.T) {
 		t.Fatalf("the batch is %s", out.Body)
 	}
 	for i, e := range b.Entry {
-		if !isUUID([]byte(e.FullURL)) || e.Resource.ID != "" || e.Request.Method != "POST" || e.Request.URL != out.Types[i] {
+		if !isUUID([]byte(e.FullURL)) || e.Resource.ID != "" || e.Request.Method != "POST" ||
+			e.Request.URL != out.Types[i] {
 			t.Errorf("entry %d is %+v", i, e)
 		}
 	}
-	if o := b.Entry[1].Resource; o.Subject.Reference != b.Entry[0].FullURL || o.Performer[0].Reference != b.Entry[0].FullURL {
+	if o := b.Entry[1].Resource; o.Subject.Reference != b.Entry[0].FullURL ||
+		o.Performer[0].Reference != b.Entry[0].FullURL {
 		t.Errorf("the references do not lead to the patient: %+v", o)
 	}
 	if !bytes.Contains(out.Body, []byte(`"value": 72.50`)) {
@@ -90,9 +99,12 @@ func TestPrepareCollection(t *testing.T) {
 // The edits of a collection may touch or contain each other.
 func TestPrepareCollectionEdits(t *testing.T) {
 	for _, entry := range []string{
-		`{"resource":{"id":"p","_id":{"extension":[{"url":"http://x.example","valueReference":{"reference":"Patient/p"}}]},"resourceType":"Patient"}}`,
-		`{"resource":{"resourceType":"Patient","link":[{"type":"refer","other":{"reference":"Patient/p"}}],"id":"p"},"fullUrl":"http://x.example/Patient/p"}`,
-		`{"resource" : {"resourceType":"Patient","_id":{"id":"x"},"id":"p","active":true} , "fullUrl" : "urn:uuid:c33f0001-6a95-41ec-8000-000000000001" }`,
+		`{"resource":{"id":"p","_id":{"extension":[{"url":"http://x.example",` +
+			`"valueReference":{"reference":"Patient/p"}}]},"resourceType":"Patient"}}`,
+		`{"resource":{"resourceType":"Patient","link":[{"type":"refer","other":{"reference":"Patient/p"}}],` +
+			`"id":"p"},"fullUrl":"http://x.example/Patient/p"}`,
+		`{"resource" : {"resourceType":"Patient","_id":{"id":"x"},` +
+			`"id":"p","active":true} , "fullUrl" : "urn:uuid:c33f0001-6a95-41ec-8000-000000000001" }`,
 	} {
 		out := prepare(t, STU3, bundle("collection", entry))
 		if issues := prepareIssues(t, STU3, string(out.Body)); len(issues) > 0 {

@@ -27,7 +27,8 @@ func TestCost(t *testing.T) {
 		}
 		t.Logf("%s: %d bytes %v, %d bytes %v", name, len(small), once, len(large), fourfold)
 		if fourfold >= max(floor, 10*once) {
-			t.Errorf("%s: %d bytes take %v, %d bytes %v: that grows faster than the body", name, len(small), once, len(large), fourfold)
+			t.Errorf("%s: %d bytes take %v, %d bytes %v: that grows faster than the body", name, len(small), once,
+				len(large), fourfold)
 		}
 	}
 }
@@ -58,7 +59,8 @@ var hostileBodies = map[string]func(size int) string{
 	},
 	"codings": func(size int) string {
 		codings := filled(size/2, `{"coding":[`, `{"system":"a:b","code":"c"}`, `,{"code":"c"}]}`)
-		return `{"resourceType":"Observation","status":"final","valueString":"x","code":` + codings + `,"component":[{"code":` + codings + `}]}`
+		return `{"resourceType":"Observation","status":"final","valueString":"x","code":` + codings +
+			`,"component":[{"code":` + codings + `}]}`
 	},
 	"members": func(size int) string {
 		var members strings.Builder
@@ -71,11 +73,13 @@ var hostileBodies = map[string]func(size int) string{
 		return filled(size, `{"resourceType":"Patient","contained":[`, `{"resourceType":"Basic","id":"x"}`, `]}`)
 	},
 	"references": func(size int) string {
-		return filled(size/2, `{"resourceType":"Patient","contained":[`, `{"resourceType":"Basic","id":"y"}`, `,{"resourceType":"Organization","id":"x","name":"x"}]`) +
+		return filled(size/2, `{"resourceType":"Patient","contained":[`, `{"resourceType":"Basic","id":"y"}`,
+			`,{"resourceType":"Organization","id":"x","name":"x"}]`) +
 			filled(size/2, `,"generalPractitioner":[`, `{"reference":"#x"}`, `]}`)
 	},
 	"entries": func(size int) string {
-		return filled(size, `{"resourceType":"Bundle","type":"collection","entry":[`, `{"resource":{"resourceType":"Patient","id":"p"}}`, `]}`)
+		return filled(size, `{"resourceType":"Bundle","type":"collection","entry":[`,
+			`{"resource":{"resourceType":"Patient","id":"p"}}`, `]}`)
 	},
 	"labels": func(size int) string {
 		return filled(size, `{"resourceType":"Patient","name":[`, `{"text":"`+strings.Repeat("bsn ", 10000)+`"}`, `]}`)
@@ -105,19 +109,24 @@ var hostileBodies = map[string]func(size int) string{
 		return `{"resourceType":"Patient","name":[{"text":"bsn ` + strings.Repeat("&#1", size/3) + `"}]}`
 	},
 	"hosts": func(size int) string {
-		return `{"resourceType":"Patient","name":[{"text":"bsn fhir.nl` + strings.Repeat("/", size/2) + strings.Repeat("fhir.nl:1", size/18) + `"}]}`
+		return `{"resourceType":"Patient","name":[{"text":"bsn fhir.nl` + strings.Repeat("/", size/2) +
+			strings.Repeat("fhir.nl:1", size/18) + `"}]}`
 	},
 	"labelled": func(size int) string {
-		return `{"resourceType":"Patient","x":` + strings.Repeat(`{"text":"bsn","code":{"coding":[{"code":"x"}]},"x":`, 50) + filled(size, `[`, `123456789`, `]`) + strings.Repeat("}", 51)
+		return `{"resourceType":"Patient","x":` +
+			strings.Repeat(`{"text":"bsn","code":{"coding":[{"code":"x"}]},"x":`, 50) +
+			filled(size, `[`, `123456789`, `]`) + strings.Repeat("}", 51)
 	},
 	"tags": func(size int) string {
-		return `{"resourceType":"Patient","text":{"status":"generated","div":"<div xmlns='http://www.w3.org/1999/xhtml'>` + strings.Repeat("<b>", size/3) + `"}}`
+		return `{"resourceType":"Patient","text":{"status":"generated",` +
+			`"div":"<div xmlns='http://www.w3.org/1999/xhtml'>` + strings.Repeat("<b>", size/3) + `"}}`
 	},
 	"slashes": func(size int) string {
 		return `{"resourceType":"Patient","managingOrganization":{"reference":"` + strings.Repeat("/", size) + `"}}`
 	},
 	"questions": func(size int) string {
-		return filled(size, `{"resourceType":"Questionnaire","status":"draft","item":[`, `{"linkId":"1","type":"string"}`, `]}`)
+		return filled(size, `{"resourceType":"Questionnaire","status":"draft","item":[`,
+			`{"linkId":"1","type":"string"}`, `]}`)
 	},
 }
 

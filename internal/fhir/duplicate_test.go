@@ -14,12 +14,15 @@ func TestNamesThatDifferInCase(t *testing.T) {
 		fmt.Fprintf(&many, `"a%d":1,`, i)
 	}
 	for _, tt := range []struct{ name, body, at string }{
-		{"method", bundle("batch", strings.Replace(patientEntry, `"method":"POST"`, `"method":"POST","Method":"DELETE"`, 1)), "Bundle.entry[0].request.Method"},
+		{"method", bundle("batch",
+			strings.Replace(patientEntry, `"method":"POST"`, `"method":"POST","Method":"DELETE"`, 1)),
+			"Bundle.entry[0].request.Method"},
 		{"entry", strings.Replace(bundle("batch", patientEntry), `"entry"`, `"Entry":[],"entry"`, 1), "Bundle.entry"},
 		{"escaped", `{"resourceType":"Patient","active":true,"\u0041ctive":false}`, "Patient.Active"},
 		{"beyond ASCII", `{"resourceType":"Patient","status":1,"\u017ftatus":2}`, "Patient.(unknown)"},
 		{"among many", `{"resourceType":"Patient",` + many.String() + `"A7":1}`, "Patient.A7"},
-		{"beyond ASCII, among many", `{"resourceType":"Patient",` + many.String() + `"kind":1,"\u212aind":1}`, "Patient.(unknown)"},
+		{"beyond ASCII, among many", `{"resourceType":"Patient",` + many.String() + `"kind":1,"\u212aind":1}`,
+			"Patient.(unknown)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, v := range []Version{STU3, R4} {

@@ -101,7 +101,8 @@ func (c *checker) checkSecondChoice(i, m uint32, p *property) {
 		}
 		for _, alt := range p.element.choices {
 			if string(name) == alt {
-				c.addIssue(m, CodeStructure, fmt.Sprintf("is a second %s[x]: there may be one, and %s is here", p.element.name, alt))
+				c.addIssue(m, CodeStructure,
+					fmt.Sprintf("is a second %s[x]: there may be one, and %s is here", p.element.name, alt))
 				return
 			}
 		}
@@ -146,7 +147,8 @@ func (c *checker) checkValue(i uint32, p *property, underscored bool) {
 		c.addNull(i)
 	case underscored:
 		if k != kindObject {
-			c.addIssue(i, CodeStructure, "must have a JSON object behind the underscore, with id or extension, not "+k.noun())
+			c.addIssue(i, CodeStructure,
+				"must have a JSON object behind the underscore, with id or extension, not "+k.noun())
 			return
 		}
 		c.checkObject(i, c.defs.types["Element"], nil)

@@ -18,11 +18,16 @@ func seeds(f *testing.F) {
 		f.Add(body)
 	}
 	for _, s := range []string{
-		`{"resourceType":"Patient","identifier":[{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"999911120"}]}`,
-		`{"resourceType":"Patient","name":[{"given":["a",null],"_given":[null]}],"contained":[{"resourceType":"Patient"}]}`,
-		`{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"id":"a","_id":{"id":"b"},"resourceType":"Basic"}}]}`,
+		`{"resourceType":"Patient","identifier":[{"system":"http://fhir.nl/fhir/NamingSystem/bsn",` +
+			`"value":"999911120"}]}`,
+		`{"resourceType":"Patient","name":[{"given":["a",null],"_given":[null]}],` +
+			`"contained":[{"resourceType":"Patient"}]}`,
+		`{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"id":"a","_id":{"id":"b"},` +
+			`"resourceType":"Basic"}}]}`,
 		`{"\u0069d":"\ud83d\ude00","resourceType":"Basic","code":{"text":"1e3"}}`,
-		`[`, `{"a":`, `<Patient/>`, "\xef\xbb\xbf{}", `{"resourceType":"Patient","text":{"status":"generated","div":"<div xmlns='http://www.w3.org/1999/xhtml'><p></div>"}}`,
+		`[`, `{"a":`, `<Patient/>`, "\xef\xbb\xbf{}",
+		`{"resourceType":"Patient","text":{"status":"generated",` +
+			`"div":"<div xmlns='http://www.w3.org/1999/xhtml'><p></div>"}}`,
 	} {
 		f.Add([]byte(s))
 	}
@@ -208,7 +213,8 @@ func saysSecret(issues *ValidationError, secret string, valid map[string][]byte)
 // isOurWord reports whether a text could be part of the package's own texts.
 func isOurWord(s string) bool {
 	for _, c := range []byte(s) {
-		if !isLetter(c) && c != ' ' && c != '.' && c != ':' && c != ',' && c != '[' && c != ']' && c != '(' && c != ')' && c != '-' {
+		if !isLetter(c) && c != ' ' && c != '.' && c != ':' && c != ',' && c != '[' && c != ']' && c != '(' &&
+			c != ')' && c != '-' {
 			return false
 		}
 	}

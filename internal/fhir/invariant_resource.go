@@ -135,7 +135,8 @@ func administrativeInvariants() []invariant {
 			return n != 1
 		}},
 		{"org-1", "", "must have an identifier or a name", anyOf("identifier", "name")},
-		{"pat-1", "", "must have a name, telecom, address or organization", anyOf("name", "telecom", "address", "organization")},
+		{"pat-1", "", "must have a name, telecom, address or organization",
+			anyOf("name", "telecom", "address", "organization")},
 		{"sev-1", "", "must not have both a name and a query", notBoth("name", "query")},
 		{"inv-1@Parameters.parameter", "", "must have one of value, resource and part", func(v view) bool {
 			n := v.count("part", "resource")
@@ -201,7 +202,8 @@ func definitionInvariants() []invariant {
 		{"sdf-6", "", "must have a differential or a snapshot", anyOf("differential", "snapshot")},
 		{"spd-1", "xpathUsage", "is required beside an xpath", requires("xpath", "xpathUsage")},
 		{"cpb-1", "", "must have rest, messaging or document", anyOf("rest", "messaging", "document")},
-		{"cpb-2", "", "must have a description, software or an implementation", anyOf("description", "software", "implementation")},
+		{"cpb-2", "", "must have a description, software or an implementation",
+			anyOf("description", "software", "implementation")},
 	}
 }
 

@@ -17,7 +17,8 @@ func (e *ValidationError) Outcome() []byte {
 		o.Issue = append(o.Issue, i)
 	}
 	if e.Truncated {
-		o.Issue = append(o.Issue, outcomeIssue{Severity: "information", Code: "informational", Diagnostics: "There are more faults."})
+		o.Issue = append(o.Issue,
+			outcomeIssue{Severity: "information", Code: "informational", Diagnostics: "There are more faults."})
 	}
 	if len(o.Issue) == 0 {
 		o.Issue = []outcomeIssue{{Severity: "information", Code: "informational", Diagnostics: "There are no faults."}}

@@ -97,7 +97,8 @@ func (s *preparer) prepare() {
 			s.c.addIssueAt(0, ".type", CodeRequired, "is required")
 		}
 	default:
-		s.c.addIssueAt(0, ".type", CodeBusiness, "must be batch or transaction: no other Bundle can be sent, but a collection, which becomes a batch")
+		s.c.addIssueAt(0, ".type", CodeBusiness,
+			"must be batch or transaction: no other Bundle can be sent, but a collection, which becomes a batch")
 	}
 	s.checkReferences()
 }
@@ -127,12 +128,14 @@ func (s *preparer) checkEntry(e uint32) {
 	}
 	for _, name := range []string{"url", "ifNoneExist"} {
 		if m, ok := d.member(request, name); ok && hasPatientParameter(d.text(m)) {
-			s.c.addIssue(m, CodeBusiness, "must not name whom it is about (patient, subject): the provider knows from the token")
+			s.c.addIssue(m, CodeBusiness,
+				"must not name whom it is about (patient, subject): the provider knows from the token")
 		}
 	}
 	method := string(d.memberText(request, "method"))
 	if method != "POST" && method != "PUT" {
-		s.c.addIssueAt(request, ".method", CodeBusiness, "must be POST or PUT: a push writes, it does not read or delete")
+		s.c.addIssueAt(request, ".method", CodeBusiness,
+			"must be POST or PUT: a push writes, it does not read or delete")
 		return
 	}
 	r, ok := d.member(e, "resource")
@@ -160,7 +163,8 @@ func (s *preparer) checkEntry(e uint32) {
 func (s *preparer) checkCreate(e, r, request uint32, name string) {
 	d := s.c.doc
 	if url := d.memberText(request, "url"); string(url) != name {
-		s.c.addIssueAt(request, ".url", CodeBusiness, fmt.Sprintf("must be %s: what is created is posted to its type", name))
+		s.c.addIssueAt(request, ".url", CodeBusiness,
+			fmt.Sprintf("must be %s: what is created is posted to its type", name))
 	}
 	if id, ok := d.member(r, "id"); ok {
 		s.c.addIssue(id, CodeBusiness, "must be left out of what is created: the provider gives it one")

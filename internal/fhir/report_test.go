@@ -16,13 +16,15 @@ func TestReport(t *testing.T) {
 	if r.ResourceType != "Bundle" || r.BundleType != "collection" || !r.StructureChecked || len(r.Resources) != 3 {
 		t.Fatalf("a report of something else: %+v", r)
 	}
-	if got := r.Resources[2]; got.Type != "Basic" || !slices.Equal(got.Profiles, []string{"http://example.org/a", "http://example.org/b"}) {
+	if got := r.Resources[2]; got.Type != "Basic" ||
+		!slices.Equal(got.Profiles, []string{"http://example.org/a", "http://example.org/b"}) {
 		t.Errorf("the last resource is %+v", got)
 	}
 	if got := r.Profiles; len(got) != 3 {
 		t.Errorf("profiles: %v", got)
 	}
-	for _, outcome := range [][]byte{r.Outcome(), (&Report{Version: R4}).Outcome(), (&Report{StructureChecked: true}).Outcome()} {
+	for _, outcome := range [][]byte{r.Outcome(), (&Report{Version: R4}).Outcome(),
+		(&Report{StructureChecked: true}).Outcome()} {
 		if issues := issuesOf(t, STU3, outcome); len(issues) > 0 {
 			t.Errorf("the outcome is not well formed: %v\n%s", issues, outcome)
 		}

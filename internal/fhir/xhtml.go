@@ -185,7 +185,8 @@ func readTag(s []byte) (t tag, rest []byte, ok bool) {
 // readName reads an XML name.
 func readName(s []byte) (name, rest []byte) {
 	n := 0
-	for n < len(s) && (isLetter(s[n]) || s[n] == '_' || s[n] == ':' || s[n] >= 0x80 || n > 0 && (isDigit(s[n]) || s[n] == '-' || s[n] == '.')) {
+	for n < len(s) && (isLetter(s[n]) || s[n] == '_' || s[n] == ':' || s[n] >= 0x80 || n > 0 &&
+		(isDigit(s[n]) || s[n] == '-' || s[n] == '.')) {
 		n++
 	}
 	return s[:n], s[n:]

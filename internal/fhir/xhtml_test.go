@@ -16,11 +16,15 @@ func TestXHTML(t *testing.T) {
 		}
 	}
 	for _, s := range []string{
-		"", "text", "<div>text</div>", `<p xmlns="http://www.w3.org/1999/xhtml">x</p>`, `<div xmlns="http://example.org">x</div>`,
-		div("<p>x"), div("x</p>"), div("<p><b>x</p></b>"), div("<script>x</script>"), div("<SCRIPT src='x'></SCRIPT>"), div("<iframe/>"),
-		div("<p onclick='x'>x</p>"), div("<a href=' javascript:x'>x</a>"), div("<p a>x</p>"), div("<p a=b>x</p>"), div("<p a='<'>x</p>"),
+		"", "text", "<div>text</div>", `<p xmlns="http://www.w3.org/1999/xhtml">x</p>`,
+		`<div xmlns="http://example.org">x</div>`,
+		div("<p>x"), div("x</p>"), div("<p><b>x</p></b>"), div("<script>x</script>"), div("<SCRIPT src='x'></SCRIPT>"),
+		div("<iframe/>"),
+		div("<p onclick='x'>x</p>"), div("<a href=' javascript:x'>x</a>"), div("<p a>x</p>"), div("<p a=b>x</p>"),
+		div("<p a='<'>x</p>"),
 		div("x") + "y", div("x") + div("y"), div("<!-- x"), div("a < b"), `<div xmlns="http://www.w3.org/1999/xhtml">x`,
-		div("<h:script>x</h:script>"), div("<form><input/></form>"), "<", "<div", `<div xmlns="`, `<div xmlns="http://www.w3.org/1999/xhtml"/>x`,
+		div("<h:script>x</h:script>"), div("<form><input/></form>"), "<", "<div", `<div xmlns="`,
+		`<div xmlns="http://www.w3.org/1999/xhtml"/>x`,
 	} {
 		if checkXHTML([]byte(s)) == "" {
 			t.Errorf("%q is let pass", s)

@@ -52,7 +52,8 @@ func (k FileKey) SealSmall(file string, content []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return gcm.Seal(make([]byte, 0, len(content)+gcm.Overhead()), make([]byte, gcm.NonceSize()), content, []byte(file)), nil
+	return gcm.Seal(make([]byte, 0, len(content)+gcm.Overhead()), make([]byte, gcm.NonceSize()), content, []byte(file)),
+		nil
 }
 
 // OpenSmall decrypts what SealSmall made. It returns [ErrCannotOpen] for altered bytes.

@@ -80,7 +80,8 @@ func OpenKeyring(path string) (*Keyring, error) {
 		return nil, fmt.Errorf("open keyring: %w", err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("open keyring: %s may be read by others (mode %04o): chmod 600 it", path, info.Mode().Perm())
+		return nil, fmt.Errorf("open keyring: %s may be read by others (mode %04o): chmod 600 it", path,
+			info.Mode().Perm())
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {

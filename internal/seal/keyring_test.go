@@ -101,8 +101,10 @@ func TestAlteredKeyringBox(t *testing.T) {
 // opens nothing any more.
 func TestSeveralMasterKeys(t *testing.T) {
 	t.Parallel()
-	old, both, fresh := parseKeyring(t, masterKey(1)), parseKeyring(t, masterKey(1), masterKey(2)), parseKeyring(t, masterKey(2))
-	boxes := map[string][]byte{"old": old.Seal("p", []byte("t")), "both": both.Seal("p", []byte("t")), "fresh": fresh.Seal("p", []byte("t"))}
+	old, both, fresh := parseKeyring(t, masterKey(1)), parseKeyring(t, masterKey(1), masterKey(2)),
+		parseKeyring(t, masterKey(2))
+	boxes := map[string][]byte{"old": old.Seal("p", []byte("t")), "both": both.Seal("p", []byte("t")),
+		"fresh": fresh.Seal("p", []byte("t"))}
 	for _, test := range []struct {
 		by    string
 		ring  *seal.Keyring

@@ -38,20 +38,24 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 
 	all := holder{"all", &holder{secret: secret, file: file, key: library, ring: ring}, secret, file, library, ring}
 	values := map[string]any{
-		"Secret": secret, "*Secret": &secret, "[]Secret": []seal.Secret{secret}, "map of Secret": map[string]seal.Secret{"a": secret},
-		"PrivateKey": library, "*PrivateKey": &library, "[]PrivateKey": []seal.PrivateKey{library},
+		"Secret": secret, "*Secret": &secret, "[]Secret": []seal.Secret{secret},
+		"map of Secret": map[string]seal.Secret{"a": secret},
+		"PrivateKey":    library, "*PrivateKey": &library, "[]PrivateKey": []seal.PrivateKey{library},
 		"FileKey": file, "*FileKey": &file, "[]FileKey": []seal.FileKey{file},
 		"*Keyring": ring, "[]*Keyring": []*seal.Keyring{ring}, "Keyring": *ring,
 		"holder": all, "*holder": &all, "error": fmt.Errorf("with %v: %w", secret, errors.New("x")),
 	}
 	for name, v := range values {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%c", "%p", "%b", "%T", "%U", "%10.3v"} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%c", "%p", "%b", "%T",
+			"%U", "%10.3v"} {
 			parts.notIn(t, name+" with "+verb, fmt.Sprintf(verb, v))
 		}
 		parts.notIn(t, name+" with Sprint", fmt.Sprint(v))
 		var out bytes.Buffer
-		slog.New(slog.NewTextHandler(&out, nil)).Info("message", "value", v, "group", slog.GroupValue(slog.Any("in", v)))
-		slog.New(slog.NewJSONHandler(&out, nil)).Info("message", "value", v, "group", slog.GroupValue(slog.Any("in", v)))
+		slog.New(slog.NewTextHandler(&out, nil)).Info("message", "value", v, "group",
+			slog.GroupValue(slog.Any("in", v)))
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("message", "value", v, "group",
+			slog.GroupValue(slog.Any("in", v)))
 		parts.notIn(t, name+" in a log", out.String())
 		if b, err := json.Marshal(map[string]any{"value": v}); err == nil {
 			parts.notIn(t, name+" in JSON", string(b))

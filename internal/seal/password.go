@@ -88,7 +88,8 @@ func SpendPasswordTime(ctx context.Context, password string) {
 }
 
 func (b PasswordBox) cipher(ctx context.Context, password string) (cipher.AEAD, error) {
-	time, memory, threads := binary.BigEndian.Uint32(b[1:]), binary.BigEndian.Uint32(b[5:]), binary.BigEndian.Uint32(b[9:])
+	time, memory, threads := binary.BigEndian.Uint32(b[1:]), binary.BigEndian.Uint32(b[5:]),
+		binary.BigEndian.Uint32(b[9:])
 	if time == 0 || time > maxBoxTime || memory == 0 || memory > maxBoxMemory || threads == 0 || threads > 255 {
 		return nil, errors.New("open password box: costs out of bounds")
 	}

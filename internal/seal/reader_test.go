@@ -53,7 +53,8 @@ func (k hybridKey) public() []byte {
 func keyOfSecret(text string) (hybridKey, error) {
 	ikm := sha256.Sum256([]byte("carrel key pair\x00" + text))
 	shake := sha3.NewSHAKE256()
-	for _, part := range [][]byte{ikm[:], []byte("HPKE-v1"), []byte("KEM\x64\x7a"), {0, 13}, []byte("DeriveKeyPair"), {0, 32}} {
+	for _, part := range [][]byte{ikm[:], []byte("HPKE-v1"), []byte("KEM\x64\x7a"), {0, 13}, []byte("DeriveKeyPair"),
+		{0, 32}} {
 		_, _ = shake.Write(part)
 	}
 	seed := make([]byte, 32)
@@ -90,7 +91,8 @@ func (k hybridKey) open(info string, sealed []byte) ([]byte, error) {
 	context = append(context, extract(nil, "info_hash", []byte(info))...)
 	secret := extract(shared[:], "secret", nil)
 	expand := func(label string, length int) []byte {
-		out, _ := hkdf.Expand(sha256.New, secret, string([]byte{0, byte(length)})+"HPKE-v1"+suite+label+string(context), length)
+		out, _ := hkdf.Expand(sha256.New, secret, string([]byte{0, byte(length)})+"HPKE-v1"+suite+label+string(context),
+			length)
 		return out
 	}
 	return openGCM(expand("key", 32), expand("base_nonce", 12), ciphertext, nil)
@@ -144,7 +146,8 @@ func openPackages(key, stream []byte) (content []byte, err error) {
 
 // openBox opens the box of a password.
 func openBox(password string, box []byte) ([]byte, error) {
-	time, memory, lanes := binary.BigEndian.Uint32(box[1:]), binary.BigEndian.Uint32(box[5:]), binary.BigEndian.Uint32(box[9:])
+	time, memory, lanes := binary.BigEndian.Uint32(box[1:]), binary.BigEndian.Uint32(box[5:]),
+		binary.BigEndian.Uint32(box[9:])
 	key := argon2.IDKey([]byte(password), box[13:29], time, memory, uint8(lanes), 32)
 	return openGCM(key, box[29:41], box[41:], box[:41])
 }
@@ -182,7 +185,8 @@ func TestIndependentReader(t *testing.T) {
 		t.Error("the library has another public key")
 	}
 	key := must[[]byte](t)(library.open("carrel file key "+v.Small.File, v.Small.Key))
-	if got, err := openGCM(key, make([]byte, 12), v.Small.Sealed, []byte(v.Small.File)); err != nil || string(got) != v.Small.Content {
+	if got, err := openGCM(key, make([]byte, 12), v.Small.Sealed, []byte(v.Small.File)); err != nil ||
+		string(got) != v.Small.Content {
 		t.Errorf("small content: %q, %v", got, err)
 	}
 	key = must[[]byte](t)(library.open("carrel file key "+v.Stream.File, v.Stream.Key))
@@ -194,7 +198,8 @@ func TestIndependentReader(t *testing.T) {
 	}
 	lines := strings.Split(v.Keyring.Text, "\n") // the first is a comment
 	for i, box := range [][]byte{v.Keyring.Older, v.Keyring.Newest} {
-		if got, err := openKeyringBox(lines[i+1], v.Keyring.Purpose, box); err != nil || string(got) != v.Keyring.Plaintext {
+		if got, err := openKeyringBox(lines[i+1], v.Keyring.Purpose, box); err != nil ||
+			string(got) != v.Keyring.Plaintext {
 			t.Errorf("keyring box %d: %q, %v", i, got, err)
 		}
 	}
@@ -211,7 +216,8 @@ func TestTodaysWriting(t *testing.T) {
 		t.Errorf("password box: %v", err)
 	}
 	opened := must[hybridKey](t)(newHybridKey(seed))
-	key := must[[]byte](t)(opened.open("carrel file key f", must[seal.Sealed](t)(file.SealTo(library.PublicKey(), "f"))))
+	key := must[[]byte](t)(opened.open("carrel file key f",
+		must[seal.Sealed](t)(file.SealTo(library.PublicKey(), "f"))))
 	for _, n := range []int{1, payload, payload + 1} {
 		content := someBytes(n)
 		if got, err := openPackages(key, sealStream(t, file, content)); err != nil || !bytes.Equal(got, content) {

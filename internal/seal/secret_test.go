@@ -73,7 +73,8 @@ func TestHashInADatabase(t *testing.T) {
 	if err := back.Scan(value); err != nil || back != hash {
 		t.Errorf("read back %s, %v; want %s", back, err, hash)
 	}
-	for _, bad := range []any{nil, "text", 7, []byte{}, make([]byte, 31), make([]byte, 33), []byte(nil), hash.String()} {
+	for _, bad := range []any{nil, "text", 7, []byte{}, make([]byte, 31), make([]byte, 33), []byte(nil),
+		hash.String()} {
 		if err := new(seal.Hash).Scan(bad); err == nil {
 			t.Errorf("%v is taken for a hash", bad)
 		}

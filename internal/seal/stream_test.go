@@ -41,7 +41,8 @@ func openStream(t testing.TB, key seal.FileKey, sealed io.Reader) ([]byte, error
 
 func TestStreamOfAnyLength(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{1, 2, 16, payload - 1, payload, payload + 1, 2*payload - 1, 2 * payload, 2*payload + 1, 5*payload + 12345} {
+	for _, n := range []int{1, 2, 16, payload - 1, payload, payload + 1, 2*payload - 1, 2 * payload, 2*payload + 1,
+		5*payload + 12345} {
 		key, content := seal.NewFileKey(), someBytes(n)
 		sealed := sealStream(t, key, content)
 		packages := (n + payload - 1) / payload
@@ -59,7 +60,8 @@ func TestStreamOfAnyLength(t *testing.T) {
 func TestStreamInPieces(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
-		content := someBytes(rapid.OneOf(rapid.IntRange(1, 1000), rapid.IntRange(payload-2, 2*payload+2)).Draw(r, "length"))
+		content := someBytes(rapid.OneOf(rapid.IntRange(1, 1000), rapid.IntRange(payload-2, 2*payload+2)).Draw(r,
+			"length"))
 		source := rapid.SampledFrom([]func(io.Reader) io.Reader{
 			func(r io.Reader) io.Reader { return r }, iotest.HalfReader, iotest.DataErrReader,
 		})
@@ -75,7 +77,8 @@ func TestStreamInPieces(t *testing.T) {
 
 // readIn reads all of r in pieces of a size that is drawn.
 func readIn(t *rapid.T, label string, r io.Reader) []byte {
-	size := rapid.OneOf(rapid.IntRange(7, 5000), rapid.IntRange(payload-1, packageSize+1), rapid.Just(3*packageSize)).Draw(t, label)
+	size := rapid.OneOf(rapid.IntRange(7, 5000), rapid.IntRange(payload-1, packageSize+1),
+		rapid.Just(3*packageSize)).Draw(t, label)
 	var all []byte
 	piece := make([]byte, size)
 	for {
@@ -96,9 +99,11 @@ func TestCutStream(t *testing.T) {
 	t.Parallel()
 	key, content := seal.NewFileKey(), someBytes(3*payload+100)
 	sealed := sealStream(t, key, content)
-	cuts := []int{0, 1, 15, 16, 17, 31, 32, 33, len(sealed) - 132, len(sealed) - 100, len(sealed) - 17, len(sealed) - 16, len(sealed) - 1}
+	cuts := []int{0, 1, 15, 16, 17, 31, 32, 33, len(sealed) - 132, len(sealed) - 100, len(sealed) - 17,
+		len(sealed) - 16, len(sealed) - 1}
 	for border := packageSize; border < len(sealed); border += packageSize {
-		cuts = append(cuts, border-packageSize/2, border-17, border-16, border-1, border, border+1, border+16, border+32)
+		cuts = append(cuts, border-packageSize/2, border-17, border-16, border-1, border, border+1, border+16,
+			border+32)
 	}
 	for _, cut := range cuts {
 		for _, size := range []int{1000, payload, packageSize, 4 * packageSize} {
@@ -148,9 +153,11 @@ func TestAlteredStream(t *testing.T) {
 		{"a package left out", slices.Concat(pack(sealed, 0), pack(sealed, 2), pack(sealed, 3))},
 		{"the first left out", sealed[packageSize:]},
 		{"the last alone", pack(sealed, 3)},
-		{"a package repeated", slices.Concat(pack(sealed, 0), pack(sealed, 0), pack(sealed, 1), pack(sealed, 2), pack(sealed, 3))},
+		{"a package repeated",
+			slices.Concat(pack(sealed, 0), pack(sealed, 0), pack(sealed, 1), pack(sealed, 2), pack(sealed, 3))},
 		{"the last repeated", slices.Concat(sealed, pack(sealed, 3))},
-		{"a package of another stream", slices.Concat(pack(sealed, 0), pack(other, 1), pack(sealed, 2), pack(sealed, 3))},
+		{"a package of another stream",
+			slices.Concat(pack(sealed, 0), pack(other, 1), pack(sealed, 2), pack(sealed, 3))},
 		{"the end of another stream", slices.Concat(sealed[:3*packageSize], pack(other, 3))},
 		{"another stream appended", slices.Concat(sealed, other)},
 		{"a byte appended", append(bytes.Clone(sealed), 0)},
@@ -165,7 +172,8 @@ func TestAlteredStream(t *testing.T) {
 			for _, bit := range []byte{0x01, 0x80} {
 				b := bytes.Clone(sealed)
 				b[at] ^= bit
-				alterations = append(alterations, alteration{fmt.Sprintf("package %d: bit %#x of byte %d flipped", i, bit, at-start), b})
+				alterations = append(alterations,
+					alteration{fmt.Sprintf("package %d: bit %#x of byte %d flipped", i, bit, at-start), b})
 			}
 		}
 	}
@@ -183,7 +191,8 @@ func TestAlteredStream(t *testing.T) {
 func TestStreamIsForOneKey(t *testing.T) {
 	t.Parallel()
 	sealed := sealStream(t, seal.NewFileKey(), []byte("content"))
-	if got, err := openStream(t, seal.NewFileKey(), bytes.NewReader(sealed)); !errors.Is(err, seal.ErrCannotOpen) || len(got) > 0 {
+	if got, err := openStream(t, seal.NewFileKey(), bytes.NewReader(sealed)); !errors.Is(err, seal.ErrCannotOpen) ||
+		len(got) > 0 {
 		t.Errorf("another key: %q, %v", got, err)
 	}
 }

@@ -110,7 +110,8 @@ type concept struct {
 
 // load reads the definitions of a folder.
 func load(folder string) (*definitions, error) {
-	d := &definitions{valueSets: map[string]*valueSet{}, codeSystems: map[string]*codeSystem{}, rules: map[string]map[string]bool{}}
+	d := &definitions{valueSets: map[string]*valueSet{}, codeSystems: map[string]*codeSystem{},
+		rules: map[string]map[string]bool{}}
 	for _, name := range []string{"profiles-types", "profiles-resources", "profiles-others"} {
 		if err := readBundle(filepath.Join(folder, name+".json.gz"), d.addStructure); err != nil {
 			return nil, err

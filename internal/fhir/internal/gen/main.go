@@ -21,7 +21,8 @@ import (
 const definitionsVar = "FHIR_DEFINITIONS"
 
 func main() {
-	definitions := flag.String("definitions", os.Getenv(definitionsVar), "folder with the definitions, as gzip-compressed Bundles; if empty, what "+definitionsVar+" says")
+	definitions := flag.String("definitions", os.Getenv(definitionsVar),
+		"folder with the definitions, as gzip-compressed Bundles; if empty, what "+definitionsVar+" says")
 	out := flag.String("out", "", "file to write the table to")
 	flag.Parse()
 	if err := run(*definitions, *out); err != nil {
@@ -33,7 +34,8 @@ func main() {
 func run(definitions, out string) error {
 	switch {
 	case definitions == "":
-		return errors.New("no folder with the definitions: set " + definitionsVar + " or -definitions (docs/fhir.md says where they come from)")
+		return errors.New("no folder with the definitions: set " + definitionsVar +
+			" or -definitions (docs/fhir.md says where they come from)")
 	case out == "":
 		return errors.New("no file to write the table to: set -out")
 	}

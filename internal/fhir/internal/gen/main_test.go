@@ -68,7 +68,8 @@ func TestExpand(t *testing.T) {
 	add("without", without)
 	add("imported", imported)
 	add("foreign", foreign)
-	for url, want := range map[string][]string{"all": {"a", "b", "c", "d"}, "below": {"b", "c"}, "without": {"a", "d"}, "imported": {"b", "c"}} {
+	for url, want := range map[string][]string{"all": {"a", "b", "c", "d"}, "below": {"b", "c"}, "without": {"a", "d"},
+		"imported": {"b", "c"}} {
 		x, err := d.expand(url)
 		if err != nil {
 			t.Fatal(err)

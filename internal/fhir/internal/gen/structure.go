@@ -95,7 +95,8 @@ func (d *definitions) ruleKeys(e *element, elements []*element, i int) (keys []s
 
 // elementLine writes a name, a cardinality and the types.
 func (d *definitions) elementLine(name string, e *element, lists map[string]bool) (string, error) {
-	card, ok := map[string]string{"0..0": "0", "0..1": "?", "1..1": "1", "0..*": "*", "1..*": "+"}[fmt.Sprintf("%d..%s", e.Min, e.Max)]
+	card, ok := map[string]string{"0..0": "0", "0..1": "?", "1..1": "1", "0..*": "*",
+		"1..*": "+"}[fmt.Sprintf("%d..%s", e.Min, e.Max)]
 	if !ok {
 		return "", fmt.Errorf("cardinality %d..%s has no letter", e.Min, e.Max)
 	}
