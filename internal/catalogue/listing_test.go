@@ -227,7 +227,8 @@ func TestAtOnce(t *testing.T) {
 					b.fail()
 					continue
 				}
-				q := wire.SourcesRequest{Query: wire.SourceQuery{Filter: wire.SourceFilter{Type: wire.IDFilter{ID: []int{wire.TypePush}}}}}
+				push := wire.SourceFilter{Type: wire.IDFilter{ID: []int{wire.TypePush}}}
+				q := wire.SourcesRequest{Query: wire.SourceQuery{Filter: push}}
 				a, err := c.Search(q)
 				if err != nil || a.Total < 2 || a.Total > 4 {
 					t.Errorf("%d sources, %v", a.Total, err)

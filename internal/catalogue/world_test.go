@@ -23,22 +23,33 @@ const town = `{
     {"id": 3, "name": "Twitter", "reference": "twitter", "category": 1}
   ],
   "sources": [
-    {"id": 900201, "name": "Élan Ziekenhuis", "reference": "elan", "service": 900002, "types": ["pull", "push"], "countries": ["nl", "be"],
-     "address": {"city": "'s-Hertogenbosch", "zipCode": "5211 AB"}, "medicalCenter": "Jeroen Bosch", "practitioner": "dr. Ødegård", "abbreviation": "EZH",
-     "alias": ["Het Élan", "Sint Jozef"], "provider": "fhir:elan", "fhirVersion": "3.0", "dataTypes": ["documents", "vaccinations"],
-     "organizationType": "hospital", "publishedDate": "2026-01-02", "logo": "https://elan.example/logo.svg", "platforms": ["web"],
+    {"id": 900201, "name": "Élan Ziekenhuis", "reference": "elan", "service": 900002, "types": ["pull",
+     "push"], "countries": ["nl", "be"],
+     "address": {"city": "'s-Hertogenbosch", "zipCode": "5211 AB"}, "medicalCenter": "Jeroen Bosch",
+     "practitioner": "dr. Ødegård", "abbreviation": "EZH",
+     "alias": ["Het Élan", "Sint Jozef"], "provider": "fhir:elan", "fhirVersion": "3.0",
+     "dataTypes": ["documents", "vaccinations"],
+     "organizationType": "hospital", "publishedDate": "2026-01-02", "logo": "https://elan.example/logo.svg",
+     "platforms": ["web"],
      "json": {"homepageURL": "https://elan.example", "authorisation": {"type": "saas"}}},
-    {"id": 900202, "name": "alpha clinic", "reference": "alpha", "service": 900002, "types": ["pull"], "countries": ["be"],
-     "address": {"city": "Utrecht", "zipCode": "3511AB"}, "provider": "fhir:alpha", "dataTypes": ["gp-data"], "organizationType": "general-practitioner"},
-    {"id": 900203, "name": "Zeta clinic", "reference": "zeta", "service": 900002, "types": ["push"], "provider": "fhir:zeta", "fhirVersion": "4.0"},
-    {"id": 900204, "name": "Beta clinic", "reference": "beta", "service": 900005, "types": ["pull"], "provider": "fhir:beta"},
-    {"id": 900205, "name": "Gamma clinic", "reference": "gamma", "service": 900002, "types": ["pull"], "provider": "fhir:gamma", "publishedStatus": "pending"},
-    {"id": 900206, "name": "Sample clinic", "reference": "sample", "service": 900002, "types": ["pull", "push"], "publishedStatus": "sampledataonly",
+    {"id": 900202, "name": "alpha clinic", "reference": "alpha", "service": 900002, "types": ["pull"],
+     "countries": ["be"],
+     "address": {"city": "Utrecht", "zipCode": "3511AB"}, "provider": "fhir:alpha", "dataTypes": ["gp-data"],
+     "organizationType": "general-practitioner"},
+    {"id": 900203, "name": "Zeta clinic", "reference": "zeta", "service": 900002, "types": ["push"],
+     "provider": "fhir:zeta", "fhirVersion": "4.0"},
+    {"id": 900204, "name": "Beta clinic", "reference": "beta", "service": 900005, "types": ["pull"],
+     "provider": "fhir:beta"},
+    {"id": 900205, "name": "Gamma clinic", "reference": "gamma", "service": 900002, "types": ["pull"],
+     "provider": "fhir:gamma", "publishedStatus": "pending"},
+    {"id": 900206, "name": "Sample clinic", "reference": "sample", "service": 900002, "types": ["pull",
+     "push"], "publishedStatus": "sampledataonly",
      "sampleDataSets": {"default": {"name": "default", "description": ""}}},
     {"id": 2, "name": "Twitter", "reference": "twitter", "service": 3, "types": ["pull"]}
   ],
   "directory": {
-    "huisartslinde": {"name": "Huisartsenpraktijk De Linde", "alias": ["Linde"], "city": "Utrecht", "zipCode": "3511 AB", "organizationType": "general-practitioner"}
+    "huisartslinde": {"name": "Huisartsenpraktijk De Linde", "alias": ["Linde"], "city": "Utrecht",
+     "zipCode": "3511 AB", "organizationType": "general-practitioner"}
   }
 }`
 

@@ -69,7 +69,9 @@ func TestBSN(t *testing.T) {
 				`"value":"999911120"}`), "Patient.extension[0].valueIdentifier.value"},
 		{"extension's url", extension(`"url":"http://fhir.nl/fhir/NamingSystem/bsn","valueString":"1"`),
 			"Patient.extension[0].valueString"},
-		{"coding", extension(`"url":"http://x.example","valueCoding":{"system":"http://fhir.nl/fhir/NamingSystem/bsn","code":"999911120"}`), "Patient.extension[0].valueCoding.code"},
+		{"coding", extension(`"url":"http://x.example",` +
+			`"valueCoding":{"system":"http://fhir.nl/fhir/NamingSystem/bsn","code":"999911120"}`),
+			"Patient.extension[0].valueCoding.code"},
 		{"reference by identifier", `{"resourceType":"Basic","code":{"text":"x"},` +
 			`"subject":{"identifier":{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"999911120"}}}`,
 			"Basic.subject.identifier.value"},
@@ -80,7 +82,9 @@ func TestBSN(t *testing.T) {
 			`"url":"Patient?identifier=http%3A%2F%2Ffhir.nl%2Ffhir%2FNamingSystem%2Fbsn%7C999911120"`, 1)),
 			"Bundle.entry[0].request.url"},
 		{"ifNoneExist", bundle("batch", strings.Replace(patientEntry, `"url":"Patient"`,
-			`"url":"Patient","ifNoneExist":"identifier=http%253A%252F%252Ffhir.nl%252Ffhir%252FNamingSystem%252Fbsn%257C999911120"`, 1)), "Bundle.entry[0].request.ifNoneExist"},
+			`"url":"Patient","ifNoneExist":"identifier=`+
+				`http%253A%252F%252Ffhir.nl%252Ffhir%252FNamingSystem%252Fbsn%257C999911120"`, 1)),
+			"Bundle.entry[0].request.ifNoneExist"},
 		{"fullUrl", bundle("batch", strings.Replace(taskEntry, `https://provider.example/fhir/Task/t1`,
 			`urn:oid:2.16.840.1.113883.2.4.6.3.999911120`, 1)), "Bundle.entry[0].fullUrl"},
 		{"fullUrl of the naming system", bundle("batch",

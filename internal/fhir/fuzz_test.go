@@ -73,7 +73,8 @@ func FuzzPrepare(f *testing.F) {
 // Prepare than changes of bytes do.
 func FuzzGraft(f *testing.F) {
 	valid := bodies(f, "testdata/valid")
-	valid["bsn"] = []byte(`{"resourceType":"Patient","identifier":[{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"999911120"}]}`)
+	valid["bsn"] = []byte(`{"resourceType":"Patient",` +
+		`"identifier":[{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"999911120"}]}`)
 	names := slices.Sorted(maps.Keys(valid))
 	for k := range names {
 		f.Add(uint8(k), uint16(k), uint8(k+1), uint16(3*k))

@@ -7,8 +7,10 @@ import (
 
 func TestReport(t *testing.T) {
 	body := []byte(`{"resourceType":"Bundle","type":"collection","entry":[
-		{"resource":{"resourceType":"Patient","meta":{"profile":["http://fhir.nl/fhir/StructureDefinition/nl-core-patient"]}}},
-		{"resource":{"resourceType":"Basic","code":{"text":"x"},"meta":{"profile":["http://example.org/a","http://example.org/b"]}}}]}`)
+		{"resource":{"resourceType":"Patient","meta":{
+			"profile":["http://fhir.nl/fhir/StructureDefinition/nl-core-patient"]}}},
+		{"resource":{"resourceType":"Basic","code":{"text":"x"},"meta":{
+			"profile":["http://example.org/a","http://example.org/b"]}}}]}`)
 	r, err := Validate(STU3, body)
 	if err != nil {
 		t.Fatal(err)

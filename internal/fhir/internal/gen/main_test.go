@@ -29,7 +29,7 @@ func TestTableIsUpToDate(t *testing.T) {
 	}
 }
 
-// Who lacks the definitions learns what is missing and how to name it.
+// Errors name what is missing.
 func TestMissing(t *testing.T) {
 	folder, out := t.TempDir(), filepath.Join(t.TempDir(), "table.txt")
 	for _, tt := range []struct{ definitions, out, want string }{

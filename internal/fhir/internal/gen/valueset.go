@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// An expansion is what a value set holds: codes by system.
+// An expansion is the content of a value set: codes by system.
 type expansion map[string]map[string]bool
 
-// writeLists writes the value sets that elements are bound to: a line for each
-// system that a list takes codes from.
-func (d *definitions) writeLists(out *bytes.Buffer, lists map[string]bool) error {
-	for _, url := range slices.Sorted(maps.Keys(lists)) {
+// writeValueSets writes the value sets that elements are bound to, with a line for each
+// code system.
+func (d *definitions) writeValueSets(out *bytes.Buffer, valueSets map[string]bool) error {
+	for _, url := range slices.Sorted(maps.Keys(valueSets)) {
 		if strings.HasPrefix(url, "%") {
 			continue
 		}
@@ -28,13 +28,13 @@ func (d *definitions) writeLists(out *bytes.Buffer, lists map[string]bool) error
 			if i := slices.IndexFunc(codes, func(c string) bool { return strings.ContainsAny(c, " \t\n") }); i >= 0 {
 				return fmt.Errorf("%s: a code with a space: %q", url, codes[i])
 			}
-			fmt.Fprintf(out, "codes %s %s %s\n", listName(url), system, strings.Join(codes, " "))
+			fmt.Fprintf(out, "codes %s %s %s\n", valueSetName(url), system, strings.Join(codes, " "))
 		}
 	}
 	return nil
 }
 
-// expand lists a value set, or says why it has no end.
+// expand valueSets the codes of a value set, or says why it cannot be listed.
 func (d *definitions) expand(url string) (expansion, error) {
 	v, ok := d.valueSets[url]
 	if !ok {
@@ -86,50 +86,50 @@ func (d *definitions) included(in include) (expansion, error) {
 	if !ok || cs.Content != "complete" {
 		return nil, fmt.Errorf("code system %s is not among the definitions", in.System)
 	}
-	keep := func(*concept, []string) bool { return true }
+	matches := func(*concept, []string) bool { return true }
 	if len(in.Filter) > 0 {
 		f := in.Filter[0]
 		if len(in.Filter) > 1 || f.Op != "is-a" || f.Property != "concept" {
 			return nil, fmt.Errorf("a filter that is not understood: %s %s", path.Base(f.Property), f.Op)
 		}
-		keep = func(c *concept, above []string) bool {
-			return c.Code == f.Value || slices.Contains(above, f.Value)
+		matches = func(c *concept, ancestors []string) bool {
+			return c.Code == f.Value || slices.Contains(ancestors, f.Value)
 		}
 	}
-	walk(cs.Concept, nil, parents(cs), func(c *concept, above []string) {
-		if keep(c, above) {
+	walk(cs.Concept, nil, parents(cs), func(c *concept, ancestors []string) {
+		if matches(c, ancestors) {
 			set[c.Code] = true
 		}
 	})
 	return expansion{in.System: set}, nil
 }
 
-// parents are the parents that concepts name by a property, as the v3 systems
-// do, besides those that they stand below.
+// parents returns the parents that concepts name by a property, as the v3 code systems
+// do, in addition to the hierarchy.
 func parents(cs *codeSystem) map[string][]string {
-	named := map[string][]string{}
+	parentsOf := map[string][]string{}
 	walk(cs.Concept, nil, nil, func(c *concept, _ []string) {
 		for _, p := range c.Property {
 			if p.Code == "subsumedBy" || p.Code == "parent" {
-				named[c.Code] = append(named[c.Code], p.ValueCode)
+				parentsOf[c.Code] = append(parentsOf[c.Code], p.ValueCode)
 			}
 		}
 	})
-	return named
+	return parentsOf
 }
 
-// walk visits every concept with all that it is subsumed by.
-func walk(list []concept, above []string, named map[string][]string, visit func(*concept, []string)) {
+// walk visits every concept with all its ancestors.
+func walk(list []concept, ancestors []string, parentsOf map[string][]string, visit func(*concept, []string)) {
 	for i := range list {
 		c := &list[i]
-		up := slices.Clone(above)
-		for todo := named[c.Code]; len(todo) > 0; todo = todo[1:] {
+		up := slices.Clone(ancestors)
+		for todo := parentsOf[c.Code]; len(todo) > 0; todo = todo[1:] {
 			if !slices.Contains(up, todo[0]) {
 				up = append(up, todo[0])
-				todo = append(slices.Clone(todo), named[todo[0]]...)
+				todo = append(slices.Clone(todo), parentsOf[todo[0]]...)
 			}
 		}
 		visit(c, up)
-		walk(c.Concept, append(slices.Clone(up), c.Code), named, visit)
+		walk(c.Concept, append(slices.Clone(up), c.Code), parentsOf, visit)
 	}
 }
