@@ -6,8 +6,8 @@ import (
 	"github.com/carrelhq/carrel/internal/bench"
 )
 
-// The scenario runs, every push is answered with success, and the figures hang
-// together. How large they are is for carrel bench to say, on a quiet machine.
+// The scenario runs, every push succeeds, and the figures are consistent. Their size is
+// for carrel bench to report, on a quiet machine.
 func TestPush(t *testing.T) {
 	var steps []string
 	r, err := bench.Push(t.Context(),

@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// pushAll sends every request once, from a number of connections that each wait for
-// their answer, and notes how long each took. It speaks HTTP by hand: the client runs
-// on the same processors as the server, and net/http's would take a quarter of them.
+// pushAll sends every request once, from a number of connections that each wait for the
+// response, and records how long each took. It does not use net/http: the client runs
+// on the same processors as the server, and would use a quarter of them.
 func pushAll(ctx context.Context, clients int, address string, requests [][]byte, took []time.Duration) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -59,7 +59,7 @@ func pushFromOneConnection(ctx context.Context, address string, requests [][]byt
 	return nil
 }
 
-// readAnswer reads one answer and wants it to be a success.
+// readResponse reads a response and returns an error unless it is a success.
 func readResponse(in *bufio.Reader) error {
 	status, err := in.ReadSlice('\n')
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/carrelhq/carrel/internal/store"
 )
 
-// seedLibrary makes a library and takes it through consent in the store itself.
+// seedLibrary creates a library and its consent directly in the store.
 func seedLibrary(ctx context.Context, db *store.DB, client wire.ClientID, i int) (token string, err error) {
 	key, err := seal.GenerateKey()
 	if err != nil {

@@ -222,7 +222,7 @@ func (p *People) openLock(ctx context.Context, email string, kind LockKind, word
 	}
 	library, lock, err := p.findLock(ctx, email, kind)
 	if errors.Is(err, ErrNotFound) {
-		seal.SpendPasswordTime(ctx, word)
+		seal.SpendPasswordTime(ctx, word, seal.PasswordCost{})
 		return Library{}, seal.PrivateKey{}, wrong
 	}
 	if err != nil {
@@ -253,7 +253,7 @@ func (p *People) findLock(ctx context.Context, email string, kind LockKind) (Lib
 }
 
 func (p *People) lock(ctx context.Context, id ID, kind LockKind, key seal.PrivateKey, word string) (Lock, error) {
-	box, err := key.SealWithPassword(ctx, word)
+	box, err := key.SealWithPassword(ctx, word, seal.PasswordCost{})
 	if err != nil {
 		return Lock{}, fmt.Errorf("lock library with %s: %w", kind, err)
 	}

@@ -21,7 +21,7 @@ func FuzzPasswordBox(f *testing.F) {
 	binary.BigEndian.PutUint32(cheap[5:], 8)
 	f.Add(cheap, v.PasswordBox.Password)
 	f.Fuzz(func(t *testing.T, box []byte, password string) {
-		if len(box) >= 41 { // what is costly is bounded, and that has a test of its own
+		if len(box) >= 41 { // Costs within the bounds take too long here; TestForgedBox covers the bounds.
 			time, memory := binary.BigEndian.Uint32(box[1:]), binary.BigEndian.Uint32(box[5:])
 			if time > 1 && time <= 10 || memory > 64 && memory <= 256<<10 {
 				return
@@ -84,8 +84,8 @@ func FuzzNormalizeRecoveryCode(f *testing.F) {
 	})
 }
 
-// FuzzParsePublicKey changes a good key, as the fuzzer finds no way to make a whole one
-// smaller: patch is laid over it at a place, then it is cut.
+// FuzzParsePublicKey patches and cuts a valid key, which the fuzzer could not find by
+// itself.
 func FuzzParsePublicKey(f *testing.F) {
 	v, _ := readVectors(f)
 	f.Add(uint16(0), []byte{}, uint16(0))
@@ -103,7 +103,7 @@ func FuzzParsePublicKey(f *testing.F) {
 	})
 }
 
-func FuzzTakeKey(f *testing.F) {
+func FuzzOpenKey(f *testing.F) {
 	v, _ := readVectors(f)
 	secret := seal.SecretOf(v.Secret.Text)
 	f.Add(v.Library.HandedToSecret)
@@ -120,7 +120,7 @@ func FuzzTakeKey(f *testing.F) {
 	})
 }
 
-// vectorFileKeys are the keys of the vectors' two files.
+// vectorFileKeys returns the keys of the vectors' two files.
 func vectorFileKeys(t testing.TB) (small, stream seal.FileKey) {
 	t.Helper()
 	v, _ := readVectors(t)
@@ -148,7 +148,7 @@ func FuzzOpenSmall(f *testing.F) {
 func FuzzOpenStream(f *testing.F) {
 	_, stream := readVectors(f)
 	_, key := vectorFileKeys(f)
-	// Short ones: what is done to whole packages has tests of its own.
+	// Short ones only; stream_test.go alters whole packages.
 	const content = "a content that is shorter than a package"
 	f.Add(stream[packageSize:])
 	f.Add(sealStream(f, key, []byte(content)))

@@ -114,24 +114,24 @@ func TestPublicKeyRoundTrip(t *testing.T) {
 	}
 }
 
-// TestWeakPublicKey: a point of low order would make the classical half of a seal known
-// to everybody; sealing to it fails.
+// TestWeakPublicKey: a point of low order would make the classical half of a seal
+// public, so sealing to it fails.
 func TestWeakPublicKey(t *testing.T) {
 	t.Parallel()
 	weak := newKey(t).PublicKey().Bytes()
 	clear(weak[1184:])
 	key, err := seal.ParsePublicKey(weak)
 	if err != nil {
-		return // refused even sooner
+		return // parsing may refuse it already
 	}
 	if _, err := key.Seal("p", []byte("text")); err == nil {
 		t.Error("something is sealed to a weak key")
 	}
 }
 
-// TestHandingDoesNotWearOut hands one private key on again and again, in every way
-// there is: each copy opens the library, and the key itself still does.
-func TestHandingDoesNotWearOut(t *testing.T) {
+// TestSealingDoesNotWearOut seals one private key again and again, in every way: each
+// copy opens the library, and so does the original.
+func TestSealingDoesNotWearOut(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	library := newKey(t)
@@ -152,11 +152,11 @@ func TestHandingDoesNotWearOut(t *testing.T) {
 		opens(how, must[seal.PrivateKey](t)(secret.OpenKey(handed)))
 	}
 	for _, word := range []string{"a password", "a recovery code"} {
-		box := must[seal.PasswordBox](t)(library.SealWithPassword(ctx, word))
+		box := must[seal.PasswordBox](t)(library.SealWithPassword(ctx, word, cheap))
 		opens(word, must[seal.PrivateKey](t)(box.Open(ctx, word)))
 	}
 	taken := library
-	for range 3 { // a key that was taken is handed on in turn
+	for range 3 { // an opened key is sealed in turn
 		secret := seal.NewSecret()
 		handed := must[seal.Sealed](t)(taken.SealToSecret(secret))
 		taken = must[seal.PrivateKey](t)(secret.OpenKey(handed))
@@ -165,7 +165,7 @@ func TestHandingDoesNotWearOut(t *testing.T) {
 	opens("the key itself", library)
 }
 
-func TestHandedKeyIsForItsSecret(t *testing.T) {
+func TestSealedKeyIsForItsSecret(t *testing.T) {
 	t.Parallel()
 	library, secret := newKey(t), seal.NewSecret()
 	handed := must[seal.Sealed](t)(library.SealToSecret(secret))
@@ -188,8 +188,8 @@ func TestHandedKeyIsForItsSecret(t *testing.T) {
 	})
 }
 
-// TestSealsAreForOneUse puts every kind of seal in the place of every other: all are
-// made for the same key, and none passes for another.
+// TestSealsAreForOneUse tries every kind of seal in place of every other. All are
+// sealed to the same key, and none passes for another.
 func TestSealsAreForOneUse(t *testing.T) {
 	t.Parallel()
 	secret, library := seal.NewSecret(), newKey(t)
@@ -210,7 +210,7 @@ func TestSealsAreForOneUse(t *testing.T) {
 			t.Errorf("%s taken for a text: %v", kind, err)
 		}
 	}
-	for _, id := range []string{"file", "other"} { // the library's own side
+	for _, id := range []string{"file", "other"} { // for the library's own key
 		sealed := must[seal.Sealed](t)(file.SealTo(library.PublicKey(), id))
 		for _, as := range []string{"file", "other", "", "fil", "file "} {
 			if _, err := library.OpenFileKey(as, sealed); (err == nil) != (as == id) {

@@ -97,8 +97,8 @@ func TestAlteredKeyringBox(t *testing.T) {
 	})
 }
 
-// TestSeveralMasterKeys: the newest encrypts, all decrypt; a key that is taken out
-// opens nothing any more.
+// TestSeveralMasterKeys: the newest key encrypts and all decrypt; a key that was
+// removed opens nothing.
 func TestSeveralMasterKeys(t *testing.T) {
 	t.Parallel()
 	old, both, fresh := parseKeyring(t, masterKey(1)), parseKeyring(t, masterKey(1), masterKey(2)),
@@ -181,8 +181,8 @@ func TestOpenKeyringRefuses(t *testing.T) {
 
 const keyringPath = "CARREL_TEST_KEYRING_PATH"
 
-// TestKeyringOfManyProcesses starts several processes at the same moment on a path
-// with no keyring: all of them read the same key.
+// TestKeyringOfManyProcesses starts several processes at once on a path without a
+// keyring: all of them read the same key.
 func TestKeyringOfManyProcesses(t *testing.T) {
 	if path := os.Getenv(keyringPath); path != "" { // one of the processes
 		_, _ = os.Stdin.Read(make([]byte, 1)) // wait for the others

@@ -15,8 +15,8 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// holder keeps what must not be printed where reflection finds it, but no method of
-// it is called.
+// holder has secrets in unexported fields, where fmt finds them by reflection but calls
+// no method.
 type holder struct {
 	name   string
 	inside any
@@ -66,8 +66,7 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 	}
 }
 
-// TestMaskIsSeen: what is not printed leaves a mark, so that a log tells that there was
-// something.
+// TestMaskIsSeen: the mask shows in a log that there was a secret.
 func TestMaskIsSeen(t *testing.T) {
 	t.Parallel()
 	for _, v := range []any{seal.NewSecret(), newKey(t), seal.NewFileKey()} {
@@ -83,10 +82,10 @@ func TestMaskIsSeen(t *testing.T) {
 	}
 }
 
-// tales are texts that would tell part of a secret.
+// tales are texts that would reveal a part of a secret.
 type tales []string
 
-// tellTales lists how bytes might show: eight of them, in each usual writing.
+// tellTales returns the first bytes of each secret in all usual notations.
 func tellTales(secrets ...[]byte) (parts tales) {
 	for _, s := range secrets {
 		b := s[:8]
@@ -106,8 +105,8 @@ func (parts tales) notIn(t *testing.T, where, text string) {
 	}
 }
 
-// privateKeyBytes finds the bytes of a private key in the way that a reader of it
-// would: it is handed to a secret, and opened as any seal.
+// privateKeyBytes returns the bytes of a private key, by sealing it to a secret and
+// opening it as a text.
 func privateKeyBytes(t *testing.T, key seal.PrivateKey) []byte {
 	t.Helper()
 	secret := seal.NewSecret()

@@ -21,8 +21,8 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// The functions of this file open everything that is kept with nothing of ours and
-// nothing of crypto/hpke or sio: they follow docs/file-format.md step by step, and so
+// The functions of this file open everything that is stored without the package's code
+// and without crypto/hpke and sio. They follow docs/file-format.md step by step, and so
 // show that it suffices to write a reader.
 
 // hybridKey is a private key of MLKEM768-X25519.
@@ -144,7 +144,7 @@ func openPackages(key, stream []byte) (content []byte, err error) {
 	}
 }
 
-// openBox opens the box of a password.
+// openBox opens a password box.
 func openBox(password string, box []byte) ([]byte, error) {
 	time, memory, lanes := binary.BigEndian.Uint32(box[1:]), binary.BigEndian.Uint32(box[5:]),
 		binary.BigEndian.Uint32(box[9:])
@@ -152,7 +152,7 @@ func openBox(password string, box []byte) ([]byte, error) {
 	return openGCM(key, box[29:41], box[41:], box[:41])
 }
 
-// openKeyringBox opens a box of the master keyring with one of its lines.
+// openKeyringBox opens a box of the master keyring with one line of it.
 func openKeyringBox(line, purpose string, box []byte) ([]byte, error) {
 	key, err := base64.StdEncoding.DecodeString(line)
 	if err != nil {
@@ -205,13 +205,13 @@ func TestIndependentReader(t *testing.T) {
 	}
 }
 
-// TestTodaysWriting: what is made today is what the specification says, too.
+// TestTodaysWriting: what the package writes today follows the specification, too.
 func TestTodaysWriting(t *testing.T) {
 	t.Parallel()
 	secret, library, file := seal.NewSecret(), newKey(t), seal.NewFileKey()
 	own := must[hybridKey](t)(keyOfSecret(secret.Reveal()))
 	seed := must[[]byte](t)(own.open("carrel library key", must[seal.Sealed](t)(library.SealToSecret(secret))))
-	box := must[seal.PasswordBox](t)(library.SealWithPassword(t.Context(), "password"))
+	box := must[seal.PasswordBox](t)(library.SealWithPassword(t.Context(), "password", cheap))
 	if got, err := openBox("password", box); err != nil || !bytes.Equal(got, seed) {
 		t.Errorf("password box: %v", err)
 	}

@@ -21,7 +21,7 @@ const (
 	packageSize = 16 + payload + 16
 )
 
-// someBytes is content that no compression or pattern makes special.
+// someBytes returns random content.
 func someBytes(n int) []byte {
 	b := make([]byte, n)
 	_, _ = rand.Read(b)
@@ -55,8 +55,8 @@ func TestStreamOfAnyLength(t *testing.T) {
 	}
 }
 
-// TestStreamInPieces reads and writes in pieces of every size: what comes out does not
-// depend on how it is asked for.
+// TestStreamInPieces reads and writes in pieces of every size: the result does not
+// depend on them.
 func TestStreamInPieces(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
@@ -75,7 +75,7 @@ func TestStreamInPieces(t *testing.T) {
 	})
 }
 
-// readIn reads all of r in pieces of a size that is drawn.
+// readIn reads all of r in pieces of a random size.
 func readIn(t *rapid.T, label string, r io.Reader) []byte {
 	size := rapid.OneOf(rapid.IntRange(7, 5000), rapid.IntRange(payload-1, packageSize+1),
 		rapid.Just(3*packageSize)).Draw(t, label)
@@ -94,7 +94,7 @@ func readIn(t *rapid.T, label string, r io.Reader) []byte {
 }
 
 // TestCutStream cuts a stream at the border of every package, around it and in the
-// middle: that the end is missing is never passed over.
+// middle: a missing end is always an error.
 func TestCutStream(t *testing.T) {
 	t.Parallel()
 	key, content := seal.NewFileKey(), someBytes(3*payload+100)
@@ -133,13 +133,13 @@ func readUntilEnd(r io.Reader, size int) (all []byte, err error) {
 	}
 }
 
-// TestAlteredStream flips, moves, repeats and adds: what comes out before the error is
-// a beginning of the content, never anything else.
+// TestAlteredStream flips, moves, repeats and adds bytes: what is read before the error
+// is a prefix of the content.
 func TestAlteredStream(t *testing.T) {
 	t.Parallel()
 	key, content := seal.NewFileKey(), someBytes(3*payload+100)
 	sealed := sealStream(t, key, content)
-	other := sealStream(t, key, someBytes(3*payload+100)) // of the same key, as it never is
+	other := sealStream(t, key, someBytes(3*payload+100)) // with the same key, which never happens
 	pack := func(stream []byte, i int) []byte {
 		return stream[i*packageSize : min((i+1)*packageSize, len(stream))]
 	}
@@ -197,8 +197,7 @@ func TestStreamIsForOneKey(t *testing.T) {
 	}
 }
 
-// TestNoEmptyStream: an empty content has no packages, so no stream: it could not be
-// told from one that was lost.
+// TestNoEmptyStream: an empty content has no packages and so no stream.
 func TestNoEmptyStream(t *testing.T) {
 	t.Parallel()
 	key := seal.NewFileKey()
@@ -211,8 +210,8 @@ func TestNoEmptyStream(t *testing.T) {
 	}
 }
 
-// TestContentBreaksOff: the error with which the content ends comes through, whatever
-// it is, and what was sealed until then does not open as if it were whole.
+// TestContentBreaksOff: the error with which the content ends is returned as it is, and
+// what was sealed before does not open as a whole content.
 func TestContentBreaksOff(t *testing.T) {
 	t.Parallel()
 	reset := errors.New("connection reset")

@@ -31,7 +31,7 @@ func TestNewRecoveryCode(t *testing.T) {
 			used[r]++
 		}
 	}
-	// 48,000 characters, 1,500 of each of 32: far fewer or more of one is a fault.
+	// 48,000 characters, 1,500 of each of 32: a count far off is an error.
 	if len(used) != 32 {
 		t.Errorf("%d characters in use, want 32", len(used))
 	}

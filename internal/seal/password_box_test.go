@@ -12,12 +12,15 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
+// cheap is the cost in tests that are not about it.
+var cheap = seal.PasswordCost{Passes: 1, Memory: 64}
+
 func TestPasswordOpensItsBox(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	key := newKey(t)
 	for _, password := range []string{"", "correct horse battery staple", "wachtwoord, пароль🔑 \x00"} {
-		box := must[seal.PasswordBox](t)(key.SealWithPassword(ctx, password))
+		box := must[seal.PasswordBox](t)(key.SealWithPassword(ctx, password, cheap))
 		back, err := box.Open(ctx, password)
 		if err != nil || !back.PublicKey().Equal(key.PublicKey()) {
 			t.Fatalf("password %q: %v", password, err)
@@ -33,17 +36,17 @@ func TestPasswordOpensItsBox(t *testing.T) {
 func TestBoxesOfTheSameDiffer(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
-	a := must[seal.PasswordBox](t)(key.SealWithPassword(context.Background(), "password"))
-	b := must[seal.PasswordBox](t)(key.SealWithPassword(context.Background(), "password"))
+	a := must[seal.PasswordBox](t)(key.SealWithPassword(context.Background(), "password", cheap))
+	b := must[seal.PasswordBox](t)(key.SealWithPassword(context.Background(), "password", cheap))
 	if bytes.Equal(a[13:29], b[13:29]) || bytes.Equal(a[29:41], b[29:41]) || bytes.Equal(a[41:], b[41:]) {
 		t.Error("two boxes share a salt, a nonce or a ciphertext")
 	}
 }
 
-// TestBoxCosts pins what a guess at a stolen box costs: less would be a gift.
+// TestBoxCosts pins the cost of a guess at a stolen box.
 func TestBoxCosts(t *testing.T) {
 	t.Parallel()
-	box := must[seal.PasswordBox](t)(newKey(t).SealWithPassword(context.Background(), "password"))
+	box := must[seal.PasswordBox](t)(newKey(t).SealWithPassword(context.Background(), "password", seal.PasswordCost{}))
 	if time, memory := binary.BigEndian.Uint32(box[1:]), binary.BigEndian.Uint32(box[5:]); time < 3 || memory < 12<<10 {
 		t.Errorf("argon2id with %d passes over %d KiB: OWASP asks for 3 over 12 MiB at least", time, memory)
 	}
@@ -56,7 +59,7 @@ func TestBoxCosts(t *testing.T) {
 func TestAlteredBox(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	box := must[seal.PasswordBox](t)(newKey(t).SealWithPassword(ctx, "password"))
+	box := must[seal.PasswordBox](t)(newKey(t).SealWithPassword(ctx, "password", cheap))
 	for name, at := range map[string]int{
 		"passes": 4, "memory": 8, "lanes": 12, "salt": 28, "nonce": 29, "ciphertext": 41, "tag": 88,
 	} {
@@ -76,12 +79,12 @@ func TestAlteredBox(t *testing.T) {
 	}
 }
 
-// TestForgedBox: what no key made is refused before it costs anything, and not taken
-// for a wrong password.
+// TestForgedBox: a box with invalid costs is refused before it costs anything, with an
+// error that differs from that for a wrong password.
 func TestForgedBox(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	box := must[seal.PasswordBox](t)(newKey(t).SealWithPassword(ctx, "password"))
+	box := must[seal.PasswordBox](t)(newKey(t).SealWithPassword(ctx, "password", cheap))
 	with := func(at int, value uint32) seal.PasswordBox {
 		b := bytes.Clone(box)
 		binary.BigEndian.PutUint32(b[at:], value)
@@ -102,12 +105,11 @@ func TestForgedBox(t *testing.T) {
 	}
 }
 
-// TestBoxIsNoSeal: what the box holds is shut by the password alone, so no other kind
-// of secret opens it.
+// TestBoxIsNoSeal: only a password opens a box, no other kind of secret does.
 func TestBoxIsNoSeal(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
-	box := must[seal.PasswordBox](t)(key.SealWithPassword(context.Background(), "password"))
+	box := must[seal.PasswordBox](t)(key.SealWithPassword(context.Background(), "password", cheap))
 	if _, err := seal.SecretOf("password").OpenKey(seal.Sealed(box)); !errors.Is(err, seal.ErrCannotOpen) {
 		t.Errorf("as a secret: %v, want ErrShut", err)
 	}
@@ -120,23 +122,23 @@ func TestBoxIsNoSeal(t *testing.T) {
 func TestWaitingForAPasswordCanBeGivenUp(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
-	box := must[seal.PasswordBox](t)(key.SealWithPassword(context.Background(), "password"))
+	box := must[seal.PasswordBox](t)(key.SealWithPassword(context.Background(), "password", cheap))
 	gone, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := box.Open(gone, "password"); !errors.Is(err, context.Canceled) {
 		t.Errorf("opening: %v", err)
 	}
-	if _, err := key.SealWithPassword(gone, "password"); !errors.Is(err, context.Canceled) {
+	if _, err := key.SealWithPassword(gone, "password", cheap); !errors.Is(err, context.Canceled) {
 		t.Errorf("shutting: %v", err)
 	}
-	seal.SpendPasswordTime(gone, "password") // returns
+	seal.SpendPasswordTime(gone, "password", cheap) // returns
 }
 
 func TestManyPasswordsAtOnce(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	key := newKey(t)
-	box := must[seal.PasswordBox](t)(key.SealWithPassword(ctx, "password"))
+	box := must[seal.PasswordBox](t)(key.SealWithPassword(ctx, "password", cheap))
 	done := make(chan error)
 	const many = 4
 	for i := range many {

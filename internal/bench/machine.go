@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// SyncRate measures how many 12 KiB appends a second the disk of a folder takes when
-// each is synced before the next: what one commit at a time could reach.
+// SyncRate measures how many 12 KiB appends per second the disk of a folder takes if
+// each is synced before the next, which is the rate of one commit at a time.
 func SyncRate(folder string) (float64, error) {
 	f, err := os.CreateTemp(folder, "probe-*")
 	if err != nil {
@@ -30,7 +30,7 @@ func SyncRate(folder string) (float64, error) {
 	return float64(n) / time.Since(began).Seconds(), f.Close()
 }
 
-// cpuLoad is how much processor time has been spent: by all, idle, and by this process.
+// cpuLoad is processor time that was spent: in total, idle, and by this process.
 type cpuLoad struct {
 	total, idle float64 // ticks of /proc/stat
 	own         time.Duration
@@ -43,7 +43,7 @@ func readCPULoad() cpuLoad {
 	l := cpuLoad{own: time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), at: time.Now()}
 	stat, err := os.ReadFile("/proc/stat")
 	if err != nil {
-		return l // not Linux: the shares stay unknown
+		return l // not Linux: total and idle stay zero
 	}
 	line, _, _ := bytes.Cut(stat, []byte("\n"))
 	for i, field := range bytes.Fields(line)[1:] {
@@ -56,8 +56,8 @@ func readCPULoad() cpuLoad {
 	return l
 }
 
-// until is the share of all processors in use between two readings, and this
-// process's processors in use.
+// since returns the share of all processors that was in use between two readings, and
+// how many processors this process used.
 func (l cpuLoad) since(m cpuLoad) (busy, own float64) {
 	if m.total > l.total {
 		busy = 1 - (m.idle-l.idle)/(m.total-l.total)

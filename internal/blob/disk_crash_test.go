@@ -15,8 +15,8 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// The test program runs itself as the one that crashes: these name the step after
-// which, and the folder.
+// The test program runs itself as the process that crashes. These variables name the
+// step after which it does, and the folder.
 const (
 	crashAfterVar = "CARREL_TEST_CRASH_AFTER"
 	crashInVar    = "CARREL_TEST_CRASH_IN"
@@ -39,7 +39,7 @@ func putAndCrash(after putStep, path string) {
 	d.afterStep = func(s putStep) {
 		if s == after {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-			select {} // no step further
+			select {} // go no further
 		}
 	}
 	_, err = d.Put(context.Background(), "lib/file", bytes.NewReader(crashContent))
@@ -141,7 +141,7 @@ func TestKeysStayInside(t *testing.T) {
 			t.Errorf("put under %q", key)
 		}
 	}
-	// Not even through a link that somebody has laid.
+	// Symbolic links are not followed to the outside either.
 	if err := os.Symlink(parent, filepath.Join(parent, "blobs", "lib")); err != nil {
 		t.Fatal(err)
 	}

@@ -8,11 +8,11 @@ import (
 	"io/fs"
 )
 
-// walkPortion bounds how many names are held at a time, however many there are.
+// readDirBatch is the number of names that are in memory at a time.
 const readDirBatch = 1000
 
-// walk calls f with each file in each library's folder, temporaries too. What goes
-// away meanwhile is passed over.
+// eachFile calls f for each file in each library's folder, also for temporary ones.
+// Files that are removed meanwhile are skipped.
 func (d *Disk) eachFile(ctx context.Context, f func(name string, info fs.FileInfo) error) error {
 	return d.eachEntry(ctx, ".", func(folder fs.DirEntry) error {
 		if !folder.IsDir() {
@@ -50,7 +50,7 @@ func (d *Disk) eachEntry(ctx context.Context, folder string, f func(fs.DirEntry)
 				return err
 			}
 		}
-		if err == io.EOF || errors.Is(err, fs.ErrNotExist) { // the folder has gone meanwhile
+		if err == io.EOF || errors.Is(err, fs.ErrNotExist) { // the folder was removed meanwhile
 			return nil
 		}
 		if err != nil {

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// crockfordUpper is Crockford's base 32: no I, L, O or U.
+// crockfordUpper is Crockford's base 32, without I, L, O and U.
 const crockfordUpper = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 const recoveryCodeLength = 24 // 120 bits
 
-// ErrInvalidRecoveryCode says that a text cannot be a recovery code.
+// ErrInvalidRecoveryCode is returned for a text that cannot be a recovery code.
 var ErrInvalidRecoveryCode = errors.New("not a recovery code: want 24 letters and digits")
 
 // NewRecoveryCode returns 120 random bits as six groups of four characters.
@@ -28,9 +28,9 @@ func NewRecoveryCode() string {
 	return out.String()
 }
 
-// NormalizeRecoveryCode brings what a person typed into the form of
-// NewRecoveryCode: spaces, dashes and small letters do not matter, O is 0, I and L
-// are 1. It returns [ErrInvalidRecoveryCode] if that makes no code.
+// NormalizeRecoveryCode brings a typed code into the form of [NewRecoveryCode]. Spaces,
+// dashes and case are ignored; O is read as 0, I and L as 1. It returns
+// [ErrInvalidRecoveryCode] if the text cannot be a code.
 func NormalizeRecoveryCode(typed string) (string, error) {
 	var out strings.Builder
 	n := 0

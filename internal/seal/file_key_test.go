@@ -49,8 +49,8 @@ func TestAlteredSmallContent(t *testing.T) {
 	}
 }
 
-// TestFormatsAreNotMixed: a small content is no stream and a stream no small content,
-// under the same key too.
+// TestFormatsAreNotMixed: a small content does not open as a stream, nor a stream as a
+// small content, even with the same key.
 func TestFormatsAreNotMixed(t *testing.T) {
 	t.Parallel()
 	key := seal.NewFileKey()
@@ -63,8 +63,8 @@ func TestFormatsAreNotMixed(t *testing.T) {
 	}
 }
 
-// TestFileKeyComesBack seals a file's key to a library and opens content with what
-// comes back.
+// TestFileKeyComesBack seals a file's key to a library and decrypts content with the
+// opened key.
 func TestFileKeyComesBack(t *testing.T) {
 	t.Parallel()
 	library, key := newKey(t), seal.NewFileKey()
@@ -81,7 +81,7 @@ func TestFileKeyComesBack(t *testing.T) {
 	})
 }
 
-// TestFileKeysAreFresh: a key, with its zero nonce, is never used for a second content.
+// TestFileKeysAreFresh: a key, whose nonce is zero, is never used for a second content.
 func TestFileKeysAreFresh(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
