@@ -9,8 +9,8 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// country is as many care providers as a country has.
-func country(t testing.TB, providers int) (*catalogue.Catalogue, *board) {
+// manyProviders returns a catalogue with as many care providers as a country has.
+func manyProviders(t testing.TB, providers int) (*catalogue.Catalogue, *fakeLister) {
 	names := []string{"Huisartsenpraktijk", "Gezondheidscentrum", "Fysiotherapie", "Ziekenhuis", "Apotheek",
 		"Tandartsenpraktijk"}
 	cities := []string{"Utrecht", "Amsterdam", "’s-Hertogenbosch", "Súdwest-Fryslân", "Groningen", "Nijmegen", "Zwolle",
@@ -26,13 +26,13 @@ func country(t testing.TB, providers int) (*catalogue.Catalogue, *board) {
 		list = append(list, catalogue.MedMijSource(library.ProviderKey("medmij:"+p+"~53"), p, "53",
 			"Meetwaarden vitale functies", d))
 	}
-	b := &board{}
+	b := &fakeLister{}
 	b.write(list...)
-	return parse(t, town, b), b
+	return parse(t, operatorFile, b), b
 }
 
 func BenchmarkSearch(b *testing.B) {
-	c, _ := country(b, 10_000)
+	c, _ := manyProviders(b, 10_000)
 	push := wire.SourceFilter{Type: wire.IDFilter{ID: []int{wire.TypePush}}}
 	for name, r := range map[string]wire.SourcesRequest{
 		"all":     {Query: wire.SourceQuery{Filter: push}},
@@ -57,7 +57,7 @@ func BenchmarkSearch(b *testing.B) {
 }
 
 func BenchmarkChoose(b *testing.B) {
-	c, _ := country(b, 10_000)
+	c, _ := manyProviders(b, 10_000)
 	q := catalogue.ConnectQuery{Push: true, Text: "huisarts utr", DataTypes: []string{"measurements-vital-signs"}}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -67,9 +67,9 @@ func BenchmarkChoose(b *testing.B) {
 	}
 }
 
-// BenchmarkRebuild is a search that comes first after a listing has changed.
+// BenchmarkRebuild measures the first search after a list has changed.
 func BenchmarkRebuild(b *testing.B) {
-	c, listing := country(b, 10_000)
+	c, listing := manyProviders(b, 10_000)
 	list, _, _ := listing.ListSources()
 	b.ReportAllocs()
 	for b.Loop() {

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// Directory says what people call MedMij's providers, by the provider's name without
-// "@medmij": MedMij's own lists say nothing else of them.
+// Directory describes MedMij's providers, by the provider's name without "@medmij".
+// MedMij's own lists have only that name.
 type Directory map[string]Provider
 
-// Provider is what a directory says of one.
+// Provider is an entry of a directory.
 type Provider struct {
 	Name             string   `json:"name"`
 	Alias            []string `json:"alias"`
@@ -40,8 +40,7 @@ func LoadDirectory(path string) (Directory, error) {
 	return d, nil
 }
 
-// ParseDirectory reads a directory from the text of a file. Its error names each place
-// that is wrong.
+// ParseDirectory parses a directory. The error names each place that is wrong.
 func ParseDirectory(text []byte) (Directory, error) {
 	if err := checkJSON(text); err != nil {
 		return nil, err
@@ -51,7 +50,7 @@ func ParseDirectory(text []byte) (Directory, error) {
 	return d, k.err()
 }
 
-// at is the place of a provider in a file.
+// at returns the place of a provider in a file.
 func (d Directory) at(path, provider string) string {
 	if path == "" {
 		return fmt.Sprintf("%q", provider)
@@ -72,7 +71,7 @@ func (k *checker) parseDirectory(path string, raw []byte) Directory {
 			continue
 		}
 		name := strings.TrimSuffix(provider, "@medmij")
-		if _, there := d[name]; there {
+		if _, ok := d[name]; ok {
 			k.addError(at, "the provider is there twice")
 		}
 		if name == "" || strings.ToLower(name) != name || strings.ContainsAny(name, " @~:") {

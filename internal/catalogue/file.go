@@ -6,13 +6,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// file is a catalogue's file, checked and put together.
+// file is the content of a catalogue's file, checked and resolved.
 type file struct {
 	categories []wire.Category
 	countries  []wire.Country
@@ -22,7 +21,7 @@ type file struct {
 	directory  Directory
 }
 
-// The shapes of a file, as docs/catalogue.md describes them.
+// The types of a file, as docs/catalogue.md describes them.
 type (
 	fileJSON struct {
 		Categories []rawJSON `json:"categories"`
@@ -90,7 +89,7 @@ type (
 	}
 )
 
-// parseDefaultFile is the catalogue that ships.
+// parseDefaultFile returns the default catalogue.
 var parseDefaultFile = sync.OnceValue(func() fileJSON {
 	var f fileJSON
 	if err := json.Unmarshal(defaultFile, &f); err != nil {
@@ -99,8 +98,8 @@ var parseDefaultFile = sync.OnceValue(func() fileJSON {
 	return f
 })
 
-// parseFile reads and checks a file. A section that it does not have is that of the
-// catalogue that ships.
+// parseFile parses and checks a file. A section that it does not have is taken from the
+// default catalogue.
 func parseFile(text []byte) (*file, error) {
 	own := fileJSON{}
 	k := &checker{}
@@ -175,14 +174,6 @@ func (f *file) readLists(k *checker, own fileJSON) {
 	})
 }
 
-func optionalLogo(url string) *wire.Resource {
-	if url == "" {
-		return nil
-	}
-	r := logoResource(url)
-	return &r
-}
-
 func (f *file) readServices(k *checker, list []rawJSON) {
 	k.eachEntry("services", list, func(at string, raw rawJSON) {
 		var v serviceJSON
@@ -202,8 +193,8 @@ func (f *file) readServices(k *checker, list []rawJSON) {
 	})
 }
 
-// readSources reads the sources. Borrowed ones are those of the catalogue that ships:
-// of them those are left out whose service the operator's file does not have.
+// readSources reads the sources. If they are those of the default catalogue, sources
+// without a service in the operator's file are left out.
 func (f *file) readSources(k *checker, list []rawJSON, borrowed bool) {
 	k.eachEntry("sources", list, func(at string, raw rawJSON) {
 		var v sourceJSON
@@ -235,7 +226,7 @@ func (f *file) readSources(k *checker, list []rawJSON, borrowed bool) {
 	})
 }
 
-// place finds the countries and platforms that a source names.
+// readPlaces resolves the countries and platforms that a source names.
 func (f *file) readPlaces(k *checker, at string, s *Source, v sourceJSON) {
 	for i, code := range v.Countries {
 		j := slices.IndexFunc(f.countries, func(c wire.Country) bool { return c.Code == code })
@@ -258,7 +249,7 @@ func (f *file) readPlaces(k *checker, at string, s *Source, v sourceJSON) {
 	}
 }
 
-// connect checks what a source says of how it is connected and what for.
+// checkConnection checks how a source is connected, and for what.
 func (f *file) checkConnection(k *checker, at string, s *Source, v sourceJSON) {
 	for i, t := range v.Types {
 		switch t {
@@ -301,7 +292,7 @@ func (f *file) checkConnection(k *checker, at string, s *Source, v sourceJSON) {
 			k.addError(at+".sampleDataSets", "the id %q is not of letters, digits, points, dashes and underscores", id)
 		}
 	}
-	var said struct {
+	var parsed struct {
 		Authorisation struct {
 			Type string `json:"type"`
 		} `json:"authorisation"`
@@ -309,33 +300,8 @@ func (f *file) checkConnection(k *checker, at string, s *Source, v sourceJSON) {
 	if len(s.JSON) == 0 {
 		return
 	}
-	if err := json.Unmarshal(s.JSON, &said); err != nil ||
-		!slices.Contains([]string{"", "saas", "sdk", "none"}, said.Authorisation.Type) {
+	if err := json.Unmarshal(s.JSON, &parsed); err != nil ||
+		!slices.Contains([]string{"", "saas", "sdk", "none"}, parsed.Authorisation.Type) {
 		k.addError(at+".json.authorisation.type", "is saas, sdk or none")
 	}
-}
-
-// date reads a day, or a moment.
-func (k *checker) parseDate(at, text string) time.Time {
-	if text == "" {
-		return time.Time{}
-	}
-	for _, layout := range []string{time.DateOnly, time.RFC3339} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t.UTC()
-		}
-	}
-	k.addError(at+".publishedDate", "is a day like 2026-11-24, not %q", text)
-	return time.Time{}
-}
-
-// status reads a status; approved unless said otherwise.
-func (k *checker) parseStatus(at, text string) wire.PublishedStatus {
-	if text == "" {
-		return wire.Approved
-	}
-	if !slices.Contains(wire.Statuses, wire.PublishedStatus(text)) {
-		k.addError(at+".publishedStatus", "there is no status %q", text)
-	}
-	return wire.PublishedStatus(text)
 }

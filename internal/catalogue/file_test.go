@@ -14,7 +14,7 @@ import (
 )
 
 func TestShipped(t *testing.T) {
-	c, err := catalogue.Load("", quiet)
+	c, err := catalogue.Load("", discardLog)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// Many faults are told together, but not a thousand.
+// Many errors are reported together, but not all of them.
 func TestManyFaults(t *testing.T) {
 	file := `{"sources":[` +
 		strings.TrimSuffix(strings.Repeat(`{"id":0,"name":"X","service":900002,"types":["pull"]},`, 30), ",") + `]}`
@@ -123,7 +123,7 @@ func TestManyFaults(t *testing.T) {
 	}
 }
 
-// What a file does not have is as it ships.
+// A section that a file does not have is the default.
 func TestSections(t *testing.T) {
 	const sample = `{"query":{"filter":{"publishedStatus":["sampledataonly"]}}}`
 	for _, tt := range []struct {
@@ -160,15 +160,15 @@ func TestLoad(t *testing.T) {
 		}
 		return path
 	}
-	if c, err := catalogue.Load(write("good.json", town), quiet); err != nil ||
+	if c, err := catalogue.Load(write("good.json", operatorFile), discardLog); err != nil ||
 		c.Directory()["huisartslinde"].City != "Utrecht" {
 		t.Errorf("%v", err)
 	}
-	if _, err := catalogue.Load(write("bad.json", `{"sources":[{}]}`), quiet); err == nil ||
+	if _, err := catalogue.Load(write("bad.json", `{"sources":[{}]}`), discardLog); err == nil ||
 		!strings.Contains(err.Error(), "bad.json: sources[0]") {
 		t.Errorf("bad file: %v", err)
 	}
-	if _, err := catalogue.Load(filepath.Join(folder, "none.json"), quiet); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := catalogue.Load(filepath.Join(folder, "none.json"), discardLog); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
 	d, err := catalogue.LoadDirectory(write("directory.json", `{"huisartslinde@medmij":{"name":"De Linde"}}`))

@@ -8,10 +8,10 @@ import (
 	"github.com/carrelhq/carrel/internal/catalogue"
 )
 
-// Whatever is asked, the answer is one that clients accept, and no longer than the page.
+// Every response is acceptable to clients and no longer than the page.
 func FuzzSearch(f *testing.F) {
-	b := &board{}
-	c := parse(f, town, b)
+	b := &fakeLister{}
+	c := parse(f, operatorFile, b)
 	b.write(linde("53", "Meetwaarden", c.Directory()), linde("57", "Documenten", c.Directory()))
 	for _, body := range []string{
 		``, `null`, `{}`, `[]`, `{"limit":1,"offset":1,"sort":{"name":"desc"},` +
@@ -47,9 +47,9 @@ func FuzzSearch(f *testing.F) {
 	})
 }
 
-// A file is refused with a reason, or everything in it can be given out.
+// A file is refused with an error, or all of its content can be returned.
 func FuzzFile(f *testing.F) {
-	f.Add([]byte(town))
+	f.Add([]byte(operatorFile))
 	f.Add([]byte(`{"categories":[{"id":1,"name":"A","json":{"a":[1]}}],"countries":[{"id":1,"code":"aa",` +
 		`"name":"A"}],"platforms":[{"id":1,"name":"A","reference":"a","json":{}}],` +
 		`"services":[{"id":1,"name":"A","category":1,"json":{}}],"sources":[{"id":1,"name":"A","service":1,` +

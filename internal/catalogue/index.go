@@ -1,7 +1,6 @@
 package catalogue
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,59 +10,30 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// index is all sources as they were when it was built, sorted by name. It is never
-// changed.
+// index has all sources at the time when it was built, sorted by name. It is not
+// modified.
 type index struct {
 	entries []entry
 	byID    map[int]int
-	// text is the text of all entries, one after the other, each ended by a line break.
+	// text is the text of all entries, each ended by a line break.
 	text string
-	// ends are where each ends in it.
+	// ends are the ends of the entries in text.
 	ends []int
-	// listResult is what each listing said.
+	// results are the results of each lister.
 	results []listResult
-	// unlisted says that a listing cannot be had, and why.
+	// listErr is set if a list is not available.
 	listErr error
 }
 
-// listResult is what a listing said.
+// listResult is the result of a lister.
 type listResult struct {
 	list       []Source
 	generation uint64
 	err        error
 }
 
-// entry is a source and what it is found by.
-type entry struct {
-	Source
-	foldedName string // the folded name
-	// text is the words of all that a source is found by: first of each of
-	// [wire.SearchFields], up to its end, then of the reference.
-	text string
-	ends [7]int
-}
-
-// The places of [wire.SearchFields]. Those from city on say where, the others who.
-const (
-	fieldName = iota
-	fieldAlias
-	fieldAbbreviation
-	fieldMedicalCenter
-	fieldPractitioner
-	fieldCity
-	fieldZipCode
-)
-
-// field is the words of one field.
-func (e *entry) field(i int) string {
-	if i == 0 {
-		return e.text[:e.ends[0]]
-	}
-	return e.text[e.ends[i-1]:e.ends[i]]
-}
-
-// current is the index of what is listed now. While a new one is built for somebody,
-// everybody else gets the old one.
+// currentIndex returns the index of the current lists. While one caller builds a new
+// index, the others get the old one.
 func (c *Catalogue) currentIndex() *index {
 	old := c.index.Load()
 	if old != nil && old.builtFrom(c.listSources()) {
@@ -75,76 +45,72 @@ func (c *Catalogue) currentIndex() *index {
 		return old
 	}
 	defer c.buildMu.Unlock()
-	said := c.listSources() // again: it may have been a while
-	if x := c.index.Load(); x != nil && x.builtFrom(said) {
+	results := c.listSources() // again, since waiting for the lock may take a while
+	if x := c.index.Load(); x != nil && x.builtFrom(results) {
 		return x
 	}
-	x := c.buildIndex(said)
+	x := c.buildIndex(results)
 	c.index.Store(x)
 	return x
 }
 
 func (c *Catalogue) listSources() []listResult {
-	said := make([]listResult, len(c.listers))
+	results := make([]listResult, len(c.listers))
 	for i, l := range c.listers {
-		said[i].list, said[i].generation, said[i].err = l.ListSources()
+		results[i].list, results[i].generation, results[i].err = l.ListSources()
 	}
-	return said
+	return results
 }
 
-func (x *index) builtFrom(said []listResult) bool {
-	return slices.EqualFunc(x.results, said, func(a, b listResult) bool {
+func (x *index) builtFrom(results []listResult) bool {
+	return slices.EqualFunc(x.results, results, func(a, b listResult) bool {
 		return (a.err == nil) == (b.err == nil) && (a.err != nil || a.generation == b.generation)
 	})
 }
 
-func (c *Catalogue) buildIndex(said []listResult) *index {
-	x := &index{results: said}
-	taken := map[int]library.ProviderKey{}
+func (c *Catalogue) buildIndex(results []listResult) *index {
+	x := &index{results: results}
+	providers := map[int]library.ProviderKey{}
 	var entries []*entry
 	for _, s := range c.file.sources {
-		taken[s.ID] = s.Provider
+		providers[s.ID] = s.Provider
 		entries = append(entries, newEntry(s))
 	}
-	left := map[string][]Source{}
-	for i, h := range said {
-		said[i].list = nil // the entries hold it
+	omitted := map[string][]Source{}
+	for i, h := range results {
+		results[i].list = nil // the entries have them
 		if h.err != nil {
 			x.listErr = errors.Join(x.listErr, h.err)
 			continue
 		}
 		for _, s := range h.list {
-			if p, there := taken[s.ID]; there && p == s.Provider {
-				continue // the file says more of it
+			if p, ok := providers[s.ID]; ok && p == s.Provider {
+				continue // the file's source describes more
 			}
-			s, why := c.completeListed(s, taken)
-			if why != "" {
-				left[why] = append(left[why], s)
+			s, reason := c.completeListed(s, providers)
+			if reason != "" {
+				omitted[reason] = append(omitted[reason], s)
 				continue
 			}
-			taken[s.ID] = s.Provider
+			providers[s.ID] = s.Provider
 			entries = append(entries, newEntry(s))
 		}
 	}
-	for why, list := range left {
-		c.log.Warn("listed sources left out", "why", why, "sources", len(list), "id", list[0].ID, "reference",
-			list[0].Reference)
+	for reason, list := range omitted {
+		c.log.Warn("listed sources left out", "why", reason, "sources", len(list),
+			"id", list[0].ID, "reference", list[0].Reference)
 	}
 	if x.listErr != nil {
 		x.listErr = fmt.Errorf("%w: %w", ErrListUnavailable, x.listErr)
 	}
-	slices.SortFunc(entries, func(a, b *entry) int {
-		return cmp.Or(strings.Compare(a.foldedName, b.foldedName),
-			strings.Compare(a.field(fieldCity), b.field(fieldCity)),
-			strings.Compare(a.field(fieldZipCode), b.field(fieldZipCode)),
-			strings.Compare(a.Detail, b.Detail), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(entries, compareEntries)
 	setTitles(entries)
 	x.layOut(entries)
 	return x
 }
 
-// arrange lays the entries side by side, since a search goes through all of them.
+// layOut moves the text of all entries into one string, since a search goes through all
+// of it.
 func (x *index) layOut(sorted []*entry) {
 	size := 0
 	for _, e := range sorted {
@@ -165,11 +131,11 @@ func (x *index) layOut(sorted []*entry) {
 	}
 }
 
-// rarestSample is how much of the text suffices to tell how rare a word is.
+// rarestSample is the part of the text that is searched to tell how rare a word is.
 const rarestSample = 64 << 10
 
-// rarest is the word of a pattern that the fewest entries have; empty if there is none
-// that must be there as it is.
+// rarestWord returns the word of a pattern that the fewest entries have, or "" if there
+// is no word that must occur as it is.
 func (x *index) rarestWord(p textPattern) (word string) {
 	some, fewest := x.text[:min(rarestSample, len(x.text))], 0
 	for _, t := range p {
@@ -183,8 +149,9 @@ func (x *index) rarestWord(p textPattern) (word string) {
 	return word
 }
 
-// having are the entries, by their number, in whose text something stands. It is
-// looked for in all texts at once, which is several times as fast as in each.
+// entriesWith returns the indexes of the entries whose text contains a word. It
+// searches the text of all entries at once, which is several times as fast as searching
+// each.
 func (x *index) entriesWith(what string) (found []int) {
 	for i, begin := 0, 0; i < len(x.ends); {
 		at := strings.Index(x.text[begin:], what)
@@ -202,14 +169,15 @@ func (x *index) entriesWith(what string) (found []int) {
 	return found
 }
 
-// adopt makes a listed source one of the catalogue's; why says what speaks against it.
-func (c *Catalogue) completeListed(s Source, taken map[int]library.ProviderKey) (_ Source, why string) {
+// completeListed fills in what a listed source refers to. Reason says why the source
+// is left out, if it is.
+func (c *Catalogue) completeListed(s Source, providers map[int]library.ProviderKey) (_ Source, reason string) {
 	service, ok := c.file.services[s.Service.ID]
-	_, there := taken[s.ID]
+	_, duplicate := providers[s.ID]
 	switch {
 	case s.ID < FirstOwnID:
 		return s, "its id is one of those of digi.me"
-	case there:
+	case duplicate:
 		return s, "another source has its id"
 	case !ok:
 		return s, fmt.Sprintf("there is no service %d", s.Service.ID)
@@ -223,55 +191,4 @@ func (c *Catalogue) completeListed(s Source, taken map[int]library.ProviderKey) 
 	}
 	s.Countries, s.Platforms = countries, c.file.platforms
 	return s, ""
-}
-
-func newEntry(s Source) *entry {
-	e := &entry{Source: s, foldedName: fold(s.Name)}
-	e.Title = s.Name
-	b := make([]byte, 0, 256)
-	for i := range e.ends {
-		switch i {
-		case fieldName:
-			b = appendWords(appendWords(b, s.Name), s.Detail)
-		case fieldAlias:
-			for _, a := range s.Alias {
-				b = appendWords(b, a)
-			}
-		case fieldAbbreviation:
-			b = appendWords(b, s.Abbreviation)
-		case fieldMedicalCenter:
-			b = appendWords(b, s.MedicalCenter)
-		case fieldPractitioner:
-			b = appendWords(b, s.Practitioner)
-		case fieldCity:
-			b = appendWords(b, s.Address.City)
-		case fieldZipCode:
-			b = appendZipCode(b, s.Address.ZipCode)
-		}
-		e.ends[i] = len(b)
-	}
-	e.text = string(appendWords(b, s.Reference))
-	return e
-}
-
-// tellApart gives sources that have the same name at the same place a title with their
-// detail. They stand next to each other.
-func setTitles(entries []*entry) {
-	for begin := 0; begin < len(entries); {
-		end := begin + 1
-		for end < len(entries) && entries[end].sameNameAndPlace(entries[begin]) {
-			end++
-		}
-		for _, e := range entries[begin:end] {
-			if end-begin > 1 && e.Detail != "" {
-				e.Title = e.Name + " – " + e.Detail
-			}
-		}
-		begin = end
-	}
-}
-
-func (e *entry) sameNameAndPlace(other *entry) bool {
-	return e.foldedName == other.foldedName && e.field(fieldCity) == other.field(fieldCity) &&
-		e.field(fieldZipCode) == other.field(fieldZipCode)
 }

@@ -6,31 +6,32 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// Categories lists the groups of services.
+// Categories returns the groups of services.
 func (c *Catalogue) Categories(q wire.ListRequest) wire.CategoriesAnswer {
 	return wire.CategoriesAnswer{Data: selectByID(c.file.categories, q, func(k wire.Category) int { return k.ID },
 		pruneCategory)}
 }
 
-// Countries lists the countries.
+// Countries returns the countries.
 func (c *Catalogue) Countries(q wire.ListRequest) wire.CountriesAnswer {
 	return wire.CountriesAnswer{Data: selectByID(c.file.countries, q, func(k wire.Country) int { return k.ID },
 		pruneCountry)}
 }
 
-// Platforms lists the platforms.
+// Platforms returns the platforms.
 func (c *Catalogue) Platforms(q wire.ListRequest) wire.PlatformsAnswer {
 	return wire.PlatformsAnswer{Data: selectByID(c.file.platforms, q, func(k wire.Platform) int { return k.ID },
 		prunePlatform)}
 }
 
-// SourceTypes lists the types that a source can have.
+// SourceTypes returns the types that a source can have.
 func (c *Catalogue) SourceTypes(q wire.ListRequest) wire.SourceTypesAnswer {
 	return wire.SourceTypesAnswer{Data: selectByID(wire.SourceTypes, q, func(k wire.SourceType) int { return k.ID },
 		func(t wire.SourceType, _ includeFields, _ string) wire.SourceType { return t })}
 }
 
-// selectByID is what a query selects, never nil: a list that is null breaks clients.
+// selectByID returns what a query selects. The result is never nil, since clients fail
+// on a null list.
 func selectByID[T any](all []T, q wire.ListRequest, id func(T) int, prune func(T, includeFields, string) T) []T {
 	in, ids := newIncludeFields(q.Query.Include), q.Query.Filter.ID
 	out := make([]T, 0, len(all))
@@ -42,8 +43,8 @@ func selectByID[T any](all []T, q wire.ListRequest, id func(T) int, prune func(T
 	return out
 }
 
-// The functions below leave out what a query does not ask for. Of a country name and
-// code stay: the iOS client cannot be without them.
+// The functions below remove what a query does not ask for. A country always keeps its
+// name and code, which the iOS client requires.
 
 func pruneCategory(k wire.Category, in includeFields, at string) wire.Category {
 	switch {

@@ -11,39 +11,17 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// DataTypes are the kinds of data by which an application may narrow the choice of
-// sources.
-var DataTypes = []string{
-	"medication-information", "laboratory-results", "appointments", "patient-summary-hospital-data", "gp-data",
-	"mental-health-patient-summary", "documents", "measurements-vital-signs", "allergy-intolerances", "images",
-	"medication-related-intolerances", "referral-to-questionnaire", "questionnaire-response",
-	"longterm-healthcare-patient-summary", "patient-corrections-request", "vaccinations", "integral-birth-care-process",
-}
-
-// OrganizationTypes are the kinds of organisation by which it may.
-var OrganizationTypes = []string{
-	"general-practitioner", "health-center", "hospital", "private-treatment-center", "specialist-centre",
-	"radiotherapy-center",
-	"dialysis-center", "obstetrics-and-maternity-care", "mental-health-care", "youth-health-care",
-	"psychology-and-psychotherapy",
-	"nursing-and-care-homes-and-home-care", "disability-care", "mentally-disabled-care", "daycare-centers",
-	"rehabilitation-center",
-	"pharmacy", "audiological-center", "medical-aids", "physiotherapy", "protected-and-supported-living", "dentist",
-	"ambulance",
-	"health-insurers",
-}
-
-// medmijDataTypes is what is sent to a provider under each of MedMij's services.
+// medmijDataTypes are the data types that are sent to each of MedMij's services.
 var medmijDataTypes = map[string]string{
 	"53": "measurements-vital-signs",
 	"57": "documents",
 	"60": "questionnaire-response",
 }
 
-// MedMijSource is a provider's service to which a person can have data sent: one source
-// for each, since what a person allows at the provider is for one of them. The key is
-// what connects it, and the source's id depends on it alone: it is the same on every
-// server and after every start.
+// MedMijSource returns the source for a provider's service to which a person can have
+// data sent. Each service is a source of its own, since a person consents at the
+// provider for one service. The key is what connects the source. The id is computed
+// from the key alone, so that it is the same on every server and after every start.
 func MedMijSource(key library.ProviderKey, provider, serviceID, serviceName string, d Directory) Source {
 	provider = strings.TrimSuffix(provider, "@medmij")
 	s := Source{
@@ -63,17 +41,17 @@ func MedMijSource(key library.ProviderKey, provider, serviceID, serviceName stri
 	return s
 }
 
-// countryNetherlands is the id of that country.
+// countryNetherlands is the id of the Netherlands.
 const countryNetherlands = 528
 
-// listedID makes a key the id of a source. It stays below 2^53, up to which every
-// client's numbers are exact.
+// listedID computes the id of a source from its key. It is below 2^53, up to which the
+// numbers of every client are exact.
 func listedID(key library.ProviderKey) int {
 	h := sha256.Sum256([]byte(key))
 	return FirstListedID + int(binary.BigEndian.Uint64(h[:])&(1<<40-1))
 }
 
-// readable makes a provider's technical name one for people: "test.huisarts.amsterdam"
+// displayName makes a provider's technical name readable: "test.huisarts.amsterdam"
 // becomes "Test Huisarts Amsterdam".
 func displayName(provider string) string {
 	parts := strings.FieldsFunc(provider, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })

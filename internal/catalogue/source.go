@@ -1,38 +1,34 @@
 package catalogue
 
 import (
-	_ "embed" // the picture of what has none of its own
-	"encoding/base64"
+	_ "embed" // the default logo
 	"encoding/json"
-	"mime"
-	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// Source is where a person's data comes from or can be sent to.
+// Source is a source of a person's data, or a destination for it.
 type Source struct {
 	ID   int
 	Name string
-	// Detail tells apart what goes by the same name: which of a provider's services it
-	// is. It may be empty.
+	// Detail distinguishes sources of the same name: it is the name of the provider's
+	// service. It may be empty.
 	Detail string
-	// Title is the name, and the detail too if another source has the same name at the
-	// same place. The catalogue sets it.
+	// Title is the name, followed by the detail if another source has the same name at
+	// the same place. The catalogue sets it.
 	Title     string
 	Reference string
 
-	// What else a source is found by.
+	// Other texts that a source is found by.
 	Alias                                     []string
 	Abbreviation, MedicalCenter, Practitioner string
 	Address                                   Address
 
-	// Of what a source belongs to, a listing gives the ids; the catalogue fills in the
-	// rest. Without platforms it is for all of them.
+	// A lister sets only the ids of these; the catalogue fills in the rest. A source
+	// without platforms is for all of them.
 	Service   Service
 	Countries []wire.Country
 	Platforms []wire.Platform
@@ -40,24 +36,24 @@ type Source struct {
 	Pull, Push bool
 	Status     wire.PublishedStatus
 	Published  time.Time
-	// Dynamic says that it comes from a listing.
+	// Dynamic is set if the source comes from a lister.
 	Dynamic bool
-	// Logo is the address of a picture; empty if there is none.
+	// Logo is the URL of an image, or empty.
 	Logo string
 	JSON json.RawMessage
 
-	// Provider is what connects it; empty for a source that cannot be connected.
+	// Provider is the key of what connects the source; empty if it cannot be connected.
 	Provider library.ProviderKey
 	Version  library.FHIRVersion
-	// DataTypes and OrganizationType are what an application may narrow the choice by;
-	// see [DataTypes] and [OrganizationTypes].
+	// DataTypes and OrganizationType are what an application may restrict the choice
+	// to: see [DataTypes] and [OrganizationTypes].
 	DataTypes        []string
 	OrganizationType string
-	// SampleDataSets are the invented data that can stand in for a person's, by id.
+	// SampleDataSets are the sets of invented data that can replace a person's, by id.
 	SampleDataSets map[string]wire.SampleDataSet
 }
 
-// Address is where a provider is; any part may be empty.
+// Address is the address of a provider; any part may be empty.
 type Address struct {
 	City         string `json:"city"`
 	ZipCode      string `json:"zipCode"`
@@ -65,7 +61,7 @@ type Address struct {
 	StreetNumber string `json:"streetNumber"`
 }
 
-// Service is what sources of one kind belong to.
+// Service is what several sources belong to.
 type Service struct {
 	ID        int
 	Name      string
@@ -76,26 +72,26 @@ type Service struct {
 	JSON      json.RawMessage
 }
 
-// Usable reports whether a person can connect the source now.
+// Connectable reports whether a person can connect the source now.
 func (s *Source) Connectable() bool {
 	return s.Status == wire.Approved && s.Service.Status == wire.Approved && s.Provider != ""
 }
 
-// Sampled reports whether invented data can be had instead of a person's own.
+// HasSampleData reports whether the source can be connected with sample data.
 func (s *Source) HasSampleData() bool {
 	return (s.Status == wire.Approved || s.Status == wire.SampleDataOnly) && s.Service.Status == wire.Approved &&
 		len(s.SampleDataSets) > 0
 }
 
-// Offers reports whether the source has one of some data types and is an organisation
-// of a type; what is empty is not asked for.
+// Matches reports whether the source has one of the data types and is an organisation
+// of the type. Empty arguments match every source.
 func (s *Source) Matches(dataTypes []string, organizationType string) bool {
 	return (organizationType == "" || s.OrganizationType == organizationType) &&
 		(len(dataTypes) == 0 ||
 			slices.ContainsFunc(s.DataTypes, func(t string) bool { return slices.Contains(dataTypes, t) }))
 }
 
-// library is the source as far as the rules need to know it.
+// toLibrary returns the parts of the source that package library uses.
 func (s *Source) toLibrary() library.Source {
 	return library.Source{
 		ID: s.ID, Name: s.Title, Reference: s.Reference, Provider: s.Provider, Push: s.Push, Version: s.Version,
@@ -104,7 +100,7 @@ func (s *Source) toLibrary() library.Source {
 	}
 }
 
-// wire is the source as it travels, with those fields that are asked for.
+// toWire returns the source as it is sent, with the fields that are asked for.
 func (s *Source) toWire(in includeFields) wire.Source {
 	out := wire.Source{
 		ID: s.ID, Name: s.Title, PublishedStatus: s.Status, Onboardable: s.Connectable() || s.HasSampleData(),
@@ -166,8 +162,7 @@ func (s *Source) toWire(in includeFields) wire.Source {
 	return out
 }
 
-// saas says that a source is connected through the pages; it stands where nothing
-// else is said.
+// defaultSourceJSON says that a source is connected through the web pages.
 var defaultSourceJSON = json.RawMessage(`{"authorisation":{"type":"saas"}}`)
 
 func publishedDate(t time.Time) wire.PublishedDate {
@@ -175,68 +170,4 @@ func publishedDate(t time.Time) wire.PublishedDate {
 		return 0
 	}
 	return wire.PublishedDate(wire.MillisOf(t))
-}
-
-//go:embed logo.png
-var defaultLogoPNG []byte
-
-// noLogo stands for a picture where there is none: the iOS client cannot be without an
-// address of one.
-var defaultLogo = wire.Resource{URL: "data:image/png;base64," + base64.StdEncoding.EncodeToString(defaultLogoPNG),
-	MIMEType: "image/png"}
-
-func logoResource(url string) wire.Resource {
-	if url == "" {
-		return defaultLogo
-	}
-	return wire.Resource{URL: url, MIMEType: imageType(url)}
-}
-
-// imageType is the type of a picture as its address tells it.
-func imageType(url string) string {
-	if rest, ok := strings.CutPrefix(url, "data:"); ok {
-		kind, _, _ := strings.Cut(rest, ",")
-		kind, _, _ = strings.Cut(kind, ";")
-		return kind
-	}
-	url, _, _ = strings.Cut(url, "?")
-	kind, _, _ := strings.Cut(mime.TypeByExtension(path.Ext(url)), ";")
-	if !strings.HasPrefix(kind, "image/") {
-		return "image/png"
-	}
-	return kind
-}
-
-// includeFields are the names that a query asks to include; nil means all.
-type includeFields map[string]bool
-
-func newIncludeFields(include []string) includeFields {
-	if len(include) == 0 {
-		return nil
-	}
-	in := includeFields{}
-	for _, name := range include {
-		in[name] = true
-	}
-	return in
-}
-
-// has reports whether a field is asked for, by itself or with the whole that it is a
-// part of.
-func (in includeFields) has(name string) bool {
-	whole, _, _ := strings.Cut(name, ".")
-	return in == nil || in[name] || in[whole]
-}
-
-// any reports whether the whole is asked for, or a part of it.
-func (in includeFields) hasAnyPart(whole string) bool {
-	if in.has(whole) {
-		return true
-	}
-	for name := range in {
-		if strings.HasPrefix(name, whole+".") {
-			return true
-		}
-	}
-	return false
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// town is an operator's file with what the tests look for.
-const town = `{
+// operatorFile is a file with what the tests look for.
+const operatorFile = `{
   "services": [
     {"id": 900001, "name": "MedMij", "reference": "medmij", "category": 2},
     {"id": 900002, "name": "FHIR", "reference": "fhir", "category": 2, "publishedDate": "2026-11-24"},
@@ -53,8 +53,8 @@ const town = `{
   }
 }`
 
-// quiet is a log that nobody reads.
-var quiet = slog.New(slog.DiscardHandler)
+// discardLog discards everything.
+var discardLog = slog.New(slog.DiscardHandler)
 
 func parse(t testing.TB, text string, listings ...catalogue.SourceLister) *catalogue.Catalogue {
 	t.Helper()
@@ -66,7 +66,7 @@ func parse(t testing.TB, text string, listings ...catalogue.SourceLister) *catal
 	return c
 }
 
-// search asks as a client does.
+// search searches with the body of a client's request.
 func search(t testing.TB, c *catalogue.Catalogue, body string) wire.SourcesAnswer {
 	t.Helper()
 	q, err := wire.ParseSourcesRequest([]byte(body))
@@ -87,40 +87,40 @@ func ids(list []wire.Source) (ids []int) {
 	return ids
 }
 
-// board is a listing that a test writes on.
-type board struct {
+// fakeLister is a lister whose list a test sets.
+type fakeLister struct {
 	mu         sync.Mutex
 	list       []catalogue.Source
 	generation uint64
 	err        error
 }
 
-func (b *board) ListSources() ([]catalogue.Source, uint64, error) {
+func (b *fakeLister) ListSources() ([]catalogue.Source, uint64, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.list, b.generation, b.err
 }
 
-func (b *board) write(list ...catalogue.Source) {
+func (b *fakeLister) write(list ...catalogue.Source) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.list, b.generation, b.err = list, b.generation+1, nil
 }
 
-func (b *board) fail() {
+func (b *fakeLister) fail() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.err = errors.New("no list today")
 }
 
-// linde is a service of a provider of the directory.
+// linde returns a source for a service of the provider in the directory.
 func linde(service, name string, d catalogue.Directory) catalogue.Source {
 	return catalogue.MedMijSource(library.ProviderKey("medmij:huisartslinde~"+service), "huisartslinde@medmij", service,
 		name, d)
 }
 
-// acceptable holds an answer against what the Node client checks and what the iOS
-// client cannot be without.
+// acceptable checks a response for what the Node client validates and what the iOS
+// client requires.
 func acceptable(answer []byte) error {
 	var a map[string]any
 	if err := json.Unmarshal(answer, &a); err != nil {

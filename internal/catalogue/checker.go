@@ -5,24 +5,23 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// rawJSON is a part of a file that is read by itself, so that an error can say where.
-type rawJSON = json.RawMessage
-
-// checker collects what is wrong in a file, and where.
+// checker collects the errors in a file, each with its place.
 type checker struct {
 	errs []error
-	// seen are what must be there only once, by its kind.
+	// seen has the values that must be unique, by kind, each with its place.
 	seen map[string]map[string]string
 }
 
-// maxErrors is how many faults are told at once; after that there is most likely one
-// cause for all.
+// maxErrors is the number of errors that are reported. More usually have a single
+// cause.
 const maxErrors = 10
 
 func (k *checker) err() error {
@@ -42,7 +41,7 @@ func (k *checker) addError(at, format string, args ...any) {
 	k.errs = append(k.errs, fmt.Errorf("%s: %s", at, text))
 }
 
-// decode reads a part of a file, and refuses what it does not know.
+// decode decodes a part of a file and refuses unknown keys.
 func (k *checker) decode(at string, raw []byte, into any) bool {
 	in := json.NewDecoder(bytes.NewReader(raw))
 	in.DisallowUnknownFields()
@@ -67,18 +66,18 @@ func (k *checker) decode(at string, raw []byte, into any) bool {
 	return false
 }
 
-// jsonTypeNames are the words for kinds of Go's.
+// jsonTypeNames are the names of Go kinds in error texts.
 var jsonTypeNames = map[string]string{"int": "a whole number", "string": "a text", "slice": "a list",
 	"map": "an object", "struct": "an object"}
 
-// each reads each entry of a section.
+// eachEntry calls read for each entry of a section.
 func (k *checker) eachEntry(section string, list []rawJSON, read func(at string, raw rawJSON)) {
 	for i, raw := range list {
 		read(fmt.Sprintf("%s[%d]", section, i), raw)
 	}
 }
 
-// identify checks the id and the name that everything has.
+// checkIdentity checks the id and the name of an entry.
 func (k *checker) checkIdentity(at, section string, id int, name string) {
 	if id < 1 || id >= FirstListedID {
 		k.addError(at+".id", "is from 1 to %d, with those of your own from %d on", FirstListedID-1, FirstOwnID)
@@ -94,7 +93,7 @@ func (k *checker) requireText(at, text string) {
 	}
 }
 
-// once checks that nothing else of a kind has a value.
+// requireUnique checks that no other entry of a kind has the value.
 func (k *checker) requireUnique(at, kind, value string) {
 	if k.seen == nil {
 		k.seen = map[string]map[string]string{}
@@ -102,14 +101,14 @@ func (k *checker) requireUnique(at, kind, value string) {
 	if k.seen[kind] == nil {
 		k.seen[kind] = map[string]string{}
 	}
-	if first, there := k.seen[kind][value]; there {
+	if first, ok := k.seen[kind][value]; ok {
 		k.addError(at, "%s is that of %s already", value, first)
 		return
 	}
 	k.seen[kind][value] = at[:strings.LastIndexByte(at, '.')]
 }
 
-// logo checks the address of a picture.
+// checkLogo checks the URL of an image.
 func (k *checker) checkLogo(at, address string) {
 	if address == "" || strings.HasPrefix(address, "data:image/") {
 		return
@@ -119,7 +118,7 @@ func (k *checker) checkLogo(at, address string) {
 	}
 }
 
-// object checks a value that is free in form.
+// parseObject returns a value that may be any object, without spaces.
 func (k *checker) parseObject(at string, raw rawJSON) rawJSON {
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil
@@ -136,55 +135,27 @@ func (k *checker) parseObject(at string, raw rawJSON) rawJSON {
 	return b.Bytes()
 }
 
-// wellFormed checks that a text is one JSON value in which no object has a key twice:
-// of those the first would be lost without a word.
-func checkJSON(text []byte) error {
-	in := json.NewDecoder(bytes.NewReader(text))
-	in.UseNumber()
-	line := func() int { return 1 + bytes.Count(text[:min(int(in.InputOffset()), len(text))], []byte("\n")) }
-	if err := checkDuplicateKeys(in, line); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return fmt.Errorf("line %d: not JSON: %w", line(), err)
+// parseDate parses a day or a time.
+func (k *checker) parseDate(at, text string) time.Time {
+	if text == "" {
+		return time.Time{}
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.UTC()
 		}
-		return err
 	}
-	if _, err := in.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("line %d: something follows the JSON", line())
-	}
-	return nil
+	k.addError(at+".publishedDate", "is a day like 2026-11-24, not %q", text)
+	return time.Time{}
 }
 
-func checkDuplicateKeys(in *json.Decoder, line func() int) error {
-	token, err := in.Token()
-	if err != nil {
-		return err
+// parseStatus parses a status; the default is approved.
+func (k *checker) parseStatus(at, text string) wire.PublishedStatus {
+	if text == "" {
+		return wire.Approved
 	}
-	switch token {
-	case json.Delim('{'):
-		keys := map[string]bool{}
-		for in.More() {
-			key, err := in.Token()
-			if err != nil {
-				return err
-			}
-			name, _ := key.(string)
-			if keys[name] {
-				return fmt.Errorf("line %d: the key %q is there twice", line(), name)
-			}
-			keys[name] = true
-			if err := checkDuplicateKeys(in, line); err != nil {
-				return err
-			}
-		}
-		_, err = in.Token()
-	case json.Delim('['):
-		for in.More() {
-			if err := checkDuplicateKeys(in, line); err != nil {
-				return err
-			}
-		}
-		_, err = in.Token()
+	if !slices.Contains(wire.Statuses, wire.PublishedStatus(text)) {
+		k.addError(at+".publishedStatus", "there is no status %q", text)
 	}
-	return err
+	return wire.PublishedStatus(text)
 }

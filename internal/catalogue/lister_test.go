@@ -3,7 +3,6 @@ package catalogue_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -14,87 +13,15 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/catalogue"
-	"github.com/carrelhq/carrel/internal/library"
 )
 
 const anyPush = `{"query":{"filter":{"type":{"id":[2]}}}}`
 
-func TestMedMijSource(t *testing.T) {
-	c := parse(t, town)
-	b := &board{}
-	s := linde("53", "Meetwaarden vitale functies", c.Directory())
-	b.write(s)
-	c.AddListers(b)
-
-	// Accounts hold this id: it must never be another.
-	if s.ID != 616576890012 {
-		t.Errorf("id %d", s.ID)
-	}
-	got, err := c.Get(s.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got.Name != "Huisartsenpraktijk De Linde" || got.Title != got.Name ||
-		got.Detail != "Meetwaarden vitale functies" || got.Reference != "huisartslinde~53" ||
-		got.OrganizationType != "general-practitioner" ||
-		!slices.Equal(got.DataTypes, []string{"measurements-vital-signs"}) ||
-		got.Service.Name != "MedMij" || got.Service.Category.Name != "Medical" || got.Countries[0].Code != "nl" ||
-		len(got.Platforms) != 3 ||
-		!got.Push || got.Pull || !got.Dynamic || !got.Connectable() {
-		t.Errorf("%+v", got)
-	}
-	used, err := c.Source(s.ID)
-	if err != nil || used.Provider != "medmij:huisartslinde~53" || used.Version != library.STU3 ||
-		used.ServiceID != catalogue.ServiceMedMij {
-		t.Errorf("%+v, %v", used, err)
-	}
-	for _, text := range []string{"linde", "vitale", "3511ab", "utrecht lin", "huisartslinde"} {
-		if found, _, err := c.ListConnectable(catalogue.ConnectQuery{Push: true, Text: text,
-			DataTypes: []string{"measurements-vital-signs"}}); err != nil || len(found) != 1 {
-			t.Errorf("%q finds %v, %v", text, found, err)
-		}
-	}
-	a := search(t, c, anyPush)
-	if err := acceptable(marshal(t, a)); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestMedMijSourceWithoutDirectory(t *testing.T) {
-	for _, tt := range []struct {
-		provider, service, name string
-		types                   []string
-	}{
-		{"test.huisarts.amsterdam@medmij", "57", "Test Huisarts Amsterdam", []string{"documents"}},
-		{"ziekenhuis@medmij", "60", "Ziekenhuis", []string{"questionnaire-response"}},
-		{"élan-zorg", "900000407", "Élan Zorg", nil},
-	} {
-		s := catalogue.MedMijSource("medmij:x", tt.provider, tt.service, "", nil)
-		if s.Name != tt.name || !slices.Equal(s.DataTypes, tt.types) || s.OrganizationType != "" {
-			t.Errorf("%+v", s)
-		}
-		if strings.Contains(s.Reference, "@") {
-			t.Errorf("reference %q", s.Reference)
-		}
-	}
-}
-
-// Ids are spread over 2^40 numbers that every client can hold.
-func TestListedIDs(t *testing.T) {
-	seen := map[int]bool{}
-	for i := range 10000 {
-		s := catalogue.MedMijSource(library.ProviderKey(fmt.Sprintf("medmij:provider%d~53", i)), "p", "53", "", nil)
-		if s.ID < catalogue.FirstListedID || s.ID >= 1<<53 || seen[s.ID] {
-			t.Fatalf("id %d", s.ID)
-		}
-		seen[s.ID] = true
-	}
-}
-
-// Two services of one provider have titles of their own; one alone has the name only.
+// Two services of one provider have titles with their details; a single one has only
+// the name.
 func TestTitles(t *testing.T) {
-	c := parse(t, town)
-	b := &board{}
+	c := parse(t, operatorFile)
+	b := &fakeLister{}
 	c.AddListers(b)
 	namesake := catalogue.MedMijSource("medmij:linde2~53", "linde2", "53", "Meetwaarden",
 		catalogue.Directory{"linde2": {Name: "Huisartsenpraktijk de Linde", City: "Zeist"}})
@@ -116,8 +43,8 @@ func TestTitles(t *testing.T) {
 }
 
 func TestListingChanges(t *testing.T) {
-	b := &board{}
-	c := parse(t, town, b)
+	b := &fakeLister{}
+	c := parse(t, operatorFile, b)
 	one := linde("53", "", c.Directory())
 	count := func() int { return search(t, c, anyPush).Total }
 	if n := count(); n != 2 {
@@ -137,10 +64,10 @@ func TestListingChanges(t *testing.T) {
 	}
 }
 
-// A listing that cannot be had hides its sources; what is known else is found.
+// A list that is not available hides its sources; other sources are found.
 func TestListingFails(t *testing.T) {
-	b := &board{}
-	c := parse(t, town, b)
+	b := &fakeLister{}
+	c := parse(t, operatorFile, b)
 	one := linde("53", "", c.Directory())
 	b.write(one)
 	if _, err := c.Source(one.ID); err != nil {
@@ -175,21 +102,21 @@ func TestListingFails(t *testing.T) {
 func TestListedSourcesLeftOut(t *testing.T) {
 	var log bytes.Buffer
 	path := filepath.Join(t.TempDir(), "town.json")
-	if err := os.WriteFile(path, []byte(town), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(operatorFile), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c, err := catalogue.Load(path, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &board{}
+	b := &fakeLister{}
 	c.AddListers(b)
 	good, low, homeless := linde("53", "", nil), linde("57", "", nil), linde("60", "", nil)
 	twin := good
 	twin.Name = "Twin"
 	low.ID, homeless.Service.ID = 899_999, 7
 	twin.Provider = "medmij:another"
-	known, own := linde("53", "", nil), linde("57", "", nil) // an operator's ids
+	known, own := linde("53", "", nil), linde("57", "", nil) // ids of the operator's range
 	known.ID, known.Provider, own.ID = 900203, "fhir:zeta", 900299
 	b.write(good, low, homeless, twin, known, own)
 	if got := search(t, c, anyPush); got.Total != 4 {
@@ -212,10 +139,10 @@ func TestListedSourcesLeftOut(t *testing.T) {
 	}
 }
 
-// Queries and a listing that changes do not meet.
+// Queries are safe while a list changes.
 func TestAtOnce(t *testing.T) {
-	b := &board{}
-	c := parse(t, town, b)
+	b := &fakeLister{}
+	c := parse(t, operatorFile, b)
 	one, two := linde("53", "A", c.Directory()), linde("57", "B", c.Directory())
 	var all sync.WaitGroup
 	for i := range 8 {
