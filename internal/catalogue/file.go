@@ -251,6 +251,24 @@ func (f *file) readPlaces(k *checker, at string, s *Source, v sourceJSON) {
 
 // checkConnection checks how a source is connected, and for what.
 func (f *file) checkConnection(k *checker, at string, s *Source, v sourceJSON) {
+	k.readTypes(at, s, v)
+	if scheme, rest, ok := strings.Cut(v.Provider, ":"); v.Provider != "" && (!ok || scheme == "" || rest == "") {
+		k.addError(at+".provider", "is like smart:clinic, not %q", v.Provider)
+	}
+	k.checkVersion(at, s, v)
+	for i, t := range v.DataTypes {
+		if !slices.Contains(DataTypes, t) {
+			k.addError(fmt.Sprintf("%s.dataTypes[%d]", at, i), "there is no data type %q", t)
+		}
+	}
+	if t := v.OrganizationType; t != "" && !slices.Contains(OrganizationTypes, t) {
+		k.addError(at+".organizationType", "there is no organisation type %q", t)
+	}
+	k.checkSampleData(at, s, v)
+	k.checkAuthorisation(at, s.JSON)
+}
+
+func (k *checker) readTypes(at string, s *Source, v sourceJSON) {
 	for i, t := range v.Types {
 		switch t {
 		case "pull":
@@ -264,9 +282,9 @@ func (f *file) checkConnection(k *checker, at string, s *Source, v sourceJSON) {
 	if len(v.Types) == 0 {
 		k.addError(at+".types", "is missing: pull, push, or both")
 	}
-	if scheme, rest, ok := strings.Cut(v.Provider, ":"); v.Provider != "" && (!ok || scheme == "" || rest == "") {
-		k.addError(at+".provider", "is like smart:clinic, not %q", v.Provider)
-	}
+}
+
+func (k *checker) checkVersion(at string, s *Source, v sourceJSON) {
 	switch s.Version {
 	case library.STU3, library.R4:
 	case "":
@@ -276,14 +294,9 @@ func (f *file) checkConnection(k *checker, at string, s *Source, v sourceJSON) {
 	default:
 		k.addError(at+".fhirVersion", "is %s or %s, not %q", library.STU3, library.R4, v.FHIRVersion)
 	}
-	for i, t := range v.DataTypes {
-		if !slices.Contains(DataTypes, t) {
-			k.addError(fmt.Sprintf("%s.dataTypes[%d]", at, i), "there is no data type %q", t)
-		}
-	}
-	if t := v.OrganizationType; t != "" && !slices.Contains(OrganizationTypes, t) {
-		k.addError(at+".organizationType", "there is no organisation type %q", t)
-	}
+}
+
+func (k *checker) checkSampleData(at string, s *Source, v sourceJSON) {
 	if s.Status == wire.SampleDataOnly && len(v.SampleDataSets) == 0 {
 		k.addError(at+".sampleDataSets", "is missing: without one the source cannot be connected")
 	}
@@ -292,16 +305,20 @@ func (f *file) checkConnection(k *checker, at string, s *Source, v sourceJSON) {
 			k.addError(at+".sampleDataSets", "the id %q is not of letters, digits, points, dashes and underscores", id)
 		}
 	}
-	var parsed struct {
+}
+
+// checkAuthorisation checks the one part of a source's json that clients depend on.
+func (k *checker) checkAuthorisation(at string, raw rawJSON) {
+	if len(raw) == 0 {
+		return
+	}
+	var v struct {
 		Authorisation struct {
 			Type string `json:"type"`
 		} `json:"authorisation"`
 	}
-	if len(s.JSON) == 0 {
-		return
-	}
-	if err := json.Unmarshal(s.JSON, &parsed); err != nil ||
-		!slices.Contains([]string{"", "saas", "sdk", "none"}, parsed.Authorisation.Type) {
+	if err := json.Unmarshal(raw, &v); err != nil ||
+		!slices.Contains([]string{"", "saas", "sdk", "none"}, v.Authorisation.Type) {
 		k.addError(at+".json.authorisation.type", "is saas, sdk or none")
 	}
 }

@@ -30,8 +30,9 @@ func (c *Catalogue) Search(r wire.SourcesRequest) (wire.SourcesAnswer, error) {
 
 // page searches the entries that may match a text, and returns one page of those that
 // match and their number.
-func (x *index) page(offset, limit int, descending bool, text textPattern, fits func(*entry) bool) (found []*entry,
-	total int) {
+func (x *index) page(offset, limit int, descending bool, text textPattern,
+	filter func(*entry) bool,
+) (found []*entry, total int) {
 	n, at := len(x.entries), func(i int) int { return i }
 	if word := x.rarestWord(text); word != "" {
 		some := x.entriesWith(word)
@@ -42,7 +43,7 @@ func (x *index) page(offset, limit int, descending bool, text textPattern, fits 
 			i = n - 1 - i
 		}
 		e := &x.entries[at(i)]
-		if !fits(e) || !text.matches(e.text) {
+		if !filter(e) || !text.matches(e.text) {
 			continue
 		}
 		if total >= offset && len(found) < limit {

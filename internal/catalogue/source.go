@@ -1,7 +1,6 @@
 package catalogue
 
 import (
-	_ "embed" // the default logo
 	"encoding/json"
 	"slices"
 	"time"
