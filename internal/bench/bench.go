@@ -67,9 +67,13 @@ func Push(ctx context.Context, c Config, progress func(string)) (Result, error) 
 	if err != nil {
 		return Result{}, fmt.Errorf("listen: %w", err)
 	}
-	s, err := server.Open(ctx, server.Config{PublicURL: "http://" + l.Addr().String(), Database: database,
-		Blobs: filepath.Join(c.Folder, "blobs"), Keyring: filepath.Join(c.Folder, "master.key"),
-		Log: slog.New(slog.DiscardHandler)})
+	s, err := server.Open(ctx, server.Config{
+		PublicURL: "http://" + l.Addr().String(),
+		Database:  database,
+		Blobs:     filepath.Join(c.Folder, "blobs"),
+		Keyring:   filepath.Join(c.Folder, "master.key"),
+		Log:       slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		return Result{}, err
 	}
@@ -100,8 +104,10 @@ func Push(ctx context.Context, c Config, progress func(string)) (Result, error) 
 // millisecond, so they are made beforehand on all processors.
 func presign(key *rsa.PrivateKey, client wire.ClientID, tokens []string, c Config) ([][]byte, error) {
 	descriptor, err := wire.Sign(key, wire.Header{}, map[string]any{"metadata": wire.Descriptor{
-		MIMEType: "application/octet-stream", Accounts: []wire.DescriptorAccount{{AccountID: "bench"}},
-		Reference: []string{"bench"}}})
+		MIMEType:  "application/octet-stream",
+		Accounts:  []wire.DescriptorAccount{{AccountID: "bench"}},
+		Reference: []string{"bench"},
+	}})
 	if err != nil {
 		return nil, err
 	}
@@ -117,8 +123,12 @@ func presign(key *rsa.PrivateKey, client wire.ClientID, tokens []string, c Confi
 		wait.Go(func() {
 			for i := w; i < c.Pushes; i += runtime.NumCPU() {
 				bearer, err := wire.Sign(key, wire.Header{},
-					wire.RequestClaims{ClientID: client.String(), Nonce: wire.NewNonce(),
-						Timestamp: wire.MillisOf(time.Now()), AccessToken: tokens[i*7919%len(tokens)]})
+					wire.RequestClaims{
+						ClientID:    client.String(),
+						Nonce:       wire.NewNonce(),
+						Timestamp:   wire.MillisOf(time.Now()),
+						AccessToken: tokens[i*7919%len(tokens)],
+					})
 				if err != nil {
 					once.Do(func() { failed = err })
 					return
@@ -155,21 +165,35 @@ func run(ctx context.Context, c Config, address string, requests [][]byte) (Resu
 	}
 	slices.Sort(took)
 	at := func(share float64) time.Duration { return took[int(share*float64(len(took)-1))] }
-	return Result{Pushes: len(requests), Took: all, PerSecond: float64(len(requests)) / all.Seconds(),
-		P50: at(0.5), P99: at(0.99), Max: at(1), SyncsBefore: before, SyncsAfter: after, Busy: busy, Own: own,
-		CPUs: runtime.NumCPU()}, nil
+	return Result{
+		Pushes:      len(requests),
+		Took:        all,
+		PerSecond:   float64(len(requests)) / all.Seconds(),
+		P50:         at(0.5),
+		P99:         at(0.99),
+		Max:         at(1),
+		SyncsBefore: before,
+		SyncsAfter:  after,
+		Busy:        busy,
+		Own:         own,
+		CPUs:        runtime.NumCPU(),
+	}, nil
 }
 
 // seed creates libraries that each grant one write contract, without hashing passwords,
 // and returns their access tokens.
-func seed(ctx context.Context, clients *library.Clients, database string, key *rsa.PrivateKey, n int) ([]string,
-	wire.ClientID, error) {
+func seed(ctx context.Context, clients *library.Clients, database string, key *rsa.PrivateKey, n int,
+) ([]string, wire.ClientID, error) {
 	a, err := clients.AddApplication(ctx, library.Application{Name: "Bench"})
 	if err != nil {
 		return nil, wire.ClientID{}, err
 	}
-	k, err := clients.AddContract(ctx, library.Contract{Application: a.ID, Access: library.Write,
-		PublicKey: string(wire.MarshalPublicKey(&key.PublicKey)), RedirectURIs: []string{"http://127.0.0.1/callback"}})
+	k, err := clients.AddContract(ctx, library.Contract{
+		Application:  a.ID,
+		Access:       library.Write,
+		PublicKey:    string(wire.MarshalPublicKey(&key.PublicKey)),
+		RedirectURIs: []string{"http://127.0.0.1/callback"},
+	})
 	if err != nil {
 		return nil, wire.ClientID{}, err
 	}

@@ -35,7 +35,8 @@ func pushAll(ctx context.Context, clients int, address string, requests [][]byte
 }
 
 func pushFromOneConnection(ctx context.Context, address string, requests [][]byte, took []time.Duration,
-	next *atomic.Int64) error {
+	next *atomic.Int64,
+) error {
 	c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)

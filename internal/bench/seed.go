@@ -19,13 +19,24 @@ func seedLibrary(ctx context.Context, db *store.DB, client wire.ClientID, i int)
 	}
 	now := time.Now()
 	year := now.AddDate(1, 0, 0)
-	cookie, link, session, code, access := seal.NewSecret(), seal.NewSecret(), seal.NewSecret(), seal.NewSecret(),
-		seal.NewSecret()
-	l := library.Library{ID: library.ID(seal.RandomID(26)), Email: fmt.Sprintf("bench-%d@example.org", i),
-		PublicKey: key.PublicKey(),
-		CreatedAt: now, CodeMadeAt: now, CodeSaved: true}
-	login := library.Login{ID: library.LoginID(seal.RandomID(20)), Library: l.ID, Hash: cookie.Hash(), CreatedAt: now,
-		SeenAt: now, ExpiresAt: now}
+	cookie, link, session := seal.NewSecret(), seal.NewSecret(), seal.NewSecret()
+	code, access := seal.NewSecret(), seal.NewSecret()
+	l := library.Library{
+		ID:         library.ID(seal.RandomID(26)),
+		Email:      fmt.Sprintf("bench-%d@example.org", i),
+		PublicKey:  key.PublicKey(),
+		CreatedAt:  now,
+		CodeMadeAt: now,
+		CodeSaved:  true,
+	}
+	login := library.Login{
+		ID:        library.LoginID(seal.RandomID(20)),
+		Library:   l.ID,
+		Hash:      cookie.Hash(),
+		CreatedAt: now,
+		SeenAt:    now,
+		ExpiresAt: now,
+	}
 	if login.Seal, err = key.SealToSecret(cookie); err != nil {
 		return "", err
 	}
@@ -34,19 +45,39 @@ func seedLibrary(ctx context.Context, db *store.DB, client wire.ClientID, i int)
 		return "", fmt.Errorf("add library: %w", err)
 	}
 	if err := db.AddLink(ctx,
-		library.Link{Hash: link.Hash(), Kind: library.LinkAuthorize, Client: client, Session: session.Hash(),
-			CreatedAt: now, ExpiresAt: year},
+		library.Link{
+			Hash:      link.Hash(),
+			Kind:      library.LinkAuthorize,
+			Client:    client,
+			Session:   session.Hash(),
+			CreatedAt: now,
+			ExpiresAt: year,
+		},
 		library.Session{Hash: session.Hash(), Client: client, CreatedAt: now, ExpiresAt: year}); err != nil {
 		return "", fmt.Errorf("add link: %w", err)
 	}
-	grant, _, err := db.Allow(ctx, library.Answer{Link: link.Hash(), At: now,
-		Grant: library.Grant{ID: library.GrantID(seal.RandomID(26)), Library: l.ID, Application: client.Application,
-			Contract: client.Contract, CreatedAt: now, ExpiresAt: year},
-		Account: library.Account{ID: wire.AccountID("1_" + seal.RandomID(20)),
-			Reference: library.Reference(seal.RandomID(16)),
-			Library:   l.ID, Application: client.Application, Subject: seal.RandomID(26), CreatedAt: now},
+	grant, _, err := db.Allow(ctx, library.Answer{
+		Link: link.Hash(),
+		At:   now,
+		Grant: library.Grant{
+			ID:          library.GrantID(seal.RandomID(26)),
+			Library:     l.ID,
+			Application: client.Application,
+			Contract:    client.Contract,
+			CreatedAt:   now,
+			ExpiresAt:   year,
+		},
+		Account: library.Account{
+			ID:          wire.AccountID("1_" + seal.RandomID(20)),
+			Reference:   library.Reference(seal.RandomID(16)),
+			Library:     l.ID,
+			Application: client.Application,
+			Subject:     seal.RandomID(26),
+			CreatedAt:   now,
+		},
 		Code:  library.AuthCode{Hash: code.Hash(), Client: client, ExpiresAt: year},
-		Event: library.Event{Library: l.ID, At: now, Kind: library.EventAllowed}})
+		Event: library.Event{Library: l.ID, At: now, Kind: library.EventAllowed},
+	})
 	if err != nil {
 		return "", fmt.Errorf("allow: %w", err)
 	}

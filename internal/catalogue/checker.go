@@ -67,8 +67,9 @@ func (k *checker) decode(at string, raw []byte, into any) bool {
 }
 
 // jsonTypeNames are the names of Go kinds in error texts.
-var jsonTypeNames = map[string]string{"int": "a whole number", "string": "a text", "slice": "a list",
-	"map": "an object", "struct": "an object"}
+var jsonTypeNames = map[string]string{
+	"int": "a whole number", "string": "a text", "slice": "a list", "map": "an object", "struct": "an object",
+}
 
 // eachEntry calls read for each entry of a section.
 func (k *checker) eachEntry(section string, list []rawJSON, read func(at string, raw rawJSON)) {

@@ -13,12 +13,9 @@ var DataTypes = []string{
 // to.
 var OrganizationTypes = []string{
 	"general-practitioner", "health-center", "hospital", "private-treatment-center", "specialist-centre",
-	"radiotherapy-center",
-	"dialysis-center", "obstetrics-and-maternity-care", "mental-health-care", "youth-health-care",
-	"psychology-and-psychotherapy",
-	"nursing-and-care-homes-and-home-care", "disability-care", "mentally-disabled-care", "daycare-centers",
-	"rehabilitation-center",
-	"pharmacy", "audiological-center", "medical-aids", "physiotherapy", "protected-and-supported-living", "dentist",
-	"ambulance",
-	"health-insurers",
+	"radiotherapy-center", "dialysis-center", "obstetrics-and-maternity-care", "mental-health-care",
+	"youth-health-care", "psychology-and-psychotherapy", "nursing-and-care-homes-and-home-care",
+	"disability-care", "mentally-disabled-care", "daycare-centers", "rehabilitation-center", "pharmacy",
+	"audiological-center", "medical-aids", "physiotherapy", "protected-and-supported-living", "dentist",
+	"ambulance", "health-insurers",
 }

@@ -143,9 +143,18 @@ func (f *file) readLists(k *checker, own fileJSON) {
 		k.checkIdentity(at, "categories", c.ID, c.Name)
 		k.checkLogo(at, c.Logo)
 		f.categories = append(f.categories,
-			wire.Category{ID: c.ID, CategoryTypeID: 1, Name: c.Name, Reference: c.Reference, Title: c.Title,
-				SubTitle: c.SubTitle, ExpandedTitle: c.ExpandedTitle, ExpandedSubTitle: c.ExpandedSubTitle,
-				Resource: optionalLogo(c.Logo), JSON: k.parseObject(at, c.JSON)})
+			wire.Category{
+				ID:               c.ID,
+				CategoryTypeID:   1,
+				Name:             c.Name,
+				Reference:        c.Reference,
+				Title:            c.Title,
+				SubTitle:         c.SubTitle,
+				ExpandedTitle:    c.ExpandedTitle,
+				ExpandedSubTitle: c.ExpandedSubTitle,
+				Resource:         optionalLogo(c.Logo),
+				JSON:             k.parseObject(at, c.JSON),
+			})
 	})
 	k.eachEntry("countries", own.Countries, func(at string, raw rawJSON) {
 		var c countryJSON
@@ -181,8 +190,14 @@ func (f *file) readServices(k *checker, list []rawJSON) {
 			return
 		}
 		k.checkIdentity(at, "services", v.ID, v.Name)
-		s := Service{ID: v.ID, Name: v.Name, Reference: v.Reference, Status: k.parseStatus(at, v.PublishedStatus),
-			Published: k.parseDate(at, v.PublishedDate), JSON: k.parseObject(at, v.JSON)}
+		s := Service{
+			ID:        v.ID,
+			Name:      v.Name,
+			Reference: v.Reference,
+			Status:    k.parseStatus(at, v.PublishedStatus),
+			Published: k.parseDate(at, v.PublishedDate),
+			JSON:      k.parseObject(at, v.JSON),
+		}
 		i := slices.IndexFunc(f.categories, func(c wire.Category) bool { return c.ID == v.Category })
 		if i < 0 {
 			k.addError(at+".category", "there is no category %d", v.Category)
@@ -211,14 +226,25 @@ func (f *file) readSources(k *checker, list []rawJSON, borrowed bool) {
 		k.checkIdentity(at, "sources", v.ID, v.Name)
 		k.checkLogo(at, v.Logo)
 		s := Source{
-			ID: v.ID, Name: v.Name, Detail: v.Detail, Reference: v.Reference, Alias: v.Alias,
-			Abbreviation:  v.Abbreviation,
-			MedicalCenter: v.MedicalCenter, Practitioner: v.Practitioner, Address: v.Address, Service: service,
-			Status: k.parseStatus(at, v.PublishedStatus), Published: k.parseDate(at, v.PublishedDate), Logo: v.Logo,
-			JSON:     k.parseObject(at, v.JSON),
-			Provider: library.ProviderKey(v.Provider), Version: library.FHIRVersion(v.FHIRVersion),
+			ID:               v.ID,
+			Name:             v.Name,
+			Detail:           v.Detail,
+			Reference:        v.Reference,
+			Alias:            v.Alias,
+			Abbreviation:     v.Abbreviation,
+			MedicalCenter:    v.MedicalCenter,
+			Practitioner:     v.Practitioner,
+			Address:          v.Address,
+			Service:          service,
+			Status:           k.parseStatus(at, v.PublishedStatus),
+			Published:        k.parseDate(at, v.PublishedDate),
+			Logo:             v.Logo,
+			JSON:             k.parseObject(at, v.JSON),
+			Provider:         library.ProviderKey(v.Provider),
+			Version:          library.FHIRVersion(v.FHIRVersion),
 			DataTypes:        v.DataTypes,
-			OrganizationType: v.OrganizationType, SampleDataSets: v.SampleDataSets,
+			OrganizationType: v.OrganizationType,
+			SampleDataSets:   v.SampleDataSets,
 		}
 		f.readPlaces(k, at, &s, v)
 		f.checkConnection(k, at, &s, v)

@@ -75,5 +75,6 @@ func TestInclude(t *testing.T) {
 }
 
 // alwaysPresent are the members that every source has.
-var alwaysPresent = []string{"category", "dynamic", "id", "name", "onboardable", "publishedStatus", "resource", "service",
+var alwaysPresent = []string{
+	"category", "dynamic", "id", "name", "onboardable", "publishedStatus", "resource", "service",
 	"type"}

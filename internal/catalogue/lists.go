@@ -8,26 +8,27 @@ import (
 
 // Categories returns the groups of services.
 func (c *Catalogue) Categories(q wire.ListRequest) wire.CategoriesAnswer {
-	return wire.CategoriesAnswer{Data: selectByID(c.file.categories, q, func(k wire.Category) int { return k.ID },
-		pruneCategory)}
+	id := func(k wire.Category) int { return k.ID }
+	return wire.CategoriesAnswer{Data: selectByID(c.file.categories, q, id, pruneCategory)}
 }
 
 // Countries returns the countries.
 func (c *Catalogue) Countries(q wire.ListRequest) wire.CountriesAnswer {
-	return wire.CountriesAnswer{Data: selectByID(c.file.countries, q, func(k wire.Country) int { return k.ID },
-		pruneCountry)}
+	id := func(k wire.Country) int { return k.ID }
+	return wire.CountriesAnswer{Data: selectByID(c.file.countries, q, id, pruneCountry)}
 }
 
 // Platforms returns the platforms.
 func (c *Catalogue) Platforms(q wire.ListRequest) wire.PlatformsAnswer {
-	return wire.PlatformsAnswer{Data: selectByID(c.file.platforms, q, func(k wire.Platform) int { return k.ID },
-		prunePlatform)}
+	id := func(k wire.Platform) int { return k.ID }
+	return wire.PlatformsAnswer{Data: selectByID(c.file.platforms, q, id, prunePlatform)}
 }
 
 // SourceTypes returns the types that a source can have.
 func (c *Catalogue) SourceTypes(q wire.ListRequest) wire.SourceTypesAnswer {
-	return wire.SourceTypesAnswer{Data: selectByID(wire.SourceTypes, q, func(k wire.SourceType) int { return k.ID },
-		func(t wire.SourceType, _ includeFields, _ string) wire.SourceType { return t })}
+	id := func(t wire.SourceType) int { return t.ID }
+	prune := func(t wire.SourceType, _ includeFields, _ string) wire.SourceType { return t }
+	return wire.SourceTypesAnswer{Data: selectByID(wire.SourceTypes, q, id, prune)}
 }
 
 // selectByID returns what a query selects. The result is never nil, since clients fail

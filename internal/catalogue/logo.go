@@ -14,8 +14,10 @@ import (
 var defaultLogoPNG []byte
 
 // defaultLogo is the logo of sources without one, since the iOS client requires a URL.
-var defaultLogo = wire.Resource{URL: "data:image/png;base64," + base64.StdEncoding.EncodeToString(defaultLogoPNG),
-	MIMEType: "image/png"}
+var defaultLogo = wire.Resource{
+	URL:      "data:image/png;base64," + base64.StdEncoding.EncodeToString(defaultLogoPNG),
+	MIMEType: "image/png",
+}
 
 func logoResource(url string) wire.Resource {
 	if url == "" {

@@ -32,9 +32,14 @@ type fieldPattern struct {
 func newMatcher(q wire.SourceQuery) *matcher {
 	f := q.Filter
 	m := &matcher{
-		statuses: f.PublishedStatus, ids: newIDSet(f.ID), sourceID: f.SourceID, services: newIDSet(f.Service.ID),
+		statuses:   f.PublishedStatus,
+		ids:        newIDSet(f.ID),
+		sourceID:   f.SourceID,
+		services:   newIDSet(f.Service.ID),
 		countries:  newIDSet(f.Country.ID),
-		categories: newIDSet(f.Category.ID), platforms: newIDSet(f.Platform.ID), references: newIDSet(f.Reference),
+		categories: newIDSet(f.Category.ID),
+		platforms:  newIDSet(f.Platform.ID),
+		references: newIDSet(f.Reference),
 	}
 	if len(m.statuses) == 0 {
 		m.statuses = []wire.PublishedStatus{wire.Approved}

@@ -25,9 +25,16 @@ var medmijDataTypes = map[string]string{
 func MedMijSource(key library.ProviderKey, provider, serviceID, serviceName string, d Directory) Source {
 	provider = strings.TrimSuffix(provider, "@medmij")
 	s := Source{
-		ID: listedID(key), Name: displayName(provider), Detail: serviceName, Reference: provider + "~" + serviceID,
-		Service: Service{ID: ServiceMedMij}, Countries: []wire.Country{{ID: countryNetherlands}},
-		Push: true, Status: wire.Approved, Provider: key, Version: library.STU3,
+		ID:        listedID(key),
+		Name:      displayName(provider),
+		Detail:    serviceName,
+		Reference: provider + "~" + serviceID,
+		Service:   Service{ID: ServiceMedMij},
+		Countries: []wire.Country{{ID: countryNetherlands}},
+		Push:      true,
+		Status:    wire.Approved,
+		Provider:  key,
+		Version:   library.STU3,
 	}
 	if t, ok := medmijDataTypes[serviceID]; ok {
 		s.DataTypes = []string{t}

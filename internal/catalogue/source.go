@@ -93,21 +93,33 @@ func (s *Source) Matches(dataTypes []string, organizationType string) bool {
 // toLibrary returns the parts of the source that package library uses.
 func (s *Source) toLibrary() library.Source {
 	return library.Source{
-		ID: s.ID, Name: s.Title, Reference: s.Reference, Provider: s.Provider, Push: s.Push, Version: s.Version,
-		ServiceID: s.Service.ID, ServiceName: s.Service.Name, ServiceReference: s.Service.Reference,
-		GroupID: s.Service.Category.ID, GroupName: s.Service.Category.Name, Logo: s.Logo,
+		ID:               s.ID,
+		Name:             s.Title,
+		Reference:        s.Reference,
+		Provider:         s.Provider,
+		Push:             s.Push,
+		Version:          s.Version,
+		ServiceID:        s.Service.ID,
+		ServiceName:      s.Service.Name,
+		ServiceReference: s.Service.Reference,
+		GroupID:          s.Service.Category.ID,
+		GroupName:        s.Service.Category.Name,
+		Logo:             s.Logo,
 	}
 }
 
 // toWire returns the source as it is sent, with the fields that are asked for.
 func (s *Source) toWire(in includeFields) wire.Source {
 	out := wire.Source{
-		ID: s.ID, Name: s.Title, PublishedStatus: s.Status, Onboardable: s.Connectable() || s.HasSampleData(),
-		Dynamic:  s.Dynamic,
-		Resource: logoResource(s.Logo),
-		Service:  wire.SourceService{ID: s.Service.ID, PublishedStatus: s.Service.Status},
-		Category: []wire.Category{pruneCategory(s.Service.Category, in, "category.")},
-		Type:     make([]wire.SourceType, 0, 2),
+		ID:              s.ID,
+		Name:            s.Title,
+		PublishedStatus: s.Status,
+		Onboardable:     s.Connectable() || s.HasSampleData(),
+		Dynamic:         s.Dynamic,
+		Resource:        logoResource(s.Logo),
+		Service:         wire.SourceService{ID: s.Service.ID, PublishedStatus: s.Service.Status},
+		Category:        []wire.Category{pruneCategory(s.Service.Category, in, "category.")},
+		Type:            make([]wire.SourceType, 0, 2),
 	}
 	for i, has := range []bool{s.Pull, s.Push} {
 		if has {
@@ -127,8 +139,12 @@ func (s *Source) toWire(in includeFields) wire.Source {
 		}
 	}
 	if a := s.Address; in.has("address") && a != (Address{}) {
-		out.Address = wire.Addresses{{City: a.City, StreetName: a.StreetName, StreetNumber: a.StreetNumber,
-			ZipCode: a.ZipCode}}
+		out.Address = wire.Addresses{{
+			City:         a.City,
+			StreetName:   a.StreetName,
+			StreetNumber: a.StreetNumber,
+			ZipCode:      a.ZipCode,
+		}}
 	}
 	if in.has("service.name") {
 		out.Service.Name = s.Service.Name

@@ -9,8 +9,8 @@ import (
 )
 
 // plainLetters replaces letters that have no decomposition by what people type.
-var plainLetters = strings.NewReplacer("ß", "ss", "æ", "ae", "œ", "oe", "ø", "o", "ł", "l", "đ", "d", "ð", "d", "þ",
-	"th", "ı", "i")
+var plainLetters = strings.NewReplacer(
+	"ß", "ss", "æ", "ae", "œ", "oe", "ø", "o", "ł", "l", "đ", "d", "ð", "d", "þ", "th", "ı", "i")
 
 // fold returns a text in lower case and without accents.
 func fold(s string) string {

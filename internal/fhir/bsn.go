@@ -17,8 +17,8 @@ import (
 // (bsn_label.go). A number without a system or a label cannot be told from any other
 // number.
 
-const bsnMessage = "carries a BSN (citizen service number), which must not be sent: leave its value out, with " +
-	"data-absent-reason masked"
+const bsnMessage = "carries a BSN (citizen service number), which must not be sent: " +
+	"leave its value out, with data-absent-reason masked"
 
 // checkBSN adds an issue for each BSN.
 func (c *checker) checkBSN() {

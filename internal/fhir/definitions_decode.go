@@ -139,8 +139,13 @@ func (d *typeDef) addElement(name, rest string) {
 	if card == "0" {
 		return
 	}
-	e := &elementDef{index: len(d.elements), name: name, choice: choice,
-		required: card == "1" || card == "+", repeats: card == "*" || card == "+"}
+	e := &elementDef{
+		index:    len(d.elements),
+		name:     name,
+		choice:   choice,
+		required: card == "1" || card == "+",
+		repeats:  card == "*" || card == "+",
+	}
 	d.elements = append(d.elements, e)
 	for typ := range strings.SplitSeq(types, " ") {
 		switch list, bound := strings.CutPrefix(typ, "="); {

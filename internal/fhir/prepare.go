@@ -149,8 +149,8 @@ func (s *preparer) checkEntry(e uint32) {
 	}
 	s.out.Types = append(s.out.Types, name)
 	s.checkStorable(r, name)
-	if m, ok := d.member(request, "ifNoneExist"); ok && (name == "Patient" || strings.HasSuffix(name, "Person")) &&
-		hasIdentifierParameter(normalized(d.text(m))) {
+	isPerson := name == "Patient" || strings.HasSuffix(name, "Person")
+	if m, ok := d.member(request, "ifNoneExist"); ok && isPerson && hasIdentifierParameter(normalized(d.text(m))) {
 		s.c.addIssue(m, CodeBusiness, bsnMessage)
 	}
 	if method == "POST" {

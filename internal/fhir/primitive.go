@@ -101,8 +101,8 @@ func (p primitive) check(text []byte) string {
 		}
 	case primDateTime:
 		if !isDateTime(text) {
-			return "is not a date and time: YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss with Z or a zone such " +
-				"as +01:00, and in the calendar"
+			return "is not a date and time: YYYY, YYYY-MM, YYYY-MM-DD or " +
+				"YYYY-MM-DDThh:mm:ss with Z or a zone such as +01:00, and in the calendar"
 		}
 	case primInstant:
 		if !isInstant(text) {

@@ -27,8 +27,11 @@ type Resource struct {
 }
 
 func (c *checker) report() *Report {
-	r := &Report{Version: c.version, StructureChecked: c.defs != nil,
-		ResourceType: string(c.doc.memberText(0, "resourceType"))}
+	r := &Report{
+		Version:          c.version,
+		StructureChecked: c.defs != nil,
+		ResourceType:     string(c.doc.memberText(0, "resourceType")),
+	}
 	if r.ResourceType == "Bundle" {
 		r.BundleType = string(c.doc.memberText(0, "type"))
 	}

@@ -47,8 +47,8 @@ func (k FileKey) SealSmall(file string, content []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return gcm.Seal(make([]byte, 0, len(content)+gcm.Overhead()), make([]byte, gcm.NonceSize()), content, []byte(file)),
-		nil
+	sealed := make([]byte, 0, len(content)+gcm.Overhead())
+	return gcm.Seal(sealed, make([]byte, gcm.NonceSize()), content, []byte(file)), nil
 }
 
 // OpenSmall decrypts the result of SealSmall. It returns [ErrCannotOpen] for altered

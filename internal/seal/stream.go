@@ -11,8 +11,12 @@ import (
 // streamConfig fixes version and cipher, which sio would otherwise choose by the CPU.
 // Servers of one installation may differ.
 func (k FileKey) streamConfig() sio.Config {
-	return sio.Config{MinVersion: sio.Version20, MaxVersion: sio.Version20,
-		CipherSuites: []byte{sio.AES_256_GCM}, Key: k.key.value()}
+	return sio.Config{
+		MinVersion:   sio.Version20,
+		MaxVersion:   sio.Version20,
+		CipherSuites: []byte{sio.AES_256_GCM},
+		Key:          k.key.value(),
+	}
 }
 
 // ErrEmptyContent is returned for an empty content. Its stream would be empty too, and

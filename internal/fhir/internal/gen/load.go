@@ -18,7 +18,7 @@ type definitions struct {
 	structures  []*structure // types before resources, each sorted by id
 	valueSets   map[string]*valueSet
 	codeSystems map[string]*codeSystem
-	invariants       map[string]map[string]bool // from the key of an invariant to the set of its expressions
+	invariants  map[string]map[string]bool // from the key of an invariant to the set of its expressions
 }
 
 // structure is the part of a StructureDefinition that is used.
@@ -110,8 +110,11 @@ type concept struct {
 
 // load reads the definitions in a folder.
 func load(folder string) (*definitions, error) {
-	d := &definitions{valueSets: map[string]*valueSet{}, codeSystems: map[string]*codeSystem{},
-		invariants: map[string]map[string]bool{}}
+	d := &definitions{
+		valueSets:   map[string]*valueSet{},
+		codeSystems: map[string]*codeSystem{},
+		invariants:  map[string]map[string]bool{},
+	}
 	for _, name := range []string{"profiles-types", "profiles-resources", "profiles-others"} {
 		if err := readBundle(filepath.Join(folder, name+".json.gz"), d.addStructure); err != nil {
 			return nil, err
