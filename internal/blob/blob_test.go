@@ -10,10 +10,12 @@ import (
 )
 
 func TestMemory(t *testing.T) {
+	t.Parallel()
 	librarytest.TestBlobs(t, func(*testing.T) library.Blobs { return new(blob.Memory) })
 }
 
 func TestDisk(t *testing.T) {
+	t.Parallel()
 	librarytest.TestBlobs(t,
 		func(t *testing.T) library.Blobs { return openDisk(t, filepath.Join(t.TempDir(), "blobs")) })
 }

@@ -47,6 +47,7 @@ func putAndCrash(after putStep, path string) {
 }
 
 func TestCrashLeavesAllOrNothing(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		after   putStep
 		visible bool
@@ -104,6 +105,7 @@ func TestCrashLeavesAllOrNothing(t *testing.T) {
 }
 
 func TestSweepSparesWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
 	path := t.TempDir()
 	d, err := OpenDisk(path)
 	if err != nil {
@@ -129,6 +131,7 @@ func TestSweepSparesWhatIsUnderWay(t *testing.T) {
 }
 
 func TestKeysStayInside(t *testing.T) {
+	t.Parallel()
 	parent := t.TempDir()
 	d, err := OpenDisk(filepath.Join(parent, "blobs"))
 	if err != nil {
@@ -154,6 +157,7 @@ func TestKeysStayInside(t *testing.T) {
 }
 
 func TestOthersMayNotRead(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "blobs")
 	d, err := OpenDisk(path)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"github.com/carrelhq/carrel/internal/catalogue"
 )
 
-func TestChoose(t *testing.T) {
+func TestListConnectable(t *testing.T) {
+	t.Parallel()
 	c := parse(t, operatorFile)
 	for _, tt := range []struct {
 		name string
@@ -29,16 +30,18 @@ func TestChoose(t *testing.T) {
 		{"page", catalogue.ConnectQuery{Push: true, Offset: 1, Limit: 1}, []int{900203}},
 		{"before the first page", catalogue.ConnectQuery{Push: true, Offset: -1, Limit: 1}, []int{900201}},
 	} {
-		found, total, err := c.ListConnectable(tt.q)
-		if err != nil {
-			t.Errorf("%s: %v", tt.name, err)
-		}
-		var got []int
-		for _, s := range found {
-			got = append(got, s.ID)
-		}
-		if !slices.Equal(got, tt.want) || tt.q.Limit == 0 && total != len(tt.want) || tt.q.Limit == 1 && total != 2 {
-			t.Errorf("%s: %v of %d, want %v", tt.name, got, total, tt.want)
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			found, total, err := c.ListConnectable(tt.q)
+			if err != nil {
+				t.Error(err)
+			}
+			var got []int
+			for _, s := range found {
+				got = append(got, s.ID)
+			}
+			if !slices.Equal(got, tt.want) || tt.q.Limit == 0 && total != len(tt.want) || tt.q.Limit == 1 && total != 2 {
+				t.Errorf("%v of %d, want %v", got, total, tt.want)
+			}
+		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 // The example in the documentation is a valid file, and the documentation has all data
 // types and organisation types.
 func TestDocs(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../docs/catalogue.md")
 	if err != nil {
 		t.Fatal(err)

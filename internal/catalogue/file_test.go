@@ -13,7 +13,8 @@ import (
 	"github.com/carrelhq/carrel/internal/catalogue"
 )
 
-func TestShipped(t *testing.T) {
+func TestDefaultCatalogue(t *testing.T) {
+	t.Parallel()
 	c, err := catalogue.Load("", discardLog)
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +43,8 @@ func TestShipped(t *testing.T) {
 	}
 }
 
-func TestFaults(t *testing.T) {
+func TestFileErrors(t *testing.T) {
+	t.Parallel()
 	source := func(rest string) string {
 		return `{"sources":[{"id":900300,"name":"X","service":900002,"types":["pull"],` + rest + `}]}`
 	}
@@ -114,7 +116,8 @@ func TestFaults(t *testing.T) {
 }
 
 // Many errors are reported together, but not all of them.
-func TestManyFaults(t *testing.T) {
+func TestManyFileErrors(t *testing.T) {
+	t.Parallel()
 	file := `{"sources":[` +
 		strings.TrimSuffix(strings.Repeat(`{"id":0,"name":"X","service":900002,"types":["pull"]},`, 30), ",") + `]}`
 	_, err := catalogue.Parse([]byte(file))
@@ -125,6 +128,7 @@ func TestManyFaults(t *testing.T) {
 
 // A section that a file does not have is the default.
 func TestSections(t *testing.T) {
+	t.Parallel()
 	const sample = `{"query":{"filter":{"publishedStatus":["sampledataonly"]}}}`
 	for _, tt := range []struct {
 		name, file        string
@@ -138,20 +142,22 @@ func TestSections(t *testing.T) {
 			[]int{900003}},
 		{"null is as good as nothing", `{"services":null,"sources":null,"directory":null}`, []int{900101, 900102}, nil},
 	} {
-		c := parse(t, tt.file)
-		a := search(t, c, sample)
-		if got := ids(a.Data); !slices.Equal(got, tt.sources) {
-			t.Errorf("%s: sources %v, want %v", tt.name, got, tt.sources)
-		}
-		for i, id := range tt.services {
-			if a.Data[i].Service.ID != id {
-				t.Errorf("%s: service %d, want %d", tt.name, a.Data[i].Service.ID, id)
+		t.Run(tt.name, func(t *testing.T) {
+			a := search(t, parse(t, tt.file), sample)
+			if got := ids(a.Data); !slices.Equal(got, tt.sources) {
+				t.Errorf("sources %v, want %v", got, tt.sources)
 			}
-		}
+			for i, id := range tt.services {
+				if a.Data[i].Service.ID != id {
+					t.Errorf("service %d, want %d", a.Data[i].Service.ID, id)
+				}
+			}
+		})
 	}
 }
 
 func TestLoad(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(folder, name)

@@ -20,6 +20,7 @@ const anyPush = `{"query":{"filter":{"type":{"id":[2]}}}}`
 // Two services of one provider have titles with their details; a single one has only
 // the name.
 func TestTitles(t *testing.T) {
+	t.Parallel()
 	c := parse(t, operatorFile)
 	b := &fakeLister{}
 	c.AddListers(b)
@@ -43,6 +44,7 @@ func TestTitles(t *testing.T) {
 }
 
 func TestListingChanges(t *testing.T) {
+	t.Parallel()
 	b := &fakeLister{}
 	c := parse(t, operatorFile, b)
 	one := linde("53", "", c.Directory())
@@ -66,6 +68,7 @@ func TestListingChanges(t *testing.T) {
 
 // A list that is not available hides its sources; other sources are found.
 func TestListingFails(t *testing.T) {
+	t.Parallel()
 	b := &fakeLister{}
 	c := parse(t, operatorFile, b)
 	one := linde("53", "", c.Directory())
@@ -100,6 +103,7 @@ func TestListingFails(t *testing.T) {
 }
 
 func TestListedSourcesLeftOut(t *testing.T) {
+	t.Parallel()
 	var log bytes.Buffer
 	path := filepath.Join(t.TempDir(), "town.json")
 	if err := os.WriteFile(path, []byte(operatorFile), 0o600); err != nil {
@@ -141,6 +145,7 @@ func TestListedSourcesLeftOut(t *testing.T) {
 
 // Queries are safe while a list changes.
 func TestAtOnce(t *testing.T) {
+	t.Parallel()
 	b := &fakeLister{}
 	c := parse(t, operatorFile, b)
 	one, two := linde("53", "A", c.Directory()), linde("57", "B", c.Directory())

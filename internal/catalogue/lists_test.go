@@ -7,6 +7,7 @@ import (
 )
 
 func TestLists(t *testing.T) {
+	t.Parallel()
 	c := parse(t, `{"categories":[{"id":1,"name":"Health","reference":"health","title":"Care",`+
 		`"logo":"https://x.example/a.png","json":{"a":1}}],"services":[],"sources":[]}`)
 	for _, tt := range []struct{ body, categories, countries, platforms string }{

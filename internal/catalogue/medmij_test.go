@@ -11,6 +11,7 @@ import (
 )
 
 func TestMedMijSource(t *testing.T) {
+	t.Parallel()
 	c := parse(t, operatorFile)
 	b := &fakeLister{}
 	s := linde("53", "Meetwaarden vitale functies", c.Directory())
@@ -52,6 +53,7 @@ func TestMedMijSource(t *testing.T) {
 }
 
 func TestMedMijSourceWithoutDirectory(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		provider, service, name string
 		types                   []string
@@ -72,6 +74,7 @@ func TestMedMijSourceWithoutDirectory(t *testing.T) {
 
 // Ids are below 2^53, which every client can represent, and unique.
 func TestListedIDs(t *testing.T) {
+	t.Parallel()
 	seen := map[int]bool{}
 	for i := range 10000 {
 		s := catalogue.MedMijSource(library.ProviderKey(fmt.Sprintf("medmij:provider%d~53", i)), "p", "53", "", nil)

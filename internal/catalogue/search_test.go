@@ -8,6 +8,7 @@ import (
 )
 
 func TestSearch(t *testing.T) {
+	t.Parallel()
 	c := parse(t, operatorFile)
 	const all = `"publishedStatus":["approved","pending","sampledataonly"],"type":{"id":[1,2]}`
 	for _, tt := range []struct {
@@ -85,6 +86,7 @@ func TestSearch(t *testing.T) {
 }
 
 func TestSearchPages(t *testing.T) {
+	t.Parallel()
 	c := parse(t, operatorFile)
 	for _, tt := range []struct {
 		body                 string

@@ -10,6 +10,7 @@ import (
 )
 
 func TestSource(t *testing.T) {
+	t.Parallel()
 	c := parse(t, operatorFile)
 	got, err := c.Source(900201)
 	want := library.Source{ID: 900201, Name: "Élan Ziekenhuis", Reference: "elan", Provider: "fhir:elan", Push: true,
@@ -38,6 +39,7 @@ func TestSource(t *testing.T) {
 }
 
 func TestSampleDataSets(t *testing.T) {
+	t.Parallel()
 	c := parse(t, operatorFile)
 	if sets, err := c.SampleDataSets(900206); err != nil || sets["default"].Name != "default" {
 		t.Errorf("%v, %v", sets, err)

@@ -3,6 +3,7 @@ package fhir
 import "testing"
 
 func TestForms(t *testing.T) {
+	t.Parallel()
 	for _, s := range []string{"application/pdf", "application/fhir+json", "text/plain; charset=UTF-8", "xml",
 		"text/cql"} {
 		if problem := formatMIME.check([]byte(s)); problem != "" {

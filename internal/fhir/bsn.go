@@ -36,7 +36,7 @@ func (c *bsnFinder) addBSN(i uint32) {
 	if slices.Contains(c.found, i) {
 		return
 	}
-	if len(c.found) < MaxIssues {
+	if len(c.found) < maxIssues {
 		c.found = append(c.found, i)
 	}
 	c.checker.addIssue(i, CodeBusiness, bsnMessage)

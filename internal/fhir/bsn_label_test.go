@@ -8,6 +8,7 @@ import (
 // A labelled number is a BSN, even if the label is in another string, in a name or
 // behind markup.
 func TestCalledBSN(t *testing.T) {
+	t.Parallel()
 	observation := func(members string) string {
 		return `{"resourceType":"Observation","status":"final","code":{"text":"x"},` + members + `}`
 	}

@@ -9,6 +9,7 @@ import (
 const testBSN = "999911120"
 
 func TestBSN(t *testing.T) {
+	t.Parallel()
 	identifier := func(members string) string {
 		return `{"resourceType":"Patient","identifier":[{` + members + `}]}`
 	}
@@ -131,6 +132,7 @@ func TestBSN(t *testing.T) {
 }
 
 func TestElevenTest(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]bool{
 		"999911120": true, "123456782": true, "123456789": false, "000000000": false, "012345672": true,
 		"9999111200": false, "x999911120y": true, "99991112": false, "123 456 782": true, "": false, "12345678": false,

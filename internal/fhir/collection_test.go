@@ -10,6 +10,7 @@ import (
 
 // The batch means what the collection meant.
 func TestCollectionKeepsMeaning(t *testing.T) {
+	t.Parallel()
 	out := string(prepare(t, STU3, bundle("collection",
 		`{"fullUrl":"http://app.example/Questionnaire/1","resource":{"resourceType":"Questionnaire","id":"1",`+
 			`"url":"http://app.example/Questionnaire/1","status":"active"}}`,
@@ -38,6 +39,7 @@ func TestCollectionKeepsMeaning(t *testing.T) {
 }
 
 func TestCollectionWithOneAddressTwice(t *testing.T) {
+	t.Parallel()
 	const urn = "urn:uuid:c33f0001-6a95-41ec-8000-000000000001"
 	for _, second := range []string{urn, "urn:uuid:C33F0001-6A95-41EC-8000-000000000001"} {
 		body := bundle("collection",
@@ -50,6 +52,7 @@ func TestCollectionWithOneAddressTwice(t *testing.T) {
 }
 
 func TestPrepareCollection(t *testing.T) {
+	t.Parallel()
 	body := string(bodies(t, "testdata/valid")["collection.json"])
 	out := prepare(t, STU3, body)
 	if out.BundleType != "collection" || out.Path != "" ||
@@ -98,6 +101,7 @@ func TestPrepareCollection(t *testing.T) {
 
 // The edits of a collection may touch or contain each other.
 func TestPrepareCollectionEdits(t *testing.T) {
+	t.Parallel()
 	for _, entry := range []string{
 		`{"resource":{"id":"p","_id":{"extension":[{"url":"http://x.example",` +
 			`"valueReference":{"reference":"Patient/p"}}]},"resourceType":"Patient"}}`,

@@ -17,19 +17,20 @@ func TestCost(t *testing.T) {
 		tries = 20                     // a busy machine disturbs some of them
 	)
 	for name, hostile := range hostileBodies {
-		small, large := hostile(size), hostile(4*size)
-		var once, fourfold time.Duration
-		for try := range tries {
-			once, fourfold = least(once, cost(small), try), least(fourfold, cost(large), try)
-			if fourfold < max(floor, 10*once) {
-				break
+		t.Run(name, func(t *testing.T) {
+			small, large := hostile(size), hostile(4*size)
+			var once, fourfold time.Duration
+			for try := range tries {
+				once, fourfold = least(once, cost(small), try), least(fourfold, cost(large), try)
+				if fourfold < max(floor, 10*once) {
+					break
+				}
 			}
-		}
-		t.Logf("%s: %d bytes %v, %d bytes %v", name, len(small), once, len(large), fourfold)
-		if fourfold >= max(floor, 10*once) {
-			t.Errorf("%s: %d bytes take %v, %d bytes %v: that grows faster than the body", name, len(small), once,
-				len(large), fourfold)
-		}
+			t.Logf("%d bytes take %v, %d bytes take %v", len(small), once, len(large), fourfold)
+			if fourfold >= max(floor, 10*once) {
+				t.Error("the time grows faster than the body")
+			}
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package fhir
 import "testing"
 
 func TestAfter(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		a, b string
 		want bool

@@ -38,7 +38,7 @@ func (d *document) findDuplicatesByMap(i uint32, n int) {
 }
 
 func (d *document) addDuplicate(m uint32) {
-	if len(d.duplicates) <= MaxIssues {
+	if len(d.duplicates) <= maxIssues {
 		d.duplicates = append(d.duplicates, m)
 	}
 }

@@ -9,6 +9,7 @@ import (
 // Names that differ only in case are duplicates, since a parser that folds case may
 // take the last one.
 func TestNamesThatDifferInCase(t *testing.T) {
+	t.Parallel()
 	var many strings.Builder
 	for i := range 40 {
 		fmt.Fprintf(&many, `"a%d":1,`, i)
@@ -33,6 +34,7 @@ func TestNamesThatDifferInCase(t *testing.T) {
 }
 
 func TestNoElementsDifferInCase(t *testing.T) {
+	t.Parallel()
 	for _, d := range stu3().types {
 		names := map[string]string{}
 		for _, p := range d.loaded().properties {

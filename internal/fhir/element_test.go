@@ -8,6 +8,7 @@ import (
 )
 
 func TestStructure(t *testing.T) {
+	t.Parallel()
 	patient := func(members string) string { return `{"resourceType":"Patient",` + members + `}` }
 	observation := func(members string) string {
 		return `{"resourceType":"Observation","status":"final","code":{"text":"x"},` + members + `}`
@@ -212,6 +213,7 @@ func TestStructure(t *testing.T) {
 
 // Unusual bodies that are valid.
 func TestLenient(t *testing.T) {
+	t.Parallel()
 	for _, body := range []string{
 		`{"resourceType":"Observation","_status":{"extension":[{"url":"x","valueCode":"x"}]},"code":{"text":"x"}}`,
 		`{"resourceType":"Patient","name":[{"_given":[{"extension":[{"url":"x","valueCode":"x"}]}]}]}`,
@@ -241,6 +243,7 @@ func TestLenient(t *testing.T) {
 // TestMutations changes one value of a valid resource at a time, in ways that are never
 // valid.
 func TestMutations(t *testing.T) {
+	t.Parallel()
 	n := 0
 	for name, body := range bodies(t, "testdata/valid") {
 		var v any
@@ -295,6 +298,7 @@ func mutate(v any, ask func(change string)) {
 
 // TestRequired removes each required element of the valid resources.
 func TestRequired(t *testing.T) {
+	t.Parallel()
 	for _, body := range bodies(t, "testdata/valid") {
 		doc, f := parse(body)
 		if f != nil {
@@ -309,7 +313,7 @@ func TestRequired(t *testing.T) {
 			if typ == nil {
 				continue
 			}
-			for _, e := range typ.elements {
+			for _, e := range typ.loaded().elements {
 				if _, ok := doc.member(o, e.name); !ok || !e.required {
 					continue
 				}

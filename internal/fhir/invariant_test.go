@@ -9,7 +9,7 @@ import (
 
 // invariantCases has, for each invariant, resources that violate it and nothing else,
 // and resources that satisfy it. Data types stand in an extension of a Basic.
-var invariantCases = map[string]struct{ broken, kept []string }{
+var invariantCases = map[string]struct{ violating, satisfying []string }{
 	"ext-1": {[]string{`Extension {"url":"x"}`,
 		`Extension {"url":"x","valueCode":"a","extension":[{"url":"y","valueCode":"a"}]}`},
 		[]string{`Extension {"url":"x","extension":[{"url":"y","valueCode":"a"}]}`}},
@@ -258,7 +258,8 @@ func caseBody(s string) string {
 		name, rest)
 }
 
-func TestRules(t *testing.T) {
+func TestInvariants(t *testing.T) {
+	t.Parallel()
 	for _, r := range stu3Invariants() {
 		key, _, _ := strings.Cut(r.key, "@")
 		if _, ok := invariantCases[key]; !ok {
@@ -266,21 +267,24 @@ func TestRules(t *testing.T) {
 		}
 	}
 	for key, tt := range invariantCases {
-		for _, s := range tt.broken {
-			if issues := issuesOf(t, STU3, []byte(caseBody(s))); len(issues) != 1 || issues[0].Key != key {
-				t.Errorf("%s: %s\n\twant it broken and nothing else, found %v", key, s, issues)
+		t.Run(key, func(t *testing.T) {
+			for _, s := range tt.violating {
+				if issues := issuesOf(t, STU3, []byte(caseBody(s))); len(issues) != 1 || issues[0].Key != key {
+					t.Errorf("%s\n\twant a violation and nothing else, found %v", s, issues)
+				}
 			}
-		}
-		for _, s := range tt.kept {
-			if issues := issuesOf(t, STU3, []byte(caseBody(s))); len(issues) > 0 {
-				t.Errorf("%s: %s\n\twant it kept, found %v", key, s, issues)
+			for _, s := range tt.satisfying {
+				if issues := issuesOf(t, STU3, []byte(caseBody(s))); len(issues) > 0 {
+					t.Errorf("%s\n\twant no issues, found %v", s, issues)
+				}
 			}
-		}
+		})
 	}
 }
 
 // An invariant that no type has would never be checked.
-func TestRulesAreUsed(t *testing.T) {
+func TestInvariantsAreUsed(t *testing.T) {
+	t.Parallel()
 	used := map[*invariant]bool{}
 	for _, typ := range stu3().types {
 		for _, r := range typ.loaded().invariants {

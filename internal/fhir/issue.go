@@ -44,7 +44,7 @@ func (i Issue) String() string {
 // A ValidationError is the error for a body that is not valid or may not be sent.
 type ValidationError struct {
 	Issues []Issue
-	// Truncated is set if there are more issues than MaxIssues; the rest is not listed.
+	// Truncated is set if there are more issues than maxIssues; the rest is not listed.
 	Truncated bool
 }
 
@@ -66,7 +66,7 @@ func (e *ValidationError) Error() string {
 
 // add adds an issue, up to the limit.
 func (e *ValidationError) add(i Issue) {
-	if len(e.Issues) >= MaxIssues {
+	if len(e.Issues) >= maxIssues {
 		e.Truncated = true
 		return
 	}

@@ -150,8 +150,8 @@ func (r *parser) value(key, keyEnd, hash uint32, keyEscaped bool) bool {
 func (r *parser) container(i int, k kind) bool {
 	d := r.doc
 	d.nodes[i].kind = k
-	if r.depth++; r.depth > MaxDepth {
-		r.code, r.text = CodeTooLong, fmt.Sprintf("is nested more than %d levels deep", MaxDepth)
+	if r.depth++; r.depth > maxDepth {
+		r.code, r.text = CodeTooLong, fmt.Sprintf("is nested more than %d levels deep", maxDepth)
 		return false
 	}
 	var ok bool

@@ -6,6 +6,7 @@ import (
 )
 
 func TestSyntax(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ name, body, at, words string }{
 		{"nothing", "", "", "is empty"},
 		{"space", " \n\t", "", "is empty"},
@@ -72,6 +73,7 @@ func TestSyntax(t *testing.T) {
 }
 
 func TestTwiceAmongMany(t *testing.T) {
+	t.Parallel()
 	var b strings.Builder
 	b.WriteString(`{"resourceType":"Patient"`)
 	for i := range 100 {

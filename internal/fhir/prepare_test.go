@@ -34,6 +34,7 @@ func prepare(t testing.TB, v Version, body string) *Interaction {
 }
 
 func TestPrepareResource(t *testing.T) {
+	t.Parallel()
 	const observation = `"resourceType":"Observation","status":"final","code":{"text":"x"},` +
 		`"valueQuantity":{"value":72.50}`
 	for _, tt := range []struct{ name, body, want string }{
@@ -75,6 +76,7 @@ func bundle(kind string, entries ...string) string {
 }
 
 func TestPrepareBundle(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"batch", "transaction"} {
 		body := bundle(kind, patientEntry, taskEntry)
 		out := prepare(t, STU3, body)
@@ -86,6 +88,7 @@ func TestPrepareBundle(t *testing.T) {
 }
 
 func TestPrepareRefuses(t *testing.T) {
+	t.Parallel()
 	swap := func(entry, old, with string) string {
 		if !strings.Contains(entry, old) {
 			t.Fatalf("no %s in %s", old, entry)
@@ -161,6 +164,7 @@ func TestPrepareRefuses(t *testing.T) {
 }
 
 func TestPrepareR4(t *testing.T) {
+	t.Parallel()
 	out := prepare(t, R4, `{"resourceType":"ServiceRequest","id":"a","unheard":[1.50,null]}`)
 	if string(out.Body) != `{"resourceType":"ServiceRequest","unheard":[1.50,null]}` || out.Path != "ServiceRequest" ||
 		out.StructureChecked {
@@ -189,6 +193,7 @@ func TestPrepareR4(t *testing.T) {
 // Of the valid reference material, what was made for sending may be sent, but no
 // document, no search and no BSN.
 func TestPrepareShared(t *testing.T) {
+	t.Parallel()
 	for name, body := range bodies(t, testenv.Shared(t, "fhir", "stu3", "valid")) {
 		out, err := Prepare(STU3, body)
 		switch name {

@@ -6,6 +6,7 @@ import (
 )
 
 func TestPrimitives(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		p         primitive
 		good, bad []string

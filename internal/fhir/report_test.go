@@ -6,6 +6,7 @@ import (
 )
 
 func TestReport(t *testing.T) {
+	t.Parallel()
 	body := []byte(`{"resourceType":"Bundle","type":"collection","entry":[
 		{"resource":{"resourceType":"Patient","meta":{
 			"profile":["http://fhir.nl/fhir/StructureDefinition/nl-core-patient"]}}},

@@ -3,6 +3,7 @@ package fhir
 import "testing"
 
 func TestHints(t *testing.T) {
+	t.Parallel()
 	for name, want := range map[string]string{
 		"ServiceRequest":  "ServiceRequest is of FHIR R4; STU3 has ProcedureRequest and ReferralRequest",
 		"MedicationOrder": "MedicationOrder is of FHIR DSTU2; STU3 has MedicationRequest",

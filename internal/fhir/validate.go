@@ -62,7 +62,7 @@ func (c *checker) addIssue(at uint32, code IssueCode, text string) {
 // missing.
 func (c *checker) addIssueAt(at uint32, member string, code IssueCode, text string) {
 	f := Issue{Code: code, Text: text}
-	if len(c.found.Issues) < MaxIssues { // computing a path takes time
+	if len(c.found.Issues) < maxIssues { // computing a path takes time
 		f.Location = c.doc.path(at) + member
 	}
 	c.found.add(f)

@@ -56,11 +56,13 @@ func wantIssue(t testing.TB, issues []Issue, location, words string) {
 
 // testdata/README.md lists where the real resources come from.
 func TestValid(t *testing.T) {
+	t.Parallel()
 	valid(t, "testdata/valid")
 	valid(t, "testdata/examples")
 }
 
 func TestValidShared(t *testing.T) {
+	t.Parallel()
 	valid(t, testenv.Shared(t, "fhir", "stu3", "valid"))
 }
 
@@ -109,10 +111,12 @@ var issueAt = map[string]struct {
 }
 
 func TestInvalid(t *testing.T) {
+	t.Parallel()
 	invalid(t, "testdata/invalid")
 }
 
 func TestInvalidShared(t *testing.T) {
+	t.Parallel()
 	invalid(t, testenv.Shared(t, "fhir", "stu3", "invalid"))
 }
 

@@ -3,6 +3,7 @@ package fhir
 import "testing"
 
 func TestXHTML(t *testing.T) {
+	t.Parallel()
 	div := func(s string) string { return `<div xmlns="http://www.w3.org/1999/xhtml">` + s + `</div>` }
 	for _, s := range []string{
 		div("text"), div(""), div("<p>a<br/>b</p><img src='x.png' alt=\"x\"/>"), " \n" + div("x") + "\n",

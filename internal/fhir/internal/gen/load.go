@@ -23,9 +23,7 @@ type definitions struct {
 
 // structure is the part of a StructureDefinition that is used.
 type structure struct {
-	ResourceType   string `json:"resourceType"`
 	ID             string `json:"id"`
-	URL            string `json:"url"`
 	FHIRVersion    string `json:"fhirVersion"`
 	Kind           string `json:"kind"`
 	Abstract       bool   `json:"abstract"`

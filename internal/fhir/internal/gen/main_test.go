@@ -12,6 +12,7 @@ import (
 
 // The table in the repository is the one that the definitions give.
 func TestTableIsUpToDate(t *testing.T) {
+	t.Parallel()
 	folder := os.Getenv(definitionsVar)
 	if folder == "" {
 		folder = testenv.Shared(t, "fhir", "stu3", "definitions")
@@ -31,6 +32,7 @@ func TestTableIsUpToDate(t *testing.T) {
 
 // Errors name what is missing.
 func TestMissing(t *testing.T) {
+	t.Parallel()
 	folder, out := t.TempDir(), filepath.Join(t.TempDir(), "table.txt")
 	for _, tt := range []struct{ definitions, out, want string }{
 		{"", out, definitionsVar},
@@ -44,6 +46,7 @@ func TestMissing(t *testing.T) {
 }
 
 func TestExpand(t *testing.T) {
+	t.Parallel()
 	d := &definitions{
 		valueSets: map[string]*valueSet{},
 		codeSystems: map[string]*codeSystem{"s": {URL: "s", Content: "complete", Concept: []concept{
