@@ -49,20 +49,26 @@ func TestKeyringText(t *testing.T) {
 		"a good key and a broken one": {key + "\n" + key[:40], 0},
 		"half a key":                  {key[:22], 0},
 	} {
-		ring, err := seal.ParseKeyring([]byte(test.text))
-		if (err == nil) != (test.keys > 0) {
-			t.Errorf("%s: %v", name, err)
-		}
-		if err != nil && strings.Contains(err.Error(), key[:10]) {
-			t.Errorf("%s: the error repeats the key: %v", name, err)
-		}
-		if err == nil {
-			if _, err := ring.Open("p", ring.Seal("p", []byte("text"))); err != nil {
-				t.Errorf("%s: %v", name, err)
+		t.Run(name, func(t *testing.T) {
+			ring, err := seal.ParseKeyring([]byte(test.text))
+			if (err == nil) != (test.keys > 0) {
+				t.Error(err)
 			}
-		}
+			if err != nil && strings.Contains(err.Error(), key[:10]) {
+				t.Errorf("the error repeats the key: %v", err)
+			}
+			if err == nil {
+				if _, err := ring.Open("p", ring.Seal("p", []byte("text"))); err != nil {
+					t.Error(err)
+				}
+			}
+		})
 	}
-	_, err := seal.ParseKeyring([]byte("# first\n" + key + "\nbroken"))
+}
+
+func TestKeyringErrorNamesTheLine(t *testing.T) {
+	t.Parallel()
+	_, err := seal.ParseKeyring([]byte("# first\n" + masterKey(7) + "\nbroken"))
 	if err == nil || !strings.Contains(err.Error(), "line 3") {
 		t.Errorf("the error does not name line 3: %v", err)
 	}

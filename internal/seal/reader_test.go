@@ -169,40 +169,55 @@ func openKeyringBox(line, purpose string, box []byte) ([]byte, error) {
 func TestIndependentReader(t *testing.T) {
 	t.Parallel()
 	v, stream := readVectors(t)
-	hash := sha256.Sum256([]byte("carrel hash\x00" + v.Secret.Text))
 	own := must[hybridKey](t)(keyOfSecret(v.Secret.Text))
-	if hex.EncodeToString(hash[:]) != v.Secret.Hash || !bytes.Equal(own.public(), v.Secret.PublicKey) {
-		t.Error("the secret has another hash or public key")
-	}
 	seed := must[[]byte](t)(own.open("carrel library key", v.Library.HandedToSecret))
-	for name, box := range map[string]boxVector{"password": v.PasswordBox, "recovery code": v.RecoveryBox} {
-		if got, err := openBox(box.Password, box.Box); err != nil || !bytes.Equal(got, seed) {
-			t.Errorf("box of a %s: %v", name, err)
-		}
-	}
 	library := must[hybridKey](t)(newHybridKey(seed))
-	if !bytes.Equal(library.public(), v.Library.PublicKey) {
-		t.Error("the library has another public key")
-	}
-	key := must[[]byte](t)(library.open("carrel file key "+v.Small.File, v.Small.Key))
-	if got, err := openGCM(key, make([]byte, 12), v.Small.Sealed, []byte(v.Small.File)); err != nil ||
-		string(got) != v.Small.Content {
-		t.Errorf("small content: %q, %v", got, err)
-	}
-	key = must[[]byte](t)(library.open("carrel file key "+v.Stream.File, v.Stream.Key))
-	if got, err := openPackages(key, stream); err != nil || sumOf(got) != v.Stream.ContentSHA256 {
-		t.Errorf("stream: %d bytes, %v", len(got), err)
-	}
-	if got, err := own.open(v.Text.Purpose, v.Text.Sealed); err != nil || string(got) != v.Text.Text {
-		t.Errorf("text: %q, %v", got, err)
-	}
-	lines := strings.Split(v.Keyring.Text, "\n") // the first is a comment
-	for i, box := range [][]byte{v.Keyring.Older, v.Keyring.Newest} {
-		if got, err := openKeyringBox(lines[i+1], v.Keyring.Purpose, box); err != nil ||
-			string(got) != v.Keyring.Plaintext {
-			t.Errorf("keyring box %d: %q, %v", i, got, err)
+
+	t.Run("secret", func(t *testing.T) {
+		hash := sha256.Sum256([]byte("carrel hash\x00" + v.Secret.Text))
+		if hex.EncodeToString(hash[:]) != v.Secret.Hash || !bytes.Equal(own.public(), v.Secret.PublicKey) {
+			t.Error("the secret has another hash or public key")
 		}
-	}
+	})
+	t.Run("password boxes", func(t *testing.T) {
+		for name, box := range map[string]boxVector{"password": v.PasswordBox, "recovery code": v.RecoveryBox} {
+			if got, err := openBox(box.Password, box.Box); err != nil || !bytes.Equal(got, seed) {
+				t.Errorf("box of a %s: %v", name, err)
+			}
+		}
+	})
+	t.Run("library", func(t *testing.T) {
+		if !bytes.Equal(library.public(), v.Library.PublicKey) {
+			t.Error("the library has another public key")
+		}
+	})
+	t.Run("small content", func(t *testing.T) {
+		key := must[[]byte](t)(library.open("carrel file key "+v.Small.File, v.Small.Key))
+		got, err := openGCM(key, make([]byte, 12), v.Small.Sealed, []byte(v.Small.File))
+		if err != nil || string(got) != v.Small.Content {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
+	t.Run("stream", func(t *testing.T) {
+		key := must[[]byte](t)(library.open("carrel file key "+v.Stream.File, v.Stream.Key))
+		if got, err := openPackages(key, stream); err != nil || sumOf(got) != v.Stream.ContentSHA256 {
+			t.Errorf("%d bytes, %v", len(got), err)
+		}
+	})
+	t.Run("text", func(t *testing.T) {
+		if got, err := own.open(v.Text.Purpose, v.Text.Sealed); err != nil || string(got) != v.Text.Text {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
+	t.Run("keyring boxes", func(t *testing.T) {
+		lines := strings.Split(v.Keyring.Text, "\n") // the first is a comment
+		for i, box := range [][]byte{v.Keyring.Older, v.Keyring.Newest} {
+			got, err := openKeyringBox(lines[i+1], v.Keyring.Purpose, box)
+			if err != nil || string(got) != v.Keyring.Plaintext {
+				t.Errorf("box %d: %q, %v", i, got, err)
+			}
+		}
+	})
 }
 
 // TestTodaysWriting: what the package writes today follows the specification, too.
