@@ -69,11 +69,11 @@ func BenchmarkChoose(b *testing.B) {
 
 // BenchmarkRebuild measures the first search after a list has changed.
 func BenchmarkRebuild(b *testing.B) {
-	c, listing := manyProviders(b, 10_000)
-	list, _, _ := listing.ListSources()
+	c, lister := manyProviders(b, 10_000)
+	list, _, _ := lister.ListSources()
 	b.ReportAllocs()
 	for b.Loop() {
-		listing.write(list...)
+		lister.write(list...)
 		if _, _, err := c.ListConnectable(catalogue.ConnectQuery{Push: true}); err != nil {
 			b.Fatal(err)
 		}

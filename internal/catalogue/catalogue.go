@@ -93,7 +93,7 @@ func Parse(text []byte) (*Catalogue, error) {
 }
 
 // AddListers adds listers. It must be called before the first query.
-func (c *Catalogue) AddListers(listings ...SourceLister) { c.listers = append(c.listers, listings...) }
+func (c *Catalogue) AddListers(listers ...SourceLister) { c.listers = append(c.listers, listers...) }
 
 // Directory returns the directory of MedMij's providers in the file.
 func (c *Catalogue) Directory() Directory { return c.file.directory }

@@ -112,7 +112,7 @@ func parseFile(text []byte) (*file, error) {
 		}
 	}
 	d := parseDefaultFile()
-	borrowed := own.Sources == nil
+	isDefault := own.Sources == nil
 	for _, section := range []struct{ own, shipped *[]rawJSON }{
 		{&own.Categories, &d.Categories}, {&own.Countries, &d.Countries}, {&own.Platforms, &d.Platforms},
 		{&own.Services, &d.Services}, {&own.Sources, &d.Sources},
@@ -124,7 +124,7 @@ func parseFile(text []byte) (*file, error) {
 	f := &file{services: map[int]Service{}}
 	f.readLists(k, own)
 	f.readServices(k, own.Services)
-	f.readSources(k, own.Sources, borrowed)
+	f.readSources(k, own.Sources, isDefault)
 	if len(own.Directory) > 0 {
 		f.directory = k.parseDirectory("directory", own.Directory)
 	}
@@ -210,14 +210,14 @@ func (f *file) readServices(k *checker, list []rawJSON) {
 
 // readSources reads the sources. If they are those of the default catalogue, sources
 // without a service in the operator's file are left out.
-func (f *file) readSources(k *checker, list []rawJSON, borrowed bool) {
+func (f *file) readSources(k *checker, list []rawJSON, isDefault bool) {
 	k.eachEntry("sources", list, func(at string, raw rawJSON) {
 		var v sourceJSON
 		if !k.decode(at, raw, &v) {
 			return
 		}
 		service, ok := f.services[v.Service]
-		if !ok && borrowed {
+		if !ok && isDefault {
 			return
 		}
 		if !ok {

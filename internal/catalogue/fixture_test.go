@@ -56,13 +56,13 @@ const operatorFile = `{
 // discardLog discards everything.
 var discardLog = slog.New(slog.DiscardHandler)
 
-func parse(t testing.TB, text string, listings ...catalogue.SourceLister) *catalogue.Catalogue {
+func parse(t testing.TB, text string, listers ...catalogue.SourceLister) *catalogue.Catalogue {
 	t.Helper()
 	c, err := catalogue.Parse([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.AddListers(listings...)
+	c.AddListers(listers...)
 	return c
 }
 

@@ -82,7 +82,7 @@ func TestListingFails(t *testing.T) {
 		t.Errorf("listed source: %v", err)
 	}
 	if _, err := c.Source(77); !errors.Is(err, catalogue.ErrNotFound) {
-		t.Errorf("a source that is none of the listing's: %v", err)
+		t.Errorf("a source that is not on the list: %v", err)
 	}
 	if found, total, err := c.ListConnectable(catalogue.ConnectQuery{Push: true}); err != nil || len(found) != 2 ||
 		total != 2 {

@@ -12,7 +12,7 @@ func TestForms(t *testing.T) {
 	}
 	for _, s := range []string{"application/", "/pdf", "application pdf/x", "a/b/c"} {
 		if formatMIME.check([]byte(s)) == "" {
-			t.Errorf("%q is let pass as a media type", s)
+			t.Errorf("%q is accepted as a media type", s)
 		}
 	}
 	for _, s := range []string{"nl", "nl-NL", "zh-Hant-CN", "i-klingon"} {
@@ -22,7 +22,7 @@ func TestForms(t *testing.T) {
 	}
 	for _, s := range []string{"nl_NL", "nl-", "1", "Nederlands-uit-Nederland-langewoorden"} {
 		if formatLanguage.check([]byte(s)) == "" {
-			t.Errorf("%q is let pass as a language", s)
+			t.Errorf("%q is accepted as a language", s)
 		}
 	}
 }

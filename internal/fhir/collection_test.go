@@ -33,7 +33,7 @@ func TestCollectionKeepsMeaning(t *testing.T) {
 		`"subject":{"reference":"urn:uuid:`:          1,
 	} {
 		if n := strings.Count(out, part); n != want {
-			t.Errorf("%s stands there %d times, want %d: %s", part, n, want, out)
+			t.Errorf("%s occurs %d times, want %d: %s", part, n, want, out)
 		}
 	}
 }

@@ -259,7 +259,7 @@ func TestMutations(t *testing.T) {
 				t.Fatal(err)
 			}
 			if issues := issuesOf(t, STU3, changed); len(issues) == 0 {
-				t.Errorf("%s: let pass with %s\n%s", name, change, changed)
+				t.Errorf("%s: accepted with %s\n%s", name, change, changed)
 			}
 		})
 		if again, err := json.Marshal(v); err != nil || len(issuesOf(t, STU3, again)) > 0 {

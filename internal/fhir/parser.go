@@ -85,8 +85,8 @@ type parser struct {
 
 func (r *parser) position() string { return lineAndColumn(r.doc.src, r.pos) }
 
-func (r *parser) fail(says string) bool {
-	r.code, r.text = CodeInvalid, says
+func (r *parser) fail(text string) bool {
+	r.code, r.text = CodeInvalid, text
 	return false
 }
 

@@ -60,7 +60,7 @@ func TestPrimitives(t *testing.T) {
 		}
 		for _, s := range tt.bad {
 			if tt.p.check([]byte(s)) == "" {
-				t.Errorf("type %d: %.40q is let pass", tt.p, s)
+				t.Errorf("type %d: %.40q is accepted", tt.p, s)
 			}
 		}
 	}

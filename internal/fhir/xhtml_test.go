@@ -28,7 +28,7 @@ func TestXHTML(t *testing.T) {
 		`<div xmlns="http://www.w3.org/1999/xhtml"/>x`,
 	} {
 		if checkXHTML([]byte(s)) == "" {
-			t.Errorf("%q is let pass", s)
+			t.Errorf("%q is accepted", s)
 		}
 	}
 }

@@ -31,9 +31,9 @@ func BenchmarkOpenFileKey(b *testing.B) {
 // BenchmarkOpenKey derives a secret's key pair and opens with it, as each read does.
 func BenchmarkOpenKey(b *testing.B) {
 	secret := seal.NewSecret()
-	handed := must[seal.Sealed](b)(newKey(b).SealToSecret(secret))
+	sealedKey := must[seal.Sealed](b)(newKey(b).SealToSecret(secret))
 	for b.Loop() {
-		if _, err := secret.OpenKey(handed); err != nil {
+		if _, err := secret.OpenKey(sealedKey); err != nil {
 			b.Fatal(err)
 		}
 	}

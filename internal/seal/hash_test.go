@@ -21,7 +21,7 @@ func TestHashInADatabase(t *testing.T) {
 	for _, bad := range []any{nil, "text", 7, []byte{}, make([]byte, 31), make([]byte, 33), []byte(nil),
 		hash.String()} {
 		if err := new(seal.Hash).Scan(bad); err == nil {
-			t.Errorf("%v is taken for a hash", bad)
+			t.Errorf("%v is accepted as a hash", bad)
 		}
 	}
 	if len(hash.String()) != 64 || strings.Trim(hash.String(), "0123456789abcdef") != "" {

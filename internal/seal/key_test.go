@@ -106,11 +106,11 @@ func TestPublicKeyRoundTrip(t *testing.T) {
 	}
 	for _, n := range []int{0, 1, 32, len(key.Bytes()) - 1} {
 		if _, err := seal.ParsePublicKey(key.Bytes()[:n]); err == nil {
-			t.Errorf("%d bytes of a key are taken for a key", n)
+			t.Errorf("%d bytes of a key are accepted as a key", n)
 		}
 	}
 	if _, err := seal.ParsePublicKey(append(key.Bytes(), 0)); err == nil {
-		t.Error("a key with a byte too many is taken")
+		t.Error("a key with a byte too many is accepted")
 	}
 }
 
@@ -148,19 +148,19 @@ func TestSealingDoesNotWearOut(t *testing.T) {
 	}
 	for _, how := range []string{"first secret", "second secret", "third secret"} {
 		secret := seal.NewSecret()
-		handed := must[seal.Sealed](t)(library.SealToSecret(secret))
-		opens(how, must[seal.PrivateKey](t)(secret.OpenKey(handed)))
+		sealedKey := must[seal.Sealed](t)(library.SealToSecret(secret))
+		opens(how, must[seal.PrivateKey](t)(secret.OpenKey(sealedKey)))
 	}
 	for _, word := range []string{"a password", "a recovery code"} {
 		box := must[seal.PasswordBox](t)(library.SealWithPassword(ctx, word, cheap))
 		opens(word, must[seal.PrivateKey](t)(box.Open(ctx, word)))
 	}
-	taken := library
+	opened := library
 	for range 3 { // an opened key is sealed in turn
 		secret := seal.NewSecret()
-		handed := must[seal.Sealed](t)(taken.SealToSecret(secret))
-		taken = must[seal.PrivateKey](t)(secret.OpenKey(handed))
-		opens("handed on", taken)
+		sealedKey := must[seal.Sealed](t)(opened.SealToSecret(secret))
+		opened = must[seal.PrivateKey](t)(secret.OpenKey(sealedKey))
+		opens("sealed again", opened)
 	}
 	opens("the key itself", library)
 }
@@ -168,7 +168,7 @@ func TestSealingDoesNotWearOut(t *testing.T) {
 func TestSealedKeyIsForItsSecret(t *testing.T) {
 	t.Parallel()
 	library, secret := newKey(t), seal.NewSecret()
-	handed := must[seal.Sealed](t)(library.SealToSecret(secret))
+	sealedKey := must[seal.Sealed](t)(library.SealToSecret(secret))
 	for name, other := range map[string]seal.Secret{
 		"another secret": seal.NewSecret(),
 		"no secret":      {},
@@ -177,11 +177,11 @@ func TestSealedKeyIsForItsSecret(t *testing.T) {
 		"one more":       seal.SecretOf(secret.Reveal() + "A"),
 		"its hash":       seal.SecretOf(secret.Hash().String()),
 	} {
-		if _, err := other.OpenKey(handed); !errors.Is(err, seal.ErrCannotOpen) {
+		if _, err := other.OpenKey(sealedKey); !errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("%s: %v, want ErrShut", name, err)
 		}
 	}
-	altered(handed, func(what string, bytes []byte) {
+	altered(sealedKey, func(what string, bytes []byte) {
 		if _, err := secret.OpenKey(bytes); !errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("%s: %v, want ErrShut", what, err)
 		}
@@ -204,10 +204,10 @@ func TestSealsAreForOneUse(t *testing.T) {
 	}
 	for kind, s := range seals {
 		if _, err := secret.OpenKey(s); (err == nil) != (kind == "private key") {
-			t.Errorf("%s taken for a private key: %v", kind, err)
+			t.Errorf("%s opens as a private key: %v", kind, err)
 		}
 		if _, err := secret.OpenText("a purpose", s); (err == nil) != (kind == "text") {
-			t.Errorf("%s taken for a text: %v", kind, err)
+			t.Errorf("%s opens as a text: %v", kind, err)
 		}
 	}
 	for _, id := range []string{"file", "other"} { // for the library's own key

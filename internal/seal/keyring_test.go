@@ -178,7 +178,7 @@ func TestOpenKeyringRefuses(t *testing.T) {
 		t.Errorf("a broken file: %v", err)
 	}
 	if text, _ := os.ReadFile(path); string(text) != "half a k" {
-		t.Error("a broken keyring was replaced: whatever it shut is lost")
+		t.Error("a broken keyring was replaced: everything it encrypted is lost")
 	}
 	if _, err := seal.OpenKeyring(filepath.Join(path, "below a file")); err == nil {
 		t.Error("a path that cannot be is opened")

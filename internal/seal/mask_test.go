@@ -110,8 +110,8 @@ func (parts tales) notIn(t *testing.T, where, text string) {
 func privateKeyBytes(t *testing.T, key seal.PrivateKey) []byte {
 	t.Helper()
 	secret := seal.NewSecret()
-	handed := must[seal.Sealed](t)(key.SealToSecret(secret))
-	return []byte(must[string](t)(secret.OpenText("carrel library key", handed)))
+	sealedKey := must[seal.Sealed](t)(key.SealToSecret(secret))
+	return []byte(must[string](t)(secret.OpenText("carrel library key", sealedKey)))
 }
 
 func fileKeyBytes(t *testing.T, key seal.FileKey) []byte {

@@ -113,9 +113,9 @@ func TestBoxIsNoSeal(t *testing.T) {
 	if _, err := seal.SecretOf("password").OpenKey(seal.Sealed(box)); !errors.Is(err, seal.ErrCannotOpen) {
 		t.Errorf("as a secret: %v, want ErrShut", err)
 	}
-	handed := must[seal.Sealed](t)(key.SealToSecret(seal.SecretOf("password")))
-	if _, err := seal.PasswordBox(handed).Open(context.Background(), "password"); err == nil {
-		t.Error("a handed key is taken for a box")
+	sealedKey := must[seal.Sealed](t)(key.SealToSecret(seal.SecretOf("password")))
+	if _, err := seal.PasswordBox(sealedKey).Open(context.Background(), "password"); err == nil {
+		t.Error("a sealed key opens as a box")
 	}
 }
 

@@ -37,7 +37,7 @@ func TestNewRecoveryCode(t *testing.T) {
 	}
 	for r, n := range used {
 		if n < 1200 || n > 1800 {
-			t.Errorf("%c stands %d times among 48,000", r, n)
+			t.Errorf("%c occurs %d times in 48,000", r, n)
 		}
 	}
 }

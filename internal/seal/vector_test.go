@@ -97,10 +97,10 @@ func TestVectorFiles(t *testing.T) {
 	v, stream := readVectors(t)
 	library, err := seal.SecretOf(v.Secret.Text).OpenKey(v.Library.HandedToSecret)
 	if err != nil {
-		t.Fatalf("handed key: %v", err)
+		t.Fatalf("sealed library key: %v", err)
 	}
 	if !bytes.Equal(library.PublicKey().Bytes(), v.Library.PublicKey) {
-		t.Error("another key was handed")
+		t.Error("another key was sealed")
 	}
 	small, err := library.OpenFileKey(v.Small.File, v.Small.Key)
 	if err != nil {

@@ -34,7 +34,7 @@ func (d *definitions) writeValueSets(out *bytes.Buffer, valueSets map[string]boo
 	return nil
 }
 
-// expand valueSets the codes of a value set, or says why it cannot be listed.
+// expand lists the codes of a value set, or says why it cannot be listed.
 func (d *definitions) expand(url string) (expansion, error) {
 	v, ok := d.valueSets[url]
 	if !ok {
