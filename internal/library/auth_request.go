@@ -186,7 +186,7 @@ func (c *Consents) sealKey(ctx context.Context, s *SignedIn, r *PendingRequest, 
 	if err != nil {
 		return nil, nil, err
 	}
-	if forCode, err = key.HandToSecret(code); err != nil {
+	if forCode, err = key.SealToSecret(code); err != nil {
 		return nil, nil, err
 	}
 	forSession, err = c.sealKeyToSession(ctx, key, r)
@@ -203,7 +203,7 @@ func (c *Consents) sealKeyToSession(ctx context.Context, key seal.PrivateKey, r 
 	if err != nil {
 		return nil, fmt.Errorf("get session of link: %w", err)
 	}
-	return key.HandTo(session.PublicKey)
+	return key.SealTo(session.PublicKey)
 }
 
 func newAccount(id ID, application wire.ApplicationID, now time.Time) Account {

@@ -82,7 +82,7 @@ type SignedIn struct {
 
 // key opens the library.
 func (s *SignedIn) key() (seal.PrivateKey, error) {
-	k, err := s.secret.TakeKey(s.Login.Seal)
+	k, err := s.secret.OpenKey(s.Login.Seal)
 	if err != nil {
 		return seal.PrivateKey{}, fmt.Errorf("open library %s for login %s: %w", s.Library.ID, s.Login.ID, err)
 	}
@@ -222,14 +222,14 @@ func (p *People) openLock(ctx context.Context, email string, kind LockKind, word
 	}
 	library, lock, err := p.findLock(ctx, email, kind)
 	if errors.Is(err, ErrNotFound) {
-		seal.SpendPasswordTime(ctx, word)
+		seal.SpendPasswordTime(ctx, word, seal.PasswordCost{})
 		return Library{}, seal.PrivateKey{}, wrong
 	}
 	if err != nil {
 		return Library{}, seal.PrivateKey{}, err
 	}
 	key, err := lock.Box.Open(ctx, word)
-	if errors.Is(err, seal.ErrShut) {
+	if errors.Is(err, seal.ErrCannotOpen) {
 		err := p.events.AddEvent(ctx, p.event(library.ID, EventWrongPassword, EventDetails{}))
 		return Library{}, seal.PrivateKey{}, errors.Join(wrong, err)
 	}
@@ -253,7 +253,7 @@ func (p *People) findLock(ctx context.Context, email string, kind LockKind) (Lib
 }
 
 func (p *People) lock(ctx context.Context, id ID, kind LockKind, key seal.PrivateKey, word string) (Lock, error) {
-	box, err := key.ShutWithPassword(ctx, word)
+	box, err := key.SealWithPassword(ctx, word, seal.PasswordCost{})
 	if err != nil {
 		return Lock{}, fmt.Errorf("lock library with %s: %w", kind, err)
 	}
@@ -267,7 +267,7 @@ const purposePending = "carrel pending recovery code"
 // to show if there is one.
 func (p *People) newLogin(id ID, key seal.PrivateKey, code, agent string) (seal.Secret, Login, error) {
 	secret := seal.NewSecret()
-	handed, err := key.HandToSecret(secret)
+	handed, err := key.SealToSecret(secret)
 	if err != nil {
 		return seal.Secret{}, Login{}, err
 	}

@@ -182,7 +182,7 @@ func (w *world) resident(email string) *person {
 func (w *world) login(id library.ID, key seal.PrivateKey, secret seal.Secret) library.Login {
 	w.t.Helper()
 	now := w.clock()
-	return library.Login{ID: library.LoginID(seal.RandomID(20)), Library: id, Hash: secret.Hash(), Seal: must(key.HandToSecret(secret))(w.t),
+	return library.Login{ID: library.LoginID(seal.RandomID(20)), Library: id, Hash: secret.Hash(), Seal: must(key.SealToSecret(secret))(w.t),
 		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(30 * time.Minute)}
 }
 

@@ -136,12 +136,12 @@ func (c *Consents) Exchange(ctx context.Context, call *SignedCall) (wire.TokenCl
 		{Hash: refresh.Hash(), Use: UseRefresh, Grant: grant.ID, ExpiresAt: grant.ExpiresAt},
 	}
 	if code.Seal != nil {
-		key, err := secret.TakeKey(code.Seal)
+		key, err := secret.OpenKey(code.Seal)
 		if err != nil {
 			return wire.TokenClaims{}, fmt.Errorf("open seal of code: %w", err)
 		}
 		for i, to := range []seal.Secret{access, refresh} {
-			if tokens[i].Seal, err = key.HandToSecret(to); err != nil {
+			if tokens[i].Seal, err = key.SealToSecret(to); err != nil {
 				return wire.TokenClaims{}, err
 			}
 		}
@@ -184,11 +184,11 @@ func (c *Consents) Refresh(ctx context.Context, call *SignedCall) (wire.TokenCla
 	token := Token{Hash: access.Hash(), Use: UseAccess, Grant: h.Grant.ID,
 		ExpiresAt: earlier(now.Add(c.config.AccessTokenLifetime), h.Token.ExpiresAt)}
 	if h.Token.Seal != nil {
-		key, err := refresh.TakeKey(h.Token.Seal)
+		key, err := refresh.OpenKey(h.Token.Seal)
 		if err != nil {
 			return wire.TokenClaims{}, fmt.Errorf("open seal of refresh token: %w", err)
 		}
-		if token.Seal, err = key.HandToSecret(access); err != nil {
+		if token.Seal, err = key.SealToSecret(access); err != nil {
 			return wire.TokenClaims{}, err
 		}
 	}
@@ -224,7 +224,7 @@ func (c *Consents) StartSession(ctx context.Context, b *Bearer, options wire.Ses
 	if err := checkOptions(options); err != nil {
 		return wire.Session{}, err
 	}
-	library, err := seal.SecretOf(b.call.Claims.AccessToken).TakeKey(b.token.Seal)
+	library, err := seal.SecretOf(b.call.Claims.AccessToken).OpenKey(b.token.Seal)
 	if err != nil {
 		return wire.Session{}, fmt.Errorf("open seal of access token: %w", err)
 	}
@@ -234,7 +234,7 @@ func (c *Consents) StartSession(ctx context.Context, b *Bearer, options wire.Ses
 		return wire.Session{}, err
 	}
 	session.Grant = b.Grant.ID
-	if session.Seal, err = library.HandTo(session.PublicKey); err != nil {
+	if session.Seal, err = library.SealTo(session.PublicKey); err != nil {
 		return wire.Session{}, err
 	}
 	if err := c.store.AddSession(ctx, session); err != nil {
@@ -269,7 +269,7 @@ func (c *Consents) FindReadSession(ctx context.Context, b *Bearer, key string) (
 
 // libraryKey opens the library for the session.
 func (r *ReadSession) libraryKey() (seal.PrivateKey, error) {
-	k, err := r.secret.TakeKey(r.Session.Seal)
+	k, err := r.secret.OpenKey(r.Session.Seal)
 	if err != nil {
 		return seal.PrivateKey{}, fmt.Errorf("open seal of session: %w", err)
 	}
