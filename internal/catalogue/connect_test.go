@@ -39,7 +39,8 @@ func TestListConnectable(t *testing.T) {
 			for _, s := range found {
 				got = append(got, s.ID)
 			}
-			if !slices.Equal(got, tt.want) || tt.q.Limit == 0 && total != len(tt.want) || tt.q.Limit == 1 && total != 2 {
+			if !slices.Equal(got, tt.want) || tt.q.Limit == 0 && total != len(tt.want) ||
+				tt.q.Limit == 1 && total != 2 {
 				t.Errorf("%v of %d, want %v", got, total, tt.want)
 			}
 		})
