@@ -60,7 +60,7 @@ func TestClientProvider(t *testing.T) {
 	if said := fails(t, `{"resourceType":"Observation","status":7}`, "client", "push-provider", "-"); !strings.Contains(said, "\n  error ") || !strings.Contains(said, "Observation.status") {
 		t.Errorf("malformed: %s", said)
 	}
-	s.Providers.Behave("huisartslinde", simulator.Behaviour{Resource: simulator.ResourceRefused})
+	s.Providers.SetBehaviour("huisartslinde", simulator.Behaviour{Resource: simulator.ResourceUnprocessable})
 	if said := fails(t, content, "client", "push-provider", "-"); !strings.Contains(said, "ProviderRefused") || !strings.Contains(said, "\n  error ") {
 		t.Errorf("refused: %s", said)
 	}
@@ -79,7 +79,7 @@ func TestClientProvider(t *testing.T) {
 		t.Errorf("waiting for what was refused: %s", said)
 	}
 
-	s.Providers.Behave("huisartslinde", simulator.Behaviour{})
+	s.Providers.SetBehaviour("huisartslinde", simulator.Behaviour{})
 	s.Providers.Revoke("huisartslinde")
 	if said := fails(t, content, "client", "push-provider", "-"); !strings.Contains(said, "carrel client reauthorize") {
 		t.Errorf("revoked: %s", said)

@@ -29,12 +29,12 @@ func seedLibrary(ctx context.Context, db *store.DB, client wire.ClientID, i int)
 	if err := db.AddLibrary(ctx, l, nil, login, library.Event{Library: l.ID, At: now, Kind: library.EventLibraryCreated}); err != nil {
 		return "", fmt.Errorf("add library: %w", err)
 	}
-	if err := db.AddLink(ctx,
-		library.Link{Hash: link.Hash(), Kind: library.LinkAuthorize, Client: client, Session: session.Hash(), CreatedAt: now, ExpiresAt: year},
+	if err := db.AddAuthRequest(ctx,
+		library.AuthRequest{Hash: link.Hash(), Kind: library.AuthorizeRequest, ClientID: client, Session: session.Hash(), CreatedAt: now, ExpiresAt: year},
 		library.Session{Hash: session.Hash(), Client: client, CreatedAt: now, ExpiresAt: year}); err != nil {
 		return "", fmt.Errorf("add link: %w", err)
 	}
-	grant, _, err := db.Allow(ctx, library.Answer{Link: link.Hash(), At: now,
+	grant, _, err := db.Allow(ctx, library.Approval{Request: link.Hash(), At: now,
 		Grant: library.Grant{ID: library.GrantID(seal.RandomID(26)), Library: l.ID, Application: client.Application,
 			Contract: client.Contract, CreatedAt: now, ExpiresAt: year},
 		Account: library.Account{ID: wire.AccountID("1_" + seal.RandomID(20)), Reference: library.Reference(seal.RandomID(16)),

@@ -7,7 +7,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/catalogue"
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/provider"
 	"github.com/carrelhq/carrel/internal/provider/medmij"
 	"github.com/carrelhq/carrel/internal/provider/smart"
@@ -15,7 +15,7 @@ import (
 
 // providers are the ways to providers that the operator has configured.
 type providers struct {
-	set      *provider.Set
+	set      *provider.Networks
 	listings []catalogue.Listing
 	// run keeps them going until the context ends.
 	run []func(ctx context.Context)
@@ -25,7 +25,7 @@ type providers struct {
 // they are fetched once the server runs.
 func openProviders(c Config, names catalogue.Directory) (*providers, error) {
 	p := &providers{}
-	networks := map[string]library.Providers{}
+	networks := map[string]delivery.Providers{}
 	if c.MedMij != nil {
 		config := *c.MedMij
 		config.Now, config.Log, config.AllowLoopback = c.Now, c.Log, c.LoopbackProviders
@@ -45,7 +45,7 @@ func openProviders(c Config, names catalogue.Directory) (*providers, error) {
 		networks["smart"] = network
 		p.listings = append(p.listings, serverListing(network.Servers()))
 	}
-	p.set = provider.NewSet(networks)
+	p.set = provider.NewNetworks(networks)
 	return p, nil
 }
 

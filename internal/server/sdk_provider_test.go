@@ -70,9 +70,9 @@ func TestServerProvider(t *testing.T) {
 
 	var d *digime.DeliveryError
 	for mode, is := range map[simulator.ResourceMode]error{
-		simulator.ResourceRefused: digime.ErrProviderRefused, simulator.ResourceCutAfter: digime.ErrDeliveryUnknown,
+		simulator.ResourceUnprocessable: digime.ErrProviderRefused, simulator.ResourceCutAfter: digime.ErrDeliveryUnknown,
 	} {
-		s.Providers.Behave(gp, simulator.Behaviour{Resource: mode})
+		s.Providers.SetBehaviour(gp, simulator.Behaviour{Resource: mode})
 		_, err := user.PushToProvider(ctx, account, digime.STU3, observation())
 		if !errors.Is(err, is) || !errors.As(err, &d) || d.ID == "" {
 			t.Errorf("%s: %v", mode, err)
@@ -84,7 +84,7 @@ func TestServerProvider(t *testing.T) {
 	}
 
 	// Accepted while the provider is busy, and delivered when it has time.
-	s.Providers.Behave(gp, simulator.Behaviour{Resource: simulator.ResourceBusy, ResourceTimes: 2, RetryAfter: -1})
+	s.Providers.SetBehaviour(gp, simulator.Behaviour{Resource: simulator.ResourceBusy, ResourceTimes: 2, RetryAfter: -1})
 	answer, err = user.PushToProvider(ctx, account, digime.STU3, observation())
 	if err != nil || answer.Delivered() || answer.Status != 202 || answer.Body != nil {
 		t.Errorf("busy: %+v, error %v", answer, err)

@@ -71,7 +71,7 @@ func StartWithProviders(t testing.TB, options ...Option) *Server {
 // a server of one's own with them. Their lists have been fetched by then, into the folder.
 func OpenProviders(t testing.TB, folder string, now func() time.Time) (*simulator.Simulator, Option) {
 	t.Helper()
-	s, err := simulator.Start(context.WithoutCancel(t.Context()), simulator.Config{PlainFront: true, Now: now})
+	s, err := simulator.Start(context.WithoutCancel(t.Context()), simulator.Config{FrontHTTP: true, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func OpenProviders(t testing.TB, folder string, now func() time.Time) (*simulato
 			t.Errorf("close providers: %v", err)
 		}
 	})
-	config := medmij.Config{Lists: s.ListURL(), ClientID: s.ClientID, Roots: s.Roots(), Folder: folder, AllowLoopback: true, Now: now}
+	config := medmij.Config{ListURL: s.ListURL(), ClientID: s.ClientID, Roots: s.Roots(), CacheFolder: folder, AllowLoopback: true, Now: now}
 	config.Certificate, config.Key = s.ClientCertificate()
 	names, err := catalogue.ParseDirectory(s.Directory())
 	if err != nil {
@@ -88,7 +88,7 @@ func OpenProviders(t testing.TB, folder string, now func() time.Time) (*simulato
 	}
 	network, err := medmij.New(config)
 	if err == nil {
-		err = network.Refresh(t.Context())
+		err = network.UpdateLists(t.Context())
 	}
 	if err != nil {
 		t.Fatal(err)
