@@ -286,11 +286,18 @@ func ExampleUserAccessToken() {
 	}
 	fmt.Println(token)
 	text, err := token.MarshalJSON()
-	fmt.Println(string(text), err)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, member := range strings.SplitAfter(string(text), "},") {
+		fmt.Println(member)
+	}
 	// Output:
 	// consent c of user u, access token [secret] until 2026-11-25T05:56:43Z, refresh token no token
-	// {"accessToken":{"value":"opaque","expiry":1795586203},"refreshToken":{"value":"","expiry":0},"user":{"id":"u"},"consentid":"c"}
-	// <nil>
+	// {"accessToken":{"value":"opaque","expiry":1795586203},
+	// "refreshToken":{"value":"","expiry":0},
+	// "user":{"id":"u"},
+	// "consentid":"c"}
 }
 
 func ExampleSecret() {
