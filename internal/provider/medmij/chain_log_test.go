@@ -38,7 +38,8 @@ func TestChainLog(t *testing.T) {
 			return
 		}
 		_, _ = io.WriteString(rw,
-			`{"resourceType":"Bundle","type":"batch-response","entry":[{"response":{"status":"201"},"resource":{"x":"planted-content"}}]}`)
+			`{"resourceType":"Bundle","type":"batch-response",`+
+				`"entry":[{"response":{"status":"201"},"resource":{"x":"planted-content"}}]}`)
 	})
 	var errs []error
 	for _, good = range []bool{true, false} {

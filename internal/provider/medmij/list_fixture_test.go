@@ -15,77 +15,102 @@ type testService struct {
 	version                        string   // release 3 only
 }
 
-func (o testService) xml() string {
-	var roles strings.Builder
-	for i := 0; i < len(o.roles); i += 2 {
-		fmt.Fprintf(&roles, "<Systeemrol><Systeemrolcode>%s</Systeemrolcode><ResourceEndpoint><ResourceEndpointuri>%s</ResourceEndpointuri></ResourceEndpoint></Systeemrol>", o.roles[i], o.roles[i+1])
-	}
-	return fmt.Sprintf("<Gegevensdienst><GegevensdienstId>%s</GegevensdienstId>"+
-		"<AuthorizationEndpoint><AuthorizationEndpointuri>%s</AuthorizationEndpointuri></AuthorizationEndpoint>"+
-		"<TokenEndpoint><TokenEndpointuri>%s</TokenEndpointuri></TokenEndpoint>"+
-		"<Systeemrollen>%s</Systeemrollen></Gegevensdienst>", o.id, o.authorization, o.token, roles.String())
+// xmlElement returns an element with that content.
+func xmlElement(name string, content ...string) string {
+	return "<" + name + ">" + strings.Join(content, "") + "</" + name + ">"
 }
 
-func headXML(root, ns string, number int) string {
+// xmlEndpoint returns an element for an endpoint.
+func xmlEndpoint(name, address string) string {
+	return xmlElement(name, xmlElement(name+"uri", address))
+}
+
+// xml returns the element for the service. Elements of extra come before the system roles.
+func (o testService) xml(extra ...string) string {
+	var roles []string
+	for i := 0; i < len(o.roles); i += 2 {
+		roles = append(roles, xmlElement("Systeemrol",
+			xmlElement("Systeemrolcode", o.roles[i]), xmlEndpoint("ResourceEndpoint", o.roles[i+1])))
+	}
+	return xmlElement("Gegevensdienst",
+		xmlElement("GegevensdienstId", o.id),
+		xmlEndpoint("AuthorizationEndpoint", o.authorization),
+		xmlEndpoint("TokenEndpoint", o.token),
+		strings.Join(extra, ""),
+		xmlElement("Systeemrollen", roles...))
+}
+
+// headXML returns the start of a list.
+func headXML(root, namespace string, number int) string {
 	return fmt.Sprintf(`<?xml version="1.0" encoding="UTF-8"?>
 <!--File version: 5-->
-<%s xmlns="xmlns://afsprakenstelsel.medmij.nl/%s/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="x y">
-<Tijdstempel>2026-02-01T10:00:00Z</Tijdstempel><Volgnummer>%d</Volgnummer>`, root, ns, number)
+<%s xmlns="xmlns://afsprakenstelsel.medmij.nl/%s/" `+
+		`xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="x y">
+<Tijdstempel>2026-02-01T10:00:00Z</Tijdstempel><Volgnummer>%d</Volgnummer>`, root, namespace, number)
 }
 
+// zal2XML returns a release 2 list with a provider for each service.
 func zal2XML(number int, services ...testService) string {
-	var s strings.Builder
-	s.WriteString(headXML("Zorgaanbiederslijst", "zorgaanbiederslijst/release2", number) + "\n<Zorgaanbieders>")
+	var providers strings.Builder
 	for _, o := range services {
-		fmt.Fprintf(&s, "<Zorgaanbieder><Zorgaanbiedernaam>%s@medmij</Zorgaanbiedernaam><Gegevensdiensten>%s</Gegevensdiensten></Zorgaanbieder>\n", o.name, o.xml())
+		providers.WriteString(xmlElement("Zorgaanbieder",
+			xmlElement("Zorgaanbiedernaam", o.name, "@medmij"), xmlElement("Gegevensdiensten", o.xml())) + "\n")
 	}
-	return s.String() + "</Zorgaanbieders></Zorgaanbiederslijst>\n"
+	return headXML("Zorgaanbiederslijst", "zorgaanbiederslijst/release2", number) + "\n" +
+		xmlElement("Zorgaanbieders", providers.String()) + "</Zorgaanbiederslijst>\n"
 }
 
-// zal3XML is a release 3 list with one provider that has several interface versions.
+// zal3XML returns a release 3 list with one provider that has several interface versions.
 func zal3XML(number int, services ...testService) string {
-	var s strings.Builder
-	s.WriteString(headXML("Zorgaanbiederslijst", "zorgaanbiederslijst/release3", number) + "\n<Zorgaanbieders>")
-	fmt.Fprintf(&s, "<Zorgaanbieder><Zorgaanbiedernaam>%s@medmij</Zorgaanbiedernaam><Aanbiedertype>ZA</Aanbiedertype><Interfaceversies>", services[0].name)
+	subscription := xmlElement("Abonneren",
+		xmlElement("MaximaleDuur", "365"), xmlElement("SubscriptionEndpointuri", "https://sub.example/s"))
+	var versions strings.Builder
 	for _, o := range services {
-		fmt.Fprintf(&s, "<Interfaceversie><InterfaceversieId>%s</InterfaceversieId><Gegevensdiensten>%s</Gegevensdiensten></Interfaceversie>\n", o.version,
-			strings.Replace(o.xml(), "<Systeemrollen>",
-				"<Abonneren><MaximaleDuur>365</MaximaleDuur><SubscriptionEndpointuri>https://sub.example/s</SubscriptionEndpointuri></Abonneren><Systeemrollen>", 1))
+		versions.WriteString(xmlElement("Interfaceversie",
+			xmlElement("InterfaceversieId", o.version), xmlElement("Gegevensdiensten", o.xml(subscription))) + "\n")
 	}
-	return s.String() + "</Interfaceversies></Zorgaanbieder></Zorgaanbieders></Zorgaanbiederslijst>"
+	provider := xmlElement("Zorgaanbieder",
+		xmlElement("Zorgaanbiedernaam", services[0].name, "@medmij"),
+		xmlElement("Aanbiedertype", "ZA"),
+		xmlElement("Interfaceversies", versions.String()))
+	return headXML("Zorgaanbiederslijst", "zorgaanbiederslijst/release3", number) + "\n" +
+		xmlElement("Zorgaanbieders", provider) + "</Zorgaanbiederslijst>"
 }
 
 func oclXML(number int, hosts ...string) string {
-	s := headXML("OAuthclientlist", "oauthclientlist/release2", number) + "<OAuthclients>"
-	for _, h := range hosts {
-		s += "<OAuthclient><Hostname>" + h +
-			"</Hostname><OAuthclientOrganisatienaam>De Enige Echte</OAuthclientOrganisatienaam></OAuthclient>"
+	var clients []string
+	for _, host := range hosts {
+		clients = append(clients, xmlElement("OAuthclient",
+			xmlElement("Hostname", host), xmlElement("OAuthclientOrganisatienaam", "De Enige Echte")))
 	}
-	return s + "</OAuthclients></OAuthclientlist>"
+	return headXML("OAuthclientlist", "oauthclientlist/release2", number) +
+		xmlElement("OAuthclients", clients...) + "</OAuthclientlist>"
 }
 
+// whlXML returns a whitelist. Its nodes have both forms.
 func whlXML(number int, hosts ...string) string {
-	s := headXML("Whitelist", "whitelist/release2", number) + "<MedMijNodes>"
-	for i, h := range hosts {
-		if i%2 == 0 {
-			s += "<MedMijNode>" + h + "</MedMijNode>"
-		} else {
-			s += "<MedMijNode><Hostname>" + h + "</Hostname></MedMijNode>"
+	var nodes []string
+	for i, host := range hosts {
+		if i%2 == 1 {
+			host = xmlElement("Hostname", host)
 		}
+		nodes = append(nodes, xmlElement("MedMijNode", host))
 	}
-	return s + "</MedMijNodes></Whitelist>"
+	return headXML("Whitelist", "whitelist/release2", number) + xmlElement("MedMijNodes", nodes...) + "</Whitelist>"
 }
 
+// gnlXML returns a list of names. pairs are an id and a name each.
 func gnlXML(number int, pairs ...string) string {
-	s := headXML("Gegevensdienstnamenlijst", "gegevensdienstnamenlijst/release1", number) + "<Gegevensdiensten>"
+	var services []string
 	for i := 0; i < len(pairs); i += 2 {
-		s += "<Gegevensdienst><GegevensdienstId>" + pairs[i] + "</GegevensdienstId><Weergavenaam>" + pairs[i+1] +
-			"</Weergavenaam></Gegevensdienst>"
+		services = append(services, xmlElement("Gegevensdienst",
+			xmlElement("GegevensdienstId", pairs[i]), xmlElement("Weergavenaam", pairs[i+1])))
 	}
-	return s + "</Gegevensdiensten></Gegevensdienstnamenlijst>"
+	return headXML("Gegevensdienstnamenlijst", "gegevensdienstnamenlijst/release1", number) +
+		xmlElement("Gegevensdiensten", services...) + "</Gegevensdienstnamenlijst>"
 }
 
-// listServer is MedMij's own server, with the lists that a test puts there.
+// listServer is the list server, with the lists that a test publishes.
 type listServer struct {
 	mu        sync.Mutex
 	lists     map[string]string

@@ -18,8 +18,8 @@ import (
 
 const testClientID = "medmij.example.nl"
 
-// testNetwork is a network of our own with MedMij's server and one provider's, whose
-// handlers a test sets.
+// testNetwork is a list server, a provider's server whose handlers a test sets, and the
+// configuration of a Network for them.
 type testNetwork struct {
 	t      testing.TB
 	ca     *providertest.CA

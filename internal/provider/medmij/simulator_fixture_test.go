@@ -191,12 +191,15 @@ func measurements(t *testing.T) delivery.Resource {
 
 // pressure returns a single Observation.
 func pressure() delivery.Resource {
-	return delivery.Resource{Version: fhir.STU3, Path: "Observation", Types: []string{"Observation"}, Body: []byte(`{"resourceType":"Observation",
+	return delivery.Resource{
+		Version: fhir.STU3, Path: "Observation", Types: []string{"Observation"},
+		Body: []byte(`{"resourceType":"Observation",
 "meta":{"profile":["http://nictiz.nl/fhir/StructureDefinition/zib-BloodPressure"]},"status":"final",
 "code":{"coding":[{"system":"http://loinc.org","code":"85354-9","display":"Blood pressure"}],"text":"Blood pressure"},
 "effectiveDateTime":"2026-01-05T09:00:00+01:00","subject":{"display":"Practice patient"},
 "component":[{"code":{"coding":[{"system":"http://loinc.org","code":"8480-6"}],"text":"Systolic"},
-"valueQuantity":{"value":120,"unit":"mmHg","system":"http://unitsofmeasure.org","code":"mm[Hg]"}}]}`)}
+"valueQuantity":{"value":120,"unit":"mmHg","system":"http://unitsofmeasure.org","code":"mm[Hg]"}}]}`),
+	}
 }
 
 func countEntries(t *testing.T, r delivery.Resource) int {

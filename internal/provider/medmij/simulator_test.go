@@ -236,7 +236,8 @@ func TestTokenModes(t *testing.T) {
 			if err != nil || a.Access.IsZero() {
 				t.Errorf("%s: %v", mode, err)
 			}
-		case simulator.TokenUsed, simulator.TokenExpired, simulator.TokenWrongRedirect, simulator.TokenRevoked, "invalid_grant":
+		case simulator.TokenUsed, simulator.TokenExpired, simulator.TokenWrongRedirect, simulator.TokenRevoked,
+			"invalid_grant":
 			if !errors.Is(err, delivery.ErrProviderRefused) {
 				t.Errorf("%s: %v", mode, err)
 			}

@@ -31,7 +31,8 @@ func TestTokenRequests(t *testing.T) {
 		}
 		body, _ := io.ReadAll(r.Body)
 		form, _ = url.ParseQuery(string(body))
-		fmt.Fprintf(rw, `{"access_token":%q,"token_type":"bearer","expires_in":600,"refresh_token":%q,"scope":"53","more":{}}`, plantedToken, plantedRefresh)
+		fmt.Fprintf(rw, `{"access_token":%q,"token_type":"bearer","expires_in":600,"refresh_token":%q,`+
+			`"scope":"53","more":{}}`, plantedToken, plantedRefresh)
 	}, nil)
 	a, err := n.Exchange(t.Context(), authorizationParams(), seal.SecretOf(plantedCode))
 	if err != nil || a.Access.Reveal() != plantedToken || a.Refresh.Reveal() != plantedRefresh ||
