@@ -236,7 +236,7 @@ func testCalledOff(open func(t *testing.T) Store) func(t *testing.T) {
 			posted.State, posted.UpdatedAt = delivery.Delivered, later(time.Hour)
 			must(t, f.EndDelivery(ctx, posted, sentEvent(posted, library.EventSentAccepted)))
 			// What was not filed waits again, and is not sent.
-			must(t, f.PutOff(ctx, back.ID, "l", 503, "later", later(time.Hour), later(time.Minute)))
+			must(t, f.Postpone(ctx, back.ID, "l", 503, "later", later(time.Hour), later(time.Minute)))
 			claimed := value(f.ClaimDeliveries(ctx, "m", later(time.Hour), later(2*time.Hour), 10))(t)
 			if !slices.ContainsFunc(claimed, func(d delivery.Delivery) bool { return d.ID == back.ID }) {
 				t.Fatalf("%s: what was put back is not claimed", reason)
@@ -320,7 +320,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "claimed again", ids(value(f.ClaimDeliveries(ctx, "n", later(time.Minute), later(time.Hour), 2))(t)),
 			ids([]delivery.Delivery{first, second}))
 		wantErr(t, "post under the old lease", f.BeginPosting(ctx, first.ID, "l", later(time.Minute), later(time.Hour)), library.ErrUsed)
-		wantErr(t, "put back under the old lease", f.PutOff(ctx, first.ID, "l", 0, "", now, now), library.ErrUsed)
+		wantErr(t, "put back under the old lease", f.Postpone(ctx, first.ID, "l", 0, "", now, now), library.ErrUsed)
 		must(t, f.BeginPosting(ctx, first.ID, "n", later(time.Minute), later(time.Hour)))
 	})
 	t.Run("give no delivery twice", func(t *testing.T) {
@@ -399,7 +399,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		back := f.claimed(g, a, "l")
 		must(t, post(back.ID, "l", 0))
 		must(t, f.Disconnect(ctx, g.Library, "", a.ID, now, "", anyEvent(g.Library)))
-		must(t, f.PutOff(ctx, back.ID, "l", 0, "", now, now))
+		must(t, f.Postpone(ctx, back.ID, "l", 0, "", now, now))
 		claimed := value(f.ClaimDeliveries(ctx, "m", now, later(time.Minute), 10))(t)
 		same(t, "claimed", ids(claimed), ids([]delivery.Delivery{back}))
 		wantErr(t, "to an account that is gone", post(back.ID, "m", 0), library.ErrNotFound)
@@ -410,7 +410,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		f := fresh(t, open)
 		g, a := f.sender()
 		put := func(id library.DeliveryID, lease string) error {
-			return f.PutOff(ctx, id, lease, 503, "later", later(time.Hour), later(time.Second))
+			return f.Postpone(ctx, id, lease, 503, "later", later(time.Hour), later(time.Second))
 		}
 		for _, d := range []delivery.Delivery{f.claimed(g, a, "l"), f.posting(g, a, "l")} {
 			wantErr(t, "under another lease", put(d.ID, "m"), library.ErrUsed)
@@ -546,7 +546,7 @@ func testEndDelivery(open func(t *testing.T) Store) func(t *testing.T) {
 			errs := race(3, func(i int) error {
 				switch i {
 				case 0:
-					return f.PutOff(ctx, d.ID, "l", 0, "", now, now)
+					return f.Postpone(ctx, d.ID, "l", 0, "", now, now)
 				case 1:
 					return f.RevokeGrant(ctx, g.Library, g.ID, now, anyEvent(g.Library))
 				}

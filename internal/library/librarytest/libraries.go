@@ -13,7 +13,6 @@ func TestLibraries(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("keeps what it is given", func(t *testing.T) {
 		f := fresh(t, open)
 		p := f.person()
-		sameLibrary(t, value(f.GetLibrary(ctx, p.ID))(t), p.Library)
 		sameLibrary(t, value(f.FindLibrary(ctx, p.Email))(t), p.Library)
 		got, l, err := f.GetLogin(ctx, p.login.Hash)
 		must(t, err)
@@ -30,7 +29,7 @@ func TestLibraries(t *testing.T, open func(t *testing.T) Store) {
 			_, err := f.FindLibrary(ctx, email)
 			wantErr(t, "library of "+email, err, library.ErrNotFound)
 		}
-		_, err := f.GetLibrary(ctx, "none")
+		_, err := f.FindLibrary(ctx, "none")
 		wantErr(t, "library", err, library.ErrNotFound)
 		_, err = f.GetLock(ctx, "none", library.LockPassword)
 		wantErr(t, "lock of no library", err, library.ErrNotFound)
@@ -59,7 +58,7 @@ func TestLibraries(t *testing.T, open func(t *testing.T) Store) {
 		if err := f.AddLibrary(ctx, l, []library.Lock{anyLock(id, library.LockPassword)}, login, anyEvent(id)); err == nil {
 			t.Fatal("a login was added twice")
 		}
-		_, err := f.GetLibrary(ctx, id)
+		_, err := f.FindLibrary(ctx, l.Email)
 		wantErr(t, "library", err, library.ErrNotFound)
 		_, err = f.GetLock(ctx, id, library.LockPassword)
 		wantErr(t, "lock", err, library.ErrNotFound)
@@ -132,7 +131,7 @@ func TestLibraries(t *testing.T, open func(t *testing.T) Store) {
 		event := anyEvent(p.ID)
 		event.At = later(time.Minute)
 		must(t, f.ShutLibrary(ctx, p.ID, later(time.Hour), kept.ID, event))
-		same(t, "delete at", value(f.GetLibrary(ctx, p.ID))(t).DeleteAt, later(time.Hour))
+		same(t, "delete at", value(f.FindLibrary(ctx, p.Email))(t).DeleteAt, later(time.Hour))
 		same(t, "revoked", value(f.GetGrant(ctx, g.ID))(t).RevokedAt, event.At)
 		h := value(f.GetTokenInfo(ctx, token.Hash, library.UseAccess))(t)
 		same(t, "seal of the token", len(h.Token.Seal), 0)
@@ -148,7 +147,7 @@ func TestLibraries(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "due too early", len(value(f.ListShut(ctx, later(time.Hour-time.Millisecond)))(t)), 0)
 		same(t, "due", value(f.ListShut(ctx, later(time.Hour)))(t), []library.ID{p.ID})
 		must(t, f.ReopenLibrary(ctx, p.ID, anyEvent(p.ID)))
-		same(t, "delete at", value(f.GetLibrary(ctx, p.ID))(t).DeleteAt, time.Time{})
+		same(t, "delete at", value(f.FindLibrary(ctx, p.Email))(t).DeleteAt, time.Time{})
 		same(t, "due when open", len(value(f.ListShut(ctx, later(24*time.Hour)))(t)), 0)
 		same(t, "revoked for good", value(f.GetGrant(ctx, g.ID))(t).RevokedAt, event.At)
 		same(t, "number of events", len(f.events(p.ID)), 5)
@@ -175,7 +174,7 @@ func testDelete(open func(t *testing.T) Store) func(t *testing.T) {
 		must(t, f.AddFile(ctx, their))
 
 		must(t, f.DeleteLibrary(ctx, p.ID, later(10*time.Minute)))
-		_, err := f.GetLibrary(ctx, p.ID)
+		_, err := f.FindLibrary(ctx, p.Email)
 		wantErr(t, "library", err, library.ErrNotFound)
 		_, err = f.FindLibrary(ctx, p.Email)
 		wantErr(t, "library by address", err, library.ErrNotFound)
