@@ -66,7 +66,7 @@ func (a *api) sampleDataSets(w http.ResponseWriter, r *http.Request, _ *library.
 // cannot be had now may be had soon.
 func catalogueError(err error) error {
 	switch {
-	case errors.Is(err, catalogue.ErrUnlisted):
+	case errors.Is(err, catalogue.ErrListUnavailable):
 		return wire.Busy().Because(err)
 	case errors.Is(err, catalogue.ErrNotFound):
 		return wire.NotFound("Source").Because(err)

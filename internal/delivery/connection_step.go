@@ -113,7 +113,7 @@ func (a *Connections) connectStep(r *library.PendingRequest, q ConnectionQuery) 
 	}
 	source, err := a.findSource(q.Source)
 	switch {
-	case errors.Is(err, library.ErrNotFound), errors.Is(err, ErrUnlisted):
+	case errors.Is(err, library.ErrNotFound), errors.Is(err, ErrListUnavailable):
 		return ConnectionStep{Required: true, Unavailable: true}, nil
 	case err != nil:
 		return ConnectionStep{}, err

@@ -179,7 +179,7 @@ func (c *Consents) sealKey(
 	if err != nil {
 		return nil, nil, err
 	}
-	if forCode, err = key.HandToSecret(code); err != nil {
+	if forCode, err = key.SealToSecret(code); err != nil {
 		return nil, nil, err
 	}
 	forSession, err = c.sealKeyToSession(ctx, key, r)
@@ -196,7 +196,7 @@ func (c *Consents) sealKeyToSession(ctx context.Context, key seal.PrivateKey, r 
 	if err != nil {
 		return nil, fmt.Errorf("get session of request: %w", err)
 	}
-	return key.HandTo(session.PublicKey)
+	return key.SealTo(session.PublicKey)
 }
 
 // Deny answers a request with no, for the reason given by the code, and returns where to send

@@ -53,7 +53,7 @@ type SignedIn struct {
 
 // key opens the library.
 func (s *SignedIn) key() (seal.PrivateKey, error) {
-	k, err := s.secret.TakeKey(s.Login.Seal)
+	k, err := s.secret.OpenKey(s.Login.Seal)
 	if err != nil {
 		return seal.PrivateKey{}, fmt.Errorf("open library %s for login %s: %w", s.Library.ID, s.Login.ID, err)
 	}
@@ -67,7 +67,7 @@ const purposePending = "carrel pending recovery code"
 // recovery code that the login is to show; empty if there is none.
 func (p *People) newLogin(id ID, key seal.PrivateKey, code, agent string) (seal.Secret, Login, error) {
 	secret := seal.NewSecret()
-	handed, err := key.HandToSecret(secret)
+	handed, err := key.SealToSecret(secret)
 	if err != nil {
 		return seal.Secret{}, Login{}, err
 	}

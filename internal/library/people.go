@@ -225,14 +225,14 @@ func (p *People) openLock(
 	}
 	library, lock, err := p.findLock(ctx, email, kind)
 	if errors.Is(err, ErrNotFound) {
-		seal.SpendPasswordTime(ctx, word)
+		seal.SpendPasswordTime(ctx, word, seal.PasswordCost{})
 		return Library{}, seal.PrivateKey{}, wrong
 	}
 	if err != nil {
 		return Library{}, seal.PrivateKey{}, err
 	}
 	key, err := lock.Box.Open(ctx, word)
-	if errors.Is(err, seal.ErrShut) {
+	if errors.Is(err, seal.ErrCannotOpen) {
 		err := p.events.AddEvent(ctx, p.event(library.ID, EventWrongPassword, EventDetails{}))
 		return Library{}, seal.PrivateKey{}, errors.Join(wrong, err)
 	}
@@ -257,7 +257,7 @@ func (p *People) findLock(ctx context.Context, email string, kind LockKind) (Lib
 
 // lock seals a library's private key under a password or recovery code.
 func (p *People) lock(ctx context.Context, id ID, kind LockKind, key seal.PrivateKey, word string) (Lock, error) {
-	box, err := key.ShutWithPassword(ctx, word)
+	box, err := key.SealWithPassword(ctx, word, seal.PasswordCost{})
 	if err != nil {
 		return Lock{}, fmt.Errorf("lock library with %s: %w", kind, err)
 	}

@@ -231,7 +231,7 @@ func (w *world) login(id library.ID, key seal.PrivateKey, secret seal.Secret) li
 		ID:        library.LoginID(seal.RandomID(20)),
 		Library:   id,
 		Hash:      secret.Hash(),
-		Seal:      must(key.HandToSecret(secret))(w.t),
+		Seal:      must(key.SealToSecret(secret))(w.t),
 		CreatedAt: now,
 		SeenAt:    now,
 		ExpiresAt: now.Add(30 * time.Minute),

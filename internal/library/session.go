@@ -79,7 +79,7 @@ func (c *Consents) StartSession(ctx context.Context, b *Bearer, options wire.Ses
 	if err := checkOptions(options); err != nil {
 		return wire.Session{}, err
 	}
-	private, err := seal.SecretOf(b.request.Claims.AccessToken).TakeKey(b.token.Seal)
+	private, err := seal.SecretOf(b.request.Claims.AccessToken).OpenKey(b.token.Seal)
 	if err != nil {
 		return wire.Session{}, fmt.Errorf("open seal of access token: %w", err)
 	}
@@ -89,7 +89,7 @@ func (c *Consents) StartSession(ctx context.Context, b *Bearer, options wire.Ses
 		return wire.Session{}, err
 	}
 	session.Grant = b.Grant.ID
-	if session.Seal, err = private.HandTo(session.PublicKey); err != nil {
+	if session.Seal, err = private.SealTo(session.PublicKey); err != nil {
 		return wire.Session{}, err
 	}
 	if err := c.store.AddSession(ctx, session); err != nil {
@@ -124,7 +124,7 @@ func (c *Consents) FindReadSession(ctx context.Context, b *Bearer, key string) (
 
 // libraryKey returns the library's private key.
 func (r *ReadSession) libraryKey() (seal.PrivateKey, error) {
-	k, err := r.secret.TakeKey(r.Session.Seal)
+	k, err := r.secret.OpenKey(r.Session.Seal)
 	if err != nil {
 		return seal.PrivateKey{}, fmt.Errorf("open seal of session: %w", err)
 	}

@@ -107,12 +107,12 @@ func (c *Consents) Exchange(ctx context.Context, req *SignedRequest) (wire.Token
 		{Hash: refresh.Hash(), Use: UseRefresh, Grant: grant.ID, ExpiresAt: grant.ExpiresAt},
 	}
 	if code.Seal != nil {
-		key, err := secret.TakeKey(code.Seal)
+		key, err := secret.OpenKey(code.Seal)
 		if err != nil {
 			return wire.TokenClaims{}, fmt.Errorf("open seal of code: %w", err)
 		}
 		for i, to := range []seal.Secret{access, refresh} {
-			if tokens[i].Seal, err = key.HandToSecret(to); err != nil {
+			if tokens[i].Seal, err = key.SealToSecret(to); err != nil {
 				return wire.TokenClaims{}, err
 			}
 		}
@@ -154,11 +154,11 @@ func (c *Consents) Refresh(ctx context.Context, req *SignedRequest) (wire.TokenC
 	token := Token{Hash: access.Hash(), Use: UseAccess, Grant: info.Grant.ID,
 		ExpiresAt: earlier(now.Add(c.config.AccessTokenLifetime), info.Token.ExpiresAt)}
 	if info.Token.Seal != nil {
-		key, err := refresh.TakeKey(info.Token.Seal)
+		key, err := refresh.OpenKey(info.Token.Seal)
 		if err != nil {
 			return wire.TokenClaims{}, fmt.Errorf("open seal of refresh token: %w", err)
 		}
-		if token.Seal, err = key.HandToSecret(access); err != nil {
+		if token.Seal, err = key.SealToSecret(access); err != nil {
 			return wire.TokenClaims{}, err
 		}
 	}

@@ -30,8 +30,8 @@ type listing struct {
 	err        error
 }
 
-// Sources implements [catalogue.Listing].
-func (l *listing) Sources() ([]catalogue.Source, uint64, error) {
+// ListSources implements [catalogue.SourceLister].
+func (l *listing) ListSources() ([]catalogue.Source, uint64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.list, l.generation, l.err
@@ -92,7 +92,7 @@ func (w *world) openProviders() {
 	if w.catalogue, err = catalogue.Parse(nil); err != nil {
 		w.t.Fatal(err)
 	}
-	w.catalogue.Add(w.listing)
+	w.catalogue.AddListers(w.listing)
 	ring, err := seal.ParseKeyring(masterKeys())
 	if err != nil {
 		w.t.Fatal(err)
