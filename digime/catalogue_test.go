@@ -191,12 +191,13 @@ func TestSourcesStopsWithTheFirstError(t *testing.T) {
 func TestSourceMarshals(t *testing.T) {
 	const text = `{"id":1,"name":"a","reference":"b","publishedStatus":"approved","publishedDate":3,` +
 		`"onboardable":true,"dynamic":true,"resource":{"url":"c","mimetype":"d","resize":"e","type":4},` +
-		`"service":{"id":5,"name":"f","reference":"g","publishedStatus":"pending","publishedDate":6,"serviceTypeId":7,"dynamic":true,"json":{}},` +
+		`"service":{"id":5,"name":"f","reference":"g","publishedStatus":"pending","publishedDate":6,` +
+		`"serviceTypeId":7,"dynamic":true,"json":{}},` +
 		`"category":[{"id":8,"categoryTypeId":9,"name":"h","reference":"i","resource":{"url":"j"},"title":"k",` +
 		`"subTitle":"l","expandedTitle":"m","expandedSubTitle":"n","json":{}}],"country":[{"id":10,"name":"o",` +
 		`"code":"p","resource":{"url":"q"}}],"platform":[{"id":11,"name":"r","reference":"s","json":{}}],` +
-		`"type":[{"id":1,"name":"pull","reference":"pull"}],"address":[{"city":"t","streetName":"u","streetNumber":"v",` +
-		`"zipCode":"w"}],"json":{"x":1}}`
+		`"type":[{"id":1,"name":"pull","reference":"pull"}],"address":[{"city":"t","streetName":"u",` +
+		`"streetNumber":"v","zipCode":"w"}],"json":{"x":1}}`
 	var source digime.Source
 	if err := json.Unmarshal([]byte(text), &source); err != nil {
 		t.Fatal(err)

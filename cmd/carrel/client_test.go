@@ -95,12 +95,12 @@ func TestClient(t *testing.T) {
 func TestClientErrors(t *testing.T) {
 	t.Setenv("CARREL_CREDENTIALS", "")
 	for want, args := range map[string][]string{
-		"give --credentials":    {"client", "list"},
-		"no such file":          {"client", "list", "--credentials", "nowhere.json"},
-		"give the name":         {"client", "read", "--credentials", "nowhere.json"},
-		"is not 1 to 64":        {"client", "list", "--application", "a_b", "--contract", "c", "--key", "client_test.go"},
-		"private key: it is not PEM":    {"client", "list", "--application", "a", "--contract", "c", "--key", "client_test.go"},
-		"unexpected argument x": {"client", "list", "x"},
+		"give --credentials":         {"client", "list"},
+		"no such file":               {"client", "list", "--credentials", "nowhere.json"},
+		"give the name":              {"client", "read", "--credentials", "nowhere.json"},
+		"is not 1 to 64":             {"client", "list", "--application", "a_b", "--contract", "c", "--key", "client_test.go"},
+		"private key: it is not PEM": {"client", "list", "--application", "a", "--contract", "c", "--key", "client_test.go"},
+		"unexpected argument x":      {"client", "list", "x"},
 	} {
 		var stderr bytes.Buffer
 		cmd := carrel(t.Context(), t, args...)

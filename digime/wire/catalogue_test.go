@@ -66,7 +66,8 @@ func TestSourceOfOldAnswers(t *testing.T) {
 		text string
 		want wire.Source
 	}{
-		{`{"id":1,"resource":[{"url":"https://x.example/a","mimetype":"image/png","resize":"crop","type":2},{"url":"b"}]}`,
+		{`{"id":1,"resource":[{"url":"https://x.example/a","mimetype":"image/png","resize":"crop","type":2},` +
+			`{"url":"b"}]}`,
 			wire.Source{ID: 1, Resource: wire.Resource{
 				URL: "https://x.example/a", MIMEType: "image/png", Resize: "crop", Type: 2,
 			}}},
