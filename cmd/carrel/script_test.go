@@ -102,7 +102,7 @@ func controlProvider(ts *testscript.TestScript, neg bool, args []string) {
 	s := worldOf(ts).server
 	switch args = append(args, ""); args[0] {
 	case "resource":
-		s.Providers.Behave(provider, simulator.Behaviour{Resource: simulator.ResourceMode(args[1])})
+		s.Providers.SetBehaviour(provider, simulator.Behaviour{Resource: simulator.ResourceMode(args[1])})
 	case "revoke":
 		s.Providers.Revoke(provider)
 	case "filed":

@@ -13,7 +13,7 @@ import (
 )
 
 // contract tells a contract about itself.
-func (a *api) contract(w http.ResponseWriter, _ *http.Request, call *library.Call) error {
+func (a *api) contract(w http.ResponseWriter, _ *http.Request, call *library.SignedCall) error {
 	writeJSON(w, http.StatusOK, call.Details())
 	return nil
 }
@@ -21,7 +21,7 @@ func (a *api) contract(w http.ResponseWriter, _ *http.Request, call *library.Cal
 // push adds a file to the person's library. The body is the content as it is, of a
 // length that nobody knows beforehand.
 func (a *api) push(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
-	if err := b.May(library.Write); err != nil {
+	if err := b.Require(library.Write); err != nil {
 		return err
 	}
 	values := r.Header.Values("FileDescriptor")
@@ -45,7 +45,7 @@ func (a *api) trigger(w http.ResponseWriter, r *http.Request, b *library.Bearer)
 	if err := decode(r, &body); err != nil {
 		return err
 	}
-	session, err := a.Consents.OpenSession(r.Context(), b, body.SessionOptions)
+	session, err := a.Consents.StartSession(r.Context(), b, body.SessionOptions)
 	if err != nil {
 		return err
 	}
@@ -55,8 +55,8 @@ func (a *api) trigger(w http.ResponseWriter, r *http.Request, b *library.Bearer)
 
 // fileList lists what the session sees. It is written as it is read: a library may
 // hold a million files.
-func (a *api) fileList(w http.ResponseWriter, r *http.Request, s *library.Reading) error {
-	status, err := a.Files.Status(r.Context(), s)
+func (a *api) fileList(w http.ResponseWriter, r *http.Request, s *library.ReadSession) error {
+	status, err := a.Files.SessionStatus(r.Context(), s)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (a *api) fileList(w http.ResponseWriter, r *http.Request, s *library.Readin
 }
 
 // file answers with a file, encrypted for the contract; to a HEAD with its metadata.
-func (a *api) file(w http.ResponseWriter, r *http.Request, s *library.Reading) error {
+func (a *api) file(w http.ResponseWriter, r *http.Request, s *library.ReadSession) error {
 	name := wire.FileName(r.PathValue("file"))
 	if !wire.ValidName(string(name)) {
 		return wire.NotFound("File")
@@ -101,7 +101,7 @@ func (a *api) file(w http.ResponseWriter, r *http.Request, s *library.Reading) e
 			return err
 		}
 		// Before the headers: they are the whole answer, and a replay gets none of it.
-		if err := a.Clients.Spend(r.Context(), s.Bearer.Call()); err != nil {
+		if err := a.Clients.UseNonce(r.Context(), s.Bearer.Call()); err != nil {
 			return err
 		}
 		return fileHeader(w, file)

@@ -10,7 +10,7 @@ import (
 
 // accounts lists what the application may know of the person's connections.
 func (a *api) accounts(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
-	list, err := a.Accounts.Of(r.Context(), b)
+	list, err := a.Accounts.ListForBearer(r.Context(), b)
 	if err != nil {
 		return err
 	}

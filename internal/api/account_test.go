@@ -38,8 +38,8 @@ func TestRevokeAccountURL(t *testing.T) {
 				t.Errorf("%d %s", a.StatusCode, a.body)
 			}
 			w.secrets.plant(code)
-			link, err := w.db.GetLink(t.Context(), seal.SecretOf(code).Hash())
-			if err != nil || link.RedirectURI != uri || link.Library != anna.library.ID || link.Client != k.contract.id || link.ExpiresAt.Sub(link.CreatedAt) != 30*time.Minute {
+			link, err := w.db.GetAuthRequest(t.Context(), seal.SecretOf(code).Hash())
+			if err != nil || link.RedirectURI != uri || link.Library != anna.library.ID || link.ClientID != k.contract.id || link.ExpiresAt.Sub(link.CreatedAt) != 30*time.Minute {
 				t.Errorf("link %+v, error %v", link, err)
 			}
 		}

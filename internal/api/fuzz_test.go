@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/server"
@@ -133,17 +135,17 @@ func (w *world) connectNowhere(t testing.TB, k *consent) string {
 		t.Fatal(err)
 	}
 	now := w.clock.Now()
-	link := library.Link{Hash: seal.NewSecret().Hash(), Kind: library.LinkOnboard, Client: k.contract.id, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
-	if err := w.db.AddLink(t.Context(), link, library.Session{}); err != nil {
+	link := library.AuthRequest{Hash: seal.NewSecret().Hash(), Kind: library.OnboardRequest, ClientID: k.contract.id, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
+	if err := w.db.AddAuthRequest(t.Context(), link, library.Session{}); err != nil {
 		t.Fatal(err)
 	}
-	a := library.ConnectedAccount{ID: nowhere, Reference: "nowhere", Library: grant.Library, Application: grant.Application, Pending: true,
-		Source: library.Source{ID: 900201, Name: "Nowhere", Push: true, Version: library.STU3, Provider: "fhir:nowhere"},
+	a := delivery.Connection{ID: nowhere, Reference: "nowhere", Library: grant.Library, Application: grant.Application, Pending: true,
+		Source: delivery.Source{ID: 900201, Name: "Nowhere", Push: true, Version: fhir.STU3, Provider: "fhir:nowhere"},
 		Access: []byte("not what was sealed"), CreatedAt: now, UpdatedAt: now}
 	if _, err := w.db.Connect(t.Context(), link.Hash, a, library.Event{Library: grant.Library, At: now, Kind: library.EventConnected}); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.db.CloseLink(t.Context(), link.Hash, now, "", nil); err != nil {
+	if err := w.db.CloseAuthRequest(t.Context(), link.Hash, now, "", nil); err != nil {
 		t.Fatal(err)
 	}
 	return nowhere

@@ -25,7 +25,7 @@ func (a *api) sign(claims any) (string, error) {
 }
 
 // authorize opens a link for a person to answer.
-func (a *api) authorize(w http.ResponseWriter, r *http.Request, call *library.Call) error {
+func (a *api) authorize(w http.ResponseWriter, r *http.Request, call *library.SignedCall) error {
 	opened, err := a.openLink(r, call, a.Consents.Authorize)
 	if err != nil {
 		return err
@@ -39,8 +39,8 @@ func (a *api) authorize(w http.ResponseWriter, r *http.Request, call *library.Ca
 }
 
 // tokenReference opens a link for a person whom an access token names.
-func (a *api) tokenReference(w http.ResponseWriter, r *http.Request, call *library.Call) error {
-	opened, err := a.openLink(r, call, a.Consents.Refer)
+func (a *api) tokenReference(w http.ResponseWriter, r *http.Request, call *library.SignedCall) error {
+	opened, err := a.openLink(r, call, a.Consents.AuthorizeForToken)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (a *api) tokenReference(w http.ResponseWriter, r *http.Request, call *libra
 	return nil
 }
 
-func (a *api) openLink(r *http.Request, call *library.Call, open func(context.Context, *library.Call, wire.SessionOptions) (*library.Opened, error)) (*library.Opened, error) {
+func (a *api) openLink(r *http.Request, call *library.SignedCall, open func(context.Context, *library.SignedCall, wire.SessionOptions) (*library.AuthorizeResult, error)) (*library.AuthorizeResult, error) {
 	var body wire.AuthorizeRequest
 	if err := decode(r, &body); err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func (a *api) openLink(r *http.Request, call *library.Call, open func(context.Co
 }
 
 // token exchanges a code, or refreshes.
-func (a *api) token(w http.ResponseWriter, r *http.Request, call *library.Call) error {
+func (a *api) token(w http.ResponseWriter, r *http.Request, call *library.SignedCall) error {
 	var (
 		claims wire.TokenClaims
 		err    error
@@ -90,7 +90,7 @@ func (a *api) token(w http.ResponseWriter, r *http.Request, call *library.Call) 
 }
 
 // reference gives an opaque handle for an account.
-func (a *api) reference(w http.ResponseWriter, r *http.Request, call *library.Call) error {
+func (a *api) reference(w http.ResponseWriter, r *http.Request, call *library.SignedCall) error {
 	var body wire.ReferenceRequest
 	if err := decode(r, &body); err != nil {
 		return err
@@ -105,9 +105,10 @@ func (a *api) reference(w http.ResponseWriter, r *http.Request, call *library.Ca
 
 // deleteUser deletes the person's library. The client retries it: for a while the
 // tokens of a deleted library are remembered, and the second call succeeds.
-func (a *api) deleteUser(w http.ResponseWriter, r *http.Request, call *library.Call) error {
+func (a *api) deleteUser(w http.ResponseWriter, r *http.Request, call *library.SignedCall) error {
 	b, err := a.Consents.Bearer(r.Context(), call)
-	if errors.Is(err, &wire.Error{Code: wire.CodeInvalidToken}) {
+	var refusal *library.Refusal
+	if errors.As(err, &refusal) && (refusal.Kind == library.RefusedToken || refusal.Kind == library.RefusedExpired) {
 		was, lookErr := a.People.WasDeleted(r.Context(), call)
 		if lookErr != nil {
 			return lookErr

@@ -50,7 +50,7 @@ func (w *world) consents(t testing.TB, p *person, c contract) *consent {
 	k.code, k.session, k.redeemKey = code.Reveal(), session.Reveal(), code.Hash()
 	w.secrets.plant(k.code, k.verifier, k.session)
 	promised := library.Session{Hash: session.Hash(), Client: c.id, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
-	answer := library.Answer{Link: link.Hash(), At: now,
+	answer := library.Approval{Request: link.Hash(), At: now,
 		Grant: library.Grant{ID: library.GrantID(seal.RandomID(26)), Library: p.library.ID, Application: c.id.Application,
 			Contract: c.id.Contract, CreatedAt: now, ExpiresAt: now.AddDate(0, 0, 180)},
 		Account: library.Account{ID: wire.AccountID("1_" + seal.RandomID(20)), Reference: library.Reference(seal.RandomID(16)),
@@ -62,14 +62,14 @@ func (w *world) consents(t testing.TB, p *person, c contract) *consent {
 		if promised.PublicKey, err = session.PublicKey(); err != nil {
 			t.Fatal(err)
 		}
-		if answer.Code.Seal, err = p.key.HandToSecret(code); err != nil {
+		if answer.Code.Seal, err = p.key.SealToSecret(code); err != nil {
 			t.Fatal(err)
 		}
-		if answer.SessionSeal, err = p.key.HandTo(promised.PublicKey); err != nil {
+		if answer.SessionSeal, err = p.key.SealTo(promised.PublicKey); err != nil {
 			t.Fatal(err)
 		}
 	}
-	err := w.db.AddLink(t.Context(), library.Link{Hash: link.Hash(), Kind: library.LinkAuthorize, Client: c.id, RedirectURI: callback,
+	err := w.db.AddAuthRequest(t.Context(), library.AuthRequest{Hash: link.Hash(), Kind: library.AuthorizeRequest, ClientID: c.id, RedirectURI: callback,
 		Challenge: answer.Code.Challenge, Session: session.Hash(), CreatedAt: now, ExpiresAt: now.Add(time.Hour)}, promised)
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func (w *world) user(t testing.TB, p *person, c contract) *consent {
 	if c.access == library.Read {
 		for i, to := range []seal.Secret{access, refresh} {
 			var err error
-			if tokens[i].Seal, err = p.key.HandToSecret(to); err != nil {
+			if tokens[i].Seal, err = p.key.SealToSecret(to); err != nil {
 				t.Fatal(err)
 			}
 		}

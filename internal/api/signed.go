@@ -14,9 +14,9 @@ import (
 // A call's way in: signed verifies who is calling, bearing finds the person behind
 // it, reading the session in its path.
 type (
-	signedHandler  func(w http.ResponseWriter, r *http.Request, call *library.Call) error
+	signedHandler  func(w http.ResponseWriter, r *http.Request, call *library.SignedCall) error
 	bearerHandler  func(w http.ResponseWriter, r *http.Request, b *library.Bearer) error
-	readingHandler func(w http.ResponseWriter, r *http.Request, s *library.Reading) error
+	readingHandler func(w http.ResponseWriter, r *http.Request, s *library.ReadSession) error
 )
 
 // signed verifies the request and uses its nonce up before anything else happens.
@@ -26,7 +26,7 @@ func (a *api) signed(h signedHandler) handler {
 		if err != nil {
 			return err
 		}
-		if err := a.Clients.Spend(r.Context(), call); err != nil {
+		if err := a.Clients.UseNonce(r.Context(), call); err != nil {
 			return err
 		}
 		return h(w, r, call)
@@ -45,14 +45,14 @@ func (a *api) signedOnce(h signedHandler) handler {
 		if errors.Is(err, errBroken) {
 			return err
 		}
-		if spent := a.Clients.Spend(r.Context(), call); spent != nil {
+		if spent := a.Clients.UseNonce(r.Context(), call); spent != nil {
 			return errors.Join(spent, err)
 		}
 		return err
 	}
 }
 
-func (a *api) verify(r *http.Request) (*library.Call, error) {
+func (a *api) verify(r *http.Request) (*library.SignedCall, error) {
 	values := r.Header.Values("Authorization")
 	if len(values) > 1 {
 		return nil, wire.Validation("more than one Authorization header")
@@ -69,7 +69,7 @@ func (a *api) verify(r *http.Request) (*library.Call, error) {
 
 // bearing finds the person whose access token the call carries.
 func (a *api) bearing(h bearerHandler) signedHandler {
-	return func(w http.ResponseWriter, r *http.Request, call *library.Call) error {
+	return func(w http.ResponseWriter, r *http.Request, call *library.SignedCall) error {
 		b, err := a.Consents.Bearer(r.Context(), call)
 		if err != nil {
 			return err
@@ -80,7 +80,7 @@ func (a *api) bearing(h bearerHandler) signedHandler {
 
 // pushing is bearing for a push, which may go by what was known a moment ago.
 func (a *api) pushing(h bearerHandler) signedHandler {
-	return func(w http.ResponseWriter, r *http.Request, call *library.Call) error {
+	return func(w http.ResponseWriter, r *http.Request, call *library.SignedCall) error {
 		b, err := a.Consents.RecentBearer(r.Context(), call)
 		if err != nil {
 			return err
@@ -96,7 +96,7 @@ func (a *api) reading(h readingHandler) bearerHandler {
 		if !wire.ValidName(key) {
 			return wire.NotFound("Session")
 		}
-		s, err := a.Consents.Reading(r.Context(), b, key)
+		s, err := a.Consents.FindReadSession(r.Context(), b, key)
 		if err != nil {
 			return err
 		}

@@ -90,21 +90,29 @@ var rules = []rule{
 		notLinked:   slices.Concat(sql, cloud),
 	},
 	{
+		pkg:         "internal/delivery",
+		why:         "deliveries stand on the rules of libraries, whatever carries a request and wherever the bytes lie",
+		imports:     []string{"internal/library", "digime/wire", "internal/seal", "internal/fhir"},
+		outside:     []string{anyModule},
+		notImported: web,
+		notLinked:   slices.Concat(sql, cloud),
+	},
+	{
 		pkg:     "internal/library/librarytest",
 		why:     "a conformance suite knows the interfaces that it tests and no implementation",
-		imports: []string{"internal/library", "digime/wire", "internal/seal"},
+		imports: []string{"internal/library", "internal/delivery", "digime/wire", "internal/seal", "internal/fhir"},
 		outside: []string{anyModule},
 	},
 	{
 		pkg:     "internal/catalogue",
-		why:     "the catalogue is data that the library's words describe",
-		imports: []string{"internal/library", "digime/wire"},
+		why:     "the catalogue is data that the words of library and delivery describe",
+		imports: []string{"internal/library", "internal/delivery", "internal/fhir", "digime/wire"},
 		outside: []string{anyModule},
 	},
 	{
 		pkg:     "internal/store",
-		why:     "a store answers the library's interfaces and decides nothing by itself",
-		imports: []string{"internal/library", "internal/seal", "digime/wire"},
+		why:     "a store answers the interfaces of library and delivery and decides nothing by itself",
+		imports: []string{"internal/library", "internal/delivery", "internal/seal", "digime/wire"},
 		outside: []string{anyModule},
 	},
 	{
@@ -115,8 +123,8 @@ var rules = []rule{
 	},
 	{
 		pkg:     "internal/provider",
-		why:     "a provider's connection answers the library's interfaces and decides nothing by itself",
-		imports: []string{"internal/library", "internal/seal", "digime/wire", "internal/fhir", "internal/catalogue"},
+		why:     "a provider's client answers the interfaces of delivery and decides nothing by itself",
+		imports: []string{"internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/fhir", "internal/catalogue"},
 		outside: []string{anyModule},
 	},
 	{
@@ -129,21 +137,21 @@ var rules = []rule{
 	{
 		pkg:     "internal/api",
 		why:     "a handler decodes, asks the library and encodes; where things lie is not its business",
-		imports: []string{"internal/library", "internal/seal", "digime/wire", "internal/fhir", "internal/catalogue"},
+		imports: []string{"internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/fhir", "internal/catalogue"},
 		outside: []string{anyModule},
 	},
 	{
 		pkg:     "internal/pages",
 		why:     "a page asks the library; where things lie is not its business",
-		imports: []string{"internal/library", "internal/seal", "digime/wire", "internal/catalogue"},
+		imports: []string{"internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/catalogue"},
 		outside: []string{anyModule},
 	},
 	{
 		pkg: "internal/server",
 		why: "the server puts the parts together, so it knows them all, and nothing that starts it",
 		imports: []string{
-			"internal/library", "internal/seal", "digime/wire", "internal/fhir", "internal/catalogue", "internal/store",
-			"internal/blob", "internal/provider", "internal/provider/medmij", "internal/provider/smart",
+			"internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/fhir", "internal/catalogue",
+			"internal/store", "internal/blob", "internal/provider", "internal/provider/medmij", "internal/provider/smart",
 			"internal/api", "internal/pages",
 		},
 		outside: []string{anyModule},
@@ -177,7 +185,7 @@ var rules = []rule{
 		why: "a command reads flags and calls the server, or opens the store if no server is needed; " +
 			"it puts no parts together and ships nothing that only tests need",
 		imports: []string{
-			"internal/server", "internal/demo", "internal/bench", "internal/store", "internal/library",
+			"internal/server", "internal/demo", "internal/bench", "internal/store", "internal/library", "internal/delivery",
 			"digime/wire", "internal/fhir", "internal/catalogue", "internal/provider/medmij", "internal/provider/smart",
 			"internal/simulator", "digime",
 		},
@@ -280,6 +288,8 @@ func TestRules(t *testing.T) {
 		{"internal/library/librarytest", module + "/internal/library", true},
 		{"internal/library", module + "/internal/library/librarytest", true}, // TestTestenvOnlyInTests finds it
 		{"internal/pages", module + "/internal/store", false},
+		{"internal/library", module + "/internal/delivery", false},
+		{"internal/delivery", module + "/internal/library", true},
 		{"internal/library", "net/url", true},
 		{"internal/library", "net/http", false},
 		{"internal/library", "net/http/httputil", false},

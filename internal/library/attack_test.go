@@ -69,7 +69,7 @@ func burgled(t *testing.T) (w *world, keyring string, victims []*victim) {
 			must(w.people.Shut(t.Context(), v.person.in(), password))(t)
 		}
 	}
-	if err := errors.Join(w.keeping.Tidy(t.Context()), w.keeping.SweepBlobs(t.Context())); err != nil {
+	if err := errors.Join(w.keeping.SweepExpired(t.Context()), w.keeping.SweepBlobs(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	return w, keyring, victims

@@ -262,7 +262,7 @@ func (a *attacker) tryPasswords(words []string) (keys []value) {
 			// The tool of ours that opens a box keeps what is inside to itself: hand it on to
 			// a secret of the attacker's own.
 			own := seal.SecretOf("the attacker's")
-			handed := must(key.HandToSecret(own))(a.t)
+			handed := must(key.SealToSecret(own))(a.t)
 			keys = append(keys, value{"box of " + whose, []byte(must(own.OpenText("carrel library key", handed))(a.t))})
 		}
 	}

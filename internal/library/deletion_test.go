@@ -36,7 +36,7 @@ func newHousehold(t *testing.T, s settings) *household {
 	// A link that names the library and has not been answered, and one that was refused.
 	for range 2 {
 		opened := must(w.consents.Authorize(t.Context(), reading.call(authorizing, accessToken(h.reader.tokens.AccessToken.Value)), wire.SessionOptions{}))(t)
-		request := must(w.consents.OpenLink(t.Context(), library.LinkAuthorize, opened.Code.Reveal()))(t)
+		request := must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
 		_, _ = w.consents.Deny(t.Context(), request, h.anna.in(), library.CallbackUserCancel)
 	}
 	return h
@@ -107,7 +107,7 @@ func (h *household) gone(t *testing.T, id library.ID) {
 	if _, err := h.w.people.Login(t.Context(), h.anna.secret); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("the browser: %v", err)
 	}
-	if _, err := h.w.people.SignIn(t.Context(), h.anna.email, password, library.Visitor{}); !errors.Is(err, library.ErrWrongPassword) {
+	if _, err := h.w.people.SignIn(t.Context(), h.anna.email, password, library.Device{}); !errors.Is(err, library.ErrWrongPassword) {
 		t.Errorf("signing in: %v", err)
 	}
 	h.brams.tokens = must(h.w.consents.Refresh(t.Context(), h.brams.call(refreshing(h.brams.tokens.RefreshToken.Value))))(t)
@@ -122,7 +122,7 @@ func TestShutAndReopen(t *testing.T) {
 	t.Parallel()
 	h := newHousehold(t, settings{people: library.PeopleConfig{DeleteWait: deleteWait}})
 	w, anna := h.w, h.anna
-	phone := must(w.people.SignIn(t.Context(), anna.email, password, library.Visitor{}))(t)
+	phone := must(w.people.SignIn(t.Context(), anna.email, password, library.Device{}))(t)
 	if _, err := w.people.Shut(t.Context(), anna.in(), "a wrong password"); !errors.Is(err, library.ErrWrongPassword) {
 		t.Errorf("wrong password: %v", err)
 	}
@@ -135,20 +135,20 @@ func TestShutAndReopen(t *testing.T) {
 	}
 	for name, g := range map[string]granted{"reader": h.reader, "writer": h.writer} {
 		_, err := g.bearer()
-		refused(t, name, err, wire.InvalidToken(wire.KindAccessToken))
+		refused(t, name, err, library.InvalidToken(wire.KindAccessToken))
 		_, err = w.consents.Refresh(t.Context(), g.call(refreshing(g.tokens.RefreshToken.Value)))
-		refused(t, name+" refreshes", err, wire.InvalidToken(wire.KindRefreshToken))
+		refused(t, name+" refreshes", err, library.InvalidToken(wire.KindRefreshToken))
 	}
 	if was := must(w.people.WasDeleted(t.Context(), h.reader.call(accessToken(h.reader.tokens.AccessToken.Value))))(t); was {
 		t.Error("a library that is shut counts as deleted")
 	}
 	opened := must(w.consents.Authorize(t.Context(), h.reader.call(authorizing), wire.SessionOptions{}))(t)
-	request := must(w.consents.OpenLink(t.Context(), library.LinkAuthorize, opened.Code.Reveal()))(t)
-	if _, err := w.consents.Allow(t.Context(), anna.in(), request); !errors.Is(err, library.ErrNotFound) {
+	request := must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
+	if _, err := w.consents.Allow(t.Context(), anna.in(), request, ""); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("a consent while it is shut: %v", err)
 	}
 	w.pass(deleteWait - time.Minute)
-	if err := w.keeping.Tidy(t.Context()); err != nil {
+	if err := w.keeping.SweepExpired(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	anna.signIn()
@@ -156,14 +156,14 @@ func TestShutAndReopen(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.pass(10 * time.Minute)
-	if err := w.keeping.Tidy(t.Context()); err != nil {
+	if err := w.keeping.SweepExpired(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if anna.in().Library.Shut() {
 		t.Error("still shut")
 	}
 	_, err := h.reader.bearer()
-	refused(t, "the application after reopening", err, wire.InvalidToken(wire.KindAccessToken))
+	refused(t, "the application after reopening", err, library.InvalidToken(wire.KindAccessToken))
 	if got := must(anna.allow(h.reader.client).readNow())(t); len(got) != 2 || got["large"] != string(large("x")) {
 		t.Errorf("after a new yes it reads %d files", len(got))
 	}
@@ -182,11 +182,11 @@ func TestDeleteDue(t *testing.T) {
 	}
 	must(h.w.people.Shut(t.Context(), h.anna.in(), password))(t)
 	h.w.pass(deleteWait)
-	if err := h.w.keeping.Tidy(t.Context()); err != nil {
+	if err := h.w.keeping.SweepExpired(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	h.gone(t, id)
-	if err := h.w.keeping.Tidy(t.Context()); err != nil {
+	if err := h.w.keeping.SweepExpired(t.Context()); err != nil {
 		t.Errorf("tidying again: %v", err)
 	}
 }
@@ -214,7 +214,7 @@ func TestDeleteAtOnce(t *testing.T) {
 		for _, g := range []granted{h.reader, h.writer} {
 			call := g.call(accessToken(g.tokens.AccessToken.Value))
 			_, err := w.consents.Bearer(t.Context(), call)
-			refused(t, name, err, wire.InvalidToken(wire.KindAccessToken))
+			refused(t, name, err, library.InvalidToken(wire.KindAccessToken))
 			if was := must(w.people.WasDeleted(t.Context(), call))(t); !was {
 				t.Errorf("%s: a retry is not told that it is done", name)
 			}
@@ -235,7 +235,7 @@ func TestDeleteAtOnce(t *testing.T) {
 		if retry() {
 			t.Errorf("%s: remembered for longer than ten minutes", name)
 		}
-		if err := w.keeping.Tidy(t.Context()); err != nil {
+		if err := w.keeping.SweepExpired(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if n := w.count(`SELECT count(*) FROM deleted_tokens`); n != 0 {

@@ -107,7 +107,7 @@ func (p *People) Reopen(ctx context.Context, s *SignedIn) error {
 
 // openAgain asks a person who is signed in for their password again.
 func (p *People) openAgain(ctx context.Context, s *SignedIn, password string) (seal.PrivateKey, error) {
-	_, key, err := p.openLock(ctx, s.Library.Email, LockPassword, password, Visitor{})
+	_, key, err := p.openLock(ctx, s.Library.Email, LockPassword, password, Device{})
 	return key, err
 }
 
@@ -123,7 +123,7 @@ func (p *People) DeleteNow(ctx context.Context, b *Bearer) error {
 
 // WasDeleted reports whether a call's access token belonged to a library that has
 // been deleted in the last ten minutes.
-func (p *People) WasDeleted(ctx context.Context, call *Call) (bool, error) {
+func (p *People) WasDeleted(ctx context.Context, call *SignedCall) (bool, error) {
 	return p.libraries.WasDeleted(ctx, seal.SecretOf(call.Claims.AccessToken).Hash(), p.now())
 }
 

@@ -18,7 +18,7 @@ const listPage = 1000
 
 // Status says how far a session's reading is, in all and by account. What is in the
 // library already is completed at the first question.
-func (f *Files) Status(ctx context.Context, r *Reading) (wire.FileListStatus, error) {
+func (f *Files) SessionStatus(ctx context.Context, r *ReadSession) (wire.FileListStatus, error) {
 	accounts, err := f.consent.ListAccounts(ctx, r.Bearer.Library.ID, r.Bearer.Client.Application.ID)
 	if err != nil {
 		return wire.FileListStatus{}, fmt.Errorf("list accounts: %w", err)
@@ -32,7 +32,7 @@ func (f *Files) Status(ctx context.Context, r *Reading) (wire.FileListStatus, er
 
 // List gives the files that the session sees to yield, oldest first, until yield
 // returns an error.
-func (f *Files) List(ctx context.Context, r *Reading, yield func(wire.FileEntry) error) error {
+func (f *Files) List(ctx context.Context, r *ReadSession, yield func(wire.FileEntry) error) error {
 	v := r.view(f.now())
 	return f.walk(ctx, r.Bearer.Library.ID, FileCursor{}, func(file File) error {
 		if !v.sees(file) {
@@ -43,10 +43,10 @@ func (f *Files) List(ctx context.Context, r *Reading, yield func(wire.FileEntry)
 }
 
 // Find finds a file that the session sees; otherwise NotFound.
-func (f *Files) Find(ctx context.Context, r *Reading, name wire.FileName) (File, error) {
+func (f *Files) Find(ctx context.Context, r *ReadSession, name wire.FileName) (File, error) {
 	file, err := f.store.GetFile(ctx, r.Bearer.Library.ID, name)
 	if errors.Is(err, ErrNotFound) || err == nil && !r.view(f.now()).sees(file) {
-		return File{}, wire.NotFound("File").Because(err)
+		return File{}, Unknown("File").Because(err)
 	}
 	if err != nil {
 		return File{}, fmt.Errorf("get file: %w", err)
@@ -56,7 +56,7 @@ func (f *Files) Find(ctx context.Context, r *Reading, name wire.FileName) (File,
 
 // Open opens a file that the session sees, and notes the read in the person's
 // activity before a byte of it is given. The call's nonce is used up with that.
-func (f *Files) Open(ctx context.Context, r *Reading, name wire.FileName) (File, io.ReadCloser, error) {
+func (f *Files) Open(ctx context.Context, r *ReadSession, name wire.FileName) (File, io.ReadCloser, error) {
 	file, err := f.Find(ctx, r, name)
 	if err != nil {
 		return File{}, nil, err
@@ -70,11 +70,11 @@ func (f *Files) Open(ctx context.Context, r *Reading, name wire.FileName) (File,
 		return File{}, nil, err
 	}
 	b := r.Bearer
-	details := b.Client.details()
+	details := b.Client.EventDetails()
 	details.Grant, details.File, details.FileName = b.Grant.ID, file.ID, file.Name()
-	err = f.store.AddRead(ctx, b.call.unspent(), b.Grant.ID, Event{Library: file.Library, At: f.now(), Kind: EventFileRead, Details: details})
+	err = f.store.AddRead(ctx, b.call.unusedNonce(), b.Grant.ID, Event{Library: file.Library, At: f.now(), Kind: EventFileRead, Details: details})
 	if err == nil {
-		b.call.spent = true
+		b.call.nonceUsed = true
 		return file, content, nil
 	}
 	_ = content.Close()
@@ -82,7 +82,7 @@ func (f *Files) Open(ctx context.Context, r *Reading, name wire.FileName) (File,
 	case errors.Is(err, ErrReplayed):
 		return File{}, nil, b.call.replayed(err)
 	case errors.Is(err, ErrNotFound): // revoked a moment ago
-		return File{}, nil, wire.InvalidToken(wire.KindAccessToken).Because(err)
+		return File{}, nil, InvalidToken(wire.KindAccessToken).Because(err)
 	}
 	return File{}, nil, fmt.Errorf("note the read: %w", err)
 }
@@ -144,8 +144,8 @@ type FilePage struct {
 // PageSize is how many files are on a page of a person's own list.
 const PageSize = 20
 
-// ListOwn lists a person's own files.
-func (f *Files) ListOwn(ctx context.Context, s *SignedIn, q FileFilter) (FilePage, error) {
+// ListForPerson lists a person's own files.
+func (f *Files) ListForPerson(ctx context.Context, s *SignedIn, q FileFilter) (FilePage, error) {
 	var page FilePage
 	first := (max(q.Page, 1) - 1) * PageSize
 	text := strings.ToLower(strings.TrimSpace(q.Text))
@@ -183,14 +183,14 @@ func (f File) mentions(text string) bool {
 	return contains(f.Metadata.MIMEType) || slices.ContainsFunc(f.Metadata.Reference, contains) || slices.ContainsFunc(f.Metadata.Tags, contains)
 }
 
-// GetOwn finds one of a person's own files. It returns ErrNotFound for any other.
-func (f *Files) GetOwn(ctx context.Context, s *SignedIn, id wire.FileName) (File, error) {
+// GetForPerson finds one of a person's own files. It returns ErrNotFound for any other.
+func (f *Files) GetForPerson(ctx context.Context, s *SignedIn, id wire.FileName) (File, error) {
 	return f.store.GetFile(ctx, s.Library.ID, id)
 }
 
-// OpenOwn opens one of a person's own files and notes the download.
-func (f *Files) OpenOwn(ctx context.Context, s *SignedIn, id wire.FileName) (File, io.ReadCloser, error) {
-	file, err := f.GetOwn(ctx, s, id)
+// OpenForPerson opens one of a person's own files and notes the download.
+func (f *Files) OpenForPerson(ctx context.Context, s *SignedIn, id wire.FileName) (File, io.ReadCloser, error) {
+	file, err := f.GetForPerson(ctx, s, id)
 	if err != nil {
 		return File{}, nil, err
 	}

@@ -11,12 +11,12 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// tries are guesses at one address from one place. They return how many were let
+// loginLimiter are guesses at one address from one place. They return how many were let
 // through to the password before one had to wait, and for how long.
 func (w *world) guess(t *testing.T, most int, email, address string) (let int, wait time.Duration) {
 	t.Helper()
 	for range most {
-		_, err := w.people.SignIn(t.Context(), email, "a wrong password", library.Visitor{Address: address})
+		_, err := w.people.SignIn(t.Context(), email, "a wrong password", library.Device{Address: address})
 		var slow *library.WaitError
 		switch {
 		case errors.As(err, &slow):
@@ -38,7 +38,7 @@ func TestGuessesAtOnePerson(t *testing.T) {
 	if let, _ := w.guess(t, 3, anna.email, "192.0.2.1"); let != 3 {
 		t.Errorf("%d of 3 guesses were let through", let)
 	}
-	if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Visitor{Address: "192.0.2.1"}); err != nil {
+	if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Device{Address: "192.0.2.1"}); err != nil {
 		t.Errorf("the person after three wrong tries: %v", err)
 	}
 	total := 3
@@ -58,7 +58,7 @@ func TestGuessesAtOnePerson(t *testing.T) {
 		t.Errorf("after waiting %v, %d were let through, want 1", wait, let)
 	}
 	w.pass(time.Minute)
-	if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Visitor{Address: "192.0.2.99"}); err != nil {
+	if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Device{Address: "192.0.2.99"}); err != nil {
 		t.Errorf("the person, after a minute: %v", err)
 	}
 	w.pass(time.Hour)
@@ -79,7 +79,7 @@ func TestGuessesFromOnePlace(t *testing.T) {
 		}
 	}
 	create := func() error {
-		_, err := w.people.Create(t.Context(), library.NewPerson{Email: anna.email, Password: password, Visitor: library.Visitor{Address: "192.0.2.1"}})
+		_, err := w.people.Create(t.Context(), library.NewPerson{Email: anna.email, Password: password, Device: library.Device{Address: "192.0.2.1"}})
 		return err
 	}
 	if err := create(); !errors.Is(err, library.ErrEmailTaken) {
@@ -92,7 +92,7 @@ func TestGuessesFromOnePlace(t *testing.T) {
 	if let, _ := w.guess(t, 1, "unknown@example.org", "192.0.2.1"); let != 0 {
 		t.Error("try 42 was let through")
 	}
-	if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Visitor{Address: "192.0.2.2"}); err != nil {
+	if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Device{Address: "192.0.2.2"}); err != nil {
 		t.Errorf("a person elsewhere: %v", err)
 	}
 }
@@ -107,7 +107,7 @@ func TestSuccessGivesTheTryBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 12 {
-		if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Visitor{Address: "192.0.2.1"}); err != nil {
+		if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Device{Address: "192.0.2.1"}); err != nil {
 			t.Fatalf("sign-in %d: %v", i+1, err)
 		}
 	}
@@ -125,7 +125,7 @@ func TestGuessesAtOnce(t *testing.T) {
 	var let atomic.Int32
 	for range 25 {
 		wg.Go(func() {
-			_, err := w.people.SignIn(t.Context(), anna.email, "a wrong password", library.Visitor{})
+			_, err := w.people.SignIn(t.Context(), anna.email, "a wrong password", library.Device{})
 			if errors.Is(err, library.ErrWrongPassword) {
 				let.Add(1)
 			}
@@ -145,7 +145,7 @@ func TestEveryDoorIsSlowed(t *testing.T) {
 	anna := w.person("anna@example.org")
 	for name, try := range map[string]func(in *library.SignedIn) error{
 		"recovery": func(*library.SignedIn) error {
-			_, err := w.people.Recover(t.Context(), anna.email, "0000-0000-0000-0000-0000-0000", "een nieuw goed wachtwoord", library.Visitor{})
+			_, err := w.people.Recover(t.Context(), anna.email, "0000-0000-0000-0000-0000-0000", "een nieuw goed wachtwoord", library.Device{})
 			return err
 		},
 		"change of the password": func(in *library.SignedIn) error {
@@ -177,8 +177,8 @@ func TestKnownAddressTellsNoMore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.person("anna@example.org")
-	_, known := w.people.SignIn(t.Context(), "anna@example.org", "a wrong password", library.Visitor{})
-	_, unknown := w.people.SignIn(t.Context(), "bram@example.org", "a wrong password", library.Visitor{})
+	_, known := w.people.SignIn(t.Context(), "anna@example.org", "a wrong password", library.Device{})
+	_, unknown := w.people.SignIn(t.Context(), "bram@example.org", "a wrong password", library.Device{})
 	if known == nil || unknown == nil || known.Error() != unknown.Error() {
 		t.Errorf("%q and %q", known, unknown)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -25,7 +26,7 @@ func TestAuthorizeWithToken(t *testing.T) {
 		_, err := w.consents.Authorize(t.Context(), c.call(authorizing, accessToken(token)), wire.SessionOptions{})
 		return err
 	}
-	invalid := wire.InvalidToken(wire.KindAccessToken)
+	invalid := library.InvalidToken(wire.KindAccessToken)
 	token := old.tokens.AccessToken.Value
 	if err := authorize(second, token); err != nil {
 		t.Errorf("same application: %v", err)
@@ -34,7 +35,7 @@ func TestAuthorizeWithToken(t *testing.T) {
 	refused(t, "unknown token", authorize(second, strings.Repeat("A", 43)), invalid)
 	refused(t, "refresh token", authorize(second, old.tokens.RefreshToken.Value), invalid)
 	w.pass(200 * 24 * time.Hour)
-	if err := w.keeping.Tidy(t.Context()); err != nil {
+	if err := w.keeping.SweepExpired(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := authorize(second, token); err != nil {
@@ -59,17 +60,17 @@ func TestLinkForAPerson(t *testing.T) {
 	g := anna.allow(w.contract(app, library.Write))
 	reader := w.contract(app, library.Read)
 	opened := must(w.consents.Authorize(t.Context(), reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{}))(t)
-	request := must(w.consents.OpenLink(t.Context(), library.LinkAuthorize, opened.Code.Reveal()))(t)
-	if !request.ForOther(bram.in()) || request.ForOther(anna.in()) {
+	request := must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
+	if !request.IsForAnother(bram.in()) || request.IsForAnother(anna.in()) {
 		t.Error("the pages cannot tell whose link it is")
 	}
-	if _, err := w.consents.Allow(t.Context(), bram.in(), request); !errors.Is(err, library.ErrWrongPerson) {
+	if _, err := w.consents.Allow(t.Context(), bram.in(), request, ""); !errors.Is(err, library.ErrWrongPerson) {
 		t.Errorf("another person allows: %v", err)
 	}
 	if n := w.count(`SELECT count(*) FROM grants WHERE contract_id = ?`, reader.Contract.ID); n != 0 {
 		t.Errorf("%d grants came of it", n)
 	}
-	if _, err := w.consents.Allow(t.Context(), anna.in(), request); err != nil {
+	if _, err := w.consents.Allow(t.Context(), anna.in(), request, ""); err != nil {
 		t.Errorf("the person herself: %v", err)
 	}
 	if _, err := w.consents.Deny(t.Context(), request, bram.in(), library.CallbackUserCancel); !errors.Is(err, library.ErrUsed) {
@@ -87,11 +88,11 @@ func TestLinkIsAnsweredOnce(t *testing.T) {
 	c := w.contract(w.application(), library.Read)
 	anna := w.resident("anna@example.org")
 	open := func(code string) error {
-		_, err := w.consents.OpenLink(t.Context(), library.LinkAuthorize, code)
+		_, err := w.consents.FindRequest(t.Context(), library.AuthorizeRequest, code)
 		return err
 	}
 	opened := must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
-	request := must(w.consents.OpenLink(t.Context(), library.LinkAuthorize, opened.Code.Reveal()))(t)
+	request := must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
 	in := anna.in()
 	var wg sync.WaitGroup
 	var answered atomic.Int32
@@ -99,7 +100,7 @@ func TestLinkIsAnsweredOnce(t *testing.T) {
 		wg.Go(func() {
 			var err error
 			if i%2 == 0 {
-				_, err = w.consents.Allow(t.Context(), in, request)
+				_, err = w.consents.Allow(t.Context(), in, request, "")
 			} else {
 				_, err = w.consents.Deny(t.Context(), request, in, library.CallbackUserCancel)
 			}
@@ -114,8 +115,8 @@ func TestLinkIsAnsweredOnce(t *testing.T) {
 	if answered.Load() != 1 {
 		t.Errorf("answered %d times", answered.Load())
 	}
-	var fault *library.LinkError
-	if err := open(opened.Code.Reveal()); !errors.As(err, &fault) || fault.Fault != library.LinkUsed || fault.Request == nil {
+	var fault *library.RequestError
+	if err := open(opened.Code.Reveal()); !errors.As(err, &fault) || fault.Problem != library.RequestAnswered || fault.Request == nil {
 		t.Errorf("opened again: %v", err)
 	}
 
@@ -125,7 +126,7 @@ func TestLinkIsAnsweredOnce(t *testing.T) {
 		t.Errorf("after almost half an hour: %v", err)
 	}
 	w.pass(time.Millisecond)
-	if err := open(late.Code.Reveal()); !errors.As(err, &fault) || fault.Fault != library.LinkExpired {
+	if err := open(late.Code.Reveal()); !errors.As(err, &fault) || fault.Problem != library.RequestExpired {
 		t.Errorf("after half an hour: %v", err)
 	}
 	for name, code := range map[string]string{"none": "", "invented": strings.Repeat("A", 43), "a session's key": opened.Session.Key} {
@@ -133,7 +134,7 @@ func TestLinkIsAnsweredOnce(t *testing.T) {
 			t.Errorf("code %s: %v", name, err)
 		}
 	}
-	if _, err := w.consents.OpenLink(t.Context(), library.LinkUserReauth, opened.Code.Reveal()); !errors.Is(err, library.ErrNotFound) {
+	if _, err := w.consents.FindRequest(t.Context(), library.UserReauthRequest, opened.Code.Reveal()); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("on another page: %v", err)
 	}
 }
@@ -144,9 +145,9 @@ func TestDeny(t *testing.T) {
 	w := newWorld(t)
 	c := w.contract(w.application(), library.Read)
 	anna := w.resident("anna@example.org")
-	open := func() (*library.Opened, *library.Request) {
+	open := func() (*library.AuthorizeResult, *library.PendingRequest) {
 		opened := must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
-		return opened, must(w.consents.OpenLink(t.Context(), library.LinkAuthorize, opened.Code.Reveal()))(t)
+		return opened, must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
 	}
 	_, request := open()
 	back := queryOf(t, must(w.consents.Deny(t.Context(), request, anna.in(), library.CallbackUserCancel))(t))
@@ -171,9 +172,9 @@ func TestUserReauth(t *testing.T) {
 	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	c := w.contract(w.application(), library.Read)
 	g := anna.allow(c)
-	refer := func(token string, with ...func(*wire.RequestClaims)) (*library.Opened, error) {
+	refer := func(token string, with ...func(*wire.RequestClaims)) (*library.AuthorizeResult, error) {
 		claims := append([]func(*wire.RequestClaims){authorizing, accessToken(token)}, with...)
-		return w.consents.Refer(t.Context(), c.call(claims...), wire.SessionOptions{})
+		return w.consents.AuthorizeForToken(t.Context(), c.call(claims...), wire.SessionOptions{})
 	}
 	onboard := func(q *wire.RequestClaims) { q.CodeChallenge, q.CodeChallengeMethod = "", "" }
 	if _, err := refer(g.tokens.AccessToken.Value, onboard); err != nil {
@@ -181,24 +182,24 @@ func TestUserReauth(t *testing.T) {
 	}
 	w.pass(181 * 24 * time.Hour)
 	_, err := refer(g.tokens.AccessToken.Value, onboard)
-	refused(t, "to connect a source, expired", err, wire.ExpiredToken(wire.KindAccessToken))
+	refused(t, "to connect a source, expired", err, library.ExpiredToken(wire.KindAccessToken))
 	_, err = refer(strings.Repeat("A", 43))
-	refused(t, "unknown token", err, wire.InvalidToken(wire.KindAccessToken))
+	refused(t, "unknown token", err, library.InvalidToken(wire.KindAccessToken))
 	_, err = refer(g.tokens.AccessToken.Value, func(q *wire.RequestClaims) { q.CodeChallengeMethod = "plain" })
-	refused(t, "plain challenge", err, wire.Validation("code_challenge_method must be S256"))
+	refused(t, "plain challenge", err, library.InvalidParameter("code_challenge_method must be S256"))
 
 	anna.signIn()
 	sibling := anna.allow(w.contract(g.Application, library.Read))
 	_, err = refer(sibling.tokens.AccessToken.Value)
-	refused(t, "token of a sibling contract", err, wire.InvalidToken(wire.KindAccessToken))
+	refused(t, "token of a sibling contract", err, library.InvalidToken(wire.KindAccessToken))
 
 	opened := must(refer(g.tokens.AccessToken.Value))(t)
-	request := must(w.consents.OpenLink(t.Context(), library.LinkUserReauth, opened.Code.Reveal()))(t)
+	request := must(w.consents.FindRequest(t.Context(), library.UserReauthRequest, opened.Code.Reveal()))(t)
 	bram.signIn()
-	if _, err := w.consents.Allow(t.Context(), bram.in(), request); !errors.Is(err, library.ErrWrongPerson) {
+	if _, err := w.consents.Allow(t.Context(), bram.in(), request, ""); !errors.Is(err, library.ErrWrongPerson) {
 		t.Errorf("another person renews: %v", err)
 	}
-	back := anna.answer(library.LinkUserReauth, opened.Code.Reveal())
+	back := anna.answer(library.UserReauthRequest, opened.Code.Reveal())
 	if back.Get("success") != "true" || back.Get("code") == "" || back.Get("state") != "a state" || back.Has("accountReference") {
 		t.Errorf("the application hears %v", back)
 	}
@@ -216,20 +217,20 @@ func TestRefusedRenewal(t *testing.T) {
 	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	c := w.contract(w.application(), library.Read)
 	g := anna.allow(c)
-	deny := func(kind library.LinkKind, opened *library.Opened, who *person) {
-		request := must(w.consents.OpenLink(t.Context(), kind, opened.Code.Reveal()))(t)
+	deny := func(kind library.RequestKind, opened *library.AuthorizeResult, who *person) {
+		request := must(w.consents.FindRequest(t.Context(), kind, opened.Code.Reveal()))(t)
 		must(w.consents.Deny(t.Context(), request, who.in(), library.CallbackUserCancel))(t)
 	}
-	refer := func() *library.Opened {
-		return must(w.consents.Refer(t.Context(), c.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{}))(t)
+	refer := func() *library.AuthorizeResult {
+		return must(w.consents.AuthorizeForToken(t.Context(), c.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{}))(t)
 	}
-	deny(library.LinkAuthorize, must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t), anna)
+	deny(library.AuthorizeRequest, must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t), anna)
 	must(g.readNow())(t)
-	deny(library.LinkUserReauth, refer(), bram) // in a browser of somebody else's
+	deny(library.UserReauthRequest, refer(), bram) // in a browser of somebody else's
 	must(g.readNow())(t)
-	deny(library.LinkUserReauth, refer(), anna)
+	deny(library.UserReauthRequest, refer(), anna)
 	_, err := g.bearer()
-	refused(t, "after the no", err, wire.InvalidToken(wire.KindAccessToken))
+	refused(t, "after the no", err, library.InvalidToken(wire.KindAccessToken))
 	if got := anna.events(); got != "you.created app.allowed app.denied app.stopped app.denied" {
 		t.Errorf("activity %s", got)
 	}
@@ -257,7 +258,7 @@ func TestRenewal(t *testing.T) {
 	}
 	w.pass(100 * 24 * time.Hour) // the first refresh token's own time is over
 	_, err := w.consents.Refresh(t.Context(), c.call(refreshing(first.tokens.RefreshToken.Value)))
-	refused(t, "first refresh token", err, wire.ExpiredToken(wire.KindRefreshToken))
+	refused(t, "first refresh token", err, library.ExpiredToken(wire.KindRefreshToken))
 	must(w.consents.Refresh(t.Context(), c.call(refreshing(second.tokens.RefreshToken.Value))))(t)
 }
 
@@ -287,20 +288,21 @@ func TestReauthorizeAccount(t *testing.T) {
 		"her own": {own, nil}, "another's": {others, library.ErrNotFound}, "an unknown one": {unknown, library.ErrNotFound},
 		"another application's handle": {ofForeign, library.ErrNotFound}, "no handle": {"", library.ErrNotFound},
 	} {
-		opened := must(w.consents.Refer(t.Context(), c.call(accessToken(annas.tokens.AccessToken.Value),
+		opened := must(w.consents.AuthorizeForToken(t.Context(), c.call(accessToken(annas.tokens.AccessToken.Value),
 			func(q *wire.RequestClaims) { q.RedirectURI = callback }), wire.SessionOptions{}))(t)
-		request := must(w.consents.OpenLink(t.Context(), library.LinkReauthorize, opened.Code.Reveal()))(t)
-		if _, err := w.consents.Connect(t.Context(), bram.in(), request, true); !errors.Is(err, library.ErrWrongPerson) {
+		request := must(w.consents.FindRequest(t.Context(), library.ReauthorizeRequest, opened.Code.Reveal()))(t)
+		asked := delivery.ConnectionQuery{AccountReference: test.handle}
+		if _, err := w.accounts.Complete(t.Context(), bram.in(), request, asked); !errors.Is(err, library.ErrWrongPerson) {
 			t.Errorf("%s, another person's browser: %v", what, err)
 		}
-		account, err := w.accounts.Referred(t.Context(), anna.in(), request, test.handle)
-		if !errors.Is(err, test.want) || account != nil {
-			t.Errorf("%s: %v, %v", what, account, err)
+		step, err := w.accounts.ConnectionStep(t.Context(), anna.in(), request, asked)
+		if !errors.Is(err, test.want) || step != (delivery.ConnectionStep{}) {
+			t.Errorf("%s: %+v, %v", what, step, err)
 		}
 		if err != nil {
 			continue
 		}
-		back := must(w.consents.Connect(t.Context(), anna.in(), request, true))(t)
+		back := must(w.accounts.Complete(t.Context(), anna.in(), request, asked))(t)
 		if queryOf(t, back).Get("success") != "true" {
 			t.Errorf("%s: %q", what, back)
 		}
@@ -309,9 +311,9 @@ func TestReauthorizeAccount(t *testing.T) {
 		}
 	}
 	_, err := refer(c, "cloudId", "any")
-	refused(t, "a storage", err, wire.NotFound("Storage"))
+	refused(t, "a storage", err, library.Unknown("Storage"))
 	_, err = refer(c, "email", "anna@example.org")
-	refused(t, "another kind of handle", err, wire.Validation("type must be accountId or cloudId"))
+	refused(t, "another kind of handle", err, library.InvalidParameter("type must be accountId or cloudId"))
 	_, err = refer(c, "accountId", "")
-	refused(t, "no account", err, wire.Validation("value"))
+	refused(t, "no account", err, library.InvalidParameter("value"))
 }

@@ -18,6 +18,8 @@ type (
 	LoginID string
 	// Reference is an opaque handle that the protocol gives out for an account.
 	Reference string
+	// DeliveryID names a delivery; see package delivery.
+	DeliveryID string
 )
 
 // Library is a person's sealed store of files. There is one for each person, and
@@ -151,24 +153,24 @@ type Nonce struct {
 	ForgetAt time.Time
 }
 
-// LinkKind is the page that a link opens.
-type LinkKind string
+// RequestKind is the page that a link opens.
+type RequestKind string
 
 // The onboarding pages.
 const (
-	LinkAuthorize   LinkKind = "authorize"
-	LinkOnboard     LinkKind = "onboard"
-	LinkReauthorize LinkKind = "reauthorize"
-	LinkUserReauth  LinkKind = "user-reauth"
-	LinkRevoke      LinkKind = "revoke"
+	AuthorizeRequest   RequestKind = "authorize"
+	OnboardRequest     RequestKind = "onboard"
+	ReauthorizeRequest RequestKind = "reauthorize"
+	UserReauthRequest  RequestKind = "user-reauth"
+	RevokeRequest      RequestKind = "revoke"
 )
 
-// Link is a request for consent that has not been answered: what the application
+// AuthRequest is a request for consent that has not been answered: what the application
 // asked for, found by the code in the person's browser.
-type Link struct {
+type AuthRequest struct {
 	Hash        seal.Hash
-	Kind        LinkKind
-	Client      wire.ClientID
+	Kind        RequestKind
+	ClientID    wire.ClientID
 	RedirectURI string
 	State       string
 	// Challenge binds the code that comes of it to the application's verifier.
@@ -204,7 +206,7 @@ type Grant struct {
 func (g Grant) Active(now time.Time) bool { return g.RevokedAt.IsZero() && now.Before(g.ExpiresAt) }
 
 // Account is one account of a person that an application may know of. This one, of
-// type USER, stands for the person at an application; see [ConnectedAccount] for those
+// type USER, stands for the person at an application; see [Connection] for those
 // at providers.
 type Account struct {
 	ID          wire.AccountID
@@ -251,8 +253,8 @@ type Token struct {
 	ExpiresAt time.Time
 }
 
-// Holding is a token with everything that decides what it is worth.
-type Holding struct {
+// TokenInfo is a token with everything that decides what it is worth.
+type TokenInfo struct {
 	Token   Token
 	Grant   Grant
 	Library Library

@@ -32,7 +32,7 @@ const MinPassword = 12
 
 // Longer passwords are taken as they are, but only so much is judged: the time that
 // takes grows with the square.
-const judged = 64
+const maxJudged = 64
 
 // maxPassword bounds what is hashed, in bytes.
 const maxPassword = 1024
@@ -75,10 +75,10 @@ func (p *People) StrengthOf(password, email string) Strength {
 }
 
 func head(s string) string {
-	if len(s) <= judged {
+	if len(s) <= maxJudged {
 		return s
 	}
-	return strings.ToValidUTF8(s[:judged], "")
+	return strings.ToValidUTF8(s[:maxJudged], "")
 }
 
 // WaitError says that there were too many wrong tries.
@@ -98,25 +98,25 @@ const (
 
 // tries slows down guesses. A try is taken from the allowance when it begins, so
 // that many at once gain nothing, and given back if it succeeds.
-type tries struct {
+type loginLimiter struct {
 	mu       sync.Mutex
 	limiters map[string]*rate.Limiter
 }
 
-func newTries() *tries { return &tries{limiters: make(map[string]*rate.Limiter)} }
+func newLoginLimiter() *loginLimiter { return &loginLimiter{limiters: make(map[string]*rate.Limiter)} }
 
-// attempt is one try under way.
-type attempt struct {
+// loginAttempt is one try under way.
+type loginAttempt struct {
 	at    time.Time
 	taken []*rate.Limiter
 }
 
 // begin takes a try for the address and the e-mail address; empty ones do not
 // count. It returns a [*WaitError] if there is none left.
-func (t *tries) begin(now time.Time, address, email string) (*attempt, error) {
+func (t *loginLimiter) begin(now time.Time, address, email string) (*loginAttempt, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	a := &attempt{at: now}
+	a := &loginAttempt{at: now}
 	for _, k := range []struct {
 		key   string
 		every time.Duration
@@ -142,9 +142,9 @@ func (t *tries) begin(now time.Time, address, email string) (*attempt, error) {
 }
 
 // succeeded gives the try back.
-func (a *attempt) succeeded() { a.giveBack() }
+func (a *loginAttempt) succeeded() { a.giveBack() }
 
-func (a *attempt) giveBack() {
+func (a *loginAttempt) giveBack() {
 	for _, l := range a.taken {
 		l.AllowN(a.at, -1)
 	}
@@ -153,7 +153,7 @@ func (a *attempt) giveBack() {
 
 // makeRoom forgets those whose allowance is whole again, and all if that is not
 // enough: being flooded from fifty thousand addresses, nothing here would help.
-func (t *tries) makeRoom(now time.Time) {
+func (t *loginLimiter) makeRoom(now time.Time) {
 	if len(t.limiters) < maxTries {
 		return
 	}

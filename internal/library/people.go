@@ -14,8 +14,8 @@ import (
 // How long a browser stays signed in: until it has rested for loginRest, and no
 // longer than loginMost.
 const (
-	loginRest = 30 * time.Minute
-	loginMost = 12 * time.Hour
+	loginIdleLimit   = 30 * time.Minute
+	loginMaxLifetime = 12 * time.Hour
 )
 
 // What can go wrong at the door. Texts for people are the pages' business.
@@ -50,18 +50,18 @@ type People struct {
 	blobs     Blobs
 	now       func() time.Time
 	config    PeopleConfig
-	tries     *tries
+	tries     *loginLimiter
 }
 
 // NewPeople returns the people whose libraries are kept in the stores.
 func NewPeople(libraries LibraryStore, logins LoginStore, events EventStore, blobs Blobs, now func() time.Time, config PeopleConfig) *People {
-	return &People{libraries: libraries, logins: logins, events: events, blobs: blobs, now: now, config: config, tries: newTries()}
+	return &People{libraries: libraries, logins: logins, events: events, blobs: blobs, now: now, config: config, tries: newLoginLimiter()}
 }
 
-// Visitor is who stands at the door: what kind of device, from which address.
-type Visitor struct {
+// Device is who stands at the door: what kind of device, from which address.
+type Device struct {
 	// Agent is "phone", "computer" or the like; it is kept in the activity.
-	Agent string
+	Kind string
 	// Address is the network address, used for slowing down guesses and never kept.
 	Address string
 }
@@ -70,7 +70,7 @@ type Visitor struct {
 type NewPerson struct {
 	Email    string
 	Password string
-	Visitor
+	Device
 }
 
 // SignedIn is a person in one browser: they can open their library.
@@ -82,7 +82,7 @@ type SignedIn struct {
 
 // key opens the library.
 func (s *SignedIn) key() (seal.PrivateKey, error) {
-	k, err := s.secret.TakeKey(s.Login.Seal)
+	k, err := s.secret.OpenKey(s.Login.Seal)
 	if err != nil {
 		return seal.PrivateKey{}, fmt.Errorf("open library %s for login %s: %w", s.Library.ID, s.Login.ID, err)
 	}
@@ -122,11 +122,11 @@ func (p *People) Create(ctx context.Context, n NewPerson) (seal.Secret, error) {
 	if err != nil {
 		return seal.Secret{}, err
 	}
-	secret, login, err := p.newLogin(library.ID, key, code, n.Agent)
+	secret, login, err := p.newLogin(library.ID, key, code, n.Kind)
 	if err != nil {
 		return seal.Secret{}, err
 	}
-	event := p.event(library.ID, EventLibraryCreated, EventDetails{Agent: n.Agent})
+	event := p.event(library.ID, EventLibraryCreated, EventDetails{Agent: n.Kind})
 	err = p.libraries.AddLibrary(ctx, library, []Lock{passwordLock, codeLock}, login, event)
 	if errors.Is(err, ErrExists) {
 		return seal.Secret{}, ErrEmailTaken
@@ -140,7 +140,7 @@ func (p *People) Create(ctx context.Context, n NewPerson) (seal.Secret, error) {
 
 // SignIn opens a library with its password. Where the recovery code was never
 // confirmed, a fresh one is pending. It returns ErrWrongPassword or a [*WaitError].
-func (p *People) SignIn(ctx context.Context, email, password string, v Visitor) (seal.Secret, error) {
+func (p *People) SignIn(ctx context.Context, email, password string, v Device) (seal.Secret, error) {
 	library, key, err := p.openLock(ctx, email, LockPassword, password, v)
 	if err != nil {
 		return seal.Secret{}, err
@@ -149,11 +149,11 @@ func (p *People) SignIn(ctx context.Context, email, password string, v Visitor) 
 	if !library.CodeSaved {
 		code = seal.NewRecoveryCode()
 	}
-	secret, login, err := p.newLogin(library.ID, key, code, v.Agent)
+	secret, login, err := p.newLogin(library.ID, key, code, v.Kind)
 	if err != nil {
 		return seal.Secret{}, err
 	}
-	if err := p.logins.AddLogin(ctx, login, p.event(library.ID, EventSignedIn, EventDetails{Agent: v.Agent})); err != nil {
+	if err := p.logins.AddLogin(ctx, login, p.event(library.ID, EventSignedIn, EventDetails{Agent: v.Kind})); err != nil {
 		return seal.Secret{}, fmt.Errorf("add login: %w", err)
 	}
 	if code != "" {
@@ -168,7 +168,7 @@ func (p *People) SignIn(ctx context.Context, email, password string, v Visitor) 
 // other browsers are signed out, the code is void and a fresh one is pending;
 // applications keep their access. It returns ErrWrongCode, a [*PasswordError] or a
 // [*WaitError].
-func (p *People) Recover(ctx context.Context, email, code, password string, v Visitor) (seal.Secret, error) {
+func (p *People) Recover(ctx context.Context, email, code, password string, v Device) (seal.Secret, error) {
 	normal, err := NormalizeEmail(email)
 	if err != nil {
 		return seal.Secret{}, err
@@ -189,14 +189,14 @@ func (p *People) Recover(ctx context.Context, email, code, password string, v Vi
 		return seal.Secret{}, err
 	}
 	fresh := seal.NewRecoveryCode()
-	secret, login, err := p.newLogin(library.ID, key, fresh, v.Agent)
+	secret, login, err := p.newLogin(library.ID, key, fresh, v.Kind)
 	if err != nil {
 		return seal.Secret{}, err
 	}
-	if err := p.libraries.SetLocks(ctx, []Lock{lock}, true, login.ID, p.event(library.ID, EventRecovered, EventDetails{Agent: v.Agent})); err != nil {
+	if err := p.libraries.SetLocks(ctx, []Lock{lock}, true, login.ID, p.event(library.ID, EventRecovered, EventDetails{Agent: v.Kind})); err != nil {
 		return seal.Secret{}, fmt.Errorf("set password: %w", err)
 	}
-	if err := p.logins.AddLogin(ctx, login, p.event(library.ID, EventSignedIn, EventDetails{Agent: v.Agent})); err != nil {
+	if err := p.logins.AddLogin(ctx, login, p.event(library.ID, EventSignedIn, EventDetails{Agent: v.Kind})); err != nil {
 		return seal.Secret{}, fmt.Errorf("add login: %w", err)
 	}
 	if err := p.setCode(ctx, library.ID, key, fresh, secret, login.ID); err != nil {
@@ -207,7 +207,7 @@ func (p *People) Recover(ctx context.Context, email, code, password string, v Vi
 
 // openLock opens a library by something its person knows, with the guesses slowed
 // down by address and by e-mail.
-func (p *People) openLock(ctx context.Context, email string, kind LockKind, word string, v Visitor) (Library, seal.PrivateKey, error) {
+func (p *People) openLock(ctx context.Context, email string, kind LockKind, word string, v Device) (Library, seal.PrivateKey, error) {
 	wrong := ErrWrongPassword
 	if kind == LockRecovery {
 		wrong = ErrWrongCode
@@ -222,14 +222,14 @@ func (p *People) openLock(ctx context.Context, email string, kind LockKind, word
 	}
 	library, lock, err := p.findLock(ctx, email, kind)
 	if errors.Is(err, ErrNotFound) {
-		seal.SpendPasswordTime(ctx, word)
+		seal.SpendPasswordTime(ctx, word, seal.PasswordCost{})
 		return Library{}, seal.PrivateKey{}, wrong
 	}
 	if err != nil {
 		return Library{}, seal.PrivateKey{}, err
 	}
 	key, err := lock.Box.Open(ctx, word)
-	if errors.Is(err, seal.ErrShut) {
+	if errors.Is(err, seal.ErrCannotOpen) {
 		err := p.events.AddEvent(ctx, p.event(library.ID, EventWrongPassword, EventDetails{}))
 		return Library{}, seal.PrivateKey{}, errors.Join(wrong, err)
 	}
@@ -253,7 +253,7 @@ func (p *People) findLock(ctx context.Context, email string, kind LockKind) (Lib
 }
 
 func (p *People) lock(ctx context.Context, id ID, kind LockKind, key seal.PrivateKey, word string) (Lock, error) {
-	box, err := key.ShutWithPassword(ctx, word)
+	box, err := key.SealWithPassword(ctx, word, seal.PasswordCost{})
 	if err != nil {
 		return Lock{}, fmt.Errorf("lock library with %s: %w", kind, err)
 	}
@@ -267,13 +267,13 @@ const purposePending = "carrel pending recovery code"
 // to show if there is one.
 func (p *People) newLogin(id ID, key seal.PrivateKey, code, agent string) (seal.Secret, Login, error) {
 	secret := seal.NewSecret()
-	handed, err := key.HandToSecret(secret)
+	handed, err := key.SealToSecret(secret)
 	if err != nil {
 		return seal.Secret{}, Login{}, err
 	}
 	now := p.now()
 	login := Login{ID: LoginID(seal.RandomID(20)), Library: id, Hash: secret.Hash(), Seal: handed, Agent: agent,
-		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(loginRest)}
+		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(loginIdleLimit)}
 	if code != "" {
 		if login.PendingCode, err = secret.SealText(purposePending, code); err != nil {
 			return seal.Secret{}, Login{}, err
@@ -294,7 +294,7 @@ func (p *People) Login(ctx context.Context, secret seal.Secret) (*SignedIn, erro
 		return nil, fmt.Errorf("login is over: %w", ErrNotFound)
 	}
 	if now.Sub(login.SeenAt) >= time.Minute { // not a write for every click
-		login.SeenAt, login.ExpiresAt = now, earlier(now.Add(loginRest), login.CreatedAt.Add(loginMost))
+		login.SeenAt, login.ExpiresAt = now, earlier(now.Add(loginIdleLimit), login.CreatedAt.Add(loginMaxLifetime))
 		if err := p.logins.TouchLogin(ctx, login.ID, login.SeenAt, login.ExpiresAt); err != nil {
 			return nil, fmt.Errorf("keep login: %w", err)
 		}

@@ -87,7 +87,7 @@ func TestCreate(t *testing.T) {
 	if !errors.Is(err, library.ErrEmailTaken) {
 		t.Errorf("again: %v", err)
 	}
-	if _, err := w.people.SignIn(t.Context(), "ANNA@example.org", password, library.Visitor{}); err != nil {
+	if _, err := w.people.SignIn(t.Context(), "ANNA@example.org", password, library.Device{}); err != nil {
 		t.Errorf("the first password: %v", err)
 	}
 	var wg sync.WaitGroup
@@ -170,7 +170,7 @@ func TestChangePassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := anna.allow(w.contract(w.application(), library.Read))
-	other := must(w.people.SignIn(t.Context(), anna.email, password, library.Visitor{}))(t)
+	other := must(w.people.SignIn(t.Context(), anna.email, password, library.Device{}))(t)
 	const fresh = "een nieuw en langer wachtwoord"
 	var refused *library.PasswordError
 	if err := w.people.ChangePassword(t.Context(), anna.in(), "not the password", fresh); !errors.Is(err, library.ErrWrongPassword) {
@@ -188,7 +188,7 @@ func TestChangePassword(t *testing.T) {
 	if _, err := w.people.Login(t.Context(), other); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("the other browser: %v", err)
 	}
-	if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Visitor{}); !errors.Is(err, library.ErrWrongPassword) {
+	if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Device{}); !errors.Is(err, library.ErrWrongPassword) {
 		t.Errorf("the old password: %v", err)
 	}
 	if _, err := g.readNow(); err != nil {
@@ -196,7 +196,7 @@ func TestChangePassword(t *testing.T) {
 	}
 	anna.password = fresh
 	anna.signIn()
-	if _, err := w.people.Recover(t.Context(), anna.email, code, "weer een ander wachtwoord", library.Visitor{}); err != nil {
+	if _, err := w.people.Recover(t.Context(), anna.email, code, "weer een ander wachtwoord", library.Device{}); err != nil {
 		t.Errorf("the recovery code: %v", err)
 	}
 }

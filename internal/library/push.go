@@ -56,13 +56,13 @@ func (e *BodyError) Unwrap() error { return e.Err }
 // Push adds a file to the bearer's library. When it returns nil, metadata and
 // content will survive a crash of the machine. The content is encrypted as it is
 // read, with a fresh key that is sealed to the library: a write grant can never read
-// it back. Refusals are [*wire.Error]s; a [*BodyError] says that the content broke off.
+// it back. Refusals are [*Refusal]s; a [*BodyError] says that the content broke off.
 func (f *Files) Push(ctx context.Context, b *Bearer, d *wire.Descriptor, content io.Reader) (File, error) {
-	if err := b.May(Write); err != nil {
+	if err := b.Require(Write); err != nil {
 		return File{}, err
 	}
 	now := f.now()
-	file := File{ID: newFileID(now), Library: b.Library.ID, Application: b.Client.Application.ID,
+	file := File{ID: wire.FileName(NewOrderedID(now)), Library: b.Library.ID, Application: b.Client.Application.ID,
 		Contract: b.Client.Contract.ID, Metadata: d.ReadBack(), CreatedAt: now}
 	file.Metadata.ApplicationID, file.Metadata.ContractID = file.Application, file.Contract
 	file.Metadata.PartnerID, file.Metadata.Created = b.Client.Application.PartnerID, wire.MillisOf(now)
@@ -94,7 +94,7 @@ func fill(r io.Reader, buffer []byte) (n int, err error) {
 func (f *Files) pushSmall(ctx context.Context, b *Bearer, file File, content []byte) (File, error) {
 	file.Size = int64(len(content))
 	if f.config.MaxSize > 0 && file.Size > f.config.MaxSize {
-		return File{}, f.tooLarge()
+		return File{}, TooLarge(f.config.MaxSize)
 	}
 	key, sealedKey, err := newFileKey(b.Library, file.ID)
 	if err != nil {
@@ -110,14 +110,14 @@ func (f *Files) pushSmall(ctx context.Context, b *Bearer, file File, content []b
 // pushLarge stores the content first and the row that makes it visible last. The
 // nonce is used up at once: the content may take hours to arrive.
 func (f *Files) pushLarge(ctx context.Context, b *Bearer, file File, content io.Reader) (File, error) {
-	if err := f.clients.Spend(ctx, b.call); err != nil {
+	if err := f.clients.UseNonce(ctx, b.call); err != nil {
 		return File{}, err
 	}
 	key, sealedKey, err := newFileKey(b.Library, file.ID)
 	if err != nil {
 		return File{}, err
 	}
-	counted := &countedBody{r: content, most: f.config.MaxSize}
+	counted := &countedBody{r: content, max: f.config.MaxSize}
 	sealed, err := key.SealStream(counted)
 	if err != nil {
 		return File{}, err
@@ -125,7 +125,7 @@ func (f *Files) pushLarge(ctx context.Context, b *Bearer, file File, content io.
 	if _, err := f.blobs.Put(ctx, blobKey(file.Library, file.ID), sealed); err != nil {
 		switch {
 		case counted.beyond:
-			return File{}, f.tooLarge()
+			return File{}, TooLarge(f.config.MaxSize)
 		case counted.err != nil:
 			return File{}, &BodyError{counted.err}
 		}
@@ -141,24 +141,20 @@ func (f *Files) pushLarge(ctx context.Context, b *Bearer, file File, content io.
 }
 
 func (f *Files) add(ctx context.Context, b *Bearer, file File, content Content) (File, error) {
-	details := b.Client.details()
+	details := b.Client.EventDetails()
 	details.Grant, details.File, details.FileName = b.Grant.ID, file.ID, file.Name()
-	err := f.store.AddFile(ctx, Arrival{File: file, Content: content, Grant: b.Grant.ID, Nonce: b.call.unspent(),
+	err := f.store.AddFile(ctx, NewFile{File: file, Content: content, Grant: b.Grant.ID, Nonce: b.call.unusedNonce(),
 		Event: Event{Library: file.Library, At: file.CreatedAt, Kind: EventFileAdded, Details: details}})
 	switch {
 	case errors.Is(err, ErrReplayed):
 		return File{}, b.call.replayed(err)
 	case errors.Is(err, ErrNotFound): // revoked while the content was on its way
-		return File{}, wire.InvalidToken(wire.KindAccessToken).Because(err)
+		return File{}, InvalidToken(wire.KindAccessToken).Because(err)
 	case err != nil:
 		return File{}, fmt.Errorf("add file: %w", err)
 	}
-	b.call.spent = true
+	b.call.nonceUsed = true
 	return file, nil
-}
-
-func (f *Files) tooLarge() error {
-	return wire.TooLarge(fmt.Sprintf("The file is larger than the %d bytes that are allowed here", f.config.MaxSize))
 }
 
 // newFileKey makes a file's key and seals it to the library.
@@ -173,9 +169,9 @@ func newFileKey(library Library, id wire.FileName) (seal.FileKey, seal.Sealed, e
 
 func blobKey(library ID, file wire.FileName) string { return string(library) + "/" + string(file) }
 
-// newFileID is 10 characters of time and 16 of randomness (80 bits), so that ids
+// NewOrderedID returns 10 characters of time and 16 of randomness (80 bits), so that ids
 // sort by when they were made and inserts stay at one end of an index.
-func newFileID(now time.Time) wire.FileName {
+func NewOrderedID(now time.Time) string {
 	const digits = "0123456789abcdefghjkmnpqrstvwxyz"
 	var id [26]byte
 	ms := uint64(now.UnixMilli())
@@ -188,7 +184,7 @@ func newFileID(now time.Time) wire.FileName {
 	for i, b := range random {
 		id[10+i] = digits[b%32]
 	}
-	return wire.FileName(id[:])
+	return string(id[:])
 }
 
 // Name is what a person knows the file by: the pusher's first reference, without
@@ -213,7 +209,7 @@ func (f File) Name() string {
 // its own error: a store of blobs may wrap or hide it.
 type countedBody struct {
 	r      io.Reader
-	most   int64
+	max    int64
 	n      int64
 	beyond bool
 	err    error
@@ -224,7 +220,7 @@ var errBeyond = errors.New("content is larger than allowed")
 func (c *countedBody) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
-	if c.most > 0 && c.n > c.most {
+	if c.max > 0 && c.n > c.max {
 		c.beyond = true
 		return 0, errBeyond
 	}

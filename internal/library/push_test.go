@@ -68,8 +68,8 @@ func TestDescriptor(t *testing.T) {
 			wire.DescriptorClaims{Metadata: json.RawMessage(`{` + mime + `,` + account + `}`)}))(t),
 	} {
 		_, err := call.Descriptor(text)
-		var refusal *wire.Error
-		if !errors.As(err, &refusal) || refusal.Status != 400 || refusal.Code != wire.CodeValidationErrors {
+		var refusal *library.Refusal
+		if !errors.As(err, &refusal) || refusal.Kind != library.RefusedParameter {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -136,8 +136,7 @@ func TestTooLarge(t *testing.T) {
 		files, blobs := w.count(`SELECT count(*) FROM files`), len(w.blobKeys())
 		for _, n := range []int{limit + 1, limit + library.InlineLimit, 10 * library.InlineLimit} {
 			_, err := g.push("beyond", make([]byte, n))
-			refused(t, fmt.Sprintf("%d of %d bytes", n, limit), err,
-				wire.TooLarge(fmt.Sprintf("The file is larger than the %d bytes that are allowed here", limit)))
+			refused(t, fmt.Sprintf("%d of %d bytes", n, limit), err, library.TooLarge(int64(limit)))
 		}
 		if w.count(`SELECT count(*) FROM files`) != files || len(w.blobKeys()) != blobs {
 			t.Error("something of it was stored")
@@ -170,10 +169,10 @@ func TestReplayedPush(t *testing.T) {
 			if err := <-errs; err == nil {
 				won++
 			} else {
-				refused(t, name+" again", err, wire.ReplayedNonce(nonce))
+				refused(t, name+" again", err, library.ReplayedNonce(nonce))
 			}
 		}
-		refused(t, name+" later", push(), wire.ReplayedNonce(nonce))
+		refused(t, name+" later", push(), library.ReplayedNonce(nonce))
 		if got := w.count(`SELECT count(*) FROM files`) - before; won != 1 || got != 1 {
 			t.Errorf("%s: %d of %d had their way, %d files", name, won, many, got)
 		}

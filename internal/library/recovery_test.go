@@ -59,7 +59,7 @@ func TestPendingCode(t *testing.T) {
 	if n := w.count(`SELECT count(*) FROM logins WHERE pending_code IS NOT NULL`); n != 0 {
 		t.Errorf("%d logins hold a code still", n)
 	}
-	if _, err := w.people.Recover(t.Context(), anna.email, first, "een nieuw goed wachtwoord", library.Visitor{}); !errors.Is(err, library.ErrWrongCode) {
+	if _, err := w.people.Recover(t.Context(), anna.email, first, "een nieuw goed wachtwoord", library.Device{}); !errors.Is(err, library.ErrWrongCode) {
 		t.Errorf("the void code: %v", err)
 	}
 }
@@ -89,38 +89,38 @@ func TestRecover(t *testing.T) {
 		"another address": {"bram@example.org", code, library.ErrWrongCode},
 		"no address":      {"bram", code, library.ErrEmailShape},
 	} {
-		if _, err := w.people.Recover(t.Context(), test.email, test.code, fresh, library.Visitor{}); !errors.Is(err, test.want) {
+		if _, err := w.people.Recover(t.Context(), test.email, test.code, fresh, library.Device{}); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 	}
 	var refused *library.PasswordError
-	if _, err := w.people.Recover(t.Context(), anna.email, code, "short", library.Visitor{}); !errors.As(err, &refused) {
+	if _, err := w.people.Recover(t.Context(), anna.email, code, "short", library.Device{}); !errors.As(err, &refused) {
 		t.Errorf("a short new password: %v", err)
 	}
-	if _, err := w.people.SignIn(t.Context(), anna.email, code, library.Visitor{}); !errors.Is(err, library.ErrWrongPassword) {
+	if _, err := w.people.SignIn(t.Context(), anna.email, code, library.Device{}); !errors.Is(err, library.ErrWrongPassword) {
 		t.Errorf("the code as a password: %v", err)
 	}
 
 	typed := strings.ToLower(strings.ReplaceAll(code, "-", " "))
 	browser := anna.secret
-	anna.secret = must(w.people.Recover(t.Context(), anna.email, typed, fresh, library.Visitor{}))(t)
+	anna.secret = must(w.people.Recover(t.Context(), anna.email, typed, fresh, library.Device{}))(t)
 	if _, err := w.people.Login(t.Context(), browser); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("the browser before: %v", err)
 	}
 	if got := anna.pending(); got == "" || got == code {
 		t.Errorf("the new code is %q", got)
 	}
-	if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Visitor{}); !errors.Is(err, library.ErrWrongPassword) {
+	if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Device{}); !errors.Is(err, library.ErrWrongPassword) {
 		t.Errorf("the old password: %v", err)
 	}
-	if _, err := w.people.Recover(t.Context(), anna.email, code, fresh, library.Visitor{}); !errors.Is(err, library.ErrWrongCode) {
+	if _, err := w.people.Recover(t.Context(), anna.email, code, fresh, library.Device{}); !errors.Is(err, library.ErrWrongCode) {
 		t.Errorf("the code again: %v", err)
 	}
 	if got, err := g.readNow(); err != nil || got["a file"] != "text" {
 		t.Errorf("an application reads %v, %v", got, err)
 	}
-	files := must(w.files.ListOwn(t.Context(), anna.in(), library.FileFilter{}))(t)
-	_, content, err := w.files.OpenOwn(t.Context(), anna.in(), files.Files[0].ID)
+	files := must(w.files.ListForPerson(t.Context(), anna.in(), library.FileFilter{}))(t)
+	_, content, err := w.files.OpenForPerson(t.Context(), anna.in(), files.Files[0].ID)
 	if err != nil {
 		t.Fatalf("the person's own file: %v", err)
 	}
@@ -154,10 +154,10 @@ func TestNewCode(t *testing.T) {
 	if fresh == "" || fresh == old || anna.in().Library.CodeSaved {
 		t.Errorf("the new code is %q", fresh)
 	}
-	if _, err := w.people.Recover(t.Context(), anna.email, old, "een nieuw goed wachtwoord", library.Visitor{}); !errors.Is(err, library.ErrWrongCode) {
+	if _, err := w.people.Recover(t.Context(), anna.email, old, "een nieuw goed wachtwoord", library.Device{}); !errors.Is(err, library.ErrWrongCode) {
 		t.Errorf("the old code: %v", err)
 	}
-	if _, err := w.people.Recover(t.Context(), anna.email, fresh, "een nieuw goed wachtwoord", library.Visitor{}); err != nil {
+	if _, err := w.people.Recover(t.Context(), anna.email, fresh, "een nieuw goed wachtwoord", library.Device{}); err != nil {
 		t.Errorf("the new code: %v", err)
 	}
 }

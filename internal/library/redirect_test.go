@@ -90,9 +90,9 @@ func TestRedirectURI(t *testing.T) {
 		"localhost by its number":    "http://127.0.0.1:9000/back",
 		"localhost, other port":      "http://localhost:9001/back",
 	} {
-		refused(t, name, ask(uri), wire.InvalidRedirectURI(uri))
+		refused(t, name, ask(uri), library.InvalidRedirectURI(uri))
 	}
-	if _, err := w.consents.Refer(t.Context(), c.call(func(q *wire.RequestClaims) { q.RedirectURI = "https://evil.example" }), wire.SessionOptions{}); err == nil {
+	if _, err := w.consents.AuthorizeForToken(t.Context(), c.call(func(q *wire.RequestClaims) { q.RedirectURI = "https://evil.example" }), wire.SessionOptions{}); err == nil {
 		t.Error("a reference goes anywhere")
 	}
 }
@@ -154,9 +154,9 @@ func TestCallback(t *testing.T) {
 		opened := must(w.consents.Authorize(t.Context(), c.call(authorizing, func(q *wire.RequestClaims) {
 			q.RedirectURI, q.State = uri, state
 		}), wire.SessionOptions{}))(t)
-		request := must(w.consents.OpenLink(t.Context(), library.LinkAuthorize, opened.Code.Reveal()))(t)
-		failed := request.Failed(library.CallbackUserCancel)
-		allowed := must(w.consents.Allow(t.Context(), anna.in(), request))(t)
+		request := must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
+		failed := request.FailureURL(library.CallbackUserCancel)
+		allowed := must(w.consents.Allow(t.Context(), anna.in(), request, ""))(t)
 		for _, address := range []string{failed, allowed} {
 			if !strings.HasPrefix(address, prefix) || strings.ContainsAny(address, "\r\n #") {
 				t.Errorf("%s leads to %q", uri, address)

@@ -15,9 +15,9 @@ func TestRefuseToRenew(t *testing.T) {
 	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	c := w.contract(w.application(), library.Read)
 	g := anna.allow(c)
-	ask := func() *library.Request {
-		opened := must(w.consents.Refer(t.Context(), c.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{}))(t)
-		return must(w.consents.OpenLink(t.Context(), library.LinkUserReauth, opened.Code.Reveal()))(t)
+	ask := func() *library.PendingRequest {
+		opened := must(w.consents.AuthorizeForToken(t.Context(), c.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{}))(t)
+		return must(w.consents.FindRequest(t.Context(), library.UserReauthRequest, opened.Code.Reveal()))(t)
 	}
 	deny := func(who *library.SignedIn) {
 		back := queryOf(t, must(w.consents.Deny(t.Context(), ask(), who, library.CallbackUserCancel))(t))
@@ -32,5 +32,5 @@ func TestRefuseToRenew(t *testing.T) {
 	}
 	deny(anna.in())
 	_, err := g.bearer()
-	refused(t, "access token after the refusal", err, wire.InvalidToken(wire.KindAccessToken))
+	refused(t, "access token after the refusal", err, library.InvalidToken(wire.KindAccessToken))
 }

@@ -109,15 +109,15 @@ func (c *Clients) AddContract(ctx context.Context, k Contract) (Contract, error)
 	return k, nil
 }
 
-// dangerous are schemes that a browser would run or show as its own.
-var dangerous = []string{"javascript", "data", "vbscript", "file", "blob", "about", "view-source", "filesystem", "ftp", "ws", "wss"}
+// browserSchemes are schemes that a browser would run or show as its own.
+var browserSchemes = []string{"javascript", "data", "vbscript", "file", "blob", "about", "view-source", "filesystem", "ftp", "ws", "wss"}
 
 // checkRedirectURI says whether people may be sent there: https, http on this
 // machine only, or a scheme of the application's own.
 func checkRedirectURI(uri string) error {
 	u, err := url.Parse(uri)
 	switch {
-	case err != nil || !plain(uri):
+	case err != nil || !isPrintableASCII(uri):
 		return fmt.Errorf("redirect URI %q is not a URI", uri)
 	case u.Scheme == "" || u.Host == "":
 		return fmt.Errorf("redirect URI %q: want scheme://host/path", uri)
@@ -125,15 +125,15 @@ func checkRedirectURI(uri string) error {
 		return fmt.Errorf("redirect URI %q: it may have no fragment", uri)
 	case u.User != nil:
 		return fmt.Errorf("redirect URI %q: it may have no user name", uri)
-	case slices.Contains(dangerous, strings.ToLower(u.Scheme)):
+	case slices.Contains(browserSchemes, strings.ToLower(u.Scheme)):
 		return fmt.Errorf("redirect URI %q: the scheme %s is not allowed", uri, u.Scheme)
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
 		return fmt.Errorf("redirect URI %q: http is for this machine only, use https", uri)
 	}
 	return nil
 }
 
-func loopback(host string) bool {
+func isLoopback(host string) bool {
 	if host == "localhost" {
 		return true
 	}
@@ -142,7 +142,7 @@ func loopback(host string) bool {
 }
 
 // plain reports whether a URI is printable ASCII without spaces.
-func plain(uri string) bool {
+func isPrintableASCII(uri string) bool {
 	for i := range len(uri) {
 		if uri[i] <= ' ' || uri[i] >= 0x7f {
 			return false
@@ -154,11 +154,11 @@ func plain(uri string) bool {
 // maxRedirectURI bounds what a request may ask for, in bytes.
 const maxRedirectURI = 2048
 
-// allowsRedirect reports whether a request may name uri: as written, without
+// AllowsRedirect reports whether a request may name uri: as written, without
 // normalising, scheme, host, port and path are those of a registered one. Only the
 // query is free.
-func (k Contract) allowsRedirect(uri string) bool {
-	if len(uri) > maxRedirectURI || !plain(uri) || strings.Contains(uri, "#") {
+func (k Contract) AllowsRedirect(uri string) bool {
+	if len(uri) > maxRedirectURI || !isPrintableASCII(uri) || strings.Contains(uri, "#") {
 		return false
 	}
 	base, query, _ := strings.Cut(uri, "?")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 )
@@ -14,7 +15,7 @@ import (
 // standsFor is the account that stands for the person, as the application sees it.
 func (g granted) standsFor() wire.AccountID {
 	g.w.t.Helper()
-	for _, a := range must(g.w.accounts.Of(g.w.t.Context(), must(g.bearer())(g.w.t)))(g.w.t) {
+	for _, a := range must(g.w.accounts.ListForBearer(g.w.t.Context(), must(g.bearer())(g.w.t)))(g.w.t) {
 		if a.Type == wire.AccountTypeUser {
 			return a.ID
 		}
@@ -24,14 +25,14 @@ func (g granted) standsFor() wire.AccountID {
 }
 
 // revocation opens a link to revoke and finds its request.
-func (g granted) revocation(account wire.AccountID) *library.Request {
+func (g granted) revocation(account wire.AccountID) *library.PendingRequest {
 	g.w.t.Helper()
 	return g.openedLink(must(g.w.accounts.OpenRevocation(g.w.t.Context(), must(g.bearer())(g.w.t), account, callback+"?mine=1"))(g.w.t))
 }
 
-func (g granted) openedLink(code seal.Secret) *library.Request {
+func (g granted) openedLink(code seal.Secret) *library.PendingRequest {
 	g.w.t.Helper()
-	return must(g.w.consents.OpenLink(g.w.t.Context(), library.LinkRevoke, code.Reveal()))(g.w.t)
+	return must(g.w.consents.FindRequest(g.w.t.Context(), library.RevokeRequest, code.Reveal()))(g.w.t)
 }
 
 // TestOpenRevocation: an application may ask about what it sees, and come back to where
@@ -49,17 +50,17 @@ func TestOpenRevocation(t *testing.T) {
 		by      granted
 		account wire.AccountID
 		uri     string
-		want    *wire.Error
+		want    *library.Refusal
 	}{
-		"another place":             {g, account.ID, "https://elsewhere.example/callback", wire.InvalidRedirectURI("https://elsewhere.example/callback")},
-		"nowhere":                   {g, account.ID, "", wire.InvalidRedirectURI("")},
-		"another place first":       {g, "nosuchaccount", callback + "/x", wire.InvalidRedirectURI(callback + "/x")},
-		"an account that is not":    {g, "nosuchaccount", callback, wire.NotFound("Account")},
-		"none":                      {g, "", callback, wire.NotFound("Account")},
-		"another application's":     {elsewhere, account.ID, callback, wire.NotFound("Account")},
-		"another person's":          {brams, account.ID, callback, wire.NotFound("Account")},
-		"the other person":          {brams, user, callback, wire.NotFound("Account")},
-		"the person to another app": {elsewhere, user, callback, wire.NotFound("Account")},
+		"another place":             {g, account.ID, "https://elsewhere.example/callback", library.InvalidRedirectURI("https://elsewhere.example/callback")},
+		"nowhere":                   {g, account.ID, "", library.InvalidRedirectURI("")},
+		"another place first":       {g, "nosuchaccount", callback + "/x", library.InvalidRedirectURI(callback + "/x")},
+		"an account that is not":    {g, "nosuchaccount", callback, library.Unknown("Account")},
+		"none":                      {g, "", callback, library.Unknown("Account")},
+		"another application's":     {elsewhere, account.ID, callback, library.Unknown("Account")},
+		"another person's":          {brams, account.ID, callback, library.Unknown("Account")},
+		"the other person":          {brams, user, callback, library.Unknown("Account")},
+		"the person to another app": {elsewhere, user, callback, library.Unknown("Account")},
 	} {
 		_, err := w.accounts.OpenRevocation(t.Context(), must(tt.by.bearer())(t), tt.account, tt.uri)
 		refused(t, name, err, tt.want)
@@ -70,8 +71,8 @@ func TestOpenRevocation(t *testing.T) {
 	for _, by := range []granted{g, reader} {
 		for _, id := range []wire.AccountID{account.ID, user} {
 			r := by.revocation(id)
-			if r.Link.Account != id || r.Link.Library != anna.in().Library.ID || r.Client.ID() != by.ID() {
-				t.Errorf("link %+v", r.Link)
+			if r.Account != id || r.Library != anna.in().Library.ID || r.Client.ID() != by.ID() {
+				t.Errorf("link %+v", r.AuthRequest)
 			}
 			if _, err := w.accounts.Revocation(t.Context(), bram.in(), r); !errors.Is(err, library.ErrWrongPerson) {
 				t.Errorf("another person asks: %v", err)
@@ -82,14 +83,14 @@ func TestOpenRevocation(t *testing.T) {
 		}
 	}
 	code := must(w.accounts.OpenRevocation(t.Context(), must(g.bearer())(t), user, callback))(t)
-	for _, kind := range []library.LinkKind{library.LinkAuthorize, library.LinkOnboard, library.LinkReauthorize, library.LinkUserReauth} {
-		if _, err := w.consents.OpenLink(t.Context(), kind, code.Reveal()); !errors.Is(err, library.ErrNotFound) {
+	for _, kind := range []library.RequestKind{library.AuthorizeRequest, library.OnboardRequest, library.ReauthorizeRequest, library.UserReauthRequest} {
+		if _, err := w.consents.FindRequest(t.Context(), kind, code.Reveal()); !errors.Is(err, library.ErrNotFound) {
 			t.Errorf("opened as %s: %v", kind, err)
 		}
 	}
 	w.pass(30 * time.Minute)
-	var fault *library.LinkError
-	if _, err := w.consents.OpenLink(t.Context(), library.LinkRevoke, code.Reveal()); !errors.As(err, &fault) || fault.Fault != library.LinkExpired {
+	var fault *library.RequestError
+	if _, err := w.consents.FindRequest(t.Context(), library.RevokeRequest, code.Reveal()); !errors.As(err, &fault) || fault.Problem != library.RequestExpired {
 		t.Errorf("after half an hour: %v", err)
 	}
 }
@@ -117,12 +118,12 @@ func TestRevokeAccount(t *testing.T) {
 		t.Errorf("after a yes: %s, want %s", back, want)
 	}
 	_, err := g.deliver(account.ID, observation("2"))
-	refused(t, "push", err, wire.NotFound("Account"))
+	refused(t, "push", err, library.Unknown("Account"))
 	if !strings.HasSuffix(p.events(), "sent.accepted account.removed") {
 		t.Errorf("activity %s", p.events())
 	}
-	var fault *library.LinkError
-	if _, err := w.consents.OpenLink(t.Context(), library.LinkRevoke, code.Reveal()); !errors.As(err, &fault) || fault.Fault != library.LinkUsed {
+	var fault *library.RequestError
+	if _, err := w.consents.FindRequest(t.Context(), library.RevokeRequest, code.Reveal()); !errors.As(err, &fault) || fault.Problem != library.RequestAnswered {
 		t.Errorf("the same link again: %v", err)
 	}
 	// What another link is about has gone; it can be answered all the same, once.
@@ -157,7 +158,7 @@ func TestRevokeUser(t *testing.T) {
 	must(w.accounts.Revoke(t.Context(), anna.in(), request))(t)
 	for name, g := range map[string]granted{"writer": writer, "reader": reader} {
 		_, err := g.bearer()
-		refused(t, name, err, wire.InvalidToken(wire.KindAccessToken))
+		refused(t, name, err, library.InvalidToken(wire.KindAccessToken))
 	}
 	for name, g := range map[string]granted{"another application": elsewhere, "another person": brams} {
 		if _, err := g.bearer(); err != nil {
@@ -192,16 +193,16 @@ func TestDeleteUserAccount(t *testing.T) {
 		t.Errorf("activity %s: nothing has ended", p.events())
 	}
 	for _, g := range []granted{g, reader} {
-		if list := must(w.accounts.Of(t.Context(), must(g.bearer())(t)))(t); len(list) != 1 || list[0].ID != account.ID {
+		if list := must(w.accounts.ListForBearer(t.Context(), must(g.bearer())(t)))(t); len(list) != 1 || list[0].ID != account.ID {
 			t.Errorf("accounts %+v", list)
 		}
 		_, err := w.accounts.OpenRevocation(t.Context(), must(g.bearer())(t), user, callback)
-		refused(t, "revocation", err, wire.NotFound("Account"))
+		refused(t, "revocation", err, library.Unknown("Account"))
 	}
 	ref := must(w.consents.Reference(t.Context(), g.call(), wire.ReferenceRequest{Type: "accountId", Value: string(user)}))(t)
-	opened := must(w.consents.Refer(t.Context(), g.call(accessToken(g.tokens.AccessToken.Value), func(q *wire.RequestClaims) { q.RedirectURI = callback }), wire.SessionOptions{}))(t)
-	link := must(w.consents.OpenLink(t.Context(), library.LinkReauthorize, opened.Code.Reveal()))(t)
-	if _, err := w.accounts.Referred(t.Context(), p.in(), link, ref); !errors.Is(err, library.ErrNotFound) {
+	opened := must(w.consents.AuthorizeForToken(t.Context(), g.call(accessToken(g.tokens.AccessToken.Value), func(q *wire.RequestClaims) { q.RedirectURI = callback }), wire.SessionOptions{}))(t)
+	link := must(w.consents.FindRequest(t.Context(), library.ReauthorizeRequest, opened.Code.Reveal()))(t)
+	if _, err := w.accounts.ConnectionStep(t.Context(), p.in(), link, delivery.ConnectionQuery{AccountReference: ref}); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("referred to: %v", err)
 	}
 	theirs.standsFor() // is another person's, and seen
@@ -218,8 +219,8 @@ func TestDeleteUserAccount(t *testing.T) {
 	}
 
 	opened = must(w.consents.Authorize(t.Context(), g.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{}))(t)
-	back := p.answer(library.LinkAuthorize, opened.Code.Reveal())
-	list := must(w.accounts.Of(t.Context(), must(g.bearer())(t)))(t)
+	back := p.answer(library.AuthorizeRequest, opened.Code.Reveal())
+	list := must(w.accounts.ListForBearer(t.Context(), must(g.bearer())(t)))(t)
 	if len(list) != 2 || list[0].ID != user || list[0].Reference != back.Get("accountReference") {
 		t.Errorf("after a new consent: %+v, reference %s", list, back.Get("accountReference"))
 	}

@@ -23,7 +23,7 @@ func TestRevoke(t *testing.T) {
 	session := must(g.open(wire.SessionOptions{}))(t)
 	r := must(g.reading(session))(t) // a request that has come as far as this
 	unused := must(w.consents.Authorize(t.Context(), reader.call(authorizing), wire.SessionOptions{}))(t)
-	code := anna.answer(library.LinkAuthorize, unused.Code.Reveal()).Get("code")
+	code := anna.answer(library.AuthorizeRequest, unused.Code.Reveal()).Get("code")
 
 	id := library.GrantID(g.tokens.ConsentID)
 	if err := w.consents.Revoke(t.Context(), bram.in(), id); !errors.Is(err, library.ErrNotFound) {
@@ -39,21 +39,21 @@ func TestRevoke(t *testing.T) {
 	}
 
 	_, err := g.bearer()
-	refused(t, "access token", err, wire.InvalidToken(wire.KindAccessToken))
+	refused(t, "access token", err, library.InvalidToken(wire.KindAccessToken))
 	_, err = w.consents.Refresh(t.Context(), g.call(refreshing(g.tokens.RefreshToken.Value)))
-	refused(t, "refresh token", err, wire.InvalidToken(wire.KindRefreshToken))
+	refused(t, "refresh token", err, library.InvalidToken(wire.KindRefreshToken))
 	_, err = w.consents.Exchange(t.Context(), g.call(exchanging(code)))
-	refused(t, "code", err, wire.InvalidToken(wire.KindAuthorizationCode))
+	refused(t, "code", err, library.InvalidToken(wire.KindAuthorizationCode))
 	_, err = w.consents.Authorize(t.Context(), reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{})
-	refused(t, "linking", err, wire.InvalidToken(wire.KindAccessToken))
-	_, err = w.consents.Refer(t.Context(), reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{})
-	refused(t, "renewing", err, wire.InvalidToken(wire.KindAccessToken))
+	refused(t, "linking", err, library.InvalidToken(wire.KindAccessToken))
+	_, err = w.consents.AuthorizeForToken(t.Context(), reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{})
+	refused(t, "renewing", err, library.InvalidToken(wire.KindAccessToken))
 	_ = w.files.List(t.Context(), r, func(e wire.FileEntry) error {
 		_, _, err := w.files.Open(t.Context(), r, e.Name)
-		refused(t, "a read under way", err, wire.InvalidToken(wire.KindAccessToken))
+		refused(t, "a read under way", err, library.InvalidToken(wire.KindAccessToken))
 		return nil
 	})
-	_, err = w.consents.OpenSession(t.Context(), r.Bearer, wire.SessionOptions{})
+	_, err = w.consents.StartSession(t.Context(), r.Bearer, wire.SessionOptions{})
 	if err == nil {
 		t.Error("a request under way opens a session")
 	}
@@ -106,7 +106,7 @@ func TestRevokeDuringAPush(t *testing.T) {
 			g := anna.allow(writer)
 			body := io.MultiReader(bytes.NewReader(content), hook(func() error { return how(library.GrantID(g.tokens.ConsentID)) }))
 			_, err := w.files.Push(t.Context(), must(g.bearer())(t), descriptor(t, nil), body)
-			refused(t, name+", "+end, err, wire.InvalidToken(wire.KindAccessToken))
+			refused(t, name+", "+end, err, library.InvalidToken(wire.KindAccessToken))
 		}
 	}
 	if n := w.count(`SELECT (SELECT count(*) FROM files) + (SELECT count(*) FROM contents)`); n != 0 {
@@ -149,7 +149,7 @@ func TestGrants(t *testing.T) {
 	if len(views) != 2 {
 		t.Fatalf("%d grants", len(views))
 	}
-	byID := map[library.GrantID]library.GrantView{}
+	byID := map[library.GrantID]library.GrantWithClient{}
 	for _, v := range views {
 		byID[v.Grant.ID] = v
 	}

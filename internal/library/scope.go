@@ -19,7 +19,7 @@ type view struct {
 	now      time.Time
 }
 
-func (r *Reading) view(now time.Time) view {
+func (r *ReadSession) view(now time.Time) view {
 	v := view{scope: r.Bearer.Client.Contract.Scope, reader: r.Bearer.Client.Application.ID, now: now}
 	if s := r.Session.Options.Scope; s != nil {
 		v.criteria, v.narrowed = s.Criteria, len(s.Criteria) > 0

@@ -83,13 +83,13 @@ func (s *shelf) sees(t *testing.T, scope library.Scope, options wire.SessionOpti
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := must(s.w.files.ListOwn(t.Context(), s.anna.in(), library.FileFilter{}))(t)
+	all := must(s.w.files.ListForPerson(t.Context(), s.anna.in(), library.FileFilter{}))(t)
 	for _, file := range all.Files { // what is not listed cannot be had by its name either
 		if !listed[file.ID] {
 			_, _, err := g.readFile(session, file.ID)
-			refused(t, "file "+file.Name()+", outside the view", err, wire.NotFound("File"))
+			refused(t, "file "+file.Name()+", outside the view", err, library.Unknown("File"))
 			_, err = s.w.files.Find(t.Context(), must(g.reading(session))(t), file.ID)
-			refused(t, "metadata of "+file.Name()+", outside the view", err, wire.NotFound("File"))
+			refused(t, "metadata of "+file.Name()+", outside the view", err, library.Unknown("File"))
 		}
 	}
 	return strings.Join(names, "")
@@ -178,9 +178,9 @@ func TestLast(t *testing.T) {
 	}
 	for _, last := range []string{"d", "3", "-3d", "3 days", "3D", "3s", "1.5d", "10001d", "9999999999999999999d", "d3", "é", "3é", "\xff", " "} {
 		_, err := g.open(wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: "1d"}, {Last: last}}}})
-		refused(t, "criterion of "+last, err, wire.Validation("scope.criteria.last"))
+		refused(t, "criterion of "+last, err, library.InvalidParameter("scope.criteria.last"))
 		_, err = g.open(wire.SessionOptions{Scope: &wire.Scope{TimeRanges: []wire.TimeRange{{Last: last}}}})
-		refused(t, "time range of "+last, err, wire.Validation("scope.timeRanges.last"))
+		refused(t, "time range of "+last, err, library.InvalidParameter("scope.timeRanges.last"))
 	}
 }
 
@@ -189,7 +189,7 @@ func TestOwnList(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
 	list := func(f library.FileFilter) string {
-		page := must(s.w.files.ListOwn(t.Context(), s.anna.in(), f))(t)
+		page := must(s.w.files.ListForPerson(t.Context(), s.anna.in(), f))(t)
 		var names []string
 		for _, file := range page.Files {
 			names = append(names, file.Name())
@@ -215,7 +215,7 @@ func TestOwnList(t *testing.T) {
 			t.Errorf("page %d shows %d", page, len(got))
 		}
 	}
-	page := must(s.w.files.ListOwn(t.Context(), s.anna.in(), library.FileFilter{Page: 3}))(t)
+	page := must(s.w.files.ListForPerson(t.Context(), s.anna.in(), library.FileFilter{Page: 3}))(t)
 	if page.From != 41 || page.To != 46 || page.Total != 46 || len(page.Applications) != 2 {
 		t.Errorf("page 3: from %d to %d of %d, %d applications", page.From, page.To, page.Total, len(page.Applications))
 	}

@@ -25,23 +25,23 @@ func TestSessionIsItsBearers(t *testing.T) {
 		must(annas.reading(session))(t)
 		for name, g := range map[string]granted{"another person": brams, "a sibling contract": sibling, "another application": foreign} {
 			_, err := g.reading(session)
-			refused(t, name, err, wire.NotFound("Session"))
+			refused(t, name, err, library.Unknown("Session"))
 		}
 	}
 	for name, key := range map[string]string{"none": "", "invented": strings.Repeat("A", 43), "the token": annas.tokens.AccessToken.Value} {
 		_, err := annas.reading(key)
-		refused(t, name, err, wire.NotFound("Session"))
+		refused(t, name, err, library.Unknown("Session"))
 	}
 	w.pass(time.Hour - time.Millisecond)
 	must(annas.reading(opened))(t)
 	w.pass(time.Millisecond)
 	_, err := annas.reading(opened)
-	refused(t, "after an hour", err, wire.NotFound("Session"))
-	if err := w.keeping.Tidy(t.Context()); err != nil {
+	refused(t, "after an hour", err, library.Unknown("Session"))
+	if err := w.keeping.SweepExpired(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	_, err = annas.reading(opened)
-	refused(t, "after tidying", err, wire.NotFound("Session"))
+	refused(t, "after tidying", err, library.Unknown("Session"))
 	if n := w.count(`SELECT count(*) FROM sessions`); n != 0 {
 		t.Errorf("%d sessions are kept", n)
 	}
@@ -55,27 +55,27 @@ func TestPromisedSession(t *testing.T) {
 	reader := w.contract(w.application(), library.Read)
 	anna := w.resident("anna@example.org")
 	earlier := anna.allow(reader) // the same contract: a bearer there is
-	promise := func() *library.Opened {
+	promise := func() *library.AuthorizeResult {
 		return must(w.consents.Authorize(t.Context(), reader.call(authorizing), wire.SessionOptions{}))(t)
 	}
 	waiting := promise()
 	_, err := earlier.reading(waiting.Session.Key)
-	refused(t, "before the answer", err, wire.NotFound("Session"))
-	request := must(w.consents.OpenLink(t.Context(), library.LinkAuthorize, waiting.Code.Reveal()))(t)
+	refused(t, "before the answer", err, library.Unknown("Session"))
+	request := must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, waiting.Code.Reveal()))(t)
 	must(w.consents.Deny(t.Context(), request, anna.in(), library.CallbackUserCancel))(t)
 	_, err = earlier.reading(waiting.Session.Key)
-	refused(t, "after a no", err, wire.NotFound("Session"))
+	refused(t, "after a no", err, library.Unknown("Session"))
 
 	allowed := promise()
-	anna.answer(library.LinkAuthorize, allowed.Code.Reveal())
+	anna.answer(library.AuthorizeRequest, allowed.Code.Reveal())
 	must(earlier.reading(allowed.Session.Key))(t)
 
 	late := promise() // the session's hour is counted from the promise
 	w.pass(29 * time.Minute)
-	anna.answer(library.LinkAuthorize, late.Code.Reveal())
+	anna.answer(library.AuthorizeRequest, late.Code.Reveal())
 	w.pass(31 * time.Minute)
 	_, err = earlier.reading(late.Session.Key)
-	refused(t, "an hour after the promise", err, wire.NotFound("Session"))
+	refused(t, "an hour after the promise", err, library.Unknown("Session"))
 }
 
 // TestStatusAndMetadata: what is there is completed at once, and a file is found as it
@@ -89,7 +89,7 @@ func TestStatusAndMetadata(t *testing.T) {
 	pushed := must(writer.push("a file", []byte("text")))(t)
 	reader := anna.allow(w.contract(app, library.Read))
 	r := must(reader.reading(reader.session.Key))(t)
-	status := must(w.files.Status(t.Context(), r))(t)
+	status := must(w.files.SessionStatus(t.Context(), r))(t)
 	if status.State != wire.StateCompleted || len(status.Details) != 1 {
 		t.Errorf("status %+v", status)
 	}
@@ -108,7 +108,7 @@ func TestStatusAndMetadata(t *testing.T) {
 	}
 	for name, id := range map[string]wire.FileName{"invented": "01k2v9m3qdh7w8r2ncy6ft4gxe", "none": "", "a path": "../" + pushed.ID} {
 		_, _, err := reader.readFile(reader.session.Key, id)
-		refused(t, "file "+name, err, wire.NotFound("File"))
+		refused(t, "file "+name, err, library.Unknown("File"))
 	}
 }
 
@@ -124,7 +124,7 @@ func TestReplayedRead(t *testing.T) {
 	read := func() error {
 		call := must(w.clients.Verify(t.Context(), token))(t)
 		bearer := must(w.consents.Bearer(t.Context(), call))(t)
-		r := must(w.consents.Reading(t.Context(), bearer, g.session.Key))(t)
+		r := must(w.consents.FindReadSession(t.Context(), bearer, g.session.Key))(t)
 		_, content, err := w.files.Open(t.Context(), r, pushed.ID)
 		if err == nil {
 			_ = content.Close()
@@ -138,7 +138,7 @@ func TestReplayedRead(t *testing.T) {
 	if err := must(wire.ParseToken(token))(t).Peek(&claims); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, "the second time", read(), wire.ReplayedNonce(claims.Nonce))
+	refused(t, "the second time", read(), library.ReplayedNonce(claims.Nonce))
 	if got := strings.Count(anna.events(), "file.read"); got != 1 {
 		t.Errorf("%d reads stand in the activity, want 1", got)
 	}

@@ -46,7 +46,7 @@ func TestSigner(t *testing.T) {
 	}
 	other := must(seal.ParseKeyring(seal.NewKeyringText()))(t)
 	_, err := library.OpenSigner(t.Context(), w.db, other, w.clock)
-	if !errors.Is(err, seal.ErrShut) || !strings.Contains(err.Error(), "the master keyring is not the one that this database was made with") {
+	if !errors.Is(err, seal.ErrCannotOpen) || !strings.Contains(err.Error(), "the master keyring is not the one that this database was made with") {
 		t.Errorf("another keyring: %v", err)
 	}
 	if n := w.count(`SELECT count(*) FROM signing_keys`); n != 1 {

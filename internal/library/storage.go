@@ -115,9 +115,12 @@ type LoginStore interface {
 
 // ConsentStore keeps links, grants, codes, tokens and sessions.
 type ConsentStore interface {
-	// AddLink adds a link, and the session promised with it unless its hash is zero.
-	AddLink(ctx context.Context, l Link, s Session) error
-	GetLink(ctx context.Context, h seal.Hash) (Link, error)
+	// AddAuthRequest adds a link, and the session promised with it unless its hash is zero.
+	AddAuthRequest(ctx context.Context, l AuthRequest, s Session) error
+	GetAuthRequest(ctx context.Context, h seal.Hash) (AuthRequest, error)
+	// GetRequestConnection returns the account at a provider that has been connected for a
+	// request. It returns ErrNotFound if there is none, and for one of another library.
+	GetRequestConnection(ctx context.Context, h seal.Hash, id ID) (RequestConnection, error)
 	// Allow answers a link: in one transaction it marks the link answered (ErrUsed if
 	// it was), renews the active grant of the library and contract or adds g, adds
 	// the account if the library has none at the application, or shows the one that is
@@ -126,22 +129,22 @@ type ConsentStore interface {
 	// event, whose details it has name the grant. It returns the grant and account as
 	// they then are. ErrNotFound if the library has been shut or deleted meanwhile, ErrUsed
 	// if another account stands in the link by now than the answer's.
-	Allow(ctx context.Context, a Answer) (Grant, Account, error)
+	Allow(ctx context.Context, a Approval) (Grant, Account, error)
 	// Deny marks the link answered (ErrUsed if it was) and removes the link's account at a
 	// provider if that is pending; the event is added if its library is not empty.
 	Deny(ctx context.Context, link seal.Hash, at time.Time, e Event) error
-	// CloseLink marks a link answered that adds no grant (ErrUsed if it was), hands the
+	// CloseAuthRequest marks a link answered that adds no grant (ErrUsed if it was), hands the
 	// grant and the seal to the link's session, unless the grant is empty, and makes the
 	// link's account at a provider, if it has one, no longer pending.
-	CloseLink(ctx context.Context, link seal.Hash, at time.Time, grant GrantID, sessionSeal seal.Sealed) error
+	CloseAuthRequest(ctx context.Context, link seal.Hash, at time.Time, grant GrantID, sessionSeal seal.Sealed) error
 
 	GetCode(ctx context.Context, h seal.Hash) (AuthCode, error)
 	// RedeemCode marks the code used (ErrUsed if it was, or its grant no longer
 	// stands), forgets its seal and adds the tokens.
 	RedeemCode(ctx context.Context, h seal.Hash, at time.Time, tokens []Token) error
 
-	// GetHolding finds a token with its grant and library.
-	GetHolding(ctx context.Context, h seal.Hash, use TokenUse) (Holding, error)
+	// GetTokenInfo finds a token with its grant and library.
+	GetTokenInfo(ctx context.Context, h seal.Hash, use TokenUse) (TokenInfo, error)
 	// AddToken adds an access token to a grant; ErrNotFound if the grant was revoked.
 	AddToken(ctx context.Context, t Token) error
 	// AddSession returns ErrNotFound if the session has a grant and that was revoked.
@@ -179,16 +182,16 @@ type AccountReference struct {
 	ExpiresAt time.Time
 }
 
-// Answer is a person's yes to a link; see ConsentStore.Allow.
-type Answer struct {
-	Link seal.Hash
-	At   time.Time
+// Approval is a person's yes to a link; see ConsentStore.Allow.
+type Approval struct {
+	Request seal.Hash
+	At      time.Time
 	// Connected is the account at a provider that the question was about; empty if there
 	// was none.
-	Connected wire.AccountID
-	Grant     Grant
-	Account   Account
-	Code      AuthCode
+	Connection wire.AccountID
+	Grant      Grant
+	Account    Account
+	Code       AuthCode
 	// SessionSeal is the library's key for the link's session; nil for a write contract.
 	SessionSeal seal.Sealed
 	// Event is of kind EventAllowed; it becomes EventRenewed where a grant was renewed.
@@ -201,7 +204,7 @@ type FileStore interface {
 	// event's time, unless that is within a minute of the last, and uses the nonce up, if
 	// one is given. ErrReplayed if that was used before, ErrNotFound if the grant has been
 	// revoked or the library shut or deleted meanwhile, ErrExists for an id that is there.
-	AddFile(ctx context.Context, a Arrival) error
+	AddFile(ctx context.Context, a NewFile) error
 	// GetFile and GetContent return ErrNotFound for a file of another library.
 	GetFile(ctx context.Context, library ID, id wire.FileName) (File, error)
 	GetContent(ctx context.Context, library ID, id wire.FileName) (Content, error)
@@ -217,8 +220,8 @@ type FileStore interface {
 	HasFile(ctx context.Context, library ID, id wire.FileName) (bool, error)
 }
 
-// Arrival is a file that is to be added; see FileStore.AddFile.
-type Arrival struct {
+// NewFile is a file that is to be added; see FileStore.AddFile.
+type NewFile struct {
 	File    File
 	Content Content
 	Grant   GrantID

@@ -19,6 +19,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/blob"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store"
@@ -36,10 +37,10 @@ type world struct {
 	consents *library.Consents
 	files    *library.Files
 	activity *library.Activity
-	keeping  library.Housekeeping
+	keeping  library.Sweeping
 
-	accounts   *library.Accounts
-	deliveries *library.Deliveries
+	accounts   *delivery.Connections
+	deliveries *delivery.Queue
 	providers  *fakeProviders
 
 	mu  sync.Mutex
@@ -52,7 +53,7 @@ type settings struct {
 	consents library.ConsentConfig
 	files    library.FileConfig
 
-	deliveries library.DeliveryConfig
+	deliveries delivery.QueueConfig
 }
 
 const deleteWait = 7 * 24 * time.Hour
@@ -83,7 +84,7 @@ func newWorldWith(t testing.TB, s settings) *world {
 	w.files = library.NewFiles(w.db, w.blobs, w.clients, w.db, w.db, w.clock, s.files)
 	w.activity = library.NewActivity(w.db)
 	w.startDeliveries(s.deliveries)
-	w.keeping = library.Housekeeping{People: w.people, Sweeper: w.db, Files: w.db, Blobs: w.blobs, Now: w.clock}
+	w.keeping = library.Sweeping{People: w.people, Sweeper: w.db, Files: w.db, Blobs: w.blobs, Now: w.clock}
 	return w
 }
 
@@ -176,7 +177,7 @@ func (c client) token(with ...func(*wire.RequestClaims)) string {
 }
 
 // call is a request that has been verified.
-func (c client) call(with ...func(*wire.RequestClaims)) *library.Call {
+func (c client) call(with ...func(*wire.RequestClaims)) *library.SignedCall {
 	c.w.t.Helper()
 	return must(c.w.clients.Verify(c.w.t.Context(), c.token(with...)))(c.w.t)
 }
@@ -241,7 +242,7 @@ func (p *person) signIn() *library.SignedIn {
 		p.secret = secret
 		return p.in()
 	}
-	p.secret = must(p.w.people.SignIn(p.w.t.Context(), p.email, p.password, library.Visitor{}))(p.w.t)
+	p.secret = must(p.w.people.SignIn(p.w.t.Context(), p.email, p.password, library.Device{}))(p.w.t)
 	return p.in()
 }
 
@@ -257,16 +258,16 @@ type granted struct {
 func (p *person) allow(c client, with ...func(*wire.RequestClaims)) granted {
 	p.w.t.Helper()
 	opened := must(p.w.consents.Authorize(p.w.t.Context(), c.call(append([]func(*wire.RequestClaims){authorizing}, with...)...), wire.SessionOptions{}))(p.w.t)
-	back := p.answer(library.LinkAuthorize, opened.Code.Reveal())
+	back := p.answer(library.AuthorizeRequest, opened.Code.Reveal())
 	tokens := must(p.w.consents.Exchange(p.w.t.Context(), c.call(exchanging(back.Get("code")))))(p.w.t)
 	return granted{c, tokens, opened.Session, back.Get("code")}
 }
 
 // answer says yes to a link and returns the callback's query.
-func (p *person) answer(kind library.LinkKind, code string) url.Values {
+func (p *person) answer(kind library.RequestKind, code string) url.Values {
 	p.w.t.Helper()
-	request := must(p.w.consents.OpenLink(p.w.t.Context(), kind, code))(p.w.t)
-	return queryOf(p.w.t, must(p.w.consents.Allow(p.w.t.Context(), p.in(), request))(p.w.t))
+	request := must(p.w.consents.FindRequest(p.w.t.Context(), kind, code))(p.w.t)
+	return queryOf(p.w.t, must(p.w.consents.Allow(p.w.t.Context(), p.in(), request, ""))(p.w.t))
 }
 
 func queryOf(t testing.TB, address string) url.Values {
@@ -305,17 +306,17 @@ func (g granted) open(options wire.SessionOptions) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s, err := g.w.consents.OpenSession(g.w.t.Context(), b, options)
+	s, err := g.w.consents.StartSession(g.w.t.Context(), b, options)
 	return s.Key, err
 }
 
 // reading uses a session by a call of its own.
-func (g granted) reading(session string) (*library.Reading, error) {
+func (g granted) reading(session string) (*library.ReadSession, error) {
 	b, err := g.bearer()
 	if err != nil {
 		return nil, err
 	}
-	return g.w.consents.Reading(g.w.t.Context(), b, session)
+	return g.w.consents.FindReadSession(g.w.t.Context(), b, session)
 }
 
 // read reads all that a session shows: names and contents.
@@ -368,16 +369,16 @@ func must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
-// refused checks that err is the wire's refusal want.
-func refused(t testing.TB, what string, err error, want *wire.Error) {
+// refused checks that err is the refusal want, whatever its cause.
+func refused(t testing.TB, what string, err error, want *library.Refusal) {
 	t.Helper()
-	var got *wire.Error
+	var got *library.Refusal
 	if !errors.As(err, &got) {
-		t.Errorf("%s: error %v, want %s", what, err, want.Message)
+		t.Errorf("%s: error %v, want %v", what, err, want)
 		return
 	}
-	if got.Code != want.Code || got.Status != want.Status || got.Message != want.Message {
-		t.Errorf("%s: %d %s %q, want %d %s %q", what, got.Status, got.Code, got.Message, want.Status, want.Code, want.Message)
+	if got.Kind != want.Kind || got.Subject != want.Subject || got.Limit != want.Limit {
+		t.Errorf("%s: %v, want %v", what, got, want)
 	}
 }
 

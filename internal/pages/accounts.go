@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -43,7 +44,7 @@ func (s *site) showAccounts(w http.ResponseWriter, r *http.Request, in *library.
 	t := visitOf(r).texts
 	p := &accountsPage{view: s.newDesk(w, r, "accounts", t.text("accounts.h1")), Now: s.config.Now()}
 	cursor := readCursor(r.URL.Query().Get("before"))
-	p.Continued = cursor != library.DeliveryCursor{}
+	p.Continued = cursor != delivery.Cursor{}
 	names, err := s.applicationsOf(r, in)
 	if err != nil {
 		return err
@@ -52,7 +53,7 @@ func (s *site) showAccounts(w http.ResponseWriter, r *http.Request, in *library.
 	if !p.Continued {
 		looked = deliveriesLooked
 	}
-	deliveries, err := s.deliveries.Own(r.Context(), in, cursor, looked)
+	deliveries, err := s.deliveries.ListForPerson(r.Context(), in, cursor, looked)
 	if err != nil {
 		return err
 	}
@@ -75,16 +76,16 @@ func (s *site) showAccounts(w http.ResponseWriter, r *http.Request, in *library.
 	return s.render(w, http.StatusOK, "accounts", p)
 }
 
-func (t *texts) accountRow(a library.ConnectedAccount, names map[wire.ApplicationID]string, recent []library.Delivery, now time.Time) accountRow {
+func (t *texts) accountRow(a delivery.Connection, names map[wire.ApplicationID]string, recent []delivery.Delivery, now time.Time) accountRow {
 	name := quote(a.Source.Name)
 	row := accountRow{ID: a.ID, Name: name, Initials: initials(name), Service: quote(a.Source.ServiceName), App: quote(names[a.Application]),
 		Since: a.CreatedAt, Last: a.LastUsedAt}
 	// Trouble is what keeps something waiting that has been tried.
-	trouble := slices.ContainsFunc(recent, func(d library.Delivery) bool {
-		return d.Account == a.ID && d.State == library.DeliveryWaiting && d.Attempts > 0
+	trouble := slices.ContainsFunc(recent, func(d delivery.Delivery) bool {
+		return d.Account == a.ID && d.State == delivery.Waiting && d.Attempts > 0
 	})
 	switch {
-	case a.NeedsPerson(now):
+	case a.NeedsReconnect(now):
 		row.State, row.NeedsYou = t.text("accounts.needs_you"), true
 	case trouble:
 		row.State = t.text("accounts.trouble")
@@ -95,12 +96,12 @@ func (t *texts) accountRow(a library.ConnectedAccount, names map[wire.Applicatio
 }
 
 // accountsOf are a person's accounts for an application.
-func (s *site) accountsOf(r *http.Request, in *library.SignedIn, id wire.ApplicationID) ([]library.ConnectedAccount, error) {
+func (s *site) accountsOf(r *http.Request, in *library.SignedIn, id wire.ApplicationID) ([]delivery.Connection, error) {
 	accounts, err := s.accounts.List(r.Context(), in)
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(accounts, func(a library.ConnectedAccount) bool { return a.Application != id }), nil
+	return slices.DeleteFunc(accounts, func(a delivery.Connection) bool { return a.Application != id }), nil
 }
 
 // applicationsOf are the names of the applications that a person has ever allowed.

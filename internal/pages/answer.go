@@ -99,7 +99,7 @@ func (s *site) showError(w http.ResponseWriter, r *http.Request, e *refusal, ref
 	page := &errorPage{Reference: reference, Switch: e.person != nil}
 	if e.request != nil {
 		args = append(args, "app", appName(e.request))
-		page.Back = backTo(e.request, e.request.Failed(e.code))
+		page.Back = backTo(e.request, e.request.FailureURL(e.code))
 	}
 	if e.person != nil {
 		args = append(args, "email", e.person.Library.Email)

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -34,27 +35,30 @@ type consentPage struct {
 
 // showConsent shows the question. A browser that is signed in is asked like any
 // other.
-func (s *site) showConsent(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way) error {
+func (s *site) showConsent(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way, connected *delivery.Connection) error {
 	t, request := visitOf(r).texts, way.request
 	app := appName(request)
 	contract := request.Client.Contract
 	p := &consentPage{
 		App: app, About: quote(request.Client.Application.About), Purpose: quote(contract.Purpose),
-		Until: request.Until, Email: in.Library.Email,
+		Until: request.GrantUntil, Email: in.Library.Email,
 		Terms: termsHref(contract.Terms, way.step(stepTerms)), Privacy: termsHref(contract.Privacy, way.step(stepPrivacy)),
-		Again: request.Link.Kind == library.LinkUserReauth, Account: connectedIn(request),
+		Again: request.Kind == library.UserReauthRequest,
+	}
+	if connected != nil {
+		p.Account = connected.ID
 	}
 	p.May, p.MayNot = t.mayAndMayNot(contract)
 	if contract.Access == library.Read {
 		p.Notes = append(p.Notes, t.text("consent.note.copy", "app", app))
 	}
 	provider := ""
-	if request.Connected != nil {
-		provider = quote(request.Connected.Source.Name)
-		p.May, p.MayNot = t.mayPush(s.connectedWhat(t, way), provider)
+	if connected != nil {
+		provider = quote(connected.Source.Name)
+		p.May, p.MayNot = t.mayPush(s.connectedWhat(t, way, connected), provider)
 		p.Notes = append(p.Notes, t.text("consent.note.provider", "provider", provider))
 	}
-	mayAlso, err := s.standingProviders(r, in, request)
+	mayAlso, err := s.standingProviders(r, in, request, connected)
 	if err != nil {
 		return err
 	}
@@ -94,8 +98,8 @@ func (s *site) showConsent(w http.ResponseWriter, r *http.Request, in *library.S
 
 // endedAt is when the earlier consent's time was over, nil if it is not, or if there
 // is none.
-func (s *site) endedAt(r *http.Request, in *library.SignedIn, request *library.Request) (*time.Time, error) {
-	grant, err := s.consents.Earlier(r.Context(), in, request)
+func (s *site) endedAt(r *http.Request, in *library.SignedIn, request *library.PendingRequest) (*time.Time, error) {
+	grant, err := s.consents.LatestGrant(r.Context(), in, request)
 	if err != nil || grant == nil || !grant.RevokedAt.IsZero() || s.config.Now().Before(grant.ExpiresAt) {
 		return nil, err
 	}
@@ -103,7 +107,7 @@ func (s *site) endedAt(r *http.Request, in *library.SignedIn, request *library.R
 }
 
 // otherGrants are the active grants of the same application's other contracts.
-func (s *site) otherGrants(r *http.Request, in *library.SignedIn, request *library.Request) ([]library.Contract, error) {
+func (s *site) otherGrants(r *http.Request, in *library.SignedIn, request *library.PendingRequest) ([]library.Contract, error) {
 	grants, err := s.consents.Grants(r.Context(), in)
 	if err != nil {
 		return nil, err
@@ -119,9 +123,9 @@ func (s *site) otherGrants(r *http.Request, in *library.SignedIn, request *libra
 
 // connectedWhat says what the application wants to send to the provider that is
 // connected: of what it has, that which the provider takes.
-func (s *site) connectedWhat(t *texts, way way) string {
+func (s *site) connectedWhat(t *texts, way way, connected *delivery.Connection) string {
 	types := way.asked.scope.DataTypes
-	source, err := s.catalogue.Entry(way.request.Connected.Source.ID)
+	source, err := s.catalogue.Get(connected.Source.ID)
 	if err == nil && len(source.DataTypes) > 0 {
 		taken := slices.DeleteFunc(slices.Clone(source.DataTypes), func(d string) bool { return len(types) > 0 && !slices.Contains(types, d) })
 		if len(taken) > 0 {
@@ -133,7 +137,7 @@ func (s *site) connectedWhat(t *texts, way way) string {
 
 // standingProviders are the providers that the application may send to as well: those
 // that it was allowed before.
-func (s *site) standingProviders(r *http.Request, in *library.SignedIn, request *library.Request) ([]string, error) {
+func (s *site) standingProviders(r *http.Request, in *library.SignedIn, request *library.PendingRequest, connected *delivery.Connection) ([]string, error) {
 	if request.Client.Contract.Access != library.Write {
 		return nil, nil
 	}
@@ -144,7 +148,7 @@ func (s *site) standingProviders(r *http.Request, in *library.SignedIn, request 
 	t := visitOf(r).texts
 	var may []string
 	for _, a := range accounts {
-		if request.Connected == nil || a.ID != request.Connected.ID {
+		if connected == nil || a.ID != connected.ID {
 			may = append(may, t.text("consent.may.push", "what", t.what(dataWords(nil)), "provider", quote(a.Source.Name)))
 		}
 	}
@@ -156,7 +160,7 @@ func (s *site) takeAnswer(w http.ResponseWriter, r *http.Request, in *library.Si
 	if !asksConsent(way.request) {
 		return faultForm.with(http.StatusBadRequest).because(errors.New("answer to a link that asks nothing"))
 	}
-	errand, err := s.errandOf(r, in, way)
+	errand, _, err := s.errandOf(r, in, way)
 	if err != nil {
 		return err
 	}
@@ -167,11 +171,11 @@ func (s *site) takeAnswer(w http.ResponseWriter, r *http.Request, in *library.Si
 	o := outcomeDenied
 	switch r.PostForm.Get("answer") {
 	case "allow":
-		if connectedIn(way.request) != wire.AccountID(r.PostForm.Get("account")) {
+		o = outcomeAllowed
+		callback, err = s.consents.Allow(r.Context(), in, way.request, wire.AccountID(r.PostForm.Get("account")))
+		if errors.Is(err, library.ErrConnectionChanged) {
 			return seeOther(w, r, way.next()) // another tab has connected another: ask anew
 		}
-		o = outcomeAllowed
-		callback, err = s.consents.Allow(r.Context(), in, way.request)
 	case "deny":
 		callback, err = s.consents.Deny(r.Context(), way.request, in, library.CallbackUserCancel)
 	default:
@@ -181,13 +185,6 @@ func (s *site) takeAnswer(w http.ResponseWriter, r *http.Request, in *library.Si
 		return answerFault(err, in, way)
 	}
 	return s.leave(w, r, way.request, callback, o)
-}
-
-func connectedIn(r *library.Request) wire.AccountID {
-	if r.Connected == nil {
-		return ""
-	}
-	return r.Connected.ID
 }
 
 // termsPage shows terms that are a plain text.

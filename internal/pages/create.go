@@ -39,7 +39,7 @@ func (s *site) takeCreate(w http.ResponseWriter, r *http.Request, way way) error
 	if f.Failed() {
 		return s.showFaults(w, "create", p)
 	}
-	secret, err := s.people.Create(r.Context(), library.NewPerson{Email: email, Password: password, Visitor: s.visitor(r)})
+	secret, err := s.people.Create(r.Context(), library.NewPerson{Email: email, Password: password, Device: s.visitor(r)})
 	var bad *library.PasswordError
 	switch wait := asWait(err); {
 	case wait != nil:

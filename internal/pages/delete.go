@@ -33,7 +33,7 @@ func (s *site) newDelete(w http.ResponseWriter, r *http.Request, in *library.Sig
 	if p.Files, err = s.files.Count(r.Context(), in); err != nil {
 		return nil, err
 	}
-	if p.Sending, err = s.deliveries.Waiting(r.Context(), in); err != nil {
+	if p.Sending, err = s.deliveries.CountForPerson(r.Context(), in); err != nil {
 		return nil, err
 	}
 	grants, err := s.consents.Grants(r.Context(), in)

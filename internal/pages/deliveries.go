@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -37,14 +38,14 @@ const (
 	deliveryGivenUp  = "given_up"
 )
 
-var deliveryStates = map[library.DeliveryState]struct{ state, text string }{
-	library.DeliveryWaiting:   {deliveryWaiting, "delivery.waiting"},
-	library.DeliveryPosting:   {deliveryWaiting, "delivery.waiting"},
-	library.DeliveryDelivered: {deliveryAccepted, "delivery.accepted"},
-	library.DeliveryRefused:   {deliveryRefused, "delivery.refused"},
-	library.DeliveryUnknown:   {deliveryUnknown, "delivery.unknown"},
-	library.DeliveryExpired:   {deliveryGivenUp, "delivery.given_up"},
-	library.DeliveryReconnect: {deliveryGivenUp, "delivery.given_up"},
+var deliveryStates = map[delivery.State]struct{ state, text string }{
+	delivery.Waiting:   {deliveryWaiting, "delivery.waiting"},
+	delivery.Posting:   {deliveryWaiting, "delivery.waiting"},
+	delivery.Delivered: {deliveryAccepted, "delivery.accepted"},
+	delivery.Refused:   {deliveryRefused, "delivery.refused"},
+	delivery.Unknown:   {deliveryUnknown, "delivery.unknown"},
+	delivery.Expired:   {deliveryGivenUp, "delivery.given_up"},
+	delivery.Reconnect: {deliveryGivenUp, "delivery.given_up"},
 }
 
 // refusalTexts are the reasons of providers, by the status of their answer. What they
@@ -63,7 +64,7 @@ var refusalTexts = map[int]string{
 	http.StatusGone:                  "delivery.reason.kind",
 }
 
-func (s *site) deliveryRow(t *texts, d library.Delivery, names map[wire.ApplicationID]string) deliveryRow {
+func (s *site) deliveryRow(t *texts, d delivery.Delivery, names map[wire.ApplicationID]string) deliveryRow {
 	told := deliveryStates[d.State]
 	reason, ok := refusalTexts[d.Status]
 	if !ok {
@@ -81,18 +82,18 @@ func (s *site) deliveryRow(t *texts, d library.Delivery, names map[wire.Applicat
 
 // A cursor travels as "<milliseconds>-<id>".
 
-func cursorText(d library.Delivery) string {
+func cursorText(d delivery.Delivery) string {
 	return strconv.FormatInt(d.CreatedAt.UnixMilli(), 10) + "-" + string(d.ID)
 }
 
 // readCursor reads a cursor; anything else is the newest.
-func readCursor(s string) library.DeliveryCursor {
+func readCursor(s string) delivery.Cursor {
 	at, id, ok := strings.Cut(s, "-")
 	ms, err := strconv.ParseInt(at, 10, 64)
 	if !ok || err != nil || ms <= 0 || ms > maxMillis || !wire.ValidName(id) {
-		return library.DeliveryCursor{}
+		return delivery.Cursor{}
 	}
-	return library.DeliveryCursor{CreatedAt: time.UnixMilli(ms).UTC(), ID: library.DeliveryID(id)}
+	return delivery.Cursor{CreatedAt: time.UnixMilli(ms).UTC(), ID: library.DeliveryID(id)}
 }
 
 // maxMillis bounds the times that are looked at: the year 9999.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -31,13 +32,13 @@ type donePage struct {
 }
 
 // leave sends the browser back to the application.
-func (s *site) leave(w http.ResponseWriter, r *http.Request, request *library.Request, callback string, o outcome) error {
+func (s *site) leave(w http.ResponseWriter, r *http.Request, request *library.PendingRequest, callback string, o outcome) error {
 	t, app := visitOf(r).texts, appName(request)
 	title, text := t.text("done.return", "app", app), ""
 	switch {
 	case o == outcomeAllowed:
 		title, text = t.text("done.allowed_h1", "app", app), t.text("done.allowed")
-	case o == outcomeDenied && request.Link.Kind == library.LinkRevoke:
+	case o == outcomeDenied && request.Kind == library.RevokeRequest:
 		title = t.text("done.denied")
 	case o == outcomeDenied:
 		title, text = t.text("done.denied_h1", "app", app), t.text("done.denied")
@@ -46,7 +47,7 @@ func (s *site) leave(w http.ResponseWriter, r *http.Request, request *library.Re
 }
 
 // leaveSaying is leave with a page that says how the link ended.
-func (s *site) leaveSaying(w http.ResponseWriter, r *http.Request, request *library.Request, callback string, p *donePage) error {
+func (s *site) leaveSaying(w http.ResponseWriter, r *http.Request, request *library.PendingRequest, callback string, p *donePage) error {
 	if u, err := url.Parse(callback); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
 		return seeOther(w, r, callback)
 	}
@@ -57,9 +58,9 @@ func (s *site) leaveSaying(w http.ResponseWriter, r *http.Request, request *libr
 // have brought here. They began with a form of the provider's, whose form-action
 // Chromium applies to each of them: it lets the browser come here and no further. So
 // they end with a page, from which the browser goes on by itself.
-func (s *site) leaveAnew(w http.ResponseWriter, r *http.Request, request *library.Request, callback string) error {
+func (s *site) leaveAnew(w http.ResponseWriter, r *http.Request, request *library.PendingRequest, connected *delivery.Connection, callback string) error {
 	p := &donePage{Outcome: outcomeNone}
-	p.view = s.newView(r, visitOf(r).texts.text("provider.ok", "provider", quote(request.Connected.Source.Name)))
+	p.view = s.newView(r, visitOf(r).texts.text("provider.ok", "provider", quote(connected.Source.Name)))
 	return s.forward(w, p, request, callback)
 }
 
@@ -70,7 +71,7 @@ func fromElsewhere(r *http.Request) bool {
 	return site == "cross-site" || site == "same-site"
 }
 
-func (s *site) forward(w http.ResponseWriter, p *donePage, request *library.Request, callback string) error {
+func (s *site) forward(w http.ResponseWriter, p *donePage, request *library.PendingRequest, callback string) error {
 	p.From, p.Back = senderOf(request), backTo(request, callback)
 	p.Forward = template.URL(callback)
 	return s.render(w, http.StatusOK, "done", p)

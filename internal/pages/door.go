@@ -57,7 +57,9 @@ func (p *doorPage) Recover() string { return p.way.step(stepRecover) }
 func (p *doorPage) App() string { return p.way.app() }
 
 // Bound says that only one library can answer, so that a new one is no use.
-func (p *doorPage) Bound() bool { return p.way.request != nil && p.way.request.Link.Library != "" }
+func (p *doorPage) Bound() bool {
+	return p.way.request != nil && p.way.request.Library != ""
+}
 
 func (s *site) newDoor(w http.ResponseWriter, r *http.Request, way way, title, step string, f *form) *doorPage {
 	p := &doorPage{view: s.newView(r, visitOf(r).texts.text(title)), way: way}
@@ -67,7 +69,7 @@ func (s *site) newDoor(w http.ResponseWriter, r *http.Request, way way, title, s
 }
 
 // forLink says on a page who sent the person, and lets its forms end there.
-func (s *site) forLink(w http.ResponseWriter, v *view, request *library.Request) {
+func (s *site) forLink(w http.ResponseWriter, v *view, request *library.PendingRequest) {
 	if request == nil {
 		return
 	}
@@ -81,11 +83,11 @@ const linkSteps = 3
 
 // countSteps says how far along a link's pages this one is.
 func (s *site) countSteps(v *view, way way, step int) {
-	if way.request == nil || way.request.Link.Kind == library.LinkRevoke {
+	if way.request == nil || way.request.Kind == library.RevokeRequest {
 		return
 	}
 	v.Step, v.Steps = step, linkSteps
-	if asks, err := s.asksProvider(way); asks || err != nil {
+	if asks, err := s.accounts.AsksForProvider(way.request, way.connectionQuery()); asks || err != nil {
 		v.Steps++
 	}
 }

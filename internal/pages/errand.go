@@ -4,7 +4,7 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -22,77 +22,35 @@ import (
 // How it ended stands in the address as a step, so that the page may be loaded again.
 type errand struct {
 	// target is what to connect; zero if it has yet to be chosen.
-	target library.Target
+	target delivery.Target
 	// provider is its name.
 	provider string
 	// gone says that what the address names cannot be connected now.
 	gone bool
 }
 
-// errandOf finds what there is left to connect; nil if nothing is, or none is asked
-// for. It puts the account that has been connected on the way into the request.
-func (s *site) errandOf(r *http.Request, in *library.SignedIn, way way) (*errand, error) {
-	request := way.request
-	if err := s.accounts.Connected(r.Context(), in, request); err != nil {
-		return nil, err
-	}
+// errandOf finds what there is left to connect: nil if nothing is, or none is asked for.
+// connected is the account that has been connected on the way; nil if none has.
+func (s *site) errandOf(r *http.Request, in *library.SignedIn, way way) (e *errand, connected *delivery.Connection, err error) {
+	step, err := s.accounts.ConnectionStep(r.Context(), in, way.request, way.connectionQuery())
 	switch {
-	case request.Connected != nil || request.Link.Kind == library.LinkUserReauth:
-		return nil, nil
-	case request.Link.Kind == library.LinkReauthorize:
-		return s.againErrand(r, in, way)
+	case errors.Is(err, library.ErrNotFound) && way.request.Kind == library.ReauthorizeRequest:
+		return nil, nil, faultAccount.because(err).of(way.request)
+	case err != nil || !step.Required:
+		return nil, step.Connected, err
 	}
-	if asks, err := s.asksProvider(way); err != nil || !asks {
-		return nil, err
-	}
-	return s.newErrand(r, in, way)
+	return &errand{target: step.Target, provider: quote(step.Provider), gone: step.Unavailable}, nil, nil
 }
 
-// asksProvider reports whether an application asks for a provider. Where the site has
-// none at all, the question is the one without.
-func (s *site) asksProvider(way way) (bool, error) {
-	if !way.asked.push || way.request.Client.Contract.Access != library.Write {
-		return false, nil
-	}
-	_, total, err := s.catalogue.Choose(catalogue.Choice{Push: true, Limit: 1})
-	if errors.Is(err, catalogue.ErrUnlisted) {
-		return true, nil
-	}
-	return total > 0, err
-}
-
-// againErrand connects an account once more; the one that stands for the person needs
-// nothing.
-func (s *site) againErrand(r *http.Request, in *library.SignedIn, way way) (*errand, error) {
-	account, err := s.accounts.Referred(r.Context(), in, way.request, way.asked.accountRef)
-	switch {
-	case errors.Is(err, library.ErrNotFound):
-		return nil, faultAccount.because(err).of(way.request)
-	case err != nil || account == nil:
-		return nil, err
-	}
-	return &errand{target: library.Target{Account: account.ID}, provider: quote(account.Source.Name)}, nil
-}
-
-func (s *site) newErrand(r *http.Request, in *library.SignedIn, way way) (*errand, error) {
-	if way.asked.service == 0 {
-		return &errand{}, nil
-	}
-	target := library.Target{Source: way.asked.service}
-	source, err := s.accounts.Find(r.Context(), in, way.request, target)
-	switch {
-	case errors.Is(err, library.ErrNotFound), errors.Is(err, catalogue.ErrUnlisted):
-		return &errand{gone: true}, nil
-	case err != nil:
-		return nil, err
-	}
-	return &errand{target: target, provider: quote(source.Name)}, nil
+// connectionQuery is what the link's address asks to connect.
+func (w way) connectionQuery() delivery.ConnectionQuery {
+	return delivery.ConnectionQuery{Push: w.asked.push, Source: w.asked.service, AccountReference: w.asked.accountRef}
 }
 
 // showErrand shows how far the errand is.
 func (s *site) showErrand(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way, e *errand) error {
 	step := r.URL.Query().Get("step")
-	if e.target == (library.Target{}) || step == stepGone && e.target.Account == "" {
+	if e.target == (delivery.Target{}) || step == stepGone && e.target.Account == "" {
 		e.gone = e.gone || step == stepGone
 		return s.showChoose(w, r, in, way, e)
 	}

@@ -45,7 +45,7 @@ type refusal struct {
 	fault
 	cause error
 	// request is whose way back is shown; nil if none is known.
-	request *library.Request
+	request *library.PendingRequest
 	// person is who is signed in, where the page is about that.
 	person *library.SignedIn
 }
@@ -55,14 +55,14 @@ func (e *refusal) Error() string { return e.key + ": " + e.cause.Error() }
 func (e *refusal) Unwrap() error { return e.cause }
 
 // of adds the way back to the application.
-func (e *refusal) of(r *library.Request) *refusal {
+func (e *refusal) of(r *library.PendingRequest) *refusal {
 	e.request = r
 	return e
 }
 
 // inLink adds the way back to an error of a link's page that has none yet, if the
 // application can be told something.
-func inLink(err error, r *library.Request) error {
+func inLink(err error, r *library.PendingRequest) error {
 	if err == nil {
 		return nil
 	}

@@ -49,7 +49,7 @@ func (s *site) showFiles(w http.ResponseWriter, r *http.Request, in *library.Sig
 	if len(filter.Text) > maxSearch {
 		filter.Text = filter.Text[:maxSearch]
 	}
-	found, err := s.files.ListOwn(r.Context(), in, filter)
+	found, err := s.files.ListForPerson(r.Context(), in, filter)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ type filePage struct {
 }
 
 func (s *site) showFile(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
-	file, err := s.files.GetOwn(r.Context(), in, wire.FileName(r.PathValue("file")))
+	file, err := s.files.GetForPerson(r.Context(), in, wire.FileName(r.PathValue("file")))
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (s *site) showFile(w http.ResponseWriter, r *http.Request, in *library.Sign
 
 // pusherOf finds the name of the application that added a file.
 func (s *site) pusherOf(r *http.Request, in *library.SignedIn, file library.File) (map[wire.ApplicationID]string, error) {
-	found, err := s.files.ListOwn(r.Context(), in, library.FileFilter{Application: file.Application})
+	found, err := s.files.ListForPerson(r.Context(), in, library.FileFilter{Application: file.Application})
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func (s *site) pusherOf(r *http.Request, in *library.SignedIn, file library.File
 // downloadFile gives a file's content, as it was added. It came from an application
 // and could be anything, so no browser may show it as a page of ours.
 func (s *site) downloadFile(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
-	file, content, err := s.files.OpenOwn(r.Context(), in, wire.FileName(r.PathValue("file")))
+	file, content, err := s.files.OpenForPerson(r.Context(), in, wire.FileName(r.PathValue("file")))
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -59,7 +60,7 @@ func rank(g grantRow) int {
 	return 1
 }
 
-func (t *texts) grantRow(g library.GrantView, accounts []library.ConnectedAccount, now time.Time) grantRow {
+func (t *texts) grantRow(g library.GrantWithClient, accounts []delivery.Connection, now time.Time) grantRow {
 	app := quote(g.Client.Application.Name)
 	row := grantRow{ID: g.Grant.ID, App: app, Initials: initials(app), May: []string{t.inShort(g.Client.Contract)},
 		Since: g.Grant.CreatedAt, Until: g.Grant.ExpiresAt, LastUsed: g.Grant.LastUsedAt}
@@ -88,7 +89,7 @@ type stopPage struct {
 	Fault string
 }
 
-func (s *site) newStop(w http.ResponseWriter, r *http.Request, g library.GrantView) *stopPage {
+func (s *site) newStop(w http.ResponseWriter, r *http.Request, g library.GrantWithClient) *stopPage {
 	app := quote(g.Client.Application.Name)
 	return &stopPage{view: s.newDesk(w, r, "grants", visitOf(r).texts.text("revoke.h1", "app", app)), App: app}
 }
@@ -118,15 +119,15 @@ func (s *site) takeStop(w http.ResponseWriter, r *http.Request, in *library.Sign
 
 // activeGrant is the grant that the address names, if it is the person's and can
 // still be stopped.
-func (s *site) activeGrant(r *http.Request, in *library.SignedIn) (library.GrantView, error) {
+func (s *site) activeGrant(r *http.Request, in *library.SignedIn) (library.GrantWithClient, error) {
 	grants, err := s.consents.Grants(r.Context(), in)
 	if err != nil {
-		return library.GrantView{}, err
+		return library.GrantWithClient{}, err
 	}
 	for _, g := range grants {
 		if string(g.Grant.ID) == r.PathValue("grant") && g.Grant.Active(s.config.Now()) {
 			return g, nil
 		}
 	}
-	return library.GrantView{}, fmt.Errorf("active grant: %w", library.ErrNotFound)
+	return library.GrantWithClient{}, fmt.Errorf("active grant: %w", library.ErrNotFound)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -34,18 +35,18 @@ const (
 
 // openLink finds what a link asks for. A fault of the link, or of what the
 // application wrote into its address, is an error page with the way back.
-func (s *site) openLink(r *http.Request, kind library.LinkKind) (way, error) {
+func (s *site) openLink(r *http.Request, kind library.RequestKind) (way, error) {
 	query := r.URL.Query()
 	if len(query["code"]) != 1 {
 		return way{}, faultLinkBad.because(errors.New("link has no code, or several"))
 	}
-	request, err := s.consents.OpenLink(r.Context(), kind, query.Get("code"))
-	var fault *library.LinkError
+	request, err := s.consents.FindRequest(r.Context(), kind, query.Get("code"))
+	var fault *library.RequestError
 	switch {
 	case errors.Is(err, library.ErrNotFound):
 		return way{}, faultLinkBad.because(err)
 	case errors.As(err, &fault):
-		return way{}, linkFaults[fault.Fault].because(err).of(fault.Request)
+		return way{}, linkFaults[fault.Problem].because(err).of(fault.Request)
 	case err != nil:
 		return way{}, err
 	}
@@ -56,14 +57,14 @@ func (s *site) openLink(r *http.Request, kind library.LinkKind) (way, error) {
 	return linkWay(r, request, asked), nil
 }
 
-var linkFaults = map[library.LinkFault]fault{
-	library.LinkExpired: faultLinkExpired,
-	library.LinkUsed:    faultLinkUsed,
-	library.LinkEnded:   faultContractEnded,
+var linkFaults = map[library.RequestProblem]fault{
+	library.RequestExpired:     faultLinkExpired,
+	library.RequestAnswered:    faultLinkUsed,
+	library.RequestClientEnded: faultContractEnded,
 }
 
 // showLink shows the step that a link is at.
-func (s *site) showLink(kind library.LinkKind) handler {
+func (s *site) showLink(kind library.RequestKind) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		way, err := s.openLink(r, kind)
 		if err != nil {
@@ -84,7 +85,7 @@ func (s *site) showStep(w http.ResponseWriter, r *http.Request, way way) error {
 	if in == nil {
 		return s.showLinkDoor(w, r, way)
 	}
-	if way.request.ForOther(in) {
+	if way.request.IsForAnother(in) {
 		return wrongPerson(way.request, in, library.ErrWrongPerson)
 	}
 	if in.Library.Shut() {
@@ -97,24 +98,24 @@ func (s *site) showStep(w http.ResponseWriter, r *http.Request, way way) error {
 	if pending {
 		return s.showCode(w, r, in, way, code)
 	}
-	if way.request.Link.Kind == library.LinkRevoke {
+	if way.request.Kind == library.RevokeRequest {
 		return s.showRevoke(w, r, in, way)
 	}
-	errand, err := s.errandOf(r, in, way)
+	errand, connected, err := s.errandOf(r, in, way)
 	switch {
 	case err != nil:
 		return err
 	case errand != nil:
 		return s.showErrand(w, r, in, way, errand)
 	case !asksConsent(way.request):
-		return s.connect(w, r, in, way)
+		return s.connect(w, r, in, way, connected)
 	}
-	return s.showConsent(w, r, in, way)
+	return s.showConsent(w, r, in, way, connected)
 }
 
 // asksConsent reports whether a link asks for consent, and not for an account.
-func asksConsent(r *library.Request) bool {
-	return r.Link.Kind == library.LinkAuthorize || r.Link.Kind == library.LinkUserReauth
+func asksConsent(r *library.PendingRequest) bool {
+	return r.Kind == library.AuthorizeRequest || r.Kind == library.UserReauthRequest
 }
 
 // showLinkDoor shows the way in that a person has chosen, else the likely one.
@@ -128,14 +129,14 @@ func (s *site) showLinkDoor(w http.ResponseWriter, r *http.Request, way way) err
 		return s.showRecover(w, r, way)
 	}
 	// A link that is for one library leaves nothing to create.
-	if visitOf(r).known || way.request.Link.Library != "" {
+	if visitOf(r).known || way.request.Library != "" {
 		return s.showSignIn(w, r, way)
 	}
 	return s.showCreate(w, r, way)
 }
 
 // takeLink takes a form of one of a link's steps.
-func (s *site) takeLink(kind library.LinkKind) handler {
+func (s *site) takeLink(kind library.RequestKind) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		way, err := s.openLink(r, kind)
 		if err != nil {
@@ -204,7 +205,7 @@ func (s *site) takeSettled(w http.ResponseWriter, r *http.Request, in *library.S
 	}
 	step := r.PostForm.Get("step")
 	switch {
-	case way.request.Link.Kind == library.LinkRevoke:
+	case way.request.Kind == library.RevokeRequest:
 		return s.takeRevoke(w, r, in, way)
 	case step == stepChoose:
 		return s.takeChoice(w, r, way)
@@ -215,14 +216,13 @@ func (s *site) takeSettled(w http.ResponseWriter, r *http.Request, in *library.S
 }
 
 // connect ends the links that ask no consent: whatever could be connected has been.
-func (s *site) connect(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way) error {
-	nothingToDo := way.request.Link.Kind == library.LinkReauthorize
-	callback, err := s.consents.Connect(r.Context(), in, way.request, nothingToDo)
+func (s *site) connect(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way, connected *delivery.Connection) error {
+	callback, err := s.accounts.Complete(r.Context(), in, way.request, way.connectionQuery())
 	if err != nil {
 		return answerFault(err, in, way)
 	}
-	if way.request.Connected != nil && fromElsewhere(r) {
-		return s.leaveAnew(w, r, way.request, callback)
+	if connected != nil && fromElsewhere(r) {
+		return s.leaveAnew(w, r, way.request, connected, callback)
 	}
 	return s.leave(w, r, way.request, callback, outcomeNone)
 }
@@ -252,7 +252,7 @@ func answerFault(err error, in *library.SignedIn, way way) error {
 	return faultServer.because(err).of(way.request)
 }
 
-func wrongPerson(request *library.Request, in *library.SignedIn, cause error) error {
+func wrongPerson(request *library.PendingRequest, in *library.SignedIn, cause error) error {
 	e := faultWrongPerson.because(cause).of(request)
 	e.person = in
 	return e

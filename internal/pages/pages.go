@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -18,8 +19,8 @@ type Config struct {
 	Activity *library.Activity
 	// Accounts and Deliveries are those at providers. Browsers come back from there to
 	// [ProviderReturnPath].
-	Accounts   *library.Accounts
-	Deliveries *library.Deliveries
+	Accounts   *delivery.Connections
+	Deliveries *delivery.Queue
 	// Catalogue is what people choose providers from.
 	Catalogue *catalogue.Catalogue
 
@@ -64,16 +65,16 @@ type route struct {
 func (s *site) routes() []route {
 	return []route{
 		// An application's link: one address for all its steps.
-		{"GET /apps/saas/authorize", s.showLink(library.LinkAuthorize)},
-		{"POST /apps/saas/authorize", s.takeLink(library.LinkAuthorize)},
-		{"GET /apps/saas/user-reauth", s.showLink(library.LinkUserReauth)},
-		{"POST /apps/saas/user-reauth", s.takeLink(library.LinkUserReauth)},
-		{"GET /apps/saas/onboard", s.showLink(library.LinkOnboard)},
-		{"POST /apps/saas/onboard", s.takeLink(library.LinkOnboard)},
-		{"GET /apps/saas/reauthorize", s.showLink(library.LinkReauthorize)},
-		{"POST /apps/saas/reauthorize", s.takeLink(library.LinkReauthorize)},
-		{"GET /apps/saas/revoke", s.showLink(library.LinkRevoke)},
-		{"POST /apps/saas/revoke", s.takeLink(library.LinkRevoke)},
+		{"GET /apps/saas/authorize", s.showLink(library.AuthorizeRequest)},
+		{"POST /apps/saas/authorize", s.takeLink(library.AuthorizeRequest)},
+		{"GET /apps/saas/user-reauth", s.showLink(library.UserReauthRequest)},
+		{"POST /apps/saas/user-reauth", s.takeLink(library.UserReauthRequest)},
+		{"GET /apps/saas/onboard", s.showLink(library.OnboardRequest)},
+		{"POST /apps/saas/onboard", s.takeLink(library.OnboardRequest)},
+		{"GET /apps/saas/reauthorize", s.showLink(library.ReauthorizeRequest)},
+		{"POST /apps/saas/reauthorize", s.takeLink(library.ReauthorizeRequest)},
+		{"GET /apps/saas/revoke", s.showLink(library.RevokeRequest)},
+		{"POST /apps/saas/revoke", s.takeLink(library.RevokeRequest)},
 
 		// From a provider, back into the link.
 		{"GET " + ProviderReturnPath + "/{source}", s.arrive},

@@ -15,6 +15,8 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/pages"
 	"github.com/carrelhq/carrel/internal/seal"
@@ -28,8 +30,8 @@ type listing struct {
 	err        error
 }
 
-// Sources implements [catalogue.Listing].
-func (l *listing) Sources() ([]catalogue.Source, uint64, error) {
+// ListSources implements [catalogue.SourceLister].
+func (l *listing) ListSources() ([]catalogue.Source, uint64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.list, l.generation, l.err
@@ -50,7 +52,7 @@ var (
 )
 
 func source(provider, service, name, kind, city string) catalogue.Source {
-	return catalogue.MedMijSource(library.ProviderKey("fake:"+provider+"~"+service), provider+"@medmij", service, "Service "+service,
+	return catalogue.MedMijSource(delivery.ProviderKey("fake:"+provider+"~"+service), provider+"@medmij", service, "Service "+service,
 		catalogue.Directory{provider: {Name: name, City: city, ZipCode: "3511 AB", OrganizationType: kind}})
 }
 
@@ -71,15 +73,15 @@ type provider struct {
 	mu      sync.Mutex
 	codes   int
 	visits  []*http.Request
-	access  func() (library.ProviderAccess, error)
-	outcome library.Outcome
+	access  func() (delivery.ProviderTokens, error)
+	outcome delivery.Outcome
 	gone    bool
 }
 
 func (w *world) openProviders() {
-	p := &provider{w: w, outcome: library.Outcome{Kind: library.OutcomeDelivered, Status: http.StatusCreated}}
-	p.access = func() (library.ProviderAccess, error) {
-		return library.ProviderAccess{Token: seal.NewSecret(), ExpiresAt: w.clock().Add(15 * time.Minute)}, nil
+	p := &provider{w: w, outcome: delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: http.StatusCreated}}
+	p.access = func() (delivery.ProviderTokens, error) {
+		return delivery.ProviderTokens{Access: seal.NewSecret(), ExpiresAt: w.clock().Add(15 * time.Minute)}, nil
 	}
 	server := httptest.NewServer(p)
 	w.t.Cleanup(server.Close)
@@ -90,13 +92,13 @@ func (w *world) openProviders() {
 	if w.catalogue, err = catalogue.Parse(nil); err != nil {
 		w.t.Fatal(err)
 	}
-	w.catalogue.Add(w.listing)
+	w.catalogue.AddListers(w.listing)
 	ring, err := seal.ParseKeyring(masterKeys())
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.accounts = library.NewAccounts(w.db, w.consents, w.catalogue, p, ring, w.clock, w.url+pages.ProviderReturnPath)
-	w.deliveries = library.NewDeliveries(w.db, w.accounts, w.clients, p, ring, w.clock, library.DeliveryConfig{}, slog.New(slog.DiscardHandler))
+	w.accounts = delivery.NewConnections(w.db, w.db, w.consents, w.catalogue, p, ring, w.clock, w.url+pages.ProviderReturnPath)
+	w.deliveries = delivery.NewQueue(w.db, w.accounts, w.clients, p, ring, w.clock, delivery.QueueConfig{}, slog.New(slog.DiscardHandler))
 	w.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -106,40 +108,40 @@ func (w *world) openProviders() {
 
 var masterKeys = sync.OnceValue(seal.NewKeyringText)
 
-// Depart implements [library.Providers].
-func (p *provider) Depart(_ context.Context, d library.Departure) (string, error) {
+// Depart implements [delivery.Providers].
+func (p *provider) AuthorizationURL(_ context.Context, d delivery.AuthorizationParams) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.gone {
-		return "", library.ErrProviderGone
+		return "", delivery.ErrProviderGone
 	}
 	return p.url + "/authorize?" + url.Values{"state": {d.State.Reveal()}, "redirect_uri": {d.RedirectURI}}.Encode(), nil
 }
 
-// Return implements [library.Providers].
-func (p *provider) Declined(_ context.Context, _ library.Departure, oauthError string) error {
+// Return implements [delivery.Providers].
+func (p *provider) AuthorizationError(_ context.Context, _ delivery.AuthorizationParams, oauthError string) error {
 	if oauthError == "access_denied" {
-		return library.ErrProviderRefused
+		return delivery.ErrProviderRefused
 	}
 	return http.ErrHandlerTimeout
 }
 
-func (p *provider) Return(_ context.Context, _ library.Departure, code seal.Secret) (library.ProviderAccess, error) {
+func (p *provider) Exchange(_ context.Context, _ delivery.AuthorizationParams, code seal.Secret) (delivery.ProviderTokens, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !strings.HasPrefix(code.Reveal(), "providers-code-") {
-		return library.ProviderAccess{}, library.ErrProviderRefused
+		return delivery.ProviderTokens{}, delivery.ErrProviderRefused
 	}
 	return p.access()
 }
 
-// Renew implements [library.Providers].
-func (p *provider) Renew(context.Context, library.ProviderKey, seal.Secret, string) (library.ProviderAccess, error) {
-	return library.ProviderAccess{}, library.ErrReconnect
+// Renew implements [delivery.Providers].
+func (p *provider) RefreshTokens(context.Context, delivery.ProviderKey, seal.Secret, string) (delivery.ProviderTokens, error) {
+	return delivery.ProviderTokens{}, delivery.ErrReconnect
 }
 
-// Send implements [library.Providers].
-func (p *provider) Send(context.Context, library.ProviderKey, library.Sending) library.Outcome {
+// Send implements [delivery.Providers].
+func (p *provider) Send(context.Context, delivery.ProviderKey, delivery.SendRequest) delivery.Outcome {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.outcome
@@ -204,17 +206,17 @@ func (p *page) away() *page {
 func testIDOf(s catalogue.Source) string { return fmt.Sprintf("service-%d", s.ID) }
 
 // send pushes something to a provider as the client does.
-func (w *world) send(c library.Client, accessToken string, account wire.AccountID, types ...string) library.Delivery {
+func (w *world) send(c library.Client, accessToken string, account wire.AccountID, types ...string) delivery.Delivery {
 	w.t.Helper()
-	bearer, err := w.consents.Bearer(w.t.Context(), &library.Call{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
+	bearer, err := w.consents.Bearer(w.t.Context(), &library.SignedCall{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	to, err := w.deliveries.Destination(w.t.Context(), bearer, account)
+	to, err := w.deliveries.FindDestination(w.t.Context(), bearer, account)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	kept, err := w.deliveries.Keep(w.t.Context(), to, library.Resource{Version: library.STU3, Types: types, Body: []byte(`{}`)})
+	kept, err := w.deliveries.Enqueue(w.t.Context(), to, delivery.Resource{Version: fhir.STU3, Types: types, Body: []byte(`{}`)})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -224,11 +226,11 @@ func (w *world) send(c library.Client, accessToken string, account wire.AccountI
 // connected lists what an application knows of the accounts at providers.
 func (w *world) connected(c library.Client, accessToken string) []wire.Account {
 	w.t.Helper()
-	bearer, err := w.consents.Bearer(w.t.Context(), &library.Call{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
+	bearer, err := w.consents.Bearer(w.t.Context(), &library.SignedCall{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	all, err := w.accounts.Of(w.t.Context(), bearer)
+	all, err := w.accounts.ListForBearer(w.t.Context(), bearer)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -244,7 +246,7 @@ func (w *world) connected(c library.Client, accessToken string) []wire.Account {
 // disconnect ends an account as the client does.
 func (w *world) disconnect(c library.Client, accessToken string, account wire.AccountID) {
 	w.t.Helper()
-	bearer, err := w.consents.Bearer(w.t.Context(), &library.Call{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
+	bearer, err := w.consents.Bearer(w.t.Context(), &library.SignedCall{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
 	if err != nil {
 		w.t.Fatal(err)
 	}

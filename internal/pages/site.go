@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -16,8 +17,8 @@ type site struct {
 	consents   *library.Consents
 	files      *library.Files
 	activity   *library.Activity
-	accounts   *library.Accounts
-	deliveries *library.Deliveries
+	accounts   *delivery.Connections
+	deliveries *delivery.Queue
 	catalogue  *catalogue.Catalogue
 
 	config    Config
@@ -47,12 +48,12 @@ func newSite(c Config) *site {
 }
 
 // visitor tells the library who stands at the door.
-func (s *site) visitor(r *http.Request) library.Visitor {
+func (s *site) visitor(r *http.Request) library.Device {
 	address, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		address = r.RemoteAddr
 	}
-	return library.Visitor{Agent: agentOf(r.UserAgent()), Address: address}
+	return library.Device{Kind: agentOf(r.UserAgent()), Address: address}
 }
 
 // The kinds of device that the activity tells apart.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -137,8 +138,8 @@ func TestEveryFaultHasTexts(t *testing.T) {
 			t.Errorf("no text for an organisation that is %s", kind)
 		}
 	}
-	for _, state := range []library.DeliveryState{library.DeliveryWaiting, library.DeliveryPosting, library.DeliveryDelivered, library.DeliveryRefused,
-		library.DeliveryUnknown, library.DeliveryExpired, library.DeliveryReconnect} {
+	for _, state := range []delivery.State{delivery.Waiting, delivery.Posting, delivery.Delivered, delivery.Refused,
+		delivery.Unknown, delivery.Expired, delivery.Reconnect} {
 		if deliveryStates[state].text == "" {
 			t.Errorf("no text for a delivery that is %s", state)
 		}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 )
@@ -66,8 +67,8 @@ func (s *site) showTrip(w http.ResponseWriter, r *http.Request, _ *library.Signe
 // letLeave lets the page's form end at a provider. Which hosts there are on the way is
 // not ours to know: most providers send the browser on at once, to DigiD, and Chromium
 // applies form-action to each redirect.
-func (s *site) letLeave(w http.ResponseWriter, request *library.Request) {
-	targets := []string{formTarget(request.Link.RedirectURI), "https:"}
+func (s *site) letLeave(w http.ResponseWriter, request *library.PendingRequest) {
+	targets := []string{formTarget(request.RedirectURI), "https:"}
 	if s.config.PublicURL.Scheme == "http" {
 		targets = append(targets, "http:") // a laptop, where the provider is a simulated one
 	}
@@ -76,14 +77,14 @@ func (s *site) letLeave(w http.ResponseWriter, request *library.Request) {
 
 // depart sends the browser to the provider.
 func (s *site) depart(w http.ResponseWriter, r *http.Request, in *library.SignedIn, way way) error {
-	e, err := s.errandOf(r, in, way)
+	e, _, err := s.errandOf(r, in, way)
 	if err != nil {
 		return err
 	}
-	if e == nil || e.target == (library.Target{}) {
+	if e == nil || e.target == (delivery.Target{}) {
 		return seeOther(w, r, way.next()) // nothing to leave for, or not yet
 	}
-	address, err := s.accounts.Depart(r.Context(), in, way.request, e.target, way.next())
+	address, err := s.accounts.StartAuthorization(r.Context(), in, way.request, e.target, way.next())
 	switch {
 	case errors.Is(err, library.ErrWrongPerson):
 		return answerFault(err, in, way)
@@ -91,7 +92,7 @@ func (s *site) depart(w http.ResponseWriter, r *http.Request, in *library.Signed
 		return err
 	case err != nil:
 		s.config.Log.WarnContext(r.Context(), "no way to the provider", "source", e.target.Source, "account", e.target.Account, "error", err)
-		if e.target.Account == "" && (errors.Is(err, library.ErrNotFound) || errors.Is(err, library.ErrProviderGone)) {
+		if e.target.Account == "" && (errors.Is(err, library.ErrNotFound) || errors.Is(err, delivery.ErrProviderGone)) {
 			return seeOther(w, r, way.step(stepGone))
 		}
 		return seeOther(w, r, way.step(stepFailed))
@@ -119,7 +120,7 @@ func (s *site) arrive(w http.ResponseWriter, r *http.Request) error {
 	if in == nil {
 		return s.resume(w, r, state, faultLinkBad.because(errors.New("nobody is signed in")))
 	}
-	back, err := s.accounts.Arrive(r.Context(), in, library.ProviderAnswer{
+	back, err := s.accounts.HandleCallback(r.Context(), in, delivery.CallbackParams{
 		Source: source, State: state, Code: seal.SecretOf(query.Get("code")), Error: query.Get("error")})
 	switch {
 	case errors.Is(err, library.ErrWrongPerson):
@@ -132,24 +133,24 @@ func (s *site) arrive(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if back.Cause != nil {
-		s.config.Log.WarnContext(r.Context(), "provider not connected", "source", back.Source.ID, "end", back.End, "error", back.Cause)
+		s.config.Log.WarnContext(r.Context(), "provider not connected", "source", back.Source.ID, "end", back.Result, "error", back.Cause)
 	}
 	s.cookies.clear(w, cookieLeft)
-	return seeOther(w, r, atStep(back.Return, endSteps[back.End]))
+	return seeOther(w, r, atStep(back.Return, endSteps[back.Result]))
 }
 
 // endSteps are the steps that a link is at when a trip has ended.
-var endSteps = map[library.TripEnd]string{
-	library.TripRefused: stepRefused,
-	library.TripFailed:  stepFailed,
-	library.TripPending: stepPending,
+var endSteps = map[delivery.AuthorizationResult]string{
+	delivery.AuthorizationRefused:  stepRefused,
+	delivery.AuthorizationFailed:   stepFailed,
+	delivery.AuthorizationTimedOut: stepPending,
 }
 
 // resume leads who is no longer signed in as they were back to the link that this
 // browser has left. Any other browser learns nothing: the state alone, which the
 // provider knows too, is worth no link.
 func (s *site) resume(w http.ResponseWriter, r *http.Request, state seal.Secret, otherwise error) error {
-	to, err := s.accounts.ReturnOf(r.Context(), state)
+	to, err := s.accounts.ReturnPage(r.Context(), state)
 	switch {
 	case errors.Is(err, library.ErrNotFound), err == nil && !s.hasLeft(r, to):
 		return otherwise

@@ -15,7 +15,7 @@ import (
 // address for all its steps; who comes by themselves goes from page to page.
 type way struct {
 	// request is the link's; nil for who comes by themselves.
-	request *library.Request
+	request *library.PendingRequest
 	// link is the link's address without a step, asked what the application wrote into it.
 	link  *url.URL
 	asked linkQuery
@@ -48,7 +48,7 @@ func ownWay(r *http.Request) way {
 }
 
 // linkWay is the way of a link. What a page of it was searched for is no part of it.
-func linkWay(r *http.Request, request *library.Request, asked linkQuery) way {
+func linkWay(r *http.Request, request *library.PendingRequest, asked linkQuery) way {
 	query := r.URL.Query()
 	for _, name := range []string{"step", "q", "page"} {
 		query.Del(name)
@@ -106,7 +106,7 @@ func (w way) app() string {
 }
 
 // appName is an application's name as it may be shown.
-func appName(r *library.Request) string { return quote(r.Client.Application.Name) }
+func appName(r *library.PendingRequest) string { return quote(r.Client.Application.Name) }
 
 // localPath reports whether to is the path of a page of ours, which cannot be taken
 // for another host by any browser.
@@ -126,7 +126,7 @@ type sender struct {
 }
 
 // senderOf is nil where no application sent the person.
-func senderOf(r *library.Request) *sender {
+func senderOf(r *library.PendingRequest) *sender {
 	if r == nil {
 		return nil
 	}
@@ -153,13 +153,13 @@ type back struct {
 	URL template.URL
 }
 
-func backTo(r *library.Request, callback string) *back {
+func backTo(r *library.PendingRequest, callback string) *back {
 	return &back{App: appName(r), URL: template.URL(callback)}
 }
 
 // allowEndAt lets the page's forms end at the request's callback.
-func allowEndAt(w http.ResponseWriter, r *library.Request) {
-	if target := formTarget(r.Link.RedirectURI); target != "" {
+func allowEndAt(w http.ResponseWriter, r *library.PendingRequest) {
+	if target := formTarget(r.RedirectURI); target != "" {
 		w.Header().Set("Content-Security-Policy", policy(target))
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/server/servertest"
@@ -95,14 +97,14 @@ func (d *seeder) seedAccount(e *exchange) {
 	kind, _, _ := strings.Cut(name, "_")
 	source, err := strconv.Atoi(kind)
 	d.must(err)
-	link := library.Link{Hash: seal.NewSecret().Hash(), Kind: library.LinkOnboard, Client: d.client("any"), CreatedAt: e.At(), ExpiresAt: e.At().Add(time.Hour)}
-	d.must(d.db.AddLink(d.t.Context(), link, library.Session{}))
-	account := library.ConnectedAccount{ID: wire.AccountID(name), Reference: "recorded", Library: p.library.ID,
-		Application: d.rec.Keys.ApplicationID, Source: library.Source{ID: source, Name: "Stub Record Receiver", Push: true, Version: library.STU3},
+	link := library.AuthRequest{Hash: seal.NewSecret().Hash(), Kind: library.OnboardRequest, ClientID: d.client("any"), CreatedAt: e.At(), ExpiresAt: e.At().Add(time.Hour)}
+	d.must(d.db.AddAuthRequest(d.t.Context(), link, library.Session{}))
+	account := delivery.Connection{ID: wire.AccountID(name), Reference: "recorded", Library: p.library.ID,
+		Application: d.rec.Keys.ApplicationID, Source: delivery.Source{ID: source, Name: "Stub Record Receiver", Push: true, Version: fhir.STU3},
 		Pending: true, CreatedAt: e.At(), UpdatedAt: e.At()}
 	_, err = d.db.Connect(d.t.Context(), link.Hash, account, library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventConnected})
 	d.must(err)
-	d.must(d.db.CloseLink(d.t.Context(), link.Hash, e.At(), "", nil))
+	d.must(d.db.CloseAuthRequest(d.t.Context(), link.Hash, e.At(), "", nil))
 }
 
 // ownerOf is the person for whom the stub sent to an account, or let it be revoked; nil if
@@ -128,7 +130,7 @@ func (d *seeder) seedRevocation(e *exchange) {
 	d.must(err)
 	id, err := wire.ParseClientID(e.claims().ClientID)
 	d.must(err)
-	d.must(d.db.AddLink(d.t.Context(), library.Link{Hash: seal.SecretOf(u.Query().Get("code")).Hash(), Kind: library.LinkRevoke, Client: id,
+	d.must(d.db.AddAuthRequest(d.t.Context(), library.AuthRequest{Hash: seal.SecretOf(u.Query().Get("code")).Hash(), Kind: library.RevokeRequest, ClientID: id,
 		RedirectURI: e.Request.Headers.get("redirecturi"), Library: d.owners[e.claims().AccessToken].library.ID,
 		Account: wire.AccountID(e.Request.Headers.get("accountid")), CreatedAt: e.At(), ExpiresAt: e.At().Add(30 * time.Minute)}, library.Session{}))
 }
@@ -142,14 +144,14 @@ func (d *seeder) after(e *exchange) {
 	gave := &d.rec.Issued
 	for _, l := range gave.Preauthorizations {
 		if l.N == e.N {
-			d.seedLink(e, l, library.LinkAuthorize)
+			d.seedLink(e, l, library.AuthorizeRequest)
 		}
 	}
 	for _, l := range gave.References {
 		if l.N == e.N && l.Challenge != "" {
-			d.seedLink(e, l, library.LinkUserReauth)
+			d.seedLink(e, l, library.UserReauthRequest)
 		} else if l.N == e.N {
-			d.seedLink(e, l, library.LinkOnboard)
+			d.seedLink(e, l, library.OnboardRequest)
 		}
 	}
 	for _, c := range gave.Codes {
@@ -182,7 +184,7 @@ func (d *seeder) after(e *exchange) {
 }
 
 // seedLink adds a link and the session that was promised with it.
-func (d *seeder) seedLink(e *exchange, l issuedLink, kind library.LinkKind) {
+func (d *seeder) seedLink(e *exchange, l issuedLink, kind library.RequestKind) {
 	d.t.Helper()
 	d.links[l.Code] = l
 	body, err := e.Request.Body.bytes()
@@ -198,12 +200,12 @@ func (d *seeder) seedLink(e *exchange, l issuedLink, kind library.LinkKind) {
 		session.PublicKey, err = key.PublicKey()
 		d.must(err)
 	}
-	link := library.Link{Hash: seal.SecretOf(l.Code).Hash(), Kind: kind, Client: session.Client, RedirectURI: l.RedirectURI, State: l.State,
+	link := library.AuthRequest{Hash: seal.SecretOf(l.Code).Hash(), Kind: kind, ClientID: session.Client, RedirectURI: l.RedirectURI, State: l.State,
 		Challenge: l.Challenge, Session: session.Hash, CreatedAt: e.At(), ExpiresAt: e.At().Add(30 * time.Minute)}
 	if p := d.owners[l.AccessToken]; p != nil {
 		link.Library = p.library.ID
 	}
-	d.must(d.db.AddLink(d.t.Context(), link, session))
+	d.must(d.db.AddAuthRequest(d.t.Context(), link, session))
 }
 
 // seedConsent has the link's person say yes. Where no code came of it, the
@@ -227,7 +229,7 @@ func (d *seeder) seedConsent(e *exchange, l issuedLink, code, reference string) 
 	if reference == "" {
 		reference = wire.RandomAlphanumeric(16)
 	}
-	answer := library.Answer{Link: seal.SecretOf(l.Code).Hash(), At: e.At(),
+	answer := library.Approval{Request: seal.SecretOf(l.Code).Hash(), At: e.At(),
 		Grant: library.Grant{ID: library.GrantID(wire.RandomAlphanumeric(32)), Library: p.library.ID, Application: d.rec.Keys.ApplicationID,
 			Contract: l.ContractID, CreatedAt: e.At(), ExpiresAt: e.At().AddDate(0, 0, 180)},
 		Account: library.Account{ID: wire.AccountID("1_" + wire.RandomAlphanumeric(22)), Reference: library.Reference(reference),
@@ -236,9 +238,9 @@ func (d *seeder) seedConsent(e *exchange, l issuedLink, code, reference string) 
 		Event: library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventAllowed}}
 	if d.access[l.ContractID] == library.Read {
 		var err error
-		answer.Code.Seal, err = p.key.HandToSecret(secret)
+		answer.Code.Seal, err = p.key.SealToSecret(secret)
 		d.must(err)
-		answer.SessionSeal, err = p.key.HandToSecret(seal.SecretOf(l.Session.Key))
+		answer.SessionSeal, err = p.key.SealToSecret(seal.SecretOf(l.Session.Key))
 		d.must(err)
 	}
 	grant, _, err := d.db.Allow(d.t.Context(), answer)
@@ -271,7 +273,7 @@ func (d *seeder) seedTokens(k issuedToken) {
 		token := library.Token{Hash: seal.SecretOf(value.Value).Hash(), Use: use, Grant: p.grants[k.ContractID], ExpiresAt: value.ExpiresOn.Time()}
 		if d.access[k.ContractID] == library.Read {
 			var err error
-			token.Seal, err = p.key.HandToSecret(seal.SecretOf(value.Value))
+			token.Seal, err = p.key.SealToSecret(seal.SecretOf(value.Value))
 			d.must(err)
 		}
 		d.must(d.db.AddToken(d.t.Context(), token))
@@ -290,7 +292,7 @@ func (d *seeder) seedSession(e *exchange, s issuedSession) {
 	key := seal.SecretOf(s.Key)
 	session := library.Session{Hash: key.Hash(), Client: d.client(s.ContractID), Grant: p.grants[s.ContractID],
 		Options: asked.SessionOptions, CreatedAt: e.At(), ExpiresAt: s.Expiry.Time()}
-	session.Seal, err = p.key.HandToSecret(key)
+	session.Seal, err = p.key.SealToSecret(key)
 	d.must(err)
 	d.must(d.db.AddSession(d.t.Context(), session))
 	d.sessions[s.Key] = p
@@ -321,7 +323,7 @@ func (d *seeder) seedFiles(p *person, now time.Time) {
 		d.must(err)
 		content.Inline, err = key.SealSmall(name, make([]byte, file.Size))
 		d.must(err)
-		d.must(d.db.AddFile(d.t.Context(), library.Arrival{File: file, Content: content, Grant: p.grants[file.Contract],
+		d.must(d.db.AddFile(d.t.Context(), library.NewFile{File: file, Content: content, Grant: p.grants[file.Contract],
 			Event: library.Event{Library: p.library.ID, At: file.CreatedAt, Kind: library.EventFileAdded}}))
 		d.files[id] = true
 	}

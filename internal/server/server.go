@@ -21,6 +21,7 @@ import (
 	"github.com/carrelhq/carrel/internal/api"
 	"github.com/carrelhq/carrel/internal/blob"
 	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/pages"
 	"github.com/carrelhq/carrel/internal/provider/medmij"
@@ -67,7 +68,7 @@ type Config struct {
 	// simulators.
 	LoopbackProviders bool
 	// Deliveries says how patiently resources are delivered to providers.
-	Deliveries library.DeliveryConfig
+	Deliveries delivery.QueueConfig
 	// Patience is how long a client may go without sending or taking anything.
 	Patience time.Duration
 
@@ -83,14 +84,14 @@ type Server struct {
 	Consents *library.Consents
 	Files    *library.Files
 
-	Accounts   *library.Accounts
-	Deliveries *library.Deliveries
+	Accounts   *delivery.Connections
+	Deliveries *delivery.Queue
 	// Handler answers everything.
 	Handler http.Handler
 
 	config Config
 	db     *store.DB
-	chores library.Housekeeping
+	chores library.Sweeping
 	disk   *blob.Disk
 	ways   *providers
 	stop   context.CancelFunc
@@ -125,7 +126,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	sources.Add(ways.listings...)
+	sources.AddListers(ways.listings...)
 	disk, err := blob.OpenDisk(c.Blobs)
 	if err != nil {
 		return nil, fmt.Errorf("open blobs: %w", err)
@@ -144,9 +145,9 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	s.Consents = library.NewConsents(db, s.Clients, db, c.Now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime})
 	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now, library.FileConfig{MaxSize: c.MaxFileSize})
-	s.Accounts = library.NewAccounts(db, s.Consents, sources, ways.set, ring, c.Now, c.PublicURL+pages.ProviderReturnPath)
-	s.Deliveries = library.NewDeliveries(db, s.Accounts, s.Clients, ways.set, ring, c.Now, c.Deliveries, c.Log)
-	s.chores = library.Housekeeping{People: s.People, Sweeper: db, Files: db, Blobs: disk, Now: c.Now}
+	s.Accounts = delivery.NewConnections(db, db, s.Consents, sources, ways.set, ring, c.Now, c.PublicURL+pages.ProviderReturnPath)
+	s.Deliveries = delivery.NewQueue(db, s.Accounts, s.Clients, ways.set, ring, c.Now, c.Deliveries, c.Log)
+	s.chores = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk, Now: c.Now}
 
 	calls := api.New(api.Config{Clients: s.Clients, People: s.People, Consents: s.Consents, Files: s.Files,
 		Accounts: s.Accounts, Deliveries: s.Deliveries, Catalogue: sources, Signer: signer, PublicURL: c.PublicURL, Patience: c.Patience, Log: c.Log})
@@ -283,7 +284,7 @@ func (s *Server) startChores(ctx context.Context) {
 	for _, run := range s.ways.run {
 		s.wait.Go(func() { run(ctx) })
 	}
-	every(tidyEvery, "tidy", s.chores.Tidy)
+	every(tidyEvery, "tidy", s.chores.SweepExpired)
 	every(sweepEvery, "sweep blobs", s.chores.SweepBlobs)
 	every(sweepEvery, "forget answers", s.Deliveries.ForgetAnswers)
 	every(sweepEvery, "sweep temporaries", func(ctx context.Context) error {

@@ -117,7 +117,7 @@ func (b *tab) look(name string) {
 // policy holds also for where its form leads.
 func TestPersonInBrowser(t *testing.T) {
 	b := openTab(t)
-	n := start(t)
+	n := startSimulator(t)
 	var back []string
 	client := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/callback" {
@@ -127,7 +127,7 @@ func TestPersonInBrowser(t *testing.T) {
 	}))
 	t.Cleanup(client.Close)
 	where := func(provider, service, lng string) string {
-		q := ask(provider, service)
+		q := authorizationParams(provider, service)
 		q.Set("redirect_uri", client.URL+"/callback")
 		q.Set("lng", lng)
 		return n.service(provider, service).AuthorizeURL + "?" + q.Encode()
@@ -148,12 +148,12 @@ func TestPersonInBrowser(t *testing.T) {
 	_, err = chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: false})
 	b.must(err)
 
-	n.s.Behave("", Behaviour{Authorize: AuthorizeNever})
+	n.s.SetBehaviour("", Behaviour{Authorize: AuthorizeNever})
 	b.visit(where("huisartslinde", "53", "nl"))
 	b.look("end-nl")
-	n.s.Behave("", Behaviour{})
+	n.s.SetBehaviour("", Behaviour{})
 	c := n.connect("huisartslinde", "53")
-	c.send(http.MethodPost, "", measurements("batch", "run"))
+	c.send(http.MethodPost, "", measurementsBundle("batch", "run"))
 	c.send(http.MethodGet, "/Patient?patient=1", nil)
 	b.visit(n.s.FrontURL() + "/?lng=en")
 	b.click("sim-set-huisartslinde")

@@ -12,7 +12,7 @@ import (
 
 // AddFile adds a file with its content and event. This is the hot path: everything
 // that does not need the database is done before the transaction.
-func (db *DB) AddFile(ctx context.Context, a library.Arrival) error {
+func (db *DB) AddFile(ctx context.Context, a library.NewFile) error {
 	const doing = "add file"
 	metadata, err := encode(a.File.Metadata)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // Allow answers a link with yes.
-func (db *DB) Allow(ctx context.Context, a library.Answer) (library.Grant, library.Account, error) {
+func (db *DB) Allow(ctx context.Context, a library.Approval) (library.Grant, library.Account, error) {
 	var g library.Grant
 	var account library.Account
 	err := db.write(ctx, "allow", func(ctx context.Context, q *query.Queries) error {
@@ -28,11 +28,11 @@ func (db *DB) Allow(ctx context.Context, a library.Answer) (library.Grant, libra
 		if l.DeleteAt != 0 {
 			return library.ErrNotFound
 		}
-		link, err := answerLink(ctx, q, a.Link, a.At)
+		link, err := answerLink(ctx, q, a.Request, a.At)
 		if err != nil {
 			return err
 		}
-		if link.AccountID != string(a.Connected) {
+		if link.AccountID != string(a.Connection) {
 			return library.ErrUsed // another has been connected meanwhile: the answer was about the first
 		}
 		event := a.Event

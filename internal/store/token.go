@@ -8,18 +8,18 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// GetHolding finds a token with its grant and library.
-func (db *DB) GetHolding(ctx context.Context, h seal.Hash, use library.TokenUse) (library.Holding, error) {
+// GetTokenInfo finds a token with its grant and library.
+func (db *DB) GetTokenInfo(ctx context.Context, h seal.Hash, use library.TokenUse) (library.TokenInfo, error) {
 	const doing = "get holding"
 	row, err := db.reader.GetHolding(ctx, h, use)
 	if err != nil {
-		return library.Holding{}, in(doing, err)
+		return library.TokenInfo{}, in(doing, err)
 	}
 	l, err := toLibrary(row.Library)
 	if err != nil {
-		return library.Holding{}, in(doing, err)
+		return library.TokenInfo{}, in(doing, err)
 	}
-	return library.Holding{
+	return library.TokenInfo{
 		Token: library.Token{
 			Hash:      row.Token.Hash,
 			Use:       row.Token.Use,

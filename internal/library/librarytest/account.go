@@ -7,16 +7,17 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// TestTrips tests the trips of a library.AccountStore.
-func TestTrips(t *testing.T, open func(t *testing.T) Store) {
-	trip := func(p person) library.Trip {
-		return library.Trip{
+// TestAuthorizations tests the trips of a delivery.ConnectionStore.
+func TestAuthorizations(t *testing.T, open func(t *testing.T) Store) {
+	trip := func(p person) delivery.Authorization {
+		return delivery.Authorization{
 			State:       anyHash(),
-			Link:        anyHash(),
+			Request:     anyHash(),
 			Application: "a",
 			Library:     p.ID,
 			Login:       p.login.ID,
@@ -31,62 +32,62 @@ func TestTrips(t *testing.T, open func(t *testing.T) Store) {
 		f := fresh(t, open)
 		p := f.person()
 		full := trip(p)
-		must(t, f.AddTrip(ctx, full))
-		same(t, "trip", value(f.GetTrip(ctx, full.State))(t), full)
+		must(t, f.AddAuthorization(ctx, full))
+		same(t, "trip", value(f.GetAuthorization(ctx, full.State))(t), full)
 
-		empty := library.Trip{State: anyHash(), Library: p.ID}
-		must(t, f.AddTrip(ctx, empty))
-		same(t, "empty trip", value(f.GetTrip(ctx, empty.State))(t), empty)
+		empty := delivery.Authorization{State: anyHash(), Library: p.ID}
+		must(t, f.AddAuthorization(ctx, empty))
+		same(t, "empty trip", value(f.GetAuthorization(ctx, empty.State))(t), empty)
 
 		exact := trip(p)
 		exact.CreatedAt = time.Date(2026, 11, 24, 9, 0, 0, 123_999_999, time.FixedZone("", 3600))
-		must(t, f.AddTrip(ctx, exact))
-		same(t, "created", value(f.GetTrip(ctx, exact.State))(t).CreatedAt, time.Date(2026, 11, 24, 8, 0, 0, 123_000_000, time.UTC))
+		must(t, f.AddAuthorization(ctx, exact))
+		same(t, "created", value(f.GetAuthorization(ctx, exact.State))(t).CreatedAt, time.Date(2026, 11, 24, 8, 0, 0, 123_000_000, time.UTC))
 
-		_, err := f.GetTrip(ctx, anyHash())
+		_, err := f.GetAuthorization(ctx, anyHash())
 		wantErr(t, "unknown trip", err, library.ErrNotFound)
-		wantErr(t, "trip that is there", f.AddTrip(ctx, full), library.ErrExists)
+		wantErr(t, "trip that is there", f.AddAuthorization(ctx, full), library.ErrExists)
 		nobodys := trip(p)
 		nobodys.Library = "none"
-		wantErr(t, "trip of no library", f.AddTrip(ctx, nobodys), library.ErrNotFound)
+		wantErr(t, "trip of no library", f.AddAuthorization(ctx, nobodys), library.ErrNotFound)
 	})
 	t.Run("end once", func(t *testing.T) {
 		f := fresh(t, open)
 		p := f.person()
 		one, silent := trip(p), trip(p)
-		must(t, f.AddTrip(ctx, one))
-		must(t, f.AddTrip(ctx, silent))
-		wantErr(t, "with an event of no library", f.EndTrip(ctx, one.State, now, anyEvent("none")), library.ErrNotFound)
-		same(t, "trip that has not ended", value(f.GetTrip(ctx, one.State))(t), one)
+		must(t, f.AddAuthorization(ctx, one))
+		must(t, f.AddAuthorization(ctx, silent))
+		wantErr(t, "with an event of no library", f.EndAuthorization(ctx, one.State, now, anyEvent("none")), library.ErrNotFound)
+		same(t, "trip that has not ended", value(f.GetAuthorization(ctx, one.State))(t), one)
 
 		e := anyEvent(p.ID)
 		e.Kind = library.EventNotConnected
-		must(t, f.EndTrip(ctx, one.State, later(time.Minute), e))
+		must(t, f.EndAuthorization(ctx, one.State, later(time.Minute), e))
 		want := one
 		want.EndedAt, want.Secrets = later(time.Minute), nil
-		same(t, "ended trip", value(f.GetTrip(ctx, one.State))(t), want)
+		same(t, "ended trip", value(f.GetAuthorization(ctx, one.State))(t), want)
 		same(t, "kind of event", f.newest(p.ID).Kind, library.EventNotConnected)
-		wantErr(t, "again", f.EndTrip(ctx, one.State, later(time.Hour), e), library.ErrUsed)
-		wantErr(t, "again, in silence", f.EndTrip(ctx, one.State, later(time.Hour), library.Event{}), library.ErrUsed)
-		same(t, "trip ended first", value(f.GetTrip(ctx, one.State))(t), want)
-		wantErr(t, "unknown trip", f.EndTrip(ctx, anyHash(), now, e), library.ErrNotFound)
+		wantErr(t, "again", f.EndAuthorization(ctx, one.State, later(time.Hour), e), library.ErrUsed)
+		wantErr(t, "again, in silence", f.EndAuthorization(ctx, one.State, later(time.Hour), library.Event{}), library.ErrUsed)
+		same(t, "trip ended first", value(f.GetAuthorization(ctx, one.State))(t), want)
+		wantErr(t, "unknown trip", f.EndAuthorization(ctx, anyHash(), now, e), library.ErrNotFound)
 		same(t, "number of events", len(f.events(p.ID)), 2)
 
-		must(t, f.EndTrip(ctx, silent.State, now, library.Event{}))
+		must(t, f.EndAuthorization(ctx, silent.State, now, library.Event{}))
 		same(t, "number of events", len(f.events(p.ID)), 2)
-		same(t, "secrets", len(value(f.GetTrip(ctx, silent.State))(t).Secrets), 0)
+		same(t, "secrets", len(value(f.GetAuthorization(ctx, silent.State))(t).Secrets), 0)
 	})
 	t.Run("end once of many at once", func(t *testing.T) {
 		f := fresh(t, open)
 		p := f.person()
 		one := trip(p)
-		must(t, f.AddTrip(ctx, one))
-		oneWins(t, "end", race(20, func(int) error { return f.EndTrip(ctx, one.State, now, anyEvent(p.ID)) }), library.ErrUsed)
+		must(t, f.AddAuthorization(ctx, one))
+		oneWins(t, "end", race(20, func(int) error { return f.EndAuthorization(ctx, one.State, now, anyEvent(p.ID)) }), library.ErrUsed)
 		same(t, "number of events", len(f.events(p.ID)), 2)
 	})
 }
 
-// TestConnected tests how a library.AccountStore connects and disconnects accounts.
+// TestConnected tests how a delivery.ConnectionStore connects and disconnects accounts.
 func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("are kept as they are given", func(t *testing.T) {
 		f := fresh(t, open)
@@ -97,17 +98,17 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		got, err := f.Connect(ctx, l.Hash, a, connectedEvent(p.ID, now))
 		must(t, err)
 		same(t, "connected", got, a)
-		same(t, "account", value(f.GetAccount(ctx, p.ID, a.ID, false))(t), a)
-		same(t, "account of the link", value(f.GetLink(ctx, l.Hash))(t).Account, a.ID)
+		same(t, "account", value(f.GetConnection(ctx, p.ID, a.ID, false))(t), a)
+		same(t, "account of the link", value(f.GetAuthRequest(ctx, l.Hash))(t).Account, a.ID)
 		e := f.newest(p.ID)
 		same(t, "kind of event", e.Kind, library.EventConnected)
 		same(t, "details of event", e.Details, library.EventDetails{Provider: "Linde", Account: a.ID})
 
-		empty := library.ConnectedAccount{ID: "empty", Library: p.ID, Application: "a"}
+		empty := delivery.Connection{ID: "empty", Library: p.ID, Application: "a"}
 		got, err = f.Connect(ctx, l.Hash, empty, connectedEvent(p.ID, now))
 		must(t, err)
 		same(t, "empty account", got, empty)
-		same(t, "empty account", value(f.GetAccount(ctx, p.ID, "empty", true))(t), empty)
+		same(t, "empty account", value(f.GetConnection(ctx, p.ID, "empty", true))(t), empty)
 	})
 	t.Run("stand in the link, in place of the one before", func(t *testing.T) {
 		f := fresh(t, open)
@@ -115,12 +116,12 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		first, l := f.connect(g, 1)
 		second, err := f.Connect(ctx, l.Hash, anyAccount(g.Library, g.Application, 2, now), connectedEvent(g.Library, now))
 		must(t, err)
-		same(t, "account of the link", value(f.GetLink(ctx, l.Hash))(t).Account, second.ID)
-		_, err = f.GetAccount(ctx, g.Library, first.ID, false)
+		same(t, "account of the link", value(f.GetAuthRequest(ctx, l.Hash))(t).Account, second.ID)
+		_, err = f.GetConnection(ctx, g.Library, first.ID, false)
 		wantErr(t, "the first, which nobody allowed", err, library.ErrNotFound)
-		given := library.Link{Hash: anyHash(), Account: "420_given"}
-		must(t, f.AddLink(ctx, given, library.Session{}))
-		same(t, "link added with an account", value(f.GetLink(ctx, given.Hash))(t), given)
+		given := library.AuthRequest{Hash: anyHash(), Account: "420_given"}
+		must(t, f.AddAuthRequest(ctx, given, library.Session{}))
+		same(t, "link added with an account", value(f.GetAuthRequest(ctx, given.Hash))(t), given)
 	})
 	t.Run("are connected again", func(t *testing.T) {
 		for _, pending := range []bool{true, false} {
@@ -132,7 +133,7 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 				same(t, "version", old.AccessVersion, int64(2))
 			}
 			must(t, f.EndAccess(ctx, old.ID, old.AccessVersion, now, anyEvent(g.Library)))
-			old = value(f.GetAccount(ctx, g.Library, old.ID, false))(t)
+			old = value(f.GetConnection(ctx, g.Library, old.ID, false))(t)
 
 			l, _ := f.link(value(f.GetClient(ctx, ClientOf(g)))(t))
 			a := anyAccount(g.Library, g.Application, 1, later(time.Hour))
@@ -145,10 +146,10 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 			want.AccessVersion++
 			same(t, "connected again", got, want)
 			same(t, "pending", got.Pending, pending)
-			same(t, "account", value(f.GetAccount(ctx, g.Library, old.ID, false))(t), want)
-			same(t, "account of the link", value(f.GetLink(ctx, l.Hash))(t).Account, old.ID)
+			same(t, "account", value(f.GetConnection(ctx, g.Library, old.ID, false))(t), want)
+			same(t, "account of the link", value(f.GetAuthRequest(ctx, l.Hash))(t).Account, old.ID)
 			same(t, "account of the event", f.newest(g.Library).Details.Account, old.ID)
-			_, err = f.GetAccount(ctx, g.Library, a.ID, false)
+			_, err = f.GetConnection(ctx, g.Library, a.ID, false)
 			wantErr(t, "account under the new id", err, library.ErrNotFound)
 		}
 	})
@@ -157,7 +158,7 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		p, c := f.person(), f.client(library.Write)
 		g, _, _ := f.allow(p, c)
 		one := f.account(g, 1)
-		for _, other := range []library.ConnectedAccount{
+		for _, other := range []delivery.Connection{
 			anyAccount(p.ID, c.Application.ID, 2, now),
 			anyAccount(p.ID, f.application().ID, 1, now),
 			anyAccount(f.person().ID, c.Application.ID, 1, now),
@@ -172,9 +173,9 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		l, _ := f.link(c)
 		_, err := f.Connect(ctx, l.Hash, taken, connectedEvent(p.ID, now))
 		wantErr(t, "id that is taken", err, library.ErrExists)
-		same(t, "one", value(f.GetAccount(ctx, p.ID, one.ID, true))(t), one)
+		same(t, "one", value(f.GetConnection(ctx, p.ID, one.ID, true))(t), one)
 
-		links := make([]library.Link, 16)
+		links := make([]library.AuthRequest, 16)
 		for i := range links {
 			links[i], _ = f.link(c)
 		}
@@ -188,7 +189,7 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		}
 		ids, seen := map[wire.AccountID]bool{}, map[int64]bool{}
 		for i, l := range links {
-			ids[value(f.GetLink(ctx, l.Hash))(t).Account] = true
+			ids[value(f.GetAuthRequest(ctx, l.Hash))(t).Account] = true
 			seen[versions[i]] = true
 		}
 		same(t, "accounts in 16 links", len(ids), 1)
@@ -204,38 +205,38 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 			events := len(value(f.ListEvents(ctx, p.ID, 0, 100))(t))
 			_, err := f.Connect(ctx, link, a, connectedEvent(p.ID, now))
 			wantErr(t, what, err, library.ErrNotFound)
-			_, err = f.GetAccount(ctx, p.ID, a.ID, false)
+			_, err = f.GetConnection(ctx, p.ID, a.ID, false)
 			wantErr(t, what+": account", err, library.ErrNotFound)
 			same(t, what+": events", len(value(f.ListEvents(ctx, p.ID, 0, 100))(t)), events)
 		}
 		p := f.person()
 		refused("unknown link", p, anyHash())
 		_, allowed, _ := f.allow(p, c)
-		refused("allowed link", p, allowed.Link)
+		refused("allowed link", p, allowed.Request)
 		denied, _ := f.link(c)
 		must(t, f.Deny(ctx, denied.Hash, now, library.Event{}))
 		refused("denied link", p, denied.Hash)
 		closed, _ := f.link(c)
-		must(t, f.CloseLink(ctx, closed.Hash, now, "", nil))
+		must(t, f.CloseAuthRequest(ctx, closed.Hash, now, "", nil))
 		refused("closed link", p, closed.Hash)
-		same(t, "account of the closed link", value(f.GetLink(ctx, closed.Hash))(t).Account, wire.AccountID(""))
+		same(t, "account of the closed link", value(f.GetAuthRequest(ctx, closed.Hash))(t).Account, wire.AccountID(""))
 
 		l, _ := f.link(c)
 		must(t, f.ShutLibrary(ctx, p.ID, later(time.Hour), "", anyEvent(p.ID)))
 		refused("shut library", p, l.Hash)
 		must(t, f.DeleteLibrary(ctx, p.ID, now))
 		refused("deleted library", p, l.Hash)
-		same(t, "account of the link", value(f.GetLink(ctx, l.Hash))(t).Account, wire.AccountID(""))
+		same(t, "account of the link", value(f.GetAuthRequest(ctx, l.Hash))(t).Account, wire.AccountID(""))
 	})
 	t.Run("are nobody's while they are pending", func(t *testing.T) {
 		f := fresh(t, open)
 		g, _, _ := f.allow(f.person(), f.client(library.Write))
 		a, _ := f.connect(g, 1)
-		_, err := f.GetAccount(ctx, g.Library, a.ID, true)
+		_, err := f.GetConnection(ctx, g.Library, a.ID, true)
 		wantErr(t, "standing account", err, library.ErrNotFound)
-		same(t, "pending account", value(f.GetAccount(ctx, g.Library, a.ID, false))(t), a)
-		same(t, "accounts", len(value(f.ListConnected(ctx, g.Library, ""))(t)), 0)
-		same(t, "accounts of the application", len(value(f.ListConnected(ctx, g.Library, g.Application))(t)), 0)
+		same(t, "pending account", value(f.GetConnection(ctx, g.Library, a.ID, false))(t), a)
+		same(t, "accounts", len(value(f.ListConnections(ctx, g.Library, ""))(t)), 0)
+		same(t, "accounts of the application", len(value(f.ListConnections(ctx, g.Library, g.Application))(t)), 0)
 		wantErr(t, "delivery", f.AddDelivery(ctx, anyDelivery(g, a, now), NoLimit), library.ErrNotFound)
 	})
 	t.Run("stand once the link is answered", testAnswers(open))
@@ -248,17 +249,17 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 			account wire.AccountID
 		}{{other.Library, a.ID}, {g.Library, "none"}, {"%", "%"}, {g.Library, "\x00\xff"}} {
 			for _, standing := range []bool{true, false} {
-				_, err := f.GetAccount(ctx, place.library, place.account, standing)
+				_, err := f.GetConnection(ctx, place.library, place.account, standing)
 				wantErr(t, "account", err, library.ErrNotFound)
 			}
 		}
-		same(t, "accounts", len(value(f.ListConnected(ctx, other.Library, ""))(t)), 0)
+		same(t, "accounts", len(value(f.ListConnections(ctx, other.Library, ""))(t)), 0)
 		e := anyEvent(other.Library)
 		wantErr(t, "disconnect for another library", f.Disconnect(ctx, other.Library, "", a.ID, now, "", e), library.ErrNotFound)
 		e.Library = g.Library
 		wantErr(t, "disconnect for another application",
 			f.Disconnect(ctx, g.Library, other.Application, a.ID, now, "", e), library.ErrNotFound)
-		same(t, "account", value(f.GetAccount(ctx, g.Library, a.ID, true))(t), a)
+		same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), a)
 		same(t, "events", len(f.events(other.Library)), 2)
 		same(t, "events", len(f.events(g.Library)), 3)
 	})
@@ -266,7 +267,7 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		f := fresh(t, open)
 		p, c := f.person(), f.client(library.Write)
 		g, _, _ := f.allow(p, c)
-		var want []library.ConnectedAccount
+		var want []delivery.Connection
 		for i, id := range []wire.AccountID{"z", "B", "a"} {
 			a := anyAccount(p.ID, c.Application.ID, i, later(time.Millisecond))
 			if a.ID = id; id == "z" {
@@ -275,7 +276,7 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 			l, _ := f.link(c)
 			_, err := f.Connect(ctx, l.Hash, a, connectedEvent(p.ID, now))
 			must(t, err)
-			must(t, f.CloseLink(ctx, l.Hash, now, "", nil))
+			must(t, f.CloseAuthRequest(ctx, l.Hash, now, "", nil))
 			a.Pending = false
 			want = append(want, a)
 		}
@@ -283,11 +284,11 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		og, _, _ := f.allow(p, f.client(library.Write))
 		theirs := f.account(og, 1)
 		f.sender()
-		same(t, "of the application", value(f.ListConnected(ctx, p.ID, c.Application.ID))(t), want)
-		same(t, "of another", value(f.ListConnected(ctx, p.ID, og.Application))(t), []library.ConnectedAccount{theirs})
-		same(t, "of all", len(value(f.ListConnected(ctx, p.ID, ""))(t)), 4)
-		same(t, "of none", len(value(f.ListConnected(ctx, p.ID, "none"))(t)), 0)
-		same(t, "of no library", len(value(f.ListConnected(ctx, "none", ""))(t)), 0)
+		same(t, "of the application", value(f.ListConnections(ctx, p.ID, c.Application.ID))(t), want)
+		same(t, "of another", value(f.ListConnections(ctx, p.ID, og.Application))(t), []delivery.Connection{theirs})
+		same(t, "of all", len(value(f.ListConnections(ctx, p.ID, ""))(t)), 4)
+		same(t, "of none", len(value(f.ListConnections(ctx, p.ID, "none"))(t)), 0)
+		same(t, "of no library", len(value(f.ListConnections(ctx, "none", ""))(t)), 0)
 	})
 	t.Run("are disconnected with what waits", testDisconnect(open))
 	t.Run("go with their library", func(t *testing.T) {
@@ -295,20 +296,20 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		g, a := f.sender()
 		pending, l := f.connect(g, 2)
 		d := f.delivery(g, a, now)
-		trip := library.Trip{State: anyHash(), Library: g.Library}
-		must(t, f.AddTrip(ctx, trip))
+		trip := delivery.Authorization{State: anyHash(), Library: g.Library}
+		must(t, f.AddAuthorization(ctx, trip))
 		og, oa := f.sender()
 		od := f.delivery(og, oa, now)
 		must(t, f.DeleteLibrary(ctx, g.Library, now))
 		for _, id := range []wire.AccountID{a.ID, pending.ID} {
-			_, err := f.GetAccount(ctx, g.Library, id, false)
+			_, err := f.GetConnection(ctx, g.Library, id, false)
 			wantErr(t, "account", err, library.ErrNotFound)
 		}
 		_, err := f.GetDelivery(ctx, g.Library, d.ID)
 		wantErr(t, "delivery", err, library.ErrNotFound)
-		_, err = f.GetTrip(ctx, trip.State)
+		_, err = f.GetAuthorization(ctx, trip.State)
 		wantErr(t, "trip", err, library.ErrNotFound)
-		_, err = f.GetLink(ctx, l.Hash)
+		_, err = f.GetAuthRequest(ctx, l.Hash)
 		wantErr(t, "link with an account of it", err, library.ErrNotFound)
 		same(t, "delivery of another library", f.stored(od), od)
 	})
@@ -319,55 +320,55 @@ func testAnswers(open func(t *testing.T) Store) func(t *testing.T) {
 		f := fresh(t, open)
 		p, c := f.person(), f.client(library.Write)
 		g, _, _ := f.allow(p, c)
-		stands := func(a library.ConnectedAccount) {
+		stands := func(a delivery.Connection) {
 			t.Helper()
 			a.Pending = false
-			same(t, "account", value(f.GetAccount(ctx, p.ID, a.ID, true))(t), a)
+			same(t, "account", value(f.GetConnection(ctx, p.ID, a.ID, true))(t), a)
 		}
 		allowed, l := f.connect(g, 1)
 		yes := answer(p, c, l, now)
-		yes.Connected = "1_another"
+		yes.Connection = "1_another"
 		_, _, err := f.Allow(ctx, yes)
 		wantErr(t, "an answer about another account", err, library.ErrUsed)
-		yes.Connected = allowed.ID
+		yes.Connection = allowed.ID
 		_, _, err = f.Allow(ctx, yes)
 		must(t, err)
 		stands(allowed)
 		closed, l := f.connect(g, 2)
-		must(t, f.CloseLink(ctx, l.Hash, now, "", nil))
+		must(t, f.CloseAuthRequest(ctx, l.Hash, now, "", nil))
 		stands(closed)
 		closed, l = f.connect(g, 3)
-		must(t, f.CloseLink(ctx, l.Hash, now, g.ID, anySeal()))
+		must(t, f.CloseAuthRequest(ctx, l.Hash, now, g.ID, anySeal()))
 		stands(closed)
 
 		denied, l := f.connect(g, 4)
 		must(t, f.Deny(ctx, l.Hash, now, anyEvent(p.ID)))
-		_, err = f.GetAccount(ctx, p.ID, denied.ID, false)
+		_, err = f.GetConnection(ctx, p.ID, denied.ID, false)
 		wantErr(t, "denied account", err, library.ErrNotFound)
 		again, l := f.connect(g, 3) // that one stands
 		same(t, "account", again.ID, closed.ID)
 		must(t, f.Deny(ctx, l.Hash, now, library.Event{}))
 		stands(again)
-		wantErr(t, "close what was denied", f.CloseLink(ctx, l.Hash, now, "", nil), library.ErrUsed)
+		wantErr(t, "close what was denied", f.CloseAuthRequest(ctx, l.Hash, now, "", nil), library.ErrUsed)
 
 		// A link may be about an account that stands, or has gone meanwhile.
-		about := library.Link{Hash: anyHash(), Library: p.ID, Account: again.ID}
-		must(t, f.AddLink(ctx, about, library.Session{}))
+		about := library.AuthRequest{Hash: anyHash(), Library: p.ID, Account: again.ID}
+		must(t, f.AddAuthRequest(ctx, about, library.Session{}))
 		must(t, f.Deny(ctx, about.Hash, now, library.Event{}))
 		stands(again)
 		about.Hash, about.Account = anyHash(), denied.ID
-		must(t, f.AddLink(ctx, about, library.Session{}))
-		must(t, f.CloseLink(ctx, about.Hash, now, "", nil))
-		_, err = f.GetAccount(ctx, p.ID, denied.ID, false)
+		must(t, f.AddAuthRequest(ctx, about, library.Session{}))
+		must(t, f.CloseAuthRequest(ctx, about.Hash, now, "", nil))
+		_, err = f.GetConnection(ctx, p.ID, denied.ID, false)
 		wantErr(t, "account that was gone", err, library.ErrNotFound)
 
 		other := f.person()
 		theirs, l := f.connect(g, 5)
 		yes = answer(other, c, l, now)
-		yes.Connected = theirs.ID
+		yes.Connection = theirs.ID
 		_, _, err = f.Allow(ctx, yes)
 		must(t, err)
-		same(t, "account after the yes of somebody else", value(f.GetAccount(ctx, p.ID, theirs.ID, false))(t), theirs)
+		same(t, "account after the yes of somebody else", value(f.GetConnection(ctx, p.ID, theirs.ID, false))(t), theirs)
 
 		for range 10 {
 			l, _ := f.link(c)
@@ -378,8 +379,8 @@ func testAnswers(open func(t *testing.T) Store) func(t *testing.T) {
 				_, err := f.Connect(ctx, l.Hash, anyAccount(p.ID, c.Application.ID, 6, now), connectedEvent(p.ID, now))
 				return err
 			})
-			id := value(f.GetLink(ctx, l.Hash))(t).Account
-			if _, err := f.GetAccount(ctx, p.ID, id, false); !errors.Is(err, library.ErrNotFound) {
+			id := value(f.GetAuthRequest(ctx, l.Hash))(t).Account
+			if _, err := f.GetConnection(ctx, p.ID, id, false); !errors.Is(err, library.ErrNotFound) {
 				t.Errorf("after a no, the account %q of the link is there: %v", id, err)
 			}
 		}
@@ -393,7 +394,7 @@ func testDisconnect(open func(t *testing.T) Store) func(t *testing.T) {
 		kept := f.account(g, 2)
 		waiting, held, posted, elsewhere := f.delivery(g, a, now), f.claimed(g, a, "l"), f.posting(g, a, "l"), f.delivery(g, kept, now)
 		done := f.posting(g, a, "l")
-		done.State, done.UpdatedAt = library.DeliveryDelivered, now
+		done.State, done.UpdatedAt = delivery.Delivered, now
 		must(t, f.EndDelivery(ctx, done, sentEvent(done, library.EventSentAccepted)))
 		done = f.stored(done)
 		events := len(f.events(g.Library))
@@ -401,9 +402,9 @@ func testDisconnect(open func(t *testing.T) Store) func(t *testing.T) {
 		e := anyEvent(g.Library)
 		e.Kind = library.EventDisconnected
 		must(t, f.Disconnect(ctx, g.Library, g.Application, a.ID, later(time.Minute), "it was disconnected", e))
-		_, err := f.GetAccount(ctx, g.Library, a.ID, false)
+		_, err := f.GetConnection(ctx, g.Library, a.ID, false)
 		wantErr(t, "account", err, library.ErrNotFound)
-		for _, d := range []library.Delivery{waiting, held} {
+		for _, d := range []delivery.Delivery{waiting, held} {
 			same(t, "what waited", f.stored(d), calledOff(d, "it was disconnected", later(time.Minute)))
 		}
 		same(t, "what is being posted", f.stored(posted), posted)
@@ -412,7 +413,7 @@ func testDisconnect(open func(t *testing.T) Store) func(t *testing.T) {
 		same(t, "number of events", len(f.events(g.Library)), events+1)
 		same(t, "kind of event", f.newest(g.Library).Kind, library.EventDisconnected)
 
-		posted.State, posted.UpdatedAt = library.DeliveryUnknown, later(time.Hour)
+		posted.State, posted.UpdatedAt = delivery.Unknown, later(time.Hour)
 		must(t, f.EndDelivery(ctx, posted, sentEvent(posted, library.EventSentUnknown)))
 		wantErr(t, "delivery", f.AddDelivery(ctx, anyDelivery(g, a, now), NoLimit), library.ErrNotFound)
 		wantErr(t, "again", f.Disconnect(ctx, g.Library, "", a.ID, now, "", e), library.ErrNotFound)
@@ -428,7 +429,7 @@ func testDisconnect(open func(t *testing.T) Store) func(t *testing.T) {
 		// Nothing waits for an account that is gone, whatever came at the same time.
 		for i := range 10 {
 			a := f.account(g, 10+i)
-			deliveries := make([]library.Delivery, 8)
+			deliveries := make([]delivery.Delivery, 8)
 			for i := range deliveries {
 				deliveries[i] = anyDelivery(g, a, now)
 				deliveries[i].Lease, deliveries[i].LeaseUntil = "l", later(time.Minute)
@@ -445,7 +446,7 @@ func testDisconnect(open func(t *testing.T) Store) func(t *testing.T) {
 			})
 			for _, d := range deliveries {
 				got, err := f.GetDelivery(ctx, g.Library, d.ID)
-				if err == nil && got.State == library.DeliveryWaiting {
+				if err == nil && got.State == delivery.Waiting {
 					t.Error("a delivery waits for an account that is gone")
 				}
 			}
@@ -454,21 +455,21 @@ func testDisconnect(open func(t *testing.T) Store) func(t *testing.T) {
 }
 
 // calledOff is a delivery that waited when something larger ended.
-func calledOff(d library.Delivery, reason string, at time.Time) library.Delivery {
-	d.State, d.Reason, d.UpdatedAt = library.DeliveryExpired, reason, at
+func calledOff(d delivery.Delivery, reason string, at time.Time) delivery.Delivery {
+	d.State, d.Reason, d.UpdatedAt = delivery.Expired, reason, at
 	d.Payload, d.Lease, d.LeaseUntil = nil, "", time.Time{}
 	return d
 }
 
-// TestRenewal tests how a library.AccountStore keeps access and lets it be renewed.
+// TestRenewal tests how a delivery.ConnectionStore keeps access and lets it be renewed.
 func TestRenewal(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("is claimed by one at a time", func(t *testing.T) {
 		f := fresh(t, open)
 		g, a := f.sender()
 		claim := func(at time.Duration, version int64) error {
-			got, err := f.ClaimRenewal(ctx, a.ID, version, later(at), later(at+time.Minute))
+			got, err := f.ClaimRefresh(ctx, a.ID, version, later(at), later(at+time.Minute))
 			if err == nil {
-				same(t, "account", got, value(f.GetAccount(ctx, g.Library, a.ID, false))(t))
+				same(t, "account", got, value(f.GetConnection(ctx, g.Library, a.ID, false))(t))
 			}
 			return err
 		}
@@ -476,16 +477,16 @@ func TestRenewal(t *testing.T, open func(t *testing.T) Store) {
 		wantErr(t, "claim what is held", claim(0, 1), library.ErrUsed)
 		wantErr(t, "claim what is held to the last", claim(time.Minute-time.Millisecond, 1), library.ErrUsed)
 		must(t, claim(time.Minute, 1))
-		must(t, f.GiveBackRenewal(ctx, a.ID, 1))
-		same(t, "account", value(f.GetAccount(ctx, g.Library, a.ID, true))(t), a)
+		must(t, f.ReleaseRefresh(ctx, a.ID, 1))
+		same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), a)
 		must(t, claim(time.Minute, 1))
-		must(t, f.GiveBackRenewal(ctx, a.ID, 2)) // is not that one's
+		must(t, f.ReleaseRefresh(ctx, a.ID, 2)) // is not that one's
 		wantErr(t, "claim what is held", claim(time.Minute, 1), library.ErrUsed)
 		wantErr(t, "claim an old version", claim(time.Hour, 0), library.ErrUsed)
 		wantErr(t, "claim a version to come", claim(time.Hour, 2), library.ErrUsed)
-		_, err := f.ClaimRenewal(ctx, "none", 1, now, later(time.Minute))
+		_, err := f.ClaimRefresh(ctx, "none", 1, now, later(time.Minute))
 		wantErr(t, "claim no account", err, library.ErrNotFound)
-		must(t, f.GiveBackRenewal(ctx, "none", 1))
+		must(t, f.ReleaseRefresh(ctx, "none", 1))
 
 		f.account(g, 1) // connected again: what was claimed is no longer what it has
 		must(t, claim(time.Minute, 2))
@@ -496,7 +497,7 @@ func TestRenewal(t *testing.T, open func(t *testing.T) Store) {
 		for round := range 5 {
 			at := later(time.Duration(round) * time.Minute)
 			oneWins(t, "claim", race(20, func(int) error {
-				_, err := f.ClaimRenewal(ctx, a.ID, 1, at, at.Add(time.Minute))
+				_, err := f.ClaimRefresh(ctx, a.ID, 1, at, at.Add(time.Minute))
 				return err
 			}), library.ErrUsed)
 		}
@@ -504,22 +505,22 @@ func TestRenewal(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("stores the access of the version that it renewed", func(t *testing.T) {
 		f := fresh(t, open)
 		g, a := f.sender()
-		_, err := f.ClaimRenewal(ctx, a.ID, 1, now, later(time.Minute))
+		_, err := f.ClaimRefresh(ctx, a.ID, 1, now, later(time.Minute))
 		must(t, err)
 		want := a
 		want.Access, want.AccessUntil, want.UpdatedAt, want.AccessVersion = anySeal(), later(time.Hour), later(time.Second), 2
-		must(t, f.StoreAccess(ctx, a.ID, 1, want.Access, want.AccessUntil, want.UpdatedAt))
-		same(t, "account", value(f.GetAccount(ctx, g.Library, a.ID, true))(t), want)
-		got, err := f.ClaimRenewal(ctx, a.ID, 2, now, later(time.Minute)) // was given back
+		must(t, f.StoreTokens(ctx, a.ID, 1, want.Access, want.AccessUntil, want.UpdatedAt))
+		same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), want)
+		got, err := f.ClaimRefresh(ctx, a.ID, 2, now, later(time.Minute)) // was given back
 		must(t, err)
 		same(t, "claimed account", got, want)
 		for _, version := range []int64{0, 1, 3} {
 			wantErr(t, fmt.Sprintf("store version %d", version),
-				f.StoreAccess(ctx, a.ID, version, anySeal(), now, now), library.ErrUsed)
+				f.StoreTokens(ctx, a.ID, version, anySeal(), now, now), library.ErrUsed)
 		}
-		same(t, "account", value(f.GetAccount(ctx, g.Library, a.ID, true))(t), want)
-		wantErr(t, "store for no account", f.StoreAccess(ctx, "none", 1, nil, now, now), library.ErrNotFound)
-		oneWins(t, "store", race(20, func(int) error { return f.StoreAccess(ctx, a.ID, 2, anySeal(), now, now) }), library.ErrUsed)
+		same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), want)
+		wantErr(t, "store for no account", f.StoreTokens(ctx, "none", 1, nil, now, now), library.ErrNotFound)
+		oneWins(t, "store", race(20, func(int) error { return f.StoreTokens(ctx, a.ID, 2, anySeal(), now, now) }), library.ErrUsed)
 	})
 	t.Run("ends once", func(t *testing.T) {
 		f := fresh(t, open)
@@ -530,24 +531,24 @@ func TestRenewal(t *testing.T, open func(t *testing.T) Store) {
 		wantErr(t, "an older version", f.EndAccess(ctx, a.ID, 0, now, e), library.ErrUsed)
 		wantErr(t, "a newer version", f.EndAccess(ctx, a.ID, 2, now, e), library.ErrUsed)
 		wantErr(t, "of no account", f.EndAccess(ctx, "none", 1, now, e), library.ErrNotFound)
-		same(t, "account", value(f.GetAccount(ctx, g.Library, a.ID, true))(t), a)
+		same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), a)
 		same(t, "number of events", len(f.events(g.Library)), events)
 		e.Library = "none"
 		wantErr(t, "with an event of no library", f.EndAccess(ctx, a.ID, 1, now, e), library.ErrNotFound)
-		same(t, "account", value(f.GetAccount(ctx, g.Library, a.ID, true))(t), a)
+		same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), a)
 
-		_, err := f.ClaimRenewal(ctx, a.ID, 1, now, later(time.Minute))
+		_, err := f.ClaimRefresh(ctx, a.ID, 1, now, later(time.Minute))
 		must(t, err)
 		e.Library = g.Library
 		oneWins(t, "end", race(20, func(int) error { return f.EndAccess(ctx, a.ID, 1, later(time.Second), e) }), library.ErrUsed)
 		want := a
 		want.EndedAt, want.Access, want.AccessVersion = later(time.Second), nil, 2
-		same(t, "account", value(f.GetAccount(ctx, g.Library, a.ID, true))(t), want)
+		same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), want)
 		wantErr(t, "end it again", f.EndAccess(ctx, a.ID, 2, later(time.Hour), e), library.ErrUsed)
-		same(t, "account ended first", value(f.GetAccount(ctx, g.Library, a.ID, true))(t), want)
+		same(t, "account ended first", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), want)
 		same(t, "number of events", len(f.events(g.Library)), events+1)
 		same(t, "kind of event", f.newest(g.Library).Kind, library.EventAccountEnded)
 		// Whoever was renewing it comes too late.
-		wantErr(t, "store", f.StoreAccess(ctx, a.ID, 1, anySeal(), now, now), library.ErrUsed)
+		wantErr(t, "store", f.StoreTokens(ctx, a.ID, 1, anySeal(), now, now), library.ErrUsed)
 	})
 }

@@ -14,14 +14,14 @@ func TestLinks(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("keeps what it is given", func(t *testing.T) {
 		f := fresh(t, open)
 		l, s := f.link(f.client(library.Read))
-		same(t, "link", value(f.GetLink(ctx, l.Hash))(t), l)
+		same(t, "link", value(f.GetAuthRequest(ctx, l.Hash))(t), l)
 		sameSession(t, value(f.GetSession(ctx, s.Hash))(t), s)
-		_, err := f.GetLink(ctx, anyHash())
+		_, err := f.GetAuthRequest(ctx, anyHash())
 		wantErr(t, "unknown link", err, library.ErrNotFound)
 
-		l = library.Link{Hash: anyHash(), Library: "a"}
-		must(t, f.AddLink(ctx, l, library.Session{}))
-		same(t, "link without a session", value(f.GetLink(ctx, l.Hash))(t), l)
+		l = library.AuthRequest{Hash: anyHash(), Library: "a"}
+		must(t, f.AddAuthRequest(ctx, l, library.Session{}))
+		same(t, "link without a session", value(f.GetAuthRequest(ctx, l.Hash))(t), l)
 		_, err = f.GetSession(ctx, seal.Hash{})
 		wantErr(t, "session that there is not", err, library.ErrNotFound)
 	})
@@ -34,10 +34,10 @@ func TestLinks(t *testing.T, open func(t *testing.T) Store) {
 			answers := map[string]func() error{
 				"allow": func() error { _, _, err := f.Allow(ctx, answer(p, c, l, now)); return err },
 				"deny":  func() error { return f.Deny(ctx, l.Hash, now, anyEvent(p.ID)) },
-				"close": func() error { return f.CloseLink(ctx, l.Hash, now, "", nil) },
+				"close": func() error { return f.CloseAuthRequest(ctx, l.Hash, now, "", nil) },
 			}
 			must(t, answers[first]())
-			same(t, "answered", value(f.GetLink(ctx, l.Hash))(t).AnsweredAt, now)
+			same(t, "answered", value(f.GetAuthRequest(ctx, l.Hash))(t).AnsweredAt, now)
 			if first != "close" {
 				events++
 			}
@@ -68,11 +68,11 @@ func TestLinks(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("answers no unknown link", func(t *testing.T) {
 		f := fresh(t, open)
 		p, c := f.person(), f.client(library.Read)
-		unknown := library.Link{Hash: anyHash()}
+		unknown := library.AuthRequest{Hash: anyHash()}
 		_, _, err := f.Allow(ctx, answer(p, c, unknown, now))
 		wantErr(t, "allow", err, library.ErrNotFound)
 		wantErr(t, "deny", f.Deny(ctx, unknown.Hash, now, anyEvent(p.ID)), library.ErrNotFound)
-		wantErr(t, "close", f.CloseLink(ctx, unknown.Hash, now, "", nil), library.ErrNotFound)
+		wantErr(t, "close", f.CloseAuthRequest(ctx, unknown.Hash, now, "", nil), library.ErrNotFound)
 		same(t, "number of events", len(f.events(p.ID)), 1)
 		same(t, "grants", len(value(f.ListGrants(ctx, p.ID))(t)), 0)
 	})
@@ -143,7 +143,7 @@ func TestGrants(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("are one for each library and contract", func(t *testing.T) {
 		f := fresh(t, open)
 		p, c := f.person(), f.client(library.Read)
-		answers := make([]library.Answer, 16)
+		answers := make([]library.Approval, 16)
 		for i := range answers {
 			l, _ := f.link(c)
 			answers[i] = answer(p, c, l, now)
@@ -170,7 +170,7 @@ func TestGrants(t *testing.T, open func(t *testing.T) Store) {
 		must(t, f.DeleteLibrary(ctx, p.ID, now))
 		_, _, err = f.Allow(ctx, answer(p, c, l, now))
 		wantErr(t, "deleted library", err, library.ErrNotFound)
-		same(t, "answered", value(f.GetLink(ctx, l.Hash))(t).AnsweredAt, time.Time{})
+		same(t, "answered", value(f.GetAuthRequest(ctx, l.Hash))(t).AnsweredAt, time.Time{})
 	})
 	t.Run("are revoked with all that came of them", func(t *testing.T) {
 		f := fresh(t, open)
@@ -184,7 +184,7 @@ func TestGrants(t *testing.T, open func(t *testing.T) Store) {
 
 		must(t, f.RevokeGrant(ctx, p.ID, g.ID, later(time.Minute), anyEvent(p.ID)))
 		same(t, "revoked", value(f.GetGrant(ctx, g.ID))(t).RevokedAt, later(time.Minute))
-		h := value(f.GetHolding(ctx, token.Hash, library.UseAccess))(t)
+		h := value(f.GetTokenInfo(ctx, token.Hash, library.UseAccess))(t)
 		same(t, "grant of the token", h.Grant.RevokedAt, later(time.Minute))
 		same(t, "seal of the token", len(h.Token.Seal), 0)
 		same(t, "seal of the code", len(value(f.GetCode(ctx, a.Code.Hash))(t).Seal), 0)
@@ -198,7 +198,7 @@ func TestGrants(t *testing.T, open func(t *testing.T) Store) {
 		read := anyEvent(p.ID)
 		wantErr(t, "read", f.AddRead(ctx, nil, g.ID, read), library.ErrNotFound)
 
-		same(t, "other token", value(f.GetHolding(ctx, keptToken.Hash, library.UseAccess))(t).Token, keptToken)
+		same(t, "other token", value(f.GetTokenInfo(ctx, keptToken.Hash, library.UseAccess))(t).Token, keptToken)
 		same(t, "other code", value(f.GetCode(ctx, ka.Code.Hash))(t).Seal, ka.Code.Seal)
 		_ = value(f.GetSession(ctx, ks.Hash))(t)
 
@@ -256,7 +256,7 @@ func TestAccounts(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "accounts of another", value(f.ListAccounts(ctx, ta.Grant.Library, application))(t), []library.Account{ta.Account})
 
 		l, _ := f.link(c)
-		must(t, f.CloseLink(ctx, l.Hash, now, a.Grant.ID, nil))
+		must(t, f.CloseAuthRequest(ctx, l.Hash, now, a.Grant.ID, nil))
 		l, _ = f.link(c)
 		must(t, f.Deny(ctx, l.Hash, now, library.Event{}))
 		same(t, "accounts after other answers", len(value(f.ListAccounts(ctx, p.ID, application))(t)), 0)

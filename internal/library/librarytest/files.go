@@ -30,7 +30,7 @@ func TestFiles(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "kind of event", e.Kind, library.EventFileAdded)
 		same(t, "file of event", e.Details.File, a.File.ID)
 		wantErr(t, "nonce used", f.UseNonce(ctx, *a.Nonce), library.ErrReplayed)
-		wantErr(t, "file again", f.AddFile(ctx, library.Arrival{File: a.File, Content: a.Content, Grant: g.ID, Event: a.Event}), library.ErrExists)
+		wantErr(t, "file again", f.AddFile(ctx, library.NewFile{File: a.File, Content: a.Content, Grant: g.ID, Event: a.Event}), library.ErrExists)
 
 		large := arrival(g, now)
 		large.Nonce = nil
@@ -121,7 +121,7 @@ func TestFiles(t *testing.T, open func(t *testing.T) Store) {
 		must(t, f.RevokeGrant(ctx, people[0].ID, revoked.ID, now, anyEvent(people[0].ID)))
 		before := len(f.events(people[0].ID))
 
-		arrivals := make([]library.Arrival, 256)
+		arrivals := make([]library.NewFile, 256)
 		for i := range arrivals {
 			arrivals[i] = arrival(grants[i%len(grants)], later(time.Duration(i)))
 			switch {

@@ -134,7 +134,7 @@ func TestLibraries(t *testing.T, open func(t *testing.T) Store) {
 		must(t, f.ShutLibrary(ctx, p.ID, later(time.Hour), kept.ID, event))
 		same(t, "delete at", value(f.GetLibrary(ctx, p.ID))(t).DeleteAt, later(time.Hour))
 		same(t, "revoked", value(f.GetGrant(ctx, g.ID))(t).RevokedAt, event.At)
-		h := value(f.GetHolding(ctx, token.Hash, library.UseAccess))(t)
+		h := value(f.GetTokenInfo(ctx, token.Hash, library.UseAccess))(t)
 		same(t, "seal of the token", len(h.Token.Seal), 0)
 		same(t, "seal of the code", len(value(f.GetCode(ctx, a.Code.Hash))(t).Seal), 0)
 		wantErr(t, "redeem", f.RedeemCode(ctx, a.Code.Hash, now, nil), library.ErrUsed)
@@ -184,7 +184,7 @@ func testDelete(open func(t *testing.T) Store) func(t *testing.T) {
 		same(t, "logins", f.logins(p.login), 0)
 		_, err = f.GetGrant(ctx, g.ID)
 		wantErr(t, "grant", err, library.ErrNotFound)
-		_, err = f.GetHolding(ctx, access.Hash, library.UseAccess)
+		_, err = f.GetTokenInfo(ctx, access.Hash, library.UseAccess)
 		wantErr(t, "token", err, library.ErrNotFound)
 		_, err = f.GetSession(ctx, s.Hash)
 		wantErr(t, "session", err, library.ErrNotFound)
@@ -212,7 +212,7 @@ func testDelete(open func(t *testing.T) Store) func(t *testing.T) {
 		}
 
 		same(t, "file of another library", value(f.GetFile(ctx, other.ID, their.File.ID))(t), their.File)
-		same(t, "token of another library", value(f.GetHolding(ctx, theirs.Hash, library.UseAccess))(t).Token, theirs)
+		same(t, "token of another library", value(f.GetTokenInfo(ctx, theirs.Hash, library.UseAccess))(t).Token, theirs)
 		same(t, "login of another library", f.logins(other.login), 1)
 		// The address is free again.
 		l := library.Library{ID: library.ID(anyID()), Email: p.Email, PublicKey: p.PublicKey, CreatedAt: now}

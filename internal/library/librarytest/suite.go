@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -23,8 +24,8 @@ type Store interface {
 	library.ConsentStore
 	library.FileStore
 	library.EventStore
-	library.AccountStore
-	library.DeliveryStore
+	delivery.ConnectionStore
+	delivery.DeliveryStore
 	library.Sweeper
 }
 
@@ -46,7 +47,7 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 		{"Accounts", TestAccounts},
 		{"Files", TestFiles},
 		{"Events", TestEvents},
-		{"Trips", TestTrips},
+		{"Authorizations", TestAuthorizations},
 		{"Connected", TestConnected},
 		{"Renewal", TestRenewal},
 		{"Deliveries", TestDeliveries},

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -18,20 +19,20 @@ func TestSweeper(t *testing.T, open func(t *testing.T) Store) {
 	// Of each kind: one that ends at now, one a millisecond later, one never.
 	ends := []time.Time{now, later(time.Millisecond), {}}
 	var nonces []library.Nonce
-	var links []library.Link
+	var links []library.AuthRequest
 	var sessions []library.Session
 	var codes []library.AuthCode
 	var logins []library.Login
 	var references []library.AccountReference
 	var tokens []library.Token
-	var trips []library.Trip
+	var trips []delivery.Authorization
 	for _, end := range ends {
 		n := library.Nonce{Client: c.ID(), Value: wire.NewNonce(), ForgetAt: end}
 		must(t, f.UseNonce(ctx, n))
 		nonces = append(nonces, n)
 
-		l, s := library.Link{Hash: anyHash(), Client: c.ID(), ExpiresAt: end}, library.Session{Hash: anyHash(), Client: c.ID(), ExpiresAt: end}
-		must(t, f.AddLink(ctx, l, s))
+		l, s := library.AuthRequest{Hash: anyHash(), ClientID: c.ID(), ExpiresAt: end}, library.Session{Hash: anyHash(), Client: c.ID(), ExpiresAt: end}
+		must(t, f.AddAuthRequest(ctx, l, s))
 		links, sessions = append(links, l), append(sessions, s)
 
 		answered, _ := f.link(c)
@@ -55,8 +56,8 @@ func TestSweeper(t *testing.T, open func(t *testing.T) Store) {
 		must(t, f.AddToken(ctx, token))
 		tokens = append(tokens, token)
 
-		trip := library.Trip{State: anyHash(), Library: p.ID, ExpiresAt: end}
-		must(t, f.AddTrip(ctx, trip))
+		trip := delivery.Authorization{State: anyHash(), Library: p.ID, ExpiresAt: end}
+		must(t, f.AddAuthorization(ctx, trip))
 		trips = append(trips, trip)
 	}
 	old := anyToken(g.ID, library.UseAccess)
@@ -72,7 +73,7 @@ func TestSweeper(t *testing.T, open func(t *testing.T) Store) {
 		} else {
 			wantErr(t, "nonce", f.UseNonce(ctx, nonces[i]), library.ErrReplayed)
 		}
-		_, err := f.GetLink(ctx, links[i].Hash)
+		_, err := f.GetAuthRequest(ctx, links[i].Hash)
 		wantErr(t, "link", err, kept)
 		_, err = f.GetSession(ctx, sessions[i].Hash)
 		wantErr(t, "session", err, kept)
@@ -82,12 +83,12 @@ func TestSweeper(t *testing.T, open func(t *testing.T) Store) {
 		wantErr(t, "login", err, kept)
 		_, err = f.GetReference(ctx, references[i].ID)
 		wantErr(t, "reference", err, kept)
-		_, err = f.GetTrip(ctx, trips[i].State)
+		_, err = f.GetAuthorization(ctx, trips[i].State)
 		wantErr(t, "trip", err, kept)
-		h := value(f.GetHolding(ctx, tokens[i].Hash, library.UseAccess))(t)
+		h := value(f.GetTokenInfo(ctx, tokens[i].Hash, library.UseAccess))(t)
 		same(t, "seal of the token", len(h.Token.Seal) > 0, i > 0)
 	}
-	_, err := f.GetHolding(ctx, old.Hash, library.UseAccess)
+	_, err := f.GetTokenInfo(ctx, old.Hash, library.UseAccess)
 	wantErr(t, "old token", err, library.ErrNotFound)
 	_ = value(f.GetGrant(ctx, g.ID))(t)
 
@@ -128,9 +129,9 @@ func testSweepAccounts(f *fixture, g library.Grant) {
 	f.t.Helper()
 	const day = 24 * time.Hour
 	sweep := func(at time.Time) { f.t.Helper(); must(f.t, f.Sweep(ctx, at, day)) }
-	find := func(what string, a library.ConnectedAccount, want error) {
+	find := func(what string, a delivery.Connection, want error) {
 		f.t.Helper()
-		_, err := f.GetAccount(ctx, g.Library, a.ID, false)
+		_, err := f.GetConnection(ctx, g.Library, a.ID, false)
 		wantErr(f.t, what, err, want)
 	}
 	lost, l := f.connect(g, 1)
@@ -138,12 +139,12 @@ func testSweepAccounts(f *fixture, g library.Grant) {
 	standing := f.account(g, 3)
 
 	sweep(later(day)) // the link has long expired, the account is not that old
-	_, err := f.GetLink(ctx, l.Hash)
+	_, err := f.GetAuthRequest(ctx, l.Hash)
 	wantErr(f.t, "link", err, library.ErrNotFound)
 	find("account of that day", lost, nil)
 
-	link := library.Link{Hash: anyHash(), Client: ClientOf(g), Account: linked.ID}
-	must(f.t, f.AddLink(ctx, link, library.Session{}))
+	link := library.AuthRequest{Hash: anyHash(), ClientID: ClientOf(g), Account: linked.ID}
+	must(f.t, f.AddAuthRequest(ctx, link, library.Session{}))
 	sweep(later(day + time.Millisecond))
 	find("account in no link", lost, library.ErrNotFound)
 	find("account in a link", linked, nil)

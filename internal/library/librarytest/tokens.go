@@ -19,16 +19,16 @@ func TestTokens(t *testing.T, open func(t *testing.T) Store) {
 		code := value(f.GetCode(ctx, a.Code.Hash))(t)
 		same(t, "used", code.UsedAt, later(time.Second))
 		same(t, "seal of the code", len(code.Seal), 0)
-		h := value(f.GetHolding(ctx, access.Hash, library.UseAccess))(t)
+		h := value(f.GetTokenInfo(ctx, access.Hash, library.UseAccess))(t)
 		same(t, "access token", h.Token, access)
 		same(t, "grant", h.Grant, g)
 		sameLibrary(t, h.Library, p.Library)
-		same(t, "refresh token", value(f.GetHolding(ctx, refresh.Hash, library.UseRefresh))(t).Token, refresh)
+		same(t, "refresh token", value(f.GetTokenInfo(ctx, refresh.Hash, library.UseRefresh))(t).Token, refresh)
 		for _, wrong := range []struct {
 			hash seal.Hash
 			use  library.TokenUse
 		}{{access.Hash, library.UseRefresh}, {refresh.Hash, library.UseAccess}, {anyHash(), library.UseAccess}} {
-			_, err := f.GetHolding(ctx, wrong.hash, wrong.use)
+			_, err := f.GetTokenInfo(ctx, wrong.hash, wrong.use)
 			wantErr(t, "token as "+string(wrong.use), err, library.ErrNotFound)
 		}
 	})
@@ -44,7 +44,7 @@ func TestTokens(t *testing.T, open func(t *testing.T) Store) {
 		})
 		oneWins(t, "code", errs, library.ErrUsed)
 		for i, token := range tokens {
-			_, err := f.GetHolding(ctx, token.Hash, library.UseAccess)
+			_, err := f.GetTokenInfo(ctx, token.Hash, library.UseAccess)
 			if (err == nil) != (errs[i] == nil) {
 				t.Errorf("redeeming said %v, its token is there: %t", errs[i], err == nil)
 			}
@@ -61,7 +61,7 @@ func TestTokens(t *testing.T, open func(t *testing.T) Store) {
 		if err := f.RedeemCode(ctx, a.Code.Hash, now, []library.Token{first, second}); err == nil {
 			t.Fatal("a token was added twice")
 		}
-		_, err := f.GetHolding(ctx, first.Hash, library.UseAccess)
+		_, err := f.GetTokenInfo(ctx, first.Hash, library.UseAccess)
 		wantErr(t, "token", err, library.ErrNotFound)
 		code := value(f.GetCode(ctx, a.Code.Hash))(t)
 		same(t, "used", code.UsedAt, time.Time{})
@@ -84,7 +84,7 @@ func TestTokens(t *testing.T, open func(t *testing.T) Store) {
 		token := anyToken(g.ID, library.UseAccess)
 		token.Seal = nil
 		must(t, f.AddToken(ctx, token))
-		same(t, "token", value(f.GetHolding(ctx, token.Hash, library.UseAccess))(t).Token, token)
+		same(t, "token", value(f.GetTokenInfo(ctx, token.Hash, library.UseAccess))(t).Token, token)
 	})
 	t.Run("are added to a grant", func(t *testing.T) {
 		f := fresh(t, open)
@@ -116,7 +116,7 @@ func TestTokens(t *testing.T, open func(t *testing.T) Store) {
 				t.Fatal("the grant was not revoked")
 			}
 			for _, token := range tokens {
-				h, err := f.GetHolding(ctx, token.Hash, library.UseAccess)
+				h, err := f.GetTokenInfo(ctx, token.Hash, library.UseAccess)
 				if err == nil && len(h.Token.Seal) > 0 {
 					t.Error("a token of a revoked grant has kept its seal")
 				}

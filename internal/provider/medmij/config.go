@@ -14,13 +14,13 @@ import (
 	"github.com/carrelhq/carrel/internal/provider"
 )
 
-// defaultLists is the pattern of the lists' addresses (Interfaces lijsten), for the
+// defaultListURL is the pattern of the lists' addresses (Interfaces lijsten), for the
 // second major release of the Afsprakenstelsel.
-const defaultLists = "https://stelselnode.medmij.nl/MedMij_%s.xml?api=2"
+const defaultListURL = "https://stelselnode.medmij.nl/MedMij_%s.xml?api=2"
 
-// defaultRefresh is how often the lists are fetched. How often they must be is
+// defaultUpdateInterval is how often the lists are fetched. How often they must be is
 // unconfirmed.
-const defaultRefresh = 15 * time.Minute
+const defaultUpdateInterval = 15 * time.Minute
 
 // defaultServices are the data services that can be sent to ("delen"): measurements,
 // documents, answers to questionnaires. All of them speak FHIR STU3.
@@ -30,7 +30,7 @@ func defaultServices() []string { return []string{"53", "57", "60"} }
 type Config struct {
 	// Lists is the address of a list, with %s for its name: Zorgaanbiederslijst,
 	// OAuthclientlist, Whitelist, Gegevensdienstnamenlijst. MedMij's own if empty.
-	Lists string
+	ListURL string
 	// ClientID is the host name of our node, exactly as on the OAuth client list.
 	ClientID string
 	// Certificate and Key, in PEM, are those of our node: PKIoverheid G1 private.
@@ -40,9 +40,9 @@ type Config struct {
 	// ListRoots, in PEM, are those of the list server; Roots if empty.
 	ListRoots []byte
 	// Folder keeps the last good lists over a restart; memory alone if empty.
-	Folder string
+	CacheFolder string
 	// Refresh is how often the lists are fetched; 15 minutes if 0.
-	Refresh time.Duration
+	UpdateInterval time.Duration
 	// AllowLoopback admits what a simulator on this machine needs: hosts such as
 	// localhost on the lists, and for them http or a port in authorization endpoints.
 	AllowLoopback bool
@@ -61,8 +61,8 @@ type Config struct {
 
 // withDefaults fills in what was left empty.
 func (c Config) withDefaults() Config {
-	c.Lists = cmp.Or(c.Lists, defaultLists)
-	c.Refresh = cmp.Or(c.Refresh, defaultRefresh)
+	c.ListURL = cmp.Or(c.ListURL, defaultListURL)
+	c.UpdateInterval = cmp.Or(c.UpdateInterval, defaultUpdateInterval)
 	if len(c.Services) == 0 {
 		c.Services = defaultServices()
 	}
@@ -83,22 +83,22 @@ func (c Config) withDefaults() Config {
 
 // check finds what cannot work.
 func (c Config) check() error {
-	r := rules{c.AllowLoopback}
-	if err := r.host(c.ClientID); err != nil {
+	r := listReader{c.AllowLoopback}
+	if err := r.checkHost(c.ClientID); err != nil {
 		return fmt.Errorf("client id %s: %w", quote(c.ClientID), err)
 	}
-	if strings.Count(c.Lists, "%s") != 1 {
+	if strings.Count(c.ListURL, "%s") != 1 {
 		return errors.New("address of the lists: it must hold %s once, for the name of a list")
 	}
-	u, err := url.Parse(c.listAddress(nameZAL))
+	u, err := url.Parse(c.listURL(nameZAL))
 	if err != nil || u.Host == "" || u.User != nil {
 		return errors.New("address of the lists: not an address")
 	}
-	if u.Scheme != "https" && !(u.Scheme == "http" && c.AllowLoopback && provider.Loopback(u.Hostname())) {
+	if u.Scheme != "https" && !(u.Scheme == "http" && c.AllowLoopback && provider.IsLoopback(u.Hostname())) {
 		return errors.New("address of the lists: not https")
 	}
-	if c.Refresh < time.Second {
-		return fmt.Errorf("refresh the lists every %v: too often", c.Refresh)
+	if c.UpdateInterval < time.Second {
+		return fmt.Errorf("refresh the lists every %v: too often", c.UpdateInterval)
 	}
 	for _, id := range c.Services {
 		if err := checkServiceID(id); err != nil {
@@ -108,25 +108,25 @@ func (c Config) check() error {
 	return nil
 }
 
-func (c Config) listAddress(name listName) string {
-	return strings.Replace(c.Lists, "%s", string(name), 1)
+func (c Config) listURL(name listName) string {
+	return strings.Replace(c.ListURL, "%s", string(name), 1)
 }
 
 // ways opens the two ways out: to the servers of the backchannel and to the list
 // server. Both show our certificate to whoever asks for one (TLS en certificaten).
-func (c Config) ways() (back, lists *provider.Way, leaf *x509.Certificate, err error) {
+func (c Config) newClients() (back, lists *provider.Client, leaf *x509.Certificate, err error) {
 	pair, err := tls.X509KeyPair(c.Certificate, c.Key)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("certificate and key: %w", err) // says what is wrong, and nothing of the key
 	}
-	way := func(what string, pem []byte) (*provider.Way, error) {
+	way := func(what string, pem []byte) (*provider.Client, error) {
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(pem) {
 			return nil, fmt.Errorf("%s: no certificate in PEM", what)
 		}
 		// GetClientCertificate rather than Certificates: the latter sends none at all if
 		// the server names other authorities, and the refusal would not say why.
-		return provider.NewWay(&tls.Config{
+		return provider.NewClient(&tls.Config{
 			RootCAs:    pool,
 			MinVersion: tls.VersionTLS12,
 			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {

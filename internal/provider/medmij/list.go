@@ -19,17 +19,17 @@ const (
 
 var listNames = []listName{nameZAL, nameOCL, nameWHL, nameGNL}
 
-// head is what every list begins with.
-type head struct {
+// listHeader is what every list begins with.
+type listHeader struct {
 	At     time.Time
 	Number uint64
 }
 
 // elements are those of the head.
-func (h *head) elements() []element {
+func (h *listHeader) elements() []element {
 	return []element{
-		{name: "Tijdstempel", text: func(s string) (err error) { h.At, err = timestamp(s); return err }},
-		{name: "Volgnummer", text: func(s string) (err error) { h.Number, err = sequence(s); return err }},
+		{name: "Tijdstempel", text: func(s string) (err error) { h.At, err = parseTimestamp(s); return err }},
+		{name: "Volgnummer", text: func(s string) (err error) { h.Number, err = parsePositive(s); return err }},
 	}
 }
 
@@ -41,10 +41,10 @@ func namespace(list string, release int) string {
 // list is a list that has been read; it is one of *zal, *ocl, *whl and *gnl.
 type list interface{ number() uint64 }
 
-func (h *head) number() uint64 { return h.Number }
+func (h *listHeader) number() uint64 { return h.Number }
 
 // read reads any list.
-func (r rules) read(name listName, text []byte) (list, error) {
+func (r listReader) read(name listName, text []byte) (list, error) {
 	var l list
 	var err error
 	switch name {
@@ -65,10 +65,10 @@ func (r rules) read(name listName, text []byte) (list, error) {
 	return l, nil
 }
 
-// set is a set of what may not occur twice.
-type set map[string]bool
+// uniqueValues is a set of what may not occur twice.
+type uniqueValues map[string]bool
 
-func (s set) add(what, v string) error {
+func (s uniqueValues) add(what, v string) error {
 	if s[v] {
 		return fmt.Errorf("%s %s occurs twice", what, quote(v))
 	}

@@ -9,19 +9,19 @@ import (
 )
 
 // The lists of these tests are as a real server would publish them: no loopback.
-var strict = rules{}
+var strictReader = listReader{}
 
-func sample() offered {
-	return offered{
+func sampleService() testService {
+	return testService{
 		name: "umcharderwijk", id: "53", version: "1.4.0",
-		authorize: "https://medmij.za982.xisbridge.net/oauth/authorize", token: "https://medmij.xisbridge.net:8443/oauth/token",
+		authorization: "https://medmij.za982.xisbridge.net/oauth/authorize", token: "https://medmij.xisbridge.net:8443/oauth/token",
 		roles: []string{"LAB-1.1-LRB-FHIR", "https://medmij.za982.xisbridge.net/fhir"},
 	}
 }
 
 func TestReadLists(t *testing.T) {
-	for _, text := range []string{zal2XML(6, sample()), zal3XML(6, sample())} {
-		l, err := strict.read(nameZAL, []byte(text))
+	for _, text := range []string{zal2XML(6, sampleService()), zal3XML(6, sampleService())} {
+		l, err := strictReader.read(nameZAL, []byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -30,26 +30,26 @@ func TestReadLists(t *testing.T) {
 			t.Fatalf("%+v", z)
 		}
 		s := z.providers[0].services[0]
-		if z.providers[0].name != "umcharderwijk" || s.id != "53" || s.authorization != sample().authorize || s.token != sample().token ||
+		if z.providers[0].name != "umcharderwijk" || s.id != "53" || s.authorization != sampleService().authorization || s.token != sampleService().token ||
 			len(s.roles) != 1 || s.roles[0] != (zalRole{"LAB-1.1-LRB-FHIR", "https://medmij.za982.xisbridge.net/fhir"}) {
 			t.Errorf("%+v", z.providers[0])
 		}
 	}
-	o, err := strict.read(nameOCL, []byte(oclXML(522, client, "pgo68.example.net")))
-	if err != nil || o.number() != 522 || o.(*ocl).names[client] != "De Enige Echte" || len(o.(*ocl).names) != 2 {
+	o, err := strictReader.read(nameOCL, []byte(oclXML(522, testClientID, "pgo68.example.net")))
+	if err != nil || o.number() != 522 || o.(*ocl).names[testClientID] != "De Enige Echte" || len(o.(*ocl).names) != 2 {
 		t.Errorf("%+v, %v", o, err)
 	}
-	w, err := strict.read(nameWHL, []byte(whlXML(7, "rcf-rso.nl", "medmij.xisbridge.net")))
+	w, err := strictReader.read(nameWHL, []byte(whlXML(7, "rcf-rso.nl", "medmij.xisbridge.net")))
 	if err != nil || !w.(*whl).hosts["rcf-rso.nl"] || !w.(*whl).hosts["medmij.xisbridge.net"] || len(w.(*whl).hosts) != 2 {
 		t.Errorf("%+v, %v", w, err)
 	}
-	g, err := strict.read(nameGNL, []byte(gnlXML(28800, "53", "Meetwaarden vitale functies", "900000407", "Iets nieuws")))
+	g, err := strictReader.read(nameGNL, []byte(gnlXML(28800, "53", "Meetwaarden vitale functies", "900000407", "Iets nieuws")))
 	if err != nil || g.(*gnl).names["900000407"] != "Iets nieuws" || len(g.(*gnl).names) != 2 {
 		t.Errorf("%+v, %v", g, err)
 	}
 	for _, text := range []string{zal2XML(1), oclXML(1), whlXML(1), gnlXML(1)} { // empty ones are lists too
 		for _, name := range listNames {
-			_, err := strict.read(name, []byte(text))
+			_, err := strictReader.read(name, []byte(text))
 			if ok := strings.Contains(text, "</"+string(name)+">"); ok != (err == nil) {
 				t.Errorf("%s as %s: %v", text[:60], name, err)
 			}
@@ -59,7 +59,7 @@ func TestReadLists(t *testing.T) {
 
 // TestRefusedLists changes one thing in a good list each time.
 func TestRefusedLists(t *testing.T) {
-	zal, zal3, ocl := zal2XML(6, sample()), zal3XML(6, sample()), oclXML(6, client, "b.example.nl")
+	zal, zal3, ocl := zal2XML(6, sampleService()), zal3XML(6, sampleService()), oclXML(6, testClientID, "b.example.nl")
 	whl, gnl := whlXML(6, "rcf-rso.nl", "b.example.nl"), gnlXML(6, "53", "Meetwaarden", "57", "Documenten")
 	const stamp, number = "<Tijdstempel>2026-02-01T10:00:00Z</Tijdstempel>", "<Volgnummer>6</Volgnummer>"
 	for _, tt := range []struct{ what, list, from, to, want string }{
@@ -127,7 +127,7 @@ func TestRefusedLists(t *testing.T) {
 		{"no services", zal, zal[strings.Index(zal, "<Gegevensdienst>"):strings.Index(zal, "</Gegevensdiensten>")], "", "Gegevensdienst is missing"},
 		{"no roles", zal, zal[strings.Index(zal, "<Systeemrol>"):strings.Index(zal, "</Systeemrollen>")], "", "Systeemrol is missing"},
 		{"a provider twice", zal, "</Zorgaanbieders>", zal[strings.Index(zal, "<Zorgaanbieder>"):strings.Index(zal, "</Zorgaanbieders>")] + "</Zorgaanbieders>", "occurs twice"},
-		{"a service twice", zal, "</Gegevensdiensten>", sample().xml() + "</Gegevensdiensten>", "occurs twice"},
+		{"a service twice", zal, "</Gegevensdiensten>", sampleService().xml() + "</Gegevensdiensten>", "occurs twice"},
 		{"a role twice", zal, "</Systeemrol>", zal[strings.Index(zal, "</Systeemrol>"):strings.Index(zal, "</Systeemrollen>")] + zal[strings.Index(zal, "<Systeemrol>"):strings.Index(zal, "</Systeemrollen>")], "occurs twice"},
 		{"a type of provider in release 2", zal, "@medmij</Zorgaanbiedernaam>", "@medmij</Zorgaanbiedernaam><Aanbiedertype>ZA</Aanbiedertype>", "where Gegevensdiensten must come"},
 		{"an unknown type of provider", zal3, ">ZA<", ">XY<", "not ZA"},
@@ -136,8 +136,8 @@ func TestRefusedLists(t *testing.T) {
 		{"a version that is none", zal3, "1.4.0", "new", "not a version"},
 		{"a bad subscription", zal3, "https://sub.example/s", "sub", "not an https address"},
 		{"two subscriptions", zal3, "</Abonneren>", "</Abonneren><Abonneren/>", "a second Abonneren"},
-		{"a client twice", ocl, "b.example.nl", client, "occurs twice"},
-		{"a client's host", ocl, client, "Example.nl", "not a host name"},
+		{"a client twice", ocl, "b.example.nl", testClientID, "occurs twice"},
+		{"a client's host", ocl, testClientID, "Example.nl", "not a host name"},
 		{"a client's short name", ocl, "De Enige Echte", "De", "3 to 50"},
 		{"a client's long name", ocl, "De Enige Echte", strings.Repeat("é", 51), "3 to 50"},
 		{"a client's blank name", ocl, "De Enige Echte", "    ", "3 to 50"},
@@ -168,7 +168,7 @@ func TestRefusedLists(t *testing.T) {
 					name = n
 				}
 			}
-			_, err := strict.read(name, []byte(text))
+			_, err := strictReader.read(name, []byte(text))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v, want an error with %q", err, tt.want)
 			}
@@ -178,7 +178,7 @@ func TestRefusedLists(t *testing.T) {
 
 // TestAcceptedLists has what goes beyond the schemas that are at hand, on purpose.
 func TestAcceptedLists(t *testing.T) {
-	zal, zal3 := zal2XML(6, sample()), zal3XML(6, sample())
+	zal, zal3 := zal2XML(6, sampleService()), zal3XML(6, sampleService())
 	a, b := strings.Index(zal3, "<Abonneren>"), strings.Index(zal3, "<Systeemrollen>")
 	for what, text := range map[string]string{
 		"dots":              strings.ReplaceAll(zal, "umcharderwijk", "test.huisarts.amsterdam"),
@@ -190,11 +190,11 @@ func TestAcceptedLists(t *testing.T) {
 		"no subscription":   zal3[:a] + zal3[b:],
 		"subscription last": strings.Replace(zal3[:a]+zal3[b:], "</Systeemrollen>", "</Systeemrollen>"+zal3[a:b], 1),
 	} {
-		if _, err := strict.read(nameZAL, []byte(text)); err != nil {
+		if _, err := strictReader.read(nameZAL, []byte(text)); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	local := rules{loopback: true}
+	local := listReader{loopback: true}
 	own := strings.NewReplacer("https://medmij.za982.xisbridge.net/oauth", "http://127.0.0.1:8080/oauth", "medmij.xisbridge.net", "localhost").Replace(zal)
 	if _, err := local.read(nameZAL, []byte(own)); err != nil {
 		t.Error(err)
@@ -220,7 +220,7 @@ func TestNewer(t *testing.T) {
 		{"2.0.0", "1.9.9", true}, {"1.10.0", "1.9.0", true}, {"1.4.0", "1.4.0", false}, {"1.4.0", "1.4", false},
 		{"1.4.1", "1.4", true}, {"2.2.4B", "2.2.4", true}, {"2.2.4", "2.2.4B", false}, {"1", "", true}, {"", "1", false},
 	} {
-		if got := newer(tt.a, tt.b); got != tt.want {
+		if got := newerVersion(tt.a, tt.b); got != tt.want {
 			t.Errorf("%q is newer than %q: %v", tt.a, tt.b, got)
 		}
 	}
@@ -233,7 +233,7 @@ func fuzzList(f *testing.F, name listName, check func(testing.TB, list), seeds .
 		f.Add([]byte(s), true)
 	}
 	f.Fuzz(func(t *testing.T, text []byte, loopback bool) {
-		l, err := rules{loopback}.read(name, text)
+		l, err := listReader{loopback}.read(name, text)
 		if err != nil {
 			if l != nil {
 				t.Errorf("a list beside an error: %v", err)
@@ -257,12 +257,12 @@ func FuzzZAL(f *testing.F) {
 				if strings.ContainsAny(s.id, "~ ") || len(s.roles) == 0 || !strings.HasPrefix(s.token, "https://") || hostOf(s.token) == "" {
 					t.Errorf("service %+v", s)
 				}
-				if !strings.HasPrefix(s.authorization, "https://") && !provider.Loopback(hostOf(s.authorization)) {
+				if !strings.HasPrefix(s.authorization, "https://") && !provider.IsLoopback(hostOf(s.authorization)) {
 					t.Errorf("authorization endpoint %q", s.authorization)
 				}
 			}
 		}
-	}, zal2XML(6, sample()), zal3XML(6, sample()))
+	}, zal2XML(6, sampleService()), zal3XML(6, sampleService()))
 }
 
 func FuzzOCL(f *testing.F) {
@@ -272,7 +272,7 @@ func FuzzOCL(f *testing.F) {
 				t.Errorf("host %q", host)
 			}
 		}
-	}, oclXML(6, client, "b.example.nl"))
+	}, oclXML(6, testClientID, "b.example.nl"))
 }
 
 func FuzzWHL(f *testing.F) {

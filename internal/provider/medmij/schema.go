@@ -9,30 +9,30 @@ import (
 )
 
 // maxList bounds a list.
-const maxList = 64 << 20
+const maxListBytes = 64 << 20
 
 // maxText bounds the text of one element.
-const maxText = 4 << 10
+const maxTextBytes = 4 << 10
 
 // element is what a list may hold in one place: the sequence of its XSD, as data.
 // "A receiver validates against the XSD before use" (XML-schema's, Interfaces lijsten).
 type element struct {
 	name     string
 	optional bool
-	many     bool
+	repeated bool
 	// of are the elements within, in this order; empty for an element with text.
-	of []element
+	children []element
 	// anyOrder says that those within may come in any order, each at most once.
 	anyOrder bool
 	// text takes the text. Beside of, the element may hold either.
 	text func(string) error
 	// begin and end are told of the element.
-	begin func()
+	start func()
 	end   func() error
 }
 
 // walker reads a document by its schema.
-type walker struct {
+type schemaDecoder struct {
 	d     *xml.Decoder
 	space string
 }
@@ -41,11 +41,11 @@ type walker struct {
 // no document type, no entities, no attributes. open returns the schema for the
 // namespace, or false.
 func parse(from io.Reader, root string, open func(namespace string) (element, bool)) error {
-	bounded := &io.LimitedReader{R: from, N: maxList + 1}
+	bounded := &io.LimitedReader{R: from, N: maxListBytes + 1}
 	d := xml.NewDecoder(bounded)
 	err := parseRoot(d, root, open)
 	if bounded.N <= 0 {
-		return fmt.Errorf("longer than %d MiB", maxList>>20)
+		return fmt.Errorf("longer than %d MiB", maxListBytes>>20)
 	}
 	if err != nil {
 		line, _ := d.InputPos()
@@ -55,9 +55,9 @@ func parse(from io.Reader, root string, open func(namespace string) (element, bo
 }
 
 func parseRoot(d *xml.Decoder, root string, open func(string) (element, bool)) error {
-	w := walker{d: d}
+	w := schemaDecoder{d: d}
 	for first := true; ; first = false {
-		token, err := w.next()
+		token, err := w.nextToken()
 		if err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func parseRoot(d *xml.Decoder, root string, open func(string) (element, bool)) e
 				return errors.New("a processing instruction")
 			}
 		case xml.CharData:
-			if err := blank(t); err != nil {
+			if err := checkBlank(t); err != nil {
 				return err
 			}
 		case xml.StartElement:
@@ -86,10 +86,10 @@ func parseRoot(d *xml.Decoder, root string, open func(string) (element, bool)) e
 					return fmt.Errorf("%s: an attribute", root)
 				}
 			}
-			if err := w.within(e); err != nil {
+			if err := w.readElement(e); err != nil {
 				return err
 			}
-			return w.rest()
+			return w.readTrailer()
 		}
 	}
 }
@@ -99,7 +99,7 @@ func namespaceDeclaration(a xml.Attr) bool {
 }
 
 // next returns the next token that is no comment, and refuses document types.
-func (w *walker) next() (xml.Token, error) {
+func (w *schemaDecoder) nextToken() (xml.Token, error) {
 	for {
 		t, err := w.d.Token()
 		if errors.Is(err, io.EOF) {
@@ -123,7 +123,7 @@ func (w *walker) next() (xml.Token, error) {
 }
 
 // rest reads what follows the root: nothing but space and comments.
-func (w *walker) rest() error {
+func (w *schemaDecoder) readTrailer() error {
 	for {
 		t, err := w.d.Token()
 		if errors.Is(err, io.EOF) {
@@ -135,7 +135,7 @@ func (w *walker) rest() error {
 		switch t := t.(type) {
 		case xml.Comment:
 		case xml.CharData:
-			if err := blank(t); err != nil {
+			if err := checkBlank(t); err != nil {
 				return err
 			}
 		default:
@@ -145,11 +145,11 @@ func (w *walker) rest() error {
 }
 
 // within reads an element whose start has been read.
-func (w *walker) within(e element) error {
-	if e.begin != nil {
-		e.begin()
+func (w *schemaDecoder) readElement(e element) error {
+	if e.start != nil {
+		e.start()
 	}
-	if err := w.content(e); err != nil {
+	if err := w.readContent(e); err != nil {
 		return err
 	}
 	if e.end != nil {
@@ -160,34 +160,34 @@ func (w *walker) within(e element) error {
 	return nil
 }
 
-func (w *walker) content(e element) error {
+func (w *schemaDecoder) readContent(e element) error {
 	var text strings.Builder
-	seq := order{e: e, seen: make([]int, len(e.of))}
+	seq := childOrder{e: e, seen: make([]int, len(e.children))}
 	children := false
 	for {
-		token, err := w.next()
+		token, err := w.nextToken()
 		if err != nil {
 			return fmt.Errorf("%s: %w", e.name, err)
 		}
 		switch t := token.(type) {
 		case xml.CharData:
-			if text.Len()+len(t) > maxText {
+			if text.Len()+len(t) > maxTextBytes {
 				return fmt.Errorf("%s: a text that is too long", e.name)
 			}
 			text.Write(t)
 		case xml.StartElement:
 			children = true
-			child, err := seq.take(t, w.space)
+			child, err := seq.next(t, w.space)
 			if err != nil {
 				return fmt.Errorf("%s: %w", e.name, err)
 			}
 			if e.text == nil && text.Len() > 0 {
-				if err := blank(xml.CharData(text.String())); err != nil {
+				if err := checkBlank(xml.CharData(text.String())); err != nil {
 					return fmt.Errorf("%s: %w", e.name, err)
 				}
 				text.Reset()
 			}
-			if err := w.within(child); err != nil {
+			if err := w.readElement(child); err != nil {
 				return err
 			}
 		case xml.EndElement:
@@ -197,7 +197,7 @@ func (w *walker) content(e element) error {
 				}
 				return nil
 			}
-			if err := blank(xml.CharData(text.String())); err != nil {
+			if err := checkBlank(xml.CharData(text.String())); err != nil {
 				return fmt.Errorf("%s: %w", e.name, err)
 			}
 			if err := seq.complete(); err != nil {
@@ -211,14 +211,14 @@ func (w *walker) content(e element) error {
 }
 
 // order checks a sequence.
-type order struct {
-	e    element
-	at   int
-	seen []int
+type childOrder struct {
+	e        element
+	position int
+	seen     []int
 }
 
 // take finds the element that starts among those that may come next.
-func (o *order) take(t xml.StartElement, space string) (element, error) {
+func (o *childOrder) next(t xml.StartElement, space string) (element, error) {
 	if t.Name.Space != space {
 		return element{}, fmt.Errorf("%s is of another namespace", quote(t.Name.Local))
 	}
@@ -227,18 +227,18 @@ func (o *order) take(t xml.StartElement, space string) (element, error) {
 			return element{}, fmt.Errorf("%s: an attribute", quote(t.Name.Local))
 		}
 	}
-	from := o.at
+	from := o.position
 	if o.e.anyOrder {
 		from = 0
 	}
-	for i := from; i < len(o.e.of); i++ {
-		child := o.e.of[i]
+	for i := from; i < len(o.e.children); i++ {
+		child := o.e.children[i]
 		if child.name == t.Name.Local {
-			if o.seen[i] > 0 && !child.many {
+			if o.seen[i] > 0 && !child.repeated {
 				return element{}, fmt.Errorf("a second %s", child.name)
 			}
 			o.seen[i]++
-			o.at = i
+			o.position = i
 			return child, nil
 		}
 		if o.seen[i] == 0 && !child.optional && !o.e.anyOrder {
@@ -249,8 +249,8 @@ func (o *order) take(t xml.StartElement, space string) (element, error) {
 }
 
 // complete checks that nothing is missing.
-func (o *order) complete() error {
-	for i, child := range o.e.of {
+func (o *childOrder) complete() error {
+	for i, child := range o.e.children {
 		if o.seen[i] == 0 && !child.optional {
 			return fmt.Errorf("%s is missing", child.name)
 		}
@@ -258,7 +258,7 @@ func (o *order) complete() error {
 	return nil
 }
 
-func blank(t xml.CharData) error {
+func checkBlank(t xml.CharData) error {
 	if strings.TrimLeft(string(t), " \t\r\n") != "" {
 		return errors.New("text where only elements may be")
 	}

@@ -19,7 +19,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/provider/medmij"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/simulator"
@@ -29,7 +30,7 @@ import (
 const (
 	clientID = "medmij.example.nl"
 	callback = "https://medmij.example.nl/return"
-	linde    = library.ProviderKey("medmij:huisartslinde~53")
+	linde    = delivery.ProviderKey("medmij:huisartslinde~53")
 )
 
 // net is the simulator, and the network that it makes for us.
@@ -72,7 +73,7 @@ func start(t *testing.T) *net {
 	})
 	s := &net{T: t, sim: sim, logs: new(safeBuffer)}
 	s.n = s.open(nil)
-	if err := s.n.Refresh(t.Context()); err != nil {
+	if err := s.n.UpdateLists(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	roots := x509.NewCertPool()
@@ -88,7 +89,7 @@ func (s *net) open(change func(*medmij.Config)) *medmij.Network {
 	s.Helper()
 	cert, key := s.sim.ClientCertificate()
 	c := medmij.Config{
-		Lists: s.sim.ListURL(), ClientID: clientID, Certificate: cert, Key: key, Roots: s.sim.Roots(), AllowLoopback: true,
+		ListURL: s.sim.ListURL(), ClientID: clientID, Certificate: cert, Key: key, Roots: s.sim.Roots(), AllowLoopback: true,
 		Log:      slog.New(slog.NewJSONHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		ChainLog: slog.New(slog.NewJSONHandler(s.logs, nil)),
 	}
@@ -104,7 +105,7 @@ func (s *net) open(change func(*medmij.Config)) *medmij.Network {
 
 // ready says what keeps people from being sent to providers, nil if nothing does.
 func (s *net) ready() error {
-	_, err := s.n.Depart(s.Context(), library.Departure{Provider: "medmij:balanspunt~53", State: seal.NewSecret(), RedirectURI: callback, Correlation: uuid.NewString()})
+	_, err := s.n.AuthorizationURL(s.Context(), delivery.AuthorizationParams{Provider: "medmij:balanspunt~53", State: seal.NewSecret(), RedirectURI: callback, Correlation: uuid.NewString()})
 	return err
 }
 
@@ -129,12 +130,12 @@ func (s *net) end() {
 }
 
 // travel sends a person to the provider and back.
-func (s *net) travel(key library.ProviderKey) (library.Departure, url.Values) {
+func (s *net) travel(key delivery.ProviderKey) (delivery.AuthorizationParams, url.Values) {
 	s.Helper()
-	d := library.Departure{
+	d := delivery.AuthorizationParams{
 		Provider: key, State: seal.NewSecret(), Verifier: seal.NewSecret(), RedirectURI: callback, Correlation: uuid.NewString(),
 	}
-	address, err := s.n.Depart(s.Context(), d)
+	address, err := s.n.AuthorizationURL(s.Context(), d)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -158,36 +159,36 @@ func (s *net) travel(key library.ProviderKey) (library.Departure, url.Values) {
 }
 
 // connect is a whole run until we may send.
-func (s *net) connect(key library.ProviderKey) (library.Departure, library.ProviderAccess) {
+func (s *net) connect(key delivery.ProviderKey) (delivery.AuthorizationParams, delivery.ProviderTokens) {
 	s.Helper()
 	d, q := s.travel(key)
-	a, err := s.n.Return(s.Context(), d, seal.SecretOf(q.Get("code")))
+	a, err := s.n.Exchange(s.Context(), d, seal.SecretOf(q.Get("code")))
 	if err != nil {
 		s.Fatal(err)
 	}
 	return d, a
 }
 
-func (s *net) send(d library.Departure, a library.ProviderAccess, r library.Resource, within time.Duration) library.Outcome {
+func (s *net) send(d delivery.AuthorizationParams, a delivery.ProviderTokens, r delivery.Resource, within time.Duration) delivery.Outcome {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), within)
 	defer cancel()
-	return s.n.Send(ctx, d.Provider, library.Sending{Resource: r, Token: a.Token, Correlation: d.Correlation})
+	return s.n.Send(ctx, d.Provider, delivery.SendRequest{Resource: r, Token: a.Access, Correlation: d.Correlation})
 }
 
 // measurements is the shared Bundle of a person's own measurements.
-func measurements(t *testing.T) library.Resource {
+func measurements(t *testing.T) delivery.Resource {
 	t.Helper()
 	body, err := os.ReadFile(testenv.Shared(t, "fhir", "stu3", "valid", "push-selfmeasurements-bloodpressure-batch.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return library.Resource{Version: library.STU3, Types: []string{"Bundle"}, Body: body}
+	return delivery.Resource{Version: fhir.STU3, Types: []string{"Bundle"}, Body: body}
 }
 
 // pressure is one measurement.
-func pressure() library.Resource {
-	return library.Resource{Version: library.STU3, Path: "Observation", Types: []string{"Observation"}, Body: []byte(`{"resourceType":"Observation",
+func pressure() delivery.Resource {
+	return delivery.Resource{Version: fhir.STU3, Path: "Observation", Types: []string{"Observation"}, Body: []byte(`{"resourceType":"Observation",
 "meta":{"profile":["http://nictiz.nl/fhir/StructureDefinition/zib-BloodPressure"]},"status":"final",
 "code":{"coding":[{"system":"http://loinc.org","code":"85354-9","display":"Blood pressure"}],"text":"Blood pressure"},
 "effectiveDateTime":"2026-01-05T09:00:00+01:00","subject":{"display":"Practice patient"},
@@ -198,7 +199,7 @@ func pressure() library.Resource {
 func TestWholeRun(t *testing.T) {
 	s := start(t)
 	defer s.end()
-	s.sim.Behave("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove, RefreshTokens: true})
+	s.sim.SetBehaviour("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove, RefreshTokens: true})
 	services, _, err := s.n.DataServices()
 	if err != nil || s.ready() != nil {
 		t.Fatal(err, s.ready())
@@ -220,27 +221,27 @@ func TestWholeRun(t *testing.T) {
 	if a.Refresh.IsZero() || time.Until(a.ExpiresAt) < 14*time.Minute {
 		t.Errorf("refresh: %v, until %v", !a.Refresh.IsZero(), a.ExpiresAt)
 	}
-	if o := s.send(d, a, pressure(), time.Minute); o.Kind != library.OutcomeDelivered || o.Status != 201 || len(o.Answer) == 0 {
+	if o := s.send(d, a, pressure(), time.Minute); o.Kind != delivery.OutcomeDelivered || o.Status != 201 || len(o.Answer) == 0 {
 		t.Errorf("one: %+v", o)
 	}
 	renewal := uuid.NewString() // names the run from then on
-	again, err := s.n.Renew(t.Context(), linde, a.Refresh, renewal)
+	again, err := s.n.RefreshTokens(t.Context(), linde, a.Refresh, renewal)
 	if err != nil || again.Refresh.Reveal() == a.Refresh.Reveal() {
 		t.Errorf("renew: %v, replaced: %v", err, again.Refresh.Reveal() != a.Refresh.Reveal())
 	}
-	if _, err := s.n.Renew(t.Context(), linde, seal.NewSecret(), uuid.NewString()); !errors.Is(err, library.ErrReconnect) {
+	if _, err := s.n.RefreshTokens(t.Context(), linde, seal.NewSecret(), uuid.NewString()); !errors.Is(err, delivery.ErrReconnect) {
 		t.Errorf("renew with another: %v", err)
 	}
 	bundle := measurements(t)
 	first := d.Correlation
 	d.Correlation = renewal
-	if o := s.send(d, again, bundle, time.Minute); o.Kind != library.OutcomeDelivered || len(o.Answer) == 0 {
+	if o := s.send(d, again, bundle, time.Minute); o.Kind != delivery.OutcomeDelivered || len(o.Answer) == 0 {
 		t.Errorf("Bundle: %+v", o)
 	}
 	if filed := s.sim.Filed(); len(filed) != 2 || filed[0].CorrelationID != first || filed[1].CorrelationID != renewal {
 		t.Errorf("%+v", filed)
 	}
-	if o := s.send(d, library.ProviderAccess{Token: seal.NewSecret()}, pressure(), time.Minute); o.Kind != library.OutcomeUnauthorized || o.Status != 401 {
+	if o := s.send(d, delivery.ProviderTokens{Access: seal.NewSecret()}, pressure(), time.Minute); o.Kind != delivery.OutcomeUnauthorized || o.Status != 401 {
 		t.Errorf("another token: %+v", o)
 	}
 }
@@ -248,7 +249,7 @@ func TestWholeRun(t *testing.T) {
 func TestPersonRefuses(t *testing.T) {
 	s := start(t)
 	defer s.end()
-	s.sim.Behave("", simulator.Behaviour{Authorize: simulator.AuthorizeRefuse})
+	s.sim.SetBehaviour("", simulator.Behaviour{Authorize: simulator.AuthorizeRefuse})
 	if _, q := s.travel(linde); q.Get("error") != "access_denied" {
 		t.Errorf("came back with %v", q)
 	}
@@ -260,52 +261,52 @@ func TestResourceModes(t *testing.T) {
 	s := start(t)
 	defer s.end()
 	const (
-		delivered, refused, notFiled    = library.OutcomeDelivered, library.OutcomeRefused, library.OutcomeNotFiled
-		unauthorized, forbidden, unsure = library.OutcomeUnauthorized, library.OutcomeForbidden, library.OutcomeUnknown
+		delivered, refused, notFiled    = delivery.OutcomeDelivered, delivery.OutcomeRefused, delivery.OutcomeNotFiled
+		unauthorized, forbidden, unsure = delivery.OutcomeUnauthorized, delivery.OutcomeForbidden, delivery.OutcomeUnknown
 	)
-	expected := map[simulator.ResourceMode][2]library.OutcomeKind{ // a Bundle, one resource
-		simulator.ResourceRight: {delivered, delivered},
-		"400":                   {refused, refused},
-		"401":                   {unauthorized, unauthorized},
-		"403":                   {forbidden, forbidden},
-		"404":                   {refused, refused},
-		"405":                   {refused, refused},
-		"406":                   {refused, refused},
-		"409":                   {refused, refused},
-		"410":                   {refused, refused},
-		"412":                   {refused, refused},
-		"415":                   {refused, refused},
-		"422":                   {refused, refused},
-		"429":                   {notFiled, notFiled},
-		"500":                   {unsure, unsure},
-		"501":                   {unsure, unsure},
-		"502":                   {unsure, unsure},
-		"503":                   {notFiled, notFiled},
-		"504":                   {unsure, unsure},
+	expected := map[simulator.ResourceMode][2]delivery.OutcomeKind{ // a Bundle, one resource
+		simulator.ResourceOK: {delivered, delivered},
+		"400":                {refused, refused},
+		"401":                {unauthorized, unauthorized},
+		"403":                {forbidden, forbidden},
+		"404":                {refused, refused},
+		"405":                {refused, refused},
+		"406":                {refused, refused},
+		"409":                {refused, refused},
+		"410":                {refused, refused},
+		"412":                {refused, refused},
+		"415":                {refused, refused},
+		"422":                {refused, refused},
+		"429":                {notFiled, notFiled},
+		"500":                {unsure, unsure},
+		"501":                {unsure, unsure},
+		"502":                {unsure, unsure},
+		"503":                {notFiled, notFiled},
+		"504":                {unsure, unsure},
 
-		simulator.ResourceFiled500:    {unsure, unsure},
-		simulator.ResourceFiled502:    {unsure, unsure},
-		simulator.ResourceFiled504:    {unsure, unsure},
-		simulator.ResourceBatchEntry:  {refused, delivered}, // it is about batches only
-		simulator.ResourceSlow:        {delivered, delivered},
-		simulator.ResourceLate:        {unsure, unsure},
-		simulator.ResourceCutAfter:    {unsure, unsure},
-		simulator.ResourceCutWithin:   {unsure, delivered},
-		simulator.ResourceCutBefore:   {unsure, unsure},
-		simulator.ResourceClosed:      {unsure, notFiled}, // the second request finds the door closed
-		simulator.ResourceHTML:        {unsure, unsure},
-		simulator.ResourceXML:         {unsure, delivered},
-		simulator.ResourceNotJSON:     {unsure, delivered},
-		simulator.ResourceEndless:     {unsure, delivered},
-		simulator.ResourceEmpty:       {unsure, delivered},
-		simulator.ResourceBare:        {unsure, delivered},
-		simulator.ResourceOutcome:     {unsure, delivered},
-		simulator.ResourceStrange:     {unsure, delivered},
-		simulator.ResourceShort:       {unsure, delivered},
-		simulator.ResourceRedirect:    {refused, refused},
-		simulator.ResourceRedirectToo: {refused, refused},
+		simulator.ResourceFiled500:         {unsure, unsure},
+		simulator.ResourceFiled502:         {unsure, unsure},
+		simulator.ResourceFiled504:         {unsure, unsure},
+		simulator.ResourceFailedEntry:      {refused, delivered}, // it is about batches only
+		simulator.ResourceSlow:             {delivered, delivered},
+		simulator.ResourceLate:             {unsure, unsure},
+		simulator.ResourceCutAfter:         {unsure, unsure},
+		simulator.ResourceCutDuring:        {unsure, delivered},
+		simulator.ResourceCutBefore:        {unsure, unsure},
+		simulator.ResourceClosed:           {unsure, notFiled}, // the second request finds the door closed
+		simulator.ResourceHTML:             {unsure, unsure},
+		simulator.ResourceXML:              {unsure, delivered},
+		simulator.ResourceNotJSON:          {unsure, delivered},
+		simulator.ResourceEndless:          {unsure, delivered},
+		simulator.ResourceEmpty:            {unsure, delivered},
+		simulator.ResourceNoBody:           {unsure, delivered},
+		simulator.ResourceOperationOutcome: {unsure, delivered},
+		simulator.ResourceWrongResource:    {unsure, delivered},
+		simulator.ResourceMissingEntry:     {unsure, delivered},
+		simulator.ResourceRedirect:         {refused, refused},
+		simulator.ResourceRedirect307:      {refused, refused},
 	}
-	s.sim.Behave("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove})
+	s.sim.SetBehaviour("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove})
 	d, a := s.connect(linde)
 	bundle := measurements(t)
 	entries := countEntries(t, bundle)
@@ -315,10 +316,10 @@ func TestResourceModes(t *testing.T) {
 			t.Errorf("the simulator has a mode that no test expects: %q", mode)
 			continue
 		}
-		s.sim.Behave("", simulator.Behaviour{
+		s.sim.SetBehaviour("", simulator.Behaviour{
 			Authorize: simulator.AuthorizeApprove, Resource: mode, Slow: 100 * time.Millisecond, Late: time.Minute, RetryAfter: 90 * time.Second,
 		})
-		for i, r := range []library.Resource{bundle, pressure()} {
+		for i, r := range []delivery.Resource{bundle, pressure()} {
 			before := len(s.sim.Filed())
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			if mode == simulator.ResourceLate {
@@ -329,7 +330,7 @@ func TestResourceModes(t *testing.T) {
 					cancel()
 				}()
 			}
-			o := s.n.Send(ctx, d.Provider, library.Sending{Resource: r, Token: a.Token, Correlation: d.Correlation})
+			o := s.n.Send(ctx, d.Provider, delivery.SendRequest{Resource: r, Token: a.Access, Correlation: d.Correlation})
 			cancel()
 			what := fmt.Sprintf("%s, %s", mode, r.Types[0])
 			if o.Kind != want[i] {
@@ -356,7 +357,7 @@ func TestResourceModes(t *testing.T) {
 	}
 }
 
-func countEntries(t *testing.T, r library.Resource) int {
+func countEntries(t *testing.T, r delivery.Resource) int {
 	t.Helper()
 	var b struct{ Entry []json.RawMessage }
 	if err := json.Unmarshal(r.Body, &b); err != nil {
@@ -369,7 +370,7 @@ func TestTokenModes(t *testing.T) {
 	s := start(t)
 	defer s.end()
 	for _, mode := range simulator.TokenModes {
-		s.sim.Behave("", simulator.Behaviour{
+		s.sim.SetBehaviour("", simulator.Behaviour{
 			Authorize: simulator.AuthorizeApprove, Token: mode, Slow: 100 * time.Millisecond, Late: 2 * time.Second,
 		})
 		d, q := s.travel(linde)
@@ -378,19 +379,19 @@ func TestTokenModes(t *testing.T) {
 			cancel()
 			ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 		}
-		a, err := s.n.Return(ctx, d, seal.SecretOf(q.Get("code")))
+		a, err := s.n.Exchange(ctx, d, seal.SecretOf(q.Get("code")))
 		cancel()
 		switch mode {
-		case simulator.TokenRight, simulator.TokenSlow:
-			if err != nil || a.Token.IsZero() {
+		case simulator.TokenOK, simulator.TokenSlow:
+			if err != nil || a.Access.IsZero() {
 				t.Errorf("%s: %v", mode, err)
 			}
 		case simulator.TokenUsed, simulator.TokenExpired, simulator.TokenWrongRedirect, simulator.TokenRevoked, "invalid_grant":
-			if !errors.Is(err, library.ErrProviderRefused) {
+			if !errors.Is(err, delivery.ErrProviderRefused) {
 				t.Errorf("%s: %v", mode, err)
 			}
 		default:
-			if err == nil || errors.Is(err, library.ErrProviderRefused) || errors.Is(err, library.ErrReconnect) || errors.Is(err, library.ErrProviderGone) {
+			if err == nil || errors.Is(err, delivery.ErrProviderRefused) || errors.Is(err, delivery.ErrReconnect) || errors.Is(err, delivery.ErrProviderGone) {
 				t.Errorf("%s: %v", mode, err)
 			}
 		}
@@ -404,19 +405,19 @@ func TestTokenModes(t *testing.T) {
 func TestTraps(t *testing.T) {
 	s := start(t)
 	defer s.end()
-	s.sim.Behave("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove})
+	s.sim.SetBehaviour("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove})
 	d, a := s.connect(linde)
-	for _, trap := range simulator.Traps {
-		s.sim.Behave("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove, EndpointsAt: trap})
-		if err := s.n.Refresh(t.Context()); err != nil {
+	for _, trap := range simulator.BadEndpoints {
+		s.sim.SetBehaviour("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove, BadEndpoint: trap})
+		if err := s.n.UpdateLists(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		o := s.send(d, a, pressure(), time.Minute)
-		if o.Kind != library.OutcomeNotFiled || o.Reason == "" {
+		if o.Kind != delivery.OutcomeNotFiled || o.Reason == "" {
 			t.Errorf("%s: %+v", trap, o)
 		}
-		_, err := s.n.Return(t.Context(), d, seal.NewSecret())
-		if err == nil || errors.Is(err, library.ErrProviderGone) != (trap == simulator.TrapNotWhitelist) {
+		_, err := s.n.Exchange(t.Context(), d, seal.NewSecret())
+		if err == nil || errors.Is(err, delivery.ErrProviderGone) != (trap == simulator.EndpointNotWhitelisted) {
 			t.Errorf("%s: %v", trap, err)
 		}
 		t.Logf("%s: %s; %v", trap, o.Reason, err)
@@ -430,8 +431,8 @@ func TestTraps(t *testing.T) {
 func TestListFaults(t *testing.T) {
 	s := start(t)
 	defer s.end()
-	for _, fault := range simulator.ListFaults {
-		if fault == simulator.ListRight || fault == simulator.ListSlow {
+	for _, fault := range simulator.ListFailures {
+		if fault == simulator.ListOK || fault == simulator.ListSlow {
 			continue
 		}
 		for _, list := range simulator.Lists {
@@ -441,23 +442,23 @@ func TestListFaults(t *testing.T) {
 			if fault != simulator.ListOlder {
 				s.sim.PublishLists()
 			}
-			s.sim.SpoilList(list, fault)
-			err := s.n.Refresh(t.Context())
+			s.sim.SetListFailure(list, fault)
+			err := s.n.UpdateLists(t.Context())
 			if err == nil || strings.Contains(err.Error(), "@medmij") {
 				t.Errorf("%s with %s: %v", list, fault, err)
 			}
 			if n, _, err := s.n.DataServices(); len(n) != 6 || err != nil || s.ready() != nil {
 				t.Errorf("%s with %s: %d services, %v, %v", list, fault, len(n), err, s.ready())
 			}
-			s.sim.SpoilList(list, simulator.ListRight)
-			if err := s.n.Refresh(t.Context()); err != nil {
+			s.sim.SetListFailure(list, simulator.ListOK)
+			if err := s.n.UpdateLists(t.Context()); err != nil {
 				t.Errorf("%s after %s: %v", list, fault, err)
 			}
 		}
 	}
 	s.sim.SetZALRelease(3)
 	s.sim.SetBareNodes(true)
-	if err := s.n.Refresh(t.Context()); err != nil {
+	if err := s.n.UpdateLists(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if n, _, err := s.n.DataServices(); len(n) != 6 || err != nil {
@@ -465,19 +466,19 @@ func TestListFaults(t *testing.T) {
 	}
 	number := s.sim.Volgnummer(simulator.ListProviders)
 	s.sim.SetVolgnummer(simulator.ListProviders, number-1)
-	if err := s.n.Refresh(t.Context()); err == nil || !strings.Contains(err.Error(), "lower than") {
+	if err := s.n.UpdateLists(t.Context()); err == nil || !strings.Contains(err.Error(), "lower than") {
 		t.Errorf("an older list: %v", err)
 	}
 	s.sim.SetVolgnummer(simulator.ListProviders, number+1)
 	s.sim.SetListed("huisartslinde", false)
-	if err := s.n.Refresh(t.Context()); err != nil {
+	if err := s.n.UpdateLists(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if n, _, _ := s.n.DataServices(); len(n) != 4 {
 		t.Errorf("without one provider: %d services", len(n))
 	}
 	s.sim.SetClients("other.example.nl")
-	if err := s.n.Refresh(t.Context()); err != nil || !strings.Contains(fmt.Sprint(s.ready()), "not on MedMij's OAuth client list") {
+	if err := s.n.UpdateLists(t.Context()); err != nil || !strings.Contains(fmt.Sprint(s.ready()), "not on MedMij's OAuth client list") {
 		t.Errorf("%v, %v", err, s.ready())
 	}
 }
@@ -485,17 +486,17 @@ func TestListFaults(t *testing.T) {
 // TestBadCertificates: the simulator turns us away, and nothing was filed.
 func TestBadCertificates(t *testing.T) {
 	s := start(t)
-	s.sim.Behave("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove})
+	s.sim.SetBehaviour("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove})
 	d, a := s.connect(linde)
-	for what, o := range map[string]simulator.IssueOptions{
+	for what, o := range map[string]simulator.CertificateOptions{
 		"expired": {Expired: true}, "not yet": {NotYet: true}, "a stranger's": {OtherAuthority: true}, "another host's": {Host: "other.example.nl"},
 	} {
-		n := s.open(func(c *medmij.Config) { c.Certificate, c.Key = s.sim.Issue(o) })
-		if err := n.Refresh(t.Context()); err != nil {
+		n := s.open(func(c *medmij.Config) { c.Certificate, c.Key = s.sim.IssueCertificate(o) })
+		if err := n.UpdateLists(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		out := n.Send(t.Context(), linde, library.Sending{Resource: pressure(), Token: a.Token, Correlation: d.Correlation})
-		if out.Kind != library.OutcomeNotFiled || !strings.Contains(out.Reason, "does not take our certificate") {
+		out := n.Send(t.Context(), linde, delivery.SendRequest{Resource: pressure(), Token: a.Access, Correlation: d.Correlation})
+		if out.Kind != delivery.OutcomeNotFiled || !strings.Contains(out.Reason, "does not take our certificate") {
 			t.Errorf("%s: %+v", what, out)
 		}
 	}

@@ -21,7 +21,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 
 type AddLinkParams struct {
 	Hash          seal.Hash
-	Kind          library.LinkKind
+	Kind          library.RequestKind
 	ApplicationID wire.ApplicationID
 	ContractID    wire.ContractID
 	RedirectURI   string

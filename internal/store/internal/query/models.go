@@ -137,7 +137,7 @@ type Library struct {
 
 type Link struct {
 	Hash          seal.Hash
-	Kind          library.LinkKind
+	Kind          library.RequestKind
 	ApplicationID wire.ApplicationID
 	ContractID    wire.ContractID
 	RedirectURI   string

@@ -1,0 +1,219 @@
+package delivery
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
+)
+
+// attempt tries once to deliver what is held under v's lease, and writes down how it
+// went. What it cannot write down, another server finds when the lease has run out.
+func (d *Queue) attempt(ctx context.Context, v Delivery) Result {
+	answer, err := d.try(ctx, &v)
+	if err != nil {
+		// Called off or taken over while it was held, or not written down: only the store
+		// knows how it stands.
+		v.State, answer = Posting, nil
+		if current, err := d.store.GetDelivery(context.WithoutCancel(ctx), v.Library, v.ID); err == nil {
+			v = current
+		}
+		level := slog.LevelError
+		if errors.Is(err, library.ErrUsed) || errors.Is(err, library.ErrNotFound) {
+			level = slog.LevelInfo
+		}
+		d.log.LogAttrs(ctx, level, "delivery", slog.String("delivery", string(v.ID)),
+			slog.String("state", string(v.State)), slog.String("error", err.Error()))
+	} else {
+		d.log.LogAttrs(ctx, slog.LevelInfo, "delivery", slog.String("delivery", string(v.ID)), slog.String("state", string(v.State)),
+			slog.Int("status", v.Status), slog.Int("attempts", v.Attempts), slog.String("reason", v.Reason))
+	}
+	return Result{Delivery: v, Answer: answer}
+}
+
+func (d *Queue) try(ctx context.Context, v *Delivery) (answer []byte, err error) {
+	if !d.now().Before(v.ExpiresAt) {
+		return nil, d.finish(ctx, v, Expired, "its time was over", nil)
+	}
+	account, err := d.accounts.store.GetConnection(ctx, v.Library, v.Account, true)
+	if errors.Is(err, library.ErrNotFound) {
+		return nil, d.finish(ctx, v, Expired, "the account was disconnected", nil)
+	}
+	if err != nil {
+		return nil, d.retryLater(ctx, v, "the store did not answer", 0, err)
+	}
+	access, err := d.accounts.access(ctx, account)
+	switch {
+	case errors.Is(err, ErrReconnect):
+		return nil, d.finish(ctx, v, Reconnect, "the provider's consent is over", nil)
+	case errors.Is(err, library.ErrNotFound):
+		return nil, d.finish(ctx, v, Expired, "the account was disconnected", nil)
+	case err != nil:
+		return nil, d.retryLater(ctx, v, "access could not be renewed", 0, err)
+	}
+	if !d.perProvider.acquire(account.Source.Provider, max(1, d.config.MaxAttempts/4)) {
+		return nil, d.retryLater(ctx, v, "others are being sent there", 0, nil)
+	}
+	defer d.perProvider.release(account.Source.Provider)
+	weight := min(weightOf(v.Size), maxMemory)
+	if !d.memory.TryAcquire(weight) {
+		return nil, d.retryLater(ctx, v, "the server has as much under way as it can hold", 0, nil)
+	}
+	defer d.memory.Release(weight)
+	payload, err := d.store.GetPayload(ctx, v.ID)
+	if errors.Is(err, library.ErrNotFound) {
+		return nil, err // called off
+	}
+	if err != nil {
+		return nil, d.retryLater(ctx, v, "the store did not answer", 0, err)
+	}
+	r, err := d.openPayload(v.ID, payload)
+	if err != nil {
+		return nil, d.retryLater(ctx, v, "the payload does not open", 0, err)
+	}
+	return d.post(ctx, v, account, access, r)
+}
+
+// mostMemory bounds what resources under way take of the memory, in bytes by weightOf.
+const maxMemory = 256 << 20
+
+// weightOf is about what a resource takes while it is sent: itself, sealed and opened, and
+// the provider's answer, which may give it back.
+func weightOf(size int64) int64 { return 64<<10 + 5*size }
+
+// post sends the resource. From the moment that the store says so until an answer is
+// written down, nobody may send it again.
+func (d *Queue) post(ctx context.Context, v *Delivery, account Connection, access accessToken, r Resource) (answer []byte, err error) {
+	now := d.now()
+	err = d.store.BeginPosting(ctx, v.ID, v.Lease, now, now.Add(d.leaseLifetime()))
+	if errors.Is(err, library.ErrNotFound) {
+		return nil, d.finish(ctx, v, Expired, "it was called off", nil)
+	}
+	if err != nil {
+		return nil, err // not ours any more, or the store is away: the lease decides
+	}
+	v.State = Posting
+	v.Attempts++
+	// One time for all of it, so that it has ended before the lease has.
+	ctx, cancel := context.WithTimeout(ctx, d.config.Attempt)
+	defer cancel()
+	out := d.send(ctx, account, access, r)
+	if out.Kind == OutcomeUnauthorized && access.renewable {
+		// Surely not filed: once more with new access.
+		account.AccessVersion = access.version
+		renewed, err := d.accounts.refresh(ctx, account)
+		switch {
+		case err == nil && ctx.Err() != nil:
+			return nil, d.retryLater(ctx, v, "no time was left after access was renewed", 0, nil)
+		case err == nil:
+			access = renewed
+			out = d.send(ctx, account, access, r)
+		case errors.Is(err, ErrReconnect):
+			v.Status = out.Status
+			return nil, d.finish(ctx, v, Reconnect, "the provider's consent is over", nil)
+		default:
+			return nil, d.retryLater(ctx, v, "access could not be renewed", 0, err)
+		}
+	}
+	v.Status = out.Status
+	if !json.Valid(out.Answer) {
+		out.Answer = nil // it is handed on as JSON
+	}
+	switch out.Kind {
+	case OutcomeDelivered:
+		return out.Answer, d.finish(ctx, v, Delivered, out.Reason, out.Answer)
+	case OutcomeRefused:
+		return out.Answer, d.finish(ctx, v, Refused, out.Reason, out.Answer)
+	case OutcomeUnauthorized, OutcomeForbidden:
+		account.AccessVersion = access.version
+		switch err := d.accounts.endAccess(context.WithoutCancel(ctx), account); {
+		case errors.Is(err, library.ErrUsed): // the person was faster
+			return nil, d.retryLater(ctx, v, "the account's access has changed meanwhile", 0, nil)
+		case !errors.Is(err, ErrReconnect):
+			return nil, d.retryLater(ctx, v, "the store did not answer", 0, err)
+		}
+		return out.Answer, d.finish(ctx, v, Reconnect, out.Reason, out.Answer)
+	case OutcomeNotFiled:
+		return nil, d.retryLater(ctx, v, out.Reason, out.RetryAfter, nil)
+	default:
+		return out.Answer, d.finish(ctx, v, Unknown, out.Reason, out.Answer)
+	}
+}
+
+func (d *Queue) send(ctx context.Context, account Connection, access accessToken, r Resource) Outcome {
+	return d.providers.Send(ctx, account.Source.Provider, SendRequest{Resource: r, Token: access.token, Correlation: access.correlation})
+}
+
+// later puts a delivery back that surely has not been filed, unless its time would be
+// over by then. The cause, if there is one, is returned with what writing it down met.
+func (d *Queue) retryLater(ctx context.Context, v *Delivery, reason string, wait time.Duration, cause error) error {
+	now := d.now()
+	next := now.Add(max(wait, d.backoff(v.Attempts)))
+	if !next.Before(v.ExpiresAt) {
+		return errors.Join(cause, d.finish(ctx, v, Expired, reason, nil))
+	}
+	v.State, v.Reason, v.NextAt, v.UpdatedAt = Waiting, reason, next, now
+	ctx = context.WithoutCancel(ctx)
+	err := retryWrite(func() error { return d.store.PutOff(ctx, v.ID, v.Lease, v.Status, reason, next, now) })
+	d.wake()
+	return errors.Join(cause, err)
+}
+
+// backoff doubles from FirstRetry to MaxRetry, and is spread over the upper half, so
+// that what failed together does not come back together.
+func (d *Queue) backoff(attempts int) time.Duration {
+	wait := d.config.MaxRetry
+	if n := max(attempts-1, 0); n < 30 {
+		wait = min(wait, d.config.FirstRetry<<n)
+	}
+	return wait/2 + rand.N(wait/2+1) //nolint:gosec // it spreads load, and keeps no secret
+}
+
+// maxAnswer is how large an answer may be to be kept; a larger one is for whoever waits
+// for it alone.
+const maxAnswer = 1 << 20
+
+// end writes the final state.
+func (d *Queue) finish(ctx context.Context, v *Delivery, state State, reason string, answer []byte) error {
+	v.State, v.Reason, v.UpdatedAt, v.Payload = state, reason, d.now(), nil
+	if answer != nil && len(answer) <= maxAnswer {
+		v.Answer = d.ring.Seal(purposeAnswer(v.ID), answer)
+	}
+	// It has happened, whoever still waits for it.
+	ctx = context.WithoutCancel(ctx)
+	return retryWrite(func() error { return d.store.EndDelivery(ctx, *v, d.eventOf(ctx, *v)) })
+}
+
+// persist writes down what has happened and cannot be had again, though the store is
+// busy or away for a moment.
+func retryWrite(write func() error) error {
+	for wait := 50 * time.Millisecond; ; wait *= 2 {
+		err := write()
+		if err == nil || errors.Is(err, library.ErrUsed) || errors.Is(err, library.ErrNotFound) || wait > 2*time.Second {
+			return err
+		}
+		time.Sleep(wait)
+	}
+}
+
+var sentEvents = map[State]library.EventKind{
+	Delivered: library.EventSentAccepted,
+	Refused:   library.EventSentRefused,
+	Unknown:   library.EventSentUnknown,
+	Expired:   library.EventSentGivenUp,
+	Reconnect: library.EventSentGivenUp,
+}
+
+func (d *Queue) eventOf(ctx context.Context, v Delivery) library.Event {
+	details := library.EventDetails{Application: v.Application, Contract: v.Contract}
+	client, err := d.clients.GetClient(context.WithoutCancel(ctx), v.Contract)
+	if err == nil { // its name is for the person's eyes only
+		details = client.EventDetails()
+	}
+	details.Grant, details.Account, details.Provider, details.Delivery, details.Types = v.Grant, v.Account, v.ProviderName, v.ID, v.Types
+	return library.Event{Library: v.Library, At: v.UpdatedAt, Kind: sentEvents[v.State], Details: details}
+}

@@ -1,0 +1,303 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
+)
+
+// QueueConfig says how patiently resources are delivered. Zero values become the
+// defaults.
+type QueueConfig struct {
+	// Wait is how long a push waits for the provider's own answer: 25 s by default.
+	Wait time.Duration
+	// Attempt is how long one attempt may take. MedMij gives a provider 60 s (Resource
+	// interface); the default is 65.
+	Attempt time.Duration
+	// FirstRetry is about how long after a failure the next attempt is made (5 s by
+	// default); it doubles up to MaxRetry (15 min).
+	FirstRetry, MaxRetry time.Duration
+	// Keep is how long a delivery is tried: a day by default.
+	Keep time.Duration
+	// KeepAnswers is how long a provider's answer can be asked for: 30 days by default.
+	KeepAnswers time.Duration
+	// MaxAttempts is how many attempts this server makes at a time: 256 by default, and a quarter
+	// of that at one provider.
+	MaxAttempts int
+}
+
+func (c *QueueConfig) fill() {
+	for _, d := range []struct {
+		of   *time.Duration
+		then time.Duration
+	}{
+		{&c.Wait, 25 * time.Second}, {&c.Attempt, 65 * time.Second}, {&c.FirstRetry, 5 * time.Second},
+		{&c.MaxRetry, 15 * time.Minute}, {&c.Keep, 24 * time.Hour}, {&c.KeepAnswers, 30 * 24 * time.Hour},
+	} {
+		if *d.of == 0 {
+			*d.of = d.then
+		}
+	}
+	if c.MaxAttempts == 0 {
+		c.MaxAttempts = 256
+	}
+}
+
+// leaseMargin is how much longer than an attempt a claim lasts: for a renewal of access
+// that it began, and for what is done with the answer.
+const leaseMargin = renewalLifetime + 7*time.Second
+
+func (d *Queue) leaseLifetime() time.Duration { return d.config.Attempt + leaseMargin }
+
+// Deliveries brings resources to providers; delivery.go says how each goes.
+type Queue struct {
+	store     DeliveryStore
+	accounts  *Connections
+	clients   *library.Clients
+	providers Providers
+	ring      *seal.Keyring
+	now       func() time.Time
+	config    QueueConfig
+	log       *slog.Logger
+
+	slots chan struct{}
+	// memory is what resources under way may take of it together.
+	memory      *semaphore.Weighted
+	perProvider perProviderLimit
+	woken       chan struct{}
+	// short says that something waits for a place: who gives one back wakes Run.
+	slotWanted atomic.Bool
+	// attempts are those under way. They outlive the request that began them, and
+	// are cut off by stop.
+	attempts sync.WaitGroup
+	stopped  context.Context
+	stop     context.CancelFunc
+}
+
+// NewQueue returns the deliveries kept in store. Run works on them; Close must be
+// called in the end.
+func NewQueue(store DeliveryStore, accounts *Connections, clients *library.Clients, providers Providers, ring *seal.Keyring, now func() time.Time, config QueueConfig, log *slog.Logger) *Queue {
+	config.fill()
+	d := &Queue{store: store, accounts: accounts, clients: clients, providers: providers, ring: ring, now: now, config: config, log: log,
+		slots: make(chan struct{}, config.MaxAttempts), memory: semaphore.NewWeighted(maxMemory), woken: make(chan struct{}, 1)}
+	d.stopped, d.stop = context.WithCancel(context.Background())
+	return d
+}
+
+func purposePayload(id library.DeliveryID) string { return "carrel delivery " + string(id) }
+func purposeAnswer(id library.DeliveryID) string  { return "carrel delivery answer " + string(id) }
+
+// Result is a delivery with the provider's own answer, if there is one.
+type Result struct {
+	Delivery Delivery
+	// Approval is JSON; nil if there is none.
+	Answer []byte
+}
+
+// Destination is the account that a bearer pushes to.
+type Destination struct {
+	bearer  *library.Bearer
+	account Connection
+}
+
+// Destination finds one of the bearer's accounts. Refusals are [*library.Refusal]s: an account
+// that is not there, or somebody else's, is NotFound; one that the person has to connect
+// again is refused with ServiceAuthorizationError.
+func (d *Queue) FindDestination(ctx context.Context, b *library.Bearer, id wire.AccountID) (*Destination, error) {
+	if err := b.Require(library.Write); err != nil {
+		return nil, err
+	}
+	account, err := d.accounts.getFor(ctx, b.Library.ID, b.Client.Application.ID, id)
+	if errors.Is(err, library.ErrNotFound) {
+		return nil, library.Unknown("Account").Because(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if account.NeedsReconnect(d.now()) {
+		return nil, ErrReconnect
+	}
+	return &Destination{b, account}, nil
+}
+
+// mostWaiting bounds what may wait for one account; a push beyond it is told to come back.
+var maxWaiting = WaitingLimit{Number: 1000, Bytes: 100 << 20}
+
+// Queued is a resource that has been kept, and may already be on its way.
+type Queued struct {
+	// Delivery is how it was kept.
+	Delivery Delivery
+
+	patience time.Duration
+	done     <-chan Result // nil if it waits for its turn
+}
+
+// Keep keeps a resource and begins to send it to a destination. Refusals are
+// [*library.Refusal]s: then nothing has been kept.
+func (d *Queue) Enqueue(ctx context.Context, to *Destination, r Resource) (*Queued, error) {
+	if v := to.account.Source.Version; v != r.Version {
+		return nil, library.InvalidParameter("this provider takes FHIR " + string(v))
+	}
+	b, now := to.bearer, d.now()
+	v := Delivery{ID: newDeliveryID(now), Library: b.Library.ID, Application: b.Client.Application.ID, Contract: b.Client.Contract.ID,
+		Grant: b.Grant.ID, Account: to.account.ID, ProviderName: to.account.Source.Name, Types: r.Types, State: Waiting,
+		NextAt: now, ExpiresAt: now.Add(d.config.Keep), CreatedAt: now, UpdatedAt: now}
+	var err error
+	if v.Payload, err = d.sealPayload(v.ID, r); err != nil {
+		return nil, err
+	}
+	v.Size = int64(len(v.Payload))
+	atOnce := d.claimSlot(&v)
+	if err := d.store.AddDelivery(ctx, v, maxWaiting); err != nil {
+		if atOnce {
+			<-d.slots
+		}
+		if errors.Is(err, library.ErrNotFound) { // revoked or disconnected a moment ago
+			return nil, library.InvalidToken(wire.KindAccessToken).Because(err)
+		}
+		return nil, fmt.Errorf("add delivery: %w", err)
+	}
+	v.Payload = nil // it is loaded when its turn comes
+	k := &Queued{Delivery: v, patience: d.config.Wait}
+	if atOnce {
+		k.done = d.begin(v)
+	} else {
+		d.slotWanted.Store(true)
+		d.wake() // a place may have become free in between
+	}
+	return k, nil
+}
+
+// Wait returns when the provider has answered, when the attempt has failed for now, or
+// when its patience is over; the delivery goes on in any case.
+func (k *Queued) Wait(ctx context.Context) *Result {
+	if k.done == nil {
+		return &Result{Delivery: k.Delivery}
+	}
+	patience := time.NewTimer(k.patience)
+	defer patience.Stop()
+	select {
+	case p := <-k.done:
+		return &p
+	case <-patience.C:
+	case <-ctx.Done():
+	}
+	return &Result{Delivery: k.Delivery}
+}
+
+// takePlace claims a delivery that is about to be kept, if there is a place for an attempt
+// at once.
+func (d *Queue) claimSlot(v *Delivery) bool {
+	select {
+	case d.slots <- struct{}{}:
+		v.Lease, v.LeaseUntil = newLease(), v.CreatedAt.Add(d.leaseLifetime())
+		return true
+	default:
+		return false
+	}
+}
+
+// begin makes an attempt that goes on whoever waits for it. The place has been taken.
+func (d *Queue) begin(v Delivery) <-chan Result {
+	done := make(chan Result, 1)
+	d.attempts.Go(func() {
+		defer func() {
+			<-d.slots
+			if d.slotWanted.Swap(false) {
+				d.wake()
+			}
+		}()
+		done <- d.attempt(d.stopped, v)
+	})
+	return done
+}
+
+// sealPayload seals a resource: a line of JSON that says how it goes, and its body.
+func (d *Queue) sealPayload(id library.DeliveryID, r Resource) ([]byte, error) {
+	head, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("encode resource: %w", err)
+	}
+	return d.ring.Seal(purposePayload(id), slices.Concat(head, []byte{'\n'}, r.Body)), nil
+}
+
+func (d *Queue) openPayload(id library.DeliveryID, box []byte) (r Resource, err error) {
+	text, err := d.ring.Open(purposePayload(id), box)
+	if err != nil {
+		return Resource{}, fmt.Errorf("open payload: the keyring is not the one that it was sealed with: %w", err)
+	}
+	head, body, ok := bytes.Cut(text, []byte{'\n'})
+	if !ok || json.Unmarshal(head, &r) != nil {
+		return Resource{}, errors.New("open payload: not what was sealed")
+	}
+	r.Body = body
+	return r, nil
+}
+
+func newLease() string { return wire.RandomAlphanumeric(16) }
+
+func newDeliveryID(now time.Time) library.DeliveryID {
+	return library.DeliveryID(library.NewOrderedID(now))
+}
+
+// Get finds a delivery of the bearer's application, with the provider's answer. One that
+// is unknown or somebody else's is NotFound alike.
+func (d *Queue) Get(ctx context.Context, b *library.Bearer, id library.DeliveryID) (*Result, error) {
+	v, err := d.store.GetDelivery(ctx, b.Library.ID, id)
+	if errors.Is(err, library.ErrNotFound) || err == nil && v.Application != b.Client.Application.ID {
+		return nil, library.Unknown("Delivery").Because(err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get delivery: %w", err)
+	}
+	p := &Result{Delivery: v}
+	if v.Answer != nil {
+		if p.Answer, err = d.ring.Open(purposeAnswer(v.ID), v.Answer); err != nil {
+			return nil, fmt.Errorf("open answer of delivery %s: %w", v.ID, err)
+		}
+	}
+	return p, nil
+}
+
+// deliveryPage is how many deliveries are listed at a time.
+const deliveryPage = 100
+
+// List lists the newest deliveries of the bearer's application for the person.
+func (d *Queue) List(ctx context.Context, b *library.Bearer) ([]Delivery, error) {
+	list, err := d.store.ListDeliveries(ctx, b.Library.ID, b.Client.Application.ID, Cursor{}, deliveryPage)
+	if err != nil {
+		return nil, fmt.Errorf("list deliveries: %w", err)
+	}
+	return list, nil
+}
+
+// Own lists a person's deliveries, newest first, up to limit after the cursor.
+func (d *Queue) ListForPerson(ctx context.Context, s *library.SignedIn, before Cursor, limit int) ([]Delivery, error) {
+	list, err := d.store.ListDeliveries(ctx, s.Library.ID, "", before, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list deliveries: %w", err)
+	}
+	return list, nil
+}
+
+// Waiting counts what of a person's is still on its way.
+func (d *Queue) CountForPerson(ctx context.Context, s *library.SignedIn) (int, error) {
+	n, err := d.store.CountWaiting(ctx, s.Library.ID)
+	if err != nil {
+		return 0, fmt.Errorf("count deliveries: %w", err)
+	}
+	return n, nil
+}

@@ -1,0 +1,144 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
+)
+
+const (
+	// pollInterval is how often to look for what other servers have left or put back.
+	pollInterval = 5 * time.Second
+	// claimedAtOnce bounds what is claimed at a time.
+	maxClaims = 16
+	// lostPage is how many lost deliveries are ended at a time.
+	lostPage = 100
+)
+
+// Run delivers what is due, on this server and beside others on the same store, until
+// the context ends. Attempts under way then go on; see Close.
+func (d *Queue) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		wait := pollInterval
+		due, err := d.round(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			d.log.Error("deliveries", "error", err)
+		case !due.IsZero():
+			wait = min(wait, max(due.Sub(d.now()), time.Millisecond))
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-d.woken:
+		}
+		timer.Stop()
+	}
+}
+
+// round ends what was lost, begins what is due as far as there are places, and tells
+// when the next one is due.
+func (d *Queue) round(ctx context.Context) (next time.Time, err error) {
+	if err := d.finishLost(ctx); err != nil {
+		return time.Time{}, err
+	}
+	free := min(cap(d.slots)-len(d.slots), maxClaims)
+	if free == 0 {
+		d.slotWanted.Store(true)
+		return time.Time{}, nil
+	}
+	now := d.now()
+	claimed, err := d.store.ClaimDeliveries(ctx, newLease(), now, now.Add(d.leaseLifetime()), free)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("claim deliveries: %w", err)
+	}
+	for _, v := range claimed {
+		select {
+		case d.slots <- struct{}{}: // a push may have taken it meanwhile, and gives it back
+			d.begin(v)
+		case <-ctx.Done():
+			return time.Time{}, ctx.Err() // the leases run out
+		}
+	}
+	if len(claimed) == free {
+		d.wake() // there may be more
+	}
+	if next, err = d.store.NextDue(ctx); err != nil {
+		return time.Time{}, fmt.Errorf("next delivery: %w", err)
+	}
+	return next, nil
+}
+
+// endLost ends deliveries whose server died while they were on the wire: nobody knows
+// whether they were filed.
+func (d *Queue) finishLost(ctx context.Context) error {
+	lost, err := d.store.ListAbandoned(ctx, d.now(), lostPage)
+	if err != nil {
+		return fmt.Errorf("list lost deliveries: %w", err)
+	}
+	for _, v := range lost {
+		err := d.finish(ctx, &v, Unknown, "the server stopped while it was being sent", nil)
+		if err != nil && !errors.Is(err, library.ErrUsed) && !errors.Is(err, library.ErrNotFound) { // another server was first
+			return fmt.Errorf("end lost delivery: %w", err)
+		}
+	}
+	return nil
+}
+
+func (d *Queue) wake() {
+	select {
+	case d.woken <- struct{}{}:
+	default:
+	}
+}
+
+// Close waits for the attempts under way until the context ends, then cuts them off: of
+// those, nobody knows what became.
+func (d *Queue) Close(ctx context.Context) {
+	cut := context.AfterFunc(ctx, d.stop)
+	d.attempts.Wait()
+	cut()
+	d.stop()
+}
+
+// ForgetAnswers forgets the providers' answers that have had their time.
+func (d *Queue) ForgetAnswers(ctx context.Context) error {
+	if err := d.store.ForgetAnswers(ctx, d.now().Add(-d.config.KeepAnswers)); err != nil {
+		return fmt.Errorf("forget answers: %w", err)
+	}
+	return nil
+}
+
+// crowd counts the attempts under way at each provider, so that one that is slow does
+// not take every place.
+type perProviderLimit struct {
+	mu      sync.Mutex
+	running map[ProviderKey]int
+}
+
+// enter reports whether there is room for one more at a provider, and takes it.
+func (c *perProviderLimit) acquire(key ProviderKey, most int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running[key] >= most {
+		return false
+	}
+	if c.running == nil {
+		c.running = map[ProviderKey]int{}
+	}
+	c.running[key]++
+	return true
+}
+
+func (c *perProviderLimit) release(key ProviderKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running[key]--; c.running[key] == 0 {
+		delete(c.running, key)
+	}
+}
