@@ -16,7 +16,6 @@ import (
 	"github.com/carrelhq/carrel/digime"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/demo"
-	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/simulator"
 	"github.com/carrelhq/carrel/internal/store"
 	"github.com/carrelhq/carrel/internal/testenv"
