@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// authorizationEndpoint is the authorization endpoint of all providers.
+type authorizationEndpoint struct{ *Simulator }
+
 // authorizationRequest is a request at an authorisation endpoint, as far as it can be read.
 type authorizationRequest struct {
 	redirect, state string
@@ -15,7 +18,7 @@ type authorizationRequest struct {
 }
 
 // authorize is the authorisation endpoint.
-func (s *Simulator) getAuthorize(w http.ResponseWriter, r *http.Request) {
+func (s authorizationEndpoint) getAuthorize(w http.ResponseWriter, r *http.Request) {
 	p, ok := s.find(r.PathValue("provider"), r.PathValue("service"))
 	if !ok {
 		s.showDeadEnd(w, r, http.StatusNotFound, "sim.nowhere")
@@ -49,7 +52,7 @@ func (s *Simulator) getAuthorize(w http.ResponseWriter, r *http.Request) {
 }
 
 // decide takes what the person pressed.
-func (s *Simulator) postDecision(w http.ResponseWriter, r *http.Request) {
+func (s authorizationEndpoint) postDecision(w http.ResponseWriter, r *http.Request) {
 	n, ok := s.grants.getPending(r.PathValue("run"), s.Now())
 	if !ok {
 		s.showDeadEnd(w, r, http.StatusGone, "sim.over")
@@ -68,7 +71,7 @@ func (s *Simulator) postDecision(w http.ResponseWriter, r *http.Request) {
 }
 
 // approve sends the person back with a code.
-func (s *Simulator) approve(w http.ResponseWriter, r *http.Request, id string, mode AuthorizeMode, patient string) {
+func (s authorizationEndpoint) approve(w http.ResponseWriter, r *http.Request, id string, mode AuthorizeMode, patient string) {
 	n, ok := s.grants.takePending(id, s.Now())
 	if !ok {
 		s.showDeadEnd(w, r, http.StatusGone, "sim.over")
@@ -81,7 +84,7 @@ func (s *Simulator) approve(w http.ResponseWriter, r *http.Request, id string, m
 		patient = strings.ToValidUTF8(patient[:200], "")
 	}
 	code := s.grants.issueCode(n, patient, s.Now(), cmp.Or(s.behaviours.get(n.provider).CodeLife, defaultCodeLife))
-	s.record.addSecret(code)
+	s.Record.addSecret(code)
 	a := authorizationRequest{redirect: n.redirect, state: n.state}
 	switch mode {
 	case AuthorizeWrongState:
@@ -99,7 +102,7 @@ func denied() url.Values {
 }
 
 // goBack sends the person back to the client.
-func (s *Simulator) redirectToClient(w http.ResponseWriter, r *http.Request, a authorizationRequest, answer url.Values) {
+func (s authorizationEndpoint) redirectToClient(w http.ResponseWriter, r *http.Request, a authorizationRequest, answer url.Values) {
 	if a.state != "" {
 		answer.Set("state", a.state)
 	}
@@ -112,7 +115,7 @@ func (s *Simulator) redirectToClient(w http.ResponseWriter, r *http.Request, a a
 
 // checkAuthorization checks each parameter. It says whether the client is known,
 // without which nobody is sent back anywhere, and what else is wrong.
-func (s *Simulator) checkAuthorization(r *http.Request, p provider) (a authorizationRequest, known bool, bad *oauthError) {
+func (s authorizationEndpoint) checkAuthorization(r *http.Request, p provider) (a authorizationRequest, known bool, bad *oauthError) {
 	person := s.checkNoPerson(r)
 	q := r.URL.Query()
 	client, noClient := s.singleParam(r, q, "client_id")

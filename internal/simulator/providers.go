@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -117,35 +116,6 @@ func (s *Simulator) backURLOf(provider string) string {
 		return s.badEndpoints[trap]
 	}
 	return s.backURL
-}
-
-// directoryEntry is a provider as the directory shows it.
-type directoryEntry struct {
-	Name    string `json:"name"`
-	City    string `json:"city"`
-	ZipCode string `json:"zipCode"`
-	Kind    string `json:"organizationType"`
-}
-
-// Directory is JSON with what the lists do not say of a provider: what people call it
-// and where it is.
-func (s *Simulator) Directory() []byte {
-	cards := map[string]directoryEntry{}
-	for _, p := range s.providers {
-		cards[p.name] = directoryEntry{Name: p.display, City: p.city, ZipCode: p.zipCode, Kind: p.kind}
-	}
-	text, err := json.MarshalIndent(cards, "", "  ")
-	if err != nil {
-		return []byte("{}") // cannot be: strings alone
-	}
-	return append(text, '\n')
-}
-
-func (s *Simulator) writeDirectory() error {
-	if s.Folder == "" {
-		return nil
-	}
-	return writeFile(s.Files().Directory, s.Directory())
 }
 
 // displayOf is what people call a provider.

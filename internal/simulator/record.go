@@ -61,8 +61,8 @@ type ResourceRequest struct {
 	Filed  bool
 }
 
-// record is what a simulator remembers.
-type record struct {
+// Record is what a simulator remembers.
+type Record struct {
 	mu         sync.Mutex
 	filings    []Filing
 	received   []Received
@@ -74,64 +74,63 @@ type record struct {
 	ids        map[string]string // request id → what it was first used for
 }
 
-func newRecord() *record { return &record{ids: map[string]string{}} }
+func newRecord() *Record { return &Record{ids: map[string]string{}} }
 
 // Filed is everything that was filed, in order.
-func (s *Simulator) Filed() []Filing {
-	s.record.mu.Lock()
-	defer s.record.mu.Unlock()
-	return slices.Clone(s.record.filings)
+func (r *Record) Filed() []Filing {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.filings)
 }
 
 // Received is what was filed lately, with its bodies, in order.
-func (s *Simulator) Received() []Received {
-	s.record.mu.Lock()
-	defer s.record.mu.Unlock()
-	return slices.Clone(s.record.received)
+func (r *Record) Received() []Received {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.received)
 }
 
 // Attempts are the last requests at the resource endpoints that came with a good token,
 // in the order in which they were answered.
-func (s *Simulator) ResourceRequests() []ResourceRequest {
-	s.record.mu.Lock()
-	defer s.record.mu.Unlock()
-	return slices.Clone(s.record.requests)
+func (r *Record) ResourceRequests() []ResourceRequest {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.requests)
 }
 
 // Violations are the rules that requests broke, in order. They name no secret and
 // nothing of what was sent.
-func (s *Simulator) Violations() []string {
-	s.record.mu.Lock()
-	defer s.record.mu.Unlock()
-	return slices.Clone(s.record.violations)
+func (r *Record) Violations() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.violations)
 }
 
 // Refused are the connections that came to nothing, as the TLS server tells it: no
 // certificate, one of another authority, one of another host.
-func (s *Simulator) RefusedConnections() []string {
-	s.record.mu.Lock()
-	defer s.record.mu.Unlock()
-	return slices.Clone(s.record.refusals)
+func (r *Record) RefusedConnections() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.refusals)
 }
 
 // Secrets are the codes and tokens that were given out: none of them may stand in a
 // log or on a page.
-func (s *Simulator) Secrets() []string {
-	s.record.mu.Lock()
-	defer s.record.mu.Unlock()
-	return slices.Clone(s.record.secrets)
+func (r *Record) Secrets() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.secrets)
 }
 
 // Forget empties the record; what was given out stays good, and request ids stay used.
-func (s *Simulator) ResetRecord() {
-	r := s.record
+func (r *Record) ResetRecord() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.filings, r.received, r.requests, r.violations, r.refusals, r.bodyBytes = nil, nil, nil, nil, nil, 0
 }
 
 // add files.
-func (r *record) addFiling(f Received) {
+func (r *Record) addFiling(f Received) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f.Number = len(r.filings) + 1
@@ -145,7 +144,7 @@ func (r *record) addFiling(f Received) {
 	}
 }
 
-func (r *record) addRequest(a ResourceRequest) {
+func (r *Record) addRequest(a ResourceRequest) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.requests = append(r.requests, a)
@@ -154,7 +153,7 @@ func (r *record) addRequest(a ResourceRequest) {
 	}
 }
 
-func (r *record) addSecret(token string) {
+func (r *Record) addSecret(token string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.secrets) < maxSecrets {
@@ -162,7 +161,7 @@ func (r *record) addSecret(token string) {
 	}
 }
 
-func (r *record) addRefusal(line string) {
+func (r *Record) addRefusal(line string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.refusals) < maxRefusals {
@@ -170,7 +169,7 @@ func (r *record) addRefusal(line string) {
 	}
 }
 
-func (r *record) addViolation(text string) {
+func (r *Record) addViolation(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.violations) < maxViolations {
@@ -180,7 +179,7 @@ func (r *record) addViolation(text string) {
 
 // use takes a request id, and says whether it is used for the first time. The same
 // use again, a page that a browser loads anew, counts as the first.
-func (r *record) useRequestID(id, what string) bool {
+func (r *Record) useRequestID(id, what string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before, used := r.ids[id]
@@ -194,7 +193,7 @@ func (r *record) useRequestID(id, what string) bool {
 // request but what a log may show.
 func (s *Simulator) recordViolation(r *http.Request, rule, format string, args ...any) {
 	text := fmt.Sprintf("%s: %s (%s %s)", rule, fmt.Sprintf(format, args...), r.Method, truncatePath(r.URL.Path))
-	s.record.addViolation(text)
+	s.Record.addViolation(text)
 	s.Log.Warn("rule broken", "rule", text)
 }
 

@@ -79,7 +79,7 @@ func (s *Simulator) checkIDs(r *http.Request, request, correlation []string, use
 	if strings.EqualFold(request[0], correlation[0]) {
 		s.recordViolation(r, "ids", "both ids are the same")
 	}
-	if !s.record.useRequestID(strings.ToLower(request[0]), use) {
+	if !s.Record.useRequestID(strings.ToLower(request[0]), use) {
 		s.recordViolation(r, "ids", "%s was used before", requestID)
 	}
 	return nil
@@ -95,7 +95,7 @@ func (s *Simulator) checkBackchannel(r *http.Request) *oauthError {
 	if name, _, err := net.SplitHostPort(r.Host); err == nil {
 		host = name
 	}
-	if !s.whitelisted(host) {
+	if !s.Lists.hasHost(host) {
 		s.recordViolation(r, "whitelist", "called a host that is not on the whitelist")
 	}
 	if r.Header.Get("Cookie") != "" {

@@ -29,7 +29,7 @@ func (c *fhirRequest) respond(w http.ResponseWriter, b Behaviour) {
 		c.sim.closeNextConnection()
 		cut()
 	case ResourceHTML:
-		send(response{status: http.StatusOK, contentType: "text/html; charset=utf-8", body: []byte(htmlBody)})
+		send(htmlResponse(http.StatusOK))
 	case ResourceRedirect, ResourceRedirect307:
 		send(redirectResponse(b.Resource, c.sim.outsideURL()))
 	case ResourceUnauthorized:
@@ -70,7 +70,7 @@ func failureResponse(status int, b Behaviour) response {
 		a.header = map[string]string{"Allow": "GET"}
 		return a
 	case http.StatusBadGateway, http.StatusGatewayTimeout: // as a proxy has it, who knows no FHIR
-		return response{status: status, contentType: "text/html; charset=utf-8", body: []byte(htmlBody)}
+		return htmlResponse(status)
 	}
 	return outcomeResponse(status, "as the simulator was told")
 }
@@ -131,7 +131,7 @@ func (c *fhirRequest) fileAndFail(w http.ResponseWriter, b Behaviour, status int
 // answer finds it in the record.
 func (c *fhirRequest) record(status int) {
 	c.entry.Status = status
-	c.sim.record.addRequest(c.entry)
+	c.sim.Record.addRequest(c.entry)
 	c.sim.Log.Info("resource", "provider", c.provider.name, "method", c.r.Method, "status", status, "filed", c.entry.Filed, "fault", c.entry.Mode)
 }
 

@@ -39,6 +39,11 @@ func (a response) write(w http.ResponseWriter) {
 	_, _ = w.Write(a.body) // the client's loss only
 }
 
+// htmlResponse returns a response with an HTML page, as a proxy or a portal sends it.
+func htmlResponse(status int) response {
+	return response{status: status, contentType: "text/html; charset=utf-8", body: []byte(htmlBody)}
+}
+
 // jsonResponse is an answer with a JSON body.
 func jsonResponse(status int, contentType string, v any) response {
 	var b bytes.Buffer

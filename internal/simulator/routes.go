@@ -5,7 +5,7 @@ import "net/http"
 // backHandler has the routes of the backchannel.
 func (s *Simulator) backHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /{provider}/{service}/token", s.postToken)
+	mux.HandleFunc("POST /{provider}/{service}/token", tokenEndpoint{s}.postToken)
 	mux.HandleFunc("/{provider}/{service}/fhir", s.serveFHIR)
 	mux.HandleFunc("/{provider}/{service}/fhir/{rest...}", s.serveFHIR)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -18,12 +18,13 @@ func (s *Simulator) backHandler() http.Handler {
 // frontHandler has the routes that a browser sees.
 func (s *Simulator) frontHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", s.getHome)
+	home, authorization := homePage{s}, authorizationEndpoint{s}
+	mux.HandleFunc("GET /{$}", home.getHome)
 	mux.HandleFunc("GET /style.css", s.getStyle)
-	mux.HandleFunc("POST /switches", s.postSwitch)
-	mux.HandleFunc("GET /{provider}/{service}/authorize", s.getAuthorize)
-	mux.HandleFunc("GET /runs/{run}", s.getConsentPage)
-	mux.HandleFunc("POST /runs/{run}", s.postDecision)
+	mux.HandleFunc("POST /switches", home.postSwitch)
+	mux.HandleFunc("GET /{provider}/{service}/authorize", authorization.getAuthorize)
+	mux.HandleFunc("GET /runs/{run}", authorization.getConsentPage)
+	mux.HandleFunc("POST /runs/{run}", authorization.postDecision)
 	return limitBody(http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", cspPolicy("'self'"))

@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// tokenEndpoint is the token endpoint of all providers.
+type tokenEndpoint struct{ *Simulator }
+
 // tokenResponse is what a token endpoint gives.
 type tokenResponse struct {
 	AccessToken  string `json:"access_token,omitempty"`
@@ -34,7 +37,7 @@ func newTokenError(code, text string) response {
 }
 
 // token is the token endpoint.
-func (s *Simulator) postToken(w http.ResponseWriter, r *http.Request) {
+func (s tokenEndpoint) postToken(w http.ResponseWriter, r *http.Request) {
 	p, ok := s.find(r.PathValue("provider"), r.PathValue("service"))
 	if !ok {
 		http.Error(w, "no such service", http.StatusNotFound)
@@ -77,7 +80,7 @@ const (
 )
 
 // look finds what the client offers.
-func (s *Simulator) lookUpGrant(r *http.Request, kind, provider string) (credential, error) {
+func (s tokenEndpoint) lookUpGrant(r *http.Request, kind, provider string) (credential, error) {
 	if kind == grantCode {
 		return s.grants.getCode(r.PostForm.Get("code"), provider, r.PathValue("service"), r.PostForm.Get("redirect_uri"), s.Now())
 	}
@@ -90,7 +93,7 @@ func modeError(m TokenMode) error {
 }
 
 // checkRun sees to it that a run keeps its correlation id, and a refresh has a new one.
-func (s *Simulator) checkCorrelation(r *http.Request, kind string, c credential) {
+func (s tokenEndpoint) checkCorrelation(r *http.Request, kind string, c credential) {
 	same := strings.EqualFold(r.Header.Get(correlationID), c.correlation)
 	if kind == grantCode && !same {
 		s.recordViolation(r, "correlation", "is not that of the authorization request")
@@ -101,10 +104,10 @@ func (s *Simulator) checkCorrelation(r *http.Request, kind string, c credential)
 }
 
 // answerToken gives the tokens, or spoils that.
-func (s *Simulator) respondToken(w http.ResponseWriter, r *http.Request, kind string, b Behaviour) {
+func (s tokenEndpoint) respondToken(w http.ResponseWriter, r *http.Request, kind string, b Behaviour) {
 	switch b.Token {
 	case TokenHTML:
-		response{status: http.StatusOK, contentType: "text/html; charset=utf-8", body: []byte(htmlBody)}.write(w)
+		htmlResponse(http.StatusOK).write(w)
 		return
 	case TokenRedirect:
 		http.Redirect(w, r, s.outsideURL(), http.StatusFound)
@@ -154,7 +157,7 @@ func (s *Simulator) respondToken(w http.ResponseWriter, r *http.Request, kind st
 }
 
 // give uses up what the client offered and gives tokens for it.
-func (s *Simulator) redeem(r *http.Request, kind string, b Behaviour) (tokenResponse, error) {
+func (s tokenEndpoint) redeem(r *http.Request, kind string, b Behaviour) (tokenResponse, error) {
 	life, refreshLife := cmp.Or(b.AccessTokenLife, defaultAccessLife), cmp.Or(b.RefreshTokenLife, defaultRefreshLife)
 	if !b.RefreshTokens {
 		refreshLife = 0
@@ -167,11 +170,11 @@ func (s *Simulator) redeem(r *http.Request, kind string, b Behaviour) (tokenResp
 	if err != nil {
 		return tokenResponse{}, err
 	}
-	s.record.addSecret(access)
+	s.Record.addSecret(access)
 	given := tokenResponse{AccessToken: access, TokenType: "Bearer", ExpiresIn: int(life / time.Second),
 		Scope: strings.Join(services, " ")}
 	if refresh != "" {
-		s.record.addSecret(refresh)
+		s.Record.addSecret(refresh)
 		given.RefreshToken = refresh
 	}
 	switch b.Token {
@@ -184,7 +187,7 @@ func (s *Simulator) redeem(r *http.Request, kind string, b Behaviour) (tokenResp
 }
 
 // checkToken checks a token request, and says what kind it is.
-func (s *Simulator) checkTokenRequest(r *http.Request) (kind string, bad *oauthError) {
+func (s tokenEndpoint) checkTokenRequest(r *http.Request) (kind string, bad *oauthError) {
 	bad = s.checkBackchannel(r)
 	if mediaType(r.Header.Get("Content-Type")) != "application/x-www-form-urlencoded" {
 		s.recordViolation(r, "content type", "is not that of a form")
@@ -224,7 +227,7 @@ func (s *Simulator) checkTokenRequest(r *http.Request) (kind string, bad *oauthE
 }
 
 // checkForm sees to it that a form holds what it must and nothing else.
-func (s *Simulator) checkForm(r *http.Request, wanted []string) (bad *oauthError) {
+func (s tokenEndpoint) checkForm(r *http.Request, wanted []string) (bad *oauthError) {
 	for _, name := range wanted {
 		if name == "grant_type" {
 			continue // has been
