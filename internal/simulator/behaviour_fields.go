@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// behaviourFields are the switches by name, for the command line and the page.
+// behaviourFields sets the fields of a Behaviour by name, for the command line and the home
+// page.
 var behaviourFields = map[string]func(*Behaviour, string) error{
 	"authorize":     func(b *Behaviour, v string) error { b.Authorize = AuthorizeMode(v); return nil },
 	"token":         func(b *Behaviour, v string) error { b.Token = TokenMode(v); return nil },
@@ -16,13 +17,17 @@ var behaviourFields = map[string]func(*Behaviour, string) error{
 	"endpoints":     func(b *Behaviour, v string) error { b.BadEndpoint = BadEndpoint(v); return nil },
 	"tokenTimes":    func(b *Behaviour, v string) error { return setInt(&b.TokenTimes, v) },
 	"resourceTimes": func(b *Behaviour, v string) error { return setInt(&b.ResourceTimes, v) },
-	"refreshTokens": func(b *Behaviour, v string) (err error) { b.RefreshTokens, err = strconv.ParseBool(v); return err },
-	"accessLife":    func(b *Behaviour, v string) error { return setDuration(&b.AccessTokenLife, v) },
-	"codeLife":      func(b *Behaviour, v string) error { return setDuration(&b.CodeLife, v) },
-	"refreshLife":   func(b *Behaviour, v string) error { return setDuration(&b.RefreshTokenLife, v) },
-	"slow":          func(b *Behaviour, v string) error { return setDuration(&b.Slow, v) },
-	"late":          func(b *Behaviour, v string) error { return setDuration(&b.Late, v) },
-	"retryAfter":    func(b *Behaviour, v string) error { return setDuration(&b.RetryAfter, v) },
+	"refreshTokens": func(b *Behaviour, v string) (err error) {
+		b.RefreshTokens,
+			err = strconv.ParseBool(v)
+		return err
+	},
+	"accessLife":  func(b *Behaviour, v string) error { return setDuration(&b.AccessTokenLife, v) },
+	"codeLife":    func(b *Behaviour, v string) error { return setDuration(&b.CodeLife, v) },
+	"refreshLife": func(b *Behaviour, v string) error { return setDuration(&b.RefreshTokenLife, v) },
+	"slow":        func(b *Behaviour, v string) error { return setDuration(&b.Slow, v) },
+	"late":        func(b *Behaviour, v string) error { return setDuration(&b.Late, v) },
+	"retryAfter":  func(b *Behaviour, v string) error { return setDuration(&b.RetryAfter, v) },
 }
 
 func setInt(into *int, v string) (err error) { *into, err = strconv.Atoi(v); return err }
@@ -32,9 +37,9 @@ func setDuration(into *time.Duration, v string) (err error) {
 	return err
 }
 
-// Set switches one thing by its name and leaves the rest: "resource" for all
-// providers, or "huisartslinde.resource" for one. The values are those of the modes, with "right" or
-// "ask" for the empty one.
+// SetByName sets one field of the behaviour of all providers, such as "resource", or of
+// one provider, such as "huisartslinde.resource". The values are those of the modes, with
+// "right", "ask" or "none" for the empty one.
 func (s *Simulator) SetByName(name, value string) error {
 	provider, field, ok := strings.Cut(name, ".")
 	if !ok {

@@ -22,7 +22,7 @@ import (
 // certAndKey is a certificate and its key, as PEM.
 type certAndKey struct{ cert, key []byte }
 
-// authority issues certificates, in place of PKIoverheid.
+// certificateAuthority issues certificates, in place of PKIoverheid.
 type certificateAuthority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
@@ -30,14 +30,14 @@ type certificateAuthority struct {
 	pool *x509.CertPool
 }
 
-// certTemplate is a certificate to be issued.
+// certTemplate describes a certificate.
 type certTemplate struct {
 	hosts       []string
 	client      bool
 	from, until time.Time
 }
 
-// openAuthority reads an authority, or makes it where there is none.
+// openCA reads an authority from files, or creates it.
 func openCA(certPath, keyPath string) (*certificateAuthority, error) {
 	certPEM, err := os.ReadFile(certPath)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -102,8 +102,8 @@ func caOf(cert *x509.Certificate, key *ecdsa.PrivateKey) *certificateAuthority {
 	return a
 }
 
-// issue issues a certificate with a key of its own. It is valid from yesterday and
-// for ten years, unless the leaf says otherwise.
+// issue issues a certificate with a new key. By default it is valid from yesterday and for
+// ten years.
 func (a *certificateAuthority) issue(l certTemplate) (certAndKey, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// certify makes or opens the authorities and the client's certificate.
+// setUpCertificates creates or reads the authorities and the client's certificate.
 func (s *Simulator) setUpCertificates() (err error) {
 	if s.untrustedCA, err = newCA("Another practice authority"); err != nil {
 		return err
@@ -32,8 +32,8 @@ func (s *Simulator) setUpCertificates() (err error) {
 	return err
 }
 
-// openClient reads the client's certificate, and issues a new one where there is none,
-// or where it is another client's, another authority's or ends soon.
+// openClient reads the client's certificate. It issues a new one if there is none, or if
+// it is of another client or another authority, or expires within a month.
 func (s *Simulator) openClient(f Files) (certAndKey, error) {
 	cert, err := os.ReadFile(f.ClientCertificate)
 	key, keyErr := os.ReadFile(f.ClientKey)
@@ -47,7 +47,7 @@ func (s *Simulator) openClient(f Files) (certAndKey, error) {
 	return p, errors.Join(writeFile(f.ClientKey, p.key), writeFile(f.ClientCertificate, p.cert))
 }
 
-// serves says whether a client that was set up with this pair is still let in.
+// accepts reports whether the backchannel accepts a client certificate, also in a month.
 func (s *Simulator) accepts(cert, key []byte) bool {
 	both, err := tls.X509KeyPair(cert, key)
 	if err != nil {
@@ -58,7 +58,7 @@ func (s *Simulator) accepts(cert, key []byte) bool {
 	return err == nil
 }
 
-// serverCertificate issues a certificate for one of our own servers.
+// serverCertificate issues a certificate for a server of the simulator.
 func (s *Simulator) serverCertificate(a *certificateAuthority, l certTemplate) (tls.Certificate, error) {
 	p, err := a.issue(l)
 	if err != nil {
@@ -71,17 +71,17 @@ func (s *Simulator) serverCertificate(a *certificateAuthority, l certTemplate) (
 	return both, nil
 }
 
-// CertificateOptions say how a certificate differs from the right one for the client.
+// CertificateOptions describes how a certificate differs from a valid client certificate.
 type CertificateOptions struct {
-	Host           string // ClientID when empty
-	OtherAuthority bool   // issued by an authority that nobody trusts
-	Expired        bool   // ended yesterday
-	NotYet         bool   // begins tomorrow
+	Host           string // the default is ClientID
+	OtherAuthority bool   // issued by an unknown authority
+	Expired        bool   // expired yesterday
+	NotYet         bool   // valid from tomorrow
 	Server         bool   // for a server, not a client
 }
 
-// Issue issues a certificate, with its key, as PEM; both are nil where the options
-// make no certificate, such as a host that is not ASCII.
+// IssueCertificate issues a certificate and its key, as PEM. Both are nil if the options
+// are not valid, for example if the host is not ASCII.
 func (s *Simulator) IssueCertificate(o CertificateOptions) (certPEM, keyPEM []byte) {
 	a, l := s.ca, certTemplate{hosts: []string{cmp.Or(o.Host, s.ClientID)}, client: !o.Server}
 	if o.OtherAuthority {

@@ -6,33 +6,34 @@ import (
 	"time"
 )
 
-// Config says where a simulator stands and whom it knows.
+// Config configures a Simulator.
 type Config struct {
-	// Front, Back and Lists are the addresses to listen on, all on loopback;
-	// "127.0.0.1:0" when empty.
+	// FrontAddr, BackAddr and ListAddr are the addresses that the pages, the backchannel
+	// and the lists listen on. They must be loopback addresses; the default is
+	// "127.0.0.1:0".
 	FrontAddr, BackAddr, ListAddr string
 
-	// FrontHTTP serves the pages that a browser sees over http; otherwise they are
-	// served over TLS, with a certificate that no browser knows.
+	// FrontHTTP serves the pages over plain HTTP. Otherwise they are served over TLS, with
+	// a certificate that browsers do not accept.
 	FrontHTTP bool
 
-	// ClientID is the host name of the one client on the OAuth client list;
-	// "carrel.example" when empty. Its redirect URIs are any https address, and http
-	// on loopback, without query and fragment.
+	// ClientID is the host name of the only client on the OAuth client list. The default is
+	// "carrel.example". A redirect URI may be any https URL, or an http URL of a loopback
+	// host, without query and fragment.
 	ClientID string
 
-	// ClientName is its organisation's name there.
+	// ClientName is the client's name on the list. The default is "Carrel".
 	ClientName string
 
-	// Now is the clock that codes and tokens expire by; time.Now when nil. The
-	// certificates go by real time.
+	// Now is the clock for codes and tokens, [time.Now] if nil. Certificates use the
+	// system's clock.
 	Now func() time.Time
 
-	// Log hears of requests, never of what is in them; nil for silence.
+	// Log gets a record of each request, without its content. Nil discards them.
 	Log *slog.Logger
 
-	// Folder keeps the authority and the client's certificate, so that a client need
-	// not be set up anew; "" keeps them in memory.
+	// Folder is where the authority and the client's certificate are stored, so that the
+	// configuration of a client stays valid. If it is empty, they are not stored.
 	Folder string
 }
 

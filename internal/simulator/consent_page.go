@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// consentView is what the person is asked.
+// consentView is the data of the consent page.
 type consentView struct {
 	Run, Provider, Question, Lead string
 }
 
-// askPerson shows the page where the person says who they are, and yes or no.
+// showConsentPage shows the page on which the person gives a name and approves or refuses.
 func (s authorizationEndpoint) showConsentPage(w http.ResponseWriter, r *http.Request, n *pendingAuthorization) {
 	t := textsFor(r)
 	known, _ := findService(n.service)
@@ -28,7 +28,7 @@ func (s authorizationEndpoint) showConsentPage(w http.ResponseWriter, r *http.Re
 	s.renderPage(w, http.StatusOK, "ask", view{pageTexts: t, Title: ask.Question, Here: "/runs/" + n.id, Data: ask})
 }
 
-// askAgain shows the same page anew, in another language.
+// getConsentPage shows the consent page again, in another language.
 func (s authorizationEndpoint) getConsentPage(w http.ResponseWriter, r *http.Request) {
 	n, ok := s.grants.getPending(r.PathValue("run"), s.Now())
 	if !ok {

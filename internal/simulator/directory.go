@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 )
 
-// directoryEntry is a provider as the directory shows it.
+// directoryEntry is a provider in the directory.
 type directoryEntry struct {
 	Name    string `json:"name"`
 	City    string `json:"city"`
@@ -12,8 +12,8 @@ type directoryEntry struct {
 	Kind    string `json:"organizationType"`
 }
 
-// Directory is JSON with what the lists do not say of a provider: what people call it
-// and where it is.
+// Directory returns JSON with what the lists do not have: the providers' display names
+// and addresses.
 func (s *Simulator) Directory() []byte {
 	cards := map[string]directoryEntry{}
 	for _, p := range s.providers {
@@ -21,7 +21,7 @@ func (s *Simulator) Directory() []byte {
 	}
 	text, err := json.MarshalIndent(cards, "", "  ")
 	if err != nil {
-		return []byte("{}") // cannot be: strings alone
+		return []byte("{}") // unreachable: the values are strings
 	}
 	return append(text, '\n')
 }

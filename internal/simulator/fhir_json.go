@@ -7,10 +7,10 @@ import (
 	"io"
 )
 
-// element is a JSON object of FHIR, as it came.
+// element is a JSON object.
 type element = map[string]any
 
-// decode reads one JSON object, numbers as they were written.
+// decodeObject decodes a JSON object. Numbers keep their text.
 func decodeObject(body []byte) (element, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
@@ -27,7 +27,7 @@ func decodeObject(body []byte) (element, error) {
 	return e, nil
 }
 
-// text reads a string of an object.
+// stringField returns a string member of an object, or "".
 func stringField(e element, name string) string {
 	s, _ := e[name].(string)
 	return s

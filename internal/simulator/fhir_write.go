@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// create files one resource.
+// create files a resource.
 func (c *fhirRequest) create(kind string) response {
 	e, err := decodeObject(c.body)
 	if err != nil {
@@ -23,7 +23,7 @@ func (c *fhirRequest) create(kind string) response {
 	return c.resourceResponse(i)
 }
 
-// update files one resource under the id that it has.
+// update files a resource with its id.
 func (c *fhirRequest) update(kind, id string) response {
 	e, err := decodeObject(c.body)
 	if err != nil {
@@ -37,10 +37,11 @@ func (c *fhirRequest) update(kind, id string) response {
 	return c.resourceResponse(i)
 }
 
-// single is the answer to one resource.
+// resourceResponse returns the response for a single resource.
 func (c *fhirRequest) resourceResponse(i *bundleItem) response {
 	a := jsonResponse(i.status, fhirJSON, i.stored.json())
-	a.header = map[string]string{"Location": c.location(i), "ETag": i.stored.etag(), "Last-Modified": i.stored.updated.UTC().Format(http.TimeFormat)}
+	a.header = map[string]string{"Location": c.location(i), "ETag": i.stored.etag(),
+		"Last-Modified": i.stored.updated.UTC().Format(http.TimeFormat)}
 	a.filed = 1
 	if !prefers(c.r.Header.Values("Prefer"), "return=representation") {
 		a.body = nil
@@ -52,11 +53,11 @@ func (c *fhirRequest) location(i *bundleItem) string {
 	return fmt.Sprintf("%s/%s/%s/_history/%d", c.baseURL, i.kind, i.id, i.stored.version)
 }
 
-// runSystem is the system of identifiers by which a test knows its deliveries again.
+// runSystem is the system of the identifiers with which tests recognise their resources.
 const runSystem = "urn:carrel:run"
 
-// identifiers finds the first identifier with a value, and the first of the system of
-// runs, in a resource and, if it is a Bundle, in its entries.
+// identifiers returns the value of the first identifier, and of the first one with
+// runSystem, in a resource or in the entries of a Bundle.
 func identifiers(e element) (first, run string) {
 	see := func(v any) {
 		identifier, _ := v.(element)
@@ -87,11 +88,12 @@ func identifiers(e element) (first, run string) {
 	return first, run
 }
 
-// file files items of a request, and says in each how it lies now.
+// file files the items of a request and sets their results.
 func (c *fhirRequest) file(whole element, items []*bundleItem) {
 	var types, summaries []string
 	for _, i := range items {
-		i.stored, i.status = c.sim.store.put(c.provider.name, c.credential.grant.patient, i.kind, i.id, i.resource, c.sim.Now())
+		i.stored, i.status = c.sim.store.put(c.provider.name, c.credential.grant.patient, i.kind, i.id, i.resource,
+			c.sim.Now())
 		if !slices.Contains(types, i.kind) {
 			types = append(types, i.kind)
 		}
@@ -102,7 +104,8 @@ func (c *fhirRequest) file(whole element, items []*bundleItem) {
 	if len(items) == 0 {
 		return
 	}
-	f := Filing{Provider: c.provider.name, Service: c.service.id, Time: c.sim.Now(), Method: c.r.Method, Path: truncatePath(c.r.URL.Path),
+	f := Filing{Provider: c.provider.name, Service: c.service.id, Time: c.sim.Now(), Method: c.r.Method,
+		Path:    truncatePath(c.r.URL.Path),
 		Patient: c.credential.grant.patient, Types: types, Entries: len(items), Hash: c.entry.Hash, Mode: c.entry.Mode,
 		CorrelationID: c.r.Header.Get(correlationID), RequestID: c.r.Header.Get(requestID)}
 	f.Identifier, f.Run = identifiers(whole)

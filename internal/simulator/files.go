@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 )
 
-// The files of Config.Folder.
+// The files in Config.Folder.
 const (
 	rootsFile      = "roots.pem"
 	authorityFile  = "authority.key"
@@ -15,22 +15,23 @@ const (
 	directoryFile  = "directory.json"
 )
 
-// Files are the paths of what a client is set up with.
+// Files are the paths of the files for a client's configuration.
 type Files struct{ Roots, ClientCertificate, ClientKey, Directory string }
 
-// Files are the paths within Config.Folder; all empty without a folder.
+// Files returns the paths in Config.Folder. They are empty without a folder.
 func (s *Simulator) Files() Files {
 	if s.Folder == "" {
 		return Files{}
 	}
 	in := func(name string) string { return filepath.Join(s.Folder, name) }
-	return Files{Roots: in(rootsFile), ClientCertificate: in(clientCertFile), ClientKey: in(clientKeyFile), Directory: in(directoryFile)}
+	return Files{Roots: in(rootsFile), ClientCertificate: in(clientCertFile), ClientKey: in(clientKeyFile),
+		Directory: in(directoryFile)}
 }
 
-// writeFile writes a file of the folder, readable by its owner alone.
+// writeFile writes a file that only its owner can read.
 func writeFile(path string, content []byte) error {
 	if err := os.WriteFile(path, content, 0o600); err != nil {
-		return fmt.Errorf("keep %s: %w", path, err)
+		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 // homePage shows what was received, and changes behaviours.
 type homePage struct{ *Simulator }
 
-// homeView is what the home page shows.
+// homeView is the data of the home page.
 type homeView struct {
 	Arrived      []filingView
 	Filed        int
@@ -43,31 +43,38 @@ type providerView struct {
 	Now                 Behaviour
 }
 
-// maxShownFilings is how many filings the home page shows.
+// maxShownFilings is the largest number of filings and violations on the home page.
 const maxShownFilings = 30
 
-// home shows what arrived, and the switches.
+// getHome shows the filings, the violations and the forms for behaviours.
 func (s homePage) getHome(w http.ResponseWriter, r *http.Request) {
 	t := textsFor(r)
 	h := homeView{Filed: len(s.Filed()), Violations: s.Violations(), Down: s.isDown(),
-		Authorize: modeNames(AuthorizeModes, "ask"), Token: modeNames(TokenModes, "right"), Resource: modeNames(ResourceModes, "right"),
-		Endpoints: append([]string{"right"}, modeNames(BadEndpoints, "")...), ListFailures: modeNames(ListFailures, "right")}
+		Authorize: modeNames(AuthorizeModes, "ask"), Token: modeNames(TokenModes, "right"),
+		Resource:     modeNames(ResourceModes, "right"),
+		Endpoints:    append([]string{"right"}, modeNames(BadEndpoints, "")...),
+		ListFailures: modeNames(ListFailures, "right")}
 	h.Violations = h.Violations[max(0, len(h.Violations)-maxShownFilings):]
 	received := s.Received()
 	slices.Reverse(received)
 	for _, f := range received[:min(len(received), maxShownFilings)] {
-		h.Arrived = append(h.Arrived, filingView{Number: f.Number, Provider: s.displayName(f.Provider), Patient: f.Patient,
-			Types: strings.Join(f.Types, ", "), Summary: f.Summary, JSON: indentJSON(f.Body), When: t.formatTime(f.Time), Stamp: f.Time.UTC().Format(time.RFC3339)})
+		h.Arrived = append(h.Arrived, filingView{
+			Number: f.Number, Provider: s.displayName(f.Provider), Patient: f.Patient,
+			Types: strings.Join(f.Types, ", "), Summary: f.Summary, JSON: indentJSON(f.Body),
+			When: t.formatTime(f.Time), Stamp: f.Time.UTC().Format(time.RFC3339),
+		})
 	}
 	for _, p := range s.Providers() {
-		h.Providers = append(h.Providers, providerView{Name: p.Name, Display: p.Display, City: p.City, Services: p.Services, Now: s.Behaviour(p.Name)})
+		h.Providers = append(h.Providers, providerView{
+			Name: p.Name, Display: p.Display, City: p.City, Services: p.Services, Now: s.Behaviour(p.Name),
+		})
 	}
 	release, failure := s.Lists.shown()
 	h.Release, h.ListFailure = release, string(failure)
 	s.renderPage(w, http.StatusOK, "home", view{pageTexts: t, Title: t.T("sim.home.h1"), Here: "/", Data: h})
 }
 
-// modeNames are modes as a form has them, the empty one by a name.
+// modeNames returns modes as options of a form. empty is the name of the empty one.
 func modeNames[M ~string](modes []M, empty string) (all []string) {
 	for _, m := range modes {
 		if m == "" {
@@ -78,9 +85,10 @@ func modeNames[M ~string](modes []M, empty string) (all []string) {
 	return all
 }
 
-// maxShownBytes is how much of a body a page shows.
+// maxShownBytes is how much of a body the home page shows.
 const maxShownBytes = 64 << 10
 
+// indentJSON returns a body indented and truncated.
 func indentJSON(body []byte) string {
 	var out bytes.Buffer
 	if err := json.Indent(&out, body, "", "  "); err != nil {
@@ -92,7 +100,7 @@ func indentJSON(body []byte) string {
 	return out.String()
 }
 
-// switches does what the home page's forms ask.
+// postSwitch handles the forms of the home page.
 func (s homePage) postSwitch(w http.ResponseWriter, r *http.Request) {
 	if err := s.applySwitch(r); err != nil {
 		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
@@ -105,6 +113,7 @@ func (s homePage) postSwitch(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
+// applySwitch does what a form asks for.
 func (s homePage) applySwitch(r *http.Request) error {
 	provider := r.PostFormValue("provider")
 	if err := s.checkProvider(provider); err != nil {

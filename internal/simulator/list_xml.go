@@ -163,7 +163,8 @@ func (l *Lists) whitelistXML(hosts []string, stamp string, number uint64) whitel
 
 func namesXMLOf(known []service, stamp string, number uint64) namesXML {
 	list := namesXML{
-		XMLName: rootName(ListServiceNames, "gegevensdienstnamenlijst/release1/"), Tijdstempel: stamp, Volgnummer: number,
+		XMLName: rootName(ListServiceNames, "gegevensdienstnamenlijst/release1/"), Tijdstempel: stamp,
+		Volgnummer: number,
 	}
 	for _, s := range known {
 		list.Gegevensdiensten.Gegevensdienst = append(list.Gegevensdiensten.Gegevensdienst, nameXML{s.id, s.name})

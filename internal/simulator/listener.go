@@ -8,14 +8,14 @@ import (
 	"sync"
 )
 
-// listenLoopback refuses to show a practice provider to a network.
+// listenLoopback listens on an address, which must be a loopback address.
 func listenLoopback(ctx context.Context, address string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %q: %w", address, err)
 	}
 	if !isLoopback(host) {
-		return nil, fmt.Errorf("listen on %q: the simulator stands on loopback only", address)
+		return nil, fmt.Errorf("listen on %q: the simulator listens on loopback only", address)
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
@@ -24,31 +24,30 @@ func listenLoopback(ctx context.Context, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// loopback says whether a host can only be this machine.
+// isLoopback reports whether a host is a loopback address or localhost.
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// localhost names a loopback address as the whitelist does.
+// localhostAddr returns localhost and the port of an address, as on the whitelist.
 func localhostAddr(a net.Addr) string {
 	_, port, err := net.SplitHostPort(a.String())
 	if err != nil {
-		return a.String() // not of this kind: as it is
+		return a.String() // not a TCP address
 	}
 	return net.JoinHostPort("localhost", port)
 }
 
-// listener is a listener that can be told to close what it accepts, as if nobody were
-// there.
+// listener is a listener that can reset connections instead of accepting them.
 type listener struct {
 	net.Listener
 	mu         sync.Mutex
-	refuseAll  bool // all of them
-	refuseNext int  // so many
+	refuseAll  bool
+	refuseNext int // the number of connections to refuse
 }
 
-// Accept waits for the next connection that is let in.
+// Accept implements [net.Listener].
 func (g *listener) Accept() (net.Conn, error) {
 	for {
 		c, err := g.Listener.Accept()
@@ -72,13 +71,13 @@ func (g *listener) acceptsNext() bool {
 	return true
 }
 
-// cut ends a connection without a farewell.
+// resetConn resets a connection.
 func resetConn(c net.Conn) {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
 	}
 	if t, ok := c.(*net.TCPConn); ok {
-		_ = t.SetLinger(0) // so that it is reset; closed it is in any case
+		_ = t.SetLinger(0) // without it, Close ends the connection normally
 	}
-	_ = c.Close() // there is nobody left to tell
+	_ = c.Close() // the connection is given up
 }

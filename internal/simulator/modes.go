@@ -62,20 +62,20 @@ type ResourceMode string
 // The modes of a resource endpoint. A mode files nothing unless its comment says so.
 const (
 	ResourceOK               ResourceMode = ""            // files
-	ResourceFailedEntry      ResourceMode = "batch-entry" // files all entries of a batch but the last, which fails with 422
+	ResourceFailedEntry      ResourceMode = "batch-entry" // files all entries of a batch but the last: 422
 	ResourceSlow             ResourceMode = "slow"        // files; a valid response after Behaviour.Slow
 	ResourceLate             ResourceMode = "late"        // files; a valid response after Behaviour.Late
 	ResourceCutAfter         ResourceMode = "cut-after"   // files and resets the connection
 	ResourceCutDuring        ResourceMode = "cut-within"  // files and resets the connection within the response
 	ResourceCutBefore        ResourceMode = "cut-before"  // resets the connection
-	ResourceClosed           ResourceMode = "closed"      // resets this connection, and the next one before the handshake
+	ResourceClosed           ResourceMode = "closed"      // resets this and, before the handshake, the next connection
 	ResourceHTML             ResourceMode = "html"        // 200 with an HTML page
 	ResourceXML              ResourceMode = "xml"         // files; 200 with XML
 	ResourceNotJSON          ResourceMode = "not-json"    // files; half of the response
 	ResourceEndless          ResourceMode = "endless"     // files; 200 with 100 MB
 	ResourceEmpty            ResourceMode = "empty"       // files; 200 without headers and body
 	ResourceNoBody           ResourceMode = "bare"        // files; a valid response without its body
-	ResourceOperationOutcome ResourceMode = "outcome"     // files; an OperationOutcome, as for Prefer: return=OperationOutcome
+	ResourceOperationOutcome ResourceMode = "outcome"     // files; an OperationOutcome as the body
 	ResourceWrongResource    ResourceMode = "strange"     // files; 200 with some other resource
 	ResourceMissingEntry     ResourceMode = "short"       // files; a Bundle without its last entry
 	ResourceRedirect         ResourceMode = "302"         // to a host that is not on the lists

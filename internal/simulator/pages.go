@@ -10,22 +10,22 @@ import (
 //go:embed templates texts
 var files embed.FS
 
-// pages are the templates, each with the layout around it. That they parse is tested.
+// pages are the templates, each with the layout.
 var pages = map[string]*template.Template{
 	"ask":  template.Must(template.ParseFS(files, "templates/layout.html", "templates/ask.html")),
 	"end":  template.Must(template.ParseFS(files, "templates/layout.html", "templates/end.html")),
 	"home": template.Must(template.ParseFS(files, "templates/layout.html", "templates/home.html")),
 }
 
-// view is what a page shows.
+// view is the data of a page.
 type view struct {
 	pageTexts
 	Title string
-	Here  string // this page, for the link to the other language
+	Here  string // the path of the page, for the link to the other language
 	Data  any
 }
 
-// show sends a page.
+// renderPage sends a page.
 func (s *Simulator) renderPage(w http.ResponseWriter, status int, name string, v view) {
 	var page bytes.Buffer
 	if err := pages[name].ExecuteTemplate(&page, "layout", v); err != nil {
@@ -35,7 +35,7 @@ func (s *Simulator) renderPage(w http.ResponseWriter, status int, name string, v
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = page.WriteTo(w) // the browser's loss only
+	_, _ = page.WriteTo(w) // the browser has closed the connection
 }
 
 func (s *Simulator) getStyle(w http.ResponseWriter, _ *http.Request) {
@@ -45,10 +45,10 @@ func (s *Simulator) getStyle(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	_, _ = w.Write(css) // the browser's loss only
+	_, _ = w.Write(css) // the browser has closed the connection
 }
 
-// deadEnd shows a page that leads nowhere.
+// showDeadEnd shows a page without a link or a form.
 func (s *Simulator) showDeadEnd(w http.ResponseWriter, r *http.Request, status int, key string) {
 	t := textsFor(r)
 	s.renderPage(w, status, "end", view{pageTexts: t, Title: t.T(key + ".h1"), Data: t.T(key + ".text")})

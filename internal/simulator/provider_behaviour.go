@@ -8,53 +8,53 @@ import (
 	"time"
 )
 
-// Behaviour is how a provider behaves. The zero value is a provider that asks the
-// person, gives no refresh tokens and does everything right.
+// Behaviour is how a provider behaves. A provider with the zero value asks the person,
+// issues no refresh tokens and has no failures.
 type Behaviour struct {
 	Authorize AuthorizeMode
 	Token     TokenMode
 	Resource  ResourceMode
 
-	// TokenTimes and ResourceTimes say how many requests the mode above is for; after
-	// them the provider does right again. 0 is for all.
+	// TokenTimes and ResourceTimes limit Token and Resource to that many requests. 0 means
+	// no limit.
 	TokenTimes, ResourceTimes int
 
-	// RefreshTokens gives refresh tokens, a new one at each use.
+	// RefreshTokens issues refresh tokens, a new one at each use.
 	RefreshTokens bool
 
 	AccessTokenLife  time.Duration // 15 minutes when 0
 	CodeLife         time.Duration // 15 minutes when 0
 	RefreshTokenLife time.Duration // 183 days when 0
 
-	Slow       time.Duration // how long a slow answer takes; 10 s when 0
-	Late       time.Duration // how long an answer after the time-out takes; 65 s when 0
-	RetryAfter time.Duration // what goes with 429 and 503; 1 s when 0, none when negative
+	Slow       time.Duration // the delay of a slow response; 10 s when 0
+	Late       time.Duration // the delay of a response after the timeout; 65 s when 0
+	RetryAfter time.Duration // the header with 429 and 503; 1 s when 0, none when negative
 
-	// BadEndpoint moves the token and resource endpoints, in the next publication of
-	// the list of providers.
+	// BadEndpoint moves the token and resource endpoints to a bad endpoint, in the next
+	// publication of the list of providers.
 	BadEndpoint BadEndpoint
 }
 
 func (b Behaviour) check() error {
 	switch {
 	case !slices.Contains(AuthorizeModes, b.Authorize):
-		return fmt.Errorf("no such way to authorise: %q", b.Authorize)
+		return fmt.Errorf("no such mode of the authorization endpoint: %q", b.Authorize)
 	case !slices.Contains(TokenModes, b.Token):
-		return fmt.Errorf("no such way of a token endpoint: %q", b.Token)
+		return fmt.Errorf("no such mode of the token endpoint: %q", b.Token)
 	case !slices.Contains(ResourceModes, b.Resource):
-		return fmt.Errorf("no such way of a resource endpoint: %q", b.Resource)
+		return fmt.Errorf("no such mode of the resource endpoint: %q", b.Resource)
 	case !validBadEndpoint(b.BadEndpoint):
-		return fmt.Errorf("no such place for endpoints: %q", b.BadEndpoint)
+		return fmt.Errorf("no such bad endpoint: %q", b.BadEndpoint)
 	}
 	return nil
 }
 
-// behaviours is how each provider behaves now.
+// behaviours are the current behaviours of all providers.
 type behaviours struct {
 	mu         sync.Mutex
 	common     Behaviour
 	byProvider map[string]*Behaviour
-	remaining  map[string]int // requests that a mode is still for: "token/name" or "resource/name"
+	remaining  map[string]int // requests left for a mode, by "token/name" or "resource/name"
 }
 
 func newBehaviours() *behaviours {
@@ -74,7 +74,7 @@ func (c *behaviours) getLocked(provider string) Behaviour {
 	return c.common
 }
 
-// token is the behaviour for one request at a token endpoint, which it counts.
+// forTokenRequest returns the behaviour for a request at a token endpoint, and counts it.
 func (c *behaviours) forTokenRequest(provider string) Behaviour {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -85,7 +85,7 @@ func (c *behaviours) forTokenRequest(provider string) Behaviour {
 	return b
 }
 
-// resource is the behaviour for one request at a resource endpoint, which it counts.
+// forResourceRequest returns the behaviour for a request at a resource endpoint, and counts it.
 func (c *behaviours) forResourceRequest(provider string) Behaviour {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -96,7 +96,7 @@ func (c *behaviours) forResourceRequest(provider string) Behaviour {
 	return b
 }
 
-// takes counts down from times.
+// countDown reports whether requests are left of a number of times, and counts one.
 func (c *behaviours) countDown(what string, times int) bool {
 	left, begun := c.remaining[what]
 	if !begun {
@@ -109,8 +109,8 @@ func (c *behaviours) countDown(what string, times int) bool {
 	return true
 }
 
-// set replaces the behaviour of one provider, or of all of them, and says whether
-// endpoints moved.
+// set replaces the behaviour of a provider, or of all if provider is "", and reports
+// whether endpoints have moved.
 func (c *behaviours) set(provider string, b Behaviour) (moved bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -128,8 +128,8 @@ func (c *behaviours) set(provider string, b Behaviour) (moved bool) {
 	return moved
 }
 
-// change changes the behaviour of one provider, or of each of them, and says whether
-// endpoints moved.
+// update changes the behaviour of a provider, or of all if provider is "", and reports
+// whether endpoints have moved.
 func (c *behaviours) update(provider string, how func(*Behaviour) error) (moved bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -158,12 +158,12 @@ func (c *behaviours) update(provider string, how func(*Behaviour) error) (moved 
 	return moved, nil
 }
 
-// Behave switches how a provider behaves, or how all of them do when provider is "".
-// It replaces the whole behaviour. One that there is not changes nothing and counts as
-// a violation, so that a test notices; [Simulator.SetByName] returns it as an error.
+// SetBehaviour replaces the behaviour of a provider, or of all providers if provider is
+// "". If the provider or the behaviour is not valid, it changes nothing and records a
+// violation, so that a test fails; [Simulator.SetByName] returns an error instead.
 func (s *Simulator) SetBehaviour(provider string, b Behaviour) {
 	if err := errors.Join(b.check(), s.checkProvider(provider)); err != nil {
-		s.Record.addViolation("simulator: could not switch behaviour: " + err.Error())
+		s.Record.addViolation("simulator: could not set a behaviour: " + err.Error())
 		return
 	}
 	if moved := s.behaviours.set(provider, b); moved {
@@ -171,5 +171,5 @@ func (s *Simulator) SetBehaviour(provider string, b Behaviour) {
 	}
 }
 
-// Behaviour is how a provider behaves now.
+// Behaviour returns the current behaviour of a provider.
 func (s *Simulator) Behaviour(provider string) Behaviour { return s.behaviours.get(provider) }

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// How much is remembered. What is filed is remembered for good, in a few hundred
-// bytes each; bodies and attempts only of the last ones.
+// How much is recorded. All filings are kept, at a few hundred bytes each, but only the
+// latest bodies and requests.
 const (
 	maxBodies     = 200
 	maxBodyBytes  = 64 << 20
@@ -23,7 +23,7 @@ const (
 	maxRequestIDs = 1_000_000
 )
 
-// Filing is something that a provider filed.
+// Filing is a resource or a Bundle that a provider filed.
 type Filing struct {
 	Number        int // from 1
 	Provider      string
@@ -31,37 +31,36 @@ type Filing struct {
 	Time          time.Time
 	Method        string
 	Path          string
-	Patient       string   // whom the person said they are
-	Types         []string // of the resources filed, each once, in order
-	Entries       int      // how many resources were filed: of a batch perhaps not all
-	Hash          string   // SHA-256 of the body as it came, in hexadecimal
-	Identifier    string   // the first identifier's value in it
+	Patient       string   // the name that the person gave
+	Types         []string // the types of the filed resources, each once, in order
+	Entries       int      // the number of filed resources; of a batch perhaps not all
+	Hash          string   // SHA-256 of the body as received, in hexadecimal
+	Identifier    string   // the value of the first identifier in the body
 	Run           string   // the value of the first identifier of the system urn:carrel:run
 	CorrelationID string
 	RequestID     string
-	Mode          ResourceMode // what went wrong all the same
+	Mode          ResourceMode // how the request failed all the same
 }
 
-// Received is a filing with what came.
+// Received is a filing with its request.
 type Received struct {
 	Filing
 	Header  http.Header // without the token
 	Body    []byte
-	Summary string // for people
+	Summary string // a description for people
 }
 
-// ResourceRequest is a request at a resource endpoint that came with a good token, whatever
-// became of it.
+// ResourceRequest is a request at a resource endpoint with a valid token.
 type ResourceRequest struct {
 	Provider, Service, Method, Path, Hash, CorrelationID, RequestID string
 
 	Time   time.Time
-	Mode   ResourceMode // what was made to go wrong
-	Status int          // what was answered; 0 when nothing was
+	Mode   ResourceMode // how the request failed
+	Status int          // of the response; 0 without one
 	Filed  bool
 }
 
-// Record is what a simulator remembers.
+// Record is what a simulator has seen. Its methods are safe for concurrent use.
 type Record struct {
 	mu         sync.Mutex
 	filings    []Filing
@@ -71,65 +70,64 @@ type Record struct {
 	violations []string
 	refusals   []string
 	secrets    []string
-	ids        map[string]string // request id → what it was first used for
+	ids        map[string]string // by request id: what it was first used for
 }
 
 func newRecord() *Record { return &Record{ids: map[string]string{}} }
 
-// Filed is everything that was filed, in order.
+// Filed lists everything that was filed, in order.
 func (r *Record) Filed() []Filing {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.filings)
 }
 
-// Received is what was filed lately, with its bodies, in order.
+// Received lists the latest filings with their requests, in order.
 func (r *Record) Received() []Received {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.received)
 }
 
-// Attempts are the last requests at the resource endpoints that came with a good token,
-// in the order in which they were answered.
+// ResourceRequests lists the latest requests at resource endpoints with a valid token, in
+// the order of the responses.
 func (r *Record) ResourceRequests() []ResourceRequest {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.requests)
 }
 
-// Violations are the rules that requests broke, in order. They name no secret and
-// nothing of what was sent.
+// Violations lists the rules that requests broke, in order. It contains no secret and
+// nothing of a body.
 func (r *Record) Violations() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.violations)
 }
 
-// Refused are the connections that came to nothing, as the TLS server tells it: no
-// certificate, one of another authority, one of another host.
+// RefusedConnections lists the errors of failed connections, such as a TLS handshake
+// without a valid client certificate.
 func (r *Record) RefusedConnections() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.refusals)
 }
 
-// Secrets are the codes and tokens that were given out: none of them may stand in a
-// log or on a page.
+// Secrets lists the issued codes and tokens. No log and no page may contain one.
 func (r *Record) Secrets() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.secrets)
 }
 
-// Forget empties the record; what was given out stays good, and request ids stay used.
+// ResetRecord deletes the record. Codes and tokens stay valid, and request ids stay used.
 func (r *Record) ResetRecord() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.filings, r.received, r.requests, r.violations, r.refusals, r.bodyBytes = nil, nil, nil, nil, nil, 0
 }
 
-// add files.
+// addFiling records a filing.
 func (r *Record) addFiling(f Received) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -139,7 +137,7 @@ func (r *Record) addFiling(f Received) {
 	r.bodyBytes += len(f.Body)
 	for len(r.received) > maxBodies || len(r.received) > 1 && r.bodyBytes > maxBodyBytes {
 		r.bodyBytes -= len(r.received[0].Body)
-		r.received[0] = Received{} // let go of the body before the array moves on
+		r.received[0] = Received{} // so that the body can be collected
 		r.received = r.received[1:]
 	}
 }
@@ -177,8 +175,8 @@ func (r *Record) addViolation(text string) {
 	}
 }
 
-// use takes a request id, and says whether it is used for the first time. The same
-// use again, a page that a browser loads anew, counts as the first.
+// useRequestID records a request id and reports whether it is new. An id may be used again
+// for the same purpose, when a browser reloads a page.
 func (r *Record) useRequestID(id, what string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -189,15 +187,15 @@ func (r *Record) useRequestID(id, what string) bool {
 	return !used || what != "" && before == what
 }
 
-// violate notes that a request broke a rule. The text must hold nothing of the
-// request but what a log may show.
+// recordViolation records that a request broke a rule. The text must not contain secrets
+// or content of the request.
 func (s *Simulator) recordViolation(r *http.Request, rule, format string, args ...any) {
 	text := fmt.Sprintf("%s: %s (%s %s)", rule, fmt.Sprintf(format, args...), r.Method, truncatePath(r.URL.Path))
 	s.Record.addViolation(text)
 	s.Log.Warn("rule broken", "rule", text)
 }
 
-// truncatePath is a path as a message can show it.
+// truncatePath truncates a path for a message.
 func truncatePath(path string) string {
 	if len(path) > 200 {
 		return path[:200] + "…"

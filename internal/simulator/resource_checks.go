@@ -5,13 +5,14 @@ import (
 	"slices"
 )
 
-// resourceError is what is wrong with a resource, and where.
+// resourceError is an error of a resource: the status of the response, a text, and the
+// FHIRPath of the element.
 type resourceError struct {
 	status           int
 	text, expression string
 }
 
-// inspect checks a resource that is to be filed.
+// checkResource checks a resource before it is filed.
 func (c *fhirRequest) checkResource(e element, kind, id, method string) *resourceError {
 	own, _ := e["id"].(string)
 	_, hasID := e["id"]
@@ -38,14 +39,14 @@ func (c *fhirRequest) checkResource(e element, kind, id, method string) *resourc
 	return nil
 }
 
-// profiled says whether a resource names a profile.
+// hasProfile reports whether a resource has a profile.
 func hasProfile(e element) bool {
 	meta, _ := e["meta"].(element)
 	profiles, _ := meta["profile"].([]any)
 	return len(profiles) > 0
 }
 
-// carriesBSN looks through everything for an identifier that is not masked.
+// carriesBSN reports whether a value contains a BSN that is not masked, at any depth.
 func carriesBSN(v any) bool {
 	switch v := v.(type) {
 	case element:

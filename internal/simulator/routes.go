@@ -2,7 +2,7 @@ package simulator
 
 import "net/http"
 
-// backHandler has the routes of the backchannel.
+// backHandler returns the handler of the backchannel.
 func (s *Simulator) backHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{provider}/{service}/token", tokenEndpoint{s}.postToken)
@@ -15,7 +15,7 @@ func (s *Simulator) backHandler() http.Handler {
 	return limitBody(mux)
 }
 
-// frontHandler has the routes that a browser sees.
+// frontHandler returns the handler of the pages.
 func (s *Simulator) frontHandler() http.Handler {
 	mux := http.NewServeMux()
 	home, authorization := homePage{s}, authorizationEndpoint{s}
@@ -25,7 +25,8 @@ func (s *Simulator) frontHandler() http.Handler {
 	mux.HandleFunc("GET /{provider}/{service}/authorize", authorization.getAuthorize)
 	mux.HandleFunc("GET /runs/{run}", authorization.getConsentPage)
 	mux.HandleFunc("POST /runs/{run}", authorization.postDecision)
-	return limitBody(http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return limitBody(http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", cspPolicy("'self'"))
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -35,13 +36,13 @@ func (s *Simulator) frontHandler() http.Handler {
 	})))
 }
 
-// policy lets a page show itself, and its forms lead where it says. Chromium holds
-// against it also where the answer to a form redirects to.
+// cspPolicy returns a Content-Security-Policy. forms is the source list of form-action:
+// Chromium applies it also to the target of a redirect after a form.
 func cspPolicy(forms string) string {
 	return "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action " + forms
 }
 
-// bounded reads no more of a body than maxBody.
+// limitBody limits request bodies to maxRequestBody.
 func limitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxRequestBody)

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// listen opens all doors.
+// listen starts all servers.
 func (s *Simulator) listen() (err error) {
 	own, err := s.serverCertificate(s.ca, certTemplate{hosts: []string{"localhost", "127.0.0.1", "::1"}})
 	if err != nil {
@@ -23,19 +23,19 @@ func (s *Simulator) listen() (err error) {
 		frontTLS = nil
 	}
 	if s.frontURL, _, err = s.startServer(s.FrontAddr, frontTLS, s.frontHandler()); err != nil {
-		return fmt.Errorf("open front: %w", err)
+		return fmt.Errorf("start the pages: %w", err)
 	}
 	if s.listsURL, _, err = s.startServer(s.ListAddr, plain, s.listHandler()); err != nil {
-		return fmt.Errorf("open lists: %w", err)
+		return fmt.Errorf("start the lists: %w", err)
 	}
 	if s.backURL, s.backListener, err = s.startServer(s.BackAddr, s.mutualTLS(own), s.backHandler()); err != nil {
-		return fmt.Errorf("open back: %w", err)
+		return fmt.Errorf("start the backchannel: %w", err)
 	}
 	return s.startBadEndpoints(own)
 }
 
-// mutual is TLS as the backchannel wants it: a certificate of our authority, for the
-// client on the list.
+// mutualTLS returns the configuration of the backchannel, which requires a certificate of
+// the simulator's authority for ClientID.
 func (s *Simulator) mutualTLS(own tls.Certificate) *tls.Config {
 	return &tls.Config{
 		Certificates: []tls.Certificate{own},
@@ -54,9 +54,9 @@ func (s *Simulator) mutualTLS(own tls.Certificate) *tls.Config {
 	}
 }
 
-// open listens, with TLS unless t is nil, and returns the address that others reach
-// it by. Who comes now waits until everything is in place.
-func (s *Simulator) startServer(address string, t *tls.Config, h http.Handler) (string, *listener, error) {
+// startServer listens, with TLS unless config is nil, and returns the server's URL.
+// Connections wait until [Start] has set everything up.
+func (s *Simulator) startServer(address string, config *tls.Config, h http.Handler) (string, *listener, error) {
 	l, err := listenLoopback(s.ctx, address)
 	if err != nil {
 		return "", nil, err
@@ -70,14 +70,14 @@ func (s *Simulator) startServer(address string, t *tls.Config, h http.Handler) (
 		MaxHeaderBytes:    64 << 10,
 		BaseContext:       func(net.Listener) context.Context { return s.ctx },
 		ErrorLog:          log.New(serverLog{s}, "", 0),
-		Protocols:         new(http.Protocols), // HTTP/1 alone: only such a connection can be cut alone
-		TLSConfig:         t,
+		Protocols:         new(http.Protocols), // HTTP/1 only: a reset ends one request
+		TLSConfig:         config,
 	}
 	server.Protocols.SetHTTP1(true)
 	s.servers, s.listeners = append(s.servers, server), append(s.listeners, g)
 	scheme := "https"
 	serve := func() error { return server.ServeTLS(g, "", "") }
-	if t == nil {
+	if config == nil {
 		scheme = "http"
 		serve = func() error { return server.Serve(g) }
 	}
@@ -89,10 +89,10 @@ func (s *Simulator) startServer(address string, t *tls.Config, h http.Handler) (
 	return scheme + "://" + localhostAddr(l.Addr()), g, nil
 }
 
-// serverLog takes what net/http has to say, which is mostly handshakes that failed.
+// serverLog records the errors of net/http, most of them failed handshakes.
 type serverLog struct{ s *Simulator }
 
-// Write takes one line.
+// Write implements [io.Writer].
 func (l serverLog) Write(line []byte) (int, error) {
 	l.s.Record.addRefusal(string(line))
 	l.s.Log.Debug("connection refused", "reason", string(line))

@@ -8,28 +8,27 @@ import (
 	"sync"
 )
 
-// Simulator is a set of running providers. All its methods may be called at any time
-// and by several goroutines.
+// Simulator is a set of running providers. Its methods are safe for concurrent use.
 type Simulator struct {
 	Config
 	*Record
 	Lists *Lists
 
-	ctx    context.Context // ends when the simulator does, and with it every sleep
+	ctx    context.Context // ends with the simulator
 	cancel context.CancelFunc
 
 	ca          *certificateAuthority
-	untrustedCA *certificateAuthority // whom nobody trusts
+	untrustedCA *certificateAuthority // an unknown authority
 	clientCert  certAndKey
 
-	frontURL, backURL, listsURL string                 // addresses without a path, such as https://localhost:4711
-	badEndpoints                map[BadEndpoint]string // likewise
+	frontURL, backURL, listsURL string                 // without a path
+	badEndpoints                map[BadEndpoint]string // their URLs
 
 	closing      sync.Mutex
 	closed       bool
 	servers      []*http.Server
 	listeners    []*listener
-	serveFuncs   []func()  // what begins to serve once everything is in place
+	serveFuncs   []func()  // start to serve
 	backListener *listener // of the backchannel
 
 	providers  []provider
@@ -39,7 +38,7 @@ type Simulator struct {
 	store      *resourceStore
 }
 
-// Start starts a simulator. It ends with ctx or with Close.
+// Start starts a simulator. It ends with ctx, or with [Simulator.Close].
 func Start(ctx context.Context, c Config) (*Simulator, error) {
 	c = c.withDefaults()
 	s := &Simulator{Config: c, badEndpoints: map[BadEndpoint]string{}, providers: sampleProviders()}
@@ -63,7 +62,7 @@ func Start(ctx context.Context, c Config) (*Simulator, error) {
 	return s, nil
 }
 
-// Close ends everything at once.
+// Close stops all servers and open requests.
 func (s *Simulator) Close() error {
 	s.closing.Lock()
 	defer s.closing.Unlock()
@@ -84,16 +83,16 @@ func (s *Simulator) Close() error {
 	return errors.Join(errs...)
 }
 
-// FrontURL is where a browser finds the simulator; FrontURL()+"/" shows what arrived.
+// FrontURL returns the URL of the pages. FrontURL()+"/" is the home page.
 func (s *Simulator) FrontURL() string { return s.frontURL }
 
-// ListURL is the pattern of the lists' addresses, with %s for a list's name.
+// ListURL returns the pattern of the lists' URLs, with %s for the name of a list.
 func (s *Simulator) ListURL() string { return s.listsURL + "/lists/MedMij_%s.xml" }
 
-// Roots are the certificates, as PEM, that the servers' certificates come from.
+// Roots returns the root certificate of all servers, as PEM.
 func (s *Simulator) Roots() []byte { return s.ca.pem }
 
-// ClientCertificate is a certificate issued for ClientID, with its key, as PEM.
+// ClientCertificate returns a certificate for ClientID and its key, as PEM.
 func (s *Simulator) ClientCertificate() (certPEM, keyPEM []byte) {
 	return s.clientCert.cert, s.clientCert.key
 }

@@ -13,7 +13,7 @@ import (
 // tokenEndpoint is the token endpoint of all providers.
 type tokenEndpoint struct{ *Simulator }
 
-// tokenResponse is what a token endpoint gives.
+// tokenResponse is a successful response.
 type tokenResponse struct {
 	AccessToken  string `json:"access_token,omitempty"`
 	TokenType    string `json:"token_type"`
@@ -22,7 +22,7 @@ type tokenResponse struct {
 	Scope        string `json:"scope"`
 }
 
-// tokenErrorResponse is what it answers otherwise.
+// tokenErrorResponse is an error response.
 type tokenErrorResponse struct {
 	Error       string `json:"error"`
 	Description string `json:"error_description,omitempty"`
@@ -36,7 +36,7 @@ func newTokenError(code, text string) response {
 	return jsonResponse(status, "application/json", tokenErrorResponse{code, text})
 }
 
-// token is the token endpoint.
+// postToken handles a token request.
 func (s tokenEndpoint) postToken(w http.ResponseWriter, r *http.Request) {
 	p, ok := s.find(r.PathValue("provider"), r.PathValue("service"))
 	if !ok {
@@ -73,26 +73,29 @@ func (s tokenEndpoint) postToken(w http.ResponseWriter, r *http.Request) {
 	s.respondToken(w, r, kind, b)
 }
 
-// The grants that there are, which are also the names of their parameters' values.
+// The grant types.
 const (
 	grantCode    = "authorization_code"
 	grantRefresh = "refresh_token"
 )
 
-// look finds what the client offers.
+// lookUpGrant returns the code or the refresh token of a request.
 func (s tokenEndpoint) lookUpGrant(r *http.Request, kind, provider string) (credential, error) {
 	if kind == grantCode {
-		return s.grants.getCode(r.PostForm.Get("code"), provider, r.PathValue("service"), r.PostForm.Get("redirect_uri"), s.Now())
+		return s.grants.getCode(r.PostForm.Get("code"), provider, r.PathValue("service"),
+			r.PostForm.Get("redirect_uri"), s.Now())
 	}
 	return s.grants.getRefreshToken(r.PostForm.Get("refresh_token"), provider, r.PathValue("service"), s.Now())
 }
 
-// modeError is the reason that a mode pretends.
+// modeError returns the error of a mode, or nil.
 func modeError(m TokenMode) error {
-	return map[TokenMode]error{TokenUsed: errUsed, TokenExpired: errExpired, TokenRevoked: errRevoked, TokenWrongRedirect: errRedirect}[m]
+	return map[TokenMode]error{TokenUsed: errUsed, TokenExpired: errExpired, TokenRevoked: errRevoked,
+		TokenWrongRedirect: errRedirect}[m]
 }
 
-// checkRun sees to it that a run keeps its correlation id, and a refresh has a new one.
+// checkCorrelation checks that a code is exchanged with the correlation id of its
+// authorization request, and that a refresh has a new one.
 func (s tokenEndpoint) checkCorrelation(r *http.Request, kind string, c credential) {
 	same := strings.EqualFold(r.Header.Get(correlationID), c.correlation)
 	if kind == grantCode && !same {
@@ -103,7 +106,7 @@ func (s tokenEndpoint) checkCorrelation(r *http.Request, kind string, c credenti
 	}
 }
 
-// answerToken gives the tokens, or spoils that.
+// respondToken issues tokens, or fails according to the behaviour.
 func (s tokenEndpoint) respondToken(w http.ResponseWriter, r *http.Request, kind string, b Behaviour) {
 	switch b.Token {
 	case TokenHTML:
@@ -124,7 +127,7 @@ func (s tokenEndpoint) respondToken(w http.ResponseWriter, r *http.Request, kind
 		a.write(w)
 		return
 	}
-	if strings.Contains(string(b.Token), "_") { // a code of OAuth
+	if strings.Contains(string(b.Token), "_") { // an OAuth error code
 		newTokenError(string(b.Token), "as the simulator was told").write(w)
 		return
 	}
@@ -156,7 +159,7 @@ func (s tokenEndpoint) respondToken(w http.ResponseWriter, r *http.Request, kind
 	}
 }
 
-// give uses up what the client offered and gives tokens for it.
+// redeem uses the code or refresh token of a request and issues tokens.
 func (s tokenEndpoint) redeem(r *http.Request, kind string, b Behaviour) (tokenResponse, error) {
 	life, refreshLife := cmp.Or(b.AccessTokenLife, defaultAccessLife), cmp.Or(b.RefreshTokenLife, defaultRefreshLife)
 	if !b.RefreshTokens {
@@ -186,7 +189,7 @@ func (s tokenEndpoint) redeem(r *http.Request, kind string, b Behaviour) (tokenR
 	return given, nil
 }
 
-// checkToken checks a token request, and says what kind it is.
+// checkTokenRequest checks a token request and returns its grant type.
 func (s tokenEndpoint) checkTokenRequest(r *http.Request) (kind string, bad *oauthError) {
 	bad = s.checkBackchannel(r)
 	if mediaType(r.Header.Get("Content-Type")) != "application/x-www-form-urlencoded" {
@@ -226,11 +229,11 @@ func (s tokenEndpoint) checkTokenRequest(r *http.Request) (kind string, bad *oau
 	return kind, bad
 }
 
-// checkForm sees to it that a form holds what it must and nothing else.
+// checkForm checks that a form has the wanted parameters and no others.
 func (s tokenEndpoint) checkForm(r *http.Request, wanted []string) (bad *oauthError) {
 	for _, name := range wanted {
 		if name == "grant_type" {
-			continue // has been
+			continue // checked before
 		}
 		if _, none := s.singleParam(r, r.PostForm, name); none != nil && bad == nil {
 			bad = none
@@ -244,7 +247,7 @@ func (s tokenEndpoint) checkForm(r *http.Request, wanted []string) (bad *oauthEr
 	return bad
 }
 
-// retryAfterHeader is the header that goes with being busy.
+// retryAfterHeader returns the header for a busy endpoint.
 func retryAfterHeader(b Behaviour) map[string]string {
 	wait := cmp.Or(b.RetryAfter, defaultRetryAfter)
 	if wait < 0 {
