@@ -279,4 +279,4 @@ func decodeXML(t *testing.T, body []byte, into any) {
 	}
 }
 
-func listURL(n *testClient, l List) string { return fmt.Sprintf(n.s.ListURL(), l) }
+func listURL(n *testClient, l ListName) string { return fmt.Sprintf(n.s.ListURL(), l) }

@@ -42,7 +42,7 @@ var nameForm = regexp.MustCompile(`^[a-z]{3,50}@medmij$`)
 func TestListOfProviders(t *testing.T) {
 	n := startSimulator(t)
 	for _, release := range []int{2, 3} {
-		n.s.SetZALRelease(release)
+		n.s.Lists.SetRelease(release)
 		got := n.get(listURL(n, ListProviders) + "?api=2")
 		var list zalDocument
 		decodeXML(t, got.body, &list)
@@ -50,7 +50,7 @@ func TestListOfProviders(t *testing.T) {
 		if release == 3 {
 			space = namespace + "zorgaanbiederslijst/release3/"
 		}
-		if list.XMLName.Space != space || list.Volgnummer != n.s.Volgnummer(ListProviders) || !list.Tijdstempel.Equal(n.clock.now()) {
+		if list.XMLName.Space != space || list.Volgnummer != n.s.Lists.Number(ListProviders) || !list.Tijdstempel.Equal(n.clock.now()) {
 			t.Errorf("release %d: %v, number %d, at %v", release, list.XMLName, list.Volgnummer, list.Tijdstempel)
 		}
 		var sends []string
@@ -100,8 +100,8 @@ func TestOtherLists(t *testing.T) {
 	if hosts.XMLName.Space != namespace+"whitelist/release2/" || len(hosts.MedMijNodes.MedMijNode) != 2 || hosts.MedMijNodes.MedMijNode[0].Hostname != "localhost" {
 		t.Errorf("whitelist %+v", hosts)
 	}
-	n.s.SetBareNodes(true)
-	n.s.SetWhitelist("elsewhere.example")
+	n.s.Lists.SetBareNodes(true)
+	n.s.Lists.SetWhitelist("elsewhere.example")
 	hosts.MedMijNodes.MedMijNode = nil
 	decodeXML(t, n.get(listURL(n, ListWhitelist)).body, &hosts)
 	if nodes := hosts.MedMijNodes.MedMijNode; len(nodes) != 1 || strings.TrimSpace(nodes[0].Bare) != "elsewhere.example" || nodes[0].Hostname != "" {
@@ -116,7 +116,7 @@ func TestOtherLists(t *testing.T) {
 	if clients.XMLName.Space != namespace+"oauthclientlist/release2/" || len(clients.Client) != 1 || clients.Client[0].Hostname != "carrel.example" {
 		t.Errorf("clients %+v", clients)
 	}
-	n.s.SetClients()
+	n.s.Lists.SetClients()
 	clients.Client = nil
 	decodeXML(t, n.get(listURL(n, ListClients)).body, &clients)
 	if len(clients.Client) != 0 {
@@ -162,7 +162,7 @@ func TestSpoiltLists(t *testing.T) {
 		{ListServerError, 500, ""},
 		{ListRedirect, 302, ""},
 	} {
-		n.s.SetListFailure(ListProviders, tt.fault)
+		n.s.Lists.SetFailure(ListProviders, tt.fault)
 		r, err := http.NewRequest(http.MethodGet, listURL(n, ListProviders), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -177,23 +177,23 @@ func TestSpoiltLists(t *testing.T) {
 	}
 	n.assertNoViolations()
 
-	n.s.SetListFailure("", ListOK)
-	n.s.SetListFailure(ListProviders, ListOlder)
+	n.s.Lists.SetFailure("", ListOK)
+	n.s.Lists.SetFailure(ListProviders, ListOlder)
 	var older zalDocument
 	decodeXML(t, n.get(listURL(n, ListProviders)).body, &older)
-	if older.Volgnummer != n.s.Volgnummer(ListProviders)-1 || older.Zorgaanbieders.Zorgaanbieder[0].Zorgaanbiedernaam != "rivierenland@medmij" {
+	if older.Volgnummer != n.s.Lists.Number(ListProviders)-1 || older.Zorgaanbieders.Zorgaanbieder[0].Zorgaanbiedernaam != "rivierenland@medmij" {
 		t.Errorf("older %+v", older)
 	}
-	n.s.SetListFailure(ListProviders, ListOK)
-	n.s.SetVolgnummer(ListProviders, 7)
-	n.s.PublishLists()
-	n.s.SetListed("balanspunt", false)
+	n.s.Lists.SetFailure(ListProviders, ListOK)
+	n.s.Lists.SetNumber(ListProviders, 7)
+	n.s.Lists.Publish()
+	n.s.Lists.SetListed("balanspunt", false)
 	var now zalDocument
 	decodeXML(t, n.get(listURL(n, ListProviders)).body, &now)
 	if now.Volgnummer != 9 || len(now.Zorgaanbieders.Zorgaanbieder) != 3 {
 		t.Errorf("now %+v", now)
 	}
-	if n.s.ListRequests(ListProviders) < 10 || n.s.ListRequests(ListClients) != 0 {
+	if n.s.Lists.Requests(ListProviders) < 10 || n.s.Lists.Requests(ListClients) != 0 {
 		t.Error("the requests are not counted")
 	}
 }
@@ -201,7 +201,7 @@ func TestSpoiltLists(t *testing.T) {
 // An endless list is more than anybody should keep, and can be left.
 func TestEndlessList(t *testing.T) {
 	n := startSimulator(t)
-	n.s.SetListFailure("", ListEndless)
+	n.s.Lists.SetFailure("", ListEndless)
 	if got := n.get(listURL(n, ListProviders)); len(got.body) != 1<<20 {
 		t.Errorf("got %d bytes", len(got.body))
 	}

@@ -71,9 +71,9 @@ func TestSwitches(t *testing.T) {
 	if list := string(n.get(listURL(n, ListProviders)).body); !strings.Contains(list, "release3/") || !strings.Contains(list, "Tijdstip") {
 		t.Errorf("%s", list)
 	}
-	before := n.s.Volgnummer(ListWhitelist)
+	before := n.s.Lists.Number(ListWhitelist)
 	n.postSwitch(url.Values{"do": {"publish"}})
-	if n.s.Volgnummer(ListWhitelist) != before+1 {
+	if n.s.Lists.Number(ListWhitelist) != before+1 {
 		t.Error("nothing was published")
 	}
 	n.postSwitch(url.Values{"do": {"down"}, "down": {"on"}})

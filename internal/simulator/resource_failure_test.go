@@ -215,32 +215,32 @@ func TestChaos(t *testing.T) {
 
 // Ten thousand filings are remembered, their bodies are not, and duplicates show.
 func TestManyFilings(t *testing.T) {
-	s := &Simulator{record: newRecord(), store: newResourceStore()}
+	s := &Simulator{Record: newRecord(), store: newResourceStore()}
 	const many = 10_500
 	body := []byte(strings.Repeat("x", 10_000))
 	var wait sync.WaitGroup
 	for g := range 10 {
 		wait.Go(func() {
 			for i := range many / 10 {
-				s.record.addFiling(Received{Filing: Filing{Hash: hashOf([]byte{byte(i)}), Run: strconv.Itoa(g*many/10 + i)}, Body: body})
+				s.Record.addFiling(Received{Filing: Filing{Hash: hashOf([]byte{byte(i)}), Run: strconv.Itoa(g*many/10 + i)}, Body: body})
 				s.store.put("p", "q", "Observation", uuid.NewString(), element{"resourceType": "Observation"}, time.Now())
 			}
 		})
 	}
 	wait.Wait()
 	filed, received := s.Filed(), s.Received()
-	if len(filed) != many || len(received) != maxBodies || received[len(received)-1].Number != many || s.record.bodyBytes != maxBodies*len(body) {
-		t.Errorf("%d filed, %d received, %d bytes", len(filed), len(received), s.record.bodyBytes)
+	if len(filed) != many || len(received) != maxBodies || received[len(received)-1].Number != many || s.Record.bodyBytes != maxBodies*len(body) {
+		t.Errorf("%d filed, %d received, %d bytes", len(filed), len(received), s.Record.bodyBytes)
 	}
 	if len(s.store.order) != maxStored || len(s.store.resources) != maxStored {
 		t.Errorf("%d on the shelf", len(s.store.resources))
 	}
 	big := make([]byte, maxRequestBody)
 	for range 10 {
-		s.record.addFiling(Received{Body: big})
+		s.Record.addFiling(Received{Body: big})
 	}
-	if s.record.bodyBytes > maxBodyBytes {
-		t.Errorf("%d bytes kept", s.record.bodyBytes)
+	if s.Record.bodyBytes > maxBodyBytes {
+		t.Errorf("%d bytes kept", s.Record.bodyBytes)
 	}
 }
 

@@ -78,9 +78,9 @@ func TestOldTLSIsRefused(t *testing.T) {
 func TestTraps(t *testing.T) {
 	n := startSimulator(t)
 	for _, trap := range BadEndpoints {
-		before := n.s.Volgnummer(ListProviders)
+		before := n.s.Lists.Number(ListProviders)
 		n.s.SetBehaviour("rivierenland", Behaviour{BadEndpoint: trap})
-		if n.s.Volgnummer(ListProviders) != before+1 {
+		if n.s.Lists.Number(ListProviders) != before+1 {
 			t.Errorf("%s: the lists were not published anew", trap)
 		}
 		if n.service("balanspunt", "53").TokenURL != n.s.backURL+"/balanspunt/53/token" {
