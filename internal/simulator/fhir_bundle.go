@@ -36,7 +36,8 @@ func (c *fhirRequest) postBundle(failLast bool) response {
 	items, ids := c.parseEntries(entries)
 	if last := items[len(items)-1]; failLast && bundleType == "batch" && last.err == nil {
 		last.err = &resourceError{
-			http.StatusUnprocessableEntity, "the resource breaks a rule of the profile", entryPath(len(items)-1, "resource"),
+			http.StatusUnprocessableEntity, "the resource breaks a rule of the profile",
+			entryPath(len(items)-1, "resource"),
 		}
 	}
 	if bundleType == "transaction" {
@@ -65,7 +66,8 @@ func (c *fhirRequest) checkBundle(bundle element, bundleType string, entries int
 	case bundleType != "batch" && bundleType != "transaction":
 		return &resourceError{http.StatusBadRequest, "the Bundle is neither a batch nor a transaction", "Bundle.type"}
 	case entries == 0 || entries > maxEntries:
-		return &resourceError{http.StatusBadRequest, fmt.Sprintf("a Bundle has 1 to %d entries", maxEntries), "Bundle.entry"}
+		return &resourceError{http.StatusBadRequest, fmt.Sprintf("a Bundle has 1 to %d entries", maxEntries),
+			"Bundle.entry"}
 	case carriesBSN(bundle):
 		c.sim.recordViolation(c.r, "bsn", "a Bundle holds a citizen service number")
 		return &resourceError{http.StatusBadRequest, "a citizen service number must be masked", "Bundle.entry"}

@@ -151,7 +151,8 @@ func unauthorized(why string) response {
 func forbidden() response {
 	a := outcomeResponse(http.StatusForbidden, "the access token does not allow this")
 	a.header = map[string]string{
-		"WWW-Authenticate": `Bearer error="insufficient_scope", error_description="the access token does not allow this"`,
+		"WWW-Authenticate": `Bearer error="insufficient_scope", ` +
+			`error_description="the access token does not allow this"`,
 	}
 	return a
 }

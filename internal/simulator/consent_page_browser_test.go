@@ -22,7 +22,7 @@ import (
 
 var shots = flag.String("shots", "", "folder for pictures of every page")
 
-// tab is a person at a browser.
+// tab is a browser tab.
 type tab struct {
 	*testing.T
 	ctx context.Context
@@ -30,7 +30,8 @@ type tab struct {
 
 func openTab(t *testing.T) *tab {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(testenv.Chromium(t)), chromedp.NoSandbox,
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(testenv.Chromium(t)),
+		chromedp.NoSandbox,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancel)
@@ -58,7 +59,7 @@ func (b *tab) visit(address string) {
 
 func testID(id string) chromedp.CSS { return chromedp.CSS("[data-testid='" + id + "']") }
 
-// click presses what has the data-testid and waits for the next page.
+// click clicks the element with the data-testid and waits for the next page.
 func (b *tab) click(id string) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
@@ -74,8 +75,8 @@ func (b *tab) eval(script string) string {
 	return got
 }
 
-// look judges the page that is shown, in both colour schemes and several widths. What
-// does not depend on the colours is judged once.
+// look checks the page with axe, in both colour schemes and several widths. What does not
+// depend on the colours is checked once.
 func (b *tab) look(name string) {
 	b.Helper()
 	for _, scheme := range []string{"light", "dark"} {
@@ -90,7 +91,8 @@ func (b *tab) look(name string) {
 			b.must(chromedp.Do(b.ctx, chromedp.Evaluate[chromedp.Void](testenv.Axe(b)+";0")))
 		}
 		var found []string
-		b.must(json.Unmarshal([]byte(b.eval(`axe.run(`+rules+`).then(r => JSON.stringify(r.violations.map(v => v.id + ": " + v.help + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join("; "))))`)), &found))
+		b.must(json.Unmarshal([]byte(b.eval(`axe.run(`+rules+`).then(r => JSON.stringify(r.violations.map(v =>
+			v.id + ": " + v.help + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join("; "))))`)), &found))
 		for _, v := range found {
 			b.Errorf("%s %s: %s", name, scheme, v)
 		}
@@ -99,7 +101,8 @@ func (b *tab) look(name string) {
 		}
 		for _, width := range []int64{320, 360, 1280} {
 			b.must(chromedp.Do(b.ctx, chromedp.EmulateViewport(width, 800)))
-			over, err := chromedp.Run(b.ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth - document.documentElement.clientWidth`))
+			over, err := chromedp.Run(b.ctx,
+				chromedp.Evaluate[int](`document.documentElement.scrollWidth - document.documentElement.clientWidth`))
 			b.must(err)
 			if over > 0 {
 				b.Errorf("%s: %d pixels too wide at %d", name, over, width)
@@ -107,14 +110,15 @@ func (b *tab) look(name string) {
 			if *shots != "" {
 				picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 				b.must(err)
-				b.must(os.WriteFile(filepath.Join(*shots, fmt.Sprintf("sim-%s-%s-%d.png", name, scheme, width)), picture, 0o600))
+				b.must(os.WriteFile(filepath.Join(*shots, fmt.Sprintf("sim-%s-%s-%d.png", name, scheme, width)),
+					picture, 0o600))
 			}
 		}
 	}
 }
 
-// A person confirms in a browser without scripts and comes back, though the page's
-// policy holds also for where its form leads.
+// A person approves in a browser without scripts and returns to the client. The
+// Content-Security-Policy of the page applies to the target of its form too.
 func TestPersonInBrowser(t *testing.T) {
 	b := openTab(t)
 	n := startSimulator(t)
@@ -136,7 +140,8 @@ func TestPersonInBrowser(t *testing.T) {
 	b.look("ask-en")
 	b.click("language-nl")
 	b.look("ask-nl")
-	_, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	_, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled,
+		emulation.SetScriptExecutionDisabledParams{Value: true})
 	b.must(err)
 	b.must(chromedp.Do(b.ctx, chromedp.SendKeys(testID("sim-user"), "Anna")))
 	b.click("sim-approve")
@@ -145,7 +150,8 @@ func TestPersonInBrowser(t *testing.T) {
 	if len(back) != 2 || len(back[0]) < 40 || back[1] != "access_denied" {
 		t.Fatalf("came back with %q", back)
 	}
-	_, err = chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: false})
+	_, err = chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled,
+		emulation.SetScriptExecutionDisabledParams{Value: false})
 	b.must(err)
 
 	n.s.SetBehaviour("", Behaviour{Authorize: AuthorizeNever})
