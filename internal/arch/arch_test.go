@@ -109,9 +109,33 @@ var rules = []rule{
 		outside: []string{anyModule},
 	},
 	{
-		pkg:     "internal/pages",
+		pkg:     "internal/web/ui",
+		why:     "what every page stands on knows no page",
+		imports: []string{"internal/library", "internal/seal", "digime/wire"},
+		outside: []string{anyModule},
+	},
+	{
+		pkg:     "internal/web/signin",
+		why:     "a person signs in with an application's request or without one, so these pages know neither",
+		imports: []string{"internal/web/ui", "internal/library", "internal/seal"},
+		outside: []string{anyModule},
+	},
+	{
+		pkg:     "internal/web/onboarding",
+		why:     "an application's request leads to no page of a person's own",
+		imports: []string{"internal/web/ui", "internal/web/signin", "internal/library", "internal/seal", "digime/wire", "internal/catalogue"},
+		outside: []string{anyModule},
+	},
+	{
+		pkg:     "internal/web/account",
+		why:     "a person's own pages know no application's request",
+		imports: []string{"internal/web/ui", "internal/web/signin", "internal/library", "digime/wire"},
+		outside: []string{anyModule},
+	},
+	{
+		pkg:     "internal/web",
 		why:     "a page asks the library; where things lie is not its business",
-		imports: []string{"internal/library", "internal/seal", "digime/wire", "internal/catalogue"},
+		imports: []string{"internal/library", "internal/catalogue"},
 		outside: []string{anyModule},
 	},
 	{
@@ -120,7 +144,7 @@ var rules = []rule{
 		imports: []string{
 			"internal/library", "internal/seal", "digime/wire", "internal/fhir", "internal/catalogue",
 			"internal/store", "internal/blob", "internal/provider", "internal/provider/medmij", "internal/provider/smart",
-			"internal/api", "internal/pages",
+			"internal/api", "internal/web",
 		},
 		outside: []string{anyModule},
 	},
@@ -247,7 +271,7 @@ func TestRules(t *testing.T) {
 		{"internal/store", module + "/internal/api", false},
 		{"internal/library/librarytest", module + "/internal/library", true},
 		{"internal/library", module + "/internal/library/librarytest", true}, // TestTestenvOnlyInTests finds it
-		{"internal/pages", module + "/internal/store", false},
+		{"internal/web", module + "/internal/store", false},
 		{"internal/library", "net/url", true},
 		{"internal/library", "net/http", false},
 		{"internal/library", "net/http/httputil", false},

@@ -1,0 +1,254 @@
+package web_test
+
+import (
+	"context"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/web"
+)
+
+// listing is what can be connected in the test's world.
+type listing struct {
+	mu         sync.Mutex
+	list       []catalogue.Source
+	generation uint64
+	err        error
+}
+
+// Sources implements [catalogue.Listing].
+func (l *listing) Sources() ([]catalogue.Source, uint64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.list, l.generation, l.err
+}
+
+func (l *listing) set(err error, list ...catalogue.Source) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list, l.err = list, err
+	l.generation++
+}
+
+// The sources of the tests; their ids follow from their keys.
+var (
+	lucas  = source("lucas", "53", "Sint Lucas Hospital", "hospital", "Utrecht")
+	linde  = source("linde", "53", "De Linde general practice", "general-practitioner", "Nieuwegein")
+	papers = source("oosterwal", "57", "Oosterwal", "physiotherapy", "Zeist")
+)
+
+func source(provider, service, name, kind, city string) catalogue.Source {
+	return catalogue.MedMijSource(library.ProviderKey("fake:"+provider+"~"+service), provider+"@medmij", service, "Service "+service,
+		catalogue.Directory{provider: {Name: name, City: city, ZipCode: "3511 AB", OrganizationType: kind}})
+}
+
+// many are as many sources as it takes to search for them.
+func many(n int) []catalogue.Source {
+	list := []catalogue.Source{lucas, linde}
+	for i := range n {
+		list = append(list, source(fmt.Sprintf("praktijk%c%c%c", 'a'+i/676%26, 'a'+i/26%26, 'a'+i%26), "53", fmt.Sprintf("Practice %03d", i), "general-practitioner", "Almere"))
+	}
+	return list
+}
+
+// provider is a care provider with its pages, and the way to it.
+type provider struct {
+	w   *world
+	url string
+
+	mu      sync.Mutex
+	codes   int
+	visits  []*http.Request
+	access  func() (library.ProviderTokens, error)
+	outcome library.Outcome
+	gone    bool
+}
+
+func (w *world) openProviders() {
+	p := &provider{w: w, outcome: library.Outcome{Kind: library.OutcomeDelivered, Status: http.StatusCreated}}
+	p.access = func() (library.ProviderTokens, error) {
+		return library.ProviderTokens{Access: seal.NewSecret(), ExpiresAt: w.clock().Add(15 * time.Minute)}, nil
+	}
+	server := httptest.NewServer(p)
+	w.t.Cleanup(server.Close)
+	// By another name than ours, so that it is another site to a browser.
+	p.url = strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
+	w.provider, w.listing = p, &listing{}
+	var err error
+	if w.catalogue, err = catalogue.Parse(nil); err != nil {
+		w.t.Fatal(err)
+	}
+	w.catalogue.Add(w.listing)
+	ring, err := seal.ParseKeyring(masterKeys())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.accounts = library.NewConnections(w.db, w.consents, w.catalogue, p, ring, w.clock, w.url+web.ProviderReturnPath)
+	w.deliveries = library.NewQueue(w.db, w.accounts, w.clients, p, ring, w.clock, library.QueueConfig{}, slog.New(slog.DiscardHandler))
+	w.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		w.deliveries.Close(ctx)
+	})
+}
+
+var masterKeys = sync.OnceValue(seal.NewKeyringText)
+
+// Depart implements [library.Providers].
+func (p *provider) AuthorizationURL(_ context.Context, d library.AuthorizationParams) (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gone {
+		return "", library.ErrProviderGone
+	}
+	return p.url + "/authorize?" + url.Values{"state": {d.State.Reveal()}, "redirect_uri": {d.RedirectURI}}.Encode(), nil
+}
+
+// Return implements [library.Providers].
+func (p *provider) AuthorizationError(_ context.Context, _ library.AuthorizationParams, oauthError string) error {
+	if oauthError == "access_denied" {
+		return library.ErrProviderRefused
+	}
+	return http.ErrHandlerTimeout
+}
+
+func (p *provider) Exchange(_ context.Context, _ library.AuthorizationParams, code seal.Secret) (library.ProviderTokens, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !strings.HasPrefix(code.Reveal(), "providers-code-") {
+		return library.ProviderTokens{}, library.ErrProviderRefused
+	}
+	return p.access()
+}
+
+// Renew implements [library.Providers].
+func (p *provider) RefreshTokens(context.Context, library.ProviderKey, seal.Secret, string) (library.ProviderTokens, error) {
+	return library.ProviderTokens{}, library.ErrReconnect
+}
+
+// Send implements [library.Providers].
+func (p *provider) Send(context.Context, library.ProviderKey, library.SendRequest) library.Outcome {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.outcome
+}
+
+func (p *provider) change(change func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change()
+}
+
+var providersPage = template.Must(template.New("").Parse(`<!doctype html><html lang="en"><title>Practice provider</title>
+<main><h1>Practice provider</h1><form method="post"><p>
+<button name="say" value="yes" data-testid="sim-approve">Confirm</button>
+<button name="say" value="no" data-testid="sim-deny">Do not confirm</button></p></form></main>`))
+
+// ServeHTTP is the provider's own page, as strict as ours: its form ends at the
+// redirect URI and nowhere else.
+func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.change(func() { p.visits = append(p.visits, r) })
+	back, err := url.Parse(r.FormValue("redirect_uri"))
+	if err != nil || r.URL.Path != "/authorize" {
+		http.NotFound(w, r)
+		return
+	}
+	if r.Method == http.MethodGet {
+		w.Header().Set("Content-Security-Policy", "form-action 'self' "+back.Scheme+"://"+back.Host)
+		_ = providersPage.Execute(w, nil)
+		return
+	}
+	answer := url.Values{"state": {r.FormValue("state")}}
+	if r.FormValue("say") == "yes" {
+		p.change(func() {
+			p.codes++
+			answer.Set("code", fmt.Sprintf("providers-code-%d", p.codes))
+		})
+	} else {
+		answer.Set("error", "access_denied")
+	}
+	back.RawQuery = answer.Encode()
+	http.Redirect(w, r, back.String(), http.StatusSeeOther)
+}
+
+// seen are the requests that have reached the provider's web.
+func (p *provider) seen() []*http.Request {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.visits)
+}
+
+// away follows a redirect to another site, as a browser does.
+func (p *page) away() *page {
+	p.visitor.t.Helper()
+	to := p.header.Get("Location")
+	if p.status != http.StatusSeeOther || strings.HasPrefix(to, "/") {
+		p.visitor.t.Fatalf("%s (%d) leads nowhere else:\n%s", p.url.Path, p.status, textOf(p.root))
+	}
+	return p.visitor.get(to)
+}
+
+// testIDOf is the data-testid of a source's button.
+func testIDOf(s catalogue.Source) string { return fmt.Sprintf("service-%d", s.ID) }
+
+// send pushes something to a provider as the client does.
+func (w *world) send(c library.Client, accessToken string, account wire.AccountID, types ...string) library.Delivery {
+	w.t.Helper()
+	bearer, err := w.consents.Bearer(w.t.Context(), &library.SignedCall{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	to, err := w.deliveries.FindDestination(w.t.Context(), bearer, account)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	kept, err := w.deliveries.Enqueue(w.t.Context(), to, library.Resource{Version: library.STU3, Types: types, Body: []byte(`{}`)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return kept.Wait(w.t.Context()).Delivery
+}
+
+// connected lists what an application knows of the accounts at providers.
+func (w *world) connected(c library.Client, accessToken string) []wire.Account {
+	w.t.Helper()
+	bearer, err := w.consents.Bearer(w.t.Context(), &library.SignedCall{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	all, err := w.accounts.ListForBearer(w.t.Context(), bearer)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var list []wire.Account
+	for _, a := range all {
+		if a.Type == wire.AccountTypePush {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// disconnect ends an account as the client does.
+func (w *world) disconnect(c library.Client, accessToken string, account wire.AccountID) {
+	w.t.Helper()
+	bearer, err := w.consents.Bearer(w.t.Context(), &library.SignedCall{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.accounts.Delete(w.t.Context(), bearer, account); err != nil {
+		w.t.Fatal(err)
+	}
+}
