@@ -24,7 +24,10 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require github.com/andybalholm/brotli v1.2.8 // indirect
+require (
+	github.com/andybalholm/brotli v1.2.8 // indirect
+	github.com/rogpeppe/go-internal v1.16.0 // indirect
+)
 
 require (
 	github.com/carrelhq/carrel/digime v0.0.0

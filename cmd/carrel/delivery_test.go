@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/demo"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/simulator"
@@ -304,7 +305,7 @@ func (c *courier) settle(t *testing.T) {
 }
 
 // deliveries are all of the person's, by the store itself.
-func (c *courier) deliveries(t *testing.T) (all []library.Delivery) {
+func (c *courier) deliveries(t *testing.T) (all []delivery.Delivery) {
 	t.Helper()
 	db, err := store.Open(t.Context(), c.database)
 	if err != nil {
@@ -315,7 +316,7 @@ func (c *courier) deliveries(t *testing.T) (all []library.Delivery) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for before := (library.DeliveryCursor{}); ; {
+	for before := (delivery.Cursor{}); ; {
 		page, err := db.ListDeliveries(t.Context(), l.ID, "", before, 1000)
 		if err != nil {
 			t.Fatal(err)
@@ -325,7 +326,7 @@ func (c *courier) deliveries(t *testing.T) (all []library.Delivery) {
 		}
 		all = append(all, page...)
 		last := page[len(page)-1]
-		before = library.DeliveryCursor{CreatedAt: last.CreatedAt, ID: last.ID}
+		before = delivery.Cursor{CreatedAt: last.CreatedAt, ID: last.ID}
 	}
 }
 
@@ -342,8 +343,8 @@ func (c *courier) open(t *testing.T) (n int) {
 // judge holds the deliveries against what the provider has filed.
 func (c *courier) judge(t *testing.T, count, kills int) {
 	all := c.deliveries(t)
-	states := map[library.DeliveryState]int{}
-	byID := map[digime.DeliveryID]library.Delivery{}
+	states := map[delivery.State]int{}
+	byID := map[digime.DeliveryID]delivery.Delivery{}
 	again := 0
 	for _, d := range all {
 		states[d.State]++
@@ -374,13 +375,13 @@ func (c *courier) judge(t *testing.T, count, kills int) {
 		}
 		delete(byID, p.delivery)
 		switch n := filed[run]; d.State {
-		case library.DeliveryDelivered:
+		case delivery.Delivered:
 			if n != 1 {
 				t.Errorf("%s is delivered, and the provider has filed it %d times", run, n)
 			}
-		case library.DeliveryUnknown:
+		case delivery.Unknown:
 			unknownFiled += n
-		case library.DeliveryRefused:
+		case delivery.Refused:
 			if n != 0 && len(d.Types) < 2 {
 				t.Errorf("%s is refused, and the provider has filed it", run)
 			}
@@ -393,7 +394,7 @@ func (c *courier) judge(t *testing.T, count, kills int) {
 	// What is left are deliveries that were kept while the answer was lost with the server.
 	maybeFiled := 0
 	for _, d := range byID {
-		if d.State == library.DeliveryDelivered || d.State == library.DeliveryUnknown || d.State == library.DeliveryRefused {
+		if d.State == delivery.Delivered || d.State == delivery.Unknown || d.State == delivery.Refused {
 			maybeFiled++
 		}
 	}
@@ -416,7 +417,7 @@ func (c *courier) judge(t *testing.T, count, kills int) {
 }
 
 // judgeEvents checks that the activity tells of each delivery's end, once, in words that fit.
-func (c *courier) judgeEvents(t *testing.T, all []library.Delivery) {
+func (c *courier) judgeEvents(t *testing.T, all []delivery.Delivery) {
 	t.Helper()
 	told := map[library.DeliveryID][]library.EventKind{}
 	for _, e := range activityOf(t, c.database, courierEmail) {
@@ -424,8 +425,8 @@ func (c *courier) judgeEvents(t *testing.T, all []library.Delivery) {
 			told[e.Details.Delivery] = append(told[e.Details.Delivery], e.Kind)
 		}
 	}
-	kinds := map[library.DeliveryState]library.EventKind{library.DeliveryDelivered: library.EventSentAccepted, library.DeliveryRefused: library.EventSentRefused,
-		library.DeliveryUnknown: library.EventSentUnknown, library.DeliveryExpired: library.EventSentGivenUp, library.DeliveryReconnect: library.EventSentGivenUp}
+	kinds := map[delivery.State]library.EventKind{delivery.Delivered: library.EventSentAccepted, delivery.Refused: library.EventSentRefused,
+		delivery.Unknown: library.EventSentUnknown, delivery.Expired: library.EventSentGivenUp, delivery.Reconnect: library.EventSentGivenUp}
 	for _, d := range all {
 		if got := told[d.ID]; len(got) != 1 || got[0] != kinds[d.State] {
 			t.Errorf("delivery %s is %s, and the activity says %v", d.ID, d.State, got)

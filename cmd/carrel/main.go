@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -27,6 +28,7 @@ type cli struct {
 	ProviderSimulator providerSimulatorCmd `cmd:"" help:"Run practice health-care providers on this machine, to develop against."`
 	FHIR              fhirCmd              `cmd:"" name:"fhir" help:"Check FHIR resources before they are pushed to a provider."`
 	Bench             benchCmd             `cmd:"" help:"Measure durable pushes per second on this machine."`
+	Version           versionCmd           `cmd:"" help:"Print the version, the commit and the Go version of this build."`
 }
 
 func main() {
@@ -35,6 +37,10 @@ func main() {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 
+	if slices.Equal(os.Args[1:], []string{"--version"}) { // not a flag of every command: fhir check has its own
+		fmt.Println(readVersion())
+		return
+	}
 	var c cli
 	k := kong.Parse(&c, kong.Name("carrel"), kong.Description(about), kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.BindTo(ctx, (*context.Context)(nil)))

@@ -16,6 +16,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -30,8 +31,8 @@ type Config struct {
 	Consents *library.Consents
 	Files    *library.Files
 	// Accounts and Deliveries are those at providers.
-	Accounts   *library.Connections
-	Deliveries *library.Queue
+	Accounts   *delivery.Connections
+	Deliveries *delivery.Queue
 	Signer     *library.Signer
 	// Catalogue is what people can connect.
 	Catalogue *catalogue.Catalogue

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/server"
@@ -137,8 +139,8 @@ func (w *world) connectNowhere(t testing.TB, k *consent) string {
 	if err := w.db.AddAuthRequest(t.Context(), link, library.Session{}); err != nil {
 		t.Fatal(err)
 	}
-	a := library.Connection{ID: nowhere, Reference: "nowhere", Library: grant.Library, Application: grant.Application, Pending: true,
-		Source: library.Source{ID: 900201, Name: "Nowhere", Push: true, Version: library.STU3, Provider: "fhir:nowhere"},
+	a := delivery.Connection{ID: nowhere, Reference: "nowhere", Library: grant.Library, Application: grant.Application, Pending: true,
+		Source: delivery.Source{ID: 900201, Name: "Nowhere", Push: true, Version: fhir.STU3, Provider: "fhir:nowhere"},
 		Access: []byte("not what was sealed"), CreatedAt: now, UpdatedAt: now}
 	if _, err := w.db.Connect(t.Context(), link.Hash, a, library.Event{Library: grant.Library, At: now, Kind: library.EventConnected}); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/library"
 )
@@ -42,7 +43,7 @@ func (a *api) pushToProvider(w http.ResponseWriter, r *http.Request, b *library.
 
 // keep reads, checks and keeps a resource. Nothing of it is held any longer then, while
 // the provider takes its time.
-func (a *api) keep(r *http.Request, to *library.Destination, version fhir.Version) (*library.Queued, error) {
+func (a *api) keep(r *http.Request, to *delivery.Destination, version fhir.Version) (*delivery.Queued, error) {
 	body, done, err := a.readResource(r)
 	if err != nil {
 		return nil, err
@@ -52,12 +53,9 @@ func (a *api) keep(r *http.Request, to *library.Destination, version fhir.Versio
 	if err != nil {
 		return nil, faultsOf(err)
 	}
-	return a.Deliveries.Enqueue(r.Context(), to, library.Resource{
-		Version: versions[version], Path: out.Path, Types: out.Types, Body: out.Body})
+	return a.Deliveries.Enqueue(r.Context(), to, delivery.Resource{
+		Version: version, Path: out.Path, Types: out.Types, Body: out.Body})
 }
-
-// versions are the ones that are checked, as the library calls them.
-var versions = map[fhir.Version]library.FHIRVersion{fhir.STU3: library.STU3, fhir.R4: library.R4}
 
 // readResource reads the body. Done gives back what it holds.
 func (a *api) readResource(r *http.Request) (body []byte, done func(), err error) {
@@ -98,11 +96,11 @@ func faultsOf(err error) error {
 }
 
 // answerPush tells what came of a push so far. The provider's own words are handed on.
-func answerPush(w http.ResponseWriter, p *library.DeliveryResult) error {
+func answerPush(w http.ResponseWriter, p *delivery.Result) error {
 	v := p.Delivery
 	w.Header().Set(wire.HeaderDelivery, string(v.ID))
 	switch v.State {
-	case library.DeliveryDelivered:
+	case delivery.Delivered:
 		status := v.Status
 		if status/100 != 2 || status == http.StatusAccepted || status == http.StatusNoContent {
 			status = http.StatusCreated
@@ -113,13 +111,13 @@ func answerPush(w http.ResponseWriter, p *library.DeliveryResult) error {
 			writeJSON(w, status, wire.PushAnswer{Status: wire.PushDelivered, Delivery: deliveryOf(v)})
 		}
 		return nil
-	case library.DeliveryRefused:
+	case delivery.Refused:
 		return wire.ProviderRefused(v.Status, v.Reason, p.Answer)
-	case library.DeliveryUnknown:
+	case delivery.Unknown:
 		return wire.DeliveryUnknown(v.Reason)
-	case library.DeliveryExpired:
+	case delivery.Expired:
 		return wire.DeliveryExpired(v.Reason)
-	case library.DeliveryReconnect:
+	case delivery.Reconnect:
 		return wire.ServiceAuthorization()
 	}
 	writeJSON(w, http.StatusAccepted, wire.PushAnswer{Status: wire.PushAccepted, Delivery: deliveryOf(v)})
@@ -152,11 +150,11 @@ func (a *api) delivery(w http.ResponseWriter, r *http.Request, b *library.Bearer
 	return nil
 }
 
-func deliveryOf(v library.Delivery) *wire.Delivery {
+func deliveryOf(v delivery.Delivery) *wire.Delivery {
 	d := &wire.Delivery{ID: string(v.ID), Account: v.Account, Provider: v.ProviderName, State: string(v.State), Reason: v.Reason,
 		ProviderStatus: v.Status, Types: v.Types, Attempts: v.Attempts, Created: wire.MillisOf(v.CreatedAt), Updated: wire.MillisOf(v.UpdatedAt),
 		Expires: wire.MillisOf(v.ExpiresAt)}
-	if v.State == library.DeliveryWaiting {
+	if v.State == delivery.Waiting {
 		d.NextAttempt = wire.MillisOf(v.NextAt)
 	}
 	return d

@@ -8,48 +8,72 @@ import (
 	"testing"
 )
 
-// module is the path of this module; the rules below name packages within it.
+// module is the path of the server's module, and a prefix of the SDK's. The
+// rules below name packages of both without it.
 const module = "github.com/carrelhq/carrel"
 
-// A rule says what one package, and those below it, may import outside their
-// tests. Of several rules that apply to a package the longest path decides.
+// A rule says what one package, and the packages below it, may import outside
+// their tests. If several rules apply to a package, the longest path decides.
 type rule struct {
 	pkg string
 	why string
 
-	// imports are the packages of ours that it may import. The package's own
-	// sub-packages are always allowed.
+	// imports are our packages that it may import. The packages below it are
+	// always allowed.
 	imports []string
 
-	// outside are the modules from outside that it may import; anyModule
-	// allows them all.
+	// outside are the other modules that it may import; anyModule allows all.
 	outside []string
 
-	// notImported are packages that it must not import itself; notLinked are
-	// packages and modules that must not be linked into it through whatever
-	// chain of imports.
+	// notImported are packages that it must not import itself. notLinked are
+	// packages and modules that it must not import through other packages
+	// either.
 	notImported, notLinked []string
 }
 
 const anyModule = "any module"
 
-// The things that a package may have to be kept apart from.
+// Packages that some rules forbid.
 var (
 	web   = []string{"net/http"}
 	sql   = []string{"database/sql", "github.com/jackc/pgx/v5", "modernc.org/sqlite"}
 	cloud = []string{"github.com/minio/minio-go/v7", "github.com/aws/aws-sdk-go-v2", "cloud.google.com/go"}
-	test  = []string{"testing", "net/http/httptest", module + "/internal/testenv"}
+	test  = append([]string{"testing", "net/http/httptest"}, testOnly...)
+
+	// testOnly are our packages that only tests import, beside those named …test.
+	testOnly = []string{module + "/internal/testenv", module + "/digime/internal/recorded"}
 )
 
-// rules is the whole layering, lowest packages first. A new package needs a
-// row here, or stands below one that has it.
+// rules are the rules of all packages, lowest packages first. A new package
+// needs a rule, or is below a package that has one.
 var rules = []rule{
+	{
+		pkg: "digime/wire",
+		why: "both sides speak it and applications link it, so it stands on the standard library alone",
+	},
 	{
 		pkg:         "internal/seal",
 		why:         "keys and sealing are read and judged by themselves, so they know nothing of the rest",
 		outside:     []string{anyModule},
 		notImported: web,
 		notLinked:   slices.Concat(sql, cloud),
+	},
+	{
+		pkg: "digime",
+		why: "an application that imports the SDK takes on none of the server, " +
+			"and no dependency but a Brotli decoder",
+		imports:   []string{"digime/wire"},
+		outside:   []string{"github.com/andybalholm/brotli"},
+		notLinked: slices.Concat(sql, cloud, test),
+	},
+	{
+		pkg: "digime/internal/recorded",
+		why: "it reads recordings for the tests of the SDK, so it depends on nothing",
+	},
+	{
+		pkg:     "digime/digimetest",
+		why:     "applications test against it, so it needs no more than the SDK itself",
+		imports: []string{"digime", "digime/wire"},
 	},
 	{
 		pkg:     "internal/fhir",
@@ -66,21 +90,29 @@ var rules = []rule{
 		notLinked:   slices.Concat(sql, cloud),
 	},
 	{
+		pkg:         "internal/delivery",
+		why:         "deliveries stand on the rules of libraries, whatever carries a request and wherever the bytes lie",
+		imports:     []string{"internal/library", "digime/wire", "internal/seal", "internal/fhir"},
+		outside:     []string{anyModule},
+		notImported: web,
+		notLinked:   slices.Concat(sql, cloud),
+	},
+	{
 		pkg:     "internal/library/librarytest",
 		why:     "a conformance suite knows the interfaces that it tests and no implementation",
-		imports: []string{"internal/library", "digime/wire", "internal/seal"},
+		imports: []string{"internal/library", "internal/delivery", "digime/wire", "internal/seal", "internal/fhir"},
 		outside: []string{anyModule},
 	},
 	{
 		pkg:     "internal/catalogue",
-		why:     "the catalogue is data that the library's words describe",
-		imports: []string{"internal/library", "digime/wire"},
+		why:     "the catalogue is data that the words of library and delivery describe",
+		imports: []string{"internal/library", "internal/delivery", "internal/fhir", "digime/wire"},
 		outside: []string{anyModule},
 	},
 	{
 		pkg:     "internal/store",
-		why:     "a store answers the library's interfaces and decides nothing by itself",
-		imports: []string{"internal/library", "internal/seal", "digime/wire"},
+		why:     "a store answers the interfaces of library and delivery and decides nothing by itself",
+		imports: []string{"internal/library", "internal/delivery", "internal/seal", "digime/wire"},
 		outside: []string{anyModule},
 	},
 	{
@@ -91,13 +123,13 @@ var rules = []rule{
 	},
 	{
 		pkg:     "internal/provider",
-		why:     "a provider's connection answers the library's interfaces and decides nothing by itself",
-		imports: []string{"internal/library", "internal/seal", "digime/wire", "internal/fhir", "internal/catalogue"},
+		why:     "a provider's client answers the interfaces of delivery and decides nothing by itself",
+		imports: []string{"internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/fhir", "internal/catalogue"},
 		outside: []string{anyModule},
 	},
 	{
 		pkg:       "internal/simulator",
-		why:       "a practice provider is nobody's part: it knows the other side only by what arrives, and it is shipped",
+		why:       "a practice provider knows the server only by its requests, and it is shipped",
 		imports:   []string{"digime/wire", "internal/fhir", "internal/seal"},
 		outside:   []string{anyModule},
 		notLinked: slices.Concat(sql, cloud, test),
@@ -105,7 +137,7 @@ var rules = []rule{
 	{
 		pkg:     "internal/api",
 		why:     "a handler decodes, asks the library and encodes; where things lie is not its business",
-		imports: []string{"internal/library", "internal/seal", "digime/wire", "internal/fhir", "internal/catalogue"},
+		imports: []string{"internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/fhir", "internal/catalogue"},
 		outside: []string{anyModule},
 	},
 	{
@@ -123,26 +155,28 @@ var rules = []rule{
 	{
 		pkg:     "internal/web/onboarding",
 		why:     "an application's request leads to no page of a person's own",
-		imports: []string{"internal/web/ui", "internal/web/signin", "internal/library", "internal/seal", "digime/wire", "internal/catalogue"},
+		imports: []string{
+			"internal/web/ui", "internal/web/signin", "internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/catalogue",
+		},
 		outside: []string{anyModule},
 	},
 	{
 		pkg:     "internal/web/account",
 		why:     "a person's own pages know no application's request",
-		imports: []string{"internal/web/ui", "internal/web/signin", "internal/library", "digime/wire"},
+		imports: []string{"internal/web/ui", "internal/web/signin", "internal/library", "internal/delivery", "digime/wire"},
 		outside: []string{anyModule},
 	},
 	{
 		pkg:     "internal/web",
 		why:     "a page asks the library; where things lie is not its business",
-		imports: []string{"internal/library", "internal/catalogue"},
+		imports: []string{"internal/library", "internal/delivery", "internal/catalogue"},
 		outside: []string{anyModule},
 	},
 	{
 		pkg: "internal/server",
 		why: "the server puts the parts together, so it knows them all, and nothing that starts it",
 		imports: []string{
-			"internal/library", "internal/seal", "digime/wire", "internal/fhir", "internal/catalogue",
+			"internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/fhir", "internal/catalogue",
 			"internal/store", "internal/blob", "internal/provider", "internal/provider/medmij", "internal/provider/smart",
 			"internal/api", "internal/web",
 		},
@@ -158,22 +192,26 @@ var rules = []rule{
 		outside: []string{anyModule},
 	},
 	{
-		pkg:     "internal/demo",
-		why:     "the demo clinic is an application like any other: it speaks to a server through the SDK, and is registered by package library",
+		pkg: "internal/demo",
+		why: "the demo clinic is an application like any other: it speaks to a server through the SDK, " +
+			"and is registered by package library",
 		imports: []string{"digime", "internal/library", "internal/seal", "digime/wire"},
 		outside: []string{"golang.org/x/net/html"},
 	},
 	{
-		pkg:     "internal/bench",
-		why:     "a measurement starts a real server, fills its store and then only sends requests",
-		imports: []string{"internal/server", "internal/store", "internal/library", "internal/seal", "digime/wire", "digime"},
+		pkg: "internal/bench",
+		why: "a measurement starts a real server, fills its store and then only sends requests",
+		imports: []string{
+			"internal/server", "internal/store", "internal/library", "internal/seal", "digime/wire", "digime",
+		},
 		outside: []string{anyModule},
 	},
 	{
 		pkg: "cmd/carrel",
-		why: "a command reads flags and calls the server, or opens the store where none need run; it puts no parts together and ships nothing that only tests need",
+		why: "a command reads flags and calls the server, or opens the store if no server is needed; " +
+			"it puts no parts together and ships nothing that only tests need",
 		imports: []string{
-			"internal/server", "internal/demo", "internal/bench", "internal/store", "internal/library",
+			"internal/server", "internal/demo", "internal/bench", "internal/store", "internal/library", "internal/delivery",
 			"digime/wire", "internal/fhir", "internal/catalogue", "internal/provider/medmij", "internal/provider/smart",
 			"internal/simulator", "digime",
 		},
@@ -190,7 +228,7 @@ var rules = []rule{
 func TestImports(t *testing.T) {
 	for _, p := range sourceTree(t) {
 		if len(p.imports) == 0 {
-			continue // nothing but tests
+			continue // only tests
 		}
 		r, ok := ruleFor(p.path)
 		if !ok {
@@ -217,11 +255,11 @@ func TestLinked(t *testing.T) {
 	}
 }
 
-// TestTestenvOnlyInTests holds apart what `carrel` links from what only its
-// tests need, also where no command links it yet.
+// TestTestenvOnlyInTests checks that no package imports what only tests need,
+// even if no command links the package yet.
 func TestTestenvOnlyInTests(t *testing.T) {
 	for _, p := range sourceTree(t) {
-		if p.path == "internal/testenv" || strings.HasSuffix(p.path, "test") {
+		if slices.Contains(testOnly, module+"/"+p.path) || strings.HasSuffix(p.path, "test") {
 			continue
 		}
 		for _, imported := range test {
@@ -242,7 +280,7 @@ func ruleFor(pkg string) (best rule, ok bool) {
 	return best, ok
 }
 
-// allows says whether the rule lets its package import another.
+// allows says whether the rule allows its package to import another.
 func (r rule) allows(imported string) bool {
 	if ours, ok := strings.CutPrefix(imported, module+"/"); ok {
 		return within(ours, r.pkg) || slices.Contains(r.imports, ours)
@@ -255,7 +293,7 @@ func (r rule) allows(imported string) bool {
 	})
 }
 
-// within says whether pkg is parent or stands below it.
+// within says whether pkg is parent or is below it.
 func within(pkg, parent string) bool {
 	return pkg == parent || strings.HasPrefix(pkg, parent+"/")
 }
@@ -265,6 +303,10 @@ func TestRules(t *testing.T) {
 		pkg, imports string
 		want         bool
 	}{
+		{"digime/wire", "crypto/rsa", true},
+		{"digime/wire", module + "/internal/library", false},
+		{"digime/wire", module + "/digime", false},
+		{"digime/wire", "github.com/golang-jwt/jwt/v5", false},
 		{"internal/store", module + "/internal/library", true},
 		{"internal/store", module + "/internal/store/queries", true},
 		{"internal/store/queries", module + "/internal/store", true},
@@ -272,9 +314,19 @@ func TestRules(t *testing.T) {
 		{"internal/library/librarytest", module + "/internal/library", true},
 		{"internal/library", module + "/internal/library/librarytest", true}, // TestTestenvOnlyInTests finds it
 		{"internal/web", module + "/internal/store", false},
+		{"internal/library", module + "/internal/delivery", false},
+		{"internal/delivery", module + "/internal/library", true},
 		{"internal/library", "net/url", true},
 		{"internal/library", "net/http", false},
 		{"internal/library", "net/http/httputil", false},
+		{"digime", module + "/digime/wire", true},
+		{"digime", module + "/internal/library", false},
+		{"digime", "github.com/andybalholm/brotli", true},
+		{"digime", "github.com/andybalholm/brotli/matchfinder", true},
+		{"digime", "github.com/andybalholm/cascadia", false},
+		{"digime/digimetest", module + "/digime", true},
+		{"digime/digimetest", "net/http/httptest", true},
+		{"digime/digimetest", module + "/internal/server/servertest", false},
 	} {
 		r, ok := ruleFor(tt.pkg)
 		if !ok {

@@ -1,4 +1,4 @@
-// Package arch_test holds the rules of the source tree: which way imports may
-// point, and a few habits of the house. It is a test and nothing else, so it
-// runs without a linter and its messages say why.
+// Package arch_test checks the rules of the source tree: what each package may
+// import, the length of files, package comments. It has only tests, so it runs
+// without a linter, and its messages give the reason of each rule.
 package arch_test

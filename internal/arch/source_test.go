@@ -2,10 +2,12 @@ package arch_test
 
 import (
 	"bytes"
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -16,14 +18,18 @@ import (
 	"testing"
 )
 
-// root is the repository's root, seen from this package.
+// root is the repository's root, relative to this package.
 const root = "../.."
 
-// A source is one of our packages as its files show it, whatever system they
-// are for.
+// modules are the folders of the modules that the rules are about: the
+// server's and the SDK's. The path of a package is its folder in both.
+var modules = []string{root, root + "/digime"}
+
+// A source is one of our packages as its files show it, for every operating
+// system.
 type source struct {
-	path    string            // within the module, such as "digime/wire"
-	imports map[string]string // imported path → a file that imports it; tests apart
+	path    string            // relative to the root, such as "digime/wire"
+	imports map[string]string // imported path to a file that imports it; without tests
 	doc     string            // the package comment
 	name    string
 	files   []sourceFile
@@ -36,9 +42,9 @@ type sourceFile struct {
 	test      bool
 }
 
-// sourceTree reads every Go file of the module, once for all tests. (That it
-// opens them itself also tells `go test` when a cached result is stale, which
-// it could not know of the files that `go list` reads.)
+// sourceTree reads every Go file of both modules, once for all tests. It opens
+// the files itself, so that `go test` knows when a cached result is stale; it
+// would not know of files that `go list` reads.
 func sourceTree(t *testing.T) []*source {
 	t.Helper()
 	tree, err := readTree()
@@ -50,12 +56,22 @@ func sourceTree(t *testing.T) []*source {
 
 var readTree = sync.OnceValues(func() ([]*source, error) {
 	byPath := map[string]*source{}
-	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+	var errs []error
+	for _, dir := range modules {
+		errs = append(errs, readModule(dir, byPath))
+	}
+	tree := slices.SortedFunc(maps.Values(byPath), func(a, b *source) int { return strings.Compare(a.path, b.path) })
+	return tree, errors.Join(errs...)
+})
+
+// readModule adds the packages of the module in dir.
+func readModule(dir string, byPath map[string]*source) error {
+	return filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		if d.IsDir() {
-			return skipDir(file, d.Name())
+			return skipDir(dir, file, d.Name())
 		}
 		if filepath.Ext(file) != ".go" {
 			return nil
@@ -72,18 +88,12 @@ var readTree = sync.OnceValues(func() ([]*source, error) {
 		}
 		return p.add(file, rel)
 	})
-	tree := make([]*source, 0, len(byPath))
-	for _, p := range byPath {
-		tree = append(tree, p)
-	}
-	slices.SortFunc(tree, func(a, b *source) int { return strings.Compare(a.path, b.path) })
-	return tree, err
-})
+}
 
-// skipDir leaves out what `go build ./...` leaves out: other modules, test
-// data, hidden folders.
-func skipDir(dir, name string) error {
-	if dir == root {
+// skipDir leaves out what `go build ./...` in module leaves out: other
+// modules, test data, hidden folders.
+func skipDir(module, dir, name string) error {
+	if dir == module {
 		return nil
 	}
 	if name == "testdata" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
@@ -95,7 +105,7 @@ func skipDir(dir, name string) error {
 	return nil
 }
 
-// handWritten counts the files that a person wrote, tests apart.
+// handWritten counts the files that are not generated, without tests.
 func (p *source) handWritten() (n int) {
 	for _, f := range p.files {
 		if !f.generated && !f.test {

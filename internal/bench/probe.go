@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"syscall"
 	"time"
 )
 
@@ -38,9 +37,7 @@ type load struct {
 }
 
 func readLoad() load {
-	var usage syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
-	l := load{own: time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), at: time.Now()}
+	l := load{own: cpuTime(), at: time.Now()}
 	stat, err := os.ReadFile("/proc/stat")
 	if err != nil {
 		return l // not Linux: the shares stay unknown

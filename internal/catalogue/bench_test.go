@@ -6,7 +6,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/catalogue"
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 )
 
 // country is as many care providers as a country has.
@@ -19,7 +19,7 @@ func country(t testing.TB, providers int) (*catalogue.Catalogue, *board) {
 		p := fmt.Sprintf("zorg%d", i)
 		d[p] = catalogue.Provider{Name: fmt.Sprintf("%s De Linde %d", names[i%len(names)], i), Alias: []string{fmt.Sprintf("Linde nummer %d", i)},
 			City: cities[i%len(cities)], ZipCode: fmt.Sprintf("%d AB", 1000+i%9000), OrganizationType: catalogue.OrganizationTypes[i%len(catalogue.OrganizationTypes)]}
-		list = append(list, catalogue.MedMijSource(library.ProviderKey("medmij:"+p+"~53"), p, "53", "Meetwaarden vitale functies", d))
+		list = append(list, catalogue.MedMijSource(delivery.ProviderKey("medmij:"+p+"~53"), p, "53", "Meetwaarden vitale functies", d))
 	}
 	b := &board{}
 	b.write(list...)

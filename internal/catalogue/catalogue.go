@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -25,7 +26,7 @@ import (
 var ErrNotFound = library.ErrNotFound
 
 // ErrUnlisted says that a listing cannot be had now: what was looked for may be there.
-var ErrUnlisted = errors.New("a list of sources cannot be had now")
+var ErrUnlisted = delivery.ErrUnlisted
 
 // Ids of our own begin at FirstOwnID, so that they never meet digi.me's. Those that
 // follow from a provider's key begin at FirstListedID, so that they never meet those
@@ -110,17 +111,27 @@ func (c *Catalogue) Entry(id int) (Source, error) {
 	return Source{}, fmt.Errorf("source %d: %w", id, ErrNotFound)
 }
 
-// Source finds a source that can be connected now; it answers [library.Catalogue].
+// Source finds a source that can be connected now; it answers [delivery.Catalogue].
 // The errors are those of Entry.
-func (c *Catalogue) Source(id int) (library.Source, error) {
+func (c *Catalogue) Source(id int) (delivery.Source, error) {
 	s, err := c.Entry(id)
 	if err != nil {
-		return library.Source{}, err
+		return delivery.Source{}, err
 	}
 	if !s.Usable() {
-		return library.Source{}, fmt.Errorf("source %d cannot be connected now: %w", id, ErrNotFound)
+		return delivery.Source{}, fmt.Errorf("source %d cannot be connected now: %w", id, ErrNotFound)
 	}
 	return s.library(), nil
+}
+
+// HasPushSources reports whether there is any source that can be connected and sent to, or a
+// listing that cannot be had now may hold one; it answers [delivery.Catalogue].
+func (c *Catalogue) HasPushSources() (bool, error) {
+	_, total, err := c.Choose(Choice{Push: true, Limit: 1})
+	if errors.Is(err, ErrUnlisted) {
+		return true, nil
+	}
+	return total > 0, err
 }
 
 // SampleDataSets are the invented data that a source can be connected with, by id;

@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 )
 
 // file is a catalogue's file, checked and put together.
@@ -219,7 +220,7 @@ func (f *file) readSources(k *checker, list []rawJSON, borrowed bool) {
 			ID: v.ID, Name: v.Name, Detail: v.Detail, Reference: v.Reference, Alias: v.Alias, Abbreviation: v.Abbreviation,
 			MedicalCenter: v.MedicalCenter, Practitioner: v.Practitioner, Address: v.Address, Service: service,
 			Status: k.status(at, v.PublishedStatus), Published: k.date(at, v.PublishedDate), Logo: v.Logo, JSON: k.object(at, v.JSON),
-			Provider: library.ProviderKey(v.Provider), Version: library.FHIRVersion(v.FHIRVersion), DataTypes: v.DataTypes,
+			Provider: delivery.ProviderKey(v.Provider), Version: fhir.Version(v.FHIRVersion), DataTypes: v.DataTypes,
 			OrganizationType: v.OrganizationType, SampleDataSets: v.SampleDataSets,
 		}
 		f.place(k, at, &s, v)
@@ -270,13 +271,13 @@ func (f *file) connect(k *checker, at string, s *Source, v sourceJSON) {
 		k.wrong(at+".provider", "is like smart:clinic, not %q", v.Provider)
 	}
 	switch s.Version {
-	case library.STU3, library.R4:
+	case fhir.STU3, fhir.R4:
 	case "":
 		if s.Push && s.Provider != "" {
-			k.wrong(at+".fhirVersion", "is missing: what is sent there is FHIR %s or %s", library.STU3, library.R4)
+			k.wrong(at+".fhirVersion", "is missing: what is sent there is FHIR %s or %s", string(fhir.STU3), string(fhir.R4))
 		}
 	default:
-		k.wrong(at+".fhirVersion", "is %s or %s, not %q", library.STU3, library.R4, v.FHIRVersion)
+		k.wrong(at+".fhirVersion", "is %s or %s, not %q", string(fhir.STU3), string(fhir.R4), v.FHIRVersion)
 	}
 	for i, t := range v.DataTypes {
 		if !slices.Contains(DataTypes, t) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/carrelhq/carrel/digime/wire"
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 )
 
 // index is all sources as they were when it was built, sorted by name. It is never
@@ -100,7 +100,7 @@ func (x *index) standsFor(said []heard) bool {
 
 func (c *Catalogue) build(said []heard) *index {
 	x := &index{heard: said}
-	taken := map[int]library.ProviderKey{}
+	taken := map[int]delivery.ProviderKey{}
 	var entries []*entry
 	for _, s := range c.file.sources {
 		taken[s.ID] = s.Provider
@@ -200,7 +200,7 @@ func (x *index) having(what string) (found []int) {
 }
 
 // adopt makes a listed source one of the catalogue's; why says what speaks against it.
-func (c *Catalogue) adopt(s Source, taken map[int]library.ProviderKey) (_ Source, why string) {
+func (c *Catalogue) adopt(s Source, taken map[int]delivery.ProviderKey) (_ Source, why string) {
 	service, ok := c.file.services[s.Service.ID]
 	_, there := taken[s.ID]
 	switch {

@@ -14,7 +14,8 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/catalogue"
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 )
 
 const anyPush = `{"query":{"filter":{"type":{"id":[2]}}}}`
@@ -41,7 +42,7 @@ func TestMedMijSource(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	used, err := c.Source(s.ID)
-	if err != nil || used.Provider != "medmij:huisartslinde~53" || used.Version != library.STU3 || used.ServiceID != catalogue.ServiceMedMij {
+	if err != nil || used.Provider != "medmij:huisartslinde~53" || used.Version != fhir.STU3 || used.ServiceID != catalogue.ServiceMedMij {
 		t.Errorf("%+v, %v", used, err)
 	}
 	for _, text := range []string{"linde", "vitale", "3511ab", "utrecht lin", "huisartslinde"} {
@@ -78,7 +79,7 @@ func TestMedMijSourceWithoutDirectory(t *testing.T) {
 func TestListedIDs(t *testing.T) {
 	seen := map[int]bool{}
 	for i := range 10000 {
-		s := catalogue.MedMijSource(library.ProviderKey(fmt.Sprintf("medmij:provider%d~53", i)), "p", "53", "", nil)
+		s := catalogue.MedMijSource(delivery.ProviderKey(fmt.Sprintf("medmij:provider%d~53", i)), "p", "53", "", nil)
 		if s.ID < catalogue.FirstListedID || s.ID >= 1<<53 || seen[s.ID] {
 			t.Fatalf("id %d", s.ID)
 		}

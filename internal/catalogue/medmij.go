@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/carrelhq/carrel/digime/wire"
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 )
 
 // DataTypes are the kinds of data by which an application may narrow the choice of
@@ -40,12 +41,12 @@ var medmijData = map[string]string{
 // for each, since what a person allows at the provider is for one of them. The key is
 // what connects it, and the source's id depends on it alone: it is the same on every
 // server and after every start.
-func MedMijSource(key library.ProviderKey, provider, serviceID, serviceName string, d Directory) Source {
+func MedMijSource(key delivery.ProviderKey, provider, serviceID, serviceName string, d Directory) Source {
 	provider = strings.TrimSuffix(provider, "@medmij")
 	s := Source{
 		ID: listedID(key), Name: readable(provider), Detail: serviceName, Reference: provider + "~" + serviceID,
 		Service: Service{ID: ServiceMedMij}, Countries: []wire.Country{{ID: netherlands}},
-		Push: true, Status: wire.Approved, Provider: key, Version: library.STU3,
+		Push: true, Status: wire.Approved, Provider: key, Version: fhir.STU3,
 	}
 	if t, ok := medmijData[serviceID]; ok {
 		s.DataTypes = []string{t}
@@ -63,7 +64,7 @@ const netherlands = 528
 
 // listedID makes a key the id of a source. It stays below 2^53, up to which every
 // client's numbers are exact.
-func listedID(key library.ProviderKey) int {
+func listedID(key delivery.ProviderKey) int {
 	h := sha256.Sum256([]byte(key))
 	return FirstListedID + int(binary.BigEndian.Uint64(h[:])&(1<<40-1))
 }

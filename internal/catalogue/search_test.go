@@ -11,6 +11,8 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -209,7 +211,7 @@ func TestChoose(t *testing.T) {
 func TestSource(t *testing.T) {
 	c := parse(t, town)
 	got, err := c.Source(900201)
-	want := library.Source{ID: 900201, Name: "Élan Ziekenhuis", Reference: "elan", Provider: "fhir:elan", Push: true, Version: library.STU3,
+	want := delivery.Source{ID: 900201, Name: "Élan Ziekenhuis", Reference: "elan", Provider: "fhir:elan", Push: true, Version: fhir.STU3,
 		ServiceID: 900002, ServiceName: "FHIR", ServiceReference: "fhir", GroupID: 2, GroupName: "Medical", Logo: "https://elan.example/logo.svg"}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
@@ -228,7 +230,7 @@ func TestSource(t *testing.T) {
 	if _, err := c.Entry(77); !errors.Is(err, catalogue.ErrNotFound) {
 		t.Errorf("entry 77: %v", err)
 	}
-	var _ library.Catalogue = c
+	var _ delivery.Catalogue = c
 }
 
 func TestSampleDataSets(t *testing.T) {

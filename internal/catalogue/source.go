@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 )
 
 // Source is where a person's data comes from or can be sent to.
@@ -47,8 +48,8 @@ type Source struct {
 	JSON json.RawMessage
 
 	// Provider is what connects it; empty for a source that cannot be connected.
-	Provider library.ProviderKey
-	Version  library.FHIRVersion
+	Provider delivery.ProviderKey
+	Version  fhir.Version
 	// DataTypes and OrganizationType are what an application may narrow the choice by;
 	// see [DataTypes] and [OrganizationTypes].
 	DataTypes        []string
@@ -95,8 +96,8 @@ func (s *Source) Offers(dataTypes []string, organizationType string) bool {
 }
 
 // library is the source as far as the rules need to know it.
-func (s *Source) library() library.Source {
-	return library.Source{
+func (s *Source) library() delivery.Source {
+	return delivery.Source{
 		ID: s.ID, Name: s.Title, Reference: s.Reference, Provider: s.Provider, Push: s.Push, Version: s.Version,
 		ServiceID: s.Service.ID, ServiceName: s.Service.Name, ServiceReference: s.Service.Reference,
 		GroupID: s.Service.Category.ID, GroupName: s.Service.Category.Name, Logo: s.Logo,

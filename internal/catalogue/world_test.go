@@ -11,7 +11,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/catalogue"
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 )
 
 // town is an operator's file with what the tests look for.
@@ -104,7 +104,7 @@ func (b *board) fail() {
 
 // linde is a service of a provider of the directory.
 func linde(service, name string, d catalogue.Directory) catalogue.Source {
-	return catalogue.MedMijSource(library.ProviderKey("medmij:huisartslinde~"+service), "huisartslinde@medmij", service, name, d)
+	return catalogue.MedMijSource(delivery.ProviderKey("medmij:huisartslinde~"+service), "huisartslinde@medmij", service, name, d)
 }
 
 // acceptable holds an answer against what the Node client checks and what the iOS

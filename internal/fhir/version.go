@@ -1,14 +1,15 @@
 package fhir
 
-// A Version is a version of FHIR.
-type Version int
+// A Version is a version of FHIR. Its text is how it is stored and configured.
+type Version string
 
 // The versions that a body may have.
 const (
-	STU3 Version = iota + 1
-	R4
+	STU3 Version = "3.0"
+	R4   Version = "4.0"
 )
 
+// String returns the version's name.
 func (v Version) String() string {
 	switch v {
 	case STU3:
@@ -28,5 +29,5 @@ func ParseVersion(s string) (Version, bool) {
 	case "r4", "R4", "4.0", "4.0.0", "4.0.1":
 		return R4, true
 	}
-	return 0, false
+	return "", false
 }

@@ -51,18 +51,29 @@ type RequestError struct {
 
 func (e *RequestError) Error() string { return "link cannot be answered: " + string(e.Problem) }
 
-// ErrWrongPerson says that a link is for another library than the browser's.
-var ErrWrongPerson = errors.New("link belongs to another library")
+var (
+	// ErrWrongPerson says that a link is for another library than the browser's.
+	ErrWrongPerson = errors.New("link belongs to another library")
+	// ErrConnectionChanged says that the account that a person was asked about is not the one
+	// that is connected for the request now.
+	ErrConnectionChanged = errors.New("another account has been connected for the request")
+)
 
 // PendingRequest is a link together with what a person needs to know to answer it.
 type PendingRequest struct {
 	AuthRequest
-	Client      Client
-	// Until is how long the grant would last.
+	Client Client
+	// GrantUntil is when the grant would end.
 	GrantUntil time.Time
-	// Connected is the account that the person has connected on the way, as
-	// [Connections.LoadConnection] found it; nil if there is none.
-	Connection *Connection
+}
+
+// RequestConnection is what this package knows of an account at a provider that a person has
+// connected for a request; package delivery knows the rest.
+type RequestConnection struct {
+	ID        wire.AccountID
+	Reference Reference
+	// Provider is the provider's name.
+	Provider string
 }
 
 // FindRequest finds the request that a link carries. It returns ErrNotFound for an
@@ -119,10 +130,19 @@ func (c *Consents) LatestGrant(ctx context.Context, s *SignedIn, r *PendingReque
 
 // Allow answers a request with yes and returns where to send the browser. A read
 // contract's code and session are handed the library's key here: this is the moment
-// at which the person lets somebody in. It returns ErrWrongPerson or ErrUsed.
-func (c *Consents) Allow(ctx context.Context, s *SignedIn, r *PendingRequest) (callback string, err error) {
-	if err := r.checkPerson(s); err != nil {
+// at which the person lets somebody in. The person was asked about the account at a provider
+// that is shown; empty if about none. Allow returns ErrWrongPerson, ErrUsed, and
+// ErrConnectionChanged if another account is connected for the request now.
+func (c *Consents) Allow(ctx context.Context, s *SignedIn, r *PendingRequest, shown wire.AccountID) (callback string, err error) {
+	if err := r.CheckPerson(s); err != nil {
 		return "", err
+	}
+	connection, err := c.store.GetRequestConnection(ctx, r.Hash, s.Library.ID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return "", fmt.Errorf("get account of authorization request: %w", err)
+	}
+	if connection.ID != shown {
+		return "", ErrConnectionChanged
 	}
 	now := c.now()
 	code := seal.NewSecret()
@@ -133,11 +153,11 @@ func (c *Consents) Allow(ctx context.Context, s *SignedIn, r *PendingRequest) (c
 		Account: newAccount(s.Library.ID, r.Client.Application.ID, now),
 		Code: AuthCode{Hash: code.Hash(), Client: r.Client.ID(), Challenge: r.Challenge,
 			ExpiresAt: now.Add(codeLifetime)},
-		Event: Event{Library: s.Library.ID, At: now, Kind: EventAllowed, Details: r.Client.details()},
+		Event: Event{Library: s.Library.ID, At: now, Kind: EventAllowed, Details: r.Client.EventDetails()},
 	}
-	if r.Connection != nil {
-		answer.Connection = r.Connection.ID
-		answer.Event.Details.Account, answer.Event.Details.Provider = r.Connection.ID, r.Connection.Source.Name
+	if connection.ID != "" {
+		answer.Connection = connection.ID
+		answer.Event.Details.Account, answer.Event.Details.Provider = connection.ID, connection.Provider
 	}
 	if r.Client.Contract.Access == Read {
 		if answer.Code.Seal, answer.SessionSeal, err = c.sealKey(ctx, s, r, code); err != nil {
@@ -151,8 +171,8 @@ func (c *Consents) Allow(ctx context.Context, s *SignedIn, r *PendingRequest) (c
 	q := url.Values{"success": {"true"}, "code": {code.Reveal()}}
 	if r.Kind == AuthorizeRequest {
 		reference := account.Reference
-		if r.Connection != nil {
-			reference = r.Connection.Reference
+		if connection.ID != "" {
+			reference = connection.Reference
 		}
 		q.Set("accountReference", string(reference))
 	}
@@ -196,8 +216,9 @@ func newAccount(id ID, application wire.ApplicationID, now time.Time) Account {
 	}
 }
 
-// answerable refuses a person who is not the one that the link is for.
-func (r *PendingRequest) checkPerson(s *SignedIn) error {
+// CheckPerson returns [ErrWrongPerson] for a person other than the one that the request is
+// for, and ErrNotFound for a person whose library is shut.
+func (r *PendingRequest) CheckPerson(s *SignedIn) error {
 	if r.Library != "" && r.Library != s.Library.ID {
 		return ErrWrongPerson
 	}
@@ -218,12 +239,12 @@ func (r *PendingRequest) IsForAnother(s *SignedIn) bool {
 // is. It returns ErrUsed.
 func (c *Consents) Deny(ctx context.Context, r *PendingRequest, s *SignedIn, code CallbackCode) (callback string, err error) {
 	var event Event
-	if s != nil && r.checkPerson(s) == nil && code == CallbackUserCancel && r.Kind != RevokeRequest {
+	if s != nil && r.CheckPerson(s) == nil && code == CallbackUserCancel && r.Kind != RevokeRequest {
 		if err := c.endRefused(ctx, r, s); err != nil {
 			return "", err
 		}
 		if r.Kind == AuthorizeRequest || r.Kind == UserReauthRequest { // the others asked for no consent
-			event = Event{Library: s.Library.ID, At: c.now(), Kind: EventDenied, Details: r.Client.details()}
+			event = Event{Library: s.Library.ID, At: c.now(), Kind: EventDenied, Details: r.Client.EventDetails()}
 		}
 	}
 	if err := c.store.Deny(ctx, r.Hash, c.now(), event); err != nil {
@@ -245,19 +266,11 @@ func (c *Consents) endRefused(ctx context.Context, r *PendingRequest, s *SignedI
 	return c.Revoke(ctx, s, earlier.ID)
 }
 
-// Connect answers a request to connect a source, or to connect an account again. It
-// succeeds if the person has connected one on the way, or if there was nothing to do because the
-// account stands for the person; else the application learns that nothing was
-// connected. It returns ErrWrongPerson or ErrUsed.
-func (c *Consents) Connect(ctx context.Context, s *SignedIn, r *PendingRequest, nothingToDo bool) (callback string, err error) {
-	if err := r.checkPerson(s); err != nil {
+// Complete answers a request that asked for no consent with success, and returns where to
+// send the browser. It returns ErrWrongPerson or ErrUsed.
+func (c *Consents) Complete(ctx context.Context, s *SignedIn, r *PendingRequest) (callback string, err error) {
+	if err := r.CheckPerson(s); err != nil {
 		return "", err
-	}
-	if r.Connection == nil && !nothingToDo {
-		if err := c.store.Deny(ctx, r.Hash, c.now(), Event{}); err != nil {
-			return "", fmt.Errorf("close link: %w", err)
-		}
-		return r.FailureURL(CallbackOnboardError), nil
 	}
 	grant, forSession, err := c.standingGrant(ctx, s, r)
 	if err != nil {
@@ -285,8 +298,9 @@ func (c *Consents) standingGrant(ctx context.Context, s *SignedIn, r *PendingReq
 	return earlier.ID, forSession, err
 }
 
-// referred is the account that a reference of the request's application means.
-func (c *Consents) accountByReference(ctx context.Context, r *PendingRequest, accountRef string) (wire.AccountID, error) {
+// ResolveReference returns the account that a reference of the request's application names.
+// It returns ErrNotFound for a reference that is unknown, expired or another application's.
+func (c *Consents) ResolveReference(ctx context.Context, r *PendingRequest, accountRef string) (wire.AccountID, error) {
 	ref, err := c.store.GetReference(ctx, accountRef)
 	if err != nil {
 		return "", fmt.Errorf("get reference: %w", err)
@@ -297,9 +311,9 @@ func (c *Consents) accountByReference(ctx context.Context, r *PendingRequest, ac
 	return ref.Account, nil
 }
 
-// ownAccount returns ErrNotFound unless the account is the one that stands for the
-// person at an application, and is shown there.
-func (c *Consents) ownAccount(ctx context.Context, library ID, application wire.ApplicationID, id wire.AccountID) error {
+// CheckUserAccount returns ErrNotFound unless the account is the one that stands for the
+// person at an application, and is not hidden there.
+func (c *Consents) CheckUserAccount(ctx context.Context, library ID, application wire.ApplicationID, id wire.AccountID) error {
 	accounts, err := c.store.ListAccounts(ctx, library, application)
 	if err != nil {
 		return fmt.Errorf("list accounts: %w", err)
@@ -332,4 +346,34 @@ func (r *PendingRequest) callbackURL(q url.Values) string {
 		}
 	}
 	return r.RedirectURI + separator + q.Encode()
+}
+
+// GetRequestClient returns the client that made a request.
+func (c *Consents) GetRequestClient(ctx context.Context, request seal.Hash) (Client, error) {
+	r, err := c.store.GetAuthRequest(ctx, request)
+	if err != nil {
+		return Client{}, fmt.Errorf("get authorization request: %w", err)
+	}
+	return c.clients.GetClient(ctx, r.ClientID.Contract)
+}
+
+// AddRevocation adds a request to take an account from the bearer's application, and returns
+// its code.
+func (c *Consents) AddRevocation(ctx context.Context, b *Bearer, account wire.AccountID, redirectURI string) (seal.Secret, error) {
+	now, code := c.now(), seal.NewSecret()
+	r := AuthRequest{Hash: code.Hash(), Kind: RevokeRequest, ClientID: b.Client.ID(), RedirectURI: redirectURI,
+		Library: b.Library.ID, Account: account, CreatedAt: now, ExpiresAt: now.Add(requestLifetime)}
+	if err := c.store.AddAuthRequest(ctx, r, Session{}); err != nil {
+		return seal.Secret{}, fmt.Errorf("add authorization request: %w", err)
+	}
+	return code, nil
+}
+
+// CompleteRevocation answers a request to take an account from an application with yes, and
+// returns where to send the browser. It returns ErrUsed.
+func (c *Consents) CompleteRevocation(ctx context.Context, r *PendingRequest) (callback string, err error) {
+	if err := c.store.CloseAuthRequest(ctx, r.Hash, c.now(), "", nil); err != nil {
+		return "", fmt.Errorf("close authorization request: %w", err)
+	}
+	return r.callbackURL(url.Values{"result": {"success"}}), nil
 }

@@ -84,7 +84,7 @@ const challengeLength = 43
 func (c *Consents) Authorize(ctx context.Context, call *SignedCall, options wire.SessionOptions) (*AuthorizeResult, error) {
 	q := call.Claims
 	switch {
-	case !call.Contract.allowsRedirect(q.RedirectURI):
+	case !call.Contract.AllowsRedirect(q.RedirectURI):
 		return nil, wire.InvalidRedirectURI(q.RedirectURI)
 	case q.ResponseType != "" && q.ResponseType != "code":
 		return nil, wire.Validation("response_type")
@@ -111,7 +111,7 @@ func (c *Consents) Authorize(ctx context.Context, call *SignedCall, options wire
 // have expired.
 func (c *Consents) AuthorizeForToken(ctx context.Context, call *SignedCall, options wire.SessionOptions) (*AuthorizeResult, error) {
 	q := call.Claims
-	if !call.Contract.allowsRedirect(q.RedirectURI) {
+	if !call.Contract.AllowsRedirect(q.RedirectURI) {
 		return nil, wire.InvalidRedirectURI(q.RedirectURI)
 	}
 	renew := q.CodeChallenge != ""
@@ -208,6 +208,21 @@ func (c *Consents) Grants(ctx context.Context, s *SignedIn) ([]GrantWithClient, 
 	return views, nil
 }
 
+// ListActiveGrants lists the ids of the grants of an application that are in force.
+func (c *Consents) ListActiveGrants(ctx context.Context, s *SignedIn, application wire.ApplicationID) ([]GrantID, error) {
+	grants, err := c.store.ListGrants(ctx, s.Library.ID)
+	if err != nil {
+		return nil, fmt.Errorf("list grants: %w", err)
+	}
+	var active []GrantID
+	for _, g := range grants {
+		if g.Application == application && g.Active(c.now()) {
+			active = append(active, g.ID)
+		}
+	}
+	return active, nil
+}
+
 // Revoke ends a grant at once, with every code, token and session of it. It returns
 // ErrNotFound for a grant of somebody else.
 func (c *Consents) Revoke(ctx context.Context, s *SignedIn, id GrantID) error {
@@ -223,7 +238,7 @@ func (c *Consents) Revoke(ctx context.Context, s *SignedIn, id GrantID) error {
 		return fmt.Errorf("get client of grant %s: %w", id, err)
 	}
 	now := c.now()
-	event := Event{Library: s.Library.ID, At: now, Kind: EventStopped, Details: client.details()}
+	event := Event{Library: s.Library.ID, At: now, Kind: EventStopped, Details: client.EventDetails()}
 	event.Details.Grant = id
 	if err := c.store.RevokeGrant(ctx, s.Library.ID, id, now, event); err != nil {
 		return fmt.Errorf("revoke grant %s: %w", id, err)
@@ -231,8 +246,8 @@ func (c *Consents) Revoke(ctx context.Context, s *SignedIn, id GrantID) error {
 	return nil
 }
 
-// details name the client in an event.
-func (c Client) details() EventDetails {
+// EventDetails names the client in an event.
+func (c Client) EventDetails() EventDetails {
 	return EventDetails{Application: c.Application.ID, ApplicationName: c.Application.Name,
 		Contract: c.Contract.ID, Access: c.Contract.Access}
 }
@@ -277,6 +292,32 @@ func (c *Consents) Accounts(ctx context.Context, b *Bearer) ([]wire.Account, err
 		})
 	}
 	return list, nil
+}
+
+// GetUserAccount returns the account that stands for a person at an application, a hidden one
+// too.
+func (c *Consents) GetUserAccount(ctx context.Context, id ID, application wire.ApplicationID) (Account, error) {
+	account, err := c.store.GetUserAccount(ctx, id, application)
+	if err != nil {
+		return Account{}, fmt.Errorf("get account of the person: %w", err)
+	}
+	return account, nil
+}
+
+// HideUserAccount hides the account that stands for the bearer's person from the application,
+// until the person's next consent. It reports whether id names that account.
+func (c *Consents) HideUserAccount(ctx context.Context, b *Bearer, id wire.AccountID) (bool, error) {
+	account, err := c.GetUserAccount(ctx, b.Library.ID, b.Client.Application.ID)
+	if errors.Is(err, ErrNotFound) || err == nil && account.ID != id {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := c.store.HideAccount(ctx, b.Library.ID, b.Client.Application.ID, c.now()); err != nil {
+		return false, fmt.Errorf("hide account: %w", err)
+	}
+	return true, nil
 }
 
 // checkOptions refuses options that no session could follow.

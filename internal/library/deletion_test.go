@@ -144,7 +144,7 @@ func TestShutAndReopen(t *testing.T) {
 	}
 	opened := must(w.consents.Authorize(t.Context(), h.reader.call(authorizing), wire.SessionOptions{}))(t)
 	request := must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
-	if _, err := w.consents.Allow(t.Context(), anna.in(), request); !errors.Is(err, library.ErrNotFound) {
+	if _, err := w.consents.Allow(t.Context(), anna.in(), request, ""); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("a consent while it is shut: %v", err)
 	}
 	w.pass(deleteWait - time.Minute)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 )
@@ -21,21 +23,21 @@ func TestDeliver(t *testing.T) {
 	answer := []byte(`{"resourceType":"OperationOutcome"}`)
 	for _, test := range []struct {
 		name  string
-		first library.Outcome
-		state library.DeliveryState // after the first attempt
+		first delivery.Outcome
+		state delivery.State // after the first attempt
 		event string
-		after library.DeliveryState // after an hour at a provider that takes it
-		sent  int                   // how often it was sent in all
+		after delivery.State // after an hour at a provider that takes it
+		sent  int            // how often it was sent in all
 	}{
-		{"delivered", library.Outcome{Kind: library.OutcomeDelivered, Status: 201, Answer: answer}, library.DeliveryDelivered, "sent.accepted", library.DeliveryDelivered, 1},
-		{"delivered without a word", library.Outcome{Kind: library.OutcomeDelivered, Status: 200}, library.DeliveryDelivered, "sent.accepted", library.DeliveryDelivered, 1},
-		{"an answer that is not JSON", library.Outcome{Kind: library.OutcomeDelivered, Status: 200, Answer: []byte("<html>")}, library.DeliveryDelivered, "sent.accepted", library.DeliveryDelivered, 1},
-		{"refused", library.Outcome{Kind: library.OutcomeRefused, Status: 422, Answer: answer, Reason: "422"}, library.DeliveryRefused, "sent.refused", library.DeliveryRefused, 1},
-		{"unknown", library.Outcome{Kind: library.OutcomeUnknown, Status: 500, Reason: "500"}, library.DeliveryUnknown, "sent.unknown", library.DeliveryUnknown, 1},
-		{"a forgotten outcome", library.Outcome{}, library.DeliveryUnknown, "sent.unknown", library.DeliveryUnknown, 1},
-		{"busy", library.Outcome{Kind: library.OutcomeNotFiled, Status: 503, RetryAfter: time.Minute, Reason: "busy"}, library.DeliveryWaiting, "", library.DeliveryDelivered, 2},
-		{"unauthorised", library.Outcome{Kind: library.OutcomeUnauthorized, Status: 401}, library.DeliveryReconnect, "account.ended sent.given_up", library.DeliveryReconnect, 1},
-		{"forbidden", library.Outcome{Kind: library.OutcomeForbidden, Status: 403}, library.DeliveryReconnect, "account.ended sent.given_up", library.DeliveryReconnect, 1},
+		{"delivered", delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201, Answer: answer}, delivery.Delivered, "sent.accepted", delivery.Delivered, 1},
+		{"delivered without a word", delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 200}, delivery.Delivered, "sent.accepted", delivery.Delivered, 1},
+		{"an answer that is not JSON", delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 200, Answer: []byte("<html>")}, delivery.Delivered, "sent.accepted", delivery.Delivered, 1},
+		{"refused", delivery.Outcome{Kind: delivery.OutcomeRefused, Status: 422, Answer: answer, Reason: "422"}, delivery.Refused, "sent.refused", delivery.Refused, 1},
+		{"unknown", delivery.Outcome{Kind: delivery.OutcomeUnknown, Status: 500, Reason: "500"}, delivery.Unknown, "sent.unknown", delivery.Unknown, 1},
+		{"a forgotten outcome", delivery.Outcome{}, delivery.Unknown, "sent.unknown", delivery.Unknown, 1},
+		{"busy", delivery.Outcome{Kind: delivery.OutcomeNotFiled, Status: 503, RetryAfter: time.Minute, Reason: "busy"}, delivery.Waiting, "", delivery.Delivered, 2},
+		{"unauthorised", delivery.Outcome{Kind: delivery.OutcomeUnauthorized, Status: 401}, delivery.Reconnect, "account.ended sent.given_up", delivery.Reconnect, 1},
+		{"forbidden", delivery.Outcome{Kind: delivery.OutcomeForbidden, Status: 403}, delivery.Reconnect, "account.ended sent.given_up", delivery.Reconnect, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -43,7 +45,7 @@ func TestDeliver(t *testing.T) {
 			w.providers.access = w.lasting(true)
 			p := w.resident("anna@example.org")
 			g, account := p.connect(w.contract(w.application(), library.Write))
-			w.providers.access = func(int) (library.ProviderTokens, error) { return library.ProviderTokens{}, library.ErrReconnect }
+			w.providers.access = func(int) (delivery.ProviderTokens, error) { return delivery.ProviderTokens{}, delivery.ErrReconnect }
 			before := p.events()
 			w.providers.answer(always(test.first))
 			pushed := must(g.deliver(account.ID, observation("planted-content")))(t)
@@ -62,7 +64,7 @@ func TestDeliver(t *testing.T) {
 			if string(asked.Answer) != string(pushed.Answer) {
 				t.Errorf("answer %q, then %q", pushed.Answer, asked.Answer)
 			}
-			w.providers.answer(always(library.Outcome{Kind: library.OutcomeDelivered, Status: 201}))
+			w.providers.answer(always(delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201}))
 			w.pass(10 * time.Minute) // the access of the waiting one is still good
 			w.work(w.deliveries)
 			if got := w.state(pushed).State; got != test.after {
@@ -79,17 +81,17 @@ func TestDeliver(t *testing.T) {
 // TestDeliveryGivesUp: a delivery is tried for its time and then no more.
 func TestDeliveryGivesUp(t *testing.T) {
 	t.Parallel()
-	w := newWorldWith(t, settings{deliveries: library.QueueConfig{Keep: 10 * time.Minute, FirstRetry: time.Minute}})
+	w := newWorldWith(t, settings{deliveries: delivery.QueueConfig{Keep: 10 * time.Minute, FirstRetry: time.Minute}})
 	p := w.resident("anna@example.org")
 	g, account := p.connect(w.contract(w.application(), library.Write))
-	w.providers.answer(always(library.Outcome{Kind: library.OutcomeNotFiled, Reason: "refused the connection"}))
+	w.providers.answer(always(delivery.Outcome{Kind: delivery.OutcomeNotFiled, Reason: "refused the connection"}))
 	pushed := must(g.deliver(account.ID, observation("1")))(t)
 	for range 12 {
 		w.pass(time.Minute)
 		w.work(w.deliveries)
 	}
 	kept := w.state(pushed)
-	if kept.State != library.DeliveryExpired || kept.Reason != "refused the connection" {
+	if kept.State != delivery.Expired || kept.Reason != "refused the connection" {
 		t.Errorf("state %s for %q", kept.State, kept.Reason)
 	}
 	if kept.Attempts < 3 || kept.Attempts > 7 {
@@ -108,7 +110,7 @@ func TestDeliverySurvivesItsServer(t *testing.T) {
 	p := w.resident("anna@example.org")
 	w.providers.access = w.lasting(true)
 	g, account := p.connect(w.contract(w.application(), library.Write))
-	w.providers.answer(always(library.Outcome{Kind: library.OutcomeNotFiled}))
+	w.providers.answer(always(delivery.Outcome{Kind: delivery.OutcomeNotFiled}))
 	waiting, posting := must(g.deliver(account.ID, observation("waiting")))(t), must(g.deliver(account.ID, observation("posting")))(t)
 	w.pass(time.Minute)
 	// A server claims both, begins with one, and dies.
@@ -121,18 +123,18 @@ func TestDeliverySurvivesItsServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	sent := len(w.providers.sendings())
-	w.providers.answer(always(library.Outcome{Kind: library.OutcomeDelivered, Status: 201}))
-	other := w.server(library.QueueConfig{})
+	w.providers.answer(always(delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201}))
+	other := w.server(delivery.QueueConfig{})
 	ctx := t.Context()
 	if got := must(w.db.ClaimDeliveries(ctx, "early", now.Add(time.Second), now.Add(time.Minute), 10))(t); len(got) != 0 {
 		t.Errorf("claimed under somebody's lease: %v", got)
 	}
 	w.pass(2 * time.Minute)
 	w.work(other)
-	if got := w.state(waiting).State; got != library.DeliveryDelivered {
+	if got := w.state(waiting).State; got != delivery.Delivered {
 		t.Errorf("the one that waited: %s", got)
 	}
-	if got := w.state(posting).State; got != library.DeliveryUnknown {
+	if got := w.state(posting).State; got != delivery.Unknown {
 		t.Errorf("the one on the wire: %s", got)
 	}
 	if n := len(w.providers.sendings()) - sent; n != 1 {
@@ -168,14 +170,14 @@ func TestDeliveryCalledOff(t *testing.T) {
 			w.providers.access = w.lasting(true)
 			p := w.person("anna@example.org")
 			g, account := p.connect(w.contract(w.application(), library.Write))
-			w.providers.answer(always(library.Outcome{Kind: library.OutcomeNotFiled}))
+			w.providers.answer(always(delivery.Outcome{Kind: delivery.OutcomeNotFiled}))
 			pushed := must(g.deliver(account.ID, observation("planted-content")))(t)
 			if err := stop(w, p, g, account.ID); err != nil {
 				t.Fatal(err)
 			}
 			w.pass(time.Hour)
 			w.work(w.deliveries)
-			if kept := w.state(pushed); kept.State != library.DeliveryExpired || kept.Payload != nil || kept.Reason == "" {
+			if kept := w.state(pushed); kept.State != delivery.Expired || kept.Payload != nil || kept.Reason == "" {
 				t.Errorf("kept as %s for %q", kept.State, kept.Reason)
 			}
 			if n := len(w.providers.sendings()); n != 1 {
@@ -197,7 +199,7 @@ func TestRenewAccess(t *testing.T) {
 	var done sync.WaitGroup
 	for i := range 20 {
 		done.Go(func() {
-			if pushed, err := g.deliver(account.ID, observation(fmt.Sprint(i))); err != nil || pushed.Delivery.State != library.DeliveryDelivered {
+			if pushed, err := g.deliver(account.ID, observation(fmt.Sprint(i))); err != nil || pushed.Delivery.State != delivery.Delivered {
 				t.Errorf("push %d: %+v, %v", i, pushed, err)
 			}
 		})
@@ -218,28 +220,28 @@ func TestRenewAccess(t *testing.T) {
 	}
 	// A provider that takes the token no longer, before its time: once more with new access.
 	refuse := true
-	w.providers.answer(func(library.SendRequest) library.Outcome {
+	w.providers.answer(func(delivery.SendRequest) delivery.Outcome {
 		if refuse {
 			refuse = false
-			return library.Outcome{Kind: library.OutcomeUnauthorized, Status: 401}
+			return delivery.Outcome{Kind: delivery.OutcomeUnauthorized, Status: 401}
 		}
-		return library.Outcome{Kind: library.OutcomeDelivered, Status: 201}
+		return delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201}
 	})
-	if pushed := must(g.deliver(account.ID, observation("again")))(t); pushed.Delivery.State != library.DeliveryDelivered || pushed.Delivery.Attempts != 1 {
+	if pushed := must(g.deliver(account.ID, observation("again")))(t); pushed.Delivery.State != delivery.Delivered || pushed.Delivery.Attempts != 1 {
 		t.Errorf("after a 401: %+v", pushed.Delivery)
 	}
 	// A renewal that fails for now leaves the delivery waiting, and the refresh token to be
 	// presented again.
 	w.pass(time.Hour)
-	w.providers.access = func(int) (library.ProviderTokens, error) { return library.ProviderTokens{}, errPassing }
+	w.providers.access = func(int) (delivery.ProviderTokens, error) { return delivery.ProviderTokens{}, errPassing }
 	pushed := must(g.deliver(account.ID, observation("waits")))(t)
-	if pushed.Delivery.State != library.DeliveryWaiting {
+	if pushed.Delivery.State != delivery.Waiting {
 		t.Errorf("while the provider is away: %s", pushed.Delivery.State)
 	}
 	w.providers.access = w.lasting(true)
 	w.pass(time.Minute)
 	w.work(w.deliveries)
-	if got := w.state(pushed).State; got != library.DeliveryDelivered {
+	if got := w.state(pushed).State; got != delivery.Delivered {
 		t.Errorf("when it is back: %s", got)
 	}
 }
@@ -263,20 +265,21 @@ func TestReconnect(t *testing.T) {
 	handle := must(w.consents.Reference(t.Context(), c.call(), wire.ReferenceRequest{Type: "accountId", Value: string(account.ID)}))(t)
 	code := opened.Code.Reveal()
 	r := must(w.consents.FindRequest(t.Context(), library.ReauthorizeRequest, code))(t)
-	found := must(w.accounts.FindByReference(t.Context(), p.in(), r, handle))(t)
-	if found == nil || found.ID != account.ID {
-		t.Fatalf("the handle means %+v", found)
+	asked := delivery.ConnectionQuery{AccountReference: handle}
+	step := must(w.accounts.ConnectionStep(t.Context(), p.in(), r, asked))(t)
+	if !step.Required || step.Target.Account != account.ID {
+		t.Fatalf("the handle means %+v", step)
 	}
-	state := p.depart(r, library.Target{Account: account.ID})
-	must(w.accounts.HandleCallback(t.Context(), p.in(), library.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(t)
+	state := p.depart(r, delivery.Target{Account: account.ID})
+	must(w.accounts.HandleCallback(t.Context(), p.in(), delivery.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(t)
 	r = p.again(r, code)
-	if r.Connection == nil || r.Connection.ID != account.ID || r.Connection.Reference != account.Reference {
-		t.Fatalf("connected %+v, want the same account", r.Connection)
+	if c := p.connected(r); c == nil || c.ID != account.ID || c.Reference != account.Reference {
+		t.Fatalf("connected %+v, want the same account", c)
 	}
-	if q := queryOf(t, must(w.consents.Connect(t.Context(), p.in(), r, false))(t)); q.Get("success") != "true" {
+	if q := queryOf(t, must(w.accounts.Complete(t.Context(), p.in(), r, asked))(t)); q.Get("success") != "true" {
 		t.Errorf("callback %v", q)
 	}
-	if pushed := must(g.deliver(account.ID, observation("2")))(t); pushed.Delivery.State != library.DeliveryDelivered {
+	if pushed := must(g.deliver(account.ID, observation("2")))(t); pushed.Delivery.State != delivery.Delivered {
 		t.Errorf("state %s", pushed.Delivery.State)
 	}
 }
@@ -319,6 +322,6 @@ func TestDeliveryIsNobodyElses(t *testing.T) {
 	_, err := reader.deliver(account.ID, observation("3"))
 	refused(t, "a read contract pushes", err, wire.InsufficientScope())
 	must(g.deliver(account.ID, observation("4")))(t) // it is still there
-	_, err = g.deliver(account.ID, library.Resource{Version: library.R4, Types: []string{"Observation"}, Body: []byte(`{}`)})
+	_, err = g.deliver(account.ID, delivery.Resource{Version: fhir.R4, Types: []string{"Observation"}, Body: []byte(`{}`)})
 	refused(t, "another version", err, wire.Validation("this provider takes FHIR 3.0"))
 }

@@ -70,7 +70,7 @@ func (f *Files) Open(ctx context.Context, r *ReadSession, name wire.FileName) (F
 		return File{}, nil, err
 	}
 	b := r.Bearer
-	details := b.Client.details()
+	details := b.Client.EventDetails()
 	details.Grant, details.File, details.FileName = b.Grant.ID, file.ID, file.Name()
 	err = f.store.AddRead(ctx, b.call.unusedNonce(), b.Grant.ID, Event{Library: file.Library, At: f.now(), Kind: EventFileRead, Details: details})
 	if err == nil {

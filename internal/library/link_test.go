@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -63,13 +64,13 @@ func TestLinkForAPerson(t *testing.T) {
 	if !request.IsForAnother(bram.in()) || request.IsForAnother(anna.in()) {
 		t.Error("the pages cannot tell whose link it is")
 	}
-	if _, err := w.consents.Allow(t.Context(), bram.in(), request); !errors.Is(err, library.ErrWrongPerson) {
+	if _, err := w.consents.Allow(t.Context(), bram.in(), request, ""); !errors.Is(err, library.ErrWrongPerson) {
 		t.Errorf("another person allows: %v", err)
 	}
 	if n := w.count(`SELECT count(*) FROM grants WHERE contract_id = ?`, reader.Contract.ID); n != 0 {
 		t.Errorf("%d grants came of it", n)
 	}
-	if _, err := w.consents.Allow(t.Context(), anna.in(), request); err != nil {
+	if _, err := w.consents.Allow(t.Context(), anna.in(), request, ""); err != nil {
 		t.Errorf("the person herself: %v", err)
 	}
 	if _, err := w.consents.Deny(t.Context(), request, bram.in(), library.CallbackUserCancel); !errors.Is(err, library.ErrUsed) {
@@ -99,7 +100,7 @@ func TestLinkIsAnsweredOnce(t *testing.T) {
 		wg.Go(func() {
 			var err error
 			if i%2 == 0 {
-				_, err = w.consents.Allow(t.Context(), in, request)
+				_, err = w.consents.Allow(t.Context(), in, request, "")
 			} else {
 				_, err = w.consents.Deny(t.Context(), request, in, library.CallbackUserCancel)
 			}
@@ -195,7 +196,7 @@ func TestUserReauth(t *testing.T) {
 	opened := must(refer(g.tokens.AccessToken.Value))(t)
 	request := must(w.consents.FindRequest(t.Context(), library.UserReauthRequest, opened.Code.Reveal()))(t)
 	bram.signIn()
-	if _, err := w.consents.Allow(t.Context(), bram.in(), request); !errors.Is(err, library.ErrWrongPerson) {
+	if _, err := w.consents.Allow(t.Context(), bram.in(), request, ""); !errors.Is(err, library.ErrWrongPerson) {
 		t.Errorf("another person renews: %v", err)
 	}
 	back := anna.answer(library.UserReauthRequest, opened.Code.Reveal())
@@ -290,17 +291,18 @@ func TestReauthorizeAccount(t *testing.T) {
 		opened := must(w.consents.AuthorizeForToken(t.Context(), c.call(accessToken(annas.tokens.AccessToken.Value),
 			func(q *wire.RequestClaims) { q.RedirectURI = callback }), wire.SessionOptions{}))(t)
 		request := must(w.consents.FindRequest(t.Context(), library.ReauthorizeRequest, opened.Code.Reveal()))(t)
-		if _, err := w.consents.Connect(t.Context(), bram.in(), request, true); !errors.Is(err, library.ErrWrongPerson) {
+		asked := delivery.ConnectionQuery{AccountReference: test.handle}
+		if _, err := w.accounts.Complete(t.Context(), bram.in(), request, asked); !errors.Is(err, library.ErrWrongPerson) {
 			t.Errorf("%s, another person's browser: %v", what, err)
 		}
-		account, err := w.accounts.FindByReference(t.Context(), anna.in(), request, test.handle)
-		if !errors.Is(err, test.want) || account != nil {
-			t.Errorf("%s: %v, %v", what, account, err)
+		step, err := w.accounts.ConnectionStep(t.Context(), anna.in(), request, asked)
+		if !errors.Is(err, test.want) || step != (delivery.ConnectionStep{}) {
+			t.Errorf("%s: %+v, %v", what, step, err)
 		}
 		if err != nil {
 			continue
 		}
-		back := must(w.consents.Connect(t.Context(), anna.in(), request, true))(t)
+		back := must(w.accounts.Complete(t.Context(), anna.in(), request, asked))(t)
 		if queryOf(t, back).Get("success") != "true" {
 			t.Errorf("%s: %q", what, back)
 		}

@@ -18,6 +18,8 @@ type (
 	LoginID string
 	// Reference is an opaque handle that the protocol gives out for an account.
 	Reference string
+	// DeliveryID names a delivery; see package delivery.
+	DeliveryID string
 )
 
 // Library is a person's sealed store of files. There is one for each person, and

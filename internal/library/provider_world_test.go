@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store"
@@ -19,14 +21,16 @@ import (
 const returnTo = "https://library.example/providers/return"
 
 // gp is the one source of the tests' catalogue.
-var gp = library.Source{ID: 900123, Name: "Huisartsenpraktijk De Linde", Reference: "delinde~53", Provider: "fake:delinde~53",
-	Push: true, Version: library.STU3, ServiceID: 900001, ServiceName: "MedMij", ServiceReference: "medmij", GroupID: 2, GroupName: "Medical"}
+var gp = delivery.Source{ID: 900123, Name: "Huisartsenpraktijk De Linde", Reference: "delinde~53", Provider: "fake:delinde~53",
+	Push: true, Version: fhir.STU3, ServiceID: 900001, ServiceName: "MedMij", ServiceReference: "medmij", GroupID: 2, GroupName: "Medical"}
 
 type fakeCatalogue struct{}
 
-func (fakeCatalogue) Source(id int) (library.Source, error) {
+func (fakeCatalogue) HasPushSources() (bool, error) { return true, nil }
+
+func (fakeCatalogue) Source(id int) (delivery.Source, error) {
 	if id != gp.ID {
-		return library.Source{}, library.ErrNotFound
+		return delivery.Source{}, library.ErrNotFound
 	}
 	return gp, nil
 }
@@ -36,50 +40,50 @@ type fakeProviders struct {
 	w *world
 
 	mu       sync.Mutex
-	access   func(n int) (library.ProviderTokens, error) // what the n-th code or renewal gives
-	outcome  func(s library.SendRequest) library.Outcome
+	access   func(n int) (delivery.ProviderTokens, error) // what the n-th code or renewal gives
+	outcome  func(s delivery.SendRequest) delivery.Outcome
 	given    int
 	renewals []string // the refresh tokens that were presented
-	sent     []library.SendRequest
+	sent     []delivery.SendRequest
 }
 
-func (f *fakeProviders) AuthorizationURL(_ context.Context, d library.AuthorizationParams) (string, error) {
+func (f *fakeProviders) AuthorizationURL(_ context.Context, d delivery.AuthorizationParams) (string, error) {
 	if d.Provider != gp.Provider {
-		return "", library.ErrProviderGone
+		return "", delivery.ErrProviderGone
 	}
 	return "https://provider.example/authorize?" + url.Values{"state": {d.State.Reveal()}, "correlation": {d.Correlation},
 		"redirect_uri": {d.RedirectURI}, "verifier": {d.Verifier.Reveal()}}.Encode(), nil
 }
 
-func (f *fakeProviders) Exchange(_ context.Context, d library.AuthorizationParams, code seal.Secret) (library.ProviderTokens, error) {
+func (f *fakeProviders) Exchange(_ context.Context, d delivery.AuthorizationParams, code seal.Secret) (delivery.ProviderTokens, error) {
 	if code.Reveal() != "good" {
-		return library.ProviderTokens{}, library.ErrProviderRefused
+		return delivery.ProviderTokens{}, delivery.ErrProviderRefused
 	}
 	return f.give()
 }
 
-func (f *fakeProviders) AuthorizationError(_ context.Context, _ library.AuthorizationParams, oauthError string) error {
+func (f *fakeProviders) AuthorizationError(_ context.Context, _ delivery.AuthorizationParams, oauthError string) error {
 	if oauthError == "access_denied" {
-		return library.ErrProviderRefused
+		return delivery.ErrProviderRefused
 	}
 	return errPassing
 }
 
-func (f *fakeProviders) RefreshTokens(_ context.Context, _ library.ProviderKey, refresh seal.Secret, _ string) (library.ProviderTokens, error) {
+func (f *fakeProviders) RefreshTokens(_ context.Context, _ delivery.ProviderKey, refresh seal.Secret, _ string) (delivery.ProviderTokens, error) {
 	f.mu.Lock()
 	f.renewals = append(f.renewals, refresh.Reveal())
 	f.mu.Unlock()
 	return f.give()
 }
 
-func (f *fakeProviders) give() (library.ProviderTokens, error) {
+func (f *fakeProviders) give() (delivery.ProviderTokens, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.given++
 	return f.access(f.given)
 }
 
-func (f *fakeProviders) Send(_ context.Context, _ library.ProviderKey, s library.SendRequest) library.Outcome {
+func (f *fakeProviders) Send(_ context.Context, _ delivery.ProviderKey, s delivery.SendRequest) delivery.Outcome {
 	f.mu.Lock()
 	f.sent = append(f.sent, s)
 	outcome := f.outcome
@@ -88,26 +92,26 @@ func (f *fakeProviders) Send(_ context.Context, _ library.ProviderKey, s library
 }
 
 // answer has the provider answer so from now on.
-func (f *fakeProviders) answer(o func(library.SendRequest) library.Outcome) {
+func (f *fakeProviders) answer(o func(delivery.SendRequest) delivery.Outcome) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.outcome = o
 }
 
-func (f *fakeProviders) sendings() []library.SendRequest {
+func (f *fakeProviders) sendings() []delivery.SendRequest {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.sent
 }
 
-func always(o library.Outcome) func(library.SendRequest) library.Outcome {
-	return func(library.SendRequest) library.Outcome { return o }
+func always(o delivery.Outcome) func(delivery.SendRequest) delivery.Outcome {
+	return func(delivery.SendRequest) delivery.Outcome { return o }
 }
 
 // lasting gives access for a quarter of an hour, with or without a refresh token.
-func (w *world) lasting(renewable bool) func(int) (library.ProviderTokens, error) {
-	return func(n int) (library.ProviderTokens, error) {
-		a := library.ProviderTokens{Access: seal.SecretOf(fmt.Sprintf("access-%d", n)), ExpiresAt: w.clock().Add(15 * time.Minute)}
+func (w *world) lasting(renewable bool) func(int) (delivery.ProviderTokens, error) {
+	return func(n int) (delivery.ProviderTokens, error) {
+		a := delivery.ProviderTokens{Access: seal.SecretOf(fmt.Sprintf("access-%d", n)), ExpiresAt: w.clock().Add(15 * time.Minute)}
 		if renewable {
 			a.Refresh = seal.SecretOf(fmt.Sprintf("refresh-%d", n))
 		}
@@ -116,19 +120,19 @@ func (w *world) lasting(renewable bool) func(int) (library.ProviderTokens, error
 }
 
 // startDeliveries begins a server's deliveries on the world's store.
-func (w *world) startDeliveries(c library.QueueConfig) {
+func (w *world) startDeliveries(c delivery.QueueConfig) {
 	w.t.Helper()
 	ring := must(seal.ParseKeyring(masterKeys))(w.t)
-	w.providers = &fakeProviders{w: w, outcome: always(library.Outcome{Kind: library.OutcomeDelivered, Status: 201, Answer: []byte(`{"resourceType":"Observation"}`)})}
+	w.providers = &fakeProviders{w: w, outcome: always(delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201, Answer: []byte(`{"resourceType":"Observation"}`)})}
 	w.providers.access = w.lasting(false)
-	w.accounts = library.NewConnections(w.db, w.consents, fakeCatalogue{}, w.providers, ring, w.clock, returnTo)
+	w.accounts = delivery.NewConnections(w.db, w.db, w.consents, fakeCatalogue{}, w.providers, ring, w.clock, returnTo)
 	w.deliveries = w.server(c)
 }
 
 // server is the deliveries of one more server on the same store.
-func (w *world) server(c library.QueueConfig) *library.Queue {
+func (w *world) server(c delivery.QueueConfig) *delivery.Queue {
 	ring := must(seal.ParseKeyring(masterKeys))(w.t)
-	d := library.NewQueue(w.db, w.accounts, w.clients, w.providers, ring, w.clock, c, slog.New(slog.DiscardHandler))
+	d := delivery.NewQueue(w.db, w.accounts, w.clients, w.providers, ring, w.clock, c, slog.New(slog.DiscardHandler))
 	w.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -140,7 +144,7 @@ func (w *world) server(c library.QueueConfig) *library.Queue {
 var masterKeys = seal.NewKeyringText()
 
 // work does what Run does, once over, until nothing is due any more at the world's time.
-func (w *world) work(d *library.Queue) {
+func (w *world) work(d *delivery.Queue) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(w.t.Context())
 	var done sync.WaitGroup
@@ -192,52 +196,56 @@ func (p *person) request(c client) *library.PendingRequest {
 // again finds the same request anew.
 func (p *person) again(r *library.PendingRequest, code string) *library.PendingRequest {
 	p.w.t.Helper()
-	found := must(p.w.consents.FindRequest(p.w.t.Context(), r.Kind, code))(p.w.t)
-	if err := p.w.accounts.LoadConnection(p.w.t.Context(), p.in(), found); err != nil {
-		p.w.t.Fatal(err)
-	}
-	return found
+	return must(p.w.consents.FindRequest(p.w.t.Context(), r.Kind, code))(p.w.t)
+}
+
+// connected is the account that a person has connected for a request.
+func (p *person) connected(r *library.PendingRequest) *delivery.Connection {
+	p.w.t.Helper()
+	return must(p.w.accounts.ConnectionStep(p.w.t.Context(), p.in(), r, delivery.ConnectionQuery{}))(p.w.t).Connected
 }
 
 // depart sends a person's browser to the provider and returns the state it carries.
-func (p *person) depart(r *library.PendingRequest, t library.Target) seal.Secret {
+func (p *person) depart(r *library.PendingRequest, t delivery.Target) seal.Secret {
 	p.w.t.Helper()
 	address := must(p.w.accounts.StartAuthorization(p.w.t.Context(), p.in(), r, t, "/the/page"))(p.w.t)
 	return seal.SecretOf(queryOf(p.w.t, address).Get("state"))
 }
 
 // connect goes the whole way: authorise, connect the provider, allow, exchange.
-func (p *person) connect(c client) (granted, library.Connection) {
+func (p *person) connect(c client) (granted, delivery.Connection) {
 	p.w.t.Helper()
 	ctx := p.w.t.Context()
 	opened := must(p.w.consents.Authorize(ctx, c.call(authorizing), wire.SessionOptions{}))(p.w.t)
 	code := opened.Code.Reveal()
 	r := must(p.w.consents.FindRequest(ctx, library.AuthorizeRequest, code))(p.w.t)
-	state := p.depart(r, library.Target{Source: gp.ID})
-	back := must(p.w.accounts.HandleCallback(ctx, p.in(), library.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(p.w.t)
-	if back.Result != library.AuthorizationConnected || back.Return != "/the/page" {
+	state := p.depart(r, delivery.Target{Source: gp.ID})
+	back := must(p.w.accounts.HandleCallback(ctx, p.in(), delivery.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(p.w.t)
+	if back.Result != delivery.AuthorizationConnected || back.Return != "/the/page" {
 		p.w.t.Fatalf("returned %+v", back)
 	}
 	r = p.again(r, code)
-	if r.Connection == nil {
+	connected := p.connected(r)
+	if connected == nil {
 		p.w.t.Fatal("nothing is connected")
 	}
-	q := queryOf(p.w.t, must(p.w.consents.Allow(ctx, p.in(), r))(p.w.t))
-	if q.Get("accountReference") != string(r.Connection.Reference) {
-		p.w.t.Errorf("callback names account %q, want %q", q.Get("accountReference"), r.Connection.Reference)
+	q := queryOf(p.w.t, must(p.w.consents.Allow(ctx, p.in(), r, connected.ID))(p.w.t))
+	if q.Get("accountReference") != string(connected.Reference) {
+		p.w.t.Errorf("callback names account %q, want %q", q.Get("accountReference"), connected.Reference)
 	}
 	tokens := must(p.w.consents.Exchange(ctx, c.call(exchanging(q.Get("code")))))(p.w.t)
-	return granted{c, tokens, opened.Session, q.Get("code")}, *r.Connection
+	account := must(p.w.accounts.Get(ctx, p.in(), connected.ID))(p.w.t)
+	return granted{c, tokens, opened.Session, q.Get("code")}, account
 }
 
 // observation is what the tests send.
-func observation(id string) library.Resource {
-	return library.Resource{Version: library.STU3, Path: "Observation", Types: []string{"Observation"},
+func observation(id string) delivery.Resource {
+	return delivery.Resource{Version: fhir.STU3, Path: "Observation", Types: []string{"Observation"},
 		Body: []byte(`{"resourceType":"Observation","identifier":[{"value":"` + id + `"}]}`)}
 }
 
 // deliver pushes to a provider.
-func (g granted) deliver(account wire.AccountID, r library.Resource) (*library.DeliveryResult, error) {
+func (g granted) deliver(account wire.AccountID, r delivery.Resource) (*delivery.Result, error) {
 	g.w.t.Helper()
 	b, err := g.bearer()
 	if err != nil {
@@ -255,7 +263,7 @@ func (g granted) deliver(account wire.AccountID, r library.Resource) (*library.D
 }
 
 // state is how far a delivery is, by the store.
-func (w *world) state(p *library.DeliveryResult) library.Delivery {
+func (w *world) state(p *delivery.Result) delivery.Delivery {
 	w.t.Helper()
 	return must(w.db.GetDelivery(w.t.Context(), p.Delivery.Library, p.Delivery.ID))(w.t)
 }
@@ -273,9 +281,9 @@ func (w *world) holdsNone(texts ...string) {
 	}
 }
 
-var _ library.Catalogue = fakeCatalogue{}
-var _ library.Providers = (*fakeProviders)(nil)
-var _ library.ConnectionStore = (*store.DB)(nil)
+var _ delivery.Catalogue = fakeCatalogue{}
+var _ delivery.Providers = (*fakeProviders)(nil)
+var _ delivery.ConnectionStore = (*store.DB)(nil)
 var errPassing = errors.New("the provider is away for a moment")
 
 // dump is all that a table holds, as text.

@@ -62,7 +62,7 @@ func (f *Files) Push(ctx context.Context, b *Bearer, d *wire.Descriptor, content
 		return File{}, err
 	}
 	now := f.now()
-	file := File{ID: newFileID(now), Library: b.Library.ID, Application: b.Client.Application.ID,
+	file := File{ID: wire.FileName(NewOrderedID(now)), Library: b.Library.ID, Application: b.Client.Application.ID,
 		Contract: b.Client.Contract.ID, Metadata: d.ReadBack(), CreatedAt: now}
 	file.Metadata.ApplicationID, file.Metadata.ContractID = file.Application, file.Contract
 	file.Metadata.PartnerID, file.Metadata.Created = b.Client.Application.PartnerID, wire.MillisOf(now)
@@ -141,7 +141,7 @@ func (f *Files) pushLarge(ctx context.Context, b *Bearer, file File, content io.
 }
 
 func (f *Files) add(ctx context.Context, b *Bearer, file File, content Content) (File, error) {
-	details := b.Client.details()
+	details := b.Client.EventDetails()
 	details.Grant, details.File, details.FileName = b.Grant.ID, file.ID, file.Name()
 	err := f.store.AddFile(ctx, NewFile{File: file, Content: content, Grant: b.Grant.ID, Nonce: b.call.unusedNonce(),
 		Event: Event{Library: file.Library, At: file.CreatedAt, Kind: EventFileAdded, Details: details}})
@@ -173,9 +173,9 @@ func newFileKey(library Library, id wire.FileName) (seal.FileKey, seal.Sealed, e
 
 func blobKey(library ID, file wire.FileName) string { return string(library) + "/" + string(file) }
 
-// newFileID is 10 characters of time and 16 of randomness (80 bits), so that ids
+// NewOrderedID returns 10 characters of time and 16 of randomness (80 bits), so that ids
 // sort by when they were made and inserts stay at one end of an index.
-func newFileID(now time.Time) wire.FileName {
+func NewOrderedID(now time.Time) string {
 	const digits = "0123456789abcdefghjkmnpqrstvwxyz"
 	var id [26]byte
 	ms := uint64(now.UnixMilli())
@@ -188,7 +188,7 @@ func newFileID(now time.Time) wire.FileName {
 	for i, b := range random {
 		id[10+i] = digits[b%32]
 	}
-	return wire.FileName(id[:])
+	return string(id[:])
 }
 
 // Name is what a person knows the file by: the pusher's first reference, without

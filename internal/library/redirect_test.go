@@ -156,7 +156,7 @@ func TestCallback(t *testing.T) {
 		}), wire.SessionOptions{}))(t)
 		request := must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
 		failed := request.FailureURL(library.CallbackUserCancel)
-		allowed := must(w.consents.Allow(t.Context(), anna.in(), request))(t)
+		allowed := must(w.consents.Allow(t.Context(), anna.in(), request, ""))(t)
 		for _, address := range []string{failed, allowed} {
 			if !strings.HasPrefix(address, prefix) || strings.ContainsAny(address, "\r\n #") {
 				t.Errorf("%s leads to %q", uri, address)

@@ -154,10 +154,10 @@ func isPrintableASCII(uri string) bool {
 // maxRedirectURI bounds what a request may ask for, in bytes.
 const maxRedirectURI = 2048
 
-// allowsRedirect reports whether a request may name uri: as written, without
+// AllowsRedirect reports whether a request may name uri: as written, without
 // normalising, scheme, host, port and path are those of a registered one. Only the
 // query is free.
-func (k Contract) allowsRedirect(uri string) bool {
+func (k Contract) AllowsRedirect(uri string) bool {
 	if len(uri) > maxRedirectURI || !isPrintableASCII(uri) || strings.Contains(uri, "#") {
 		return false
 	}

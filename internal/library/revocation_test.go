@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 )
@@ -201,7 +202,7 @@ func TestDeleteUserAccount(t *testing.T) {
 	ref := must(w.consents.Reference(t.Context(), g.call(), wire.ReferenceRequest{Type: "accountId", Value: string(user)}))(t)
 	opened := must(w.consents.AuthorizeForToken(t.Context(), g.call(accessToken(g.tokens.AccessToken.Value), func(q *wire.RequestClaims) { q.RedirectURI = callback }), wire.SessionOptions{}))(t)
 	link := must(w.consents.FindRequest(t.Context(), library.ReauthorizeRequest, opened.Code.Reveal()))(t)
-	if _, err := w.accounts.FindByReference(t.Context(), p.in(), link, ref); !errors.Is(err, library.ErrNotFound) {
+	if _, err := w.accounts.ConnectionStep(t.Context(), p.in(), link, delivery.ConnectionQuery{AccountReference: ref}); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("referred to: %v", err)
 	}
 	theirs.standsFor() // is another person's, and seen

@@ -118,6 +118,9 @@ type ConsentStore interface {
 	// AddAuthRequest adds a link, and the session promised with it unless its hash is zero.
 	AddAuthRequest(ctx context.Context, l AuthRequest, s Session) error
 	GetAuthRequest(ctx context.Context, h seal.Hash) (AuthRequest, error)
+	// GetRequestConnection returns the account at a provider that has been connected for a
+	// request. It returns ErrNotFound if there is none, and for one of another library.
+	GetRequestConnection(ctx context.Context, h seal.Hash, id ID) (RequestConnection, error)
 	// Allow answers a link: in one transaction it marks the link answered (ErrUsed if
 	// it was), renews the active grant of the library and contract or adds g, adds
 	// the account if the library has none at the application, or shows the one that is

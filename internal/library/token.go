@@ -157,7 +157,7 @@ func (c *Consents) Exchange(ctx context.Context, call *SignedCall) (wire.TokenCl
 
 // reused notes that a code was presented again: somebody may have got hold of it.
 func (c *Consents) recordCodeReuse(ctx context.Context, call *SignedCall, grant Grant, refused *wire.Error) error {
-	event := Event{Library: grant.Library, At: c.now(), Kind: EventCodeReused, Details: call.details()}
+	event := Event{Library: grant.Library, At: c.now(), Kind: EventCodeReused, Details: call.EventDetails()}
 	if err := c.events.AddEvent(ctx, event); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("note the second use of a code: %w", err)
 	}

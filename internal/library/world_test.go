@@ -19,6 +19,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/blob"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store"
@@ -38,8 +39,8 @@ type world struct {
 	activity *library.Activity
 	keeping  library.Sweeping
 
-	accounts   *library.Connections
-	deliveries *library.Queue
+	accounts   *delivery.Connections
+	deliveries *delivery.Queue
 	providers  *fakeProviders
 
 	mu  sync.Mutex
@@ -52,7 +53,7 @@ type settings struct {
 	consents library.ConsentConfig
 	files    library.FileConfig
 
-	deliveries library.QueueConfig
+	deliveries delivery.QueueConfig
 }
 
 const deleteWait = 7 * 24 * time.Hour
@@ -266,7 +267,7 @@ func (p *person) allow(c client, with ...func(*wire.RequestClaims)) granted {
 func (p *person) answer(kind library.RequestKind, code string) url.Values {
 	p.w.t.Helper()
 	request := must(p.w.consents.FindRequest(p.w.t.Context(), kind, code))(p.w.t)
-	return queryOf(p.w.t, must(p.w.consents.Allow(p.w.t.Context(), p.in(), request))(p.w.t))
+	return queryOf(p.w.t, must(p.w.consents.Allow(p.w.t.Context(), p.in(), request, ""))(p.w.t))
 }
 
 func queryOf(t testing.TB, address string) url.Values {

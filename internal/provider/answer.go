@@ -8,7 +8,7 @@ import (
 	"mime"
 	"strings"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 )
 
 // sent is what the answer is compared with.
@@ -19,7 +19,7 @@ type sent struct {
 
 // describe says what there is to be answered. Package fhir has looked at the resource
 // long before; here only its entries are counted.
-func describe(r library.Resource) (sent, error) {
+func describe(r delivery.Resource) (sent, error) {
 	if r.Path != "" {
 		return sent{}, nil
 	}

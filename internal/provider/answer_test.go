@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 )
 
 // TestEntriesInDoubt: a Bundle is refused only if it is known of each entry whether it
@@ -14,7 +14,7 @@ import (
 func TestEntriesInDoubt(t *testing.T) {
 	for name, tt := range map[string]struct {
 		body   string
-		want   library.OutcomeKind
+		want   delivery.OutcomeKind
 		reason string
 	}{
 		"one failed, one missing":  {batch("400"), unknown, "about 1 of 2 entries"},
@@ -72,7 +72,7 @@ func TestExactNames(t *testing.T) {
 		`{"resourceType":7}`:                                          -1,
 		``:                                                            -1,
 	} {
-		s, err := describe(library.Resource{Body: []byte(text)})
+		s, err := describe(delivery.Resource{Body: []byte(text)})
 		if want < 0 && err == nil || want >= 0 && (err != nil || s.entries != want || !s.bundle) {
 			t.Errorf("%s: %+v, %v; want %d entries", text, s, err, want)
 		}
@@ -80,7 +80,7 @@ func TestExactNames(t *testing.T) {
 	const ok = `{"resourceType":"Bundle","type":"batch-response","entry":[{"response":{"status":"201"}},{"response":{"status":"201"}}]}`
 	for _, tt := range []struct {
 		from, to string
-		want     library.OutcomeKind
+		want     delivery.OutcomeKind
 	}{
 		{``, ``, delivered},
 		{`"entry"`, `"Entry"`, unknown},

@@ -1,5 +1,5 @@
 // Package provider reaches the providers that people connect: it answers
-// [library.Providers].
+// [delivery.Providers].
 //
 // A [Set] knows the networks and hands each call to the one that the key names; the
 // networks are in the sub-packages: medmij, and smart for plain FHIR servers. What they
@@ -9,7 +9,7 @@
 //
 // The one rule above all others: only what was surely not filed may be sent again. So
 // nothing here repeats a request, follows a redirect or reuses a connection, and
-// whatever is in doubt is [library.OutcomeUnknown].
+// whatever is in doubt is [delivery.OutcomeUnknown].
 //
 // No error, reason or log line of these packages holds a token, a code, a secret or
 // anything of a resource or of an answer's text.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
@@ -29,12 +29,12 @@ func OAuthError(code string) string {
 }
 
 // Declined is what it means that a browser came back with an error in place of a code:
-// [library.ErrProviderRefused] for a no (RFC 6749, section 4.1.2.1). MedMij has "no data"
+// [delivery.ErrProviderRefused] for a no (RFC 6749, section 4.1.2.1). MedMij has "no data"
 // and "the person refused" look the same, on purpose (Autoriseren).
 func Declined(code string) error {
 	switch code {
 	case "access_denied":
-		return library.ErrProviderRefused
+		return delivery.ErrProviderRefused
 	case "":
 		return errors.New("the browser came back with neither a code nor an error")
 	}
@@ -55,18 +55,18 @@ const (
 // Access is what a token endpoint gave in answer to a request that was made at the given
 // time. refresh is empty if it gave none; seconds is 0 if it did not say how long the
 // access token lives, and negative if what it said makes no sense.
-func Access(token, refresh string, seconds int64, at time.Time) (library.ProviderTokens, error) {
+func Access(token, refresh string, seconds int64, at time.Time) (delivery.ProviderTokens, error) {
 	switch {
 	case !tokenText(token) || refresh != "" && !tokenText(refresh):
-		return library.ProviderTokens{}, errors.New("the token endpoint gave a token that cannot be used")
+		return delivery.ProviderTokens{}, errors.New("the token endpoint gave a token that cannot be used")
 	case seconds < 0:
-		return library.ProviderTokens{}, errors.New("the token endpoint gave a token without a life")
+		return delivery.ProviderTokens{}, errors.New("the token endpoint gave a token without a life")
 	}
 	life := tokenLife
 	if seconds > 0 {
 		life = time.Duration(min(seconds, int64(maxTokenLife/time.Second))) * time.Second
 	}
-	a := library.ProviderTokens{Access: seal.SecretOf(token), ExpiresAt: at.Add(life)}
+	a := delivery.ProviderTokens{Access: seal.SecretOf(token), ExpiresAt: at.Add(life)}
 	if refresh != "" {
 		a.Refresh = seal.SecretOf(refresh)
 	}

@@ -6,17 +6,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 )
 
 // The short names of the outcomes, for tables.
 const (
-	unknown      = library.OutcomeUnknown
-	delivered    = library.OutcomeDelivered
-	refused      = library.OutcomeRefused
-	notFiled     = library.OutcomeNotFiled
-	unauthorized = library.OutcomeUnauthorized
-	forbidden    = library.OutcomeForbidden
+	unknown      = delivery.OutcomeUnknown
+	delivered    = delivery.OutcomeDelivered
+	refused      = delivery.OutcomeRefused
+	notFiled     = delivery.OutcomeNotFiled
+	unauthorized = delivery.OutcomeUnauthorized
+	forbidden    = delivery.OutcomeForbidden
 )
 
 var (
@@ -38,7 +38,7 @@ func batch(statuses ...string) string {
 func TestStatuses(t *testing.T) {
 	const issue = `{"resourceType":"OperationOutcome"}`
 	met := map[int]bool{rowOf(http.StatusCreated): true} // by TestSuccesses
-	for status, want := range map[int]library.OutcomeKind{
+	for status, want := range map[int]delivery.OutcomeKind{
 		101: unknown, 202: unknown, 203: unknown, 204: unknown, 206: unknown, 299: unknown,
 		300: refused, 301: refused, 302: refused, 303: unknown, 304: refused, 307: refused, 308: refused,
 		400: refused, 401: unauthorized, 402: refused, 403: forbidden, 404: refused, 405: refused,
@@ -77,7 +77,7 @@ func TestSuccesses(t *testing.T) {
 	for name, tt := range map[string]struct {
 		sent   sent
 		reply  Reply
-		want   library.OutcomeKind
+		want   delivery.OutcomeKind
 		answer bool
 		reason string
 	}{

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
@@ -26,7 +26,7 @@ func answerLimit(sent int) int64 { return maxAnswer + 2*int64(sent) }
 type Parcel struct {
 	// Base is the address of the FHIR server.
 	Base     string
-	Resource library.Resource
+	Resource delivery.Resource
 	Token    seal.Secret
 	// Header is what is sent beside the usual, with the names spelled as they are.
 	Header http.Header
@@ -34,7 +34,7 @@ type Parcel struct {
 
 // Attempt is what came of an attempt, and what the log of the network wants to know.
 type Attempt struct {
-	library.Outcome
+	delivery.Outcome
 	// BearerError is the code of RFC 6750 that the provider gave, if any.
 	BearerError string
 	// Timeout says that there was no answer in time.
@@ -58,7 +58,7 @@ const notFHIR = "not sent: it is neither a resource nor a Bundle"
 func (w *Way) Post(ctx context.Context, p Parcel) Attempt {
 	s, err := describe(p.Resource)
 	if err != nil || !validPath(p.Resource.Path) {
-		return Attempt{Outcome: library.Outcome{Kind: library.OutcomeRefused, Reason: notFHIR}}
+		return Attempt{Outcome: delivery.Outcome{Kind: delivery.OutcomeRefused, Reason: notFHIR}}
 	}
 	h := http.Header{}
 	for name, values := range p.Header {
@@ -79,12 +79,12 @@ func (w *Way) Post(ctx context.Context, p Parcel) Attempt {
 // Failed is the attempt that got no answer. It was surely not filed if nothing was
 // sent, else nobody knows.
 func Failed(err error) Attempt {
-	a := Attempt{Outcome: library.Outcome{Kind: library.OutcomeUnknown, Reason: "the server did not answer"}}
+	a := Attempt{Outcome: delivery.Outcome{Kind: delivery.OutcomeUnknown, Reason: "the server did not answer"}}
 	var f *Fault
 	if errors.As(err, &f) {
 		a.Reason, a.Timeout = f.Reason, f.Timeout
 		if !f.Sent {
-			a.Kind = library.OutcomeNotFiled
+			a.Kind = delivery.OutcomeNotFiled
 		}
 	}
 	return a

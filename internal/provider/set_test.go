@@ -5,45 +5,45 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
 // named answers every call with its name.
 type named string
 
-func (n named) AuthorizationURL(context.Context, library.AuthorizationParams) (string, error) {
+func (n named) AuthorizationURL(context.Context, delivery.AuthorizationParams) (string, error) {
 	return string(n), nil
 }
 
-func (n named) Exchange(context.Context, library.AuthorizationParams, seal.Secret) (library.ProviderTokens, error) {
-	return library.ProviderTokens{Access: seal.SecretOf(string(n))}, nil
+func (n named) Exchange(context.Context, delivery.AuthorizationParams, seal.Secret) (delivery.ProviderTokens, error) {
+	return delivery.ProviderTokens{Access: seal.SecretOf(string(n))}, nil
 }
 
-func (n named) AuthorizationError(context.Context, library.AuthorizationParams, string) error {
+func (n named) AuthorizationError(context.Context, delivery.AuthorizationParams, string) error {
 	return errors.New(string(n))
 }
 
-func (n named) RefreshTokens(context.Context, library.ProviderKey, seal.Secret, string) (library.ProviderTokens, error) {
-	return library.ProviderTokens{Access: seal.SecretOf(string(n))}, nil
+func (n named) RefreshTokens(context.Context, delivery.ProviderKey, seal.Secret, string) (delivery.ProviderTokens, error) {
+	return delivery.ProviderTokens{Access: seal.SecretOf(string(n))}, nil
 }
 
-func (n named) Send(context.Context, library.ProviderKey, library.SendRequest) library.Outcome {
-	return library.Outcome{Kind: library.OutcomeDelivered, Reason: string(n)}
+func (n named) Send(context.Context, delivery.ProviderKey, delivery.SendRequest) delivery.Outcome {
+	return delivery.Outcome{Kind: delivery.OutcomeDelivered, Reason: string(n)}
 }
 
 func TestSet(t *testing.T) {
-	s := NewSet(map[string]library.Providers{"medmij": named("MedMij"), "smart": named("SMART"), "": named("nobody"), "off": nil})
-	for key, want := range map[library.ProviderKey]string{
+	s := NewSet(map[string]delivery.Providers{"medmij": named("MedMij"), "smart": named("SMART"), "": named("nobody"), "off": nil})
+	for key, want := range map[delivery.ProviderKey]string{
 		"medmij:huisartslinde~53": "MedMij", "smart:demo": "SMART", "smart:a:b": "SMART", ":x": "nobody",
 	} {
-		address, err1 := s.AuthorizationURL(t.Context(), library.AuthorizationParams{Provider: key})
-		returned, err2 := s.Exchange(t.Context(), library.AuthorizationParams{Provider: key}, seal.Secret{})
+		address, err1 := s.AuthorizationURL(t.Context(), delivery.AuthorizationParams{Provider: key})
+		returned, err2 := s.Exchange(t.Context(), delivery.AuthorizationParams{Provider: key}, seal.Secret{})
 		renewed, err3 := s.RefreshTokens(t.Context(), key, seal.Secret{}, "")
-		if err := s.AuthorizationError(t.Context(), library.AuthorizationParams{Provider: key}, ""); err.Error() != want {
+		if err := s.AuthorizationError(t.Context(), delivery.AuthorizationParams{Provider: key}, ""); err.Error() != want {
 			t.Errorf("%s: %v, want %q", key, err, want)
 		}
-		o := s.Send(t.Context(), key, library.SendRequest{})
+		o := s.Send(t.Context(), key, delivery.SendRequest{})
 		if err := errors.Join(err1, err2, err3); err != nil {
 			t.Errorf("%s: %v", key, err)
 		}
@@ -51,17 +51,17 @@ func TestSet(t *testing.T) {
 			t.Errorf("%s: %q %q %q %q, want %q", key, address, returned.Access.Reveal(), renewed.Access.Reveal(), o.Reason, want)
 		}
 	}
-	for _, key := range []library.ProviderKey{"", "medmij", "other:x", "medmijx:y", "off:x"} {
-		_, err1 := s.AuthorizationURL(t.Context(), library.AuthorizationParams{Provider: key})
-		_, err2 := s.Exchange(t.Context(), library.AuthorizationParams{Provider: key}, seal.Secret{})
+	for _, key := range []delivery.ProviderKey{"", "medmij", "other:x", "medmijx:y", "off:x"} {
+		_, err1 := s.AuthorizationURL(t.Context(), delivery.AuthorizationParams{Provider: key})
+		_, err2 := s.Exchange(t.Context(), delivery.AuthorizationParams{Provider: key}, seal.Secret{})
 		_, err3 := s.RefreshTokens(t.Context(), key, seal.Secret{}, "")
-		err4 := s.AuthorizationError(t.Context(), library.AuthorizationParams{Provider: key}, "access_denied")
+		err4 := s.AuthorizationError(t.Context(), delivery.AuthorizationParams{Provider: key}, "access_denied")
 		for _, err := range []error{err1, err2, err3, err4} {
-			if !errors.Is(err, library.ErrProviderGone) {
+			if !errors.Is(err, delivery.ErrProviderGone) {
 				t.Errorf("%q: %v", key, err)
 			}
 		}
-		if o := s.Send(t.Context(), key, library.SendRequest{}); o.Kind != library.OutcomeNotFiled {
+		if o := s.Send(t.Context(), key, delivery.SendRequest{}); o.Kind != delivery.OutcomeNotFiled {
 			t.Errorf("%q: %+v", key, o)
 		}
 	}

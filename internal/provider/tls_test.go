@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/provider/providertest"
 	"github.com/carrelhq/carrel/internal/seal"
 )
@@ -104,7 +104,7 @@ func TestTheyRefuse(t *testing.T) {
 					t.Error("the server has answered")
 				}))
 				for i := range 12 {
-					r := []library.Resource{patient, big}[i%2]
+					r := []delivery.Resource{patient, big}[i%2]
 					ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 					a := w.way(client).Post(ctx, Parcel{Base: url, Resource: r, Token: seal.SecretOf(token)})
 					cancel()

@@ -14,7 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/provider/providertest"
 	"github.com/carrelhq/carrel/internal/seal"
 )
@@ -23,8 +24,8 @@ const token = "token-that-nobody-may-see"
 
 // patient is a resource, and bundle a Bundle of two.
 var (
-	patient = library.Resource{Version: library.STU3, Path: "Patient", Types: []string{"Patient"}, Body: []byte(`{"resourceType":"Patient"}`)}
-	bundle  = library.Resource{Version: library.STU3, Types: []string{"Bundle"}, Body: []byte(`{"resourceType":"Bundle","type":"batch","entry":[{},{}]}`)}
+	patient = delivery.Resource{Version: fhir.STU3, Path: "Patient", Types: []string{"Patient"}, Body: []byte(`{"resourceType":"Patient"}`)}
+	bundle  = delivery.Resource{Version: fhir.STU3, Types: []string{"Bundle"}, Body: []byte(`{"resourceType":"Bundle","type":"batch","entry":[{},{}]}`)}
 )
 
 // world is an authority that both sides trust, and the certificates of both.
@@ -58,7 +59,7 @@ func (w world) way(client *tls.Certificate) *Way {
 	return NewWay(c, false, nil)
 }
 
-func (w world) post(t *testing.T, base string, r library.Resource) Attempt {
+func (w world) post(t *testing.T, base string, r delivery.Resource) Attempt {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
@@ -80,7 +81,7 @@ func TestPost(t *testing.T) {
 	}))
 	for _, tt := range []struct {
 		base, uri string
-		resource  library.Resource
+		resource  delivery.Resource
 	}{
 		{url + "/fhir", "/fhir/Patient", patient},
 		{url + "/fhir/", "/fhir/Patient", patient},
@@ -111,7 +112,7 @@ func TestPost(t *testing.T) {
 
 func TestPostNoResource(t *testing.T) {
 	w := newWorld(t)
-	for _, r := range []library.Resource{
+	for _, r := range []delivery.Resource{
 		{Body: []byte(`{"resourceType":"Patient"}`)},
 		{Body: []byte(`not JSON`)},
 		{Path: "../admin", Body: []byte(`{}`)},
@@ -132,8 +133,8 @@ func TestAnswers(t *testing.T) {
 	long := strings.Repeat("x", 2*maxAnswer)
 	for name, tt := range map[string]struct {
 		script  providertest.Script
-		one     library.OutcomeKind
-		both    library.OutcomeKind
+		one     delivery.OutcomeKind
+		both    delivery.OutcomeKind
 		status  int
 		timeout bool
 	}{
@@ -169,8 +170,8 @@ func TestAnswers(t *testing.T) {
 			t.Parallel()
 			s := providertest.ServeRaw(t, w.mutual(), tt.script)
 			for _, r := range []struct {
-				resource library.Resource
-				want     library.OutcomeKind
+				resource delivery.Resource
+				want     delivery.OutcomeKind
 			}{{patient, tt.one}, {bundle, tt.both}} {
 				within := 30 * time.Second
 				if strings.HasPrefix(name, "silence") {
@@ -301,7 +302,7 @@ func TestPlainHTTP(t *testing.T) {
 	for _, tt := range []struct {
 		loopback bool
 		base     string
-		want     library.OutcomeKind
+		want     delivery.OutcomeKind
 	}{
 		{true, s.URL, delivered},
 		{false, s.URL, notFiled},

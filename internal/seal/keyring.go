@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -112,6 +113,9 @@ func makeKeyring(path string) error {
 	}
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
+	}
+	if runtime.GOOS == "windows" {
+		return nil // a folder cannot be synced there
 	}
 	d, err := os.Open(dir)
 	if err != nil {

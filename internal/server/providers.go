@@ -7,7 +7,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/catalogue"
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/provider"
 	"github.com/carrelhq/carrel/internal/provider/medmij"
 	"github.com/carrelhq/carrel/internal/provider/smart"
@@ -25,7 +25,7 @@ type providers struct {
 // they are fetched once the server runs.
 func openProviders(c Config, names catalogue.Directory) (*providers, error) {
 	p := &providers{}
-	networks := map[string]library.Providers{}
+	networks := map[string]delivery.Providers{}
 	if c.MedMij != nil {
 		config := *c.MedMij
 		config.Now, config.Log, config.AllowLoopback = c.Now, c.Log, c.LoopbackProviders

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/server/servertest"
@@ -97,8 +99,8 @@ func (d *seeder) seedAccount(e *exchange) {
 	d.must(err)
 	link := library.AuthRequest{Hash: seal.NewSecret().Hash(), Kind: library.OnboardRequest, ClientID: d.client("any"), CreatedAt: e.At(), ExpiresAt: e.At().Add(time.Hour)}
 	d.must(d.db.AddAuthRequest(d.t.Context(), link, library.Session{}))
-	account := library.Connection{ID: wire.AccountID(name), Reference: "recorded", Library: p.library.ID,
-		Application: d.rec.Keys.ApplicationID, Source: library.Source{ID: source, Name: "Stub Record Receiver", Push: true, Version: library.STU3},
+	account := delivery.Connection{ID: wire.AccountID(name), Reference: "recorded", Library: p.library.ID,
+		Application: d.rec.Keys.ApplicationID, Source: delivery.Source{ID: source, Name: "Stub Record Receiver", Push: true, Version: fhir.STU3},
 		Pending: true, CreatedAt: e.At(), UpdatedAt: e.At()}
 	_, err = d.db.Connect(d.t.Context(), link.Hash, account, library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventConnected})
 	d.must(err)

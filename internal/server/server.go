@@ -21,6 +21,7 @@ import (
 	"github.com/carrelhq/carrel/internal/api"
 	"github.com/carrelhq/carrel/internal/blob"
 	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/provider/medmij"
 	"github.com/carrelhq/carrel/internal/provider/smart"
@@ -67,7 +68,7 @@ type Config struct {
 	// simulators.
 	LoopbackProviders bool
 	// Deliveries says how patiently resources are delivered to providers.
-	Deliveries library.QueueConfig
+	Deliveries delivery.QueueConfig
 	// Patience is how long a client may go without sending or taking anything.
 	Patience time.Duration
 
@@ -83,8 +84,8 @@ type Server struct {
 	Consents *library.Consents
 	Files    *library.Files
 
-	Accounts   *library.Connections
-	Deliveries *library.Queue
+	Accounts   *delivery.Connections
+	Deliveries *delivery.Queue
 	// Handler answers everything.
 	Handler http.Handler
 
@@ -144,8 +145,8 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	s.Consents = library.NewConsents(db, s.Clients, db, c.Now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime})
 	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now, library.FileConfig{MaxSize: c.MaxFileSize})
-	s.Accounts = library.NewConnections(db, s.Consents, sources, ways.set, ring, c.Now, c.PublicURL+web.ProviderReturnPath)
-	s.Deliveries = library.NewQueue(db, s.Accounts, s.Clients, ways.set, ring, c.Now, c.Deliveries, c.Log)
+	s.Accounts = delivery.NewConnections(db, db, s.Consents, sources, ways.set, ring, c.Now, c.PublicURL+web.ProviderReturnPath)
+	s.Deliveries = delivery.NewQueue(db, s.Accounts, s.Clients, ways.set, ring, c.Now, c.Deliveries, c.Log)
 	s.chores = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk, Now: c.Now}
 
 	calls := api.New(api.Config{Clients: s.Clients, People: s.People, Consents: s.Consents, Files: s.Files,

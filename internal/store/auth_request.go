@@ -64,6 +64,23 @@ func (db *DB) GetAuthRequest(ctx context.Context, h seal.Hash) (library.AuthRequ
 	}, nil
 }
 
+// GetRequestConnection returns the account at a provider that has been connected for a link.
+func (db *DB) GetRequestConnection(ctx context.Context, h seal.Hash, id library.ID) (library.RequestConnection, error) {
+	const doing = "get account of link"
+	link, err := db.reader.GetLink(ctx, h)
+	if err != nil {
+		return library.RequestConnection{}, in(doing, err)
+	}
+	if link.AccountID == "" {
+		return library.RequestConnection{}, in(doing, library.ErrNotFound)
+	}
+	c, err := db.GetConnection(ctx, id, wire.AccountID(link.AccountID), false)
+	if err != nil {
+		return library.RequestConnection{}, in(doing, err)
+	}
+	return library.RequestConnection{ID: c.ID, Reference: c.Reference, Provider: c.Source.Name}, nil
+}
+
 // Deny answers a link with no. What was connected on the way goes, unless it stood
 // before.
 func (db *DB) Deny(ctx context.Context, link seal.Hash, at time.Time, e library.Event) error {

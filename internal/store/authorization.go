@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
 // AddAuthorization adds a browser's way to a provider and back.
-func (db *DB) AddAuthorization(ctx context.Context, t library.Authorization) error {
+func (db *DB) AddAuthorization(ctx context.Context, t delivery.Authorization) error {
 	const doing = "add trip"
 	source, err := encode(t.Source)
 	if err != nil {
@@ -35,13 +36,13 @@ func (db *DB) AddAuthorization(ctx context.Context, t library.Authorization) err
 }
 
 // GetAuthorization finds a trip by the hash of its state.
-func (db *DB) GetAuthorization(ctx context.Context, state seal.Hash) (library.Authorization, error) {
+func (db *DB) GetAuthorization(ctx context.Context, state seal.Hash) (delivery.Authorization, error) {
 	const doing = "get trip"
 	row, err := db.reader.GetTrip(ctx, state)
 	if err != nil {
-		return library.Authorization{}, in(doing, err)
+		return delivery.Authorization{}, in(doing, err)
 	}
-	t := library.Authorization{
+	t := delivery.Authorization{
 		State:       row.Hash,
 		Application: row.ApplicationID,
 		Library:     row.LibraryID,
@@ -53,10 +54,10 @@ func (db *DB) GetAuthorization(ctx context.Context, state seal.Hash) (library.Au
 		EndedAt:     moment(row.EndedAt),
 	}
 	if err := t.Request.Scan(row.LinkHash); err != nil {
-		return library.Authorization{}, in(doing, fmt.Errorf("its link: %w", err))
+		return delivery.Authorization{}, in(doing, fmt.Errorf("its link: %w", err))
 	}
 	if err := decode(row.Source, &t.Source); err != nil {
-		return library.Authorization{}, in(doing, err)
+		return delivery.Authorization{}, in(doing, err)
 	}
 	return t, nil
 }

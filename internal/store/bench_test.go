@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/library/librarytest"
 	"github.com/carrelhq/carrel/internal/testenv"
@@ -98,17 +99,17 @@ func BenchmarkDelivery(b *testing.B) {
 			})
 			start := time.Now()
 			atOnce(b, callers, len(senders), func(i int) error {
-				return db.AddDelivery(b.Context(), senders[i].delivery(i, library.DeliveryDelivered), librarytest.NoLimit)
+				return db.AddDelivery(b.Context(), senders[i].delivery(i, delivery.Delivered), librarytest.NoLimit)
 			})
 			if _, err := openRaw(b, url).Exec(repeatDeliveries); err != nil {
 				b.Fatal(err)
 			}
 			syncs := probeDisk(b)
-			end := func(d library.Delivery) error {
+			end := func(d delivery.Delivery) error {
 				if err := db.BeginPosting(b.Context(), d.ID, d.Lease, start, start.Add(time.Minute)); err != nil {
 					return err
 				}
-				d.State, d.UpdatedAt = library.DeliveryDelivered, start
+				d.State, d.UpdatedAt = delivery.Delivered, start
 				return db.EndDelivery(b.Context(), d, library.Event{Library: d.Library, At: start, Kind: library.EventSentAccepted})
 			}
 			var adding, claiming, ending, listing time.Duration
@@ -121,11 +122,11 @@ func BenchmarkDelivery(b *testing.B) {
 			b.ResetTimer()
 			clock(&adding, func() {
 				atOnce(b, callers, b.N, func(i int) error {
-					return db.AddDelivery(b.Context(), senders[i%len(senders)].delivery(len(senders)+i, library.DeliveryWaiting), librarytest.NoLimit)
+					return db.AddDelivery(b.Context(), senders[i%len(senders)].delivery(len(senders)+i, delivery.Waiting), librarytest.NoLimit)
 				})
 			})
 			for left := b.N; left > 0; {
-				var list []library.Delivery
+				var list []delivery.Delivery
 				clock(&claiming, func() {
 					var err error
 					if list, err = db.ClaimDeliveries(b.Context(), "lease", start, start.Add(time.Minute), claim); err != nil {
@@ -163,11 +164,11 @@ FROM deliveries, n`
 
 type sender struct {
 	grant   library.Grant
-	account library.Connection
+	account delivery.Connection
 }
 
 // delivery is the i-th, with an id that is like those of its time.
-func (s sender) delivery(i int, state library.DeliveryState) library.Delivery {
+func (s sender) delivery(i int, state delivery.State) delivery.Delivery {
 	d := librarytest.NewDelivery(s.grant, s.account, time.UnixMilli(int64(i)+1))
 	d.ID = library.DeliveryID(fmt.Sprintf("%012x%s", i, wire.RandomAlphanumeric(16)))
 	if d.State = state; state.Final() {

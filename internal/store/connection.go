@@ -7,17 +7,18 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
 // Connect adds an account at a provider, or gives the one that is there new access.
-func (db *DB) Connect(ctx context.Context, link seal.Hash, a library.Connection, e library.Event) (library.Connection, error) {
+func (db *DB) Connect(ctx context.Context, link seal.Hash, a delivery.Connection, e library.Event) (delivery.Connection, error) {
 	const doing = "connect account"
 	source, err := encode(a.Source)
 	if err != nil {
-		return library.Connection{}, in(doing, err)
+		return delivery.Connection{}, in(doing, err)
 	}
 	var row query.ProviderAccount
 	err = db.write(ctx, doing, func(ctx context.Context, q *query.Queries) (err error) {
@@ -70,7 +71,7 @@ func (db *DB) Connect(ctx context.Context, link seal.Hash, a library.Connection,
 		return addEvent(ctx, q, event)
 	})
 	if err != nil {
-		return library.Connection{}, err
+		return delivery.Connection{}, err
 	}
 	connected, err := providerAccount(row)
 	return connected, in(doing, err)
@@ -78,21 +79,21 @@ func (db *DB) Connect(ctx context.Context, link seal.Hash, a library.Connection,
 
 // GetConnection finds an account at a provider; a pending one too, unless standing is
 // asked for.
-func (db *DB) GetConnection(ctx context.Context, id library.ID, account wire.AccountID, standing bool) (library.Connection, error) {
+func (db *DB) GetConnection(ctx context.Context, id library.ID, account wire.AccountID, standing bool) (delivery.Connection, error) {
 	const doing = "get account"
 	row, err := db.reader.GetProviderAccount(ctx, string(account))
 	if err == nil && (row.LibraryID != id || standing && row.Pending) {
 		err = library.ErrNotFound
 	}
 	if err != nil {
-		return library.Connection{}, in(doing, err)
+		return delivery.Connection{}, in(doing, err)
 	}
 	a, err := providerAccount(row)
 	return a, in(doing, err)
 }
 
 // ListConnections lists a library's accounts at providers, oldest first.
-func (db *DB) ListConnections(ctx context.Context, id library.ID, of wire.ApplicationID) ([]library.Connection, error) {
+func (db *DB) ListConnections(ctx context.Context, id library.ID, of wire.ApplicationID) ([]delivery.Connection, error) {
 	const doing = "list accounts"
 	rows, err := db.reader.ListConnected(ctx, id, of)
 	if err != nil {
@@ -103,7 +104,7 @@ func (db *DB) ListConnections(ctx context.Context, id library.ID, of wire.Applic
 }
 
 // ClaimRefresh gives its caller alone the right to renew an account's access.
-func (db *DB) ClaimRefresh(ctx context.Context, account wire.AccountID, version int64, now, until time.Time) (library.Connection, error) {
+func (db *DB) ClaimRefresh(ctx context.Context, account wire.AccountID, version int64, now, until time.Time) (delivery.Connection, error) {
 	const doing = "claim renewal"
 	var row query.ProviderAccount
 	err := db.write(ctx, doing, func(ctx context.Context, q *query.Queries) (err error) {
@@ -119,7 +120,7 @@ func (db *DB) ClaimRefresh(ctx context.Context, account wire.AccountID, version 
 		return err
 	})
 	if err != nil {
-		return library.Connection{}, err
+		return delivery.Connection{}, err
 	}
 	a, err := providerAccount(row)
 	return a, in(doing, err)
@@ -196,8 +197,8 @@ func (db *DB) Disconnect(ctx context.Context, id library.ID, of wire.Application
 	})
 }
 
-func providerAccount(row query.ProviderAccount) (library.Connection, error) {
-	a := library.Connection{
+func providerAccount(row query.ProviderAccount) (delivery.Connection, error) {
+	a := delivery.Connection{
 		ID:            wire.AccountID(row.ID),
 		Reference:     library.Reference(row.Reference),
 		Library:       row.LibraryID,

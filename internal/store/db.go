@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
@@ -27,8 +28,8 @@ var _ interface {
 	library.ConsentStore
 	library.FileStore
 	library.EventStore
-	library.ConnectionStore
-	library.DeliveryStore
+	delivery.ConnectionStore
+	delivery.DeliveryStore
 	library.Sweeper
 } = (*DB)(nil)
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/library/librarytest"
 	"github.com/carrelhq/carrel/internal/seal"
@@ -40,7 +41,7 @@ func TestDeleteLibraryLeavesNoRow(t *testing.T) {
 			db.AddReference(ctx, library.AccountReference{ID: "r", Client: client, Account: account[0].ID}),
 			db.AddAuthRequest(ctx, library.AuthRequest{Hash: seal.NewSecret().Hash(), ClientID: client, Library: g.Library}, library.Session{}),
 			db.AddAuthRequest(ctx, library.AuthRequest{Hash: seal.NewSecret().Hash(), ClientID: client, Account: connected.ID}, library.Session{}),
-			db.AddAuthorization(ctx, library.Authorization{State: seal.NewSecret().Hash(), Library: g.Library}),
+			db.AddAuthorization(ctx, delivery.Authorization{State: seal.NewSecret().Hash(), Library: g.Library}),
 			db.AddDelivery(ctx, librarytest.NewDelivery(g, connected, now), librarytest.NoLimit),
 		} {
 			if err != nil {

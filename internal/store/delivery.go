@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
@@ -21,7 +22,7 @@ const (
 )
 
 // AddDelivery adds a delivery, unless too much waits for its account.
-func (db *DB) AddDelivery(ctx context.Context, d library.Delivery, most library.WaitingLimit) error {
+func (db *DB) AddDelivery(ctx context.Context, d delivery.Delivery, most delivery.WaitingLimit) error {
 	const doing = "add delivery"
 	types, err := encode(d.Types)
 	if err != nil {
@@ -86,7 +87,7 @@ func (db *DB) AddDelivery(ctx context.Context, d library.Delivery, most library.
 // ClaimDeliveries leases deliveries that are due. It looks for them first and then
 // claims one after the other, by id, so that two nodes at the same deliveries do not
 // wait for one another in a circle. What the other has got meanwhile is left out.
-func (db *DB) ClaimDeliveries(ctx context.Context, lease string, now, until time.Time, limit int) ([]library.Delivery, error) {
+func (db *DB) ClaimDeliveries(ctx context.Context, lease string, now, until time.Time, limit int) ([]delivery.Delivery, error) {
 	const doing = "claim deliveries"
 	var rows []query.Delivery
 	err := db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
@@ -119,7 +120,7 @@ func (db *DB) ClaimDeliveries(ctx context.Context, lease string, now, until time
 	slices.SortFunc(rows, func(a, b query.Delivery) int {
 		return cmp.Or(cmp.Compare(a.NextAt, b.NextAt), cmp.Compare(a.ID, b.ID))
 	})
-	list, err := each(rows, delivery)
+	list, err := each(rows, toDelivery)
 	return list, in(doing, err)
 }
 
@@ -170,7 +171,7 @@ func (db *DB) PutOff(ctx context.Context, id library.DeliveryID, lease string, s
 }
 
 // EndDelivery writes a delivery's final state.
-func (db *DB) EndDelivery(ctx context.Context, d library.Delivery, e library.Event) error {
+func (db *DB) EndDelivery(ctx context.Context, d delivery.Delivery, e library.Event) error {
 	return db.write(ctx, "end delivery", func(ctx context.Context, q *query.Queries) error {
 		if err := addEvent(ctx, q, e); err != nil {
 			return err
@@ -219,13 +220,13 @@ func (db *DB) GetPayload(ctx context.Context, id library.DeliveryID) ([]byte, er
 }
 
 // ListAbandoned lists deliveries whose server died while it sent them.
-func (db *DB) ListAbandoned(ctx context.Context, now time.Time, limit int) ([]library.Delivery, error) {
+func (db *DB) ListAbandoned(ctx context.Context, now time.Time, limit int) ([]delivery.Delivery, error) {
 	const doing = "list lost deliveries"
 	rows, err := db.reader.ListLost(ctx, millis(now), clamp(limit))
 	if err != nil {
 		return nil, in(doing, err)
 	}
-	list, err := each(rows, delivery)
+	list, err := each(rows, toDelivery)
 	return list, in(doing, err)
 }
 
@@ -243,22 +244,22 @@ func (db *DB) NextDue(ctx context.Context) (time.Time, error) {
 }
 
 // GetDelivery finds a delivery of a library.
-func (db *DB) GetDelivery(ctx context.Context, id library.ID, d library.DeliveryID) (library.Delivery, error) {
+func (db *DB) GetDelivery(ctx context.Context, id library.ID, d library.DeliveryID) (delivery.Delivery, error) {
 	const doing = "get delivery"
 	row, err := db.reader.GetDelivery(ctx, string(d))
 	if err == nil && row.Delivery.LibraryID != id {
 		err = library.ErrNotFound
 	}
 	if err != nil {
-		return library.Delivery{}, in(doing, err)
+		return delivery.Delivery{}, in(doing, err)
 	}
-	found, err := delivery(row.Delivery)
+	found, err := toDelivery(row.Delivery)
 	found.Payload, found.Answer = row.Payload, row.Answer
 	return found, in(doing, err)
 }
 
 // ListDeliveries lists a library's deliveries, newest first, without what is large.
-func (db *DB) ListDeliveries(ctx context.Context, id library.ID, of wire.ApplicationID, before library.DeliveryCursor, limit int) ([]library.Delivery, error) {
+func (db *DB) ListDeliveries(ctx context.Context, id library.ID, of wire.ApplicationID, before delivery.Cursor, limit int) ([]delivery.Delivery, error) {
 	const doing = "list deliveries"
 	from := query.ListDeliveriesParams{
 		LibraryID:     id,
@@ -274,7 +275,7 @@ func (db *DB) ListDeliveries(ctx context.Context, id library.ID, of wire.Applica
 	if err != nil {
 		return nil, in(doing, err)
 	}
-	list, err := each(rows, delivery)
+	list, err := each(rows, toDelivery)
 	return list, in(doing, err)
 }
 
@@ -289,8 +290,8 @@ func (db *DB) ForgetAnswers(ctx context.Context, before time.Time) error {
 	return db.inPortions(ctx, "forget answers", before, (*query.Queries).ForgetAnswers)
 }
 
-func delivery(row query.Delivery) (library.Delivery, error) {
-	d := library.Delivery{
+func toDelivery(row query.Delivery) (delivery.Delivery, error) {
+	d := delivery.Delivery{
 		ID:           library.DeliveryID(row.ID),
 		Library:      row.LibraryID,
 		Application:  row.ApplicationID,
@@ -298,7 +299,7 @@ func delivery(row query.Delivery) (library.Delivery, error) {
 		Grant:        row.GrantID,
 		Account:      wire.AccountID(row.AccountID),
 		ProviderName: row.ProviderName,
-		State:        library.DeliveryState(row.State),
+		State:        delivery.State(row.State),
 		Status:       int(row.Status),
 		Reason:       row.Reason,
 		Attempts:     int(row.Attempts),

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 )
 
 func TestAccounts(t *testing.T) {
@@ -32,7 +32,7 @@ func TestAccounts(t *testing.T) {
 
 	w.pass(time.Second)
 	w.provider.change(func() {
-		w.provider.outcome = library.Outcome{Kind: library.OutcomeNotFiled, Status: http.StatusServiceUnavailable, Reason: "later, says <the provider>"}
+		w.provider.outcome = delivery.Outcome{Kind: delivery.OutcomeNotFiled, Status: http.StatusServiceUnavailable, Reason: "later, says <the provider>"}
 	})
 	waiting := w.send(clinic, token, id, "DocumentReference", "Binary")
 	p = v.get("/accounts")
@@ -81,14 +81,14 @@ func TestAccountsWaitingLater(t *testing.T) {
 	v, p := atChoice(t, w, clinic)
 	token := w.exchange(clinic, p.connectAt(lucas).click("allow").callback())
 	id := w.connected(clinic, token)[0].ID
-	send := func(o library.Outcome) library.Delivery {
+	send := func(o delivery.Outcome) delivery.Delivery {
 		w.provider.change(func() { w.provider.outcome = o })
 		w.pass(time.Second)
 		return w.send(clinic, token, id, "Observation")
 	}
-	waiting := "delivery-" + string(send(library.Outcome{Kind: library.OutcomeNotFiled, Status: http.StatusServiceUnavailable}).ID)
+	waiting := "delivery-" + string(send(delivery.Outcome{Kind: delivery.OutcomeNotFiled, Status: http.StatusServiceUnavailable}).ID)
 	for range 25 {
-		send(library.Outcome{Kind: library.OutcomeDelivered, Status: http.StatusCreated})
+		send(delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: http.StatusCreated})
 	}
 	row := "account-" + string(id)
 	p = v.get("/accounts")
@@ -107,18 +107,18 @@ func TestDeliveries(t *testing.T) {
 	id := w.connected(clinic, token)[0].ID
 	var sent []string
 	for _, o := range []struct {
-		kind   library.OutcomeKind
+		kind   delivery.OutcomeKind
 		status int
 		state  string
 		say    string
 	}{
-		{library.OutcomeRefused, 422, "refused", "Sint Lucas Hospital refused it: something in it is not right."},
-		{library.OutcomeRefused, 418, "refused", "Sint Lucas Hospital refused it: we do not know why."},
-		{library.OutcomeUnknown, 0, "unknown", "We do not know if it arrived. Ask Sint Lucas Hospital ."},
-		{library.OutcomeDelivered, 201, "accepted", "Sint Lucas Hospital accepted it"},
+		{delivery.OutcomeRefused, 422, "refused", "Sint Lucas Hospital refused it: something in it is not right."},
+		{delivery.OutcomeRefused, 418, "refused", "Sint Lucas Hospital refused it: we do not know why."},
+		{delivery.OutcomeUnknown, 0, "unknown", "We do not know if it arrived. Ask Sint Lucas Hospital ."},
+		{delivery.OutcomeDelivered, 201, "accepted", "Sint Lucas Hospital accepted it"},
 	} {
 		w.provider.change(func() {
-			w.provider.outcome = library.Outcome{Kind: o.kind, Status: o.status, Answer: []byte(`{"issue":"secret <b>words</b>"}`), Reason: "secret words"}
+			w.provider.outcome = delivery.Outcome{Kind: o.kind, Status: o.status, Answer: []byte(`{"issue":"secret <b>words</b>"}`), Reason: "secret words"}
 		})
 		d := w.send(clinic, token, id, "Observation", "Observation")
 		p = v.get("/accounts")

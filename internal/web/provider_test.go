@@ -11,6 +11,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -171,7 +172,7 @@ func TestTripWithoutSuccess(t *testing.T) {
 	}
 
 	w.provider.change(func() {
-		w.provider.access = func() (library.ProviderTokens, error) { return library.ProviderTokens{}, http.ErrHandlerTimeout }
+		w.provider.access = func() (delivery.ProviderTokens, error) { return delivery.ProviderTokens{}, http.ErrHandlerTimeout }
 	})
 	p = p.click("provider-go").away().click("sim-approve").away()
 	state(p, "failed", "It did not work at Sint Lucas Hospital")

@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -78,7 +79,7 @@ func (tr *tour) failsToConnect(clinic library.Client) {
 	b.click("sim-deny")
 	tr.look("provider refused")
 	w.provider.change(func() {
-		w.provider.access = func() (library.ProviderTokens, error) { return library.ProviderTokens{}, http.ErrHandlerTimeout }
+		w.provider.access = func() (delivery.ProviderTokens, error) { return delivery.ProviderTokens{}, http.ErrHandlerTimeout }
 	})
 	b.click("provider-again")
 	b.click("sim-approve")
@@ -104,8 +105,8 @@ func (tr *tour) failsToConnect(clinic library.Client) {
 func (tr *tour) onboards(clinic library.Client, token string) {
 	b, w := tr.b, tr.w
 	w.provider.change(func() {
-		w.provider.access = func() (library.ProviderTokens, error) {
-			return library.ProviderTokens{ExpiresAt: w.clock().Add(time.Hour)}, nil
+		w.provider.access = func() (delivery.ProviderTokens, error) {
+			return delivery.ProviderTokens{ExpiresAt: w.clock().Add(time.Hour)}, nil
 		}
 	})
 	b.visit("/apps/saas/onboard?sourceType=push&service=" + strconv.Itoa(lucas.ID) + "&code=" + w.refer(clinic, tr.callback, token, false))
@@ -128,11 +129,11 @@ func (tr *tour) sends(clinic library.Client, token string) {
 	b, w := tr.b, tr.w
 	b.visit("/grants")
 	tr.look("grants push")
-	for i, o := range []library.Outcome{
-		{Kind: library.OutcomeDelivered, Status: 201},
-		{Kind: library.OutcomeRefused, Status: 422},
-		{Kind: library.OutcomeUnknown},
-		{Kind: library.OutcomeNotFiled, Status: 503},
+	for i, o := range []delivery.Outcome{
+		{Kind: delivery.OutcomeDelivered, Status: 201},
+		{Kind: delivery.OutcomeRefused, Status: 422},
+		{Kind: delivery.OutcomeUnknown},
+		{Kind: delivery.OutcomeNotFiled, Status: 503},
 	} {
 		w.provider.change(func() { w.provider.outcome = o })
 		for _, a := range w.connected(clinic, token) {

@@ -15,6 +15,8 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/web"
@@ -50,7 +52,7 @@ var (
 )
 
 func source(provider, service, name, kind, city string) catalogue.Source {
-	return catalogue.MedMijSource(library.ProviderKey("fake:"+provider+"~"+service), provider+"@medmij", service, "Service "+service,
+	return catalogue.MedMijSource(delivery.ProviderKey("fake:"+provider+"~"+service), provider+"@medmij", service, "Service "+service,
 		catalogue.Directory{provider: {Name: name, City: city, ZipCode: "3511 AB", OrganizationType: kind}})
 }
 
@@ -71,15 +73,15 @@ type provider struct {
 	mu      sync.Mutex
 	codes   int
 	visits  []*http.Request
-	access  func() (library.ProviderTokens, error)
-	outcome library.Outcome
+	access  func() (delivery.ProviderTokens, error)
+	outcome delivery.Outcome
 	gone    bool
 }
 
 func (w *world) openProviders() {
-	p := &provider{w: w, outcome: library.Outcome{Kind: library.OutcomeDelivered, Status: http.StatusCreated}}
-	p.access = func() (library.ProviderTokens, error) {
-		return library.ProviderTokens{Access: seal.NewSecret(), ExpiresAt: w.clock().Add(15 * time.Minute)}, nil
+	p := &provider{w: w, outcome: delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: http.StatusCreated}}
+	p.access = func() (delivery.ProviderTokens, error) {
+		return delivery.ProviderTokens{Access: seal.NewSecret(), ExpiresAt: w.clock().Add(15 * time.Minute)}, nil
 	}
 	server := httptest.NewServer(p)
 	w.t.Cleanup(server.Close)
@@ -95,8 +97,8 @@ func (w *world) openProviders() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.accounts = library.NewConnections(w.db, w.consents, w.catalogue, p, ring, w.clock, w.url+web.ProviderReturnPath)
-	w.deliveries = library.NewQueue(w.db, w.accounts, w.clients, p, ring, w.clock, library.QueueConfig{}, slog.New(slog.DiscardHandler))
+	w.accounts = delivery.NewConnections(w.db, w.db, w.consents, w.catalogue, p, ring, w.clock, w.url+web.ProviderReturnPath)
+	w.deliveries = delivery.NewQueue(w.db, w.accounts, w.clients, p, ring, w.clock, delivery.QueueConfig{}, slog.New(slog.DiscardHandler))
 	w.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -106,40 +108,40 @@ func (w *world) openProviders() {
 
 var masterKeys = sync.OnceValue(seal.NewKeyringText)
 
-// Depart implements [library.Providers].
-func (p *provider) AuthorizationURL(_ context.Context, d library.AuthorizationParams) (string, error) {
+// Depart implements [delivery.Providers].
+func (p *provider) AuthorizationURL(_ context.Context, d delivery.AuthorizationParams) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.gone {
-		return "", library.ErrProviderGone
+		return "", delivery.ErrProviderGone
 	}
 	return p.url + "/authorize?" + url.Values{"state": {d.State.Reveal()}, "redirect_uri": {d.RedirectURI}}.Encode(), nil
 }
 
-// Return implements [library.Providers].
-func (p *provider) AuthorizationError(_ context.Context, _ library.AuthorizationParams, oauthError string) error {
+// Return implements [delivery.Providers].
+func (p *provider) AuthorizationError(_ context.Context, _ delivery.AuthorizationParams, oauthError string) error {
 	if oauthError == "access_denied" {
-		return library.ErrProviderRefused
+		return delivery.ErrProviderRefused
 	}
 	return http.ErrHandlerTimeout
 }
 
-func (p *provider) Exchange(_ context.Context, _ library.AuthorizationParams, code seal.Secret) (library.ProviderTokens, error) {
+func (p *provider) Exchange(_ context.Context, _ delivery.AuthorizationParams, code seal.Secret) (delivery.ProviderTokens, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !strings.HasPrefix(code.Reveal(), "providers-code-") {
-		return library.ProviderTokens{}, library.ErrProviderRefused
+		return delivery.ProviderTokens{}, delivery.ErrProviderRefused
 	}
 	return p.access()
 }
 
-// Renew implements [library.Providers].
-func (p *provider) RefreshTokens(context.Context, library.ProviderKey, seal.Secret, string) (library.ProviderTokens, error) {
-	return library.ProviderTokens{}, library.ErrReconnect
+// Renew implements [delivery.Providers].
+func (p *provider) RefreshTokens(context.Context, delivery.ProviderKey, seal.Secret, string) (delivery.ProviderTokens, error) {
+	return delivery.ProviderTokens{}, delivery.ErrReconnect
 }
 
-// Send implements [library.Providers].
-func (p *provider) Send(context.Context, library.ProviderKey, library.SendRequest) library.Outcome {
+// Send implements [delivery.Providers].
+func (p *provider) Send(context.Context, delivery.ProviderKey, delivery.SendRequest) delivery.Outcome {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.outcome
@@ -204,7 +206,7 @@ func (p *page) away() *page {
 func testIDOf(s catalogue.Source) string { return fmt.Sprintf("service-%d", s.ID) }
 
 // send pushes something to a provider as the client does.
-func (w *world) send(c library.Client, accessToken string, account wire.AccountID, types ...string) library.Delivery {
+func (w *world) send(c library.Client, accessToken string, account wire.AccountID, types ...string) delivery.Delivery {
 	w.t.Helper()
 	bearer, err := w.consents.Bearer(w.t.Context(), &library.SignedCall{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
 	if err != nil {
@@ -214,7 +216,7 @@ func (w *world) send(c library.Client, accessToken string, account wire.AccountI
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	kept, err := w.deliveries.Enqueue(w.t.Context(), to, library.Resource{Version: library.STU3, Types: types, Body: []byte(`{}`)})
+	kept, err := w.deliveries.Enqueue(w.t.Context(), to, delivery.Resource{Version: fhir.STU3, Types: types, Body: []byte(`{}`)})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/account"
 	"github.com/carrelhq/carrel/internal/web/onboarding"
@@ -22,8 +23,8 @@ type Config struct {
 	Files    *library.Files
 	Activity *library.Activity
 	// Connections and Deliveries are those at providers. Browsers come back from there to [ProviderReturnPath].
-	Connections *library.Connections
-	Deliveries  *library.Queue
+	Connections *delivery.Connections
+	Deliveries  *delivery.Queue
 	// Catalogue is what people choose providers from.
 	Catalogue *catalogue.Catalogue
 

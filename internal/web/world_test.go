@@ -15,6 +15,7 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/blob"
 	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/store"
 	"github.com/carrelhq/carrel/internal/web"
@@ -32,8 +33,8 @@ type world struct {
 	db       *store.DB
 	log      *buffer
 
-	accounts   *library.Connections
-	deliveries *library.Queue
+	accounts   *delivery.Connections
+	deliveries *delivery.Queue
 	catalogue  *catalogue.Catalogue
 	listing    *listing
 	provider   *provider

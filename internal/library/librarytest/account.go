@@ -7,14 +7,15 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// TestAuthorizations tests the trips of a library.ConnectionStore.
+// TestAuthorizations tests the trips of a delivery.ConnectionStore.
 func TestAuthorizations(t *testing.T, open func(t *testing.T) Store) {
-	trip := func(p person) library.Authorization {
-		return library.Authorization{
+	trip := func(p person) delivery.Authorization {
+		return delivery.Authorization{
 			State:       anyHash(),
 			Request:     anyHash(),
 			Application: "a",
@@ -34,7 +35,7 @@ func TestAuthorizations(t *testing.T, open func(t *testing.T) Store) {
 		must(t, f.AddAuthorization(ctx, full))
 		same(t, "trip", value(f.GetAuthorization(ctx, full.State))(t), full)
 
-		empty := library.Authorization{State: anyHash(), Library: p.ID}
+		empty := delivery.Authorization{State: anyHash(), Library: p.ID}
 		must(t, f.AddAuthorization(ctx, empty))
 		same(t, "empty trip", value(f.GetAuthorization(ctx, empty.State))(t), empty)
 
@@ -86,7 +87,7 @@ func TestAuthorizations(t *testing.T, open func(t *testing.T) Store) {
 	})
 }
 
-// TestConnected tests how a library.ConnectionStore connects and disconnects accounts.
+// TestConnected tests how a delivery.ConnectionStore connects and disconnects accounts.
 func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("are kept as they are given", func(t *testing.T) {
 		f := fresh(t, open)
@@ -103,7 +104,7 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "kind of event", e.Kind, library.EventConnected)
 		same(t, "details of event", e.Details, library.EventDetails{Provider: "Linde", Account: a.ID})
 
-		empty := library.Connection{ID: "empty", Library: p.ID, Application: "a"}
+		empty := delivery.Connection{ID: "empty", Library: p.ID, Application: "a"}
 		got, err = f.Connect(ctx, l.Hash, empty, connectedEvent(p.ID, now))
 		must(t, err)
 		same(t, "empty account", got, empty)
@@ -157,7 +158,7 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		p, c := f.person(), f.client(library.Write)
 		g, _, _ := f.allow(p, c)
 		one := f.account(g, 1)
-		for _, other := range []library.Connection{
+		for _, other := range []delivery.Connection{
 			anyAccount(p.ID, c.Application.ID, 2, now),
 			anyAccount(p.ID, f.application().ID, 1, now),
 			anyAccount(f.person().ID, c.Application.ID, 1, now),
@@ -266,7 +267,7 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		f := fresh(t, open)
 		p, c := f.person(), f.client(library.Write)
 		g, _, _ := f.allow(p, c)
-		var want []library.Connection
+		var want []delivery.Connection
 		for i, id := range []wire.AccountID{"z", "B", "a"} {
 			a := anyAccount(p.ID, c.Application.ID, i, later(time.Millisecond))
 			if a.ID = id; id == "z" {
@@ -284,7 +285,7 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		theirs := f.account(og, 1)
 		f.sender()
 		same(t, "of the application", value(f.ListConnections(ctx, p.ID, c.Application.ID))(t), want)
-		same(t, "of another", value(f.ListConnections(ctx, p.ID, og.Application))(t), []library.Connection{theirs})
+		same(t, "of another", value(f.ListConnections(ctx, p.ID, og.Application))(t), []delivery.Connection{theirs})
 		same(t, "of all", len(value(f.ListConnections(ctx, p.ID, ""))(t)), 4)
 		same(t, "of none", len(value(f.ListConnections(ctx, p.ID, "none"))(t)), 0)
 		same(t, "of no library", len(value(f.ListConnections(ctx, "none", ""))(t)), 0)
@@ -295,7 +296,7 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		g, a := f.sender()
 		pending, l := f.connect(g, 2)
 		d := f.delivery(g, a, now)
-		trip := library.Authorization{State: anyHash(), Library: g.Library}
+		trip := delivery.Authorization{State: anyHash(), Library: g.Library}
 		must(t, f.AddAuthorization(ctx, trip))
 		og, oa := f.sender()
 		od := f.delivery(og, oa, now)
@@ -319,7 +320,7 @@ func testAnswers(open func(t *testing.T) Store) func(t *testing.T) {
 		f := fresh(t, open)
 		p, c := f.person(), f.client(library.Write)
 		g, _, _ := f.allow(p, c)
-		stands := func(a library.Connection) {
+		stands := func(a delivery.Connection) {
 			t.Helper()
 			a.Pending = false
 			same(t, "account", value(f.GetConnection(ctx, p.ID, a.ID, true))(t), a)
@@ -393,7 +394,7 @@ func testDisconnect(open func(t *testing.T) Store) func(t *testing.T) {
 		kept := f.account(g, 2)
 		waiting, held, posted, elsewhere := f.delivery(g, a, now), f.claimed(g, a, "l"), f.posting(g, a, "l"), f.delivery(g, kept, now)
 		done := f.posting(g, a, "l")
-		done.State, done.UpdatedAt = library.DeliveryDelivered, now
+		done.State, done.UpdatedAt = delivery.Delivered, now
 		must(t, f.EndDelivery(ctx, done, sentEvent(done, library.EventSentAccepted)))
 		done = f.stored(done)
 		events := len(f.events(g.Library))
@@ -403,7 +404,7 @@ func testDisconnect(open func(t *testing.T) Store) func(t *testing.T) {
 		must(t, f.Disconnect(ctx, g.Library, g.Application, a.ID, later(time.Minute), "it was disconnected", e))
 		_, err := f.GetConnection(ctx, g.Library, a.ID, false)
 		wantErr(t, "account", err, library.ErrNotFound)
-		for _, d := range []library.Delivery{waiting, held} {
+		for _, d := range []delivery.Delivery{waiting, held} {
 			same(t, "what waited", f.stored(d), calledOff(d, "it was disconnected", later(time.Minute)))
 		}
 		same(t, "what is being posted", f.stored(posted), posted)
@@ -412,7 +413,7 @@ func testDisconnect(open func(t *testing.T) Store) func(t *testing.T) {
 		same(t, "number of events", len(f.events(g.Library)), events+1)
 		same(t, "kind of event", f.newest(g.Library).Kind, library.EventDisconnected)
 
-		posted.State, posted.UpdatedAt = library.DeliveryUnknown, later(time.Hour)
+		posted.State, posted.UpdatedAt = delivery.Unknown, later(time.Hour)
 		must(t, f.EndDelivery(ctx, posted, sentEvent(posted, library.EventSentUnknown)))
 		wantErr(t, "delivery", f.AddDelivery(ctx, anyDelivery(g, a, now), NoLimit), library.ErrNotFound)
 		wantErr(t, "again", f.Disconnect(ctx, g.Library, "", a.ID, now, "", e), library.ErrNotFound)
@@ -428,7 +429,7 @@ func testDisconnect(open func(t *testing.T) Store) func(t *testing.T) {
 		// Nothing waits for an account that is gone, whatever came at the same time.
 		for i := range 10 {
 			a := f.account(g, 10+i)
-			deliveries := make([]library.Delivery, 8)
+			deliveries := make([]delivery.Delivery, 8)
 			for i := range deliveries {
 				deliveries[i] = anyDelivery(g, a, now)
 				deliveries[i].Lease, deliveries[i].LeaseUntil = "l", later(time.Minute)
@@ -445,7 +446,7 @@ func testDisconnect(open func(t *testing.T) Store) func(t *testing.T) {
 			})
 			for _, d := range deliveries {
 				got, err := f.GetDelivery(ctx, g.Library, d.ID)
-				if err == nil && got.State == library.DeliveryWaiting {
+				if err == nil && got.State == delivery.Waiting {
 					t.Error("a delivery waits for an account that is gone")
 				}
 			}
@@ -454,13 +455,13 @@ func testDisconnect(open func(t *testing.T) Store) func(t *testing.T) {
 }
 
 // calledOff is a delivery that waited when something larger ended.
-func calledOff(d library.Delivery, reason string, at time.Time) library.Delivery {
-	d.State, d.Reason, d.UpdatedAt = library.DeliveryExpired, reason, at
+func calledOff(d delivery.Delivery, reason string, at time.Time) delivery.Delivery {
+	d.State, d.Reason, d.UpdatedAt = delivery.Expired, reason, at
 	d.Payload, d.Lease, d.LeaseUntil = nil, "", time.Time{}
 	return d
 }
 
-// TestRenewal tests how a library.ConnectionStore keeps access and lets it be renewed.
+// TestRenewal tests how a delivery.ConnectionStore keeps access and lets it be renewed.
 func TestRenewal(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("is claimed by one at a time", func(t *testing.T) {
 		f := fresh(t, open)

@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// TestDeliveries tests how a library.DeliveryStore keeps, lists and forgets deliveries.
+// TestDeliveries tests how a delivery.DeliveryStore keeps, lists and forgets deliveries.
 func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("are kept as they are given", func(t *testing.T) {
 		f := fresh(t, open)
@@ -58,13 +59,13 @@ func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 		f := fresh(t, open)
 		g, a := f.sender()
 		og, oa := f.sender()
-		for what, change := range map[string]func(d *library.Delivery){
-			"no library":                     func(d *library.Delivery) { d.Library = "none" },
-			"no grant":                       func(d *library.Delivery) { d.Grant = "none" },
-			"grant of another library":       func(d *library.Delivery) { d.Grant = og.ID },
-			"no account":                     func(d *library.Delivery) { d.Account = "none" },
-			"account of another library":     func(d *library.Delivery) { d.Account = oa.ID },
-			"account of another application": func(d *library.Delivery) { d.Application = og.Application },
+		for what, change := range map[string]func(d *delivery.Delivery){
+			"no library":                     func(d *delivery.Delivery) { d.Library = "none" },
+			"no grant":                       func(d *delivery.Delivery) { d.Grant = "none" },
+			"grant of another library":       func(d *delivery.Delivery) { d.Grant = og.ID },
+			"no account":                     func(d *delivery.Delivery) { d.Account = "none" },
+			"account of another library":     func(d *delivery.Delivery) { d.Account = oa.ID },
+			"account of another application": func(d *delivery.Delivery) { d.Application = og.Application },
 		} {
 			d := anyDelivery(g, a, now)
 			change(&d)
@@ -90,7 +91,7 @@ func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 			_, err := f.GetDelivery(ctx, place.library, place.delivery)
 			wantErr(t, "delivery", err, library.ErrNotFound)
 		}
-		same(t, "deliveries", len(value(f.ListDeliveries(ctx, other.ID, "", library.DeliveryCursor{}, 10))(t)), 0)
+		same(t, "deliveries", len(value(f.ListDeliveries(ctx, other.ID, "", delivery.Cursor{}, 10))(t)), 0)
 		same(t, "number", value(f.CountWaiting(ctx, other.ID))(t), 0)
 	})
 	t.Run("are listed newest first", testListDeliveries(open))
@@ -102,7 +103,7 @@ func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 		f.claimed(g, a, "l")
 		d := f.posting(g, a, "l")
 		same(t, "number", value(f.CountWaiting(ctx, g.Library))(t), 3)
-		d.State = library.DeliveryRefused
+		d.State = delivery.Refused
 		must(t, f.EndDelivery(ctx, d, sentEvent(d, library.EventSentRefused)))
 		same(t, "number", value(f.CountWaiting(ctx, g.Library))(t), 2)
 		same(t, "number of no library", value(f.CountWaiting(ctx, "none"))(t), 0)
@@ -111,14 +112,14 @@ func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 		f := fresh(t, open)
 		g, a := f.sender()
 		og, oa := f.sender()
-		most := library.WaitingLimit{Number: 2, Bytes: 100}
-		add := func(g library.Grant, a library.Connection, size int64) error {
+		most := delivery.WaitingLimit{Number: 2, Bytes: 100}
+		add := func(g library.Grant, a delivery.Connection, size int64) error {
 			d := anyDelivery(g, a, now)
 			d.Size = size
 			return f.AddDelivery(ctx, d, most)
 		}
 		ended := f.posting(g, a, "l")
-		ended.State = library.DeliveryDelivered
+		ended.State = delivery.Delivered
 		must(t, f.EndDelivery(ctx, ended, sentEvent(ended, library.EventSentAccepted)))
 		must(t, add(g, a, 60))
 		wantErr(t, "too large", add(g, a, 41), library.ErrBusy)
@@ -129,10 +130,10 @@ func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("lose their answers in time", func(t *testing.T) {
 		f := fresh(t, open)
 		g, a := f.sender()
-		var ended []library.Delivery
+		var ended []delivery.Delivery
 		for _, at := range []time.Time{now, later(time.Millisecond)} {
 			d := f.posting(g, a, "l")
-			d.State, d.Answer, d.UpdatedAt = library.DeliveryRefused, anySeal(), at
+			d.State, d.Answer, d.UpdatedAt = delivery.Refused, anySeal(), at
 			must(t, f.EndDelivery(ctx, d, sentEvent(d, library.EventSentRefused)))
 			ended = append(ended, f.stored(d))
 		}
@@ -154,7 +155,7 @@ func testListDeliveries(open func(t *testing.T) Store) func(t *testing.T) {
 		g, _, _ := f.allow(p, f.client(library.Write))
 		og, _, _ := f.allow(p, f.client(library.Write))
 		a, oa := f.account(g, 1), f.account(og, 1)
-		var want, theirs []library.Delivery
+		var want, theirs []delivery.Delivery
 		for _, at := range []time.Time{later(time.Millisecond), now} {
 			// Ids whose order differs between alphabets, newest first.
 			for i, id := range []string{"c1", "c.1", "b2", "b1", "b0", "a1", "_x", "B2", "A1"} {
@@ -175,9 +176,9 @@ func testListDeliveries(open func(t *testing.T) Store) func(t *testing.T) {
 		sg, sa := f.sender()
 		f.delivery(sg, sa, now)
 		for _, limit := range []int{1, 2, 7, 100} {
-			for application, want := range map[wire.ApplicationID][]library.Delivery{"": want, og.Application: theirs} {
-				var got []library.Delivery
-				var at library.DeliveryCursor
+			for application, want := range map[wire.ApplicationID][]delivery.Delivery{"": want, og.Application: theirs} {
+				var got []delivery.Delivery
+				var at delivery.Cursor
 				for {
 					page := value(f.ListDeliveries(ctx, p.ID, application, at, limit))(t)
 					if len(page) > limit {
@@ -188,13 +189,13 @@ func testListDeliveries(open func(t *testing.T) Store) func(t *testing.T) {
 					}
 					got = append(got, page...)
 					last := page[len(page)-1]
-					at = library.DeliveryCursor{CreatedAt: last.CreatedAt, ID: last.ID}
+					at = delivery.Cursor{CreatedAt: last.CreatedAt, ID: last.ID}
 				}
 				same(t, fmt.Sprintf("deliveries by %d", limit), got, want)
 			}
 		}
-		same(t, "of no application", len(value(f.ListDeliveries(ctx, p.ID, "none", library.DeliveryCursor{}, 9))(t)), 0)
-		same(t, "limit 0", len(value(f.ListDeliveries(ctx, p.ID, "", library.DeliveryCursor{}, 0))(t)), 0)
+		same(t, "of no application", len(value(f.ListDeliveries(ctx, p.ID, "none", delivery.Cursor{}, 9))(t)), 0)
+		same(t, "limit 0", len(value(f.ListDeliveries(ctx, p.ID, "", delivery.Cursor{}, 0))(t)), 0)
 	}
 }
 
@@ -213,7 +214,7 @@ func testCalledOff(open func(t *testing.T) Store) func(t *testing.T) {
 			waiting, held, posted := f.delivery(g, a, now), f.claimed(g, a, "l"), f.posting(g, a, "l")
 			back := f.posting(g, a, "l")
 			done := f.posting(g, a, "l")
-			done.State = library.DeliveryDelivered
+			done.State = delivery.Delivered
 			must(t, f.EndDelivery(ctx, done, sentEvent(done, library.EventSentAccepted)))
 			done = f.stored(done)
 			stranger, sa := f.sender()
@@ -223,7 +224,7 @@ func testCalledOff(open func(t *testing.T) Store) func(t *testing.T) {
 			e := anyEvent(g.Library)
 			e.At = later(time.Minute)
 			must(t, end(g, e))
-			for _, d := range []library.Delivery{waiting, held} {
+			for _, d := range []delivery.Delivery{waiting, held} {
 				same(t, reason, f.stored(d), calledOff(d, reason, e.At))
 			}
 			same(t, reason+": what is being posted", f.stored(posted), posted)
@@ -232,16 +233,16 @@ func testCalledOff(open func(t *testing.T) Store) func(t *testing.T) {
 			same(t, reason+": number of events", len(f.events(g.Library)), events+1)
 			wantErr(t, reason+": post what was held", f.BeginPosting(ctx, held.ID, "l", now, later(time.Hour)), library.ErrUsed)
 
-			posted.State, posted.UpdatedAt = library.DeliveryDelivered, later(time.Hour)
+			posted.State, posted.UpdatedAt = delivery.Delivered, later(time.Hour)
 			must(t, f.EndDelivery(ctx, posted, sentEvent(posted, library.EventSentAccepted)))
 			// What was not filed waits again, and is not sent.
 			must(t, f.PutOff(ctx, back.ID, "l", 503, "later", later(time.Hour), later(time.Minute)))
 			claimed := value(f.ClaimDeliveries(ctx, "m", later(time.Hour), later(2*time.Hour), 10))(t)
-			if !slices.ContainsFunc(claimed, func(d library.Delivery) bool { return d.ID == back.ID }) {
+			if !slices.ContainsFunc(claimed, func(d delivery.Delivery) bool { return d.ID == back.ID }) {
 				t.Fatalf("%s: what was put back is not claimed", reason)
 			}
 			wantErr(t, reason+": post", f.BeginPosting(ctx, back.ID, "m", later(time.Hour), later(2*time.Hour)), library.ErrNotFound)
-			same(t, reason+": state", f.stored(back).State, library.DeliveryWaiting)
+			same(t, reason+": state", f.stored(back).State, delivery.Waiting)
 		}
 
 		// Another grant of the same library goes on.
@@ -255,7 +256,7 @@ func testCalledOff(open func(t *testing.T) Store) func(t *testing.T) {
 		// Nothing waits under a grant that has ended, whatever came at the same time.
 		for range 10 {
 			g, a := f.sender()
-			deliveries := make([]library.Delivery, 6)
+			deliveries := make([]delivery.Delivery, 6)
 			for i := range deliveries {
 				deliveries[i] = anyDelivery(g, a, now)
 			}
@@ -270,9 +271,9 @@ func testCalledOff(open func(t *testing.T) Store) func(t *testing.T) {
 	}
 }
 
-// TestClaims tests how a library.DeliveryStore hands out deliveries and takes them back.
+// TestClaims tests how a delivery.DeliveryStore hands out deliveries and takes them back.
 func TestClaims(t *testing.T, open func(t *testing.T) Store) {
-	ids := func(list []library.Delivery) (ids []library.DeliveryID) {
+	ids := func(list []delivery.Delivery) (ids []library.DeliveryID) {
 		for _, d := range list {
 			ids = append(ids, d.ID)
 		}
@@ -281,22 +282,22 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("give what is due, longest due first", func(t *testing.T) {
 		f := fresh(t, open)
 		g, a := f.sender()
-		at := func(d time.Duration) library.Delivery { return f.delivery(g, a, later(d)) }
+		at := func(d time.Duration) delivery.Delivery { return f.delivery(g, a, later(d)) }
 		second, first, third := at(-time.Minute), at(-time.Hour), at(0)
 		at(time.Millisecond) // not due
 		f.claimed(g, a, "other")
 		f.posting(g, a, "other")
 		ended := f.posting(g, a, "other")
-		ended.State = library.DeliveryUnknown
+		ended.State = delivery.Unknown
 		must(t, f.EndDelivery(ctx, ended, sentEvent(ended, library.EventSentUnknown)))
 
-		claim := func(lease string, limit int) []library.Delivery {
+		claim := func(lease string, limit int) []delivery.Delivery {
 			t.Helper()
 			return value(f.ClaimDeliveries(ctx, lease, now, later(time.Minute), limit))(t)
 		}
 		same(t, "limit 0", len(claim("l", 0)), 0)
 		got := claim("l", 2)
-		want := []library.Delivery{first, second}
+		want := []delivery.Delivery{first, second}
 		for i := range want {
 			want[i].Lease, want[i].LeaseUntil = "l", later(time.Minute)
 		}
@@ -310,14 +311,14 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		wantErr(t, "payload of one that has ended", err, library.ErrNotFound)
 		_, err = f.GetPayload(ctx, "none")
 		wantErr(t, "payload of none", err, library.ErrNotFound)
-		same(t, "claimed next", ids(claim("m", 10)), ids([]library.Delivery{third}))
+		same(t, "claimed next", ids(claim("m", 10)), ids([]delivery.Delivery{third}))
 		same(t, "claimed last", len(claim("n", 10)), 0)
 
 		// A lease that ran out is no lease.
 		soon := later(time.Minute - time.Millisecond)
 		same(t, "claimed again too early", len(value(f.ClaimDeliveries(ctx, "n", soon, later(time.Hour), 10))(t)), 1)
 		same(t, "claimed again", ids(value(f.ClaimDeliveries(ctx, "n", later(time.Minute), later(time.Hour), 2))(t)),
-			ids([]library.Delivery{first, second}))
+			ids([]delivery.Delivery{first, second}))
 		wantErr(t, "post under the old lease", f.BeginPosting(ctx, first.ID, "l", later(time.Minute), later(time.Hour)), library.ErrUsed)
 		wantErr(t, "put back under the old lease", f.PutOff(ctx, first.ID, "l", 0, "", now, now), library.ErrUsed)
 		must(t, f.BeginPosting(ctx, first.ID, "n", later(time.Minute), later(time.Hour)))
@@ -387,7 +388,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 
 		must(t, post(d.ID, "l", time.Minute-time.Millisecond))
 		want := d
-		want.State, want.Attempts, want.LeaseUntil = library.DeliveryPosting, 1, later(time.Hour+time.Minute-time.Millisecond)
+		want.State, want.Attempts, want.LeaseUntil = delivery.Posting, 1, later(time.Hour+time.Minute-time.Millisecond)
 		same(t, "posting", f.stored(d), want)
 		wantErr(t, "what is being posted", post(d.ID, "l", 0), library.ErrUsed)
 
@@ -400,7 +401,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		must(t, f.Disconnect(ctx, g.Library, "", a.ID, now, "", anyEvent(g.Library)))
 		must(t, f.PutOff(ctx, back.ID, "l", 0, "", now, now))
 		claimed := value(f.ClaimDeliveries(ctx, "m", now, later(time.Minute), 10))(t)
-		same(t, "claimed", ids(claimed), ids([]library.Delivery{back}))
+		same(t, "claimed", ids(claimed), ids([]delivery.Delivery{back}))
 		wantErr(t, "to an account that is gone", post(back.ID, "m", 0), library.ErrNotFound)
 		claimed[0].Payload = back.Payload
 		same(t, "delivery", f.stored(back), claimed[0])
@@ -411,12 +412,12 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		put := func(id library.DeliveryID, lease string) error {
 			return f.PutOff(ctx, id, lease, 503, "later", later(time.Hour), later(time.Second))
 		}
-		for _, d := range []library.Delivery{f.claimed(g, a, "l"), f.posting(g, a, "l")} {
+		for _, d := range []delivery.Delivery{f.claimed(g, a, "l"), f.posting(g, a, "l")} {
 			wantErr(t, "under another lease", put(d.ID, "m"), library.ErrUsed)
 			wantErr(t, "under none", put(d.ID, ""), library.ErrUsed)
 			must(t, put(d.ID, "l")) // however old the lease is
 			want := d
-			want.State, want.Status, want.Reason = library.DeliveryWaiting, 503, "later"
+			want.State, want.Status, want.Reason = delivery.Waiting, 503, "later"
 			want.NextAt, want.UpdatedAt = later(time.Hour), later(time.Second)
 			want.Lease, want.LeaseUntil = "", time.Time{}
 			same(t, "put back", f.stored(d), want)
@@ -424,7 +425,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 			wantErr(t, "what nobody holds", put(d.ID, ""), library.ErrUsed)
 		}
 		d := f.posting(g, a, "l")
-		d.State = library.DeliveryRefused
+		d.State = delivery.Refused
 		must(t, f.EndDelivery(ctx, d, sentEvent(d, library.EventSentRefused)))
 		wantErr(t, "what is final", put(d.ID, "l"), library.ErrUsed)
 		wantErr(t, "what is final, under no lease", put(d.ID, ""), library.ErrUsed)
@@ -439,7 +440,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		early := f.claimed(g, a, "l")
 		must(t, f.BeginPosting(ctx, early.ID, "l", now, later(time.Minute)))
 		same(t, "too early", ids(value(f.ListAbandoned(ctx, later(time.Minute-time.Millisecond), 10))(t)), []library.DeliveryID(nil))
-		same(t, "lost", ids(value(f.ListAbandoned(ctx, later(time.Minute), 10))(t)), ids([]library.Delivery{early}))
+		same(t, "lost", ids(value(f.ListAbandoned(ctx, later(time.Minute), 10))(t)), ids([]delivery.Delivery{early}))
 		same(t, "limit", len(value(f.ListAbandoned(ctx, later(time.Hour), 1))(t)), 1)
 		lost := value(f.ListAbandoned(ctx, later(time.Hour), 10))(t)
 		same(t, "lost later", len(lost), 2)
@@ -447,7 +448,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "lost without its payload", lost[slices.Index(ids(lost), d.ID)], d)
 		oneWins(t, "end", race(16, func(int) error {
 			d := d
-			d.State = library.DeliveryUnknown
+			d.State = delivery.Unknown
 			return f.EndDelivery(ctx, d, sentEvent(d, library.EventSentUnknown))
 		}), library.ErrUsed)
 		same(t, "lost then", len(value(f.ListAbandoned(ctx, later(time.Hour), 10))(t)), 1)
@@ -482,9 +483,9 @@ func testEndDelivery(open func(t *testing.T) Store) func(t *testing.T) {
 		f := fresh(t, open)
 		g, a := f.sender()
 		other := f.person()
-		for _, state := range []library.DeliveryState{library.DeliveryDelivered, library.DeliveryRefused,
-			library.DeliveryUnknown, library.DeliveryExpired, library.DeliveryReconnect} {
-			for _, d := range []library.Delivery{f.posting(g, a, "l"), f.claimed(g, a, "l")} {
+		for _, state := range []delivery.State{delivery.Delivered, delivery.Refused,
+			delivery.Unknown, delivery.Expired, delivery.Reconnect} {
+			for _, d := range []delivery.Delivery{f.posting(g, a, "l"), f.claimed(g, a, "l")} {
 				events := len(f.events(g.Library))
 				end := d
 				end.State, end.Status, end.Reason = state, 201, "filed"
@@ -507,7 +508,7 @@ func testEndDelivery(open func(t *testing.T) Store) func(t *testing.T) {
 				same(t, "types of event", e.Details.Types, d.Types)
 				for _, lease := range []string{"l", ""} {
 					again := end
-					again.State, again.Lease = library.DeliveryUnknown, lease
+					again.State, again.Lease = delivery.Unknown, lease
 					wantErr(t, "again", f.EndDelivery(ctx, again, sentEvent(end, library.EventSentUnknown)), library.ErrUsed)
 				}
 				same(t, "ended first", f.stored(d), want)
@@ -526,7 +527,7 @@ func testEndDelivery(open func(t *testing.T) Store) func(t *testing.T) {
 
 		errs := race(20, func(i int) error {
 			d := d
-			d.State, d.Status = library.DeliveryDelivered, 200+i
+			d.State, d.Status = delivery.Delivered, 200+i
 			return f.EndDelivery(ctx, d, sentEvent(d, library.EventSentAccepted))
 		})
 		oneWins(t, "end", errs, library.ErrUsed)
@@ -550,7 +551,7 @@ func testEndDelivery(open func(t *testing.T) Store) func(t *testing.T) {
 					return f.RevokeGrant(ctx, g.Library, g.ID, now, anyEvent(g.Library))
 				}
 				d := d
-				d.State = library.DeliveryDelivered
+				d.State = delivery.Delivered
 				return f.EndDelivery(ctx, d, sentEvent(d, library.EventSentAccepted))
 			})
 			must(t, errs[1])
@@ -562,7 +563,7 @@ func testEndDelivery(open func(t *testing.T) Store) func(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if delivered := f.stored(d).State == library.DeliveryDelivered; delivered != (errs[2] == nil) {
+			if delivered := f.stored(d).State == delivery.Delivered; delivered != (errs[2] == nil) {
 				t.Errorf("it was delivered: %t, ending said %v", delivered, errs[2])
 			}
 		}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 )
@@ -225,22 +227,22 @@ func NewArrival(g library.Grant, at time.Time) library.NewFile {
 }
 
 // anySource is an entry of a catalogue.
-func anySource(id int) library.Source {
-	return library.Source{
+func anySource(id int) delivery.Source {
+	return delivery.Source{
 		ID:        id,
 		Name:      "Huisarts <de Linde> & Zn",
 		Reference: "linde",
 		Provider:  "medmij:huisartslinde~53",
 		Push:      true,
-		Version:   library.STU3,
+		Version:   fhir.STU3,
 		ServiceID: 420, ServiceName: "Linde", ServiceReference: "s", GroupID: 7, GroupName: "Care",
 		Logo: "https://linde.example/logo.png",
 	}
 }
 
 // anyAccount is an account at a provider that is about to be connected.
-func anyAccount(id library.ID, application wire.ApplicationID, source int, at time.Time) library.Connection {
-	return library.Connection{
+func anyAccount(id library.ID, application wire.ApplicationID, source int, at time.Time) delivery.Connection {
+	return delivery.Connection{
 		ID:            wire.AccountID("420_" + anyID()),
 		Reference:     library.Reference(anyID()),
 		Library:       id,
@@ -260,7 +262,7 @@ func connectedEvent(id library.ID, at time.Time) library.Event {
 }
 
 // connect connects a source on the way of a link, for the person of a grant.
-func (f *fixture) connect(g library.Grant, source int) (library.Connection, library.AuthRequest) {
+func (f *fixture) connect(g library.Grant, source int) (delivery.Connection, library.AuthRequest) {
 	f.t.Helper()
 	l, _ := f.link(value(f.GetClient(ctx, ClientOf(g)))(f.t))
 	a, err := f.Connect(ctx, l.Hash, anyAccount(g.Library, g.Application, source, now), connectedEvent(g.Library, now))
@@ -269,7 +271,7 @@ func (f *fixture) connect(g library.Grant, source int) (library.Connection, libr
 }
 
 // account is an account at a provider that stands.
-func (f *fixture) account(g library.Grant, source int) library.Connection {
+func (f *fixture) account(g library.Grant, source int) delivery.Connection {
 	f.t.Helper()
 	a, l := f.connect(g, source)
 	must(f.t, f.CloseAuthRequest(ctx, l.Hash, now, g.ID, nil))
@@ -278,15 +280,15 @@ func (f *fixture) account(g library.Grant, source int) library.Connection {
 }
 
 // sender is a person with a grant and an account that it can be sent to.
-func (f *fixture) sender() (library.Grant, library.Connection) {
+func (f *fixture) sender() (library.Grant, delivery.Connection) {
 	f.t.Helper()
 	g, _, _ := f.allow(f.person(), f.client(library.Write))
 	return g, f.account(g, 1)
 }
 
 // anyDelivery is a delivery that waits and is due.
-func anyDelivery(g library.Grant, a library.Connection, at time.Time) library.Delivery {
-	return library.Delivery{
+func anyDelivery(g library.Grant, a delivery.Connection, at time.Time) delivery.Delivery {
+	return delivery.Delivery{
 		ID:           library.DeliveryID(anyID()),
 		Library:      g.Library,
 		Application:  g.Application,
@@ -295,7 +297,7 @@ func anyDelivery(g library.Grant, a library.Connection, at time.Time) library.De
 		Account:      a.ID,
 		ProviderName: a.Source.Name,
 		Types:        []string{"Observation", "Bundle"},
-		State:        library.DeliveryWaiting,
+		State:        delivery.Waiting,
 		Payload:      anySeal(),
 		NextAt:       at,
 		ExpiresAt:    at.Add(72 * time.Hour),
@@ -304,13 +306,13 @@ func anyDelivery(g library.Grant, a library.Connection, at time.Time) library.De
 	}
 }
 
-func sentEvent(d library.Delivery, kind library.EventKind) library.Event {
+func sentEvent(d delivery.Delivery, kind library.EventKind) library.Event {
 	return library.Event{Library: d.Library, At: d.UpdatedAt, Kind: kind,
 		Details: library.EventDetails{Delivery: d.ID, Account: d.Account, Provider: d.ProviderName, Types: d.Types}}
 }
 
 // delivery adds a delivery that waits and is due at the time.
-func (f *fixture) delivery(g library.Grant, a library.Connection, at time.Time) library.Delivery {
+func (f *fixture) delivery(g library.Grant, a delivery.Connection, at time.Time) delivery.Delivery {
 	f.t.Helper()
 	d := anyDelivery(g, a, at)
 	must(f.t, f.AddDelivery(ctx, d, NoLimit))
@@ -318,13 +320,13 @@ func (f *fixture) delivery(g library.Grant, a library.Connection, at time.Time) 
 }
 
 // stored is a delivery as it is now.
-func (f *fixture) stored(d library.Delivery) library.Delivery {
+func (f *fixture) stored(d delivery.Delivery) delivery.Delivery {
 	f.t.Helper()
 	return value(f.GetDelivery(ctx, d.Library, d.ID))(f.t)
 }
 
 // claimed is a delivery that is held under the lease for a minute from now on.
-func (f *fixture) claimed(g library.Grant, a library.Connection, lease string) library.Delivery {
+func (f *fixture) claimed(g library.Grant, a delivery.Connection, lease string) delivery.Delivery {
 	f.t.Helper()
 	d := anyDelivery(g, a, now)
 	d.Lease, d.LeaseUntil = lease, later(time.Minute)
@@ -333,23 +335,23 @@ func (f *fixture) claimed(g library.Grant, a library.Connection, lease string) l
 }
 
 // posting is a delivery that is on the wire, under the lease for two minutes.
-func (f *fixture) posting(g library.Grant, a library.Connection, lease string) library.Delivery {
+func (f *fixture) posting(g library.Grant, a delivery.Connection, lease string) delivery.Delivery {
 	f.t.Helper()
 	d := f.claimed(g, a, lease)
 	must(f.t, f.BeginPosting(ctx, d.ID, lease, now, later(2*time.Minute)))
-	d.State, d.Attempts, d.LeaseUntil = library.DeliveryPosting, 1, later(2*time.Minute)
+	d.State, d.Attempts, d.LeaseUntil = delivery.Posting, 1, later(2*time.Minute)
 	return d
 }
 
 // NewSender adds a library with a grant and an account at a provider that can be sent
 // to under it: for tests of one's own.
-func NewSender(t testing.TB, s Store) (library.Grant, library.Connection) {
+func NewSender(t testing.TB, s Store) (library.Grant, delivery.Connection) {
 	t.Helper()
 	return (&fixture{s, t}).sender()
 }
 
 // NewDelivery is a delivery of 4 KiB to be added under a grant, due at once.
-func NewDelivery(g library.Grant, a library.Connection, at time.Time) library.Delivery {
+func NewDelivery(g library.Grant, a delivery.Connection, at time.Time) delivery.Delivery {
 	d := anyDelivery(g, a, at)
 	d.Payload = make([]byte, 4096)
 	return d
@@ -422,4 +424,4 @@ func ClientOf(g library.Grant) wire.ClientID {
 }
 
 // NoLimit lets any number of deliveries wait.
-var NoLimit = library.WaitingLimit{Number: math.MaxInt, Bytes: math.MaxInt64}
+var NoLimit = delivery.WaitingLimit{Number: math.MaxInt, Bytes: math.MaxInt64}

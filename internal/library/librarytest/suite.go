@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -23,8 +24,8 @@ type Store interface {
 	library.ConsentStore
 	library.FileStore
 	library.EventStore
-	library.ConnectionStore
-	library.DeliveryStore
+	delivery.ConnectionStore
+	delivery.DeliveryStore
 	library.Sweeper
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -24,7 +25,7 @@ func TestSweeper(t *testing.T, open func(t *testing.T) Store) {
 	var logins []library.Login
 	var references []library.AccountReference
 	var tokens []library.Token
-	var trips []library.Authorization
+	var trips []delivery.Authorization
 	for _, end := range ends {
 		n := library.Nonce{Client: c.ID(), Value: wire.NewNonce(), ForgetAt: end}
 		must(t, f.UseNonce(ctx, n))
@@ -55,7 +56,7 @@ func TestSweeper(t *testing.T, open func(t *testing.T) Store) {
 		must(t, f.AddToken(ctx, token))
 		tokens = append(tokens, token)
 
-		trip := library.Authorization{State: anyHash(), Library: p.ID, ExpiresAt: end}
+		trip := delivery.Authorization{State: anyHash(), Library: p.ID, ExpiresAt: end}
 		must(t, f.AddAuthorization(ctx, trip))
 		trips = append(trips, trip)
 	}
@@ -128,7 +129,7 @@ func testSweepAccounts(f *fixture, g library.Grant) {
 	f.t.Helper()
 	const day = 24 * time.Hour
 	sweep := func(at time.Time) { f.t.Helper(); must(f.t, f.Sweep(ctx, at, day)) }
-	find := func(what string, a library.Connection, want error) {
+	find := func(what string, a delivery.Connection, want error) {
 		f.t.Helper()
 		_, err := f.GetConnection(ctx, g.Library, a.ID, false)
 		wantErr(f.t, what, err, want)

@@ -9,14 +9,14 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// Depart implements [library.Providers]: the address of the Authorization interface,
+// Depart implements [delivery.Providers]: the address of the Authorization interface,
 // with its parameters and no others. A browser sends no headers of ours, so the two ids
 // are parameters here. PKCE is not part of MedMij (unconfirmed), so the verifier stays.
-func (n *Network) AuthorizationURL(ctx context.Context, d library.AuthorizationParams) (string, error) {
+func (n *Network) AuthorizationURL(ctx context.Context, d delivery.AuthorizationParams) (string, error) {
 	o, err := n.offerFor(d.Provider)
 	if err != nil {
 		return "", fmt.Errorf("depart for a provider of MedMij: %w", err)
@@ -54,7 +54,7 @@ func tripID(state seal.Secret) string {
 
 // offerFor finds what may be used of a provider. Its hosts are looked up anew for each
 // call: a host may be called only while it is on the whitelist.
-func (n *Network) offerFor(key library.ProviderKey) (offer, error) {
+func (n *Network) offerFor(key delivery.ProviderKey) (offer, error) {
 	s := n.known.Load()
 	o, err := s.find(key)
 	if err != nil {

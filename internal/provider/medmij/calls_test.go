@@ -15,7 +15,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/provider/providertest"
 	"github.com/carrelhq/carrel/internal/seal"
 )
@@ -54,19 +55,19 @@ func TestDepart(t *testing.T) {
 	if address, _ := n.AuthorizationURL(t.Context(), other); strings.Contains(address, id) {
 		t.Error("two trips with one MedMij-Request-ID")
 	}
-	for _, key := range []library.ProviderKey{"medmij:huisartslinde~57", "medmij:nobody~53", "medmij:huisartslinde", "medmij:", "smart:x"} {
+	for _, key := range []delivery.ProviderKey{"medmij:huisartslinde~57", "medmij:nobody~53", "medmij:huisartslinde", "medmij:", "smart:x"} {
 		d := departure()
 		d.Provider = key
-		if _, err := n.AuthorizationURL(t.Context(), d); !errors.Is(err, library.ErrProviderGone) {
+		if _, err := n.AuthorizationURL(t.Context(), d); !errors.Is(err, delivery.ErrProviderGone) {
 			t.Errorf("%s: %v", key, err)
 		}
-		if _, err := n.Exchange(t.Context(), d, seal.SecretOf("x")); !errors.Is(err, library.ErrProviderGone) {
+		if _, err := n.Exchange(t.Context(), d, seal.SecretOf("x")); !errors.Is(err, delivery.ErrProviderGone) {
 			t.Errorf("%s: %v", key, err)
 		}
-		if _, err := n.RefreshTokens(t.Context(), key, seal.SecretOf("x"), run); !errors.Is(err, library.ErrProviderGone) {
+		if _, err := n.RefreshTokens(t.Context(), key, seal.SecretOf("x"), run); !errors.Is(err, delivery.ErrProviderGone) {
 			t.Errorf("%s: %v", key, err)
 		}
-		if o := n.Send(t.Context(), key, sending()); o.Kind != library.OutcomeNotFiled {
+		if o := n.Send(t.Context(), key, sending()); o.Kind != delivery.OutcomeNotFiled {
 			t.Errorf("%s: %+v", key, o)
 		}
 	}
@@ -161,8 +162,8 @@ func TestTokenAnswers(t *testing.T) {
 		"too long":            {200, `{"x":"` + strings.Repeat("a", 1<<20) + `"}`, nil, nil, 0, false},
 		"created":             {201, `{"access_token":"t","token_type":"Bearer","expires_in":900}`, nil, nil, 0, false},
 		"a redirect":          {302, ``, nil, nil, 0, false},
-		"invalid_grant":       {400, `{"error":"invalid_grant","error_description":"planted-code"}`, library.ErrProviderRefused, library.ErrReconnect, 0, false},
-		"invalid_grant, 401":  {401, `{"error":"invalid_grant"}`, library.ErrProviderRefused, library.ErrReconnect, 0, false},
+		"invalid_grant":       {400, `{"error":"invalid_grant","error_description":"planted-code"}`, delivery.ErrProviderRefused, delivery.ErrReconnect, 0, false},
+		"invalid_grant, 401":  {401, `{"error":"invalid_grant"}`, delivery.ErrProviderRefused, delivery.ErrReconnect, 0, false},
 		"invalid_grant, 500":  {500, `{"error":"invalid_grant"}`, nil, nil, 0, false},
 		"invalid_client":      {401, `{"error":"invalid_client"}`, nil, nil, 0, false},
 		"invalid_request":     {400, `{"error":"invalid_request","error_description":"planted-code"}`, nil, nil, 0, false},
@@ -193,8 +194,8 @@ func TestTokenAnswers(t *testing.T) {
 				}
 				return
 			}
-			for _, x := range []struct{ err, want, other error }{{err1, tt.code, library.ErrReconnect}, {err2, tt.renew, library.ErrProviderRefused}} {
-				if x.err == nil || x.want != nil && !errors.Is(x.err, x.want) || errors.Is(x.err, x.other) || x.want == nil && (errors.Is(x.err, library.ErrProviderRefused) || errors.Is(x.err, library.ErrReconnect)) {
+			for _, x := range []struct{ err, want, other error }{{err1, tt.code, delivery.ErrReconnect}, {err2, tt.renew, delivery.ErrProviderRefused}} {
+				if x.err == nil || x.want != nil && !errors.Is(x.err, x.want) || errors.Is(x.err, x.other) || x.want == nil && (errors.Is(x.err, delivery.ErrProviderRefused) || errors.Is(x.err, delivery.ErrReconnect)) {
 					t.Errorf("%v, want %v", x.err, x.want)
 				}
 				if x.err != nil && strings.Contains(x.err.Error(), "planted") {
@@ -230,20 +231,20 @@ func TestSend(t *testing.T) {
 			rw.WriteHeader(http.StatusCreated)
 		}
 	})
-	if o := n.Send(t.Context(), key53, sending()); o.Kind != library.OutcomeDelivered || o.Status != 200 || len(o.Answer) == 0 {
+	if o := n.Send(t.Context(), key53, sending()); o.Kind != delivery.OutcomeDelivered || o.Status != 200 || len(o.Answer) == 0 {
 		t.Errorf("%+v", o)
 	}
 	one := sending()
 	one.Resource.Path, one.Resource.Body = "Observation", []byte(`{"resourceType":"Observation"}`)
-	if o := n.Send(t.Context(), key53, one); o.Kind != library.OutcomeDelivered || o.Status != 201 {
+	if o := n.Send(t.Context(), key53, one); o.Kind != delivery.OutcomeDelivered || o.Status != 201 {
 		t.Errorf("%+v", o)
 	}
 	if len(seen) != 2 {
 		t.Errorf("%d ids for two requests", len(seen))
 	}
 	r4 := sending()
-	r4.Resource.Version = library.R4
-	if o := n.Send(t.Context(), key53, r4); o.Kind != library.OutcomeRefused || len(seen) != 2 {
+	r4.Resource.Version = fhir.R4
+	if o := n.Send(t.Context(), key53, r4); o.Kind != delivery.OutcomeRefused || len(seen) != 2 {
 		t.Errorf("R4: %+v", o)
 	}
 
@@ -252,17 +253,17 @@ func TestSend(t *testing.T) {
 	if err := n.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if o := n.Send(t.Context(), key53, sending()); o.Kind != library.OutcomeNotFiled || !strings.Contains(o.Reason, "whitelist") || len(seen) != 2 {
+	if o := n.Send(t.Context(), key53, sending()); o.Kind != delivery.OutcomeNotFiled || !strings.Contains(o.Reason, "whitelist") || len(seen) != 2 {
 		t.Errorf("off the whitelist: %+v", o)
 	}
-	if _, err := n.RefreshTokens(t.Context(), key53, seal.SecretOf("x"), run); !errors.Is(err, library.ErrProviderGone) {
+	if _, err := n.RefreshTokens(t.Context(), key53, seal.SecretOf("x"), run); !errors.Is(err, delivery.ErrProviderGone) {
 		t.Errorf("off the whitelist: %v", err)
 	}
 	w.stelsel.put(zal2XML(11), whlXML(12, "localhost"))
 	if err := n.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if o := n.Send(t.Context(), key53, sending()); o.Kind != library.OutcomeNotFiled || !strings.Contains(o.Reason, "not on MedMij's list") {
+	if o := n.Send(t.Context(), key53, sending()); o.Kind != delivery.OutcomeNotFiled || !strings.Contains(o.Reason, "not on MedMij's list") {
 		t.Errorf("off the list: %+v", o)
 	}
 }
@@ -280,7 +281,7 @@ func TestTheirRefusal(t *testing.T) {
 		w := newWorld(t)
 		w.config.Certificate, w.config.Key = issue(w)
 		n := w.fresh()
-		if o := n.Send(t.Context(), key53, sending()); o.Kind != library.OutcomeNotFiled || !strings.Contains(o.Reason, "does not take our certificate") {
+		if o := n.Send(t.Context(), key53, sending()); o.Kind != delivery.OutcomeNotFiled || !strings.Contains(o.Reason, "does not take our certificate") {
 			t.Errorf("%s: %+v", what, o)
 		}
 		if _, err := n.Exchange(t.Context(), departure(), seal.SecretOf(plantedCode)); err == nil || !strings.Contains(err.Error(), "does not take our certificate") {
@@ -333,10 +334,10 @@ func TestChainLog(t *testing.T) {
 		}
 	}
 
-	if err := n.AuthorizationError(t.Context(), departure(), "access_denied"); !errors.Is(err, library.ErrProviderRefused) {
+	if err := n.AuthorizationError(t.Context(), departure(), "access_denied"); !errors.Is(err, delivery.ErrProviderRefused) {
 		t.Errorf("a no: %v", err)
 	}
-	if err := n.AuthorizationError(t.Context(), departure(), plantedCode); err == nil || errors.Is(err, library.ErrProviderRefused) || strings.Contains(err.Error(), plantedCode) {
+	if err := n.AuthorizationError(t.Context(), departure(), plantedCode); err == nil || errors.Is(err, delivery.ErrProviderRefused) || strings.Contains(err.Error(), plantedCode) {
 		t.Errorf("another error: %v", err)
 	}
 

@@ -11,7 +11,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/provider/providertest"
 	"github.com/carrelhq/carrel/internal/seal"
 )
@@ -247,7 +248,7 @@ func (w *world) fresh() *Network {
 	return n
 }
 
-const key53 = library.ProviderKey("medmij:huisartslinde~53")
+const key53 = delivery.ProviderKey("medmij:huisartslinde~53")
 
 // The planted values: none may ever show.
 const (
@@ -259,17 +260,17 @@ const (
 	run            = "7d5f9f57-3a6c-4a51-9d4c-2f6d1d0a7a11"
 )
 
-func departure() library.AuthorizationParams {
-	return library.AuthorizationParams{
+func departure() delivery.AuthorizationParams {
+	return delivery.AuthorizationParams{
 		Provider: key53, State: seal.SecretOf(plantedState), Verifier: seal.SecretOf("planted-verifier"),
 		RedirectURI: "https://medmij.example.nl/return", Correlation: run,
 	}
 }
 
-func sending() library.SendRequest {
-	return library.SendRequest{
-		Resource: library.Resource{
-			Version: library.STU3, Types: []string{"Bundle"},
+func sending() delivery.SendRequest {
+	return delivery.SendRequest{
+		Resource: delivery.Resource{
+			Version: fhir.STU3, Types: []string{"Bundle"},
 			Body: []byte(`{"resourceType":"Bundle","type":"batch","entry":[{"resource":{"x":"planted-content"}}]}`),
 		},
 		Token: seal.SecretOf(plantedToken), Correlation: run,

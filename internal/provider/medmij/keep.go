@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 func (n *Network) kept(name listName) string {
@@ -77,6 +78,9 @@ func writeFile(name string, text []byte) (err error) {
 	}
 	if err = os.Rename(f.Name(), name); err != nil {
 		return err
+	}
+	if runtime.GOOS == "windows" {
+		return nil // a folder cannot be synced there
 	}
 	folder, err := os.Open(filepath.Dir(name))
 	if err != nil {

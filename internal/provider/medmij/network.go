@@ -12,7 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/provider"
 )
 
@@ -41,7 +42,7 @@ type Network struct {
 	known atomic.Pointer[snapshot]
 }
 
-var _ library.Providers = (*Network)(nil)
+var _ delivery.Providers = (*Network)(nil)
 
 // New checks the configuration and loads the lists that were kept. It fetches
 // nothing: that is for Refresh and Run.
@@ -133,13 +134,13 @@ func (n *Network) certificate() error {
 // DataService is a data service of a provider that can be sent to.
 type DataService struct {
 	// Key is "medmij:<provider>~<id>".
-	Key library.ProviderKey
+	Key delivery.ProviderKey
 	// Provider is the provider's name, without @medmij.
 	Provider string
 	// ID is MedMij's id of it, such as 53, and Name its name by the list of names.
 	ID, Name string
 	// Version is the FHIR that it speaks.
-	Version library.FHIRVersion
+	Version fhir.Version
 }
 
 // DataServices lists what can be sent to now, from the last good lists, in the order of the

@@ -10,7 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/provider/providertest"
 	"github.com/carrelhq/carrel/internal/testenv"
 )
@@ -56,10 +57,10 @@ func TestReady(t *testing.T) {
 	if _, _, err := n.DataServices(); !errors.Is(err, errNoLists) {
 		t.Errorf("services without lists: %v", err)
 	}
-	if _, err := n.AuthorizationURL(t.Context(), departure()); !errors.Is(err, errNoLists) || errors.Is(err, library.ErrProviderGone) {
+	if _, err := n.AuthorizationURL(t.Context(), departure()); !errors.Is(err, errNoLists) || errors.Is(err, delivery.ErrProviderGone) {
 		t.Errorf("depart without lists: %v", err)
 	}
-	if o := n.Send(t.Context(), key53, sending()); o.Kind != library.OutcomeNotFiled {
+	if o := n.Send(t.Context(), key53, sending()); o.Kind != delivery.OutcomeNotFiled {
 		t.Errorf("send without lists: %+v", o)
 	}
 	if err := n.Refresh(t.Context()); err != nil {
@@ -78,7 +79,7 @@ func TestReady(t *testing.T) {
 	if _, err := n.AuthorizationURL(t.Context(), departure()); !errors.Is(err, errNotListed) {
 		t.Errorf("depart off the list of clients: %v", err)
 	}
-	if o := n.Send(t.Context(), key53, sending()); o.Kind != library.OutcomeNotFiled || !strings.Contains(o.Reason, "client list") {
+	if o := n.Send(t.Context(), key53, sending()); o.Kind != delivery.OutcomeNotFiled || !strings.Contains(o.Reason, "client list") {
 		t.Errorf("send off the list of clients: %+v", o)
 	}
 }
@@ -105,7 +106,7 @@ func TestServices(t *testing.T) {
 	w := newWorld(t)
 	n := w.fresh()
 	list, gen, err := n.DataServices()
-	want := DataService{Key: key53, Provider: linde, ID: "53", Name: "Meetwaarden vitale functies", Version: library.STU3}
+	want := DataService{Key: key53, Provider: linde, ID: "53", Name: "Meetwaarden vitale functies", Version: fhir.STU3}
 	if err != nil || len(list) != 1 || list[0] != want || gen == 0 {
 		t.Fatalf("%+v, %d, %v", list, gen, err)
 	}
@@ -129,7 +130,7 @@ func TestServices(t *testing.T) {
 	if again == gen || len(list) != 2 || list[0].Key != "medmij:apotheek~60" || list[0].Name != "Gegevensdienst 60" || list[1] != want {
 		t.Errorf("%+v, generation %d after %d", list, again, gen)
 	}
-	if _, err := n.AuthorizationURL(t.Context(), library.AuthorizationParams{Provider: "medmij:elders~57"}); !errors.Is(err, library.ErrProviderGone) || !strings.Contains(err.Error(), "whitelist") {
+	if _, err := n.AuthorizationURL(t.Context(), delivery.AuthorizationParams{Provider: "medmij:elders~57"}); !errors.Is(err, delivery.ErrProviderGone) || !strings.Contains(err.Error(), "whitelist") {
 		t.Errorf("a host that is not on the whitelist: %v", err)
 	}
 

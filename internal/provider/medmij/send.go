@@ -7,7 +7,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/provider"
 )
 
@@ -22,17 +23,17 @@ const (
 // ours are the reasons that say nothing of a provider.
 var ours = []error{errNoLists, errNotListed, errNotWhite}
 
-// Send implements [library.Providers]: one request of the Resource interface. The
+// Send implements [delivery.Providers]: one request of the Resource interface. The
 // token says whose record it is, so nothing else in address and headers does.
-func (n *Network) Send(ctx context.Context, key library.ProviderKey, s library.SendRequest) library.Outcome {
+func (n *Network) Send(ctx context.Context, key delivery.ProviderKey, s delivery.SendRequest) delivery.Outcome {
 	o, err := n.offerFor(key)
 	switch {
 	case err != nil:
-		return library.Outcome{Kind: library.OutcomeNotFiled, Reason: whyNot(err)}
-	case s.Resource.Version != library.STU3:
+		return delivery.Outcome{Kind: delivery.OutcomeNotFiled, Reason: whyNot(err)}
+	case s.Resource.Version != fhir.STU3:
 		// All services of delen are STU3; what the provider would make of anything else
 		// nobody can say.
-		return library.Outcome{Kind: library.OutcomeRefused, Reason: otherVersion}
+		return delivery.Outcome{Kind: delivery.OutcomeRefused, Reason: otherVersion}
 	}
 	trace := uuid.NewString()
 	p := provider.Parcel{Base: o.resource, Resource: s.Resource, Token: s.Token, Header: n.headers(s.Correlation, trace)}

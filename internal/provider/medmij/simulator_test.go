@@ -19,7 +19,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/provider/medmij"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/simulator"
@@ -29,7 +30,7 @@ import (
 const (
 	clientID = "medmij.example.nl"
 	callback = "https://medmij.example.nl/return"
-	linde    = library.ProviderKey("medmij:huisartslinde~53")
+	linde    = delivery.ProviderKey("medmij:huisartslinde~53")
 )
 
 // net is the simulator, and the network that it makes for us.
@@ -104,7 +105,7 @@ func (s *net) open(change func(*medmij.Config)) *medmij.Network {
 
 // ready says what keeps people from being sent to providers, nil if nothing does.
 func (s *net) ready() error {
-	_, err := s.n.AuthorizationURL(s.Context(), library.AuthorizationParams{Provider: "medmij:balanspunt~53", State: seal.NewSecret(), RedirectURI: callback, Correlation: uuid.NewString()})
+	_, err := s.n.AuthorizationURL(s.Context(), delivery.AuthorizationParams{Provider: "medmij:balanspunt~53", State: seal.NewSecret(), RedirectURI: callback, Correlation: uuid.NewString()})
 	return err
 }
 
@@ -129,9 +130,9 @@ func (s *net) end() {
 }
 
 // travel sends a person to the provider and back.
-func (s *net) travel(key library.ProviderKey) (library.AuthorizationParams, url.Values) {
+func (s *net) travel(key delivery.ProviderKey) (delivery.AuthorizationParams, url.Values) {
 	s.Helper()
-	d := library.AuthorizationParams{
+	d := delivery.AuthorizationParams{
 		Provider: key, State: seal.NewSecret(), Verifier: seal.NewSecret(), RedirectURI: callback, Correlation: uuid.NewString(),
 	}
 	address, err := s.n.AuthorizationURL(s.Context(), d)
@@ -158,7 +159,7 @@ func (s *net) travel(key library.ProviderKey) (library.AuthorizationParams, url.
 }
 
 // connect is a whole run until we may send.
-func (s *net) connect(key library.ProviderKey) (library.AuthorizationParams, library.ProviderTokens) {
+func (s *net) connect(key delivery.ProviderKey) (delivery.AuthorizationParams, delivery.ProviderTokens) {
 	s.Helper()
 	d, q := s.travel(key)
 	a, err := s.n.Exchange(s.Context(), d, seal.SecretOf(q.Get("code")))
@@ -168,26 +169,26 @@ func (s *net) connect(key library.ProviderKey) (library.AuthorizationParams, lib
 	return d, a
 }
 
-func (s *net) send(d library.AuthorizationParams, a library.ProviderTokens, r library.Resource, within time.Duration) library.Outcome {
+func (s *net) send(d delivery.AuthorizationParams, a delivery.ProviderTokens, r delivery.Resource, within time.Duration) delivery.Outcome {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), within)
 	defer cancel()
-	return s.n.Send(ctx, d.Provider, library.SendRequest{Resource: r, Token: a.Access, Correlation: d.Correlation})
+	return s.n.Send(ctx, d.Provider, delivery.SendRequest{Resource: r, Token: a.Access, Correlation: d.Correlation})
 }
 
 // measurements is the shared Bundle of a person's own measurements.
-func measurements(t *testing.T) library.Resource {
+func measurements(t *testing.T) delivery.Resource {
 	t.Helper()
 	body, err := os.ReadFile(testenv.Shared(t, "fhir", "stu3", "valid", "push-selfmeasurements-bloodpressure-batch.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return library.Resource{Version: library.STU3, Types: []string{"Bundle"}, Body: body}
+	return delivery.Resource{Version: fhir.STU3, Types: []string{"Bundle"}, Body: body}
 }
 
 // pressure is one measurement.
-func pressure() library.Resource {
-	return library.Resource{Version: library.STU3, Path: "Observation", Types: []string{"Observation"}, Body: []byte(`{"resourceType":"Observation",
+func pressure() delivery.Resource {
+	return delivery.Resource{Version: fhir.STU3, Path: "Observation", Types: []string{"Observation"}, Body: []byte(`{"resourceType":"Observation",
 "meta":{"profile":["http://nictiz.nl/fhir/StructureDefinition/zib-BloodPressure"]},"status":"final",
 "code":{"coding":[{"system":"http://loinc.org","code":"85354-9","display":"Blood pressure"}],"text":"Blood pressure"},
 "effectiveDateTime":"2026-01-05T09:00:00+01:00","subject":{"display":"Practice patient"},
@@ -220,7 +221,7 @@ func TestWholeRun(t *testing.T) {
 	if a.Refresh.IsZero() || time.Until(a.ExpiresAt) < 14*time.Minute {
 		t.Errorf("refresh: %v, until %v", !a.Refresh.IsZero(), a.ExpiresAt)
 	}
-	if o := s.send(d, a, pressure(), time.Minute); o.Kind != library.OutcomeDelivered || o.Status != 201 || len(o.Answer) == 0 {
+	if o := s.send(d, a, pressure(), time.Minute); o.Kind != delivery.OutcomeDelivered || o.Status != 201 || len(o.Answer) == 0 {
 		t.Errorf("one: %+v", o)
 	}
 	renewal := uuid.NewString() // names the run from then on
@@ -228,19 +229,19 @@ func TestWholeRun(t *testing.T) {
 	if err != nil || again.Refresh.Reveal() == a.Refresh.Reveal() {
 		t.Errorf("renew: %v, replaced: %v", err, again.Refresh.Reveal() != a.Refresh.Reveal())
 	}
-	if _, err := s.n.RefreshTokens(t.Context(), linde, seal.NewSecret(), uuid.NewString()); !errors.Is(err, library.ErrReconnect) {
+	if _, err := s.n.RefreshTokens(t.Context(), linde, seal.NewSecret(), uuid.NewString()); !errors.Is(err, delivery.ErrReconnect) {
 		t.Errorf("renew with another: %v", err)
 	}
 	bundle := measurements(t)
 	first := d.Correlation
 	d.Correlation = renewal
-	if o := s.send(d, again, bundle, time.Minute); o.Kind != library.OutcomeDelivered || len(o.Answer) == 0 {
+	if o := s.send(d, again, bundle, time.Minute); o.Kind != delivery.OutcomeDelivered || len(o.Answer) == 0 {
 		t.Errorf("Bundle: %+v", o)
 	}
 	if filed := s.sim.Filed(); len(filed) != 2 || filed[0].CorrelationID != first || filed[1].CorrelationID != renewal {
 		t.Errorf("%+v", filed)
 	}
-	if o := s.send(d, library.ProviderTokens{Access: seal.NewSecret()}, pressure(), time.Minute); o.Kind != library.OutcomeUnauthorized || o.Status != 401 {
+	if o := s.send(d, delivery.ProviderTokens{Access: seal.NewSecret()}, pressure(), time.Minute); o.Kind != delivery.OutcomeUnauthorized || o.Status != 401 {
 		t.Errorf("another token: %+v", o)
 	}
 }
@@ -260,10 +261,10 @@ func TestResourceModes(t *testing.T) {
 	s := start(t)
 	defer s.end()
 	const (
-		delivered, refused, notFiled    = library.OutcomeDelivered, library.OutcomeRefused, library.OutcomeNotFiled
-		unauthorized, forbidden, unsure = library.OutcomeUnauthorized, library.OutcomeForbidden, library.OutcomeUnknown
+		delivered, refused, notFiled    = delivery.OutcomeDelivered, delivery.OutcomeRefused, delivery.OutcomeNotFiled
+		unauthorized, forbidden, unsure = delivery.OutcomeUnauthorized, delivery.OutcomeForbidden, delivery.OutcomeUnknown
 	)
-	expected := map[simulator.ResourceMode][2]library.OutcomeKind{ // a Bundle, one resource
+	expected := map[simulator.ResourceMode][2]delivery.OutcomeKind{ // a Bundle, one resource
 		simulator.ResourceRight: {delivered, delivered},
 		"400":                   {refused, refused},
 		"401":                   {unauthorized, unauthorized},
@@ -318,7 +319,7 @@ func TestResourceModes(t *testing.T) {
 		s.sim.Behave("", simulator.Behaviour{
 			Authorize: simulator.AuthorizeApprove, Resource: mode, Slow: 100 * time.Millisecond, Late: time.Minute, RetryAfter: 90 * time.Second,
 		})
-		for i, r := range []library.Resource{bundle, pressure()} {
+		for i, r := range []delivery.Resource{bundle, pressure()} {
 			before := len(s.sim.Filed())
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			if mode == simulator.ResourceLate {
@@ -329,7 +330,7 @@ func TestResourceModes(t *testing.T) {
 					cancel()
 				}()
 			}
-			o := s.n.Send(ctx, d.Provider, library.SendRequest{Resource: r, Token: a.Access, Correlation: d.Correlation})
+			o := s.n.Send(ctx, d.Provider, delivery.SendRequest{Resource: r, Token: a.Access, Correlation: d.Correlation})
 			cancel()
 			what := fmt.Sprintf("%s, %s", mode, r.Types[0])
 			if o.Kind != want[i] {
@@ -356,7 +357,7 @@ func TestResourceModes(t *testing.T) {
 	}
 }
 
-func countEntries(t *testing.T, r library.Resource) int {
+func countEntries(t *testing.T, r delivery.Resource) int {
 	t.Helper()
 	var b struct{ Entry []json.RawMessage }
 	if err := json.Unmarshal(r.Body, &b); err != nil {
@@ -386,11 +387,11 @@ func TestTokenModes(t *testing.T) {
 				t.Errorf("%s: %v", mode, err)
 			}
 		case simulator.TokenUsed, simulator.TokenExpired, simulator.TokenWrongRedirect, simulator.TokenRevoked, "invalid_grant":
-			if !errors.Is(err, library.ErrProviderRefused) {
+			if !errors.Is(err, delivery.ErrProviderRefused) {
 				t.Errorf("%s: %v", mode, err)
 			}
 		default:
-			if err == nil || errors.Is(err, library.ErrProviderRefused) || errors.Is(err, library.ErrReconnect) || errors.Is(err, library.ErrProviderGone) {
+			if err == nil || errors.Is(err, delivery.ErrProviderRefused) || errors.Is(err, delivery.ErrReconnect) || errors.Is(err, delivery.ErrProviderGone) {
 				t.Errorf("%s: %v", mode, err)
 			}
 		}
@@ -412,11 +413,11 @@ func TestTraps(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := s.send(d, a, pressure(), time.Minute)
-		if o.Kind != library.OutcomeNotFiled || o.Reason == "" {
+		if o.Kind != delivery.OutcomeNotFiled || o.Reason == "" {
 			t.Errorf("%s: %+v", trap, o)
 		}
 		_, err := s.n.Exchange(t.Context(), d, seal.NewSecret())
-		if err == nil || errors.Is(err, library.ErrProviderGone) != (trap == simulator.TrapNotWhitelist) {
+		if err == nil || errors.Is(err, delivery.ErrProviderGone) != (trap == simulator.TrapNotWhitelist) {
 			t.Errorf("%s: %v", trap, err)
 		}
 		t.Logf("%s: %s; %v", trap, o.Reason, err)
@@ -494,8 +495,8 @@ func TestBadCertificates(t *testing.T) {
 		if err := n.Refresh(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		out := n.Send(t.Context(), linde, library.SendRequest{Resource: pressure(), Token: a.Access, Correlation: d.Correlation})
-		if out.Kind != library.OutcomeNotFiled || !strings.Contains(out.Reason, "does not take our certificate") {
+		out := n.Send(t.Context(), linde, delivery.SendRequest{Resource: pressure(), Token: a.Access, Correlation: d.Correlation})
+		if out.Kind != delivery.OutcomeNotFiled || !strings.Contains(out.Reason, "does not take our certificate") {
 			t.Errorf("%s: %+v", what, out)
 		}
 	}

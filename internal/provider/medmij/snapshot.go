@@ -9,7 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 )
 
 // errNotWhite says that a host of the backchannel may not be called.
@@ -27,7 +28,7 @@ type snapshot struct {
 	// gen counts the snapshots.
 	gen uint64
 
-	offers   map[library.ProviderKey]offer
+	offers   map[delivery.ProviderKey]offer
 	services []DataService
 }
 
@@ -75,7 +76,7 @@ func (s *snapshot) with(l list, c Config) *snapshot {
 
 // index finds what can be sent to.
 func (s *snapshot) index(c Config) {
-	s.offers, s.services = map[library.ProviderKey]offer{}, nil
+	s.offers, s.services = map[delivery.ProviderKey]offer{}, nil
 	if s.zal == nil {
 		return
 	}
@@ -85,11 +86,11 @@ func (s *snapshot) index(c Config) {
 			if !ok {
 				continue
 			}
-			key := library.ProviderKey(prefix + p.name + "~" + id)
+			key := delivery.ProviderKey(prefix + p.name + "~" + id)
 			s.offers[key] = o
 			if s.reachable(o) == nil {
 				s.services = append(s.services, DataService{
-					Key: key, Provider: p.name, ID: id, Name: s.serviceName(id), Version: library.STU3,
+					Key: key, Provider: p.name, ID: id, Name: s.serviceName(id), Version: fhir.STU3,
 				})
 			}
 		}
@@ -133,16 +134,16 @@ func (p zalProvider) offer(id, role string, log *slog.Logger) (offer, bool) {
 
 // find returns the offer of a key that may be used: it is on the lists, and its hosts
 // are on the whitelist.
-func (s *snapshot) find(key library.ProviderKey) (offer, error) {
+func (s *snapshot) find(key delivery.ProviderKey) (offer, error) {
 	if s.zal == nil || s.whl == nil {
 		return offer{}, fmt.Errorf("find %q: %w", key, errNoLists)
 	}
 	o, ok := s.offers[key]
 	if !ok {
-		return offer{}, fmt.Errorf("find %q: not on MedMij's list: %w", key, library.ErrProviderGone)
+		return offer{}, fmt.Errorf("find %q: not on MedMij's list: %w", key, delivery.ErrProviderGone)
 	}
 	if err := s.reachable(o); err != nil {
-		return offer{}, fmt.Errorf("find %q: %w: %w", key, err, library.ErrProviderGone)
+		return offer{}, fmt.Errorf("find %q: %w: %w", key, err, delivery.ErrProviderGone)
 	}
 	return o, nil
 }

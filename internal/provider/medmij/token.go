@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/provider"
 	"github.com/carrelhq/carrel/internal/seal"
 )
@@ -26,11 +26,11 @@ const (
 	grantRefresh = "refresh_token"
 )
 
-// Return implements [library.Providers]. The code is offered once, and never again.
-func (n *Network) Exchange(ctx context.Context, d library.AuthorizationParams, code seal.Secret) (library.ProviderTokens, error) {
+// Return implements [delivery.Providers]. The code is offered once, and never again.
+func (n *Network) Exchange(ctx context.Context, d delivery.AuthorizationParams, code seal.Secret) (delivery.ProviderTokens, error) {
 	o, err := n.offerFor(d.Provider)
 	if err != nil {
-		return library.ProviderTokens{}, fmt.Errorf("return from a provider of MedMij: %w", err)
+		return delivery.ProviderTokens{}, fmt.Errorf("return from a provider of MedMij: %w", err)
 	}
 	n.chain.write(ctx, event{stepReceiveAuthorization, d.Correlation, tripID(d.State)}, n.request(o, o.authorization), 0, "", "")
 	a, err := n.token(ctx, o, d.Correlation, grantCode, url.Values{
@@ -38,16 +38,16 @@ func (n *Network) Exchange(ctx context.Context, d library.AuthorizationParams, c
 		"redirect_uri": {d.RedirectURI},
 	})
 	if errors.Is(err, errInvalidGrant) {
-		err = library.ErrProviderRefused
+		err = delivery.ErrProviderRefused
 	}
 	if err != nil {
-		return library.ProviderTokens{}, fmt.Errorf("swap the code at %s: %w", o.provider, err)
+		return delivery.ProviderTokens{}, fmt.Errorf("swap the code at %s: %w", o.provider, err)
 	}
 	return a, nil
 }
 
-// Declined implements [library.Providers].
-func (n *Network) AuthorizationError(ctx context.Context, d library.AuthorizationParams, oauthError string) error {
+// Declined implements [delivery.Providers].
+func (n *Network) AuthorizationError(ctx context.Context, d delivery.AuthorizationParams, oauthError string) error {
 	err := provider.Declined(oauthError)
 	o, gone := n.offerFor(d.Provider)
 	if gone != nil {
@@ -58,19 +58,19 @@ func (n *Network) AuthorizationError(ctx context.Context, d library.Authorizatio
 	return fmt.Errorf("return from %s: %w", o.provider, err)
 }
 
-// Renew implements [library.Providers]. Whether providers give refresh tokens for delen
+// Renew implements [delivery.Providers]. Whether providers give refresh tokens for delen
 // is unconfirmed; those that do replace it at each use.
-func (n *Network) RefreshTokens(ctx context.Context, key library.ProviderKey, refresh seal.Secret, correlation string) (library.ProviderTokens, error) {
+func (n *Network) RefreshTokens(ctx context.Context, key delivery.ProviderKey, refresh seal.Secret, correlation string) (delivery.ProviderTokens, error) {
 	o, err := n.offerFor(key)
 	if err != nil {
-		return library.ProviderTokens{}, fmt.Errorf("renew the access at a provider of MedMij: %w", err)
+		return delivery.ProviderTokens{}, fmt.Errorf("renew the access at a provider of MedMij: %w", err)
 	}
 	a, err := n.token(ctx, o, correlation, grantRefresh, url.Values{"refresh_token": {refresh.Reveal()}})
 	if errors.Is(err, errInvalidGrant) {
-		err = library.ErrReconnect
+		err = delivery.ErrReconnect
 	}
 	if err != nil {
-		return library.ProviderTokens{}, fmt.Errorf("renew the access at %s: %w", o.provider, err)
+		return delivery.ProviderTokens{}, fmt.Errorf("renew the access at %s: %w", o.provider, err)
 	}
 	return a, nil
 }
@@ -79,7 +79,7 @@ var errInvalidGrant = errors.New("invalid_grant")
 
 // token makes a token request: mutual TLS, a form, the two headers, client_id and no
 // secret, as the client is known by its certificate (Token interface).
-func (n *Network) token(ctx context.Context, o offer, correlation, grant string, form url.Values) (library.ProviderTokens, error) {
+func (n *Network) token(ctx context.Context, o offer, correlation, grant string, form url.Values) (delivery.ProviderTokens, error) {
 	ctx, cancel := context.WithTimeout(ctx, provider.TokenTimeout)
 	defer cancel()
 	form.Set("grant_type", grant)
@@ -103,7 +103,7 @@ func (n *Network) token(ctx context.Context, o offer, correlation, grant string,
 			code = codeUnavailable
 		}
 		n.chain.write(ctx, event{stepTokenErrorResponse, correlation, trace}, request{}, 0, code, err.Error())
-		return library.ProviderTokens{}, err
+		return delivery.ProviderTokens{}, err
 	}
 	access, code, err := readTokenAnswer(reply, start)
 	if err != nil {
@@ -112,7 +112,7 @@ func (n *Network) token(ctx context.Context, o offer, correlation, grant string,
 			kind = stepTokenRequestError
 		}
 		n.chain.write(ctx, event{kind, correlation, trace}, request{}, reply.Status, code, err.Error())
-		return library.ProviderTokens{}, err
+		return delivery.ProviderTokens{}, err
 	}
 	n.chain.write(ctx, event{stepReceiveToken, correlation, trace}, request{}, reply.Status, "", "")
 	return access, nil
@@ -140,7 +140,7 @@ type tokenAnswer struct {
 // readTokenAnswer reads the answer to a token request that was made at the given time.
 // code is the error's, for the log. No error repeats anything of the answer but a
 // status and an error code of RFC 6749.
-func readTokenAnswer(r provider.Reply, at time.Time) (access library.ProviderTokens, code string, err error) {
+func readTokenAnswer(r provider.Reply, at time.Time) (access delivery.ProviderTokens, code string, err error) {
 	if r.Loss != "" {
 		return access, codeOther, errors.New("the answer of the token endpoint " + string(r.Loss))
 	}

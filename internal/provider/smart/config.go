@@ -13,7 +13,8 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/provider"
 	"github.com/carrelhq/carrel/internal/seal"
 )
@@ -30,7 +31,7 @@ type Server struct {
 	Name, City string
 	// Base is the address of the FHIR server.
 	Base    string
-	Version library.FHIRVersion
+	Version fhir.Version
 	// Authorize and Token are its endpoints; both empty if it says itself where they are,
 	// in [base]/.well-known/smart-configuration. With a Secret it can name a token endpoint
 	// at the host of Base only.
@@ -43,8 +44,8 @@ type Server struct {
 	Roots []byte
 }
 
-// Key is what the server is known by to [library.Providers].
-func (s Server) Key() library.ProviderKey { return library.ProviderKey(prefix + s.ID) }
+// Key is what the server is known by to [delivery.Providers].
+func (s Server) Key() delivery.ProviderKey { return delivery.ProviderKey(prefix + s.ID) }
 
 // entry is a server in the file.
 type entry struct {
@@ -99,9 +100,9 @@ func (e entry) server(folder string) (Server, error) {
 	}
 	switch e.Version {
 	case "stu3":
-		s.Version = library.STU3
+		s.Version = fhir.STU3
 	case "r4":
-		s.Version = library.R4
+		s.Version = fhir.R4
 	default:
 		return Server{}, fmt.Errorf("version is %q, not \"stu3\" or \"r4\"", e.Version)
 	}
@@ -157,8 +158,8 @@ func (s Server) check(loopback bool) error {
 	if strings.TrimSpace(s.Name) == "" || len(s.Name) > 200 {
 		return errors.New("name: missing, or too long")
 	}
-	if s.Version != library.STU3 && s.Version != library.R4 {
-		return fmt.Errorf("version: %q is neither STU3 nor R4", s.Version)
+	if s.Version != fhir.STU3 && s.Version != fhir.R4 {
+		return fmt.Errorf("version: %q is neither STU3 nor R4", string(s.Version))
 	}
 	if err := checkAddress(s.Base, false, loopback); err != nil {
 		return fmt.Errorf("base: %w", err)

@@ -9,13 +9,13 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/provider"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// Depart implements [library.Providers].
-func (n *Network) AuthorizationURL(ctx context.Context, d library.AuthorizationParams) (string, error) {
+// Depart implements [delivery.Providers].
+func (n *Network) AuthorizationURL(ctx context.Context, d delivery.AuthorizationParams) (string, error) {
 	p, err := n.find(d.Provider)
 	if err != nil {
 		return "", fmt.Errorf("depart: %w", err)
@@ -29,44 +29,44 @@ func (n *Network) AuthorizationURL(ctx context.Context, d library.AuthorizationP
 		oauth2.SetAuthURLParam("aud", p.Base)), nil
 }
 
-// Return implements [library.Providers].
-func (n *Network) Exchange(ctx context.Context, d library.AuthorizationParams, code seal.Secret) (library.ProviderTokens, error) {
+// Return implements [delivery.Providers].
+func (n *Network) Exchange(ctx context.Context, d delivery.AuthorizationParams, code seal.Secret) (delivery.ProviderTokens, error) {
 	p, err := n.find(d.Provider)
 	if err != nil {
-		return library.ProviderTokens{}, fmt.Errorf("return: %w", err)
+		return delivery.ProviderTokens{}, fmt.Errorf("return: %w", err)
 	}
 	c, err := n.oauth(ctx, p, d.RedirectURI)
 	if err != nil {
-		return library.ProviderTokens{}, fmt.Errorf("return: %w", err)
+		return delivery.ProviderTokens{}, fmt.Errorf("return: %w", err)
 	}
 	ctx, cancel := p.calling(ctx, d.Correlation)
 	defer cancel()
 	start := n.now()
 	t, err := c.Exchange(ctx, code.Reveal(), oauth2.VerifierOption(d.Verifier.Reveal()))
 	if err != nil {
-		return library.ProviderTokens{}, fmt.Errorf("swap the code at FHIR server %q: %w", p.ID, why(err, library.ErrProviderRefused))
+		return delivery.ProviderTokens{}, fmt.Errorf("swap the code at FHIR server %q: %w", p.ID, why(err, delivery.ErrProviderRefused))
 	}
 	a, err := access(t, start)
 	if err != nil {
-		return library.ProviderTokens{}, fmt.Errorf("swap the code at FHIR server %q: %w", p.ID, err)
+		return delivery.ProviderTokens{}, fmt.Errorf("swap the code at FHIR server %q: %w", p.ID, err)
 	}
 	return a, nil
 }
 
-// Declined implements [library.Providers].
-func (n *Network) AuthorizationError(_ context.Context, d library.AuthorizationParams, oauthError string) error {
+// Declined implements [delivery.Providers].
+func (n *Network) AuthorizationError(_ context.Context, d delivery.AuthorizationParams, oauthError string) error {
 	return fmt.Errorf("return from %s: %w", d.Provider, provider.Declined(oauthError))
 }
 
-// Renew implements [library.Providers].
-func (n *Network) RefreshTokens(ctx context.Context, key library.ProviderKey, refresh seal.Secret, correlation string) (library.ProviderTokens, error) {
+// Renew implements [delivery.Providers].
+func (n *Network) RefreshTokens(ctx context.Context, key delivery.ProviderKey, refresh seal.Secret, correlation string) (delivery.ProviderTokens, error) {
 	p, err := n.find(key)
 	if err != nil {
-		return library.ProviderTokens{}, fmt.Errorf("renew: %w", err)
+		return delivery.ProviderTokens{}, fmt.Errorf("renew: %w", err)
 	}
 	c, err := n.oauth(ctx, p, "")
 	if err != nil {
-		return library.ProviderTokens{}, fmt.Errorf("renew: %w", err)
+		return delivery.ProviderTokens{}, fmt.Errorf("renew: %w", err)
 	}
 	ctx, cancel := p.calling(ctx, correlation)
 	defer cancel()
@@ -74,11 +74,11 @@ func (n *Network) RefreshTokens(ctx context.Context, key library.ProviderKey, re
 	// The source keeps the old refresh token if the answer brings none.
 	t, err := c.TokenSource(ctx, &oauth2.Token{RefreshToken: refresh.Reveal()}).Token()
 	if err != nil {
-		return library.ProviderTokens{}, fmt.Errorf("renew the access at FHIR server %q: %w", p.ID, why(err, library.ErrReconnect))
+		return delivery.ProviderTokens{}, fmt.Errorf("renew the access at FHIR server %q: %w", p.ID, why(err, delivery.ErrReconnect))
 	}
 	a, err := access(t, start)
 	if err != nil {
-		return library.ProviderTokens{}, fmt.Errorf("renew the access at FHIR server %q: %w", p.ID, err)
+		return delivery.ProviderTokens{}, fmt.Errorf("renew the access at FHIR server %q: %w", p.ID, err)
 	}
 	return a, nil
 }
@@ -146,9 +146,9 @@ func why(err, refused error) error {
 }
 
 // access reads a token that was asked for at the given time.
-func access(t *oauth2.Token, at time.Time) (library.ProviderTokens, error) {
+func access(t *oauth2.Token, at time.Time) (delivery.ProviderTokens, error) {
 	if t.Type() != "Bearer" { // which it is for any spelling, and for none
-		return library.ProviderTokens{}, errors.New("the token endpoint gave a token that is not a bearer token")
+		return delivery.ProviderTokens{}, errors.New("the token endpoint gave a token that is not a bearer token")
 	}
 	return provider.Access(t.AccessToken, t.RefreshToken, t.ExpiresIn, at)
 }

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/provider"
 )
 
@@ -31,10 +31,10 @@ type Network struct {
 	now      func() time.Time
 	log      *slog.Logger
 	servers  []Server
-	peers    map[library.ProviderKey]*peer
+	peers    map[delivery.ProviderKey]*peer
 }
 
-var _ library.Providers = (*Network)(nil)
+var _ delivery.Providers = (*Network)(nil)
 
 // peer is a server and the way to it.
 type peer struct {
@@ -50,7 +50,7 @@ type peer struct {
 func New(c Config) (*Network, error) {
 	n := &Network{
 		loopback: c.AllowLoopback, now: c.Now, log: c.Log,
-		servers: slices.Clone(c.Servers), peers: map[library.ProviderKey]*peer{},
+		servers: slices.Clone(c.Servers), peers: map[delivery.ProviderKey]*peer{},
 	}
 	if n.now == nil {
 		n.now = time.Now
@@ -87,9 +87,9 @@ func tlsFor(s Server) *tls.Config {
 // Servers lists the servers, as they were configured.
 func (n *Network) Servers() []Server { return slices.Clone(n.servers) }
 
-func (n *Network) find(key library.ProviderKey) (*peer, error) {
+func (n *Network) find(key delivery.ProviderKey) (*peer, error) {
 	if p := n.peers[key]; p != nil {
 		return p, nil
 	}
-	return nil, fmt.Errorf("find FHIR server %q: %w", key, library.ErrProviderGone)
+	return nil, fmt.Errorf("find FHIR server %q: %w", key, delivery.ErrProviderGone)
 }

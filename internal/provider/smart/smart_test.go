@@ -18,7 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/provider/providertest"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/testenv"
@@ -47,7 +48,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, mux: http.NewServeMux(), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	base := providertest.Serve(t, &tls.Config{Certificates: []tls.Certificate{ca.Pair(t, providertest.Leaf{Hosts: []string{"localhost"}})}}, w.mux)
 	w.server = Server{
-		ID: "demo-fhir", Source: 900500, Name: "Demo", City: "Utrecht", Base: base + "/fhir", Version: library.STU3,
+		ID: "demo-fhir", Source: 900500, Name: "Demo", City: "Utrecht", Base: base + "/fhir", Version: fhir.STU3,
 		Authorize: base + "/authorize?realm=x", Token: base + "/token", ClientID: "carrel id", Scopes: []string{"openid", "user/*.write"}, Roots: ca.PEM,
 	}
 	return w
@@ -64,8 +65,8 @@ func (w *world) network() *Network {
 	return n
 }
 
-func departure() library.AuthorizationParams {
-	return library.AuthorizationParams{
+func departure() delivery.AuthorizationParams {
+	return delivery.AuthorizationParams{
 		Provider: "smart:demo-fhir", State: seal.SecretOf("planted-state"), Verifier: seal.SecretOf(verifier),
 		RedirectURI: "https://carrel.example/return", Correlation: run,
 	}
@@ -102,11 +103,11 @@ func TestUnknownServer(t *testing.T) {
 	_, err2 := n.Exchange(t.Context(), d, seal.SecretOf(plantedCode))
 	_, err3 := n.RefreshTokens(t.Context(), d.Provider, seal.SecretOf(plantedRefresh), run)
 	for _, err := range []error{err1, err2, err3} {
-		if !errors.Is(err, library.ErrProviderGone) {
+		if !errors.Is(err, delivery.ErrProviderGone) {
 			t.Error(err)
 		}
 	}
-	if o := n.Send(t.Context(), d.Provider, library.SendRequest{}); o.Kind != library.OutcomeNotFiled {
+	if o := n.Send(t.Context(), d.Provider, delivery.SendRequest{}); o.Kind != delivery.OutcomeNotFiled {
 		t.Errorf("%+v", o)
 	}
 }
@@ -185,8 +186,8 @@ func TestTokenAnswers(t *testing.T) {
 		{200, asJSON, `planted-code`, 0, nil, nil},
 		{200, "text/html", `<html>planted-code`, 0, nil, nil},
 		{200, asJSON, `{"x":"` + strings.Repeat("x", 2<<20) + `"}`, 0, nil, nil},
-		{200, asJSON, `{"error":"invalid_grant"}`, 0, library.ErrProviderRefused, library.ErrReconnect},
-		{400, asJSON, `{"error":"invalid_grant","error_description":"planted-code"}`, 0, library.ErrProviderRefused, library.ErrReconnect},
+		{200, asJSON, `{"error":"invalid_grant"}`, 0, delivery.ErrProviderRefused, delivery.ErrReconnect},
+		{400, asJSON, `{"error":"invalid_grant","error_description":"planted-code"}`, 0, delivery.ErrProviderRefused, delivery.ErrReconnect},
 		{400, asJSON, `{"error":"invalid_request","error_description":"planted-code"}`, 0, nil, nil},
 		{400, asJSON, `{"error":"planted-code"}`, 0, nil, nil},
 		{401, asJSON, `{"error":"invalid_client"}`, 0, nil, nil},
@@ -210,7 +211,7 @@ func TestTokenAnswers(t *testing.T) {
 			continue
 		}
 		for _, x := range []struct{ err, want error }{{err1, tt.code}, {err2, tt.renew}} {
-			known := errors.Is(x.err, library.ErrProviderRefused) || errors.Is(x.err, library.ErrReconnect)
+			known := errors.Is(x.err, delivery.ErrProviderRefused) || errors.Is(x.err, delivery.ErrReconnect)
 			if x.err == nil || known != (x.want != nil) || x.want != nil && !errors.Is(x.err, x.want) {
 				t.Errorf("%s: %v, want %v", what, x.err, x.want)
 			}
@@ -252,7 +253,7 @@ func TestDiscovery(t *testing.T) {
 		`{"authorization_endpoint":"javascript:alert(1)","token_endpoint":"https://x.example/t"}`,
 		`{"x":"` + strings.Repeat("x", maxDiscovery) + `"}`,
 	} {
-		if address, err := n.AuthorizationURL(t.Context(), departure()); err == nil || errors.Is(err, library.ErrProviderGone) {
+		if address, err := n.AuthorizationURL(t.Context(), departure()); err == nil || errors.Is(err, delivery.ErrProviderGone) {
 			t.Errorf("%.40s: %s, %v", answer, address, err)
 		}
 	}
@@ -290,21 +291,21 @@ func TestSend(t *testing.T) {
 		_, _ = io.WriteString(rw, `{"resourceType":"Bundle","type":"transaction-response","entry":[{"response":{"status":"201 Created"}}]}`)
 	})
 	n := w.network()
-	s := library.SendRequest{Token: seal.SecretOf(plantedToken), Correlation: run, Resource: library.Resource{
-		Version: library.STU3, Path: "Observation", Body: []byte(`{"resourceType":"Observation"}`),
+	s := delivery.SendRequest{Token: seal.SecretOf(plantedToken), Correlation: run, Resource: delivery.Resource{
+		Version: fhir.STU3, Path: "Observation", Body: []byte(`{"resourceType":"Observation"}`),
 	}}
-	if o := n.Send(t.Context(), "smart:demo-fhir", s); o.Kind != library.OutcomeRefused || o.Status != 422 || len(o.Answer) == 0 {
+	if o := n.Send(t.Context(), "smart:demo-fhir", s); o.Kind != delivery.OutcomeRefused || o.Status != 422 || len(o.Answer) == 0 {
 		t.Errorf("%+v", o)
 	}
 	if log := w.log.String(); !strings.Contains(log, "demo-fhir") || strings.Contains(log, "planted") {
 		t.Errorf("log %q", log)
 	}
 	s.Resource.Path, s.Resource.Body = "", []byte(`{"resourceType":"Bundle","entry":[{}]}`)
-	if o := n.Send(t.Context(), "smart:demo-fhir", s); o.Kind != library.OutcomeDelivered {
+	if o := n.Send(t.Context(), "smart:demo-fhir", s); o.Kind != delivery.OutcomeDelivered {
 		t.Errorf("%+v", o)
 	}
-	s.Resource.Version = library.R4
-	if o := n.Send(t.Context(), "smart:demo-fhir", s); o.Kind != library.OutcomeRefused || o.Status != 0 {
+	s.Resource.Version = fhir.R4
+	if o := n.Send(t.Context(), "smart:demo-fhir", s); o.Kind != delivery.OutcomeRefused || o.Status != 0 {
 		t.Errorf("%+v", o)
 	}
 }
@@ -361,8 +362,8 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	list := n.Servers()
-	if len(list) != 2 || list[0].Key() != "smart:demo-fhir" || list[0].Secret.Reveal() != plantedSecret || list[0].Version != library.STU3 ||
-		len(list[0].Roots) == 0 || list[1].Version != library.R4 || !list[1].Secret.IsZero() {
+	if len(list) != 2 || list[0].Key() != "smart:demo-fhir" || list[0].Secret.Reveal() != plantedSecret || list[0].Version != fhir.STU3 ||
+		len(list[0].Roots) == 0 || list[1].Version != fhir.R4 || !list[1].Secret.IsZero() {
 		t.Errorf("%+v", list)
 	}
 	if text := fmt.Sprintf("%+v", list); strings.Contains(text, plantedSecret) {

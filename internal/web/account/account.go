@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/signin"
 	"github.com/carrelhq/carrel/internal/web/ui"
@@ -33,8 +34,8 @@ type Services struct {
 	Consents    *library.Consents
 	Files       *library.Files
 	Activity    *library.Activity
-	Connections *library.Connections
-	Deliveries  *library.Queue
+	Connections *delivery.Connections
+	Deliveries  *delivery.Queue
 	// DeleteWait is how long the deletion of a library can be undone; zero means not at all.
 	DeleteWait time.Duration
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
@@ -15,8 +16,8 @@ import (
 type Connections struct {
 	ui          *ui.UI
 	consents    *library.Consents
-	connections *library.Connections
-	deliveries  *library.Queue
+	connections *delivery.Connections
+	deliveries  *delivery.Queue
 }
 
 // connectionsPage is the data of the list.
@@ -53,7 +54,7 @@ func (h *Connections) List(w http.ResponseWriter, r *http.Request, in *library.S
 	t := ui.BrowserOf(r).Texts
 	p := &connectionsPage{Page: newAccountPage(h.ui, w, r, menuConnections, t.Text("accounts.h1")), Now: h.ui.Now()}
 	cursor := parseCursor(r.URL.Query().Get("before"))
-	p.IsContinued = cursor != library.DeliveryCursor{}
+	p.IsContinued = cursor != delivery.Cursor{}
 	names, err := h.applicationNames(r, in)
 	if err != nil {
 		return err
@@ -87,15 +88,15 @@ func (h *Connections) List(w http.ResponseWriter, r *http.Request, in *library.S
 }
 
 func newConnectionRow(
-	t *ui.Texts, c library.Connection, names map[wire.ApplicationID]string, recent []library.Delivery, now time.Time,
+	t *ui.Texts, c delivery.Connection, names map[wire.ApplicationID]string, recent []delivery.Delivery, now time.Time,
 ) connectionRow {
 	name := ui.CleanText(c.Source.Name)
 	row := connectionRow{
 		ID: c.ID, Name: name, Initials: ui.Initials(name), App: ui.CleanText(names[c.Application]),
 		Since: c.CreatedAt, LastUsed: c.LastUsedAt,
 	}
-	isRetrying := slices.ContainsFunc(recent, func(d library.Delivery) bool {
-		return d.Account == c.ID && d.State == library.DeliveryWaiting && d.Attempts > 0
+	isRetrying := slices.ContainsFunc(recent, func(d delivery.Delivery) bool {
+		return d.Account == c.ID && d.State == delivery.Waiting && d.Attempts > 0
 	})
 	switch {
 	case c.NeedsReconnect(now):

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/signin"
 	"github.com/carrelhq/carrel/internal/web/ui"
@@ -17,7 +18,7 @@ type Deletion struct {
 	people     *library.People
 	consents   *library.Consents
 	files      *library.Files
-	deliveries *library.Queue
+	deliveries *delivery.Queue
 	// wait is how long the deletion can be undone; zero means not at all.
 	wait time.Duration
 }

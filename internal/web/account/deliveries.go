@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
@@ -38,14 +39,14 @@ const (
 	deliveryGivenUp  = "given_up"
 )
 
-var deliveryStates = map[library.DeliveryState]struct{ state, text string }{
-	library.DeliveryWaiting:   {deliveryWaiting, "delivery.waiting"},
-	library.DeliveryPosting:   {deliveryWaiting, "delivery.waiting"},
-	library.DeliveryDelivered: {deliveryAccepted, "delivery.accepted"},
-	library.DeliveryRefused:   {deliveryRefused, "delivery.refused"},
-	library.DeliveryUnknown:   {deliveryUnknown, "delivery.unknown"},
-	library.DeliveryExpired:   {deliveryGivenUp, "delivery.given_up"},
-	library.DeliveryReconnect: {deliveryGivenUp, "delivery.given_up"},
+var deliveryStates = map[delivery.State]struct{ state, text string }{
+	delivery.Waiting:   {deliveryWaiting, "delivery.waiting"},
+	delivery.Posting:   {deliveryWaiting, "delivery.waiting"},
+	delivery.Delivered: {deliveryAccepted, "delivery.accepted"},
+	delivery.Refused:   {deliveryRefused, "delivery.refused"},
+	delivery.Unknown:   {deliveryUnknown, "delivery.unknown"},
+	delivery.Expired:   {deliveryGivenUp, "delivery.given_up"},
+	delivery.Reconnect: {deliveryGivenUp, "delivery.given_up"},
 }
 
 // refusalReasons are the texts for a provider's refusal by the status of its answer. The answer itself is for the
@@ -65,7 +66,7 @@ var refusalReasons = map[int]string{
 }
 
 func newDeliveryRow(
-	t *ui.Texts, f ui.Formatter, d library.Delivery, names map[wire.ApplicationID]string,
+	t *ui.Texts, f ui.Formatter, d delivery.Delivery, names map[wire.ApplicationID]string,
 ) deliveryRow {
 	state := deliveryStates[d.State]
 	reason, ok := refusalReasons[d.Status]
@@ -87,18 +88,18 @@ func newDeliveryRow(
 
 // In an address, a cursor is "<milliseconds>-<id>".
 
-func formatCursor(d library.Delivery) string {
+func formatCursor(d delivery.Delivery) string {
 	return strconv.FormatInt(d.CreatedAt.UnixMilli(), 10) + "-" + string(d.ID)
 }
 
 // parseCursor parses a cursor. Anything malformed is the newest delivery.
-func parseCursor(s string) library.DeliveryCursor {
+func parseCursor(s string) delivery.Cursor {
 	at, id, ok := strings.Cut(s, "-")
 	ms, err := strconv.ParseInt(at, 10, 64)
 	if !ok || err != nil || ms <= 0 || ms > maxMillis || !wire.ValidName(id) {
-		return library.DeliveryCursor{}
+		return delivery.Cursor{}
 	}
-	return library.DeliveryCursor{CreatedAt: time.UnixMilli(ms).UTC(), ID: library.DeliveryID(id)}
+	return delivery.Cursor{CreatedAt: time.UnixMilli(ms).UTC(), ID: library.DeliveryID(id)}
 }
 
 // maxMillis bounds the times in cursors: the end of the year 9999.

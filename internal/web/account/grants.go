@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
@@ -15,7 +16,7 @@ import (
 type Grants struct {
 	ui          *ui.UI
 	consents    *library.Consents
-	connections *library.Connections
+	connections *delivery.Connections
 }
 
 // grantsPage is the data of the list.
@@ -67,7 +68,7 @@ func (h *Grants) List(w http.ResponseWriter, r *http.Request, in *library.Signed
 	return h.ui.Render(w, http.StatusOK, "grants", p)
 }
 
-func newGrantRow(t *ui.Texts, g library.GrantWithClient, connections []library.Connection, now time.Time) grantRow {
+func newGrantRow(t *ui.Texts, g library.GrantWithClient, connections []delivery.Connection, now time.Time) grantRow {
 	app, contract := ui.CleanText(g.Client.Application.Name), g.Client.Contract
 	row := grantRow{
 		ID: g.Grant.ID, App: app, Initials: ui.Initials(app), May: []string{t.PermissionSummary(contract)},

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 )
 
 // authorizeQuery is what an application asks for in the address of a request, besides the code. Carrel cannot collect
@@ -24,6 +25,11 @@ type authorizeQuery struct {
 	scope sourcesScope
 	// accountRef is the handle of the account to connect again.
 	accountRef string
+}
+
+// connectionQuery is what the address asks to connect.
+func (q authorizeQuery) connectionQuery() delivery.ConnectionQuery {
+	return delivery.ConnectionQuery{Push: q.push, Source: q.service, AccountReference: q.accountRef}
 }
 
 // sourcesScope is what an application has to send, and to which kind of organisation. An empty field allows all.

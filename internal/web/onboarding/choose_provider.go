@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
@@ -17,7 +18,7 @@ import (
 // chooseProvider is the page where a person chooses the provider that an application may send to.
 type chooseProvider struct {
 	ui          *ui.UI
-	connections *connections
+	connections *delivery.Connections
 	catalogue   *catalogue.Catalogue
 }
 
@@ -62,7 +63,7 @@ const (
 
 // Show shows the search and the providers that it finds.
 func (c *chooseProvider) Show(
-	w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow, step *connectStep,
+	w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow, step delivery.ConnectionStep,
 ) error {
 	t, query := ui.BrowserOf(r).Texts, r.URL.Query()
 	p := &chooseProviderPage{
@@ -78,7 +79,7 @@ func (c *chooseProvider) Show(
 	for _, name := range slices.Sorted(maps.Keys(parameters)) {
 		p.Query = append(p.Query, queryParameter{name, parameters.Get(name)})
 	}
-	if step.unavailable {
+	if step.Unavailable {
 		p.Error, p.IsError = t.Text("choose.error.gone", "service", c.providerName(t, f.query.service)), true
 	}
 	err := c.search(r, in, f, p, ui.PageNumber(query.Get("page")))
@@ -184,7 +185,7 @@ func (p *chooseProviderPage) paginate(f *flow, number, last, offset, shown, tota
 func (c *chooseProvider) findUsedBefore(
 	r *http.Request, in *library.SignedIn, f *flow, p *chooseProviderPage,
 ) error {
-	accounts, err := c.connections.ofApplication(r, in, f.request)
+	accounts, err := connectionsOf(r, c.connections, in, f.request)
 	if err != nil {
 		return err
 	}

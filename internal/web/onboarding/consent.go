@@ -1,12 +1,15 @@
 package onboarding
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
@@ -15,7 +18,8 @@ import (
 type consent struct {
 	ui          *ui.UI
 	consents    *library.Consents
-	connections *connections
+	connections *delivery.Connections
+	catalogue   *catalogue.Catalogue
 	app         *appReturn
 }
 
@@ -39,25 +43,27 @@ type consentPage struct {
 }
 
 // Show asks for consent, whether or not the person has just signed in.
-func (c *consent) Show(w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow) error {
+func (c *consent) Show(
+	w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow, connected *delivery.Connection,
+) error {
 	t, request := ui.BrowserOf(r).Texts, f.request
 	app, contract := f.appName(), request.Client.Contract
 	p := &consentPage{
-		App:       app,
-		About:     ui.CleanText(request.Client.Application.About),
-		Purpose:   ui.CleanText(contract.Purpose),
-		Until:     request.GrantUntil,
-		IsRenewal: request.Kind == library.UserReauthRequest,
-		TermsURL:  termsURL(contract.Terms, f.stepURL(stepTerms)), PrivacyURL: termsURL(contract.Privacy, f.stepURL(stepPrivacy)),
-		Email:   in.Library.Email,
-		Account: connectedAccount(request),
+		App:        app,
+		About:      ui.CleanText(request.Client.Application.About),
+		Purpose:    ui.CleanText(contract.Purpose),
+		Until:      request.GrantUntil,
+		IsRenewal:  request.Kind == library.UserReauthRequest,
+		TermsURL:   termsURL(contract.Terms, f.stepURL(stepTerms)),
+		PrivacyURL: termsURL(contract.Privacy, f.stepURL(stepPrivacy)),
+		Email:      in.Library.Email,
 	}
 	provider := ""
-	if request.Connection != nil {
-		provider = ui.CleanText(request.Connection.Source.Name)
+	if connected != nil {
+		provider, p.Account = ui.CleanText(connected.Source.Name), connected.ID
 	}
 	var err error
-	if p.May, p.MayNot, err = c.permissions(r, in, f, provider); err != nil {
+	if p.May, p.MayNot, err = c.permissions(r, in, f, connected); err != nil {
 		return err
 	}
 	if p.Notes, err = c.notes(r, in, f, provider); err != nil {
@@ -92,13 +98,13 @@ func (c *consent) title(t *ui.Texts, f *flow, provider string) string {
 
 // permissions are what a yes would allow, and what not.
 func (c *consent) permissions(
-	r *http.Request, in *library.SignedIn, f *flow, provider string,
+	r *http.Request, in *library.SignedIn, f *flow, connected *delivery.Connection,
 ) (may, mayNot []string, err error) {
 	t := ui.BrowserOf(r).Texts
 	may, mayNot = t.Permissions(f.request.Client.Contract)
-	if provider != "" {
+	if connected != nil {
+		provider, what := ui.CleanText(connected.Source.Name), c.sentData(f, connected).In(t)
 		// The contract still allows to write, so both are said.
-		what := c.sentData(f).In(t)
 		may = []string{
 			t.Text("consent.may.push", "what", what, "provider", provider),
 			t.Text("consent.may.write"),
@@ -109,7 +115,7 @@ func (c *consent) permissions(
 			t.Text("consent.not.identity"),
 		}
 	}
-	mayAlso, err := c.otherProviders(r, in, f.request)
+	mayAlso, err := c.otherProviders(r, in, f.request, connected)
 	return append(may, mayAlso...), mayNot, err
 }
 
@@ -171,9 +177,9 @@ func (c *consent) otherContracts(
 
 // sentData is what the application wants to send to the connected provider: those of its data types that the provider
 // takes.
-func (c *consent) sentData(f *flow) ui.DataTypes {
+func (c *consent) sentData(f *flow, connected *delivery.Connection) ui.DataTypes {
 	types := f.query.scope.DataTypes
-	source, err := c.connections.catalogue.Entry(f.request.Connection.Source.ID)
+	source, err := c.catalogue.Entry(connected.Source.ID)
 	if err == nil && len(source.DataTypes) > 0 {
 		taken := slices.DeleteFunc(slices.Clone(source.DataTypes), func(dataType string) bool {
 			return len(types) > 0 && !slices.Contains(types, dataType)
@@ -187,21 +193,21 @@ func (c *consent) sentData(f *flow) ui.DataTypes {
 
 // otherProviders are the providers that the application may send to as well, since the person connected them before.
 func (c *consent) otherProviders(
-	r *http.Request, in *library.SignedIn, request *library.PendingRequest,
+	r *http.Request, in *library.SignedIn, request *library.PendingRequest, connected *delivery.Connection,
 ) ([]string, error) {
 	if request.Client.Contract.Access != library.Write {
 		return nil, nil
 	}
-	accounts, err := c.connections.ofApplication(r, in, request)
+	connections, err := connectionsOf(r, c.connections, in, request)
 	if err != nil {
 		return nil, err
 	}
 	t := ui.BrowserOf(r).Texts
 	var may []string
-	for _, a := range accounts {
-		if a.ID != connectedAccount(request) {
+	for _, other := range connections {
+		if connected == nil || other.ID != connected.ID {
 			may = append(may, t.Text("consent.may.push",
-				"what", ui.NewDataTypes(nil).In(t), "provider", ui.CleanText(a.Source.Name)))
+				"what", ui.NewDataTypes(nil).In(t), "provider", ui.CleanText(other.Source.Name)))
 		}
 	}
 	return may, nil
@@ -212,22 +218,22 @@ func (c *consent) Post(w http.ResponseWriter, r *http.Request, in *library.Signe
 	if !f.asksConsent() {
 		return ui.BadForm("answer to a request that asks for no consent")
 	}
-	step, err := c.connections.next(r, in, f)
+	step, err := connectionStep(r, c.connections, in, f)
 	if err != nil {
 		return err
 	}
-	if step != nil {
+	if step.Required {
 		return ui.SeeOther(w, r, f.url()) // the person has not been asked yet
 	}
 	var callback string
 	o := outcomeDenied
 	switch r.PostForm.Get("answer") {
 	case "allow":
-		if connectedAccount(f.request) != wire.AccountID(r.PostForm.Get("account")) {
+		o = outcomeAllowed
+		callback, err = c.consents.Allow(r.Context(), in, f.request, wire.AccountID(r.PostForm.Get("account")))
+		if errors.Is(err, library.ErrConnectionChanged) {
 			return ui.SeeOther(w, r, f.url()) // another tab has connected another account: ask again
 		}
-		o = outcomeAllowed
-		callback, err = c.consents.Allow(r.Context(), in, f.request)
 	case "deny":
 		callback, err = c.consents.Deny(r.Context(), f.request, in, library.CallbackUserCancel)
 	default:

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/signin"
 	"github.com/carrelhq/carrel/internal/web/ui"
@@ -18,9 +19,9 @@ var Templates embed.FS
 
 // Pages are the pages of an application's request.
 type Pages struct {
-	ui       *ui.UI
-	consents *library.Consents
-	signin   *signin.Pages
+	consents    *library.Consents
+	connections *delivery.Connections
+	signin      *signin.Pages
 
 	connect *connect
 	consent *consent
@@ -35,20 +36,21 @@ type Pages struct {
 // Services are the parts of the domain that the pages use.
 type Services struct {
 	Consents    *library.Consents
-	Connections *library.Connections
+	Connections *delivery.Connections
 	Catalogue   *catalogue.Catalogue
 }
 
 // New returns the pages of an application's request.
 func New(u *ui.UI, people *signin.Pages, s Services) *Pages {
 	app := &appReturn{ui: u, consents: s.Consents}
-	connections := &connections{stored: s.Connections, catalogue: s.Catalogue}
-	redirect := &ProviderRedirect{ui: u, logins: people.Logins, connections: connections}
-	choose := &chooseProvider{ui: u, connections: connections, catalogue: s.Catalogue}
+	redirect := &ProviderRedirect{ui: u, logins: people.Logins, connections: s.Connections}
+	choose := &chooseProvider{ui: u, connections: s.Connections, catalogue: s.Catalogue}
 	return &Pages{
-		ui: u, consents: s.Consents, signin: people,
-		connect:          &connect{connections: connections, choose: choose, redirect: redirect},
-		consent:          &consent{ui: u, consents: s.Consents, connections: connections, app: app},
+		consents: s.Consents, connections: s.Connections, signin: people,
+		connect: &connect{choose: choose, redirect: redirect},
+		consent: &consent{
+			ui: u, consents: s.Consents, connections: s.Connections, catalogue: s.Catalogue, app: app,
+		},
 		revoke:           &revoke{ui: u, connections: s.Connections, app: app},
 		terms:            &terms{ui: u},
 		app:              app,
@@ -94,16 +96,16 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, f *flow) error {
 	if f.request.Kind == library.RevokeRequest {
 		return p.revoke.Show(w, r, in, f)
 	}
-	step, err := p.connect.connections.next(r, in, f)
+	step, err := connectionStep(r, p.connections, in, f)
 	switch {
 	case err != nil:
 		return err
-	case step != nil:
+	case step.Required:
 		return p.connect.Show(w, r, in, f, step)
 	case !f.asksConsent():
-		return p.complete(w, r, in, f)
+		return p.complete(w, r, in, f, step.Connected)
 	}
-	return p.consent.Show(w, r, in, f)
+	return p.consent.Show(w, r, in, f, step.Connected)
 }
 
 // showSignedOut shows the page that a person has chosen for signing in, else the likely one.
@@ -133,7 +135,7 @@ func (p *Pages) signinFlow(f *flow) signin.Flow {
 	steps := 0
 	if f.request.Kind != library.RevokeRequest {
 		steps = flowSteps
-		if asks, err := p.connect.connections.asksProvider(f); asks || err != nil {
+		if asks, err := p.connections.AsksForProvider(f.request, f.query.connectionQuery()); asks || err != nil {
 			steps++
 		}
 	}
@@ -220,14 +222,15 @@ func (p *Pages) postReady(w http.ResponseWriter, r *http.Request, in *library.Si
 }
 
 // complete answers a request that asks for no consent: what it asks to connect has been connected, or cannot be.
-func (p *Pages) complete(w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow) error {
-	nothingToDo := f.request.Kind == library.ReauthorizeRequest
-	callback, err := p.consents.Connect(r.Context(), in, f.request, nothingToDo)
+func (p *Pages) complete(
+	w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow, connected *delivery.Connection,
+) error {
+	callback, err := p.connections.Complete(r.Context(), in, f.request, f.query.connectionQuery())
 	if err != nil {
 		return answerError(err, in, f)
 	}
-	if f.request.Connection != nil && isFromElsewhere(r) {
-		return p.app.redirectFromProvider(w, r, f.request, callback)
+	if connected != nil && isFromElsewhere(r) {
+		return p.app.redirectFromProvider(w, r, f.request, connected, callback)
 	}
 	return p.app.redirect(w, r, f.request, callback, outcomeNone)
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/web/signin"
@@ -22,7 +23,7 @@ const ProviderReturnPath = "/providers/return"
 type ProviderRedirect struct {
 	ui          *ui.UI
 	logins      *signin.Logins
-	connections *connections
+	connections *delivery.Connections
 }
 
 // providerRedirectPage is what a person sees before they go to a provider, and when they have come back without
@@ -48,9 +49,13 @@ var providerResults = map[string]struct{ title, text string }{
 }
 
 // Show shows the page in the given state.
-func (h *ProviderRedirect) Show(w http.ResponseWriter, r *http.Request, f *flow, step *connectStep, state string) error {
+func (h *ProviderRedirect) Show(
+	w http.ResponseWriter, r *http.Request, f *flow, step delivery.ConnectionStep, state string,
+) error {
 	t := ui.BrowserOf(r).Texts
-	p := &providerRedirectPage{App: f.appName(), Provider: step.provider, State: state, IsAgain: step.again()}
+	p := &providerRedirectPage{
+		App: f.appName(), Provider: ui.CleanText(step.Provider), State: state, IsAgain: isReconnect(step),
+	}
 	title := "provider.go_h1"
 	switch result, ended := providerResults[state]; {
 	case ended:
@@ -61,7 +66,7 @@ func (h *ProviderRedirect) Show(w http.ResponseWriter, r *http.Request, f *flow,
 	if !p.IsAgain {
 		p.OtherURL = f.chooseURL()
 	}
-	p.Page = h.ui.NewPage(r, t.Text(title, "provider", step.provider))
+	p.Page = h.ui.NewPage(r, t.Text(title, "provider", p.Provider))
 	p.URL = f.url()
 	f.decorate(w, p.Page)
 	if state == stepRefused || state == stepFailed {
@@ -73,14 +78,14 @@ func (h *ProviderRedirect) Show(w http.ResponseWriter, r *http.Request, f *flow,
 
 // Post redirects the browser to the provider.
 func (h *ProviderRedirect) Post(w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow) error {
-	step, err := h.connections.next(r, in, f)
+	step, err := connectionStep(r, h.connections, in, f)
 	if err != nil {
 		return err
 	}
-	if step == nil || !step.chosen() {
+	if !step.Required || !isChosen(step) {
 		return ui.SeeOther(w, r, f.url()) // nothing to connect, or not chosen yet
 	}
-	address, err := h.connections.stored.StartAuthorization(r.Context(), in, f.request, step.target, f.url())
+	address, err := h.connections.StartAuthorization(r.Context(), in, f.request, step.Target, f.url())
 	switch {
 	case errors.Is(err, library.ErrWrongPerson):
 		return answerError(err, in, f)
@@ -88,8 +93,8 @@ func (h *ProviderRedirect) Post(w http.ResponseWriter, r *http.Request, in *libr
 		return err
 	case err != nil:
 		h.ui.Log.WarnContext(r.Context(), "cannot redirect to the provider",
-			"source", step.target.Source, "account", step.target.Account, "error", err)
-		if !step.again() && (errors.Is(err, library.ErrNotFound) || errors.Is(err, library.ErrProviderGone)) {
+			"source", step.Target.Source, "account", step.Target.Account, "error", err)
+		if !isReconnect(step) && (errors.Is(err, library.ErrNotFound) || errors.Is(err, delivery.ErrProviderGone)) {
 			return ui.SeeOther(w, r, f.stepURL(stepUnavailable))
 		}
 		return ui.SeeOther(w, r, f.stepURL(stepFailed))
@@ -117,7 +122,7 @@ func (h *ProviderRedirect) HandleCallback(w http.ResponseWriter, r *http.Request
 	if in == nil {
 		return h.resume(w, r, state, ui.PageLinkUnknown.Wrap(errors.New("nobody is signed in")))
 	}
-	result, err := h.connections.stored.HandleCallback(r.Context(), in, library.CallbackParams{
+	result, err := h.connections.HandleCallback(r.Context(), in, delivery.CallbackParams{
 		Source: source, State: state, Code: seal.SecretOf(query.Get("code")), Error: query.Get("error"),
 	})
 	switch {
@@ -139,16 +144,16 @@ func (h *ProviderRedirect) HandleCallback(w http.ResponseWriter, r *http.Request
 }
 
 // resultSteps are the steps that a request is at after connecting has not succeeded.
-var resultSteps = map[library.AuthorizationResult]string{
-	library.AuthorizationRefused:  stepRefused,
-	library.AuthorizationFailed:   stepFailed,
-	library.AuthorizationTimedOut: stepPending,
+var resultSteps = map[delivery.AuthorizationResult]string{
+	delivery.AuthorizationRefused:  stepRefused,
+	delivery.AuthorizationFailed:   stepFailed,
+	delivery.AuthorizationTimedOut: stepPending,
 }
 
 // resume leads a person whose login has changed since they left back to the request, if it was this browser that left.
 // Any other browser gets the error: the provider knows the state too, so it proves nothing.
 func (h *ProviderRedirect) resume(w http.ResponseWriter, r *http.Request, state seal.Secret, otherwise error) error {
-	address, err := h.connections.stored.ReturnPage(r.Context(), state)
+	address, err := h.connections.ReturnPage(r.Context(), state)
 	switch {
 	case errors.Is(err, library.ErrNotFound), err == nil && !h.isAtProvider(r, address):
 		return otherwise

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
@@ -83,9 +84,10 @@ func (a *appReturn) redirectOrShow(
 // began with a form of the provider's, and Chromium applies the form-action of that page to each of them: it allows
 // this site and no other. So they end with a page, from which the browser goes on by itself.
 func (a *appReturn) redirectFromProvider(
-	w http.ResponseWriter, r *http.Request, request *library.PendingRequest, callback string,
+	w http.ResponseWriter, r *http.Request, request *library.PendingRequest, connected *delivery.Connection,
+	callback string,
 ) error {
-	provider := ui.CleanText(request.Connection.Source.Name)
+	provider := ui.CleanText(connected.Source.Name)
 	title := ui.BrowserOf(r).Texts.Text("provider.ok", "provider", provider)
 	return a.show(w, request, callback, &appReturnPage{Page: a.ui.NewPage(r, title), Outcome: outcomeNone})
 }

@@ -3,6 +3,7 @@ package onboarding
 import (
 	"net/http"
 
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
@@ -10,7 +11,7 @@ import (
 // revoke asks whether to revoke what an application has sent the person for: its access, or one account at a provider.
 type revoke struct {
 	ui          *ui.UI
-	connections *library.Connections
+	connections *delivery.Connections
 	app         *appReturn
 }
 

@@ -1,4 +1,4 @@
-package library
+package delivery
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
@@ -26,7 +27,8 @@ import (
 // Accounts connects people with providers, and holds what the providers give us.
 type Connections struct {
 	store     ConnectionStore
-	consents  *Consents
+	events    library.EventStore
+	consents  *library.Consents
 	catalogue Catalogue
 	providers Providers
 	ring      *seal.Keyring
@@ -39,8 +41,8 @@ type Connections struct {
 // returnTo with the id of its source behind, "<returnTo>/<source>": an address that is
 // one provider's alone, so that no other can pass on an answer that was meant for it
 // (RFC 9700, section 4.4).
-func NewConnections(store ConnectionStore, consents *Consents, catalogue Catalogue, providers Providers, ring *seal.Keyring, now func() time.Time, returnTo string) *Connections {
-	return &Connections{store: store, consents: consents, catalogue: catalogue, providers: providers, ring: ring, now: now, redirectBase: returnTo}
+func NewConnections(store ConnectionStore, events library.EventStore, consents *library.Consents, catalogue Catalogue, providers Providers, ring *seal.Keyring, now func() time.Time, returnTo string) *Connections {
+	return &Connections{store: store, events: events, consents: consents, catalogue: catalogue, providers: providers, ring: ring, now: now, redirectBase: returnTo}
 }
 
 const (
@@ -109,40 +111,14 @@ func (a *Connections) openJSON(purpose string, box []byte, v any) error {
 	return nil
 }
 
-// Target is what a person wants to connect: a source, or an account once more.
-type Target struct {
-	Source  int
-	Account wire.AccountID
-}
-
-// Find returns the source that a target means. It returns ErrNotFound for one that
-// cannot be connected now, or an account that is not the person's at the application.
-func (a *Connections) FindSource(ctx context.Context, s *SignedIn, r *PendingRequest, t Target) (Source, error) {
-	if t.Account != "" {
-		account, err := a.getFor(ctx, s.Library.ID, r.Client.Application.ID, t.Account)
-		if err != nil {
-			return Source{}, err
-		}
-		t.Source = account.Source.ID
-	}
-	source, err := a.catalogue.Source(t.Source)
-	if err != nil {
-		return Source{}, fmt.Errorf("find source %d: %w", t.Source, err)
-	}
-	if !source.Push {
-		return Source{}, fmt.Errorf("source %d cannot be sent to: %w", t.Source, ErrNotFound)
-	}
-	return source, nil
-}
-
 // Depart prepares a person's trip to a provider and returns the address to send their
 // browser to. They will come back to Arrive, which hands out returnTo: the page to go on
 // with. It returns ErrWrongPerson, ErrNotFound as Find does, or ErrProviderGone.
-func (a *Connections) StartAuthorization(ctx context.Context, s *SignedIn, r *PendingRequest, t Target, returnTo string) (address string, err error) {
-	if err := r.checkPerson(s); err != nil {
+func (a *Connections) StartAuthorization(ctx context.Context, s *library.SignedIn, r *library.PendingRequest, t Target, returnTo string) (address string, err error) {
+	if err := r.CheckPerson(s); err != nil {
 		return "", err
 	}
-	source, err := a.FindSource(ctx, s, r, t)
+	source, err := a.findTarget(ctx, s, r, t)
 	if err != nil {
 		return "", err
 	}
@@ -205,7 +181,7 @@ func (a *Connections) ReturnPage(ctx context.Context, state seal.Secret) (string
 	}
 	var secrets authorizationSecrets
 	if trip.Secrets == nil {
-		return "", fmt.Errorf("trip has ended: %w", ErrNotFound)
+		return "", fmt.Errorf("trip has ended: %w", library.ErrNotFound)
 	}
 	if err := a.openJSON(purposeAuthorization(trip.State), trip.Secrets, &secrets); err != nil {
 		return "", err
@@ -217,38 +193,38 @@ func (a *Connections) ReturnPage(ctx context.Context, state seal.Secret) (string
 // which the application may use once the link is answered. Only the browser that left
 // may come back; another gets ErrWrongPerson. ErrNotFound for a state that is not one of
 // ours; ErrUsed for a trip that has ended.
-func (a *Connections) HandleCallback(ctx context.Context, s *SignedIn, answer CallbackParams) (*CallbackResult, error) {
+func (a *Connections) HandleCallback(ctx context.Context, s *library.SignedIn, answer CallbackParams) (*CallbackResult, error) {
 	trip, err := a.store.GetAuthorization(ctx, answer.State.Hash())
 	if err != nil {
 		return nil, fmt.Errorf("get trip: %w", err)
 	}
 	if trip.Source.ID != answer.Source {
-		return nil, fmt.Errorf("the trip was to another provider: %w", ErrNotFound)
+		return nil, fmt.Errorf("the trip was to another provider: %w", library.ErrNotFound)
 	}
 	if trip.Library != s.Library.ID || trip.Login != s.Login.ID {
-		return nil, ErrWrongPerson
+		return nil, library.ErrWrongPerson
 	}
 	if !trip.EndedAt.IsZero() {
-		return nil, ErrUsed
+		return nil, library.ErrUsed
 	}
 	var secrets authorizationSecrets
 	if err := a.openJSON(purposeAuthorization(trip.State), trip.Secrets, &secrets); err != nil {
 		return nil, err
 	}
-	client, err := a.clientOf(ctx, trip)
+	client, err := a.consents.GetRequestClient(ctx, trip.Request)
 	if err != nil {
 		return nil, err
 	}
 	back := &CallbackResult{Source: trip.Source, Return: secrets.Return}
 	// Before the code is used: it counts once, and so does the trip.
 	now := a.now()
-	if err := a.store.EndAuthorization(ctx, trip.State, now, Event{}); err != nil {
+	if err := a.store.EndAuthorization(ctx, trip.State, now, library.Event{}); err != nil {
 		return nil, fmt.Errorf("end trip: %w", err)
 	}
 	// The browser may go away now: the code is used up all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redeemTimeout)
 	defer cancel()
-	event := Event{Library: trip.Library, At: now, Kind: EventConnected, Details: client.details()}
+	event := library.Event{Library: trip.Library, At: now, Kind: library.EventConnected, Details: client.EventDetails()}
 	event.Details.Provider = trip.Source.Name
 	var access ProviderTokens
 	back.Result = AuthorizationTimedOut
@@ -259,8 +235,8 @@ func (a *Connections) HandleCallback(ctx context.Context, s *SignedIn, answer Ca
 	if back.Result == AuthorizationConnected {
 		return back, a.connect(ctx, trip, access, event)
 	}
-	event.Kind = EventNotConnected
-	if err := a.consents.events.AddEvent(ctx, event); err != nil && !errors.Is(err, ErrNotFound) {
+	event.Kind = library.EventNotConnected
+	if err := a.events.AddEvent(ctx, event); err != nil && !errors.Is(err, library.ErrNotFound) {
 		return nil, fmt.Errorf("note that nothing was connected: %w", err)
 	}
 	return back, nil
@@ -286,23 +262,11 @@ func authorizationResult(err error) AuthorizationResult {
 	return AuthorizationFailed
 }
 
-func (a *Connections) clientOf(ctx context.Context, t Authorization) (Client, error) {
-	link, err := a.consents.store.GetAuthRequest(ctx, t.Request)
-	if err != nil {
-		return Client{}, fmt.Errorf("get link of trip: %w", err)
-	}
-	client, err := a.consents.clients.store.GetClient(ctx, link.ClientID)
-	if err != nil {
-		return Client{}, fmt.Errorf("get client of trip: %w", err)
-	}
-	return client, nil
-}
-
-func (a *Connections) connect(ctx context.Context, t Authorization, access ProviderTokens, e Event) error {
+func (a *Connections) connect(ctx context.Context, t Authorization, access ProviderTokens, e library.Event) error {
 	now := a.now()
 	account := Connection{
 		ID:        wire.AccountID(fmt.Sprintf("%d_%s", t.Source.ServiceID, wire.RandomAlphanumeric(22))),
-		Reference: Reference(wire.RandomAlphanumeric(16)),
+		Reference: library.Reference(wire.RandomAlphanumeric(16)),
 		Library:   t.Library, Application: t.Application, Source: t.Source, Pending: true,
 		AccessUntil: accessEnd(access), Correlation: t.Correlation, CreatedAt: now, UpdatedAt: now,
 	}

@@ -1,10 +1,11 @@
-package library
+package delivery
 
 import (
 	"context"
 	"errors"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
@@ -70,7 +71,7 @@ type ProviderTokens struct {
 
 // Resource is a FHIR resource or Bundle that may leave, and how.
 type Resource struct {
-	Version FHIRVersion `json:"version"`
+	Version fhir.Version `json:"version"`
 	// Path is the type that it is posted to; empty for a Bundle, which goes to the base.
 	Path string `json:"path,omitempty"`
 	// Types are those of the resources, in order.

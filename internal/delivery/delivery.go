@@ -1,9 +1,10 @@
-package library
+package delivery
 
 import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/library"
 )
 
 // How a delivery goes:
@@ -18,47 +19,44 @@ import (
 // that was being posted may have been filed, so it ends as unknown and is never sent
 // again. The last state is written once.
 
-// DeliveryID names a delivery.
-type DeliveryID string
-
-// DeliveryState is how far a delivery is.
-type DeliveryState string
+// State is how far a delivery is.
+type State string
 
 // The states of a delivery; all but the first two are final.
 const (
-	// DeliveryWaiting: it will be tried, or tried again.
-	DeliveryWaiting DeliveryState = "waiting"
-	// DeliveryPosting: it is on the wire.
-	DeliveryPosting DeliveryState = "posting"
-	// DeliveryDelivered: the provider has taken it, and said so.
-	DeliveryDelivered DeliveryState = "delivered"
-	// DeliveryRefused: the provider has refused it, or a part of it.
-	DeliveryRefused DeliveryState = "refused"
-	// DeliveryUnknown: nobody knows whether the provider has filed it.
-	DeliveryUnknown DeliveryState = "unknown"
-	// DeliveryExpired: it could not be delivered in its time, or was called off.
-	DeliveryExpired DeliveryState = "expired"
-	// DeliveryReconnect: the provider's consent is over; the person has to connect
+	// Waiting: it will be tried, or tried again.
+	Waiting State = "waiting"
+	// Posting: it is on the wire.
+	Posting State = "posting"
+	// Delivered: the provider has taken it, and said so.
+	Delivered State = "delivered"
+	// Refused: the provider has refused it, or a part of it.
+	Refused State = "refused"
+	// Unknown: nobody knows whether the provider has filed it.
+	Unknown State = "unknown"
+	// Expired: it could not be delivered in its time, or was called off.
+	Expired State = "expired"
+	// Reconnect: the provider's consent is over; the person has to connect
 	// again, and the application to push again.
-	DeliveryReconnect DeliveryState = "reconnect"
+	Reconnect State = "reconnect"
 )
 
 // Final reports whether the state is a last one.
-func (s DeliveryState) Final() bool { return s != DeliveryWaiting && s != DeliveryPosting }
+func (s State) Final() bool { return s != Waiting && s != Posting }
 
 // Delivery is one resource or Bundle on its way to a provider.
 type Delivery struct {
-	ID          DeliveryID
-	Library     ID
+	ID          library.DeliveryID
+	Library     library.ID
 	Application wire.ApplicationID
 	Contract    wire.ContractID
-	Grant       GrantID
+	Grant       library.GrantID
 	Account     wire.AccountID
 	// ProviderName is the provider's name of that day.
 	ProviderName string
 	// Types are the types of the resources: what it is, without its content.
 	Types []string
-	State DeliveryState
+	State State
 	// Status is the HTTP status of the provider's last answer; 0 if there was none.
 	Status int
 	// Reason says in a few words why it is where it is: for the log and the

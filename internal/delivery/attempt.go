@@ -1,29 +1,28 @@
-package library
+package delivery
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
+	"github.com/carrelhq/carrel/internal/library"
 	"log/slog"
 	"math/rand/v2"
 	"time"
-
-	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // attempt tries once to deliver what is held under v's lease, and writes down how it
 // went. What it cannot write down, another server finds when the lease has run out.
-func (d *Queue) attempt(ctx context.Context, v Delivery) DeliveryResult {
+func (d *Queue) attempt(ctx context.Context, v Delivery) Result {
 	answer, err := d.try(ctx, &v)
 	if err != nil {
 		// Called off or taken over while it was held, or not written down: only the store
 		// knows how it stands.
-		v.State, answer = DeliveryPosting, nil
+		v.State, answer = Posting, nil
 		if current, err := d.store.GetDelivery(context.WithoutCancel(ctx), v.Library, v.ID); err == nil {
 			v = current
 		}
 		level := slog.LevelError
-		if errors.Is(err, ErrUsed) || errors.Is(err, ErrNotFound) {
+		if errors.Is(err, library.ErrUsed) || errors.Is(err, library.ErrNotFound) {
 			level = slog.LevelInfo
 		}
 		d.log.LogAttrs(ctx, level, "delivery", slog.String("delivery", string(v.ID)),
@@ -32,16 +31,16 @@ func (d *Queue) attempt(ctx context.Context, v Delivery) DeliveryResult {
 		d.log.LogAttrs(ctx, slog.LevelInfo, "delivery", slog.String("delivery", string(v.ID)), slog.String("state", string(v.State)),
 			slog.Int("status", v.Status), slog.Int("attempts", v.Attempts), slog.String("reason", v.Reason))
 	}
-	return DeliveryResult{Delivery: v, Answer: answer}
+	return Result{Delivery: v, Answer: answer}
 }
 
 func (d *Queue) try(ctx context.Context, v *Delivery) (answer []byte, err error) {
 	if !d.now().Before(v.ExpiresAt) {
-		return nil, d.finish(ctx, v, DeliveryExpired, "its time was over", nil)
+		return nil, d.finish(ctx, v, Expired, "its time was over", nil)
 	}
 	account, err := d.accounts.store.GetConnection(ctx, v.Library, v.Account, true)
-	if errors.Is(err, ErrNotFound) {
-		return nil, d.finish(ctx, v, DeliveryExpired, "the account was disconnected", nil)
+	if errors.Is(err, library.ErrNotFound) {
+		return nil, d.finish(ctx, v, Expired, "the account was disconnected", nil)
 	}
 	if err != nil {
 		return nil, d.retryLater(ctx, v, "the store did not answer", 0, err)
@@ -49,9 +48,9 @@ func (d *Queue) try(ctx context.Context, v *Delivery) (answer []byte, err error)
 	access, err := d.accounts.access(ctx, account)
 	switch {
 	case errors.Is(err, ErrReconnect):
-		return nil, d.finish(ctx, v, DeliveryReconnect, "the provider's consent is over", nil)
-	case errors.Is(err, ErrNotFound):
-		return nil, d.finish(ctx, v, DeliveryExpired, "the account was disconnected", nil)
+		return nil, d.finish(ctx, v, Reconnect, "the provider's consent is over", nil)
+	case errors.Is(err, library.ErrNotFound):
+		return nil, d.finish(ctx, v, Expired, "the account was disconnected", nil)
 	case err != nil:
 		return nil, d.retryLater(ctx, v, "access could not be renewed", 0, err)
 	}
@@ -65,7 +64,7 @@ func (d *Queue) try(ctx context.Context, v *Delivery) (answer []byte, err error)
 	}
 	defer d.memory.Release(weight)
 	payload, err := d.store.GetPayload(ctx, v.ID)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, library.ErrNotFound) {
 		return nil, err // called off
 	}
 	if err != nil {
@@ -90,13 +89,13 @@ func weightOf(size int64) int64 { return 64<<10 + 5*size }
 func (d *Queue) post(ctx context.Context, v *Delivery, account Connection, access accessToken, r Resource) (answer []byte, err error) {
 	now := d.now()
 	err = d.store.BeginPosting(ctx, v.ID, v.Lease, now, now.Add(d.leaseLifetime()))
-	if errors.Is(err, ErrNotFound) {
-		return nil, d.finish(ctx, v, DeliveryExpired, "it was called off", nil)
+	if errors.Is(err, library.ErrNotFound) {
+		return nil, d.finish(ctx, v, Expired, "it was called off", nil)
 	}
 	if err != nil {
 		return nil, err // not ours any more, or the store is away: the lease decides
 	}
-	v.State = DeliveryPosting
+	v.State = Posting
 	v.Attempts++
 	// One time for all of it, so that it has ended before the lease has.
 	ctx, cancel := context.WithTimeout(ctx, d.config.Attempt)
@@ -114,7 +113,7 @@ func (d *Queue) post(ctx context.Context, v *Delivery, account Connection, acces
 			out = d.send(ctx, account, access, r)
 		case errors.Is(err, ErrReconnect):
 			v.Status = out.Status
-			return nil, d.finish(ctx, v, DeliveryReconnect, "the provider's consent is over", nil)
+			return nil, d.finish(ctx, v, Reconnect, "the provider's consent is over", nil)
 		default:
 			return nil, d.retryLater(ctx, v, "access could not be renewed", 0, err)
 		}
@@ -125,22 +124,22 @@ func (d *Queue) post(ctx context.Context, v *Delivery, account Connection, acces
 	}
 	switch out.Kind {
 	case OutcomeDelivered:
-		return out.Answer, d.finish(ctx, v, DeliveryDelivered, out.Reason, out.Answer)
+		return out.Answer, d.finish(ctx, v, Delivered, out.Reason, out.Answer)
 	case OutcomeRefused:
-		return out.Answer, d.finish(ctx, v, DeliveryRefused, out.Reason, out.Answer)
+		return out.Answer, d.finish(ctx, v, Refused, out.Reason, out.Answer)
 	case OutcomeUnauthorized, OutcomeForbidden:
 		account.AccessVersion = access.version
 		switch err := d.accounts.endAccess(context.WithoutCancel(ctx), account); {
-		case errors.Is(err, ErrUsed): // the person was faster
+		case errors.Is(err, library.ErrUsed): // the person was faster
 			return nil, d.retryLater(ctx, v, "the account's access has changed meanwhile", 0, nil)
 		case !errors.Is(err, ErrReconnect):
 			return nil, d.retryLater(ctx, v, "the store did not answer", 0, err)
 		}
-		return out.Answer, d.finish(ctx, v, DeliveryReconnect, out.Reason, out.Answer)
+		return out.Answer, d.finish(ctx, v, Reconnect, out.Reason, out.Answer)
 	case OutcomeNotFiled:
 		return nil, d.retryLater(ctx, v, out.Reason, out.RetryAfter, nil)
 	default:
-		return out.Answer, d.finish(ctx, v, DeliveryUnknown, out.Reason, out.Answer)
+		return out.Answer, d.finish(ctx, v, Unknown, out.Reason, out.Answer)
 	}
 }
 
@@ -154,9 +153,9 @@ func (d *Queue) retryLater(ctx context.Context, v *Delivery, reason string, wait
 	now := d.now()
 	next := now.Add(max(wait, d.backoff(v.Attempts)))
 	if !next.Before(v.ExpiresAt) {
-		return errors.Join(cause, d.finish(ctx, v, DeliveryExpired, reason, nil))
+		return errors.Join(cause, d.finish(ctx, v, Expired, reason, nil))
 	}
-	v.State, v.Reason, v.NextAt, v.UpdatedAt = DeliveryWaiting, reason, next, now
+	v.State, v.Reason, v.NextAt, v.UpdatedAt = Waiting, reason, next, now
 	ctx = context.WithoutCancel(ctx)
 	err := retryWrite(func() error { return d.store.PutOff(ctx, v.ID, v.Lease, v.Status, reason, next, now) })
 	d.wake()
@@ -178,7 +177,7 @@ func (d *Queue) backoff(attempts int) time.Duration {
 const maxAnswer = 1 << 20
 
 // end writes the final state.
-func (d *Queue) finish(ctx context.Context, v *Delivery, state DeliveryState, reason string, answer []byte) error {
+func (d *Queue) finish(ctx context.Context, v *Delivery, state State, reason string, answer []byte) error {
 	v.State, v.Reason, v.UpdatedAt, v.Payload = state, reason, d.now(), nil
 	if answer != nil && len(answer) <= maxAnswer {
 		v.Answer = d.ring.Seal(purposeAnswer(v.ID), answer)
@@ -193,27 +192,27 @@ func (d *Queue) finish(ctx context.Context, v *Delivery, state DeliveryState, re
 func retryWrite(write func() error) error {
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
 		err := write()
-		if err == nil || errors.Is(err, ErrUsed) || errors.Is(err, ErrNotFound) || wait > 2*time.Second {
+		if err == nil || errors.Is(err, library.ErrUsed) || errors.Is(err, library.ErrNotFound) || wait > 2*time.Second {
 			return err
 		}
 		time.Sleep(wait)
 	}
 }
 
-var sentEvents = map[DeliveryState]EventKind{
-	DeliveryDelivered: EventSentAccepted,
-	DeliveryRefused:   EventSentRefused,
-	DeliveryUnknown:   EventSentUnknown,
-	DeliveryExpired:   EventSentGivenUp,
-	DeliveryReconnect: EventSentGivenUp,
+var sentEvents = map[State]library.EventKind{
+	Delivered: library.EventSentAccepted,
+	Refused:   library.EventSentRefused,
+	Unknown:   library.EventSentUnknown,
+	Expired:   library.EventSentGivenUp,
+	Reconnect: library.EventSentGivenUp,
 }
 
-func (d *Queue) eventOf(ctx context.Context, v Delivery) Event {
-	details := EventDetails{Application: v.Application, Contract: v.Contract}
-	client, err := d.clients.store.GetClient(context.WithoutCancel(ctx), wire.ClientID{Application: v.Application, Contract: v.Contract})
+func (d *Queue) eventOf(ctx context.Context, v Delivery) library.Event {
+	details := library.EventDetails{Application: v.Application, Contract: v.Contract}
+	client, err := d.clients.GetClient(context.WithoutCancel(ctx), v.Contract)
 	if err == nil { // its name is for the person's eyes only
-		details = client.details()
+		details = client.EventDetails()
 	}
 	details.Grant, details.Account, details.Provider, details.Delivery, details.Types = v.Grant, v.Account, v.ProviderName, v.ID, v.Types
-	return Event{Library: v.Library, At: v.UpdatedAt, Kind: sentEvents[v.State], Details: details}
+	return library.Event{Library: v.Library, At: v.UpdatedAt, Kind: sentEvents[v.State], Details: details}
 }

@@ -1,4 +1,4 @@
-package library
+package delivery
 
 import (
 	"context"
@@ -6,11 +6,12 @@ import (
 	"fmt"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/library"
 )
 
 // Of lists what an application may know of a person's accounts: the one that stands for
 // the person, and those that the person has connected there.
-func (a *Connections) ListForBearer(ctx context.Context, b *Bearer) ([]wire.Account, error) {
+func (a *Connections) ListForBearer(ctx context.Context, b *library.Bearer) ([]wire.Account, error) {
 	list, err := a.consents.Accounts(ctx, b)
 	if err != nil {
 		return nil, err
@@ -45,31 +46,24 @@ func (a *Connections) onWire(c Connection) wire.Account {
 // bearer's, is no error: the call may be repeated, and nothing can be probed. The account
 // that stands for the person is no longer shown to the application, until the person's
 // next consent; the consents that they gave are theirs to end, and stay.
-func (a *Connections) Delete(ctx context.Context, b *Bearer, id wire.AccountID) error {
-	user, err := a.consents.store.GetUserAccount(ctx, b.Library.ID, b.Client.Application.ID)
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("get account of the person: %w", err)
-	}
-	if err == nil && user.ID == id {
-		if err := a.consents.store.HideAccount(ctx, b.Library.ID, b.Client.Application.ID, a.now()); err != nil {
-			return fmt.Errorf("hide account: %w", err)
-		}
-		return nil
+func (a *Connections) Delete(ctx context.Context, b *library.Bearer, id wire.AccountID) error {
+	if hidden, err := a.consents.HideUserAccount(ctx, b, id); hidden || err != nil {
+		return err
 	}
 	account, err := a.getFor(ctx, b.Library.ID, b.Client.Application.ID, id)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, library.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	details := b.Client.details()
+	details := b.Client.EventDetails()
 	details.Grant = b.Grant.ID
 	return a.disconnect(ctx, account, details, "the application disconnected the account")
 }
 
 // List lists what a person has connected, at all applications.
-func (a *Connections) List(ctx context.Context, s *SignedIn) ([]Connection, error) {
+func (a *Connections) List(ctx context.Context, s *library.SignedIn) ([]Connection, error) {
 	list, err := a.store.ListConnections(ctx, s.Library.ID, "")
 	if err != nil {
 		return nil, fmt.Errorf("list accounts: %w", err)
@@ -78,7 +72,7 @@ func (a *Connections) List(ctx context.Context, s *SignedIn) ([]Connection, erro
 }
 
 // Get returns one of the person's accounts; ErrNotFound for somebody else's.
-func (a *Connections) Get(ctx context.Context, s *SignedIn, id wire.AccountID) (Connection, error) {
+func (a *Connections) Get(ctx context.Context, s *library.SignedIn, id wire.AccountID) (Connection, error) {
 	account, err := a.store.GetConnection(ctx, s.Library.ID, id, true)
 	if err != nil {
 		return Connection{}, fmt.Errorf("get account: %w", err)
@@ -88,71 +82,34 @@ func (a *Connections) Get(ctx context.Context, s *SignedIn, id wire.AccountID) (
 
 // Disconnect ends an account at once; what waits to be sent there is called off. It
 // returns ErrNotFound for somebody else's.
-func (a *Connections) Disconnect(ctx context.Context, s *SignedIn, id wire.AccountID) error {
+func (a *Connections) Disconnect(ctx context.Context, s *library.SignedIn, id wire.AccountID) error {
 	account, err := a.Get(ctx, s, id)
 	if err != nil {
 		return err
 	}
-	return a.disconnect(ctx, account, EventDetails{Application: account.Application}, "the person disconnected the account")
+	return a.disconnect(ctx, account, library.EventDetails{Application: account.Application}, "the person disconnected the account")
 }
 
-func (a *Connections) disconnect(ctx context.Context, account Connection, details EventDetails, reason string) error {
+func (a *Connections) disconnect(ctx context.Context, account Connection, details library.EventDetails, reason string) error {
 	details.Account, details.Provider = account.ID, account.Source.Name
 	now := a.now()
 	err := a.store.Disconnect(ctx, account.Library, account.Application, account.ID, now, reason,
-		Event{Library: account.Library, At: now, Kind: EventDisconnected, Details: details})
-	if err != nil && !errors.Is(err, ErrNotFound) {
+		library.Event{Library: account.Library, At: now, Kind: library.EventDisconnected, Details: details})
+	if err != nil && !errors.Is(err, library.ErrNotFound) {
 		return fmt.Errorf("disconnect account: %w", err)
 	}
 	return nil
 }
 
-// Referred finds the account that a link is to connect again; nil if the reference
-// means the account that stands for the person, which needs nothing. It returns
-// ErrNotFound for an account that is not this person's.
-func (a *Connections) FindByReference(ctx context.Context, s *SignedIn, r *PendingRequest, accountRef string) (*Connection, error) {
-	id, err := a.consents.accountByReference(ctx, r, accountRef)
-	if err != nil {
-		return nil, err
-	}
-	application := r.Client.Application.ID
-	if err := a.consents.ownAccount(ctx, s.Library.ID, application, id); err == nil || !errors.Is(err, ErrNotFound) {
-		return nil, err
-	}
-	account, err := a.getFor(ctx, s.Library.ID, application, id)
-	if err != nil {
-		return nil, err
-	}
-	return &account, nil
-}
-
 // connectedAt finds an account that a person has connected at an application. It returns
 // ErrNotFound for another's, of the person or the application, and for a pending one.
-func (a *Connections) getFor(ctx context.Context, library ID, application wire.ApplicationID, id wire.AccountID) (Connection, error) {
-	account, err := a.store.GetConnection(ctx, library, id, true)
+func (a *Connections) getFor(ctx context.Context, owner library.ID, application wire.ApplicationID, id wire.AccountID) (Connection, error) {
+	account, err := a.store.GetConnection(ctx, owner, id, true)
 	if err != nil {
 		return Connection{}, fmt.Errorf("get account: %w", err)
 	}
 	if account.Application != application {
-		return Connection{}, fmt.Errorf("account is of another application: %w", ErrNotFound)
+		return Connection{}, fmt.Errorf("account is of another application: %w", library.ErrNotFound)
 	}
 	return account, nil
-}
-
-// Connected looks up the account that the person has connected on the way of a link,
-// and puts it into the request; there may be none yet, or none any more.
-func (a *Connections) LoadConnection(ctx context.Context, s *SignedIn, r *PendingRequest) error {
-	r.Connection = nil
-	if r.Account == "" {
-		return nil
-	}
-	account, err := a.store.GetConnection(ctx, s.Library.ID, r.Account, false)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("get account: %w", err)
-	}
-	r.Connection = &account
-	return nil
 }

@@ -1,4 +1,4 @@
-package library
+package delivery
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
@@ -65,7 +66,7 @@ func (d *Queue) leaseLifetime() time.Duration { return d.config.Attempt + leaseM
 type Queue struct {
 	store     DeliveryStore
 	accounts  *Connections
-	clients   *Clients
+	clients   *library.Clients
 	providers Providers
 	ring      *seal.Keyring
 	now       func() time.Time
@@ -88,7 +89,7 @@ type Queue struct {
 
 // NewQueue returns the deliveries kept in store. Run works on them; Close must be
 // called in the end.
-func NewQueue(store DeliveryStore, accounts *Connections, clients *Clients, providers Providers, ring *seal.Keyring, now func() time.Time, config QueueConfig, log *slog.Logger) *Queue {
+func NewQueue(store DeliveryStore, accounts *Connections, clients *library.Clients, providers Providers, ring *seal.Keyring, now func() time.Time, config QueueConfig, log *slog.Logger) *Queue {
 	config.fill()
 	d := &Queue{store: store, accounts: accounts, clients: clients, providers: providers, ring: ring, now: now, config: config, log: log,
 		slots: make(chan struct{}, config.MaxAttempts), memory: semaphore.NewWeighted(maxMemory), woken: make(chan struct{}, 1)}
@@ -96,11 +97,11 @@ func NewQueue(store DeliveryStore, accounts *Connections, clients *Clients, prov
 	return d
 }
 
-func purposePayload(id DeliveryID) string { return "carrel delivery " + string(id) }
-func purposeAnswer(id DeliveryID) string  { return "carrel delivery answer " + string(id) }
+func purposePayload(id library.DeliveryID) string { return "carrel delivery " + string(id) }
+func purposeAnswer(id library.DeliveryID) string  { return "carrel delivery answer " + string(id) }
 
-// DeliveryResult is a delivery with the provider's own answer, if there is one.
-type DeliveryResult struct {
+// Result is a delivery with the provider's own answer, if there is one.
+type Result struct {
 	Delivery Delivery
 	// Approval is JSON; nil if there is none.
 	Answer []byte
@@ -108,19 +109,19 @@ type DeliveryResult struct {
 
 // Destination is the account that a bearer pushes to.
 type Destination struct {
-	bearer  *Bearer
+	bearer  *library.Bearer
 	account Connection
 }
 
 // Destination finds one of the bearer's accounts. Refusals are [*wire.Error]s: an account
 // that is not there, or somebody else's, is NotFound; one that the person has to connect
 // again is refused with ServiceAuthorizationError.
-func (d *Queue) FindDestination(ctx context.Context, b *Bearer, id wire.AccountID) (*Destination, error) {
-	if err := b.Require(Write); err != nil {
+func (d *Queue) FindDestination(ctx context.Context, b *library.Bearer, id wire.AccountID) (*Destination, error) {
+	if err := b.Require(library.Write); err != nil {
 		return nil, err
 	}
 	account, err := d.accounts.getFor(ctx, b.Library.ID, b.Client.Application.ID, id)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, library.ErrNotFound) {
 		return nil, wire.NotFound("Account").Because(err)
 	}
 	if err != nil {
@@ -141,7 +142,7 @@ type Queued struct {
 	Delivery Delivery
 
 	patience time.Duration
-	done     <-chan DeliveryResult // nil if it waits for its turn
+	done     <-chan Result // nil if it waits for its turn
 }
 
 // Keep keeps a resource and begins to send it to a destination. Refusals are
@@ -152,7 +153,7 @@ func (d *Queue) Enqueue(ctx context.Context, to *Destination, r Resource) (*Queu
 	}
 	b, now := to.bearer, d.now()
 	v := Delivery{ID: newDeliveryID(now), Library: b.Library.ID, Application: b.Client.Application.ID, Contract: b.Client.Contract.ID,
-		Grant: b.Grant.ID, Account: to.account.ID, ProviderName: to.account.Source.Name, Types: r.Types, State: DeliveryWaiting,
+		Grant: b.Grant.ID, Account: to.account.ID, ProviderName: to.account.Source.Name, Types: r.Types, State: Waiting,
 		NextAt: now, ExpiresAt: now.Add(d.config.Keep), CreatedAt: now, UpdatedAt: now}
 	var err error
 	if v.Payload, err = d.sealPayload(v.ID, r); err != nil {
@@ -164,7 +165,7 @@ func (d *Queue) Enqueue(ctx context.Context, to *Destination, r Resource) (*Queu
 		if atOnce {
 			<-d.slots
 		}
-		if errors.Is(err, ErrNotFound) { // revoked or disconnected a moment ago
+		if errors.Is(err, library.ErrNotFound) { // revoked or disconnected a moment ago
 			return nil, wire.InvalidToken(wire.KindAccessToken).Because(err)
 		}
 		return nil, fmt.Errorf("add delivery: %w", err)
@@ -182,9 +183,9 @@ func (d *Queue) Enqueue(ctx context.Context, to *Destination, r Resource) (*Queu
 
 // Wait returns when the provider has answered, when the attempt has failed for now, or
 // when its patience is over; the delivery goes on in any case.
-func (k *Queued) Wait(ctx context.Context) *DeliveryResult {
+func (k *Queued) Wait(ctx context.Context) *Result {
 	if k.done == nil {
-		return &DeliveryResult{Delivery: k.Delivery}
+		return &Result{Delivery: k.Delivery}
 	}
 	patience := time.NewTimer(k.patience)
 	defer patience.Stop()
@@ -194,7 +195,7 @@ func (k *Queued) Wait(ctx context.Context) *DeliveryResult {
 	case <-patience.C:
 	case <-ctx.Done():
 	}
-	return &DeliveryResult{Delivery: k.Delivery}
+	return &Result{Delivery: k.Delivery}
 }
 
 // takePlace claims a delivery that is about to be kept, if there is a place for an attempt
@@ -210,8 +211,8 @@ func (d *Queue) claimSlot(v *Delivery) bool {
 }
 
 // begin makes an attempt that goes on whoever waits for it. The place has been taken.
-func (d *Queue) begin(v Delivery) <-chan DeliveryResult {
-	done := make(chan DeliveryResult, 1)
+func (d *Queue) begin(v Delivery) <-chan Result {
+	done := make(chan Result, 1)
 	d.attempts.Go(func() {
 		defer func() {
 			<-d.slots
@@ -225,7 +226,7 @@ func (d *Queue) begin(v Delivery) <-chan DeliveryResult {
 }
 
 // sealPayload seals a resource: a line of JSON that says how it goes, and its body.
-func (d *Queue) sealPayload(id DeliveryID, r Resource) ([]byte, error) {
+func (d *Queue) sealPayload(id library.DeliveryID, r Resource) ([]byte, error) {
 	head, err := json.Marshal(r)
 	if err != nil {
 		return nil, fmt.Errorf("encode resource: %w", err)
@@ -233,7 +234,7 @@ func (d *Queue) sealPayload(id DeliveryID, r Resource) ([]byte, error) {
 	return d.ring.Seal(purposePayload(id), slices.Concat(head, []byte{'\n'}, r.Body)), nil
 }
 
-func (d *Queue) openPayload(id DeliveryID, box []byte) (r Resource, err error) {
+func (d *Queue) openPayload(id library.DeliveryID, box []byte) (r Resource, err error) {
 	text, err := d.ring.Open(purposePayload(id), box)
 	if err != nil {
 		return Resource{}, fmt.Errorf("open payload: the keyring is not the one that it was sealed with: %w", err)
@@ -248,19 +249,21 @@ func (d *Queue) openPayload(id DeliveryID, box []byte) (r Resource, err error) {
 
 func newLease() string { return wire.RandomAlphanumeric(16) }
 
-func newDeliveryID(now time.Time) DeliveryID { return DeliveryID(newFileID(now)) }
+func newDeliveryID(now time.Time) library.DeliveryID {
+	return library.DeliveryID(library.NewOrderedID(now))
+}
 
 // Get finds a delivery of the bearer's application, with the provider's answer. One that
 // is unknown or somebody else's is NotFound alike.
-func (d *Queue) Get(ctx context.Context, b *Bearer, id DeliveryID) (*DeliveryResult, error) {
+func (d *Queue) Get(ctx context.Context, b *library.Bearer, id library.DeliveryID) (*Result, error) {
 	v, err := d.store.GetDelivery(ctx, b.Library.ID, id)
-	if errors.Is(err, ErrNotFound) || err == nil && v.Application != b.Client.Application.ID {
+	if errors.Is(err, library.ErrNotFound) || err == nil && v.Application != b.Client.Application.ID {
 		return nil, wire.NotFound("Delivery").Because(err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get delivery: %w", err)
 	}
-	p := &DeliveryResult{Delivery: v}
+	p := &Result{Delivery: v}
 	if v.Answer != nil {
 		if p.Answer, err = d.ring.Open(purposeAnswer(v.ID), v.Answer); err != nil {
 			return nil, fmt.Errorf("open answer of delivery %s: %w", v.ID, err)
@@ -273,8 +276,8 @@ func (d *Queue) Get(ctx context.Context, b *Bearer, id DeliveryID) (*DeliveryRes
 const deliveryPage = 100
 
 // List lists the newest deliveries of the bearer's application for the person.
-func (d *Queue) List(ctx context.Context, b *Bearer) ([]Delivery, error) {
-	list, err := d.store.ListDeliveries(ctx, b.Library.ID, b.Client.Application.ID, DeliveryCursor{}, deliveryPage)
+func (d *Queue) List(ctx context.Context, b *library.Bearer) ([]Delivery, error) {
+	list, err := d.store.ListDeliveries(ctx, b.Library.ID, b.Client.Application.ID, Cursor{}, deliveryPage)
 	if err != nil {
 		return nil, fmt.Errorf("list deliveries: %w", err)
 	}
@@ -282,7 +285,7 @@ func (d *Queue) List(ctx context.Context, b *Bearer) ([]Delivery, error) {
 }
 
 // Own lists a person's deliveries, newest first, up to limit after the cursor.
-func (d *Queue) ListForPerson(ctx context.Context, s *SignedIn, before DeliveryCursor, limit int) ([]Delivery, error) {
+func (d *Queue) ListForPerson(ctx context.Context, s *library.SignedIn, before Cursor, limit int) ([]Delivery, error) {
 	list, err := d.store.ListDeliveries(ctx, s.Library.ID, "", before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list deliveries: %w", err)
@@ -291,7 +294,7 @@ func (d *Queue) ListForPerson(ctx context.Context, s *SignedIn, before DeliveryC
 }
 
 // Waiting counts what of a person's is still on its way.
-func (d *Queue) CountForPerson(ctx context.Context, s *SignedIn) (int, error) {
+func (d *Queue) CountForPerson(ctx context.Context, s *library.SignedIn) (int, error) {
 	n, err := d.store.CountWaiting(ctx, s.Library.ID)
 	if err != nil {
 		return 0, fmt.Errorf("count deliveries: %w", err)

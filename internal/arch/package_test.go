@@ -11,14 +11,14 @@ import (
 	"testing"
 )
 
-// A file holds one noun or one endpoint group. Past these lengths it holds
-// several, and is cut.
+// A file has one noun or one group of endpoints. A file that is longer than
+// this has several, and is split.
 const (
 	maxLines     = 600
 	maxTestLines = 900
 )
 
-func TestFilesHoldOneNoun(t *testing.T) {
+func TestFileLength(t *testing.T) {
 	for _, p := range sourceTree(t) {
 		for _, f := range p.files {
 			limit := maxLines
@@ -26,16 +26,16 @@ func TestFilesHoldOneNoun(t *testing.T) {
 				limit = maxTestLines
 			}
 			if f.lines > limit && !f.generated {
-				t.Errorf("%s has %d lines, more than %d: cut it by noun", f.path, f.lines, limit)
+				t.Errorf("%s has %d lines, more than %d: split it by noun", f.path, f.lines, limit)
 			}
 		}
 	}
 }
 
-func TestPackagesSayWhatTheyAre(t *testing.T) {
+func TestPackageComments(t *testing.T) {
 	for _, p := range sourceTree(t) {
 		switch {
-		case p.handWritten() == 0: // nothing but tests, or a generator's work
+		case p.handWritten() == 0: // only tests or generated files
 		case p.doc == "":
 			t.Errorf("%s has no package comment: what is it for, and what must its user know?", p.path)
 		case p.name != "main" && !strings.HasPrefix(p.doc, "Package "+p.name+" "):
@@ -44,20 +44,21 @@ func TestPackagesSayWhatTheyAre(t *testing.T) {
 	}
 }
 
-// drawers are package names that say nothing of what is inside.
-var drawers = []string{"base", "common", "core", "helpers", "misc", "models", "shared", "types", "util", "utils"}
+// vagueNames are package names that do not say what is in the package.
+var vagueNames = []string{"base", "common", "core", "helpers", "misc", "models", "shared", "types", "util", "utils"}
 
-func TestNoDrawers(t *testing.T) {
+func TestPackageNames(t *testing.T) {
 	for _, p := range sourceTree(t) {
-		if slices.Contains(drawers, path.Base(p.path)) {
-			t.Errorf("%s: name it for what it holds", p.path)
+		if slices.Contains(vagueNames, path.Base(p.path)) {
+			t.Errorf("%s: name the package for what it has", p.path)
 		}
 	}
 }
 
-// TestLibraryIsHandedTheTime keeps the rules of the domain replayable: their
-// time comes from the caller, and nothing comes from the environment.
-func TestLibraryIsHandedTheTime(t *testing.T) {
+// TestLibraryReadsNoClock checks that package library takes the time from its
+// caller and nothing from the environment, so that recorded requests can be
+// replayed.
+func TestLibraryReadsNoClock(t *testing.T) {
 	ambient := []string{"time.Now", "time.Since", "time.Until", "os.Getenv", "os.LookupEnv"}
 	for _, p := range sourceTree(t) {
 		if p.path != "internal/library" {
@@ -76,7 +77,7 @@ func TestLibraryIsHandedTheTime(t *testing.T) {
 	}
 }
 
-// selectors lists every x.Y in a file.
+// selectors returns every x.Y in a file.
 func selectors(t *testing.T, file string) (found []string) {
 	t.Helper()
 	f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, file), nil, parser.SkipObjectResolution)

@@ -1,9 +1,10 @@
-package library
+package delivery
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/carrelhq/carrel/internal/library"
 	"sync"
 	"time"
 )
@@ -80,8 +81,8 @@ func (d *Queue) finishLost(ctx context.Context) error {
 		return fmt.Errorf("list lost deliveries: %w", err)
 	}
 	for _, v := range lost {
-		err := d.finish(ctx, &v, DeliveryUnknown, "the server stopped while it was being sent", nil)
-		if err != nil && !errors.Is(err, ErrUsed) && !errors.Is(err, ErrNotFound) { // another server was first
+		err := d.finish(ctx, &v, Unknown, "the server stopped while it was being sent", nil)
+		if err != nil && !errors.Is(err, library.ErrUsed) && !errors.Is(err, library.ErrNotFound) { // another server was first
 			return fmt.Errorf("end lost delivery: %w", err)
 		}
 	}

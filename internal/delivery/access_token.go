@@ -1,4 +1,4 @@
-package library
+package delivery
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
@@ -44,7 +45,7 @@ func (a *Connections) refresh(ctx context.Context, account Connection) (accessTo
 		if err == nil {
 			return a.refreshClaimed(ctx, claimed)
 		}
-		if !errors.Is(err, ErrUsed) {
+		if !errors.Is(err, library.ErrUsed) {
 			return accessToken{}, fmt.Errorf("claim renewal: %w", err)
 		}
 		select {
@@ -103,7 +104,7 @@ func (a *Connections) refreshClaimed(ctx context.Context, account Connection) (a
 // gives that access.
 func (a *Connections) endAccessUnlessReconnected(ctx context.Context, account Connection) (accessToken, error) {
 	err := a.endAccess(ctx, account)
-	if !errors.Is(err, ErrUsed) {
+	if !errors.Is(err, library.ErrUsed) {
 		return accessToken{}, err
 	}
 	current, err := a.store.GetConnection(ctx, account.Library, account.ID, true)
@@ -116,10 +117,10 @@ func (a *Connections) endAccessUnlessReconnected(ctx context.Context, account Co
 // ended notes that only the person can help, and returns ErrReconnect; ErrUsed if the
 // account has other access by now.
 func (a *Connections) endAccess(ctx context.Context, account Connection) error {
-	event := Event{Library: account.Library, At: a.now(), Kind: EventAccountEnded,
-		Details: EventDetails{Application: account.Application, Account: account.ID, Provider: account.Source.Name}}
+	event := library.Event{Library: account.Library, At: a.now(), Kind: library.EventAccountEnded,
+		Details: library.EventDetails{Application: account.Application, Account: account.ID, Provider: account.Source.Name}}
 	err := a.store.EndAccess(ctx, account.ID, account.AccessVersion, a.now(), event)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if err != nil && !errors.Is(err, library.ErrNotFound) {
 		return fmt.Errorf("end access: %w", err)
 	}
 	return ErrReconnect

@@ -1,9 +1,12 @@
-package library
+package delivery
 
 import (
+	"errors"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/fhir"
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
@@ -11,8 +14,8 @@ import (
 // belongs to the application under which it was made, and to no other.
 type Connection struct {
 	ID          wire.AccountID
-	Reference   Reference
-	Library     ID
+	Reference   library.Reference
+	Library     library.ID
 	Application wire.ApplicationID
 	// Source is the entry of the catalogue as it was when the account was connected.
 	Source Source
@@ -50,8 +53,8 @@ type Source struct {
 	// cannot be connected.
 	Provider ProviderKey `json:"provider,omitempty"`
 	// Push says that it can be sent to, in the given version of FHIR.
-	Push    bool        `json:"push,omitempty"`
-	Version FHIRVersion `json:"version,omitempty"`
+	Push    bool         `json:"push,omitempty"`
+	Version fhir.Version `json:"version,omitempty"`
 
 	ServiceID        int    `json:"serviceId"`
 	ServiceName      string `json:"serviceName"`
@@ -64,19 +67,17 @@ type Source struct {
 // ProviderKey names a provider's service to [Providers]: "medmij:huisartslinde~53".
 type ProviderKey string
 
-// FHIRVersion is a version of FHIR that providers speak.
-type FHIRVersion string
-
-// The versions.
-const (
-	STU3 FHIRVersion = "3.0"
-	R4   FHIRVersion = "4.0"
-)
+// ErrUnlisted says that a list of sources cannot be had now: what was looked for may be on it.
+var ErrUnlisted = errors.New("a list of sources cannot be had now")
 
 // Catalogue is where sources are looked up.
 type Catalogue interface {
-	// Source finds a source that can be connected now; ErrNotFound otherwise.
+	// Source finds a source that can be connected now. It returns ErrNotFound if there is none,
+	// and ErrUnlisted if a list that cannot be had now may hold it.
 	Source(id int) (Source, error)
+	// HasPushSources reports whether there is any source that can be sent to. It is true if
+	// that cannot be known now.
+	HasPushSources() (bool, error)
 }
 
 // Authorization is a person's way to a provider and back, in their browser: found by the hash
@@ -86,9 +87,9 @@ type Authorization struct {
 	// AuthRequest is the link that the trip is for.
 	Request     seal.Hash
 	Application wire.ApplicationID
-	Library     ID
+	Library     library.ID
 	// Login is the browser that left; no other may come back.
-	Login  LoginID
+	Login  library.LoginID
 	Source Source
 	// Correlation names the run in the provider's log and ours (X-Correlation-ID).
 	Correlation string

@@ -1,0 +1,172 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/library"
+)
+
+// ConnectionQuery is what the address of an authorization request asks to connect.
+type ConnectionQuery struct {
+	// Push asks for a provider to send to. It counts under a contract that writes.
+	Push bool
+	// Source is the provider that the person has chosen; 0 before they have.
+	Source int
+	// AccountReference names the account that a request of kind reauthorize is to connect
+	// again.
+	AccountReference string
+}
+
+// ConnectionStep is what remains to be connected before a request can be answered.
+type ConnectionStep struct {
+	// Connected is the account that the person has connected for the request; nil if there
+	// is none.
+	Connected *Connection
+	// Required says that an account still has to be connected.
+	Required bool
+	// Target is what to connect; zero if the person has yet to choose a provider.
+	Target Target
+	// Provider is the name of the target's provider.
+	Provider string
+	// Unavailable says that the chosen source cannot be connected now.
+	Unavailable bool
+}
+
+// Target is what a person wants to connect: a source, or an account once more.
+type Target struct {
+	Source  int
+	Account wire.AccountID
+}
+
+// ConnectionStep finds what remains to be connected before a person can answer a request:
+//
+//	user-reauth         nothing
+//	reauthorize         the account that the reference names; nothing if that is the account
+//	                    that stands for the person
+//	authorize, onboard  a provider, if the query asks for one, the contract writes, and there
+//	                    is any provider to choose
+//
+// and nothing once an account has been connected for the request. It changes nothing. It
+// returns ErrNotFound if the reference names no account of the person's at the application.
+func (a *Connections) ConnectionStep(ctx context.Context, s *library.SignedIn, r *library.PendingRequest, q ConnectionQuery) (ConnectionStep, error) {
+	connected, err := a.connectedFor(ctx, s, r)
+	switch {
+	case err != nil:
+		return ConnectionStep{}, err
+	case connected != nil:
+		return ConnectionStep{Connected: connected}, nil
+	}
+	switch r.Kind {
+	case library.ReauthorizeRequest:
+		return a.reconnectStep(ctx, s, r, q)
+	case library.AuthorizeRequest, library.OnboardRequest:
+		return a.connectStep(r, q)
+	}
+	return ConnectionStep{}, nil
+}
+
+// AsksForProvider reports whether a request asks the person for a provider to send to. Where
+// there is no provider at all, it does not.
+func (a *Connections) AsksForProvider(r *library.PendingRequest, q ConnectionQuery) (bool, error) {
+	if !q.Push || r.Client.Contract.Access != library.Write {
+		return false, nil
+	}
+	return a.catalogue.HasPushSources()
+}
+
+func (a *Connections) reconnectStep(ctx context.Context, s *library.SignedIn, r *library.PendingRequest, q ConnectionQuery) (ConnectionStep, error) {
+	id, err := a.consents.ResolveReference(ctx, r, q.AccountReference)
+	if err != nil {
+		return ConnectionStep{}, err
+	}
+	application := r.Client.Application.ID
+	err = a.consents.CheckUserAccount(ctx, s.Library.ID, application, id)
+	if err == nil || !errors.Is(err, library.ErrNotFound) {
+		return ConnectionStep{}, err
+	}
+	account, err := a.getFor(ctx, s.Library.ID, application, id)
+	if err != nil {
+		return ConnectionStep{}, err
+	}
+	return ConnectionStep{Required: true, Target: Target{Account: account.ID}, Provider: account.Source.Name}, nil
+}
+
+func (a *Connections) connectStep(r *library.PendingRequest, q ConnectionQuery) (ConnectionStep, error) {
+	if asks, err := a.AsksForProvider(r, q); err != nil || !asks {
+		return ConnectionStep{}, err
+	}
+	if q.Source == 0 {
+		return ConnectionStep{Required: true}, nil
+	}
+	source, err := a.findSource(q.Source)
+	switch {
+	case errors.Is(err, library.ErrNotFound), errors.Is(err, ErrUnlisted):
+		return ConnectionStep{Required: true, Unavailable: true}, nil
+	case err != nil:
+		return ConnectionStep{}, err
+	}
+	return ConnectionStep{Required: true, Target: Target{Source: q.Source}, Provider: source.Name}, nil
+}
+
+// connectedFor returns the account that the person has connected for a request; nil if there
+// is none, or none any more.
+func (a *Connections) connectedFor(ctx context.Context, s *library.SignedIn, r *library.PendingRequest) (*Connection, error) {
+	if r.Account == "" {
+		return nil, nil
+	}
+	account, err := a.store.GetConnection(ctx, s.Library.ID, r.Account, false)
+	if errors.Is(err, library.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get account: %w", err)
+	}
+	return &account, nil
+}
+
+// findSource finds a source that can be connected and sent to now.
+func (a *Connections) findSource(id int) (Source, error) {
+	source, err := a.catalogue.Source(id)
+	if err != nil {
+		return Source{}, fmt.Errorf("find source %d: %w", id, err)
+	}
+	if !source.Push {
+		return Source{}, fmt.Errorf("source %d cannot be sent to: %w", id, library.ErrNotFound)
+	}
+	return source, nil
+}
+
+// findTarget returns the source that a target means. It returns ErrNotFound for one that
+// cannot be connected now, and for an account that is not the person's at the application.
+func (a *Connections) findTarget(ctx context.Context, s *library.SignedIn, r *library.PendingRequest, t Target) (Source, error) {
+	if t.Account != "" {
+		account, err := a.getFor(ctx, s.Library.ID, r.Client.Application.ID, t.Account)
+		if err != nil {
+			return Source{}, err
+		}
+		t.Source = account.Source.ID
+	}
+	return a.findSource(t.Source)
+}
+
+// Complete answers a request to connect a source, or to connect an account again, and returns
+// where to send the browser. It succeeds if the person has connected an account for the
+// request, or if the request is to connect the account that stands for the person, which
+// needs nothing; otherwise the application is told that nothing was connected. It returns
+// ErrWrongPerson, ErrUsed, and ErrNotFound as ConnectionStep does.
+func (a *Connections) Complete(ctx context.Context, s *library.SignedIn, r *library.PendingRequest, q ConnectionQuery) (callback string, err error) {
+	if err := r.CheckPerson(s); err != nil {
+		return "", err
+	}
+	step, err := a.ConnectionStep(ctx, s, r, q)
+	if err != nil {
+		return "", err
+	}
+	if step.Connected == nil && (step.Required || r.Kind != library.ReauthorizeRequest) {
+		return a.consents.Deny(ctx, r, nil, library.CallbackOnboardError)
+	}
+	return a.consents.Complete(ctx, s, r)
+}
