@@ -173,6 +173,15 @@ var rules = []rule{
 		outside: []string{anyModule},
 	},
 	{
+		pkg: "internal/web/webtest",
+		why: "it puts a whole site together for the tests of the pages",
+		imports: []string{
+			"internal/web", "internal/library", "internal/delivery", "internal/seal", "internal/store", "internal/blob",
+			"internal/catalogue", "internal/fhir", "digime/wire",
+		},
+		outside: []string{anyModule},
+	},
+	{
 		pkg: "internal/server",
 		why: "the server puts the parts together, so it knows them all, and nothing that starts it",
 		imports: []string{
@@ -217,6 +226,12 @@ var rules = []rule{
 		},
 		outside:   []string{anyModule},
 		notLinked: test,
+	},
+	{
+		pkg:     "internal/browsertest",
+		why:     "it serves the tests of every page",
+		imports: []string{"internal/testenv"},
+		outside: []string{"github.com/chromedp/chromedp", "github.com/chromedp/cdproto"},
 	},
 	{
 		pkg:     "internal/testenv",

@@ -19,13 +19,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Main runs the tests of a package and then stops the PostgreSQL servers that
-// they started. It does not return:
+// Main runs the tests of a package and then stops the PostgreSQL servers that they started, and what they asked for
+// with [AtExit]. It does not return:
 //
 //	func TestMain(m *testing.M) { testenv.Main(m) }
 func Main(m *testing.M) {
 	mainRuns = true
 	code := m.Run()
+	for _, f := range atExit {
+		f()
+	}
 	for _, c := range clusters {
 		if err := c.stop(); err != nil {
 			fmt.Fprintln(os.Stderr, "stopping PostgreSQL:", err)
@@ -33,6 +36,18 @@ func Main(m *testing.M) {
 		}
 	}
 	os.Exit(code)
+}
+
+// atExit is what Main calls after the tests.
+var atExit []func()
+
+// AtExit has [Main] call a function after the tests of the package. It is not safe for concurrent use.
+func AtExit(t testing.TB, f func()) {
+	t.Helper()
+	if !mainRuns {
+		t.Fatal("the package's TestMain does not call testenv.Main")
+	}
+	atExit = append(atExit, f)
 }
 
 // Postgres returns the URL of an empty database, which is dropped when the
