@@ -5,10 +5,10 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -16,45 +16,38 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// AuthorizeOptions say how a person is asked for consent. Only Callback is
-// required.
+// AuthorizeOptions are the options of [Contract.Authorize]. Only RedirectURL is required.
 type AuthorizeOptions struct {
-	// Callback is where the person's browser comes back to: one of the contract's
-	// redirect URIs. It may carry a query of its own.
-	Callback string
-	// State comes back to the callback unchanged. Left empty, a random one is made:
-	// see [Authorization.State].
+	// RedirectURL is where the person's browser returns to: one of the contract's redirect URIs. It may have a
+	// query of its own.
+	RedirectURL string
+	// State comes back to the redirect URL unchanged. If it is empty, a random one is used.
 	State string
 
-	// SourceType is what the person connects: a source to read from, or a provider
-	// to push to. Empty means [SourcePull].
+	// SourceType is what the person connects: a source to read from or a provider to push to. The default is
+	// [SourcePull].
 	SourceType SourceType
-	// ServiceID takes the person straight to one source, by its id in the
-	// catalogue; 0 lets them choose.
-	ServiceID int
-	// SourcesScope narrows the sources they choose from.
-	SourcesScope *SourcesScope
-	// IncludeSampleDataOnlySources offers sources that have only sample data; nil
-	// leaves it to the server.
-	IncludeSampleDataOnlySources *bool
-	// SampleDataSet uses sample data in place of a real source's, by the name that
-	// the catalogue has for the set.
+	// SourceID is the one source to connect. If it is 0, the person chooses.
+	SourceID SourceID
+	// SourcesScope restricts the sources that the person can choose from.
+	SourcesScope SourcesScope
+	// IncludeSampleDataOnlySources also offers the sources that have only sample data.
+	IncludeSampleDataOnlySources bool
+	// SampleDataSet replaces the data of a real source by the sample data with this name: see
+	// [Contract.ListSampleDataSets].
 	SampleDataSet string
-	// SampleDataAutoOnboard skips every step, consent included. Needs SampleDataSet.
+	// SampleDataAutoOnboard skips all pages, including the one that asks for consent. It requires SampleDataSet.
 	SampleDataAutoOnboard bool
-	// TriggerQuery set to false connects the source without fetching its data now;
-	// nil means true.
-	TriggerQuery *bool
+	// SkipFetch connects the source without fetching its data now.
+	SkipFetch bool
 
-	// Link joins the new consent to the library of the person whom this token of
-	// another contract belongs to. It may have expired.
+	// Link adds the consent to the library that this token of another contract belongs to. Its access token may
+	// have expired.
 	Link UserAccessToken
-	// StorageID makes a storage the person's; see the protocol's createProvisionalStorage.
-	StorageID string
-	// Session says what the session of [Authorization.Session] is to read; nil
-	// reads everything that the contract allows.
-	Session *SessionOptions
-	// Locale is the language of the pages, such as "nl". Empty is the browser's.
+	// Session says what the session of [Authorization.Session] reads. By default it reads all that the contract
+	// allows.
+	Session SessionOptions
+	// Locale is the language of the pages, such as "nl". The default is the language of the browser.
 	Locale string
 }
 
@@ -69,161 +62,134 @@ const (
 	SourcePush SourceType = "push"
 )
 
-// SourcesScope narrows the sources that a person can choose from.
+// SourcesScope restricts the sources that a person can choose from. The zero value does not.
 type SourcesScope struct {
 	// DataType lists kinds of data, such as "vaccinations".
 	DataType []string `json:"dataType,omitempty"`
-	// OrganizationType is one kind of organisation, such as "hospital".
+	// OrganizationType is a kind of organisation, such as "hospital".
 	OrganizationType string `json:"organizationType,omitempty"`
 }
 
-// Authorization is what to send a person to, and what to keep until they come
-// back. It marshals to JSON with its secrets, to be kept in the person's own
-// session.
+// Authorization is the start of an authorisation: the page to send a person to, and what is needed when they return.
+// Keep it in the person's own session until then. It marshals to JSON, including its secrets.
 type Authorization struct {
-	// URL is where to send the person's browser.
-	URL string
-	// State is what the callback must bring back: compare it with
-	// [Callback.State], or anyone can sign your visitor in to their library.
-	State string
-	// Verifier is what [Client.Exchange] needs beside the callback's code.
-	Verifier Secret
-	// Session can be read, with a read contract, once the person has agreed: see
-	// [User.OpenSession].
-	Session SessionKey
+	// URL is the address to send the person's browser to.
+	URL string `json:"url"`
+	// State identifies this authorisation in the callback; [Authorization.ParseCallback] compares it.
+	State string `json:"state"`
+	// Verifier proves to the server that the code is redeemed by the application that started the authorisation.
+	// It is zero where there is no code to exchange, as after [User.OnboardService].
+	Verifier Secret `json:"verifier"`
+	// Session is the session that the server has opened. With a read contract, [User.ResumeSession] reads it once
+	// the person has consented.
+	Session SessionKey `json:"session"`
 }
 
-// SessionKey names a session that the server has opened, and says until when it
-// can be read.
-type SessionKey struct {
-	Key    Secret
-	Expiry time.Time
-}
-
-func sessionKeyOf(s *wire.Session) SessionKey {
-	if s == nil {
-		return SessionKey{}
-	}
-	return SessionKey{Key: NewSecret(s.Key), Expiry: s.Expiry.Time()}
-}
-
-// Authorize begins to ask a person for consent to the contract. It returns
-// [ErrInvalidRedirectURI] when the callback is not one of the contract's, and
-// [ErrInvalidToken] when the token to link is revoked, or another application's.
-// The server's answer is checked to be its own ([ErrUntrusted]).
-func (c *Client) Authorize(ctx context.Context, contract *Contract, o AuthorizeOptions) (Authorization, error) {
-	page, err := authorizePage(o)
+// Authorize starts to ask a person for consent to the contract. Send the person to the URL of the [Authorization], and
+// pass the query of the callback to its ParseCallback.
+//
+// [ErrInvalidRedirectURI] says that the redirect URL is not one of the contract's, and [ErrInvalidToken] that the token
+// of Link is revoked or belongs to another application. Authorize verifies that the server has signed its response
+// ([ErrBadSignature]).
+func (k *Contract) Authorize(ctx context.Context, o AuthorizeOptions) (Authorization, error) {
+	query, err := pageQuery(o)
 	if err != nil {
 		return Authorization{}, fmt.Errorf("authorize: %w", err)
 	}
-	auth, code, err := c.preauthorize(ctx, contract, o)
+	auth, code, err := k.preauthorize(ctx, o)
 	if err != nil {
 		return Authorization{}, fmt.Errorf("authorize: %w", err)
 	}
-	if o.StorageID != "" {
-		reference, err := c.reference(ctx, contract, "cloudId", o.StorageID)
-		if err != nil {
-			return Authorization{}, fmt.Errorf("authorize: %w", err)
-		}
-		page.Set("storageRef", reference)
-	}
-	auth.URL = c.pageURL("authorize", code, page)
+	auth.URL = k.client.pageURL("authorize", code, query)
 	return auth, nil
 }
 
-// preauthorize makes the signed call and leaves out the URL.
-func (c *Client) preauthorize(ctx context.Context, contract *Contract, o AuthorizeOptions) (Authorization, string, error) {
+// preauthorize makes the signed call and returns the authorisation without its URL, and the code for the page.
+func (k *Contract) preauthorize(ctx context.Context, o AuthorizeOptions) (Authorization, string, error) {
 	auth := Authorization{State: stateOr(o.State), Verifier: newVerifier()}
 	var answer wire.SignedAnswer
-	err := c.callJSON(ctx, contract, call{
+	err := k.callJSON(ctx, call{
 		method: http.MethodPost,
 		path:   literal("oauth/authorize"),
 		claims: wire.RequestClaims{
 			AccessToken:         o.Link.AccessToken.Value.Reveal(),
 			CodeChallenge:       wire.Challenge(auth.Verifier.Reveal()),
 			CodeChallengeMethod: wire.ChallengeS256,
-			RedirectURI:         o.Callback,
+			RedirectURI:         o.RedirectURL,
 			ResponseMode:        "query",
 			ResponseType:        "code",
 			State:               auth.State,
 		},
-		body: c.actionsBody(o.Session),
+		body: k.actionsBody(o.Session),
 	}, &answer)
 	if err != nil {
 		return Authorization{}, "", err
 	}
 	var claims wire.PreauthorizationClaims
-	if err := c.openSigned(ctx, answer.Token, &claims); err != nil {
+	if err := k.client.openSigned(ctx, answer.Token, &claims); err != nil {
 		return Authorization{}, "", err
 	}
 	if claims.PreauthorizationCode == "" {
-		return Authorization{}, "", errors.New("the server's answer has no code")
+		return Authorization{}, "", missing("code")
 	}
 	auth.Session = sessionKeyOf(answer.Session)
 	return auth, claims.PreauthorizationCode, nil
 }
 
-// reference asks for the opaque name under which a page learns of something.
-func (c *Client) reference(ctx context.Context, contract *Contract, kind, value string) (string, error) {
-	var answer wire.ReferenceAnswer
-	err := c.callJSON(ctx, contract, call{
-		method: http.MethodPost, path: literal("reference"),
-		body: jsonBody(wire.ReferenceRequest{Type: kind, Value: value}),
-	}, &answer)
-	if err == nil && answer.ID == "" {
-		err = errors.New("the server's answer has no reference")
+// actionsBody returns the body of the calls that open a session.
+func (k *Contract) actionsBody(session SessionOptions) []byte {
+	if k == nil || k.client == nil {
+		return nil // send returns the error
 	}
-	return answer.ID, err
-}
-
-// actionsBody is the body of the calls that open a session.
-func (c *Client) actionsBody(session *SessionOptions) []byte {
-	request := wire.AuthorizeRequest{Agent: &wire.Agent{SDK: c.agent}}
-	if session != nil {
-		request.Actions = &wire.Actions{Pull: session}
+	request := wire.AuthorizeRequest{Agent: &wire.Agent{SDK: k.client.agent}}
+	if !reflect.ValueOf(session).IsZero() {
+		options := session.wire()
+		request.Actions = &wire.Actions{Pull: &options}
 	}
 	return jsonBody(request)
 }
 
-func authorizePage(o AuthorizeOptions) (url.Values, error) {
-	if err := checkCallback(o.Callback); err != nil {
+// pageQuery checks the options and returns those that belong to the query of the page.
+func pageQuery(o AuthorizeOptions) (url.Values, error) {
+	if err := checkRedirectURL(o.RedirectURL); err != nil {
 		return nil, err
 	}
-	page := url.Values{}
-	page.Set("sourceType", string(o.SourceType))
+	query := url.Values{}
+	query.Set("sourceType", string(o.SourceType))
 	switch o.SourceType {
 	case "":
-		page.Set("sourceType", string(SourcePull))
+		query.Set("sourceType", string(SourcePull))
 	case SourcePull, SourcePush:
 	default:
-		return nil, fmt.Errorf("source type %q is neither %q nor %q", o.SourceType, SourcePull, SourcePush)
+		return nil, invalid("source type %q is neither %q nor %q", o.SourceType, SourcePull, SourcePush)
 	}
 	if o.SampleDataAutoOnboard && o.SampleDataSet == "" {
-		return nil, errors.New("SampleDataAutoOnboard without SampleDataSet")
+		return nil, invalid("SampleDataAutoOnboard without SampleDataSet")
 	}
-	if o.ServiceID != 0 {
-		page.Set("service", strconv.Itoa(o.ServiceID))
+	if o.SourceID != 0 {
+		query.Set("service", strconv.Itoa(int(o.SourceID)))
 	}
-	setText(page, "sampleDataSet", o.SampleDataSet)
+	setText(query, "sampleDataSet", o.SampleDataSet)
 	if o.SampleDataAutoOnboard {
-		page.Set("sampleDataAutoOnboard", "true")
+		query.Set("sampleDataAutoOnboard", "true")
 	}
-	setText(page, "lng", o.Locale)
-	setBool(page, "includeSampleDataOnlySources", o.IncludeSampleDataOnlySources)
-	setBool(page, "triggerQuery", o.TriggerQuery)
-	if o.SourcesScope != nil {
+	setText(query, "lng", o.Locale)
+	if o.IncludeSampleDataOnlySources {
+		query.Set("includeSampleDataOnlySources", "true")
+	}
+	setSkipFetch(query, o.SkipFetch)
+	if !reflect.ValueOf(o.SourcesScope).IsZero() {
 		text, err := json.Marshal(o.SourcesScope)
 		if err != nil {
-			return nil, err
+			return nil, invalid("sources scope: %w", err)
 		}
-		// The page decodes it twice: once as a query, once more by itself.
-		page.Set("sourcesScope", strings.ReplaceAll(url.QueryEscape(string(text)), "+", "%20"))
+		// The page decodes this parameter twice: once as part of the query, and once more by itself.
+		query.Set("sourcesScope", strings.ReplaceAll(url.QueryEscape(string(text)), "+", "%20"))
 	}
-	return page, nil
+	return query, nil
 }
 
-// pageURL is the address of an onboarding page. The code comes first, so that a
-// person sees at once what kind of address it is.
+// pageURL returns the address of a page for people. The code is the first parameter.
 func (c *Client) pageURL(page, code string, query url.Values) string {
 	address := c.onboard.String() + page + "?code=" + url.QueryEscape(code)
 	if len(query) > 0 {
@@ -232,10 +198,10 @@ func (c *Client) pageURL(page, code string, query url.Values) string {
 	return address
 }
 
-func checkCallback(callback string) error {
-	u, err := url.Parse(callback)
+func checkRedirectURL(redirectURL string) error {
+	u, err := url.Parse(redirectURL)
 	if err != nil || u.Scheme == "" {
-		return fmt.Errorf("callback %q is not an absolute URL", callback)
+		return invalid("redirect URL %q is not an absolute URL", redirectURL)
 	}
 	return nil
 }
@@ -246,13 +212,13 @@ func setText(q url.Values, name, value string) {
 	}
 }
 
-func setBool(q url.Values, name string, value *bool) {
-	if value != nil {
-		q.Set(name, strconv.FormatBool(*value))
+func setSkipFetch(q url.Values, skip bool) {
+	if skip {
+		q.Set("triggerQuery", "false")
 	}
 }
 
-// stateOr is the caller's state, or a random one.
+// stateOr returns the state of the caller or a random one.
 func stateOr(state string) string {
 	if state == "" {
 		return wire.RandomAlphanumeric(32)
@@ -260,9 +226,25 @@ func stateOr(state string) string {
 	return state
 }
 
-// newVerifier is a code verifier of RFC 7636: 43 characters, 256 random bits.
+// newVerifier returns a code verifier of RFC 7636: 43 characters, 256 random bits.
 func newVerifier() Secret {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // never fails, by its documentation
 	return NewSecret(base64.RawURLEncoding.EncodeToString(b[:]))
+}
+
+// SessionKey identifies a session that the server has opened. Whoever has it and a token for the contract can read the
+// session.
+type SessionKey struct {
+	// Key is the secret part of the session's addresses.
+	Key Secret `json:"key"`
+	// Expiry is when the session ends.
+	Expiry time.Time `json:"expiry"`
+}
+
+func sessionKeyOf(s *wire.Session) SessionKey {
+	if s == nil {
+		return SessionKey{}
+	}
+	return SessionKey{Key: NewSecret(s.Key), Expiry: timeOf(s.Expiry)}
 }

@@ -1,58 +1,58 @@
 package digime
 
 import (
+	"crypto/subtle"
+	"errors"
 	"fmt"
 	"net/url"
 )
 
-// Callback is what a person's browser brings back.
+// Callback is what a person's browser brings back to the redirect URL: see [Authorization.ParseCallback].
 type Callback struct {
-	// Code is what [Client.Exchange] takes. It is empty where there is nothing to
-	// exchange: after [User.OnboardService] and [User.ReauthorizeAccount].
+	// Code is exchanged for a token by [Contract.Exchange]. It is empty where there is nothing to exchange: after
+	// [User.OnboardService] and [User.ReauthorizeAccount].
 	Code Secret
-	// State is what was given to Authorize, or made by it. Compare them.
-	State string
-	// AccountReference is the Reference of the account that was connected, if any.
+	// Verifier is that of the [Authorization]; [Contract.Exchange] sends it with the code.
+	Verifier Secret
+	// AccountReference is the Reference of the [Account] that was connected, if there is one.
 	AccountReference string
 }
 
-// CallbackErrorCode says why a person came back without having done what they
-// were sent for.
+// CallbackErrorCode is the reason why a person has returned without success.
 type CallbackErrorCode string
 
-// The codes that the pages give.
+// The codes of a [CallbackError].
 const (
-	// UserCancel: the person refused, or left.
-	UserCancel CallbackErrorCode = "USER_CANCEL"
-	// InvalidCode: the code in the page's address is unknown, used or too old.
-	InvalidCode CallbackErrorCode = "INVALID_CODE"
-	// InitializeCheckFail: something else in the page's address is wrong.
-	InitializeCheckFail CallbackErrorCode = "INITIALIZE_CHECK_FAIL"
-	// OnboardError: the source could not be added.
-	OnboardError CallbackErrorCode = "ONBOARD_ERROR"
-	// ServerError: the page met a fault of the server's.
-	ServerError CallbackErrorCode = "SERVER_ERROR"
+	// CallbackUserCancel: the person has refused, or left the page.
+	CallbackUserCancel CallbackErrorCode = "USER_CANCEL"
+	// CallbackInvalidCode: the code in the address of the page is unknown, used or expired.
+	CallbackInvalidCode CallbackErrorCode = "INVALID_CODE"
+	// CallbackInitializeCheckFail: another part of the address of the page is wrong.
+	CallbackInitializeCheckFail CallbackErrorCode = "INITIALIZE_CHECK_FAIL"
+	// CallbackOnboardError: the source could not be connected.
+	CallbackOnboardError CallbackErrorCode = "ONBOARD_ERROR"
+	// CallbackServerError: the server has met an error of its own.
+	CallbackServerError CallbackErrorCode = "SERVER_ERROR"
 )
 
-// CallbackError is a callback that brings no success. Anyone can call a callback:
-// compare its State before you believe it.
+// CallbackError is the error of a callback that reports no success.
 type CallbackError struct {
-	Code  CallbackErrorCode
-	State string
-	// Message is what a revocation's page says, which Carrel's says as a Code too; the
-	// others give none.
+	// Code is the reason.
+	Code CallbackErrorCode
+	// Message is the text that the page for revoking an account gives; the other pages give none.
 	Message string
 }
 
-// callbackErrors are the codes in words.
+// callbackErrors describes the codes.
 var callbackErrors = map[CallbackErrorCode]string{
-	UserCancel:          "the person refused or left",
-	InvalidCode:         "the link was used before or is too old",
-	InitializeCheckFail: "the link is not complete",
-	OnboardError:        "the source could not be added",
-	ServerError:         "the server met a fault",
+	CallbackUserCancel:          "the person has refused or left",
+	CallbackInvalidCode:         "the link was used before or has expired",
+	CallbackInitializeCheckFail: "the link is not complete",
+	CallbackOnboardError:        "the source could not be connected",
+	CallbackServerError:         "the server has met an error",
 }
 
+// Error describes the reason.
 func (e *CallbackError) Error() string {
 	what := callbackErrors[e.Code]
 	switch {
@@ -64,25 +64,41 @@ func (e *CallbackError) Error() string {
 	return fmt.Sprintf("authorisation failed: %q", string(e.Code))
 }
 
-// ParseCallback reads the query of a callback. It returns a [*CallbackError] when
-// the page says that it did not succeed, and another error for a query that comes
-// from no page. The State is set in every case that has one.
-func ParseCallback(query url.Values) (Callback, error) {
-	back := Callback{
-		State:            query.Get("state"),
-		Code:             NewSecret(query.Get("code")),
-		AccountReference: query.Get("accountReference"),
+// ParseCallback reads the query of the callback that answers the authorisation, also one that was stored and restored
+// in between. It returns [ErrStateMismatch] for the callback of another authorisation, which must be ignored, and a
+// [*CallbackError] if the person has refused or the page has failed.
+func (a Authorization) ParseCallback(query url.Values) (Callback, error) {
+	if a.State == "" {
+		return Callback{}, invalid("callback: the authorization has no state: was it stored?")
 	}
+	if len(query["state"]) != 1 || subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(a.State)) != 1 {
+		return Callback{}, invalid("callback: %w", ErrStateMismatch)
+	}
+	if err := parseResult(query); err != nil {
+		return Callback{}, err
+	}
+	return Callback{
+		Code: NewSecret(query.Get("code")), Verifier: a.Verifier, AccountReference: query.Get("accountReference"),
+	}, nil
+}
+
+// ParseRevokeCallback reads the query of the callback after [User.RevokeAccountURL]. It returns nil if the person has
+// revoked the permission, and a [*CallbackError] if not. Unlike other callbacks this one has no state, so that anybody
+// can send a browser to it: it is a reason to call [User.ListAccounts], and no proof.
+func ParseRevokeCallback(query url.Values) error { return parseResult(query) }
+
+// parseResult reads the members of a query that report success or failure.
+func parseResult(query url.Values) error {
 	success, result := query.Get("success"), query.Get("result")
 	switch {
 	case success == "true" || result == "success":
-		return back, nil
+		return nil
 	case success == "false" || result == "failed":
-		e := &CallbackError{Code: CallbackErrorCode(query.Get("errorCode")), State: back.State, Message: query.Get("error_message")}
+		e := &CallbackError{Code: CallbackErrorCode(query.Get("errorCode")), Message: query.Get("error_message")}
 		if code := CallbackErrorCode(e.Message); e.Code == "" && callbackErrors[code] != "" {
 			e.Code = code
 		}
-		return Callback{State: back.State}, e
+		return e
 	}
-	return Callback{State: back.State}, fmt.Errorf("callback: the query says neither success nor failure")
+	return &validationError{errors.New("callback: the query reports neither success nor failure")}
 }

@@ -1,219 +1,181 @@
 package digime
 
 import (
-	"context"
-	"fmt"
-	"iter"
-	"net/http"
-	"slices"
-	"strconv"
-
-	"github.com/carrelhq/carrel/digime/wire"
+	"encoding/json"
+	"time"
 )
 
-// What a person can connect.
-type (
-	// Source is where a person's data comes from or can be pushed to. Its ID is what
-	// [AuthorizeOptions] and [User.OnboardService] take for a service.
-	Source = wire.Source
-	// SourceService is the service that a source belongs to: its ID is what a [Scope]
-	// takes.
-	SourceService = wire.SourceService
-	// SourceDirection is a type of a source as the server describes it: its Reference is a
-	// [SourceType].
-	SourceDirection = wire.SourceType
-	// SourceResource is a picture.
-	SourceResource = wire.Resource
-	// SourceAddress is where a provider is.
-	SourceAddress = wire.Address
-	// PublishedDate is when something was published; its method Time makes a
-	// [time.Time].
-	PublishedDate = wire.PublishedDate
-	// PublishedStatus says whether something can be used.
-	PublishedStatus = wire.PublishedStatus
-	// Category is a group of services.
-	Category = wire.Category
-	// Country is where a source is at home.
-	Country = wire.Country
-	// Platform is a kind of device on which a source can be connected.
-	Platform = wire.Platform
-	// SampleDataSet is invented data that can stand in for a person's.
-	SampleDataSet = wire.SampleDataSet
-	// SourcesPage is one page of what [Client.QuerySources] found: Data, and how many
-	// there are on all pages, Total.
-	SourcesPage = wire.SourcesAnswer
-)
+// PublishedStatus says whether a source or a service can be used.
+type PublishedStatus string
 
-// Statuses of a [Source] or its service. A source can be connected when both are
-// approved; with sample data also when its own status says so.
+// The statuses. A source can be connected if the source and its service are approved, and with sample data also if the
+// source is [SourceSampleDataOnly].
 const (
-	StatusApproved       = wire.Approved
-	StatusPending        = wire.PendingStatus
-	StatusDeprecated     = wire.Deprecated
-	StatusBlocked        = wire.Blocked
-	StatusSampleDataOnly = wire.SampleDataOnly
+	// SourceApproved can be used.
+	SourceApproved PublishedStatus = "approved"
+	// SourcePending is not published yet.
+	SourcePending PublishedStatus = "pending"
+	// SourceDeprecated should no longer be used.
+	SourceDeprecated PublishedStatus = "deprecated"
+	// SourceBlocked cannot be used.
+	SourceBlocked PublishedStatus = "blocked"
+	// SourceSampleDataOnly can be used with sample data.
+	SourceSampleDataOnly PublishedStatus = "sampledataonly"
 )
 
-// SourcesQuery says which sources are wanted. The zero value asks for the first of
-// those that data can be read from.
-type SourcesQuery struct {
-	// Text is looked for in everything that a source is found by; all its words must
-	// begin a word there.
-	Text string
-	// Search looks in single fields.
-	Search SourcesSearch
-
-	// Types are what is done with a source; empty means [SourcePull].
-	Types []SourceType
-	// Statuses are those wanted; empty means [StatusApproved].
-	Statuses []PublishedStatus
-	// Each of these lists that is not empty must have what the source has.
-	IDs, Services, Countries, Categories, Platforms []int
-	References, Aliases                             []string
-
-	// Descending sorts by name backwards.
-	Descending bool
-	// Include names the fields that are wanted, such as "reference" or "service.name";
-	// empty means all. Some come always.
-	Include []string
-	// Limit is how many there are on a page, 1000 at most, and Offset how many come before
-	// it. A limit of 0 leaves it to the server, which takes 20.
-	Limit, Offset int
+// Source is what a person can connect: an organisation that data is read from or pushed to. It marshals to the JSON of
+// the protocol.
+type Source struct {
+	// ID identifies the source, also in [AuthorizeOptions] and [OnboardOptions].
+	ID SourceID
+	// Name is the name that people see.
+	Name string
+	// Reference is the name for programs.
+	Reference string
+	// Status says whether the source can be used.
+	Status PublishedStatus
+	// PublishedAt is when the source was published; zero if that is not known.
+	PublishedAt time.Time
+	// Onboardable says that the source can be connected.
+	Onboardable bool
+	// Dynamic says that the source comes from a list that the server updates by itself.
+	Dynamic bool
+	// Logo is the picture of the source.
+	Logo SourceLogo
+	// Service is the service that the source belongs to.
+	Service Service
+	// Categories are the categories of the source.
+	Categories []Category
+	// Countries are the countries of the source.
+	Countries []Country
+	// Platforms are the platforms on which the source can be connected.
+	Platforms []Platform
+	// Types say what can be done with the source.
+	Types []SourceTypeInfo
+	// Addresses are the postal addresses of the organisation.
+	Addresses []SourceAddress
+	// JSON is further information. Its form is free, except for authorisation.type: "saas", "sdk" or "none".
+	JSON json.RawMessage
 }
 
-// SourcesSearch looks in single fields of a source. Of a field's texts one must fit. Of
-// City and ZipCode either must fit, and so must any of the others.
-type SourcesSearch struct {
-	Name, Alias, Abbreviation, MedicalCenter, Practitioner []string
-	City, ZipCode                                          []string
+// Service is the service that a source belongs to.
+type Service struct {
+	// ID identifies the service, also in [ServiceScope].
+	ID ServiceID
+	// Name is the name that people see.
+	Name string
+	// Reference is the name for programs.
+	Reference string
+	// Status says whether the service can be used.
+	Status PublishedStatus
+	// PublishedAt is when the service was published; zero if that is not known.
+	PublishedAt time.Time
+	// TypeID is a number of digi.me's own.
+	TypeID int
+	// Dynamic says that the service comes from a list that the server updates by itself.
+	Dynamic bool
+	// JSON is further information, in a free form.
+	JSON json.RawMessage
 }
 
-func (q SourcesQuery) request() wire.SourcesRequest {
-	r := wire.SourcesRequest{Limit: q.Limit, Offset: q.Offset, Sort: wire.SourceSort{Name: "asc"}, Query: wire.SourceQuery{
-		QueryString: q.Text, Include: q.Include,
-		Filter: wire.SourceFilter{
-			ID: q.IDs, PublishedStatus: q.Statuses, Service: wire.IDFilter{ID: q.Services}, Country: wire.IDFilter{ID: q.Countries},
-			Category: wire.IDFilter{ID: q.Categories}, Platform: wire.IDFilter{ID: q.Platforms}, Reference: q.References, Alias: q.Aliases,
-		},
-	}}
-	if q.Descending {
-		r.Sort.Name = "desc"
-	}
-	f := &r.Query.Filter
-	if len(f.PublishedStatus) == 0 {
-		f.PublishedStatus = []PublishedStatus{StatusApproved}
-	}
-	if len(q.Types) == 0 || slices.Contains(q.Types, SourcePull) {
-		f.Type.ID = append(f.Type.ID, wire.TypePull)
-	}
-	if slices.Contains(q.Types, SourcePush) {
-		f.Type.ID = append(f.Type.ID, wire.TypePush)
-	}
-	s := q.Search
-	for i, texts := range [][]string{s.Name, s.Alias, s.Abbreviation, s.MedicalCenter, s.Practitioner, s.City, s.ZipCode} {
-		if len(texts) == 0 {
-			continue
-		}
-		if r.Query.Search == nil {
-			r.Query.Search = map[string][]string{}
-		}
-		r.Query.Search[wire.SearchFields[i]] = texts
-	}
-	return r
+// SourceTypeInfo describes a [SourceType].
+type SourceTypeInfo struct {
+	// ID is the number of the type.
+	ID int
+	// Name is the name that people see.
+	Name string
+	// Reference is the type.
+	Reference SourceType
 }
 
-// QuerySources finds sources, sorted by name, and returns one page of them. digi.me
-// asks for a read contract here; a Carrel takes any.
-func (c *Client) QuerySources(ctx context.Context, contract *Contract, q SourcesQuery) (SourcesPage, error) {
-	for _, t := range q.Types {
-		if t != SourcePull && t != SourcePush {
-			return SourcesPage{}, fmt.Errorf("query sources: source type %q is neither %q nor %q", t, SourcePull, SourcePush)
-		}
-	}
-	var page SourcesPage
-	err := c.discover(ctx, contract, "sources", q.request(), &page)
-	return page, err
+// SourceLogo is a picture.
+type SourceLogo struct {
+	// URL is the address of the picture.
+	URL string
+	// MIMEType is its type, such as "image/png".
+	MIMEType string
+	// Resize is a text of digi.me's own.
+	Resize string
+	// Type is a number of digi.me's own.
+	Type int
 }
 
-// Sources finds sources as [Client.QuerySources] does and goes through all pages from
-// the offset on. It ends with the first error.
-func (c *Client) Sources(ctx context.Context, contract *Contract, q SourcesQuery) iter.Seq2[Source, error] {
-	return func(yield func(Source, error) bool) {
-		if q.Limit == 0 {
-			q.Limit = 100
-		}
-		for {
-			page, err := c.QuerySources(ctx, contract, q)
-			if err != nil {
-				yield(Source{}, err)
-				return
-			}
-			for _, s := range page.Data {
-				if !yield(s, nil) {
-					return
-				}
-			}
-			q.Offset += len(page.Data)
-			if len(page.Data) == 0 || q.Offset >= page.Total {
-				return
-			}
-		}
-	}
+// SourceAddress is the postal address of an organisation.
+type SourceAddress struct {
+	// City is the city.
+	City string
+	// StreetName is the street without the number.
+	StreetName string
+	// StreetNumber is the number in the street.
+	StreetNumber string
+	// ZipCode is the postal code.
+	ZipCode string
 }
 
-// CatalogueQuery says which of a list are wanted; the zero value asks for all.
-type CatalogueQuery struct {
-	// IDs are those wanted; empty means all.
-	IDs []int
-	// Include names the fields that are wanted, such as "name"; empty means all.
-	Include []string
+// Category is a group of services. It marshals to the JSON of the protocol.
+type Category struct {
+	// ID identifies the category.
+	ID CategoryID
+	// TypeID is a number of digi.me's own.
+	TypeID int
+	// Name is the name that people see.
+	Name string
+	// Reference is the name for programs.
+	Reference string
+	// Logo is the picture of the category.
+	Logo SourceLogo
+	// Title is a title for a list of the sources.
+	Title string
+	// SubTitle is the line below Title.
+	SubTitle string
+	// ExpandedTitle is a title for the same list when it is open.
+	ExpandedTitle string
+	// ExpandedSubTitle is the line below ExpandedTitle.
+	ExpandedSubTitle string
+	// JSON is further information, in a free form.
+	JSON json.RawMessage
 }
 
-func (q CatalogueQuery) request() wire.ListRequest {
-	return wire.ListRequest{Query: wire.ListQuery{Include: q.Include, Filter: wire.IDFilter{ID: q.IDs}}}
+// Country is the country of a source. It marshals to the JSON of the protocol.
+type Country struct {
+	// ID identifies the country.
+	ID CountryID
+	// Name is the name that people see.
+	Name string
+	// Code is the code of ISO 3166-1 with two letters, in lower case.
+	Code string
+	// Logo is the picture of the country.
+	Logo SourceLogo
 }
 
-// QueryCategories lists the groups of services.
-func (c *Client) QueryCategories(ctx context.Context, contract *Contract, q CatalogueQuery) ([]Category, error) {
-	var answer wire.CategoriesAnswer
-	err := c.discover(ctx, contract, "categories", q.request(), &answer)
-	return answer.Data, err
+// Platform is a kind of device on which a source can be connected.
+type Platform struct {
+	// ID identifies the platform.
+	ID PlatformID `json:"id"`
+	// Name is the name that people see.
+	Name string `json:"name,omitempty"`
+	// Reference is the name for programs.
+	Reference string `json:"reference,omitempty"`
+	// JSON is further information, in a free form.
+	JSON json.RawMessage `json:"json,omitempty"`
 }
 
-// QueryCountries lists the countries.
-func (c *Client) QueryCountries(ctx context.Context, contract *Contract, q CatalogueQuery) ([]Country, error) {
-	var answer wire.CountriesAnswer
-	err := c.discover(ctx, contract, "countries", q.request(), &answer)
-	return answer.Data, err
+// SampleDataSet is invented data that can replace the data of a source.
+type SampleDataSet struct {
+	// Name is the name that people see.
+	Name string `json:"name"`
+	// Description says what the data is.
+	Description string `json:"description"`
 }
 
-// QueryPlatforms lists the platforms.
-func (c *Client) QueryPlatforms(ctx context.Context, contract *Contract, q CatalogueQuery) ([]Platform, error) {
-	var answer wire.PlatformsAnswer
-	err := c.discover(ctx, contract, "platforms", q.request(), &answer)
-	return answer.Data, err
-}
-
-// SampleDataSets are the invented data that a source can be connected with, by the id
-// that [AuthorizeOptions] take. A source without any has none; [ErrNotFound] says that
-// there is no such source.
-func (c *Client) SampleDataSets(ctx context.Context, contract *Contract, source int) (map[string]SampleDataSet, error) {
-	var sets map[string]SampleDataSet
-	err := c.callJSON(ctx, contract, call{
-		method: http.MethodGet, path: routeOf("permission-access/sample/datasets/{source}", strconv.Itoa(source)),
-	}, &sets)
-	if err != nil {
-		return nil, fmt.Errorf("list sample data sets: %w", err)
-	}
-	return sets, nil
-}
-
-func (c *Client) discover(ctx context.Context, contract *Contract, what string, request, answer any) error {
-	err := c.send(ctx, contract, call{
-		method: http.MethodPost, path: literal("discovery/" + what), body: jsonBody(request),
-	}, jsonAnswer{answer, maxList}.read)
-	if err != nil {
-		return fmt.Errorf("query %s: %w", what, err)
-	}
-	return nil
+// SourcesPage is one page of the result of [Contract.ListSources].
+type SourcesPage struct {
+	// Sources are the sources of this page.
+	Sources []Source
+	// Total is the number of sources on all pages.
+	Total int
+	// Limit is the largest number of sources that the page can hold.
+	Limit int
+	// Offset is the number of sources on the pages before this one.
+	Offset int
 }

@@ -8,55 +8,32 @@ import (
 	"log"
 	"net/http"
 	"reflect"
-	"strings"
 	"testing"
 
 	"github.com/carrelhq/carrel/digime"
-	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/digime/digimetest"
 )
 
-// withCatalogue gives the library three practices and what belongs to them.
-func (l *fakeLibrary) withCatalogue() *fakeLibrary {
-	answer := func(path string, v any) {
-		l.mux.HandleFunc(path, l.signed(false, func(w http.ResponseWriter, _ *http.Request, _ wire.RequestClaims) error {
-			writeJSON(w, v)
-			return nil
-		}))
+// withPractices gives the library three practices.
+func withPractices(l *digimetest.Library) *digimetest.Library {
+	var sources []digime.Source
+	for i, name := range []string{"Linde practice", "Oak practice", "Willow practice"} {
+		sources = append(sources, digime.Source{
+			ID: 900201 + digime.SourceID(i), Name: name, Service: digime.Service{ID: 900002, Name: "FHIR"},
+			Categories: []digime.Category{{ID: 2, Name: "Medical"}},
+			Countries:  []digime.Country{{ID: 528, Name: "Netherlands", Code: "nl"}},
+			Platforms:  []digime.Platform{{ID: 900001, Name: "Web"}},
+		})
 	}
-	l.mux.HandleFunc("POST /v1.7/discovery/sources", l.signed(false, func(w http.ResponseWriter, r *http.Request, _ wire.RequestClaims) error {
-		var q wire.SourcesRequest
-		if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
-			return wire.Validation("sources")
-		}
-		var found []wire.Source
-		for i, name := range []string{"Linde practice", "Oak practice", "Willow practice"} {
-			if strings.Contains(strings.ToLower(name), q.Query.QueryString) {
-				found = append(found, wire.Source{ID: 900201 + i, Name: name, Service: wire.SourceService{ID: 900002, Name: "FHIR"}})
-			}
-		}
-		total := len(found)
-		found = found[min(q.Offset, total):]
-		if q.Limit == 0 {
-			q.Limit = wire.DefaultLimit
-		}
-		writeJSON(w, wire.SourcesAnswer{Data: found[:min(q.Limit, len(found))], Limit: q.Limit, Offset: q.Offset, Total: total})
-		return nil
-	}))
-	answer("POST /v1.7/discovery/categories", wire.CategoriesAnswer{Data: []wire.Category{{ID: 2, Name: "Medical"}}})
-	answer("POST /v1.7/discovery/countries", wire.CountriesAnswer{Data: []wire.Country{{ID: 528, Name: "Netherlands", Code: "nl"}}})
-	answer("POST /v1.7/discovery/platforms", wire.PlatformsAnswer{Data: []wire.Platform{{ID: 900001, Name: "Web"}}})
-	answer("GET /v1.7/permission-access/sample/datasets/900201", map[string]wire.SampleDataSet{"default": {Name: "default"}})
-	l.mux.HandleFunc("GET /v1.7/permission-access/sample/datasets/{source}", l.signed(false,
-		func(http.ResponseWriter, *http.Request, wire.RequestClaims) error { return wire.NotFound("Source") }))
+	l.SetSources(sources...)
 	return l
 }
 
-func ExampleClient_QuerySources() {
-	library := startLibrary().withCatalogue()
+func ExampleContract_ListSources() {
+	library := withPractices(digimetest.NewLibrary())
 	defer library.Close()
-	client, contract := library.exampleClient(), library.writeContract()
 
-	page, err := client.QuerySources(context.Background(), contract, digime.SourcesQuery{
+	page, err := writeContract(library).ListSources(context.Background(), digime.SourcesQuery{
 		Text:  "practice",
 		Types: []digime.SourceType{digime.SourcePush},
 		Limit: 2,
@@ -64,8 +41,8 @@ func ExampleClient_QuerySources() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(len(page.Data), "of", page.Total)
-	for _, source := range page.Data {
+	fmt.Println(len(page.Sources), "of", page.Total)
+	for _, source := range page.Sources {
 		fmt.Println(source.ID, source.Name)
 	}
 	// Output:
@@ -74,12 +51,11 @@ func ExampleClient_QuerySources() {
 	// 900202 Oak practice
 }
 
-func ExampleClient_Sources() {
-	library := startLibrary().withCatalogue()
+func ExampleContract_Sources() {
+	library := withPractices(digimetest.NewLibrary())
 	defer library.Close()
-	client, contract := library.exampleClient(), library.writeContract()
 
-	for source, err := range client.Sources(context.Background(), contract, digime.SourcesQuery{Limit: 2}) {
+	for source, err := range writeContract(library).Sources(context.Background(), digime.SourcesQuery{Limit: 2}) {
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -91,76 +67,97 @@ func ExampleClient_Sources() {
 	// Willow practice
 }
 
-// What a query says is what is sent; type and status are always said, as the public
-// client does.
-func TestSourcesQuery(t *testing.T) {
-	l := start(t).withCatalogue()
-	client, contract := l.client(t), l.Read.parse(t)
+// What a query says is what is sent. The type and the status are always sent, as by the Node SDK.
+func TestSourcesQueryIsSent(t *testing.T) {
+	l := start(t)
+	contract := l.read(t)
 	for _, tt := range []struct {
 		q    digime.SourcesQuery
 		want string
 	}{
-		{digime.SourcesQuery{}, `{"sort":{"name":"asc"},"query":{"filter":{"publishedStatus":["approved"],"type":{"id":[1]}}}}`},
-		{digime.SourcesQuery{Types: []digime.SourceType{digime.SourcePush, digime.SourcePull}, Statuses: []digime.PublishedStatus{digime.StatusPending}},
-			`{"sort":{"name":"asc"},"query":{"filter":{"publishedStatus":["pending"],"type":{"id":[1,2]}}}}`},
-		{digime.SourcesQuery{Text: "linde", Search: digime.SourcesSearch{Name: []string{"a"}, ZipCode: []string{"b", "c"}}, IDs: []int{1}, Services: []int{2},
-			Countries: []int{3}, Categories: []int{4}, Platforms: []int{5}, References: []string{"d"}, Aliases: []string{"e"}, Descending: true,
-			Include: []string{"id"}, Limit: 7, Offset: 8},
-			`{"limit":7,"offset":8,"sort":{"name":"desc"},"query":{"search":{"address.zipCode":["b","c"],"name":["a"]},"queryString":"linde","include":["id"],` +
-				`"filter":{"id":[1],"publishedStatus":["approved"],"service":{"id":[2]},"country":{"id":[3]},"category":{"id":[4]},"platform":{"id":[5]},` +
-				`"type":{"id":[1]},"reference":["d"],"alias":["e"]}}}`},
+		{
+			digime.SourcesQuery{},
+			`{"sort":{"name":"asc"},"query":{"filter":{"publishedStatus":["approved"],"type":{"id":[1]}}}}`,
+		},
+		{
+			digime.SourcesQuery{
+				Types:    []digime.SourceType{digime.SourcePush, digime.SourcePull},
+				Statuses: []digime.PublishedStatus{digime.SourcePending},
+			},
+			`{"sort":{"name":"asc"},"query":{"filter":{"publishedStatus":["pending"],"type":{"id":[1,2]}}}}`,
+		},
+		{
+			digime.SourcesQuery{
+				Text: "linde", Search: digime.SourcesSearch{Name: []string{"a"}, ZipCode: []string{"b", "c"}},
+				IDs: []digime.SourceID{1}, Services: []digime.ServiceID{2}, Countries: []digime.CountryID{3},
+				Categories: []digime.CategoryID{4}, Platforms: []digime.PlatformID{5}, References: []string{"d"},
+				Aliases: []string{"e"}, Descending: true, Include: []string{"id"}, Limit: 7, Offset: 8,
+			},
+			`{"limit":7,"offset":8,"sort":{"name":"desc"},"query":{"search":{"address.zipCode":["b","c"],"name":["a"]},` +
+				`"queryString":"linde","include":["id"],"filter":{"id":[1],"publishedStatus":["approved"],"service":{"id":[2]},` +
+				`"country":{"id":[3]},"category":{"id":[4]},"platform":{"id":[5]},` +
+				`"type":{"id":[1]},"reference":["d"],"alias":["e"]}}}`,
+		},
 	} {
-		if _, err := client.QuerySources(t.Context(), contract, tt.q); err != nil {
+		if _, err := contract.ListSources(t.Context(), tt.q); err != nil {
 			t.Error(err)
 		}
-		seen := l.seen("discovery/sources")
-		if last := seen[len(seen)-1]; string(last.body) != tt.want || last.claims.AccessToken != "" {
-			t.Errorf("sent %s\nwant %s", last.body, tt.want)
+		seen := l.Requests(digimetest.EndpointSources)
+		if last := seen[len(seen)-1]; string(last.Body) != tt.want || last.Claims.AccessToken != "" {
+			t.Errorf("sent %s\nwant %s", last.Body, tt.want)
 		}
 	}
-	before := len(l.seen("discovery/sources"))
-	if _, err := client.QuerySources(t.Context(), contract, digime.SourcesQuery{Types: []digime.SourceType{"both"}}); err == nil || len(l.seen("discovery/sources")) != before {
+	before := l.count(digimetest.EndpointSources)
+	_, err := contract.ListSources(t.Context(), digime.SourcesQuery{Types: []digime.SourceType{"both"}})
+	if !errors.Is(err, digime.ErrValidation) || l.count(digimetest.EndpointSources) != before {
 		t.Errorf("an unknown type: %v", err)
 	}
 }
 
 func TestCatalogueLists(t *testing.T) {
-	l := start(t).withCatalogue()
-	client, contract, ctx := l.client(t), l.Write.parse(t), t.Context()
-	q := digime.CatalogueQuery{IDs: []int{528}, Include: []string{"name"}}
-	if got, err := client.QueryCategories(ctx, contract, q); err != nil || !reflect.DeepEqual(got, []digime.Category{{ID: 2, Name: "Medical"}}) {
-		t.Errorf("%v, %v", got, err)
+	l := start(t)
+	withPractices(l.Library)
+	contract, ctx, include := l.write(t), t.Context(), []string{"name"}
+	categories, err := contract.ListCategories(ctx, digime.CategoriesQuery{IDs: []digime.CategoryID{528}, Include: include})
+	if err != nil || !reflect.DeepEqual(categories, []digime.Category{{ID: 2, Name: "Medical"}}) {
+		t.Errorf("%v, %v", categories, err)
 	}
-	if got, err := client.QueryCountries(ctx, contract, q); err != nil || !reflect.DeepEqual(got, []digime.Country{{ID: 528, Name: "Netherlands", Code: "nl"}}) {
-		t.Errorf("%v, %v", got, err)
+	countries, err := contract.ListCountries(ctx, digime.CountriesQuery{IDs: []digime.CountryID{528}, Include: include})
+	if err != nil || !reflect.DeepEqual(countries, []digime.Country{{ID: 528, Name: "Netherlands", Code: "nl"}}) {
+		t.Errorf("%v, %v", countries, err)
 	}
-	if got, err := client.QueryPlatforms(ctx, contract, q); err != nil || !reflect.DeepEqual(got, []digime.Platform{{ID: 900001, Name: "Web"}}) {
-		t.Errorf("%v, %v", got, err)
+	platforms, err := contract.ListPlatforms(ctx, digime.PlatformsQuery{IDs: []digime.PlatformID{528}, Include: include})
+	if err != nil || !reflect.DeepEqual(platforms, []digime.Platform{{ID: 900001, Name: "Web"}}) {
+		t.Errorf("%v, %v", platforms, err)
 	}
-	for _, what := range []string{"categories", "countries", "platforms"} {
-		if body := string(l.seen("discovery/" + what)[0].body); body != `{"query":{"include":["name"],"filter":{"id":[528]}}}` {
-			t.Errorf("%s: sent %s", what, body)
+	for _, endpoint := range []digimetest.Endpoint{
+		digimetest.EndpointCategories, digimetest.EndpointCountries, digimetest.EndpointPlatforms,
+	} {
+		body := string(l.Requests(endpoint)[0].Body)
+		if body != `{"query":{"include":["name"],"filter":{"id":[528]}}}` {
+			t.Errorf("%s: sent %s", endpoint, body)
 		}
 	}
-	if got, err := client.SampleDataSets(ctx, contract, 900201); err != nil || got["default"].Name != "default" {
+	if got, err := contract.ListSampleDataSets(ctx, 900201); err != nil || got["default"].Name != "default" {
 		t.Errorf("%v, %v", got, err)
 	}
-	if _, err := client.SampleDataSets(ctx, contract, 7); !errors.Is(err, digime.ErrNotFound) {
+	if _, err := contract.ListSampleDataSets(ctx, 7); !errors.Is(err, digime.ErrNotFound) {
 		t.Errorf("unknown source: %v", err)
 	}
 }
 
-// Looking things up is tried again, each time with a nonce of its own.
+// Queries are repeated, each time with a new nonce.
 func TestCatalogueRetries(t *testing.T) {
-	l := start(t).withCatalogue()
-	l.answerOnce("discovery/sources", status(503), status(500))
-	page, err := l.client(t).QuerySources(t.Context(), l.Read.parse(t), digime.SourcesQuery{})
+	l := start(t)
+	withPractices(l.Library)
+	l.FailNext(digimetest.EndpointSources, digimetest.Status(503), digimetest.Status(500))
+	page, err := l.read(t).ListSources(t.Context(), digime.SourcesQuery{})
 	if err != nil || page.Total != 3 {
 		t.Errorf("%v, %v", page, err)
 	}
 	nonces := map[string]bool{}
-	for _, r := range l.seen("discovery/sources") {
-		nonces[r.claims.Nonce] = true
+	for _, r := range l.Requests(digimetest.EndpointSources) {
+		nonces[r.Claims.Nonce] = true
 	}
 	if len(nonces) != 3 {
 		t.Errorf("%d nonces", len(nonces))
@@ -168,23 +165,43 @@ func TestCatalogueRetries(t *testing.T) {
 }
 
 func TestSourcesStopsWithTheFirstError(t *testing.T) {
-	l := start(t).withCatalogue()
+	l := start(t)
+	withPractices(l.Library)
 	var got []string
-	l.before = func(w http.ResponseWriter, r *http.Request) bool {
-		if strings.HasSuffix(r.URL.Path, "sources") && len(got) == 2 {
-			w.WriteHeader(http.StatusTeapot)
-			return true
-		}
-		return false
-	}
 	var failed error
-	for s, err := range l.client(t).Sources(t.Context(), l.Read.parse(t), digime.SourcesQuery{Limit: 2}) {
+	for s, err := range l.read(t).Sources(t.Context(), digime.SourcesQuery{Limit: 2}) {
 		if failed = err; err == nil {
 			got = append(got, s.Name)
+		}
+		if len(got) == 2 && err == nil {
+			l.FailNext(digimetest.EndpointSources, digimetest.Status(http.StatusTeapot))
 		}
 	}
 	var e *digime.Error
 	if len(got) != 2 || !errors.As(failed, &e) || e.Status != http.StatusTeapot {
 		t.Errorf("%v, then %v", got, failed)
+	}
+}
+
+// Every field of a source arrives, and is written as it was read.
+func TestSourceMarshals(t *testing.T) {
+	const text = `{"id":1,"name":"a","reference":"b","publishedStatus":"approved","publishedDate":3,"onboardable":true,` +
+		`"dynamic":true,"resource":{"url":"c","mimetype":"d","resize":"e","type":4},"service":{"id":5,"name":"f",` +
+		`"reference":"g","publishedStatus":"pending","publishedDate":6,"serviceTypeId":7,"dynamic":true,"json":{}},` +
+		`"category":[{"id":8,"categoryTypeId":9,"name":"h","reference":"i","resource":{"url":"j"},"title":"k",` +
+		`"subTitle":"l","expandedTitle":"m","expandedSubTitle":"n","json":{}}],"country":[{"id":10,"name":"o","code":"p",` +
+		`"resource":{"url":"q"}}],"platform":[{"id":11,"name":"r","reference":"s","json":{}}],"type":[{"id":1,` +
+		`"name":"pull","reference":"pull"}],"address":[{"city":"t","streetName":"u","streetNumber":"v","zipCode":"w"}],` +
+		`"json":{"x":1}}`
+	var source digime.Source
+	if err := json.Unmarshal([]byte(text), &source); err != nil {
+		t.Fatal(err)
+	}
+	back, err := json.Marshal(source)
+	if err != nil || string(back) != text {
+		t.Errorf("written as\n%s, error %v, want\n%s", back, err, text)
+	}
+	if zero := fieldWithZero(reflect.ValueOf(source)); zero != "" {
+		t.Errorf("%s is not set", zero)
 	}
 }

@@ -1,12 +1,14 @@
 package digime_test
 
 import (
-	"context"
+	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/digime/digimetest"
 )
 
 func TestNew(t *testing.T) {
@@ -17,20 +19,23 @@ func TestNew(t *testing.T) {
 	}{
 		"no application": {"", nil, "application id"},
 		"an underscore":  {"a_b", nil, "application id"},
-		"no URL":         {"app", digime.At("library.example.org"), "is not like"},
-		"another scheme": {"app", digime.At("ftp://library.example.org"), "is not like"},
-		"a password":     {"app", digime.BaseURL("https://user:hunter2@library.example.org/v1.7"), "is not like"},
-		"a query":        {"app", digime.CloudURL("https://library.example.org/?x=1"), "is not like"},
-		"a broken URL":   {"app", digime.OnboardURL("http://[::1"), "server URL"},
-		"no HTTP client": {"app", digime.HTTPClient(nil), "nil"},
-		"no hook":        {"app", digime.Observe(nil), "nil"},
+		"no URL":         {"app", digime.WithServer("library.example.org"), "is not like"},
+		"another scheme": {"app", digime.WithServer("ftp://library.example.org"), "is not like"},
+		"a password":     {"app", digime.WithBaseURL("https://user:hunter2@library.example.org/v1.7"), "is not like"},
+		"a query":        {"app", digime.WithOnboardURL("https://library.example.org/?x=1"), "is not like"},
+		"a broken URL":   {"app", digime.WithOnboardURL("http://[::1"), "server URL"},
+		"no HTTP client": {"app", digime.WithHTTPClient(nil), "nil"},
+		"no observer":    {"app", digime.WithObserver(nil), "nil"},
+		"no clock":       {"app", digime.WithClock(nil), "nil"},
+		"no user agent":  {"app", digime.WithUserAgent("my app", "1"), "user agent"},
+		"retries":        {"app", digime.WithRetries(-1), "negative"},
 	} {
-		options := []digime.Option{digime.Agent("test", "1")}
+		options := []digime.Option{digime.WithUserAgent("test", "1")}
 		if test.option != nil {
 			options = append(options, test.option)
 		}
 		_, err := digime.New(test.id, options...)
-		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "hunter2") {
+		if !errors.Is(err, digime.ErrValidation) || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: error %v, want %q", name, err, test.want)
 		}
 	}
@@ -39,31 +44,78 @@ func TestNew(t *testing.T) {
 // The base URLs may have paths of their own, and need no slash at the end.
 func TestBaseURLs(t *testing.T) {
 	l := start(t)
-	proxy := http.StripPrefix("/clinic", http.HandlerFunc(l.serve))
-	l.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	rest := http.StripPrefix("/clinic", l)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, "/clinic/") {
-			t.Errorf("%s is asked for without its prefix", r.URL.Path)
+			t.Errorf("%s is requested without its prefix", r.URL.Path)
 		}
-		proxy.ServeHTTP(w, r)
-	})
-	client, err := digime.New(l.ApplicationID, digime.At(l.URL+"/clinic/"), digime.BaseURL(l.URL+"/clinic/v1.7"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := client.ContractDetails(t.Context(), l.Write.parse(t)); err != nil {
+		rest.ServeHTTP(w, r)
+	}))
+	defer proxy.Close()
+	server, base := digime.WithServer(proxy.URL+"/clinic/"), digime.WithBaseURL(proxy.URL+"/clinic/v1.7")
+	if _, err := l.contract(t, l.WriteContract, server, base).GetDetails(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestNoContract(t *testing.T) {
+func TestUserAgent(t *testing.T) {
 	l := start(t)
-	if _, err := l.client(t).ContractDetails(context.Background(), nil); err == nil || !strings.Contains(err.Error(), "no contract") {
-		t.Errorf("error %v", err)
+	session := func(options ...digime.Option) (header, body string) {
+		user := l.contract(t, l.ReadContract, options...).User(l.Token(l.ReadContract))
+		if _, err := user.StartSession(t.Context(), digime.SessionOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		seen := l.Requests(digimetest.EndpointSession)
+		last := seen[len(seen)-1]
+		return last.Header.Get("User-Agent"), string(last.Body)
 	}
-	if _, err := l.client(t).User(nil, l.token(l.Read)).ReadAccounts(context.Background()); err == nil || !strings.Contains(err.Error(), "no contract") {
-		t.Errorf("error %v", err)
+	header, body := session()
+	if header != "carrel-digime-go/"+digime.Version || !strings.Contains(body, `"sdk":{"name":"carrel-go","version":"`+digime.Version+`"`) {
+		t.Errorf("by default %s, %s", header, body)
 	}
-	if n := len(l.seen("")); n != 0 {
+	header, body = session(digime.WithUserAgent("clinic", "2.1"))
+	if header != "clinic/2.1" || !strings.Contains(body, `"sdk":{"name":"clinic","version":"2.1"`) {
+		t.Errorf("set: %s, %s", header, body)
+	}
+}
+
+// Values that were not created as their documentation says return an error and do not panic.
+func TestZeroValues(t *testing.T) {
+	l, ctx := start(t), t.Context()
+	var none *digime.Contract
+	callback := digime.Callback{Code: digime.NewSecret("code")}
+	push := digime.PushInput{Data: strings.NewReader(""), MIMEType: "text/plain", AccountID: "1"}
+	reader := l.reader(t)
+	for name, call := range map[string]func() error{
+		"no contract":      func() error { _, err := none.GetDetails(ctx); return err },
+		"zero Contract":    func() error { _, err := new(digime.Contract).GetDetails(ctx); return err },
+		"no authorisation": func() error { _, err := none.Exchange(ctx, callback); return err },
+		"nobody to ask": func() error {
+			_, err := none.Authorize(ctx, digime.AuthorizeOptions{RedirectURL: l.RedirectURL})
+			return err
+		},
+		"a user of no contract": func() error { _, err := none.User(l.Token(l.ReadContract)).ListAccounts(ctx); return err },
+		"zero User":             func() error { return new(digime.User).Push(ctx, push) },
+		"zero User's session": func() error {
+			_, err := new(digime.User).StartSession(ctx, digime.SessionOptions{})
+			return err
+		},
+		"zero Client":      func() error { _, err := new(digime.Client).ParseContract("c", l.ReadContract.PrivateKey); return err },
+		"zero Session":     func() error { _, err := new(digime.Session).ListFiles(ctx); return err },
+		"no session key":   func() error { _, err := reader.ResumeSession(digime.SessionKey{}).ListFiles(ctx); return err },
+		"no file name":     func() error { _, err := reader.ResumeSession(sessionKey("key")).OpenFile(ctx, ""); return err },
+		"no account":       func() error { return reader.DeleteAccount(ctx, "") },
+		"no delivery":      func() error { _, err := reader.GetDelivery(ctx, ""); return err },
+		"a wrong contract": func() error { _, err := l.client().ParseContract("a_b", l.ReadContract.PrivateKey); return err },
+		"no key":           func() error { _, err := l.client().ParseContract("contract", nil); return err },
+	} {
+		if err := call(); !errors.Is(err, digime.ErrValidation) {
+			t.Errorf("%s: error %v, want ErrValidation", name, err)
+		}
+	}
+	if n := l.count(""); n != 0 {
 		t.Errorf("%d requests", n)
 	}
 }
+
+func sessionKey(key string) digime.SessionKey { return digime.SessionKey{Key: digime.NewSecret(key)} }

@@ -3,54 +3,150 @@ package digime
 import (
 	"context"
 	"crypto/rsa"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// A Contract is what an application may ask people for, with the private key that
-// signs the application's requests and opens the files it reads. It prints as its
-// id alone.
+// A Contract is what an application may ask people for. All calls belong to a contract: its private key signs the
+// requests and decrypts the files that are read. Create one with [Client.ParseContract]. It prints as its id.
 type Contract struct {
-	id  ContractID
-	key *rsa.PrivateKey
+	client *Client
+	id     ContractID
+	key    *rsa.PrivateKey
 }
 
-// ParseContract reads a contract's private key from PEM, PKCS#1 ("RSA PRIVATE
-// KEY") or PKCS#8 ("PRIVATE KEY"). The key has 2048 bits exactly: the protocol
-// wraps the key of a file in 256 bytes. The error says what is wrong, and repeats
-// nothing of the key.
-func ParseContract(id string, privateKey []byte) (*Contract, error) {
+// ParseContract returns the contract with the given id and private key. The key is PEM in the form PKCS#1 ("RSA
+// PRIVATE KEY") or PKCS#8 ("PRIVATE KEY") and has exactly 2048 bits, as the protocol requires. Changes that a key
+// suffers in environment variables and configuration files are undone: a byte order mark, quotes, indentation, spaces
+// or \n in place of line breaks, a certificate before the key. The error names what else is wrong, and contains
+// nothing of the key. ParseContract sends nothing.
+func (c *Client) ParseContract(id string, privateKey []byte) (*Contract, error) {
+	if c == nil || c.base == nil {
+		return nil, invalid("the client was not created with New")
+	}
 	if !wire.ValidID(id) {
-		return nil, fmt.Errorf("contract id %q is not 1 to 64 letters and digits", id)
+		return nil, invalid("contract id %q is not 1 to 64 letters and digits", id)
 	}
 	key, err := wire.ParsePrivateKey(privateKey)
 	if err != nil {
-		return nil, fmt.Errorf("contract %s: %w", id, err)
+		return nil, invalid("contract %s: %w", id, err)
 	}
-	return &Contract{id: ContractID(id), key: key}, nil
+	return &Contract{client: c, id: ContractID(id), key: key}, nil
 }
 
-// ID is the contract's id.
-func (c Contract) ID() ContractID { return c.id }
+// ID returns the id of the contract.
+func (k Contract) ID() ContractID { return k.id }
 
-// String is the contract's id.
-func (c Contract) String() string { return "contract " + string(c.id) }
+// String returns the id of the contract.
+func (k Contract) String() string { return "contract " + string(k.id) }
 
-// Format prints String, whatever the verb.
-func (c Contract) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, c.String()) }
+// Format prints String for every verb.
+func (k Contract) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, k.String()) }
 
-// LogValue is the contract's id.
-func (c Contract) LogValue() slog.Value { return slog.StringValue(string(c.id)) }
+// LogValue returns the id of the contract.
+func (k Contract) LogValue() slog.Value { return slog.StringValue(string(k.id)) }
 
-// ContractDetails asks the server what it knows of the contract: its type, its
-// application, until when it holds.
-func (c *Client) ContractDetails(ctx context.Context, contract *Contract) (ContractDetails, error) {
+// send makes a call under the contract.
+func (k *Contract) send(ctx context.Context, cl call, handle func(*http.Response) error) error {
+	if k == nil || k.client == nil {
+		return invalid("no contract: see Client.ParseContract")
+	}
+	return k.client.send(ctx, k, cl, handle)
+}
+
+// callJSON makes a call under the contract and decodes its response into v.
+func (k *Contract) callJSON(ctx context.Context, cl call, v any) error {
+	return k.send(ctx, cl, jsonResponse{v, maxJSON}.read)
+}
+
+// AccessType is what a contract allows.
+type AccessType string
+
+// The access types.
+const (
+	// AccessRead allows to read.
+	AccessRead AccessType = wire.AccessRead
+	// AccessWrite allows to push.
+	AccessWrite AccessType = wire.AccessWrite
+)
+
+// ContractDetails is what the server knows about a contract. It marshals to the JSON of the protocol.
+type ContractDetails struct {
+	// ID is the id of the contract.
+	ID ContractID
+	// AccessType is what the contract allows.
+	AccessType AccessType
+	// Application is the application that the contract belongs to.
+	Application ApplicationDetails
+	// ExpiresAt is when the contract ends.
+	ExpiresAt time.Time
+	// PartnerID identifies the organisation that the contract belongs to.
+	PartnerID string
+	// Type is the form of Certificate: "json", or "x509" for a base64 certificate in DER.
+	Type string
+	// Certificate is the contract itself, in the form that Type says.
+	Certificate string
+	// CertificateContractSchemaVersion is the version of the contract's own format.
+	CertificateContractSchemaVersion string
+}
+
+// ApplicationDetails is what the server knows about an application.
+type ApplicationDetails struct {
+	// ID is the id of the application.
+	ID ApplicationID `json:"id"`
+	// Name is the name that people see.
+	Name string `json:"name"`
+	// Resources are further texts and addresses about the application, by name.
+	Resources map[string]string `json:"resources"`
+	// Status is a number of digi.me's own.
+	Status int `json:"status"`
+}
+
+// GetDetails asks the server what it knows about the contract.
+func (k *Contract) GetDetails(ctx context.Context) (ContractDetails, error) {
 	var details ContractDetails
-	err := c.callJSON(ctx, contract, call{
-		method: http.MethodGet, path: literal("permission-access/contract"),
-	}, &details)
-	return details, err
+	err := k.callJSON(ctx, call{method: http.MethodGet, path: literal("permission-access/contract")}, &details)
+	if err == nil && details.ID == "" {
+		err = missing("contract id")
+	}
+	if err != nil {
+		return ContractDetails{}, fmt.Errorf("get contract details: %w", err)
+	}
+	return details, nil
+}
+
+// MarshalJSON writes the JSON of the protocol.
+func (d ContractDetails) MarshalJSON() ([]byte, error) {
+	return json.Marshal(wire.ContractDetails{
+		ID: wire.ContractID(d.ID), AccessType: string(d.AccessType),
+		Application: wire.ApplicationDetails{
+			ID: wire.ApplicationID(d.Application.ID), Name: d.Application.Name,
+			Resources: d.Application.Resources, Status: d.Application.Status,
+		},
+		Certificate: d.Certificate, CertificateContractSchemaVersion: d.CertificateContractSchemaVersion,
+		ExpirationDate: millisOf(d.ExpiresAt), PartnerID: d.PartnerID, Type: d.Type,
+	})
+}
+
+// UnmarshalJSON reads the JSON of the protocol.
+func (d *ContractDetails) UnmarshalJSON(data []byte) error {
+	var w wire.ContractDetails
+	if err := json.Unmarshal(data, &w); err != nil {
+		return err
+	}
+	*d = ContractDetails{
+		ID: ContractID(w.ID), AccessType: AccessType(w.AccessType),
+		Application: ApplicationDetails{
+			ID: ApplicationID(w.Application.ID), Name: w.Application.Name,
+			Resources: w.Application.Resources, Status: w.Application.Status,
+		},
+		Certificate: w.Certificate, CertificateContractSchemaVersion: w.CertificateContractSchemaVersion,
+		ExpiresAt: timeOf(w.ExpirationDate), PartnerID: w.PartnerID, Type: w.Type,
+	}
+	return nil
 }

@@ -1,59 +1,69 @@
-// Package digime is a client for digi.me and for every Carrel, a personal data
-// library that anyone can host. An application uses it to send a person to their
-// library for consent, to push files into it, to push FHIR resources on to their
-// health-care provider, and to read back what the person allows.
+// Package digime is a client for digi.me and for Carrel, a personal data library that anyone can host. An application
+// uses it to ask a person for consent, to push files into the person's library, to send FHIR resources to the person's
+// health-care provider, and to read what the person allows.
 //
-// The main job, from a contract's private key to a person's files:
+// The main job, from the private key of a contract to the files of a person:
 //
-//	client, err := digime.New(applicationID, digime.At("https://library.example.org"))
-//	contract, err := digime.ParseContract(contractID, pemBytes)
+//	client, err := digime.New(applicationID, digime.WithServer("https://library.example.org"))
+//	contract, err := client.ParseContract(contractID, privateKeyPEM)
 //
-//	// Send the person to auth.URL; keep auth.State, auth.Verifier and auth.Session.
-//	auth, err := client.Authorize(ctx, contract, digime.AuthorizeOptions{Callback: callback})
+//	// Send the person to auth.URL, and keep auth in their session.
+//	auth, err := contract.Authorize(ctx, digime.AuthorizeOptions{RedirectURL: redirectURL})
 //
-//	// They come back to the callback.
-//	back, err := digime.ParseCallback(r.URL.Query())
-//	if back.State != auth.State { ... }
-//	token, err := client.Exchange(ctx, contract, back.Code, auth.Verifier)
+//	// The person returns to the redirect URL. ParseCallback compares the state.
+//	callback, err := auth.ParseCallback(r.URL.Query())
+//	token, err := contract.Exchange(ctx, callback)
 //
-//	// Everything that one person's token allows. save keeps a refreshed token.
-//	user := client.User(contract, token, digime.OnTokenChange(save))
+//	// All that the person's token allows. save stores a refreshed token.
+//	user := contract.User(token, digime.OnTokenChange(save))
 //
 //	// With a write contract:
-//	err = user.Push(ctx, digime.Push{Data: f, MIMEType: "application/pdf", AccountID: "patient-42"})
+//	err = user.Push(ctx, digime.PushInput{Data: f, MIMEType: "application/pdf", AccountID: "patient-42"})
 //
 //	// With a read contract:
-//	session, err := user.ReadSession(ctx, digime.SessionOptions{})
+//	session, err := user.StartSession(ctx, digime.SessionOptions{})
 //	for file, err := range session.Files(ctx) {
 //		if err != nil { ... }
 //		io.Copy(dst, file)
 //	}
 //
-//	// With a write contract and SourceType: digime.SourcePush, to a provider that the
-//	// person has connected; bundle is FHIR, as JSON or as anything that becomes it.
-//	answer, err := user.PushToProvider(ctx, account, digime.STU3, bundle)
+//	// With a write contract and SourceType: digime.SourcePush, to a provider that the person has connected. The
+//	// bundle is FHIR as JSON; MarshalResource encodes a Go value.
+//	response, err := user.PushToProvider(ctx, accountID, digime.STU3, bundle)
 //
-// Without [At] the client speaks to digi.me itself.
+// Without [WithServer] the client uses digi.me itself. Package digimetest has a server for the tests of an application.
 //
-// # What it does by itself
+// # Tokens
 //
-// An access token that the server refuses is refreshed once, however many calls
-// wait for it, and the calls are repeated; the hook of [OnTokenChange] has kept
-// the new token before they go on. Calls that only read or delete are tried again
-// after errors that pass by themselves; a POST never is, except for looking
-// things up. Every attempt is signed anew. Contents stream both ways: the client
-// holds a few buffers, whatever a file's size. (A resource for a provider is held
-// whole; it has 10 MiB at most.)
+// A [User] refreshes an access token that the server refuses, once for all calls that wait for it, and repeats the
+// calls. The function of [OnTokenChange] has saved the new token before they continue.
+//
+// # Repeated calls
+//
+// Calls that only read or delete are repeated after errors that may be temporary. A POST is never repeated, except
+// those that query the catalogue. Each attempt is signed anew.
+//
+// # Memory
+//
+// Contents are streamed in both directions: the client holds a few buffers, whatever the size of a file. A resource for
+// a provider, of at most 10 MiB, is held as a whole.
 //
 // # Errors
 //
-// What the server answers is an [*Error]; errors.Is tells its kind
-// ([ErrInvalidToken], [ErrNotFound] and so on). What went wrong with something that
-// the server had kept for a provider is a [*DeliveryError] around it. No text of an error holds a
-// secret, and tokens, keys and verifiers print as a mask.
+// An error that the server returned is an [*Error], and [errors.Is] finds its kind. These kinds have a next step:
+//
+//   - [ErrReauthorize]: the refresh token has expired. Send the person to [User.Reauthorize].
+//   - [ErrRevoked]: the person has revoked the consent or deleted the library. Start again with [Contract.Authorize].
+//   - [ErrServiceAuthorization]: the permission at a source or provider has ended. Send the person to
+//     [User.ReauthorizeAccount].
+//   - [ErrValidation]: an argument is wrong. The errors that this package finds before it sends anything match it too.
+//   - [ErrInvalidResponse]: something else has answered in place of the server, such as the login page of a network. Try
+//     again later.
+//
+// An error of a resource that the server had accepted for a provider is a [*DeliveryError]. No text of an error
+// contains a secret. Tokens, keys and verifiers print as a mask.
 //
 // # Concurrency
 //
-// A [Client], a [Contract], a [User] and a [Session] may be used by many
-// goroutines at once; a [File] by one.
+// A [Client], a [Contract], a [User] and a [Session] may be used by several goroutines at once, a [File] by one.
 package digime

@@ -4,158 +4,168 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// Error is what the server answered instead of what was asked for: a Code for
-// programs, a Message for people, a Reference that the server's operator finds in
-// their log, the HTTP Status, and RetryAfter where the server says when to try
-// again. Outcome is a FHIR OperationOutcome, where there is one: see
-// [User.PushToProvider]. Code is empty when the answer did not come from a server of the
-// protocol, such as a proxy's.
-type Error = wire.Error
+// Error is an error that the server returned. Its kind is found with [errors.Is] and one of the Err variables, or by
+// its Code.
+type Error struct {
+	// Code is the kind of the error, for programs. It is empty when the response did not come from a server of the
+	// protocol but, for example, from a proxy.
+	Code ErrorCode `json:"code"`
+	// Message describes the error, for people.
+	Message string `json:"message"`
+	// Reference identifies the error in the log of the server's operator.
+	Reference string `json:"reference,omitempty"`
+	// Outcome is a FHIR OperationOutcome, where there is one: see [User.PushToProvider].
+	Outcome json.RawMessage `json:"outcome,omitempty"`
+	// Status is the HTTP status of the response.
+	Status int `json:"-"`
+	// RetryAfter is the time to wait before the next attempt, if the server gave one.
+	RetryAfter time.Duration `json:"-"`
+}
 
-// ErrorCode names a kind of error; the protocol's documentation lists them.
-type ErrorCode = wire.ErrorCode
+// Error returns the message, the status, the code and the reference.
+func (e *Error) Error() string {
+	text := fmt.Sprintf("%s (%d %s)", e.Message, e.Status, e.Code)
+	if e.Reference != "" {
+		text += ", reference " + e.Reference
+	}
+	return text
+}
 
-// Kinds of an [*Error], for errors.Is.
-var (
-	// ErrInvalidToken: an access token, refresh token, authorisation code or
-	// verifier is unknown, used, revoked, expired or of another contract. Calls of
-	// a [User] return it only when refreshing did not help: see [ErrReauthorize].
-	ErrInvalidToken error = &Error{Code: wire.CodeInvalidToken}
-	// ErrInvalidClient: there is no such application or contract.
-	ErrInvalidClient error = &Error{Code: wire.CodeInvalidClient}
-	// ErrInvalidRedirectURI: the callback is not one of the contract's.
-	ErrInvalidRedirectURI error = &Error{Code: wire.CodeInvalidRedirectURI}
-	// ErrInsufficientScope: the contract does not cover the call, such as reading
-	// with a write contract.
-	ErrInsufficientScope error = &Error{Code: wire.CodeInsufficientScope}
-	// ErrScopeOutOfBounds: the session options ask for more than the contract does.
-	ErrScopeOutOfBounds error = &Error{Code: wire.CodeScopeOutOfBounds}
-	// ErrInvalidContractDataRequest: the contract's type does not fit the call.
-	ErrInvalidContractDataRequest error = &Error{Code: wire.CodeInvalidContractDataRequest}
-	// ErrValidation: something in the request is malformed; the message says what.
-	ErrValidation error = &Error{Code: wire.CodeValidationErrors}
-	// ErrInvalidRequest: the request was sent before.
-	ErrInvalidRequest error = &Error{Code: wire.CodeInvalidRequest}
-	// ErrNotFound: there is no such session, file or account, or it is someone
-	// else's.
-	ErrNotFound error = &Error{Code: wire.CodeNotFound}
-	// ErrTooLarge: the content is beyond the server's limit.
-	ErrTooLarge error = &Error{Code: wire.CodePayloadTooLarge}
-	// ErrTooManyRequests: slow down.
-	ErrTooManyRequests error = &Error{Code: wire.CodeTooManyRequests}
-	// ErrServerBusy: the server has done nothing of it, and has no time now.
-	ErrServerBusy error = &Error{Code: wire.CodeServerBusy}
-	// ErrServiceAuthorization: a source or provider does not let the server in any
-	// longer; send the person to [User.ReauthorizeAccount].
-	ErrServiceAuthorization error = &Error{Code: wire.CodeServiceAuthorization}
-	// ErrProviderRefused: a provider has refused what was pushed, or a part of a
-	// Bundle. The error's Outcome is the provider's own answer.
-	ErrProviderRefused error = &Error{Code: wire.CodeProviderRefused}
-	// ErrDeliveryUnknown: nobody knows whether a provider has what was pushed. The
-	// server does not send it again, and whoever does may send it twice.
-	ErrDeliveryUnknown error = &Error{Code: wire.CodeDeliveryUnknown}
-	// ErrDeliveryExpired: what was pushed did not reach the provider, and is not tried
-	// any longer.
-	ErrDeliveryExpired error = &Error{Code: wire.CodeDeliveryExpired}
-	// ErrSDKInvalid: the operator does not take this client.
-	ErrSDKInvalid error = &Error{Code: wire.CodeSDKInvalid}
-	// ErrSDKVersionInvalid: the operator does not take this version of the client.
-	ErrSDKVersionInvalid error = &Error{Code: wire.CodeSDKVersionInvalid}
+// Is reports whether target is an [*Error] that consists of the same code alone, as the Err variables do.
+func (e *Error) Is(target error) bool {
+	code, ok := codeOf(target)
+	return ok && code == e.Code
+}
+
+// codeOf returns the code of an error that consists of a code alone.
+func codeOf(target error) (ErrorCode, bool) {
+	e, ok := target.(*Error) //nolint:errorlint // the target of errors.Is, which is compared and not searched
+	if !ok || e.Message != "" {
+		return "", false
+	}
+	return e.Code, true
+}
+
+// ErrorCode is the kind of an [Error].
+type ErrorCode string
+
+// The codes of the protocol. For each of them there is a variable to use with [errors.Is], which says more.
+const (
+	CodeInvalidToken               ErrorCode = "InvalidToken"               // see [ErrInvalidToken]
+	CodeInvalidClient              ErrorCode = "InvalidClient"              // see [ErrInvalidClient]
+	CodeInvalidRedirectURI         ErrorCode = "InvalidRedirectUri"         // see [ErrInvalidRedirectURI]
+	CodeInsufficientScope          ErrorCode = "InsufficientScope"          // see [ErrInsufficientScope]
+	CodeScopeOutOfBounds           ErrorCode = "ScopeOutOfBounds"           // see [ErrScopeOutOfBounds]
+	CodeInvalidContractDataRequest ErrorCode = "InvalidContractDataRequest" // see [ErrInvalidContractDataRequest]
+	CodeValidationErrors           ErrorCode = "ValidationErrors"           // see [ErrValidation]
+	CodeInvalidRequest             ErrorCode = "InvalidRequest"             // see [ErrReplayed]
+	CodeNotFound                   ErrorCode = "NotFound"                   // see [ErrNotFound]
+	CodePayloadTooLarge            ErrorCode = "PayloadTooLarge"            // see [ErrTooLarge]
+	CodeTooManyRequests            ErrorCode = "TooManyRequests"            // see [ErrTooManyRequests]
+	CodeServerBusy                 ErrorCode = "ServerBusy"                 // see [ErrServerBusy]
+	CodeServiceAuthorization       ErrorCode = "ServiceAuthorizationError"  // see [ErrServiceAuthorization]
+	CodeProviderRefused            ErrorCode = "ProviderRefused"            // see [ErrProviderRefused]
+	CodeDeliveryUnknown            ErrorCode = "DeliveryUnknown"            // see [ErrDeliveryUnknown]
+	CodeDeliveryExpired            ErrorCode = "DeliveryExpired"            // see [ErrDeliveryExpired]
+	CodeSDKInvalid                 ErrorCode = "SDKInvalid"                 // see [ErrSDKInvalid]
+	CodeSDKVersionInvalid          ErrorCode = "SDKVersionInvalid"          // see [ErrSDKVersionInvalid]
+	CodeInternal                   ErrorCode = "InternalError"              // see [ErrInternal]
 )
 
-// Errors that arise on this side.
+// Kinds of an [*Error], for [errors.Is].
 var (
-	// ErrReauthorize says that the refresh token does not serve any longer: send
-	// the person to [User.Reauthorize].
-	ErrReauthorize = errors.New("the refresh token is not good any longer: the person has to authorise again")
-	// ErrCannotResend says that a push was refused for its expired token, and that
-	// its data, which is no io.Seeker, has been read already. The token has been
-	// refreshed: push again, from the start.
+	// ErrInvalidToken: a token, an authorisation code or a verifier is unknown, used, expired or revoked, or belongs
+	// to another contract. After [Contract.Exchange], start again with [Contract.Authorize]. A call of a [User]
+	// refreshes its access token by itself; when that fails, the error also matches [ErrReauthorize] or
+	// [ErrRevoked], which say what to do next.
+	ErrInvalidToken error = &Error{Code: CodeInvalidToken}
+	// ErrInvalidClient: the server has no such application or contract.
+	ErrInvalidClient error = &Error{Code: CodeInvalidClient}
+	// ErrInvalidRedirectURI: the redirect URL is not one of the contract's.
+	ErrInvalidRedirectURI error = &Error{Code: CodeInvalidRedirectURI}
+	// ErrInsufficientScope: the contract does not allow the call. For example, a write contract does not allow
+	// reading.
+	ErrInsufficientScope error = &Error{Code: CodeInsufficientScope}
+	// ErrScopeOutOfBounds: the session options ask for more than the contract allows.
+	ErrScopeOutOfBounds error = &Error{Code: CodeScopeOutOfBounds}
+	// ErrInvalidContractDataRequest: the call does not fit the type of the contract.
+	ErrInvalidContractDataRequest error = &Error{Code: CodeInvalidContractDataRequest}
+	// ErrValidation: an argument is missing or malformed; the message says which. This package checks most
+	// arguments before it sends anything, and its errors match ErrValidation too.
+	ErrValidation error = &Error{Code: CodeValidationErrors}
+	// ErrReplayed: the server has seen the request before. Calls that may be repeated are repeated with a new nonce.
+	ErrReplayed error = &Error{Code: CodeInvalidRequest}
+	// ErrNotFound: there is no such session, file or account, or it belongs to someone else.
+	ErrNotFound error = &Error{Code: CodeNotFound}
+	// ErrTooLarge: the content exceeds the server's limit.
+	ErrTooLarge error = &Error{Code: CodePayloadTooLarge}
+	// ErrTooManyRequests: the application sends too many requests.
+	ErrTooManyRequests error = &Error{Code: CodeTooManyRequests}
+	// ErrServerBusy: the server has no capacity at the moment, and has done nothing.
+	ErrServerBusy error = &Error{Code: CodeServerBusy}
+	// ErrServiceAuthorization: a source or provider no longer accepts the server's access to one account. Send the
+	// person to [User.ReauthorizeAccount].
+	ErrServiceAuthorization error = &Error{Code: CodeServiceAuthorization}
+	// ErrProviderRefused: a provider has refused the resource, or a part of the Bundle. The Outcome of the [*Error]
+	// is the provider's own response.
+	ErrProviderRefused error = &Error{Code: CodeProviderRefused}
+	// ErrDeliveryUnknown: it is not known whether the provider has received the resource. The server does not send
+	// it again. An application that does may send it twice.
+	ErrDeliveryUnknown error = &Error{Code: CodeDeliveryUnknown}
+	// ErrDeliveryExpired: the resource did not reach the provider, and the server no longer tries.
+	ErrDeliveryExpired error = &Error{Code: CodeDeliveryExpired}
+	// ErrSDKInvalid: the operator of the server does not allow this client.
+	ErrSDKInvalid error = &Error{Code: CodeSDKInvalid}
+	// ErrSDKVersionInvalid: the operator of the server does not allow this version of the client.
+	ErrSDKVersionInvalid error = &Error{Code: CodeSDKVersionInvalid}
+	// ErrInternal: the server has met an error of its own. Its operator finds it by the Reference.
+	ErrInternal error = &Error{Code: CodeInternal}
+)
+
+// Errors that this package finds by itself. Each of its other errors matches [ErrValidation], or comes from the
+// context or the network.
+var (
+	// ErrReauthorize: the refresh token has expired. Send the person to [User.Reauthorize], which renews the
+	// consent.
+	ErrReauthorize = errors.New("the refresh token has expired: the person must authorise again")
+	// ErrRevoked: the person has revoked the consent or deleted the library, so that the tokens will never work
+	// again. Only a new consent helps: call [Contract.Authorize], without a Link to the revoked token.
+	ErrRevoked = errors.New("the consent was revoked: only a new consent helps")
+	// ErrStateMismatch: a callback does not have the state of the [Authorization]. Ignore the callback; somebody
+	// else may have sent the browser there.
+	ErrStateMismatch = errors.New("the state of the callback is not that of the authorization")
+	// ErrCannotResend: a push was refused because the access token had expired, and the data, which is not an
+	// [io.Seeker], cannot be read a second time. The token has been refreshed: push again from the start.
 	ErrCannotResend = errors.New("the data has been read and cannot be sent again")
-	// ErrCut says that a file's stream ended too early.
-	ErrCut = wire.ErrEnvelopeCut
-	// ErrCorrupt says that a file's content is not whole: its end or its checksum
-	// is wrong.
+	// ErrInvalidResponse: a response has a status of success but is not one of the protocol, such as the login page
+	// of a network or a response that was cut. The server may or may not have received the request.
+	ErrInvalidResponse = errors.New("the response is not one of the protocol")
+	// ErrBadSignature: a response is not signed by the server that the client was created for.
+	ErrBadSignature = errors.New("the response is not signed by the server")
+	// ErrTruncated: the content of a file ended too early.
+	ErrTruncated = wire.ErrEnvelopeCut
+	// ErrCorrupt: the content of a file is damaged: its padding or its checksum is wrong.
 	ErrCorrupt = errors.New("file is damaged")
-	// ErrWrongKey says that a file was encrypted for another contract.
+	// ErrWrongKey: a file was encrypted for another contract.
 	ErrWrongKey = wire.ErrEnvelopeKey
-	// ErrUntrusted says that an answer was not signed by the server that the client
-	// was set up for.
-	ErrUntrusted = errors.New("answer is not signed by the server")
 )
 
-// maxErrorBody bounds how much of an error's body is read, where there is no provider's
-// answer in it.
-const maxErrorBody = 1 << 20
+// A validationError is an error in the arguments of a call, found before anything was sent. It matches
+// [ErrValidation].
+type validationError struct{ err error }
 
-// errorOf makes an [*Error] of an answer that is no success. The body counts,
-// then the headers, which is all that an answer to HEAD has, then the status. What
-// the server repeats of the secrets is masked.
-func errorOf(resp *http.Response, body []byte, now time.Time, secrets []string) *Error {
-	e := bodyError(body)
-	if e.Code == "" {
-		e.Code = wire.ErrorCode(resp.Header.Get("X-Error-Code"))
-		e.Message = headerText(resp.Header.Get("X-Error-Message"))
-		e.Reference = resp.Header.Get("X-Error-Reference")
-	}
-	if e.Message == "" {
-		e.Message = fmt.Sprintf("the server answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
-	}
-	for _, s := range secrets {
-		if s != "" {
-			e.Message = strings.ReplaceAll(e.Message, s, mask)
-		}
-	}
-	e.Status = resp.StatusCode
-	e.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), now)
-	return e
-}
+func invalid(format string, args ...any) error { return &validationError{fmt.Errorf(format, args...)} }
 
-// bodyError reads {"error":{code,message,reference}} and the shape of the
-// storage's errors, {"error":code,"message":message}; else it has no code.
-func bodyError(body []byte) *Error {
-	var outer struct {
-		Error   json.RawMessage `json:"error"`
-		Message string          `json:"message"`
-	}
-	if json.Unmarshal(body, &outer) != nil {
-		return &Error{}
-	}
-	var e Error
-	if json.Unmarshal(outer.Error, &e) == nil {
-		return &e
-	}
-	var code wire.ErrorCode
-	if json.Unmarshal(outer.Error, &code) == nil {
-		return &Error{Code: code, Message: outer.Message}
-	}
-	return &Error{}
-}
+func (e *validationError) Error() string { return e.err.Error() }
+func (e *validationError) Unwrap() error { return e.err }
 
-// headerText undoes the percent-encoding of a message beyond printable ASCII.
-func headerText(s string) string {
-	if text, err := url.PathUnescape(s); err == nil {
-		return text
-	}
-	return s
-}
-
-// retryAfter reads the header in either of its forms; 0 means absent or past.
-func retryAfter(header string, now time.Time) time.Duration {
-	if seconds, err := strconv.Atoi(header); err == nil && seconds > 0 && seconds < 1<<31 {
-		return time.Duration(seconds) * time.Second
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return max(0, at.Sub(now))
-	}
-	return 0
+// Is reports whether target is [ErrValidation].
+func (e *validationError) Is(target error) bool {
+	code, ok := codeOf(target)
+	return ok && code == CodeValidationErrors
 }

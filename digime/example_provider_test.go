@@ -6,50 +6,56 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/carrelhq/carrel/digime"
-	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/digime/digimetest"
 )
 
 // To a person's provider: the person connects it, and a measurement is sent there.
 func Example_provider() {
-	library := startLibrary()
+	library := digimetest.NewLibrary()
 	defer library.Close()
-	ctx, client, contract := context.Background(), library.exampleClient(), library.writeContract()
+	ctx, contract := context.Background(), writeContract(library)
 
-	// The person chooses their provider, signs in there, and agrees.
-	auth, err := client.Authorize(ctx, contract, digime.AuthorizeOptions{Callback: library.Callback, SourceType: digime.SourcePush})
+	// The person chooses a provider, signs in there, and consents.
+	auth, err := contract.Authorize(ctx, digime.AuthorizeOptions{
+		RedirectURL: library.RedirectURL, SourceType: digime.SourcePush,
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	query, err := library.agree(auth.URL)
+	back, err := library.Allow(auth.URL)
 	if err != nil {
 		log.Fatal(err)
 	}
-	back, err := digime.ParseCallback(query)
+	callback, err := auth.ParseCallback(back.Query())
 	if err != nil {
 		log.Fatal(err)
 	}
-	token, err := client.Exchange(ctx, contract, back.Code, auth.Verifier)
+	token, err := contract.Exchange(ctx, callback)
 	if err != nil {
 		log.Fatal(err)
 	}
-	user := client.User(contract, token)
+	user := contract.User(token)
 
-	// The callback tells which account it is. Keep its ID with the token.
-	accounts, err := user.ReadAccounts(ctx)
+	// The callback says which account it is. Store its ID with the token.
+	accounts, err := user.ListAccounts(ctx)
 	if err != nil {
 		log.Fatal(err)
 	}
-	i := slices.IndexFunc(accounts, func(a digime.Account) bool { return a.Reference == back.AccountReference })
+	i := slices.IndexFunc(accounts, func(a digime.Account) bool { return a.Reference == callback.AccountReference })
 	if i < 0 || accounts[i].Type != digime.AccountPush {
 		log.Fatal("no provider is connected")
 	}
 
-	answer, err := user.PushToProvider(ctx, accounts[i].ID, digime.STU3, weight)
-	fmt.Println(answer.Delivered(), err)
+	weight, err := digime.MarshalResource(weight)
+	if err != nil {
+		log.Fatal(err)
+	}
+	response, err := user.PushToProvider(ctx, accounts[i].ID, digime.STU3, weight)
+	fmt.Println(response.Delivered(), err)
 	// Output: true <nil>
 }
 
@@ -57,30 +63,48 @@ func Example_provider() {
 var weight = map[string]any{
 	"resourceType": "Observation", "status": "final",
 	"code":          map[string]any{"text": "Weight"},
-	"valueQuantity": map[string]any{"value": json.Number("72.50"), "unit": "kg"}, // its digits are kept
+	"valueQuantity": map[string]any{"value": json.Number("72.50"), "unit": "kg"}, // keeps its digits
 }
 
-// Each way that a push can end asks for something else.
-func ExampleUser_PushToProvider() {
-	library := startLibrary()
-	defer library.Close()
-	ctx, user := context.Background(), library.exampleUser(library.Write)
-	library.provider = func(w http.ResponseWriter, _ *http.Request) { writeError(w, wire.ServiceAuthorization()) }
+func ExampleMarshalResource() {
+	resource, err := digime.MarshalResource(weight)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(strings.Contains(string(resource), "72.50"))
+	_, err = digime.MarshalResource("not a resource")
+	fmt.Println(err)
+	// Output:
+	// true
+	// marshal resource: the resource is not a JSON object
+}
 
-	answer, err := user.PushToProvider(ctx, "13_y", digime.STU3, weight)
+// Each result of a push asks for another step.
+func ExampleUser_PushToProvider() {
+	library := digimetest.NewLibrary()
+	defer library.Close()
+	ctx, user := context.Background(), library.User(library.WriteContract)
+	library.FailNext(digimetest.EndpointPushToProvider, digimetest.Refuse(digime.Error{
+		Code: digime.CodeServiceAuthorization, Status: 511, Message: "Service authorization required",
+	}))
+
+	bundle := []byte(`{"resourceType":"Bundle","type":"batch"}`)
+	response, err := user.PushToProvider(ctx, "2_provider", digime.STU3, bundle)
 	switch {
-	case err == nil && answer.Delivered():
-		fmt.Printf("the provider has it: %s\n", answer.Body)
+	case err == nil && response.Delivered():
+		fmt.Printf("the provider has it: %s\n", response.Body)
 	case err == nil:
-		fmt.Println("on its way; look again later at", answer.DeliveryID)
+		fmt.Println("under way; ask later for", response.DeliveryID)
 	case errors.Is(err, digime.ErrServiceAuthorization):
-		// The provider's consent is over. Push again once the person has been there.
-		again, err := user.ReauthorizeAccount(ctx, "13_y", digime.ReauthorizeAccountOptions{Callback: library.Callback})
-		fmt.Println("send the person to", again.URL[len(library.URL):][:22], err)
+		// The permission at the provider has ended. Push again once the person has renewed it.
+		auth, err := user.ReauthorizeAccount(ctx, "2_provider", digime.ReauthorizeAccountOptions{
+			RedirectURL: library.RedirectURL,
+		})
+		fmt.Println("send the person to", auth.URL[len(library.URL):][:22], err)
 	case errors.Is(err, digime.ErrProviderRefused), errors.Is(err, digime.ErrValidation):
 		var e *digime.Error
 		if errors.As(err, &e) {
-			fmt.Printf("not as it should be: %s\n", e.Outcome)
+			fmt.Printf("the resource is not acceptable: %s\n", e.Outcome)
 		}
 	case errors.Is(err, digime.ErrDeliveryUnknown):
 		fmt.Println("ask the provider before you push again")
@@ -91,38 +115,40 @@ func ExampleUser_PushToProvider() {
 }
 
 func ExampleUser_WaitForDelivery() {
-	library := startLibrary()
+	library := digimetest.NewLibrary()
 	defer library.Close()
-	ctx, user := context.Background(), library.exampleUser(library.Write)
-	library.deliveries = map[string][]wire.Delivery{"delivery1": {{ID: "delivery1", State: "refused", ProviderStatus: 422, Reason: "status is not known"}}}
+	ctx, user := context.Background(), library.User(library.WriteContract)
+	library.SetDelivery(digime.Delivery{
+		ID: "delivery1", State: digime.DeliveryRefused, ProviderStatus: 422, Reason: "the status is not known",
+	})
 
-	kept := digime.DeliveryID("delivery1") // of the ProviderAnswer that was not Delivered
-	delivery, err := user.WaitForDelivery(ctx, kept)
+	id := digime.DeliveryID("delivery1") // of a ProviderResponse that was not Delivered
+	delivery, err := user.WaitForDelivery(ctx, id)
 	fmt.Println(delivery.State, errors.Is(err, digime.ErrProviderRefused))
 	// Output: refused true
 }
 
-func ExampleUser_Delivery() {
-	library := startLibrary()
+func ExampleUser_GetDelivery() {
+	library := digimetest.NewLibrary()
 	defer library.Close()
-	library.deliveries = map[string][]wire.Delivery{"delivery1": {{ID: "delivery1", State: "waiting", Attempts: 2}}}
+	library.SetDelivery(digime.Delivery{ID: "delivery1", State: digime.DeliveryWaiting, Attempts: 2})
 
-	delivery, err := library.exampleUser(library.Write).Delivery(context.Background(), "delivery1")
+	delivery, err := library.User(library.WriteContract).GetDelivery(context.Background(), "delivery1")
 	fmt.Println(delivery.State, delivery.Attempts, err)
 	// Output: waiting 2 <nil>
 }
 
-func ExampleUser_Deliveries() {
-	library := startLibrary()
+func ExampleUser_ListDeliveries() {
+	library := digimetest.NewLibrary()
 	defer library.Close()
-	library.deliveries = map[string][]wire.Delivery{"delivery1": {{ID: "delivery1", State: "delivered", Provider: "Huisarts"}}}
+	library.SetDelivery(digime.Delivery{ID: "delivery1", State: digime.DeliveryDelivered, Provider: "GP"})
 
-	list, err := library.exampleUser(library.Write).Deliveries(context.Background())
+	list, err := library.User(library.WriteContract).ListDeliveries(context.Background())
 	if err != nil {
 		log.Fatal(err)
 	}
 	for _, d := range list {
 		fmt.Println(d.ID, d.State, "to", d.Provider)
 	}
-	// Output: delivery1 delivered to Huisarts
+	// Output: delivery1 delivered to GP
 }

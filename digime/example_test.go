@@ -3,60 +3,59 @@ package digime_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/digime/digimetest"
 )
 
-// The main job: a person agrees, a letter is pushed into their library and read
-// back.
+// The main job: a person consents, and a letter is pushed into their library and read back.
 func Example() {
-	library := startLibrary()
+	library := digimetest.NewLibrary()
 	defer library.Close()
 	ctx := context.Background()
 
-	client, err := digime.New(library.ApplicationID, digime.At(library.URL))
+	client, err := digime.New(library.ApplicationID, digime.WithServer(library.URL))
 	if err != nil {
 		log.Fatal(err)
 	}
 
-	// agree asks a person for their consent to a contract. In an application the
-	// part after Authorize is the handler of the callback.
-	agree := func(contract *digime.Contract, link digime.UserAccessToken) digime.UserAccessToken {
-		auth, err := client.Authorize(ctx, contract, digime.AuthorizeOptions{Callback: library.Callback, Link: link})
+	// authorize asks a person for their consent to a contract. In an application the part after Authorize belongs to
+	// the handler of the redirect URL.
+	authorize := func(contract *digime.Contract, link digime.UserAccessToken) digime.UserAccessToken {
+		auth, err := contract.Authorize(ctx, digime.AuthorizeOptions{RedirectURL: library.RedirectURL, Link: link})
 		if err != nil {
 			log.Fatal(err)
 		}
-		query, err := library.agree(auth.URL) // the person, in their browser
+		back, err := library.Allow(auth.URL) // the person, in their browser
 		if err != nil {
 			log.Fatal(err)
 		}
-		back, err := digime.ParseCallback(query)
+		callback, err := auth.ParseCallback(back.Query())
 		if err != nil {
 			log.Fatal(err)
 		}
-		if back.State != auth.State {
-			log.Fatal("this is not the person whom we sent")
-		}
-		token, err := client.Exchange(ctx, contract, back.Code, auth.Verifier)
+		token, err := contract.Exchange(ctx, callback)
 		if err != nil {
 			log.Fatal(err)
 		}
 		return token
 	}
 
-	write, err := digime.ParseContract(library.Write.ID, library.Write.PrivateKey)
+	write, err := client.ParseContract(library.WriteContract.ID, library.WriteContract.PrivateKey)
 	if err != nil {
 		log.Fatal(err)
 	}
-	writeToken := agree(write, digime.UserAccessToken{})
-	err = client.User(write, writeToken).Push(ctx, digime.Push{
+	writeToken := authorize(write, digime.UserAccessToken{})
+	err = write.User(writeToken).Push(ctx, digime.PushInput{
 		Data:      strings.NewReader("Dear Zoë, all is well."),
 		MIMEType:  "text/plain",
 		AccountID: "patient-42",
@@ -66,12 +65,12 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	read, err := digime.ParseContract(library.Read.ID, library.Read.PrivateKey)
+	read, err := client.ParseContract(library.ReadContract.ID, library.ReadContract.PrivateKey)
 	if err != nil {
 		log.Fatal(err)
 	}
-	user := client.User(read, agree(read, writeToken)) // the same person's library
-	session, err := user.ReadSession(ctx, digime.SessionOptions{})
+	user := read.User(authorize(read, writeToken)) // the library of the same person
+	session, err := user.StartSession(ctx, digime.SessionOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -95,7 +94,7 @@ func ExampleNew() {
 	}
 	fmt.Println(client)
 
-	client, err = digime.New("clinicApp", digime.At("https://library.example.org"), digime.Retries(5))
+	client, err = digime.New("clinicApp", digime.WithServer("https://library.example.org"), digime.WithRetries(5))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -105,46 +104,52 @@ func ExampleNew() {
 	// application clinicApp at https://library.example.org/v1.7/
 }
 
-func ExampleHTTPClient() {
+func ExampleWithHTTPClient() {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy = http.ProxyFromEnvironment
-	client, err := digime.New("clinicApp", digime.HTTPClient(&http.Client{Transport: transport}))
+	client, err := digime.New("clinicApp", digime.WithHTTPClient(&http.Client{Transport: transport}))
 	fmt.Println(client, err)
 	// Output: application clinicApp at https://api.digi.me/v1.7/ <nil>
 }
 
-func ExampleObserve() {
-	library := startLibrary()
+func ExampleWithObserver() {
+	library := digimetest.NewLibrary()
 	defer library.Close()
-	client, err := digime.New(library.ApplicationID, digime.At(library.URL), digime.Observe(func(_ context.Context, a digime.Attempt) {
-		// For example a Prometheus histogram: durations.WithLabelValues(a.Method,
-		// a.Path, strconv.Itoa(a.Status)).Observe(a.Duration.Seconds()).
-		fmt.Println(a.Method, a.Path, a.Status, a.Duration > 0)
+	client := library.Client(digime.WithObserver(func(_ context.Context, e digime.RequestEvent) {
+		// For example, with a Prometheus histogram: durations.WithLabelValues(e.Method, e.Path,
+		// strconv.Itoa(e.Status)).Observe(e.Duration.Seconds()).
+		fmt.Println(e.Method, e.Path, e.Status, e.Duration > 0)
 	}))
+	contract, err := client.ParseContract(library.WriteContract.ID, library.WriteContract.PrivateKey)
 	if err != nil {
 		log.Fatal(err)
 	}
-	if _, err := client.ContractDetails(context.Background(), library.writeContract()); err != nil {
+	if _, err := contract.GetDetails(context.Background()); err != nil {
 		log.Fatal(err)
 	}
 	// Output: GET permission-access/contract 200 true
 }
 
-func ExampleParseContract() {
-	_, err := digime.ParseContract("writeContract", []byte("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"))
+func ExampleClient_ParseContract() {
+	client, err := digime.New("clinicApp")
+	if err != nil {
+		log.Fatal(err)
+	}
+	// The private key often comes from an environment variable, with spaces in place of its line breaks. That is
+	// accepted. The public key is not.
+	_, err = client.ParseContract("writeContract", []byte("-----BEGIN PUBLIC KEY----- AAAA -----END PUBLIC KEY-----"))
 	fmt.Println(err)
-	// Output: contract writeContract: this PEM block is a PUBLIC KEY, not a private key
+	// Output: contract writeContract: private key: the PEM holds a public key, not a private key
 }
 
-func ExampleClient_Authorize() {
-	library := startLibrary()
+func ExampleContract_Authorize() {
+	library := digimetest.NewLibrary()
 	defer library.Close()
-	client, contract := library.exampleClient(), library.writeContract()
+	contract := writeContract(library)
 
-	sources := digime.SourcesScope{DataType: []string{"vaccinations"}, OrganizationType: "hospital"}
-	auth, err := client.Authorize(context.Background(), contract, digime.AuthorizeOptions{
-		Callback:     library.Callback,
-		SourcesScope: &sources,
+	auth, err := contract.Authorize(context.Background(), digime.AuthorizeOptions{
+		RedirectURL:  library.RedirectURL,
+		SourcesScope: digime.SourcesScope{DataType: []string{"vaccinations"}, OrganizationType: "hospital"},
 		Locale:       "nl",
 	})
 	if err != nil {
@@ -155,59 +160,79 @@ func ExampleClient_Authorize() {
 	// Output: true [secret]
 }
 
-func ExampleParseCallback() {
-	// What a browser brings back when the person would rather not.
-	request, err := http.NewRequest("GET", "https://clinic.example/callback?success=false&errorCode=USER_CANCEL&state=abc", nil)
-	if err != nil {
-		log.Fatal(err)
+// The handler of the redirect URL, with the Authorization that was stored as JSON in the person's session.
+func ExampleAuthorization_ParseCallback() {
+	stored := []byte(`{"url":"https://…","state":"abc","verifier":"…","session":{"key":"","expiry":"0001-01-01T00:00:00Z"}}`)
+	handle := func(w http.ResponseWriter, r *http.Request) {
+		var auth digime.Authorization
+		if err := json.Unmarshal(stored, &auth); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		callback, err := auth.ParseCallback(r.URL.Query())
+		var failed *digime.CallbackError
+		switch {
+		case errors.As(err, &failed) && failed.Code == digime.CallbackUserCancel:
+			fmt.Fprint(w, "You have not given us access.")
+		case err != nil: // digime.ErrStateMismatch, for example
+			http.Error(w, "This is not the answer to our question.", http.StatusBadRequest)
+		default:
+			fmt.Fprint(w, "Thank you. ", callback.Code) // pass the callback to Exchange
+		}
 	}
-	_, err = digime.ParseCallback(request.URL.Query())
-	var failed *digime.CallbackError
-	if errors.As(err, &failed) && failed.Code == digime.UserCancel {
-		fmt.Println("Perhaps another time.")
+	for _, query := range []string{
+		"success=false&errorCode=USER_CANCEL&state=abc", "success=true&code=xyz&state=abc", "success=true&code=evil&state=def",
+	} {
+		w := httptest.NewRecorder()
+		handle(w, httptest.NewRequest("GET", "/callback?"+query, nil))
+		fmt.Println(w.Code, strings.TrimSpace(w.Body.String()))
 	}
-	// Output: Perhaps another time.
+	// Output:
+	// 200 You have not given us access.
+	// 200 Thank you. [secret]
+	// 400 This is not the answer to our question.
 }
 
-func ExampleClient_Exchange() {
-	library := startLibrary()
+func ExampleContract_Exchange() {
+	library := digimetest.NewLibrary()
 	defer library.Close()
-	client, contract := library.exampleClient(), library.writeContract()
 
-	// A code that was used before, or that was never given.
-	_, err := client.Exchange(context.Background(), contract, digime.NewSecret("code"), digime.NewSecret("verifier"))
+	// A code that was used before, or that was never issued.
+	callback := digime.Callback{Code: digime.NewSecret("code"), Verifier: digime.NewSecret("verifier")}
+	_, err := writeContract(library).Exchange(context.Background(), callback)
 	fmt.Println(errors.Is(err, digime.ErrInvalidToken))
 	// Output: true
 }
 
 func ExampleOnTokenChange() {
-	library := startLibrary()
+	library := digimetest.NewLibrary()
 	defer library.Close()
-	client, contract := library.exampleClient(), library.writeContract()
-	token := library.token(library.Write)
 
-	user := client.User(contract, token, digime.OnTokenChange(func(_ context.Context, token digime.UserAccessToken) error {
+	save := func(_ context.Context, token digime.UserAccessToken) error {
 		fmt.Println("store the new token of", token.UserID)
 		return nil // an error would end the calls that wait for the token
-	}))
+	}
+	user := writeContract(library).User(library.Token(library.WriteContract), digime.OnTokenChange(save))
 
-	library.expire(token)
-	err := user.Push(context.Background(), digime.Push{Data: strings.NewReader("x"), MIMEType: "text/plain", AccountID: "1"})
+	library.ExpireAccessTokens()
+	err := user.Push(context.Background(), digime.PushInput{
+		Data: strings.NewReader("x"), MIMEType: "text/plain", AccountID: "1",
+	})
 	fmt.Println(err)
 	// Output:
 	// store the new token of person-1
 	// <nil>
 }
 
-// How far a transfer is, seen by wrapping its reader.
+// The progress of a transfer, observed by wrapping its reader.
 func ExampleUser_Push_progress() {
-	library := startLibrary()
+	library := digimetest.NewLibrary()
 	defer library.Close()
-	user := library.exampleUser(library.Write)
+	user := library.User(library.WriteContract)
 
 	scan := make([]byte, 1<<20)
 	data := &countingReader{ReadSeeker: bytes.NewReader(scan), total: len(scan)}
-	err := user.Push(context.Background(), digime.Push{Data: data, MIMEType: "image/tiff", AccountID: "patient-42"})
+	err := user.Push(context.Background(), digime.PushInput{Data: data, MIMEType: "image/tiff", AccountID: "patient-42"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -215,8 +240,8 @@ func ExampleUser_Push_progress() {
 	// Output: 100%
 }
 
-// countingReader counts what is read. It is a Seeker as well, so that the data
-// can be sent again, and counts anew then.
+// countingReader counts the bytes that are read. It is also an io.Seeker, so that the data can be sent again, and then
+// counts again from the start.
 type countingReader struct {
 	io.ReadSeeker
 	done, total int
@@ -237,11 +262,11 @@ func (r *countingReader) Seek(offset int64, whence int) (int64, error) {
 func (r *countingReader) String() string { return fmt.Sprintf("%d%%", 100*r.done/r.total) }
 
 func ExampleError() {
-	library := startLibrary()
+	library := digimetest.NewLibrary()
 	defer library.Close()
-	user := library.exampleUser(library.Read)
+	user := library.User(library.ReadContract)
 
-	err := user.Push(context.Background(), digime.Push{Data: strings.NewReader("x"), MIMEType: "text/plain", AccountID: "1"})
+	err := user.Push(context.Background(), digime.PushInput{Data: strings.NewReader("x"), MIMEType: "text/plain", AccountID: "1"})
 	if errors.Is(err, digime.ErrInsufficientScope) {
 		fmt.Println("this contract cannot write")
 	}
@@ -261,10 +286,18 @@ func ExampleUserAccessToken() {
 	}
 	fmt.Println(token)
 	text, err := token.MarshalJSON()
-	fmt.Println(string(text), err)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, member := range strings.SplitAfter(string(text), "},") {
+		fmt.Println(member)
+	}
 	// Output:
 	// consent c of user u, access token [secret] until 2026-11-25T05:56:43Z, refresh token no token
-	// {"accessToken":{"value":"opaque","expiry":1795586203},"refreshToken":{"value":"","expiry":0},"user":{"id":"u"},"consentid":"c"} <nil>
+	// {"accessToken":{"value":"opaque","expiry":1795586203},
+	// "refreshToken":{"value":"","expiry":0},
+	// "user":{"id":"u"},
+	// "consentid":"c"}
 }
 
 func ExampleSecret() {

@@ -11,43 +11,25 @@ import (
 	"strings"
 
 	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/digime/digimetest"
 )
 
-// What the examples start from.
-
-func (l *fakeLibrary) exampleClient() *digime.Client {
-	client, err := digime.New(l.ApplicationID, digime.At(l.URL))
-	if err != nil {
-		log.Fatal(err)
-	}
-	return client
-}
-
-func (l *fakeLibrary) exampleContract(c fakeContract) *digime.Contract {
-	contract, err := digime.ParseContract(c.ID, c.PrivateKey)
+// writeContract returns a contract of a client of the library.
+func writeContract(library *digimetest.Library) *digime.Contract {
+	contract, err := library.Client().ParseContract(library.WriteContract.ID, library.WriteContract.PrivateKey)
 	if err != nil {
 		log.Fatal(err)
 	}
 	return contract
 }
 
-func (l *fakeLibrary) writeContract() *digime.Contract { return l.exampleContract(l.Write) }
-
-// exampleUser is a person who has agreed to the contract.
-func (l *fakeLibrary) exampleUser(c fakeContract) *digime.User {
-	return l.exampleClient().User(l.exampleContract(c), l.token(c))
-}
-
-// exampleSession is a session in which there is a letter.
-func (l *fakeLibrary) exampleSession() *digime.Session {
-	ctx := context.Background()
-	err := l.exampleUser(l.Write).Push(ctx, digime.Push{
-		Data: strings.NewReader("Dear Zoë, all is well."), MIMEType: "text/plain", AccountID: "patient-42", Reference: []string{"letter.txt"},
+// letterSession returns a session with one file, a letter.
+func letterSession(library *digimetest.Library) *digime.Session {
+	library.AddFile(digimetest.File{
+		Metadata: digime.FileMetadata{Raw: &digime.RawMetadata{MIMEType: "text/plain", Reference: []string{"letter.txt"}}},
+		Content:  []byte("Dear Zoë, all is well."),
 	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	session, err := l.exampleUser(l.Read).ReadSession(ctx, digime.SessionOptions{})
+	session, err := library.User(library.ReadContract).StartSession(context.Background(), digime.SessionOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -55,16 +37,16 @@ func (l *fakeLibrary) exampleSession() *digime.Session {
 }
 
 func ExampleUser_Push() {
-	library := startLibrary()
+	library := digimetest.NewLibrary()
 	defer library.Close()
-	user := library.exampleUser(library.Write)
+	user := library.User(library.WriteContract)
 
 	file, err := os.Open("example_user_test.go")
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer file.Close()
-	err = user.Push(context.Background(), digime.Push{
+	err = user.Push(context.Background(), digime.PushInput{
 		Data:      file,
 		MIMEType:  "text/plain",
 		AccountID: "patient-42",
@@ -75,16 +57,15 @@ func ExampleUser_Push() {
 	// Output: <nil>
 }
 
-func ExampleUser_ReadSession() {
-	library := startLibrary()
+func ExampleUser_StartSession() {
+	library := digimetest.NewLibrary()
 	defer library.Close()
-	user := library.exampleUser(library.Read)
+	user := library.User(library.ReadContract)
 
-	// What was pushed with a tag, and nothing that the library would have to fetch.
-	no := false
-	session, err := user.ReadSession(context.Background(), digime.SessionOptions{
-		SourceFetch: &no,
-		Scope:       &digime.Scope{Criteria: []digime.Criterion{{Metadata: &digime.MetadataFilter{Tags: []string{"scan"}}}}},
+	// What was pushed with a tag, and nothing that the server would have to fetch.
+	session, err := user.StartSession(context.Background(), digime.SessionOptions{
+		SkipFetch: true,
+		Scope:     digime.Scope{Criteria: []digime.Criterion{{Metadata: digime.MetadataFilter{Tags: []string{"scan"}}}}},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -93,28 +74,27 @@ func ExampleUser_ReadSession() {
 	// Output: false
 }
 
-func ExampleUser_OpenSession() {
-	library := startLibrary()
+func ExampleUser_ResumeSession() {
+	library := digimetest.NewLibrary()
 	defer library.Close()
-	user := library.exampleUser(library.Read)
+	user := library.User(library.ReadContract)
 
-	kept := library.exampleSession().Key() // or the Session of an Authorization
-	list, err := user.OpenSession(kept).FileList(context.Background())
-	fmt.Println(list.Status.State, err)
+	kept := letterSession(library).Key() // or the Session of an Authorization
+	list, err := user.ResumeSession(kept).ListFiles(context.Background())
+	fmt.Println(list.State, err)
 	// Output: completed <nil>
 }
 
 func ExampleSession_Files() {
-	library := startLibrary()
+	library := digimetest.NewLibrary()
 	defer library.Close()
-	session := library.exampleSession()
+	session := letterSession(library)
 
 	for file, err := range session.Files(context.Background()) {
 		var partial *digime.PartialError
 		switch {
 		case errors.As(err, &partial):
-			// All is read that could be. Send the person to ReauthorizeAccount for each
-			// account that says so.
+			// Everything else has been read. Send the person to ReauthorizeAccount for each account that says so.
 			for account, why := range partial.Accounts {
 				fmt.Println(account, why.Reauthorize)
 			}
@@ -130,30 +110,30 @@ func ExampleSession_Files() {
 	// Output: text/plain: Dear Zoë, all is well.
 }
 
-func ExampleSession_FileList() {
-	library := startLibrary()
+func ExampleSession_ListFiles() {
+	library := digimetest.NewLibrary()
 	defer library.Close()
 
-	list, err := library.exampleSession().FileList(context.Background())
+	list, err := letterSession(library).ListFiles(context.Background())
 	if err != nil {
 		log.Fatal(err)
 	}
 	for _, file := range list.Files {
-		fmt.Println(list.Status.State, file.UpdatedDate.Time().Year())
+		fmt.Println(list.State, !file.UpdatedAt.IsZero())
 	}
-	// Output: completed 2026
+	// Output: completed true
 }
 
-func ExampleSession_ReadFile() {
-	library := startLibrary()
+func ExampleSession_OpenFile() {
+	library := digimetest.NewLibrary()
 	defer library.Close()
-	ctx, session := context.Background(), library.exampleSession()
+	ctx, session := context.Background(), letterSession(library)
 
-	list, err := session.FileList(ctx)
+	list, err := session.ListFiles(ctx)
 	if err != nil {
 		log.Fatal(err)
 	}
-	file, err := session.ReadFile(ctx, list.Files[0].Name)
+	file, err := session.OpenFile(ctx, list.Files[0].Name)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -164,16 +144,16 @@ func ExampleSession_ReadFile() {
 	// Output: Dear Zoë, all is well.
 }
 
-func ExampleSession_ReadFileMetadata() {
-	library := startLibrary()
+func ExampleSession_GetFileMetadata() {
+	library := digimetest.NewLibrary()
 	defer library.Close()
-	ctx, session := context.Background(), library.exampleSession()
+	ctx, session := context.Background(), letterSession(library)
 
-	list, err := session.FileList(ctx)
+	list, err := session.ListFiles(ctx)
 	if err != nil {
 		log.Fatal(err)
 	}
-	metadata, _, err := session.ReadFileMetadata(ctx, list.Files[0].Name)
+	metadata, err := session.GetFileMetadata(ctx, list.Files[0].Name)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -181,11 +161,11 @@ func ExampleSession_ReadFileMetadata() {
 	// Output: text/plain [letter.txt]
 }
 
-func ExampleUser_ReadAccounts() {
-	library := startLibrary()
+func ExampleUser_ListAccounts() {
+	library := digimetest.NewLibrary()
 	defer library.Close()
 
-	accounts, err := library.exampleUser(library.Read).ReadAccounts(context.Background())
+	accounts, err := library.User(library.ReadContract).ListAccounts(context.Background())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -193,31 +173,31 @@ func ExampleUser_ReadAccounts() {
 		fmt.Println(account.ID, account.ServiceTypeName)
 	}
 	// Output:
-	// 11_x Clinic
-	// 13_y Huisarts
+	// 1_person Application
+	// 2_provider GP
 }
 
 func ExampleUser_DeleteAccount() {
-	library := startLibrary()
+	library := digimetest.NewLibrary()
 	defer library.Close()
 
-	fmt.Println(library.exampleUser(library.Read).DeleteAccount(context.Background(), "11_x"))
+	fmt.Println(library.User(library.ReadContract).DeleteAccount(context.Background(), "1_person"))
 	// Output: <nil>
 }
 
 func ExampleUser_DeleteUser() {
-	library := startLibrary()
+	library := digimetest.NewLibrary()
 	defer library.Close()
 
-	fmt.Println(library.exampleUser(library.Read).DeleteUser(context.Background()))
+	fmt.Println(library.User(library.ReadContract).DeleteUser(context.Background()))
 	// Output: <nil>
 }
 
 func ExampleUser_RevokeAccountURL() {
-	library := startLibrary()
+	library := digimetest.NewLibrary()
 	defer library.Close()
 
-	address, err := library.exampleUser(library.Read).RevokeAccountURL(context.Background(), "11_x", library.Callback)
+	address, err := library.User(library.ReadContract).RevokeAccountURL(context.Background(), "1_person", library.RedirectURL)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -226,10 +206,10 @@ func ExampleUser_RevokeAccountURL() {
 }
 
 func ExampleUser_OnboardService() {
-	library := startLibrary()
+	library := digimetest.NewLibrary()
 	defer library.Close()
 
-	on, err := library.exampleUser(library.Read).OnboardService(context.Background(), digime.OnboardOptions{Callback: library.Callback, ServiceID: 101})
+	on, err := library.User(library.ReadContract).OnboardService(context.Background(), digime.OnboardOptions{RedirectURL: library.RedirectURL, SourceID: 101})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -239,10 +219,10 @@ func ExampleUser_OnboardService() {
 }
 
 func ExampleUser_ReauthorizeAccount() {
-	library := startLibrary()
+	library := digimetest.NewLibrary()
 	defer library.Close()
 
-	on, err := library.exampleUser(library.Read).ReauthorizeAccount(context.Background(), "11_x", digime.ReauthorizeAccountOptions{Callback: library.Callback})
+	on, err := library.User(library.ReadContract).ReauthorizeAccount(context.Background(), "1_person", digime.ReauthorizeAccountOptions{RedirectURL: library.RedirectURL})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -252,12 +232,12 @@ func ExampleUser_ReauthorizeAccount() {
 }
 
 func ExampleUser_Reauthorize() {
-	library := startLibrary()
+	library := digimetest.NewLibrary()
 	defer library.Close()
-	user := library.exampleUser(library.Read)
+	user := library.User(library.ReadContract)
 
 	// After a call has failed with ErrReauthorize:
-	auth, err := user.Reauthorize(context.Background(), digime.ReauthorizeOptions{Callback: library.Callback})
+	auth, err := user.Reauthorize(context.Background(), digime.ReauthorizeOptions{RedirectURL: library.RedirectURL})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -267,9 +247,9 @@ func ExampleUser_Reauthorize() {
 }
 
 func ExampleUser_Refresh() {
-	library := startLibrary()
+	library := digimetest.NewLibrary()
 	defer library.Close()
-	user := library.exampleUser(library.Read)
+	user := library.User(library.ReadContract)
 
 	before := user.Token()
 	if err := user.Refresh(context.Background()); err != nil {
@@ -279,23 +259,39 @@ func ExampleUser_Refresh() {
 	// Output: false
 }
 
-func ExampleClient_Refresh() {
-	library := startLibrary()
+func ExampleContract_Refresh() {
+	library := digimetest.NewLibrary()
 	defer library.Close()
 
-	fresh, err := library.exampleClient().Refresh(context.Background(), library.writeContract(), library.token(library.Write))
+	fresh, err := writeContract(library).Refresh(context.Background(), library.Token(library.WriteContract))
 	fmt.Println(fresh.UserID, err)
 	// Output: person-1 <nil>
 }
 
-func ExampleClient_ContractDetails() {
-	library := startLibrary()
+func ExampleContract_GetDetails() {
+	library := digimetest.NewLibrary()
 	defer library.Close()
 
-	details, err := library.exampleClient().ContractDetails(context.Background(), library.writeContract())
+	details, err := writeContract(library).GetDetails(context.Background())
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(details.AccessType, details.ExpirationDate.Time().Year())
+	fmt.Println(details.AccessType, details.ExpiresAt.Year())
 	// Output: w 2027
+}
+
+func ExampleParseRevokeCallback() {
+	library := digimetest.NewLibrary()
+	defer library.Close()
+
+	page, err := library.User(library.ReadContract).RevokeAccountURL(context.Background(), "1_person", library.RedirectURL)
+	if err != nil {
+		log.Fatal(err)
+	}
+	back, err := library.Deny(page) // the person, in their browser
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(digime.ParseRevokeCallback(back.Query()))
+	// Output: authorisation failed: the person has refused or left (USER_CANCEL)
 }

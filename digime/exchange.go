@@ -5,21 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
+	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// Exchange turns the code that a person brought back into a token. A code works
-// once: [ErrInvalidToken] says that it was used, has expired, or that the verifier
-// is not the one of its [Authorization]. The call is never tried again.
-func (c *Client) Exchange(ctx context.Context, contract *Contract, code, verifier Secret) (UserAccessToken, error) {
-	if code.IsZero() {
-		return UserAccessToken{}, errors.New("exchange: the callback brought no code")
+// Exchange exchanges the code of a callback for a token. The callback comes from [Authorization.ParseCallback]. A code
+// works once. [ErrInvalidToken] says that it was used or has expired: start again with [Contract.Authorize]. The call
+// is never repeated.
+func (k *Contract) Exchange(ctx context.Context, callback Callback) (UserAccessToken, error) {
+	if callback.Code.IsZero() {
+		return UserAccessToken{}, invalid("exchange: the callback has no code")
 	}
-	token, err := c.token(ctx, contract, wire.RequestClaims{
+	token, err := k.getToken(ctx, wire.RequestClaims{
 		GrantType:    wire.GrantAuthorizationCode,
-		Code:         code.Reveal(),
-		CodeVerifier: verifier.Reveal(),
+		Code:         callback.Code.Reveal(),
+		CodeVerifier: callback.Verifier.Reveal(),
 	})
 	if err != nil {
 		return UserAccessToken{}, fmt.Errorf("exchange: %w", err)
@@ -27,22 +29,24 @@ func (c *Client) Exchange(ctx context.Context, contract *Contract, code, verifie
 	return token, nil
 }
 
-// Refresh gets a new access token for one that has expired, and perhaps a new
-// refresh token. [ErrReauthorize] says that the refresh token does not serve any
-// longer. A [User] refreshes by itself; this is for an application that keeps its
-// tokens alive otherwise.
-func (c *Client) Refresh(ctx context.Context, contract *Contract, token UserAccessToken) (UserAccessToken, error) {
-	fresh, err := c.token(ctx, contract, wire.RequestClaims{
+// Refresh exchanges the refresh token for a new access token and, if the server gives one, a new refresh token.
+// [ErrReauthorize] and [ErrRevoked] say that the refresh token no longer works, and what to do. A [User] refreshes by
+// itself; Refresh is for applications that manage their tokens in another way.
+func (k *Contract) Refresh(ctx context.Context, token UserAccessToken) (UserAccessToken, error) {
+	if token.RefreshToken.Value.IsZero() {
+		return UserAccessToken{}, invalid("refresh: there is no refresh token")
+	}
+	fresh, err := k.getToken(ctx, wire.RequestClaims{
 		GrantType:    wire.GrantRefreshToken,
 		RefreshToken: token.RefreshToken.Value.Reveal(),
 	})
 	if errors.Is(err, ErrInvalidToken) {
-		err = fmt.Errorf("%w: %w", ErrReauthorize, err)
+		err = fmt.Errorf("%w: %w", k.whyRefused(token.RefreshToken, err), err)
 	}
 	if err != nil {
 		return UserAccessToken{}, fmt.Errorf("refresh: %w", err)
 	}
-	// What an answer leaves out has not changed.
+	// The response leaves out what has not changed.
 	if fresh.RefreshToken.Value.IsZero() {
 		fresh.RefreshToken = token.RefreshToken
 	}
@@ -55,19 +59,34 @@ func (c *Client) Refresh(ctx context.Context, contract *Contract, token UserAcce
 	return fresh, nil
 }
 
-func (c *Client) token(ctx context.Context, contract *Contract, claims wire.RequestClaims) (UserAccessToken, error) {
+// clockSkew is how far the clocks of the client and the server may differ.
+const clockSkew = 5 * time.Minute
+
+// whyRefused tells an expired refresh token from a revoked one. The protocol has one code for both. Its message says
+// "expired" for the first; the expiry decides where a server uses other words. If it is not known either,
+// ErrReauthorize is right: User.Reauthorize returns ErrRevoked for a revoked token.
+func (k *Contract) whyRefused(refresh Token, err error) error {
+	var e *Error
+	saysExpired := errors.As(err, &e) && strings.Contains(e.Message, "expired")
+	if saysExpired || refresh.Expiry.IsZero() || k.client.now().Add(clockSkew).After(refresh.Expiry) {
+		return ErrReauthorize
+	}
+	return ErrRevoked
+}
+
+func (k *Contract) getToken(ctx context.Context, claims wire.RequestClaims) (UserAccessToken, error) {
 	var answer wire.SignedAnswer
-	err := c.callJSON(ctx, contract, call{method: http.MethodPost, path: literal("oauth/token"), claims: claims}, &answer)
-	if err != nil {
+	cl := call{method: http.MethodPost, path: literal("oauth/token"), claims: claims}
+	if err := k.callJSON(ctx, cl, &answer); err != nil {
 		return UserAccessToken{}, err
 	}
 	var answered wire.TokenClaims
-	if err := c.openSigned(ctx, answer.Token, &answered); err != nil {
+	if err := k.client.openSigned(ctx, answer.Token, &answered); err != nil {
 		return UserAccessToken{}, err
 	}
 	token := tokenOf(answered)
 	if token.AccessToken.Value.IsZero() {
-		return UserAccessToken{}, errors.New("the server's answer has no access token")
+		return UserAccessToken{}, missing("access token")
 	}
 	return token, nil
 }

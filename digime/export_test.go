@@ -5,23 +5,23 @@ import (
 	"time"
 )
 
-// Hasty makes a client whose pauses take no time.
-func Hasty() Option { return Paused(func(time.Duration) {}) }
+// WithoutPauses makes the client not pause.
+func WithoutPauses() Option { return WithPauses(func(time.Duration) {}) }
 
-// Paused makes a client that tells of its pauses instead of taking them.
-func Paused(tell func(time.Duration)) Option {
+// WithPauses makes the client report its pauses in place of pausing.
+func WithPauses(report func(time.Duration)) Option {
 	return func(c *Client) error {
 		c.sleep = func(ctx context.Context, d time.Duration) error {
-			tell(d)
+			report(d)
 			return ctx.Err()
 		}
 		return nil
 	}
 }
 
-// GoesStaleAfter sets how long a file may wait for its turn, until undone.
-func GoesStaleAfter(d time.Duration) (undo func()) {
-	old := goesStale
-	goesStale = d
-	return func() { goesStale = old }
+// SetStaleAfter sets how long a file may wait for its turn. The result restores the old value.
+func SetStaleAfter(d time.Duration) (restore func()) {
+	old := staleAfter
+	staleAfter = d
+	return func() { staleAfter = old }
 }

@@ -7,43 +7,37 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/andybalholm/brotli"
 
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// A File is the content of one file, as it arrives, with what is known of it.
-// Content is decrypted and decompressed while it is read. Read returns io.EOF only
-// once the end has been checked; [ErrCut] or [ErrCorrupt] before that says that
-// what was read is not the whole file, and [ErrWrongKey] that it is another
-// contract's. Close it.
+// A File is the content of one file and its metadata. The content is decrypted and decompressed while it is read. Read
+// returns [io.EOF] only after the end has been verified. [ErrTruncated] and [ErrCorrupt] say that the bytes read so far
+// are not the whole file, and [ErrWrongKey] that the file belongs to another contract. The caller must close the File.
 type File struct {
-	// Name is the file's name in its session; the pusher's own names are in
+	// Name identifies the file in its session. The names that the application gave to a pushed file are in
 	// Metadata.Raw.Reference.
 	Name FileName
-	// Metadata says what the file is: Raw for one that was pushed, Mapped for one
-	// that came from a source.
+	// Metadata describes the file.
 	Metadata FileMetadata
-	// LastModified is when the file changed last; zero when the server does not say.
-	LastModified time.Time
-	// Transfer is how many bytes travel, encrypted and perhaps compressed, for a
-	// progress bar's total; -1 when the server does not say.
-	Transfer int64
+	// ContentLength is the number of bytes that are transferred, encrypted and possibly compressed, or -1 if the
+	// server does not say. It is the total for a progress bar.
+	ContentLength int64
 
 	content *bufio.Reader
 	body    io.Closer
 }
 
-// readAhead is what a file buffers beside the decryption's own 64 KiB.
+// readAhead is the size of a file's buffer, in addition to the 64 KiB of the decryption.
 const readAhead = 64 << 10
 
-// openFile makes a File of an answer, whose body it takes over.
-func openFile(name FileName, resp *http.Response, contract *Contract) (*File, error) {
-	metadata, modified, err := fileHeaders(resp)
+// newFile returns the file of a response and takes over its body.
+func newFile(name FileName, resp *http.Response, contract *Contract) (*File, error) {
+	metadata, err := metadataOf(resp)
 	if err == nil && resp.ContentLength >= 0 && !wire.ValidEnvelopeSize(resp.ContentLength) {
-		err = fmt.Errorf("%w: %d bytes are no encrypted file", ErrCut, resp.ContentLength)
+		err = fmt.Errorf("%w: %d bytes cannot be an encrypted file", ErrTruncated, resp.ContentLength)
 	}
 	if err != nil {
 		_ = resp.Body.Close() // nothing was read
@@ -51,7 +45,7 @@ func openFile(name FileName, resp *http.Response, contract *Contract) (*File, er
 	}
 	plain := wire.OpenEnvelope(contract.key, resp.Body)
 	return &File{
-		Name: name, Metadata: metadata, LastModified: modified, Transfer: resp.ContentLength,
+		Name: name, Metadata: metadata, ContentLength: resp.ContentLength,
 		content: bufio.NewReaderSize(decompress(plain, metadata.Compression), readAhead),
 		body:    resp.Body,
 	}, nil
@@ -63,16 +57,16 @@ func (f *File) Read(p []byte) (int, error) {
 	return n, f.named(err)
 }
 
-// WriteTo writes what is left of the content to w; io.Copy uses it.
+// WriteTo writes the rest of the content to w. [io.Copy] uses it.
 func (f *File) WriteTo(w io.Writer) (int64, error) {
 	n, err := f.content.WriteTo(w)
 	return n, f.named(err)
 }
 
-// Close ends the transfer, whether or not all was read.
+// Close ends the transfer. The content need not have been read.
 func (f *File) Close() error { return f.body.Close() }
 
-// named says in an error which file it is about, and calls damage by its name.
+// named adds the name of the file to an error, and [ErrCorrupt] to the errors that say so.
 func (f *File) named(err error) error {
 	switch {
 	case err == nil, errors.Is(err, io.EOF):
@@ -83,25 +77,27 @@ func (f *File) named(err error) error {
 	return fmt.Errorf("file %s: %w", f.Name, err)
 }
 
-// whole fetches ahead what fits into the buffers, and reports whether that was
-// all, so that the connection is free for another file.
+// whole fills the buffers and reports whether they hold the whole rest, so that the connection is free for another
+// file.
 func (f *File) whole() bool {
 	_, err := f.content.Peek(readAhead)
 	return err == io.EOF
 }
 
-// decompress undoes what was done to the content before it was encrypted. It
-// starts when it is first read, since the content has not arrived yet. Any other
-// compression than these two means none.
+// decompress returns the decompressed content. It starts with the first Read, because the content has not arrived yet.
+// Any other compression than these two means none.
 func decompress(plain io.Reader, compression string) io.Reader {
 	switch compression {
 	case "gzip":
-		return &decompressor{plain: plain, open: func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }}
+		return &decompressor{plain: plain, open: openGzip}
 	case "brotli":
-		return &decompressor{plain: plain, open: func(r io.Reader) (io.Reader, error) { return brotli.NewReader(r), nil }}
+		return &decompressor{plain: plain, open: openBrotli}
 	}
 	return plain
 }
+
+func openGzip(r io.Reader) (io.Reader, error)   { return gzip.NewReader(r) }
+func openBrotli(r io.Reader) (io.Reader, error) { return brotli.NewReader(r), nil }
 
 type decompressor struct {
 	plain io.Reader
@@ -127,8 +123,8 @@ func (d *decompressor) Read(p []byte) (int, error) {
 	return n, d.err
 }
 
-// explain looks behind a decompressor's error: what it calls its end may not be
-// the file's, and what it calls damage may be the stream's.
+// explain returns the cause of a decompressor's error. Its end may not be the end of the file, and the damage that it
+// reports may be an error of the stream below it.
 func (d *decompressor) explain(err error) error {
 	left, under := io.Copy(io.Discard, d.plain)
 	switch {

@@ -3,20 +3,21 @@ package digime_test
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/rsa"
 	"errors"
 	"io"
 	"net/http"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/andybalholm/brotli"
 
 	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/digime/digimetest"
 	"github.com/carrelhq/carrel/digime/wire"
 )
-
-var plainMetadata = wire.RawMetadata{MIMEType: "text/plain", Accounts: []wire.DescriptorAccount{{AccountID: "1"}}}
 
 func gzipped(text string) []byte {
 	var out bytes.Buffer
@@ -34,31 +35,37 @@ func brotlied(text string) []byte {
 	return out.Bytes()
 }
 
-func readSession(t *testing.T, l *fakeLibrary) *digime.Session {
+func startSession(t *testing.T, l library) *digime.Session {
 	t.Helper()
-	session, err := l.user(t, l.Read).ReadSession(t.Context(), digime.SessionOptions{})
+	session, err := l.reader(t).StartSession(t.Context(), digime.SessionOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return session
 }
 
-func TestReadFile(t *testing.T) {
+// addFile adds a text with the given compression to the library.
+func addFile(l library, name digime.FileName, compression string, content []byte) {
+	l.AddFile(digimetest.File{Name: name, Content: content, Metadata: digime.FileMetadata{
+		Raw: &digime.RawMetadata{MIMEType: "text/plain"}, Compression: compression,
+		LastModified: time.Date(2026, 11, 24, 5, 56, 43, 0, time.UTC),
+	}})
+}
+
+func TestOpenFile(t *testing.T) {
 	l := start(t)
 	long := strings.Repeat("a long text. ", 100_000)
-	l.files = []fakeFile{
-		{name: "plain", metadata: plainMetadata, content: []byte(long)},
-		{name: "empty", metadata: plainMetadata},
-		{name: "gzip", metadata: plainMetadata, compression: "gzip", content: gzipped(long)},
-		{name: "brotli", metadata: plainMetadata, compression: "brotli", content: brotlied(long)},
-		{name: "unknown", metadata: plainMetadata, compression: "zstd", content: []byte(long)},
-		{name: "cut.gzip", metadata: plainMetadata, compression: "gzip", content: gzipped(long)[:100]},
-		{name: "no.gzip", metadata: plainMetadata, compression: "gzip", content: []byte(long)},
-		{name: "more.gzip", metadata: plainMetadata, compression: "gzip", content: append(gzipped(long), "more"...)},
-		{name: "cut.brotli", metadata: plainMetadata, compression: "brotli", content: brotlied(long)[:20]},
-		{name: "more.brotli", metadata: plainMetadata, compression: "brotli", content: append(brotlied(long), "more"...)},
-	}
-	session := readSession(t, l)
+	addFile(l, "plain", "", []byte(long))
+	addFile(l, "empty", "", nil)
+	addFile(l, "gzip", "gzip", gzipped(long))
+	addFile(l, "brotli", "brotli", brotlied(long))
+	addFile(l, "unknown", "zstd", []byte(long))
+	addFile(l, "cut.gzip", "gzip", gzipped(long)[:100])
+	addFile(l, "no.gzip", "gzip", []byte(long))
+	addFile(l, "more.gzip", "gzip", append(gzipped(long), "more"...))
+	addFile(l, "cut.brotli", "brotli", brotlied(long)[:20])
+	addFile(l, "more.brotli", "brotli", append(brotlied(long), "more"...))
+	session := startSession(t, l)
 	for name, test := range map[digime.FileName]struct {
 		want string
 		err  error
@@ -67,7 +74,7 @@ func TestReadFile(t *testing.T) {
 		"cut.gzip": {err: digime.ErrCorrupt}, "no.gzip": {err: digime.ErrCorrupt}, "more.gzip": {err: digime.ErrCorrupt},
 		"cut.brotli": {err: digime.ErrCorrupt}, "more.brotli": {err: digime.ErrCorrupt},
 	} {
-		file, err := session.ReadFile(t.Context(), name)
+		file, err := session.OpenFile(t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,57 +90,57 @@ func TestReadFile(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	file, err := session.ReadFile(t.Context(), "plain")
+	file, err := session.OpenFile(t.Context(), "plain")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if file.Transfer != wire.EnvelopeSize(int64(len(long))) || file.Metadata.Raw.MIMEType != "text/plain" {
-		t.Errorf("transfer %d, metadata %+v", file.Transfer, file.Metadata.Raw)
+	if file.ContentLength != wire.EnvelopeSize(int64(len(long))) || file.Metadata.Raw.MIMEType != "text/plain" {
+		t.Errorf("content length %d, metadata %+v", file.ContentLength, file.Metadata.Raw)
 	}
 }
 
 // Every way in which a stream can be wrong is an error before its end.
-func TestReadFileDamaged(t *testing.T) {
+func TestOpenFileDamaged(t *testing.T) {
 	l := start(t)
-	metadata, err := wire.FileMetadata{Raw: &plainMetadata}.EncodeHeader()
+	metadata, err := wire.FileMetadata{Raw: &wire.RawMetadata{MIMEType: "text/plain"}}.EncodeHeader()
 	if err != nil {
 		t.Fatal(err)
 	}
 	content := bytes.Repeat([]byte{0xEE}, 100_000)
 	var whole, foreign bytes.Buffer
-	if _, err := wire.SealEnvelope(&whole, &l.Read.key.PublicKey, bytes.NewReader(content)); err != nil {
+	if _, err := wire.SealEnvelope(&whole, publicKey(t, l.ReadContract), bytes.NewReader(content)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := wire.SealEnvelope(&foreign, &l.Write.key.PublicKey, bytes.NewReader(content)); err != nil {
+	if _, err := wire.SealEnvelope(&foreign, publicKey(t, l.WriteContract), bytes.NewReader(content)); err != nil {
 		t.Fatal(err)
 	}
-	answer := func(metadata, length string, body []byte) func(http.ResponseWriter) {
-		return func(w http.ResponseWriter) {
+	answer := func(metadata, length string, body []byte) digimetest.Failure {
+		return digimetest.Respond(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Metadata", metadata)
 			if length != "" {
 				w.Header().Set("Content-Length", length)
 			}
 			_, _ = w.Write(body)
-		}
+		})
 	}
-	session := readSession(t, l)
+	session := startSession(t, l)
 	for name, test := range map[string]struct {
-		answer func(http.ResponseWriter)
+		answer digimetest.Failure
 		want   error
 	}{
-		"cut, length known":      {answer(metadata, "100288", whole.Bytes()[:50_000]), digime.ErrCut},
-		"cut within a block":     {answer(metadata, "", whole.Bytes()[:50_001]), digime.ErrCut},
+		"cut, length known":      {answer(metadata, "100288", whole.Bytes()[:50_000]), digime.ErrTruncated},
+		"cut within a block":     {answer(metadata, "", whole.Bytes()[:50_001]), digime.ErrTruncated},
 		"cut between blocks":     {answer(metadata, "", whole.Bytes()[:50_000]), digime.ErrCorrupt},
-		"cut within the header":  {answer(metadata, "", whole.Bytes()[:100]), digime.ErrCut},
-		"empty":                  {answer(metadata, "", nil), digime.ErrCut},
-		"impossible length":      {answer(metadata, "289", whole.Bytes()[:289]), digime.ErrCut},
+		"cut within the header":  {answer(metadata, "", whole.Bytes()[:100]), digime.ErrTruncated},
+		"empty":                  {answer(metadata, "", nil), digime.ErrTruncated},
+		"impossible length":      {answer(metadata, "289", whole.Bytes()[:289]), digime.ErrTruncated},
 		"another contract's":     {answer(metadata, "", foreign.Bytes()), digime.ErrWrongKey},
 		"no metadata":            {answer("", "", whole.Bytes()), nil},
 		"metadata that are none": {answer("e30=", "", whole.Bytes()), nil},
 	} {
-		l.answerOnce("/file", test.answer)
-		file, err := session.ReadFile(t.Context(), "file")
+		l.FailNext(digimetest.EndpointFile, test.answer)
+		file, err := session.OpenFile(t.Context(), "file")
 		var got []byte
 		if err == nil {
 			got, err = io.ReadAll(file)
@@ -148,33 +155,33 @@ func TestReadFileDamaged(t *testing.T) {
 	}
 }
 
-func TestReadFileMetadata(t *testing.T) {
+func TestGetFileMetadata(t *testing.T) {
 	l := start(t)
-	l.files = []fakeFile{{name: "file", metadata: plainMetadata}}
-	session := readSession(t, l)
-	metadata, modified, err := session.ReadFileMetadata(t.Context(), "file")
-	if err != nil || metadata.Raw == nil || metadata.Raw.MIMEType != "text/plain" || modified.Year() != 2026 {
-		t.Errorf("metadata %+v, modified %v, error %v", metadata, modified, err)
+	addFile(l, "file", "", nil)
+	session := startSession(t, l)
+	metadata, err := session.GetFileMetadata(t.Context(), "file")
+	if err != nil || metadata.Raw == nil || metadata.Raw.MIMEType != "text/plain" || metadata.LastModified.Year() != 2026 {
+		t.Errorf("metadata %+v, error %v", metadata, err)
 	}
-	if r := l.seen("/file")[0]; r.method != http.MethodHead {
-		t.Errorf("method %s", r.method)
+	if r := l.Requests(digimetest.EndpointFile)[0]; r.Method != http.MethodHead {
+		t.Errorf("method %s", r.Method)
 	}
-	if _, _, err := session.ReadFileMetadata(t.Context(), "a/b?c"); !errors.Is(err, digime.ErrNotFound) {
+	if _, err := session.GetFileMetadata(t.Context(), "a/b?c"); !errors.Is(err, digime.ErrNotFound) {
 		t.Errorf("error %v, want ErrNotFound", err)
 	}
-	if r := l.seen("a%2Fb%3Fc"); len(r) != 1 {
+	if requestsFor(l, "a%2Fb%3Fc") != 1 {
 		t.Error("a name was not escaped")
 	}
 }
 
 // A file of any size takes the same few buffers.
-func TestReadFileMemory(t *testing.T) {
+func TestOpenFileMemory(t *testing.T) {
 	l := start(t)
-	l.files = []fakeFile{{name: "file", metadata: plainMetadata, content: make([]byte, 16<<20)}}
-	session := readSession(t, l)
+	addFile(l, "file", "", make([]byte, 16<<20))
+	session := startSession(t, l)
 	buf := make([]byte, 32<<10)
 	read := func() {
-		file, err := session.ReadFile(t.Context(), "file")
+		file, err := session.OpenFile(t.Context(), "file")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,4 +202,13 @@ func TestReadFileMemory(t *testing.T) {
 	if n := after.TotalAlloc - before.TotalAlloc; n > 3<<20 {
 		t.Errorf("reading 16 MiB allocates %d KiB on both sides together", n>>10)
 	}
+}
+
+func publicKey(t *testing.T, c digimetest.Contract) *rsa.PublicKey {
+	t.Helper()
+	key, err := wire.ParsePrivateKey(c.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &key.PublicKey
 }

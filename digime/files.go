@@ -2,7 +2,6 @@ package digime
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -11,73 +10,71 @@ import (
 	"time"
 )
 
-// fetchAhead is how many files are under way at once: the one that the caller
-// reads and those after it.
+// fetchAhead is the number of files that are transferred at once: the one that the caller reads and the next ones.
 const fetchAhead = 5
 
-// goesStale is how long a file may wait for its turn with its transfer open. A
-// server gives up on a reader that takes nothing for long.
-var goesStale = 5 * time.Second
+// staleAfter is how long a file may wait for its turn while its transfer is open. Servers close the connection of a
+// client that does not read for long.
+var staleAfter = 5 * time.Second
 
-// Files reads everything that the session has, and what it still gets: it asks the
-// server every three seconds until the session is complete, and yields a file
-// again when it has changed. The next few files are fetched while one is read. A
-// file is closed when the loop goes on.
+// Files returns all files of the session, and waits for those that the server still fetches: it asks the server every
+// three seconds until the session is complete. A file that has changed is returned again. The next few files are
+// fetched while one is read. A file is closed when the loop continues.
 //
-// An error comes with a nil file. A [*FileError] is about one file, and the loop
-// goes on with the others if the caller does; a [*PartialError] comes last, when
-// all is read that could be, and some account could not; any other ends the loop.
-// Without a limit in the session's options, only ctx bounds how long it takes.
+// An error comes with a nil file. A [*FileError] belongs to one file, and the loop may continue with the others. A
+// [*PartialError] comes last, if some accounts could not be read. Every other error ends the loop. Without a
+// FetchTimeout in the session's options, only the context bounds the time that the loop takes.
 func (s *Session) Files(ctx context.Context) iter.Seq2[*File, error] {
 	return func(yield func(*File, error) bool) {
-		seen := map[FileName]Millis{}
+		seen := map[FileName]time.Time{}
 		for {
-			list, err := s.FileList(ctx)
+			list, err := s.ListFiles(ctx)
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			if list.Status.State != StatePending && !s.fetch(ctx, news(list.Files, seen), yield) {
+			if list.State != SessionPending && !s.fetch(ctx, changed(list.Files, seen), yield) {
 				return
 			}
-			switch list.Status.State {
-			case StateCompleted:
+			switch list.State {
+			case SessionCompleted:
 				return
-			case StatePartial:
-				yield(nil, partialError(list.Status))
+			case SessionPartial:
+				yield(nil, partialError(list.Accounts))
 				return
 			}
-			if err := s.user.client.sleep(ctx, s.user.client.poll); err != nil {
-				yield(nil, fmt.Errorf("files: waiting for the session: %w", err))
+			client := s.user.contract.client
+			if err := client.sleep(ctx, client.poll); err != nil {
+				yield(nil, fmt.Errorf("files: wait for the session: %w", err))
 				return
 			}
 		}
 	}
 }
 
-// news are the names that were not seen before, or have changed since.
-func news(files []FileEntry, seen map[FileName]Millis) []FileName {
+// changed returns the names of the files that are new, or have changed since they were seen.
+func changed(files []FileEntry, seen map[FileName]time.Time) []FileName {
 	var names []FileName
 	for _, f := range files {
-		if last, ok := seen[f.Name]; !ok || f.UpdatedDate > last {
-			seen[f.Name] = f.UpdatedDate
+		if last, ok := seen[f.Name]; !ok || f.UpdatedAt.After(last) {
+			seen[f.Name] = f.UpdatedAt
 			names = append(names, f.Name)
 		}
 	}
 	return names
 }
 
-// fetched is a file that was opened ahead of its turn, or why it was not.
+// A fetched is a file that was opened before its turn, or the error of opening it.
 type fetched struct {
 	name   FileName
 	file   *File
 	err    error
-	whole  bool // all of it is in the buffers
+	whole  bool // the buffers hold all of it
 	opened time.Time
 }
 
-// fetch yields the files in order and opens some ahead. It returns false when the
-// caller wants no more. Everything that it began has ended when it returns.
+// fetch yields the files in order and opens the next ones in advance. It returns false if the caller has left the loop.
+// All its goroutines have ended when it returns.
 func (s *Session) fetch(ctx context.Context, names []FileName, yield func(*File, error) bool) bool {
 	ctx, cancel := context.WithCancel(ctx)
 	queue := make(chan chan fetched, fetchAhead-1)
@@ -116,7 +113,7 @@ func (s *Session) fetch(ctx context.Context, names []FileName, yield func(*File,
 			continue
 		}
 		more := yield(f.file, nil)
-		_ = f.file.Close() // its reader has seen every error
+		_ = f.file.Close() // the reader has seen every error
 		if !more {
 			return false
 		}
@@ -129,50 +126,51 @@ func (s *Session) fetch(ctx context.Context, names []FileName, yield func(*File,
 }
 
 func (s *Session) open(ctx context.Context, name FileName) fetched {
-	file, err := s.ReadFile(ctx, name)
+	file, err := s.OpenFile(ctx, name)
 	if err != nil {
 		return fetched{name: name, err: err}
 	}
 	f := fetched{name: name, file: file, whole: file.whole(), opened: time.Now()}
 	if f.whole {
-		_ = file.Close() // what is left to read is in the buffers
+		_ = file.Close() // the buffers hold the rest
 	}
 	return f
 }
 
-// fresh opens a file again whose transfer has waited for too long. Nothing of it
-// has been handed out yet.
+// fresh opens a file again if its transfer has waited for too long. The caller has read nothing of it yet.
 func (s *Session) fresh(ctx context.Context, f fetched) fetched {
-	if f.file == nil || f.whole || time.Since(f.opened) < goesStale {
+	if f.file == nil || f.whole || time.Since(f.opened) < staleAfter {
 		return f
 	}
-	_ = f.file.Close() // to be fetched anew
+	_ = f.file.Close() // it is opened again
 	return s.open(ctx, f.name)
 }
 
-// FileError is why one file of [Session.Files] could not be opened.
+// FileError is the error of one file of [Session.Files] that could not be opened.
 type FileError struct {
+	// Name identifies the file.
 	Name FileName
-	Err  error
+	// Err is the error.
+	Err error
 }
 
+// Error returns the text of Err.
 func (e *FileError) Error() string { return e.Err.Error() }
 
-// Unwrap is the error behind it.
+// Unwrap returns Err.
 func (e *FileError) Unwrap() error { return e.Err }
 
-// PartialError says that a session is over and that some accounts could be read
-// only in part, or not at all. errors.Is finds the accounts' codes in it:
-// [ErrServiceAuthorization] says that the person has to give a source their
-// permission again, with [User.ReauthorizeAccount].
+// PartialError says that a session has ended and that some accounts could not be read, or not completely. With
+// [errors.Is] it matches the codes of the accounts' errors. If it matches [ErrServiceAuthorization], the person has to
+// renew the permission at a source: see [User.ReauthorizeAccount].
 type PartialError struct {
-	// Accounts are those that are not complete, and why.
+	// Accounts are the accounts that are not complete, and their errors.
 	Accounts map[AccountID]AccountError
 }
 
-func partialError(status FileListStatus) *PartialError {
+func partialError(accounts map[AccountID]AccountStatus) *PartialError {
 	e := &PartialError{Accounts: map[AccountID]AccountError{}}
-	for id, account := range status.Details {
+	for id, account := range accounts {
 		if account.Error != nil {
 			e.Accounts[id] = *account.Error
 		}
@@ -180,6 +178,7 @@ func partialError(status FileListStatus) *PartialError {
 	return e
 }
 
+// Error lists the accounts and their errors.
 func (e *PartialError) Error() string {
 	var why []string
 	for _, id := range slices.Sorted(maps.Keys(e.Accounts)) {
@@ -191,10 +190,11 @@ func (e *PartialError) Error() string {
 	return "the session could be read only in part: " + strings.Join(why, ", ")
 }
 
-// Is reports whether some account's error has the code of target.
+// Is reports whether the error of an account has the code of the target.
 func (e *PartialError) Is(target error) bool {
+	code, ok := codeOf(target)
 	for _, a := range e.Accounts {
-		if errors.Is(&Error{Code: ErrorCode(a.Code)}, target) {
+		if ok && a.Code == code {
 			return true
 		}
 	}

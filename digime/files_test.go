@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"runtime"
 	"slices"
 	"strings"
@@ -14,31 +13,34 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime"
-	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/digime/digimetest"
 )
 
-func fileNamed(name wire.FileName, content string) fakeFile {
-	return fakeFile{name: name, metadata: plainMetadata, content: []byte(content)}
+// addFiles adds files to the library, as pairs of a name and a content.
+func addFiles(l library, files ...string) {
+	for i := 0; i < len(files); i += 2 {
+		l.AddFile(digimetest.File{Name: digime.FileName(files[i]), Content: []byte(files[i+1])})
+	}
 }
 
-func listOf(state string, files ...wire.FileEntry) wire.FileList {
-	return wire.FileList{Status: wire.FileListStatus{State: state}, Files: files}
+// entry is a file of a list that was updated at a time in milliseconds.
+func entry(name digime.FileName, updated int64) digime.FileEntry {
+	return digime.FileEntry{Name: name, UpdatedAt: time.UnixMilli(updated)}
 }
 
-// Files asks until the session is complete, ignores what it says while pending,
-// and fetches again what has changed.
+// Files asks until the session is complete, ignores the list of a pending one, and returns changed files again.
 func TestFilesPolls(t *testing.T) {
 	l := start(t)
-	l.files = []fakeFile{fileNamed("a", "text of a"), fileNamed("b", "text of b")}
-	l.lists = []wire.FileList{
-		listOf("pending", wire.FileEntry{Name: "not-yet", UpdatedDate: 1}),
-		listOf("running", wire.FileEntry{Name: "a", UpdatedDate: 1}),
-		listOf("running", wire.FileEntry{Name: "a", UpdatedDate: 1}),
-		listOf("completed", wire.FileEntry{Name: "a", UpdatedDate: 2}, wire.FileEntry{Name: "b", UpdatedDate: 1}),
-	}
+	addFiles(l, "a", "text of a", "b", "text of b")
+	l.SetFileLists(
+		digime.FileList{State: digime.SessionPending, Files: []digime.FileEntry{entry("not-yet", 1)}},
+		digime.FileList{State: digime.SessionRunning, Files: []digime.FileEntry{entry("a", 1)}},
+		digime.FileList{State: digime.SessionRunning, Files: []digime.FileEntry{entry("a", 1)}},
+		digime.FileList{State: digime.SessionCompleted, Files: []digime.FileEntry{entry("a", 2), entry("b", 1)}},
+	)
 	var pauses []time.Duration
-	client := l.client(t, digime.Paused(func(d time.Duration) { pauses = append(pauses, d) }))
-	session, err := client.User(l.Read.parse(t), l.token(l.Read)).ReadSession(t.Context(), digime.SessionOptions{})
+	contract := l.contract(t, l.ReadContract, digime.WithPauses(func(d time.Duration) { pauses = append(pauses, d) }))
+	session, err := contract.User(l.Token(l.ReadContract)).StartSession(t.Context(), digime.SessionOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,10 +67,10 @@ func TestFilesPolls(t *testing.T) {
 func TestFilesFetchesAhead(t *testing.T) {
 	l := start(t)
 	for i := range 40 {
-		l.files = append(l.files, fileNamed(wire.FileName(fmt.Sprintf("file%02d", i)), strings.Repeat("x", i*4000)))
+		addFiles(l, fmt.Sprintf("file%02d", i), strings.Repeat("x", i*4000))
 	}
 	i := 0
-	for file, err := range readSession(t, l).Files(t.Context()) {
+	for file, err := range startSession(t, l).Files(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +79,7 @@ func TestFilesFetchesAhead(t *testing.T) {
 		}
 		if i == 0 {
 			time.Sleep(50 * time.Millisecond) // let the others come as far as they go
-			if n := len(l.seen("")) - 2; n != 5 {
+			if n := l.count("") - 2; n != 5 {
 				t.Errorf("%d files were asked for while the first was read, want 5", n)
 			}
 		}
@@ -91,17 +93,20 @@ func TestFilesFetchesAhead(t *testing.T) {
 // One file's error does not end the others.
 func TestFilesErrors(t *testing.T) {
 	l := start(t)
-	l.files = []fakeFile{fileNamed("a", "a"), fileNamed("c", "c")}
-	l.lists = []wire.FileList{{
-		Status: wire.FileListStatus{State: "partial", Details: map[wire.AccountID]wire.AccountStatus{
-			"1_a": {State: "completed"},
-			"2_b": {State: "partial", Error: &wire.AccountError{Code: "ServiceAuthorizationError", StatusCode: 511, Message: "Service authorization required", Reauthorize: true}},
-		}},
-		Files: []wire.FileEntry{{Name: "a", UpdatedDate: 1}, {Name: "b", UpdatedDate: 1}, {Name: "c", UpdatedDate: 1}},
-	}}
+	addFiles(l, "a", "a", "c", "c")
+	l.SetFileLists(digime.FileList{
+		State: digime.SessionPartial,
+		Accounts: map[digime.AccountID]digime.AccountStatus{
+			"1_a": {State: digime.SessionCompleted},
+			"2_b": {State: digime.SessionPartial, Error: &digime.AccountError{
+				Code: digime.CodeServiceAuthorization, Status: 511, Message: "Service authorization required", Reauthorize: true,
+			}},
+		},
+		Files: []digime.FileEntry{entry("a", 1), entry("b", 1), entry("c", 1)},
+	})
 	var names []string
 	var errs []error
-	for file, err := range readSession(t, l).Files(t.Context()) {
+	for file, err := range startSession(t, l).Files(t.Context()) {
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -124,8 +129,8 @@ func TestFilesErrors(t *testing.T) {
 
 func TestFilesListFails(t *testing.T) {
 	l := start(t)
-	session := l.user(t, l.Read).OpenSession(digime.SessionKey{Key: digime.NewSecret("key")})
-	l.answerOnce("/key", func(w http.ResponseWriter) { writeError(w, wire.NotFound("session")) })
+	session := l.reader(t).ResumeSession(digime.SessionKey{Key: digime.NewSecret("key")})
+	l.FailNext(digimetest.EndpointFiles, digimetest.Refuse(digime.Error{Code: digime.CodeNotFound, Status: 404}))
 	n := 0
 	for _, err := range session.Files(t.Context()) {
 		n++
@@ -142,9 +147,9 @@ func TestFilesListFails(t *testing.T) {
 func TestFilesStops(t *testing.T) {
 	l := start(t)
 	for i := range 20 {
-		l.files = append(l.files, fileNamed(wire.FileName(fmt.Sprintf("file%02d", i)), strings.Repeat("x", 300_000)))
+		addFiles(l, fmt.Sprintf("file%02d", i), strings.Repeat("x", 300_000))
 	}
-	session := readSession(t, l)
+	session := startSession(t, l)
 	for _, err := range session.Files(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
@@ -181,12 +186,12 @@ func TestFilesStops(t *testing.T) {
 
 // A transfer that has waited for its turn too long is begun anew.
 func TestFilesGoesStale(t *testing.T) {
-	defer digime.GoesStaleAfter(0)()
+	defer digime.SetStaleAfter(0)()
 	l := start(t)
 	big := strings.Repeat("x", 1<<20)
-	l.files = []fakeFile{fileNamed("a", "small"), fileNamed("b", big), fileNamed("c", big)}
+	addFiles(l, "a", "small", "b", big, "c", big)
 	var read atomic.Int64
-	for file, err := range readSession(t, l).Files(t.Context()) {
+	for file, err := range startSession(t, l).Files(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -199,7 +204,18 @@ func TestFilesGoesStale(t *testing.T) {
 	if read.Load() != 5+2<<20 {
 		t.Errorf("%d bytes", read.Load())
 	}
-	if a, b := len(l.seen("/a")), len(l.seen("/b")); a != 1 || b != 2 {
+	if a, b := requestsFor(l, "a"), requestsFor(l, "b"); a != 1 || b != 2 {
 		t.Errorf("a was fetched %d times and b %d, want 1 and 2", a, b)
 	}
+}
+
+// requestsFor returns the number of requests for a file.
+func requestsFor(l library, name string) int {
+	n := 0
+	for _, r := range l.Requests(digimetest.EndpointFile) {
+		if strings.HasSuffix(r.Path, "/"+name) {
+			n++
+		}
+	}
+	return n
 }

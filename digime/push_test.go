@@ -12,27 +12,29 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/digime/digimetest"
 )
 
-func push(data io.Reader) digime.Push {
-	return digime.Push{Data: data, MIMEType: "text/plain", AccountID: "1"}
+func push(data io.Reader) digime.PushInput {
+	return digime.PushInput{Data: data, MIMEType: "text/plain", AccountID: "1"}
 }
 
 // A reader of unknown length goes out in chunks, an empty one too.
 func TestPushStreams(t *testing.T) {
 	l := start(t)
-	user := l.user(t, l.Write)
+	user := l.writer(t)
 	for _, content := range []string{"", "short", strings.Repeat("long", 1<<20)} {
 		if err := user.Push(t.Context(), push(iotest.HalfReader(strings.NewReader(content)))); err != nil {
 			t.Fatal(err)
 		}
-		if got := l.files[len(l.files)-1].content; string(got) != content {
+		if files := l.Files(); string(files[len(files)-1].Content) != content {
+			got := files[len(files)-1].Content
 			t.Errorf("%d bytes arrived of %d", len(got), len(content))
 		}
 	}
-	for _, r := range l.seen("import") {
-		if r.header.Get("Transfer-Encoding") != "chunked" || r.header.Get("Content-Length") != "" || r.header.Get("Content-Type") != "application/octet-stream" {
-			t.Errorf("headers %v", r.header)
+	for _, r := range l.Requests(digimetest.EndpointPush) {
+		if r.Header.Get("Transfer-Encoding") != "chunked" || r.Header.Get("Content-Length") != "" || r.Header.Get("Content-Type") != "application/octet-stream" {
+			t.Errorf("headers %v", r.Header)
 		}
 	}
 }
@@ -40,8 +42,8 @@ func TestPushStreams(t *testing.T) {
 // A file is sent from where it stands, again from there, and stays open.
 func TestPushAgainFromFile(t *testing.T) {
 	l := start(t)
-	user := l.user(t, l.Write)
-	l.expire(user.Token())
+	user := l.writer(t)
+	l.ExpireAccessTokens()
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, []byte("skipped, sent"), 0o600); err != nil {
 		t.Fatal(err)
@@ -57,13 +59,13 @@ func TestPushAgainFromFile(t *testing.T) {
 	if err := user.Push(t.Context(), push(file)); err != nil {
 		t.Fatal(err)
 	}
-	if got := string(l.files[0].content); got != "sent" {
+	if got := string(l.Files()[0].Content); got != "sent" {
 		t.Errorf("%q arrived", got)
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		t.Errorf("the file was closed: %v", err)
 	}
-	if n, r := len(l.seen("import")), len(l.seen("oauth/token")); n != 2 || r != 1 {
+	if n, r := l.count(digimetest.EndpointPush), l.count(digimetest.EndpointToken); n != 2 || r != 1 {
 		t.Errorf("%d pushes and %d refreshes, want 2 and 1", n, r)
 	}
 }
@@ -72,13 +74,13 @@ func TestPushAgainFromFile(t *testing.T) {
 // is fresh for the next try.
 func TestPushCannotResend(t *testing.T) {
 	l := start(t)
-	user := l.user(t, l.Write)
-	l.expire(user.Token())
+	user := l.writer(t)
+	l.ExpireAccessTokens()
 	err := user.Push(t.Context(), push(onlyReader{strings.NewReader("text")}))
 	if !errors.Is(err, digime.ErrCannotResend) || !errors.Is(err, digime.ErrInvalidToken) {
 		t.Fatalf("error %v, want ErrCannotResend", err)
 	}
-	if len(l.files) != 0 {
+	if len(l.Files()) != 0 {
 		t.Error("something arrived")
 	}
 	if err := user.Push(t.Context(), push(onlyReader{strings.NewReader("text")})); err != nil {
@@ -89,8 +91,8 @@ func TestPushCannotResend(t *testing.T) {
 // A pipe is an io.Seeker by its type, and cannot seek.
 func TestPushFromPipe(t *testing.T) {
 	l := start(t)
-	user := l.user(t, l.Write)
-	l.expire(user.Token())
+	user := l.writer(t)
+	l.ExpireAccessTokens()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -109,8 +111,7 @@ func TestPushFromPipe(t *testing.T) {
 // once is sent, and not before other data.
 func TestPushRefreshesBefore(t *testing.T) {
 	l := start(t)
-	token := l.token(l.Write)
-	almost := digime.WithClock(func() time.Time { return time.Now() })
+	token := l.Token(l.WriteContract)
 	token.AccessToken.Expiry = time.Now().Add(30 * time.Second)
 	for name, test := range map[string]struct {
 		data io.Reader
@@ -119,12 +120,12 @@ func TestPushRefreshesBefore(t *testing.T) {
 		"once":  {onlyReader{strings.NewReader("text")}, 1},
 		"often": {strings.NewReader("text"), 0},
 	} {
-		before := len(l.seen("oauth/token"))
-		user := l.client(t, almost).User(l.Write.parse(t), token)
+		before := l.count(digimetest.EndpointToken)
+		user := l.write(t).User(token)
 		if err := user.Push(t.Context(), push(test.data)); err != nil {
 			t.Fatal(err)
 		}
-		if n := len(l.seen("oauth/token")) - before; n != test.want {
+		if n := l.count(digimetest.EndpointToken) - before; n != test.want {
 			t.Errorf("data that can be read %s: %d refreshes, want %d", name, n, test.want)
 		}
 	}
@@ -133,18 +134,17 @@ func TestPushRefreshesBefore(t *testing.T) {
 // A push is never tried again by itself: the server may have taken it.
 func TestPushNotRetried(t *testing.T) {
 	l := start(t)
-	user := l.user(t, l.Write)
-	for _, answer := range []func(){
-		func() { l.answerOnce("import", status(503, "Retry-After", "7")) },
-		func() { l.answerOnce("import", hangUp) },
+	user := l.writer(t)
+	for _, failure := range []digimetest.Failure{
+		digimetest.Status(503, "Retry-After", "7"), digimetest.CloseConnection(), digimetest.CutBody(),
 	} {
-		answer()
-		before := len(l.seen("import"))
+		l.FailNext(digimetest.EndpointPush, failure)
+		before := l.count(digimetest.EndpointPush)
 		err := user.Push(t.Context(), push(strings.NewReader("text")))
 		if err == nil {
 			t.Error("no error")
 		}
-		if n := len(l.seen("import")) - before; n != 1 {
+		if n := l.count(digimetest.EndpointPush) - before; n != 1 {
 			t.Errorf("%d pushes, want 1", n)
 		}
 		var e *digime.Error
@@ -156,18 +156,18 @@ func TestPushNotRetried(t *testing.T) {
 
 func TestPushRefuses(t *testing.T) {
 	l := start(t)
-	user := l.user(t, l.Write)
-	for want, p := range map[string]digime.Push{
+	user := l.writer(t)
+	for want, p := range map[string]digime.PushInput{
 		"no Data":      {MIMEType: "text/plain", AccountID: "1"},
 		"no MIMEType":  {Data: strings.NewReader(""), AccountID: "1"},
 		"no AccountID": {Data: strings.NewReader(""), MIMEType: "text/plain"},
 		`metadata "x"`: {Data: strings.NewReader(""), MIMEType: "text/plain", AccountID: "1", Extra: map[string]any{"x": func() {}}},
 	} {
-		if err := user.Push(t.Context(), p); err == nil || !strings.Contains(err.Error(), want) {
+		if err := user.Push(t.Context(), p); err == nil || !strings.Contains(err.Error(), want) || !errors.Is(err, digime.ErrValidation) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}
-	if err := l.user(t, l.Read).Push(t.Context(), push(strings.NewReader(""))); !errors.Is(err, digime.ErrInsufficientScope) {
+	if err := l.reader(t).Push(t.Context(), push(strings.NewReader(""))); !errors.Is(err, digime.ErrInsufficientScope) {
 		t.Errorf("with a read contract: error %v", err)
 	}
 	failed := errors.New("disk failed")
@@ -180,7 +180,7 @@ func TestPushRefuses(t *testing.T) {
 	if err := user.Push(ctx, push(r)); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: error %v", err)
 	}
-	if len(l.files) != 0 {
+	if len(l.Files()) != 0 {
 		t.Error("something arrived")
 	}
 }

@@ -13,8 +13,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/digime/digimetest"
 	recordedexchanges "github.com/carrelhq/carrel/digime/internal/recorded"
 )
 
@@ -75,104 +77,131 @@ func recorded(t *testing.T) func(suffix string) recordedRequest {
 	}
 }
 
-// Our requests have the shape of the Node client's: method, path, claims, the
-// members of the body and the headers that mean something.
+// The requests have the shape of those of the Node client: method, path, claims, the members of the body and the
+// headers that matter.
 func TestRequestsLikeNode(t *testing.T) {
 	find := recorded(t)
 	l := start(t)
-	l.files = []fakeFile{fileNamed("file", "text")}
-	client, read, write := l.client(t), l.Read.parse(t), l.Write.parse(t)
-	reader, writer := l.user(t, l.Read), l.user(t, l.Write)
-	session := reader.OpenSession(digime.SessionKey{Key: digime.NewSecret("key")})
-	no := false
+	addFiles(l, "file", "text")
+	read, write, reader, writer := l.read(t), l.write(t), l.reader(t), l.writer(t)
+	session := reader.ResumeSession(digime.SessionKey{Key: digime.NewSecret("key")})
+	bundle := []byte(`{"resourceType":"Bundle","type":"collection","entry":[]}`)
 	for _, test := range []struct {
-		recorded, suffix string
-		call             func() error
+		recorded string
+		endpoint digimetest.Endpoint
+		call     func() error
 	}{
-		{"authorize-write-getAuthorizeUrl-1", "oauth/authorize", func() error {
-			_, err := client.Authorize(t.Context(), write, digime.AuthorizeOptions{Callback: l.Callback})
+		{"authorize-write-getAuthorizeUrl-1", digimetest.EndpointAuthorize, func() error {
+			_, err := write.Authorize(t.Context(), digime.AuthorizeOptions{RedirectURL: l.RedirectURL})
 			return err
 		}},
-		{"authorize-read-getAuthorizeUrl-1", "oauth/authorize", func() error {
-			_, err := client.Authorize(t.Context(), read, digime.AuthorizeOptions{Callback: l.Callback, Link: writer.Token()})
+		{"authorize-read-getAuthorizeUrl-1", digimetest.EndpointAuthorize, func() error {
+			_, err := read.Authorize(t.Context(), digime.AuthorizeOptions{RedirectURL: l.RedirectURL, Link: writer.Token()})
 			return err
 		}},
-		{"authorize-all-options-getAuthorizeUrl-1", "oauth/authorize", func() error {
-			_, err := client.Authorize(t.Context(), read, digime.AuthorizeOptions{Callback: l.Callback, Session: &digime.SessionOptions{
-				Limits: &digime.Limits{}, Scope: &digime.Scope{TimeRanges: []digime.TimeRange{{Last: "6m"}}}, SourceFetch: &no,
-			}})
-			return err
-		}},
-		{"authorize-write-exchangeCodeForToken-1", "oauth/token", func() error {
-			_, _ = client.Exchange(t.Context(), write, digime.NewSecret("code"), digime.NewSecret("verifier"))
-			return nil
-		}},
-		{"refresh-token-refreshToken-1", "oauth/token", func() error { return reader.Refresh(t.Context()) }},
-		{"authorize-write-getAuthorizeUrl-2", "jwks/oauth", func() error { return nil }},
-		{"push-json-pushData", "permission-access/import", func() error {
-			return writer.Push(t.Context(), digime.Push{Data: strings.NewReader("{}"), MIMEType: "application/json", AccountID: "1"})
-		}},
-		{"push-provider-pushData", "fhir/stu3", func() error {
-			_, err := writer.PushToProvider(t.Context(), "13_y", digime.STU3, json.RawMessage(`{"resourceType":"Bundle","type":"collection","entry":[]}`))
-			return err
-		}},
-		{"read-accounts-readAccounts", "accounts", func() error { _, err := reader.ReadAccounts(t.Context()); return err }},
-		{"read-session-scoped-readSession", "trigger", func() error {
-			_, err := reader.ReadSession(t.Context(), digime.SessionOptions{
-				Limits: &digime.Limits{}, SourceFetch: &no, Scope: &digime.Scope{Criteria: []digime.Criterion{{From: 1}}},
+		{"authorize-all-options-getAuthorizeUrl-1", digimetest.EndpointAuthorize, func() error {
+			_, err := read.Authorize(t.Context(), digime.AuthorizeOptions{
+				RedirectURL: l.RedirectURL, Session: digime.SessionOptions{
+					FetchTimeout: time.Second, SkipFetch: true,
+					Scope: digime.Scope{TimeRanges: []digime.TimeRange{{Last: "6m"}}},
+				},
 			})
 			return err
 		}},
-		{"read-session-readFileList", "query/key", func() error { _, err := session.FileList(t.Context()); return err }},
-		{"read-session-readFile", "query/key/file", func() error {
-			file, err := session.ReadFile(t.Context(), "file")
+		{"authorize-write-exchangeCodeForToken-1", digimetest.EndpointToken, func() error {
+			callback := digime.Callback{Code: digime.NewSecret("code"), Verifier: digime.NewSecret("verifier")}
+			_, _ = write.Exchange(t.Context(), callback)
+			return nil
+		}},
+		{"refresh-token-refreshToken-1", digimetest.EndpointToken, func() error { return reader.Refresh(t.Context()) }},
+		{"authorize-write-getAuthorizeUrl-2", digimetest.EndpointKeys, func() error { return nil }},
+		{"push-json-pushData", digimetest.EndpointPush, func() error {
+			return writer.Push(t.Context(), digime.PushInput{
+				Data: strings.NewReader("{}"), MIMEType: "application/json", AccountID: "1",
+			})
+		}},
+		{"push-provider-pushData", digimetest.EndpointPushToProvider, func() error {
+			_, err := writer.PushToProvider(t.Context(), "2_provider", digime.STU3, bundle)
+			return err
+		}},
+		{"read-accounts-readAccounts", digimetest.EndpointAccounts, func() error {
+			_, err := reader.ListAccounts(t.Context())
+			return err
+		}},
+		{"read-session-scoped-readSession", digimetest.EndpointSession, func() error {
+			_, err := reader.StartSession(t.Context(), digime.SessionOptions{
+				FetchTimeout: time.Second, SkipFetch: true,
+				Scope: digime.Scope{Criteria: []digime.Criterion{{From: time.Unix(1, 0)}}},
+			})
+			return err
+		}},
+		{"read-session-readFileList", digimetest.EndpointFiles, func() error {
+			_, err := session.ListFiles(t.Context())
+			return err
+		}},
+		{"read-session-readFile", digimetest.EndpointFile, func() error {
+			file, err := session.OpenFile(t.Context(), "file")
 			if err == nil {
 				err = file.Close()
 			}
 			return err
 		}},
-		{"read-session-readFileMetadata", "query/key/file", func() error { _, _, err := session.ReadFileMetadata(t.Context(), "file"); return err }},
-		{"contract-details-getContractDetails", "permission-access/contract", func() error { _, err := client.ContractDetails(t.Context(), write); return err }},
-		{"onboard-service-getOnboardServiceUrl-1", "token/reference", func() error {
-			_, err := reader.OnboardService(t.Context(), digime.OnboardOptions{Callback: l.Callback})
+		{"read-session-readFileMetadata", digimetest.EndpointFile, func() error {
+			_, err := session.GetFileMetadata(t.Context(), "file")
 			return err
 		}},
-		{"reauthorize-user-getReauthorizeUrl-1", "token/reference", func() error {
-			_, err := reader.Reauthorize(t.Context(), digime.ReauthorizeOptions{Callback: l.Callback, Session: &digime.SessionOptions{SourceFetch: &no}})
+		{"contract-details-getContractDetails", digimetest.EndpointContract, func() error {
+			_, err := write.GetDetails(t.Context())
 			return err
 		}},
-		{"reauthorize-account-getReauthorizeAccountUrl-3", "v1.7/reference", func() error {
-			_, err := reader.ReauthorizeAccount(t.Context(), "11_x", digime.ReauthorizeAccountOptions{Callback: l.Callback})
+		{"onboard-service-getOnboardServiceUrl-1", digimetest.EndpointTokenReference, func() error {
+			_, err := reader.OnboardService(t.Context(), digime.OnboardOptions{RedirectURL: l.RedirectURL})
 			return err
 		}},
-		{"revoke-account-getRevokeAccountPermissionUrl", "revoke/h:accountId", func() error { _, err := reader.RevokeAccountURL(t.Context(), "11_x", l.Callback); return err }},
-		{"delete-account-deleteAccount", "service/h:accountId", func() error { return reader.DeleteAccount(t.Context(), "11_x") }},
-		{"delete-user-deleteUser", "v1.7/user", func() error { return reader.DeleteUser(t.Context()) }},
+		{"reauthorize-user-getReauthorizeUrl-1", digimetest.EndpointTokenReference, func() error {
+			_, err := reader.Reauthorize(t.Context(), digime.ReauthorizeOptions{
+				RedirectURL: l.RedirectURL, Session: digime.SessionOptions{SkipFetch: true},
+			})
+			return err
+		}},
+		{"reauthorize-account-getReauthorizeAccountUrl-3", digimetest.EndpointAccountReference, func() error {
+			options := digime.ReauthorizeAccountOptions{RedirectURL: l.RedirectURL}
+			_, err := reader.ReauthorizeAccount(t.Context(), "2_provider", options)
+			return err
+		}},
+		{"revoke-account-getRevokeAccountPermissionUrl", digimetest.EndpointRevokeAccount, func() error {
+			_, err := reader.RevokeAccountURL(t.Context(), "2_provider", l.RedirectURL)
+			return err
+		}},
+		{"delete-account-deleteAccount", digimetest.EndpointDeleteAccount, func() error {
+			return reader.DeleteAccount(t.Context(), "2_provider")
+		}},
+		{"delete-user-deleteUser", digimetest.EndpointUser, func() error { return reader.DeleteUser(t.Context()) }},
 	} {
 		t.Run(test.recorded, func(t *testing.T) {
 			if err := test.call(); err != nil {
 				t.Fatal(err)
 			}
-			all := l.seen(test.suffix)
+			all := l.Requests(test.endpoint)
 			sameShape(t, all[len(all)-1], find(test.recorded))
 		})
 	}
 }
 
-func sameShape(t *testing.T, got request, want recordedRequest) {
+func sameShape(t *testing.T, got digimetest.Request, want recordedRequest) {
 	t.Helper()
-	if got.method != want.Request.Method || got.query != want.Request.Query {
-		t.Errorf("%s ?%s, want %s ?%s", got.method, got.query, want.Request.Method, want.Request.Query)
+	if got.Method != want.Request.Method || got.Query != want.Request.Query {
+		t.Errorf("%s ?%s, want %s ?%s", got.Method, got.Query, want.Request.Method, want.Request.Query)
 	}
 	// Keys and names in the path differ; the rest does not.
-	gotPath, wantPath := strings.Split(got.path, "/"), strings.Split(want.Request.Path, "/")
+	gotPath, wantPath := strings.Split(got.Path, "/"), strings.Split(want.Request.Path, "/")
 	if len(gotPath) != len(wantPath) || !slices.Equal(gotPath[:min(4, len(gotPath))], wantPath[:min(4, len(wantPath))]) {
-		t.Errorf("path %s, want one like %s", got.path, want.Request.Path)
+		t.Errorf("path %s, want one like %s", got.Path, want.Request.Path)
 	}
-	if claims, err := json.Marshal(got.claims); err != nil {
+	if claims, err := json.Marshal(got.Claims); err != nil {
 		t.Error(err)
 	} else if want.Decoded.Authorization.Payload == nil {
-		if got.header.Get("Authorization") != "" {
+		if got.Header.Get("Authorization") != "" {
 			t.Error("the request is signed")
 		}
 	} else {
@@ -182,23 +211,23 @@ func sameShape(t *testing.T, got request, want recordedRequest) {
 			t.Errorf("claims %v, want %v", members, wanted)
 		}
 	}
-	if body := want.Request.Body; body != nil && got.header.Get("Content-Type") == "application/json" {
-		if members := keys(t, got.body); !slices.Equal(members, keys(t, []byte(body.UTF8))) {
-			t.Errorf("body %s, want one like %s", got.body, body.UTF8)
+	if body := want.Request.Body; body != nil && got.Header.Get("Content-Type") == "application/json" {
+		if members := keys(t, got.Body); !slices.Equal(members, keys(t, []byte(body.UTF8))) {
+			t.Errorf("body %s, want one like %s", got.Body, body.UTF8)
 		}
 	}
 	for _, name := range []string{"content-type", "accountid", "redirecturi", "filedescriptor", "transfer-encoding"} {
-		has, wants := got.header.Get(name) != "", want.Request.Headers[name] != ""
+		has, wants := got.Header.Get(name) != "", want.Request.Headers[name] != ""
 		// Node says that it sends JSON also where it sends nothing.
 		if name == "content-type" && want.Request.Body == nil {
 			continue
 		}
 		if has != wants {
-			t.Errorf("header %s is %q, want %q", name, got.header.Get(name), want.Request.Headers[name])
+			t.Errorf("header %s is %q, want %q", name, got.Header.Get(name), want.Request.Headers[name])
 		}
 	}
-	if got.method != http.MethodHead && want.Request.Headers["accept"] != "" && got.header.Get("Accept") != want.Request.Headers["accept"] {
-		t.Errorf("Accept %q, want %q", got.header.Get("Accept"), want.Request.Headers["accept"])
+	if got.Method != http.MethodHead && want.Request.Headers["accept"] != "" && got.Header.Get("Accept") != want.Request.Headers["accept"] {
+		t.Errorf("Accept %q, want %q", got.Header.Get("Accept"), want.Request.Headers["accept"])
 	}
 }
 

@@ -16,31 +16,29 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// A call is one call of the API. It can be sent several times: each attempt is
-// signed anew, with a nonce and a time of its own.
+// A call is one call of the API. Each attempt to send it is signed anew, with its own nonce and time.
 type call struct {
 	method string
 	path   route
-	url    string // instead of the path: where to, in full
-	// unsigned is for the one call that needs no contract.
+	url    string // the whole address, in place of the path
+	// unsigned is set for the one call that needs no contract.
 	unsigned bool
 	claims   wire.RequestClaims // client, nonce and time are set at each attempt
 	header   map[string]string
 	body     []byte    // sent as JSON
 	stream   *pushBody // sent in chunks, once
-	// errorLimit is how much of an error's body is read, if more than maxErrorBody.
+	// errorLimit is the largest part of an error's body that is read, if it exceeds maxErrorBody.
 	errorLimit int64
-	// secrets are texts besides the claims' that no error may repeat.
+	// secrets are further texts, beside those of the claims, that no error may contain.
 	secrets []string
 }
 
-// route is the path of a call below the base URL, and its pattern, which names
-// the call without naming anyone or anything.
+// A route is the path of a call below the base URL, and the pattern of the path, which contains no ids.
 type route struct{ pattern, path string }
 
 func literal(path string) route { return route{path, path} }
 
-// routeOf fills the {names} of a pattern, in order.
+// routeOf replaces the {names} of a pattern with the values, in order.
 func routeOf(pattern string, values ...string) route {
 	path := pattern
 	for _, v := range values {
@@ -50,51 +48,14 @@ func routeOf(pattern string, values ...string) route {
 	return route{pattern, path}
 }
 
-// Bounds of what is read into memory, in bytes. A list of 100,000 files has about
-// 10 MB.
-const (
-	maxJSON = 4 << 20
-	maxList = 64 << 20
-)
-
-// networkError is an error on the way, after which nothing is known of the call.
+// A networkError is an error of the connection, after which it is not known what the server has done.
 type networkError struct{ err error }
 
 func (e *networkError) Error() string { return e.err.Error() }
 func (e *networkError) Unwrap() error { return e.err }
 
-// callJSON sends the call and reads its answer into v. An empty answer leaves v
-// alone: the protocol allows it.
-func (c *Client) callJSON(ctx context.Context, contract *Contract, cl call, v any) error {
-	return c.send(ctx, contract, cl, jsonAnswer{v, maxJSON}.read)
-}
-
-// jsonAnswer is where an answer of at most limit bytes goes.
-type jsonAnswer struct {
-	v     any
-	limit int64
-}
-
-func (j jsonAnswer) read(resp *http.Response) error {
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, j.limit+1))
-	if err != nil {
-		return &networkError{fmt.Errorf("read answer: %w", err)}
-	}
-	if int64(len(text)) > j.limit {
-		return fmt.Errorf("answer is larger than %d bytes", j.limit)
-	}
-	if len(bytes.TrimSpace(text)) == 0 || j.v == nil {
-		return nil
-	}
-	if err := json.Unmarshal(text, j.v); err != nil {
-		return fmt.Errorf("answer is not as the protocol says: %w", err)
-	}
-	return nil
-}
-
-// send makes the call, again where that is safe and may help, and hands a
-// successful answer to handle, which closes its body or keeps it.
+// send makes the call, repeats it where that is safe and may help, and passes the successful response to handle, which
+// closes its body or keeps it.
 func (c *Client) send(ctx context.Context, contract *Contract, cl call, handle func(*http.Response) error) error {
 	for attempt := 1; ; attempt++ {
 		err := c.attempt(ctx, contract, cl, attempt, handle)
@@ -115,7 +76,10 @@ func (c *Client) send(ctx context.Context, contract *Contract, cl call, handle f
 	}
 }
 
-func (c *Client) attempt(ctx context.Context, contract *Contract, cl call, number int, handle func(*http.Response) error) error {
+// attempt sends the call once.
+func (c *Client) attempt(
+	ctx context.Context, contract *Contract, cl call, number int, handle func(*http.Response) error,
+) error {
 	req, err := c.request(ctx, contract, cl)
 	if err != nil {
 		return err
@@ -123,43 +87,41 @@ func (c *Client) attempt(ctx context.Context, contract *Contract, cl call, numbe
 	if cl.stream != nil {
 		defer cl.stream.takeBack(ctx)
 	}
-	seen := Attempt{Method: cl.method, Path: cl.path.pattern, Number: number}
+	event := RequestEvent{Method: cl.method, Path: cl.path.pattern, Attempt: number}
 	start := c.now()
 	resp, err := c.http.Do(req)
 	if err != nil {
-		// The address holds a session's key; the pattern says where it happened.
+		// The address contains the key of a session.
 		var u *url.Error
 		if errors.As(err, &u) {
 			err = u.Err
 		}
 		err = &networkError{err}
 	} else {
-		seen.Status = resp.StatusCode
+		event.Status = resp.StatusCode
 		if resp.StatusCode/100 == 2 {
 			err = handle(resp)
 		} else {
-			err = c.refusal(resp, cl)
+			err = c.readError(resp, cl)
 		}
 	}
-	seen.Duration, seen.Err = c.now().Sub(start), err
-	c.observe(ctx, seen)
+	event.Duration, event.Err = c.now().Sub(start), err
+	c.observe(ctx, event)
 	return err
 }
 
-func (c *Client) refusal(resp *http.Response, cl call) error {
+// readError returns the error that the response consists of.
+func (c *Client) readError(resp *http.Response, cl call) error {
 	defer resp.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, max(maxErrorBody, cl.errorLimit))) // the status says enough
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, max(maxErrorBody, cl.errorLimit))) // the status is enough
 	secrets := append([]string{
 		cl.claims.AccessToken, cl.claims.RefreshToken, cl.claims.Code, cl.claims.CodeVerifier,
 	}, cl.secrets...)
-	return delivering(DeliveryID(resp.Header.Get(wire.HeaderDelivery)), errorOf(resp, body, c.now(), secrets))
+	return withDelivery(DeliveryID(resp.Header.Get(wire.HeaderDelivery)), errorOf(resp, body, c.now(), secrets))
 }
 
 // request builds and signs one attempt.
 func (c *Client) request(ctx context.Context, contract *Contract, cl call) (*http.Request, error) {
-	if contract == nil && !cl.unsigned {
-		return nil, errors.New("no contract")
-	}
 	var body io.Reader
 	switch {
 	case cl.stream != nil:
@@ -173,19 +135,19 @@ func (c *Client) request(ctx context.Context, contract *Contract, cl call) (*htt
 	}
 	req, err := http.NewRequestWithContext(ctx, cl.method, address, body)
 	if err != nil {
-		return nil, errors.New("the server's URL and the call's path do not fit together")
+		return nil, invalid("the URL of the server and the path of the call do not form a URL")
 	}
 	switch {
 	case cl.stream != nil:
-		req.ContentLength = -1 // in chunks, an empty one too
+		req.ContentLength = -1 // sent in chunks, even if it is empty
 	case cl.method != http.MethodPost:
-		req.Body, req.GetBody = once{}, noReplay
+		req.Body, req.GetBody = emptyBody{}, refuseReplay
 	}
 	if cl.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", "carrel-digime-go/"+Version)
+	req.Header.Set("User-Agent", c.userAgent)
 	for name, value := range cl.header {
 		req.Header.Set(name, value)
 	}
@@ -193,7 +155,9 @@ func (c *Client) request(ctx context.Context, contract *Contract, cl call) (*htt
 		return req, nil
 	}
 	claims := cl.claims
-	claims.ClientID = wire.ClientID{Application: c.application, Contract: contract.id}.String()
+	claims.ClientID = wire.ClientID{
+		Application: wire.ApplicationID(c.application), Contract: wire.ContractID(contract.id),
+	}.String()
 	claims.Nonce = wire.NewNonce()
 	claims.Timestamp = wire.MillisOf(c.now())
 	bearer, err := wire.Sign(contract.key, wire.Header{}, claims)
@@ -204,21 +168,20 @@ func (c *Client) request(ctx context.Context, contract *Contract, cl call) (*htt
 	return req, nil
 }
 
-// errReplay says that the HTTP transport wanted to send a request again, over
-// another connection, after it had sent it over one that closed.
-var errReplay = errors.New("the connection closed before an answer came")
+// errReplay: the HTTP transport was about to send a request again over another connection, after the connection on
+// which it had sent it was closed.
+var errReplay = errors.New("the connection was closed before the response came")
 
-// once is the body of a request that has none, and keeps the HTTP transport from
-// sending it again by itself: the server would refuse its nonce. The transport asks
-// for the body anew before it does so, and not where it has sent nothing yet.
-type once struct{}
+// emptyBody is the body of a request that has none. It keeps the HTTP transport from sending the request again by
+// itself, with a nonce that the server has seen: the transport calls GetBody first, unless it has sent nothing yet.
+type emptyBody struct{}
 
-func (once) Read([]byte) (int, error) { return 0, io.EOF }
-func (once) Close() error             { return nil }
+func (emptyBody) Read([]byte) (int, error) { return 0, io.EOF }
+func (emptyBody) Close() error             { return nil }
 
-func noReplay() (io.ReadCloser, error) { return nil, errReplay }
+func refuseReplay() (io.ReadCloser, error) { return nil, errReplay }
 
-// jsonBody encodes a request's body, of types that always encode.
+// jsonBody encodes the body of a request. Its types always encode.
 func jsonBody(v any) []byte {
 	body, err := json.Marshal(v)
 	if err != nil {

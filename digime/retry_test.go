@@ -4,17 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/carrelhq/carrel/digime"
-	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/digime/digimetest"
 )
 
-func TestRetries(t *testing.T) {
-	type answer = func(http.ResponseWriter)
+func TestRetriesByResponse(t *testing.T) {
+	type answer = digimetest.Failure
 	second := time.Second
 	for _, test := range []struct {
 		name    string
@@ -22,31 +21,31 @@ func TestRetries(t *testing.T) {
 		pauses  []time.Duration // at least, and at most a fifth more
 		fails   int             // the status, 0 for success
 	}{
-		{"once", []answer{status(503)}, []time.Duration{second}, 0},
-		{"twice", []answer{status(500), status(429)}, []time.Duration{second, 2 * second}, 0},
-		{"thrice", []answer{status(502), status(504), status(524)}, []time.Duration{second, 2 * second}, 524},
-		{"hung up", []answer{hangUp}, []time.Duration{0}, 0}, // on a connection that was used before
-		{"hung up again", []answer{hangUp, hangUp}, []time.Duration{0, 2 * second}, 0},
-		{"not found", []answer{status(404)}, nil, 404},
-		{"not implemented", []answer{status(501)}, nil, 501},
-		{"too large", []answer{status(413)}, nil, 413},
-		{"too large for now", []answer{status(413, "Retry-After", "3")}, []time.Duration{3 * second}, 0},
-		{"told when", []answer{status(503, "Retry-After", "30")}, []time.Duration{30 * second}, 0},
-		{"told too long", []answer{status(503, "Retry-After", "3600")}, nil, 503},
-		{"told nonsense", []answer{status(503, "Retry-After", "soon")}, []time.Duration{second}, 0},
-		{"told the past", []answer{status(503, "Retry-After", "Tue, 24 Nov 2020 05:56:43 GMT")}, []time.Duration{second}, 0},
-		{"redirected", []answer{status(301, "Location", "https://evil.example/")}, nil, 301},
-		{"nonce used", []answer{func(w http.ResponseWriter) { writeError(w, wire.ReplayedNonce("x")) }}, []time.Duration{0}, 0},
+		{"once", []answer{digimetest.Status(503)}, []time.Duration{second}, 0},
+		{"twice", []answer{digimetest.Status(500), digimetest.Status(429)}, []time.Duration{second, 2 * second}, 0},
+		{"thrice", []answer{digimetest.Status(502), digimetest.Status(504), digimetest.Status(524)}, []time.Duration{second, 2 * second}, 524},
+		{"hung up", []answer{digimetest.CloseConnection()}, []time.Duration{0}, 0}, // on a connection that was used before
+		{"hung up again", []answer{digimetest.CloseConnection(), digimetest.CloseConnection()}, []time.Duration{0, 2 * second}, 0},
+		{"not found", []answer{digimetest.Status(404)}, nil, 404},
+		{"not implemented", []answer{digimetest.Status(501)}, nil, 501},
+		{"too large", []answer{digimetest.Status(413)}, nil, 413},
+		{"too large for now", []answer{digimetest.Status(413, "Retry-After", "3")}, []time.Duration{3 * second}, 0},
+		{"told when", []answer{digimetest.Status(503, "Retry-After", "30")}, []time.Duration{30 * second}, 0},
+		{"told too long", []answer{digimetest.Status(503, "Retry-After", "3600")}, nil, 503},
+		{"told nonsense", []answer{digimetest.Status(503, "Retry-After", "soon")}, []time.Duration{second}, 0},
+		{"told the past", []answer{digimetest.Status(503, "Retry-After", "Tue, 24 Nov 2020 05:56:43 GMT")}, []time.Duration{second}, 0},
+		{"redirected", []answer{digimetest.Status(301, "Location", "https://evil.example/")}, nil, 301},
+		{"nonce used", []answer{digimetest.Refuse(digime.Error{Code: digime.CodeInvalidRequest, Status: 406})}, []time.Duration{0}, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			l := start(t)
 			var pauses []time.Duration
-			client := l.client(t, digime.Paused(func(d time.Duration) { pauses = append(pauses, d) }))
-			if _, err := client.ContractDetails(t.Context(), l.Write.parse(t)); err != nil { // a connection to be used again
+			contract := l.contract(t, l.WriteContract, digime.WithPauses(func(d time.Duration) { pauses = append(pauses, d) }))
+			if _, err := contract.GetDetails(t.Context()); err != nil { // a connection to be used again
 				t.Fatal(err)
 			}
-			l.answerOnce("contract", test.answers...)
-			_, err := client.ContractDetails(t.Context(), l.Write.parse(t))
+			l.FailNext(digimetest.EndpointContract, test.answers...)
+			_, err := contract.GetDetails(t.Context())
 			var e *digime.Error
 			if test.fails == 0 && err != nil || test.fails != 0 && (!errors.As(err, &e) || e.Status != test.fails) {
 				t.Errorf("error %v, want status %d", err, test.fails)
@@ -62,15 +61,15 @@ func TestRetries(t *testing.T) {
 			// The library has refused any nonce that it has seen before; that each
 			// attempt has one of its own shows also where it did not look.
 			nonces := map[string]bool{}
-			for _, r := range l.seen("contract") {
-				nonces[r.claims.Nonce] = true
+			for _, r := range l.Requests(digimetest.EndpointContract) {
+				nonces[r.Claims.Nonce] = true
 			}
-			if len(nonces) != len(test.pauses)+2 || len(l.seen("contract")) != len(nonces) {
-				t.Errorf("%d nonces in %d attempts", len(nonces), len(l.seen("contract")))
+			if len(nonces) != len(test.pauses)+2 || l.count(digimetest.EndpointContract) != len(nonces) {
+				t.Errorf("%d nonces in %d attempts", len(nonces), l.count(digimetest.EndpointContract))
 			}
-			for _, r := range l.seen("contract") {
-				if r.header.Get("Transfer-Encoding") != "" || r.header.Get("Content-Length") != "" {
-					t.Errorf("a GET with a body: %v", r.header)
+			for _, r := range l.Requests(digimetest.EndpointContract) {
+				if r.Header.Get("Transfer-Encoding") != "" || r.Header.Get("Content-Length") != "" {
+					t.Errorf("a GET with a body: %v", r.Header)
 				}
 			}
 		})
@@ -79,31 +78,31 @@ func TestRetries(t *testing.T) {
 
 func TestRetriesByMethod(t *testing.T) {
 	l := start(t)
-	user := l.user(t, l.Read)
-	contract := l.Read.parse(t)
+	user := l.reader(t)
+	authorize := func() error {
+		_, err := l.read(t).Authorize(t.Context(), digime.AuthorizeOptions{RedirectURL: l.RedirectURL})
+		return err
+	}
 	for name, test := range map[string]struct {
-		suffix string
-		call   func() error
-		want   int
+		endpoint digimetest.Endpoint
+		call     func() error
+		want     int
 	}{
-		"DELETE":       {"/user", func() error { return user.DeleteUser(t.Context()) }, 2},
-		"POST trigger": {"/trigger", func() error { _, err := user.ReadSession(t.Context(), digime.SessionOptions{}); return err }, 1},
-		"POST authorize": {"/authorize", func() error {
-			_, err := l.client(t).Authorize(t.Context(), contract, digime.AuthorizeOptions{Callback: l.Callback})
+		"DELETE": {digimetest.EndpointDeleteAccount, func() error { return user.DeleteAccount(t.Context(), "1_person") }, 2},
+		"POST trigger": {digimetest.EndpointSession, func() error {
+			_, err := user.StartSession(t.Context(), digime.SessionOptions{})
 			return err
 		}, 1},
-		"GET key set": {"/jwks/oauth", func() error {
-			_, err := l.client(t).Authorize(t.Context(), contract, digime.AuthorizeOptions{Callback: l.Callback})
-			return err
-		}, 2},
+		"POST authorize": {digimetest.EndpointAuthorize, authorize, 1},
+		"GET key set":    {digimetest.EndpointKeys, authorize, 2},
 	} {
-		l.answerOnce(test.suffix, status(503))
-		before := len(l.seen(test.suffix))
+		l.FailNext(test.endpoint, digimetest.Status(503))
+		before := l.count(test.endpoint)
 		err := test.call()
 		if (err == nil) != (test.want == 2) {
 			t.Errorf("%s: error %v", name, err)
 		}
-		if n := len(l.seen(test.suffix)) - before; n != test.want {
+		if n := l.count(test.endpoint) - before; n != test.want {
 			t.Errorf("%s: %d requests, want %d", name, n, test.want)
 		}
 	}
@@ -111,12 +110,18 @@ func TestRetriesByMethod(t *testing.T) {
 
 func TestRetriesOption(t *testing.T) {
 	l := start(t)
-	l.answerOnce("contract", status(503), status(503), status(503))
-	if _, err := l.client(t, digime.Retries(0)).ContractDetails(t.Context(), l.Write.parse(t)); err == nil || len(l.seen("contract")) != 1 {
-		t.Errorf("error %v after %d requests", err, len(l.seen("contract")))
+	l.FailNext(digimetest.EndpointContract, digimetest.Status(503))
+	_, err := l.contract(t, l.WriteContract, digime.WithRetries(0)).GetDetails(t.Context())
+	if err == nil || l.count(digimetest.EndpointContract) != 1 {
+		t.Errorf("error %v after %d requests", err, l.count(digimetest.EndpointContract))
 	}
-	if _, err := digime.New("app", digime.Retries(-1)); err == nil {
-		t.Error("a negative number was accepted")
+	pauses := []time.Duration{}
+	many := l.contract(t, l.WriteContract, digime.WithRetries(70), digime.WithPauses(func(d time.Duration) { pauses = append(pauses, d) }))
+	for range 70 {
+		l.FailNext(digimetest.EndpointContract, digimetest.Status(503))
+	}
+	if _, err := many.GetDetails(t.Context()); err != nil || len(pauses) != 70 || pauses[69] > 2*time.Minute {
+		t.Errorf("error %v after %d pauses, the last of %s", err, len(pauses), pauses[69])
 	}
 }
 
@@ -124,31 +129,31 @@ func TestRetriesOption(t *testing.T) {
 func TestRetryStops(t *testing.T) {
 	l := start(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	client := l.client(t, digime.Paused(func(time.Duration) { cancel() }))
-	l.answerOnce("contract", status(503))
-	_, err := client.ContractDetails(ctx, l.Write.parse(t))
+	contract := l.contract(t, l.WriteContract, digime.WithPauses(func(time.Duration) { cancel() }))
+	l.FailNext(digimetest.EndpointContract, digimetest.Status(503))
+	_, err := contract.GetDetails(ctx)
 	var e *digime.Error
 	if !errors.Is(err, context.Canceled) || !errors.As(err, &e) || e.Status != 503 {
 		t.Errorf("error %v, want both the cancellation and the 503", err)
 	}
 }
 
-func TestObserve(t *testing.T) {
+func TestObserver(t *testing.T) {
 	l := start(t)
 	var seen []string
-	client := l.client(t, digime.Observe(func(_ context.Context, a digime.Attempt) {
-		seen = append(seen, fmt.Sprintf("%s %s %d %d %v", a.Method, a.Path, a.Number, a.Status, a.Err == nil))
+	contract := l.contract(t, l.ReadContract, digime.WithObserver(func(_ context.Context, a digime.RequestEvent) {
+		seen = append(seen, fmt.Sprintf("%s %s %d %d %v", a.Method, a.Path, a.Attempt, a.Status, a.Err == nil))
 		if a.Duration <= 0 {
 			t.Errorf("duration %v", a.Duration)
 		}
 	}))
-	user := client.User(l.Read.parse(t), l.token(l.Read))
-	session := user.OpenSession(digime.SessionKey{Key: digime.NewSecret("secret-session")})
-	l.answerOnce("secret-session", status(503), hangUp)
-	if _, err := session.FileList(t.Context()); err != nil {
+	user := contract.User(l.Token(l.ReadContract))
+	session := user.ResumeSession(digime.SessionKey{Key: digime.NewSecret("secret-session")})
+	l.FailNext(digimetest.EndpointFiles, digimetest.Status(503), digimetest.CloseConnection())
+	if _, err := session.ListFiles(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	_, _ = session.ReadFile(t.Context(), "secret-file")
+	_, _ = session.OpenFile(t.Context(), "secret-file")
 	want := []string{
 		"GET permission-access/query/{session} 1 503 false",
 		"GET permission-access/query/{session} 2 0 false",

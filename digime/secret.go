@@ -6,22 +6,19 @@ import (
 	"log/slog"
 )
 
-// mask is what a secret prints as.
+// mask is printed in place of a secret.
 const mask = "[secret]"
 
-// A Secret is a text that must not end up in a log: a token, a code, a verifier,
-// a session key. Printing it prints a mask, also from within other values, their
-// unexported fields included; Reveal gives the text. It marshals as the text
-// itself, so that it can be stored. The zero value is the empty text. Compare with
-// Equal.
+// A Secret is a text that must not appear in a log: a token, a code, a verifier or the key of a session. It prints as
+// a mask, even as an unexported field of another value. Reveal returns the text. A Secret marshals as its text, so that
+// it can be stored. The zero value is the empty text. Compare with Equal.
 type Secret struct {
-	_ [0]func() // not comparable with ==
-	// A pointer, because package fmt prints the content of an unexported string
-	// field without asking its type.
+	_ [0]func() // forbids ==
+	// A pointer, because package fmt prints an unexported field of type string without calling its methods.
 	text *string
 }
 
-// NewSecret is the text as a [Secret].
+// NewSecret returns the text as a [Secret].
 func NewSecret(text string) Secret {
 	if text == "" {
 		return Secret{}
@@ -29,7 +26,7 @@ func NewSecret(text string) Secret {
 	return Secret{text: &text}
 }
 
-// Reveal is the secret's text.
+// Reveal returns the text.
 func (s Secret) Reveal() string {
 	if s.text == nil {
 		return ""
@@ -40,12 +37,12 @@ func (s Secret) Reveal() string {
 // IsZero reports whether the secret is empty.
 func (s Secret) IsZero() bool { return s.text == nil }
 
-// Equal reports whether two secrets have the same text.
+// Equal reports whether both secrets have the same text. It takes the same time for all texts of a length.
 func (s Secret) Equal(other Secret) bool {
 	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(other.Reveal())) == 1
 }
 
-// String is a mask.
+// String returns a mask; for an empty secret, the empty text.
 func (s Secret) String() string {
 	if s.text == nil {
 		return ""
@@ -53,16 +50,16 @@ func (s Secret) String() string {
 	return mask
 }
 
-// Format prints the mask, whatever the verb.
+// Format prints String for every verb.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, s.String()) }
 
-// LogValue is the mask.
+// LogValue returns the mask.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// MarshalText is the secret's text, to be stored.
+// MarshalText returns the text, so that it can be stored.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.Reveal()), nil }
 
-// UnmarshalText reads what MarshalText wrote.
+// UnmarshalText sets the text.
 func (s *Secret) UnmarshalText(text []byte) error {
 	*s = NewSecret(string(text))
 	return nil

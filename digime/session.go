@@ -2,7 +2,6 @@ package digime
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -10,118 +9,110 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// A Session is the right to read, for a while, what a person allows. It may be
-// used by many goroutines at once.
+// A Session is the right to read for a limited time what a person allows. It may be used by several goroutines at once.
 type Session struct {
 	user *User
 	key  SessionKey
 }
 
-// ReadSession opens a session, which also sets the server to fetch news from the
-// person's sources unless the options say otherwise. It needs a read contract
-// ([ErrInsufficientScope]); [ErrScopeOutOfBounds] says that the options ask for
-// more than the contract does. The call is not tried again by itself.
-func (u *User) ReadSession(ctx context.Context, options SessionOptions) (*Session, error) {
+// StartSession opens a session. Unless the options say otherwise, the server then starts to fetch new data from the
+// person's sources. It requires a read contract ([ErrInsufficientScope]). [ErrScopeOutOfBounds] says that the options
+// ask for more than the contract allows. The call is not repeated after an error.
+func (u *User) StartSession(ctx context.Context, options SessionOptions) (*Session, error) {
+	request := wire.TriggerRequest{SessionOptions: options.wire()}
+	if u.contract != nil && u.contract.client != nil {
+		request.Agent = &wire.Agent{SDK: u.contract.client.agent}
+	}
 	var answer wire.TriggerAnswer
 	err := u.doJSON(ctx, call{
-		method: http.MethodPost, path: literal("permission-access/trigger"),
-		body: jsonBody(wire.TriggerRequest{SessionOptions: options, Agent: &wire.Agent{SDK: u.client.agent}}),
+		method: http.MethodPost, path: literal("permission-access/trigger"), body: jsonBody(request),
 	}, &answer)
 	if err == nil && answer.Session.Key == "" {
-		err = errors.New("the server's answer has no session")
+		err = missing("session")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read session: %w", err)
+		return nil, fmt.Errorf("start session: %w", err)
 	}
-	return u.OpenSession(sessionKeyOf(&answer.Session)), nil
+	return u.ResumeSession(sessionKeyOf(&answer.Session)), nil
 }
 
-// OpenSession is a session that was opened before, such as the one of
-// [Authorization.Session]. It makes no request itself.
-func (u *User) OpenSession(key SessionKey) *Session { return &Session{user: u, key: key} }
+// ResumeSession returns a session that was opened before, such as the one of [Authorization.Session]. It sends nothing.
+func (u *User) ResumeSession(key SessionKey) *Session { return &Session{user: u, key: key} }
 
-// Key names the session, so that it can be kept and opened again while it lasts.
+// Key returns the key of the session, with which it can be resumed until it ends.
 func (s *Session) Key() SessionKey { return s.key }
 
-// Expiry is when the session ends.
+// Expiry returns when the session ends.
 func (s *Session) Expiry() time.Time { return s.key.Expiry }
 
-// String says until when the session can be read, and hides its key.
+// String returns when the session ends, and hides its key.
 func (s *Session) String() string {
 	return "session until " + s.key.Expiry.UTC().Format(time.RFC3339)
 }
 
-// Format prints String, whatever the verb.
+// Format prints String for every verb.
 func (s *Session) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, s.String()) }
 
-// FileList asks how far the session is and what it has so far. Ask again, every
-// few seconds, while State is [StatePending] or [StateRunning]; [Session.Files]
-// does all that. In [StatePending] the list means nothing yet.
-func (s *Session) FileList(ctx context.Context) (FileList, error) {
-	var list FileList
-	err := s.user.do(ctx, s.call(http.MethodGet, ""), jsonAnswer{&list, maxList}.read)
-	if err == nil && list.Status.State == "" {
-		err = errors.New("the server's answer has no state")
+// GetFileMetadata returns the metadata of a file without its content.
+func (s *Session) GetFileMetadata(ctx context.Context, name FileName) (FileMetadata, error) {
+	var metadata FileMetadata
+	cl, err := s.fileCall(http.MethodHead, name)
+	if err == nil {
+		err = s.user.do(ctx, cl, func(resp *http.Response) (err error) {
+			defer resp.Body.Close()
+			metadata, err = metadataOf(resp)
+			return err
+		})
 	}
 	if err != nil {
-		return FileList{}, fmt.Errorf("file list: %w", err)
+		return FileMetadata{}, fmt.Errorf("get file metadata: %w", err)
 	}
-	return list, nil
+	return metadata, nil
 }
 
-// ReadFileMetadata says what a file is without fetching it, and when it changed
-// last.
-func (s *Session) ReadFileMetadata(ctx context.Context, name FileName) (FileMetadata, time.Time, error) {
-	var (
-		metadata FileMetadata
-		modified time.Time
-	)
-	err := s.user.do(ctx, s.call(http.MethodHead, name), func(resp *http.Response) (err error) {
-		defer resp.Body.Close()
-		metadata, modified, err = fileHeaders(resp)
-		return err
-	})
+// OpenFile starts to read a file. The content arrives while it is read from the [File], which the caller must close.
+func (s *Session) OpenFile(ctx context.Context, name FileName) (*File, error) {
+	cl, err := s.fileCall(http.MethodGet, name)
 	if err != nil {
-		return FileMetadata{}, time.Time{}, fmt.Errorf("file metadata: %w", err)
+		return nil, fmt.Errorf("open file: %w", err)
 	}
-	return metadata, modified, nil
-}
-
-// ReadFile begins to fetch a file. The content arrives as it is read from the
-// [File], which must be closed.
-func (s *Session) ReadFile(ctx context.Context, name FileName) (*File, error) {
-	cl := s.call(http.MethodGet, name)
 	cl.header = map[string]string{
 		"Accept": "application/octet-stream",
-		// The content is encrypted: compressing it again would only cost the length.
+		// The content is encrypted: to compress it once more would save nothing and hide its length.
 		"Accept-Encoding": "identity",
 	}
 	var file *File
-	err := s.user.do(ctx, cl, func(resp *http.Response) (err error) {
-		file, err = openFile(name, resp, s.user.contract)
+	err = s.user.do(ctx, cl, func(resp *http.Response) (err error) {
+		file, err = newFile(name, resp, s.user.contract)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("file %s: %w", name, err)
+		return nil, fmt.Errorf("open file %s: %w", name, err)
 	}
 	return file, nil
 }
 
-// call is a call about the session, or about one file in it.
-func (s *Session) call(method string, name FileName) call {
+// listCall returns the call that lists the files.
+func (s *Session) listCall() (call, error) {
 	key := s.key.Key.Reveal()
-	cl := call{method: method, path: routeOf("permission-access/query/{session}", key), secrets: []string{key}}
-	if name != "" {
-		cl.path = routeOf("permission-access/query/{session}/{file}", key, string(name))
+	if key == "" || s.user == nil {
+		return call{}, invalid("no session: see User.StartSession")
 	}
-	return cl
+	return call{
+		method: http.MethodGet, path: routeOf("permission-access/query/{session}", key), secrets: []string{key},
+	}, nil
 }
 
-func fileHeaders(resp *http.Response) (FileMetadata, time.Time, error) {
-	metadata, err := wire.ParseFileMetadata(resp.Header.Get("X-Metadata"))
-	if err != nil {
-		return FileMetadata{}, time.Time{}, err
+// fileCall returns a call for one file.
+func (s *Session) fileCall(method string, name FileName) (call, error) {
+	cl, err := s.listCall()
+	if err == nil && name == "" {
+		err = invalid("no file name")
 	}
-	modified, _ := http.ParseTime(resp.Header.Get("Last-Modified")) // absent is the zero time
-	return metadata, modified, nil
+	if err != nil {
+		return call{}, err
+	}
+	cl.method = method
+	cl.path = routeOf("permission-access/query/{session}/{file}", s.key.Key.Reveal(), string(name))
+	return cl, nil
 }

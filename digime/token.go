@@ -9,26 +9,27 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// UserAccessToken is what one person's consent to one contract allows. Store it,
-// encrypted at best: who has it and the contract's key can use it. It marshals to
-// the same JSON as the Node SDK's, so that an application can move from one to the
-// other with the tokens it has:
+// UserAccessToken is what one person's consent to one contract gives to the application. Store it, encrypted if
+// possible: it and the contract's key are all that is needed to use it. It marshals to the same JSON as the token of
+// the Node SDK, so that an application can move from one SDK to the other with its stored tokens:
 //
 //	{"accessToken":{"value":…,"expiry":…},"refreshToken":{"value":…,"expiry":…},"user":{"id":…},"consentid":…}
 type UserAccessToken struct {
-	AccessToken  Token
+	// AccessToken is what the calls present.
+	AccessToken Token
+	// RefreshToken is what a new access token is obtained with.
 	RefreshToken Token
-	// UserID is stable for this person and application, and says nothing to any
-	// other application.
-	UserID string
-	// ConsentID names the consent.
-	ConsentID string
+	// UserID identifies the person, for this application only. It stays the same over all of their consents.
+	UserID UserID
+	// ConsentID identifies the consent.
+	ConsentID ConsentID
 }
 
-// Token is one token and the time from which the server refuses it. In JSON the
-// expiry is in Unix seconds.
+// Token is a secret that the server accepts for a limited time.
 type Token struct {
-	Value  Secret
+	// Value is the secret.
+	Value Secret
+	// Expiry is when the server stops accepting the token; zero if that is not known.
 	Expiry time.Time
 }
 
@@ -36,7 +37,7 @@ type userAccessTokenJSON struct {
 	AccessToken  tokenJSON `json:"accessToken"`
 	RefreshToken tokenJSON `json:"refreshToken"`
 	User         *userJSON `json:"user,omitempty"`
-	ConsentID    string    `json:"consentid,omitempty"`
+	ConsentID    ConsentID `json:"consentid,omitempty"`
 }
 
 type tokenJSON struct {
@@ -45,10 +46,10 @@ type tokenJSON struct {
 }
 
 type userJSON struct {
-	ID string `json:"id,omitempty"`
+	ID UserID `json:"id,omitempty"`
 }
 
-// MarshalJSON writes the token as the Node SDK does, secrets included.
+// MarshalJSON writes the token as the Node SDK does, including the secrets.
 func (t UserAccessToken) MarshalJSON() ([]byte, error) {
 	out := userAccessTokenJSON{
 		AccessToken:  t.AccessToken.toJSON(),
@@ -61,7 +62,7 @@ func (t UserAccessToken) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON reads what MarshalJSON or the Node SDK wrote.
+// UnmarshalJSON reads a token that MarshalJSON or the Node SDK has written.
 func (t *UserAccessToken) UnmarshalJSON(data []byte) error {
 	var in userAccessTokenJSON
 	if err := json.Unmarshal(data, &in); err != nil {
@@ -79,11 +80,7 @@ func (t *UserAccessToken) UnmarshalJSON(data []byte) error {
 }
 
 func (t Token) toJSON() tokenJSON {
-	out := tokenJSON{Value: t.Value}
-	if !t.Expiry.IsZero() {
-		out.Expiry = wire.SecondsOf(t.Expiry)
-	}
-	return out
+	return tokenJSON{Value: t.Value, Expiry: secondsOf(t.Expiry)}
 }
 
 func newToken(value string, expires wire.Seconds) Token {
@@ -94,7 +91,7 @@ func newToken(value string, expires wire.Seconds) Token {
 	return t
 }
 
-// String says when the token expires and hides its value.
+// String returns the expiry and hides the value.
 func (t Token) String() string {
 	if t.Value.IsZero() {
 		return "no token"
@@ -105,34 +102,35 @@ func (t Token) String() string {
 	return mask + " until " + t.Expiry.UTC().Format(time.RFC3339)
 }
 
-// Format prints String, whatever the verb.
+// Format prints String for every verb.
 func (t Token) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, t.String()) }
 
-// LogValue is String.
+// LogValue returns String.
 func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
-// String names the consent and hides the tokens.
+// String returns the ids and the expiries, and hides the tokens.
 func (t UserAccessToken) String() string {
-	return fmt.Sprintf("consent %s of user %s, access token %s, refresh token %s", t.ConsentID, t.UserID, t.AccessToken, t.RefreshToken)
+	return fmt.Sprintf("consent %s of user %s, access token %s, refresh token %s",
+		t.ConsentID, t.UserID, t.AccessToken, t.RefreshToken)
 }
 
-// Format prints String, whatever the verb.
+// Format prints String for every verb.
 func (t UserAccessToken) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, t.String()) }
 
-// LogValue is a group of the consent, the user and the tokens' expiries.
+// LogValue returns a group of the ids and the expiries.
 func (t UserAccessToken) LogValue() slog.Value {
 	return slog.GroupValue(
-		slog.String("consent", t.ConsentID), slog.String("user", t.UserID),
+		slog.String("consent", string(t.ConsentID)), slog.String("user", string(t.UserID)),
 		slog.Time("accessTokenExpiry", t.AccessToken.Expiry), slog.Time("refreshTokenExpiry", t.RefreshToken.Expiry),
 	)
 }
 
-// tokenOf reads the server's answer to oauth/token.
+// tokenOf returns the token that the claims of a response describe.
 func tokenOf(c wire.TokenClaims) UserAccessToken {
 	return UserAccessToken{
 		AccessToken:  newToken(c.AccessToken.Value, c.AccessToken.ExpiresOn),
 		RefreshToken: newToken(c.RefreshToken.Value, c.RefreshToken.ExpiresOn),
-		UserID:       c.Subject,
-		ConsentID:    c.ConsentID,
+		UserID:       UserID(c.Subject),
+		ConsentID:    ConsentID(c.ConsentID),
 	}
 }

@@ -8,85 +8,79 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// A User is one person, as far as their token for one contract allows. It may be
-// used by many goroutines at once.
+// A User makes the calls that one person's token for one contract allows. It refreshes the access token when the server
+// no longer accepts it. It may be used by several goroutines at once.
 type User struct {
-	client   *Client
 	contract *Contract
-	onChange func(context.Context, UserAccessToken) error
+	save     func(context.Context, UserAccessToken) error
 
 	mu     sync.Mutex
 	token  UserAccessToken
 	flight *refreshFlight
-	// unkept is a token that the server has given but the hook has not kept yet.
-	// The next call that needs it hands it to the hook again, and asks for no other.
-	unkept *UserAccessToken
-	// refused remembers that the refresh token is good no longer.
+	// unsaved is a token that the hook has failed to save. The next call that needs a token passes it to the hook
+	// again, and does not refresh.
+	unsaved *UserAccessToken
+	// refused is the error of a refresh that can never succeed again.
 	refused error
 }
 
-// refreshFlight is one refresh under way; err is set before done is closed.
+// A refreshFlight is one refresh that is running. err is set before done is closed.
 type refreshFlight struct {
 	done chan struct{}
 	err  error
 }
 
-// refreshTimeout bounds one refresh, the hook included. It does not end with the
-// call that began it, since others may wait for it too.
+// refreshTimeout bounds one refresh, including the hook. A refresh does not end with the call that started it, because
+// other calls may wait for it.
 const refreshTimeout = time.Minute
 
-// A UserOption sets up a [User].
+// A UserOption configures a [User].
 type UserOption func(*User)
 
-// OnTokenChange calls hook with each refreshed token, once, so that it can be
-// stored: before any of the calls that waited for it goes on. When hook returns
-// an error, those calls return it, and the next one hands the token to hook again.
-func OnTokenChange(hook func(context.Context, UserAccessToken) error) UserOption {
-	return func(u *User) { u.onChange = hook }
+// OnTokenChange sets a function that saves a refreshed token. It is called once for each token, before the calls that
+// wait for the token continue. If it returns an error, those calls return that error, and the next call passes the same
+// token to it again.
+func OnTokenChange(save func(context.Context, UserAccessToken) error) UserOption {
+	return func(u *User) { u.save = save }
 }
 
-// User is the person whom the token belongs to. It makes no request itself.
-func (c *Client) User(contract *Contract, token UserAccessToken, options ...UserOption) *User {
-	u := &User{client: c, contract: contract, token: token}
+// User returns a [User] for the person whom the token belongs to. It sends nothing.
+func (k *Contract) User(token UserAccessToken, options ...UserOption) *User {
+	u := &User{contract: k, token: token}
 	for _, option := range options {
 		option(u)
 	}
 	return u
 }
 
-// Token is the person's token as it stands: the last one refreshed, or the one
-// that the User was made with.
+// Token returns the current token: the last one that was refreshed, or the one that the User was created with.
 func (u *User) Token() UserAccessToken {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.token
 }
 
-// Refresh gets a new access token now. Calls do it by themselves when they need
-// one.
+// Refresh gets a new access token now. The other calls refresh by themselves.
 func (u *User) Refresh(ctx context.Context) error {
 	return u.refresh(ctx, u.Token().AccessToken.Value)
 }
 
-// String names the user and hides the token.
+// String describes the token and hides its secrets.
 func (u *User) String() string { return u.Token().String() }
 
-// Format prints String, whatever the verb.
+// Format prints String for every verb.
 func (u *User) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, u.String()) }
 
-// LogValue is that of the token, which hides its secrets.
+// LogValue returns the log value of the token, which hides its secrets.
 func (u *User) LogValue() slog.Value { return u.Token().LogValue() }
 
-// do makes a call for the person. A refused access token is refreshed, once, and
-// the call made again.
+// do makes a call for the person. If the server refuses the access token, do refreshes it and makes the call once more.
 func (u *User) do(ctx context.Context, cl call, handle func(*http.Response) error) error {
 	used := u.Token().AccessToken.Value
 	cl.claims.AccessToken = used.Reveal()
-	err := u.client.send(ctx, u.contract, cl, handle)
+	err := u.contract.send(ctx, cl, handle)
 	if !tokenRefused(err) || u.Token().RefreshToken.Value.IsZero() {
 		return err
 	}
@@ -101,32 +95,30 @@ func (u *User) do(ctx context.Context, cl call, handle func(*http.Response) erro
 		cl.stream = body
 	}
 	cl.claims.AccessToken = u.Token().AccessToken.Value.Reveal()
-	return u.client.send(ctx, u.contract, cl, handle)
+	return u.contract.send(ctx, cl, handle)
 }
 
 func (u *User) doJSON(ctx context.Context, cl call, v any) error {
-	return u.do(ctx, cl, jsonAnswer{v, maxJSON}.read)
+	return u.do(ctx, cl, jsonResponse{v, maxJSON}.read)
 }
 
-// tokenRefused says whether a new access token may help. A 401 without a code is
-// one whose body did not arrive as the protocol says, such as that of a HEAD. What
-// was kept to be delivered is not sent again, whatever the answer.
+// tokenRefused reports whether a new access token may help. A response to HEAD has no body, so a 401 without a code
+// counts. A resource that the server has accepted for delivery is never sent again.
 func tokenRefused(err error) bool {
-	var kept *DeliveryError
-	if errors.As(err, &kept) {
+	var accepted *DeliveryError
+	if errors.As(err, &accepted) {
 		return false
 	}
 	var e *Error
-	return errors.As(err, &e) && e.Status == http.StatusUnauthorized && (e.Code == wire.CodeInvalidToken || e.Code == "")
+	return errors.As(err, &e) && e.Status == http.StatusUnauthorized && (e.Code == CodeInvalidToken || e.Code == "")
 }
 
-// refresh replaces the access token that a call found refused. All calls that find
-// the same one refused share one refresh.
+// refresh replaces the access token that the server has refused. All calls whose token was the same share one refresh.
 func (u *User) refresh(ctx context.Context, stale Secret) error {
 	u.mu.Lock()
 	if !u.token.AccessToken.Value.Equal(stale) {
 		u.mu.Unlock()
-		return nil // another call has been here
+		return nil // another call has refreshed it
 	}
 	if u.refused != nil {
 		defer u.mu.Unlock()
@@ -136,7 +128,7 @@ func (u *User) refresh(ctx context.Context, stale Secret) error {
 	if flight == nil {
 		flight = &refreshFlight{done: make(chan struct{})}
 		u.flight = flight
-		go u.fly(context.WithoutCancel(ctx), flight, u.token, u.unkept)
+		go u.runRefresh(context.WithoutCancel(ctx), flight, u.token, u.unsaved)
 	}
 	u.mu.Unlock()
 	select {
@@ -147,32 +139,32 @@ func (u *User) refresh(ctx context.Context, stale Secret) error {
 	}
 }
 
-// fly makes one refresh and lets those go on who wait for it.
-func (u *User) fly(ctx context.Context, flight *refreshFlight, old UserAccessToken, unkept *UserAccessToken) {
+// runRefresh makes one refresh and wakes the waiting calls.
+func (u *User) runRefresh(ctx context.Context, flight *refreshFlight, old UserAccessToken, unsaved *UserAccessToken) {
 	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
-	fresh, err := unkept, error(nil)
+	fresh, err := unsaved, error(nil)
 	if fresh == nil {
 		var got UserAccessToken
-		if got, err = u.client.Refresh(ctx, u.contract, old); err == nil {
+		if got, err = u.contract.Refresh(ctx, old); err == nil {
 			fresh = &got
 		}
 	}
-	kept := err == nil
-	if kept && u.onChange != nil {
-		if err = u.onChange(ctx, *fresh); err != nil {
-			err, kept = fmt.Errorf("keep the refreshed token: %w", err), false
+	saved := err == nil
+	if saved && u.save != nil {
+		if err = u.save(ctx, *fresh); err != nil {
+			err, saved = fmt.Errorf("save the refreshed token: %w", err), false
 		}
 	}
 
 	u.mu.Lock()
-	u.flight, u.unkept = nil, nil
+	u.flight, u.unsaved = nil, nil
 	switch {
-	case kept:
+	case saved:
 		u.token = *fresh
 	case fresh != nil:
-		u.unkept = fresh
-	case errors.Is(err, ErrReauthorize):
+		u.unsaved = fresh
+	case errors.Is(err, ErrReauthorize), errors.Is(err, ErrRevoked):
 		u.refused = err
 	}
 	u.mu.Unlock()

@@ -54,9 +54,8 @@ type credentials struct {
 	Token       string `help:"Token file. Default: beside the credentials file, one for each contract." type:"path"`
 }
 
-// connection is a client of one contract.
+// connection is one contract of a client.
 type connection struct {
-	client   *digime.Client
 	contract *digime.Contract
 	callback string
 	tokens   func(digime.ContractID) string // where a contract's token is kept
@@ -75,7 +74,7 @@ func (c *credentials) connect(contract string) (*connection, error) {
 	}
 	conn := &connection{callback: file.Callback, tokens: c.tokenFile, ids: map[string]digime.ContractID{}}
 	for name, k := range file.Contracts {
-		conn.ids[name] = k.ContractID
+		conn.ids[name] = digime.ContractID(k.ContractID)
 	}
 	id, key := contract, []byte(file.Contracts[contract].PrivateKey)
 	switch {
@@ -97,13 +96,13 @@ func (c *credentials) connect(contract string) (*connection, error) {
 		application = string(file.ApplicationID)
 	}
 	if url := cmp.Or(c.URL, file.PublicURL); url != "" {
-		options = append(options, digime.At(url))
+		options = append(options, digime.WithServer(url))
 	}
-	var err error
-	if conn.client, err = digime.New(application, options...); err != nil {
+	client, err := digime.New(application, options...)
+	if err != nil {
 		return nil, err
 	}
-	if conn.contract, err = digime.ParseContract(id, key); err != nil {
+	if conn.contract, err = client.ParseContract(id, key); err != nil {
 		return nil, err
 	}
 	return conn, nil
@@ -127,7 +126,7 @@ func (c *connection) user() (*digime.User, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.client.User(c.contract, token, digime.OnTokenChange(func(_ context.Context, token digime.UserAccessToken) error {
+	return c.contract.User(token, digime.OnTokenChange(func(_ context.Context, token digime.UserAccessToken) error {
 		return writeToken(path, token)
 	})), nil
 }

@@ -52,7 +52,7 @@ func (c *clientAuthorize) Run(ctx context.Context) error {
 	}
 	defer back.close()
 	options := digime.AuthorizeOptions{
-		Callback: conn.callback, SourceType: digime.SourceType(c.SourceType), ServiceID: c.Service, Locale: c.Locale,
+		RedirectURL: conn.callback, SourceType: digime.SourceType(c.SourceType), SourceID: digime.SourceID(c.Service), Locale: c.Locale,
 	}
 	if c.Link != "" {
 		id, ok := conn.ids[c.Link]
@@ -63,16 +63,16 @@ func (c *clientAuthorize) Run(ctx context.Context) error {
 			return fmt.Errorf("link: %w", err)
 		}
 	}
-	auth, err := conn.client.Authorize(ctx, conn.contract, options)
+	auth, err := conn.contract.Authorize(ctx, options)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "Open this address, and come back here afterwards:\n\n  %s\n\n", auth.URL)
-	answer, err := back.wait(ctx, auth.State, c.Wait)
+	answer, err := back.wait(ctx, auth, c.Wait)
 	if err != nil {
 		return err
 	}
-	token, err := conn.client.Exchange(ctx, conn.contract, answer.Code, auth.Verifier)
+	token, err := conn.contract.Exchange(ctx, answer)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (c *connection) connected(ctx context.Context, reference string) (digime.Ac
 	if err != nil {
 		return digime.Account{}, err
 	}
-	accounts, err := user.ReadAccounts(ctx)
+	accounts, err := user.ListAccounts(ctx)
 	if err != nil {
 		return digime.Account{}, err
 	}
@@ -166,15 +166,16 @@ func (b *callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// wait returns what the browser brought for this authorisation. What has another
-// state was brought by somebody else, and is not listened to.
-func (b *callback) wait(ctx context.Context, state string, limit time.Duration) (digime.Callback, error) {
+// wait returns what the browser brought for this authorisation. A callback with another
+// state comes from somebody else and is ignored.
+func (b *callback) wait(ctx context.Context, auth digime.Authorization, limit time.Duration) (digime.Callback, error) {
 	timeout := time.After(limit)
 	for {
 		select {
 		case query := <-b.came:
-			if query.Get("state") == state {
-				return digime.ParseCallback(query)
+			back, err := auth.ParseCallback(query)
+			if !errors.Is(err, digime.ErrStateMismatch) {
+				return back, err
 			}
 		case <-timeout:
 			return digime.Callback{}, fmt.Errorf("nobody came back within %s", limit)

@@ -42,7 +42,7 @@ func (c *clientDeliveries) Run(ctx context.Context) error {
 	if c.ID != "" {
 		return c.one(ctx, user, digime.DeliveryID(c.ID))
 	}
-	list, err := user.Deliveries(ctx)
+	list, err := user.ListDeliveries(ctx)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (c *clientDeliveries) Run(ctx context.Context) error {
 }
 
 func (c *clientDeliveries) one(ctx context.Context, user *digime.User, id digime.DeliveryID) error {
-	look := user.Delivery
+	look := user.GetDelivery
 	if c.Wait {
 		look = user.WaitForDelivery
 	}
@@ -76,6 +76,6 @@ func (c *clientDeliveries) one(ctx context.Context, user *digime.User, id digime
 func printDeliveries(list []digime.Delivery) error {
 	return printTable(list, "DELIVERY ID\tSTATE\tPROVIDER\tWHAT\tATTEMPTS\tCHANGED\tREASON", func(d digime.Delivery) string {
 		return fmt.Sprintf("%s\t%s\t%s\t%s\t%d\t%s\t%s", d.ID, d.State, d.Provider, strings.Join(d.Types, ", "), d.Attempts,
-			d.Updated.Time().Local().Format(time.DateTime), oneLine(d.Reason))
+			d.UpdatedAt.Local().Format(time.DateTime), oneLine(d.Reason))
 	})
 }

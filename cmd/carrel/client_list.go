@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 type clientList struct {
@@ -36,10 +37,10 @@ func (c *clientList) Run(ctx context.Context) error {
 	}
 	var options digime.SessionOptions
 	if c.Tag != nil || c.MIMEType != nil {
-		filter := digime.MetadataFilter{Tags: c.Tag, MIMEType: c.MIMEType}
-		options.Scope = &digime.Scope{Criteria: []digime.Criterion{{Metadata: &filter}}}
+		filter := digime.MetadataFilter{Tags: c.Tag, MIMETypes: c.MIMEType}
+		options.Scope = digime.Scope{Criteria: []digime.Criterion{{Metadata: filter}}}
 	}
-	session, err := user.ReadSession(ctx, options)
+	session, err := user.StartSession(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -49,9 +50,9 @@ func (c *clientList) Run(ctx context.Context) error {
 	}
 	views := make([]fileView, 0, len(list.Files))
 	for _, f := range list.Files {
-		view := fileView{Name: f.Name, Updated: f.UpdatedDate}
+		view := fileView{Name: f.Name, Updated: wire.MillisOf(f.UpdatedAt)}
 		if !c.NamesOnly {
-			metadata, _, err := session.ReadFileMetadata(ctx, f.Name)
+			metadata, err := session.GetFileMetadata(ctx, f.Name)
 			if err != nil {
 				return err
 			}
@@ -77,13 +78,11 @@ func (c *clientList) Run(ctx context.Context) error {
 // completeList asks until the session is complete.
 func completeList(ctx context.Context, session *digime.Session) (digime.FileList, error) {
 	for {
-		list, err := session.FileList(ctx)
+		list, err := session.ListFiles(ctx)
 		if err != nil {
 			return digime.FileList{}, err
 		}
-		switch list.Status.State {
-		case digime.StatePending, digime.StateRunning:
-		default:
+		if list.State.Final() {
 			return list, nil
 		}
 		select {
@@ -115,7 +114,7 @@ func (c *clientAccounts) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	accounts, err := user.ReadAccounts(ctx)
+	accounts, err := user.ListAccounts(ctx)
 	if err != nil {
 		return err
 	}
@@ -123,7 +122,7 @@ func (c *clientAccounts) Run(ctx context.Context) error {
 		return printJSON(accounts)
 	}
 	return printTable(accounts, "ACCOUNT ID\tTYPE\tSERVICE\tSINCE", func(a digime.Account) string {
-		return fmt.Sprintf("%s\t%s\t%s\t%s", a.ID, a.Type, cmp.Or(a.ServiceProviderName, a.ServiceTypeName), a.CreatedDate.Time().Local().Format(time.DateOnly))
+		return fmt.Sprintf("%s\t%s\t%s\t%s", a.ID, a.Type, cmp.Or(a.ServiceProviderName, a.ServiceTypeName), a.CreatedAt.Local().Format(time.DateOnly))
 	})
 }
 
@@ -144,7 +143,7 @@ func (c *clientContract) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	details, err := conn.client.ContractDetails(ctx, conn.contract)
+	details, err := conn.contract.GetDetails(ctx)
 	if err != nil {
 		return err
 	}
@@ -152,6 +151,6 @@ func (c *clientContract) Run(ctx context.Context) error {
 		return printJSON(details)
 	}
 	return printTable([]digime.ContractDetails{details}, "CONTRACT ID\tACCESS\tAPPLICATION\tEXPIRES", func(d digime.ContractDetails) string {
-		return fmt.Sprintf("%s\t%s\t%s\t%s", d.ID, d.AccessType, d.Application.Name, d.ExpirationDate.Time().Format(time.DateOnly))
+		return fmt.Sprintf("%s\t%s\t%s\t%s", d.ID, d.AccessType, d.Application.Name, d.ExpiresAt.Format(time.DateOnly))
 	})
 }

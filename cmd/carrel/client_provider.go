@@ -32,6 +32,9 @@ func (clientPushProvider) Help() string {
 It ends with 0 when the provider has it, or the server keeps it and goes on. It is never sent twice by itself.`
 }
 
+// maxResource is the size of the largest resource that the SDK sends, in bytes.
+const maxResource = 10 << 20
+
 // Run pushes the resource.
 func (c *clientPushProvider) Run(ctx context.Context) error {
 	conn, err := c.connect(c.Contract)
@@ -53,7 +56,11 @@ func (c *clientPushProvider) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	answer, err := user.PushToProvider(ctx, account, digime.FHIRVersion(c.FHIR), io.Reader(in))
+	resource, err := io.ReadAll(io.LimitReader(in, maxResource+1)) // more is refused
+	if err != nil {
+		return fmt.Errorf("push to provider: %w", err)
+	}
+	answer, err := user.PushToProvider(ctx, account, digime.FHIRVersion(c.FHIR), resource)
 	view := pushView{Account: account, Status: answer.Status, DeliveryID: answer.DeliveryID, Answer: answer.Body}
 	view.Delivered = err == nil && answer.Delivered()
 	if err == nil && !view.Delivered && c.Wait {
@@ -76,7 +83,7 @@ func providerAccount(ctx context.Context, user *digime.User, named digime.Accoun
 	if named != "" {
 		return named, nil
 	}
-	accounts, err := user.ReadAccounts(ctx)
+	accounts, err := user.ListAccounts(ctx)
 	if err != nil {
 		return "", err
 	}

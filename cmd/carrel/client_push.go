@@ -63,7 +63,7 @@ func (c *clientPush) Run(ctx context.Context) error {
 	}
 	start := time.Now()
 	data := &watchedFile{File: file, bar: newBar(size, "push")}
-	err = user.Push(ctx, digime.Push{
+	err = user.Push(ctx, digime.PushInput{
 		Data: data, MIMEType: cmp.Or(c.MIMEType, mime.TypeByExtension(filepath.Ext(c.File)), "application/octet-stream"),
 		AccountID: c.AccountID, Reference: reference, Tags: c.Tag,
 	})

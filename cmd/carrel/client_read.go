@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 type clientRead struct {
@@ -44,7 +45,7 @@ func (c *clientRead) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	session, err := user.ReadSession(ctx, digime.SessionOptions{})
+	session, err := user.StartSession(ctx, digime.SessionOptions{})
 	if err != nil {
 		return err
 	}
@@ -55,7 +56,7 @@ func (c *clientRead) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	file, err := session.ReadFile(ctx, name)
+	file, err := session.OpenFile(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -74,14 +75,14 @@ func (c *clientRead) find(ctx context.Context, session *digime.Session) (digime.
 	if err != nil {
 		return "", err
 	}
-	slices.SortStableFunc(list.Files, func(a, b digime.FileEntry) int { return int(b.UpdatedDate - a.UpdatedDate) })
+	slices.SortStableFunc(list.Files, func(a, b digime.FileEntry) int { return b.UpdatedAt.Compare(a.UpdatedAt) })
 	for _, f := range list.Files {
 		if string(f.Name) == c.Name {
 			return f.Name, nil
 		}
 	}
 	for _, f := range list.Files {
-		metadata, _, err := session.ReadFileMetadata(ctx, f.Name)
+		metadata, err := session.GetFileMetadata(ctx, f.Name)
 		if err != nil {
 			return "", err
 		}
@@ -121,7 +122,7 @@ func (c *clientRead) save(file *digime.File, path string) error {
 	if err != nil {
 		return fmt.Errorf("read: %w", err)
 	}
-	bar := newBar(file.Transfer, "read")
+	bar := newBar(file.ContentLength, "read")
 	n, err := io.Copy(io.MultiWriter(out, bar), file)
 	_ = bar.Exit() // the terminal's line
 	err = errors.Join(err, out.Close())
@@ -144,7 +145,7 @@ func (c *clientRead) save(file *digime.File, path string) error {
 // fileView is what a program gets of a file.
 type fileView struct {
 	Name    digime.FileName        `json:"name"`
-	Updated digime.Millis          `json:"updatedDate,omitempty"`
+	Updated wire.Millis            `json:"updatedDate,omitempty"`
 	Path    string                 `json:"path,omitempty"`
 	Bytes   int64                  `json:"bytes,omitempty"`
 	Raw     *digime.RawMetadata    `json:"raw,omitempty"`

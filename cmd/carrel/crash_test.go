@@ -75,7 +75,7 @@ func newCrasher(t testing.TB, database string) *crasher {
 	p := c.start(t)
 	defer p.kill()
 	c.application = application.ID
-	client, err := digime.New(application.ID, digime.At(p.url), digime.Retries(0))
+	client, err := digime.New(application.ID, digime.WithServer(p.url), digime.WithRetries(0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,23 +97,23 @@ func (c *crasher) consent(t testing.TB, client *digime.Client, application strin
 	}
 	carrelJSON(t, &key, "contract", "add", "--json", "--application", application, "--access", access, "--redirect-uri", crashCallback,
 		"--data", c.data, "--database", c.database)
-	contract, err := digime.ParseContract(key.ContractID, []byte(key.PrivateKey))
+	contract, err := client.ParseContract(key.ContractID, []byte(key.PrivateKey))
 	if err != nil {
 		t.Fatal(err)
 	}
-	auth, err := client.Authorize(t.Context(), contract, digime.AuthorizeOptions{Callback: crashCallback, Link: link})
+	auth, err := contract.Authorize(t.Context(), digime.AuthorizeOptions{RedirectURL: crashCallback, Link: link})
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, err := walkBack(t.Context(), person, auth.URL)
+	back, err := walkBack(t.Context(), person, auth)
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := client.Exchange(t.Context(), contract, back.Code, auth.Verifier)
+	token, err := contract.Exchange(t.Context(), back)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return client.User(contract, token)
+	return contract.User(token)
 }
 
 // pushers push at once during a round.
@@ -167,7 +167,7 @@ func (c *crasher) push(ctx context.Context, round int) bool {
 		size = 200 << 10
 	}
 	reference := fmt.Sprintf("%d-%d-%d", round, n, size)
-	err := c.writer.Push(ctx, digime.Push{Data: bytes.NewReader(contentOf(reference)), MIMEType: "application/octet-stream",
+	err := c.writer.Push(ctx, digime.PushInput{Data: bytes.NewReader(contentOf(reference)), MIMEType: "application/octet-stream",
 		AccountID: "crash", Reference: []string{reference}})
 	if err != nil {
 		return false
@@ -196,11 +196,11 @@ func contentOf(reference string) []byte {
 // compares each with what was pushed. Every answered push must be among them.
 func (c *crasher) read(t *testing.T, all bool) {
 	t.Helper()
-	session, err := c.reader.ReadSession(t.Context(), digime.SessionOptions{})
+	session, err := c.reader.StartSession(t.Context(), digime.SessionOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := session.FileList(t.Context())
+	list, err := session.ListFiles(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func (c *crasher) read(t *testing.T, all bool) {
 		if _, known := c.seen[entry.Name]; known && !all {
 			continue
 		}
-		file, err := session.ReadFile(t.Context(), entry.Name)
+		file, err := session.OpenFile(t.Context(), entry.Name)
 		if err != nil {
 			t.Fatalf("file %s is listed and cannot be opened: %v", entry.Name, err)
 		}

@@ -50,7 +50,7 @@ func deliveries(t *testing.T, database string) {
 	kills := max(2, count/1000)
 	c := newCourier(t, t.TempDir(), database)
 	c.connect(t)
-	c.sim.Chaos(1.0/3, 20261124)
+	c.sim.SetRandomFailures(1.0/3, 20261124)
 	for round := range kills + 1 {
 		until := (round + 1) * count / (kills + 1)
 		c.round(t, until, round < kills)
@@ -67,7 +67,6 @@ type courier struct {
 	data, database, address string
 	flags                   []string
 	process                 *process
-	client                  *digime.Client
 	contract                *digime.Contract
 	person                  *demo.Walker
 	user                    *digime.User
@@ -87,12 +86,12 @@ type pushed struct {
 }
 
 func newCourier(t *testing.T, data, database string) *courier {
-	sim, err := simulator.Start(t.Context(), simulator.Config{PlainFront: true, Folder: t.TempDir()})
+	sim, err := simulator.Start(t.Context(), simulator.Config{FrontHTTP: true, Folder: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sim.Close() })
-	sim.Behave("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove, RefreshTokens: true,
+	sim.SetBehaviour("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove, RefreshTokens: true,
 		Slow: 100 * time.Millisecond, Late: deliveryTimeout + 500*time.Millisecond, RetryAfter: time.Second})
 	files := sim.Files()
 	c := &courier{sim: sim, data: data, database: database, address: freeAddress(t), answers: map[string]pushed{},
@@ -118,24 +117,24 @@ func (c *courier) connect(t *testing.T) {
 	carrelJSON(t, &application, "application", "add", "--json", "--name", "Courier", "--data", c.data, "--database", c.database)
 	carrelJSON(t, &key, "contract", "add", "--json", "--application", application.ID, "--access", "write", "--redirect-uri", crashCallback, "--data", c.data, "--database", c.database)
 	c.start(t)
-	var err error
-	if c.client, err = digime.New(application.ID, digime.At(c.process.url), digime.Retries(0)); err != nil {
-		t.Fatal(err)
-	}
-	if c.contract, err = digime.ParseContract(key.ContractID, []byte(key.PrivateKey)); err != nil {
-		t.Fatal(err)
-	}
-	auth, err := c.client.Authorize(t.Context(), c.contract, digime.AuthorizeOptions{Callback: crashCallback, SourceType: digime.SourcePush})
+	client, err := digime.New(application.ID, digime.WithServer(c.process.url), digime.WithRetries(0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	back := c.walk(t, auth.URL)
-	token, err := c.client.Exchange(t.Context(), c.contract, back.Code, auth.Verifier)
+	if c.contract, err = client.ParseContract(key.ContractID, []byte(key.PrivateKey)); err != nil {
+		t.Fatal(err)
+	}
+	auth, err := c.contract.Authorize(t.Context(), digime.AuthorizeOptions{RedirectURL: crashCallback, SourceType: digime.SourcePush})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.user = c.client.User(c.contract, token)
-	accounts, err := c.user.ReadAccounts(t.Context())
+	back := c.walk(t, auth)
+	token, err := c.contract.Exchange(t.Context(), back)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.user = c.contract.User(token)
+	accounts, err := c.user.ListAccounts(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,9 +148,9 @@ func (c *courier) connect(t *testing.T) {
 	}
 }
 
-func (c *courier) walk(t testing.TB, address string) digime.Callback {
+func (c *courier) walk(t testing.TB, auth digime.Authorization) digime.Callback {
 	t.Helper()
-	back, err := walkBack(t.Context(), c.person, address)
+	back, err := walkBack(t.Context(), c.person, auth)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,8 +158,8 @@ func (c *courier) walk(t testing.TB, address string) digime.Callback {
 }
 
 // walkBack sends a person through the pages and reads the callback that they end at.
-func walkBack(ctx context.Context, person *demo.Walker, address string) (digime.Callback, error) {
-	end, err := person.Walk(ctx, address, crashCallback)
+func walkBack(ctx context.Context, person *demo.Walker, auth digime.Authorization) (digime.Callback, error) {
+	end, err := person.Walk(ctx, auth.URL, crashCallback)
 	if err != nil {
 		return digime.Callback{}, err
 	}
@@ -168,7 +167,7 @@ func walkBack(ctx context.Context, person *demo.Walker, address string) (digime.
 	if err != nil {
 		return digime.Callback{}, err
 	}
-	return digime.ParseCallback(u.Query())
+	return auth.ParseCallback(u.Query())
 }
 
 // round pushes until so many have been pushed in all; a killer ends the server somewhere
@@ -219,7 +218,11 @@ func (c *courier) round(t *testing.T, until int, kill bool) {
 func (c *courier) push(ctx context.Context, n int) bool {
 	run := fmt.Sprintf("run-%d", n)
 	for {
-		answer, err := c.user.PushToProvider(ctx, c.account, digime.STU3, resourceOf(run, n%4 == 0))
+		resource, err := digime.MarshalResource(resourceOf(run, n%4 == 0))
+		if err != nil {
+			panic(err)
+		}
+		answer, err := c.user.PushToProvider(ctx, c.account, digime.STU3, resource)
 		p := pushed{delivery: answer.DeliveryID, err: err}
 		var kept *digime.DeliveryError
 		var refused *digime.Error
@@ -251,7 +254,7 @@ func (c *courier) note(run string, p pushed) {
 func (c *courier) reconnect(ctx context.Context) bool {
 	c.reconnecting.Lock()
 	defer c.reconnecting.Unlock()
-	accounts, err := c.user.ReadAccounts(ctx)
+	accounts, err := c.user.ListAccounts(ctx)
 	if err != nil {
 		return false
 	}
@@ -260,11 +263,11 @@ func (c *courier) reconnect(ctx context.Context) bool {
 			return true // somebody else was first
 		}
 	}
-	again, err := c.user.ReauthorizeAccount(ctx, c.account, digime.ReauthorizeAccountOptions{Callback: crashCallback})
+	again, err := c.user.ReauthorizeAccount(ctx, c.account, digime.ReauthorizeAccountOptions{RedirectURL: crashCallback})
 	if err != nil {
 		return false
 	}
-	if _, err := walkBack(ctx, c.person, again.URL); err != nil {
+	if _, err := walkBack(ctx, c.person, again); err != nil {
 		return false
 	}
 	c.mu.Lock()

@@ -16,16 +16,16 @@ import (
 // is taken, at any, and sets the server up to reach them. Their lists have been
 // fetched by then: the first click finds them.
 func startProviders(ctx context.Context, address, data string, log *slog.Logger, c *server.Config) (*simulator.Simulator, error) {
-	config := simulator.Config{Front: address, PlainFront: true, Folder: filepath.Join(data, "providers"), Log: log}
+	config := simulator.Config{FrontAddr: address, FrontHTTP: true, Folder: filepath.Join(data, "providers"), Log: log}
 	s, err := simulator.Start(ctx, config)
 	if err != nil {
-		config.Front = ""
+		config.FrontAddr = ""
 		s, err = simulator.Start(ctx, config)
 	}
 	if err != nil {
 		return nil, err
 	}
-	c.MedMij = &medmij.Config{Lists: s.ListURL(), ClientID: s.ClientID, Roots: s.Roots(), Folder: filepath.Join(data, "medmij"),
+	c.MedMij = &medmij.Config{ListURL: s.ListURL(), ClientID: s.ClientID, Roots: s.Roots(), CacheFolder: filepath.Join(data, "medmij"),
 		AllowLoopback: true, Log: log}
 	c.LoopbackProviders = true
 	c.MedMij.Certificate, c.MedMij.Key = s.ClientCertificate()
@@ -45,5 +45,5 @@ func fetchLists(ctx context.Context, c medmij.Config) error {
 	if err != nil {
 		return err
 	}
-	return network.Refresh(ctx)
+	return network.UpdateLists(ctx)
 }

@@ -48,7 +48,7 @@ func (c *fhirCheck) Run() error {
 			return err
 		}
 		report, err := c.check(version, body)
-		var faults *fhir.Faults
+		var faults *fhir.ValidationError
 		if err != nil && !errors.As(err, &faults) {
 			return fmt.Errorf("check %s: %w", name, err)
 		}
@@ -65,7 +65,7 @@ func (c *fhirCheck) Run() error {
 // asked for.
 func (c *fhirCheck) check(version fhir.Version, body []byte) (*fhir.Report, error) {
 	if !c.Send {
-		return fhir.Check(version, body)
+		return fhir.Validate(version, body)
 	}
 	out, err := fhir.Prepare(version, body)
 	if err != nil {
@@ -74,17 +74,17 @@ func (c *fhirCheck) check(version fhir.Version, body []byte) (*fhir.Report, erro
 	return out.Report, nil
 }
 
-func (c *fhirCheck) print(name string, report *fhir.Report, faults *fhir.Faults) {
+func (c *fhirCheck) print(name string, report *fhir.Report, faults *fhir.ValidationError) {
 	switch {
 	case c.JSON && faults != nil:
 		fmt.Printf("%s\n", faults.Outcome())
 	case c.JSON:
 		fmt.Printf("%s\n", report.Outcome())
 	case faults != nil:
-		for _, f := range faults.List {
+		for _, f := range faults.Issues {
 			fmt.Printf("%s: %s\n", name, f)
 		}
-		if faults.More {
+		if faults.Truncated {
 			fmt.Printf("%s: there are more faults\n", name)
 		}
 	default:
@@ -95,13 +95,13 @@ func (c *fhirCheck) print(name string, report *fhir.Report, faults *fhir.Faults)
 // summary says in a few words what a file holds.
 func summary(r *fhir.Report) string {
 	words := []string{r.ResourceType}
-	if r.Bundle != "" {
-		words[0] += " " + r.Bundle + " of " + entries(len(r.Resources)-1)
+	if r.BundleType != "" {
+		words[0] += " " + r.BundleType + " of " + entries(len(r.Resources)-1)
 	}
 	for _, p := range r.Profiles {
 		words = append(words, "profile "+p)
 	}
-	if !r.Structure {
+	if !r.StructureChecked {
 		words = append(words, "structure not checked")
 	}
 	return strings.Join(words, ", ")

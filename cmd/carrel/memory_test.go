@@ -38,22 +38,22 @@ func transfer(b *testing.B, files int, size int64) {
 	for b.Loop() {
 		began := time.Now()
 		atOnce(b, files, func(n int) error {
-			return c.writer.Push(b.Context(), digime.Push{Data: pieces.reader(size), MIMEType: "application/octet-stream",
+			return c.writer.Push(b.Context(), digime.PushInput{Data: pieces.reader(size), MIMEType: "application/octet-stream",
 				AccountID: "bench", Reference: []string{fmt.Sprint(n)}})
 		})
 		pushed := time.Since(began)
-		session, err := c.reader.ReadSession(b.Context(), digime.SessionOptions{})
+		session, err := c.reader.StartSession(b.Context(), digime.SessionOptions{})
 		if err != nil {
 			b.Fatal(err)
 		}
-		list, err := session.FileList(b.Context())
+		list, err := session.ListFiles(b.Context())
 		if err != nil {
 			b.Fatal(err)
 		}
 		began = time.Now()
 		latest := list.Files[len(list.Files)-files:]
 		atOnce(b, files, func(n int) error {
-			file, err := session.ReadFile(b.Context(), latest[n].Name)
+			file, err := session.OpenFile(b.Context(), latest[n].Name)
 			if err != nil {
 				return err
 			}
@@ -78,7 +78,7 @@ func transfer(b *testing.B, files int, size int64) {
 // passwords as well.
 func (c *crasher) someoneNew(b *testing.B) {
 	b.Helper()
-	client, err := digime.New(c.application, digime.At("http://"+c.address))
+	client, err := digime.New(c.application, digime.WithServer("http://"+c.address))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -38,8 +38,11 @@ func TestNothingIsSpilled(t *testing.T) {
 	push := func(mode simulator.ResourceMode, resource any) error {
 		b := c.sim.Behaviour("")
 		b.Resource = mode
-		c.sim.Behave("", b)
-		_, err := c.user.PushToProvider(t.Context(), c.account, digime.STU3, resource)
+		c.sim.SetBehaviour("", b)
+		body, err := digime.MarshalResource(resource)
+		if err == nil {
+			_, err = c.user.PushToProvider(t.Context(), c.account, digime.STU3, body)
+		}
 		if err != nil {
 			told = append(told, err.Error())
 			var e *digime.Error
@@ -49,19 +52,19 @@ func TestNothingIsSpilled(t *testing.T) {
 		}
 		return err
 	}
-	if err := push(simulator.ResourceRight, planted(map[string]any{"system": "http://fhir.nl/fhir/NamingSystem/bsn", "value": plantedBSN})); !errors.Is(err, digime.ErrValidation) {
+	if err := push(simulator.ResourceOK, planted(map[string]any{"system": "http://fhir.nl/fhir/NamingSystem/bsn", "value": plantedBSN})); !errors.Is(err, digime.ErrValidation) {
 		t.Errorf("a citizen number: %v", err)
 	}
 	for _, broken := range []string{
 		`{"resourceType":"Observation","status":"` + plantedWords + `","code":{"text":"` + plantedWords + `"},"valueQuantity":{"value":"` + plantedNumber + `"}}`,
 		`{"resourceType":"Observation","` + plantedBSN + `":1,"subject":{"reference":"` + plantedWords + ` ` + plantedBSN + `"}`,
 	} {
-		if err := push(simulator.ResourceRight, json.RawMessage(broken)); err == nil {
+		if err := push(simulator.ResourceOK, json.RawMessage(broken)); err == nil {
 			t.Error("a broken resource was taken")
 		}
 	}
-	for _, mode := range []simulator.ResourceMode{simulator.ResourceRight, simulator.ResourceRefused, simulator.ResourceFiled500, simulator.ResourceCutAfter,
-		simulator.ResourceEndless, simulator.ResourceHTML, simulator.ResourceBusy, simulator.ResourceUnknown, simulator.ResourceRight} {
+	for _, mode := range []simulator.ResourceMode{simulator.ResourceOK, simulator.ResourceUnprocessable, simulator.ResourceFiled500, simulator.ResourceCutAfter,
+		simulator.ResourceEndless, simulator.ResourceHTML, simulator.ResourceBusy, simulator.ResourceUnauthorized, simulator.ResourceOK} {
 		err := push(mode, planted(nil))
 		t.Logf("%q: %v", mode, err)
 	}

@@ -44,7 +44,7 @@ func (f *providerFlags) open(data string, into *server.Config) (done func() erro
 		}
 	}
 	if f.FHIRServers != "" {
-		if into.FHIRServers, err = smart.Load(f.FHIRServers); err != nil {
+		if into.FHIRServers, err = smart.LoadServers(f.FHIRServers); err != nil {
 			return done, err
 		}
 	}
@@ -54,8 +54,8 @@ func (f *providerFlags) open(data string, into *server.Config) (done func() erro
 		}
 		return done, nil
 	}
-	config := &medmij.Config{Lists: f.MedMijLists, ClientID: f.MedMijClientID, Folder: filepath.Join(data, "medmij"),
-		Refresh: f.MedMijRefresh, Services: f.MedMijServices, SystemRoles: f.MedMijSystemRoles}
+	config := &medmij.Config{ListURL: f.MedMijLists, ClientID: f.MedMijClientID, CacheFolder: filepath.Join(data, "medmij"),
+		UpdateInterval: f.MedMijRefresh, Services: f.MedMijServices, SystemRoles: f.MedMijSystemRoles}
 	into.MedMij = config
 	for _, file := range []struct {
 		flag, path string

@@ -50,7 +50,7 @@ func (c *providerSimulatorCmd) Run(ctx context.Context) error {
 	if c.Verbose {
 		log = newLog("text")
 	}
-	s, err := simulator.Start(ctx, simulator.Config{Front: c.Front, Back: c.Back, Lists: c.Lists, PlainFront: true,
+	s, err := simulator.Start(ctx, simulator.Config{FrontAddr: c.Front, BackAddr: c.Back, ListAddr: c.Lists, FrontHTTP: true,
 		ClientID: c.ClientID, Folder: c.Data, Log: log})
 	if err != nil {
 		return err
@@ -60,12 +60,12 @@ func (c *providerSimulatorCmd) Run(ctx context.Context) error {
 		return cmp.Or(strings.Count(a, ".")-strings.Count(b, "."), strings.Compare(a, b))
 	})
 	for _, name := range names {
-		if err := s.Set(name, c.Behave[name]); err != nil {
+		if err := s.SetByName(name, c.Behave[name]); err != nil {
 			_ = s.Close() // the mistake in the flag is what counts
 			return err
 		}
 	}
-	s.Chaos(c.Chaos, c.Seed)
+	s.SetRandomFailures(c.Chaos, c.Seed)
 	c.print(s)
 	<-ctx.Done()
 	return s.Close()

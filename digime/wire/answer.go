@@ -1,72 +1,70 @@
 package wire
 
-// The shapes of the JSON answers. Optional members are left out when they are
-// empty, never null: the Node client's validators refuse null.
+// The JSON responses. Optional members are omitted when they are empty, and never null, because the validators of the
+// Node SDK refuse null.
 
-// Session is the right to read, for a while: its key stands in the URLs of the
-// query calls.
+// Session is the right to read for a limited time. Its key is part of the URLs of the query calls.
 type Session struct {
 	Key    string `json:"key"`
 	Expiry Millis `json:"expiry"`
 }
 
-// SignedAnswer is the answer of the oauth calls: a token signed by the server,
-// and a session where the call opens one.
+// SignedAnswer is the response of the oauth calls: a token that the server has signed, and a session if the call opens
+// one.
 type SignedAnswer struct {
 	Token   string   `json:"token"`
 	Session *Session `json:"session,omitempty"`
 }
 
-// TriggerAnswer is the answer of permission-access/trigger.
+// TriggerAnswer is the response of permission-access/trigger.
 type TriggerAnswer struct {
 	Session Session `json:"session"`
 }
 
-// ReferenceAnswer is the answer of base/reference.
+// ReferenceAnswer is the response of reference.
 type ReferenceAnswer struct {
 	ID string `json:"id"`
 }
 
-// RevokeAnswer is the answer of permission-access/revoke: the address of a page.
+// RevokeAnswer is the response of permission-access/revoke: the address of a page.
 type RevokeAnswer struct {
 	Location string `json:"location"`
 }
 
-// ReferenceRequest is the body of base/reference.
+// ReferenceRequest is the body of reference.
 type ReferenceRequest struct {
 	// Type is "accountId" or "cloudId".
 	Type  string `json:"type"`
 	Value string `json:"value"`
 }
 
-// States of a session's reading, or of one account in it.
+// The states of a session, or of one account in it.
 const (
-	StatePending   = "pending"
-	StateRunning   = "running"
-	StatePartial   = "partial"
-	StateCompleted = "completed"
+	StatePending   = "pending"   // the server has not started; never the state of an account
+	StateRunning   = "running"   // the server is fetching
+	StatePartial   = "partial"   // the server has finished, and could not read everything
+	StateCompleted = "completed" // the server has finished
 )
 
-// FileList is the answer of permission-access/query/{session}.
+// FileList is the response of permission-access/query/{session}.
 type FileList struct {
 	Status FileListStatus `json:"status"`
 	Files  []FileEntry    `json:"fileList,omitempty"`
 }
 
-// FileListStatus says how far the reading is, in all and by account.
+// FileListStatus is the state of a session and of its accounts.
 type FileListStatus struct {
 	State   string                      `json:"state"`
 	Details map[AccountID]AccountStatus `json:"details,omitempty"`
 }
 
-// AccountStatus is how far one account is. State is never "pending" here, and
-// "partial" always comes with Error.
+// AccountStatus is the state of one account. Only [StatePartial] has an Error, and always.
 type AccountStatus struct {
 	State string        `json:"state"`
 	Error *AccountError `json:"error,omitempty"`
 }
 
-// AccountError says why an account is only partly read.
+// AccountError says why an account could not be read, or not completely.
 type AccountError struct {
 	Code             string            `json:"code"`
 	StatusCode       int               `json:"statusCode"`
@@ -76,7 +74,7 @@ type AccountError struct {
 	ObjectTypeErrors []ObjectTypeError `json:"objectTypeErrors,omitempty"`
 }
 
-// ObjectTypeError is the fault of one kind of object.
+// ObjectTypeError is the error of one type of objects.
 type ObjectTypeError struct {
 	ObjectType int `json:"objectType"`
 	Error      struct {
@@ -86,8 +84,7 @@ type ObjectTypeError struct {
 	} `json:"error"`
 }
 
-// FileEntry is one file of a session's list. Files that were pushed have a name
-// and a date; mapped ones say more.
+// FileEntry is a file in a [FileList]. A pushed file has a name and a date; a mapped one has the other members as well.
 type FileEntry struct {
 	Name          FileName `json:"name"`
 	UpdatedDate   Millis   `json:"updatedDate"`
@@ -99,20 +96,20 @@ type FileEntry struct {
 	ObjectCount   int      `json:"objectCount,omitempty"`
 }
 
-// Schema says what mapped content conforms to. Standard is "fhir" or "digime".
+// Schema is what mapped content conforms to. Standard is "fhir" or "digime".
 type Schema struct {
 	Standard string `json:"standard"`
 	Version  string `json:"version"`
 	ID       string `json:"id,omitempty"`
 }
 
-// Account types that we give out.
+// The account types that a Carrel uses.
 const (
-	AccountTypeUser = "USER"
-	AccountTypePush = "PUSH"
+	AccountTypeUser = "USER" // represents the person at the application
+	AccountTypePush = "PUSH" // an account at a provider that resources are pushed to
 )
 
-// Account is one entry of permission-access/accounts.
+// Account is one element of the response of permission-access/accounts.
 type Account struct {
 	ID                       AccountID          `json:"id"`
 	Reference                string             `json:"reference"`
@@ -135,19 +132,19 @@ type Account struct {
 	Sample                   bool               `json:"sample,omitempty"`
 }
 
-// AccessTokenStatus says whether an account's own access still stands.
+// AccessTokenStatus says whether the server still has access to an account.
 type AccessTokenStatus struct {
 	Authorized bool   `json:"authorized"`
 	ExpiresAt  Millis `json:"expiresAt,omitempty"`
 }
 
-// Access types of a contract.
+// The access types of a contract.
 const (
-	AccessRead  = "r"
-	AccessWrite = "w"
+	AccessRead  = "r" // allows to read
+	AccessWrite = "w" // allows to push
 )
 
-// ContractDetails is the answer of permission-access/contract.
+// ContractDetails is the response of permission-access/contract.
 type ContractDetails struct {
 	ID                               ContractID         `json:"id"`
 	AccessType                       string             `json:"accessType"`
@@ -156,7 +153,7 @@ type ContractDetails struct {
 	CertificateContractSchemaVersion string             `json:"certificateContractSchemaVersion"`
 	ExpirationDate                   Millis             `json:"expirationDate"`
 	PartnerID                        string             `json:"partnerId"`
-	// Type is "json" or "x509", and says what Certificate holds.
+	// Type is the form of Certificate: "json" or "x509".
 	Type string `json:"type"`
 }
 
@@ -168,12 +165,12 @@ type ApplicationDetails struct {
 	Status    int               `json:"status"`
 }
 
-// Agent says which client made a request.
+// Agent identifies the client that made a request.
 type Agent struct {
 	SDK SDK `json:"sdk"`
 }
 
-// SDK names a client and its version.
+// SDK is the name and the version of a client.
 type SDK struct {
 	Name    string            `json:"name"`
 	Version string            `json:"version"`
@@ -186,7 +183,7 @@ type AuthorizeRequest struct {
 	Actions *Actions `json:"actions,omitempty"`
 }
 
-// Actions are what to do once the person has agreed.
+// Actions say what happens once the person has consented.
 type Actions struct {
 	Pull *SessionOptions `json:"pull,omitempty"`
 }

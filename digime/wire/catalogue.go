@@ -7,43 +7,40 @@ import (
 	"time"
 )
 
-// The shapes of the discovery calls' answers. What the iOS client refuses to be
-// without is always sent: name, publishedStatus, resource.url, category, type and a
-// service's id and publishedStatus.
+// The responses of the discovery calls. The members that the iOS SDK requires are always sent: name, publishedStatus,
+// resource.url, category, type, and the id and publishedStatus of the service.
 
-// PublishedStatus says whether something can be used.
+// PublishedStatus says whether a source or a service can be used.
 type PublishedStatus string
 
-// The statuses. In filters clients may also give them as numbers, 1 to 5 in this
-// order.
+// The statuses. In filters clients may also use their numbers, 1 to 5 in this order.
 const (
-	Approved       PublishedStatus = "approved"
-	PendingStatus  PublishedStatus = "pending"
-	Deprecated     PublishedStatus = "deprecated"
-	Blocked        PublishedStatus = "blocked"
-	SampleDataOnly PublishedStatus = "sampledataonly"
+	Approved       PublishedStatus = "approved"       // can be used
+	PendingStatus  PublishedStatus = "pending"        // is not published yet
+	Deprecated     PublishedStatus = "deprecated"     // should no longer be used
+	Blocked        PublishedStatus = "blocked"        // cannot be used
+	SampleDataOnly PublishedStatus = "sampledataonly" // can be used with sample data
 )
 
-// Statuses are all of them, in the order of their numbers.
+// Statuses are all statuses, in the order of their numbers.
 var Statuses = []PublishedStatus{Approved, PendingStatus, Deprecated, Blocked, SampleDataOnly}
 
-// Types of a source.
+// The ids of the types of a source.
 const (
-	TypePull = 1
-	TypePush = 2
+	TypePull = 1 // data is read from it
+	TypePush = 2 // data is pushed to it
 )
 
-// SourcesAnswer is the answer of discovery/sources: one page of what was found.
+// SourcesAnswer is the response of discovery/sources: one page of the sources that match.
 type SourcesAnswer struct {
 	Data   []Source `json:"data"`
 	Limit  int      `json:"limit"`
 	Offset int      `json:"offset"`
-	// Total is how many there are on all pages together.
+	// Total is the number of sources on all pages.
 	Total int `json:"total"`
 }
 
-// Source is where a person's data comes from or can be sent to: its id is what
-// connecting takes.
+// Source is what a person can connect: an organisation that data is read from or pushed to.
 type Source struct {
 	ID              int             `json:"id"`
 	Name            string          `json:"name"`
@@ -52,7 +49,7 @@ type Source struct {
 	PublishedDate   PublishedDate   `json:"publishedDate,omitzero"`
 	// Onboardable says that the source can be connected.
 	Onboardable bool `json:"onboardable"`
-	// Dynamic says that the source comes from a list that changes by itself.
+	// Dynamic says that the source comes from a list that the server updates by itself.
 	Dynamic  bool          `json:"dynamic"`
 	Resource Resource      `json:"resource"`
 	Service  SourceService `json:"service"`
@@ -61,13 +58,11 @@ type Source struct {
 	Platform []Platform    `json:"platform,omitempty"`
 	Type     []SourceType  `json:"type"`
 	Address  Addresses     `json:"address,omitempty"`
-	// JSON is what else is to be known of it, free in form but for
-	// authorisation.type: "saas", "sdk" or "none".
+	// JSON is further information. Its form is free, except for authorisation.type: "saas", "sdk" or "none".
 	JSON json.RawMessage `json:"json,omitempty"`
 }
 
-// SourceService is the service that a source belongs to: its id is what a scope
-// takes.
+// SourceService is the service that a source belongs to. Its id is the id of a [ServiceType].
 type SourceService struct {
 	ID              int             `json:"id"`
 	Name            string          `json:"name,omitempty"`
@@ -93,9 +88,8 @@ type Category struct {
 	JSON             json.RawMessage `json:"json,omitempty"`
 }
 
-// Country is where a source is at home. Its code is that of ISO 3166-1 with two
-// letters, in lower case. The iOS client cannot be without name and code, and takes
-// text only for a json: so there is none.
+// Country is the country of a source. Its code is that of ISO 3166-1 with two letters, in lower case. The iOS SDK
+// requires name and code, and refuses a json that is not a text, so that there is none.
 type Country struct {
 	ID       int       `json:"id"`
 	Name     string    `json:"name,omitempty"`
@@ -111,14 +105,14 @@ type Platform struct {
 	JSON      json.RawMessage `json:"json,omitempty"`
 }
 
-// SourceType is a direction: pull or push.
+// SourceType is what is done with a source: pull or push.
 type SourceType struct {
 	ID        int    `json:"id"`
 	Name      string `json:"name,omitempty"`
 	Reference string `json:"reference,omitempty"`
 }
 
-// SourceTypes are all types there are.
+// SourceTypes are all types.
 var SourceTypes = []SourceType{
 	{ID: TypePull, Name: "pull", Reference: "pull"},
 	{ID: TypePush, Name: "push", Reference: "push"},
@@ -128,18 +122,18 @@ var SourceTypes = []SourceType{
 type Resource struct {
 	URL      string `json:"url,omitempty"`
 	MIMEType string `json:"mimetype,omitempty"`
-	// Resize and Type are digi.me's own.
+	// Resize and Type have a meaning for digi.me only.
 	Resize string `json:"resize,omitempty"`
 	Type   int    `json:"type,omitempty"`
 }
 
-// UnmarshalJSON takes a list too, as older answers have it, and of that the first.
+// UnmarshalJSON also accepts a list, as older responses have it, and takes its first element.
 func (r *Resource) UnmarshalJSON(b []byte) error {
 	type plain Resource
 	return firstOf(b, (*plain)(r))
 }
 
-// Address is where a provider is.
+// Address is the postal address of an organisation.
 type Address struct {
 	City         string `json:"city"`
 	StreetName   string `json:"streetName"`
@@ -147,10 +141,10 @@ type Address struct {
 	ZipCode      string `json:"zipCode"`
 }
 
-// Addresses are those of a source.
+// Addresses are the addresses of a source.
 type Addresses []Address
 
-// UnmarshalJSON takes a single address too.
+// UnmarshalJSON also accepts a single address.
 func (a *Addresses) UnmarshalJSON(b []byte) error {
 	if !bytes.HasPrefix(b, []byte("{")) {
 		return json.Unmarshal(b, (*[]Address)(a))
@@ -170,10 +164,10 @@ func firstOf(b []byte, v any) error {
 	return json.Unmarshal(list[0], v)
 }
 
-// PublishedDate is when something was published: Unix milliseconds.
+// PublishedDate is the time of a publication in Unix milliseconds.
 type PublishedDate Millis
 
-// Time is d as a [time.Time] in UTC; the zero time if nothing is known.
+// Time returns d as a [time.Time] in UTC, and the zero time for 0.
 func (d PublishedDate) Time() time.Time {
 	if d == 0 {
 		return time.Time{}
@@ -181,7 +175,7 @@ func (d PublishedDate) Time() time.Time {
 	return Millis(d).Time()
 }
 
-// UnmarshalJSON takes the text of a time too, as the iOS client once did.
+// UnmarshalJSON also accepts the text of a time, as an older version of the iOS SDK did.
 func (d *PublishedDate) UnmarshalJSON(b []byte) error {
 	if !bytes.HasPrefix(b, []byte(`"`)) {
 		return (*Millis)(d).UnmarshalJSON(b)
@@ -194,28 +188,28 @@ func (d *PublishedDate) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// CategoriesAnswer is the answer of discovery/categories.
+// CategoriesAnswer is the response of discovery/categories.
 type CategoriesAnswer struct {
 	Data []Category `json:"data"`
 }
 
-// CountriesAnswer is the answer of discovery/countries.
+// CountriesAnswer is the response of discovery/countries.
 type CountriesAnswer struct {
 	Data []Country `json:"data"`
 }
 
-// PlatformsAnswer is the answer of discovery/platforms.
+// PlatformsAnswer is the response of discovery/platforms.
 type PlatformsAnswer struct {
 	Data []Platform `json:"data"`
 }
 
-// SourceTypesAnswer is the answer of discovery/sourceTypes.
+// SourceTypesAnswer is the response of discovery/sourceTypes.
 type SourceTypesAnswer struct {
 	Data []SourceType `json:"data"`
 }
 
-// SampleDataSet is invented data that stands in for a person's: an answer of
-// permission-access/sample/datasets names each by its id.
+// SampleDataSet is invented data that can replace the data of a source. The response of
+// permission-access/sample/datasets is an object of them, by their id.
 type SampleDataSet struct {
 	Name        string `json:"name"`
 	Description string `json:"description"`

@@ -10,42 +10,41 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of what one query may ask.
+// The bounds of a query.
 const (
-	// DefaultLimit is how many sources a page has when the caller does not say.
+	// DefaultLimit is the number of sources on a page without a limit in the query.
 	DefaultLimit = 20
-	// MaxLimit is how many it may have.
+	// MaxLimit is the largest number of sources on a page.
 	MaxLimit = 1000
-	// MaxOffset keeps the sum of offset and limit an honest number.
+	// MaxOffset keeps the sum of offset and limit from overflowing.
 	MaxOffset = 1 << 30
-	// MaxText bounds a text that is searched for, in characters.
+	// MaxText is the longest text that can be searched, in characters.
 	MaxText = 200
-	// maxTexts bounds how many texts a field is searched for, maxListed a filter's list.
+	// maxTexts is the largest number of texts of a field in a search, maxListed of the elements of a filter.
 	maxTexts, maxListed = 20, 1000
 )
 
 // SourcesRequest is the body of discovery/sources.
 type SourcesRequest struct {
-	// Limit and Offset choose the page; a limit of 0 means [DefaultLimit].
+	// Limit and Offset select the page. A limit of 0 means [DefaultLimit].
 	Limit  int         `json:"limit,omitempty"`
 	Offset int         `json:"offset,omitempty"`
 	Sort   SourceSort  `json:"sort,omitzero"`
 	Query  SourceQuery `json:"query"`
 }
 
-// SourceSort says in which order, "asc" or "desc".
+// SourceSort is the order of the sources by name, "asc" or "desc".
 type SourceSort struct {
 	Name string `json:"name,omitempty"`
 }
 
-// SourceQuery says which sources, and what of them.
+// SourceQuery selects sources and the fields to return.
 type SourceQuery struct {
-	// Search holds the texts to look for, by field: see [SearchFields]. One of a field's
-	// texts must fit.
+	// Search has texts by field: see [SearchFields]. A field matches if it matches one of its texts.
 	Search map[string][]string `json:"search,omitempty"`
-	// QueryString is looked for in all fields.
+	// QueryString is searched in all fields.
 	QueryString string `json:"queryString,omitempty"`
-	// Include names the fields that are wanted; empty means all.
+	// Include names the fields to return; empty means all.
 	Include []string     `json:"include,omitempty"`
 	Filter  SourceFilter `json:"filter,omitzero"`
 }
@@ -53,8 +52,8 @@ type SourceQuery struct {
 // SearchFields are the fields that can be searched.
 var SearchFields = []string{"name", "alias", "abbreviation", "medicalCenter", "practitioner", "address.city", "address.zipCode"}
 
-// SourceFilter selects sources; each list that is not empty must have what the source
-// has. Without types it selects those of type pull, without statuses approved ones.
+// SourceFilter selects sources. A source matches if each list that is not empty contains its value. Without types the
+// filter selects sources of type pull, and without statuses approved ones.
 type SourceFilter struct {
 	ID              []int             `json:"id,omitempty"`
 	PublishedStatus []PublishedStatus `json:"publishedStatus,omitempty"`
@@ -68,27 +67,25 @@ type SourceFilter struct {
 	Alias           []string          `json:"alias,omitempty"`
 }
 
-// IDFilter selects by id; an empty one selects everything.
+// IDFilter selects by id. An empty filter selects everything.
 type IDFilter struct {
 	ID []int `json:"id,omitempty"`
 }
 
-// ListRequest is the body of discovery/categories, countries, platforms and
-// sourceTypes.
+// ListRequest is the body of discovery/categories, discovery/countries, discovery/platforms and discovery/sourceTypes.
 type ListRequest struct {
 	Query ListQuery `json:"query,omitzero"`
 }
 
-// ListQuery says which, and what of them.
+// ListQuery selects elements of a list and the fields to return.
 type ListQuery struct {
 	Include []string `json:"include,omitempty"`
 	Filter  IDFilter `json:"filter,omitzero"`
 }
 
-// ParseSourcesRequest reads a body; an empty one asks for everything. The error says
-// which member is wrong. An unknown search field or filter is refused, since an answer
-// without it would be another than was asked for; other unknown members are not looked
-// at.
+// ParseSourcesRequest reads a body. An empty body asks for everything. The error says which member is wrong. An unknown
+// search field or filter is an error, because to ignore it would return more than was asked for. Other unknown members
+// are ignored.
 func ParseSourcesRequest(body []byte) (SourcesRequest, error) {
 	var r SourcesRequest
 	if len(body) == 0 {
@@ -144,7 +141,7 @@ func (f *SourceFilter) read(path string, raw json.RawMessage) error {
 	})
 }
 
-// ParseListRequest reads a body; an empty one asks for everything.
+// ParseListRequest reads a body. An empty body asks for everything.
 func ParseListRequest(body []byte) (ListRequest, error) {
 	var r ListRequest
 	if len(body) == 0 {
@@ -162,8 +159,8 @@ func ParseListRequest(body []byte) (ListRequest, error) {
 	return r, nil
 }
 
-// The readers below read one member each and say where it was wrong. A null is as
-// good as nothing: clients send it for what they leave out.
+// The readers below read one member each, and their errors say which member is wrong. Clients send null for members
+// that they omit, so null means absent.
 
 type reader func(path string, raw json.RawMessage) error
 
@@ -176,7 +173,7 @@ type members []member
 
 var null = []byte("null")
 
-// readMembers reads an object's members in the order of known; strict refuses others.
+// readMembers reads the members of an object in the order of known. If strict is set, other members are an error.
 func readMembers(path string, raw json.RawMessage, strict bool, known members) error {
 	var have map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &have); err != nil {
@@ -221,18 +218,18 @@ func clip(s string) string {
 	return s
 }
 
-func wholeNumber(into *int, least, most int) reader {
+func wholeNumber(into *int, lowest, highest int) reader {
 	return func(path string, raw json.RawMessage) error {
 		var n int
-		if err := json.Unmarshal(raw, &n); err != nil || n < least || n > most {
-			return wrong(path, fmt.Sprintf("a whole number from %d to %d", least, most))
+		if err := json.Unmarshal(raw, &n); err != nil || n < lowest || n > highest {
+			return wrong(path, fmt.Sprintf("a whole number from %d to %d", lowest, highest))
 		}
 		*into = n
 		return nil
 	}
 }
 
-// ids takes [1, 2], {"id": [1, 2]} and 1: the clients differ.
+// ids accepts [1, 2], {"id": [1, 2]} and 1, because the clients differ.
 func ids(into *[]int) reader {
 	return func(path string, raw json.RawMessage) error {
 		switch raw[0] {
@@ -260,17 +257,17 @@ func ids(into *[]int) reader {
 	}
 }
 
-func listOf(path string, raw json.RawMessage, into *[]json.RawMessage, most int) error {
+func listOf(path string, raw json.RawMessage, into *[]json.RawMessage, limit int) error {
 	if err := json.Unmarshal(raw, into); err != nil {
 		return wrong(path, "a list")
 	}
-	if len(*into) > most {
-		return Validation(fmt.Sprintf("%s has more than %d entries", path, most))
+	if len(*into) > limit {
+		return Validation(fmt.Sprintf("%s has more than %d entries", path, limit))
 	}
 	return nil
 }
 
-// slots is a list of n; an empty one is as good as none.
+// slots returns a list of n elements, and nil if n is 0.
 func slots[T any](n int) []T {
 	if n == 0 {
 		return nil
@@ -301,12 +298,12 @@ func oneText(into *string, of ...string) reader {
 	}
 }
 
-// textList takes a single text for a list of one.
-func textList(into *[]string, most int) reader {
+// textList also accepts a single text.
+func textList(into *[]string, limit int) reader {
 	return func(path string, raw json.RawMessage) error {
 		list := []json.RawMessage{raw}
 		if raw[0] == '[' {
-			if err := listOf(path, raw, &list, most); err != nil {
+			if err := listOf(path, raw, &list, limit); err != nil {
 				return err
 			}
 		} else if raw[0] != '"' {
@@ -325,7 +322,7 @@ func textList(into *[]string, most int) reader {
 	}
 }
 
-// statuses takes the words and the numbers.
+// statuses accepts the words and the numbers.
 func statuses(into *[]PublishedStatus) reader {
 	return func(path string, raw json.RawMessage) error {
 		list := []json.RawMessage{raw}

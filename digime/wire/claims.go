@@ -6,9 +6,8 @@ import (
 	"encoding/json"
 )
 
-// RequestClaims are the claims of a signed request. Every request has the first
-// three; AccessToken where the call acts for a person; the rest belong to the
-// oauth calls.
+// RequestClaims are the claims of a signed request. Every request has the first three, and a call for a person also has
+// AccessToken. The other claims belong to the oauth calls.
 type RequestClaims struct {
 	ClientID  string `json:"client_id"`
 	Nonce     string `json:"nonce"`
@@ -31,15 +30,14 @@ type RequestClaims struct {
 	RefreshToken string `json:"refresh_token,omitempty"`
 }
 
-// Values of the oauth claims.
+// The values of the oauth claims.
 const (
-	ChallengeS256          = "S256"
-	GrantAuthorizationCode = "authorization_code"
-	GrantRefreshToken      = "refresh_token"
+	ChallengeS256          = "S256"               // code_challenge_method, the only one
+	GrantAuthorizationCode = "authorization_code" // grant_type of an exchange
+	GrantRefreshToken      = "refresh_token"      // grant_type of a refresh
 )
 
-// Challenge is the code_challenge of a verifier: base64url(SHA-256(verifier)),
-// RFC 7636, method S256.
+// Challenge returns the code_challenge of a verifier by the method S256 of RFC 7636: base64url(SHA-256(verifier)).
 func Challenge(verifier string) string {
 	sum := sha256.Sum256([]byte(verifier))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
@@ -50,24 +48,23 @@ type DescriptorClaims struct {
 	Metadata json.RawMessage `json:"metadata"`
 }
 
-// PreauthorizationClaims is the signed answer of oauth/authorize.
+// PreauthorizationClaims are the claims of the response of oauth/authorize.
 type PreauthorizationClaims struct {
 	PreauthorizationCode string `json:"preauthorization_code"`
 }
 
-// ReferenceClaims is the signed answer of oauth/token/reference.
+// ReferenceClaims are the claims of the response of oauth/token/reference.
 type ReferenceClaims struct {
 	ReferenceCode string  `json:"reference_code"`
 	TokenType     string  `json:"token_type"`
 	ExpiresOn     Seconds `json:"expires_on"`
 }
 
-// TokenClaims is the signed answer of oauth/token.
+// TokenClaims are the claims of the response of oauth/token.
 type TokenClaims struct {
 	AccessToken  TokenValue `json:"access_token"`
 	RefreshToken TokenValue `json:"refresh_token"`
-	// Subject is stable for this person and application and says nothing across
-	// applications.
+	// Subject identifies the person for this application only, and stays the same.
 	Subject    string     `json:"sub"`
 	ConsentID  string     `json:"consentid"`
 	Identifier Identifier `json:"identifier"`
@@ -80,7 +77,7 @@ type TokenValue struct {
 	ExpiresOn Seconds `json:"expires_on"`
 }
 
-// Identifier is a member of [TokenClaims] that iOS requires.
+// Identifier is a member of [TokenClaims] that the iOS SDK requires.
 type Identifier struct {
 	ID string `json:"id"`
 }

@@ -13,38 +13,35 @@ import (
 	"slices"
 )
 
-// A file travels as an envelope:
+// A file is transferred as an envelope:
 //
 //	RSA-OAEP(SHA-1, MGF1-SHA-1, contract's public key, file key)   256 bytes
 //	IV                                                              16 bytes
 //	AES-256-CBC(file key, IV, content with PKCS#7 padding)          16 × n bytes
 //
-// It has no authentication code: a reader notices a cut or a wrong key by the
-// padding and the length, and a changed content not at all. TLS and, where there
-// is one, the compression's checksum guard that.
+// It has no authentication code: a reader detects a cut and a wrong key by the padding and the length, and does not
+// detect a changed content. TLS and the checksum of the compression, if there is one, protect the content.
 const (
 	wrappedKeySize = KeyBits / 8
 	fileKeySize    = 32
 	envelopeHeader = wrappedKeySize + aes.BlockSize
 
-	// MinEnvelope is the size of the smallest envelope, that of an empty file.
+	// MinEnvelope is the size in bytes of the smallest envelope, that of an empty file.
 	MinEnvelope = envelopeHeader + aes.BlockSize
 )
 
-// What can be wrong with an envelope. Nothing of the last block is handed out
-// before both checks at the end have passed.
+// The errors of an envelope. A reader returns nothing of the last block before it has checked the padding and the
+// length.
 var (
-	// ErrEnvelopeCut says that the stream ended too early: within the header,
-	// within a block, or where the transport says so.
+	// ErrEnvelopeCut: the stream ended too early, within the header or a block, or as the transport reports.
 	ErrEnvelopeCut = errors.New("encrypted file is cut short")
-	// ErrEnvelopePadding says that the content does not end in PKCS#7 padding: it
-	// was cut between blocks, or changed on the way.
+	// ErrEnvelopePadding: the content does not end in PKCS#7 padding. It was cut between blocks, or changed.
 	ErrEnvelopePadding = errors.New("encrypted file has a wrong end")
-	// ErrEnvelopeKey says that the file was encrypted for another key.
+	// ErrEnvelopeKey: the file was encrypted for another key.
 	ErrEnvelopeKey = errors.New("encrypted file is not for this private key")
 )
 
-// EnvelopeSize is the size in bytes of the envelope of plain bytes of content.
+// EnvelopeSize returns the size in bytes of the envelope of a content of the given size.
 func EnvelopeSize(plain int64) int64 {
 	return envelopeHeader + (plain/aes.BlockSize+1)*aes.BlockSize
 }
@@ -54,8 +51,7 @@ func ValidEnvelopeSize(size int64) bool {
 	return size >= MinEnvelope && size%aes.BlockSize == 0
 }
 
-// newEnvelope draws a file key and an IV and returns the header that carries
-// them, and the encryption.
+// newEnvelope generates a file key and an IV and returns the header that contains them, and the encryption.
 func newEnvelope(key *rsa.PublicKey) (header []byte, mode cipher.BlockMode, err error) {
 	if key.Size() != wrappedKeySize {
 		return nil, nil, fmt.Errorf("seal envelope: key has %d bits, want %d", key.N.BitLen(), KeyBits)
@@ -74,10 +70,10 @@ func newEnvelope(key *rsa.PublicKey) (header []byte, mode cipher.BlockMode, err 
 	return append(wrapped, iv...), cipher.NewCBCEncrypter(block, iv), nil
 }
 
-// oaepHash is the protocol's. OAEP does not rest on collisions being hard to find.
+// oaepHash returns the hash that the protocol uses. OAEP does not depend on its resistance to collisions.
 func oaepHash() hash.Hash { return sha1.New() } //nolint:gosec // see above
 
-// pad appends PKCS#7 padding: 1 to 16 bytes, each of them their number.
+// pad appends PKCS#7 padding: 1 to 16 bytes, each with the number of them as its value.
 func pad(b []byte) []byte {
 	n := aes.BlockSize - len(b)%aes.BlockSize
 	for range n {
@@ -86,7 +82,7 @@ func pad(b []byte) []byte {
 	return b
 }
 
-// unpad is the length of b without its padding, or false where there is none.
+// unpad returns the length of b without its padding, or false if it has none.
 func unpad(b []byte) (int, bool) {
 	if len(b) == 0 {
 		return 0, false
@@ -100,10 +96,9 @@ func unpad(b []byte) (int, bool) {
 	return len(b) - n, !wrong
 }
 
-// OpenEnvelope returns the content of the envelope that it reads from r, as it
-// arrives. Its Read returns io.EOF only after the end has been checked; else
-// [ErrEnvelopeKey], [ErrEnvelopeCut], [ErrEnvelopePadding], or what reading r
-// returned. It holds one buffer of 64 KiB and does not close r.
+// OpenEnvelope returns a reader of the content of the envelope that it reads from r. Its Read returns [io.EOF] only
+// after the end has been checked. Its other errors are [ErrEnvelopeKey], [ErrEnvelopeCut], [ErrEnvelopePadding] and
+// those of r. It has a buffer of 64 KiB and does not close r.
 func OpenEnvelope(key *rsa.PrivateKey, r io.Reader) io.Reader {
 	return &envelopeReader{key: key, src: r}
 }
@@ -116,9 +111,9 @@ type envelopeReader struct {
 	mode cipher.BlockMode // nil until the header has been read
 
 	buf   []byte
-	plain []byte // decrypted and not yet handed out; a part of buf
+	plain []byte // decrypted and not yet returned; a part of buf
 	rest  []byte // encrypted and not yet decrypted, at least the last byte read; a part of buf
-	err   error  // what to return once plain is used up
+	err   error  // to return after plain
 }
 
 func (e *envelopeReader) Read(p []byte) (int, error) {
@@ -136,8 +131,7 @@ func (e *envelopeReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// fill reads once from the source and decrypts all but the last block, which
-// waits until the end is known.
+// fill reads once from the source and decrypts all but the last block, which waits until the end is known.
 func (e *envelopeReader) fill() {
 	if e.mode == nil {
 		if e.err = e.open(); e.err != nil {
@@ -161,7 +155,7 @@ func (e *envelopeReader) fill() {
 		e.mode.CryptBlocks(last, last)
 		n, ok := unpad(last)
 		if !ok {
-			// A wrong end condemns what was read together with it as well.
+			// What was read together with a wrong end is not returned either.
 			e.err = ErrEnvelopePadding
 			return
 		}
@@ -188,7 +182,7 @@ func (e *envelopeReader) open() error {
 	return nil
 }
 
-// cutOr calls an early end by our name for it and leaves other errors alone.
+// cutOr returns [ErrEnvelopeCut] for an early end, and wraps other errors.
 func cutOr(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return ErrEnvelopeCut

@@ -15,7 +15,9 @@ func TestSealEnvelopeManyAtOnce(t *testing.T) {
 	var wait sync.WaitGroup
 	for i := range 5 * maxPipelines {
 		size := sealSmall + 1 + i*40_000
-		wait.Go(func() {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
 			content := make([]byte, size)
 			_, _ = rand.Read(content)
 			r, w := io.Pipe()
@@ -27,7 +29,7 @@ func TestSealEnvelopeManyAtOnce(t *testing.T) {
 			if err != nil || !bytes.Equal(got, content) {
 				t.Errorf("size %d: %d bytes and error %v", size, len(got), err)
 			}
-		})
+		}()
 	}
 	wait.Wait()
 }

@@ -10,12 +10,10 @@ import (
 	"sync"
 )
 
-// Sealing is bound by AES-CBC, which is serial by nature. For a long file the
-// source, the encryption and the socket therefore work at the same time, each on
-// a buffer of its own; a short file is encrypted and written in one piece. When
-// more long files than maxPipelines are sealed at once, the processors are busy
-// anyway: the further ones go piece by piece through their one small buffer, and
-// memory stays flat.
+// AES-CBC is serial and limits the speed of sealing. For a long file the source, the encryption and the socket
+// therefore work at the same time, each on its own buffer. A short file is encrypted and written in one piece. When
+// more than maxPipelines long files are sealed at once, the processors are busy anyway: the others are sealed piece by
+// piece in one small buffer each, so that the memory does not grow.
 const (
 	sealSmall    = 64 << 10
 	sealBlock    = 256 << 10
@@ -23,27 +21,22 @@ const (
 	maxPipelines = 2
 )
 
-// pipelines holds a place for each long file that is sealed in stages.
+// pipelines has a place for each long file that is sealed in stages.
 var pipelines = make(chan struct{}, maxPipelines)
 
-// Buffers are kept between files. Their capacity leaves room for the header and
-// for the padding, so that neither costs an allocation.
+// Buffers are reused. They have room for the header and the padding, so that neither needs an allocation.
 var (
 	smallBuffers = sync.Pool{New: func() any { b := make([]byte, envelopeHeader+sealSmall+aes.BlockSize); return &b }}
 	blockBuffers = sync.Pool{New: func() any { b := make([]byte, sealBlock+aes.BlockSize); return &b }}
 )
 
-// SealEnvelope reads content to its end and writes its envelope for key to w. It
-// returns the number of bytes written, which for n bytes of content is
-// [EnvelopeSize](n).
+// SealEnvelope reads content to its end and writes its envelope for key to w. It returns the number of bytes that were
+// written, which for n bytes of content is [EnvelopeSize](n).
 //
-// A file of at most 64 KiB is written in one call. For a longer one, unless two
-// are under way already, content is read and w is written on goroutines of their
-// own, both ended before SealEnvelope returns; that holds six buffers of 256 KiB.
-// When reading
-// fails, the envelope is left without its end, which its reader notices: an HTTP
-// handler must then break the connection and not end the answer as if it were
-// whole.
+// A file of at most 64 KiB is written in one call. For a longer file, unless two are sealed already, content is read
+// and w is written on goroutines of their own, which have ended when SealEnvelope returns, with six buffers of 256 KiB.
+// If reading fails, the envelope remains without its end, so that its reader detects the error. An HTTP handler must
+// then close the connection and not end the response as if it were complete.
 func SealEnvelope(w io.Writer, key *rsa.PublicKey, content io.Reader) (int64, error) {
 	header, mode, err := newEnvelope(key)
 	if err != nil {
@@ -79,8 +72,7 @@ func SealEnvelope(w io.Writer, key *rsa.PublicKey, content io.Reader) (int64, er
 	return written + more, err
 }
 
-// sealPieces reads, encrypts and writes in turn, in one buffer that has room for a
-// block of padding at its end.
+// sealPieces reads, encrypts and writes in turn, in one buffer that has room for a block of padding at its end.
 func sealPieces(w io.Writer, mode cipher.BlockMode, content io.Reader, buffer []byte) (written int64, err error) {
 	for last := false; !last; {
 		n, err := io.ReadFull(content, buffer[:sealSmall])
@@ -102,15 +94,15 @@ func sealPieces(w io.Writer, mode cipher.BlockMode, content io.Reader, buffer []
 	return written, nil
 }
 
-// sealed is a buffer on its way through the stages; last marks the end.
+// A sealed is a buffer that passes through the stages. last marks the end.
 type sealed struct {
 	buf  *[]byte
 	data []byte
 	last bool
 }
 
-// sealLong runs the three stages. Buffers move from free to read to done and
-// back; whoever meets an error closes stop, which ends the others.
+// sealLong runs the three stages. Buffers move from free to read to done and back to free. A stage that meets an error
+// closes stop, which ends the others.
 func sealLong(w io.Writer, mode cipher.BlockMode, content io.Reader) (written int64, err error) {
 	var (
 		free = make(chan *[]byte, sealBuffers)
@@ -126,7 +118,9 @@ func sealLong(w io.Writer, mode cipher.BlockMode, content io.Reader) (written in
 	for range sealBuffers {
 		free <- blockBuffers.Get().(*[]byte)
 	}
-	wait.Go(func() {
+	wait.Add(2)
+	go func() {
+		defer wait.Done()
 		defer close(read)
 		for {
 			var buf *[]byte
@@ -141,13 +135,14 @@ func sealLong(w io.Writer, mode cipher.BlockMode, content io.Reader) (written in
 				fail(fmt.Errorf("seal envelope: read content: %w", err))
 				return
 			}
-			read <- sealed{buf, (*buf)[:n], last} // never blocks: there are as many places as buffers
+			read <- sealed{buf, (*buf)[:n], last} // does not block: there are as many places as buffers
 			if last {
 				return
 			}
 		}
-	})
-	wait.Go(func() {
+	}()
+	go func() {
+		defer wait.Done()
 		for s := range done {
 			n, err := writeAll(w, s.data)
 			written += n
@@ -157,7 +152,7 @@ func sealLong(w io.Writer, mode cipher.BlockMode, content io.Reader) (written in
 				return
 			}
 		}
-	})
+	}()
 	for s := range read {
 		if s.last {
 			s.data = pad(s.data)
@@ -168,7 +163,7 @@ func sealLong(w io.Writer, mode cipher.BlockMode, content io.Reader) (written in
 	close(done)
 	wait.Wait()
 	if err == nil {
-		// Buffers of a failed run are left to the collector.
+		// After an error the buffers are left to the garbage collector.
 		for range sealBuffers {
 			blockBuffers.Put(<-free)
 		}

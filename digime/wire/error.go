@@ -8,48 +8,46 @@ import (
 	"time"
 )
 
-// ErrorCode names a kind of error for machines. The table is the protocol's.
+// ErrorCode is the kind of an error, for programs.
 type ErrorCode string
 
-// The codes that a client meets.
+// The codes of the protocol.
 const (
-	CodeInvalidRedirectURI         ErrorCode = "InvalidRedirectUri"
-	CodeInvalidToken               ErrorCode = "InvalidToken"
-	CodeInvalidClient              ErrorCode = "InvalidClient"
-	CodeInsufficientScope          ErrorCode = "InsufficientScope"
-	CodeSDKInvalid                 ErrorCode = "SDKInvalid"
-	CodeSDKVersionInvalid          ErrorCode = "SDKVersionInvalid"
-	CodeScopeOutOfBounds           ErrorCode = "ScopeOutOfBounds"
-	CodeInvalidContractDataRequest ErrorCode = "InvalidContractDataRequest"
-	CodeValidationErrors           ErrorCode = "ValidationErrors"
-	CodeInvalidRequest             ErrorCode = "InvalidRequest"
-	CodeNotFound                   ErrorCode = "NotFound"
-	CodePayloadTooLarge            ErrorCode = "PayloadTooLarge"
-	CodeTooManyRequests            ErrorCode = "TooManyRequests"
-	CodeServiceAuthorization       ErrorCode = "ServiceAuthorizationError"
-	CodeProviderRefused            ErrorCode = "ProviderRefused"
-	CodeDeliveryUnknown            ErrorCode = "DeliveryUnknown"
-	CodeDeliveryExpired            ErrorCode = "DeliveryExpired"
-	CodeServerBusy                 ErrorCode = "ServerBusy"
-	CodeInternal                   ErrorCode = "InternalError"
+	CodeInvalidRedirectURI         ErrorCode = "InvalidRedirectUri"         // the redirect_uri is not one of the contract's
+	CodeInvalidToken               ErrorCode = "InvalidToken"               // a token, code or verifier is unknown, used, expired or revoked
+	CodeInvalidClient              ErrorCode = "InvalidClient"              // there is no such application or contract
+	CodeInsufficientScope          ErrorCode = "InsufficientScope"          // the contract does not allow the call
+	CodeSDKInvalid                 ErrorCode = "SDKInvalid"                 // the operator does not allow the client
+	CodeSDKVersionInvalid          ErrorCode = "SDKVersionInvalid"          // the operator does not allow the version of the client
+	CodeScopeOutOfBounds           ErrorCode = "ScopeOutOfBounds"           // the session options exceed the contract
+	CodeInvalidContractDataRequest ErrorCode = "InvalidContractDataRequest" // the body does not fit the type of the contract
+	CodeValidationErrors           ErrorCode = "ValidationErrors"           // an argument is missing or malformed
+	CodeInvalidRequest             ErrorCode = "InvalidRequest"             // the nonce was used before
+	CodeNotFound                   ErrorCode = "NotFound"                   // there is no such thing, or it belongs to someone else
+	CodePayloadTooLarge            ErrorCode = "PayloadTooLarge"            // the content exceeds the limit of the operator
+	CodeTooManyRequests            ErrorCode = "TooManyRequests"            // the application sends too many requests
+	CodeServiceAuthorization       ErrorCode = "ServiceAuthorizationError"  // the permission for an account has ended
+	CodeProviderRefused            ErrorCode = "ProviderRefused"            // the provider has refused the resource
+	CodeDeliveryUnknown            ErrorCode = "DeliveryUnknown"            // it is not known whether the provider has the resource
+	CodeDeliveryExpired            ErrorCode = "DeliveryExpired"            // the resource was not delivered
+	CodeServerBusy                 ErrorCode = "ServerBusy"                 // the server has no capacity at the moment
+	CodeInternal                   ErrorCode = "InternalError"              // the server has met an error of its own
 )
 
-// Error is an error as it travels: the JSON body {"error":{code,message,reference}}
-// and the headers X-Error-Code, X-Error-Message, X-Error-Reference. Message and
-// code may be shown to anyone; what caused it stays behind Unwrap and goes to the
-// server's log only.
+// Error is an error of the protocol: the JSON body {"error":{code,message,reference}} and the headers X-Error-Code,
+// X-Error-Message and X-Error-Reference. The code and the message may be shown to anyone. The cause, which Unwrap
+// returns, is for the log of the server only.
 type Error struct {
 	Code      ErrorCode `json:"code"`
 	Message   string    `json:"message"`
 	Reference string    `json:"reference,omitempty"`
-	// Outcome is a FHIR OperationOutcome, where there is one: the provider's own, or
-	// that of our check. It is an extension of ours.
+	// Outcome is a FHIR OperationOutcome, if there is one: that of the provider, or that of the server's own check. It
+	// is an extension of the protocol.
 	Outcome json.RawMessage `json:"outcome,omitempty"`
 
-	// Status is the HTTP status it travels with.
+	// Status is the HTTP status of the response.
 	Status int `json:"-"`
-	// RetryAfter is the header Retry-After: how long to wait before trying again;
-	// 0 when the answer has none.
+	// RetryAfter is the header Retry-After: the time to wait before the next attempt; 0 if there is none.
 	RetryAfter time.Duration `json:"-"`
 
 	cause error
@@ -66,6 +64,7 @@ type CloudError struct {
 	Message string `json:"message"`
 }
 
+// Error returns the message, the status, the code and the reference.
 func (e *Error) Error() string {
 	text := fmt.Sprintf("%s (%d %s)", e.Message, e.Status, e.Code)
 	if e.Reference != "" {
@@ -74,31 +73,31 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap is the cause, which only the side that made the error knows.
+// Unwrap returns the cause, which only the side that created the error knows.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Is makes errors.Is compare by code, so that a bare &Error{Code: …} is a sentinel.
+// Is reports whether target is an [*Error] that consists of the same code alone.
 func (e *Error) Is(target error) bool {
 	var t *Error
 	return errors.As(target, &t) && t.Code == e.Code && t.Message == "" && t.cause == nil
 }
 
-// Because returns a copy of e that remembers err as its cause.
+// Because returns a copy of e with err as its cause.
 func (e *Error) Because(err error) *Error {
 	c := *e
 	c.cause = err
 	return &c
 }
 
-// TokenKind says in an [InvalidToken] error which of the caller's tokens is meant.
+// TokenKind is the token that an error such as [InvalidToken] is about.
 type TokenKind string
 
-// The tokens an error can speak of.
+// The tokens that an error can be about.
 const (
-	KindAccessToken       TokenKind = "access_token"
-	KindRefreshToken      TokenKind = "refresh_token"
-	KindAuthorizationCode TokenKind = "authorization_code"
-	KindCodeVerifier      TokenKind = "code_verifier"
+	KindAccessToken       TokenKind = "access_token"       // the access token
+	KindRefreshToken      TokenKind = "refresh_token"      // the refresh token
+	KindAuthorizationCode TokenKind = "authorization_code" // the authorisation code
+	KindCodeVerifier      TokenKind = "code_verifier"      // the code verifier
 )
 
 // InvalidRedirectURI refuses a redirect_uri that is not one of the contract's.

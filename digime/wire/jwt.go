@@ -12,39 +12,41 @@ import (
 	"strings"
 )
 
-// Algorithm is the one signature algorithm of the protocol: RSASSA-PSS with
-// SHA-512 (RFC 7518, section 3.5). Nothing else is ever accepted.
+// Algorithm is the only signature algorithm of the protocol: RSASSA-PSS with SHA-512 (RFC 7518, section 3.5).
 const Algorithm = "PS512"
 
-// KeyBits is the size of every key of the protocol. Clients cut a wrapped file
-// key at 256 bytes, so a longer key could sign but not read.
+// KeyBits is the size in bits of every key of the protocol. Clients take the first 256 bytes of an envelope for the
+// encrypted file key, so that a longer key could sign but not read.
 const KeyBits = 2048
 
-// TypeCloud is the typ of the tokens of file-storage calls.
+// TypeCloud is the typ of the tokens of the file storage calls.
 const TypeCloud = "at+jwt"
 
-// MaxToken bounds the text of a signed token, in bytes: a descriptor's 8 KiB of
-// metadata, encoded, with its header and signature.
+// MaxToken is the longest text of a signed token, in bytes: a descriptor with 8 KiB of metadata, encoded, with its
+// header and signature.
 const MaxToken = 12 << 10
 
-// What can be wrong with a signed token. The texts say which check failed and
-// repeat nothing of the token.
+// The errors of a signed token. Their texts contain nothing of the token.
 var (
+	// ErrTokenMalformed: the text is not a signed token.
 	ErrTokenMalformed = errors.New("not a signed token")
+	// ErrTokenAlgorithm: the token is not signed with [Algorithm].
 	ErrTokenAlgorithm = errors.New("token is not signed with PS512")
-	ErrTokenHeader    = errors.New("token header has a member that is not allowed")
+	// ErrTokenHeader: the header would let the token choose how it is verified.
+	ErrTokenHeader = errors.New("token header has a member that is not allowed")
+	// ErrTokenSignature: the token was not signed by the key.
 	ErrTokenSignature = errors.New("token signature does not verify")
 )
 
-// pssOptions fixes the salt at 64 bytes both ways: Node refuses a longer one,
-// and Go's own default for signing is the longest that fits.
+// pssOptions sets the length of the salt to 64 bytes for signing and verifying. The Node SDK refuses a longer one, and
+// the default of Go for signing is the longest that fits.
 var pssOptions = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA512}
 
-// strict refuses padding and stray bits, so that one token has one spelling.
+// strict refuses padding and unused bits, so that a token has only one spelling.
 var strict = base64.RawURLEncoding.Strict()
 
-// Header is the protected header of a token (RFC 7515). KeySetURL (jku) and
-// KeyID are set in the server's answers; a request may not carry a jku.
+// Header is the protected header of a token (RFC 7515). The responses of the server have a KeySetURL (jku) and a KeyID.
+// A request must not have a jku.
 type Header struct {
 	Algorithm string `json:"alg"`
 	Type      string `json:"typ,omitempty"`
@@ -52,8 +54,8 @@ type Header struct {
 	KeyID     string `json:"kid,omitempty"`
 }
 
-// Sign makes a token of claims, signed with PS512. The header's Algorithm is set;
-// its Type is "JWT" unless given.
+// Sign returns a token with the claims, signed with PS512. It sets the Algorithm of the header, and the Type to "JWT"
+// if it is empty.
 func Sign(key *rsa.PrivateKey, header Header, claims any) (string, error) {
 	header.Algorithm = Algorithm
 	if header.Type == "" {
@@ -76,8 +78,8 @@ func Sign(key *rsa.PrivateKey, header Header, claims any) (string, error) {
 	return signed + "." + strict.EncodeToString(signature), nil
 }
 
-// Token is a token that has been taken apart but not verified. Peek reads its
-// claims to find out whose key must verify it; trust nothing else before Verify.
+// Token is a token that has been parsed and not verified. Peek reads the claims, to find the key that must verify the
+// token. Trust nothing else before Verify.
 type Token struct {
 	Header      Header
 	signed      string
@@ -86,15 +88,14 @@ type Token struct {
 	keySetNamed bool // the header has a jku
 }
 
-// forbidden are header members that would let a token choose how it is verified.
-// "jku" belongs to the server's answers; [ParseRequestToken] refuses it as well.
+// forbidden are the members of a header that would let a token choose how it is verified. The responses of the server
+// have a "jku"; [ParseRequestToken] refuses it as well.
 var forbidden = []string{"crit", "b64", "jwk", "x5u", "x5c", "x5t", "x5t#S256"}
 
-// ParseToken takes a token apart and makes the cheap checks: length, form,
-// strict base64url, PS512 and no forbidden header member. It returns
+// ParseToken parses a token and checks its length, form, strict base64url, algorithm and header. It returns
 // [ErrTokenMalformed], [ErrTokenAlgorithm] or [ErrTokenHeader].
 func ParseToken(text string) (*Token, error) {
-	// The decoder skips line ends even when it is strict.
+	// The decoder skips line breaks even if it is strict.
 	if len(text) > MaxToken || strings.ContainsAny(text, "\r\n") {
 		return nil, ErrTokenMalformed
 	}
@@ -129,9 +130,8 @@ func ParseToken(text string) (*Token, error) {
 	return t, nil
 }
 
-// ParseRequestToken is [ParseToken] for what a client sends: a jku, even an empty
-// one, is refused with [ErrTokenHeader], since a request must not choose the keys
-// that verify it.
+// ParseRequestToken is [ParseToken] for the token of a request. It also refuses a jku, even an empty one, with
+// [ErrTokenHeader], because a request must not choose the keys that verify it.
 func ParseRequestToken(text string) (*Token, error) {
 	t, err := ParseToken(text)
 	if err != nil {
@@ -151,8 +151,7 @@ func (t *Token) Peek(claims any) error {
 	return nil
 }
 
-// Verify checks the signature. It returns [ErrTokenSignature] when the token was
-// not signed by key.
+// Verify checks the signature. It returns [ErrTokenSignature] if the token was not signed by key.
 func (t *Token) Verify(key *rsa.PublicKey) error {
 	digest := sha512.Sum512([]byte(t.signed))
 	if err := rsa.VerifyPSS(key, crypto.SHA512, digest[:], t.signature, pssOptions); err != nil {

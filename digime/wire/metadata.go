@@ -8,16 +8,15 @@ import (
 	"strings"
 )
 
-// MaxMetadata bounds a descriptor's metadata, in bytes of JSON. It comes back in
-// the x-metadata header, and Node refuses answers whose headers pass 16 KiB.
+// MaxMetadata is the largest metadata of a descriptor, in bytes of JSON. It is returned in the header X-Metadata, and
+// Node refuses responses whose headers exceed 16 KiB.
 const MaxMetadata = 8 << 10
 
-// maxHeader bounds the x-metadata header that a push will come back with, before
-// the server adds its own members. Text can grow when it is encoded again.
+// maxHeader is the longest header X-Metadata that a push may lead to, before the server adds its own members. A text
+// can grow when it is encoded again.
 const maxHeader = 12 << 10
 
-// Descriptor is what a pusher says of a file: the metadata claim of the
-// FileDescriptor header. Members that we do not know are kept in Extra.
+// Descriptor is what an application says of a file that it pushes: the claim metadata of the header FileDescriptor.
 type Descriptor struct {
 	MIMEType      string
 	Accounts      []DescriptorAccount
@@ -26,26 +25,25 @@ type Descriptor struct {
 	ObjectTypes   []ObjectType
 	ServiceGroups []int
 	ProviderName  string
-	// Extra holds further members as they were sent.
+	// Extra has the other members, as they were sent.
 	Extra map[string]json.RawMessage
 }
 
-// DescriptorAccount is the person's account in the pusher's own system.
+// DescriptorAccount is an account of the person in the system of the application that pushed the file.
 type DescriptorAccount struct {
 	AccountID string
-	// Extra holds further members as they were sent.
+	// Extra has the other members, as they were sent.
 	Extra map[string]json.RawMessage
 }
 
-// ObjectType says what the content is.
+// ObjectType says what a part of the content is.
 type ObjectType struct {
 	Name       string   `json:"name"`
 	References []string `json:"references,omitempty"`
 }
 
-// RawMetadata is what a reader learns of a pushed file. It is the descriptor with
-// lower-case names and with what the server adds; unknown members of the
-// descriptor travel on in Extra.
+// RawMetadata is the metadata of a pushed file for a reader: the descriptor with names in lower case, and what the
+// server has added. Extra has the other members of the descriptor.
 type RawMetadata struct {
 	MIMEType      string
 	Accounts      []DescriptorAccount
@@ -61,12 +59,11 @@ type RawMetadata struct {
 	Extra         map[string]json.RawMessage
 }
 
-// serverSet are members that only the server sets: a pusher's are ignored.
+// serverSet are the members that only the server sets. Those of a descriptor are ignored.
 var serverSet = []string{"appid", "contractid", "partnerid", "created", "appId", "contractId", "partnerId"}
 
-// ParseDescriptor reads and checks the metadata of a push. It returns an [*Error]
-// of code ValidationErrors that names the member at fault: mimeType and a
-// non-empty accounts are required, references and tags are arrays of strings.
+// ParseDescriptor reads and checks the metadata of a push. Its error is an [*Error] with [CodeValidationErrors] that
+// names the wrong member. mimeType and a non-empty accounts are required; reference and tags are arrays of strings.
 func ParseDescriptor(data []byte) (*Descriptor, error) {
 	if len(data) > MaxMetadata {
 		return nil, Validation(fmt.Sprintf("FileDescriptor metadata is larger than %d bytes", MaxMetadata))
@@ -115,18 +112,18 @@ func ParseDescriptor(data []byte) (*Descriptor, error) {
 		}
 		delete(a, "accountId")
 		delete(a, "accountid")
-		account.Extra = keep(a)
+		account.Extra = withoutNulls(a)
 		d.Accounts = append(d.Accounts, account)
 	}
 	for _, name := range serverSet {
 		delete(members, name)
 	}
-	// Their read-back spellings would shadow the checked members.
+	// The spellings of RawMetadata would replace the members that were checked.
 	for _, name := range []string{"mimetype", "objecttypes", "servicegroups"} {
 		delete(members, name)
 	}
-	d.Extra = keep(members)
-	// At worst a byte becomes three (an invalid one) and then four of base64.
+	d.Extra = withoutNulls(members)
+	// In the worst case a byte becomes three, because it is invalid, and those become four in base64.
 	if len(data) > maxHeader/4 {
 		back := d.ReadBack()
 		header, err := FileMetadata{Raw: &back}.EncodeHeader()
@@ -137,7 +134,7 @@ func ParseDescriptor(data []byte) (*Descriptor, error) {
 	return d, nil
 }
 
-// texts is a list of strings in which null is no string.
+// texts is a list of strings that refuses null.
 type texts []string
 
 func (t *texts) UnmarshalJSON(data []byte) error {
@@ -156,7 +153,7 @@ func (t *texts) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// MarshalJSON writes the metadata claim of a push.
+// MarshalJSON writes the claim metadata of a push.
 func (d Descriptor) MarshalJSON() ([]byte, error) {
 	accounts := make([]map[string]any, 0, len(d.Accounts))
 	for _, a := range d.Accounts {
@@ -171,7 +168,7 @@ func (d Descriptor) MarshalJSON() ([]byte, error) {
 	return marshal(m)
 }
 
-// ReadBack is the metadata as a reader gets it, before the server adds its own.
+// ReadBack returns the metadata for a reader, before the server adds its own.
 func (d *Descriptor) ReadBack() RawMetadata {
 	return RawMetadata{
 		MIMEType: d.MIMEType, Accounts: d.Accounts, Reference: d.Reference, Tags: d.Tags,
@@ -179,7 +176,7 @@ func (d *Descriptor) ReadBack() RawMetadata {
 	}
 }
 
-// MarshalJSON writes the metadata as a reader gets it.
+// MarshalJSON writes the metadata for a reader.
 func (m RawMetadata) MarshalJSON() ([]byte, error) {
 	accounts := make([]map[string]any, 0, len(m.Accounts))
 	for _, a := range m.Accounts {
@@ -200,7 +197,7 @@ func (m RawMetadata) MarshalJSON() ([]byte, error) {
 	return marshal(out)
 }
 
-// UnmarshalJSON reads the metadata as a reader gets it.
+// UnmarshalJSON reads the metadata for a reader.
 func (m *RawMetadata) UnmarshalJSON(data []byte) error {
 	members, err := object(data)
 	if err != nil {
@@ -226,24 +223,22 @@ func (m *RawMetadata) UnmarshalJSON(data []byte) error {
 			return fmt.Errorf("metadata member accounts: %w", err)
 		}
 		delete(a, "accountid")
-		account.Extra = keep(a)
+		account.Extra = withoutNulls(a)
 		m.Accounts = append(m.Accounts, account)
 	}
-	m.Extra = keep(members)
+	m.Extra = withoutNulls(members)
 	return nil
 }
 
-// FileMetadata is the content of an x-metadata header: raw files have Raw, mapped
-// ones Mapped.
+// FileMetadata is the content of a header X-Metadata. Pushed files have Raw, mapped ones have Mapped.
 type FileMetadata struct {
 	Raw    *RawMetadata
 	Mapped *MappedMetadata
-	// Compression is "gzip", "brotli" or empty: how the content was compressed
-	// before it was encrypted.
+	// Compression is how the content was compressed before it was encrypted: "gzip", "brotli" or empty.
 	Compression string
 }
 
-// MappedMetadata is what a reader learns of a file of mapped objects.
+// MappedMetadata is the metadata of a file of mapped objects.
 type MappedMetadata struct {
 	ObjectCount  int    `json:"objectCount"`
 	ObjectType   string `json:"objectType"`
@@ -257,8 +252,8 @@ type fileMetadataJSON struct {
 	Compression string          `json:"compression,omitempty"`
 }
 
-// EncodeHeader is the text of the x-metadata header: padded base64 in the
-// standard alphabet, the only one that Android takes.
+// EncodeHeader returns the text of the header X-Metadata: padded base64 in the standard alphabet, the only one that the
+// Android SDK accepts.
 func (m FileMetadata) EncodeHeader() (string, error) {
 	var inner any = m.Raw
 	if m.Mapped != nil {
@@ -275,7 +270,7 @@ func (m FileMetadata) EncodeHeader() (string, error) {
 	return base64.StdEncoding.EncodeToString(text), nil
 }
 
-// ParseFileMetadata reads an x-metadata header in either base64 alphabet.
+// ParseFileMetadata reads a header X-Metadata in either alphabet of base64.
 func ParseFileMetadata(header string) (FileMetadata, error) {
 	text := strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(header), "=")
 	data, err := base64.RawStdEncoding.DecodeString(text)
@@ -305,8 +300,7 @@ func ParseFileMetadata(header string) (FileMetadata, error) {
 	return m, nil
 }
 
-// marshal is json.Marshal without the escaping of <, > and & for HTML, which would
-// make six bytes of one in a header that is short of room.
+// marshal is json.Marshal without the escaping of <, > and & for HTML, which would turn one byte into six.
 func marshal(v any) ([]byte, error) {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
@@ -317,7 +311,7 @@ func marshal(v any) ([]byte, error) {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
 
-// object decodes a JSON object and refuses everything else, null included.
+// object decodes a JSON object and refuses everything else, including null.
 func object(data []byte) (map[string]json.RawMessage, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(data, &members); err != nil {
@@ -329,7 +323,8 @@ func object(data []byte) (map[string]json.RawMessage, error) {
 	return members, nil
 }
 
-func keep(m map[string]json.RawMessage) map[string]json.RawMessage {
+// withoutNulls removes the members that are null, and returns nil if no others are left.
+func withoutNulls(m map[string]json.RawMessage) map[string]json.RawMessage {
 	for name, raw := range m {
 		if string(raw) == "null" {
 			delete(m, name)

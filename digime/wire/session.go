@@ -1,16 +1,15 @@
 package wire
 
-// SessionOptions say what a session is to read (PullSessionOptions of the
-// platform). The zero value reads everything that the contract allows.
+// SessionOptions say what a session reads. The zero value reads all that the contract allows.
 type SessionOptions struct {
 	Limits *Limits `json:"limits,omitempty"`
 	Scope  *Scope  `json:"scope,omitempty"`
-	// SourceFetch false asks for what is in the library already; absent means true.
+	// SourceFetch is false to read only what is in the library already. Absent means true.
 	SourceFetch       *bool              `json:"sourceFetch,omitempty"`
 	SourceFetchFilter *SourceFetchFilter `json:"sourceFetchFilter,omitempty"`
 }
 
-// Limits bound a session.
+// Limits bound the time that a session takes.
 type Limits struct {
 	Duration struct {
 		// SourceFetch is in seconds; 0 means no limit.
@@ -18,51 +17,48 @@ type Limits struct {
 	} `json:"duration"`
 }
 
-// Scope narrows a session. TimeRanges and ServiceGroups select mapped data,
-// Criteria select raw files; a file is read if any criterion fits it.
+// Scope restricts a session. TimeRanges and ServiceGroups select mapped data. Criteria select pushed files: a file is
+// read if it matches at least one of them.
 type Scope struct {
 	TimeRanges    []TimeRange    `json:"timeRanges,omitempty"`
 	ServiceGroups []ServiceGroup `json:"serviceGroups,omitempty"`
 	Criteria      []Criterion    `json:"criteria,omitempty"`
 }
 
-// TimeRange is a span of time: From and To, or Last, which is a number and a unit
-// (3d, 6m, 1y).
+// TimeRange is a span of time: From and To, or Last, which is a number and a unit (3d, 6m, 1y).
 type TimeRange struct {
 	From Seconds `json:"from,omitempty"`
 	To   Seconds `json:"to,omitempty"`
 	Last string  `json:"last,omitempty"`
 }
 
-// ServiceGroup selects mapped data down to object types.
+// ServiceGroup selects the mapped data of a group of services.
 type ServiceGroup struct {
 	ID int `json:"id"`
-	// ServiceTypes narrow the group; empty means all of it.
+	// ServiceTypes restrict the group; empty means all of it.
 	ServiceTypes []ServiceType `json:"serviceTypes,omitempty"`
 }
 
-// ServiceType is a part of a [ServiceGroup].
+// ServiceType selects the mapped data of a service.
 type ServiceType struct {
 	ID int `json:"id"`
-	// ServiceObjectTypes narrow the type; empty means all of it.
+	// ServiceObjectTypes restrict the service; empty means all of it.
 	ServiceObjectTypes []ServiceObjectType `json:"serviceObjectTypes,omitempty"`
 }
 
-// ServiceObjectType is a part of a [ServiceType].
+// ServiceObjectType selects the mapped data of a type of objects.
 type ServiceObjectType struct {
 	ID int `json:"id"`
 }
 
-// Criterion selects raw files: those pushed since From, or within Last, whose
-// metadata fits. All of its members must fit.
+// Criterion selects pushed files: those that were pushed since From or within Last and whose metadata matches.
 type Criterion struct {
 	From     Seconds         `json:"from,omitempty"`
 	Last     string          `json:"last,omitempty"`
 	Metadata *MetadataFilter `json:"metadata,omitempty"`
 }
 
-// MetadataFilter fits a file when, for each list that is not empty, the file has
-// at least one of its values.
+// MetadataFilter selects files that have at least one value of each list that is not empty.
 type MetadataFilter struct {
 	AppID      []ApplicationID `json:"appId,omitempty"`
 	ContractID []ContractID    `json:"contractId,omitempty"`
@@ -72,13 +68,13 @@ type MetadataFilter struct {
 	Accounts   []AccountFilter `json:"accounts,omitempty"`
 }
 
-// AccountFilter selects by the pusher's own account id.
+// AccountFilter selects by the account in the system of the application that pushed the file.
 type AccountFilter struct {
 	AccountID string `json:"accountId"`
 	Username  string `json:"username,omitempty"`
 }
 
-// SourceFetchFilter narrows the fetching from sources to accounts.
+// SourceFetchFilter restricts the fetching from sources to accounts.
 type SourceFetchFilter struct {
 	Account struct {
 		ID []AccountID `json:"id,omitempty"`

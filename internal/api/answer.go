@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
-	"github.com/carrelhq/carrel/internal/library"
 )
 
 // handler answers one call. What it returns becomes the answer, unless the answer
@@ -94,30 +93,6 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error, began time
 		return
 	}
 	writeJSON(w, e.Status, wire.ErrorBody{Error: &e})
-}
-
-// wireError is the one place where the errors of package library become the wire's.
-// What is not meant for the caller becomes an internal error of a fixed text.
-func wireError(err error) *wire.Error {
-	var e *wire.Error
-	var body *library.BodyError
-	switch {
-	case errors.As(err, &e):
-		return e
-	case errors.Is(err, library.ErrBusy):
-		return wire.Busy().Because(err)
-	case errors.As(err, &body) && isTimeout(body):
-		return (&wire.Error{Code: wire.CodeValidationErrors, Status: http.StatusRequestTimeout,
-			Message: "Parameter validation errors: the body came too slowly"}).Because(err)
-	case errors.As(err, &body):
-		return wire.Validation("the body was cut off").Because(err)
-	}
-	return wire.Internal(err)
-}
-
-func isTimeout(err error) bool {
-	var t interface{ Timeout() bool }
-	return errors.As(err, &t) && t.Timeout()
 }
 
 // headerText is a message as a header value: percent-encoded beyond printable ASCII,

@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 
@@ -78,7 +77,7 @@ func (a *api) readResource(r *http.Request) (body []byte, done func(), err error
 		return nil, nil, &library.BodyError{Err: err}
 	case len(body) > fhir.MaxBody:
 		done()
-		return nil, nil, wire.TooLarge(fmt.Sprintf("The resource is larger than the %d bytes that are allowed here", fhir.MaxBody))
+		return nil, nil, tooLarge("resource", fhir.MaxBody)
 	}
 	return body, done, nil
 }
@@ -86,7 +85,7 @@ func (a *api) readResource(r *http.Request) (body []byte, done func(), err error
 // faultsOf is what the check found, as the wire's error: the first fault in the
 // message, all of them in the outcome.
 func faultsOf(err error) error {
-	var faults *fhir.Faults
+	var faults *fhir.ValidationError
 	if !errors.As(err, &faults) {
 		return err
 	}

@@ -88,7 +88,7 @@ func TestProviderAccountRefused(t *testing.T) {
 		w.refuses(t, r, badBearer("bearer token"))
 	})
 	w.refuses(t, request{method: "DELETE", path: "permission-access/service/h:accountId", bearer: w.as(k.consent, nil)}, notFound("Account"))
-	if n := len(w.sim.Attempts()); n != 0 {
+	if n := len(w.sim.ResourceRequests()); n != 0 {
 		t.Errorf("the provider heard of %d", n)
 	}
 	w.mustSend(t, pushes(k.consent, string(k.account)), nil)
@@ -194,7 +194,7 @@ func TestProviderBodyRefused(t *testing.T) {
 			}
 		})
 	}
-	if n := len(w.sim.Attempts()); n != 0 {
+	if n := len(w.sim.ResourceRequests()); n != 0 {
 		t.Errorf("the provider heard of %d", n)
 	}
 	w.mustSend(t, w.deliver(k.consent, k.account, weight(hidden)), nil)
@@ -288,7 +288,7 @@ func TestProviderBodyCut(t *testing.T) {
 	if after := w.stored(t); after != before {
 		t.Errorf("bodies cut off changed what is stored from %v to %v", before, after)
 	}
-	if n := len(w.sim.Attempts()); n != 0 {
+	if n := len(w.sim.ResourceRequests()); n != 0 {
 		t.Errorf("the provider heard of %d", n)
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 // hastily has deliveries tried again soon, and given up before an hour has passed.
 func hastily(c *server.Config) {
-	c.Deliveries.FirstRetry, c.Deliveries.Keep = 20*time.Millisecond, 30*time.Minute
+	c.Deliveries.FirstRetry, c.Deliveries.Lifetime = 20*time.Millisecond, 30*time.Minute
 }
 
 // Whatever a provider does, its application is told what is known of the delivery, under
@@ -45,25 +45,25 @@ func TestProviderAnswers(t *testing.T) {
 	}{
 		{name: "right", state: "delivered", status: 201, answer: `"resourceType":"Observation"`, filed: 1},
 		{name: "right, batch", body: batch(hidden, "b"), state: "delivered", status: 200, answer: `"batch-response"`, filed: 2},
-		{name: "outcome", is: simulator.Behaviour{Resource: simulator.ResourceOutcome}, state: "delivered", status: 201, answer: `"OperationOutcome"`, filed: 1},
-		{name: "bare", is: simulator.Behaviour{Resource: simulator.ResourceBare}, state: "delivered", status: 201, filed: 1},
+		{name: "outcome", is: simulator.Behaviour{Resource: simulator.ResourceOperationOutcome}, state: "delivered", status: 201, answer: `"OperationOutcome"`, filed: 1},
+		{name: "bare", is: simulator.Behaviour{Resource: simulator.ResourceNoBody}, state: "delivered", status: 201, filed: 1},
 		{name: "empty", is: simulator.Behaviour{Resource: simulator.ResourceEmpty}, state: "delivered", status: 200, filed: 1},
 		{name: "XML", is: simulator.Behaviour{Resource: simulator.ResourceXML}, state: "delivered", status: 200, filed: 1},
 		{name: "half an answer", is: simulator.Behaviour{Resource: simulator.ResourceNotJSON}, state: "delivered", status: 201, filed: 1},
-		{name: "cut within the answer", is: simulator.Behaviour{Resource: simulator.ResourceCutWithin}, state: "delivered", status: 201, filed: 1},
+		{name: "cut within the answer", is: simulator.Behaviour{Resource: simulator.ResourceCutDuring}, state: "delivered", status: 201, filed: 1},
 
 		{name: "400", is: simulator.Behaviour{Resource: "400"}, state: "refused", want: refused(400), answer: `"OperationOutcome"`},
 		{name: "409", is: simulator.Behaviour{Resource: "409"}, state: "refused", want: refused(409), answer: `"OperationOutcome"`},
 		{name: "410", is: simulator.Behaviour{Resource: "410"}, state: "refused", want: refused(410), answer: `"OperationOutcome"`},
 		{name: "412", is: simulator.Behaviour{Resource: "412"}, state: "refused", want: refused(412), answer: `"OperationOutcome"`},
-		{name: "422", is: simulator.Behaviour{Resource: simulator.ResourceRefused}, state: "refused", want: refused(422), answer: `"OperationOutcome"`},
+		{name: "422", is: simulator.Behaviour{Resource: simulator.ResourceUnprocessable}, state: "refused", want: refused(422), answer: `"OperationOutcome"`},
 		{name: "404", is: simulator.Behaviour{Resource: "404"}, state: "refused", want: refused(502), answer: `"OperationOutcome"`},
 		{name: "405", is: simulator.Behaviour{Resource: "405"}, state: "refused", want: refused(502), answer: `"OperationOutcome"`},
 		{name: "406", is: simulator.Behaviour{Resource: "406"}, state: "refused", want: refused(502), answer: `"OperationOutcome"`},
 		{name: "415", is: simulator.Behaviour{Resource: "415"}, state: "refused", want: refused(502), answer: `"OperationOutcome"`},
 		{name: "302", is: simulator.Behaviour{Resource: simulator.ResourceRedirect}, state: "refused", want: refused(502)},
-		{name: "307", is: simulator.Behaviour{Resource: simulator.ResourceRedirectToo}, state: "refused", want: refused(502)},
-		{name: "a failed entry", is: simulator.Behaviour{Resource: simulator.ResourceBatchEntry}, body: batch(hidden, "b"), state: "refused",
+		{name: "307", is: simulator.Behaviour{Resource: simulator.ResourceRedirect307}, state: "refused", want: refused(502)},
+		{name: "a failed entry", is: simulator.Behaviour{Resource: simulator.ResourceFailedEntry}, body: batch(hidden, "b"), state: "refused",
 			want: refusal{422, wire.CodeProviderRefused, "The provider has refused it: the provider answered 200: but entry 2 of 2 has 422; 1 were filed"}, answer: `"batch-response"`, filed: 1},
 
 		{name: "a page", is: simulator.Behaviour{Resource: simulator.ResourceHTML}, state: "unknown", want: unknown},
@@ -73,7 +73,7 @@ func TestProviderAnswers(t *testing.T) {
 		{name: "504, filed", is: simulator.Behaviour{Resource: simulator.ResourceFiled504}, state: "unknown", want: unknown, filed: 1},
 		{name: "cut after", is: simulator.Behaviour{Resource: simulator.ResourceCutAfter}, state: "unknown", want: unknown, filed: 1},
 		{name: "cut before", is: simulator.Behaviour{Resource: simulator.ResourceCutBefore}, state: "unknown", want: unknown},
-		{name: "a Bundle too short", is: simulator.Behaviour{Resource: simulator.ResourceShort}, body: batch(hidden, "b"), state: "unknown", want: unknown, answer: `"batch-response"`, filed: 2},
+		{name: "a Bundle too short", is: simulator.Behaviour{Resource: simulator.ResourceMissingEntry}, body: batch(hidden, "b"), state: "unknown", want: unknown, answer: `"batch-response"`, filed: 2},
 
 		{name: "429, then right", is: simulator.Behaviour{Resource: simulator.ResourceBusy, ResourceTimes: 2, RetryAfter: -1}, state: "delivered", status: 202, answer: `"resourceType":"Observation"`, filed: 1},
 		{name: "503, then right", is: simulator.Behaviour{Resource: "503", ResourceTimes: 1, RetryAfter: -1}, body: strings.Replace(weight(hidden), `"meta"`, `"language":"nl","meta"`, 1), state: "delivered", status: 202, answer: `"language":"nl"`, filed: 1},
@@ -83,7 +83,7 @@ func TestProviderAnswers(t *testing.T) {
 			if tt.body == "" {
 				tt.body = weight(hidden)
 			}
-			w.sim.Behave(linde, tt.is)
+			w.sim.SetBehaviour(linde, tt.is)
 			filed := entries(w.sim.Filed())
 			a := w.send(t, w.deliver(k.consent, k.account, tt.body))
 			id := a.Header.Get(wire.HeaderDelivery)
@@ -141,16 +141,16 @@ func entries(filed []simulator.Filing) (n int) {
 func TestProviderUnauthorized(t *testing.T) {
 	w := newProviderWorld(t, hastily)
 	needed := refusal{511, wire.CodeServiceAuthorization, "Service authorization required"}
-	for _, mode := range []simulator.ResourceMode{simulator.ResourceUnknown, simulator.ResourceForbidden} {
+	for _, mode := range []simulator.ResourceMode{simulator.ResourceUnauthorized, simulator.ResourceForbidden} {
 		t.Run(string(mode), func(t *testing.T) {
 			k := w.sender(t, "De Linde")
-			w.sim.Behave(linde, simulator.Behaviour{Resource: mode})
+			w.sim.SetBehaviour(linde, simulator.Behaviour{Resource: mode})
 			a := w.send(t, w.deliver(k.consent, k.account, weight("x")))
 			w.refused(t, a, needed)
 			if d := w.deliveryOf(t, k.consent, a.Header.Get(wire.HeaderDelivery)); d.State != "reconnect" {
 				t.Errorf("delivery %+v", d)
 			}
-			w.sim.Behave(linde, simulator.Behaviour{})
+			w.sim.SetBehaviour(linde, simulator.Behaviour{})
 			if a := w.refuses(t, w.deliver(k.consent, k.account, weight("x")), needed); a.Header.Get(wire.HeaderDelivery) != "" {
 				t.Error("what was not kept has an id")
 			}
@@ -167,9 +167,9 @@ func TestProviderUnauthorized(t *testing.T) {
 		})
 	}
 	t.Run("401, renewed", func(t *testing.T) {
-		w.sim.Behave(linde, simulator.Behaviour{RefreshTokens: true})
+		w.sim.SetBehaviour(linde, simulator.Behaviour{RefreshTokens: true})
 		k := w.sender(t, "De Linde")
-		w.sim.Behave(linde, simulator.Behaviour{RefreshTokens: true, Resource: simulator.ResourceUnknown, ResourceTimes: 1})
+		w.sim.SetBehaviour(linde, simulator.Behaviour{RefreshTokens: true, Resource: simulator.ResourceUnauthorized, ResourceTimes: 1})
 		if a := w.send(t, w.deliver(k.consent, k.account, weight("x"))); a.StatusCode != 201 {
 			t.Errorf("%d %s", a.StatusCode, a.body)
 		}
@@ -216,9 +216,9 @@ func TestProviderSlow(t *testing.T) {
 		return d
 	}
 	t.Run("slower than a push waits", func(t *testing.T) {
-		w := newProviderWorld(t, func(c *server.Config) { c.Deliveries.Wait = 50 * time.Millisecond })
+		w := newProviderWorld(t, func(c *server.Config) { c.Deliveries.AnswerTimeout = 50 * time.Millisecond })
 		k := w.sender(t, "De Linde")
-		w.sim.Behave(linde, simulator.Behaviour{Resource: simulator.ResourceSlow, Slow: 500 * time.Millisecond})
+		w.sim.SetBehaviour(linde, simulator.Behaviour{Resource: simulator.ResourceSlow, Slow: 500 * time.Millisecond})
 		var got wire.PushAnswer
 		a := w.mustSend(t, w.deliver(k.consent, k.account, weight("x")), &got)
 		if a.StatusCode != 202 || got.Status != wire.PushAccepted || got.Delivery.State != "waiting" || got.Delivery.ID != a.Header.Get(wire.HeaderDelivery) {
@@ -234,7 +234,7 @@ func TestProviderSlow(t *testing.T) {
 	t.Run("slower than its client", func(t *testing.T) {
 		w := newProviderWorld(t)
 		k := w.sender(t, "De Linde")
-		w.sim.Behave(linde, simulator.Behaviour{Resource: simulator.ResourceSlow, Slow: 500 * time.Millisecond})
+		w.sim.SetBehaviour(linde, simulator.Behaviour{Resource: simulator.ResourceSlow, Slow: 500 * time.Millisecond})
 		l := w.dial(t)
 		body := weight("x")
 		if err := l.say("%s%s", w.headTo(k, fmt.Sprintf("Content-Length: %d", len(body))), body); err != nil {
@@ -254,9 +254,9 @@ func TestProviderSlow(t *testing.T) {
 		}
 	})
 	t.Run("more at once than are tried", func(t *testing.T) {
-		w := newProviderWorld(t, func(c *server.Config) { c.Deliveries.MaxAttempts, c.Deliveries.Wait = 1, time.Minute })
+		w := newProviderWorld(t, func(c *server.Config) { c.Deliveries.MaxAttempts, c.Deliveries.AnswerTimeout = 1, time.Minute })
 		k := w.sender(t, "De Linde")
-		w.sim.Behave(linde, simulator.Behaviour{Resource: simulator.ResourceSlow, Slow: 100 * time.Millisecond})
+		w.sim.SetBehaviour(linde, simulator.Behaviour{Resource: simulator.ResourceSlow, Slow: 100 * time.Millisecond})
 		var mu sync.Mutex
 		var statuses []int
 		var wait sync.WaitGroup

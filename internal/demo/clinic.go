@@ -35,7 +35,6 @@ var files embed.FS
 // What it does with the SDK is in job.go;
 // the page shows that very code.
 type Clinic struct {
-	client   *digime.Client
 	library  string // where visitors have their libraries
 	write    *digime.Contract
 	read     *digime.Contract
@@ -49,14 +48,14 @@ type Clinic struct {
 
 // NewClinic returns the clinic's handler.
 func NewClinic(c Credentials) (http.Handler, error) {
-	client, err := digime.New(string(c.ApplicationID), digime.At(c.PublicURL))
+	client, err := digime.New(string(c.ApplicationID), digime.WithServer(c.PublicURL))
 	if err != nil {
 		return nil, err
 	}
-	clinic := &Clinic{client: client, library: c.PublicURL, callback: c.Clinic, practice: c.Providers}
+	clinic := &Clinic{library: c.PublicURL, callback: c.Clinic, practice: c.Providers}
 	for kind, into := range map[string]**digime.Contract{WriteContract: &clinic.write, ReadContract: &clinic.read, ProviderContract: &clinic.provider} {
 		key := c.Contracts[kind]
-		if *into, err = digime.ParseContract(string(key.ContractID), []byte(key.PrivateKey)); err != nil {
+		if *into, err = client.ParseContract(string(key.ContractID), []byte(key.PrivateKey)); err != nil {
 			return nil, err
 		}
 	}
@@ -176,9 +175,9 @@ func (c *Clinic) back(w http.ResponseWriter, r *http.Request) {
 func (c *Clinic) arrive(ctx context.Context, v *visit, query url.Values) error {
 	asked := v.asked
 	v.asked = digime.Authorization{}
-	back, err := digime.ParseCallback(query)
+	back, err := asked.ParseCallback(query)
 	switch {
-	case asked.State == "" || back.State != asked.State:
+	case asked.State == "" || errors.Is(err, digime.ErrStateMismatch):
 		return errors.New("this is not the answer to a question of ours")
 	case err != nil:
 		return err
@@ -186,7 +185,7 @@ func (c *Clinic) arrive(ctx context.Context, v *visit, query url.Values) error {
 		v.again = true
 		return nil
 	}
-	user, err := c.welcome(ctx, v.job, asked, back)
+	user, err := c.welcome(ctx, v.job, back)
 	if err == nil && v.job == sendOn {
 		v.to, err = c.connected(ctx, user, back)
 	}

@@ -42,7 +42,7 @@ type Headless struct {
 // Run does the job. Any error means that it failed.
 func (h *Headless) Run(ctx context.Context) error {
 	var err error
-	h.client, err = digime.New(string(h.Credentials.ApplicationID), digime.At(h.Credentials.PublicURL))
+	h.client, err = digime.New(string(h.Credentials.ApplicationID), digime.WithServer(h.Credentials.PublicURL))
 	if err != nil {
 		return err
 	}
@@ -80,12 +80,12 @@ var consentTo = map[string]string{WriteContract: "write", ReadContract: "read", 
 // authorize asks for consent to a contract and exchanges the code.
 func (h *Headless) authorize(ctx context.Context, kind string, options digime.AuthorizeOptions) (user *digime.User, callback digime.Callback, err error) {
 	key := h.Credentials.Contracts[kind]
-	contract, err := digime.ParseContract(string(key.ContractID), []byte(key.PrivateKey))
+	contract, err := h.client.ParseContract(string(key.ContractID), []byte(key.PrivateKey))
 	if err != nil {
 		return nil, callback, err
 	}
-	options.Callback = h.Credentials.Callback
-	auth, err := h.client.Authorize(ctx, contract, options)
+	options.RedirectURL = h.Credentials.Callback
+	auth, err := contract.Authorize(ctx, options)
 	if err != nil {
 		return nil, callback, err
 	}
@@ -98,19 +98,16 @@ func (h *Headless) authorize(ctx context.Context, kind string, options digime.Au
 	if err != nil {
 		return nil, callback, fmt.Errorf("callback: %w", err)
 	}
-	if callback, err = digime.ParseCallback(address.Query()); err != nil {
+	if callback, err = auth.ParseCallback(address.Query()); err != nil {
 		return nil, callback, err
 	}
-	if callback.State != auth.State {
-		return nil, callback, errors.New("the callback carries another state")
-	}
 	h.done("consent     to %s allowed on the pages", consentTo[kind])
-	token, err := h.client.Exchange(ctx, contract, callback.Code, auth.Verifier)
+	token, err := contract.Exchange(ctx, callback)
 	if err != nil {
 		return nil, callback, err
 	}
 	h.done("exchange    the code for tokens")
-	return h.client.User(contract, token), callback, nil
+	return contract.User(token), callback, nil
 }
 
 // provider sends a measurement to a provider that the person connects on the way, and sees
@@ -118,11 +115,11 @@ func (h *Headless) authorize(ctx context.Context, kind string, options digime.Au
 func (h *Headless) provider(ctx context.Context, link digime.UserAccessToken) error {
 	h.walker.Provider = h.Provider
 	user, back, err := h.authorize(ctx, ProviderContract, digime.AuthorizeOptions{Link: link, SourceType: digime.SourcePush,
-		SourcesScope: &digime.SourcesScope{DataType: []string{"measurements-vital-signs"}}})
+		SourcesScope: digime.SourcesScope{DataType: []string{"measurements-vital-signs"}}})
 	if err != nil {
 		return err
 	}
-	accounts, err := user.ReadAccounts(ctx)
+	accounts, err := user.ListAccounts(ctx)
 	if err != nil {
 		return err
 	}
@@ -162,7 +159,7 @@ func (h *Headless) push(ctx context.Context, user *digime.User) error {
 	if err != nil {
 		return fmt.Errorf("open file: %w", err)
 	}
-	err = user.Push(ctx, digime.Push{Data: file, MIMEType: h.MIMEType, AccountID: "demo-patient", Reference: []string{h.Name}, Tags: []string{"demo"}})
+	err = user.Push(ctx, digime.PushInput{Data: file, MIMEType: h.MIMEType, AccountID: "demo-patient", Reference: []string{h.Name}, Tags: []string{"demo"}})
 	if err != nil {
 		return err
 	}
@@ -171,7 +168,7 @@ func (h *Headless) push(ctx context.Context, user *digime.User) error {
 }
 
 func (h *Headless) readBack(ctx context.Context, user *digime.User) error {
-	session, err := user.ReadSession(ctx, digime.SessionOptions{})
+	session, err := user.StartSession(ctx, digime.SessionOptions{})
 	if err != nil {
 		return err
 	}

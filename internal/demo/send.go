@@ -72,7 +72,7 @@ func (c *Clinic) connectAgain(ctx context.Context, v *visit) string {
 		v.fault = err.Error()
 		return "/"
 	}
-	v.asked, v.job = digime.Authorization{State: on.State}, sendOn
+	v.asked, v.job = on, sendOn
 	return on.URL
 }
 
@@ -98,7 +98,7 @@ func (c *Clinic) sendMeasured(ctx context.Context, v *visit) string {
 		return c.connectAgain(ctx, v)
 	case errors.Is(err, digime.ErrServiceAuthorization):
 		v.sent.as(digime.DeliveryReconnect)
-	case errors.Is(err, digime.ErrInvalidToken), errors.Is(err, digime.ErrReauthorize), errors.Is(err, digime.ErrNotFound):
+	case errors.Is(err, digime.ErrInvalidToken), errors.Is(err, digime.ErrNotFound):
 		delete(v.users, sendOn) // revoked or disconnected: ask anew the next time
 		v.sent = nil
 	case v.sent.ID == "":
@@ -134,7 +134,7 @@ func (c *Clinic) look(ctx context.Context, v *visit) {
 		return
 	}
 	v.sent.as(d.State)
-	v.sent.Reason, v.sent.When = d.Reason, when(d.Updated.Time())
+	v.sent.Reason, v.sent.When = d.Reason, when(d.UpdatedAt)
 	if len(d.Answer) > 0 {
 		v.sent.Answer = indented(d.Answer)
 	}

@@ -67,20 +67,20 @@ func TestClinicSendsInVain(t *testing.T) {
 	c.visit(person, c.post("/send", "systolic", "131", "diastolic", "84"))
 
 	for mode, want := range map[simulator.ResourceMode][]string{
-		simulator.ResourceRefused:  {"The provider has refused it", "It was refused.", "OperationOutcome"},
-		simulator.ResourceCutAfter: {"It is not known whether the provider has it", "Nobody knows"},
-		simulator.ResourceBusy:     {"is on its way", "It will be tried again.", "Look how far it is"},
+		simulator.ResourceUnprocessable: {"The provider has refused it", "It was refused.", "OperationOutcome"},
+		simulator.ResourceCutAfter:      {"It is not known whether the provider has it", "Nobody knows"},
+		simulator.ResourceBusy:          {"is on its way", "It will be tried again.", "Look how far it is"},
 	} {
-		s.Providers.Behave(gp, simulator.Behaviour{Resource: mode, RetryAfter: -1})
+		s.Providers.SetBehaviour(gp, simulator.Behaviour{Resource: mode, RetryAfter: -1})
 		c.post("/send", "systolic", "131", "diastolic", "84")
 		c.sees(want...)
 	}
 
 	// A provider that does not take its own new token is no endless way.
-	s.Providers.Behave(gp, simulator.Behaviour{Resource: simulator.ResourceUnknown})
+	s.Providers.SetBehaviour(gp, simulator.Behaviour{Resource: simulator.ResourceUnauthorized})
 	c.visit(person, c.post("/send", "systolic", "131", "diastolic", "84"))
 	c.sees("your permission at the provider is over", "Connect it again, and send")
-	s.Providers.Behave(gp, simulator.Behaviour{})
+	s.Providers.SetBehaviour(gp, simulator.Behaviour{})
 	c.visit(person, c.post("/reconnect"))
 	c.sees("has arrived")
 

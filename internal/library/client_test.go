@@ -19,18 +19,28 @@ func TestVerify(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	app := w.application()
-	c, sibling, foreign := w.contract(app, library.Read), w.contract(app, library.Write), w.contract(w.application(), library.Read)
+	c, sibling, foreign := w.contract(
+		app,
+		library.Read,
+	), w.contract(
+		app,
+		library.Write,
+	), w.contract(
+		w.application(),
+		library.Read,
+	)
 	call := c.call(func(q *wire.RequestClaims) { q.State = "with claims" })
-	if call.Contract.ID != c.Contract.ID || call.Application.ID != app.ID || call.Claims.State != "with claims" || !call.Key().Equal(&contractKey().PublicKey) {
+	if call.Contract.ID != c.Contract.ID || call.Application.ID != app.ID || call.Claims.State != "with claims" ||
+		!call.Key().Equal(&contractKey().PublicKey) {
 		t.Errorf("call %+v", call)
 	}
 
-	nonce := wire.BadBearer("nonce")
-	stamp := wire.BadBearer("timestamp")
-	client := func(id string) *wire.Error { return wire.InvalidClient(id) }
+	nonce := library.InvalidRequest("nonce")
+	stamp := library.InvalidRequest("timestamp")
+	client := func(id string) *library.Refusal { return library.InvalidClient(id) }
 	for name, test := range map[string]struct {
 		change func(*wire.RequestClaims)
-		want   *wire.Error // nil: let through
+		want   *library.Refusal // nil: let through
 	}{
 		"five minutes old":       {func(q *wire.RequestClaims) { q.Timestamp -= 5 * 60 * 1000 }, nil},
 		"five minutes ahead":     {func(q *wire.RequestClaims) { q.Timestamp += 5 * 60 * 1000 }, nil},
@@ -39,7 +49,7 @@ func TestVerify(t *testing.T) {
 		"no timestamp":           {func(q *wire.RequestClaims) { q.Timestamp = 0 }, stamp},
 		"in seconds":             {func(q *wire.RequestClaims) { q.Timestamp /= 1000 }, stamp},
 		"before time":            {func(q *wire.RequestClaims) { q.Timestamp = -q.Timestamp }, stamp},
-		"the end of time":        {func(q *wire.RequestClaims) { q.Timestamp = 1<<63 - 1 }, wire.BadBearer("bearer token claims")},
+		"the end of time":        {func(q *wire.RequestClaims) { q.Timestamp = 1<<63 - 1 }, library.InvalidRequest("bearer token claims")},
 		"no nonce":               {func(q *wire.RequestClaims) { q.Nonce = "" }, nonce},
 		"a short nonce":          {func(q *wire.RequestClaims) { q.Nonce = q.Nonce[1:] }, nonce},
 		"a long nonce":           {func(q *wire.RequestClaims) { q.Nonce += "A" }, nonce},
@@ -76,8 +86,8 @@ func TestVerify(t *testing.T) {
 		"very long":           strings.Repeat("A", 100_000),
 	} {
 		_, err := w.clients.Verify(t.Context(), token)
-		var refusal *wire.Error
-		if !errors.As(err, &refusal) || refusal.Status != 406 || refusal.Code != wire.CodeValidationErrors {
+		var refusal *library.Refusal
+		if !errors.As(err, &refusal) || refusal.Kind != library.RefusedRequest {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -102,7 +112,7 @@ func TestSpend(t *testing.T) {
 			if err := w.clients.UseNonce(t.Context(), call); err == nil {
 				won.Add(1)
 			} else {
-				refused(t, "at once", err, wire.ReplayedNonce(nonce))
+				refused(t, "at once", err, library.ReplayedNonce(nonce))
 			}
 			if err := w.clients.UseNonce(t.Context(), call); err != nil {
 				t.Errorf("spending again what has been spent: %v", err)
@@ -127,7 +137,7 @@ func TestSpend(t *testing.T) {
 	}
 	again := c.token(func(q *wire.RequestClaims) { q.Nonce, q.Timestamp = late.Claims.Nonce, late.Claims.Timestamp })
 	call := must(w.clients.Verify(t.Context(), again))(t)
-	refused(t, "ten minutes later", w.clients.UseNonce(t.Context(), call), wire.ReplayedNonce(late.Claims.Nonce))
+	refused(t, "ten minutes later", w.clients.UseNonce(t.Context(), call), library.ReplayedNonce(late.Claims.Nonce))
 	w.pass(time.Minute)
 	if err := w.keeping.SweepExpired(t.Context()); err != nil {
 		t.Fatal(err)
@@ -152,7 +162,13 @@ func TestRegister(t *testing.T) {
 		}
 	}
 	key := string(wire.MarshalPublicKey(&contractKey().PublicKey))
-	good := library.Contract{ID: "c1", Application: "app1", Access: library.Read, PublicKey: key, RedirectURIs: []string{callback}}
+	good := library.Contract{
+		ID:           "c1",
+		Application:  "app1",
+		Access:       library.Read,
+		PublicKey:    key,
+		RedirectURIs: []string{callback},
+	}
 	k := must(w.clients.AddContract(t.Context(), good))(t)
 	if !k.Scope.Raw || !k.Scope.Mapped || !k.ExpiresAt.Equal(w.clock().AddDate(10, 0, 0)) {
 		t.Errorf("registered %+v", k)
@@ -175,7 +191,7 @@ func TestRegister(t *testing.T) {
 	if list := must(w.clients.ListContracts(t.Context(), "app1"))(t); len(list) != 1 {
 		t.Errorf("%d contracts", len(list))
 	}
-	details := client{w, must(w.clients.GetClient(t.Context(), "c1"))(t)}.call().Details()
+	details := client{w, must(w.clients.GetClient(t.Context(), "c1"))(t)}.call().ContractDetails()
 	if details.ID != "c1" || details.AccessType != "r" || details.Application.ID != "app1" {
 		t.Errorf("details %+v", details)
 	}

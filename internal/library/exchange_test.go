@@ -18,23 +18,23 @@ func TestAuthorizeChecksItsClaims(t *testing.T) {
 	c := w.contract(w.application(), library.Read)
 	for name, test := range map[string]struct {
 		change func(*wire.RequestClaims)
-		want   *wire.Error
+		want   *library.Refusal
 	}{
-		"no challenge":          {func(q *wire.RequestClaims) { q.CodeChallenge = "" }, wire.Validation("code_challenge")},
-		"a short challenge":     {func(q *wire.RequestClaims) { q.CodeChallenge = q.CodeChallenge[1:] }, wire.Validation("code_challenge")},
-		"a long challenge":      {func(q *wire.RequestClaims) { q.CodeChallenge += "A" }, wire.Validation("code_challenge")},
-		"a plain challenge":     {func(q *wire.RequestClaims) { q.CodeChallengeMethod = "plain" }, wire.Validation("code_challenge_method must be S256")},
-		"no challenge method":   {func(q *wire.RequestClaims) { q.CodeChallengeMethod = "" }, wire.Validation("code_challenge_method must be S256")},
-		"an implicit flow":      {func(q *wire.RequestClaims) { q.ResponseType = "token" }, wire.Validation("response_type")},
-		"a fragment's response": {func(q *wire.RequestClaims) { q.ResponseMode = "fragment" }, wire.Validation("response_mode")},
-		"a very long state":     {func(q *wire.RequestClaims) { q.State = strings.Repeat("s", 4097) }, wire.Validation("state is too long")},
+		"no challenge":          {func(q *wire.RequestClaims) { q.CodeChallenge = "" }, library.InvalidParameter("code_challenge")},
+		"a short challenge":     {func(q *wire.RequestClaims) { q.CodeChallenge = q.CodeChallenge[1:] }, library.InvalidParameter("code_challenge")},
+		"a long challenge":      {func(q *wire.RequestClaims) { q.CodeChallenge += "A" }, library.InvalidParameter("code_challenge")},
+		"a plain challenge":     {func(q *wire.RequestClaims) { q.CodeChallengeMethod = "plain" }, library.InvalidParameter("code_challenge_method must be S256")},
+		"no challenge method":   {func(q *wire.RequestClaims) { q.CodeChallengeMethod = "" }, library.InvalidParameter("code_challenge_method must be S256")},
+		"an implicit flow":      {func(q *wire.RequestClaims) { q.ResponseType = "token" }, library.InvalidParameter("response_type")},
+		"a fragment's response": {func(q *wire.RequestClaims) { q.ResponseMode = "fragment" }, library.InvalidParameter("response_mode")},
+		"a very long state":     {func(q *wire.RequestClaims) { q.State = strings.Repeat("s", 4097) }, library.InvalidParameter("state is too long")},
 	} {
 		_, err := w.consents.Authorize(t.Context(), c.call(authorizing, test.change), wire.SessionOptions{})
 		refused(t, name, err, test.want)
 	}
 	options := wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: "3 weeks"}}}}
 	_, err := w.consents.Authorize(t.Context(), c.call(authorizing), options)
-	refused(t, "options that cannot be followed", err, wire.Validation("scope.criteria.last"))
+	refused(t, "options that cannot be followed", err, library.InvalidParameter("scope.criteria.last"))
 	if n := w.count(`SELECT (SELECT count(*) FROM links) + (SELECT count(*) FROM sessions)`); n != 0 {
 		t.Errorf("%d links and sessions came of it", n)
 	}
@@ -46,17 +46,30 @@ func TestCode(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	app := w.application()
-	c, sibling, foreign := w.contract(app, library.Read), w.contract(app, library.Read), w.contract(w.application(), library.Read)
+	c, sibling, foreign := w.contract(
+		app,
+		library.Read,
+	), w.contract(
+		app,
+		library.Read,
+	), w.contract(
+		w.application(),
+		library.Read,
+	)
 	anna := w.resident("anna@example.org")
 	code := func() string {
 		opened := must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
 		return anna.answer(library.AuthorizeRequest, opened.Code.Reveal()).Get("code")
 	}
-	invalid, wrongVerifier := wire.InvalidToken(wire.KindAuthorizationCode), wire.InvalidToken(wire.KindCodeVerifier)
+	invalid, wrongVerifier := library.InvalidToken(
+		wire.KindAuthorizationCode,
+	), library.InvalidToken(
+		wire.KindCodeVerifier,
+	)
 	for name, test := range map[string]struct {
 		by     client
 		change func(*wire.RequestClaims)
-		want   *wire.Error
+		want   *library.Refusal
 	}{
 		"a sibling contract":     {sibling, nil, invalid},
 		"a foreign contract":     {foreign, nil, invalid},
@@ -98,7 +111,7 @@ func TestCodeIsUsedOnce(t *testing.T) {
 	anna := w.resident("anna@example.org")
 	g := anna.allow(c)
 	_, err := w.consents.Exchange(t.Context(), c.call(exchanging(g.code)))
-	refused(t, "second use", err, wire.InvalidToken(wire.KindAuthorizationCode))
+	refused(t, "second use", err, library.InvalidToken(wire.KindAuthorizationCode))
 	if _, err := g.bearer(); err != nil {
 		t.Errorf("tokens of the first use: %v", err)
 	}
@@ -116,7 +129,7 @@ func TestCodeIsUsedOnce(t *testing.T) {
 			if _, err := w.consents.Exchange(t.Context(), call); err == nil {
 				won.Add(1)
 			} else {
-				refused(t, "at once", err, wire.InvalidToken(wire.KindAuthorizationCode))
+				refused(t, "at once", err, library.InvalidToken(wire.KindAuthorizationCode))
 			}
 		})
 	}
@@ -142,7 +155,7 @@ func TestCodeOfARevokedGrant(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := w.consents.Exchange(t.Context(), c.call(exchanging(code)))
-	refused(t, "exchange", err, wire.InvalidToken(wire.KindAuthorizationCode))
+	refused(t, "exchange", err, library.InvalidToken(wire.KindAuthorizationCode))
 	if got := anna.events(); got != "you.created app.allowed app.stopped" {
 		t.Errorf("activity %s", got)
 	}

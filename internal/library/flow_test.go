@@ -67,7 +67,8 @@ func TestTokenAnswer(t *testing.T) {
 	if got := g.tokens.RefreshToken.ExpiresOn - now; got != 180*day {
 		t.Errorf("the refresh token lasts %d s, want 180 days", got)
 	}
-	if g.tokens.TokenType != "Bearer" || g.tokens.ConsentID == "" || g.tokens.Subject == "" || g.tokens.Identifier.ID != g.tokens.Subject {
+	if g.tokens.TokenType != "Bearer" || g.tokens.ConsentID == "" || g.tokens.Subject == "" ||
+		g.tokens.Identifier.ID != g.tokens.Subject {
 		t.Errorf("answer %+v", g.tokens)
 	}
 }
@@ -134,13 +135,13 @@ func TestAccessTypes(t *testing.T) {
 	anna := w.resident("anna@example.org")
 	writer, reader := anna.allow(w.contract(app, library.Write)), anna.allow(w.contract(app, library.Read))
 	_, err := reader.push("a file", []byte("text"))
-	refused(t, "push with a read contract", err, wire.InsufficientScope())
+	refused(t, "push with a read contract", err, library.WrongAccess())
 	_, err = writer.open(wire.SessionOptions{})
-	refused(t, "session of a write contract", err, wire.InsufficientScope())
+	refused(t, "session of a write contract", err, library.WrongAccess())
 	_, err = writer.reading(must(reader.open(wire.SessionOptions{}))(t))
-	refused(t, "reading with a write contract", err, wire.InsufficientScope())
+	refused(t, "reading with a write contract", err, library.WrongAccess())
 	_, err = writer.reading(writer.session.Key)
-	refused(t, "the session promised to a write contract", err, wire.InsufficientScope())
+	refused(t, "the session promised to a write contract", err, library.WrongAccess())
 	if n := w.count(`SELECT count(*) FROM sessions WHERE public_key IS NOT NULL AND contract_id = ?`, writer.Contract.ID); n != 0 {
 		t.Errorf("%d sessions of the write contract could be handed a key", n)
 	}

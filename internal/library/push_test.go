@@ -24,7 +24,11 @@ func TestDescriptor(t *testing.T) {
 	const account = `"accounts":[{"accountId":"1"}]`
 	const mime = `"mimeType":"text/plain"`
 	sign := func(metadata string) string {
-		return must(wire.Sign(contractKey(), wire.Header{}, wire.DescriptorClaims{Metadata: json.RawMessage(metadata)}))(t)
+		return must(
+			wire.Sign(contractKey(), wire.Header{}, wire.DescriptorClaims{Metadata: json.RawMessage(metadata)}),
+		)(
+			t,
+		)
 	}
 	d, err := call.Descriptor(sign(`{` + mime + `,` + account + `,"fileName":"x","reference":["r"],"tags":["t"]}`))
 	if err != nil || d.MIMEType != "text/plain" || d.Reference[0] != "r" || d.Tags[0] != "t" || len(d.Extra) != 1 {
@@ -54,7 +58,8 @@ func TestDescriptor(t *testing.T) {
 	} {
 		_, err := call.Descriptor(sign(test.metadata))
 		var refusal *wire.Error
-		if !errors.As(err, &refusal) && test.want != "" || refusal != nil && (refusal.Status != 400 || !strings.Contains(refusal.Message, test.want)) {
+		if !errors.As(err, &refusal) && test.want != "" ||
+			refusal != nil && (refusal.Status != 400 || !strings.Contains(refusal.Message, test.want)) {
 			t.Errorf("%s: %v, want %q", name, err, test.want)
 		}
 	}
@@ -68,8 +73,8 @@ func TestDescriptor(t *testing.T) {
 			wire.DescriptorClaims{Metadata: json.RawMessage(`{` + mime + `,` + account + `}`)}))(t),
 	} {
 		_, err := call.Descriptor(text)
-		var refusal *wire.Error
-		if !errors.As(err, &refusal) || refusal.Status != 400 || refusal.Code != wire.CodeValidationErrors {
+		var refusal *library.Refusal
+		if !errors.As(err, &refusal) || refusal.Kind != library.RefusedParameter {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -81,10 +86,22 @@ func TestServerDecidesWhoPushed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	g := w.resident("anna@example.org").allow(w.contract(w.application(), library.Write))
-	d := descriptor(t, map[string]any{"appId": "x", "appid": "x", "contractId": "y", "contractid": "y", "partnerid": "z", "created": 1, "more": true})
+	d := descriptor(
+		t,
+		map[string]any{
+			"appId":      "x",
+			"appid":      "x",
+			"contractId": "y",
+			"contractid": "y",
+			"partnerid":  "z",
+			"created":    1,
+			"more":       true,
+		},
+	)
 	file := must(w.files.Push(t.Context(), must(g.bearer())(t), d, strings.NewReader("")))(t)
 	m := file.Metadata
-	if m.ApplicationID != g.Application.ID || m.ContractID != g.Contract.ID || m.PartnerID != g.Application.PartnerID || m.Created != wire.MillisOf(w.clock()) {
+	if m.ApplicationID != g.Application.ID || m.ContractID != g.Contract.ID || m.PartnerID != g.Application.PartnerID ||
+		m.Created != wire.MillisOf(w.clock()) {
 		t.Errorf("metadata %+v", m)
 	}
 	if want := map[string]json.RawMessage{"more": json.RawMessage("true")}; !reflect.DeepEqual(m.Extra, want) {
@@ -136,8 +153,7 @@ func TestTooLarge(t *testing.T) {
 		files, blobs := w.count(`SELECT count(*) FROM files`), len(w.blobKeys())
 		for _, n := range []int{limit + 1, limit + library.InlineLimit, 10 * library.InlineLimit} {
 			_, err := g.push("beyond", make([]byte, n))
-			refused(t, fmt.Sprintf("%d of %d bytes", n, limit), err,
-				wire.TooLarge(fmt.Sprintf("The file is larger than the %d bytes that are allowed here", limit)))
+			refused(t, fmt.Sprintf("%d of %d bytes", n, limit), err, library.TooLarge(int64(limit)))
 		}
 		if w.count(`SELECT count(*) FROM files`) != files || len(w.blobKeys()) != blobs {
 			t.Error("something of it was stored")
@@ -157,7 +173,12 @@ func TestReplayedPush(t *testing.T) {
 		token := g.token(accessToken(g.tokens.AccessToken.Value), func(q *wire.RequestClaims) { q.Nonce = nonce })
 		push := func() error {
 			call := must(w.clients.Verify(t.Context(), token))(t)
-			_, err := w.files.Push(t.Context(), must(w.consents.Bearer(t.Context(), call))(t), descriptor(t, nil), bytes.NewReader(content))
+			_, err := w.files.Push(
+				t.Context(),
+				must(w.consents.Bearer(t.Context(), call))(t),
+				descriptor(t, nil),
+				bytes.NewReader(content),
+			)
 			return err
 		}
 		const many = 6
@@ -170,10 +191,10 @@ func TestReplayedPush(t *testing.T) {
 			if err := <-errs; err == nil {
 				won++
 			} else {
-				refused(t, name+" again", err, wire.ReplayedNonce(nonce))
+				refused(t, name+" again", err, library.ReplayedNonce(nonce))
 			}
 		}
-		refused(t, name+" later", push(), wire.ReplayedNonce(nonce))
+		refused(t, name+" later", push(), library.ReplayedNonce(nonce))
 		if got := w.count(`SELECT count(*) FROM files`) - before; won != 1 || got != 1 {
 			t.Errorf("%s: %d of %d had their way, %d files", name, won, many, got)
 		}
@@ -197,7 +218,12 @@ func TestReadsInPieces(t *testing.T) {
 		for name, pieces := range map[string]func(io.Reader) io.Reader{"bytes": iotest.OneByteReader, "halves": iotest.HalfReader, "with the end": iotest.DataErrReader} {
 			name = fmt.Sprint(n, name)
 			want[name] = string(content)
-			file, err := w.files.Push(t.Context(), must(g.bearer())(t), descriptor(t, map[string]any{"reference": []string{name}}), pieces(bytes.NewReader(content)))
+			file, err := w.files.Push(
+				t.Context(),
+				must(g.bearer())(t),
+				descriptor(t, map[string]any{"reference": []string{name}}),
+				pieces(bytes.NewReader(content)),
+			)
 			if err != nil || file.Size != int64(n) {
 				t.Errorf("%s: %d bytes, %v", name, file.Size, err)
 			}

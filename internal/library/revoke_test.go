@@ -39,18 +39,26 @@ func TestRevoke(t *testing.T) {
 	}
 
 	_, err := g.bearer()
-	refused(t, "access token", err, wire.InvalidToken(wire.KindAccessToken))
+	refused(t, "access token", err, library.InvalidToken(wire.KindAccessToken))
 	_, err = w.consents.Refresh(t.Context(), g.call(refreshing(g.tokens.RefreshToken.Value)))
-	refused(t, "refresh token", err, wire.InvalidToken(wire.KindRefreshToken))
+	refused(t, "refresh token", err, library.InvalidToken(wire.KindRefreshToken))
 	_, err = w.consents.Exchange(t.Context(), g.call(exchanging(code)))
-	refused(t, "code", err, wire.InvalidToken(wire.KindAuthorizationCode))
-	_, err = w.consents.Authorize(t.Context(), reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{})
-	refused(t, "linking", err, wire.InvalidToken(wire.KindAccessToken))
-	_, err = w.consents.AuthorizeForToken(t.Context(), reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{})
-	refused(t, "renewing", err, wire.InvalidToken(wire.KindAccessToken))
+	refused(t, "code", err, library.InvalidToken(wire.KindAuthorizationCode))
+	_, err = w.consents.Authorize(
+		t.Context(),
+		reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)),
+		wire.SessionOptions{},
+	)
+	refused(t, "linking", err, library.InvalidToken(wire.KindAccessToken))
+	_, err = w.consents.AuthorizeForToken(
+		t.Context(),
+		reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)),
+		wire.SessionOptions{},
+	)
+	refused(t, "renewing", err, library.InvalidToken(wire.KindAccessToken))
 	_ = w.files.List(t.Context(), r, func(e wire.FileEntry) error {
 		_, _, err := w.files.Open(t.Context(), r, e.Name)
-		refused(t, "a read under way", err, wire.InvalidToken(wire.KindAccessToken))
+		refused(t, "a read under way", err, library.InvalidToken(wire.KindAccessToken))
 		return nil
 	})
 	_, err = w.consents.StartSession(t.Context(), r.Bearer, wire.SessionOptions{})
@@ -71,7 +79,8 @@ func TestRevoke(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if got := anna.events(); strings.Count(got, "app.stopped") != 1 || strings.Contains(got, "file.read app.stopped file.read") {
+	if got := anna.events(); strings.Count(got, "app.stopped") != 1 ||
+		strings.Contains(got, "file.read app.stopped file.read") {
 		t.Errorf("activity %s", got)
 	}
 	again := anna.allow(reader)
@@ -104,9 +113,12 @@ func TestRevokeDuringAPush(t *testing.T) {
 			},
 		} {
 			g := anna.allow(writer)
-			body := io.MultiReader(bytes.NewReader(content), hook(func() error { return how(library.GrantID(g.tokens.ConsentID)) }))
+			body := io.MultiReader(
+				bytes.NewReader(content),
+				hook(func() error { return how(library.GrantID(g.tokens.ConsentID)) }),
+			)
 			_, err := w.files.Push(t.Context(), must(g.bearer())(t), descriptor(t, nil), body)
-			refused(t, name+", "+end, err, wire.InvalidToken(wire.KindAccessToken))
+			refused(t, name+", "+end, err, library.InvalidToken(wire.KindAccessToken))
 		}
 	}
 	if n := w.count(`SELECT (SELECT count(*) FROM files) + (SELECT count(*) FROM contents)`); n != 0 {
@@ -154,7 +166,8 @@ func TestGrants(t *testing.T) {
 		byID[v.Grant.ID] = v
 	}
 	ended := byID[library.GrantID(g.tokens.ConsentID)]
-	if ended.Client.Contract.ID != first.Contract.ID || ended.Grant.Active(w.clock()) || ended.Grant.LastUsedAt.IsZero() {
+	if ended.Client.Contract.ID != first.Contract.ID || ended.Grant.Active(w.clock()) ||
+		ended.Grant.LastUsedAt.IsZero() {
 		t.Errorf("what has ended: %+v", ended)
 	}
 	for id, v := range byID {

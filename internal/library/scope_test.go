@@ -54,7 +54,10 @@ func newShelf(t *testing.T) *shelf {
 		for _, a := range f.accounts {
 			accounts = append(accounts, map[string]string{"accountId": a})
 		}
-		d := descriptor(t, map[string]any{"mimeType": f.mime, "tags": f.tags, "reference": f.refs, "accounts": accounts})
+		d := descriptor(
+			t,
+			map[string]any{"mimeType": f.mime, "tags": f.tags, "reference": f.refs, "accounts": accounts},
+		)
 		g := grants[f.own]
 		g.tokens = must(w.consents.Refresh(t.Context(), g.call(refreshing(g.tokens.RefreshToken.Value))))(t)
 		must(w.files.Push(t.Context(), must(g.bearer())(t), d, strings.NewReader("content")))(t)
@@ -87,9 +90,9 @@ func (s *shelf) sees(t *testing.T, scope library.Scope, options wire.SessionOpti
 	for _, file := range all.Files { // what is not listed cannot be had by its name either
 		if !listed[file.ID] {
 			_, _, err := g.readFile(session, file.ID)
-			refused(t, "file "+file.Name()+", outside the view", err, wire.NotFound("File"))
+			refused(t, "file "+file.Name()+", outside the view", err, library.Unknown("File"))
 			_, err = s.w.files.Find(t.Context(), must(g.reading(session))(t), file.ID)
-			refused(t, "metadata of "+file.Name()+", outside the view", err, wire.NotFound("File"))
+			refused(t, "metadata of "+file.Name()+", outside the view", err, library.Unknown("File"))
 		}
 	}
 	return strings.Join(names, "")
@@ -177,10 +180,12 @@ func TestLast(t *testing.T) {
 		}
 	}
 	for _, last := range []string{"d", "3", "-3d", "3 days", "3D", "3s", "1.5d", "10001d", "9999999999999999999d", "d3", "é", "3é", "\xff", " "} {
-		_, err := g.open(wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: "1d"}, {Last: last}}}})
-		refused(t, "criterion of "+last, err, wire.Validation("scope.criteria.last"))
+		_, err := g.open(
+			wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: "1d"}, {Last: last}}}},
+		)
+		refused(t, "criterion of "+last, err, library.InvalidParameter("scope.criteria.last"))
 		_, err = g.open(wire.SessionOptions{Scope: &wire.Scope{TimeRanges: []wire.TimeRange{{Last: last}}}})
-		refused(t, "time range of "+last, err, wire.Validation("scope.timeRanges.last"))
+		refused(t, "time range of "+last, err, library.InvalidParameter("scope.timeRanges.last"))
 	}
 }
 

@@ -25,23 +25,23 @@ func TestSessionIsItsBearers(t *testing.T) {
 		must(annas.reading(session))(t)
 		for name, g := range map[string]granted{"another person": brams, "a sibling contract": sibling, "another application": foreign} {
 			_, err := g.reading(session)
-			refused(t, name, err, wire.NotFound("Session"))
+			refused(t, name, err, library.Unknown("Session"))
 		}
 	}
 	for name, key := range map[string]string{"none": "", "invented": strings.Repeat("A", 43), "the token": annas.tokens.AccessToken.Value} {
 		_, err := annas.reading(key)
-		refused(t, name, err, wire.NotFound("Session"))
+		refused(t, name, err, library.Unknown("Session"))
 	}
 	w.pass(time.Hour - time.Millisecond)
 	must(annas.reading(opened))(t)
 	w.pass(time.Millisecond)
 	_, err := annas.reading(opened)
-	refused(t, "after an hour", err, wire.NotFound("Session"))
+	refused(t, "after an hour", err, library.Unknown("Session"))
 	if err := w.keeping.SweepExpired(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	_, err = annas.reading(opened)
-	refused(t, "after tidying", err, wire.NotFound("Session"))
+	refused(t, "after tidying", err, library.Unknown("Session"))
 	if n := w.count(`SELECT count(*) FROM sessions`); n != 0 {
 		t.Errorf("%d sessions are kept", n)
 	}
@@ -60,11 +60,11 @@ func TestPromisedSession(t *testing.T) {
 	}
 	waiting := promise()
 	_, err := earlier.reading(waiting.Session.Key)
-	refused(t, "before the answer", err, wire.NotFound("Session"))
+	refused(t, "before the answer", err, library.Unknown("Session"))
 	request := must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, waiting.Code.Reveal()))(t)
 	must(w.consents.Deny(t.Context(), request, anna.in(), library.CallbackUserCancel))(t)
 	_, err = earlier.reading(waiting.Session.Key)
-	refused(t, "after a no", err, wire.NotFound("Session"))
+	refused(t, "after a no", err, library.Unknown("Session"))
 
 	allowed := promise()
 	anna.answer(library.AuthorizeRequest, allowed.Code.Reveal())
@@ -75,7 +75,7 @@ func TestPromisedSession(t *testing.T) {
 	anna.answer(library.AuthorizeRequest, late.Code.Reveal())
 	w.pass(31 * time.Minute)
 	_, err = earlier.reading(late.Session.Key)
-	refused(t, "an hour after the promise", err, wire.NotFound("Session"))
+	refused(t, "an hour after the promise", err, library.Unknown("Session"))
 }
 
 // TestStatusAndMetadata: what is there is completed at once, and a file is found as it
@@ -103,12 +103,14 @@ func TestStatusAndMetadata(t *testing.T) {
 		t.Errorf("found %+v, pushed %+v", file, pushed)
 	}
 	m := file.Metadata
-	if m.ApplicationID != app.ID || m.ContractID != writer.Contract.ID || m.PartnerID != app.PartnerID || m.Created != wire.MillisOf(w.clock()) || file.Size != 4 {
+	if m.ApplicationID != app.ID || m.ContractID != writer.Contract.ID || m.PartnerID != app.PartnerID ||
+		m.Created != wire.MillisOf(w.clock()) ||
+		file.Size != 4 {
 		t.Errorf("metadata %+v", m)
 	}
 	for name, id := range map[string]wire.FileName{"invented": "01k2v9m3qdh7w8r2ncy6ft4gxe", "none": "", "a path": "../" + pushed.ID} {
 		_, _, err := reader.readFile(reader.session.Key, id)
-		refused(t, "file "+name, err, wire.NotFound("File"))
+		refused(t, "file "+name, err, library.Unknown("File"))
 	}
 }
 
@@ -138,7 +140,7 @@ func TestReplayedRead(t *testing.T) {
 	if err := must(wire.ParseToken(token))(t).Peek(&claims); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, "the second time", read(), wire.ReplayedNonce(claims.Nonce))
+	refused(t, "the second time", read(), library.ReplayedNonce(claims.Nonce))
 	if got := strings.Count(anna.events(), "file.read"); got != 1 {
 		t.Errorf("%d reads stand in the activity, want 1", got)
 	}

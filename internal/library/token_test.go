@@ -28,21 +28,21 @@ func TestTokensAreTheirContracts(t *testing.T) {
 		"a sibling contract": w.contract(app, library.Read), "a foreign contract": w.contract(w.application(), library.Read),
 	} {
 		_, err := w.consents.Bearer(t.Context(), other.call(accessToken(access)))
-		refused(t, "access token of "+name, err, wire.InvalidToken(wire.KindAccessToken))
+		refused(t, "access token of "+name, err, library.InvalidToken(wire.KindAccessToken))
 		_, err = w.consents.Refresh(t.Context(), other.call(refreshing(refresh)))
-		refused(t, "refresh token of "+name, err, wire.InvalidToken(wire.KindRefreshToken))
+		refused(t, "refresh token of "+name, err, library.InvalidToken(wire.KindRefreshToken))
 	}
 	for name, text := range map[string]string{
 		"none": "", "invented": strings.Repeat("A", 43), "the refresh token": refresh, "cut": access[:42], "longer": access + "A",
 		"the code": g.code, "the session": g.session.Key, "the cookie": anna.secret.Reveal(), "its hash": anna.secret.Hash().String(),
 	} {
 		_, err := w.consents.Bearer(t.Context(), g.call(accessToken(text)))
-		refused(t, name+" as an access token", err, wire.InvalidToken(wire.KindAccessToken))
+		refused(t, name+" as an access token", err, library.InvalidToken(wire.KindAccessToken))
 		if text == refresh {
 			text = access
 		}
 		_, err = w.consents.Refresh(t.Context(), g.call(refreshing(text)))
-		refused(t, name+" as a refresh token", err, wire.InvalidToken(wire.KindRefreshToken))
+		refused(t, name+" as a refresh token", err, library.InvalidToken(wire.KindRefreshToken))
 	}
 }
 
@@ -63,15 +63,15 @@ func TestExpiredIsNotRevoked(t *testing.T) {
 		t.Errorf("a moment before the day is over: %v", err)
 	}
 	w.pass(time.Millisecond)
-	refused(t, "after a day", bearer(), wire.ExpiredToken(wire.KindAccessToken))
+	refused(t, "after a day", bearer(), library.ExpiredToken(wire.KindAccessToken))
 	must(w.consents.Refresh(t.Context(), g.call(refreshing(g.tokens.RefreshToken.Value))))(t)
 	w.pass(179 * 24 * time.Hour)
-	refused(t, "after 180 days", bearer(), wire.ExpiredToken(wire.KindAccessToken))
-	refused(t, "refresh after 180 days", refresh(), wire.ExpiredToken(wire.KindRefreshToken))
+	refused(t, "after 180 days", bearer(), library.ExpiredToken(wire.KindAccessToken))
+	refused(t, "refresh after 180 days", refresh(), library.ExpiredToken(wire.KindRefreshToken))
 	if err := w.keeping.SweepExpired(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, "after tidying", bearer(), wire.ExpiredToken(wire.KindAccessToken))
+	refused(t, "after tidying", bearer(), library.ExpiredToken(wire.KindAccessToken))
 	if n := w.count(`SELECT count(*) FROM tokens WHERE seal IS NOT NULL`); n != 0 {
 		t.Errorf("%d expired tokens hold the library's key after tidying", n)
 	}
@@ -82,10 +82,10 @@ func TestExpiredIsNotRevoked(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := h.bearer()
-	refused(t, "revoked", err, wire.InvalidToken(wire.KindAccessToken))
+	refused(t, "revoked", err, library.InvalidToken(wire.KindAccessToken))
 	w.pass(48 * time.Hour)
 	_, err = h.bearer()
-	refused(t, "revoked, and its time over", err, wire.InvalidToken(wire.KindAccessToken))
+	refused(t, "revoked, and its time over", err, library.InvalidToken(wire.KindAccessToken))
 }
 
 // allowAgain signs in first, for a long time has passed.
@@ -101,7 +101,11 @@ func TestAccessEndsWithConsent(t *testing.T) {
 	w := newWorld(t)
 	anna := w.resident("anna@example.org")
 	short := w.contract(w.application(), library.Read, func(k *library.Contract) { k.GrantFor = time.Hour })
-	ending := w.contract(w.application(), library.Read, func(k *library.Contract) { k.ExpiresAt = w.clock().Add(2 * time.Hour) })
+	ending := w.contract(
+		w.application(),
+		library.Read,
+		func(k *library.Contract) { k.ExpiresAt = w.clock().Add(2 * time.Hour) },
+	)
 	for name, test := range map[string]struct {
 		by    client
 		until time.Duration
@@ -109,7 +113,13 @@ func TestAccessEndsWithConsent(t *testing.T) {
 		g := anna.allow(test.by)
 		want := wire.SecondsOf(w.clock().Add(test.until))
 		if g.tokens.AccessToken.ExpiresOn != want || g.tokens.RefreshToken.ExpiresOn != want {
-			t.Errorf("%s: tokens until %d and %d, want %d", name, g.tokens.AccessToken.ExpiresOn, g.tokens.RefreshToken.ExpiresOn, want)
+			t.Errorf(
+				"%s: tokens until %d and %d, want %d",
+				name,
+				g.tokens.AccessToken.ExpiresOn,
+				g.tokens.RefreshToken.ExpiresOn,
+				want,
+			)
 		}
 	}
 	g := anna.allow(short)
@@ -146,7 +156,8 @@ func TestRefreshManyAtOnce(t *testing.T) {
 	seen := map[string]bool{}
 	for _, a := range answers {
 		seen[a.AccessToken.Value] = true
-		if a.RefreshToken != g.tokens.RefreshToken || a.Subject != g.tokens.Subject || a.ConsentID != g.tokens.ConsentID {
+		if a.RefreshToken != g.tokens.RefreshToken || a.Subject != g.tokens.Subject ||
+			a.ConsentID != g.tokens.ConsentID {
 			t.Errorf("answer %+v", a)
 		}
 		g.tokens = a
@@ -175,12 +186,12 @@ func TestEndedClient(t *testing.T) {
 	w.pass(time.Minute)
 	for name, c := range map[string]client{"contract": contract, "application": application} {
 		_, err := w.clients.Verify(t.Context(), c.token())
-		refused(t, "ended "+name, err, wire.InvalidClient(c.ID().String()))
+		refused(t, "ended "+name, err, library.InvalidClient(c.ID().String()))
 	}
 	expiring.call()
 	w.pass(time.Hour)
 	_, err := w.clients.Verify(t.Context(), expiring.token())
-	refused(t, "contract whose time is over", err, wire.InvalidClient(expiring.ID().String()))
+	refused(t, "contract whose time is over", err, library.InvalidClient(expiring.ID().String()))
 
 	var fault *library.RequestError
 	w.pass(-time.Hour)

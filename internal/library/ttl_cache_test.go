@@ -52,9 +52,9 @@ func TestRecentBearer(t *testing.T) {
 			before := w.count(`SELECT count(*) FROM files`)
 			end(w, anna, g)
 			for _, content := range [][]byte{[]byte("after"), large("after")} {
-				want := wire.InvalidToken(wire.KindAccessToken)
+				want := library.InvalidToken(wire.KindAccessToken)
 				if name == "expired" {
-					want = wire.ExpiredToken(wire.KindAccessToken)
+					want = library.ExpiredToken(wire.KindAccessToken)
 				}
 				refused(t, name, push(content), want)
 			}

@@ -1,16 +1,19 @@
-// Package provider reaches the providers that people connect: it answers
+// Package provider sends resources to health-care providers. It implements
 // [delivery.Providers].
 //
-// A [Set] knows the networks and hands each call to the one that the key names; the
-// networks are in the sub-packages: medmij, and smart for plain FHIR servers. What they
-// share stands here. A [Way] makes one request on one connection of its own and can
-// say, when it fails, whether anything was sent at all. [Way.Post] delivers a resource
-// over it and judges the answer, by the table in outcome.go.
+// [Networks] passes each call to the network that the provider's key names. The
+// networks are the sub-packages medmij, for MedMij's network, and smart, for FHIR
+// servers that use SMART App Launch. Package provider holds what both need: [Client],
+// an HTTP client that sends each request at most once and reports whether a failed
+// request may have reached the server, and [Client.SendResource], which posts a resource
+// and turns the response into an outcome. The table from status codes to outcomes is in
+// response_outcome.go.
 //
-// The one rule above all others: only what was surely not filed may be sent again. So
-// nothing here repeats a request, follows a redirect or reuses a connection, and
-// whatever is in doubt is [delivery.OutcomeUnknown].
+// A FHIR create has no idempotency key, so a request is sent again only if the
+// provider certainly did not file the resource. Therefore no code in this package
+// retries, follows a redirect or reuses a connection, and an outcome that is in doubt is
+// [delivery.OutcomeUnknown].
 //
-// No error, reason or log line of these packages holds a token, a code, a secret or
-// anything of a resource or of an answer's text.
+// Errors, reasons and log records of these packages contain no token, authorization
+// code or secret, and no part of a resource or of a response body.
 package provider

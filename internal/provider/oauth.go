@@ -10,72 +10,72 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// oauthErrors are the error codes of RFC 6749 (sections 4.1.2.1 and 5.2). Only these
-// are repeated in errors and logs: any other text is the server's own, and may hold
-// what it was sent.
+// oauthErrors are the error codes of RFC 6749 (sections 4.1.2.1 and 5.2). Errors and
+// logs contain only these: any other text is the server's own and may repeat secrets
+// that it was sent.
 var oauthErrors = []string{
 	"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client",
 	"unsupported_grant_type", "invalid_scope", "access_denied",
 	"unsupported_response_type", "server_error", "temporarily_unavailable",
 }
 
-// OAuthError is an error code as it may be logged: itself if it is one of RFC 6749,
-// else "other".
-func OAuthError(code string) string {
+// LoggableErrorCode returns code if RFC 6749 defines it, else "other".
+func LoggableErrorCode(code string) string {
 	if slices.Contains(oauthErrors, code) {
 		return code
 	}
 	return "other"
 }
 
-// Declined is what it means that a browser came back with an error in place of a code:
-// [delivery.ErrProviderRefused] for a no (RFC 6749, section 4.1.2.1). MedMij has "no data"
-// and "the person refused" look the same, on purpose (Autoriseren).
-func Declined(code string) error {
+// AuthorizationError returns the error for the error code of an authorization response.
+// For access_denied (RFC 6749, section 4.1.2.1) it is [delivery.ErrProviderRefused].
+// MedMij's providers answer access_denied both if the person refused and if they have no
+// data, so that nobody can tell one from the other (Autoriseren).
+func AuthorizationError(code string) error {
 	switch code {
 	case "access_denied":
 		return delivery.ErrProviderRefused
 	case "":
-		return errors.New("the browser came back with neither a code nor an error")
+		return errors.New("the authorization response has neither a code nor an error")
 	}
-	return fmt.Errorf("the provider answered the browser with %s", OAuthError(code))
+	return fmt.Errorf("the authorization response is the error %s", LoggableErrorCode(code))
 }
 
-// TokenTimeout bounds a token request: MedMij's token endpoints answer within 10 s,
-// nearly always (Token interface).
+// TokenTimeout is the longest that a token request may take. MedMij's token endpoints
+// answer nearly always within 10 s (Token interface).
 const TokenTimeout = 15 * time.Second
 
 const (
-	// tokenLife is the life of an access token whose answer does not say.
-	tokenLife = 15 * time.Minute
-	// maxTokenLife is more than any token lives, and keeps the sum from overflowing.
+	// defaultTokenLife is the lifetime of an access token without expires_in.
+	defaultTokenLife = 15 * time.Minute
+	// maxTokenLife keeps the time of expiry from overflowing.
 	maxTokenLife = 366 * 24 * time.Hour
 )
 
-// Access is what a token endpoint gave in answer to a request that was made at the given
-// time. refresh is empty if it gave none; seconds is 0 if it did not say how long the
-// access token lives, and negative if what it said makes no sense.
-func Access(token, refresh string, seconds int64, at time.Time) (delivery.ProviderTokens, error) {
+// NewTokens checks the tokens of a token response. refresh is empty without a refresh
+// token. seconds is expires_in: 0 if the response has none, negative if it is not valid.
+// requested is when the token request was made.
+func NewTokens(access, refresh string, seconds int64, requested time.Time) (delivery.ProviderTokens, error) {
 	switch {
-	case !tokenText(token) || refresh != "" && !tokenText(refresh):
-		return delivery.ProviderTokens{}, errors.New("the token endpoint gave a token that cannot be used")
+	case !validToken(access) || refresh != "" && !validToken(refresh):
+		return delivery.ProviderTokens{}, errors.New("the token response has a token that cannot be sent")
 	case seconds < 0:
-		return delivery.ProviderTokens{}, errors.New("the token endpoint gave a token without a life")
+		return delivery.ProviderTokens{}, errors.New("the token response has an expires_in that is not positive")
 	}
-	life := tokenLife
+	lifetime := defaultTokenLife
 	if seconds > 0 {
-		life = time.Duration(min(seconds, int64(maxTokenLife/time.Second))) * time.Second
+		lifetime = time.Duration(min(seconds, int64(maxTokenLife/time.Second))) * time.Second
 	}
-	a := delivery.ProviderTokens{Access: seal.SecretOf(token), ExpiresAt: at.Add(life)}
+	tokens := delivery.ProviderTokens{Access: seal.SecretOf(access), ExpiresAt: requested.Add(lifetime)}
 	if refresh != "" {
-		a.Refresh = seal.SecretOf(refresh)
+		tokens.Refresh = seal.SecretOf(refresh)
 	}
-	return a, nil
+	return tokens, nil
 }
 
-// tokenText reports whether a token is one that can stand in a header: visible ASCII
-// without a space, of a bearable length (RFC 6750, section 2.1, a little wider).
-func tokenText(token string) bool {
+// validToken reports whether a token can be sent in a header: visible ASCII without
+// spaces, at most 16 KiB. RFC 6750 (section 2.1) allows fewer characters.
+func validToken(token string) bool {
 	const maxToken = 16 << 10
 	if token == "" || len(token) > maxToken {
 		return false

@@ -39,7 +39,7 @@ func TestMainJob(t *testing.T) {
 		for name, size := range sizes {
 			pushed[name] = make([]byte, size)
 			_, _ = rand.Read(pushed[name])
-			err := writer.Push(t.Context(), digime.Push{Data: bytes.NewReader(pushed[name]), MIMEType: "application/octet-stream",
+			err := writer.Push(t.Context(), digime.PushInput{Data: bytes.NewReader(pushed[name]), MIMEType: "application/octet-stream",
 				AccountID: "patient-42", Reference: []string{name}, Tags: []string{"test"}})
 			if err != nil {
 				t.Fatalf("push %s: %v", name, err)
@@ -47,7 +47,7 @@ func TestMainJob(t *testing.T) {
 		}
 
 		reader := s.Consent(t, person, demo.ReadContract, writer.Token())
-		session, err := reader.ReadSession(t.Context(), digime.SessionOptions{})
+		session, err := reader.StartSession(t.Context(), digime.SessionOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,15 +27,14 @@ func TestServerCatalogue(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := servertest.Start(t, func(c *server.Config) { c.Catalogue = path })
-	client := s.Client(t)
 	for _, kind := range []string{demo.ReadContract, demo.WriteContract} {
 		contract, ctx, n := s.Contract(t, kind), t.Context(), 0
-		q := digime.SourcesQuery{Types: []digime.SourceType{digime.SourcePush}, Search: digime.SourcesSearch{City: []string{"utrecht"}}, Countries: []int{528}, Limit: 10}
-		for source, err := range client.Sources(ctx, contract, q) {
+		q := digime.SourcesQuery{Types: []digime.SourceType{digime.SourcePush}, Search: digime.SourcesSearch{City: []string{"utrecht"}}, Countries: []digime.CountryID{528}, Limit: 10}
+		for source, err := range contract.Sources(ctx, q) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if source.ID != 900201+n || source.PublishedDate.Time() != time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC) || source.Address[0].ZipCode != "3511 AB" {
+			if source.ID != 900201+digime.SourceID(n) || source.PublishedAt != time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC) || source.Addresses[0].ZipCode != "3511 AB" {
 				t.Errorf("%+v", source)
 			}
 			n++
@@ -43,11 +42,11 @@ func TestServerCatalogue(t *testing.T) {
 		if n != 25 {
 			t.Errorf("%d sources", n)
 		}
-		countries, err := client.QueryCountries(ctx, contract, digime.CatalogueQuery{IDs: []int{528}})
+		countries, err := contract.ListCountries(ctx, digime.CountriesQuery{IDs: []digime.CountryID{528}})
 		if err != nil || len(countries) != 1 || countries[0].Code != "nl" {
 			t.Errorf("%v, %v", countries, err)
 		}
-		if _, err := client.SampleDataSets(ctx, contract, 7); !errors.Is(err, digime.ErrNotFound) {
+		if _, err := contract.ListSampleDataSets(ctx, 7); !errors.Is(err, digime.ErrNotFound) {
 			t.Errorf("unknown source: %v", err)
 		}
 	}

@@ -19,13 +19,26 @@ import (
 const gp = "huisartslinde"
 
 // observation is a resource that a practice provider takes.
-func observation() map[string]any {
+func observation() []byte {
+	return marshal(observationOf("final"))
+}
+
+// observationOf is a resource with a status.
+func observationOf(status any) map[string]any {
 	return map[string]any{
-		"resourceType": "Observation", "status": "final",
+		"resourceType": "Observation", "status": status,
 		"meta":          map[string]any{"profile": []string{"http://nictiz.nl/fhir/StructureDefinition/zib-BodyWeight"}},
 		"code":          map[string]any{"text": "Weight"},
 		"valueQuantity": map[string]any{"value": json.Number("72.50"), "unit": "kg"},
 	}
+}
+
+func marshal(resource any) []byte {
+	text, err := digime.MarshalResource(resource)
+	if err != nil {
+		panic(err)
+	}
+	return text
 }
 
 // What the library of our own promises of providers, a whole Carrel keeps, with
@@ -44,8 +57,7 @@ func TestServerProvider(t *testing.T) {
 	}
 
 	var e *digime.Error
-	malformed := observation()
-	malformed["status"] = 7
+	malformed := marshal(observationOf(7))
 	if _, err := user.PushToProvider(ctx, account, digime.STU3, malformed); !errors.Is(err, digime.ErrValidation) || !errors.As(err, &e) || !strings.Contains(string(e.Outcome), "Observation.status") {
 		t.Errorf("malformed: %v, %s", err, e.Outcome)
 	}
@@ -58,9 +70,9 @@ func TestServerProvider(t *testing.T) {
 
 	var d *digime.DeliveryError
 	for mode, is := range map[simulator.ResourceMode]error{
-		simulator.ResourceRefused: digime.ErrProviderRefused, simulator.ResourceCutAfter: digime.ErrDeliveryUnknown,
+		simulator.ResourceUnprocessable: digime.ErrProviderRefused, simulator.ResourceCutAfter: digime.ErrDeliveryUnknown,
 	} {
-		s.Providers.Behave(gp, simulator.Behaviour{Resource: mode})
+		s.Providers.SetBehaviour(gp, simulator.Behaviour{Resource: mode})
 		_, err := user.PushToProvider(ctx, account, digime.STU3, observation())
 		if !errors.Is(err, is) || !errors.As(err, &d) || d.ID == "" {
 			t.Errorf("%s: %v", mode, err)
@@ -72,7 +84,7 @@ func TestServerProvider(t *testing.T) {
 	}
 
 	// Accepted while the provider is busy, and delivered when it has time.
-	s.Providers.Behave(gp, simulator.Behaviour{Resource: simulator.ResourceBusy, ResourceTimes: 2, RetryAfter: -1})
+	s.Providers.SetBehaviour(gp, simulator.Behaviour{Resource: simulator.ResourceBusy, ResourceTimes: 2, RetryAfter: -1})
 	answer, err = user.PushToProvider(ctx, account, digime.STU3, observation())
 	if err != nil || answer.Delivered() || answer.Status != 202 || answer.Body != nil {
 		t.Errorf("busy: %+v, error %v", answer, err)
@@ -81,7 +93,7 @@ func TestServerProvider(t *testing.T) {
 		t.Errorf("in the end %+v, error %v", d, err)
 	}
 
-	list, err := user.Deliveries(ctx)
+	list, err := user.ListDeliveries(ctx)
 	if err != nil || len(list) != 4 || list[0].ID != answer.DeliveryID || list[3].State != digime.DeliveryDelivered {
 		t.Errorf("deliveries %+v, error %v", list, err)
 	}
@@ -102,13 +114,13 @@ func TestServerProviderAgain(t *testing.T) {
 
 	s.Clock.Move(25 * time.Hour) // the provider's tokens are good for a quarter of an hour
 	hooks := 0
-	user := s.Client(t, digime.WithClock(s.Clock.Now)).User(s.Contract(t, demo.ProviderContract), consented.Token(),
+	user := s.Contract(t, demo.ProviderContract, digime.WithClock(s.Clock.Now)).User(consented.Token(),
 		digime.OnTokenChange(func(context.Context, digime.UserAccessToken) error { hooks++; return nil }))
 	_, err := user.PushToProvider(ctx, account, digime.STU3, observation())
 	if !errors.Is(err, digime.ErrServiceAuthorization) || hooks != 1 {
 		t.Fatalf("after a day: %v, %d calls of the hook", err, hooks)
 	}
-	accounts, err := user.ReadAccounts(ctx)
+	accounts, err := user.ListAccounts(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,11 +130,11 @@ func TestServerProviderAgain(t *testing.T) {
 		}
 	}
 
-	on, err := user.ReauthorizeAccount(ctx, account, digime.ReauthorizeAccountOptions{Callback: servertest.Callback})
+	on, err := user.ReauthorizeAccount(ctx, account, digime.ReauthorizeAccountOptions{RedirectURL: servertest.Callback})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if back := s.Visit(t, person, on.URL); back.State != on.State || !back.Code.IsZero() {
+	if back := s.Visit(t, person, on); !back.Code.IsZero() {
 		t.Errorf("came back with %+v", back)
 	}
 	answer, err := user.PushToProvider(ctx, account, digime.STU3, observation())
@@ -162,11 +174,10 @@ func TestServerRevoke(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = digime.ParseCallback(u.Query())
-		return err
+		return digime.ParseRevokeCallback(u.Query())
 	}
 	var failed *digime.CallbackError
-	if err := visit(account, "cancel"); !errors.As(err, &failed) || failed.Code != digime.UserCancel {
+	if err := visit(account, "cancel"); !errors.As(err, &failed) || failed.Code != digime.CallbackUserCancel {
 		t.Errorf("a no: %v", err)
 	}
 	if answer, err := user.PushToProvider(ctx, account, digime.STU3, observation()); err != nil || !answer.Delivered() {
@@ -183,7 +194,7 @@ func TestServerRevoke(t *testing.T) {
 	}
 
 	// The account that stands for the person can be deleted; a consent brings it back.
-	accounts, err := user.ReadAccounts(ctx)
+	accounts, err := user.ListAccounts(ctx)
 	if err != nil || len(accounts) != 1 || accounts[0].Type != digime.AccountUser {
 		t.Fatalf("accounts %+v, error %v", accounts, err)
 	}
@@ -192,7 +203,7 @@ func TestServerRevoke(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if left, err := user.ReadAccounts(ctx); err != nil || len(left) != 0 {
+	if left, err := user.ListAccounts(ctx); err != nil || len(left) != 0 {
 		t.Errorf("deleted: %+v, error %v", left, err)
 	}
 	if err := user.Refresh(ctx); err != nil {
@@ -200,14 +211,14 @@ func TestServerRevoke(t *testing.T) {
 	}
 	person.Answer = "allow"
 	user, _ = s.ConsentAt(t, person, demo.ProviderContract, "De Linde")
-	again, err := user.ReadAccounts(ctx)
+	again, err := user.ListAccounts(ctx)
 	if err != nil || len(again) != 2 || again[0].ID != accounts[0].ID {
 		t.Fatalf("after a new consent: %+v, error %v", again, err)
 	}
 	if err := visit(again[0].ID, "revoke-confirm"); err != nil {
 		t.Errorf("a yes to the end of all: %v", err)
 	}
-	if _, err := user.ReadAccounts(ctx); !errors.Is(err, digime.ErrReauthorize) {
+	if _, err := user.ListAccounts(ctx); !errors.Is(err, digime.ErrRevoked) {
 		t.Errorf("after the end of all: %v", err)
 	}
 }

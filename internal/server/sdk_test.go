@@ -25,7 +25,7 @@ func TestServerRefresh(t *testing.T) {
 	writer := s.Consent(t, person, demo.WriteContract, digime.UserAccessToken{})
 	content := bytes.Repeat([]byte("a page of a letter. "), 10_000)
 	for range 30 {
-		if err := writer.Push(ctx, digime.Push{Data: bytes.NewReader(content), MIMEType: "text/plain", AccountID: "1"}); err != nil {
+		if err := writer.Push(ctx, digime.PushInput{Data: bytes.NewReader(content), MIMEType: "text/plain", AccountID: "1"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -33,37 +33,38 @@ func TestServerRefresh(t *testing.T) {
 
 	s.Clock.Move(25 * time.Hour)
 	var refreshes, hooks atomic.Int32
-	client := s.Client(t, digime.WithClock(s.Clock.Now), digime.Observe(func(_ context.Context, a digime.Attempt) {
-		if a.Path == "oauth/token" {
+	options := []digime.Option{digime.WithClock(s.Clock.Now), digime.WithObserver(func(_ context.Context, e digime.RequestEvent) {
+		if e.Path == "oauth/token" {
 			refreshes.Add(1)
 		}
-	}))
+	})}
+	write, read := s.Contract(t, demo.WriteContract, options...), s.Contract(t, demo.ReadContract, options...)
 	kept := digime.OnTokenChange(func(context.Context, digime.UserAccessToken) error { hooks.Add(1); return nil })
 
-	writer = client.User(s.Contract(t, demo.WriteContract), writer.Token(), kept)
-	if err := writer.Push(ctx, digime.Push{Data: strings.NewReader("sent twice"), MIMEType: "text/plain", AccountID: "1"}); err != nil {
+	writer = write.User(writer.Token(), kept)
+	if err := writer.Push(ctx, digime.PushInput{Data: strings.NewReader("sent twice"), MIMEType: "text/plain", AccountID: "1"}); err != nil {
 		t.Fatal(err)
 	}
 	if refreshes.Load() != 1 || hooks.Load() != 1 {
 		t.Errorf("a push with an expired token: %d refreshes, %d calls of the hook", refreshes.Load(), hooks.Load())
 	}
 
-	fresh := client.User(s.Contract(t, demo.ReadContract), reader.Token())
-	session, err := fresh.ReadSession(ctx, digime.SessionOptions{})
+	fresh := read.User(reader.Token())
+	session, err := fresh.StartSession(ctx, digime.SessionOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := session.FileList(ctx)
+	list, err := session.ListFiles(ctx)
 	if err != nil || len(list.Files) != 31 {
 		t.Fatalf("%d files, error %v", len(list.Files), err)
 	}
 	refreshes.Store(0)
 	hooks.Store(0)
-	session = client.User(s.Contract(t, demo.ReadContract), reader.Token(), kept).OpenSession(session.Key())
+	session = read.User(reader.Token(), kept).ResumeSession(session.Key())
 	var wait sync.WaitGroup
 	for _, f := range list.Files {
 		wait.Go(func() {
-			file, err := session.ReadFile(ctx, f.Name)
+			file, err := session.OpenFile(ctx, f.Name)
 			if err != nil {
 				t.Error(err)
 				return

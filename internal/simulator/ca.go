@@ -40,50 +40,50 @@ func (s *Simulator) Files() Files {
 	return Files{Roots: in(rootsFile), ClientCertificate: in(clientCertFile), ClientKey: in(clientKeyFile), Directory: in(directoryFile)}
 }
 
-// pair is a certificate and its key, as PEM.
-type pair struct{ cert, key []byte }
+// certAndKey is a certificate and its key, as PEM.
+type certAndKey struct{ cert, key []byte }
 
 // authority issues certificates, in place of PKIoverheid.
-type authority struct {
+type certificateAuthority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 	pem  []byte
 	pool *x509.CertPool
 }
 
-// leaf is a certificate to be issued.
-type leaf struct {
+// certTemplate is a certificate to be issued.
+type certTemplate struct {
 	hosts       []string
 	client      bool
 	from, until time.Time
 }
 
 // certify makes or opens the authorities and the client's certificate.
-func (s *Simulator) certify() (err error) {
-	if s.stranger, err = newAuthority("Another practice authority"); err != nil {
+func (s *Simulator) setUpCertificates() (err error) {
+	if s.untrustedCA, err = newCA("Another practice authority"); err != nil {
 		return err
 	}
 	if s.Folder == "" {
-		if s.authority, err = newAuthority("Practice authority of the provider simulator"); err == nil {
-			s.client, err = s.authority.issue(leaf{hosts: []string{s.ClientID}, client: true})
+		if s.ca, err = newCA("Practice authority of the provider simulator"); err == nil {
+			s.clientCert, err = s.ca.issue(certTemplate{hosts: []string{s.ClientID}, client: true})
 		}
 		return err
 	}
 	if err := os.MkdirAll(s.Folder, 0o700); err != nil {
 		return fmt.Errorf("make the simulator's folder: %w", err)
 	}
-	if s.authority, err = openAuthority(filepath.Join(s.Folder, rootsFile), filepath.Join(s.Folder, authorityFile)); err != nil {
+	if s.ca, err = openCA(filepath.Join(s.Folder, rootsFile), filepath.Join(s.Folder, authorityFile)); err != nil {
 		return err
 	}
-	s.client, err = s.openClient(s.Files())
+	s.clientCert, err = s.openClient(s.Files())
 	return err
 }
 
 // openAuthority reads an authority, or makes it where there is none.
-func openAuthority(certPath, keyPath string) (*authority, error) {
+func openCA(certPath, keyPath string) (*certificateAuthority, error) {
 	certPEM, err := os.ReadFile(certPath)
 	if errors.Is(err, fs.ErrNotExist) {
-		a, err := newAuthority("Practice authority of the provider simulator")
+		a, err := newCA("Practice authority of the provider simulator")
 		if err != nil {
 			return nil, err
 		}
@@ -108,36 +108,36 @@ func openAuthority(certPath, keyPath string) (*authority, error) {
 	if !ok || !both.Leaf.IsCA {
 		return nil, fmt.Errorf("read the authority: %s is not one of ours", certPath)
 	}
-	return authorityOf(both.Leaf, key), nil
+	return caOf(both.Leaf, key), nil
 }
 
 // openClient reads the client's certificate, and issues a new one where there is none,
 // or where it is another client's, another authority's or ends soon.
-func (s *Simulator) openClient(f Files) (pair, error) {
+func (s *Simulator) openClient(f Files) (certAndKey, error) {
 	cert, err := os.ReadFile(f.ClientCertificate)
 	key, keyErr := os.ReadFile(f.ClientKey)
-	if err == nil && keyErr == nil && s.serves(cert, key) {
-		return pair{cert, key}, nil
+	if err == nil && keyErr == nil && s.accepts(cert, key) {
+		return certAndKey{cert, key}, nil
 	}
-	p, err := s.authority.issue(leaf{hosts: []string{s.ClientID}, client: true})
+	p, err := s.ca.issue(certTemplate{hosts: []string{s.ClientID}, client: true})
 	if err != nil {
-		return pair{}, err
+		return certAndKey{}, err
 	}
 	return p, errors.Join(writeFile(f.ClientKey, p.key), writeFile(f.ClientCertificate, p.cert))
 }
 
 // serves says whether a client that was set up with this pair is still let in.
-func (s *Simulator) serves(cert, key []byte) bool {
+func (s *Simulator) accepts(cert, key []byte) bool {
 	both, err := tls.X509KeyPair(cert, key)
 	if err != nil {
 		return false
 	}
-	_, err = both.Leaf.Verify(x509.VerifyOptions{DNSName: s.ClientID, Roots: s.authority.pool,
+	_, err = both.Leaf.Verify(x509.VerifyOptions{DNSName: s.ClientID, Roots: s.ca.pool,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, CurrentTime: time.Now().AddDate(0, 1, 0)})
 	return err == nil
 }
 
-func newAuthority(name string) (*authority, error) {
+func newCA(name string) (*certificateAuthority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make an authority's key: %w", err)
@@ -160,11 +160,11 @@ func newAuthority(name string) (*authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make an authority: %w", err)
 	}
-	return authorityOf(cert, key), nil
+	return caOf(cert, key), nil
 }
 
-func authorityOf(cert *x509.Certificate, key *ecdsa.PrivateKey) *authority {
-	a := &authority{cert: cert, key: key, pool: x509.NewCertPool()}
+func caOf(cert *x509.Certificate, key *ecdsa.PrivateKey) *certificateAuthority {
+	a := &certificateAuthority{cert: cert, key: key, pool: x509.NewCertPool()}
 	a.pem = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
 	a.pool.AddCert(cert)
 	return a
@@ -172,10 +172,10 @@ func authorityOf(cert *x509.Certificate, key *ecdsa.PrivateKey) *authority {
 
 // issue issues a certificate with a key of its own. It is valid from yesterday and
 // for ten years, unless the leaf says otherwise.
-func (a *authority) issue(l leaf) (pair, error) {
+func (a *certificateAuthority) issue(l certTemplate) (certAndKey, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return pair{}, fmt.Errorf("make a key: %w", err)
+		return certAndKey{}, fmt.Errorf("make a key: %w", err)
 	}
 	t := &x509.Certificate{
 		SerialNumber: serial(),
@@ -204,10 +204,10 @@ func (a *authority) issue(l leaf) (pair, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, t, a.cert, &key.PublicKey, a.key)
 	if err != nil {
-		return pair{}, fmt.Errorf("issue a certificate for %q: %w", t.Subject.CommonName, err)
+		return certAndKey{}, fmt.Errorf("issue a certificate for %q: %w", t.Subject.CommonName, err)
 	}
 	keyPEM, err := encodeKey(key)
-	return pair{cert: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), key: keyPEM}, err
+	return certAndKey{cert: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), key: keyPEM}, err
 }
 
 func encodeKey(key *ecdsa.PrivateKey) ([]byte, error) {
@@ -226,7 +226,7 @@ func serial() *big.Int {
 }
 
 // serverCertificate issues a certificate for one of our own servers.
-func (s *Simulator) serverCertificate(a *authority, l leaf) (tls.Certificate, error) {
+func (s *Simulator) serverCertificate(a *certificateAuthority, l certTemplate) (tls.Certificate, error) {
 	p, err := a.issue(l)
 	if err != nil {
 		return tls.Certificate{}, err
@@ -238,8 +238,8 @@ func (s *Simulator) serverCertificate(a *authority, l leaf) (tls.Certificate, er
 	return both, nil
 }
 
-// IssueOptions say how a certificate differs from the right one for the client.
-type IssueOptions struct {
+// CertificateOptions say how a certificate differs from the right one for the client.
+type CertificateOptions struct {
 	Host           string // ClientID when empty
 	OtherAuthority bool   // issued by an authority that nobody trusts
 	Expired        bool   // ended yesterday
@@ -249,10 +249,10 @@ type IssueOptions struct {
 
 // Issue issues a certificate, with its key, as PEM; both are nil where the options
 // make no certificate, such as a host that is not ASCII.
-func (s *Simulator) Issue(o IssueOptions) (certPEM, keyPEM []byte) {
-	a, l := s.authority, leaf{hosts: []string{cmp.Or(o.Host, s.ClientID)}, client: !o.Server}
+func (s *Simulator) IssueCertificate(o CertificateOptions) (certPEM, keyPEM []byte) {
+	a, l := s.ca, certTemplate{hosts: []string{cmp.Or(o.Host, s.ClientID)}, client: !o.Server}
 	if o.OtherAuthority {
-		a = s.stranger
+		a = s.untrustedCA
 	}
 	if o.Expired {
 		l.from, l.until = time.Now().AddDate(0, 0, -30), time.Now().AddDate(0, 0, -1)

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 // policy holds also for where its form leads.
 func TestPersonInBrowser(t *testing.T) {
 	b := browsertest.Open(t)
-	n := start(t)
+	n := startSimulator(t)
 	var back []string
 	client := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/callback" {
@@ -27,7 +27,7 @@ func TestPersonInBrowser(t *testing.T) {
 	}))
 	t.Cleanup(client.Close)
 	where := func(provider, service, lng string) string {
-		q := ask(provider, service)
+		q := authorizationParams(provider, service)
 		q.Set("redirect_uri", client.URL+"/callback")
 		q.Set("lng", lng)
 		return n.service(provider, service).AuthorizeURL + "?" + q.Encode()
@@ -46,12 +46,12 @@ func TestPersonInBrowser(t *testing.T) {
 	}
 	b.DisableScripts(false)
 
-	n.s.Behave("", Behaviour{Authorize: AuthorizeNever})
+	n.s.SetBehaviour("", Behaviour{Authorize: AuthorizeNever})
 	b.Visit(where("huisartslinde", "53", "nl"))
 	b.Check("simulator end-nl")
-	n.s.Behave("", Behaviour{})
+	n.s.SetBehaviour("", Behaviour{})
 	c := n.connect("huisartslinde", "53")
-	c.send(http.MethodPost, "", measurements("batch", "run"))
+	c.send(http.MethodPost, "", measurementsBundle("batch", "run"))
 	c.send(http.MethodGet, "/Patient?patient=1", nil)
 	b.Visit(n.s.FrontURL() + "/?lng=en")
 	b.Click("sim-set-huisartslinde")

@@ -7,8 +7,8 @@
 // it is empty. [Simulator.Filed] lists what was filed, so a test can tell a delivery
 // that was made twice from one that was made once.
 //
-// It is also a bad one, when told so: [Simulator.Behave] makes it refuse, answer
-// nonsense, file and fall silent, or cut the connection, and [Simulator.Chaos] has
+// It is also a bad one, when told so: [Simulator.SetBehaviour] makes it refuse, answer
+// nonsense, file and fall silent, or cut the connection, and [Simulator.SetRandomFailures] has
 // it do all of that at random, repeatably.
 //
 // It is shipped with the command, for the demo and to develop against, and so it

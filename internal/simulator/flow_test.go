@@ -10,9 +10,9 @@ import (
 // A client that does all as MedMij wants gets its measurements filed, and breaks no
 // rule.
 func TestMeasurementsAreFiled(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	c := n.connect("huisartslinde", "53")
-	got := c.send(http.MethodPost, "", measurements("batch", "run-1"))
+	got := c.send(http.MethodPost, "", measurementsBundle("batch", "run-1"))
 	if got.status != http.StatusOK {
 		t.Fatalf("answered %d: %s", got.status, got.body)
 	}
@@ -49,5 +49,5 @@ func TestMeasurementsAreFiled(t *testing.T) {
 		received[0].Header.Get(requestID) == "" || hashOf(received[0].Body) != filed[0].Hash {
 		t.Errorf("received %+v", received)
 	}
-	n.clean()
+	n.assertNoViolations()
 }

@@ -20,26 +20,26 @@ const (
 	defaultRetryAfter  = time.Second
 )
 
-// keepExpired is how long a client hears why what it was given is not good any more.
-const keepExpired = 24 * time.Hour
+// expiredRetention is how long a client hears why what it was given is not good any more.
+const expiredRetention = 24 * time.Hour
 
-// maxRuns is how many authorisations may be under way.
-const maxRuns = 10_000
+// maxPending is how many authorisations may be under way.
+const maxPending = 10_000
 
-// run is a person on their way through the authorisation page.
+// pendingAuthorization is a person on their way through the authorisation page.
 //
 //	authorise ──► run ──approve──► code ──token request──► grant ──► access token
 //	                │                 │                      └─────► refresh token ─┐
 //	                └──deny──► over   └──15 minutes──► over                ▲        │
 //	                                                                       └────────┘
-type run struct {
+type pendingAuthorization struct {
 	id                string
 	provider, service string
 	scope             []string // services
 	redirect, state   string
 	correlation       string
-	query             string // of the request, so that a page loaded again is the same run
-	began             time.Time
+	rawQuery          string // of the request, so that a page loaded again is the same run
+	started           time.Time
 }
 
 // grant is what a person approved.
@@ -71,17 +71,17 @@ var (
 
 // grants are the runs under way and what was given out.
 type grants struct {
-	mu      sync.Mutex
-	runs    map[string]*run
-	order   []string // of the runs, oldest first
-	codes   map[string]*credential
-	access  map[string]*credential
-	refresh map[string]*credential
-	swept   time.Time // when the three were
+	mu        sync.Mutex
+	pending   map[string]*pendingAuthorization
+	order     []string // of the runs, oldest first
+	codes     map[string]*credential
+	access    map[string]*credential
+	refresh   map[string]*credential
+	lastSweep time.Time // when the three were
 }
 
 func newGrants() *grants {
-	return &grants{runs: map[string]*run{}, codes: map[string]*credential{}, access: map[string]*credential{}, refresh: map[string]*credential{}}
+	return &grants{pending: map[string]*pendingAuthorization{}, codes: map[string]*credential{}, access: map[string]*credential{}, refresh: map[string]*credential{}}
 }
 
 // newSecret is a random text that nobody guesses.
@@ -92,58 +92,58 @@ func newSecret() string {
 }
 
 // begin begins a run, or finds the one that the same request began.
-func (g *grants) begin(n run) *run {
+func (g *grants) addPending(n pendingAuthorization) *pendingAuthorization {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, r := range g.runs {
-		if r.query == n.query && r.provider == n.provider && r.service == n.service {
+	for _, r := range g.pending {
+		if r.rawQuery == n.rawQuery && r.provider == n.provider && r.service == n.service {
 			return r
 		}
 	}
-	for len(g.order) >= maxRuns {
-		delete(g.runs, g.order[0])
+	for len(g.order) >= maxPending {
+		delete(g.pending, g.order[0])
 		g.order = g.order[1:]
 	}
 	n.id = newSecret()
-	g.runs[n.id] = &n
+	g.pending[n.id] = &n
 	g.order = append(g.order, n.id)
 	return &n
 }
 
 // look finds a run that is under way.
-func (g *grants) look(id string, now time.Time) (*run, bool) {
+func (g *grants) getPending(id string, now time.Time) (*pendingAuthorization, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	r, ok := g.runs[id]
-	return r, ok && now.Before(r.began.Add(defaultCodeLife))
+	r, ok := g.pending[id]
+	return r, ok && now.Before(r.started.Add(defaultCodeLife))
 }
 
 // end takes a run away; only one caller gets it.
-func (g *grants) end(id string, now time.Time) (*run, bool) {
+func (g *grants) takePending(id string, now time.Time) (*pendingAuthorization, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	r, ok := g.runs[id]
-	delete(g.runs, id)
+	r, ok := g.pending[id]
+	delete(g.pending, id)
 	g.order = slices.DeleteFunc(g.order, func(other string) bool { return other == id })
-	return r, ok && now.Before(r.began.Add(defaultCodeLife))
+	return r, ok && now.Before(r.started.Add(defaultCodeLife))
 }
 
 // sweep forgets, now and then, what has long expired.
-func (g *grants) sweep(now time.Time) {
-	if now.Before(g.swept.Add(time.Hour)) {
+func (g *grants) deleteExpired(now time.Time) {
+	if now.Before(g.lastSweep.Add(time.Hour)) {
 		return
 	}
-	g.swept = now
+	g.lastSweep = now
 	for _, all := range []map[string]*credential{g.codes, g.access, g.refresh} {
-		maps.DeleteFunc(all, func(_ string, c *credential) bool { return c.expires.Add(keepExpired).Before(now) })
+		maps.DeleteFunc(all, func(_ string, c *credential) bool { return c.expires.Add(expiredRetention).Before(now) })
 	}
 }
 
 // addCode gives a code for a run that was approved.
-func (g *grants) addCode(r *run, patient string, now time.Time, life time.Duration) string {
+func (g *grants) issueCode(r *pendingAuthorization, patient string, now time.Time, life time.Duration) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.sweep(now)
+	g.deleteExpired(now)
 	text := newSecret()
 	g.codes[text] = &credential{
 		grant:   &grant{provider: r.provider, services: r.scope, patient: patient},
@@ -168,7 +168,7 @@ func (c *credential) check(provider, service string, now time.Time) error {
 }
 
 // code returns a code without using it.
-func (g *grants) code(text, provider, service, redirect string, now time.Time) (credential, error) {
+func (g *grants) getCode(text, provider, service, redirect string, now time.Time) (credential, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c := g.codes[text]
@@ -182,7 +182,7 @@ func (g *grants) code(text, provider, service, redirect string, now time.Time) (
 }
 
 // refreshToken returns a refresh token without using it.
-func (g *grants) refreshToken(text, provider, service string, now time.Time) (credential, error) {
+func (g *grants) getRefreshToken(text, provider, service string, now time.Time) (credential, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c := g.refresh[text]
@@ -197,7 +197,7 @@ func (g *grants) refreshToken(text, provider, service string, now time.Time) (cr
 func (g *grants) redeem(text, correlation string, now time.Time, accessLife, refreshLife time.Duration) (access, refresh string, services []string, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.sweep(now)
+	g.deleteExpired(now)
 	c := g.codes[text]
 	if c == nil {
 		c = g.refresh[text]
@@ -219,7 +219,7 @@ func (g *grants) redeem(text, correlation string, now time.Time, accessLife, ref
 }
 
 // bearer finds an access token.
-func (g *grants) bearer(text string, now time.Time) (credential, error) {
+func (g *grants) getAccessToken(text string, now time.Time) (credential, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c := g.access[text]

@@ -22,50 +22,50 @@ const (
 // Lists are all of them.
 var Lists = []List{ListProviders, ListClients, ListServiceNames, ListWhitelist}
 
-// ListFault is what is wrong with a list as it is served.
-type ListFault string
+// ListFailure is what is wrong with a list as it is served.
+type ListFailure string
 
 // The faults.
 const (
-	ListRight          ListFault = ""
-	ListInvalid        ListFault = "invalid"         // well-formed, against the schema: an element too many, another missing
-	ListWrongNamespace ListFault = "wrong-namespace" // of a release that does not exist
-	ListNotXML         ListFault = "not-xml"         // a page, with status 200
-	ListHalf           ListFault = "half"            // ends amid an element
-	ListOlder          ListFault = "older"           // a lower number, and an older state: the first entry is missing
-	ListUnreachable    ListFault = "unreachable"     // the connection is cut
-	ListMissing        ListFault = "404"
-	ListBroken         ListFault = "500"
-	ListEndless        ListFault = "endless"    // 100 MB
-	ListSlow           ListFault = "slow"       // answers after ten seconds
-	ListRedirect       ListFault = "redirected" // to another host
+	ListOK             ListFailure = ""
+	ListInvalid        ListFailure = "invalid"         // well-formed, against the schema: an element too many, another missing
+	ListWrongNamespace ListFailure = "wrong-namespace" // of a release that does not exist
+	ListNotXML         ListFailure = "not-xml"         // a page, with status 200
+	ListTruncated      ListFailure = "half"            // ends amid an element
+	ListOlder          ListFailure = "older"           // a lower number, and an older state: the first entry is missing
+	ListUnreachable    ListFailure = "unreachable"     // the connection is cut
+	ListNotFound       ListFailure = "404"
+	ListServerError    ListFailure = "500"
+	ListEndless        ListFailure = "endless"    // 100 MB
+	ListSlow           ListFailure = "slow"       // answers after ten seconds
+	ListRedirect       ListFailure = "redirected" // to another host
 )
 
-// ListFaults are all of them.
-var ListFaults = []ListFault{ListRight, ListInvalid, ListWrongNamespace, ListNotXML, ListHalf, ListOlder,
-	ListUnreachable, ListMissing, ListBroken, ListEndless, ListSlow, ListRedirect}
+// ListFailures are all of them.
+var ListFailures = []ListFailure{ListOK, ListInvalid, ListWrongNamespace, ListNotXML, ListTruncated, ListOlder,
+	ListUnreachable, ListNotFound, ListServerError, ListEndless, ListSlow, ListRedirect}
 
-// published is what the lists say, and how they are served.
-type published struct {
+// publishedLists is what the lists say, and how they are served.
+type publishedLists struct {
 	mu        *sync.Mutex
 	release   int  // of the list of providers
 	bareNodes bool // the whitelist's older form
-	clients   []client
+	clients   []listedClient
 	hosts     []string
 	delisted  map[string]bool
 	number    map[List]uint64
 	stamp     map[List]time.Time
-	fault     map[List]ListFault
-	asked     map[List]int
+	failure   map[List]ListFailure
+	requests  map[List]int
 }
 
-type client struct{ host, name string }
+type listedClient struct{ host, name string }
 
 // newPublished begins to count at the time, so that the numbers still grow when a
 // simulator is started anew.
-func newPublished(now time.Time, clientID, clientName string) published {
-	p := published{mu: &sync.Mutex{}, release: 2, clients: []client{{clientID, clientName}}, hosts: []string{"localhost", clientID},
-		delisted: map[string]bool{}, number: map[List]uint64{}, stamp: map[List]time.Time{}, fault: map[List]ListFault{}, asked: map[List]int{}}
+func newPublishedLists(now time.Time, clientID, clientName string) publishedLists {
+	p := publishedLists{mu: &sync.Mutex{}, release: 2, clients: []listedClient{{clientID, clientName}}, hosts: []string{"localhost", clientID},
+		delisted: map[string]bool{}, number: map[List]uint64{}, stamp: map[List]time.Time{}, failure: map[List]ListFailure{}, requests: map[List]int{}}
 	for _, l := range Lists {
 		p.number[l], p.stamp[l] = uint64(max(now.Unix(), 2)), now
 	}
@@ -74,13 +74,13 @@ func newPublished(now time.Time, clientID, clientName string) published {
 
 // PublishLists publishes all lists anew: each number grows by one.
 func (s *Simulator) PublishLists() {
-	p := &s.published
+	p := &s.lists
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.publish(s.Now(), Lists...)
 }
 
-func (p *published) publish(now time.Time, lists ...List) {
+func (p *publishedLists) publish(now time.Time, lists ...List) {
 	for _, l := range lists {
 		p.number[l]++
 		p.stamp[l] = now
@@ -89,7 +89,7 @@ func (p *published) publish(now time.Time, lists ...List) {
 
 // SetVolgnummer gives a list a number, also a lower one.
 func (s *Simulator) SetVolgnummer(l List, number uint64) {
-	p := &s.published
+	p := &s.lists
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.number[l], p.stamp[l] = number, s.Now()
@@ -97,27 +97,27 @@ func (s *Simulator) SetVolgnummer(l List, number uint64) {
 
 // Volgnummer is the number of a list now.
 func (s *Simulator) Volgnummer(l List) uint64 {
-	s.published.mu.Lock()
-	defer s.published.mu.Unlock()
-	return s.published.number[l]
+	s.lists.mu.Lock()
+	defer s.lists.mu.Unlock()
+	return s.lists.number[l]
 }
 
-// SpoilList serves a list, or all of them when l is "", with a fault from now on;
-// ListRight ends that.
-func (s *Simulator) SpoilList(l List, f ListFault) {
-	p := &s.published
+// SetListFailure serves a list, or all of them when l is "", with a fault from now on;
+// ListOK ends that.
+func (s *Simulator) SetListFailure(l List, f ListFailure) {
+	p := &s.lists
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, each := range Lists {
 		if l == "" || l == each {
-			p.fault[each] = f
+			p.failure[each] = f
 		}
 	}
 }
 
 // SetZALRelease publishes the list of providers in release 2 or 3 of its schema.
 func (s *Simulator) SetZALRelease(release int) {
-	p := &s.published
+	p := &s.lists
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.release = release
@@ -127,7 +127,7 @@ func (s *Simulator) SetZALRelease(release int) {
 // SetBareNodes publishes the whitelist with the host name directly in MedMijNode,
 // as older files have it, or with the element Hostname.
 func (s *Simulator) SetBareNodes(bare bool) {
-	p := &s.published
+	p := &s.lists
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.bareNodes = bare
@@ -137,7 +137,7 @@ func (s *Simulator) SetBareNodes(bare bool) {
 // SetWhitelist publishes the whitelist with these hosts; at first they are localhost
 // and the client.
 func (s *Simulator) SetWhitelist(hosts ...string) {
-	p := &s.published
+	p := &s.lists
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.hosts = slices.Clone(hosts)
@@ -147,19 +147,19 @@ func (s *Simulator) SetWhitelist(hosts ...string) {
 // SetClients publishes the list of clients with these host names; at first it is the
 // client alone. It changes the list only, not whom the simulator lets in.
 func (s *Simulator) SetClients(hosts ...string) {
-	p := &s.published
+	p := &s.lists
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.clients = nil
 	for _, h := range hosts {
-		p.clients = append(p.clients, client{h, s.ClientName})
+		p.clients = append(p.clients, listedClient{h, s.ClientName})
 	}
 	p.publish(s.Now(), ListClients)
 }
 
 // SetListed takes a provider off the list of providers, or puts it back.
 func (s *Simulator) SetListed(provider string, listed bool) {
-	p := &s.published
+	p := &s.lists
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.delisted[provider] = !listed
@@ -168,23 +168,23 @@ func (s *Simulator) SetListed(provider string, listed bool) {
 
 // ListRequests is how often a list was asked for.
 func (s *Simulator) ListRequests(l List) int {
-	s.published.mu.Lock()
-	defer s.published.mu.Unlock()
-	return s.published.asked[l]
+	s.lists.mu.Lock()
+	defer s.lists.mu.Unlock()
+	return s.lists.requests[l]
 }
 
 // whitelisted says whether a client may call a host.
 func (s *Simulator) whitelisted(host string) bool {
-	s.published.mu.Lock()
-	defer s.published.mu.Unlock()
-	return slices.Contains(s.published.hosts, host)
+	s.lists.mu.Lock()
+	defer s.lists.mu.Unlock()
+	return slices.Contains(s.lists.hosts, host)
 }
 
 // listHandler serves the lists, and what is outside all lists.
 func (s *Simulator) listHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /lists/{file}", s.serveList)
-	mux.HandleFunc(outsidePath, s.outside)
+	mux.HandleFunc(outsidePath, s.serveOutside)
 	return mux
 }
 
@@ -192,13 +192,13 @@ func (s *Simulator) listHandler() http.Handler {
 const outsidePath = "/outside"
 
 func (s *Simulator) outsideURL() string {
-	return strings.Replace(s.lists, "localhost", "127.0.0.1", 1) + outsidePath
+	return strings.Replace(s.listsURL, "localhost", "127.0.0.1", 1) + outsidePath
 }
 
-func (s *Simulator) outside(w http.ResponseWriter, r *http.Request) {
-	s.violate(r, "outside", "followed a redirect to a host that is not on the lists")
+func (s *Simulator) serveOutside(w http.ResponseWriter, r *http.Request) {
+	s.recordViolation(r, "outside", "followed a redirect to a host that is not on the lists")
 	if r.Header.Get("Authorization") != "" {
-		s.violate(r, "outside", "took the access token there")
+		s.recordViolation(r, "outside", "took the access token there")
 	}
 	w.WriteHeader(http.StatusTeapot)
 }
@@ -213,25 +213,25 @@ func (s *Simulator) serveList(w http.ResponseWriter, r *http.Request) {
 	body, fault := s.listText(list)
 	s.Log.Debug("list asked for", "list", list, "fault", fault)
 	send := func(status int, contentType string, body []byte) {
-		answer{status: status, contentType: contentType, body: body}.send(w)
+		response{status: status, contentType: contentType, body: body}.write(w)
 	}
 	switch fault {
 	case ListUnreachable:
-		hangUp(w)
-	case ListMissing:
+		abortConnection(w)
+	case ListNotFound:
 		http.Error(w, "not there", http.StatusNotFound)
-	case ListBroken:
+	case ListServerError:
 		http.Error(w, "broken", http.StatusInternalServerError)
 	case ListNotXML:
 		send(http.StatusOK, "text/html; charset=utf-8", []byte(htmlBody))
-	case ListHalf:
+	case ListTruncated:
 		send(http.StatusOK, "application/xml", body[:len(body)*2/3])
 	case ListEndless:
-		sendEndless(w, "application/xml", body[:len(body)/2])
+		writeEndless(w, "application/xml", body[:len(body)/2])
 	case ListRedirect:
 		http.Redirect(w, r, s.outsideURL(), http.StatusFound)
 	case ListSlow:
-		if sleep(w, r, defaultSlow) {
+		if waitOrAbort(w, r, defaultSlow) {
 			send(http.StatusOK, "application/xml", body)
 		}
 	default:

@@ -13,7 +13,7 @@ import (
 )
 
 // zal reads a list of providers of either release.
-type zal struct {
+type zalDocument struct {
 	XMLName        xml.Name
 	Tijdstempel    time.Time
 	Volgnummer     uint64
@@ -21,13 +21,13 @@ type zal struct {
 		Zorgaanbieder []struct {
 			Zorgaanbiedernaam string
 			Aanbiedertype     string
-			Gegevensdienst    []zalService `xml:"Gegevensdiensten>Gegevensdienst"`
-			Newer             []zalService `xml:"Interfaceversies>Interfaceversie>Gegevensdiensten>Gegevensdienst"`
+			Gegevensdienst    []zalServiceXML `xml:"Gegevensdiensten>Gegevensdienst"`
+			Newer             []zalServiceXML `xml:"Interfaceversies>Interfaceversie>Gegevensdiensten>Gegevensdienst"`
 		}
 	}
 }
 
-type zalService struct {
+type zalServiceXML struct {
 	ID                       string `xml:"GegevensdienstId"`
 	AuthorizationEndpointuri string `xml:"AuthorizationEndpoint>AuthorizationEndpointuri"`
 	TokenEndpointuri         string `xml:"TokenEndpoint>TokenEndpointuri"`
@@ -40,11 +40,11 @@ type zalService struct {
 var nameForm = regexp.MustCompile(`^[a-z]{3,50}@medmij$`)
 
 func TestListOfProviders(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	for _, release := range []int{2, 3} {
 		n.s.SetZALRelease(release)
-		got := n.get(listOf(n, ListProviders) + "?api=2")
-		var list zal
+		got := n.get(listURL(n, ListProviders) + "?api=2")
+		var list zalDocument
 		decodeXML(t, got.body, &list)
 		space := namespace + "zorgaanbiederslijst/release2/"
 		if release == 3 {
@@ -86,7 +86,7 @@ func TestListOfProviders(t *testing.T) {
 }
 
 func TestOtherLists(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	var hosts struct {
 		XMLName     xml.Name
 		MedMijNodes struct {
@@ -96,14 +96,14 @@ func TestOtherLists(t *testing.T) {
 			}
 		}
 	}
-	decodeXML(t, n.get(listOf(n, ListWhitelist)).body, &hosts)
+	decodeXML(t, n.get(listURL(n, ListWhitelist)).body, &hosts)
 	if hosts.XMLName.Space != namespace+"whitelist/release2/" || len(hosts.MedMijNodes.MedMijNode) != 2 || hosts.MedMijNodes.MedMijNode[0].Hostname != "localhost" {
 		t.Errorf("whitelist %+v", hosts)
 	}
 	n.s.SetBareNodes(true)
 	n.s.SetWhitelist("elsewhere.example")
 	hosts.MedMijNodes.MedMijNode = nil
-	decodeXML(t, n.get(listOf(n, ListWhitelist)).body, &hosts)
+	decodeXML(t, n.get(listURL(n, ListWhitelist)).body, &hosts)
 	if nodes := hosts.MedMijNodes.MedMijNode; len(nodes) != 1 || strings.TrimSpace(nodes[0].Bare) != "elsewhere.example" || nodes[0].Hostname != "" {
 		t.Errorf("whitelist %+v", hosts)
 	}
@@ -112,13 +112,13 @@ func TestOtherLists(t *testing.T) {
 		XMLName xml.Name
 		Client  []struct{ Hostname, OAuthclientOrganisatienaam string } `xml:"OAuthclients>OAuthclient"`
 	}
-	decodeXML(t, n.get(listOf(n, ListClients)).body, &clients)
+	decodeXML(t, n.get(listURL(n, ListClients)).body, &clients)
 	if clients.XMLName.Space != namespace+"oauthclientlist/release2/" || len(clients.Client) != 1 || clients.Client[0].Hostname != "carrel.example" {
 		t.Errorf("clients %+v", clients)
 	}
 	n.s.SetClients()
 	clients.Client = nil
-	decodeXML(t, n.get(listOf(n, ListClients)).body, &clients)
+	decodeXML(t, n.get(listURL(n, ListClients)).body, &clients)
 	if len(clients.Client) != 0 {
 		t.Errorf("clients %+v", clients)
 	}
@@ -127,7 +127,7 @@ func TestOtherLists(t *testing.T) {
 		XMLName xml.Name
 		Service []nameXML `xml:"Gegevensdiensten>Gegevensdienst"`
 	}
-	decodeXML(t, n.get(listOf(n, ListServiceNames)).body, &names)
+	decodeXML(t, n.get(listURL(n, ListServiceNames)).body, &names)
 	if names.XMLName.Space != namespace+"gegevensdienstnamenlijst/release1/" {
 		t.Errorf("names %+v", names)
 	}
@@ -140,30 +140,30 @@ func TestOtherLists(t *testing.T) {
 			}
 		}
 	}
-	if got := n.get(listOf(n, "Nietbestaand")); got.status != http.StatusNotFound {
+	if got := n.get(listURL(n, "Nietbestaand")); got.status != http.StatusNotFound {
 		t.Errorf("a list that there is not: %d", got.status)
 	}
 }
 
 func TestSpoiltLists(t *testing.T) {
-	n := start(t)
+	n := startSimulator(t)
 	for _, tt := range []struct {
-		fault  ListFault
+		fault  ListFailure
 		status int // 0: no answer
 		holds  string
 	}{
-		{ListRight, 200, "<Tijdstempel>"},
+		{ListOK, 200, "<Tijdstempel>"},
 		{ListInvalid, 200, "<Tijdstip>"},
 		{ListWrongNamespace, 200, "/release92/"},
 		{ListNotXML, 200, "<!doctype html>"},
-		{ListHalf, 200, "<Tijdstempel>"},
+		{ListTruncated, 200, "<Tijdstempel>"},
 		{ListUnreachable, 0, ""},
-		{ListMissing, 404, ""},
-		{ListBroken, 500, ""},
+		{ListNotFound, 404, ""},
+		{ListServerError, 500, ""},
 		{ListRedirect, 302, ""},
 	} {
-		n.s.SpoilList(ListProviders, tt.fault)
-		r, err := http.NewRequest(http.MethodGet, listOf(n, ListProviders), nil)
+		n.s.SetListFailure(ListProviders, tt.fault)
+		r, err := http.NewRequest(http.MethodGet, listURL(n, ListProviders), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -171,25 +171,25 @@ func TestSpoiltLists(t *testing.T) {
 		if got.status != tt.status || (err != nil) != (tt.status == 0) || !strings.Contains(string(got.body), tt.holds) {
 			t.Errorf("%s: %d, %v, %s", tt.fault, got.status, err, got.body)
 		}
-		if tt.fault == ListHalf && xml.Unmarshal(got.body, new(zal)) == nil {
+		if tt.fault == ListTruncated && xml.Unmarshal(got.body, new(zalDocument)) == nil {
 			t.Error("half a list is a list")
 		}
 	}
-	n.clean()
+	n.assertNoViolations()
 
-	n.s.SpoilList("", ListRight)
-	n.s.SpoilList(ListProviders, ListOlder)
-	var older zal
-	decodeXML(t, n.get(listOf(n, ListProviders)).body, &older)
+	n.s.SetListFailure("", ListOK)
+	n.s.SetListFailure(ListProviders, ListOlder)
+	var older zalDocument
+	decodeXML(t, n.get(listURL(n, ListProviders)).body, &older)
 	if older.Volgnummer != n.s.Volgnummer(ListProviders)-1 || older.Zorgaanbieders.Zorgaanbieder[0].Zorgaanbiedernaam != "rivierenland@medmij" {
 		t.Errorf("older %+v", older)
 	}
-	n.s.SpoilList(ListProviders, ListRight)
+	n.s.SetListFailure(ListProviders, ListOK)
 	n.s.SetVolgnummer(ListProviders, 7)
 	n.s.PublishLists()
 	n.s.SetListed("balanspunt", false)
-	var now zal
-	decodeXML(t, n.get(listOf(n, ListProviders)).body, &now)
+	var now zalDocument
+	decodeXML(t, n.get(listURL(n, ListProviders)).body, &now)
 	if now.Volgnummer != 9 || len(now.Zorgaanbieders.Zorgaanbieder) != 3 {
 		t.Errorf("now %+v", now)
 	}
@@ -200,20 +200,20 @@ func TestSpoiltLists(t *testing.T) {
 
 // An endless list is more than anybody should keep, and can be left.
 func TestEndlessList(t *testing.T) {
-	n := start(t)
-	n.s.SpoilList("", ListEndless)
-	if got := n.get(listOf(n, ListProviders)); len(got.body) != 1<<20 {
+	n := startSimulator(t)
+	n.s.SetListFailure("", ListEndless)
+	if got := n.get(listURL(n, ListProviders)); len(got.body) != 1<<20 {
 		t.Errorf("got %d bytes", len(got.body))
 	}
 }
 
 func TestDirectory(t *testing.T) {
-	n := start(t)
-	var cards map[string]card
+	n := startSimulator(t)
+	var cards map[string]directoryEntry
 	if err := json.Unmarshal(n.s.Directory(), &cards); err != nil {
 		t.Fatal(err)
 	}
-	if want := (card{"Huisartsenpraktijk De Linde", "Utrecht", "3511 AB", "general-practitioner"}); cards["huisartslinde"] != want || len(cards) != 4 {
+	if want := (directoryEntry{"Huisartsenpraktijk De Linde", "Utrecht", "3511 AB", "general-practitioner"}); cards["huisartslinde"] != want || len(cards) != 4 {
 		t.Errorf("directory %+v", cards)
 	}
 }

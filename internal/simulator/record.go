@@ -14,13 +14,13 @@ import (
 // How much is remembered. What is filed is remembered for good, in a few hundred
 // bytes each; bodies and attempts only of the last ones.
 const (
-	keepBodies     = 200
-	keepBodyBytes  = 64 << 20
-	keepAttempts   = 10_000
-	keepViolations = 10_000
-	keepRefused    = 1000
-	keepSecrets    = 100_000
-	keepIDs        = 1_000_000
+	maxBodies     = 200
+	maxBodyBytes  = 64 << 20
+	maxRequests   = 10_000
+	maxViolations = 10_000
+	maxRefusals   = 1000
+	maxSecrets    = 100_000
+	maxRequestIDs = 1_000_000
 )
 
 // Filing is something that a provider filed.
@@ -39,7 +39,7 @@ type Filing struct {
 	Run           string   // the value of the first identifier of the system urn:carrel:run
 	CorrelationID string
 	RequestID     string
-	Fault         ResourceMode // what went wrong all the same
+	Mode          ResourceMode // what went wrong all the same
 }
 
 // Received is a filing with what came.
@@ -50,13 +50,13 @@ type Received struct {
 	Summary string // for people
 }
 
-// Attempt is a request at a resource endpoint that came with a good token, whatever
+// ResourceRequest is a request at a resource endpoint that came with a good token, whatever
 // became of it.
-type Attempt struct {
+type ResourceRequest struct {
 	Provider, Service, Method, Path, Hash, CorrelationID, RequestID string
 
 	Time   time.Time
-	Fault  ResourceMode // what was made to go wrong
+	Mode   ResourceMode // what was made to go wrong
 	Status int          // what was answered; 0 when nothing was
 	Filed  bool
 }
@@ -67,7 +67,7 @@ type record struct {
 	filings    []Filing
 	received   []Received
 	bodyBytes  int
-	attempts   []Attempt
+	requests   []ResourceRequest
 	violations []string
 	refusals   []string
 	secrets    []string
@@ -92,10 +92,10 @@ func (s *Simulator) Received() []Received {
 
 // Attempts are the last requests at the resource endpoints that came with a good token,
 // in the order in which they were answered.
-func (s *Simulator) Attempts() []Attempt {
+func (s *Simulator) ResourceRequests() []ResourceRequest {
 	s.record.mu.Lock()
 	defer s.record.mu.Unlock()
-	return slices.Clone(s.record.attempts)
+	return slices.Clone(s.record.requests)
 }
 
 // Violations are the rules that requests broke, in order. They name no secret and
@@ -108,7 +108,7 @@ func (s *Simulator) Violations() []string {
 
 // Refused are the connections that came to nothing, as the TLS server tells it: no
 // certificate, one of another authority, one of another host.
-func (s *Simulator) Refused() []string {
+func (s *Simulator) RefusedConnections() []string {
 	s.record.mu.Lock()
 	defer s.record.mu.Unlock()
 	return slices.Clone(s.record.refusals)
@@ -123,68 +123,68 @@ func (s *Simulator) Secrets() []string {
 }
 
 // Forget empties the record; what was given out stays good, and request ids stay used.
-func (s *Simulator) Forget() {
+func (s *Simulator) ResetRecord() {
 	r := s.record
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.filings, r.received, r.attempts, r.violations, r.refusals, r.bodyBytes = nil, nil, nil, nil, nil, 0
+	r.filings, r.received, r.requests, r.violations, r.refusals, r.bodyBytes = nil, nil, nil, nil, nil, 0
 }
 
 // add files.
-func (r *record) add(f Received) {
+func (r *record) addFiling(f Received) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f.Number = len(r.filings) + 1
 	r.filings = append(r.filings, f.Filing)
 	r.received = append(r.received, f)
 	r.bodyBytes += len(f.Body)
-	for len(r.received) > keepBodies || len(r.received) > 1 && r.bodyBytes > keepBodyBytes {
+	for len(r.received) > maxBodies || len(r.received) > 1 && r.bodyBytes > maxBodyBytes {
 		r.bodyBytes -= len(r.received[0].Body)
 		r.received[0] = Received{} // let go of the body before the array moves on
 		r.received = r.received[1:]
 	}
 }
 
-func (r *record) attempt(a Attempt) {
+func (r *record) addRequest(a ResourceRequest) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.attempts = append(r.attempts, a)
-	if len(r.attempts) > keepAttempts {
-		r.attempts = r.attempts[1:]
+	r.requests = append(r.requests, a)
+	if len(r.requests) > maxRequests {
+		r.requests = r.requests[1:]
 	}
 }
 
-func (r *record) secret(token string) {
+func (r *record) addSecret(token string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.secrets) < keepSecrets {
+	if len(r.secrets) < maxSecrets {
 		r.secrets = append(r.secrets, token)
 	}
 }
 
-func (r *record) refused(line string) {
+func (r *record) addRefusal(line string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.refusals) < keepRefused {
+	if len(r.refusals) < maxRefusals {
 		r.refusals = append(r.refusals, strings.TrimSpace(line))
 	}
 }
 
-func (r *record) violation(text string) {
+func (r *record) addViolation(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.violations) < keepViolations {
+	if len(r.violations) < maxViolations {
 		r.violations = append(r.violations, text)
 	}
 }
 
 // use takes a request id, and says whether it is used for the first time. The same
 // use again, a page that a browser loads anew, counts as the first.
-func (r *record) use(id, what string) bool {
+func (r *record) useRequestID(id, what string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before, used := r.ids[id]
-	if !used && len(r.ids) < keepIDs {
+	if !used && len(r.ids) < maxRequestIDs {
 		r.ids[id] = what
 	}
 	return !used || what != "" && before == what
@@ -192,14 +192,14 @@ func (r *record) use(id, what string) bool {
 
 // violate notes that a request broke a rule. The text must hold nothing of the
 // request but what a log may show.
-func (s *Simulator) violate(r *http.Request, rule, format string, args ...any) {
-	text := fmt.Sprintf("%s: %s (%s %s)", rule, fmt.Sprintf(format, args...), r.Method, shortPath(r.URL.Path))
-	s.record.violation(text)
+func (s *Simulator) recordViolation(r *http.Request, rule, format string, args ...any) {
+	text := fmt.Sprintf("%s: %s (%s %s)", rule, fmt.Sprintf(format, args...), r.Method, truncatePath(r.URL.Path))
+	s.record.addViolation(text)
 	s.Log.Warn("rule broken", "rule", text)
 }
 
-// shortPath is a path as a message can show it.
-func shortPath(path string) string {
+// truncatePath is a path as a message can show it.
+func truncatePath(path string) string {
 	if len(path) > 200 {
 		return path[:200] + "…"
 	}

@@ -19,11 +19,11 @@ import (
 type Config struct {
 	// Front, Back and Lists are the addresses to listen on, all on loopback;
 	// "127.0.0.1:0" when empty.
-	Front, Back, Lists string
+	FrontAddr, BackAddr, ListAddr string
 
-	// PlainFront serves the pages that a browser sees over http; otherwise they are
+	// FrontHTTP serves the pages that a browser sees over http; otherwise they are
 	// served over TLS, with a certificate that no browser knows.
-	PlainFront bool
+	FrontHTTP bool
 
 	// ClientID is the host name of the one client on the OAuth client list;
 	// "carrel.example" when empty. Its redirect URIs are any https address, and http
@@ -46,9 +46,9 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.Front = cmp.Or(c.Front, "127.0.0.1:0")
-	c.Back = cmp.Or(c.Back, "127.0.0.1:0")
-	c.Lists = cmp.Or(c.Lists, "127.0.0.1:0")
+	c.FrontAddr = cmp.Or(c.FrontAddr, "127.0.0.1:0")
+	c.BackAddr = cmp.Or(c.BackAddr, "127.0.0.1:0")
+	c.ListAddr = cmp.Or(c.ListAddr, "127.0.0.1:0")
 	c.ClientID = cmp.Or(c.ClientID, "carrel.example")
 	c.ClientName = cmp.Or(c.ClientName, "Carrel")
 	if c.Now == nil {
@@ -68,47 +68,47 @@ type Simulator struct {
 	ctx    context.Context // ends when the simulator does, and with it every sleep
 	cancel context.CancelFunc
 
-	authority *authority
-	stranger  *authority // whom nobody trusts
-	client    pair
+	ca          *certificateAuthority
+	untrustedCA *certificateAuthority // whom nobody trusts
+	clientCert  certAndKey
 
-	front, back, lists string          // addresses without a path, such as https://localhost:4711
-	traps              map[Trap]string // likewise
+	frontURL, backURL, listsURL string                 // addresses without a path, such as https://localhost:4711
+	badEndpoints                map[BadEndpoint]string // likewise
 
-	closing sync.Mutex
-	closed  bool
-	servers []*http.Server
-	gates   []*gate
-	starts  []func() // what begins to serve once everything is in place
-	door    *gate    // of the backchannel
+	closing      sync.Mutex
+	closed       bool
+	servers      []*http.Server
+	listeners    []*listener
+	serveFuncs   []func()  // what begins to serve once everything is in place
+	backListener *listener // of the backchannel
 
-	providers []provider
-	grants    *grants
-	conduct   *conduct
-	chaos     chaos
-	published published
-	record    *record
-	shelf     *shelf
+	providers  []provider
+	grants     *grants
+	behaviours *behaviours
+	failures   randomFailures
+	lists      publishedLists
+	record     *record
+	store      *resourceStore
 }
 
 // Start starts a simulator. It ends with ctx or with Close.
 func Start(ctx context.Context, c Config) (*Simulator, error) {
 	c = c.withDefaults()
-	s := &Simulator{Config: c, traps: map[Trap]string{}, providers: samples()}
-	s.grants, s.conduct, s.record, s.shelf = newGrants(), newConduct(), newRecord(), newShelf()
-	s.published = newPublished(c.Now(), c.ClientID, c.ClientName)
+	s := &Simulator{Config: c, badEndpoints: map[BadEndpoint]string{}, providers: sampleProviders()}
+	s.grants, s.behaviours, s.record, s.store = newGrants(), newBehaviours(), newRecord(), newResourceStore()
+	s.lists = newPublishedLists(c.Now(), c.ClientID, c.ClientName)
 	s.ctx, s.cancel = context.WithCancel(ctx)
-	err := s.certify()
+	err := s.setUpCertificates()
 	if err == nil {
 		err = s.listen()
 	}
 	if err == nil {
-		err = s.keepDirectory()
+		err = s.writeDirectory()
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	for _, serve := range s.starts {
+	for _, serve := range s.serveFuncs {
 		go serve()
 	}
 	context.AfterFunc(s.ctx, func() { _ = s.Close() })
@@ -128,7 +128,7 @@ func (s *Simulator) Close() error {
 	for _, server := range s.servers {
 		errs = append(errs, server.Close())
 	}
-	for _, g := range s.gates {
+	for _, g := range s.listeners {
 		if err := g.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
@@ -137,48 +137,50 @@ func (s *Simulator) Close() error {
 }
 
 // FrontURL is where a browser finds the simulator; FrontURL()+"/" shows what arrived.
-func (s *Simulator) FrontURL() string { return s.front }
+func (s *Simulator) FrontURL() string { return s.frontURL }
 
 // ListURL is the pattern of the lists' addresses, with %s for a list's name.
-func (s *Simulator) ListURL() string { return s.lists + "/lists/MedMij_%s.xml" }
+func (s *Simulator) ListURL() string { return s.listsURL + "/lists/MedMij_%s.xml" }
 
 // Roots are the certificates, as PEM, that the servers' certificates come from.
-func (s *Simulator) Roots() []byte { return s.authority.pem }
+func (s *Simulator) Roots() []byte { return s.ca.pem }
 
 // ClientCertificate is a certificate issued for ClientID, with its key, as PEM.
-func (s *Simulator) ClientCertificate() (certPEM, keyPEM []byte) { return s.client.cert, s.client.key }
+func (s *Simulator) ClientCertificate() (certPEM, keyPEM []byte) {
+	return s.clientCert.cert, s.clientCert.key
+}
 
 // listen opens all doors.
 func (s *Simulator) listen() (err error) {
-	own, err := s.serverCertificate(s.authority, leaf{hosts: []string{"localhost", "127.0.0.1", "::1"}})
+	own, err := s.serverCertificate(s.ca, certTemplate{hosts: []string{"localhost", "127.0.0.1", "::1"}})
 	if err != nil {
 		return err
 	}
 	plain := &tls.Config{Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS12}
 	frontTLS := plain
-	if s.PlainFront {
+	if s.FrontHTTP {
 		frontTLS = nil
 	}
-	if s.front, _, err = s.open(s.Front, frontTLS, s.frontHandler()); err != nil {
+	if s.frontURL, _, err = s.startServer(s.FrontAddr, frontTLS, s.frontHandler()); err != nil {
 		return fmt.Errorf("open front: %w", err)
 	}
-	if s.lists, _, err = s.open(s.Lists, plain, s.listHandler()); err != nil {
+	if s.listsURL, _, err = s.startServer(s.ListAddr, plain, s.listHandler()); err != nil {
 		return fmt.Errorf("open lists: %w", err)
 	}
-	if s.back, s.door, err = s.open(s.Back, s.mutual(own), s.backHandler()); err != nil {
+	if s.backURL, s.backListener, err = s.startServer(s.BackAddr, s.mutualTLS(own), s.backHandler()); err != nil {
 		return fmt.Errorf("open back: %w", err)
 	}
-	return s.layTraps(own)
+	return s.startBadEndpoints(own)
 }
 
 // mutual is TLS as the backchannel wants it: a certificate of our authority, for the
 // client on the list.
-func (s *Simulator) mutual(own tls.Certificate) *tls.Config {
+func (s *Simulator) mutualTLS(own tls.Certificate) *tls.Config {
 	return &tls.Config{
 		Certificates: []tls.Certificate{own},
 		MinVersion:   tls.VersionTLS12,
 		ClientAuth:   tls.RequireAndVerifyClientCert,
-		ClientCAs:    s.authority.pool,
+		ClientCAs:    s.ca.pool,
 		VerifyConnection: func(state tls.ConnectionState) error {
 			if len(state.PeerCertificates) == 0 {
 				return errors.New("no client certificate")
@@ -193,12 +195,12 @@ func (s *Simulator) mutual(own tls.Certificate) *tls.Config {
 
 // open listens, with TLS unless t is nil, and returns the address that others reach
 // it by. Who comes now waits until everything is in place.
-func (s *Simulator) open(address string, t *tls.Config, h http.Handler) (string, *gate, error) {
+func (s *Simulator) startServer(address string, t *tls.Config, h http.Handler) (string, *listener, error) {
 	l, err := listenLoopback(s.ctx, address)
 	if err != nil {
 		return "", nil, err
 	}
-	g := &gate{Listener: l}
+	g := &listener{Listener: l}
 	server := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -211,19 +213,19 @@ func (s *Simulator) open(address string, t *tls.Config, h http.Handler) (string,
 		TLSConfig:         t,
 	}
 	server.Protocols.SetHTTP1(true)
-	s.servers, s.gates = append(s.servers, server), append(s.gates, g)
+	s.servers, s.listeners = append(s.servers, server), append(s.listeners, g)
 	scheme := "https"
 	serve := func() error { return server.ServeTLS(g, "", "") }
 	if t == nil {
 		scheme = "http"
 		serve = func() error { return server.Serve(g) }
 	}
-	s.starts = append(s.starts, func() {
+	s.serveFuncs = append(s.serveFuncs, func() {
 		if err := serve(); !errors.Is(err, http.ErrServerClosed) && s.ctx.Err() == nil {
 			s.Log.Error("a server of the simulator ended", "address", l.Addr().String(), "error", err)
 		}
 	})
-	return scheme + "://" + localhost(l.Addr()), g, nil
+	return scheme + "://" + localhostAddr(l.Addr()), g, nil
 }
 
 // listenLoopback refuses to show a practice provider to a network.
@@ -232,7 +234,7 @@ func listenLoopback(ctx context.Context, address string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %q: %w", address, err)
 	}
-	if !loopback(host) {
+	if !isLoopback(host) {
 		return nil, fmt.Errorf("listen on %q: the simulator stands on loopback only", address)
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
@@ -243,13 +245,13 @@ func listenLoopback(ctx context.Context, address string) (net.Listener, error) {
 }
 
 // loopback says whether a host can only be this machine.
-func loopback(host string) bool {
+func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // localhost names a loopback address as the whitelist does.
-func localhost(a net.Addr) string {
+func localhostAddr(a net.Addr) string {
 	_, port, err := net.SplitHostPort(a.String())
 	if err != nil {
 		return a.String() // not of this kind: as it is
@@ -257,41 +259,41 @@ func localhost(a net.Addr) string {
 	return net.JoinHostPort("localhost", port)
 }
 
-// gate is a listener that can be told to close what it accepts, as if nobody were
+// listener is a listener that can be told to close what it accepts, as if nobody were
 // there.
-type gate struct {
+type listener struct {
 	net.Listener
-	mu   sync.Mutex
-	shut bool // all of them
-	next int  // so many
+	mu         sync.Mutex
+	refuseAll  bool // all of them
+	refuseNext int  // so many
 }
 
 // Accept waits for the next connection that is let in.
-func (g *gate) Accept() (net.Conn, error) {
+func (g *listener) Accept() (net.Conn, error) {
 	for {
 		c, err := g.Listener.Accept()
-		if err != nil || g.admits() {
+		if err != nil || g.acceptsNext() {
 			return c, err
 		}
-		cut(c)
+		resetConn(c)
 	}
 }
 
-func (g *gate) admits() bool {
+func (g *listener) acceptsNext() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.shut {
+	if g.refuseAll {
 		return false
 	}
-	if g.next > 0 {
-		g.next--
+	if g.refuseNext > 0 {
+		g.refuseNext--
 		return false
 	}
 	return true
 }
 
 // cut ends a connection without a farewell.
-func cut(c net.Conn) {
+func resetConn(c net.Conn) {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
 	}
@@ -306,7 +308,7 @@ type serverLog struct{ s *Simulator }
 
 // Write takes one line.
 func (l serverLog) Write(line []byte) (int, error) {
-	l.s.record.refused(string(line))
+	l.s.record.addRefusal(string(line))
 	l.s.Log.Debug("connection refused", "reason", string(line))
 	return len(line), nil
 }

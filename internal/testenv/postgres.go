@@ -19,33 +19,37 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Main runs the tests of a package and then stops the PostgreSQL servers that they started, and what they asked for
-// with [AtExit]. It does not return:
+// Main runs the tests of a package, as [Run] does, and exits:
 //
 //	func TestMain(m *testing.M) { testenv.Main(m) }
-func Main(m *testing.M) {
+func Main(m *testing.M) { os.Exit(Run(m)) }
+
+// Run runs the tests of a package, stops the PostgreSQL servers that they
+// started, calls the functions given to [AtExit], and returns the exit code.
+func Run(m *testing.M) int {
 	mainRuns = true
 	code := m.Run()
-	for _, f := range atExit {
-		f()
-	}
 	for _, c := range clusters {
 		if err := c.stop(); err != nil {
 			fmt.Fprintln(os.Stderr, "stopping PostgreSQL:", err)
 			code = max(code, 1)
 		}
 	}
-	os.Exit(code)
+	for _, f := range atExit {
+		f()
+	}
+	return code
 }
 
-// atExit is what Main calls after the tests.
+// atExit is what [Run] calls after the tests.
 var atExit []func()
 
-// AtExit has [Main] call a function after the tests of the package. It is not safe for concurrent use.
+// AtExit has [Run] call a function after the tests of the package. It is not
+// safe for concurrent use.
 func AtExit(t testing.TB, f func()) {
 	t.Helper()
 	if !mainRuns {
-		t.Fatal("the package's TestMain does not call testenv.Main")
+		t.Fatal("the package's TestMain calls neither testenv.Main nor testenv.Run")
 	}
 	atExit = append(atExit, f)
 }

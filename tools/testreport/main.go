@@ -1,15 +1,17 @@
-// Command testreport reads what `go test -json` writes and shows the part of it that
-// a person wants to see: the line of each package, everything that a failed
-// test or build said, and which tests were skipped, with the reason. It closes
-// with the counts, and exits 1 if anything failed.
+// Command testreport reads the output of `go test -json` and prints what a person
+// reads of it: the line of each package, the whole output of each failed test
+// or build, the reason of each skipped test, and the slowest tests. It ends with
+// the counts, and exits with 1 if anything failed.
 package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -20,15 +22,29 @@ type event struct {
 	ImportPath string // instead of Package where a build is reported
 	Test       string
 	Output     string
+	Elapsed    float64 // in seconds
 }
 
 // A unit is a test, or the package itself where test is empty.
 type unit struct{ pkg, test string }
 
+// A timing is how long a test took, its subtests included.
+type timing struct {
+	unit
+	seconds float64
+}
+
+// Of the tests that took at least minSlow seconds, the maxSlow slowest are printed.
+const (
+	maxSlow = 10
+	minSlow = 0.5
+)
+
 type report struct {
 	out                     io.Writer
-	said                    map[unit][]string
+	said                    map[unit][]string // output of tests that have not ended
 	skips                   []string
+	timings                 []timing
 	passed, failed, skipped int
 	broken                  bool // a package failed outside its tests
 }
@@ -79,6 +95,7 @@ func (r *report) add(e event) {
 			r.endPackage(u, e.Action)
 		} else {
 			r.endTest(u, e.Action)
+			r.time(u, e.Elapsed)
 		}
 	}
 }
@@ -97,8 +114,15 @@ func (r *report) endTest(u unit, action string) {
 	delete(r.said, u)
 }
 
-// endPackage shows the package's closing line, and all that is left where it
-// failed: a test that never ended was the one that panicked or hung.
+// time notes how long a test took; a subtest is part of its test.
+func (r *report) time(u unit, seconds float64) {
+	if seconds >= minSlow && !strings.Contains(u.test, "/") {
+		r.timings = append(r.timings, timing{u, seconds})
+	}
+}
+
+// endPackage prints the last line of the package and, if it failed, the output
+// of the tests that have not ended: one of them panicked or hung.
 func (r *report) endPackage(u unit, action string) {
 	if action == "fail" {
 		r.broken = true
@@ -115,7 +139,7 @@ func (r *report) endPackage(u unit, action string) {
 	delete(r.said, u)
 }
 
-// close prints what the run came to and says whether all went well.
+// close prints the summary and reports whether nothing failed.
 func (r *report) close() bool {
 	if len(r.skips) > 0 {
 		fmt.Fprintln(r.out, "\nskipped:")
@@ -123,11 +147,18 @@ func (r *report) close() bool {
 			fmt.Fprintln(r.out, " ", s)
 		}
 	}
+	if len(r.timings) > 0 {
+		slices.SortStableFunc(r.timings, func(a, b timing) int { return cmp.Compare(b.seconds, a.seconds) })
+		fmt.Fprintln(r.out, "\nslowest:")
+		for _, t := range r.timings[:min(maxSlow, len(r.timings))] {
+			fmt.Fprintf(r.out, "  %6.1f s  %s %s\n", t.seconds, t.pkg, t.test)
+		}
+	}
 	fmt.Fprintf(r.out, "\n%d passed, %d failed, %d skipped\n", r.passed, r.failed, r.skipped)
 	return r.failed == 0 && !r.broken
 }
 
-// reason is what a skipped test said, without the lines that go adds.
+// reason returns the message of a skipped test, without the lines that go adds.
 func reason(said []string) string {
 	var words []string
 	for _, line := range said {

@@ -34,6 +34,16 @@ func TestReport(t *testing.T) {
 			ok:   true,
 		},
 		{
+			name: "slow tests are listed, slowest first",
+			in: `{"Action":"pass","Package":"p","Test":"TestA/one","Elapsed":7}
+{"Action":"pass","Package":"p","Test":"TestA","Elapsed":7.04}
+{"Action":"pass","Package":"p","Test":"TestB","Elapsed":0.2}
+{"Action":"pass","Package":"q","Test":"TestC","Elapsed":12}
+`,
+			want: "\nslowest:\n    12.0 s  q TestC\n     7.0 s  p TestA\n\n4 passed, 0 failed, 0 skipped\n",
+			ok:   true,
+		},
+		{
 			name: "what fails says all",
 			in: `{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:7: 1, want 2\n"}
 {"Action":"output","Package":"p","Test":"TestA","Output":"--- FAIL: TestA (0.00s)\n"}
@@ -41,7 +51,8 @@ func TestReport(t *testing.T) {
 {"Action":"output","Package":"p","Output":"FAIL\tp\t0.1s\n"}
 {"Action":"fail","Package":"p"}
 `,
-			want: "    a_test.go:7: 1, want 2\n--- FAIL: TestA (0.00s)\nFAIL\tp\t0.1s\n\n0 passed, 1 failed, 0 skipped\n",
+			want: "    a_test.go:7: 1, want 2\n--- FAIL: TestA (0.00s)\nFAIL\tp\t0.1s\n" +
+				"\n0 passed, 1 failed, 0 skipped\n",
 		},
 		{
 			name: "a panic ends a test without an end",

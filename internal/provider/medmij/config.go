@@ -14,55 +14,57 @@ import (
 	"github.com/carrelhq/carrel/internal/provider"
 )
 
-// defaultLists is the pattern of the lists' addresses (Interfaces lijsten), for the
-// second major release of the Afsprakenstelsel.
-const defaultLists = "https://stelselnode.medmij.nl/MedMij_%s.xml?api=2"
+// defaultListURL is the pattern of the lists' addresses (Interfaces lijsten) for major
+// release 2 of the Afsprakenstelsel.
+const defaultListURL = "https://stelselnode.medmij.nl/MedMij_%s.xml?api=2"
 
-// defaultRefresh is how often the lists are fetched. How often they must be is
-// unconfirmed.
-const defaultRefresh = 15 * time.Minute
+// defaultUpdateInterval is the time between updates of the lists. How often MedMij
+// wants them is unconfirmed.
+const defaultUpdateInterval = 15 * time.Minute
 
-// defaultServices are the data services that can be sent to ("delen"): measurements,
-// documents, answers to questionnaires. All of them speak FHIR STU3.
+// defaultServices returns the data services of delen: measurements, documents and
+// answers to questionnaires. All of them use FHIR STU3.
 func defaultServices() []string { return []string{"53", "57", "60"} }
 
-// Config is what the operator has been given, and has chosen.
+// Config configures a Network.
 type Config struct {
-	// Lists is the address of a list, with %s for its name: Zorgaanbiederslijst,
-	// OAuthclientlist, Whitelist, Gegevensdienstnamenlijst. MedMij's own if empty.
-	Lists string
-	// ClientID is the host name of our node, exactly as on the OAuth client list.
+	// ListURL is the address of the lists, with %s for the list's name:
+	// Zorgaanbiederslijst, OAuthclientlist, Whitelist or Gegevensdienstnamenlijst. The
+	// default is MedMij's list server.
+	ListURL string
+	// ClientID is the host name of the node, exactly as on the OAuth client list.
 	ClientID string
-	// Certificate and Key, in PEM, are those of our node: PKIoverheid G1 private.
+	// Certificate and Key, in PEM, are those of the node: PKIoverheid G1 private.
 	Certificate, Key []byte
-	// Roots, in PEM, are the authorities of the backchannel's servers, and the only ones.
+	// Roots, in PEM, are the only certificate authorities for backchannel servers.
 	Roots []byte
-	// ListRoots, in PEM, are those of the list server; Roots if empty.
+	// ListRoots, in PEM, are those for the list server; Roots if empty.
 	ListRoots []byte
-	// Folder keeps the last good lists over a restart; memory alone if empty.
-	Folder string
-	// Refresh is how often the lists are fetched; 15 minutes if 0.
-	Refresh time.Duration
-	// AllowLoopback admits what a simulator on this machine needs: hosts such as
-	// localhost on the lists, and for them http or a port in authorization endpoints.
+	// CacheFolder is where the last good lists are cached for the next start; not at all if
+	// empty.
+	CacheFolder string
+	// UpdateInterval is the time between updates of the lists; 15 minutes if 0.
+	UpdateInterval time.Duration
+	// AllowLoopback allows what the simulator needs: loopback hosts on the lists, and for
+	// them plain HTTP or a port in authorization endpoints.
 	AllowLoopback bool
-	// Services are the data services that can be sent to; 53, 57 and 60 if empty.
+	// Services are the data services to send to; 53, 57 and 60 if empty.
 	Services []string
-	// SystemRoles is the system role to send to, by data service, where providers list
-	// several. The codes of 53, 57 and 60 are unconfirmed, so there is no default.
+	// SystemRoles maps a data service to the system role to send to, for providers that
+	// list several. The codes of 53, 57 and 60 are unconfirmed, so there is no default.
 	SystemRoles map[string]string
-	// Now is the clock; time.Now if nil.
+	// Now is the clock, [time.Now] if nil.
 	Now func() time.Time
-	// Log hears what an operator should know; nobody if nil.
+	// Log gets records for the operator. Nil discards them.
 	Log *slog.Logger
-	// ChainLog gets the records of the Logging interface; nobody if nil.
+	// ChainLog gets the records of the Logging interface. Nil discards them.
 	ChainLog *slog.Logger
 }
 
-// withDefaults fills in what was left empty.
+// withDefaults returns c with defaults for empty fields.
 func (c Config) withDefaults() Config {
-	c.Lists = cmp.Or(c.Lists, defaultLists)
-	c.Refresh = cmp.Or(c.Refresh, defaultRefresh)
+	c.ListURL = cmp.Or(c.ListURL, defaultListURL)
+	c.UpdateInterval = cmp.Or(c.UpdateInterval, defaultUpdateInterval)
 	if len(c.Services) == 0 {
 		c.Services = defaultServices()
 	}
@@ -81,24 +83,24 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// check finds what cannot work.
+// check returns an error for the first setting that is not valid.
 func (c Config) check() error {
-	r := rules{c.AllowLoopback}
-	if err := r.host(c.ClientID); err != nil {
+	r := listReader{c.AllowLoopback}
+	if err := r.checkHost(c.ClientID); err != nil {
 		return fmt.Errorf("client id %s: %w", quote(c.ClientID), err)
 	}
-	if strings.Count(c.Lists, "%s") != 1 {
-		return errors.New("address of the lists: it must hold %s once, for the name of a list")
+	if strings.Count(c.ListURL, "%s") != 1 {
+		return errors.New("address of the lists: it must contain %s once, for the name of a list")
 	}
-	u, err := url.Parse(c.listAddress(nameZAL))
+	u, err := url.Parse(c.listURL(nameZAL))
 	if err != nil || u.Host == "" || u.User != nil {
 		return errors.New("address of the lists: not an address")
 	}
-	if u.Scheme != "https" && !(u.Scheme == "http" && c.AllowLoopback && provider.Loopback(u.Hostname())) {
+	if u.Scheme != "https" && !(u.Scheme == "http" && c.AllowLoopback && provider.IsLoopback(u.Hostname())) {
 		return errors.New("address of the lists: not https")
 	}
-	if c.Refresh < time.Second {
-		return fmt.Errorf("refresh the lists every %v: too often", c.Refresh)
+	if c.UpdateInterval < time.Second {
+		return fmt.Errorf("update the lists every %v: too often", c.UpdateInterval)
 	}
 	for _, id := range c.Services {
 		if err := checkServiceID(id); err != nil {
@@ -108,25 +110,26 @@ func (c Config) check() error {
 	return nil
 }
 
-func (c Config) listAddress(name listName) string {
-	return strings.Replace(c.Lists, "%s", string(name), 1)
+// listURL returns the address of a list.
+func (c Config) listURL(name listName) string {
+	return strings.Replace(c.ListURL, "%s", string(name), 1)
 }
 
-// ways opens the two ways out: to the servers of the backchannel and to the list
-// server. Both show our certificate to whoever asks for one (TLS en certificaten).
-func (c Config) ways() (back, lists *provider.Way, leaf *x509.Certificate, err error) {
+// newClients returns the HTTP clients for the backchannel and for the list server. Both
+// present the node's certificate if the server asks for one (TLS en certificaten).
+func (c Config) newClients() (back, lists *provider.Client, leaf *x509.Certificate, err error) {
 	pair, err := tls.X509KeyPair(c.Certificate, c.Key)
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("certificate and key: %w", err) // says what is wrong, and nothing of the key
+		return nil, nil, nil, fmt.Errorf("certificate and key: %w", err) // does not contain the key
 	}
-	way := func(what string, pem []byte) (*provider.Way, error) {
+	newClient := func(what string, pem []byte) (*provider.Client, error) {
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(pem) {
 			return nil, fmt.Errorf("%s: no certificate in PEM", what)
 		}
-		// GetClientCertificate rather than Certificates: the latter sends none at all if
-		// the server names other authorities, and the refusal would not say why.
-		return provider.NewWay(&tls.Config{
+		// With Certificates, tls sends no certificate at all if the server names other
+		// authorities, and the server's alert would not give the reason.
+		return provider.NewClient(&tls.Config{
 			RootCAs:    pool,
 			MinVersion: tls.VersionTLS12,
 			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -134,10 +137,10 @@ func (c Config) ways() (back, lists *provider.Way, leaf *x509.Certificate, err e
 			},
 		}, c.AllowLoopback, c.Now), nil
 	}
-	if back, err = way("roots", c.Roots); err != nil {
+	if back, err = newClient("roots", c.Roots); err != nil {
 		return nil, nil, nil, err
 	}
-	if lists, err = way("roots of the list server", c.ListRoots); err != nil {
+	if lists, err = newClient("roots of the list server", c.ListRoots); err != nil {
 		return nil, nil, nil, err
 	}
 	return back, lists, pair.Leaf, nil

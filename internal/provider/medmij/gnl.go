@@ -2,25 +2,25 @@ package medmij
 
 import "io"
 
-// gnl is the list of the data services' names.
+// gnl is the Gegevensdienstnamenlijst: the names of the data services.
 type gnl struct {
-	head
+	listHeader
 	names map[string]string // by id
 }
 
-func (r rules) readGNL(from io.Reader) (*gnl, error) {
+func (r listReader) readGNL(from io.Reader) (*gnl, error) {
 	l := &gnl{names: map[string]string{}}
 	var id, name string
-	seen := set{}
+	seen := uniqueValues{}
 	service := element{
-		name: "Gegevensdienst", optional: true, many: true,
-		of: []element{
+		name: "Gegevensdienst", optional: true, repeated: true,
+		children: []element{
 			{name: "GegevensdienstId", text: func(s string) error { id = s; return checkServiceID(s) }},
 			{name: "Weergavenaam", text: func(s string) error { name = s; return checkLength(3, 50)(s) }},
 		},
 		end: func() error { l.names[id] = name; return seen.add("GegevensdienstId", id) },
 	}
-	root := element{name: string(nameGNL), of: append(l.elements(), element{name: "Gegevensdiensten", of: []element{service}})}
+	root := l.root(nameGNL, element{name: "Gegevensdiensten", children: []element{service}})
 	return l, parse(from, root.name, func(ns string) (element, bool) {
 		return root, ns == namespace("gegevensdienstnamenlijst", 1)
 	})

@@ -8,20 +8,21 @@ import (
 	"github.com/carrelhq/carrel/internal/provider"
 )
 
-// The lists of these tests are as a real server would publish them: no loopback.
-var strict = rules{}
+// strictReader reads lists without loopback hosts, as a real server publishes them.
+var strictReader = listReader{}
 
-func sample() offered {
-	return offered{
+func sampleService() testService {
+	return testService{
 		name: "umcharderwijk", id: "53", version: "1.4.0",
-		authorize: "https://medmij.za982.xisbridge.net/oauth/authorize", token: "https://medmij.xisbridge.net:8443/oauth/token",
-		roles: []string{"LAB-1.1-LRB-FHIR", "https://medmij.za982.xisbridge.net/fhir"},
+		authorization: "https://medmij.za982.xisbridge.net/oauth/authorize",
+		token:         "https://medmij.xisbridge.net:8443/oauth/token",
+		roles:         []string{"LAB-1.1-LRB-FHIR", "https://medmij.za982.xisbridge.net/fhir"},
 	}
 }
 
 func TestReadLists(t *testing.T) {
-	for _, text := range []string{zal2XML(6, sample()), zal3XML(6, sample())} {
-		l, err := strict.read(nameZAL, []byte(text))
+	for _, text := range []string{zal2XML(6, sampleService()), zal3XML(6, sampleService())} {
+		l, err := strictReader.read(nameZAL, []byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -30,26 +31,30 @@ func TestReadLists(t *testing.T) {
 			t.Fatalf("%+v", z)
 		}
 		s := z.providers[0].services[0]
-		if z.providers[0].name != "umcharderwijk" || s.id != "53" || s.authorization != sample().authorize || s.token != sample().token ||
-			len(s.roles) != 1 || s.roles[0] != (zalRole{"LAB-1.1-LRB-FHIR", "https://medmij.za982.xisbridge.net/fhir"}) {
+		if z.providers[0].name != "umcharderwijk" || s.id != "53" || s.authorization != sampleService().authorization ||
+			s.token != sampleService().token ||
+			len(s.roles) != 1 ||
+			s.roles[0] != (zalRole{"LAB-1.1-LRB-FHIR", "https://medmij.za982.xisbridge.net/fhir"}) {
 			t.Errorf("%+v", z.providers[0])
 		}
 	}
-	o, err := strict.read(nameOCL, []byte(oclXML(522, client, "pgo68.example.net")))
-	if err != nil || o.number() != 522 || o.(*ocl).names[client] != "De Enige Echte" || len(o.(*ocl).names) != 2 {
+	o, err := strictReader.read(nameOCL, []byte(oclXML(522, testClientID, "pgo68.example.net")))
+	if err != nil || o.number() != 522 || o.(*ocl).names[testClientID] != "De Enige Echte" || len(o.(*ocl).names) != 2 {
 		t.Errorf("%+v, %v", o, err)
 	}
-	w, err := strict.read(nameWHL, []byte(whlXML(7, "rcf-rso.nl", "medmij.xisbridge.net")))
-	if err != nil || !w.(*whl).hosts["rcf-rso.nl"] || !w.(*whl).hosts["medmij.xisbridge.net"] || len(w.(*whl).hosts) != 2 {
+	w, err := strictReader.read(nameWHL, []byte(whlXML(7, "rcf-rso.nl", "medmij.xisbridge.net")))
+	if err != nil || !w.(*whl).hosts["rcf-rso.nl"] || !w.(*whl).hosts["medmij.xisbridge.net"] ||
+		len(w.(*whl).hosts) != 2 {
 		t.Errorf("%+v, %v", w, err)
 	}
-	g, err := strict.read(nameGNL, []byte(gnlXML(28800, "53", "Meetwaarden vitale functies", "900000407", "Iets nieuws")))
+	g, err := strictReader.read(nameGNL,
+		[]byte(gnlXML(28800, "53", "Meetwaarden vitale functies", "900000407", "Iets nieuws")))
 	if err != nil || g.(*gnl).names["900000407"] != "Iets nieuws" || len(g.(*gnl).names) != 2 {
 		t.Errorf("%+v, %v", g, err)
 	}
 	for _, text := range []string{zal2XML(1), oclXML(1), whlXML(1), gnlXML(1)} { // empty ones are lists too
 		for _, name := range listNames {
-			_, err := strict.read(name, []byte(text))
+			_, err := strictReader.read(name, []byte(text))
 			if ok := strings.Contains(text, "</"+string(name)+">"); ok != (err == nil) {
 				t.Errorf("%s as %s: %v", text[:60], name, err)
 			}
@@ -57,9 +62,9 @@ func TestReadLists(t *testing.T) {
 	}
 }
 
-// TestRefusedLists changes one thing in a good list each time.
+// TestRefusedLists changes one thing in a valid list in each case.
 func TestRefusedLists(t *testing.T) {
-	zal, zal3, ocl := zal2XML(6, sample()), zal3XML(6, sample()), oclXML(6, client, "b.example.nl")
+	zal, zal3, ocl := zal2XML(6, sampleService()), zal3XML(6, sampleService()), oclXML(6, testClientID, "b.example.nl")
 	whl, gnl := whlXML(6, "rcf-rso.nl", "b.example.nl"), gnlXML(6, "53", "Meetwaarden", "57", "Documenten")
 	const stamp, number = "<Tijdstempel>2026-02-01T10:00:00Z</Tijdstempel>", "<Volgnummer>6</Volgnummer>"
 	for _, tt := range []struct{ what, list, from, to, want string }{
@@ -80,7 +85,8 @@ func TestRefusedLists(t *testing.T) {
 		{"a document type", zal, "<!--File version: 5-->", `<!DOCTYPE x [<!ENTITY a "b">]>`, "a document type"},
 		{"an entity", zal, "umcharderwijk", "umc&a;", "not well-formed"},
 		{"an instruction", zal, "<Zorgaanbieders>", "<Zorgaanbieders><?php x?>", "a processing instruction"},
-		{"an instruction first", zal, "<!--File version: 5-->", `<?xml-stylesheet href="x"?>`, "a processing instruction"},
+		{"an instruction first", zal, "<!--File version: 5-->", `<?xml-stylesheet href="x"?>`,
+			"a processing instruction"},
 		{"another encoding", zal, "UTF-8", "ISO-8859-1", "encoding"},
 		{"another version", zal, `version="1.0"`, `version="1.1"`, "version"},
 		{"no UTF-8", zal, "umcharderwijk", "umc\xff", "not well-formed"},
@@ -110,7 +116,8 @@ func TestRefusedLists(t *testing.T) {
 		{"an id with a space", zal, ">53<", ">5 3<", "1 to 30"},
 		{"an id with a tilde", zal, ">53<", ">5~3<", "1 to 30"},
 		{"an empty id", zal, ">53<", "><", "1 to 30"},
-		{"http", zal, "https://medmij.za982.xisbridge.net/oauth", "http://medmij.za982.xisbridge.net/oauth", "not an https address"},
+		{"http", zal, "https://medmij.za982.xisbridge.net/oauth", "http://medmij.za982.xisbridge.net/oauth",
+			"not an https address"},
 		{"a port in front", zal, "xisbridge.net/oauth/authorize", "xisbridge.net:443/oauth/authorize", "with a port"},
 		{"a bad port", zal, ":8443", ":99999", "bad port"},
 		{"an empty port", zal, ":8443", ":", "bad port"},
@@ -124,31 +131,41 @@ func TestRefusedLists(t *testing.T) {
 		{"this machine's number", zal, "medmij.xisbridge.net:8443", "127.0.0.1:8443", "not a host name"},
 		{"no address", zal, "https://medmij.xisbridge.net:8443/oauth/token", "https://%zz/", "not an address"},
 		{"no endpoint", zal, "<TokenEndpoint>", "<TokenEndpunt>", "where TokenEndpoint must come"},
-		{"no services", zal, zal[strings.Index(zal, "<Gegevensdienst>"):strings.Index(zal, "</Gegevensdiensten>")], "", "Gegevensdienst is missing"},
-		{"no roles", zal, zal[strings.Index(zal, "<Systeemrol>"):strings.Index(zal, "</Systeemrollen>")], "", "Systeemrol is missing"},
-		{"a provider twice", zal, "</Zorgaanbieders>", zal[strings.Index(zal, "<Zorgaanbieder>"):strings.Index(zal, "</Zorgaanbieders>")] + "</Zorgaanbieders>", "occurs twice"},
-		{"a service twice", zal, "</Gegevensdiensten>", sample().xml() + "</Gegevensdiensten>", "occurs twice"},
-		{"a role twice", zal, "</Systeemrol>", zal[strings.Index(zal, "</Systeemrol>"):strings.Index(zal, "</Systeemrollen>")] + zal[strings.Index(zal, "<Systeemrol>"):strings.Index(zal, "</Systeemrollen>")], "occurs twice"},
-		{"a type of provider in release 2", zal, "@medmij</Zorgaanbiedernaam>", "@medmij</Zorgaanbiedernaam><Aanbiedertype>ZA</Aanbiedertype>", "where Gegevensdiensten must come"},
+		{"no services", zal, zal[strings.Index(zal, "<Gegevensdienst>"):strings.Index(zal, "</Gegevensdiensten>")], "",
+			"Gegevensdienst is missing"},
+		{"no roles", zal, zal[strings.Index(zal, "<Systeemrol>"):strings.Index(zal, "</Systeemrollen>")], "",
+			"Systeemrol is missing"},
+		{"a provider twice", zal, "</Zorgaanbieders>",
+			zal[strings.Index(zal, "<Zorgaanbieder>"):strings.Index(zal, "</Zorgaanbieders>")] + "</Zorgaanbieders>",
+			"occurs twice"},
+		{"a service twice", zal, "</Gegevensdiensten>", sampleService().xml() + "</Gegevensdiensten>", "occurs twice"},
+		{"a role twice", zal, "</Systeemrol>",
+			zal[strings.Index(zal, "</Systeemrol>"):strings.Index(zal, "</Systeemrollen>")] +
+				zal[strings.Index(zal, "<Systeemrol>"):strings.Index(zal, "</Systeemrollen>")], "occurs twice"},
+		{"a type of provider in release 2", zal, "@medmij</Zorgaanbiedernaam>",
+			"@medmij</Zorgaanbiedernaam><Aanbiedertype>ZA</Aanbiedertype>", "where Gegevensdiensten must come"},
 		{"an unknown type of provider", zal3, ">ZA<", ">XY<", "not ZA"},
 		{"no type of provider", zal3, "<Aanbiedertype>ZA</Aanbiedertype>", "", "where Aanbiedertype must come"},
 		{"no version", zal3, "<InterfaceversieId>1.4.0</InterfaceversieId>", "", "where InterfaceversieId must come"},
 		{"a version that is none", zal3, "1.4.0", "new", "not a version"},
 		{"a bad subscription", zal3, "https://sub.example/s", "sub", "not an https address"},
 		{"two subscriptions", zal3, "</Abonneren>", "</Abonneren><Abonneren/>", "a second Abonneren"},
-		{"a client twice", ocl, "b.example.nl", client, "occurs twice"},
-		{"a client's host", ocl, client, "Example.nl", "not a host name"},
+		{"a client twice", ocl, "b.example.nl", testClientID, "occurs twice"},
+		{"a client's host", ocl, testClientID, "Example.nl", "not a host name"},
 		{"a client's short name", ocl, "De Enige Echte", "De", "3 to 50"},
 		{"a client's long name", ocl, "De Enige Echte", strings.Repeat("é", 51), "3 to 50"},
 		{"a client's blank name", ocl, "De Enige Echte", "    ", "3 to 50"},
-		{"a client without a name", ocl, "<OAuthclientOrganisatienaam>De Enige Echte</OAuthclientOrganisatienaam>", "", "is missing"},
+		{"a client without a name", ocl, "<OAuthclientOrganisatienaam>De Enige Echte</OAuthclientOrganisatienaam>", "",
+			"is missing"},
 		{"a host twice", whl, "b.example.nl", "rcf-rso.nl", "occurs twice"},
 		{"a host and a port", whl, "rcf-rso.nl", "rcf-rso.nl:443", "not a host name"},
 		{"a host with a star", whl, "rcf-rso.nl", "*.nl", "not a host name"},
 		{"a host with space", whl, "rcf-rso.nl", " rcf-rso.nl ", "not a host name"},
 		{"an empty node", whl, "rcf-rso.nl", "", "not a host name"},
-		{"two hosts in a node", whl, "<Hostname>b.example.nl</Hostname>", "<Hostname>b.example.nl</Hostname><Hostname>c.example.nl</Hostname>", "second Hostname"},
-		{"a host beside a host", whl, "<Hostname>b.example.nl</Hostname>", "c.example.nl<Hostname>b.example.nl</Hostname>", "text where only"},
+		{"two hosts in a node", whl, "<Hostname>b.example.nl</Hostname>",
+			"<Hostname>b.example.nl</Hostname><Hostname>c.example.nl</Hostname>", "second Hostname"},
+		{"a host beside a host", whl, "<Hostname>b.example.nl</Hostname>",
+			"c.example.nl<Hostname>b.example.nl</Hostname>", "text where only"},
 		{"a service's name twice", gnl, ">57<", ">53<", "occurs twice"},
 		{"a service's short name", gnl, "Documenten", "Do", "3 to 50"},
 		{"a service without a name", gnl, "<Weergavenaam>Documenten</Weergavenaam>", "", "Weergavenaam is missing"},
@@ -168,7 +185,7 @@ func TestRefusedLists(t *testing.T) {
 					name = n
 				}
 			}
-			_, err := strict.read(name, []byte(text))
+			_, err := strictReader.read(name, []byte(text))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v, want an error with %q", err, tt.want)
 			}
@@ -176,26 +193,29 @@ func TestRefusedLists(t *testing.T) {
 	}
 }
 
-// TestAcceptedLists has what goes beyond the schemas that are at hand, on purpose.
+// TestAcceptedLists has lists that deviate from the available schemas and are accepted on
+// purpose.
 func TestAcceptedLists(t *testing.T) {
-	zal, zal3 := zal2XML(6, sample()), zal3XML(6, sample())
+	zal, zal3 := zal2XML(6, sampleService()), zal3XML(6, sampleService())
 	a, b := strings.Index(zal3, "<Abonneren>"), strings.Index(zal3, "<Systeemrollen>")
 	for what, text := range map[string]string{
-		"dots":              strings.ReplaceAll(zal, "umcharderwijk", "test.huisarts.amsterdam"),
-		"digits":            strings.ReplaceAll(zal, "umcharderwijk", "praktijk2-west"),
-		"a time zone":       strings.ReplaceAll(zal, "10:00:00Z", "18:13:51.0+01:00"),
-		"no time zone":      strings.ReplaceAll(zal, "10:00:00Z", "18:13:51.000"),
-		"a prefix":          strings.NewReplacer("</", "</z:", "<?", "<?", "<!", "<!", "<", "<z:", "xmlns=", "xmlns:z=").Replace(zal),
+		"dots":         strings.ReplaceAll(zal, "umcharderwijk", "test.huisarts.amsterdam"),
+		"digits":       strings.ReplaceAll(zal, "umcharderwijk", "praktijk2-west"),
+		"a time zone":  strings.ReplaceAll(zal, "10:00:00Z", "18:13:51.0+01:00"),
+		"no time zone": strings.ReplaceAll(zal, "10:00:00Z", "18:13:51.000"),
+		"a prefix": strings.NewReplacer("</", "</z:", "<?", "<?", "<!", "<!", "<", "<z:", "xmlns=",
+			"xmlns:z=").Replace(zal),
 		"APD":               strings.ReplaceAll(zal3, ">ZA<", ">APD<"),
 		"no subscription":   zal3[:a] + zal3[b:],
 		"subscription last": strings.Replace(zal3[:a]+zal3[b:], "</Systeemrollen>", "</Systeemrollen>"+zal3[a:b], 1),
 	} {
-		if _, err := strict.read(nameZAL, []byte(text)); err != nil {
+		if _, err := strictReader.read(nameZAL, []byte(text)); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	local := rules{loopback: true}
-	own := strings.NewReplacer("https://medmij.za982.xisbridge.net/oauth", "http://127.0.0.1:8080/oauth", "medmij.xisbridge.net", "localhost").Replace(zal)
+	local := listReader{loopback: true}
+	own := strings.NewReplacer("https://medmij.za982.xisbridge.net/oauth", "http://127.0.0.1:8080/oauth",
+		"medmij.xisbridge.net", "localhost").Replace(zal)
 	if _, err := local.read(nameZAL, []byte(own)); err != nil {
 		t.Error(err)
 	}
@@ -218,9 +238,10 @@ func TestNewer(t *testing.T) {
 		want bool
 	}{
 		{"2.0.0", "1.9.9", true}, {"1.10.0", "1.9.0", true}, {"1.4.0", "1.4.0", false}, {"1.4.0", "1.4", false},
-		{"1.4.1", "1.4", true}, {"2.2.4B", "2.2.4", true}, {"2.2.4", "2.2.4B", false}, {"1", "", true}, {"", "1", false},
+		{"1.4.1", "1.4", true}, {"2.2.4B", "2.2.4", true}, {"2.2.4", "2.2.4B", false}, {"1", "", true},
+		{"", "1", false},
 	} {
-		if got := newer(tt.a, tt.b); got != tt.want {
+		if got := newerVersion(tt.a, tt.b); got != tt.want {
 			t.Errorf("%q is newer than %q: %v", tt.a, tt.b, got)
 		}
 	}
@@ -233,7 +254,7 @@ func fuzzList(f *testing.F, name listName, check func(testing.TB, list), seeds .
 		f.Add([]byte(s), true)
 	}
 	f.Fuzz(func(t *testing.T, text []byte, loopback bool) {
-		l, err := rules{loopback}.read(name, text)
+		l, err := listReader{loopback}.read(name, text)
 		if err != nil {
 			if l != nil {
 				t.Errorf("a list beside an error: %v", err)
@@ -254,15 +275,16 @@ func FuzzZAL(f *testing.F) {
 				t.Errorf("provider %q with %d services", p.name, len(p.services))
 			}
 			for _, s := range p.services {
-				if strings.ContainsAny(s.id, "~ ") || len(s.roles) == 0 || !strings.HasPrefix(s.token, "https://") || hostOf(s.token) == "" {
+				if strings.ContainsAny(s.id, "~ ") || len(s.roles) == 0 || !strings.HasPrefix(s.token, "https://") ||
+					hostOf(s.token) == "" {
 					t.Errorf("service %+v", s)
 				}
-				if !strings.HasPrefix(s.authorization, "https://") && !provider.Loopback(hostOf(s.authorization)) {
+				if !strings.HasPrefix(s.authorization, "https://") && !provider.IsLoopback(hostOf(s.authorization)) {
 					t.Errorf("authorization endpoint %q", s.authorization)
 				}
 			}
 		}
-	}, zal2XML(6, sample()), zal3XML(6, sample()))
+	}, zal2XML(6, sampleService()), zal3XML(6, sampleService()))
 }
 
 func FuzzOCL(f *testing.F) {
@@ -272,7 +294,7 @@ func FuzzOCL(f *testing.F) {
 				t.Errorf("host %q", host)
 			}
 		}
-	}, oclXML(6, client, "b.example.nl"))
+	}, oclXML(6, testClientID, "b.example.nl"))
 }
 
 func FuzzWHL(f *testing.F) {

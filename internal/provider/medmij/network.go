@@ -18,89 +18,90 @@ import (
 )
 
 var (
-	// errNoLists says that a list which is needed has never been loaded.
+	// errNoLists is returned until all lists have been loaded that a request needs.
 	errNoLists = errors.New("MedMij's lists have not been loaded yet")
-	// errNotListed says that our node is not on the OAuth client list, so that no
-	// provider will know us.
+	// errNotListed is returned while the node is not on the OAuth client list: providers
+	// refuse unknown clients.
 	errNotListed = errors.New("our node is not on MedMij's OAuth client list")
 )
 
-// Network is MedMij's network. All its methods may be called by several goroutines.
+// Network is the MedMij network. Its methods are safe for concurrent use.
 type Network struct {
-	c     Config
-	rules rules
-	back  *provider.Way
-	lists *provider.Way
-	leaf  *x509.Certificate
-	chain chain
+	config      Config
+	reader      listReader
+	backchannel *provider.Client
+	listServer  *provider.Client
+	certificate *x509.Certificate
+	chainLog    chainLog
 
-	refreshing sync.Mutex // one refresh at a time
-	changing   sync.Mutex // guards what follows, and the folder
-	etags      map[listName]string
-	unkept     map[listName]bool // lists that count, but could not be written
+	updating sync.Mutex // held by UpdateLists
+	mu       sync.Mutex // guards the fields below and the cache folder
+	etags    map[listName]string
+	uncached map[listName]bool // lists that are in use but could not be cached
 
-	known atomic.Pointer[snapshot]
+	current atomic.Pointer[snapshot]
 }
 
 var _ delivery.Providers = (*Network)(nil)
 
-// New checks the configuration and loads the lists that were kept. It fetches
-// nothing: that is for Refresh and Run.
+// New checks the configuration and loads the cached lists. It sends no request: see
+// [Network.UpdateLists] and [Network.Run].
 func New(c Config) (*Network, error) {
 	c = c.withDefaults()
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("set up MedMij: %w", err)
 	}
-	back, lists, leaf, err := c.ways()
+	back, lists, leaf, err := c.newClients()
 	if err != nil {
 		return nil, fmt.Errorf("set up MedMij: %w", err)
 	}
 	n := &Network{
-		c: c, rules: rules{c.AllowLoopback}, back: back, lists: lists, leaf: leaf,
-		chain: chain{log: c.ChainLog, location: c.ClientID, now: c.Now},
-		etags: map[listName]string{}, unkept: map[listName]bool{},
+		config: c, reader: listReader{c.AllowLoopback}, backchannel: back, listServer: lists, certificate: leaf,
+		chainLog: chainLog{log: c.ChainLog, location: c.ClientID, now: c.Now},
+		etags:    map[listName]string{}, uncached: map[listName]bool{},
 	}
-	n.known.Store(&snapshot{})
-	if err := n.loadKept(); err != nil {
+	n.current.Store(&snapshot{})
+	if err := n.loadCache(); err != nil {
 		return nil, fmt.Errorf("set up MedMij: %w", err)
 	}
-	if err := n.certificate(); err != nil {
-		c.Log.Warn("providers will turn us away", "error", err)
+	if err := n.checkCertificate(); err != nil {
+		c.Log.Warn("providers will refuse the client certificate", "error", err)
 	}
 	return n, nil
 }
 
-// Run keeps the lists fresh until ctx ends.
+// Run updates the lists regularly until ctx ends.
 func (n *Network) Run(ctx context.Context) {
 	for {
-		if err := n.Refresh(ctx); err != nil && ctx.Err() == nil {
+		if err := n.UpdateLists(ctx); err != nil && ctx.Err() == nil {
 			level := slog.LevelWarn
-			if errors.Is(n.ready(), errNoLists) {
+			if errors.Is(n.checkReady(), errNoLists) {
 				level = slog.LevelError
 			}
-			n.c.Log.Log(ctx, level, "MedMij's lists could not all be refreshed; the last good ones stand", "error", err)
+			n.config.Log.Log(ctx, level,
+				"MedMij's lists could not all be updated; the last good ones stay in use", "error", err)
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(n.pause()):
+		case <-time.After(n.nextUpdateDelay()):
 		}
 	}
 }
 
-// pause is how long to wait until the next refresh: a tenth more or less than asked,
-// so that not everybody asks at once; at most half a minute as long as a list is missing.
-func (n *Network) pause() time.Duration {
-	every := n.c.Refresh
-	if errors.Is(n.ready(), errNoLists) {
-		every = min(every, 30*time.Second)
+// nextUpdateDelay returns the time until the next update: the configured interval with
+// 10 % jitter, at most half a minute while a list is missing.
+func (n *Network) nextUpdateDelay() time.Duration {
+	interval := n.config.UpdateInterval
+	if errors.Is(n.checkReady(), errNoLists) {
+		interval = min(interval, 30*time.Second)
 	}
-	return time.Duration(float64(every) * (0.9 + 0.2*rand.Float64())) //nolint:gosec // G404: nobody gains by guessing it
+	return time.Duration(float64(interval) * (0.9 + 0.2*rand.Float64())) //nolint:gosec // G404: jitter needs no secrecy
 }
 
-// ready reports what keeps us from reaching providers, nil if nothing does.
-func (n *Network) ready() error {
-	s := n.known.Load()
+// checkReady returns an error while no provider can be reached.
+func (n *Network) checkReady() error {
+	s := n.current.Load()
 	switch {
 	case s.zal == nil:
 		return fmt.Errorf("%s: %w", nameZAL, errNoLists)
@@ -109,44 +110,44 @@ func (n *Network) ready() error {
 	case s.ocl == nil:
 		return fmt.Errorf("%s: %w", nameOCL, errNoLists)
 	}
-	if _, ok := s.ocl.names[n.c.ClientID]; !ok {
-		return fmt.Errorf("%s: %w", n.c.ClientID, errNotListed)
+	if _, ok := s.ocl.names[n.config.ClientID]; !ok {
+		return fmt.Errorf("%s: %w", n.config.ClientID, errNotListed)
 	}
-	return n.certificate()
+	return n.checkCertificate()
 }
 
-// certificate checks that ours counts, and is for the name that the others know. It
-// goes by the real clock, as TLS does.
-func (n *Network) certificate() error {
+// checkCertificate checks that the client certificate is valid and for ClientID. It uses
+// the system's clock, as TLS does.
+func (n *Network) checkCertificate() error {
 	now := time.Now()
 	switch {
-	case now.Before(n.leaf.NotBefore):
-		return fmt.Errorf("our certificate is not valid before %s", n.leaf.NotBefore.UTC().Format(time.RFC3339))
-	case now.After(n.leaf.NotAfter):
-		return fmt.Errorf("our certificate has expired at %s", n.leaf.NotAfter.UTC().Format(time.RFC3339))
+	case now.Before(n.certificate.NotBefore):
+		return fmt.Errorf("our certificate is not valid before %s", n.certificate.NotBefore.UTC().Format(time.RFC3339))
+	case now.After(n.certificate.NotAfter):
+		return fmt.Errorf("our certificate has expired at %s", n.certificate.NotAfter.UTC().Format(time.RFC3339))
 	}
-	if err := n.leaf.VerifyHostname(n.c.ClientID); err != nil {
-		return fmt.Errorf("our certificate is not that of %s", n.c.ClientID)
+	if err := n.certificate.VerifyHostname(n.config.ClientID); err != nil {
+		return fmt.Errorf("our certificate is not that of %s", n.config.ClientID)
 	}
 	return nil
 }
 
-// DataService is a data service of a provider that can be sent to.
+// DataService is a data service of a provider that resources can be sent to.
 type DataService struct {
 	// Key is "medmij:<provider>~<id>".
 	Key delivery.ProviderKey
 	// Provider is the provider's name, without @medmij.
 	Provider string
-	// ID is MedMij's id of it, such as 53, and Name its name by the list of names.
+	// ID is the service's MedMij id, such as 53, and Name its name in the list of names.
 	ID, Name string
-	// Version is the FHIR that it speaks.
+	// Version is the FHIR version of the service.
 	Version fhir.Version
 }
 
-// DataServices lists what can be sent to now, from the last good lists, in the order of the
-// keys; an error before the first. gen changes whenever the result may have changed.
+// DataServices lists the data services of the current lists, sorted by key. It fails
+// until the lists have been loaded. gen changes when the result may have changed.
 func (n *Network) DataServices() (list []DataService, gen uint64, err error) {
-	s := n.known.Load()
+	s := n.current.Load()
 	if s.zal == nil || s.whl == nil {
 		return nil, s.gen, errNoLists
 	}

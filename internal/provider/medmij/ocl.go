@@ -2,31 +2,31 @@ package medmij
 
 import "io"
 
-// ocl is the OAuth client list: who may be a client, by host name.
+// ocl is the OAuthclientlist: the clients, by host name.
 type ocl struct {
-	head
+	listHeader
 	names map[string]string // organisation by host name
 }
 
-func (r rules) readOCL(from io.Reader) (*ocl, error) {
+func (r listReader) readOCL(from io.Reader) (*ocl, error) {
 	l := &ocl{names: map[string]string{}}
 	var host, name string
-	seen := set{}
+	seen := uniqueValues{}
 	client := element{
-		name: "OAuthclient", optional: true, many: true,
-		of: []element{
-			{name: "Hostname", text: func(s string) error { host = s; return r.host(s) }},
+		name: "OAuthclient", optional: true, repeated: true,
+		children: []element{
+			{name: "Hostname", text: func(s string) error { host = s; return r.checkHost(s) }},
 			{name: "OAuthclientOrganisatienaam", text: func(s string) error { name = s; return checkLength(3, 50)(s) }},
-			// Later releases say what a client may ask for; how exactly is unconfirmed.
-			{name: "Gegevensdiensten", optional: true, of: []element{
-				{name: "Gegevensdienst", optional: true, many: true, of: []element{
+			// Later releases list the services of a client; the schema is unconfirmed.
+			{name: "Gegevensdiensten", optional: true, children: []element{
+				{name: "Gegevensdienst", optional: true, repeated: true, children: []element{
 					{name: "GegevensdienstId", text: checkServiceID},
 				}},
 			}},
 		},
 		end: func() error { l.names[host] = name; return seen.add("Hostname", host) },
 	}
-	root := element{name: string(nameOCL), of: append(l.elements(), element{name: "OAuthclients", of: []element{client}})}
+	root := l.root(nameOCL, element{name: "OAuthclients", children: []element{client}})
 	return l, parse(from, root.name, func(ns string) (element, bool) {
 		return root, ns == namespace("oauthclientlist", 2) || ns == namespace("oauthclientlist", 3)
 	})

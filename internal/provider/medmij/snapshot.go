@@ -13,32 +13,32 @@ import (
 	"github.com/carrelhq/carrel/internal/fhir"
 )
 
-// errNotWhite says that a host of the backchannel may not be called.
-var errNotWhite = errors.New("the provider's host is not on MedMij's whitelist")
+// errNotWhitelisted is returned for a backchannel host that is not on the whitelist.
+var errNotWhitelisted = errors.New("the provider's host is not on MedMij's whitelist")
 
-// prefix begins the keys of this network.
-const prefix = "medmij:"
+// keyPrefix begins the keys of this network.
+const keyPrefix = "medmij:"
 
-// snapshot is what the lists say at a time. It never changes.
+// snapshot is the four lists at one time. It is immutable.
 type snapshot struct {
 	zal *zal
 	ocl *ocl
 	whl *whl
 	gnl *gnl
-	// gen counts the snapshots.
+	// gen is the number of the snapshot.
 	gen uint64
 
-	offers   map[delivery.ProviderKey]offer
-	services []DataService
+	endpoints map[delivery.ProviderKey]endpoints
+	services  []DataService
 }
 
-// offer is a data service of a provider: who, what and where.
-type offer struct {
+// endpoints are the addresses of a provider's data service.
+type endpoints struct {
 	provider, service              string
 	authorization, token, resource string
 }
 
-// number is the sequence number of a list, 0 without one.
+// number returns the Volgnummer of a list, 0 without the list.
 func (s *snapshot) number(name listName) uint64 {
 	var l list
 	switch {
@@ -56,7 +56,7 @@ func (s *snapshot) number(name listName) uint64 {
 	return l.number()
 }
 
-// with is the next snapshot, with another list.
+// with returns the next snapshot, with another list.
 func (s *snapshot) with(l list, c Config) *snapshot {
 	next := *s
 	next.gen++
@@ -74,21 +74,21 @@ func (s *snapshot) with(l list, c Config) *snapshot {
 	return &next
 }
 
-// index finds what can be sent to.
+// index computes the endpoints and the data services from the lists.
 func (s *snapshot) index(c Config) {
-	s.offers, s.services = map[delivery.ProviderKey]offer{}, nil
+	s.endpoints, s.services = map[delivery.ProviderKey]endpoints{}, nil
 	if s.zal == nil {
 		return
 	}
 	for _, p := range s.zal.providers {
 		for _, id := range c.Services {
-			o, ok := p.offer(id, c.SystemRoles[id], c.Log)
+			o, ok := p.endpoints(id, c.SystemRoles[id], c.Log)
 			if !ok {
 				continue
 			}
-			key := delivery.ProviderKey(prefix + p.name + "~" + id)
-			s.offers[key] = o
-			if s.reachable(o) == nil {
+			key := delivery.ProviderKey(keyPrefix + p.name + "~" + id)
+			s.endpoints[key] = o
+			if s.checkWhitelist(o) == nil {
 				s.services = append(s.services, DataService{
 					Key: key, Provider: p.name, ID: id, Name: s.serviceName(id), Version: fhir.STU3,
 				})
@@ -105,19 +105,20 @@ func (s *snapshot) serviceName(id string) string {
 	return "Gegevensdienst " + id
 }
 
-// offer picks the service of an id, from the newest version of the interface that has
-// it, and the resource endpoint of the configured system role, or the only one there is.
-func (p zalProvider) offer(id, role string, log *slog.Logger) (offer, bool) {
+// endpoints returns the endpoints of a data service, from the newest interface version
+// that has it. The resource endpoint is that of the system role; without a configured
+// role there must be only one.
+func (p zalProvider) endpoints(id, role string, log *slog.Logger) (endpoints, bool) {
 	var best *zalService
 	for i, s := range p.services {
-		if s.id == id && (best == nil || newer(s.version, best.version)) {
+		if s.id == id && (best == nil || newerVersion(s.version, best.version)) {
 			best = &p.services[i]
 		}
 	}
 	if best == nil {
-		return offer{}, false
+		return endpoints{}, false
 	}
-	o := offer{provider: p.name, service: id, authorization: best.authorization, token: best.token}
+	o := endpoints{provider: p.name, service: id, authorization: best.authorization, token: best.token}
 	for _, r := range best.roles {
 		switch {
 		case role != "" && r.code != role:
@@ -126,39 +127,39 @@ func (p zalProvider) offer(id, role string, log *slog.Logger) (offer, bool) {
 		case o.resource != r.resource:
 			log.Warn("a provider lists several system roles for a data service: configure which to send to",
 				"provider", p.name, "service", id)
-			return offer{}, false
+			return endpoints{}, false
 		}
 	}
 	return o, o.resource != ""
 }
 
-// find returns the offer of a key that may be used: it is on the lists, and its hosts
-// are on the whitelist.
-func (s *snapshot) find(key delivery.ProviderKey) (offer, error) {
+// find returns the endpoints for a key, if it is on the lists and its hosts are on the
+// whitelist.
+func (s *snapshot) find(key delivery.ProviderKey) (endpoints, error) {
 	if s.zal == nil || s.whl == nil {
-		return offer{}, fmt.Errorf("find %q: %w", key, errNoLists)
+		return endpoints{}, fmt.Errorf("find %q: %w", key, errNoLists)
 	}
-	o, ok := s.offers[key]
+	o, ok := s.endpoints[key]
 	if !ok {
-		return offer{}, fmt.Errorf("find %q: not on MedMij's list: %w", key, delivery.ErrProviderGone)
+		return endpoints{}, fmt.Errorf("find %q: not on MedMij's list: %w", key, delivery.ErrProviderGone)
 	}
-	if err := s.reachable(o); err != nil {
-		return offer{}, fmt.Errorf("find %q: %w: %w", key, err, delivery.ErrProviderGone)
+	if err := s.checkWhitelist(o); err != nil {
+		return endpoints{}, fmt.Errorf("find %q: %w: %w", key, err, delivery.ErrProviderGone)
 	}
 	return o, nil
 }
 
-// reachable checks that both hosts of the backchannel are on the whitelist.
-func (s *snapshot) reachable(o offer) error {
+// checkWhitelist checks that both backchannel hosts are on the whitelist.
+func (s *snapshot) checkWhitelist(o endpoints) error {
 	for _, address := range []string{o.token, o.resource} {
 		if host := hostOf(address); s.whl == nil || !s.whl.hosts[host] {
-			return fmt.Errorf("host %q: %w", host, errNotWhite)
+			return fmt.Errorf("host %q: %w", host, errNotWhitelisted)
 		}
 	}
 	return nil
 }
 
-// hostOf is the host name of an address, as the whitelist spells it.
+// hostOf returns the host name of an address, as the whitelist spells it.
 func hostOf(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {

@@ -2,26 +2,26 @@ package medmij
 
 import "io"
 
-// whl is the whitelist: the hosts of the backchannel.
+// whl is the Whitelist: the hosts of the backchannel.
 type whl struct {
-	head
-	hosts set
+	listHeader
+	hosts uniqueValues
 }
 
-func (r rules) readWHL(from io.Reader) (*whl, error) {
-	l := &whl{hosts: set{}}
+func (r listReader) readWHL(from io.Reader) (*whl, error) {
+	l := &whl{hosts: uniqueValues{}}
 	host := func(s string) error {
-		if err := r.host(s); err != nil {
+		if err := r.checkHost(s); err != nil {
 			return err
 		}
 		return l.hosts.add("host", s)
 	}
-	// A node is a host name, or in newer files holds one.
+	// A node is a host name or, in newer files, has a Hostname element.
 	node := element{
-		name: "MedMijNode", optional: true, many: true, text: host,
-		of: []element{{name: "Hostname", text: host}},
+		name: "MedMijNode", optional: true, repeated: true, text: host,
+		children: []element{{name: "Hostname", text: host}},
 	}
-	root := element{name: string(nameWHL), of: append(l.elements(), element{name: "MedMijNodes", of: []element{node}})}
+	root := l.root(nameWHL, element{name: "MedMijNodes", children: []element{node}})
 	return l, parse(from, root.name, func(ns string) (element, bool) {
 		return root, ns == namespace("whitelist", 2)
 	})

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// zal is the list of providers: who offers which data service, and where.
+// zal is the Zorgaanbiederslijst: the providers, their data services and the endpoints.
 type zal struct {
-	head
+	listHeader
 	providers []zalProvider
 }
 
@@ -20,7 +20,7 @@ type zalProvider struct {
 
 type zalService struct {
 	id string
-	// version is that of the interface; empty in release 2.
+	// version is the version of the interface; empty in release 2.
 	version       string
 	authorization string
 	token         string
@@ -30,8 +30,8 @@ type zalService struct {
 // zalRole is a system role and its resource endpoint.
 type zalRole struct{ code, resource string }
 
-func (r rules) readZAL(from io.Reader) (*zal, error) {
-	b := &zalBuilder{rules: r, zal: &zal{}, names: set{}}
+func (r listReader) readZAL(from io.Reader) (*zal, error) {
+	b := &zalBuilder{listReader: r, zal: &zal{}, names: uniqueValues{}}
 	err := parse(from, string(nameZAL), func(ns string) (element, bool) {
 		switch ns {
 		case namespace("zorgaanbiederslijst", 2):
@@ -39,9 +39,9 @@ func (r rules) readZAL(from io.Reader) (*zal, error) {
 		case namespace("zorgaanbiederslijst", 3):
 			return b.root(
 				element{name: "Aanbiedertype", text: checkProviderType},
-				element{name: "Interfaceversies", of: []element{{
-					name: "Interfaceversie", many: true,
-					of: []element{
+				element{name: "Interfaceversies", children: []element{{
+					name: "Interfaceversie", repeated: true,
+					children: []element{
 						{name: "InterfaceversieId", text: func(s string) error {
 							b.version = s
 							return errors.Join(checkInterfaceVersion(s), b.versions.add("InterfaceversieId", s))
@@ -56,8 +56,8 @@ func (r rules) readZAL(from io.Reader) (*zal, error) {
 	return b.zal, err
 }
 
-// checkProviderType knows the kinds of providers: care providers, providers without a
-// care relation, and providers in the person's domain.
+// checkProviderType checks an Aanbiedertype: a care provider, a provider without a care
+// relation, or a provider in the person's domain.
 func checkProviderType(s string) error {
 	switch s {
 	case "ZA", "BAZB", "APD":
@@ -66,80 +66,82 @@ func checkProviderType(s string) error {
 	return errors.New("not ZA, BAZB or APD")
 }
 
-// zalBuilder puts the list together while it is walked.
+// zalBuilder builds the list while it is read.
 type zalBuilder struct {
-	rules
+	listReader
 	zal     *zal
-	names   set
+	names   uniqueValues
 	version string
 
 	provider             zalProvider
 	service              zalService
 	role                 zalRole
-	versions, ids, codes set
+	versions, ids, codes uniqueValues
 }
 
-// root is the schema around what a provider has beside its name.
+// root returns the declaration of the root. of are the children of a provider that follow
+// its name.
 func (b *zalBuilder) root(of ...element) element {
 	name := element{name: "Zorgaanbiedernaam", text: func(s string) error {
-		b.provider.name = strings.TrimSuffix(s, suffix)
+		b.provider.name = strings.TrimSuffix(s, nameSuffix)
 		return checkProviderName(s)
 	}}
 	provider := element{
-		name: "Zorgaanbieder", optional: true, many: true, of: append([]element{name}, of...),
-		begin: func() { b.provider, b.versions, b.version = zalProvider{}, set{}, "" },
+		name: "Zorgaanbieder", optional: true, repeated: true, children: append([]element{name}, of...),
+		start: func() { b.provider, b.versions, b.version = zalProvider{}, uniqueValues{}, "" },
 		end: func() error {
 			b.zal.providers = append(b.zal.providers, b.provider)
 			return b.names.add("Zorgaanbiedernaam", b.provider.name)
 		},
 	}
-	return element{name: string(nameZAL), of: append(b.zal.elements(), element{name: "Zorgaanbieders", of: []element{provider}})}
+	return b.zal.root(nameZAL, element{name: "Zorgaanbieders", children: []element{provider}})
 }
 
-// services is the schema of the services of a provider, or of one version of one.
+// services returns the declaration of the services of a provider or an interface version.
 func (b *zalBuilder) services(release3 bool) element {
 	service := element{
-		name: "Gegevensdienst", many: true,
-		of: []element{
+		name: "Gegevensdienst", repeated: true,
+		children: []element{
 			{name: "GegevensdienstId", text: func(s string) error { b.service.id = s; return checkServiceID(s) }},
-			{name: "AuthorizationEndpoint", of: []element{{name: "AuthorizationEndpointuri", text: func(s string) error {
+			endpoint("AuthorizationEndpoint", func(s string) error {
 				b.service.authorization = s
-				return b.front(s)
-			}}}},
-			{name: "TokenEndpoint", of: []element{{name: "TokenEndpointuri", text: func(s string) error {
+				return b.checkFrontchannelURL(s)
+			}),
+			endpoint("TokenEndpoint", func(s string) error {
 				b.service.token = s
-				return b.back(s)
-			}}}},
+				return b.checkBackchannelURL(s)
+			}),
 			b.roles(),
 		},
-		begin: func() { b.service, b.codes = zalService{version: b.version}, set{} },
+		start: func() { b.service, b.codes = zalService{version: b.version}, uniqueValues{} },
 		end: func() error {
 			b.provider.services = append(b.provider.services, b.service)
 			return b.ids.add("GegevensdienstId", b.service.id)
 		},
 	}
 	if release3 {
-		// Where among the others it stands is unconfirmed, so it may stand anywhere.
+		// Its position is unconfirmed, so any is allowed.
 		service.anyOrder = true
-		service.of = append(service.of, element{name: "Abonneren", optional: true, of: []element{
-			{name: "MaximaleDuur", text: func(s string) error { _, err := sequence(s); return err }},
-			{name: "SubscriptionEndpointuri", text: b.back},
+		service.children = append(service.children, element{name: "Abonneren", optional: true, children: []element{
+			{name: "MaximaleDuur", text: func(s string) error { _, err := parsePositive(s); return err }},
+			{name: "SubscriptionEndpointuri", text: b.checkBackchannelURL},
 		}})
 	}
-	return element{name: "Gegevensdiensten", of: []element{service}, begin: func() { b.ids = set{} }}
+	return element{name: "Gegevensdiensten", children: []element{service}, start: func() { b.ids = uniqueValues{} }}
 }
 
+// roles returns the declaration of the system roles of a service.
 func (b *zalBuilder) roles() element {
-	return element{name: "Systeemrollen", of: []element{{
-		name: "Systeemrol", many: true,
-		of: []element{
+	return element{name: "Systeemrollen", children: []element{{
+		name: "Systeemrol", repeated: true,
+		children: []element{
 			{name: "Systeemrolcode", text: func(s string) error { b.role.code = s; return checkLength(1, 30)(s) }},
-			{name: "ResourceEndpoint", of: []element{{name: "ResourceEndpointuri", text: func(s string) error {
+			endpoint("ResourceEndpoint", func(s string) error {
 				b.role.resource = s
-				return b.back(s)
-			}}}},
+				return b.checkBackchannelURL(s)
+			}),
 		},
-		begin: func() { b.role = zalRole{} },
+		start: func() { b.role = zalRole{} },
 		end: func() error {
 			b.service.roles = append(b.service.roles, b.role)
 			return b.codes.add("Systeemrolcode", b.role.code)
@@ -147,9 +149,14 @@ func (b *zalBuilder) roles() element {
 	}}}
 }
 
-// newer reports whether interface version a is newer than b: number by number, then
-// by the letter at the end.
-func newer(a, b string) bool {
+// endpoint returns the declaration of an endpoint, whose child has its address.
+func endpoint(name string, text func(string) error) element {
+	return element{name: name, children: []element{{name: name + "uri", text: text}}}
+}
+
+// newerVersion reports whether interface version a is newer than b. It compares the
+// numbers, then the letter at the end.
+func newerVersion(a, b string) bool {
 	as, bs := strings.Split(a, "."), strings.Split(b, ".")
 	for i := range max(len(as), len(bs)) {
 		x, xs := versionPart(as, i)
@@ -164,11 +171,12 @@ func newer(a, b string) bool {
 	return false
 }
 
+// versionPart returns the number and the letters of a part of a version.
 func versionPart(parts []string, i int) (int, string) {
 	if i >= len(parts) {
 		return 0, ""
 	}
 	digits := strings.TrimRight(parts[i], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
-	n, _ := strconv.Atoi(digits) // checked when it was read; 0 for an empty one
+	n, _ := strconv.Atoi(digits) // cannot fail: checkInterfaceVersion has checked it; 0 if empty
 	return n, parts[i][len(digits):]
 }

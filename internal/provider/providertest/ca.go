@@ -14,16 +14,16 @@ import (
 	"time"
 )
 
-// CA is an authority.
+// CA is a certificate authority.
 type CA struct {
-	// PEM is its certificate.
+	// PEM is the certificate of the authority.
 	PEM []byte
 
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-// NewCA makes an authority.
+// NewCA creates an authority.
 func NewCA(t testing.TB, name string) *CA {
 	t.Helper()
 	key := newKey(t)
@@ -34,31 +34,31 @@ func NewCA(t testing.TB, name string) *CA {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
-		t.Fatalf("make an authority: %v", err)
+		t.Fatalf("create a CA: %v", err)
 	}
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
-		t.Fatalf("make an authority: %v", err)
+		t.Fatalf("create a CA: %v", err)
 	}
 	return &CA{PEM: encode("CERTIFICATE", der), cert: cert, key: key}
 }
 
-// Pool is the authority as somebody's roots.
+// Pool returns a pool with the certificate of the authority.
 func (c *CA) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(c.cert)
 	return pool
 }
 
-// Leaf is what a certificate is to be like. It is valid from yesterday until tomorrow
-// unless it is to have expired.
-type Leaf struct {
+// CertOptions describes a certificate. It is valid from yesterday until tomorrow, or has
+// expired an hour ago.
+type CertOptions struct {
 	Hosts   []string
 	Expired bool
 }
 
-// Issue issues a certificate, for either side, and its key.
-func (c *CA) Issue(t testing.TB, l Leaf) (certPEM, keyPEM []byte) {
+// Issue issues a certificate for a client or a server, and its key, as PEM.
+func (c *CA) Issue(t testing.TB, o CertOptions) (certPEM, keyPEM []byte) {
 	t.Helper()
 	key := newKey(t)
 	template := &x509.Certificate{
@@ -67,10 +67,10 @@ func (c *CA) Issue(t testing.TB, l Leaf) (certPEM, keyPEM []byte) {
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
-	if l.Expired {
+	if o.Expired {
 		template.NotAfter = time.Now().Add(-time.Hour)
 	}
-	for _, h := range l.Hosts {
+	for _, h := range o.Hosts {
 		if ip := net.ParseIP(h); ip != nil {
 			template.IPAddresses = append(template.IPAddresses, ip)
 		} else {
@@ -88,10 +88,10 @@ func (c *CA) Issue(t testing.TB, l Leaf) (certPEM, keyPEM []byte) {
 	return encode("CERTIFICATE", der), encode("PRIVATE KEY", keyDER)
 }
 
-// Pair issues a certificate that is ready for use.
-func (c *CA) Pair(t testing.TB, l Leaf) tls.Certificate {
+// IssuePair issues a certificate as a [tls.Certificate].
+func (c *CA) IssuePair(t testing.TB, o CertOptions) tls.Certificate {
 	t.Helper()
-	pair, err := tls.X509KeyPair(c.Issue(t, l))
+	pair, err := tls.X509KeyPair(c.Issue(t, o))
 	if err != nil {
 		t.Fatalf("issue a certificate: %v", err)
 	}
@@ -102,7 +102,7 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		t.Fatalf("make a key: %v", err)
+		t.Fatalf("create a key: %v", err)
 	}
 	return key
 }

@@ -1,4 +1,4 @@
-// Package providertest gives tests the other side of a connection: authorities that
-// issue certificates, good ones and bad ones, and servers with TLS that answer as they
-// are told, down to the bytes on the wire.
+// Package providertest helps to test clients of providers. It has certificate
+// authorities that issue valid and expired certificates, TLS servers that run an HTTP
+// handler, and servers that send given bytes. It also checks docs/providers.md.
 package providertest

@@ -14,39 +14,39 @@ import (
 	"testing"
 )
 
-// Serve starts a TLS server, HTTP/1.1, and returns its address, whose host is localhost.
-func Serve(t testing.TB, c *tls.Config, h http.Handler) string {
+// Serve starts an HTTP/1.1 server with TLS and returns its URL, whose host is localhost.
+func Serve(t testing.TB, config *tls.Config, h http.Handler) string {
 	t.Helper()
 	s := httptest.NewUnstartedServer(h)
-	s.TLS = c
-	s.Config.ErrorLog = log.New(io.Discard, "", 0) // turning clients away is what it is for
+	s.TLS = config
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // tests make handshakes fail
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	return strings.Replace(s.URL, "127.0.0.1", "localhost", 1)
 }
 
-// Script is what a raw server does with a connection once it stands.
-type Script func(net.Conn)
+// ConnHandler handles an accepted connection, after the handshake if there is one.
+type ConnHandler func(net.Conn)
 
-// Raw is a server of scripts, below HTTP.
-type Raw struct {
-	// URL is its address, whose host is localhost.
+// RawServer is a server that runs a ConnHandler for each connection.
+type RawServer struct {
+	// URL is the server's address, whose host is localhost.
 	URL string
-	// Connections counts those that were accepted.
+	// Connections counts the accepted connections.
 	Connections atomic.Int32
 }
 
-// ServeRaw starts a server that runs a script for each connection, over TLS unless c is
-// nil, and then closes it.
-func ServeRaw(t testing.TB, c *tls.Config, run Script) *Raw {
+// ServeRaw starts a server that runs handle for each connection and then closes it. It
+// uses TLS unless config is nil.
+func ServeRaw(t testing.TB, config *tls.Config, handle ConnHandler) *RawServer {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("listen: %v", err)
 	}
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	r := &Raw{URL: "https://localhost:" + port}
-	if c == nil {
+	r := &RawServer{URL: "https://localhost:" + port}
+	if config == nil {
 		r.URL = "http://localhost:" + port
 	}
 	var running sync.WaitGroup
@@ -59,13 +59,13 @@ func ServeRaw(t testing.TB, c *tls.Config, run Script) *Raw {
 			r.Connections.Add(1)
 			running.Go(func() {
 				defer conn.Close()
-				if c == nil {
-					run(conn)
+				if config == nil {
+					handle(conn)
 					return
 				}
-				secured := tls.Server(conn, c)
+				secured := tls.Server(conn, config)
 				if secured.Handshake() == nil {
-					run(secured)
+					handle(secured)
 				}
 			})
 		}
@@ -77,7 +77,7 @@ func ServeRaw(t testing.TB, c *tls.Config, run Script) *Raw {
 	return r
 }
 
-// ReadRequest reads one whole request off a connection.
+// ReadRequest reads a request with its body from a connection.
 func ReadRequest(conn net.Conn) (*http.Request, []byte) {
 	req, err := http.ReadRequest(bufio.NewReader(conn))
 	if err != nil {
@@ -90,8 +90,8 @@ func ReadRequest(conn net.Conn) (*http.Request, []byte) {
 	return req, body
 }
 
-// Answer is a script that reads a request, writes an answer as it is, and closes.
-func Answer(text string) Script {
+// Respond returns a handler that reads a request and writes text.
+func Respond(text string) ConnHandler {
 	return func(conn net.Conn) {
 		if req, _ := ReadRequest(conn); req != nil {
 			_, _ = io.WriteString(conn, text)

@@ -1,7 +1,7 @@
-// Package smart sends to plain FHIR servers, STU3 or R4, that protect themselves as
-// SMART App Launch describes for an app that is started by itself: OAuth 2.0 with an
-// authorization code, PKCE with S256, and the server's address as aud.
+// Package smart sends resources to FHIR servers, STU3 or R4, that are protected as SMART
+// App Launch describes for a standalone launch: OAuth 2.0 with an authorization code,
+// PKCE with S256, and the server's address as aud.
 //
-// The servers come from a file of the operator's, see [Load]; docs/providers.md
-// describes it.
+// The servers come from the operator's file, which [LoadServers] reads and
+// docs/providers.md describes. [Network] implements [delivery.Providers] for them.
 package smart

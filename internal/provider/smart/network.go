@@ -13,44 +13,43 @@ import (
 	"github.com/carrelhq/carrel/internal/provider"
 )
 
-// Config is the servers, and how they are reached.
+// Config configures a Network.
 type Config struct {
 	Servers []Server
-	// AllowLoopback admits http for servers of this machine: for tests and the demo.
+	// AllowLoopback allows plain HTTP to loopback hosts, for tests and the demo.
 	AllowLoopback bool
-	// Now is the clock; time.Now if nil.
+	// Now is the clock, [time.Now] if nil.
 	Now func() time.Time
-	// Log hears what an operator should know; nobody if nil.
+	// Log gets a record of each request that was not delivered. Nil discards them.
 	Log *slog.Logger
 }
 
-// Network is the FHIR servers that the operator has configured. All its methods may be
-// called by several goroutines.
+// Network is the configured FHIR servers. Its methods are safe for concurrent use.
 type Network struct {
 	loopback bool
 	now      func() time.Time
 	log      *slog.Logger
 	servers  []Server
-	peers    map[delivery.ProviderKey]*peer
+	byKey    map[delivery.ProviderKey]*fhirServer
 }
 
 var _ delivery.Providers = (*Network)(nil)
 
-// peer is a server and the way to it.
-type peer struct {
+// fhirServer is a server with the client for it.
+type fhirServer struct {
 	Server
-	way *provider.Way
+	client *provider.Client
 
-	mu    sync.Mutex
-	found endpoints // what the server says of itself, and until when that counts
-	until time.Time
+	mu              sync.Mutex
+	discovered      endpoints // of the server's smart-configuration
+	discoveredUntil time.Time // when to discover them again
 }
 
-// New checks the servers. It calls none of them.
+// New checks the configuration. It sends no request.
 func New(c Config) (*Network, error) {
 	n := &Network{
 		loopback: c.AllowLoopback, now: c.Now, log: c.Log,
-		servers: slices.Clone(c.Servers), peers: map[delivery.ProviderKey]*peer{},
+		servers: slices.Clone(c.Servers), byKey: map[delivery.ProviderKey]*fhirServer{},
 	}
 	if n.now == nil {
 		n.now = time.Now
@@ -63,19 +62,20 @@ func New(c Config) (*Network, error) {
 		if err := s.check(c.AllowLoopback); err != nil {
 			return nil, fmt.Errorf("FHIR server %q: %w", s.ID, err)
 		}
-		if n.peers[s.Key()] != nil {
+		if n.byKey[s.Key()] != nil {
 			return nil, fmt.Errorf("FHIR server %q: a second one with this id", s.ID)
 		}
 		if other, ok := sources[s.Source]; ok {
-			return nil, fmt.Errorf("FHIR server %q: source %d is that of %q", s.ID, s.Source, other)
+			return nil, fmt.Errorf("FHIR server %q: source %d is also that of %q", s.ID, s.Source, other)
 		}
 		sources[s.Source] = s.ID
-		n.peers[s.Key()] = &peer{Server: s, way: provider.NewWay(tlsFor(s), c.AllowLoopback, n.now)}
+		client := provider.NewClient(tlsConfig(s), c.AllowLoopback, n.now)
+		n.byKey[s.Key()] = &fhirServer{Server: s, client: client}
 	}
 	return n, nil
 }
 
-func tlsFor(s Server) *tls.Config {
+func tlsConfig(s Server) *tls.Config {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if len(s.Roots) > 0 {
 		c.RootCAs = x509.NewCertPool()
@@ -84,12 +84,12 @@ func tlsFor(s Server) *tls.Config {
 	return c
 }
 
-// Servers lists the servers, as they were configured.
+// Servers lists the configured servers.
 func (n *Network) Servers() []Server { return slices.Clone(n.servers) }
 
-func (n *Network) find(key delivery.ProviderKey) (*peer, error) {
-	if p := n.peers[key]; p != nil {
-		return p, nil
+func (n *Network) find(key delivery.ProviderKey) (*fhirServer, error) {
+	if s := n.byKey[key]; s != nil {
+		return s, nil
 	}
 	return nil, fmt.Errorf("find FHIR server %q: %w", key, delivery.ErrProviderGone)
 }

@@ -71,7 +71,7 @@ func StartWithProviders(t testing.TB, options ...Option) *Server {
 // a server of one's own with them. Their lists have been fetched by then, into the folder.
 func OpenProviders(t testing.TB, folder string, now func() time.Time) (*simulator.Simulator, Option) {
 	t.Helper()
-	s, err := simulator.Start(context.WithoutCancel(t.Context()), simulator.Config{PlainFront: true, Now: now})
+	s, err := simulator.Start(context.WithoutCancel(t.Context()), simulator.Config{FrontHTTP: true, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func OpenProviders(t testing.TB, folder string, now func() time.Time) (*simulato
 			t.Errorf("close providers: %v", err)
 		}
 	})
-	config := medmij.Config{Lists: s.ListURL(), ClientID: s.ClientID, Roots: s.Roots(), Folder: folder, AllowLoopback: true, Now: now}
+	config := medmij.Config{ListURL: s.ListURL(), ClientID: s.ClientID, Roots: s.Roots(), CacheFolder: folder, AllowLoopback: true, Now: now}
 	config.Certificate, config.Key = s.ClientCertificate()
 	names, err := catalogue.ParseDirectory(s.Directory())
 	if err != nil {
@@ -88,7 +88,7 @@ func OpenProviders(t testing.TB, folder string, now func() time.Time) (*simulato
 	}
 	network, err := medmij.New(config)
 	if err == nil {
-		err = network.Refresh(t.Context())
+		err = network.UpdateLists(t.Context())
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +133,7 @@ func (s *Server) start(t testing.TB, options ...Option) {
 // Client is an SDK client for the first application.
 func (s *Server) Client(t testing.TB, options ...digime.Option) *digime.Client {
 	t.Helper()
-	client, err := digime.New(string(s.Credentials.ApplicationID), append([]digime.Option{digime.At(s.URL)}, options...)...)
+	client, err := digime.New(string(s.Credentials.ApplicationID), append([]digime.Option{digime.WithServer(s.URL)}, options...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,11 +141,11 @@ func (s *Server) Client(t testing.TB, options ...digime.Option) *digime.Client {
 }
 
 // Contract is one of the first application's contracts, by its name in the
-// credentials.
-func (s *Server) Contract(t testing.TB, kind string) *digime.Contract {
+// credentials. The options are those of its client.
+func (s *Server) Contract(t testing.TB, kind string, options ...digime.Option) *digime.Contract {
 	t.Helper()
 	key := s.Credentials.Contracts[kind]
-	contract, err := digime.ParseContract(string(key.ContractID), []byte(key.PrivateKey))
+	contract, err := s.Client(t, options...).ParseContract(string(key.ContractID), []byte(key.PrivateKey))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func (s *Server) Consent(t testing.TB, person *demo.Walker, kind string, link di
 }
 
 // Measurements are what the practice providers of [Server.ConsentAt] take.
-var Measurements = &digime.SourcesScope{DataType: []string{"measurements-vital-signs"}}
+var Measurements = digime.SourcesScope{DataType: []string{"measurements-vital-signs"}}
 
 // ConsentAt sends a person through the pages for a contract, and through those of a
 // provider whose name has this in it. It returns the account that connects it.
@@ -174,7 +174,7 @@ func (s *Server) ConsentAt(t testing.TB, person *demo.Walker, kind, provider str
 	t.Helper()
 	person.Provider = provider
 	user, back := s.consent(t, person, kind, digime.AuthorizeOptions{SourceType: digime.SourcePush, SourcesScope: Measurements})
-	accounts, err := user.ReadAccounts(t.Context())
+	accounts, err := user.ListAccounts(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,10 +187,10 @@ func (s *Server) ConsentAt(t testing.TB, person *demo.Walker, kind, provider str
 	return nil, ""
 }
 
-// Visit sends a person to an address of the pages, until they come back.
-func (s *Server) Visit(t testing.TB, person *demo.Walker, address string) digime.Callback {
+// Visit sends a person to the page of an authorisation, until they come back.
+func (s *Server) Visit(t testing.TB, person *demo.Walker, auth digime.Authorization) digime.Callback {
 	t.Helper()
-	back, err := person.Walk(t.Context(), address, Callback)
+	back, err := person.Walk(t.Context(), auth.URL, Callback)
 	if err != nil {
 		t.Fatalf("visit: %v", err)
 	}
@@ -198,7 +198,7 @@ func (s *Server) Visit(t testing.TB, person *demo.Walker, address string) digime
 	if err != nil {
 		t.Fatal(err)
 	}
-	callback, err := digime.ParseCallback(u.Query())
+	callback, err := auth.ParseCallback(u.Query())
 	if err != nil {
 		t.Fatalf("callback: %v", err)
 	}
@@ -207,18 +207,18 @@ func (s *Server) Visit(t testing.TB, person *demo.Walker, address string) digime
 
 func (s *Server) consent(t testing.TB, person *demo.Walker, kind string, o digime.AuthorizeOptions) (*digime.User, digime.Callback) {
 	t.Helper()
-	client, contract := s.Client(t), s.Contract(t, kind)
-	o.Callback = Callback
-	auth, err := client.Authorize(t.Context(), contract, o)
+	contract := s.Contract(t, kind)
+	o.RedirectURL = Callback
+	auth, err := contract.Authorize(t.Context(), o)
 	if err != nil {
 		t.Fatalf("authorize: %v", err)
 	}
-	back := s.Visit(t, person, auth.URL)
-	token, err := client.Exchange(t.Context(), contract, back.Code, auth.Verifier)
+	back := s.Visit(t, person, auth)
+	token, err := contract.Exchange(t.Context(), back)
 	if err != nil {
 		t.Fatalf("exchange: %v", err)
 	}
-	return client.User(contract, token), back
+	return contract.User(token), back
 }
 
 // Clock is a clock that a test can move.

@@ -84,7 +84,7 @@ func (c *chooseProvider) Show(
 	}
 	err := c.search(r, in, f, p, ui.PageNumber(query.Get("page")))
 	switch {
-	case errors.Is(err, catalogue.ErrUnlisted):
+	case errors.Is(err, catalogue.ErrListUnavailable):
 		c.ui.Log.WarnContext(r.Context(), "no list of providers", "error", err)
 		p.Error, p.IsError, p.Unlisted = t.Text("choose.error.list"), true, true
 		w.Header().Set("Retry-After", "60")
@@ -102,14 +102,14 @@ func (c *chooseProvider) search(
 	r *http.Request, in *library.SignedIn, f *flow, p *chooseProviderPage, number int,
 ) error {
 	scope := f.query.scope
-	choice := catalogue.Choice{
+	choice := catalogue.ConnectQuery{
 		Push: true, DataTypes: scope.DataTypes, OrganizationType: scope.OrganizationType,
 		Text: p.Search.Value, Limit: providersPerPage,
 	}
 	if letters := utf8.RuneCountInString(choice.Text); letters < minSearch {
 		all := choice
 		all.Text, all.Limit = "", 1
-		_, total, err := c.catalogue.Choose(all)
+		_, total, err := c.catalogue.ListConnectable(all)
 		if err != nil {
 			return err
 		}
@@ -121,14 +121,14 @@ func (c *chooseProvider) search(
 			return c.findUsedBefore(r, in, f, p)
 		}
 	}
-	found, total, err := c.catalogue.Choose(choice)
+	found, total, err := c.catalogue.ListConnectable(choice)
 	if err != nil {
 		return err
 	}
 	last := max(1, (total+providersPerPage-1)/providersPerPage)
 	number = min(number, last)
 	if choice.Offset = (number - 1) * providersPerPage; choice.Offset > 0 {
-		if found, total, err = c.catalogue.Choose(choice); err != nil {
+		if found, total, err = c.catalogue.ListConnectable(choice); err != nil {
 			return err
 		}
 	}
@@ -191,8 +191,8 @@ func (c *chooseProvider) findUsedBefore(
 	}
 	scope := f.query.scope
 	for _, a := range accounts {
-		source, err := c.catalogue.Entry(a.Source.ID)
-		if err != nil || !source.Usable() || !source.Push || !source.Offers(scope.DataTypes, scope.OrganizationType) {
+		source, err := c.catalogue.Get(a.Source.ID)
+		if err != nil || !source.Connectable() || !source.Push || !source.Matches(scope.DataTypes, scope.OrganizationType) {
 			continue // it cannot be chosen now
 		}
 		p.UsedBefore = append(p.UsedBefore, newProviderRow(p.Texts, source))
@@ -217,7 +217,7 @@ func newProviderRow(t *ui.Texts, source catalogue.Source) providerRow {
 
 // providerName is the name of a provider that cannot be chosen.
 func (c *chooseProvider) providerName(t *ui.Texts, id int) string {
-	if source, err := c.catalogue.Entry(id); err == nil && source.Push {
+	if source, err := c.catalogue.Get(id); err == nil && source.Push {
 		return ui.CleanText(source.Title)
 	}
 	return t.Text("choose.unnamed")

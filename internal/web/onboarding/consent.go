@@ -179,7 +179,7 @@ func (c *consent) otherContracts(
 // takes.
 func (c *consent) sentData(f *flow, connected *delivery.Connection) ui.DataTypes {
 	types := f.query.scope.DataTypes
-	source, err := c.catalogue.Entry(connected.Source.ID)
+	source, err := c.catalogue.Get(connected.Source.ID)
 	if err == nil && len(source.DataTypes) > 0 {
 		taken := slices.DeleteFunc(slices.Clone(source.DataTypes), func(dataType string) bool {
 			return len(types) > 0 && !slices.Contains(types, dataType)

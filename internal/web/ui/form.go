@@ -92,7 +92,7 @@ func NewPassword(name, label, hint string) *Field {
 func FormText(r *http.Request, name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
 
 // passwordErrors are the texts for a password that the library refuses.
-var passwordErrors = map[library.PasswordFault]string{
+var passwordErrors = map[library.PasswordProblem]string{
 	library.PasswordShort:   "create.error.password_short",
 	library.PasswordCommon:  "create.error.password_common",
 	library.PasswordIsEmail: "create.error.password_email",
@@ -100,7 +100,7 @@ var passwordErrors = map[library.PasswordFault]string{
 
 // PasswordError says why the library refuses a new password.
 func (t *Texts) PasswordError(err *library.PasswordError) []Span {
-	return t.Spans(passwordErrors[err.Fault])
+	return t.Spans(passwordErrors[err.Problem])
 }
 
 // ShortPasswordError is the error of a new password that is too short; nil if it is not. The page shows it together

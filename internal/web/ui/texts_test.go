@@ -18,8 +18,8 @@ func TestErrorsHaveTexts(t *testing.T) {
 			}
 		}
 	}
-	for _, f := range []library.PasswordFault{library.PasswordShort, library.PasswordCommon, library.PasswordIsEmail} {
-		if spans := english().PasswordError(&library.PasswordError{Fault: f}); len(spans) == 0 || spans[0].Text == "" {
+	for _, f := range []library.PasswordProblem{library.PasswordShort, library.PasswordCommon, library.PasswordIsEmail} {
+		if spans := english().PasswordError(&library.PasswordError{Problem: f}); len(spans) == 0 || spans[0].Text == "" {
 			t.Errorf("no text for a password that is %s", f)
 		}
 	}

@@ -156,8 +156,8 @@ func (a *App) RevokeURL(callback, accessToken string, account wire.AccountID) st
 	return "/apps/saas/revoke?code=" + code.Reveal()
 }
 
-func (a *App) call(claims wire.RequestClaims) *library.SignedCall {
-	return &library.SignedCall{Client: a.Client, Claims: claims}
+func (a *App) call(claims wire.RequestClaims) *library.SignedRequest {
+	return &library.SignedRequest{Client: a.Client, Claims: claims}
 }
 
 func (a *App) bearer(accessToken string) *library.Bearer {
@@ -262,7 +262,7 @@ func (a *App) UserAccount(accessToken string) wire.AccountID {
 // Disconnect disconnects an account.
 func (a *App) Disconnect(accessToken string, account wire.AccountID) {
 	a.w.T.Helper()
-	if err := a.w.Config.Connections.Delete(a.w.T.Context(), a.bearer(accessToken), account); err != nil {
+	if err := a.w.Config.Connections.DeleteForBearer(a.w.T.Context(), a.bearer(accessToken), account); err != nil {
 		a.w.T.Fatal(err)
 	}
 }

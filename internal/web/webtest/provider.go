@@ -25,8 +25,8 @@ type Listing struct {
 	err        error
 }
 
-// Sources implements [catalogue.Listing].
-func (l *Listing) Sources() ([]catalogue.Source, uint64, error) {
+// ListSources implements [catalogue.SourceLister].
+func (l *Listing) ListSources() ([]catalogue.Source, uint64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.list, l.generation, l.err

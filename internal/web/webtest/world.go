@@ -84,7 +84,7 @@ func (w *World) newConfig(db *store.DB, config library.PeopleConfig) web.Config 
 	if err != nil {
 		w.T.Fatal(err)
 	}
-	providers.Add(w.Listing)
+	providers.AddListers(w.Listing)
 	connections := delivery.NewConnections(db, db, consents, providers, w.Provider, ring, w.Now,
 		w.URL+web.ProviderReturnPath)
 	deliveries := delivery.NewQueue(db, connections, w.clients, w.Provider, ring, w.Now, delivery.QueueConfig{},

@@ -1,0 +1,120 @@
+package digimetest
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+
+	"github.com/carrelhq/carrel/digime"
+)
+
+// Endpoint is an endpoint of the API: its path below v1.7/, as [digime.RequestEvent] has it.
+type Endpoint string
+
+// The endpoints, and the calls that use them.
+const (
+	EndpointAuthorize        Endpoint = "oauth/authorize"                                     // Authorize
+	EndpointToken            Endpoint = "oauth/token"                                         // Exchange, Refresh
+	EndpointTokenReference   Endpoint = "oauth/token/reference"                               // Reauthorize and the like
+	EndpointAccountReference Endpoint = "reference"                                           // ReauthorizeAccount
+	EndpointKeys             Endpoint = "jwks/oauth"                                          // after each of these
+	EndpointContract         Endpoint = "permission-access/contract"                          // GetDetails
+	EndpointPush             Endpoint = "permission-access/import"                            // Push
+	EndpointPushToProvider   Endpoint = "permission-access/import/h:accountId/fhir/{version}" // PushToProvider
+	EndpointDeliveries       Endpoint = "permission-access/deliveries"                        // ListDeliveries
+	EndpointDelivery         Endpoint = "permission-access/deliveries/{delivery}"             // GetDelivery
+	EndpointSession          Endpoint = "permission-access/trigger"                           // StartSession
+	EndpointFiles            Endpoint = "permission-access/query/{session}"                   // ListFiles, Files
+	EndpointFile             Endpoint = "permission-access/query/{session}/{file}"            // OpenFile, GetFileMetadata
+	EndpointAccounts         Endpoint = "permission-access/accounts"                          // ListAccounts
+	EndpointRevokeAccount    Endpoint = "permission-access/revoke/h:accountId"                // RevokeAccountURL
+	EndpointDeleteAccount    Endpoint = "permission-access/service/h:accountId"               // DeleteAccount
+	EndpointUser             Endpoint = "user"                                                // DeleteUser
+	EndpointSources          Endpoint = "discovery/sources"                                   // ListSources, Sources
+	EndpointCategories       Endpoint = "discovery/categories"                                // ListCategories
+	EndpointCountries        Endpoint = "discovery/countries"                                 // ListCountries
+	EndpointPlatforms        Endpoint = "discovery/platforms"                                 // ListPlatforms
+	EndpointSampleDataSets   Endpoint = "permission-access/sample/datasets/{source}"          // ListSampleDataSets
+)
+
+// A Failure replaces the response to one request. next makes the response that it replaces.
+type Failure func(next http.Handler) http.Handler
+
+// FailNext lets the next requests to the endpoint fail, one request for each failure. Later requests succeed.
+func (l *Library) FailNext(endpoint Endpoint, failures ...Failure) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failures[endpoint] = append(l.failures[endpoint], failures...)
+}
+
+// nextFailure returns the failure of a request to the endpoint, or nil.
+func (l *Library) nextFailure(endpoint Endpoint) Failure {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	queue := l.failures[endpoint]
+	if len(queue) == 0 {
+		return nil
+	}
+	l.failures[endpoint] = queue[1:]
+	return queue[0]
+}
+
+// Respond responds with a function of the test.
+func Respond(f http.HandlerFunc) Failure { return func(http.Handler) http.Handler { return f } }
+
+// Status responds with a status, with headers as pairs of a name and a value, and without a body. For example,
+// Status(503, "Retry-After", "1").
+func Status(code int, header ...string) Failure {
+	return Respond(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		for i := 0; i+1 < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(code)
+	})
+}
+
+// Refuse responds with an error of the protocol. Its Code and its Status must be set.
+func Refuse(e digime.Error) Failure {
+	return Respond(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		writeError(w, &e)
+	})
+}
+
+// LoginPage responds with an HTML page and the status 200, as networks do that ask their users to sign in.
+func LoginPage() Failure {
+	return Respond(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = io.WriteString(w, "<!DOCTYPE html><title>Welcome</title><form>Sign in to use the network</form>")
+	})
+}
+
+// CutBody makes the real response, sends the first half of its body, and closes the connection.
+func CutBody() Failure {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			whole := httptest.NewRecorder()
+			next.ServeHTTP(whole, r)
+			for name, values := range whole.Header() {
+				w.Header()[name] = values
+			}
+			body := whole.Body.Bytes()
+			w.Header().Set("Content-Length", strconv.Itoa(max(len(body), 2)))
+			if whole.Code == http.StatusNoContent {
+				whole.Code = http.StatusOK // it cannot have a length
+			}
+			w.WriteHeader(whole.Code)
+			_, _ = w.Write(body[:len(body)/2])
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		})
+	}
+}
+
+// CloseConnection closes the connection without a response.
+func CloseConnection() Failure {
+	return Respond(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+}

@@ -1,0 +1,73 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/library"
+)
+
+// wireError makes the wire's error of what a handler returned. It is the only place where an
+// error gets its code and status. What is not meant for the caller becomes an internal error
+// with a fixed text.
+func wireError(err error) *wire.Error {
+	var refusal *library.Refusal
+	var e *wire.Error
+	var body *library.BodyError
+	switch {
+	case errors.As(err, &refusal):
+		return refusalError(refusal).Because(refusal.Cause)
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, delivery.ErrReconnect):
+		return wire.ServiceAuthorization()
+	case errors.Is(err, library.ErrBusy):
+		return wire.Busy().Because(err)
+	case errors.As(err, &body) && isTimeout(body):
+		return (&wire.Error{Code: wire.CodeValidationErrors, Status: http.StatusRequestTimeout,
+			Message: "Parameter validation errors: the body came too slowly"}).Because(err)
+	case errors.As(err, &body):
+		return wire.Validation("the body was cut off").Because(err)
+	}
+	return wire.Internal(err)
+}
+
+// refusalError makes the wire's error of a refusal of package library: code, status and
+// message.
+func refusalError(r *library.Refusal) *wire.Error {
+	switch r.Kind {
+	case library.RefusedRequest:
+		return wire.BadBearer(r.Subject)
+	case library.RefusedClient:
+		return wire.InvalidClient(r.Subject)
+	case library.RefusedNonce:
+		return wire.ReplayedNonce(r.Subject)
+	case library.RefusedToken:
+		return wire.InvalidToken(wire.TokenKind(r.Subject))
+	case library.RefusedExpired:
+		return wire.ExpiredToken(wire.TokenKind(r.Subject))
+	case library.RefusedAccess:
+		return wire.InsufficientScope()
+	case library.RefusedRedirectURI:
+		return wire.InvalidRedirectURI(r.Subject)
+	case library.RefusedParameter:
+		return wire.Validation(r.Subject)
+	case library.RefusedUnknown:
+		return wire.NotFound(r.Subject)
+	case library.RefusedSize:
+		return tooLarge("file", r.Limit)
+	}
+	return wire.Internal(r)
+}
+
+func tooLarge(what string, limit int64) *wire.Error {
+	return wire.TooLarge(fmt.Sprintf("The %s is larger than the %d bytes that are allowed here", what, limit))
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}

@@ -1,0 +1,86 @@
+package smart
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/provider"
+)
+
+const (
+	discoveryTimeout  = 10 * time.Second
+	maxDiscoveryBytes = 1 << 20
+	// discoveryLifetime is how long discovered endpoints are used.
+	discoveryLifetime = time.Hour
+)
+
+// endpoints are the OAuth endpoints of a server.
+type endpoints struct{ authorization, token string }
+
+// endpointsOf returns the configured endpoints, or those of the server's
+// [base]/.well-known/smart-configuration (SMART App Launch, "Conformance").
+func (n *Network) endpointsOf(ctx context.Context, s *fhirServer) (endpoints, error) {
+	if s.AuthorizationEndpoint != "" {
+		return endpoints{s.AuthorizationEndpoint, s.TokenEndpoint}, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := n.now()
+	if now.Before(s.discoveredUntil) {
+		return s.discovered, nil
+	}
+	found, err := n.discover(ctx, s)
+	if err != nil {
+		return endpoints{}, fmt.Errorf("discover the endpoints of FHIR server %q: %w", s.ID, err)
+	}
+	s.discovered, s.discoveredUntil = found, now.Add(discoveryLifetime)
+	return found, nil
+}
+
+func (n *Network) discover(ctx context.Context, s *fhirServer) (endpoints, error) {
+	ctx, cancel := context.WithTimeout(ctx, discoveryTimeout)
+	defer cancel()
+	r, err := s.client.Do(ctx, provider.Request{
+		Method: http.MethodGet, URL: strings.TrimSuffix(s.BaseURL, "/") + "/.well-known/smart-configuration",
+		Header:      http.Header{"Accept": {"application/json"}, "User-Agent": {provider.UserAgent}},
+		MaxResponse: maxDiscoveryBytes,
+	})
+	switch {
+	case err != nil:
+		return endpoints{}, err
+	case r.Status != http.StatusOK:
+		return endpoints{}, fmt.Errorf("it answered %d", r.Status)
+	case r.BodyError != "":
+		return endpoints{}, errors.New("its answer " + string(r.BodyError))
+	}
+	found, err := readDiscovery(r.Body, n.loopback)
+	if err == nil && !s.ClientSecret.IsZero() && !sameHost(s.BaseURL, found.token) {
+		// Otherwise the server at base could choose who gets the secret.
+		err = errors.New("its token endpoint is not at the host and port of base, and the client secret is sent to " +
+			"another host only if it is configured: set authorize and token")
+	}
+	if err != nil {
+		return endpoints{}, err
+	}
+	return found, nil
+}
+
+// readDiscovery reads a smart-configuration.
+func readDiscovery(body []byte, loopback bool) (endpoints, error) {
+	var d struct {
+		Authorization string `json:"authorization_endpoint"`
+		Token         string `json:"token_endpoint"`
+	}
+	if err := json.Unmarshal(body, &d); err != nil {
+		return endpoints{}, errors.New("its answer is not a JSON object with endpoints")
+	}
+	if err := checkEndpoints(d.Authorization, d.Token, loopback); err != nil {
+		return endpoints{}, err
+	}
+	return endpoints{d.Authorization, d.Token}, nil
+}

@@ -1,0 +1,152 @@
+package smart
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/provider/providertest"
+	"github.com/carrelhq/carrel/internal/seal"
+)
+
+// A server with a client secret cannot name a token endpoint at another host.
+func TestDiscoveredTokenEndpoint(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		secret, elsewhere, configured, want bool
+	}{
+		"secret, at home":               {secret: true, want: true},
+		"secret, elsewhere":             {secret: true, elsewhere: true},
+		"secret, elsewhere, configured": {secret: true, elsewhere: true, configured: true, want: true},
+		"no secret, elsewhere":          {elsewhere: true, want: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newTestServer(t)
+			ca := providertest.NewCA(t, "another authority")
+			calls := 0
+			grant := func(rw http.ResponseWriter, r *http.Request) {
+				calls++
+				if _, _, ok := r.BasicAuth(); ok != tt.secret {
+					t.Errorf("with a secret: %v", ok)
+				}
+				rw.Header().Set("Content-Type", "application/json")
+				fmt.Fprintf(rw, `{"access_token":%q,"token_type":"Bearer"}`, plantedToken)
+			}
+			token := w.server.TokenEndpoint
+			if tt.elsewhere { // the same name, another port
+				mux := http.NewServeMux()
+				mux.HandleFunc("POST /token", grant)
+				token = providertest.Serve(
+					t,
+					&tls.Config{
+						Certificates: []tls.Certificate{
+							ca.IssuePair(t, providertest.CertOptions{Hosts: []string{"localhost"}}),
+						},
+					},
+					mux,
+				) + "/token"
+				w.server.Roots = append(w.server.Roots, ca.PEM...)
+			} else {
+				w.mux.HandleFunc("POST /token", grant)
+			}
+			authorize := w.server.AuthorizationEndpoint
+			if tt.configured {
+				w.server.TokenEndpoint = token
+			} else {
+				w.server.AuthorizationEndpoint, w.server.TokenEndpoint = "", ""
+			}
+			w.mux.HandleFunc(
+				"GET /fhir/.well-known/smart-configuration",
+				func(rw http.ResponseWriter, _ *http.Request) {
+					fmt.Fprintf(rw, `{"authorization_endpoint":%q,"token_endpoint":%q}`, authorize, token)
+				},
+			)
+			if tt.secret {
+				w.server.ClientSecret = seal.SecretOf(plantedSecret)
+			}
+			n := w.network()
+			_, err1 := n.AuthorizationURL(t.Context(), authorizationParams())
+			_, err2 := n.Exchange(t.Context(), authorizationParams(), seal.SecretOf(plantedCode))
+			_, err3 := n.RefreshTokens(t.Context(), "smart:demo-fhir", seal.SecretOf(plantedRefresh), correlationID)
+			for _, err := range []error{err1, err2, err3} {
+				if (err == nil) != tt.want ||
+					err != nil &&
+						(!strings.Contains(err.Error(), "set authorize and token") ||
+							strings.Contains(err.Error(), "planted")) {
+					t.Errorf("%v, want success: %v", err, tt.want)
+				}
+			}
+			if tt.want != (calls == 2) || !tt.want && calls > 0 {
+				t.Errorf("%d calls of the token endpoint", calls)
+			}
+		})
+	}
+}
+
+func TestDiscovery(t *testing.T) {
+	t.Parallel()
+	w := newTestServer(t)
+	authorize, token := w.server.AuthorizationEndpoint, w.server.TokenEndpoint
+	w.server.AuthorizationEndpoint, w.server.TokenEndpoint = "", ""
+	var asked atomic.Int32
+	answer := ""
+	w.mux.HandleFunc("GET /fhir/.well-known/smart-configuration", func(rw http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		if answer == "" {
+			rw.WriteHeader(http.StatusNotFound)
+		}
+		_, _ = io.WriteString(rw, answer)
+	})
+	n := w.network()
+	for _, answer = range []string{
+		"", "no JSON", "{}", `{"authorization_endpoint":"https://x.example/a"}`,
+		`{"authorization_endpoint":"http://x.example/a","token_endpoint":"https://x.example/t"}`,
+		`{"authorization_endpoint":"https://x.example/a","token_endpoint":"http://localhost/t"}`,
+		`{"authorization_endpoint":"javascript:alert(1)","token_endpoint":"https://x.example/t"}`,
+		`{"x":"` + strings.Repeat("x", maxDiscoveryBytes) + `"}`,
+	} {
+		if address, err := n.AuthorizationURL(t.Context(), authorizationParams()); err == nil ||
+			errors.Is(err, delivery.ErrProviderGone) {
+			t.Errorf("%.40s: %s, %v", answer, address, err)
+		}
+	}
+	before := asked.Load()
+	answer = fmt.Sprintf(`{"authorization_endpoint":%q,"token_endpoint":%q,"capabilities":["x"]}`, authorize, token)
+	for range 3 {
+		if address, err := n.AuthorizationURL(t.Context(), authorizationParams()); err != nil ||
+			!strings.HasPrefix(address, authorize) {
+			t.Errorf("%s, %v", address, err)
+		}
+	}
+	if got := asked.Load() - before; got != 1 {
+		t.Errorf("asked %d times", got)
+	}
+	w.now = w.now.Add(2 * time.Hour)
+	if _, err := n.AuthorizationURL(t.Context(), authorizationParams()); err != nil || asked.Load()-before != 2 {
+		t.Errorf("%v, asked %d times", err, asked.Load()-before)
+	}
+}
+
+func FuzzDiscovery(f *testing.F) {
+	f.Add([]byte(`{"authorization_endpoint":"https://x.example/a","token_endpoint":"https://x.example/t"}`), false)
+	f.Add([]byte(`{"authorization_endpoint":"http://localhost/a?b","token_endpoint":"http://[::1]:80/t"}`), true)
+	f.Fuzz(func(t *testing.T, body []byte, loopback bool) {
+		e, err := readDiscovery(body, loopback)
+		if err != nil {
+			return
+		}
+		for _, s := range []string{e.authorization, e.token} {
+			if !strings.HasPrefix(strings.ToLower(s), "https://") &&
+				!(loopback && strings.HasPrefix(strings.ToLower(s), "http://")) {
+				t.Errorf("endpoint %q", s)
+			}
+		}
+	})
+}

@@ -1,0 +1,160 @@
+package simulator
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// authorizationRequest is a request at an authorisation endpoint, as far as it can be read.
+type authorizationRequest struct {
+	redirect, state string
+	scope           []string
+	correlation     string
+}
+
+// authorize is the authorisation endpoint.
+func (s *Simulator) getAuthorize(w http.ResponseWriter, r *http.Request) {
+	p, ok := s.find(r.PathValue("provider"), r.PathValue("service"))
+	if !ok {
+		s.showDeadEnd(w, r, http.StatusNotFound, "sim.nowhere")
+		return
+	}
+	mode := s.behaviours.get(p.name).Authorize
+	a, known, bad := s.checkAuthorization(r, p)
+	s.Log.Info("authorization", "provider", p.name, "service", r.PathValue("service"), "mode", mode, "refused", bad != nil || !known)
+	switch {
+	case !known || mode == AuthorizeUnknownClient:
+		s.showDeadEnd(w, r, http.StatusBadRequest, "sim.unknown")
+	case mode == AuthorizeNever:
+		s.showDeadEnd(w, r, http.StatusOK, "sim.never")
+	case bad != nil:
+		s.redirectToClient(w, r, a, url.Values{"error": {bad.code}, "error_description": {bad.text}})
+	case mode == AuthorizeRefuse:
+		s.redirectToClient(w, r, a, denied())
+	case mode == AuthorizeServerError:
+		s.redirectToClient(w, r, a, url.Values{"error": {"server_error"}, "error_description": {"the provider has a fault"}})
+	case mode == AuthorizeBusy:
+		s.redirectToClient(w, r, a, url.Values{"error": {"temporarily_unavailable"}, "error_description": {"the provider is busy"}})
+	default:
+		n := s.grants.addPending(pendingAuthorization{provider: p.name, service: r.PathValue("service"), scope: a.scope, redirect: a.redirect, state: a.state,
+			correlation: a.correlation, rawQuery: r.URL.RawQuery, started: s.Now()})
+		if mode == AuthorizeApprove || mode == AuthorizeWrongState || mode == AuthorizeNoState {
+			s.approve(w, r, n.id, mode, "")
+			return
+		}
+		s.showConsentPage(w, r, n)
+	}
+}
+
+// decide takes what the person pressed.
+func (s *Simulator) postDecision(w http.ResponseWriter, r *http.Request) {
+	n, ok := s.grants.getPending(r.PathValue("run"), s.Now())
+	if !ok {
+		s.showDeadEnd(w, r, http.StatusGone, "sim.over")
+		return
+	}
+	a := authorizationRequest{redirect: n.redirect, state: n.state}
+	switch decision := r.PostFormValue("decision"); {
+	case decision == "approve" && s.behaviours.get(n.provider).Authorize != AuthorizeNoData:
+		s.approve(w, r, n.id, s.behaviours.get(n.provider).Authorize, r.PostFormValue("patient"))
+	case decision == "approve", decision == "deny":
+		s.grants.takePending(n.id, s.Now())
+		s.redirectToClient(w, r, a, denied())
+	default:
+		s.showConsentPage(w, r, n)
+	}
+}
+
+// approve sends the person back with a code.
+func (s *Simulator) approve(w http.ResponseWriter, r *http.Request, id string, mode AuthorizeMode, patient string) {
+	n, ok := s.grants.takePending(id, s.Now())
+	if !ok {
+		s.showDeadEnd(w, r, http.StatusGone, "sim.over")
+		return
+	}
+	if patient = strings.TrimSpace(patient); patient == "" {
+		patient = "Practice patient"
+	}
+	if len(patient) > 200 {
+		patient = strings.ToValidUTF8(patient[:200], "")
+	}
+	code := s.grants.issueCode(n, patient, s.Now(), cmp.Or(s.behaviours.get(n.provider).CodeLife, defaultCodeLife))
+	s.record.addSecret(code)
+	a := authorizationRequest{redirect: n.redirect, state: n.state}
+	switch mode {
+	case AuthorizeWrongState:
+		a.state = newSecret()
+	case AuthorizeNoState:
+		a.state = ""
+	}
+	s.redirectToClient(w, r, a, url.Values{"code": {code}})
+}
+
+// denied is the answer both where the person refused and where there is nothing about
+// them: nobody may tell one from the other.
+func denied() url.Values {
+	return url.Values{"error": {"access_denied"}, "error_description": {"The authorization was not given."}}
+}
+
+// goBack sends the person back to the client.
+func (s *Simulator) redirectToClient(w http.ResponseWriter, r *http.Request, a authorizationRequest, answer url.Values) {
+	if a.state != "" {
+		answer.Set("state", a.state)
+	}
+	status := http.StatusFound
+	if r.Method == http.MethodPost {
+		status = http.StatusSeeOther
+	}
+	http.Redirect(w, r, a.redirect+"?"+answer.Encode(), status)
+}
+
+// checkAuthorization checks each parameter. It says whether the client is known,
+// without which nobody is sent back anywhere, and what else is wrong.
+func (s *Simulator) checkAuthorization(r *http.Request, p provider) (a authorizationRequest, known bool, bad *oauthError) {
+	person := s.checkNoPerson(r)
+	q := r.URL.Query()
+	client, noClient := s.singleParam(r, q, "client_id")
+	redirect, noRedirect := s.singleParam(r, q, "redirect_uri")
+	switch {
+	case noClient != nil || noRedirect != nil:
+		return a, false, nil
+	case client != s.ClientID:
+		s.recordViolation(r, "client_id", "is not on the list of clients")
+		return a, false, nil
+	case !validRedirectURI(redirect):
+		s.recordViolation(r, "redirect_uri", "is not an https address without query and fragment")
+		return a, false, nil
+	}
+	a.redirect = redirect
+	first := func(found *oauthError) {
+		if bad == nil {
+			bad = found
+		}
+	}
+	first(person)
+	state, none := s.singleParam(r, q, "state")
+	first(none)
+	if none == nil {
+		if len(state) < minState || len(state) > maxState || !printable(state) {
+			s.recordViolation(r, "state", "is not %d to %d plain characters", minState, maxState)
+		}
+		a.state = state
+	}
+	kind, none := s.singleParam(r, q, "response_type")
+	first(none)
+	if none == nil && kind != "code" {
+		s.recordViolation(r, "response_type", "is not code")
+		first(&oauthError{"unsupported_response_type", "response_type must be code"})
+	}
+	scope, none := s.singleParam(r, q, "scope")
+	first(none)
+	if none == nil {
+		a.scope, none = s.checkScope(r, p, r.PathValue("service"), scope)
+		first(none)
+	}
+	first(s.checkIDs(r, q[requestID], q[correlationID], r.URL.RequestURI()))
+	a.correlation = q.Get(correlationID)
+	return a, true, bad
+}

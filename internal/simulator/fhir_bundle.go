@@ -1,0 +1,218 @@
+package simulator
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// maxEntries is how many entries a Bundle may have.
+const maxEntries = 5000
+
+// bundleItem is a resource on its way to the shelf, with what became of it.
+type bundleItem struct {
+	fullURL, method, kind, id string
+	resource                  element
+	err                       *resourceError // why it is not filed
+	read                      *response      // of an entry that only asks
+	stored                    storedResource
+	status                    int
+}
+
+// bundle files a batch, each entry by itself, or a transaction, all or nothing.
+func (c *fhirRequest) postBundle(failLast bool) response {
+	e, err := decodeObject(c.body)
+	if err != nil {
+		return outcomeResponse(http.StatusBadRequest, err.Error())
+	}
+	kind, raw := stringField(e, "type"), []any(nil)
+	raw, _ = e["entry"].([]any)
+	switch {
+	case stringField(e, "resourceType") != "Bundle":
+		return outcomeResponse(http.StatusBadRequest, "only a Bundle is posted here", "resourceType")
+	case kind != "batch" && kind != "transaction":
+		return outcomeResponse(http.StatusBadRequest, "the Bundle is neither a batch nor a transaction", "Bundle.type")
+	case len(raw) == 0 || len(raw) > maxEntries:
+		return outcomeResponse(http.StatusBadRequest, fmt.Sprintf("a Bundle has 1 to %d entries", maxEntries), "Bundle.entry")
+	case carriesBSN(e):
+		c.sim.recordViolation(c.r, "bsn", "a Bundle holds a citizen service number")
+		return outcomeResponse(http.StatusBadRequest, "a citizen service number must be masked", "Bundle.entry")
+	}
+	items := make([]*bundleItem, len(raw))
+	ids := map[string]string{}
+	for n, v := range raw {
+		items[n] = c.parseEntry(v, n)
+		if items[n].fullURL != "" && items[n].err == nil && items[n].kind != "" {
+			ids[items[n].fullURL] = items[n].kind + "/" + items[n].id
+		}
+	}
+	if last := items[len(items)-1]; failLast && kind == "batch" && last.err == nil {
+		last.err = &resourceError{http.StatusUnprocessableEntity, "the resource breaks a rule of the profile", entryPath(len(items)-1, "resource")}
+	}
+	if kind == "transaction" {
+		if bad := transactionError(items, ids); bad != nil {
+			return outcomeResponse(bad.status, bad.text, bad.expression)
+		}
+	}
+	var good []*bundleItem
+	for _, i := range items {
+		if i.err == nil && i.read == nil {
+			i.resource, _ = resolveReferences(i.resource, ids).(element)
+			good = append(good, i)
+		}
+	}
+	c.file(e, good)
+	a := jsonResponse(http.StatusOK, fhirJSON, c.bundleResponse(kind, items))
+	a.filed = len(good)
+	return a
+}
+
+// entry reads one entry.
+func (c *fhirRequest) parseEntry(v any, n int) *bundleItem {
+	entry, _ := v.(element)
+	request, _ := entry["request"].(element)
+	i := &bundleItem{fullURL: stringField(entry, "fullUrl"), method: stringField(request, "method")}
+	i.resource, _ = entry["resource"].(element)
+	address := strings.TrimPrefix(stringField(request, "url"), "/")
+	kind, id, hasID := strings.Cut(address, "/")
+	fail := func(status int, text, where string) *bundleItem {
+		i.err = &resourceError{status, text, entryPath(n, where)}
+		return i
+	}
+	switch {
+	case i.method == http.MethodGet:
+		i.read = c.readEntry(address)
+		return i
+	case i.method != http.MethodPost && i.method != http.MethodPut:
+		return fail(http.StatusMethodNotAllowed, "only POST, PUT and GET are done here", "request.method")
+	case i.resource == nil:
+		return fail(http.StatusBadRequest, "the entry has no resource", "resource")
+	case i.method == http.MethodPost && (hasID || kind == ""):
+		return fail(http.StatusBadRequest, "the address of a POST is a type", "request.url")
+	case i.method == http.MethodPut && !hasID:
+		return fail(http.StatusBadRequest, "the address of a PUT is a type and an id", "request.url")
+	}
+	if bad := c.checkResource(i.resource, kind, id, i.method); bad != nil {
+		return fail(bad.status, bad.text, "resource")
+	}
+	i.kind, i.id = kind, id
+	if i.method == http.MethodPost {
+		i.id = uuid.NewString()
+		if c.service.id == "53" && !strings.HasPrefix(i.fullURL, "urn:uuid:") {
+			c.sim.recordViolation(c.r, "fullUrl", "of an entry that is posted is not a urn:uuid")
+		}
+	}
+	return i
+}
+
+// ask answers an entry that reads or searches.
+func (c *fhirRequest) readEntry(address string) *response {
+	u, err := url.Parse(address)
+	if err != nil {
+		a := outcomeResponse(http.StatusBadRequest, "the address cannot be read")
+		return &a
+	}
+	kind, id, hasID := strings.Cut(u.Path, "/")
+	a := outcomeResponse(http.StatusNotFound, "there is no such path")
+	switch {
+	case !typeName.MatchString(kind):
+	case hasID:
+		a = c.read(kind, id)
+	default:
+		a = c.search(kind, u.Query())
+	}
+	return &a
+}
+
+// entryPath is the path of something in an entry.
+func entryPath(entry int, what string) string { return fmt.Sprintf("Bundle.entry[%d].%s", entry, what) }
+
+// all says why a transaction cannot be filed as a whole.
+func transactionError(items []*bundleItem, ids map[string]string) *resourceError {
+	seen := map[string]bool{}
+	for n, i := range items {
+		if i.err != nil {
+			return i.err
+		}
+		if i.fullURL != "" && seen[i.fullURL] {
+			return &resourceError{http.StatusBadRequest, "two entries have the same fullUrl", entryPath(n, "fullUrl")}
+		}
+		seen[i.fullURL] = true
+		if missing := hasUnknownReference(i.resource, ids); missing {
+			return &resourceError{http.StatusBadRequest, "a reference leads to no entry of the transaction", entryPath(n, "resource")}
+		}
+	}
+	return nil
+}
+
+// dangling says whether a resource refers to a urn:uuid that no entry has.
+func hasUnknownReference(v any, ids map[string]string) bool {
+	switch v := v.(type) {
+	case element:
+		if ref := stringField(v, "reference"); strings.HasPrefix(ref, "urn:uuid:") && ids[ref] == "" {
+			return true
+		}
+		for _, each := range v {
+			if hasUnknownReference(each, ids) {
+				return true
+			}
+		}
+	case []any:
+		for _, each := range v {
+			if hasUnknownReference(each, ids) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// resolved puts the ids that were given in place of the urns, wherever they stand.
+func resolveReferences(v any, ids map[string]string) any {
+	switch v := v.(type) {
+	case string:
+		if id := ids[v]; id != "" {
+			return id
+		}
+	case element:
+		for name, each := range v {
+			v[name] = resolveReferences(each, ids)
+		}
+	case []any:
+		for n, each := range v {
+			v[n] = resolveReferences(each, ids)
+		}
+	}
+	return v
+}
+
+// respond is the Bundle that answers, an entry for an entry.
+func (c *fhirRequest) bundleResponse(kind string, items []*bundleItem) element {
+	represent := prefers(c.r.Header.Values("Prefer"), "return=representation")
+	entries := make([]any, len(items))
+	for n, i := range items {
+		switch {
+		case i.err != nil:
+			entries[n] = element{"response": element{"status": statusLine(i.err.status), "outcome": newOutcome(i.err.status, i.err.text, i.err.expression)}}
+		case i.read != nil:
+			found, err := decodeObject(i.read.body)
+			if err != nil {
+				found = nil // a Binary as it is; it has no place in a Bundle
+			}
+			entries[n] = element{"resource": found, "response": element{"status": statusLine(i.read.status)}}
+		default:
+			entry := element{"response": element{"status": statusLine(i.status), "location": c.location(i), "etag": i.stored.etag(),
+				"lastModified": i.stored.updated.UTC().Format("2006-01-02T15:04:05.000Z07:00")}}
+			if represent {
+				entry["resource"] = i.stored.json()
+			}
+			entries[n] = entry
+		}
+	}
+	return element{"resourceType": "Bundle", "id": uuid.NewString(), "type": kind + "-response", "entry": entries}
+}
+
+func statusLine(status int) string { return fmt.Sprintf("%d %s", status, http.StatusText(status)) }

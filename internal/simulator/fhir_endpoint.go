@@ -1,0 +1,216 @@
+package simulator
+
+import (
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+)
+
+const fhirJSON = "application/fhir+json"
+
+// fhirRequest is one request at a resource endpoint.
+type fhirRequest struct {
+	sim        *Simulator
+	r          *http.Request
+	provider   provider
+	service    service
+	baseURL    string // of the endpoint, as the list has it
+	path       string // the path below it
+	credential credential
+	body       []byte
+	entry      ResourceRequest
+}
+
+var (
+	typeName = regexp.MustCompile(`^[A-Z][A-Za-z]{2,63}$`)
+	fhirID   = regexp.MustCompile(`^[A-Za-z0-9\-.]{1,64}$`)
+)
+
+// resource is the resource endpoint: FHIR STU3.
+func (s *Simulator) serveFHIR(w http.ResponseWriter, r *http.Request) {
+	p, ok := s.find(r.PathValue("provider"), r.PathValue("service"))
+	if !ok {
+		outcomeResponse(http.StatusNotFound, "no such service").write(w)
+		return
+	}
+	if s.isDown() {
+		abortConnection(w)
+		return
+	}
+	known, _ := findService(r.PathValue("service"))
+	c := &fhirRequest{sim: s, r: r, provider: p, service: known, path: strings.Trim(r.PathValue("rest"), "/"),
+		baseURL: s.backURLOf(p.name) + servicePath(p.name, known.id) + "/fhir"}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		outcomeResponse(http.StatusRequestEntityTooLarge, "the body cannot be read, or is longer than 16 MiB").write(w)
+		return
+	}
+	c.body = body
+	if bad := c.checkRequest(); bad != nil {
+		s.Log.Info("resource", "provider", p.name, "method", r.Method, "status", bad.status)
+		bad.write(w)
+		return
+	}
+	if c.path == "metadata" && r.Method == http.MethodGet {
+		c.metadata().write(w)
+		return
+	}
+	if bad := c.checkBearer(); bad != nil {
+		s.Log.Info("resource", "provider", p.name, "method", r.Method, "status", bad.status)
+		bad.write(w)
+		return
+	}
+	b := s.behaviours.forResourceRequest(p.name)
+	if b.Resource == ResourceOK {
+		b.Resource = s.failures.draw()
+	}
+	c.entry = ResourceRequest{Provider: p.name, Service: known.id, Method: r.Method, Path: truncatePath(r.URL.Path), Hash: hashOf(body), Time: s.Now(),
+		CorrelationID: r.Header.Get(correlationID), RequestID: r.Header.Get(requestID), Mode: b.Resource}
+	c.respond(w, b)
+}
+
+// checkRequest checks all but the token.
+func (c *fhirRequest) checkRequest() *response {
+	refuse := func(status int, text string) *response { a := outcomeResponse(status, text); return &a }
+	bad, person := c.sim.checkBackchannel(c.r), c.sim.checkNoPerson(c.r)
+	header := c.r.Header
+	writes := c.r.Method == http.MethodPost || c.r.Method == http.MethodPut
+	if writes && !prefers(header.Values("Prefer"), "return=representation") {
+		c.sim.recordViolation(c.r, "headers", "Prefer does not ask for the representation")
+	}
+	if len(header.Values("Accept")) == 0 {
+		c.sim.recordViolation(c.r, "headers", "Accept is missing")
+	}
+	switch {
+	case bad != nil:
+		return refuse(http.StatusBadRequest, bad.text)
+	case person != nil:
+		return refuse(http.StatusBadRequest, person.text)
+	case !acceptsType(header.Values("Accept"), fhirJSON) && !strings.HasPrefix(c.path, "Binary/"):
+		c.sim.recordViolation(c.r, "headers", "Accept does not take %s", fhirJSON)
+		return refuse(http.StatusNotAcceptable, "only "+fhirJSON+" is spoken here")
+	case writes && mediaType(header.Get("Content-Type")) != fhirJSON:
+		c.sim.recordViolation(c.r, "headers", "Content-Type is not %s", fhirJSON)
+		return refuse(http.StatusUnsupportedMediaType, "only "+fhirJSON+" is understood here")
+	case header.Get("Content-Encoding") != "":
+		return refuse(http.StatusUnsupportedMediaType, "no content encoding is understood here")
+	}
+	return nil
+}
+
+// checkBearer finds what the token is good for.
+func (c *fhirRequest) checkBearer() *response {
+	kind, token, _ := strings.Cut(c.r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(kind, "Bearer") || token == "" || len(c.r.Header.Values("Authorization")) > 1 {
+		c.sim.recordViolation(c.r, "bearer", "there is no access token")
+		a := outcomeResponse(http.StatusUnauthorized, "an access token is needed")
+		a.header = map[string]string{"WWW-Authenticate": "Bearer"}
+		return &a
+	}
+	found, err := c.sim.grants.getAccessToken(token, c.sim.Now())
+	if err == nil && found.grant.provider != c.provider.name {
+		c.sim.recordViolation(c.r, "bearer", "the access token is of another provider")
+		err = errUnknown
+	}
+	if err != nil {
+		a := unauthorized(err.Error())
+		return &a
+	}
+	if found.service != c.service.id && !collectsBoth(found.service, c.service.id) {
+		c.sim.recordViolation(c.r, "bearer", "the access token is for another service")
+		a := forbidden()
+		return &a
+	}
+	if !strings.EqualFold(c.r.Header.Get(correlationID), found.correlation) {
+		c.sim.recordViolation(c.r, "correlation", "is not that of the run that the access token came from")
+	}
+	c.credential = found
+	return nil
+}
+
+// collectsBoth says whether one consent covers two services: all that are for
+// collecting are asked for at once.
+func collectsBoth(a, b string) bool {
+	one, _ := findService(a)
+	other, _ := findService(b)
+	return !one.send && !other.send
+}
+
+// unauthorized is the answer to a token that is not good.
+func unauthorized(why string) response {
+	a := outcomeResponse(http.StatusUnauthorized, "the access token is not good: "+why)
+	a.header = map[string]string{"WWW-Authenticate": `Bearer error="invalid_token", error_description="` + why + `"`}
+	return a
+}
+
+// forbidden is the answer to a token that does not cover what is asked.
+func forbidden() response {
+	a := outcomeResponse(http.StatusForbidden, "the access token does not allow this")
+	a.header = map[string]string{"WWW-Authenticate": `Bearer error="insufficient_scope", error_description="the access token does not allow this"`}
+	return a
+}
+
+// perform does what is asked, the right way. failLast refuses a batch's last entry.
+func (c *fhirRequest) process(failLast bool) response {
+	parts := strings.Split(c.path, "/")
+	switch {
+	case c.path == "" && c.r.Method == http.MethodPost:
+		return c.postBundle(failLast)
+	case c.path == "":
+		return c.methodNotAllowed("POST")
+	case !typeName.MatchString(parts[0]):
+		return outcomeResponse(http.StatusNotFound, "there is no such path")
+	case len(parts) == 1 && c.r.Method == http.MethodPost:
+		return c.create(parts[0])
+	case len(parts) == 1 && c.r.Method == http.MethodGet:
+		return c.search(parts[0], c.r.URL.Query())
+	case len(parts) == 1:
+		return c.methodNotAllowed("GET, POST")
+	case len(parts) == 2 && c.r.Method == http.MethodPut:
+		return c.update(parts[0], parts[1])
+	case len(parts) == 2 && c.r.Method == http.MethodGet:
+		return c.read(parts[0], parts[1])
+	case len(parts) == 2:
+		return c.methodNotAllowed("GET, PUT")
+	}
+	return outcomeResponse(http.StatusNotFound, "there is no such path")
+}
+
+func (c *fhirRequest) methodNotAllowed(allow string) response {
+	a := outcomeResponse(http.StatusMethodNotAllowed, "this method is not for this path")
+	a.header = map[string]string{"Allow": allow}
+	return a
+}
+
+// issueCodes are FHIR's codes for what a status means.
+var issueCodes = map[int]string{400: "invalid", 401: "security", 403: "forbidden", 404: "not-found", 405: "not-supported", 406: "not-supported",
+	409: "conflict", 410: "not-found", 412: "conflict", 413: "too-long", 415: "not-supported", 422: "business-rule", 429: "throttled",
+	500: "exception", 501: "not-supported", 502: "transient", 503: "transient", 504: "timeout"}
+
+// issue is one line of an OperationOutcome.
+type issue struct {
+	Severity    string   `json:"severity"`
+	Code        string   `json:"code"`
+	Diagnostics string   `json:"diagnostics,omitempty"`
+	Expression  []string `json:"expression,omitempty"`
+}
+
+type operationOutcome struct {
+	ResourceType string  `json:"resourceType"`
+	Issue        []issue `json:"issue"`
+}
+
+// newOutcome is an OperationOutcome that says one thing.
+func newOutcome(status int, text string, at ...string) operationOutcome {
+	code, severity := issueCodes[status], "error"
+	if status < 400 {
+		code, severity = "informational", "information"
+	}
+	return operationOutcome{"OperationOutcome", []issue{{severity, code, text, at}}}
+}
+
+// outcomeResponse is an answer that says one thing.
+func outcomeResponse(status int, text string, at ...string) response {
+	return jsonResponse(status, fhirJSON, newOutcome(status, text, at...))
+}

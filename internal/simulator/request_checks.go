@@ -1,0 +1,236 @@
+package simulator
+
+import (
+	"bytes"
+	"fmt"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// What MedMij demands of a request, one function for each kind. Each broken rule is
+// noted; what is returned is what a provider would refuse it for.
+
+var (
+	uuidForm  = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
+	plainHost = regexp.MustCompile(`^[A-Za-z0-9.\-:\[\]]+$`)
+	nineDigit = regexp.MustCompile(`\b\d{9}\b`)
+)
+
+const nilUUID = "00000000-0000-0000-0000-000000000000"
+
+// The shortest state that nobody guesses, 128 bits in base64, and the longest that
+// every server takes.
+const minState, maxState = 22, 512
+
+// The systems of a citizen service number.
+var bsnSystems = []string{"http://fhir.nl/fhir/NamingSystem/bsn", "https://fhir.nl/fhir/NamingSystem/bsn", "urn:oid:2.16.840.1.113883.2.4.6.3"}
+
+// The names of the two ids, as headers and, on the front, as parameters.
+const (
+	requestID     = "MedMij-Request-ID"
+	correlationID = "X-Correlation-ID"
+)
+
+// oauthError is why a request is refused: an error code of OAuth and a text.
+type oauthError struct{ code, text string }
+
+// oneOf takes a parameter that must be there exactly once.
+func (s *Simulator) singleParam(r *http.Request, from url.Values, name string) (string, *oauthError) {
+	switch values := from[name]; {
+	case len(values) == 0 || len(values) == 1 && values[0] == "":
+		s.recordViolation(r, "parameter", "%s is missing", name)
+		return "", &oauthError{"invalid_request", name + " is missing"}
+	case len(values) > 1:
+		s.recordViolation(r, "parameter", "%s is there %d times", name, len(values))
+		return "", &oauthError{"invalid_request", name + " is repeated"}
+	default:
+		return values[0], nil
+	}
+}
+
+// checkIDs checks the two ids of a request, from wherever they come. use is what the
+// request id is used for, when a browser may repeat it.
+func (s *Simulator) checkIDs(r *http.Request, request, correlation []string, use string) *oauthError {
+	var bad *oauthError
+	for _, id := range []struct {
+		name   string
+		values []string
+	}{{requestID, request}, {correlationID, correlation}} {
+		switch {
+		case len(id.values) == 0:
+			s.recordViolation(r, "ids", "%s is missing", id.name)
+			bad = &oauthError{"invalid_request", id.name + " is missing"}
+		case len(id.values) > 1:
+			s.recordViolation(r, "ids", "%s is there %d times", id.name, len(id.values))
+			bad = &oauthError{"invalid_request", id.name + " is repeated"}
+		case !uuidForm.MatchString(id.values[0]) || id.values[0] == nilUUID:
+			s.recordViolation(r, "ids", "%s is not a UUID", id.name)
+			bad = &oauthError{"invalid_request", id.name + " is not a UUID"}
+		}
+	}
+	if bad != nil {
+		return bad
+	}
+	if strings.EqualFold(request[0], correlation[0]) {
+		s.recordViolation(r, "ids", "both ids are the same")
+	}
+	if !s.record.useRequestID(strings.ToLower(request[0]), use) {
+		s.recordViolation(r, "ids", "%s was used before", requestID)
+	}
+	return nil
+}
+
+// checkBack checks what token and resource requests have in common. That the client
+// has the right certificate is checked here once more, so that it is seen to be.
+func (s *Simulator) checkBackchannel(r *http.Request) *oauthError {
+	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 || r.TLS.PeerCertificates[0].VerifyHostname(s.ClientID) != nil {
+		s.recordViolation(r, "tls", "the client's certificate is not that of its client id")
+	}
+	host := r.Host
+	if name, _, err := net.SplitHostPort(r.Host); err == nil {
+		host = name
+	}
+	if !s.whitelisted(host) {
+		s.recordViolation(r, "whitelist", "called a host that is not on the whitelist")
+	}
+	if r.Header.Get("Cookie") != "" {
+		s.recordViolation(r, "headers", "there is a Cookie")
+	}
+	return s.checkIDs(r, r.Header.Values(requestID), r.Header.Values(correlationID), "")
+}
+
+// checkPerson sees to it that an address names no person.
+func (s *Simulator) checkNoPerson(r *http.Request) *oauthError {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		s.recordViolation(r, "address", "the query cannot be read")
+		return &oauthError{"invalid_request", "the query cannot be read"}
+	}
+	var bad *oauthError
+	for name := range query {
+		short, _, _ := strings.Cut(strings.ToLower(name), ":")
+		short, _, _ = strings.Cut(short, ".")
+		if slices.Contains([]string{"patient", "subject", "bsn", "access_token"}, short) {
+			s.recordViolation(r, "person", "the address has the parameter %s", short)
+			bad = &oauthError{"invalid_request", "the address must not say whose record it is"}
+		}
+	}
+	if holdsBSN(r.URL.Path) || slices.ContainsFunc(slices.Concat(valuesOf(query)...), holdsBSN) {
+		s.recordViolation(r, "bsn", "the address holds a citizen service number")
+		bad = &oauthError{"invalid_request", "the address must not hold a citizen service number"}
+	}
+	for name, values := range r.Header {
+		if slices.ContainsFunc(values, func(v string) bool {
+			return slices.ContainsFunc(bsnSystems, func(b string) bool { return strings.Contains(v, b) })
+		}) {
+			s.recordViolation(r, "bsn", "the header %s holds a citizen service number", name)
+		}
+	}
+	return bad
+}
+
+func valuesOf(q url.Values) (all [][]string) {
+	for _, v := range q {
+		all = append(all, v)
+	}
+	return all
+}
+
+// holdsBSN says whether a text names the numbering system or holds nine digits that
+// pass its check.
+func holdsBSN(text string) bool {
+	if slices.ContainsFunc(bsnSystems, func(b string) bool { return strings.Contains(text, b) }) {
+		return true
+	}
+	return slices.ContainsFunc(nineDigit.FindAllString(text, -1), elevenProof)
+}
+
+// elevenProof is the check of a citizen service number.
+func elevenProof(digits string) bool {
+	sum := 0
+	for i, d := range digits[:8] {
+		sum += (9 - i) * int(d-'0')
+	}
+	sum -= int(digits[8] - '0')
+	return sum%11 == 0 && digits != "000000000"
+}
+
+// checkScope reads a scope: name~service for sending, a name alone for collecting.
+func (s *Simulator) checkScope(r *http.Request, p provider, serviceID, scope string) ([]string, *oauthError) {
+	known, _ := findService(serviceID)
+	name, id, sends := strings.Cut(scope, "~")
+	switch {
+	case name != p.name:
+		s.recordViolation(r, "scope", "is not of the provider %s", p.name)
+	case strings.Contains(scope, "@"):
+		s.recordViolation(r, "scope", "holds @medmij")
+	case sends != known.send:
+		s.recordViolation(r, "scope", "has the form of another function")
+	case sends && id != serviceID:
+		s.recordViolation(r, "scope", "is not of the service %s", serviceID)
+	case sends:
+		return []string{id}, nil
+	default:
+		var all []string
+		for _, each := range p.services {
+			if other, _ := findService(each); !other.send {
+				all = append(all, each)
+			}
+		}
+		return all, nil
+	}
+	return nil, &oauthError{"invalid_scope", fmt.Sprintf("the scope is not one of %s", p.name)}
+}
+
+// redirectable says whether an address is one of the client's to come back to.
+func validRedirectURI(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(address, "#") || !plainHost.MatchString(u.Host) {
+		return false
+	}
+	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())
+}
+
+// mediaType reads a content type without its parameters.
+func mediaType(header string) string {
+	t, _, err := mime.ParseMediaType(header)
+	if err != nil {
+		return ""
+	}
+	return t
+}
+
+// accepts says whether an Accept header, or none, takes a media type.
+func acceptsType(header []string, want string) bool {
+	if len(header) == 0 {
+		return true
+	}
+	for _, part := range strings.Split(strings.Join(header, ","), ",") {
+		t := mediaType(part)
+		major, _, _ := strings.Cut(want, "/")
+		if t == want || t == "*/*" || t == major+"/*" {
+			return true
+		}
+	}
+	return false
+}
+
+// preferred says whether a Prefer header asks for something.
+func prefers(header []string, want string) bool {
+	for _, part := range strings.FieldsFunc(strings.Join(header, ","), func(r rune) bool { return r == ',' || r == ';' }) {
+		if strings.EqualFold(strings.ReplaceAll(strings.TrimSpace(part), `"`, ""), want) {
+			return true
+		}
+	}
+	return false
+}
+
+// printable says whether a text is one that a browser can take through an address.
+func printable(text string) bool {
+	return bytes.IndexFunc([]byte(text), func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
+}

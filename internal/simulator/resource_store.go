@@ -1,0 +1,127 @@
+package simulator
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// How much lies on the shelf to be read again.
+const (
+	maxStored      = 5000
+	maxStoredBytes = 64 << 20
+)
+
+// shelf holds resources, apart for each patient of each provider. Its oldest ones go
+// when it is full; the samples stay.
+type resourceStore struct {
+	mu        sync.Mutex
+	resources map[string]storedResource
+	order     []string // of what was filed
+	bytes     int
+	samples   map[string][]string // provider and patient → keys of the samples
+}
+
+// storedResource is a resource on the shelf.
+type storedResource struct {
+	owner, kind, id string
+	version         int
+	updated         time.Time
+	body            json.RawMessage
+}
+
+func newResourceStore() *resourceStore {
+	return &resourceStore{resources: map[string]storedResource{}, samples: map[string][]string{}}
+}
+
+func ownerKey(provider, patient string) string { return provider + "\x00" + patient }
+
+func resourceKey(owner, kind, id string) string { return owner + "\x00" + kind + "/" + id }
+
+func (s storedResource) etag() string { return fmt.Sprintf(`W/"%d"`, s.version) }
+
+// resource is how it reads.
+func (s storedResource) json() json.RawMessage { return s.body }
+
+// put lays a resource down, over an older version of it if there is one; the status
+// is 201 or 200.
+func (s *resourceStore) put(provider, patient, kind, id string, e element, now time.Time) (storedResource, int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	owner := ownerKey(provider, patient)
+	key := resourceKey(owner, kind, id)
+	before, existed := s.resources[key]
+	after := newStoredResource(owner, kind, id, before.version+1, e, now)
+	s.resources[key] = after
+	s.bytes += len(after.body) - len(before.body)
+	if existed {
+		return after, 200
+	}
+	s.order = append(s.order, key)
+	for len(s.order) > maxStored || len(s.order) > 1 && s.bytes > maxStoredBytes {
+		s.bytes -= len(s.resources[s.order[0]].body)
+		delete(s.resources, s.order[0])
+		s.order = s.order[1:]
+	}
+	return after, 201
+}
+
+func newStoredResource(owner, kind, id string, version int, e element, now time.Time) storedResource {
+	e = maps.Clone(e)
+	meta, _ := e["meta"].(element)
+	meta = maps.Clone(meta)
+	if meta == nil {
+		meta = element{}
+	}
+	meta["versionId"] = fmt.Sprint(version)
+	meta["lastUpdated"] = now.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+	e["id"], e["meta"] = id, meta
+	body, err := json.Marshal(e)
+	if err != nil {
+		body = []byte("{}") // cannot be: it was JSON before
+	}
+	return storedResource{owner, kind, id, version, now, body}
+}
+
+// get finds a resource.
+func (s *resourceStore) get(provider, patient, kind, id string, now time.Time) (storedResource, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.addSamples(provider, patient, now)
+	found, ok := s.resources[resourceKey(ownerKey(provider, patient), kind, id)]
+	return found, ok
+}
+
+// list lists a patient's resources of a type, samples first.
+func (s *resourceStore) list(provider, patient, kind string, now time.Time) (found []storedResource) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.addSamples(provider, patient, now)
+	owner := ownerKey(provider, patient)
+	for _, key := range slices.Concat(s.samples[owner], s.order) {
+		if each := s.resources[key]; each.owner == owner && each.kind == kind {
+			found = append(found, each)
+		}
+	}
+	return found
+}
+
+// seed lays the samples down the first time that a patient is looked at.
+func (s *resourceStore) addSamples(provider, patient string, now time.Time) {
+	owner := ownerKey(provider, patient)
+	if _, done := s.samples[owner]; done {
+		return
+	}
+	s.samples[owner] = []string{}
+	for _, e := range sampleResources(provider, patient) {
+		kind, id := stringField(e, "resourceType"), stringField(e, "id")
+		key := resourceKey(owner, kind, id)
+		if _, there := s.resources[key]; !there {
+			s.resources[key] = newStoredResource(owner, kind, id, 1, e, now)
+			s.samples[owner] = append(s.samples[owner], key)
+		}
+	}
+}

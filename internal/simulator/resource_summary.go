@@ -1,0 +1,83 @@
+package simulator
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// summary says in a line what a resource is about; "" for one that only comes along.
+func summarize(e element) string {
+	kind := stringField(e, "resourceType")
+	switch kind {
+	case "Patient", "Binary", "DocumentManifest", "OperationOutcome":
+		return ""
+	case "Observation":
+		return strings.TrimSpace(labelOf(e["code"], "Observation") + " " + observationValue(e))
+	case "DocumentReference":
+		return withLabel("Document", stringField(e, "description"))
+	case "QuestionnaireResponse":
+		items, _ := e["item"].([]any)
+		return fmt.Sprintf("Answers to %d questions", len(items))
+	case "Task":
+		return withLabel("Task", stringField(e, "status"))
+	}
+	return labelOf(e["code"], kind)
+}
+
+func withLabel(kind, what string) string {
+	if what == "" {
+		return kind
+	}
+	return kind + ": " + truncateText(what)
+}
+
+// labelOf is what people call a code.
+func labelOf(code any, otherwise string) string {
+	concept, _ := code.(element)
+	if said := stringField(concept, "text"); said != "" {
+		return truncateText(said)
+	}
+	codings, _ := concept["coding"].([]any)
+	for _, v := range codings {
+		coding, _ := v.(element)
+		if said := stringField(coding, "display"); said != "" {
+			return truncateText(said)
+		}
+	}
+	return otherwise
+}
+
+// observationValue is an observation's value, or its components' as in 120/80.
+func observationValue(e element) string {
+	if said := stringField(e, "valueString"); said != "" {
+		return truncateText(said)
+	}
+	if value, unit := quantity(e); value != "" {
+		return strings.TrimSpace(value + " " + unit)
+	}
+	var values []string
+	lastUnit := ""
+	components, _ := e["component"].([]any)
+	for _, v := range components {
+		part, _ := v.(element)
+		if value, unit := quantity(part); value != "" && len(values) < 4 {
+			values, lastUnit = append(values, value), unit
+		}
+	}
+	return strings.TrimSpace(strings.Join(values, "/") + " " + lastUnit)
+}
+
+func quantity(e element) (value, unit string) {
+	q, _ := e["valueQuantity"].(element)
+	number, _ := q["value"].(json.Number)
+	return truncateText(number.String()), truncateText(stringField(q, "unit"))
+}
+
+// short cuts what a stranger wrote.
+func truncateText(s string) string {
+	if r := []rune(s); len(r) > 80 {
+		return string(r[:80]) + "…"
+	}
+	return s
+}
