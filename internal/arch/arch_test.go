@@ -159,8 +159,8 @@ var rules = []rule{
 		outside: []string{anyModule},
 	},
 	{
-		pkg:     "internal/web/onboarding",
-		why:     "an application's request leads to no page of a person's own",
+		pkg: "internal/web/onboarding",
+		why: "an application's request leads to no page of a person's own",
 		imports: []string{
 			"internal/web/ui", "internal/web/signin", "internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/catalogue",
 		},
@@ -201,8 +201,8 @@ var rules = []rule{
 		pkg: "internal/server/servertest",
 		why: "it starts a whole server and hands the test an SDK client",
 		imports: []string{
-			"internal/server", "internal/library", "internal/seal", "digime/wire", "internal/catalogue",
-			"internal/provider/medmij", "internal/simulator", "internal/demo", "internal/testenv", "digime",
+			"internal/server", "internal/library", "internal/seal", "digime/wire",
+			"internal/simulator", "internal/demo", "internal/testenv", "digime",
 		},
 		outside: []string{anyModule},
 	},
