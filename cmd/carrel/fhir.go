@@ -15,9 +15,9 @@ type fhirCmd struct {
 }
 
 type fhirCheck struct {
-	Files   []string `arg:"" name:"file" help:"Files with one resource or Bundle each, in JSON; - is what comes in."`
+	Files   []string `arg:"" name:"file" help:"Files with one resource or Bundle each, in JSON; - is standard input."`
 	Version string   `help:"Version of FHIR: stu3 or r4." default:"stu3"`
-	Send    bool     `help:"Apply the rules for sending, too: no BSN, nothing that a provider does not take."`
+	Send    bool     `help:"Apply the rules for sending too: no BSN, nothing that a provider does not accept."`
 	JSON    bool     `help:"Print an OperationOutcome for each file."`
 }
 
@@ -27,19 +27,19 @@ func (fhirCheck) Help() string {
 
   carrel fhir check --send observation.json bundle.json
 
-A line for each file that is well formed, or one for each of its faults. Nothing of
-what the files hold is repeated but names of elements and codes. It ends with 1 if
-any file is broken.`
+It prints a line for each file that is well formed, or a line for each fault. Names of
+elements and codes are printed, values of the files are not. It exits with 1 if any file
+is not well formed.`
 }
 
-// errBroken is what check ends with; the faults have been printed.
+// errBroken is the error of check after it has printed the faults.
 var errBroken = errors.New("not every file is well formed")
 
 // Run checks the files.
 func (c *fhirCheck) Run() error {
 	version, ok := fhir.ParseVersion(c.Version)
 	if !ok {
-		return fmt.Errorf("no version of FHIR is called %q: stu3 or r4", c.Version)
+		return fmt.Errorf("unknown version of FHIR %q: use stu3 or r4", c.Version)
 	}
 	broken := false
 	for _, name := range c.Files {
@@ -48,7 +48,7 @@ func (c *fhirCheck) Run() error {
 			return err
 		}
 		report, err := c.check(version, body)
-		var faults *fhir.Faults
+		var faults *fhir.ValidationError
 		if err != nil && !errors.As(err, &faults) {
 			return fmt.Errorf("check %s: %w", name, err)
 		}
@@ -61,11 +61,10 @@ func (c *fhirCheck) Run() error {
 	return nil
 }
 
-// check holds a body to the structure, and to the rules for sending if they are
-// asked for.
+// check checks the structure of a body and, with --send, the rules for sending.
 func (c *fhirCheck) check(version fhir.Version, body []byte) (*fhir.Report, error) {
 	if !c.Send {
-		return fhir.Check(version, body)
+		return fhir.Validate(version, body)
 	}
 	out, err := fhir.Prepare(version, body)
 	if err != nil {
@@ -74,17 +73,17 @@ func (c *fhirCheck) check(version fhir.Version, body []byte) (*fhir.Report, erro
 	return out.Report, nil
 }
 
-func (c *fhirCheck) print(name string, report *fhir.Report, faults *fhir.Faults) {
+func (c *fhirCheck) print(name string, report *fhir.Report, faults *fhir.ValidationError) {
 	switch {
 	case c.JSON && faults != nil:
 		fmt.Printf("%s\n", faults.Outcome())
 	case c.JSON:
 		fmt.Printf("%s\n", report.Outcome())
 	case faults != nil:
-		for _, f := range faults.List {
+		for _, f := range faults.Issues {
 			fmt.Printf("%s: %s\n", name, f)
 		}
-		if faults.More {
+		if faults.Truncated {
 			fmt.Printf("%s: there are more faults\n", name)
 		}
 	default:
@@ -92,16 +91,16 @@ func (c *fhirCheck) print(name string, report *fhir.Report, faults *fhir.Faults)
 	}
 }
 
-// summary says in a few words what a file holds.
+// summary describes the content of a file in a few words.
 func summary(r *fhir.Report) string {
 	words := []string{r.ResourceType}
-	if r.Bundle != "" {
-		words[0] += " " + r.Bundle + " of " + entries(len(r.Resources)-1)
+	if r.BundleType != "" {
+		words[0] += " " + r.BundleType + " of " + entries(len(r.Resources)-1)
 	}
 	for _, p := range r.Profiles {
 		words = append(words, "profile "+p)
 	}
-	if !r.Structure {
+	if !r.StructureChecked {
 		words = append(words, "structure not checked")
 	}
 	return strings.Join(words, ", ")
@@ -114,7 +113,7 @@ func entries(n int) string {
 	return fmt.Sprintf("%d resources", n)
 }
 
-// readBody reads a file, or what comes in, up to what a check would refuse anyway.
+// readBody reads a file or standard input, and stops after what a check refuses anyway.
 func readBody(name string) (body []byte, err error) {
 	in := os.Stdin
 	if name != "-" {

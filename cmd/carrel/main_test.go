@@ -6,42 +6,35 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"github.com/carrelhq/carrel/internal/testenv"
 )
 
-// runAsCarrel makes the test binary behave as the command: tests start it as a process
-// of its own, to be used and killed.
-const runAsCarrel = "CARREL_TEST_RUN_AS_COMMAND"
-
+// TestMain puts the command carrel into PATH: this test binary under another name, so that
+// tests can start the command as a process of its own.
 func TestMain(m *testing.M) {
-	if os.Getenv(runAsCarrel) == "1" {
-		main()
-		return
-	}
-	testenv.Main(m)
+	testscript.Main(withDatabases{m}, map[string]func(){"carrel": main})
 }
 
+// withDatabases runs the tests with the databases of package testenv.
+type withDatabases struct{ m *testing.M }
+
+func (w withDatabases) Run() int { return testenv.Run(w.m) }
+
 // carrel prepares a run of the command.
-func carrel(ctx context.Context, t testing.TB, args ...string) *exec.Cmd {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := exec.CommandContext(ctx, self, args...)
-	c.Env = append(os.Environ(), runAsCarrel+"=1")
-	return c
+func carrel(ctx context.Context, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, "carrel", args...)
 }
 
 // carrelJSON runs the command and decodes what it prints.
 func carrelJSON(t testing.TB, v any, args ...string) {
 	t.Helper()
-	c := carrel(t.Context(), t, args...)
+	c := carrel(t.Context(), args...)
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
 	out, err := c.Output()
@@ -49,7 +42,7 @@ func carrelJSON(t testing.TB, v any, args ...string) {
 		t.Fatalf("carrel %v: %v\n%s", args, err, stderr.Bytes())
 	}
 	if err := json.Unmarshal(out, v); err != nil {
-		t.Fatalf("carrel %v printed no JSON: %v\n%s", args, err, out)
+		t.Fatalf("carrel %v did not print JSON: %v\n%s", args, err, out)
 	}
 }
 
@@ -64,7 +57,7 @@ type process struct {
 func startServe(t testing.TB, address string, args ...string) *process {
 	t.Helper()
 	p := &process{url: "http://" + address, log: &bytes.Buffer{}}
-	p.cmd = carrel(context.WithoutCancel(t.Context()), t, append([]string{"serve", "--listen", address}, args...)...)
+	p.cmd = carrel(context.WithoutCancel(t.Context()), append([]string{"serve", "--listen", address}, args...)...)
 	p.cmd.Stderr = p.log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -81,11 +74,11 @@ func startServe(t testing.TB, address string, args ...string) *process {
 		time.Sleep(10 * time.Millisecond)
 	}
 	p.kill()
-	t.Fatalf("the server did not come up:\n%s", p.log)
+	t.Fatalf("the server did not start:\n%s", p.log)
 	return nil
 }
 
-// kill ends the process as a power switch would.
+// kill ends the process at once.
 func (p *process) kill() {
 	if p.cmd.ProcessState == nil {
 		_ = p.cmd.Process.Kill()

@@ -13,8 +13,8 @@ import (
 )
 
 // contract tells a contract about itself.
-func (a *api) contract(w http.ResponseWriter, _ *http.Request, call *library.SignedCall) error {
-	writeJSON(w, http.StatusOK, call.Details())
+func (a *api) contract(w http.ResponseWriter, _ *http.Request, signed *library.SignedRequest) error {
+	writeJSON(w, http.StatusOK, signed.ContractDetails())
 	return nil
 }
 
@@ -28,7 +28,7 @@ func (a *api) push(w http.ResponseWriter, r *http.Request, b *library.Bearer) er
 	if len(values) > 1 {
 		return wire.Validation("more than one FileDescriptor header")
 	}
-	descriptor, err := b.Call().Descriptor(r.Header.Get("FileDescriptor"))
+	descriptor, err := b.Request().Descriptor(r.Header.Get("FileDescriptor"))
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (a *api) file(w http.ResponseWriter, r *http.Request, s *library.ReadSessio
 			return err
 		}
 		// Before the headers: they are the whole answer, and a replay gets none of it.
-		if err := a.Clients.UseNonce(r.Context(), s.Bearer.Call()); err != nil {
+		if err := a.Clients.UseNonce(r.Context(), s.Bearer.Request()); err != nil {
 			return err
 		}
 		return fileHeader(w, file)
@@ -114,7 +114,7 @@ func (a *api) file(w http.ResponseWriter, r *http.Request, s *library.ReadSessio
 	if err := fileHeader(w, file); err != nil {
 		return err
 	}
-	if _, err := wire.SealEnvelope(w, s.Bearer.Call().Key(), content); err != nil {
+	if _, err := wire.SealEnvelope(w, s.Bearer.Request().Key(), content); err != nil {
 		return errors.Join(errBroken, err)
 	}
 	return nil

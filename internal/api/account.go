@@ -33,7 +33,7 @@ func (a *api) deleteAccount(w http.ResponseWriter, r *http.Request, b *library.B
 	if err != nil {
 		return err
 	}
-	if err := a.Accounts.Delete(r.Context(), b, account); err != nil {
+	if err := a.Accounts.DeleteForBearer(r.Context(), b, account); err != nil {
 		return err
 	}
 	writeJSON(w, http.StatusOK, struct {

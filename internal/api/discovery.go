@@ -15,7 +15,7 @@ import (
 // one to write, for which some sources are there.
 
 // sources answers with a page of sources.
-func (a *api) sources(w http.ResponseWriter, r *http.Request, _ *library.SignedCall) error {
+func (a *api) sources(w http.ResponseWriter, r *http.Request, _ *library.SignedRequest) error {
 	var body json.RawMessage
 	if err := decode(r, &body); err != nil {
 		return err
@@ -34,7 +34,7 @@ func (a *api) sources(w http.ResponseWriter, r *http.Request, _ *library.SignedC
 
 // listing answers with what is not many: one of the catalogue's lists.
 func listing[T any](of func(wire.ListRequest) T) signedHandler {
-	return func(w http.ResponseWriter, r *http.Request, _ *library.SignedCall) error {
+	return func(w http.ResponseWriter, r *http.Request, _ *library.SignedRequest) error {
 		var body json.RawMessage
 		if err := decode(r, &body); err != nil {
 			return err
@@ -49,7 +49,7 @@ func listing[T any](of func(wire.ListRequest) T) signedHandler {
 }
 
 // sampleDataSets answers with the invented data that a source can be connected with.
-func (a *api) sampleDataSets(w http.ResponseWriter, r *http.Request, _ *library.SignedCall) error {
+func (a *api) sampleDataSets(w http.ResponseWriter, r *http.Request, _ *library.SignedRequest) error {
 	source, err := strconv.Atoi(r.PathValue("source"))
 	if err != nil {
 		return wire.NotFound("Source")
@@ -66,7 +66,7 @@ func (a *api) sampleDataSets(w http.ResponseWriter, r *http.Request, _ *library.
 // cannot be had now may be had soon.
 func catalogueError(err error) error {
 	switch {
-	case errors.Is(err, catalogue.ErrUnlisted):
+	case errors.Is(err, catalogue.ErrListUnavailable):
 		return wire.Busy().Because(err)
 	case errors.Is(err, catalogue.ErrNotFound):
 		return wire.NotFound("Source").Because(err)

@@ -116,7 +116,7 @@ func TestDiscoveryRefuses(t *testing.T) {
 // noList is a listing that cannot be had.
 type noList struct{}
 
-func (noList) Sources() ([]catalogue.Source, uint64, error) {
+func (noList) ListSources() ([]catalogue.Source, uint64, error) {
 	return nil, 0, errors.New("no list today")
 }
 
@@ -128,7 +128,7 @@ func TestDiscoveryWithoutList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Add(noList{})
+	c.AddListers(noList{})
 	calls := api.New(api.Config{Clients: w.Clients, Catalogue: c, Log: slog.New(slog.NewJSONHandler(w.log, nil))})
 	for _, r := range []*http.Request{
 		httptest.NewRequest("POST", "/v1.7/discovery/sources", strings.NewReader(`{"query":{"filter":{"type":{"id":[2]}}}}`)),

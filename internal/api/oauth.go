@@ -25,8 +25,8 @@ func (a *api) sign(claims any) (string, error) {
 }
 
 // authorize opens a link for a person to answer.
-func (a *api) authorize(w http.ResponseWriter, r *http.Request, call *library.SignedCall) error {
-	opened, err := a.openLink(r, call, a.Consents.Authorize)
+func (a *api) authorize(w http.ResponseWriter, r *http.Request, signed *library.SignedRequest) error {
+	opened, err := a.openLink(r, signed, a.Consents.Authorize)
 	if err != nil {
 		return err
 	}
@@ -39,8 +39,8 @@ func (a *api) authorize(w http.ResponseWriter, r *http.Request, call *library.Si
 }
 
 // tokenReference opens a link for a person whom an access token names.
-func (a *api) tokenReference(w http.ResponseWriter, r *http.Request, call *library.SignedCall) error {
-	opened, err := a.openLink(r, call, a.Consents.AuthorizeForToken)
+func (a *api) tokenReference(w http.ResponseWriter, r *http.Request, signed *library.SignedRequest) error {
+	opened, err := a.openLink(r, signed, a.Consents.AuthorizeForToken)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (a *api) tokenReference(w http.ResponseWriter, r *http.Request, call *libra
 	return nil
 }
 
-func (a *api) openLink(r *http.Request, call *library.SignedCall, open func(context.Context, *library.SignedCall, wire.SessionOptions) (*library.AuthorizeResult, error)) (*library.AuthorizeResult, error) {
+func (a *api) openLink(r *http.Request, signed *library.SignedRequest, open func(context.Context, *library.SignedRequest, wire.SessionOptions) (*library.AuthorizeResult, error)) (*library.AuthorizeResult, error) {
 	var body wire.AuthorizeRequest
 	if err := decode(r, &body); err != nil {
 		return nil, err
@@ -61,20 +61,20 @@ func (a *api) openLink(r *http.Request, call *library.SignedCall, open func(cont
 	if body.Actions != nil && body.Actions.Pull != nil {
 		options = *body.Actions.Pull
 	}
-	return open(r.Context(), call, options)
+	return open(r.Context(), signed, options)
 }
 
 // token exchanges a code, or refreshes.
-func (a *api) token(w http.ResponseWriter, r *http.Request, call *library.SignedCall) error {
+func (a *api) token(w http.ResponseWriter, r *http.Request, signed *library.SignedRequest) error {
 	var (
 		claims wire.TokenClaims
 		err    error
 	)
-	switch call.Claims.GrantType {
+	switch signed.Claims.GrantType {
 	case wire.GrantAuthorizationCode:
-		claims, err = a.Consents.Exchange(r.Context(), call)
+		claims, err = a.Consents.Exchange(r.Context(), signed)
 	case wire.GrantRefreshToken:
-		claims, err = a.Consents.Refresh(r.Context(), call)
+		claims, err = a.Consents.Refresh(r.Context(), signed)
 	default:
 		err = wire.Validation("grant_type must be authorization_code or refresh_token")
 	}
@@ -90,12 +90,12 @@ func (a *api) token(w http.ResponseWriter, r *http.Request, call *library.Signed
 }
 
 // reference gives an opaque handle for an account.
-func (a *api) reference(w http.ResponseWriter, r *http.Request, call *library.SignedCall) error {
+func (a *api) reference(w http.ResponseWriter, r *http.Request, signed *library.SignedRequest) error {
 	var body wire.ReferenceRequest
 	if err := decode(r, &body); err != nil {
 		return err
 	}
-	id, err := a.Consents.Reference(r.Context(), call, body)
+	id, err := a.Consents.Reference(r.Context(), signed, body)
 	if err != nil {
 		return err
 	}
@@ -105,11 +105,11 @@ func (a *api) reference(w http.ResponseWriter, r *http.Request, call *library.Si
 
 // deleteUser deletes the person's library. The client retries it: for a while the
 // tokens of a deleted library are remembered, and the second call succeeds.
-func (a *api) deleteUser(w http.ResponseWriter, r *http.Request, call *library.SignedCall) error {
-	b, err := a.Consents.Bearer(r.Context(), call)
+func (a *api) deleteUser(w http.ResponseWriter, r *http.Request, signed *library.SignedRequest) error {
+	b, err := a.Consents.Bearer(r.Context(), signed)
 	var refusal *library.Refusal
 	if errors.As(err, &refusal) && (refusal.Kind == library.RefusedToken || refusal.Kind == library.RefusedExpired) {
-		was, lookErr := a.People.WasDeleted(r.Context(), call)
+		was, lookErr := a.People.WasDeleted(r.Context(), signed)
 		if lookErr != nil {
 			return lookErr
 		}

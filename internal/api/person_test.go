@@ -62,10 +62,10 @@ func (w *world) consents(t testing.TB, p *person, c contract) *consent {
 		if promised.PublicKey, err = session.PublicKey(); err != nil {
 			t.Fatal(err)
 		}
-		if answer.Code.Seal, err = p.key.HandToSecret(code); err != nil {
+		if answer.Code.Seal, err = p.key.SealToSecret(code); err != nil {
 			t.Fatal(err)
 		}
-		if answer.SessionSeal, err = p.key.HandTo(promised.PublicKey); err != nil {
+		if answer.SessionSeal, err = p.key.SealTo(promised.PublicKey); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -97,7 +97,7 @@ func (w *world) user(t testing.TB, p *person, c contract) *consent {
 	if c.access == library.Read {
 		for i, to := range []seal.Secret{access, refresh} {
 			var err error
-			if tokens[i].Seal, err = p.key.HandToSecret(to); err != nil {
+			if tokens[i].Seal, err = p.key.SealToSecret(to); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -85,7 +85,7 @@ func (a *api) readResource(r *http.Request) (body []byte, done func(), err error
 // faultsOf is what the check found, as the wire's error: the first fault in the
 // message, all of them in the outcome.
 func faultsOf(err error) error {
-	var faults *fhir.Faults
+	var faults *fhir.ValidationError
 	if !errors.As(err, &faults) {
 		return err
 	}

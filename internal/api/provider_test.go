@@ -18,7 +18,7 @@ import (
 
 // hastily has deliveries tried again soon, and given up before an hour has passed.
 func hastily(c *server.Config) {
-	c.Deliveries.FirstRetry, c.Deliveries.Keep = 20*time.Millisecond, 30*time.Minute
+	c.Deliveries.FirstRetry, c.Deliveries.Lifetime = 20*time.Millisecond, 30*time.Minute
 }
 
 // Whatever a provider does, its application is told what is known of the delivery, under
@@ -216,7 +216,7 @@ func TestProviderSlow(t *testing.T) {
 		return d
 	}
 	t.Run("slower than a push waits", func(t *testing.T) {
-		w := newProviderWorld(t, func(c *server.Config) { c.Deliveries.Wait = 50 * time.Millisecond })
+		w := newProviderWorld(t, func(c *server.Config) { c.Deliveries.AnswerTimeout = 50 * time.Millisecond })
 		k := w.sender(t, "De Linde")
 		w.sim.SetBehaviour(linde, simulator.Behaviour{Resource: simulator.ResourceSlow, Slow: 500 * time.Millisecond})
 		var got wire.PushAnswer
@@ -254,7 +254,7 @@ func TestProviderSlow(t *testing.T) {
 		}
 	})
 	t.Run("more at once than are tried", func(t *testing.T) {
-		w := newProviderWorld(t, func(c *server.Config) { c.Deliveries.MaxAttempts, c.Deliveries.Wait = 1, time.Minute })
+		w := newProviderWorld(t, func(c *server.Config) { c.Deliveries.MaxAttempts, c.Deliveries.AnswerTimeout = 1, time.Minute })
 		k := w.sender(t, "De Linde")
 		w.sim.SetBehaviour(linde, simulator.Behaviour{Resource: simulator.ResourceSlow, Slow: 100 * time.Millisecond})
 		var mu sync.Mutex

@@ -14,7 +14,7 @@ import (
 // A call's way in: signed verifies who is calling, bearing finds the person behind
 // it, reading the session in its path.
 type (
-	signedHandler  func(w http.ResponseWriter, r *http.Request, call *library.SignedCall) error
+	signedHandler  func(w http.ResponseWriter, r *http.Request, signed *library.SignedRequest) error
 	bearerHandler  func(w http.ResponseWriter, r *http.Request, b *library.Bearer) error
 	readingHandler func(w http.ResponseWriter, r *http.Request, s *library.ReadSession) error
 )
@@ -22,14 +22,14 @@ type (
 // signed verifies the request and uses its nonce up before anything else happens.
 func (a *api) signed(h signedHandler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		call, err := a.verify(r)
+		signed, err := a.verify(r)
 		if err != nil {
 			return err
 		}
-		if err := a.Clients.UseNonce(r.Context(), call); err != nil {
+		if err := a.Clients.UseNonce(r.Context(), signed); err != nil {
 			return err
 		}
-		return h(w, r, call)
+		return h(w, r, signed)
 	}
 }
 
@@ -37,22 +37,22 @@ func (a *api) signed(h signedHandler) handler {
 // the nonce up; a call that fails before that uses it up all the same.
 func (a *api) signedOnce(h signedHandler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		call, err := a.verify(r)
+		signed, err := a.verify(r)
 		if err != nil {
 			return err
 		}
-		err = h(w, r, call)
+		err = h(w, r, signed)
 		if errors.Is(err, errBroken) {
 			return err
 		}
-		if spent := a.Clients.UseNonce(r.Context(), call); spent != nil {
+		if spent := a.Clients.UseNonce(r.Context(), signed); spent != nil {
 			return errors.Join(spent, err)
 		}
 		return err
 	}
 }
 
-func (a *api) verify(r *http.Request) (*library.SignedCall, error) {
+func (a *api) verify(r *http.Request) (*library.SignedRequest, error) {
 	values := r.Header.Values("Authorization")
 	if len(values) > 1 {
 		return nil, wire.Validation("more than one Authorization header")
@@ -69,8 +69,8 @@ func (a *api) verify(r *http.Request) (*library.SignedCall, error) {
 
 // bearing finds the person whose access token the call carries.
 func (a *api) bearing(h bearerHandler) signedHandler {
-	return func(w http.ResponseWriter, r *http.Request, call *library.SignedCall) error {
-		b, err := a.Consents.Bearer(r.Context(), call)
+	return func(w http.ResponseWriter, r *http.Request, signed *library.SignedRequest) error {
+		b, err := a.Consents.Bearer(r.Context(), signed)
 		if err != nil {
 			return err
 		}
@@ -80,8 +80,8 @@ func (a *api) bearing(h bearerHandler) signedHandler {
 
 // pushing is bearing for a push, which may go by what was known a moment ago.
 func (a *api) pushing(h bearerHandler) signedHandler {
-	return func(w http.ResponseWriter, r *http.Request, call *library.SignedCall) error {
-		b, err := a.Consents.RecentBearer(r.Context(), call)
+	return func(w http.ResponseWriter, r *http.Request, signed *library.SignedRequest) error {
+		b, err := a.Consents.RecentBearer(r.Context(), signed)
 		if err != nil {
 			return err
 		}

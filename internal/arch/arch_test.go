@@ -100,7 +100,13 @@ var rules = []rule{
 	{
 		pkg:     "internal/library/librarytest",
 		why:     "a conformance suite knows the interfaces that it tests and no implementation",
-		imports: []string{"internal/library", "internal/delivery", "digime/wire", "internal/seal", "internal/fhir"},
+		imports: []string{"internal/library", "digime/wire", "internal/seal"},
+		outside: []string{anyModule},
+	},
+	{
+		pkg:     "internal/delivery/deliverytest",
+		why:     "a conformance suite knows the interfaces that it tests and no implementation",
+		imports: []string{"internal/delivery", "internal/library", "internal/library/librarytest", "digime/wire", "internal/seal", "internal/fhir"},
 		outside: []string{anyModule},
 	},
 	{

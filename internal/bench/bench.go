@@ -1,10 +1,10 @@
-// Package bench measures what a durable, sealed push costs on a machine. It starts
-// a real server in a folder of its own, seeds it with libraries, signs the requests
-// beforehand, and pushes over loopback from many connections in a closed loop:
-// every answer is one file that is synced to the disk.
+// Package bench measures how many durable, sealed pushes a machine takes. It starts a
+// real server in a folder of its own, creates libraries, signs the requests beforehand,
+// and pushes over loopback from many connections in a closed loop. Every response
+// stands for one file that is synced to the disk.
 //
-// Numbers of a shared machine move with its neighbours, so the disk's own serial
-// sync rate and the processors' load are measured in the same run.
+// On a shared machine the numbers depend on the other load, so the same run also
+// measures the disk's serial sync rate and the load of the processors.
 package bench
 
 import (
@@ -27,9 +27,9 @@ import (
 )
 
 // Config is a scenario: pushes of Size bytes from Clients connections into Libraries
-// libraries at random.
+// libraries, chosen at random.
 type Config struct {
-	Folder    string // where to keep things; the disk that is measured
+	Folder    string // where the data is stored; its disk is measured
 	Database  string // empty: SQLite in Folder
 	Clients   int
 	Pushes    int
@@ -37,7 +37,7 @@ type Config struct {
 	Libraries int
 }
 
-// Result is what was seen.
+// Result has the measurements.
 type Result struct {
 	Pushes    int           `json:"pushes"`
 	Took      time.Duration `json:"tookNanoseconds"`
@@ -46,11 +46,12 @@ type Result struct {
 	P99       time.Duration `json:"p99Nanoseconds"`
 	Max       time.Duration `json:"maxNanoseconds"`
 	// SyncsBefore and SyncsAfter are the disk's serial rate of 12 KiB appends, each
-	// with fsync, right before and after.
+	// with an fsync, right before and after the run.
 	SyncsBefore float64 `json:"fsyncsPerSecondBefore"`
 	SyncsAfter  float64 `json:"fsyncsPerSecondAfter"`
-	// Busy is the share of all processors' time in use during the run, by anyone; Own
-	// is this process's share, client and server together.
+	// Busy is the share of all processors' time that was in use during the run, by any
+	// process. Own is the number of processors that this process used, client and
+	// server together.
 	Busy float64 `json:"busy"`
 	Own  float64 `json:"own"`
 	CPUs int     `json:"cpus"`
@@ -66,12 +67,17 @@ func Push(ctx context.Context, c Config, progress func(string)) (Result, error) 
 	if err != nil {
 		return Result{}, fmt.Errorf("listen: %w", err)
 	}
-	s, err := server.Open(ctx, server.Config{PublicURL: "http://" + l.Addr().String(), Database: database,
-		Blobs: filepath.Join(c.Folder, "blobs"), Keyring: filepath.Join(c.Folder, "master.key"), Log: slog.New(slog.DiscardHandler)})
+	s, err := server.Open(ctx, server.Config{
+		PublicURL: "http://" + l.Addr().String(),
+		Database:  database,
+		Blobs:     filepath.Join(c.Folder, "blobs"),
+		Keyring:   filepath.Join(c.Folder, "master.key"),
+		Log:       slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		return Result{}, err
 	}
-	defer func() { _ = s.Close() }() // the folder is thrown away
+	defer func() { _ = s.Close() }() // the folder is temporary
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() { _ = s.Serve(serving, l, nil) }()
@@ -94,11 +100,14 @@ func Push(ctx context.Context, c Config, progress func(string)) (Result, error) 
 	return run(ctx, c, l.Addr().String(), requests)
 }
 
-// presign makes the whole text of every request. Signing is the client's cost, about
-// a millisecond each: it is spread over all cores beforehand.
+// presign builds every request in full. A signature takes the client about a
+// millisecond, so they are made beforehand on all processors.
 func presign(key *rsa.PrivateKey, client wire.ClientID, tokens []string, c Config) ([][]byte, error) {
 	descriptor, err := wire.Sign(key, wire.Header{}, map[string]any{"metadata": wire.Descriptor{
-		MIMEType: "application/octet-stream", Accounts: []wire.DescriptorAccount{{AccountID: "bench"}}, Reference: []string{"bench"}}})
+		MIMEType:  "application/octet-stream",
+		Accounts:  []wire.DescriptorAccount{{AccountID: "bench"}},
+		Reference: []string{"bench"},
+	}})
 	if err != nil {
 		return nil, err
 	}
@@ -113,14 +122,21 @@ func presign(key *rsa.PrivateKey, client wire.ClientID, tokens []string, c Confi
 	for w := range runtime.NumCPU() {
 		wait.Go(func() {
 			for i := w; i < c.Pushes; i += runtime.NumCPU() {
-				bearer, err := wire.Sign(key, wire.Header{}, wire.RequestClaims{ClientID: client.String(), Nonce: wire.NewNonce(),
-					Timestamp: wire.MillisOf(time.Now()), AccessToken: tokens[i*7919%len(tokens)]})
+				bearer, err := wire.Sign(key, wire.Header{},
+					wire.RequestClaims{
+						ClientID:    client.String(),
+						Nonce:       wire.NewNonce(),
+						Timestamp:   wire.MillisOf(time.Now()),
+						AccessToken: tokens[i*7919%len(tokens)],
+					})
 				if err != nil {
 					once.Do(func() { failed = err })
 					return
 				}
-				requests[i] = fmt.Appendf(nil, "POST /v1.7/permission-access/import HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n"+
-					"FileDescriptor: %s\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n",
+				requests[i] = fmt.Appendf(nil,
+					"POST /v1.7/permission-access/import HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n"+
+						"FileDescriptor: %s\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: "+
+						"chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n",
 					bearer, descriptor, len(content), content)
 			}
 		})
@@ -136,32 +152,48 @@ func run(ctx context.Context, c Config, address string, requests [][]byte) (Resu
 		return Result{}, err
 	}
 	took := make([]time.Duration, len(requests))
-	load := readLoad()
+	load := readCPULoad()
 	began := time.Now()
 	if err := pushAll(ctx, c.Clients, address, requests, took); err != nil {
 		return Result{}, err
 	}
 	all := time.Since(began)
-	busy, own := load.until(readLoad())
+	busy, own := load.since(readCPULoad())
 	after, err := SyncRate(c.Folder)
 	if err != nil {
 		return Result{}, err
 	}
 	slices.Sort(took)
 	at := func(share float64) time.Duration { return took[int(share*float64(len(took)-1))] }
-	return Result{Pushes: len(requests), Took: all, PerSecond: float64(len(requests)) / all.Seconds(),
-		P50: at(0.5), P99: at(0.99), Max: at(1), SyncsBefore: before, SyncsAfter: after, Busy: busy, Own: own, CPUs: runtime.NumCPU()}, nil
+	return Result{
+		Pushes:      len(requests),
+		Took:        all,
+		PerSecond:   float64(len(requests)) / all.Seconds(),
+		P50:         at(0.5),
+		P99:         at(0.99),
+		Max:         at(1),
+		SyncsBefore: before,
+		SyncsAfter:  after,
+		Busy:        busy,
+		Own:         own,
+		CPUs:        runtime.NumCPU(),
+	}, nil
 }
 
-// seed makes libraries that each grant one write contract, without the cost of
-// passwords, and returns their access tokens.
-func seed(ctx context.Context, clients *library.Clients, database string, key *rsa.PrivateKey, n int) ([]string, wire.ClientID, error) {
+// seed creates libraries that each grant one write contract, without hashing passwords,
+// and returns their access tokens.
+func seed(ctx context.Context, clients *library.Clients, database string, key *rsa.PrivateKey, n int,
+) ([]string, wire.ClientID, error) {
 	a, err := clients.AddApplication(ctx, library.Application{Name: "Bench"})
 	if err != nil {
 		return nil, wire.ClientID{}, err
 	}
-	k, err := clients.AddContract(ctx, library.Contract{Application: a.ID, Access: library.Write,
-		PublicKey: string(wire.MarshalPublicKey(&key.PublicKey)), RedirectURIs: []string{"http://127.0.0.1/callback"}})
+	k, err := clients.AddContract(ctx, library.Contract{
+		Application:  a.ID,
+		Access:       library.Write,
+		PublicKey:    string(wire.MarshalPublicKey(&key.PublicKey)),
+		RedirectURIs: []string{"http://127.0.0.1/callback"},
+	})
 	if err != nil {
 		return nil, wire.ClientID{}, err
 	}
@@ -169,7 +201,7 @@ func seed(ctx context.Context, clients *library.Clients, database string, key *r
 	if err != nil {
 		return nil, wire.ClientID{}, fmt.Errorf("open database: %w", err)
 	}
-	defer func() { _ = db.Close() }() // what matters has been answered
+	defer func() { _ = db.Close() }() // everything has been committed
 	id := wire.ClientID{Application: a.ID, Contract: k.ID}
 	tokens := make([]string, n)
 	for i := range tokens {

@@ -6,11 +6,12 @@ import (
 	"github.com/carrelhq/carrel/internal/bench"
 )
 
-// The scenario runs, every push is answered with success, and the figures hang
-// together. How large they are is for carrel bench to say, on a quiet machine.
+// The scenario runs, every push succeeds, and the figures are consistent. Their size is
+// for carrel bench to report, on a quiet machine.
 func TestPush(t *testing.T) {
 	var steps []string
-	r, err := bench.Push(t.Context(), bench.Config{Folder: t.TempDir(), Clients: 8, Pushes: 200, Size: 4 << 10, Libraries: 5},
+	r, err := bench.Push(t.Context(),
+		bench.Config{Folder: t.TempDir(), Clients: 8, Pushes: 200, Size: 4 << 10, Libraries: 5},
 		func(step string) { steps = append(steps, step) })
 	if err != nil {
 		t.Fatal(err)

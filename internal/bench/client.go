@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// pushAll sends every request once, from a number of connections that each wait for
-// their answer, and notes how long each took. It speaks HTTP by hand: the client runs
-// on the same processors as the server, and net/http's would take a quarter of them.
+// pushAll sends every request once, from a number of connections that each wait for the
+// response, and records how long each took. It does not use net/http: the client runs
+// on the same processors as the server, and would use a quarter of them.
 func pushAll(ctx context.Context, clients int, address string, requests [][]byte, took []time.Duration) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -25,7 +25,7 @@ func pushAll(ctx context.Context, clients int, address string, requests [][]byte
 	)
 	for range clients {
 		wait.Go(func() {
-			if err := pushSome(ctx, address, requests, took, &next); err != nil {
+			if err := pushFromOneConnection(ctx, address, requests, took, &next); err != nil {
 				cancel(err)
 			}
 		})
@@ -34,7 +34,9 @@ func pushAll(ctx context.Context, clients int, address string, requests [][]byte
 	return context.Cause(ctx)
 }
 
-func pushSome(ctx context.Context, address string, requests [][]byte, took []time.Duration, next *atomic.Int64) error {
+func pushFromOneConnection(ctx context.Context, address string, requests [][]byte, took []time.Duration,
+	next *atomic.Int64,
+) error {
 	c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
@@ -50,7 +52,7 @@ func pushSome(ctx context.Context, address string, requests [][]byte, took []tim
 		if _, err := c.Write(requests[i]); err != nil {
 			return fmt.Errorf("push: %w", err)
 		}
-		if err := readAnswer(in); err != nil {
+		if err := readResponse(in); err != nil {
 			return err
 		}
 		took[i] = time.Since(began)
@@ -58,8 +60,8 @@ func pushSome(ctx context.Context, address string, requests [][]byte, took []tim
 	return nil
 }
 
-// readAnswer reads one answer and wants it to be a success.
-func readAnswer(in *bufio.Reader) error {
+// readResponse reads a response and returns an error unless it is a success.
+func readResponse(in *bufio.Reader) error {
 	status, err := in.ReadSlice('\n')
 	if err != nil {
 		return fmt.Errorf("read answer: %w", err)

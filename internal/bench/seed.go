@@ -11,7 +11,7 @@ import (
 	"github.com/carrelhq/carrel/internal/store"
 )
 
-// seedLibrary makes a library and takes it through consent in the store itself.
+// seedLibrary creates a library and its consent directly in the store.
 func seedLibrary(ctx context.Context, db *store.DB, client wire.ClientID, i int) (token string, err error) {
 	key, err := seal.GenerateKey()
 	if err != nil {
@@ -19,32 +19,70 @@ func seedLibrary(ctx context.Context, db *store.DB, client wire.ClientID, i int)
 	}
 	now := time.Now()
 	year := now.AddDate(1, 0, 0)
-	cookie, link, session, code, access := seal.NewSecret(), seal.NewSecret(), seal.NewSecret(), seal.NewSecret(), seal.NewSecret()
-	l := library.Library{ID: library.ID(seal.RandomID(26)), Email: fmt.Sprintf("bench-%d@example.org", i), PublicKey: key.PublicKey(),
-		CreatedAt: now, CodeMadeAt: now, CodeSaved: true}
-	login := library.Login{ID: library.LoginID(seal.RandomID(20)), Library: l.ID, Hash: cookie.Hash(), CreatedAt: now, SeenAt: now, ExpiresAt: now}
-	if login.Seal, err = key.HandToSecret(cookie); err != nil {
+	cookie, request, session := seal.NewSecret(), seal.NewSecret(), seal.NewSecret()
+	code, access := seal.NewSecret(), seal.NewSecret()
+	l := library.Library{
+		ID:         library.ID(seal.RandomID(26)),
+		Email:      fmt.Sprintf("bench-%d@example.org", i),
+		PublicKey:  key.PublicKey(),
+		CreatedAt:  now,
+		CodeMadeAt: now,
+		CodeSaved:  true,
+	}
+	login := library.Login{
+		ID:        library.LoginID(seal.RandomID(20)),
+		Library:   l.ID,
+		Hash:      cookie.Hash(),
+		CreatedAt: now,
+		SeenAt:    now,
+		ExpiresAt: now,
+	}
+	if login.Seal, err = key.SealToSecret(cookie); err != nil {
 		return "", err
 	}
-	if err := db.AddLibrary(ctx, l, nil, login, library.Event{Library: l.ID, At: now, Kind: library.EventLibraryCreated}); err != nil {
+	if err := db.AddLibrary(ctx, l, nil, login,
+		library.Event{Library: l.ID, At: now, Kind: library.EventLibraryCreated}); err != nil {
 		return "", fmt.Errorf("add library: %w", err)
 	}
 	if err := db.AddAuthRequest(ctx,
-		library.AuthRequest{Hash: link.Hash(), Kind: library.AuthorizeRequest, ClientID: client, Session: session.Hash(), CreatedAt: now, ExpiresAt: year},
+		library.AuthRequest{
+			Hash:      request.Hash(),
+			Kind:      library.AuthorizeRequest,
+			ClientID:  client,
+			Session:   session.Hash(),
+			CreatedAt: now,
+			ExpiresAt: year,
+		},
 		library.Session{Hash: session.Hash(), Client: client, CreatedAt: now, ExpiresAt: year}); err != nil {
-		return "", fmt.Errorf("add link: %w", err)
+		return "", fmt.Errorf("add authorization request: %w", err)
 	}
-	grant, _, err := db.Allow(ctx, library.Approval{Request: link.Hash(), At: now,
-		Grant: library.Grant{ID: library.GrantID(seal.RandomID(26)), Library: l.ID, Application: client.Application,
-			Contract: client.Contract, CreatedAt: now, ExpiresAt: year},
-		Account: library.Account{ID: wire.AccountID("1_" + seal.RandomID(20)), Reference: library.Reference(seal.RandomID(16)),
-			Library: l.ID, Application: client.Application, Subject: seal.RandomID(26), CreatedAt: now},
+	grant, _, err := db.Allow(ctx, library.Approval{
+		Request: request.Hash(),
+		At:      now,
+		Grant: library.Grant{
+			ID:          library.GrantID(seal.RandomID(26)),
+			Library:     l.ID,
+			Application: client.Application,
+			Contract:    client.Contract,
+			CreatedAt:   now,
+			ExpiresAt:   year,
+		},
+		Account: library.Account{
+			ID:          wire.AccountID("1_" + seal.RandomID(20)),
+			Reference:   library.Reference(seal.RandomID(16)),
+			Library:     l.ID,
+			Application: client.Application,
+			Subject:     seal.RandomID(26),
+			CreatedAt:   now,
+		},
 		Code:  library.AuthCode{Hash: code.Hash(), Client: client, ExpiresAt: year},
-		Event: library.Event{Library: l.ID, At: now, Kind: library.EventAllowed}})
+		Event: library.Event{Library: l.ID, At: now, Kind: library.EventAllowed},
+	})
 	if err != nil {
 		return "", fmt.Errorf("allow: %w", err)
 	}
-	err = db.RedeemCode(ctx, code.Hash(), now, []library.Token{{Hash: access.Hash(), Use: library.UseAccess, Grant: grant.ID, ExpiresAt: year}})
+	err = db.RedeemCode(ctx, code.Hash(), now,
+		[]library.Token{{Hash: access.Hash(), Use: library.UseAccess, Grant: grant.ID, ExpiresAt: year}})
 	if err != nil {
 		return "", fmt.Errorf("redeem code: %w", err)
 	}

@@ -10,11 +10,14 @@ import (
 )
 
 func TestMemory(t *testing.T) {
+	t.Parallel()
 	librarytest.TestBlobs(t, func(*testing.T) library.Blobs { return new(blob.Memory) })
 }
 
 func TestDisk(t *testing.T) {
-	librarytest.TestBlobs(t, func(t *testing.T) library.Blobs { return openDisk(t, filepath.Join(t.TempDir(), "blobs")) })
+	t.Parallel()
+	librarytest.TestBlobs(t,
+		func(t *testing.T) library.Blobs { return openDisk(t, filepath.Join(t.TempDir(), "blobs")) })
 }
 
 func openDisk(t *testing.T, path string) *blob.Disk {

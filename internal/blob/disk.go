@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -17,48 +16,49 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// Disk keeps blobs in a folder, each in a file of its own in a folder of its
+// Disk stores blobs in a folder: each blob in a file of its own, in a folder of its
 // library. It is safe for concurrent use.
 //
-// A blob is written under a temporary name, synced, and renamed; then its folder is
-// synced. So a name that is there has all of its content, and has it for good. What
-// a crash leaves is a temporary, which Sweep removes.
+// A blob is written to a temporary file, synced and renamed; then its folder is synced.
+// So a blob that can be opened is complete and durable. A crash leaves at most a
+// temporary file, which Sweep removes.
 type Disk struct {
-	root   *os.Root
-	making sync.Mutex // held while a library's folder is made or removed
+	root     *os.Root
+	folderMu sync.Mutex // held while a library's folder is created or removed
 
-	// passed is called after each step of a Put; tests crash there.
-	passed func(step)
+	// afterStep is called after each step of Put. Tests crash there.
+	afterStep func(putStep)
 }
 
 var _ library.Blobs = (*Disk)(nil)
 
-// A step is a part of Put after which a crash must do no harm.
-type step string
+// A putStep is a part of Put after which a crash must do no harm.
+type putStep string
 
 const (
-	stepFolder  step = "folder"
-	stepCreate  step = "create"
-	stepWrite   step = "write"
-	stepSync    step = "sync"
-	stepRename  step = "rename"
-	stepVisible step = "visible"
+	stepFolder  putStep = "folder"
+	stepCreate  putStep = "create"
+	stepWrite   putStep = "write"
+	stepSync    putStep = "sync"
+	stepRename  putStep = "rename"
+	stepVisible putStep = "visible"
 )
 
 const (
-	// bufferSize gives the disk long writes, and twenty pushes at once little memory.
+	// bufferSize is large enough for long writes and small enough for many pushes at
+	// once.
 	bufferSize = 128 << 10
-	// A write-back is begun each time so much has been written: left to itself, the
-	// system begins when there is much more, and the sync waits for all of it.
+	// A write-back is started after this many bytes. Without it the system starts
+	// later, and the sync waits longer.
 	writeBackAfter = 16 << 20
-	// temporary stands in the names of temporaries and in no key.
-	temporary = "~"
+	// temporaryMark is a part of the names of temporary files and of no key.
+	temporaryMark = "~"
 )
 
-var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+var bufferPool = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
-// OpenDisk opens the folder at path, which is made if it is not there. Nothing
-// outside it is ever touched, whatever a key says.
+// OpenDisk opens the folder at path, and creates it if it does not exist. No key leads
+// to a file outside of it.
 func OpenDisk(path string) (*Disk, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("open blobs: %w", err)
@@ -67,71 +67,71 @@ func OpenDisk(path string) (*Disk, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open blobs: %w", err)
 	}
-	d := &Disk{root: root, passed: func(step) {}}
-	// A crash may have come between the making of a folder and its sync.
-	if err := errors.Join(d.sync("."), syncFolder(filepath.Dir(path))); err != nil {
+	d := &Disk{root: root, afterStep: func(putStep) {}}
+	// A crash may have come between the creation of a folder and its sync.
+	if err := errors.Join(d.syncFolder("."), syncPath(filepath.Dir(path))); err != nil {
 		return nil, errors.Join(fmt.Errorf("open blobs: %w", err), root.Close())
 	}
 	return d, nil
 }
 
-// Close closes the folder. Blobs that are open stay so.
+// Close closes the folder. Open blobs stay open.
 func (d *Disk) Close() error { return d.root.Close() }
 
-// Put stores everything that r gives.
+// Put stores everything that r returns.
 func (d *Disk) Put(ctx context.Context, key string, r io.Reader) (size int64, err error) {
-	folder, ok := folderOf(key)
+	folder, ok := folderOfKey(key)
 	if !ok {
 		return 0, fmt.Errorf("put blob: %q is no key", key)
 	}
-	name := key + temporary + wire.RandomAlphanumeric(12)
+	name := key + temporaryMark + wire.RandomAlphanumeric(12)
 	f, err := d.create(folder, name)
 	if err != nil {
 		return 0, fmt.Errorf("put blob: %w", err)
 	}
-	d.passed(stepCreate)
-	size, err = d.fill(ctx, f, r)
+	d.afterStep(stepCreate)
+	size, err = d.writeAll(ctx, f, r)
 	if err == nil {
 		err = d.publish(folder, name, key)
 	}
 	if err != nil {
-		_ = d.root.Remove(name) // gone already if it was renamed; else Sweep's work
+		_ = d.root.Remove(name) // It no longer exists if it was renamed. If this fails, Sweep removes it.
 		return 0, err
 	}
 	return size, nil
 }
 
-// create makes a new file, and its folder if need be.
+// create creates a file, and its folder if it does not exist.
 func (d *Disk) create(folder, name string) (*os.File, error) {
-	d.making.Lock()
-	defer d.making.Unlock()
+	d.folderMu.Lock()
+	defer d.folderMu.Unlock()
 	switch err := d.root.Mkdir(folder, 0o700); {
 	case err == nil:
-		// Under the lock: whoever finds the folder there finds it there for good.
-		if err := d.sync("."); err != nil {
+		// The lock is held, so that a caller that finds the folder finds a durable one.
+		if err := d.syncFolder("."); err != nil {
 			return nil, err
 		}
 	case !errors.Is(err, fs.ErrExist):
 		return nil, err
 	}
-	d.passed(stepFolder)
+	d.afterStep(stepFolder)
 	return d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
-// fill writes everything that r gives to f, syncs it and closes it.
-func (d *Disk) fill(ctx context.Context, f *os.File, r io.Reader) (size int64, err error) {
+// writeAll writes everything that r returns to f, syncs it and closes it.
+func (d *Disk) writeAll(ctx context.Context, f *os.File, r io.Reader) (size int64, err error) {
 	defer func() {
 		if closed := f.Close(); err == nil && closed != nil {
 			err = fmt.Errorf("put blob: %w", closed)
 		}
 	}()
-	buffer := buffers.Get().(*[bufferSize]byte)
-	defer buffers.Put(buffer)
-	var begun int64 // how much is on its way to the disk
+	buffer := bufferPool.Get().(*[bufferSize]byte)
+	defer bufferPool.Put(buffer)
+	var begun int64 // bytes whose write-back has been started
 	for readErr := error(nil); readErr == nil; {
 		var n int
-		// Not io.ReadFull: it does not tell a reader's io.ErrUnexpectedEOF, which says
-		// that content is missing, from its own.
+		// io.ReadFull cannot be used: its io.ErrUnexpectedEOF cannot be told from one
+		// of the reader, which means that content is missing.
 		for n < len(buffer) && readErr == nil {
 			if err := ctx.Err(); err != nil {
 				return 0, err
@@ -151,30 +151,30 @@ func (d *Disk) fill(ctx context.Context, f *os.File, r io.Reader) (size int64, e
 			begun = size
 		}
 	}
-	d.passed(stepWrite)
+	d.afterStep(stepWrite)
 	if err := f.Sync(); err != nil {
 		return 0, fmt.Errorf("put blob: %w", err)
 	}
-	d.passed(stepSync)
+	d.afterStep(stepSync)
 	return size, nil
 }
 
-// publish gives a finished temporary its name.
+// publish renames a finished temporary file to its key.
 func (d *Disk) publish(folder, name, key string) error {
 	if err := d.root.Rename(name, key); err != nil {
 		return fmt.Errorf("put blob: %w", err)
 	}
-	d.passed(stepRename)
-	if err := d.sync(folder); err != nil {
+	d.afterStep(stepRename)
+	if err := d.syncFolder(folder); err != nil {
 		return fmt.Errorf("put blob: %w", err)
 	}
-	d.passed(stepVisible)
+	d.afterStep(stepVisible)
 	return nil
 }
 
 // Open opens a blob for reading.
 func (d *Disk) Open(_ context.Context, key string) (io.ReadCloser, error) {
-	if _, ok := folderOf(key); !ok {
+	if _, ok := folderOfKey(key); !ok {
 		return nil, fmt.Errorf("open blob %q: %w", key, library.ErrNotFound)
 	}
 	f, err := d.root.Open(key)
@@ -187,35 +187,35 @@ func (d *Disk) Open(_ context.Context, key string) (io.ReadCloser, error) {
 	return f, nil
 }
 
-// Delete removes a blob, if it is there, and its library's folder with the last one.
+// Delete removes a blob, if it exists, and its library's folder if it is then empty.
 func (d *Disk) Delete(_ context.Context, key string) error {
-	folder, ok := folderOf(key)
+	folder, ok := folderOfKey(key)
 	if !ok {
 		return nil
 	}
 	if err := d.root.Remove(key); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("delete blob: %w", err)
 	}
-	d.making.Lock()
-	defer d.making.Unlock()
-	_ = d.root.Remove(folder) // refused while it holds anything
+	d.folderMu.Lock()
+	defer d.folderMu.Unlock()
+	_ = d.root.Remove(folder) // fails if the folder is not empty
 	return nil
 }
 
-// List calls f with each blob whose key begins with prefix.
+// List calls f for each blob whose key begins with prefix.
 func (d *Disk) List(ctx context.Context, prefix string, f func(key string, at time.Time) error) error {
-	return d.walk(ctx, func(name string, info fs.FileInfo) error {
-		if strings.Contains(name, temporary) || !strings.HasPrefix(name, prefix) {
+	return d.eachFile(ctx, func(name string, info fs.FileInfo) error {
+		if strings.Contains(name, temporaryMark) || !strings.HasPrefix(name, prefix) {
 			return nil
 		}
 		return f(name, info.ModTime().UTC())
 	})
 }
 
-// Sweep removes the temporaries last written to before olderThan.
+// Sweep removes the temporary files that were last written to before olderThan.
 func (d *Disk) Sweep(ctx context.Context, olderThan time.Time) error {
-	return d.walk(ctx, func(name string, info fs.FileInfo) error {
-		if !strings.Contains(name, temporary) || !info.ModTime().Before(olderThan) {
+	return d.eachFile(ctx, func(name string, info fs.FileInfo) error {
+		if !strings.Contains(name, temporaryMark) || !info.ModTime().Before(olderThan) {
 			return nil
 		}
 		if err := d.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -225,18 +225,15 @@ func (d *Disk) Sweep(ctx context.Context, olderThan time.Time) error {
 	})
 }
 
-// folderOf is the folder of a key's library. It is false for what is not two names
-// with a slash between them.
-func folderOf(key string) (string, bool) {
+// folderOfKey returns the folder of a key's library. Ok is false unless the key is two
+// names with a slash between them.
+func folderOfKey(key string) (string, bool) {
 	folder, name, ok := strings.Cut(key, "/")
 	return folder, ok && wire.ValidName(folder) && wire.ValidName(name)
 }
 
-// sync makes what has happened in a folder durable.
-func (d *Disk) sync(folder string) error {
-	if runtime.GOOS == "windows" {
-		return nil // a folder cannot be synced there
-	}
+// syncFolder makes the changes in a folder durable.
+func (d *Disk) syncFolder(folder string) error {
 	f, err := d.root.Open(folder)
 	if err != nil {
 		return err
@@ -244,10 +241,7 @@ func (d *Disk) sync(folder string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil // a folder cannot be synced there
-	}
+func syncPath(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-// Package blob keeps contents that are too large for the store: [Disk] in a folder,
-// [Memory] for tests. Both implement library.Blobs. What they keep is sealed before
-// it comes here.
+// Package blob stores the contents of files that are too large for the database: [Disk]
+// in a folder, [Memory] for tests. Both implement library.Blobs. The contents are
+// already sealed.
 package blob

@@ -12,8 +12,8 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// Memory keeps blobs as long as the program runs: for tests. The zero value is
-// empty and ready. It is safe for concurrent use.
+// Memory stores blobs in memory, for tests. The zero value is empty and ready to use.
+// It is safe for concurrent use.
 type Memory struct {
 	mu    sync.Mutex
 	blobs map[string]memoryBlob
@@ -26,7 +26,7 @@ type memoryBlob struct {
 
 var _ library.Blobs = (*Memory)(nil)
 
-// Put stores everything that r gives.
+// Put stores everything that r returns.
 func (m *Memory) Put(_ context.Context, key string, r io.Reader) (int64, error) {
 	content, err := io.ReadAll(r)
 	if err != nil {
@@ -52,7 +52,7 @@ func (m *Memory) Open(_ context.Context, key string) (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(b.content)), nil
 }
 
-// Delete removes a blob, if it is there.
+// Delete removes a blob, if it exists.
 func (m *Memory) Delete(_ context.Context, key string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -60,7 +60,7 @@ func (m *Memory) Delete(_ context.Context, key string) error {
 	return nil
 }
 
-// List calls f with each blob whose key begins with prefix. f may change the blobs.
+// List calls f for each blob whose key begins with prefix. f may change the blobs.
 func (m *Memory) List(_ context.Context, prefix string, f func(key string, at time.Time) error) error {
 	m.mu.Lock()
 	times := map[string]time.Time{}

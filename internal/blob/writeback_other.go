@@ -4,5 +4,5 @@ package blob
 
 import "os"
 
-// beginWriteBack is only known to Linux.
+// beginWriteBack does nothing, since only Linux has such a call.
 func beginWriteBack(*os.File, int64, int64) {}

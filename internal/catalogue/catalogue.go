@@ -1,16 +1,16 @@
-// Package catalogue holds what people can connect: sources, the services and categories
-// that they belong to, countries and platforms.
+// Package catalogue holds the sources that people can connect, the services and
+// categories that the sources belong to, countries and platforms.
 //
-// It comes from one file, which an operator may replace in whole or in part
-// (docs/catalogue.md), and from listings, such as MedMij's, whose sources come and go by
-// themselves. All of it is kept in memory, sorted by name, and looked through anew for
-// each query: ten thousand sources take about a millisecond. When a listing has changed
-// a new index is built beside the old one and takes its place at once.
+// A [Catalogue] comes from one file, which an operator may replace in whole or in part
+// (docs/catalogue.md), and from any number of [SourceLister]s, such as MedMij's list,
+// whose sources change while the server runs. All of it is in memory, sorted by name,
+// and searched from the start for each query: ten thousand sources take about a
+// millisecond. When a list has changed, a new index is built beside the old one and
+// then replaces it.
 package catalogue
 
 import (
-	_ "embed" // the catalogue that ships
-	"errors"
+	_ "embed" // the default catalogue
 	"fmt"
 	"log/slog"
 	"os"
@@ -22,50 +22,50 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// ErrNotFound says that there is no such source.
+// ErrNotFound is returned if there is no such source.
 var ErrNotFound = library.ErrNotFound
 
-// ErrUnlisted says that a listing cannot be had now: what was looked for may be there.
-var ErrUnlisted = delivery.ErrUnlisted
+// ErrListUnavailable is returned if a list is not available now, so that the source in
+// question may exist.
+var ErrListUnavailable = delivery.ErrListUnavailable
 
-// Ids of our own begin at FirstOwnID, so that they never meet digi.me's. Those that
-// follow from a provider's key begin at FirstListedID, so that they never meet those
-// that an operator gives out.
+// Ids of our own begin at FirstOwnID, above those of digi.me. Ids that are derived from
+// a provider's key begin at FirstListedID, above those that an operator assigns.
 const (
 	FirstOwnID    = 900_000
 	FirstListedID = 1_000_000
 )
 
-// Service types of the catalogue that ships.
+// Ids of the services in the default catalogue.
 const (
 	ServiceMedMij = 900001
 	ServiceFHIR   = 900002
 )
 
-// Listing is where sources come from that the file does not hold.
-type Listing interface {
-	// Sources returns what is listed now. The generation is another whenever the list may
-	// be. An error means that nothing can be listed now. It is called for each query, so it
-	// returns what it has at hand; nobody changes the list any more.
-	Sources() (list []Source, generation uint64, err error)
+// SourceLister lists sources that are not in the file.
+type SourceLister interface {
+	// ListSources returns the current sources. The generation changes whenever the list
+	// does. An error means that no list is available now. The method is called for each
+	// query, so it returns what is in memory. The list must not be modified afterwards.
+	ListSources() (list []Source, generation uint64, err error)
 }
 
-// Catalogue is the sources and services that people can connect: what a file says, and
-// what listings add.
+// Catalogue holds the sources and services of a file and the sources of listers. It is
+// safe for concurrent use after the call of AddListers.
 type Catalogue struct {
-	file     *file
-	listings []Listing
-	log      *slog.Logger
+	file    *file
+	listers []SourceLister
+	log     *slog.Logger
 
-	index    atomic.Pointer[index]
-	building sync.Mutex
+	index   atomic.Pointer[index]
+	buildMu sync.Mutex
 }
 
 //go:embed default.json
-var shipped []byte
+var defaultFile []byte
 
-// Load reads a catalogue from an operator's file; of "" it takes the one that ships.
-// The log is told which listed sources are left out, and why.
+// Load reads a catalogue from an operator's file, or the default catalogue if path is
+// empty. Listed sources that are left out are logged with the reason.
 func Load(path string, log *slog.Logger) (*Catalogue, error) {
 	var text []byte
 	if path != "" {
@@ -82,8 +82,8 @@ func Load(path string, log *slog.Logger) (*Catalogue, error) {
 	return c, nil
 }
 
-// Parse is Load for the text of a file, without a log; empty text is the catalogue that ships. Its
-// error names each place that is wrong.
+// Parse is like Load for the text of a file, without a log. Empty text stands for the
+// default catalogue. The error names each place that is wrong.
 func Parse(text []byte) (*Catalogue, error) {
 	f, err := parseFile(text)
 	if err != nil {
@@ -92,56 +92,46 @@ func Parse(text []byte) (*Catalogue, error) {
 	return &Catalogue{file: f, log: slog.New(slog.DiscardHandler)}, nil
 }
 
-// Add adds listings. It is for before the first query.
-func (c *Catalogue) Add(listings ...Listing) { c.listings = append(c.listings, listings...) }
+// AddListers adds listers. It must be called before the first query.
+func (c *Catalogue) AddListers(listers ...SourceLister) { c.listers = append(c.listers, listers...) }
 
-// Directory is the file's part about MedMij's providers.
+// Directory returns the directory of MedMij's providers in the file.
 func (c *Catalogue) Directory() Directory { return c.file.directory }
 
-// Entry finds a source, whatever its status. The error is ErrNotFound, or ErrUnlisted
-// if a listing that cannot be had may hold it.
-func (c *Catalogue) Entry(id int) (Source, error) {
-	x := c.current()
+// Get returns a source, whatever its status. The error is ErrNotFound, or
+// ErrListUnavailable if a list that is not available may have the source.
+func (c *Catalogue) Get(id int) (Source, error) {
+	x := c.currentIndex()
 	if i, ok := x.byID[id]; ok {
 		return x.entries[i].Source, nil
 	}
-	if x.unlisted != nil && id >= FirstListedID {
-		return Source{}, x.unlisted
+	if x.listErr != nil && id >= FirstListedID {
+		return Source{}, x.listErr
 	}
 	return Source{}, fmt.Errorf("source %d: %w", id, ErrNotFound)
 }
 
-// Source finds a source that can be connected now; it answers [delivery.Catalogue].
-// The errors are those of Entry.
+// Source returns a source that can be connected now, as [delivery.Catalogue] requires.
+// The errors are those of Get.
 func (c *Catalogue) Source(id int) (delivery.Source, error) {
-	s, err := c.Entry(id)
+	s, err := c.Get(id)
 	if err != nil {
 		return delivery.Source{}, err
 	}
-	if !s.Usable() {
+	if !s.Connectable() {
 		return delivery.Source{}, fmt.Errorf("source %d cannot be connected now: %w", id, ErrNotFound)
 	}
-	return s.library(), nil
+	return s.toLibrary(), nil
 }
 
-// HasPushSources reports whether there is any source that can be connected and sent to, or a
-// listing that cannot be had now may hold one; it answers [delivery.Catalogue].
-func (c *Catalogue) HasPushSources() (bool, error) {
-	_, total, err := c.Choose(Choice{Push: true, Limit: 1})
-	if errors.Is(err, ErrUnlisted) {
-		return true, nil
-	}
-	return total > 0, err
-}
-
-// SampleDataSets are the invented data that a source can be connected with, by id;
-// none is no error.
+// SampleDataSets returns the sample data sets that a source can be connected with, by
+// id. The map may be empty.
 func (c *Catalogue) SampleDataSets(source int) (map[string]wire.SampleDataSet, error) {
-	s, err := c.Entry(source)
+	s, err := c.Get(source)
 	if err != nil {
 		return nil, err
 	}
-	if !s.Sampled() {
+	if !s.HasSampleData() {
 		return map[string]wire.SampleDataSet{}, nil
 	}
 	return s.SampleDataSets, nil

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// Directory says what people call MedMij's providers, by the provider's name without
-// "@medmij": MedMij's own lists say nothing else of them.
+// Directory describes MedMij's providers, by the provider's name without "@medmij".
+// MedMij's own lists have only that name.
 type Directory map[string]Provider
 
-// Provider is what a directory says of one.
+// Provider is an entry of a directory.
 type Provider struct {
 	Name             string   `json:"name"`
 	Alias            []string `json:"alias"`
@@ -40,18 +40,17 @@ func LoadDirectory(path string) (Directory, error) {
 	return d, nil
 }
 
-// ParseDirectory reads a directory from the text of a file. Its error names each place
-// that is wrong.
+// ParseDirectory parses a directory. The error names each place that is wrong.
 func ParseDirectory(text []byte) (Directory, error) {
-	if err := wellFormed(text); err != nil {
+	if err := checkJSON(text); err != nil {
 		return nil, err
 	}
 	k := &checker{}
-	d := k.directory("", text)
+	d := k.parseDirectory("", text)
 	return d, k.err()
 }
 
-// at is the place of a provider in a file.
+// at returns the place of a provider in a file.
 func (d Directory) at(path, provider string) string {
 	if path == "" {
 		return fmt.Sprintf("%q", provider)
@@ -59,7 +58,7 @@ func (d Directory) at(path, provider string) string {
 	return fmt.Sprintf("%s[%q]", path, provider)
 }
 
-func (k *checker) directory(path string, raw []byte) Directory {
+func (k *checker) parseDirectory(path string, raw []byte) Directory {
 	entries := map[string]rawJSON{}
 	if !k.decode(path, raw, &entries) {
 		return nil
@@ -72,19 +71,19 @@ func (k *checker) directory(path string, raw []byte) Directory {
 			continue
 		}
 		name := strings.TrimSuffix(provider, "@medmij")
-		if _, there := d[name]; there {
-			k.wrong(at, "the provider is there twice")
+		if _, ok := d[name]; ok {
+			k.addError(at, "the provider is there twice")
 		}
 		if name == "" || strings.ToLower(name) != name || strings.ContainsAny(name, " @~:") {
-			k.wrong(at, "the name of a provider is like huisartslinde or test.huisarts.amsterdam")
+			k.addError(at, "the name of a provider is like huisartslinde or test.huisarts.amsterdam")
 		}
 		if p.Name == "" {
-			k.wrong(at+".name", "is missing")
+			k.addError(at+".name", "is missing")
 		}
 		if p.OrganizationType != "" && !slices.Contains(OrganizationTypes, p.OrganizationType) {
-			k.wrong(at+".organizationType", "there is no organisation type %q", p.OrganizationType)
+			k.addError(at+".organizationType", "there is no organisation type %q", p.OrganizationType)
 		}
-		k.logo(at, p.Logo)
+		k.checkLogo(at, p.Logo)
 		d[name] = p
 	}
 	return d

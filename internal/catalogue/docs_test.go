@@ -8,9 +8,10 @@ import (
 	"github.com/carrelhq/carrel/internal/catalogue"
 )
 
-// The file in the documentation is one that the server takes, and all words that it
-// may use stand there.
+// The example in the documentation is a valid file, and the documentation has all data
+// types and organisation types.
 func TestDocs(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../docs/catalogue.md")
 	if err != nil {
 		t.Fatal(err)

@@ -13,8 +13,9 @@ import (
 	"github.com/carrelhq/carrel/internal/catalogue"
 )
 
-func TestShipped(t *testing.T) {
-	c, err := catalogue.Load("", quiet)
+func TestDefaultCatalogue(t *testing.T) {
+	t.Parallel()
+	c, err := catalogue.Load("", discardLog)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +43,8 @@ func TestShipped(t *testing.T) {
 	}
 }
 
-func TestFaults(t *testing.T) {
+func TestFileErrors(t *testing.T) {
+	t.Parallel()
 	source := func(rest string) string {
 		return `{"sources":[{"id":900300,"name":"X","service":900002,"types":["pull"],` + rest + `}]}`
 	}
@@ -73,25 +75,35 @@ func TestFaults(t *testing.T) {
 		{source(`"publishedStatus":"sampledataonly"`), "sources[0].sampleDataSets is missing: "},
 		{source(`"sampleDataSets":{"a b":{}}`), `sources[0].sampleDataSets: the id "a b" is not of letters`},
 		{`{"sources":[{"id":900300,"name":"X","service":900002}]}`, "sources[0].types is missing: pull, push, or both"},
-		{`{"sources":[{"id":900300,"name":"X","service":900002,"types":["in"]}]}`, `sources[0].types[0] is pull or push, not "in"`},
-		{`{"sources":[{"id":900300,"name":"X","service":900002,"types":["push"],"provider":"fhir:x"}]}`, "sources[0].fhirVersion is missing: "},
-		{`{"sources":[{"id":900300,"name":" ","service":7,"types":["push"]}]}`, "sources[0].service: there is no service 7\nsources[0].name is missing"},
+		{`{"sources":[{"id":900300,"name":"X","service":900002,"types":["in"]}]}`,
+			`sources[0].types[0] is pull or push, not "in"`},
+		{`{"sources":[{"id":900300,"name":"X","service":900002,"types":["push"],"provider":"fhir:x"}]}`,
+			"sources[0].fhirVersion is missing: "},
+		{`{"sources":[{"id":900300,"name":" ","service":7,"types":["push"]}]}`,
+			"sources[0].service: there is no service 7\nsources[0].name is missing"},
 		{`{"sources":[{"name":"X","service":900002,"types":["push"]}]}`, "sources[0].id is from 1 to 999999"},
-		{`{"sources":[{"id":1000000,"name":"X","service":900002,"types":["push"]}]}`, "sources[0].id is from 1 to 999999"},
-		{`{"sources":[{"id":1,"name":"X","service":900002,"types":["push"]},{"id":1,"name":"Y","service":900002,"types":["push"]}]}`,
+		{`{"sources":[{"id":1000000,"name":"X","service":900002,"types":["push"]}]}`,
+			"sources[0].id is from 1 to 999999"},
+		{`{"sources":[{"id":1,"name":"X","service":900002,"types":["push"]},` +
+			`{"id":1,"name":"Y","service":900002,"types":["push"]}]}`,
 			"sources[1].id: 1 is that of sources[0] already"},
-		{`{"services":[{"id":1,"name":"A","category":1},{"id":2,"name":"B","category":2},{"id":3,"name":"C","category":7}]}`,
+		{`{"services":[{"id":1,"name":"A","category":1},{"id":2,"name":"B","category":2},` +
+			`{"id":3,"name":"C","category":7}]}`,
 			"services[2].category: there is no category 7"},
-		{`{"services":[{"id":1,"name":"A","category":1},{"id":1,"name":"B","category":2}]}`, "services[1].id: 1 is that of services[0] already"},
+		{`{"services":[{"id":1,"name":"A","category":1},{"id":1,"name":"B","category":2}]}`,
+			"services[1].id: 1 is that of services[0] already"},
 		{`{"categories":[{"id":1,"name":""}]}`, "categories[0].name is missing"},
 		{`{"countries":[{"id":1,"name":"A","code":"NL"}]}`, "countries[0].code is two small letters"},
-		{`{"countries":[{"id":1,"name":"A","code":"nl"},{"id":2,"name":"B","code":"nl"}]}`, "countries[1].code: nl is that of countries[0] already"},
+		{`{"countries":[{"id":1,"name":"A","code":"nl"},{"id":2,"name":"B","code":"nl"}]}`,
+			"countries[1].code: nl is that of countries[0] already"},
 		{`{"platforms":[{"id":1,"name":"A"}]}`, "platforms[0].reference is missing"},
 		{`{"directory":{"Linde":{"name":"De Linde"}}}`, `directory["Linde"]: the name of a provider is like`},
 		{`{"directory":{"linde":{}}}`, `directory["linde"].name is missing`},
 		{`{"directory":{"linde":{"name":"De Linde","zip":""}}}`, `directory["linde"]: the key "zip" is not known`},
-		{`{"directory":{"linde":{"name":"De Linde","organizationType":"x"}}}`, `directory["linde"].organizationType: there is no organisation type "x"`},
-		{`{"directory":{"linde":{"name":"A"},"linde@medmij":{"name":"B"}}}`, `directory["linde@medmij"]: the provider is there twice`},
+		{`{"directory":{"linde":{"name":"De Linde","organizationType":"x"}}}`,
+			`directory["linde"].organizationType: there is no organisation type "x"`},
+		{`{"directory":{"linde":{"name":"A"},"linde@medmij":{"name":"B"}}}`,
+			`directory["linde@medmij"]: the provider is there twice`},
 		{`{"directory":[]}`, "directory is an object, not array"},
 	} {
 		_, err := catalogue.Parse([]byte(tt.file))
@@ -103,42 +115,49 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// Many faults are told together, but not a thousand.
-func TestManyFaults(t *testing.T) {
-	file := `{"sources":[` + strings.TrimSuffix(strings.Repeat(`{"id":0,"name":"X","service":900002,"types":["pull"]},`, 30), ",") + `]}`
+// Many errors are reported together, but not all of them.
+func TestManyFileErrors(t *testing.T) {
+	t.Parallel()
+	file := `{"sources":[` +
+		strings.TrimSuffix(strings.Repeat(`{"id":0,"name":"X","service":900002,"types":["pull"]},`, 30), ",") + `]}`
 	_, err := catalogue.Parse([]byte(file))
 	if err == nil || strings.Count(err.Error(), "\n") != 10 || !strings.HasSuffix(err.Error(), "and 20 more") {
 		t.Error(err)
 	}
 }
 
-// What a file does not have is as it ships.
+// A section that a file does not have is the default.
 func TestSections(t *testing.T) {
+	t.Parallel()
 	const sample = `{"query":{"filter":{"publishedStatus":["sampledataonly"]}}}`
 	for _, tt := range []struct {
 		name, file        string
 		sources, services []int
 	}{
 		{"nothing", `{}`, []int{900101, 900102}, nil},
-		{"sources: only those", `{"sources":[{"id":900300,"name":"X","service":900004,"types":["pull"],"publishedStatus":"sampledataonly","sampleDataSets":{"a":{}}}]}`, []int{900300}, []int{900004}},
+		{"sources: only those", `{"sources":[{"id":900300,"name":"X","service":900004,"types":["pull"],` +
+			`"publishedStatus":"sampledataonly","sampleDataSets":{"a":{}}}]}`, []int{900300}, []int{900004}},
 		{"no sources", `{"sources":[]}`, nil, nil},
-		{"services: sources of others go", `{"services":[{"id":900003,"name":"Sample","category":1}]}`, []int{900101}, []int{900003}},
+		{"services: sources of others go", `{"services":[{"id":900003,"name":"Sample","category":1}]}`, []int{900101},
+			[]int{900003}},
 		{"null is as good as nothing", `{"services":null,"sources":null,"directory":null}`, []int{900101, 900102}, nil},
 	} {
-		c := parse(t, tt.file)
-		a := search(t, c, sample)
-		if got := ids(a.Data); !slices.Equal(got, tt.sources) {
-			t.Errorf("%s: sources %v, want %v", tt.name, got, tt.sources)
-		}
-		for i, id := range tt.services {
-			if a.Data[i].Service.ID != id {
-				t.Errorf("%s: service %d, want %d", tt.name, a.Data[i].Service.ID, id)
+		t.Run(tt.name, func(t *testing.T) {
+			a := search(t, parse(t, tt.file), sample)
+			if got := ids(a.Data); !slices.Equal(got, tt.sources) {
+				t.Errorf("sources %v, want %v", got, tt.sources)
 			}
-		}
+			for i, id := range tt.services {
+				if a.Data[i].Service.ID != id {
+					t.Errorf("service %d, want %d", a.Data[i].Service.ID, id)
+				}
+			}
+		})
 	}
 }
 
 func TestLoad(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(folder, name)
@@ -147,20 +166,23 @@ func TestLoad(t *testing.T) {
 		}
 		return path
 	}
-	if c, err := catalogue.Load(write("good.json", town), quiet); err != nil || c.Directory()["huisartslinde"].City != "Utrecht" {
+	if c, err := catalogue.Load(write("good.json", operatorFile), discardLog); err != nil ||
+		c.Directory()["huisartslinde"].City != "Utrecht" {
 		t.Errorf("%v", err)
 	}
-	if _, err := catalogue.Load(write("bad.json", `{"sources":[{}]}`), quiet); err == nil || !strings.Contains(err.Error(), "bad.json: sources[0]") {
+	if _, err := catalogue.Load(write("bad.json", `{"sources":[{}]}`), discardLog); err == nil ||
+		!strings.Contains(err.Error(), "bad.json: sources[0]") {
 		t.Errorf("bad file: %v", err)
 	}
-	if _, err := catalogue.Load(filepath.Join(folder, "none.json"), quiet); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := catalogue.Load(filepath.Join(folder, "none.json"), discardLog); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
 	d, err := catalogue.LoadDirectory(write("directory.json", `{"huisartslinde@medmij":{"name":"De Linde"}}`))
 	if err != nil || d["huisartslinde"].Name != "De Linde" {
 		t.Errorf("directory %v, %v", d, err)
 	}
-	if _, err := catalogue.LoadDirectory(write("faulty.json", `{"linde":{"name":7}}`)); err == nil || !strings.Contains(err.Error(), `faulty.json: "linde".name is a text`) {
+	if _, err := catalogue.LoadDirectory(write("faulty.json", `{"linde":{"name":7}}`)); err == nil ||
+		!strings.Contains(err.Error(), `faulty.json: "linde".name is a text`) {
 		t.Errorf("faulty directory: %v", err)
 	}
 }

@@ -8,14 +8,16 @@ import (
 	"github.com/carrelhq/carrel/internal/catalogue"
 )
 
-// Whatever is asked, the answer is one that clients accept, and no longer than the page.
+// Every response is acceptable to clients and no longer than the page.
 func FuzzSearch(f *testing.F) {
-	b := &board{}
-	c := parse(f, town, b)
+	b := &fakeLister{}
+	c := parse(f, operatorFile, b)
 	b.write(linde("53", "Meetwaarden", c.Directory()), linde("57", "Documenten", c.Directory()))
 	for _, body := range []string{
-		``, `null`, `{}`, `[]`, `{"limit":1,"offset":1,"sort":{"name":"desc"},"query":{"include":["id","service.id"],"filter":{"type":{"id":[1,2]},"publishedStatus":[1,"pending"]}}}`,
-		`{"query":{"queryString":"élan 3511 AB","search":{"name":["linde"],"address.zipCode":["3511"]},"filter":{"alias":["Linde"],"id":{"id":[2]},"sourceId":1}}}`,
+		``, `null`, `{}`, `[]`, `{"limit":1,"offset":1,"sort":{"name":"desc"},` +
+			`"query":{"include":["id","service.id"],"filter":{"type":{"id":[1,2]},"publishedStatus":[1,"pending"]}}}`,
+		`{"query":{"queryString":"élan 3511 AB","search":{"name":["linde"],"address.zipCode":["3511"]},` +
+			`"filter":{"alias":["Linde"],"id":{"id":[2]},"sourceId":1}}}`,
 		`{"query":{"search":{"name":[null]}}}`, `{"limit":1e3}`, `{"offset":-1}`, `{"query":{"filter":{"id":[[[]]]}}}`,
 	} {
 		f.Add([]byte(body))
@@ -39,17 +41,19 @@ func FuzzSearch(f *testing.F) {
 		if len(a.Data) > a.Limit || a.Limit > wire.MaxLimit || len(a.Data) > a.Total {
 			t.Errorf("%d sources on a page of %d of %d", len(a.Data), a.Limit, a.Total)
 		}
-		if _, _, err := c.Choose(catalogue.Choice{Push: true, Text: q.Query.QueryString}); err != nil {
+		if _, _, err := c.ListConnectable(catalogue.ConnectQuery{Push: true, Text: q.Query.QueryString}); err != nil {
 			t.Error(err)
 		}
 	})
 }
 
-// A file is refused with a reason, or everything in it can be given out.
+// A file is refused with an error, or all of its content can be returned.
 func FuzzFile(f *testing.F) {
-	f.Add([]byte(town))
-	f.Add([]byte(`{"categories":[{"id":1,"name":"A","json":{"a":[1]}}],"countries":[{"id":1,"code":"aa","name":"A"}],"platforms":[{"id":1,"name":"A","reference":"a","json":{}}],` +
-		`"services":[{"id":1,"name":"A","category":1,"json":{}}],"sources":[{"id":1,"name":"A","service":1,"types":["pull"],"logo":"data:image/gif,x","publishedDate":"2026-11-24T01:02:03Z"}]}`))
+	f.Add([]byte(operatorFile))
+	f.Add([]byte(`{"categories":[{"id":1,"name":"A","json":{"a":[1]}}],"countries":[{"id":1,"code":"aa",` +
+		`"name":"A"}],"platforms":[{"id":1,"name":"A","reference":"a","json":{}}],` +
+		`"services":[{"id":1,"name":"A","category":1,"json":{}}],"sources":[{"id":1,"name":"A","service":1,` +
+		`"types":["pull"],"logo":"data:image/gif,x","publishedDate":"2026-11-24T01:02:03Z"}]}`))
 	f.Add([]byte(`{"sources":[{}],"directory":{"a":{"name":"A"}}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, err := catalogue.Parse(text)
@@ -65,7 +69,8 @@ func FuzzFile(f *testing.F) {
 				t.Error(err)
 			}
 		}
-		for _, list := range []any{c.Categories(wire.ListRequest{}), c.Countries(wire.ListRequest{}), c.Platforms(wire.ListRequest{})} {
+		for _, list := range []any{c.Categories(wire.ListRequest{}), c.Countries(wire.ListRequest{}),
+			c.Platforms(wire.ListRequest{})} {
 			_ = marshal(t, list)
 		}
 	})

@@ -1,7 +1,6 @@
 package catalogue
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,138 +10,108 @@ import (
 	"github.com/carrelhq/carrel/internal/delivery"
 )
 
-// index is all sources as they were when it was built, sorted by name. It is never
-// changed.
+// index has all sources at the time when it was built, sorted by name. It is not
+// modified.
 type index struct {
 	entries []entry
 	byID    map[int]int
-	// text is the text of all entries, one after the other, each ended by a line break.
+	// text is the text of all entries, each ended by a line break.
 	text string
-	// ends are where each ends in it.
+	// ends are the ends of the entries in text.
 	ends []int
-	// heard is what each listing said.
-	heard []heard
-	// unlisted says that a listing cannot be had, and why.
-	unlisted error
+	// results are the results of each lister.
+	results []listResult
+	// listErr is set if a list is not available.
+	listErr error
 }
 
-// heard is what a listing said.
-type heard struct {
+// listResult is the result of a lister.
+type listResult struct {
 	list       []Source
 	generation uint64
 	err        error
 }
 
-// entry is a source and what it is found by.
-type entry struct {
-	Source
-	key string // the folded name
-	// text is the words of all that a source is found by: first of each of
-	// [wire.SearchFields], up to its end, then of the reference.
-	text string
-	ends [7]int
-}
-
-// The places of [wire.SearchFields]. Those from city on say where, the others who.
-const (
-	name = iota
-	alias
-	abbreviation
-	medicalCenter
-	practitioner
-	city
-	zipCode
-)
-
-// field is the words of one field.
-func (e *entry) field(i int) string {
-	if i == 0 {
-		return e.text[:e.ends[0]]
-	}
-	return e.text[e.ends[i-1]:e.ends[i]]
-}
-
-// current is the index of what is listed now. While a new one is built for somebody,
-// everybody else gets the old one.
-func (c *Catalogue) current() *index {
+// currentIndex returns the index of the current lists. While one caller builds a new
+// index, the others get the old one.
+func (c *Catalogue) currentIndex() *index {
 	old := c.index.Load()
-	if old != nil && old.standsFor(c.ask()) {
+	if old != nil && old.builtFrom(c.listSources()) {
 		return old
 	}
 	if old == nil {
-		c.building.Lock()
-	} else if !c.building.TryLock() {
+		c.buildMu.Lock()
+	} else if !c.buildMu.TryLock() {
 		return old
 	}
-	defer c.building.Unlock()
-	said := c.ask() // again: it may have been a while
-	if x := c.index.Load(); x != nil && x.standsFor(said) {
+	defer c.buildMu.Unlock()
+	results := c.listSources() // again, since waiting for the lock may take a while
+	if x := c.index.Load(); x != nil && x.builtFrom(results) {
 		return x
 	}
-	x := c.build(said)
+	x := c.buildIndex(results)
 	c.index.Store(x)
 	return x
 }
 
-func (c *Catalogue) ask() []heard {
-	said := make([]heard, len(c.listings))
-	for i, l := range c.listings {
-		said[i].list, said[i].generation, said[i].err = l.Sources()
+func (c *Catalogue) listSources() []listResult {
+	results := make([]listResult, len(c.listers))
+	for i, l := range c.listers {
+		results[i].list, results[i].generation, results[i].err = l.ListSources()
 	}
-	return said
+	return results
 }
 
-func (x *index) standsFor(said []heard) bool {
-	return slices.EqualFunc(x.heard, said, func(a, b heard) bool {
+func (x *index) builtFrom(results []listResult) bool {
+	return slices.EqualFunc(x.results, results, func(a, b listResult) bool {
 		return (a.err == nil) == (b.err == nil) && (a.err != nil || a.generation == b.generation)
 	})
 }
 
-func (c *Catalogue) build(said []heard) *index {
-	x := &index{heard: said}
-	taken := map[int]delivery.ProviderKey{}
+func (c *Catalogue) buildIndex(results []listResult) *index {
+	x := &index{results: results}
+	providers := map[int]delivery.ProviderKey{}
 	var entries []*entry
 	for _, s := range c.file.sources {
-		taken[s.ID] = s.Provider
+		providers[s.ID] = s.Provider
 		entries = append(entries, newEntry(s))
 	}
-	left := map[string][]Source{}
-	for i, h := range said {
-		said[i].list = nil // the entries hold it
+	omitted := map[string][]Source{}
+	for i, h := range results {
+		results[i].list = nil // the entries have them
 		if h.err != nil {
-			x.unlisted = errors.Join(x.unlisted, h.err)
+			x.listErr = errors.Join(x.listErr, h.err)
 			continue
 		}
 		for _, s := range h.list {
-			if p, there := taken[s.ID]; there && p == s.Provider {
-				continue // the file says more of it
+			if p, ok := providers[s.ID]; ok && p == s.Provider {
+				continue // the file's source describes more
 			}
-			s, why := c.adopt(s, taken)
-			if why != "" {
-				left[why] = append(left[why], s)
+			s, reason := c.completeListed(s, providers)
+			if reason != "" {
+				omitted[reason] = append(omitted[reason], s)
 				continue
 			}
-			taken[s.ID] = s.Provider
+			providers[s.ID] = s.Provider
 			entries = append(entries, newEntry(s))
 		}
 	}
-	for why, list := range left {
-		c.log.Warn("listed sources left out", "why", why, "sources", len(list), "id", list[0].ID, "reference", list[0].Reference)
+	for reason, list := range omitted {
+		c.log.Warn("listed sources left out", "why", reason, "sources", len(list),
+			"id", list[0].ID, "reference", list[0].Reference)
 	}
-	if x.unlisted != nil {
-		x.unlisted = fmt.Errorf("%w: %w", ErrUnlisted, x.unlisted)
+	if x.listErr != nil {
+		x.listErr = fmt.Errorf("%w: %w", ErrListUnavailable, x.listErr)
 	}
-	slices.SortFunc(entries, func(a, b *entry) int {
-		return cmp.Or(strings.Compare(a.key, b.key), strings.Compare(a.field(city), b.field(city)), strings.Compare(a.field(zipCode), b.field(zipCode)),
-			strings.Compare(a.Detail, b.Detail), cmp.Compare(a.ID, b.ID))
-	})
-	tellApart(entries)
-	x.arrange(entries)
+	slices.SortFunc(entries, compareEntries)
+	setTitles(entries)
+	x.layOut(entries)
 	return x
 }
 
-// arrange lays the entries side by side, since a search goes through all of them.
-func (x *index) arrange(sorted []*entry) {
+// layOut moves the text of all entries into one string, since a search goes through all
+// of it.
+func (x *index) layOut(sorted []*entry) {
 	size := 0
 	for _, e := range sorted {
 		size += len(e.text) + 1
@@ -162,13 +131,13 @@ func (x *index) arrange(sorted []*entry) {
 	}
 }
 
-// sample is how much of the text suffices to tell how rare a word is.
-const sample = 64 << 10
+// rarestSample is the part of the text that is searched to tell how rare a word is.
+const rarestSample = 64 << 10
 
-// rarest is the word of a pattern that the fewest entries have; empty if there is none
-// that must be there as it is.
-func (x *index) rarest(p pattern) (word string) {
-	some, fewest := x.text[:min(sample, len(x.text))], 0
+// rarestWord returns the word of a pattern that the fewest entries have, or "" if there
+// is no word that must occur as it is.
+func (x *index) rarestWord(p textPattern) (word string) {
+	some, fewest := x.text[:min(rarestSample, len(x.text))], 0
 	for _, t := range p {
 		if t.joined != "" {
 			continue
@@ -180,9 +149,10 @@ func (x *index) rarest(p pattern) (word string) {
 	return word
 }
 
-// having are the entries, by their number, in whose text something stands. It is
-// looked for in all texts at once, which is several times as fast as in each.
-func (x *index) having(what string) (found []int) {
+// entriesWith returns the indexes of the entries whose text contains a word. It
+// searches the text of all entries at once, which is several times as fast as searching
+// each.
+func (x *index) entriesWith(what string) (found []int) {
 	for i, begin := 0, 0; i < len(x.ends); {
 		at := strings.Index(x.text[begin:], what)
 		if at < 0 {
@@ -199,14 +169,15 @@ func (x *index) having(what string) (found []int) {
 	return found
 }
 
-// adopt makes a listed source one of the catalogue's; why says what speaks against it.
-func (c *Catalogue) adopt(s Source, taken map[int]delivery.ProviderKey) (_ Source, why string) {
+// completeListed fills in what a listed source refers to. Reason says why the source
+// is left out, if it is.
+func (c *Catalogue) completeListed(s Source, providers map[int]delivery.ProviderKey) (_ Source, reason string) {
 	service, ok := c.file.services[s.Service.ID]
-	_, there := taken[s.ID]
+	_, duplicate := providers[s.ID]
 	switch {
 	case s.ID < FirstOwnID:
 		return s, "its id is one of those of digi.me"
-	case there:
+	case duplicate:
 		return s, "another source has its id"
 	case !ok:
 		return s, fmt.Sprintf("there is no service %d", s.Service.ID)
@@ -220,54 +191,4 @@ func (c *Catalogue) adopt(s Source, taken map[int]delivery.ProviderKey) (_ Sourc
 	}
 	s.Countries, s.Platforms = countries, c.file.platforms
 	return s, ""
-}
-
-func newEntry(s Source) *entry {
-	e := &entry{Source: s, key: fold(s.Name)}
-	e.Title = s.Name
-	b := make([]byte, 0, 256)
-	for i := range e.ends {
-		switch i {
-		case name:
-			b = appendWords(appendWords(b, s.Name), s.Detail)
-		case alias:
-			for _, a := range s.Alias {
-				b = appendWords(b, a)
-			}
-		case abbreviation:
-			b = appendWords(b, s.Abbreviation)
-		case medicalCenter:
-			b = appendWords(b, s.MedicalCenter)
-		case practitioner:
-			b = appendWords(b, s.Practitioner)
-		case city:
-			b = appendWords(b, s.Address.City)
-		case zipCode:
-			b = appendZipCode(b, s.Address.ZipCode)
-		}
-		e.ends[i] = len(b)
-	}
-	e.text = string(appendWords(b, s.Reference))
-	return e
-}
-
-// tellApart gives sources that have the same name at the same place a title with their
-// detail. They stand next to each other.
-func tellApart(entries []*entry) {
-	for begin := 0; begin < len(entries); {
-		end := begin + 1
-		for end < len(entries) && entries[end].samePlace(entries[begin]) {
-			end++
-		}
-		for _, e := range entries[begin:end] {
-			if end-begin > 1 && e.Detail != "" {
-				e.Title = e.Name + " – " + e.Detail
-			}
-		}
-		begin = end
-	}
-}
-
-func (e *entry) samePlace(other *entry) bool {
-	return e.key == other.key && e.field(city) == other.field(city) && e.field(zipCode) == other.field(zipCode)
 }

@@ -6,30 +6,35 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// Categories lists the groups of services.
+// Categories returns the groups of services.
 func (c *Catalogue) Categories(q wire.ListRequest) wire.CategoriesAnswer {
-	return wire.CategoriesAnswer{Data: list(c.file.categories, q, func(k wire.Category) int { return k.ID }, pruneCategory)}
+	id := func(k wire.Category) int { return k.ID }
+	return wire.CategoriesAnswer{Data: selectByID(c.file.categories, q, id, pruneCategory)}
 }
 
-// Countries lists the countries.
+// Countries returns the countries.
 func (c *Catalogue) Countries(q wire.ListRequest) wire.CountriesAnswer {
-	return wire.CountriesAnswer{Data: list(c.file.countries, q, func(k wire.Country) int { return k.ID }, pruneCountry)}
+	id := func(k wire.Country) int { return k.ID }
+	return wire.CountriesAnswer{Data: selectByID(c.file.countries, q, id, pruneCountry)}
 }
 
-// Platforms lists the platforms.
+// Platforms returns the platforms.
 func (c *Catalogue) Platforms(q wire.ListRequest) wire.PlatformsAnswer {
-	return wire.PlatformsAnswer{Data: list(c.file.platforms, q, func(k wire.Platform) int { return k.ID }, prunePlatform)}
+	id := func(k wire.Platform) int { return k.ID }
+	return wire.PlatformsAnswer{Data: selectByID(c.file.platforms, q, id, prunePlatform)}
 }
 
-// SourceTypes lists the types that a source can have.
+// SourceTypes returns the types that a source can have.
 func (c *Catalogue) SourceTypes(q wire.ListRequest) wire.SourceTypesAnswer {
-	return wire.SourceTypesAnswer{Data: list(wire.SourceTypes, q, func(k wire.SourceType) int { return k.ID },
-		func(t wire.SourceType, _ fields, _ string) wire.SourceType { return t })}
+	id := func(t wire.SourceType) int { return t.ID }
+	prune := func(t wire.SourceType, _ includeFields, _ string) wire.SourceType { return t }
+	return wire.SourceTypesAnswer{Data: selectByID(wire.SourceTypes, q, id, prune)}
 }
 
-// list is what a query selects, never nil: a list that is null breaks clients.
-func list[T any](all []T, q wire.ListRequest, id func(T) int, prune func(T, fields, string) T) []T {
-	in, ids := fieldsOf(q.Query.Include), q.Query.Filter.ID
+// selectByID returns what a query selects. The result is never nil, since clients fail
+// on a null list.
+func selectByID[T any](all []T, q wire.ListRequest, id func(T) int, prune func(T, includeFields, string) T) []T {
+	in, ids := newIncludeFields(q.Query.Include), q.Query.Filter.ID
 	out := make([]T, 0, len(all))
 	for _, one := range all {
 		if len(ids) == 0 || slices.Contains(ids, id(one)) {
@@ -39,10 +44,10 @@ func list[T any](all []T, q wire.ListRequest, id func(T) int, prune func(T, fiel
 	return out
 }
 
-// The functions below leave out what a query does not ask for. Of a country name and
-// code stay: the iOS client cannot be without them.
+// The functions below remove what a query does not ask for. A country always keeps its
+// name and code, which the iOS client requires.
 
-func pruneCategory(k wire.Category, in fields, at string) wire.Category {
+func pruneCategory(k wire.Category, in includeFields, at string) wire.Category {
 	switch {
 	case in == nil, at != "" && in.has(at[:len(at)-1]):
 		return k
@@ -67,7 +72,7 @@ func pruneCategory(k wire.Category, in fields, at string) wire.Category {
 	return k
 }
 
-func pruneCountry(k wire.Country, in fields, at string) wire.Country {
+func pruneCountry(k wire.Country, in includeFields, at string) wire.Country {
 	switch {
 	case in == nil:
 	case at == "":
@@ -78,7 +83,7 @@ func pruneCountry(k wire.Country, in fields, at string) wire.Country {
 	return k
 }
 
-func prunePlatform(k wire.Platform, in fields, at string) wire.Platform {
+func prunePlatform(k wire.Platform, in includeFields, at string) wire.Platform {
 	if in == nil || at != "" && in.has(at[:len(at)-1]) {
 		return k
 	}
@@ -94,8 +99,8 @@ func prunePlatform(k wire.Platform, in fields, at string) wire.Platform {
 	return k
 }
 
-func pruneResource(r *wire.Resource, in fields) *wire.Resource {
-	if r == nil || !in.any("resource") {
+func pruneResource(r *wire.Resource, in includeFields) *wire.Resource {
+	if r == nil || !in.hasAnyPart("resource") {
 		return nil
 	}
 	return r

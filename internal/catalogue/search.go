@@ -1,42 +1,41 @@
 package catalogue
 
 import (
-	"slices"
-	"strings"
-
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// Search answers discovery/sources. The error wraps ErrUnlisted if nothing was found
-// and a listing cannot be had; where something was found, that has to do.
+// Search answers discovery/sources. Sources are sorted by name.
 //
-// Sources come by name. Of the fields that are searched, those that say who (name,
-// alias and the like) have to fit in one text of one of them, and so have those that
-// say where (city, postcode).
+// If the query searches name fields (name, alias and the like), one of its texts has to
+// match one of them; the same holds for place fields (city, postcode).
+//
+// The error wraps ErrListUnavailable if nothing was found and a list is not available.
 func (c *Catalogue) Search(r wire.SourcesRequest) (wire.SourcesAnswer, error) {
 	if r.Limit == 0 {
 		r.Limit = wire.DefaultLimit
 	}
-	m := matcherOf(r.Query)
-	x := c.current()
-	found, total := x.page(r.Offset, r.Limit, r.Sort.Name == "desc", patternOf(r.Query.QueryString), m.fits)
-	if total == 0 && x.unlisted != nil {
-		return wire.SourcesAnswer{}, x.unlisted
+	m := newMatcher(r.Query)
+	x := c.currentIndex()
+	found, total := x.page(r.Offset, r.Limit, r.Sort.Name == "desc", newTextPattern(r.Query.QueryString), m.matches)
+	if total == 0 && x.listErr != nil {
+		return wire.SourcesAnswer{}, x.listErr
 	}
-	in := fieldsOf(r.Query.Include)
+	in := newIncludeFields(r.Query.Include)
 	answer := wire.SourcesAnswer{Data: make([]wire.Source, len(found)), Limit: r.Limit, Offset: r.Offset, Total: total}
 	for i, e := range found {
-		answer.Data[i] = e.wire(in)
+		answer.Data[i] = e.toWire(in)
 	}
 	return answer, nil
 }
 
-// page looks through all entries that may fit a text and returns one page of those
-// that fit altogether, and how many there are.
-func (x *index) page(offset, limit int, descending bool, text pattern, fits func(*entry) bool) (found []*entry, total int) {
+// page searches the entries that may match a text, and returns one page of those that
+// match and their number.
+func (x *index) page(offset, limit int, descending bool, text textPattern,
+	filter func(*entry) bool,
+) (found []*entry, total int) {
 	n, at := len(x.entries), func(i int) int { return i }
-	if word := x.rarest(text); word != "" {
-		some := x.having(word)
+	if word := x.rarestWord(text); word != "" {
+		some := x.entriesWith(word)
 		n, at = len(some), func(i int) int { return some[i] }
 	}
 	for i := range n {
@@ -44,7 +43,7 @@ func (x *index) page(offset, limit int, descending bool, text pattern, fits func
 			i = n - 1 - i
 		}
 		e := &x.entries[at(i)]
-		if !fits(e) || !text.fits(e.text) {
+		if !filter(e) || !text.matches(e.text) {
 			continue
 		}
 		if total >= offset && len(found) < limit {
@@ -53,133 +52,4 @@ func (x *index) page(offset, limit int, descending bool, text pattern, fits func
 		total++
 	}
 	return found, total
-}
-
-// matcher is a query, ready to be held against each entry.
-type matcher struct {
-	statuses   []wire.PublishedStatus
-	pull, push bool
-	ids        set[int]
-	sourceID   int
-	services   set[int]
-	countries  set[int]
-	categories set[int]
-	platforms  set[int]
-	references set[string]
-	aliases    set[string]
-
-	// who and where are the searched fields; of each that is not empty one has to fit.
-	who, where []fieldPattern
-}
-
-type fieldPattern struct {
-	field int
-	pattern
-}
-
-func matcherOf(q wire.SourceQuery) *matcher {
-	f := q.Filter
-	m := &matcher{
-		statuses: f.PublishedStatus, ids: setOf(f.ID), sourceID: f.SourceID, services: setOf(f.Service.ID), countries: setOf(f.Country.ID),
-		categories: setOf(f.Category.ID), platforms: setOf(f.Platform.ID), references: setOf(f.Reference),
-	}
-	if len(m.statuses) == 0 {
-		m.statuses = []wire.PublishedStatus{wire.Approved}
-	}
-	m.pull = len(f.Type.ID) == 0 || slices.Contains(f.Type.ID, wire.TypePull)
-	m.push = slices.Contains(f.Type.ID, wire.TypePush)
-	for _, a := range f.Alias {
-		if m.aliases == nil {
-			m.aliases = set[string]{}
-		}
-		m.aliases[fold(a)] = true
-	}
-	for i, field := range wire.SearchFields {
-		for _, text := range q.Search[field] {
-			if p := patternOf(text); len(p) == 0 {
-				continue
-			} else if i < city {
-				m.who = append(m.who, fieldPattern{i, p})
-			} else {
-				m.where = append(m.where, fieldPattern{i, p})
-			}
-		}
-	}
-	return m
-}
-
-func (m *matcher) fits(e *entry) bool {
-	return (m.pull && e.Pull || m.push && e.Push) &&
-		slices.Contains(m.statuses, e.Status) &&
-		m.ids.lets(e.ID) && (m.sourceID == 0 || m.sourceID == e.ID) &&
-		m.services.lets(e.Service.ID) && m.categories.lets(e.Service.Category.ID) && m.references.lets(e.Reference) &&
-		(m.countries == nil || slices.ContainsFunc(e.Countries, func(k wire.Country) bool { return m.countries[k.ID] })) &&
-		(m.platforms == nil || slices.ContainsFunc(e.Platforms, func(k wire.Platform) bool { return m.platforms[k.ID] })) &&
-		(m.aliases == nil || slices.ContainsFunc(e.Alias, func(a string) bool { return m.aliases[fold(a)] })) &&
-		oneFits(m.who, e) && oneFits(m.where, e)
-}
-
-func oneFits(patterns []fieldPattern, e *entry) bool {
-	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p fieldPattern) bool { return p.fits(e.field(p.field)) })
-}
-
-// set is what is let through; nil is everything.
-type set[T comparable] map[T]bool
-
-func setOf[T comparable](list []T) set[T] {
-	if len(list) == 0 {
-		return nil
-	}
-	s := make(set[T], len(list))
-	for _, v := range list {
-		s[v] = true
-	}
-	return s
-}
-
-func (s set[T]) lets(v T) bool { return s == nil || s[v] }
-
-// Choice is a search of the page where a person chooses what to connect.
-type Choice struct {
-	// Push asks for what can be sent to, otherwise for what can be collected from.
-	Push bool
-	// Text is what the person typed; empty for everything.
-	Text string
-	// DataTypes and OrganizationType narrow the choice if they are not empty: to sources
-	// of that type that have one of the data types.
-	DataTypes        []string
-	OrganizationType string
-	// Samples adds what can only be connected with sample data.
-	Samples bool
-	// Offset and Limit choose the page; a limit of 0 means [wire.DefaultLimit].
-	Offset, Limit int
-}
-
-// Choose finds what a person can connect now, by name, and how much there is of it on
-// all pages. The error wraps ErrUnlisted if nothing was found and a listing cannot be
-// had.
-func (c *Catalogue) Choose(q Choice) (found []Source, total int, err error) {
-	if q.Limit <= 0 {
-		q.Limit = wire.DefaultLimit
-	}
-	if runes := []rune(q.Text); len(runes) > wire.MaxText {
-		q.Text = string(runes[:wire.MaxText])
-	}
-	p := patternOf(q.Text)
-	if len(p) == 0 && strings.TrimSpace(q.Text) != "" {
-		p = pattern{{word: "\x00"}} // signs alone are in no name
-	}
-	x := c.current()
-	page, total := x.page(max(q.Offset, 0), q.Limit, false, p, func(e *entry) bool {
-		return (q.Push && e.Push || !q.Push && e.Pull) &&
-			(e.Usable() || q.Samples && e.Sampled()) &&
-			e.Offers(q.DataTypes, q.OrganizationType)
-	})
-	if total == 0 && x.unlisted != nil {
-		return nil, 0, x.unlisted
-	}
-	for _, e := range page {
-		found = append(found, e.Source)
-	}
-	return found, total, nil
 }

@@ -118,7 +118,11 @@ func (a *Connections) endAccessUnlessReconnected(ctx context.Context, account Co
 // account has other access by now.
 func (a *Connections) endAccess(ctx context.Context, account Connection) error {
 	event := library.Event{Library: account.Library, At: a.now(), Kind: library.EventAccountEnded,
-		Details: library.EventDetails{Application: account.Application, Account: account.ID, Provider: account.Source.Name}}
+		Details: library.EventDetails{
+			Application: account.Application,
+			Account:     account.ID,
+			Provider:    account.Source.Name,
+		}}
 	err := a.store.EndAccess(ctx, account.ID, account.AccessVersion, a.now(), event)
 	if err != nil && !errors.Is(err, library.ErrNotFound) {
 		return fmt.Errorf("end access: %w", err)

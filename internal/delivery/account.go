@@ -46,11 +46,11 @@ func (a *Connections) onWire(c Connection) wire.Account {
 // bearer's, is no error: the call may be repeated, and nothing can be probed. The account
 // that stands for the person is no longer shown to the application, until the person's
 // next consent; the consents that they gave are theirs to end, and stay.
-func (a *Connections) Delete(ctx context.Context, b *library.Bearer, id wire.AccountID) error {
+func (a *Connections) DeleteForBearer(ctx context.Context, b *library.Bearer, id wire.AccountID) error {
 	if hidden, err := a.consents.HideUserAccount(ctx, b, id); hidden || err != nil {
 		return err
 	}
-	account, err := a.getFor(ctx, b.Library.ID, b.Client.Application.ID, id)
+	account, err := a.getAtApplication(ctx, b.Library.ID, b.Client.Application.ID, id)
 	if errors.Is(err, library.ErrNotFound) {
 		return nil
 	}
@@ -87,10 +87,20 @@ func (a *Connections) Disconnect(ctx context.Context, s *library.SignedIn, id wi
 	if err != nil {
 		return err
 	}
-	return a.disconnect(ctx, account, library.EventDetails{Application: account.Application}, "the person disconnected the account")
+	return a.disconnect(
+		ctx,
+		account,
+		library.EventDetails{Application: account.Application},
+		"the person disconnected the account",
+	)
 }
 
-func (a *Connections) disconnect(ctx context.Context, account Connection, details library.EventDetails, reason string) error {
+func (a *Connections) disconnect(
+	ctx context.Context,
+	account Connection,
+	details library.EventDetails,
+	reason string,
+) error {
 	details.Account, details.Provider = account.ID, account.Source.Name
 	now := a.now()
 	err := a.store.Disconnect(ctx, account.Library, account.Application, account.ID, now, reason,
@@ -103,7 +113,12 @@ func (a *Connections) disconnect(ctx context.Context, account Connection, detail
 
 // connectedAt finds an account that a person has connected at an application. It returns
 // ErrNotFound for another's, of the person or the application, and for a pending one.
-func (a *Connections) getFor(ctx context.Context, owner library.ID, application wire.ApplicationID, id wire.AccountID) (Connection, error) {
+func (a *Connections) getAtApplication(
+	ctx context.Context,
+	owner library.ID,
+	application wire.ApplicationID,
+	id wire.AccountID,
+) (Connection, error) {
 	account, err := a.store.GetConnection(ctx, owner, id, true)
 	if err != nil {
 		return Connection{}, fmt.Errorf("get account: %w", err)

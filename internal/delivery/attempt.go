@@ -39,14 +39,14 @@ func (d *Queue) try(ctx context.Context, v *Delivery) (answer []byte, err error)
 	if !d.now().Before(v.ExpiresAt) {
 		return nil, d.finish(ctx, v, Expired, "its time was over", nil)
 	}
-	account, err := d.accounts.store.GetConnection(ctx, v.Library, v.Account, true)
+	account, err := d.connections.store.GetConnection(ctx, v.Library, v.Account, true)
 	if errors.Is(err, library.ErrNotFound) {
 		return nil, d.finish(ctx, v, Expired, "the account was disconnected", nil)
 	}
 	if err != nil {
 		return nil, d.retryLater(ctx, v, "the store did not answer", 0, err)
 	}
-	access, err := d.accounts.access(ctx, account)
+	access, err := d.connections.access(ctx, account)
 	switch {
 	case errors.Is(err, ErrReconnect):
 		return nil, d.finish(ctx, v, Reconnect, "the provider's consent is over", nil)
@@ -87,7 +87,13 @@ func weightOf(size int64) int64 { return 64<<10 + 5*size }
 
 // post sends the resource. From the moment that the store says so until an answer is
 // written down, nobody may send it again.
-func (d *Queue) post(ctx context.Context, v *Delivery, account Connection, access accessToken, r Resource) (answer []byte, err error) {
+func (d *Queue) post(
+	ctx context.Context,
+	v *Delivery,
+	account Connection,
+	access accessToken,
+	r Resource,
+) (answer []byte, err error) {
 	now := d.now()
 	err = d.store.BeginPosting(ctx, v.ID, v.Lease, now, now.Add(d.leaseLifetime()))
 	if errors.Is(err, library.ErrNotFound) {
@@ -99,13 +105,13 @@ func (d *Queue) post(ctx context.Context, v *Delivery, account Connection, acces
 	v.State = Posting
 	v.Attempts++
 	// One time for all of it, so that it has ended before the lease has.
-	ctx, cancel := context.WithTimeout(ctx, d.config.Attempt)
+	ctx, cancel := context.WithTimeout(ctx, d.config.AttemptTimeout)
 	defer cancel()
 	out := d.send(ctx, account, access, r)
 	if out.Kind == OutcomeUnauthorized && access.renewable {
 		// Surely not filed: once more with new access.
 		account.AccessVersion = access.version
-		renewed, err := d.accounts.refresh(ctx, account)
+		renewed, err := d.connections.refresh(ctx, account)
 		switch {
 		case err == nil && ctx.Err() != nil:
 			return nil, d.retryLater(ctx, v, "no time was left after access was renewed", 0, nil)
@@ -130,7 +136,7 @@ func (d *Queue) post(ctx context.Context, v *Delivery, account Connection, acces
 		return out.Answer, d.finish(ctx, v, Refused, out.Reason, out.Answer)
 	case OutcomeUnauthorized, OutcomeForbidden:
 		account.AccessVersion = access.version
-		switch err := d.accounts.endAccess(context.WithoutCancel(ctx), account); {
+		switch err := d.connections.endAccess(context.WithoutCancel(ctx), account); {
 		case errors.Is(err, library.ErrUsed): // the person was faster
 			return nil, d.retryLater(ctx, v, "the account's access has changed meanwhile", 0, nil)
 		case !errors.Is(err, ErrReconnect):
@@ -145,7 +151,11 @@ func (d *Queue) post(ctx context.Context, v *Delivery, account Connection, acces
 }
 
 func (d *Queue) send(ctx context.Context, account Connection, access accessToken, r Resource) Outcome {
-	return d.providers.Send(ctx, account.Source.Provider, SendRequest{Resource: r, Token: access.token, Correlation: access.correlation})
+	return d.providers.Send(
+		ctx,
+		account.Source.Provider,
+		SendRequest{Resource: r, Token: access.token, Correlation: access.correlation},
+	)
 }
 
 // later puts a delivery back that surely has not been filed, unless its time would be
@@ -158,7 +168,7 @@ func (d *Queue) retryLater(ctx context.Context, v *Delivery, reason string, wait
 	}
 	v.State, v.Reason, v.NextAt, v.UpdatedAt = Waiting, reason, next, now
 	ctx = context.WithoutCancel(ctx)
-	err := retryWrite(func() error { return d.store.PutOff(ctx, v.ID, v.Lease, v.Status, reason, next, now) })
+	err := retryWrite(func() error { return d.store.Postpone(ctx, v.ID, v.Lease, v.Status, reason, next, now) })
 	d.wake()
 	return errors.Join(cause, err)
 }
@@ -193,7 +203,8 @@ func (d *Queue) finish(ctx context.Context, v *Delivery, state State, reason str
 func retryWrite(write func() error) error {
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
 		err := write()
-		if err == nil || errors.Is(err, library.ErrUsed) || errors.Is(err, library.ErrNotFound) || wait > 2*time.Second {
+		if err == nil || errors.Is(err, library.ErrUsed) || errors.Is(err, library.ErrNotFound) ||
+			wait > 2*time.Second {
 			return err
 		}
 		time.Sleep(wait)

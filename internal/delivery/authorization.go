@@ -41,8 +41,26 @@ type Connections struct {
 // returnTo with the id of its source behind, "<returnTo>/<source>": an address that is
 // one provider's alone, so that no other can pass on an answer that was meant for it
 // (RFC 9700, section 4.4).
-func NewConnections(store ConnectionStore, events library.EventStore, consents *library.Consents, catalogue Catalogue, providers Providers, ring *seal.Keyring, now func() time.Time, returnTo string) *Connections {
-	return &Connections{store: store, events: events, consents: consents, catalogue: catalogue, providers: providers, ring: ring, now: now, redirectBase: returnTo}
+func NewConnections(
+	store ConnectionStore,
+	events library.EventStore,
+	consents *library.Consents,
+	catalogue Catalogue,
+	providers Providers,
+	ring *seal.Keyring,
+	now func() time.Time,
+	returnTo string,
+) *Connections {
+	return &Connections{
+		store:        store,
+		events:       events,
+		consents:     consents,
+		catalogue:    catalogue,
+		providers:    providers,
+		ring:         ring,
+		now:          now,
+		redirectBase: returnTo,
+	}
 }
 
 const (
@@ -114,7 +132,13 @@ func (a *Connections) openJSON(purpose string, box []byte, v any) error {
 // Depart prepares a person's trip to a provider and returns the address to send their
 // browser to. They will come back to Arrive, which hands out returnTo: the page to go on
 // with. It returns ErrWrongPerson, ErrNotFound as Find does, or ErrProviderGone.
-func (a *Connections) StartAuthorization(ctx context.Context, s *library.SignedIn, r *library.PendingRequest, t Target, returnTo string) (address string, err error) {
+func (a *Connections) StartAuthorization(
+	ctx context.Context,
+	s *library.SignedIn,
+	r *library.PendingRequest,
+	t Target,
+	returnTo string,
+) (address string, err error) {
 	if err := r.CheckPerson(s); err != nil {
 		return "", err
 	}
@@ -123,13 +147,28 @@ func (a *Connections) StartAuthorization(ctx context.Context, s *library.SignedI
 		return "", err
 	}
 	state := seal.NewSecret()
-	d := AuthorizationParams{Provider: source.Provider, State: state, Verifier: seal.NewSecret(), RedirectURI: a.redirectURI(source), Correlation: newCorrelation()}
+	d := AuthorizationParams{
+		Provider:    source.Provider,
+		State:       state,
+		Verifier:    seal.NewSecret(),
+		RedirectURI: a.redirectURI(source),
+		Correlation: newCorrelation(),
+	}
 	if address, err = a.providers.AuthorizationURL(ctx, d); err != nil {
 		return "", fmt.Errorf("depart to %s: %w", source.Provider, err)
 	}
 	now := a.now()
-	trip := Authorization{State: state.Hash(), Request: r.Hash, Application: r.Client.Application.ID, Library: s.Library.ID, Login: s.Login.ID,
-		Source: source, Correlation: d.Correlation, CreatedAt: now, ExpiresAt: now.Add(authorizationLifetime)}
+	trip := Authorization{
+		State:       state.Hash(),
+		Request:     r.Hash,
+		Application: r.Client.Application.ID,
+		Library:     s.Library.ID,
+		Login:       s.Login.ID,
+		Source:      source,
+		Correlation: d.Correlation,
+		CreatedAt:   now,
+		ExpiresAt:   now.Add(authorizationLifetime),
+	}
 	if trip.Secrets, err = a.sealJSON(purposeAuthorization(trip.State), authorizationSecrets{d.Verifier.Reveal(), returnTo}); err != nil {
 		return "", err
 	}
@@ -193,7 +232,11 @@ func (a *Connections) ReturnPage(ctx context.Context, state seal.Secret) (string
 // which the application may use once the link is answered. Only the browser that left
 // may come back; another gets ErrWrongPerson. ErrNotFound for a state that is not one of
 // ours; ErrUsed for a trip that has ended.
-func (a *Connections) HandleCallback(ctx context.Context, s *library.SignedIn, answer CallbackParams) (*CallbackResult, error) {
+func (a *Connections) HandleCallback(
+	ctx context.Context,
+	s *library.SignedIn,
+	answer CallbackParams,
+) (*CallbackResult, error) {
 	trip, err := a.store.GetAuthorization(ctx, answer.State.Hash())
 	if err != nil {
 		return nil, fmt.Errorf("get trip: %w", err)
@@ -243,9 +286,19 @@ func (a *Connections) HandleCallback(ctx context.Context, s *library.SignedIn, a
 }
 
 // redeem swaps what the browser brought back for access.
-func (a *Connections) redeem(ctx context.Context, t Authorization, secrets authorizationSecrets, answer CallbackParams) (ProviderTokens, error) {
-	d := AuthorizationParams{Provider: t.Source.Provider, State: answer.State, Verifier: seal.SecretOf(secrets.Verifier),
-		RedirectURI: a.redirectURI(t.Source), Correlation: t.Correlation}
+func (a *Connections) redeem(
+	ctx context.Context,
+	t Authorization,
+	secrets authorizationSecrets,
+	answer CallbackParams,
+) (ProviderTokens, error) {
+	d := AuthorizationParams{
+		Provider:    t.Source.Provider,
+		State:       answer.State,
+		Verifier:    seal.SecretOf(secrets.Verifier),
+		RedirectURI: a.redirectURI(t.Source),
+		Correlation: t.Correlation,
+	}
 	if answer.Error != "" || answer.Code.IsZero() {
 		return ProviderTokens{}, a.providers.AuthorizationError(ctx, d, answer.Error)
 	}
@@ -281,7 +334,12 @@ func (a *Connections) connect(ctx context.Context, t Authorization, access Provi
 }
 
 func newStoredTokens(p ProviderTokens, correlation string) storedTokens {
-	return storedTokens{Token: p.Access.Reveal(), Refresh: p.Refresh.Reveal(), Until: wire.MillisOf(p.ExpiresAt), Correlation: correlation}
+	return storedTokens{
+		Token:       p.Access.Reveal(),
+		Refresh:     p.Refresh.Reveal(),
+		Until:       wire.MillisOf(p.ExpiresAt),
+		Correlation: correlation,
+	}
 }
 
 // accessEnd is when access ends that cannot be renewed; zero if it can be.

@@ -67,13 +67,13 @@ type Source struct {
 // ProviderKey names a provider's service to [Providers]: "medmij:huisartslinde~53".
 type ProviderKey string
 
-// ErrUnlisted says that a list of sources cannot be had now: what was looked for may be on it.
-var ErrUnlisted = errors.New("a list of sources cannot be had now")
+// ErrListUnavailable says that a list of sources cannot be had now: what was looked for may be on it.
+var ErrListUnavailable = errors.New("a list of sources cannot be had now")
 
 // Catalogue is where sources are looked up.
 type Catalogue interface {
 	// Source finds a source that can be connected now. It returns ErrNotFound if there is none,
-	// and ErrUnlisted if a list that cannot be had now may hold it.
+	// and ErrListUnavailable if a list that cannot be had now may hold it.
 	Source(id int) (Source, error)
 	// HasPushSources reports whether there is any source that can be sent to. It is true if
 	// that cannot be known now.

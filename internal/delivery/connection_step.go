@@ -51,7 +51,12 @@ type Target struct {
 //
 // and nothing once an account has been connected for the request. It changes nothing. It
 // returns ErrNotFound if the reference names no account of the person's at the application.
-func (a *Connections) ConnectionStep(ctx context.Context, s *library.SignedIn, r *library.PendingRequest, q ConnectionQuery) (ConnectionStep, error) {
+func (a *Connections) ConnectionStep(
+	ctx context.Context,
+	s *library.SignedIn,
+	r *library.PendingRequest,
+	q ConnectionQuery,
+) (ConnectionStep, error) {
 	connected, err := a.connectedFor(ctx, s, r)
 	switch {
 	case err != nil:
@@ -77,7 +82,12 @@ func (a *Connections) AsksForProvider(r *library.PendingRequest, q ConnectionQue
 	return a.catalogue.HasPushSources()
 }
 
-func (a *Connections) reconnectStep(ctx context.Context, s *library.SignedIn, r *library.PendingRequest, q ConnectionQuery) (ConnectionStep, error) {
+func (a *Connections) reconnectStep(
+	ctx context.Context,
+	s *library.SignedIn,
+	r *library.PendingRequest,
+	q ConnectionQuery,
+) (ConnectionStep, error) {
 	id, err := a.consents.ResolveReference(ctx, r, q.AccountReference)
 	if err != nil {
 		return ConnectionStep{}, err
@@ -87,7 +97,7 @@ func (a *Connections) reconnectStep(ctx context.Context, s *library.SignedIn, r 
 	if err == nil || !errors.Is(err, library.ErrNotFound) {
 		return ConnectionStep{}, err
 	}
-	account, err := a.getFor(ctx, s.Library.ID, application, id)
+	account, err := a.getAtApplication(ctx, s.Library.ID, application, id)
 	if err != nil {
 		return ConnectionStep{}, err
 	}
@@ -103,7 +113,7 @@ func (a *Connections) connectStep(r *library.PendingRequest, q ConnectionQuery) 
 	}
 	source, err := a.findSource(q.Source)
 	switch {
-	case errors.Is(err, library.ErrNotFound), errors.Is(err, ErrUnlisted):
+	case errors.Is(err, library.ErrNotFound), errors.Is(err, ErrListUnavailable):
 		return ConnectionStep{Required: true, Unavailable: true}, nil
 	case err != nil:
 		return ConnectionStep{}, err
@@ -113,7 +123,11 @@ func (a *Connections) connectStep(r *library.PendingRequest, q ConnectionQuery) 
 
 // connectedFor returns the account that the person has connected for a request; nil if there
 // is none, or none any more.
-func (a *Connections) connectedFor(ctx context.Context, s *library.SignedIn, r *library.PendingRequest) (*Connection, error) {
+func (a *Connections) connectedFor(
+	ctx context.Context,
+	s *library.SignedIn,
+	r *library.PendingRequest,
+) (*Connection, error) {
 	if r.Account == "" {
 		return nil, nil
 	}
@@ -141,9 +155,14 @@ func (a *Connections) findSource(id int) (Source, error) {
 
 // findTarget returns the source that a target means. It returns ErrNotFound for one that
 // cannot be connected now, and for an account that is not the person's at the application.
-func (a *Connections) findTarget(ctx context.Context, s *library.SignedIn, r *library.PendingRequest, t Target) (Source, error) {
+func (a *Connections) findTarget(
+	ctx context.Context,
+	s *library.SignedIn,
+	r *library.PendingRequest,
+	t Target,
+) (Source, error) {
 	if t.Account != "" {
-		account, err := a.getFor(ctx, s.Library.ID, r.Client.Application.ID, t.Account)
+		account, err := a.getAtApplication(ctx, s.Library.ID, r.Client.Application.ID, t.Account)
 		if err != nil {
 			return Source{}, err
 		}
@@ -157,7 +176,12 @@ func (a *Connections) findTarget(ctx context.Context, s *library.SignedIn, r *li
 // request, or if the request is to connect the account that stands for the person, which
 // needs nothing; otherwise the application is told that nothing was connected. It returns
 // ErrWrongPerson, ErrUsed, and ErrNotFound as ConnectionStep does.
-func (a *Connections) Complete(ctx context.Context, s *library.SignedIn, r *library.PendingRequest, q ConnectionQuery) (callback string, err error) {
+func (a *Connections) Complete(
+	ctx context.Context,
+	s *library.SignedIn,
+	r *library.PendingRequest,
+	q ConnectionQuery,
+) (callback string, err error) {
 	if err := r.CheckPerson(s); err != nil {
 		return "", err
 	}

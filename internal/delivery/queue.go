@@ -23,17 +23,17 @@ import (
 // defaults.
 type QueueConfig struct {
 	// Wait is how long a push waits for the provider's own answer: 25 s by default.
-	Wait time.Duration
+	AnswerTimeout time.Duration
 	// Attempt is how long one attempt may take. MedMij gives a provider 60 s (Resource
 	// interface); the default is 65.
-	Attempt time.Duration
+	AttemptTimeout time.Duration
 	// FirstRetry is about how long after a failure the next attempt is made (5 s by
 	// default); it doubles up to MaxRetry (15 min).
 	FirstRetry, MaxRetry time.Duration
 	// Keep is how long a delivery is tried: a day by default.
-	Keep time.Duration
-	// KeepAnswers is how long a provider's answer can be asked for: 30 days by default.
-	KeepAnswers time.Duration
+	Lifetime time.Duration
+	// AnswerLifetime is how long a provider's answer can be asked for: 30 days by default.
+	AnswerLifetime time.Duration
 	// MaxAttempts is how many attempts this server makes at a time: 256 by default, and a quarter
 	// of that at one provider.
 	MaxAttempts int
@@ -44,8 +44,8 @@ func (c *QueueConfig) fill() {
 		of   *time.Duration
 		then time.Duration
 	}{
-		{&c.Wait, 25 * time.Second}, {&c.Attempt, 65 * time.Second}, {&c.FirstRetry, 5 * time.Second},
-		{&c.MaxRetry, 15 * time.Minute}, {&c.Keep, 24 * time.Hour}, {&c.KeepAnswers, 30 * 24 * time.Hour},
+		{&c.AnswerTimeout, 25 * time.Second}, {&c.AttemptTimeout, 65 * time.Second}, {&c.FirstRetry, 5 * time.Second},
+		{&c.MaxRetry, 15 * time.Minute}, {&c.Lifetime, 24 * time.Hour}, {&c.AnswerLifetime, 30 * 24 * time.Hour},
 	} {
 		if *d.of == 0 {
 			*d.of = d.then
@@ -60,18 +60,18 @@ func (c *QueueConfig) fill() {
 // that it began, and for what is done with the answer.
 const leaseMargin = renewalLifetime + 7*time.Second
 
-func (d *Queue) leaseLifetime() time.Duration { return d.config.Attempt + leaseMargin }
+func (d *Queue) leaseLifetime() time.Duration { return d.config.AttemptTimeout + leaseMargin }
 
 // Deliveries brings resources to providers; delivery.go says how each goes.
 type Queue struct {
-	store     DeliveryStore
-	accounts  *Connections
-	clients   *library.Clients
-	providers Providers
-	ring      *seal.Keyring
-	now       func() time.Time
-	config    QueueConfig
-	log       *slog.Logger
+	store       DeliveryStore
+	connections *Connections
+	clients     *library.Clients
+	providers   Providers
+	ring        *seal.Keyring
+	now         func() time.Time
+	config      QueueConfig
+	log         *slog.Logger
 
 	slots chan struct{}
 	// memory is what resources under way may take of it together.
@@ -89,10 +89,33 @@ type Queue struct {
 
 // NewQueue returns the deliveries kept in store. Run works on them; Close must be
 // called in the end.
-func NewQueue(store DeliveryStore, accounts *Connections, clients *library.Clients, providers Providers, ring *seal.Keyring, now func() time.Time, config QueueConfig, log *slog.Logger) *Queue {
+func NewQueue(
+	store DeliveryStore,
+	accounts *Connections,
+	clients *library.Clients,
+	providers Providers,
+	ring *seal.Keyring,
+	now func() time.Time,
+	config QueueConfig,
+	log *slog.Logger,
+) *Queue {
 	config.fill()
-	d := &Queue{store: store, accounts: accounts, clients: clients, providers: providers, ring: ring, now: now, config: config, log: log,
-		slots: make(chan struct{}, config.MaxAttempts), memory: semaphore.NewWeighted(maxMemory), woken: make(chan struct{}, 1)}
+	d := &Queue{
+		store:       store,
+		connections: accounts,
+		clients:     clients,
+		providers:   providers,
+		ring:        ring,
+		now:         now,
+		config:      config,
+		log:         log,
+		slots: make(
+			chan struct{},
+			config.MaxAttempts,
+		),
+		memory: semaphore.NewWeighted(maxMemory),
+		woken:  make(chan struct{}, 1),
+	}
 	d.stopped, d.stop = context.WithCancel(context.Background())
 	return d
 }
@@ -120,7 +143,7 @@ func (d *Queue) FindDestination(ctx context.Context, b *library.Bearer, id wire.
 	if err := b.Require(library.Write); err != nil {
 		return nil, err
 	}
-	account, err := d.accounts.getFor(ctx, b.Library.ID, b.Client.Application.ID, id)
+	account, err := d.connections.getAtApplication(ctx, b.Library.ID, b.Client.Application.ID, id)
 	if errors.Is(err, library.ErrNotFound) {
 		return nil, library.Unknown("Account").Because(err)
 	}
@@ -152,9 +175,21 @@ func (d *Queue) Enqueue(ctx context.Context, to *Destination, r Resource) (*Queu
 		return nil, library.InvalidParameter("this provider takes FHIR " + string(v))
 	}
 	b, now := to.bearer, d.now()
-	v := Delivery{ID: newDeliveryID(now), Library: b.Library.ID, Application: b.Client.Application.ID, Contract: b.Client.Contract.ID,
-		Grant: b.Grant.ID, Account: to.account.ID, ProviderName: to.account.Source.Name, Types: r.Types, State: Waiting,
-		NextAt: now, ExpiresAt: now.Add(d.config.Keep), CreatedAt: now, UpdatedAt: now}
+	v := Delivery{
+		ID:           newDeliveryID(now),
+		Library:      b.Library.ID,
+		Application:  b.Client.Application.ID,
+		Contract:     b.Client.Contract.ID,
+		Grant:        b.Grant.ID,
+		Account:      to.account.ID,
+		ProviderName: to.account.Source.Name,
+		Types:        r.Types,
+		State:        Waiting,
+		NextAt:       now,
+		ExpiresAt:    now.Add(d.config.Lifetime),
+		CreatedAt:    now,
+		UpdatedAt:    now,
+	}
 	var err error
 	if v.Payload, err = d.sealPayload(v.ID, r); err != nil {
 		return nil, err
@@ -171,7 +206,7 @@ func (d *Queue) Enqueue(ctx context.Context, to *Destination, r Resource) (*Queu
 		return nil, fmt.Errorf("add delivery: %w", err)
 	}
 	v.Payload = nil // it is loaded when its turn comes
-	k := &Queued{Delivery: v, patience: d.config.Wait}
+	k := &Queued{Delivery: v, patience: d.config.AnswerTimeout}
 	if atOnce {
 		k.done = d.begin(v)
 	} else {

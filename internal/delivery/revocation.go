@@ -19,7 +19,12 @@ import (
 // OpenRevocation opens a link to take an account from the bearer's application and
 // returns its code. Refusals are [*library.Refusal]s: an account that is not there, hidden, or
 // somebody else's is NotFound alike.
-func (a *Connections) OpenRevocation(ctx context.Context, b *library.Bearer, id wire.AccountID, redirectURI string) (seal.Secret, error) {
+func (a *Connections) OpenRevocation(
+	ctx context.Context,
+	b *library.Bearer,
+	id wire.AccountID,
+	redirectURI string,
+) (seal.Secret, error) {
 	if !b.Client.Contract.AllowsRedirect(redirectURI) {
 		return seal.Secret{}, library.InvalidRedirectURI(redirectURI)
 	}
@@ -34,7 +39,7 @@ func (a *Connections) has(ctx context.Context, b *library.Bearer, id wire.Accoun
 	application := b.Client.Application.ID
 	err := a.consents.CheckUserAccount(ctx, b.Library.ID, application, id)
 	if errors.Is(err, library.ErrNotFound) {
-		_, err = a.getFor(ctx, b.Library.ID, application, id)
+		_, err = a.getAtApplication(ctx, b.Library.ID, application, id)
 	}
 	if errors.Is(err, library.ErrNotFound) {
 		return library.Unknown("Account").Because(err)
@@ -55,7 +60,11 @@ type Revocation struct {
 func (v Revocation) Over() bool { return v.Account == nil && len(v.Grants) == 0 }
 
 // Revocation finds what a person's yes to a link would end. It returns ErrWrongPerson.
-func (a *Connections) Revocation(ctx context.Context, s *library.SignedIn, r *library.PendingRequest) (Revocation, error) {
+func (a *Connections) Revocation(
+	ctx context.Context,
+	s *library.SignedIn,
+	r *library.PendingRequest,
+) (Revocation, error) {
 	if err := r.CheckPerson(s); err != nil {
 		return Revocation{}, err
 	}
@@ -80,7 +89,11 @@ func (a *Connections) Revocation(ctx context.Context, s *library.SignedIn, r *li
 
 // Revoke answers a link with yes and returns where to send the browser. It succeeds if
 // there was nothing left to end. It returns ErrWrongPerson or ErrUsed.
-func (a *Connections) Revoke(ctx context.Context, s *library.SignedIn, r *library.PendingRequest) (callback string, err error) {
+func (a *Connections) Revoke(
+	ctx context.Context,
+	s *library.SignedIn,
+	r *library.PendingRequest,
+) (callback string, err error) {
 	v, err := a.Revocation(ctx, s, r)
 	if err != nil {
 		return "", err

@@ -43,7 +43,13 @@ type ConnectionStore interface {
 	// StoreTokens sets Access, AccessUntil and UpdatedAt, counts AccessVersion up and gives the
 	// claim back. ErrUsed if the version is no longer the given one, ErrNotFound if the
 	// account is gone.
-	StoreTokens(ctx context.Context, account wire.AccountID, version int64, access []byte, accessUntil, at time.Time) error
+	StoreTokens(
+		ctx context.Context,
+		account wire.AccountID,
+		version int64,
+		access []byte,
+		accessUntil, at time.Time,
+	) error
 	// ReleaseRefresh gives the claim back without new access.
 	ReleaseRefresh(ctx context.Context, account wire.AccountID, version int64) error
 	// EndAccess sets EndedAt, forgets Access, counts AccessVersion up and adds the event.
@@ -53,7 +59,15 @@ type ConnectionStore interface {
 	// given reason, without events of their own, and adds the event. One being posted
 	// goes on to its end. ErrNotFound for an account of another library or application
 	// (unless that is empty).
-	Disconnect(ctx context.Context, id library.ID, application wire.ApplicationID, account wire.AccountID, at time.Time, reason string, e library.Event) error
+	Disconnect(
+		ctx context.Context,
+		id library.ID,
+		application wire.ApplicationID,
+		account wire.AccountID,
+		at time.Time,
+		reason string,
+		e library.Event,
+	) error
 }
 
 // DeliveryStore keeps deliveries; delivery.go says how they go.
@@ -74,10 +88,17 @@ type DeliveryStore interface {
 	// longer held (at now), or the delivery is not waiting; ErrNotFound if its grant has been
 	// revoked or has expired, its account disconnected, or it is gone.
 	BeginPosting(ctx context.Context, id library.DeliveryID, lease string, now, until time.Time) error
-	// PutOff makes a delivery that is held under the lease, waiting or being posted, wait
+	// Postpone makes a delivery that is held under the lease, waiting or being posted, wait
 	// until next; it sets Status, Reason and UpdatedAt and ends the lease. ErrUsed if the
 	// lease is not held by that name (however old), or the delivery is final.
-	PutOff(ctx context.Context, id library.DeliveryID, lease string, status int, reason string, next, at time.Time) error
+	Postpone(
+		ctx context.Context,
+		id library.DeliveryID,
+		lease string,
+		status int,
+		reason string,
+		next, at time.Time,
+	) error
 	// EndDelivery writes the final state: State, Status, Reason, Answer and UpdatedAt are
 	// those of d, the payload and the lease go, and the event is added. ErrUsed if the
 	// lease (d.Lease) is not held by that name, or the delivery is final; ErrNotFound if it is gone.
@@ -96,7 +117,13 @@ type DeliveryStore interface {
 	// ListDeliveries lists up to limit of a library's deliveries, newest first, those of
 	// one application or of all if it is empty, made before the cursor (zero: from the newest). Payload and Answer
 	// are left out.
-	ListDeliveries(ctx context.Context, id library.ID, application wire.ApplicationID, before Cursor, limit int) ([]Delivery, error)
+	ListDeliveries(
+		ctx context.Context,
+		id library.ID,
+		application wire.ApplicationID,
+		before Cursor,
+		limit int,
+	) ([]Delivery, error)
 	// CountWaiting counts a library's deliveries that are not final.
 	CountWaiting(ctx context.Context, id library.ID) (int, error)
 	// ForgetAnswers forgets the answers of deliveries that ended before the given time. It

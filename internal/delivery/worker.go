@@ -83,7 +83,8 @@ func (d *Queue) finishLost(ctx context.Context) error {
 	}
 	for _, v := range lost {
 		err := d.finish(ctx, &v, Unknown, "the server stopped while it was being sent", nil)
-		if err != nil && !errors.Is(err, library.ErrUsed) && !errors.Is(err, library.ErrNotFound) { // another server was first
+		if err != nil && !errors.Is(err, library.ErrUsed) &&
+			!errors.Is(err, library.ErrNotFound) { // another server was first
 			return fmt.Errorf("end lost delivery: %w", err)
 		}
 	}
@@ -108,7 +109,7 @@ func (d *Queue) Close(ctx context.Context) {
 
 // ForgetAnswers forgets the providers' answers that have had their time.
 func (d *Queue) ForgetAnswers(ctx context.Context) error {
-	if err := d.store.ForgetAnswers(ctx, d.now().Add(-d.config.KeepAnswers)); err != nil {
+	if err := d.store.ForgetAnswers(ctx, d.now().Add(-d.config.AnswerLifetime)); err != nil {
 		return fmt.Errorf("forget answers: %w", err)
 	}
 	return nil

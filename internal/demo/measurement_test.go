@@ -18,8 +18,8 @@ func TestMeasurement(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(out.Body) != string(body) || out.Bundle != "batch" || len(out.Profiles) != 2 {
-		t.Errorf("goes out as %s %q: %s", out.Bundle, out.Profiles, out.Body)
+	if string(out.Body) != string(body) || out.BundleType != "batch" || len(out.Profiles) != 2 {
+		t.Errorf("goes out as %s %q: %s", out.BundleType, out.Profiles, out.Body)
 	}
 	for _, wrong := range []pressure{{}, {120, 120}, {281, 80}, {120, 29}, {-1, -2}} {
 		if wrong.check() == nil {

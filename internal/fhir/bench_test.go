@@ -8,7 +8,8 @@ import (
 	"github.com/carrelhq/carrel/internal/testenv"
 )
 
-// benchBodies are the valid bodies of the reference material, or our own.
+// benchBodies returns the valid bodies of the reference material, or those of testdata
+// if it is not there.
 func benchBodies(b *testing.B) (all [][]byte, size int64, resources int) {
 	b.Helper()
 	folder := "testdata/valid"
@@ -16,7 +17,7 @@ func benchBodies(b *testing.B) (all [][]byte, size int64, resources int) {
 		folder = shared
 	}
 	for _, body := range bodies(b, folder) {
-		r, err := Check(STU3, body)
+		r, err := Validate(STU3, body)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -38,7 +39,7 @@ func BenchmarkCheck(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, body := range all {
-			if _, err := Check(STU3, body); err != nil {
+			if _, err := Validate(STU3, body); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -81,26 +82,26 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// BenchmarkTables is what the first check of a process pays.
+// BenchmarkTables measures what the first validation of a process costs.
 func BenchmarkTables(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if t := decode(stu3Text, stu3Rules()); len(t.types) < 400 {
+		if t := decodeDefinitions(stu3Text, stu3Invariants()); len(t.types) < 400 {
 			b.Fatal("half a table")
 		}
 	}
 }
 
-// BenchmarkAllTypes is what a process pays that checks every type there is.
+// BenchmarkAllTypes measures the decoding of every type and value set.
 func BenchmarkAllTypes(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		t := decode(stu3Text, stu3Rules())
+		t := decodeDefinitions(stu3Text, stu3Invariants())
 		for _, d := range t.types {
-			d.ready()
+			d.loaded()
 		}
-		for _, l := range t.codes {
-			l.ready()
+		for _, l := range t.valueSets {
+			l.loaded()
 		}
 	}
 }

@@ -2,146 +2,145 @@ package fhir
 
 import (
 	"bytes"
-	"iter"
 	"math"
 	"slices"
-	"unicode"
-	"unicode/utf8"
 )
 
-// MedMij forbids an application to send a person's BSN, the Dutch citizen
-// service number: the provider knows whom a token stands for. What may stand in
-// its place is the extension data-absent-reason with the code masked.
+// MedMij forbids an application to send a person's BSN, the Dutch citizen service
+// number: the provider knows from the token whose data it is. The extension
+// data-absent-reason with the code masked may stand in place of the value.
 //
-// A BSN is known by its system, wherever the system is named: in an Identifier,
-// a Coding, an extension, a search. A number that is called a BSN is found by its
-// check digit, whether it is called so in the same text, such as the narrative that
-// was made before the identifier was masked, or by what it stands in (see label.go).
-// A bare number without either cannot be told from any other.
+// A BSN is recognised in two ways: by its system, wherever the system is named (in an
+// Identifier, a Coding, an extension, a search); or by its check digit, if a label such
+// as "BSN" is near. The label is in the same text, for example a narrative that was
+// generated before the identifier was masked, or in an object around the number
+// (bsn_label.go). A number without a system or a label cannot be told from any other
+// number.
 
-const bsnText = "carries a BSN (citizen service number), which must not be sent: leave its value out, with data-absent-reason masked"
+const bsnMessage = "carries a BSN (citizen service number), which must not be sent: " +
+	"leave its value out, with data-absent-reason masked"
 
-const bsnOID = "2.16.840.1.113883.2.4.6.3"
-
-// findBSN collects a fault for each BSN.
-func (c *checker) findBSN() {
+// checkBSN adds an issue for each BSN.
+func (c *checker) checkBSN() {
 	f := bsnFinder{checker: c}
-	f.find(0, 0, notCalled)
+	f.visit(0, 0, notLabelled)
 }
 
-// A bsnFinder looks for BSNs. It passes each value once.
+// A bsnFinder looks for BSNs. It visits each value once.
 type bsnFinder struct {
 	*checker
-	found []uint32 // for each a fault, once
+	found []uint32 // nodes that have an issue already
 }
 
-func (c *bsnFinder) fault(i uint32) {
+func (c *bsnFinder) addBSN(i uint32) {
 	if slices.Contains(c.found, i) {
 		return
 	}
-	if len(c.found) < MaxFaults {
+	if len(c.found) < maxIssues {
 		c.found = append(c.found, i)
 	}
-	c.checker.fault(i, CodeBusiness, bsnText)
+	c.checker.addIssue(i, CodeBusiness, bsnMessage)
 }
 
-// What calls a value a BSN is a text, or what no text is: nothing, or a name or type.
+// The label of a value is the node of a text. These two constants stand for no label,
+// and for a label that is not a text but a member's name or an identifier's type.
 const (
-	notCalled = 0
-	byName    = math.MaxUint32
+	notLabelled    = 0
+	labelledByName = math.MaxUint32
 )
 
-// find looks at a value. The object is the nearest that it stands in; called is
-// the text around it, if any, that calls what it holds a BSN.
-func (c *bsnFinder) find(i, object, called uint32) {
+// visit looks at the value i. Object is the nearest object around it; label is the text
+// around it, if any, that labels its content as a BSN.
+func (c *bsnFinder) visit(i, object, label uint32) {
 	d := c.doc
 	switch n := &d.nodes[i]; n.kind {
 	case kindNumber:
-		if called != notCalled && hasBSN(d.raw(i)) {
-			c.fault(i)
+		if label != notLabelled && hasBSNNumber(d.raw(i)) {
+			c.addBSN(i)
 		}
 	case kindString:
-		c.findInText(i, object, called)
+		c.visitText(i, object, label)
 	case kindObject:
-		if isName(d.name(i), "_system") && c.hasBSNSystem(i) {
-			c.maskedOrFault(object)
+		if sameName(d.name(i), "_system") && c.hasSystemBelow(i) {
+			c.requireNoValue(object)
 		}
-		if c.isDutchNumber(i) {
-			c.maskedOrFault(i)
-			called = byName
+		if c.hasDutchNumberType(i) {
+			c.requireNoValue(i)
+			label = labelledByName
 		}
-		if called == notCalled {
-			called = c.callsBSN(i)
+		if label == notLabelled {
+			label = c.labelOf(i)
 		}
-		for m := range d.inside(i) {
-			below := called
-			if c.table == nil { // else its names are known
+		for m := range d.children(i) {
+			below := label
+			if c.defs == nil { // with definitions, all member names are known
 				name := d.name(m)
-				if labelledName(name) {
-					below = byName
+				if nameHasLabel(name) {
+					below = labelledByName
 				}
-				if below != notCalled && hasBSN(name) || calledBSN(decoded(name)) {
-					c.fault(i)
+				if below != notLabelled && hasBSNNumber(name) || hasLabelledNumber(normalized(name)) {
+					c.addBSN(i)
 				}
 			}
-			c.find(m, i, below)
+			c.visit(m, i, below)
 		}
 	case kindArray:
-		for m := range d.inside(i) {
-			c.find(m, object, called)
+		for m := range d.children(i) {
+			c.visit(m, object, label)
 		}
 	}
 }
 
-func (c *bsnFinder) findInText(i, object, called uint32) {
+func (c *bsnFinder) visitText(i, object, label uint32) {
 	d := c.doc
 	text := d.text(i)
-	// Of the text itself, what is said below is enough.
-	if called != notCalled && called != i && !isUUID(text) && (hasBSN(text) || hasBSN(decoded(text))) {
-		c.fault(i)
+	// A label in the text itself is handled below.
+	if label != notLabelled && label != i && !isUUID(text) && (hasBSNNumber(text) || hasBSNNumber(normalized(text))) {
+		c.addBSN(i)
 		return
 	}
-	if !mayNameBSN(text) {
+	if !mayConcernBSN(text) {
 		return
 	}
-	plain := decoded(text)
-	if tellsBSN(plain) {
-		c.fault(i)
+	plain := normalized(text)
+	if containsBSN(plain) {
+		c.addBSN(i)
 		return
 	}
-	if bytes.ContainsAny(text, "<&") && tellsBSN(decoded(withoutMarkup(text))) {
-		c.fault(i)
+	if bytes.ContainsAny(text, "<&") && containsBSN(normalized(withoutMarkup(text))) {
+		c.addBSN(i)
 		return
 	}
-	if name := d.name(i); (isName(name, "system") || isName(name, "url")) && namesBSN(plain) {
-		c.maskedOrFault(object)
+	if name := d.name(i); (sameName(name, "system") || sameName(name, "url")) && hasBSNSystem(plain) {
+		c.requireNoValue(object)
 	}
 }
 
-// tellsBSN says whether a decoded text has a BSN and what makes it one.
-func tellsBSN(plain []byte) bool {
-	return carriesBSN(plain) || calledBSN(plain) || searchesBSN(plain)
+// containsBSN reports whether a normalized text has a BSN together with what identifies
+// it as one.
+func containsBSN(plain []byte) bool {
+	return hasSystemWithValue(plain) || hasLabelledNumber(plain) || hasPatientSearch(plain)
 }
 
-// isName says whether a member's name is the one, as a parser sees it that folds case.
-func isName(name []byte, is string) bool {
+// sameName reports whether a parser that folds case would take name for want.
+func sameName(name []byte, is string) bool {
 	return len(name) >= len(is) && bytes.EqualFold(name, []byte(is))
 }
 
-// hasBSNSystem looks for the system below a value.
-func (c *bsnFinder) hasBSNSystem(i uint32) bool {
+// hasSystemBelow reports whether a value or anything in it names the system.
+func (c *bsnFinder) hasSystemBelow(i uint32) bool {
 	d := c.doc
 	for x, end := i, d.next(i); x < end; x++ {
-		if text := d.text(x); mayNameBSN(text) && namesBSN(decoded(text)) {
+		if text := d.text(x); mayConcernBSN(text) && hasBSNSystem(normalized(text)) {
 			return true
 		}
 	}
 	return false
 }
 
-// isDutchNumber says whether an Identifier is by its type the national number of
-// a Dutch person (NNNLD in HL7's table 0203).
-func (c *bsnFinder) isDutchNumber(i uint32) bool {
+// hasDutchNumberType reports whether the type of an Identifier is the national number
+// of a Dutch person (NNNLD in HL7's table 0203).
+func (c *bsnFinder) hasDutchNumberType(i uint32) bool {
 	t, ok := c.doc.member(i, "type")
 	if !ok || c.doc.nodes[t].kind != kindObject {
 		return false
@@ -150,7 +149,7 @@ func (c *bsnFinder) isDutchNumber(i uint32) bool {
 	if !ok {
 		return false
 	}
-	for x := range c.doc.inside(list) {
+	for x := range c.doc.children(list) {
 		if string(c.doc.memberText(x, "code")) == "NNNLD" {
 			return true
 		}
@@ -158,36 +157,37 @@ func (c *bsnFinder) isDutchNumber(i uint32) bool {
 	return false
 }
 
-// maskedOrFault looks at an object that names the system: there may be no value
-// in it, whatever the value's element is called.
-func (c *bsnFinder) maskedOrFault(object uint32) {
+// requireNoValue adds an issue if an object that names the system has a value, whatever
+// the value's element is label.
+func (c *bsnFinder) requireNoValue(object uint32) {
 	d := c.doc
-	for m := range d.inside(object) {
+	for m := range d.children(object) {
 		name := d.name(m)
 		switch {
-		case len(name) >= 5 && bytes.EqualFold(name[:5], []byte("value")) || isName(name, "code"):
+		case len(name) >= 5 && bytes.EqualFold(name[:5], []byte("value")) || sameName(name, "code"):
 			if d.nodes[m].kind != kindNull {
-				c.fault(m)
+				c.addBSN(m)
 				return
 			}
-		case isName(name, "_value"):
-			if !c.isMask(m) {
-				c.fault(m)
+		case sameName(name, "_value"):
+			if !c.isAbsentReason(m) {
+				c.addBSN(m)
 				return
 			}
 		}
 	}
 }
 
-// isMask says whether what accompanies a missing value says only why.
-func (c *bsnFinder) isMask(i uint32) bool {
+// isAbsentReason reports whether the extensions beside a missing value hold nothing but
+// the reason.
+func (c *bsnFinder) isAbsentReason(i uint32) bool {
 	d := c.doc
-	for m := range d.inside(i) {
+	for m := range d.children(i) {
 		if string(d.name(m)) != "extension" {
 			return false
 		}
-		for x := range d.inside(m) {
-			for part := range d.inside(x) {
+		for x := range d.children(m) {
+			for part := range d.children(x) {
 				text := d.text(part)
 				switch string(d.name(part)) {
 				case "url":
@@ -209,9 +209,9 @@ func (c *bsnFinder) isMask(i uint32) bool {
 	return true
 }
 
-// mayNameBSN is a quick look at whether a text is worth another one.
-func mayNameBSN(text []byte) bool {
-	asked := false // whether a question mark was seen: one look behind the first is enough
+// mayConcernBSN is a quick test that spares most texts the slower ones.
+func mayConcernBSN(text []byte) bool {
+	asked := false // Only the first question mark needs the search for "identifier".
 	begins := func(k int, with string) bool {
 		return k+len(with) <= len(text) && bytes.EqualFold(text[k:k+len(with)], []byte(with))
 	}
@@ -247,227 +247,4 @@ func mayNameBSN(text []byte) bool {
 		}
 	}
 	return false
-}
-
-// decoded is a text in lower case with its percent-escapes undone, as often as
-// it was escaped, within reason, and with plain spaces for other ones.
-func decoded(text []byte) []byte {
-	out := bytes.ToLower(text)
-	for range 3 {
-		if bytes.IndexByte(out, '%') < 0 {
-			break
-		}
-		out = bytes.ToLower(percentDecoded(out))
-	}
-	if slices.ContainsFunc(out, func(c byte) bool { return c < ' ' || c >= utf8.RuneSelf }) {
-		return bytes.Map(plainRune, out)
-	}
-	return out
-}
-
-// plainRune reads every space as a space and every hyphen as one, and drops what
-// takes no place.
-func plainRune(r rune) rune {
-	switch {
-	case r == '\u00ad' || '\u200b' <= r && r <= '\u200d' || r == '\u2060' || r == '\ufeff':
-		return -1
-	case unicode.IsSpace(r):
-		return ' '
-	case '\u2010' <= r && r <= '\u2015' || r == '\u2212':
-		return '-'
-	}
-	return r
-}
-
-func percentDecoded(s []byte) []byte {
-	out := make([]byte, 0, len(s))
-	for k := 0; k < len(s); k++ {
-		if s[k] == '%' && k+2 < len(s) {
-			if hi, ok := hexDigit(s[k+1]); ok {
-				if lo, ok := hexDigit(s[k+2]); ok {
-					out = append(out, hi<<4|lo)
-					k += 2
-					continue
-				}
-			}
-		}
-		out = append(out, s[k])
-	}
-	return out
-}
-
-func hexDigit(c byte) (byte, bool) {
-	switch {
-	case isDigit(c):
-		return c - '0', true
-	case 'a' <= c|0x20 && c|0x20 <= 'f':
-		return c | 0x20 - 'a' + 10, true
-	}
-	return 0, false
-}
-
-// behindSystem yields what follows each mention of a BSN's system in a decoded text.
-func behindSystem(text []byte, yield func(rest []byte) bool) bool {
-	for _, system := range [...]struct {
-		begins string
-		end    func([]byte) (int, bool)
-	}{{"fhir.nl", systemPath}, {bsnOID, func([]byte) (int, bool) { return 0, true }}} {
-		for from := 0; ; {
-			k := bytes.Index(text[from:], []byte(system.begins))
-			if k < 0 {
-				break
-			}
-			at := from + k
-			from = at + len(system.begins)
-			// It is not the middle of another name or number.
-			if at > 0 && (isDigit(text[at-1]) || isDigit(system.begins[0]) && text[at-1] == '.') {
-				continue
-			}
-			n, ok := system.end(text[from:])
-			end := from + n
-			if !ok || end < len(text) && (isDigit(text[end]) || isLetter(text[end])) {
-				continue
-			}
-			if yield(text[end:]) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// systemPath reads what follows the host in a BSN's system: a port, if any, and
-// the path, in which a slash may stand twice.
-func systemPath(s []byte) (n int, ok bool) {
-	rest := bytes.TrimPrefix(s, []byte("."))
-	if port, ok := bytes.CutPrefix(rest, []byte(":")); ok {
-		rest = bytes.TrimLeft(port, "0123456789")
-	}
-	for _, part := range [...]string{"fhir", "namingsystem", "bsn"} {
-		behind := bytes.TrimLeft(rest, "/")
-		if len(behind) == len(rest) || !bytes.HasPrefix(behind, []byte(part)) {
-			return 0, false
-		}
-		rest = behind[len(part):]
-	}
-	return len(s) - len(rest), true
-}
-
-// namesBSN says whether a decoded text is or has the system of a BSN.
-func namesBSN(text []byte) bool {
-	return behindSystem(text, func([]byte) bool { return true })
-}
-
-// carriesBSN says whether a decoded text has a value behind the system of a BSN,
-// as a search (system|value) or a longer address has.
-func carriesBSN(text []byte) bool {
-	return behindSystem(text, func(rest []byte) bool {
-		value := bytes.TrimLeft(rest, "|/:.=#")
-		if len(value) == len(rest) || len(value) == 0 {
-			return false
-		}
-		bar := bytes.IndexByte(rest[:len(rest)-len(value)], '|') >= 0
-		return isDigit(value[0]) || bar && isLetter(value[0])
-	})
-}
-
-// searchesBSN says whether a decoded text is a search for a person by a number
-// that passes the test of a BSN, without naming the system.
-func searchesBSN(text []byte) bool {
-	_, query, ok := bytes.Cut(text, []byte("?"))
-	of := text[:max(0, len(text)-len(query)-1)]
-	if !ok || !bytes.HasSuffix(of, []byte("patient")) && !bytes.HasSuffix(of, []byte("person")) {
-		return false
-	}
-	return identifiesBSN(query)
-}
-
-// identifiesBSN is searchesBSN of the part behind the question mark.
-func identifiesBSN(query []byte) bool {
-	for p := range bytes.SplitSeq(query, []byte("&")) {
-		name, value, _ := bytes.Cut(p, []byte("="))
-		if bytes.HasPrefix(name, []byte("identifier")) && hasBSN(value) {
-			return true
-		}
-	}
-	return false
-}
-
-// calledBSN says whether a decoded text calls a number a BSN: the word stands near it.
-func calledBSN(text []byte) bool {
-	const near = 48
-	last, next := span{}, nextLabel(text, 0)
-	if next.end == 0 {
-		return false
-	}
-	seen := false
-	for number := range numbersLikeBSN(text) {
-		for next.end > 0 && next.start <= number.end+near {
-			last, seen = next, true
-			next = nextLabel(text, next.end)
-		}
-		if seen && last.end+near >= number.start {
-			return true
-		}
-	}
-	return false
-}
-
-// hasBSN says whether a text has nine digits that pass the test of a BSN.
-func hasBSN(text []byte) bool {
-	for range numbersLikeBSN(text) {
-		return true
-	}
-	return false
-}
-
-// A span is a part of a text.
-type span struct{ start, end int }
-
-// numbersLikeBSN finds nine digits that pass the test of a BSN. They may be in
-// groups, with something between them, and other groups may stand before and
-// behind them.
-func numbersLikeBSN(text []byte) iter.Seq[span] {
-	return func(yield func(span) bool) {
-		for k := 0; k < len(text); k++ {
-			if !isDigit(text[k]) || k > 0 && isDigit(text[k-1]) {
-				continue
-			}
-			if end, ok := readBSN(text[k:]); ok && !yield(span{k, k + end}) {
-				return
-			}
-		}
-	}
-}
-
-// readBSN reads nine digits from the front of a text.
-func readBSN(text []byte) (end int, ok bool) {
-	var digits [9]int
-	n, between := 0, 0
-	for k, b := range text {
-		switch {
-		case isDigit(b):
-			digits[n] = int(b - '0')
-			n, between = n+1, 0
-			if n == len(digits) {
-				end = k + 1
-				return end, (end == len(text) || !isDigit(text[end])) && passesEleven(digits)
-			}
-		case between < 3 && (b == '.' || b == ' ' || b == '-' || b == '_' || b == '/'):
-			between++
-		default:
-			return 0, false
-		}
-	}
-	return 0, false
-}
-
-// passesEleven is the eleven test: 9a+8b+…+2h-i is a multiple of eleven.
-func passesEleven(d [9]int) bool {
-	sum, all := -d[8], 0
-	for k := range 8 {
-		sum += (9 - k) * d[k]
-		all += d[k]
-	}
-	return sum%11 == 0 && all > 0
 }

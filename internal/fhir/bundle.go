@@ -5,65 +5,65 @@ import (
 	"slices"
 )
 
-// A bundleScope is a Bundle, in which a reference may lead to another entry.
+// A bundleScope is a Bundle whose entries refer to each other.
 type bundleScope struct {
-	byURL map[string]string // the type of an entry's resource by fullUrl
+	typeByURL map[string]string // type of an entry's resource, by fullUrl
 }
 
 func newBundleScope(d *document, i uint32) *bundleScope {
-	b := &bundleScope{byURL: map[string]string{}}
+	b := &bundleScope{typeByURL: map[string]string{}}
 	entries, ok := d.member(i, "entry")
 	if !ok {
 		return b
 	}
-	for e := range d.inside(entries) {
+	for e := range d.children(entries) {
 		url := d.memberText(e, "fullUrl")
 		r, ok := d.member(e, "resource")
 		if len(url) == 0 || !ok {
 			continue
 		}
-		if name, ok := shownName(d.memberText(r, "resourceType")); ok {
-			b.byURL[string(url)] = name
+		if name, ok := safeName(d.memberText(r, "resourceType")); ok {
+			b.typeByURL[string(url)] = name
 		}
 	}
 	return b
 }
 
-// checkBundle holds a Bundle to the rules of its type: bdl-1 to bdl-9, and what
-// https://hl7.org/fhir/STU3/bundle.html says besides.
+// checkBundle checks the rules for the type of a Bundle: bdl-1 to bdl-9 and the text of
+// https://hl7.org/fhir/STU3/bundle.html.
 func (c *checker) checkBundle(i uint32) {
 	d := c.doc
-	kind := string(d.memberText(i, "type"))
-	if kind == "" {
-		return // a fault already
+	bundleType := string(d.memberText(i, "type"))
+	if bundleType == "" {
+		return // already reported
 	}
-	is := func(kinds ...string) bool { return slices.Contains(kinds, kind) }
+	is := func(types ...string) bool { return slices.Contains(types, bundleType) }
 	if m, ok := d.member(i, "total"); ok && !is("searchset", "history") {
-		c.broken(m, "bdl-1", "is only for a searchset or a history")
+		c.addViolation(m, "bdl-1", "is only for a searchset or a history")
 	}
 	if is("document") {
 		id, ok := d.member(i, "identifier")
 		if !ok || len(d.memberText(id, "system")) == 0 || len(d.memberText(id, "value")) == 0 {
-			c.faultAt(i, ".identifier", CodeInvariant, "with system and value is required of a document (bdl-9)")
+			c.addIssueAt(i, ".identifier", CodeInvariant, "with system and value is required of a document (bdl-9)")
 		}
 	}
 	list, _ := d.member(i, "entry")
 	if list == 0 {
 		if is("document", "message") {
-			c.faultAt(i, ".entry", CodeRequired, "is required of a document and of a message")
+			c.addIssueAt(i, ".entry", CodeRequired, "is required of a document and of a message")
 		}
 		return
 	}
 	urls := map[string]bool{}
 	first := true
-	for e := range d.inside(list) {
+	for e := range d.children(list) {
 		if d.nodes[e].kind != kindObject {
 			continue
 		}
 		c.checkEntry(e, is)
 		c.checkFullURL(e, urls, is("history"))
 		if first {
-			c.checkFirst(e, kind)
+			c.checkFirstEntry(e, bundleType)
 		}
 		first = false
 	}
@@ -77,23 +77,23 @@ func (c *checker) checkEntry(e uint32, is func(...string) bool) {
 	response, hasResponse := d.member(e, "response")
 	_, hasResource := d.member(e, "resource")
 	if hasSearch && !is("searchset") {
-		c.broken(search, "bdl-2", "is only for a searchset")
+		c.addViolation(search, "bdl-2", "is only for a searchset")
 	}
 	if hasRequest && !is("batch", "transaction", "history") {
-		c.broken(request, "bdl-3", "is only for a batch, a transaction or a history")
+		c.addViolation(request, "bdl-3", "is only for a batch, a transaction or a history")
 	}
 	if !hasRequest && is("batch", "transaction") {
-		c.faultAt(e, ".request", CodeRequired, "is required of each entry of a batch or transaction (bdl-3)")
+		c.addIssueAt(e, ".request", CodeRequired, "is required of each entry of a batch or transaction (bdl-3)")
 	}
 	if hasResponse && !is("batch-response", "transaction-response") {
-		c.broken(response, "bdl-4", "is only for a batch-response or a transaction-response")
+		c.addViolation(response, "bdl-4", "is only for a batch-response or a transaction-response")
 	}
 	if !hasResource && !hasRequest && !hasResponse {
-		c.broken(e, "bdl-5", "must have a resource, a request or a response")
+		c.addViolation(e, "bdl-5", "must have a resource, a request or a response")
 	}
 }
 
-// checkFullURL checks that an entry's address is its own.
+// checkFullURL checks that no two entries have the same fullUrl.
 func (c *checker) checkFullURL(e uint32, urls map[string]bool, history bool) {
 	d := c.doc
 	m, ok := d.member(e, "fullUrl")
@@ -102,9 +102,9 @@ func (c *checker) checkFullURL(e uint32, urls map[string]bool, history bool) {
 		return
 	}
 	if bytes.Contains(url, []byte("/_history/")) {
-		c.broken(m, "bdl-8", "must not be the address of a version")
+		c.addViolation(m, "bdl-8", "must not be the address of a version")
 	}
-	// A history has a resource as often as it changed.
+	// A history has an entry for each version of a resource.
 	key := string(url)
 	if r, ok := d.member(e, "resource"); ok {
 		if meta, ok := d.member(r, "meta"); ok {
@@ -112,19 +112,19 @@ func (c *checker) checkFullURL(e uint32, urls map[string]bool, history bool) {
 		}
 	}
 	if urls[key] && !history {
-		c.broken(m, "bdl-7", "is the address of an earlier entry, too")
+		c.addViolation(m, "bdl-7", "is the address of an earlier entry, too")
 	}
 	urls[key] = true
 }
 
-// checkFirst checks what a document and a message begin with.
-func (c *checker) checkFirst(e uint32, kind string) {
-	want := map[string]string{"document": "Composition", "message": "MessageHeader"}[kind]
+// checkFirstEntry checks which resource a document or a message begins with.
+func (c *checker) checkFirstEntry(e uint32, bundleType string) {
+	want := map[string]string{"document": "Composition", "message": "MessageHeader"}[bundleType]
 	if want == "" {
 		return
 	}
 	r, ok := c.doc.member(e, "resource")
 	if !ok || string(c.doc.memberText(r, "resourceType")) != want {
-		c.faultAt(e, ".resource", CodeStructure, "must be a "+want+", which a "+kind+" begins with")
+		c.addIssueAt(e, ".resource", CodeStructure, "must be a "+want+", which a "+bundleType+" begins with")
 	}
 }

@@ -9,64 +9,64 @@ import (
 	"strings"
 )
 
-// A collection is a set of resources without an interaction. It goes out as the
-// batch that creates each of them: entries get a request, resources lose their
-// id, an entry that has no urn:uuid of its own gets one, and references that led
-// to an entry lead to it still. Everything else stays as given.
-func (s *sender) collection() {
+// prepareCollection turns a collection, which is no interaction of FHIR, into the batch
+// that creates each of its resources: each entry gets a request, each resource loses
+// its id, an entry without a urn:uuid gets one, and references to entries are rewritten
+// to these urn:uuids. Everything else stays as it was given.
+func (s *preparer) prepareCollection() {
 	d := s.c.doc
 	if m, ok := d.member(0, "signature"); ok {
-		s.c.fault(m, CodeBusiness, "does not survive that the collection is made into a batch")
+		s.c.addIssue(m, CodeBusiness, "does not survive that the collection is made into a batch")
 	}
 	if m, ok := d.member(0, "type"); ok {
 		s.edits.replace(m, `"batch"`)
 	}
-	moved := map[string]string{} // addresses that led to an entry → its urn:uuid
+	urns := map[string]string{} // from the address of an entry to its urn:uuid
 	n := 0
 	for e := range d.entries() {
-		s.createEntry(e, n, moved)
+		s.createEntry(e, n, urns)
 		n++
 	}
 	if n == 0 {
-		s.c.faultAt(0, ".entry", CodeRequired, "is required: there is nothing to send")
+		s.c.addIssueAt(0, ".entry", CodeRequired, "is required: there is nothing to send")
 	}
-	s.follow(0, "", moved)
+	s.rewriteReferences(0, "", urns)
 }
 
-// follow leads the references below a value to where the entries have moved.
-// under is the name of the member that the value is, or is an item of.
-func (s *sender) follow(i uint32, under string, moved map[string]string) {
+// rewriteReferences rewrites the references below a value to the new addresses of the
+// entries. MemberName is the name of the member that the value is, or is an item of.
+func (s *preparer) rewriteReferences(i uint32, memberName string, urns map[string]string) {
 	d := s.c.doc
-	attachment := under != "extension" && under != "modifierExtension" && d.isAttachment(i)
-	for m := range d.inside(i) {
-		name := under
+	attachment := memberName != "extension" && memberName != "modifierExtension" && d.isAttachment(i)
+	for m := range d.children(i) {
+		name := memberName
 		if d.nodes[i].kind == kindObject {
 			name = string(d.name(m))
 		}
 		if d.nodes[m].kind != kindString {
-			s.follow(m, name, moved)
+			s.rewriteReferences(m, name, urns)
 			continue
 		}
-		// An attachment refers to its Binary by url. Any other url is a name that
-		// a definition goes by, or an extension's, and stays.
+		// The url of an Attachment refers to a Binary. Any other url is the canonical
+		// URL of a definition or identifies an extension, and stays.
 		if name != "reference" && (name != "url" || !attachment) {
 			continue
 		}
-		// The version that was referred to is not one of what is created.
+		// A reference to a version leads to the resource that is created.
 		to, _, _ := strings.Cut(string(d.text(m)), "/_history/")
-		if urn := moved[to]; urn != "" {
+		if urn := urns[to]; urn != "" {
 			s.edits.replace(m, strconv.Quote(urn))
 		}
 	}
 }
 
-// isAttachment says whether an object has what an Attachment may have, of any
-// version, and nothing else.
+// isAttachment reports whether an object has only members of an Attachment, in any
+// version of FHIR.
 func (d *document) isAttachment(i uint32) bool {
 	if d.nodes[i].kind != kindObject {
 		return false
 	}
-	for m := range d.inside(i) {
+	for m := range d.children(i) {
 		switch strings.TrimPrefix(string(d.name(m)), "_") {
 		case "id", "extension", "contentType", "language", "data", "url", "size", "hash", "title", "creation",
 			"height", "width", "frames", "duration", "pages":
@@ -77,75 +77,77 @@ func (d *document) isAttachment(i uint32) bool {
 	return true
 }
 
-// createEntry makes an entry of a collection into one that creates its resource.
-func (s *sender) createEntry(e uint32, n int, moved map[string]string) {
+// createEntry turns an entry of a collection into one that creates its resource.
+func (s *preparer) createEntry(e uint32, n int, urns map[string]string) {
 	d := s.c.doc
 	for _, name := range []string{"request", "response", "search"} {
-		if m, ok := d.member(e, name); ok && s.c.table == nil { // else it is a fault already
-			s.c.fault(m, CodeBusiness, "has no place in a collection")
+		if m, ok := d.member(e, name); ok && s.c.defs == nil { // with definitions it is already reported
+			s.c.addIssue(m, CodeBusiness, "has no place in a collection")
 		}
 	}
 	r, ok := d.member(e, "resource")
 	if !ok || d.nodes[r].kind != kindObject {
-		s.c.faultAt(e, ".resource", CodeRequired, "is required: there is nothing to create")
+		s.c.addIssueAt(e, ".resource", CodeRequired, "is required: there is nothing to create")
 		return
 	}
 	name := s.typeOf(r)
 	if name == "" {
-		return // a fault already
+		return // already reported
 	}
-	s.stored(r, name)
+	s.checkStorable(r, name)
 	s.out.Types = append(s.out.Types, name)
 	s.edits.remove(r, "id", "_id")
-	s.edits.putBehind(r, `"request":{"method":"POST","url":`+strconv.Quote(name)+`}`)
+	s.edits.insertAfter(r, `"request":{"method":"POST","url":`+strconv.Quote(name)+`}`)
 
 	full, hasFull := d.member(e, "fullUrl")
 	url := d.memberText(e, "fullUrl")
 	urn := string(url)
 	if !isUUID(bytes.ToLower(url)) {
-		urn = s.urn(n)
+		urn = s.newURN(n)
 		if hasFull {
 			s.edits.replace(full, strconv.Quote(urn))
 		} else {
-			s.edits.putFirst(e, `"fullUrl":`+strconv.Quote(urn))
+			s.edits.insertFirst(e, `"fullUrl":`+strconv.Quote(urn))
 		}
-		s.move(e, moved, string(url), urn)
+		s.recordAddress(e, urns, string(url), urn)
 	} else {
-		s.stay(e, moved, urn)
+		s.recordURN(e, urns, urn)
 	}
 	if id := d.memberText(r, "id"); len(id) > 0 {
-		s.move(e, moved, name+"/"+string(id), urn)
+		s.recordAddress(e, urns, name+"/"+string(id), urn)
 	}
 }
 
-// move notes that an address leads to an entry. An address of two entries leads
-// to neither, and nobody could say which was meant.
-func (s *sender) move(e uint32, moved map[string]string, from, to string) {
+// recordAddress records that an address leads to an entry. Two entries with one address
+// are an issue, since a reference to it would be ambiguous.
+func (s *preparer) recordAddress(e uint32, urns map[string]string, from, to string) {
 	if from == "" {
 		return
 	}
-	if old, ok := moved[from]; ok && old != to {
-		s.c.fault(e, CodeBusiness, "has the address or the type and id of an earlier entry, so references to it are not clear")
+	if old, ok := urns[from]; ok && old != to {
+		s.c.addIssue(e, CodeBusiness,
+			"has the address or the type and id of an earlier entry, so references to it are not clear")
 		return
 	}
-	moved[from] = to
+	urns[from] = to
 }
 
-// stay notes an entry's own urn:uuid, which no other may have: not even as
-// another version of one resource, since each entry creates one.
-func (s *sender) stay(e uint32, moved map[string]string, urn string) {
-	// However it is spelled, it is one address; a space keeps it from being followed.
+// recordURN records an entry's own urn:uuid. No other entry may have it, even for
+// another version of the same resource, since each entry creates a resource.
+func (s *preparer) recordURN(e uint32, urns map[string]string, urn string) {
+	// The case of letters does not matter. The space keeps the key apart from the
+	// addresses of references.
 	key := " " + strings.ToLower(urn)
-	if _, ok := moved[key]; ok {
-		s.c.fault(e, CodeBusiness, "has the urn:uuid of an earlier entry, so references to it are not clear")
+	if _, ok := urns[key]; ok {
+		s.c.addIssue(e, CodeBusiness, "has the urn:uuid of an earlier entry, so references to it are not clear")
 		return
 	}
-	moved[key] = ""
+	urns[key] = ""
 }
 
-// urn is a UUID (version 8 of RFC 9562) for an entry that has none. It follows
-// from the body, so that a body sent again is the same again.
-func (s *sender) urn(n int) string {
+// newURN returns a UUID (version 8 of RFC 9562) for an entry that has none. It is
+// computed from the body, so that a body that is sent again gets the same UUIDs.
+func (s *preparer) newURN(n int) string {
 	if s.digest == nil {
 		d := sha256.Sum256(s.c.doc.src)
 		s.digest = d[:]

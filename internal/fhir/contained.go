@@ -1,83 +1,75 @@
 package fhir
 
-// A scope is a resource that stands by itself, with what it contains. Fragment
-// references are good within it.
-type scope struct {
-	root      uint32
-	contained map[string]uint32 // by id
-	list      []uint32
-	// inside says that a contained resource is being looked at.
-	inside bool
+// A resourceScope is a resource with the resources that it contains. References by
+// fragment are resolved in it.
+type resourceScope struct {
+	root           uint32
+	containedByID  map[string]uint32 // by id
+	containedNodes []uint32
+	// inContained is set while a contained resource is being checked.
+	inContained bool
 }
 
-func newScope(d *document, root uint32) *scope {
-	s := &scope{root: root}
+func newResourceScope(d *document, root uint32) *resourceScope {
+	s := &resourceScope{root: root}
 	list, ok := d.member(root, "contained")
 	if !ok {
 		return s
 	}
-	s.contained = map[string]uint32{}
-	for r := range d.inside(list) {
-		s.list = append(s.list, r)
+	s.containedByID = map[string]uint32{}
+	for r := range d.children(list) {
+		s.containedNodes = append(s.containedNodes, r)
 		if id := d.memberText(r, "id"); len(id) > 0 {
-			s.contained[string(id)] = r
+			s.containedByID[string(id)] = r
 		}
 	}
 	return s
 }
 
-// contained checks a contained resource
+// checkContained checks a contained resource
 // (https://hl7.org/fhir/STU3/references.html#contained).
-func (c *checker) contained(i uint32) {
+func (c *checker) checkContained(i uint32) {
 	t := c.typeOf(i)
 	if t == nil {
 		return
 	}
-	if c.scope.inside {
-		c.broken(i, "dom-2", "stands in a contained resource, which must contain none itself")
+	if c.scope.inContained {
+		c.addViolation(i, "dom-2", "stands in a contained resource, which must contain none itself")
 		return
 	}
-	c.scope.inside = true
-	c.object(i, t, nil)
-	c.scope.inside = false
+	c.scope.inContained = true
+	c.checkObject(i, t, nil)
+	c.scope.inContained = false
 	if m, ok := c.doc.member(i, "meta"); ok {
 		for _, name := range []string{"versionId", "lastUpdated"} {
 			if v, ok := c.doc.member(m, name); ok {
-				c.broken(v, "dom-4", "is of a contained resource, which has no life of its own")
+				c.addViolation(v, "dom-4", "is of a contained resource, which has no life of its own")
 			}
 		}
 	}
 }
 
-// broken collects a broken invariant.
-func (c *checker) broken(at uint32, key, text string) {
-	c.fault(at, CodeInvariant, text)
-	if n := len(c.faults.List); !c.faults.More {
-		c.faults.List[n-1].Key = key
-	}
-}
-
-// fragment finds the contained resource of a reference within its resource. The
-// bare # of a contained resource means what contains it.
-func (c *checker) fragment(id []byte) (name, says string, code Code) {
-	at, ok := c.scope.contained[string(id)]
-	if len(id) == 0 && c.scope.inside {
+// containedType returns the type of the contained resource that a reference by fragment
+// leads to. A bare # in a contained resource leads to the resource that contains it.
+func (c *checker) containedType(id []byte) (name, problem string, code IssueCode) {
+	at, ok := c.scope.containedByID[string(id)]
+	if len(id) == 0 && c.scope.inContained {
 		at, ok = c.scope.root, true
 	}
 	if !ok {
 		return "", "leads nowhere: no contained resource has the id", CodeNotFound
 	}
-	if t := c.table.resource(c.doc.memberText(at, "resourceType")); t != nil {
+	if t := c.defs.resource(c.doc.memberText(at, "resourceType")); t != nil {
 		return t.name, "", ""
 	}
 	return "", "", ""
 }
 
-// checkContained finds contained resources that nothing in the resource refers
-// to. Any string that is # and the id counts, whatever element it stands in.
-func (c *checker) checkContained() {
+// checkContainedUse finds contained resources that nothing in the resource refers to.
+// Every string that is # and the id counts as a reference, in any element.
+func (c *checker) checkContainedUse() {
 	s := c.scope
-	if len(s.list) == 0 {
+	if len(s.containedNodes) == 0 {
 		return
 	}
 	referred := map[string]bool{}
@@ -89,17 +81,17 @@ func (c *checker) checkContained() {
 			}
 		}
 	}
-	for _, r := range s.list {
+	for _, r := range s.containedNodes {
 		if d.nodes[r].kind != kindObject {
 			continue
 		}
 		id := d.memberText(r, "id")
 		if len(id) == 0 {
-			c.faultAt(r, ".id", CodeRequired, "is required: a contained resource is referred to by it")
+			c.addIssueAt(r, ".id", CodeRequired, "is required: a contained resource is referred to by it")
 			continue
 		}
 		if !referred[string(id)] && !referred[""] {
-			c.broken(r, "dom-3", "is contained, but nothing in the resource refers to it")
+			c.addViolation(r, "dom-3", "is contained, but nothing in the resource refers to it")
 		}
 	}
 }

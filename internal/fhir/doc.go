@@ -1,21 +1,20 @@
-// Package fhir says whether a FHIR resource or Bundle in JSON is well formed,
-// and makes it ready to be sent to a care provider.
+// Package fhir validates FHIR resources and Bundles in JSON, and prepares them to be
+// sent to a care provider.
 //
-// [Check] holds a body to the definitions of its version: names, types and
-// cardinalities of elements, formats of primitives, codes of required bindings,
-// references, extensions, contained resources, Bundles, and the invariants in
-// the files invariant*.go. [Prepare] does that and then applies the rules for
-// sending: no citizen service number (BSN) leaves, and what goes out is an
-// interaction that a MedMij provider takes.
+// [Validate] checks a body against the definitions of its FHIR version: the names,
+// types and cardinalities of elements, the forms of primitives, the codes of required
+// bindings, references, extensions, contained resources, Bundles, and the invariants
+// in invariant_datatype.go and invariant_resource.go. [Prepare] also applies the rules
+// for sending: no citizen service number (BSN) is sent, and the result is an
+// interaction that a MedMij provider accepts.
 //
-// The rules are one engine. What a version defines is a table of facts, drawn
-// from HL7's definitions by internal/gen and decoded when it is first used.
-// STU3 has one; of R4 only what holds without a table is checked, and the
+// The code knows few types by name. The definitions of a version are a table that
+// internal/gen writes from HL7's definitions and that is decoded on first use. There
+// is one for STU3. For R4 only what holds for every version is checked, and the
 // [Report] says so.
 //
-// Three promises: a body is never rewritten but for the edits that [Prepare]
-// names, so decimals keep their digits; whatever the input, nothing panics and
-// nothing grows without bound; and a [Fault] never repeats what may be personal.
-// It names elements, types and the codes that would have been right, but no
-// value, unless that has the form of a code.
+// The package promises three things. A body is not changed except by the edits that
+// [Prepare] documents, so that decimals keep their digits. No input makes it panic or
+// use unbounded time or memory. An [Issue] has no personal data: it names elements,
+// types and the codes that are allowed, but it repeats no value.
 package fhir

@@ -10,31 +10,36 @@ import (
 	"testing"
 )
 
-// seeds are the bodies that fuzzing starts from: valid ones, and one for each
-// sort of fault.
+// seeds adds the bodies that fuzzing starts from: valid ones, and one for each kind of
+// issue.
 func seeds(f *testing.F) {
 	f.Helper()
 	for _, body := range bodies(f, "testdata/valid") {
 		f.Add(body)
 	}
 	for _, s := range []string{
-		`{"resourceType":"Patient","identifier":[{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"999911120"}]}`,
-		`{"resourceType":"Patient","name":[{"given":["a",null],"_given":[null]}],"contained":[{"resourceType":"Patient"}]}`,
-		`{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"id":"a","_id":{"id":"b"},"resourceType":"Basic"}}]}`,
+		`{"resourceType":"Patient","identifier":[{"system":"http://fhir.nl/fhir/NamingSystem/bsn",` +
+			`"value":"999911120"}]}`,
+		`{"resourceType":"Patient","name":[{"given":["a",null],"_given":[null]}],` +
+			`"contained":[{"resourceType":"Patient"}]}`,
+		`{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"id":"a","_id":{"id":"b"},` +
+			`"resourceType":"Basic"}}]}`,
 		`{"\u0069d":"\ud83d\ude00","resourceType":"Basic","code":{"text":"1e3"}}`,
-		`[`, `{"a":`, `<Patient/>`, "\xef\xbb\xbf{}", `{"resourceType":"Patient","text":{"status":"generated","div":"<div xmlns='http://www.w3.org/1999/xhtml'><p></div>"}}`,
+		`[`, `{"a":`, `<Patient/>`, "\xef\xbb\xbf{}",
+		`{"resourceType":"Patient","text":{"status":"generated",` +
+			`"div":"<div xmlns='http://www.w3.org/1999/xhtml'><p></div>"}}`,
 	} {
 		f.Add([]byte(s))
 	}
 }
 
-// FuzzCheck: nothing panics, a body that is well formed is JSON, and faults are
-// reported in a well-formed OperationOutcome.
+// FuzzCheck tests that nothing panics, that a valid body is JSON, and that the
+// OperationOutcome of an error is valid.
 func FuzzCheck(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, v := range []Version{STU3, R4} {
-			r, err := Check(v, body)
+			r, err := Validate(v, body)
 			if err == nil {
 				if !json.Valid(body) {
 					t.Fatal("well formed, and no JSON")
@@ -44,19 +49,19 @@ func FuzzCheck(f *testing.F) {
 				}
 				continue
 			}
-			var faults *Faults
-			if !errors.As(err, &faults) || len(faults.List) == 0 {
-				t.Fatalf("no faults: %v", err)
+			var issues *ValidationError
+			if !errors.As(err, &issues) || len(issues.Issues) == 0 {
+				t.Fatalf("no issues: %v", err)
 			}
-			if again, err := Check(STU3, faults.Outcome()); err != nil || again.ResourceType != "OperationOutcome" {
-				t.Fatalf("the outcome is not well formed: %v\n%s", err, faults.Outcome())
+			if again, err := Validate(STU3, issues.Outcome()); err != nil || again.ResourceType != "OperationOutcome" {
+				t.Fatalf("the outcome is not well formed: %v\n%s", err, issues.Outcome())
 			}
 		}
 	})
 }
 
-// FuzzPrepare: what goes out is well formed and goes out unchanged when it is
-// prepared again, and it names no BSN with a value.
+// FuzzPrepare tests that a prepared body is valid, does not change when it is prepared
+// again, and has no identifier with a BSN.
 func FuzzPrepare(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -64,11 +69,12 @@ func FuzzPrepare(f *testing.F) {
 	})
 }
 
-// FuzzGraft puts a part of one body in the place of a part of another, which
-// leads further into Prepare than changes of bytes do.
+// FuzzGraft replaces a part of one body by a part of another, which reaches more of
+// Prepare than changes of bytes do.
 func FuzzGraft(f *testing.F) {
 	valid := bodies(f, "testdata/valid")
-	valid["bsn"] = []byte(`{"resourceType":"Patient","identifier":[{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"999911120"}]}`)
+	valid["bsn"] = []byte(`{"resourceType":"Patient",` +
+		`"identifier":[{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"999911120"}]}`)
 	names := slices.Sorted(maps.Keys(valid))
 	for k := range names {
 		f.Add(uint8(k), uint16(k), uint8(k+1), uint16(3*k))
@@ -76,9 +82,9 @@ func FuzzGraft(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, into uint8, at uint16, from uint8, part uint16) {
 		tree := func(k uint8) *document {
-			doc, fault := parse(valid[names[int(k)%len(names)]])
-			if fault != nil {
-				t.Fatal(fault)
+			doc, issue := parse(valid[names[int(k)%len(names)]])
+			if issue != nil {
+				t.Fatal(issue)
 			}
 			return doc
 		}
@@ -92,7 +98,7 @@ func FuzzGraft(f *testing.F) {
 	})
 }
 
-// checkPrepared prepares a body and says what must hold of what goes out.
+// checkPrepared prepares a body and tests what must hold for the result.
 func checkPrepared(t *testing.T, body []byte) {
 	t.Helper()
 	for _, v := range []Version{STU3, R4} {
@@ -100,7 +106,7 @@ func checkPrepared(t *testing.T, body []byte) {
 		if err != nil {
 			continue
 		}
-		if _, err := Check(v, body); err != nil {
+		if _, err := Validate(v, body); err != nil {
 			t.Fatalf("it goes out and is not well formed: %v", err)
 		}
 		again, err := Prepare(v, out.Body)
@@ -120,7 +126,7 @@ func checkPrepared(t *testing.T, body []byte) {
 	}
 }
 
-// hasIdentifiedBSN looks for the plain case by other means than the package's.
+// hasIdentifiedBSN looks for the simple case independently of the package.
 func hasIdentifiedBSN(v any) bool {
 	switch v := v.(type) {
 	case map[string]any:
@@ -144,7 +150,8 @@ func hasIdentifiedBSN(v any) bool {
 	return false
 }
 
-// FuzzSilent plants something personal as every value in turn: no fault repeats it.
+// FuzzSilent replaces each value in turn by something personal, which no issue may
+// repeat.
 func FuzzSilent(f *testing.F) {
 	f.Add("Jansen-de Vries", 3)
 	f.Add("999911120", 7)
@@ -152,9 +159,9 @@ func FuzzSilent(f *testing.F) {
 	f.Add("https://x.example/Anna?bsn=1", 20)
 	valid := bodies(f, "testdata/valid")
 	f.Fuzz(func(t *testing.T, secret string, at int) {
-		// What is short may be a part of the message's own words, and one word may be named
-		// where an element or a type belongs.
-		if _, named := shownName(secret); len(secret) < 8 || named {
+		// A short secret may be part of the package's own words, and a single word may
+		// be reported where a name is expected.
+		if _, named := safeName(secret); len(secret) < 8 || named {
 			return
 		}
 		quoted, err := json.Marshal(secret)
@@ -162,9 +169,9 @@ func FuzzSilent(f *testing.F) {
 			return
 		}
 		for _, body := range valid {
-			doc, fault := parse(body)
-			if fault != nil {
-				t.Fatal(fault)
+			doc, issue := parse(body)
+			if issue != nil {
+				t.Fatal(issue)
 			}
 			n := uint32(max(at, -at)) % uint32(len(doc.nodes))
 			change := edits{doc: doc}
@@ -173,9 +180,9 @@ func FuzzSilent(f *testing.F) {
 			doc.close()
 			for _, v := range []Version{STU3, R4} {
 				if _, err := Prepare(v, planted); err != nil {
-					var faults *Faults
-					if errors.As(err, &faults) && saysSecret(faults, secret, valid) {
-						t.Fatalf("a fault repeats %q: %v", secret, err)
+					var issues *ValidationError
+					if errors.As(err, &issues) && saysSecret(issues, secret, valid) {
+						t.Fatalf("a issue repeats %q: %v", secret, err)
 					}
 				}
 			}
@@ -183,8 +190,9 @@ func FuzzSilent(f *testing.F) {
 	})
 }
 
-// saysSecret looks for a secret in the faults, unless they would say the words anyway.
-func saysSecret(faults *Faults, secret string, valid map[string][]byte) bool {
+// saysSecret looks for a secret in the issues, except for words that they contain
+// anyway.
+func saysSecret(issues *ValidationError, secret string, valid map[string][]byte) bool {
 	if strings.Contains(stu3Text, secret) {
 		return false
 	}
@@ -193,7 +201,7 @@ func saysSecret(faults *Faults, secret string, valid map[string][]byte) bool {
 			return false
 		}
 	}
-	for _, f := range faults.List {
+	for _, f := range issues.Issues {
 		for _, h := range []string{f.Text, f.Location} {
 			if strings.Contains(h, secret) && !isOurWord(secret) {
 				return true
@@ -203,10 +211,11 @@ func saysSecret(faults *Faults, secret string, valid map[string][]byte) bool {
 	return false
 }
 
-// isOurWord says whether a text is one of the words that faults are made of.
+// isOurWord reports whether a text could be part of the package's own texts.
 func isOurWord(s string) bool {
 	for _, c := range []byte(s) {
-		if !isLetter(c) && c != ' ' && c != '.' && c != ':' && c != ',' && c != '[' && c != ']' && c != '(' && c != ')' && c != '-' {
+		if !isLetter(c) && c != ' ' && c != '.' && c != ':' && c != ',' && c != '[' && c != ']' && c != '(' &&
+			c != ')' && c != '-' {
 			return false
 		}
 	}

@@ -2,15 +2,15 @@ package fhir
 
 import "slices"
 
-// stu3Rules are the invariants of STU3, of the resources that people and
-// applications send first. docs/fhir.md says which are left out, and why.
-func stu3Rules() []rule {
-	return slices.Concat(typeRules(), clinicalRules(), administrativeRules(), definitionRules())
+// stu3Invariants returns the invariants of STU3 that are checked. docs/fhir.md says
+// which are left out, and why.
+func stu3Invariants() []invariant {
+	return slices.Concat(datatypeInvariants(), clinicalInvariants(), administrativeInvariants(), definitionInvariants())
 }
 
-func clinicalRules() []rule {
-	return []rule{
-		{"obs-3", "", "must have a low, a high or a text", oneOf("low", "high", "text")},
+func clinicalInvariants() []invariant {
+	return []invariant{
+		{"obs-3", "", "must have a low, a high or a text", anyOf("low", "high", "text")},
 		{"obs-6", "dataAbsentReason", "must not stand beside a value", func(v view) bool {
 			return !v.has("dataAbsentReason") || !v.hasChoice("value")
 		}},
@@ -35,8 +35,8 @@ func clinicalRules() []rule {
 		{"ait-2", "clinicalStatus", "must be left out if verificationStatus is entered-in-error", func(v view) bool {
 			return !v.is("verificationStatus", "entered-in-error") || !v.has("clinicalStatus")
 		}},
-		{"con-1", "", "must have a summary or an assessment", oneOf("summary", "assessment")},
-		{"con-2", "", "must have a code or a detail", oneOf("code", "detail")},
+		{"con-1", "", "must have a summary or an assessment", anyOf("summary", "assessment")},
+		{"con-2", "", "must have a code or a detail", anyOf("code", "detail")},
 		{"con-3", "clinicalStatus", "is required unless verificationStatus is entered-in-error", func(v view) bool {
 			return v.is("verificationStatus", "entered-in-error") || v.has("clinicalStatus")
 		}},
@@ -66,7 +66,7 @@ func clinicalRules() []rule {
 			why, _ := v.child("explanation")
 			return v.isTrue("notGiven") || !why.hasIn("reasonNotGiven")
 		}},
-		{"imr-1", "", "must have a vaccineCode or a targetDisease", oneOf("vaccineCode", "targetDisease")},
+		{"imr-1", "", "must have a vaccineCode or a targetDisease", anyOf("vaccineCode", "targetDisease")},
 		{"mad-1", "", "must have a dose or a rate", func(v view) bool {
 			return v.has("dose") || v.hasChoice("rate")
 		}},
@@ -77,8 +77,8 @@ func clinicalRules() []rule {
 			return !v.has("reasonCode") || !v.isTrue("notGiven")
 		}},
 		{"mdd-1", "whenHandedOver", "is before whenPrepared", func(v view) bool {
-			prepared, ok := v.moment("whenPrepared")
-			handed, ok2 := v.moment("whenHandedOver")
+			prepared, ok := v.dateTime("whenPrepared")
+			handed, ok2 := v.dateTime("whenHandedOver")
 			return !ok || !ok2 || !prepared.after(handed)
 		}},
 		{"mst-1", "reasonNotTaken", "is only for what was not taken (taken is n)", func(v view) bool {
@@ -90,28 +90,28 @@ func clinicalRules() []rule {
 			return !ok || n <= 100
 		}},
 		{"qrs-1", "item", "must stand in answer, since there is one", notBoth("answer", "item")},
-		{"mda-1", "height", "is only for a photo or a video", notOf("height", "audio")},
-		{"mda-2", "width", "is only for a photo or a video", notOf("width", "audio")},
+		{"mda-1", "height", "is only for a photo or a video", notForType("height", "audio")},
+		{"mda-2", "width", "is only for a photo or a video", notForType("width", "audio")},
 		{"mda-3", "frames", "is only for a photo", func(v view) bool {
 			return !v.has("frames") || v.is("type", "photo")
 		}},
-		{"mda-4", "duration", "is only for audio or a video", notOf("duration", "photo")},
+		{"mda-4", "duration", "is only for audio or a video", notForType("duration", "photo")},
 	}
 }
 
-func administrativeRules() []rule {
-	return []rule{
-		{"app-1", "", "must have a type or an actor", oneOf("type", "actor")},
+func administrativeInvariants() []invariant {
+	return []invariant{
+		{"app-1", "", "must have a type or an actor", anyOf("type", "actor")},
 		{"app-2", "", "must have both start and end, or neither", func(v view) bool {
 			return v.has("start") == v.has("end")
 		}},
 		{"app-3", "", "must have start and end, unless it is proposed or cancelled", func(v view) bool {
 			return v.count("start", "end") == 2 || v.is("status", "proposed", "cancelled")
 		}},
-		{"apr-1", "", "must have a participantType or an actor", oneOf("participantType", "actor")},
-		{"cmp-1", "", "must have a text, entries or sections", oneOf("text", "entry", "section")},
+		{"apr-1", "", "must have a participantType or an actor", anyOf("participantType", "actor")},
+		{"cmp-1", "", "must have a text, entries or sections", anyOf("text", "entry", "section")},
 		{"cmp-2", "emptyReason", "must not stand beside entries", notBoth("emptyReason", "entry")},
-		{"ppc-1", "", "must have a policy or a policyRule", oneOf("policy", "policyRule")},
+		{"ppc-1", "", "must have a policy or a policyRule", anyOf("policy", "policyRule")},
 		{"grp-1", "member", "is only for a group that is actual", func(v view) bool {
 			return !v.has("member") || v.isTrue("actual")
 		}},
@@ -134,8 +134,9 @@ func administrativeRules() []rule {
 			}
 			return n != 1
 		}},
-		{"org-1", "", "must have an identifier or a name", oneOf("identifier", "name")},
-		{"pat-1", "", "must have a name, telecom, address or organization", oneOf("name", "telecom", "address", "organization")},
+		{"org-1", "", "must have an identifier or a name", anyOf("identifier", "name")},
+		{"pat-1", "", "must have a name, telecom, address or organization",
+			anyOf("name", "telecom", "address", "organization")},
 		{"sev-1", "", "must not have both a name and a query", notBoth("name", "query")},
 		{"inv-1@Parameters.parameter", "", "must have one of value, resource and part", func(v view) bool {
 			n := v.count("part", "resource")
@@ -145,8 +146,8 @@ func administrativeRules() []rule {
 			return n == 1
 		}},
 		{"inv-1@Task", "lastModified", "is before authoredOn", func(v view) bool {
-			written, ok := v.moment("authoredOn")
-			modified, ok2 := v.moment("lastModified")
+			written, ok := v.dateTime("authoredOn")
+			modified, ok2 := v.dateTime("lastModified")
 			return !ok || !ok2 || !written.after(modified)
 		}},
 		{"rqg-1", "", "must have either a resource or actions", func(v view) bool {
@@ -155,14 +156,14 @@ func administrativeRules() []rule {
 	}
 }
 
-func definitionRules() []rule {
-	return []rule{
+func definitionInvariants() []invariant {
+	return []invariant{
 		{"que-1", "item", "is required of a group, and must be left out of a display", func(v view) bool {
 			return !(v.is("type", "group") && !v.has("item")) && !(v.is("type", "display") && v.has("item"))
 		}},
 		{"que-2", "", "has two items with the same linkId", func(v view) bool {
 			seen := map[string]bool{}
-			for m := range v.below("linkId") {
+			for m := range v.descendants("linkId") {
 				id := string(v.c.doc.text(m))
 				if seen[id] && id != "" {
 					return false
@@ -171,7 +172,7 @@ func definitionRules() []rule {
 			}
 			return true
 		}},
-		{"que-3", "code", "must be left out of a display", notOf("code", "display")},
+		{"que-3", "code", "must be left out of a display", notForType("code", "display")},
 		{"que-4", "", "must not have both option and options", notBoth("option", "options")},
 		{"que-5", "", "must have no options, since it is no choice", func(v view) bool {
 			return v.is("type", "choice", "open-choice") || !v.hasAny("option", "options")
@@ -185,39 +186,39 @@ func definitionRules() []rule {
 		{"que-8", "", "must have no initial value, since it is a group or a display", func(v view) bool {
 			return !v.is("type", "group", "display") || !v.hasChoice("initial")
 		}},
-		{"que-9", "readOnly", "must be left out of a display", notOf("readOnly", "display")},
+		{"que-9", "readOnly", "must be left out of a display", notForType("readOnly", "display")},
 		{"que-10", "maxLength", "is only for simple questions", func(v view) bool {
 			return !v.has("maxLength") || v.is("type", "boolean", "decimal", "integer", "string", "text", "url")
 		}},
-		{"vsd-1", "", "must have a system or a valueSet", oneOf("system", "valueSet")},
+		{"vsd-1", "", "must have a system or a valueSet", anyOf("system", "valueSet")},
 		{"vsd-2", "system", "is required beside concepts or filters", func(v view) bool {
 			return !v.hasAny("concept", "filter") || v.has("system")
 		}},
 		{"vsd-3", "", "must not have both concepts and filters", notBoth("concept", "filter")},
-		{"vsd-5", "", "must have a compose or an expansion", oneOf("compose", "expansion")},
-		{"vsd-6", "", "must have a code or a display", oneOf("code", "display")},
-		{"vsd-10", "system", "is required beside a code", needs("code", "system")},
-		{"opd-1", "", "must have a type or parts", oneOf("type", "part")},
-		{"sdf-6", "", "must have a differential or a snapshot", oneOf("differential", "snapshot")},
-		{"spd-1", "xpathUsage", "is required beside an xpath", needs("xpath", "xpathUsage")},
-		{"cpb-1", "", "must have rest, messaging or document", oneOf("rest", "messaging", "document")},
-		{"cpb-2", "", "must have a description, software or an implementation", oneOf("description", "software", "implementation")},
+		{"vsd-5", "", "must have a compose or an expansion", anyOf("compose", "expansion")},
+		{"vsd-6", "", "must have a code or a display", anyOf("code", "display")},
+		{"vsd-10", "system", "is required beside a code", requires("code", "system")},
+		{"opd-1", "", "must have a type or parts", anyOf("type", "part")},
+		{"sdf-6", "", "must have a differential or a snapshot", anyOf("differential", "snapshot")},
+		{"spd-1", "xpathUsage", "is required beside an xpath", requires("xpath", "xpathUsage")},
+		{"cpb-1", "", "must have rest, messaging or document", anyOf("rest", "messaging", "document")},
+		{"cpb-2", "", "must have a description, software or an implementation",
+			anyOf("description", "software", "implementation")},
 	}
 }
 
-// notOf: the member must not be there if the type is the one named.
-func notOf(name, typ string) func(view) bool {
+// notForType reports a member that must be absent if the type has a certain value.
+func notForType(name, typ string) func(view) bool {
 	return func(v view) bool { return !v.has(name) || !v.is("type", typ) }
 }
 
-// hasIn is has of an element that may be missing itself, as the zero view is.
+// hasIn is like has, for a view that may be zero because the element is missing.
 func (v view) hasIn(name string) bool {
 	return v.c != nil && v.i != 0 && v.has(name)
 }
 
-// sameCode says whether two CodeableConcepts are the same as they are written:
-// each coding of the one is in the other, and there is one. Nobody has more than
-// a few; of very many it would take too long to say.
+// sameCode reports whether two CodeableConcepts have the same codings, at least one. It
+// gives up at maxCodings, since the comparison takes quadratic time.
 func sameCode(a, b view) bool {
 	const few = 64
 	n, m := 0, 0

@@ -1,16 +1,17 @@
 package fhir
 
-// What a body may cost. A FHIR resource of a person stays far below these.
+// Limits on a body. Real resources are far below them.
 const (
-	// MaxBody bounds a body, in bytes.
+	// MaxBody is the maximum size of a body in bytes.
 	MaxBody = 10 << 20
-	// MaxDepth bounds how deep objects and arrays may stand in one another.
-	MaxDepth = 64
-	// maxValues bounds the values in a body, and with it the memory of a check.
-	// The densest real Bundles have one in about twenty bytes.
+	// maxDepth is the maximum depth of nested objects and arrays.
+	maxDepth = 64
+	// maxValues is the maximum number of values in a body, which bounds the memory of a
+	// check. The densest real Bundles have a value in about twenty bytes.
 	maxValues = 1 << 20
-	// MaxFaults bounds the faults that are collected.
-	MaxFaults = 50
-	// maxString bounds a string (https://hl7.org/fhir/STU3/datatypes.html#string).
+	// maxIssues is the maximum number of issues that are listed.
+	maxIssues = 50
+	// maxString is the maximum size of a string
+	// (https://hl7.org/fhir/STU3/datatypes.html#string).
 	maxString = 1 << 20
 )

@@ -2,74 +2,47 @@ package fhir
 
 import "encoding/json"
 
-// Outcome is the faults as an OperationOutcome in JSON, the way that FHIR
-// answers with what is wrong (https://hl7.org/fhir/STU3/operationoutcome.html).
-func (f *Faults) Outcome() []byte {
+// Outcome returns the issues as an OperationOutcome in JSON
+// (https://hl7.org/fhir/STU3/operationoutcome.html).
+func (e *ValidationError) Outcome() []byte {
 	o := operationOutcome{ResourceType: "OperationOutcome"}
-	for _, x := range f.List {
-		i := issue{Severity: "error", Code: x.Code, Diagnostics: x.String()}
+	for _, x := range e.Issues {
+		i := outcomeIssue{Severity: "error", Code: x.Code, Diagnostics: x.String()}
 		if x.Location != "" {
 			i.Expression = []string{x.Location}
 		}
 		if x.Key != "" {
-			i.Details = &details{Text: x.Key}
+			i.Details = &outcomeDetails{Text: x.Key}
 		}
 		o.Issue = append(o.Issue, i)
 	}
-	if f.More {
-		o.Issue = append(o.Issue, issue{Severity: "information", Code: "informational", Diagnostics: "There are more faults."})
+	if e.Truncated {
+		o.Issue = append(o.Issue,
+			outcomeIssue{Severity: "information", Code: "informational", Diagnostics: "There are more faults."})
 	}
 	if len(o.Issue) == 0 {
-		o.Issue = []issue{{Severity: "information", Code: "informational", Diagnostics: "There are no faults."}}
+		o.Issue = []outcomeIssue{{Severity: "information", Code: "informational", Diagnostics: "There are no faults."}}
 	}
 	text, err := json.Marshal(o)
-	if err != nil { // there is nothing in it that could not be written
+	if err != nil { // cannot happen: every field is a string
 		return []byte(`{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"exception"}]}`)
 	}
 	return text
 }
 
-// Outcome is the report as an OperationOutcome in JSON: the profiles that the
-// resources claim, and what was not checked.
-func (r *Report) Outcome() []byte {
-	var f Faults
-	o := operationOutcome{ResourceType: "OperationOutcome"}
-	inform := func(text string) {
-		o.Issue = append(o.Issue, issue{Severity: "information", Code: "informational", Diagnostics: text})
-	}
-	if !r.Structure {
-		inform(r.notChecked())
-	}
-	for _, p := range r.Profiles {
-		inform("Claims the profile " + p + ", which is not checked.")
-	}
-	if len(o.Issue) == 0 {
-		return f.Outcome()
-	}
-	text, err := json.Marshal(o)
-	if err != nil {
-		return f.Outcome()
-	}
-	return text
-}
-
-func (r *Report) notChecked() string {
-	return "The structure is not checked: there are no definitions of FHIR " + r.Version.String() + " here."
-}
-
 type operationOutcome struct {
-	ResourceType string  `json:"resourceType"`
-	Issue        []issue `json:"issue"`
+	ResourceType string         `json:"resourceType"`
+	Issue        []outcomeIssue `json:"issue"`
 }
 
-type issue struct {
-	Severity    string   `json:"severity"`
-	Code        Code     `json:"code"`
-	Details     *details `json:"details,omitempty"`
-	Diagnostics string   `json:"diagnostics"`
-	Expression  []string `json:"expression,omitempty"`
+type outcomeIssue struct {
+	Severity    string          `json:"severity"`
+	Code        IssueCode       `json:"code"`
+	Details     *outcomeDetails `json:"details,omitempty"`
+	Diagnostics string          `json:"diagnostics"`
+	Expression  []string        `json:"expression,omitempty"`
 }
 
-type details struct {
+type outcomeDetails struct {
 	Text string `json:"text"`
 }

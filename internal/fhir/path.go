@@ -1,66 +1,20 @@
 package fhir
 
 import (
-	"iter"
 	"strconv"
 	"strings"
 )
 
-// next is the first node that is not inside i, also of one not read to its end.
-func (d *document) next(i uint32) uint32 {
-	if n := d.nodes[i].next; n != 0 {
-		return n
-	}
-	return uint32(len(d.nodes))
-}
-
-// inside lists the members of an object or the items of an array.
-func (d *document) inside(i uint32) iter.Seq[uint32] {
-	return func(yield func(uint32) bool) {
-		if k := d.nodes[i].kind; k != kindObject && k != kindArray {
-			return
-		}
-		for c, end := i+1, d.next(i); c < end; c = d.next(c) {
-			if !yield(c) {
-				return
-			}
-		}
-	}
-}
-
-// member is the member of an object that has the name.
-func (d *document) member(i uint32, name string) (uint32, bool) {
-	if d.nodes[i].kind != kindObject {
-		return 0, false
-	}
-	for c, end := i+1, d.next(i); c < end; c = d.next(c) {
-		if n := &d.nodes[c]; n.keyEscaped || int(n.keyEnd-n.key) == len(name) {
-			if string(d.name(c)) == name {
-				return c, true
-			}
-		}
-	}
-	return 0, false
-}
-
-// memberText is the text of a member that is a string.
-func (d *document) memberText(i uint32, name string) []byte {
-	if m, ok := d.member(i, name); ok {
-		return d.text(m)
-	}
-	return nil
-}
-
-// path is the location of a node. It is worked out only for a fault, from the
-// top, so that the check itself need not carry it along.
+// path returns the location of a node. It is computed from the root and only for an
+// issue, so that the check does not have to track it.
 func (d *document) path(i uint32) string {
-	way := []uint32{0}
+	nodes := []uint32{0}
 	for at := uint32(0); at != i; {
 		found := false
-		for c := range d.inside(at) {
+		for c := range d.children(at) {
 			if c <= i && i < d.next(c) {
 				at, found = c, true
-				way = append(way, c)
+				nodes = append(nodes, c)
 				break
 			}
 		}
@@ -68,27 +22,27 @@ func (d *document) path(i uint32) string {
 			break
 		}
 	}
-	return d.pathOf(way)
+	return d.pathString(nodes)
 }
 
-// pathOf writes a way from the top as FHIRPath would, after the type of the
-// resource. A primitive's extensions stand in a member with an underscore, which
-// is an affair of JSON, so it is left out.
-func (d *document) pathOf(way []uint32) string {
-	if len(way) == 0 || len(d.nodes) == 0 {
+// pathString formats the nodes from the root as FHIRPath does, after the type of the
+// resource. The underscore of a primitive's extensions is left out, since it exists
+// only in JSON.
+func (d *document) pathString(nodes []uint32) string {
+	if len(nodes) == 0 || len(d.nodes) == 0 {
 		return ""
 	}
 	var b strings.Builder
 	b.WriteString("Resource")
-	if name, ok := shownName(d.memberText(0, "resourceType")); ok && isUpper(name[0]) {
+	if name, ok := safeName(d.memberText(0, "resourceType")); ok && isUpper(name[0]) {
 		b.Reset()
 		b.WriteString(name)
 	}
-	for k := 1; k < len(way); k++ {
-		if d.nodes[way[k-1]].kind == kindArray {
+	for k := 1; k < len(nodes); k++ {
+		if d.nodes[nodes[k-1]].kind == kindArray {
 			n := 0
-			for c := range d.inside(way[k-1]) {
-				if c == way[k] {
+			for c := range d.children(nodes[k-1]) {
+				if c == nodes[k] {
 					break
 				}
 				n++
@@ -96,26 +50,11 @@ func (d *document) pathOf(way []uint32) string {
 			b.WriteString("[" + strconv.Itoa(n) + "]")
 			continue
 		}
-		name, ok := shownName(d.name(way[k]))
+		name, ok := safeName(d.name(nodes[k]))
 		if !ok {
 			name = "(unknown)"
 		}
 		b.WriteString("." + strings.TrimPrefix(name, "_"))
 	}
 	return b.String()
-}
-
-// entries lists the entries of the Bundle that the document is.
-func (d *document) entries() iter.Seq[uint32] {
-	return func(yield func(uint32) bool) {
-		list, ok := d.member(0, "entry")
-		if !ok || d.nodes[list].kind != kindArray {
-			return
-		}
-		for e := range d.inside(list) {
-			if d.nodes[e].kind == kindObject && !yield(e) {
-				return
-			}
-		}
-	}
 }

@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// A primitive is one of FHIR's primitive types. Their forms are the regular
-// expressions of https://hl7.org/fhir/STU3/datatypes.html, written as loops.
+// A primitive is one of FHIR's primitive types. Their forms are the regular expressions
+// of https://hl7.org/fhir/STU3/datatypes.html, written as loops.
 type primitive uint8
 
 const (
@@ -22,16 +22,16 @@ const (
 	primInteger
 	primMarkdown
 	primOID
-	primPositive
+	primPositiveInt
 	primString
 	primTime
-	primUnsigned
+	primUnsignedInt
 	primURI
 	primUUID
 	primXHTML
 )
 
-// primitiveOf is the primitive type of a name, primNone if it is none.
+// primitiveOf returns the primitive type with a name, or primNone.
 func primitiveOf(name string) primitive {
 	switch name {
 	case "base64Binary":
@@ -57,14 +57,14 @@ func primitiveOf(name string) primitive {
 	case "oid":
 		return primOID
 	case "positiveInt":
-		return primPositive
+		return primPositiveInt
 	case "string":
 		return primString
 	case "time":
 		return primTime
 	case "unsignedInt":
-		return primUnsigned
-	case "uri", "url", "canonical": // the last two from R4 on
+		return primUnsignedInt
+	case "uri", "url", "canonical": // the last two since R4
 		return primURI
 	case "uuid":
 		return primUUID
@@ -74,23 +74,23 @@ func primitiveOf(name string) primitive {
 	return primNone
 }
 
-// kind is how a primitive is written in JSON.
-func (p primitive) kind() (k kind, name string) {
+// jsonKind returns the JSON type of a primitive.
+func (p primitive) jsonKind() (k kind, name string) {
 	switch p {
 	case primBoolean:
 		return kindTrue, "true or false"
-	case primDecimal, primInteger, primPositive, primUnsigned:
+	case primDecimal, primInteger, primPositiveInt, primUnsignedInt:
 		return kindNumber, "a JSON number"
 	}
 	return kindString, "a JSON string"
 }
 
-// refuse says what is wrong with a value of the type, "" if nothing. The text is
-// that of the string, or a number as it stands.
-func (p primitive) refuse(text []byte) string {
+// check returns what is wrong with a value, or "". The text is the content of a string,
+// or the source text of a number.
+func (p primitive) check(text []byte) string {
 	switch p {
 	case primBase64:
-		return refuseBase64(text)
+		return checkBase64(text)
 	case primCode:
 		if !isCode(text) {
 			return "is not a code: no space at its ends, and no two in a row"
@@ -101,7 +101,8 @@ func (p primitive) refuse(text []byte) string {
 		}
 	case primDateTime:
 		if !isDateTime(text) {
-			return "is not a date and time: YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss with Z or a zone such as +01:00, and in the calendar"
+			return "is not a date and time: YYYY, YYYY-MM, YYYY-MM-DD or " +
+				"YYYY-MM-DDThh:mm:ss with Z or a zone such as +01:00, and in the calendar"
 		}
 	case primInstant:
 		if !isInstant(text) {
@@ -115,8 +116,8 @@ func (p primitive) refuse(text []byte) string {
 		if bytes.ContainsAny(text, "eE") {
 			return "is not a decimal: digits without an exponent"
 		}
-	case primInteger, primPositive, primUnsigned:
-		return p.refuseInteger(text)
+	case primInteger, primPositiveInt, primUnsignedInt:
+		return p.checkInteger(text)
 	case primID:
 		if !isID(text) {
 			return "is not an id: 1 to 64 letters, digits, - or ."
@@ -130,16 +131,16 @@ func (p primitive) refuse(text []byte) string {
 			return "is not a UUID: urn:uuid: and 8-4-4-4-12 lower-case hexadecimal digits"
 		}
 	case primURI:
-		if says := refuseURI(text); says != "" {
-			return says
+		if problem := checkURI(text); problem != "" {
+			return problem
 		}
 	case primXHTML:
-		return refuseXHTML(text)
+		return checkXHTML(text)
 	}
-	return refuseString(text)
+	return checkString(text)
 }
 
-func refuseString(text []byte) string {
+func checkString(text []byte) string {
 	if len(text) > maxString {
 		return "is longer than 1 MiB"
 	}
@@ -151,9 +152,9 @@ func refuseString(text []byte) string {
 	return ""
 }
 
-// isCode: [^\s]+([\s]?[^\s]+)*
+// isCode matches [^\s]+([\s]?[^\s]+)*
 func isCode(s []byte) bool {
-	space := true // so that none may come first
+	space := true // a leading space is not allowed
 	for _, c := range s {
 		if !isSpace(c) {
 			space = false
@@ -167,12 +168,12 @@ func isCode(s []byte) bool {
 	return !space
 }
 
-func (p primitive) refuseInteger(s []byte) string {
+func (p primitive) checkInteger(s []byte) string {
 	n, err := strconv.ParseInt(string(s), 10, 32)
 	switch {
-	case p == primPositive && (err != nil || n < 1):
+	case p == primPositiveInt && (err != nil || n < 1):
 		return "is not a whole number from 1 to 2147483647"
-	case p == primUnsigned && (err != nil || n < 0 || s[0] == '-'):
+	case p == primUnsignedInt && (err != nil || n < 0 || s[0] == '-'):
 		return "is not a whole number from 0 to 2147483647"
 	case err != nil:
 		return "is not a whole number of 32 bits"
@@ -180,7 +181,7 @@ func (p primitive) refuseInteger(s []byte) string {
 	return ""
 }
 
-// isID: [A-Za-z0-9\-\.]{1,64}
+// isID matches [A-Za-z0-9\-\.]{1,64}
 func isID(s []byte) bool {
 	for _, c := range s {
 		if !isLetter(c) && !isDigit(c) && c != '-' && c != '.' {
@@ -190,7 +191,7 @@ func isID(s []byte) bool {
 	return 1 <= len(s) && len(s) <= 64
 }
 
-// isOID: urn:oid:(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*
+// isOID matches urn:oid:(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*
 func isOID(s []byte) bool {
 	s, ok := bytes.CutPrefix(s, []byte("urn:oid:"))
 	if !ok {
@@ -213,7 +214,7 @@ func isOID(s []byte) bool {
 	}
 }
 
-// isUUID: urn:uuid: and [0-9a-f] in groups of 8-4-4-4-12
+// isUUID matches urn:uuid: and [0-9a-f] in groups of 8-4-4-4-12
 func isUUID(s []byte) bool {
 	s, ok := bytes.CutPrefix(s, []byte("urn:uuid:"))
 	if !ok || len(s) != 36 {
@@ -231,9 +232,9 @@ func isUUID(s []byte) bool {
 	return true
 }
 
-// refuseURI holds a URI to what all URIs share. The specification gives no
-// expression for it, and has examples with templates and the like.
-func refuseURI(s []byte) string {
+// checkURI checks what all URIs have in common. The specification gives no expression
+// for it, and its examples have templates and the like.
+func checkURI(s []byte) string {
 	for _, c := range s {
 		if c <= ' ' {
 			return "is not a URI: it has a space"
@@ -242,13 +243,13 @@ func refuseURI(s []byte) string {
 	if bytes.HasPrefix(s, []byte("oid:")) || bytes.HasPrefix(s, []byte("uuid:")) {
 		return "is not a URI: urn: is missing before oid: or uuid:"
 	}
-	// What is said to be an OID or a UUID is held to it.
+	// OIDs and UUIDs must have their own form.
 	if bytes.HasPrefix(s, []byte("urn:oid:")) {
 		if k := bytes.IndexAny(s, "|#?"); k > 0 { // a version, or a part
 			s = s[:k]
 		}
 		if !isOID(s) {
-			return primOID.refuse(s)
+			return primOID.check(s)
 		}
 	}
 	if bytes.HasPrefix(s, []byte("urn:uuid:")) && !isUUID(bytes.ToLower(s)) {
@@ -257,9 +258,9 @@ func refuseURI(s []byte) string {
 	return ""
 }
 
-// refuseBase64 checks whole groups of four, with space anywhere.
-func refuseBase64(s []byte) string {
-	const says = "is not base64"
+// checkBase64 checks for whole groups of four, with spaces anywhere.
+func checkBase64(s []byte) string {
+	const problem = "is not base64"
 	n, pad := 0, 0
 	for _, c := range s {
 		switch {
@@ -267,62 +268,15 @@ func refuseBase64(s []byte) string {
 		case c == '=':
 			pad++
 		case pad > 0:
-			return says
+			return problem
 		case isLetter(c) || isDigit(c) || c == '+' || c == '/':
 			n++
 		default:
-			return says
+			return problem
 		}
 	}
 	if pad > 2 || (n+pad)%4 != 0 || n == 0 {
-		return says
+		return problem
 	}
 	return ""
-}
-
-// refuse says whether a code has not the form that stands in for a list.
-func (f form) refuse(s []byte) string {
-	switch f {
-	case formMIME:
-		if !isMIME(s) {
-			return "is not a media type such as application/pdf"
-		}
-	case formLanguage:
-		if !isLanguage(s) {
-			return "is not a language such as nl or nl-NL"
-		}
-	}
-	return ""
-}
-
-// isMIME is lenient about parameters, and about names without a slash (xml,
-// DICOM WADO-RS), which the specification's own examples have.
-func isMIME(s []byte) bool {
-	s, _, _ = bytes.Cut(s, []byte(";"))
-	first, second, slash := bytes.Cut(bytes.TrimSpace(s), []byte("/"))
-	return !slash && len(first) > 0 || isToken(first) && isToken(second)
-}
-
-func isToken(s []byte) bool {
-	for _, c := range s {
-		if !isLetter(c) && !isDigit(c) && !bytes.ContainsRune([]byte("!#$%&'*+-.^_`|~"), rune(c)) {
-			return false
-		}
-	}
-	return len(s) > 0
-}
-
-// isLanguage is a tag of BCP 47 by its outer form.
-func isLanguage(s []byte) bool {
-	for part := range bytes.SplitSeq(s, []byte("-")) {
-		if len(part) < 1 || len(part) > 8 {
-			return false
-		}
-		for _, c := range part {
-			if !isLetter(c) && !isDigit(c) {
-				return false
-			}
-		}
-	}
-	return isLetter(s[0])
 }

@@ -5,34 +5,34 @@ import (
 	"slices"
 )
 
-// reference checks a Reference (https://hl7.org/fhir/STU3/references.html): the
-// form of its address, that a fragment leads to a contained resource, and the
-// type of its target where the address tells it.
-func (c *checker) reference(i uint32, from *prop) {
+// checkReference checks a Reference (https://hl7.org/fhir/STU3/references.html): its
+// form, that a fragment leads to a contained resource, and the type of its target as
+// far as the address shows it.
+func (c *checker) checkReference(i uint32, from *property) {
 	m, ok := c.doc.member(i, "reference")
 	if !ok {
 		return
 	}
 	text := c.doc.text(m)
 	if len(text) == 0 {
-		return // a fault already
+		return // already reported
 	}
-	name, says, code := c.target(text)
-	if says != "" {
-		c.fault(m, code, says)
+	name, problem, code := c.targetType(text)
+	if problem != "" {
+		c.addIssue(m, code, problem)
 		return
 	}
 	if name == "" || from == nil || from.targets == nil || slices.Contains(from.targets, name) {
 		return
 	}
-	c.fault(m, CodeValue, "refers to "+article(name)+"; this may refer to "+listed(from.targets))
+	c.addIssue(m, CodeValue, "refers to "+article(name)+"; this may refer to "+listWords(from.targets))
 }
 
-// target is the type that an address leads to, "" if that cannot be told, or
-// says what is wrong with it.
-func (c *checker) target(text []byte) (name, says string, code Code) {
+// targetType returns the type that a reference leads to, or "" if it is not known.
+// Problem problem what is wrong with the reference, if anything.
+func (c *checker) targetType(text []byte) (name, problem string, code IssueCode) {
 	if text[0] == '#' {
-		return c.fragment(text[1:])
+		return c.containedType(text[1:])
 	}
 	for _, b := range text {
 		if b <= ' ' {
@@ -40,24 +40,24 @@ func (c *checker) target(text []byte) (name, says string, code Code) {
 		}
 	}
 	if c.bundle != nil {
-		if t, ok := c.bundle.byURL[string(text)]; ok {
+		if t, ok := c.bundle.typeByURL[string(text)]; ok {
 			return t, "", ""
 		}
 	}
 	if colon := bytes.IndexByte(text, ':'); colon > 0 && !bytes.ContainsAny(text[:colon], "/?#") {
-		if says := refuseURI(text); says != "" {
-			return "", says, CodeValue
+		if problem := checkURI(text); problem != "" {
+			return "", problem, CodeValue
 		}
-		return c.absolute(text), "", ""
+		return c.absoluteType(text), "", ""
 	}
-	return c.relative(text)
+	return c.relativeType(text)
 }
 
 const notReference = "is not a reference: Type/id, an absolute URL, urn:uuid:…, urn:oid:… or #id"
 
-// relative reads Type/id, also of a version, and the search that stands for a
-// resource in a transaction (Type?…).
-func (c *checker) relative(text []byte) (name, says string, code Code) {
+// relativeType reads Type/id, with or without a version, and the conditional reference
+// of a transaction (Type?…).
+func (c *checker) relativeType(text []byte) (name, problem string, code IssueCode) {
 	text, _, search := bytes.Cut(text, []byte("?"))
 	parts := bytes.SplitN(text, []byte("/"), 5)
 	if len(parts) > 4 || search != (len(parts) == 1) {
@@ -71,9 +71,9 @@ func (c *checker) relative(text []byte) (name, says string, code Code) {
 			return "", notReference, CodeValue
 		}
 	}
-	t := c.table.resource(parts[0])
+	t := c.defs.resource(parts[0])
 	if t == nil {
-		if shown, ok := shownName(parts[0]); ok && isUpper(shown[0]) && !search {
+		if shown, ok := safeName(parts[0]); ok && isUpper(shown[0]) && !search {
 			return "", "refers to " + article(shown) + ", which is no type of resource", CodeValue
 		}
 		return "", notReference, CodeValue
@@ -81,9 +81,9 @@ func (c *checker) relative(text []byte) (name, says string, code Code) {
 	return t.name, "", ""
 }
 
-// absolute finds the type in the address of a resource on a server. Other
-// addresses may lead anywhere.
-func (c *checker) absolute(text []byte) string {
+// absoluteType returns the type in the URL of a resource on a server, or "" for other
+// URLs.
+func (c *checker) absoluteType(text []byte) string {
 	if !bytes.HasPrefix(text, []byte("http")) {
 		return ""
 	}
@@ -94,14 +94,14 @@ func (c *checker) absolute(text []byte) string {
 		return ""
 	}
 	rest := text[:slash]
-	// Above the type comes a server, or one of its folders.
-	if t := c.table.resource(rest[bytes.LastIndexByte(rest, '/')+1:]); t != nil && bytes.Count(rest, []byte("/")) > 2 {
+	// A host, and perhaps a path, comes before the type.
+	if t := c.defs.resource(rest[bytes.LastIndexByte(rest, '/')+1:]); t != nil && bytes.Count(rest, []byte("/")) > 2 {
 		return t.name
 	}
 	return ""
 }
 
-// article puts the right one before a type's name.
+// article puts "a" or "an" before a type's name.
 func article(name string) string {
 	if bytes.ContainsRune([]byte("AEIOU"), rune(name[0])) {
 		return "an " + name

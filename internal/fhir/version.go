@@ -3,7 +3,7 @@ package fhir
 // A Version is a version of FHIR. Its text is how it is stored and configured.
 type Version string
 
-// The versions that a body may have.
+// The versions that are supported.
 const (
 	STU3 Version = "3.0"
 	R4   Version = "4.0"
@@ -21,7 +21,7 @@ func (v Version) String() string {
 }
 
 // ParseVersion reads a version by its name or number. HL7's 3.0.1 and 3.0.2 are
-// technical corrections of STU3 that leave its structure alone.
+// technical corrections of STU3 that do not change its structure.
 func ParseVersion(s string) (Version, bool) {
 	switch s {
 	case "stu3", "STU3", "3.0", "3.0.0", "3.0.1", "3.0.2":

@@ -4,23 +4,23 @@ import (
 	"bytes"
 )
 
-// A narrative is a <div> of XHTML that a browser may show. This is a sane check
-// of it, not an XML parser's: it begins and ends as one, its tags nest, and
-// nothing in it acts (https://hl7.org/fhir/STU3/narrative.html, txt-1). That it
-// says something (txt-2) is not checked: HL7's own examples have empty ones.
+// A narrative is a <div> of XHTML that a browser may show. This is not a complete XML
+// parser: it checks that there is one <div>, that its tags nest, and that nothing in it
+// is active (https://hl7.org/fhir/STU3/narrative.html, txt-1). It does not check that
+// the narrative has text (txt-2), since HL7's own examples have empty ones.
 
 const xhtmlNamespace = "http://www.w3.org/1999/xhtml"
 
 const notXHTML = "is not XHTML: one <div> in the namespace " + xhtmlNamespace + ", with tags that nest"
 
-// activeTags may not stand in a narrative: they run, load or ask for something.
+// activeTags run, load or submit something and are not allowed. They are sorted.
 var activeTags = []string{
 	"applet", "audio", "base", "body", "button", "embed", "form", "frame", "frameset", "head", "html", "iframe",
 	"input", "link", "meta", "object", "script", "select", "style", "textarea", "title", "video",
 }
 
-// refuseXHTML says what is wrong with a narrative, "" if nothing.
-func refuseXHTML(s []byte) string {
+// checkXHTML returns what is wrong with a narrative, or "".
+func checkXHTML(s []byte) string {
 	s = trimProlog(s)
 	if !isDiv(s) {
 		return notXHTML
@@ -33,7 +33,7 @@ func refuseXHTML(s []byte) string {
 				n = len(s)
 			}
 			if len(open) == 0 && len(bytes.TrimSpace(s[:n])) > 0 {
-				return notXHTML // text behind the <div>
+				return notXHTML // text after the <div>
 			}
 			s = s[n:]
 			continue
@@ -49,18 +49,18 @@ func refuseXHTML(s []byte) string {
 		if !ok {
 			return notXHTML
 		}
-		if says := t.refuse(); says != "" {
-			return says
+		if problem := t.check(); problem != "" {
+			return problem
 		}
 		switch {
-		case t.closes:
+		case t.closing:
 			if len(open) == 0 || !bytes.Equal(open[len(open)-1], t.name) {
 				return notXHTML
 			}
 			if open = open[:len(open)-1]; len(open) == 0 && len(trimProlog(rest)) > 0 {
 				return notXHTML
 			}
-		case t.empty:
+		case t.selfClosing:
 			if len(open) == 0 && len(trimProlog(rest)) > 0 {
 				return notXHTML
 			}
@@ -75,7 +75,7 @@ func refuseXHTML(s []byte) string {
 	return ""
 }
 
-// trimProlog takes off what may stand around the <div>.
+// trimProlog removes spaces and markup around the <div>.
 func trimProlog(s []byte) []byte {
 	for {
 		s = bytes.TrimSpace(s)
@@ -87,8 +87,8 @@ func trimProlog(s []byte) []byte {
 	}
 }
 
-// skipMarkup skips a comment, a processing instruction or a CDATA section. The
-// rest is nil if it does not end.
+// skipMarkup skips a comment, a processing instruction or a CDATA section. The rest is
+// nil if it does not end.
 func skipMarkup(s []byte) (rest []byte, skipped bool) {
 	for _, m := range [][2]string{{"<!--", "-->"}, {"<?", "?>"}, {"<![CDATA[", "]]>"}} {
 		if bytes.HasPrefix(s, []byte(m[0])) {
@@ -101,17 +101,17 @@ func skipMarkup(s []byte) (rest []byte, skipped bool) {
 	return s, false
 }
 
-// isDiv says whether s begins with the tag of a <div> in XHTML's namespace.
+// isDiv reports whether s begins with a <div> tag in XHTML's namespace.
 func isDiv(s []byte) bool {
 	t, _, ok := readTag(s)
-	if !ok || t.closes {
+	if !ok || t.closing {
 		return false
 	}
 	// <div xmlns="…">, or <h:div xmlns:h="…">
-	attribute := "xmlns"
+	declaration := "xmlns"
 	prefix, local, prefixed := bytes.Cut(t.name, []byte(":"))
 	if prefixed {
-		attribute += ":" + string(prefix)
+		declaration += ":" + string(prefix)
 	} else {
 		local = t.name
 	}
@@ -119,7 +119,7 @@ func isDiv(s []byte) bool {
 		return false
 	}
 	for _, a := range t.attributes {
-		if string(a.name) == attribute {
+		if string(a.name) == declaration {
 			return string(a.value) == xhtmlNamespace
 		}
 	}
@@ -127,21 +127,21 @@ func isDiv(s []byte) bool {
 }
 
 type tag struct {
-	name          []byte
-	attributes    []attribute
-	closes, empty bool
+	name                 []byte
+	attributes           []attribute
+	closing, selfClosing bool
 }
 
 type attribute struct{ name, value []byte }
 
-// readTag reads a tag from the front of s.
+// readTag reads the tag at the start of s.
 func readTag(s []byte) (t tag, rest []byte, ok bool) {
 	if len(s) < 3 || s[0] != '<' {
 		return t, s, false
 	}
 	s = s[1:]
 	if s[0] == '/' {
-		t.closes = true
+		t.closing = true
 		s = s[1:]
 	}
 	if t.name, s = readName(s); len(t.name) == 0 {
@@ -155,11 +155,11 @@ func readTag(s []byte) (t tag, rest []byte, ok bool) {
 		case s[0] == '>':
 			return t, s[1:], true
 		case bytes.HasPrefix(s, []byte("/>")):
-			t.empty = true
-			return t, s[2:], !t.closes
+			t.selfClosing = true
+			return t, s[2:], !t.closing
 		}
 		var a attribute
-		if a.name, s = readName(s); len(a.name) == 0 || t.closes {
+		if a.name, s = readName(s); len(a.name) == 0 || t.closing {
 			return t, s, false
 		}
 		s = bytes.TrimLeft(s, " \t\r\n")
@@ -185,19 +185,20 @@ func readTag(s []byte) (t tag, rest []byte, ok bool) {
 // readName reads an XML name.
 func readName(s []byte) (name, rest []byte) {
 	n := 0
-	for n < len(s) && (isLetter(s[n]) || s[n] == '_' || s[n] == ':' || s[n] >= 0x80 || n > 0 && (isDigit(s[n]) || s[n] == '-' || s[n] == '.')) {
+	for n < len(s) && (isLetter(s[n]) || s[n] == '_' || s[n] == ':' || s[n] >= 0x80 || n > 0 &&
+		(isDigit(s[n]) || s[n] == '-' || s[n] == '.')) {
 		n++
 	}
 	return s[:n], s[n:]
 }
 
-// refuse says why a narrative may not have the tag.
-func (t tag) refuse() string {
+// check returns why a narrative may not have the tag, or "".
+func (t tag) check() string {
 	name := bytes.ToLower(t.name)
 	if _, local, ok := bytes.Cut(name, []byte(":")); ok {
 		name = local
 	}
-	if among(activeTags, name) {
+	if containsSorted(activeTags, name) {
 		return "has <" + string(name) + ">, which a narrative must not have"
 	}
 	for _, a := range t.attributes {

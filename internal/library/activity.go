@@ -5,17 +5,17 @@ import (
 	"fmt"
 )
 
-// Activity shows what has happened in a library.
+// Activity lists what has happened in a library.
 type Activity struct{ store EventStore }
 
-// NewActivity returns the activity kept in store.
+// NewActivity returns the activity that is stored in store.
 func NewActivity(store EventStore) *Activity { return &Activity{store} }
 
-// activityPage is how many events are shown at a time.
+// activityPage is how many events a page has.
 const activityPage = 50
 
-// List lists a person's events, newest first, before the given one (0: from the
-// newest); more says that there are older ones.
+// List lists a page of a person's events whose Seq is below before, newest first. Zero means
+// from the newest. It reports whether there are older ones.
 func (a *Activity) List(ctx context.Context, s *SignedIn, before int64) (events []Event, more bool, err error) {
 	events, err = a.store.ListEvents(ctx, s.Library.ID, before, activityPage+1)
 	if err != nil {

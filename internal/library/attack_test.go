@@ -23,7 +23,10 @@ import (
 // planted is a text that no thief may find, in a small and a large file.
 func planted(who string) (text string, contents map[string][]byte) {
 	text = "Uitslag van " + who + ": hemoglobine 8,4 mmol/l, vertrouwelijk"
-	return text, map[string][]byte{"small": []byte(text), "large": bytes.Repeat([]byte(text+"\n"), 5*library.InlineLimit/len(text))}
+	return text, map[string][]byte{
+		"small": []byte(text),
+		"large": bytes.Repeat([]byte(text+"\n"), 5*library.InlineLimit/len(text)),
+	}
 }
 
 // victim is a person with secrets that live and secrets that have died.
@@ -45,11 +48,19 @@ func burgled(t *testing.T) (w *world, keyring string, victims []*victim) {
 	must(library.OpenSigner(t.Context(), w.db, must(seal.OpenKeyring(keyring))(t), w.clock))(t)
 	app := w.application()
 	clients := map[string]client{
-		"writer": w.contract(app, library.Write), "reader": w.contract(app, library.Read), "revoked": w.contract(app, library.Read),
+		"writer": w.contract(
+			app,
+			library.Write,
+		), "reader": w.contract(app, library.Read), "revoked": w.contract(app, library.Read),
 		"other writer": w.contract(w.application(), library.Write),
 	}
 	for _, who := range []string{"anna", "bram", "carl"} {
-		v := &victim{person: w.person(who + "@example.org"), pushed: map[string][]byte{}, live: map[string]string{}, dead: map[string]string{}}
+		v := &victim{
+			person: w.person(who + "@example.org"),
+			pushed: map[string][]byte{},
+			live:   map[string]string{},
+			dead:   map[string]string{},
+		}
 		v.dead["cookie that rested"] = v.person.secret.Reveal()
 		old := v.person.allow(clients["reader"])
 		v.dead["session that is over"], v.dead["access token that expired"] = old.session.Key, old.tokens.AccessToken.Value
@@ -108,7 +119,9 @@ func (v *victim) use(t *testing.T, clients map[string]client) {
 		"writer's session": writer.session.Key, "other writer's access token": other.tokens.AccessToken.Value,
 		"revoked access token": revoked.tokens.AccessToken.Value, "revoked refresh token": revoked.tokens.RefreshToken.Value,
 		"revoked session": revoked.session.Key, "used code": reader.code, "writer's used code": writer.code,
-		"the contract's private key": string(wire.MarshalPrivateKey(contractKey())), "the e-mail address": v.person.email,
+		"the contract's private key": string(
+			wire.MarshalPrivateKey(contractKey()),
+		), "the e-mail address": v.person.email,
 	})
 }
 
@@ -120,7 +133,13 @@ func TestTheft(t *testing.T) {
 	w, keyring, victims := burgled(t)
 	thief := steal(t, w.folder, keyring)
 	if len(thief.files) != 4 || len(thief.seals) < 14 || len(thief.boxes) != 4 || len(thief.values) < 200 {
-		t.Fatalf("the thief has %d files, %d seals, %d boxes, %d values", len(thief.files), len(thief.seals), len(thief.boxes), len(thief.values))
+		t.Fatalf(
+			"the thief has %d files, %d seals, %d boxes, %d values",
+			len(thief.files),
+			len(thief.seals),
+			len(thief.boxes),
+			len(thief.values),
+		)
 	}
 
 	t.Run("what lies there", func(t *testing.T) {

@@ -92,7 +92,10 @@ func (a *attacker) readDatabase() {
 				switch {
 				case len(v) < 1120:
 				case name == "contents" && column == "sealed_key":
-					a.seals = append(a.seals, lockedThing{name + "." + column, "carrel file key " + string(row["file_id"]), v})
+					a.seals = append(
+						a.seals,
+						lockedThing{name + "." + column, "carrel file key " + string(row["file_id"]), v},
+					)
 				case column == "seal":
 					a.seals = append(a.seals, lockedThing{name + "." + column, "carrel library key", v})
 				case column == "pending_code":
@@ -262,7 +265,7 @@ func (a *attacker) tryPasswords(words []string) (keys []value) {
 			// The tool of ours that opens a box keeps what is inside to itself: hand it on to
 			// a secret of the attacker's own.
 			own := seal.SecretOf("the attacker's")
-			handed := must(key.HandToSecret(own))(a.t)
+			handed := must(key.SealToSecret(own))(a.t)
 			keys = append(keys, value{"box of " + whose, []byte(must(own.OpenText("carrel library key", handed))(a.t))})
 		}
 	}

@@ -2,69 +2,88 @@ package library
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// CallbackCode is the errorCode of a callback that did not succeed. These are all
-// that the clients know.
-type CallbackCode string
+// RequestKind says what an authorization request asks for: the page that it opens.
+type RequestKind string
 
-// The callback codes.
+// The kinds of authorization requests.
 const (
-	// CallbackInitializeCheckFail: the page's parameters failed the first checks.
-	CallbackInitializeCheckFail CallbackCode = "INITIALIZE_CHECK_FAIL"
-	// CallbackInvalidCode: the link's code is not good.
-	CallbackInvalidCode CallbackCode = "INVALID_CODE"
-	// CallbackOnboardError: the source could not be added.
-	CallbackOnboardError CallbackCode = "ONBOARD_ERROR"
-	// CallbackUserCancel: the person refused or left.
-	CallbackUserCancel CallbackCode = "USER_CANCEL"
-	// CallbackServerError: something of ours failed.
-	CallbackServerError CallbackCode = "SERVER_ERROR"
+	// AuthorizeRequest asks for consent.
+	AuthorizeRequest RequestKind = "authorize"
+	// OnboardRequest asks to connect a source.
+	OnboardRequest RequestKind = "onboard"
+	// ReauthorizeRequest asks to connect an account again.
+	ReauthorizeRequest RequestKind = "reauthorize"
+	// UserReauthRequest asks to renew a consent.
+	UserReauthRequest RequestKind = "user-reauth"
+	// RevokeRequest asks to take an account from the application.
+	RevokeRequest RequestKind = "revoke"
 )
 
-// RequestProblem is why a link cannot be answered.
-type RequestProblem string
-
-// The faults of a link.
-const (
-	RequestExpired  RequestProblem = "expired"
-	RequestAnswered RequestProblem = "used"
-	// RequestClientEnded: the contract or the application has ended.
-	RequestClientEnded RequestProblem = "ended"
-)
-
-// RequestError says why a link cannot be answered. Request is there so that the person
-// can be shown the way back.
-type RequestError struct {
-	Problem RequestProblem
-	Request *PendingRequest
+// AuthRequest is an authorization request that an application has pushed (RFC 9126), for its
+// person to answer. It is found by the hash of the code in the person's browser.
+type AuthRequest struct {
+	Hash        seal.Hash
+	Kind        RequestKind
+	ClientID    wire.ClientID
+	RedirectURI string
+	State       string
+	// Challenge is the PKCE challenge of the code that the request may lead to.
+	Challenge string
+	// Library is the library that the application named by an access token: only its person may
+	// answer. It is empty if the application named none.
+	Library ID
+	// Session is the hash of the session that the application was given with the request.
+	Session   seal.Hash
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	// Account is the account at a provider that the person has connected for the request. Of a
+	// RevokeRequest it is the account to take from the application.
+	Account wire.AccountID
+	// AnsweredAt is when the person answered; zero if they have not.
+	AnsweredAt time.Time
 }
 
-func (e *RequestError) Error() string { return "link cannot be answered: " + string(e.Problem) }
-
-var (
-	// ErrWrongPerson says that a link is for another library than the browser's.
-	ErrWrongPerson = errors.New("link belongs to another library")
-	// ErrConnectionChanged says that the account that a person was asked about is not the one
-	// that is connected for the request now.
-	ErrConnectionChanged = errors.New("another account has been connected for the request")
-)
-
-// PendingRequest is a link together with what a person needs to know to answer it.
-type PendingRequest struct {
-	AuthRequest
-	Client Client
-	// GrantUntil is when the grant would end.
-	GrantUntil time.Time
+// RequestStore stores authorization requests and answers them.
+type RequestStore interface {
+	// AddAuthRequest adds a request, and its session unless the session's hash is zero.
+	AddAuthRequest(ctx context.Context, r AuthRequest, s Session) error
+	GetAuthRequest(ctx context.Context, h seal.Hash) (AuthRequest, error)
+	// GetRequestConnection returns the account at a provider that is connected for a request. It
+	// returns ErrNotFound if there is none, or if it is another library's.
+	GetRequestConnection(ctx context.Context, h seal.Hash, id ID) (RequestConnection, error)
+	// Allow answers a request with yes. In one transaction it
+	//
+	//   - marks the request answered;
+	//   - renews the active grant of the library and contract, or adds the given one;
+	//   - adds the account, unless the library has one at the application, and shows that if it
+	//     was hidden;
+	//   - adds the code, bound to the grant;
+	//   - gives the request's session, if it has one, the grant and the seal;
+	//   - makes the account at a provider that is connected for the request, if there is one, no
+	//     longer pending;
+	//   - adds the event, with the grant's id in its details, and with its kind changed to
+	//     EventRenewed if a grant was renewed.
+	//
+	// It returns the grant and the account as they are then. It returns ErrUsed if the request
+	// was answered before, or if another account is connected for it than the approval's, and
+	// ErrNotFound if the library is shut or deleted; then it changes nothing.
+	Allow(ctx context.Context, a Approval) (Grant, Account, error)
+	// Deny marks the request answered, removes the account at a provider that is connected for
+	// it if that is pending, and adds the event unless the event's library is empty. It returns
+	// ErrUsed if the request was answered before.
+	Deny(ctx context.Context, h seal.Hash, at time.Time, e Event) error
+	// CloseAuthRequest marks a request answered that leads to no new grant. It gives the
+	// request's session the grant and the seal, unless the grant is empty, and makes the account
+	// at a provider that is connected for the request, if there is one, no longer pending. It
+	// returns ErrUsed if the request was answered before.
+	CloseAuthRequest(ctx context.Context, h seal.Hash, at time.Time, grant GrantID, sessionSeal seal.Sealed) error
 }
 
 // RequestConnection is what this package knows of an account at a provider that a person has
@@ -76,144 +95,170 @@ type RequestConnection struct {
 	Provider string
 }
 
-// FindRequest finds the request that a link carries. It returns ErrNotFound for an
-// unknown code or one of another page, and a [*RequestError] for one that can no longer
-// be answered.
-func (c *Consents) FindRequest(ctx context.Context, kind RequestKind, code string) (*PendingRequest, error) {
-	link, err := c.store.GetAuthRequest(ctx, seal.SecretOf(code).Hash())
-	if err != nil {
-		return nil, fmt.Errorf("get link: %w", err)
-	}
-	if link.Kind != kind && (link.Kind != OnboardRequest || kind != ReauthorizeRequest) {
-		return nil, fmt.Errorf("link is of another page: %w", ErrNotFound)
-	}
-	link.Kind = kind
-	client, err := c.clients.store.GetClient(ctx, link.ClientID)
-	if err != nil {
-		return nil, fmt.Errorf("get client of link: %w", err)
-	}
-	now := c.now()
-	r := &PendingRequest{AuthRequest: link, Client: client, GrantUntil: c.grantUntil(client, now)}
+// AuthorizeResult is what an application gets for a request: the code for the browser's
+// address, and a session that can be read once the person has agreed.
+type AuthorizeResult struct {
+	Code      seal.Secret
+	ExpiresAt time.Time
+	Session   wire.Session
+}
+
+// challengeLength is the length of a PKCE challenge: a SHA-256 hash in base64url.
+const challengeLength = 43
+
+// Authorize adds a request for consent. An access token among the claims names the library
+// whose person is to answer; it must be of the same application, and may have expired.
+// Refusals are [*Refusal]s.
+func (c *Consents) Authorize(
+	ctx context.Context,
+	req *SignedRequest,
+	options wire.SessionOptions,
+) (*AuthorizeResult, error) {
+	q := req.Claims
 	switch {
-	case !link.AnsweredAt.IsZero():
-		return nil, &RequestError{RequestAnswered, r}
-	case !now.Before(link.ExpiresAt):
-		return nil, &RequestError{RequestExpired, r}
-	case !client.Active(now):
-		return nil, &RequestError{RequestClientEnded, r}
+	case !req.Contract.AllowsRedirect(q.RedirectURI):
+		return nil, InvalidRedirectURI(q.RedirectURI)
+	case q.ResponseType != "" && q.ResponseType != "code":
+		return nil, InvalidParameter("response_type")
+	case q.ResponseMode != "" && q.ResponseMode != "query":
+		return nil, InvalidParameter("response_mode")
 	}
-	return r, nil
+	if err := checkChallenge(q); err != nil {
+		return nil, err
+	}
+	r := AuthRequest{Kind: AuthorizeRequest, Challenge: q.CodeChallenge}
+	if q.AccessToken != "" {
+		info, err := c.findToken(ctx, req, UseAccess)
+		if err != nil {
+			return nil, err
+		}
+		r.Library = info.Library.ID
+	}
+	return c.addRequest(ctx, req, r, options)
 }
 
-func (c *Consents) grantUntil(client Client, now time.Time) time.Time {
-	lasts := client.Contract.GrantFor
-	if lasts == 0 {
-		lasts = c.config.GrantLifetime
+// AuthorizeForToken adds a request for the person of the access token among the claims, which
+// must be the contract's own: to connect a source or to connect one again, or, if the claims
+// have a challenge, to renew the consent; only for that may the token have expired. Refusals
+// are [*Refusal]s.
+func (c *Consents) AuthorizeForToken(
+	ctx context.Context,
+	req *SignedRequest,
+	options wire.SessionOptions,
+) (*AuthorizeResult, error) {
+	q := req.Claims
+	if !req.Contract.AllowsRedirect(q.RedirectURI) {
+		return nil, InvalidRedirectURI(q.RedirectURI)
 	}
-	return earlier(now.Add(lasts), client.Contract.ExpiresAt)
-}
-
-// Earlier finds the grant that a person gave to the request's contract before, the
-// newest one; nil if there is none.
-func (c *Consents) LatestGrant(ctx context.Context, s *SignedIn, r *PendingRequest) (*Grant, error) {
-	grants, err := c.store.ListGrants(ctx, s.Library.ID)
-	if err != nil {
-		return nil, fmt.Errorf("list grants: %w", err)
-	}
-	for _, g := range grants {
-		if g.Contract == r.Client.Contract.ID {
-			return &g, nil
+	renew := q.CodeChallenge != ""
+	if renew {
+		if err := checkChallenge(q); err != nil {
+			return nil, err
 		}
 	}
-	return nil, nil
+	info, err := c.findToken(ctx, req, UseAccess)
+	if err != nil {
+		return nil, err
+	}
+	if info.Grant.Contract != req.Contract.ID {
+		return nil, InvalidToken(wire.KindAccessToken)
+	}
+	r := AuthRequest{Library: info.Library.ID, Kind: OnboardRequest, Challenge: q.CodeChallenge}
+	if renew {
+		r.Kind = UserReauthRequest
+	} else if err := info.checkExpiry(c.now(), wire.KindAccessToken); err != nil {
+		return nil, err
+	}
+	return c.addRequest(ctx, req, r, options)
 }
 
-// Allow answers a request with yes and returns where to send the browser. A read
-// contract's code and session are handed the library's key here: this is the moment
-// at which the person lets somebody in. The person was asked about the account at a provider
-// that is shown; empty if about none. Allow returns ErrWrongPerson, ErrUsed, and
-// ErrConnectionChanged if another account is connected for the request now.
-func (c *Consents) Allow(ctx context.Context, s *SignedIn, r *PendingRequest, shown wire.AccountID) (callback string, err error) {
-	if err := r.CheckPerson(s); err != nil {
-		return "", err
+func checkChallenge(q wire.RequestClaims) error {
+	if q.CodeChallengeMethod != wire.ChallengeS256 {
+		return InvalidParameter("code_challenge_method must be S256")
 	}
-	connection, err := c.store.GetRequestConnection(ctx, r.Hash, s.Library.ID)
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return "", fmt.Errorf("get account of authorization request: %w", err)
+	if len(q.CodeChallenge) != challengeLength {
+		return InvalidParameter("code_challenge")
 	}
-	if connection.ID != shown {
-		return "", ErrConnectionChanged
+	return nil
+}
+
+// maxState is the largest length of a request's state, in bytes.
+const maxState = 4096
+
+func (c *Consents) addRequest(
+	ctx context.Context,
+	req *SignedRequest,
+	r AuthRequest,
+	options wire.SessionOptions,
+) (*AuthorizeResult, error) {
+	if len(req.Claims.State) > maxState {
+		return nil, InvalidParameter("state is too long")
+	}
+	if err := checkOptions(options); err != nil {
+		return nil, err
+	}
+	code, key := seal.NewSecret(), seal.NewSecret()
+	session, err := c.newSession(req, key, options)
+	if err != nil {
+		return nil, err
 	}
 	now := c.now()
-	code := seal.NewSecret()
-	answer := Approval{
-		Request: r.Hash, At: now,
-		Grant: Grant{ID: GrantID(wire.RandomAlphanumeric(32)), Library: s.Library.ID,
-			Application: r.Client.Application.ID, Contract: r.Client.Contract.ID, CreatedAt: now, ExpiresAt: r.GrantUntil},
-		Account: newAccount(s.Library.ID, r.Client.Application.ID, now),
-		Code: AuthCode{Hash: code.Hash(), Client: r.Client.ID(), Challenge: r.Challenge,
-			ExpiresAt: now.Add(codeLifetime)},
-		Event: Event{Library: s.Library.ID, At: now, Kind: EventAllowed, Details: r.Client.EventDetails()},
+	r.Hash, r.ClientID = code.Hash(), req.ID()
+	r.RedirectURI, r.State = req.Claims.RedirectURI, req.Claims.State
+	r.Session, r.CreatedAt, r.ExpiresAt = session.Hash, now, now.Add(requestLifetime)
+	if err := c.store.AddAuthRequest(ctx, r, session); err != nil {
+		return nil, fmt.Errorf("add request: %w", err)
 	}
-	if connection.ID != "" {
-		answer.Connection = connection.ID
-		answer.Event.Details.Account, answer.Event.Details.Provider = connection.ID, connection.Provider
-	}
-	if r.Client.Contract.Access == Read {
-		if answer.Code.Seal, answer.SessionSeal, err = c.sealKey(ctx, s, r, code); err != nil {
-			return "", err
-		}
-	}
-	_, account, err := c.store.Allow(ctx, answer)
-	if err != nil {
-		return "", fmt.Errorf("allow: %w", err)
-	}
-	q := url.Values{"success": {"true"}, "code": {code.Reveal()}}
-	if r.Kind == AuthorizeRequest {
-		reference := account.Reference
-		if connection.ID != "" {
-			reference = connection.Reference
-		}
-		q.Set("accountReference", string(reference))
-	}
-	return r.callbackURL(q), nil
+	return &AuthorizeResult{
+		code,
+		r.ExpiresAt,
+		wire.Session{Key: key.Reveal(), Expiry: wire.MillisOf(session.ExpiresAt)},
+	}, nil
 }
 
-// handKey seals the library's key to the code, and to the session that was promised
-// with the link.
-func (c *Consents) sealKey(ctx context.Context, s *SignedIn, r *PendingRequest, code seal.Secret) (forCode, forSession seal.Sealed, err error) {
-	key, err := s.key()
-	if err != nil {
-		return nil, nil, err
+// AddRevocation adds a request to take an account from the bearer's application, and returns
+// its code.
+func (c *Consents) AddRevocation(
+	ctx context.Context,
+	b *Bearer,
+	account wire.AccountID,
+	redirectURI string,
+) (seal.Secret, error) {
+	now, code := c.now(), seal.NewSecret()
+	r := AuthRequest{Hash: code.Hash(), Kind: RevokeRequest, ClientID: b.Client.ID(), RedirectURI: redirectURI,
+		Library: b.Library.ID, Account: account, CreatedAt: now, ExpiresAt: now.Add(requestLifetime)}
+	if err := c.store.AddAuthRequest(ctx, r, Session{}); err != nil {
+		return seal.Secret{}, fmt.Errorf("add request: %w", err)
 	}
-	if forCode, err = key.HandToSecret(code); err != nil {
-		return nil, nil, err
-	}
-	forSession, err = c.sealKeyToSession(ctx, key, r)
-	return forCode, forSession, err
+	return code, nil
 }
 
-// handToSession seals the library's key to the session that was promised with the
-// link; nil if the session's time is over.
-func (c *Consents) sealKeyToSession(ctx context.Context, key seal.PrivateKey, r *PendingRequest) (seal.Sealed, error) {
-	session, err := c.store.GetSession(ctx, r.Session)
-	if errors.Is(err, ErrNotFound) || err == nil && session.PublicKey.IsZero() {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("get session of link: %w", err)
-	}
-	return key.HandTo(session.PublicKey)
+// RequestProblem is why a request cannot be answered.
+type RequestProblem string
+
+// The problems of requests.
+const (
+	RequestExpired  RequestProblem = "expired"
+	RequestAnswered RequestProblem = "used"
+	// RequestClientEnded: the contract has expired, or it or its application is disabled.
+	RequestClientEnded RequestProblem = "ended"
+)
+
+// RequestError says why a request cannot be answered. With the request the person can be shown
+// the way back to the application.
+type RequestError struct {
+	Problem RequestProblem
+	Request *PendingRequest
 }
 
-func newAccount(id ID, application wire.ApplicationID, now time.Time) Account {
-	return Account{
-		ID:        wire.AccountID(fmt.Sprintf("%d_%s", serviceTypeUser, wire.RandomAlphanumeric(22))),
-		Reference: Reference(wire.RandomAlphanumeric(16)),
-		Library:   id, Application: application,
-		Subject:   wire.RandomAlphanumeric(32),
-		CreatedAt: now,
-	}
+func (e *RequestError) Error() string { return "request cannot be answered: " + string(e.Problem) }
+
+// PendingRequest is a request that can be answered, with what a person needs to know for that.
+type PendingRequest struct {
+	AuthRequest
+	Client Client
+	// GrantUntil is when the grant would end.
+	GrantUntil time.Time
 }
 
 // CheckPerson returns [ErrWrongPerson] for a person other than the one that the request is
@@ -233,147 +278,50 @@ func (r *PendingRequest) IsForAnother(s *SignedIn) bool {
 	return r.Library != "" && r.Library != s.Library.ID
 }
 
-// Deny answers a request with no, for the reason that the code tells, and returns
-// where to send the browser. s is nil if nobody has signed in. To refuse to renew a
-// consent ends it, if it still stands; to refuse to revoke something leaves all as it
-// is. It returns ErrUsed.
-func (c *Consents) Deny(ctx context.Context, r *PendingRequest, s *SignedIn, code CallbackCode) (callback string, err error) {
-	var event Event
-	if s != nil && r.CheckPerson(s) == nil && code == CallbackUserCancel && r.Kind != RevokeRequest {
-		if err := c.endRefused(ctx, r, s); err != nil {
-			return "", err
-		}
-		if r.Kind == AuthorizeRequest || r.Kind == UserReauthRequest { // the others asked for no consent
-			event = Event{Library: s.Library.ID, At: c.now(), Kind: EventDenied, Details: r.Client.EventDetails()}
-		}
-	}
-	if err := c.store.Deny(ctx, r.Hash, c.now(), event); err != nil {
-		return "", fmt.Errorf("deny: %w", err)
-	}
-	return r.FailureURL(code), nil
-}
-
-// endRefused revokes the grant that a person refuses to renew. It comes before the
-// link is closed: were the server to stop between the two, the access has ended.
-func (c *Consents) endRefused(ctx context.Context, r *PendingRequest, s *SignedIn) error {
-	if r.Kind != UserReauthRequest {
-		return nil
-	}
-	earlier, err := c.LatestGrant(ctx, s, r)
-	if err != nil || earlier == nil || !earlier.Active(c.now()) {
-		return err
-	}
-	return c.Revoke(ctx, s, earlier.ID)
-}
-
-// Complete answers a request that asked for no consent with success, and returns where to
-// send the browser. It returns ErrWrongPerson or ErrUsed.
-func (c *Consents) Complete(ctx context.Context, s *SignedIn, r *PendingRequest) (callback string, err error) {
-	if err := r.CheckPerson(s); err != nil {
-		return "", err
-	}
-	grant, forSession, err := c.standingGrant(ctx, s, r)
+// FindRequest finds the request of a code. The kind is that of the page: a request to connect
+// a source opens the page to connect one again too. It returns ErrNotFound for an unknown code
+// and for a request of another kind, and a [*RequestError] for one that can no longer be
+// answered.
+func (c *Consents) FindRequest(ctx context.Context, kind RequestKind, code string) (*PendingRequest, error) {
+	request, err := c.store.GetAuthRequest(ctx, seal.SecretOf(code).Hash())
 	if err != nil {
-		return "", err
+		return nil, fmt.Errorf("get request: %w", err)
 	}
-	if err := c.store.CloseAuthRequest(ctx, r.Hash, c.now(), grant, forSession); err != nil {
-		return "", fmt.Errorf("close link: %w", err)
+	if request.Kind != kind && (request.Kind != OnboardRequest || kind != ReauthorizeRequest) {
+		return nil, fmt.Errorf("request is of another kind: %w", ErrNotFound)
 	}
-	return r.callbackURL(url.Values{"success": {"true"}}), nil
-}
-
-// standing finds the grant that still stands for the request's contract, and seals the
-// library's key to the session that was promised with the link: the person allowed the
-// reading when they gave that grant. Empty where there is none, or nothing to read.
-func (c *Consents) standingGrant(ctx context.Context, s *SignedIn, r *PendingRequest) (GrantID, seal.Sealed, error) {
-	earlier, err := c.LatestGrant(ctx, s, r)
-	if err != nil || earlier == nil || !earlier.Active(c.now()) || r.Client.Contract.Access != Read {
-		return "", nil, err
-	}
-	key, err := s.key()
+	request.Kind = kind
+	client, err := c.clients.store.GetClient(ctx, request.ClientID)
 	if err != nil {
-		return "", nil, err
+		return nil, fmt.Errorf("get client of request: %w", err)
 	}
-	forSession, err := c.sealKeyToSession(ctx, key, r)
-	return earlier.ID, forSession, err
-}
-
-// ResolveReference returns the account that a reference of the request's application names.
-// It returns ErrNotFound for a reference that is unknown, expired or another application's.
-func (c *Consents) ResolveReference(ctx context.Context, r *PendingRequest, accountRef string) (wire.AccountID, error) {
-	ref, err := c.store.GetReference(ctx, accountRef)
-	if err != nil {
-		return "", fmt.Errorf("get reference: %w", err)
+	now := c.now()
+	r := &PendingRequest{AuthRequest: request, Client: client, GrantUntil: c.grantUntil(client, now)}
+	switch {
+	case !request.AnsweredAt.IsZero():
+		return nil, &RequestError{RequestAnswered, r}
+	case !now.Before(request.ExpiresAt):
+		return nil, &RequestError{RequestExpired, r}
+	case !client.Active(now):
+		return nil, &RequestError{RequestClientEnded, r}
 	}
-	if ref.Client.Application != r.Client.Application.ID || !c.now().Before(ref.ExpiresAt) {
-		return "", fmt.Errorf("reference is of another application or too old: %w", ErrNotFound)
-	}
-	return ref.Account, nil
-}
-
-// CheckUserAccount returns ErrNotFound unless the account is the one that stands for the
-// person at an application, and is not hidden there.
-func (c *Consents) CheckUserAccount(ctx context.Context, library ID, application wire.ApplicationID, id wire.AccountID) error {
-	accounts, err := c.store.ListAccounts(ctx, library, application)
-	if err != nil {
-		return fmt.Errorf("list accounts: %w", err)
-	}
-	if !slices.ContainsFunc(accounts, func(a Account) bool { return a.ID == id }) {
-		return fmt.Errorf("account is not this person's: %w", ErrNotFound)
-	}
-	return nil
-}
-
-// Failed is where a browser goes whose request ends without success.
-func (r *PendingRequest) FailureURL(code CallbackCode) string {
-	if r.Kind == RevokeRequest {
-		return r.callbackURL(url.Values{"result": {"failed"}, "error_message": {string(code)}})
-	}
-	return r.callbackURL(url.Values{"success": {"false"}, "errorCode": {string(code)}})
-}
-
-// callback is the application's redirect URI, its own query kept, with the outcome
-// and the application's state.
-func (r *PendingRequest) callbackURL(q url.Values) string {
-	if r.State != "" {
-		q.Set("state", r.State)
-	}
-	separator := "?"
-	if strings.Contains(r.RedirectURI, "?") {
-		separator = "&"
-		if strings.HasSuffix(r.RedirectURI, "?") || strings.HasSuffix(r.RedirectURI, "&") {
-			separator = ""
-		}
-	}
-	return r.RedirectURI + separator + q.Encode()
+	return r, nil
 }
 
 // GetRequestClient returns the client that made a request.
 func (c *Consents) GetRequestClient(ctx context.Context, request seal.Hash) (Client, error) {
 	r, err := c.store.GetAuthRequest(ctx, request)
 	if err != nil {
-		return Client{}, fmt.Errorf("get authorization request: %w", err)
+		return Client{}, fmt.Errorf("get request: %w", err)
 	}
 	return c.clients.GetClient(ctx, r.ClientID.Contract)
 }
 
-// AddRevocation adds a request to take an account from the bearer's application, and returns
-// its code.
-func (c *Consents) AddRevocation(ctx context.Context, b *Bearer, account wire.AccountID, redirectURI string) (seal.Secret, error) {
-	now, code := c.now(), seal.NewSecret()
-	r := AuthRequest{Hash: code.Hash(), Kind: RevokeRequest, ClientID: b.Client.ID(), RedirectURI: redirectURI,
-		Library: b.Library.ID, Account: account, CreatedAt: now, ExpiresAt: now.Add(requestLifetime)}
-	if err := c.store.AddAuthRequest(ctx, r, Session{}); err != nil {
-		return seal.Secret{}, fmt.Errorf("add authorization request: %w", err)
+// grantUntil returns when a grant to the client would end that is given now.
+func (c *Consents) grantUntil(client Client, now time.Time) time.Time {
+	lifetime := client.Contract.GrantFor
+	if lifetime == 0 {
+		lifetime = c.config.GrantLifetime
 	}
-	return code, nil
-}
-
-// CompleteRevocation answers a request to take an account from an application with yes, and
-// returns where to send the browser. It returns ErrUsed.
-func (c *Consents) CompleteRevocation(ctx context.Context, r *PendingRequest) (callback string, err error) {
-	if err := c.store.CloseAuthRequest(ctx, r.Hash, c.now(), "", nil); err != nil {
-		return "", fmt.Errorf("close authorization request: %w", err)
-	}
-	return r.callbackURL(url.Values{"result": {"success"}}), nil
+	return earlier(now.Add(lifetime), client.Contract.ExpiresAt)
 }

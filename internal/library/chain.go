@@ -8,25 +8,25 @@ import (
 	"fmt"
 )
 
-// chainLabel begins what is hashed, so that no other hash of the project can be
-// taken for an event's; it changes if the encoding does.
+// chainLabel begins the text that is hashed, so that no other hash of this project can pass for
+// an event's. It changes with the encoding.
 const chainLabel = "carrel event 1"
 
-// Link makes e the event that follows the one whose hash is previous, or the first
-// if that is empty: it sets Previous and Hash. Library, Seq, At, Kind and Details
-// must be set. The hash is the SHA-256 of
+// Chain makes e follow the event whose hash is previous, or makes it the first event if that
+// is empty: it sets Previous and Hash. Library, Seq, At, Kind and Details must be set. The hash
+// is the SHA-256 of
 //
 //	label | previous | library | seq | at | kind | details
 //
-// where the label is "carrel event 1", seq and at (Unix milliseconds) are 8 bytes,
-// details is the JSON text that [EventDetails.Marshal] gives, and each of the others
-// and details stands after its length in 4 bytes; numbers are big-endian. No two
-// events have the same encoding.
-func (e *Event) Link(previous []byte) {
+// where label is "carrel event 1", seq and at (in Unix milliseconds) are 8 bytes each, details
+// is the JSON text of [EventDetails.Marshal], and label, previous, library, kind and details
+// each follow their length in 4 bytes. Numbers are big-endian. No two events have the same
+// encoding.
+func (e *Event) Chain(previous []byte) {
 	details := e.Details.Marshal()
 	if bytes.Contains(details, []byte(`\ufffd`)) {
-		// Bytes that are no UTF-8 become U+FFFD on the way to the database; hash what
-		// will be read back.
+		// Bytes that are not UTF-8 become U+FFFD on the way to the database: hash what will be
+		// read back.
 		e.Details = EventDetails{}
 		if err := json.Unmarshal(details, &e.Details); err != nil {
 			panic("library: event details do not decode: " + err.Error()) // just encoded
@@ -45,9 +45,8 @@ func (e *Event) Link(previous []byte) {
 	e.Previous, e.Hash = previous, sum[:]
 }
 
-// VerifyChain reports the first event that does not follow from the one before it.
-// The events are in order, oldest first, without gaps; they need not begin with the
-// first of their library.
+// VerifyChain returns an error for the first event that does not follow the one before it. The
+// events are in order, oldest first, without gaps; they need not begin with the library's first.
 func VerifyChain(events []Event) error {
 	for i, e := range events {
 		if i > 0 && (e.Library != events[0].Library || e.Seq != events[i-1].Seq+1) {
@@ -58,7 +57,7 @@ func VerifyChain(events []Event) error {
 			return fmt.Errorf("event %d of library %s does not name the event before it", e.Seq, e.Library)
 		}
 		made := e
-		made.Link(e.Previous)
+		made.Chain(e.Previous)
 		if !bytes.Equal(made.Hash, e.Hash) {
 			return fmt.Errorf("event %d of library %s has been changed", e.Seq, e.Library)
 		}

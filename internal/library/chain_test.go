@@ -21,7 +21,7 @@ func chain(events ...library.Event) []library.Event {
 	var previous []byte
 	for i := range events {
 		events[i].Seq = int64(i) + 1
-		events[i].Link(previous)
+		events[i].Chain(previous)
 		previous = events[i].Hash
 	}
 	return events
@@ -29,7 +29,16 @@ func chain(events ...library.Event) []library.Event {
 
 func someEvents() []library.Event {
 	at := time.UnixMilli(1_795_000_000_123)
-	details := library.EventDetails{Application: "app1", ApplicationName: "Ä <b>", Contract: "c1", Grant: "g1", Access: library.Read, File: "f1", FileName: "a.pdf", Agent: "phone"}
+	details := library.EventDetails{
+		Application:     "app1",
+		ApplicationName: "Ä <b>",
+		Contract:        "c1",
+		Grant:           "g1",
+		Access:          library.Read,
+		File:            "f1",
+		FileName:        "a.pdf",
+		Agent:           "phone",
+	}
 	return chain(
 		library.Event{Library: "lib", At: at, Kind: library.EventLibraryCreated},
 		library.Event{Library: "lib", At: at.Add(time.Hour), Kind: library.EventAllowed, Details: details},
@@ -96,14 +105,14 @@ func TestChainShowsChanges(t *testing.T) {
 		"another hash":               func(e []library.Event) []library.Event { e[3].Hash = bytes.Repeat([]byte{1}, 32); return e },
 		"no hash":                    func(e []library.Event) []library.Event { e[3].Hash = nil; return e },
 		"another previous":           func(e []library.Event) []library.Event { e[2].Previous = e[0].Hash; return e },
-		"a previous to none":         func(e []library.Event) []library.Event { e[0].Link(e[3].Hash); return e },
+		"a previous to none":         func(e []library.Event) []library.Event { e[0].Chain(e[3].Hash); return e },
 		"one left out":               func(e []library.Event) []library.Event { return slices.Delete(e, 1, 2) },
 		"one left out, counted anew": func(e []library.Event) []library.Event { e[2].Seq = 2; return slices.Delete(e, 1, 2) },
 		"one twice":                  func(e []library.Event) []library.Event { return slices.Insert(e, 1, e[1]) },
 		"two swapped":                func(e []library.Event) []library.Event { e[1], e[2] = e[2], e[1]; return e },
 		"one made anew": func(e []library.Event) []library.Event {
 			e[1].Kind = library.EventDenied
-			e[1].Link(e[0].Hash)
+			e[1].Chain(e[0].Hash)
 			return e
 		},
 	} {
@@ -127,23 +136,31 @@ func TestChainOfAnything(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		text := rapid.String()
 		draw := func() library.Event {
-			return library.Event{Library: library.ID(text.Draw(r, "library")), Seq: 1, Kind: library.EventKind(text.Draw(r, "kind")),
+			return library.Event{
+				Library: library.ID(text.Draw(r, "library")),
+				Seq:     1,
+				Kind:    library.EventKind(text.Draw(r, "kind")),
 				At:      time.UnixMilli(rapid.Int64Range(0, 1<<42).Draw(r, "at")),
-				Details: library.EventDetails{FileName: text.Draw(r, "file name"), Application: wire.ApplicationID(text.Draw(r, "application"))}}
+				Details: library.EventDetails{
+					FileName:    text.Draw(r, "file name"),
+					Application: wire.ApplicationID(text.Draw(r, "application")),
+				},
+			}
 		}
 		a, b := draw(), draw()
-		a.Link(nil)
-		b.Link(nil)
+		a.Chain(nil)
+		b.Chain(nil)
 		if err := library.VerifyChain([]library.Event{a}); err != nil {
 			r.Fatal(err)
 		}
-		same := a.Library == b.Library && a.Kind == b.Kind && a.At.Equal(b.At) && reflect.DeepEqual(a.Details, b.Details)
+		same := a.Library == b.Library && a.Kind == b.Kind && a.At.Equal(b.At) &&
+			reflect.DeepEqual(a.Details, b.Details)
 		if bytes.Equal(a.Hash, b.Hash) != same {
 			r.Fatalf("%+v and %+v: same hash %t", a, b, !same)
 		}
 	})
 	broken := library.Event{Library: "lib", Seq: 1, Details: library.EventDetails{FileName: "a\xffb"}}
-	broken.Link(nil)
+	broken.Chain(nil)
 	if err := library.VerifyChain([]library.Event{broken}); err != nil || broken.Details.FileName != "a\ufffdb" {
 		t.Errorf("bytes that are no text: %q, %v", broken.Details.FileName, err)
 	}

@@ -19,9 +19,19 @@ func TestVerify(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	app := w.application()
-	c, sibling, foreign := w.contract(app, library.Read), w.contract(app, library.Write), w.contract(w.application(), library.Read)
+	c, sibling, foreign := w.contract(
+		app,
+		library.Read,
+	), w.contract(
+		app,
+		library.Write,
+	), w.contract(
+		w.application(),
+		library.Read,
+	)
 	call := c.call(func(q *wire.RequestClaims) { q.State = "with claims" })
-	if call.Contract.ID != c.Contract.ID || call.Application.ID != app.ID || call.Claims.State != "with claims" || !call.Key().Equal(&contractKey().PublicKey) {
+	if call.Contract.ID != c.Contract.ID || call.Application.ID != app.ID || call.Claims.State != "with claims" ||
+		!call.Key().Equal(&contractKey().PublicKey) {
 		t.Errorf("call %+v", call)
 	}
 
@@ -152,7 +162,13 @@ func TestRegister(t *testing.T) {
 		}
 	}
 	key := string(wire.MarshalPublicKey(&contractKey().PublicKey))
-	good := library.Contract{ID: "c1", Application: "app1", Access: library.Read, PublicKey: key, RedirectURIs: []string{callback}}
+	good := library.Contract{
+		ID:           "c1",
+		Application:  "app1",
+		Access:       library.Read,
+		PublicKey:    key,
+		RedirectURIs: []string{callback},
+	}
 	k := must(w.clients.AddContract(t.Context(), good))(t)
 	if !k.Scope.Raw || !k.Scope.Mapped || !k.ExpiresAt.Equal(w.clock().AddDate(10, 0, 0)) {
 		t.Errorf("registered %+v", k)
@@ -175,7 +191,7 @@ func TestRegister(t *testing.T) {
 	if list := must(w.clients.ListContracts(t.Context(), "app1"))(t); len(list) != 1 {
 		t.Errorf("%d contracts", len(list))
 	}
-	details := client{w, must(w.clients.GetClient(t.Context(), "c1"))(t)}.call().Details()
+	details := client{w, must(w.clients.GetClient(t.Context(), "c1"))(t)}.call().ContractDetails()
 	if details.ID != "c1" || details.AccessType != "r" || details.Application.ID != "app1" {
 		t.Errorf("details %+v", details)
 	}

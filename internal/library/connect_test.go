@@ -71,7 +71,11 @@ func TestTripIsOneBrowsers(t *testing.T) {
 	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	c := w.contract(w.application(), library.Write)
 	r := anna.request(c)
-	answer := delivery.CallbackParams{Source: gp.ID, State: anna.depart(r, delivery.Target{Source: gp.ID}), Code: seal.SecretOf("good")}
+	answer := delivery.CallbackParams{
+		Source: gp.ID,
+		State:  anna.depart(r, delivery.Target{Source: gp.ID}),
+		Code:   seal.SecretOf("good"),
+	}
 	if _, err := w.accounts.HandleCallback(t.Context(), bram.in(), answer); !errors.Is(err, library.ErrWrongPerson) {
 		t.Errorf("another person's: %v", err)
 	}
@@ -102,9 +106,15 @@ func TestDepart(t *testing.T) {
 	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	c := w.contract(w.application(), library.Write)
 	r := anna.request(c)
-	address := must(w.accounts.StartAuthorization(t.Context(), anna.in(), r, delivery.Target{Source: gp.ID}, "/page"))(t)
+	address := must(
+		w.accounts.StartAuthorization(t.Context(), anna.in(), r, delivery.Target{Source: gp.ID}, "/page"),
+	)(
+		t,
+	)
 	q := must(url.Parse(address))(t).Query()
-	if q.Get("redirect_uri") != fmt.Sprint(returnTo, "/", gp.ID) || len(q.Get("state")) < 40 || len(q.Get("correlation")) != 36 || len(q.Get("verifier")) < 43 {
+	if q.Get("redirect_uri") != fmt.Sprint(returnTo, "/", gp.ID) || len(q.Get("state")) < 40 ||
+		len(q.Get("correlation")) != 36 ||
+		len(q.Get("verifier")) < 43 {
 		t.Errorf("departed with %v", q)
 	}
 	if strings.Contains(address, "anna") {
@@ -118,16 +128,25 @@ func TestDepart(t *testing.T) {
 		"an account that is not there": {delivery.Target{Account: "1_x"}, library.ErrNotFound},
 		"nothing":                      {delivery.Target{}, library.ErrNotFound},
 	} {
-		if _, err := w.accounts.StartAuthorization(t.Context(), anna.in(), r, test.target, "/page"); !errors.Is(err, test.want) {
+		if _, err := w.accounts.StartAuthorization(t.Context(), anna.in(), r, test.target, "/page"); !errors.Is(
+			err,
+			test.want,
+		) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	_, annas := anna.connect(c)
-	if _, err := w.accounts.StartAuthorization(t.Context(), bram.in(), bram.request(c), delivery.Target{Account: annas.ID}, "/page"); !errors.Is(err, library.ErrNotFound) {
+	if _, err := w.accounts.StartAuthorization(t.Context(), bram.in(), bram.request(c), delivery.Target{Account: annas.ID}, "/page"); !errors.Is(
+		err,
+		library.ErrNotFound,
+	) {
 		t.Errorf("somebody else's account: %v", err)
 	}
 	other := w.contract(w.application(), library.Write)
-	if _, err := w.accounts.StartAuthorization(t.Context(), anna.in(), anna.request(other), delivery.Target{Account: annas.ID}, "/page"); !errors.Is(err, library.ErrNotFound) {
+	if _, err := w.accounts.StartAuthorization(t.Context(), anna.in(), anna.request(other), delivery.Target{Account: annas.ID}, "/page"); !errors.Is(
+		err,
+		library.ErrNotFound,
+	) {
 		t.Errorf("an account of another application: %v", err)
 	}
 }
@@ -141,7 +160,15 @@ func TestDenyAfterConnecting(t *testing.T) {
 	opened := must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
 	r := must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
 	state := p.depart(r, delivery.Target{Source: gp.ID})
-	must(w.accounts.HandleCallback(t.Context(), p.in(), delivery.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(t)
+	must(
+		w.accounts.HandleCallback(
+			t.Context(),
+			p.in(),
+			delivery.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")},
+		),
+	)(
+		t,
+	)
 	r = p.again(r, opened.Code.Reveal())
 	must(w.consents.Deny(t.Context(), r, p.in(), library.CallbackUserCancel))(t)
 	if n := w.count("SELECT count(*) FROM provider_accounts"); n != 0 {
@@ -152,7 +179,15 @@ func TestDenyAfterConnecting(t *testing.T) {
 	opened = must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
 	r = must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
 	state = p.depart(r, delivery.Target{Source: gp.ID})
-	must(w.accounts.HandleCallback(t.Context(), p.in(), delivery.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(t)
+	must(
+		w.accounts.HandleCallback(
+			t.Context(),
+			p.in(),
+			delivery.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")},
+		),
+	)(
+		t,
+	)
 	r = p.again(r, opened.Code.Reveal())
 	must(w.consents.Deny(t.Context(), r, p.in(), library.CallbackUserCancel))(t)
 	if list := must(w.accounts.List(t.Context(), p.in()))(t); len(list) != 1 || list[0].ID != account.ID {
@@ -193,13 +228,22 @@ func TestAllowAnotherConnection(t *testing.T) {
 		t.Errorf("an account where none is connected: %v", err)
 	}
 	state := p.depart(r, delivery.Target{Source: gp.ID})
-	must(w.accounts.HandleCallback(t.Context(), p.in(), delivery.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(t)
+	must(
+		w.accounts.HandleCallback(
+			t.Context(),
+			p.in(),
+			delivery.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")},
+		),
+	)(
+		t,
+	)
 	for _, shown := range []wire.AccountID{"", "1_x"} {
 		if err := allow(shown); !errors.Is(err, library.ErrConnectionChanged) {
 			t.Errorf("shown %q where another is connected: %v", shown, err)
 		}
 	}
-	if list := must(w.accounts.List(t.Context(), p.in()))(t); len(list) != 0 || strings.Contains(p.events(), "app.allowed") {
+	if list := must(w.accounts.List(t.Context(), p.in()))(t); len(list) != 0 ||
+		strings.Contains(p.events(), "app.allowed") {
 		t.Errorf("a refused yes has allowed something: %+v, activity %s", list, p.events())
 	}
 	// Allow looks by itself: the request was found before the account was connected.

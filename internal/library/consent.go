@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -12,14 +13,13 @@ import (
 
 // How consent goes:
 //
-//	oauth/authorize ──> Link (open) ──Allow──> Grant, AuthCode ──oauth/token──> access + refresh token
+//	oauth/authorize ──> AuthRequest ──Allow──> Grant, AuthCode ──oauth/token──> access + refresh token
 //	                        │                                                        │  oauth/token (refresh)
-//	                        ├──Deny───> answered, no grant                           └──> a further access token
+//	                        ├──Deny───> answered, no grant                           └──> another access token
 //	                        └──time──> expired
 //
-// A link is answered once, a code is redeemed once. A grant ends when its time is
-// over or when the person revokes it; then every code, token and session of it is
-// worth nothing at once.
+// A request is answered once, and a code is redeemed once. A grant ends when it expires or
+// when the person revokes it; from then on none of its codes, tokens and sessions is valid.
 
 // Lifetimes that no operator needs to change.
 const (
@@ -33,12 +33,12 @@ const (
 type ConsentConfig struct {
 	// AccessTokenLifetime is one day by default.
 	AccessTokenLifetime time.Duration
-	// GrantLifetime is 180 days by default; a contract may say its own. It is also the
+	// GrantLifetime is 180 days by default; a contract may set its own. It is also the
 	// lifetime of the refresh token.
 	GrantLifetime time.Duration
 }
 
-// Consents looks after links, grants, tokens and sessions.
+// Consents manages authorization requests, grants, tokens and sessions.
 type Consents struct {
 	store   ConsentStore
 	clients *Clients
@@ -48,15 +48,21 @@ type Consents struct {
 	recent  ttlCache[seal.Hash, TokenInfo]
 }
 
-// Holdings are kept for holdingsKept, and at most mostHoldings of them: each with its
-// library's public key, unpacked, takes some ten kilobytes.
+// The cache of token infos is small because each entry takes about ten kilobytes: it holds
+// its library's expanded public key.
 const (
 	tokenInfoTTL  = time.Minute
 	maxTokenInfos = 2000
 )
 
-// NewConsents returns the consents kept in store.
-func NewConsents(store ConsentStore, clients *Clients, events EventStore, now func() time.Time, config ConsentConfig) *Consents {
+// NewConsents returns the consents that are stored in store.
+func NewConsents(
+	store ConsentStore,
+	clients *Clients,
+	events EventStore,
+	now func() time.Time,
+	config ConsentConfig,
+) *Consents {
 	if config.AccessTokenLifetime == 0 {
 		config.AccessTokenLifetime = 24 * time.Hour
 	}
@@ -64,278 +70,214 @@ func NewConsents(store ConsentStore, clients *Clients, events EventStore, now fu
 		config.GrantLifetime = 180 * 24 * time.Hour
 	}
 	return &Consents{store: store, clients: clients, events: events, now: now, config: config,
-		recent: ttlCache[seal.Hash, TokenInfo]{ttl: tokenInfoTTL, max: maxTokenInfos}}
+		recent: ttlCache[seal.Hash, TokenInfo]{ttl: tokenInfoTTL, limit: maxTokenInfos}}
 }
 
-// AuthorizeResult is what the application gets for a link: the code that goes into the
-// browser's address, and a session that can be read once the person has agreed.
-type AuthorizeResult struct {
-	Code      seal.Secret
-	ExpiresAt time.Time
-	Session   wire.Session
+// ConsentStore is all that [Consents] stores.
+type ConsentStore interface {
+	RequestStore
+	GrantStore
+	CodeStore
+	TokenStore
+	SessionStore
+	AccountStore
+	ReferenceStore
 }
 
-// challengeLength is that of base64url(SHA-256).
-const challengeLength = 43
-
-// Authorize opens a link for a person to answer. An access token among the claims
-// names the library that the grant will join; it must be of the same application,
-// and may have expired. Refusals are [*Refusal]s.
-func (c *Consents) Authorize(ctx context.Context, call *SignedCall, options wire.SessionOptions) (*AuthorizeResult, error) {
-	q := call.Claims
-	switch {
-	case !call.Contract.AllowsRedirect(q.RedirectURI):
-		return nil, InvalidRedirectURI(q.RedirectURI)
-	case q.ResponseType != "" && q.ResponseType != "code":
-		return nil, InvalidParameter("response_type")
-	case q.ResponseMode != "" && q.ResponseMode != "query":
-		return nil, InvalidParameter("response_mode")
-	}
-	if err := checkChallenge(q); err != nil {
-		return nil, err
-	}
-	link := AuthRequest{Kind: AuthorizeRequest, Challenge: q.CodeChallenge}
-	if q.AccessToken != "" {
-		holding, err := c.findToken(ctx, call, UseAccess)
-		if err != nil {
-			return nil, err
-		}
-		link.Library = holding.Library.ID
-	}
-	return c.addRequest(ctx, call, link, options)
+// Approval is a person's yes to a request; [RequestStore.Allow] says what becomes of it.
+type Approval struct {
+	Request seal.Hash
+	At      time.Time
+	// Connection is the account at a provider that the person was asked about; empty if they
+	// were asked about none.
+	Connection wire.AccountID
+	// Grant is added unless the contract has an active grant, which is then renewed until the
+	// time of this one.
+	Grant Grant
+	// Account is added unless there is an account of the library at the application.
+	Account Account
+	Code    AuthCode
+	// SessionSeal is the library's private key, sealed for the request's session; nil for a
+	// write contract.
+	SessionSeal seal.Sealed
+	// Event is of kind EventAllowed. It becomes EventRenewed if a grant is renewed.
+	Event Event
 }
 
-// Refer opens a link for a person whom the call's access token, which must be the
-// contract's own, names: to connect a source, to connect one again, or, where the
-// claims have a challenge, to renew the consent itself; for that alone the token may
-// have expired.
-func (c *Consents) AuthorizeForToken(ctx context.Context, call *SignedCall, options wire.SessionOptions) (*AuthorizeResult, error) {
-	q := call.Claims
-	if !call.Contract.AllowsRedirect(q.RedirectURI) {
-		return nil, InvalidRedirectURI(q.RedirectURI)
-	}
-	renew := q.CodeChallenge != ""
-	if renew {
-		if err := checkChallenge(q); err != nil {
-			return nil, err
-		}
-	}
-	holding, err := c.findToken(ctx, call, UseAccess)
-	if err != nil {
-		return nil, err
-	}
-	if holding.Grant.Contract != call.Contract.ID {
-		return nil, InvalidToken(wire.KindAccessToken)
-	}
-	link := AuthRequest{Library: holding.Library.ID, Kind: OnboardRequest, Challenge: q.CodeChallenge}
-	if renew {
-		link.Kind = UserReauthRequest
-	} else if err := holding.checkExpiry(c.now(), wire.KindAccessToken); err != nil {
-		return nil, err
-	}
-	return c.addRequest(ctx, call, link, options)
-}
+var (
+	// ErrWrongPerson says that a request is for another library than the browser's.
+	ErrWrongPerson = errors.New("request belongs to another library")
+	// ErrConnectionChanged says that the account that a person was asked about is not the one
+	// that is connected for the request now.
+	ErrConnectionChanged = errors.New("another account has been connected for the request")
+)
 
-func checkChallenge(q wire.RequestClaims) error {
-	if q.CodeChallengeMethod != wire.ChallengeS256 {
-		return InvalidParameter("code_challenge_method must be S256")
+// Allow answers a request with yes and returns where to send the browser. If the contract
+// reads, this is where the library's private key is sealed to the code and to the session.
+// The argument shown is the account at a provider that the person was asked about; empty if
+// they were asked about none. Allow returns ErrWrongPerson, ErrUsed, and ErrConnectionChanged
+// if another account is connected for the request now.
+func (c *Consents) Allow(
+	ctx context.Context,
+	s *SignedIn,
+	r *PendingRequest,
+	shown wire.AccountID,
+) (callback string, err error) {
+	if err := r.CheckPerson(s); err != nil {
+		return "", err
 	}
-	if len(q.CodeChallenge) != challengeLength {
-		return InvalidParameter("code_challenge")
+	connection, err := c.store.GetRequestConnection(ctx, r.Hash, s.Library.ID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return "", fmt.Errorf("get account of request: %w", err)
 	}
-	return nil
-}
-
-// maxState bounds the state that is carried through the browser, in bytes.
-const maxState = 4096
-
-func (c *Consents) addRequest(ctx context.Context, call *SignedCall, link AuthRequest, options wire.SessionOptions) (*AuthorizeResult, error) {
-	if len(call.Claims.State) > maxState {
-		return nil, InvalidParameter("state is too long")
-	}
-	if err := checkOptions(options); err != nil {
-		return nil, err
-	}
-	code, key := seal.NewSecret(), seal.NewSecret()
-	session, err := c.newSession(call, key, options)
-	if err != nil {
-		return nil, err
+	if connection.ID != shown {
+		return "", ErrConnectionChanged
 	}
 	now := c.now()
-	link.Hash, link.ClientID = code.Hash(), call.ID()
-	link.RedirectURI, link.State = call.Claims.RedirectURI, call.Claims.State
-	link.Session, link.CreatedAt, link.ExpiresAt = session.Hash, now, now.Add(requestLifetime)
-	if err := c.store.AddAuthRequest(ctx, link, session); err != nil {
-		return nil, fmt.Errorf("add link: %w", err)
+	code := seal.NewSecret()
+	approval := Approval{
+		Request: r.Hash, At: now,
+		Grant: Grant{ID: GrantID(wire.RandomAlphanumeric(32)), Library: s.Library.ID,
+			Application: r.Client.Application.ID, Contract: r.Client.Contract.ID, CreatedAt: now, ExpiresAt: r.GrantUntil},
+		Account: newAccount(s.Library.ID, r.Client.Application.ID, now),
+		Code: AuthCode{Hash: code.Hash(), Client: r.Client.ID(), Challenge: r.Challenge,
+			ExpiresAt: now.Add(codeLifetime)},
+		Event: Event{Library: s.Library.ID, At: now, Kind: EventAllowed, Details: r.Client.EventDetails()},
 	}
-	return &AuthorizeResult{code, link.ExpiresAt, wire.Session{Key: key.Reveal(), Expiry: wire.MillisOf(session.ExpiresAt)}}, nil
-}
-
-// newSession makes a session that nobody has agreed to yet. Only a read contract's
-// can ever be handed a library's key.
-func (c *Consents) newSession(call *SignedCall, key seal.Secret, options wire.SessionOptions) (Session, error) {
-	now := c.now()
-	s := Session{Hash: key.Hash(), Client: call.ID(), Options: options, CreatedAt: now, ExpiresAt: now.Add(sessionLifetime)}
-	if call.Contract.Access == Read {
-		var err error
-		if s.PublicKey, err = key.PublicKey(); err != nil {
-			return Session{}, err
+	if connection.ID != "" {
+		approval.Connection = connection.ID
+		approval.Event.Details.Account, approval.Event.Details.Provider = connection.ID, connection.Provider
+	}
+	if r.Client.Contract.Access == Read {
+		if approval.Code.Seal, approval.SessionSeal, err = c.sealKey(ctx, s, r, code); err != nil {
+			return "", err
 		}
 	}
-	return s, nil
-}
-
-// GrantWithClient is a grant with the client that has it.
-type GrantWithClient struct {
-	Grant  Grant
-	Client Client
-}
-
-// Grants lists what a person has allowed, newest first, what has ended too.
-func (c *Consents) Grants(ctx context.Context, s *SignedIn) ([]GrantWithClient, error) {
-	grants, err := c.store.ListGrants(ctx, s.Library.ID)
+	_, account, err := c.store.Allow(ctx, approval)
 	if err != nil {
-		return nil, fmt.Errorf("list grants: %w", err)
+		return "", fmt.Errorf("allow: %w", err)
 	}
-	views := make([]GrantWithClient, 0, len(grants))
-	for _, g := range grants {
-		client, err := c.clients.GetClient(ctx, g.Contract)
-		if err != nil {
-			return nil, fmt.Errorf("get client of grant %s: %w", g.ID, err)
+	q := url.Values{"success": {"true"}, "code": {code.Reveal()}}
+	if r.Kind == AuthorizeRequest {
+		reference := account.Reference
+		if connection.ID != "" {
+			reference = connection.Reference
 		}
-		views = append(views, GrantWithClient{g, client})
+		q.Set("accountReference", string(reference))
 	}
-	return views, nil
+	return r.callbackURL(q), nil
 }
 
-// ListActiveGrants lists the ids of the grants of an application that are in force.
-func (c *Consents) ListActiveGrants(ctx context.Context, s *SignedIn, application wire.ApplicationID) ([]GrantID, error) {
-	grants, err := c.store.ListGrants(ctx, s.Library.ID)
+// sealKey seals the library's private key to the code and to the request's session.
+func (c *Consents) sealKey(
+	ctx context.Context,
+	s *SignedIn,
+	r *PendingRequest,
+	code seal.Secret,
+) (forCode, forSession seal.Sealed, err error) {
+	key, err := s.key()
 	if err != nil {
-		return nil, fmt.Errorf("list grants: %w", err)
+		return nil, nil, err
 	}
-	var active []GrantID
-	for _, g := range grants {
-		if g.Application == application && g.Active(c.now()) {
-			active = append(active, g.ID)
+	if forCode, err = key.SealToSecret(code); err != nil {
+		return nil, nil, err
+	}
+	forSession, err = c.sealKeyToSession(ctx, key, r)
+	return forCode, forSession, err
+}
+
+// sealKeyToSession seals the library's private key to the request's session. It returns nil
+// if the session has expired.
+func (c *Consents) sealKeyToSession(ctx context.Context, key seal.PrivateKey, r *PendingRequest) (seal.Sealed, error) {
+	session, err := c.store.GetSession(ctx, r.Session)
+	if errors.Is(err, ErrNotFound) || err == nil && session.PublicKey.IsZero() {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get session of request: %w", err)
+	}
+	return key.SealTo(session.PublicKey)
+}
+
+// Deny answers a request with no, for the reason given by the code, and returns where to send
+// the browser. s is nil if nobody is signed in. A person who refuses to renew a consent ends
+// it, if it is in force; a person who refuses to revoke something changes nothing. Deny
+// returns ErrUsed.
+func (c *Consents) Deny(
+	ctx context.Context,
+	r *PendingRequest,
+	s *SignedIn,
+	code CallbackCode,
+) (callback string, err error) {
+	var event Event
+	if s != nil && r.CheckPerson(s) == nil && code == CallbackUserCancel && r.Kind != RevokeRequest {
+		if err := c.revokeRefused(ctx, r, s); err != nil {
+			return "", err
+		}
+		if r.Kind == AuthorizeRequest || r.Kind == UserReauthRequest { // the others asked for no consent
+			event = Event{Library: s.Library.ID, At: c.now(), Kind: EventDenied, Details: r.Client.EventDetails()}
 		}
 	}
-	return active, nil
+	if err := c.store.Deny(ctx, r.Hash, c.now(), event); err != nil {
+		return "", fmt.Errorf("deny: %w", err)
+	}
+	return r.FailureURL(code), nil
 }
 
-// Revoke ends a grant at once, with every code, token and session of it. It returns
-// ErrNotFound for a grant of somebody else.
-func (c *Consents) Revoke(ctx context.Context, s *SignedIn, id GrantID) error {
-	grant, err := c.store.GetGrant(ctx, id)
-	if err != nil {
-		return fmt.Errorf("get grant: %w", err)
-	}
-	if grant.Library != s.Library.ID {
-		return ErrNotFound
-	}
-	client, err := c.clients.GetClient(ctx, grant.Contract)
-	if err != nil {
-		return fmt.Errorf("get client of grant %s: %w", id, err)
-	}
-	now := c.now()
-	event := Event{Library: s.Library.ID, At: now, Kind: EventStopped, Details: client.EventDetails()}
-	event.Details.Grant = id
-	if err := c.store.RevokeGrant(ctx, s.Library.ID, id, now, event); err != nil {
-		return fmt.Errorf("revoke grant %s: %w", id, err)
-	}
-	return nil
-}
-
-// EventDetails names the client in an event.
-func (c Client) EventDetails() EventDetails {
-	return EventDetails{Application: c.Application.ID, ApplicationName: c.Application.Name,
-		Contract: c.Contract.ID, Access: c.Contract.Access}
-}
-
-// Reference gives an opaque handle for an account, for the address of a browser. Whose the
-// account is shows only there.
-func (c *Consents) Reference(ctx context.Context, call *SignedCall, r wire.ReferenceRequest) (string, error) {
-	if r.Value == "" || len(r.Value) > 256 {
-		return "", InvalidParameter("value")
-	}
-	switch r.Type {
-	case "accountId":
-	case "cloudId":
-		return "", Unknown("Storage")
-	default:
-		return "", InvalidParameter("type must be accountId or cloudId")
-	}
-	ref := AccountReference{ID: wire.RandomAlphanumeric(32), Client: call.ID(), Account: wire.AccountID(r.Value), ExpiresAt: c.now().Add(referenceLifetime)}
-	if err := c.store.AddReference(ctx, ref); err != nil {
-		return "", fmt.Errorf("add reference: %w", err)
-	}
-	return ref.ID, nil
-}
-
-// serviceTypeUser is the service type of accounts that stand for the person.
-const serviceTypeUser = 1
-
-// Accounts lists what an application may know of a person's connections.
-func (c *Consents) Accounts(ctx context.Context, b *Bearer) ([]wire.Account, error) {
-	accounts, err := c.store.ListAccounts(ctx, b.Library.ID, b.Client.Application.ID)
-	if err != nil {
-		return nil, fmt.Errorf("list accounts: %w", err)
-	}
-	list := make([]wire.Account, 0, len(accounts))
-	for _, a := range accounts {
-		created := wire.MillisOf(a.CreatedAt)
-		list = append(list, wire.Account{
-			ID: a.ID, Reference: string(a.Reference), Type: wire.AccountTypeUser, CreatedDate: created, UpdatedDate: created,
-			ServiceGroupID: 1, ServiceGroupName: "Library",
-			ServiceTypeID: serviceTypeUser, ServiceTypeName: "Library", ServiceTypeReference: "library", SourceID: 1,
-			AccessTokenStatus: &wire.AccessTokenStatus{Authorized: true, ExpiresAt: wire.MillisOf(b.Grant.ExpiresAt)},
-		})
-	}
-	return list, nil
-}
-
-// GetUserAccount returns the account that stands for a person at an application, a hidden one
-// too.
-func (c *Consents) GetUserAccount(ctx context.Context, id ID, application wire.ApplicationID) (Account, error) {
-	account, err := c.store.GetUserAccount(ctx, id, application)
-	if err != nil {
-		return Account{}, fmt.Errorf("get account of the person: %w", err)
-	}
-	return account, nil
-}
-
-// HideUserAccount hides the account that stands for the bearer's person from the application,
-// until the person's next consent. It reports whether id names that account.
-func (c *Consents) HideUserAccount(ctx context.Context, b *Bearer, id wire.AccountID) (bool, error) {
-	account, err := c.GetUserAccount(ctx, b.Library.ID, b.Client.Application.ID)
-	if errors.Is(err, ErrNotFound) || err == nil && account.ID != id {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	if err := c.store.HideAccount(ctx, b.Library.ID, b.Client.Application.ID, c.now()); err != nil {
-		return false, fmt.Errorf("hide account: %w", err)
-	}
-	return true, nil
-}
-
-// checkOptions refuses options that no session could follow.
-func checkOptions(o wire.SessionOptions) error {
-	if o.Scope == nil {
+// revokeRefused revokes the grant that a person refuses to renew. It runs before the request
+// is closed: if the server stops between the two, the grant has ended.
+func (c *Consents) revokeRefused(ctx context.Context, r *PendingRequest, s *SignedIn) error {
+	if r.Kind != UserReauthRequest {
 		return nil
 	}
-	for _, t := range o.Scope.TimeRanges {
-		if _, err := parseLast(t.Last); err != nil {
-			return InvalidParameter("scope.timeRanges.last")
-		}
+	grant, err := c.LatestGrant(ctx, s, r)
+	if err != nil || grant == nil || !grant.Active(c.now()) {
+		return err
 	}
-	for _, k := range o.Scope.Criteria {
-		if _, err := parseLast(k.Last); err != nil {
-			return InvalidParameter("scope.criteria.last")
-		}
-	}
-	return nil
+	return c.Revoke(ctx, s, grant.ID)
 }
 
-var errBadLast = errors.New("want a number and a unit: 3d, 6m, 1y")
+// Complete answers a request that asks for no consent with success, and returns where to send
+// the browser. It returns ErrWrongPerson or ErrUsed.
+func (c *Consents) Complete(ctx context.Context, s *SignedIn, r *PendingRequest) (callback string, err error) {
+	if err := r.CheckPerson(s); err != nil {
+		return "", err
+	}
+	grant, forSession, err := c.sealToActiveGrant(ctx, s, r)
+	if err != nil {
+		return "", err
+	}
+	if err := c.store.CloseAuthRequest(ctx, r.Hash, c.now(), grant, forSession); err != nil {
+		return "", fmt.Errorf("close request: %w", err)
+	}
+	return r.callbackURL(url.Values{"success": {"true"}}), nil
+}
+
+// sealToActiveGrant finds the active grant of the request's contract and seals the library's
+// private key to the request's session: the person allowed the reading when they gave that
+// grant. It returns nothing if there is no such grant, or if the contract does not read.
+func (c *Consents) sealToActiveGrant(
+	ctx context.Context,
+	s *SignedIn,
+	r *PendingRequest,
+) (GrantID, seal.Sealed, error) {
+	grant, err := c.LatestGrant(ctx, s, r)
+	if err != nil || grant == nil || !grant.Active(c.now()) || r.Client.Contract.Access != Read {
+		return "", nil, err
+	}
+	key, err := s.key()
+	if err != nil {
+		return "", nil, err
+	}
+	forSession, err := c.sealKeyToSession(ctx, key, r)
+	return grant.ID, forSession, err
+}
+
+// CompleteRevocation answers a request to take an account from an application with yes, and
+// returns where to send the browser. It returns ErrUsed.
+func (c *Consents) CompleteRevocation(ctx context.Context, r *PendingRequest) (callback string, err error) {
+	if err := c.store.CloseAuthRequest(ctx, r.Hash, c.now(), "", nil); err != nil {
+		return "", fmt.Errorf("close request: %w", err)
+	}
+	return r.callbackURL(url.Values{"result": {"success"}}), nil
+}

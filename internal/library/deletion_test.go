@@ -32,10 +32,26 @@ func newHousehold(t *testing.T, s settings) *household {
 		must(h.writer.push(name, content))(t)
 	}
 	must(h.reader.readNow())(t)
-	must(w.consents.Reference(t.Context(), reading.call(), wire.ReferenceRequest{Type: "accountId", Value: string(h.account(t))}))(t)
+	must(
+		w.consents.Reference(
+			t.Context(),
+			reading.call(),
+			wire.ReferenceRequest{Type: "accountId", Value: string(h.account(t))},
+		),
+	)(
+		t,
+	)
 	// A link that names the library and has not been answered, and one that was refused.
 	for range 2 {
-		opened := must(w.consents.Authorize(t.Context(), reading.call(authorizing, accessToken(h.reader.tokens.AccessToken.Value)), wire.SessionOptions{}))(t)
+		opened := must(
+			w.consents.Authorize(
+				t.Context(),
+				reading.call(authorizing, accessToken(h.reader.tokens.AccessToken.Value)),
+				wire.SessionOptions{},
+			),
+		)(
+			t,
+		)
 		request := must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
 		_, _ = w.consents.Deny(t.Context(), request, h.anna.in(), library.CallbackUserCancel)
 	}
@@ -52,7 +68,10 @@ func (w *world) mentions(text string) (where []string) {
 	w.t.Helper()
 	db := must(sql.Open("sqlite", "file:"+w.database()+"?mode=ro"))(w.t)
 	defer func() { _ = db.Close() }()
-	rows, err := db.QueryContext(w.t.Context(), `SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table'`)
+	rows, err := db.QueryContext(
+		w.t.Context(),
+		`SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table'`,
+	)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -107,10 +126,17 @@ func (h *household) gone(t *testing.T, id library.ID) {
 	if _, err := h.w.people.Login(t.Context(), h.anna.secret); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("the browser: %v", err)
 	}
-	if _, err := h.w.people.SignIn(t.Context(), h.anna.email, password, library.Device{}); !errors.Is(err, library.ErrWrongPassword) {
+	if _, err := h.w.people.SignIn(t.Context(), h.anna.email, password, library.Device{}); !errors.Is(
+		err,
+		library.ErrWrongPassword,
+	) {
 		t.Errorf("signing in: %v", err)
 	}
-	h.brams.tokens = must(h.w.consents.Refresh(t.Context(), h.brams.call(refreshing(h.brams.tokens.RefreshToken.Value))))(t)
+	h.brams.tokens = must(
+		h.w.consents.Refresh(t.Context(), h.brams.call(refreshing(h.brams.tokens.RefreshToken.Value))),
+	)(
+		t,
+	)
 	if got, err := h.brams.readNow(); err != nil || got["of bram"] != string(large("bram")) {
 		t.Errorf("the other person's application: %d files, %v", len(got), err)
 	}
@@ -127,7 +153,8 @@ func TestShutAndReopen(t *testing.T) {
 		t.Errorf("wrong password: %v", err)
 	}
 	deleteAt := must(w.people.Shut(t.Context(), anna.in(), password))(t)
-	if want := w.clock().Add(deleteWait); !deleteAt.Equal(want) || !anna.in().Library.Shut() || !anna.in().Library.DeleteAt.Equal(want) {
+	if want := w.clock().Add(deleteWait); !deleteAt.Equal(want) || !anna.in().Library.Shut() ||
+		!anna.in().Library.DeleteAt.Equal(want) {
 		t.Errorf("to be deleted at %v, want %v", deleteAt, want)
 	}
 	if _, err := w.people.Login(t.Context(), phone); !errors.Is(err, library.ErrNotFound) {
@@ -226,7 +253,11 @@ func TestDeleteAtOnce(t *testing.T) {
 		}
 		w.pass(10*time.Minute - time.Millisecond)
 		retry := func() bool {
-			return must(w.people.WasDeleted(t.Context(), h.reader.call(accessToken(h.reader.tokens.AccessToken.Value))))(t)
+			return must(
+				w.people.WasDeleted(t.Context(), h.reader.call(accessToken(h.reader.tokens.AccessToken.Value))),
+			)(
+				t,
+			)
 		}
 		if !retry() {
 			t.Errorf("%s: forgotten before ten minutes are over", name)

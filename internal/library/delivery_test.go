@@ -53,7 +53,8 @@ func TestDeliver(t *testing.T) {
 				t.Errorf("state %s, want %s", pushed.Delivery.State, test.state)
 			}
 			kept := w.state(pushed)
-			if kept.State != test.state || kept.Status != test.first.Status || kept.State.Final() != (kept.Payload == nil) {
+			if kept.State != test.state || kept.Status != test.first.Status ||
+				kept.State.Final() != (kept.Payload == nil) {
 				t.Errorf("kept as %+v", kept)
 			}
 			if got := strings.TrimSpace(strings.TrimPrefix(p.events(), before)); got != test.event {
@@ -81,7 +82,10 @@ func TestDeliver(t *testing.T) {
 // TestDeliveryGivesUp: a delivery is tried for its time and then no more.
 func TestDeliveryGivesUp(t *testing.T) {
 	t.Parallel()
-	w := newWorldWith(t, settings{deliveries: delivery.QueueConfig{Keep: 10 * time.Minute, FirstRetry: time.Minute}})
+	w := newWorldWith(
+		t,
+		settings{deliveries: delivery.QueueConfig{Lifetime: 10 * time.Minute, FirstRetry: time.Minute}},
+	)
 	p := w.resident("anna@example.org")
 	g, account := p.connect(w.contract(w.application(), library.Write))
 	w.providers.answer(always(delivery.Outcome{Kind: delivery.OutcomeNotFiled, Reason: "refused the connection"}))
@@ -111,7 +115,15 @@ func TestDeliverySurvivesItsServer(t *testing.T) {
 	w.providers.access = w.lasting(true)
 	g, account := p.connect(w.contract(w.application(), library.Write))
 	w.providers.answer(always(delivery.Outcome{Kind: delivery.OutcomeNotFiled}))
-	waiting, posting := must(g.deliver(account.ID, observation("waiting")))(t), must(g.deliver(account.ID, observation("posting")))(t)
+	waiting, posting := must(
+		g.deliver(account.ID, observation("waiting")),
+	)(
+		t,
+	), must(
+		g.deliver(account.ID, observation("posting")),
+	)(
+		t,
+	)
 	w.pass(time.Minute)
 	// A server claims both, begins with one, and dies.
 	now := w.clock()
@@ -126,7 +138,9 @@ func TestDeliverySurvivesItsServer(t *testing.T) {
 	w.providers.answer(always(delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201}))
 	other := w.server(delivery.QueueConfig{})
 	ctx := t.Context()
-	if got := must(w.db.ClaimDeliveries(ctx, "early", now.Add(time.Second), now.Add(time.Minute), 10))(t); len(got) != 0 {
+	if got := must(w.db.ClaimDeliveries(ctx, "early", now.Add(time.Second), now.Add(time.Minute), 10))(t); len(
+		got,
+	) != 0 {
 		t.Errorf("claimed under somebody's lease: %v", got)
 	}
 	w.pass(2 * time.Minute)
@@ -157,7 +171,7 @@ func TestDeliveryCalledOff(t *testing.T) {
 			return w.accounts.Disconnect(w.t.Context(), p.in(), account)
 		},
 		"disconnected by the application": func(w *world, _ *person, g granted, account wire.AccountID) error {
-			return w.accounts.Delete(w.t.Context(), must(g.bearer())(w.t), account)
+			return w.accounts.DeleteForBearer(w.t.Context(), must(g.bearer())(w.t), account)
 		},
 		"shut": func(w *world, p *person, _ granted, _ wire.AccountID) error {
 			_, err := w.people.Shut(w.t.Context(), p.in(), p.password)
@@ -199,7 +213,8 @@ func TestRenewAccess(t *testing.T) {
 	var done sync.WaitGroup
 	for i := range 20 {
 		done.Go(func() {
-			if pushed, err := g.deliver(account.ID, observation(fmt.Sprint(i))); err != nil || pushed.Delivery.State != delivery.Delivered {
+			if pushed, err := g.deliver(account.ID, observation(fmt.Sprint(i))); err != nil ||
+				pushed.Delivery.State != delivery.Delivered {
 				t.Errorf("push %d: %+v, %v", i, pushed, err)
 			}
 		})
@@ -227,7 +242,8 @@ func TestRenewAccess(t *testing.T) {
 		}
 		return delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201}
 	})
-	if pushed := must(g.deliver(account.ID, observation("again")))(t); pushed.Delivery.State != delivery.Delivered || pushed.Delivery.Attempts != 1 {
+	if pushed := must(g.deliver(account.ID, observation("again")))(t); pushed.Delivery.State != delivery.Delivered ||
+		pushed.Delivery.Attempts != 1 {
 		t.Errorf("after a 401: %+v", pushed.Delivery)
 	}
 	// A renewal that fails for now leaves the delivery waiting, and the refresh token to be
@@ -264,7 +280,15 @@ func TestReconnect(t *testing.T) {
 	}
 	opened := must(w.consents.AuthorizeForToken(t.Context(), c.call(accessToken(g.tokens.AccessToken.Value),
 		func(q *wire.RequestClaims) { q.RedirectURI = callback }), wire.SessionOptions{}))(t)
-	handle := must(w.consents.Reference(t.Context(), c.call(), wire.ReferenceRequest{Type: "accountId", Value: string(account.ID)}))(t)
+	handle := must(
+		w.consents.Reference(
+			t.Context(),
+			c.call(),
+			wire.ReferenceRequest{Type: "accountId", Value: string(account.ID)},
+		),
+	)(
+		t,
+	)
 	code := opened.Code.Reveal()
 	r := must(w.consents.FindRequest(t.Context(), library.ReauthorizeRequest, code))(t)
 	asked := delivery.ConnectionQuery{AccountReference: handle}
@@ -273,7 +297,15 @@ func TestReconnect(t *testing.T) {
 		t.Fatalf("the handle means %+v", step)
 	}
 	state := p.depart(r, delivery.Target{Account: account.ID})
-	must(w.accounts.HandleCallback(t.Context(), p.in(), delivery.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(t)
+	must(
+		w.accounts.HandleCallback(
+			t.Context(),
+			p.in(),
+			delivery.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")},
+		),
+	)(
+		t,
+	)
 	r = p.again(r, code)
 	if c := p.connected(r); c == nil || c.ID != account.ID || c.Reference != account.Reference {
 		t.Fatalf("connected %+v, want the same account", c)
@@ -310,7 +342,7 @@ func TestDeliveryIsNobodyElses(t *testing.T) {
 		if list := must(w.accounts.ListForBearer(t.Context(), b))(t); len(list) != 1 {
 			t.Errorf("%s lists %d accounts", name, len(list))
 		}
-		if err := w.accounts.Delete(t.Context(), b, account.ID); err != nil {
+		if err := w.accounts.DeleteForBearer(t.Context(), b, account.ID); err != nil {
 			t.Errorf("%s deletes: %v", name, err)
 		}
 	}
@@ -324,6 +356,9 @@ func TestDeliveryIsNobodyElses(t *testing.T) {
 	_, err := reader.deliver(account.ID, observation("3"))
 	refused(t, "a read contract pushes", err, library.WrongAccess())
 	must(g.deliver(account.ID, observation("4")))(t) // it is still there
-	_, err = g.deliver(account.ID, delivery.Resource{Version: fhir.R4, Types: []string{"Observation"}, Body: []byte(`{}`)})
+	_, err = g.deliver(
+		account.ID,
+		delivery.Resource{Version: fhir.R4, Types: []string{"Observation"}, Body: []byte(`{}`)},
+	)
 	refused(t, "another version", err, library.InvalidParameter("this provider takes FHIR 3.0"))
 }

@@ -46,13 +46,26 @@ func TestCode(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	app := w.application()
-	c, sibling, foreign := w.contract(app, library.Read), w.contract(app, library.Read), w.contract(w.application(), library.Read)
+	c, sibling, foreign := w.contract(
+		app,
+		library.Read,
+	), w.contract(
+		app,
+		library.Read,
+	), w.contract(
+		w.application(),
+		library.Read,
+	)
 	anna := w.resident("anna@example.org")
 	code := func() string {
 		opened := must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
 		return anna.answer(library.AuthorizeRequest, opened.Code.Reveal()).Get("code")
 	}
-	invalid, wrongVerifier := library.InvalidToken(wire.KindAuthorizationCode), library.InvalidToken(wire.KindCodeVerifier)
+	invalid, wrongVerifier := library.InvalidToken(
+		wire.KindAuthorizationCode,
+	), library.InvalidToken(
+		wire.KindCodeVerifier,
+	)
 	for name, test := range map[string]struct {
 		by     client
 		change func(*wire.RequestClaims)

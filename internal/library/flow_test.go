@@ -67,7 +67,8 @@ func TestTokenAnswer(t *testing.T) {
 	if got := g.tokens.RefreshToken.ExpiresOn - now; got != 180*day {
 		t.Errorf("the refresh token lasts %d s, want 180 days", got)
 	}
-	if g.tokens.TokenType != "Bearer" || g.tokens.ConsentID == "" || g.tokens.Subject == "" || g.tokens.Identifier.ID != g.tokens.Subject {
+	if g.tokens.TokenType != "Bearer" || g.tokens.ConsentID == "" || g.tokens.Subject == "" ||
+		g.tokens.Identifier.ID != g.tokens.Subject {
 		t.Errorf("answer %+v", g.tokens)
 	}
 }

@@ -79,7 +79,10 @@ func TestGuessesFromOnePlace(t *testing.T) {
 		}
 	}
 	create := func() error {
-		_, err := w.people.Create(t.Context(), library.NewPerson{Email: anna.email, Password: password, Device: library.Device{Address: "192.0.2.1"}})
+		_, err := w.people.Create(
+			t.Context(),
+			library.NewPerson{Email: anna.email, Password: password, Device: library.Device{Address: "192.0.2.1"}},
+		)
 		return err
 	}
 	if err := create(); !errors.Is(err, library.ErrEmailTaken) {

@@ -59,7 +59,15 @@ func TestLinkForAPerson(t *testing.T) {
 	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	g := anna.allow(w.contract(app, library.Write))
 	reader := w.contract(app, library.Read)
-	opened := must(w.consents.Authorize(t.Context(), reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{}))(t)
+	opened := must(
+		w.consents.Authorize(
+			t.Context(),
+			reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)),
+			wire.SessionOptions{},
+		),
+	)(
+		t,
+	)
 	request := must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
 	if !request.IsForAnother(bram.in()) || request.IsForAnother(anna.in()) {
 		t.Error("the pages cannot tell whose link it is")
@@ -73,7 +81,10 @@ func TestLinkForAPerson(t *testing.T) {
 	if _, err := w.consents.Allow(t.Context(), anna.in(), request, ""); err != nil {
 		t.Errorf("the person herself: %v", err)
 	}
-	if _, err := w.consents.Deny(t.Context(), request, bram.in(), library.CallbackUserCancel); !errors.Is(err, library.ErrUsed) {
+	if _, err := w.consents.Deny(t.Context(), request, bram.in(), library.CallbackUserCancel); !errors.Is(
+		err,
+		library.ErrUsed,
+	) {
 		t.Errorf("another person denies afterwards: %v", err)
 	}
 	if got := bram.events(); got != "you.created" {
@@ -116,7 +127,8 @@ func TestLinkIsAnsweredOnce(t *testing.T) {
 		t.Errorf("answered %d times", answered.Load())
 	}
 	var fault *library.RequestError
-	if err := open(opened.Code.Reveal()); !errors.As(err, &fault) || fault.Problem != library.RequestAnswered || fault.Request == nil {
+	if err := open(opened.Code.Reveal()); !errors.As(err, &fault) || fault.Problem != library.RequestAnswered ||
+		fault.Request == nil {
 		t.Errorf("opened again: %v", err)
 	}
 
@@ -134,7 +146,10 @@ func TestLinkIsAnsweredOnce(t *testing.T) {
 			t.Errorf("code %s: %v", name, err)
 		}
 	}
-	if _, err := w.consents.FindRequest(t.Context(), library.UserReauthRequest, opened.Code.Reveal()); !errors.Is(err, library.ErrNotFound) {
+	if _, err := w.consents.FindRequest(t.Context(), library.UserReauthRequest, opened.Code.Reveal()); !errors.Is(
+		err,
+		library.ErrNotFound,
+	) {
 		t.Errorf("on another page: %v", err)
 	}
 }
@@ -200,7 +215,8 @@ func TestUserReauth(t *testing.T) {
 		t.Errorf("another person renews: %v", err)
 	}
 	back := anna.answer(library.UserReauthRequest, opened.Code.Reveal())
-	if back.Get("success") != "true" || back.Get("code") == "" || back.Get("state") != "a state" || back.Has("accountReference") {
+	if back.Get("success") != "true" || back.Get("code") == "" || back.Get("state") != "a state" ||
+		back.Has("accountReference") {
 		t.Errorf("the application hears %v", back)
 	}
 	g.tokens = must(w.consents.Exchange(t.Context(), c.call(exchanging(back.Get("code")))))(t)
@@ -222,9 +238,21 @@ func TestRefusedRenewal(t *testing.T) {
 		must(w.consents.Deny(t.Context(), request, who.in(), library.CallbackUserCancel))(t)
 	}
 	refer := func() *library.AuthorizeResult {
-		return must(w.consents.AuthorizeForToken(t.Context(), c.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{}))(t)
+		return must(
+			w.consents.AuthorizeForToken(
+				t.Context(),
+				c.call(authorizing, accessToken(g.tokens.AccessToken.Value)),
+				wire.SessionOptions{},
+			),
+		)(
+			t,
+		)
 	}
-	deny(library.AuthorizeRequest, must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t), anna)
+	deny(
+		library.AuthorizeRequest,
+		must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t),
+		anna,
+	)
 	must(g.readNow())(t)
 	deny(library.UserReauthRequest, refer(), bram) // in a browser of somebody else's
 	must(g.readNow())(t)
@@ -292,7 +320,10 @@ func TestReauthorizeAccount(t *testing.T) {
 			func(q *wire.RequestClaims) { q.RedirectURI = callback }), wire.SessionOptions{}))(t)
 		request := must(w.consents.FindRequest(t.Context(), library.ReauthorizeRequest, opened.Code.Reveal()))(t)
 		asked := delivery.ConnectionQuery{AccountReference: test.handle}
-		if _, err := w.accounts.Complete(t.Context(), bram.in(), request, asked); !errors.Is(err, library.ErrWrongPerson) {
+		if _, err := w.accounts.Complete(t.Context(), bram.in(), request, asked); !errors.Is(
+			err,
+			library.ErrWrongPerson,
+		) {
 			t.Errorf("%s, another person's browser: %v", what, err)
 		}
 		step, err := w.accounts.ConnectionStep(t.Context(), anna.in(), request, asked)

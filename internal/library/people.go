@@ -11,38 +11,31 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// How long a browser stays signed in: until it has rested for loginRest, and no
-// longer than loginMost.
-const (
-	loginIdleLimit   = 30 * time.Minute
-	loginMaxLifetime = 12 * time.Hour
-)
-
-// What can go wrong at the door. Texts for people are the pages' business.
+// The errors of signing in, creating a library and recovering one.
 var (
-	// ErrEmailShape says that an e-mail address is none.
+	// ErrEmailShape says that a text is not an e-mail address.
 	ErrEmailShape = errors.New("not an e-mail address")
-	// ErrEmailTaken says that the address has a library.
+	// ErrEmailTaken says that the e-mail address has a library already.
 	ErrEmailTaken = errors.New("e-mail address has a library already")
-	// ErrWrongPassword stands for a wrong address and a wrong password alike.
+	// ErrWrongPassword says that the e-mail address or the password is wrong, and not which.
 	ErrWrongPassword = errors.New("wrong e-mail address or password")
-	// ErrWrongCode stands for a wrong address and a wrong recovery code alike.
+	// ErrWrongCode says that the e-mail address or the recovery code is wrong, and not which.
 	ErrWrongCode = errors.New("wrong e-mail address or recovery code")
-	// ErrClosed says that no new libraries are made here.
+	// ErrClosed says that this server makes no new libraries.
 	ErrClosed = errors.New("no new libraries are made here")
-	// ErrSamePassword refuses a new password that is the old one.
+	// ErrSamePassword says that the new password is the current one.
 	ErrSamePassword = errors.New("the new password is the old one")
 )
 
-// PeopleConfig says how libraries are kept.
+// PeopleConfig says how libraries are made and deleted.
 type PeopleConfig struct {
-	// DeleteWait is how long a shut library can be brought back; 0 deletes at once.
+	// DeleteWait is how long a shut library can be reopened; 0 deletes at once.
 	DeleteWait time.Duration
-	// Closed refuses new libraries.
+	// Closed says that no new libraries are made.
 	Closed bool
 }
 
-// People looks after libraries and the ways into them.
+// People manages people's libraries, their logins, passwords and recovery codes.
 type People struct {
 	libraries LibraryStore
 	logins    LoginStore
@@ -50,48 +43,47 @@ type People struct {
 	blobs     Blobs
 	now       func() time.Time
 	config    PeopleConfig
-	tries     *loginLimiter
+	limiter   *loginLimiter
 }
 
-// NewPeople returns the people whose libraries are kept in the stores.
-func NewPeople(libraries LibraryStore, logins LoginStore, events EventStore, blobs Blobs, now func() time.Time, config PeopleConfig) *People {
-	return &People{libraries: libraries, logins: logins, events: events, blobs: blobs, now: now, config: config, tries: newLoginLimiter()}
+// NewPeople returns the people whose libraries are stored in the stores.
+func NewPeople(
+	libraries LibraryStore,
+	logins LoginStore,
+	events EventStore,
+	blobs Blobs,
+	now func() time.Time,
+	config PeopleConfig,
+) *People {
+	return &People{
+		libraries: libraries,
+		logins:    logins,
+		events:    events,
+		blobs:     blobs,
+		now:       now,
+		config:    config,
+		limiter:   newLoginLimiter(),
+	}
 }
 
-// Device is who stands at the door: what kind of device, from which address.
+// Device is the device of a person who signs in.
 type Device struct {
-	// Agent is "phone", "computer" or the like; it is kept in the activity.
+	// Kind is "phone", "computer" or the like. It is stored in the activity.
 	Kind string
-	// Address is the network address, used for slowing down guesses and never kept.
+	// Address is the network address. It limits guesses, and is never stored.
 	Address string
 }
 
-// NewPerson is what creating a library takes.
+// NewPerson is a person who creates a library.
 type NewPerson struct {
 	Email    string
 	Password string
 	Device
 }
 
-// SignedIn is a person in one browser: they can open their library.
-type SignedIn struct {
-	Login   Login
-	Library Library
-	secret  seal.Secret
-}
-
-// key opens the library.
-func (s *SignedIn) key() (seal.PrivateKey, error) {
-	k, err := s.secret.TakeKey(s.Login.Seal)
-	if err != nil {
-		return seal.PrivateKey{}, fmt.Errorf("open library %s for login %s: %w", s.Library.ID, s.Login.ID, err)
-	}
-	return k, nil
-}
-
-// Create makes a library and signs its person in; the secret is for the browser's
-// cookie. A recovery code is pending then. It returns ErrClosed, ErrEmailShape, a
-// [*PasswordError], ErrEmailTaken, or a [*WaitError] after too many tries.
+// Create makes a library with a pending recovery code, and signs its person in; the secret is for
+// the browser's cookie. It returns ErrClosed, ErrEmailShape, a [*PasswordError], ErrEmailTaken,
+// or a [*WaitError] after too many tries.
 func (p *People) Create(ctx context.Context, n NewPerson) (seal.Secret, error) {
 	if p.config.Closed {
 		return seal.Secret{}, ErrClosed
@@ -103,8 +95,8 @@ func (p *People) Create(ctx context.Context, n NewPerson) (seal.Secret, error) {
 	if err := checkPassword(n.Password, email); err != nil {
 		return seal.Secret{}, err
 	}
-	// Only tries that meet a taken address count: they could be guesses at who is here.
-	attempt, err := p.tries.begin(p.now(), n.Address, "")
+	// Only tries for a taken e-mail address count: they may be guesses at who has a library.
+	try, err := p.limiter.reserve(p.now(), n.Address, "")
 	if err != nil {
 		return seal.Secret{}, err
 	}
@@ -113,7 +105,13 @@ func (p *People) Create(ctx context.Context, n NewPerson) (seal.Secret, error) {
 		return seal.Secret{}, err
 	}
 	code := seal.NewRecoveryCode()
-	library := Library{ID: ID(seal.RandomID(26)), Email: email, PublicKey: key.PublicKey(), CreatedAt: p.now(), CodeMadeAt: p.now()}
+	library := Library{
+		ID:         ID(seal.RandomID(26)),
+		Email:      email,
+		PublicKey:  key.PublicKey(),
+		CreatedAt:  p.now(),
+		CodeMadeAt: p.now(),
+	}
 	passwordLock, err := p.lock(ctx, library.ID, LockPassword, key, n.Password)
 	if err != nil {
 		return seal.Secret{}, err
@@ -134,12 +132,12 @@ func (p *People) Create(ctx context.Context, n NewPerson) (seal.Secret, error) {
 	if err != nil {
 		return seal.Secret{}, fmt.Errorf("add library: %w", err)
 	}
-	attempt.succeeded()
+	try.cancel()
 	return secret, nil
 }
 
-// SignIn opens a library with its password. Where the recovery code was never
-// confirmed, a fresh one is pending. It returns ErrWrongPassword or a [*WaitError].
+// SignIn signs a person in with their password. If they have not confirmed the recovery code, a
+// new one is pending. It returns ErrWrongPassword or a [*WaitError].
 func (p *People) SignIn(ctx context.Context, email, password string, v Device) (seal.Secret, error) {
 	library, key, err := p.openLock(ctx, email, LockPassword, password, v)
 	if err != nil {
@@ -164,10 +162,9 @@ func (p *People) SignIn(ctx context.Context, email, password string, v Device) (
 	return secret, nil
 }
 
-// Recover opens a library with its recovery code and sets a new password. All
-// other browsers are signed out, the code is void and a fresh one is pending;
-// applications keep their access. It returns ErrWrongCode, a [*PasswordError] or a
-// [*WaitError].
+// Recover signs a person in with their recovery code and sets a new password. All other browsers
+// are signed out, and a new recovery code, in place of the old one, is pending. Applications
+// keep their access. It returns ErrWrongCode, a [*PasswordError] or a [*WaitError].
 func (p *People) Recover(ctx context.Context, email, code, password string, v Device) (seal.Secret, error) {
 	normal, err := NormalizeEmail(email)
 	if err != nil {
@@ -205,9 +202,15 @@ func (p *People) Recover(ctx context.Context, email, code, password string, v De
 	return secret, nil
 }
 
-// openLock opens a library by something its person knows, with the guesses slowed
-// down by address and by e-mail.
-func (p *People) openLock(ctx context.Context, email string, kind LockKind, word string, v Device) (Library, seal.PrivateKey, error) {
+// openLock opens a library with a password or recovery code, and limits guesses by network
+// address and by e-mail address.
+func (p *People) openLock(
+	ctx context.Context,
+	email string,
+	kind LockKind,
+	word string,
+	v Device,
+) (Library, seal.PrivateKey, error) {
 	wrong := ErrWrongPassword
 	if kind == LockRecovery {
 		wrong = ErrWrongCode
@@ -216,27 +219,27 @@ func (p *People) openLock(ctx context.Context, email string, kind LockKind, word
 	if err != nil {
 		return Library{}, seal.PrivateKey{}, err
 	}
-	attempt, err := p.tries.begin(p.now(), v.Address, email)
+	try, err := p.limiter.reserve(p.now(), v.Address, email)
 	if err != nil {
 		return Library{}, seal.PrivateKey{}, err
 	}
 	library, lock, err := p.findLock(ctx, email, kind)
 	if errors.Is(err, ErrNotFound) {
-		seal.SpendPasswordTime(ctx, word)
+		seal.SpendPasswordTime(ctx, word, seal.PasswordCost{})
 		return Library{}, seal.PrivateKey{}, wrong
 	}
 	if err != nil {
 		return Library{}, seal.PrivateKey{}, err
 	}
 	key, err := lock.Box.Open(ctx, word)
-	if errors.Is(err, seal.ErrShut) {
+	if errors.Is(err, seal.ErrCannotOpen) {
 		err := p.events.AddEvent(ctx, p.event(library.ID, EventWrongPassword, EventDetails{}))
 		return Library{}, seal.PrivateKey{}, errors.Join(wrong, err)
 	}
 	if err != nil {
 		return Library{}, seal.PrivateKey{}, fmt.Errorf("open library %s: %w", library.ID, err)
 	}
-	attempt.succeeded()
+	try.cancel()
 	return library, key, nil
 }
 
@@ -252,63 +255,17 @@ func (p *People) findLock(ctx context.Context, email string, kind LockKind) (Lib
 	return library, lock, nil
 }
 
+// lock seals a library's private key under a password or recovery code.
 func (p *People) lock(ctx context.Context, id ID, kind LockKind, key seal.PrivateKey, word string) (Lock, error) {
-	box, err := key.ShutWithPassword(ctx, word)
+	box, err := key.SealWithPassword(ctx, word, seal.PasswordCost{})
 	if err != nil {
 		return Lock{}, fmt.Errorf("lock library with %s: %w", kind, err)
 	}
 	return Lock{Library: id, Kind: kind, Box: box, CreatedAt: p.now()}, nil
 }
 
-// purposePending binds a pending code to its use.
-const purposePending = "carrel pending recovery code"
-
-// newLogin makes a login to which the library's key is handed, with a recovery code
-// to show if there is one.
-func (p *People) newLogin(id ID, key seal.PrivateKey, code, agent string) (seal.Secret, Login, error) {
-	secret := seal.NewSecret()
-	handed, err := key.HandToSecret(secret)
-	if err != nil {
-		return seal.Secret{}, Login{}, err
-	}
-	now := p.now()
-	login := Login{ID: LoginID(seal.RandomID(20)), Library: id, Hash: secret.Hash(), Seal: handed, Agent: agent,
-		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(loginIdleLimit)}
-	if code != "" {
-		if login.PendingCode, err = secret.SealText(purposePending, code); err != nil {
-			return seal.Secret{}, Login{}, err
-		}
-	}
-	return secret, login, nil
-}
-
-// Login finds who is signed in with a cookie's secret, and keeps them so while they
-// are active. It returns ErrNotFound for a login that is unknown or over.
-func (p *People) Login(ctx context.Context, secret seal.Secret) (*SignedIn, error) {
-	login, library, err := p.logins.GetLogin(ctx, secret.Hash())
-	if err != nil {
-		return nil, fmt.Errorf("get login: %w", err)
-	}
-	now := p.now()
-	if !now.Before(login.ExpiresAt) {
-		return nil, fmt.Errorf("login is over: %w", ErrNotFound)
-	}
-	if now.Sub(login.SeenAt) >= time.Minute { // not a write for every click
-		login.SeenAt, login.ExpiresAt = now, earlier(now.Add(loginIdleLimit), login.CreatedAt.Add(loginMaxLifetime))
-		if err := p.logins.TouchLogin(ctx, login.ID, login.SeenAt, login.ExpiresAt); err != nil {
-			return nil, fmt.Errorf("keep login: %w", err)
-		}
-	}
-	return &SignedIn{Login: login, Library: library, secret: secret}, nil
-}
-
-// SignOut ends the browser's login at once.
-func (p *People) SignOut(ctx context.Context, s *SignedIn) error {
-	return p.logins.EndLogin(ctx, s.Login.ID)
-}
-
-// NormalizeEmail brings an e-mail address into the form it is kept in: lower case,
-// no spaces around. It returns ErrEmailShape for what is no address.
+// NormalizeEmail returns an e-mail address as it is stored: in lower case, without spaces around
+// it. It returns ErrEmailShape for a text that is not an address.
 func NormalizeEmail(email string) (string, error) {
 	email = strings.ToLower(strings.TrimSpace(email))
 	parsed, err := mail.ParseAddress(email)

@@ -21,8 +21,19 @@ import (
 const returnTo = "https://library.example/providers/return"
 
 // gp is the one source of the tests' catalogue.
-var gp = delivery.Source{ID: 900123, Name: "Huisartsenpraktijk De Linde", Reference: "delinde~53", Provider: "fake:delinde~53",
-	Push: true, Version: fhir.STU3, ServiceID: 900001, ServiceName: "MedMij", ServiceReference: "medmij", GroupID: 2, GroupName: "Medical"}
+var gp = delivery.Source{
+	ID:               900123,
+	Name:             "Huisartsenpraktijk De Linde",
+	Reference:        "delinde~53",
+	Provider:         "fake:delinde~53",
+	Push:             true,
+	Version:          fhir.STU3,
+	ServiceID:        900001,
+	ServiceName:      "MedMij",
+	ServiceReference: "medmij",
+	GroupID:          2,
+	GroupName:        "Medical",
+}
 
 type fakeCatalogue struct{}
 
@@ -51,11 +62,19 @@ func (f *fakeProviders) AuthorizationURL(_ context.Context, d delivery.Authoriza
 	if d.Provider != gp.Provider {
 		return "", delivery.ErrProviderGone
 	}
-	return "https://provider.example/authorize?" + url.Values{"state": {d.State.Reveal()}, "correlation": {d.Correlation},
-		"redirect_uri": {d.RedirectURI}, "verifier": {d.Verifier.Reveal()}}.Encode(), nil
+	return "https://provider.example/authorize?" + url.Values{
+		"state":        {d.State.Reveal()},
+		"correlation":  {d.Correlation},
+		"redirect_uri": {d.RedirectURI},
+		"verifier":     {d.Verifier.Reveal()},
+	}.Encode(), nil
 }
 
-func (f *fakeProviders) Exchange(_ context.Context, d delivery.AuthorizationParams, code seal.Secret) (delivery.ProviderTokens, error) {
+func (f *fakeProviders) Exchange(
+	_ context.Context,
+	d delivery.AuthorizationParams,
+	code seal.Secret,
+) (delivery.ProviderTokens, error) {
 	if code.Reveal() != "good" {
 		return delivery.ProviderTokens{}, delivery.ErrProviderRefused
 	}
@@ -69,7 +88,12 @@ func (f *fakeProviders) AuthorizationError(_ context.Context, _ delivery.Authori
 	return errPassing
 }
 
-func (f *fakeProviders) RefreshTokens(_ context.Context, _ delivery.ProviderKey, refresh seal.Secret, _ string) (delivery.ProviderTokens, error) {
+func (f *fakeProviders) RefreshTokens(
+	_ context.Context,
+	_ delivery.ProviderKey,
+	refresh seal.Secret,
+	_ string,
+) (delivery.ProviderTokens, error) {
 	f.mu.Lock()
 	f.renewals = append(f.renewals, refresh.Reveal())
 	f.mu.Unlock()
@@ -111,7 +135,10 @@ func always(o delivery.Outcome) func(delivery.SendRequest) delivery.Outcome {
 // lasting gives access for a quarter of an hour, with or without a refresh token.
 func (w *world) lasting(renewable bool) func(int) (delivery.ProviderTokens, error) {
 	return func(n int) (delivery.ProviderTokens, error) {
-		a := delivery.ProviderTokens{Access: seal.SecretOf(fmt.Sprintf("access-%d", n)), ExpiresAt: w.clock().Add(15 * time.Minute)}
+		a := delivery.ProviderTokens{
+			Access:    seal.SecretOf(fmt.Sprintf("access-%d", n)),
+			ExpiresAt: w.clock().Add(15 * time.Minute),
+		}
 		if renewable {
 			a.Refresh = seal.SecretOf(fmt.Sprintf("refresh-%d", n))
 		}
@@ -123,7 +150,16 @@ func (w *world) lasting(renewable bool) func(int) (delivery.ProviderTokens, erro
 func (w *world) startDeliveries(c delivery.QueueConfig) {
 	w.t.Helper()
 	ring := must(seal.ParseKeyring(masterKeys))(w.t)
-	w.providers = &fakeProviders{w: w, outcome: always(delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201, Answer: []byte(`{"resourceType":"Observation"}`)})}
+	w.providers = &fakeProviders{
+		w: w,
+		outcome: always(
+			delivery.Outcome{
+				Kind:   delivery.OutcomeDelivered,
+				Status: 201,
+				Answer: []byte(`{"resourceType":"Observation"}`),
+			},
+		),
+	}
 	w.providers.access = w.lasting(false)
 	w.accounts = delivery.NewConnections(w.db, w.db, w.consents, fakeCatalogue{}, w.providers, ring, w.clock, returnTo)
 	w.deliveries = w.server(c)
@@ -162,8 +198,10 @@ func (w *world) work(d *delivery.Queue) {
 
 // due counts what should be taken now: waiting and due, or being posted at all.
 func (w *world) due() int {
-	return w.count("SELECT count(*) FROM deliveries WHERE state = 'waiting' AND next_at <= ?1 AND lease_until <= ?1 OR state = 'posting' AND lease_until <= ?1 OR lease_until > ?1 AND lease <> ''",
-		w.clock().UnixMilli())
+	return w.count(
+		"SELECT count(*) FROM deliveries WHERE state = 'waiting' AND next_at <= ?1 AND lease_until <= ?1 OR state = 'posting' AND lease_until <= ?1 OR lease_until > ?1 AND lease <> ''",
+		w.clock().UnixMilli(),
+	)
 }
 
 // resident is a person who has a library and is signed in, and no password: to hash one
@@ -171,7 +209,14 @@ func (w *world) due() int {
 func (w *world) resident(email string) *person {
 	w.t.Helper()
 	key, secret, now := must(seal.GenerateKey())(w.t), seal.NewSecret(), w.clock()
-	l := library.Library{ID: library.ID(seal.RandomID(26)), Email: email, PublicKey: key.PublicKey(), CreatedAt: now, CodeMadeAt: now, CodeSaved: true}
+	l := library.Library{
+		ID:         library.ID(seal.RandomID(26)),
+		Email:      email,
+		PublicKey:  key.PublicKey(),
+		CreatedAt:  now,
+		CodeMadeAt: now,
+		CodeSaved:  true,
+	}
 	created := library.Event{Library: l.ID, At: now, Kind: library.EventLibraryCreated}
 	if err := w.db.AddLibrary(w.t.Context(), l, nil, w.login(l.ID, key, secret), created); err != nil {
 		w.t.Fatal(err)
@@ -182,8 +227,15 @@ func (w *world) resident(email string) *person {
 func (w *world) login(id library.ID, key seal.PrivateKey, secret seal.Secret) library.Login {
 	w.t.Helper()
 	now := w.clock()
-	return library.Login{ID: library.LoginID(seal.RandomID(20)), Library: id, Hash: secret.Hash(), Seal: must(key.HandToSecret(secret))(w.t),
-		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(30 * time.Minute)}
+	return library.Login{
+		ID:        library.LoginID(seal.RandomID(20)),
+		Library:   id,
+		Hash:      secret.Hash(),
+		Seal:      must(key.SealToSecret(secret))(w.t),
+		CreatedAt: now,
+		SeenAt:    now,
+		ExpiresAt: now.Add(30 * time.Minute),
+	}
 }
 
 // request opens a link for a person and returns it as their browser finds it.
@@ -220,7 +272,15 @@ func (p *person) connect(c client) (granted, delivery.Connection) {
 	code := opened.Code.Reveal()
 	r := must(p.w.consents.FindRequest(ctx, library.AuthorizeRequest, code))(p.w.t)
 	state := p.depart(r, delivery.Target{Source: gp.ID})
-	back := must(p.w.accounts.HandleCallback(ctx, p.in(), delivery.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")}))(p.w.t)
+	back := must(
+		p.w.accounts.HandleCallback(
+			ctx,
+			p.in(),
+			delivery.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")},
+		),
+	)(
+		p.w.t,
+	)
 	if back.Result != delivery.AuthorizationConnected || back.Return != "/the/page" {
 		p.w.t.Fatalf("returned %+v", back)
 	}

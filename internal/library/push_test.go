@@ -24,7 +24,11 @@ func TestDescriptor(t *testing.T) {
 	const account = `"accounts":[{"accountId":"1"}]`
 	const mime = `"mimeType":"text/plain"`
 	sign := func(metadata string) string {
-		return must(wire.Sign(contractKey(), wire.Header{}, wire.DescriptorClaims{Metadata: json.RawMessage(metadata)}))(t)
+		return must(
+			wire.Sign(contractKey(), wire.Header{}, wire.DescriptorClaims{Metadata: json.RawMessage(metadata)}),
+		)(
+			t,
+		)
 	}
 	d, err := call.Descriptor(sign(`{` + mime + `,` + account + `,"fileName":"x","reference":["r"],"tags":["t"]}`))
 	if err != nil || d.MIMEType != "text/plain" || d.Reference[0] != "r" || d.Tags[0] != "t" || len(d.Extra) != 1 {
@@ -54,7 +58,8 @@ func TestDescriptor(t *testing.T) {
 	} {
 		_, err := call.Descriptor(sign(test.metadata))
 		var refusal *wire.Error
-		if !errors.As(err, &refusal) && test.want != "" || refusal != nil && (refusal.Status != 400 || !strings.Contains(refusal.Message, test.want)) {
+		if !errors.As(err, &refusal) && test.want != "" ||
+			refusal != nil && (refusal.Status != 400 || !strings.Contains(refusal.Message, test.want)) {
 			t.Errorf("%s: %v, want %q", name, err, test.want)
 		}
 	}
@@ -81,10 +86,22 @@ func TestServerDecidesWhoPushed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	g := w.resident("anna@example.org").allow(w.contract(w.application(), library.Write))
-	d := descriptor(t, map[string]any{"appId": "x", "appid": "x", "contractId": "y", "contractid": "y", "partnerid": "z", "created": 1, "more": true})
+	d := descriptor(
+		t,
+		map[string]any{
+			"appId":      "x",
+			"appid":      "x",
+			"contractId": "y",
+			"contractid": "y",
+			"partnerid":  "z",
+			"created":    1,
+			"more":       true,
+		},
+	)
 	file := must(w.files.Push(t.Context(), must(g.bearer())(t), d, strings.NewReader("")))(t)
 	m := file.Metadata
-	if m.ApplicationID != g.Application.ID || m.ContractID != g.Contract.ID || m.PartnerID != g.Application.PartnerID || m.Created != wire.MillisOf(w.clock()) {
+	if m.ApplicationID != g.Application.ID || m.ContractID != g.Contract.ID || m.PartnerID != g.Application.PartnerID ||
+		m.Created != wire.MillisOf(w.clock()) {
 		t.Errorf("metadata %+v", m)
 	}
 	if want := map[string]json.RawMessage{"more": json.RawMessage("true")}; !reflect.DeepEqual(m.Extra, want) {
@@ -156,7 +173,12 @@ func TestReplayedPush(t *testing.T) {
 		token := g.token(accessToken(g.tokens.AccessToken.Value), func(q *wire.RequestClaims) { q.Nonce = nonce })
 		push := func() error {
 			call := must(w.clients.Verify(t.Context(), token))(t)
-			_, err := w.files.Push(t.Context(), must(w.consents.Bearer(t.Context(), call))(t), descriptor(t, nil), bytes.NewReader(content))
+			_, err := w.files.Push(
+				t.Context(),
+				must(w.consents.Bearer(t.Context(), call))(t),
+				descriptor(t, nil),
+				bytes.NewReader(content),
+			)
 			return err
 		}
 		const many = 6
@@ -196,7 +218,12 @@ func TestReadsInPieces(t *testing.T) {
 		for name, pieces := range map[string]func(io.Reader) io.Reader{"bytes": iotest.OneByteReader, "halves": iotest.HalfReader, "with the end": iotest.DataErrReader} {
 			name = fmt.Sprint(n, name)
 			want[name] = string(content)
-			file, err := w.files.Push(t.Context(), must(g.bearer())(t), descriptor(t, map[string]any{"reference": []string{name}}), pieces(bytes.NewReader(content)))
+			file, err := w.files.Push(
+				t.Context(),
+				must(g.bearer())(t),
+				descriptor(t, map[string]any{"reference": []string{name}}),
+				pieces(bytes.NewReader(content)),
+			)
 			if err != nil || file.Size != int64(n) {
 				t.Errorf("%s: %d bytes, %v", name, file.Size, err)
 			}

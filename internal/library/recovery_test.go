@@ -59,7 +59,10 @@ func TestPendingCode(t *testing.T) {
 	if n := w.count(`SELECT count(*) FROM logins WHERE pending_code IS NOT NULL`); n != 0 {
 		t.Errorf("%d logins hold a code still", n)
 	}
-	if _, err := w.people.Recover(t.Context(), anna.email, first, "een nieuw goed wachtwoord", library.Device{}); !errors.Is(err, library.ErrWrongCode) {
+	if _, err := w.people.Recover(t.Context(), anna.email, first, "een nieuw goed wachtwoord", library.Device{}); !errors.Is(
+		err,
+		library.ErrWrongCode,
+	) {
 		t.Errorf("the void code: %v", err)
 	}
 }
@@ -89,7 +92,10 @@ func TestRecover(t *testing.T) {
 		"another address": {"bram@example.org", code, library.ErrWrongCode},
 		"no address":      {"bram", code, library.ErrEmailShape},
 	} {
-		if _, err := w.people.Recover(t.Context(), test.email, test.code, fresh, library.Device{}); !errors.Is(err, test.want) {
+		if _, err := w.people.Recover(t.Context(), test.email, test.code, fresh, library.Device{}); !errors.Is(
+			err,
+			test.want,
+		) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 	}
@@ -97,7 +103,10 @@ func TestRecover(t *testing.T) {
 	if _, err := w.people.Recover(t.Context(), anna.email, code, "short", library.Device{}); !errors.As(err, &refused) {
 		t.Errorf("a short new password: %v", err)
 	}
-	if _, err := w.people.SignIn(t.Context(), anna.email, code, library.Device{}); !errors.Is(err, library.ErrWrongPassword) {
+	if _, err := w.people.SignIn(t.Context(), anna.email, code, library.Device{}); !errors.Is(
+		err,
+		library.ErrWrongPassword,
+	) {
 		t.Errorf("the code as a password: %v", err)
 	}
 
@@ -110,10 +119,16 @@ func TestRecover(t *testing.T) {
 	if got := anna.pending(); got == "" || got == code {
 		t.Errorf("the new code is %q", got)
 	}
-	if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Device{}); !errors.Is(err, library.ErrWrongPassword) {
+	if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Device{}); !errors.Is(
+		err,
+		library.ErrWrongPassword,
+	) {
 		t.Errorf("the old password: %v", err)
 	}
-	if _, err := w.people.Recover(t.Context(), anna.email, code, fresh, library.Device{}); !errors.Is(err, library.ErrWrongCode) {
+	if _, err := w.people.Recover(t.Context(), anna.email, code, fresh, library.Device{}); !errors.Is(
+		err,
+		library.ErrWrongCode,
+	) {
 		t.Errorf("the code again: %v", err)
 	}
 	if got, err := g.readNow(); err != nil || got["a file"] != "text" {
@@ -127,7 +142,8 @@ func TestRecover(t *testing.T) {
 	_ = content.Close()
 	anna.password = fresh
 	anna.signIn()
-	if got := anna.events(); !strings.Contains(got, "you.wrong you.wrong") || !strings.Contains(got, "you.recovered you.signed_in you.code") {
+	if got := anna.events(); !strings.Contains(got, "you.wrong you.wrong") ||
+		!strings.Contains(got, "you.recovered you.signed_in you.code") {
 		t.Errorf("activity %s", got)
 	}
 }
@@ -154,7 +170,10 @@ func TestNewCode(t *testing.T) {
 	if fresh == "" || fresh == old || anna.in().Library.CodeSaved {
 		t.Errorf("the new code is %q", fresh)
 	}
-	if _, err := w.people.Recover(t.Context(), anna.email, old, "een nieuw goed wachtwoord", library.Device{}); !errors.Is(err, library.ErrWrongCode) {
+	if _, err := w.people.Recover(t.Context(), anna.email, old, "een nieuw goed wachtwoord", library.Device{}); !errors.Is(
+		err,
+		library.ErrWrongCode,
+	) {
 		t.Errorf("the old code: %v", err)
 	}
 	if _, err := w.people.Recover(t.Context(), anna.email, fresh, "een nieuw goed wachtwoord", library.Device{}); err != nil {

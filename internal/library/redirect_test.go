@@ -18,7 +18,11 @@ func TestRedirectURI(t *testing.T) {
 			"http://localhost:9000/back", "digime-ca-x1://auth", "https://app.example"}
 	})
 	ask := func(uri string) error {
-		_, err := w.consents.Authorize(t.Context(), c.call(authorizing, func(q *wire.RequestClaims) { q.RedirectURI = uri }), wire.SessionOptions{})
+		_, err := w.consents.Authorize(
+			t.Context(),
+			c.call(authorizing, func(q *wire.RequestClaims) { q.RedirectURI = uri }),
+			wire.SessionOptions{},
+		)
 		return err
 	}
 	for _, uri := range []string{
@@ -165,10 +169,12 @@ func TestCallback(t *testing.T) {
 				t.Errorf("%s: state %q came back", uri, got)
 			}
 		}
-		if q := queryOf(t, failed); q.Get("success") != "false" || q.Get("errorCode") != "USER_CANCEL" || q.Has("accountReference") {
+		if q := queryOf(t, failed); q.Get("success") != "false" || q.Get("errorCode") != "USER_CANCEL" ||
+			q.Has("accountReference") {
 			t.Errorf("refused: %v", q)
 		}
-		if q := queryOf(t, allowed); q.Get("success") != "true" || q.Get("accountReference") == "" || len(q["code"]) == 0 {
+		if q := queryOf(t, allowed); q.Get("success") != "true" || q.Get("accountReference") == "" ||
+			len(q["code"]) == 0 {
 			t.Errorf("allowed: %v", q)
 		}
 	}

@@ -16,7 +16,15 @@ func TestRefuseToRenew(t *testing.T) {
 	c := w.contract(w.application(), library.Read)
 	g := anna.allow(c)
 	ask := func() *library.PendingRequest {
-		opened := must(w.consents.AuthorizeForToken(t.Context(), c.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{}))(t)
+		opened := must(
+			w.consents.AuthorizeForToken(
+				t.Context(),
+				c.call(authorizing, accessToken(g.tokens.AccessToken.Value)),
+				wire.SessionOptions{},
+			),
+		)(
+			t,
+		)
 		return must(w.consents.FindRequest(t.Context(), library.UserReauthRequest, opened.Code.Reveal()))(t)
 	}
 	deny := func(who *library.SignedIn) {

@@ -4,16 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
-	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// GetClient finds a contract, with its application, by the contract's id alone.
+// GetClient returns a contract with its application, by the contract's id alone.
 func (c *Clients) GetClient(ctx context.Context, contract wire.ContractID) (Client, error) {
 	return c.store.GetContract(ctx, contract)
 }
@@ -23,29 +20,30 @@ func (c *Clients) ListApplications(ctx context.Context) ([]Application, error) {
 	return c.store.ListApplications(ctx)
 }
 
-// ListContracts lists an application's contracts, oldest first; all if empty.
+// ListContracts lists an application's contracts, oldest first. An empty application means all.
 func (c *Clients) ListContracts(ctx context.Context, application wire.ApplicationID) ([]Contract, error) {
 	return c.store.ListContracts(ctx, application)
 }
 
-// DisableApplication ends an application and all of its contracts at once; servers
-// that run beside it learn of it within a second.
+// DisableApplication disables an application and all of its contracts at once; other servers
+// on the same store learn of it within a second.
 func (c *Clients) DisableApplication(ctx context.Context, id wire.ApplicationID) error {
-	defer c.recent.forget()
+	defer c.recent.clear()
 	return c.store.DisableApplication(ctx, id, c.now())
 }
 
-// DisableContract ends a contract at once; servers that run beside it learn of it
+// DisableContract disables a contract at once; other servers on the same store learn of it
 // within a second.
 func (c *Clients) DisableContract(ctx context.Context, id wire.ContractID) error {
-	defer c.recent.forget()
+	defer c.recent.clear()
 	return c.store.DisableContract(ctx, id, c.now())
 }
 
-// maxPartnerID bounds what every file of the application comes back with, in a header.
+// maxPartnerID is the largest length of a partner id, in bytes: each file of the application
+// is read back with it in a header.
 const maxPartnerID = 128
 
-// AddApplication registers an application. An empty id is made up.
+// AddApplication registers an application. It makes an id if that is empty.
 func (c *Clients) AddApplication(ctx context.Context, a Application) (Application, error) {
 	if a.ID == "" {
 		a.ID = wire.ApplicationID(wire.RandomAlphanumeric(32))
@@ -69,12 +67,11 @@ func (c *Clients) AddApplication(ctx context.Context, a Application) (Applicatio
 	return a, nil
 }
 
-// contractYears is how long a contract lasts unless it says otherwise.
+// contractYears is how many years a contract lasts by default.
 const contractYears = 10
 
-// AddContract registers a contract. An empty id is made up; a zero ExpiresAt
-// becomes ten years from now; a read contract without a scope may see all raw and
-// mapped files.
+// AddContract registers a contract. It makes an id if that is empty; a zero ExpiresAt becomes
+// ten years from now; a read contract without a scope may see all raw and mapped files.
 func (c *Clients) AddContract(ctx context.Context, k Contract) (Contract, error) {
 	if k.ID == "" {
 		k.ID = wire.ContractID(wire.RandomAlphanumeric(32))
@@ -107,66 +104,4 @@ func (c *Clients) AddContract(ctx context.Context, k Contract) (Contract, error)
 		return Contract{}, fmt.Errorf("add contract %s: %w", k.ID, err)
 	}
 	return k, nil
-}
-
-// browserSchemes are schemes that a browser would run or show as its own.
-var browserSchemes = []string{"javascript", "data", "vbscript", "file", "blob", "about", "view-source", "filesystem", "ftp", "ws", "wss"}
-
-// checkRedirectURI says whether people may be sent there: https, http on this
-// machine only, or a scheme of the application's own.
-func checkRedirectURI(uri string) error {
-	u, err := url.Parse(uri)
-	switch {
-	case err != nil || !isPrintableASCII(uri):
-		return fmt.Errorf("redirect URI %q is not a URI", uri)
-	case u.Scheme == "" || u.Host == "":
-		return fmt.Errorf("redirect URI %q: want scheme://host/path", uri)
-	case u.Fragment != "" || strings.Contains(uri, "#"):
-		return fmt.Errorf("redirect URI %q: it may have no fragment", uri)
-	case u.User != nil:
-		return fmt.Errorf("redirect URI %q: it may have no user name", uri)
-	case slices.Contains(browserSchemes, strings.ToLower(u.Scheme)):
-		return fmt.Errorf("redirect URI %q: the scheme %s is not allowed", uri, u.Scheme)
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return fmt.Errorf("redirect URI %q: http is for this machine only, use https", uri)
-	}
-	return nil
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
-}
-
-// plain reports whether a URI is printable ASCII without spaces.
-func isPrintableASCII(uri string) bool {
-	for i := range len(uri) {
-		if uri[i] <= ' ' || uri[i] >= 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
-// maxRedirectURI bounds what a request may ask for, in bytes.
-const maxRedirectURI = 2048
-
-// AllowsRedirect reports whether a request may name uri: as written, without
-// normalising, scheme, host, port and path are those of a registered one. Only the
-// query is free.
-func (k Contract) AllowsRedirect(uri string) bool {
-	if len(uri) > maxRedirectURI || !isPrintableASCII(uri) || strings.Contains(uri, "#") {
-		return false
-	}
-	base, query, _ := strings.Cut(uri, "?")
-	if _, err := url.ParseQuery(query); err != nil {
-		return false
-	}
-	return slices.ContainsFunc(k.RedirectURIs, func(registered string) bool {
-		r, _, _ := strings.Cut(registered, "?")
-		return base == r
-	})
 }

@@ -27,7 +27,9 @@ func (g granted) standsFor() wire.AccountID {
 // revocation opens a link to revoke and finds its request.
 func (g granted) revocation(account wire.AccountID) *library.PendingRequest {
 	g.w.t.Helper()
-	return g.openedLink(must(g.w.accounts.OpenRevocation(g.w.t.Context(), must(g.bearer())(g.w.t), account, callback+"?mine=1"))(g.w.t))
+	return g.openedLink(
+		must(g.w.accounts.OpenRevocation(g.w.t.Context(), must(g.bearer())(g.w.t), account, callback+"?mine=1"))(g.w.t),
+	)
 }
 
 func (g granted) openedLink(code seal.Secret) *library.PendingRequest {
@@ -43,7 +45,13 @@ func TestOpenRevocation(t *testing.T) {
 	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	app := w.application()
 	g, account := anna.connect(w.contract(app, library.Write))
-	reader, elsewhere, brams := anna.allow(w.contract(app, library.Read)), anna.allow(w.contract(w.application(), library.Write)), bram.allow(g.client)
+	reader, elsewhere, brams := anna.allow(
+		w.contract(app, library.Read),
+	), anna.allow(
+		w.contract(w.application(), library.Write),
+	), bram.allow(
+		g.client,
+	)
 	user := g.standsFor()
 
 	for name, tt := range map[string]struct {
@@ -90,7 +98,8 @@ func TestOpenRevocation(t *testing.T) {
 	}
 	w.pass(30 * time.Minute)
 	var fault *library.RequestError
-	if _, err := w.consents.FindRequest(t.Context(), library.RevokeRequest, code.Reveal()); !errors.As(err, &fault) || fault.Problem != library.RequestExpired {
+	if _, err := w.consents.FindRequest(t.Context(), library.RevokeRequest, code.Reveal()); !errors.As(err, &fault) ||
+		fault.Problem != library.RequestExpired {
 		t.Errorf("after half an hour: %v", err)
 	}
 }
@@ -109,7 +118,8 @@ func TestRevokeAccount(t *testing.T) {
 	if want := callback + "?mine=1&error_message=USER_CANCEL&result=failed"; back != want {
 		t.Errorf("after a no: %s, want %s", back, want)
 	}
-	if _, err := g.deliver(account.ID, observation("1")); err != nil || !strings.HasPrefix(p.events(), before+" sent.accepted") {
+	if _, err := g.deliver(account.ID, observation("1")); err != nil ||
+		!strings.HasPrefix(p.events(), before+" sent.accepted") {
 		t.Errorf("after a no: %v, activity %s", err, p.events())
 	}
 
@@ -123,7 +133,8 @@ func TestRevokeAccount(t *testing.T) {
 		t.Errorf("activity %s", p.events())
 	}
 	var fault *library.RequestError
-	if _, err := w.consents.FindRequest(t.Context(), library.RevokeRequest, code.Reveal()); !errors.As(err, &fault) || fault.Problem != library.RequestAnswered {
+	if _, err := w.consents.FindRequest(t.Context(), library.RevokeRequest, code.Reveal()); !errors.As(err, &fault) ||
+		fault.Problem != library.RequestAnswered {
 		t.Errorf("the same link again: %v", err)
 	}
 	// What another link is about has gone; it can be answered all the same, once.
@@ -136,7 +147,10 @@ func TestRevokeAccount(t *testing.T) {
 	if _, err := w.accounts.Revoke(t.Context(), p.in(), other); !errors.Is(err, library.ErrUsed) {
 		t.Errorf("answered twice: %v", err)
 	}
-	if _, err := w.consents.Deny(t.Context(), other, p.in(), library.CallbackUserCancel); !errors.Is(err, library.ErrUsed) {
+	if _, err := w.consents.Deny(t.Context(), other, p.in(), library.CallbackUserCancel); !errors.Is(
+		err,
+		library.ErrUsed,
+	) {
 		t.Errorf("answered with both: %v", err)
 	}
 }
@@ -149,7 +163,15 @@ func TestRevokeUser(t *testing.T) {
 	app := w.application()
 	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	writing, reading := w.contract(app, library.Write), w.contract(app, library.Read)
-	writer, reader, elsewhere, brams := anna.allow(writing), anna.allow(reading), anna.allow(w.contract(w.application(), library.Read)), bram.allow(writing)
+	writer, reader, elsewhere, brams := anna.allow(
+		writing,
+	), anna.allow(
+		reading,
+	), anna.allow(
+		w.contract(w.application(), library.Read),
+	), bram.allow(
+		writing,
+	)
 	request := writer.revocation(writer.standsFor())
 	v := must(w.accounts.Revocation(t.Context(), anna.in(), request))(t)
 	if v.Account != nil || len(v.Grants) != 2 {
@@ -185,7 +207,7 @@ func TestDeleteUserAccount(t *testing.T) {
 	user, before := g.standsFor(), p.events()
 	pending := g.revocation(user)
 	for range 2 { // clients try again
-		if err := w.accounts.Delete(t.Context(), must(g.bearer())(t), user); err != nil {
+		if err := w.accounts.DeleteForBearer(t.Context(), must(g.bearer())(t), user); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -193,16 +215,32 @@ func TestDeleteUserAccount(t *testing.T) {
 		t.Errorf("activity %s: nothing has ended", p.events())
 	}
 	for _, g := range []granted{g, reader} {
-		if list := must(w.accounts.ListForBearer(t.Context(), must(g.bearer())(t)))(t); len(list) != 1 || list[0].ID != account.ID {
+		if list := must(w.accounts.ListForBearer(t.Context(), must(g.bearer())(t)))(t); len(list) != 1 ||
+			list[0].ID != account.ID {
 			t.Errorf("accounts %+v", list)
 		}
 		_, err := w.accounts.OpenRevocation(t.Context(), must(g.bearer())(t), user, callback)
 		refused(t, "revocation", err, library.Unknown("Account"))
 	}
-	ref := must(w.consents.Reference(t.Context(), g.call(), wire.ReferenceRequest{Type: "accountId", Value: string(user)}))(t)
-	opened := must(w.consents.AuthorizeForToken(t.Context(), g.call(accessToken(g.tokens.AccessToken.Value), func(q *wire.RequestClaims) { q.RedirectURI = callback }), wire.SessionOptions{}))(t)
+	ref := must(
+		w.consents.Reference(t.Context(), g.call(), wire.ReferenceRequest{Type: "accountId", Value: string(user)}),
+	)(
+		t,
+	)
+	opened := must(
+		w.consents.AuthorizeForToken(
+			t.Context(),
+			g.call(accessToken(g.tokens.AccessToken.Value), func(q *wire.RequestClaims) { q.RedirectURI = callback }),
+			wire.SessionOptions{},
+		),
+	)(
+		t,
+	)
 	link := must(w.consents.FindRequest(t.Context(), library.ReauthorizeRequest, opened.Code.Reveal()))(t)
-	if _, err := w.accounts.ConnectionStep(t.Context(), p.in(), link, delivery.ConnectionQuery{AccountReference: ref}); !errors.Is(err, library.ErrNotFound) {
+	if _, err := w.accounts.ConnectionStep(t.Context(), p.in(), link, delivery.ConnectionQuery{AccountReference: ref}); !errors.Is(
+		err,
+		library.ErrNotFound,
+	) {
 		t.Errorf("referred to: %v", err)
 	}
 	theirs.standsFor() // is another person's, and seen
@@ -218,7 +256,15 @@ func TestDeleteUserAccount(t *testing.T) {
 		t.Errorf("a link from before would end %+v", v)
 	}
 
-	opened = must(w.consents.Authorize(t.Context(), g.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{}))(t)
+	opened = must(
+		w.consents.Authorize(
+			t.Context(),
+			g.call(authorizing, accessToken(g.tokens.AccessToken.Value)),
+			wire.SessionOptions{},
+		),
+	)(
+		t,
+	)
 	back := p.answer(library.AuthorizeRequest, opened.Code.Reveal())
 	list := must(w.accounts.ListForBearer(t.Context(), must(g.bearer())(t)))(t)
 	if len(list) != 2 || list[0].ID != user || list[0].Reference != back.Get("accountReference") {

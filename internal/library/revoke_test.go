@@ -44,9 +44,17 @@ func TestRevoke(t *testing.T) {
 	refused(t, "refresh token", err, library.InvalidToken(wire.KindRefreshToken))
 	_, err = w.consents.Exchange(t.Context(), g.call(exchanging(code)))
 	refused(t, "code", err, library.InvalidToken(wire.KindAuthorizationCode))
-	_, err = w.consents.Authorize(t.Context(), reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{})
+	_, err = w.consents.Authorize(
+		t.Context(),
+		reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)),
+		wire.SessionOptions{},
+	)
 	refused(t, "linking", err, library.InvalidToken(wire.KindAccessToken))
-	_, err = w.consents.AuthorizeForToken(t.Context(), reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)), wire.SessionOptions{})
+	_, err = w.consents.AuthorizeForToken(
+		t.Context(),
+		reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)),
+		wire.SessionOptions{},
+	)
 	refused(t, "renewing", err, library.InvalidToken(wire.KindAccessToken))
 	_ = w.files.List(t.Context(), r, func(e wire.FileEntry) error {
 		_, _, err := w.files.Open(t.Context(), r, e.Name)
@@ -71,7 +79,8 @@ func TestRevoke(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if got := anna.events(); strings.Count(got, "app.stopped") != 1 || strings.Contains(got, "file.read app.stopped file.read") {
+	if got := anna.events(); strings.Count(got, "app.stopped") != 1 ||
+		strings.Contains(got, "file.read app.stopped file.read") {
 		t.Errorf("activity %s", got)
 	}
 	again := anna.allow(reader)
@@ -104,7 +113,10 @@ func TestRevokeDuringAPush(t *testing.T) {
 			},
 		} {
 			g := anna.allow(writer)
-			body := io.MultiReader(bytes.NewReader(content), hook(func() error { return how(library.GrantID(g.tokens.ConsentID)) }))
+			body := io.MultiReader(
+				bytes.NewReader(content),
+				hook(func() error { return how(library.GrantID(g.tokens.ConsentID)) }),
+			)
 			_, err := w.files.Push(t.Context(), must(g.bearer())(t), descriptor(t, nil), body)
 			refused(t, name+", "+end, err, library.InvalidToken(wire.KindAccessToken))
 		}
@@ -154,7 +166,8 @@ func TestGrants(t *testing.T) {
 		byID[v.Grant.ID] = v
 	}
 	ended := byID[library.GrantID(g.tokens.ConsentID)]
-	if ended.Client.Contract.ID != first.Contract.ID || ended.Grant.Active(w.clock()) || ended.Grant.LastUsedAt.IsZero() {
+	if ended.Client.Contract.ID != first.Contract.ID || ended.Grant.Active(w.clock()) ||
+		ended.Grant.LastUsedAt.IsZero() {
 		t.Errorf("what has ended: %+v", ended)
 	}
 	for id, v := range byID {

@@ -1,6 +1,7 @@
 package library
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,47 +10,58 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// view is what a session sees: what the contract allows and the session asked for.
-type view struct {
-	scope    Scope
+// Scope is what a read contract may see. It is empty for a write contract.
+type Scope struct {
+	// Raw files have been pushed; mapped files come from sources.
+	Raw    bool `json:"raw,omitempty"`
+	Mapped bool `json:"mapped,omitempty"`
+	// Own narrows raw files to those that the same application pushed.
+	Own bool `json:"own,omitempty"`
+	// Filter narrows raw files by their metadata.
+	Filter *wire.MetadataFilter `json:"filter,omitempty"`
+}
+
+// sessionScope is what a session may read: what its contract allows and the session asks for.
+type sessionScope struct {
+	contract Scope
 	reader   wire.ApplicationID
 	criteria []wire.Criterion
-	// narrowed says that the session named criteria: a file must fit one of them.
+	// narrowed says that the session has criteria: a file must meet one of them.
 	narrowed bool
 	now      time.Time
 }
 
-func (r *ReadSession) view(now time.Time) view {
-	v := view{scope: r.Bearer.Client.Contract.Scope, reader: r.Bearer.Client.Application.ID, now: now}
-	if s := r.Session.Options.Scope; s != nil {
-		v.criteria, v.narrowed = s.Criteria, len(s.Criteria) > 0
+func (r *ReadSession) scope(now time.Time) sessionScope {
+	s := sessionScope{contract: r.Bearer.Client.Contract.Scope, reader: r.Bearer.Client.Application.ID, now: now}
+	if asked := r.Session.Options.Scope; asked != nil {
+		s.criteria, s.narrowed = asked.Criteria, len(asked.Criteria) > 0
 	}
-	return v
+	return s
 }
 
-// sees reports whether a pushed file lies within the view.
-func (v view) sees(f File) bool {
-	if !v.scope.Raw || v.scope.Own && f.Application != v.reader {
+// includes reports whether the session may read a pushed file.
+func (s sessionScope) includes(f File) bool {
+	if !s.contract.Raw || s.contract.Own && f.Application != s.reader {
 		return false
 	}
-	if v.scope.Filter != nil && !fits(v.scope.Filter, f) {
+	if s.contract.Filter != nil && !fits(s.contract.Filter, f) {
 		return false
 	}
-	return !v.narrowed || slices.ContainsFunc(v.criteria, func(c wire.Criterion) bool { return v.meets(c, f) })
+	return !s.narrowed || slices.ContainsFunc(s.criteria, func(c wire.Criterion) bool { return s.meets(c, f) })
 }
 
-func (v view) meets(c wire.Criterion, f File) bool {
+func (s sessionScope) meets(c wire.Criterion, f File) bool {
 	if c.From != 0 && f.CreatedAt.Before(c.From.Time()) {
 		return false
 	}
-	if since, err := parseLast(c.Last); err != nil || since != nil && f.CreatedAt.Before(since(v.now)) {
+	if since, err := parseLast(c.Last); err != nil || since != nil && f.CreatedAt.Before(since(s.now)) {
 		return false
 	}
 	return c.Metadata == nil || fits(c.Metadata, f)
 }
 
-// fits reports whether a file has, for each list of the filter that is not empty,
-// at least one of its values.
+// fits reports whether a file has, for each list of the filter that is not empty, at least one
+// of its values.
 func fits(q *wire.MetadataFilter, f File) bool {
 	m := f.Metadata
 	return oneOf(q.AppID, m.ApplicationID) &&
@@ -68,8 +80,8 @@ func overlap[T comparable](want, have []T) bool {
 	return len(want) == 0 || slices.ContainsFunc(want, func(w T) bool { return slices.Contains(have, w) })
 }
 
-// parseLast reads a span like 3d, 6m or 1y (also 2w and 12h) as the time it began.
-// Empty text is no span.
+// parseLast parses a span of time that ends now: 12h, 3d, 2w, 6m or 1y. It returns a function
+// that gives the span's beginning; nil for an empty text, which is no span.
 func parseLast(s string) (func(now time.Time) time.Time, error) {
 	if s == "" {
 		return nil, nil
@@ -93,3 +105,5 @@ func parseLast(s string) (func(now time.Time) time.Time, error) {
 	}
 	return nil, errBadLast
 }
+
+var errBadLast = errors.New("want a number and a unit: 3d, 6m, 1y")

@@ -54,7 +54,10 @@ func newShelf(t *testing.T) *shelf {
 		for _, a := range f.accounts {
 			accounts = append(accounts, map[string]string{"accountId": a})
 		}
-		d := descriptor(t, map[string]any{"mimeType": f.mime, "tags": f.tags, "reference": f.refs, "accounts": accounts})
+		d := descriptor(
+			t,
+			map[string]any{"mimeType": f.mime, "tags": f.tags, "reference": f.refs, "accounts": accounts},
+		)
 		g := grants[f.own]
 		g.tokens = must(w.consents.Refresh(t.Context(), g.call(refreshing(g.tokens.RefreshToken.Value))))(t)
 		must(w.files.Push(t.Context(), must(g.bearer())(t), d, strings.NewReader("content")))(t)
@@ -177,7 +180,9 @@ func TestLast(t *testing.T) {
 		}
 	}
 	for _, last := range []string{"d", "3", "-3d", "3 days", "3D", "3s", "1.5d", "10001d", "9999999999999999999d", "d3", "é", "3é", "\xff", " "} {
-		_, err := g.open(wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: "1d"}, {Last: last}}}})
+		_, err := g.open(
+			wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: "1d"}, {Last: last}}}},
+		)
 		refused(t, "criterion of "+last, err, library.InvalidParameter("scope.criteria.last"))
 		_, err = g.open(wire.SessionOptions{Scope: &wire.Scope{TimeRanges: []wire.TimeRange{{Last: last}}}})
 		refused(t, "time range of "+last, err, library.InvalidParameter("scope.timeRanges.last"))

@@ -103,7 +103,9 @@ func TestStatusAndMetadata(t *testing.T) {
 		t.Errorf("found %+v, pushed %+v", file, pushed)
 	}
 	m := file.Metadata
-	if m.ApplicationID != app.ID || m.ContractID != writer.Contract.ID || m.PartnerID != app.PartnerID || m.Created != wire.MillisOf(w.clock()) || file.Size != 4 {
+	if m.ApplicationID != app.ID || m.ContractID != writer.Contract.ID || m.PartnerID != app.PartnerID ||
+		m.Created != wire.MillisOf(w.clock()) ||
+		file.Size != 4 {
 		t.Errorf("metadata %+v", m)
 	}
 	for name, id := range map[string]wire.FileName{"invented": "01k2v9m3qdh7w8r2ncy6ft4gxe", "none": "", "a path": "../" + pushed.ID} {

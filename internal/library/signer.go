@@ -11,16 +11,16 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// Signer signs the server's answers with the newest of its keys. Older ones stay in
-// the key set, so that what they signed can still be verified.
+// Signer signs the server's answers with the newest of its keys. Older keys stay in the key set,
+// so that what they signed can still be verified.
 type Signer struct {
 	id   string
 	key  *rsa.PrivateKey
 	keys wire.KeySet
 }
 
-// OpenSigner opens the signing keys that are kept in store, shut with the master
-// keyring; if there is none it makes the first one.
+// OpenSigner opens the signing keys in store with the master keyring. If there are none it makes
+// the first.
 func OpenSigner(ctx context.Context, store SigningKeyStore, ring *seal.Keyring, now func() time.Time) (*Signer, error) {
 	keys, err := store.ListSigningKeys(ctx)
 	if err != nil {
@@ -38,7 +38,11 @@ func OpenSigner(ctx context.Context, store SigningKeyStore, ring *seal.Keyring, 
 	s := &Signer{id: keys[0].ID}
 	text, err := ring.Open(purposeSigning(s.id), keys[0].Private)
 	if err != nil {
-		return nil, fmt.Errorf("open signing key %s: the master keyring is not the one that this database was made with: %w", s.id, err)
+		return nil, fmt.Errorf(
+			"open signing key %s: the master keyring is not the one that this database was made with: %w",
+			s.id,
+			err,
+		)
 	}
 	if s.key, err = wire.ParsePrivateKey(text); err != nil {
 		return nil, fmt.Errorf("parse signing key %s: %w", s.id, err)
@@ -65,10 +69,10 @@ func newSigningKey(ring *seal.Keyring, now time.Time) (SigningKey, error) {
 
 func purposeSigning(id string) string { return "carrel signing key " + id }
 
-// KeySet is what clients verify the answers with.
+// KeySet returns the keys that clients verify the answers with.
 func (s *Signer) KeySet() wire.KeySet { return s.keys }
 
-// Sign signs an answer; keySetURL is where a client finds the key set.
+// Sign signs an answer. keySetURL is where a client finds the key set.
 func (s *Signer) Sign(keySetURL string, claims any) (string, error) {
 	return wire.Sign(s.key, wire.Header{KeySetURL: keySetURL, KeyID: s.id}, claims)
 }

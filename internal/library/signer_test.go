@@ -36,7 +36,8 @@ func TestSigner(t *testing.T) {
 	for i, s := range signers {
 		signed := must(s.Sign("https://carrel.example/jwks", wire.TokenClaims{Subject: "a name"}))(t)
 		token := must(wire.ParseToken(signed))(t)
-		if err := token.Verify(must(wire.ParsePublicKey([]byte(keys[0].PEM)))(t)); err != nil || token.Header.KeyID != keys[0].KeyID {
+		if err := token.Verify(must(wire.ParsePublicKey([]byte(keys[0].PEM)))(t)); err != nil ||
+			token.Header.KeyID != keys[0].KeyID {
 			t.Errorf("node %d signs with key %q: %v", i, token.Header.KeyID, err)
 		}
 	}
@@ -46,7 +47,8 @@ func TestSigner(t *testing.T) {
 	}
 	other := must(seal.ParseKeyring(seal.NewKeyringText()))(t)
 	_, err := library.OpenSigner(t.Context(), w.db, other, w.clock)
-	if !errors.Is(err, seal.ErrShut) || !strings.Contains(err.Error(), "the master keyring is not the one that this database was made with") {
+	if !errors.Is(err, seal.ErrCannotOpen) ||
+		!strings.Contains(err.Error(), "the master keyring is not the one that this database was made with") {
 		t.Errorf("another keyring: %v", err)
 	}
 	if n := w.count(`SELECT count(*) FROM signing_keys`); n != 1 {

@@ -10,15 +10,25 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// keepTokens is how long an expired token is still told from an unknown one: its
-// application may use it to ask the person again.
+// Sweeper deletes what has expired from the store.
+type Sweeper interface {
+	// Sweep deletes the nonces, authorization requests, codes, sessions, logins, references and
+	// authorizations at providers that have expired, and the seals of expired tokens; a token
+	// itself is deleted keepTokens after it has expired, so that it can still be told from an
+	// unknown one. It deletes pending accounts at providers that were made a day before now and
+	// belong to no request any more. It uses more than one transaction.
+	Sweep(ctx context.Context, now time.Time, keepTokens time.Duration) error
+}
+
+// keepTokens is how long an expired token is told from an unknown one: its application may use
+// it to ask the person again.
 const keepTokens = 400 * 24 * time.Hour
 
-// orphanAge is how old content without a file must be to be swept: a push that is
-// under way has its content stored before its row.
+// orphanAge is the age from which content without a file is deleted: a push that is under way
+// stores its content before its row.
 const orphanAge = 24 * time.Hour
 
-// Housekeeping forgets what has had its time.
+// Sweeping deletes what has expired.
 type Sweeping struct {
 	People  *People
 	Sweeper Sweeper
@@ -27,27 +37,27 @@ type Sweeping struct {
 	Now     func() time.Time
 }
 
-// Tidy forgets expired links, codes, sessions, logins and nonces, and deletes
-// libraries whose time of waiting is over.
-func (h Sweeping) SweepExpired(ctx context.Context) error {
-	return errors.Join(h.People.DeleteDue(ctx), h.Sweeper.Sweep(ctx, h.Now(), keepTokens))
+// SweepExpired deletes the libraries that are due to be deleted, and what has expired in the
+// store.
+func (s Sweeping) SweepExpired(ctx context.Context) error {
+	return errors.Join(s.People.DeleteDue(ctx), s.Sweeper.Sweep(ctx, s.Now(), keepTokens))
 }
 
-// SweepBlobs deletes contents that no file names, as a crash between the two leaves
-// them.
-func (h Sweeping) SweepBlobs(ctx context.Context) error {
-	return h.Blobs.List(ctx, "", func(key string, at time.Time) error {
-		if h.Now().Sub(at) < orphanAge {
+// SweepBlobs deletes contents without a file: a crash leaves such a content if it comes between
+// the content and the file's row.
+func (s Sweeping) SweepBlobs(ctx context.Context) error {
+	return s.Blobs.List(ctx, "", func(key string, at time.Time) error {
+		if s.Now().Sub(at) < orphanAge {
 			return nil
 		}
-		library, file, _ := strings.Cut(key, "/")
-		has, err := h.Files.HasFile(ctx, ID(library), wire.FileName(file))
+		owner, file, _ := strings.Cut(key, "/")
+		has, err := s.Files.HasFile(ctx, ID(owner), wire.FileName(file))
 		if err != nil {
 			return fmt.Errorf("look for the file of blob %s: %w", key, err)
 		}
 		if has {
 			return nil
 		}
-		return h.Blobs.Delete(ctx, key)
+		return s.Blobs.Delete(ctx, key)
 	})
 }

@@ -101,7 +101,11 @@ func TestAccessEndsWithConsent(t *testing.T) {
 	w := newWorld(t)
 	anna := w.resident("anna@example.org")
 	short := w.contract(w.application(), library.Read, func(k *library.Contract) { k.GrantFor = time.Hour })
-	ending := w.contract(w.application(), library.Read, func(k *library.Contract) { k.ExpiresAt = w.clock().Add(2 * time.Hour) })
+	ending := w.contract(
+		w.application(),
+		library.Read,
+		func(k *library.Contract) { k.ExpiresAt = w.clock().Add(2 * time.Hour) },
+	)
 	for name, test := range map[string]struct {
 		by    client
 		until time.Duration
@@ -109,7 +113,13 @@ func TestAccessEndsWithConsent(t *testing.T) {
 		g := anna.allow(test.by)
 		want := wire.SecondsOf(w.clock().Add(test.until))
 		if g.tokens.AccessToken.ExpiresOn != want || g.tokens.RefreshToken.ExpiresOn != want {
-			t.Errorf("%s: tokens until %d and %d, want %d", name, g.tokens.AccessToken.ExpiresOn, g.tokens.RefreshToken.ExpiresOn, want)
+			t.Errorf(
+				"%s: tokens until %d and %d, want %d",
+				name,
+				g.tokens.AccessToken.ExpiresOn,
+				g.tokens.RefreshToken.ExpiresOn,
+				want,
+			)
 		}
 	}
 	g := anna.allow(short)
@@ -146,7 +156,8 @@ func TestRefreshManyAtOnce(t *testing.T) {
 	seen := map[string]bool{}
 	for _, a := range answers {
 		seen[a.AccessToken.Value] = true
-		if a.RefreshToken != g.tokens.RefreshToken || a.Subject != g.tokens.Subject || a.ConsentID != g.tokens.ConsentID {
+		if a.RefreshToken != g.tokens.RefreshToken || a.Subject != g.tokens.Subject ||
+			a.ConsentID != g.tokens.ConsentID {
 			t.Errorf("answer %+v", a)
 		}
 		g.tokens = a

@@ -5,46 +5,46 @@ import (
 	"time"
 )
 
-// recent remembers a bounded number of values for a while.
+// ttlCache caches a bounded number of values, each for a limited time.
 type ttlCache[K comparable, V any] struct {
-	ttl time.Duration
-	max int
+	ttl   time.Duration
+	limit int
 
 	mu     sync.RWMutex
-	values map[K]remembered[V]
+	values map[K]cached[V]
 }
 
-type remembered[V any] struct {
+type cached[V any] struct {
 	value V
 	until time.Time
 }
 
-// get returns what was put under k, unless it is too old.
-func (r *ttlCache[K, V]) get(k K, now time.Time) (V, bool) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	v, ok := r.values[k]
-	// A clock that was set back must not make a value live longer.
-	if !ok || !now.Before(v.until) || now.Before(v.until.Add(-r.ttl)) {
+// get returns the value of k, unless it has expired.
+func (c *ttlCache[K, V]) get(k K, now time.Time) (V, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	v, ok := c.values[k]
+	// A clock that is set back must not make a value live longer.
+	if !ok || !now.Before(v.until) || now.Before(v.until.Add(-c.ttl)) {
 		var zero V
 		return zero, false
 	}
 	return v.value, true
 }
 
-// forget forgets everything.
-func (r *ttlCache[K, V]) forget() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.values = nil
+// clear removes all values.
+func (c *ttlCache[K, V]) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.values = nil
 }
 
-// put remembers v. A full memory starts anew: what is in use comes back at once.
-func (r *ttlCache[K, V]) put(k K, v V, now time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.values == nil || len(r.values) >= r.max {
-		r.values = make(map[K]remembered[V])
+// put caches v under k. A full cache is emptied first: what is in use soon comes back.
+func (c *ttlCache[K, V]) put(k K, v V, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.values == nil || len(c.values) >= c.limit {
+		c.values = make(map[K]cached[V])
 	}
-	r.values[k] = remembered[V]{v, now.Add(r.ttl)}
+	c.values[k] = cached[V]{v, now.Add(c.ttl)}
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store"
+	"github.com/carrelhq/carrel/internal/store/storetest"
 )
 
 // world is everything that package library needs, real but for the clock, which the
@@ -67,6 +68,7 @@ func newWorldWith(t testing.TB, s settings) *world {
 	t.Helper()
 	w := &world{t: t, folder: t.TempDir(), now: time.Date(2026, 11, 24, 10, 42, 0, 0, time.UTC)}
 	var err error
+	storetest.Create(t, w.database())
 	if w.db, err = store.Open(t.Context(), w.database()); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +171,11 @@ func (w *world) contract(a library.Application, access library.Access, change ..
 // token is a signed request of the client's, with more claims if need be.
 func (c client) token(with ...func(*wire.RequestClaims)) string {
 	c.w.t.Helper()
-	claims := wire.RequestClaims{ClientID: c.ID().String(), Nonce: wire.NewNonce(), Timestamp: wire.MillisOf(c.w.clock())}
+	claims := wire.RequestClaims{
+		ClientID:  c.ID().String(),
+		Nonce:     wire.NewNonce(),
+		Timestamp: wire.MillisOf(c.w.clock()),
+	}
 	for _, f := range with {
 		f(&claims)
 	}
@@ -177,7 +183,7 @@ func (c client) token(with ...func(*wire.RequestClaims)) string {
 }
 
 // call is a request that has been verified.
-func (c client) call(with ...func(*wire.RequestClaims)) *library.SignedCall {
+func (c client) call(with ...func(*wire.RequestClaims)) *library.SignedRequest {
 	c.w.t.Helper()
 	return must(c.w.clients.Verify(c.w.t.Context(), c.token(with...)))(c.w.t)
 }
@@ -257,7 +263,15 @@ type granted struct {
 // allow goes the whole way from authorize to tokens; with adds claims to the first call.
 func (p *person) allow(c client, with ...func(*wire.RequestClaims)) granted {
 	p.w.t.Helper()
-	opened := must(p.w.consents.Authorize(p.w.t.Context(), c.call(append([]func(*wire.RequestClaims){authorizing}, with...)...), wire.SessionOptions{}))(p.w.t)
+	opened := must(
+		p.w.consents.Authorize(
+			p.w.t.Context(),
+			c.call(append([]func(*wire.RequestClaims){authorizing}, with...)...),
+			wire.SessionOptions{},
+		),
+	)(
+		p.w.t,
+	)
 	back := p.answer(library.AuthorizeRequest, opened.Code.Reveal())
 	tokens := must(p.w.consents.Exchange(p.w.t.Context(), c.call(exchanging(back.Get("code")))))(p.w.t)
 	return granted{c, tokens, opened.Session, back.Get("code")}
@@ -287,7 +301,12 @@ func (g granted) push(name string, content []byte) (library.File, error) {
 	if err != nil {
 		return library.File{}, err
 	}
-	return g.w.files.Push(g.w.t.Context(), b, descriptor(g.w.t, map[string]any{"reference": []string{name}}), bytes.NewReader(content))
+	return g.w.files.Push(
+		g.w.t.Context(),
+		b,
+		descriptor(g.w.t, map[string]any{"reference": []string{name}}),
+		bytes.NewReader(content),
+	)
 }
 
 // descriptor is a pusher's word on a file; members are added to the necessary ones.

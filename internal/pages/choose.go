@@ -71,7 +71,7 @@ func (s *site) showChoose(w http.ResponseWriter, r *http.Request, in *library.Si
 	}
 	err := s.search(r, in, way, p, pageNumber(query.Get("page")))
 	switch {
-	case errors.Is(err, catalogue.ErrUnlisted):
+	case errors.Is(err, catalogue.ErrListUnavailable):
 		s.config.Log.WarnContext(r.Context(), "no list of providers", "error", err)
 		p.Fault, p.Failed, p.Unlisted = t.text("choose.error.list"), true, true
 		w.Header().Set("Retry-After", "60")
@@ -86,13 +86,13 @@ func (s *site) showChoose(w http.ResponseWriter, r *http.Request, in *library.Si
 
 // search finds what can be chosen.
 func (s *site) search(r *http.Request, in *library.SignedIn, way way, p *choosePage, page int) error {
-	choice := catalogue.Choice{Push: true, DataTypes: way.asked.scope.DataTypes, OrganizationType: way.asked.scope.OrganizationType,
+	choice := catalogue.ConnectQuery{Push: true, DataTypes: way.asked.scope.DataTypes, OrganizationType: way.asked.scope.OrganizationType,
 		Text: p.Search.Value, Limit: choicesShown}
 	t := p.texts
 	if letters := utf8.RuneCountInString(choice.Text); letters < leastTyped {
 		all := choice
 		all.Text, all.Limit = "", 1
-		_, total, err := s.catalogue.Choose(all)
+		_, total, err := s.catalogue.ListConnectable(all)
 		if err != nil {
 			return err
 		}
@@ -104,14 +104,14 @@ func (s *site) search(r *http.Request, in *library.SignedIn, way way, p *chooseP
 			return s.usedBefore(r, in, way, p)
 		}
 	}
-	found, total, err := s.catalogue.Choose(choice)
+	found, total, err := s.catalogue.ListConnectable(choice)
 	if err != nil {
 		return err
 	}
 	last := max(1, (total+choicesShown-1)/choicesShown)
 	page = min(page, last)
 	if choice.Offset = (page - 1) * choicesShown; choice.Offset > 0 {
-		if found, total, err = s.catalogue.Choose(choice); err != nil {
+		if found, total, err = s.catalogue.ListConnectable(choice); err != nil {
 			return err
 		}
 	}
@@ -168,8 +168,8 @@ func (s *site) usedBefore(r *http.Request, in *library.SignedIn, way way, p *cho
 	}
 	scope := way.asked.scope
 	for _, a := range accounts {
-		source, err := s.catalogue.Entry(a.Source.ID)
-		if err != nil || !source.Usable() || !source.Push || !source.Offers(scope.DataTypes, scope.OrganizationType) {
+		source, err := s.catalogue.Get(a.Source.ID)
+		if err != nil || !source.Connectable() || !source.Push || !source.Matches(scope.DataTypes, scope.OrganizationType) {
 			continue // it cannot be chosen now
 		}
 		p.Before = append(p.Before, p.texts.choiceRow(source))
@@ -194,7 +194,7 @@ func (t *texts) choiceRow(source catalogue.Source) choiceRow {
 
 // sourceName is what to call a source that cannot be chosen.
 func (s *site) sourceName(t *texts, id int) string {
-	if source, err := s.catalogue.Entry(id); err == nil && source.Push {
+	if source, err := s.catalogue.Get(id); err == nil && source.Push {
 		return quote(source.Title)
 	}
 	return t.text("choose.unnamed")

@@ -125,7 +125,7 @@ func (s *site) otherGrants(r *http.Request, in *library.SignedIn, request *libra
 // connected: of what it has, that which the provider takes.
 func (s *site) connectedWhat(t *texts, way way, connected *delivery.Connection) string {
 	types := way.asked.scope.DataTypes
-	source, err := s.catalogue.Entry(connected.Source.ID)
+	source, err := s.catalogue.Get(connected.Source.ID)
 	if err == nil && len(source.DataTypes) > 0 {
 		taken := slices.DeleteFunc(slices.Clone(source.DataTypes), func(d string) bool { return len(types) > 0 && !slices.Contains(types, d) })
 		if len(taken) > 0 {

@@ -46,7 +46,7 @@ func (s *site) takeCreate(w http.ResponseWriter, r *http.Request, way way) error
 		f.Get("email").Fault = t.waitText(wait)
 		return s.showWait(w, "create", p, wait)
 	case errors.As(err, &bad):
-		f.Get("password").Fault = t.say(passwordFaults[bad.Fault])
+		f.Get("password").Fault = t.say(passwordFaults[bad.Problem])
 	case errors.Is(err, library.ErrEmailShape):
 		f.Get("email").Fault = t.say("sign_in.error.email_shape")
 	case errors.Is(err, library.ErrEmailTaken):

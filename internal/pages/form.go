@@ -92,7 +92,7 @@ func newPassword(name, label, hint string) *field {
 func typed(r *http.Request, name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
 
 // passwordFaults are the texts for a password that the library refuses.
-var passwordFaults = map[library.PasswordFault]string{
+var passwordFaults = map[library.PasswordProblem]string{
 	library.PasswordShort:   "create.error.password_short",
 	library.PasswordCommon:  "create.error.password_common",
 	library.PasswordIsEmail: "create.error.password_email",

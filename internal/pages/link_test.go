@@ -264,7 +264,7 @@ func TestOnboardAndReauthorize(t *testing.T) {
 	if p.status != http.StatusForbidden || p.title() != "This account is not in your library" {
 		t.Errorf("reauthorize of an unknown account: %d %q", p.status, p.title())
 	}
-	call := &library.SignedCall{Client: clinic, Claims: wire.RequestClaims{AccessToken: token}}
+	call := &library.SignedRequest{Client: clinic, Claims: wire.RequestClaims{AccessToken: token}}
 	bearer, err := w.consents.Bearer(t.Context(), call)
 	if err != nil {
 		t.Fatal(err)

@@ -257,7 +257,7 @@ func (b *tab) until(expression, want string) {
 // reference is the handle by which the client names an account in a link.
 func (w *world) reference(c library.Client, accessToken string, account wire.AccountID) string {
 	w.t.Helper()
-	call := &library.SignedCall{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}}
+	call := &library.SignedRequest{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}}
 	ref, err := w.consents.Reference(w.t.Context(), call, wire.ReferenceRequest{Type: "accountId", Value: string(account)})
 	if err != nil {
 		w.t.Fatal(err)

@@ -30,8 +30,8 @@ type listing struct {
 	err        error
 }
 
-// Sources implements [catalogue.Listing].
-func (l *listing) Sources() ([]catalogue.Source, uint64, error) {
+// ListSources implements [catalogue.SourceLister].
+func (l *listing) ListSources() ([]catalogue.Source, uint64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.list, l.generation, l.err
@@ -92,7 +92,7 @@ func (w *world) openProviders() {
 	if w.catalogue, err = catalogue.Parse(nil); err != nil {
 		w.t.Fatal(err)
 	}
-	w.catalogue.Add(w.listing)
+	w.catalogue.AddListers(w.listing)
 	ring, err := seal.ParseKeyring(masterKeys())
 	if err != nil {
 		w.t.Fatal(err)
@@ -208,7 +208,7 @@ func testIDOf(s catalogue.Source) string { return fmt.Sprintf("service-%d", s.ID
 // send pushes something to a provider as the client does.
 func (w *world) send(c library.Client, accessToken string, account wire.AccountID, types ...string) delivery.Delivery {
 	w.t.Helper()
-	bearer, err := w.consents.Bearer(w.t.Context(), &library.SignedCall{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
+	bearer, err := w.consents.Bearer(w.t.Context(), &library.SignedRequest{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func (w *world) send(c library.Client, accessToken string, account wire.AccountI
 // connected lists what an application knows of the accounts at providers.
 func (w *world) connected(c library.Client, accessToken string) []wire.Account {
 	w.t.Helper()
-	bearer, err := w.consents.Bearer(w.t.Context(), &library.SignedCall{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
+	bearer, err := w.consents.Bearer(w.t.Context(), &library.SignedRequest{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -246,11 +246,11 @@ func (w *world) connected(c library.Client, accessToken string) []wire.Account {
 // disconnect ends an account as the client does.
 func (w *world) disconnect(c library.Client, accessToken string, account wire.AccountID) {
 	w.t.Helper()
-	bearer, err := w.consents.Bearer(w.t.Context(), &library.SignedCall{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
+	bearer, err := w.consents.Bearer(w.t.Context(), &library.SignedRequest{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if err := w.accounts.Delete(w.t.Context(), bearer, account); err != nil {
+	if err := w.accounts.DeleteForBearer(w.t.Context(), bearer, account); err != nil {
 		w.t.Fatal(err)
 	}
 }

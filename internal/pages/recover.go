@@ -42,7 +42,7 @@ func (s *site) takeRecover(w http.ResponseWriter, r *http.Request, way way) erro
 		f.Get("recovery-input").Fault = t.waitText(wait)
 		return s.showWait(w, "recover", p, wait)
 	case errors.As(err, &bad):
-		f.Get("password").Fault = t.say(passwordFaults[bad.Fault])
+		f.Get("password").Fault = t.say(passwordFaults[bad.Problem])
 	case errors.Is(err, library.ErrWrongCode):
 		f.Get("recovery-input").Fault = t.say("recover.error.wrong")
 	case err != nil:

@@ -14,7 +14,7 @@ import (
 // bearer is who an access token stands for.
 func (w *world) bearer(c library.Client, accessToken string) *library.Bearer {
 	w.t.Helper()
-	b, err := w.consents.Bearer(w.t.Context(), &library.SignedCall{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
+	b, err := w.consents.Bearer(w.t.Context(), &library.SignedRequest{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}})
 	if err != nil {
 		w.t.Fatal(err)
 	}

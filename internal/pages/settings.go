@@ -72,7 +72,7 @@ func (s *site) takePassword(w http.ResponseWriter, r *http.Request, in *library.
 	case errors.Is(err, library.ErrSamePassword):
 		next.Fault = t.say("settings.error.same")
 	case errors.As(err, &bad):
-		next.Fault = t.say(passwordFaults[bad.Fault])
+		next.Fault = t.say(passwordFaults[bad.Problem])
 	default:
 		return err
 	}

@@ -128,7 +128,7 @@ func TestEveryFaultHasTexts(t *testing.T) {
 			}
 		}
 	}
-	for _, f := range []library.PasswordFault{library.PasswordShort, library.PasswordCommon, library.PasswordIsEmail} {
+	for _, f := range []library.PasswordProblem{library.PasswordShort, library.PasswordCommon, library.PasswordIsEmail} {
 		if passwordFaults[f] == "" {
 			t.Errorf("no text for a password that is %s", f)
 		}

@@ -166,7 +166,7 @@ const verifier = "a-verifier-of-the-test-that-is-long-enough-to-be-one"
 // link has the client open a link and returns the code in it.
 func (w *world) link(c library.Client, callback, accessToken string) string {
 	w.t.Helper()
-	opened, err := w.consents.Authorize(w.t.Context(), &library.SignedCall{Client: c, Claims: wire.RequestClaims{
+	opened, err := w.consents.Authorize(w.t.Context(), &library.SignedRequest{Client: c, Claims: wire.RequestClaims{
 		RedirectURI: callback, State: "the state", AccessToken: accessToken,
 		CodeChallenge: wire.Challenge(verifier), CodeChallengeMethod: wire.ChallengeS256,
 	}}, wire.SessionOptions{})
@@ -183,7 +183,7 @@ func (w *world) refer(c library.Client, callback, accessToken string, renew bool
 	if renew {
 		claims.CodeChallenge, claims.CodeChallengeMethod = wire.Challenge(verifier), wire.ChallengeS256
 	}
-	opened, err := w.consents.AuthorizeForToken(w.t.Context(), &library.SignedCall{Client: c, Claims: claims}, wire.SessionOptions{})
+	opened, err := w.consents.AuthorizeForToken(w.t.Context(), &library.SignedRequest{Client: c, Claims: claims}, wire.SessionOptions{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func (w *world) refer(c library.Client, callback, accessToken string, renew bool
 // exchange redeems the code of a callback for an access token.
 func (w *world) exchange(c library.Client, callback *url.URL) string {
 	w.t.Helper()
-	tokens, err := w.consents.Exchange(w.t.Context(), &library.SignedCall{Client: c, Claims: wire.RequestClaims{
+	tokens, err := w.consents.Exchange(w.t.Context(), &library.SignedRequest{Client: c, Claims: wire.RequestClaims{
 		Code: callback.Query().Get("code"), CodeVerifier: verifier,
 	}})
 	if err != nil {

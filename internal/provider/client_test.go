@@ -21,6 +21,7 @@ import (
 // TestNeverTwice uses a server that cuts each connection at another byte of the request.
 // No request is sent a second time.
 func TestNeverTwice(t *testing.T) {
+	t.Parallel()
 	pki := newTestPKI(t)
 	var n atomic.Int32
 	s := providertest.ServeRaw(
@@ -47,6 +48,7 @@ func TestNeverTwice(t *testing.T) {
 
 // The token and the resource are never sent to the target of a redirect.
 func TestRedirects(t *testing.T) {
+	t.Parallel()
 	pki := newTestPKI(t)
 	elsewhere := providertest.ServeRaw(t, pki.mutualTLS(), func(net.Conn) {})
 	for _, status := range []int{301, 302, 303, 307, 308} {
@@ -68,6 +70,7 @@ func TestRedirects(t *testing.T) {
 // TestCancel cancels requests at many moments. Nothing of a request whose outcome is
 // "not filed" has arrived.
 func TestCancel(t *testing.T) {
+	t.Parallel()
 	pki := newTestPKI(t)
 	var mu sync.Mutex
 	var arrived []string

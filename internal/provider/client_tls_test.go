@@ -17,6 +17,7 @@ import (
 
 // Nothing is sent to a server with a bad certificate or an old TLS version.
 func TestServerRefused(t *testing.T) {
+	t.Parallel()
 	pki := newTestPKI(t)
 	other := providertest.NewCA(t, "PKI of somebody else")
 	local := []string{"localhost", "127.0.0.1"}
@@ -59,6 +60,7 @@ func TestServerRefused(t *testing.T) {
 
 // TestConnectFails has addresses to which no connection can be made.
 func TestConnectFails(t *testing.T) {
+	t.Parallel()
 	pki := newTestPKI(t)
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -98,6 +100,7 @@ func TestConnectFails(t *testing.T) {
 // TLS 1.3 they do so after the client has begun to send; the outcome is still "not
 // filed", for long resources too.
 func TestClientCertificateRefused(t *testing.T) {
+	t.Parallel()
 	pki := newTestPKI(t)
 	other := providertest.NewCA(t, "PKI of somebody else")
 	ours := []string{"medmij.example.nl"}

@@ -17,6 +17,7 @@ import (
 )
 
 func TestSendResource(t *testing.T) {
+	t.Parallel()
 	pki := newTestPKI(t)
 	type seen struct {
 		method, uri string
@@ -62,6 +63,7 @@ func TestSendResource(t *testing.T) {
 }
 
 func TestSendResourceNotFHIR(t *testing.T) {
+	t.Parallel()
 	pki := newTestPKI(t)
 	for _, r := range []delivery.Resource{
 		{Body: []byte(`{"resourceType":"Patient"}`)},
@@ -79,6 +81,7 @@ func TestSendResourceNotFHIR(t *testing.T) {
 
 // TestResponses has the responses that a client can get, byte by byte.
 func TestResponses(t *testing.T) {
+	t.Parallel()
 	pki := newTestPKI(t)
 	const ok, created = "HTTP/1.1 200 OK\r\n", "HTTP/1.1 201 Created\r\n"
 	respond := providertest.Respond

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// altered gives try everything that is one step away from sealed: a bit of each byte
-// flipped, its ends cut, and bytes put before and after it.
+// altered calls try with every variant that is one step away from sealed: one bit of
+// each byte flipped, the ends cut off, bytes added before and after.
 func altered(sealed []byte, try func(what string, bytes []byte)) {
 	for i := range sealed {
 		b := bytes.Clone(sealed)

@@ -28,22 +28,22 @@ func BenchmarkOpenFileKey(b *testing.B) {
 	}
 }
 
-// BenchmarkTakeKey derives a secret's key pair and opens with it, as each read does.
-func BenchmarkTakeKey(b *testing.B) {
+// BenchmarkOpenKey derives a secret's key pair and opens with it, as each read does.
+func BenchmarkOpenKey(b *testing.B) {
 	secret := seal.NewSecret()
-	handed := must[seal.Sealed](b)(newKey(b).HandToSecret(secret))
+	sealedKey := must[seal.Sealed](b)(newKey(b).SealToSecret(secret))
 	for b.Loop() {
-		if _, err := secret.TakeKey(handed); err != nil {
+		if _, err := secret.OpenKey(sealedKey); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
-// BenchmarkHandToSecret derives a secret's key pair and seals to it, as for each token.
-func BenchmarkHandToSecret(b *testing.B) {
+// BenchmarkSealToSecret derives a secret's key pair and seals to it, as for each token.
+func BenchmarkSealToSecret(b *testing.B) {
 	library, secret := newKey(b), seal.NewSecret()
 	for b.Loop() {
-		if _, err := library.HandToSecret(secret); err != nil {
+		if _, err := library.SealToSecret(secret); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -110,9 +110,9 @@ func BenchmarkOpenStream(b *testing.B) {
 	}
 }
 
-// BenchmarkPasswordBox is the price of one guess.
+// BenchmarkPasswordBox measures the cost of one guess.
 func BenchmarkPasswordBox(b *testing.B) {
-	box := must[seal.PasswordBox](b)(newKey(b).ShutWithPassword(context.Background(), "password"))
+	box := must[seal.PasswordBox](b)(newKey(b).SealWithPassword(context.Background(), "password", seal.PasswordCost{}))
 	for b.Loop() {
 		if _, err := box.Open(context.Background(), "password"); err != nil {
 			b.Fatal(err)

@@ -21,7 +21,7 @@ func FuzzPasswordBox(f *testing.F) {
 	binary.BigEndian.PutUint32(cheap[5:], 8)
 	f.Add(cheap, v.PasswordBox.Password)
 	f.Fuzz(func(t *testing.T, box []byte, password string) {
-		if len(box) >= 41 { // what is costly is bounded, and that has a test of its own
+		if len(box) >= 41 { // Costs within the bounds take too long here; TestForgedBox covers the bounds.
 			time, memory := binary.BigEndian.Uint32(box[1:]), binary.BigEndian.Uint32(box[5:])
 			if time > 1 && time <= 10 || memory > 64 && memory <= 256<<10 {
 				return
@@ -60,7 +60,7 @@ func FuzzKeyringOpen(f *testing.F) {
 		switch {
 		case err == nil && (purpose != v.Keyring.Purpose || string(text) != v.Keyring.Plaintext):
 			t.Error("a forged box opens")
-		case err != nil && !errors.Is(err, seal.ErrShut):
+		case err != nil && !errors.Is(err, seal.ErrCannotOpen):
 			t.Errorf("%v, want ErrShut", err)
 		}
 	})
@@ -73,7 +73,7 @@ func FuzzNormalizeRecoveryCode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, typed string) {
 		code, err := seal.NormalizeRecoveryCode(typed)
 		if err != nil {
-			if code != "" || !errors.Is(err, seal.ErrBadCode) {
+			if code != "" || !errors.Is(err, seal.ErrInvalidRecoveryCode) {
 				t.Errorf("%q, %v", code, err)
 			}
 			return
@@ -84,8 +84,8 @@ func FuzzNormalizeRecoveryCode(f *testing.F) {
 	})
 }
 
-// FuzzParsePublicKey changes a good key, as the fuzzer finds no way to make a whole one
-// smaller: patch is laid over it at a place, then it is cut.
+// FuzzParsePublicKey patches and cuts a valid key, which the fuzzer could not find by
+// itself.
 func FuzzParsePublicKey(f *testing.F) {
 	v, _ := readVectors(f)
 	f.Add(uint16(0), []byte{}, uint16(0))
@@ -103,28 +103,28 @@ func FuzzParsePublicKey(f *testing.F) {
 	})
 }
 
-func FuzzTakeKey(f *testing.F) {
+func FuzzOpenKey(f *testing.F) {
 	v, _ := readVectors(f)
 	secret := seal.SecretOf(v.Secret.Text)
 	f.Add(v.Library.HandedToSecret)
 	f.Add(v.Text.Sealed)
 	f.Add(v.Small.Key)
 	f.Fuzz(func(t *testing.T, sealed []byte) {
-		key, err := secret.TakeKey(sealed)
+		key, err := secret.OpenKey(sealed)
 		switch {
 		case err == nil && !bytes.Equal(key.PublicKey().Bytes(), v.Library.PublicKey):
 			t.Error("a forged seal opens")
-		case err != nil && !errors.Is(err, seal.ErrShut):
+		case err != nil && !errors.Is(err, seal.ErrCannotOpen):
 			t.Errorf("%v, want ErrShut", err)
 		}
 	})
 }
 
-// vectorFileKeys are the keys of the vectors' two files.
+// vectorFileKeys returns the keys of the vectors' two files.
 func vectorFileKeys(t testing.TB) (small, stream seal.FileKey) {
 	t.Helper()
 	v, _ := readVectors(t)
-	library := must[seal.PrivateKey](t)(seal.SecretOf(v.Secret.Text).TakeKey(v.Library.HandedToSecret))
+	library := must[seal.PrivateKey](t)(seal.SecretOf(v.Secret.Text).OpenKey(v.Library.HandedToSecret))
 	return must[seal.FileKey](t)(library.OpenFileKey(v.Small.File, v.Small.Key)),
 		must[seal.FileKey](t)(library.OpenFileKey(v.Stream.File, v.Stream.Key))
 }
@@ -139,7 +139,7 @@ func FuzzOpenSmall(f *testing.F) {
 		switch {
 		case err == nil && (file != v.Small.File || string(content) != v.Small.Content):
 			t.Error("a forged content opens")
-		case err != nil && !errors.Is(err, seal.ErrShut):
+		case err != nil && !errors.Is(err, seal.ErrCannotOpen):
 			t.Errorf("%v, want ErrShut", err)
 		}
 	})
@@ -148,7 +148,7 @@ func FuzzOpenSmall(f *testing.F) {
 func FuzzOpenStream(f *testing.F) {
 	_, stream := readVectors(f)
 	_, key := vectorFileKeys(f)
-	// Short ones: what is done to whole packages has tests of its own.
+	// Short ones only; stream_test.go alters whole packages.
 	const content = "a content that is shorter than a package"
 	f.Add(stream[packageSize:])
 	f.Add(sealStream(f, key, []byte(content)))
@@ -162,7 +162,7 @@ func FuzzOpenStream(f *testing.F) {
 		switch {
 		case err == nil && string(opened) != content:
 			t.Errorf("a forged stream opens: %d bytes", len(opened))
-		case err != nil && !errors.Is(err, seal.ErrShut):
+		case err != nil && !errors.Is(err, seal.ErrCannotOpen):
 			t.Errorf("%v, want ErrShut", err)
 		}
 	})

@@ -9,163 +9,132 @@ import (
 	"log/slog"
 )
 
-// The one HPKE suite (RFC 9180) in use: the post-quantum hybrid MLKEM768-X25519,
-// so that what is harvested today stays shut, with HKDF-SHA256 and AES-256-GCM.
+// The HPKE suite (RFC 9180) is the post-quantum hybrid MLKEM768-X25519 with HKDF-SHA256
+// and AES-256-GCM. Ciphertexts that are recorded today stay secret if X25519 is broken
+// later.
 var (
-	kem  = hpke.MLKEM768X25519()
-	kdf  = hpke.HKDFSHA256()
-	aead = hpke.AES256GCM()
+	hpkeKEM  = hpke.MLKEM768X25519()
+	hpkeKDF  = hpke.HKDFSHA256()
+	hpkeAEAD = hpke.AES256GCM()
 )
 
-// ErrShut says that something does not open with what was presented: the wrong
-// secret, password or key, or altered bytes. They cannot be told apart.
-var ErrShut = errors.New("does not open with this key")
+// ErrCannotOpen is returned when something does not open: the secret, password or key
+// is wrong, or the bytes were altered. The two cannot be told apart.
+var ErrCannotOpen = errors.New("does not open with this key")
 
-// Sealed is bytes that only one private key opens.
+// Sealed is bytes that only the holder of one private key can open.
 type Sealed []byte
 
-// PublicKey seals. It is safe to keep and to show.
-type PublicKey struct{ k hpke.PublicKey }
+// PublicKey seals. It is not secret.
+type PublicKey struct{ key hpke.PublicKey }
 
-// ParsePublicKey reads what Bytes wrote.
+// ParsePublicKey parses the result of Bytes.
 func ParsePublicKey(b []byte) (PublicKey, error) {
-	k, err := kem.NewPublicKey(b)
+	k, err := hpkeKEM.NewPublicKey(b)
 	if err != nil {
 		return PublicKey{}, fmt.Errorf("parse public key: %w", err)
 	}
 	return PublicKey{k}, nil
 }
 
-// Bytes is the key as RFC 9180 writes it; nil for the zero key.
+// Bytes returns the key as RFC 9180 serializes it, or nil for the zero key.
 func (p PublicKey) Bytes() []byte {
-	if p.k == nil {
+	if p.key == nil {
 		return nil
 	}
-	return p.k.Bytes()
+	return p.key.Bytes()
 }
 
 // IsZero reports whether there is no key.
-func (p PublicKey) IsZero() bool { return p.k == nil }
+func (p PublicKey) IsZero() bool { return p.key == nil }
 
 // Equal reports whether two public keys are the same.
 func (p PublicKey) Equal(q PublicKey) bool { return bytes.Equal(p.Bytes(), q.Bytes()) }
 
-// Seal shuts plaintext for the holder of the private key. The purpose is bound to
-// it: Open needs the same one, so that one seal cannot stand in for another.
+// Seal encrypts plaintext for the holder of the private key. Open needs the same
+// purpose, so that nothing sealed for one purpose passes for another.
 func (p PublicKey) Seal(purpose string, plaintext []byte) (Sealed, error) {
-	if p.k == nil {
+	if p.key == nil {
 		return nil, errors.New("seal: no public key")
 	}
-	s, err := hpke.Seal(p.k, kdf, aead, []byte(purpose), plaintext)
+	s, err := hpke.Seal(p.key, hpkeKDF, hpkeAEAD, []byte(purpose), plaintext)
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
 	return s, nil
 }
 
-// PrivateKey opens what was sealed to its public key. A library's exists in memory
-// only while somebody with a live secret reads. It prints masked.
-type PrivateKey struct{ k hidden[hpke.PrivateKey] }
+// PrivateKey opens what was sealed to its public key. A library's private key is in
+// memory only while a request with a live secret needs it. It prints masked.
+type PrivateKey struct{ key masked[hpke.PrivateKey] }
 
 // GenerateKey makes the key pair of a new library.
 func GenerateKey() (PrivateKey, error) {
-	k, err := kem.GenerateKey()
+	k, err := hpkeKEM.GenerateKey()
 	if err != nil {
 		return PrivateKey{}, fmt.Errorf("generate key pair: %w", err)
 	}
-	return PrivateKey{hide(k)}, nil
+	return PrivateKey{maskedOf(k)}, nil
 }
 
-// PublicKey is the half that seals.
-func (p PrivateKey) PublicKey() PublicKey { return PublicKey{p.k.reveal().PublicKey()} }
+// PublicKey returns the public half of the key pair.
+func (p PrivateKey) PublicKey() PublicKey { return PublicKey{p.key.value().PublicKey()} }
 
-// Open opens what was sealed for the purpose. It returns [ErrShut] for anything else.
+// Open decrypts what was sealed for the purpose. It returns [ErrCannotOpen] for
+// anything else.
 func (p PrivateKey) Open(purpose string, s Sealed) ([]byte, error) {
-	plain, err := hpke.Open(p.k.reveal(), kdf, aead, []byte(purpose), s)
+	plain, err := hpke.Open(p.key.value(), hpkeKDF, hpkeAEAD, []byte(purpose), s)
 	if err != nil {
-		return nil, ErrShut
+		return nil, ErrCannotOpen
 	}
 	return plain, nil
 }
 
-// Format keeps every fmt verb from printing the key.
-func (p PrivateKey) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(mask)) }
+// Format prints the mask for every fmt verb.
+func (p PrivateKey) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(maskText)) }
 
-// LogValue keeps slog from printing the key.
-func (p PrivateKey) LogValue() slog.Value { return slog.StringValue(mask) }
+// LogValue returns the mask.
+func (p PrivateKey) LogValue() slog.Value { return slog.StringValue(maskText) }
 
-// purposeKey is the purpose under which private keys themselves are handed on.
-const purposeKey = "carrel library key"
+// libraryKeyPurpose is the purpose of sealed private keys.
+const libraryKeyPurpose = "carrel library key"
 
-// bytes is the key as RFC 9180 writes it, for the caller to clear. It is a copy:
-// what crypto/hpke gives may be the key's own memory.
+// bytes returns the key as RFC 9180 serializes it. The caller clears it. It is a copy,
+// since crypto/hpke may return the key's own memory.
 func (p PrivateKey) bytes() ([]byte, error) {
-	b, err := p.k.reveal().Bytes()
+	b, err := p.key.value().Bytes()
 	if err != nil {
 		return nil, fmt.Errorf("encode private key: %w", err)
 	}
 	return bytes.Clone(b), nil
 }
 
-// HandTo shuts a copy of the private key for the holder of another key.
-func (p PrivateKey) HandTo(to PublicKey) (Sealed, error) {
+// SealTo seals a copy of the private key to another key.
+func (p PrivateKey) SealTo(to PublicKey) (Sealed, error) {
 	b, err := p.bytes()
 	if err != nil {
 		return nil, err
 	}
 	defer clear(b)
-	return to.Seal(purposeKey, b)
+	return to.Seal(libraryKeyPurpose, b)
 }
 
-// HandToSecret shuts a copy of the private key for the holder of a secret.
-func (p PrivateKey) HandToSecret(s Secret) (Sealed, error) {
+// SealToSecret seals a copy of the private key to a secret.
+func (p PrivateKey) SealToSecret(s Secret) (Sealed, error) {
 	to, err := s.PublicKey()
 	if err != nil {
 		return nil, err
 	}
-	return p.HandTo(to)
-}
-
-// TakeKey opens a private key that was handed to the secret. It returns [ErrShut]
-// if it was handed to another.
-func (s Secret) TakeKey(sealed Sealed) (PrivateKey, error) {
-	own, err := s.privateKey()
-	if err != nil {
-		return PrivateKey{}, err
-	}
-	b, err := PrivateKey{hide(own)}.Open(purposeKey, sealed)
-	if err != nil {
-		return PrivateKey{}, err
-	}
-	return parsePrivateKey(b)
-}
-
-// SealText shuts a short text for the secret itself.
-func (s Secret) SealText(purpose, text string) (Sealed, error) {
-	to, err := s.PublicKey()
-	if err != nil {
-		return nil, err
-	}
-	return to.Seal(purpose, []byte(text))
-}
-
-// OpenText opens what SealText shut.
-func (s Secret) OpenText(purpose string, sealed Sealed) (string, error) {
-	own, err := s.privateKey()
-	if err != nil {
-		return "", err
-	}
-	b, err := PrivateKey{hide(own)}.Open(purpose, sealed)
-	return string(b), err
+	return p.SealTo(to)
 }
 
 func parsePrivateKey(b []byte) (PrivateKey, error) {
 	defer clear(b)
-	k, err := kem.NewPrivateKey(b)
+	k, err := hpkeKEM.NewPrivateKey(b)
 	if err != nil {
 		return PrivateKey{}, fmt.Errorf("parse private key: %w", err)
 	}
-	return PrivateKey{hide(k)}, nil
+	return PrivateKey{maskedOf(k)}, nil
 }
 
 func randomKey() (key [32]byte) {

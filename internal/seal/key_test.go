@@ -46,7 +46,7 @@ func TestSealOpens(t *testing.T) {
 			r.Fatalf("got %x, %v; want %x", got, err, plaintext)
 		}
 		other := rapid.String().Filter(func(s string) bool { return s != purpose }).Draw(r, "other purpose")
-		if _, err := key.Open(other, sealed); !errors.Is(err, seal.ErrShut) {
+		if _, err := key.Open(other, sealed); !errors.Is(err, seal.ErrCannotOpen) {
 			r.Fatalf("opens for purpose %q, sealed for %q: %v", other, purpose, err)
 		}
 	})
@@ -56,7 +56,7 @@ func TestSealIsForOneKey(t *testing.T) {
 	t.Parallel()
 	owner, other := newKey(t), newKey(t)
 	sealed := must[seal.Sealed](t)(owner.PublicKey().Seal("p", []byte("text")))
-	if _, err := other.Open("p", sealed); !errors.Is(err, seal.ErrShut) {
+	if _, err := other.Open("p", sealed); !errors.Is(err, seal.ErrCannotOpen) {
 		t.Errorf("another key: %v, want ErrShut", err)
 	}
 }
@@ -77,7 +77,7 @@ func TestAlteredSeal(t *testing.T) {
 	key := newKey(t)
 	sealed := must[seal.Sealed](t)(key.PublicKey().Seal("p", []byte("text")))
 	altered(sealed, func(what string, bytes []byte) {
-		if _, err := key.Open("p", bytes); !errors.Is(err, seal.ErrShut) {
+		if _, err := key.Open("p", bytes); !errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("%s: %v, want ErrShut", what, err)
 		}
 	})
@@ -106,32 +106,32 @@ func TestPublicKeyRoundTrip(t *testing.T) {
 	}
 	for _, n := range []int{0, 1, 32, len(key.Bytes()) - 1} {
 		if _, err := seal.ParsePublicKey(key.Bytes()[:n]); err == nil {
-			t.Errorf("%d bytes of a key are taken for a key", n)
+			t.Errorf("%d bytes of a key are accepted as a key", n)
 		}
 	}
 	if _, err := seal.ParsePublicKey(append(key.Bytes(), 0)); err == nil {
-		t.Error("a key with a byte too many is taken")
+		t.Error("a key with a byte too many is accepted")
 	}
 }
 
-// TestWeakPublicKey: a point of low order would make the classical half of a seal known
-// to everybody; sealing to it fails.
+// TestWeakPublicKey: a point of low order would make the classical half of a seal
+// public, so sealing to it fails.
 func TestWeakPublicKey(t *testing.T) {
 	t.Parallel()
 	weak := newKey(t).PublicKey().Bytes()
 	clear(weak[1184:])
 	key, err := seal.ParsePublicKey(weak)
 	if err != nil {
-		return // refused even sooner
+		return // parsing may refuse it already
 	}
 	if _, err := key.Seal("p", []byte("text")); err == nil {
 		t.Error("something is sealed to a weak key")
 	}
 }
 
-// TestHandingDoesNotWearOut hands one private key on again and again, in every way
-// there is: each copy opens the library, and the key itself still does.
-func TestHandingDoesNotWearOut(t *testing.T) {
+// TestSealingDoesNotWearOut seals one private key again and again, in every way: each
+// copy opens the library, and so does the original.
+func TestSealingDoesNotWearOut(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	library := newKey(t)
@@ -148,27 +148,27 @@ func TestHandingDoesNotWearOut(t *testing.T) {
 	}
 	for _, how := range []string{"first secret", "second secret", "third secret"} {
 		secret := seal.NewSecret()
-		handed := must[seal.Sealed](t)(library.HandToSecret(secret))
-		opens(how, must[seal.PrivateKey](t)(secret.TakeKey(handed)))
+		sealedKey := must[seal.Sealed](t)(library.SealToSecret(secret))
+		opens(how, must[seal.PrivateKey](t)(secret.OpenKey(sealedKey)))
 	}
 	for _, word := range []string{"a password", "a recovery code"} {
-		box := must[seal.PasswordBox](t)(library.ShutWithPassword(ctx, word))
+		box := must[seal.PasswordBox](t)(library.SealWithPassword(ctx, word, cheap))
 		opens(word, must[seal.PrivateKey](t)(box.Open(ctx, word)))
 	}
-	taken := library
-	for range 3 { // a key that was taken is handed on in turn
+	opened := library
+	for range 3 { // an opened key is sealed in turn
 		secret := seal.NewSecret()
-		handed := must[seal.Sealed](t)(taken.HandToSecret(secret))
-		taken = must[seal.PrivateKey](t)(secret.TakeKey(handed))
-		opens("handed on", taken)
+		sealedKey := must[seal.Sealed](t)(opened.SealToSecret(secret))
+		opened = must[seal.PrivateKey](t)(secret.OpenKey(sealedKey))
+		opens("sealed again", opened)
 	}
 	opens("the key itself", library)
 }
 
-func TestHandedKeyIsForItsSecret(t *testing.T) {
+func TestSealedKeyIsForItsSecret(t *testing.T) {
 	t.Parallel()
 	library, secret := newKey(t), seal.NewSecret()
-	handed := must[seal.Sealed](t)(library.HandToSecret(secret))
+	sealedKey := must[seal.Sealed](t)(library.SealToSecret(secret))
 	for name, other := range map[string]seal.Secret{
 		"another secret": seal.NewSecret(),
 		"no secret":      {},
@@ -177,40 +177,40 @@ func TestHandedKeyIsForItsSecret(t *testing.T) {
 		"one more":       seal.SecretOf(secret.Reveal() + "A"),
 		"its hash":       seal.SecretOf(secret.Hash().String()),
 	} {
-		if _, err := other.TakeKey(handed); !errors.Is(err, seal.ErrShut) {
+		if _, err := other.OpenKey(sealedKey); !errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("%s: %v, want ErrShut", name, err)
 		}
 	}
-	altered(handed, func(what string, bytes []byte) {
-		if _, err := secret.TakeKey(bytes); !errors.Is(err, seal.ErrShut) {
+	altered(sealedKey, func(what string, bytes []byte) {
+		if _, err := secret.OpenKey(bytes); !errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("%s: %v, want ErrShut", what, err)
 		}
 	})
 }
 
-// TestSealsAreForOneUse puts every kind of seal in the place of every other: all are
-// made for the same key, and none passes for another.
+// TestSealsAreForOneUse tries every kind of seal in place of every other. All are
+// sealed to the same key, and none passes for another.
 func TestSealsAreForOneUse(t *testing.T) {
 	t.Parallel()
 	secret, library := seal.NewSecret(), newKey(t)
 	own := must[seal.PublicKey](t)(secret.PublicKey())
 	file := seal.NewFileKey()
 	seals := map[string]seal.Sealed{
-		"private key":       must[seal.Sealed](t)(library.HandToSecret(secret)),
+		"private key":       must[seal.Sealed](t)(library.SealToSecret(secret)),
 		"text":              must[seal.Sealed](t)(secret.SealText("a purpose", "a text of 32 bytes, like a key..")),
 		"file key":          must[seal.Sealed](t)(file.SealTo(own, "file")),
 		"another file key":  must[seal.Sealed](t)(file.SealTo(own, "other")),
 		"text of no length": must[seal.Sealed](t)(secret.SealText("", "")),
 	}
 	for kind, s := range seals {
-		if _, err := secret.TakeKey(s); (err == nil) != (kind == "private key") {
-			t.Errorf("%s taken for a private key: %v", kind, err)
+		if _, err := secret.OpenKey(s); (err == nil) != (kind == "private key") {
+			t.Errorf("%s opens as a private key: %v", kind, err)
 		}
 		if _, err := secret.OpenText("a purpose", s); (err == nil) != (kind == "text") {
-			t.Errorf("%s taken for a text: %v", kind, err)
+			t.Errorf("%s opens as a text: %v", kind, err)
 		}
 	}
-	for _, id := range []string{"file", "other"} { // the library's own side
+	for _, id := range []string{"file", "other"} { // for the library's own key
 		sealed := must[seal.Sealed](t)(file.SealTo(library.PublicKey(), id))
 		for _, as := range []string{"file", "other", "", "fil", "file "} {
 			if _, err := library.OpenFileKey(as, sealed); (err == nil) != (as == id) {
@@ -225,7 +225,7 @@ func TestFileKeyOfAnotherLengthIsNone(t *testing.T) {
 	library := newKey(t)
 	for _, n := range []int{0, 16, 31, 33} {
 		sealed := must[seal.Sealed](t)(library.PublicKey().Seal("carrel file key f", make([]byte, n)))
-		if _, err := library.OpenFileKey("f", sealed); !errors.Is(err, seal.ErrShut) {
+		if _, err := library.OpenFileKey("f", sealed); !errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("%d bytes: %v, want ErrShut", n, err)
 		}
 	}
@@ -238,10 +238,10 @@ func TestTextIsForItsSecretAndPurpose(t *testing.T) {
 	if got, err := secret.OpenText("purpose", sealed); err != nil || got != "text" {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if _, err := secret.OpenText("other", sealed); !errors.Is(err, seal.ErrShut) {
+	if _, err := secret.OpenText("other", sealed); !errors.Is(err, seal.ErrCannotOpen) {
 		t.Errorf("another purpose: %v, want ErrShut", err)
 	}
-	if _, err := seal.NewSecret().OpenText("purpose", sealed); !errors.Is(err, seal.ErrShut) {
+	if _, err := seal.NewSecret().OpenText("purpose", sealed); !errors.Is(err, seal.ErrCannotOpen) {
 		t.Errorf("another secret: %v, want ErrShut", err)
 	}
 }

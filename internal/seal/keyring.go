@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -13,24 +12,22 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
-	"strings"
 )
 
-// Keyring holds the server's master keys, which shut the server's own secrets (its
-// signing keys, tokens of providers), never a person's files. The newest key
-// encrypts; all of them decrypt. It is kept apart from the database.
+// Keyring holds the server's master keys, which encrypt the server's own secrets (its
+// signing keys, tokens of providers) and never a person's files. The newest key
+// encrypts; all of them decrypt. A keyring is stored apart from the database.
 //
-// Its text has one key a line, newest last: 32 bytes in base64. Empty lines and
-// lines that begin with # do not count.
-type Keyring struct{ keys hidden[[]masterKey] }
+// Its text has one key on each line, newest last: 32 bytes in base64. Empty lines and
+// lines that begin with # are ignored.
+type Keyring struct{ keys masked[[]masterKey] }
 
 type masterKey struct {
-	id   [4]byte // first bytes of the key's SHA-256: says which key opens a box
+	id   [4]byte // first bytes of the key's SHA-256, which select the key for a box
 	aead cipher.AEAD
 }
 
-// ParseKeyring reads a keyring's text. Errors name the line and never repeat it.
+// ParseKeyring parses a keyring's text. Errors give the line number and never the line.
 func ParseKeyring(text []byte) (*Keyring, error) {
 	var keys []masterKey
 	for i, line := range bytes.Split(text, []byte("\n")) {
@@ -56,23 +53,23 @@ func ParseKeyring(text []byte) (*Keyring, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("the keyring holds no master key")
 	}
-	return &Keyring{hide(keys)}, nil
+	return &Keyring{maskedOf(keys)}, nil
 }
 
-// NewKeyringText returns the text of a keyring with one fresh key.
+// NewKeyringText returns the text of a keyring with one random key.
 func NewKeyringText() []byte {
 	key := randomKey()
 	return []byte("# Carrel master keys, newest last. Keep this file apart from the database, and keep a copy.\n" +
 		base64.StdEncoding.EncodeToString(key[:]) + "\n")
 }
 
-// OpenKeyring reads the keyring in a file. If there is no such file, it makes one
-// with a fresh key, readable by its owner only; it refuses a file that others may
-// read.
+// OpenKeyring reads the keyring in a file. If the file does not exist, it is created
+// with a random key, readable by its owner only. A file that others may read is
+// refused.
 func OpenKeyring(path string) (*Keyring, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := makeKeyring(path); err != nil {
+		if err := createKeyringFile(path); err != nil {
 			return nil, fmt.Errorf("make keyring: %w", err)
 		}
 		info, err = os.Stat(path)
@@ -81,7 +78,8 @@ func OpenKeyring(path string) (*Keyring, error) {
 		return nil, fmt.Errorf("open keyring: %w", err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("open keyring: %s may be read by others (mode %04o): chmod 600 it", path, info.Mode().Perm())
+		return nil, fmt.Errorf("open keyring: %s may be read by others (mode %04o): chmod 600 it", path,
+			info.Mode().Perm())
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -94,9 +92,9 @@ func OpenKeyring(path string) (*Keyring, error) {
 	return r, nil
 }
 
-// makeKeyring writes a fresh keyring under a temporary name and links it into
-// place, so that of two that start at once, one wins and both read the same key.
-func makeKeyring(path string) error {
+// createKeyringFile writes a new keyring to a temporary file and links it to path. If
+// two processes do so at once, both read the key of the first.
+func createKeyringFile(path string) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -114,9 +112,6 @@ func makeKeyring(path string) error {
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if runtime.GOOS == "windows" {
-		return nil // a folder cannot be synced there
-	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
@@ -124,46 +119,32 @@ func makeKeyring(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// Seal encrypts a secret of the server's. The purpose is authenticated with it.
+// Seal encrypts a secret of the server. The purpose is additional data.
 func (r *Keyring) Seal(purpose string, plaintext []byte) []byte {
-	keys := r.keys.reveal()
+	keys := r.keys.value()
 	k := keys[len(keys)-1]
 	out := append([]byte{1}, k.id[:]...)
 	return k.aead.Seal(out, nil, plaintext, []byte(purpose))
 }
 
-// Open decrypts what Seal made. It returns [ErrShut] if no key of the ring opens it
-// for that purpose.
+// Open decrypts the result of Seal. It returns [ErrCannotOpen] if no key of the keyring
+// opens it for that purpose.
 func (r *Keyring) Open(purpose string, box []byte) ([]byte, error) {
 	if len(box) < 5 || box[0] != 1 {
-		return nil, ErrShut
+		return nil, ErrCannotOpen
 	}
-	for _, k := range r.keys.reveal() {
+	for _, k := range r.keys.value() {
 		if bytes.Equal(k.id[:], box[1:5]) {
 			if plain, err := k.aead.Open(nil, nil, box[5:], []byte(purpose)); err == nil {
 				return plain, nil
 			}
 		}
 	}
-	return nil, ErrShut
+	return nil, ErrCannotOpen
 }
 
-// Format keeps every fmt verb from printing keys.
-func (r *Keyring) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(mask)) }
+// Format prints the mask for every fmt verb.
+func (r *Keyring) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(maskText)) }
 
-// LogValue keeps slog from printing keys.
-func (r *Keyring) LogValue() slog.Value { return slog.StringValue(mask) }
-
-// RandomID returns an opaque id of n characters of lower-case base 32, 5 random
-// bits each.
-func RandomID(n int) string {
-	b := make([]byte, n)
-	_, _ = rand.Read(b)
-	var out strings.Builder
-	for _, x := range b {
-		out.WriteByte(lowerCrockford[x%32])
-	}
-	return out.String()
-}
-
-const lowerCrockford = "0123456789abcdefghjkmnpqrstvwxyz"
+// LogValue returns the mask.
+func (r *Keyring) LogValue() slog.Value { return slog.StringValue(maskText) }

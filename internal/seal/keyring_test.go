@@ -49,20 +49,26 @@ func TestKeyringText(t *testing.T) {
 		"a good key and a broken one": {key + "\n" + key[:40], 0},
 		"half a key":                  {key[:22], 0},
 	} {
-		ring, err := seal.ParseKeyring([]byte(test.text))
-		if (err == nil) != (test.keys > 0) {
-			t.Errorf("%s: %v", name, err)
-		}
-		if err != nil && strings.Contains(err.Error(), key[:10]) {
-			t.Errorf("%s: the error repeats the key: %v", name, err)
-		}
-		if err == nil {
-			if _, err := ring.Open("p", ring.Seal("p", []byte("text"))); err != nil {
-				t.Errorf("%s: %v", name, err)
+		t.Run(name, func(t *testing.T) {
+			ring, err := seal.ParseKeyring([]byte(test.text))
+			if (err == nil) != (test.keys > 0) {
+				t.Error(err)
 			}
-		}
+			if err != nil && strings.Contains(err.Error(), key[:10]) {
+				t.Errorf("the error repeats the key: %v", err)
+			}
+			if err == nil {
+				if _, err := ring.Open("p", ring.Seal("p", []byte("text"))); err != nil {
+					t.Error(err)
+				}
+			}
+		})
 	}
-	_, err := seal.ParseKeyring([]byte("# first\n" + key + "\nbroken"))
+}
+
+func TestKeyringErrorNamesTheLine(t *testing.T) {
+	t.Parallel()
+	_, err := seal.ParseKeyring([]byte("# first\n" + masterKey(7) + "\nbroken"))
 	if err == nil || !strings.Contains(err.Error(), "line 3") {
 		t.Errorf("the error does not name line 3: %v", err)
 	}
@@ -78,7 +84,7 @@ func TestKeyringOpensWhatItSealed(t *testing.T) {
 		if got, err := ring.Open(purpose, box); err != nil || !bytes.Equal(got, text) {
 			r.Fatalf("got %x, %v; want %x", got, err, text)
 		}
-		if _, err := ring.Open(other, box); other != purpose && !errors.Is(err, seal.ErrShut) {
+		if _, err := ring.Open(other, box); other != purpose && !errors.Is(err, seal.ErrCannotOpen) {
 			r.Fatalf("opens for purpose %q, sealed for %q: %v", other, purpose, err)
 		}
 		if bytes.Equal(ring.Seal(purpose, text), box) {
@@ -91,18 +97,20 @@ func TestAlteredKeyringBox(t *testing.T) {
 	t.Parallel()
 	ring := parseKeyring(t, masterKey(1))
 	altered(ring.Seal("p", []byte("text")), func(what string, box []byte) {
-		if _, err := ring.Open("p", box); !errors.Is(err, seal.ErrShut) {
+		if _, err := ring.Open("p", box); !errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("%s: %v, want ErrShut", what, err)
 		}
 	})
 }
 
-// TestSeveralMasterKeys: the newest encrypts, all decrypt; a key that is taken out
-// opens nothing any more.
+// TestSeveralMasterKeys: the newest key encrypts and all decrypt; a key that was
+// removed opens nothing.
 func TestSeveralMasterKeys(t *testing.T) {
 	t.Parallel()
-	old, both, fresh := parseKeyring(t, masterKey(1)), parseKeyring(t, masterKey(1), masterKey(2)), parseKeyring(t, masterKey(2))
-	boxes := map[string][]byte{"old": old.Seal("p", []byte("t")), "both": both.Seal("p", []byte("t")), "fresh": fresh.Seal("p", []byte("t"))}
+	old, both, fresh := parseKeyring(t, masterKey(1)), parseKeyring(t, masterKey(1), masterKey(2)),
+		parseKeyring(t, masterKey(2))
+	boxes := map[string][]byte{"old": old.Seal("p", []byte("t")), "both": both.Seal("p", []byte("t")),
+		"fresh": fresh.Seal("p", []byte("t"))}
 	for _, test := range []struct {
 		by    string
 		ring  *seal.Keyring
@@ -115,7 +123,7 @@ func TestSeveralMasterKeys(t *testing.T) {
 		for made, box := range boxes {
 			_, err := test.ring.Open("p", box)
 			want := strings.Contains(" "+strings.Join(test.opens, " ")+" ", " "+made+" ")
-			if (err == nil) != want || err != nil && !errors.Is(err, seal.ErrShut) {
+			if (err == nil) != want || err != nil && !errors.Is(err, seal.ErrCannotOpen) {
 				t.Errorf("keyring %s, box of keyring %s: %v", test.by, made, err)
 			}
 		}
@@ -170,7 +178,7 @@ func TestOpenKeyringRefuses(t *testing.T) {
 		t.Errorf("a broken file: %v", err)
 	}
 	if text, _ := os.ReadFile(path); string(text) != "half a k" {
-		t.Error("a broken keyring was replaced: whatever it shut is lost")
+		t.Error("a broken keyring was replaced: everything it encrypted is lost")
 	}
 	if _, err := seal.OpenKeyring(filepath.Join(path, "below a file")); err == nil {
 		t.Error("a path that cannot be is opened")
@@ -179,8 +187,8 @@ func TestOpenKeyringRefuses(t *testing.T) {
 
 const keyringPath = "CARREL_TEST_KEYRING_PATH"
 
-// TestKeyringOfManyProcesses starts several processes at the same moment on a path
-// with no keyring: all of them read the same key.
+// TestKeyringOfManyProcesses starts several processes at once on a path without a
+// keyring: all of them read the same key.
 func TestKeyringOfManyProcesses(t *testing.T) {
 	if path := os.Getenv(keyringPath); path != "" { // one of the processes
 		_, _ = os.Stdin.Read(make([]byte, 1)) // wait for the others

@@ -15,8 +15,8 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// holder keeps what must not be printed where reflection finds it, but no method of
-// it is called.
+// holder has secrets in unexported fields, where fmt finds them by reflection but calls
+// no method.
 type holder struct {
 	name   string
 	inside any
@@ -38,20 +38,24 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 
 	all := holder{"all", &holder{secret: secret, file: file, key: library, ring: ring}, secret, file, library, ring}
 	values := map[string]any{
-		"Secret": secret, "*Secret": &secret, "[]Secret": []seal.Secret{secret}, "map of Secret": map[string]seal.Secret{"a": secret},
-		"PrivateKey": library, "*PrivateKey": &library, "[]PrivateKey": []seal.PrivateKey{library},
+		"Secret": secret, "*Secret": &secret, "[]Secret": []seal.Secret{secret},
+		"map of Secret": map[string]seal.Secret{"a": secret},
+		"PrivateKey":    library, "*PrivateKey": &library, "[]PrivateKey": []seal.PrivateKey{library},
 		"FileKey": file, "*FileKey": &file, "[]FileKey": []seal.FileKey{file},
 		"*Keyring": ring, "[]*Keyring": []*seal.Keyring{ring}, "Keyring": *ring,
 		"holder": all, "*holder": &all, "error": fmt.Errorf("with %v: %w", secret, errors.New("x")),
 	}
 	for name, v := range values {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%c", "%p", "%b", "%T", "%U", "%10.3v"} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%c", "%p", "%b", "%T",
+			"%U", "%10.3v"} {
 			parts.notIn(t, name+" with "+verb, fmt.Sprintf(verb, v))
 		}
 		parts.notIn(t, name+" with Sprint", fmt.Sprint(v))
 		var out bytes.Buffer
-		slog.New(slog.NewTextHandler(&out, nil)).Info("message", "value", v, "group", slog.GroupValue(slog.Any("in", v)))
-		slog.New(slog.NewJSONHandler(&out, nil)).Info("message", "value", v, "group", slog.GroupValue(slog.Any("in", v)))
+		slog.New(slog.NewTextHandler(&out, nil)).Info("message", "value", v, "group",
+			slog.GroupValue(slog.Any("in", v)))
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("message", "value", v, "group",
+			slog.GroupValue(slog.Any("in", v)))
 		parts.notIn(t, name+" in a log", out.String())
 		if b, err := json.Marshal(map[string]any{"value": v}); err == nil {
 			parts.notIn(t, name+" in JSON", string(b))
@@ -62,8 +66,7 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 	}
 }
 
-// TestMaskIsSeen: what is not printed leaves a mark, so that a log tells that there was
-// something.
+// TestMaskIsSeen: the mask shows in a log that there was a secret.
 func TestMaskIsSeen(t *testing.T) {
 	t.Parallel()
 	for _, v := range []any{seal.NewSecret(), newKey(t), seal.NewFileKey()} {
@@ -79,10 +82,10 @@ func TestMaskIsSeen(t *testing.T) {
 	}
 }
 
-// tales are texts that would tell part of a secret.
+// tales are texts that would reveal a part of a secret.
 type tales []string
 
-// tellTales lists how bytes might show: eight of them, in each usual writing.
+// tellTales returns the first bytes of each secret in all usual notations.
 func tellTales(secrets ...[]byte) (parts tales) {
 	for _, s := range secrets {
 		b := s[:8]
@@ -102,13 +105,13 @@ func (parts tales) notIn(t *testing.T, where, text string) {
 	}
 }
 
-// privateKeyBytes finds the bytes of a private key in the way that a reader of it
-// would: it is handed to a secret, and opened as any seal.
+// privateKeyBytes returns the bytes of a private key, by sealing it to a secret and
+// opening it as a text.
 func privateKeyBytes(t *testing.T, key seal.PrivateKey) []byte {
 	t.Helper()
 	secret := seal.NewSecret()
-	handed := must[seal.Sealed](t)(key.HandToSecret(secret))
-	return []byte(must[string](t)(secret.OpenText("carrel library key", handed)))
+	sealedKey := must[seal.Sealed](t)(key.SealToSecret(secret))
+	return []byte(must[string](t)(secret.OpenText("carrel library key", sealedKey)))
 }
 
 func fileKeyBytes(t *testing.T, key seal.FileKey) []byte {

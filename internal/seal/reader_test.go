@@ -21,8 +21,8 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// The functions of this file open everything that is kept with nothing of ours and
-// nothing of crypto/hpke or sio: they follow docs/file-format.md step by step, and so
+// The functions of this file open everything that is stored without the package's code
+// and without crypto/hpke and sio. They follow docs/file-format.md step by step, and so
 // show that it suffices to write a reader.
 
 // hybridKey is a private key of MLKEM768-X25519.
@@ -53,7 +53,8 @@ func (k hybridKey) public() []byte {
 func keyOfSecret(text string) (hybridKey, error) {
 	ikm := sha256.Sum256([]byte("carrel key pair\x00" + text))
 	shake := sha3.NewSHAKE256()
-	for _, part := range [][]byte{ikm[:], []byte("HPKE-v1"), []byte("KEM\x64\x7a"), {0, 13}, []byte("DeriveKeyPair"), {0, 32}} {
+	for _, part := range [][]byte{ikm[:], []byte("HPKE-v1"), []byte("KEM\x64\x7a"), {0, 13}, []byte("DeriveKeyPair"),
+		{0, 32}} {
 		_, _ = shake.Write(part)
 	}
 	seed := make([]byte, 32)
@@ -90,7 +91,8 @@ func (k hybridKey) open(info string, sealed []byte) ([]byte, error) {
 	context = append(context, extract(nil, "info_hash", []byte(info))...)
 	secret := extract(shared[:], "secret", nil)
 	expand := func(label string, length int) []byte {
-		out, _ := hkdf.Expand(sha256.New, secret, string([]byte{0, byte(length)})+"HPKE-v1"+suite+label+string(context), length)
+		out, _ := hkdf.Expand(sha256.New, secret, string([]byte{0, byte(length)})+"HPKE-v1"+suite+label+string(context),
+			length)
 		return out
 	}
 	return openGCM(expand("key", 32), expand("base_nonce", 12), ciphertext, nil)
@@ -142,14 +144,15 @@ func openPackages(key, stream []byte) (content []byte, err error) {
 	}
 }
 
-// openBox opens the box of a password.
+// openBox opens a password box.
 func openBox(password string, box []byte) ([]byte, error) {
-	time, memory, lanes := binary.BigEndian.Uint32(box[1:]), binary.BigEndian.Uint32(box[5:]), binary.BigEndian.Uint32(box[9:])
+	time, memory, lanes := binary.BigEndian.Uint32(box[1:]), binary.BigEndian.Uint32(box[5:]),
+		binary.BigEndian.Uint32(box[9:])
 	key := argon2.IDKey([]byte(password), box[13:29], time, memory, uint8(lanes), 32)
 	return openGCM(key, box[29:41], box[41:], box[:41])
 }
 
-// openKeyringBox opens a box of the master keyring with one of its lines.
+// openKeyringBox opens a box of the master keyring with one line of it.
 func openKeyringBox(line, purpose string, box []byte) ([]byte, error) {
 	key, err := base64.StdEncoding.DecodeString(line)
 	if err != nil {
@@ -166,52 +169,70 @@ func openKeyringBox(line, purpose string, box []byte) ([]byte, error) {
 func TestIndependentReader(t *testing.T) {
 	t.Parallel()
 	v, stream := readVectors(t)
-	hash := sha256.Sum256([]byte("carrel hash\x00" + v.Secret.Text))
 	own := must[hybridKey](t)(keyOfSecret(v.Secret.Text))
-	if hex.EncodeToString(hash[:]) != v.Secret.Hash || !bytes.Equal(own.public(), v.Secret.PublicKey) {
-		t.Error("the secret has another hash or public key")
-	}
 	seed := must[[]byte](t)(own.open("carrel library key", v.Library.HandedToSecret))
-	for name, box := range map[string]boxVector{"password": v.PasswordBox, "recovery code": v.RecoveryBox} {
-		if got, err := openBox(box.Password, box.Box); err != nil || !bytes.Equal(got, seed) {
-			t.Errorf("box of a %s: %v", name, err)
-		}
-	}
 	library := must[hybridKey](t)(newHybridKey(seed))
-	if !bytes.Equal(library.public(), v.Library.PublicKey) {
-		t.Error("the library has another public key")
-	}
-	key := must[[]byte](t)(library.open("carrel file key "+v.Small.File, v.Small.Key))
-	if got, err := openGCM(key, make([]byte, 12), v.Small.Sealed, []byte(v.Small.File)); err != nil || string(got) != v.Small.Content {
-		t.Errorf("small content: %q, %v", got, err)
-	}
-	key = must[[]byte](t)(library.open("carrel file key "+v.Stream.File, v.Stream.Key))
-	if got, err := openPackages(key, stream); err != nil || sumOf(got) != v.Stream.ContentSHA256 {
-		t.Errorf("stream: %d bytes, %v", len(got), err)
-	}
-	if got, err := own.open(v.Text.Purpose, v.Text.Sealed); err != nil || string(got) != v.Text.Text {
-		t.Errorf("text: %q, %v", got, err)
-	}
-	lines := strings.Split(v.Keyring.Text, "\n") // the first is a comment
-	for i, box := range [][]byte{v.Keyring.Older, v.Keyring.Newest} {
-		if got, err := openKeyringBox(lines[i+1], v.Keyring.Purpose, box); err != nil || string(got) != v.Keyring.Plaintext {
-			t.Errorf("keyring box %d: %q, %v", i, got, err)
+
+	t.Run("secret", func(t *testing.T) {
+		hash := sha256.Sum256([]byte("carrel hash\x00" + v.Secret.Text))
+		if hex.EncodeToString(hash[:]) != v.Secret.Hash || !bytes.Equal(own.public(), v.Secret.PublicKey) {
+			t.Error("the secret has another hash or public key")
 		}
-	}
+	})
+	t.Run("password boxes", func(t *testing.T) {
+		for name, box := range map[string]boxVector{"password": v.PasswordBox, "recovery code": v.RecoveryBox} {
+			if got, err := openBox(box.Password, box.Box); err != nil || !bytes.Equal(got, seed) {
+				t.Errorf("box of a %s: %v", name, err)
+			}
+		}
+	})
+	t.Run("library", func(t *testing.T) {
+		if !bytes.Equal(library.public(), v.Library.PublicKey) {
+			t.Error("the library has another public key")
+		}
+	})
+	t.Run("small content", func(t *testing.T) {
+		key := must[[]byte](t)(library.open("carrel file key "+v.Small.File, v.Small.Key))
+		got, err := openGCM(key, make([]byte, 12), v.Small.Sealed, []byte(v.Small.File))
+		if err != nil || string(got) != v.Small.Content {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
+	t.Run("stream", func(t *testing.T) {
+		key := must[[]byte](t)(library.open("carrel file key "+v.Stream.File, v.Stream.Key))
+		if got, err := openPackages(key, stream); err != nil || sumOf(got) != v.Stream.ContentSHA256 {
+			t.Errorf("%d bytes, %v", len(got), err)
+		}
+	})
+	t.Run("text", func(t *testing.T) {
+		if got, err := own.open(v.Text.Purpose, v.Text.Sealed); err != nil || string(got) != v.Text.Text {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
+	t.Run("keyring boxes", func(t *testing.T) {
+		lines := strings.Split(v.Keyring.Text, "\n") // the first is a comment
+		for i, box := range [][]byte{v.Keyring.Older, v.Keyring.Newest} {
+			got, err := openKeyringBox(lines[i+1], v.Keyring.Purpose, box)
+			if err != nil || string(got) != v.Keyring.Plaintext {
+				t.Errorf("box %d: %q, %v", i, got, err)
+			}
+		}
+	})
 }
 
-// TestTodaysWriting: what is made today is what the specification says, too.
+// TestTodaysWriting: what the package writes today follows the specification, too.
 func TestTodaysWriting(t *testing.T) {
 	t.Parallel()
 	secret, library, file := seal.NewSecret(), newKey(t), seal.NewFileKey()
 	own := must[hybridKey](t)(keyOfSecret(secret.Reveal()))
-	seed := must[[]byte](t)(own.open("carrel library key", must[seal.Sealed](t)(library.HandToSecret(secret))))
-	box := must[seal.PasswordBox](t)(library.ShutWithPassword(t.Context(), "password"))
+	seed := must[[]byte](t)(own.open("carrel library key", must[seal.Sealed](t)(library.SealToSecret(secret))))
+	box := must[seal.PasswordBox](t)(library.SealWithPassword(t.Context(), "password", cheap))
 	if got, err := openBox("password", box); err != nil || !bytes.Equal(got, seed) {
 		t.Errorf("password box: %v", err)
 	}
 	opened := must[hybridKey](t)(newHybridKey(seed))
-	key := must[[]byte](t)(opened.open("carrel file key f", must[seal.Sealed](t)(file.SealTo(library.PublicKey(), "f"))))
+	key := must[[]byte](t)(opened.open("carrel file key f",
+		must[seal.Sealed](t)(file.SealTo(library.PublicKey(), "f"))))
 	for _, n := range []int{1, payload, payload + 1} {
 		content := someBytes(n)
 		if got, err := openPackages(key, sealStream(t, file, content)); err != nil || !bytes.Equal(got, content) {

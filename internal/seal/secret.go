@@ -4,20 +4,16 @@ import (
 	"crypto/hpke"
 	"crypto/rand"
 	"crypto/sha256"
-	"database/sql/driver"
 	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"log/slog"
 )
 
-// Secret is a bearer secret: whoever holds its text may do what was allowed to
-// it. The server hands it out and keeps only its [Hash] and, where it may be given
-// something to open later, its [PublicKey]. It prints masked, in other values too;
-// Reveal gives the text.
-type Secret struct{ text hidden[string] }
-
-const mask = "[secret]"
+// Secret is a bearer secret, such as a token or a login cookie. The server hands out
+// its text and stores only its [Hash] and, if something may be sealed to it later, its
+// [PublicKey]. It prints and encodes masked, also inside other values; [Secret.Reveal]
+// returns the text.
+type Secret struct{ text masked[string] }
 
 // NewSecret returns 256 random bits.
 func NewSecret() Secret {
@@ -26,29 +22,31 @@ func NewSecret() Secret {
 	return SecretOf(base64.RawURLEncoding.EncodeToString(b[:]))
 }
 
-// SecretOf takes a secret that somebody presents. Nothing is checked: an invented
-// one has a hash that nobody knows.
-func SecretOf(text string) Secret { return Secret{hide(text)} }
+// SecretOf returns the secret with a text that somebody presents. The text is not
+// checked: the hash of an invented one is unknown.
+func SecretOf(text string) Secret { return Secret{maskedOf(text)} }
 
-// Reveal is the secret's text.
-func (s Secret) Reveal() string { return s.text.reveal() }
+// Reveal returns the secret's text.
+func (s Secret) Reveal() string { return s.text.value() }
 
-// IsZero reports whether there is no secret at all.
+// IsZero reports whether the text is empty.
 func (s Secret) IsZero() bool { return s.Reveal() == "" }
 
-// Format keeps every fmt verb from printing the secret.
-func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(mask)) }
+// Format prints the mask for every fmt verb.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(maskText)) }
 
-// LogValue keeps slog from printing the secret.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(mask) }
+// LogValue returns the mask.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(maskText) }
 
-// MarshalText keeps encoders from writing the secret.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(mask), nil }
+// MarshalJSON encodes the mask, so that no encoder writes the secret. There is no way
+// back; a secret is stored by its Hash.
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + maskText + `"`), nil }
 
-// Hash is what the server finds the secret by.
+// Hash returns the hash that the server stores and looks up.
 func (s Secret) Hash() Hash { return sha256.Sum256([]byte("carrel hash\x00" + s.Reveal())) }
 
-// PublicKey is the key that others may seal to for the secret's holder.
+// PublicKey returns the public key of the secret's key pair, which is derived from its
+// text.
 func (s Secret) PublicKey() (PublicKey, error) {
 	k, err := s.privateKey()
 	if err != nil {
@@ -59,30 +57,42 @@ func (s Secret) PublicKey() (PublicKey, error) {
 
 func (s Secret) privateKey() (hpke.PrivateKey, error) {
 	ikm := sha256.Sum256([]byte("carrel key pair\x00" + s.Reveal()))
-	k, err := kem.DeriveKeyPair(ikm[:])
+	k, err := hpkeKEM.DeriveKeyPair(ikm[:])
 	if err != nil {
 		return nil, fmt.Errorf("derive key pair of a secret: %w", err)
 	}
 	return k, nil
 }
 
-// Hash is the SHA-256 of a secret, under a prefix of its own. Finding a row by it
-// is as good as a constant-time comparison: to learn a prefix of the hash tells
-// nothing of the secret.
-type Hash [sha256.Size]byte
-
-// String is the hash in hexadecimal.
-func (h Hash) String() string { return hex.EncodeToString(h[:]) }
-
-// Value lets a database keep the hash as bytes.
-func (h Hash) Value() (driver.Value, error) { return h[:], nil }
-
-// Scan reads the hash back.
-func (h *Hash) Scan(v any) error {
-	b, ok := v.([]byte)
-	if !ok || len(b) != len(h) {
-		return fmt.Errorf("scan hash: want %d bytes", len(h))
+// OpenKey opens a private key that was sealed to the secret. It returns [ErrCannotOpen]
+// if it was sealed to another.
+func (s Secret) OpenKey(sealed Sealed) (PrivateKey, error) {
+	own, err := s.privateKey()
+	if err != nil {
+		return PrivateKey{}, err
 	}
-	copy(h[:], b)
-	return nil
+	b, err := PrivateKey{maskedOf(own)}.Open(libraryKeyPurpose, sealed)
+	if err != nil {
+		return PrivateKey{}, err
+	}
+	return parsePrivateKey(b)
+}
+
+// SealText seals a short text to the secret itself.
+func (s Secret) SealText(purpose, text string) (Sealed, error) {
+	to, err := s.PublicKey()
+	if err != nil {
+		return nil, err
+	}
+	return to.Seal(purpose, []byte(text))
+}
+
+// OpenText opens the result of SealText.
+func (s Secret) OpenText(purpose string, sealed Sealed) (string, error) {
+	own, err := s.privateKey()
+	if err != nil {
+		return "", err
+	}
+	b, err := PrivateKey{maskedOf(own)}.Open(purpose, sealed)
+	return string(b), err
 }

@@ -28,8 +28,8 @@ func TestSecretIs256RandomBits(t *testing.T) {
 	}
 }
 
-// TestSecretIsItsText: the same text has the same hash and the same key pair, another
-// text others.
+// TestSecretIsItsText: the same text has the same hash and the same key pair; another
+// text has others.
 func TestSecretIsItsText(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
@@ -59,41 +59,5 @@ func TestNoSecret(t *testing.T) {
 	}
 	if seal.NewSecret().IsZero() {
 		t.Error("a fresh secret is zero")
-	}
-}
-
-func TestHashInADatabase(t *testing.T) {
-	t.Parallel()
-	hash := seal.NewSecret().Hash()
-	value, err := hash.Value()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var back seal.Hash
-	if err := back.Scan(value); err != nil || back != hash {
-		t.Errorf("read back %s, %v; want %s", back, err, hash)
-	}
-	for _, bad := range []any{nil, "text", 7, []byte{}, make([]byte, 31), make([]byte, 33), []byte(nil), hash.String()} {
-		if err := new(seal.Hash).Scan(bad); err == nil {
-			t.Errorf("%v is taken for a hash", bad)
-		}
-	}
-	if len(hash.String()) != 64 || strings.Trim(hash.String(), "0123456789abcdef") != "" {
-		t.Errorf("in words: %s", hash)
-	}
-}
-
-func TestRandomID(t *testing.T) {
-	t.Parallel()
-	seen := map[string]bool{}
-	for range 1000 {
-		id := seal.RandomID(20)
-		if len(id) != 20 || strings.Trim(id, "0123456789abcdefghjkmnpqrstvwxyz") != "" {
-			t.Fatalf("id %q", id)
-		}
-		if seen[id] {
-			t.Fatalf("id %q twice", id)
-		}
-		seen[id] = true
 	}
 }

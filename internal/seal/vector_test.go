@@ -13,9 +13,9 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// vectors is testdata/vectors.json: one of everything that is kept, made once and
-// never again. A change of the code or of a dependency that fails to open it would
-// lock people out of their libraries: give new writing a new format instead.
+// vectors is testdata/vectors.json: one of everything that is stored. It never changes.
+// If a change of the code or of a dependency fails to open it, people would be locked
+// out of their libraries: give the new encoding a new version instead.
 type vectors struct {
 	Secret struct {
 		Text            string `json:"text"`
@@ -76,7 +76,7 @@ func sumOf(b []byte) string {
 }
 
 // TestVectorSecret pins what is derived from a secret. Every token, login and session
-// that is out depends on it.
+// that exists depends on it.
 func TestVectorSecret(t *testing.T) {
 	t.Parallel()
 	v, _ := readVectors(t)
@@ -90,17 +90,17 @@ func TestVectorSecret(t *testing.T) {
 	}
 }
 
-// TestVectorFiles goes the way of a read: a live secret takes the library's key, which
-// opens the files' keys, which open the contents.
+// TestVectorFiles reads as the server does: a secret opens the library's key, which
+// opens the files' keys, which decrypt the contents.
 func TestVectorFiles(t *testing.T) {
 	t.Parallel()
 	v, stream := readVectors(t)
-	library, err := seal.SecretOf(v.Secret.Text).TakeKey(v.Library.HandedToSecret)
+	library, err := seal.SecretOf(v.Secret.Text).OpenKey(v.Library.HandedToSecret)
 	if err != nil {
-		t.Fatalf("handed key: %v", err)
+		t.Fatalf("sealed library key: %v", err)
 	}
 	if !bytes.Equal(library.PublicKey().Bytes(), v.Library.PublicKey) {
-		t.Error("another key was handed")
+		t.Error("another key was sealed")
 	}
 	small, err := library.OpenFileKey(v.Small.File, v.Small.Key)
 	if err != nil {

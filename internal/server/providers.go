@@ -16,7 +16,7 @@ import (
 // providers are the ways to providers that the operator has configured.
 type providers struct {
 	set      *provider.Networks
-	listings []catalogue.Listing
+	listings []catalogue.SourceLister
 	// run keeps them going until the context ends.
 	run []func(ctx context.Context)
 }
@@ -60,8 +60,8 @@ type medmijListing struct {
 	list       []catalogue.Source
 }
 
-// Sources implements [catalogue.Listing].
-func (l *medmijListing) Sources() ([]catalogue.Source, uint64, error) {
+// Sources implements [catalogue.SourceLister].
+func (l *medmijListing) ListSources() ([]catalogue.Source, uint64, error) {
 	services, generation, err := l.network.DataServices()
 	if err != nil {
 		return nil, generation, fmt.Errorf("list MedMij's providers: %w", err)
@@ -80,8 +80,8 @@ func (l *medmijListing) Sources() ([]catalogue.Source, uint64, error) {
 // serverListing gives the catalogue the FHIR servers of the configuration.
 type serverListing []smart.Server
 
-// Sources implements [catalogue.Listing].
-func (l serverListing) Sources() ([]catalogue.Source, uint64, error) {
+// Sources implements [catalogue.SourceLister].
+func (l serverListing) ListSources() ([]catalogue.Source, uint64, error) {
 	list := make([]catalogue.Source, 0, len(l))
 	for _, s := range l {
 		list = append(list, catalogue.Source{ID: s.Source, Name: s.Name, Reference: s.ID, Address: catalogue.Address{City: s.City},

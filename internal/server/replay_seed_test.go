@@ -238,9 +238,9 @@ func (d *seeder) seedConsent(e *exchange, l issuedLink, code, reference string) 
 		Event: library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventAllowed}}
 	if d.access[l.ContractID] == library.Read {
 		var err error
-		answer.Code.Seal, err = p.key.HandToSecret(secret)
+		answer.Code.Seal, err = p.key.SealToSecret(secret)
 		d.must(err)
-		answer.SessionSeal, err = p.key.HandToSecret(seal.SecretOf(l.Session.Key))
+		answer.SessionSeal, err = p.key.SealToSecret(seal.SecretOf(l.Session.Key))
 		d.must(err)
 	}
 	grant, _, err := d.db.Allow(d.t.Context(), answer)
@@ -273,7 +273,7 @@ func (d *seeder) seedTokens(k issuedToken) {
 		token := library.Token{Hash: seal.SecretOf(value.Value).Hash(), Use: use, Grant: p.grants[k.ContractID], ExpiresAt: value.ExpiresOn.Time()}
 		if d.access[k.ContractID] == library.Read {
 			var err error
-			token.Seal, err = p.key.HandToSecret(seal.SecretOf(value.Value))
+			token.Seal, err = p.key.SealToSecret(seal.SecretOf(value.Value))
 			d.must(err)
 		}
 		d.must(d.db.AddToken(d.t.Context(), token))
@@ -292,7 +292,7 @@ func (d *seeder) seedSession(e *exchange, s issuedSession) {
 	key := seal.SecretOf(s.Key)
 	session := library.Session{Hash: key.Hash(), Client: d.client(s.ContractID), Grant: p.grants[s.ContractID],
 		Options: asked.SessionOptions, CreatedAt: e.At(), ExpiresAt: s.Expiry.Time()}
-	session.Seal, err = p.key.HandToSecret(key)
+	session.Seal, err = p.key.SealToSecret(key)
 	d.must(err)
 	d.must(d.db.AddSession(d.t.Context(), session))
 	d.sessions[s.Key] = p

@@ -126,7 +126,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	sources.Add(ways.listings...)
+	sources.AddListers(ways.listings...)
 	disk, err := blob.OpenDisk(c.Blobs)
 	if err != nil {
 		return nil, fmt.Errorf("open blobs: %w", err)

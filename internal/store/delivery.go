@@ -152,8 +152,8 @@ func (db *DB) BeginPosting(ctx context.Context, id library.DeliveryID, lease str
 	})
 }
 
-// PutOff makes a delivery wait again.
-func (db *DB) PutOff(ctx context.Context, id library.DeliveryID, lease string, status int, reason string, next, at time.Time) error {
+// Postpone makes a delivery wait again.
+func (db *DB) Postpone(ctx context.Context, id library.DeliveryID, lease string, status int, reason string, next, at time.Time) error {
 	return db.write(ctx, "put back delivery", func(ctx context.Context, q *query.Queries) error {
 		rows, err := q.PutBack(ctx, query.PutBackParams{
 			Status: int64(status),

@@ -42,7 +42,7 @@ func addEvent(ctx context.Context, q *query.Queries, e library.Event) error {
 		return err
 	}
 	e.Seq = end.Seq
-	e.Link(end.Previous)
+	e.Chain(end.Previous)
 	return q.AddEvent(ctx, query.AddEventParams{
 		LibraryID: e.Library,
 		Seq:       e.Seq,

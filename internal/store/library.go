@@ -48,17 +48,6 @@ func (db *DB) FindLibrary(ctx context.Context, email string) (library.Library, e
 	return l, in(doing, err)
 }
 
-// GetLibrary finds a library by its id.
-func (db *DB) GetLibrary(ctx context.Context, id library.ID) (library.Library, error) {
-	const doing = "get library"
-	row, err := db.reader.GetLibrary(ctx, id)
-	if err != nil {
-		return library.Library{}, in(doing, err)
-	}
-	l, err := toLibrary(row)
-	return l, in(doing, err)
-}
-
 // ShutLibrary shuts a library and ends every way into it but one login.
 func (db *DB) ShutLibrary(ctx context.Context, id library.ID, deleteAt time.Time, keep library.LoginID, e library.Event) error {
 	return db.write(ctx, "shut library", func(ctx context.Context, q *query.Queries) error {

@@ -19,11 +19,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Main runs the tests of a package and then stops the PostgreSQL servers that
-// they started. It does not return:
+// Main runs the tests of a package, as [Run] does, and exits:
 //
 //	func TestMain(m *testing.M) { testenv.Main(m) }
-func Main(m *testing.M) {
+func Main(m *testing.M) { os.Exit(Run(m)) }
+
+// Run runs the tests of a package, stops the PostgreSQL servers that they
+// started, and returns the exit code.
+func Run(m *testing.M) int {
 	mainRuns = true
 	code := m.Run()
 	for _, c := range clusters {
@@ -32,7 +35,7 @@ func Main(m *testing.M) {
 			code = max(code, 1)
 		}
 	}
-	os.Exit(code)
+	return code
 }
 
 // Postgres returns the URL of an empty database, which is dropped when the

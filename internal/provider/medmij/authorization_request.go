@@ -10,53 +10,66 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/provider"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// Depart implements [delivery.Providers]: the address of the Authorization interface,
-// with its parameters and no others. A browser sends no headers of ours, so the two ids
-// are parameters here. PKCE is not part of MedMij (unconfirmed), so the verifier stays.
-func (n *Network) AuthorizationURL(ctx context.Context, d delivery.AuthorizationParams) (string, error) {
-	o, err := n.endpointsFor(d.Provider)
+// AuthorizationURL implements [delivery.Providers]. The URL has the parameters of the
+// Authorization interface and no others. A browser sends no headers of ours, so the two
+// ids are parameters. MedMij does not have PKCE (unconfirmed), so the verifier is unused.
+func (n *Network) AuthorizationURL(ctx context.Context, p delivery.AuthorizationParams) (string, error) {
+	e, err := n.endpointsFor(p.Provider)
 	if err != nil {
-		return "", fmt.Errorf("depart for a provider of MedMij: %w", err)
+		return "", fmt.Errorf("make a MedMij authorization request: %w", err)
 	}
-	u, err := url.Parse(o.authorization)
+	u, err := url.Parse(e.authorization)
 	if err != nil {
-		return "", fmt.Errorf("depart for a provider of MedMij: the authorization endpoint of %q is not an address", d.Provider)
+		return "", fmt.Errorf("make a MedMij authorization request: the endpoint of %q is not a URL", p.Provider)
 	}
-	trace := authorizationRequestID(d.State)
+	requestID := authorizationRequestID(p.State)
 	u.RawQuery = url.Values{
 		"response_type":     {"code"},
 		"client_id":         {n.config.ClientID},
-		"redirect_uri":      {d.RedirectURI},
-		"scope":             {o.provider + "~" + o.service}, // delen: exactly one service
-		"state":             {d.State.Reveal()},
-		"MedMij-Request-ID": {trace},
-		"X-Correlation-ID":  {d.Correlation},
+		"redirect_uri":      {p.RedirectURI},
+		"scope":             {e.provider + "~" + e.service}, // delen: exactly one service
+		"state":             {p.State.Reveal()},
+		"MedMij-Request-ID": {requestID},
+		"X-Correlation-ID":  {p.Correlation},
 	}.Encode()
-	r := n.chainRequest(o, o.authorization)
-	r.method = http.MethodGet
-	n.chainLog.write(ctx, chainEvent{stepSendAuthorization, d.Correlation, trace}, r, 0, "", "")
+	logged := n.chainRequest(e, e.authorization)
+	logged.method = http.MethodGet
+	n.chainLog.write(ctx, chainEvent{stepSendAuthorization, p.Correlation, requestID}, logged, 0, "", "")
 	return u.String(), nil
 }
 
-// authorizationRequestID is the MedMij-Request-ID of an authorization request. It is made from the
-// state, which is fresh for each, so that the log of the answer can name the request
-// without that anything was kept of it; nobody can get back to the state from it.
+// AuthorizationError implements [delivery.Providers].
+func (n *Network) AuthorizationError(ctx context.Context, p delivery.AuthorizationParams, oauthError string) error {
+	err := provider.AuthorizationError(oauthError)
+	e, notFound := n.endpointsFor(p.Provider)
+	if notFound != nil {
+		return fmt.Errorf("authorization at a MedMij provider: %w", err) // the response counts all the same
+	}
+	event := chainEvent{stepReceiveAuthorization, p.Correlation, authorizationRequestID(p.State)}
+	n.chainLog.write(ctx, event, n.chainRequest(e, e.authorization), 0, provider.LoggableErrorCode(oauthError), "")
+	return fmt.Errorf("authorization at %s: %w", e.provider, err)
+}
+
+// authorizationRequestID returns the MedMij-Request-ID of an authorization request. It
+// is a hash of the state, which is new for each request, so the chain log can name the
+// request when the response arrives although nothing about it was stored.
 func authorizationRequestID(state seal.Secret) string {
 	sum := sha256.Sum256([]byte("carrel MedMij-Request-ID\x00" + state.Reveal()))
 	id := uuid.UUID(sum[:16])
-	id[6] = id[6]&0x0f | 0x40 // a random UUID, by its form
+	id[6] = id[6]&0x0f | 0x40 // in the form of a random UUID
 	id[8] = id[8]&0x3f | 0x80
 	return id.String()
 }
 
-// offerFor finds what may be used of a provider. Its hosts are looked up anew for each
-// call: a host may be called only while it is on the whitelist.
+// endpointsFor returns the endpoints of a provider's data service. It looks the hosts up
+// for each request: a host may be called only while it is on the whitelist.
 func (n *Network) endpointsFor(key delivery.ProviderKey) (endpoints, error) {
 	s := n.current.Load()
-	o, err := s.find(key)
+	e, err := s.find(key)
 	if err != nil {
 		return endpoints{}, err
 	}
@@ -66,10 +79,13 @@ func (n *Network) endpointsFor(key delivery.ProviderKey) (endpoints, error) {
 	if _, ok := s.ocl.names[n.config.ClientID]; !ok {
 		return endpoints{}, fmt.Errorf("%s: %w", n.config.ClientID, errNotListed)
 	}
-	return o, nil
+	return e, nil
 }
 
-// chainRequest is what the chain log says of a request to an address.
-func (n *Network) chainRequest(o endpoints, address string) chainRequest {
-	return chainRequest{client: n.config.ClientID, server: hostOf(address), uri: address, provider: o.provider + nameSuffix, service: o.service}
+// chainRequest returns what the chain log records of a request to one of the endpoints.
+func (n *Network) chainRequest(e endpoints, address string) chainRequest {
+	return chainRequest{
+		client: n.config.ClientID, server: hostOf(address), uri: address,
+		provider: e.provider + nameSuffix, service: e.service,
+	}
 }

@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// The steps that a DVP logs (Logging interface). The names of those of the token
-// endpoint's answers are unconfirmed; they are made like those of the resource
-// endpoint.
+// The steps that a DVP logs (Logging interface). The names for responses of the token
+// endpoint are unconfirmed; they follow those of the resource endpoint.
 const (
 	stepSendAuthorization    = "send_authorization_request"
 	stepReceiveAuthorization = "receive_authorization_response"
@@ -22,33 +21,33 @@ const (
 	stepResourceError        = "receive_resource_error_response"
 )
 
-// The error codes of the chain log that are not OAuth's own.
+// Error codes of the chain log that OAuth does not define.
 const (
 	codeOther       = "other"
 	codeUnavailable = "temporarily_unavailable"
 )
 
-// chain writes the chain log: one record a step, with the attributes of the Logging
-// interface and nothing else. It is given no token, code, state or content to write.
+// chainLog writes the chain log: a record for each step, with the attributes of the
+// Logging interface. Its methods get no token, code, state or content.
 type chainLog struct {
 	log      *slog.Logger
 	location string
 	now      func() time.Time
 }
 
-// event names a step, and the run that it is of.
+// chainEvent is a step, and the ids that connect it with the others.
 type chainEvent struct {
 	step string
 	// session is the X-Correlation-ID, trace the MedMij-Request-ID.
 	session, trace string
 }
 
-// chainRequest is what was asked.
+// chainRequest is a request as the log records it.
 type chainRequest struct {
 	method, client, server, uri, provider, service, grant string
 }
 
-// write writes one record. status and code are left out when they are empty.
+// write writes a record. It omits an empty request, status or code.
 func (c chainLog) write(ctx context.Context, e chainEvent, r chainRequest, status int, code, description string) {
 	attrs := []slog.Attr{
 		slog.String("type", e.step),
@@ -73,7 +72,7 @@ func (c chainLog) write(ctx context.Context, e chainEvent, r chainRequest, statu
 	c.log.LogAttrs(ctx, level, "medmij", attrs...)
 }
 
-// nonEmptyGroup is a group of those of the pairs that have a value.
+// nonEmptyGroup returns a group of the pairs whose value is not empty.
 func nonEmptyGroup(name string, pairs ...string) slog.Attr {
 	var attrs []any
 	for i := 0; i < len(pairs); i += 2 {

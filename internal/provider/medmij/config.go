@@ -14,52 +14,54 @@ import (
 	"github.com/carrelhq/carrel/internal/provider"
 )
 
-// defaultListURL is the pattern of the lists' addresses (Interfaces lijsten), for the
-// second major release of the Afsprakenstelsel.
+// defaultListURL is the pattern of the lists' addresses (Interfaces lijsten) for major
+// release 2 of the Afsprakenstelsel.
 const defaultListURL = "https://stelselnode.medmij.nl/MedMij_%s.xml?api=2"
 
-// defaultUpdateInterval is how often the lists are fetched. How often they must be is
-// unconfirmed.
+// defaultUpdateInterval is the time between updates of the lists. How often MedMij
+// wants them is unconfirmed.
 const defaultUpdateInterval = 15 * time.Minute
 
-// defaultServices are the data services that can be sent to ("delen"): measurements,
-// documents, answers to questionnaires. All of them speak FHIR STU3.
+// defaultServices returns the data services of delen: measurements, documents and
+// answers to questionnaires. All of them use FHIR STU3.
 func defaultServices() []string { return []string{"53", "57", "60"} }
 
-// Config is what the operator has been given, and has chosen.
+// Config configures a Network.
 type Config struct {
-	// Lists is the address of a list, with %s for its name: Zorgaanbiederslijst,
-	// OAuthclientlist, Whitelist, Gegevensdienstnamenlijst. MedMij's own if empty.
+	// ListURL is the address of the lists, with %s for the list's name:
+	// Zorgaanbiederslijst, OAuthclientlist, Whitelist or Gegevensdienstnamenlijst. The
+	// default is MedMij's list server.
 	ListURL string
-	// ClientID is the host name of our node, exactly as on the OAuth client list.
+	// ClientID is the host name of the node, exactly as on the OAuth client list.
 	ClientID string
-	// Certificate and Key, in PEM, are those of our node: PKIoverheid G1 private.
+	// Certificate and Key, in PEM, are those of the node: PKIoverheid G1 private.
 	Certificate, Key []byte
-	// Roots, in PEM, are the authorities of the backchannel's servers, and the only ones.
+	// Roots, in PEM, are the only certificate authorities for backchannel servers.
 	Roots []byte
-	// ListRoots, in PEM, are those of the list server; Roots if empty.
+	// ListRoots, in PEM, are those for the list server; Roots if empty.
 	ListRoots []byte
-	// Folder keeps the last good lists over a restart; memory alone if empty.
+	// CacheFolder is where the last good lists are cached for the next start; not at all if
+	// empty.
 	CacheFolder string
-	// Refresh is how often the lists are fetched; 15 minutes if 0.
+	// UpdateInterval is the time between updates of the lists; 15 minutes if 0.
 	UpdateInterval time.Duration
-	// AllowLoopback admits what a simulator on this machine needs: hosts such as
-	// localhost on the lists, and for them http or a port in authorization endpoints.
+	// AllowLoopback allows what the simulator needs: loopback hosts on the lists, and for
+	// them plain HTTP or a port in authorization endpoints.
 	AllowLoopback bool
-	// Services are the data services that can be sent to; 53, 57 and 60 if empty.
+	// Services are the data services to send to; 53, 57 and 60 if empty.
 	Services []string
-	// SystemRoles is the system role to send to, by data service, where providers list
-	// several. The codes of 53, 57 and 60 are unconfirmed, so there is no default.
+	// SystemRoles maps a data service to the system role to send to, for providers that
+	// list several. The codes of 53, 57 and 60 are unconfirmed, so there is no default.
 	SystemRoles map[string]string
-	// Now is the clock; time.Now if nil.
+	// Now is the clock, [time.Now] if nil.
 	Now func() time.Time
-	// Log hears what an operator should know; nobody if nil.
+	// Log gets records for the operator. Nil discards them.
 	Log *slog.Logger
-	// ChainLog gets the records of the Logging interface; nobody if nil.
+	// ChainLog gets the records of the Logging interface. Nil discards them.
 	ChainLog *slog.Logger
 }
 
-// withDefaults fills in what was left empty.
+// withDefaults returns c with defaults for empty fields.
 func (c Config) withDefaults() Config {
 	c.ListURL = cmp.Or(c.ListURL, defaultListURL)
 	c.UpdateInterval = cmp.Or(c.UpdateInterval, defaultUpdateInterval)
@@ -81,14 +83,14 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// check finds what cannot work.
+// check returns an error for the first setting that is not valid.
 func (c Config) check() error {
 	r := listReader{c.AllowLoopback}
 	if err := r.checkHost(c.ClientID); err != nil {
 		return fmt.Errorf("client id %s: %w", quote(c.ClientID), err)
 	}
 	if strings.Count(c.ListURL, "%s") != 1 {
-		return errors.New("address of the lists: it must hold %s once, for the name of a list")
+		return errors.New("address of the lists: it must contain %s once, for the name of a list")
 	}
 	u, err := url.Parse(c.listURL(nameZAL))
 	if err != nil || u.Host == "" || u.User != nil {
@@ -98,7 +100,7 @@ func (c Config) check() error {
 		return errors.New("address of the lists: not https")
 	}
 	if c.UpdateInterval < time.Second {
-		return fmt.Errorf("refresh the lists every %v: too often", c.UpdateInterval)
+		return fmt.Errorf("update the lists every %v: too often", c.UpdateInterval)
 	}
 	for _, id := range c.Services {
 		if err := checkServiceID(id); err != nil {
@@ -108,24 +110,25 @@ func (c Config) check() error {
 	return nil
 }
 
+// listURL returns the address of a list.
 func (c Config) listURL(name listName) string {
 	return strings.Replace(c.ListURL, "%s", string(name), 1)
 }
 
-// ways opens the two ways out: to the servers of the backchannel and to the list
-// server. Both show our certificate to whoever asks for one (TLS en certificaten).
+// newClients returns the HTTP clients for the backchannel and for the list server. Both
+// present the node's certificate if the server asks for one (TLS en certificaten).
 func (c Config) newClients() (back, lists *provider.Client, leaf *x509.Certificate, err error) {
 	pair, err := tls.X509KeyPair(c.Certificate, c.Key)
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("certificate and key: %w", err) // says what is wrong, and nothing of the key
+		return nil, nil, nil, fmt.Errorf("certificate and key: %w", err) // does not contain the key
 	}
-	way := func(what string, pem []byte) (*provider.Client, error) {
+	newClient := func(what string, pem []byte) (*provider.Client, error) {
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(pem) {
 			return nil, fmt.Errorf("%s: no certificate in PEM", what)
 		}
-		// GetClientCertificate rather than Certificates: the latter sends none at all if
-		// the server names other authorities, and the refusal would not say why.
+		// With Certificates, tls sends no certificate at all if the server names other
+		// authorities, and the server's alert would not give the reason.
 		return provider.NewClient(&tls.Config{
 			RootCAs:    pool,
 			MinVersion: tls.VersionTLS12,
@@ -134,10 +137,10 @@ func (c Config) newClients() (back, lists *provider.Client, leaf *x509.Certifica
 			},
 		}, c.AllowLoopback, c.Now), nil
 	}
-	if back, err = way("roots", c.Roots); err != nil {
+	if back, err = newClient("roots", c.Roots); err != nil {
 		return nil, nil, nil, err
 	}
-	if lists, err = way("roots of the list server", c.ListRoots); err != nil {
+	if lists, err = newClient("roots of the list server", c.ListRoots); err != nil {
 		return nil, nil, nil, err
 	}
 	return back, lists, pair.Leaf, nil

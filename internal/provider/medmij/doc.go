@@ -1,13 +1,13 @@
-// Package medmij is the MedMij network, as the server of a personal health environment
-// sees it ("DVP Server"): the four central lists, the trip to a provider's authorization
-// endpoint, the token endpoint, and the resource endpoint that things are sent to.
+// Package medmij implements the MedMij network for the server of a personal health
+// environment ("DVP Server"): the four central lists and the requests to a provider's
+// authorization, token and resource endpoints. It sends ("delen"); it does not collect.
 //
-// A [Network] is made of what the operator has been given: the host name of our
-// node, which is our client_id, a certificate with its key, and the roots of the
-// backchannel. [Network.Run] keeps the lists fresh. Where a provider is reached, and
-// whether it may be reached at all, comes from the lists and from nowhere else.
+// A [Network] needs what MedMij gives to a participant: the host name of the node,
+// which is the client_id, a certificate with its key, and the roots of the backchannel.
+// [Network.Run] keeps the lists up to date. The addresses of providers, and which of them
+// may be used, come from the lists only.
 //
-// What the rules are is in docs/providers.md, and beside the lines that keep them, by
-// the name of the page of the MedMij Afsprakenstelsel. What could not be confirmed is
-// marked "unconfirmed" in both places.
+// docs/providers.md has the rules. Comments name the page of the MedMij
+// Afsprakenstelsel that a line of code implements. "Unconfirmed" marks what could not be
+// checked against MedMij's own text, here and in docs/providers.md.
 package medmij

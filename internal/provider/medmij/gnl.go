@@ -2,7 +2,7 @@ package medmij
 
 import "io"
 
-// gnl is the list of the data services' names.
+// gnl is the Gegevensdienstnamenlijst: the names of the data services.
 type gnl struct {
 	listHeader
 	names map[string]string // by id
@@ -20,7 +20,7 @@ func (r listReader) readGNL(from io.Reader) (*gnl, error) {
 		},
 		end: func() error { l.names[id] = name; return seen.add("GegevensdienstId", id) },
 	}
-	root := element{name: string(nameGNL), children: append(l.elements(), element{name: "Gegevensdiensten", children: []element{service}})}
+	root := l.root(nameGNL, element{name: "Gegevensdiensten", children: []element{service}})
 	return l, parse(from, root.name, func(ns string) (element, bool) {
 		return root, ns == namespace("gegevensdienstnamenlijst", 1)
 	})

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// listName is the name of a list, as it is in its address and its root.
+// listName is the name of a list, in its address and its root element.
 type listName string
 
 // The four central lists (Interfaces lijsten).
@@ -19,13 +19,13 @@ const (
 
 var listNames = []listName{nameZAL, nameOCL, nameWHL, nameGNL}
 
-// listHeader is what every list begins with.
+// listHeader is the first elements of every list.
 type listHeader struct {
 	At     time.Time
 	Number uint64
 }
 
-// elements are those of the head.
+// elements returns the declarations of the header.
 func (h *listHeader) elements() []element {
 	return []element{
 		{name: "Tijdstempel", text: func(s string) (err error) { h.At, err = parseTimestamp(s); return err }},
@@ -33,17 +33,22 @@ func (h *listHeader) elements() []element {
 	}
 }
 
-// namespace is that of a list in one of its releases.
+// root returns the declaration of a list's root, which has the header and one child.
+func (h *listHeader) root(name listName, child element) element {
+	return element{name: string(name), children: append(h.elements(), child)}
+}
+
+// namespace returns the XML namespace of a release of a list.
 func namespace(list string, release int) string {
 	return fmt.Sprintf("xmlns://afsprakenstelsel.medmij.nl/%s/release%d/", list, release)
 }
 
-// list is a list that has been read; it is one of *zal, *ocl, *whl and *gnl.
+// list is one of *zal, *ocl, *whl and *gnl.
 type list interface{ number() uint64 }
 
 func (h *listHeader) number() uint64 { return h.Number }
 
-// read reads any list.
+// read reads the list of that name.
 func (r listReader) read(name listName, text []byte) (list, error) {
 	var l list
 	var err error
@@ -65,7 +70,7 @@ func (r listReader) read(name listName, text []byte) (list, error) {
 	return l, nil
 }
 
-// uniqueValues is a set of what may not occur twice.
+// uniqueValues is a set of values that must not occur twice.
 type uniqueValues map[string]bool
 
 func (s uniqueValues) add(what, v string) error {

@@ -10,18 +10,19 @@ import (
 	"runtime"
 )
 
+// cacheFile returns the name of the file of a cached list.
 func (n *Network) cacheFile(name listName) string {
 	return filepath.Join(n.config.CacheFolder, "MedMij_"+string(name)+".xml")
 }
 
-// loadKept loads the lists that an earlier process has kept. One that cannot be read
-// any more is as good as none: the next refresh brings another.
+// loadCache loads the cached lists. It skips one that cannot be read: the next update
+// replaces it.
 func (n *Network) loadCache() error {
 	if n.config.CacheFolder == "" {
 		return nil
 	}
 	if err := os.MkdirAll(n.config.CacheFolder, 0o700); err != nil {
-		return fmt.Errorf("make the folder of the lists: %w", err)
+		return fmt.Errorf("create the cache folder: %w", err)
 	}
 	for _, name := range listNames {
 		text, err := readFile(n.cacheFile(name))
@@ -29,11 +30,11 @@ func (n *Network) loadCache() error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("load a kept list: %w", err)
+			return fmt.Errorf("load a cached list: %w", err)
 		}
 		l, err := n.reader.read(name, text)
 		if err != nil {
-			n.config.Log.Error("a list that was kept cannot be used", "file", n.cacheFile(name), "error", err)
+			n.config.Log.Error("a cached list cannot be used", "file", n.cacheFile(name), "error", err)
 			continue
 		}
 		n.current.Store(n.current.Load().with(l, n.config))
@@ -50,14 +51,14 @@ func readFile(name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxListBytes+1))
 }
 
-// keep writes a list so that after a crash there is the old one or the new one: under
-// another name, synced, renamed, and the folder synced.
+// cacheList writes a list to the cache folder, atomically: after a crash the file has
+// the old list or the new one.
 func (n *Network) cacheList(name listName, text []byte) error {
 	if n.config.CacheFolder == "" {
 		return nil
 	}
 	if err := writeFile(n.cacheFile(name), text); err != nil {
-		return fmt.Errorf("keep the list: %w", err)
+		return fmt.Errorf("cache the list: %w", err)
 	}
 	return nil
 }
@@ -69,7 +70,7 @@ func writeFile(name string, text []byte) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(f.Name()) // the first error says more
+			_ = os.Remove(f.Name()) // the first error is the cause
 		}
 	}()
 	_, err = f.Write(text)

@@ -8,14 +8,15 @@ import (
 	"github.com/carrelhq/carrel/internal/provider"
 )
 
-// The lists of these tests are as a real server would publish them: no loopback.
+// strictReader reads lists without loopback hosts, as a real server publishes them.
 var strictReader = listReader{}
 
 func sampleService() testService {
 	return testService{
 		name: "umcharderwijk", id: "53", version: "1.4.0",
-		authorization: "https://medmij.za982.xisbridge.net/oauth/authorize", token: "https://medmij.xisbridge.net:8443/oauth/token",
-		roles: []string{"LAB-1.1-LRB-FHIR", "https://medmij.za982.xisbridge.net/fhir"},
+		authorization: "https://medmij.za982.xisbridge.net/oauth/authorize",
+		token:         "https://medmij.xisbridge.net:8443/oauth/token",
+		roles:         []string{"LAB-1.1-LRB-FHIR", "https://medmij.za982.xisbridge.net/fhir"},
 	}
 }
 
@@ -30,8 +31,10 @@ func TestReadLists(t *testing.T) {
 			t.Fatalf("%+v", z)
 		}
 		s := z.providers[0].services[0]
-		if z.providers[0].name != "umcharderwijk" || s.id != "53" || s.authorization != sampleService().authorization || s.token != sampleService().token ||
-			len(s.roles) != 1 || s.roles[0] != (zalRole{"LAB-1.1-LRB-FHIR", "https://medmij.za982.xisbridge.net/fhir"}) {
+		if z.providers[0].name != "umcharderwijk" || s.id != "53" || s.authorization != sampleService().authorization ||
+			s.token != sampleService().token ||
+			len(s.roles) != 1 ||
+			s.roles[0] != (zalRole{"LAB-1.1-LRB-FHIR", "https://medmij.za982.xisbridge.net/fhir"}) {
 			t.Errorf("%+v", z.providers[0])
 		}
 	}
@@ -40,10 +43,12 @@ func TestReadLists(t *testing.T) {
 		t.Errorf("%+v, %v", o, err)
 	}
 	w, err := strictReader.read(nameWHL, []byte(whlXML(7, "rcf-rso.nl", "medmij.xisbridge.net")))
-	if err != nil || !w.(*whl).hosts["rcf-rso.nl"] || !w.(*whl).hosts["medmij.xisbridge.net"] || len(w.(*whl).hosts) != 2 {
+	if err != nil || !w.(*whl).hosts["rcf-rso.nl"] || !w.(*whl).hosts["medmij.xisbridge.net"] ||
+		len(w.(*whl).hosts) != 2 {
 		t.Errorf("%+v, %v", w, err)
 	}
-	g, err := strictReader.read(nameGNL, []byte(gnlXML(28800, "53", "Meetwaarden vitale functies", "900000407", "Iets nieuws")))
+	g, err := strictReader.read(nameGNL,
+		[]byte(gnlXML(28800, "53", "Meetwaarden vitale functies", "900000407", "Iets nieuws")))
 	if err != nil || g.(*gnl).names["900000407"] != "Iets nieuws" || len(g.(*gnl).names) != 2 {
 		t.Errorf("%+v, %v", g, err)
 	}
@@ -57,7 +62,7 @@ func TestReadLists(t *testing.T) {
 	}
 }
 
-// TestRefusedLists changes one thing in a good list each time.
+// TestRefusedLists changes one thing in a valid list in each case.
 func TestRefusedLists(t *testing.T) {
 	zal, zal3, ocl := zal2XML(6, sampleService()), zal3XML(6, sampleService()), oclXML(6, testClientID, "b.example.nl")
 	whl, gnl := whlXML(6, "rcf-rso.nl", "b.example.nl"), gnlXML(6, "53", "Meetwaarden", "57", "Documenten")
@@ -80,7 +85,8 @@ func TestRefusedLists(t *testing.T) {
 		{"a document type", zal, "<!--File version: 5-->", `<!DOCTYPE x [<!ENTITY a "b">]>`, "a document type"},
 		{"an entity", zal, "umcharderwijk", "umc&a;", "not well-formed"},
 		{"an instruction", zal, "<Zorgaanbieders>", "<Zorgaanbieders><?php x?>", "a processing instruction"},
-		{"an instruction first", zal, "<!--File version: 5-->", `<?xml-stylesheet href="x"?>`, "a processing instruction"},
+		{"an instruction first", zal, "<!--File version: 5-->", `<?xml-stylesheet href="x"?>`,
+			"a processing instruction"},
 		{"another encoding", zal, "UTF-8", "ISO-8859-1", "encoding"},
 		{"another version", zal, `version="1.0"`, `version="1.1"`, "version"},
 		{"no UTF-8", zal, "umcharderwijk", "umc\xff", "not well-formed"},
@@ -110,7 +116,8 @@ func TestRefusedLists(t *testing.T) {
 		{"an id with a space", zal, ">53<", ">5 3<", "1 to 30"},
 		{"an id with a tilde", zal, ">53<", ">5~3<", "1 to 30"},
 		{"an empty id", zal, ">53<", "><", "1 to 30"},
-		{"http", zal, "https://medmij.za982.xisbridge.net/oauth", "http://medmij.za982.xisbridge.net/oauth", "not an https address"},
+		{"http", zal, "https://medmij.za982.xisbridge.net/oauth", "http://medmij.za982.xisbridge.net/oauth",
+			"not an https address"},
 		{"a port in front", zal, "xisbridge.net/oauth/authorize", "xisbridge.net:443/oauth/authorize", "with a port"},
 		{"a bad port", zal, ":8443", ":99999", "bad port"},
 		{"an empty port", zal, ":8443", ":", "bad port"},
@@ -124,12 +131,19 @@ func TestRefusedLists(t *testing.T) {
 		{"this machine's number", zal, "medmij.xisbridge.net:8443", "127.0.0.1:8443", "not a host name"},
 		{"no address", zal, "https://medmij.xisbridge.net:8443/oauth/token", "https://%zz/", "not an address"},
 		{"no endpoint", zal, "<TokenEndpoint>", "<TokenEndpunt>", "where TokenEndpoint must come"},
-		{"no services", zal, zal[strings.Index(zal, "<Gegevensdienst>"):strings.Index(zal, "</Gegevensdiensten>")], "", "Gegevensdienst is missing"},
-		{"no roles", zal, zal[strings.Index(zal, "<Systeemrol>"):strings.Index(zal, "</Systeemrollen>")], "", "Systeemrol is missing"},
-		{"a provider twice", zal, "</Zorgaanbieders>", zal[strings.Index(zal, "<Zorgaanbieder>"):strings.Index(zal, "</Zorgaanbieders>")] + "</Zorgaanbieders>", "occurs twice"},
+		{"no services", zal, zal[strings.Index(zal, "<Gegevensdienst>"):strings.Index(zal, "</Gegevensdiensten>")], "",
+			"Gegevensdienst is missing"},
+		{"no roles", zal, zal[strings.Index(zal, "<Systeemrol>"):strings.Index(zal, "</Systeemrollen>")], "",
+			"Systeemrol is missing"},
+		{"a provider twice", zal, "</Zorgaanbieders>",
+			zal[strings.Index(zal, "<Zorgaanbieder>"):strings.Index(zal, "</Zorgaanbieders>")] + "</Zorgaanbieders>",
+			"occurs twice"},
 		{"a service twice", zal, "</Gegevensdiensten>", sampleService().xml() + "</Gegevensdiensten>", "occurs twice"},
-		{"a role twice", zal, "</Systeemrol>", zal[strings.Index(zal, "</Systeemrol>"):strings.Index(zal, "</Systeemrollen>")] + zal[strings.Index(zal, "<Systeemrol>"):strings.Index(zal, "</Systeemrollen>")], "occurs twice"},
-		{"a type of provider in release 2", zal, "@medmij</Zorgaanbiedernaam>", "@medmij</Zorgaanbiedernaam><Aanbiedertype>ZA</Aanbiedertype>", "where Gegevensdiensten must come"},
+		{"a role twice", zal, "</Systeemrol>",
+			zal[strings.Index(zal, "</Systeemrol>"):strings.Index(zal, "</Systeemrollen>")] +
+				zal[strings.Index(zal, "<Systeemrol>"):strings.Index(zal, "</Systeemrollen>")], "occurs twice"},
+		{"a type of provider in release 2", zal, "@medmij</Zorgaanbiedernaam>",
+			"@medmij</Zorgaanbiedernaam><Aanbiedertype>ZA</Aanbiedertype>", "where Gegevensdiensten must come"},
 		{"an unknown type of provider", zal3, ">ZA<", ">XY<", "not ZA"},
 		{"no type of provider", zal3, "<Aanbiedertype>ZA</Aanbiedertype>", "", "where Aanbiedertype must come"},
 		{"no version", zal3, "<InterfaceversieId>1.4.0</InterfaceversieId>", "", "where InterfaceversieId must come"},
@@ -141,14 +155,17 @@ func TestRefusedLists(t *testing.T) {
 		{"a client's short name", ocl, "De Enige Echte", "De", "3 to 50"},
 		{"a client's long name", ocl, "De Enige Echte", strings.Repeat("é", 51), "3 to 50"},
 		{"a client's blank name", ocl, "De Enige Echte", "    ", "3 to 50"},
-		{"a client without a name", ocl, "<OAuthclientOrganisatienaam>De Enige Echte</OAuthclientOrganisatienaam>", "", "is missing"},
+		{"a client without a name", ocl, "<OAuthclientOrganisatienaam>De Enige Echte</OAuthclientOrganisatienaam>", "",
+			"is missing"},
 		{"a host twice", whl, "b.example.nl", "rcf-rso.nl", "occurs twice"},
 		{"a host and a port", whl, "rcf-rso.nl", "rcf-rso.nl:443", "not a host name"},
 		{"a host with a star", whl, "rcf-rso.nl", "*.nl", "not a host name"},
 		{"a host with space", whl, "rcf-rso.nl", " rcf-rso.nl ", "not a host name"},
 		{"an empty node", whl, "rcf-rso.nl", "", "not a host name"},
-		{"two hosts in a node", whl, "<Hostname>b.example.nl</Hostname>", "<Hostname>b.example.nl</Hostname><Hostname>c.example.nl</Hostname>", "second Hostname"},
-		{"a host beside a host", whl, "<Hostname>b.example.nl</Hostname>", "c.example.nl<Hostname>b.example.nl</Hostname>", "text where only"},
+		{"two hosts in a node", whl, "<Hostname>b.example.nl</Hostname>",
+			"<Hostname>b.example.nl</Hostname><Hostname>c.example.nl</Hostname>", "second Hostname"},
+		{"a host beside a host", whl, "<Hostname>b.example.nl</Hostname>",
+			"c.example.nl<Hostname>b.example.nl</Hostname>", "text where only"},
 		{"a service's name twice", gnl, ">57<", ">53<", "occurs twice"},
 		{"a service's short name", gnl, "Documenten", "Do", "3 to 50"},
 		{"a service without a name", gnl, "<Weergavenaam>Documenten</Weergavenaam>", "", "Weergavenaam is missing"},
@@ -176,16 +193,18 @@ func TestRefusedLists(t *testing.T) {
 	}
 }
 
-// TestAcceptedLists has what goes beyond the schemas that are at hand, on purpose.
+// TestAcceptedLists has lists that deviate from the available schemas and are accepted on
+// purpose.
 func TestAcceptedLists(t *testing.T) {
 	zal, zal3 := zal2XML(6, sampleService()), zal3XML(6, sampleService())
 	a, b := strings.Index(zal3, "<Abonneren>"), strings.Index(zal3, "<Systeemrollen>")
 	for what, text := range map[string]string{
-		"dots":              strings.ReplaceAll(zal, "umcharderwijk", "test.huisarts.amsterdam"),
-		"digits":            strings.ReplaceAll(zal, "umcharderwijk", "praktijk2-west"),
-		"a time zone":       strings.ReplaceAll(zal, "10:00:00Z", "18:13:51.0+01:00"),
-		"no time zone":      strings.ReplaceAll(zal, "10:00:00Z", "18:13:51.000"),
-		"a prefix":          strings.NewReplacer("</", "</z:", "<?", "<?", "<!", "<!", "<", "<z:", "xmlns=", "xmlns:z=").Replace(zal),
+		"dots":         strings.ReplaceAll(zal, "umcharderwijk", "test.huisarts.amsterdam"),
+		"digits":       strings.ReplaceAll(zal, "umcharderwijk", "praktijk2-west"),
+		"a time zone":  strings.ReplaceAll(zal, "10:00:00Z", "18:13:51.0+01:00"),
+		"no time zone": strings.ReplaceAll(zal, "10:00:00Z", "18:13:51.000"),
+		"a prefix": strings.NewReplacer("</", "</z:", "<?", "<?", "<!", "<!", "<", "<z:", "xmlns=",
+			"xmlns:z=").Replace(zal),
 		"APD":               strings.ReplaceAll(zal3, ">ZA<", ">APD<"),
 		"no subscription":   zal3[:a] + zal3[b:],
 		"subscription last": strings.Replace(zal3[:a]+zal3[b:], "</Systeemrollen>", "</Systeemrollen>"+zal3[a:b], 1),
@@ -195,7 +214,8 @@ func TestAcceptedLists(t *testing.T) {
 		}
 	}
 	local := listReader{loopback: true}
-	own := strings.NewReplacer("https://medmij.za982.xisbridge.net/oauth", "http://127.0.0.1:8080/oauth", "medmij.xisbridge.net", "localhost").Replace(zal)
+	own := strings.NewReplacer("https://medmij.za982.xisbridge.net/oauth", "http://127.0.0.1:8080/oauth",
+		"medmij.xisbridge.net", "localhost").Replace(zal)
 	if _, err := local.read(nameZAL, []byte(own)); err != nil {
 		t.Error(err)
 	}
@@ -218,7 +238,8 @@ func TestNewer(t *testing.T) {
 		want bool
 	}{
 		{"2.0.0", "1.9.9", true}, {"1.10.0", "1.9.0", true}, {"1.4.0", "1.4.0", false}, {"1.4.0", "1.4", false},
-		{"1.4.1", "1.4", true}, {"2.2.4B", "2.2.4", true}, {"2.2.4", "2.2.4B", false}, {"1", "", true}, {"", "1", false},
+		{"1.4.1", "1.4", true}, {"2.2.4B", "2.2.4", true}, {"2.2.4", "2.2.4B", false}, {"1", "", true},
+		{"", "1", false},
 	} {
 		if got := newerVersion(tt.a, tt.b); got != tt.want {
 			t.Errorf("%q is newer than %q: %v", tt.a, tt.b, got)
@@ -254,7 +275,8 @@ func FuzzZAL(f *testing.F) {
 				t.Errorf("provider %q with %d services", p.name, len(p.services))
 			}
 			for _, s := range p.services {
-				if strings.ContainsAny(s.id, "~ ") || len(s.roles) == 0 || !strings.HasPrefix(s.token, "https://") || hostOf(s.token) == "" {
+				if strings.ContainsAny(s.id, "~ ") || len(s.roles) == 0 || !strings.HasPrefix(s.token, "https://") ||
+					hostOf(s.token) == "" {
 					t.Errorf("service %+v", s)
 				}
 				if !strings.HasPrefix(s.authorization, "https://") && !provider.IsLoopback(hostOf(s.authorization)) {

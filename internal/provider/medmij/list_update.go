@@ -11,27 +11,27 @@ import (
 	"github.com/carrelhq/carrel/internal/provider"
 )
 
-// fetchTimeout bounds the fetching of one list.
+// fetchTimeout is the longest that fetching a list may take.
 const fetchTimeout = time.Minute
 
-// errUnchanged says that a list is still what it was.
+// errUnchanged is returned for a list that has not changed since its ETag.
 var errUnchanged = errors.New("unchanged")
 
-// Refresh fetches all lists, at once. One that fails does not keep the others from
-// being taken over; its last good copy stands. The error says what failed.
+// UpdateLists fetches all lists concurrently. If a list fails, its last good copy stays in
+// use and the others are updated. The error has the lists that failed.
 func (n *Network) UpdateLists(ctx context.Context) error {
 	n.updating.Lock()
 	defer n.updating.Unlock()
 	errs := make([]error, len(listNames))
-	var all sync.WaitGroup
+	var wg sync.WaitGroup
 	for i, name := range listNames {
-		all.Go(func() {
+		wg.Go(func() {
 			if err := n.updateList(ctx, name); err != nil && !errors.Is(err, errUnchanged) {
-				errs[i] = fmt.Errorf("refresh %s: %w", name, err)
+				errs[i] = fmt.Errorf("update %s: %w", name, err)
 			}
 		})
 	}
-	all.Wait()
+	wg.Wait()
 	return errors.Join(errs...)
 }
 
@@ -52,41 +52,43 @@ func (n *Network) updateList(ctx context.Context, name listName) error {
 	return n.acceptList(name, l, text, etag)
 }
 
-// take makes a list the one that counts, unless it is older than the one we have:
-// "Volgnummer grows by one with each publication" (Lijsten).
+// acceptList starts to use a list, unless it is older than the current one: "Volgnummer
+// grows by one with each publication" (Lijsten).
 func (n *Network) acceptList(name listName, l list, text []byte, etag string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	before := n.current.Load()
-	had := before.number(name)
-	if l.number() < had {
-		return fmt.Errorf("its Volgnummer %d is lower than %d, which we have: refused", l.number(), had)
+	number := before.number(name)
+	if l.number() < number {
+		return fmt.Errorf("its Volgnummer %d is lower than %d, which we have: refused", l.number(), number)
 	}
-	// On disk first: what has counted once counts after a restart. If the disk is at
-	// fault the list counts all the same, since it may take a host off the whitelist.
-	var kept error
-	if l.number() > had || n.uncached[name] {
-		kept = n.cacheList(name, text)
-		n.uncached[name] = kept != nil
+	// First to disk: a list that was used once is used after a restart. A list that cannot
+	// be written is used all the same, as it may remove a host from the whitelist.
+	var cacheErr error
+	if l.number() > number || n.uncached[name] {
+		cacheErr = n.cacheList(name, text)
+		n.uncached[name] = cacheErr != nil
 	}
-	if l.number() > had {
+	if l.number() > number {
 		n.current.Store(before.with(l, n.config))
-		n.config.Log.Info("a list of MedMij was taken over", "list", string(name), "number", l.number())
+		n.config.Log.Info("a new MedMij list is in use", "list", string(name), "number", l.number())
 	}
 	n.etags[name] = etag
-	if kept != nil {
-		n.etags[name] = "" // fetch it again, to keep it
+	if cacheErr != nil {
+		n.etags[name] = "" // fetch it again, to cache it
 	}
-	return kept
+	return cacheErr
 }
 
-// fetch gets a list, if it is another one than that of the tag.
-func (n *Network) fetchList(ctx context.Context, name listName, etag string) ([]byte, string, error) {
+// fetchList fetches a list, or returns errUnchanged if its ETag is still etag.
+func (n *Network) fetchList(ctx context.Context, name listName, etag string) (text []byte, newETag string, err error) {
 	h := http.Header{"Accept": {"application/xml, text/xml"}, "User-Agent": {provider.UserAgent}}
 	if etag != "" {
 		h.Set("If-None-Match", etag)
 	}
-	r, err := n.listServer.Do(ctx, provider.Request{Method: http.MethodGet, URL: n.config.listURL(name), Header: h, MaxResponse: maxListBytes})
+	r, err := n.listServer.Do(ctx, provider.Request{
+		Method: http.MethodGet, URL: n.config.listURL(name), Header: h, MaxResponse: maxListBytes,
+	})
 	switch {
 	case err != nil:
 		return nil, "", err
@@ -97,6 +99,5 @@ func (n *Network) fetchList(ctx context.Context, name listName, etag string) ([]
 	case r.BodyError != "":
 		return nil, "", errors.New("the list " + string(r.BodyError))
 	}
-	// encoding/xml would take the mark for text.
 	return provider.TrimBOM(r.Body), r.Header.Get("ETag"), nil
 }

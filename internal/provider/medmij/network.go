@@ -18,14 +18,14 @@ import (
 )
 
 var (
-	// errNoLists says that a list which is needed has never been loaded.
+	// errNoLists is returned until all lists have been loaded that a request needs.
 	errNoLists = errors.New("MedMij's lists have not been loaded yet")
-	// errNotListed says that our node is not on the OAuth client list, so that no
-	// provider will know us.
+	// errNotListed is returned while the node is not on the OAuth client list: providers
+	// refuse unknown clients.
 	errNotListed = errors.New("our node is not on MedMij's OAuth client list")
 )
 
-// Network is MedMij's network. All its methods may be called by several goroutines.
+// Network is the MedMij network. Its methods are safe for concurrent use.
 type Network struct {
 	config      Config
 	reader      listReader
@@ -34,18 +34,18 @@ type Network struct {
 	certificate *x509.Certificate
 	chainLog    chainLog
 
-	updating sync.Mutex // one refresh at a time
-	mu       sync.Mutex // guards what follows, and the folder
+	updating sync.Mutex // held by UpdateLists
+	mu       sync.Mutex // guards the fields below and the cache folder
 	etags    map[listName]string
-	uncached map[listName]bool // lists that count, but could not be written
+	uncached map[listName]bool // lists that are in use but could not be cached
 
 	current atomic.Pointer[snapshot]
 }
 
 var _ delivery.Providers = (*Network)(nil)
 
-// New checks the configuration and loads the lists that were kept. It fetches
-// nothing: that is for Refresh and Run.
+// New checks the configuration and loads the cached lists. It sends no request: see
+// [Network.UpdateLists] and [Network.Run].
 func New(c Config) (*Network, error) {
 	c = c.withDefaults()
 	if err := c.check(); err != nil {
@@ -65,12 +65,12 @@ func New(c Config) (*Network, error) {
 		return nil, fmt.Errorf("set up MedMij: %w", err)
 	}
 	if err := n.checkCertificate(); err != nil {
-		c.Log.Warn("providers will turn us away", "error", err)
+		c.Log.Warn("providers will refuse the client certificate", "error", err)
 	}
 	return n, nil
 }
 
-// Run keeps the lists fresh until ctx ends.
+// Run updates the lists regularly until ctx ends.
 func (n *Network) Run(ctx context.Context) {
 	for {
 		if err := n.UpdateLists(ctx); err != nil && ctx.Err() == nil {
@@ -78,7 +78,8 @@ func (n *Network) Run(ctx context.Context) {
 			if errors.Is(n.checkReady(), errNoLists) {
 				level = slog.LevelError
 			}
-			n.config.Log.Log(ctx, level, "MedMij's lists could not all be refreshed; the last good ones stand", "error", err)
+			n.config.Log.Log(ctx, level,
+				"MedMij's lists could not all be updated; the last good ones stay in use", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -88,17 +89,17 @@ func (n *Network) Run(ctx context.Context) {
 	}
 }
 
-// pause is how long to wait until the next refresh: a tenth more or less than asked,
-// so that not everybody asks at once; at most half a minute as long as a list is missing.
+// nextUpdateDelay returns the time until the next update: the configured interval with
+// 10 % jitter, at most half a minute while a list is missing.
 func (n *Network) nextUpdateDelay() time.Duration {
-	every := n.config.UpdateInterval
+	interval := n.config.UpdateInterval
 	if errors.Is(n.checkReady(), errNoLists) {
-		every = min(every, 30*time.Second)
+		interval = min(interval, 30*time.Second)
 	}
-	return time.Duration(float64(every) * (0.9 + 0.2*rand.Float64())) //nolint:gosec // G404: nobody gains by guessing it
+	return time.Duration(float64(interval) * (0.9 + 0.2*rand.Float64())) //nolint:gosec // G404: jitter needs no secrecy
 }
 
-// ready reports what keeps us from reaching providers, nil if nothing does.
+// checkReady returns an error while no provider can be reached.
 func (n *Network) checkReady() error {
 	s := n.current.Load()
 	switch {
@@ -115,8 +116,8 @@ func (n *Network) checkReady() error {
 	return n.checkCertificate()
 }
 
-// certificate checks that ours counts, and is for the name that the others know. It
-// goes by the real clock, as TLS does.
+// checkCertificate checks that the client certificate is valid and for ClientID. It uses
+// the system's clock, as TLS does.
 func (n *Network) checkCertificate() error {
 	now := time.Now()
 	switch {
@@ -131,20 +132,20 @@ func (n *Network) checkCertificate() error {
 	return nil
 }
 
-// DataService is a data service of a provider that can be sent to.
+// DataService is a data service of a provider that resources can be sent to.
 type DataService struct {
 	// Key is "medmij:<provider>~<id>".
 	Key delivery.ProviderKey
 	// Provider is the provider's name, without @medmij.
 	Provider string
-	// ID is MedMij's id of it, such as 53, and Name its name by the list of names.
+	// ID is the service's MedMij id, such as 53, and Name its name in the list of names.
 	ID, Name string
-	// Version is the FHIR that it speaks.
+	// Version is the FHIR version of the service.
 	Version fhir.Version
 }
 
-// DataServices lists what can be sent to now, from the last good lists, in the order of the
-// keys; an error before the first. gen changes whenever the result may have changed.
+// DataServices lists the data services of the current lists, sorted by key. It fails
+// until the lists have been loaded. gen changes when the result may have changed.
 func (n *Network) DataServices() (list []DataService, gen uint64, err error) {
 	s := n.current.Load()
 	if s.zal == nil || s.whl == nil {

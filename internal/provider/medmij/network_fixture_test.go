@@ -3,10 +3,8 @@ package medmij
 import (
 	"bytes"
 	"crypto/tls"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,132 +13,13 @@ import (
 	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/provider/providertest"
 	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/google/uuid"
 )
 
 const testClientID = "medmij.example.nl"
 
-// testService is one service of a provider, in a list.
-type testService struct {
-	name, id, authorization, token string
-	roles                          []string // code and address in turn
-	version                        string   // release 3 only
-}
-
-func (o testService) xml() string {
-	var roles strings.Builder
-	for i := 0; i < len(o.roles); i += 2 {
-		fmt.Fprintf(&roles, "<Systeemrol><Systeemrolcode>%s</Systeemrolcode><ResourceEndpoint><ResourceEndpointuri>%s</ResourceEndpointuri></ResourceEndpoint></Systeemrol>", o.roles[i], o.roles[i+1])
-	}
-	return fmt.Sprintf("<Gegevensdienst><GegevensdienstId>%s</GegevensdienstId>"+
-		"<AuthorizationEndpoint><AuthorizationEndpointuri>%s</AuthorizationEndpointuri></AuthorizationEndpoint>"+
-		"<TokenEndpoint><TokenEndpointuri>%s</TokenEndpointuri></TokenEndpoint>"+
-		"<Systeemrollen>%s</Systeemrollen></Gegevensdienst>", o.id, o.authorization, o.token, roles.String())
-}
-
-func headXML(root, ns string, number int) string {
-	return fmt.Sprintf(`<?xml version="1.0" encoding="UTF-8"?>
-<!--File version: 5-->
-<%s xmlns="xmlns://afsprakenstelsel.medmij.nl/%s/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="x y">
-<Tijdstempel>2026-02-01T10:00:00Z</Tijdstempel><Volgnummer>%d</Volgnummer>`, root, ns, number)
-}
-
-func zal2XML(number int, services ...testService) string {
-	var s strings.Builder
-	s.WriteString(headXML("Zorgaanbiederslijst", "zorgaanbiederslijst/release2", number) + "\n<Zorgaanbieders>")
-	for _, o := range services {
-		fmt.Fprintf(&s, "<Zorgaanbieder><Zorgaanbiedernaam>%s@medmij</Zorgaanbiedernaam><Gegevensdiensten>%s</Gegevensdiensten></Zorgaanbieder>\n", o.name, o.xml())
-	}
-	return s.String() + "</Zorgaanbieders></Zorgaanbiederslijst>\n"
-}
-
-// zal3XML is of one provider with several versions of its interface.
-func zal3XML(number int, services ...testService) string {
-	var s strings.Builder
-	s.WriteString(headXML("Zorgaanbiederslijst", "zorgaanbiederslijst/release3", number) + "\n<Zorgaanbieders>")
-	fmt.Fprintf(&s, "<Zorgaanbieder><Zorgaanbiedernaam>%s@medmij</Zorgaanbiedernaam><Aanbiedertype>ZA</Aanbiedertype><Interfaceversies>", services[0].name)
-	for _, o := range services {
-		fmt.Fprintf(&s, "<Interfaceversie><InterfaceversieId>%s</InterfaceversieId><Gegevensdiensten>%s</Gegevensdiensten></Interfaceversie>\n", o.version,
-			strings.Replace(o.xml(), "<Systeemrollen>", "<Abonneren><MaximaleDuur>365</MaximaleDuur><SubscriptionEndpointuri>https://sub.example/s</SubscriptionEndpointuri></Abonneren><Systeemrollen>", 1))
-	}
-	return s.String() + "</Interfaceversies></Zorgaanbieder></Zorgaanbieders></Zorgaanbiederslijst>"
-}
-
-func oclXML(number int, hosts ...string) string {
-	s := headXML("OAuthclientlist", "oauthclientlist/release2", number) + "<OAuthclients>"
-	for _, h := range hosts {
-		s += "<OAuthclient><Hostname>" + h + "</Hostname><OAuthclientOrganisatienaam>De Enige Echte</OAuthclientOrganisatienaam></OAuthclient>"
-	}
-	return s + "</OAuthclients></OAuthclientlist>"
-}
-
-func whlXML(number int, hosts ...string) string {
-	s := headXML("Whitelist", "whitelist/release2", number) + "<MedMijNodes>"
-	for i, h := range hosts {
-		if i%2 == 0 {
-			s += "<MedMijNode>" + h + "</MedMijNode>"
-		} else {
-			s += "<MedMijNode><Hostname>" + h + "</Hostname></MedMijNode>"
-		}
-	}
-	return s + "</MedMijNodes></Whitelist>"
-}
-
-func gnlXML(number int, pairs ...string) string {
-	s := headXML("Gegevensdienstnamenlijst", "gegevensdienstnamenlijst/release1", number) + "<Gegevensdiensten>"
-	for i := 0; i < len(pairs); i += 2 {
-		s += "<Gegevensdienst><GegevensdienstId>" + pairs[i] + "</GegevensdienstId><Weergavenaam>" + pairs[i+1] + "</Weergavenaam></Gegevensdienst>"
-	}
-	return s + "</Gegevensdiensten></Gegevensdienstnamenlijst>"
-}
-
-// listServer is MedMij's own server, with the lists that a test puts there.
-type listServer struct {
-	mu      sync.Mutex
-	lists   map[string]string
-	answers map[string]int // a status instead of the list
-	asked   map[string]int // how often a list went out whole
-	same    int            // how often one did not, by its tag
-}
-
-func (s *listServer) put(lists ...string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range lists {
-		for _, name := range listNames {
-			if strings.Contains(l, "</"+string(name)+">") {
-				s.lists[string(name)] = l
-			}
-		}
-	}
-}
-
-func (s *listServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	name := strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/MedMij_"), ".xml")
-	if status := s.answers[name]; status != 0 {
-		w.Header().Set("Location", "/elsewhere")
-		w.WriteHeader(status)
-		return
-	}
-	text, ok := s.lists[name]
-	if !ok {
-		http.NotFound(w, r)
-		return
-	}
-	tag := strconv.Quote(fmt.Sprint(len(text)))
-	if r.Header.Get("If-None-Match") == tag {
-		s.same++
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	s.asked[name]++
-	w.Header().Set("ETag", tag)
-	_, _ = w.Write([]byte(text))
-}
-
-// testNetwork is a network of our own with MedMij's server and one provider's, whose
-// handlers a test sets.
+// testNetwork is a list server, a provider's server whose handlers a test sets, and the
+// configuration of a Network for them.
 type testNetwork struct {
 	t      testing.TB
 	ca     *providertest.CA
@@ -175,22 +54,23 @@ func (b *syncBuffer) String() string {
 
 const linde = "huisartslinde"
 
-// newWorld has good lists with one provider that takes services 53 and 57.
+// newTestNetwork starts the servers, with valid lists that have one provider.
 func newTestNetwork(t testing.TB) *testNetwork {
 	t.Helper()
 	ca := providertest.NewCA(t, "Private Root of the test")
 	w := &testNetwork{
 		t: t, ca: ca, log: new(syncBuffer), chain: new(syncBuffer),
-		lists: &listServer{lists: map[string]string{}, answers: map[string]int{}, asked: map[string]int{}},
+		lists: &listServer{lists: map[string]string{}, statuses: map[string]int{}, served: map[string]int{}},
 	}
 	local := ca.IssuePair(t, providertest.CertOptions{Hosts: []string{"localhost"}})
 	lists := providertest.Serve(t, &tls.Config{Certificates: []tls.Certificate{local}}, w.lists)
 	w.url = providertest.Serve(t, &tls.Config{
 		Certificates: []tls.Certificate{local}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool(),
 	}, http.HandlerFunc(w.serve))
-	w.lists.put(
+	w.lists.publish(
 		zal2XML(10, w.service("53")), oclXML(10, "other.example.nl", testClientID),
-		whlXML(10, "other.example.nl", "localhost"), gnlXML(10, "53", "Meetwaarden vitale functies", "57", "Documenten"))
+		whlXML(10, "other.example.nl", "localhost"),
+		gnlXML(10, "53", "Meetwaarden vitale functies", "57", "Documenten"))
 	w.config = Config{
 		ListURL: lists + "/MedMij_%s.xml", ClientID: testClientID, Roots: ca.PEM, AllowLoopback: true,
 		Log:      slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -200,6 +80,7 @@ func newTestNetwork(t testing.TB) *testNetwork {
 	return w
 }
 
+// service returns a service of the provider.
 func (w *testNetwork) service(id string) testService {
 	return testService{
 		name: linde, id: id, authorization: "https://login.example.nl/authorize", token: w.url + "/token",
@@ -221,36 +102,36 @@ func (w *testNetwork) serve(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// on sets what the provider's server does.
+// handle sets the handlers of the provider's token and FHIR endpoints.
 func (w *testNetwork) handle(token, fhir http.HandlerFunc) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.token, w.fhir = token, fhir
 }
 
-// open opens the network, without lists.
+// newNetwork returns a Network without lists.
 func (w *testNetwork) newNetwork() *Network {
 	w.t.Helper()
 	n, err := New(w.config)
 	if err != nil {
-		w.t.Fatalf("open: %v", err)
+		w.t.Fatalf("new network: %v", err)
 	}
 	return n
 }
 
-// fresh opens the network, with lists.
+// newUpdatedNetwork returns a Network with lists.
 func (w *testNetwork) newUpdatedNetwork() *Network {
 	w.t.Helper()
 	n := w.newNetwork()
 	if err := n.UpdateLists(w.t.Context()); err != nil {
-		w.t.Fatalf("refresh: %v", err)
+		w.t.Fatalf("update lists: %v", err)
 	}
 	return n
 }
 
 const key53 = delivery.ProviderKey("medmij:huisartslinde~53")
 
-// The planted values: none may ever show.
+// Secrets and content that must not occur in logs and errors.
 const (
 	plantedState   = "planted-state"
 	plantedCode    = "planted-code"
@@ -260,6 +141,7 @@ const (
 	correlationID  = "7d5f9f57-3a6c-4a51-9d4c-2f6d1d0a7a11"
 )
 
+// authorizationParams returns the parameters of an authorization.
 func authorizationParams() delivery.AuthorizationParams {
 	return delivery.AuthorizationParams{
 		Provider: key53, State: seal.SecretOf(plantedState), Verifier: seal.SecretOf("planted-verifier"),
@@ -267,6 +149,7 @@ func authorizationParams() delivery.AuthorizationParams {
 	}
 }
 
+// sendRequest returns a request to send a Bundle.
 func sendRequest() delivery.SendRequest {
 	return delivery.SendRequest{
 		Resource: delivery.Resource{
@@ -274,5 +157,24 @@ func sendRequest() delivery.SendRequest {
 			Body: []byte(`{"resourceType":"Bundle","type":"batch","entry":[{"resource":{"x":"planted-content"}}]}`),
 		},
 		Token: seal.SecretOf(plantedToken), Correlation: correlationID,
+	}
+}
+
+// checkBackchannelRequest checks what every backchannel request has, and adds its id to seen.
+func checkBackchannelRequest(t *testing.T, r *http.Request, seen map[string]bool) {
+	t.Helper()
+	id := r.Header.Get("MedMij-Request-ID")
+	if _, err := uuid.Parse(id); err != nil || seen[id] {
+		t.Errorf("MedMij-Request-ID %q, seen before: %v", id, seen[id])
+	}
+	seen[id] = true
+	if got := r.Header.Get("X-Correlation-ID"); got != correlationID {
+		t.Errorf("X-Correlation-ID is %q", got)
+	}
+	if name := r.TLS.PeerCertificates[0].DNSNames; len(name) != 1 || name[0] != testClientID {
+		t.Errorf("the certificate is that of %q", name)
+	}
+	if r.Method != http.MethodPost || r.URL.RawQuery != "" {
+		t.Errorf("%s %s", r.Method, r.URL)
 	}
 }

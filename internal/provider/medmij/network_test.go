@@ -3,52 +3,17 @@ package medmij
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/carrelhq/carrel/internal/delivery"
-	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/provider/providertest"
-	"github.com/carrelhq/carrel/internal/testenv"
 )
 
-func TestOpenRefuses(t *testing.T) {
-	w := newTestNetwork(t)
-	_, otherKey := w.ca.Issue(t, providertest.CertOptions{})
-	for what, tt := range map[string]struct {
-		change func(*Config)
-		want   string
-	}{
-		"no client id":       {func(c *Config) { c.ClientID = "" }, "client id"},
-		"a bad client id":    {func(c *Config) { c.ClientID = "https://x.example" }, "client id"},
-		"no certificate":     {func(c *Config) { c.Certificate = nil }, "certificate and key"},
-		"another key":        {func(c *Config) { c.Key = otherKey }, "certificate and key"},
-		"no roots":           {func(c *Config) { c.Roots = nil }, "roots: no certificate"},
-		"bad list roots":     {func(c *Config) { c.ListRoots = []byte("x") }, "roots of the list server"},
-		"lists without name": {func(c *Config) { c.ListURL = "https://x.example/" }, "%s once"},
-		"lists over http":    {func(c *Config) { c.ListURL = "http://x.example/%s" }, "not https"},
-		"lists nowhere":      {func(c *Config) { c.ListURL = "%s" }, "not an address"},
-		"too often":          {func(c *Config) { c.UpdateInterval = time.Millisecond }, "too often"},
-		"a bad service":      {func(c *Config) { c.Services = []string{"5~3"} }, "service"},
-		"a bad folder":       {func(c *Config) { c.CacheFolder = "/dev/null/x" }, "folder"},
-	} {
-		c := w.config
-		tt.change(&c)
-		_, err := New(c)
-		if err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%s: %v, want an error with %q", what, err, tt.want)
-		}
-		if err != nil && strings.Contains(err.Error(), "BEGIN") {
-			t.Errorf("%s: %v", what, err)
-		}
-	}
-}
-
-func TestReady(t *testing.T) {
+func TestCheckReady(t *testing.T) {
+	t.Parallel()
 	w := newTestNetwork(t)
 	n := w.newNetwork()
 	if err := n.checkReady(); !errors.Is(err, errNoLists) {
@@ -57,8 +22,9 @@ func TestReady(t *testing.T) {
 	if _, _, err := n.DataServices(); !errors.Is(err, errNoLists) {
 		t.Errorf("services without lists: %v", err)
 	}
-	if _, err := n.AuthorizationURL(t.Context(), authorizationParams()); !errors.Is(err, errNoLists) || errors.Is(err, delivery.ErrProviderGone) {
-		t.Errorf("depart without lists: %v", err)
+	if _, err := n.AuthorizationURL(t.Context(), authorizationParams()); !errors.Is(err, errNoLists) ||
+		errors.Is(err, delivery.ErrProviderGone) {
+		t.Errorf("authorization without lists: %v", err)
 	}
 	if o := n.Send(t.Context(), key53, sendRequest()); o.Kind != delivery.OutcomeNotFiled {
 		t.Errorf("send without lists: %+v", o)
@@ -69,7 +35,7 @@ func TestReady(t *testing.T) {
 	if err := n.checkReady(); err != nil {
 		t.Errorf("with lists: %v", err)
 	}
-	w.lists.put(oclXML(11, "other.example.nl"))
+	w.lists.publish(oclXML(11, "other.example.nl"))
 	if err := n.UpdateLists(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -77,14 +43,16 @@ func TestReady(t *testing.T) {
 		t.Errorf("off the list of clients: %v", err)
 	}
 	if _, err := n.AuthorizationURL(t.Context(), authorizationParams()); !errors.Is(err, errNotListed) {
-		t.Errorf("depart off the list of clients: %v", err)
+		t.Errorf("authorization off the list of clients: %v", err)
 	}
-	if o := n.Send(t.Context(), key53, sendRequest()); o.Kind != delivery.OutcomeNotFiled || !strings.Contains(o.Reason, "client list") {
+	if o := n.Send(t.Context(), key53, sendRequest()); o.Kind != delivery.OutcomeNotFiled ||
+		!strings.Contains(o.Reason, "client list") {
 		t.Errorf("send off the list of clients: %+v", o)
 	}
 }
 
-func TestOurCertificate(t *testing.T) {
+func TestCheckCertificate(t *testing.T) {
+	t.Parallel()
 	for what, l := range map[string]providertest.CertOptions{
 		"expired":                     {Hosts: []string{testClientID}, Expired: true},
 		"not that of " + testClientID: {Hosts: []string{"other.example.nl"}},
@@ -96,208 +64,18 @@ func TestOurCertificate(t *testing.T) {
 		if err := n.checkReady(); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%v, want an error with %q", err, what)
 		}
-		if !strings.Contains(w.log.String(), "turn us away") {
+		if !strings.Contains(w.log.String(), "refuse the client certificate") {
 			t.Errorf("the log says nothing: %s", w.log)
 		}
 	}
 }
 
-func TestServices(t *testing.T) {
-	w := newTestNetwork(t)
-	n := w.newUpdatedNetwork()
-	list, gen, err := n.DataServices()
-	want := DataService{Key: key53, Provider: linde, ID: "53", Name: "Meetwaarden vitale functies", Version: fhir.STU3}
-	if err != nil || len(list) != 1 || list[0] != want || gen == 0 {
-		t.Fatalf("%+v, %d, %v", list, gen, err)
-	}
-	if err := n.UpdateLists(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if _, again, _ := n.DataServices(); again != gen {
-		t.Errorf("nothing has changed, but the generation went from %d to %d", gen, again)
-	}
-
-	collect, elsewhere := w.service("48"), w.service("57")
-	elsewhere.name, elsewhere.roles[1] = "elders", "https://fhir.elders.example/fhir"
-	other := w.service("60")
-	other.name = "apotheek"
-	collect.name = "verzamelaar"
-	w.lists.put(zal2XML(11, w.service("53"), collect, elsewhere, other))
-	if err := n.UpdateLists(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	list, again, _ := n.DataServices()
-	if again == gen || len(list) != 2 || list[0].Key != "medmij:apotheek~60" || list[0].Name != "Gegevensdienst 60" || list[1] != want {
-		t.Errorf("%+v, generation %d after %d", list, again, gen)
-	}
-	if _, err := n.AuthorizationURL(t.Context(), delivery.AuthorizationParams{Provider: "medmij:elders~57"}); !errors.Is(err, delivery.ErrProviderGone) || !strings.Contains(err.Error(), "whitelist") {
-		t.Errorf("a host that is not on the whitelist: %v", err)
-	}
-
-	w.lists.put(whlXML(11, "localhost", "fhir.elders.example"))
-	if err := n.UpdateLists(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if list, more, _ := n.DataServices(); len(list) != 3 || more == again {
-		t.Errorf("%+v, generation %d after %d", list, more, again)
-	}
-}
-
-func TestOffers(t *testing.T) {
-	old, recent, newest := sampleService(), sampleService(), sampleService()
-	old.version, recent.version, newest.version = "1.4.0", "2.2.4", "2.10.0"
-	newest.id = "48"
-	recent.token = "https://new.example.nl/token"
-	two := sampleService()
-	two.roles = []string{"A", "https://a.example.nl/fhir", "B", "https://b.example.nl/fhir"}
-	same := sampleService()
-	same.roles = []string{"A", "https://a.example.nl/fhir", "B", "https://a.example.nl/fhir"}
-	for what, tt := range map[string]struct {
-		xml  string
-		role string
-		want endpoints
-	}{
-		"the newest version that has it": {zal3XML(1, old, recent, newest), "", endpoints{token: recent.token, resource: sampleService().roles[1]}},
-		"one role":                       {zal2XML(1, old), "", endpoints{token: old.token, resource: old.roles[1]}},
-		"two roles":                      {zal2XML(1, two), "", endpoints{}},
-		"two roles, one configured":      {zal2XML(1, two), "B", endpoints{token: two.token, resource: "https://b.example.nl/fhir"}},
-		"two roles, another configured":  {zal2XML(1, two), "C", endpoints{}},
-		"two roles of one address":       {zal2XML(1, same), "", endpoints{token: two.token, resource: "https://a.example.nl/fhir"}},
-	} {
-		l, err := strictReader.read(nameZAL, []byte(tt.xml))
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := Config{SystemRoles: map[string]string{"53": tt.role}}.withDefaults()
-		s := (&snapshot{}).with(l, c)
-		got, ok := s.endpoints["medmij:umcharderwijk~53"]
-		if ok != (tt.want != endpoints{}) || got.token != tt.want.token || got.resource != tt.want.resource {
-			t.Errorf("%s: %+v, %v", what, got, ok)
-		}
-	}
-}
-
-func TestRefresh(t *testing.T) {
-	w := newTestNetwork(t)
-	n := w.newUpdatedNetwork()
-	number := func(name listName) uint64 { return n.current.Load().number(name) }
-	refresh := func() error { return n.UpdateLists(t.Context()) }
-
-	if err := refresh(); err != nil || w.lists.same != 4 {
-		t.Errorf("a second time: %v, %d of 4 by their tags", err, w.lists.same)
-	}
-
-	// An older list is refused, one of the same number kept as it is, a newer one taken.
-	w.lists.put(whlXML(9, "old.example.nl"))
-	if err := refresh(); err == nil || !strings.Contains(err.Error(), "lower than 10") || number(nameWHL) != 10 {
-		t.Errorf("an older list: %v", err)
-	}
-	w.lists.put(whlXML(10, "changed.example.nl"))
-	if err := refresh(); err != nil || n.current.Load().whl.hosts["changed.example.nl"] {
-		t.Errorf("a list of the same number: %v", err)
-	}
-	w.lists.put(whlXML(12, "localhost", "new.example.nl"))
-	if err := refresh(); err != nil || !n.current.Load().whl.hosts["new.example.nl"] {
-		t.Errorf("a newer list: %v", err)
-	}
-
-	// One that fails does not keep the others back, and its last good copy stands.
-	w.lists.put(strings.Replace(zal2XML(11, w.service("53")), "Zorgaanbiedernaam>", "Naam>", 2), gnlXML(11, "53", "Nieuwe naam"))
-	err := refresh()
-	if err == nil || !strings.Contains(err.Error(), "Zorgaanbiederslijst") || number(nameZAL) != 10 || number(nameGNL) != 11 {
-		t.Errorf("a list that is no list: %v; %d, %d", err, number(nameZAL), number(nameGNL))
-	}
-	if err := refresh(); err == nil {
-		t.Error("a bad list was remembered by its tag")
-	}
-	for _, status := range []int{302, 404, 500, 304} {
-		w.lists.answers["OAuthclientlist"] = status
-		err := refresh()
-		if status != 304 && (err == nil || !strings.Contains(err.Error(), "OAuthclientlist: the list server answered")) {
-			t.Errorf("%d: %v", status, err)
-		}
-		if number(nameOCL) != 10 {
-			t.Errorf("%d: the last good list is gone", status)
-		}
-	}
-	list, _, err := n.DataServices()
-	if err != nil || len(list) != 1 || list[0].Name != "Nieuwe naam" {
-		t.Errorf("%+v, %v", list, err)
-	}
-}
-
-// TestKept: a restart while the list server is down changes nothing, and does not bring
-// an older list back in.
-func TestKept(t *testing.T) {
-	w := newTestNetwork(t)
-	w.config.CacheFolder = filepath.Join(t.TempDir(), "lists")
-	before := w.newUpdatedNetwork()
-	want, _, _ := before.DataServices()
-
-	for _, name := range listNames {
-		w.lists.answers[string(name)] = 503
-	}
-	n := w.newNetwork()
-	if err := n.UpdateLists(t.Context()); err == nil {
-		t.Error("the list server is down, but the refresh went well")
-	}
-	got, _, err := n.DataServices()
-	if err != nil || len(got) != 1 || got[0] != want[0] || n.checkReady() != nil {
-		t.Errorf("%+v, %v, %v", got, err, n.checkReady())
-	}
-	clear(w.lists.answers)
-	w.lists.put(zal2XML(9))
-	if err := n.UpdateLists(t.Context()); err == nil || !strings.Contains(err.Error(), "lower than 10") {
-		t.Errorf("an older list after a restart: %v", err)
-	}
-
-	files, err := os.ReadDir(w.config.CacheFolder)
-	if err != nil || len(files) != 4 {
-		t.Errorf("%v, %v", files, err)
-	}
-	if err := os.WriteFile(filepath.Join(w.config.CacheFolder, "MedMij_Zorgaanbiederslijst.xml"), []byte("<half"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	w.lists.put(zal2XML(12, w.service("53")))
-	n = w.newNetwork()
-	if err := n.checkReady(); !errors.Is(err, errNoLists) || !strings.Contains(w.log.String(), "cannot be used") {
-		t.Errorf("a broken file: %v", err)
-	}
-	if err := n.UpdateLists(t.Context()); err != nil || n.checkReady() != nil {
-		t.Errorf("after a broken file: %v, %v", err, n.checkReady())
-	}
-}
-
-// TestDiskFault: a list that could not be kept counts all the same, and is kept later.
-func TestDiskFault(t *testing.T) {
-	w := newTestNetwork(t)
-	w.config.CacheFolder = filepath.Join(t.TempDir(), "lists")
-	n := w.newNetwork()
-	if err := os.RemoveAll(w.config.CacheFolder); err != nil {
-		t.Fatal(err)
-	}
-	if err := n.UpdateLists(t.Context()); err == nil || !strings.Contains(err.Error(), "keep the list") {
-		t.Errorf("without a folder: %v", err)
-	}
-	if err := n.checkReady(); err != nil {
-		t.Errorf("without a folder: %v", err)
-	}
-	if err := os.Mkdir(w.config.CacheFolder, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := n.UpdateLists(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if err := w.newNetwork().checkReady(); err != nil {
-		t.Errorf("kept later: %v", err)
-	}
-}
-
-func TestPause(t *testing.T) {
+func TestNextUpdateDelay(t *testing.T) {
+	t.Parallel()
 	w := newTestNetwork(t)
 	n := w.newNetwork()
 	if p := n.nextUpdateDelay(); p < 27*time.Second || p > 33*time.Second {
-		t.Errorf("without lists the next try is after %v", p)
+		t.Errorf("without lists the next update is after %v", p)
 	}
 	if err := n.UpdateLists(t.Context()); err != nil {
 		t.Fatal(err)
@@ -306,7 +84,7 @@ func TestPause(t *testing.T) {
 	for range 20 {
 		p := n.nextUpdateDelay()
 		if p < 13*time.Minute || p > 17*time.Minute {
-			t.Errorf("the next refresh is after %v", p)
+			t.Errorf("the next update is after %v", p)
 		}
 		seen[p] = true
 	}
@@ -323,22 +101,14 @@ func TestRun(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n.config.ListURL = "gopher://%s" // fails without a connection, which a bubble cannot have
+		n.config.ListURL = "gopher://%s" // fails before it connects: a synctest bubble has no network
 		done := make(chan struct{})
 		go func() { n.Run(ctx); close(done) }()
 		time.Sleep(2 * time.Minute)
 		cancel()
 		<-done
 	})
-	if got := strings.Count(w.log.String(), "could not all be refreshed"); got < 3 || got > 6 {
+	if got := strings.Count(w.log.String(), "could not all be updated"); got < 3 || got > 6 {
 		t.Errorf("%d tries in two minutes: %s", got, w.log)
-	}
-}
-
-// TestDocs: the page for operators has the reasons why nothing is sent.
-func TestDocs(t *testing.T) {
-	providertest.CheckReasonsDocumented(t, providertest.ProvidersDoc(t, testenv.Root(t)), reasonNotListed, reasonOtherVersion)
-	for _, err := range ownReasons {
-		providertest.CheckReasonsDocumented(t, providertest.ProvidersDoc(t, testenv.Root(t)), err.Error())
 	}
 }

@@ -2,7 +2,7 @@ package medmij
 
 import "io"
 
-// ocl is the OAuth client list: who may be a client, by host name.
+// ocl is the OAuthclientlist: the clients, by host name.
 type ocl struct {
 	listHeader
 	names map[string]string // organisation by host name
@@ -17,7 +17,7 @@ func (r listReader) readOCL(from io.Reader) (*ocl, error) {
 		children: []element{
 			{name: "Hostname", text: func(s string) error { host = s; return r.checkHost(s) }},
 			{name: "OAuthclientOrganisatienaam", text: func(s string) error { name = s; return checkLength(3, 50)(s) }},
-			// Later releases say what a client may ask for; how exactly is unconfirmed.
+			// Later releases list the services of a client; the schema is unconfirmed.
 			{name: "Gegevensdiensten", optional: true, children: []element{
 				{name: "Gegevensdienst", optional: true, repeated: true, children: []element{
 					{name: "GegevensdienstId", text: checkServiceID},
@@ -26,7 +26,7 @@ func (r listReader) readOCL(from io.Reader) (*ocl, error) {
 		},
 		end: func() error { l.names[host] = name; return seen.add("Hostname", host) },
 	}
-	root := element{name: string(nameOCL), children: append(l.elements(), element{name: "OAuthclients", children: []element{client}})}
+	root := l.root(nameOCL, element{name: "OAuthclients", children: []element{client}})
 	return l, parse(from, root.name, func(ns string) (element, bool) {
 		return root, ns == namespace("oauthclientlist", 2) || ns == namespace("oauthclientlist", 3)
 	})

@@ -12,40 +12,43 @@ import (
 	"github.com/carrelhq/carrel/internal/provider"
 )
 
-// Why nothing is sent, to those that see the delivery: without the provider's name, which
-// it has.
+// The reasons of outcomes for which nothing was sent. They do not name the provider: a
+// delivery shows its name beside the reason.
 const (
 	notSent            = "not sent: "
 	reasonNotListed    = notSent + "the provider is not on MedMij's list any more"
 	reasonOtherVersion = notSent + "the service takes FHIR STU3 only"
 )
 
-// ownReasons are the reasons that say nothing of a provider.
+// ownReasons are the errors whose text is a reason.
 var ownReasons = []error{errNoLists, errNotListed, errNotWhitelisted}
 
-// Send implements [delivery.Providers]: one request of the Resource interface. The
-// token says whose record it is, so nothing else in address and headers does.
-func (n *Network) Send(ctx context.Context, key delivery.ProviderKey, s delivery.SendRequest) delivery.Outcome {
-	o, err := n.endpointsFor(key)
+// Send implements [delivery.Providers] by one request of the Resource interface. The
+// token identifies the person; the address and the headers do not.
+func (n *Network) Send(ctx context.Context, key delivery.ProviderKey, r delivery.SendRequest) delivery.Outcome {
+	e, err := n.endpointsFor(key)
 	switch {
 	case err != nil:
 		return delivery.Outcome{Kind: delivery.OutcomeNotFiled, Reason: notSentReason(err)}
-	case s.Resource.Version != fhir.STU3:
-		// All services of delen are STU3; what the provider would make of anything else
-		// nobody can say.
+	case r.Resource.Version != fhir.STU3:
+		// All services of delen are STU3. A provider's response to another version would
+		// not say what it did.
 		return delivery.Outcome{Kind: delivery.OutcomeRefused, Reason: reasonOtherVersion}
 	}
-	trace := uuid.NewString()
-	p := provider.ResourceRequest{BaseURL: o.resource, Resource: s.Resource, Token: s.Token, Header: n.backchannelHeader(s.Correlation, trace)}
-	r := n.chainRequest(o, p.URL())
-	r.method = http.MethodPost
-	n.chainLog.write(ctx, chainEvent{stepSendResource, s.Correlation, trace}, r, 0, "", "")
-	a := n.backchannel.SendResource(ctx, p)
-	n.logResult(ctx, s.Correlation, trace, a)
-	return a.Outcome
+	requestID := uuid.NewString()
+	request := provider.ResourceRequest{
+		BaseURL: e.resource, Resource: r.Resource, Token: r.Token,
+		Header: n.backchannelHeader(r.Correlation, requestID),
+	}
+	logged := n.chainRequest(e, request.URL())
+	logged.method = http.MethodPost
+	n.chainLog.write(ctx, chainEvent{stepSendResource, r.Correlation, requestID}, logged, 0, "", "")
+	result := n.backchannel.SendResource(ctx, request)
+	n.logResult(ctx, r.Correlation, requestID, result)
+	return result.Outcome
 }
 
-// whyNot says why a provider may not be called.
+// notSentReason returns the reason for an error of endpointsFor.
 func notSentReason(err error) string {
 	for _, known := range ownReasons {
 		if errors.Is(err, known) {
@@ -55,25 +58,25 @@ func notSentReason(err error) string {
 	return reasonNotListed
 }
 
-// logAttempt writes the step that answers a resource request. The description of an
-// error is our own: the provider's may hold content.
-func (n *Network) logResult(ctx context.Context, session, trace string, a provider.ResourceResult) {
-	e := chainEvent{stepReceiveResource, session, trace}
+// logResult writes the step that follows a resource request. The description of an error
+// is Carrel's own: the provider's may contain content of the resource.
+func (n *Network) logResult(ctx context.Context, correlation, requestID string, r provider.ResourceResult) {
+	event := chainEvent{stepReceiveResource, correlation, requestID}
 	switch {
-	case a.Status >= 200 && a.Status < 300:
-		n.chainLog.write(ctx, e, chainRequest{}, a.Status, "", "")
+	case r.Status >= 200 && r.Status < 300:
+		n.chainLog.write(ctx, event, chainRequest{}, r.Status, "", "")
 		return
-	case a.Status == http.StatusBadRequest, a.Status == http.StatusUnauthorized, a.Status == http.StatusForbidden:
-		e.step = stepResourceRequestError
+	case r.Status == http.StatusBadRequest, r.Status == http.StatusUnauthorized, r.Status == http.StatusForbidden:
+		event.step = stepResourceRequestError
 	default:
-		e.step = stepResourceError
+		event.step = stepResourceError
 	}
 	code := codeOther
 	switch {
-	case a.BearerError != "":
-		code = a.BearerError
-	case a.Timeout, a.Status == http.StatusRequestTimeout, a.Status == http.StatusServiceUnavailable:
+	case r.BearerError != "":
+		code = r.BearerError
+	case r.Timeout, r.Status == http.StatusRequestTimeout, r.Status == http.StatusServiceUnavailable:
 		code = codeUnavailable
 	}
-	n.chainLog.write(ctx, e, chainRequest{}, a.Status, code, a.Reason)
+	n.chainLog.write(ctx, event, chainRequest{}, r.Status, code, r.Reason)
 }

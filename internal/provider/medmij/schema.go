@@ -8,42 +8,41 @@ import (
 	"strings"
 )
 
-// maxList bounds a list.
+// maxListBytes is the longest list.
 const maxListBytes = 64 << 20
 
-// maxText bounds the text of one element.
+// maxTextBytes is the longest text of an element.
 const maxTextBytes = 4 << 10
 
-// element is what a list may hold in one place: the sequence of its XSD, as data.
-// "A receiver validates against the XSD before use" (XML-schema's, Interfaces lijsten).
+// element is an element declaration of an XSD, as data. "A receiver validates against
+// the XSD before use" (XML-schema's, Interfaces lijsten).
 type element struct {
 	name     string
 	optional bool
 	repeated bool
-	// of are the elements within, in this order; empty for an element with text.
+	// children are the child elements in order; empty for an element with text.
 	children []element
-	// anyOrder says that those within may come in any order, each at most once.
+	// anyOrder allows the children in any order, each at most once.
 	anyOrder bool
-	// text takes the text. Beside of, the element may hold either.
+	// text checks and stores the text. An element with children and text may have either.
 	text func(string) error
-	// begin and end are told of the element.
+	// start and end are called at the start and the end of the element.
 	start func()
 	end   func() error
 }
 
-// walker reads a document by its schema.
+// schemaDecoder reads a document and checks it against a schema.
 type schemaDecoder struct {
-	d     *xml.Decoder
-	space string
+	xml   *xml.Decoder
+	space string // the namespace of all elements
 }
 
-// parse reads one list: XML 1.0 in UTF-8, one root of a namespace that open knows,
-// no document type, no entities, no attributes. open returns the schema for the
-// namespace, or false.
-func parse(from io.Reader, root string, open func(namespace string) (element, bool)) error {
+// parse reads a list: XML 1.0 in UTF-8 without document type, entities and attributes.
+// schemaOf returns the declaration of the root in a namespace, or false.
+func parse(from io.Reader, root string, schemaOf func(namespace string) (element, bool)) error {
 	bounded := &io.LimitedReader{R: from, N: maxListBytes + 1}
 	d := xml.NewDecoder(bounded)
-	err := parseRoot(d, root, open)
+	err := parseRoot(d, root, schemaOf)
 	if bounded.N <= 0 {
 		return fmt.Errorf("longer than %d MiB", maxListBytes>>20)
 	}
@@ -54,10 +53,10 @@ func parse(from io.Reader, root string, open func(namespace string) (element, bo
 	return nil
 }
 
-func parseRoot(d *xml.Decoder, root string, open func(string) (element, bool)) error {
-	w := schemaDecoder{d: d}
+func parseRoot(d *xml.Decoder, root string, schemaOf func(string) (element, bool)) error {
+	decoder := schemaDecoder{xml: d}
 	for first := true; ; first = false {
-		token, err := w.nextToken()
+		token, err := decoder.nextToken()
 		if err != nil {
 			return err
 		}
@@ -71,25 +70,26 @@ func parseRoot(d *xml.Decoder, root string, open func(string) (element, bool)) e
 				return err
 			}
 		case xml.StartElement:
-			e, ok := open(t.Name.Space)
+			e, ok := schemaOf(t.Name.Space)
 			if t.Name.Local != root {
 				return fmt.Errorf("the root is %s, not %s", quote(t.Name.Local), root)
 			}
 			if !ok {
-				return fmt.Errorf("%s of the namespace %s, which is none of the known releases", root, quote(t.Name.Space))
+				return fmt.Errorf("%s of the namespace %s, which is none of the known releases",
+					root, quote(t.Name.Space))
 			}
-			w.space = t.Name.Space
-			// Published lists say in the root where their schema is, by an attribute of
-			// XML Schema itself, which every schema allows.
+			decoder.space = t.Name.Space
+			// Published lists have an xsi:schemaLocation in the root, which XML Schema allows
+			// in every document.
 			for _, a := range t.Attr {
 				if !namespaceDeclaration(a) && a.Name.Space != "http://www.w3.org/2001/XMLSchema-instance" {
 					return fmt.Errorf("%s: an attribute", root)
 				}
 			}
-			if err := w.readElement(e); err != nil {
+			if err := decoder.readElement(e); err != nil {
 				return err
 			}
-			return w.readTrailer()
+			return decoder.readTrailer()
 		}
 	}
 }
@@ -98,10 +98,11 @@ func namespaceDeclaration(a xml.Attr) bool {
 	return a.Name.Space == "xmlns" || a.Name.Space == "" && a.Name.Local == "xmlns"
 }
 
-// next returns the next token that is no comment, and refuses document types.
-func (w *schemaDecoder) nextToken() (xml.Token, error) {
+// nextToken returns the next token that is not a comment. Directives, such as a document
+// type, are errors.
+func (d *schemaDecoder) nextToken() (xml.Token, error) {
 	for {
-		t, err := w.d.Token()
+		t, err := d.xml.Token()
 		if errors.Is(err, io.EOF) {
 			return nil, errors.New("it ends too early")
 		}
@@ -122,10 +123,10 @@ func (w *schemaDecoder) nextToken() (xml.Token, error) {
 	}
 }
 
-// rest reads what follows the root: nothing but space and comments.
-func (w *schemaDecoder) readTrailer() error {
+// readTrailer reads what follows the root: only white space and comments.
+func (d *schemaDecoder) readTrailer() error {
 	for {
-		t, err := w.d.Token()
+		t, err := d.xml.Token()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -144,12 +145,12 @@ func (w *schemaDecoder) readTrailer() error {
 	}
 }
 
-// within reads an element whose start has been read.
-func (w *schemaDecoder) readElement(e element) error {
+// readElement reads an element whose start has been read.
+func (d *schemaDecoder) readElement(e element) error {
 	if e.start != nil {
 		e.start()
 	}
-	if err := w.readContent(e); err != nil {
+	if err := d.readContent(e); err != nil {
 		return err
 	}
 	if e.end != nil {
@@ -160,12 +161,13 @@ func (w *schemaDecoder) readElement(e element) error {
 	return nil
 }
 
-func (w *schemaDecoder) readContent(e element) error {
+// readContent reads the content and the end of an element.
+func (d *schemaDecoder) readContent(e element) error {
 	var text strings.Builder
-	seq := childOrder{e: e, seen: make([]int, len(e.children))}
-	children := false
+	order := childOrder{e: e, seen: make([]int, len(e.children))}
+	hasChildren := false
 	for {
-		token, err := w.nextToken()
+		token, err := d.nextToken()
 		if err != nil {
 			return fmt.Errorf("%s: %w", e.name, err)
 		}
@@ -176,31 +178,21 @@ func (w *schemaDecoder) readContent(e element) error {
 			}
 			text.Write(t)
 		case xml.StartElement:
-			children = true
-			child, err := seq.next(t, w.space)
+			hasChildren = true
+			child, err := order.next(t, d.space)
+			if err == nil && e.text == nil {
+				err = checkBlank(xml.CharData(text.String()))
+				text.Reset()
+			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", e.name, err)
 			}
-			if e.text == nil && text.Len() > 0 {
-				if err := checkBlank(xml.CharData(text.String())); err != nil {
-					return fmt.Errorf("%s: %w", e.name, err)
-				}
-				text.Reset()
-			}
-			if err := w.readElement(child); err != nil {
+			if err := d.readElement(child); err != nil {
 				return err
 			}
 		case xml.EndElement:
-			if e.text != nil && !children {
-				if err := e.text(text.String()); err != nil {
-					return fmt.Errorf("%s: %w", e.name, err)
-				}
-				return nil
-			}
-			if err := checkBlank(xml.CharData(text.String())); err != nil {
-				return fmt.Errorf("%s: %w", e.name, err)
-			}
-			if err := seq.complete(); err != nil {
+			err := e.checkEnd(text.String(), hasChildren, order)
+			if err != nil {
 				return fmt.Errorf("%s: %w", e.name, err)
 			}
 			return nil
@@ -210,14 +202,25 @@ func (w *schemaDecoder) readContent(e element) error {
 	}
 }
 
-// order checks a sequence.
+// checkEnd checks the content of an element when it ends.
+func (e element) checkEnd(text string, hasChildren bool, order childOrder) error {
+	if e.text != nil && !hasChildren {
+		return e.text(text)
+	}
+	if err := checkBlank(xml.CharData(text)); err != nil {
+		return err
+	}
+	return order.complete()
+}
+
+// childOrder checks the order and the number of child elements.
 type childOrder struct {
 	e        element
 	position int
 	seen     []int
 }
 
-// take finds the element that starts among those that may come next.
+// next returns the declaration of the child that starts.
 func (o *childOrder) next(t xml.StartElement, space string) (element, error) {
 	if t.Name.Space != space {
 		return element{}, fmt.Errorf("%s is of another namespace", quote(t.Name.Local))
@@ -248,7 +251,7 @@ func (o *childOrder) next(t xml.StartElement, space string) (element, error) {
 	return element{}, fmt.Errorf("%s is not expected here", quote(t.Name.Local))
 }
 
-// complete checks that nothing is missing.
+// complete checks that no child is missing.
 func (o *childOrder) complete() error {
 	for i, child := range o.e.children {
 		if o.seen[i] == 0 && !child.optional {
@@ -265,11 +268,11 @@ func checkBlank(t xml.CharData) error {
 	return nil
 }
 
-// quote shows a name that a list has where it must not, cut to a bearable length.
+// quote returns a text of a list for an error message, truncated.
 func quote(s string) string {
-	const most = 60
-	if len(s) > most {
-		s = s[:most] + "…"
+	const maxQuoted = 60
+	if len(s) > maxQuoted {
+		s = s[:maxQuoted] + "…"
 	}
 	return fmt.Sprintf("%q", s)
 }

@@ -13,27 +13,26 @@ import (
 	"github.com/carrelhq/carrel/internal/provider"
 )
 
-// The basic types of the lists' schemas ("XML-schema's"). Where a real list is known to
-// go beyond a schema, or the schema of the newer release could not be had, the check is
-// as wide as the use allows: a list is refused as a whole, so a needless check keeps
-// every provider from being reached.
+// The simple types of the lists' schemas ("XML-schema's"). A list is refused as a whole,
+// so one check that is too strict makes every provider unreachable. Where published lists
+// do not follow a schema, or the schema of the newer release was not available, a check
+// allows all that can be used safely.
 
-// suffix ends the name of a provider.
+// nameSuffix is the end of each provider's name.
 const nameSuffix = "@medmij"
 
 var (
-	// The schema of release 2 has letters only; names with dots are in use, and nothing
-	// is wrong with digits and hyphens. What matters is that a name can stand in a scope.
+	// The schema of release 2 has letters only, but names with dots are in use, and digits
+	// and hyphens do no harm. A name must be valid in a scope.
 	providerName = regexp.MustCompile(`^[a-z0-9]+([.-][a-z0-9]+)*@medmij$`)
-	// A last label that begins with a letter keeps out every way to write an IP address,
-	// such as 0x7f.0.0.0x01: what a list vouches for is a name.
+	// The last label begins with a letter, so that no form of an IP address matches, such
+	// as 0x7f.0.0.0x01.
 	hostName  = regexp.MustCompile(`^([a-z0-9][a-z0-9-]*\.)+[a-z][a-z0-9-]*[a-z0-9]$`)
-	serviceID = regexp.MustCompile(`^[!-}]{1,30}$`) // visible, without the ~ of a scope
+	serviceID = regexp.MustCompile(`^[!-}]{1,30}$`) // visible ASCII without ~, which separates a scope
 	versionID = regexp.MustCompile(`^[0-9]{1,5}(\.[0-9]{1,5}){0,3}[A-Za-z]?$`)
 )
 
-// listReader are the checks of texts, which differ only in whether this machine's own
-// addresses are allowed: those of the simulator.
+// listReader reads lists. With loopback it accepts loopback hosts, for the simulator.
 type listReader struct{ loopback bool }
 
 func (r listReader) checkHost(s string) error {
@@ -64,17 +63,18 @@ func checkInterfaceVersion(s string) error {
 	return nil
 }
 
-// checkLength returns a check of a text's length in characters.
-func checkLength(least, most int) func(string) error {
+// checkLength returns a check that a text has minLength to maxLength characters and is not blank.
+func checkLength(minLength, maxLength int) func(string) error {
 	return func(s string) error {
-		if n := utf8.RuneCountInString(s); n < least || n > most || strings.TrimSpace(s) == "" {
-			return fmt.Errorf("not a text of %d to %d characters", least, most)
+		if n := utf8.RuneCountInString(s); n < minLength || n > maxLength || strings.TrimSpace(s) == "" {
+			return fmt.Errorf("not a text of %d to %d characters", minLength, maxLength)
 		}
 		return nil
 	}
 }
 
-// front checks the address that a browser is sent to: https without a port.
+// checkFrontchannelURL checks the address that a browser is redirected to: https without a
+// port.
 func (r listReader) checkFrontchannelURL(s string) error {
 	u, err := r.parseEndpoint(s, "http")
 	if err != nil {
@@ -86,22 +86,22 @@ func (r listReader) checkFrontchannelURL(s string) error {
 	return nil
 }
 
-// back checks an address that we call ourselves: https, always.
+// checkBackchannelURL checks an address that the server sends requests to: https.
 func (r listReader) checkBackchannelURL(s string) error {
 	_, err := r.parseEndpoint(s, "")
 	return err
 }
 
-// endpoint checks what all endpoints have in common. also is a second scheme, for
-// hosts of this machine.
-func (r listReader) parseEndpoint(s, also string) (*url.URL, error) {
+// parseEndpoint parses an address and checks the rules for all endpoints. loopbackScheme
+// is a second scheme that is allowed for loopback hosts; it may be empty.
+func (r listReader) parseEndpoint(s, loopbackScheme string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil || len(s) > 2048 {
-		return nil, errors.New("not an address") // the cause repeats it
+		return nil, errors.New("not an address") // the error of url contains the text
 	}
-	own := r.loopback && provider.IsLoopback(u.Hostname())
+	loopback := r.loopback && provider.IsLoopback(u.Hostname())
 	switch {
-	case u.Scheme != "https" && !(own && also != "" && u.Scheme == also):
+	case u.Scheme != "https" && !(loopback && loopbackScheme != "" && u.Scheme == loopbackScheme):
 		return nil, errors.New("not an https address")
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(s, "#"):
 		return nil, errors.New("an address with more than host and path")
@@ -119,11 +119,11 @@ func (r listReader) parseEndpoint(s, also string) (*url.URL, error) {
 	return u, nil
 }
 
-// timestamp reads a Tijdstempel: an xs:dateTime of at least 20 characters.
+// parseTimestamp parses a Tijdstempel: an xs:dateTime of at least 20 characters.
 func parseTimestamp(s string) (time.Time, error) {
 	s = strings.TrimSpace(s)
 	if len(s) >= 20 && len(s) <= 64 {
-		for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05"} { // both with fractions of a second
+		for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05"} { // Parse accepts fractions of a second
 			if t, err := time.Parse(layout, s); err == nil {
 				return t, nil
 			}
@@ -132,7 +132,7 @@ func parseTimestamp(s string) (time.Time, error) {
 	return time.Time{}, errors.New("not a date and time of at least 20 characters")
 }
 
-// sequence reads a Volgnummer: a positive integer.
+// parsePositive parses a positive integer, such as a Volgnummer.
 func parsePositive(s string) (uint64, error) {
 	n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 64)
 	if err != nil || n == 0 {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestHost: a list names hosts. Addresses are no names, however they are written.
+// A list has host names. IP addresses are refused, in every notation.
 func TestHost(t *testing.T) {
 	local := listReader{loopback: true}
 	for _, tt := range []struct {
@@ -46,7 +46,8 @@ func TestHost(t *testing.T) {
 			rules listReader
 			want  bool
 		}{{strictReader, tt.real}, {local, tt.local}} {
-			for what, err := range map[string]error{"host": c.rules.checkHost(tt.host), "back": c.rules.checkBackchannelURL(address)} {
+			for what, err := range map[string]error{"host": c.rules.checkHost(tt.host),
+				"back": c.rules.checkBackchannelURL(address)} {
 				if (err == nil) != c.want {
 					t.Errorf("%s %s, loopback %v: %v, want it taken: %v", what, tt.host, c.rules.loopback, err, c.want)
 				}

@@ -13,32 +13,32 @@ import (
 	"github.com/carrelhq/carrel/internal/fhir"
 )
 
-// errNotWhite says that a host of the backchannel may not be called.
+// errNotWhitelisted is returned for a backchannel host that is not on the whitelist.
 var errNotWhitelisted = errors.New("the provider's host is not on MedMij's whitelist")
 
-// prefix begins the keys of this network.
+// keyPrefix begins the keys of this network.
 const keyPrefix = "medmij:"
 
-// snapshot is what the lists say at a time. It never changes.
+// snapshot is the four lists at one time. It is immutable.
 type snapshot struct {
 	zal *zal
 	ocl *ocl
 	whl *whl
 	gnl *gnl
-	// gen counts the snapshots.
+	// gen is the number of the snapshot.
 	gen uint64
 
 	endpoints map[delivery.ProviderKey]endpoints
 	services  []DataService
 }
 
-// endpoints is a data service of a provider: who, what and where.
+// endpoints are the addresses of a provider's data service.
 type endpoints struct {
 	provider, service              string
 	authorization, token, resource string
 }
 
-// number is the sequence number of a list, 0 without one.
+// number returns the Volgnummer of a list, 0 without the list.
 func (s *snapshot) number(name listName) uint64 {
 	var l list
 	switch {
@@ -56,7 +56,7 @@ func (s *snapshot) number(name listName) uint64 {
 	return l.number()
 }
 
-// with is the next snapshot, with another list.
+// with returns the next snapshot, with another list.
 func (s *snapshot) with(l list, c Config) *snapshot {
 	next := *s
 	next.gen++
@@ -74,7 +74,7 @@ func (s *snapshot) with(l list, c Config) *snapshot {
 	return &next
 }
 
-// index finds what can be sent to.
+// index computes the endpoints and the data services from the lists.
 func (s *snapshot) index(c Config) {
 	s.endpoints, s.services = map[delivery.ProviderKey]endpoints{}, nil
 	if s.zal == nil {
@@ -105,8 +105,9 @@ func (s *snapshot) serviceName(id string) string {
 	return "Gegevensdienst " + id
 }
 
-// offer picks the service of an id, from the newest version of the interface that has
-// it, and the resource endpoint of the configured system role, or the only one there is.
+// endpoints returns the endpoints of a data service, from the newest interface version
+// that has it. The resource endpoint is that of the system role; without a configured
+// role there must be only one.
 func (p zalProvider) endpoints(id, role string, log *slog.Logger) (endpoints, bool) {
 	var best *zalService
 	for i, s := range p.services {
@@ -132,8 +133,8 @@ func (p zalProvider) endpoints(id, role string, log *slog.Logger) (endpoints, bo
 	return o, o.resource != ""
 }
 
-// find returns the offer of a key that may be used: it is on the lists, and its hosts
-// are on the whitelist.
+// find returns the endpoints for a key, if it is on the lists and its hosts are on the
+// whitelist.
 func (s *snapshot) find(key delivery.ProviderKey) (endpoints, error) {
 	if s.zal == nil || s.whl == nil {
 		return endpoints{}, fmt.Errorf("find %q: %w", key, errNoLists)
@@ -148,7 +149,7 @@ func (s *snapshot) find(key delivery.ProviderKey) (endpoints, error) {
 	return o, nil
 }
 
-// reachable checks that both hosts of the backchannel are on the whitelist.
+// checkWhitelist checks that both backchannel hosts are on the whitelist.
 func (s *snapshot) checkWhitelist(o endpoints) error {
 	for _, address := range []string{o.token, o.resource} {
 		if host := hostOf(address); s.whl == nil || !s.whl.hosts[host] {
@@ -158,7 +159,7 @@ func (s *snapshot) checkWhitelist(o endpoints) error {
 	return nil
 }
 
-// hostOf is the host name of an address, as the whitelist spells it.
+// hostOf returns the host name of an address, as the whitelist spells it.
 func hostOf(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {

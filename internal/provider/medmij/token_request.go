@@ -17,7 +17,7 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// maxTokenAnswer bounds the answer of a token endpoint.
+// maxTokenResponse is the longest response of a token endpoint.
 const maxTokenResponse = 1 << 20
 
 // Grant types of the Token interface.
@@ -26,109 +26,114 @@ const (
 	grantRefresh = "refresh_token"
 )
 
-// Return implements [delivery.Providers]. The code is offered once, and never again.
-func (n *Network) Exchange(ctx context.Context, d delivery.AuthorizationParams, code seal.Secret) (delivery.ProviderTokens, error) {
-	o, err := n.endpointsFor(d.Provider)
+// Exchange implements [delivery.Providers]. It sends the code once.
+func (n *Network) Exchange(
+	ctx context.Context, p delivery.AuthorizationParams, code seal.Secret,
+) (delivery.ProviderTokens, error) {
+	e, err := n.endpointsFor(p.Provider)
 	if err != nil {
-		return delivery.ProviderTokens{}, fmt.Errorf("return from a provider of MedMij: %w", err)
+		return delivery.ProviderTokens{}, fmt.Errorf("exchange the code at a MedMij provider: %w", err)
 	}
-	n.chainLog.write(ctx, chainEvent{stepReceiveAuthorization, d.Correlation, authorizationRequestID(d.State)}, n.chainRequest(o, o.authorization), 0, "", "")
-	a, err := n.requestToken(ctx, o, d.Correlation, grantCode, url.Values{
+	event := chainEvent{stepReceiveAuthorization, p.Correlation, authorizationRequestID(p.State)}
+	n.chainLog.write(ctx, event, n.chainRequest(e, e.authorization), 0, "", "")
+	tokens, err := n.requestToken(ctx, e, p.Correlation, grantCode, url.Values{
 		"code":         {code.Reveal()},
-		"redirect_uri": {d.RedirectURI},
+		"redirect_uri": {p.RedirectURI},
 	})
 	if errors.Is(err, errInvalidGrant) {
 		err = delivery.ErrProviderRefused
 	}
 	if err != nil {
-		return delivery.ProviderTokens{}, fmt.Errorf("swap the code at %s: %w", o.provider, err)
+		return delivery.ProviderTokens{}, fmt.Errorf("exchange the code at %s: %w", e.provider, err)
 	}
-	return a, nil
+	return tokens, nil
 }
 
-// Declined implements [delivery.Providers].
-func (n *Network) AuthorizationError(ctx context.Context, d delivery.AuthorizationParams, oauthError string) error {
-	err := provider.AuthorizationError(oauthError)
-	o, gone := n.endpointsFor(d.Provider)
-	if gone != nil {
-		return fmt.Errorf("return from a provider of MedMij: %w", err) // whatever has become of it meanwhile
-	}
-	n.chainLog.write(ctx, chainEvent{stepReceiveAuthorization, d.Correlation, authorizationRequestID(d.State)}, n.chainRequest(o, o.authorization), 0,
-		provider.LoggableErrorCode(oauthError), "")
-	return fmt.Errorf("return from %s: %w", o.provider, err)
-}
-
-// Renew implements [delivery.Providers]. Whether providers give refresh tokens for delen
-// is unconfirmed; those that do replace it at each use.
-func (n *Network) RefreshTokens(ctx context.Context, key delivery.ProviderKey, refresh seal.Secret, correlation string) (delivery.ProviderTokens, error) {
-	o, err := n.endpointsFor(key)
+// RefreshTokens implements [delivery.Providers]. Whether providers issue refresh tokens
+// for delen is unconfirmed; those that do replace the token at each use.
+func (n *Network) RefreshTokens(
+	ctx context.Context, key delivery.ProviderKey, refresh seal.Secret, correlation string,
+) (delivery.ProviderTokens, error) {
+	e, err := n.endpointsFor(key)
 	if err != nil {
-		return delivery.ProviderTokens{}, fmt.Errorf("renew the access at a provider of MedMij: %w", err)
+		return delivery.ProviderTokens{}, fmt.Errorf("refresh the tokens at a MedMij provider: %w", err)
 	}
-	a, err := n.requestToken(ctx, o, correlation, grantRefresh, url.Values{"refresh_token": {refresh.Reveal()}})
+	tokens, err := n.requestToken(ctx, e, correlation, grantRefresh, url.Values{"refresh_token": {refresh.Reveal()}})
 	if errors.Is(err, errInvalidGrant) {
 		err = delivery.ErrReconnect
 	}
 	if err != nil {
-		return delivery.ProviderTokens{}, fmt.Errorf("renew the access at %s: %w", o.provider, err)
+		return delivery.ProviderTokens{}, fmt.Errorf("refresh the tokens at %s: %w", e.provider, err)
 	}
-	return a, nil
+	return tokens, nil
 }
 
 var errInvalidGrant = errors.New("invalid_grant")
 
-// token makes a token request: mutual TLS, a form, the two headers, client_id and no
-// secret, as the client is known by its certificate (Token interface).
-func (n *Network) requestToken(ctx context.Context, o endpoints, correlation, grant string, form url.Values) (delivery.ProviderTokens, error) {
+// requestToken sends a token request: mutual TLS, a form, the two headers, and client_id
+// without a secret, as the certificate authenticates the client (Token interface).
+func (n *Network) requestToken(
+	ctx context.Context, e endpoints, correlation, grant string, form url.Values,
+) (delivery.ProviderTokens, error) {
 	ctx, cancel := context.WithTimeout(ctx, provider.TokenTimeout)
 	defer cancel()
 	form.Set("grant_type", grant)
 	form.Set("client_id", n.config.ClientID)
-	trace := uuid.NewString()
-	h := n.backchannelHeader(correlation, trace)
+	requestID := uuid.NewString()
+	h := n.backchannelHeader(correlation, requestID)
 	h.Set("Accept", "application/json")
 	h.Set("Content-Type", "application/x-www-form-urlencoded")
 	h.Set("User-Agent", provider.UserAgent)
-	r := n.chainRequest(o, o.token)
-	r.method, r.grant = http.MethodPost, grant
-	n.chainLog.write(ctx, chainEvent{stepSendToken, correlation, trace}, r, 0, "", "")
+	logged := n.chainRequest(e, e.token)
+	logged.method, logged.grant = http.MethodPost, grant
+	n.chainLog.write(ctx, chainEvent{stepSendToken, correlation, requestID}, logged, 0, "", "")
 
-	start := n.config.Now()
-	reply, err := n.backchannel.Do(ctx, provider.Request{
-		Method: http.MethodPost, URL: o.token, Header: h, Body: []byte(form.Encode()), MaxResponse: maxTokenResponse,
+	requested := n.config.Now()
+	response, err := n.backchannel.Do(ctx, provider.Request{
+		Method: http.MethodPost, URL: e.token, Header: h, Body: []byte(form.Encode()), MaxResponse: maxTokenResponse,
 	})
+	var tokens delivery.ProviderTokens
+	var code string
 	if err != nil {
-		code := codeOther
-		if isTimeout(err) {
-			code = codeUnavailable
-		}
-		n.chainLog.write(ctx, chainEvent{stepTokenErrorResponse, correlation, trace}, chainRequest{}, 0, code, err.Error())
-		return delivery.ProviderTokens{}, err
+		code = codeOf(err)
+	} else {
+		tokens, code, err = readTokenResponse(response, requested)
 	}
-	access, code, err := readTokenResponse(reply, start)
-	if err != nil {
-		kind := stepTokenErrorResponse
-		if reply.Status >= 400 && reply.Status < 500 {
-			kind = stepTokenRequestError
-		}
-		n.chainLog.write(ctx, chainEvent{kind, correlation, trace}, chainRequest{}, reply.Status, code, err.Error())
-		return delivery.ProviderTokens{}, err
+	n.logTokenResponse(ctx, correlation, requestID, response.Status, code, err)
+	return tokens, err
+}
+
+// logTokenResponse writes the step that follows a token request.
+func (n *Network) logTokenResponse(
+	ctx context.Context, correlation, requestID string, status int, code string, err error,
+) {
+	if err == nil {
+		n.chainLog.write(ctx, chainEvent{stepReceiveToken, correlation, requestID}, chainRequest{}, status, "", "")
+		return
 	}
-	n.chainLog.write(ctx, chainEvent{stepReceiveToken, correlation, trace}, chainRequest{}, reply.Status, "", "")
-	return access, nil
+	step := stepTokenErrorResponse
+	if status >= 400 && status < 500 {
+		step = stepTokenRequestError
+	}
+	n.chainLog.write(ctx, chainEvent{step, correlation, requestID}, chainRequest{}, status, code, err.Error())
 }
 
-// headers are those that every request of the backchannel has, spelled as MedMij does.
-func (n *Network) backchannelHeader(correlation, trace string) http.Header {
-	return http.Header{"MedMij-Request-ID": {trace}, "X-Correlation-ID": {correlation}}
+// backchannelHeader returns the headers of every backchannel request, spelled as MedMij
+// spells them.
+func (n *Network) backchannelHeader(correlation, requestID string) http.Header {
+	return http.Header{"MedMij-Request-ID": {requestID}, "X-Correlation-ID": {correlation}}
 }
 
-func isTimeout(err error) bool {
-	var f *provider.TransportError
-	return errors.As(err, &f) && f.Timeout
+// codeOf returns the chain log's error code for a request without a response.
+func codeOf(err error) string {
+	var e *provider.TransportError
+	if errors.As(err, &e) && e.Timeout {
+		return codeUnavailable
+	}
+	return codeOther
 }
 
-// tokenResponse is the answer of a token endpoint, good or bad.
+// tokenResponse is a successful or an error response of a token endpoint.
 type tokenResponse struct {
 	AccessToken  string       `json:"access_token"`
 	TokenType    string       `json:"token_type"`
@@ -137,36 +142,46 @@ type tokenResponse struct {
 	Error        string       `json:"error"`
 }
 
-// readTokenAnswer reads the answer to a token request that was made at the given time.
-// code is the error's, for the log. No error repeats anything of the answer but a
-// status and an error code of RFC 6749.
-func readTokenResponse(r provider.Response, at time.Time) (access delivery.ProviderTokens, code string, err error) {
-	if r.BodyError != "" {
-		return access, codeOther, errors.New("the answer of the token endpoint " + string(r.BodyError))
+// readTokenResponse reads the response to a token request that was made at the given
+// time. With an error it also returns the code for the chain log. An error contains
+// nothing of the response but its status and an error code of RFC 6749.
+func readTokenResponse(
+	response provider.Response, requested time.Time,
+) (tokens delivery.ProviderTokens, code string, err error) {
+	if response.BodyError != "" {
+		return tokens, codeOther, errors.New("the answer of the token endpoint " + string(response.BodyError))
 	}
-	var a tokenResponse
-	bad := json.Unmarshal(r.Body, &a)
+	var r tokenResponse
+	invalid := json.Unmarshal(response.Body, &r)
+	status := response.Status
 	switch {
-	case r.Status >= 400 && r.Status < 500 && bad == nil && a.Error == "invalid_grant":
-		return access, a.Error, errInvalidGrant
-	case r.Status >= 400 && bad == nil && a.Error != "":
-		code := provider.LoggableErrorCode(a.Error)
-		return access, code, fmt.Errorf("the token endpoint answered %d: %s", r.Status, code)
-	case r.Status != http.StatusOK:
-		return access, codeOther, fmt.Errorf("the token endpoint answered %d", r.Status)
-	case bad != nil:
-		return access, codeOther, errors.New("the answer of the token endpoint is not JSON, or not as expected")
-	case !strings.EqualFold(a.TokenType, "Bearer"):
-		return access, codeOther, errors.New("the token endpoint gave a token that is not a bearer token")
+	case status >= 400 && status < 500 && invalid == nil && r.Error == "invalid_grant":
+		return tokens, r.Error, errInvalidGrant
+	case status >= 400 && invalid == nil && r.Error != "":
+		code := provider.LoggableErrorCode(r.Error)
+		return tokens, code, fmt.Errorf("the token endpoint answered %d: %s", status, code)
+	case status != http.StatusOK:
+		return tokens, codeOther, fmt.Errorf("the token endpoint answered %d", status)
+	case invalid != nil:
+		return tokens, codeOther, errors.New("the answer of the token endpoint is not a JSON token response")
+	case !strings.EqualFold(r.TokenType, "Bearer"):
+		return tokens, codeOther, errors.New("the token endpoint issued a token that is not a bearer token")
 	}
-	var seconds int64
-	if a.ExpiresIn != nil {
-		if seconds, err = a.ExpiresIn.Int64(); err != nil || seconds <= 0 {
-			seconds = -1
-		}
+	tokens, err = provider.NewTokens(r.AccessToken, r.RefreshToken, r.seconds(), requested)
+	if err != nil {
+		return tokens, codeOther, err
 	}
-	if access, err = provider.NewTokens(a.AccessToken, a.RefreshToken, seconds, at); err != nil {
-		return access, codeOther, err
+	return tokens, "", nil
+}
+
+// seconds returns expires_in: 0 if it is missing, -1 if it is not valid.
+func (r tokenResponse) seconds() int64 {
+	if r.ExpiresIn == nil {
+		return 0
 	}
-	return access, "", nil
+	seconds, err := r.ExpiresIn.Int64()
+	if err != nil || seconds <= 0 {
+		return -1
+	}
+	return seconds
 }

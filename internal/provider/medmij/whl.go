@@ -2,7 +2,7 @@ package medmij
 
 import "io"
 
-// whl is the whitelist: the hosts of the backchannel.
+// whl is the Whitelist: the hosts of the backchannel.
 type whl struct {
 	listHeader
 	hosts uniqueValues
@@ -16,12 +16,12 @@ func (r listReader) readWHL(from io.Reader) (*whl, error) {
 		}
 		return l.hosts.add("host", s)
 	}
-	// A node is a host name, or in newer files holds one.
+	// A node is a host name or, in newer files, has a Hostname element.
 	node := element{
 		name: "MedMijNode", optional: true, repeated: true, text: host,
 		children: []element{{name: "Hostname", text: host}},
 	}
-	root := element{name: string(nameWHL), children: append(l.elements(), element{name: "MedMijNodes", children: []element{node}})}
+	root := l.root(nameWHL, element{name: "MedMijNodes", children: []element{node}})
 	return l, parse(from, root.name, func(ns string) (element, bool) {
 		return root, ns == namespace("whitelist", 2)
 	})

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// zal is the list of providers: who offers which data service, and where.
+// zal is the Zorgaanbiederslijst: the providers, their data services and the endpoints.
 type zal struct {
 	listHeader
 	providers []zalProvider
@@ -20,7 +20,7 @@ type zalProvider struct {
 
 type zalService struct {
 	id string
-	// version is that of the interface; empty in release 2.
+	// version is the version of the interface; empty in release 2.
 	version       string
 	authorization string
 	token         string
@@ -56,8 +56,8 @@ func (r listReader) readZAL(from io.Reader) (*zal, error) {
 	return b.zal, err
 }
 
-// checkProviderType knows the kinds of providers: care providers, providers without a
-// care relation, and providers in the person's domain.
+// checkProviderType checks an Aanbiedertype: a care provider, a provider without a care
+// relation, or a provider in the person's domain.
 func checkProviderType(s string) error {
 	switch s {
 	case "ZA", "BAZB", "APD":
@@ -66,7 +66,7 @@ func checkProviderType(s string) error {
 	return errors.New("not ZA, BAZB or APD")
 }
 
-// zalBuilder puts the list together while it is walked.
+// zalBuilder builds the list while it is read.
 type zalBuilder struct {
 	listReader
 	zal     *zal
@@ -79,7 +79,8 @@ type zalBuilder struct {
 	versions, ids, codes uniqueValues
 }
 
-// root is the schema around what a provider has beside its name.
+// root returns the declaration of the root. of are the children of a provider that follow
+// its name.
 func (b *zalBuilder) root(of ...element) element {
 	name := element{name: "Zorgaanbiedernaam", text: func(s string) error {
 		b.provider.name = strings.TrimSuffix(s, nameSuffix)
@@ -93,23 +94,23 @@ func (b *zalBuilder) root(of ...element) element {
 			return b.names.add("Zorgaanbiedernaam", b.provider.name)
 		},
 	}
-	return element{name: string(nameZAL), children: append(b.zal.elements(), element{name: "Zorgaanbieders", children: []element{provider}})}
+	return b.zal.root(nameZAL, element{name: "Zorgaanbieders", children: []element{provider}})
 }
 
-// services is the schema of the services of a provider, or of one version of one.
+// services returns the declaration of the services of a provider or an interface version.
 func (b *zalBuilder) services(release3 bool) element {
 	service := element{
 		name: "Gegevensdienst", repeated: true,
 		children: []element{
 			{name: "GegevensdienstId", text: func(s string) error { b.service.id = s; return checkServiceID(s) }},
-			{name: "AuthorizationEndpoint", children: []element{{name: "AuthorizationEndpointuri", text: func(s string) error {
+			endpoint("AuthorizationEndpoint", func(s string) error {
 				b.service.authorization = s
 				return b.checkFrontchannelURL(s)
-			}}}},
-			{name: "TokenEndpoint", children: []element{{name: "TokenEndpointuri", text: func(s string) error {
+			}),
+			endpoint("TokenEndpoint", func(s string) error {
 				b.service.token = s
 				return b.checkBackchannelURL(s)
-			}}}},
+			}),
 			b.roles(),
 		},
 		start: func() { b.service, b.codes = zalService{version: b.version}, uniqueValues{} },
@@ -119,7 +120,7 @@ func (b *zalBuilder) services(release3 bool) element {
 		},
 	}
 	if release3 {
-		// Where among the others it stands is unconfirmed, so it may stand anywhere.
+		// Its position is unconfirmed, so any is allowed.
 		service.anyOrder = true
 		service.children = append(service.children, element{name: "Abonneren", optional: true, children: []element{
 			{name: "MaximaleDuur", text: func(s string) error { _, err := parsePositive(s); return err }},
@@ -129,15 +130,16 @@ func (b *zalBuilder) services(release3 bool) element {
 	return element{name: "Gegevensdiensten", children: []element{service}, start: func() { b.ids = uniqueValues{} }}
 }
 
+// roles returns the declaration of the system roles of a service.
 func (b *zalBuilder) roles() element {
 	return element{name: "Systeemrollen", children: []element{{
 		name: "Systeemrol", repeated: true,
 		children: []element{
 			{name: "Systeemrolcode", text: func(s string) error { b.role.code = s; return checkLength(1, 30)(s) }},
-			{name: "ResourceEndpoint", children: []element{{name: "ResourceEndpointuri", text: func(s string) error {
+			endpoint("ResourceEndpoint", func(s string) error {
 				b.role.resource = s
 				return b.checkBackchannelURL(s)
-			}}}},
+			}),
 		},
 		start: func() { b.role = zalRole{} },
 		end: func() error {
@@ -147,8 +149,13 @@ func (b *zalBuilder) roles() element {
 	}}}
 }
 
-// newer reports whether interface version a is newer than b: number by number, then
-// by the letter at the end.
+// endpoint returns the declaration of an endpoint, whose child has its address.
+func endpoint(name string, text func(string) error) element {
+	return element{name: name, children: []element{{name: name + "uri", text: text}}}
+}
+
+// newerVersion reports whether interface version a is newer than b. It compares the
+// numbers, then the letter at the end.
 func newerVersion(a, b string) bool {
 	as, bs := strings.Split(a, "."), strings.Split(b, ".")
 	for i := range max(len(as), len(bs)) {
@@ -164,11 +171,12 @@ func newerVersion(a, b string) bool {
 	return false
 }
 
+// versionPart returns the number and the letters of a part of a version.
 func versionPart(parts []string, i int) (int, string) {
 	if i >= len(parts) {
 		return 0, ""
 	}
 	digits := strings.TrimRight(parts[i], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
-	n, _ := strconv.Atoi(digits) // checked when it was read; 0 for an empty one
+	n, _ := strconv.Atoi(digits) // cannot fail: checkInterfaceVersion has checked it; 0 if empty
 	return n, parts[i][len(digits):]
 }

@@ -18,6 +18,7 @@ import (
 
 // A server with a client secret cannot name a token endpoint at another host.
 func TestDiscoveredTokenEndpoint(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		secret, elsewhere, configured, want bool
 	}{
@@ -90,6 +91,7 @@ func TestDiscoveredTokenEndpoint(t *testing.T) {
 }
 
 func TestDiscovery(t *testing.T) {
+	t.Parallel()
 	w := newTestServer(t)
 	authorize, token := w.server.AuthorizationEndpoint, w.server.TokenEndpoint
 	w.server.AuthorizationEndpoint, w.server.TokenEndpoint = "", ""

@@ -19,6 +19,7 @@ import (
 )
 
 func TestAuthorizationURL(t *testing.T) {
+	t.Parallel()
 	address, err := newTestServer(t).network().AuthorizationURL(t.Context(), authorizationParams())
 	if err != nil {
 		t.Fatal(err)
@@ -46,6 +47,7 @@ func TestAuthorizationURL(t *testing.T) {
 }
 
 func TestUnknownServer(t *testing.T) {
+	t.Parallel()
 	n := newTestServer(t).network()
 	d := authorizationParams()
 	d.Provider = "smart:nobody"
@@ -63,6 +65,7 @@ func TestUnknownServer(t *testing.T) {
 }
 
 func TestTokenRequests(t *testing.T) {
+	t.Parallel()
 	for _, secret := range []string{"", plantedSecret} {
 		w := newTestServer(t)
 		if secret != "" {
@@ -115,6 +118,7 @@ func TestTokenRequests(t *testing.T) {
 }
 
 func TestTokenResponses(t *testing.T) {
+	t.Parallel()
 	w := newTestServer(t)
 	w.server.ClientSecret = seal.SecretOf(plantedSecret)
 	var status int
@@ -184,6 +188,7 @@ func TestTokenResponses(t *testing.T) {
 }
 
 func TestTokenTimeout(t *testing.T) {
+	t.Parallel()
 	w := newTestServer(t)
 	w.mux.HandleFunc("/", func(http.ResponseWriter, *http.Request) { time.Sleep(300 * time.Millisecond) })
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

@@ -14,6 +14,7 @@ import (
 )
 
 func TestSend(t *testing.T) {
+	t.Parallel()
 	w := newTestServer(t)
 	w.mux.HandleFunc("POST /fhir/Observation", func(rw http.ResponseWriter, r *http.Request) {
 		for name, want := range map[string]string{

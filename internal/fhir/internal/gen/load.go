@@ -12,20 +12,18 @@ import (
 	"strings"
 )
 
-// definitions is what a folder says of one version of FHIR.
+// definitions are the parts of a version's definitions that the table is made from.
 type definitions struct {
 	version     string
-	structures  []*structure // types first, then resources, each by name
+	structures  []*structure // types before resources, each sorted by id
 	valueSets   map[string]*valueSet
 	codeSystems map[string]*codeSystem
-	rules       map[string]map[string]bool // expressions by the key of the invariant
+	invariants  map[string]map[string]bool // from the key of an invariant to the set of its expressions
 }
 
-// structure is the part of a StructureDefinition that holds facts.
+// structure is the part of a StructureDefinition that is used.
 type structure struct {
-	ResourceType   string `json:"resourceType"`
 	ID             string `json:"id"`
-	URL            string `json:"url"`
 	FHIRVersion    string `json:"fhirVersion"`
 	Kind           string `json:"kind"`
 	Abstract       bool   `json:"abstract"`
@@ -53,7 +51,7 @@ type element struct {
 		Strength          string     `json:"strength"`
 		ValueSetURI       string     `json:"valueSetUri"`
 		ValueSetReference *reference `json:"valueSetReference"`
-		ValueSet          string     `json:"valueSet"` // from R4 on
+		ValueSet          string     `json:"valueSet"` // since R4
 	} `json:"binding"`
 	Constraint []struct {
 		Key        string `json:"key"`
@@ -68,7 +66,7 @@ type reference struct {
 
 type elementType struct {
 	Code          string          `json:"code"`
-	Profile       json.RawMessage `json:"profile"`       // one in STU3, a list from R4 on
+	Profile       json.RawMessage `json:"profile"`       // one URL in STU3, a list since R4
 	TargetProfile json.RawMessage `json:"targetProfile"` // likewise
 }
 
@@ -108,15 +106,19 @@ type concept struct {
 	} `json:"property"`
 }
 
-// load reads the definitions of a folder.
+// load reads the definitions in a folder.
 func load(folder string) (*definitions, error) {
-	d := &definitions{valueSets: map[string]*valueSet{}, codeSystems: map[string]*codeSystem{}, rules: map[string]map[string]bool{}}
+	d := &definitions{
+		valueSets:   map[string]*valueSet{},
+		codeSystems: map[string]*codeSystem{},
+		invariants:  map[string]map[string]bool{},
+	}
 	for _, name := range []string{"profiles-types", "profiles-resources", "profiles-others"} {
 		if err := readBundle(filepath.Join(folder, name+".json.gz"), d.addStructure); err != nil {
 			return nil, err
 		}
 	}
-	// Not every version spreads its terminology over all of these.
+	// Not every version has all of these.
 	for _, name := range []string{"valuesets", "v3-codesystems", "v2-tables"} {
 		err := readBundle(filepath.Join(folder, name+".json.gz"), d.addTerminology)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -173,10 +175,10 @@ func (d *definitions) addStructure(resourceType string, raw json.RawMessage) err
 		return err
 	}
 	if s.Kind != "complex-type" && s.Kind != "resource" {
-		return nil // the engine knows the primitives by itself; logical models are no types
+		return nil // package fhir has primitives in code; logical models are not types
 	}
 	if s.Derivation == "constraint" && s.ID != simpleQuantity {
-		return nil // profiles of the specification are no types
+		return nil // profiles are not types
 	}
 	if s.FHIRVersion > d.version {
 		d.version = s.FHIRVersion
@@ -184,10 +186,10 @@ func (d *definitions) addStructure(resourceType string, raw json.RawMessage) err
 	d.structures = append(d.structures, s)
 	for _, e := range s.Snapshot.Element {
 		for _, c := range e.Constraint {
-			if d.rules[c.Key] == nil {
-				d.rules[c.Key] = map[string]bool{}
+			if d.invariants[c.Key] == nil {
+				d.invariants[c.Key] = map[string]bool{}
 			}
-			d.rules[c.Key][c.Expression] = true
+			d.invariants[c.Key][c.Expression] = true
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 
 // The table in the repository is the one that the definitions give.
 func TestTableIsUpToDate(t *testing.T) {
+	t.Parallel()
 	folder := os.Getenv(definitionsVar)
 	if folder == "" {
 		folder = testenv.Shared(t, "fhir", "stu3", "definitions")
@@ -29,8 +30,9 @@ func TestTableIsUpToDate(t *testing.T) {
 	}
 }
 
-// Who lacks the definitions learns what is missing and how to name it.
+// Errors name what is missing.
 func TestMissing(t *testing.T) {
+	t.Parallel()
 	folder, out := t.TempDir(), filepath.Join(t.TempDir(), "table.txt")
 	for _, tt := range []struct{ definitions, out, want string }{
 		{"", out, definitionsVar},
@@ -44,6 +46,7 @@ func TestMissing(t *testing.T) {
 }
 
 func TestExpand(t *testing.T) {
+	t.Parallel()
 	d := &definitions{
 		valueSets: map[string]*valueSet{},
 		codeSystems: map[string]*codeSystem{"s": {URL: "s", Content: "complete", Concept: []concept{
@@ -68,7 +71,8 @@ func TestExpand(t *testing.T) {
 	add("without", without)
 	add("imported", imported)
 	add("foreign", foreign)
-	for url, want := range map[string][]string{"all": {"a", "b", "c", "d"}, "below": {"b", "c"}, "without": {"a", "d"}, "imported": {"b", "c"}} {
+	for url, want := range map[string][]string{"all": {"a", "b", "c", "d"}, "below": {"b", "c"}, "without": {"a", "d"},
+		"imported": {"b", "c"}} {
 		x, err := d.expand(url)
 		if err != nil {
 			t.Fatal(err)

@@ -10,20 +10,21 @@ import (
 	"strings"
 )
 
-// simpleQuantity is the one profile that the definitions of types use as if it
-// were a type: a Quantity without comparator.
+// simpleQuantity is the one profile that is used as a type: a Quantity without
+// comparator.
 const simpleQuantity = "SimpleQuantity"
 
-// writeStructure writes one structure and the unnamed types of its elements.
-func (d *definitions) writeStructure(out *bytes.Buffer, s *structure, lists map[string]bool) error {
+// writeStructure writes a structure and the unnamed types of its elements.
+func (d *definitions) writeStructure(out *bytes.Buffer, s *structure, valueSets map[string]bool) error {
 	elements := s.Snapshot.Element
 	if s.ID == simpleQuantity {
-		// The profile's snapshot repeats Quantity, but for what may not be there.
+		// The profile's snapshot repeats Quantity except for the element that it
+		// removes.
 		fmt.Fprintf(out, "type %s Quantity\n comparator 0 code\n", s.ID)
 		return nil
 	}
 	for i, e := range elements {
-		// The root, and whatever has children, is a type.
+		// The root and every element with children is a type.
 		if i > 0 && !(i+1 < len(elements) && strings.HasPrefix(elements[i+1].Path, e.Path+".")) {
 			continue
 		}
@@ -47,33 +48,32 @@ func (d *definitions) writeStructure(out *bytes.Buffer, s *structure, lists map[
 			if !ok || strings.Contains(name, ".") || inherited(child, s.ID) {
 				continue
 			}
-			line, err := d.elementLine(name, child, lists)
+			line, err := d.elementLine(name, child, valueSets)
 			if err != nil {
 				return fmt.Errorf("%s: %w", child.Path, err)
 			}
 			fmt.Fprintf(out, " %s\n", line)
 		}
-		if keys := d.ruleKeys(e, elements, i); len(keys) > 0 {
+		if keys := d.invariantKeys(e, elements, i); len(keys) > 0 {
 			fmt.Fprintf(out, " ! %s\n", strings.Join(keys, " "))
 		}
 	}
 	return nil
 }
 
-// inherited says whether the element stands in the type that this one builds
-// upon, too.
+// inherited reports whether an element is one of the base type.
 func inherited(e *element, id string) bool {
 	return e.Base != nil && e.Base.Path != e.Path && !strings.HasPrefix(e.Base.Path, id+".")
 }
 
-// ruleKeys are the invariants of a type: its own, and those of its children
-// that are no types of their own. A key that the definitions use for rules that
-// differ is told apart by the type.
-func (d *definitions) ruleKeys(e *element, elements []*element, i int) (keys []string) {
+// invariantKeys returns the keys of a type's invariants: its own, and those of its
+// children that are not types. If the definitions use a key for several expressions,
+// the type is appended to it.
+func (d *definitions) invariantKeys(e *element, elements []*element, i int) (keys []string) {
 	add := func(from *element) {
 		for _, c := range from.Constraint {
 			key := c.Key
-			if len(d.rules[key]) > 1 {
+			if len(d.invariants[key]) > 1 {
 				key += "@" + from.Path
 			}
 			if key != "ele-1" && c.Severity == "error" && !slices.Contains(keys, key) {
@@ -93,9 +93,10 @@ func (d *definitions) ruleKeys(e *element, elements []*element, i int) (keys []s
 	return keys
 }
 
-// elementLine writes a name, a cardinality and the types.
-func (d *definitions) elementLine(name string, e *element, lists map[string]bool) (string, error) {
-	card, ok := map[string]string{"0..0": "0", "0..1": "?", "1..1": "1", "0..*": "*", "1..*": "+"}[fmt.Sprintf("%d..%s", e.Min, e.Max)]
+// elementLine formats a name, a cardinality and the types.
+func (d *definitions) elementLine(name string, e *element, valueSets map[string]bool) (string, error) {
+	card, ok := map[string]string{"0..0": "0", "0..1": "?", "1..1": "1", "0..*": "*",
+		"1..*": "+"}[fmt.Sprintf("%d..%s", e.Min, e.Max)]
 	if !ok {
 		return "", fmt.Errorf("cardinality %d..%s has no letter", e.Min, e.Max)
 	}
@@ -114,14 +115,14 @@ func (d *definitions) elementLine(name string, e *element, lists map[string]bool
 		line += " " + t
 	}
 	if b := d.binding(e); b != "" {
-		line += " =" + listName(b)
-		lists[b] = true
+		line += " =" + valueSetName(b)
+		valueSets[b] = true
 	}
 	return line, nil
 }
 
-// elementTypes gathers the types of an element; the targets of a Reference
-// follow it.
+// elementTypes returns the types of an element, each followed by the targets of a
+// Reference.
 func elementTypes(e *element) (names []string, err error) {
 	targets := map[string][]string{}
 	for _, t := range e.Type {
@@ -157,7 +158,7 @@ func elementTypes(e *element) (names []string, err error) {
 	return names, nil
 }
 
-// oneOrMany are the last parts of one URL or of a list of them.
+// oneOrMany returns the last segments of one URL or of a list of URLs.
 func oneOrMany(raw json.RawMessage) (names []string, err error) {
 	if len(raw) == 0 {
 		return nil, nil
@@ -175,18 +176,18 @@ func oneOrMany(raw json.RawMessage) (names []string, err error) {
 	return names, nil
 }
 
-// The value sets that have no end of members, whose codes are held to a form.
-var forms = map[string]string{
+// codeFormats replaces value sets that cannot be listed by the format of their codes.
+var codeFormats = map[string]string{
 	"http://www.rfc-editor.org/bcp/bcp13.txt":            "%mime",
 	"http://hl7.org/fhir/ValueSet/mimetypes":             "%mime",
 	"http://hl7.org/fhir/ValueSet/all-languages":         "%language",
 	"http://hl7.org/fhir/ValueSet/languages":             "%language",
-	"http://build.fhir.org/valueset-request-intent.html": "", // a link that went wrong: the element's text has it otherwise
+	"http://build.fhir.org/valueset-request-intent.html": "", // a wrong link in the definitions
 }
 
 const maxValueSet = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
 
-// binding names the list that the element's codes must come from, if any.
+// binding returns the value set that the element's codes must come from, or "".
 func (d *definitions) binding(e *element) string {
 	b := e.Binding
 	if b == nil {
@@ -205,20 +206,20 @@ func (d *definitions) binding(e *element) string {
 		}
 	}
 	url, _, _ = strings.Cut(url, "|")
-	if form, ok := forms[url]; ok {
+	if form, ok := codeFormats[url]; ok {
 		return form
 	}
 	if _, ok := d.valueSets[url]; !ok {
 		return ""
 	}
 	if _, err := d.expand(url); err != nil {
-		return "" // such as SNOMED CT, whose codes are not among the definitions
+		return "" // for example SNOMED CT, whose codes are not in the definitions
 	}
 	return url
 }
 
-// listName is how the table calls a value set: those of the specification by
-// the last part of their address, which is how they are known.
-func listName(url string) string {
+// valueSetName returns the name of a value set in the table. For those of the
+// specification it is the last segment of the URL.
+func valueSetName(url string) string {
 	return strings.TrimPrefix(url, "http://hl7.org/fhir/ValueSet/")
 }

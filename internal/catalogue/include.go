@@ -1,0 +1,36 @@
+package catalogue
+
+import "strings"
+
+// includeFields are the fields that a query asks for; nil means all.
+type includeFields map[string]bool
+
+func newIncludeFields(include []string) includeFields {
+	if len(include) == 0 {
+		return nil
+	}
+	in := includeFields{}
+	for _, name := range include {
+		in[name] = true
+	}
+	return in
+}
+
+// has reports whether a field is asked for, by itself or as a part of another.
+func (in includeFields) has(name string) bool {
+	whole, _, _ := strings.Cut(name, ".")
+	return in == nil || in[name] || in[whole]
+}
+
+// hasAnyPart reports whether a field or a part of it is asked for.
+func (in includeFields) hasAnyPart(whole string) bool {
+	if in.has(whole) {
+		return true
+	}
+	for name := range in {
+		if strings.HasPrefix(name, whole+".") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,98 @@
+package fhir
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// checkBinding checks a Coding or CodeableConcept whose binding is required. A code
+// from one of the value set's systems must be in the value set. Text alone and codes
+// from other systems pass, since HL7's own examples have both.
+func (c *checker) checkBinding(i uint32, p *property) {
+	codings := []uint32{i}
+	if list, ok := c.doc.member(i, "coding"); ok {
+		codings = codings[:0]
+		for x := range c.doc.children(list) {
+			codings = append(codings, x)
+		}
+	}
+	wrong, l := uint32(0), p.element.valueSet.loaded()
+	for _, x := range codings {
+		code, system := c.doc.memberText(x, "code"), c.doc.memberText(x, "system")
+		has, known := l.hasOf(system, code)
+		if len(system) == 0 {
+			has, known = l.has(code), true
+		}
+		if has {
+			return
+		}
+		if m, ok := c.doc.member(x, "code"); ok && known {
+			wrong = m
+		}
+	}
+	if wrong != 0 {
+		c.addIssue(wrong, CodeCodeInvalid, notInValueSet(l.name, l.codes))
+	}
+}
+
+// notInValueSet returns the text of an issue. It does not repeat the code that was
+// found, which may be personal.
+func notInValueSet(list string, codes []string) string {
+	return fmt.Sprintf("is not in the value set %s: %s", list, listWords(codes))
+}
+
+// A codeFormat is the form of codes whose value set cannot be listed.
+type codeFormat uint8
+
+const (
+	formatNone codeFormat = iota
+	formatMIME
+	formatLanguage
+)
+
+// check returns what is wrong with a code, or "".
+func (f codeFormat) check(s []byte) string {
+	switch f {
+	case formatMIME:
+		if !isMIME(s) {
+			return "is not a media type such as application/pdf"
+		}
+	case formatLanguage:
+		if !isLanguage(s) {
+			return "is not a language such as nl or nl-NL"
+		}
+	}
+	return ""
+}
+
+// isMIME is lenient about parameters and about names without a slash (xml, DICOM
+// WADO-RS), which the specification's own examples have.
+func isMIME(s []byte) bool {
+	s, _, _ = bytes.Cut(s, []byte(";"))
+	first, second, slash := bytes.Cut(bytes.TrimSpace(s), []byte("/"))
+	return !slash && len(first) > 0 || isToken(first) && isToken(second)
+}
+
+func isToken(s []byte) bool {
+	for _, c := range s {
+		if !isLetter(c) && !isDigit(c) && !bytes.ContainsRune([]byte("!#$%&'*+-.^_`|~"), rune(c)) {
+			return false
+		}
+	}
+	return len(s) > 0
+}
+
+// isLanguage checks the outer form of a BCP 47 tag.
+func isLanguage(s []byte) bool {
+	for part := range bytes.SplitSeq(s, []byte("-")) {
+		if len(part) < 1 || len(part) > 8 {
+			return false
+		}
+		for _, c := range part {
+			if !isLetter(c) && !isDigit(c) {
+				return false
+			}
+		}
+	}
+	return isLetter(s[0])
+}

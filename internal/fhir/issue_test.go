@@ -1,0 +1,21 @@
+package fhir
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestMoreFaults(t *testing.T) {
+	t.Parallel()
+	_, err := Validate(STU3, []byte(`{"resourceType":"Patient","name":[`+strings.Repeat(`{"family":1},`, 99)+`{}]}`))
+	f, ok := err.(*ValidationError) //nolint:errorlint // Check promises it
+	if !ok || len(f.Issues) != maxIssues || !f.Truncated {
+		t.Fatalf("want %d issues and more, found %v", maxIssues, err)
+	}
+	if issues := issuesOf(t, STU3, f.Outcome()); len(issues) > 0 {
+		t.Errorf("the outcome is not well formed: %v", issues)
+	}
+	if !strings.Contains(err.Error(), "more than 49 other faults") {
+		t.Errorf("the error says %q", err)
+	}
+}

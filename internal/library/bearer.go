@@ -1,0 +1,99 @@
+package library
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/seal"
+)
+
+// Bearer is what the access token of a signed request stands for: a grant, with its client and
+// the person's library.
+type Bearer struct {
+	Client  Client
+	Grant   Grant
+	Library Library
+
+	request *SignedRequest
+	token   Token
+}
+
+// Bearer finds the bearer of a request's access token. It refuses a token that is unknown,
+// revoked or another contract's with RefusedToken, and an expired one with RefusedExpired.
+func (c *Consents) Bearer(ctx context.Context, req *SignedRequest) (*Bearer, error) {
+	info, err := c.findToken(ctx, req, UseAccess)
+	if err != nil {
+		return nil, err
+	}
+	if info.Grant.Contract != req.Contract.ID {
+		return nil, InvalidToken(wire.KindAccessToken)
+	}
+	if err := info.checkExpiry(c.now(), wire.KindAccessToken); err != nil {
+		return nil, err
+	}
+	return &Bearer{Client: req.Client, Grant: info.Grant, Library: info.Library, request: req, token: info.Token}, nil
+}
+
+// RecentBearer is Bearer from a cache, whose entries may be a minute old. It is for a push,
+// whose own transaction checks that the grant has not been revoked, nor the library shut or
+// deleted.
+func (c *Consents) RecentBearer(ctx context.Context, req *SignedRequest) (*Bearer, error) {
+	hash, now := seal.SecretOf(req.Claims.AccessToken).Hash(), c.now()
+	info, known := c.recent.get(hash, now)
+	if !known {
+		b, err := c.Bearer(ctx, req)
+		if err == nil {
+			c.recent.put(hash, TokenInfo{Token: b.token, Grant: b.Grant, Library: b.Library}, now)
+		}
+		return b, err
+	}
+	if info.Grant.Contract != req.Contract.ID || info.Grant.Application != req.Application.ID {
+		return nil, InvalidToken(wire.KindAccessToken)
+	}
+	if err := info.checkExpiry(now, wire.KindAccessToken); err != nil {
+		return nil, err
+	}
+	return &Bearer{Client: req.Client, Grant: info.Grant, Library: info.Library, request: req, token: info.Token}, nil
+}
+
+// Request returns the signed request that carried the access token.
+func (b *Bearer) Request() *SignedRequest { return b.request }
+
+// Require refuses a bearer whose contract is of another access type with RefusedAccess.
+func (b *Bearer) Require(access Access) error {
+	if b.Client.Contract.Access != access {
+		return WrongAccess()
+	}
+	return nil
+}
+
+// findToken finds a token of the request's application that has not been revoked; it may have
+// expired.
+func (c *Consents) findToken(ctx context.Context, req *SignedRequest, use TokenUse) (TokenInfo, error) {
+	kind, text := wire.KindAccessToken, req.Claims.AccessToken
+	if use == UseRefresh {
+		kind, text = wire.KindRefreshToken, req.Claims.RefreshToken
+	}
+	info, err := c.store.GetTokenInfo(ctx, seal.SecretOf(text).Hash(), use)
+	if errors.Is(err, ErrNotFound) {
+		return TokenInfo{}, InvalidToken(kind).Because(err)
+	}
+	if err != nil {
+		return TokenInfo{}, fmt.Errorf("find token: %w", err)
+	}
+	if info.Grant.Application != req.Application.ID || !info.Grant.RevokedAt.IsZero() || info.Library.Shut() {
+		return TokenInfo{}, InvalidToken(kind)
+	}
+	return info, nil
+}
+
+// checkExpiry refuses a token that has expired, or whose grant has.
+func (i TokenInfo) checkExpiry(now time.Time, kind wire.TokenKind) error {
+	if !now.Before(i.Token.ExpiresAt) || !now.Before(i.Grant.ExpiresAt) {
+		return ExpiredToken(kind)
+	}
+	return nil
+}

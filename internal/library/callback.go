@@ -1,0 +1,47 @@
+package library
+
+import (
+	"net/url"
+	"strings"
+)
+
+// CallbackCode is the errorCode of a callback that did not succeed. Clients know no others.
+type CallbackCode string
+
+// The callback codes.
+const (
+	// CallbackInitializeCheckFail: the page's parameters are not valid.
+	CallbackInitializeCheckFail CallbackCode = "INITIALIZE_CHECK_FAIL"
+	// CallbackInvalidCode: the request's code is not valid.
+	CallbackInvalidCode CallbackCode = "INVALID_CODE"
+	// CallbackOnboardError: no source was connected.
+	CallbackOnboardError CallbackCode = "ONBOARD_ERROR"
+	// CallbackUserCancel: the person refused or left.
+	CallbackUserCancel CallbackCode = "USER_CANCEL"
+	// CallbackServerError: the server failed.
+	CallbackServerError CallbackCode = "SERVER_ERROR"
+)
+
+// FailureURL returns where to send the browser if the request ends without success.
+func (r *PendingRequest) FailureURL(code CallbackCode) string {
+	if r.Kind == RevokeRequest {
+		return r.callbackURL(url.Values{"result": {"failed"}, "error_message": {string(code)}})
+	}
+	return r.callbackURL(url.Values{"success": {"false"}, "errorCode": {string(code)}})
+}
+
+// callbackURL returns the application's redirect URI, with q and the application's state added
+// to its own query.
+func (r *PendingRequest) callbackURL(q url.Values) string {
+	if r.State != "" {
+		q.Set("state", r.State)
+	}
+	separator := "?"
+	if strings.Contains(r.RedirectURI, "?") {
+		separator = "&"
+		if strings.HasSuffix(r.RedirectURI, "?") || strings.HasSuffix(r.RedirectURI, "&") {
+			separator = ""
+		}
+	}
+	return r.RedirectURI + separator + q.Encode()
+}

@@ -1,0 +1,39 @@
+package library
+
+import (
+	"time"
+
+	"github.com/carrelhq/carrel/digime/wire"
+)
+
+// Access is the access type of a contract: it reads or it writes.
+type Access string
+
+// The access types of the wire.
+const (
+	Read  Access = wire.AccessRead
+	Write Access = wire.AccessWrite
+)
+
+// Contract is what an application asks people for.
+type Contract struct {
+	ID          wire.ContractID
+	Application wire.ApplicationID
+	Access      Access
+	// PublicKey is the PEM text of the key that verifies the contract's requests and for which
+	// the files that it reads are encrypted.
+	PublicKey    string
+	RedirectURIs []string
+	Scope        Scope
+	// Purpose is a sentence of the application's, which the person is shown as its words.
+	Purpose string
+	// Terms and Privacy are plain texts, or https URLs of the application's.
+	Terms   string
+	Privacy string
+	// GrantFor is how long a grant lasts; zero for the server's default.
+	GrantFor  time.Duration
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	// DisabledAt is when the operator disabled it; zero if it is enabled.
+	DisabledAt time.Time
+}

@@ -1,0 +1,82 @@
+package library
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/seal"
+)
+
+// Shut ends the access of every application and of every other browser at once. Until deleteAt
+// the person can reopen the library; then its keys are destroyed. If no wait is configured the
+// library is deleted now, and deleteAt is zero. It returns ErrWrongPassword.
+func (p *People) Shut(ctx context.Context, s *SignedIn, password string) (deleteAt time.Time, err error) {
+	if _, err := p.openWithPassword(ctx, s, password); err != nil {
+		return time.Time{}, err
+	}
+	if p.config.DeleteWait == 0 {
+		return time.Time{}, p.delete(ctx, s.Library.ID)
+	}
+	deleteAt = p.now().Add(p.config.DeleteWait)
+	err = p.libraries.ShutLibrary(
+		ctx,
+		s.Library.ID,
+		deleteAt,
+		s.Login.ID,
+		p.event(s.Library.ID, EventShut, EventDetails{}),
+	)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("shut library: %w", err)
+	}
+	return deleteAt, nil
+}
+
+// Reopen reopens a shut library. Applications have to ask for consent again.
+func (p *People) Reopen(ctx context.Context, s *SignedIn) error {
+	return p.libraries.ReopenLibrary(ctx, s.Library.ID, p.event(s.Library.ID, EventReopened, EventDetails{}))
+}
+
+// rememberDeleted is how long the tokens of a deleted library are remembered, so that a client
+// that retries the deletion succeeds.
+const rememberDeleted = 10 * time.Minute
+
+// DeleteNow deletes the bearer's library, with everything in it and every key to it. An
+// application's call has no waiting time.
+func (p *People) DeleteNow(ctx context.Context, b *Bearer) error {
+	return p.delete(ctx, b.Library.ID)
+}
+
+// WasDeleted reports whether a request's access token belonged to a library that was deleted in
+// the last ten minutes.
+func (p *People) WasDeleted(ctx context.Context, req *SignedRequest) (bool, error) {
+	return p.libraries.WasDeleted(ctx, seal.SecretOf(req.Claims.AccessToken).Hash(), p.now())
+}
+
+// DeleteDue deletes the libraries that are due to be deleted.
+func (p *People) DeleteDue(ctx context.Context) error {
+	due, err := p.libraries.ListShut(ctx, p.now())
+	if err != nil {
+		return fmt.Errorf("list shut libraries: %w", err)
+	}
+	for _, id := range due {
+		err = errors.Join(err, p.delete(ctx, id))
+	}
+	return err
+}
+
+// delete deletes a library's rows, and then its blobs: without the seals of the private key a
+// blob cannot be opened.
+func (p *People) delete(ctx context.Context, id ID) error {
+	if err := p.libraries.DeleteLibrary(ctx, id, p.now().Add(rememberDeleted)); err != nil {
+		return fmt.Errorf("delete library %s: %w", id, err)
+	}
+	err := p.blobs.List(ctx, string(id)+"/", func(key string, _ time.Time) error {
+		return p.blobs.Delete(ctx, key)
+	})
+	if err != nil {
+		return fmt.Errorf("delete contents of library %s: %w", id, err)
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package library
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/carrelhq/carrel/digime/wire"
+)
+
+// EventKind says what happened. The pages have a sentence for each kind.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventLibraryCreated  EventKind = "you.created"
+	EventSignedIn        EventKind = "you.signed_in"
+	EventWrongPassword   EventKind = "you.wrong"
+	EventRecovered       EventKind = "you.recovered"
+	EventPasswordChanged EventKind = "you.password"
+	EventCodeMade        EventKind = "you.code"
+	EventShut            EventKind = "you.shut"
+	EventReopened        EventKind = "you.reopened"
+	EventAllowed         EventKind = "app.allowed"
+	EventRenewed         EventKind = "app.renewed"
+	EventDenied          EventKind = "app.denied"
+	EventStopped         EventKind = "app.stopped"
+	EventCodeReused      EventKind = "app.code_reused"
+	EventFileAdded       EventKind = "file.added"
+	EventFileRead        EventKind = "file.read"
+	EventFileDownloaded  EventKind = "file.downloaded"
+	EventConnected       EventKind = "account.connected"
+	EventNotConnected    EventKind = "account.refused"
+	EventAccountEnded    EventKind = "account.ended"
+	EventDisconnected    EventKind = "account.removed"
+	EventSentAccepted    EventKind = "sent.accepted"
+	EventSentRefused     EventKind = "sent.refused"
+	EventSentUnknown     EventKind = "sent.unknown"
+	EventSentGivenUp     EventKind = "sent.given_up"
+)
+
+// Event is one entry of a library's activity. Entries are chained by hash.
+type Event struct {
+	Library ID
+	// Seq counts from 1. The store sets it, and Previous and Hash with it.
+	Seq      int64
+	At       time.Time
+	Kind     EventKind
+	Details  EventDetails
+	Previous []byte
+	Hash     []byte
+}
+
+// EventDetails says which application, file or provider an event is about. Names are those at
+// the time of the event: they stay as they are if something is renamed or deleted.
+type EventDetails struct {
+	Application     wire.ApplicationID `json:"application,omitempty"`
+	ApplicationName string             `json:"applicationName,omitempty"`
+	Contract        wire.ContractID    `json:"contract,omitempty"`
+	Grant           GrantID            `json:"grant,omitempty"`
+	Access          Access             `json:"access,omitempty"`
+	File            wire.FileName      `json:"file,omitempty"`
+	FileName        string             `json:"fileName,omitempty"`
+	Agent           string             `json:"agent,omitempty"`
+	Account         wire.AccountID     `json:"account,omitempty"`
+	Provider        string             `json:"provider,omitempty"`
+	Delivery        DeliveryID         `json:"delivery,omitempty"`
+	// Types are the types of the resources of a delivery.
+	Types []string `json:"types,omitempty"`
+}
+
+// Marshal returns the JSON text of the details, as it is stored and hashed.
+func (d EventDetails) Marshal() []byte {
+	b, err := json.Marshal(d)
+	if err != nil {
+		panic("library: event details do not encode: " + err.Error()) // strings only
+	}
+	return b
+}
+
+// EventStore stores each library's activity. Most events are added by the method that does what
+// they record.
+type EventStore interface {
+	// ListEvents returns up to limit events whose Seq is below before, newest first. Zero means
+	// from the newest.
+	ListEvents(ctx context.Context, id ID, before int64, limit int) ([]Event, error)
+	// AddEvent adds an event by itself.
+	AddEvent(ctx context.Context, e Event) error
+}

@@ -1,0 +1,187 @@
+package library
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/seal"
+)
+
+// ContentFormat says how a file's content is sealed; see docs/file-format.md.
+type ContentFormat int
+
+// The formats of sealed content.
+const (
+	// FormatInline is one AES-256-GCM message, stored with the metadata.
+	FormatInline ContentFormat = 1
+	// FormatStream is a stream of AES-256-GCM packages (DARE 2.0) in a blob.
+	FormatStream ContentFormat = 2
+)
+
+// File is a file in a library, without its content.
+type File struct {
+	ID          wire.FileName
+	Library     ID
+	Application wire.ApplicationID
+	Contract    wire.ContractID
+	// Metadata is what a reader gets: what the application said when it pushed the file, and
+	// what the server adds.
+	Metadata wire.RawMetadata
+	// Size is the number of bytes that were pushed.
+	Size      int64
+	CreatedAt time.Time
+}
+
+// Name returns what the person sees as the file's name: its first reference, without characters
+// that are not printable; empty if there is none.
+func (f File) Name() string {
+	if len(f.Metadata.Reference) == 0 {
+		return ""
+	}
+	name := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, f.Metadata.Reference[0])
+	if runes := []rune(name); len(runes) > 200 {
+		name = string(runes[:200]) + "…"
+	}
+	return name
+}
+
+// Content is a file's content as it is stored.
+type Content struct {
+	Format ContentFormat
+	// Key is the file's key, sealed to the library.
+	Key seal.Sealed
+	// Inline is the sealed content of FormatInline.
+	Inline []byte
+}
+
+// FileStore stores files: their metadata, and their content if it is small.
+type FileStore interface {
+	// AddFile adds a file, its content and its event, marks the grant as used at the event's
+	// time unless it was used within the minute before, and uses the nonce up, if one is given.
+	// It returns ErrReplayed if the nonce was used before, ErrNotFound if the grant has been
+	// revoked or the library shut or deleted, and ErrExists if the id is taken.
+	AddFile(ctx context.Context, a NewFile) error
+	// GetFile and GetContent return ErrNotFound for a file of another library.
+	GetFile(ctx context.Context, library ID, id wire.FileName) (File, error)
+	GetContent(ctx context.Context, library ID, id wire.FileName) (Content, error)
+	// ListFiles returns up to limit files in the given order, after the cursor.
+	ListFiles(ctx context.Context, library ID, after FileCursor, limit int) ([]File, error)
+	// CountFiles returns how many files the library has.
+	CountFiles(ctx context.Context, library ID) (int, error)
+	// AddRead adds the event of a read, marks the grant as used as AddFile does, and uses the
+	// nonce up, if one is given. It returns ErrReplayed and ErrNotFound as AddFile does.
+	AddRead(ctx context.Context, n *Nonce, grant GrantID, e Event) error
+	// HasFile reports whether the library has a file of that id.
+	HasFile(ctx context.Context, library ID, id wire.FileName) (bool, error)
+}
+
+// NewFile is a file to add; see [FileStore.AddFile].
+type NewFile struct {
+	File    File
+	Content Content
+	Grant   GrantID
+	Nonce   *Nonce
+	Event   Event
+}
+
+// FileCursor is a position in a library's list of files, which is ordered by CreatedAt and then
+// ID. The zero cursor is the beginning of the list, oldest first.
+type FileCursor struct {
+	CreatedAt time.Time
+	ID        wire.FileName
+	// NewestFirst reverses the order.
+	NewestFirst bool
+}
+
+// InlineLimit is the largest size of content that is stored with its metadata, in the same
+// transaction. Larger content goes to the blobs.
+const InlineLimit = 64 << 10
+
+// FileConfig bounds files.
+type FileConfig struct {
+	// MaxSize is the largest file that may be pushed, in bytes; 0 means no limit.
+	MaxSize int64
+}
+
+// Files manages what is in libraries.
+type Files struct {
+	store    FileStore
+	blobs    Blobs
+	clients  *Clients
+	accounts AccountStore
+	events   EventStore
+	now      func() time.Time
+	config   FileConfig
+	buffers  sync.Pool
+}
+
+// NewFiles returns the files that are stored in store and blobs.
+func NewFiles(
+	store FileStore,
+	blobs Blobs,
+	clients *Clients,
+	accounts AccountStore,
+	events EventStore,
+	now func() time.Time,
+	config FileConfig,
+) *Files {
+	return &Files{
+		store:    store,
+		blobs:    blobs,
+		clients:  clients,
+		accounts: accounts,
+		events:   events,
+		now:      now,
+		config:   config,
+		buffers:  sync.Pool{New: func() any { return new([InlineLimit + 1]byte) }},
+	}
+}
+
+// walk calls visit with each file of a library.
+func (f *Files) walk(ctx context.Context, id ID, at FileCursor, visit func(File) error) error {
+	for {
+		files, err := f.store.ListFiles(ctx, id, at, listPage)
+		if err != nil {
+			return fmt.Errorf("list files: %w", err)
+		}
+		for _, file := range files {
+			if err := visit(file); err != nil {
+				return err
+			}
+		}
+		if len(files) < listPage {
+			return nil
+		}
+		last := files[len(files)-1]
+		at.CreatedAt, at.ID = last.CreatedAt, last.ID
+	}
+}
+
+// NewOrderedID returns an id of 10 characters of time and 16 of randomness (80 bits). Ids sort
+// by the time at which they were made, so that inserts stay at one end of an index.
+func NewOrderedID(now time.Time) string {
+	const digits = "0123456789abcdefghjkmnpqrstvwxyz"
+	var id [26]byte
+	ms := uint64(now.UnixMilli())
+	for i := 9; i >= 0; i-- {
+		id[i] = digits[ms%32]
+		ms /= 32
+	}
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // never fails, by its documentation
+	for i, b := range random {
+		id[10+i] = digits[b%32]
+	}
+	return string(id[:])
+}

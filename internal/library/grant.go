@@ -1,0 +1,117 @@
+package library
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/carrelhq/carrel/digime/wire"
+)
+
+// Grant is a person's consent to one contract.
+type Grant struct {
+	ID          GrantID
+	Library     ID
+	Application wire.ApplicationID
+	Contract    wire.ContractID
+	CreatedAt   time.Time
+	ExpiresAt   time.Time
+	LastUsedAt  time.Time
+	// RevokedAt is when the person revoked it; zero if they have not.
+	RevokedAt time.Time
+}
+
+// Active reports whether the grant is in force at now.
+func (g Grant) Active(now time.Time) bool { return g.RevokedAt.IsZero() && now.Before(g.ExpiresAt) }
+
+// GrantStore stores grants.
+type GrantStore interface {
+	GetGrant(ctx context.Context, id GrantID) (Grant, error)
+	// ListGrants lists a library's grants, newest first.
+	ListGrants(ctx context.Context, id ID) ([]Grant, error)
+	// RevokeGrant revokes a grant of the library and ends its tokens, codes and sessions, as
+	// ShutLibrary does. Its waiting deliveries end as expired, for the reason "the application
+	// was stopped". It returns ErrNotFound if the grant is not the library's. If the grant was
+	// revoked before, it changes nothing and adds no event.
+	RevokeGrant(ctx context.Context, id ID, grant GrantID, at time.Time, e Event) error
+}
+
+// GrantWithClient is a grant with the client that has it.
+type GrantWithClient struct {
+	Grant  Grant
+	Client Client
+}
+
+// Grants lists the grants that a person has given, newest first, ended ones too.
+func (c *Consents) Grants(ctx context.Context, s *SignedIn) ([]GrantWithClient, error) {
+	grants, err := c.store.ListGrants(ctx, s.Library.ID)
+	if err != nil {
+		return nil, fmt.Errorf("list grants: %w", err)
+	}
+	list := make([]GrantWithClient, 0, len(grants))
+	for _, g := range grants {
+		client, err := c.clients.GetClient(ctx, g.Contract)
+		if err != nil {
+			return nil, fmt.Errorf("get client of grant %s: %w", g.ID, err)
+		}
+		list = append(list, GrantWithClient{g, client})
+	}
+	return list, nil
+}
+
+// LatestGrant returns the newest grant that a person has given to the request's contract, an
+// ended one too; nil if there is none.
+func (c *Consents) LatestGrant(ctx context.Context, s *SignedIn, r *PendingRequest) (*Grant, error) {
+	grants, err := c.store.ListGrants(ctx, s.Library.ID)
+	if err != nil {
+		return nil, fmt.Errorf("list grants: %w", err)
+	}
+	for _, g := range grants {
+		if g.Contract == r.Client.Contract.ID {
+			return &g, nil
+		}
+	}
+	return nil, nil
+}
+
+// ListActiveGrants lists the ids of the grants of an application that are in force.
+func (c *Consents) ListActiveGrants(
+	ctx context.Context,
+	s *SignedIn,
+	application wire.ApplicationID,
+) ([]GrantID, error) {
+	grants, err := c.store.ListGrants(ctx, s.Library.ID)
+	if err != nil {
+		return nil, fmt.Errorf("list grants: %w", err)
+	}
+	var active []GrantID
+	for _, g := range grants {
+		if g.Application == application && g.Active(c.now()) {
+			active = append(active, g.ID)
+		}
+	}
+	return active, nil
+}
+
+// Revoke ends a grant at once, with its codes, tokens and sessions. It returns ErrNotFound for
+// somebody else's grant.
+func (c *Consents) Revoke(ctx context.Context, s *SignedIn, id GrantID) error {
+	grant, err := c.store.GetGrant(ctx, id)
+	if err != nil {
+		return fmt.Errorf("get grant: %w", err)
+	}
+	if grant.Library != s.Library.ID {
+		return ErrNotFound
+	}
+	client, err := c.clients.GetClient(ctx, grant.Contract)
+	if err != nil {
+		return fmt.Errorf("get client of grant %s: %w", id, err)
+	}
+	now := c.now()
+	event := Event{Library: s.Library.ID, At: now, Kind: EventStopped, Details: client.EventDetails()}
+	event.Details.Grant = id
+	if err := c.store.RevokeGrant(ctx, s.Library.ID, id, now, event); err != nil {
+		return fmt.Errorf("revoke grant %s: %w", id, err)
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package library
+
+import (
+	"context"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/seal"
+)
+
+// Library is a person's sealed store of files. Each person has one, and is known by nothing
+// but the e-mail address that they sign in with.
+type Library struct {
+	ID    ID
+	Email string
+	// PublicKey seals what is put in. The private key is stored only sealed.
+	PublicKey seal.PublicKey
+	CreatedAt time.Time
+	// CodeSaved says that the person has confirmed that they keep the recovery code.
+	CodeSaved bool
+	// CodeMadeAt is when the current recovery code was made.
+	CodeMadeAt time.Time
+	// DeleteAt is when the keys of a shut library will be destroyed; zero for an open one.
+	DeleteAt time.Time
+}
+
+// Shut reports whether the library is waiting to be deleted.
+func (l Library) Shut() bool { return !l.DeleteAt.IsZero() }
+
+// LockKind says what opens a lock.
+type LockKind string
+
+// The kinds of locks.
+const (
+	LockPassword LockKind = "password"
+	LockRecovery LockKind = "recovery"
+)
+
+// Lock is a library's private key, sealed under something that the person knows.
+type Lock struct {
+	Library ID
+	Kind    LockKind
+	// Box holds the private key. The password or the recovery code opens it.
+	Box       seal.PasswordBox
+	CreatedAt time.Time
+}
+
+// LibraryStore stores libraries and their locks.
+type LibraryStore interface {
+	// AddLibrary adds a library, its locks, its first login and its first event. It returns
+	// ErrExists if the e-mail address, compared byte by byte, has a library.
+	AddLibrary(ctx context.Context, l Library, locks []Lock, login Login, e Event) error
+	// FindLibrary finds a library by its e-mail address.
+	FindLibrary(ctx context.Context, email string) (Library, error)
+	GetLock(ctx context.Context, id ID, kind LockKind) (Lock, error)
+	// SetLocks replaces the locks of the given kinds. If endLogins is true, it ends all logins
+	// except keep.
+	SetLocks(ctx context.Context, locks []Lock, endLogins bool, keep LoginID, e Event) error
+	// SetCode replaces the recovery lock, marks the library's code as not saved and as made at
+	// the lock's time, and stores the pending code in the login and in no other. It returns
+	// ErrNotFound if the login is not the library's.
+	SetCode(ctx context.Context, lock Lock, login LoginID, pending seal.Sealed, e Event) error
+	// SaveCode marks the recovery code as saved and removes it from every login.
+	SaveCode(ctx context.Context, id ID) error
+	// ShutLibrary sets DeleteAt, revokes every grant, and ends every token, code and session,
+	// and every login except keep. Tokens and codes lose their seals, but are still found, with
+	// a grant that is revoked. Waiting deliveries end as expired, for the reason "the library
+	// was shut".
+	ShutLibrary(ctx context.Context, id ID, deleteAt time.Time, keep LoginID, e Event) error
+	// ReopenLibrary clears DeleteAt.
+	ReopenLibrary(ctx context.Context, id ID, e Event) error
+	// DeleteLibrary removes the library and everything in it. The hashes of its access tokens
+	// are remembered until forgetAt. It returns ErrNotFound for an unknown id.
+	DeleteLibrary(ctx context.Context, id ID, forgetAt time.Time) error
+	// WasDeleted reports whether an access token belonged to a library that was deleted and is
+	// still remembered.
+	WasDeleted(ctx context.Context, token seal.Hash, now time.Time) (bool, error)
+	// ListShut lists the libraries whose DeleteAt is at or before due.
+	ListShut(ctx context.Context, due time.Time) ([]ID, error)
+}

@@ -1,0 +1,132 @@
+package library
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/seal"
+)
+
+// Session is the right to read what a grant covers, for a limited time.
+type Session struct {
+	Hash   seal.Hash
+	Client wire.ClientID
+	// Grant is empty until the person has agreed.
+	Grant GrantID
+	// PublicKey is the public key of the session's secret: when the person agrees, the library's
+	// private key is sealed to it. It is empty for a write contract.
+	PublicKey seal.PublicKey
+	// Seal is the library's private key, sealed for the session's secret.
+	Seal      seal.Sealed
+	Options   wire.SessionOptions
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+// SessionStore stores sessions.
+type SessionStore interface {
+	// AddSession returns ErrNotFound if the session has a grant and that has been revoked.
+	AddSession(ctx context.Context, s Session) error
+	GetSession(ctx context.Context, h seal.Hash) (Session, error)
+}
+
+// newSession makes a session without a grant. Only a read contract's session has a public key,
+// to which a library's private key can be sealed.
+func (c *Consents) newSession(req *SignedRequest, key seal.Secret, options wire.SessionOptions) (Session, error) {
+	now := c.now()
+	s := Session{
+		Hash:      key.Hash(),
+		Client:    req.ID(),
+		Options:   options,
+		CreatedAt: now,
+		ExpiresAt: now.Add(sessionLifetime),
+	}
+	if req.Contract.Access == Read {
+		var err error
+		if s.PublicKey, err = key.PublicKey(); err != nil {
+			return Session{}, err
+		}
+	}
+	return s, nil
+}
+
+// checkOptions refuses session options that are malformed.
+func checkOptions(o wire.SessionOptions) error {
+	if o.Scope == nil {
+		return nil
+	}
+	for _, t := range o.Scope.TimeRanges {
+		if _, err := parseLast(t.Last); err != nil {
+			return InvalidParameter("scope.timeRanges.last")
+		}
+	}
+	for _, k := range o.Scope.Criteria {
+		if _, err := parseLast(k.Last); err != nil {
+			return InvalidParameter("scope.criteria.last")
+		}
+	}
+	return nil
+}
+
+// StartSession starts a session of the bearer's.
+func (c *Consents) StartSession(ctx context.Context, b *Bearer, options wire.SessionOptions) (wire.Session, error) {
+	if err := b.Require(Read); err != nil {
+		return wire.Session{}, err
+	}
+	if err := checkOptions(options); err != nil {
+		return wire.Session{}, err
+	}
+	private, err := seal.SecretOf(b.request.Claims.AccessToken).OpenKey(b.token.Seal)
+	if err != nil {
+		return wire.Session{}, fmt.Errorf("open seal of access token: %w", err)
+	}
+	key := seal.NewSecret()
+	session, err := c.newSession(b.request, key, options)
+	if err != nil {
+		return wire.Session{}, err
+	}
+	session.Grant = b.Grant.ID
+	if session.Seal, err = private.SealTo(session.PublicKey); err != nil {
+		return wire.Session{}, err
+	}
+	if err := c.store.AddSession(ctx, session); err != nil {
+		return wire.Session{}, fmt.Errorf("add session: %w", err)
+	}
+	return wire.Session{Key: key.Reveal(), Expiry: wire.MillisOf(session.ExpiresAt)}, nil
+}
+
+// ReadSession is a session that its bearer reads with.
+type ReadSession struct {
+	Bearer  *Bearer
+	Session Session
+	secret  seal.Secret
+}
+
+// FindReadSession finds the session that the bearer reads with. It refuses one that is unknown,
+// expired or somebody else's with RefusedUnknown.
+func (c *Consents) FindReadSession(ctx context.Context, b *Bearer, key string) (*ReadSession, error) {
+	if err := b.Require(Read); err != nil {
+		return nil, err
+	}
+	secret := seal.SecretOf(key)
+	session, err := c.store.GetSession(ctx, secret.Hash())
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, fmt.Errorf("get session: %w", err)
+	}
+	if err != nil || session.Grant != b.Grant.ID || session.Seal == nil || !c.now().Before(session.ExpiresAt) {
+		return nil, Unknown("Session").Because(err)
+	}
+	return &ReadSession{Bearer: b, Session: session, secret: secret}, nil
+}
+
+// libraryKey returns the library's private key.
+func (r *ReadSession) libraryKey() (seal.PrivateKey, error) {
+	k, err := r.secret.OpenKey(r.Session.Seal)
+	if err != nil {
+		return seal.PrivateKey{}, fmt.Errorf("open seal of session: %w", err)
+	}
+	return k, nil
+}

@@ -1,0 +1,128 @@
+package library
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/seal"
+)
+
+// listPage is how many files are read from the store at a time.
+const listPage = 1000
+
+// SessionStatus returns the state of a session, in all and by account: always completed, since
+// what a library holds is there already.
+func (f *Files) SessionStatus(ctx context.Context, r *ReadSession) (wire.FileListStatus, error) {
+	accounts, err := f.accounts.ListAccounts(ctx, r.Bearer.Library.ID, r.Bearer.Client.Application.ID)
+	if err != nil {
+		return wire.FileListStatus{}, fmt.Errorf("list accounts: %w", err)
+	}
+	status := wire.FileListStatus{
+		State:   wire.StateCompleted,
+		Details: make(map[wire.AccountID]wire.AccountStatus, len(accounts)),
+	}
+	for _, a := range accounts {
+		status.Details[a.ID] = wire.AccountStatus{State: wire.StateCompleted}
+	}
+	return status, nil
+}
+
+// List calls yield with each file that the session may read, oldest first, until yield returns
+// an error.
+func (f *Files) List(ctx context.Context, r *ReadSession, yield func(wire.FileEntry) error) error {
+	scope := r.scope(f.now())
+	return f.walk(ctx, r.Bearer.Library.ID, FileCursor{}, func(file File) error {
+		if !scope.includes(file) {
+			return nil
+		}
+		return yield(wire.FileEntry{Name: file.ID, UpdatedDate: wire.MillisOf(file.CreatedAt)})
+	})
+}
+
+// Find finds a file that the session may read. It refuses any other with RefusedUnknown.
+func (f *Files) Find(ctx context.Context, r *ReadSession, name wire.FileName) (File, error) {
+	file, err := f.store.GetFile(ctx, r.Bearer.Library.ID, name)
+	if errors.Is(err, ErrNotFound) || err == nil && !r.scope(f.now()).includes(file) {
+		return File{}, Unknown("File").Because(err)
+	}
+	if err != nil {
+		return File{}, fmt.Errorf("get file: %w", err)
+	}
+	return file, nil
+}
+
+// Open opens a file that the session may read. Before the first byte it records the read in the
+// person's activity and, in the same transaction, uses the request's nonce up.
+func (f *Files) Open(ctx context.Context, r *ReadSession, name wire.FileName) (File, io.ReadCloser, error) {
+	file, err := f.Find(ctx, r, name)
+	if err != nil {
+		return File{}, nil, err
+	}
+	key, err := r.libraryKey()
+	if err != nil {
+		return File{}, nil, err
+	}
+	content, err := f.open(ctx, key, file)
+	if err != nil {
+		return File{}, nil, err
+	}
+	b := r.Bearer
+	details := b.Client.EventDetails()
+	details.Grant, details.File, details.FileName = b.Grant.ID, file.ID, file.Name()
+	err = f.store.AddRead(
+		ctx,
+		b.request.unusedNonce(),
+		b.Grant.ID,
+		Event{Library: file.Library, At: f.now(), Kind: EventFileRead, Details: details},
+	)
+	if err == nil {
+		b.request.nonceUsed = true
+		return file, content, nil
+	}
+	_ = content.Close()
+	switch {
+	case errors.Is(err, ErrReplayed):
+		return File{}, nil, b.request.replayed(err)
+	case errors.Is(err, ErrNotFound): // revoked a moment ago
+		return File{}, nil, InvalidToken(wire.KindAccessToken).Because(err)
+	}
+	return File{}, nil, fmt.Errorf("record the read: %w", err)
+}
+
+// open opens a file's content, which is decrypted as it is read.
+func (f *Files) open(ctx context.Context, private seal.PrivateKey, file File) (io.ReadCloser, error) {
+	content, err := f.store.GetContent(ctx, file.Library, file.ID)
+	if err != nil {
+		return nil, fmt.Errorf("get content of file %s: %w", file.ID, err)
+	}
+	key, err := private.OpenFileKey(string(file.ID), content.Key)
+	if err != nil {
+		return nil, fmt.Errorf("open key of file %s: %w", file.ID, err)
+	}
+	switch content.Format {
+	case FormatInline:
+		plain, err := key.OpenSmall(string(file.ID), content.Inline)
+		if err != nil {
+			return nil, fmt.Errorf("open content of file %s: %w", file.ID, err)
+		}
+		return io.NopCloser(bytes.NewReader(plain)), nil
+	case FormatStream:
+		blob, err := f.blobs.Open(ctx, blobKey(file.Library, file.ID))
+		if err != nil {
+			return nil, fmt.Errorf("open content of file %s: %w", file.ID, err)
+		}
+		plain, err := key.OpenStream(blob)
+		if err != nil {
+			return nil, errors.Join(err, blob.Close())
+		}
+		return struct {
+			io.Reader
+			io.Closer
+		}{plain, blob}, nil
+	}
+	return nil, fmt.Errorf("file %s has unknown content format %d", file.ID, content.Format)
+}

@@ -1,0 +1,163 @@
+package library
+
+import (
+	"context"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/carrelhq/carrel/digime/wire"
+)
+
+// SignedRequest is a signed request that has been verified: its client and its claims.
+type SignedRequest struct {
+	Client
+	Claims wire.RequestClaims
+
+	key       *rsa.PublicKey
+	nonce     Nonce
+	nonceUsed bool
+}
+
+// window is the largest difference between a request's timestamp and the server's clock.
+const window = 5 * time.Minute
+
+// Verify verifies a request's bearer token. It makes the cheap checks first: form, algorithm,
+// header, nonce, timestamp, client; and then the RSA signature. It does not use the nonce up:
+// [Clients.UseNonce] does, or the transaction that carries the request out.
+//
+// It refuses the token with RefusedRequest and the client with RefusedClient.
+func (c *Clients) Verify(ctx context.Context, bearer string) (*SignedRequest, error) {
+	token, err := wire.ParseRequestToken(bearer)
+	switch {
+	case errors.Is(err, wire.ErrTokenMalformed):
+		return nil, InvalidRequest("bearer token").Because(err)
+	case err != nil:
+		return nil, InvalidRequest("bearer token signature").Because(err)
+	case token.Header.Type == wire.TypeCloud:
+		return nil, InvalidRequest("bearer token signature").Because(wire.ErrTokenHeader)
+	}
+	req := &SignedRequest{}
+	if err := token.Peek(&req.Claims); err != nil {
+		return nil, InvalidRequest("bearer token claims").Because(err)
+	}
+	if !wire.ValidNonce(req.Claims.Nonce) {
+		return nil, InvalidRequest("nonce")
+	}
+	sent := req.Claims.Timestamp.Time()
+	if now := c.now(); sent.Before(now.Add(-window)) || sent.After(now.Add(window)) {
+		return nil, InvalidRequest("timestamp")
+	}
+	id, err := wire.ParseClientID(req.Claims.ClientID)
+	if err != nil {
+		return nil, InvalidClient(clip(req.Claims.ClientID)).Because(err)
+	}
+	if req.Client, err = c.getActive(ctx, id); err != nil {
+		return nil, err
+	}
+	if req.key, err = c.publicKey(req.Contract); err != nil {
+		return nil, err
+	}
+	if err := token.Verify(req.key); err != nil {
+		return nil, InvalidRequest("bearer token signature").Because(err)
+	}
+	req.nonce = Nonce{Client: id, Value: req.Claims.Nonce, ForgetAt: sent.Add(window + time.Second)}
+	return req, nil
+}
+
+// UseNonce uses the request's nonce up, unless that has been done. It refuses a nonce that was
+// used before with RefusedNonce.
+func (c *Clients) UseNonce(ctx context.Context, req *SignedRequest) error {
+	if req.nonceUsed {
+		return nil
+	}
+	if err := c.nonces.UseNonce(ctx, req.nonce); err != nil {
+		return req.replayed(err)
+	}
+	req.nonceUsed = true
+	return nil
+}
+
+// Nonce is one use of a nonce. A client may use it once until ForgetAt, when its timestamp has
+// left the window.
+type Nonce struct {
+	Client   wire.ClientID
+	Value    string
+	ForgetAt time.Time
+}
+
+// NonceStore stores the nonces that have been used.
+type NonceStore interface {
+	// UseNonce returns ErrReplayed if the client has used it before.
+	UseNonce(ctx context.Context, n Nonce) error
+}
+
+// unusedNonce returns the nonce that a transaction is to use up; nil if it has been used up.
+func (req *SignedRequest) unusedNonce() *Nonce {
+	if req.nonceUsed {
+		return nil
+	}
+	return &req.nonce
+}
+
+// replayed turns a store's ErrReplayed into a refusal.
+func (req *SignedRequest) replayed(err error) error {
+	if errors.Is(err, ErrReplayed) {
+		req.nonceUsed = true // by the other request
+		return ReplayedNonce(req.nonce.Value).Because(err)
+	}
+	return err
+}
+
+// Descriptor parses a push's FileDescriptor and verifies it with the key of the request's
+// contract. It refuses it with RefusedParameter, or with the error of [wire.ParseDescriptor].
+func (req *SignedRequest) Descriptor(text string) (*wire.Descriptor, error) {
+	if text == "" {
+		return nil, InvalidParameter("FileDescriptor is required")
+	}
+	if len(text) > wire.MaxToken {
+		return nil, InvalidParameter(fmt.Sprintf("FileDescriptor is longer than %d bytes", wire.MaxToken))
+	}
+	token, err := wire.ParseRequestToken(text)
+	if err == nil {
+		err = token.Verify(req.key)
+	}
+	if err != nil {
+		return nil, InvalidParameter("FileDescriptor signature").Because(err)
+	}
+	var claims wire.DescriptorClaims
+	if err := token.Peek(&claims); err != nil || claims.Metadata == nil {
+		return nil, InvalidParameter("FileDescriptor metadata is required").Because(err)
+	}
+	return wire.ParseDescriptor(claims.Metadata)
+}
+
+// Key returns the contract's public key, for which the files that it reads are encrypted.
+func (req *SignedRequest) Key() *rsa.PublicKey { return req.key }
+
+// ContractDetails returns what the contract's own application may know of it.
+func (req *SignedRequest) ContractDetails() wire.ContractDetails {
+	c := req.Contract
+	return wire.ContractDetails{
+		ID:         c.ID,
+		AccessType: string(c.Access),
+		Application: wire.ApplicationDetails{
+			ID: c.Application, Name: req.Application.Name, Resources: map[string]string{}, Status: 1,
+		},
+		Certificate:                      `{"contractId":"` + string(c.ID) + `"}`,
+		CertificateContractSchemaVersion: "5.0.0",
+		ExpirationDate:                   wire.MillisOf(c.ExpiresAt),
+		PartnerID:                        req.Application.PartnerID,
+		Type:                             "json",
+	}
+}
+
+// clip bounds a text from the caller that an error repeats.
+func clip(s string) string {
+	const limit = 200
+	if len(s) > limit {
+		return s[:limit] + "…"
+	}
+	return s
+}

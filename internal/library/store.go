@@ -1,0 +1,28 @@
+package library
+
+import "errors"
+
+// What holds for every method of the store interfaces of this package and of package
+// delivery:
+//
+//   - A method is one transaction: it happens whole or not at all. Once it has returned nil,
+//     it survives a crash of the machine.
+//   - Times are stored to the millisecond, in UTC; the zero time means "never".
+//   - A method that is given an event returns ErrNotFound if the event's library is gone.
+//   - A method that writes returns ErrBusy if too many writes are waiting.
+//   - If the context ends before the method begins to write, nothing happens; after that the
+//     method runs to its end.
+
+// The errors that a store reports. It has no others with a meaning: it decides nothing.
+var (
+	// ErrNotFound says that there is no such thing, or that it is somebody else's.
+	ErrNotFound = errors.New("not found")
+	// ErrExists says that there is a thing of that name already.
+	ErrExists = errors.New("already exists")
+	// ErrReplayed says that a nonce has been used before.
+	ErrReplayed = errors.New("nonce has been used before")
+	// ErrUsed says that something that counts once has been used already.
+	ErrUsed = errors.New("already used")
+	// ErrBusy says that too many writes are waiting: try again later.
+	ErrBusy = errors.New("store is busy")
+)
