@@ -41,9 +41,11 @@ func GrantFor(d time.Duration) Option {
 	return func(_ *library.Application, c *library.Contract) { c.GrantFor = d }
 }
 
-// CallsBack replaces the web callback.
+// CallsBack adds a callback, and makes it the first.
 func CallsBack(callback string) Option {
-	return func(_ *library.Application, c *library.Contract) { c.RedirectURIs = []string{callback, PhoneCallback} }
+	return func(_ *library.Application, c *library.Contract) {
+		c.RedirectURIs = append([]string{callback}, c.RedirectURIs...)
+	}
 }
 
 // SaysNothing leaves out what an application may say of itself, and that the operator has checked it.
