@@ -106,7 +106,7 @@ func (s *site) accountsOf(r *http.Request, in *library.SignedIn, id wire.Applica
 
 // applicationsOf are the names of the applications that a person has ever allowed.
 func (s *site) applicationsOf(r *http.Request, in *library.SignedIn) (map[wire.ApplicationID]string, error) {
-	grants, err := s.consents.Grants(r.Context(), in)
+	grants, err := s.consents.ListGrants(r.Context(), in)
 	if err != nil {
 		return nil, err
 	}

@@ -108,7 +108,7 @@ func (s *site) endedAt(r *http.Request, in *library.SignedIn, request *library.P
 
 // otherGrants are the active grants of the same application's other contracts.
 func (s *site) otherGrants(r *http.Request, in *library.SignedIn, request *library.PendingRequest) ([]library.Contract, error) {
-	grants, err := s.consents.Grants(r.Context(), in)
+	grants, err := s.consents.ListGrants(r.Context(), in)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func (s *site) newDelete(w http.ResponseWriter, r *http.Request, in *library.Sig
 	if p.Sending, err = s.deliveries.CountForPerson(r.Context(), in); err != nil {
 		return nil, err
 	}
-	grants, err := s.consents.Grants(r.Context(), in)
+	grants, err := s.consents.ListGrants(r.Context(), in)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ const soon = 14 * 24 * time.Hour
 
 func (s *site) showGrants(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
 	t := visitOf(r).texts
-	grants, err := s.consents.Grants(r.Context(), in)
+	grants, err := s.consents.ListGrants(r.Context(), in)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (s *site) takeStop(w http.ResponseWriter, r *http.Request, in *library.Sign
 // activeGrant is the grant that the address names, if it is the person's and can
 // still be stopped.
 func (s *site) activeGrant(r *http.Request, in *library.SignedIn) (library.GrantWithClient, error) {
-	grants, err := s.consents.Grants(r.Context(), in)
+	grants, err := s.consents.ListGrants(r.Context(), in)
 	if err != nil {
 		return library.GrantWithClient{}, err
 	}

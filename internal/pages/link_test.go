@@ -269,11 +269,11 @@ func TestOnboardAndReauthorize(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	accounts, err := w.consents.Accounts(t.Context(), bearer)
+	accounts, err := w.consents.ListAccounts(t.Context(), bearer)
 	if err != nil || len(accounts) != 1 {
 		t.Fatalf("accounts %v, %v", accounts, err)
 	}
-	ref, err := w.consents.Reference(t.Context(), call, wire.ReferenceRequest{Type: "accountId", Value: string(accounts[0].ID)})
+	ref, err := w.consents.AddReference(t.Context(), call, wire.ReferenceRequest{Type: "accountId", Value: string(accounts[0].ID)})
 	if err != nil {
 		t.Fatal(err)
 	}

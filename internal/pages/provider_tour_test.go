@@ -258,7 +258,7 @@ func (b *tab) until(expression, want string) {
 func (w *world) reference(c library.Client, accessToken string, account wire.AccountID) string {
 	w.t.Helper()
 	call := &library.SignedRequest{Client: c, Claims: wire.RequestClaims{AccessToken: accessToken}}
-	ref, err := w.consents.Reference(w.t.Context(), call, wire.ReferenceRequest{Type: "accountId", Value: string(account)})
+	ref, err := w.consents.AddReference(w.t.Context(), call, wire.ReferenceRequest{Type: "accountId", Value: string(account)})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func (w *world) bearer(c library.Client, accessToken string) *library.Bearer {
 // standsFor is the account that stands for the person at an application.
 func (w *world) standsFor(c library.Client, accessToken string) wire.AccountID {
 	w.t.Helper()
-	list, err := w.consents.Accounts(w.t.Context(), w.bearer(c, accessToken))
+	list, err := w.consents.ListAccounts(w.t.Context(), w.bearer(c, accessToken))
 	if err != nil || len(list) != 1 {
 		w.t.Fatalf("accounts %v, %v", list, err)
 	}
