@@ -19,7 +19,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// fakeClock is a time that only moves when told.
+// fakeClock is a clock that a test moves.
 type fakeClock struct {
 	mu sync.Mutex
 	at time.Time
@@ -31,7 +31,7 @@ func (c *fakeClock) advance(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock();
 
 const callback = "https://carrel.example/callback"
 
-// testClient is a client as MedMij wants it, written down plainly.
+// testClient is a MedMij client, independent of package medmij, and a simulator.
 type testClient struct {
 	*testing.T
 	s     *Simulator
@@ -39,7 +39,7 @@ type testClient struct {
 	http  *http.Client
 }
 
-// start starts a simulator and a client for it.
+// startSimulator starts a simulator and returns a client for it.
 func startSimulator(t *testing.T) *testClient {
 	t.Helper()
 	c := &fakeClock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
@@ -56,7 +56,7 @@ func startSimulator(t *testing.T) *testClient {
 	return &testClient{t, s, c, newClient(t, s, cert, key)}
 }
 
-// newClient is an HTTP client with a certificate, or without one when cert is nil.
+// newClient returns an HTTP client with a certificate, or without one if cert is nil.
 func newClient(t *testing.T, s *Simulator, cert, key []byte) *http.Client {
 	t.Helper()
 	config := &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
@@ -76,7 +76,7 @@ func newClient(t *testing.T, s *Simulator, cert, key []byte) *http.Client {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// service is where a provider's service is.
+// service returns a service of a provider.
 func (n *testClient) service(provider, id string) Service {
 	n.Helper()
 	for _, p := range n.s.Providers() {
@@ -90,7 +90,7 @@ func (n *testClient) service(provider, id string) Service {
 	return Service{}
 }
 
-// testResponse is what came back.
+// testResponse is a response.
 type testResponse struct {
 	status int
 	header http.Header
@@ -115,7 +115,7 @@ func (n *testClient) mustRespond(r testResponse, err error) testResponse {
 	return r
 }
 
-// get gets a page or a list.
+// get requests a page or a list.
 func (n *testClient) get(address string) testResponse {
 	n.Helper()
 	r, err := http.NewRequest(http.MethodGet, address, nil)
@@ -125,13 +125,15 @@ func (n *testClient) get(address string) testResponse {
 	return n.mustRespond(n.do(r))
 }
 
-// authorizationParams are the parameters of an authorisation, all of them right.
+// authorizationParams returns valid parameters of an authorization request.
 func authorizationParams(provider, service string) url.Values {
-	return url.Values{"response_type": {"code"}, "client_id": {"carrel.example"}, "redirect_uri": {callback}, "scope": {provider + "~" + service},
+	return url.Values{"response_type": {"code"}, "client_id": {"carrel.example"}, "redirect_uri": {callback},
+		"scope": {provider + "~" + service},
 		"state": {newSecret()}, requestID: {uuid.NewString()}, correlationID: {uuid.NewString()}}
 }
 
-// authorize goes to the authorisation endpoint; the behaviour must approve by itself.
+// authorize sends an authorization request to a provider that approves without a page, and
+// returns the response parameters.
 func (n *testClient) authorize(provider, service string, q url.Values) url.Values {
 	n.Helper()
 	got := n.get(n.service(provider, service).AuthorizeURL + "?" + q.Encode())
@@ -142,11 +144,13 @@ func (n *testClient) authorize(provider, service string, q url.Values) url.Value
 	return back.Query()
 }
 
-// tokenRequest is the right request for a code.
+// tokenRequest returns the valid form for a code.
 func tokenRequest(code string) url.Values {
-	return url.Values{"grant_type": {"authorization_code"}, "code": {code}, "client_id": {"carrel.example"}, "redirect_uri": {callback}}
+	return url.Values{"grant_type": {"authorization_code"}, "code": {code}, "client_id": {"carrel.example"},
+		"redirect_uri": {callback}}
 }
 
+// refreshRequest returns the valid form for a refresh token.
 func refreshRequest(token string) url.Values {
 	return url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}, "client_id": {"carrel.example"}}
 }
@@ -163,13 +167,13 @@ func (n *testClient) newTokenRequest(provider, service, correlation string, form
 	return r
 }
 
-// session is a consent with its access token.
+// session is a connected provider with its tokens.
 type session struct {
 	*testClient
 	provider, service, correlation, access, refresh string
 }
 
-// connect does the whole run.
+// connect authorizes and exchanges the code.
 func (n *testClient) connect(provider, service string) session {
 	n.Helper()
 	before := n.s.Behaviour(provider)
@@ -188,7 +192,7 @@ func (n *testClient) connect(provider, service string) session {
 	return session{n, provider, service, correlation, token.AccessToken, token.RefreshToken}
 }
 
-// request is a right request at the resource endpoint.
+// request returns a valid request to the resource endpoint.
 func (c session) request(method, path string, body any) *http.Request {
 	c.Helper()
 	var raw []byte
@@ -202,7 +206,8 @@ func (c session) request(method, path string, body any) *http.Request {
 			c.Fatal(err)
 		}
 	}
-	r, err := http.NewRequestWithContext(context.Background(), method, c.testClient.service(c.provider, c.service).ResourceURL+path, bytes.NewReader(raw))
+	r, err := http.NewRequestWithContext(context.Background(), method,
+		c.testClient.service(c.provider, c.service).ResourceURL+path, bytes.NewReader(raw))
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -222,7 +227,7 @@ func (c session) send(method, path string, body any) testResponse {
 	return c.mustRespond(c.do(c.request(method, path, body)))
 }
 
-// clean asserts that no rule was broken.
+// assertNoViolations checks that no rule was broken.
 func (n *testClient) assertNoViolations() {
 	n.Helper()
 	if broken := n.s.Violations(); len(broken) > 0 {
@@ -230,7 +235,7 @@ func (n *testClient) assertNoViolations() {
 	}
 }
 
-// broke asserts that a rule was broken, and forgets it.
+// assertViolation checks that a rule was broken, and resets the record.
 func (n *testClient) assertViolation(rule string) {
 	n.Helper()
 	found := false
@@ -238,12 +243,12 @@ func (n *testClient) assertViolation(rule string) {
 		found = found || strings.HasPrefix(v, rule+":")
 	}
 	if !found {
-		n.Errorf("nothing was said of %s, only %q", rule, n.s.Violations())
+		n.Errorf("no violation of %s, only %q", rule, n.s.Violations())
 	}
 	n.s.ResetRecord()
 }
 
-// pressure is a blood pressure as service 53 wants it.
+// pressure returns a blood pressure for service 53.
 func pressure(run string) element {
 	e := bloodPressure(1, 120, 80)
 	delete(e, "id")
@@ -251,19 +256,22 @@ func pressure(run string) element {
 	return e
 }
 
-// entryOf is an entry that posts a resource.
+// entryOf returns an entry that posts a resource.
 func entryOf(urn string, e element) element {
 	return element{"fullUrl": urn, "resource": e, "request": element{"method": "POST", "url": e["resourceType"]}}
 }
 
-// bundleOf is a batch or a transaction.
+// bundleOf returns a batch or a transaction.
 func bundleOf(kind string, entries ...any) element {
 	return element{"resourceType": "Bundle", "type": kind, "entry": entries}
 }
 
-const patientURN, pressureURN = "urn:uuid:9d3ab6bb-5cb8-4b1a-a3d5-1c5b3a0f0001", "urn:uuid:9d3ab6bb-5cb8-4b1a-a3d5-1c5b3a0f0002"
+const (
+	patientURN  = "urn:uuid:9d3ab6bb-5cb8-4b1a-a3d5-1c5b3a0f0001"
+	pressureURN = "urn:uuid:9d3ab6bb-5cb8-4b1a-a3d5-1c5b3a0f0002"
+)
 
-// measurementsBundle is a whole push of service 53.
+// measurementsBundle returns a Bundle for service 53.
 func measurementsBundle(kind, run string) element {
 	patient := samplePatient("Somebody")
 	delete(patient, "id")
@@ -279,4 +287,4 @@ func decodeXML(t *testing.T, body []byte, into any) {
 	}
 }
 
-func listURL(n *testClient, l List) string { return fmt.Sprintf(n.s.ListURL(), l) }
+func listURL(n *testClient, l ListName) string { return fmt.Sprintf(n.s.ListURL(), l) }

@@ -13,8 +13,8 @@ import (
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-// A person confirms in a browser without scripts and comes back, though the page's
-// policy holds also for where its form leads.
+// A person approves in a browser without scripts and returns to the client. The
+// Content-Security-Policy of the page applies to the target of its form too.
 func TestPersonInBrowser(t *testing.T) {
 	b := browsertest.Open(t)
 	n := startSimulator(t)

@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"bytes"
-	"encoding/json"
 	"encoding/xml"
 	"net/http"
 	"regexp"
@@ -12,7 +11,7 @@ import (
 	"time"
 )
 
-// zal reads a list of providers of either release.
+// zalDocument reads a list of providers of either release.
 type zalDocument struct {
 	XMLName        xml.Name
 	Tijdstempel    time.Time
@@ -40,9 +39,10 @@ type zalServiceXML struct {
 var nameForm = regexp.MustCompile(`^[a-z]{3,50}@medmij$`)
 
 func TestListOfProviders(t *testing.T) {
+	t.Parallel()
 	n := startSimulator(t)
 	for _, release := range []int{2, 3} {
-		n.s.SetZALRelease(release)
+		n.s.Lists.SetRelease(release)
 		got := n.get(listURL(n, ListProviders) + "?api=2")
 		var list zalDocument
 		decodeXML(t, got.body, &list)
@@ -50,7 +50,8 @@ func TestListOfProviders(t *testing.T) {
 		if release == 3 {
 			space = namespace + "zorgaanbiederslijst/release3/"
 		}
-		if list.XMLName.Space != space || list.Volgnummer != n.s.Volgnummer(ListProviders) || !list.Tijdstempel.Equal(n.clock.now()) {
+		if list.XMLName.Space != space || list.Volgnummer != n.s.Lists.Number(ListProviders) ||
+			!list.Tijdstempel.Equal(n.clock.now()) {
 			t.Errorf("release %d: %v, number %d, at %v", release, list.XMLName, list.Volgnummer, list.Tijdstempel)
 		}
 		var sends []string
@@ -64,8 +65,10 @@ func TestListOfProviders(t *testing.T) {
 			}
 			for j, sv := range services {
 				want := n.s.Providers()[i].Services[j]
-				if sv.ID != want.ID || sv.AuthorizationEndpointuri != want.AuthorizeURL || sv.TokenEndpointuri != want.TokenURL ||
-					len(sv.Systeemrol) != 1 || sv.Systeemrol[0].ResourceEndpointuri != want.ResourceURL || sv.Systeemrol[0].Systeemrolcode != want.SystemRole {
+				if sv.ID != want.ID || sv.AuthorizationEndpointuri != want.AuthorizeURL ||
+					sv.TokenEndpointuri != want.TokenURL ||
+					len(sv.Systeemrol) != 1 || sv.Systeemrol[0].ResourceEndpointuri != want.ResourceURL ||
+					sv.Systeemrol[0].Systeemrolcode != want.SystemRole {
 					t.Errorf("release %d: %s offers %+v, want %+v", release, p.Zorgaanbiedernaam, sv, want)
 				}
 				if !strings.HasPrefix(sv.TokenEndpointuri, "https://localhost:") {
@@ -76,7 +79,8 @@ func TestListOfProviders(t *testing.T) {
 				}
 			}
 		}
-		if want := "huisartslinde@53 huisartslinde@57 rivierenland@53 rivierenland@57 rivierenland@60 balanspunt@53"; strings.Join(sends, " ") != want {
+		if want := "huisartslinde@53 huisartslinde@57 " +
+			"rivierenland@53 rivierenland@57 rivierenland@60 balanspunt@53"; strings.Join(sends, " ") != want {
 			t.Errorf("release %d sends %q", release, sends)
 		}
 		if bytes.Contains(got.body, []byte("xmlns=\"\"")) || bytes.Count(got.body, []byte("xmlns=")) != 1 {
@@ -86,6 +90,7 @@ func TestListOfProviders(t *testing.T) {
 }
 
 func TestOtherLists(t *testing.T) {
+	t.Parallel()
 	n := startSimulator(t)
 	var hosts struct {
 		XMLName     xml.Name
@@ -97,14 +102,16 @@ func TestOtherLists(t *testing.T) {
 		}
 	}
 	decodeXML(t, n.get(listURL(n, ListWhitelist)).body, &hosts)
-	if hosts.XMLName.Space != namespace+"whitelist/release2/" || len(hosts.MedMijNodes.MedMijNode) != 2 || hosts.MedMijNodes.MedMijNode[0].Hostname != "localhost" {
+	if hosts.XMLName.Space != namespace+"whitelist/release2/" || len(hosts.MedMijNodes.MedMijNode) != 2 ||
+		hosts.MedMijNodes.MedMijNode[0].Hostname != "localhost" {
 		t.Errorf("whitelist %+v", hosts)
 	}
-	n.s.SetBareNodes(true)
-	n.s.SetWhitelist("elsewhere.example")
+	n.s.Lists.SetBareNodes(true)
+	n.s.Lists.SetWhitelist("elsewhere.example")
 	hosts.MedMijNodes.MedMijNode = nil
 	decodeXML(t, n.get(listURL(n, ListWhitelist)).body, &hosts)
-	if nodes := hosts.MedMijNodes.MedMijNode; len(nodes) != 1 || strings.TrimSpace(nodes[0].Bare) != "elsewhere.example" || nodes[0].Hostname != "" {
+	if nodes := hosts.MedMijNodes.MedMijNode; len(nodes) != 1 ||
+		strings.TrimSpace(nodes[0].Bare) != "elsewhere.example" || nodes[0].Hostname != "" {
 		t.Errorf("whitelist %+v", hosts)
 	}
 
@@ -113,10 +120,11 @@ func TestOtherLists(t *testing.T) {
 		Client  []struct{ Hostname, OAuthclientOrganisatienaam string } `xml:"OAuthclients>OAuthclient"`
 	}
 	decodeXML(t, n.get(listURL(n, ListClients)).body, &clients)
-	if clients.XMLName.Space != namespace+"oauthclientlist/release2/" || len(clients.Client) != 1 || clients.Client[0].Hostname != "carrel.example" {
+	if clients.XMLName.Space != namespace+"oauthclientlist/release2/" || len(clients.Client) != 1 ||
+		clients.Client[0].Hostname != "carrel.example" {
 		t.Errorf("clients %+v", clients)
 	}
-	n.s.SetClients()
+	n.s.Lists.SetClients()
 	clients.Client = nil
 	decodeXML(t, n.get(listURL(n, ListClients)).body, &clients)
 	if len(clients.Client) != 0 {
@@ -134,7 +142,8 @@ func TestOtherLists(t *testing.T) {
 	for _, p := range n.s.Providers() {
 		for _, sv := range p.Services {
 			if !slices.ContainsFunc(names.Service, func(x nameXML) bool {
-				return x.GegevensdienstID == sv.ID && x.Weergavenaam == sv.Name && len(x.Weergavenaam) >= 3 && len(x.Weergavenaam) <= 50
+				return x.GegevensdienstID == sv.ID && x.Weergavenaam == sv.Name && len(x.Weergavenaam) >= 3 &&
+					len(x.Weergavenaam) <= 50
 			}) {
 				t.Errorf("service %s has no name", sv.ID)
 			}
@@ -142,78 +151,5 @@ func TestOtherLists(t *testing.T) {
 	}
 	if got := n.get(listURL(n, "Nietbestaand")); got.status != http.StatusNotFound {
 		t.Errorf("a list that there is not: %d", got.status)
-	}
-}
-
-func TestSpoiltLists(t *testing.T) {
-	n := startSimulator(t)
-	for _, tt := range []struct {
-		fault  ListFailure
-		status int // 0: no answer
-		holds  string
-	}{
-		{ListOK, 200, "<Tijdstempel>"},
-		{ListInvalid, 200, "<Tijdstip>"},
-		{ListWrongNamespace, 200, "/release92/"},
-		{ListNotXML, 200, "<!doctype html>"},
-		{ListTruncated, 200, "<Tijdstempel>"},
-		{ListUnreachable, 0, ""},
-		{ListNotFound, 404, ""},
-		{ListServerError, 500, ""},
-		{ListRedirect, 302, ""},
-	} {
-		n.s.SetListFailure(ListProviders, tt.fault)
-		r, err := http.NewRequest(http.MethodGet, listURL(n, ListProviders), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := n.do(r)
-		if got.status != tt.status || (err != nil) != (tt.status == 0) || !strings.Contains(string(got.body), tt.holds) {
-			t.Errorf("%s: %d, %v, %s", tt.fault, got.status, err, got.body)
-		}
-		if tt.fault == ListTruncated && xml.Unmarshal(got.body, new(zalDocument)) == nil {
-			t.Error("half a list is a list")
-		}
-	}
-	n.assertNoViolations()
-
-	n.s.SetListFailure("", ListOK)
-	n.s.SetListFailure(ListProviders, ListOlder)
-	var older zalDocument
-	decodeXML(t, n.get(listURL(n, ListProviders)).body, &older)
-	if older.Volgnummer != n.s.Volgnummer(ListProviders)-1 || older.Zorgaanbieders.Zorgaanbieder[0].Zorgaanbiedernaam != "rivierenland@medmij" {
-		t.Errorf("older %+v", older)
-	}
-	n.s.SetListFailure(ListProviders, ListOK)
-	n.s.SetVolgnummer(ListProviders, 7)
-	n.s.PublishLists()
-	n.s.SetListed("balanspunt", false)
-	var now zalDocument
-	decodeXML(t, n.get(listURL(n, ListProviders)).body, &now)
-	if now.Volgnummer != 9 || len(now.Zorgaanbieders.Zorgaanbieder) != 3 {
-		t.Errorf("now %+v", now)
-	}
-	if n.s.ListRequests(ListProviders) < 10 || n.s.ListRequests(ListClients) != 0 {
-		t.Error("the requests are not counted")
-	}
-}
-
-// An endless list is more than anybody should keep, and can be left.
-func TestEndlessList(t *testing.T) {
-	n := startSimulator(t)
-	n.s.SetListFailure("", ListEndless)
-	if got := n.get(listURL(n, ListProviders)); len(got.body) != 1<<20 {
-		t.Errorf("got %d bytes", len(got.body))
-	}
-}
-
-func TestDirectory(t *testing.T) {
-	n := startSimulator(t)
-	var cards map[string]directoryEntry
-	if err := json.Unmarshal(n.s.Directory(), &cards); err != nil {
-		t.Fatal(err)
-	}
-	if want := (directoryEntry{"Huisartsenpraktijk De Linde", "Utrecht", "3511 AB", "general-practitioner"}); cards["huisartslinde"] != want || len(cards) != 4 {
-		t.Errorf("directory %+v", cards)
 	}
 }
