@@ -186,7 +186,8 @@ func (a *App) Exchange(callback *url.URL) string {
 func (a *App) Push(accessToken string, d wire.Descriptor, content string) library.File {
 	a.w.T.Helper()
 	token, err := wire.Sign(contractKey(), wire.Header{}, wire.RequestClaims{
-		ClientID: a.ID().String(), Nonce: wire.NewNonce(), Timestamp: wire.MillisOf(a.w.Now()), AccessToken: accessToken,
+		ClientID: a.ID().String(), Nonce: wire.NewNonce(), Timestamp: wire.MillisOf(a.w.Now()),
+		AccessToken: accessToken,
 	})
 	if err != nil {
 		a.w.T.Fatal(err)
