@@ -48,9 +48,6 @@ func (a *Application) ContractWithKey(n int, access library.Access, change ...fu
 	key := Key(n)
 	k := library.Contract{Application: a.ID, Access: access, RedirectURIs: []string{Callback},
 		PublicKey: string(wire.MarshalPublicKey(&key.PublicKey))}
-	if access == library.Read {
-		k.Scope = library.Scope{Raw: true, Mapped: true}
-	}
 	for _, f := range change {
 		f(&k)
 	}
