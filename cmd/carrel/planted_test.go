@@ -28,6 +28,7 @@ const (
 // citizen number and nothing of a resource may stand in the log, in an error, in the
 // chain log, or anywhere in what the server keeps.
 func TestNothingIsSpilled(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
 	c := newCourier(t, data, filepath.Join(data, "carrel.db"))
 	chain := filepath.Join(t.TempDir(), "chain.log")

@@ -20,6 +20,7 @@ import (
 // The command says how a server is started with it, keeps what it says, and ends in
 // good order.
 func TestProviderSimulator(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	data := filepath.Join(t.TempDir(), "sim")
