@@ -152,7 +152,8 @@ func (l *FileList) UnmarshalJSON(data []byte) error {
 func fileEntryOf(w wire.FileEntry) FileEntry {
 	f := FileEntry{
 		Name: FileName(w.Name), UpdatedAt: timeOf(w.UpdatedDate), ServiceGroup: w.ServiceGroup,
-		ServiceName: w.ServiceName, ObjectType: w.ObjectType, ObjectVersion: w.ObjectVersion, ObjectCount: w.ObjectCount,
+		ServiceName: w.ServiceName, ObjectType: w.ObjectType, ObjectVersion: w.ObjectVersion,
+		ObjectCount: w.ObjectCount,
 	}
 	if w.Schema != nil {
 		f.Schema = Schema(*w.Schema)
@@ -163,7 +164,8 @@ func fileEntryOf(w wire.FileEntry) FileEntry {
 func (f FileEntry) wire() wire.FileEntry {
 	w := wire.FileEntry{
 		Name: wire.FileName(f.Name), UpdatedDate: millisOf(f.UpdatedAt), ServiceGroup: f.ServiceGroup,
-		ServiceName: f.ServiceName, ObjectType: f.ObjectType, ObjectVersion: f.ObjectVersion, ObjectCount: f.ObjectCount,
+		ServiceName: f.ServiceName, ObjectType: f.ObjectType, ObjectVersion: f.ObjectVersion,
+		ObjectCount: f.ObjectCount,
 	}
 	if f.Schema != (Schema{}) {
 		schema := wire.Schema(f.Schema)

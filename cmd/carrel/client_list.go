@@ -75,7 +75,7 @@ func (c *clientList) Run(ctx context.Context) error {
 	})
 }
 
-// completeList asks until the session is complete.
+// completeList asks for the list until the session is complete.
 func completeList(ctx context.Context, session *digime.Session) (digime.FileList, error) {
 	for {
 		list, err := session.ListFiles(ctx)
@@ -122,7 +122,8 @@ func (c *clientAccounts) Run(ctx context.Context) error {
 		return printJSON(accounts)
 	}
 	return printTable(accounts, "ACCOUNT ID\tTYPE\tSERVICE\tSINCE", func(a digime.Account) string {
-		return fmt.Sprintf("%s\t%s\t%s\t%s", a.ID, a.Type, cmp.Or(a.ServiceProviderName, a.ServiceTypeName), a.CreatedAt.Local().Format(time.DateOnly))
+		service, since := cmp.Or(a.ServiceProviderName, a.ServiceTypeName), a.CreatedAt.Local().Format(time.DateOnly)
+		return fmt.Sprintf("%s\t%s\t%s\t%s", a.ID, a.Type, service, since)
 	})
 }
 
@@ -150,7 +151,8 @@ func (c *clientContract) Run(ctx context.Context) error {
 	if c.JSON {
 		return printJSON(details)
 	}
-	return printTable([]digime.ContractDetails{details}, "CONTRACT ID\tACCESS\tAPPLICATION\tEXPIRES", func(d digime.ContractDetails) string {
+	const header = "CONTRACT ID\tACCESS\tAPPLICATION\tEXPIRES"
+	return printTable([]digime.ContractDetails{details}, header, func(d digime.ContractDetails) string {
 		return fmt.Sprintf("%s\t%s\t%s\t%s", d.ID, d.AccessType, d.Application.Name, d.ExpiresAt.Format(time.DateOnly))
 	})
 }

@@ -100,7 +100,13 @@ var rules = []rule{
 	{
 		pkg:     "internal/library/librarytest",
 		why:     "a conformance suite knows the interfaces that it tests and no implementation",
-		imports: []string{"internal/library", "internal/delivery", "digime/wire", "internal/seal", "internal/fhir"},
+		imports: []string{"internal/library", "digime/wire", "internal/seal"},
+		outside: []string{anyModule},
+	},
+	{
+		pkg:     "internal/delivery/deliverytest",
+		why:     "a conformance suite knows the interfaces that it tests and no implementation",
+		imports: []string{"internal/delivery", "internal/library", "internal/library/librarytest", "digime/wire", "internal/seal", "internal/fhir"},
 		outside: []string{anyModule},
 	},
 	{
@@ -141,9 +147,44 @@ var rules = []rule{
 		outside: []string{anyModule},
 	},
 	{
-		pkg:     "internal/pages",
+		pkg:     "internal/web/ui",
+		why:     "what every page stands on knows no page",
+		imports: []string{"internal/library", "internal/seal", "digime/wire"},
+		outside: []string{anyModule},
+	},
+	{
+		pkg:     "internal/web/signin",
+		why:     "a person signs in with an application's request or without one, so these pages know neither",
+		imports: []string{"internal/web/ui", "internal/library", "internal/seal"},
+		outside: []string{anyModule},
+	},
+	{
+		pkg:     "internal/web/onboarding",
+		why:     "an application's request leads to no page of a person's own",
+		imports: []string{
+			"internal/web/ui", "internal/web/signin", "internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/catalogue",
+		},
+		outside: []string{anyModule},
+	},
+	{
+		pkg:     "internal/web/account",
+		why:     "a person's own pages know no application's request",
+		imports: []string{"internal/web/ui", "internal/web/signin", "internal/library", "internal/delivery", "digime/wire"},
+		outside: []string{anyModule},
+	},
+	{
+		pkg:     "internal/web",
 		why:     "a page asks the library; where things lie is not its business",
-		imports: []string{"internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/catalogue"},
+		imports: []string{"internal/library", "internal/delivery", "internal/catalogue"},
+		outside: []string{anyModule},
+	},
+	{
+		pkg: "internal/web/webtest",
+		why: "it puts a whole site together for the tests of the pages",
+		imports: []string{
+			"internal/web", "internal/library", "internal/delivery", "internal/seal", "internal/store", "internal/blob",
+			"internal/catalogue", "internal/fhir", "digime/wire",
+		},
 		outside: []string{anyModule},
 	},
 	{
@@ -152,7 +193,7 @@ var rules = []rule{
 		imports: []string{
 			"internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/fhir", "internal/catalogue",
 			"internal/store", "internal/blob", "internal/provider", "internal/provider/medmij", "internal/provider/smart",
-			"internal/api", "internal/pages",
+			"internal/api", "internal/web",
 		},
 		outside: []string{anyModule},
 	},
@@ -201,6 +242,12 @@ var rules = []rule{
 		},
 		outside:   []string{anyModule},
 		notLinked: test,
+	},
+	{
+		pkg:     "internal/browsertest",
+		why:     "it serves the tests of every page",
+		imports: []string{"internal/testenv"},
+		outside: []string{"github.com/chromedp/chromedp", "github.com/chromedp/cdproto"},
 	},
 	{
 		pkg:     "internal/testenv",
@@ -297,7 +344,7 @@ func TestRules(t *testing.T) {
 		{"internal/store", module + "/internal/api", false},
 		{"internal/library/librarytest", module + "/internal/library", true},
 		{"internal/library", module + "/internal/library/librarytest", true}, // TestTestenvOnlyInTests finds it
-		{"internal/pages", module + "/internal/store", false},
+		{"internal/web", module + "/internal/store", false},
 		{"internal/library", module + "/internal/delivery", false},
 		{"internal/delivery", module + "/internal/library", true},
 		{"internal/library", "net/url", true},

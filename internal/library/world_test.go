@@ -23,6 +23,7 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store"
+	"github.com/carrelhq/carrel/internal/store/storetest"
 )
 
 // world is everything that package library needs, real but for the clock, which the
@@ -67,6 +68,7 @@ func newWorldWith(t testing.TB, s settings) *world {
 	t.Helper()
 	w := &world{t: t, folder: t.TempDir(), now: time.Date(2026, 11, 24, 10, 42, 0, 0, time.UTC)}
 	var err error
+	storetest.Create(t, w.database())
 	if w.db, err = store.Open(t.Context(), w.database()); err != nil {
 		t.Fatal(err)
 	}

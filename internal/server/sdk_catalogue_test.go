@@ -31,12 +31,17 @@ func TestServerCatalogue(t *testing.T) {
 	app := s.Application()
 	for _, access := range []library.Access{library.Read, library.Write} {
 		contract, ctx, n := app.Contract(access).SDK(), t.Context(), 0
-		q := digime.SourcesQuery{Types: []digime.SourceType{digime.SourcePush}, Search: digime.SourcesSearch{City: []string{"utrecht"}}, Countries: []digime.CountryID{528}, Limit: 10}
+		q := digime.SourcesQuery{
+			Types: []digime.SourceType{digime.SourcePush}, Search: digime.SourcesSearch{City: []string{"utrecht"}},
+			Countries: []digime.CountryID{528}, Limit: 10,
+		}
 		for source, err := range contract.Sources(ctx, q) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if source.ID != 900201+digime.SourceID(n) || source.PublishedAt != time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC) || source.Addresses[0].ZipCode != "3511 AB" {
+			published := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+			if source.ID != 900201+digime.SourceID(n) || !source.PublishedAt.Equal(published) ||
+				source.Addresses[0].ZipCode != "3511 AB" {
 				t.Errorf("%+v", source)
 			}
 			n++

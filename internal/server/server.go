@@ -23,11 +23,11 @@ import (
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/pages"
 	"github.com/carrelhq/carrel/internal/provider/medmij"
 	"github.com/carrelhq/carrel/internal/provider/smart"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store"
+	"github.com/carrelhq/carrel/internal/web"
 )
 
 // Config is everything that can be set. docs/operating.md says what each is for.
@@ -150,14 +150,14 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime})
 	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now, library.FileConfig{MaxSize: c.MaxFileSize})
 	s.Activity = library.NewActivity(db)
-	s.Accounts = delivery.NewConnections(db, db, s.Consents, sources, ways.set, ring, c.Now, c.PublicURL+pages.ProviderReturnPath)
+	s.Accounts = delivery.NewConnections(db, db, s.Consents, sources, ways.set, ring, c.Now, c.PublicURL+web.ProviderReturnPath)
 	s.Deliveries = delivery.NewQueue(db, s.Accounts, s.Clients, ways.set, ring, c.Now, c.Deliveries, c.Log)
 	s.chores = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk, Now: c.Now}
 
 	calls := api.New(api.Config{Clients: s.Clients, People: s.People, Consents: s.Consents, Files: s.Files,
 		Accounts: s.Accounts, Deliveries: s.Deliveries, Catalogue: sources, Signer: signer, PublicURL: c.PublicURL, Patience: c.Patience, Log: c.Log})
-	site := pages.New(pages.Config{People: s.People, Consents: s.Consents, Files: s.Files, Activity: s.Activity,
-		Accounts: s.Accounts, Deliveries: s.Deliveries, Catalogue: sources,
+	site := web.New(web.Config{People: s.People, Consents: s.Consents, Files: s.Files, Activity: s.Activity,
+		Connections: s.Accounts, Deliveries: s.Deliveries, Catalogue: sources,
 		Operator: c.Operator, PublicURL: public, DeleteWait: c.DeleteWait, Now: c.Now, Log: c.Log})
 	s.Handler = s.route(calls, site)
 	return s, nil

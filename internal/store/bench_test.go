@@ -13,6 +13,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/delivery/deliverytest"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/library/librarytest"
 	"github.com/carrelhq/carrel/internal/testenv"
@@ -33,7 +34,7 @@ func BenchmarkAddFile(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/callers=%d", kind.name, callers), func(b *testing.B) {
 				db := open(b, kind.url(b))
 				grants := make([]library.Grant, 1000)
-				fillConcurrently(b, grants, func() library.Grant { return librarytest.NewGrant(b, db) })
+				fillConcurrently(b, grants, func() library.Grant { return librarytest.AddGrant(b, db) })
 				syncs := probeDisk(b)
 				b.ResetTimer()
 				atOnce(b, callers, b.N, func(i int) error {
@@ -50,7 +51,7 @@ func BenchmarkAddFile(b *testing.B) {
 func BenchmarkListFiles(b *testing.B) {
 	const files, page = 100_000, 1000
 	db := open(b, newSQLite(b))
-	g := librarytest.NewGrant(b, db)
+	g := librarytest.AddGrant(b, db)
 	atOnce(b, 64, files, func(i int) error { return db.AddFile(b.Context(), timeOrdered(g, i)) })
 	for b.Loop() {
 		at := time.UnixMilli(int64(rand.N(files - page)))
@@ -69,7 +70,7 @@ func BenchmarkDeleteLibrary(b *testing.B) {
 	db := open(b, newSQLite(b))
 	for b.Loop() {
 		b.StopTimer()
-		g := librarytest.NewGrant(b, db)
+		g := librarytest.AddGrant(b, db)
 		atOnce(b, 64, 1000, func(i int) error { return db.AddFile(b.Context(), timeOrdered(g, i)) })
 		b.StartTimer()
 		if err := db.DeleteLibrary(b.Context(), g.Library, time.Now()); err != nil {
@@ -94,12 +95,12 @@ func BenchmarkDelivery(b *testing.B) {
 			db := open(b, url)
 			senders := make([]sender, 1000)
 			fillConcurrently(b, senders, func() (s sender) {
-				s.grant, s.account = librarytest.NewSender(b, db)
+				s.grant, s.account = deliverytest.AddSender(b, db)
 				return s
 			})
 			start := time.Now()
 			atOnce(b, callers, len(senders), func(i int) error {
-				return db.AddDelivery(b.Context(), senders[i].delivery(i, delivery.Delivered), librarytest.NoLimit)
+				return db.AddDelivery(b.Context(), senders[i].delivery(i, delivery.Delivered), deliverytest.NoLimit)
 			})
 			if _, err := openRaw(b, url).Exec(repeatDeliveries); err != nil {
 				b.Fatal(err)
@@ -122,7 +123,7 @@ func BenchmarkDelivery(b *testing.B) {
 			b.ResetTimer()
 			clock(&adding, func() {
 				atOnce(b, callers, b.N, func(i int) error {
-					return db.AddDelivery(b.Context(), senders[i%len(senders)].delivery(len(senders)+i, delivery.Waiting), librarytest.NoLimit)
+					return db.AddDelivery(b.Context(), senders[i%len(senders)].delivery(len(senders)+i, delivery.Waiting), deliverytest.NoLimit)
 				})
 			})
 			for left := b.N; left > 0; {
@@ -169,7 +170,7 @@ type sender struct {
 
 // delivery is the i-th, with an id that is like those of its time.
 func (s sender) delivery(i int, state delivery.State) delivery.Delivery {
-	d := librarytest.NewDelivery(s.grant, s.account, time.UnixMilli(int64(i)+1))
+	d := deliverytest.NewDelivery(s.grant, s.account, time.UnixMilli(int64(i)+1))
 	d.ID = library.DeliveryID(fmt.Sprintf("%012x%s", i, wire.RandomAlphanumeric(16)))
 	if d.State = state; state.Final() {
 		d.Payload = nil
@@ -179,7 +180,7 @@ func (s sender) delivery(i int, state delivery.State) delivery.Delivery {
 
 // timeOrdered is the i-th arrival, with an id that is like those of its time.
 func timeOrdered(g library.Grant, i int) library.NewFile {
-	a := librarytest.NewArrival(g, time.UnixMilli(int64(i)+1))
+	a := librarytest.NewFile(g, time.UnixMilli(int64(i)+1))
 	a.File.ID = wire.FileName(fmt.Sprintf("%012x%s", i, wire.RandomAlphanumeric(16)))
 	return a
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/delivery/deliverytest"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/library/librarytest"
 	"github.com/carrelhq/carrel/internal/seal"
@@ -20,14 +21,14 @@ func TestDeleteLibraryLeavesNoRow(t *testing.T) {
 		url := newURL(t)
 		db := open(t, url)
 		ctx, now := t.Context(), time.Now()
-		kept := librarytest.NewGrant(t, db)
-		if err := db.AddFile(ctx, librarytest.NewArrival(kept, now)); err != nil {
+		kept := librarytest.AddGrant(t, db)
+		if err := db.AddFile(ctx, librarytest.NewFile(kept, now)); err != nil {
 			t.Fatal(err)
 		}
 		raw := openRaw(t, url)
 		before := dump(t, raw)
 
-		g, connected := librarytest.NewSender(t, db)
+		g, connected := deliverytest.AddSender(t, db)
 		account, err := db.ListAccounts(ctx, g.Library, g.Application)
 		if err != nil {
 			t.Fatal(err)
@@ -35,14 +36,14 @@ func TestDeleteLibraryLeavesNoRow(t *testing.T) {
 		client := librarytest.ClientOf(g)
 		access := library.Token{Hash: seal.NewSecret().Hash(), Use: library.UseAccess, Grant: g.ID}
 		for _, err := range []error{
-			db.AddFile(ctx, librarytest.NewArrival(g, now)),
+			db.AddFile(ctx, librarytest.NewFile(g, now)),
 			db.AddToken(ctx, access),
 			db.AddSession(ctx, library.Session{Hash: seal.NewSecret().Hash(), Client: client, Grant: g.ID}),
 			db.AddReference(ctx, library.AccountReference{ID: "r", Client: client, Account: account[0].ID}),
 			db.AddAuthRequest(ctx, library.AuthRequest{Hash: seal.NewSecret().Hash(), ClientID: client, Library: g.Library}, library.Session{}),
 			db.AddAuthRequest(ctx, library.AuthRequest{Hash: seal.NewSecret().Hash(), ClientID: client, Account: connected.ID}, library.Session{}),
 			db.AddAuthorization(ctx, delivery.Authorization{State: seal.NewSecret().Hash(), Library: g.Library}),
-			db.AddDelivery(ctx, librarytest.NewDelivery(g, connected, now), librarytest.NoLimit),
+			db.AddDelivery(ctx, deliverytest.NewDelivery(g, connected, now), deliverytest.NoLimit),
 		} {
 			if err != nil {
 				t.Fatal(err)

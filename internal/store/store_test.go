@@ -1,22 +1,30 @@
 package store_test
 
 import (
-	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/carrelhq/carrel/internal/delivery/deliverytest"
 	"github.com/carrelhq/carrel/internal/library/librarytest"
 	"github.com/carrelhq/carrel/internal/store"
+	"github.com/carrelhq/carrel/internal/store/storetest"
 	"github.com/carrelhq/carrel/internal/testenv"
 )
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
 func TestStoreOnSQLite(t *testing.T) {
-	librarytest.TestStore(t, func(t *testing.T) librarytest.Store { return open(t, newSQLite(t)) })
+	var parallel sync.Map // the tests that run in parallel: some open more than one store
+	testStore(t, func(t *testing.T) deliverytest.Store {
+		if _, already := parallel.LoadOrStore(t, true); !already {
+			t.Parallel()
+		}
+		return open(t, storetest.SQLite(t))
+	})
 }
 
-// One database serves all tests, as to make one takes much longer than to empty it.
+// One database serves all tests: to make one takes much longer than to empty it.
 func TestStoreOnPostgres(t *testing.T) {
 	url := testenv.Postgres(t)
 	db, raw := open(t, url), openRaw(t, url)
@@ -29,12 +37,17 @@ func TestStoreOnPostgres(t *testing.T) {
 		}
 	}
 	empty := "DELETE FROM " + strings.Join(tables, "; DELETE FROM ")
-	librarytest.TestStore(t, func(t *testing.T) librarytest.Store {
+	testStore(t, func(t *testing.T) deliverytest.Store {
 		if _, err := raw.Exec(empty); err != nil {
 			t.Fatal(err)
 		}
 		return db
 	})
+}
+
+func testStore(t *testing.T, open func(t *testing.T) deliverytest.Store) {
+	librarytest.TestStore(t, func(t *testing.T) librarytest.Store { return open(t) })
+	deliverytest.TestStore(t, open)
 }
 
 // onEach runs a test on each kind of database; newURL gives a new one.
@@ -43,9 +56,7 @@ func onEach(t *testing.T, test func(t *testing.T, newURL func(t testing.TB) stri
 	t.Run("PostgreSQL", func(t *testing.T) { test(t, testenv.Postgres) })
 }
 
-func newSQLite(t testing.TB) string {
-	return "sqlite:" + filepath.Join(t.TempDir(), "carrel.db")
-}
+func newSQLite(t testing.TB) string { return "sqlite:" + storetest.SQLite(t) }
 
 func open(t testing.TB, url string) *store.DB {
 	t.Helper()

@@ -15,115 +15,115 @@ import (
 // TestFiles tests a library.FileStore.
 func TestFiles(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("keeps what it is given", func(t *testing.T) {
-		f := fresh(t, open)
-		p := f.person()
-		g, _, _ := f.allow(p, f.client(library.Write))
-		a := arrival(g, later(time.Minute))
+		f := NewFixture(t, open)
+		p := f.AnyPerson()
+		g, _, _ := f.Approve(p, f.AnyClient(library.Write))
+		a := newFile(g, Later(time.Minute))
 		a.File.Metadata.Extra = map[string]json.RawMessage{"mine": json.RawMessage(`{"%":"_\u0000"}`)}
-		must(t, f.AddFile(ctx, a))
-		same(t, "file", value(f.GetFile(ctx, p.ID, a.File.ID))(t), a.File)
-		same(t, "content", value(f.GetContent(ctx, p.ID, a.File.ID))(t), a.Content)
-		same(t, "number of files", value(f.CountFiles(ctx, p.ID))(t), 1)
-		same(t, "files", value(f.ListFiles(ctx, p.ID, library.FileCursor{}, 10))(t), []library.File{a.File})
-		same(t, "grant used", value(f.GetGrant(ctx, g.ID))(t).LastUsedAt, later(time.Minute))
-		e := f.newest(p.ID)
-		same(t, "kind of event", e.Kind, library.EventFileAdded)
-		same(t, "file of event", e.Details.File, a.File.ID)
-		wantErr(t, "nonce used", f.UseNonce(ctx, *a.Nonce), library.ErrReplayed)
-		wantErr(t, "file again", f.AddFile(ctx, library.NewFile{File: a.File, Content: a.Content, Grant: g.ID, Event: a.Event}), library.ErrExists)
+		Must(t, f.AddFile(Ctx, a))
+		Same(t, "file", Value(f.GetFile(Ctx, p.ID, a.File.ID))(t), a.File)
+		Same(t, "content", Value(f.GetContent(Ctx, p.ID, a.File.ID))(t), a.Content)
+		Same(t, "number of files", Value(f.CountFiles(Ctx, p.ID))(t), 1)
+		Same(t, "files", Value(f.ListFiles(Ctx, p.ID, library.FileCursor{}, 10))(t), []library.File{a.File})
+		Same(t, "grant used", Value(f.GetGrant(Ctx, g.ID))(t).LastUsedAt, Later(time.Minute))
+		e := f.NewestEvent(p.ID)
+		Same(t, "kind of event", e.Kind, library.EventFileAdded)
+		Same(t, "file of event", e.Details.File, a.File.ID)
+		WantErr(t, "nonce used", f.UseNonce(Ctx, *a.Nonce), library.ErrReplayed)
+		WantErr(t, "file again", f.AddFile(Ctx, library.NewFile{File: a.File, Content: a.Content, Grant: g.ID, Event: a.Event}), library.ErrExists)
 
-		large := arrival(g, now)
+		large := newFile(g, Now)
 		large.Nonce = nil
-		large.Content = library.Content{Format: library.FormatStream, Key: anySeal()}
-		must(t, f.AddFile(ctx, large))
-		got := value(f.GetContent(ctx, p.ID, large.File.ID))(t)
-		same(t, "format", got.Format, library.FormatStream)
-		same(t, "key", got.Key, large.Content.Key)
-		same(t, "inline", len(got.Inline), 0)
+		large.Content = library.Content{Format: library.FormatStream, Key: AnySeal()}
+		Must(t, f.AddFile(Ctx, large))
+		got := Value(f.GetContent(Ctx, p.ID, large.File.ID))(t)
+		Same(t, "format", got.Format, library.FormatStream)
+		Same(t, "key", got.Key, large.Content.Key)
+		Same(t, "inline", len(got.Inline), 0)
 	})
 	t.Run("keeps metadata that is no text", func(t *testing.T) {
-		f := fresh(t, open)
-		g, _, _ := f.allow(f.person(), f.client(library.Write))
-		a := arrival(g, now)
+		f := NewFixture(t, open)
+		g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
+		a := newFile(g, Now)
 		a.File.Metadata.Extra = map[string]json.RawMessage{"mine": json.RawMessage("\"\xff\"")}
 		a.Event.Details.FileName = "\xff\x00"
-		must(t, f.AddFile(ctx, a))
-		f.events(g.Library)
+		Must(t, f.AddFile(Ctx, a))
+		f.Events(g.Library)
 	})
 	t.Run("shows no file of another library", func(t *testing.T) {
-		f := fresh(t, open)
-		c := f.client(library.Write)
-		g, _, _ := f.allow(f.person(), c)
-		other := f.person()
-		f.allow(other, c)
-		a := arrival(g, now)
-		must(t, f.AddFile(ctx, a))
+		f := NewFixture(t, open)
+		c := f.AnyClient(library.Write)
+		g, _, _ := f.Approve(f.AnyPerson(), c)
+		other := f.AnyPerson()
+		f.Approve(other, c)
+		a := newFile(g, Now)
+		Must(t, f.AddFile(Ctx, a))
 		for _, place := range []struct {
 			library library.ID
 			file    wire.FileName
 		}{{other.ID, a.File.ID}, {g.Library, "none"}, {"%", "%"}, {g.Library, "\x00\xff"}} {
-			_, err := f.GetFile(ctx, place.library, place.file)
-			wantErr(t, "file", err, library.ErrNotFound)
-			_, err = f.GetContent(ctx, place.library, place.file)
-			wantErr(t, "content", err, library.ErrNotFound)
+			_, err := f.GetFile(Ctx, place.library, place.file)
+			WantErr(t, "file", err, library.ErrNotFound)
+			_, err = f.GetContent(Ctx, place.library, place.file)
+			WantErr(t, "content", err, library.ErrNotFound)
 		}
-		same(t, "files", len(value(f.ListFiles(ctx, other.ID, library.FileCursor{}, 10))(t)), 0)
-		same(t, "number", value(f.CountFiles(ctx, other.ID))(t), 0)
-		same(t, "has", value(f.HasFile(ctx, g.Library, a.File.ID))(t), true)
-		same(t, "has none", value(f.HasFile(ctx, g.Library, "none"))(t), false)
-		same(t, "other has", value(f.HasFile(ctx, other.ID, a.File.ID))(t), false)
+		Same(t, "files", len(Value(f.ListFiles(Ctx, other.ID, library.FileCursor{}, 10))(t)), 0)
+		Same(t, "number", Value(f.CountFiles(Ctx, other.ID))(t), 0)
+		Same(t, "has", Value(f.HasFile(Ctx, g.Library, a.File.ID))(t), true)
+		Same(t, "has none", Value(f.HasFile(Ctx, g.Library, "none"))(t), false)
+		Same(t, "other has", Value(f.HasFile(Ctx, other.ID, a.File.ID))(t), false)
 	})
 	t.Run("adds a file whole or not at all", func(t *testing.T) {
-		f := fresh(t, open)
-		p := f.person()
-		g, _, _ := f.allow(p, f.client(library.Write))
-		first := arrival(g, now)
-		must(t, f.AddFile(ctx, first))
-		again := arrival(g, later(time.Hour))
+		f := NewFixture(t, open)
+		p := f.AnyPerson()
+		g, _, _ := f.Approve(p, f.AnyClient(library.Write))
+		first := newFile(g, Now)
+		Must(t, f.AddFile(Ctx, first))
+		again := newFile(g, Later(time.Hour))
 		again.Nonce = first.Nonce
-		wantErr(t, "replayed", f.AddFile(ctx, again), library.ErrReplayed)
-		_, err := f.GetFile(ctx, p.ID, again.File.ID)
-		wantErr(t, "file", err, library.ErrNotFound)
-		same(t, "number of events", len(f.events(p.ID)), 3)
-		same(t, "grant used", value(f.GetGrant(ctx, g.ID))(t).LastUsedAt, now)
+		WantErr(t, "replayed", f.AddFile(Ctx, again), library.ErrReplayed)
+		_, err := f.GetFile(Ctx, p.ID, again.File.ID)
+		WantErr(t, "file", err, library.ErrNotFound)
+		Same(t, "number of events", len(f.Events(p.ID)), 3)
+		Same(t, "grant used", Value(f.GetGrant(Ctx, g.ID))(t).LastUsedAt, Now)
 
-		other := f.person()
-		og, _, _ := f.allow(other, f.client(library.Write))
-		foreign := arrival(g, now)
+		other := f.AnyPerson()
+		og, _, _ := f.Approve(other, f.AnyClient(library.Write))
+		foreign := newFile(g, Now)
 		foreign.Grant = og.ID
-		wantErr(t, "grant of another library", f.AddFile(ctx, foreign), library.ErrNotFound)
-		must(t, f.UseNonce(ctx, *foreign.Nonce)) // was not used up
-		same(t, "number of events", len(f.events(p.ID)), 3)
+		WantErr(t, "grant of another library", f.AddFile(Ctx, foreign), library.ErrNotFound)
+		Must(t, f.UseNonce(Ctx, *foreign.Nonce)) // was not used up
+		Same(t, "number of events", len(f.Events(p.ID)), 3)
 	})
 	t.Run("takes one of many with the same nonce", func(t *testing.T) {
-		f := fresh(t, open)
-		p := f.person()
-		g, _, _ := f.allow(p, f.client(library.Write))
-		n := arrival(g, now).Nonce
-		oneWins(t, "push", race(50, func(int) error {
-			a := arrival(g, now)
+		f := NewFixture(t, open)
+		p := f.AnyPerson()
+		g, _, _ := f.Approve(p, f.AnyClient(library.Write))
+		n := newFile(g, Now).Nonce
+		OneWins(t, "push", Race(50, func(int) error {
+			a := newFile(g, Now)
 			a.Nonce = n
-			return f.AddFile(ctx, a)
+			return f.AddFile(Ctx, a)
 		}), library.ErrReplayed)
-		same(t, "number of files", value(f.CountFiles(ctx, p.ID))(t), 1)
-		same(t, "number of events", len(f.events(p.ID)), 3)
+		Same(t, "number of files", Value(f.CountFiles(Ctx, p.ID))(t), 1)
+		Same(t, "number of events", len(f.Events(p.ID)), 3)
 	})
 	t.Run("does not fail for its neighbours", func(t *testing.T) {
-		f := fresh(t, open)
-		people := []person{f.person(), f.person(), f.person(), f.person()}
-		c := f.client(library.Write)
+		f := NewFixture(t, open)
+		people := []Person{f.AnyPerson(), f.AnyPerson(), f.AnyPerson(), f.AnyPerson()}
+		c := f.AnyClient(library.Write)
 		var grants []library.Grant
 		for _, p := range people {
-			g, _, _ := f.allow(p, c)
+			g, _, _ := f.Approve(p, c)
 			grants = append(grants, g)
 		}
-		revoked, _, _ := f.allow(people[0], f.client(library.Write))
-		must(t, f.RevokeGrant(ctx, people[0].ID, revoked.ID, now, anyEvent(people[0].ID)))
-		before := len(f.events(people[0].ID))
+		revoked, _, _ := f.Approve(people[0], f.AnyClient(library.Write))
+		Must(t, f.RevokeGrant(Ctx, people[0].ID, revoked.ID, Now, AnyEvent(people[0].ID)))
+		before := len(f.Events(people[0].ID))
 
 		arrivals := make([]library.NewFile, 256)
 		for i := range arrivals {
-			arrivals[i] = arrival(grants[i%len(grants)], later(time.Duration(i)))
+			arrivals[i] = newFile(grants[i%len(grants)], Later(time.Duration(i)))
 			switch {
 			case i%32 == 31:
 				arrivals[i].Nonce = arrivals[i-1].Nonce
@@ -133,7 +133,7 @@ func TestFiles(t *testing.T, open func(t *testing.T) Store) {
 				arrivals[i].File.ID = arrivals[i-1].File.ID
 			}
 		}
-		errs := race(len(arrivals), func(i int) error { return f.AddFile(ctx, arrivals[i]) })
+		errs := Race(len(arrivals), func(i int) error { return f.AddFile(Ctx, arrivals[i]) })
 		added := map[library.ID]int{}
 		for i, err := range errs {
 			switch {
@@ -150,62 +150,62 @@ func TestFiles(t *testing.T, open func(t *testing.T) Store) {
 			t.Errorf("%d pushes succeeded, want %d", total, 256-3*8)
 		}
 		for i, p := range people {
-			same(t, fmt.Sprintf("number of files of %d", i), value(f.CountFiles(ctx, p.ID))(t), added[p.ID])
+			Same(t, fmt.Sprintf("number of files of %d", i), Value(f.CountFiles(Ctx, p.ID))(t), added[p.ID])
 			want := 2 + added[p.ID]
 			if i == 0 {
 				want = before + added[p.ID]
 			}
-			same(t, fmt.Sprintf("number of events of %d", i), len(f.events(p.ID)), want)
+			Same(t, fmt.Sprintf("number of events of %d", i), len(f.Events(p.ID)), want)
 		}
 	})
 	t.Run("lists from a cursor on", testList(open))
 	t.Run("notes reads", func(t *testing.T) {
-		f := fresh(t, open)
-		p := f.person()
-		g, _, _ := f.allow(p, f.client(library.Read))
-		n := arrival(g, now).Nonce
-		e := anyEvent(p.ID)
-		e.At, e.Kind = later(time.Hour), library.EventFileRead
-		must(t, f.AddRead(ctx, n, g.ID, e))
-		same(t, "kind of event", f.newest(p.ID).Kind, library.EventFileRead)
-		same(t, "grant used", value(f.GetGrant(ctx, g.ID))(t).LastUsedAt, e.At)
-		wantErr(t, "read again", f.AddRead(ctx, n, g.ID, e), library.ErrReplayed)
-		must(t, f.AddRead(ctx, nil, g.ID, e))
-		same(t, "number of events", len(f.events(p.ID)), 4)
-		wantErr(t, "no grant", f.AddRead(ctx, nil, "none", e), library.ErrNotFound)
+		f := NewFixture(t, open)
+		p := f.AnyPerson()
+		g, _, _ := f.Approve(p, f.AnyClient(library.Read))
+		n := newFile(g, Now).Nonce
+		e := AnyEvent(p.ID)
+		e.At, e.Kind = Later(time.Hour), library.EventFileRead
+		Must(t, f.AddRead(Ctx, n, g.ID, e))
+		Same(t, "kind of event", f.NewestEvent(p.ID).Kind, library.EventFileRead)
+		Same(t, "grant used", Value(f.GetGrant(Ctx, g.ID))(t).LastUsedAt, e.At)
+		WantErr(t, "read again", f.AddRead(Ctx, n, g.ID, e), library.ErrReplayed)
+		Must(t, f.AddRead(Ctx, nil, g.ID, e))
+		Same(t, "number of events", len(f.Events(p.ID)), 4)
+		WantErr(t, "no grant", f.AddRead(Ctx, nil, "none", e), library.ErrNotFound)
 		e.Library = "none"
-		wantErr(t, "no library", f.AddRead(ctx, nil, g.ID, e), library.ErrNotFound)
+		WantErr(t, "no library", f.AddRead(Ctx, nil, g.ID, e), library.ErrNotFound)
 	})
 }
 
 func testList(open func(t *testing.T) Store) func(t *testing.T) {
 	return func(t *testing.T) {
-		f := fresh(t, open)
-		p := f.person()
-		g, _, _ := f.allow(p, f.client(library.Write))
+		f := NewFixture(t, open)
+		p := f.AnyPerson()
+		g, _, _ := f.Approve(p, f.AnyClient(library.Write))
 		var want []wire.FileName
 		// Ids whose order differs between alphabets, at the same time and at others.
 		for i, id := range []string{"A1", "B2", "_x", "a1", "b0", "b1", "b2", "c.1", "c1"} {
-			for _, at := range []time.Time{now, later(time.Millisecond)} {
-				a := arrival(g, at)
-				a.File.ID = wire.FileName(fmt.Sprintf("%s-%d", id, at.UnixMilli()-now.UnixMilli()))
-				must(t, f.AddFile(ctx, a))
-				if at.Equal(now) {
+			for _, at := range []time.Time{Now, Later(time.Millisecond)} {
+				a := newFile(g, at)
+				a.File.ID = wire.FileName(fmt.Sprintf("%s-%d", id, at.UnixMilli()-Now.UnixMilli()))
+				Must(t, f.AddFile(Ctx, a))
+				if at.Equal(Now) {
 					want = slices.Insert(want, i, a.File.ID)
 				} else {
 					want = append(want, a.File.ID)
 				}
 			}
 		}
-		other, _, _ := f.allow(f.person(), f.client(library.Write))
-		must(t, f.AddFile(ctx, arrival(other, now)))
+		other, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
+		Must(t, f.AddFile(Ctx, newFile(other, Now)))
 
 		for _, limit := range []int{1, 2, 7, 100} {
 			for _, newestFirst := range []bool{false, true} {
 				var got []wire.FileName
 				at := library.FileCursor{NewestFirst: newestFirst}
 				for {
-					page := value(f.ListFiles(ctx, p.ID, at, limit))(t)
+					page := Value(f.ListFiles(Ctx, p.ID, at, limit))(t)
 					if len(page) > limit {
 						t.Fatalf("a page of %d has %d files", limit, len(page))
 					}
@@ -221,10 +221,10 @@ func testList(open func(t *testing.T) Store) func(t *testing.T) {
 				if newestFirst {
 					slices.Reverse(got)
 				}
-				same(t, fmt.Sprintf("files by %d, newest first: %t", limit, newestFirst), got, want)
+				Same(t, fmt.Sprintf("files by %d, newest first: %t", limit, newestFirst), got, want)
 			}
 		}
-		same(t, "files of no library", len(value(f.ListFiles(ctx, "none", library.FileCursor{}, 10))(t)), 0)
-		same(t, "limit 0", len(value(f.ListFiles(ctx, p.ID, library.FileCursor{}, 0))(t)), 0)
+		Same(t, "files of no library", len(Value(f.ListFiles(Ctx, "none", library.FileCursor{}, 10))(t)), 0)
+		Same(t, "limit 0", len(Value(f.ListFiles(Ctx, p.ID, library.FileCursor{}, 0))(t)), 0)
 	}
 }

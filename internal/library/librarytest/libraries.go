@@ -11,189 +11,189 @@ import (
 // TestLibraries tests a library.LibraryStore.
 func TestLibraries(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("keeps what it is given", func(t *testing.T) {
-		f := fresh(t, open)
-		p := f.person()
-		sameLibrary(t, value(f.FindLibrary(ctx, p.Email))(t), p.Library)
-		got, l, err := f.GetLogin(ctx, p.login.Hash)
-		must(t, err)
-		same(t, "login", got, p.login)
+		f := NewFixture(t, open)
+		p := f.AnyPerson()
+		sameLibrary(t, Value(f.FindLibrary(Ctx, p.Email))(t), p.Library)
+		got, l, err := f.GetLogin(Ctx, p.Login.Hash)
+		Must(t, err)
+		Same(t, "login", got, p.Login)
 		sameLibrary(t, l, p.Library)
-		all := f.events(p.ID)
-		same(t, "number of events", len(all), 1)
-		same(t, "details of the event", all[0].Details, anyEvent(p.ID).Details)
+		all := f.Events(p.ID)
+		Same(t, "number of events", len(all), 1)
+		Same(t, "details of the event", all[0].Details, AnyEvent(p.ID).Details)
 	})
 	t.Run("finds only what is there", func(t *testing.T) {
-		f := fresh(t, open)
-		p := f.person()
+		f := NewFixture(t, open)
+		p := f.AnyPerson()
 		for _, email := range []string{"", "%", "_" + p.Email[1:], p.Email + " ", "\x00\xff"} {
-			_, err := f.FindLibrary(ctx, email)
-			wantErr(t, "library of "+email, err, library.ErrNotFound)
+			_, err := f.FindLibrary(Ctx, email)
+			WantErr(t, "library of "+email, err, library.ErrNotFound)
 		}
-		_, err := f.FindLibrary(ctx, "none")
-		wantErr(t, "library", err, library.ErrNotFound)
-		_, err = f.GetLock(ctx, "none", library.LockPassword)
-		wantErr(t, "lock of no library", err, library.ErrNotFound)
-		_, err = f.GetLock(ctx, p.ID, "none")
-		wantErr(t, "lock of no kind", err, library.ErrNotFound)
+		_, err := f.FindLibrary(Ctx, "none")
+		WantErr(t, "library", err, library.ErrNotFound)
+		_, err = f.GetLock(Ctx, "none", library.LockPassword)
+		WantErr(t, "lock of no library", err, library.ErrNotFound)
+		_, err = f.GetLock(Ctx, p.ID, "none")
+		WantErr(t, "lock of no kind", err, library.ErrNotFound)
 	})
 	t.Run("has one library for an address", func(t *testing.T) {
-		f := fresh(t, open)
+		f := NewFixture(t, open)
 		email := "a@example.org"
 		add := func(int) error {
-			id := library.ID(anyID())
-			l := library.Library{ID: id, Email: email, PublicKey: anyKey(t), CreatedAt: now}
-			return f.AddLibrary(ctx, l, []library.Lock{anyLock(id, library.LockPassword)}, anyLogin(id), anyEvent(id))
+			id := library.ID(AnyID())
+			l := library.Library{ID: id, Email: email, PublicKey: anyKey(t), CreatedAt: Now}
+			return f.AddLibrary(Ctx, l, []library.Lock{anyLock(id, library.LockPassword)}, anyLogin(id), AnyEvent(id))
 		}
-		oneWins(t, "library", race(20, add), library.ErrExists)
+		OneWins(t, "library", Race(20, add), library.ErrExists)
 		email = "A@example.org" // compared as given
-		must(t, add(0))
+		Must(t, add(0))
 	})
 	t.Run("adds a library whole or not at all", func(t *testing.T) {
-		f := fresh(t, open)
-		p := f.person()
-		id := library.ID(anyID())
-		l := library.Library{ID: id, Email: "b@example.org", PublicKey: p.PublicKey, CreatedAt: now}
+		f := NewFixture(t, open)
+		p := f.AnyPerson()
+		id := library.ID(AnyID())
+		l := library.Library{ID: id, Email: "b@example.org", PublicKey: p.PublicKey, CreatedAt: Now}
 		login := anyLogin(id)
-		login.Hash = p.login.Hash // as if random were not
-		if err := f.AddLibrary(ctx, l, []library.Lock{anyLock(id, library.LockPassword)}, login, anyEvent(id)); err == nil {
+		login.Hash = p.Login.Hash // as if random were not
+		if err := f.AddLibrary(Ctx, l, []library.Lock{anyLock(id, library.LockPassword)}, login, AnyEvent(id)); err == nil {
 			t.Fatal("a login was added twice")
 		}
-		_, err := f.FindLibrary(ctx, l.Email)
-		wantErr(t, "library", err, library.ErrNotFound)
-		_, err = f.GetLock(ctx, id, library.LockPassword)
-		wantErr(t, "lock", err, library.ErrNotFound)
+		_, err := f.FindLibrary(Ctx, l.Email)
+		WantErr(t, "library", err, library.ErrNotFound)
+		_, err = f.GetLock(Ctx, id, library.LockPassword)
+		WantErr(t, "lock", err, library.ErrNotFound)
 	})
 	t.Run("replaces locks", func(t *testing.T) {
-		f := fresh(t, open)
-		p, other := f.person(), f.person()
-		recovery := value(f.GetLock(ctx, p.ID, library.LockRecovery))(t)
+		f := NewFixture(t, open)
+		p, other := f.AnyPerson(), f.AnyPerson()
+		recovery := Value(f.GetLock(Ctx, p.ID, library.LockRecovery))(t)
 		lock := anyLock(p.ID, library.LockPassword)
-		lock.CreatedAt = later(time.Hour)
-		must(t, f.SetLocks(ctx, []library.Lock{lock}, false, "", anyEvent(p.ID)))
-		same(t, "lock", value(f.GetLock(ctx, p.ID, library.LockPassword))(t), lock)
-		same(t, "the other lock", value(f.GetLock(ctx, p.ID, library.LockRecovery))(t), recovery)
-		same(t, "logins", f.logins(p.login), 1)
-		same(t, "number of events", len(f.events(p.ID)), 2)
+		lock.CreatedAt = Later(time.Hour)
+		Must(t, f.SetLocks(Ctx, []library.Lock{lock}, false, "", AnyEvent(p.ID)))
+		Same(t, "lock", Value(f.GetLock(Ctx, p.ID, library.LockPassword))(t), lock)
+		Same(t, "the other lock", Value(f.GetLock(Ctx, p.ID, library.LockRecovery))(t), recovery)
+		Same(t, "logins", f.logins(p.Login), 1)
+		Same(t, "number of events", len(f.Events(p.ID)), 2)
 
 		second := anyLogin(p.ID)
-		must(t, f.AddLogin(ctx, second, anyEvent(p.ID)))
+		Must(t, f.AddLogin(Ctx, second, AnyEvent(p.ID)))
 		locks := []library.Lock{anyLock(p.ID, library.LockPassword), anyLock(p.ID, library.LockRecovery)}
-		must(t, f.SetLocks(ctx, locks, true, second.ID, anyEvent(p.ID)))
-		same(t, "password", value(f.GetLock(ctx, p.ID, library.LockPassword))(t), locks[0])
-		same(t, "recovery", value(f.GetLock(ctx, p.ID, library.LockRecovery))(t), locks[1])
-		same(t, "login kept", f.logins(second), 1)
-		same(t, "logins ended", f.logins(p.login), 0)
-		same(t, "logins of others", f.logins(other.login), 1)
+		Must(t, f.SetLocks(Ctx, locks, true, second.ID, AnyEvent(p.ID)))
+		Same(t, "password", Value(f.GetLock(Ctx, p.ID, library.LockPassword))(t), locks[0])
+		Same(t, "recovery", Value(f.GetLock(Ctx, p.ID, library.LockRecovery))(t), locks[1])
+		Same(t, "login kept", f.logins(second), 1)
+		Same(t, "logins ended", f.logins(p.Login), 0)
+		Same(t, "logins of others", f.logins(other.Login), 1)
 
-		must(t, f.SetLocks(ctx, locks, true, "", anyEvent(p.ID)))
-		same(t, "logins after all have ended", f.logins(second), 0)
-		wantErr(t, "locks of no library",
-			f.SetLocks(ctx, []library.Lock{anyLock("none", library.LockPassword)}, true, "", anyEvent("none")), library.ErrNotFound)
+		Must(t, f.SetLocks(Ctx, locks, true, "", AnyEvent(p.ID)))
+		Same(t, "logins after all have ended", f.logins(second), 0)
+		WantErr(t, "locks of no library",
+			f.SetLocks(Ctx, []library.Lock{anyLock("none", library.LockPassword)}, true, "", AnyEvent("none")), library.ErrNotFound)
 	})
 	t.Run("makes and saves a recovery code", func(t *testing.T) {
-		f := fresh(t, open)
-		p := f.person()
-		must(t, f.SaveCode(ctx, p.ID))
-		got, l, err := f.GetLogin(ctx, p.login.Hash)
-		must(t, err)
-		same(t, "code saved", l.CodeSaved, true)
-		same(t, "code to show", len(got.PendingCode), 0)
+		f := NewFixture(t, open)
+		p := f.AnyPerson()
+		Must(t, f.SaveCode(Ctx, p.ID))
+		got, l, err := f.GetLogin(Ctx, p.Login.Hash)
+		Must(t, err)
+		Same(t, "code saved", l.CodeSaved, true)
+		Same(t, "code to show", len(got.PendingCode), 0)
 
 		second := anyLogin(p.ID)
-		must(t, f.AddLogin(ctx, second, anyEvent(p.ID)))
-		lock, pending := anyLock(p.ID, library.LockRecovery), anySeal()
-		lock.CreatedAt = later(time.Hour)
-		must(t, f.SetCode(ctx, lock, p.login.ID, pending, anyEvent(p.ID)))
-		same(t, "lock", value(f.GetLock(ctx, p.ID, library.LockRecovery))(t), lock)
-		got, l, err = f.GetLogin(ctx, p.login.Hash)
-		must(t, err)
-		same(t, "code saved", l.CodeSaved, false)
-		same(t, "code made", l.CodeMadeAt, lock.CreatedAt)
-		same(t, "code to show", got.PendingCode, pending)
-		got, _, err = f.GetLogin(ctx, second.Hash)
-		must(t, err)
-		same(t, "code of the other login, which is no longer good", len(got.PendingCode), 0)
+		Must(t, f.AddLogin(Ctx, second, AnyEvent(p.ID)))
+		lock, pending := anyLock(p.ID, library.LockRecovery), AnySeal()
+		lock.CreatedAt = Later(time.Hour)
+		Must(t, f.SetCode(Ctx, lock, p.Login.ID, pending, AnyEvent(p.ID)))
+		Same(t, "lock", Value(f.GetLock(Ctx, p.ID, library.LockRecovery))(t), lock)
+		got, l, err = f.GetLogin(Ctx, p.Login.Hash)
+		Must(t, err)
+		Same(t, "code saved", l.CodeSaved, false)
+		Same(t, "code made", l.CodeMadeAt, lock.CreatedAt)
+		Same(t, "code to show", got.PendingCode, pending)
+		got, _, err = f.GetLogin(Ctx, second.Hash)
+		Must(t, err)
+		Same(t, "code of the other login, which is no longer good", len(got.PendingCode), 0)
 
-		stranger := f.person()
-		wantErr(t, "login of somebody else", f.SetCode(ctx, lock, stranger.login.ID, pending, anyEvent(p.ID)), library.ErrNotFound)
-		same(t, "number of events", len(f.events(p.ID)), 3)
-		wantErr(t, "code of no library", f.SaveCode(ctx, "none"), library.ErrNotFound)
+		stranger := f.AnyPerson()
+		WantErr(t, "login of somebody else", f.SetCode(Ctx, lock, stranger.Login.ID, pending, AnyEvent(p.ID)), library.ErrNotFound)
+		Same(t, "number of events", len(f.Events(p.ID)), 3)
+		WantErr(t, "code of no library", f.SaveCode(Ctx, "none"), library.ErrNotFound)
 	})
 	t.Run("shuts and reopens", func(t *testing.T) {
-		f := fresh(t, open)
-		p, other := f.person(), f.person()
-		g, a, s := f.allow(p, f.client(library.Read))
+		f := NewFixture(t, open)
+		p, other := f.AnyPerson(), f.AnyPerson()
+		g, a, s := f.Approve(p, f.AnyClient(library.Read))
 		token := anyToken(g.ID, library.UseAccess)
-		must(t, f.AddToken(ctx, token))
+		Must(t, f.AddToken(Ctx, token))
 		kept := anyLogin(p.ID)
-		must(t, f.AddLogin(ctx, kept, anyEvent(p.ID)))
+		Must(t, f.AddLogin(Ctx, kept, AnyEvent(p.ID)))
 
-		event := anyEvent(p.ID)
-		event.At = later(time.Minute)
-		must(t, f.ShutLibrary(ctx, p.ID, later(time.Hour), kept.ID, event))
-		same(t, "delete at", value(f.FindLibrary(ctx, p.Email))(t).DeleteAt, later(time.Hour))
-		same(t, "revoked", value(f.GetGrant(ctx, g.ID))(t).RevokedAt, event.At)
-		h := value(f.GetTokenInfo(ctx, token.Hash, library.UseAccess))(t)
-		same(t, "seal of the token", len(h.Token.Seal), 0)
-		same(t, "seal of the code", len(value(f.GetCode(ctx, a.Code.Hash))(t).Seal), 0)
-		wantErr(t, "redeem", f.RedeemCode(ctx, a.Code.Hash, now, nil), library.ErrUsed)
-		_, err := f.GetSession(ctx, s.Hash)
-		wantErr(t, "session", err, library.ErrNotFound)
-		same(t, "login kept", f.logins(kept), 1)
-		same(t, "login ended", f.logins(p.login), 0)
-		same(t, "login of others", f.logins(other.login), 1)
-		wantErr(t, "push", f.AddFile(ctx, arrival(g, now)), library.ErrNotFound)
+		event := AnyEvent(p.ID)
+		event.At = Later(time.Minute)
+		Must(t, f.ShutLibrary(Ctx, p.ID, Later(time.Hour), kept.ID, event))
+		Same(t, "delete at", Value(f.FindLibrary(Ctx, p.Email))(t).DeleteAt, Later(time.Hour))
+		Same(t, "revoked", Value(f.GetGrant(Ctx, g.ID))(t).RevokedAt, event.At)
+		h := Value(f.GetTokenInfo(Ctx, token.Hash, library.UseAccess))(t)
+		Same(t, "seal of the token", len(h.Token.Seal), 0)
+		Same(t, "seal of the code", len(Value(f.GetCode(Ctx, a.Code.Hash))(t).Seal), 0)
+		WantErr(t, "redeem", f.RedeemCode(Ctx, a.Code.Hash, Now, nil), library.ErrUsed)
+		_, err := f.GetSession(Ctx, s.Hash)
+		WantErr(t, "session", err, library.ErrNotFound)
+		Same(t, "login kept", f.logins(kept), 1)
+		Same(t, "login ended", f.logins(p.Login), 0)
+		Same(t, "login of others", f.logins(other.Login), 1)
+		WantErr(t, "push", f.AddFile(Ctx, newFile(g, Now)), library.ErrNotFound)
 
-		same(t, "due too early", len(value(f.ListShut(ctx, later(time.Hour-time.Millisecond)))(t)), 0)
-		same(t, "due", value(f.ListShut(ctx, later(time.Hour)))(t), []library.ID{p.ID})
-		must(t, f.ReopenLibrary(ctx, p.ID, anyEvent(p.ID)))
-		same(t, "delete at", value(f.FindLibrary(ctx, p.Email))(t).DeleteAt, time.Time{})
-		same(t, "due when open", len(value(f.ListShut(ctx, later(24*time.Hour)))(t)), 0)
-		same(t, "revoked for good", value(f.GetGrant(ctx, g.ID))(t).RevokedAt, event.At)
-		same(t, "number of events", len(f.events(p.ID)), 5)
+		Same(t, "due too early", len(Value(f.ListShut(Ctx, Later(time.Hour-time.Millisecond)))(t)), 0)
+		Same(t, "due", Value(f.ListShut(Ctx, Later(time.Hour)))(t), []library.ID{p.ID})
+		Must(t, f.ReopenLibrary(Ctx, p.ID, AnyEvent(p.ID)))
+		Same(t, "delete at", Value(f.FindLibrary(Ctx, p.Email))(t).DeleteAt, time.Time{})
+		Same(t, "due when open", len(Value(f.ListShut(Ctx, Later(24*time.Hour)))(t)), 0)
+		Same(t, "revoked for good", Value(f.GetGrant(Ctx, g.ID))(t).RevokedAt, event.At)
+		Same(t, "number of events", len(f.Events(p.ID)), 5)
 
-		wantErr(t, "shut none", f.ShutLibrary(ctx, "none", now, "", anyEvent("none")), library.ErrNotFound)
-		wantErr(t, "reopen none", f.ReopenLibrary(ctx, "none", anyEvent("none")), library.ErrNotFound)
+		WantErr(t, "shut none", f.ShutLibrary(Ctx, "none", Now, "", AnyEvent("none")), library.ErrNotFound)
+		WantErr(t, "reopen none", f.ReopenLibrary(Ctx, "none", AnyEvent("none")), library.ErrNotFound)
 	})
 	t.Run("deletes", testDelete(open))
 }
 
 func testDelete(open func(t *testing.T) Store) func(t *testing.T) {
 	return func(t *testing.T) {
-		f := fresh(t, open)
-		p, other := f.person(), f.person()
-		c := f.client(library.Read)
-		g, a, s := f.allow(p, c)
-		og, _, _ := f.allow(other, c)
+		f := NewFixture(t, open)
+		p, other := f.AnyPerson(), f.AnyPerson()
+		c := f.AnyClient(library.Read)
+		g, a, s := f.Approve(p, c)
+		og, _, _ := f.Approve(other, c)
 		access, refresh := anyToken(g.ID, library.UseAccess), anyToken(g.ID, library.UseRefresh)
-		must(t, f.RedeemCode(ctx, a.Code.Hash, now, []library.Token{access, refresh}))
+		Must(t, f.RedeemCode(Ctx, a.Code.Hash, Now, []library.Token{access, refresh}))
 		theirs := anyToken(og.ID, library.UseAccess)
-		must(t, f.AddToken(ctx, theirs))
-		file, their := arrival(g, now), arrival(og, now)
-		must(t, f.AddFile(ctx, file))
-		must(t, f.AddFile(ctx, their))
+		Must(t, f.AddToken(Ctx, theirs))
+		file, their := newFile(g, Now), newFile(og, Now)
+		Must(t, f.AddFile(Ctx, file))
+		Must(t, f.AddFile(Ctx, their))
 
-		must(t, f.DeleteLibrary(ctx, p.ID, later(10*time.Minute)))
-		_, err := f.FindLibrary(ctx, p.Email)
-		wantErr(t, "library", err, library.ErrNotFound)
-		_, err = f.FindLibrary(ctx, p.Email)
-		wantErr(t, "library by address", err, library.ErrNotFound)
-		_, err = f.GetLock(ctx, p.ID, library.LockPassword)
-		wantErr(t, "lock", err, library.ErrNotFound)
-		same(t, "logins", f.logins(p.login), 0)
-		_, err = f.GetGrant(ctx, g.ID)
-		wantErr(t, "grant", err, library.ErrNotFound)
-		_, err = f.GetTokenInfo(ctx, access.Hash, library.UseAccess)
-		wantErr(t, "token", err, library.ErrNotFound)
-		_, err = f.GetSession(ctx, s.Hash)
-		wantErr(t, "session", err, library.ErrNotFound)
-		_, err = f.GetFile(ctx, p.ID, file.File.ID)
-		wantErr(t, "file", err, library.ErrNotFound)
-		same(t, "number of files", value(f.CountFiles(ctx, p.ID))(t), 0)
-		same(t, "number of events", len(value(f.ListEvents(ctx, p.ID, 0, 10))(t)), 0)
-		same(t, "accounts", len(value(f.ListAccounts(ctx, p.ID, c.Application.ID))(t)), 0)
-		wantErr(t, "push", f.AddFile(ctx, arrival(g, now)), library.ErrNotFound)
-		wantErr(t, "delete again", f.DeleteLibrary(ctx, p.ID, now), library.ErrNotFound)
+		Must(t, f.DeleteLibrary(Ctx, p.ID, Later(10*time.Minute)))
+		_, err := f.FindLibrary(Ctx, p.Email)
+		WantErr(t, "library", err, library.ErrNotFound)
+		_, err = f.FindLibrary(Ctx, p.Email)
+		WantErr(t, "library by address", err, library.ErrNotFound)
+		_, err = f.GetLock(Ctx, p.ID, library.LockPassword)
+		WantErr(t, "lock", err, library.ErrNotFound)
+		Same(t, "logins", f.logins(p.Login), 0)
+		_, err = f.GetGrant(Ctx, g.ID)
+		WantErr(t, "grant", err, library.ErrNotFound)
+		_, err = f.GetTokenInfo(Ctx, access.Hash, library.UseAccess)
+		WantErr(t, "token", err, library.ErrNotFound)
+		_, err = f.GetSession(Ctx, s.Hash)
+		WantErr(t, "session", err, library.ErrNotFound)
+		_, err = f.GetFile(Ctx, p.ID, file.File.ID)
+		WantErr(t, "file", err, library.ErrNotFound)
+		Same(t, "number of files", Value(f.CountFiles(Ctx, p.ID))(t), 0)
+		Same(t, "number of events", len(Value(f.ListEvents(Ctx, p.ID, 0, 10))(t)), 0)
+		Same(t, "accounts", len(Value(f.ListAccounts(Ctx, p.ID, c.Application.ID))(t)), 0)
+		WantErr(t, "push", f.AddFile(Ctx, newFile(g, Now)), library.ErrNotFound)
+		WantErr(t, "delete again", f.DeleteLibrary(Ctx, p.ID, Now), library.ErrNotFound)
 
 		for _, remembered := range []struct {
 			what  string
@@ -201,33 +201,33 @@ func testDelete(open func(t *testing.T) Store) func(t *testing.T) {
 			at    time.Time
 			want  bool
 		}{
-			{"access token", access.Hash, later(10*time.Minute - time.Millisecond), true},
-			{"access token later", access.Hash, later(10 * time.Minute), false},
-			{"refresh token", refresh.Hash, now, false},
-			{"token of another library", theirs.Hash, now, false},
-			{"unknown token", anyHash(), now, false},
+			{"access token", access.Hash, Later(10*time.Minute - time.Millisecond), true},
+			{"access token later", access.Hash, Later(10 * time.Minute), false},
+			{"refresh token", refresh.Hash, Now, false},
+			{"token of another library", theirs.Hash, Now, false},
+			{"unknown token", AnyHash(), Now, false},
 		} {
-			same(t, remembered.what, value(f.WasDeleted(ctx, remembered.token, remembered.at))(t), remembered.want)
+			Same(t, remembered.what, Value(f.WasDeleted(Ctx, remembered.token, remembered.at))(t), remembered.want)
 		}
 
-		same(t, "file of another library", value(f.GetFile(ctx, other.ID, their.File.ID))(t), their.File)
-		same(t, "token of another library", value(f.GetTokenInfo(ctx, theirs.Hash, library.UseAccess))(t).Token, theirs)
-		same(t, "login of another library", f.logins(other.login), 1)
+		Same(t, "file of another library", Value(f.GetFile(Ctx, other.ID, their.File.ID))(t), their.File)
+		Same(t, "token of another library", Value(f.GetTokenInfo(Ctx, theirs.Hash, library.UseAccess))(t).Token, theirs)
+		Same(t, "login of another library", f.logins(other.Login), 1)
 		// The address is free again.
-		l := library.Library{ID: library.ID(anyID()), Email: p.Email, PublicKey: p.PublicKey, CreatedAt: now}
-		must(t, f.AddLibrary(ctx, l, nil, anyLogin(l.ID), anyEvent(l.ID)))
+		l := library.Library{ID: library.ID(AnyID()), Email: p.Email, PublicKey: p.PublicKey, CreatedAt: Now}
+		Must(t, f.AddLibrary(Ctx, l, nil, anyLogin(l.ID), AnyEvent(l.ID)))
 	}
 }
 
 // logins is how many of the logins are still there.
-func (f *fixture) logins(logins ...library.Login) int {
-	f.t.Helper()
+func (f *Fixture) logins(logins ...library.Login) int {
+	f.T.Helper()
 	n := 0
 	for _, l := range logins {
-		if _, _, err := f.GetLogin(ctx, l.Hash); err == nil {
+		if _, _, err := f.GetLogin(Ctx, l.Hash); err == nil {
 			n++
 		} else {
-			wantErr(f.t, "login", err, library.ErrNotFound)
+			WantErr(f.T, "login", err, library.ErrNotFound)
 		}
 	}
 	return n
@@ -239,5 +239,5 @@ func sameLibrary(t *testing.T, got, want library.Library) {
 		t.Error("library has another public key")
 	}
 	got.PublicKey, want.PublicKey = seal.PublicKey{}, seal.PublicKey{}
-	same(t, "library", got, want)
+	Same(t, "library", got, want)
 }

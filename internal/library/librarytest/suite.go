@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -24,8 +23,6 @@ type Store interface {
 	library.ConsentStore
 	library.FileStore
 	library.EventStore
-	delivery.ConnectionStore
-	delivery.DeliveryStore
 	library.Sweeper
 }
 
@@ -41,48 +38,44 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 		{"SigningKeys", TestSigningKeys},
 		{"Libraries", TestLibraries},
 		{"Logins", TestLogins},
-		{"Links", TestLinks},
+		{"Requests", TestLinks},
+		{"Allow", TestAllow},
 		{"Grants", TestGrants},
 		{"Tokens", TestTokens},
 		{"Accounts", TestAccounts},
 		{"Files", TestFiles},
 		{"Events", TestEvents},
-		{"Authorizations", TestAuthorizations},
-		{"Connected", TestConnected},
-		{"Renewal", TestRenewal},
-		{"Deliveries", TestDeliveries},
-		{"Claims", TestClaims},
 		{"Sweeper", TestSweeper},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, open) })
 	}
 }
 
-// now is the time at which the tests take place.
-var now = time.UnixMilli(1_795_000_000_123).UTC()
+// Now is the time at which the tests take place.
+var Now = time.UnixMilli(1_795_000_000_123).UTC()
 
-// later is a time after now.
-func later(d time.Duration) time.Time { return now.Add(d) }
+// Later is a time after now.
+func Later(d time.Duration) time.Time { return Now.Add(d) }
 
 // must fails the test on an error.
-func must(t testing.TB, err error) {
+func Must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-// value is that of a call that succeeds: value(s.GetGrant(ctx, id))(t).
-func value[T any](v T, err error) func(t testing.TB) T {
+// Value is that of a call that succeeds: value(s.GetGrant(ctx, id))(t).
+func Value[T any](v T, err error) func(t testing.TB) T {
 	return func(t testing.TB) T {
 		t.Helper()
-		must(t, err)
+		Must(t, err)
 		return v
 	}
 }
 
 // wantErr fails the test unless err is what is wanted.
-func wantErr(t testing.TB, what string, err, want error) {
+func WantErr(t testing.TB, what string, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {
 		t.Errorf("%s: %v, want %v", what, err, want)
@@ -90,7 +83,7 @@ func wantErr(t testing.TB, what string, err, want error) {
 }
 
 // same fails the test unless got is what is wanted, times and nil slices included.
-func same(t testing.TB, what string, got, want any) {
+func Same(t testing.TB, what string, got, want any) {
 	t.Helper()
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%s:\n got %s\nwant %s", what, show(got), show(want))
@@ -100,7 +93,7 @@ func same(t testing.TB, what string, got, want any) {
 func show(v any) string { return fmt.Sprintf("%+v", v) }
 
 // race calls f n times at once and returns the errors.
-func race(n int, f func(i int) error) []error {
+func Race(n int, f func(i int) error) []error {
 	errs := make([]error, n)
 	var ready, done sync.WaitGroup
 	start := make(chan struct{})
@@ -119,7 +112,7 @@ func race(n int, f func(i int) error) []error {
 }
 
 // oneWins fails the test unless exactly one of errs is nil and all others are want.
-func oneWins(t testing.TB, what string, errs []error, want error) {
+func OneWins(t testing.TB, what string, errs []error, want error) {
 	t.Helper()
 	won := 0
 	for _, err := range errs {
@@ -135,5 +128,5 @@ func oneWins(t testing.TB, what string, errs []error, want error) {
 	}
 }
 
-// ctx is the context of every call that is not about contexts.
-var ctx = context.Background()
+// Ctx is the context of every call that is not about contexts.
+var Ctx = context.Background()

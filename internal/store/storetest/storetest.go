@@ -1,0 +1,53 @@
+// Package storetest gives tests an empty SQLite database with all its tables. The migrations run
+// once in each test binary; every database is a copy of what they made.
+package storetest
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/carrelhq/carrel/internal/store"
+)
+
+// migrated returns the bytes of a database on which the migrations have run.
+var migrated = sync.OnceValues(func() (_ []byte, err error) {
+	folder, err := os.MkdirTemp("", "carrel-storetest-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	path := filepath.Join(folder, "carrel.db")
+	db, err := store.Open(context.Background(), path)
+	if err != nil {
+		return nil, err
+	}
+	// Closing moves the write-ahead log into the file.
+	if err := db.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+// SQLite returns the path of a new, empty database, for [store.Open]. The file is deleted when
+// the test ends.
+func SQLite(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "carrel.db")
+	Create(t, path)
+	return path
+}
+
+// Create makes a new, empty database at path.
+func Create(t testing.TB, path string) {
+	t.Helper()
+	content, err := migrated()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,19 @@
+package webtest
+
+import (
+	"net/http"
+	"testing"
+)
+
+// CheckForgedForms checks that the site refuses the form of a page without its token, and from another site.
+func CheckForgedForms(t *testing.T, p *Page, button, otherSite string) {
+	t.Helper()
+	action, fields := p.Form(button)
+	if got := p.Browser.Request(http.MethodPost, action, fields, http.Header{"Origin": {otherSite}}); got.Status != http.StatusForbidden {
+		t.Errorf("%s from another site: %d", button, got.Status)
+	}
+	fields.Del("token")
+	if got := p.Browser.Post(action, fields); got.Status != http.StatusForbidden {
+		t.Errorf("%s without a token: %d", button, got.Status)
+	}
+}
