@@ -108,10 +108,11 @@ func (c *Contract) Requests(claims ...Claim) *library.SignedRequest {
 	return Must(c.w.Clients.Verify(c.w.t.Context(), c.Signs(claims...)))(c.w.t)
 }
 
-// Authorizes adds an authorization request. The claims are added to those of [Authorizing].
+// Authorizes adds an authorization request to come back to the contract's first redirect URI. The claims are added to
+// those of [Authorizing].
 func (c *Contract) Authorizes(claims ...Claim) *library.AuthorizeResult {
 	c.w.t.Helper()
-	request := c.Requests(append([]Claim{Authorizing}, claims...)...)
+	request := c.Requests(append([]Claim{Authorizing, ReturningTo(c.Contract.RedirectURIs[0])}, claims...)...)
 	opened := Must(c.w.Consents.Authorize(c.w.t.Context(), request, wire.SessionOptions{}))(c.w.t)
 	c.w.Secrets.Plant(opened.Code.Reveal(), opened.Session.Key)
 	return opened

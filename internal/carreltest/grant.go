@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"testing"
 
+	"github.com/carrelhq/carrel/digime"
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 )
@@ -21,19 +22,30 @@ type Grant struct {
 	// Session is the session that was promised with the authorization request.
 	Session wire.Session
 	Code    string
+
+	id library.GrantID
 }
 
-// ID is the id of the grant.
-func (g *Grant) ID() library.GrantID { return library.GrantID(g.Tokens.ConsentID) }
+// ID is the id of the grant. That of the contract is the ID of g.Contract.
+func (g *Grant) ID() library.GrantID { return g.id }
 
 // Token is the access token, and Refresh the refresh token.
 func (g *Grant) Token() string   { return g.Tokens.AccessToken.Value }
 func (g *Grant) Refresh() string { return g.Tokens.RefreshToken.Value }
 
+// GrantOf returns a grant of which the contract knows the tokens.
+func (c *Contract) GrantOf(token digime.UserAccessToken) *Grant {
+	return &Grant{Contract: c, id: library.GrantID(token.ConsentID), Tokens: wire.TokenClaims{
+		AccessToken:  wire.TokenValue{Value: token.AccessToken.Value.Reveal()},
+		RefreshToken: wire.TokenValue{Value: token.RefreshToken.Value.Reveal()},
+	}}
+}
+
 // Exchanges exchanges the code for tokens.
 func (g *Grant) Exchanges() {
 	g.w.t.Helper()
 	g.Tokens = Must(g.w.Consents.Exchange(g.w.t.Context(), g.Requests(Exchanging(g.Code))))(g.w.t)
+	g.id = library.GrantID(g.Tokens.ConsentID)
 	g.w.Secrets.Plant(g.Token(), g.Refresh())
 }
 

@@ -84,9 +84,11 @@ func (p *Person) Answers(kind library.RequestKind, code seal.Secret) url.Values 
 func (p *Person) Consents(c *Contract, claims ...Claim) *Grant {
 	p.w.t.Helper()
 	asked := c.Authorizes(claims...)
+	request := p.Opens(library.AuthorizeRequest, asked.Code)
 	code := p.Answers(library.AuthorizeRequest, asked.Code).Get("code")
 	p.w.Secrets.Plant(code, Verifier)
-	return &Grant{Contract: c, Code: code, Session: asked.Session}
+	given := Must(p.w.Consents.LatestGrant(p.w.t.Context(), p.SignedIn(), request))(p.w.t)
+	return &Grant{Contract: c, Code: code, Session: asked.Session, id: given.ID}
 }
 
 // Allows allows what a contract asks for, which then exchanges its code for tokens.
@@ -109,6 +111,12 @@ func (p *Person) Stops(g *Grant) {
 func (p *Person) Shuts() {
 	p.w.t.Helper()
 	Must(p.w.People.Shut(p.w.t.Context(), p.SignedIn(), p.Password))(p.w.t)
+}
+
+// FileCount counts the files in the library.
+func (p *Person) FileCount() int {
+	p.w.t.Helper()
+	return Must(p.w.Files.Count(p.w.t.Context(), p.SignedIn()))(p.w.t)
 }
 
 // Events returns the person's activity, oldest first, after it has verified the chain.

@@ -29,17 +29,19 @@ func (v *Visitor) Visits(auth digime.Authorization) digime.Callback {
 	return Must(auth.ParseCallback(v.Opens(auth.URL)))(v.w.t)
 }
 
-// Opens goes through the pages from an address to the callback, and returns its query.
-func (v *Visitor) Opens(address string) url.Values {
+// Opens goes through the pages from an address to the callback, and returns its query. The callback is [Callback] or
+// the one that is given.
+func (v *Visitor) Opens(address string, callback ...string) url.Values {
 	v.w.t.Helper()
-	return QueryOf(v.w.t, Must(v.Walk(v.w.t.Context(), address, Callback))(v.w.t))
+	callback = append(callback, Callback)
+	return QueryOf(v.w.t, Must(v.Walk(v.w.t.Context(), address, callback[0]))(v.w.t))
 }
 
 // Allows allows what a contract asks for, and returns the user as the SDK has them. A token joins the grant to the
 // library of that token.
 func (v *Visitor) Allows(c *Contract, token ...digime.UserAccessToken) *digime.User {
 	v.w.t.Helper()
-	var o digime.AuthorizeOptions
+	o := digime.AuthorizeOptions{RedirectURL: Callback}
 	if len(token) > 0 {
 		o.Link = token[0]
 	}
@@ -47,10 +49,14 @@ func (v *Visitor) Allows(c *Contract, token ...digime.UserAccessToken) *digime.U
 	return user
 }
 
-// Connects connects a provider, allows what a contract asks for, and returns the account at the provider.
-func (v *Visitor) Connects(c *Contract) (*digime.User, digime.AccountID) {
+// Connects connects a provider, allows what a contract asks for, and returns the account at the provider. The
+// callback is [Callback] or the one that is given.
+func (v *Visitor) Connects(c *Contract, callback ...string) (*digime.User, digime.AccountID) {
 	v.w.t.Helper()
-	user, back := v.authorize(c, digime.AuthorizeOptions{SourceType: digime.SourcePush, SourcesScope: Measurements})
+	callback = append(callback, Callback)
+	user, back := v.authorize(c, digime.AuthorizeOptions{
+		RedirectURL: callback[0], SourceType: digime.SourcePush, SourcesScope: Measurements,
+	})
 	accounts := Must(user.ListAccounts(v.w.t.Context()))(v.w.t)
 	for _, a := range accounts {
 		if a.Reference == back.AccountReference && a.Type == digime.AccountPush {
@@ -67,8 +73,8 @@ var Measurements = digime.SourcesScope{DataType: []string{"measurements-vital-si
 func (v *Visitor) authorize(c *Contract, o digime.AuthorizeOptions) (*digime.User, digime.Callback) {
 	v.w.t.Helper()
 	contract := c.SDK()
-	o.RedirectURL = Callback
-	back := v.Visits(Must(contract.Authorize(v.w.t.Context(), o))(v.w.t))
+	auth := Must(contract.Authorize(v.w.t.Context(), o))(v.w.t)
+	back := Must(auth.ParseCallback(v.Opens(auth.URL, o.RedirectURL)))(v.w.t)
 	user := contract.User(Must(contract.Exchange(v.w.t.Context(), back))(v.w.t))
 	v.w.Secrets.Plant(user.Token().AccessToken.Value.Reveal(), user.Token().RefreshToken.Value.Reveal())
 	return user, back
