@@ -17,9 +17,9 @@ type AccountType string
 // The account types that this package uses. digi.me has more, such as "BANK".
 const (
 	// AccountUser is the account that represents the person at the application itself.
-	AccountUser AccountType = wire.AccountTypeUser
+	AccountUser AccountType = "USER"
 	// AccountPush is the account at a provider that [User.PushToProvider] sends to.
-	AccountPush AccountType = wire.AccountTypePush
+	AccountPush AccountType = "PUSH"
 )
 
 // Account is one account of a person at a source or provider. It marshals to the JSON of the protocol.

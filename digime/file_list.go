@@ -15,13 +15,13 @@ type SessionState string
 // The states of a session.
 const (
 	// SessionPending: the server has not started. The list of files means nothing yet.
-	SessionPending SessionState = wire.StatePending
+	SessionPending SessionState = "pending"
 	// SessionRunning: the server is fetching.
-	SessionRunning SessionState = wire.StateRunning
+	SessionRunning SessionState = "running"
 	// SessionPartial: the server has finished, and could not read all accounts.
-	SessionPartial SessionState = wire.StatePartial
+	SessionPartial SessionState = "partial"
 	// SessionCompleted: the server has finished.
-	SessionCompleted SessionState = wire.StateCompleted
+	SessionCompleted SessionState = "completed"
 )
 
 // Final reports whether the state is a final one.

@@ -81,7 +81,7 @@ func TestExchangeRefused(t *testing.T) {
 			// The second use of a code is noted for its person.
 			w.Unchanged("a refused exchange", func() {
 				w.refused(t, w.send(t, post("oauth/token", w.bearer(tt.by, tt.with), "")), tt.want)
-			}, "events")
+			}, "events", "chains")
 		})
 	}
 	got, err := w.tokens(w.send(t, post("oauth/token", w.bearer(w.write, exchanging(fresh)), "")))

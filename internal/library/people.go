@@ -33,7 +33,7 @@ type PeopleConfig struct {
 	DeleteWait time.Duration
 	// Closed says that no new libraries are made.
 	Closed bool
-	// PasswordCost is the cost of hashing a new password; zero for the default.
+	// PasswordCost is the cost of new passwords and recovery codes; zero stands for the default.
 	PasswordCost seal.PasswordCost
 }
 

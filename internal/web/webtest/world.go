@@ -47,9 +47,13 @@ func New(t testing.TB) *World {
 	return NewWith(t, library.PeopleConfig{DeleteWait: DeleteWait})
 }
 
+// cheap is the cost of passwords in tests.
+var cheap = seal.PasswordCost{Passes: 1, Memory: 8}
+
 // NewWith is New with a configuration of People.
 func NewWith(t testing.TB, config library.PeopleConfig) *World {
 	t.Helper()
+	config.PasswordCost = cheap
 	w := &World{T: t, now: time.Date(2026, 11, 24, 10, 42, 0, 0, time.UTC), Log: &Log{}, Listing: &Listing{}}
 	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "carrel.db"))
 	if err != nil {
