@@ -20,6 +20,7 @@ import (
 // TestProviderSimulator checks the flags that the command prints while it runs, the files
 // that they name, and that it shuts down gracefully.
 func TestProviderSimulator(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	data := filepath.Join(t.TempDir(), "sim")

@@ -198,6 +198,16 @@ var rules = []rule{
 		outside: []string{anyModule},
 	},
 	{
+		pkg: "internal/carreltest",
+		why: "it gives tests a whole world, so it knows every part of it, and only tests know it",
+		imports: []string{
+			"internal/server", "internal/library", "internal/delivery", "internal/seal", "internal/store", "internal/blob",
+			"internal/catalogue", "internal/fhir", "internal/provider/medmij", "internal/simulator", "internal/demo",
+			"digime", "digime/wire",
+		},
+		outside: []string{anyModule},
+	},
+	{
 		pkg: "internal/server/servertest",
 		why: "it starts a whole server and hands the test an SDK client",
 		imports: []string{
