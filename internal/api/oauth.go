@@ -95,7 +95,7 @@ func (a *api) reference(w http.ResponseWriter, r *http.Request, signed *library.
 	if err := decode(r, &body); err != nil {
 		return err
 	}
-	id, err := a.Consents.Reference(r.Context(), signed, body)
+	id, err := a.Consents.AddReference(r.Context(), signed, body)
 	if err != nil {
 		return err
 	}

@@ -150,7 +150,8 @@ func (b *Tab) Eval(expression string) string {
 // Text is what a person reads of the element with the data-testid.
 func (b *Tab) Text(id string) string {
 	b.t.Helper()
-	return b.Eval(fmt.Sprintf(`document.querySelector(%q)?.innerText ?? "nothing of: " + document.body.innerText`, ByTestID(id)))
+	const expression = `document.querySelector(%q)?.innerText ?? "not there: " + document.body.innerText`
+	return b.Eval(fmt.Sprintf(expression, ByTestID(id)))
 }
 
 // FirstTestID is the data-testid of the first element that fits a selector.

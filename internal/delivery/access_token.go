@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 )
@@ -41,7 +42,7 @@ func (a *Connections) access(ctx context.Context, account Connection) (accessTok
 func (a *Connections) refresh(ctx context.Context, account Connection) (accessToken, error) {
 	for {
 		now := a.now()
-		claimed, err := a.store.ClaimRefresh(ctx, account.ID, account.AccessVersion, now, now.Add(renewalLifetime))
+		claimed, err := a.store.ClaimRefresh(ctx, account.ID, account.AccessVersion, now, now.Add(refreshLifetime))
 		if err == nil {
 			return a.refreshClaimed(ctx, claimed)
 		}
@@ -51,7 +52,7 @@ func (a *Connections) refresh(ctx context.Context, account Connection) (accessTo
 		select {
 		case <-ctx.Done():
 			return accessToken{}, fmt.Errorf("wait for renewal: %w", ctx.Err())
-		case <-time.After(renewalPause):
+		case <-time.After(refreshPause):
 		}
 		current, err := a.store.GetConnection(ctx, account.Library, account.ID, true)
 		if err != nil {
@@ -73,7 +74,7 @@ func (a *Connections) refreshClaimed(ctx context.Context, account Connection) (a
 	}
 	correlation := newCorrelation()
 	// What the provider gives must be stored even if whoever asked for it is gone.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewalLifetime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshLifetime)
 	defer cancel()
 	access, err := a.providers.RefreshTokens(ctx, account.Source.Provider, seal.SecretOf(h.Refresh), correlation)
 	switch {
@@ -128,4 +129,36 @@ func (a *Connections) endAccess(ctx context.Context, account Connection) error {
 		return fmt.Errorf("end access: %w", err)
 	}
 	return ErrReconnect
+}
+
+// storedTokens is a provider's access as it is sealed.
+type storedTokens struct {
+	Token   string      `json:"token"`
+	Refresh string      `json:"refresh,omitempty"`
+	Until   wire.Millis `json:"until"`
+	// Correlation names the run, or the renewal, that gave it (MedMij, Resource interface).
+	Correlation string `json:"correlation"`
+}
+
+func newStoredTokens(p ProviderTokens, correlation string) storedTokens {
+	return storedTokens{
+		Token:       p.Access.Reveal(),
+		Refresh:     p.Refresh.Reveal(),
+		Until:       wire.MillisOf(p.ExpiresAt),
+		Correlation: correlation,
+	}
+}
+
+// accessEnd is when access ends that cannot be renewed; zero if it can be.
+func accessEnd(p ProviderTokens) time.Time {
+	if p.Refresh.IsZero() {
+		return p.ExpiresAt
+	}
+	return time.Time{}
+}
+
+// purposeAccess names an account by what stays when it is connected again, also where
+// its id is only known once the store has found the one that is there.
+func purposeAccess(a Connection) string {
+	return fmt.Sprintf("carrel provider access %s %s %d", a.Library, a.Application, a.Source.ID)
 }

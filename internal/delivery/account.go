@@ -12,7 +12,7 @@ import (
 // Of lists what an application may know of a person's accounts: the one that stands for
 // the person, and those that the person has connected there.
 func (a *Connections) ListForBearer(ctx context.Context, b *library.Bearer) ([]wire.Account, error) {
-	list, err := a.consents.Accounts(ctx, b)
+	list, err := a.consents.ListAccounts(ctx, b)
 	if err != nil {
 		return nil, err
 	}

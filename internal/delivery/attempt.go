@@ -14,7 +14,7 @@ import (
 // attempt tries once to deliver what is held under v's lease, and writes down how it
 // went. What it cannot write down, another server finds when the lease has run out.
 func (d *Queue) attempt(ctx context.Context, v Delivery) Result {
-	answer, err := d.try(ctx, &v)
+	answer, err := d.attemptOnce(ctx, &v)
 	if err != nil {
 		// Called off or taken over while it was held, or not written down: only the store
 		// knows how it stands.
@@ -35,13 +35,13 @@ func (d *Queue) attempt(ctx context.Context, v Delivery) Result {
 	return Result{Delivery: v, Answer: answer}
 }
 
-func (d *Queue) try(ctx context.Context, v *Delivery) (answer []byte, err error) {
+func (d *Queue) attemptOnce(ctx context.Context, v *Delivery) (answer []byte, err error) {
 	if !d.now().Before(v.ExpiresAt) {
-		return nil, d.finish(ctx, v, Expired, "its time was over", nil)
+		return nil, d.end(ctx, v, Expired, "its time was over", nil)
 	}
 	account, err := d.connections.store.GetConnection(ctx, v.Library, v.Account, true)
 	if errors.Is(err, library.ErrNotFound) {
-		return nil, d.finish(ctx, v, Expired, "the account was disconnected", nil)
+		return nil, d.end(ctx, v, Expired, "the account was disconnected", nil)
 	}
 	if err != nil {
 		return nil, d.retryLater(ctx, v, "the store did not answer", 0, err)
@@ -49,9 +49,9 @@ func (d *Queue) try(ctx context.Context, v *Delivery) (answer []byte, err error)
 	access, err := d.connections.access(ctx, account)
 	switch {
 	case errors.Is(err, ErrReconnect):
-		return nil, d.finish(ctx, v, Reconnect, "the provider's consent is over", nil)
+		return nil, d.end(ctx, v, Reconnect, "the provider's consent is over", nil)
 	case errors.Is(err, library.ErrNotFound):
-		return nil, d.finish(ctx, v, Expired, "the account was disconnected", nil)
+		return nil, d.end(ctx, v, Expired, "the account was disconnected", nil)
 	case err != nil:
 		return nil, d.retryLater(ctx, v, "access could not be renewed", 0, err)
 	}
@@ -59,7 +59,7 @@ func (d *Queue) try(ctx context.Context, v *Delivery) (answer []byte, err error)
 		return nil, d.retryLater(ctx, v, "others are being sent there", 0, nil)
 	}
 	defer d.perProvider.release(account.Source.Provider)
-	weight := min(weightOf(v.Size), maxMemory)
+	weight := min(memoryOf(v.Size), maxMemory)
 	if !d.memory.TryAcquire(weight) {
 		return nil, d.retryLater(ctx, v, "the server has as much under way as it can hold", 0, nil)
 	}
@@ -81,9 +81,9 @@ func (d *Queue) try(ctx context.Context, v *Delivery) (answer []byte, err error)
 // mostMemory bounds what resources under way take of the memory, in bytes by weightOf.
 const maxMemory = 256 << 20
 
-// weightOf is about what a resource takes while it is sent: itself, sealed and opened, and
+// memoryOf is about what a resource takes while it is sent: itself, sealed and opened, and
 // the provider's answer, which may give it back.
-func weightOf(size int64) int64 { return 64<<10 + 5*size }
+func memoryOf(size int64) int64 { return 64<<10 + 5*size }
 
 // post sends the resource. From the moment that the store says so until an answer is
 // written down, nobody may send it again.
@@ -97,7 +97,7 @@ func (d *Queue) post(
 	now := d.now()
 	err = d.store.BeginPosting(ctx, v.ID, v.Lease, now, now.Add(d.leaseLifetime()))
 	if errors.Is(err, library.ErrNotFound) {
-		return nil, d.finish(ctx, v, Expired, "it was called off", nil)
+		return nil, d.end(ctx, v, Expired, "it was called off", nil)
 	}
 	if err != nil {
 		return nil, err // not ours any more, or the store is away: the lease decides
@@ -120,7 +120,7 @@ func (d *Queue) post(
 			out = d.send(ctx, account, access, r)
 		case errors.Is(err, ErrReconnect):
 			v.Status = out.Status
-			return nil, d.finish(ctx, v, Reconnect, "the provider's consent is over", nil)
+			return nil, d.end(ctx, v, Reconnect, "the provider's consent is over", nil)
 		default:
 			return nil, d.retryLater(ctx, v, "access could not be renewed", 0, err)
 		}
@@ -131,9 +131,9 @@ func (d *Queue) post(
 	}
 	switch out.Kind {
 	case OutcomeDelivered:
-		return out.Answer, d.finish(ctx, v, Delivered, out.Reason, out.Answer)
+		return out.Answer, d.end(ctx, v, Delivered, out.Reason, out.Answer)
 	case OutcomeRefused:
-		return out.Answer, d.finish(ctx, v, Refused, out.Reason, out.Answer)
+		return out.Answer, d.end(ctx, v, Refused, out.Reason, out.Answer)
 	case OutcomeUnauthorized, OutcomeForbidden:
 		account.AccessVersion = access.version
 		switch err := d.connections.endAccess(context.WithoutCancel(ctx), account); {
@@ -142,11 +142,11 @@ func (d *Queue) post(
 		case !errors.Is(err, ErrReconnect):
 			return nil, d.retryLater(ctx, v, "the store did not answer", 0, err)
 		}
-		return out.Answer, d.finish(ctx, v, Reconnect, out.Reason, out.Answer)
+		return out.Answer, d.end(ctx, v, Reconnect, out.Reason, out.Answer)
 	case OutcomeNotFiled:
 		return nil, d.retryLater(ctx, v, out.Reason, out.RetryAfter, nil)
 	default:
-		return out.Answer, d.finish(ctx, v, Unknown, out.Reason, out.Answer)
+		return out.Answer, d.end(ctx, v, Unknown, out.Reason, out.Answer)
 	}
 }
 
@@ -164,7 +164,7 @@ func (d *Queue) retryLater(ctx context.Context, v *Delivery, reason string, wait
 	now := d.now()
 	next := now.Add(max(wait, d.backoff(v.Attempts)))
 	if !next.Before(v.ExpiresAt) {
-		return errors.Join(cause, d.finish(ctx, v, Expired, reason, nil))
+		return errors.Join(cause, d.end(ctx, v, Expired, reason, nil))
 	}
 	v.State, v.Reason, v.NextAt, v.UpdatedAt = Waiting, reason, next, now
 	ctx = context.WithoutCancel(ctx)
@@ -188,14 +188,14 @@ func (d *Queue) backoff(attempts int) time.Duration {
 const maxAnswer = 1 << 20
 
 // end writes the final state.
-func (d *Queue) finish(ctx context.Context, v *Delivery, state State, reason string, answer []byte) error {
+func (d *Queue) end(ctx context.Context, v *Delivery, state State, reason string, answer []byte) error {
 	v.State, v.Reason, v.UpdatedAt, v.Payload = state, reason, d.now(), nil
 	if answer != nil && len(answer) <= maxAnswer {
 		v.Answer = d.ring.Seal(purposeAnswer(v.ID), answer)
 	}
 	// It has happened, whoever still waits for it.
 	ctx = context.WithoutCancel(ctx)
-	return retryWrite(func() error { return d.store.EndDelivery(ctx, *v, d.eventOf(ctx, *v)) })
+	return retryWrite(func() error { return d.store.EndDelivery(ctx, *v, d.newEvent(ctx, *v)) })
 }
 
 // persist writes down what has happened and cannot be had again, though the store is
@@ -211,7 +211,7 @@ func retryWrite(write func() error) error {
 	}
 }
 
-var sentEvents = map[State]library.EventKind{
+var eventKinds = map[State]library.EventKind{
 	Delivered: library.EventSentAccepted,
 	Refused:   library.EventSentRefused,
 	Unknown:   library.EventSentUnknown,
@@ -219,12 +219,12 @@ var sentEvents = map[State]library.EventKind{
 	Reconnect: library.EventSentGivenUp,
 }
 
-func (d *Queue) eventOf(ctx context.Context, v Delivery) library.Event {
+func (d *Queue) newEvent(ctx context.Context, v Delivery) library.Event {
 	details := library.EventDetails{Application: v.Application, Contract: v.Contract}
 	client, err := d.clients.GetClient(context.WithoutCancel(ctx), v.Contract)
 	if err == nil { // its name is for the person's eyes only
 		details = client.EventDetails()
 	}
 	details.Grant, details.Account, details.Provider, details.Delivery, details.Types = v.Grant, v.Account, v.ProviderName, v.ID, v.Types
-	return library.Event{Library: v.Library, At: v.UpdatedAt, Kind: sentEvents[v.State], Details: details}
+	return library.Event{Library: v.Library, At: v.UpdatedAt, Kind: eventKinds[v.State], Details: details}
 }

@@ -2,12 +2,9 @@ package delivery
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
@@ -24,61 +21,6 @@ import (
 // is renewed by one at a time, on all nodes together, and what the provider gives in
 // its place is stored before it is used: a refresh token counts once.
 
-// Accounts connects people with providers, and holds what the providers give us.
-type Connections struct {
-	store     ConnectionStore
-	events    library.EventStore
-	consents  *library.Consents
-	catalogue Catalogue
-	providers Providers
-	ring      *seal.Keyring
-	now       func() time.Time
-	// returnTo is where browsers come back to from providers: each has an address below it.
-	redirectBase string
-}
-
-// NewConnections returns the accounts kept in store. Browsers come back from a provider to
-// returnTo with the id of its source behind, "<returnTo>/<source>": an address that is
-// one provider's alone, so that no other can pass on an answer that was meant for it
-// (RFC 9700, section 4.4).
-func NewConnections(
-	store ConnectionStore,
-	events library.EventStore,
-	consents *library.Consents,
-	catalogue Catalogue,
-	providers Providers,
-	ring *seal.Keyring,
-	now func() time.Time,
-	returnTo string,
-) *Connections {
-	return &Connections{
-		store:        store,
-		events:       events,
-		consents:     consents,
-		catalogue:    catalogue,
-		providers:    providers,
-		ring:         ring,
-		now:          now,
-		redirectBase: returnTo,
-	}
-}
-
-const (
-	// authorizationLifetime is how long a person may take at a provider: some of it goes to
-	// finding their DigiD.
-	authorizationLifetime = 30 * time.Minute
-	// renewalLifetime is how long a renewal may take before another may try. MedMij gives
-	// the token endpoint 10 s for its answer.
-	renewalLifetime = 18 * time.Second
-	// redeemTimeout is how long the swap of a code may take, with what follows.
-	redeemTimeout = 30 * time.Second
-	// renewalPause is how long to wait for somebody else's renewal before looking again.
-	renewalPause = 100 * time.Millisecond
-	// accessMargin is how long before its end access is taken for ended: a request
-	// takes a while.
-	accessMargin = 20 * time.Second
-)
-
 // authorizationSecrets are what the return needs and nobody else may see.
 type authorizationSecrets struct {
 	Verifier string `json:"verifier"`
@@ -86,48 +28,10 @@ type authorizationSecrets struct {
 	Return string `json:"return"`
 }
 
-// storedTokens is a provider's access as it is sealed.
-type storedTokens struct {
-	Token   string      `json:"token"`
-	Refresh string      `json:"refresh,omitempty"`
-	Until   wire.Millis `json:"until"`
-	// Correlation names the run, or the renewal, that gave it (MedMij, Resource interface).
-	Correlation string `json:"correlation"`
-}
-
 func purposeAuthorization(state seal.Hash) string { return "carrel trip " + state.String() }
-
-// purposeAccess names an account by what stays when it is connected again, also where
-// its id is only known once the store has found the one that is there.
-func purposeAccess(a Connection) string {
-	return fmt.Sprintf("carrel provider access %s %s %d", a.Library, a.Application, a.Source.ID)
-}
 
 // returnFrom is where browsers come back to from a source's provider.
 func (a *Connections) redirectURI(s Source) string { return fmt.Sprintf("%s/%d", a.redirectBase, s.ID) }
-
-func newCorrelation() string { return uuid.NewString() }
-
-func (a *Connections) sealJSON(purpose string, v any) ([]byte, error) {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", purpose, err)
-	}
-	return a.ring.Seal(purpose, text), nil
-}
-
-// opened reads what sealed wrote. The error of a text that does not decode is not told:
-// it might repeat some of it.
-func (a *Connections) openJSON(purpose string, box []byte, v any) error {
-	text, err := a.ring.Open(purpose, box)
-	if err != nil {
-		return fmt.Errorf("open %s: %w", purpose, err)
-	}
-	if json.Unmarshal(text, v) != nil {
-		return fmt.Errorf("open %s: not what was sealed", purpose)
-	}
-	return nil
-}
 
 // Depart prepares a person's trip to a provider and returns the address to send their
 // browser to. They will come back to Arrive, which hands out returnTo: the page to go on
@@ -265,14 +169,14 @@ func (a *Connections) HandleCallback(
 		return nil, fmt.Errorf("end trip: %w", err)
 	}
 	// The browser may go away now: the code is used up all the same.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redeemTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeTimeout)
 	defer cancel()
 	event := library.Event{Library: trip.Library, At: now, Kind: library.EventConnected, Details: client.EventDetails()}
 	event.Details.Provider = trip.Source.Name
 	var access ProviderTokens
 	back.Result = AuthorizationTimedOut
 	if now.Before(trip.ExpiresAt) {
-		access, back.Cause = a.redeem(ctx, trip, secrets, answer)
+		access, back.Cause = a.exchange(ctx, trip, secrets, answer)
 		back.Result = authorizationResult(back.Cause)
 	}
 	if back.Result == AuthorizationConnected {
@@ -286,7 +190,7 @@ func (a *Connections) HandleCallback(
 }
 
 // redeem swaps what the browser brought back for access.
-func (a *Connections) redeem(
+func (a *Connections) exchange(
 	ctx context.Context,
 	t Authorization,
 	secrets authorizationSecrets,
@@ -333,19 +237,22 @@ func (a *Connections) connect(ctx context.Context, t Authorization, access Provi
 	return nil
 }
 
-func newStoredTokens(p ProviderTokens, correlation string) storedTokens {
-	return storedTokens{
-		Token:       p.Access.Reveal(),
-		Refresh:     p.Refresh.Reveal(),
-		Until:       wire.MillisOf(p.ExpiresAt),
-		Correlation: correlation,
-	}
-}
-
-// accessEnd is when access ends that cannot be renewed; zero if it can be.
-func accessEnd(p ProviderTokens) time.Time {
-	if p.Refresh.IsZero() {
-		return p.ExpiresAt
-	}
-	return time.Time{}
+// Authorization is a person's way to a provider and back, in their browser: found by the hash
+// of the state that travels with them. It ends once, or by time.
+type Authorization struct {
+	State seal.Hash
+	// AuthRequest is the link that the trip is for.
+	Request     seal.Hash
+	Application wire.ApplicationID
+	Library     library.ID
+	// Login is the browser that left; no other may come back.
+	Login  library.LoginID
+	Source Source
+	// Correlation names the run in the provider's log and ours (X-Correlation-ID).
+	Correlation string
+	// Secrets are what is needed at the return, sealed by the keyring; see [Connections].
+	Secrets   []byte
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	EndedAt   time.Time
 }

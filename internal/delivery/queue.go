@@ -1,13 +1,10 @@
 package delivery
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,49 +15,6 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 )
-
-// QueueConfig says how patiently resources are delivered. Zero values become the
-// defaults.
-type QueueConfig struct {
-	// Wait is how long a push waits for the provider's own answer: 25 s by default.
-	AnswerTimeout time.Duration
-	// Attempt is how long one attempt may take. MedMij gives a provider 60 s (Resource
-	// interface); the default is 65.
-	AttemptTimeout time.Duration
-	// FirstRetry is about how long after a failure the next attempt is made (5 s by
-	// default); it doubles up to MaxRetry (15 min).
-	FirstRetry, MaxRetry time.Duration
-	// Keep is how long a delivery is tried: a day by default.
-	Lifetime time.Duration
-	// AnswerLifetime is how long a provider's answer can be asked for: 30 days by default.
-	AnswerLifetime time.Duration
-	// MaxAttempts is how many attempts this server makes at a time: 256 by default, and a quarter
-	// of that at one provider.
-	MaxAttempts int
-}
-
-func (c *QueueConfig) fill() {
-	for _, d := range []struct {
-		of   *time.Duration
-		then time.Duration
-	}{
-		{&c.AnswerTimeout, 25 * time.Second}, {&c.AttemptTimeout, 65 * time.Second}, {&c.FirstRetry, 5 * time.Second},
-		{&c.MaxRetry, 15 * time.Minute}, {&c.Lifetime, 24 * time.Hour}, {&c.AnswerLifetime, 30 * 24 * time.Hour},
-	} {
-		if *d.of == 0 {
-			*d.of = d.then
-		}
-	}
-	if c.MaxAttempts == 0 {
-		c.MaxAttempts = 256
-	}
-}
-
-// leaseMargin is how much longer than an attempt a claim lasts: for a renewal of access
-// that it began, and for what is done with the answer.
-const leaseMargin = renewalLifetime + 7*time.Second
-
-func (d *Queue) leaseLifetime() time.Duration { return d.config.AttemptTimeout + leaseMargin }
 
 // Deliveries brings resources to providers; delivery.go says how each goes.
 type Queue struct {
@@ -120,40 +74,11 @@ func NewQueue(
 	return d
 }
 
-func purposePayload(id library.DeliveryID) string { return "carrel delivery " + string(id) }
-func purposeAnswer(id library.DeliveryID) string  { return "carrel delivery answer " + string(id) }
-
 // Result is a delivery with the provider's own answer, if there is one.
 type Result struct {
 	Delivery Delivery
 	// Approval is JSON; nil if there is none.
 	Answer []byte
-}
-
-// Destination is the account that a bearer pushes to.
-type Destination struct {
-	bearer  *library.Bearer
-	account Connection
-}
-
-// Destination finds one of the bearer's accounts. Refusals are [*library.Refusal]s: an account
-// that is not there, or somebody else's, is NotFound; one that the person has to connect
-// again is refused with ServiceAuthorizationError.
-func (d *Queue) FindDestination(ctx context.Context, b *library.Bearer, id wire.AccountID) (*Destination, error) {
-	if err := b.Require(library.Write); err != nil {
-		return nil, err
-	}
-	account, err := d.connections.getAtApplication(ctx, b.Library.ID, b.Client.Application.ID, id)
-	if errors.Is(err, library.ErrNotFound) {
-		return nil, library.Unknown("Account").Because(err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if account.NeedsReconnect(d.now()) {
-		return nil, ErrReconnect
-	}
-	return &Destination{b, account}, nil
 }
 
 // mostWaiting bounds what may wait for one account; a push beyond it is told to come back.
@@ -164,8 +89,8 @@ type Queued struct {
 	// Delivery is how it was kept.
 	Delivery Delivery
 
-	patience time.Duration
-	done     <-chan Result // nil if it waits for its turn
+	timeout time.Duration
+	done    <-chan Result // nil if it waits for its turn
 }
 
 // Keep keeps a resource and begins to send it to a destination. Refusals are
@@ -206,7 +131,7 @@ func (d *Queue) Enqueue(ctx context.Context, to *Destination, r Resource) (*Queu
 		return nil, fmt.Errorf("add delivery: %w", err)
 	}
 	v.Payload = nil // it is loaded when its turn comes
-	k := &Queued{Delivery: v, patience: d.config.AnswerTimeout}
+	k := &Queued{Delivery: v, timeout: d.config.AnswerTimeout}
 	if atOnce {
 		k.done = d.begin(v)
 	} else {
@@ -222,7 +147,7 @@ func (k *Queued) Wait(ctx context.Context) *Result {
 	if k.done == nil {
 		return &Result{Delivery: k.Delivery}
 	}
-	patience := time.NewTimer(k.patience)
+	patience := time.NewTimer(k.timeout)
 	defer patience.Stop()
 	select {
 	case p := <-k.done:
@@ -258,28 +183,6 @@ func (d *Queue) begin(v Delivery) <-chan Result {
 		done <- d.attempt(d.stopped, v)
 	})
 	return done
-}
-
-// sealPayload seals a resource: a line of JSON that says how it goes, and its body.
-func (d *Queue) sealPayload(id library.DeliveryID, r Resource) ([]byte, error) {
-	head, err := json.Marshal(r)
-	if err != nil {
-		return nil, fmt.Errorf("encode resource: %w", err)
-	}
-	return d.ring.Seal(purposePayload(id), slices.Concat(head, []byte{'\n'}, r.Body)), nil
-}
-
-func (d *Queue) openPayload(id library.DeliveryID, box []byte) (r Resource, err error) {
-	text, err := d.ring.Open(purposePayload(id), box)
-	if err != nil {
-		return Resource{}, fmt.Errorf("open payload: the keyring is not the one that it was sealed with: %w", err)
-	}
-	head, body, ok := bytes.Cut(text, []byte{'\n'})
-	if !ok || json.Unmarshal(head, &r) != nil {
-		return Resource{}, errors.New("open payload: not what was sealed")
-	}
-	r.Body = body
-	return r, nil
 }
 
 func newLease() string { return wire.RandomAlphanumeric(16) }

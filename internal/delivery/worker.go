@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/carrelhq/carrel/internal/library"
@@ -15,8 +14,8 @@ const (
 	pollInterval = 5 * time.Second
 	// claimedAtOnce bounds what is claimed at a time.
 	maxClaims = 16
-	// lostPage is how many lost deliveries are ended at a time.
-	lostPage = 100
+	// abandonedPage is how many lost deliveries are ended at a time.
+	abandonedPage = 100
 )
 
 // Run delivers what is due, on this server and beside others on the same store, until
@@ -24,7 +23,7 @@ const (
 func (d *Queue) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		wait := pollInterval
-		due, err := d.round(ctx)
+		due, err := d.runOnce(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
 			d.log.Error("deliveries", "error", err)
@@ -43,8 +42,8 @@ func (d *Queue) Run(ctx context.Context) {
 
 // round ends what was lost, begins what is due as far as there are places, and tells
 // when the next one is due.
-func (d *Queue) round(ctx context.Context) (next time.Time, err error) {
-	if err := d.finishLost(ctx); err != nil {
+func (d *Queue) runOnce(ctx context.Context) (next time.Time, err error) {
+	if err := d.endAbandoned(ctx); err != nil {
 		return time.Time{}, err
 	}
 	free := min(cap(d.slots)-len(d.slots), maxClaims)
@@ -76,13 +75,13 @@ func (d *Queue) round(ctx context.Context) (next time.Time, err error) {
 
 // endLost ends deliveries whose server died while they were on the wire: nobody knows
 // whether they were filed.
-func (d *Queue) finishLost(ctx context.Context) error {
-	lost, err := d.store.ListAbandoned(ctx, d.now(), lostPage)
+func (d *Queue) endAbandoned(ctx context.Context) error {
+	lost, err := d.store.ListAbandoned(ctx, d.now(), abandonedPage)
 	if err != nil {
 		return fmt.Errorf("list lost deliveries: %w", err)
 	}
 	for _, v := range lost {
-		err := d.finish(ctx, &v, Unknown, "the server stopped while it was being sent", nil)
+		err := d.end(ctx, &v, Unknown, "the server stopped while it was being sent", nil)
 		if err != nil && !errors.Is(err, library.ErrUsed) &&
 			!errors.Is(err, library.ErrNotFound) { // another server was first
 			return fmt.Errorf("end lost delivery: %w", err)
@@ -113,33 +112,4 @@ func (d *Queue) ForgetAnswers(ctx context.Context) error {
 		return fmt.Errorf("forget answers: %w", err)
 	}
 	return nil
-}
-
-// crowd counts the attempts under way at each provider, so that one that is slow does
-// not take every place.
-type perProviderLimit struct {
-	mu      sync.Mutex
-	running map[ProviderKey]int
-}
-
-// enter reports whether there is room for one more at a provider, and takes it.
-func (c *perProviderLimit) acquire(key ProviderKey, most int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.running[key] >= most {
-		return false
-	}
-	if c.running == nil {
-		c.running = map[ProviderKey]int{}
-	}
-	c.running[key]++
-	return true
-}
-
-func (c *perProviderLimit) release(key ProviderKey) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.running[key]--; c.running[key] == 0 {
-		delete(c.running, key)
-	}
 }

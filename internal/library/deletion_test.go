@@ -33,7 +33,7 @@ func newHousehold(t *testing.T, s settings) *household {
 	}
 	must(h.reader.readNow())(t)
 	must(
-		w.consents.Reference(
+		w.consents.AddReference(
 			t.Context(),
 			reading.call(),
 			wire.ReferenceRequest{Type: "accountId", Value: string(h.account(t))},
@@ -59,7 +59,7 @@ func newHousehold(t *testing.T, s settings) *household {
 }
 
 func (h *household) account(t *testing.T) wire.AccountID {
-	return must(h.w.consents.Accounts(t.Context(), must(h.reader.bearer())(t)))(t)[0].ID
+	return must(h.w.consents.ListAccounts(t.Context(), must(h.reader.bearer())(t)))(t)[0].ID
 }
 
 // mentions lists where in the database a text stands, table by table and column by

@@ -281,7 +281,7 @@ func TestReconnect(t *testing.T) {
 	opened := must(w.consents.AuthorizeForToken(t.Context(), c.call(accessToken(g.tokens.AccessToken.Value),
 		func(q *wire.RequestClaims) { q.RedirectURI = callback }), wire.SessionOptions{}))(t)
 	handle := must(
-		w.consents.Reference(
+		w.consents.AddReference(
 			t.Context(),
 			c.call(),
 			wire.ReferenceRequest{Type: "accountId", Value: string(account.ID)},

@@ -150,7 +150,7 @@ func TestCodeOfARevokedGrant(t *testing.T) {
 	anna := w.resident("anna@example.org")
 	opened := must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
 	code := anna.answer(library.AuthorizeRequest, opened.Code.Reveal()).Get("code")
-	grants := must(w.consents.Grants(t.Context(), anna.in()))(t)
+	grants := must(w.consents.ListGrants(t.Context(), anna.in()))(t)
 	if err := w.consents.Revoke(t.Context(), anna.in(), grants[0].Grant.ID); err != nil {
 		t.Fatal(err)
 	}

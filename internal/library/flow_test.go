@@ -104,14 +104,14 @@ func TestNothingIsShared(t *testing.T) {
 			t.Errorf("%s and %s have the same name", whose, other)
 		}
 		subjects[g.reader.tokens.Subject] = whose
-		accounts := must(w.consents.Accounts(t.Context(), must(g.reader.bearer())(t)))(t)
+		accounts := must(w.consents.ListAccounts(t.Context(), must(g.reader.bearer())(t)))(t)
 		if len(accounts) != 1 || accounts[0].Type != wire.AccountTypeUser {
 			t.Errorf("%s sees the accounts %+v", whose, accounts)
 		}
 	}
 	ids := map[wire.AccountID]bool{}
 	for _, g := range grants {
-		ids[must(w.consents.Accounts(t.Context(), must(g.writer.bearer())(t)))(t)[0].ID] = true
+		ids[must(w.consents.ListAccounts(t.Context(), must(g.writer.bearer())(t)))(t)[0].ID] = true
 	}
 	if len(ids) != len(grants) {
 		t.Errorf("%d account ids for %d people at applications", len(ids), len(grants))

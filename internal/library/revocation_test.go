@@ -223,7 +223,7 @@ func TestDeleteUserAccount(t *testing.T) {
 		refused(t, "revocation", err, library.Unknown("Account"))
 	}
 	ref := must(
-		w.consents.Reference(t.Context(), g.call(), wire.ReferenceRequest{Type: "accountId", Value: string(user)}),
+		w.consents.AddReference(t.Context(), g.call(), wire.ReferenceRequest{Type: "accountId", Value: string(user)}),
 	)(
 		t,
 	)

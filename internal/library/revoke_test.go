@@ -157,7 +157,7 @@ func TestGrants(t *testing.T) {
 	if err := w.consents.Revoke(t.Context(), anna.in(), library.GrantID(g.tokens.ConsentID)); err != nil {
 		t.Fatal(err)
 	}
-	views := must(w.consents.Grants(t.Context(), anna.in()))(t)
+	views := must(w.consents.ListGrants(t.Context(), anna.in()))(t)
 	if len(views) != 2 {
 		t.Fatalf("%d grants", len(views))
 	}

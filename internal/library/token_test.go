@@ -77,7 +77,7 @@ func TestExpiredIsNotRevoked(t *testing.T) {
 	}
 
 	h := anna.allowAgain(g.client)
-	grants := must(w.consents.Grants(t.Context(), anna.in()))(t)
+	grants := must(w.consents.ListGrants(t.Context(), anna.in()))(t)
 	if err := w.consents.Revoke(t.Context(), anna.in(), grants[0].Grant.ID); err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,10 @@ func newTour(t *testing.T, language string) *tour {
 		_, _ = fmt.Fprint(w, "<!doctype html><title>Back at the application</title>")
 	}))
 	t.Cleanup(application.Close)
-	tr := &tour{Tab: browsertest.Open(t), t: t, w: webtest.New(t), language: language, callback: application.URL + "/callback"}
+	tr := &tour{
+		Tab: browsertest.Open(t), t: t, w: webtest.New(t),
+		language: language, callback: application.URL + "/callback",
+	}
 	tr.SetLanguage(language)
 	return tr
 }

@@ -49,8 +49,9 @@ func TestEventsHaveTexts(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []library.EventKind{
 		library.EventLibraryCreated, library.EventSignedIn, library.EventWrongPassword, library.EventRecovered,
-		library.EventPasswordChanged, library.EventCodeMade, library.EventShut, library.EventReopened, library.EventAllowed,
-		library.EventRenewed, library.EventDenied, library.EventStopped, library.EventCodeReused, library.EventFileAdded,
+		library.EventPasswordChanged, library.EventCodeMade, library.EventShut, library.EventReopened,
+		library.EventAllowed, library.EventRenewed, library.EventDenied, library.EventStopped,
+		library.EventCodeReused, library.EventFileAdded,
 		library.EventFileRead, library.EventFileDownloaded,
 		library.EventConnected, library.EventNotConnected, library.EventAccountEnded, library.EventDisconnected,
 		library.EventSentAccepted, library.EventSentRefused, library.EventSentUnknown, library.EventSentGivenUp,
@@ -108,13 +109,15 @@ func TestSentEvents(t *testing.T) {
 			At: day, Kind: library.EventDisconnected,
 			Details: library.EventDetails{Application: "a", Provider: "De Linde"},
 		},
-		sent(library.EventAllowed), sent(library.EventConnected), sent(library.EventNotConnected), sent(library.EventAccountEnded),
+		sent(library.EventAllowed), sent(library.EventConnected), sent(library.EventNotConnected),
+		sent(library.EventAccountEnded),
 	}, day) {
 		got = append(got, strings.TrimPrefix(line, "Today, 24 November: "))
 	}
 	want := []string{
 		"Clinic sent a measurement to De Linde. Accepted.", "Clinic sent measurements to De Linde. Refused.",
-		"Clinic sent a document to De Linde. We do not know if it arrived.", "A measurement from Clinic did not reach De Linde.",
+		"Clinic sent a document to De Linde. We do not know if it arrived.",
+		"A measurement from Clinic did not reach De Linde.",
 		"Clinic sent a measurement, documents, answers to a questionnaire and other data to De Linde. Accepted.",
 		"Clinic sent answers to a questionnaire to De Linde. Accepted.", "Clinic sent data to De Linde. Accepted.",
 		"Data from Clinic did not reach De Linde.", "Clinic disconnected De Linde.", "You disconnected De Linde.",

@@ -113,7 +113,7 @@ func newConnectionRow(
 func (h *Connections) applicationNames(
 	r *http.Request, in *library.SignedIn,
 ) (map[wire.ApplicationID]string, error) {
-	grants, err := h.consents.Grants(r.Context(), in)
+	grants, err := h.consents.ListGrants(r.Context(), in)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +135,8 @@ func (h *Connections) ShowDisconnect(w http.ResponseWriter, r *http.Request, in 
 	}
 	provider := ui.CleanText(connection.Source.Name)
 	title := ui.BrowserOf(r).Texts.Text("accounts.disconnect_h1", "provider", provider)
-	return h.ui.Render(w, http.StatusOK, "disconnect", &disconnectPage{newAccountPage(h.ui, w, r, menuConnections, title)})
+	p := &disconnectPage{newAccountPage(h.ui, w, r, menuConnections, title)}
+	return h.ui.Render(w, http.StatusOK, "disconnect", p)
 }
 
 // PostDisconnect disconnects an account.

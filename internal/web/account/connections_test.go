@@ -28,7 +28,8 @@ func newConnection(t *testing.T) (w *webtest.World, clinic *webtest.App, b *webt
 func TestNoConnections(t *testing.T) {
 	t.Parallel()
 	b := webtest.New(t).NewPerson(webtest.Anna)
-	if got := b.Get("/accounts").TextOf("accounts"); got != "Nothing is connected yet. An app asks you when it is needed." {
+	const want = "Nothing is connected yet. An app asks you when it is needed."
+	if got := b.Get("/accounts").TextOf("accounts"); got != want {
 		t.Errorf("empty: %q", got)
 	}
 }
@@ -44,7 +45,8 @@ func TestConnections(t *testing.T) {
 		delivered := clinic.Send(token, id, "Observation")
 		p := b.Get("/accounts")
 		for _, want := range []string{
-			"Sint Lucas Hospital Connected", "For the app Demo Clinic", "Since 24 November 2026", "Last time: Today, 10:42",
+			"Sint Lucas Hospital Connected", "For the app Demo Clinic", "Since 24 November 2026",
+			"Last time: Today, 10:42",
 		} {
 			if !strings.Contains(p.TextOf(row), want) {
 				t.Errorf("no %q: %s", want, p.TextOf(row))

@@ -70,8 +70,9 @@ func TestDeliveryPages(t *testing.T) {
 			t.Errorf("%s: %d", before, p.Status)
 		}
 	}
-	if p := w.NewBrowser().Get("/accounts"); p.Title() != "Create your library" && p.Title() != "Sign in to your library" {
-		t.Errorf("a stranger sees %q", p.Title())
+	title := w.NewBrowser().Get("/accounts").Title()
+	if title != "Create your library" && title != "Sign in to your library" {
+		t.Errorf("a stranger sees %q", title)
 	}
 }
 

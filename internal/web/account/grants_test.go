@@ -20,8 +20,8 @@ func TestGrants(t *testing.T) {
 
 	t.Run("active", func(t *testing.T) {
 		for _, want := range []string{
-			"Demo Clinic Active", "It may Add files to your library", "Allowed on 24 November 2026", "Until 23 May 2027",
-			"Stop access of Demo Clinic",
+			"Demo Clinic Active", "It may Add files to your library", "Allowed on 24 November 2026",
+			"Until 23 May 2027", "Stop access of Demo Clinic",
 		} {
 			if !strings.Contains(p.TextOf("grant-"+id), want) {
 				t.Errorf("grant lacks %q: %s", want, p.TextOf("grant-"+id))

@@ -56,7 +56,9 @@ func parseAuthorizeQuery(q url.Values) (authorizeQuery, error) {
 	err := errors.Join(
 		check("sourceType", func(s string) bool { return s == "pull" || s == "push" }),
 		check("service", func(s string) bool { n, err := strconv.Atoi(s); return err == nil && n > 0 }),
-		check("sampleDataSet", func(s string) bool { return s != "" && len(s) <= maxSampleName && utf8.ValidString(s) }),
+		check("sampleDataSet", func(s string) bool {
+			return s != "" && len(s) <= maxSampleName && utf8.ValidString(s)
+		}),
 		check("sampleDataAutoOnboard", isBool),
 		check("includeSampleDataOnlySources", isBool),
 		check("triggerQuery", isBool),

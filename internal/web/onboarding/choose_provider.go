@@ -192,7 +192,8 @@ func (c *chooseProvider) findUsedBefore(
 	scope := f.query.scope
 	for _, a := range accounts {
 		source, err := c.catalogue.Get(a.Source.ID)
-		if err != nil || !source.Connectable() || !source.Push || !source.Matches(scope.DataTypes, scope.OrganizationType) {
+		if err != nil || !source.Connectable() || !source.Push ||
+			!source.Matches(scope.DataTypes, scope.OrganizationType) {
 			continue // it cannot be chosen now
 		}
 		p.UsedBefore = append(p.UsedBefore, newProviderRow(p.Texts, source))

@@ -35,7 +35,8 @@ func TestSearchProviders(t *testing.T) {
 		t.Errorf("by place: %s", found.Text())
 	}
 	none := search(p, "<nothing>")
-	if got := none.TextOf("service-count"); got != "Nothing found for “<nothing>”. Check the spelling, or try only the place." {
+	const nothing = "Nothing found for “<nothing>”. Check the spelling, or try only the place."
+	if got := none.TextOf("service-count"); got != nothing {
 		t.Errorf("nothing: %q", got)
 	}
 	if none.Attr("service-search", "value") != "<nothing>" {
@@ -99,23 +100,32 @@ func TestScopeNarrowsTheList(t *testing.T) {
 	t.Parallel()
 	w, clinic := newProviders(t)
 	b := w.NewPerson(webtest.Anna)
-	for scope, want := range map[string]struct{ what, services string }{
-		`{"dataType":["documents"]}`:                          {"documents", "Oosterwal"},
-		`{"organizationType":"hospital"}`:                     {"data", "Sint Lucas Hospital"},
-		`{"dataType":["documents","questionnaire-response"]}`: {"documents and answers to a questionnaire", "Oosterwal"},
-		`{"dataType":["measurements-vital-signs","vaccinations"],"organizationType":"general-practitioner"}`: {
-			"measurements and other data", "De Linde"},
+	open := func(scope string) *webtest.Page {
+		return b.Get(clinic.AuthorizeURL(webtest.WebCallback) + "&sourcesScope=" + scope)
+	}
+	for _, tt := range []struct{ scope, what, services string }{
+		{`{"dataType":["documents"]}`, "documents", "Oosterwal"},
+		{`{"organizationType":"hospital"}`, "data", "Sint Lucas Hospital"},
+		{
+			`{"dataType":["documents","questionnaire-response"]}`,
+			"documents and answers to a questionnaire", "Oosterwal",
+		},
+		{
+			`{"dataType":["measurements-vital-signs","vaccinations"],"organizationType":"general-practitioner"}`,
+			"measurements and other data", "De Linde",
+		},
 	} {
-		p := b.Get(clinic.AuthorizeURL(webtest.WebCallback) + "&sourcesScope=" + url.QueryEscape(url.QueryEscape(scope)))
-		if got := p.TextOf("services"); !strings.HasPrefix(got, want.services) || strings.Count(got, ",") != 1 {
-			t.Errorf("%s: %s", scope, got)
+		p := open(url.QueryEscape(url.QueryEscape(tt.scope)))
+		if got := p.TextOf("services"); !strings.HasPrefix(got, tt.services) || strings.Count(got, ",") != 1 {
+			t.Errorf("%s: %s", tt.scope, got)
 		}
-		if !strings.Contains(p.Text(), "wants to send "+want.what+" to your hospital") {
-			t.Errorf("%s: %s", scope, p.Text())
+		if !strings.Contains(p.Text(), "wants to send "+tt.what+" to your hospital") {
+			t.Errorf("%s: %s", tt.scope, p.Text())
 		}
 	}
-	p := b.Get(clinic.AuthorizeURL(webtest.WebCallback) + "&sourcesScope=" + url.QueryEscape(`{"organizationType":"dentist"}`))
-	if got := p.TextOf("service-count"); !strings.HasPrefix(got, "Demo Clinic cannot send this to any care provider on our list.") {
+	p := open(url.QueryEscape(`{"organizationType":"dentist"}`))
+	want := "Demo Clinic cannot send this to any care provider on our list."
+	if got := p.TextOf("service-count"); !strings.HasPrefix(got, want) {
 		t.Errorf("no provider: %s", p.Text())
 	}
 }

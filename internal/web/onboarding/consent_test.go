@@ -132,7 +132,8 @@ func TestPhoneCallback(t *testing.T) {
 		t.Run(answer, func(t *testing.T) {
 			b := w.NewBrowser()
 			p := b.CreateLibrary(clinic.AuthorizeURL(webtest.PhoneCallback), answer+"@example.org")
-			if csp := p.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "form-action 'self' clinic-app:;") {
+			csp := p.Header.Get("Content-Security-Policy")
+			if !strings.Contains(csp, "form-action 'self' clinic-app:;") {
 				t.Errorf("policy %s", csp)
 			}
 			p = p.Click(answer)

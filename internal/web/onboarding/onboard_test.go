@@ -42,7 +42,8 @@ func TestOnboard(t *testing.T) {
 		p = p.Follow()
 		b.Header.Del("Sec-Fetch-Site")
 		back := p.Attr("return", "href")
-		if p.Status != http.StatusOK || !strings.Contains(back, "success=true") || p.Title() != "Oosterwal is connected." {
+		if p.Status != http.StatusOK || !strings.Contains(back, "success=true") ||
+			p.Title() != "Oosterwal is connected." {
 			t.Errorf("%d %s, back by %q", p.Status, p.Text(), back)
 		}
 	})

@@ -25,7 +25,7 @@ func newConnection(t *testing.T) (
 // wantCallback wants a callback to the application with a query.
 func wantCallback(t *testing.T, callback *url.URL, query string) {
 	t.Helper()
-	if got := callback.Query().Encode(); got != query || callback.Host != "clinic.example" || callback.Path != "/callback" {
+	if callback.Query().Encode() != query || callback.Host != "clinic.example" || callback.Path != "/callback" {
 		t.Errorf("callback %s, want %s", callback, query)
 	}
 }

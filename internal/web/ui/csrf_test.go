@@ -13,31 +13,40 @@ import (
 func TestCheckCSRF(t *testing.T) {
 	t.Parallel()
 	w := webtest.New(t)
-	otherScheme := strings.Replace(w.URL, "http", "https", 1)
+	const (
+		ok        = http.StatusSeeOther
+		forbidden = http.StatusForbidden
+		foreign   = "https://evil.example"
+	)
+	set := func(name, value string) func(url.Values) { return func(f url.Values) { f.Set(name, value) } }
 	for name, tt := range map[string]struct {
 		origin, site string
 		change       func(url.Values)
 		want         int
 	}{
-		"origin of the site":         {origin: w.URL, want: http.StatusSeeOther},
-		"same-origin":                {site: "same-origin", want: http.StatusSeeOther},
-		"origin and same-origin":     {origin: w.URL, site: "same-origin", want: http.StatusSeeOther},
-		"neither header":             {want: http.StatusForbidden},
-		"foreign origin":             {origin: "https://evil.example", want: http.StatusForbidden},
-		"foreign origin same-origin": {origin: "https://evil.example", site: "same-origin", want: http.StatusForbidden},
-		"null origin":                {origin: "null", want: http.StatusForbidden},
-		"null origin same-origin":    {origin: "null", site: "same-origin", want: http.StatusForbidden},
-		"other port":                 {origin: "http://127.0.0.1:1", want: http.StatusForbidden},
-		"other scheme":               {origin: otherScheme, want: http.StatusForbidden},
-		"cross-site":                 {origin: w.URL, site: "cross-site", want: http.StatusForbidden},
-		"same-site":                  {site: "same-site", want: http.StatusForbidden},
-		"none":                       {site: "none", want: http.StatusForbidden},
-		"no token":                   {origin: w.URL, change: func(f url.Values) { f.Del("token") }, want: http.StatusForbidden},
-		"wrong token":                {origin: w.URL, change: func(f url.Values) { f.Set("token", "x") }, want: http.StatusForbidden},
-		"field twice":                {origin: w.URL, change: func(f url.Values) { f.Add("email", "b@example.org") }, want: http.StatusBadRequest},
-		"not UTF-8":                  {origin: w.URL, change: func(f url.Values) { f.Set("email", "\xff") }, want: http.StatusBadRequest},
-		"too large":                  {origin: w.URL, change: func(f url.Values) { f.Set("x", strings.Repeat("x", 70_000)) }, want: http.StatusRequestEntityTooLarge},
-		"unknown field":              {origin: w.URL, change: func(f url.Values) { f.Set("x", "y") }, want: http.StatusSeeOther},
+		"origin of the site":         {origin: w.URL, want: ok},
+		"same-origin":                {site: "same-origin", want: ok},
+		"origin and same-origin":     {origin: w.URL, site: "same-origin", want: ok},
+		"neither header":             {want: forbidden},
+		"foreign origin":             {origin: foreign, want: forbidden},
+		"foreign origin same-origin": {origin: foreign, site: "same-origin", want: forbidden},
+		"null origin":                {origin: "null", want: forbidden},
+		"null origin same-origin":    {origin: "null", site: "same-origin", want: forbidden},
+		"other port":                 {origin: "http://127.0.0.1:1", want: forbidden},
+		"other scheme":               {origin: strings.Replace(w.URL, "http", "https", 1), want: forbidden},
+		"cross-site":                 {origin: w.URL, site: "cross-site", want: forbidden},
+		"same-site":                  {site: "same-site", want: forbidden},
+		"none":                       {site: "none", want: forbidden},
+		"no token":                   {origin: w.URL, change: func(f url.Values) { f.Del("token") }, want: forbidden},
+		"wrong token":                {origin: w.URL, change: set("token", "x"), want: forbidden},
+		"field twice": {
+			origin: w.URL, change: func(f url.Values) { f.Add("email", "b@example.org") }, want: http.StatusBadRequest,
+		},
+		"not UTF-8": {origin: w.URL, change: set("email", "\xff"), want: http.StatusBadRequest},
+		"too large": {
+			origin: w.URL, change: set("x", strings.Repeat("x", 70_000)), want: http.StatusRequestEntityTooLarge,
+		},
+		"unknown field": {origin: w.URL, change: set("x", "y"), want: ok},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := w.NewBrowser()
@@ -57,7 +66,7 @@ func TestCheckCSRF(t *testing.T) {
 			if p.Status != tt.want {
 				t.Fatalf("status %d, want %d: %s", p.Status, tt.want, p.Text())
 			}
-			if tt.want == http.StatusSeeOther {
+			if tt.want == ok {
 				return
 			}
 			if p.Title() != "We could not check this page" {

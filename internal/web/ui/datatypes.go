@@ -50,8 +50,9 @@ func ResourceDataTypes(types []string) DataTypes {
 	add(count["Observation"], "what.measurement", "what.measurements")
 	add(max(count["DocumentReference"], count["Binary"]), "what.document", "what.documents")
 	add(count["QuestionnaireResponse"], "what.answers", "what.answers")
+	known := []string{"Observation", "DocumentReference", "Binary", "QuestionnaireResponse", "Bundle"}
 	for t := range count {
-		if !slices.Contains([]string{"Observation", "DocumentReference", "Binary", "QuestionnaireResponse", "Bundle"}, t) {
+		if !slices.Contains(known, t) {
 			keys = append(keys, otherData)
 			break
 		}

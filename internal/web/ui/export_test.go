@@ -26,7 +26,8 @@ func ErrorPageKeys() []string {
 	var keys []string
 	for _, p := range []ErrorPage{
 		PageLinkExpired, PageLinkUsed, PageLinkUnknown, PageBadRequest, PageContractEnded, PageWrongPerson,
-		PageUnknownAccount, PageReturnedBefore, PageForgedForm, PageCookiesBlocked, PageNotFound, PageBusy, PageServerError,
+		PageUnknownAccount, PageReturnedBefore, PageForgedForm, PageCookiesBlocked, PageNotFound, PageBusy,
+		PageServerError,
 	} {
 		keys = append(keys, p.key)
 	}

@@ -12,7 +12,10 @@ import (
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	texts := english()
-	pdf := &wire.MetadataFilter{MIMEType: []string{"application/pdf", "image/png", "image/jpeg"}, Tags: []string{"lab", "x\u202e"}}
+	pdf := &wire.MetadataFilter{
+		MIMEType: []string{"application/pdf", "image/png", "image/jpeg"}, Tags: []string{"lab", "x\u202e"},
+	}
+	named := &wire.MetadataFilter{Reference: []string{"a"}, AppID: []wire.ApplicationID{"b"}}
 	for _, tt := range []struct {
 		name               string
 		contract           library.Contract
@@ -20,7 +23,8 @@ func TestPermissions(t *testing.T) {
 	}{
 		{"write", library.Contract{Access: library.Write},
 			"Add new files to your library.",
-			"Read your files. It cannot even read back the files that it added.|Change or delete files.|See your email address, your name or your other apps.",
+			"Read your files. It cannot even read back the files that it added.|Change or delete files.|" +
+				"See your email address, your name or your other apps.",
 			"Add files to your library"},
 		{"all", library.Contract{Access: library.Read, Scope: library.Scope{Raw: true, Mapped: true}},
 			"Read all files in your library, and new ones too.",
@@ -34,11 +38,12 @@ func TestPermissions(t *testing.T) {
 			"Read these files, and new ones of this kind: PDF, Image with the label “lab”, “x”.",
 			"See any other files.|Change or delete files.|See your email address, your name or your other apps.",
 			"Read files: PDF, Image with the label “lab”, “x”"},
-		{"named", library.Contract{Access: library.Read, Scope: library.Scope{Raw: true, Filter: &wire.MetadataFilter{Reference: []string{"a"}, AppID: []wire.ApplicationID{"b"}}}},
+		{"named", library.Contract{Access: library.Read, Scope: library.Scope{Raw: true, Filter: named}},
 			"Read these files, and new ones of this kind: files with the name “a” from certain apps.",
 			"See any other files.|Change or delete files.|See your email address, your name or your other apps.",
 			"Read files: files with the name “a” from certain apps"},
-		{"empty filter", library.Contract{Access: library.Read, Scope: library.Scope{Raw: true, Filter: &wire.MetadataFilter{}}},
+		{"empty filter",
+			library.Contract{Access: library.Read, Scope: library.Scope{Raw: true, Filter: &wire.MetadataFilter{}}},
 			"Read all files in your library, and new ones too.",
 			"Change or delete files.|See your email address, your name or your other apps.",
 			"Read files: all of them"},
@@ -65,8 +70,9 @@ func TestPermissions(t *testing.T) {
 func TestFileKindKey(t *testing.T) {
 	t.Parallel()
 	for mimeType, want := range map[string]string{
-		"application/pdf": "files.kind.pdf", "image/JPEG": "files.kind.image", "text/plain; charset=utf-8": "files.kind.text",
-		"application/fhir+json": "files.kind.health", "application/json": "files.kind.data", "text/csv": "files.kind.data",
+		"application/pdf": "files.kind.pdf", "image/JPEG": "files.kind.image",
+		"text/plain; charset=utf-8": "files.kind.text", "application/fhir+json": "files.kind.health",
+		"application/json": "files.kind.data", "text/csv": "files.kind.data",
 		"application/zip": "files.kind.other", "": "files.kind.other",
 	} {
 		if got := ui.FileKindKey(mimeType); got != want {

@@ -68,7 +68,7 @@ func loadTexts(tag language.Tag, name string) *Texts {
 	if err := json.Unmarshal(data, &messages); err != nil {
 		panic(fmt.Sprintf("ui: texts in %s: %v", name, err))
 	}
-	t := &Texts{Code: tag.String(), Name: name, messages: make(map[string][]Span, len(messages)), numbers: message.NewPrinter(tag)}
+	t := &Texts{Code: tag.String(), Name: name, messages: map[string][]Span{}, numbers: message.NewPrinter(tag)}
 	for key, text := range messages {
 		t.messages[key] = parseMessage(text)
 	}

@@ -18,9 +18,11 @@ func TestErrorsHaveTexts(t *testing.T) {
 			}
 		}
 	}
-	for _, f := range []library.PasswordProblem{library.PasswordShort, library.PasswordCommon, library.PasswordIsEmail} {
-		if spans := english().PasswordError(&library.PasswordError{Problem: f}); len(spans) == 0 || spans[0].Text == "" {
-			t.Errorf("no text for a password that is %s", f)
+	problems := []library.PasswordProblem{library.PasswordShort, library.PasswordCommon, library.PasswordIsEmail}
+	for _, problem := range problems {
+		spans := english().PasswordError(&library.PasswordError{Problem: problem})
+		if len(spans) == 0 || spans[0].Text == "" {
+			t.Errorf("no text for a password that is %s", problem)
 		}
 	}
 }

@@ -74,7 +74,9 @@ func (b *Browser) Do(r *http.Request) *Page {
 	if err != nil {
 		b.T.Fatal(err)
 	}
-	return &Page{Browser: b, URL: r.URL, Status: answer.StatusCode, Header: answer.Header, Body: string(body), root: root}
+	return &Page{
+		Browser: b, URL: r.URL, Status: answer.StatusCode, Header: answer.Header, Body: string(body), root: root,
+	}
 }
 
 // Get opens a page, and follows redirects within the site.

@@ -9,7 +9,8 @@ import (
 func CheckForgedForms(t *testing.T, p *Page, button, otherSite string) {
 	t.Helper()
 	action, fields := p.Form(button)
-	if got := p.Browser.Request(http.MethodPost, action, fields, http.Header{"Origin": {otherSite}}); got.Status != http.StatusForbidden {
+	got := p.Browser.Request(http.MethodPost, action, fields, http.Header{"Origin": {otherSite}})
+	if got.Status != http.StatusForbidden {
 		t.Errorf("%s from another site: %d", button, got.Status)
 	}
 	fields.Del("token")

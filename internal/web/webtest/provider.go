@@ -138,7 +138,8 @@ func (p *Provider) AuthorizationURL(_ context.Context, a delivery.AuthorizationP
 	if p.gone {
 		return "", delivery.ErrProviderGone
 	}
-	return p.URL + "/authorize?" + url.Values{"state": {a.State.Reveal()}, "redirect_uri": {a.RedirectURI}}.Encode(), nil
+	query := url.Values{"state": {a.State.Reveal()}, "redirect_uri": {a.RedirectURI}}
+	return p.URL + "/authorize?" + query.Encode(), nil
 }
 
 // AuthorizationError implements [delivery.Providers].

@@ -80,14 +80,14 @@ func (q *Queries) GetReference(ctx context.Context, id string) (AccountReference
 	return i, err
 }
 
-const giveAccount = `-- name: GiveAccount :one
+const addOrShowAccount = `-- name: AddOrShowAccount :one
 INSERT INTO accounts (id, reference, library_id, application_id, subject, created_at)
 VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (library_id, application_id) DO UPDATE SET hidden_at = 0
 RETURNING id, reference, library_id, application_id, subject, created_at, hidden_at
 `
 
-type GiveAccountParams struct {
+type AddOrShowAccountParams struct {
 	ID            wire.AccountID
 	Reference     library.Reference
 	LibraryID     library.ID
@@ -97,8 +97,8 @@ type GiveAccountParams struct {
 }
 
 // One that is there stays as it is, and is seen again.
-func (q *Queries) GiveAccount(ctx context.Context, arg GiveAccountParams) (Account, error) {
-	row := q.queryRow(ctx, q.giveAccountStmt, giveAccount,
+func (q *Queries) AddOrShowAccount(ctx context.Context, arg AddOrShowAccountParams) (Account, error) {
+	row := q.queryRow(ctx, q.addOrShowAccountStmt, addOrShowAccount,
 		arg.ID,
 		arg.Reference,
 		arg.LibraryID,

@@ -468,14 +468,14 @@ func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) 
 	return items, nil
 }
 
-const listLost = `-- name: ListLost :many
+const listAbandoned = `-- name: ListAbandoned :many
 SELECT id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state, status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, size FROM deliveries
 WHERE state = 'posting' AND lease_until > 0 AND lease_until <= $1
 ORDER BY lease_until, id LIMIT $2
 `
 
-func (q *Queries) ListLost(ctx context.Context, now int64, lim int32) ([]Delivery, error) {
-	rows, err := q.query(ctx, q.listLostStmt, listLost, now, lim)
+func (q *Queries) ListAbandoned(ctx context.Context, now int64, lim int32) ([]Delivery, error) {
+	rows, err := q.query(ctx, q.listAbandonedStmt, listAbandoned, now, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -550,13 +550,13 @@ func (q *Queries) NextDue(ctx context.Context) (NextDueRow, error) {
 	return i, err
 }
 
-const putBack = `-- name: PutBack :execrows
+const postpone = `-- name: Postpone :execrows
 UPDATE deliveries SET state = 'waiting', status = $1, reason = $2, next_at = $3,
     updated_at = $4, lease = '', lease_until = 0
 WHERE id = $5 AND state IN ('waiting', 'posting') AND lease <> '' AND lease = $6
 `
 
-type PutBackParams struct {
+type PostponeParams struct {
 	Status int64
 	Reason string
 	NextAt int64
@@ -565,8 +565,8 @@ type PutBackParams struct {
 	Lease  string
 }
 
-func (q *Queries) PutBack(ctx context.Context, arg PutBackParams) (int64, error) {
-	result, err := q.exec(ctx, q.putBackStmt, putBack,
+func (q *Queries) Postpone(ctx context.Context, arg PostponeParams) (int64, error) {
+	result, err := q.exec(ctx, q.postponeStmt, postpone,
 		arg.Status,
 		arg.Reason,
 		arg.NextAt,

@@ -35,13 +35,13 @@ func (q *Queries) SweepDeletedTokens(ctx context.Context, now int64, portion int
 	return result.RowsAffected()
 }
 
-const sweepLinks = `-- name: SweepLinks :execrows
+const sweepRequests = `-- name: SweepRequests :execrows
 DELETE FROM links WHERE hash IN (
     SELECT l.hash FROM links l WHERE l.expires_at > 0 AND l.expires_at <= $1 LIMIT $2)
 `
 
-func (q *Queries) SweepLinks(ctx context.Context, now int64, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.sweepLinksStmt, sweepLinks, now, portion)
+func (q *Queries) SweepRequests(ctx context.Context, now int64, portion int32) (int64, error) {
+	result, err := q.exec(ctx, q.sweepRequestsStmt, sweepRequests, now, portion)
 	if err != nil {
 		return 0, err
 	}
@@ -149,13 +149,13 @@ func (q *Queries) SweepTokens(ctx context.Context, now int64, portion int32) (in
 	return result.RowsAffected()
 }
 
-const sweepTrips = `-- name: SweepTrips :execrows
+const sweepAuthorizations = `-- name: SweepAuthorizations :execrows
 DELETE FROM trips WHERE hash IN (
     SELECT t.hash FROM trips t WHERE t.expires_at > 0 AND t.expires_at <= $1 LIMIT $2)
 `
 
-func (q *Queries) SweepTrips(ctx context.Context, now int64, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.sweepTripsStmt, sweepTrips, now, portion)
+func (q *Queries) SweepAuthorizations(ctx context.Context, now int64, portion int32) (int64, error) {
+	result, err := q.exec(ctx, q.sweepAuthorizationsStmt, sweepAuthorizations, now, portion)
 	if err != nil {
 		return 0, err
 	}
