@@ -159,8 +159,8 @@ var rules = []rule{
 		outside: []string{anyModule},
 	},
 	{
-		pkg:     "internal/web/onboarding",
-		why:     "an application's request leads to no page of a person's own",
+		pkg: "internal/web/onboarding",
+		why: "an application's request leads to no page of a person's own",
 		imports: []string{
 			"internal/web/ui", "internal/web/signin", "internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/catalogue",
 		},
@@ -182,7 +182,8 @@ var rules = []rule{
 		pkg: "internal/web/webtest",
 		why: "it puts a whole site together for the tests of the pages",
 		imports: []string{
-			"internal/web", "internal/library", "internal/delivery", "internal/seal", "internal/store", "internal/blob",
+			"internal/web", "internal/library", "internal/delivery", "internal/seal", "internal/store",
+			"internal/store/storetest", "internal/blob",
 			"internal/catalogue", "internal/fhir", "digime/wire",
 		},
 		outside: []string{anyModule},
