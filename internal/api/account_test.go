@@ -19,7 +19,8 @@ func (w *world) revoking(k *consent, account, redirectURI []string) request {
 }
 
 func (w *world) deleting(k *consent, account wire.AccountID) request {
-	return request{method: "DELETE", path: "permission-access/service/h:accountId", bearer: w.as(k, nil), header: http.Header{"Accountid": {string(account)}}}
+	return request{method: "DELETE", path: "permission-access/service/h:accountId", bearer: w.as(k, nil),
+		header: http.Header{"Accountid": {string(account)}}}
 }
 
 // The page for taking an account away is told to who sees the account, and comes back
@@ -27,8 +28,10 @@ func (w *world) deleting(k *consent, account wire.AccountID) request {
 func TestRevokeAccountURL(t *testing.T) {
 	w := newWorld(t)
 	anna, bram := w.person(t), w.person(t)
-	writer, reader, foreign, brams := w.user(t, anna, w.write), w.user(t, anna, w.read), w.user(t, anna, w.foreign), w.user(t, bram, w.write)
-	account, elsewhere, theirs := string(w.standsFor(t, writer)), string(w.standsFor(t, foreign)), string(w.standsFor(t, brams))
+	writer, reader, foreign, brams := w.user(t, anna, w.write), w.user(t, anna, w.read), w.user(t, anna,
+		w.foreign), w.user(t, bram, w.write)
+	account, elsewhere, theirs := string(w.standsFor(t, writer)), string(w.standsFor(t,
+		foreign)), string(w.standsFor(t, brams))
 	for _, uri := range []string{callback, callback + "?", callback + "?shop=7&name=a%20b"} {
 		for _, k := range []*consent{writer, reader} {
 			var got wire.RevokeAnswer
@@ -39,7 +42,8 @@ func TestRevokeAccountURL(t *testing.T) {
 			}
 			w.secrets.plant(code)
 			link, err := w.db.GetAuthRequest(t.Context(), seal.SecretOf(code).Hash())
-			if err != nil || link.RedirectURI != uri || link.Library != anna.library.ID || link.ClientID != k.contract.id || link.ExpiresAt.Sub(link.CreatedAt) != 30*time.Minute {
+			if err != nil || link.RedirectURI != uri || link.Library != anna.library.ID ||
+				link.ClientID != k.contract.id || link.ExpiresAt.Sub(link.CreatedAt) != 30*time.Minute {
 				t.Errorf("link %+v, error %v", link, err)
 			}
 		}
@@ -57,21 +61,27 @@ func TestRevokeAccountURL(t *testing.T) {
 		"two":                   {writer, []string{account, account}, []string{callback}, notFound("Account")},
 		"an odd one":            {writer, []string{"../" + account}, []string{callback}, notFound("Account")},
 		"a long one":            {writer, []string{strings.Repeat("x", 5000)}, []string{callback}, notFound("Account")},
-		"two ways back":         {writer, []string{account}, []string{callback, callback}, bad("more than one redirectUri header")},
+		"two ways back": {writer, []string{account}, []string{callback, callback},
+			bad("more than one redirectUri header")},
 	} {
 		t.Run(name, func(t *testing.T) { w.refuses(t, w.revoking(tt.by, tt.account, tt.uris), tt.want) })
 	}
-	for _, uri := range []string{"", "https:", callback + "/", callback + "/../back", "https://CLINIC.example.org/back", "https://clinic.example.org:443/back",
-		"https://u@clinic.example.org/back", "https://evil.example/?" + callback, callback + "#a", callback + "?b#a", "javascript:alert(1)",
-		callback + "?a b", callback + "?a;b=%zz", callback + "?\xe2\x98\x82\xff", "/back", "http://127.0.0.1:1/elsewhere"} {
+	for _, uri := range []string{"", "https:", callback + "/", callback + "/../back",
+		"https://CLINIC.example.org/back", "https://clinic.example.org:443/back",
+		"https://u@clinic.example.org/back", "https://evil.example/?" + callback, callback + "#a", callback + "?b#a",
+		"javascript:alert(1)",
+		callback + "?a b", callback + "?a;b=%zz", callback + "?\xe2\x98\x82\xff", "/back",
+		"http://127.0.0.1:1/elsewhere"} {
 		for _, account := range [][]string{{account}, {"1_nosuchaccount"}, nil} {
 			t.Run(fmt.Sprint(uri, account), func(t *testing.T) {
 				said := strings.ToValidUTF8(uri, "\uFFFD")
-				w.refuses(t, w.revoking(writer, account, []string{uri}), refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + said + ") is invalid"})
+				w.refuses(t, w.revoking(writer, account, []string{uri}), refusal{400, wire.CodeInvalidRedirectURI,
+					"The redirect_uri (" + said + ") is invalid"})
 			})
 		}
 	}
-	w.refuses(t, w.revoking(writer, []string{account}, nil), refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri () is invalid"})
+	w.refuses(t, w.revoking(writer, []string{account}, nil), refusal{400, wire.CodeInvalidRedirectURI,
+		"The redirect_uri () is invalid"})
 	a := w.refuses(t, w.revoking(writer, []string{account}, []string{callback + "x?" + strings.Repeat("x", 20_000)}),
 		refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + callback + "x?xx…"})
 	if n := headSize(a.Header); n > 16<<10 {
@@ -91,7 +101,8 @@ func TestRevokeAccountURL(t *testing.T) {
 func TestDeleteWhoStandsForThePerson(t *testing.T) {
 	w := newWorld(t)
 	anna, bram := w.person(t), w.person(t)
-	writer, reader, foreign, brams := w.user(t, anna, w.write), w.user(t, anna, w.read), w.user(t, anna, w.foreign), w.user(t, bram, w.write)
+	writer, reader, foreign, brams := w.user(t, anna, w.write), w.user(t, anna, w.read), w.user(t, anna,
+		w.foreign), w.user(t, bram, w.write)
 	account := w.standsFor(t, writer)
 	subject := func(k *consent) string {
 		got, err := w.tokens(w.send(t, post("oauth/token", w.bearer(k.contract, refreshing(k)), "")))
@@ -101,7 +112,8 @@ func TestDeleteWhoStandsForThePerson(t *testing.T) {
 		return got.Subject
 	}
 	before := subject(writer)
-	for _, other := range []wire.AccountID{w.standsFor(t, brams), w.standsFor(t, foreign), "1_nosuchaccount"} { // nothing can be probed
+	for _, other := range []wire.AccountID{w.standsFor(t, brams), w.standsFor(t, foreign),
+		"1_nosuchaccount"} { // nothing can be probed
 		w.mustSend(t, w.deleting(writer, other), nil)
 	}
 	w.standsFor(t, writer)

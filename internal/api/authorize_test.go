@@ -34,30 +34,39 @@ func TestRedirectURI(t *testing.T) {
 		},
 	}
 	for call, make := range calls {
-		for _, uri := range []string{callback, callback + "?", callback + "?shop=7&name=a%20b", callback + "?a=%E2%98%82"} {
+		for _, uri := range []string{callback, callback + "?", callback + "?shop=7&name=a%20b",
+			callback + "?a=%E2%98%82"} {
 			t.Run(call+"/good "+uri, func(t *testing.T) { w.mustSend(t, make(uri), nil) })
 		}
 		for _, uri := range []string{
 			"", "/back", "//clinic.example.org/back", "back", "https:", "https://",
-			callback + "/", callback + "/elsewhere", callback + "x", callback + "/../back", callback + "%2F", "https://clinic.example.org/%62ack",
-			"https://clinic.example.org", "https://clinic.example.org//back", "https://clinic.example.org/BACK", "https://clinic.example.org/./back",
-			"https://CLINIC.example.org/back", "HTTPS://clinic.example.org/back", "http://clinic.example.org/back", "ftp://clinic.example.org/back",
-			"https://clinic.example.org:443/back", "https://clinic.example.org:1/back", "https://clinic.example.org.evil.example/back",
-			"https://evil.example/?" + callback, "https://clinic.example.org@evil.example/back", "https://u@clinic.example.org/back", "https://u:p@clinic.example.org/back",
+			callback + "/", callback + "/elsewhere", callback + "x", callback + "/../back", callback + "%2F",
+			"https://clinic.example.org/%62ack",
+			"https://clinic.example.org", "https://clinic.example.org//back", "https://clinic.example.org/BACK",
+			"https://clinic.example.org/./back",
+			"https://CLINIC.example.org/back", "HTTPS://clinic.example.org/back", "http://clinic.example.org/back",
+			"ftp://clinic.example.org/back",
+			"https://clinic.example.org:443/back", "https://clinic.example.org:1/back",
+			"https://clinic.example.org.evil.example/back",
+			"https://evil.example/?" + callback, "https://clinic.example.org@evil.example/back",
+			"https://u@clinic.example.org/back", "https://u:p@clinic.example.org/back",
 			"https://clinic.example.org\\@evil.example/back", "https://evil.example\\.clinic.example.org/back",
 			callback + "#a", callback + "?b#a", callback + "#", "javascript:alert(1)", "data:text/html,x",
-			callback + "/☂\r\nx: y", callback + "?a\r\nx: y", callback + "?a b", " " + callback, callback + " ", callback + "\x00", callback + "?a\x7f",
+			callback + "/☂\r\nx: y", callback + "?a\r\nx: y", callback + "?a b", " " + callback, callback + " ",
+			callback + "\x00", callback + "?a\x7f",
 			callback + "?a;b=%zz",
 		} {
 			t.Run(call+"/"+uri, func(t *testing.T) {
-				w.refuses(t, make(uri), refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + uri + ") is invalid"})
+				w.refuses(t, make(uri), refusal{400, wire.CodeInvalidRedirectURI,
+					"The redirect_uri (" + uri + ") is invalid"})
 			})
 		}
 		t.Run(call+"/none", func(t *testing.T) {
 			w.refuses(t, make(nil), refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri () is invalid"})
 		})
 		t.Run(call+"/long", func(t *testing.T) {
-			a := w.refuses(t, make(callback+"?"+strings.Repeat("☂", 2500)), refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + callback + "?☂☂…"})
+			a := w.refuses(t, make(callback+"?"+strings.Repeat("☂", 2500)), refusal{400, wire.CodeInvalidRedirectURI,
+				"The redirect_uri (" + callback + "?☂☂…"})
 			if n := headSize(a.Header); n > 16<<10 {
 				t.Errorf("%d bytes of headers, more than a client takes", n)
 			}
@@ -83,7 +92,8 @@ func TestAuthorizeRefused(t *testing.T) {
 		want refusal
 	}{
 		{"state too long", claims{"state": strings.Repeat("s", 4097)}, bad("state is too long")},
-		{"no challenge", claims{"code_challenge": nil, "code_challenge_method": nil}, bad("code_challenge_method must be S256")},
+		{"no challenge", claims{"code_challenge": nil, "code_challenge_method": nil},
+			bad("code_challenge_method must be S256")},
 		{"no challenge but its method", claims{"code_challenge": nil}, bad("code_challenge")},
 		{"no method", claims{"code_challenge_method": nil}, bad("code_challenge_method must be S256")},
 		{"plain", claims{"code_challenge_method": "plain"}, bad("code_challenge_method must be S256")},
@@ -99,12 +109,15 @@ func TestAuthorizeRefused(t *testing.T) {
 		})
 	}
 	var opened wire.SignedAnswer
-	w.mustSend(t, post("oauth/authorize", w.bearer(w.read, authorizing(claims{"state": strings.Repeat("s", 4096)})), ""), &opened)
+	w.mustSend(t, post("oauth/authorize", w.bearer(w.read, authorizing(claims{"state": strings.Repeat("s", 4096)})),
+		""), &opened)
 	if opened.Session == nil || opened.Session.Key == "" || opened.Session.Expiry.Time().Before(w.clock.Now()) {
 		t.Errorf("session %+v", opened.Session)
 	}
 	// response_type and response_mode say nothing that is not so anyway.
-	w.mustSend(t, post("oauth/authorize", w.bearer(w.read, authorizing(claims{"response_type": nil, "response_mode": nil, "state": nil})), ""), nil)
+	w.mustSend(t,
+		post("oauth/authorize", w.bearer(w.read, authorizing(claims{"response_type": nil, "response_mode": nil,
+			"state": nil})), ""), nil)
 }
 
 // An access token joins the new grant to its library: that of any contract of the
@@ -112,7 +125,8 @@ func TestAuthorizeRefused(t *testing.T) {
 func TestAuthorizeJoins(t *testing.T) {
 	w := newWorld(t)
 	anna, bram := w.person(t), w.person(t)
-	good, old, ended, foreign := w.user(t, anna, w.write), w.user(t, anna, w.second), w.user(t, bram, w.write), w.user(t, anna, w.foreign)
+	good, old, ended, foreign := w.user(t, anna, w.write), w.user(t, anna, w.second), w.user(t, bram,
+		w.write), w.user(t, anna, w.foreign)
 	w.expire(t, old.access)
 	w.revoke(t, bram, ended)
 	for _, tt := range []struct {
@@ -134,7 +148,8 @@ func TestAuthorizeJoins(t *testing.T) {
 			}
 			w.mustSend(t, r, nil)
 			var joined int
-			if err := w.sql.QueryRowContext(t.Context(), "SELECT count(*) FROM links WHERE library_id = ?", string(anna.library.ID)).Scan(&joined); err != nil || joined == 0 {
+			if err := w.sql.QueryRowContext(t.Context(), "SELECT count(*) FROM links WHERE library_id = ?",
+				string(anna.library.ID)).Scan(&joined); err != nil || joined == 0 {
 				t.Errorf("%d links to the person's library, error %v", joined, err)
 			}
 		})
@@ -147,14 +162,17 @@ func TestTokenReference(t *testing.T) {
 	w := newWorld(t)
 	anna := w.person(t)
 	reader, writer := w.user(t, anna, w.read), w.user(t, anna, w.write)
-	renewing := claims{"code_challenge": wire.Challenge(wire.RandomAlphanumeric(43)), "code_challenge_method": "S256", "redirect_uri": callback}
+	renewing := claims{"code_challenge": wire.Challenge(wire.RandomAlphanumeric(43)), "code_challenge_method": "S256",
+		"redirect_uri": callback}
 	onboard := claims{"redirect_uri": callback, "state": "more"}
 	call := func(k *consent, with claims) request { return post("oauth/token/reference", w.as(k, with), "") }
 
 	w.mustSend(t, call(reader, onboard), nil)
 	w.mustSend(t, call(reader, renewing), nil)
-	w.refuses(t, call(reader, claims{"redirect_uri": callback, "code_challenge": "x", "code_challenge_method": "S256"}), bad("code_challenge"))
-	w.refuses(t, call(reader, claims{"redirect_uri": callback, "state": strings.Repeat("s", 4097)}), bad("state is too long"))
+	w.refuses(t, call(reader, claims{"redirect_uri": callback, "code_challenge": "x",
+		"code_challenge_method": "S256"}), bad("code_challenge"))
+	w.refuses(t, call(reader, claims{"redirect_uri": callback, "state": strings.Repeat("s", 4097)}),
+		bad("state is too long"))
 	for _, with := range []claims{onboard, renewing} {
 		all := claims{"access_token": writer.access}
 		maps.Copy(all, with)

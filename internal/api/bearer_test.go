@@ -33,7 +33,8 @@ func forge(header, payload any, sign func(signed []byte) []byte) string {
 func ps512(key *rsa.PrivateKey) func([]byte) []byte {
 	return func(signed []byte) []byte {
 		sum := sha512.Sum512(signed)
-		signature, err := rsa.SignPSS(rand.Reader, key, crypto.SHA512, sum[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+		signature, err := rsa.SignPSS(rand.Reader, key, crypto.SHA512, sum[:],
+			&rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
 		if err != nil {
 			panic(err)
 		}
@@ -126,7 +127,8 @@ func TestBearerRefused(t *testing.T) {
 		{"a cloud token", forged(claims{"typ": "at+jwt"}, own), signature},
 
 		{"another contract's key", forged(nil, w.write.key), signature},
-		{"changed claims", parts[0] + "." + base64url.EncodeToString(append(must(json.Marshal(good())), ' ')) + "." + parts[2], signature},
+		{"changed claims", parts[0] + "." + base64url.EncodeToString(append(must(json.Marshal(good())),
+			' ')) + "." + parts[2], signature},
 		{"a cut signature", parts[0] + "." + parts[1] + "." + parts[2][:340], signature},
 		{"no signature", parts[0] + "." + parts[1] + ".", signature},
 
@@ -194,8 +196,10 @@ func TestAuthorizationHeader(t *testing.T) {
 		{"empty", []string{""}, badBearer("bearer token")},
 		{"Basic", []string{"Basic " + w.bearer(w.read, nil)}, badBearer("bearer token")},
 		{"the token alone", []string{w.bearer(w.read, nil)}, badBearer("bearer token")},
-		{"two tokens", []string{"Bearer " + w.bearer(w.read, nil) + ", Bearer " + w.bearer(w.read, nil)}, badBearer("bearer token")},
-		{"twice", []string{"Bearer " + w.bearer(w.read, nil), "Bearer " + w.bearer(w.read, nil)}, bad("more than one Authorization header")},
+		{"two tokens", []string{"Bearer " + w.bearer(w.read, nil) + ", Bearer " + w.bearer(w.read, nil)},
+			badBearer("bearer token")},
+		{"twice", []string{"Bearer " + w.bearer(w.read, nil), "Bearer " + w.bearer(w.read, nil)},
+			bad("more than one Authorization header")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := get("permission-access/contract", "")

@@ -24,8 +24,9 @@ func TestAtCapacity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	small := &http.Server{ReadHeaderTimeout: time.Minute, Handler: api.New(api.Config{Clients: w.Clients, People: w.People, Consents: w.Consents, Files: w.Files,
-		MaxInFlight: 2, Log: slog.New(slog.NewJSONHandler(w.log, nil))})}
+	small := &http.Server{ReadHeaderTimeout: time.Minute,
+		Handler: api.New(api.Config{Clients: w.Clients, People: w.People, Consents: w.Consents, Files: w.Files,
+			MaxInFlight: 2, Log: slog.New(slog.NewJSONHandler(w.log, nil))})}
 	go func() { _ = small.Serve(l) }()
 	t.Cleanup(func() { _ = small.Close() })
 	w.address = l.Addr().String()

@@ -41,7 +41,8 @@ func (w *world) tokens(a answer) (wire.TokenClaims, error) {
 func TestExchangeRefused(t *testing.T) {
 	w := newWorld(t)
 	anna, bram := w.person(t), w.person(t)
-	fresh, used, old, ended := w.consents(t, anna, w.write), w.consents(t, anna, w.write), w.consents(t, anna, w.write), w.consents(t, bram, w.write)
+	fresh, used, old, ended := w.consents(t, anna, w.write), w.consents(t, anna, w.write), w.consents(t, anna,
+		w.write), w.consents(t, bram, w.write)
 	if _, err := w.tokens(w.send(t, post("oauth/token", w.bearer(w.write, exchanging(used)), ""))); err != nil {
 		t.Fatal(err)
 	}
@@ -67,12 +68,18 @@ func TestExchangeRefused(t *testing.T) {
 		{"another application's", w.foreign, exchanging(fresh), invalid(wire.KindAuthorizationCode)},
 		{"no verifier", w.write, code(fresh.code, nil), invalid(wire.KindCodeVerifier)},
 		{"wrong verifier", w.write, code(fresh.code, used.verifier), invalid(wire.KindCodeVerifier)},
-		{"the challenge for a verifier", w.write, code(fresh.code, wire.Challenge(fresh.verifier)), invalid(wire.KindCodeVerifier)},
-		{"no grant_type", w.write, claims{"code": fresh.code, "code_verifier": fresh.verifier}, bad("grant_type must be authorization_code or refresh_token")},
-		{"password", w.write, claims{"grant_type": "password"}, bad("grant_type must be authorization_code or refresh_token")},
-		{"client credentials", w.write, claims{"grant_type": "client_credentials"}, bad("grant_type must be authorization_code or refresh_token")},
-		{"another case", w.write, claims{"grant_type": "Authorization_Code", "code": fresh.code}, bad("grant_type must be authorization_code or refresh_token")},
-		{"grant_type a list", w.write, claims{"grant_type": []string{"refresh_token"}}, badBearer("bearer token claims")},
+		{"the challenge for a verifier", w.write, code(fresh.code, wire.Challenge(fresh.verifier)),
+			invalid(wire.KindCodeVerifier)},
+		{"no grant_type", w.write, claims{"code": fresh.code, "code_verifier": fresh.verifier},
+			bad("grant_type must be authorization_code or refresh_token")},
+		{"password", w.write, claims{"grant_type": "password"},
+			bad("grant_type must be authorization_code or refresh_token")},
+		{"client credentials", w.write, claims{"grant_type": "client_credentials"},
+			bad("grant_type must be authorization_code or refresh_token")},
+		{"another case", w.write, claims{"grant_type": "Authorization_Code", "code": fresh.code},
+			bad("grant_type must be authorization_code or refresh_token")},
+		{"grant_type a list", w.write, claims{"grant_type": []string{"refresh_token"}},
+			badBearer("bearer token claims")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			before := w.stored(t)
@@ -88,7 +95,8 @@ func TestExchangeRefused(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the code is good in spite of those who tried it: %v", err)
 	}
-	w.mustSend(t, get("permission-access/accounts", w.bearer(w.write, claims{"access_token": got.AccessToken.Value})), nil)
+	w.mustSend(t, get("permission-access/accounts", w.bearer(w.write, claims{"access_token": got.AccessToken.Value})),
+		nil)
 }
 
 // A code that is exchanged many times at once gives tokens once.
@@ -140,7 +148,9 @@ func TestRefreshRefused(t *testing.T) {
 		{"expired", w.read, old.refresh, expired(wire.KindRefreshToken)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w.refuses(t, post("oauth/token", w.bearer(tt.by, claims{"grant_type": "refresh_token", "refresh_token": tt.token}), ""), tt.want)
+			w.refuses(t,
+				post("oauth/token", w.bearer(tt.by, claims{"grant_type": "refresh_token", "refresh_token": tt.token}),
+					""), tt.want)
 		})
 	}
 }
@@ -167,8 +177,10 @@ func TestRefreshAtOnce(t *testing.T) {
 	seen := map[string]bool{}
 	for _, k := range got {
 		seen[k.AccessToken.Value] = true
-		w.mustSend(t, post("permission-access/trigger", w.bearer(w.read, claims{"access_token": k.AccessToken.Value}), ""), nil)
-		if k.RefreshToken.Value != reader.refresh || k.AccessToken.ExpiresOn.Time().Before(w.clock.Now().Add(time.Hour)) {
+		w.mustSend(t, post("permission-access/trigger", w.bearer(w.read, claims{"access_token": k.AccessToken.Value}),
+			""), nil)
+		if k.RefreshToken.Value != reader.refresh ||
+			k.AccessToken.ExpiresOn.Time().Before(w.clock.Now().Add(time.Hour)) {
 			t.Errorf("refresh gave %v until %v", k.RefreshToken.Value == reader.refresh, k.AccessToken.ExpiresOn.Time())
 		}
 	}

@@ -69,10 +69,12 @@ func FuzzRequest(f *testing.F) {
 
 	letter := string(must(json.Marshal(letter)))
 	for i := range fuzzCalls {
-		f.Add(byte(i), session, file, `{"redirect_uri":"`+callback+`","grant_type":"refresh_token","refresh_token":"`+reader.refresh+`"}`, letter, []byte(`{"type":"accountId","value":"1_x"}`))
+		f.Add(byte(i), session, file,
+			`{"redirect_uri":"`+callback+`","grant_type":"refresh_token","refresh_token":"`+reader.refresh+`"}`, letter, []byte(`{"type":"accountId","value":"1_x"}`))
 		f.Add(byte(i), "..", "a%2Fb", `{"timestamp":1}`, `{"mimeType":1,"accounts":[{}]}`, []byte(`[[[[`))
 	}
-	f.Add(byte(1), "", "", string(must(json.Marshal(authorizing(nil)))), "null", []byte(`{"actions":{"pull":{"scope":{"criteria":[{"last":"3d"}]}}}}`))
+	f.Add(byte(1), "", "", string(must(json.Marshal(authorizing(nil)))), "null",
+		[]byte(`{"actions":{"pull":{"scope":{"criteria":[{"last":"3d"}]}}}}`))
 	f.Add(byte(0), "", "", "a.b.c", "eyJhbGciOiJub25lIn0..", []byte("\x00"))
 	for i, call := range fuzzCalls {
 		switch {
@@ -80,7 +82,8 @@ func FuzzRequest(f *testing.F) {
 			for _, call := range []byte{byte(i), byte(i + len(fuzzCalls))} {
 				f.Add(call, "stu3", account, `{}`, "", []byte(weight("x")))
 				f.Add(call, "3.0.2", account, `{}`, "", []byte(batch("x", "y")))
-				f.Add(call, "r4", account, `{}`, "", []byte(`{"resourceType":"Patient","identifier":[{"system":"urn:oid:2.16.840.1.113883.2.4.6.3","value":"999911120"}]}`))
+				f.Add(call, "r4", account, `{}`, "",
+					[]byte(`{"resourceType":"Patient","identifier":[{"system":"urn:oid:2.16.840.1.113883.2.4.6.3","value":"999911120"}]}`))
 				f.Add(call, "stu3", account, `{}`, "", []byte(`{"a":[[[[],{"a":1,"a":2}]],"\ud83d"]}<`))
 			}
 		case strings.Contains(call, "/revoke/"):
@@ -89,8 +92,9 @@ func FuzzRequest(f *testing.F) {
 		case strings.Contains(call, "/deliveries") || strings.Contains(call, "DELETE"):
 			f.Add(byte(i), "01x", "1_x", `{}`, "", []byte(nil))
 		case strings.Contains(call, "/discovery/") || strings.Contains(call, "/datasets/"):
-			f.Add(byte(i), "900206", "", `{"access_token":null}`, "", []byte(`{"limit":5,"offset":1,"sort":{"name":"desc"},"query":{"queryString":"elan","search":{"name":["x"]},`+
-				`"include":["id","service.name"],"filter":{"id":[1],"type":{"id":[2]},"publishedStatus":["approved"],"service":{"id":[900002]}}}}`))
+			f.Add(byte(i), "900206", "", `{"access_token":null}`, "",
+				[]byte(`{"limit":5,"offset":1,"sort":{"name":"desc"},"query":{"queryString":"elan","search":{"name":["x"]},`+
+					`"include":["id","service.name"],"filter":{"id":[1],"type":{"id":[2]},"publishedStatus":["approved"],"service":{"id":[900002]}}}}`))
 			f.Add(byte(i), "-1", "", `{}`, "", []byte(`{"query":{"filter":{"id":["1"]},"include":{}}}`))
 		}
 	}
@@ -102,7 +106,8 @@ func FuzzRequest(f *testing.F) {
 		if call%2 == 0 {
 			by = writer
 		}
-		r := &http.Request{Method: method, URL: &url.URL{Path: path}, Host: "127.0.0.1", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		r := &http.Request{Method: method, URL: &url.URL{Path: path}, Host: "127.0.0.1", Proto: "HTTP/1.1",
+			ProtoMajor: 1, ProtoMinor: 1,
 			Header: http.Header{"Authorization": {"Bearer " + w.fuzzToken(by, said)}}, Body: http.NoBody}
 		if descriptor != "" {
 			r.Header.Set("FileDescriptor", w.fuzzDescriptor(by, descriptor))
@@ -135,14 +140,17 @@ func (w *world) connectNowhere(t testing.TB, k *consent) string {
 		t.Fatal(err)
 	}
 	now := w.clock.Now()
-	link := library.AuthRequest{Hash: seal.NewSecret().Hash(), Kind: library.OnboardRequest, ClientID: k.contract.id, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
+	link := library.AuthRequest{Hash: seal.NewSecret().Hash(), Kind: library.OnboardRequest, ClientID: k.contract.id,
+		CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
 	if err := w.db.AddAuthRequest(t.Context(), link, library.Session{}); err != nil {
 		t.Fatal(err)
 	}
-	a := delivery.Connection{ID: nowhere, Reference: "nowhere", Library: grant.Library, Application: grant.Application, Pending: true,
+	a := delivery.Connection{ID: nowhere, Reference: "nowhere", Library: grant.Library,
+		Application: grant.Application, Pending: true,
 		Source: delivery.Source{ID: 900201, Name: "Nowhere", Push: true, Version: fhir.STU3, Provider: "fhir:nowhere"},
 		Access: []byte("not what was sealed"), CreatedAt: now, UpdatedAt: now}
-	if _, err := w.db.Connect(t.Context(), link.Hash, a, library.Event{Library: grant.Library, At: now, Kind: library.EventConnected}); err != nil {
+	if _, err := w.db.Connect(t.Context(), link.Hash, a, library.Event{Library: grant.Library, At: now,
+		Kind: library.EventConnected}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.db.CloseAuthRequest(t.Context(), link.Hash, now, "", nil); err != nil {
@@ -158,7 +166,8 @@ func (w *world) fuzzToken(by *consent, said string) string {
 	if json.Unmarshal([]byte(said), &over) != nil || over == nil {
 		return said
 	}
-	all := claims{"client_id": by.contract.id.String(), "nonce": wire.NewNonce(), "timestamp": w.clock.Now().UnixMilli(), "access_token": by.access}
+	all := claims{"client_id": by.contract.id.String(), "nonce": wire.NewNonce(),
+		"timestamp": w.clock.Now().UnixMilli(), "access_token": by.access}
 	maps.Copy(all, over)
 	return must(wire.Sign(by.contract.key, wire.Header{}, all))
 }
@@ -190,7 +199,8 @@ func checkShape(t *testing.T, r *http.Request, resp *http.Response, body []byte)
 		if err := json.Unmarshal(body, &v); err != nil || v == nil {
 			t.Fatalf("body %s: %v", body, err)
 		}
-	case resp.StatusCode != 200 || resp.Header["x-metadata"] == nil: //nolint:staticcheck // as the handler writes it, on purpose
+	case resp.StatusCode != 200 ||
+		resp.Header["x-metadata"] == nil: //nolint:staticcheck // as the handler writes it, on purpose
 		t.Fatalf("status %d, headers %v", resp.StatusCode, resp.Header)
 	}
 	for name, values := range resp.Header {

@@ -30,11 +30,13 @@ func TestNonceShape(t *testing.T) {
 		{"a number", 12345678, "bearer token claims"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w.refuses(t, get("permission-access/contract", w.bearer(w.read, claims{"nonce": tt.nonce})), badBearer(tt.want))
+			w.refuses(t, get("permission-access/contract", w.bearer(w.read, claims{"nonce": tt.nonce})),
+				badBearer(tt.want))
 		})
 	}
 	// Mobile clients draw hexadecimal digits.
-	w.mustSend(t, get("permission-access/contract", w.bearer(w.read, claims{"nonce": "6ebf55d8cc2d5fce48194d7d59e4f38a"})), nil)
+	w.mustSend(t, get("permission-access/contract",
+		w.bearer(w.read, claims{"nonce": "6ebf55d8cc2d5fce48194d7d59e4f38a"})), nil)
 }
 
 // A nonce counts once, whatever came of the call that it was used for.
@@ -65,7 +67,10 @@ func TestNonceReplayed(t *testing.T) {
 		again func(bearer string) request
 	}{
 		{"the same call", reader, contractOf, 200, nil},
-		{"another call", reader, contractOf, 200, func(b string) request { return get("permission-access/accounts", b) }},
+		{"another call", reader, contractOf, 200, func(b string) request {
+			return get("permission-access/accounts",
+				b)
+		}},
 		{"a small push", writer, pushing(small), 200, nil},
 		{"a large push", writer, pushing(large), 200, nil},
 		{"a push after a call", writer, contractOf, 200, pushing(small)},
@@ -81,9 +86,15 @@ func TestNonceReplayed(t *testing.T) {
 			r.header = http.Header{}
 			return r
 		}, 400, pushing(small)},
-		{"after a body that is no JSON", reader, func(b string) request { return post("permission-access/trigger", b, "{") }, 400,
+		{"after a body that is no JSON", reader, func(b string) request {
+			return post("permission-access/trigger", b,
+				"{")
+		}, 400,
 			func(b string) request { return post("permission-access/trigger", b, "{}") }},
-		{"after another contract's token", writer, func(b string) request { return get("permission-access/accounts", b) }, 200, contractOf},
+		{"after another contract's token", writer, func(b string) request {
+			return get("permission-access/accounts",
+				b)
+		}, 200, contractOf},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			nonce := wire.NewNonce()
@@ -136,7 +147,8 @@ func TestNonceRace(t *testing.T) {
 			}
 		}
 		if after := w.stored(t); good != 1 || after[10] != before[10]+1 {
-			t.Errorf("of ten pushes of %d bytes with one nonce %d succeeded and left %d files", size, good, after[10]-before[10])
+			t.Errorf("of ten pushes of %d bytes with one nonce %d succeeded and left %d files", size, good,
+				after[10]-before[10])
 		}
 	}
 }

@@ -24,8 +24,10 @@ func (w *world) person(t testing.TB) *person {
 	now := w.clock.Now()
 	p := &person{library.Library{ID: library.ID(seal.RandomID(26)), Email: seal.RandomID(12) + "@example.org",
 		PublicKey: key.PublicKey(), CreatedAt: now, CodeMadeAt: now, CodeSaved: true}, key}
-	login := library.Login{ID: library.LoginID(seal.RandomID(20)), Library: p.library.ID, Hash: seal.NewSecret().Hash(), CreatedAt: now, SeenAt: now, ExpiresAt: now}
-	if err := w.db.AddLibrary(t.Context(), p.library, nil, login, library.Event{Library: p.library.ID, At: now, Kind: library.EventLibraryCreated}); err != nil {
+	login := library.Login{ID: library.LoginID(seal.RandomID(20)), Library: p.library.ID,
+		Hash: seal.NewSecret().Hash(), CreatedAt: now, SeenAt: now, ExpiresAt: now}
+	if err := w.db.AddLibrary(t.Context(), p.library, nil, login, library.Event{Library: p.library.ID, At: now,
+		Kind: library.EventLibraryCreated}); err != nil {
 		t.Fatal(err)
 	}
 	return p
@@ -51,11 +53,14 @@ func (w *world) consents(t testing.TB, p *person, c contract) *consent {
 	w.secrets.plant(k.code, k.verifier, k.session)
 	promised := library.Session{Hash: session.Hash(), Client: c.id, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
 	answer := library.Approval{Request: link.Hash(), At: now,
-		Grant: library.Grant{ID: library.GrantID(seal.RandomID(26)), Library: p.library.ID, Application: c.id.Application,
-			Contract: c.id.Contract, CreatedAt: now, ExpiresAt: now.AddDate(0, 0, 180)},
-		Account: library.Account{ID: wire.AccountID("1_" + seal.RandomID(20)), Reference: library.Reference(seal.RandomID(16)),
-			Library: p.library.ID, Application: c.id.Application, Subject: seal.RandomID(26), CreatedAt: now},
-		Code:  library.AuthCode{Hash: code.Hash(), Client: c.id, Challenge: wire.Challenge(k.verifier), ExpiresAt: now.Add(10 * time.Minute)},
+		Grant: library.Grant{ID: library.GrantID(seal.RandomID(26)), Library: p.library.ID,
+			Application: c.id.Application,
+			Contract:    c.id.Contract, CreatedAt: now, ExpiresAt: now.AddDate(0, 0, 180)},
+		Account: library.Account{ID: wire.AccountID("1_" + seal.RandomID(20)),
+			Reference: library.Reference(seal.RandomID(16)),
+			Library:   p.library.ID, Application: c.id.Application, Subject: seal.RandomID(26), CreatedAt: now},
+		Code: library.AuthCode{Hash: code.Hash(), Client: c.id, Challenge: wire.Challenge(k.verifier),
+			ExpiresAt: now.Add(10 * time.Minute)},
 		Event: library.Event{Library: p.library.ID, At: now, Kind: library.EventAllowed}}
 	if c.access == library.Read {
 		var err error
@@ -69,7 +74,8 @@ func (w *world) consents(t testing.TB, p *person, c contract) *consent {
 			t.Fatal(err)
 		}
 	}
-	err := w.db.AddAuthRequest(t.Context(), library.AuthRequest{Hash: link.Hash(), Kind: library.AuthorizeRequest, ClientID: c.id, RedirectURI: callback,
+	err := w.db.AddAuthRequest(t.Context(), library.AuthRequest{Hash: link.Hash(), Kind: library.AuthorizeRequest,
+		ClientID: c.id, RedirectURI: callback,
 		Challenge: answer.Code.Challenge, Session: session.Hash(), CreatedAt: now, ExpiresAt: now.Add(time.Hour)}, promised)
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +117,8 @@ func (w *world) user(t testing.TB, p *person, c contract) *consent {
 // expire puts a token's end in the past; revoke ends its grant.
 func (w *world) expire(t testing.TB, token string) {
 	t.Helper()
-	w.exec(t, "UPDATE tokens SET expires_at = ? WHERE hash = ?", w.clock.Now().Add(-time.Minute).UnixMilli(), seal.SecretOf(token).Hash())
+	w.exec(t, "UPDATE tokens SET expires_at = ? WHERE hash = ?", w.clock.Now().Add(-time.Minute).UnixMilli(),
+		seal.SecretOf(token).Hash())
 }
 
 func (w *world) revoke(t testing.TB, p *person, k *consent) {

@@ -43,7 +43,8 @@ func newProviderWorld(t testing.TB, options ...func(*server.Config)) *providerWo
 			t.Errorf("the providers saw rules broken: %q", v)
 		}
 	})
-	k, err := w.Clients.AddContract(t.Context(), library.Contract{ID: "writeM", Application: w.foreign.id.Application, Access: library.Write,
+	k, err := w.Clients.AddContract(t.Context(), library.Contract{ID: "writeM", Application: w.foreign.id.Application,
+		Access:    library.Write,
 		PublicKey: string(wire.MarshalPublicKey(&w.foreign.key.PublicKey)), RedirectURIs: []string{callback}})
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +70,9 @@ func (w *providerWorld) consentAt(t testing.TB, p *demo.Walker, c contract, prov
 	t.Helper()
 	verifier := wire.RandomAlphanumeric(43)
 	var signed wire.SignedAnswer
-	w.mustSend(t, post("oauth/authorize", w.bearer(c, authorizing(claims{"code_challenge": wire.Challenge(verifier)})), ""), &signed)
+	w.mustSend(t,
+		post("oauth/authorize", w.bearer(c, authorizing(claims{"code_challenge": wire.Challenge(verifier)})),
+			""), &signed)
 	token, err := wire.ParseToken(signed.Token)
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +85,8 @@ func (w *providerWorld) consentAt(t testing.TB, p *demo.Walker, c contract, prov
 	}
 	scope := url.QueryEscape(`{"dataType":["measurements-vital-signs"]}`)
 	p.Provider = provider
-	back, err := p.Walk(t.Context(), "http://"+w.address+"/apps/saas/authorize?"+url.Values{"code": {link.Code}, "sourceType": {"push"}, "sourcesScope": {scope}}.Encode(), callback)
+	back, err := p.Walk(t.Context(), "http://"+w.address+"/apps/saas/authorize?"+url.Values{"code": {link.Code},
+		"sourceType": {"push"}, "sourcesScope": {scope}}.Encode(), callback)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,8 +154,9 @@ func weight(note string) string {
 func batch(notes ...string) string {
 	var entries []string
 	for i, note := range notes {
-		entries = append(entries, `{"fullUrl":"urn:uuid:0b7d5b4e-6b3c-4d0a-9a3e-00000000000`+string(rune('1'+i))+`","resource":`+weight(note)+
-			`,"request":{"method":"POST","url":"Observation"}}`)
+		entries = append(entries,
+			`{"fullUrl":"urn:uuid:0b7d5b4e-6b3c-4d0a-9a3e-00000000000`+string(rune('1'+i))+`","resource":`+weight(note)+
+				`,"request":{"method":"POST","url":"Observation"}}`)
 	}
 	return `{"resourceType":"Bundle","type":"batch","entry":[` + strings.Join(entries, ",") + `]}`
 }

@@ -41,7 +41,8 @@ func TestAccessTokenRefused(t *testing.T) {
 	w.expire(t, old.access)
 	w.revoke(t, bram, ended)
 	waiting := w.user(t, shut, w.read)
-	w.exec(t, "UPDATE libraries SET delete_at = ? WHERE id = ?", w.clock.Now().Add(time.Hour).UnixMilli(), string(shut.library.ID))
+	w.exec(t, "UPDATE libraries SET delete_at = ? WHERE id = ?", w.clock.Now().Add(time.Hour).UnixMilli(),
+		string(shut.library.ID))
 
 	calls := map[string]func(bearer string) request{
 		"accounts": func(b string) request { return get("permission-access/accounts", b) },
@@ -74,7 +75,8 @@ func TestAccessTokenRefused(t *testing.T) {
 	} {
 		for call, make := range calls {
 			t.Run(tt.name+"/"+call, func(t *testing.T) {
-				w.refuses(t, make(w.bearer(w.read, claims{"access_token": tt.token, "redirect_uri": callback})), tt.want)
+				w.refuses(t, make(w.bearer(w.read, claims{"access_token": tt.token, "redirect_uri": callback})),
+					tt.want)
 			})
 		}
 	}
@@ -112,11 +114,13 @@ func TestSessionRefused(t *testing.T) {
 	w.mustSend(t, post("oauth/authorize", w.bearer(w.read, authorizing(nil)), "{}"), &promised)
 
 	for name, key := range map[string]string{"unknown": wire.RandomAlphanumeric(43), "another person's": others,
-		"over": old, "not agreed to": promised.Session.Key, "another grant's": w.consents(t, w.person(t), w.read).session} {
+		"over": old, "not agreed to": promised.Session.Key, "another grant's": w.consents(t, w.person(t),
+			w.read).session} {
 		t.Run(name, func(t *testing.T) {
 			w.refuses(t, get("permission-access/query/"+key, w.as(reader, nil)), notFound("Session"))
 			w.refuses(t, get("permission-access/query/"+key+"/"+file, w.as(reader, nil)), notFound("Session"))
-			w.refuses(t, request{method: "HEAD", path: "permission-access/query/" + key + "/" + file, bearer: w.as(reader, nil)}, notFound("Session"))
+			w.refuses(t, request{method: "HEAD", path: "permission-access/query/" + key + "/" + file,
+				bearer: w.as(reader, nil)}, notFound("Session"))
 		})
 	}
 	t.Run("another person's file", func(t *testing.T) {
@@ -138,12 +142,14 @@ func TestClientRefused(t *testing.T) {
 		{"odd characters", "clinic_read☂\r\nC"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w.refuses(t, get("permission-access/contract", w.bearer(w.read, claims{"client_id": tt.id})), noClient(tt.id))
+			w.refuses(t, get("permission-access/contract", w.bearer(w.read, claims{"client_id": tt.id})),
+				noClient(tt.id))
 		})
 	}
 	t.Run("long", func(t *testing.T) {
 		id := strings.Repeat("x", 5000)
-		w.refuses(t, get("permission-access/contract", w.bearer(w.read, claims{"client_id": id})), noClient(id[:200]+"…"))
+		w.refuses(t, get("permission-access/contract", w.bearer(w.read, claims{"client_id": id})),
+			noClient(id[:200]+"…"))
 	})
 
 	reader := w.user(t, w.person(t), w.read)
@@ -151,9 +157,12 @@ func TestClientRefused(t *testing.T) {
 		name         string
 		end, restore string
 	}{
-		{"disabled contract", "UPDATE contracts SET disabled_at = 1 WHERE id = 'readC'", "UPDATE contracts SET disabled_at = 0"},
-		{"disabled application", "UPDATE applications SET disabled_at = 1 WHERE id = 'clinic'", "UPDATE applications SET disabled_at = 0"},
-		{"contract that is over", "UPDATE contracts SET expires_at = 1 WHERE id = 'readC'", "UPDATE contracts SET expires_at = 1e15"},
+		{"disabled contract", "UPDATE contracts SET disabled_at = 1 WHERE id = 'readC'",
+			"UPDATE contracts SET disabled_at = 0"},
+		{"disabled application", "UPDATE applications SET disabled_at = 1 WHERE id = 'clinic'",
+			"UPDATE applications SET disabled_at = 0"},
+		{"contract that is over", "UPDATE contracts SET expires_at = 1 WHERE id = 'readC'",
+			"UPDATE contracts SET expires_at = 1e15"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, r := range []request{
@@ -246,7 +255,10 @@ func TestEndedAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := w.person(t)
 			k := w.user(t, p, w.write)
-			push := func(size int) request { return w.push(k, w.as(k, nil), strings.NewReader(strings.Repeat("x", size))) }
+			push := func(size int) request {
+				return w.push(k, w.as(k, nil),
+					strings.NewReader(strings.Repeat("x", size)))
+			}
 			w.mustSend(t, push(1), nil)
 			want := end(t, p, k)
 			w.refuses(t, push(1), want)

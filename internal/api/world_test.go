@@ -70,7 +70,8 @@ func newWorld(t testing.TB, options ...func(*server.Config)) *world {
 	}
 	w.address = l.Addr().String()
 	database := filepath.Join(w.folder, "carrel.db")
-	config := server.Config{PublicURL: "http://" + w.address, Database: database, Blobs: filepath.Join(w.folder, "blobs"),
+	config := server.Config{PublicURL: "http://" + w.address, Database: database, Blobs: filepath.Join(w.folder,
+		"blobs"),
 		Keyring: filepath.Join(w.folder, "master.key"), Operator: "Test Hosting", Now: w.clock.Now,
 		Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	for _, o := range options {
@@ -124,11 +125,13 @@ func (w *world) register(t testing.TB) {
 		{&w.foreign, "monitor", "readM", library.Read},
 	} {
 		if i == 0 || i == 3 {
-			if _, err := w.Clients.AddApplication(t.Context(), library.Application{ID: c.application, Name: "The " + string(c.application)}); err != nil {
+			if _, err := w.Clients.AddApplication(t.Context(), library.Application{ID: c.application,
+				Name: "The " + string(c.application)}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		k, err := w.Clients.AddContract(t.Context(), library.Contract{ID: c.id, Application: c.application, Access: c.access,
+		k, err := w.Clients.AddContract(t.Context(), library.Contract{ID: c.id, Application: c.application,
+			Access:    c.access,
 			PublicKey: string(wire.MarshalPublicKey(&keys[i].PublicKey)), RedirectURIs: []string{callback}, Purpose: "To be tested."})
 		if err != nil {
 			t.Fatal(err)
