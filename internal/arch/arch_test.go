@@ -223,15 +223,6 @@ var rules = []rule{
 		outside: []string{anyModule},
 	},
 	{
-		pkg: "internal/server/servertest",
-		why: "it starts a whole server and hands the test an SDK client",
-		imports: []string{
-			"internal/server", "internal/library", "internal/seal", "digime/wire",
-			"internal/simulator", "internal/demo", "internal/testenv", "digime",
-		},
-		outside: []string{anyModule},
-	},
-	{
 		pkg: "internal/demo",
 		why: "the demo clinic is an application like any other: it speaks to a server through the SDK, " +
 			"and is registered by package library",
