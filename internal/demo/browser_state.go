@@ -8,63 +8,64 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// visit is one browser at the clinic. A real application would keep the tokens with
-// its own record of the patient; this one forgets them when it ends.
-type visit struct {
-	mu     sync.Mutex
-	asked  digime.Authorization
-	job    job
-	users  map[job]*digime.User
+// browserState is what the clinic knows of one browser. A real application stores the tokens with its record of the
+// patient; this one loses them when it ends.
+type browserState struct {
+	mu sync.Mutex
+	// pending is the authorization that the visitor has been sent to, and task what is done after it.
+	pending digime.Authorization
+	task    task
+	// users has a user for each task that the visitor has allowed.
+	users  map[task]*digime.User
 	notice string
 	fault  string
 	pushed bool
 	files  []fileView
 
-	// measured is what the visitor last typed, to the provider where it goes.
+	// measured is the blood pressure that the visitor typed last; provider is the account that it is sent to.
 	measured pressure
-	to       digime.Account
-	// again says that they have just connected the provider anew.
-	again bool
-	sent  *sentView
+	provider digime.Account
+	// reconnected is set if the visitor has just connected the provider again.
+	reconnected bool
+	sent        *sentView
 }
 
-// visits are the browsers that have come.
-type visits struct {
-	mu  sync.Mutex
-	all map[string]*visit
-}
-
-// before is somebody whom the visitor has let act for them, whatever for: a further
-// consent joins the same library. Nil if there is none yet.
-func (v *visit) before() *digime.User {
-	for _, j := range []job{pushLetter, sendOn, readFiles} {
-		if user := v.users[j]; user != nil {
+// anyUser returns a user for any task that the visitor has allowed, or nil. A further consent joins that user's
+// library.
+func (s *browserState) anyUser() *digime.User {
+	for _, t := range []task{pushLetter, sendMeasurement, readFiles} {
+		if user := s.users[t]; user != nil {
 			return user
 		}
 	}
 	return nil
 }
 
-const visitCookie = "demo-clinic"
+// browserStates has the state of each browser, by its cookie.
+type browserStates struct {
+	mu       sync.Mutex
+	byCookie map[string]*browserState
+}
 
-// maxVisits bounds the visits that are remembered; then all begin anew.
-const maxVisits = 10_000
+const browserCookie = "demo-clinic"
 
-// of is the visit of a request's browser, a new one if it has not come before.
-func (v *visits) of(w http.ResponseWriter, r *http.Request) *visit {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if c, err := r.Cookie(visitCookie); err == nil && v.all[c.Value] != nil {
-		return v.all[c.Value]
+// maxBrowsers bounds the states. When it is reached, all of them are dropped.
+const maxBrowsers = 10_000
+
+// get returns the state of a request's browser. A browser without one gets a cookie and a new state.
+func (s *browserStates) get(w http.ResponseWriter, r *http.Request) *browserState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c, err := r.Cookie(browserCookie); err == nil && s.byCookie[c.Value] != nil {
+		return s.byCookie[c.Value]
 	}
-	if v.all == nil || len(v.all) >= maxVisits {
-		v.all = make(map[string]*visit)
+	if s.byCookie == nil || len(s.byCookie) >= maxBrowsers {
+		s.byCookie = make(map[string]*browserState)
 	}
 	id := seal.NewSecret().Reveal()
-	http.SetCookie(
-		w,
-		&http.Cookie{Name: visitCookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode},
-	)
-	v.all[id] = &visit{users: map[job]*digime.User{}, measured: pressure{128, 82}}
-	return v.all[id]
+	http.SetCookie(w, &http.Cookie{
+		Name: browserCookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+	s.byCookie[id] = &browserState{users: map[task]*digime.User{}, measured: pressure{128, 82}}
+	return s.byCookie[id]
 }

@@ -7,36 +7,36 @@ import (
 	"github.com/carrelhq/carrel/digime"
 )
 
-// job is what a visitor comes for.
-type job string
+// task is something that a visitor asks the clinic to do.
+type task string
 
 const (
-	pushLetter job = "push"
-	readFiles  job = "read"
-	sendOn     job = "send"
+	pushLetter      task = "push"
+	readFiles       task = "read"
+	sendMeasurement task = "send"
 )
 
-// ask prepares to send a visitor to their library for consent. If they have been there
-// before, the new consent joins the same library.
-func (c *Clinic) ask(ctx context.Context, j job, before *digime.User) (digime.Authorization, error) {
+// authorize starts an authorization; the visitor is sent to its URL. If they have
+// allowed something before, the new consent joins the same library.
+func (c *Clinic) authorize(ctx context.Context, t task, earlier *digime.User) (digime.Authorization, error) {
 	options := digime.AuthorizeOptions{RedirectURL: c.callback}
-	if before != nil {
-		options.Link = before.Token()
+	if earlier != nil {
+		options.Link = earlier.Token()
 	}
-	if j == sendOn { // to a care provider that takes measurements; the visitor chooses
+	if t == sendMeasurement { // the visitor chooses a provider that accepts measurements
 		options.SourceType = digime.SourcePush
 		options.SourcesScope = digime.SourcesScope{DataType: []string{"measurements-vital-signs"}}
 	}
-	return c.contract(j).Authorize(ctx, options)
+	return c.contract(t).Authorize(ctx, options)
 }
 
-// welcome takes the code that a visitor brings back and exchanges it for a token.
-func (c *Clinic) welcome(ctx context.Context, j job, back digime.Callback) (*digime.User, error) {
-	token, err := c.contract(j).Exchange(ctx, back)
+// exchange exchanges the code in a callback for a token.
+func (c *Clinic) exchange(ctx context.Context, t task, callback digime.Callback) (*digime.User, error) {
+	token, err := c.contract(t).Exchange(ctx, callback)
 	if err != nil {
 		return nil, err
 	}
-	return c.contract(j).User(token), nil
+	return c.contract(t).User(token), nil
 }
 
 // push puts a letter into the visitor's library. The clinic cannot read it back.
@@ -50,8 +50,8 @@ func (c *Clinic) push(ctx context.Context, user *digime.User, letter []byte, nam
 	})
 }
 
-// list lists what the visitor lets the clinic read.
-func (c *Clinic) list(ctx context.Context, user *digime.User) ([]fileView, error) {
+// listFiles lists the files that the visitor lets the clinic read.
+func (c *Clinic) listFiles(ctx context.Context, user *digime.User) ([]fileView, error) {
 	session, err := user.StartSession(ctx, digime.SessionOptions{})
 	if err != nil {
 		return nil, err
@@ -66,8 +66,8 @@ func (c *Clinic) list(ctx context.Context, user *digime.User) ([]fileView, error
 	return list, nil
 }
 
-// open opens one file. It is decrypted as it is read.
-func (c *Clinic) open(ctx context.Context, user *digime.User, name string) (*digime.File, error) {
+// openFile opens one file. It is decrypted while it is read.
+func (c *Clinic) openFile(ctx context.Context, user *digime.User, name string) (*digime.File, error) {
 	session, err := user.StartSession(ctx, digime.SessionOptions{})
 	if err != nil {
 		return nil, err
@@ -75,15 +75,17 @@ func (c *Clinic) open(ctx context.Context, user *digime.User, name string) (*dig
 	return session.OpenFile(ctx, digime.FileName(name))
 }
 
-// connected is the account of the care provider that a visitor has chosen: the callback
-// says which.
-func (c *Clinic) connected(ctx context.Context, user *digime.User, back digime.Callback) (digime.Account, error) {
+// connectedAccount returns the account at the care provider that the visitor has
+// chosen. The callback has its reference.
+func (c *Clinic) connectedAccount(
+	ctx context.Context, user *digime.User, callback digime.Callback,
+) (digime.Account, error) {
 	accounts, err := user.ListAccounts(ctx)
 	if err != nil {
 		return digime.Account{}, err
 	}
 	for _, a := range accounts {
-		if a.Reference == back.AccountReference && a.Type == digime.AccountPush {
+		if a.Reference == callback.AccountReference && a.Type == digime.AccountPush {
 			return a, nil
 		}
 	}
@@ -92,41 +94,46 @@ func (c *Clinic) connected(ctx context.Context, user *digime.User, back digime.C
 
 // send sends a measurement to the visitor's care provider.
 func (c *Clinic) send(
-	ctx context.Context, user *digime.User, to digime.Account, measured any,
+	ctx context.Context, user *digime.User, provider digime.Account, measurement any,
 ) (digime.ProviderResponse, error) {
-	resource, err := digime.MarshalResource(measured)
+	resource, err := digime.MarshalResource(measurement)
 	if err != nil {
 		return digime.ProviderResponse{}, err
 	}
-	return user.PushToProvider(ctx, to.ID, digime.STU3, resource)
+	return user.PushToProvider(ctx, provider.ID, digime.STU3, resource)
 }
 
-// reconnect prepares to send a visitor to their care provider again, after
-// ErrServiceAuthorization: their permission there is over.
-func (c *Clinic) reconnect(ctx context.Context, user *digime.User, to digime.Account) (digime.Authorization, error) {
-	return user.ReauthorizeAccount(ctx, to.ID, digime.ReauthorizeAccountOptions{RedirectURL: c.callback})
+// reconnect starts an authorization that connects the care provider again. It is
+// needed after ErrServiceAuthorization: the visitor's consent there has ended.
+func (c *Clinic) reconnect(
+	ctx context.Context, user *digime.User, provider digime.Account,
+) (digime.Authorization, error) {
+	return user.ReauthorizeAccount(ctx, provider.ID, digime.ReauthorizeAccountOptions{RedirectURL: c.callback})
 }
 
-// follow looks how far a delivery is.
-func (c *Clinic) follow(ctx context.Context, user *digime.User, id digime.DeliveryID) (digime.Delivery, error) {
+// getDelivery returns the state of a delivery.
+func (c *Clinic) getDelivery(
+	ctx context.Context, user *digime.User, id digime.DeliveryID,
+) (digime.Delivery, error) {
 	return user.GetDelivery(ctx, id)
 }
 
-func (c *Clinic) contract(j job) *digime.Contract {
-	switch j {
+// contract returns the contract of a task.
+func (c *Clinic) contract(t task) *digime.Contract {
+	switch t {
 	case pushLetter:
 		return c.write
-	case sendOn:
+	case sendMeasurement:
 		return c.provider
 	}
 	return c.read
 }
 
-// viewOf is a file as the page shows it.
+// viewOf returns a file as the page shows it.
 func viewOf(file *digime.File) fileView {
 	v := fileView{Name: string(file.Name), Title: string(file.Name)}
 	if raw := file.Metadata.Raw; raw != nil {
-		v.MIMEType, v.When = raw.MIMEType, when(raw.CreatedAt)
+		v.MIMEType, v.When = raw.MIMEType, formatTime(raw.CreatedAt)
 		if len(raw.Reference) > 0 {
 			v.Title = raw.Reference[0]
 		}
