@@ -364,7 +364,7 @@ func TestRules(t *testing.T) {
 		{"digime", "github.com/andybalholm/cascadia", false},
 		{"digime/digimetest", module + "/digime", true},
 		{"digime/digimetest", "net/http/httptest", true},
-		{"digime/digimetest", module + "/internal/server/servertest", false},
+		{"digime/digimetest", module + "/internal/carreltest", false},
 	} {
 		r, ok := ruleFor(tt.pkg)
 		if !ok {
