@@ -31,8 +31,15 @@ const crashCallback = "http://127.0.0.1:8095/callback"
 // answered must be there and whole; nothing that is listed may be torn; no line of the
 // activity may be missing.
 func TestCrash(t *testing.T) {
-	t.Run("sqlite", func(t *testing.T) { crash(t, filepath.Join(t.TempDir(), "carrel.db")) })
-	t.Run("postgres", func(t *testing.T) { crash(t, testenv.DurablePostgres(t)) })
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		crash(t, filepath.Join(t.TempDir(), "carrel.db"))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		crash(t, testenv.DurablePostgres(t))
+	})
 }
 
 func crash(t *testing.T, database string) {

@@ -34,8 +34,15 @@ const deliveryTimeout = 2 * time.Second
 // the server is killed again and again. Each delivery must end once, in a state that is
 // true, and nothing may be filed twice.
 func TestDeliveries(t *testing.T) {
-	t.Run("sqlite", func(t *testing.T) { deliveries(t, filepath.Join(t.TempDir(), "carrel.db")) })
-	t.Run("postgres", func(t *testing.T) { deliveries(t, testenv.DurablePostgres(t)) })
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		deliveries(t, filepath.Join(t.TempDir(), "carrel.db"))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		deliveries(t, testenv.DurablePostgres(t))
+	})
 }
 
 func deliveries(t *testing.T, database string) {

@@ -27,6 +27,7 @@ const (
 // or code, no citizen service number and nothing of a resource may be in the log, in an
 // error, in the chain log, or in a file of the server.
 func TestNoSecretsLeak(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
 	c := newCourier(t, data, filepath.Join(data, "carrel.db"))
 	chain := filepath.Join(t.TempDir(), "chain.log")

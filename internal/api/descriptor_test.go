@@ -9,10 +9,11 @@ import (
 	"testing"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 )
 
 // pushing is a push with the given FileDescriptor headers.
-func (w *world) pushing(k *consent, descriptors ...string) request {
+func (w *world) pushing(k *carreltest.Grant, descriptors ...string) request {
 	r := post("permission-access/import", w.as(k, nil), "content")
 	r.header = http.Header{"Filedescriptor": descriptors}
 	return r
@@ -32,9 +33,10 @@ func raw(s string) json.RawMessage { return json.RawMessage(s) }
 
 // A push needs one descriptor, signed by the contract that pushes.
 func TestDescriptorSignature(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	writer := w.user(t, w.person(t), w.write)
-	key := w.write.key
+	writer := w.Person().Allows(w.write)
+	key := w.write.Key
 	metadata := claims{"metadata": letter}
 	good := w.descriptor(w.write, letter)
 	parts := strings.Split(good, ".")
@@ -52,7 +54,7 @@ func TestDescriptorSignature(t *testing.T) {
 		{"unsigned", []string{parts[0] + "." + parts[1] + "."}, signature},
 		{"alg none", []string{forge(claims{"alg": "none"}, metadata, func([]byte) []byte { return nil })}, signature},
 		{"another contract's key", []string{w.descriptor(w.read, letter)}, signature},
-		{"a stranger's key in the header", []string{forge(claims{"alg": "PS512", "jwk": jwkOf(w.foreign.key)}, metadata, ps512(w.foreign.key))}, signature},
+		{"a stranger's key in the header", []string{forge(claims{"alg": "PS512", "jwk": jwkOf(w.foreign.Key)}, metadata, ps512(w.foreign.Key))}, signature},
 		{"jku", []string{forge(claims{"alg": "PS512", "jku": "http://127.0.0.1:1/"}, metadata, ps512(key))}, signature},
 		{"empty jku", []string{forge(claims{"alg": "PS512", "jku": ""}, metadata, ps512(key))}, signature},
 		{"crit", []string{forge(claims{"alg": "PS512", "crit": []string{"exp"}}, metadata, ps512(key))}, signature},
@@ -68,8 +70,9 @@ func TestDescriptorSignature(t *testing.T) {
 
 // What a descriptor says is of the types that a reader relies on.
 func TestDescriptorRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	writer := w.user(t, w.person(t), w.write)
+	writer := w.Person().Allows(w.write)
 	const is = "FileDescriptor metadata"
 	for _, tt := range []struct {
 		name     string
@@ -113,7 +116,7 @@ func TestDescriptorRefused(t *testing.T) {
 }
 
 // metadataOf pushes with a descriptor and reads back what a reader is told.
-func (w *world) metadataOf(t *testing.T, writer, reader *consent, descriptor string) (map[string]any, answer) {
+func (w *world) metadataOf(t *testing.T, writer, reader *carreltest.Grant, descriptor string) (map[string]any, answer) {
 	t.Helper()
 	w.mustSend(t, w.pushing(writer, descriptor), nil)
 	session := w.session(t, reader)
@@ -132,15 +135,16 @@ func (w *world) metadataOf(t *testing.T, writer, reader *consent, descriptor str
 
 // What the server knows better the pusher cannot say.
 func TestDescriptorServerSet(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	anna := w.person(t)
-	writer, reader := w.user(t, anna, w.write), w.user(t, anna, w.read)
+	anna := w.Person()
+	writer, reader := anna.Allows(w.write), anna.Allows(w.read)
 	said := with(claims{"appid": "evil", "appId": "evil", "contractid": "evil", "contractId": "evil", "partnerid": "evil", "partnerId": "evil",
 		"created": 1, "mimetype": "evil", "objecttypes": "evil", "servicegroups": "evil", "accounts": []any{claims{"accountId": "1", "accountid": "evil", "more": true}},
 		"nothing": raw("null"), "note": "kept", "tags": raw("null")})
 	got, _ := w.metadataOf(t, writer, reader, w.descriptor(w.write, said))
 	created := got["created"].(float64)
-	if int64(created) < w.clock.Now().UnixMilli()-60_000 {
+	if int64(created) < w.Clock.Now().UnixMilli()-60_000 {
 		t.Errorf("created %v", created)
 	}
 	delete(got, "created")
@@ -153,9 +157,10 @@ func TestDescriptorServerSet(t *testing.T) {
 // However text grows when it is encoded again, an answer's headers stay below the 16
 // KiB that clients take: else the push is refused.
 func TestDescriptorGrows(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	anna := w.person(t)
-	writer, reader := w.user(t, anna, w.write), w.user(t, anna, w.read)
+	anna := w.Person()
+	writer, reader := anna.Allows(w.write), anna.Allows(w.read)
 	fill := func(s string, size int) string { return strings.Repeat(s, size/len(s)) }
 	for name, text := range map[string]string{
 		"plain":           fill("x", 8000),
@@ -177,7 +182,7 @@ func TestDescriptorGrows(t *testing.T) {
 				metadata := fmt.Sprintf(`{"mimeType":"text/plain","accounts":[{"accountId":"1"}],`+member+`}`, text)
 				payload := base64url.EncodeToString([]byte(`{"metadata":` + metadata + `}`))
 				signed := base64url.EncodeToString([]byte(`{"alg":"PS512"}`)) + "." + payload
-				descriptor := signed + "." + base64url.EncodeToString(ps512(w.write.key)([]byte(signed)))
+				descriptor := signed + "." + base64url.EncodeToString(ps512(w.write.Key)([]byte(signed)))
 				if a := w.send(t, w.pushing(writer, descriptor)); a.StatusCode == 400 {
 					w.refused(t, a, bad("FileDescriptor metadata is…"))
 					return

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/library"
@@ -59,8 +60,8 @@ func FuzzRequest(f *testing.F) {
 		c.Log = slog.New(slog.DiscardHandler)
 		c.Deliveries.FirstRetry = time.Hour // what is kept is not what is tested
 	})
-	anna := w.person(f)
-	writer, reader := w.user(f, anna, w.write), w.user(f, anna, w.read)
+	anna := w.Person()
+	writer, reader := anna.Allows(w.write), anna.Allows(w.read)
 	w.mustSend(f, w.push(writer, w.as(writer, nil), strings.NewReader("content")), nil)
 	session := w.session(f, reader)
 	file := w.names(f, reader, session)[0]
@@ -69,7 +70,7 @@ func FuzzRequest(f *testing.F) {
 
 	letter := string(must(json.Marshal(letter)))
 	for i := range fuzzCalls {
-		f.Add(byte(i), session, file, `{"redirect_uri":"`+callback+`","grant_type":"refresh_token","refresh_token":"`+reader.refresh+`"}`, letter, []byte(`{"type":"accountId","value":"1_x"}`))
+		f.Add(byte(i), session, file, `{"redirect_uri":"`+callback+`","grant_type":"refresh_token","refresh_token":"`+reader.Refresh()+`"}`, letter, []byte(`{"type":"accountId","value":"1_x"}`))
 		f.Add(byte(i), "..", "a%2Fb", `{"timestamp":1}`, `{"mimeType":1,"accounts":[{}]}`, []byte(`[[[[`))
 	}
 	f.Add(byte(1), "", "", string(must(json.Marshal(authorizing(nil)))), "null", []byte(`{"actions":{"pull":{"scope":{"criteria":[{"last":"3d"}]}}}}`))
@@ -115,7 +116,7 @@ func FuzzRequest(f *testing.F) {
 			r.Body, r.ContentLength = readCloser{bytes.NewReader(body)}, -1
 		}
 		answer := httptest.NewRecorder()
-		w.Handler.ServeHTTP(answer, r.WithContext(t.Context()))
+		w.Server.Handler.ServeHTTP(answer, r.WithContext(t.Context()))
 		checkShape(t, r, answer.Result(), answer.Body.Bytes())
 		if method == "DELETE" && two == account {
 			w.connectNowhere(t, writer)
@@ -128,24 +129,25 @@ const nowhere = "900001_nowhere"
 
 // connectNowhere connects an account at a provider that nobody reaches: what is pushed
 // there is kept, and waits.
-func (w *world) connectNowhere(t testing.TB, k *consent) string {
+func (w *world) connectNowhere(t testing.TB, k *carreltest.Grant) string {
 	t.Helper()
-	grant, err := w.db.GetGrant(t.Context(), k.grant)
+	db := w.OpensStore()
+	grant, err := db.GetGrant(t.Context(), k.ID())
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := w.clock.Now()
-	link := library.AuthRequest{Hash: seal.NewSecret().Hash(), Kind: library.OnboardRequest, ClientID: k.contract.id, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
-	if err := w.db.AddAuthRequest(t.Context(), link, library.Session{}); err != nil {
+	now := w.Clock.Now()
+	link := library.AuthRequest{Hash: seal.NewSecret().Hash(), Kind: library.OnboardRequest, ClientID: k.Contract.ID(), CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
+	if err := db.AddAuthRequest(t.Context(), link, library.Session{}); err != nil {
 		t.Fatal(err)
 	}
 	a := delivery.Connection{ID: nowhere, Reference: "nowhere", Library: grant.Library, Application: grant.Application, Pending: true,
 		Source: delivery.Source{ID: 900201, Name: "Nowhere", Push: true, Version: fhir.STU3, Provider: "fhir:nowhere"},
 		Access: []byte("not what was sealed"), CreatedAt: now, UpdatedAt: now}
-	if _, err := w.db.Connect(t.Context(), link.Hash, a, library.Event{Library: grant.Library, At: now, Kind: library.EventConnected}); err != nil {
+	if _, err := db.Connect(t.Context(), link.Hash, a, library.Event{Library: grant.Library, At: now, Kind: library.EventConnected}); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.db.CloseAuthRequest(t.Context(), link.Hash, now, "", nil); err != nil {
+	if err := db.CloseAuthRequest(t.Context(), link.Hash, now, "", nil); err != nil {
 		t.Fatal(err)
 	}
 	return nowhere
@@ -153,21 +155,21 @@ func (w *world) connectNowhere(t testing.TB, k *consent) string {
 
 // fuzzToken signs claims that are an object, made good where they say nothing else;
 // what is none is a token as it stands.
-func (w *world) fuzzToken(by *consent, said string) string {
+func (w *world) fuzzToken(by *carreltest.Grant, said string) string {
 	var over claims
 	if json.Unmarshal([]byte(said), &over) != nil || over == nil {
 		return said
 	}
-	all := claims{"client_id": by.contract.id.String(), "nonce": wire.NewNonce(), "timestamp": w.clock.Now().UnixMilli(), "access_token": by.access}
+	all := claims{"client_id": by.Contract.ID().String(), "nonce": wire.NewNonce(), "timestamp": w.Clock.Now().UnixMilli(), "access_token": by.Token()}
 	maps.Copy(all, over)
-	return must(wire.Sign(by.contract.key, wire.Header{}, all))
+	return must(wire.Sign(by.Contract.Key, wire.Header{}, all))
 }
 
-func (w *world) fuzzDescriptor(by *consent, said string) string {
+func (w *world) fuzzDescriptor(by *carreltest.Grant, said string) string {
 	if !json.Valid([]byte(said)) {
 		return said
 	}
-	return w.descriptor(by.contract, json.RawMessage(said))
+	return w.descriptor(by.Contract, json.RawMessage(said))
 }
 
 type readCloser struct{ *bytes.Reader }

@@ -8,12 +8,14 @@ import (
 	"testing"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
 // A nonce is 32 letters and digits; anything else could not have been drawn by a
 // client.
 func TestNonceShape(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, tt := range []struct {
 		name  string
@@ -39,9 +41,10 @@ func TestNonceShape(t *testing.T) {
 
 // A nonce counts once, whatever came of the call that it was used for.
 func TestNonceReplayed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	anna := w.person(t)
-	writer, reader := w.user(t, anna, w.write), w.user(t, anna, w.read)
+	anna := w.Person()
+	writer, reader := anna.Allows(w.write), anna.Allows(w.read)
 	small, large := strings.Repeat("s", 100), strings.Repeat("l", library.InlineLimit+1)
 	w.mustSend(t, w.push(writer, w.as(writer, nil), strings.NewReader(small)), nil)
 	session := w.session(t, reader)
@@ -57,7 +60,7 @@ func TestNonceReplayed(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name  string
-		by    *consent
+		by    *carreltest.Grant
 		first func(bearer string) request
 		// status is how the first call ends.
 		status int
@@ -107,11 +110,13 @@ func TestNonceReplayed(t *testing.T) {
 
 // Of many that use a nonce at once, one gets through.
 func TestNonceRace(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	writer := w.user(t, w.person(t), w.write)
+	anna := w.Person()
+	writer := anna.Allows(w.write)
 	for _, size := range []int{10, library.InlineLimit + 1} {
 		bearer := w.as(writer, nil)
-		before := w.stored(t)
+		before := anna.FileCount()
 		var wait sync.WaitGroup
 		statuses := make([]int, 10)
 		for i := range statuses {
@@ -135,19 +140,20 @@ func TestNonceRace(t *testing.T) {
 				t.Errorf("status %d", s)
 			}
 		}
-		if after := w.stored(t); good != 1 || after[10] != before[10]+1 {
-			t.Errorf("of ten pushes of %d bytes with one nonce %d succeeded and left %d files", size, good, after[10]-before[10])
+		if after := anna.FileCount(); good != 1 || after != before+1 {
+			t.Errorf("of ten pushes of %d bytes with one nonce %d succeeded and left %d files", size, good, after-before)
 		}
 	}
 }
 
 // Each client has its own nonces, and a token that does not verify uses none up.
 func TestNonceIsTheClients(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	nonce := wire.NewNonce()
-	forged := w.bearer(contract{w.read.id, w.foreign.key, w.read.access}, claims{"nonce": nonce})
+	forged := w.bearer(&carreltest.Contract{Client: w.read.Client, Key: w.foreign.Key}, claims{"nonce": nonce})
 	w.refuses(t, get("permission-access/contract", forged), badBearer("bearer token signature"))
-	for _, c := range []contract{w.read, w.write, w.foreign} {
+	for _, c := range []*carreltest.Contract{w.read, w.write, w.foreign} {
 		w.mustSend(t, get("permission-access/contract", w.bearer(c, claims{"nonce": nonce})), nil)
 	}
 	w.refuses(t, get("permission-access/contract", w.bearer(w.read, claims{"nonce": nonce})), replayed(nonce))

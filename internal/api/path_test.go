@@ -13,6 +13,7 @@ import (
 // Whatever is no call is answered as one that is not there, and never by a redirect:
 // a redirected POST comes with a nonce that is used up.
 func TestNoSuchCall(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, tt := range []struct{ method, path string }{
 		{"GET", "/v1.7"},
@@ -58,12 +59,15 @@ func TestNoSuchCall(t *testing.T) {
 
 // A client that joins a base and a path badly is told, not sent elsewhere.
 func TestUncleanRoot(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	for _, path := range []string{"//v1.7/oauth/token", "/./v1.7/oauth/token", "/x/../v1.7/oauth/token", "/%2e/v1.7/oauth/token"} {
+	for _, path := range []string{"//v1.7/oauth/token", "/./v1.7/oauth/token", "/x/../v1.7/oauth/token",
+		"/%2e/v1.7/oauth/token"} {
 		for _, method := range []string{"GET", "POST", "DELETE"} {
 			t.Run(method+" "+path, func(t *testing.T) {
 				l := w.dial(t)
-				if err := l.say("%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 0\r\n\r\n", method, path, w.address); err != nil {
+				if err := l.say("%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 0\r\n\r\n", method, path,
+					w.address); err != nil {
 					t.Fatal(err)
 				}
 				a := l.hear(method)
@@ -76,11 +80,13 @@ func TestUncleanRoot(t *testing.T) {
 
 // A session or file of an odd name is one that is not there.
 func TestOddNames(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	reader := w.user(t, w.person(t), w.read)
+	reader := w.Person().Allows(w.read)
 	session := w.session(t, reader)
 	for _, name := range []string{
-		"a%2Fb", "a%00b", "%00", "a%0D%0Ab", "a%20b", "+", "%E2%98%82", "%FF", "a:b", "a\\b", "a%5Cb", "*", "$", "~", "'", "%22",
+		"a%2Fb", "a%00b", "%00", "a%0D%0Ab", "a%20b", "+", "%E2%98%82", "%FF", "a:b", "a\\b", "a%5Cb", "*", "$", "~",
+		"'", "%22",
 		"a%3Fb", "a%23b", "a%252Fb", "...%2Fa", "{session}", strings.Repeat("a", 129), strings.Repeat("a", 5000),
 	} {
 		t.Run(name[:min(len(name), 20)], func(t *testing.T) {
@@ -88,20 +94,24 @@ func TestOddNames(t *testing.T) {
 			w.refuses(t, get("permission-access/query/"+name, w.as(reader, nil)), want)
 			w.refuses(t, get("permission-access/query/"+name+"/x.json", w.as(reader, nil)), want)
 			w.refuses(t, get("permission-access/query/"+session+"/"+name, w.as(reader, nil)), notFound("File"))
-			w.refuses(t, request{method: "HEAD", path: "permission-access/query/" + session + "/" + name, bearer: w.as(reader, nil)}, notFound("File"))
+			w.refuses(t, request{method: "HEAD", path: "permission-access/query/" + session + "/" + name,
+				bearer: w.as(reader, nil)}, notFound("File"))
 		})
 	}
-	for _, name := range []string{".", "..", "%2e", "%2E%2e", "a%2F..", "..%2F..%2F..", "%2F", "%2Fetc", "%2Fetc%2F..", "a%2F%2Fb", "a%2F"} {
+	for _, name := range []string{".", "..", "%2e", "%2E%2e", "a%2F..", "..%2F..%2F..", "%2F", "%2Fetc",
+		"%2Fetc%2F..", "a%2F%2Fb", "a%2F"} {
 		t.Run(name, func(t *testing.T) {
-			w.refuses(t, request{method: "GET", path: "/v1.7/permission-access/query/" + session + "/" + name, bearer: w.as(reader, nil)}, notFound("Call"))
+			w.refuses(t, request{method: "GET", path: "/v1.7/permission-access/query/" + session + "/" + name,
+				bearer: w.as(reader, nil)}, notFound("Call"))
 		})
 	}
 }
 
 // The headers of an error to a HEAD say all that there is to say.
 func TestHeadErrors(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	reader := w.user(t, w.person(t), w.read)
+	reader := w.Person().Allows(w.read)
 	for name, tt := range map[string]struct {
 		bearer string
 		want   refusal
@@ -121,6 +131,7 @@ func TestHeadErrors(t *testing.T) {
 
 // Headers beyond any honest size end the connection, not the server.
 func TestHugeHeaders(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for name, header := range map[string]string{
 		"one":  "X-Long: " + strings.Repeat("x", 100<<10) + "\r\n",
@@ -136,16 +147,19 @@ func TestHugeHeaders(t *testing.T) {
 	}
 	// A descriptor and a token of the largest sizes are honest.
 	a := w.send(t, request{method: "POST", path: "permission-access/import", bearer: strings.Repeat("x", wire.MaxToken),
-		header: http.Header{"Filedescriptor": {strings.Repeat("x", wire.MaxToken)}, "X-Other": {strings.Repeat("x", 8<<10)}}})
+		header: http.Header{"Filedescriptor": {strings.Repeat("x", wire.MaxToken)},
+			"X-Other": {strings.Repeat("x", 8<<10)}}})
 	w.refused(t, a, badBearer("bearer token"))
 	w.works(t)
 }
 
 // A line that is no HTTP, and methods with a meaning of their own to proxies.
 func TestNoHTTP(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, text := range []string{
-		"\r\n\r\n", "hello\r\n\r\n", "GET /v1.7/jwks/oauth\r\n\r\n", "GET /v1.7/jwks/oauth HTTP/9.9\r\n\r\n", "GET  HTTP/1.1\r\n\r\n",
+		"\r\n\r\n", "hello\r\n\r\n", "GET /v1.7/jwks/oauth\r\n\r\n", "GET /v1.7/jwks/oauth HTTP/9.9\r\n\r\n",
+		"GET  HTTP/1.1\r\n\r\n",
 		"POST /v1.7/oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
 		"POST /v1.7/oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
 		"POST /v1.7/oauth/token HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n",

@@ -1,101 +1,167 @@
 package delivery
 
 import (
-	"errors"
+	"context"
+	"encoding/json"
+	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/carrelhq/carrel/digime/wire"
-	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// Connection is one connection of a person with a provider, of type PUSH. It
-// belongs to the application under which it was made, and to no other.
+// Connection is a person's account, of type PUSH, at a provider. It belongs to the application
+// for which the person connected it, and to no other.
 type Connection struct {
 	ID          wire.AccountID
 	Reference   library.Reference
 	Library     library.ID
 	Application wire.ApplicationID
-	// Source is the entry of the catalogue as it was when the account was connected.
+	// Source is the catalogue's entry as it was when the account was connected.
 	Source Source
-	// Pending says that the person has connected the account and not yet allowed the
-	// application to use it: nobody may see or use it.
+	// Pending says that the person has not yet allowed the application to use the account:
+	// nobody may see or use it.
 	Pending bool
-	// Access is what the provider gave us, sealed by the keyring; see [Connections].
+	// Access is the provider's tokens, sealed by the keyring.
 	Access []byte
-	// AccessVersion counts up with each change of Access.
+	// AccessVersion is incremented with each change of Access.
 	AccessVersion int64
-	// AccessUntil is when the access ends and cannot be renewed; zero if it can be.
+	// AccessUntil is when access ends that cannot be refreshed; zero if it can be.
 	AccessUntil time.Time
-	// EndedAt is when the provider stopped taking what we have: the person has to
-	// connect again. Zero means that nothing is known to be wrong.
+	// EndedAt is when the provider stopped accepting the tokens, so that the person has to
+	// connect the account again; zero if it accepts them, as far as is known.
 	EndedAt time.Time
-	// Correlation is the id of the run at the provider in which the person consented.
+	// Correlation is the id of the authorization in which the person consented.
 	Correlation string
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 	LastUsedAt  time.Time
 }
 
-// NeedsReconnect reports whether the person has to connect the account again before
-// anything can be sent.
+// NeedsReconnect reports whether the person has to connect the account again before anything can
+// be sent.
 func (a Connection) NeedsReconnect(now time.Time) bool {
 	return !a.EndedAt.IsZero() || !a.AccessUntil.IsZero() && !now.Before(a.AccessUntil)
 }
 
-// Source is an entry of the catalogue, as far as the rules need to know it.
-type Source struct {
-	ID        int    `json:"id"`
-	Name      string `json:"name"`
-	Reference string `json:"reference,omitempty"`
-	// Provider is what the provider is known by to [Providers]; empty for a source that
-	// cannot be connected.
-	Provider ProviderKey `json:"provider,omitempty"`
-	// Push says that it can be sent to, in the given version of FHIR.
-	Push    bool         `json:"push,omitempty"`
-	Version fhir.Version `json:"version,omitempty"`
+// ConnectionStore stores accounts at providers, and the authorizations that connect them.
+type ConnectionStore interface {
+	AuthorizationStore
 
-	ServiceID        int    `json:"serviceId"`
-	ServiceName      string `json:"serviceName"`
-	ServiceReference string `json:"serviceReference,omitempty"`
-	GroupID          int    `json:"groupId"`
-	GroupName        string `json:"groupName"`
-	Logo             string `json:"logo,omitempty"`
+	// Connect adds the account. If the library has one of the same application and source, it
+	// gives that one the new Access, AccessUntil, Correlation, Source and UpdatedAt, clears
+	// EndedAt and increments AccessVersion; id and reference stay, and it does not become pending
+	// if it was not. The account is then the one that is connected for the request; an account
+	// that was connected for it before is removed if it is pending. Connect adds the event, with
+	// the account's id in its details, and returns the account as it is then. It returns
+	// ErrNotFound if the library is shut or deleted, or if the request has been answered.
+	Connect(ctx context.Context, request seal.Hash, c Connection, e library.Event) (Connection, error)
+	// GetConnection returns ErrNotFound for an account of another library and, if notPending is
+	// true, for a pending one.
+	GetConnection(ctx context.Context, id library.ID, account wire.AccountID, notPending bool) (Connection, error)
+	// ListConnections lists a library's accounts that are not pending, oldest first. An empty
+	// application means all.
+	ListConnections(ctx context.Context, id library.ID, application wire.ApplicationID) ([]Connection, error)
+	// ClaimRefresh lets its caller, and nobody else until the given time, refresh the account's
+	// access, and returns the account as it is. It returns ErrUsed if somebody else has the claim,
+	// or if the version is another, and ErrNotFound if the account is gone.
+	ClaimRefresh(ctx context.Context, account wire.AccountID, version int64, now, until time.Time) (Connection, error)
+	// StoreTokens sets Access, AccessUntil and UpdatedAt, increments AccessVersion and releases the
+	// claim. It returns ErrUsed if the version is another, and ErrNotFound if the account is gone.
+	StoreTokens(
+		ctx context.Context, account wire.AccountID, version int64, access []byte, accessUntil, at time.Time,
+	) error
+	// ReleaseRefresh releases the claim.
+	ReleaseRefresh(ctx context.Context, account wire.AccountID, version int64) error
+	// EndAccess sets EndedAt, removes Access, increments AccessVersion and adds the event. It
+	// returns ErrUsed if the version is another, or if the access had ended.
+	EndAccess(ctx context.Context, account wire.AccountID, version int64, at time.Time, e library.Event) error
+	// Disconnect removes the account, ends its waiting deliveries as expired for the given reason,
+	// without events of their own, and adds the event. A delivery that is being posted goes on to
+	// its end. It returns ErrNotFound for an account of another library or application; an empty
+	// application means any.
+	Disconnect(
+		ctx context.Context, id library.ID, application wire.ApplicationID, account wire.AccountID,
+		at time.Time, reason string, e library.Event,
+	) error
 }
 
-// ProviderKey names a provider's service to [Providers]: "medmij:huisartslinde~53".
-type ProviderKey string
-
-// ErrListUnavailable says that a list of sources cannot be had now: what was looked for may be on it.
-var ErrListUnavailable = errors.New("a list of sources cannot be had now")
-
-// Catalogue is where sources are looked up.
-type Catalogue interface {
-	// Source finds a source that can be connected now. It returns ErrNotFound if there is none,
-	// and ErrListUnavailable if a list that cannot be had now may hold it.
-	Source(id int) (Source, error)
-	// HasPushSources reports whether there is any source that can be sent to. It is true if
-	// that cannot be known now.
-	HasPushSources() (bool, error)
+// Connections connects people's accounts at providers and keeps the providers' tokens.
+type Connections struct {
+	store     ConnectionStore
+	events    library.EventStore
+	consents  *library.Consents
+	catalogue Catalogue
+	providers Providers
+	ring      *seal.Keyring
+	now       func() time.Time
+	// redirectBase is the address below which each provider has a redirect URI of its own.
+	redirectBase string
 }
 
-// Authorization is a person's way to a provider and back, in their browser: found by the hash
-// of the state that travels with them. It ends once, or by time.
-type Authorization struct {
-	State seal.Hash
-	// AuthRequest is the link that the trip is for.
-	Request     seal.Hash
-	Application wire.ApplicationID
-	Library     library.ID
-	// Login is the browser that left; no other may come back.
-	Login  library.LoginID
-	Source Source
-	// Correlation names the run in the provider's log and ours (X-Correlation-ID).
-	Correlation string
-	// Secrets are what is needed at the return, sealed by the keyring; see [Connections].
-	Secrets   []byte
-	CreatedAt time.Time
-	ExpiresAt time.Time
-	EndedAt   time.Time
+// NewConnections returns the accounts in store. A provider's redirect URI is redirectBase, a slash
+// and the id of its source: no other provider has the same, so that none can pass off another's
+// answer as its own (RFC 9700, section 4.4).
+func NewConnections(
+	store ConnectionStore,
+	events library.EventStore,
+	consents *library.Consents,
+	catalogue Catalogue,
+	providers Providers,
+	ring *seal.Keyring,
+	now func() time.Time,
+	redirectBase string,
+) *Connections {
+	return &Connections{
+		store:        store,
+		events:       events,
+		consents:     consents,
+		catalogue:    catalogue,
+		providers:    providers,
+		ring:         ring,
+		now:          now,
+		redirectBase: redirectBase,
+	}
+}
+
+const (
+	// authorizationLifetime is how long a person may take at a provider.
+	authorizationLifetime = 30 * time.Minute
+	// refreshLifetime is how long a refresh may take before another server may try. MedMij allows
+	// the token endpoint 10 s for its answer.
+	refreshLifetime = 18 * time.Second
+	// exchangeTimeout is how long the exchange of a code and what follows may take.
+	exchangeTimeout = 30 * time.Second
+	// refreshPause is how long to wait for another server's refresh before looking again.
+	refreshPause = 100 * time.Millisecond
+	// accessMargin is how long before its expiry a token is taken for expired: a request takes
+	// some time.
+	accessMargin = 20 * time.Second
+)
+
+func newCorrelation() string { return uuid.NewString() }
+
+// sealJSON seals the JSON text of v.
+func (a *Connections) sealJSON(purpose string, v any) ([]byte, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", purpose, err)
+	}
+	return a.ring.Seal(purpose, text), nil
+}
+
+// openJSON decodes what sealJSON sealed. It does not return the error of the decoder, which may
+// repeat some of the text.
+func (a *Connections) openJSON(purpose string, box []byte, v any) error {
+	text, err := a.ring.Open(purpose, box)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", purpose, err)
+	}
+	if json.Unmarshal(text, v) != nil {
+		return fmt.Errorf("open %s: not what was sealed", purpose)
+	}
+	return nil
 }

@@ -2,13 +2,12 @@ package demo_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/carrelhq/carrel/internal/browsertest"
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/demo"
-	"github.com/carrelhq/carrel/internal/server/servertest"
 	"github.com/carrelhq/carrel/internal/testenv"
 )
 
@@ -17,7 +16,8 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 // A person at the clinic, in a real browser: they push a letter into a new library,
 // let the clinic read it, send a measurement to their GP, and are told so.
 func TestClinic(t *testing.T) {
-	s := servertest.StartWithProviders(t)
+	t.Parallel()
+	s := carreltest.ServeWithSimulator(t)
 	c := clinicAt(t, s)
 	b := browsertest.Open(t)
 	b.Visit(c.home)
@@ -44,22 +44,22 @@ func TestClinic(t *testing.T) {
 	b.Click("sim-approve")
 	b.Click("allow")
 	wantText(t, b, "clinic-state", "It has arrived.")
-	if r := s.Providers.Received(); len(r) != 1 || !strings.Contains(r[0].Summary, "131/84") || r[0].Patient != "Anna" {
+	if r := s.Simulator.Received(); len(r) != 1 || !strings.Contains(r[0].Summary, "131/84") || r[0].Patient != "Anna" {
 		t.Errorf("%d arrived", len(r))
 	}
 	b.ToggleSelector("details summary")
 	b.Screenshot("clinic sent")
 
 	// The permission at the GP ends, and is given anew on the way of the next one.
-	for _, p := range s.Providers.Providers() {
-		s.Providers.Revoke(p.Name)
+	for _, p := range s.Simulator.Providers() {
+		s.Simulator.Revoke(p.Name)
 	}
 	b.Click("clinic-send")
 	b.Click("provider-go")
 	b.Click("sim-approve")
 	b.WaitVisible("clinic-state") // the library's page moves on by itself
 	wantText(t, b, "clinic-state", "It has arrived.")
-	if n := len(s.Providers.Received()); n != 2 {
+	if n := len(s.Simulator.Received()); n != 2 {
 		t.Errorf("%d arrived", n)
 	}
 
@@ -69,16 +69,10 @@ func TestClinic(t *testing.T) {
 // A callback that nobody asked for is refused: anyone could sign a visitor in to a
 // library of theirs.
 func TestClinicRefusesForeignCallback(t *testing.T) {
-	s := servertest.Start(t)
-	credentials := s.Credentials
-	credentials.Clinic = servertest.Callback
-	clinic, err := demo.NewClinic(credentials)
-	if err != nil {
-		t.Fatal(err)
-	}
-	site := httptest.NewServer(clinic)
-	defer site.Close()
-	answer, err := http.Get(site.URL + demo.CallbackPath + "?success=true&code=stolen&state=")
+	t.Parallel()
+	s := carreltest.Serve(t)
+	c := clinicAt(t, s)
+	answer, err := http.Get(c.home + demo.CallbackPath + "?success=true&code=stolen&state=")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,7 +68,7 @@ func newAccount(id ID, application wire.ApplicationID, now time.Time) Account {
 
 // Accounts lists the accounts that stand for the bearer's person at the application, as the
 // wire has them.
-func (c *Consents) Accounts(ctx context.Context, b *Bearer) ([]wire.Account, error) {
+func (c *Consents) ListAccounts(ctx context.Context, b *Bearer) ([]wire.Account, error) {
 	accounts, err := c.store.ListAccounts(ctx, b.Library.ID, b.Client.Application.ID)
 	if err != nil {
 		return nil, fmt.Errorf("list accounts: %w", err)
@@ -77,7 +77,8 @@ func (c *Consents) Accounts(ctx context.Context, b *Bearer) ([]wire.Account, err
 	for _, a := range accounts {
 		created := wire.MillisOf(a.CreatedAt)
 		list = append(list, wire.Account{
-			ID: a.ID, Reference: string(a.Reference), Type: wire.AccountTypeUser, CreatedDate: created, UpdatedDate: created,
+			ID: a.ID, Reference: string(a.Reference), Type: wire.AccountTypeUser, CreatedDate: created,
+			UpdatedDate:    created,
 			ServiceGroupID: 1, ServiceGroupName: "Library",
 			ServiceTypeID: serviceTypeUser, ServiceTypeName: "Library", ServiceTypeReference: "library", SourceID: 1,
 			AccessTokenStatus: &wire.AccessTokenStatus{Authorized: true, ExpiresAt: wire.MillisOf(b.Grant.ExpiresAt)},
@@ -132,7 +133,7 @@ func (c *Consents) HideUserAccount(ctx context.Context, b *Bearer, id wire.Accou
 
 // Reference returns an opaque name for an account, for use in the address of a browser. Whose
 // account it is shows only there.
-func (c *Consents) Reference(ctx context.Context, req *SignedRequest, r wire.ReferenceRequest) (string, error) {
+func (c *Consents) AddReference(ctx context.Context, req *SignedRequest, r wire.ReferenceRequest) (string, error) {
 	if r.Value == "" || len(r.Value) > 256 {
 		return "", InvalidParameter("value")
 	}

@@ -104,14 +104,14 @@ func TestNothingIsShared(t *testing.T) {
 			t.Errorf("%s and %s have the same name", whose, other)
 		}
 		subjects[g.reader.tokens.Subject] = whose
-		accounts := must(w.consents.Accounts(t.Context(), must(g.reader.bearer())(t)))(t)
+		accounts := must(w.consents.ListAccounts(t.Context(), must(g.reader.bearer())(t)))(t)
 		if len(accounts) != 1 || accounts[0].Type != wire.AccountTypeUser {
 			t.Errorf("%s sees the accounts %+v", whose, accounts)
 		}
 	}
 	ids := map[wire.AccountID]bool{}
 	for _, g := range grants {
-		ids[must(w.consents.Accounts(t.Context(), must(g.writer.bearer())(t)))(t)[0].ID] = true
+		ids[must(w.consents.ListAccounts(t.Context(), must(g.writer.bearer())(t)))(t)[0].ID] = true
 	}
 	if len(ids) != len(grants) {
 		t.Errorf("%d account ids for %d people at applications", len(ids), len(grants))
@@ -142,7 +142,8 @@ func TestAccessTypes(t *testing.T) {
 	refused(t, "reading with a write contract", err, library.WrongAccess())
 	_, err = writer.reading(writer.session.Key)
 	refused(t, "the session promised to a write contract", err, library.WrongAccess())
-	if n := w.count(`SELECT count(*) FROM sessions WHERE public_key IS NOT NULL AND contract_id = ?`, writer.Contract.ID); n != 0 {
+	if n := w.count(`SELECT count(*) FROM sessions WHERE public_key IS NOT NULL AND contract_id = ?`,
+		writer.Contract.ID); n != 0 {
 		t.Errorf("%d sessions of the write contract could be handed a key", n)
 	}
 	if n := w.count(`SELECT count(*) FROM tokens JOIN grants ON grants.id = grant_id WHERE seal IS NOT NULL AND contract_id = ?`, writer.Contract.ID); n != 0 {

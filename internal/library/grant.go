@@ -43,7 +43,7 @@ type GrantWithClient struct {
 }
 
 // Grants lists the grants that a person has given, newest first, ended ones too.
-func (c *Consents) Grants(ctx context.Context, s *SignedIn) ([]GrantWithClient, error) {
+func (c *Consents) ListGrants(ctx context.Context, s *SignedIn) ([]GrantWithClient, error) {
 	grants, err := c.store.ListGrants(ctx, s.Library.ID)
 	if err != nil {
 		return nil, fmt.Errorf("list grants: %w", err)

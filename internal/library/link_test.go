@@ -43,7 +43,7 @@ func TestAuthorizeWithToken(t *testing.T) {
 	}
 
 	again := anna.allowAgain(old.client)
-	grants := must(w.consents.Grants(t.Context(), anna.in()))(t)
+	grants := must(w.consents.ListGrants(t.Context(), anna.in()))(t)
 	if err := w.consents.Revoke(t.Context(), anna.in(), grants[0].Grant.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,8 @@ func TestLinkIsAnsweredOnce(t *testing.T) {
 	if err := open(late.Code.Reveal()); !errors.As(err, &fault) || fault.Problem != library.RequestExpired {
 		t.Errorf("after half an hour: %v", err)
 	}
-	for name, code := range map[string]string{"none": "", "invented": strings.Repeat("A", 43), "a session's key": opened.Session.Key} {
+	for name, code := range map[string]string{"none": "", "invented": strings.Repeat("A", 43),
+		"a session's key": opened.Session.Key} {
 		if err := open(code); !errors.Is(err, library.ErrNotFound) {
 			t.Errorf("code %s: %v", name, err)
 		}
@@ -277,7 +278,7 @@ func TestRenewal(t *testing.T) {
 	if first.tokens.ConsentID != second.tokens.ConsentID {
 		t.Error("a second grant was made")
 	}
-	grants := must(w.consents.Grants(t.Context(), anna.in()))(t)
+	grants := must(w.consents.ListGrants(t.Context(), anna.in()))(t)
 	if want := w.clock().Add(180 * 24 * time.Hour); len(grants) != 1 || !grants[0].Grant.ExpiresAt.Equal(want) {
 		t.Errorf("grants %+v, want one until %v", grants, want)
 	}
@@ -300,10 +301,10 @@ func TestReauthorizeAccount(t *testing.T) {
 	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
 	annas, brams := anna.allow(c), bram.allow(c)
 	account := func(g granted) string {
-		return string(must(w.consents.Accounts(t.Context(), must(g.bearer())(t)))(t)[0].ID)
+		return string(must(w.consents.ListAccounts(t.Context(), must(g.bearer())(t)))(t)[0].ID)
 	}
 	refer := func(by client, kind, value string) (string, error) {
-		return w.consents.Reference(t.Context(), by.call(), wire.ReferenceRequest{Type: kind, Value: value})
+		return w.consents.AddReference(t.Context(), by.call(), wire.ReferenceRequest{Type: kind, Value: value})
 	}
 	own := must(refer(c, "accountId", account(annas)))(t)
 	others := must(refer(c, "accountId", account(brams)))(t)
@@ -313,7 +314,8 @@ func TestReauthorizeAccount(t *testing.T) {
 		handle string
 		want   error
 	}{
-		"her own": {own, nil}, "another's": {others, library.ErrNotFound}, "an unknown one": {unknown, library.ErrNotFound},
+		"her own": {own, nil}, "another's": {others, library.ErrNotFound}, "an unknown one": {unknown,
+			library.ErrNotFound},
 		"another application's handle": {ofForeign, library.ErrNotFound}, "no handle": {"", library.ErrNotFound},
 	} {
 		opened := must(w.consents.AuthorizeForToken(t.Context(), c.call(accessToken(annas.tokens.AccessToken.Value),

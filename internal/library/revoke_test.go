@@ -66,7 +66,8 @@ func TestRevoke(t *testing.T) {
 		t.Error("a request under way opens a session")
 	}
 	for table, query := range map[string]string{
-		"tokens": `SELECT count(*) FROM tokens WHERE grant_id = ? AND seal IS NOT NULL`, "codes": `SELECT count(*) FROM codes WHERE grant_id = ? AND seal IS NOT NULL`,
+		"tokens":   `SELECT count(*) FROM tokens WHERE grant_id = ? AND seal IS NOT NULL`,
+		"codes":    `SELECT count(*) FROM codes WHERE grant_id = ? AND seal IS NOT NULL`,
 		"sessions": `SELECT count(*) FROM sessions WHERE grant_id = ?`,
 	} {
 		if n := w.count(query, id); n != 0 {
@@ -157,7 +158,7 @@ func TestGrants(t *testing.T) {
 	if err := w.consents.Revoke(t.Context(), anna.in(), library.GrantID(g.tokens.ConsentID)); err != nil {
 		t.Fatal(err)
 	}
-	views := must(w.consents.Grants(t.Context(), anna.in()))(t)
+	views := must(w.consents.ListGrants(t.Context(), anna.in()))(t)
 	if len(views) != 2 {
 		t.Fatalf("%d grants", len(views))
 	}

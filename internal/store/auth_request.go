@@ -12,28 +12,28 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// AddAuthRequest adds a request for consent with the session promised with it.
-func (db *DB) AddAuthRequest(ctx context.Context, l library.AuthRequest, s library.Session) error {
-	const doing = "add link"
+// AddAuthRequest implements [library.RequestStore].
+func (db *DB) AddAuthRequest(ctx context.Context, r library.AuthRequest, s library.Session) error {
+	const doing = "add request"
 	session, err := sessionParams(s)
 	if err != nil {
-		return in(doing, err)
+		return wrap(doing, err)
 	}
 	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
-		err := q.AddLink(ctx, query.AddLinkParams{
-			Hash:          l.Hash,
-			Kind:          l.Kind,
-			ApplicationID: l.ClientID.Application,
-			ContractID:    l.ClientID.Contract,
-			RedirectURI:   text(l.RedirectURI),
-			State:         []byte(l.State),
-			Challenge:     text(l.Challenge),
-			LibraryID:     l.Library,
-			SessionHash:   l.Session,
-			CreatedAt:     millis(l.CreatedAt),
-			ExpiresAt:     millis(l.ExpiresAt),
-			AnsweredAt:    millis(l.AnsweredAt),
-			AccountID:     string(l.Account),
+		err := q.AddRequest(ctx, query.AddRequestParams{
+			Hash:          r.Hash,
+			Kind:          r.Kind,
+			ApplicationID: r.ClientID.Application,
+			ContractID:    r.ClientID.Contract,
+			RedirectURI:   validText(r.RedirectURI),
+			State:         []byte(r.State),
+			Challenge:     validText(r.Challenge),
+			LibraryID:     r.Library,
+			SessionHash:   r.Session,
+			CreatedAt:     toMillis(r.CreatedAt),
+			ExpiresAt:     toMillis(r.ExpiresAt),
+			AnsweredAt:    toMillis(r.AnsweredAt),
+			AccountID:     string(r.Account),
 		})
 		if err != nil || s.Hash == (seal.Hash{}) {
 			return err
@@ -42,11 +42,11 @@ func (db *DB) AddAuthRequest(ctx context.Context, l library.AuthRequest, s libra
 	})
 }
 
-// GetAuthRequest finds a link by the hash of its code.
+// GetAuthRequest implements [library.RequestStore].
 func (db *DB) GetAuthRequest(ctx context.Context, h seal.Hash) (library.AuthRequest, error) {
-	row, err := db.reader.GetLink(ctx, h)
+	row, err := db.reader.GetRequest(ctx, h)
 	if err != nil {
-		return library.AuthRequest{}, in("get link", err)
+		return library.AuthRequest{}, wrap("get request", err)
 	}
 	return library.AuthRequest{
 		Hash:        row.Hash,
@@ -57,80 +57,81 @@ func (db *DB) GetAuthRequest(ctx context.Context, h seal.Hash) (library.AuthRequ
 		Challenge:   row.Challenge,
 		Library:     row.LibraryID,
 		Session:     row.SessionHash,
-		CreatedAt:   moment(row.CreatedAt),
-		ExpiresAt:   moment(row.ExpiresAt),
+		CreatedAt:   fromMillis(row.CreatedAt),
+		ExpiresAt:   fromMillis(row.ExpiresAt),
 		Account:     wire.AccountID(row.AccountID),
-		AnsweredAt:  moment(row.AnsweredAt),
+		AnsweredAt:  fromMillis(row.AnsweredAt),
 	}, nil
 }
 
-// GetRequestConnection returns the account at a provider that has been connected for a link.
+// GetRequestConnection implements [library.RequestStore].
 func (db *DB) GetRequestConnection(ctx context.Context, h seal.Hash, id library.ID) (library.RequestConnection, error) {
-	const doing = "get account of link"
-	link, err := db.reader.GetLink(ctx, h)
+	const doing = "get account of request"
+	request, err := db.reader.GetRequest(ctx, h)
 	if err != nil {
-		return library.RequestConnection{}, in(doing, err)
+		return library.RequestConnection{}, wrap(doing, err)
 	}
-	if link.AccountID == "" {
-		return library.RequestConnection{}, in(doing, library.ErrNotFound)
+	if request.AccountID == "" {
+		return library.RequestConnection{}, wrap(doing, library.ErrNotFound)
 	}
-	c, err := db.GetConnection(ctx, id, wire.AccountID(link.AccountID), false)
+	c, err := db.GetConnection(ctx, id, wire.AccountID(request.AccountID), false)
 	if err != nil {
-		return library.RequestConnection{}, in(doing, err)
+		return library.RequestConnection{}, wrap(doing, err)
 	}
 	return library.RequestConnection{ID: c.ID, Reference: c.Reference, Provider: c.Source.Name}, nil
 }
 
-// Deny answers a link with no. What was connected on the way goes, unless it stood
-// before.
-func (db *DB) Deny(ctx context.Context, link seal.Hash, at time.Time, e library.Event) error {
+// Deny implements [library.RequestStore].
+func (db *DB) Deny(ctx context.Context, h seal.Hash, at time.Time, e library.Event) error {
 	return db.write(ctx, "deny", func(ctx context.Context, q *query.Queries) error {
 		if e.Library != "" {
 			if err := addEvent(ctx, q, e); err != nil {
 				return err
 			}
 		}
-		l, err := answerLink(ctx, q, link, at)
-		if err != nil || l.AccountID == "" {
+		request, err := answerRequest(ctx, q, h, at)
+		if err != nil || request.AccountID == "" {
 			return err
 		}
-		return q.DeletePendingAccount(ctx, l.AccountID)
+		return q.DeletePendingAccount(ctx, request.AccountID)
 	})
 }
 
-// CloseAuthRequest answers a link that adds no grant.
-func (db *DB) CloseAuthRequest(ctx context.Context, link seal.Hash, at time.Time, grant library.GrantID, sessionSeal seal.Sealed) error {
-	return db.write(ctx, "close link", func(ctx context.Context, q *query.Queries) error {
+// CloseAuthRequest implements [library.RequestStore].
+func (db *DB) CloseAuthRequest(
+	ctx context.Context, h seal.Hash, at time.Time, grant library.GrantID, sessionSeal seal.Sealed,
+) error {
+	return db.write(ctx, "close request", func(ctx context.Context, q *query.Queries) error {
 		if grant != "" {
 			if err := lockGrant(ctx, q, grant); err != nil {
 				return err
 			}
 		}
-		l, err := answerLink(ctx, q, link, at)
+		request, err := answerRequest(ctx, q, h, at)
 		if err != nil {
 			return err
 		}
-		if l.AccountID != "" {
-			if err := q.StandAccount(ctx, l.AccountID); err != nil {
+		if request.AccountID != "" {
+			if err := q.EndPending(ctx, request.AccountID); err != nil {
 				return err
 			}
 		}
-		if grant == "" || l.SessionHash == (seal.Hash{}) {
+		if grant == "" {
 			return nil
 		}
-		return q.HandToSession(ctx, l.SessionHash, grant, sessionSeal)
+		return giveSessionGrant(ctx, q, request, grant, sessionSeal)
 	})
 }
 
-// answerLink marks a link answered and returns the session promised with it and the
-// account connected on the way. It returns ErrUsed if the link was answered before.
-func answerLink(ctx context.Context, q *query.Queries, link seal.Hash, at time.Time) (query.AnswerLinkRow, error) {
-	l, err := q.AnswerLink(ctx, link, millis(at))
+// answerRequest marks a request answered. It returns the request's session and the account at a
+// provider that is connected for it, or ErrUsed if the request was answered before.
+func answerRequest(ctx context.Context, q *query.Queries, h seal.Hash, at time.Time) (query.AnswerRequestRow, error) {
+	request, err := q.AnswerRequest(ctx, h, toMillis(at))
 	if !errors.Is(err, sql.ErrNoRows) {
-		return l, err
+		return request, err
 	}
-	if _, err := q.GetLink(ctx, link); err != nil {
-		return l, err
+	if _, err := q.GetRequest(ctx, h); err != nil {
+		return request, err
 	}
-	return l, library.ErrUsed
+	return request, library.ErrUsed
 }

@@ -11,70 +11,70 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// AddAuthorization adds a browser's way to a provider and back.
-func (db *DB) AddAuthorization(ctx context.Context, t delivery.Authorization) error {
-	const doing = "add trip"
-	source, err := encode(t.Source)
+// AddAuthorization implements [delivery.AuthorizationStore].
+func (db *DB) AddAuthorization(ctx context.Context, a delivery.Authorization) error {
+	const doing = "add authorization"
+	source, err := encode(a.Source)
 	if err != nil {
-		return in(doing, err)
+		return wrap(doing, err)
 	}
 	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
-		return q.AddTrip(ctx, query.AddTripParams{
-			Hash:          t.State,
-			LinkHash:      t.Request[:],
-			ApplicationID: t.Application,
-			LibraryID:     t.Library,
-			LoginID:       string(t.Login),
+		return q.AddAuthorization(ctx, query.AddAuthorizationParams{
+			Hash:          a.State,
+			LinkHash:      a.Request[:],
+			ApplicationID: a.Application,
+			LibraryID:     a.Library,
+			LoginID:       string(a.Login),
 			Source:        source,
-			Correlation:   text(t.Correlation),
-			Secrets:       t.Secrets,
-			CreatedAt:     millis(t.CreatedAt),
-			ExpiresAt:     millis(t.ExpiresAt),
-			EndedAt:       millis(t.EndedAt),
+			Correlation:   validText(a.Correlation),
+			Secrets:       a.Secrets,
+			CreatedAt:     toMillis(a.CreatedAt),
+			ExpiresAt:     toMillis(a.ExpiresAt),
+			EndedAt:       toMillis(a.EndedAt),
 		})
 	})
 }
 
-// GetAuthorization finds a trip by the hash of its state.
+// GetAuthorization implements [delivery.AuthorizationStore].
 func (db *DB) GetAuthorization(ctx context.Context, state seal.Hash) (delivery.Authorization, error) {
-	const doing = "get trip"
-	row, err := db.reader.GetTrip(ctx, state)
+	const doing = "get authorization"
+	row, err := db.reader.GetAuthorization(ctx, state)
 	if err != nil {
-		return delivery.Authorization{}, in(doing, err)
+		return delivery.Authorization{}, wrap(doing, err)
 	}
-	t := delivery.Authorization{
+	a := delivery.Authorization{
 		State:       row.Hash,
 		Application: row.ApplicationID,
 		Library:     row.LibraryID,
 		Login:       library.LoginID(row.LoginID),
 		Correlation: row.Correlation,
 		Secrets:     row.Secrets,
-		CreatedAt:   moment(row.CreatedAt),
-		ExpiresAt:   moment(row.ExpiresAt),
-		EndedAt:     moment(row.EndedAt),
+		CreatedAt:   fromMillis(row.CreatedAt),
+		ExpiresAt:   fromMillis(row.ExpiresAt),
+		EndedAt:     fromMillis(row.EndedAt),
 	}
-	if err := t.Request.Scan(row.LinkHash); err != nil {
-		return delivery.Authorization{}, in(doing, fmt.Errorf("its link: %w", err))
+	if err := a.Request.Scan(row.LinkHash); err != nil {
+		return delivery.Authorization{}, wrap(doing, fmt.Errorf("its request: %w", err))
 	}
-	if err := decode(row.Source, &t.Source); err != nil {
-		return delivery.Authorization{}, in(doing, err)
+	if err := decode(row.Source, &a.Source); err != nil {
+		return delivery.Authorization{}, wrap(doing, err)
 	}
-	return t, nil
+	return a, nil
 }
 
-// EndAuthorization ends a trip and forgets its secrets.
+// EndAuthorization implements [delivery.AuthorizationStore].
 func (db *DB) EndAuthorization(ctx context.Context, state seal.Hash, at time.Time, e library.Event) error {
-	return db.write(ctx, "end trip", func(ctx context.Context, q *query.Queries) error {
+	return db.write(ctx, "end authorization", func(ctx context.Context, q *query.Queries) error {
 		if e.Library != "" {
 			if err := addEvent(ctx, q, e); err != nil {
 				return err
 			}
 		}
-		rows, err := q.EndTrip(ctx, state, millis(at))
+		rows, err := q.EndAuthorization(ctx, state, toMillis(at))
 		if err != nil || rows > 0 {
 			return err
 		}
-		if _, err := q.GetTrip(ctx, state); err != nil {
+		if _, err := q.GetAuthorization(ctx, state); err != nil {
 			return err
 		}
 		return library.ErrUsed

@@ -7,15 +7,14 @@ import (
 	"time"
 )
 
-// A checkpointer moves SQLite's log into the database in the background. Left to
-// itself, SQLite does that in the middle of somebody's commit, for tens of
-// milliseconds. Its passive checkpoint waits for nobody and holds nobody up, but
-// under constant load it never comes to the log's end and so never lets it start
-// again; for that the writer's wal_autocheckpoint stays on, at a size that is rarely
-// reached.
+// A checkpointer moves SQLite's log into the database in the background. By itself SQLite does
+// that during a commit, for tens of milliseconds. A passive checkpoint waits for no other
+// connection and makes none wait, but under constant load it never reaches the end of the log,
+// and so the log never starts again. Therefore the writer's wal_autocheckpoint stays on, at a size
+// that is rarely reached.
 type checkpointer struct {
 	stmt    *sql.Stmt
-	written int // operations since the last signal; the writer's alone
+	written int // ops since the last signal; only the writer uses it
 	signal  chan struct{}
 	quit    chan struct{}
 	done    chan struct{}
@@ -27,7 +26,7 @@ const (
 	checkpointPause = 50 * time.Millisecond
 )
 
-// newCheckpointer takes a connection of the pool for good.
+// newCheckpointer returns a checkpointer that keeps one of the pool's connections.
 func newCheckpointer(ctx context.Context, pool *sql.DB) (*checkpointer, error) {
 	conn, err := pool.Conn(ctx)
 	if err != nil {
@@ -47,7 +46,7 @@ func newCheckpointer(ctx context.Context, pool *sql.DB) (*checkpointer, error) {
 	return c, nil
 }
 
-// wrote counts what was written, and wakes the checkpointer when it is much.
+// wrote counts ops, and wakes the checkpointer after many.
 func (c *checkpointer) wrote(operations int) {
 	if c.written += operations; c.written < checkpointAfter {
 		return
@@ -67,7 +66,7 @@ func (c *checkpointer) run() {
 			return
 		case <-c.signal:
 		}
-		// What fails here is done by the writer's own checkpoint, which reports it.
+		// If this fails, the writer's own checkpoint does it, and reports an error.
 		_, _ = c.stmt.ExecContext(context.Background())
 		select {
 		case <-c.quit:

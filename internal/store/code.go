@@ -11,11 +11,11 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// GetCode finds an authorisation code by its hash.
+// GetCode implements [library.CodeStore].
 func (db *DB) GetCode(ctx context.Context, h seal.Hash) (library.AuthCode, error) {
 	row, err := db.reader.GetCode(ctx, h)
 	if err != nil {
-		return library.AuthCode{}, in("get code", err)
+		return library.AuthCode{}, wrap("get code", err)
 	}
 	return library.AuthCode{
 		Hash:      row.Hash,
@@ -23,12 +23,12 @@ func (db *DB) GetCode(ctx context.Context, h seal.Hash) (library.AuthCode, error
 		Client:    wire.ClientID{Application: row.ApplicationID, Contract: row.ContractID},
 		Challenge: row.Challenge,
 		Seal:      row.Seal,
-		ExpiresAt: moment(row.ExpiresAt),
-		UsedAt:    moment(row.UsedAt),
+		ExpiresAt: fromMillis(row.ExpiresAt),
+		UsedAt:    fromMillis(row.UsedAt),
 	}, nil
 }
 
-// RedeemCode uses a code up and adds the tokens that it was exchanged for.
+// RedeemCode implements [library.CodeStore].
 func (db *DB) RedeemCode(ctx context.Context, h seal.Hash, at time.Time, tokens []library.Token) error {
 	return db.write(ctx, "redeem code", func(ctx context.Context, q *query.Queries) error {
 		code, err := q.GetCode(ctx, h)
@@ -40,7 +40,7 @@ func (db *DB) RedeemCode(ctx context.Context, h seal.Hash, at time.Time, tokens 
 		} else if err != nil {
 			return err
 		}
-		rows, err := q.UseCode(ctx, h, millis(at))
+		rows, err := q.UseCode(ctx, h, toMillis(at))
 		if err != nil {
 			return err
 		}
@@ -62,9 +62,9 @@ func addCode(ctx context.Context, q *query.Queries, c library.AuthCode) error {
 		GrantID:       c.Grant,
 		ApplicationID: c.Client.Application,
 		ContractID:    c.Client.Contract,
-		Challenge:     text(c.Challenge),
+		Challenge:     validText(c.Challenge),
 		Seal:          c.Seal,
-		ExpiresAt:     millis(c.ExpiresAt),
-		UsedAt:        millis(c.UsedAt),
+		ExpiresAt:     toMillis(c.ExpiresAt),
+		UsedAt:        toMillis(c.UsedAt),
 	})
 }

@@ -13,29 +13,24 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// Connect adds an account at a provider, or gives the one that is there new access.
-func (db *DB) Connect(ctx context.Context, link seal.Hash, a delivery.Connection, e library.Event) (delivery.Connection, error) {
+// Connect implements [delivery.ConnectionStore].
+func (db *DB) Connect(
+	ctx context.Context, request seal.Hash, a delivery.Connection, e library.Event,
+) (delivery.Connection, error) {
 	const doing = "connect account"
 	source, err := encode(a.Source)
 	if err != nil {
-		return delivery.Connection{}, in(doing, err)
+		return delivery.Connection{}, wrap(doing, err)
 	}
 	var row query.ProviderAccount
 	err = db.write(ctx, doing, func(ctx context.Context, q *query.Queries) (err error) {
-		if err := affected(q.LockLibrary(ctx, a.Library)); err != nil {
+		if err := lockOpenLibrary(ctx, q, a.Library); err != nil {
 			return err
 		}
-		l, err := q.GetLibrary(ctx, a.Library)
-		if err != nil {
+		if err := affected(q.LockOpenRequest(ctx, request)); err != nil {
 			return err
 		}
-		if l.DeleteAt != 0 {
-			return library.ErrNotFound
-		}
-		if err := affected(q.LockOpenLink(ctx, link)); err != nil {
-			return err
-		}
-		row, err = q.ConnectAccount(ctx, query.ConnectAccountParams{
+		row, err = q.Connect(ctx, query.ConnectParams{
 			ID:            string(a.ID),
 			Reference:     string(a.Reference),
 			LibraryID:     a.Library,
@@ -45,25 +40,25 @@ func (db *DB) Connect(ctx context.Context, link seal.Hash, a delivery.Connection
 			Pending:       a.Pending,
 			Access:        a.Access,
 			AccessVersion: a.AccessVersion,
-			AccessUntil:   millis(a.AccessUntil),
-			EndedAt:       millis(a.EndedAt),
-			Correlation:   text(a.Correlation),
-			CreatedAt:     millis(a.CreatedAt),
-			UpdatedAt:     millis(a.UpdatedAt),
-			LastUsedAt:    millis(a.LastUsedAt),
+			AccessUntil:   toMillis(a.AccessUntil),
+			EndedAt:       toMillis(a.EndedAt),
+			Correlation:   validText(a.Correlation),
+			CreatedAt:     toMillis(a.CreatedAt),
+			UpdatedAt:     toMillis(a.UpdatedAt),
+			LastUsedAt:    toMillis(a.LastUsedAt),
 		})
 		if err != nil {
 			return err
 		}
-		// One that stood there before and was never allowed is nobody's any more.
-		if before, err := q.GetLink(ctx, link); err != nil {
+		// The account that was connected for the request before, if it is pending, goes.
+		if before, err := q.GetRequest(ctx, request); err != nil {
 			return err
 		} else if before.AccountID != "" && before.AccountID != row.ID {
 			if err := q.DeletePendingAccount(ctx, before.AccountID); err != nil {
 				return err
 			}
 		}
-		if err := q.SetLinkAccount(ctx, link, row.ID); err != nil {
+		if err := q.SetRequestAccount(ctx, request, row.ID); err != nil {
 			return err
 		}
 		event := e
@@ -73,101 +68,109 @@ func (db *DB) Connect(ctx context.Context, link seal.Hash, a delivery.Connection
 	if err != nil {
 		return delivery.Connection{}, err
 	}
-	connected, err := providerAccount(row)
-	return connected, in(doing, err)
+	connected, err := toConnection(row)
+	return connected, wrap(doing, err)
 }
 
-// GetConnection finds an account at a provider; a pending one too, unless standing is
-// asked for.
-func (db *DB) GetConnection(ctx context.Context, id library.ID, account wire.AccountID, standing bool) (delivery.Connection, error) {
+// GetConnection implements [delivery.ConnectionStore].
+func (db *DB) GetConnection(
+	ctx context.Context, id library.ID, account wire.AccountID, notPending bool,
+) (delivery.Connection, error) {
 	const doing = "get account"
-	row, err := db.reader.GetProviderAccount(ctx, string(account))
-	if err == nil && (row.LibraryID != id || standing && row.Pending) {
+	row, err := db.reader.GetConnection(ctx, string(account))
+	if err == nil && (row.LibraryID != id || notPending && row.Pending) {
 		err = library.ErrNotFound
 	}
 	if err != nil {
-		return delivery.Connection{}, in(doing, err)
+		return delivery.Connection{}, wrap(doing, err)
 	}
-	a, err := providerAccount(row)
-	return a, in(doing, err)
+	a, err := toConnection(row)
+	return a, wrap(doing, err)
 }
 
-// ListConnections lists a library's accounts at providers, oldest first.
-func (db *DB) ListConnections(ctx context.Context, id library.ID, of wire.ApplicationID) ([]delivery.Connection, error) {
+// ListConnections implements [delivery.ConnectionStore].
+func (db *DB) ListConnections(
+	ctx context.Context, id library.ID, of wire.ApplicationID,
+) ([]delivery.Connection, error) {
 	const doing = "list accounts"
-	rows, err := db.reader.ListConnected(ctx, id, of)
+	rows, err := db.reader.ListConnections(ctx, id, of)
 	if err != nil {
-		return nil, in(doing, err)
+		return nil, wrap(doing, err)
 	}
-	list, err := each(rows, providerAccount)
-	return list, in(doing, err)
+	list, err := convert(rows, toConnection)
+	return list, wrap(doing, err)
 }
 
-// ClaimRefresh gives its caller alone the right to renew an account's access.
-func (db *DB) ClaimRefresh(ctx context.Context, account wire.AccountID, version int64, now, until time.Time) (delivery.Connection, error) {
-	const doing = "claim renewal"
+// ClaimRefresh implements [delivery.ConnectionStore].
+func (db *DB) ClaimRefresh(
+	ctx context.Context, account wire.AccountID, version int64, now, until time.Time,
+) (delivery.Connection, error) {
+	const doing = "claim refresh"
 	var row query.ProviderAccount
 	err := db.write(ctx, doing, func(ctx context.Context, q *query.Queries) (err error) {
-		row, err = q.ClaimRenewal(ctx, query.ClaimRenewalParams{
-			Until:   millis(until),
+		row, err = q.ClaimRefresh(ctx, query.ClaimRefreshParams{
+			Until:   toMillis(until),
 			ID:      string(account),
 			Version: version,
-			Now:     millis(now),
+			Now:     toMillis(now),
 		})
 		if errors.Is(err, sql.ErrNoRows) {
-			return goneOrChanged(ctx, q, account)
+			return connectionError(ctx, q, account)
 		}
 		return err
 	})
 	if err != nil {
 		return delivery.Connection{}, err
 	}
-	a, err := providerAccount(row)
-	return a, in(doing, err)
+	a, err := toConnection(row)
+	return a, wrap(doing, err)
 }
 
-// StoreTokens replaces the access of the given version.
-func (db *DB) StoreTokens(ctx context.Context, account wire.AccountID, version int64, access []byte, accessUntil, at time.Time) error {
-	return db.write(ctx, "store access", func(ctx context.Context, q *query.Queries) error {
-		rows, err := q.StoreAccess(ctx, query.StoreAccessParams{
+// StoreTokens implements [delivery.ConnectionStore].
+func (db *DB) StoreTokens(
+	ctx context.Context, account wire.AccountID, version int64, access []byte, accessUntil, at time.Time,
+) error {
+	return db.write(ctx, "store tokens", func(ctx context.Context, q *query.Queries) error {
+		rows, err := q.StoreTokens(ctx, query.StoreTokensParams{
 			Access:      access,
-			AccessUntil: millis(accessUntil),
-			At:          millis(at),
+			AccessUntil: toMillis(accessUntil),
+			At:          toMillis(at),
 			ID:          string(account),
 			Version:     version,
 		})
 		if err == nil && rows == 0 {
-			return goneOrChanged(ctx, q, account)
+			return connectionError(ctx, q, account)
 		}
 		return err
 	})
 }
 
-// goneOrChanged says why an account could not be changed.
-func goneOrChanged(ctx context.Context, q *query.Queries, account wire.AccountID) error {
-	if _, err := q.GetProviderAccount(ctx, string(account)); err != nil {
+// connectionError returns why an account could not be changed: ErrNotFound or ErrUsed.
+func connectionError(ctx context.Context, q *query.Queries, account wire.AccountID) error {
+	if _, err := q.GetConnection(ctx, string(account)); err != nil {
 		return err
 	}
 	return library.ErrUsed
 }
 
-// ReleaseRefresh gives the right to renew the access of the given version back.
+// ReleaseRefresh implements [delivery.ConnectionStore].
 func (db *DB) ReleaseRefresh(ctx context.Context, account wire.AccountID, version int64) error {
-	return db.write(ctx, "give back renewal", func(ctx context.Context, q *query.Queries) error {
-		return q.GiveBackRenewal(ctx, string(account), version)
+	return db.write(ctx, "release refresh", func(ctx context.Context, q *query.Queries) error {
+		return q.ReleaseRefresh(ctx, string(account), version)
 	})
 }
 
-// EndAccess notes that the provider does not take the access of the given version any
-// more.
-func (db *DB) EndAccess(ctx context.Context, account wire.AccountID, version int64, at time.Time, e library.Event) error {
+// EndAccess implements [delivery.ConnectionStore].
+func (db *DB) EndAccess(
+	ctx context.Context, account wire.AccountID, version int64, at time.Time, e library.Event,
+) error {
 	return db.write(ctx, "end access", func(ctx context.Context, q *query.Queries) error {
 		if err := affected(q.LockLibrary(ctx, e.Library)); err != nil {
 			return err
 		}
-		rows, err := q.EndAccess(ctx, millis(at), string(account), version)
+		rows, err := q.EndAccess(ctx, toMillis(at), string(account), version)
 		if err == nil && rows == 0 {
-			return goneOrChanged(ctx, q, account)
+			return connectionError(ctx, q, account)
 		}
 		if err != nil {
 			return err
@@ -176,8 +179,11 @@ func (db *DB) EndAccess(ctx context.Context, account wire.AccountID, version int
 	})
 }
 
-// Disconnect removes an account at a provider and calls off what waits for it.
-func (db *DB) Disconnect(ctx context.Context, id library.ID, of wire.ApplicationID, account wire.AccountID, at time.Time, reason string, e library.Event) error {
+// Disconnect implements [delivery.ConnectionStore].
+func (db *DB) Disconnect(
+	ctx context.Context, id library.ID, of wire.ApplicationID, account wire.AccountID, at time.Time, reason string,
+	e library.Event,
+) error {
 	return db.write(ctx, "disconnect account", func(ctx context.Context, q *query.Queries) error {
 		if err := addEvent(ctx, q, e); err != nil {
 			return err
@@ -189,15 +195,15 @@ func (db *DB) Disconnect(ctx context.Context, id library.ID, of wire.Application
 			return err
 		}
 		return q.ExpireDeliveriesTo(ctx, query.ExpireDeliveriesToParams{
-			Reason:    text(reason),
-			At:        millis(at),
+			Reason:    validText(reason),
+			At:        toMillis(at),
 			LibraryID: id,
 			AccountID: string(account),
 		})
 	})
 }
 
-func providerAccount(row query.ProviderAccount) (delivery.Connection, error) {
+func toConnection(row query.ProviderAccount) (delivery.Connection, error) {
 	a := delivery.Connection{
 		ID:            wire.AccountID(row.ID),
 		Reference:     library.Reference(row.Reference),
@@ -206,12 +212,12 @@ func providerAccount(row query.ProviderAccount) (delivery.Connection, error) {
 		Pending:       row.Pending,
 		Access:        row.Access,
 		AccessVersion: row.AccessVersion,
-		AccessUntil:   moment(row.AccessUntil),
-		EndedAt:       moment(row.EndedAt),
+		AccessUntil:   fromMillis(row.AccessUntil),
+		EndedAt:       fromMillis(row.EndedAt),
 		Correlation:   row.Correlation,
-		CreatedAt:     moment(row.CreatedAt),
-		UpdatedAt:     moment(row.UpdatedAt),
-		LastUsedAt:    moment(row.LastUsedAt),
+		CreatedAt:     fromMillis(row.CreatedAt),
+		UpdatedAt:     fromMillis(row.UpdatedAt),
+		LastUsedAt:    fromMillis(row.LastUsedAt),
 	}
 	err := decode(row.Source, &a.Source)
 	return a, err

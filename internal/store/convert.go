@@ -7,30 +7,30 @@ import (
 	"time"
 )
 
-// millis is how a time is kept. Zero is kept as 0, which means never.
-func millis(t time.Time) int64 {
+// toMillis returns a time as it is stored. The zero time, which means never, is stored as 0.
+func toMillis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
 	return t.UnixMilli()
 }
 
-// moment is the time that millis kept.
-func moment(ms int64) time.Time {
+// fromMillis returns the time that toMillis stored.
+func fromMillis(ms int64) time.Time {
 	if ms == 0 {
 		return time.Time{}
 	}
 	return time.UnixMilli(ms).UTC()
 }
 
-// text is s as both databases can hold it: PostgreSQL refuses NUL and bytes that
-// are no UTF-8. It is for what people and applications write freely.
-func text(s string) string {
+// validText returns s as both databases can store it: PostgreSQL refuses NUL and bytes that are
+// not UTF-8. It is for texts that people and applications write.
+func validText(s string) string {
 	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\uFFFD"), "\uFFFD")
 }
 
-// encode is v as JSON that both databases can hold. Nothing is escaped for HTML: what
-// is kept as it was sent would come back six times as long.
+// encode returns v as JSON that both databases can store. It does not escape for HTML, which
+// makes a text up to six times as long.
 func encode(v any) (string, error) {
 	var out strings.Builder
 	encoder := json.NewEncoder(&out)
@@ -41,7 +41,7 @@ func encode(v any) (string, error) {
 	return strings.ToValidUTF8(strings.TrimSuffix(out.String(), "\n"), "\uFFFD"), nil
 }
 
-// decode reads what encode wrote.
+// decode decodes the JSON of encode.
 func decode(s string, into any) error {
 	if err := json.Unmarshal([]byte(s), into); err != nil {
 		return fmt.Errorf("decode %T: %w", into, err)
@@ -49,11 +49,11 @@ func decode(s string, into any) error {
 	return nil
 }
 
-// each converts rows one by one.
-func each[R, T any](rows []R, convert func(R) (T, error)) ([]T, error) {
+// convert converts rows one by one.
+func convert[R, T any](rows []R, of func(R) (T, error)) ([]T, error) {
 	out := make([]T, 0, len(rows))
 	for _, row := range rows {
-		t, err := convert(row)
+		t, err := of(row)
 		if err != nil {
 			return nil, err
 		}

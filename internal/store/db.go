@@ -29,32 +29,32 @@ var _ interface {
 	library.FileStore
 	library.EventStore
 	delivery.ConnectionStore
-	delivery.DeliveryStore
+	delivery.QueueStore
 	library.Sweeper
 } = (*DB)(nil)
 
-// An op is the work of one transaction. It may be run more than once before it
-// counts, so it changes nothing but what q changes and variables that it sets anew
-// each time.
+// An op is the work of one transaction. It may run more than once before it takes effect, so it
+// changes only the database, and variables that it sets anew each time.
 type op func(ctx context.Context, q *query.Queries) error
 
-// A transactor runs ops, each whole or not at all, and durable when it returns nil.
+// A transactor runs ops, each as one transaction.
 type transactor interface {
-	// write returns library.ErrBusy, without having run f, if too many wait already.
-	// If ctx ends while f waits, f is not run; once begun, f runs to its end.
+	// write runs f. What f did is durable when write returns nil. It returns library.ErrBusy
+	// without running f if too many ops are waiting. If ctx ends while f waits, f does not run;
+	// once begun, it runs to its end.
 	write(ctx context.Context, f op) error
-	// close waits for what is under way; later writes fail.
+	// close waits for the ops under way; later ones fail.
 	close() error
 }
 
-// maxWaiting bounds how many writes may wait; more are refused with ErrBusy.
+// maxWaiting is how many ops may wait. Further ones are refused with ErrBusy.
 const maxWaiting = 1024
 
 var errClosed = errors.New("the store is closed")
 
-// Open opens the database at url and brings its tables up to date. The url is
-// "postgres://…" (or "postgresql://…"), or "sqlite:PATH" or a bare path for a file,
-// which is made if it is not there. Close must be called in the end.
+// Open opens the database at url and brings its tables up to date. The url is "postgres://…"
+// (or "postgresql://…"), or "sqlite:PATH" or a path for a file, which is made if there is none.
+// The caller must call Close.
 func Open(ctx context.Context, url string) (*DB, error) {
 	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
 		return openPostgres(ctx, url)
@@ -66,10 +66,10 @@ func Open(ctx context.Context, url string) (*DB, error) {
 	return openSQLite(ctx, path)
 }
 
-// Check reports whether the store answers, for writing too.
+// Check returns an error unless the database can be read and written.
 func (db *DB) Check(ctx context.Context) error {
 	if err := db.reading.PingContext(ctx); err != nil {
-		return in("check store", err)
+		return wrap("check store", err)
 	}
 	return db.write(ctx, "check store", func(ctx context.Context, q *query.Queries) error {
 		_, err := q.ListSigningKeys(ctx)
@@ -77,12 +77,12 @@ func (db *DB) Check(ctx context.Context) error {
 	})
 }
 
-// Close waits for the writes under way and closes the database.
+// Close waits for the ops under way and closes the database.
 func (db *DB) Close() error {
-	return in("close store", errors.Join(db.writer.close(), db.reading.Close()))
+	return wrap("close store", errors.Join(db.writer.close(), db.reading.Close()))
 }
 
 // write runs f as one transaction.
 func (db *DB) write(ctx context.Context, doing string, f op) error {
-	return in(doing, db.writer.write(ctx, f))
+	return wrap(doing, db.writer.write(ctx, f))
 }

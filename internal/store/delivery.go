@@ -15,18 +15,18 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// The reasons for which waiting deliveries end with something larger.
+// The reasons of waiting deliveries that end with their library or their grant.
 const (
 	reasonShut    = "the library was shut"
 	reasonStopped = "the application was stopped"
 )
 
-// AddDelivery adds a delivery, unless too much waits for its account.
-func (db *DB) AddDelivery(ctx context.Context, d delivery.Delivery, most delivery.WaitingLimit) error {
+// AddDelivery implements [delivery.DeliveryStore].
+func (db *DB) AddDelivery(ctx context.Context, d delivery.Delivery, limit delivery.WaitingLimit) error {
 	const doing = "add delivery"
 	types, err := encode(d.Types)
 	if err != nil {
-		return in(doing, err)
+		return wrap(doing, err)
 	}
 	params := query.AddDeliveryParams{
 		ID:            string(d.ID),
@@ -35,18 +35,18 @@ func (db *DB) AddDelivery(ctx context.Context, d delivery.Delivery, most deliver
 		ContractID:    d.Contract,
 		GrantID:       d.Grant,
 		AccountID:     string(d.Account),
-		ProviderName:  text(d.ProviderName),
+		ProviderName:  validText(d.ProviderName),
 		Types:         types,
 		State:         string(d.State),
 		Status:        int64(d.Status),
-		Reason:        text(d.Reason),
+		Reason:        validText(d.Reason),
 		Attempts:      int64(d.Attempts),
 		Lease:         d.Lease,
-		LeaseUntil:    millis(d.LeaseUntil),
-		NextAt:        millis(d.NextAt),
-		ExpiresAt:     millis(d.ExpiresAt),
-		CreatedAt:     millis(d.CreatedAt),
-		UpdatedAt:     millis(d.UpdatedAt),
+		LeaseUntil:    toMillis(d.LeaseUntil),
+		NextAt:        toMillis(d.NextAt),
+		ExpiresAt:     toMillis(d.ExpiresAt),
+		CreatedAt:     toMillis(d.CreatedAt),
+		UpdatedAt:     toMillis(d.UpdatedAt),
 		Size:          d.Size,
 	}
 	content := query.AddDeliveryContentParams{DeliveryID: params.ID, Payload: d.Payload, Answer: d.Answer}
@@ -54,7 +54,7 @@ func (db *DB) AddDelivery(ctx context.Context, d delivery.Delivery, most deliver
 		content.AnsweredAt = params.UpdatedAt
 	}
 	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
-		// The lock keeps the grant and the account from ending meanwhile.
+		// The lock keeps the grant and the account from ending before the transaction does.
 		if err := affected(q.LockLibrary(ctx, d.Library)); err != nil {
 			return err
 		}
@@ -74,7 +74,7 @@ func (db *DB) AddDelivery(ctx context.Context, d delivery.Delivery, most deliver
 		if err != nil {
 			return err
 		}
-		if waiting.Number >= int64(most.Number) || waiting.Size+d.Size > most.Bytes {
+		if waiting.Number >= int64(limit.Number) || waiting.Size+d.Size > limit.Bytes {
 			return library.ErrBusy
 		}
 		if err := q.AddDelivery(ctx, params); err != nil {
@@ -84,15 +84,17 @@ func (db *DB) AddDelivery(ctx context.Context, d delivery.Delivery, most deliver
 	})
 }
 
-// ClaimDeliveries leases deliveries that are due. It looks for them first and then
-// claims one after the other, by id, so that two nodes at the same deliveries do not
-// wait for one another in a circle. What the other has got meanwhile is left out.
-func (db *DB) ClaimDeliveries(ctx context.Context, lease string, now, until time.Time, limit int) ([]delivery.Delivery, error) {
+// ClaimDeliveries implements [delivery.LeaseStore]. It finds the deliveries that are due and then
+// claims one after the other, in the order of their ids, so that two servers that claim the same
+// deliveries do not deadlock. It leaves out those that another server has claimed in between.
+func (db *DB) ClaimDeliveries(
+	ctx context.Context, lease string, now, until time.Time, limit int,
+) ([]delivery.Delivery, error) {
 	const doing = "claim deliveries"
 	var rows []query.Delivery
 	err := db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
 		rows = nil
-		ids, err := q.ListClaimable(ctx, millis(now), clamp(limit))
+		ids, err := q.ListClaimable(ctx, toMillis(now), clamp(limit))
 		if err != nil {
 			return err
 		}
@@ -100,9 +102,9 @@ func (db *DB) ClaimDeliveries(ctx context.Context, lease string, now, until time
 		for _, id := range ids {
 			row, err := q.ClaimDelivery(ctx, query.ClaimDeliveryParams{
 				Lease: lease,
-				Until: millis(until),
+				Until: toMillis(until),
 				ID:    id,
-				Now:   millis(now),
+				Now:   toMillis(now),
 			})
 			if errors.Is(err, sql.ErrNoRows) {
 				continue
@@ -120,28 +122,28 @@ func (db *DB) ClaimDeliveries(ctx context.Context, lease string, now, until time
 	slices.SortFunc(rows, func(a, b query.Delivery) int {
 		return cmp.Or(cmp.Compare(a.NextAt, b.NextAt), cmp.Compare(a.ID, b.ID))
 	})
-	list, err := each(rows, toDelivery)
-	return list, in(doing, err)
+	list, err := convert(rows, toDelivery)
+	return list, wrap(doing, err)
 }
 
-// BeginPosting notes that a delivery is about to be sent. Whoever revokes its grant or
-// disconnects its account ends what waits in the same transaction, and so waits for
-// this one, or this one finds the delivery ended.
+// BeginPosting implements [delivery.LeaseStore]. A transaction that revokes the grant or
+// disconnects the account ends waiting deliveries too: it waits for this one, or this one finds
+// the delivery ended.
 func (db *DB) BeginPosting(ctx context.Context, id library.DeliveryID, lease string, now, until time.Time) error {
 	return db.write(ctx, "begin posting", func(ctx context.Context, q *query.Queries) error {
 		row, err := q.BeginPosting(ctx, query.BeginPostingParams{
-			Until: millis(until),
+			Until: toMillis(until),
 			ID:    string(id),
 			Lease: lease,
-			Now:   millis(now),
+			Now:   toMillis(now),
 		})
 		if errors.Is(err, sql.ErrNoRows) {
-			return goneOrTaken(ctx, q, id)
+			return deliveryError(ctx, q, id)
 		}
 		if err != nil {
 			return err
 		}
-		may, err := q.MayPost(ctx, row.GrantID, millis(now), row.AccountID)
+		may, err := q.MayPost(ctx, row.GrantID, toMillis(now), row.AccountID)
 		if err != nil {
 			return err
 		}
@@ -152,25 +154,27 @@ func (db *DB) BeginPosting(ctx context.Context, id library.DeliveryID, lease str
 	})
 }
 
-// Postpone makes a delivery wait again.
-func (db *DB) Postpone(ctx context.Context, id library.DeliveryID, lease string, status int, reason string, next, at time.Time) error {
+// Postpone implements [delivery.LeaseStore].
+func (db *DB) Postpone(
+	ctx context.Context, id library.DeliveryID, lease string, status int, reason string, next, at time.Time,
+) error {
 	return db.write(ctx, "put back delivery", func(ctx context.Context, q *query.Queries) error {
-		rows, err := q.PutBack(ctx, query.PutBackParams{
+		rows, err := q.Postpone(ctx, query.PostponeParams{
 			Status: int64(status),
-			Reason: text(reason),
-			NextAt: millis(next),
-			At:     millis(at),
+			Reason: validText(reason),
+			NextAt: toMillis(next),
+			At:     toMillis(at),
 			ID:     string(id),
 			Lease:  lease,
 		})
 		if err == nil && rows == 0 {
-			return goneOrTaken(ctx, q, id)
+			return deliveryError(ctx, q, id)
 		}
 		return err
 	})
 }
 
-// EndDelivery writes a delivery's final state.
+// EndDelivery implements [delivery.LeaseStore].
 func (db *DB) EndDelivery(ctx context.Context, d delivery.Delivery, e library.Event) error {
 	return db.write(ctx, "end delivery", func(ctx context.Context, q *query.Queries) error {
 		if err := addEvent(ctx, q, e); err != nil {
@@ -179,8 +183,8 @@ func (db *DB) EndDelivery(ctx context.Context, d delivery.Delivery, e library.Ev
 		rows, err := q.EndDelivery(ctx, query.EndDeliveryParams{
 			State:  string(d.State),
 			Status: int64(d.Status),
-			Reason: text(d.Reason),
-			At:     millis(d.UpdatedAt),
+			Reason: validText(d.Reason),
+			At:     toMillis(d.UpdatedAt),
 			ID:     string(d.ID),
 			Lease:  d.Lease,
 		})
@@ -188,18 +192,18 @@ func (db *DB) EndDelivery(ctx context.Context, d delivery.Delivery, e library.Ev
 			return err
 		}
 		if rows == 0 {
-			return goneOrTaken(ctx, q, d.ID)
+			return deliveryError(ctx, q, d.ID)
 		}
 		answeredAt := int64(0)
 		if d.Answer != nil {
-			answeredAt = millis(d.UpdatedAt)
+			answeredAt = toMillis(d.UpdatedAt)
 		}
 		return q.EndDeliveryContent(ctx, string(d.ID), d.Answer, answeredAt)
 	})
 }
 
-// goneOrTaken says why a delivery could not be changed.
-func goneOrTaken(ctx context.Context, q *query.Queries, id library.DeliveryID) error {
+// deliveryError returns why a delivery could not be changed: ErrNotFound or ErrUsed.
+func deliveryError(ctx context.Context, q *query.Queries, id library.DeliveryID) error {
 	has, err := q.HasDelivery(ctx, string(id))
 	if err == nil && !has {
 		err = library.ErrNotFound
@@ -210,40 +214,39 @@ func goneOrTaken(ctx context.Context, q *query.Queries, id library.DeliveryID) e
 	return library.ErrUsed
 }
 
-// GetPayload returns what a delivery is to send.
+// GetPayload implements [delivery.DeliveryStore].
 func (db *DB) GetPayload(ctx context.Context, id library.DeliveryID) ([]byte, error) {
 	payload, err := db.reader.GetPayload(ctx, string(id))
 	if err == nil && payload == nil {
 		err = library.ErrNotFound
 	}
-	return payload, in("get payload", err)
+	return payload, wrap("get payload", err)
 }
 
-// ListAbandoned lists deliveries whose server died while it sent them.
+// ListAbandoned implements [delivery.LeaseStore].
 func (db *DB) ListAbandoned(ctx context.Context, now time.Time, limit int) ([]delivery.Delivery, error) {
 	const doing = "list lost deliveries"
-	rows, err := db.reader.ListLost(ctx, millis(now), clamp(limit))
+	rows, err := db.reader.ListAbandoned(ctx, toMillis(now), clamp(limit))
 	if err != nil {
-		return nil, in(doing, err)
+		return nil, wrap(doing, err)
 	}
-	list, err := each(rows, toDelivery)
-	return list, in(doing, err)
+	list, err := convert(rows, toDelivery)
+	return list, wrap(doing, err)
 }
 
-// NextDue is when a claim will next find something: when a delivery is due or, if it
-// is held beyond that, when its lease runs out.
+// NextDue implements [delivery.LeaseStore].
 func (db *DB) NextDue(ctx context.Context) (time.Time, error) {
 	row, err := db.reader.NextDue(ctx)
 	if err != nil {
-		return time.Time{}, in("look for due delivery", err)
+		return time.Time{}, wrap("look for due delivery", err)
 	}
 	if row.Due == 0 || row.Leased != 0 && row.Leased < row.Due {
 		row.Due = row.Leased
 	}
-	return moment(row.Due), nil
+	return fromMillis(row.Due), nil
 }
 
-// GetDelivery finds a delivery of a library.
+// GetDelivery implements [delivery.DeliveryStore].
 func (db *DB) GetDelivery(ctx context.Context, id library.ID, d library.DeliveryID) (delivery.Delivery, error) {
 	const doing = "get delivery"
 	row, err := db.reader.GetDelivery(ctx, string(d))
@@ -251,19 +254,21 @@ func (db *DB) GetDelivery(ctx context.Context, id library.ID, d library.Delivery
 		err = library.ErrNotFound
 	}
 	if err != nil {
-		return delivery.Delivery{}, in(doing, err)
+		return delivery.Delivery{}, wrap(doing, err)
 	}
 	found, err := toDelivery(row.Delivery)
 	found.Payload, found.Answer = row.Payload, row.Answer
-	return found, in(doing, err)
+	return found, wrap(doing, err)
 }
 
-// ListDeliveries lists a library's deliveries, newest first, without what is large.
-func (db *DB) ListDeliveries(ctx context.Context, id library.ID, of wire.ApplicationID, before delivery.Cursor, limit int) ([]delivery.Delivery, error) {
+// ListDeliveries implements [delivery.DeliveryStore].
+func (db *DB) ListDeliveries(
+	ctx context.Context, id library.ID, of wire.ApplicationID, before delivery.Cursor, limit int,
+) ([]delivery.Delivery, error) {
 	const doing = "list deliveries"
 	from := query.ListDeliveriesParams{
 		LibraryID:     id,
-		CreatedAt:     millis(before.CreatedAt),
+		CreatedAt:     toMillis(before.CreatedAt),
 		ID:            string(before.ID),
 		ApplicationID: of,
 		Lim:           clamp(limit),
@@ -273,21 +278,21 @@ func (db *DB) ListDeliveries(ctx context.Context, id library.ID, of wire.Applica
 	}
 	rows, err := db.reader.ListDeliveries(ctx, from)
 	if err != nil {
-		return nil, in(doing, err)
+		return nil, wrap(doing, err)
 	}
-	list, err := each(rows, toDelivery)
-	return list, in(doing, err)
+	list, err := convert(rows, toDelivery)
+	return list, wrap(doing, err)
 }
 
-// CountWaiting counts a library's deliveries that have not ended.
+// CountWaiting implements [delivery.DeliveryStore].
 func (db *DB) CountWaiting(ctx context.Context, id library.ID) (int, error) {
 	n, err := db.reader.CountWaiting(ctx, id)
-	return int(n), in("count deliveries", err)
+	return int(n), wrap("count deliveries", err)
 }
 
-// ForgetAnswers forgets the answers of deliveries that ended before a time.
+// ForgetAnswers implements [delivery.DeliveryStore].
 func (db *DB) ForgetAnswers(ctx context.Context, before time.Time) error {
-	return db.inPortions(ctx, "forget answers", before, (*query.Queries).ForgetAnswers)
+	return db.inBatches(ctx, "forget answers", before, (*query.Queries).ForgetAnswers)
 }
 
 func toDelivery(row query.Delivery) (delivery.Delivery, error) {
@@ -305,11 +310,11 @@ func toDelivery(row query.Delivery) (delivery.Delivery, error) {
 		Attempts:     int(row.Attempts),
 		Size:         row.Size,
 		Lease:        row.Lease,
-		LeaseUntil:   moment(row.LeaseUntil),
-		NextAt:       moment(row.NextAt),
-		ExpiresAt:    moment(row.ExpiresAt),
-		CreatedAt:    moment(row.CreatedAt),
-		UpdatedAt:    moment(row.UpdatedAt),
+		LeaseUntil:   fromMillis(row.LeaseUntil),
+		NextAt:       fromMillis(row.NextAt),
+		ExpiresAt:    fromMillis(row.ExpiresAt),
+		CreatedAt:    fromMillis(row.CreatedAt),
+		UpdatedAt:    fromMillis(row.UpdatedAt),
 	}
 	err := decode(row.Types, &d.Types)
 	return d, err

@@ -1,14 +1,14 @@
-// Package store keeps everything but large contents: on SQLite for one machine, on
-// PostgreSQL for many. [Open] gives a [DB], which implements every interface of
-// package library that has to do with metadata.
+// Package store stores everything but large contents: in SQLite for one machine, in PostgreSQL
+// for many. [Open] returns a [DB], which implements every interface of packages library and
+// delivery that stores something.
 //
-// Both databases run the same queries (queries/, from which sqlc generates
-// internal/query: run `make generate` after a change) on the same tables
-// (migrations/, which Open brings up to date). They are written in PostgreSQL's
-// words and keep to what SQLite understands: $1 for arguments, TEXT, BIGINT,
-// BOOLEAN and BYTEA, JSON as text, times as Unix milliseconds with 0 for "never",
-// ids from Go.
+// Both databases run the same queries (queries/, from which sqlc generates internal/query: run
+// `make generate` after a change) on the same tables (migrations/, which Open brings up to
+// date). They are written for PostgreSQL and keep to what SQLite understands: $1 for arguments,
+// TEXT, BIGINT, BOOLEAN and BYTEA, JSON as text, times as Unix milliseconds with 0 for "never",
+// ids from Go. In the tables an authorization request is a link, an authorization at a provider
+// a trip, and a connection a provider account.
 //
-// The package knows no rules. Where something must not be, it reports one of the
-// errors of package library; every other error says what was being done.
+// The package decides nothing. If something may not be, it returns one of the errors of package
+// library; every other error says what was being done.
 package store

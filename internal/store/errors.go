@@ -12,13 +12,13 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// in says what was being done when err came up, and puts what the databases say
-// into the words of package library. It is nil for nil.
-func in(doing string, err error) error {
+// wrap adds to an error what was being done, and replaces a database's error by the error of
+// package library that it stands for. It returns nil for nil.
+func wrap(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if meaning := meaningOf(err); meaning != nil {
+	if meaning := libraryError(err); meaning != nil {
 		err = meaning
 	}
 	return fmt.Errorf("%s: %w", doing, err)
@@ -33,9 +33,9 @@ const (
 	pgDeadlock            = "40P01"
 )
 
-// meaningOf is the error of package library that a database's error stands for, or
-// nil if it stands for none.
-func meaningOf(err error) error {
+// libraryError returns the error of package library that a database's error stands for; nil if
+// it stands for none.
+func libraryError(err error) error {
 	var lite *sqlite.Error
 	var pg *pgconn.PgError
 	switch {
@@ -57,21 +57,21 @@ func meaningOf(err error) error {
 		case pgForeignKeyViolation:
 			return library.ErrNotFound
 		case pgBadText:
-			// A text with NUL or with bytes that are no UTF-8 stands in no row.
+			// No row has a text with NUL or with bytes that are not UTF-8.
 			return library.ErrNotFound
 		}
 	}
 	return nil
 }
 
-// worthRetrying reports whether a PostgreSQL transaction failed for no fault of its
-// own, but because of what ran beside it.
+// worthRetrying reports whether a PostgreSQL transaction failed because of another that ran at
+// the same time.
 func worthRetrying(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && (pg.Code == pgSerialization || pg.Code == pgDeadlock)
 }
 
-// affected turns "no row was there to change" into ErrNotFound.
+// affected returns ErrNotFound if a change affected no row.
 func affected(rows int64, err error) error {
 	if err == nil && rows == 0 {
 		return library.ErrNotFound

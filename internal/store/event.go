@@ -8,14 +8,14 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// AddEvent adds an event that comes with nothing else.
+// AddEvent implements [library.EventStore].
 func (db *DB) AddEvent(ctx context.Context, e library.Event) error {
 	return db.write(ctx, "add event", func(ctx context.Context, q *query.Queries) error {
 		return addEvent(ctx, q, e)
 	})
 }
 
-// ListEvents lists a library's events, newest first.
+// ListEvents implements [library.EventStore].
 func (db *DB) ListEvents(ctx context.Context, id library.ID, before int64, limit int) ([]library.Event, error) {
 	const doing = "list events"
 	if before <= 0 {
@@ -23,16 +23,15 @@ func (db *DB) ListEvents(ctx context.Context, id library.ID, before int64, limit
 	}
 	rows, err := db.reader.ListEvents(ctx, id, before, clamp(limit))
 	if err != nil {
-		return nil, in(doing, err)
+		return nil, wrap(doing, err)
 	}
-	list, err := each(rows, event)
-	return list, in(doing, err)
+	list, err := convert(rows, toEvent)
+	return list, wrap(doing, err)
 }
 
-// addEvent makes e the newest event of its library, or returns ErrNotFound if there
-// is no such library. It locks the library until the transaction ends: operations
-// that add an event do so before anything else, so that they cannot wait for one
-// another in a circle.
+// addEvent adds e to its library's chain. It returns ErrNotFound if there is no such library. It
+// locks the library until the transaction ends. An op that adds an event does so first, or locks
+// the library first, so that ops cannot deadlock.
 func addEvent(ctx context.Context, q *query.Queries, e library.Event) error {
 	if err := affected(q.CountEvent(ctx, e.Library)); err != nil {
 		return err
@@ -54,11 +53,11 @@ func addEvent(ctx context.Context, q *query.Queries, e library.Event) error {
 	})
 }
 
-func event(row query.Event) (library.Event, error) {
+func toEvent(row query.Event) (library.Event, error) {
 	e := library.Event{
 		Library:  row.LibraryID,
 		Seq:      row.Seq,
-		At:       moment(row.At),
+		At:       fromMillis(row.At),
 		Kind:     row.Kind,
 		Previous: row.Previous,
 		Hash:     row.Hash,
@@ -67,7 +66,7 @@ func event(row query.Event) (library.Event, error) {
 	return e, err
 }
 
-// clamp is a limit as the databases take it.
+// clamp returns a limit as the databases take it.
 func clamp(limit int) int32 {
 	return int32(min(max(limit, 0), math.MaxInt32))
 }

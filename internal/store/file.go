@@ -10,13 +10,13 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// AddFile adds a file with its content and event. This is the hot path: everything
-// that does not need the database is done before the transaction.
+// AddFile implements [library.FileStore]. Since every push runs it, what needs no database is done
+// before the transaction.
 func (db *DB) AddFile(ctx context.Context, a library.NewFile) error {
 	const doing = "add file"
 	metadata, err := encode(a.File.Metadata)
 	if err != nil {
-		return in(doing, err)
+		return wrap(doing, err)
 	}
 	file := query.AddFileParams{
 		ID:            a.File.ID,
@@ -25,7 +25,7 @@ func (db *DB) AddFile(ctx context.Context, a library.NewFile) error {
 		ContractID:    a.File.Contract,
 		Metadata:      metadata,
 		Size:          a.File.Size,
-		CreatedAt:     millis(a.File.CreatedAt),
+		CreatedAt:     toMillis(a.File.CreatedAt),
 	}
 	content := query.AddContentParams{
 		FileID:    a.File.ID,
@@ -44,15 +44,15 @@ func (db *DB) AddFile(ctx context.Context, a library.NewFile) error {
 	})
 }
 
-// AddRead notes that a file has been read.
+// AddRead implements [library.FileStore].
 func (db *DB) AddRead(ctx context.Context, n *library.Nonce, grant library.GrantID, e library.Event) error {
 	return db.write(ctx, "add read", func(ctx context.Context, q *query.Queries) error {
 		return useGrant(ctx, q, n, grant, e)
 	})
 }
 
-// useGrant uses the nonce up, adds the event and marks the grant as used. It returns
-// ErrNotFound if the grant does not stand; a library that is shut has none that does.
+// useGrant uses the nonce up, adds the event and marks the grant as used. It returns ErrNotFound
+// if the grant is revoked, as all grants of a shut library are.
 func useGrant(ctx context.Context, q *query.Queries, n *library.Nonce, grant library.GrantID, e library.Event) error {
 	if n != nil {
 		if err := useNonce(ctx, q, *n); err != nil {
@@ -65,46 +65,48 @@ func useGrant(ctx context.Context, q *query.Queries, n *library.Nonce, grant lib
 	return markUsed(ctx, q, grant, e.Library, e.At)
 }
 
-// markUsed marks a library's grant as used, or returns ErrNotFound if it does not stand.
+// markUsed marks a library's grant as used. It returns ErrNotFound if the grant is revoked.
 func markUsed(ctx context.Context, q *query.Queries, grant library.GrantID, id library.ID, at time.Time) error {
 	used, err := q.GetLastUse(ctx, grant, id)
 	if err != nil {
 		return err
 	}
-	// Not a page written for each push: the minute is all that a person is shown.
-	if at := millis(at); at-used >= time.Minute.Milliseconds() {
+	// At most one write a minute: people are shown no more than the minute.
+	if at := toMillis(at); at-used >= time.Minute.Milliseconds() {
 		return q.UseGrant(ctx, at, grant)
 	}
 	return nil
 }
 
-// GetFile finds a file of a library.
+// GetFile implements [library.FileStore].
 func (db *DB) GetFile(ctx context.Context, id library.ID, name wire.FileName) (library.File, error) {
 	const doing = "get file"
 	row, err := db.reader.GetFile(ctx, name, id)
 	if err != nil {
-		return library.File{}, in(doing, err)
+		return library.File{}, wrap(doing, err)
 	}
-	f, err := file(row)
-	return f, in(doing, err)
+	f, err := toFile(row)
+	return f, wrap(doing, err)
 }
 
-// GetContent finds the content of a file of a library.
+// GetContent implements [library.FileStore].
 func (db *DB) GetContent(ctx context.Context, id library.ID, name wire.FileName) (library.Content, error) {
 	row, err := db.reader.GetContent(ctx, name, id)
 	if err != nil {
-		return library.Content{}, in("get content", err)
+		return library.Content{}, wrap("get content", err)
 	}
 	return library.Content{Format: row.Format, Key: row.SealedKey, Inline: row.Data}, nil
 }
 
-// ListFiles lists files from a cursor on.
-func (db *DB) ListFiles(ctx context.Context, id library.ID, after library.FileCursor, limit int) ([]library.File, error) {
+// ListFiles implements [library.FileStore].
+func (db *DB) ListFiles(
+	ctx context.Context, id library.ID, after library.FileCursor, limit int,
+) ([]library.File, error) {
 	const doing = "list files"
 	fromStart := after.CreatedAt.IsZero() && after.ID == ""
 	from := query.ListFilesAfterParams{
 		LibraryID: id,
-		CreatedAt: millis(after.CreatedAt),
+		CreatedAt: toMillis(after.CreatedAt),
 		ID:        string(after.ID),
 		Lim:       clamp(limit),
 	}
@@ -122,32 +124,32 @@ func (db *DB) ListFiles(ctx context.Context, id library.ID, after library.FileCu
 		rows, err = db.reader.ListFilesAfter(ctx, from)
 	}
 	if err != nil {
-		return nil, in(doing, err)
+		return nil, wrap(doing, err)
 	}
-	list, err := each(rows, file)
-	return list, in(doing, err)
+	list, err := convert(rows, toFile)
+	return list, wrap(doing, err)
 }
 
-// CountFiles counts a library's files.
+// CountFiles implements [library.FileStore].
 func (db *DB) CountFiles(ctx context.Context, id library.ID) (int, error) {
 	n, err := db.reader.CountFiles(ctx, id)
-	return int(n), in("count files", err)
+	return int(n), wrap("count files", err)
 }
 
-// HasFile reports whether a library has a file.
+// HasFile implements [library.FileStore].
 func (db *DB) HasFile(ctx context.Context, id library.ID, name wire.FileName) (bool, error) {
 	has, err := db.reader.HasFile(ctx, name, id)
-	return has, in("look for file", err)
+	return has, wrap("look for file", err)
 }
 
-func file(row query.File) (library.File, error) {
+func toFile(row query.File) (library.File, error) {
 	f := library.File{
 		ID:          row.ID,
 		Library:     row.LibraryID,
 		Application: row.ApplicationID,
 		Contract:    row.ContractID,
 		Size:        row.Size,
-		CreatedAt:   moment(row.CreatedAt),
+		CreatedAt:   fromMillis(row.CreatedAt),
 	}
 	err := decode(row.Metadata, &f.Metadata)
 	return f, err

@@ -11,58 +11,38 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// Allow answers a link with yes.
-func (db *DB) Allow(ctx context.Context, a library.Approval) (library.Grant, library.Account, error) {
-	var g library.Grant
-	var account library.Account
-	err := db.write(ctx, "allow", func(ctx context.Context, q *query.Queries) error {
-		// The lock makes two answers at once take turns, so that the second finds the
-		// grant of the first.
-		if err := affected(q.LockLibrary(ctx, a.Grant.Library)); err != nil {
+// Allow implements [library.RequestStore].
+func (db *DB) Allow(ctx context.Context, a library.Approval) (g library.Grant, account library.Account, err error) {
+	err = db.write(ctx, "allow", func(ctx context.Context, q *query.Queries) error {
+		// The lock makes two answers at once take turns, so that the second finds the grant of
+		// the first.
+		if err := lockOpenLibrary(ctx, q, a.Grant.Library); err != nil {
 			return err
 		}
-		l, err := q.GetLibrary(ctx, a.Grant.Library)
+		request, err := answerRequest(ctx, q, a.Request, a.At)
 		if err != nil {
 			return err
 		}
-		if l.DeleteAt != 0 {
-			return library.ErrNotFound
+		if request.AccountID != string(a.Connection) {
+			return library.ErrUsed // the person was asked about another account
 		}
-		link, err := answerLink(ctx, q, a.Request, a.At)
-		if err != nil {
-			return err
-		}
-		if link.AccountID != string(a.Connection) {
-			return library.ErrUsed // another has been connected meanwhile: the answer was about the first
-		}
-		event := a.Event
 		var renewed bool
-		if g, renewed, err = giveGrant(ctx, q, a.Grant, a.At); err != nil {
+		if g, renewed, err = renewOrAddGrant(ctx, q, a.Grant, a.At); err != nil {
 			return err
 		}
-		if renewed {
-			event.Kind = library.EventRenewed
-		}
-		event.Details.Grant = g.ID
-		if account, err = giveAccount(ctx, q, a.Account); err != nil {
+		if account, err = addOrShowAccount(ctx, q, a.Account); err != nil {
 			return err
 		}
-		code := a.Code
-		code.Grant = g.ID
-		if err := addCode(ctx, q, code); err != nil {
+		if err := addCodeOf(ctx, q, a.Code, g.ID); err != nil {
 			return err
 		}
-		if link.SessionHash != (seal.Hash{}) {
-			if err := q.HandToSession(ctx, link.SessionHash, g.ID, a.SessionSeal); err != nil {
-				return err
-			}
+		if err := giveSessionGrant(ctx, q, request, g.ID, a.SessionSeal); err != nil {
+			return err
 		}
-		if link.AccountID != "" {
-			if err := q.StandAccountOf(ctx, link.AccountID, a.Grant.Library); err != nil {
-				return err
-			}
+		if err := endPending(ctx, q, request, a.Grant.Library); err != nil {
+			return err
 		}
-		return addEvent(ctx, q, event)
+		return addEvent(ctx, q, allowedEvent(a.Event, g.ID, renewed))
 	})
 	if err != nil {
 		return library.Grant{}, library.Account{}, err
@@ -70,12 +50,65 @@ func (db *DB) Allow(ctx context.Context, a library.Approval) (library.Grant, lib
 	return g, account, nil
 }
 
-// giveGrant renews the grant that stands at the time, or adds g.
-func giveGrant(ctx context.Context, q *query.Queries, g library.Grant, at time.Time) (_ library.Grant, renewed bool, err error) {
-	row, err := q.FindActiveGrant(ctx, g.Library, g.Contract, millis(at))
+// lockOpenLibrary locks a library until the transaction ends. It returns ErrNotFound if there is
+// no such library, or if it is shut.
+func lockOpenLibrary(ctx context.Context, q *query.Queries, id library.ID) error {
+	if err := affected(q.LockLibrary(ctx, id)); err != nil {
+		return err
+	}
+	l, err := q.GetLibrary(ctx, id)
+	if err != nil {
+		return err
+	}
+	if l.DeleteAt != 0 {
+		return library.ErrNotFound
+	}
+	return nil
+}
+
+// addCodeOf adds an authorization code, bound to a grant.
+func addCodeOf(ctx context.Context, q *query.Queries, code library.AuthCode, grant library.GrantID) error {
+	code.Grant = grant
+	return addCode(ctx, q, code)
+}
+
+// giveSessionGrant gives a request's session, if it has one, a grant and the seal.
+func giveSessionGrant(
+	ctx context.Context, q *query.Queries, request query.AnswerRequestRow, grant library.GrantID, s seal.Sealed,
+) error {
+	if request.SessionHash == (seal.Hash{}) {
+		return nil
+	}
+	return q.GiveSessionGrant(ctx, request.SessionHash, grant, s)
+}
+
+// endPending makes the account at a provider that is connected for a request, if there is one, no
+// longer pending.
+func endPending(ctx context.Context, q *query.Queries, request query.AnswerRequestRow, id library.ID) error {
+	if request.AccountID == "" {
+		return nil
+	}
+	return q.EndPendingOf(ctx, request.AccountID, id)
+}
+
+// allowedEvent returns the event of an approval, with the grant that it led to.
+func allowedEvent(e library.Event, grant library.GrantID, renewed bool) library.Event {
+	if renewed {
+		e.Kind = library.EventRenewed
+	}
+	e.Details.Grant = grant
+	return e
+}
+
+// renewOrAddGrant renews the grant of the library and contract that is active at the time, or
+// adds g. It returns the grant that there is then.
+func renewOrAddGrant(
+	ctx context.Context, q *query.Queries, g library.Grant, at time.Time,
+) (_ library.Grant, renewed bool, err error) {
+	row, err := q.FindActiveGrant(ctx, g.Library, g.Contract, toMillis(at))
 	if err == nil {
-		row.ExpiresAt = millis(g.ExpiresAt)
-		return grant(row), true, q.RenewGrant(ctx, row.ID, row.ExpiresAt)
+		row.ExpiresAt = toMillis(g.ExpiresAt)
+		return toGrant(row), true, q.RenewGrant(ctx, row.ID, row.ExpiresAt)
 	}
 	if !errors.Is(err, sql.ErrNoRows) {
 		return library.Grant{}, false, err
@@ -85,37 +118,37 @@ func giveGrant(ctx context.Context, q *query.Queries, g library.Grant, at time.T
 		LibraryID:     g.Library,
 		ApplicationID: g.Application,
 		ContractID:    g.Contract,
-		CreatedAt:     millis(g.CreatedAt),
-		ExpiresAt:     millis(g.ExpiresAt),
-		LastUsedAt:    millis(g.LastUsedAt),
-		RevokedAt:     millis(g.RevokedAt),
+		CreatedAt:     toMillis(g.CreatedAt),
+		ExpiresAt:     toMillis(g.ExpiresAt),
+		LastUsedAt:    toMillis(g.LastUsedAt),
+		RevokedAt:     toMillis(g.RevokedAt),
 	}
-	return grant(query.Grant(added)), false, q.AddGrant(ctx, added)
+	return toGrant(query.Grant(added)), false, q.AddGrant(ctx, added)
 }
 
-// GetGrant finds a grant by its id.
+// GetGrant implements [library.GrantStore].
 func (db *DB) GetGrant(ctx context.Context, id library.GrantID) (library.Grant, error) {
 	row, err := db.reader.GetGrant(ctx, id)
 	if err != nil {
-		return library.Grant{}, in("get grant", err)
+		return library.Grant{}, wrap("get grant", err)
 	}
-	return grant(row), nil
+	return toGrant(row), nil
 }
 
-// ListGrants lists a library's grants, newest first.
+// ListGrants implements [library.GrantStore].
 func (db *DB) ListGrants(ctx context.Context, id library.ID) ([]library.Grant, error) {
 	rows, err := db.reader.ListGrants(ctx, id)
 	if err != nil {
-		return nil, in("list grants", err)
+		return nil, wrap("list grants", err)
 	}
 	list := make([]library.Grant, 0, len(rows))
 	for _, row := range rows {
-		list = append(list, grant(row))
+		list = append(list, toGrant(row))
 	}
 	return list, nil
 }
 
-// RevokeGrant ends a grant and everything that came of it.
+// RevokeGrant implements [library.GrantStore].
 func (db *DB) RevokeGrant(ctx context.Context, id library.ID, g library.GrantID, at time.Time, e library.Event) error {
 	return db.write(ctx, "revoke grant", func(ctx context.Context, q *query.Queries) error {
 		if err := affected(q.LockLibrary(ctx, id)); err != nil {
@@ -131,7 +164,7 @@ func (db *DB) RevokeGrant(ctx context.Context, id library.ID, g library.GrantID,
 		if row.RevokedAt != 0 {
 			return nil
 		}
-		if err := q.RevokeGrant(ctx, g, millis(at)); err != nil {
+		if err := q.RevokeGrant(ctx, g, toMillis(at)); err != nil {
 			return err
 		}
 		for _, end := range []func(context.Context, library.GrantID) error{
@@ -148,7 +181,7 @@ func (db *DB) RevokeGrant(ctx context.Context, id library.ID, g library.GrantID,
 		}
 		err = q.ExpireDeliveriesOf(ctx, query.ExpireDeliveriesOfParams{
 			Reason:    reasonStopped,
-			At:        millis(at),
+			At:        toMillis(at),
 			LibraryID: id,
 			GrantID:   g,
 		})
@@ -159,21 +192,21 @@ func (db *DB) RevokeGrant(ctx context.Context, id library.ID, g library.GrantID,
 	})
 }
 
-// lockGrant keeps a grant from being revoked before the transaction ends, or returns
-// ErrNotFound if it has been.
+// lockGrant keeps a grant from being revoked before the transaction ends. It returns ErrNotFound
+// if it has been revoked.
 func lockGrant(ctx context.Context, q *query.Queries, id library.GrantID) error {
 	return affected(q.LockStandingGrant(ctx, id))
 }
 
-func grant(row query.Grant) library.Grant {
+func toGrant(row query.Grant) library.Grant {
 	return library.Grant{
 		ID:          row.ID,
 		Library:     row.LibraryID,
 		Application: row.ApplicationID,
 		Contract:    row.ContractID,
-		CreatedAt:   moment(row.CreatedAt),
-		ExpiresAt:   moment(row.ExpiresAt),
-		LastUsedAt:  moment(row.LastUsedAt),
-		RevokedAt:   moment(row.RevokedAt),
+		CreatedAt:   fromMillis(row.CreatedAt),
+		ExpiresAt:   fromMillis(row.ExpiresAt),
+		LastUsedAt:  fromMillis(row.LastUsedAt),
+		RevokedAt:   fromMillis(row.RevokedAt),
 	}
 }

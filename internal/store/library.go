@@ -9,17 +9,19 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// AddLibrary adds a library with its locks, its first login and its first event.
-func (db *DB) AddLibrary(ctx context.Context, l library.Library, locks []library.Lock, login library.Login, e library.Event) error {
+// AddLibrary implements [library.LibraryStore].
+func (db *DB) AddLibrary(
+	ctx context.Context, l library.Library, locks []library.Lock, login library.Login, e library.Event,
+) error {
 	return db.write(ctx, "add library", func(ctx context.Context, q *query.Queries) error {
 		err := q.AddLibrary(ctx, query.AddLibraryParams{
 			ID:         l.ID,
-			Email:      text(l.Email),
+			Email:      validText(l.Email),
 			PublicKey:  l.PublicKey.Bytes(),
-			CreatedAt:  millis(l.CreatedAt),
+			CreatedAt:  toMillis(l.CreatedAt),
 			CodeSaved:  l.CodeSaved,
-			CodeMadeAt: millis(l.CodeMadeAt),
-			DeleteAt:   millis(l.DeleteAt),
+			CodeMadeAt: toMillis(l.CodeMadeAt),
+			DeleteAt:   toMillis(l.DeleteAt),
 		})
 		if err != nil {
 			return err
@@ -37,31 +39,33 @@ func (db *DB) AddLibrary(ctx context.Context, l library.Library, locks []library
 	})
 }
 
-// FindLibrary finds a library by its person's e-mail address.
+// FindLibrary implements [library.LibraryStore].
 func (db *DB) FindLibrary(ctx context.Context, email string) (library.Library, error) {
 	const doing = "find library"
-	row, err := db.reader.FindLibrary(ctx, text(email))
+	row, err := db.reader.FindLibrary(ctx, validText(email))
 	if err != nil {
-		return library.Library{}, in(doing, err)
+		return library.Library{}, wrap(doing, err)
 	}
 	l, err := toLibrary(row)
-	return l, in(doing, err)
+	return l, wrap(doing, err)
 }
 
-// ShutLibrary shuts a library and ends every way into it but one login.
-func (db *DB) ShutLibrary(ctx context.Context, id library.ID, deleteAt time.Time, keep library.LoginID, e library.Event) error {
+// ShutLibrary implements [library.LibraryStore].
+func (db *DB) ShutLibrary(
+	ctx context.Context, id library.ID, deleteAt time.Time, keep library.LoginID, e library.Event,
+) error {
 	return db.write(ctx, "shut library", func(ctx context.Context, q *query.Queries) error {
 		if err := addEvent(ctx, q, e); err != nil {
 			return err
 		}
 		for _, step := range []func() error{
-			func() error { return q.SetDeleteAt(ctx, id, millis(deleteAt)) },
-			func() error { return q.RevokeGrantsOf(ctx, id, millis(e.At)) },
+			func() error { return q.SetDeleteAt(ctx, id, toMillis(deleteAt)) },
+			func() error { return q.RevokeGrantsOf(ctx, id, toMillis(e.At)) },
 			func() error { return q.ShutTokensIn(ctx, id) },
 			func() error { return q.ShutCodesIn(ctx, id) },
 			func() error { return q.EndSessionsIn(ctx, id) },
 			func() error { return q.ForgetPayloadsIn(ctx, id) },
-			func() error { return q.ExpireDeliveriesIn(ctx, reasonShut, millis(e.At), id) },
+			func() error { return q.ExpireDeliveriesIn(ctx, reasonShut, toMillis(e.At), id) },
 			func() error { return q.EndOtherLogins(ctx, id, keep) },
 		} {
 			if err := step(); err != nil {
@@ -72,7 +76,7 @@ func (db *DB) ShutLibrary(ctx context.Context, id library.ID, deleteAt time.Time
 	})
 }
 
-// ReopenLibrary takes the shutting back.
+// ReopenLibrary implements [library.LibraryStore].
 func (db *DB) ReopenLibrary(ctx context.Context, id library.ID, e library.Event) error {
 	return db.write(ctx, "reopen library", func(ctx context.Context, q *query.Queries) error {
 		if err := addEvent(ctx, q, e); err != nil {
@@ -82,20 +86,20 @@ func (db *DB) ReopenLibrary(ctx context.Context, id library.ID, e library.Event)
 	})
 }
 
-// DeleteLibrary removes a library and everything of it. What has a foreign key goes
-// with the library's row.
+// DeleteLibrary implements [library.LibraryStore]. Rows with a foreign key go with the library's
+// row.
 func (db *DB) DeleteLibrary(ctx context.Context, id library.ID, forgetAt time.Time) error {
 	return db.write(ctx, "delete library", func(ctx context.Context, q *query.Queries) error {
 		if err := affected(q.LockLibrary(ctx, id)); err != nil {
 			return err
 		}
-		if err := q.RememberTokensOf(ctx, millis(forgetAt), id, library.UseAccess); err != nil {
+		if err := q.RememberTokensOf(ctx, toMillis(forgetAt), id, library.UseAccess); err != nil {
 			return err
 		}
 		for _, forget := range []func(context.Context, library.ID) error{
-			q.DeleteLinksOf,
-			q.DeleteLinksAnsweredBy,
-			q.DeleteLinksWithAccountOf,
+			q.DeleteRequestsOf,
+			q.DeleteRequestsAnsweredBy,
+			q.DeleteRequestsWithAccountOf,
 			q.EndSessionsIn,
 			q.DeleteReferencesTo,
 			q.DeleteContentsOf,
@@ -111,16 +115,16 @@ func (db *DB) DeleteLibrary(ctx context.Context, id library.ID, forgetAt time.Ti
 	})
 }
 
-// WasDeleted reports whether a token belonged to a library deleted of late.
+// WasDeleted implements [library.LibraryStore].
 func (db *DB) WasDeleted(ctx context.Context, token seal.Hash, now time.Time) (bool, error) {
-	was, err := db.reader.WasDeleted(ctx, token, millis(now))
-	return was, in("look for deleted token", err)
+	was, err := db.reader.WasDeleted(ctx, token, toMillis(now))
+	return was, wrap("look for deleted token", err)
 }
 
-// ListShut lists the libraries that are due to be deleted.
+// ListShut implements [library.LibraryStore].
 func (db *DB) ListShut(ctx context.Context, due time.Time) ([]library.ID, error) {
-	ids, err := db.reader.ListShut(ctx, millis(due))
-	return ids, in("list shut libraries", err)
+	ids, err := db.reader.ListShut(ctx, toMillis(due))
+	return ids, wrap("list shut libraries", err)
 }
 
 func toLibrary(row query.Library) (library.Library, error) {
@@ -132,9 +136,9 @@ func toLibrary(row query.Library) (library.Library, error) {
 		ID:         row.ID,
 		Email:      row.Email,
 		PublicKey:  key,
-		CreatedAt:  moment(row.CreatedAt),
+		CreatedAt:  fromMillis(row.CreatedAt),
 		CodeSaved:  row.CodeSaved,
-		CodeMadeAt: moment(row.CodeMadeAt),
-		DeleteAt:   moment(row.DeleteAt),
+		CodeMadeAt: fromMillis(row.CodeMadeAt),
+		DeleteAt:   fromMillis(row.DeleteAt),
 	}, nil
 }

@@ -8,22 +8,24 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// GetLock finds a way into a library.
+// GetLock implements [library.LibraryStore].
 func (db *DB) GetLock(ctx context.Context, id library.ID, kind library.LockKind) (library.Lock, error) {
 	row, err := db.reader.GetLock(ctx, id, kind)
 	if err != nil {
-		return library.Lock{}, in("get lock", err)
+		return library.Lock{}, wrap("get lock", err)
 	}
 	return library.Lock{
 		Library:   row.LibraryID,
 		Kind:      row.Kind,
 		Box:       row.Box,
-		CreatedAt: moment(row.CreatedAt),
+		CreatedAt: fromMillis(row.CreatedAt),
 	}, nil
 }
 
-// SetLocks replaces ways into a library.
-func (db *DB) SetLocks(ctx context.Context, locks []library.Lock, endLogins bool, keep library.LoginID, e library.Event) error {
+// SetLocks implements [library.LibraryStore].
+func (db *DB) SetLocks(
+	ctx context.Context, locks []library.Lock, endLogins bool, keep library.LoginID, e library.Event,
+) error {
 	return db.write(ctx, "set locks", func(ctx context.Context, q *query.Queries) error {
 		if err := addEvent(ctx, q, e); err != nil {
 			return err
@@ -38,8 +40,10 @@ func (db *DB) SetLocks(ctx context.Context, locks []library.Lock, endLogins bool
 	})
 }
 
-// SetCode replaces the recovery lock by one whose code has yet to be saved.
-func (db *DB) SetCode(ctx context.Context, lock library.Lock, login library.LoginID, pending seal.Sealed, e library.Event) error {
+// SetCode implements [library.LibraryStore].
+func (db *DB) SetCode(
+	ctx context.Context, lock library.Lock, login library.LoginID, pending seal.Sealed, e library.Event,
+) error {
 	return db.write(ctx, "set recovery code", func(ctx context.Context, q *query.Queries) error {
 		if err := addEvent(ctx, q, e); err != nil {
 			return err
@@ -47,10 +51,10 @@ func (db *DB) SetCode(ctx context.Context, lock library.Lock, login library.Logi
 		if err := setLocks(ctx, q, lock); err != nil {
 			return err
 		}
-		if err := q.SetCodeMade(ctx, lock.Library, millis(lock.CreatedAt)); err != nil {
+		if err := q.SetCodeMade(ctx, lock.Library, toMillis(lock.CreatedAt)); err != nil {
 			return err
 		}
-		// What another login was to show opens nothing any more.
+		// The code that another login was to show is void.
 		if err := q.ForgetPendingCodes(ctx, lock.Library); err != nil {
 			return err
 		}
@@ -58,7 +62,7 @@ func (db *DB) SetCode(ctx context.Context, lock library.Lock, login library.Logi
 	})
 }
 
-// SaveCode marks the recovery code as saved.
+// SaveCode implements [library.LibraryStore].
 func (db *DB) SaveCode(ctx context.Context, id library.ID) error {
 	return db.write(ctx, "save recovery code", func(ctx context.Context, q *query.Queries) error {
 		if err := affected(q.SetCodeSaved(ctx, id)); err != nil {
@@ -74,7 +78,7 @@ func setLocks(ctx context.Context, q *query.Queries, locks ...library.Lock) erro
 			LibraryID: l.Library,
 			Kind:      l.Kind,
 			Box:       l.Box,
-			CreatedAt: millis(l.CreatedAt),
+			CreatedAt: toMillis(l.CreatedAt),
 		})
 		if err != nil {
 			return err

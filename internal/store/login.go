@@ -9,7 +9,7 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// AddLogin adds a signed-in browser.
+// AddLogin implements [library.LoginStore].
 func (db *DB) AddLogin(ctx context.Context, l library.Login, e library.Event) error {
 	return db.write(ctx, "add login", func(ctx context.Context, q *query.Queries) error {
 		if err := addEvent(ctx, q, e); err != nil {
@@ -19,16 +19,16 @@ func (db *DB) AddLogin(ctx context.Context, l library.Login, e library.Event) er
 	})
 }
 
-// GetLogin finds a login by its secret's hash.
+// GetLogin implements [library.LoginStore].
 func (db *DB) GetLogin(ctx context.Context, h seal.Hash) (library.Login, library.Library, error) {
 	const doing = "get login"
 	row, err := db.reader.GetLogin(ctx, h)
 	if err != nil {
-		return library.Login{}, library.Library{}, in(doing, err)
+		return library.Login{}, library.Library{}, wrap(doing, err)
 	}
 	l, err := toLibrary(row.Library)
 	if err != nil {
-		return library.Login{}, library.Library{}, in(doing, err)
+		return library.Login{}, library.Library{}, wrap(doing, err)
 	}
 	return library.Login{
 		ID:          row.Login.ID,
@@ -37,20 +37,20 @@ func (db *DB) GetLogin(ctx context.Context, h seal.Hash) (library.Login, library
 		Seal:        row.Login.Seal,
 		PendingCode: row.Login.PendingCode,
 		Agent:       row.Login.Agent,
-		CreatedAt:   moment(row.Login.CreatedAt),
-		SeenAt:      moment(row.Login.SeenAt),
-		ExpiresAt:   moment(row.Login.ExpiresAt),
+		CreatedAt:   fromMillis(row.Login.CreatedAt),
+		SeenAt:      fromMillis(row.Login.SeenAt),
+		ExpiresAt:   fromMillis(row.Login.ExpiresAt),
 	}, l, nil
 }
 
-// TouchLogin notes that a login has been seen.
+// TouchLogin implements [library.LoginStore].
 func (db *DB) TouchLogin(ctx context.Context, id library.LoginID, seen, expires time.Time) error {
 	return db.write(ctx, "touch login", func(ctx context.Context, q *query.Queries) error {
-		return affected(q.TouchLogin(ctx, id, millis(seen), millis(expires)))
+		return affected(q.TouchLogin(ctx, id, toMillis(seen), toMillis(expires)))
 	})
 }
 
-// EndLogin ends a login, if it is there.
+// EndLogin implements [library.LoginStore].
 func (db *DB) EndLogin(ctx context.Context, id library.LoginID) error {
 	return db.write(ctx, "end login", func(ctx context.Context, q *query.Queries) error {
 		return q.EndLogin(ctx, id)
@@ -64,9 +64,9 @@ func addLogin(ctx context.Context, q *query.Queries, l library.Login) error {
 		Hash:        l.Hash,
 		Seal:        l.Seal,
 		PendingCode: l.PendingCode,
-		Agent:       text(l.Agent),
-		CreatedAt:   millis(l.CreatedAt),
-		SeenAt:      millis(l.SeenAt),
-		ExpiresAt:   millis(l.ExpiresAt),
+		Agent:       validText(l.Agent),
+		CreatedAt:   toMillis(l.CreatedAt),
+		SeenAt:      toMillis(l.SeenAt),
+		ExpiresAt:   toMillis(l.ExpiresAt),
 	})
 }

@@ -17,8 +17,7 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// A dialect is how a database wants the migrations, which are written for
-// PostgreSQL: sqlc reads them as they are.
+// A dialect says how a database needs the migrations, which are written for PostgreSQL.
 type dialect struct {
 	goose goose.Dialect
 	words *strings.Replacer
@@ -33,8 +32,8 @@ var (
 	)}
 )
 
-// migrate brings the tables up to date. There is no way back: an older program
-// refuses nothing, but knows nothing of newer columns either.
+// migrate brings the tables up to date. It does not migrate down: an older program opens newer
+// tables, and ignores newer columns.
 func migrate(ctx context.Context, db *sql.DB, d dialect) error {
 	return migrateFrom(ctx, db, d, migrationFiles)
 }
@@ -57,8 +56,8 @@ func migrateFrom(ctx context.Context, db *sql.DB, d dialect, files fs.FS) error 
 		return fmt.Errorf("migrate: %w", err)
 	}
 	if _, err = provider.Up(ctx); err != nil && d.goose == goose.DialectSQLite3 && ctx.Err() == nil {
-		// SQLite has no lock for this. Where another process did the same work at the
-		// same time, there is nothing left to do now.
+		// SQLite has no lock for this. If another process migrated at the same time, a second try
+		// finds nothing left to do.
 		_, err = provider.Up(ctx)
 	}
 	if err != nil {
@@ -67,7 +66,7 @@ func migrateFrom(ctx context.Context, db *sql.DB, d dialect, files fs.FS) error 
 	return nil
 }
 
-// render gives the migrations in the dialect's words.
+// render returns the migrations in the dialect.
 func (d dialect) render(files fs.FS) (fs.FS, error) {
 	names, err := fs.Glob(files, "migrations/*.sql")
 	if err != nil {

@@ -17,9 +17,9 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// openPostgres opens one pool for reading and writing. Its size is the url's
-// pool_max_conns, else four for each processor and at least 16: PostgreSQL shares a
-// sync among those that commit at the same time.
+// openPostgres opens one pool for reading and writing. Its size is the url's pool_max_conns, or
+// else four for each processor and at least 16: PostgreSQL shares a sync among transactions that
+// commit at the same time.
 func openPostgres(ctx context.Context, address string) (*DB, error) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -46,7 +46,7 @@ func openPostgres(ctx context.Context, address string) (*DB, error) {
 	return &DB{reader: query.New(db), reading: db, writer: w}, nil
 }
 
-// A pooledWriter runs each operation in a transaction of its own.
+// A pooledWriter runs each op in a transaction of its own.
 type pooledWriter struct {
 	pool    *pgxpool.Pool
 	db      *sql.DB
@@ -54,7 +54,7 @@ type pooledWriter struct {
 }
 
 const (
-	// writeTimeout bounds a transaction, whose caller can no longer end it.
+	// writeTimeout bounds a transaction, which its caller cannot end any more.
 	writeTimeout = 30 * time.Second
 	maxAttempts  = 10
 )

@@ -9,12 +9,12 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// AddSession adds a session.
+// AddSession implements [library.SessionStore].
 func (db *DB) AddSession(ctx context.Context, s library.Session) error {
 	const doing = "add session"
 	params, err := sessionParams(s)
 	if err != nil {
-		return in(doing, err)
+		return wrap(doing, err)
 	}
 	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
 		if s.Grant != "" {
@@ -26,28 +26,28 @@ func (db *DB) AddSession(ctx context.Context, s library.Session) error {
 	})
 }
 
-// GetSession finds a session by its key's hash.
+// GetSession implements [library.SessionStore].
 func (db *DB) GetSession(ctx context.Context, h seal.Hash) (library.Session, error) {
 	const doing = "get session"
 	row, err := db.reader.GetSession(ctx, h)
 	if err != nil {
-		return library.Session{}, in(doing, err)
+		return library.Session{}, wrap(doing, err)
 	}
 	s := library.Session{
 		Hash:      row.Hash,
 		Client:    wire.ClientID{Application: row.ApplicationID, Contract: row.ContractID},
 		Grant:     row.GrantID,
 		Seal:      row.Seal,
-		CreatedAt: moment(row.CreatedAt),
-		ExpiresAt: moment(row.ExpiresAt),
+		CreatedAt: fromMillis(row.CreatedAt),
+		ExpiresAt: fromMillis(row.ExpiresAt),
 	}
 	if len(row.PublicKey) > 0 {
 		if s.PublicKey, err = seal.ParsePublicKey(row.PublicKey); err != nil {
-			return library.Session{}, in(doing, err)
+			return library.Session{}, wrap(doing, err)
 		}
 	}
 	if err := decode(row.Options, &s.Options); err != nil {
-		return library.Session{}, in(doing, err)
+		return library.Session{}, wrap(doing, err)
 	}
 	return s, nil
 }
@@ -62,7 +62,7 @@ func sessionParams(s library.Session) (query.AddSessionParams, error) {
 		PublicKey:     s.PublicKey.Bytes(),
 		Seal:          s.Seal,
 		Options:       options,
-		CreatedAt:     millis(s.CreatedAt),
-		ExpiresAt:     millis(s.ExpiresAt),
+		CreatedAt:     toMillis(s.CreatedAt),
+		ExpiresAt:     toMillis(s.ExpiresAt),
 	}, err
 }

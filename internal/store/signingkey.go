@@ -7,14 +7,14 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// AddFirstSigningKey adds k if there is no key, and returns the keys that are there.
+// AddFirstSigningKey implements [library.SigningKeyStore].
 func (db *DB) AddFirstSigningKey(ctx context.Context, k library.SigningKey) ([]library.SigningKey, error) {
 	err := db.write(ctx, "add first signing key", func(ctx context.Context, q *query.Queries) error {
 		return q.AddFirstSigningKey(ctx, query.AddFirstSigningKeyParams{
 			ID:        k.ID,
 			PublicKey: k.PublicKey,
 			Private:   k.Private,
-			CreatedAt: millis(k.CreatedAt),
+			CreatedAt: toMillis(k.CreatedAt),
 		})
 	})
 	if err != nil {
@@ -23,11 +23,11 @@ func (db *DB) AddFirstSigningKey(ctx context.Context, k library.SigningKey) ([]l
 	return db.ListSigningKeys(ctx)
 }
 
-// ListSigningKeys lists the keys, newest first.
+// ListSigningKeys implements [library.SigningKeyStore].
 func (db *DB) ListSigningKeys(ctx context.Context) ([]library.SigningKey, error) {
 	rows, err := db.reader.ListSigningKeys(ctx)
 	if err != nil {
-		return nil, in("list signing keys", err)
+		return nil, wrap("list signing keys", err)
 	}
 	list := make([]library.SigningKey, 0, len(rows))
 	for _, row := range rows {
@@ -35,7 +35,7 @@ func (db *DB) ListSigningKeys(ctx context.Context) ([]library.SigningKey, error)
 			ID:        row.ID,
 			PublicKey: row.PublicKey,
 			Private:   row.Private,
-			CreatedAt: moment(row.CreatedAt),
+			CreatedAt: fromMillis(row.CreatedAt),
 		})
 	}
 	return list, nil

@@ -13,23 +13,23 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// The pragmas of each connection. busy_timeout comes first, as the others may have
-// to wait; FULL makes each commit durable.
+// The pragmas of each connection. busy_timeout comes first because the others may have to wait.
+// FULL makes each commit durable.
 const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
 	"&_pragma=foreign_keys(1)&_txlock=immediate"
 
-// The writer moves the log into the database itself when the log has grown to 8,000
-// pages, because the checkpointer did not keep up. It has 8 MB of pages at hand, keeps
-// in memory what it would need to undo a savepoint, and overwrites what it deletes
-// where that costs no write of its own: a deleted seal should not lie about.
+// The writer's connection moves the log into the database itself if the log has grown to 8,000
+// pages because the checkpointer did not keep up. It caches 8 MB of pages, keeps in memory what it
+// needs to undo a savepoint, and overwrites what it deletes if that needs no write of its own, so
+// that a deleted seal does not remain on disk.
 const (
 	writerPragmas = pragmas + "&_pragma=wal_autocheckpoint(8000)&_pragma=journal_size_limit(67108864)" +
 		"&_pragma=cache_size(-8000)&_pragma=temp_store(MEMORY)&_pragma=secure_delete(FAST)"
 	readerPragmas = pragmas + "&_pragma=query_only(1)"
 )
 
-// openSQLite opens a file with two pools: one that writes, whose connections the
-// writer and the checkpointer hold for good, and one that reads.
+// openSQLite opens a file with two pools: one that writes, whose two connections the writer and
+// the checkpointer keep, and one that reads.
 func openSQLite(ctx context.Context, path string) (_ *DB, err error) {
 	path, err = makeFile(path)
 	if err != nil {
@@ -70,8 +70,8 @@ func openSQLite(ctx context.Context, path string) (_ *DB, err error) {
 	return &DB{reader: reader, reading: reading, writer: w}, nil
 }
 
-// makeFile makes the database's file, so that it is nobody else's to read, and
-// returns its absolute path.
+// makeFile makes the database's file, if there is none, readable for its owner only. It returns
+// the file's absolute path.
 func makeFile(path string) (string, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {

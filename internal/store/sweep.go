@@ -7,18 +7,18 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// sweepPortion bounds how many rows one transaction forgets, so that what waits
-// behind it does not wait long.
-const sweepPortion = 1000
+// sweepBatch is how many rows one transaction deletes, so that ops that wait for it do not wait
+// long.
+const sweepBatch = 1000
 
-// keepPending is how long an account at a provider is kept that is in no link any
-// more and was never allowed to be used: its person may still come back to it.
+// keepPending is how long a pending account at a provider is kept that belongs to no request any
+// more: its person may connect it again.
 const keepPending = 24 * time.Hour
 
-// A sweep forgets up to portion rows of what ended at, or before, a time.
-type sweep = func(q *query.Queries, ctx context.Context, before int64, portion int32) (int64, error)
+// A sweep deletes up to batch rows that expired at or before a time.
+type sweep = func(q *query.Queries, ctx context.Context, before int64, batch int32) (int64, error)
 
-// Sweep forgets what has expired.
+// Sweep implements [library.Sweeper].
 func (db *DB) Sweep(ctx context.Context, now time.Time, keepTokens time.Duration) error {
 	for _, s := range []struct {
 		doing  string
@@ -26,29 +26,29 @@ func (db *DB) Sweep(ctx context.Context, now time.Time, keepTokens time.Duration
 		before time.Time
 	}{
 		{"sweep nonces", (*query.Queries).SweepNonces, now},
-		{"sweep links", (*query.Queries).SweepLinks, now},
+		{"sweep requests", (*query.Queries).SweepRequests, now},
 		{"sweep codes", (*query.Queries).SweepCodes, now},
 		{"sweep sessions", (*query.Queries).SweepSessions, now},
 		{"sweep logins", (*query.Queries).SweepLogins, now},
 		{"sweep references", (*query.Queries).SweepReferences, now},
-		{"sweep trips", (*query.Queries).SweepTrips, now},
+		{"sweep authorizations", (*query.Queries).SweepAuthorizations, now},
 		{"sweep pending accounts", (*query.Queries).SweepPendingAccounts, now.Add(-keepPending)},
 		{"sweep seals of tokens", (*query.Queries).SweepTokenSeals, now},
 		{"sweep tokens", (*query.Queries).SweepTokens, now.Add(-keepTokens)},
 		{"sweep deleted tokens", (*query.Queries).SweepDeletedTokens, now},
 	} {
-		if err := db.inPortions(ctx, s.doing, s.before, s.sweep); err != nil {
+		if err := db.inBatches(ctx, s.doing, s.before, s.sweep); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// inPortions sweeps until nothing is left.
-func (db *DB) inPortions(ctx context.Context, doing string, before time.Time, s sweep) error {
-	for rows := int64(sweepPortion); rows == sweepPortion; {
+// inBatches sweeps, a batch at a time, until nothing is left.
+func (db *DB) inBatches(ctx context.Context, doing string, before time.Time, s sweep) error {
+	for rows := int64(sweepBatch); rows == sweepBatch; {
 		err := db.write(ctx, doing, func(ctx context.Context, q *query.Queries) (err error) {
-			rows, err = s(q, ctx, millis(before), sweepPortion)
+			rows, err = s(q, ctx, toMillis(before), sweepBatch)
 			return err
 		})
 		if err != nil {

@@ -8,16 +8,16 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// GetTokenInfo finds a token with its grant and library.
+// GetTokenInfo implements [library.TokenStore].
 func (db *DB) GetTokenInfo(ctx context.Context, h seal.Hash, use library.TokenUse) (library.TokenInfo, error) {
-	const doing = "get holding"
-	row, err := db.reader.GetHolding(ctx, h, use)
+	const doing = "get token"
+	row, err := db.reader.GetTokenInfo(ctx, h, use)
 	if err != nil {
-		return library.TokenInfo{}, in(doing, err)
+		return library.TokenInfo{}, wrap(doing, err)
 	}
 	l, err := toLibrary(row.Library)
 	if err != nil {
-		return library.TokenInfo{}, in(doing, err)
+		return library.TokenInfo{}, wrap(doing, err)
 	}
 	return library.TokenInfo{
 		Token: library.Token{
@@ -25,14 +25,14 @@ func (db *DB) GetTokenInfo(ctx context.Context, h seal.Hash, use library.TokenUs
 			Use:       row.Token.Use,
 			Grant:     row.Token.GrantID,
 			Seal:      row.Token.Seal,
-			ExpiresAt: moment(row.Token.ExpiresAt),
+			ExpiresAt: fromMillis(row.Token.ExpiresAt),
 		},
-		Grant:   grant(row.Grant),
+		Grant:   toGrant(row.Grant),
 		Library: l,
 	}, nil
 }
 
-// AddToken adds an access token to a grant that stands.
+// AddToken implements [library.TokenStore].
 func (db *DB) AddToken(ctx context.Context, t library.Token) error {
 	return db.write(ctx, "add token", func(ctx context.Context, q *query.Queries) error {
 		if err := lockGrant(ctx, q, t.Grant); err != nil {
@@ -48,6 +48,6 @@ func addToken(ctx context.Context, q *query.Queries, t library.Token) error {
 		Use:       t.Use,
 		GrantID:   t.Grant,
 		Seal:      t.Seal,
-		ExpiresAt: millis(t.ExpiresAt),
+		ExpiresAt: toMillis(t.ExpiresAt),
 	})
 }

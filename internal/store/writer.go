@@ -12,13 +12,12 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// maxBatch bounds how many operations share one transaction.
+// maxBatch is how many ops may share one transaction.
 const maxBatch = 256
 
-// A groupWriter does all the writing to an SQLite database, in one goroutine on one
-// connection. It takes the first operation that waits and whatever waits behind it,
-// and commits them together: one sync for all. There is no timer; while the disk
-// syncs one batch, the next one gathers.
+// A groupWriter does all writing to an SQLite database, in one goroutine on one connection. It
+// takes all ops that wait and commits them together, so that they share one sync (group commit).
+// It has no timer: while the disk syncs one batch, the next one gathers.
 type groupWriter struct {
 	pool  *sql.DB
 	q     *query.Queries
@@ -31,7 +30,7 @@ type groupWriter struct {
 	done   chan struct{}
 }
 
-// statements steer transactions.
+// statements begin and end transactions.
 type statements struct {
 	conn *sql.Conn
 
@@ -39,7 +38,7 @@ type statements struct {
 	savepoint, release, backToSavepoint *sql.Stmt
 }
 
-// A job is an operation that waits, and the place for its verdict.
+// A job is an op that waits, and the place for its result.
 type job struct {
 	ctx     context.Context
 	op      op
@@ -47,7 +46,7 @@ type job struct {
 	verdict chan error
 }
 
-// newGroupWriter takes two of the pool's connections for good.
+// newGroupWriter returns a writer that keeps two of the pool's connections.
 func newGroupWriter(ctx context.Context, pool *sql.DB) (*groupWriter, error) {
 	conn, err := pool.Conn(ctx)
 	if err != nil {
@@ -71,12 +70,12 @@ func newGroupWriter(ctx context.Context, pool *sql.DB) (*groupWriter, error) {
 	return w, nil
 }
 
-// write hands f to the writer and waits for its verdict.
+// write gives f to the writer and waits for its result.
 func (w *groupWriter) write(ctx context.Context, f op) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	// Half a transaction is no use to anybody: once begun, it runs to its end.
+	// Once begun, a transaction runs to its end.
 	j := &job{ctx: context.WithoutCancel(ctx), op: f, verdict: make(chan error, 1)}
 	if err := w.enqueue(j); err != nil {
 		return err
@@ -143,7 +142,7 @@ func (w *groupWriter) run() {
 	}
 }
 
-// gather adds what waits to the batch, and leaves out what was given up.
+// gather adds the ops that wait to the batch, without those whose callers have given up.
 func (w *groupWriter) gather(batch []*job) []*job {
 	if !batch[0].claimed.CompareAndSwap(false, true) {
 		batch = batch[:0]
@@ -164,14 +163,13 @@ func (w *groupWriter) gather(batch []*job) []*job {
 	return batch
 }
 
-// errOneFailed says that a batch has to be run again with its operations apart.
+// errOneFailed says that a batch has to run again, each op in a savepoint of its own.
 var errOneFailed = errors.New("an operation of the batch failed")
 
-// commit runs the batch as one transaction and returns a verdict for each of its
-// operations, or the error that befell them all. It first runs it in the hope that
-// every operation succeeds. If one does not, it runs all again, each in a savepoint
-// of its own, and those that fail then are undone alone. Savepoints each time would
-// do as well, but they more than double what is written, and failures are rare.
+// commit runs the batch as one transaction. It returns a result for each op, or an error if the
+// transaction failed. It first runs the ops without savepoints. If one fails, it runs all of them
+// again, each in a savepoint of its own, and undoes only those that fail. Savepoints more than
+// double what is written, and failures are rare.
 func (w *groupWriter) commit(batch []*job) ([]error, error) {
 	verdicts, err := w.transaction(batch, false)
 	if errors.Is(err, errOneFailed) {
@@ -186,7 +184,7 @@ func (w *groupWriter) transaction(batch []*job, apart bool) (verdicts []error, e
 	}
 	defer func() {
 		if err != nil {
-			// An error here says that SQLite has rolled back by itself.
+			// An error here means that SQLite has rolled back by itself.
 			_ = w.state.do(w.state.rollback)
 		}
 	}()
@@ -210,7 +208,7 @@ func (w *groupWriter) transaction(batch []*job, apart bool) (verdicts []error, e
 	return verdicts, nil
 }
 
-// runApart runs one operation so that it can be undone alone.
+// runApart runs one op in a savepoint of its own.
 func (w *groupWriter) runApart(j *job) (verdict, err error) {
 	if err := w.state.do(w.state.savepoint); err != nil {
 		return nil, fmt.Errorf("savepoint: %w", err)

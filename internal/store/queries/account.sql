@@ -1,5 +1,5 @@
 -- One that is there stays as it is, and is seen again.
--- name: GiveAccount :one
+-- name: AddOrShowAccount :one
 INSERT INTO accounts (id, reference, library_id, application_id, subject, created_at)
 VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (library_id, application_id) DO UPDATE SET hidden_at = 0

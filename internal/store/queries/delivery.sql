@@ -34,7 +34,7 @@ SELECT CAST(EXISTS (SELECT 1 FROM grants WHERE grants.id = sqlc.arg(grant_id) AN
         AND grants.expires_at > CAST(sqlc.arg(now) AS BIGINT))
     AND EXISTS (SELECT 1 FROM provider_accounts WHERE provider_accounts.id = sqlc.arg(account_id)) AS BOOLEAN) AS may;
 
--- name: PutBack :execrows
+-- name: Postpone :execrows
 UPDATE deliveries SET state = 'waiting', status = sqlc.arg(status), reason = sqlc.arg(reason), next_at = sqlc.arg(next_at),
     updated_at = sqlc.arg(at), lease = '', lease_until = 0
 WHERE id = sqlc.arg(id) AND state IN ('waiting', 'posting') AND lease <> '' AND lease = sqlc.arg(lease);
@@ -74,7 +74,7 @@ UPDATE deliveries SET state = 'expired', reason = sqlc.arg(reason), updated_at =
     lease = '', lease_until = 0
 WHERE library_id = sqlc.arg(library_id) AND state = 'waiting' AND account_id = sqlc.arg(account_id);
 
--- name: ListLost :many
+-- name: ListAbandoned :many
 SELECT * FROM deliveries
 WHERE state = 'posting' AND lease_until > 0 AND lease_until <= sqlc.arg(now)
 ORDER BY lease_until, id LIMIT sqlc.arg(lim);

@@ -5,7 +5,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 -- name: GetSession :one
 SELECT * FROM sessions WHERE hash = $1;
 
--- name: HandToSession :exec
+-- name: GiveSessionGrant :exec
 UPDATE sessions SET grant_id = $2, seal = $3 WHERE hash = $1;
 
 -- name: EndSessionsOf :exec

@@ -5,7 +5,7 @@
 DELETE FROM nonces WHERE hash IN (
     SELECT n.hash FROM nonces n WHERE n.forget_at > 0 AND n.forget_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
 
--- name: SweepLinks :execrows
+-- name: SweepRequests :execrows
 DELETE FROM links WHERE hash IN (
     SELECT l.hash FROM links l WHERE l.expires_at > 0 AND l.expires_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
 
@@ -38,7 +38,7 @@ DELETE FROM tokens WHERE hash IN (
 DELETE FROM deleted_tokens WHERE hash IN (
     SELECT t.hash FROM deleted_tokens t WHERE t.forget_at > 0 AND t.forget_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
 
--- name: SweepTrips :execrows
+-- name: SweepAuthorizations :execrows
 DELETE FROM trips WHERE hash IN (
     SELECT t.hash FROM trips t WHERE t.expires_at > 0 AND t.expires_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
 

@@ -1,7 +1,7 @@
 -- name: AddToken :exec
 INSERT INTO tokens (hash, use, grant_id, seal, expires_at) VALUES ($1, $2, $3, $4, $5);
 
--- name: GetHolding :one
+-- name: GetTokenInfo :one
 SELECT sqlc.embed(tokens), sqlc.embed(grants), sqlc.embed(libraries)
 FROM tokens
 JOIN grants ON grants.id = tokens.grant_id

@@ -113,7 +113,7 @@ func newConnectionRow(
 func (h *Connections) applicationNames(
 	r *http.Request, in *library.SignedIn,
 ) (map[wire.ApplicationID]string, error) {
-	grants, err := h.consents.Grants(r.Context(), in)
+	grants, err := h.consents.ListGrants(r.Context(), in)
 	if err != nil {
 		return nil, err
 	}

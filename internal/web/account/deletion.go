@@ -51,7 +51,7 @@ func (h *Deletion) newPage(w http.ResponseWriter, r *http.Request, in *library.S
 	if p.Deliveries, err = h.deliveries.CountForPerson(r.Context(), in); err != nil {
 		return nil, err
 	}
-	grants, err := h.consents.Grants(r.Context(), in)
+	grants, err := h.consents.ListGrants(r.Context(), in)
 	if err != nil {
 		return nil, err
 	}

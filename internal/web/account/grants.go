@@ -44,7 +44,7 @@ const soon = 14 * 24 * time.Hour
 // List lists the grants, those that have ended last.
 func (h *Grants) List(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
 	t := ui.BrowserOf(r).Texts
-	grants, err := h.consents.Grants(r.Context(), in)
+	grants, err := h.consents.ListGrants(r.Context(), in)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (h *Grants) PostRevoke(w http.ResponseWriter, r *http.Request, in *library.
 
 // activeGrant is the grant that the address names, if it is the person's and has not ended.
 func (h *Grants) activeGrant(r *http.Request, in *library.SignedIn) (library.GrantWithClient, error) {
-	grants, err := h.consents.Grants(r.Context(), in)
+	grants, err := h.consents.ListGrants(r.Context(), in)
 	if err != nil {
 		return library.GrantWithClient{}, err
 	}

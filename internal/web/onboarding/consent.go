@@ -161,7 +161,7 @@ func (c *consent) expiredAt(
 func (c *consent) otherContracts(
 	r *http.Request, in *library.SignedIn, request *library.PendingRequest,
 ) ([]library.Contract, error) {
-	grants, err := c.consents.Grants(r.Context(), in)
+	grants, err := c.consents.ListGrants(r.Context(), in)
 	if err != nil {
 		return nil, err
 	}

@@ -255,7 +255,7 @@ func (a *App) ConnectionTo(accessToken string, source int) wire.AccountID {
 // UserAccount is the account that stands for the person at the application.
 func (a *App) UserAccount(accessToken string) wire.AccountID {
 	a.w.T.Helper()
-	list, err := a.w.Config.Consents.Accounts(a.w.T.Context(), a.bearer(accessToken))
+	list, err := a.w.Config.Consents.ListAccounts(a.w.T.Context(), a.bearer(accessToken))
 	if err != nil || len(list) != 1 {
 		a.w.T.Fatalf("accounts %v, %v", list, err)
 	}
@@ -273,7 +273,7 @@ func (a *App) Disconnect(accessToken string, account wire.AccountID) {
 // Reference is the handle by which the address of a request names an account.
 func (a *App) Reference(accessToken string, account wire.AccountID) string {
 	a.w.T.Helper()
-	ref, err := a.w.Config.Consents.Reference(a.w.T.Context(), a.call(wire.RequestClaims{AccessToken: accessToken}),
+	ref, err := a.w.Config.Consents.AddReference(a.w.T.Context(), a.call(wire.RequestClaims{AccessToken: accessToken}),
 		wire.ReferenceRequest{Type: "accountId", Value: string(account)})
 	if err != nil {
 		a.w.T.Fatal(err)

@@ -27,6 +27,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addApplicationStmt, err = db.PrepareContext(ctx, addApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query AddApplication: %w", err)
 	}
+	if q.addAuthorizationStmt, err = db.PrepareContext(ctx, addAuthorization); err != nil {
+		return nil, fmt.Errorf("error preparing query AddAuthorization: %w", err)
+	}
 	if q.addChainStmt, err = db.PrepareContext(ctx, addChain); err != nil {
 		return nil, fmt.Errorf("error preparing query AddChain: %w", err)
 	}
@@ -60,14 +63,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addLibraryStmt, err = db.PrepareContext(ctx, addLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query AddLibrary: %w", err)
 	}
-	if q.addLinkStmt, err = db.PrepareContext(ctx, addLink); err != nil {
-		return nil, fmt.Errorf("error preparing query AddLink: %w", err)
-	}
 	if q.addLoginStmt, err = db.PrepareContext(ctx, addLogin); err != nil {
 		return nil, fmt.Errorf("error preparing query AddLogin: %w", err)
 	}
+	if q.addOrShowAccountStmt, err = db.PrepareContext(ctx, addOrShowAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query AddOrShowAccount: %w", err)
+	}
 	if q.addReferenceStmt, err = db.PrepareContext(ctx, addReference); err != nil {
 		return nil, fmt.Errorf("error preparing query AddReference: %w", err)
+	}
+	if q.addRequestStmt, err = db.PrepareContext(ctx, addRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query AddRequest: %w", err)
 	}
 	if q.addSessionStmt, err = db.PrepareContext(ctx, addSession); err != nil {
 		return nil, fmt.Errorf("error preparing query AddSession: %w", err)
@@ -75,11 +81,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addTokenStmt, err = db.PrepareContext(ctx, addToken); err != nil {
 		return nil, fmt.Errorf("error preparing query AddToken: %w", err)
 	}
-	if q.addTripStmt, err = db.PrepareContext(ctx, addTrip); err != nil {
-		return nil, fmt.Errorf("error preparing query AddTrip: %w", err)
-	}
-	if q.answerLinkStmt, err = db.PrepareContext(ctx, answerLink); err != nil {
-		return nil, fmt.Errorf("error preparing query AnswerLink: %w", err)
+	if q.answerRequestStmt, err = db.PrepareContext(ctx, answerRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query AnswerRequest: %w", err)
 	}
 	if q.beginPostingStmt, err = db.PrepareContext(ctx, beginPosting); err != nil {
 		return nil, fmt.Errorf("error preparing query BeginPosting: %w", err)
@@ -87,11 +90,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.claimDeliveryStmt, err = db.PrepareContext(ctx, claimDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimDelivery: %w", err)
 	}
-	if q.claimRenewalStmt, err = db.PrepareContext(ctx, claimRenewal); err != nil {
-		return nil, fmt.Errorf("error preparing query ClaimRenewal: %w", err)
+	if q.claimRefreshStmt, err = db.PrepareContext(ctx, claimRefresh); err != nil {
+		return nil, fmt.Errorf("error preparing query ClaimRefresh: %w", err)
 	}
-	if q.connectAccountStmt, err = db.PrepareContext(ctx, connectAccount); err != nil {
-		return nil, fmt.Errorf("error preparing query ConnectAccount: %w", err)
+	if q.connectStmt, err = db.PrepareContext(ctx, connect); err != nil {
+		return nil, fmt.Errorf("error preparing query Connect: %w", err)
 	}
 	if q.countEventStmt, err = db.PrepareContext(ctx, countEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query CountEvent: %w", err)
@@ -114,20 +117,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteLibraryStmt, err = db.PrepareContext(ctx, deleteLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteLibrary: %w", err)
 	}
-	if q.deleteLinksAnsweredByStmt, err = db.PrepareContext(ctx, deleteLinksAnsweredBy); err != nil {
-		return nil, fmt.Errorf("error preparing query DeleteLinksAnsweredBy: %w", err)
-	}
-	if q.deleteLinksOfStmt, err = db.PrepareContext(ctx, deleteLinksOf); err != nil {
-		return nil, fmt.Errorf("error preparing query DeleteLinksOf: %w", err)
-	}
-	if q.deleteLinksWithAccountOfStmt, err = db.PrepareContext(ctx, deleteLinksWithAccountOf); err != nil {
-		return nil, fmt.Errorf("error preparing query DeleteLinksWithAccountOf: %w", err)
-	}
 	if q.deletePendingAccountStmt, err = db.PrepareContext(ctx, deletePendingAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePendingAccount: %w", err)
 	}
 	if q.deleteReferencesToStmt, err = db.PrepareContext(ctx, deleteReferencesTo); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteReferencesTo: %w", err)
+	}
+	if q.deleteRequestsAnsweredByStmt, err = db.PrepareContext(ctx, deleteRequestsAnsweredBy); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteRequestsAnsweredBy: %w", err)
+	}
+	if q.deleteRequestsOfStmt, err = db.PrepareContext(ctx, deleteRequestsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteRequestsOf: %w", err)
+	}
+	if q.deleteRequestsWithAccountOfStmt, err = db.PrepareContext(ctx, deleteRequestsWithAccountOf); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteRequestsWithAccountOf: %w", err)
 	}
 	if q.disableApplicationStmt, err = db.PrepareContext(ctx, disableApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query DisableApplication: %w", err)
@@ -141,6 +144,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endAccessStmt, err = db.PrepareContext(ctx, endAccess); err != nil {
 		return nil, fmt.Errorf("error preparing query EndAccess: %w", err)
 	}
+	if q.endAuthorizationStmt, err = db.PrepareContext(ctx, endAuthorization); err != nil {
+		return nil, fmt.Errorf("error preparing query EndAuthorization: %w", err)
+	}
 	if q.endDeliveryStmt, err = db.PrepareContext(ctx, endDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query EndDelivery: %w", err)
 	}
@@ -153,14 +159,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endOtherLoginsStmt, err = db.PrepareContext(ctx, endOtherLogins); err != nil {
 		return nil, fmt.Errorf("error preparing query EndOtherLogins: %w", err)
 	}
+	if q.endPendingStmt, err = db.PrepareContext(ctx, endPending); err != nil {
+		return nil, fmt.Errorf("error preparing query EndPending: %w", err)
+	}
+	if q.endPendingOfStmt, err = db.PrepareContext(ctx, endPendingOf); err != nil {
+		return nil, fmt.Errorf("error preparing query EndPendingOf: %w", err)
+	}
 	if q.endSessionsInStmt, err = db.PrepareContext(ctx, endSessionsIn); err != nil {
 		return nil, fmt.Errorf("error preparing query EndSessionsIn: %w", err)
 	}
 	if q.endSessionsOfStmt, err = db.PrepareContext(ctx, endSessionsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query EndSessionsOf: %w", err)
-	}
-	if q.endTripStmt, err = db.PrepareContext(ctx, endTrip); err != nil {
-		return nil, fmt.Errorf("error preparing query EndTrip: %w", err)
 	}
 	if q.expireDeliveriesInStmt, err = db.PrepareContext(ctx, expireDeliveriesIn); err != nil {
 		return nil, fmt.Errorf("error preparing query ExpireDeliveriesIn: %w", err)
@@ -195,6 +204,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getAccountStmt, err = db.PrepareContext(ctx, getAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query GetAccount: %w", err)
 	}
+	if q.getAuthorizationStmt, err = db.PrepareContext(ctx, getAuthorization); err != nil {
+		return nil, fmt.Errorf("error preparing query GetAuthorization: %w", err)
+	}
 	if q.getChainEndStmt, err = db.PrepareContext(ctx, getChainEnd); err != nil {
 		return nil, fmt.Errorf("error preparing query GetChainEnd: %w", err)
 	}
@@ -203,6 +215,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getCodeStmt, err = db.PrepareContext(ctx, getCode); err != nil {
 		return nil, fmt.Errorf("error preparing query GetCode: %w", err)
+	}
+	if q.getConnectionStmt, err = db.PrepareContext(ctx, getConnection); err != nil {
+		return nil, fmt.Errorf("error preparing query GetConnection: %w", err)
 	}
 	if q.getContentStmt, err = db.PrepareContext(ctx, getContent); err != nil {
 		return nil, fmt.Errorf("error preparing query GetContent: %w", err)
@@ -216,17 +231,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getGrantStmt, err = db.PrepareContext(ctx, getGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query GetGrant: %w", err)
 	}
-	if q.getHoldingStmt, err = db.PrepareContext(ctx, getHolding); err != nil {
-		return nil, fmt.Errorf("error preparing query GetHolding: %w", err)
-	}
 	if q.getLastUseStmt, err = db.PrepareContext(ctx, getLastUse); err != nil {
 		return nil, fmt.Errorf("error preparing query GetLastUse: %w", err)
 	}
 	if q.getLibraryStmt, err = db.PrepareContext(ctx, getLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query GetLibrary: %w", err)
-	}
-	if q.getLinkStmt, err = db.PrepareContext(ctx, getLink); err != nil {
-		return nil, fmt.Errorf("error preparing query GetLink: %w", err)
 	}
 	if q.getLockStmt, err = db.PrepareContext(ctx, getLock); err != nil {
 		return nil, fmt.Errorf("error preparing query GetLock: %w", err)
@@ -237,26 +246,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getPayloadStmt, err = db.PrepareContext(ctx, getPayload); err != nil {
 		return nil, fmt.Errorf("error preparing query GetPayload: %w", err)
 	}
-	if q.getProviderAccountStmt, err = db.PrepareContext(ctx, getProviderAccount); err != nil {
-		return nil, fmt.Errorf("error preparing query GetProviderAccount: %w", err)
-	}
 	if q.getReferenceStmt, err = db.PrepareContext(ctx, getReference); err != nil {
 		return nil, fmt.Errorf("error preparing query GetReference: %w", err)
+	}
+	if q.getRequestStmt, err = db.PrepareContext(ctx, getRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query GetRequest: %w", err)
 	}
 	if q.getSessionStmt, err = db.PrepareContext(ctx, getSession); err != nil {
 		return nil, fmt.Errorf("error preparing query GetSession: %w", err)
 	}
-	if q.getTripStmt, err = db.PrepareContext(ctx, getTrip); err != nil {
-		return nil, fmt.Errorf("error preparing query GetTrip: %w", err)
+	if q.getTokenInfoStmt, err = db.PrepareContext(ctx, getTokenInfo); err != nil {
+		return nil, fmt.Errorf("error preparing query GetTokenInfo: %w", err)
 	}
-	if q.giveAccountStmt, err = db.PrepareContext(ctx, giveAccount); err != nil {
-		return nil, fmt.Errorf("error preparing query GiveAccount: %w", err)
-	}
-	if q.giveBackRenewalStmt, err = db.PrepareContext(ctx, giveBackRenewal); err != nil {
-		return nil, fmt.Errorf("error preparing query GiveBackRenewal: %w", err)
-	}
-	if q.handToSessionStmt, err = db.PrepareContext(ctx, handToSession); err != nil {
-		return nil, fmt.Errorf("error preparing query HandToSession: %w", err)
+	if q.giveSessionGrantStmt, err = db.PrepareContext(ctx, giveSessionGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query GiveSessionGrant: %w", err)
 	}
 	if q.hasDeliveryStmt, err = db.PrepareContext(ctx, hasDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query HasDelivery: %w", err)
@@ -267,6 +270,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.hideAccountStmt, err = db.PrepareContext(ctx, hideAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query HideAccount: %w", err)
 	}
+	if q.listAbandonedStmt, err = db.PrepareContext(ctx, listAbandoned); err != nil {
+		return nil, fmt.Errorf("error preparing query ListAbandoned: %w", err)
+	}
 	if q.listAccountsStmt, err = db.PrepareContext(ctx, listAccounts); err != nil {
 		return nil, fmt.Errorf("error preparing query ListAccounts: %w", err)
 	}
@@ -276,8 +282,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listClaimableStmt, err = db.PrepareContext(ctx, listClaimable); err != nil {
 		return nil, fmt.Errorf("error preparing query ListClaimable: %w", err)
 	}
-	if q.listConnectedStmt, err = db.PrepareContext(ctx, listConnected); err != nil {
-		return nil, fmt.Errorf("error preparing query ListConnected: %w", err)
+	if q.listConnectionsStmt, err = db.PrepareContext(ctx, listConnections); err != nil {
+		return nil, fmt.Errorf("error preparing query ListConnections: %w", err)
 	}
 	if q.listContractsStmt, err = db.PrepareContext(ctx, listContracts); err != nil {
 		return nil, fmt.Errorf("error preparing query ListContracts: %w", err)
@@ -297,9 +303,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listGrantsStmt, err = db.PrepareContext(ctx, listGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query ListGrants: %w", err)
 	}
-	if q.listLostStmt, err = db.PrepareContext(ctx, listLost); err != nil {
-		return nil, fmt.Errorf("error preparing query ListLost: %w", err)
-	}
 	if q.listShutStmt, err = db.PrepareContext(ctx, listShut); err != nil {
 		return nil, fmt.Errorf("error preparing query ListShut: %w", err)
 	}
@@ -309,8 +312,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.lockLibraryStmt, err = db.PrepareContext(ctx, lockLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query LockLibrary: %w", err)
 	}
-	if q.lockOpenLinkStmt, err = db.PrepareContext(ctx, lockOpenLink); err != nil {
-		return nil, fmt.Errorf("error preparing query LockOpenLink: %w", err)
+	if q.lockOpenRequestStmt, err = db.PrepareContext(ctx, lockOpenRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query LockOpenRequest: %w", err)
 	}
 	if q.lockStandingGrantStmt, err = db.PrepareContext(ctx, lockStandingGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query LockStandingGrant: %w", err)
@@ -321,8 +324,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.nextDueStmt, err = db.PrepareContext(ctx, nextDue); err != nil {
 		return nil, fmt.Errorf("error preparing query NextDue: %w", err)
 	}
-	if q.putBackStmt, err = db.PrepareContext(ctx, putBack); err != nil {
-		return nil, fmt.Errorf("error preparing query PutBack: %w", err)
+	if q.postponeStmt, err = db.PrepareContext(ctx, postpone); err != nil {
+		return nil, fmt.Errorf("error preparing query Postpone: %w", err)
+	}
+	if q.releaseRefreshStmt, err = db.PrepareContext(ctx, releaseRefresh); err != nil {
+		return nil, fmt.Errorf("error preparing query ReleaseRefresh: %w", err)
 	}
 	if q.rememberTokensOfStmt, err = db.PrepareContext(ctx, rememberTokensOf); err != nil {
 		return nil, fmt.Errorf("error preparing query RememberTokensOf: %w", err)
@@ -345,14 +351,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setDeleteAtStmt, err = db.PrepareContext(ctx, setDeleteAt); err != nil {
 		return nil, fmt.Errorf("error preparing query SetDeleteAt: %w", err)
 	}
-	if q.setLinkAccountStmt, err = db.PrepareContext(ctx, setLinkAccount); err != nil {
-		return nil, fmt.Errorf("error preparing query SetLinkAccount: %w", err)
-	}
 	if q.setLockStmt, err = db.PrepareContext(ctx, setLock); err != nil {
 		return nil, fmt.Errorf("error preparing query SetLock: %w", err)
 	}
 	if q.setPendingCodeStmt, err = db.PrepareContext(ctx, setPendingCode); err != nil {
 		return nil, fmt.Errorf("error preparing query SetPendingCode: %w", err)
+	}
+	if q.setRequestAccountStmt, err = db.PrepareContext(ctx, setRequestAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query SetRequestAccount: %w", err)
 	}
 	if q.shutCodesInStmt, err = db.PrepareContext(ctx, shutCodesIn); err != nil {
 		return nil, fmt.Errorf("error preparing query ShutCodesIn: %w", err)
@@ -366,26 +372,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.shutTokensOfStmt, err = db.PrepareContext(ctx, shutTokensOf); err != nil {
 		return nil, fmt.Errorf("error preparing query ShutTokensOf: %w", err)
 	}
-	if q.standAccountStmt, err = db.PrepareContext(ctx, standAccount); err != nil {
-		return nil, fmt.Errorf("error preparing query StandAccount: %w", err)
-	}
-	if q.standAccountOfStmt, err = db.PrepareContext(ctx, standAccountOf); err != nil {
-		return nil, fmt.Errorf("error preparing query StandAccountOf: %w", err)
-	}
-	if q.storeAccessStmt, err = db.PrepareContext(ctx, storeAccess); err != nil {
-		return nil, fmt.Errorf("error preparing query StoreAccess: %w", err)
+	if q.storeTokensStmt, err = db.PrepareContext(ctx, storeTokens); err != nil {
+		return nil, fmt.Errorf("error preparing query StoreTokens: %w", err)
 	}
 	if q.sumWaitingStmt, err = db.PrepareContext(ctx, sumWaiting); err != nil {
 		return nil, fmt.Errorf("error preparing query SumWaiting: %w", err)
+	}
+	if q.sweepAuthorizationsStmt, err = db.PrepareContext(ctx, sweepAuthorizations); err != nil {
+		return nil, fmt.Errorf("error preparing query SweepAuthorizations: %w", err)
 	}
 	if q.sweepCodesStmt, err = db.PrepareContext(ctx, sweepCodes); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepCodes: %w", err)
 	}
 	if q.sweepDeletedTokensStmt, err = db.PrepareContext(ctx, sweepDeletedTokens); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepDeletedTokens: %w", err)
-	}
-	if q.sweepLinksStmt, err = db.PrepareContext(ctx, sweepLinks); err != nil {
-		return nil, fmt.Errorf("error preparing query SweepLinks: %w", err)
 	}
 	if q.sweepLoginsStmt, err = db.PrepareContext(ctx, sweepLogins); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepLogins: %w", err)
@@ -399,6 +399,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sweepReferencesStmt, err = db.PrepareContext(ctx, sweepReferences); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepReferences: %w", err)
 	}
+	if q.sweepRequestsStmt, err = db.PrepareContext(ctx, sweepRequests); err != nil {
+		return nil, fmt.Errorf("error preparing query SweepRequests: %w", err)
+	}
 	if q.sweepSessionsStmt, err = db.PrepareContext(ctx, sweepSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepSessions: %w", err)
 	}
@@ -407,9 +410,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.sweepTokensStmt, err = db.PrepareContext(ctx, sweepTokens); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepTokens: %w", err)
-	}
-	if q.sweepTripsStmt, err = db.PrepareContext(ctx, sweepTrips); err != nil {
-		return nil, fmt.Errorf("error preparing query SweepTrips: %w", err)
 	}
 	if q.touchLoginStmt, err = db.PrepareContext(ctx, touchLogin); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchLogin: %w", err)
@@ -437,6 +437,11 @@ func (q *Queries) Close() error {
 	if q.addApplicationStmt != nil {
 		if cerr := q.addApplicationStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addApplicationStmt: %w", cerr)
+		}
+	}
+	if q.addAuthorizationStmt != nil {
+		if cerr := q.addAuthorizationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addAuthorizationStmt: %w", cerr)
 		}
 	}
 	if q.addChainStmt != nil {
@@ -494,19 +499,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addLibraryStmt: %w", cerr)
 		}
 	}
-	if q.addLinkStmt != nil {
-		if cerr := q.addLinkStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing addLinkStmt: %w", cerr)
-		}
-	}
 	if q.addLoginStmt != nil {
 		if cerr := q.addLoginStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addLoginStmt: %w", cerr)
 		}
 	}
+	if q.addOrShowAccountStmt != nil {
+		if cerr := q.addOrShowAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addOrShowAccountStmt: %w", cerr)
+		}
+	}
 	if q.addReferenceStmt != nil {
 		if cerr := q.addReferenceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addReferenceStmt: %w", cerr)
+		}
+	}
+	if q.addRequestStmt != nil {
+		if cerr := q.addRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addRequestStmt: %w", cerr)
 		}
 	}
 	if q.addSessionStmt != nil {
@@ -519,14 +529,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addTokenStmt: %w", cerr)
 		}
 	}
-	if q.addTripStmt != nil {
-		if cerr := q.addTripStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing addTripStmt: %w", cerr)
-		}
-	}
-	if q.answerLinkStmt != nil {
-		if cerr := q.answerLinkStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing answerLinkStmt: %w", cerr)
+	if q.answerRequestStmt != nil {
+		if cerr := q.answerRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing answerRequestStmt: %w", cerr)
 		}
 	}
 	if q.beginPostingStmt != nil {
@@ -539,14 +544,14 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing claimDeliveryStmt: %w", cerr)
 		}
 	}
-	if q.claimRenewalStmt != nil {
-		if cerr := q.claimRenewalStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing claimRenewalStmt: %w", cerr)
+	if q.claimRefreshStmt != nil {
+		if cerr := q.claimRefreshStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing claimRefreshStmt: %w", cerr)
 		}
 	}
-	if q.connectAccountStmt != nil {
-		if cerr := q.connectAccountStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing connectAccountStmt: %w", cerr)
+	if q.connectStmt != nil {
+		if cerr := q.connectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing connectStmt: %w", cerr)
 		}
 	}
 	if q.countEventStmt != nil {
@@ -584,21 +589,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteLibraryStmt: %w", cerr)
 		}
 	}
-	if q.deleteLinksAnsweredByStmt != nil {
-		if cerr := q.deleteLinksAnsweredByStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deleteLinksAnsweredByStmt: %w", cerr)
-		}
-	}
-	if q.deleteLinksOfStmt != nil {
-		if cerr := q.deleteLinksOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deleteLinksOfStmt: %w", cerr)
-		}
-	}
-	if q.deleteLinksWithAccountOfStmt != nil {
-		if cerr := q.deleteLinksWithAccountOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deleteLinksWithAccountOfStmt: %w", cerr)
-		}
-	}
 	if q.deletePendingAccountStmt != nil {
 		if cerr := q.deletePendingAccountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deletePendingAccountStmt: %w", cerr)
@@ -607,6 +597,21 @@ func (q *Queries) Close() error {
 	if q.deleteReferencesToStmt != nil {
 		if cerr := q.deleteReferencesToStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteReferencesToStmt: %w", cerr)
+		}
+	}
+	if q.deleteRequestsAnsweredByStmt != nil {
+		if cerr := q.deleteRequestsAnsweredByStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteRequestsAnsweredByStmt: %w", cerr)
+		}
+	}
+	if q.deleteRequestsOfStmt != nil {
+		if cerr := q.deleteRequestsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteRequestsOfStmt: %w", cerr)
+		}
+	}
+	if q.deleteRequestsWithAccountOfStmt != nil {
+		if cerr := q.deleteRequestsWithAccountOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteRequestsWithAccountOfStmt: %w", cerr)
 		}
 	}
 	if q.disableApplicationStmt != nil {
@@ -629,6 +634,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endAccessStmt: %w", cerr)
 		}
 	}
+	if q.endAuthorizationStmt != nil {
+		if cerr := q.endAuthorizationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endAuthorizationStmt: %w", cerr)
+		}
+	}
 	if q.endDeliveryStmt != nil {
 		if cerr := q.endDeliveryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endDeliveryStmt: %w", cerr)
@@ -649,6 +659,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endOtherLoginsStmt: %w", cerr)
 		}
 	}
+	if q.endPendingStmt != nil {
+		if cerr := q.endPendingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endPendingStmt: %w", cerr)
+		}
+	}
+	if q.endPendingOfStmt != nil {
+		if cerr := q.endPendingOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endPendingOfStmt: %w", cerr)
+		}
+	}
 	if q.endSessionsInStmt != nil {
 		if cerr := q.endSessionsInStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endSessionsInStmt: %w", cerr)
@@ -657,11 +677,6 @@ func (q *Queries) Close() error {
 	if q.endSessionsOfStmt != nil {
 		if cerr := q.endSessionsOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endSessionsOfStmt: %w", cerr)
-		}
-	}
-	if q.endTripStmt != nil {
-		if cerr := q.endTripStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing endTripStmt: %w", cerr)
 		}
 	}
 	if q.expireDeliveriesInStmt != nil {
@@ -719,6 +734,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getAccountStmt: %w", cerr)
 		}
 	}
+	if q.getAuthorizationStmt != nil {
+		if cerr := q.getAuthorizationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getAuthorizationStmt: %w", cerr)
+		}
+	}
 	if q.getChainEndStmt != nil {
 		if cerr := q.getChainEndStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getChainEndStmt: %w", cerr)
@@ -732,6 +752,11 @@ func (q *Queries) Close() error {
 	if q.getCodeStmt != nil {
 		if cerr := q.getCodeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getCodeStmt: %w", cerr)
+		}
+	}
+	if q.getConnectionStmt != nil {
+		if cerr := q.getConnectionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getConnectionStmt: %w", cerr)
 		}
 	}
 	if q.getContentStmt != nil {
@@ -754,11 +779,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getGrantStmt: %w", cerr)
 		}
 	}
-	if q.getHoldingStmt != nil {
-		if cerr := q.getHoldingStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing getHoldingStmt: %w", cerr)
-		}
-	}
 	if q.getLastUseStmt != nil {
 		if cerr := q.getLastUseStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getLastUseStmt: %w", cerr)
@@ -767,11 +787,6 @@ func (q *Queries) Close() error {
 	if q.getLibraryStmt != nil {
 		if cerr := q.getLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getLibraryStmt: %w", cerr)
-		}
-	}
-	if q.getLinkStmt != nil {
-		if cerr := q.getLinkStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing getLinkStmt: %w", cerr)
 		}
 	}
 	if q.getLockStmt != nil {
@@ -789,14 +804,14 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getPayloadStmt: %w", cerr)
 		}
 	}
-	if q.getProviderAccountStmt != nil {
-		if cerr := q.getProviderAccountStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing getProviderAccountStmt: %w", cerr)
-		}
-	}
 	if q.getReferenceStmt != nil {
 		if cerr := q.getReferenceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getReferenceStmt: %w", cerr)
+		}
+	}
+	if q.getRequestStmt != nil {
+		if cerr := q.getRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getRequestStmt: %w", cerr)
 		}
 	}
 	if q.getSessionStmt != nil {
@@ -804,24 +819,14 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getSessionStmt: %w", cerr)
 		}
 	}
-	if q.getTripStmt != nil {
-		if cerr := q.getTripStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing getTripStmt: %w", cerr)
+	if q.getTokenInfoStmt != nil {
+		if cerr := q.getTokenInfoStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getTokenInfoStmt: %w", cerr)
 		}
 	}
-	if q.giveAccountStmt != nil {
-		if cerr := q.giveAccountStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing giveAccountStmt: %w", cerr)
-		}
-	}
-	if q.giveBackRenewalStmt != nil {
-		if cerr := q.giveBackRenewalStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing giveBackRenewalStmt: %w", cerr)
-		}
-	}
-	if q.handToSessionStmt != nil {
-		if cerr := q.handToSessionStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing handToSessionStmt: %w", cerr)
+	if q.giveSessionGrantStmt != nil {
+		if cerr := q.giveSessionGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing giveSessionGrantStmt: %w", cerr)
 		}
 	}
 	if q.hasDeliveryStmt != nil {
@@ -839,6 +844,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing hideAccountStmt: %w", cerr)
 		}
 	}
+	if q.listAbandonedStmt != nil {
+		if cerr := q.listAbandonedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listAbandonedStmt: %w", cerr)
+		}
+	}
 	if q.listAccountsStmt != nil {
 		if cerr := q.listAccountsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listAccountsStmt: %w", cerr)
@@ -854,9 +864,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listClaimableStmt: %w", cerr)
 		}
 	}
-	if q.listConnectedStmt != nil {
-		if cerr := q.listConnectedStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing listConnectedStmt: %w", cerr)
+	if q.listConnectionsStmt != nil {
+		if cerr := q.listConnectionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listConnectionsStmt: %w", cerr)
 		}
 	}
 	if q.listContractsStmt != nil {
@@ -889,11 +899,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listGrantsStmt: %w", cerr)
 		}
 	}
-	if q.listLostStmt != nil {
-		if cerr := q.listLostStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing listLostStmt: %w", cerr)
-		}
-	}
 	if q.listShutStmt != nil {
 		if cerr := q.listShutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listShutStmt: %w", cerr)
@@ -909,9 +914,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing lockLibraryStmt: %w", cerr)
 		}
 	}
-	if q.lockOpenLinkStmt != nil {
-		if cerr := q.lockOpenLinkStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing lockOpenLinkStmt: %w", cerr)
+	if q.lockOpenRequestStmt != nil {
+		if cerr := q.lockOpenRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockOpenRequestStmt: %w", cerr)
 		}
 	}
 	if q.lockStandingGrantStmt != nil {
@@ -929,9 +934,14 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing nextDueStmt: %w", cerr)
 		}
 	}
-	if q.putBackStmt != nil {
-		if cerr := q.putBackStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing putBackStmt: %w", cerr)
+	if q.postponeStmt != nil {
+		if cerr := q.postponeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing postponeStmt: %w", cerr)
+		}
+	}
+	if q.releaseRefreshStmt != nil {
+		if cerr := q.releaseRefreshStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing releaseRefreshStmt: %w", cerr)
 		}
 	}
 	if q.rememberTokensOfStmt != nil {
@@ -969,11 +979,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setDeleteAtStmt: %w", cerr)
 		}
 	}
-	if q.setLinkAccountStmt != nil {
-		if cerr := q.setLinkAccountStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing setLinkAccountStmt: %w", cerr)
-		}
-	}
 	if q.setLockStmt != nil {
 		if cerr := q.setLockStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setLockStmt: %w", cerr)
@@ -982,6 +987,11 @@ func (q *Queries) Close() error {
 	if q.setPendingCodeStmt != nil {
 		if cerr := q.setPendingCodeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setPendingCodeStmt: %w", cerr)
+		}
+	}
+	if q.setRequestAccountStmt != nil {
+		if cerr := q.setRequestAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setRequestAccountStmt: %w", cerr)
 		}
 	}
 	if q.shutCodesInStmt != nil {
@@ -1004,24 +1014,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing shutTokensOfStmt: %w", cerr)
 		}
 	}
-	if q.standAccountStmt != nil {
-		if cerr := q.standAccountStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing standAccountStmt: %w", cerr)
-		}
-	}
-	if q.standAccountOfStmt != nil {
-		if cerr := q.standAccountOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing standAccountOfStmt: %w", cerr)
-		}
-	}
-	if q.storeAccessStmt != nil {
-		if cerr := q.storeAccessStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing storeAccessStmt: %w", cerr)
+	if q.storeTokensStmt != nil {
+		if cerr := q.storeTokensStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing storeTokensStmt: %w", cerr)
 		}
 	}
 	if q.sumWaitingStmt != nil {
 		if cerr := q.sumWaitingStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sumWaitingStmt: %w", cerr)
+		}
+	}
+	if q.sweepAuthorizationsStmt != nil {
+		if cerr := q.sweepAuthorizationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sweepAuthorizationsStmt: %w", cerr)
 		}
 	}
 	if q.sweepCodesStmt != nil {
@@ -1032,11 +1037,6 @@ func (q *Queries) Close() error {
 	if q.sweepDeletedTokensStmt != nil {
 		if cerr := q.sweepDeletedTokensStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sweepDeletedTokensStmt: %w", cerr)
-		}
-	}
-	if q.sweepLinksStmt != nil {
-		if cerr := q.sweepLinksStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing sweepLinksStmt: %w", cerr)
 		}
 	}
 	if q.sweepLoginsStmt != nil {
@@ -1059,6 +1059,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sweepReferencesStmt: %w", cerr)
 		}
 	}
+	if q.sweepRequestsStmt != nil {
+		if cerr := q.sweepRequestsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sweepRequestsStmt: %w", cerr)
+		}
+	}
 	if q.sweepSessionsStmt != nil {
 		if cerr := q.sweepSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sweepSessionsStmt: %w", cerr)
@@ -1072,11 +1077,6 @@ func (q *Queries) Close() error {
 	if q.sweepTokensStmt != nil {
 		if cerr := q.sweepTokensStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sweepTokensStmt: %w", cerr)
-		}
-	}
-	if q.sweepTripsStmt != nil {
-		if cerr := q.sweepTripsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing sweepTripsStmt: %w", cerr)
 		}
 	}
 	if q.touchLoginStmt != nil {
@@ -1146,283 +1146,283 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 }
 
 type Queries struct {
-	db                           DBTX
-	tx                           *sql.Tx
-	addApplicationStmt           *sql.Stmt
-	addChainStmt                 *sql.Stmt
-	addCodeStmt                  *sql.Stmt
-	addContentStmt               *sql.Stmt
-	addContractStmt              *sql.Stmt
-	addDeliveryStmt              *sql.Stmt
-	addDeliveryContentStmt       *sql.Stmt
-	addEventStmt                 *sql.Stmt
-	addFileStmt                  *sql.Stmt
-	addFirstSigningKeyStmt       *sql.Stmt
-	addGrantStmt                 *sql.Stmt
-	addLibraryStmt               *sql.Stmt
-	addLinkStmt                  *sql.Stmt
-	addLoginStmt                 *sql.Stmt
-	addReferenceStmt             *sql.Stmt
-	addSessionStmt               *sql.Stmt
-	addTokenStmt                 *sql.Stmt
-	addTripStmt                  *sql.Stmt
-	answerLinkStmt               *sql.Stmt
-	beginPostingStmt             *sql.Stmt
-	claimDeliveryStmt            *sql.Stmt
-	claimRenewalStmt             *sql.Stmt
-	connectAccountStmt           *sql.Stmt
-	countEventStmt               *sql.Stmt
-	countFilesStmt               *sql.Stmt
-	countWaitingStmt             *sql.Stmt
-	deleteContentsOfStmt         *sql.Stmt
-	deleteEventsStmt             *sql.Stmt
-	deleteFilesOfStmt            *sql.Stmt
-	deleteLibraryStmt            *sql.Stmt
-	deleteLinksAnsweredByStmt    *sql.Stmt
-	deleteLinksOfStmt            *sql.Stmt
-	deleteLinksWithAccountOfStmt *sql.Stmt
-	deletePendingAccountStmt     *sql.Stmt
-	deleteReferencesToStmt       *sql.Stmt
-	disableApplicationStmt       *sql.Stmt
-	disableContractStmt          *sql.Stmt
-	disconnectStmt               *sql.Stmt
-	endAccessStmt                *sql.Stmt
-	endDeliveryStmt              *sql.Stmt
-	endDeliveryContentStmt       *sql.Stmt
-	endLoginStmt                 *sql.Stmt
-	endOtherLoginsStmt           *sql.Stmt
-	endSessionsInStmt            *sql.Stmt
-	endSessionsOfStmt            *sql.Stmt
-	endTripStmt                  *sql.Stmt
-	expireDeliveriesInStmt       *sql.Stmt
-	expireDeliveriesOfStmt       *sql.Stmt
-	expireDeliveriesToStmt       *sql.Stmt
-	findActiveGrantStmt          *sql.Stmt
-	findLibraryStmt              *sql.Stmt
-	forgetAnswersStmt            *sql.Stmt
-	forgetPayloadsInStmt         *sql.Stmt
-	forgetPayloadsOfStmt         *sql.Stmt
-	forgetPayloadsToStmt         *sql.Stmt
-	forgetPendingCodesStmt       *sql.Stmt
-	getAccountStmt               *sql.Stmt
-	getChainEndStmt              *sql.Stmt
-	getClientStmt                *sql.Stmt
-	getCodeStmt                  *sql.Stmt
-	getContentStmt               *sql.Stmt
-	getDeliveryStmt              *sql.Stmt
-	getFileStmt                  *sql.Stmt
-	getGrantStmt                 *sql.Stmt
-	getHoldingStmt               *sql.Stmt
-	getLastUseStmt               *sql.Stmt
-	getLibraryStmt               *sql.Stmt
-	getLinkStmt                  *sql.Stmt
-	getLockStmt                  *sql.Stmt
-	getLoginStmt                 *sql.Stmt
-	getPayloadStmt               *sql.Stmt
-	getProviderAccountStmt       *sql.Stmt
-	getReferenceStmt             *sql.Stmt
-	getSessionStmt               *sql.Stmt
-	getTripStmt                  *sql.Stmt
-	giveAccountStmt              *sql.Stmt
-	giveBackRenewalStmt          *sql.Stmt
-	handToSessionStmt            *sql.Stmt
-	hasDeliveryStmt              *sql.Stmt
-	hasFileStmt                  *sql.Stmt
-	hideAccountStmt              *sql.Stmt
-	listAccountsStmt             *sql.Stmt
-	listApplicationsStmt         *sql.Stmt
-	listClaimableStmt            *sql.Stmt
-	listConnectedStmt            *sql.Stmt
-	listContractsStmt            *sql.Stmt
-	listDeliveriesStmt           *sql.Stmt
-	listEventsStmt               *sql.Stmt
-	listFilesAfterStmt           *sql.Stmt
-	listFilesBeforeStmt          *sql.Stmt
-	listGrantsStmt               *sql.Stmt
-	listLostStmt                 *sql.Stmt
-	listShutStmt                 *sql.Stmt
-	listSigningKeysStmt          *sql.Stmt
-	lockLibraryStmt              *sql.Stmt
-	lockOpenLinkStmt             *sql.Stmt
-	lockStandingGrantStmt        *sql.Stmt
-	mayPostStmt                  *sql.Stmt
-	nextDueStmt                  *sql.Stmt
-	putBackStmt                  *sql.Stmt
-	rememberTokensOfStmt         *sql.Stmt
-	renewGrantStmt               *sql.Stmt
-	revokeGrantStmt              *sql.Stmt
-	revokeGrantsOfStmt           *sql.Stmt
-	setCodeMadeStmt              *sql.Stmt
-	setCodeSavedStmt             *sql.Stmt
-	setDeleteAtStmt              *sql.Stmt
-	setLinkAccountStmt           *sql.Stmt
-	setLockStmt                  *sql.Stmt
-	setPendingCodeStmt           *sql.Stmt
-	shutCodesInStmt              *sql.Stmt
-	shutCodesOfStmt              *sql.Stmt
-	shutTokensInStmt             *sql.Stmt
-	shutTokensOfStmt             *sql.Stmt
-	standAccountStmt             *sql.Stmt
-	standAccountOfStmt           *sql.Stmt
-	storeAccessStmt              *sql.Stmt
-	sumWaitingStmt               *sql.Stmt
-	sweepCodesStmt               *sql.Stmt
-	sweepDeletedTokensStmt       *sql.Stmt
-	sweepLinksStmt               *sql.Stmt
-	sweepLoginsStmt              *sql.Stmt
-	sweepNoncesStmt              *sql.Stmt
-	sweepPendingAccountsStmt     *sql.Stmt
-	sweepReferencesStmt          *sql.Stmt
-	sweepSessionsStmt            *sql.Stmt
-	sweepTokenSealsStmt          *sql.Stmt
-	sweepTokensStmt              *sql.Stmt
-	sweepTripsStmt               *sql.Stmt
-	touchLoginStmt               *sql.Stmt
-	useAccountStmt               *sql.Stmt
-	useCodeStmt                  *sql.Stmt
-	useGrantStmt                 *sql.Stmt
-	useNonceStmt                 *sql.Stmt
-	wasDeletedStmt               *sql.Stmt
+	db                              DBTX
+	tx                              *sql.Tx
+	addApplicationStmt              *sql.Stmt
+	addAuthorizationStmt            *sql.Stmt
+	addChainStmt                    *sql.Stmt
+	addCodeStmt                     *sql.Stmt
+	addContentStmt                  *sql.Stmt
+	addContractStmt                 *sql.Stmt
+	addDeliveryStmt                 *sql.Stmt
+	addDeliveryContentStmt          *sql.Stmt
+	addEventStmt                    *sql.Stmt
+	addFileStmt                     *sql.Stmt
+	addFirstSigningKeyStmt          *sql.Stmt
+	addGrantStmt                    *sql.Stmt
+	addLibraryStmt                  *sql.Stmt
+	addLoginStmt                    *sql.Stmt
+	addOrShowAccountStmt            *sql.Stmt
+	addReferenceStmt                *sql.Stmt
+	addRequestStmt                  *sql.Stmt
+	addSessionStmt                  *sql.Stmt
+	addTokenStmt                    *sql.Stmt
+	answerRequestStmt               *sql.Stmt
+	beginPostingStmt                *sql.Stmt
+	claimDeliveryStmt               *sql.Stmt
+	claimRefreshStmt                *sql.Stmt
+	connectStmt                     *sql.Stmt
+	countEventStmt                  *sql.Stmt
+	countFilesStmt                  *sql.Stmt
+	countWaitingStmt                *sql.Stmt
+	deleteContentsOfStmt            *sql.Stmt
+	deleteEventsStmt                *sql.Stmt
+	deleteFilesOfStmt               *sql.Stmt
+	deleteLibraryStmt               *sql.Stmt
+	deletePendingAccountStmt        *sql.Stmt
+	deleteReferencesToStmt          *sql.Stmt
+	deleteRequestsAnsweredByStmt    *sql.Stmt
+	deleteRequestsOfStmt            *sql.Stmt
+	deleteRequestsWithAccountOfStmt *sql.Stmt
+	disableApplicationStmt          *sql.Stmt
+	disableContractStmt             *sql.Stmt
+	disconnectStmt                  *sql.Stmt
+	endAccessStmt                   *sql.Stmt
+	endAuthorizationStmt            *sql.Stmt
+	endDeliveryStmt                 *sql.Stmt
+	endDeliveryContentStmt          *sql.Stmt
+	endLoginStmt                    *sql.Stmt
+	endOtherLoginsStmt              *sql.Stmt
+	endPendingStmt                  *sql.Stmt
+	endPendingOfStmt                *sql.Stmt
+	endSessionsInStmt               *sql.Stmt
+	endSessionsOfStmt               *sql.Stmt
+	expireDeliveriesInStmt          *sql.Stmt
+	expireDeliveriesOfStmt          *sql.Stmt
+	expireDeliveriesToStmt          *sql.Stmt
+	findActiveGrantStmt             *sql.Stmt
+	findLibraryStmt                 *sql.Stmt
+	forgetAnswersStmt               *sql.Stmt
+	forgetPayloadsInStmt            *sql.Stmt
+	forgetPayloadsOfStmt            *sql.Stmt
+	forgetPayloadsToStmt            *sql.Stmt
+	forgetPendingCodesStmt          *sql.Stmt
+	getAccountStmt                  *sql.Stmt
+	getAuthorizationStmt            *sql.Stmt
+	getChainEndStmt                 *sql.Stmt
+	getClientStmt                   *sql.Stmt
+	getCodeStmt                     *sql.Stmt
+	getConnectionStmt               *sql.Stmt
+	getContentStmt                  *sql.Stmt
+	getDeliveryStmt                 *sql.Stmt
+	getFileStmt                     *sql.Stmt
+	getGrantStmt                    *sql.Stmt
+	getLastUseStmt                  *sql.Stmt
+	getLibraryStmt                  *sql.Stmt
+	getLockStmt                     *sql.Stmt
+	getLoginStmt                    *sql.Stmt
+	getPayloadStmt                  *sql.Stmt
+	getReferenceStmt                *sql.Stmt
+	getRequestStmt                  *sql.Stmt
+	getSessionStmt                  *sql.Stmt
+	getTokenInfoStmt                *sql.Stmt
+	giveSessionGrantStmt            *sql.Stmt
+	hasDeliveryStmt                 *sql.Stmt
+	hasFileStmt                     *sql.Stmt
+	hideAccountStmt                 *sql.Stmt
+	listAbandonedStmt               *sql.Stmt
+	listAccountsStmt                *sql.Stmt
+	listApplicationsStmt            *sql.Stmt
+	listClaimableStmt               *sql.Stmt
+	listConnectionsStmt             *sql.Stmt
+	listContractsStmt               *sql.Stmt
+	listDeliveriesStmt              *sql.Stmt
+	listEventsStmt                  *sql.Stmt
+	listFilesAfterStmt              *sql.Stmt
+	listFilesBeforeStmt             *sql.Stmt
+	listGrantsStmt                  *sql.Stmt
+	listShutStmt                    *sql.Stmt
+	listSigningKeysStmt             *sql.Stmt
+	lockLibraryStmt                 *sql.Stmt
+	lockOpenRequestStmt             *sql.Stmt
+	lockStandingGrantStmt           *sql.Stmt
+	mayPostStmt                     *sql.Stmt
+	nextDueStmt                     *sql.Stmt
+	postponeStmt                    *sql.Stmt
+	releaseRefreshStmt              *sql.Stmt
+	rememberTokensOfStmt            *sql.Stmt
+	renewGrantStmt                  *sql.Stmt
+	revokeGrantStmt                 *sql.Stmt
+	revokeGrantsOfStmt              *sql.Stmt
+	setCodeMadeStmt                 *sql.Stmt
+	setCodeSavedStmt                *sql.Stmt
+	setDeleteAtStmt                 *sql.Stmt
+	setLockStmt                     *sql.Stmt
+	setPendingCodeStmt              *sql.Stmt
+	setRequestAccountStmt           *sql.Stmt
+	shutCodesInStmt                 *sql.Stmt
+	shutCodesOfStmt                 *sql.Stmt
+	shutTokensInStmt                *sql.Stmt
+	shutTokensOfStmt                *sql.Stmt
+	storeTokensStmt                 *sql.Stmt
+	sumWaitingStmt                  *sql.Stmt
+	sweepAuthorizationsStmt         *sql.Stmt
+	sweepCodesStmt                  *sql.Stmt
+	sweepDeletedTokensStmt          *sql.Stmt
+	sweepLoginsStmt                 *sql.Stmt
+	sweepNoncesStmt                 *sql.Stmt
+	sweepPendingAccountsStmt        *sql.Stmt
+	sweepReferencesStmt             *sql.Stmt
+	sweepRequestsStmt               *sql.Stmt
+	sweepSessionsStmt               *sql.Stmt
+	sweepTokenSealsStmt             *sql.Stmt
+	sweepTokensStmt                 *sql.Stmt
+	touchLoginStmt                  *sql.Stmt
+	useAccountStmt                  *sql.Stmt
+	useCodeStmt                     *sql.Stmt
+	useGrantStmt                    *sql.Stmt
+	useNonceStmt                    *sql.Stmt
+	wasDeletedStmt                  *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db:                           tx,
-		tx:                           tx,
-		addApplicationStmt:           q.addApplicationStmt,
-		addChainStmt:                 q.addChainStmt,
-		addCodeStmt:                  q.addCodeStmt,
-		addContentStmt:               q.addContentStmt,
-		addContractStmt:              q.addContractStmt,
-		addDeliveryStmt:              q.addDeliveryStmt,
-		addDeliveryContentStmt:       q.addDeliveryContentStmt,
-		addEventStmt:                 q.addEventStmt,
-		addFileStmt:                  q.addFileStmt,
-		addFirstSigningKeyStmt:       q.addFirstSigningKeyStmt,
-		addGrantStmt:                 q.addGrantStmt,
-		addLibraryStmt:               q.addLibraryStmt,
-		addLinkStmt:                  q.addLinkStmt,
-		addLoginStmt:                 q.addLoginStmt,
-		addReferenceStmt:             q.addReferenceStmt,
-		addSessionStmt:               q.addSessionStmt,
-		addTokenStmt:                 q.addTokenStmt,
-		addTripStmt:                  q.addTripStmt,
-		answerLinkStmt:               q.answerLinkStmt,
-		beginPostingStmt:             q.beginPostingStmt,
-		claimDeliveryStmt:            q.claimDeliveryStmt,
-		claimRenewalStmt:             q.claimRenewalStmt,
-		connectAccountStmt:           q.connectAccountStmt,
-		countEventStmt:               q.countEventStmt,
-		countFilesStmt:               q.countFilesStmt,
-		countWaitingStmt:             q.countWaitingStmt,
-		deleteContentsOfStmt:         q.deleteContentsOfStmt,
-		deleteEventsStmt:             q.deleteEventsStmt,
-		deleteFilesOfStmt:            q.deleteFilesOfStmt,
-		deleteLibraryStmt:            q.deleteLibraryStmt,
-		deleteLinksAnsweredByStmt:    q.deleteLinksAnsweredByStmt,
-		deleteLinksOfStmt:            q.deleteLinksOfStmt,
-		deleteLinksWithAccountOfStmt: q.deleteLinksWithAccountOfStmt,
-		deletePendingAccountStmt:     q.deletePendingAccountStmt,
-		deleteReferencesToStmt:       q.deleteReferencesToStmt,
-		disableApplicationStmt:       q.disableApplicationStmt,
-		disableContractStmt:          q.disableContractStmt,
-		disconnectStmt:               q.disconnectStmt,
-		endAccessStmt:                q.endAccessStmt,
-		endDeliveryStmt:              q.endDeliveryStmt,
-		endDeliveryContentStmt:       q.endDeliveryContentStmt,
-		endLoginStmt:                 q.endLoginStmt,
-		endOtherLoginsStmt:           q.endOtherLoginsStmt,
-		endSessionsInStmt:            q.endSessionsInStmt,
-		endSessionsOfStmt:            q.endSessionsOfStmt,
-		endTripStmt:                  q.endTripStmt,
-		expireDeliveriesInStmt:       q.expireDeliveriesInStmt,
-		expireDeliveriesOfStmt:       q.expireDeliveriesOfStmt,
-		expireDeliveriesToStmt:       q.expireDeliveriesToStmt,
-		findActiveGrantStmt:          q.findActiveGrantStmt,
-		findLibraryStmt:              q.findLibraryStmt,
-		forgetAnswersStmt:            q.forgetAnswersStmt,
-		forgetPayloadsInStmt:         q.forgetPayloadsInStmt,
-		forgetPayloadsOfStmt:         q.forgetPayloadsOfStmt,
-		forgetPayloadsToStmt:         q.forgetPayloadsToStmt,
-		forgetPendingCodesStmt:       q.forgetPendingCodesStmt,
-		getAccountStmt:               q.getAccountStmt,
-		getChainEndStmt:              q.getChainEndStmt,
-		getClientStmt:                q.getClientStmt,
-		getCodeStmt:                  q.getCodeStmt,
-		getContentStmt:               q.getContentStmt,
-		getDeliveryStmt:              q.getDeliveryStmt,
-		getFileStmt:                  q.getFileStmt,
-		getGrantStmt:                 q.getGrantStmt,
-		getHoldingStmt:               q.getHoldingStmt,
-		getLastUseStmt:               q.getLastUseStmt,
-		getLibraryStmt:               q.getLibraryStmt,
-		getLinkStmt:                  q.getLinkStmt,
-		getLockStmt:                  q.getLockStmt,
-		getLoginStmt:                 q.getLoginStmt,
-		getPayloadStmt:               q.getPayloadStmt,
-		getProviderAccountStmt:       q.getProviderAccountStmt,
-		getReferenceStmt:             q.getReferenceStmt,
-		getSessionStmt:               q.getSessionStmt,
-		getTripStmt:                  q.getTripStmt,
-		giveAccountStmt:              q.giveAccountStmt,
-		giveBackRenewalStmt:          q.giveBackRenewalStmt,
-		handToSessionStmt:            q.handToSessionStmt,
-		hasDeliveryStmt:              q.hasDeliveryStmt,
-		hasFileStmt:                  q.hasFileStmt,
-		hideAccountStmt:              q.hideAccountStmt,
-		listAccountsStmt:             q.listAccountsStmt,
-		listApplicationsStmt:         q.listApplicationsStmt,
-		listClaimableStmt:            q.listClaimableStmt,
-		listConnectedStmt:            q.listConnectedStmt,
-		listContractsStmt:            q.listContractsStmt,
-		listDeliveriesStmt:           q.listDeliveriesStmt,
-		listEventsStmt:               q.listEventsStmt,
-		listFilesAfterStmt:           q.listFilesAfterStmt,
-		listFilesBeforeStmt:          q.listFilesBeforeStmt,
-		listGrantsStmt:               q.listGrantsStmt,
-		listLostStmt:                 q.listLostStmt,
-		listShutStmt:                 q.listShutStmt,
-		listSigningKeysStmt:          q.listSigningKeysStmt,
-		lockLibraryStmt:              q.lockLibraryStmt,
-		lockOpenLinkStmt:             q.lockOpenLinkStmt,
-		lockStandingGrantStmt:        q.lockStandingGrantStmt,
-		mayPostStmt:                  q.mayPostStmt,
-		nextDueStmt:                  q.nextDueStmt,
-		putBackStmt:                  q.putBackStmt,
-		rememberTokensOfStmt:         q.rememberTokensOfStmt,
-		renewGrantStmt:               q.renewGrantStmt,
-		revokeGrantStmt:              q.revokeGrantStmt,
-		revokeGrantsOfStmt:           q.revokeGrantsOfStmt,
-		setCodeMadeStmt:              q.setCodeMadeStmt,
-		setCodeSavedStmt:             q.setCodeSavedStmt,
-		setDeleteAtStmt:              q.setDeleteAtStmt,
-		setLinkAccountStmt:           q.setLinkAccountStmt,
-		setLockStmt:                  q.setLockStmt,
-		setPendingCodeStmt:           q.setPendingCodeStmt,
-		shutCodesInStmt:              q.shutCodesInStmt,
-		shutCodesOfStmt:              q.shutCodesOfStmt,
-		shutTokensInStmt:             q.shutTokensInStmt,
-		shutTokensOfStmt:             q.shutTokensOfStmt,
-		standAccountStmt:             q.standAccountStmt,
-		standAccountOfStmt:           q.standAccountOfStmt,
-		storeAccessStmt:              q.storeAccessStmt,
-		sumWaitingStmt:               q.sumWaitingStmt,
-		sweepCodesStmt:               q.sweepCodesStmt,
-		sweepDeletedTokensStmt:       q.sweepDeletedTokensStmt,
-		sweepLinksStmt:               q.sweepLinksStmt,
-		sweepLoginsStmt:              q.sweepLoginsStmt,
-		sweepNoncesStmt:              q.sweepNoncesStmt,
-		sweepPendingAccountsStmt:     q.sweepPendingAccountsStmt,
-		sweepReferencesStmt:          q.sweepReferencesStmt,
-		sweepSessionsStmt:            q.sweepSessionsStmt,
-		sweepTokenSealsStmt:          q.sweepTokenSealsStmt,
-		sweepTokensStmt:              q.sweepTokensStmt,
-		sweepTripsStmt:               q.sweepTripsStmt,
-		touchLoginStmt:               q.touchLoginStmt,
-		useAccountStmt:               q.useAccountStmt,
-		useCodeStmt:                  q.useCodeStmt,
-		useGrantStmt:                 q.useGrantStmt,
-		useNonceStmt:                 q.useNonceStmt,
-		wasDeletedStmt:               q.wasDeletedStmt,
+		db:                              tx,
+		tx:                              tx,
+		addApplicationStmt:              q.addApplicationStmt,
+		addAuthorizationStmt:            q.addAuthorizationStmt,
+		addChainStmt:                    q.addChainStmt,
+		addCodeStmt:                     q.addCodeStmt,
+		addContentStmt:                  q.addContentStmt,
+		addContractStmt:                 q.addContractStmt,
+		addDeliveryStmt:                 q.addDeliveryStmt,
+		addDeliveryContentStmt:          q.addDeliveryContentStmt,
+		addEventStmt:                    q.addEventStmt,
+		addFileStmt:                     q.addFileStmt,
+		addFirstSigningKeyStmt:          q.addFirstSigningKeyStmt,
+		addGrantStmt:                    q.addGrantStmt,
+		addLibraryStmt:                  q.addLibraryStmt,
+		addLoginStmt:                    q.addLoginStmt,
+		addOrShowAccountStmt:            q.addOrShowAccountStmt,
+		addReferenceStmt:                q.addReferenceStmt,
+		addRequestStmt:                  q.addRequestStmt,
+		addSessionStmt:                  q.addSessionStmt,
+		addTokenStmt:                    q.addTokenStmt,
+		answerRequestStmt:               q.answerRequestStmt,
+		beginPostingStmt:                q.beginPostingStmt,
+		claimDeliveryStmt:               q.claimDeliveryStmt,
+		claimRefreshStmt:                q.claimRefreshStmt,
+		connectStmt:                     q.connectStmt,
+		countEventStmt:                  q.countEventStmt,
+		countFilesStmt:                  q.countFilesStmt,
+		countWaitingStmt:                q.countWaitingStmt,
+		deleteContentsOfStmt:            q.deleteContentsOfStmt,
+		deleteEventsStmt:                q.deleteEventsStmt,
+		deleteFilesOfStmt:               q.deleteFilesOfStmt,
+		deleteLibraryStmt:               q.deleteLibraryStmt,
+		deletePendingAccountStmt:        q.deletePendingAccountStmt,
+		deleteReferencesToStmt:          q.deleteReferencesToStmt,
+		deleteRequestsAnsweredByStmt:    q.deleteRequestsAnsweredByStmt,
+		deleteRequestsOfStmt:            q.deleteRequestsOfStmt,
+		deleteRequestsWithAccountOfStmt: q.deleteRequestsWithAccountOfStmt,
+		disableApplicationStmt:          q.disableApplicationStmt,
+		disableContractStmt:             q.disableContractStmt,
+		disconnectStmt:                  q.disconnectStmt,
+		endAccessStmt:                   q.endAccessStmt,
+		endAuthorizationStmt:            q.endAuthorizationStmt,
+		endDeliveryStmt:                 q.endDeliveryStmt,
+		endDeliveryContentStmt:          q.endDeliveryContentStmt,
+		endLoginStmt:                    q.endLoginStmt,
+		endOtherLoginsStmt:              q.endOtherLoginsStmt,
+		endPendingStmt:                  q.endPendingStmt,
+		endPendingOfStmt:                q.endPendingOfStmt,
+		endSessionsInStmt:               q.endSessionsInStmt,
+		endSessionsOfStmt:               q.endSessionsOfStmt,
+		expireDeliveriesInStmt:          q.expireDeliveriesInStmt,
+		expireDeliveriesOfStmt:          q.expireDeliveriesOfStmt,
+		expireDeliveriesToStmt:          q.expireDeliveriesToStmt,
+		findActiveGrantStmt:             q.findActiveGrantStmt,
+		findLibraryStmt:                 q.findLibraryStmt,
+		forgetAnswersStmt:               q.forgetAnswersStmt,
+		forgetPayloadsInStmt:            q.forgetPayloadsInStmt,
+		forgetPayloadsOfStmt:            q.forgetPayloadsOfStmt,
+		forgetPayloadsToStmt:            q.forgetPayloadsToStmt,
+		forgetPendingCodesStmt:          q.forgetPendingCodesStmt,
+		getAccountStmt:                  q.getAccountStmt,
+		getAuthorizationStmt:            q.getAuthorizationStmt,
+		getChainEndStmt:                 q.getChainEndStmt,
+		getClientStmt:                   q.getClientStmt,
+		getCodeStmt:                     q.getCodeStmt,
+		getConnectionStmt:               q.getConnectionStmt,
+		getContentStmt:                  q.getContentStmt,
+		getDeliveryStmt:                 q.getDeliveryStmt,
+		getFileStmt:                     q.getFileStmt,
+		getGrantStmt:                    q.getGrantStmt,
+		getLastUseStmt:                  q.getLastUseStmt,
+		getLibraryStmt:                  q.getLibraryStmt,
+		getLockStmt:                     q.getLockStmt,
+		getLoginStmt:                    q.getLoginStmt,
+		getPayloadStmt:                  q.getPayloadStmt,
+		getReferenceStmt:                q.getReferenceStmt,
+		getRequestStmt:                  q.getRequestStmt,
+		getSessionStmt:                  q.getSessionStmt,
+		getTokenInfoStmt:                q.getTokenInfoStmt,
+		giveSessionGrantStmt:            q.giveSessionGrantStmt,
+		hasDeliveryStmt:                 q.hasDeliveryStmt,
+		hasFileStmt:                     q.hasFileStmt,
+		hideAccountStmt:                 q.hideAccountStmt,
+		listAbandonedStmt:               q.listAbandonedStmt,
+		listAccountsStmt:                q.listAccountsStmt,
+		listApplicationsStmt:            q.listApplicationsStmt,
+		listClaimableStmt:               q.listClaimableStmt,
+		listConnectionsStmt:             q.listConnectionsStmt,
+		listContractsStmt:               q.listContractsStmt,
+		listDeliveriesStmt:              q.listDeliveriesStmt,
+		listEventsStmt:                  q.listEventsStmt,
+		listFilesAfterStmt:              q.listFilesAfterStmt,
+		listFilesBeforeStmt:             q.listFilesBeforeStmt,
+		listGrantsStmt:                  q.listGrantsStmt,
+		listShutStmt:                    q.listShutStmt,
+		listSigningKeysStmt:             q.listSigningKeysStmt,
+		lockLibraryStmt:                 q.lockLibraryStmt,
+		lockOpenRequestStmt:             q.lockOpenRequestStmt,
+		lockStandingGrantStmt:           q.lockStandingGrantStmt,
+		mayPostStmt:                     q.mayPostStmt,
+		nextDueStmt:                     q.nextDueStmt,
+		postponeStmt:                    q.postponeStmt,
+		releaseRefreshStmt:              q.releaseRefreshStmt,
+		rememberTokensOfStmt:            q.rememberTokensOfStmt,
+		renewGrantStmt:                  q.renewGrantStmt,
+		revokeGrantStmt:                 q.revokeGrantStmt,
+		revokeGrantsOfStmt:              q.revokeGrantsOfStmt,
+		setCodeMadeStmt:                 q.setCodeMadeStmt,
+		setCodeSavedStmt:                q.setCodeSavedStmt,
+		setDeleteAtStmt:                 q.setDeleteAtStmt,
+		setLockStmt:                     q.setLockStmt,
+		setPendingCodeStmt:              q.setPendingCodeStmt,
+		setRequestAccountStmt:           q.setRequestAccountStmt,
+		shutCodesInStmt:                 q.shutCodesInStmt,
+		shutCodesOfStmt:                 q.shutCodesOfStmt,
+		shutTokensInStmt:                q.shutTokensInStmt,
+		shutTokensOfStmt:                q.shutTokensOfStmt,
+		storeTokensStmt:                 q.storeTokensStmt,
+		sumWaitingStmt:                  q.sumWaitingStmt,
+		sweepAuthorizationsStmt:         q.sweepAuthorizationsStmt,
+		sweepCodesStmt:                  q.sweepCodesStmt,
+		sweepDeletedTokensStmt:          q.sweepDeletedTokensStmt,
+		sweepLoginsStmt:                 q.sweepLoginsStmt,
+		sweepNoncesStmt:                 q.sweepNoncesStmt,
+		sweepPendingAccountsStmt:        q.sweepPendingAccountsStmt,
+		sweepReferencesStmt:             q.sweepReferencesStmt,
+		sweepRequestsStmt:               q.sweepRequestsStmt,
+		sweepSessionsStmt:               q.sweepSessionsStmt,
+		sweepTokenSealsStmt:             q.sweepTokenSealsStmt,
+		sweepTokensStmt:                 q.sweepTokensStmt,
+		touchLoginStmt:                  q.touchLoginStmt,
+		useAccountStmt:                  q.useAccountStmt,
+		useCodeStmt:                     q.useCodeStmt,
+		useGrantStmt:                    q.useGrantStmt,
+		useNonceStmt:                    q.useNonceStmt,
+		wasDeletedStmt:                  q.wasDeletedStmt,
 	}
 }

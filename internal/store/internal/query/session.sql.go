@@ -84,11 +84,11 @@ func (q *Queries) GetSession(ctx context.Context, hash seal.Hash) (Session, erro
 	return i, err
 }
 
-const handToSession = `-- name: HandToSession :exec
+const giveSessionGrant = `-- name: GiveSessionGrant :exec
 UPDATE sessions SET grant_id = $2, seal = $3 WHERE hash = $1
 `
 
-func (q *Queries) HandToSession(ctx context.Context, hash seal.Hash, grantID library.GrantID, seal []byte) error {
-	_, err := q.exec(ctx, q.handToSessionStmt, handToSession, hash, grantID, seal)
+func (q *Queries) GiveSessionGrant(ctx context.Context, hash seal.Hash, grantID library.GrantID, seal []byte) error {
+	_, err := q.exec(ctx, q.giveSessionGrantStmt, giveSessionGrant, hash, grantID, seal)
 	return err
 }

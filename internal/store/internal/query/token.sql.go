@@ -35,7 +35,7 @@ func (q *Queries) AddToken(ctx context.Context, arg AddTokenParams) error {
 	return err
 }
 
-const getHolding = `-- name: GetHolding :one
+const getTokenInfo = `-- name: GetTokenInfo :one
 SELECT tokens.hash, tokens.use, tokens.grant_id, tokens.seal, tokens.expires_at, grants.id, grants.library_id, grants.application_id, grants.contract_id, grants.created_at, grants.expires_at, grants.last_used_at, grants.revoked_at, libraries.id, libraries.email, libraries.public_key, libraries.created_at, libraries.code_saved, libraries.code_made_at, libraries.delete_at
 FROM tokens
 JOIN grants ON grants.id = tokens.grant_id
@@ -43,15 +43,15 @@ JOIN libraries ON libraries.id = grants.library_id
 WHERE tokens.hash = $1 AND tokens.use = $2
 `
 
-type GetHoldingRow struct {
+type GetTokenInfoRow struct {
 	Token   Token
 	Grant   Grant
 	Library Library
 }
 
-func (q *Queries) GetHolding(ctx context.Context, hash seal.Hash, use library.TokenUse) (GetHoldingRow, error) {
-	row := q.queryRow(ctx, q.getHoldingStmt, getHolding, hash, use)
-	var i GetHoldingRow
+func (q *Queries) GetTokenInfo(ctx context.Context, hash seal.Hash, use library.TokenUse) (GetTokenInfoRow, error) {
+	row := q.queryRow(ctx, q.getTokenInfoStmt, getTokenInfo, hash, use)
+	var i GetTokenInfoRow
 	err := row.Scan(
 		&i.Token.Hash,
 		&i.Token.Use,

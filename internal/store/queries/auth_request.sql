@@ -1,29 +1,29 @@
--- name: AddLink :exec
+-- name: AddRequest :exec
 INSERT INTO links (hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash,
     created_at, expires_at, answered_at, account_id)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
 
--- name: GetLink :one
+-- name: GetRequest :one
 SELECT * FROM links WHERE hash = $1;
 
--- name: AnswerLink :one
+-- name: AnswerRequest :one
 UPDATE links SET answered_at = $2 WHERE hash = $1 AND answered_at = 0 RETURNING session_hash, account_id;
 
 -- A write that changes nothing: it locks the link, so that it cannot be answered
 -- before the account is there.
--- name: LockOpenLink :execrows
+-- name: LockOpenRequest :execrows
 UPDATE links SET answered_at = 0 WHERE hash = $1 AND answered_at = 0;
 
--- name: SetLinkAccount :exec
+-- name: SetRequestAccount :exec
 UPDATE links SET account_id = $2 WHERE hash = $1;
 
--- name: DeleteLinksOf :exec
+-- name: DeleteRequestsOf :exec
 DELETE FROM links WHERE links.library_id = $1;
 
--- name: DeleteLinksAnsweredBy :exec
+-- name: DeleteRequestsAnsweredBy :exec
 DELETE FROM links WHERE session_hash IN (
     SELECT sessions.hash FROM sessions JOIN grants ON grants.id = sessions.grant_id WHERE grants.library_id = $1);
 
--- name: DeleteLinksWithAccountOf :exec
+-- name: DeleteRequestsWithAccountOf :exec
 DELETE FROM links WHERE account_id <> '' AND account_id IN (
     SELECT provider_accounts.id FROM provider_accounts WHERE provider_accounts.library_id = $1);

@@ -1,6 +1,6 @@
 -- One that is there keeps its id, its reference and whether it is pending. Whoever was
 -- about to renew the access that it had has nothing to renew any more.
--- name: ConnectAccount :one
+-- name: Connect :one
 INSERT INTO provider_accounts (id, reference, library_id, application_id, source_id, source, pending, access,
     access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $12, $13, $14, $15)
@@ -10,26 +10,26 @@ ON CONFLICT (library_id, application_id, source_id) DO UPDATE SET
     updated_at = excluded.updated_at
 RETURNING *;
 
--- name: GetProviderAccount :one
+-- name: GetConnection :one
 SELECT * FROM provider_accounts WHERE id = $1;
 
--- name: ListConnected :many
+-- name: ListConnections :many
 SELECT * FROM provider_accounts
 WHERE library_id = sqlc.arg(library_id) AND NOT pending
     AND (sqlc.arg(application_id) = '' OR application_id = sqlc.arg(application_id))
 ORDER BY created_at, id;
 
--- name: ClaimRenewal :one
+-- name: ClaimRefresh :one
 UPDATE provider_accounts SET renewal_until = sqlc.arg(until)
 WHERE id = sqlc.arg(id) AND access_version = sqlc.arg(version) AND renewal_until <= sqlc.arg(now)
 RETURNING *;
 
--- name: StoreAccess :execrows
+-- name: StoreTokens :execrows
 UPDATE provider_accounts SET access = sqlc.arg(access), access_until = sqlc.arg(access_until),
     access_version = access_version + 1, renewal_until = 0, updated_at = sqlc.arg(at)
 WHERE id = sqlc.arg(id) AND access_version = sqlc.arg(version);
 
--- name: GiveBackRenewal :exec
+-- name: ReleaseRefresh :exec
 UPDATE provider_accounts SET renewal_until = 0 WHERE id = sqlc.arg(id) AND access_version = sqlc.arg(version);
 
 -- name: EndAccess :execrows
@@ -40,10 +40,10 @@ WHERE id = sqlc.arg(id) AND access_version = sqlc.arg(version) AND ended_at = 0;
 UPDATE provider_accounts SET last_used_at = sqlc.arg(at)
 WHERE id = sqlc.arg(id) AND library_id = sqlc.arg(library_id) AND application_id = sqlc.arg(application_id) AND NOT pending;
 
--- name: StandAccount :exec
+-- name: EndPending :exec
 UPDATE provider_accounts SET pending = FALSE WHERE id = $1 AND pending;
 
--- name: StandAccountOf :exec
+-- name: EndPendingOf :exec
 UPDATE provider_accounts SET pending = FALSE WHERE id = $1 AND library_id = $2 AND pending;
 
 -- name: DeletePendingAccount :exec

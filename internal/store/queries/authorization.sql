@@ -1,10 +1,10 @@
--- name: AddTrip :exec
+-- name: AddAuthorization :exec
 INSERT INTO trips (hash, link_hash, application_id, library_id, login_id, source, correlation, secrets,
     created_at, expires_at, ended_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
--- name: GetTrip :one
+-- name: GetAuthorization :one
 SELECT * FROM trips WHERE hash = $1;
 
--- name: EndTrip :execrows
+-- name: EndAuthorization :execrows
 UPDATE trips SET ended_at = $2, secrets = NULL WHERE hash = $1 AND ended_at = 0;
