@@ -17,9 +17,9 @@ type AccountType string
 // The account types that this package uses. digi.me has more, such as "BANK".
 const (
 	// AccountUser is the account that represents the person at the application itself.
-	AccountUser AccountType = wire.AccountTypeUser
+	AccountUser AccountType = "USER"
 	// AccountPush is the account at a provider that [User.PushToProvider] sends to.
-	AccountPush AccountType = wire.AccountTypePush
+	AccountPush AccountType = "PUSH"
 )
 
 // Account is one account of a person at a source or provider. It marshals to the JSON of the protocol.
@@ -148,7 +148,8 @@ func (a Account) MarshalJSON() ([]byte, error) {
 		ServiceTypeReference: a.ServiceTypeReference, SourceID: int(a.SourceID),
 		ServiceProviderID: a.ServiceProviderID, ServiceProviderName: a.ServiceProviderName,
 		ServiceProviderReference: a.ServiceProviderReference,
-		Username:                 a.Username, ProviderFavIcon: a.ProviderFavIcon, ProviderLogo: a.ProviderLogo, Sample: a.Sample,
+		Username:                 a.Username, ProviderFavIcon: a.ProviderFavIcon,
+		ProviderLogo: a.ProviderLogo, Sample: a.Sample,
 	}
 	if s := a.AccessTokenStatus; s != nil {
 		w.AccessTokenStatus = &wire.AccessTokenStatus{Authorized: s.Authorized, ExpiresAt: millisOf(s.ExpiresAt)}
@@ -170,7 +171,8 @@ func (a *Account) UnmarshalJSON(data []byte) error {
 		ServiceTypeReference: w.ServiceTypeReference, SourceID: SourceID(w.SourceID),
 		ServiceProviderID: w.ServiceProviderID, ServiceProviderName: w.ServiceProviderName,
 		ServiceProviderReference: w.ServiceProviderReference,
-		Username:                 w.Username, ProviderFavIcon: w.ProviderFavIcon, ProviderLogo: w.ProviderLogo, Sample: w.Sample,
+		Username:                 w.Username, ProviderFavIcon: w.ProviderFavIcon,
+		ProviderLogo: w.ProviderLogo, Sample: w.Sample,
 	}
 	if s := w.AccessTokenStatus; s != nil {
 		a.AccessTokenStatus = &AccessTokenStatus{Authorized: s.Authorized, ExpiresAt: timeOf(s.ExpiresAt)}

@@ -1,6 +1,7 @@
 package digime
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -154,15 +155,11 @@ func pageQuery(o AuthorizeOptions) (url.Values, error) {
 	if err := checkRedirectURL(o.RedirectURL); err != nil {
 		return nil, err
 	}
-	query := url.Values{}
-	query.Set("sourceType", string(o.SourceType))
-	switch o.SourceType {
-	case "":
-		query.Set("sourceType", string(SourcePull))
-	case SourcePull, SourcePush:
-	default:
-		return nil, invalid("source type %q is neither %q nor %q", o.SourceType, SourcePull, SourcePush)
+	sourceType := cmp.Or(o.SourceType, SourcePull)
+	if err := checkSourceType(sourceType); err != nil {
+		return nil, err
 	}
+	query := url.Values{"sourceType": {string(sourceType)}}
 	if o.SampleDataAutoOnboard && o.SampleDataSet == "" {
 		return nil, invalid("SampleDataAutoOnboard without SampleDataSet")
 	}
@@ -196,6 +193,13 @@ func (c *Client) pageURL(page, code string, query url.Values) string {
 		address += "&" + query.Encode()
 	}
 	return address
+}
+
+func checkSourceType(t SourceType) error {
+	if t != SourcePull && t != SourcePush {
+		return invalid("source type %q is neither %q nor %q", t, SourcePull, SourcePush)
+	}
+	return nil
 }
 
 func checkRedirectURL(redirectURL string) error {

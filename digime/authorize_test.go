@@ -34,8 +34,8 @@ func TestAuthorizeSendsAllOptions(t *testing.T) {
 		t.Errorf("URL %s", auth.URL)
 	}
 	// As the Node SDK writes it, byte for byte: decoded once, it is still encoded.
-	const scope = "sourcesScope=%257B%2522dataType%2522%253A%255B%2522medication-information%2522%252C%2522vaccinations" +
-		"%2522%255D%252C%2522organizationType%2522%253A%2522hospital%2522%257D"
+	const scope = "sourcesScope=%257B%2522dataType%2522%253A%255B%2522medication-information%2522%252C%2522" +
+		"vaccinations%2522%255D%252C%2522organizationType%2522%253A%2522hospital%2522%257D"
 	if !strings.Contains(u.RawQuery, scope) {
 		t.Errorf("query %s", u.RawQuery)
 	}
@@ -52,7 +52,8 @@ func TestAuthorizeSendsAllOptions(t *testing.T) {
 	if !strings.Contains(body, `"actions":{"pull":{"sourceFetch":false}}`) {
 		t.Errorf("authorize was sent %s", body)
 	}
-	if auth.Session.Key.IsZero() || auth.Session.Expiry.IsZero() || len(auth.Verifier.Reveal()) != 43 || auth.State == "" {
+	if auth.Session.Key.IsZero() || auth.Session.Expiry.IsZero() || len(auth.Verifier.Reveal()) != 43 ||
+		auth.State == "" {
 		t.Error("session, verifier or state is missing")
 	}
 }

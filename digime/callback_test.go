@@ -30,7 +30,8 @@ func TestParseCallback(t *testing.T) {
 		query, _ := url.ParseQuery(test.query + "&state=s")
 		back, err := auth.ParseCallback(query)
 		var failed *digime.CallbackError
-		if !errors.As(err, &failed) || failed.Code != test.code || !back.Code.IsZero() || !strings.Contains(err.Error(), test.text) {
+		if !errors.As(err, &failed) || failed.Code != test.code || !back.Code.IsZero() ||
+			!strings.Contains(err.Error(), test.text) {
 			t.Errorf("%s: %+v, error %v", name, back, err)
 		}
 	}

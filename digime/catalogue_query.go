@@ -121,8 +121,8 @@ func (s SourcesSearch) wire() map[string][]string {
 // accepts any.
 func (k *Contract) ListSources(ctx context.Context, q SourcesQuery) (SourcesPage, error) {
 	for _, t := range q.Types {
-		if t != SourcePull && t != SourcePush {
-			return SourcesPage{}, invalid("list sources: source type %q is neither %q nor %q", t, SourcePull, SourcePush)
+		if err := checkSourceType(t); err != nil {
+			return SourcesPage{}, fmt.Errorf("list sources: %w", err)
 		}
 	}
 	var page struct {

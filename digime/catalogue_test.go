@@ -93,10 +93,10 @@ func TestSourcesQueryIsSent(t *testing.T) {
 				Categories: []digime.CategoryID{4}, Platforms: []digime.PlatformID{5}, References: []string{"d"},
 				Aliases: []string{"e"}, Descending: true, Include: []string{"id"}, Limit: 7, Offset: 8,
 			},
-			`{"limit":7,"offset":8,"sort":{"name":"desc"},"query":{"search":{"address.zipCode":["b","c"],"name":["a"]},` +
-				`"queryString":"linde","include":["id"],"filter":{"id":[1],"publishedStatus":["approved"],"service":{"id":[2]},` +
-				`"country":{"id":[3]},"category":{"id":[4]},"platform":{"id":[5]},` +
-				`"type":{"id":[1]},"reference":["d"],"alias":["e"]}}}`,
+			`{"limit":7,"offset":8,"sort":{"name":"desc"},"query":{"search":{"address.zipCode":["b","c"],` +
+				`"name":["a"]},"queryString":"linde","include":["id"],"filter":{"id":[1],` +
+				`"publishedStatus":["approved"],"service":{"id":[2]},"country":{"id":[3]},"category":{"id":[4]},` +
+				`"platform":{"id":[5]},"type":{"id":[1]},"reference":["d"],"alias":["e"]}}}`,
 		},
 	} {
 		if _, err := contract.ListSources(t.Context(), tt.q); err != nil {
@@ -118,7 +118,9 @@ func TestCatalogueLists(t *testing.T) {
 	l := start(t)
 	withPractices(l.Library)
 	contract, ctx, include := l.write(t), t.Context(), []string{"name"}
-	categories, err := contract.ListCategories(ctx, digime.CategoriesQuery{IDs: []digime.CategoryID{528}, Include: include})
+	categories, err := contract.ListCategories(ctx, digime.CategoriesQuery{
+		IDs: []digime.CategoryID{528}, Include: include,
+	})
 	if err != nil || !reflect.DeepEqual(categories, []digime.Category{{ID: 2, Name: "Medical"}}) {
 		t.Errorf("%v, %v", categories, err)
 	}
@@ -126,7 +128,9 @@ func TestCatalogueLists(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(countries, []digime.Country{{ID: 528, Name: "Netherlands", Code: "nl"}}) {
 		t.Errorf("%v, %v", countries, err)
 	}
-	platforms, err := contract.ListPlatforms(ctx, digime.PlatformsQuery{IDs: []digime.PlatformID{528}, Include: include})
+	platforms, err := contract.ListPlatforms(ctx, digime.PlatformsQuery{
+		IDs: []digime.PlatformID{528}, Include: include,
+	})
 	if err != nil || !reflect.DeepEqual(platforms, []digime.Platform{{ID: 900001, Name: "Web"}}) {
 		t.Errorf("%v, %v", platforms, err)
 	}
@@ -185,14 +189,15 @@ func TestSourcesStopsWithTheFirstError(t *testing.T) {
 
 // Every field of a source arrives, and is written as it was read.
 func TestSourceMarshals(t *testing.T) {
-	const text = `{"id":1,"name":"a","reference":"b","publishedStatus":"approved","publishedDate":3,"onboardable":true,` +
-		`"dynamic":true,"resource":{"url":"c","mimetype":"d","resize":"e","type":4},"service":{"id":5,"name":"f",` +
-		`"reference":"g","publishedStatus":"pending","publishedDate":6,"serviceTypeId":7,"dynamic":true,"json":{}},` +
+	const text = `{"id":1,"name":"a","reference":"b","publishedStatus":"approved","publishedDate":3,` +
+		`"onboardable":true,"dynamic":true,"resource":{"url":"c","mimetype":"d","resize":"e","type":4},` +
+		`"service":{"id":5,"name":"f","reference":"g","publishedStatus":"pending","publishedDate":6,` +
+		`"serviceTypeId":7,"dynamic":true,"json":{}},` +
 		`"category":[{"id":8,"categoryTypeId":9,"name":"h","reference":"i","resource":{"url":"j"},"title":"k",` +
-		`"subTitle":"l","expandedTitle":"m","expandedSubTitle":"n","json":{}}],"country":[{"id":10,"name":"o","code":"p",` +
-		`"resource":{"url":"q"}}],"platform":[{"id":11,"name":"r","reference":"s","json":{}}],"type":[{"id":1,` +
-		`"name":"pull","reference":"pull"}],"address":[{"city":"t","streetName":"u","streetNumber":"v","zipCode":"w"}],` +
-		`"json":{"x":1}}`
+		`"subTitle":"l","expandedTitle":"m","expandedSubTitle":"n","json":{}}],"country":[{"id":10,"name":"o",` +
+		`"code":"p","resource":{"url":"q"}}],"platform":[{"id":11,"name":"r","reference":"s","json":{}}],` +
+		`"type":[{"id":1,"name":"pull","reference":"pull"}],"address":[{"city":"t","streetName":"u",` +
+		`"streetNumber":"v","zipCode":"w"}],"json":{"x":1}}`
 	var source digime.Source
 	if err := json.Unmarshal([]byte(text), &source); err != nil {
 		t.Fatal(err)

@@ -35,7 +35,8 @@ func TestNew(t *testing.T) {
 			options = append(options, test.option)
 		}
 		_, err := digime.New(test.id, options...)
-		if !errors.Is(err, digime.ErrValidation) || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "hunter2") {
+		if !errors.Is(err, digime.ErrValidation) || !strings.Contains(err.Error(), test.want) ||
+			strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: error %v, want %q", name, err, test.want)
 		}
 	}
@@ -70,7 +71,8 @@ func TestUserAgent(t *testing.T) {
 		return last.Header.Get("User-Agent"), string(last.Body)
 	}
 	header, body := session()
-	if header != "carrel-digime-go/"+digime.Version || !strings.Contains(body, `"sdk":{"name":"carrel-go","version":"`+digime.Version+`"`) {
+	sdk := `"sdk":{"name":"carrel-go","version":"` + digime.Version + `"`
+	if header != "carrel-digime-go/"+digime.Version || !strings.Contains(body, sdk) {
 		t.Errorf("by default %s, %s", header, body)
 	}
 	header, body = session(digime.WithUserAgent("clinic", "2.1"))
@@ -94,20 +96,35 @@ func TestZeroValues(t *testing.T) {
 			_, err := none.Authorize(ctx, digime.AuthorizeOptions{RedirectURL: l.RedirectURL})
 			return err
 		},
-		"a user of no contract": func() error { _, err := none.User(l.Token(l.ReadContract)).ListAccounts(ctx); return err },
-		"zero User":             func() error { return new(digime.User).Push(ctx, push) },
+		"a user of no contract": func() error {
+			_, err := none.User(l.Token(l.ReadContract)).ListAccounts(ctx)
+			return err
+		},
+		"zero User": func() error { return new(digime.User).Push(ctx, push) },
 		"zero User's session": func() error {
 			_, err := new(digime.User).StartSession(ctx, digime.SessionOptions{})
 			return err
 		},
-		"zero Client":      func() error { _, err := new(digime.Client).ParseContract("c", l.ReadContract.PrivateKey); return err },
-		"zero Session":     func() error { _, err := new(digime.Session).ListFiles(ctx); return err },
-		"no session key":   func() error { _, err := reader.ResumeSession(digime.SessionKey{}).ListFiles(ctx); return err },
-		"no file name":     func() error { _, err := reader.ResumeSession(sessionKey("key")).OpenFile(ctx, ""); return err },
-		"no account":       func() error { return reader.DeleteAccount(ctx, "") },
-		"no delivery":      func() error { _, err := reader.GetDelivery(ctx, ""); return err },
-		"a wrong contract": func() error { _, err := l.client().ParseContract("a_b", l.ReadContract.PrivateKey); return err },
-		"no key":           func() error { _, err := l.client().ParseContract("contract", nil); return err },
+		"zero Client": func() error {
+			_, err := new(digime.Client).ParseContract("c", l.ReadContract.PrivateKey)
+			return err
+		},
+		"zero Session": func() error { _, err := new(digime.Session).ListFiles(ctx); return err },
+		"no session key": func() error {
+			_, err := reader.ResumeSession(digime.SessionKey{}).ListFiles(ctx)
+			return err
+		},
+		"no file name": func() error {
+			_, err := reader.ResumeSession(sessionKey("key")).OpenFile(ctx, "")
+			return err
+		},
+		"no account":  func() error { return reader.DeleteAccount(ctx, "") },
+		"no delivery": func() error { _, err := reader.GetDelivery(ctx, ""); return err },
+		"a wrong contract": func() error {
+			_, err := l.client().ParseContract("a_b", l.ReadContract.PrivateKey)
+			return err
+		},
+		"no key": func() error { _, err := l.client().ParseContract("contract", nil); return err },
 	} {
 		if err := call(); !errors.Is(err, digime.ErrValidation) {
 			t.Errorf("%s: error %v, want ErrValidation", name, err)

@@ -83,7 +83,8 @@ func TestLibrary(t *testing.T) { digimetest.NewLibrary().Close() }
 	if out := command("run", "."); out != "application application at https://library.example.org/v1.7/ <nil>\n" {
 		t.Errorf("the application prints %q", out)
 	}
-	for _, path := range strings.Fields(command("list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".")) {
+	const notStandard = "{{if not .Standard}}{{.ImportPath}}{{end}}"
+	for _, path := range strings.Fields(command("list", "-deps", "-f", notStandard, ".")) {
 		ours := strings.HasPrefix(path, "github.com/carrelhq/carrel/digime") || path == "example.org/application"
 		if !ours && !strings.HasPrefix(path, "github.com/andybalholm/brotli") {
 			t.Errorf("the application is linked with %s", path)

@@ -70,9 +70,9 @@ type AccessType string
 // The access types.
 const (
 	// AccessRead allows to read.
-	AccessRead AccessType = wire.AccessRead
+	AccessRead AccessType = "r"
 	// AccessWrite allows to push.
-	AccessWrite AccessType = wire.AccessWrite
+	AccessWrite AccessType = "w"
 )
 
 // ContractDetails is what the server knows about a contract. It marshals to the JSON of the protocol.

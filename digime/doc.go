@@ -57,8 +57,8 @@
 //   - [ErrServiceAuthorization]: the permission at a source or provider has ended. Send the person to
 //     [User.ReauthorizeAccount].
 //   - [ErrValidation]: an argument is wrong. The errors that this package finds before it sends anything match it too.
-//   - [ErrInvalidResponse]: something else has answered in place of the server, such as the login page of a network. Try
-//     again later.
+//   - [ErrInvalidResponse]: something else has answered in place of the server, such as the login page of a network.
+//     Try again later.
 //
 // An error of a resource that the server had accepted for a provider is a [*DeliveryError]. No text of an error
 // contains a secret. Tokens, keys and verifiers print as a mask.

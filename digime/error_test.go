@@ -12,6 +12,7 @@ import (
 )
 
 func TestErrors(t *testing.T) {
+	bad := digime.Error{Message: "the server answered 400 Bad Request", Status: 400}
 	for _, test := range []struct {
 		name    string
 		failure digimetest.Failure
@@ -19,15 +20,17 @@ func TestErrors(t *testing.T) {
 	}{
 		{"a body", respondJSON(404, `{"error":{"code":"NotFound","message":"account not found","reference":"ref"}}`),
 			digime.Error{Code: "NotFound", Message: "account not found", Reference: "ref", Status: 404}},
-		{"a body over headers", respondJSON(404, `{"error":{"code":"NotFound","message":"m"}}`, "X-Error-Code", "Other"),
+		{"a body over headers",
+			respondJSON(404, `{"error":{"code":"NotFound","message":"m"}}`, "X-Error-Code", "Other"),
 			digime.Error{Code: "NotFound", Message: "m", Status: 404}},
-		{"headers alone", respondJSON(403, ``, "X-Error-Code", "InsufficientScope", "X-Error-Message", "na%C3%AFve", "X-Error-Reference", "ref"),
+		{"headers alone", respondJSON(403, ``, "X-Error-Code", "InsufficientScope",
+			"X-Error-Message", "na%C3%AFve", "X-Error-Reference", "ref"),
 			digime.Error{Code: "InsufficientScope", Message: "naïve", Reference: "ref", Status: 403}},
 		{"the storage's shape", respondJSON(404, `{"error":"NotFound","message":"no such file"}`),
 			digime.Error{Code: "NotFound", Message: "no such file", Status: 404}},
-		{"a proxy's page", respondJSON(400, `<html>Bad`), digime.Error{Message: "the server answered 400 Bad Request", Status: 400}},
-		{"a wrong shape", respondJSON(400, `{"error":17}`), digime.Error{Message: "the server answered 400 Bad Request", Status: 400}},
-		{"an endless body", respondJSON(400, strings.Repeat("x", 1<<20)), digime.Error{Message: "the server answered 400 Bad Request", Status: 400}},
+		{"a proxy's page", respondJSON(400, `<html>Bad`), bad},
+		{"a wrong shape", respondJSON(400, `{"error":17}`), bad},
+		{"an endless body", respondJSON(400, strings.Repeat("x", 1<<20)), bad},
 		{"when to come back", respondJSON(400, `{}`, "Retry-After", "9"),
 			digime.Error{Message: "the server answered 400 Bad Request", Status: 400, RetryAfter: 9 * time.Second}},
 	} {

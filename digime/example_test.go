@@ -162,7 +162,7 @@ func ExampleContract_Authorize() {
 
 // The handler of the redirect URL, with the Authorization that was stored as JSON in the person's session.
 func ExampleAuthorization_ParseCallback() {
-	stored := []byte(`{"url":"https://…","state":"abc","verifier":"…","session":{"key":"","expiry":"0001-01-01T00:00:00Z"}}`)
+	stored := []byte(`{"url":"https://…","state":"abc","verifier":"…"}`)
 	handle := func(w http.ResponseWriter, r *http.Request) {
 		var auth digime.Authorization
 		if err := json.Unmarshal(stored, &auth); err != nil {
@@ -181,7 +181,9 @@ func ExampleAuthorization_ParseCallback() {
 		}
 	}
 	for _, query := range []string{
-		"success=false&errorCode=USER_CANCEL&state=abc", "success=true&code=xyz&state=abc", "success=true&code=evil&state=def",
+		"success=false&errorCode=USER_CANCEL&state=abc",
+		"success=true&code=xyz&state=abc",
+		"success=true&code=evil&state=def",
 	} {
 		w := httptest.NewRecorder()
 		handle(w, httptest.NewRequest("GET", "/callback?"+query, nil))
@@ -232,7 +234,9 @@ func ExampleUser_Push_progress() {
 
 	scan := make([]byte, 1<<20)
 	data := &countingReader{ReadSeeker: bytes.NewReader(scan), total: len(scan)}
-	err := user.Push(context.Background(), digime.PushInput{Data: data, MIMEType: "image/tiff", AccountID: "patient-42"})
+	err := user.Push(context.Background(), digime.PushInput{
+		Data: data, MIMEType: "image/tiff", AccountID: "patient-42",
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -266,7 +270,9 @@ func ExampleError() {
 	defer library.Close()
 	user := library.User(library.ReadContract)
 
-	err := user.Push(context.Background(), digime.PushInput{Data: strings.NewReader("x"), MIMEType: "text/plain", AccountID: "1"})
+	err := user.Push(context.Background(), digime.PushInput{
+		Data: strings.NewReader("x"), MIMEType: "text/plain", AccountID: "1",
+	})
 	if errors.Is(err, digime.ErrInsufficientScope) {
 		fmt.Println("this contract cannot write")
 	}

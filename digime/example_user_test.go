@@ -26,8 +26,10 @@ func writeContract(library *digimetest.Library) *digime.Contract {
 // letterSession returns a session with one file, a letter.
 func letterSession(library *digimetest.Library) *digime.Session {
 	library.AddFile(digimetest.File{
-		Metadata: digime.FileMetadata{Raw: &digime.RawMetadata{MIMEType: "text/plain", Reference: []string{"letter.txt"}}},
-		Content:  []byte("Dear Zoë, all is well."),
+		Metadata: digime.FileMetadata{Raw: &digime.RawMetadata{
+			MIMEType: "text/plain", Reference: []string{"letter.txt"},
+		}},
+		Content: []byte("Dear Zoë, all is well."),
 	})
 	session, err := library.User(library.ReadContract).StartSession(context.Background(), digime.SessionOptions{})
 	if err != nil {
@@ -65,7 +67,9 @@ func ExampleUser_StartSession() {
 	// What was pushed with a tag, and nothing that the server would have to fetch.
 	session, err := user.StartSession(context.Background(), digime.SessionOptions{
 		SkipFetch: true,
-		Scope:     digime.Scope{Criteria: []digime.Criterion{{Metadata: digime.MetadataFilter{Tags: []string{"scan"}}}}},
+		Scope: digime.Scope{Criteria: []digime.Criterion{
+			{Metadata: digime.MetadataFilter{Tags: []string{"scan"}}},
+		}},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -197,7 +201,8 @@ func ExampleUser_RevokeAccountURL() {
 	library := digimetest.NewLibrary()
 	defer library.Close()
 
-	address, err := library.User(library.ReadContract).RevokeAccountURL(context.Background(), "1_person", library.RedirectURL)
+	user := library.User(library.ReadContract)
+	address, err := user.RevokeAccountURL(context.Background(), "1_person", library.RedirectURL)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -209,11 +214,13 @@ func ExampleUser_OnboardService() {
 	library := digimetest.NewLibrary()
 	defer library.Close()
 
-	on, err := library.User(library.ReadContract).OnboardService(context.Background(), digime.OnboardOptions{RedirectURL: library.RedirectURL, SourceID: 101})
+	auth, err := library.User(library.ReadContract).OnboardService(context.Background(), digime.OnboardOptions{
+		RedirectURL: library.RedirectURL, SourceID: 101,
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	page, err := url.Parse(on.URL)
+	page, err := url.Parse(auth.URL)
 	fmt.Println(page.Path, err)
 	// Output: /apps/saas/onboard <nil>
 }
@@ -222,11 +229,14 @@ func ExampleUser_ReauthorizeAccount() {
 	library := digimetest.NewLibrary()
 	defer library.Close()
 
-	on, err := library.User(library.ReadContract).ReauthorizeAccount(context.Background(), "1_person", digime.ReauthorizeAccountOptions{RedirectURL: library.RedirectURL})
+	user := library.User(library.ReadContract)
+	auth, err := user.ReauthorizeAccount(context.Background(), "1_person", digime.ReauthorizeAccountOptions{
+		RedirectURL: library.RedirectURL,
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	page, err := url.Parse(on.URL)
+	page, err := url.Parse(auth.URL)
 	fmt.Println(page.Path, err)
 	// Output: /apps/saas/reauthorize <nil>
 }
@@ -284,7 +294,8 @@ func ExampleParseRevokeCallback() {
 	library := digimetest.NewLibrary()
 	defer library.Close()
 
-	page, err := library.User(library.ReadContract).RevokeAccountURL(context.Background(), "1_person", library.RedirectURL)
+	user := library.User(library.ReadContract)
+	page, err := user.RevokeAccountURL(context.Background(), "1_person", library.RedirectURL)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -36,7 +36,8 @@ func TestExchangeRedeemsCodeOnce(t *testing.T) {
 		t.Errorf("right verifier: error %v", err)
 	}
 	_, err = contract.Exchange(t.Context(), callback)
-	if !errors.Is(err, digime.ErrInvalidToken) || errors.Is(err, digime.ErrReauthorize) || errors.Is(err, digime.ErrRevoked) {
+	if !errors.Is(err, digime.ErrInvalidToken) || errors.Is(err, digime.ErrReauthorize) ||
+		errors.Is(err, digime.ErrRevoked) {
 		t.Errorf("used code: error %v", err)
 	}
 }

@@ -15,13 +15,13 @@ type SessionState string
 // The states of a session.
 const (
 	// SessionPending: the server has not started. The list of files means nothing yet.
-	SessionPending SessionState = wire.StatePending
+	SessionPending SessionState = "pending"
 	// SessionRunning: the server is fetching.
-	SessionRunning SessionState = wire.StateRunning
+	SessionRunning SessionState = "running"
 	// SessionPartial: the server has finished, and could not read all accounts.
-	SessionPartial SessionState = wire.StatePartial
+	SessionPartial SessionState = "partial"
 	// SessionCompleted: the server has finished.
-	SessionCompleted SessionState = wire.StateCompleted
+	SessionCompleted SessionState = "completed"
 )
 
 // Final reports whether the state is a final one.
@@ -152,7 +152,8 @@ func (l *FileList) UnmarshalJSON(data []byte) error {
 func fileEntryOf(w wire.FileEntry) FileEntry {
 	f := FileEntry{
 		Name: FileName(w.Name), UpdatedAt: timeOf(w.UpdatedDate), ServiceGroup: w.ServiceGroup,
-		ServiceName: w.ServiceName, ObjectType: w.ObjectType, ObjectVersion: w.ObjectVersion, ObjectCount: w.ObjectCount,
+		ServiceName: w.ServiceName, ObjectType: w.ObjectType, ObjectVersion: w.ObjectVersion,
+		ObjectCount: w.ObjectCount,
 	}
 	if w.Schema != nil {
 		f.Schema = Schema(*w.Schema)
@@ -163,7 +164,8 @@ func fileEntryOf(w wire.FileEntry) FileEntry {
 func (f FileEntry) wire() wire.FileEntry {
 	w := wire.FileEntry{
 		Name: wire.FileName(f.Name), UpdatedDate: millisOf(f.UpdatedAt), ServiceGroup: f.ServiceGroup,
-		ServiceName: f.ServiceName, ObjectType: f.ObjectType, ObjectVersion: f.ObjectVersion, ObjectCount: f.ObjectCount,
+		ServiceName: f.ServiceName, ObjectType: f.ObjectType, ObjectVersion: f.ObjectVersion,
+		ObjectCount: f.ObjectCount,
 	}
 	if f.Schema != (Schema{}) {
 		schema := wire.Schema(f.Schema)

@@ -71,7 +71,8 @@ func TestOpenFile(t *testing.T) {
 		err  error
 	}{
 		"plain": {long, nil}, "empty": {"", nil}, "gzip": {long, nil}, "brotli": {long, nil}, "unknown": {long, nil},
-		"cut.gzip": {err: digime.ErrCorrupt}, "no.gzip": {err: digime.ErrCorrupt}, "more.gzip": {err: digime.ErrCorrupt},
+		"cut.gzip": {err: digime.ErrCorrupt}, "no.gzip": {err: digime.ErrCorrupt},
+		"more.gzip":  {err: digime.ErrCorrupt},
 		"cut.brotli": {err: digime.ErrCorrupt}, "more.brotli": {err: digime.ErrCorrupt},
 	} {
 		file, err := session.OpenFile(t.Context(), name)
@@ -160,7 +161,8 @@ func TestGetFileMetadata(t *testing.T) {
 	addFile(l, "file", "", nil)
 	session := startSession(t, l)
 	metadata, err := session.GetFileMetadata(t.Context(), "file")
-	if err != nil || metadata.Raw == nil || metadata.Raw.MIMEType != "text/plain" || metadata.LastModified.Year() != 2026 {
+	if err != nil || metadata.Raw == nil || metadata.Raw.MIMEType != "text/plain" ||
+		metadata.LastModified.Year() != 2026 {
 		t.Errorf("metadata %+v, error %v", metadata, err)
 	}
 	if r := l.Requests(digimetest.EndpointFile)[0]; r.Method != http.MethodHead {

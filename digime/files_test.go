@@ -74,7 +74,8 @@ func TestFilesFetchesAhead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n, err := io.Copy(io.Discard, file); err != nil || n != int64(i*4000) || string(file.Name) != fmt.Sprintf("file%02d", i) {
+		n, err := io.Copy(io.Discard, file)
+		if err != nil || n != int64(i*4000) || string(file.Name) != fmt.Sprintf("file%02d", i) {
 			t.Errorf("file %d is %s with %d bytes, error %v", i, file.Name, n, err)
 		}
 		if i == 0 {
@@ -99,7 +100,8 @@ func TestFilesErrors(t *testing.T) {
 		Accounts: map[digime.AccountID]digime.AccountStatus{
 			"1_a": {State: digime.SessionCompleted},
 			"2_b": {State: digime.SessionPartial, Error: &digime.AccountError{
-				Code: digime.CodeServiceAuthorization, Status: 511, Message: "Service authorization required", Reauthorize: true,
+				Code: digime.CodeServiceAuthorization, Status: 511, Message: "Service authorization required",
+				Reauthorize: true,
 			}},
 		},
 		Files: []digime.FileEntry{entry("a", 1), entry("b", 1), entry("c", 1)},
@@ -121,8 +123,9 @@ func TestFilesErrors(t *testing.T) {
 		t.Errorf("error %v, want one about b", errs[0])
 	}
 	var partial *digime.PartialError
-	if !errors.As(errs[1], &partial) || !errors.Is(errs[1], digime.ErrServiceAuthorization) || errors.Is(errs[1], digime.ErrNotFound) ||
-		len(partial.Accounts) != 1 || !partial.Accounts["2_b"].Reauthorize || !strings.Contains(errs[1].Error(), "2_b") {
+	if !errors.As(errs[1], &partial) || !errors.Is(errs[1], digime.ErrServiceAuthorization) ||
+		errors.Is(errs[1], digime.ErrNotFound) || len(partial.Accounts) != 1 ||
+		!partial.Accounts["2_b"].Reauthorize || !strings.Contains(errs[1].Error(), "2_b") {
 		t.Errorf("error %v, want the account's", errs[1])
 	}
 }

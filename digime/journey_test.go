@@ -30,7 +30,9 @@ func TestMainJob(t *testing.T) {
 		}
 	}
 
-	read := consent(t, l, l.read(t), digime.AuthorizeOptions{RedirectURL: l.RedirectURL, Link: write, State: "state &=ü"})
+	read := consent(t, l, l.read(t), digime.AuthorizeOptions{
+		RedirectURL: l.RedirectURL, Link: write, State: "state &=ü",
+	})
 	session, err := l.read(t).User(read).StartSession(ctx, digime.SessionOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +63,8 @@ func TestMainJob(t *testing.T) {
 	if n := l.count(digimetest.EndpointAuthorize); n != 2 {
 		t.Errorf("%d authorisations", n)
 	}
-	if linked := l.Requests(digimetest.EndpointAuthorize)[1].Claims.AccessToken; linked != write.AccessToken.Value.Reveal() {
+	linked := l.Requests(digimetest.EndpointAuthorize)[1].Claims.AccessToken
+	if linked != write.AccessToken.Value.Reveal() {
 		t.Error("the second consent was not linked to the first")
 	}
 }

@@ -52,7 +52,8 @@ func (c *Client) checkKeySet(address string) error {
 		return fmt.Errorf("%w: the address of the keys is not a URL", ErrBadSignature)
 	}
 	if origin(u) != origin(c.base) || u.User != nil {
-		return fmt.Errorf("%w: the keys are at %s, but the client was created for %s", ErrBadSignature, u.Redacted(), c.base)
+		return fmt.Errorf("%w: the keys are at %s, but the client was created for %s",
+			ErrBadSignature, u.Redacted(), c.base)
 	}
 	return nil
 }

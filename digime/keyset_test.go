@@ -47,7 +47,8 @@ func TestSignedResponses(t *testing.T) {
 		token := ""
 		if id != "" {
 			header := wire.Header{KeySetURL: l.URL + "/v1.7/jwks/oauth", KeyID: id}
-			if token, err = wire.Sign(key, header, wire.PreauthorizationClaims{PreauthorizationCode: "code"}); err != nil {
+			claims := wire.PreauthorizationClaims{PreauthorizationCode: "code"}
+			if token, err = wire.Sign(key, header, claims); err != nil {
 				t.Fatal(err)
 			}
 		}

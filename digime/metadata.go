@@ -117,8 +117,10 @@ func rawMetadataOf(w wire.RawMetadata) RawMetadata {
 
 func (m RawMetadata) wire() wire.RawMetadata {
 	return wire.RawMetadata{
-		MIMEType:      m.MIMEType,
-		Accounts:      mapAll(m.Accounts, func(a PusherAccount) wire.DescriptorAccount { return wire.DescriptorAccount(a) }),
+		MIMEType: m.MIMEType,
+		Accounts: mapAll(m.Accounts, func(a PusherAccount) wire.DescriptorAccount {
+			return wire.DescriptorAccount(a)
+		}),
 		ApplicationID: wire.ApplicationID(m.ApplicationID), ContractID: wire.ContractID(m.ContractID),
 		PartnerID: m.PartnerID, Created: millisOf(m.CreatedAt), Reference: m.Reference, Tags: m.Tags,
 		ObjectTypes:   wireObjectTypes(m.ObjectTypes),

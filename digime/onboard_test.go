@@ -40,7 +40,8 @@ func TestReauthorizeAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	u, _ := url.Parse(auth.URL)
-	if u.Path != "/apps/saas/reauthorize" || u.Query().Get("accountRef") != "reference-1" || u.Query().Get("lng") != "nl" {
+	query := u.Query()
+	if u.Path != "/apps/saas/reauthorize" || query.Get("accountRef") != "reference-1" || query.Get("lng") != "nl" {
 		t.Errorf("reauthorisation %s", auth.URL)
 	}
 	r := l.Requests(digimetest.EndpointAccountReference)[0]

@@ -32,8 +32,8 @@ func TestPushToProvider(t *testing.T) {
 		t.Errorf("the token was saved %d times", len(saved))
 	}
 	r := l.Requests(digimetest.EndpointPushToProvider)
-	if len(r) != 2 || r[1].Path != "/v1.7/permission-access/import/h:accountId/fhir/stu3" || string(r[1].Body) != bundle ||
-		r[1].Header.Get("accountId") != "2_provider" {
+	if len(r) != 2 || r[1].Path != "/v1.7/permission-access/import/h:accountId/fhir/stu3" ||
+		string(r[1].Body) != bundle || r[1].Header.Get("accountId") != "2_provider" {
 		t.Errorf("requests %+v", r)
 	}
 	if r[0].Claims.Nonce == r[1].Claims.Nonce {
@@ -129,6 +129,7 @@ func refuseDelivery(e digime.Error) digimetest.Failure {
 
 // What the server says of a delivery, and what the caller learns of it.
 func TestPushToProviderResponses(t *testing.T) {
+	const like = `{"delivery":{"id":"another"}}`
 	const own = `{"status":"delivered","delivery":{"id":"delivery1","state":"waiting"}}`
 	for _, test := range []struct {
 		name      string
@@ -140,12 +141,13 @@ func TestPushToProviderResponses(t *testing.T) {
 		{"none of its own", respondDelivery(201, own), "", true},
 		{"nothing at all", digimetest.Status(204, "X-Delivery-Id", "delivery1"), "", true},
 		{"under way", respondDelivery(202, own), "", false},
-		{"like the server's", respondDelivery(200, `{"delivery":{"id":"another"}}`), `{"delivery":{"id":"another"}}`, true},
+		{"like the server's", respondDelivery(200, like), like, true},
 	} {
 		l := start(t)
 		l.FailNext(digimetest.EndpointPushToProvider, test.failure)
 		got, err := l.writer(t).PushToProvider(t.Context(), "2_provider", digime.STU3, []byte(bundle))
-		if err != nil || string(got.Body) != test.body || got.Delivered() != test.delivered || got.DeliveryID != "delivery1" {
+		if err != nil || string(got.Body) != test.body || got.Delivered() != test.delivered ||
+			got.DeliveryID != "delivery1" {
 			t.Errorf("%s: %+v %s, error %v", test.name, got, got.Body, err)
 		}
 	}
@@ -159,11 +161,13 @@ func TestPushToProviderErrors(t *testing.T) {
 		err digime.Error
 		is  error
 	}{
-		{digime.Error{Code: digime.CodeProviderRefused, Status: 422, Message: "refused", Outcome: outcome}, digime.ErrProviderRefused},
-		{digime.Error{Code: digime.CodeProviderRefused, Status: 502, Message: "no such path"}, digime.ErrProviderRefused},
+		{digime.Error{Code: digime.CodeProviderRefused, Status: 422, Message: "refused", Outcome: outcome},
+			digime.ErrProviderRefused},
+		{digime.Error{Code: digime.CodeProviderRefused, Status: 502, Message: "no path"}, digime.ErrProviderRefused},
 		{digime.Error{Code: digime.CodeDeliveryUnknown, Status: 504, Message: "unknown"}, digime.ErrDeliveryUnknown},
 		{digime.Error{Code: digime.CodeDeliveryExpired, Status: 502, Message: "expired"}, digime.ErrDeliveryExpired},
-		{digime.Error{Code: digime.CodeServiceAuthorization, Status: 511, Message: "ended"}, digime.ErrServiceAuthorization},
+		{digime.Error{Code: digime.CodeServiceAuthorization, Status: 511, Message: "ended"},
+			digime.ErrServiceAuthorization},
 		// The server does not send this once it has accepted a resource, and it must not lead to a second push.
 		{digime.Error{Code: digime.CodeInvalidToken, Status: 401, Message: "expired"}, digime.ErrInvalidToken},
 	} {

@@ -96,7 +96,8 @@ func TestRequestsLikeNode(t *testing.T) {
 			return err
 		}},
 		{"authorize-read-getAuthorizeUrl-1", digimetest.EndpointAuthorize, func() error {
-			_, err := read.Authorize(t.Context(), digime.AuthorizeOptions{RedirectURL: l.RedirectURL, Link: writer.Token()})
+			options := digime.AuthorizeOptions{RedirectURL: l.RedirectURL, Link: writer.Token()}
+			_, err := read.Authorize(t.Context(), options)
 			return err
 		}},
 		{"authorize-all-options-getAuthorizeUrl-1", digimetest.EndpointAuthorize, func() error {
@@ -195,7 +196,8 @@ func sameShape(t *testing.T, got digimetest.Request, want recordedRequest) {
 	}
 	// Keys and names in the path differ; the rest does not.
 	gotPath, wantPath := strings.Split(got.Path, "/"), strings.Split(want.Request.Path, "/")
-	if len(gotPath) != len(wantPath) || !slices.Equal(gotPath[:min(4, len(gotPath))], wantPath[:min(4, len(wantPath))]) {
+	if len(gotPath) != len(wantPath) ||
+		!slices.Equal(gotPath[:min(4, len(gotPath))], wantPath[:min(4, len(wantPath))]) {
 		t.Errorf("path %s, want one like %s", got.Path, want.Request.Path)
 	}
 	if claims, err := json.Marshal(got.Claims); err != nil {
@@ -226,8 +228,9 @@ func sameShape(t *testing.T, got digimetest.Request, want recordedRequest) {
 			t.Errorf("header %s is %q, want %q", name, got.Header.Get(name), want.Request.Headers[name])
 		}
 	}
-	if got.Method != http.MethodHead && want.Request.Headers["accept"] != "" && got.Header.Get("Accept") != want.Request.Headers["accept"] {
-		t.Errorf("Accept %q, want %q", got.Header.Get("Accept"), want.Request.Headers["accept"])
+	accept, wanted := got.Header.Get("Accept"), want.Request.Headers["accept"]
+	if got.Method != http.MethodHead && wanted != "" && accept != wanted {
+		t.Errorf("Accept %q, want %q", accept, wanted)
 	}
 }
 

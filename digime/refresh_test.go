@@ -120,7 +120,8 @@ func TestRefreshFailsOnce(t *testing.T) {
 	l.ExpireAccessTokens()
 	l.FailNext(digimetest.EndpointToken, digimetest.Status(503))
 	var e *digime.Error
-	if _, err := user.ListAccounts(t.Context()); !errors.As(err, &e) || e.Status != 503 || errors.Is(err, digime.ErrReauthorize) {
+	_, err := user.ListAccounts(t.Context())
+	if !errors.As(err, &e) || e.Status != 503 || errors.Is(err, digime.ErrReauthorize) {
 		t.Errorf("error %v, want the 503", err)
 	}
 	if n := l.count(digimetest.EndpointToken); n != 1 {
@@ -163,7 +164,9 @@ func TestRefreshOutlivesItsCall(t *testing.T) {
 func TestOtherRefusals(t *testing.T) {
 	l := start(t)
 	user := l.reader(t)
-	l.FailNext(digimetest.EndpointAccounts, digimetest.Refuse(digime.Error{Code: digime.CodeInvalidClient, Status: 401}))
+	l.FailNext(digimetest.EndpointAccounts, digimetest.Refuse(digime.Error{
+		Code: digime.CodeInvalidClient, Status: 401,
+	}))
 	if _, err := user.ListAccounts(t.Context()); !errors.Is(err, digime.ErrInvalidClient) {
 		t.Errorf("error %v, want ErrInvalidClient", err)
 	}

@@ -40,7 +40,9 @@ func allCalls(ctx context.Context, t *testing.T, l library) map[digimetest.Endpo
 		},
 		digimetest.EndpointContract: func() error { _, err := read.GetDetails(ctx); return err },
 		digimetest.EndpointPush: func() error {
-			return writer.Push(ctx, digime.PushInput{Data: strings.NewReader("x"), MIMEType: "text/plain", AccountID: "1"})
+			return writer.Push(ctx, digime.PushInput{
+				Data: strings.NewReader("x"), MIMEType: "text/plain", AccountID: "1",
+			})
 		},
 		digimetest.EndpointPushToProvider: func() error {
 			_, err := writer.PushToProvider(ctx, "2_provider", digime.STU3, []byte(bundle))

@@ -14,33 +14,37 @@ import (
 
 func TestRetriesByResponse(t *testing.T) {
 	type answer = digimetest.Failure
-	second := time.Second
+	const second, past = time.Second, "Tue, 24 Nov 2020 05:56:43 GMT"
+	status, closed := digimetest.Status, digimetest.CloseConnection()
+	replayed := digimetest.Refuse(digime.Error{Code: digime.CodeInvalidRequest, Status: 406})
 	for _, test := range []struct {
 		name    string
 		answers []answer
 		pauses  []time.Duration // at least, and at most a fifth more
 		fails   int             // the status, 0 for success
 	}{
-		{"once", []answer{digimetest.Status(503)}, []time.Duration{second}, 0},
-		{"twice", []answer{digimetest.Status(500), digimetest.Status(429)}, []time.Duration{second, 2 * second}, 0},
-		{"thrice", []answer{digimetest.Status(502), digimetest.Status(504), digimetest.Status(524)}, []time.Duration{second, 2 * second}, 524},
-		{"hung up", []answer{digimetest.CloseConnection()}, []time.Duration{0}, 0}, // on a connection that was used before
-		{"hung up again", []answer{digimetest.CloseConnection(), digimetest.CloseConnection()}, []time.Duration{0, 2 * second}, 0},
-		{"not found", []answer{digimetest.Status(404)}, nil, 404},
-		{"not implemented", []answer{digimetest.Status(501)}, nil, 501},
-		{"too large", []answer{digimetest.Status(413)}, nil, 413},
-		{"too large for now", []answer{digimetest.Status(413, "Retry-After", "3")}, []time.Duration{3 * second}, 0},
-		{"told when", []answer{digimetest.Status(503, "Retry-After", "30")}, []time.Duration{30 * second}, 0},
-		{"told too long", []answer{digimetest.Status(503, "Retry-After", "3600")}, nil, 503},
-		{"told nonsense", []answer{digimetest.Status(503, "Retry-After", "soon")}, []time.Duration{second}, 0},
-		{"told the past", []answer{digimetest.Status(503, "Retry-After", "Tue, 24 Nov 2020 05:56:43 GMT")}, []time.Duration{second}, 0},
-		{"redirected", []answer{digimetest.Status(301, "Location", "https://evil.example/")}, nil, 301},
-		{"nonce used", []answer{digimetest.Refuse(digime.Error{Code: digime.CodeInvalidRequest, Status: 406})}, []time.Duration{0}, 0},
+		{"once", []answer{status(503)}, []time.Duration{second}, 0},
+		{"twice", []answer{status(500), status(429)}, []time.Duration{second, 2 * second}, 0},
+		{"thrice", []answer{status(502), status(504), status(524)}, []time.Duration{second, 2 * second}, 524},
+		{"closed", []answer{closed}, []time.Duration{0}, 0}, // on a connection that was used before
+		{"closed again", []answer{closed, closed}, []time.Duration{0, 2 * second}, 0},
+		{"not found", []answer{status(404)}, nil, 404},
+		{"not implemented", []answer{status(501)}, nil, 501},
+		{"too large", []answer{status(413)}, nil, 413},
+		{"too large for now", []answer{status(413, "Retry-After", "3")}, []time.Duration{3 * second}, 0},
+		{"told when", []answer{status(503, "Retry-After", "30")}, []time.Duration{30 * second}, 0},
+		{"told too long", []answer{status(503, "Retry-After", "3600")}, nil, 503},
+		{"told nonsense", []answer{status(503, "Retry-After", "soon")}, []time.Duration{second}, 0},
+		{"told the past", []answer{status(503, "Retry-After", past)}, []time.Duration{second}, 0},
+		{"redirected", []answer{status(301, "Location", "https://evil.example/")}, nil, 301},
+		{"nonce used", []answer{replayed}, []time.Duration{0}, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			l := start(t)
 			var pauses []time.Duration
-			contract := l.contract(t, l.WriteContract, digime.WithPauses(func(d time.Duration) { pauses = append(pauses, d) }))
+			contract := l.contract(t, l.WriteContract, digime.WithPauses(func(d time.Duration) {
+				pauses = append(pauses, d)
+			}))
 			if _, err := contract.GetDetails(t.Context()); err != nil { // a connection to be used again
 				t.Fatal(err)
 			}
@@ -88,7 +92,9 @@ func TestRetriesByMethod(t *testing.T) {
 		call     func() error
 		want     int
 	}{
-		"DELETE": {digimetest.EndpointDeleteAccount, func() error { return user.DeleteAccount(t.Context(), "1_person") }, 2},
+		"DELETE": {digimetest.EndpointDeleteAccount, func() error {
+			return user.DeleteAccount(t.Context(), "1_person")
+		}, 2},
 		"POST trigger": {digimetest.EndpointSession, func() error {
 			_, err := user.StartSession(t.Context(), digime.SessionOptions{})
 			return err
@@ -116,7 +122,9 @@ func TestRetriesOption(t *testing.T) {
 		t.Errorf("error %v after %d requests", err, l.count(digimetest.EndpointContract))
 	}
 	pauses := []time.Duration{}
-	many := l.contract(t, l.WriteContract, digime.WithRetries(70), digime.WithPauses(func(d time.Duration) { pauses = append(pauses, d) }))
+	many := l.contract(t, l.WriteContract, digime.WithRetries(70), digime.WithPauses(func(d time.Duration) {
+		pauses = append(pauses, d)
+	}))
 	for range 70 {
 		l.FailNext(digimetest.EndpointContract, digimetest.Status(503))
 	}

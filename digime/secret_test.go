@@ -36,18 +36,21 @@ func TestMasks(t *testing.T) {
 		secret   digime.Secret
 	}
 	for _, value := range []any{
-		token, &token, token.AccessToken, token.AccessToken.Value, contract, *contract, user, session, session.Key(), auth, &auth,
+		token, &token, token.AccessToken, token.AccessToken.Value, contract, *contract, user, session, session.Key(),
+		auth, &auth,
 		digime.Callback{Code: digime.NewSecret("the-code"), Verifier: digime.NewSecret("the-verifier")}, l.client(),
 		wrapped{token, *contract, auth, digime.NewSecret("the-code")}, []any{token, user}, map[string]any{"x": token},
 	} {
 		var logged bytes.Buffer
 		slog.New(slog.NewTextHandler(&logged, nil)).Info("text", "value", value)
 		switch value.(type) { // what marshals to be stored has its own LogValue
-		case digime.UserAccessToken, *digime.UserAccessToken, digime.Secret, digime.Token, *digime.User, *digime.Contract:
+		case digime.UserAccessToken, *digime.UserAccessToken, digime.Secret, digime.Token, *digime.User,
+			*digime.Contract:
 			slog.New(slog.NewJSONHandler(&logged, nil)).Info("json", "value", value)
 		}
 		for _, text := range []string{
-			fmt.Sprint(value), fmt.Sprintf("%v %+v %#v %s %q %x %d", value, value, value, value, value, value, value), logged.String(),
+			fmt.Sprint(value), logged.String(),
+			fmt.Sprintf("%v %+v %#v %s %q %x %d", value, value, value, value, value, value, value),
 		} {
 			for _, s := range secrets {
 				if strings.Contains(text, s) || strings.Contains(text, fmt.Sprintf("%x", s)) {
@@ -63,12 +66,14 @@ func TestMasks(t *testing.T) {
 
 // The JSON of the Node SDK, both ways, so that stored tokens can be taken along.
 func TestUserAccessTokenJSON(t *testing.T) {
-	const text = `{"accessToken":{"value":"a","expiry":1795586203},"refreshToken":{"value":"r","expiry":1811051803},"user":{"id":"u"},"consentid":"c"}`
+	const text = `{"accessToken":{"value":"a","expiry":1795586203},` +
+		`"refreshToken":{"value":"r","expiry":1811051803},"user":{"id":"u"},"consentid":"c"}`
 	var token digime.UserAccessToken
 	if err := json.Unmarshal([]byte(text), &token); err != nil {
 		t.Fatal(err)
 	}
-	if token.AccessToken.Value.Reveal() != "a" || !token.AccessToken.Expiry.Equal(time.Unix(1795586203, 0)) || token.RefreshToken.Value.Reveal() != "r" ||
+	if token.AccessToken.Value.Reveal() != "a" || !token.AccessToken.Expiry.Equal(time.Unix(1795586203, 0)) ||
+		token.RefreshToken.Value.Reveal() != "r" ||
 		token.UserID != "u" || token.ConsentID != "c" {
 		t.Errorf("read as %v", token)
 	}
@@ -77,7 +82,8 @@ func TestUserAccessTokenJSON(t *testing.T) {
 		t.Errorf("written as %s, error %v", back, err)
 	}
 	// Older ones have neither user nor consent; new members may come.
-	if err := json.Unmarshal([]byte(`{"accessToken":{"value":"a","expiry":0},"refreshToken":{"value":"r","expiry":1},"new":1}`), &token); err != nil {
+	const older = `{"accessToken":{"value":"a","expiry":0},"refreshToken":{"value":"r","expiry":1},"new":1}`
+	if err := json.Unmarshal([]byte(older), &token); err != nil {
 		t.Error(err)
 	}
 	if !token.AccessToken.Expiry.IsZero() || token.UserID != "" {
@@ -92,7 +98,8 @@ func TestUserAccessTokenJSON(t *testing.T) {
 
 func TestSecret(t *testing.T) {
 	a, b := digime.NewSecret("text"), digime.NewSecret("text")
-	if !a.Equal(b) || a.Equal(digime.Secret{}) || a.IsZero() || !digime.NewSecret("").IsZero() || (digime.Secret{}).Reveal() != "" {
+	var zero digime.Secret
+	if !a.Equal(b) || a.Equal(zero) || a.IsZero() || !digime.NewSecret("").IsZero() || zero.Reveal() != "" {
 		t.Error("secrets do not compare by text")
 	}
 	if fmt.Sprintf("<%v>", digime.Secret{}) != "<>" {

@@ -136,8 +136,9 @@ func (c Criterion) wire() wire.Criterion {
 	w := wire.Criterion{From: secondsOf(c.From), Last: c.Last}
 	if m := c.Metadata; !reflect.ValueOf(m).IsZero() {
 		w.Metadata = &wire.MetadataFilter{
-			AppID: convertTexts[wire.ApplicationID](m.ApplicationIDs), ContractID: convertTexts[wire.ContractID](m.ContractIDs),
-			MIMEType: m.MIMETypes, Reference: m.References, Tags: m.Tags,
+			AppID:      convertTexts[wire.ApplicationID](m.ApplicationIDs),
+			ContractID: convertTexts[wire.ContractID](m.ContractIDs),
+			MIMEType:   m.MIMETypes, Reference: m.References, Tags: m.Tags,
 			Accounts: mapAll(m.Accounts, func(f AccountFilter) wire.AccountFilter { return wire.AccountFilter(f) }),
 		}
 	}

@@ -15,11 +15,11 @@ type applicationCmd struct {
 	Add     applicationAdd     `cmd:"" help:"Register an application."`
 	List    applicationList    `cmd:"" help:"List all applications."`
 	Show    applicationShow    `cmd:"" help:"Show one application and its contracts."`
-	Disable applicationDisable `cmd:"" help:"End an application and all of its contracts at once."`
+	Disable applicationDisable `cmd:"" help:"Disable an application and all its contracts at once."`
 }
 
-// registry opens the place where applications and contracts are kept, beside a server
-// that may be running on it.
+// registry opens the store of applications and contracts. A server may be running on
+// it.
 func (s *stores) registry(ctx context.Context) (*library.Clients, func() error, error) {
 	if err := s.prepare(); err != nil {
 		return nil, nil, err
@@ -42,11 +42,11 @@ func (s *stores) with(ctx context.Context, f func(*library.Clients) error) error
 
 type applicationAdd struct {
 	stores
-	ID      string `help:"Application id, letters and digits; made up if missing."`
-	Name    string `help:"Name, as people see it when they are asked." required:""`
-	About   string `help:"Who is behind it, in a line: name, place, site."`
+	ID      string `help:"Application id, letters and digits; generated if missing."`
+	Name    string `help:"Name, as people see it on the consent page." required:""`
+	About   string `help:"Who runs it, in one line: name, place, web site."`
 	Partner string `help:"Partner id; the application id if missing."`
-	Checked bool   `help:"You have checked who is behind it; the pages say so if not."`
+	Checked bool   `help:"You have checked who runs it; otherwise the pages say that you have not."`
 	JSON    bool   `help:"Print JSON."`
 }
 
@@ -130,7 +130,7 @@ type applicationDisable struct {
 	ID string `arg:"" help:"Application id."`
 }
 
-// Run ends the application.
+// Run disables the application.
 func (c *applicationDisable) Run(ctx context.Context) error {
 	return c.with(ctx, func(clients *library.Clients) error {
 		err := clients.DisableApplication(ctx, wire.ApplicationID(c.ID))
@@ -160,9 +160,10 @@ func applicationOf(a library.Application) applicationView {
 }
 
 func printApplications(list []library.Application) error {
-	return printTable(views(list, applicationOf), "APPLICATION ID\tNAME\tCREATED\tSTATE", func(v applicationView) string {
+	row := func(v applicationView) string {
 		return fmt.Sprintf("%s\t%s\t%s\t%s", v.ID, v.Name, v.Created.Format(time.DateOnly), state(v.Disabled))
-	})
+	}
+	return printTable(views(list, applicationOf), "APPLICATION ID\tNAME\tCREATED\tSTATE", row)
 }
 
 func ifSet(t time.Time) *time.Time {

@@ -12,11 +12,11 @@ import (
 )
 
 type benchCmd struct {
-	Clients   int    `help:"Connections that push at once." default:"64"`
-	Pushes    int    `help:"Pushes in all; signing them beforehand takes about a millisecond each." default:"20000"`
-	Size      int    `help:"Bytes in a push." default:"4096"`
+	Clients   int    `help:"Concurrent connections." default:"64"`
+	Pushes    int    `help:"Number of pushes; each takes about a millisecond to sign beforehand." default:"20000"`
+	Size      int    `help:"Bytes of a push." default:"4096"`
 	Libraries int    `help:"Libraries to push into, at random." default:"1000"`
-	Folder    string `help:"Where to make a folder for the data: the disk that is measured. Default: the temporary folder." type:"existingdir"`
+	Folder    string `help:"Folder on the disk to measure. Default: the temporary folder." type:"existingdir"`
 	Database  string `help:"postgres://… URL of an empty database. Default: SQLite."`
 	Profile   string `help:"Write a CPU profile of seeding, signing and pushing to this file." type:"path"`
 	JSON      bool   `help:"Print JSON."`
@@ -28,8 +28,8 @@ func (benchCmd) Help() string {
 
   carrel bench --clients 64 --size 4096
 
-Every push counted has been answered, and so is on the disk. Client and server share this
-machine's processors. The disk's own rate is measured right before and after.`
+A push counts when it has been answered, and so is on the disk. Client and server share the
+processors of this machine. The rate of the disk itself is measured right before and after.`
 }
 
 // Run measures and prints.
@@ -60,10 +60,12 @@ func (c *benchCmd) Run(ctx context.Context) error {
 		return json.NewEncoder(os.Stdout).Encode(r)
 	}
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	fmt.Printf("%8.0f durable pushes a second (%d of %d bytes from %d connections in %.1f s)\n", r.PerSecond, r.Pushes, c.Size, c.Clients, r.Took.Seconds())
+	fmt.Printf("%8.0f durable pushes a second (%d of %d bytes from %d connections in %.1f s)\n",
+		r.PerSecond, r.Pushes, c.Size, c.Clients, r.Took.Seconds())
 	fmt.Printf("%8.1f ms median, %.1f ms p99, %.1f ms longest\n", ms(r.P50), ms(r.P99), ms(r.Max))
 	fmt.Printf("%8.0f serial fsyncs a second on this disk before, %.0f after: %.1f pushes per such sync\n",
 		r.SyncsBefore, r.SyncsAfter, 2*r.PerSecond/(r.SyncsBefore+r.SyncsAfter))
-	fmt.Printf("%8.0f %% of %d processors busy, %.2f of them with this (client and server)\n", 100*r.Busy, r.CPUs, r.Own)
+	fmt.Printf("%8.0f %% of %d processors busy, %.2f of them with this (client and server)\n",
+		100*r.Busy, r.CPUs, r.Own)
 	return nil
 }

@@ -45,12 +45,12 @@ And to a provider:
   carrel client deliveries`
 }
 
-// credentials say who the client is and whom it speaks to. Flags win over the file.
+// credentials identify the client and the server. Flags have precedence over the file.
 type credentials struct {
 	Credentials string `help:"Credentials file, as carrel demo --credentials writes it." env:"CARREL_CREDENTIALS"`
 	URL         string `help:"Public URL of the server; without one and without a file, digi.me itself." name:"url"`
 	Application string `help:"Application id."`
-	Key         string `help:"File of the contract's private key in PEM; --contract is then its id." type:"existingfile"`
+	Key         string `help:"File of the contract's private key, PEM; --contract is then its id." type:"existingfile"`
 	Token       string `help:"Token file. Default: beside the credentials file, one for each contract." type:"path"`
 }
 
@@ -58,12 +58,11 @@ type credentials struct {
 type connection struct {
 	contract *digime.Contract
 	callback string
-	tokens   func(digime.ContractID) string // where a contract's token is kept
-	ids      map[string]digime.ContractID   // contracts by their name in the file
+	tokens   func(digime.ContractID) string // the file of a contract's token
+	ids      map[string]digime.ContractID   // contracts by their name in the credentials file
 }
 
-// connect makes the client for a contract, by its name in the credentials file or,
-// with --key, by its id. It makes no request.
+// connect returns the contract with this name in the credentials file or, with --key, with this id. It sends nothing.
 func (c *credentials) connect(contract string) (*connection, error) {
 	var file demo.Credentials
 	if c.Credentials != "" {
@@ -108,7 +107,7 @@ func (c *credentials) connect(contract string) (*connection, error) {
 	return conn, nil
 }
 
-// tokenFile is where a contract's token is kept.
+// tokenFile returns the path of the file of a contract's token.
 func (c *credentials) tokenFile(id digime.ContractID) string {
 	if c.Token != "" {
 		return c.Token
@@ -116,7 +115,7 @@ func (c *credentials) tokenFile(id digime.ContractID) string {
 	return filepath.Join(filepath.Dir(c.Credentials), "token-"+string(id)+".json")
 }
 
-// user is the person whose token was kept. A refreshed token is kept in its place.
+// user returns the person whose token was saved. A refreshed token replaces it.
 func (c *connection) user() (*digime.User, error) {
 	path := c.tokens(c.contract.ID())
 	token, err := readToken(path)
@@ -126,9 +125,8 @@ func (c *connection) user() (*digime.User, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.contract.User(token, digime.OnTokenChange(func(_ context.Context, token digime.UserAccessToken) error {
-		return writeToken(path, token)
-	})), nil
+	save := func(_ context.Context, token digime.UserAccessToken) error { return writeToken(path, token) }
+	return c.contract.User(token, digime.OnTokenChange(save)), nil
 }
 
 func readToken(path string) (digime.UserAccessToken, error) {
@@ -143,8 +141,7 @@ func readToken(path string) (digime.UserAccessToken, error) {
 	return token, nil
 }
 
-// writeToken keeps a token for its owner only. The old one stays whole until the
-// new one is.
+// writeToken saves a token so that only its owner can read it. The old file stays until the new one is complete.
 func writeToken(path string, token digime.UserAccessToken) error {
 	text, err := json.Marshal(token)
 	if err != nil {

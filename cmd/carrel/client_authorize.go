@@ -37,7 +37,7 @@ It prints an address for the person to open, and waits for their browser to come
 The token is kept in a file that only you can read.`
 }
 
-// Run asks the person and keeps the token.
+// Run asks the person for consent and saves the token.
 func (c *clientAuthorize) Run(ctx context.Context) error {
 	conn, err := c.connect(c.Contract)
 	if err != nil {
@@ -52,7 +52,8 @@ func (c *clientAuthorize) Run(ctx context.Context) error {
 	}
 	defer back.close()
 	options := digime.AuthorizeOptions{
-		RedirectURL: conn.callback, SourceType: digime.SourceType(c.SourceType), SourceID: digime.SourceID(c.Service), Locale: c.Locale,
+		RedirectURL: conn.callback, Locale: c.Locale,
+		SourceType: digime.SourceType(c.SourceType), SourceID: digime.SourceID(c.Service),
 	}
 	if c.Link != "" {
 		id, ok := conn.ids[c.Link]
@@ -98,13 +99,13 @@ func (c *clientAuthorize) Run(ctx context.Context) error {
 	}
 	fmt.Printf("Agreed, until %s. The token is in %s.\n", token.RefreshToken.Expiry.Local().Format(time.DateOnly), path)
 	if account.ID != "" {
-		fmt.Printf("Connected %s as account %s.\n", cmp.Or(account.ServiceProviderName, account.ServiceTypeName), account.ID)
+		provider := cmp.Or(account.ServiceProviderName, account.ServiceTypeName)
+		fmt.Printf("Connected %s as account %s.\n", provider, account.ID)
 	}
 	return nil
 }
 
-// connected is the account that a callback speaks of; none if the person's library does
-// not have it.
+// connected returns the account with the reference of a callback. It is zero if the person's library does not have it.
 func (c *connection) connected(ctx context.Context, reference string) (digime.Account, error) {
 	user, err := c.user()
 	if err != nil {
@@ -129,8 +130,8 @@ type callback struct {
 	came   chan url.Values
 }
 
-// listenForCallback listens on the callback's own address, which must be of this
-// machine: anything else would let others see the code.
+// listenForCallback listens on the address of the callback, which must be on this machine. On any other address others
+// could see the code.
 func listenForCallback(ctx context.Context, address string) (*callback, error) {
 	if address == "" {
 		return nil, errors.New("give --callback: one of the contract's redirect URIs, on this machine")
@@ -139,7 +140,9 @@ func listenForCallback(ctx context.Context, address string) (*callback, error) {
 	if err != nil {
 		return nil, fmt.Errorf("callback: %w", err)
 	}
-	if ip := net.ParseIP(u.Hostname()); u.Scheme != "http" || u.Port() == "" || u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	ip := net.ParseIP(u.Hostname())
+	local := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	if u.Scheme != "http" || u.Port() == "" || !local {
 		return nil, fmt.Errorf("callback %s is not like http://127.0.0.1:8095/callback", address)
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", u.Host)
@@ -162,13 +165,15 @@ func (b *callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "Thank you. You can close this page and go back to the terminal.")
 	select {
 	case b.came <- query:
-	default: // the page was loaded again
+	default: // the browser has loaded the page again
 	}
 }
 
-// wait returns what the browser brought for this authorisation. A callback with another
-// state comes from somebody else and is ignored.
-func (b *callback) wait(ctx context.Context, auth digime.Authorization, limit time.Duration) (digime.Callback, error) {
+// wait returns the callback of this authorisation. A callback with another state comes from
+// somebody else and is ignored.
+func (b *callback) wait(
+	ctx context.Context, auth digime.Authorization, limit time.Duration,
+) (digime.Callback, error) {
 	timeout := time.After(limit)
 	for {
 		select {
@@ -188,7 +193,7 @@ func (b *callback) wait(ctx context.Context, auth digime.Authorization, limit ti
 func (b *callback) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	if err := b.server.Shutdown(ctx); err != nil { // the answer to the browser goes out first
+	if err := b.server.Shutdown(ctx); err != nil { // waits for the response to the browser
 		_ = b.server.Close()
 	}
 }

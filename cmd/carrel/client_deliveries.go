@@ -58,7 +58,7 @@ func (c *clientDeliveries) one(ctx context.Context, user *digime.User, id digime
 		look = user.WaitForDelivery
 	}
 	d, err := look(ctx, id)
-	if d.ID == "" { // it was not even found
+	if d.ID == "" { // there is no such delivery
 		return err
 	}
 	if c.JSON {
@@ -74,8 +74,10 @@ func (c *clientDeliveries) one(ctx context.Context, user *digime.User, id digime
 }
 
 func printDeliveries(list []digime.Delivery) error {
-	return printTable(list, "DELIVERY ID\tSTATE\tPROVIDER\tWHAT\tATTEMPTS\tCHANGED\tREASON", func(d digime.Delivery) string {
-		return fmt.Sprintf("%s\t%s\t%s\t%s\t%d\t%s\t%s", d.ID, d.State, d.Provider, strings.Join(d.Types, ", "), d.Attempts,
+	const header = "DELIVERY ID\tSTATE\tPROVIDER\tWHAT\tATTEMPTS\tCHANGED\tREASON"
+	return printTable(list, header, func(d digime.Delivery) string {
+		types := strings.Join(d.Types, ", ")
+		return fmt.Sprintf("%s\t%s\t%s\t%s\t%d\t%s\t%s", d.ID, d.State, d.Provider, types, d.Attempts,
 			d.UpdatedAt.Local().Format(time.DateTime), oneLine(d.Reason))
 	})
 }

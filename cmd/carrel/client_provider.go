@@ -78,7 +78,7 @@ func (c *clientPushProvider) Run(ctx context.Context) error {
 	return nil
 }
 
-// providerAccount is the account that is meant: the only one, if none is named.
+// providerAccount returns the named account or, if none is named, the only one.
 func providerAccount(ctx context.Context, user *digime.User, named digime.AccountID) (digime.AccountID, error) {
 	if named != "" {
 		return named, nil
@@ -97,12 +97,13 @@ func providerAccount(ctx context.Context, user *digime.User, named digime.Accoun
 	case 1:
 		return digime.AccountID(ids[0]), nil
 	case 0:
-		return "", errors.New("no provider is connected: run carrel client authorize --contract provider --source-type push")
+		return "", errors.New("no provider is connected: " +
+			"run carrel client authorize --contract provider --source-type push")
 	}
 	return "", fmt.Errorf("give --account: the person has connected %s", strings.Join(ids, ", "))
 }
 
-// pushView is what a program gets of a push.
+// pushView is the JSON that is printed for a push.
 type pushView struct {
 	Account    digime.AccountID  `json:"accountId"`
 	Status     int               `json:"status,omitempty"`
@@ -112,7 +113,7 @@ type pushView struct {
 	Error      *digime.Error     `json:"error,omitempty"`
 }
 
-// with adds what went wrong.
+// with adds the error.
 func (v pushView) with(err error) pushView {
 	var e *digime.Error
 	if errors.As(err, &e) {
@@ -127,7 +128,7 @@ func (v pushView) with(err error) pushView {
 
 func (v pushView) print() {
 	switch {
-	case !v.Delivered && v.DeliveryID == "": // not a Carrel's
+	case !v.Delivered && v.DeliveryID == "": // only a Carrel gives an id
 		fmt.Println("Accepted, and on its way.")
 		return
 	case !v.Delivered:
@@ -147,7 +148,7 @@ func asDelivery(id digime.DeliveryID) string {
 	return fmt.Sprintf(" (Delivery %s.)", id)
 }
 
-// explain adds to an error what FHIR says of it, one issue a line, and what can be done.
+// explain adds the issues of an OperationOutcome to the error, one on each line, and what can be done.
 func explain(err error) error {
 	if err == nil {
 		return nil
@@ -171,8 +172,7 @@ func explain(err error) error {
 	return fmt.Errorf("%w%s", err, text)
 }
 
-// issues are the issues of an OperationOutcome, and of those in a Bundle's entries, in a
-// line each.
+// issues returns the issues of an OperationOutcome, and of those in the entries of a Bundle, one line each.
 func issues(outcome json.RawMessage) []string {
 	type operationOutcome struct {
 		Issue []struct {
@@ -217,7 +217,7 @@ func issues(outcome json.RawMessage) []string {
 	return list
 }
 
-// oneLine keeps what a provider wrote from moving about in a terminal.
+// oneLine removes line breaks and control characters from the text of a provider.
 func oneLine(text string) string {
 	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
 		if r < ' ' || r >= 0x7f && r < 0xa0 {

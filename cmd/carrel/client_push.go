@@ -63,23 +63,24 @@ func (c *clientPush) Run(ctx context.Context) error {
 	}
 	start := time.Now()
 	data := &watchedFile{File: file, bar: newBar(size, "push")}
+	mimeType := cmp.Or(c.MIMEType, mime.TypeByExtension(filepath.Ext(c.File)), "application/octet-stream")
 	err = user.Push(ctx, digime.PushInput{
-		Data: data, MIMEType: cmp.Or(c.MIMEType, mime.TypeByExtension(filepath.Ext(c.File)), "application/octet-stream"),
-		AccountID: c.AccountID, Reference: reference, Tags: c.Tag,
+		Data: data, MIMEType: mimeType, AccountID: c.AccountID, Reference: reference, Tags: c.Tag,
 	})
-	_ = data.bar.Exit() // the terminal's line
+	_ = data.bar.Exit() // clears its line of the terminal
 	if err != nil {
 		return err
 	}
 	if c.JSON {
-		return printJSON(map[string]any{"reference": reference, "bytes": data.sent, "milliseconds": time.Since(start).Milliseconds()})
+		return printJSON(map[string]any{
+			"reference": reference, "bytes": data.sent, "milliseconds": time.Since(start).Milliseconds(),
+		})
 	}
 	fmt.Printf("Pushed %d bytes in %s.\n", data.sent, time.Since(start).Round(time.Millisecond))
 	return nil
 }
 
-// watchedFile shows how far it has been read. It seeks as the file does, so that
-// it can be sent again.
+// watchedFile shows its progress while it is read. It can seek, so that it can be sent again.
 type watchedFile struct {
 	*os.File
 	bar  *progressbar.ProgressBar
@@ -90,7 +91,7 @@ type watchedFile struct {
 func (w *watchedFile) Read(p []byte) (int, error) {
 	n, err := w.File.Read(p)
 	w.sent += int64(n)
-	_ = w.bar.Add(n) // a bar that cannot be drawn is no reason to stop
+	_ = w.bar.Add(n) // an error of the bar does not matter
 	return n, err
 }
 
@@ -104,16 +105,17 @@ func (w *watchedFile) Seek(offset int64, whence int) (int64, error) {
 	return at, err
 }
 
-// WriteTo hides that of the file, which would pass the bar by.
+// WriteTo replaces that of the file, which would not move the bar.
 func (w *watchedFile) WriteTo(out io.Writer) (int64, error) {
 	return io.Copy(out, struct{ io.Reader }{w})
 }
 
-// newBar is a progress bar on standard error, unseen if that is no terminal. A
-// size of -1 is not known. It is drawn as it moves and not by a clock of its own,
-// which would race with that.
+// newBar returns a progress bar on standard error, which is invisible if that is not a terminal. A size of -1 means
+// unknown. The bar is drawn when it moves and has no timer, which would be a data race.
 func newBar(size int64, what string) *progressbar.ProgressBar {
-	return progressbar.NewOptions64(size, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription(what),
-		progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
-		progressbar.OptionSetSpinnerChangeInterval(0), progressbar.OptionSetVisibility(term.IsTerminal(int(os.Stderr.Fd()))))
+	return progressbar.NewOptions64(size,
+		progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription(what),
+		progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionClearOnFinish(), progressbar.OptionSetSpinnerChangeInterval(0),
+		progressbar.OptionSetVisibility(term.IsTerminal(int(os.Stderr.Fd()))))
 }

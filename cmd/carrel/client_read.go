@@ -60,7 +60,7 @@ func (c *clientRead) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = file.Close() }() // every error has shown in reading
+	defer func() { _ = file.Close() }() // the reader has seen every error
 	if c.Output == "-" {
 		_, err = io.Copy(os.Stdout, file)
 		return err
@@ -68,8 +68,7 @@ func (c *clientRead) Run(ctx context.Context) error {
 	return c.save(file, c.Output)
 }
 
-// find is the file that has the name, or else the newest that its pusher gave the
-// name to.
+// find returns the file with the name or, if there is none, the newest file with the name as a reference.
 func (c *clientRead) find(ctx context.Context, session *digime.Session) (digime.FileName, error) {
 	list, err := completeList(ctx, session)
 	if err != nil {
@@ -115,8 +114,7 @@ func (c *clientRead) readAll(ctx context.Context, session *digime.Session) error
 	return errors.Join(all...)
 }
 
-// save writes the content under another name first: what has the right name is
-// whole.
+// save writes the content under another name first, so that a file with the right name is complete.
 func (c *clientRead) save(file *digime.File, path string) error {
 	out, err := os.CreateTemp(filepath.Dir(path), ".carrel-*")
 	if err != nil {
@@ -124,7 +122,7 @@ func (c *clientRead) save(file *digime.File, path string) error {
 	}
 	bar := newBar(file.ContentLength, "read")
 	n, err := io.Copy(io.MultiWriter(out, bar), file)
-	_ = bar.Exit() // the terminal's line
+	_ = bar.Exit() // clears its line of the terminal
 	err = errors.Join(err, out.Close())
 	if err == nil {
 		err = os.Rename(out.Name(), path)
@@ -134,7 +132,8 @@ func (c *clientRead) save(file *digime.File, path string) error {
 		return fmt.Errorf("read: %w", err)
 	}
 	if c.JSON {
-		return printJSON(fileView{Name: file.Name, Path: path, Bytes: n, Raw: file.Metadata.Raw, Mapped: file.Metadata.Mapped})
+		m := file.Metadata
+		return printJSON(fileView{Name: file.Name, Path: path, Bytes: n, Raw: m.Raw, Mapped: m.Mapped})
 	}
 	if c.All == "" {
 		fmt.Printf("Read %d bytes into %s.\n", n, path)
@@ -142,7 +141,7 @@ func (c *clientRead) save(file *digime.File, path string) error {
 	return nil
 }
 
-// fileView is what a program gets of a file.
+// fileView is the JSON that is printed for a file.
 type fileView struct {
 	Name    digime.FileName        `json:"name"`
 	Updated wire.Millis            `json:"updatedDate,omitempty"`

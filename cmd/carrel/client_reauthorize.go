@@ -50,12 +50,14 @@ func (c *clientReauthorize) Run(ctx context.Context) error {
 		return err
 	}
 	defer back.close()
-	on, err := user.ReauthorizeAccount(ctx, account, digime.ReauthorizeAccountOptions{RedirectURL: conn.callback, Locale: c.Locale})
+	auth, err := user.ReauthorizeAccount(ctx, account, digime.ReauthorizeAccountOptions{
+		RedirectURL: conn.callback, Locale: c.Locale,
+	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "Open this address, and come back here afterwards:\n\n  %s\n\n", on.URL)
-	if _, err := back.wait(ctx, on, c.Wait); err != nil {
+	fmt.Fprintf(os.Stderr, "Open this address, and come back here afterwards:\n\n  %s\n\n", auth.URL)
+	if _, err := back.wait(ctx, auth, c.Wait); err != nil {
 		return err
 	}
 	if c.JSON {

@@ -15,25 +15,25 @@ import (
 )
 
 type contractCmd struct {
-	Add     contractAdd     `cmd:"" help:"Register a contract and make its key pair."`
+	Add     contractAdd     `cmd:"" help:"Register a contract and generate its key pair."`
 	List    contractList    `cmd:"" help:"List contracts."`
 	Show    contractShow    `cmd:"" help:"Show one contract."`
-	Disable contractDisable `cmd:"" help:"End a contract at once."`
+	Disable contractDisable `cmd:"" help:"Disable a contract at once."`
 }
 
 type contractAdd struct {
 	stores
 	Application string        `help:"Application id." required:""`
-	Access      string        `help:"What it may do: read or write." enum:"read,write" required:""`
-	RedirectURI []string      `help:"Where people are sent back to; repeat for more." required:"" sep:"none"`
-	ID          string        `help:"Contract id, letters and digits; made up if missing."`
-	PublicKey   string        `help:"File of the public key in PEM, RSA of 2048 bits. Without it a key pair is made, and the private key printed once." type:"existingfile"`
+	Access      string        `help:"What the application may do: read or write." enum:"read,write" required:""`
+	RedirectURI []string      `help:"Redirect URI of the application; repeat for more." required:"" sep:"none"`
+	ID          string        `help:"Contract id, letters and digits; generated if missing."`
+	PublicKey   string        `help:"File with the public key in PEM, RSA of 2048 bits. Default: generate a key pair, and print the private key once." type:"existingfile"`
 	Own         bool          `help:"Read only files that the same application pushed."`
-	Purpose     string        `help:"The application's own sentence to the person: what it is for."`
+	Purpose     string        `help:"Purpose, in the application's own words to the person."`
 	Terms       string        `help:"Terms of use: an https URL, or @FILE with plain text."`
 	Privacy     string        `help:"Privacy statement: an https URL, or @FILE with plain text."`
-	GrantFor    time.Duration `help:"How long a consent lasts; the server's default if missing."`
-	Valid       time.Duration `help:"How long the contract itself lasts; ten years if missing."`
+	GrantFor    time.Duration `help:"Lifetime of a consent; the server's default if missing."`
+	Valid       time.Duration `help:"Lifetime of the contract itself; ten years if missing."`
 	JSON        bool          `help:"Print JSON."`
 }
 
@@ -44,13 +44,15 @@ func (contractAdd) Help() string {
   carrel contract add --application ID --access write --redirect-uri https://clinic.example.org/back \
       --purpose "We put your lab results in your library." --json > write-contract.json
 
-The private key is printed here and nowhere else: the server keeps the public half only.`
+The private key is printed once: the server stores the public key only.`
 }
 
 // Run registers the contract.
 func (c *contractAdd) Run(ctx context.Context) error {
-	k := library.Contract{ID: wire.ContractID(c.ID), Application: wire.ApplicationID(c.Application), Access: library.Write,
-		RedirectURIs: c.RedirectURI, Purpose: c.Purpose, GrantFor: c.GrantFor}
+	k := library.Contract{
+		ID: wire.ContractID(c.ID), Application: wire.ApplicationID(c.Application), Access: library.Write,
+		RedirectURIs: c.RedirectURI, Purpose: c.Purpose, GrantFor: c.GrantFor,
+	}
 	if c.Access == "read" {
 		k.Access = library.Read
 		k.Scope = library.Scope{Raw: true, Mapped: !c.Own, Own: c.Own}
@@ -92,7 +94,7 @@ func (c *contractAdd) Run(ctx context.Context) error {
 	})
 }
 
-// key takes the given public key, or makes a pair and returns the private half.
+// key sets the public key from the flag, or generates a pair and returns the private key.
 func (c *contractAdd) key(k *library.Contract) (private string, err error) {
 	if c.PublicKey != "" {
 		text, err := os.ReadFile(c.PublicKey)
@@ -110,7 +112,7 @@ func (c *contractAdd) key(k *library.Contract) (private string, err error) {
 	return string(wire.MarshalPrivateKey(pair)), nil
 }
 
-// textOf is the text of an option: itself, or a file's after an @.
+// textOf returns the text of an option: the option itself or, after an @, the text of a file.
 func textOf(option string) (string, error) {
 	name, isFile := strings.CutPrefix(option, "@")
 	if !isFile {
@@ -125,7 +127,7 @@ func textOf(option string) (string, error) {
 
 type contractList struct {
 	stores
-	Application string `help:"Only those of this application."`
+	Application string `help:"List only contracts of this application."`
 	JSON        bool   `help:"Print JSON."`
 }
 
@@ -171,7 +173,7 @@ type contractDisable struct {
 	ID string `arg:"" help:"Contract id."`
 }
 
-// Run ends the contract.
+// Run disables the contract.
 func (c *contractDisable) Run(ctx context.Context) error {
 	return c.with(ctx, func(clients *library.Clients) error {
 		err := clients.DisableContract(ctx, wire.ContractID(c.ID))
@@ -208,7 +210,9 @@ func contractOf(k library.Contract) contractView {
 }
 
 func printContracts(list []library.Contract) error {
-	return printTable(views(list, contractOf), "CONTRACT ID\tACCESS\tAPPLICATION ID\tEXPIRES\tSTATE", func(v contractView) string {
-		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s", v.ID, v.Access, v.Application, v.Expires.Format(time.DateOnly), state(v.Disabled))
-	})
+	row := func(v contractView) string {
+		expires := v.Expires.Format(time.DateOnly)
+		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s", v.ID, v.Access, v.Application, expires, state(v.Disabled))
+	}
+	return printTable(views(list, contractOf), "CONTRACT ID\tACCESS\tAPPLICATION ID\tEXPIRES\tSTATE", row)
 }

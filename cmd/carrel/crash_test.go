@@ -22,7 +22,7 @@ import (
 	"github.com/carrelhq/carrel/internal/testenv"
 )
 
-// crashRoundsVar sets how often the server is killed: make crash sets it.
+// crashRoundsVar sets how often the server is killed; make crash sets it.
 const crashRoundsVar = "CARREL_TEST_CRASH_ROUNDS"
 
 const crashCallback = "http://127.0.0.1:8095/callback"
@@ -31,8 +31,15 @@ const crashCallback = "http://127.0.0.1:8095/callback"
 // answered must be there and whole; nothing that is listed may be torn; no line of the
 // activity may be missing.
 func TestCrash(t *testing.T) {
-	t.Run("sqlite", func(t *testing.T) { crash(t, filepath.Join(t.TempDir(), "carrel.db")) })
-	t.Run("postgres", func(t *testing.T) { crash(t, testenv.DurablePostgres(t)) })
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		crash(t, filepath.Join(t.TempDir(), "carrel.db"))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		crash(t, testenv.DurablePostgres(t))
+	})
 }
 
 func crash(t *testing.T, database string) {
@@ -55,8 +62,8 @@ func crash(t *testing.T, database string) {
 	}
 }
 
-// crasher is a server that gets killed, one person who uses it, and what they were
-// promised.
+// crasher is a server that is killed, one person who uses it, and the pushes that were
+// answered.
 type crasher struct {
 	database, data, address, application string
 	writer, reader                       *digime.User
@@ -67,11 +74,15 @@ type crasher struct {
 }
 
 func newCrasher(t testing.TB, database string) *crasher {
-	c := &crasher{database: database, data: t.TempDir(), address: freeAddress(t), acked: map[string]bool{}, seen: map[digime.FileName]string{}}
+	c := &crasher{
+		database: database, data: t.TempDir(), address: freeAddress(t),
+		acked: map[string]bool{}, seen: map[digime.FileName]string{},
+	}
 	var application struct {
 		ID string `json:"applicationId"`
 	}
-	carrelJSON(t, &application, "application", "add", "--json", "--name", "Crash", "--data", c.data, "--database", database)
+	carrelJSON(t, &application, "application", "add", "--json", "--name", "Crash",
+		"--data", c.data, "--database", database)
 	p := c.start(t)
 	defer p.kill()
 	c.application = application.ID
@@ -89,14 +100,17 @@ func (c *crasher) start(t testing.TB) *process {
 	return startServe(t, c.address, "--data", c.data, "--database", c.database, "--operator", "Crash Test")
 }
 
-func (c *crasher) consent(t testing.TB, client *digime.Client, application string, person *demo.Walker, access string, link digime.UserAccessToken) *digime.User {
+func (c *crasher) consent(
+	t testing.TB, client *digime.Client, application string, person *demo.Walker, access string,
+	link digime.UserAccessToken,
+) *digime.User {
 	t.Helper()
 	var key struct {
 		ContractID string `json:"contractId"`
 		PrivateKey string `json:"privateKey"`
 	}
-	carrelJSON(t, &key, "contract", "add", "--json", "--application", application, "--access", access, "--redirect-uri", crashCallback,
-		"--data", c.data, "--database", c.database)
+	carrelJSON(t, &key, "contract", "add", "--json", "--application", application, "--access", access,
+		"--redirect-uri", crashCallback, "--data", c.data, "--database", c.database)
 	contract, err := client.ParseContract(key.ContractID, []byte(key.PrivateKey))
 	if err != nil {
 		t.Fatal(err)
@@ -116,11 +130,11 @@ func (c *crasher) consent(t testing.TB, client *digime.Client, application strin
 	return contract.User(token)
 }
 
-// pushers push at once during a round.
+// pushers is the number of concurrent pushes in a round.
 const pushers = 16
 
-// round pushes, kills the server once some of the pushes have been answered, and looks
-// at what has been stored since.
+// round pushes, kills the server after some of the pushes have been answered, and reads
+// the new files.
 func (c *crasher) round(t *testing.T, p *process, round int) *process {
 	var wait sync.WaitGroup
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
@@ -167,8 +181,10 @@ func (c *crasher) push(ctx context.Context, round int) bool {
 		size = 200 << 10
 	}
 	reference := fmt.Sprintf("%d-%d-%d", round, n, size)
-	err := c.writer.Push(ctx, digime.PushInput{Data: bytes.NewReader(contentOf(reference)), MIMEType: "application/octet-stream",
-		AccountID: "crash", Reference: []string{reference}})
+	err := c.writer.Push(ctx, digime.PushInput{
+		Data: bytes.NewReader(contentOf(reference)), MIMEType: "application/octet-stream",
+		AccountID: "crash", Reference: []string{reference},
+	})
 	if err != nil {
 		return false
 	}
@@ -178,8 +194,8 @@ func (c *crasher) push(ctx context.Context, round int) bool {
 	return true
 }
 
-// contentOf is the content that goes with a reference: what is read back can be judged
-// without having been kept.
+// contentOf returns the content of a reference, so that a file that is read back can be
+// checked without a copy.
 func contentOf(reference string) []byte {
 	size, err := strconv.Atoi(reference[strings.LastIndexByte(reference, '-')+1:])
 	if err != nil {
@@ -192,8 +208,8 @@ func contentOf(reference string) []byte {
 	return content
 }
 
-// read reads files of the library, those that were not seen before or all, and
-// compares each with what was pushed. Every answered push must be among them.
+// read reads the new files of the library, or all, and compares each with what was
+// pushed. Every answered push must be among them.
 func (c *crasher) read(t *testing.T, all bool) {
 	t.Helper()
 	session, err := c.reader.StartSession(t.Context(), digime.SessionOptions{})
@@ -234,7 +250,7 @@ func (c *crasher) read(t *testing.T, all bool) {
 	}
 }
 
-// verifyChain checks the activity of the library in the store itself.
+// verifyChain checks the activity of the library in the store.
 func (c *crasher) verifyChain(t *testing.T) {
 	t.Helper()
 	events := activityOf(t, c.database, "crash@example.org")
@@ -252,7 +268,7 @@ func (c *crasher) verifyChain(t *testing.T) {
 	}
 }
 
-// activityOf is the whole activity of a library, oldest first, by the store itself.
+// activityOf returns the whole activity of a library from the store, oldest first.
 func activityOf(t *testing.T, database, email string) (events []library.Event) {
 	t.Helper()
 	db, err := store.Open(t.Context(), database)

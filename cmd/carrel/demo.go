@@ -18,16 +18,16 @@ import (
 )
 
 type demoCmd struct {
-	Headless             bool          `help:"Do the main job once without a browser, and exit 0 or 1."`
-	File                 string        `help:"File to push with --headless; a letter that comes along if missing." type:"existingfile"`
-	Credentials          string        `help:"Write what any other client needs to this file." type:"path"`
+	Headless             bool          `help:"Do the main job once without a browser, and exit with 0 or 1."`
+	File                 string        `help:"File to push with --headless; a built-in letter if missing." type:"existingfile"`
+	Credentials          string        `help:"Write the credentials for other clients to this file." type:"path"`
 	Listen               string        `help:"Address of the server." default:"127.0.0.1:8080"`
 	ClinicListen         string        `help:"Address of the demo clinic." default:"127.0.0.1:8090"`
-	ProviderListen       string        `help:"Address of the practice providers' pages, on loopback." default:"127.0.0.1:8091"`
+	ProviderListen       string        `help:"Address of the simulated providers' pages, on loopback." default:"127.0.0.1:8091"`
 	Callback             string        `help:"Callback for other clients; nothing listens there." default:"http://127.0.0.1:8095/callback"`
-	Data                 string        `help:"Folder to keep everything in. Default: a fresh one." type:"path"`
-	AccessTokenLifetime  time.Duration `help:"How long an access token is good." default:"24h"`
-	RefreshTokenLifetime time.Duration `help:"How long a consent and its refresh token are good." default:"4320h"`
+	Data                 string        `help:"Folder for all data. Default: a new one." type:"path"`
+	AccessTokenLifetime  time.Duration `help:"Lifetime of an access token." default:"24h"`
+	RefreshTokenLifetime time.Duration `help:"Lifetime of a consent and its refresh token." default:"4320h"`
 	Verbose              bool          `help:"Print the server's log."`
 }
 
@@ -51,7 +51,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
-		return fmt.Errorf("listen (another address can be given with --listen): %w", err)
+		return fmt.Errorf("listen (--listen sets another address): %w", err)
 	}
 	tune("")
 	log := slog.New(slog.DiscardHandler)
@@ -61,7 +61,8 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	public := urlOf(l.Addr())
 	config := server.Config{PublicURL: public, Database: filepath.Join(data, "carrel.db"),
 		Blobs: filepath.Join(data, "blobs"), Keyring: filepath.Join(data, "master.key"), Operator: "Carrel Demo",
-		AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.RefreshTokenLifetime, DeleteWait: 7 * 24 * time.Hour, Log: log}
+		AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.RefreshTokenLifetime,
+		DeleteWait: 7 * 24 * time.Hour, Log: log}
 	providers, err := startProviders(ctx, c.ProviderListen, data, log, &config)
 	if err != nil {
 		return errors.Join(err, l.Close())
@@ -74,17 +75,18 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	defer stop()
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(serving, l, nil) }()
+	d := &runningDemo{demoCmd: c, server: s, providers: providers, data: data, publicURL: public}
 	if c.Headless {
-		err = c.headless(ctx, s, providers, data, public)
+		err = d.headless(ctx)
 	} else {
-		err = c.interactive(ctx, s, providers, data, public)
+		err = d.interactive(ctx)
 	}
 	stop()
 	return errors.Join(err, <-served, s.Close(), providers.Close())
 }
 
-// folder is where everything is kept. The fresh one of a headless run is thrown away
-// by nobody: it is named, so that one can look.
+// folder creates the data folder. A new one is not removed at the end: its path is
+// printed, so that a person can look into it.
 func (c *demoCmd) folder() (string, error) {
 	if c.Data == "" {
 		data, err := os.MkdirTemp("", "carrel-demo-*")
@@ -99,8 +101,8 @@ func (c *demoCmd) folder() (string, error) {
 	return c.Data, nil
 }
 
-// anyPort lets a headless run stand beside a demo that is running: unless told
-// otherwise, it takes a free port.
+// anyPort sets a free port, unless the flags set one, so that a headless run works
+// beside a running demo.
 func (c *demoCmd) anyPort() {
 	c.ProviderListen = ""
 	if c.Listen == "127.0.0.1:8080" && c.Data == "" {
@@ -108,23 +110,35 @@ func (c *demoCmd) anyPort() {
 	}
 }
 
-func (c *demoCmd) headless(ctx context.Context, s *server.Server, providers *simulator.Simulator, data, public string) error {
-	credentials, err := c.prepare(ctx, s, providers, data, public, "")
+// runningDemo is a demo whose server and providers are running.
+type runningDemo struct {
+	*demoCmd
+	server          *server.Server
+	providers       *simulator.Simulator
+	data, publicURL string
+}
+
+// headless does the main job once.
+func (d *runningDemo) headless(ctx context.Context) error {
+	credentials, err := d.prepare(ctx, "")
 	if err != nil {
 		return err
 	}
-	h := demo.Headless{Credentials: credentials, File: c.File, MIMEType: "application/octet-stream", Step: func(what string, took time.Duration) {
-		fmt.Printf("%8.1f ms  %s\n", float64(took.Microseconds())/1000, what)
-	}}
-	h.Provider = "Huisartsenpraktijk De Linde"
-	h.Arrived = func() (bodies [][]byte) {
-		for _, r := range providers.Received() {
-			bodies = append(bodies, r.Body)
-		}
-		return bodies
+	h := demo.Headless{
+		Credentials: credentials, File: d.File, MIMEType: "application/octet-stream",
+		Provider: "Huisartsenpraktijk De Linde",
+		Step: func(what string, took time.Duration) {
+			fmt.Printf("%8.1f ms  %s\n", float64(took.Microseconds())/1000, what)
+		},
+		Arrived: func() (bodies [][]byte) {
+			for _, r := range d.providers.Received() {
+				bodies = append(bodies, r.Body)
+			}
+			return bodies
+		},
 	}
 	if h.File == "" {
-		h.File = filepath.Join(data, demo.LetterName)
+		h.File = filepath.Join(d.data, demo.LetterName)
 		if err := os.WriteFile(h.File, demo.Letter, 0o600); err != nil {
 			return fmt.Errorf("write letter: %w", err)
 		}
@@ -133,7 +147,7 @@ func (c *demoCmd) headless(ctx context.Context, s *server.Server, providers *sim
 	if t := mime.TypeByExtension(filepath.Ext(h.File)); t != "" {
 		h.MIMEType = t
 	}
-	fmt.Printf("A Carrel on %s, kept in %s\n", public, data)
+	fmt.Printf("A Carrel on %s, kept in %s\n", d.publicURL, d.data)
 	if err := h.Run(ctx); err != nil {
 		return err
 	}
@@ -141,14 +155,17 @@ func (c *demoCmd) headless(ctx context.Context, s *server.Server, providers *sim
 	return nil
 }
 
-func (c *demoCmd) prepare(ctx context.Context, s *server.Server, providers *simulator.Simulator, data, public, clinic string) (demo.Credentials, error) {
-	credentials, err := demo.Prepare(ctx, s.Clients, filepath.Join(data, "demo.json"), public, c.Callback, clinic)
+// prepare registers the applications, with the callback of the clinic if there is one,
+// and writes the credentials.
+func (d *runningDemo) prepare(ctx context.Context, clinic string) (demo.Credentials, error) {
+	path := filepath.Join(d.data, "demo.json")
+	credentials, err := demo.Prepare(ctx, d.server.Clients, path, d.publicURL, d.Callback, clinic)
 	if err != nil {
 		return demo.Credentials{}, err
 	}
-	credentials.Providers = providers.FrontURL() + "/"
-	if c.Credentials != "" {
-		if err := credentials.WriteFile(c.Credentials); err != nil {
+	credentials.Providers = d.providers.FrontURL() + "/"
+	if d.Credentials != "" {
+		if err := credentials.WriteFile(d.Credentials); err != nil {
 			return demo.Credentials{}, err
 		}
 	}
@@ -156,13 +173,13 @@ func (c *demoCmd) prepare(ctx context.Context, s *server.Server, providers *simu
 }
 
 // interactive runs the demo clinic beside the server.
-func (c *demoCmd) interactive(ctx context.Context, s *server.Server, providers *simulator.Simulator, data, public string) error {
-	l, err := c.listenClinic(ctx)
+func (d *runningDemo) interactive(ctx context.Context) error {
+	l, err := d.listenClinic(ctx)
 	if err != nil {
 		return err
 	}
 	address := urlOf(l.Addr())
-	credentials, err := c.prepare(ctx, s, providers, data, public, address+demo.CallbackPath)
+	credentials, err := d.prepare(ctx, address+demo.CallbackPath)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
@@ -171,11 +188,11 @@ func (c *demoCmd) interactive(ctx context.Context, s *server.Server, providers *
 		return errors.Join(err, l.Close())
 	}
 	fmt.Printf("Demo clinic         %s   start here: push a letter, read it back, send a measurement\n", address)
-	fmt.Printf("Your library        %s\n", public)
+	fmt.Printf("Your library        %s\n", d.publicURL)
 	fmt.Printf("Practice providers  %s   what arrived there, and how they behave\n", credentials.Providers)
-	fmt.Printf("Kept in             %s\n", data)
-	if c.Credentials != "" {
-		fmt.Printf("Credentials         %s, for any other client\n", c.Credentials)
+	fmt.Printf("Kept in             %s\n", d.data)
+	if d.Credentials != "" {
+		fmt.Printf("Credentials         %s, for any other client\n", d.Credentials)
 	}
 	fmt.Println("Ctrl-C ends it.")
 	h := &http.Server{Handler: clinic, ReadHeaderTimeout: 10 * time.Second}
@@ -186,7 +203,7 @@ func (c *demoCmd) interactive(ctx context.Context, s *server.Server, providers *
 	return nil
 }
 
-// listenClinic takes any port where the usual one is taken.
+// listenClinic listens on the clinic's address or, if that is in use, on any port.
 func (c *demoCmd) listenClinic(ctx context.Context) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", c.ClinicListen)
 	if err != nil {

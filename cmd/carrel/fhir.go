@@ -15,9 +15,9 @@ type fhirCmd struct {
 }
 
 type fhirCheck struct {
-	Files   []string `arg:"" name:"file" help:"Files with one resource or Bundle each, in JSON; - is what comes in."`
+	Files   []string `arg:"" name:"file" help:"Files with one resource or Bundle each, in JSON; - is standard input."`
 	Version string   `help:"Version of FHIR: stu3 or r4." default:"stu3"`
-	Send    bool     `help:"Apply the rules for sending, too: no BSN, nothing that a provider does not take."`
+	Send    bool     `help:"Apply the rules for sending too: no BSN, nothing that a provider does not accept."`
 	JSON    bool     `help:"Print an OperationOutcome for each file."`
 }
 
@@ -27,19 +27,19 @@ func (fhirCheck) Help() string {
 
   carrel fhir check --send observation.json bundle.json
 
-A line for each file that is well formed, or one for each of its faults. Nothing of
-what the files hold is repeated but names of elements and codes. It ends with 1 if
-any file is broken.`
+It prints a line for each file that is well formed, or a line for each fault. Names of
+elements and codes are printed, values of the files are not. It exits with 1 if any file
+is not well formed.`
 }
 
-// errBroken is what check ends with; the faults have been printed.
+// errBroken is the error of check after it has printed the faults.
 var errBroken = errors.New("not every file is well formed")
 
 // Run checks the files.
 func (c *fhirCheck) Run() error {
 	version, ok := fhir.ParseVersion(c.Version)
 	if !ok {
-		return fmt.Errorf("no version of FHIR is called %q: stu3 or r4", c.Version)
+		return fmt.Errorf("unknown version of FHIR %q: use stu3 or r4", c.Version)
 	}
 	broken := false
 	for _, name := range c.Files {
@@ -61,8 +61,7 @@ func (c *fhirCheck) Run() error {
 	return nil
 }
 
-// check holds a body to the structure, and to the rules for sending if they are
-// asked for.
+// check checks the structure of a body and, with --send, the rules for sending.
 func (c *fhirCheck) check(version fhir.Version, body []byte) (*fhir.Report, error) {
 	if !c.Send {
 		return fhir.Validate(version, body)
@@ -92,7 +91,7 @@ func (c *fhirCheck) print(name string, report *fhir.Report, faults *fhir.Validat
 	}
 }
 
-// summary says in a few words what a file holds.
+// summary describes the content of a file in a few words.
 func summary(r *fhir.Report) string {
 	words := []string{r.ResourceType}
 	if r.BundleType != "" {
@@ -114,7 +113,7 @@ func entries(n int) string {
 	return fmt.Sprintf("%d resources", n)
 }
 
-// readBody reads a file, or what comes in, up to what a check would refuse anyway.
+// readBody reads a file or standard input, and stops after what a check refuses anyway.
 func readBody(name string) (body []byte, err error) {
 	in := os.Stdin
 	if name != "-" {

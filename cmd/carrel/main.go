@@ -21,18 +21,18 @@ Each command has --help with an example.`
 
 type cli struct {
 	Serve             serveCmd             `cmd:"" help:"Run the server."`
-	Demo              demoCmd              `cmd:"" help:"Run server and demo clinic on this machine, to try and to develop against."`
+	Demo              demoCmd              `cmd:"" help:"Run a server and a demo clinic on this machine, for a first try and for developers."`
 	Application       applicationCmd       `cmd:"" help:"Register and list applications."`
 	Contract          contractCmd          `cmd:"" help:"Register and list what applications may ask for."`
-	Client            clientCmd            `cmd:"" help:"Authorise, push and read: the Go SDK at the command line."`
-	ProviderSimulator providerSimulatorCmd `cmd:"" help:"Run practice health-care providers on this machine, to develop against."`
+	Client            clientCmd            `cmd:"" help:"Authorise, push and read with the Go SDK."`
+	ProviderSimulator providerSimulatorCmd `cmd:"" help:"Run simulated health-care providers on this machine, for developers."`
 	FHIR              fhirCmd              `cmd:"" name:"fhir" help:"Check FHIR resources before they are pushed to a provider."`
 	Bench             benchCmd             `cmd:"" help:"Measure durable pushes per second on this machine."`
-	Version           versionCmd           `cmd:"" help:"Print the version, the commit and the Go version of this build."`
+	Version           versionCmd           `cmd:"" help:"Print the version, commit and Go version."`
 }
 
 func main() {
-	// SIGTERM and Ctrl-C end what runs in good order; a second one ends it at once.
+	// The first SIGTERM or Ctrl-C shuts down gracefully, a second one kills the process.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)

@@ -38,8 +38,10 @@ func transfer(b *testing.B, files int, size int64) {
 	for b.Loop() {
 		began := time.Now()
 		atOnce(b, files, func(n int) error {
-			return c.writer.Push(b.Context(), digime.PushInput{Data: pieces.reader(size), MIMEType: "application/octet-stream",
-				AccountID: "bench", Reference: []string{fmt.Sprint(n)}})
+			return c.writer.Push(b.Context(), digime.PushInput{
+				Data: pieces.reader(size), MIMEType: "application/octet-stream",
+				AccountID: "bench", Reference: []string{fmt.Sprint(n)},
+			})
 		})
 		pushed := time.Since(began)
 		session, err := c.reader.StartSession(b.Context(), digime.SessionOptions{})
@@ -102,7 +104,7 @@ func atOnce(b *testing.B, n int, f func(int) error) {
 	}
 }
 
-// peakMemory is the most memory that the process has had resident, in MiB.
+// peakMemory returns the peak resident memory of the process, in MiB.
 func peakMemory(b *testing.B, p *process) float64 {
 	b.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
@@ -120,7 +122,7 @@ func peakMemory(b *testing.B, p *process) float64 {
 	return kib / 1024
 }
 
-// pieces makes contents of any length from one random mebibyte, at no cost.
+// pieces gives contents of any length by repeating one random mebibyte.
 type pieces struct{ one []byte }
 
 func newPieces() pieces {

@@ -15,19 +15,19 @@ import (
 	"github.com/carrelhq/carrel/internal/simulator"
 )
 
-// What TestNothingIsSpilled plants: a citizen number, and words that stand in no other
-// place.
+// What TestNoSecretsLeak looks for: a citizen service number, and words that occur nowhere
+// else.
 const (
 	plantedBSN    = "999911120"
 	plantedWords  = "zeldzame-oogziekte-van-geplant"
 	plantedNumber = "1234.56789"
 )
 
-// TestNothingIsSpilled runs a server through all that can become of a push to a
-// provider, and then looks for what must not be found: no token or code of anybody's, no
-// citizen number and nothing of a resource may stand in the log, in an error, in the
-// chain log, or anywhere in what the server keeps.
-func TestNothingIsSpilled(t *testing.T) {
+// TestNoSecretsLeak takes a server through every outcome of a push to a provider. No token
+// or code, no citizen service number and nothing of a resource may be in the log, in an
+// error, in the chain log, or in a file of the server.
+func TestNoSecretsLeak(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
 	c := newCourier(t, data, filepath.Join(data, "carrel.db"))
 	chain := filepath.Join(t.TempDir(), "chain.log")
@@ -46,25 +46,32 @@ func TestNothingIsSpilled(t *testing.T) {
 		if err != nil {
 			told = append(told, err.Error())
 			var e *digime.Error
-			if errors.As(err, &e) && errors.Is(err, digime.ErrValidation) { // another's outcome may repeat what was sent
+			if errors.As(err, &e) && errors.Is(err, digime.ErrValidation) {
+				// A provider's outcome may repeat what was sent; ours must not.
 				told = append(told, string(e.Outcome))
 			}
 		}
 		return err
 	}
-	if err := push(simulator.ResourceOK, planted(map[string]any{"system": "http://fhir.nl/fhir/NamingSystem/bsn", "value": plantedBSN})); !errors.Is(err, digime.ErrValidation) {
+	bsn := map[string]any{"system": "http://fhir.nl/fhir/NamingSystem/bsn", "value": plantedBSN}
+	if err := push(simulator.ResourceOK, planted(bsn)); !errors.Is(err, digime.ErrValidation) {
 		t.Errorf("a citizen number: %v", err)
 	}
 	for _, broken := range []string{
-		`{"resourceType":"Observation","status":"` + plantedWords + `","code":{"text":"` + plantedWords + `"},"valueQuantity":{"value":"` + plantedNumber + `"}}`,
-		`{"resourceType":"Observation","` + plantedBSN + `":1,"subject":{"reference":"` + plantedWords + ` ` + plantedBSN + `"}`,
+		`{"resourceType":"Observation","status":"` + plantedWords + `","code":{"text":"` + plantedWords + `"},` +
+			`"valueQuantity":{"value":"` + plantedNumber + `"}}`,
+		`{"resourceType":"Observation","` + plantedBSN + `":1,` +
+			`"subject":{"reference":"` + plantedWords + ` ` + plantedBSN + `"}`,
 	} {
 		if err := push(simulator.ResourceOK, json.RawMessage(broken)); err == nil {
 			t.Error("a broken resource was taken")
 		}
 	}
-	for _, mode := range []simulator.ResourceMode{simulator.ResourceOK, simulator.ResourceUnprocessable, simulator.ResourceFiled500, simulator.ResourceCutAfter,
-		simulator.ResourceEndless, simulator.ResourceHTML, simulator.ResourceBusy, simulator.ResourceUnauthorized, simulator.ResourceOK} {
+	for _, mode := range []simulator.ResourceMode{
+		simulator.ResourceOK, simulator.ResourceUnprocessable, simulator.ResourceFiled500, simulator.ResourceCutAfter,
+		simulator.ResourceEndless, simulator.ResourceHTML, simulator.ResourceBusy, simulator.ResourceUnauthorized,
+		simulator.ResourceOK,
+	} {
 		err := push(mode, planted(nil))
 		t.Logf("%q: %v", mode, err)
 	}
@@ -74,7 +81,8 @@ func TestNothingIsSpilled(t *testing.T) {
 	token := c.user.Token()
 	c.process.kill()
 
-	secrets := append(c.sim.Secrets(), token.AccessToken.Value.Reveal(), token.RefreshToken.Value.Reveal(), c.person.Password, plantedBSN, plantedWords, plantedNumber)
+	secrets := append(c.sim.Secrets(), token.AccessToken.Value.Reveal(), token.RefreshToken.Value.Reveal(),
+		c.person.Password, plantedBSN, plantedWords, plantedNumber)
 	if len(secrets) < 10 {
 		t.Fatalf("only %d secrets to look for", len(secrets))
 	}
@@ -102,7 +110,7 @@ func TestNothingIsSpilled(t *testing.T) {
 	}
 }
 
-// planted is an observation with what must not be found.
+// planted is an observation with the planted words.
 func planted(identifier map[string]any) map[string]any {
 	r := resourceOf(plantedWords+"-run", false).(map[string]any)
 	r["comment"] = plantedWords
@@ -113,7 +121,7 @@ func planted(identifier map[string]any) map[string]any {
 	return r
 }
 
-// search looks for each of the secrets, as it is, in an address, in JSON, and in base64.
+// search looks for each of the secrets: as it is, in URL, JSON and base64 encoding.
 func search(t *testing.T, where string, text []byte, secrets []string) {
 	t.Helper()
 	for i, s := range secrets {

@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 )
 
-// printJSON prints one value for a program.
+// printJSON prints a value as JSON.
 func printJSON(v any) error {
 	encoder := json.NewEncoder(os.Stdout)
 	encoder.SetIndent("", "  ")
@@ -15,7 +15,7 @@ func printJSON(v any) error {
 	return encoder.Encode(v)
 }
 
-// views is what is printed of each of a list; never nil, so that JSON has an array.
+// views converts each element of a list for printing. The result is never nil, so that JSON has an array.
 func views[T, V any](list []T, view func(T) V) []V {
 	out := make([]V, 0, len(list))
 	for _, t := range list {
@@ -24,7 +24,7 @@ func views[T, V any](list []T, view func(T) V) []V {
 	return out
 }
 
-// printTable prints a list for a person.
+// printTable prints a list as a table with a row for each element.
 func printTable[V any](list []V, head string, row func(V) string) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, head)

@@ -15,26 +15,26 @@ import (
 	"github.com/carrelhq/carrel/internal/server"
 )
 
-// providerFlags connect a server with providers: those of MedMij's network, and plain FHIR
+// providerFlags are the settings of providers: those of MedMij's network, and plain FHIR
 // servers.
 type providerFlags struct {
-	MedMijClientID    string            `name:"medmij-client-id" help:"Host name of this node on MedMij's OAuth client list. Without it, the server is not part of MedMij." env:"CARREL_MEDMIJ_CLIENT_ID"`
-	MedMijLists       string            `name:"medmij-lists" help:"Address of MedMij's lists, with %s for the name of a list. Default: MedMij's own." env:"CARREL_MEDMIJ_LISTS"`
+	MedMijClientID    string            `name:"medmij-client-id" help:"Host name of this node on MedMij's OAuth client list. Without it, MedMij is off." env:"CARREL_MEDMIJ_CLIENT_ID"`
+	MedMijLists       string            `name:"medmij-lists" help:"URL of MedMij's lists, with %s for the name of a list. Default: MedMij's own." env:"CARREL_MEDMIJ_LISTS"`
 	MedMijCert        string            `name:"medmij-cert" help:"Client certificate chain of this node in PEM (PKIoverheid G1 private)." env:"CARREL_MEDMIJ_CERT" type:"path"`
 	MedMijKey         string            `name:"medmij-key" help:"Private key of the client certificate." env:"CARREL_MEDMIJ_KEY" type:"path"`
-	MedMijRoots       string            `name:"medmij-roots" help:"Certificates in PEM that providers' servers are trusted by, and no others." env:"CARREL_MEDMIJ_ROOTS" type:"path"`
-	MedMijListRoots   string            `name:"medmij-list-roots" help:"Certificates in PEM that the list server is trusted by. Default: those of --medmij-roots." env:"CARREL_MEDMIJ_LIST_ROOTS" type:"path"`
+	MedMijRoots       string            `name:"medmij-roots" help:"Root certificates in PEM of providers' servers; no others are trusted." env:"CARREL_MEDMIJ_ROOTS" type:"path"`
+	MedMijListRoots   string            `name:"medmij-list-roots" help:"Root certificates in PEM of the list server. Default: those of --medmij-roots." env:"CARREL_MEDMIJ_LIST_ROOTS" type:"path"`
 	MedMijRefresh     time.Duration     `name:"medmij-refresh" help:"How often the lists are fetched." default:"15m" env:"CARREL_MEDMIJ_REFRESH"`
-	MedMijServices    []string          `name:"medmij-services" help:"Data services that can be sent to." default:"53,57,60" env:"CARREL_MEDMIJ_SERVICES"`
-	MedMijSystemRoles map[string]string `name:"medmij-system-roles" help:"System role to send to, by data service, for providers that list several: 53=CODE. Several are parted by ;" env:"CARREL_MEDMIJ_SYSTEM_ROLES"`
-	MedMijDirectory   string            `name:"medmij-directory" help:"JSON file with the names that people know providers by; docs/catalogue.md." env:"CARREL_MEDMIJ_DIRECTORY" type:"path"`
-	LoopbackProviders bool              `name:"loopback-providers" help:"Accept providers on this machine: for the simulator only." env:"CARREL_LOOPBACK_PROVIDERS"`
-	FHIRServers       string            `name:"fhir-servers" help:"JSON file of plain FHIR servers that can be sent to; docs/providers.md." env:"CARREL_FHIR_SERVERS" type:"path"`
+	MedMijServices    []string          `name:"medmij-services" help:"Ids of the data services to send to." default:"53,57,60" env:"CARREL_MEDMIJ_SERVICES"`
+	MedMijSystemRoles map[string]string `name:"medmij-system-roles" help:"System role for each data service, for providers that list several: 53=CODE;57=CODE." env:"CARREL_MEDMIJ_SYSTEM_ROLES"`
+	MedMijDirectory   string            `name:"medmij-directory" help:"JSON file with the names of providers; docs/catalogue.md." env:"CARREL_MEDMIJ_DIRECTORY" type:"path"`
+	LoopbackProviders bool              `name:"loopback-providers" help:"Accept providers on this machine; for the simulator only." env:"CARREL_LOOPBACK_PROVIDERS"`
+	FHIRServers       string            `name:"fhir-servers" help:"JSON file of plain FHIR servers; docs/providers.md." env:"CARREL_FHIR_SERVERS" type:"path"`
 	MedMijLog         string            `name:"medmij-log" help:"File for the chain log of MedMij's Logging interface, as JSON lines. Default: none." env:"CARREL_MEDMIJ_LOG" type:"path"`
 }
 
-// open reads what the flags name into the server's configuration. Done closes the chain
-// log.
+// open reads the files that the flags name into the configuration of the server. The
+// function done closes the chain log.
 func (f *providerFlags) open(data string, into *server.Config) (done func() error, err error) {
 	done = func() error { return nil }
 	into.LoopbackProviders = f.LoopbackProviders
@@ -50,12 +50,14 @@ func (f *providerFlags) open(data string, into *server.Config) (done func() erro
 	}
 	if f.MedMijClientID == "" {
 		if f.MedMijCert+f.MedMijKey+f.MedMijLists+f.MedMijRoots+f.MedMijListRoots+f.MedMijLog != "" {
-			return done, errors.New("--medmij-client-id is missing, so the other MedMij settings would do nothing")
+			return done, errors.New("--medmij-client-id is missing: without it the other MedMij settings do nothing")
 		}
 		return done, nil
 	}
-	config := &medmij.Config{ListURL: f.MedMijLists, ClientID: f.MedMijClientID, CacheFolder: filepath.Join(data, "medmij"),
-		UpdateInterval: f.MedMijRefresh, Services: f.MedMijServices, SystemRoles: f.MedMijSystemRoles}
+	config := &medmij.Config{
+		ListURL: f.MedMijLists, ClientID: f.MedMijClientID, CacheFolder: filepath.Join(data, "medmij"),
+		UpdateInterval: f.MedMijRefresh, Services: f.MedMijServices, SystemRoles: f.MedMijSystemRoles,
+	}
 	into.MedMij = config
 	for _, file := range []struct {
 		flag, path string
@@ -69,7 +71,7 @@ func (f *providerFlags) open(data string, into *server.Config) (done func() erro
 	} {
 		if file.path == "" {
 			if file.needed {
-				return done, fmt.Errorf("%s is missing: providers and this server show each other certificates", file.flag)
+				return done, fmt.Errorf("%s is missing: providers and this server use mutual TLS", file.flag)
 			}
 			continue
 		}

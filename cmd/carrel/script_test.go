@@ -7,8 +7,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/demo"
-	"github.com/carrelhq/carrel/internal/server/servertest"
 	"github.com/carrelhq/carrel/internal/simulator"
 	"github.com/carrelhq/carrel/internal/testenv"
 )
@@ -56,8 +56,8 @@ func TestScripts(t *testing.T) {
 // server.
 type world struct {
 	testing.TB
-	server *servertest.Server
-	person *demo.Walker
+	server *carreltest.World
+	person *carreltest.Visitor
 }
 
 type worldKey struct{}
@@ -78,13 +78,12 @@ func arguments(ts *testscript.TestScript, neg bool, args []string, least, most i
 func startServer(ts *testscript.TestScript, neg bool, args []string) {
 	arguments(ts, neg, args, 0, 1)
 	w := worldOf(ts)
-	start := servertest.Start
+	start := carreltest.Serve
 	if len(args) == 1 {
-		start = servertest.StartWithProviders
+		start = carreltest.ServeWithSimulator
 	}
 	w.server = start(w)
-	w.person = w.server.Person()
-	w.person.Provider = "De Linde"
+	w.person = w.server.Visitor()
 	c, err := demo.Register(w.Context(), w.server.Clients, w.server.URL, "http://"+freeAddress(w)+"/callback", "")
 	ts.Check(err)
 	path := ts.MkAbs("demo.json")
@@ -102,11 +101,11 @@ func controlProvider(ts *testscript.TestScript, neg bool, args []string) {
 	s := worldOf(ts).server
 	switch args = append(args, ""); args[0] {
 	case "resource":
-		s.Providers.SetBehaviour(provider, simulator.Behaviour{Resource: simulator.ResourceMode(args[1])})
+		s.Simulator.SetBehaviour(provider, simulator.Behaviour{Resource: simulator.ResourceMode(args[1])})
 	case "revoke":
-		s.Providers.Revoke(provider)
+		s.Simulator.Revoke(provider)
 	case "filed":
-		checkCount(ts, args[1], len(s.Providers.Filed()))
+		checkCount(ts, args[1], len(s.Simulator.Filed()))
 	default:
 		ts.Fatalf("unknown subcommand %s", args[0])
 	}

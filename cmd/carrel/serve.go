@@ -18,12 +18,12 @@ import (
 	"github.com/carrelhq/carrel/internal/server"
 )
 
-// stores are the settings that say where things are kept; every command that opens
-// them takes the same ones.
+// stores are the settings of where data is stored. Every command that opens the stores
+// has them.
 type stores struct {
 	Data          string `help:"Folder for the database, large contents and the master keys." default:"carrel-data" env:"CARREL_DATA" type:"path"`
 	Database      string `help:"postgres://… URL, or the path of a SQLite file. Default: carrel.db in the data folder." env:"CARREL_DATABASE"`
-	MasterKeyFile string `help:"File of the master keys; made if it is missing. Default: master.key in the data folder; better kept elsewhere." env:"CARREL_MASTER_KEY_FILE" type:"path"`
+	MasterKeyFile string `help:"File of the master keys, created if missing; better elsewhere. Default: master.key in the data folder." env:"CARREL_MASTER_KEY_FILE" type:"path"`
 }
 
 func (s *stores) database() string {
@@ -40,7 +40,7 @@ func (s *stores) masterKeyFile() string {
 	return filepath.Join(s.Data, "master.key")
 }
 
-// prepare makes the data folder, for its owner only.
+// prepare creates the data folder, for its owner only.
 func (s *stores) prepare() error {
 	if err := os.MkdirAll(s.Data, 0o700); err != nil {
 		return fmt.Errorf("make data folder: %w", err)
@@ -52,21 +52,21 @@ type serveCmd struct {
 	stores
 	providerFlags
 	Listen              string        `help:"Address to listen on." default:"127.0.0.1:8080" env:"CARREL_LISTEN"`
-	PublicURL           string        `help:"Where people and applications reach this server, for example https://library.example.org. Default: http:// and the address." env:"CARREL_PUBLIC_URL"`
-	Operator            string        `help:"Your name, as the pages say who runs the site." default:"This Carrel" env:"CARREL_OPERATOR"`
+	PublicURL           string        `help:"Public URL of this server, such as https://library.example.org. Default: http:// and the address." env:"CARREL_PUBLIC_URL"`
+	Operator            string        `help:"Your name; the pages say who runs the site." default:"This Carrel" env:"CARREL_OPERATOR"`
 	TLSCert             string        `help:"Certificate chain in PEM. Without it, put a TLS proxy in front." env:"CARREL_TLS_CERT" type:"path"`
 	TLSKey              string        `help:"Private key of the certificate." env:"CARREL_TLS_KEY" type:"path"`
 	BehindProxy         bool          `help:"Take visitors' addresses from X-Forwarded-For. Only behind a proxy that sets it." env:"CARREL_BEHIND_PROXY"`
-	AccessTokenLifetime time.Duration `help:"How long an access token is good." default:"24h" env:"CARREL_ACCESS_TOKEN_LIFETIME"`
-	GrantLifetime       time.Duration `name:"refresh-token-lifetime" help:"How long a consent and its refresh token are good, where the contract does not say." default:"4320h" env:"CARREL_REFRESH_TOKEN_LIFETIME"`
-	DeleteWait          time.Duration `help:"How long a deleted library can be brought back." default:"168h" env:"CARREL_DELETE_WAIT"`
+	AccessTokenLifetime time.Duration `help:"Lifetime of an access token." default:"24h" env:"CARREL_ACCESS_TOKEN_LIFETIME"`
+	GrantLifetime       time.Duration `name:"refresh-token-lifetime" help:"Lifetime of a consent and its refresh token, if the contract does not say." default:"4320h" env:"CARREL_REFRESH_TOKEN_LIFETIME"`
+	DeleteWait          time.Duration `help:"How long a deleted library can be restored." default:"168h" env:"CARREL_DELETE_WAIT"`
 	MaxFileSize         int64         `help:"Largest file that may be pushed, in bytes; 0 for no limit." default:"0" env:"CARREL_MAX_FILE_SIZE"`
-	Closed              bool          `help:"Make no new libraries." env:"CARREL_CLOSED"`
-	Catalogue           string        `help:"JSON file of the sources and services that people can connect, in place of the one that comes along; docs/catalogue.md." env:"CARREL_CATALOGUE" type:"path"`
-	DeliveryTimeout     time.Duration `help:"How long one attempt to deliver to a provider may take; MedMij gives a provider 60 seconds." default:"65s" env:"CARREL_DELIVERY_TIMEOUT"`
-	DeliveryRetry       time.Duration `help:"About how long after a failed attempt the next one is made; it doubles up to 15 minutes." default:"5s" env:"CARREL_DELIVERY_RETRY"`
-	DeliveryKeep        time.Duration `help:"How long a resource is tried to be delivered to a provider." default:"24h" env:"CARREL_DELIVERY_KEEP"`
-	LogFormat           string        `help:"text or json." enum:"text,json" default:"text" env:"CARREL_LOG_FORMAT"`
+	Closed              bool          `help:"Refuse new libraries." env:"CARREL_CLOSED"`
+	Catalogue           string        `help:"JSON file of the sources and services that people can connect; docs/catalogue.md. Default: the built-in one." env:"CARREL_CATALOGUE" type:"path"`
+	DeliveryTimeout     time.Duration `help:"Time limit of an attempt to deliver to a provider; MedMij gives a provider 60 seconds." default:"65s" env:"CARREL_DELIVERY_TIMEOUT"`
+	DeliveryRetry       time.Duration `help:"Time until a failed attempt is repeated, about; it doubles up to 15 minutes." default:"5s" env:"CARREL_DELIVERY_RETRY"`
+	DeliveryKeep        time.Duration `help:"How long delivery of a resource is attempted." default:"24h" env:"CARREL_DELIVERY_KEEP"`
+	LogFormat           string        `help:"Format of the log: text or json." enum:"text,json" default:"text" env:"CARREL_LOG_FORMAT"`
 }
 
 // Help is what --help adds.
@@ -76,7 +76,7 @@ func (serveCmd) Help() string {
   carrel serve --public-url https://library.example.org --data /var/lib/carrel \
       --master-key-file /etc/carrel/master.key --operator "Example Hosting"
 
-The master keys may also come as text in CARREL_MASTER_KEYS. Every setting is in docs/operating.md.`
+CARREL_MASTER_KEYS can have the text of the master keys, in place of a file. docs/operating.md has every setting.`
 }
 
 // Run serves until the context ends.
@@ -103,7 +103,9 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 		Keyring: c.masterKeyFile(), MasterKeys: []byte(os.Getenv("CARREL_MASTER_KEYS")), Operator: c.Operator,
 		AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime, DeleteWait: c.DeleteWait,
 		MaxFileSize: c.MaxFileSize, Closed: c.Closed, BehindProxy: c.BehindProxy, Log: log, Catalogue: c.Catalogue,
-		Deliveries: delivery.QueueConfig{AttemptTimeout: c.DeliveryTimeout, FirstRetry: c.DeliveryRetry, Lifetime: c.DeliveryKeep},
+		Deliveries: delivery.QueueConfig{
+			AttemptTimeout: c.DeliveryTimeout, FirstRetry: c.DeliveryRetry, Lifetime: c.DeliveryKeep,
+		},
 	}
 	done, err := c.providerFlags.open(c.Data, &config)
 	if err != nil {
@@ -119,7 +121,7 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	return errors.Join(s.Serve(ctx, l, secure), s.Close())
 }
 
-// urlOf is the address of a listener as somebody on this machine reaches it.
+// urlOf returns the URL of a listener as seen from this machine.
 func urlOf(a net.Addr) string {
 	if t, ok := a.(*net.TCPAddr); ok && t.IP.IsUnspecified() {
 		return fmt.Sprintf("http://127.0.0.1:%d", t.Port)
@@ -150,12 +152,12 @@ func newLog(format string) *slog.Logger {
 
 // Settings of the Go runtime for a small server; GOMAXPROCS and GOGC override them.
 const (
-	// fewCores is up to how many cores one thread more helps: one of them mostly waits
-	// for SQLite's disk and would keep its place from the others (measured: 15 to 30 %
-	// more pushes on two cores).
+	// fewCores is the largest number of cores at which one more thread helps: one thread
+	// mostly waits for SQLite's disk, and would block another (measured: 15 to 30 % more
+	// pushes on two cores).
 	fewCores = 4
-	// gcPercent holds memory to 1.5 times what is in use rather than twice, so that
-	// twenty large files at once fit into 64 MiB; it costs about 1 % of a push.
+	// gcPercent limits memory to 1.5 times what is in use, instead of twice, so that
+	// twenty large files at once fit into 64 MiB. It costs about 1 % of a push.
 	gcPercent = 50
 )
 

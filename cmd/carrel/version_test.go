@@ -27,7 +27,10 @@ func TestVersionOf(t *testing.T) {
 			"carrel v1.2.3 (revision 5a671c0d0b9c, 2026-11-29T06:27:00Z, " + build + ")",
 		},
 		"a changed source": {
-			&debug.BuildInfo{Main: debug.Module{Version: "v1.2.4-0.20261129062700-5a671c0d0b9c+dirty"}, Settings: stamp("true")},
+			&debug.BuildInfo{
+				Main:     debug.Module{Version: "v1.2.4-0.20261129062700-5a671c0d0b9c+dirty"},
+				Settings: stamp("true"),
+			},
 			"carrel v1.2.4-0.20261129062700-5a671c0d0b9c+dirty " +
 				"(revision 5a671c0d0b9c, modified, 2026-11-29T06:27:00Z, " + build + ")",
 		},

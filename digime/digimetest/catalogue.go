@@ -13,19 +13,19 @@ import (
 
 // defaultSources are a hospital to read from and a practice to push to.
 func defaultSources() []digime.Source {
-	source := func(id digime.SourceID, name string, kind digime.SourceTypeInfo) digime.Source {
+	source := func(id digime.SourceID, name string, number int, kind digime.SourceType) digime.Source {
 		return digime.Source{
 			ID: id, Name: name, Status: digime.SourceApproved, Onboardable: true,
 			Service:    digime.Service{ID: 900001, Name: "FHIR", Status: digime.SourceApproved},
 			Categories: []digime.Category{{ID: 2, Name: "Medical"}},
 			Countries:  []digime.Country{{ID: 528, Name: "Netherlands", Code: "nl"}},
 			Platforms:  []digime.Platform{{ID: 900001, Name: "Web"}},
-			Types:      []digime.SourceTypeInfo{kind},
+			Types:      []digime.SourceTypeInfo{{ID: number, Name: string(kind), Reference: kind}},
 		}
 	}
 	return []digime.Source{
-		source(900101, "Test hospital", digime.SourceTypeInfo{ID: wire.TypePull, Name: "pull", Reference: digime.SourcePull}),
-		source(900201, "Test practice", digime.SourceTypeInfo{ID: wire.TypePush, Name: "push", Reference: digime.SourcePush}),
+		source(900101, "Test hospital", wire.TypePull, digime.SourcePull),
+		source(900201, "Test practice", wire.TypePush, digime.SourcePush),
 	}
 }
 
@@ -39,7 +39,9 @@ func (l *Library) listSources(w http.ResponseWriter, r *http.Request, _ caller) 
 	found := []digime.Source{}
 	l.mu.Lock()
 	for _, s := range l.sources {
-		byType := slices.ContainsFunc(s.Types, func(t digime.SourceTypeInfo) bool { return slices.Contains(f.Type.ID, t.ID) })
+		byType := slices.ContainsFunc(s.Types, func(t digime.SourceTypeInfo) bool {
+			return slices.Contains(f.Type.ID, t.ID)
+		})
 		if strings.Contains(strings.ToLower(s.Name), strings.ToLower(q.Query.QueryString)) &&
 			(len(f.ID) == 0 || slices.Contains(f.ID, int(s.ID))) && (byType || len(s.Types) == 0) {
 			found = append(found, s)

@@ -14,28 +14,50 @@ type Endpoint string
 
 // The endpoints, and the calls that use them.
 const (
-	EndpointAuthorize        Endpoint = "oauth/authorize"                                     // Authorize
-	EndpointToken            Endpoint = "oauth/token"                                         // Exchange, Refresh
-	EndpointTokenReference   Endpoint = "oauth/token/reference"                               // Reauthorize and the like
-	EndpointAccountReference Endpoint = "reference"                                           // ReauthorizeAccount
-	EndpointKeys             Endpoint = "jwks/oauth"                                          // after each of these
-	EndpointContract         Endpoint = "permission-access/contract"                          // GetDetails
-	EndpointPush             Endpoint = "permission-access/import"                            // Push
-	EndpointPushToProvider   Endpoint = "permission-access/import/h:accountId/fhir/{version}" // PushToProvider
-	EndpointDeliveries       Endpoint = "permission-access/deliveries"                        // ListDeliveries
-	EndpointDelivery         Endpoint = "permission-access/deliveries/{delivery}"             // GetDelivery
-	EndpointSession          Endpoint = "permission-access/trigger"                           // StartSession
-	EndpointFiles            Endpoint = "permission-access/query/{session}"                   // ListFiles, Files
-	EndpointFile             Endpoint = "permission-access/query/{session}/{file}"            // OpenFile, GetFileMetadata
-	EndpointAccounts         Endpoint = "permission-access/accounts"                          // ListAccounts
-	EndpointRevokeAccount    Endpoint = "permission-access/revoke/h:accountId"                // RevokeAccountURL
-	EndpointDeleteAccount    Endpoint = "permission-access/service/h:accountId"               // DeleteAccount
-	EndpointUser             Endpoint = "user"                                                // DeleteUser
-	EndpointSources          Endpoint = "discovery/sources"                                   // ListSources, Sources
-	EndpointCategories       Endpoint = "discovery/categories"                                // ListCategories
-	EndpointCountries        Endpoint = "discovery/countries"                                 // ListCountries
-	EndpointPlatforms        Endpoint = "discovery/platforms"                                 // ListPlatforms
-	EndpointSampleDataSets   Endpoint = "permission-access/sample/datasets/{source}"          // ListSampleDataSets
+	// EndpointAuthorize: Authorize uses it.
+	EndpointAuthorize Endpoint = "oauth/authorize"
+	// EndpointToken: Exchange and Refresh use it.
+	EndpointToken Endpoint = "oauth/token"
+	// EndpointTokenReference: Reauthorize, ReauthorizeAccount and OnboardService use it.
+	EndpointTokenReference Endpoint = "oauth/token/reference"
+	// EndpointAccountReference: ReauthorizeAccount uses it.
+	EndpointAccountReference Endpoint = "reference"
+	// EndpointKeys: Each of the calls before uses it to verify the response.
+	EndpointKeys Endpoint = "jwks/oauth"
+	// EndpointContract: GetDetails uses it.
+	EndpointContract Endpoint = "permission-access/contract"
+	// EndpointPush: Push uses it.
+	EndpointPush Endpoint = "permission-access/import"
+	// EndpointPushToProvider: PushToProvider uses it.
+	EndpointPushToProvider Endpoint = "permission-access/import/h:accountId/fhir/{version}"
+	// EndpointDeliveries: ListDeliveries uses it.
+	EndpointDeliveries Endpoint = "permission-access/deliveries"
+	// EndpointDelivery: GetDelivery uses it.
+	EndpointDelivery Endpoint = "permission-access/deliveries/{delivery}"
+	// EndpointSession: StartSession uses it.
+	EndpointSession Endpoint = "permission-access/trigger"
+	// EndpointFiles: ListFiles and Files use it.
+	EndpointFiles Endpoint = "permission-access/query/{session}"
+	// EndpointFile: OpenFile and GetFileMetadata use it.
+	EndpointFile Endpoint = "permission-access/query/{session}/{file}"
+	// EndpointAccounts: ListAccounts uses it.
+	EndpointAccounts Endpoint = "permission-access/accounts"
+	// EndpointRevokeAccount: RevokeAccountURL uses it.
+	EndpointRevokeAccount Endpoint = "permission-access/revoke/h:accountId"
+	// EndpointDeleteAccount: DeleteAccount uses it.
+	EndpointDeleteAccount Endpoint = "permission-access/service/h:accountId"
+	// EndpointUser: DeleteUser uses it.
+	EndpointUser Endpoint = "user"
+	// EndpointSources: ListSources and Sources use it.
+	EndpointSources Endpoint = "discovery/sources"
+	// EndpointCategories: ListCategories uses it.
+	EndpointCategories Endpoint = "discovery/categories"
+	// EndpointCountries: ListCountries uses it.
+	EndpointCountries Endpoint = "discovery/countries"
+	// EndpointPlatforms: ListPlatforms uses it.
+	EndpointPlatforms Endpoint = "discovery/platforms"
+	// EndpointSampleDataSets: ListSampleDataSets uses it.
+	EndpointSampleDataSets Endpoint = "permission-access/sample/datasets/{source}"
 )
 
 // A Failure replaces the response to one request. next makes the response that it replaces.

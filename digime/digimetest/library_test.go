@@ -61,7 +61,8 @@ func TestLibraryReturnsWhatWasPushed(t *testing.T) {
 	if n != 1 {
 		t.Errorf("%d files", n)
 	}
-	if _, err := l.User(l.WriteContract).StartSession(ctx, digime.SessionOptions{}); !errors.Is(err, digime.ErrInsufficientScope) {
+	_, err = l.User(l.WriteContract).StartSession(ctx, digime.SessionOptions{})
+	if !errors.Is(err, digime.ErrInsufficientScope) {
 		t.Errorf("reading with a write contract: %v", err)
 	}
 	if err := l.User(l.ReadContract).Push(ctx, digime.PushInput{
@@ -125,7 +126,8 @@ func TestPersonAllowsAndDenies(t *testing.T) {
 		t.Fatal(err)
 	}
 	var failed *digime.CallbackError
-	if _, err := auth.ParseCallback(back.Query()); !errors.As(err, &failed) || failed.Code != digime.CallbackUserCancel {
+	_, err = auth.ParseCallback(back.Query())
+	if !errors.As(err, &failed) || failed.Code != digime.CallbackUserCancel {
 		t.Errorf("error %v, want CallbackUserCancel", err)
 	}
 }
@@ -133,7 +135,8 @@ func TestPersonAllowsAndDenies(t *testing.T) {
 // A browser that follows redirects needs no function call: the pages allow everything.
 func TestPagesAllow(t *testing.T) {
 	l := start(t)
-	auth, err := contract(t, l, l.WriteContract).Authorize(t.Context(), digime.AuthorizeOptions{RedirectURL: l.RedirectURL})
+	options := digime.AuthorizeOptions{RedirectURL: l.RedirectURL}
+	auth, err := contract(t, l, l.WriteContract).Authorize(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +183,8 @@ func TestFailures(t *testing.T) {
 			l.FailNext(digimetest.EndpointAccounts, digimetest.CutBody())
 		}, digime.ErrInvalidResponse, 1},
 		"an error": {func(l *digimetest.Library) {
-			l.FailNext(digimetest.EndpointAccounts, digimetest.Refuse(digime.Error{Code: digime.CodeNotFound, Status: 404}))
+			refused := digime.Error{Code: digime.CodeNotFound, Status: 404}
+			l.FailNext(digimetest.EndpointAccounts, digimetest.Refuse(refused))
 		}, digime.ErrNotFound, 1},
 		"another endpoint's failure": {func(l *digimetest.Library) {
 			l.FailNext(digimetest.EndpointPush, digimetest.LoginPage())
@@ -233,7 +237,8 @@ func TestLibraryVerifiesRequests(t *testing.T) {
 		t.Errorf("an unknown contract: error %v", err)
 	}
 	read := contract(t, l, l.ReadContract)
-	if _, err := read.User(l.Token(l.WriteContract)).ListAccounts(t.Context()); !errors.Is(err, digime.ErrInvalidToken) {
+	_, err = read.User(l.Token(l.WriteContract)).ListAccounts(t.Context())
+	if !errors.Is(err, digime.ErrInvalidToken) {
 		t.Errorf("a token of another contract: error %v", err)
 	}
 	options := digime.AuthorizeOptions{RedirectURL: "https://elsewhere.example/"}

@@ -224,6 +224,7 @@ func (l *Library) newToken(contract, refresh string) wire.TokenClaims {
 	return wire.TokenClaims{
 		AccessToken:  wire.TokenValue{Value: access, ExpiresOn: wire.SecondsOf(now.Add(24 * time.Hour))},
 		RefreshToken: wire.TokenValue{Value: refresh, ExpiresOn: wire.SecondsOf(now.Add(180 * 24 * time.Hour))},
-		Subject:      "person-1", ConsentID: "consent-1", Identifier: wire.Identifier{ID: "person-1"}, TokenType: "Bearer",
+		Subject:      "person-1", ConsentID: "consent-1",
+		Identifier: wire.Identifier{ID: "person-1"}, TokenType: "Bearer",
 	}
 }

@@ -65,7 +65,8 @@ func (l *Library) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // record remembers the request. It reads a JSON body and puts it back.
 func (l *Library) record(endpoint Endpoint, r *http.Request) {
 	seen := Request{
-		Endpoint: endpoint, Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Header: r.Header.Clone(),
+		Endpoint: endpoint, Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
+		Header: r.Header.Clone(),
 	}
 	if len(r.TransferEncoding) > 0 {
 		seen.Header.Set("Transfer-Encoding", strings.Join(r.TransferEncoding, ","))

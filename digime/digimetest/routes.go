@@ -92,7 +92,8 @@ func (l *Library) push(w http.ResponseWriter, r *http.Request, c caller) error {
 	if err := json.Unmarshal(text, &metadata); err != nil {
 		return err
 	}
-	metadata.ApplicationID, metadata.ContractID = digime.ApplicationID(l.ApplicationID), digime.ContractID(c.contract.ID)
+	metadata.ApplicationID = digime.ApplicationID(l.ApplicationID)
+	metadata.ContractID = digime.ContractID(c.contract.ID)
 	metadata.CreatedAt = time.Now().Truncate(time.Millisecond)
 	l.AddFile(File{Metadata: digime.FileMetadata{Raw: &metadata}, Content: content})
 	return writeJSON(w, http.StatusOK, struct{}{})
@@ -131,7 +132,8 @@ func (l *Library) pushToProvider(w http.ResponseWriter, r *http.Request, c calle
 	}
 	now := time.Now().Truncate(time.Millisecond)
 	l.SetDelivery(digime.Delivery{
-		ID: id, AccountID: account, Provider: provider, State: digime.DeliveryDelivered, ProviderStatus: http.StatusCreated,
+		ID: id, AccountID: account, Provider: provider,
+		State: digime.DeliveryDelivered, ProviderStatus: http.StatusCreated,
 		Types: []string{resource.ResourceType}, Attempts: 1, CreatedAt: now, UpdatedAt: now, Answer: answer,
 	})
 	w.Header().Set(wire.HeaderDelivery, string(id))

@@ -50,7 +50,9 @@ type SourceQuery struct {
 }
 
 // SearchFields are the fields that can be searched.
-var SearchFields = []string{"name", "alias", "abbreviation", "medicalCenter", "practitioner", "address.city", "address.zipCode"}
+var SearchFields = []string{
+	"name", "alias", "abbreviation", "medicalCenter", "practitioner", "address.city", "address.zipCode",
+}
 
 // SourceFilter selects sources. A source matches if each list that is not empty contains its value. Without types the
 // filter selects sources of type pull, and without statuses approved ones.
@@ -338,7 +340,8 @@ func statuses(into *[]PublishedStatus) reader {
 			if json.Unmarshal(v, &n) == nil && n >= 1 && n <= len(Statuses) {
 				*status = Statuses[n-1]
 			} else if json.Unmarshal(v, status) != nil || !slices.Contains(Statuses, *status) {
-				return wrong(path, fmt.Sprintf("a list of %s, %s, %s, %s, %s", Statuses[0], Statuses[1], Statuses[2], Statuses[3], Statuses[4]))
+				return wrong(path, fmt.Sprintf("a list of %s, %s, %s, %s, %s",
+					Statuses[0], Statuses[1], Statuses[2], Statuses[3], Statuses[4]))
 			}
 		}
 		return nil

@@ -52,7 +52,8 @@ func TestEnvelopeRoundTrip(t *testing.T) {
 func TestOpenEnvelopeByteByByte(t *testing.T) {
 	key := testKey(t)
 	content := []byte("a text that is longer than one block of the cipher")
-	got, err := io.ReadAll(iotest.OneByteReader(OpenEnvelope(key, iotest.OneByteReader(bytes.NewReader(seal(t, &key.PublicKey, content))))))
+	envelope := iotest.OneByteReader(bytes.NewReader(seal(t, &key.PublicKey, content)))
+	got, err := io.ReadAll(iotest.OneByteReader(OpenEnvelope(key, envelope)))
 	if err != nil || !bytes.Equal(got, content) {
 		t.Errorf("got %q, error %v", got, err)
 	}
@@ -134,7 +135,8 @@ func TestOpenEnvelopeErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.ReadAll(OpenEnvelope(key, bytes.NewReader(append(short, make([]byte, 32)...)))); !errors.Is(err, ErrEnvelopeKey) {
+	_, err = io.ReadAll(OpenEnvelope(key, bytes.NewReader(append(short, make([]byte, 32)...))))
+	if !errors.Is(err, ErrEnvelopeKey) {
 		t.Errorf("a file key of 16 bytes: error %v, want %v", err, ErrEnvelopeKey)
 	}
 	broken := errors.New("broken pipe")
@@ -182,7 +184,8 @@ func TestSealEnvelopeErrors(t *testing.T) {
 func TestSealEnvelopeFresh(t *testing.T) {
 	key := testKey(t)
 	a, b := seal(t, &key.PublicKey, []byte("same")), seal(t, &key.PublicKey, []byte("same"))
-	if bytes.Equal(a[:wrappedKeySize], b[:wrappedKeySize]) || bytes.Equal(a[wrappedKeySize:envelopeHeader], b[wrappedKeySize:envelopeHeader]) {
+	if bytes.Equal(a[:wrappedKeySize], b[:wrappedKeySize]) ||
+		bytes.Equal(a[wrappedKeySize:envelopeHeader], b[wrappedKeySize:envelopeHeader]) {
 		t.Error("two envelopes share a key or an IV")
 	}
 }

@@ -13,25 +13,44 @@ type ErrorCode string
 
 // The codes of the protocol.
 const (
-	CodeInvalidRedirectURI         ErrorCode = "InvalidRedirectUri"         // the redirect_uri is not one of the contract's
-	CodeInvalidToken               ErrorCode = "InvalidToken"               // a token, code or verifier is unknown, used, expired or revoked
-	CodeInvalidClient              ErrorCode = "InvalidClient"              // there is no such application or contract
-	CodeInsufficientScope          ErrorCode = "InsufficientScope"          // the contract does not allow the call
-	CodeSDKInvalid                 ErrorCode = "SDKInvalid"                 // the operator does not allow the client
-	CodeSDKVersionInvalid          ErrorCode = "SDKVersionInvalid"          // the operator does not allow the version of the client
-	CodeScopeOutOfBounds           ErrorCode = "ScopeOutOfBounds"           // the session options exceed the contract
-	CodeInvalidContractDataRequest ErrorCode = "InvalidContractDataRequest" // the body does not fit the type of the contract
-	CodeValidationErrors           ErrorCode = "ValidationErrors"           // an argument is missing or malformed
-	CodeInvalidRequest             ErrorCode = "InvalidRequest"             // the nonce was used before
-	CodeNotFound                   ErrorCode = "NotFound"                   // there is no such thing, or it belongs to someone else
-	CodePayloadTooLarge            ErrorCode = "PayloadTooLarge"            // the content exceeds the limit of the operator
-	CodeTooManyRequests            ErrorCode = "TooManyRequests"            // the application sends too many requests
-	CodeServiceAuthorization       ErrorCode = "ServiceAuthorizationError"  // the permission for an account has ended
-	CodeProviderRefused            ErrorCode = "ProviderRefused"            // the provider has refused the resource
-	CodeDeliveryUnknown            ErrorCode = "DeliveryUnknown"            // it is not known whether the provider has the resource
-	CodeDeliveryExpired            ErrorCode = "DeliveryExpired"            // the resource was not delivered
-	CodeServerBusy                 ErrorCode = "ServerBusy"                 // the server has no capacity at the moment
-	CodeInternal                   ErrorCode = "InternalError"              // the server has met an error of its own
+	// CodeInvalidRedirectURI: the redirect_uri is not one of the contract's.
+	CodeInvalidRedirectURI ErrorCode = "InvalidRedirectUri"
+	// CodeInvalidToken: a token, code or verifier is unknown, used, expired or revoked.
+	CodeInvalidToken ErrorCode = "InvalidToken"
+	// CodeInvalidClient: there is no such application or contract.
+	CodeInvalidClient ErrorCode = "InvalidClient"
+	// CodeInsufficientScope: the contract does not allow the call.
+	CodeInsufficientScope ErrorCode = "InsufficientScope"
+	// CodeSDKInvalid: the operator does not allow the client.
+	CodeSDKInvalid ErrorCode = "SDKInvalid"
+	// CodeSDKVersionInvalid: the operator does not allow the version of the client.
+	CodeSDKVersionInvalid ErrorCode = "SDKVersionInvalid"
+	// CodeScopeOutOfBounds: the session options exceed the contract.
+	CodeScopeOutOfBounds ErrorCode = "ScopeOutOfBounds"
+	// CodeInvalidContractDataRequest: the body does not fit the type of the contract.
+	CodeInvalidContractDataRequest ErrorCode = "InvalidContractDataRequest"
+	// CodeValidationErrors: an argument is missing or malformed.
+	CodeValidationErrors ErrorCode = "ValidationErrors"
+	// CodeInvalidRequest: the nonce was used before.
+	CodeInvalidRequest ErrorCode = "InvalidRequest"
+	// CodeNotFound: there is no such thing, or it belongs to someone else.
+	CodeNotFound ErrorCode = "NotFound"
+	// CodePayloadTooLarge: the content exceeds the limit of the operator.
+	CodePayloadTooLarge ErrorCode = "PayloadTooLarge"
+	// CodeTooManyRequests: the application sends too many requests.
+	CodeTooManyRequests ErrorCode = "TooManyRequests"
+	// CodeServiceAuthorization: the permission for an account has ended.
+	CodeServiceAuthorization ErrorCode = "ServiceAuthorizationError"
+	// CodeProviderRefused: the provider has refused the resource.
+	CodeProviderRefused ErrorCode = "ProviderRefused"
+	// CodeDeliveryUnknown: it is not known whether the provider has the resource.
+	CodeDeliveryUnknown ErrorCode = "DeliveryUnknown"
+	// CodeDeliveryExpired: the resource was not delivered.
+	CodeDeliveryExpired ErrorCode = "DeliveryExpired"
+	// CodeServerBusy: the server has no capacity at the moment.
+	CodeServerBusy ErrorCode = "ServerBusy"
+	// CodeInternal: the server has met an error of its own.
+	CodeInternal ErrorCode = "InternalError"
 )
 
 // Error is an error of the protocol: the JSON body {"error":{code,message,reference}} and the headers X-Error-Code,
@@ -183,12 +202,14 @@ func ServiceAuthorization() *Error {
 func ProviderRefused(provider int, why string, outcome json.RawMessage) *Error {
 	status := http.StatusBadGateway
 	switch provider {
-	case http.StatusBadRequest, http.StatusConflict, http.StatusGone, http.StatusPreconditionFailed, http.StatusUnprocessableEntity:
+	case http.StatusBadRequest, http.StatusConflict, http.StatusGone, http.StatusPreconditionFailed,
+		http.StatusUnprocessableEntity:
 		status = provider
 	case http.StatusOK, http.StatusCreated:
 		status = http.StatusUnprocessableEntity
 	}
-	return &Error{Code: CodeProviderRefused, Status: status, Message: "The provider has refused it: " + why, Outcome: outcome}
+	return &Error{Code: CodeProviderRefused, Status: status,
+		Message: "The provider has refused it: " + why, Outcome: outcome}
 }
 
 // DeliveryUnknown says that nobody knows whether a provider has filed a resource. It is

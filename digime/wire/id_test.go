@@ -68,7 +68,8 @@ func TestNewNonce(t *testing.T) {
 
 func TestChallenge(t *testing.T) {
 	// The example of RFC 7636, appendix B.
-	if got := Challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"); got != "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM" {
+	const want = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+	if got := Challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"); got != want {
 		t.Errorf("challenge %s", got)
 	}
 }

@@ -39,7 +39,9 @@ func TestVerifyVector(t *testing.T) {
 func TestSign(t *testing.T) {
 	key := testKey(t)
 	want := RequestClaims{ClientID: "app_contract", Nonce: NewNonce(), Timestamp: 1795499803425, State: "a <b> & ü"}
-	for _, header := range []Header{{}, {Type: TypeCloud, KeyID: "c_a_0"}, {KeySetURL: "https://example.org/jwks", KeyID: "1"}} {
+	for _, header := range []Header{
+		{}, {Type: TypeCloud, KeyID: "c_a_0"}, {KeySetURL: "https://example.org/jwks", KeyID: "1"},
+	} {
 		text, err := Sign(key, header, want)
 		if err != nil {
 			t.Fatal(err)
@@ -284,7 +286,9 @@ func FuzzRequestClaims(f *testing.F) {
 
 func BenchmarkSign(b *testing.B) {
 	key := testKey(b)
-	claims := RequestClaims{ClientID: "app_contract", Nonce: NewNonce(), Timestamp: 1795499803425, AccessToken: RandomAlphanumeric(43)}
+	claims := RequestClaims{
+		ClientID: "app_contract", Nonce: NewNonce(), Timestamp: 1795499803425, AccessToken: RandomAlphanumeric(43),
+	}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := Sign(key, Header{}, claims); err != nil {
@@ -295,7 +299,9 @@ func BenchmarkSign(b *testing.B) {
 
 func BenchmarkVerify(b *testing.B) {
 	key := testKey(b)
-	text, err := Sign(key, Header{}, RequestClaims{ClientID: "app_contract", Nonce: NewNonce(), Timestamp: 1795499803425})
+	text, err := Sign(key, Header{}, RequestClaims{
+		ClientID: "app_contract", Nonce: NewNonce(), Timestamp: 1795499803425,
+	})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -126,7 +126,8 @@ func TestParsePrivateKeyRefuses(t *testing.T) {
 		{"public PKCS#1", string(testdata(t, "public-pkcs1.pem")), "holds a public key, not a private key"},
 		{"public SPKI", string(testdata(t, "public-spki.pem")), "holds a public key, not a private key"},
 		{"a certificate", string(testdata(t, "certificate.pem")), "holds a certificate, not a private key"},
-		{"a request for one", strings.ReplaceAll(text, "RSA PRIVATE KEY", "CERTIFICATE REQUEST"), `"CERTIFICATE REQUEST"`},
+		{"a request for a certificate", strings.ReplaceAll(text, "RSA PRIVATE KEY", "CERTIFICATE REQUEST"),
+			`"CERTIFICATE REQUEST"`},
 		{"encrypted PKCS#8", string(testdata(t, "key-locked.pem")), "encrypted with a passphrase"},
 		{"encrypted PKCS#1", string(testdata(t, "key-locked-traditional.pem")), "encrypted with a passphrase"},
 		{"elliptic curve", string(testdata(t, "key-ec.pem")), "not an RSA key"},
@@ -237,7 +238,9 @@ func TestJSONWebKey(t *testing.T) {
 }
 
 func FuzzParsePrivateKey(f *testing.F) {
-	for _, name := range []string{"key.pem", "key-pkcs8.pem", "key-locked.pem", "key-ec.pem", "key-1024.pem", "public-spki.pem"} {
+	for _, name := range []string{
+		"key.pem", "key-pkcs8.pem", "key-locked.pem", "key-ec.pem", "key-1024.pem", "public-spki.pem",
+	} {
 		f.Add(testdata(f, name))
 	}
 	for _, text := range damaged(string(testdata(f, "key.pem"))) {

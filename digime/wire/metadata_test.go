@@ -18,12 +18,15 @@ func TestParseDescriptor(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Descriptor{
-		MIMEType:    "image/png",
-		Accounts:    []DescriptorAccount{{AccountID: "patient-42", Extra: map[string]json.RawMessage{"username": json.RawMessage(`"zoë"`)}}},
+		MIMEType: "image/png",
+		Accounts: []DescriptorAccount{{
+			AccountID: "patient-42", Extra: map[string]json.RawMessage{"username": json.RawMessage(`"zoë"`)},
+		}},
 		Reference:   []string{"scan.png"},
 		Tags:        []string{},
-		ObjectTypes: []ObjectType{{Name: "receipt", References: []string{"1"}}}, ServiceGroups: []int{3}, ProviderName: "Clinic",
-		Extra: map[string]json.RawMessage{"note": json.RawMessage(`{"a":1}`)},
+		ObjectTypes: []ObjectType{{Name: "receipt", References: []string{"1"}}}, ServiceGroups: []int{3},
+		ProviderName: "Clinic",
+		Extra:        map[string]json.RawMessage{"note": json.RawMessage(`{"a":1}`)},
 	}
 	if !reflect.DeepEqual(d, want) {
 		t.Errorf("descriptor %+v, want %+v", d, want)
@@ -42,14 +45,18 @@ func TestParseDescriptorRefuses(t *testing.T) {
 		{"no accounts", `{"mimeType":"a/b"}`, "accounts is required"},
 		{"accounts empty", `{"mimeType":"a/b","accounts":[]}`, "accounts is empty"},
 		{"account null", `{"mimeType":"a/b","accounts":[null]}`, "accounts[0].accountId is required"},
-		{"account without id", `{"mimeType":"a/b","accounts":[{"accountId":"1"},{}]}`, "accounts[1].accountId is required"},
+		{"account without id", `{"mimeType":"a/b","accounts":[{"accountId":"1"},{}]}`,
+			"accounts[1].accountId is required"},
 		{"account id a number", `{"mimeType":"a/b","accounts":[{"accountId":1}]}`, "accounts[0].accountId is required"},
 		{"tags text", `{"mimeType":"a/b","accounts":[{"accountId":"1"}],"tags":"x"}`, "tags has the wrong type"},
 		{"tags of numbers", `{"mimeType":"a/b","accounts":[{"accountId":"1"}],"tags":[1]}`, "tags has the wrong type"},
 		{"a null tag", `{"mimeType":"a/b","accounts":[{"accountId":"1"}],"tags":[null]}`, "tags has the wrong type"},
-		{"reference text", `{"mimeType":"a/b","accounts":[{"accountId":"1"}],"reference":"x"}`, "reference has the wrong type"},
-		{"too large", `{"mimeType":"a/b","accounts":[{"accountId":"1"}],"tags":["` + strings.Repeat("x", MaxMetadata) + `"]}`, "larger than"},
-		{"grows too large", `{"mimeType":"a/b","accounts":[{"accountId":"1"}],"tags":["` + strings.Repeat("\xff", 6000) + `"]}`, "larger than"},
+		{"reference text", `{"mimeType":"a/b","accounts":[{"accountId":"1"}],"reference":"x"}`,
+			"reference has the wrong type"},
+		{"too large", `{"mimeType":"a/b","accounts":[{"accountId":"1"}],"tags":["` +
+			strings.Repeat("x", MaxMetadata) + `"]}`, "larger than"},
+		{"grows too large", `{"mimeType":"a/b","accounts":[{"accountId":"1"}],"tags":["` +
+			strings.Repeat("\xff", 6000) + `"]}`, "larger than"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := ParseDescriptor([]byte(test.text))
@@ -64,13 +71,15 @@ func TestParseDescriptorRefuses(t *testing.T) {
 func TestMetadataHeaderFits(t *testing.T) {
 	for _, filler := range []string{"x", "<", "&", "é", "\\u2028", "\\u0001", "\u2028", "\xff"} {
 		for size := 1000; size <= MaxMetadata; size += 1000 {
-			text := `{"mimeType":"a/b","accounts":[{"accountId":"1"}],"tags":["` + strings.Repeat(filler, size/len(filler)) + `"]}`
+			text := `{"mimeType":"a/b","accounts":[{"accountId":"1"}],"tags":["` +
+				strings.Repeat(filler, size/len(filler)) + `"]}`
 			d, err := ParseDescriptor([]byte(text))
 			if err != nil {
 				continue
 			}
 			back := d.ReadBack()
-			back.ApplicationID, back.ContractID = ApplicationID(strings.Repeat("a", 64)), ContractID(strings.Repeat("c", 64))
+			back.ApplicationID = ApplicationID(strings.Repeat("a", 64))
+			back.ContractID = ContractID(strings.Repeat("c", 64))
 			back.PartnerID, back.Created = strings.Repeat("p", 64), 1795499803480
 			header, err := FileMetadata{Raw: &back, Compression: "gzip"}.EncodeHeader()
 			if err != nil {
@@ -87,10 +96,12 @@ func TestFileMetadata(t *testing.T) {
 	for name, want := range map[string]FileMetadata{
 		"raw": {Compression: "gzip", Raw: &RawMetadata{
 			MIMEType: "image/png", Accounts: []DescriptorAccount{{AccountID: "1"}}, ApplicationID: "a", ContractID: "c",
-			PartnerID: "p", Created: 1795499803480, Reference: []string{"x"}, Tags: []string{}, Extra: map[string]json.RawMessage{"note": []byte(`"<ü>"`)},
+			PartnerID: "p", Created: 1795499803480, Reference: []string{"x"}, Tags: []string{},
+			Extra: map[string]json.RawMessage{"note": []byte(`"<ü>"`)},
 		}},
 		"mapped": {Mapped: &MappedMetadata{
-			ObjectCount: 3, ObjectType: "Observation", ServiceGroup: "Medical", ServiceName: "Clinic", Schema: Schema{Standard: "fhir", Version: "3.0.1"},
+			ObjectCount: 3, ObjectType: "Observation", ServiceGroup: "Medical", ServiceName: "Clinic",
+			Schema: Schema{Standard: "fhir", Version: "3.0.1"},
 		}},
 	} {
 		header, err := want.EncodeHeader()
@@ -125,9 +136,12 @@ func TestParseFileMetadataRefuses(t *testing.T) {
 // Answers never hold null, the zero values included.
 func TestAnswersWithoutNull(t *testing.T) {
 	for _, answer := range []any{
-		SignedAnswer{}, TriggerAnswer{}, FileList{}, FileList{Files: []FileEntry{{}}}, Account{}, ErrorBody{Error: &Error{}},
+		SignedAnswer{}, TriggerAnswer{}, FileList{}, FileList{Files: []FileEntry{{}}}, Account{},
+		ErrorBody{Error: &Error{}},
 		FileList{Status: FileListStatus{Details: map[AccountID]AccountStatus{"1": {Error: &AccountError{}}}}},
-		SessionOptions{Scope: &Scope{ServiceGroups: []ServiceGroup{{}}, Criteria: []Criterion{{Metadata: &MetadataFilter{}}}}},
+		SessionOptions{Scope: &Scope{
+			ServiceGroups: []ServiceGroup{{}}, Criteria: []Criterion{{Metadata: &MetadataFilter{}}},
+		}},
 		SessionOptions{Limits: &Limits{}, SourceFetchFilter: &SourceFetchFilter{}},
 	} {
 		text, err := json.Marshal(answer)
@@ -141,7 +155,8 @@ func TestAnswersWithoutNull(t *testing.T) {
 }
 
 func FuzzParseDescriptor(f *testing.F) {
-	f.Add([]byte(`{"mimeType":"image/png","accounts":[{"accountId":"1","x":{}}],"reference":["a"],"tags":["b"],"note":1e5}`))
+	f.Add([]byte(`{"mimeType":"image/png","accounts":[{"accountId":"1","x":{}}],` +
+		`"reference":["a"],"tags":["b"],"note":1e5}`))
 	f.Add([]byte(`{"mimeType":"a","mimetype":"b","accounts":[{"accountId":"1","accountid":"2"}],"appid":"forged"}`))
 	f.Add([]byte(`{"accounts":null}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -160,7 +175,8 @@ func FuzzParseDescriptor(f *testing.F) {
 		if err != nil && len(written) <= MaxMetadata {
 			t.Fatalf("%s is refused: %v", written, err)
 		}
-		if err == nil && (again.MIMEType != d.MIMEType || !reflect.DeepEqual(again.Tags, d.Tags) || len(again.Accounts) != len(d.Accounts)) {
+		if err == nil && (again.MIMEType != d.MIMEType || !reflect.DeepEqual(again.Tags, d.Tags) ||
+			len(again.Accounts) != len(d.Accounts)) {
 			t.Fatalf("%s is read as %+v, was %+v", written, again, d)
 		}
 		// What a reader gets says of the server's members only what the server says.
@@ -174,14 +190,16 @@ func FuzzParseDescriptor(f *testing.F) {
 		if err != nil {
 			t.Fatalf("read back: %v", err)
 		}
-		if read.Raw == nil || read.Raw.ApplicationID != "real" || read.Raw.ContractID != "" || read.Raw.Created != 0 || read.Raw.MIMEType != d.MIMEType {
+		if read.Raw == nil || read.Raw.ApplicationID != "real" || read.Raw.ContractID != "" ||
+			read.Raw.Created != 0 || read.Raw.MIMEType != d.MIMEType {
 			t.Fatalf("read back %+v of %+v", read.Raw, d)
 		}
 	})
 }
 
 func FuzzParseFileMetadata(f *testing.F) {
-	f.Add("eyJtZXRhZGF0YSI6eyJtaW1ldHlwZSI6ImFwcGxpY2F0aW9uL2pzb24iLCJhY2NvdW50cyI6W3siYWNjb3VudGlkIjoidGVzdC1hY2NvdW50LTEifV19fQ==")
+	f.Add("eyJtZXRhZGF0YSI6eyJtaW1ldHlwZSI6ImFwcGxpY2F0aW9uL2pzb24iLCJhY2NvdW50cyI6W3siYWNjb3VudGlk" +
+		"IjoidGVzdC1hY2NvdW50LTEifV19fQ==")
 	f.Add("e30")
 	f.Add("____")
 	f.Fuzz(func(t *testing.T, header string) {

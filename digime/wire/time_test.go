@@ -20,7 +20,9 @@ func TestTimeJSON(t *testing.T) {
 			t.Errorf("%s is read as %d s, error %v", text, seconds, err)
 		}
 	}
-	for _, text := range []string{`"1730000000123"`, `null`, `true`, `{}`, `[1]`, `1e300`, `-1e17`, `9223372036854775807`} {
+	for _, text := range []string{
+		`"1730000000123"`, `null`, `true`, `{}`, `[1]`, `1e300`, `-1e17`, `9223372036854775807`,
+	} {
 		var got Millis
 		if err := json.Unmarshal([]byte(text), &got); err == nil {
 			t.Errorf("%s is read as %d", text, got)

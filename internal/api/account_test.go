@@ -9,47 +9,46 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
-	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/carreltest"
+	"github.com/carrelhq/carrel/internal/library"
 )
 
 // revoking asks for the page at which a person takes an account from an application.
-func (w *world) revoking(k *consent, account, redirectURI []string) request {
+func (w *world) revoking(k *carreltest.Grant, account, redirectURI []string) request {
 	return request{method: "GET", path: "permission-access/revoke/h:accountId", bearer: w.as(k, nil),
 		header: http.Header{"Accountid": account, "Redirecturi": redirectURI}}
 }
 
-func (w *world) deleting(k *consent, account wire.AccountID) request {
-	return request{method: "DELETE", path: "permission-access/service/h:accountId", bearer: w.as(k, nil),
-		header: http.Header{"Accountid": {string(account)}}}
+func (w *world) deleting(k *carreltest.Grant, account wire.AccountID) request {
+	return request{method: "DELETE", path: "permission-access/service/h:accountId", bearer: w.as(k, nil), header: http.Header{"Accountid": {string(account)}}}
 }
 
 // The page for taking an account away is told to who sees the account, and comes back
 // to where the contract says.
 func TestRevokeAccountURL(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	anna, bram := w.person(t), w.person(t)
-	writer, reader, foreign, brams := w.user(t, anna, w.write), w.user(t, anna, w.read), w.user(t, anna,
-		w.foreign), w.user(t, bram, w.write)
-	account, elsewhere, theirs := string(w.standsFor(t, writer)), string(w.standsFor(t,
-		foreign)), string(w.standsFor(t, brams))
+	anna, bram := w.Person(), w.Person()
+	writer, reader, foreign, brams := anna.Allows(w.write), anna.Allows(w.read), anna.Allows(w.foreign), bram.Allows(w.write)
+	account, elsewhere, theirs := string(w.userAccount(t, writer)), string(w.userAccount(t, foreign)), string(w.userAccount(t, brams))
 	for _, uri := range []string{callback, callback + "?", callback + "?shop=7&name=a%20b"} {
-		for _, k := range []*consent{writer, reader} {
+		for _, k := range []*carreltest.Grant{writer, reader} {
 			var got wire.RevokeAnswer
 			a := w.mustSend(t, w.revoking(k, []string{account}, []string{uri}), &got)
 			code, ok := strings.CutPrefix(got.Location, "http://"+w.address+"/apps/saas/revoke?code=")
 			if !ok || len(code) < 43 || strings.ContainsAny(code, "&?#%") || a.StatusCode != 200 {
 				t.Errorf("%d %s", a.StatusCode, a.body)
 			}
-			w.secrets.plant(code)
-			link, err := w.db.GetAuthRequest(t.Context(), seal.SecretOf(code).Hash())
-			if err != nil || link.RedirectURI != uri || link.Library != anna.library.ID ||
-				link.ClientID != k.contract.id || link.ExpiresAt.Sub(link.CreatedAt) != 30*time.Minute {
-				t.Errorf("link %+v, error %v", link, err)
+			w.Secrets.Plant(code)
+			r, err := w.Consents.FindRequest(t.Context(), library.RevokeRequest, code)
+			if err != nil || r.RedirectURI != uri || r.Library != anna.Library || r.ClientID != k.Contract.ID() ||
+				r.ExpiresAt.Sub(r.CreatedAt) != 30*time.Minute {
+				t.Errorf("request %+v, error %v", r, err)
 			}
 		}
 	}
 	for name, tt := range map[string]struct {
-		by            *consent
+		by            *carreltest.Grant
 		account, uris []string
 		want          refusal
 	}{
@@ -61,27 +60,21 @@ func TestRevokeAccountURL(t *testing.T) {
 		"two":                   {writer, []string{account, account}, []string{callback}, notFound("Account")},
 		"an odd one":            {writer, []string{"../" + account}, []string{callback}, notFound("Account")},
 		"a long one":            {writer, []string{strings.Repeat("x", 5000)}, []string{callback}, notFound("Account")},
-		"two ways back": {writer, []string{account}, []string{callback, callback},
-			bad("more than one redirectUri header")},
+		"two ways back":         {writer, []string{account}, []string{callback, callback}, bad("more than one redirectUri header")},
 	} {
 		t.Run(name, func(t *testing.T) { w.refuses(t, w.revoking(tt.by, tt.account, tt.uris), tt.want) })
 	}
-	for _, uri := range []string{"", "https:", callback + "/", callback + "/../back",
-		"https://CLINIC.example.org/back", "https://clinic.example.org:443/back",
-		"https://u@clinic.example.org/back", "https://evil.example/?" + callback, callback + "#a", callback + "?b#a",
-		"javascript:alert(1)",
-		callback + "?a b", callback + "?a;b=%zz", callback + "?\xe2\x98\x82\xff", "/back",
-		"http://127.0.0.1:1/elsewhere"} {
+	for _, uri := range []string{"", "https:", callback + "/", callback + "/../back", "https://CLINIC.example.org/back", "https://clinic.example.org:443/back",
+		"https://u@clinic.example.org/back", "https://evil.example/?" + callback, callback + "#a", callback + "?b#a", "javascript:alert(1)",
+		callback + "?a b", callback + "?a;b=%zz", callback + "?\xe2\x98\x82\xff", "/back", "http://127.0.0.1:1/elsewhere"} {
 		for _, account := range [][]string{{account}, {"1_nosuchaccount"}, nil} {
 			t.Run(fmt.Sprint(uri, account), func(t *testing.T) {
 				said := strings.ToValidUTF8(uri, "\uFFFD")
-				w.refuses(t, w.revoking(writer, account, []string{uri}), refusal{400, wire.CodeInvalidRedirectURI,
-					"The redirect_uri (" + said + ") is invalid"})
+				w.refuses(t, w.revoking(writer, account, []string{uri}), refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + said + ") is invalid"})
 			})
 		}
 	}
-	w.refuses(t, w.revoking(writer, []string{account}, nil), refusal{400, wire.CodeInvalidRedirectURI,
-		"The redirect_uri () is invalid"})
+	w.refuses(t, w.revoking(writer, []string{account}, nil), refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri () is invalid"})
 	a := w.refuses(t, w.revoking(writer, []string{account}, []string{callback + "x?" + strings.Repeat("x", 20_000)}),
 		refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + callback + "x?xx…"})
 	if n := headSize(a.Header); n > 16<<10 {
@@ -92,39 +85,38 @@ func TestRevokeAccountURL(t *testing.T) {
 	w.refuses(t, r, invalid(wire.KindAccessToken))
 	r.bearer = ""
 	w.refuses(t, r, badBearer("bearer token"))
-	w.expire(t, brams.access)
+	w.Clock.Moves(25 * time.Hour)
 	w.refuses(t, w.revoking(brams, []string{theirs}, []string{callback}), expired(wire.KindAccessToken))
 }
 
 // Who stands for the person can be deleted, twice: the application no longer sees the
 // account, and goes on under the same name, until the person consents once more.
 func TestDeleteWhoStandsForThePerson(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	anna, bram := w.person(t), w.person(t)
-	writer, reader, foreign, brams := w.user(t, anna, w.write), w.user(t, anna, w.read), w.user(t, anna,
-		w.foreign), w.user(t, bram, w.write)
-	account := w.standsFor(t, writer)
-	subject := func(k *consent) string {
-		got, err := w.tokens(w.send(t, post("oauth/token", w.bearer(k.contract, refreshing(k)), "")))
+	anna, bram := w.Person(), w.Person()
+	writer, reader, foreign, brams := anna.Allows(w.write), anna.Allows(w.read), anna.Allows(w.foreign), bram.Allows(w.write)
+	account := w.userAccount(t, writer)
+	subject := func(k *carreltest.Grant) string {
+		got, err := w.tokens(w.send(t, post("oauth/token", w.bearer(k.Contract, refreshing(k)), "")))
 		if err != nil || got.Subject == "" || got.Identifier.ID != got.Subject {
 			t.Fatalf("subject %q, %v", got.Subject, err)
 		}
 		return got.Subject
 	}
 	before := subject(writer)
-	for _, other := range []wire.AccountID{w.standsFor(t, brams), w.standsFor(t, foreign),
-		"1_nosuchaccount"} { // nothing can be probed
+	for _, other := range []wire.AccountID{w.userAccount(t, brams), w.userAccount(t, foreign), "1_nosuchaccount"} { // nothing can be probed
 		w.mustSend(t, w.deleting(writer, other), nil)
 	}
-	w.standsFor(t, writer)
-	w.standsFor(t, brams)
-	w.standsFor(t, foreign)
+	w.userAccount(t, writer)
+	w.userAccount(t, brams)
+	w.userAccount(t, foreign)
 	for range 2 {
 		if a := w.mustSend(t, w.deleting(writer, account), nil); string(a.body) != `{"deleted":true}` {
 			t.Errorf("deleted: %s", a.body)
 		}
 	}
-	for _, k := range []*consent{writer, reader} {
+	for _, k := range []*carreltest.Grant{writer, reader} {
 		if list := w.accounts(t, k); len(list) != 0 {
 			t.Errorf("accounts %+v", list)
 		}
@@ -137,10 +129,10 @@ func TestDeleteWhoStandsForThePerson(t *testing.T) {
 	if names := w.names(t, reader, w.session(t, reader)); len(names) != 1 {
 		t.Errorf("files %v", names)
 	}
-	w.standsFor(t, brams)
-	w.standsFor(t, foreign)
-	again := w.user(t, anna, w.second)
-	if w.standsFor(t, again) != account || w.standsFor(t, writer) != account || subject(again) != before {
+	w.userAccount(t, brams)
+	w.userAccount(t, foreign)
+	again := anna.Allows(w.second)
+	if w.userAccount(t, again) != account || w.userAccount(t, writer) != account || subject(again) != before {
 		t.Error("after a new consent the account is another")
 	}
 }
@@ -148,13 +140,15 @@ func TestDeleteWhoStandsForThePerson(t *testing.T) {
 // What a person is asked about a provider's account, and answers, the application hears
 // of.
 func TestRevokeProviderAccount(t *testing.T) {
+	t.Parallel()
 	w := newProviderWorld(t)
-	k := w.sender(t, "De Linde")
-	kept := w.consentAt(t, k.person, w.write, "Rivierenland")
+	k := w.sender(t)
+	k.person.Provider = "Rivierenland"
+	kept := w.senderOf(t, k.person, w.write)
 	visit := func(account wire.AccountID, answer, want string) {
 		t.Helper()
 		var got wire.RevokeAnswer
-		w.mustSend(t, w.revoking(k.consent, []string{string(account)}, []string{callback + "?mine=1"}), &got)
+		w.mustSend(t, w.revoking(k.Grant, []string{string(account)}, []string{callback + "?mine=1"}), &got)
 		k.person.Answer = answer
 		back, err := k.person.Walk(t.Context(), got.Location, callback)
 		if err != nil {
@@ -166,13 +160,13 @@ func TestRevokeProviderAccount(t *testing.T) {
 		}
 	}
 	visit(k.account, "cancel", "mine=1&error_message=USER_CANCEL&result=failed")
-	w.mustSend(t, w.deliver(k.consent, k.account, weight("x")), nil)
+	w.mustSend(t, w.deliver(k.Grant, k.account, weight("x")), nil)
 	visit(k.account, "disconnect-confirm", "mine=1&result=success")
-	w.refuses(t, w.deliver(k.consent, k.account, weight("x")), notFound("Account"))
-	w.refuses(t, w.revoking(k.consent, []string{string(k.account)}, []string{callback}), notFound("Account"))
-	w.mustSend(t, w.deleting(k.consent, k.account), nil)
-	w.mustSend(t, w.deliver(kept.consent, kept.account, weight("x")), nil)
-	visit(w.standsFor(t, k.consent), "revoke-confirm", "mine=1&result=success")
-	w.refuses(t, get("permission-access/accounts", w.as(k.consent, nil)), invalid(wire.KindAccessToken))
-	w.refuses(t, w.deliver(kept.consent, kept.account, weight("x")), invalid(wire.KindAccessToken))
+	w.refuses(t, w.deliver(k.Grant, k.account, weight("x")), notFound("Account"))
+	w.refuses(t, w.revoking(k.Grant, []string{string(k.account)}, []string{callback}), notFound("Account"))
+	w.mustSend(t, w.deleting(k.Grant, k.account), nil)
+	w.mustSend(t, w.deliver(kept.Grant, kept.account, weight("x")), nil)
+	visit(w.userAccount(t, k.Grant), "revoke-confirm", "mine=1&result=success")
+	w.refuses(t, get("permission-access/accounts", w.as(k.Grant, nil)), invalid(wire.KindAccessToken))
+	w.refuses(t, w.deliver(kept.Grant, kept.account, weight("x")), invalid(wire.KindAccessToken))
 }

@@ -5,12 +5,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
-	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/carreltest"
+	"github.com/carrelhq/carrel/internal/library"
 )
-
-func hashOf(secret string) seal.Hash { return seal.SecretOf(secret).Hash() }
 
 // authorizing are the claims of an honest oauth/authorize, and more.
 func authorizing(more claims) claims {
@@ -23,8 +23,9 @@ func authorizing(more claims) claims {
 // Both calls that send a browser somewhere take a registered address alone, as it is
 // written; the query is free.
 func TestRedirectURI(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	reader := w.user(t, w.person(t), w.read)
+	reader := w.Person().Allows(w.read)
 	calls := map[string]func(uri any) request{
 		"authorize": func(uri any) request {
 			return post("oauth/authorize", w.bearer(w.read, authorizing(claims{"redirect_uri": uri})), "")
@@ -34,39 +35,30 @@ func TestRedirectURI(t *testing.T) {
 		},
 	}
 	for call, make := range calls {
-		for _, uri := range []string{callback, callback + "?", callback + "?shop=7&name=a%20b",
-			callback + "?a=%E2%98%82"} {
+		for _, uri := range []string{callback, callback + "?", callback + "?shop=7&name=a%20b", callback + "?a=%E2%98%82"} {
 			t.Run(call+"/good "+uri, func(t *testing.T) { w.mustSend(t, make(uri), nil) })
 		}
 		for _, uri := range []string{
 			"", "/back", "//clinic.example.org/back", "back", "https:", "https://",
-			callback + "/", callback + "/elsewhere", callback + "x", callback + "/../back", callback + "%2F",
-			"https://clinic.example.org/%62ack",
-			"https://clinic.example.org", "https://clinic.example.org//back", "https://clinic.example.org/BACK",
-			"https://clinic.example.org/./back",
-			"https://CLINIC.example.org/back", "HTTPS://clinic.example.org/back", "http://clinic.example.org/back",
-			"ftp://clinic.example.org/back",
-			"https://clinic.example.org:443/back", "https://clinic.example.org:1/back",
-			"https://clinic.example.org.evil.example/back",
-			"https://evil.example/?" + callback, "https://clinic.example.org@evil.example/back",
-			"https://u@clinic.example.org/back", "https://u:p@clinic.example.org/back",
+			callback + "/", callback + "/elsewhere", callback + "x", callback + "/../back", callback + "%2F", "https://clinic.example.org/%62ack",
+			"https://clinic.example.org", "https://clinic.example.org//back", "https://clinic.example.org/BACK", "https://clinic.example.org/./back",
+			"https://CLINIC.example.org/back", "HTTPS://clinic.example.org/back", "http://clinic.example.org/back", "ftp://clinic.example.org/back",
+			"https://clinic.example.org:443/back", "https://clinic.example.org:1/back", "https://clinic.example.org.evil.example/back",
+			"https://evil.example/?" + callback, "https://clinic.example.org@evil.example/back", "https://u@clinic.example.org/back", "https://u:p@clinic.example.org/back",
 			"https://clinic.example.org\\@evil.example/back", "https://evil.example\\.clinic.example.org/back",
 			callback + "#a", callback + "?b#a", callback + "#", "javascript:alert(1)", "data:text/html,x",
-			callback + "/☂\r\nx: y", callback + "?a\r\nx: y", callback + "?a b", " " + callback, callback + " ",
-			callback + "\x00", callback + "?a\x7f",
+			callback + "/☂\r\nx: y", callback + "?a\r\nx: y", callback + "?a b", " " + callback, callback + " ", callback + "\x00", callback + "?a\x7f",
 			callback + "?a;b=%zz",
 		} {
 			t.Run(call+"/"+uri, func(t *testing.T) {
-				w.refuses(t, make(uri), refusal{400, wire.CodeInvalidRedirectURI,
-					"The redirect_uri (" + uri + ") is invalid"})
+				w.refuses(t, make(uri), refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + uri + ") is invalid"})
 			})
 		}
 		t.Run(call+"/none", func(t *testing.T) {
 			w.refuses(t, make(nil), refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri () is invalid"})
 		})
 		t.Run(call+"/long", func(t *testing.T) {
-			a := w.refuses(t, make(callback+"?"+strings.Repeat("☂", 2500)), refusal{400, wire.CodeInvalidRedirectURI,
-				"The redirect_uri (" + callback + "?☂☂…"})
+			a := w.refuses(t, make(callback+"?"+strings.Repeat("☂", 2500)), refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + callback + "?☂☂…"})
 			if n := headSize(a.Header); n > 16<<10 {
 				t.Errorf("%d bytes of headers, more than a client takes", n)
 			}
@@ -85,6 +77,7 @@ func headSize(h http.Header) (n int) {
 
 // What else an oauth/authorize can get wrong.
 func TestAuthorizeRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, tt := range []struct {
 		name string
@@ -92,8 +85,7 @@ func TestAuthorizeRefused(t *testing.T) {
 		want refusal
 	}{
 		{"state too long", claims{"state": strings.Repeat("s", 4097)}, bad("state is too long")},
-		{"no challenge", claims{"code_challenge": nil, "code_challenge_method": nil},
-			bad("code_challenge_method must be S256")},
+		{"no challenge", claims{"code_challenge": nil, "code_challenge_method": nil}, bad("code_challenge_method must be S256")},
 		{"no challenge but its method", claims{"code_challenge": nil}, bad("code_challenge")},
 		{"no method", claims{"code_challenge_method": nil}, bad("code_challenge_method must be S256")},
 		{"plain", claims{"code_challenge_method": "plain"}, bad("code_challenge_method must be S256")},
@@ -109,36 +101,48 @@ func TestAuthorizeRefused(t *testing.T) {
 		})
 	}
 	var opened wire.SignedAnswer
-	w.mustSend(t, post("oauth/authorize", w.bearer(w.read, authorizing(claims{"state": strings.Repeat("s", 4096)})),
-		""), &opened)
-	if opened.Session == nil || opened.Session.Key == "" || opened.Session.Expiry.Time().Before(w.clock.Now()) {
+	w.mustSend(t, post("oauth/authorize", w.bearer(w.read, authorizing(claims{"state": strings.Repeat("s", 4096)})), ""), &opened)
+	if opened.Session == nil || opened.Session.Key == "" || opened.Session.Expiry.Time().Before(w.Clock.Now()) {
 		t.Errorf("session %+v", opened.Session)
 	}
 	// response_type and response_mode say nothing that is not so anyway.
-	w.mustSend(t,
-		post("oauth/authorize", w.bearer(w.read, authorizing(claims{"response_type": nil, "response_mode": nil,
-			"state": nil})), ""), nil)
+	w.mustSend(t, post("oauth/authorize", w.bearer(w.read, authorizing(claims{"response_type": nil, "response_mode": nil, "state": nil})), ""), nil)
+}
+
+// authorizationCode makes a call of oauth/authorize and returns the code for the browser's address.
+func (w *world) authorizationCode(t testing.TB, r request) string {
+	t.Helper()
+	var signed wire.SignedAnswer
+	w.mustSend(t, r, &signed)
+	var link struct {
+		Code string `json:"preauthorization_code"`
+	}
+	if err := must(wire.ParseToken(signed.Token)).Peek(&link); err != nil {
+		t.Fatal(err)
+	}
+	return link.Code
 }
 
 // An access token joins the new grant to its library: that of any contract of the
 // same application, even one that has expired, but none that was taken back.
 func TestAuthorizeJoins(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	anna, bram := w.person(t), w.person(t)
-	good, old, ended, foreign := w.user(t, anna, w.write), w.user(t, anna, w.second), w.user(t, bram,
-		w.write), w.user(t, anna, w.foreign)
-	w.expire(t, old.access)
-	w.revoke(t, bram, ended)
+	anna, bram := w.Person(), w.Person()
+	old := anna.Allows(w.second)
+	w.Clock.Moves(25 * time.Hour)
+	good, ended, foreign := anna.Allows(w.write), bram.Allows(w.write), anna.Allows(w.foreign)
+	bram.Stops(ended)
 	for _, tt := range []struct {
 		name, token string
 		taken       bool
 	}{
-		{"another contract's", good.access, true},
-		{"expired", old.access, true},
-		{"revoked", ended.access, false},
-		{"another application's", foreign.access, false},
+		{"another contract's", good.Token(), true},
+		{"expired", old.Token(), true},
+		{"revoked", ended.Token(), false},
+		{"another application's", foreign.Token(), false},
 		{"unknown", wire.RandomAlphanumeric(43), false},
-		{"a refresh token", good.refresh, false},
+		{"a refresh token", good.Refresh(), false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := post("oauth/authorize", w.bearer(w.read, authorizing(claims{"access_token": tt.token})), "")
@@ -146,11 +150,9 @@ func TestAuthorizeJoins(t *testing.T) {
 				w.refuses(t, r, invalid(wire.KindAccessToken))
 				return
 			}
-			w.mustSend(t, r, nil)
-			var joined int
-			if err := w.sql.QueryRowContext(t.Context(), "SELECT count(*) FROM links WHERE library_id = ?",
-				string(anna.library.ID)).Scan(&joined); err != nil || joined == 0 {
-				t.Errorf("%d links to the person's library, error %v", joined, err)
+			found, err := w.Consents.FindRequest(t.Context(), library.AuthorizeRequest, w.authorizationCode(t, r))
+			if err != nil || found.Library != anna.Library {
+				t.Errorf("a request for %q, error %v", found.Library, err)
 			}
 		})
 	}
@@ -159,26 +161,26 @@ func TestAuthorizeJoins(t *testing.T) {
 // oauth/token/reference speaks for a person whose token is the contract's own. An
 // expired one is good for renewing the consent alone.
 func TestTokenReference(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	anna := w.person(t)
-	reader, writer := w.user(t, anna, w.read), w.user(t, anna, w.write)
-	renewing := claims{"code_challenge": wire.Challenge(wire.RandomAlphanumeric(43)), "code_challenge_method": "S256",
-		"redirect_uri": callback}
+	anna := w.Person()
+	reader, writer := anna.Allows(w.read), anna.Allows(w.write)
+	renewing := claims{"code_challenge": wire.Challenge(wire.RandomAlphanumeric(43)), "code_challenge_method": "S256", "redirect_uri": callback}
 	onboard := claims{"redirect_uri": callback, "state": "more"}
-	call := func(k *consent, with claims) request { return post("oauth/token/reference", w.as(k, with), "") }
+	call := func(k *carreltest.Grant, with claims) request {
+		return post("oauth/token/reference", w.as(k, with), "")
+	}
 
 	w.mustSend(t, call(reader, onboard), nil)
 	w.mustSend(t, call(reader, renewing), nil)
-	w.refuses(t, call(reader, claims{"redirect_uri": callback, "code_challenge": "x",
-		"code_challenge_method": "S256"}), bad("code_challenge"))
-	w.refuses(t, call(reader, claims{"redirect_uri": callback, "state": strings.Repeat("s", 4097)}),
-		bad("state is too long"))
+	w.refuses(t, call(reader, claims{"redirect_uri": callback, "code_challenge": "x", "code_challenge_method": "S256"}), bad("code_challenge"))
+	w.refuses(t, call(reader, claims{"redirect_uri": callback, "state": strings.Repeat("s", 4097)}), bad("state is too long"))
 	for _, with := range []claims{onboard, renewing} {
-		all := claims{"access_token": writer.access}
+		all := claims{"access_token": writer.Token()}
 		maps.Copy(all, with)
 		w.refuses(t, post("oauth/token/reference", w.bearer(w.read, all), ""), invalid(wire.KindAccessToken))
 	}
-	w.expire(t, reader.access)
+	w.Clock.Moves(25 * time.Hour)
 	w.refuses(t, call(reader, onboard), expired(wire.KindAccessToken))
 	w.mustSend(t, call(reader, renewing), nil)
 }

@@ -33,8 +33,7 @@ func forge(header, payload any, sign func(signed []byte) []byte) string {
 func ps512(key *rsa.PrivateKey) func([]byte) []byte {
 	return func(signed []byte) []byte {
 		sum := sha512.Sum512(signed)
-		signature, err := rsa.SignPSS(rand.Reader, key, crypto.SHA512, sum[:],
-			&rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+		signature, err := rsa.SignPSS(rand.Reader, key, crypto.SHA512, sum[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
 		if err != nil {
 			panic(err)
 		}
@@ -45,11 +44,12 @@ func ps512(key *rsa.PrivateKey) func([]byte) []byte {
 // Whatever is wrong with a token is refused before anything else is looked at. The
 // refusal says no more than which check failed.
 func TestBearerRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	good := func() claims {
-		return claims{"client_id": w.read.id.String(), "nonce": wire.NewNonce(), "timestamp": w.clock.Now().UnixMilli()}
+		return claims{"client_id": w.read.ID().String(), "nonce": wire.NewNonce(), "timestamp": w.Clock.Now().UnixMilli()}
 	}
-	own, stranger := w.read.key, w.foreign.key
+	own, stranger := w.read.Key, w.foreign.Key
 	head := func(more claims) claims {
 		h := claims{"alg": "PS512", "typ": "JWT"}
 		for k, v := range more {
@@ -126,9 +126,8 @@ func TestBearerRefused(t *testing.T) {
 		{"b64", forged(claims{"b64": false}, own), signature},
 		{"a cloud token", forged(claims{"typ": "at+jwt"}, own), signature},
 
-		{"another contract's key", forged(nil, w.write.key), signature},
-		{"changed claims", parts[0] + "." + base64url.EncodeToString(append(must(json.Marshal(good())),
-			' ')) + "." + parts[2], signature},
+		{"another contract's key", forged(nil, w.write.Key), signature},
+		{"changed claims", parts[0] + "." + base64url.EncodeToString(append(must(json.Marshal(good())), ' ')) + "." + parts[2], signature},
 		{"a cut signature", parts[0] + "." + parts[1] + "." + parts[2][:340], signature},
 		{"no signature", parts[0] + "." + parts[1] + ".", signature},
 
@@ -148,9 +147,10 @@ func TestBearerRefused(t *testing.T) {
 
 // A timestamp is Unix milliseconds, no further than five minutes from the clock.
 func TestTimestamp(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	now := w.clock.Now().Truncate(time.Second)
-	w.clock.Set(now)
+	now := w.Clock.Now().Truncate(time.Second)
+	w.Clock.StopsAt(now)
 	for _, tt := range []struct {
 		name string
 		at   any
@@ -186,6 +186,7 @@ func TestTimestamp(t *testing.T) {
 
 // The Authorization header itself.
 func TestAuthorizationHeader(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, tt := range []struct {
 		name   string
@@ -196,10 +197,8 @@ func TestAuthorizationHeader(t *testing.T) {
 		{"empty", []string{""}, badBearer("bearer token")},
 		{"Basic", []string{"Basic " + w.bearer(w.read, nil)}, badBearer("bearer token")},
 		{"the token alone", []string{w.bearer(w.read, nil)}, badBearer("bearer token")},
-		{"two tokens", []string{"Bearer " + w.bearer(w.read, nil) + ", Bearer " + w.bearer(w.read, nil)},
-			badBearer("bearer token")},
-		{"twice", []string{"Bearer " + w.bearer(w.read, nil), "Bearer " + w.bearer(w.read, nil)},
-			bad("more than one Authorization header")},
+		{"two tokens", []string{"Bearer " + w.bearer(w.read, nil) + ", Bearer " + w.bearer(w.read, nil)}, badBearer("bearer token")},
+		{"twice", []string{"Bearer " + w.bearer(w.read, nil), "Bearer " + w.bearer(w.read, nil)}, bad("more than one Authorization header")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := get("permission-access/contract", "")

@@ -10,20 +10,21 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/server"
 )
 
 // Where a body breaks off, nothing of it is kept.
 func TestBodyCut(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	writer := w.user(t, w.person(t), w.write)
+	writer := w.Person().Allows(w.write)
 	const large = 1 << 20
 	for _, tt := range []struct{ name, header, body string }{
 		{"none of it", "Content-Length: 1000", ""},
 		{"a small one", "Content-Length: 1000", strings.Repeat("x", 500)},
-		{"at the threshold", fmt.Sprintf("Content-Length: %d", library.InlineLimit+1),
-			strings.Repeat("x", library.InlineLimit)},
+		{"at the threshold", fmt.Sprintf("Content-Length: %d", library.InlineLimit+1), strings.Repeat("x", library.InlineLimit)},
 		{"a large one", fmt.Sprintf("Content-Length: %d", large), strings.Repeat("x", 300_000)},
 		{"all but a byte", fmt.Sprintf("Content-Length: %d", large), strings.Repeat("x", large-1)},
 		{"before the first chunk", "Transfer-Encoding: chunked", ""},
@@ -36,33 +37,32 @@ func TestBodyCut(t *testing.T) {
 		{"a chunk without its end", "Transfer-Encoding: chunked", "3\r\nxxxxx"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			before := w.stored(t)
-			l := w.dial(t)
-			if err := l.say("%s%s", w.head(writer, tt.header), tt.body); err != nil {
-				t.Fatal(err)
-			}
-			if err := l.CloseWrite(); err != nil {
-				t.Fatal(err)
-			}
-			w.refused(t, l.hear("POST"), bad("the body was cut off"))
-			if !l.ended() {
-				t.Error("the connection stays")
-			}
-			if after := w.stored(t); after != before {
-				t.Errorf("a body cut off changed what is stored from %v to %v", before, after)
-			}
+			w.Unchanged("a body that was cut off", func() {
+				l := w.dial(t)
+				if err := l.say("%s%s", w.head(writer, tt.header), tt.body); err != nil {
+					t.Fatal(err)
+				}
+				if err := l.CloseWrite(); err != nil {
+					t.Fatal(err)
+				}
+				w.refused(t, l.hear("POST"), bad("the body was cut off"))
+				if !l.ended() {
+					t.Error("the connection stays")
+				}
+			})
 		})
 		t.Run(tt.name+", client gone", func(t *testing.T) {
-			before, logged := w.stored(t), len(w.log.with("call refused"))
-			l := w.dial(t)
-			if err := l.say("%s%s", w.head(writer, tt.header), tt.body); err != nil {
-				t.Fatal(err)
-			}
-			_ = l.Close()
-			eventually(t, "the server has noticed", func() bool { return len(w.log.with("call refused")) > logged })
-			if after := w.stored(t); after != before {
-				t.Errorf("a client that left changed what is stored from %v to %v", before, after)
-			}
+			logged := len(w.Log.Lines("call refused"))
+			w.Unchanged("a client that left", func() {
+				l := w.dial(t)
+				if err := l.say("%s%s", w.head(writer, tt.header), tt.body); err != nil {
+					t.Fatal(err)
+				}
+				_ = l.Close()
+				carreltest.Eventually(t, "the server has noticed", func() bool {
+					return len(w.Log.Lines("call refused")) > logged
+				})
+			})
 		})
 	}
 	w.works(t)
@@ -72,11 +72,11 @@ func TestBodyCut(t *testing.T) {
 // was about to do; its connection is ended.
 func TestBodySlow(t *testing.T) {
 	w := newWorld(t, func(c *server.Config) { c.Patience = 200 * time.Millisecond })
-	anna := w.person(t)
-	writer, reader, old := w.user(t, anna, w.write), w.user(t, anna, w.read), w.user(t, anna, w.write)
-	w.expire(t, old.access)
+	anna := w.Person()
+	old := anna.Allows(w.write)
+	w.Clock.Moves(25 * time.Hour)
+	writer, reader := anna.Allows(w.write), anna.Allows(w.read)
 	slow := refusal{408, wire.CodeValidationErrors, "Parameter validation errors: the body came too slowly"}
-	before := w.stored(t)
 	slowly := []struct {
 		name, head, body string
 		want             refusal
@@ -88,45 +88,41 @@ func TestBodySlow(t *testing.T) {
 		{"no last chunk", w.head(writer, "Transfer-Encoding: chunked"), chunkOf(200_000), slow},
 		{"JSON", w.headOf("POST", "permission-access/trigger", w.as(reader, nil), "Content-Length: 10"), "{", slow},
 		{"with an expired token", w.head(old, "Content-Length: 1000"), "xxx", expired(wire.KindAccessToken)},
-		{"with an expired token, large", w.head(old, "Content-Length: 10000000"), strings.Repeat("x", 200_000),
-			expired(wire.KindAccessToken)},
-		{"with an expired token, in chunks", w.head(old, "Transfer-Encoding: chunked"), chunkOf(100),
-			expired(wire.KindAccessToken)},
-		{"to a call that reads no body", w.headOf("POST", "permission-access/nosuchcall", "", "Content-Length: 10"),
-			"x", notFound("Call")},
+		{"with an expired token, large", w.head(old, "Content-Length: 10000000"), strings.Repeat("x", 200_000), expired(wire.KindAccessToken)},
+		{"with an expired token, in chunks", w.head(old, "Transfer-Encoding: chunked"), chunkOf(100), expired(wire.KindAccessToken)},
+		{"to a call that reads no body", w.headOf("POST", "permission-access/nosuchcall", "", "Content-Length: 10"), "x", notFound("Call")},
 	}
-	t.Run("all", func(t *testing.T) {
-		for _, tt := range slowly {
-			t.Run(tt.name, func(t *testing.T) {
-				t.Parallel()
-				l := w.dial(t)
-				began := time.Now()
-				if err := l.say("%s%s", tt.head, tt.body); err != nil {
-					t.Fatal(err)
-				}
-				a := l.hear("POST")
-				w.refused(t, a, tt.want)
-				if !a.Close {
-					t.Error("the answer does not say that the connection ends")
-				}
-				if !l.ended() {
-					t.Error("the connection stays")
-				}
-				if took := time.Since(began); took > 10*time.Second {
-					t.Errorf("it took %v", took)
-				}
-			})
-		}
+	w.Unchanged("a slow body", func() {
+		t.Run("all", func(t *testing.T) {
+			for _, tt := range slowly {
+				t.Run(tt.name, func(t *testing.T) {
+					t.Parallel()
+					l := w.dial(t)
+					began := time.Now()
+					if err := l.say("%s%s", tt.head, tt.body); err != nil {
+						t.Fatal(err)
+					}
+					a := l.hear("POST")
+					w.refused(t, a, tt.want)
+					if !a.Close {
+						t.Error("the answer does not say that the connection ends")
+					}
+					if !l.ended() {
+						t.Error("the connection stays")
+					}
+					if took := time.Since(began); took > 10*time.Second {
+						t.Errorf("it took %v", took)
+					}
+				})
+			}
+		})
 	})
-	if after := w.stored(t); after != before {
-		t.Errorf("slow bodies changed what is stored from %v to %v", before, after)
-	}
 }
 
 // A client that sends steadily may take much longer than the patience.
 func TestBodySteady(t *testing.T) {
 	w := newWorld(t, func(c *server.Config) { c.Patience = 200 * time.Millisecond })
-	writer := w.user(t, w.person(t), w.write)
+	writer := w.Person().Allows(w.write)
 	l := w.dial(t)
 	if err := l.say("%s", w.head(writer, "Transfer-Encoding: chunked")); err != nil {
 		t.Fatal(err)
@@ -148,8 +144,8 @@ func TestBodySteady(t *testing.T) {
 // A client that stops taking its file is not waited for either.
 func TestTakenSlowly(t *testing.T) {
 	w := newWorld(t, func(c *server.Config) { c.Patience = 200 * time.Millisecond })
-	anna := w.person(t)
-	writer, reader := w.user(t, anna, w.write), w.user(t, anna, w.read)
+	anna := w.Person()
+	writer, reader := anna.Allows(w.write), anna.Allows(w.read)
 	w.mustSend(t, w.push(writer, w.as(writer, nil), io.LimitReader(zeros{}, 32<<20)), nil)
 	session := w.session(t, reader)
 	name := w.names(t, reader, session)[0]
@@ -157,7 +153,7 @@ func TestTakenSlowly(t *testing.T) {
 	if err := l.say("%s", w.headOf("GET", "permission-access/query/"+session+"/"+name, w.as(reader, nil))); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the answer is broken off", func() bool { return len(w.log.with("answer broken off")) > 0 })
+	carreltest.Eventually(t, "the answer is broken off", func() bool { return len(w.Log.Lines("answer broken off")) > 0 })
 	resp, err := http.ReadResponse(l.in, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -180,12 +176,12 @@ func (zeros) Read(p []byte) (int, error) {
 // What is larger than the operator allows is refused, read to its end and kept
 // nowhere.
 func TestBodyTooLarge(t *testing.T) {
+	t.Parallel()
 	for _, most := range []int{1000, library.InlineLimit, 100_000, 1_000_000} {
 		t.Run(fmt.Sprint(most), func(t *testing.T) {
 			w := newWorld(t, func(c *server.Config) { c.MaxFileSize = int64(most) })
-			writer := w.user(t, w.person(t), w.write)
-			tooLarge := refusal{413, wire.CodePayloadTooLarge,
-				fmt.Sprintf("The file is larger than the %d bytes that are allowed here", most)}
+			writer := w.Person().Allows(w.write)
+			tooLarge := refusal{413, wire.CodePayloadTooLarge, fmt.Sprintf("The file is larger than the %d bytes that are allowed here", most)}
 			for _, size := range []int{most + 1, most + 5<<20} {
 				content := make([]byte, size)
 				w.refuses(t, w.push(writer, w.as(writer, nil), bytes.NewReader(content)), tooLarge)
@@ -201,11 +197,12 @@ func TestBodyTooLarge(t *testing.T) {
 // A client reads no answer before it has sent its body: an error to a large push is
 // heard all the same, on a connection that is kept.
 func TestErrorWhileSending(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	anna := w.person(t)
-	writer, reader := w.user(t, anna, w.write), w.user(t, anna, w.read)
-	old := w.user(t, anna, w.write)
-	w.expire(t, old.access)
+	anna := w.Person()
+	old := anna.Allows(w.write)
+	w.Clock.Moves(25 * time.Hour)
+	writer, reader := anna.Allows(w.write), anna.Allows(w.read)
 	const size = 5 << 20
 	content := strings.Repeat("x", size)
 	for _, tt := range []struct {
@@ -214,15 +211,11 @@ func TestErrorWhileSending(t *testing.T) {
 	}{
 		{"expired token", w.head(old, fmt.Sprintf("Content-Length: %d", size)), expired(wire.KindAccessToken)},
 		{"read contract", w.head(reader, fmt.Sprintf("Content-Length: %d", size)), noScope},
-		{"no token", w.headOf("POST", "permission-access/import", "", fmt.Sprintf("Content-Length: %d", size)),
-			badBearer("bearer token")},
-		{"no descriptor", w.headOf("POST", "permission-access/import", w.as(writer, nil),
-			fmt.Sprintf("Content-Length: %d", size)), bad("FileDescriptor is required")},
+		{"no token", w.headOf("POST", "permission-access/import", "", fmt.Sprintf("Content-Length: %d", size)), badBearer("bearer token")},
+		{"no descriptor", w.headOf("POST", "permission-access/import", w.as(writer, nil), fmt.Sprintf("Content-Length: %d", size)), bad("FileDescriptor is required")},
 		{"no call", w.headOf("POST", "nosuchcall", "", fmt.Sprintf("Content-Length: %d", size)), notFound("Call")},
-		{"no clean path", w.headOf("POST", "permission-access//import", "", fmt.Sprintf("Content-Length: %d", size)),
-			notFound("Call")},
-		{"JSON too long", w.headOf("POST", "permission-access/trigger", w.as(reader, nil),
-			fmt.Sprintf("Content-Length: %d", size)),
+		{"no clean path", w.headOf("POST", "permission-access//import", "", fmt.Sprintf("Content-Length: %d", size)), notFound("Call")},
+		{"JSON too long", w.headOf("POST", "permission-access/trigger", w.as(reader, nil), fmt.Sprintf("Content-Length: %d", size)),
 			refusal{413, wire.CodePayloadTooLarge, "The body is too long"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -249,10 +242,12 @@ func TestErrorWhileSending(t *testing.T) {
 
 // A client that asks before it sends is refused without being asked to send.
 func TestExpectContinue(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(c *server.Config) { c.Patience = time.Second })
-	anna := w.person(t)
-	writer, old := w.user(t, anna, w.write), w.user(t, anna, w.write)
-	w.expire(t, old.access)
+	anna := w.Person()
+	old := anna.Allows(w.write)
+	w.Clock.Moves(25 * time.Hour)
+	writer := anna.Allows(w.write)
 	for _, header := range []string{"Content-Length: 5242880", "Content-Length: 10", "Transfer-Encoding: chunked"} {
 		t.Run("refused/"+header, func(t *testing.T) {
 			t.Parallel()

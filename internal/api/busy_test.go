@@ -18,15 +18,15 @@ import (
 
 // At capacity further calls are turned away, and told to come back.
 func TestAtCapacity(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	writer := w.user(t, w.person(t), w.write)
+	writer := w.Person().Allows(w.write)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	small := &http.Server{ReadHeaderTimeout: time.Minute,
-		Handler: api.New(api.Config{Clients: w.Clients, People: w.People, Consents: w.Consents, Files: w.Files,
-			MaxInFlight: 2, Log: slog.New(slog.NewJSONHandler(w.log, nil))})}
+	small := &http.Server{ReadHeaderTimeout: time.Minute, Handler: api.New(api.Config{Clients: w.Clients, People: w.People, Consents: w.Consents, Files: w.Files,
+		MaxInFlight: 2, Log: slog.New(slog.NewJSONHandler(w.Log, nil))})}
 	go func() { _ = small.Serve(l) }()
 	t.Cleanup(func() { _ = small.Close() })
 	w.address = l.Addr().String()
@@ -71,8 +71,8 @@ func TestAtCapacity(t *testing.T) {
 // Fifty at once are honest load.
 func TestFiftyAtOnce(t *testing.T) {
 	w := newWorld(t)
-	anna := w.person(t)
-	writer, reader := w.user(t, anna, w.write), w.user(t, anna, w.read)
+	anna := w.Person()
+	writer, reader := anna.Allows(w.write), anna.Allows(w.read)
 	w.mustSend(t, w.push(writer, w.as(writer, nil), strings.NewReader("x")), nil)
 	session := w.session(t, reader)
 	name := w.names(t, reader, session)[0]
@@ -100,7 +100,8 @@ func TestFiftyAtOnce(t *testing.T) {
 // Fifty bodies that come slowly stand in nobody's way, and arrive in the end.
 func TestSlowBesideNormal(t *testing.T) {
 	w := newWorld(t)
-	writer := w.user(t, w.person(t), w.write)
+	anna := w.Person()
+	writer := anna.Allows(w.write)
 	slow := make([]*line, 50)
 	for i := range slow {
 		slow[i] = w.dial(t)
@@ -129,7 +130,7 @@ func TestSlowBesideNormal(t *testing.T) {
 			t.Errorf("%d %s", a.StatusCode, a.body)
 		}
 	}
-	if n := w.stored(t)[10]; n != 100 {
+	if n := anna.FileCount(); n != 100 {
 		t.Errorf("%d files, want 100", n)
 	}
 }

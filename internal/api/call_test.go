@@ -16,34 +16,35 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 )
 
 // claims of a signed request; nil takes out one that would be there.
 type claims map[string]any
 
 // bearer signs a request's token, with a fresh nonce and the time of the clock.
-func (w *world) bearer(c contract, more claims) string {
-	all := claims{"client_id": c.id.String(), "nonce": wire.NewNonce(), "timestamp": w.clock.Now().UnixMilli()}
+func (w *world) bearer(c *carreltest.Contract, more claims) string {
+	all := claims{"client_id": c.ID().String(), "nonce": wire.NewNonce(), "timestamp": w.Clock.Now().UnixMilli()}
 	maps.Copy(all, more)
 	maps.DeleteFunc(all, func(_ string, v any) bool { return v == nil })
-	token, err := wire.Sign(c.key, wire.Header{}, all)
+	token, err := wire.Sign(c.Key, wire.Header{}, all)
 	if err != nil {
 		panic(err)
 	}
-	w.secrets.plant(token)
+	w.Secrets.Plant(token)
 	return token
 }
 
 // as signs a request for a person.
-func (w *world) as(k *consent, more claims) string {
-	all := claims{"access_token": k.access}
+func (w *world) as(k *carreltest.Grant, more claims) string {
+	all := claims{"access_token": k.Token()}
 	maps.Copy(all, more)
-	return w.bearer(k.contract, all)
+	return w.bearer(k.Contract, all)
 }
 
 // descriptor signs what a push says of its file.
-func (w *world) descriptor(c contract, metadata any) string {
-	token, err := wire.Sign(c.key, wire.Header{}, claims{"metadata": metadata})
+func (w *world) descriptor(c *carreltest.Contract, metadata any) string {
+	token, err := wire.Sign(c.Key, wire.Header{}, claims{"metadata": metadata})
 	if err != nil {
 		panic(err)
 	}
@@ -68,9 +69,9 @@ func post(path, bearer, body string) request {
 }
 
 // push is a push of a person's file; the body's length is not told.
-func (w *world) push(k *consent, bearer string, content io.Reader) request {
+func (w *world) push(k *carreltest.Grant, bearer string, content io.Reader) request {
 	return request{method: "POST", path: "permission-access/import", bearer: bearer,
-		header: http.Header{"Filedescriptor": {w.descriptor(k.contract, letter)}}, body: io.MultiReader(content)}
+		header: http.Header{"Filedescriptor": {w.descriptor(k.Contract, letter)}}, body: io.MultiReader(content)}
 }
 
 // client counts the connections that it had to make.
@@ -197,12 +198,11 @@ var noScope = refusal{403, wire.CodeInsufficientScope,
 // server works as before, on the same connection.
 func (w *world) refuses(t *testing.T, r request, want refusal) answer {
 	t.Helper()
-	before := w.stored(t)
-	a := w.send(t, r)
-	w.refused(t, a, want)
-	if after := w.stored(t); after != before {
-		t.Errorf("a refused call changed what is stored from %v to %v", before, after)
-	}
+	var a answer
+	w.Unchanged("a refused call", func() {
+		a = w.send(t, r)
+		w.refused(t, a, want)
+	})
 	if a.Close {
 		t.Error("a refused call ended its connection")
 	}
@@ -222,11 +222,11 @@ func (w *world) refused(t *testing.T, a answer, want refusal) {
 		!(open && strings.HasPrefix(e.Message, message)) {
 		t.Errorf("%d %s %q, want %d %s %q", a.StatusCode, e.Code, e.Message, want.status, want.code, want.message)
 	}
-	lines := w.log.with(e.Reference)
+	lines := w.Log.Lines(e.Reference)
 	if len(lines) != 1 || !strings.Contains(lines[0], string(e.Code)) {
 		t.Errorf("the log says of reference %s: %q", e.Reference, lines)
 	}
-	if s := w.secrets.in(string(a.body) + fmt.Sprint(a.Header)); s != "" {
+	if s := w.Secrets.In(string(a.body) + fmt.Sprint(a.Header)); s != "" {
 		t.Errorf("the answer holds the secret %s", s)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/api"
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/server"
 )
@@ -31,8 +32,9 @@ func withCatalogue(t testing.TB) func(*server.Config) {
 
 // Contracts of both kinds may look, with a body, an empty one or none, for nobody.
 func TestDiscovery(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, withCatalogue(t))
-	for _, c := range []contract{w.read, w.write} {
+	for _, c := range []*carreltest.Contract{w.read, w.write} {
 		for _, call := range []struct{ name, has string }{
 			{"sources", `{"data":[{"id":900201,"name":"Élan Ziekenhuis",`},
 			{"categories", `"name":"Medical"`}, {"countries", `"code":"nl"`}, {"platforms",
@@ -65,6 +67,7 @@ func TestDiscovery(t *testing.T) {
 }
 
 func TestDiscoveryRefuses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, withCatalogue(t))
 	for body, want := range map[string]string{
 		`[`:                                  "the body is not the JSON that this call takes",
@@ -131,13 +134,14 @@ func (noList) ListSources() ([]catalogue.Source, uint64, error) {
 // While a list cannot be had, a client is asked to come back: it may hold what was
 // looked for.
 func TestDiscoveryWithoutList(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	c, err := catalogue.Parse(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.AddListers(noList{})
-	calls := api.New(api.Config{Clients: w.Clients, Catalogue: c, Log: slog.New(slog.NewJSONHandler(w.log, nil))})
+	calls := api.New(api.Config{Clients: w.Clients, Catalogue: c, Log: slog.New(slog.NewJSONHandler(w.Log, nil))})
 	for _, r := range []*http.Request{
 		httptest.NewRequest("POST", "/v1.7/discovery/sources",
 			strings.NewReader(`{"query":{"filter":{"type":{"id":[2]}}}}`)),
@@ -151,7 +155,7 @@ func TestDiscoveryWithoutList(t *testing.T) {
 			t.Errorf("%s: %d %s", r.URL.Path, a.Code, a.Body)
 		}
 	}
-	if !strings.Contains(w.log.String(), "no list today") {
+	if !strings.Contains(w.Log.String(), "no list today") {
 		t.Error("the log does not say why")
 	}
 }

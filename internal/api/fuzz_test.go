@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/library"
@@ -59,8 +60,8 @@ func FuzzRequest(f *testing.F) {
 		c.Log = slog.New(slog.DiscardHandler)
 		c.Deliveries.FirstRetry = time.Hour // what is kept is not what is tested
 	})
-	anna := w.person(f)
-	writer, reader := w.user(f, anna, w.write), w.user(f, anna, w.read)
+	anna := w.Person()
+	writer, reader := anna.Allows(w.write), anna.Allows(w.read)
 	w.mustSend(f, w.push(writer, w.as(writer, nil), strings.NewReader("content")), nil)
 	session := w.session(f, reader)
 	file := w.names(f, reader, session)[0]
@@ -69,12 +70,10 @@ func FuzzRequest(f *testing.F) {
 
 	letter := string(must(json.Marshal(letter)))
 	for i := range fuzzCalls {
-		f.Add(byte(i), session, file,
-			`{"redirect_uri":"`+callback+`","grant_type":"refresh_token","refresh_token":"`+reader.refresh+`"}`, letter, []byte(`{"type":"accountId","value":"1_x"}`))
+		f.Add(byte(i), session, file, `{"redirect_uri":"`+callback+`","grant_type":"refresh_token","refresh_token":"`+reader.Refresh()+`"}`, letter, []byte(`{"type":"accountId","value":"1_x"}`))
 		f.Add(byte(i), "..", "a%2Fb", `{"timestamp":1}`, `{"mimeType":1,"accounts":[{}]}`, []byte(`[[[[`))
 	}
-	f.Add(byte(1), "", "", string(must(json.Marshal(authorizing(nil)))), "null",
-		[]byte(`{"actions":{"pull":{"scope":{"criteria":[{"last":"3d"}]}}}}`))
+	f.Add(byte(1), "", "", string(must(json.Marshal(authorizing(nil)))), "null", []byte(`{"actions":{"pull":{"scope":{"criteria":[{"last":"3d"}]}}}}`))
 	f.Add(byte(0), "", "", "a.b.c", "eyJhbGciOiJub25lIn0..", []byte("\x00"))
 	for i, call := range fuzzCalls {
 		switch {
@@ -82,8 +81,7 @@ func FuzzRequest(f *testing.F) {
 			for _, call := range []byte{byte(i), byte(i + len(fuzzCalls))} {
 				f.Add(call, "stu3", account, `{}`, "", []byte(weight("x")))
 				f.Add(call, "3.0.2", account, `{}`, "", []byte(batch("x", "y")))
-				f.Add(call, "r4", account, `{}`, "",
-					[]byte(`{"resourceType":"Patient","identifier":[{"system":"urn:oid:2.16.840.1.113883.2.4.6.3","value":"999911120"}]}`))
+				f.Add(call, "r4", account, `{}`, "", []byte(`{"resourceType":"Patient","identifier":[{"system":"urn:oid:2.16.840.1.113883.2.4.6.3","value":"999911120"}]}`))
 				f.Add(call, "stu3", account, `{}`, "", []byte(`{"a":[[[[],{"a":1,"a":2}]],"\ud83d"]}<`))
 			}
 		case strings.Contains(call, "/revoke/"):
@@ -92,9 +90,8 @@ func FuzzRequest(f *testing.F) {
 		case strings.Contains(call, "/deliveries") || strings.Contains(call, "DELETE"):
 			f.Add(byte(i), "01x", "1_x", `{}`, "", []byte(nil))
 		case strings.Contains(call, "/discovery/") || strings.Contains(call, "/datasets/"):
-			f.Add(byte(i), "900206", "", `{"access_token":null}`, "",
-				[]byte(`{"limit":5,"offset":1,"sort":{"name":"desc"},"query":{"queryString":"elan","search":{"name":["x"]},`+
-					`"include":["id","service.name"],"filter":{"id":[1],"type":{"id":[2]},"publishedStatus":["approved"],"service":{"id":[900002]}}}}`))
+			f.Add(byte(i), "900206", "", `{"access_token":null}`, "", []byte(`{"limit":5,"offset":1,"sort":{"name":"desc"},"query":{"queryString":"elan","search":{"name":["x"]},`+
+				`"include":["id","service.name"],"filter":{"id":[1],"type":{"id":[2]},"publishedStatus":["approved"],"service":{"id":[900002]}}}}`))
 			f.Add(byte(i), "-1", "", `{}`, "", []byte(`{"query":{"filter":{"id":["1"]},"include":{}}}`))
 		}
 	}
@@ -106,8 +103,7 @@ func FuzzRequest(f *testing.F) {
 		if call%2 == 0 {
 			by = writer
 		}
-		r := &http.Request{Method: method, URL: &url.URL{Path: path}, Host: "127.0.0.1", Proto: "HTTP/1.1",
-			ProtoMajor: 1, ProtoMinor: 1,
+		r := &http.Request{Method: method, URL: &url.URL{Path: path}, Host: "127.0.0.1", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 			Header: http.Header{"Authorization": {"Bearer " + w.fuzzToken(by, said)}}, Body: http.NoBody}
 		if descriptor != "" {
 			r.Header.Set("FileDescriptor", w.fuzzDescriptor(by, descriptor))
@@ -120,7 +116,7 @@ func FuzzRequest(f *testing.F) {
 			r.Body, r.ContentLength = readCloser{bytes.NewReader(body)}, -1
 		}
 		answer := httptest.NewRecorder()
-		w.Handler.ServeHTTP(answer, r.WithContext(t.Context()))
+		w.Server.Handler.ServeHTTP(answer, r.WithContext(t.Context()))
 		checkShape(t, r, answer.Result(), answer.Body.Bytes())
 		if method == "DELETE" && two == account {
 			w.connectNowhere(t, writer)
@@ -133,27 +129,25 @@ const nowhere = "900001_nowhere"
 
 // connectNowhere connects an account at a provider that nobody reaches: what is pushed
 // there is kept, and waits.
-func (w *world) connectNowhere(t testing.TB, k *consent) string {
+func (w *world) connectNowhere(t testing.TB, k *carreltest.Grant) string {
 	t.Helper()
-	grant, err := w.db.GetGrant(t.Context(), k.grant)
+	db := w.OpensStore()
+	grant, err := db.GetGrant(t.Context(), k.ID())
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := w.clock.Now()
-	link := library.AuthRequest{Hash: seal.NewSecret().Hash(), Kind: library.OnboardRequest, ClientID: k.contract.id,
-		CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
-	if err := w.db.AddAuthRequest(t.Context(), link, library.Session{}); err != nil {
+	now := w.Clock.Now()
+	link := library.AuthRequest{Hash: seal.NewSecret().Hash(), Kind: library.OnboardRequest, ClientID: k.Contract.ID(), CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
+	if err := db.AddAuthRequest(t.Context(), link, library.Session{}); err != nil {
 		t.Fatal(err)
 	}
-	a := delivery.Connection{ID: nowhere, Reference: "nowhere", Library: grant.Library,
-		Application: grant.Application, Pending: true,
+	a := delivery.Connection{ID: nowhere, Reference: "nowhere", Library: grant.Library, Application: grant.Application, Pending: true,
 		Source: delivery.Source{ID: 900201, Name: "Nowhere", Push: true, Version: fhir.STU3, Provider: "fhir:nowhere"},
 		Access: []byte("not what was sealed"), CreatedAt: now, UpdatedAt: now}
-	if _, err := w.db.Connect(t.Context(), link.Hash, a, library.Event{Library: grant.Library, At: now,
-		Kind: library.EventConnected}); err != nil {
+	if _, err := db.Connect(t.Context(), link.Hash, a, library.Event{Library: grant.Library, At: now, Kind: library.EventConnected}); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.db.CloseAuthRequest(t.Context(), link.Hash, now, "", nil); err != nil {
+	if err := db.CloseAuthRequest(t.Context(), link.Hash, now, "", nil); err != nil {
 		t.Fatal(err)
 	}
 	return nowhere
@@ -161,22 +155,21 @@ func (w *world) connectNowhere(t testing.TB, k *consent) string {
 
 // fuzzToken signs claims that are an object, made good where they say nothing else;
 // what is none is a token as it stands.
-func (w *world) fuzzToken(by *consent, said string) string {
+func (w *world) fuzzToken(by *carreltest.Grant, said string) string {
 	var over claims
 	if json.Unmarshal([]byte(said), &over) != nil || over == nil {
 		return said
 	}
-	all := claims{"client_id": by.contract.id.String(), "nonce": wire.NewNonce(),
-		"timestamp": w.clock.Now().UnixMilli(), "access_token": by.access}
+	all := claims{"client_id": by.Contract.ID().String(), "nonce": wire.NewNonce(), "timestamp": w.Clock.Now().UnixMilli(), "access_token": by.Token()}
 	maps.Copy(all, over)
-	return must(wire.Sign(by.contract.key, wire.Header{}, all))
+	return must(wire.Sign(by.Contract.Key, wire.Header{}, all))
 }
 
-func (w *world) fuzzDescriptor(by *consent, said string) string {
+func (w *world) fuzzDescriptor(by *carreltest.Grant, said string) string {
 	if !json.Valid([]byte(said)) {
 		return said
 	}
-	return w.descriptor(by.contract, json.RawMessage(said))
+	return w.descriptor(by.Contract, json.RawMessage(said))
 }
 
 type readCloser struct{ *bytes.Reader }
@@ -199,8 +192,7 @@ func checkShape(t *testing.T, r *http.Request, resp *http.Response, body []byte)
 		if err := json.Unmarshal(body, &v); err != nil || v == nil {
 			t.Fatalf("body %s: %v", body, err)
 		}
-	case resp.StatusCode != 200 ||
-		resp.Header["x-metadata"] == nil: //nolint:staticcheck // as the handler writes it, on purpose
+	case resp.StatusCode != 200 || resp.Header["x-metadata"] == nil: //nolint:staticcheck // as the handler writes it, on purpose
 		t.Fatalf("status %d, headers %v", resp.StatusCode, resp.Header)
 	}
 	for name, values := range resp.Header {

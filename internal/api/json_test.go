@@ -9,8 +9,9 @@ import (
 
 // A body is JSON of the shape that its call takes, or none.
 func TestBodyJSON(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	reader := w.user(t, w.person(t), w.read)
+	reader := w.Person().Allows(w.read)
 	calls := map[string]func(body string) request{
 		"authorize": func(body string) request {
 			return post("oauth/authorize", w.bearer(w.read, authorizing(nil)),
@@ -87,6 +88,7 @@ func TestBodyJSON(t *testing.T) {
 
 // base/reference takes an account or a storage.
 func TestReferenceRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for body, want := range map[string]refusal{
 		"":                                       bad("value"),

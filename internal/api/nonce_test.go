@@ -8,12 +8,14 @@ import (
 	"testing"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
 // A nonce is 32 letters and digits; anything else could not have been drawn by a
 // client.
 func TestNonceShape(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, tt := range []struct {
 		name  string
@@ -30,20 +32,19 @@ func TestNonceShape(t *testing.T) {
 		{"a number", 12345678, "bearer token claims"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w.refuses(t, get("permission-access/contract", w.bearer(w.read, claims{"nonce": tt.nonce})),
-				badBearer(tt.want))
+			w.refuses(t, get("permission-access/contract", w.bearer(w.read, claims{"nonce": tt.nonce})), badBearer(tt.want))
 		})
 	}
 	// Mobile clients draw hexadecimal digits.
-	w.mustSend(t, get("permission-access/contract",
-		w.bearer(w.read, claims{"nonce": "6ebf55d8cc2d5fce48194d7d59e4f38a"})), nil)
+	w.mustSend(t, get("permission-access/contract", w.bearer(w.read, claims{"nonce": "6ebf55d8cc2d5fce48194d7d59e4f38a"})), nil)
 }
 
 // A nonce counts once, whatever came of the call that it was used for.
 func TestNonceReplayed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	anna := w.person(t)
-	writer, reader := w.user(t, anna, w.write), w.user(t, anna, w.read)
+	anna := w.Person()
+	writer, reader := anna.Allows(w.write), anna.Allows(w.read)
 	small, large := strings.Repeat("s", 100), strings.Repeat("l", library.InlineLimit+1)
 	w.mustSend(t, w.push(writer, w.as(writer, nil), strings.NewReader(small)), nil)
 	session := w.session(t, reader)
@@ -59,7 +60,7 @@ func TestNonceReplayed(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name  string
-		by    *consent
+		by    *carreltest.Grant
 		first func(bearer string) request
 		// status is how the first call ends.
 		status int
@@ -67,10 +68,7 @@ func TestNonceReplayed(t *testing.T) {
 		again func(bearer string) request
 	}{
 		{"the same call", reader, contractOf, 200, nil},
-		{"another call", reader, contractOf, 200, func(b string) request {
-			return get("permission-access/accounts",
-				b)
-		}},
+		{"another call", reader, contractOf, 200, func(b string) request { return get("permission-access/accounts", b) }},
 		{"a small push", writer, pushing(small), 200, nil},
 		{"a large push", writer, pushing(large), 200, nil},
 		{"a push after a call", writer, contractOf, 200, pushing(small)},
@@ -86,15 +84,9 @@ func TestNonceReplayed(t *testing.T) {
 			r.header = http.Header{}
 			return r
 		}, 400, pushing(small)},
-		{"after a body that is no JSON", reader, func(b string) request {
-			return post("permission-access/trigger", b,
-				"{")
-		}, 400,
+		{"after a body that is no JSON", reader, func(b string) request { return post("permission-access/trigger", b, "{") }, 400,
 			func(b string) request { return post("permission-access/trigger", b, "{}") }},
-		{"after another contract's token", writer, func(b string) request {
-			return get("permission-access/accounts",
-				b)
-		}, 200, contractOf},
+		{"after another contract's token", writer, func(b string) request { return get("permission-access/accounts", b) }, 200, contractOf},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			nonce := wire.NewNonce()
@@ -118,11 +110,13 @@ func TestNonceReplayed(t *testing.T) {
 
 // Of many that use a nonce at once, one gets through.
 func TestNonceRace(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	writer := w.user(t, w.person(t), w.write)
+	anna := w.Person()
+	writer := anna.Allows(w.write)
 	for _, size := range []int{10, library.InlineLimit + 1} {
 		bearer := w.as(writer, nil)
-		before := w.stored(t)
+		before := anna.FileCount()
 		var wait sync.WaitGroup
 		statuses := make([]int, 10)
 		for i := range statuses {
@@ -146,20 +140,20 @@ func TestNonceRace(t *testing.T) {
 				t.Errorf("status %d", s)
 			}
 		}
-		if after := w.stored(t); good != 1 || after[10] != before[10]+1 {
-			t.Errorf("of ten pushes of %d bytes with one nonce %d succeeded and left %d files", size, good,
-				after[10]-before[10])
+		if after := anna.FileCount(); good != 1 || after != before+1 {
+			t.Errorf("of ten pushes of %d bytes with one nonce %d succeeded and left %d files", size, good, after-before)
 		}
 	}
 }
 
 // Each client has its own nonces, and a token that does not verify uses none up.
 func TestNonceIsTheClients(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	nonce := wire.NewNonce()
-	forged := w.bearer(contract{w.read.id, w.foreign.key, w.read.access}, claims{"nonce": nonce})
+	forged := w.bearer(&carreltest.Contract{Client: w.read.Client, Key: w.foreign.Key}, claims{"nonce": nonce})
 	w.refuses(t, get("permission-access/contract", forged), badBearer("bearer token signature"))
-	for _, c := range []contract{w.read, w.write, w.foreign} {
+	for _, c := range []*carreltest.Contract{w.read, w.write, w.foreign} {
 		w.mustSend(t, get("permission-access/contract", w.bearer(c, claims{"nonce": nonce})), nil)
 	}
 	w.refuses(t, get("permission-access/contract", w.bearer(w.read, claims{"nonce": nonce})), replayed(nonce))

@@ -13,6 +13,7 @@ import (
 // Whatever is no call is answered as one that is not there, and never by a redirect:
 // a redirected POST comes with a nonce that is used up.
 func TestNoSuchCall(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, tt := range []struct{ method, path string }{
 		{"GET", "/v1.7"},
@@ -58,6 +59,7 @@ func TestNoSuchCall(t *testing.T) {
 
 // A client that joins a base and a path badly is told, not sent elsewhere.
 func TestUncleanRoot(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, path := range []string{"//v1.7/oauth/token", "/./v1.7/oauth/token", "/x/../v1.7/oauth/token",
 		"/%2e/v1.7/oauth/token"} {
@@ -78,8 +80,9 @@ func TestUncleanRoot(t *testing.T) {
 
 // A session or file of an odd name is one that is not there.
 func TestOddNames(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	reader := w.user(t, w.person(t), w.read)
+	reader := w.Person().Allows(w.read)
 	session := w.session(t, reader)
 	for _, name := range []string{
 		"a%2Fb", "a%00b", "%00", "a%0D%0Ab", "a%20b", "+", "%E2%98%82", "%FF", "a:b", "a\\b", "a%5Cb", "*", "$", "~",
@@ -106,8 +109,9 @@ func TestOddNames(t *testing.T) {
 
 // The headers of an error to a HEAD say all that there is to say.
 func TestHeadErrors(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	reader := w.user(t, w.person(t), w.read)
+	reader := w.Person().Allows(w.read)
 	for name, tt := range map[string]struct {
 		bearer string
 		want   refusal
@@ -127,6 +131,7 @@ func TestHeadErrors(t *testing.T) {
 
 // Headers beyond any honest size end the connection, not the server.
 func TestHugeHeaders(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for name, header := range map[string]string{
 		"one":  "X-Long: " + strings.Repeat("x", 100<<10) + "\r\n",
@@ -150,6 +155,7 @@ func TestHugeHeaders(t *testing.T) {
 
 // A line that is no HTTP, and methods with a meaning of their own to proxies.
 func TestNoHTTP(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, text := range []string{
 		"\r\n\r\n", "hello\r\n\r\n", "GET /v1.7/jwks/oauth\r\n\r\n", "GET /v1.7/jwks/oauth HTTP/9.9\r\n\r\n",

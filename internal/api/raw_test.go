@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/carrelhq/carrel/internal/carreltest"
 )
 
 // line is a connection on which a test does what no HTTP client would.
@@ -61,30 +63,18 @@ func (l *line) ended() bool {
 
 // head is the head of a push of a person, with the headers that say how the body
 // comes.
-func (w *world) head(k *consent, headers ...string) string {
-	return w.headOf("POST", "permission-access/import", w.as(k, nil),
-		append(headers, "FileDescriptor: "+w.descriptor(k.contract, letter))...)
+func (w *world) head(k *carreltest.Grant, headers ...string) string {
+	return w.headOf("POST", "permission-access/import", w.as(k, nil), append(headers, "FileDescriptor: "+w.descriptor(k.Contract, letter))...)
 }
 
 func (w *world) headOf(method, path, bearer string, headers ...string) string {
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "%s /v1.7/%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n", method, path, w.address,
-		bearer)
+	fmt.Fprintf(&out, "%s /v1.7/%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n", method, path, w.address, bearer)
 	for _, h := range headers {
 		out.WriteString(h + "\r\n")
 	}
 	out.WriteString("\r\n")
 	return out.String()
-}
-
-// eventually waits until something has become so.
-func eventually(t testing.TB, what string, so func() bool) {
-	t.Helper()
-	for until := time.Now().Add(10 * time.Second); !so(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(until) {
-			t.Fatal("in vain waited until " + what)
-		}
-	}
 }
 
 func chunkOf(n int) string { return fmt.Sprintf("%x\r\n%s\r\n", n, strings.Repeat("x", n)) }

@@ -19,6 +19,7 @@ func lower(h http.Header, name string) string { return h.Get(name) }
 // An error repeats what the caller sent: as it is in the body, and in a header with
 // everything percent-encoded that no header can hold.
 func TestErrorMessageEncoded(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	uri := "https://evil.example/☂\r\nSet-Cookie: a=b\x00\x7f\t%zz é"
 	a := w.refuses(t, post("oauth/authorize", w.bearer(w.read, authorizing(claims{"redirect_uri": uri})), ""),
@@ -34,9 +35,10 @@ func TestErrorMessageEncoded(t *testing.T) {
 
 // The head of a file's answer is as clients need it, to the letter.
 func TestFileHead(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	anna := w.person(t)
-	writer, reader := w.user(t, anna, w.write), w.user(t, anna, w.read)
+	anna := w.Person()
+	writer, reader := anna.Allows(w.write), anna.Allows(w.read)
 	sizes := map[int]bool{0: true, 15: true, 16: true, 5 << 20: true}
 	for size := range sizes {
 		w.mustSend(t, w.push(writer, w.as(writer, nil), bytes.NewReader(make([]byte, size))), nil)
@@ -93,8 +95,9 @@ func TestFileHead(t *testing.T) {
 
 // No cache keeps an answer that holds a secret, and none is read as something else.
 func TestAnswersAreNotKept(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	reader := w.user(t, w.person(t), w.read)
+	reader := w.Person().Allows(w.read)
 	for name, r := range map[string]request{
 		"token":     post("oauth/token", w.bearer(w.read, refreshing(reader)), ""),
 		"authorize": post("oauth/authorize", w.bearer(w.read, authorizing(nil)), ""),

@@ -91,7 +91,9 @@ func (c *Clinic) connected(ctx context.Context, user *digime.User, back digime.C
 }
 
 // send sends a measurement to the visitor's care provider.
-func (c *Clinic) send(ctx context.Context, user *digime.User, to digime.Account, measured any) (digime.ProviderResponse, error) {
+func (c *Clinic) send(
+	ctx context.Context, user *digime.User, to digime.Account, measured any,
+) (digime.ProviderResponse, error) {
 	resource, err := digime.MarshalResource(measured)
 	if err != nil {
 		return digime.ProviderResponse{}, err

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/demo"
-	"github.com/carrelhq/carrel/internal/server/servertest"
 	"github.com/carrelhq/carrel/internal/simulator"
 )
 
@@ -20,10 +20,10 @@ const gp = "huisartslinde"
 // A visitor sends their blood pressure to their GP, without a browser: choosing the
 // provider, and later connecting it again when the permission there has ended.
 func TestClinicSends(t *testing.T) {
-	s := servertest.StartWithProviders(t)
+	t.Parallel()
+	s := carreltest.ServeWithSimulator(t)
 	c := clinicAt(t, s)
-	person := s.Person()
-	person.Provider = "De Linde"
+	person := s.Visitor()
 
 	c.visit(person, c.post("/send", "systolic", "131", "diastolic", "84"))
 	c.sees("Your blood pressure has arrived at Huisartsenpraktijk De Linde", "It has arrived.", "batch-response")
@@ -35,19 +35,16 @@ func TestClinicSends(t *testing.T) {
 	wantReceived(t, s, "131/84", "120/80")
 
 	// The permission ends: the visitor is led to their provider, and it is sent after that.
-	s.Providers.Revoke(gp)
+	s.Simulator.Revoke(gp)
 	c.visit(person, c.post("/send", "systolic", "118", "diastolic", "79"))
 	c.sees("has arrived")
 	wantReceived(t, s, "131/84", "120/80", "118/79")
-	if v := s.Providers.Violations(); len(v) > 0 {
-		t.Errorf("violations %q", v)
-	}
 }
 
 // wantReceived wants these blood pressures to have arrived at the GP, and nothing else.
-func wantReceived(t *testing.T, s *servertest.Server, want ...string) {
+func wantReceived(t *testing.T, s *carreltest.World, want ...string) {
 	t.Helper()
-	received := s.Providers.Received()
+	received := s.Simulator.Received()
 	for i, r := range received {
 		if len(received) != len(want) || r.Provider != gp || !strings.Contains(r.Summary, want[i]) {
 			t.Errorf("received %d: %s at %s, want %q", i, r.Summary, r.Provider, want)
@@ -60,10 +57,10 @@ func wantReceived(t *testing.T, s *servertest.Server, want ...string) {
 
 // Each way that it can end shows on the page.
 func TestClinicSendsInVain(t *testing.T) {
-	s := servertest.StartWithProviders(t)
+	t.Parallel()
+	s := carreltest.ServeWithSimulator(t)
 	c := clinicAt(t, s)
-	person := s.Person()
-	person.Provider = "De Linde"
+	person := s.Visitor()
 	c.visit(person, c.post("/send", "systolic", "131", "diastolic", "84"))
 
 	for mode, want := range map[simulator.ResourceMode][]string{
@@ -71,22 +68,22 @@ func TestClinicSendsInVain(t *testing.T) {
 		simulator.ResourceCutAfter:      {"It is not known whether the provider has it", "Nobody knows"},
 		simulator.ResourceBusy:          {"is on its way", "It will be tried again.", "Look how far it is"},
 	} {
-		s.Providers.SetBehaviour(gp, simulator.Behaviour{Resource: mode, RetryAfter: -1})
+		s.Simulator.SetBehaviour(gp, simulator.Behaviour{Resource: mode, RetryAfter: -1})
 		c.post("/send", "systolic", "131", "diastolic", "84")
 		c.sees(want...)
 	}
 
 	// A provider that does not take its own new token is no endless way.
-	s.Providers.SetBehaviour(gp, simulator.Behaviour{Resource: simulator.ResourceUnauthorized})
+	s.Simulator.SetBehaviour(gp, simulator.Behaviour{Resource: simulator.ResourceUnauthorized})
 	c.visit(person, c.post("/send", "systolic", "131", "diastolic", "84"))
 	c.sees("your permission at the provider is over", "Connect it again, and send")
-	s.Providers.SetBehaviour(gp, simulator.Behaviour{})
+	s.Simulator.SetBehaviour(gp, simulator.Behaviour{})
 	c.visit(person, c.post("/reconnect"))
 	c.sees("has arrived")
 
 	for _, wrong := range [][2]string{{"80", "120"}, {"300", "80"}, {"120", "29"}, {"", "80"}, {"120", "eighty"}} {
-		before := len(s.Providers.Received())
-		if to := c.post("/send", "systolic", wrong[0], "diastolic", wrong[1]); to != "/" || len(s.Providers.Received()) != before {
+		before := len(s.Simulator.Received())
+		if to := c.post("/send", "systolic", wrong[0], "diastolic", wrong[1]); to != "/" || len(s.Simulator.Received()) != before {
 			t.Errorf("%v led to %s", wrong, to)
 		}
 		c.sees("a blood pressure is two numbers")
@@ -100,17 +97,17 @@ type clinicVisit struct {
 	http *http.Client
 }
 
-func clinicAt(t *testing.T, s *servertest.Server) *clinicVisit {
+func clinicAt(t *testing.T, s *carreltest.World) *clinicVisit {
 	t.Helper()
 	var clinic http.Handler
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { clinic.ServeHTTP(w, r) }))
 	t.Cleanup(site.Close)
-	credentials, err := demo.Register(t.Context(), s.Clients, s.URL, servertest.Callback, site.URL+demo.CallbackPath)
+	credentials, err := demo.Register(t.Context(), s.Clients, s.URL, carreltest.Callback, site.URL+demo.CallbackPath)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Providers != nil {
-		credentials.Providers = s.Providers.FrontURL() + "/"
+	if s.Simulator != nil {
+		credentials.Providers = s.Simulator.FrontURL() + "/"
 	}
 	if clinic, err = demo.NewClinic(credentials); err != nil {
 		t.Fatal(err)
@@ -135,7 +132,7 @@ func (c *clinicVisit) post(path string, fields ...string) string {
 }
 
 // visit sends a person through the pages, and back to the clinic, until they stay.
-func (c *clinicVisit) visit(person *demo.Walker, address string) {
+func (c *clinicVisit) visit(person *carreltest.Visitor, address string) {
 	c.t.Helper()
 	for range 3 {
 		if address == "/" {

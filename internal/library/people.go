@@ -33,6 +33,8 @@ type PeopleConfig struct {
 	DeleteWait time.Duration
 	// Closed says that no new libraries are made.
 	Closed bool
+	// PasswordCost is the cost of new passwords and recovery codes; zero stands for the default.
+	PasswordCost seal.PasswordCost
 }
 
 // People manages people's libraries, their logins, passwords and recovery codes.
@@ -228,7 +230,7 @@ func (p *People) openLock(
 	}
 	library, lock, err := p.findLock(ctx, email, kind)
 	if errors.Is(err, ErrNotFound) {
-		seal.SpendPasswordTime(ctx, word, seal.PasswordCost{})
+		seal.SpendPasswordTime(ctx, word, p.config.PasswordCost)
 		return Library{}, seal.PrivateKey{}, wrong
 	}
 	if err != nil {
@@ -260,7 +262,7 @@ func (p *People) findLock(ctx context.Context, email string, kind LockKind) (Lib
 
 // lock seals a library's private key under a password or recovery code.
 func (p *People) lock(ctx context.Context, id ID, kind LockKind, key seal.PrivateKey, word string) (Lock, error) {
-	box, err := key.SealWithPassword(ctx, word, seal.PasswordCost{})
+	box, err := key.SealWithPassword(ctx, word, p.config.PasswordCost)
 	if err != nil {
 		return Lock{}, fmt.Errorf("lock library with %s: %w", kind, err)
 	}

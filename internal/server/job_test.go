@@ -7,32 +7,33 @@ import (
 	"testing"
 
 	"github.com/carrelhq/carrel/digime"
-	"github.com/carrelhq/carrel/internal/demo"
-	"github.com/carrelhq/carrel/internal/server/servertest"
+	"github.com/carrelhq/carrel/internal/carreltest"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/testenv"
 )
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
 // everywhere runs a test on each database.
-func everywhere(t *testing.T, test func(t *testing.T, options ...servertest.Option)) {
+func everywhere(t *testing.T, test func(t *testing.T, options ...carreltest.Option)) {
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
 		test(t)
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		test(t, servertest.OnDatabase(testenv.Postgres(t)))
+		test(t, func(c *server.Config) { c.Database = testenv.Postgres(t) })
 	})
 }
 
 // The main job, end to end, with files on both sides of the threshold between the
 // database and the blobs.
 func TestMainJob(t *testing.T) {
-	everywhere(t, func(t *testing.T, options ...servertest.Option) {
-		s := servertest.Start(t, options...)
-		person := s.Person()
-		writer := s.Consent(t, person, demo.WriteContract, digime.UserAccessToken{})
+	everywhere(t, func(t *testing.T, options ...carreltest.Option) {
+		s := carreltest.Serve(t, options...)
+		person, app := s.Visitor(), s.Application()
+		writer := person.Allows(app.Contract(library.Write))
 
 		sizes := map[string]int{"empty": 0, "one": 1, "small": 4 << 10, "threshold": 64 << 10, "beyond": 64<<10 + 1, "large": 5 << 20}
 		pushed := map[string][]byte{}
@@ -46,7 +47,7 @@ func TestMainJob(t *testing.T) {
 			}
 		}
 
-		reader := s.Consent(t, person, demo.ReadContract, writer.Token())
+		reader := person.Allows(app.Contract(library.Read), writer.Token())
 		session, err := reader.StartSession(t.Context(), digime.SessionOptions{})
 		if err != nil {
 			t.Fatal(err)

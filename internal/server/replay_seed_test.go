@@ -3,18 +3,17 @@ package server_test
 import (
 	"encoding/json"
 	"net/url"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
-	"github.com/carrelhq/carrel/internal/server/servertest"
 	"github.com/carrelhq/carrel/internal/store"
 )
 
@@ -42,15 +41,9 @@ type person struct {
 	grants  map[wire.ContractID]library.GrantID
 }
 
-func newSeeder(t *testing.T, rec *recording, s *servertest.Server) *seeder {
+func newSeeder(t *testing.T, rec *recording, s *carreltest.World) *seeder {
 	t.Helper()
-	path := filepath.Join(s.Folder, "carrel.db")
-	db, err := store.Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	d := &seeder{t: t, rec: rec, db: db, access: map[wire.ContractID]library.Access{}, people: map[string]*person{},
+	d := &seeder{t: t, rec: rec, db: s.OpensStore(), access: map[wire.ContractID]library.Access{}, people: map[string]*person{},
 		links: map[string]issuedLink{}, owners: map[string]*person{}, sessions: map[string]*person{}, files: map[wire.FileName]bool{}}
 	application, err := s.Clients.AddApplication(t.Context(), library.Application{ID: rec.Keys.ApplicationID, Name: replayed, PartnerID: "stub-partner"})
 	d.must(err)

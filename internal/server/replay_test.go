@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/server/servertest"
 )
 
 // replayed is the name of the application of the recording.
@@ -51,9 +51,10 @@ func reasonToLeaveOut(e *exchange) string {
 // Every request that the public Node client sent in the recording, byte for byte,
 // gets an answer of the shape that the client accepted then.
 func TestReplay(t *testing.T) {
+	t.Parallel()
 	rec := loadRecording(t)
-	s := servertest.Start(t, recordedCatalogue)
-	s.Clock.Set(rec.Exchanges[0].At())
+	s := carreltest.Serve(t, recordedCatalogue)
+	s.Clock.StopsAt(rec.Exchanges[0].At())
 	seeds := newSeeder(t, rec, s)
 	client := newLine(t, s.URL)
 	keys := keySet(t, s.URL)
@@ -66,7 +67,7 @@ func TestReplay(t *testing.T) {
 			seeds.after(e)
 			continue
 		}
-		s.Clock.Set(e.At())
+		s.Clock.StopsAt(e.At())
 		seeds.before(e)
 		answer := client.send(e)
 		sent++

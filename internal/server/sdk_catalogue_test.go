@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime"
-	"github.com/carrelhq/carrel/internal/demo"
+	"github.com/carrelhq/carrel/internal/carreltest"
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/server"
-	"github.com/carrelhq/carrel/internal/server/servertest"
 )
 
 // A whole Carrel answers as the library of our own does.
 func TestServerCatalogue(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "catalogue.json")
 	var sources []string
 	for i := range 25 {
@@ -26,15 +27,21 @@ func TestServerCatalogue(t *testing.T) {
 	if err := os.WriteFile(path, []byte(`{"sources":[`+strings.Join(sources, ",")+`]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := servertest.Start(t, func(c *server.Config) { c.Catalogue = path })
-	for _, kind := range []string{demo.ReadContract, demo.WriteContract} {
-		contract, ctx, n := s.Contract(t, kind), t.Context(), 0
-		q := digime.SourcesQuery{Types: []digime.SourceType{digime.SourcePush}, Search: digime.SourcesSearch{City: []string{"utrecht"}}, Countries: []digime.CountryID{528}, Limit: 10}
+	s := carreltest.Serve(t, func(c *server.Config) { c.Catalogue = path })
+	app := s.Application()
+	for _, access := range []library.Access{library.Read, library.Write} {
+		contract, ctx, n := app.Contract(access).SDK(), t.Context(), 0
+		q := digime.SourcesQuery{
+			Types: []digime.SourceType{digime.SourcePush}, Search: digime.SourcesSearch{City: []string{"utrecht"}},
+			Countries: []digime.CountryID{528}, Limit: 10,
+		}
 		for source, err := range contract.Sources(ctx, q) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if source.ID != 900201+digime.SourceID(n) || source.PublishedAt != time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC) || source.Addresses[0].ZipCode != "3511 AB" {
+			published := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+			if source.ID != 900201+digime.SourceID(n) || !source.PublishedAt.Equal(published) ||
+				source.Addresses[0].ZipCode != "3511 AB" {
 				t.Errorf("%+v", source)
 			}
 			n++

@@ -4,15 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/carrelhq/carrel/digime"
-	"github.com/carrelhq/carrel/internal/demo"
+	"github.com/carrelhq/carrel/internal/carreltest"
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/server"
-	"github.com/carrelhq/carrel/internal/server/servertest"
 	"github.com/carrelhq/carrel/internal/simulator"
 )
 
@@ -44,9 +43,10 @@ func marshal(resource any) []byte {
 // What the library of our own promises of providers, a whole Carrel keeps, with
 // practice providers behind it.
 func TestServerProvider(t *testing.T) {
-	s := servertest.StartWithProviders(t, func(c *server.Config) { c.Deliveries.FirstRetry = 50 * time.Millisecond })
-	ctx, person := t.Context(), s.Person()
-	user, account := s.ConsentAt(t, person, demo.ProviderContract, "De Linde")
+	t.Parallel()
+	s := carreltest.ServeWithSimulator(t, func(c *server.Config) { c.Deliveries.FirstRetry = 50 * time.Millisecond })
+	ctx, person, contract := t.Context(), s.Visitor(), s.Application().Contract(library.Write)
+	user, account := person.Connects(contract)
 
 	answer, err := user.PushToProvider(ctx, account, digime.STU3, observation())
 	if err != nil || !answer.Delivered() || answer.DeliveryID == "" || !strings.Contains(string(answer.Body), `72.50`) {
@@ -72,7 +72,7 @@ func TestServerProvider(t *testing.T) {
 	for mode, is := range map[simulator.ResourceMode]error{
 		simulator.ResourceUnprocessable: digime.ErrProviderRefused, simulator.ResourceCutAfter: digime.ErrDeliveryUnknown,
 	} {
-		s.Providers.SetBehaviour(gp, simulator.Behaviour{Resource: mode})
+		s.Simulator.SetBehaviour(gp, simulator.Behaviour{Resource: mode})
 		_, err := user.PushToProvider(ctx, account, digime.STU3, observation())
 		if !errors.Is(err, is) || !errors.As(err, &d) || d.ID == "" {
 			t.Errorf("%s: %v", mode, err)
@@ -84,7 +84,7 @@ func TestServerProvider(t *testing.T) {
 	}
 
 	// Accepted while the provider is busy, and delivered when it has time.
-	s.Providers.SetBehaviour(gp, simulator.Behaviour{Resource: simulator.ResourceBusy, ResourceTimes: 2, RetryAfter: -1})
+	s.Simulator.SetBehaviour(gp, simulator.Behaviour{Resource: simulator.ResourceBusy, ResourceTimes: 2, RetryAfter: -1})
 	answer, err = user.PushToProvider(ctx, account, digime.STU3, observation())
 	if err != nil || answer.Delivered() || answer.Status != 202 || answer.Body != nil {
 		t.Errorf("busy: %+v, error %v", answer, err)
@@ -97,24 +97,22 @@ func TestServerProvider(t *testing.T) {
 	if err != nil || len(list) != 4 || list[0].ID != answer.DeliveryID || list[3].State != digime.DeliveryDelivered {
 		t.Errorf("deliveries %+v, error %v", list, err)
 	}
-	if n := len(s.Providers.Filed()); n != 3 {
+	if n := len(s.Simulator.Filed()); n != 3 {
 		t.Errorf("%d were filed, want the first, the one that nobody knows of, and the last", n)
-	}
-	if v := s.Providers.Violations(); len(v) > 0 {
-		t.Errorf("violations %q", v)
 	}
 }
 
 // An access token that has expired costs one refresh, and nothing is sent twice. A
 // permission that is over is given anew, by the person.
 func TestServerProviderAgain(t *testing.T) {
-	s := servertest.StartWithProviders(t)
-	ctx, person := t.Context(), s.Person()
-	consented, account := s.ConsentAt(t, person, demo.ProviderContract, "De Linde")
+	t.Parallel()
+	s := carreltest.ServeWithSimulator(t)
+	ctx, person, contract := t.Context(), s.Visitor(), s.Application().Contract(library.Write)
+	consented, account := person.Connects(contract)
 
-	s.Clock.Move(25 * time.Hour) // the provider's tokens are good for a quarter of an hour
+	s.Clock.Moves(25 * time.Hour) // the provider's tokens are good for a quarter of an hour
 	hooks := 0
-	user := s.Contract(t, demo.ProviderContract, digime.WithClock(s.Clock.Now)).User(consented.Token(),
+	user := contract.SDK(digime.WithClock(s.Clock.Now)).User(consented.Token(),
 		digime.OnTokenChange(func(context.Context, digime.UserAccessToken) error { hooks++; return nil }))
 	_, err := user.PushToProvider(ctx, account, digime.STU3, observation())
 	if !errors.Is(err, digime.ErrServiceAuthorization) || hooks != 1 {
@@ -130,18 +128,18 @@ func TestServerProviderAgain(t *testing.T) {
 		}
 	}
 
-	on, err := user.ReauthorizeAccount(ctx, account, digime.ReauthorizeAccountOptions{RedirectURL: servertest.Callback})
+	on, err := user.ReauthorizeAccount(ctx, account, digime.ReauthorizeAccountOptions{RedirectURL: carreltest.Callback})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if back := s.Visit(t, person, on); !back.Code.IsZero() {
+	if back := person.Visits(on); !back.Code.IsZero() {
 		t.Errorf("came back with %+v", back)
 	}
 	answer, err := user.PushToProvider(ctx, account, digime.STU3, observation())
 	if err != nil || !answer.Delivered() || hooks != 1 {
 		t.Errorf("connected again: %+v, error %v, %d calls of the hook", answer, err, hooks)
 	}
-	if n := len(s.Providers.Filed()); n != 1 {
+	if n := len(s.Simulator.Filed()); n != 1 {
 		t.Errorf("%d were filed", n)
 	}
 
@@ -156,25 +154,22 @@ func TestServerProviderAgain(t *testing.T) {
 // A person takes an account from an application at a page of the server's, or leaves it;
 // the application hears which.
 func TestServerRevoke(t *testing.T) {
-	s := servertest.StartWithProviders(t)
-	ctx, person := t.Context(), s.Person()
-	user, account := s.ConsentAt(t, person, demo.ProviderContract, "De Linde")
+	t.Parallel()
+	s := carreltest.ServeWithSimulator(t)
+	ctx, person, contract := t.Context(), s.Visitor(), s.Application().Contract(library.Write)
+	user, account := person.Connects(contract)
 	visit := func(account digime.AccountID, answer string) error {
 		t.Helper()
-		address, err := user.RevokeAccountURL(ctx, account, servertest.Callback+"?mine=1")
+		address, err := user.RevokeAccountURL(ctx, account, carreltest.Callback+"?mine=1")
 		if err != nil {
 			t.Fatal(err)
 		}
 		person.Answer = answer
-		back, err := person.Walk(ctx, address, servertest.Callback+"?mine=1")
-		if err != nil {
-			t.Fatal(err)
+		back := person.Opens(address)
+		if back.Get("mine") != "1" {
+			t.Errorf("came back with %v", back)
 		}
-		u, err := url.Parse(back)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return digime.ParseRevokeCallback(u.Query())
+		return digime.ParseRevokeCallback(back)
 	}
 	var failed *digime.CallbackError
 	if err := visit(account, "cancel"); !errors.As(err, &failed) || failed.Code != digime.CallbackUserCancel {
@@ -189,7 +184,7 @@ func TestServerRevoke(t *testing.T) {
 	if _, err := user.PushToProvider(ctx, account, digime.STU3, observation()); !errors.Is(err, digime.ErrNotFound) {
 		t.Errorf("after a yes: %v", err)
 	}
-	if _, err := user.RevokeAccountURL(ctx, account, servertest.Callback); !errors.Is(err, digime.ErrNotFound) {
+	if _, err := user.RevokeAccountURL(ctx, account, carreltest.Callback); !errors.Is(err, digime.ErrNotFound) {
 		t.Errorf("once more: %v", err)
 	}
 
@@ -210,7 +205,7 @@ func TestServerRevoke(t *testing.T) {
 		t.Errorf("refresh: %v", err)
 	}
 	person.Answer = "allow"
-	user, _ = s.ConsentAt(t, person, demo.ProviderContract, "De Linde")
+	user, _ = person.Connects(contract)
 	again, err := user.ListAccounts(ctx)
 	if err != nil || len(again) != 2 || again[0].ID != accounts[0].ID {
 		t.Fatalf("after a new consent: %+v, error %v", again, err)

@@ -11,37 +11,37 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime"
-	"github.com/carrelhq/carrel/internal/demo"
-	"github.com/carrelhq/carrel/internal/server/servertest"
+	"github.com/carrelhq/carrel/internal/carreltest"
+	"github.com/carrelhq/carrel/internal/library"
 )
 
 // What the library of our own promises, a whole Carrel keeps: an access token that
 // expires while thirty files are read costs one refresh, and a push from a file is
 // sent again.
 func TestServerRefresh(t *testing.T) {
-	s := servertest.Start(t)
-	person := s.Person()
-	ctx := t.Context()
-	writer := s.Consent(t, person, demo.WriteContract, digime.UserAccessToken{})
+	t.Parallel()
+	s := carreltest.Serve(t)
+	person, app, ctx := s.Visitor(), s.Application(), t.Context()
+	write, read := app.Contract(library.Write), app.Contract(library.Read)
+	writer := person.Allows(write)
 	content := bytes.Repeat([]byte("a page of a letter. "), 10_000)
 	for range 30 {
 		if err := writer.Push(ctx, digime.PushInput{Data: bytes.NewReader(content), MIMEType: "text/plain", AccountID: "1"}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	reader := s.Consent(t, person, demo.ReadContract, writer.Token())
+	reader := person.Allows(read, writer.Token())
 
-	s.Clock.Move(25 * time.Hour)
+	s.Clock.Moves(25 * time.Hour)
 	var refreshes, hooks atomic.Int32
 	options := []digime.Option{digime.WithClock(s.Clock.Now), digime.WithObserver(func(_ context.Context, e digime.RequestEvent) {
 		if e.Path == "oauth/token" {
 			refreshes.Add(1)
 		}
 	})}
-	write, read := s.Contract(t, demo.WriteContract, options...), s.Contract(t, demo.ReadContract, options...)
 	kept := digime.OnTokenChange(func(context.Context, digime.UserAccessToken) error { hooks.Add(1); return nil })
 
-	writer = write.User(writer.Token(), kept)
+	writer = write.SDK(options...).User(writer.Token(), kept)
 	if err := writer.Push(ctx, digime.PushInput{Data: strings.NewReader("sent twice"), MIMEType: "text/plain", AccountID: "1"}); err != nil {
 		t.Fatal(err)
 	}
@@ -49,8 +49,8 @@ func TestServerRefresh(t *testing.T) {
 		t.Errorf("a push with an expired token: %d refreshes, %d calls of the hook", refreshes.Load(), hooks.Load())
 	}
 
-	fresh := read.User(reader.Token())
-	session, err := fresh.StartSession(ctx, digime.SessionOptions{})
+	sdk := read.SDK(options...)
+	session, err := sdk.User(reader.Token()).StartSession(ctx, digime.SessionOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestServerRefresh(t *testing.T) {
 	}
 	refreshes.Store(0)
 	hooks.Store(0)
-	session = read.User(reader.Token(), kept).ResumeSession(session.Key())
+	session = sdk.User(reader.Token(), kept).ResumeSession(session.Key())
 	var wait sync.WaitGroup
 	for _, f := range list.Files {
 		wait.Go(func() {

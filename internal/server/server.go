@@ -23,11 +23,11 @@ import (
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/pages"
 	"github.com/carrelhq/carrel/internal/provider/medmij"
 	"github.com/carrelhq/carrel/internal/provider/smart"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store"
+	"github.com/carrelhq/carrel/internal/web"
 )
 
 // Config is everything that can be set. docs/operating.md says what each is for.
@@ -53,6 +53,8 @@ type Config struct {
 	MaxFileSize         int64
 	// Closed refuses new libraries.
 	Closed bool
+	// PasswordCost is the cost of hashing a new password; zero for the default.
+	PasswordCost seal.PasswordCost
 	// BehindProxy takes the visitor's address from the last X-Forwarded-For.
 	BehindProxy bool
 	// MedMij connects the server with MedMij's network; nil for a server that is not
@@ -83,6 +85,7 @@ type Server struct {
 	People   *library.People
 	Consents *library.Consents
 	Files    *library.Files
+	Activity *library.Activity
 
 	Accounts   *delivery.Connections
 	Deliveries *delivery.Queue
@@ -141,18 +144,21 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.Clients = library.NewClients(db, db, c.Now)
-	s.People = library.NewPeople(db, db, db, disk, c.Now, library.PeopleConfig{DeleteWait: c.DeleteWait, Closed: c.Closed})
+	s.People = library.NewPeople(db, db, db, disk, c.Now,
+		library.PeopleConfig{DeleteWait: c.DeleteWait, Closed: c.Closed, PasswordCost: c.PasswordCost})
 	s.Consents = library.NewConsents(db, s.Clients, db, c.Now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime})
 	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now, library.FileConfig{MaxSize: c.MaxFileSize})
-	s.Accounts = delivery.NewConnections(db, db, s.Consents, sources, ways.set, ring, c.Now, c.PublicURL+pages.ProviderReturnPath)
+	s.Activity = library.NewActivity(db)
+	s.Accounts = delivery.NewConnections(db, db, s.Consents, sources, ways.set, ring, c.Now, c.PublicURL+web.ProviderReturnPath)
 	s.Deliveries = delivery.NewQueue(db, s.Accounts, s.Clients, ways.set, ring, c.Now, c.Deliveries, c.Log)
 	s.chores = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk, Now: c.Now}
 
 	calls := api.New(api.Config{Clients: s.Clients, People: s.People, Consents: s.Consents, Files: s.Files,
-		Connections: s.Accounts, Deliveries: s.Deliveries, Catalogue: sources, Signer: signer, PublicURL: c.PublicURL, IdleTimeout: c.Patience, Log: c.Log})
-	site := pages.New(pages.Config{People: s.People, Consents: s.Consents, Files: s.Files, Activity: library.NewActivity(db),
-		Accounts: s.Accounts, Deliveries: s.Deliveries, Catalogue: sources,
+		Connections: s.Accounts, Deliveries: s.Deliveries, Catalogue: sources, Signer: signer, PublicURL: c.PublicURL,
+		IdleTimeout: c.Patience, Log: c.Log})
+	site := web.New(web.Config{People: s.People, Consents: s.Consents, Files: s.Files, Activity: s.Activity,
+		Connections: s.Accounts, Deliveries: s.Deliveries, Catalogue: sources,
 		Operator: c.Operator, PublicURL: public, DeleteWait: c.DeleteWait, Now: c.Now, Log: c.Log})
 	s.Handler = s.route(calls, site)
 	return s, nil

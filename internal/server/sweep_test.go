@@ -6,13 +6,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/server"
-	"github.com/carrelhq/carrel/internal/server/servertest"
 )
 
 // What a crash left of a push is removed at the next start; what is being written is
 // not.
 func TestTemporariesAreSwept(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	library := filepath.Join(folder, "0123456789abcdefghjkmnpqrs")
 	if err := os.MkdirAll(library, 0o700); err != nil {
@@ -28,15 +29,12 @@ func TestTemporariesAreSwept(t *testing.T) {
 	if err := os.Chtimes(old, long, long); err != nil {
 		t.Fatal(err)
 	}
-	servertest.Start(t, func(c *server.Config) { c.Blobs = folder })
-	for range 500 {
-		if _, err := os.Stat(old); os.IsNotExist(err) {
-			if _, err := os.Stat(fresh); err != nil {
-				t.Errorf("what is being written: %v", err)
-			}
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+	carreltest.Serve(t, func(c *server.Config) { c.Blobs = folder })
+	carreltest.Eventually(t, "what a crash left is gone", func() bool {
+		_, err := os.Stat(old)
+		return os.IsNotExist(err)
+	})
+	if _, err := os.Stat(fresh); err != nil {
+		t.Errorf("what is being written: %v", err)
 	}
-	t.Error("what a crash left is still there")
 }

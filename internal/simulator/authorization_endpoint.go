@@ -7,39 +7,45 @@ import (
 	"strings"
 )
 
-// authorizationRequest is a request at an authorisation endpoint, as far as it can be read.
+// authorizationEndpoint is the authorization endpoint of all providers.
+type authorizationEndpoint struct{ *Simulator }
+
+// authorizationRequest is the valid parameters of an authorization request.
 type authorizationRequest struct {
 	redirect, state string
 	scope           []string
 	correlation     string
 }
 
-// authorize is the authorisation endpoint.
-func (s *Simulator) getAuthorize(w http.ResponseWriter, r *http.Request) {
-	p, ok := s.find(r.PathValue("provider"), r.PathValue("service"))
+// getAuthorize handles an authorization request.
+func (s authorizationEndpoint) getAuthorize(w http.ResponseWriter, r *http.Request) {
+	p, ok := s.providers.find(r.PathValue("provider"), r.PathValue("service"))
 	if !ok {
 		s.showDeadEnd(w, r, http.StatusNotFound, "sim.nowhere")
 		return
 	}
 	mode := s.behaviours.get(p.name).Authorize
 	a, known, bad := s.checkAuthorization(r, p)
-	s.Log.Info("authorization", "provider", p.name, "service", r.PathValue("service"), "mode", mode, "refused", bad != nil || !known)
+	s.Log.Info("authorization", "provider", p.name, "service", r.PathValue("service"), "mode", mode,
+		"refused", bad != nil || !known)
 	switch {
 	case !known || mode == AuthorizeUnknownClient:
 		s.showDeadEnd(w, r, http.StatusBadRequest, "sim.unknown")
 	case mode == AuthorizeNever:
 		s.showDeadEnd(w, r, http.StatusOK, "sim.never")
 	case bad != nil:
-		s.redirectToClient(w, r, a, url.Values{"error": {bad.code}, "error_description": {bad.text}})
+		s.redirectToClient(w, r, a, errorValues(bad.code, bad.text))
 	case mode == AuthorizeRefuse:
 		s.redirectToClient(w, r, a, denied())
 	case mode == AuthorizeServerError:
-		s.redirectToClient(w, r, a, url.Values{"error": {"server_error"}, "error_description": {"the provider has a fault"}})
+		s.redirectToClient(w, r, a, errorValues("server_error", "the provider has a fault"))
 	case mode == AuthorizeBusy:
-		s.redirectToClient(w, r, a, url.Values{"error": {"temporarily_unavailable"}, "error_description": {"the provider is busy"}})
+		s.redirectToClient(w, r, a, errorValues("temporarily_unavailable", "the provider is busy"))
 	default:
-		n := s.grants.addPending(pendingAuthorization{provider: p.name, service: r.PathValue("service"), scope: a.scope, redirect: a.redirect, state: a.state,
-			correlation: a.correlation, rawQuery: r.URL.RawQuery, started: s.Now()})
+		n := s.grants.addPending(pendingAuthorization{
+			provider: p.name, service: r.PathValue("service"), scope: a.scope, redirect: a.redirect, state: a.state,
+			correlation: a.correlation, rawQuery: r.URL.RawQuery, started: s.Now(),
+		})
 		if mode == AuthorizeApprove || mode == AuthorizeWrongState || mode == AuthorizeNoState {
 			s.approve(w, r, n.id, mode, "")
 			return
@@ -48,8 +54,8 @@ func (s *Simulator) getAuthorize(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// decide takes what the person pressed.
-func (s *Simulator) postDecision(w http.ResponseWriter, r *http.Request) {
+// postDecision handles the form of the consent page.
+func (s authorizationEndpoint) postDecision(w http.ResponseWriter, r *http.Request) {
 	n, ok := s.grants.getPending(r.PathValue("run"), s.Now())
 	if !ok {
 		s.showDeadEnd(w, r, http.StatusGone, "sim.over")
@@ -67,8 +73,9 @@ func (s *Simulator) postDecision(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// approve sends the person back with a code.
-func (s *Simulator) approve(w http.ResponseWriter, r *http.Request, id string, mode AuthorizeMode, patient string) {
+// approve redirects the person to the client with a code.
+func (s authorizationEndpoint) approve(w http.ResponseWriter, r *http.Request, id string, mode AuthorizeMode,
+	patient string) {
 	n, ok := s.grants.takePending(id, s.Now())
 	if !ok {
 		s.showDeadEnd(w, r, http.StatusGone, "sim.over")
@@ -81,7 +88,7 @@ func (s *Simulator) approve(w http.ResponseWriter, r *http.Request, id string, m
 		patient = strings.ToValidUTF8(patient[:200], "")
 	}
 	code := s.grants.issueCode(n, patient, s.Now(), cmp.Or(s.behaviours.get(n.provider).CodeLife, defaultCodeLife))
-	s.record.addSecret(code)
+	s.Record.addSecret(code)
 	a := authorizationRequest{redirect: n.redirect, state: n.state}
 	switch mode {
 	case AuthorizeWrongState:
@@ -92,14 +99,18 @@ func (s *Simulator) approve(w http.ResponseWriter, r *http.Request, id string, m
 	s.redirectToClient(w, r, a, url.Values{"code": {code}})
 }
 
-// denied is the answer both where the person refused and where there is nothing about
-// them: nobody may tell one from the other.
-func denied() url.Values {
-	return url.Values{"error": {"access_denied"}, "error_description": {"The authorization was not given."}}
+// denied returns the error response if the person refused, and if the provider has no data:
+// a client cannot tell one from the other.
+func denied() url.Values { return errorValues("access_denied", "The authorization was not given.") }
+
+// errorValues returns the parameters of an error response.
+func errorValues(code, description string) url.Values {
+	return url.Values{"error": {code}, "error_description": {description}}
 }
 
-// goBack sends the person back to the client.
-func (s *Simulator) redirectToClient(w http.ResponseWriter, r *http.Request, a authorizationRequest, answer url.Values) {
+// redirectToClient redirects the person to the client with a response.
+func (s authorizationEndpoint) redirectToClient(w http.ResponseWriter, r *http.Request, a authorizationRequest,
+	answer url.Values) {
 	if a.state != "" {
 		answer.Set("state", a.state)
 	}
@@ -110,49 +121,60 @@ func (s *Simulator) redirectToClient(w http.ResponseWriter, r *http.Request, a a
 	http.Redirect(w, r, a.redirect+"?"+answer.Encode(), status)
 }
 
-// checkAuthorization checks each parameter. It says whether the client is known,
-// without which nobody is sent back anywhere, and what else is wrong.
-func (s *Simulator) checkAuthorization(r *http.Request, p provider) (a authorizationRequest, known bool, bad *oauthError) {
-	person := s.checkNoPerson(r)
-	q := r.URL.Query()
+// checkClient checks client_id and redirect_uri and returns the redirect_uri. Without both the
+// person cannot be redirected.
+func (s authorizationEndpoint) checkClient(r *http.Request, q url.Values) (redirect string, known bool) {
 	client, noClient := s.singleParam(r, q, "client_id")
 	redirect, noRedirect := s.singleParam(r, q, "redirect_uri")
 	switch {
 	case noClient != nil || noRedirect != nil:
-		return a, false, nil
+		return "", false
 	case client != s.ClientID:
 		s.recordViolation(r, "client_id", "is not on the list of clients")
-		return a, false, nil
+		return "", false
 	case !validRedirectURI(redirect):
 		s.recordViolation(r, "redirect_uri", "is not an https address without query and fragment")
+		return "", false
+	}
+	return redirect, true
+}
+
+// checkAuthorization checks each parameter. known reports whether client_id and
+// redirect_uri are valid; if not, the person is not redirected. bad is the first other
+// error.
+func (s authorizationEndpoint) checkAuthorization(
+	r *http.Request, p simulatedProvider,
+) (a authorizationRequest, known bool, bad *oauthError) {
+	person := s.checkNoPerson(r)
+	q := r.URL.Query()
+	if a.redirect, known = s.checkClient(r, q); !known {
 		return a, false, nil
 	}
-	a.redirect = redirect
 	first := func(found *oauthError) {
 		if bad == nil {
 			bad = found
 		}
 	}
 	first(person)
-	state, none := s.singleParam(r, q, "state")
-	first(none)
-	if none == nil {
+	state, missing := s.singleParam(r, q, "state")
+	first(missing)
+	if missing == nil {
 		if len(state) < minState || len(state) > maxState || !printable(state) {
 			s.recordViolation(r, "state", "is not %d to %d plain characters", minState, maxState)
 		}
 		a.state = state
 	}
-	kind, none := s.singleParam(r, q, "response_type")
-	first(none)
-	if none == nil && kind != "code" {
+	responseType, missing := s.singleParam(r, q, "response_type")
+	first(missing)
+	if missing == nil && responseType != "code" {
 		s.recordViolation(r, "response_type", "is not code")
 		first(&oauthError{"unsupported_response_type", "response_type must be code"})
 	}
-	scope, none := s.singleParam(r, q, "scope")
-	first(none)
-	if none == nil {
-		a.scope, none = s.checkScope(r, p, r.PathValue("service"), scope)
-		first(none)
+	scope, missing := s.singleParam(r, q, "scope")
+	first(missing)
+	if missing == nil {
+		a.scope, missing = s.checkScope(r, p, r.PathValue("service"), scope)
+		first(missing)
 	}
 	first(s.checkIDs(r, q[requestID], q[correlationID], r.URL.RequestURI()))
 	a.correlation = q.Get(correlationID)

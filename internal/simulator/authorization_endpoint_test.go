@@ -1,15 +1,15 @@
 package simulator
 
 import (
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 )
 
-// What each way answers to the same right request.
+// TestAuthorizeModes sends the same valid request in each mode.
 func TestAuthorizeModes(t *testing.T) {
+	t.Parallel()
 	n := startSimulator(t)
 	for _, tt := range []struct {
 		mode   AuthorizeMode
@@ -57,8 +57,9 @@ func TestAuthorizeModes(t *testing.T) {
 	n.assertNoViolations()
 }
 
-// Each parameter is checked. Without a known client nobody is sent anywhere.
+// Each parameter is checked. Without a known client there is no redirect.
 func TestAuthorizeIsStrict(t *testing.T) {
+	t.Parallel()
 	n := startSimulator(t)
 	n.s.SetBehaviour("", Behaviour{Authorize: AuthorizeApprove})
 	set := func(name, value string) func(url.Values) { return func(q url.Values) { q.Set(name, value) } }
@@ -70,36 +71,51 @@ func TestAuthorizeIsStrict(t *testing.T) {
 		err      string
 		redirect string
 	}{
-		"right":                    {change: func(url.Values) {}, status: 302},
-		"unknown is ignored":       {change: set("something", "else"), status: 302},
-		"loopback":                 {change: set("redirect_uri", "http://127.0.0.1:8080/callback"), status: 302, redirect: "http://127.0.0.1:8080/callback"},
-		"no client":                {change: drop("client_id"), rule: "parameter", status: 400},
-		"other client":             {change: set("client_id", "other.example"), rule: "client_id", status: 400},
-		"no redirect_uri":          {change: drop("redirect_uri"), rule: "parameter", status: 400},
-		"plain redirect_uri":       {change: set("redirect_uri", "http://carrel.example/callback"), rule: "redirect_uri", status: 400},
-		"redirect_uri with query":  {change: set("redirect_uri", callback+"?a=b"), rule: "redirect_uri", status: 400},
-		"redirect_uri with hash":   {change: set("redirect_uri", callback+"#a"), rule: "redirect_uri", status: 400},
-		"redirect_uri with user":   {change: set("redirect_uri", "https://a@carrel.example/"), rule: "redirect_uri", status: 400},
-		"redirect_uri is no URL":   {change: set("redirect_uri", "callback"), rule: "redirect_uri", status: 400},
-		"redirect_uri as policy":   {change: set("redirect_uri", "https://x;script-src"), rule: "redirect_uri", status: 400},
-		"redirect_uri twice":       {change: func(q url.Values) { q.Add("redirect_uri", callback) }, rule: "parameter", status: 400},
-		"no response_type":         {change: drop("response_type"), rule: "parameter", status: 302, err: "invalid_request"},
-		"token":                    {change: set("response_type", "token"), rule: "response_type", status: 302, err: "unsupported_response_type"},
-		"no scope":                 {change: drop("scope"), rule: "parameter", status: 302, err: "invalid_request"},
-		"scope of another":         {change: set("scope", "rivierenland~53"), rule: "scope", status: 302, err: "invalid_scope"},
-		"scope of another service": {change: set("scope", "huisartslinde~57"), rule: "scope", status: 302, err: "invalid_scope"},
-		"scope of collecting":      {change: set("scope", "huisartslinde"), rule: "scope", status: 302, err: "invalid_scope"},
-		"scope with medmij":        {change: set("scope", "huisartslinde@medmij~53"), rule: "scope", status: 302, err: "invalid_scope"},
-		"two scopes":               {change: set("scope", "huisartslinde~53 huisartslinde~57"), rule: "scope", status: 302, err: "invalid_scope"},
-		"no state":                 {change: drop("state"), rule: "parameter", status: 302, err: "invalid_request"},
-		"short state":              {change: set("state", "abc"), rule: "state", status: 302},
-		"no request id":            {change: drop(requestID), rule: "ids", status: 302, err: "invalid_request"},
-		"request id no UUID":       {change: set(requestID, "1"), rule: "ids", status: 302, err: "invalid_request"},
-		"no correlation id":        {change: drop(correlationID), rule: "ids", status: 302, err: "invalid_request"},
-		"correlation is zero":      {change: set(correlationID, nilUUID), rule: "ids", status: 302, err: "invalid_request"},
-		"one id for both":          {change: func(q url.Values) { q.Set(correlationID, q.Get(requestID)) }, rule: "ids", status: 302},
-		"patient":                  {change: set("patient", "1"), rule: "person", status: 302, err: "invalid_request"},
-		"a citizen service number": {change: set("login_hint", "999999011"), rule: "bsn", status: 302, err: "invalid_request"},
+		"right":              {change: func(url.Values) {}, status: 302},
+		"unknown is ignored": {change: set("something", "else"), status: 302},
+		"loopback": {change: set("redirect_uri", "http://127.0.0.1:8080/callback"), status: 302,
+			redirect: "http://127.0.0.1:8080/callback"},
+		"no client":       {change: drop("client_id"), rule: "parameter", status: 400},
+		"other client":    {change: set("client_id", "other.example"), rule: "client_id", status: 400},
+		"no redirect_uri": {change: drop("redirect_uri"), rule: "parameter", status: 400},
+		"plain redirect_uri": {change: set("redirect_uri", "http://carrel.example/callback"),
+			rule: "redirect_uri", status: 400},
+		"redirect_uri with query": {change: set("redirect_uri", callback+"?a=b"), rule: "redirect_uri", status: 400},
+		"redirect_uri with hash":  {change: set("redirect_uri", callback+"#a"), rule: "redirect_uri", status: 400},
+		"redirect_uri with user": {change: set("redirect_uri", "https://a@carrel.example/"), rule: "redirect_uri",
+			status: 400},
+		"redirect_uri is no URL": {change: set("redirect_uri", "callback"), rule: "redirect_uri", status: 400},
+		"redirect_uri as policy": {change: set("redirect_uri", "https://x;script-src"), rule: "redirect_uri",
+			status: 400},
+		"redirect_uri twice": {change: func(q url.Values) { q.Add("redirect_uri", callback) }, rule: "parameter",
+			status: 400},
+		"no response_type": {change: drop("response_type"), rule: "parameter", status: 302,
+			err: "invalid_request"},
+		"token": {change: set("response_type", "token"), rule: "response_type", status: 302,
+			err: "unsupported_response_type"},
+		"no scope": {change: drop("scope"), rule: "parameter", status: 302, err: "invalid_request"},
+		"scope of another": {change: set("scope", "rivierenland~53"), rule: "scope", status: 302,
+			err: "invalid_scope"},
+		"scope of another service": {change: set("scope", "huisartslinde~57"), rule: "scope", status: 302,
+			err: "invalid_scope"},
+		"scope of collecting": {change: set("scope", "huisartslinde"), rule: "scope", status: 302,
+			err: "invalid_scope"},
+		"scope with medmij": {change: set("scope", "huisartslinde@medmij~53"), rule: "scope", status: 302,
+			err: "invalid_scope"},
+		"two scopes": {change: set("scope", "huisartslinde~53 huisartslinde~57"), rule: "scope",
+			status: 302, err: "invalid_scope"},
+		"no state":           {change: drop("state"), rule: "parameter", status: 302, err: "invalid_request"},
+		"short state":        {change: set("state", "abc"), rule: "state", status: 302},
+		"no request id":      {change: drop(requestID), rule: "ids", status: 302, err: "invalid_request"},
+		"request id no UUID": {change: set(requestID, "1"), rule: "ids", status: 302, err: "invalid_request"},
+		"no correlation id":  {change: drop(correlationID), rule: "ids", status: 302, err: "invalid_request"},
+		"correlation is zero": {change: set(correlationID, nilUUID), rule: "ids", status: 302,
+			err: "invalid_request"},
+		"one id for both": {change: func(q url.Values) { q.Set(correlationID, q.Get(requestID)) }, rule: "ids",
+			status: 302},
+		"patient": {change: set("patient", "1"), rule: "person", status: 302, err: "invalid_request"},
+		"a citizen service number": {change: set("login_hint", "999999011"), rule: "bsn", status: 302,
+			err: "invalid_request"},
 	} {
 		q := authorizationParams("huisartslinde", "53")
 		tt.change(q)
@@ -110,7 +126,8 @@ func TestAuthorizeIsStrict(t *testing.T) {
 			n.assertViolation(tt.rule)
 		}
 		back, err := url.Parse(got.header.Get("Location"))
-		if err != nil || got.status != tt.status || back.Query().Get("error") != tt.err || back.Query().Has("code") != (tt.status == 302 && tt.err == "") {
+		if err != nil || got.status != tt.status || back.Query().Get("error") != tt.err ||
+			back.Query().Has("code") != (tt.status == 302 && tt.err == "") {
 			t.Errorf("%s: %d, %q", name, got.status, got.header.Get("Location"))
 		}
 		if tt.redirect != "" && !strings.HasPrefix(got.header.Get("Location"), tt.redirect) {
@@ -121,7 +138,7 @@ func TestAuthorizeIsStrict(t *testing.T) {
 	q := authorizationParams("huisartslinde", "53")
 	n.authorize("huisartslinde", "53", q)
 	n.authorize("huisartslinde", "53", q)
-	n.assertNoViolations() // a browser loads a page again
+	n.assertNoViolations() // a browser may reload the page
 	q.Set("state", newSecret())
 	n.authorize("huisartslinde", "53", q)
 	n.assertViolation("ids")
@@ -131,8 +148,9 @@ func TestAuthorizeIsStrict(t *testing.T) {
 	}
 }
 
-// Collecting is asked for with the provider's name alone, for all its services.
+// The scope for collecting is the provider's name, for all its services.
 func TestCollectingScope(t *testing.T) {
+	t.Parallel()
 	n := startSimulator(t)
 	n.s.SetBehaviour("", Behaviour{Authorize: AuthorizeApprove})
 	q := authorizationParams("apotheekdebrug", "48")
@@ -145,112 +163,4 @@ func TestCollectingScope(t *testing.T) {
 	n.assertNoViolations()
 	n.get(n.service("apotheekdebrug", "48").AuthorizeURL + "?" + authorizationParams("apotheekdebrug", "48").Encode())
 	n.assertViolation("scope")
-}
-
-// press posts the page's form as a browser does.
-func (n *testClient) postDecision(run string, form url.Values) testResponse {
-	n.Helper()
-	r, err := http.NewRequest(http.MethodPost, n.s.FrontURL()+"/runs/"+run, strings.NewReader(form.Encode()))
-	if err != nil {
-		n.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Origin", n.s.FrontURL())
-	return n.mustRespond(n.do(r))
-}
-
-// open opens the page and returns the run that it is about.
-func (n *testClient) openConsentPage(q url.Values) (run string, page testResponse) {
-	n.Helper()
-	page = n.get(n.service("huisartslinde", "53").AuthorizeURL + "?" + q.Encode())
-	_, rest, ok := strings.Cut(string(page.body), `action="/runs/`)
-	run, _, _ = strings.Cut(rest, `"`)
-	if !ok || page.status != http.StatusOK {
-		n.Fatalf("%d: %s", page.status, page.body)
-	}
-	return run, page
-}
-
-// The person confirms or does not, once; a refusal tells nothing of its reason.
-func TestPersonDecides(t *testing.T) {
-	n := startSimulator(t)
-	q := authorizationParams("huisartslinde", "53")
-	run, page := n.openConsentPage(q)
-	if got := page.header.Get("Content-Security-Policy"); !strings.HasSuffix(got, "form-action 'self' https://carrel.example") || !strings.HasPrefix(got, "default-src 'none'") {
-		t.Errorf("policy %q", got)
-	}
-	if got := n.get(n.s.FrontURL() + "/runs/" + run + "?lng=nl"); !strings.Contains(string(got.body), "Naam van de oefenpatiënt") || !strings.Contains(string(got.body), `lang="nl"`) {
-		t.Errorf("in Dutch: %s", got.body)
-	}
-	if got := n.postDecision(run, url.Values{"decision": {"perhaps"}}); got.status != http.StatusOK {
-		t.Errorf("neither yes nor no: %d", got.status)
-	}
-	got := n.postDecision(run, url.Values{"decision": {"approve"}, "patient": {"  Anna  "}})
-	back, err := url.Parse(got.header.Get("Location"))
-	if err != nil || got.status != http.StatusSeeOther || back.Query().Get("state") != q.Get("state") || back.Query().Get("code") == "" {
-		t.Fatalf("approved: %d, %q", got.status, got.header.Get("Location"))
-	}
-	if got := n.postDecision(run, url.Values{"decision": {"approve"}}); got.status != http.StatusGone {
-		t.Errorf("approved twice: %d", got.status)
-	}
-
-	var answers []string
-	for _, mode := range []AuthorizeMode{AuthorizeAsk, AuthorizeNoData, AuthorizeRefuse} {
-		n.s.SetBehaviour("huisartslinde", Behaviour{Authorize: mode})
-		q := authorizationParams("huisartslinde", "53")
-		var where string
-		switch mode {
-		case AuthorizeRefuse:
-			where = n.get(n.service("huisartslinde", "53").AuthorizeURL + "?" + q.Encode()).header.Get("Location")
-		default:
-			run, _ := n.openConsentPage(q)
-			decision := map[AuthorizeMode]string{AuthorizeAsk: "deny", AuthorizeNoData: "approve"}[mode]
-			where = n.postDecision(run, url.Values{"decision": {decision}}).header.Get("Location")
-		}
-		answers = append(answers, strings.ReplaceAll(where, q.Get("state"), "STATE"))
-	}
-	if answers[0] == "" || answers[0] != answers[1] || answers[1] != answers[2] {
-		t.Errorf("one can tell a refusal from having no data: %q", answers)
-	}
-
-	n.s.SetBehaviour("", Behaviour{})
-	run, _ = n.openConsentPage(authorizationParams("huisartslinde", "53"))
-	n.clock.advance(defaultCodeLife)
-	if got := n.postDecision(run, url.Values{"decision": {"approve"}}); got.status != http.StatusGone {
-		t.Errorf("after a quarter of an hour: %d", got.status)
-	}
-	n.assertNoViolations()
-}
-
-// A form of another site is refused.
-func TestForeignFormsAreRefused(t *testing.T) {
-	n := startSimulator(t)
-	for _, path := range []string{"/switches", "/runs/any"} {
-		r, err := http.NewRequest(http.MethodPost, n.s.FrontURL()+path, strings.NewReader("do=publish"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		r.Header.Set("Origin", "https://elsewhere.example")
-		if got := n.mustRespond(n.do(r)); got.status != http.StatusForbidden {
-			t.Errorf("%s: %d", path, got.status)
-		}
-	}
-}
-
-// The front speaks TLS when it is not for a browser.
-func TestFrontOverTLS(t *testing.T) {
-	s, err := Start(t.Context(), Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	answer, err := newClient(t, s, nil, nil).Get(s.FrontURL() + "/")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = answer.Body.Close() }()
-	if _, err := io.Copy(io.Discard, answer.Body); err != nil || answer.StatusCode != http.StatusOK || answer.TLS == nil {
-		t.Errorf("%d, %v", answer.StatusCode, err)
-	}
 }

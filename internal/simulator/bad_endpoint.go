@@ -9,45 +9,47 @@ import (
 	"time"
 )
 
-// BadEndpoint is a place that a provider's token and resource endpoints can be moved to, in
-// the list of providers. A client must not get through to any of them.
+// BadEndpoint is an address to which a provider's token and resource endpoints can be
+// moved in the list of providers. A client must send no request to any of them.
 type BadEndpoint string
 
-// The traps.
+// The bad endpoints.
 const (
-	EndpointWrongName      BadEndpoint = "wrong-name"      // the certificate is of another host
-	EndpointOldTLS         BadEndpoint = "tls-1.1"         // speaks TLS 1.1 at most
-	EndpointExpired        BadEndpoint = "expired"         // the certificate has ended
-	EndpointOtherCA        BadEndpoint = "other-authority" // the certificate is of an authority that nobody trusts
-	EndpointClosed         BadEndpoint = "closed"          // closes each connection before the handshake
-	EndpointNoListener     BadEndpoint = "nobody"          // nobody listens
-	EndpointNotWhitelisted BadEndpoint = "not-whitelisted" // transactionError is right, but for the host, 127.0.0.1, which is not on the whitelist
+	EndpointWrongName      BadEndpoint = "wrong-name"      // the certificate is for another host
+	EndpointOldTLS         BadEndpoint = "tls-1.1"         // TLS 1.1 at most
+	EndpointExpired        BadEndpoint = "expired"         // the certificate has expired
+	EndpointOtherCA        BadEndpoint = "other-authority" // the certificate is of an unknown authority
+	EndpointClosed         BadEndpoint = "closed"          // resets each connection before the handshake
+	EndpointNoListener     BadEndpoint = "nobody"          // no server listens
+	EndpointNotWhitelisted BadEndpoint = "not-whitelisted" // the host, 127.0.0.1, is not on the whitelist
 )
 
-// BadEndpoints are all of them.
-var BadEndpoints = []BadEndpoint{EndpointWrongName, EndpointOldTLS, EndpointExpired, EndpointOtherCA, EndpointClosed, EndpointNoListener, EndpointNotWhitelisted}
+// BadEndpoints are all bad endpoints.
+var BadEndpoints = []BadEndpoint{EndpointWrongName, EndpointOldTLS, EndpointExpired, EndpointOtherCA, EndpointClosed,
+	EndpointNoListener, EndpointNotWhitelisted}
 
-// layTraps opens the doors that a client must not go through.
+// startBadEndpoints starts the servers of the bad endpoints.
 func (s *Simulator) startBadEndpoints(own tls.Certificate) error {
 	for _, t := range []struct {
-		trap BadEndpoint
-		by   *certificateAuthority
-		leaf certTemplate
+		endpoint BadEndpoint
+		ca       *certificateAuthority
+		cert     certTemplate
 	}{
-		{EndpointWrongName, s.ca, certTemplate{hosts: []string{"provider.invalid"}}},
-		{EndpointExpired, s.ca, certTemplate{hosts: []string{"localhost"}, from: time.Now().AddDate(0, 0, -30), until: time.Now().AddDate(0, 0, -1)}},
-		{EndpointOtherCA, s.untrustedCA, certTemplate{hosts: []string{"localhost"}}},
+		{EndpointWrongName, s.certificates.ca, certTemplate{hosts: []string{"provider.invalid"}}},
+		{EndpointExpired, s.certificates.ca, certTemplate{hosts: []string{"localhost"},
+			from: time.Now().AddDate(0, 0, -30), until: time.Now().AddDate(0, 0, -1)}},
+		{EndpointOtherCA, s.certificates.untrustedCA, certTemplate{hosts: []string{"localhost"}}},
 	} {
-		cert, err := s.serverCertificate(t.by, t.leaf)
+		cert, err := t.ca.issueServer(t.cert)
 		if err != nil {
 			return err
 		}
-		if _, err := s.startBadEndpoint(t.trap, s.mutualTLS(cert)); err != nil {
+		if _, err := s.startBadEndpoint(t.endpoint, s.mutualTLS(cert)); err != nil {
 			return err
 		}
 	}
 	old := s.mutualTLS(own)
-	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 // just what a client must refuse
+	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 // a client must refuse them
 	if _, err := s.startBadEndpoint(EndpointOldTLS, old); err != nil {
 		return err
 	}
@@ -64,7 +66,8 @@ func (s *Simulator) startBadEndpoints(own tls.Certificate) error {
 	return s.reserveUnusedPort()
 }
 
-// layTrap opens one door; whoever comes through has not looked.
+// startBadEndpoint starts a server. A client that sends a request to it has not checked
+// something.
 func (s *Simulator) startBadEndpoint(t BadEndpoint, c *tls.Config) (*listener, error) {
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.recordViolation(r, "tls", "sent a request to the endpoint with the fault %q", t)
@@ -72,13 +75,13 @@ func (s *Simulator) startBadEndpoint(t BadEndpoint, c *tls.Config) (*listener, e
 	})
 	address, g, err := s.startServer("127.0.0.1:0", c, h)
 	if err != nil {
-		return nil, fmt.Errorf("lay trap %s: %w", t, err)
+		return nil, fmt.Errorf("start bad endpoint %s: %w", t, err)
 	}
 	s.badEndpoints[t] = address
 	return g, nil
 }
 
-// leaveHole finds a port that nobody listens on.
+// reserveUnusedPort finds a port on which no server listens.
 func (s *Simulator) reserveUnusedPort() error {
 	l, err := listenLoopback(s.ctx, "127.0.0.1:0")
 	if err != nil {
@@ -86,35 +89,13 @@ func (s *Simulator) reserveUnusedPort() error {
 	}
 	s.badEndpoints[EndpointNoListener] = "https://" + localhostAddr(l.Addr())
 	if err := l.Close(); err != nil {
-		return fmt.Errorf("leave a port: %w", err)
+		return fmt.Errorf("close the unused port: %w", err)
 	}
 	return nil
 }
 
-// SetDown makes the backchannel as good as absent: new connections are closed before
-// the handshake and requests on old ones are cut. It is the same for all providers,
-// which share a host.
-func (s *Simulator) SetDown(down bool) {
-	g := s.backListener
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.refuseAll = down
-}
-
-// down says whether SetDown is in force.
-func (s *Simulator) isDown() bool {
-	g := s.backListener
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.refuseAll
-}
-
-// closeNext closes the next connection before the handshake.
-func (s *Simulator) closeNextConnection() {
-	g := s.backListener
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.refuseNext++
-}
+// SetDown makes the backchannel of all providers unreachable: new connections are reset
+// before the handshake, and open ones at the next request.
+func (s *Simulator) SetDown(down bool) { s.backListener.setDown(down) }
 
 func validBadEndpoint(t BadEndpoint) bool { return t == "" || slices.Contains(BadEndpoints, t) }

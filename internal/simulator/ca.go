@@ -19,31 +19,10 @@ import (
 	"time"
 )
 
-// The files of Config.Folder.
-const (
-	rootsFile      = "roots.pem"
-	authorityFile  = "authority.key"
-	clientCertFile = "client.pem"
-	clientKeyFile  = "client.key"
-	directoryFile  = "directory.json"
-)
-
-// Files are the paths of what a client is set up with.
-type Files struct{ Roots, ClientCertificate, ClientKey, Directory string }
-
-// Files are the paths within Config.Folder; all empty without a folder.
-func (s *Simulator) Files() Files {
-	if s.Folder == "" {
-		return Files{}
-	}
-	in := func(name string) string { return filepath.Join(s.Folder, name) }
-	return Files{Roots: in(rootsFile), ClientCertificate: in(clientCertFile), ClientKey: in(clientKeyFile), Directory: in(directoryFile)}
-}
-
 // certAndKey is a certificate and its key, as PEM.
 type certAndKey struct{ cert, key []byte }
 
-// authority issues certificates, in place of PKIoverheid.
+// certificateAuthority issues certificates, in place of PKIoverheid.
 type certificateAuthority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
@@ -51,39 +30,21 @@ type certificateAuthority struct {
 	pool *x509.CertPool
 }
 
-// certTemplate is a certificate to be issued.
+// certTemplate describes a certificate.
 type certTemplate struct {
 	hosts       []string
 	client      bool
 	from, until time.Time
 }
 
-// certify makes or opens the authorities and the client's certificate.
-func (s *Simulator) setUpCertificates() (err error) {
-	if s.untrustedCA, err = newCA("Another practice authority"); err != nil {
-		return err
-	}
-	if s.Folder == "" {
-		if s.ca, err = newCA("Practice authority of the provider simulator"); err == nil {
-			s.clientCert, err = s.ca.issue(certTemplate{hosts: []string{s.ClientID}, client: true})
-		}
-		return err
-	}
-	if err := os.MkdirAll(s.Folder, 0o700); err != nil {
-		return fmt.Errorf("make the simulator's folder: %w", err)
-	}
-	if s.ca, err = openCA(filepath.Join(s.Folder, rootsFile), filepath.Join(s.Folder, authorityFile)); err != nil {
-		return err
-	}
-	s.clientCert, err = s.openClient(s.Files())
-	return err
-}
+// caName is the name of the authority.
+const caName = "Practice authority of the provider simulator"
 
-// openAuthority reads an authority, or makes it where there is none.
+// openCA reads an authority from files, or creates it.
 func openCA(certPath, keyPath string) (*certificateAuthority, error) {
 	certPEM, err := os.ReadFile(certPath)
 	if errors.Is(err, fs.ErrNotExist) {
-		a, err := newCA("Practice authority of the provider simulator")
+		a, err := newCA(caName)
 		if err != nil {
 			return nil, err
 		}
@@ -109,32 +70,6 @@ func openCA(certPath, keyPath string) (*certificateAuthority, error) {
 		return nil, fmt.Errorf("read the authority: %s is not one of ours", certPath)
 	}
 	return caOf(both.Leaf, key), nil
-}
-
-// openClient reads the client's certificate, and issues a new one where there is none,
-// or where it is another client's, another authority's or ends soon.
-func (s *Simulator) openClient(f Files) (certAndKey, error) {
-	cert, err := os.ReadFile(f.ClientCertificate)
-	key, keyErr := os.ReadFile(f.ClientKey)
-	if err == nil && keyErr == nil && s.accepts(cert, key) {
-		return certAndKey{cert, key}, nil
-	}
-	p, err := s.ca.issue(certTemplate{hosts: []string{s.ClientID}, client: true})
-	if err != nil {
-		return certAndKey{}, err
-	}
-	return p, errors.Join(writeFile(f.ClientKey, p.key), writeFile(f.ClientCertificate, p.cert))
-}
-
-// serves says whether a client that was set up with this pair is still let in.
-func (s *Simulator) accepts(cert, key []byte) bool {
-	both, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return false
-	}
-	_, err = both.Leaf.Verify(x509.VerifyOptions{DNSName: s.ClientID, Roots: s.ca.pool,
-		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, CurrentTime: time.Now().AddDate(0, 1, 0)})
-	return err == nil
 }
 
 func newCA(name string) (*certificateAuthority, error) {
@@ -170,8 +105,8 @@ func caOf(cert *x509.Certificate, key *ecdsa.PrivateKey) *certificateAuthority {
 	return a
 }
 
-// issue issues a certificate with a key of its own. It is valid from yesterday and
-// for ten years, unless the leaf says otherwise.
+// issue issues a certificate with a new key. By default it is valid from yesterday and for
+// ten years.
 func (a *certificateAuthority) issue(l certTemplate) (certAndKey, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -225,8 +160,8 @@ func serial() *big.Int {
 	return new(big.Int).SetBytes(b[:])
 }
 
-// serverCertificate issues a certificate for one of our own servers.
-func (s *Simulator) serverCertificate(a *certificateAuthority, l certTemplate) (tls.Certificate, error) {
+// issueServer issues a certificate for a server of the simulator.
+func (a *certificateAuthority) issueServer(l certTemplate) (tls.Certificate, error) {
 	p, err := a.issue(l)
 	if err != nil {
 		return tls.Certificate{}, err
@@ -236,34 +171,4 @@ func (s *Simulator) serverCertificate(a *certificateAuthority, l certTemplate) (
 		return tls.Certificate{}, fmt.Errorf("read a certificate just issued: %w", err)
 	}
 	return both, nil
-}
-
-// CertificateOptions say how a certificate differs from the right one for the client.
-type CertificateOptions struct {
-	Host           string // ClientID when empty
-	OtherAuthority bool   // issued by an authority that nobody trusts
-	Expired        bool   // ended yesterday
-	NotYet         bool   // begins tomorrow
-	Server         bool   // for a server, not a client
-}
-
-// Issue issues a certificate, with its key, as PEM; both are nil where the options
-// make no certificate, such as a host that is not ASCII.
-func (s *Simulator) IssueCertificate(o CertificateOptions) (certPEM, keyPEM []byte) {
-	a, l := s.ca, certTemplate{hosts: []string{cmp.Or(o.Host, s.ClientID)}, client: !o.Server}
-	if o.OtherAuthority {
-		a = s.untrustedCA
-	}
-	if o.Expired {
-		l.from, l.until = time.Now().AddDate(0, 0, -30), time.Now().AddDate(0, 0, -1)
-	}
-	if o.NotYet {
-		l.from = time.Now().AddDate(0, 0, 1)
-	}
-	p, err := a.issue(l)
-	if err != nil {
-		s.Log.Error("could not issue a certificate", "error", err)
-		return nil, nil
-	}
-	return p.cert, p.key
 }

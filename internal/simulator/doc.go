@@ -1,16 +1,17 @@
-// Package simulator plays the other side of MedMij: health-care providers with
-// their lists, their pages for the person, their token endpoints and their FHIR
-// STU3 endpoints, on loopback, with real mutual TLS from an authority of its own.
+// Package simulator runs practice providers: health-care providers as MedMij describes
+// them, with the central lists, pages for the person, token endpoints and FHIR STU3
+// endpoints. They listen on loopback only and use mutual TLS with certificates of an
+// authority of their own. [Start] starts them.
 //
-// It is a strict provider. [Simulator.Violations] lists every rule that a request
-// broke, also where a real provider would have let it pass, so a test asserts that
-// it is empty. [Simulator.Filed] lists what was filed, so a test can tell a delivery
-// that was made twice from one that was made once.
+// The providers are strict: [Record.Violations] lists each rule of MedMij that a request
+// broke, including rules that real providers do not enforce. A test checks that the list
+// is empty. [Record.Filed] lists what was filed, so a test can tell a resource that was
+// delivered twice from one that was delivered once.
 //
-// It is also a bad one, when told so: [Simulator.SetBehaviour] makes it refuse, answer
-// nonsense, file and fall silent, or cut the connection, and [Simulator.SetRandomFailures] has
-// it do all of that at random, repeatably.
+// The providers can fail: [Simulator.SetBehaviour] makes a provider refuse, send invalid
+// responses, file and not answer, or reset the connection. [Simulator.SetRandomFailures]
+// makes a share of the requests fail, reproducibly. [Lists] has the failures of the lists.
 //
-// It is shipped with the command, for the demo and to develop against, and so it
-// links nothing that only tests need.
+// The package is part of the command, for the demo and for development, so it imports no
+// test package.
 package simulator

@@ -9,68 +9,87 @@ import (
 	"github.com/google/uuid"
 )
 
-// maxEntries is how many entries a Bundle may have.
+// maxEntries is the largest number of entries of a Bundle.
 const maxEntries = 5000
 
-// bundleItem is a resource on its way to the shelf, with what became of it.
+// bundleItem is an entry of a Bundle, or a single resource, and its result.
 type bundleItem struct {
 	fullURL, method, kind, id string
 	resource                  element
 	err                       *resourceError // why it is not filed
-	read                      *response      // of an entry that only asks
+	read                      *response      // the response to an entry that reads or searches
 	stored                    storedResource
 	status                    int
 }
 
-// bundle files a batch, each entry by itself, or a transaction, all or nothing.
+// postBundle processes a batch, each entry by itself, or a transaction, all or nothing.
 func (c *fhirRequest) postBundle(failLast bool) response {
-	e, err := decodeObject(c.body)
+	bundle, err := decodeObject(c.body)
 	if err != nil {
 		return outcomeResponse(http.StatusBadRequest, err.Error())
 	}
-	kind, raw := stringField(e, "type"), []any(nil)
-	raw, _ = e["entry"].([]any)
-	switch {
-	case stringField(e, "resourceType") != "Bundle":
-		return outcomeResponse(http.StatusBadRequest, "only a Bundle is posted here", "resourceType")
-	case kind != "batch" && kind != "transaction":
-		return outcomeResponse(http.StatusBadRequest, "the Bundle is neither a batch nor a transaction", "Bundle.type")
-	case len(raw) == 0 || len(raw) > maxEntries:
-		return outcomeResponse(http.StatusBadRequest, fmt.Sprintf("a Bundle has 1 to %d entries", maxEntries), "Bundle.entry")
-	case carriesBSN(e):
-		c.sim.recordViolation(c.r, "bsn", "a Bundle holds a citizen service number")
-		return outcomeResponse(http.StatusBadRequest, "a citizen service number must be masked", "Bundle.entry")
+	bundleType := stringField(bundle, "type")
+	entries, _ := bundle["entry"].([]any)
+	if bad := c.checkBundle(bundle, bundleType, len(entries)); bad != nil {
+		return outcomeResponse(bad.status, bad.text, bad.expression)
 	}
-	items := make([]*bundleItem, len(raw))
-	ids := map[string]string{}
-	for n, v := range raw {
-		items[n] = c.parseEntry(v, n)
-		if items[n].fullURL != "" && items[n].err == nil && items[n].kind != "" {
-			ids[items[n].fullURL] = items[n].kind + "/" + items[n].id
+	items, ids := c.parseEntries(entries)
+	if last := items[len(items)-1]; failLast && bundleType == "batch" && last.err == nil {
+		last.err = &resourceError{
+			http.StatusUnprocessableEntity, "the resource breaks a rule of the profile",
+			entryPath(len(items)-1, "resource"),
 		}
 	}
-	if last := items[len(items)-1]; failLast && kind == "batch" && last.err == nil {
-		last.err = &resourceError{http.StatusUnprocessableEntity, "the resource breaks a rule of the profile", entryPath(len(items)-1, "resource")}
-	}
-	if kind == "transaction" {
+	if bundleType == "transaction" {
 		if bad := transactionError(items, ids); bad != nil {
 			return outcomeResponse(bad.status, bad.text, bad.expression)
 		}
 	}
-	var good []*bundleItem
-	for _, i := range items {
-		if i.err == nil && i.read == nil {
-			i.resource, _ = resolveReferences(i.resource, ids).(element)
-			good = append(good, i)
+	var valid []*bundleItem
+	for _, item := range items {
+		if item.err == nil && item.read == nil {
+			item.resource, _ = resolveReferences(item.resource, ids).(element)
+			valid = append(valid, item)
 		}
 	}
-	c.file(e, good)
-	a := jsonResponse(http.StatusOK, fhirJSON, c.bundleResponse(kind, items))
-	a.filed = len(good)
-	return a
+	c.file(bundle, valid)
+	r := jsonResponse(http.StatusOK, fhirJSON, c.bundleResponse(bundleType, items))
+	r.filed = len(valid)
+	return r
 }
 
-// entry reads one entry.
+// checkBundle checks a Bundle without its entries.
+func (c *fhirRequest) checkBundle(bundle element, bundleType string, entries int) *resourceError {
+	switch {
+	case stringField(bundle, "resourceType") != "Bundle":
+		return &resourceError{http.StatusBadRequest, "only a Bundle is posted here", "resourceType"}
+	case bundleType != "batch" && bundleType != "transaction":
+		return &resourceError{http.StatusBadRequest, "the Bundle is neither a batch nor a transaction", "Bundle.type"}
+	case entries == 0 || entries > maxEntries:
+		return &resourceError{http.StatusBadRequest, fmt.Sprintf("a Bundle has 1 to %d entries", maxEntries),
+			"Bundle.entry"}
+	case carriesBSN(bundle):
+		c.sim.recordViolation(c.r, "bsn", "a Bundle holds a citizen service number")
+		return &resourceError{http.StatusBadRequest, "a citizen service number must be masked", "Bundle.entry"}
+	}
+	return nil
+}
+
+// parseEntries checks the entries. ids maps the fullUrl of each valid entry to the
+// reference of its resource.
+func (c *fhirRequest) parseEntries(entries []any) (items []*bundleItem, ids map[string]string) {
+	ids = map[string]string{}
+	for n, entry := range entries {
+		item := c.parseEntry(entry, n)
+		if item.fullURL != "" && item.err == nil && item.kind != "" {
+			ids[item.fullURL] = item.kind + "/" + item.id
+		}
+		items = append(items, item)
+	}
+	return items, ids
+}
+
+// parseEntry checks an entry.
 func (c *fhirRequest) parseEntry(v any, n int) *bundleItem {
 	entry, _ := v.(element)
 	request, _ := entry["request"].(element)
@@ -108,7 +127,7 @@ func (c *fhirRequest) parseEntry(v any, n int) *bundleItem {
 	return i
 }
 
-// ask answers an entry that reads or searches.
+// readEntry processes an entry that reads or searches.
 func (c *fhirRequest) readEntry(address string) *response {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -127,10 +146,10 @@ func (c *fhirRequest) readEntry(address string) *response {
 	return &a
 }
 
-// entryPath is the path of something in an entry.
+// entryPath returns the FHIRPath of an element of an entry.
 func entryPath(entry int, what string) string { return fmt.Sprintf("Bundle.entry[%d].%s", entry, what) }
 
-// all says why a transaction cannot be filed as a whole.
+// transactionError returns why a transaction fails, or nil.
 func transactionError(items []*bundleItem, ids map[string]string) *resourceError {
 	seen := map[string]bool{}
 	for n, i := range items {
@@ -142,13 +161,14 @@ func transactionError(items []*bundleItem, ids map[string]string) *resourceError
 		}
 		seen[i.fullURL] = true
 		if missing := hasUnknownReference(i.resource, ids); missing {
-			return &resourceError{http.StatusBadRequest, "a reference leads to no entry of the transaction", entryPath(n, "resource")}
+			return &resourceError{http.StatusBadRequest, "a reference leads to no entry of the transaction",
+				entryPath(n, "resource")}
 		}
 	}
 	return nil
 }
 
-// dangling says whether a resource refers to a urn:uuid that no entry has.
+// hasUnknownReference reports whether a resource refers to a urn:uuid that no entry has.
 func hasUnknownReference(v any, ids map[string]string) bool {
 	switch v := v.(type) {
 	case element:
@@ -170,7 +190,7 @@ func hasUnknownReference(v any, ids map[string]string) bool {
 	return false
 }
 
-// resolved puts the ids that were given in place of the urns, wherever they stand.
+// resolveReferences replaces the urns of entries by their new ids, everywhere in v.
 func resolveReferences(v any, ids map[string]string) any {
 	switch v := v.(type) {
 	case string:
@@ -189,22 +209,24 @@ func resolveReferences(v any, ids map[string]string) any {
 	return v
 }
 
-// respond is the Bundle that answers, an entry for an entry.
+// bundleResponse returns the batch-response or transaction-response.
 func (c *fhirRequest) bundleResponse(kind string, items []*bundleItem) element {
 	represent := prefers(c.r.Header.Values("Prefer"), "return=representation")
 	entries := make([]any, len(items))
 	for n, i := range items {
 		switch {
 		case i.err != nil:
-			entries[n] = element{"response": element{"status": statusLine(i.err.status), "outcome": newOutcome(i.err.status, i.err.text, i.err.expression)}}
+			entries[n] = element{"response": element{"status": statusLine(i.err.status),
+				"outcome": newOutcome(i.err.status, i.err.text, i.err.expression)}}
 		case i.read != nil:
 			found, err := decodeObject(i.read.body)
 			if err != nil {
-				found = nil // a Binary as it is; it has no place in a Bundle
+				found = nil // the content of a Binary, which is not JSON
 			}
 			entries[n] = element{"resource": found, "response": element{"status": statusLine(i.read.status)}}
 		default:
-			entry := element{"response": element{"status": statusLine(i.status), "location": c.location(i), "etag": i.stored.etag(),
+			entry := element{"response": element{"status": statusLine(i.status), "location": c.location(i),
+				"etag":         i.stored.etag(),
 				"lastModified": i.stored.updated.UTC().Format("2006-01-02T15:04:05.000Z07:00")}}
 			if represent {
 				entry["resource"] = i.stored.json()

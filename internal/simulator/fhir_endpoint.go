@@ -9,13 +9,13 @@ import (
 
 const fhirJSON = "application/fhir+json"
 
-// fhirRequest is one request at a resource endpoint.
+// fhirRequest is a request at a resource endpoint.
 type fhirRequest struct {
 	sim        *Simulator
 	r          *http.Request
-	provider   provider
-	service    service
-	baseURL    string // of the endpoint, as the list has it
+	provider   simulatedProvider
+	service    dataService
+	baseURL    string // of the endpoint, as in the list of providers
 	path       string // the path below it
 	credential credential
 	body       []byte
@@ -27,14 +27,14 @@ var (
 	fhirID   = regexp.MustCompile(`^[A-Za-z0-9\-.]{1,64}$`)
 )
 
-// resource is the resource endpoint: FHIR STU3.
+// serveFHIR handles all requests at resource endpoints.
 func (s *Simulator) serveFHIR(w http.ResponseWriter, r *http.Request) {
-	p, ok := s.find(r.PathValue("provider"), r.PathValue("service"))
+	p, ok := s.providers.find(r.PathValue("provider"), r.PathValue("service"))
 	if !ok {
 		outcomeResponse(http.StatusNotFound, "no such service").write(w)
 		return
 	}
-	if s.isDown() {
+	if s.backListener.isDown() {
 		abortConnection(w)
 		return
 	}
@@ -65,12 +65,15 @@ func (s *Simulator) serveFHIR(w http.ResponseWriter, r *http.Request) {
 	if b.Resource == ResourceOK {
 		b.Resource = s.failures.draw()
 	}
-	c.entry = ResourceRequest{Provider: p.name, Service: known.id, Method: r.Method, Path: truncatePath(r.URL.Path), Hash: hashOf(body), Time: s.Now(),
-		CorrelationID: r.Header.Get(correlationID), RequestID: r.Header.Get(requestID), Mode: b.Resource}
+	c.entry = ResourceRequest{
+		Provider: p.name, Service: known.id, Method: r.Method, Path: truncatePath(r.URL.Path), Hash: hashOf(body),
+		Time: s.Now(), CorrelationID: r.Header.Get(correlationID), RequestID: r.Header.Get(requestID), Mode: b.Resource,
+	}
 	c.respond(w, b)
 }
 
-// checkRequest checks all but the token.
+// checkRequest checks everything except the token. It returns the response to a request
+// that is refused.
 func (c *fhirRequest) checkRequest() *response {
 	refuse := func(status int, text string) *response { a := outcomeResponse(status, text); return &a }
 	bad, person := c.sim.checkBackchannel(c.r), c.sim.checkNoPerson(c.r)
@@ -99,7 +102,7 @@ func (c *fhirRequest) checkRequest() *response {
 	return nil
 }
 
-// checkBearer finds what the token is good for.
+// checkBearer checks the access token and loads its credential.
 func (c *fhirRequest) checkBearer() *response {
 	kind, token, _ := strings.Cut(c.r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(kind, "Bearer") || token == "" || len(c.r.Header.Values("Authorization")) > 1 {
@@ -129,29 +132,33 @@ func (c *fhirRequest) checkBearer() *response {
 	return nil
 }
 
-// collectsBoth says whether one consent covers two services: all that are for
-// collecting are asked for at once.
+// collectsBoth reports whether two services are both for collecting. One consent covers
+// all services for collecting.
 func collectsBoth(a, b string) bool {
 	one, _ := findService(a)
 	other, _ := findService(b)
 	return !one.send && !other.send
 }
 
-// unauthorized is the answer to a token that is not good.
+// unauthorized returns the response to a token that is not valid.
 func unauthorized(why string) response {
 	a := outcomeResponse(http.StatusUnauthorized, "the access token is not good: "+why)
 	a.header = map[string]string{"WWW-Authenticate": `Bearer error="invalid_token", error_description="` + why + `"`}
 	return a
 }
 
-// forbidden is the answer to a token that does not cover what is asked.
+// forbidden returns the response to a token for something else.
 func forbidden() response {
 	a := outcomeResponse(http.StatusForbidden, "the access token does not allow this")
-	a.header = map[string]string{"WWW-Authenticate": `Bearer error="insufficient_scope", error_description="the access token does not allow this"`}
+	a.header = map[string]string{
+		"WWW-Authenticate": `Bearer error="insufficient_scope", ` +
+			`error_description="the access token does not allow this"`,
+	}
 	return a
 }
 
-// perform does what is asked, the right way. failLast refuses a batch's last entry.
+// process processes the request correctly, except that failLast refuses the last entry of a
+// batch.
 func (c *fhirRequest) process(failLast bool) response {
 	parts := strings.Split(c.path, "/")
 	switch {
@@ -181,36 +188,4 @@ func (c *fhirRequest) methodNotAllowed(allow string) response {
 	a := outcomeResponse(http.StatusMethodNotAllowed, "this method is not for this path")
 	a.header = map[string]string{"Allow": allow}
 	return a
-}
-
-// issueCodes are FHIR's codes for what a status means.
-var issueCodes = map[int]string{400: "invalid", 401: "security", 403: "forbidden", 404: "not-found", 405: "not-supported", 406: "not-supported",
-	409: "conflict", 410: "not-found", 412: "conflict", 413: "too-long", 415: "not-supported", 422: "business-rule", 429: "throttled",
-	500: "exception", 501: "not-supported", 502: "transient", 503: "transient", 504: "timeout"}
-
-// issue is one line of an OperationOutcome.
-type issue struct {
-	Severity    string   `json:"severity"`
-	Code        string   `json:"code"`
-	Diagnostics string   `json:"diagnostics,omitempty"`
-	Expression  []string `json:"expression,omitempty"`
-}
-
-type operationOutcome struct {
-	ResourceType string  `json:"resourceType"`
-	Issue        []issue `json:"issue"`
-}
-
-// newOutcome is an OperationOutcome that says one thing.
-func newOutcome(status int, text string, at ...string) operationOutcome {
-	code, severity := issueCodes[status], "error"
-	if status < 400 {
-		code, severity = "informational", "information"
-	}
-	return operationOutcome{"OperationOutcome", []issue{{severity, code, text, at}}}
-}
-
-// outcomeResponse is an answer that says one thing.
-func outcomeResponse(status int, text string, at ...string) response {
-	return jsonResponse(status, fhirJSON, newOutcome(status, text, at...))
 }

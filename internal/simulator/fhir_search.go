@@ -11,16 +11,18 @@ import (
 	"github.com/google/uuid"
 )
 
-// How many resources a page of a search has, at most and where nobody says.
+// The largest and the default number of resources of a search page.
 const maxPage, defaultPage = 200, 20
 
-// read answers with one resource; a Binary as it is, unless FHIR is asked for.
+// read returns a resource. For a Binary it returns the content, unless the request accepts
+// FHIR JSON.
 func (c *fhirRequest) read(kind, id string) response {
 	found, ok := c.sim.store.get(c.provider.name, c.credential.grant.patient, kind, id, c.sim.Now())
 	if !ok {
 		return outcomeResponse(http.StatusNotFound, "there is no such resource")
 	}
-	a := response{status: http.StatusOK, contentType: fhirJSON, body: found.json(), header: map[string]string{"ETag": found.etag()}}
+	a := response{status: http.StatusOK, contentType: fhirJSON, body: found.json(),
+		header: map[string]string{"ETag": found.etag()}}
 	if kind != "Binary" || strings.Contains(strings.Join(c.r.Header.Values("Accept"), ","), "fhir+json") {
 		return a
 	}
@@ -36,8 +38,8 @@ func (c *fhirRequest) read(kind, id string) response {
 	return a
 }
 
-// search answers with a page of what lies on the shelf. It looks at status, code, _id
-// and _count, and takes no notice of other parameters.
+// search returns a page of the stored resources. It uses the parameters status, code, _id
+// and _count and ignores others.
 func (c *fhirRequest) search(kind string, q url.Values) response {
 	var found []json.RawMessage
 	for _, each := range c.sim.store.list(c.provider.name, c.credential.grant.patient, kind, c.sim.Now()) {
@@ -69,17 +71,20 @@ func (c *fhirRequest) search(kind string, q url.Values) response {
 	}
 	entries := []element{}
 	for _, body := range found[offset:end] {
-		e, _ := decodeObject(body) // was read above
-		entries = append(entries, element{"fullUrl": c.baseURL + "/" + kind + "/" + stringField(e, "id"), "resource": body, "search": element{"mode": "match"}})
+		e, _ := decodeObject(body) // cannot fail: decoded above
+		entries = append(entries,
+			element{"fullUrl": c.baseURL + "/" + kind + "/" + stringField(e, "id"), "resource": body,
+				"search": element{"mode": "match"}})
 	}
-	bundle := element{"resourceType": "Bundle", "id": uuid.NewString(), "type": "searchset", "total": len(found), "link": links}
+	bundle := element{"resourceType": "Bundle", "id": uuid.NewString(), "type": "searchset", "total": len(found),
+		"link": links}
 	if len(entries) > 0 {
 		bundle["entry"] = entries
 	}
 	return jsonResponse(http.StatusOK, fhirJSON, bundle)
 }
 
-// matches says whether a resource is one that is searched for.
+// matches reports whether a resource matches the search parameters.
 func matches(e element, q url.Values) bool {
 	if want := q.Get("status"); want != "" && stringField(e, "status") != want {
 		return false
@@ -106,7 +111,7 @@ func matches(e element, q url.Values) bool {
 	return false
 }
 
-// metadata is what the endpoint says of itself.
+// metadata returns the CapabilityStatement.
 func (c *fhirRequest) metadata() response {
 	interactions := []element{{"code": "read"}, {"code": "search-type"}}
 	if c.service.send {

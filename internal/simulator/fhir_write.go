@@ -1,11 +1,7 @@
 package simulator
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,33 +9,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// element is a JSON object of FHIR, as it came.
-type element = map[string]any
-
-// decode reads one JSON object, numbers as they were written.
-func decodeObject(body []byte) (element, error) {
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	var e element
-	if err := d.Decode(&e); err != nil {
-		return nil, errors.New("the body is not a JSON object")
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something follows the JSON object")
-	}
-	if e == nil {
-		return nil, errors.New("the body is null")
-	}
-	return e, nil
-}
-
-// text reads a string of an object.
-func stringField(e element, name string) string {
-	s, _ := e[name].(string)
-	return s
-}
-
-// create files one resource.
+// create files a resource.
 func (c *fhirRequest) create(kind string) response {
 	e, err := decodeObject(c.body)
 	if err != nil {
@@ -53,7 +23,7 @@ func (c *fhirRequest) create(kind string) response {
 	return c.resourceResponse(i)
 }
 
-// update files one resource under the id that it has.
+// update files a resource with its id.
 func (c *fhirRequest) update(kind, id string) response {
 	e, err := decodeObject(c.body)
 	if err != nil {
@@ -67,10 +37,11 @@ func (c *fhirRequest) update(kind, id string) response {
 	return c.resourceResponse(i)
 }
 
-// single is the answer to one resource.
+// resourceResponse returns the response for a single resource.
 func (c *fhirRequest) resourceResponse(i *bundleItem) response {
 	a := jsonResponse(i.status, fhirJSON, i.stored.json())
-	a.header = map[string]string{"Location": c.location(i), "ETag": i.stored.etag(), "Last-Modified": i.stored.updated.UTC().Format(http.TimeFormat)}
+	a.header = map[string]string{"Location": c.location(i), "ETag": i.stored.etag(),
+		"Last-Modified": i.stored.updated.UTC().Format(http.TimeFormat)}
 	a.filed = 1
 	if !prefers(c.r.Header.Values("Prefer"), "return=representation") {
 		a.body = nil
@@ -82,69 +53,11 @@ func (c *fhirRequest) location(i *bundleItem) string {
 	return fmt.Sprintf("%s/%s/%s/_history/%d", c.baseURL, i.kind, i.id, i.stored.version)
 }
 
-// resourceError is what is wrong with a resource, and where.
-type resourceError struct {
-	status           int
-	text, expression string
-}
-
-// inspect checks a resource that is to be filed.
-func (c *fhirRequest) checkResource(e element, kind, id, method string) *resourceError {
-	own, _ := e["id"].(string)
-	_, hasID := e["id"]
-	switch {
-	case stringField(e, "resourceType") == "":
-		return &resourceError{http.StatusBadRequest, "resourceType is missing", "resourceType"}
-	case stringField(e, "resourceType") != kind:
-		return &resourceError{http.StatusBadRequest, "the resource is not a " + kind, "resourceType"}
-	case !typeName.MatchString(kind):
-		return &resourceError{http.StatusNotFound, "there is no such type", "resourceType"}
-	case method == http.MethodPost && hasID:
-		c.sim.recordViolation(c.r, "id", "a resource that is posted has an id")
-		return &resourceError{http.StatusBadRequest, "a resource that is posted has no id", kind + ".id"}
-	case method == http.MethodPut && (own != id || !fhirID.MatchString(id)):
-		c.sim.recordViolation(c.r, "id", "a resource that is put has not the id of its address")
-		return &resourceError{http.StatusBadRequest, "the id is not that of the address", kind + ".id"}
-	case carriesBSN(e):
-		c.sim.recordViolation(c.r, "bsn", "a %s holds a citizen service number", kind)
-		return &resourceError{http.StatusBadRequest, "a citizen service number must be masked", kind + ".identifier"}
-	}
-	if c.service.id == "53" && kind != "Binary" && kind != "OperationOutcome" && kind != "Bundle" && !hasProfile(e) {
-		c.sim.recordViolation(c.r, "meta.profile", "a %s has none", kind)
-	}
-	return nil
-}
-
-// profiled says whether a resource names a profile.
-func hasProfile(e element) bool {
-	meta, _ := e["meta"].(element)
-	profiles, _ := meta["profile"].([]any)
-	return len(profiles) > 0
-}
-
-// carriesBSN looks through everything for an identifier that is not masked.
-func carriesBSN(v any) bool {
-	switch v := v.(type) {
-	case element:
-		if slices.Contains(bsnSystems, stringField(v, "system")) && stringField(v, "value") != "" {
-			return true
-		}
-		for _, each := range v {
-			if carriesBSN(each) {
-				return true
-			}
-		}
-	case []any:
-		return slices.ContainsFunc(v, carriesBSN)
-	}
-	return false
-}
-
-// runSystem is the system of identifiers by which a test knows its deliveries again.
+// runSystem is the system of the identifiers with which tests recognise their resources.
 const runSystem = "urn:carrel:run"
 
-// identifiers finds the first identifier with a value, and the first of the system of
-// runs, in a resource and, if it is a Bundle, in its entries.
+// identifiers returns the value of the first identifier, and of the first one with
+// runSystem, in a resource or in the entries of a Bundle.
 func identifiers(e element) (first, run string) {
 	see := func(v any) {
 		identifier, _ := v.(element)
@@ -175,11 +88,12 @@ func identifiers(e element) (first, run string) {
 	return first, run
 }
 
-// file files items of a request, and says in each how it lies now.
+// file files the items of a request and sets their results.
 func (c *fhirRequest) file(whole element, items []*bundleItem) {
 	var types, summaries []string
 	for _, i := range items {
-		i.stored, i.status = c.sim.store.put(c.provider.name, c.credential.grant.patient, i.kind, i.id, i.resource, c.sim.Now())
+		i.stored, i.status = c.sim.store.put(c.provider.name, c.credential.grant.patient, i.kind, i.id, i.resource,
+			c.sim.Now())
 		if !slices.Contains(types, i.kind) {
 			types = append(types, i.kind)
 		}
@@ -190,12 +104,13 @@ func (c *fhirRequest) file(whole element, items []*bundleItem) {
 	if len(items) == 0 {
 		return
 	}
-	f := Filing{Provider: c.provider.name, Service: c.service.id, Time: c.sim.Now(), Method: c.r.Method, Path: truncatePath(c.r.URL.Path),
+	f := Filing{Provider: c.provider.name, Service: c.service.id, Time: c.sim.Now(), Method: c.r.Method,
+		Path:    truncatePath(c.r.URL.Path),
 		Patient: c.credential.grant.patient, Types: types, Entries: len(items), Hash: c.entry.Hash, Mode: c.entry.Mode,
 		CorrelationID: c.r.Header.Get(correlationID), RequestID: c.r.Header.Get(requestID)}
 	f.Identifier, f.Run = identifiers(whole)
 	header := c.r.Header.Clone()
 	header.Del("Authorization")
 	c.entry.Filed = true
-	c.sim.record.addFiling(Received{Filing: f, Header: header, Body: c.body, Summary: strings.Join(summaries, "; ")})
+	c.sim.Record.addFiling(Received{Filing: f, Header: header, Body: c.body, Summary: strings.Join(summaries, "; ")})
 }

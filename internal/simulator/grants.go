@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// The lives of what is given out, where a behaviour does not say otherwise.
+// The defaults of a Behaviour.
 const (
 	defaultAccessLife  = 15 * time.Minute
 	defaultCodeLife    = 15 * time.Minute
@@ -20,25 +20,27 @@ const (
 	defaultRetryAfter  = time.Second
 )
 
-// expiredRetention is how long a client hears why what it was given is not good any more.
+// expiredRetention is how long an expired credential is kept, so that the error says
+// "expired".
 const expiredRetention = 24 * time.Hour
 
-// maxPending is how many authorisations may be under way.
+// maxPending is the largest number of pending authorizations.
 const maxPending = 10_000
 
-// pendingAuthorization is a person on their way through the authorisation page.
+// pendingAuthorization is an authorization request for which the person has not decided
+// yet.
 //
-//	authorise ──► run ──approve──► code ──token request──► grant ──► access token
-//	                │                 │                      └─────► refresh token ─┐
-//	                └──deny──► over   └──15 minutes──► over                ▲        │
-//	                                                                       └────────┘
+//	request ──► pending ──approve──► code ──token request──► grant ──► access token
+//	               │                  │                       └─────► refresh token ─┐
+//	               └──deny──► end     └──15 minutes──► end                  ▲        │
+//	                                                                        └────────┘
 type pendingAuthorization struct {
 	id                string
 	provider, service string
 	scope             []string // services
 	redirect, state   string
 	correlation       string
-	rawQuery          string // of the request, so that a page loaded again is the same run
+	rawQuery          string // of the request; a page that is loaded again has the same
 	started           time.Time
 }
 
@@ -53,14 +55,14 @@ type grant struct {
 // credential is a code, an access token or a refresh token.
 type credential struct {
 	grant       *grant
-	service     string // whose endpoint it is for
+	service     string // the service whose endpoint accepts it
 	correlation string
 	redirect    string // of a code
 	expires     time.Time
 	used        bool
 }
 
-// The reasons why a credential is not good.
+// The reasons why a credential is not valid.
 var (
 	errUnknown  = errors.New("not known here")
 	errUsed     = errors.New("used before")
@@ -69,29 +71,30 @@ var (
 	errRedirect = errors.New("redirect_uri differs from that of the authorization request")
 )
 
-// grants are the runs under way and what was given out.
+// grants are the pending authorizations and the issued credentials.
 type grants struct {
 	mu        sync.Mutex
 	pending   map[string]*pendingAuthorization
-	order     []string // of the runs, oldest first
+	order     []string // of pending, oldest first
 	codes     map[string]*credential
 	access    map[string]*credential
 	refresh   map[string]*credential
-	lastSweep time.Time // when the three were
+	lastSweep time.Time // of the credentials
 }
 
 func newGrants() *grants {
-	return &grants{pending: map[string]*pendingAuthorization{}, codes: map[string]*credential{}, access: map[string]*credential{}, refresh: map[string]*credential{}}
+	return &grants{pending: map[string]*pendingAuthorization{}, codes: map[string]*credential{},
+		access: map[string]*credential{}, refresh: map[string]*credential{}}
 }
 
-// newSecret is a random text that nobody guesses.
+// newSecret returns a random text of 256 bits.
 func newSecret() string {
 	b := make([]byte, 32)
 	_, _ = rand.Read(b) // never fails
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// begin begins a run, or finds the one that the same request began.
+// addPending adds an authorization, or returns that of the same request.
 func (g *grants) addPending(n pendingAuthorization) *pendingAuthorization {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -110,7 +113,7 @@ func (g *grants) addPending(n pendingAuthorization) *pendingAuthorization {
 	return &n
 }
 
-// look finds a run that is under way.
+// getPending returns a pending authorization.
 func (g *grants) getPending(id string, now time.Time) (*pendingAuthorization, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -118,7 +121,7 @@ func (g *grants) getPending(id string, now time.Time) (*pendingAuthorization, bo
 	return r, ok && now.Before(r.started.Add(defaultCodeLife))
 }
 
-// end takes a run away; only one caller gets it.
+// takePending removes a pending authorization. Only one caller gets it.
 func (g *grants) takePending(id string, now time.Time) (*pendingAuthorization, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -128,7 +131,7 @@ func (g *grants) takePending(id string, now time.Time) (*pendingAuthorization, b
 	return r, ok && now.Before(r.started.Add(defaultCodeLife))
 }
 
-// sweep forgets, now and then, what has long expired.
+// deleteExpired deletes old credentials, once an hour.
 func (g *grants) deleteExpired(now time.Time) {
 	if now.Before(g.lastSweep.Add(time.Hour)) {
 		return
@@ -139,7 +142,7 @@ func (g *grants) deleteExpired(now time.Time) {
 	}
 }
 
-// addCode gives a code for a run that was approved.
+// issueCode issues a code for an approved authorization.
 func (g *grants) issueCode(r *pendingAuthorization, patient string, now time.Time, life time.Duration) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -152,7 +155,7 @@ func (g *grants) issueCode(r *pendingAuthorization, patient string, now time.Tim
 	return text
 }
 
-// check says why a credential is not good, or nil.
+// check returns why a credential is not valid, or nil.
 func (c *credential) check(provider, service string, now time.Time) error {
 	switch {
 	case c == nil || c.grant.provider != provider || c.service != service:
@@ -167,7 +170,7 @@ func (c *credential) check(provider, service string, now time.Time) error {
 	return nil
 }
 
-// code returns a code without using it.
+// getCode returns a code, which stays valid.
 func (g *grants) getCode(text, provider, service, redirect string, now time.Time) (credential, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -181,7 +184,7 @@ func (g *grants) getCode(text, provider, service, redirect string, now time.Time
 	return *c, nil
 }
 
-// refreshToken returns a refresh token without using it.
+// getRefreshToken returns a refresh token, which stays valid.
 func (g *grants) getRefreshToken(text, provider, service string, now time.Time) (credential, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -192,9 +195,11 @@ func (g *grants) getRefreshToken(text, provider, service string, now time.Time) 
 	return *c, nil
 }
 
-// redeem uses a code or a refresh token, which only one caller can, and gives an access
-// token for it and, if refreshLife is not 0, a refresh token.
-func (g *grants) redeem(text, correlation string, now time.Time, accessLife, refreshLife time.Duration) (access, refresh string, services []string, err error) {
+// redeem uses a code or a refresh token, which is possible once, and issues an access
+// token and, if refreshLife is not 0, a refresh token.
+func (g *grants) redeem(
+	text, correlation string, now time.Time, accessLife, refreshLife time.Duration,
+) (access, refresh string, services []string, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.deleteExpired(now)
@@ -210,15 +215,17 @@ func (g *grants) redeem(text, correlation string, now time.Time, accessLife, ref
 	}
 	c.used = true
 	access = newSecret()
-	g.access[access] = &credential{grant: c.grant, service: c.service, correlation: correlation, expires: now.Add(accessLife)}
+	g.access[access] = &credential{grant: c.grant, service: c.service, correlation: correlation,
+		expires: now.Add(accessLife)}
 	if refreshLife > 0 {
 		refresh = newSecret()
-		g.refresh[refresh] = &credential{grant: c.grant, service: c.service, correlation: correlation, expires: now.Add(refreshLife)}
+		g.refresh[refresh] = &credential{grant: c.grant, service: c.service, correlation: correlation,
+			expires: now.Add(refreshLife)}
 	}
 	return access, refresh, c.grant.services, nil
 }
 
-// bearer finds an access token.
+// getAccessToken returns a valid access token.
 func (g *grants) getAccessToken(text string, now time.Time) (credential, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -232,8 +239,8 @@ func (g *grants) getAccessToken(text string, now time.Time) (credential, error) 
 	return *c, nil
 }
 
-// Revoke has the person take back what they approved at a provider, or at all of them:
-// access tokens and refresh tokens are no longer good.
+// Revoke revokes the consents at a provider, or at all providers if it is "". Their codes
+// and tokens are no longer valid.
 func (s *Simulator) Revoke(provider string) {
 	g := s.grants
 	g.mu.Lock()

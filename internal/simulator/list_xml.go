@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
+// namespace begins the XML namespaces of the lists.
 const namespace = "xmlns://afsprakenstelsel.medmij.nl/"
 
-// The lists as XML. Each element of the schemas that holds others is a type.
+// The lists as XML. Each element with child elements is a type.
 type (
 	providersXML struct {
 		XMLName        xml.Name
@@ -71,100 +72,119 @@ type (
 	}
 )
 
-// listText is a list as it is served now, and what is wrong with it.
-func (s *Simulator) listText(l List) ([]byte, ListFailure) {
-	providers := s.Providers() // before the lock: it asks for behaviours
-	p := &s.lists
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.requests[l]++
-	fault, number := p.failure[l], p.number[l]
-	stamp := p.stamp[l].UTC().Format(time.RFC3339)
-	older := fault == ListOlder && number > 1
+// document returns a list as it is served now, and its failure.
+func (l *Lists) document(name ListName, providers []Provider) ([]byte, ListFailure, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := l.lists[name]
+	list.requests++
+	number, older := list.number, list.failure == ListOlder && list.number > 1
 	if older {
 		number--
 	}
+	stamp := list.stamp.UTC().Format(time.RFC3339)
 	var root any
-	switch l {
+	switch name {
 	case ListProviders:
-		root = p.providersXML(providers, stamp, number, older)
+		root = l.providersXML(withoutFirst(providers, older), stamp, number)
 	case ListClients:
-		list := clientsXML{XMLName: rootName(l, "oauthclientlist/release2/"), Tijdstempel: stamp, Volgnummer: number}
-		for _, c := range withoutFirst(p.clients, older) {
-			list.OAuthclients.OAuthclient = append(list.OAuthclients.OAuthclient, clientXML{c.host, c.name})
-		}
-		root = list
+		root = l.clientsXML(withoutFirst(l.clients, older), stamp, number)
 	case ListWhitelist:
-		list := whitelistXML{XMLName: rootName(l, "whitelist/release2/"), Tijdstempel: stamp, Volgnummer: number}
-		for _, host := range withoutFirst(p.hosts, older) {
-			node := nodeXML{Hostname: host}
-			if p.bareNodes {
-				node = nodeXML{Bare: host}
-			}
-			list.MedMijNodes.MedMijNode = append(list.MedMijNodes.MedMijNode, node)
-		}
-		root = list
+		root = l.whitelistXML(withoutFirst(l.hosts, older), stamp, number)
 	case ListServiceNames:
-		list := namesXML{XMLName: rootName(l, "gegevensdienstnamenlijst/release1/"), Tijdstempel: stamp, Volgnummer: number}
-		for _, known := range withoutFirst(services, older) {
-			list.Gegevensdiensten.Gegevensdienst = append(list.Gegevensdiensten.Gegevensdienst, nameXML{known.id, known.name})
-		}
-		root = list
+		root = namesXMLOf(withoutFirst(services, older), stamp, number)
 	}
 	text, err := xml.MarshalIndent(root, "", "  ")
 	if err != nil {
-		s.Log.Error("could not write a list", "list", l, "error", err)
-		return nil, ListServerError
+		return nil, list.failure, err
 	}
-	return breakSchema(append([]byte(xml.Header), text...), fault), fault
+	return breakSchema(append([]byte(xml.Header), text...), list.failure), list.failure, nil
 }
 
-func (p *publishedLists) providersXML(providers []Provider, stamp string, number uint64, older bool) providersXML {
+func (l *Lists) providersXML(providers []Provider, stamp string, number uint64) providersXML {
 	release := "zorgaanbiederslijst/release2/"
-	if p.release == 3 {
+	if l.release == 3 {
 		release = "zorgaanbiederslijst/release3/"
 	}
 	list := providersXML{XMLName: rootName(ListProviders, release), Tijdstempel: stamp, Volgnummer: number}
-	for _, each := range withoutFirst(providers, older) {
-		if p.delisted[each.Name] {
+	for _, p := range providers {
+		if l.delisted[p.Name] {
 			continue
 		}
-		offered := servicesXML{}
-		for _, sv := range each.Services {
-			x := serviceXML{GegevensdienstID: sv.ID}
-			x.AuthorizationEndpoint.AuthorizationEndpointuri = sv.AuthorizeURL
-			x.TokenEndpoint.TokenEndpointuri = sv.TokenURL
-			role := roleXML{Systeemrolcode: sv.SystemRole}
-			role.ResourceEndpoint.ResourceEndpointuri = sv.ResourceURL
-			x.Systeemrollen.Systeemrol = []roleXML{role}
-			offered.Gegevensdienst = append(offered.Gegevensdienst, x)
-		}
-		shown := providerXML{Zorgaanbiedernaam: each.FullName()}
-		if p.release == 3 {
-			shown.Aanbiedertype, shown.Interfaceversies = "ZA", &interfacesXML{}
-			shown.Interfaceversies.Interfaceversie.InterfaceversieID = "1.4.0"
-			shown.Interfaceversies.Interfaceversie.Gegevensdiensten = offered
+		entry := providerXML{Zorgaanbiedernaam: p.FullName()}
+		if offered := servicesXMLOf(p.Services); l.release == 3 {
+			entry.Aanbiedertype, entry.Interfaceversies = "ZA", &interfacesXML{}
+			entry.Interfaceversies.Interfaceversie.InterfaceversieID = "1.4.0"
+			entry.Interfaceversies.Interfaceversie.Gegevensdiensten = offered
 		} else {
-			shown.Gegevensdiensten = &offered
+			entry.Gegevensdiensten = &offered
 		}
-		list.Zorgaanbieders.Zorgaanbieder = append(list.Zorgaanbieders.Zorgaanbieder, shown)
+		list.Zorgaanbieders.Zorgaanbieder = append(list.Zorgaanbieders.Zorgaanbieder, entry)
 	}
 	return list
 }
 
-func rootName(l List, release string) xml.Name {
-	return xml.Name{Space: namespace + release, Local: string(l)}
-}
-
-// cutFirst leaves out the first of a list where it is to look older.
-func withoutFirst[T any](all []T, older bool) []T {
-	if older && len(all) > 1 {
-		return all[1:]
+func servicesXMLOf(offered []Service) (list servicesXML) {
+	for _, s := range offered {
+		x := serviceXML{GegevensdienstID: s.ID}
+		x.AuthorizationEndpoint.AuthorizationEndpointuri = s.AuthorizeURL
+		x.TokenEndpoint.TokenEndpointuri = s.TokenURL
+		role := roleXML{Systeemrolcode: s.SystemRole}
+		role.ResourceEndpoint.ResourceEndpointuri = s.ResourceURL
+		x.Systeemrollen.Systeemrol = []roleXML{role}
+		list.Gegevensdienst = append(list.Gegevensdienst, x)
 	}
-	return all
+	return list
 }
 
-// spoilt makes a list break its schema.
+func (l *Lists) clientsXML(clients []listedClient, stamp string, number uint64) clientsXML {
+	list := clientsXML{
+		XMLName: rootName(ListClients, "oauthclientlist/release2/"), Tijdstempel: stamp, Volgnummer: number,
+	}
+	for _, c := range clients {
+		list.OAuthclients.OAuthclient = append(list.OAuthclients.OAuthclient, clientXML{c.host, c.name})
+	}
+	return list
+}
+
+func (l *Lists) whitelistXML(hosts []string, stamp string, number uint64) whitelistXML {
+	list := whitelistXML{
+		XMLName: rootName(ListWhitelist, "whitelist/release2/"), Tijdstempel: stamp, Volgnummer: number,
+	}
+	for _, host := range hosts {
+		node := nodeXML{Hostname: host}
+		if l.bareNodes {
+			node = nodeXML{Bare: host}
+		}
+		list.MedMijNodes.MedMijNode = append(list.MedMijNodes.MedMijNode, node)
+	}
+	return list
+}
+
+func namesXMLOf(known []dataService, stamp string, number uint64) namesXML {
+	list := namesXML{
+		XMLName: rootName(ListServiceNames, "gegevensdienstnamenlijst/release1/"), Tijdstempel: stamp,
+		Volgnummer: number,
+	}
+	for _, s := range known {
+		list.Gegevensdiensten.Gegevensdienst = append(list.Gegevensdiensten.Gegevensdienst, nameXML{s.id, s.name})
+	}
+	return list
+}
+
+func rootName(name ListName, release string) xml.Name {
+	return xml.Name{Space: namespace + release, Local: string(name)}
+}
+
+// withoutFirst returns the entries of the older state of a list: without the first.
+func withoutFirst[T any](entries []T, older bool) []T {
+	if older && len(entries) > 1 {
+		return entries[1:]
+	}
+	return entries
+}
+
+// breakSchema makes a list break its schema, if that is the failure.
 func breakSchema(text []byte, f ListFailure) []byte {
 	switch f {
 	case ListInvalid:

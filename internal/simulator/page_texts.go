@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// pageTexts are a page's texts in one language.
+// pageTexts are the texts of the pages in one language.
 type pageTexts struct {
 	Lang, Other string // language codes
 	texts       map[string]string
 }
 
-// languages are the texts of both. That they can be read is tested.
+// languages are the texts of all languages.
 var languages = map[string]map[string]string{"en": readTexts("en"), "nl": readTexts("nl")}
 
 func readTexts(language string) map[string]string {
@@ -24,16 +24,17 @@ func readTexts(language string) map[string]string {
 		err = json.Unmarshal(raw, &texts)
 	}
 	if err != nil {
-		panic(fmt.Sprintf("the simulator's texts in %s: %v", language, err)) // they are compiled in
+		panic(fmt.Sprintf("the simulator's texts in %s: %v", language,
+			err)) // unreachable: the files are embedded, and a test reads them
 	}
 	return texts
 }
 
-// T is the text of a key.
+// T returns the text of a key.
 func (t pageTexts) T(key string) string { return t.texts[key] }
 
-// wordsOf chooses a language: the one asked for with lng, or the first of ours that
-// the browser prefers.
+// textsFor returns the texts in the language of the parameter lng, or in the first known
+// language of Accept-Language.
 func textsFor(r *http.Request) pageTexts {
 	chosen := r.FormValue("lng")
 	if languages[chosen] == nil {
@@ -50,9 +51,10 @@ func textsFor(r *http.Request) pageTexts {
 	return pageTexts{Lang: chosen, Other: other, texts: languages[chosen]}
 }
 
-var dutchMonths = [...]string{"januari", "februari", "maart", "april", "mei", "juni", "juli", "augustus", "september", "oktober", "november", "december"}
+var dutchMonths = [...]string{"januari", "februari", "maart", "april", "mei", "juni", "juli", "augustus", "september",
+	"oktober", "november", "december"}
 
-// when is a time as people write it.
+// formatTime formats a time in the language.
 func (t pageTexts) formatTime(at time.Time) string {
 	at = at.Local()
 	if t.Lang == "nl" {

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// chaos spoils some requests, the same ones in each run with the same seed.
+// randomFailures makes some requests fail, the same ones for the same seed.
 type randomFailures struct {
 	mu    sync.Mutex
 	share float64
@@ -13,10 +13,9 @@ type randomFailures struct {
 	modes []ResourceMode
 }
 
-// Chaos has a share of the requests to the resource endpoints fail, from 0 for none
-// to 1 for all, in each way that there is, or only in those given. The same seed
-// spoils the same requests in the same order. A provider that misbehaves already is
-// left to it.
+// SetRandomFailures makes a share of the requests at resource endpoints fail, from 0 for
+// none to 1 for all, with a random mode, or one of the given modes. With the same seed
+// the same requests fail. It does not change requests for which a Behaviour has a mode.
 func (s *Simulator) SetRandomFailures(share float64, seed uint64, only ...ResourceMode) {
 	kinds := only
 	if len(kinds) == 0 {
@@ -29,7 +28,7 @@ func (s *Simulator) SetRandomFailures(share float64, seed uint64, only ...Resour
 	c.rng = rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // it must be repeatable, and keeps no secret
 }
 
-// draw says how the next request goes.
+// draw returns the mode of the next request.
 func (c *randomFailures) draw() ResourceMode {
 	c.mu.Lock()
 	defer c.mu.Unlock()

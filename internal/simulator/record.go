@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// How much is remembered. What is filed is remembered for good, in a few hundred
-// bytes each; bodies and attempts only of the last ones.
+// How much is recorded. All filings are kept, at a few hundred bytes each, but only the
+// latest bodies and requests.
 const (
 	maxBodies     = 200
 	maxBodyBytes  = 64 << 20
@@ -23,7 +23,7 @@ const (
 	maxRequestIDs = 1_000_000
 )
 
-// Filing is something that a provider filed.
+// Filing is a resource or a Bundle that a provider filed.
 type Filing struct {
 	Number        int // from 1
 	Provider      string
@@ -31,38 +31,37 @@ type Filing struct {
 	Time          time.Time
 	Method        string
 	Path          string
-	Patient       string   // whom the person said they are
-	Types         []string // of the resources filed, each once, in order
-	Entries       int      // how many resources were filed: of a batch perhaps not all
-	Hash          string   // SHA-256 of the body as it came, in hexadecimal
-	Identifier    string   // the first identifier's value in it
+	Patient       string   // the name that the person gave
+	Types         []string // the types of the filed resources, each once, in order
+	Entries       int      // the number of filed resources; of a batch perhaps not all
+	Hash          string   // SHA-256 of the body as received, in hexadecimal
+	Identifier    string   // the value of the first identifier in the body
 	Run           string   // the value of the first identifier of the system urn:carrel:run
 	CorrelationID string
 	RequestID     string
-	Mode          ResourceMode // what went wrong all the same
+	Mode          ResourceMode // how the request failed all the same
 }
 
-// Received is a filing with what came.
+// Received is a filing with its request.
 type Received struct {
 	Filing
 	Header  http.Header // without the token
 	Body    []byte
-	Summary string // for people
+	Summary string // a description for people
 }
 
-// ResourceRequest is a request at a resource endpoint that came with a good token, whatever
-// became of it.
+// ResourceRequest is a request at a resource endpoint with a valid token.
 type ResourceRequest struct {
 	Provider, Service, Method, Path, Hash, CorrelationID, RequestID string
 
 	Time   time.Time
-	Mode   ResourceMode // what was made to go wrong
-	Status int          // what was answered; 0 when nothing was
+	Mode   ResourceMode // how the request failed
+	Status int          // of the response; 0 without one
 	Filed  bool
 }
 
-// record is what a simulator remembers.
-type record struct {
+// Record is what a simulator has seen. Its methods are safe for concurrent use.
+type Record struct {
 	mu         sync.Mutex
 	filings    []Filing
 	received   []Received
@@ -71,67 +70,65 @@ type record struct {
 	violations []string
 	refusals   []string
 	secrets    []string
-	ids        map[string]string // request id → what it was first used for
+	ids        map[string]string // by request id: what it was first used for
 }
 
-func newRecord() *record { return &record{ids: map[string]string{}} }
+func newRecord() *Record { return &Record{ids: map[string]string{}} }
 
-// Filed is everything that was filed, in order.
-func (s *Simulator) Filed() []Filing {
-	s.record.mu.Lock()
-	defer s.record.mu.Unlock()
-	return slices.Clone(s.record.filings)
+// Filed lists everything that was filed, in order.
+func (r *Record) Filed() []Filing {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.filings)
 }
 
-// Received is what was filed lately, with its bodies, in order.
-func (s *Simulator) Received() []Received {
-	s.record.mu.Lock()
-	defer s.record.mu.Unlock()
-	return slices.Clone(s.record.received)
+// Received lists the latest filings with their requests, in order.
+func (r *Record) Received() []Received {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.received)
 }
 
-// Attempts are the last requests at the resource endpoints that came with a good token,
-// in the order in which they were answered.
-func (s *Simulator) ResourceRequests() []ResourceRequest {
-	s.record.mu.Lock()
-	defer s.record.mu.Unlock()
-	return slices.Clone(s.record.requests)
+// ResourceRequests lists the latest requests at resource endpoints with a valid token, in
+// the order of the responses.
+func (r *Record) ResourceRequests() []ResourceRequest {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.requests)
 }
 
-// Violations are the rules that requests broke, in order. They name no secret and
-// nothing of what was sent.
-func (s *Simulator) Violations() []string {
-	s.record.mu.Lock()
-	defer s.record.mu.Unlock()
-	return slices.Clone(s.record.violations)
+// Violations lists the rules that requests broke, in order. It contains no secret and
+// nothing of a body.
+func (r *Record) Violations() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.violations)
 }
 
-// Refused are the connections that came to nothing, as the TLS server tells it: no
-// certificate, one of another authority, one of another host.
-func (s *Simulator) RefusedConnections() []string {
-	s.record.mu.Lock()
-	defer s.record.mu.Unlock()
-	return slices.Clone(s.record.refusals)
+// RefusedConnections lists the errors of failed connections, such as a TLS handshake
+// without a valid client certificate.
+func (r *Record) RefusedConnections() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.refusals)
 }
 
-// Secrets are the codes and tokens that were given out: none of them may stand in a
-// log or on a page.
-func (s *Simulator) Secrets() []string {
-	s.record.mu.Lock()
-	defer s.record.mu.Unlock()
-	return slices.Clone(s.record.secrets)
+// Secrets lists the issued codes and tokens. No log and no page may contain one.
+func (r *Record) Secrets() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.secrets)
 }
 
-// Forget empties the record; what was given out stays good, and request ids stay used.
-func (s *Simulator) ResetRecord() {
-	r := s.record
+// ResetRecord deletes the record. Codes and tokens stay valid, and request ids stay used.
+func (r *Record) ResetRecord() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.filings, r.received, r.requests, r.violations, r.refusals, r.bodyBytes = nil, nil, nil, nil, nil, 0
 }
 
-// add files.
-func (r *record) addFiling(f Received) {
+// addFiling records a filing.
+func (r *Record) addFiling(f Received) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f.Number = len(r.filings) + 1
@@ -140,12 +137,12 @@ func (r *record) addFiling(f Received) {
 	r.bodyBytes += len(f.Body)
 	for len(r.received) > maxBodies || len(r.received) > 1 && r.bodyBytes > maxBodyBytes {
 		r.bodyBytes -= len(r.received[0].Body)
-		r.received[0] = Received{} // let go of the body before the array moves on
+		r.received[0] = Received{} // so that the body can be collected
 		r.received = r.received[1:]
 	}
 }
 
-func (r *record) addRequest(a ResourceRequest) {
+func (r *Record) addRequest(a ResourceRequest) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.requests = append(r.requests, a)
@@ -154,7 +151,7 @@ func (r *record) addRequest(a ResourceRequest) {
 	}
 }
 
-func (r *record) addSecret(token string) {
+func (r *Record) addSecret(token string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.secrets) < maxSecrets {
@@ -162,7 +159,7 @@ func (r *record) addSecret(token string) {
 	}
 }
 
-func (r *record) addRefusal(line string) {
+func (r *Record) addRefusal(line string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.refusals) < maxRefusals {
@@ -170,7 +167,7 @@ func (r *record) addRefusal(line string) {
 	}
 }
 
-func (r *record) addViolation(text string) {
+func (r *Record) addViolation(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.violations) < maxViolations {
@@ -178,9 +175,9 @@ func (r *record) addViolation(text string) {
 	}
 }
 
-// use takes a request id, and says whether it is used for the first time. The same
-// use again, a page that a browser loads anew, counts as the first.
-func (r *record) useRequestID(id, what string) bool {
+// useRequestID records a request id and reports whether it is new. An id may be used again
+// for the same purpose, when a browser reloads a page.
+func (r *Record) useRequestID(id, what string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before, used := r.ids[id]
@@ -190,15 +187,15 @@ func (r *record) useRequestID(id, what string) bool {
 	return !used || what != "" && before == what
 }
 
-// violate notes that a request broke a rule. The text must hold nothing of the
-// request but what a log may show.
+// recordViolation records that a request broke a rule. The text must not contain secrets
+// or content of the request.
 func (s *Simulator) recordViolation(r *http.Request, rule, format string, args ...any) {
 	text := fmt.Sprintf("%s: %s (%s %s)", rule, fmt.Sprintf(format, args...), r.Method, truncatePath(r.URL.Path))
-	s.record.addViolation(text)
+	s.Record.addViolation(text)
 	s.Log.Warn("rule broken", "rule", text)
 }
 
-// truncatePath is a path as a message can show it.
+// truncatePath truncates a path for a message.
 func truncatePath(path string) string {
 	if len(path) > 200 {
 		return path[:200] + "…"

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// What MedMij demands of a request, one function for each kind. Each broken rule is
-// noted; what is returned is what a provider would refuse it for.
+// The checks of requests against MedMij's rules. Each check records the rules that are
+// broken, and returns the error for which a provider would refuse the request.
 
 var (
 	uuidForm  = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
@@ -23,23 +23,25 @@ var (
 
 const nilUUID = "00000000-0000-0000-0000-000000000000"
 
-// The shortest state that nobody guesses, 128 bits in base64, and the longest that
-// every server takes.
+// The length of a state: at least 128 bits in base64, at most what every server accepts.
 const minState, maxState = 22, 512
 
-// The systems of a citizen service number.
-var bsnSystems = []string{"http://fhir.nl/fhir/NamingSystem/bsn", "https://fhir.nl/fhir/NamingSystem/bsn", "urn:oid:2.16.840.1.113883.2.4.6.3"}
+// The systems of a citizen service number (BSN).
+var bsnSystems = []string{
+	"http://fhir.nl/fhir/NamingSystem/bsn", "https://fhir.nl/fhir/NamingSystem/bsn",
+	"urn:oid:2.16.840.1.113883.2.4.6.3",
+}
 
-// The names of the two ids, as headers and, on the front, as parameters.
+// The names of the two ids: headers, and parameters of an authorization request.
 const (
 	requestID     = "MedMij-Request-ID"
 	correlationID = "X-Correlation-ID"
 )
 
-// oauthError is why a request is refused: an error code of OAuth and a text.
+// oauthError is an OAuth error: a code and a description.
 type oauthError struct{ code, text string }
 
-// oneOf takes a parameter that must be there exactly once.
+// singleParam returns a parameter that must occur exactly once.
 func (s *Simulator) singleParam(r *http.Request, from url.Values, name string) (string, *oauthError) {
 	switch values := from[name]; {
 	case len(values) == 0 || len(values) == 1 && values[0] == "":
@@ -53,9 +55,9 @@ func (s *Simulator) singleParam(r *http.Request, from url.Values, name string) (
 	}
 }
 
-// checkIDs checks the two ids of a request, from wherever they come. use is what the
-// request id is used for, when a browser may repeat it.
-func (s *Simulator) checkIDs(r *http.Request, request, correlation []string, use string) *oauthError {
+// checkIDs checks the two ids of a request. purpose is what the request id is used for if a
+// browser may repeat the request, else empty.
+func (s *Simulator) checkIDs(r *http.Request, request, correlation []string, purpose string) *oauthError {
 	var bad *oauthError
 	for _, id := range []struct {
 		name   string
@@ -79,14 +81,13 @@ func (s *Simulator) checkIDs(r *http.Request, request, correlation []string, use
 	if strings.EqualFold(request[0], correlation[0]) {
 		s.recordViolation(r, "ids", "both ids are the same")
 	}
-	if !s.record.useRequestID(strings.ToLower(request[0]), use) {
+	if !s.Record.useRequestID(strings.ToLower(request[0]), purpose) {
 		s.recordViolation(r, "ids", "%s was used before", requestID)
 	}
 	return nil
 }
 
-// checkBack checks what token and resource requests have in common. That the client
-// has the right certificate is checked here once more, so that it is seen to be.
+// checkBackchannel checks what token and resource requests have in common.
 func (s *Simulator) checkBackchannel(r *http.Request) *oauthError {
 	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 || r.TLS.PeerCertificates[0].VerifyHostname(s.ClientID) != nil {
 		s.recordViolation(r, "tls", "the client's certificate is not that of its client id")
@@ -95,7 +96,7 @@ func (s *Simulator) checkBackchannel(r *http.Request) *oauthError {
 	if name, _, err := net.SplitHostPort(r.Host); err == nil {
 		host = name
 	}
-	if !s.whitelisted(host) {
+	if !s.Lists.hasHost(host) {
 		s.recordViolation(r, "whitelist", "called a host that is not on the whitelist")
 	}
 	if r.Header.Get("Cookie") != "" {
@@ -104,7 +105,7 @@ func (s *Simulator) checkBackchannel(r *http.Request) *oauthError {
 	return s.checkIDs(r, r.Header.Values(requestID), r.Header.Values(correlationID), "")
 }
 
-// checkPerson sees to it that an address names no person.
+// checkNoPerson checks that the address and the headers identify no person.
 func (s *Simulator) checkNoPerson(r *http.Request) *oauthError {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -141,8 +142,8 @@ func valuesOf(q url.Values) (all [][]string) {
 	return all
 }
 
-// holdsBSN says whether a text names the numbering system or holds nine digits that
-// pass its check.
+// holdsBSN reports whether a text contains the system of the BSN, or nine digits that pass
+// its check.
 func holdsBSN(text string) bool {
 	if slices.ContainsFunc(bsnSystems, func(b string) bool { return strings.Contains(text, b) }) {
 		return true
@@ -150,7 +151,7 @@ func holdsBSN(text string) bool {
 	return slices.ContainsFunc(nineDigit.FindAllString(text, -1), elevenProof)
 }
 
-// elevenProof is the check of a citizen service number.
+// elevenProof is the checksum test of a BSN ("elfproef").
 func elevenProof(digits string) bool {
 	sum := 0
 	for i, d := range digits[:8] {
@@ -160,8 +161,9 @@ func elevenProof(digits string) bool {
 	return sum%11 == 0 && digits != "000000000"
 }
 
-// checkScope reads a scope: name~service for sending, a name alone for collecting.
-func (s *Simulator) checkScope(r *http.Request, p provider, serviceID, scope string) ([]string, *oauthError) {
+// checkScope parses a scope: name~service for sending, the name for collecting. It returns
+// the services.
+func (s *Simulator) checkScope(r *http.Request, p simulatedProvider, serviceID, scope string) ([]string, *oauthError) {
 	known, _ := findService(serviceID)
 	name, id, sends := strings.Cut(scope, "~")
 	switch {
@@ -187,16 +189,17 @@ func (s *Simulator) checkScope(r *http.Request, p provider, serviceID, scope str
 	return nil, &oauthError{"invalid_scope", fmt.Sprintf("the scope is not one of %s", p.name)}
 }
 
-// redirectable says whether an address is one of the client's to come back to.
+// validRedirectURI reports whether a URI may be a redirect_uri of the client.
 func validRedirectURI(address string) bool {
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(address, "#") || !plainHost.MatchString(u.Host) {
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery ||
+		strings.Contains(address, "#") || !plainHost.MatchString(u.Host) {
 		return false
 	}
 	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())
 }
 
-// mediaType reads a content type without its parameters.
+// mediaType returns the media type of a Content-Type, without parameters.
 func mediaType(header string) string {
 	t, _, err := mime.ParseMediaType(header)
 	if err != nil {
@@ -205,7 +208,7 @@ func mediaType(header string) string {
 	return t
 }
 
-// accepts says whether an Accept header, or none, takes a media type.
+// acceptsType reports whether an Accept header, or none, accepts a media type.
 func acceptsType(header []string, want string) bool {
 	if len(header) == 0 {
 		return true
@@ -220,9 +223,10 @@ func acceptsType(header []string, want string) bool {
 	return false
 }
 
-// preferred says whether a Prefer header asks for something.
+// prefers reports whether a Prefer header has a preference.
 func prefers(header []string, want string) bool {
-	for _, part := range strings.FieldsFunc(strings.Join(header, ","), func(r rune) bool { return r == ',' || r == ';' }) {
+	for _, part := range strings.FieldsFunc(strings.Join(header, ","),
+		func(r rune) bool { return r == ',' || r == ';' }) {
 		if strings.EqualFold(strings.ReplaceAll(strings.TrimSpace(part), `"`, ""), want) {
 			return true
 		}
@@ -230,7 +234,7 @@ func prefers(header []string, want string) bool {
 	return false
 }
 
-// printable says whether a text is one that a browser can take through an address.
+// printable reports whether a text is printable ASCII.
 func printable(text string) bool {
 	return bytes.IndexFunc([]byte(text), func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
 }

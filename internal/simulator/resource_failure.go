@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// run answers a request as the behaviour has it.
+// respond answers a request according to the behaviour.
 func (c *fhirRequest) respond(w http.ResponseWriter, b Behaviour) {
 	send := func(a response) {
 		c.record(a.status)
@@ -26,10 +26,10 @@ func (c *fhirRequest) respond(w http.ResponseWriter, b Behaviour) {
 	case ResourceCutBefore:
 		cut()
 	case ResourceClosed:
-		c.sim.closeNextConnection()
+		c.sim.backListener.resetNext()
 		cut()
 	case ResourceHTML:
-		send(response{status: http.StatusOK, contentType: "text/html; charset=utf-8", body: []byte(htmlBody)})
+		send(htmlResponse(http.StatusOK))
 	case ResourceRedirect, ResourceRedirect307:
 		send(redirectResponse(b.Resource, c.sim.outsideURL()))
 	case ResourceUnauthorized:
@@ -47,7 +47,7 @@ func (c *fhirRequest) respond(w http.ResponseWriter, b Behaviour) {
 	}
 }
 
-// redirected leads away from the lists.
+// redirectResponse returns a redirect.
 func redirectResponse(m ResourceMode, to string) response {
 	status := http.StatusFound
 	if m == ResourceRedirect307 {
@@ -56,7 +56,7 @@ func redirectResponse(m ResourceMode, to string) response {
 	return response{status: status, header: map[string]string{"Location": to}}
 }
 
-// failureResponse is a failure that the simulator was told to have.
+// failureResponse returns the response of a mode that is a status.
 func failureResponse(status int, b Behaviour) response {
 	switch status {
 	case http.StatusUnprocessableEntity:
@@ -69,18 +69,19 @@ func failureResponse(status int, b Behaviour) response {
 		a := outcomeResponse(status, "not this method")
 		a.header = map[string]string{"Allow": "GET"}
 		return a
-	case http.StatusBadGateway, http.StatusGatewayTimeout: // as a proxy has it, who knows no FHIR
-		return response{status: status, contentType: "text/html; charset=utf-8", body: []byte(htmlBody)}
+	case http.StatusBadGateway, http.StatusGatewayTimeout: // as from a proxy
+		return htmlResponse(status)
 	}
 	return outcomeResponse(status, "as the simulator was told")
 }
 
-// fileAndSpoil does what is asked, and then lets the client not know it.
+// fileAndFail processes the request and then fails, so that the client does not know that
+// the resource was filed.
 func (c *fhirRequest) fileAndFail(w http.ResponseWriter, b Behaviour, status int) {
 	a := c.process(false)
 	if a.filed == 0 && (a.status < 200 || a.status > 299) {
 		c.record(a.status)
-		a.write(w) // it was refused anyway
+		a.write(w) // the request was refused
 		return
 	}
 	switch b.Resource {
@@ -105,37 +106,49 @@ func (c *fhirRequest) fileAndFail(w http.ResponseWriter, b Behaviour, status int
 		c.record(http.StatusOK)
 		writeEndless(w, fhirJSON, []byte("{"))
 		return
-	case ResourceXML:
-		a = response{status: http.StatusOK, contentType: "application/fhir+xml; charset=utf-8",
-			body: []byte(`<Bundle xmlns="http://hl7.org/fhir"><type value="batch-response"/></Bundle>` + "\n")}
-	case ResourceNotJSON:
-		a.body = a.body[:len(a.body)/2]
-	case ResourceEmpty:
-		a = response{status: http.StatusOK}
-	case ResourceNoBody:
-		a.body = nil
-	case ResourceOperationOutcome:
-		a.body = outcomeResponse(http.StatusOK, "done").body
-	case ResourceWrongResource:
-		a = jsonResponse(http.StatusOK, fhirJSON, map[string]any{"resourceType": "Patient", "id": "someone"})
-	case ResourceMissingEntry:
-		a.body = withoutLastEntry(a.body)
 	default:
-		a = failureResponse(status, b)
+		a = alteredResponse(a, b, status)
 	}
 	c.record(a.status)
 	a.write(w)
 }
 
-// note remembers what becomes of a request, before anybody can see it: whoever has an
-// answer finds it in the record.
-func (c *fhirRequest) record(status int) {
-	c.entry.Status = status
-	c.sim.record.addRequest(c.entry)
-	c.sim.Log.Info("resource", "provider", c.provider.name, "method", c.r.Method, "status", status, "filed", c.entry.Filed, "fault", c.entry.Mode)
+// alteredResponse returns the response to a resource that was filed, altered by the mode.
+func alteredResponse(a response, b Behaviour, status int) response {
+	switch b.Resource {
+	case ResourceXML:
+		return response{
+			status: http.StatusOK, contentType: "application/fhir+xml; charset=utf-8",
+			body: []byte(`<Bundle xmlns="http://hl7.org/fhir"><type value="batch-response"/></Bundle>` + "\n"),
+		}
+	case ResourceNotJSON:
+		a.body = a.body[:len(a.body)/2]
+	case ResourceEmpty:
+		return response{status: http.StatusOK}
+	case ResourceNoBody:
+		a.body = nil
+	case ResourceOperationOutcome:
+		a.body = outcomeResponse(http.StatusOK, "done").body
+	case ResourceWrongResource:
+		return jsonResponse(http.StatusOK, fhirJSON, map[string]any{"resourceType": "Patient", "id": "someone"})
+	case ResourceMissingEntry:
+		a.body = withoutLastEntry(a.body)
+	default:
+		return failureResponse(status, b)
+	}
+	return a
 }
 
-// shortened takes the last entry off a Bundle; anything else it leaves alone.
+// record records the result of a request. It is called before the response is sent: a
+// client that has a response finds the request in the record.
+func (c *fhirRequest) record(status int) {
+	c.entry.Status = status
+	c.sim.Record.addRequest(c.entry)
+	c.sim.Log.Info("resource", "provider", c.provider.name, "method", c.r.Method, "status", status,
+		"filed", c.entry.Filed, "mode", c.entry.Mode)
+}
+
+// withoutLastEntry returns a Bundle without its last entry, and any other resource as it is.
 func withoutLastEntry(body []byte) []byte {
 	var bundle map[string]json.RawMessage
 	var entries []json.RawMessage

@@ -9,23 +9,23 @@ import (
 	"time"
 )
 
-// How much lies on the shelf to be read again.
+// How much is stored.
 const (
 	maxStored      = 5000
 	maxStoredBytes = 64 << 20
 )
 
-// shelf holds resources, apart for each patient of each provider. Its oldest ones go
-// when it is full; the samples stay.
+// resourceStore has the resources of each patient of each provider. When it is full, the
+// oldest resources are deleted, but not the samples.
 type resourceStore struct {
 	mu        sync.Mutex
 	resources map[string]storedResource
-	order     []string // of what was filed
+	order     []string // the keys of filed resources, oldest first
 	bytes     int
-	samples   map[string][]string // provider and patient → keys of the samples
+	samples   map[string][]string // by owner: the keys of the samples
 }
 
-// storedResource is a resource on the shelf.
+// storedResource is a resource in the store.
 type storedResource struct {
 	owner, kind, id string
 	version         int
@@ -37,17 +37,17 @@ func newResourceStore() *resourceStore {
 	return &resourceStore{resources: map[string]storedResource{}, samples: map[string][]string{}}
 }
 
+// ownerKey returns the key of a patient of a provider.
 func ownerKey(provider, patient string) string { return provider + "\x00" + patient }
 
 func resourceKey(owner, kind, id string) string { return owner + "\x00" + kind + "/" + id }
 
 func (s storedResource) etag() string { return fmt.Sprintf(`W/"%d"`, s.version) }
 
-// resource is how it reads.
+// json returns the resource as JSON.
 func (s storedResource) json() json.RawMessage { return s.body }
 
-// put lays a resource down, over an older version of it if there is one; the status
-// is 201 or 200.
+// put stores a resource. It returns 201 for a new resource and 200 for a new version.
 func (s *resourceStore) put(provider, patient, kind, id string, e element, now time.Time) (storedResource, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,6 +69,7 @@ func (s *resourceStore) put(provider, patient, kind, id string, e element, now t
 	return after, 201
 }
 
+// newStoredResource returns a resource with id and meta.
 func newStoredResource(owner, kind, id string, version int, e element, now time.Time) storedResource {
 	e = maps.Clone(e)
 	meta, _ := e["meta"].(element)
@@ -81,12 +82,12 @@ func newStoredResource(owner, kind, id string, version int, e element, now time.
 	e["id"], e["meta"] = id, meta
 	body, err := json.Marshal(e)
 	if err != nil {
-		body = []byte("{}") // cannot be: it was JSON before
+		body = []byte("{}") // unreachable: it was decoded from JSON
 	}
 	return storedResource{owner, kind, id, version, now, body}
 }
 
-// get finds a resource.
+// get returns a resource.
 func (s *resourceStore) get(provider, patient, kind, id string, now time.Time) (storedResource, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,7 +96,7 @@ func (s *resourceStore) get(provider, patient, kind, id string, now time.Time) (
 	return found, ok
 }
 
-// list lists a patient's resources of a type, samples first.
+// list returns a patient's resources of a type, samples first.
 func (s *resourceStore) list(provider, patient, kind string, now time.Time) (found []storedResource) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,7 +110,7 @@ func (s *resourceStore) list(provider, patient, kind string, now time.Time) (fou
 	return found
 }
 
-// seed lays the samples down the first time that a patient is looked at.
+// addSamples adds the samples of a patient, once.
 func (s *resourceStore) addSamples(provider, patient string, now time.Time) {
 	owner := ownerKey(provider, patient)
 	if _, done := s.samples[owner]; done {

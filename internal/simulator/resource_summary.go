@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// summary says in a line what a resource is about; "" for one that only comes along.
+// summarize describes a resource in a line, or returns "" for one that only accompanies
+// others.
 func summarize(e element) string {
 	kind := stringField(e, "resourceType")
 	switch kind {
@@ -25,6 +26,7 @@ func summarize(e element) string {
 	return labelOf(e["code"], kind)
 }
 
+// withLabel returns "type: text".
 func withLabel(kind, what string) string {
 	if what == "" {
 		return kind
@@ -32,7 +34,7 @@ func withLabel(kind, what string) string {
 	return kind + ": " + truncateText(what)
 }
 
-// labelOf is what people call a code.
+// labelOf returns the text or the first display of a code.
 func labelOf(code any, otherwise string) string {
 	concept, _ := code.(element)
 	if said := stringField(concept, "text"); said != "" {
@@ -48,7 +50,8 @@ func labelOf(code any, otherwise string) string {
 	return otherwise
 }
 
-// observationValue is an observation's value, or its components' as in 120/80.
+// observationValue returns the value of an Observation, or those of its components as in
+// 120/80.
 func observationValue(e element) string {
 	if said := stringField(e, "valueString"); said != "" {
 		return truncateText(said)
@@ -68,13 +71,14 @@ func observationValue(e element) string {
 	return strings.TrimSpace(strings.Join(values, "/") + " " + lastUnit)
 }
 
+// quantity returns the value and the unit of a valueQuantity.
 func quantity(e element) (value, unit string) {
 	q, _ := e["valueQuantity"].(element)
 	number, _ := q["value"].(json.Number)
 	return truncateText(number.String()), truncateText(stringField(q, "unit"))
 }
 
-// short cuts what a stranger wrote.
+// truncateText truncates a text of a resource.
 func truncateText(s string) string {
 	if r := []rune(s); len(r) > 80 {
 		return string(r[:80]) + "…"

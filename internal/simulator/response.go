@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// maxRequestBody is how much of a request is read.
+// maxRequestBody is the longest request body.
 const maxRequestBody = 16 << 20
 
-// endlessBytes is how much an answer holds that does not end in time.
+// endlessBytes is the length of an endless response.
 const endlessBytes = 100 << 20
 
 const htmlBody = "<!doctype html><html lang=\"nl\"><title>Even geduld</title><p>Deze site is in onderhoud.</p></html>\n"
 
-// response is what will be said, so that a fault can still spoil it.
+// response is a response that has not been sent, so that a failure can still change it.
 type response struct {
 	status      int
 	contentType string
 	header      map[string]string
 	body        []byte
-	filed       int // entries that were filed
+	filed       int // the number of filed resources
 }
 
-// send says it.
+// write sends the response.
 func (a response) write(w http.ResponseWriter) {
 	for name, value := range a.header {
 		w.Header().Set(name, value)
@@ -36,21 +36,26 @@ func (a response) write(w http.ResponseWriter) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // the client's loss only
+	_, _ = w.Write(a.body) // the client has closed the connection
 }
 
-// jsonResponse is an answer with a JSON body.
+// htmlResponse returns a response with an HTML page, as a proxy or a portal sends it.
+func htmlResponse(status int) response {
+	return response{status: status, contentType: "text/html; charset=utf-8", body: []byte(htmlBody)}
+}
+
+// jsonResponse returns a response with a JSON body.
 func jsonResponse(status int, contentType string, v any) response {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		return response{status: http.StatusInternalServerError} // cannot be: it was JSON before
+		return response{status: http.StatusInternalServerError} // unreachable: v has only JSON types
 	}
 	return response{status: status, contentType: contentType, body: b.Bytes()}
 }
 
-// sendEndless sends more than anybody should read.
+// writeEndless sends a response that is longer than a client should read.
 func writeEndless(w http.ResponseWriter, contentType string, begin []byte) {
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(http.StatusOK)
@@ -61,29 +66,29 @@ func writeEndless(w http.ResponseWriter, contentType string, begin []byte) {
 	}
 }
 
-// sendHalf says that more will come than does, and cuts the connection.
+// writeTruncated sends half of the body and resets the connection.
 func (a response) writeTruncated(w http.ResponseWriter) {
 	if a.contentType != "" {
 		w.Header().Set("Content-Type", a.contentType)
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)+1))
 	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body[:len(a.body)/2]) // it is cut in any case
+	_, _ = w.Write(a.body[:len(a.body)/2]) // the connection is reset in any case
 	_ = http.NewResponseController(w).Flush()
 	abortConnection(w)
 }
 
-// hangUp cuts the connection without another word.
+// abortConnection resets the connection of a request.
 func abortConnection(w http.ResponseWriter) {
 	c, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		panic(http.ErrAbortHandler) // the same, as net/http has it
+		panic(http.ErrAbortHandler) // net/http then closes the connection
 	}
 	resetConn(c)
 }
 
-// sleep waits, and says whether anybody is still there afterwards; if not, the
-// connection is cut.
+// waitOrAbort waits and reports whether the client still waits too. If not, it resets the
+// connection.
 func waitOrAbort(w http.ResponseWriter, r *http.Request, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -2,10 +2,10 @@ package simulator
 
 import "net/http"
 
-// backHandler has the routes of the backchannel.
+// backHandler returns the handler of the backchannel.
 func (s *Simulator) backHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /{provider}/{service}/token", s.postToken)
+	mux.HandleFunc("POST /{provider}/{service}/token", tokenEndpoint{s}.postToken)
 	mux.HandleFunc("/{provider}/{service}/fhir", s.serveFHIR)
 	mux.HandleFunc("/{provider}/{service}/fhir/{rest...}", s.serveFHIR)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -15,16 +15,18 @@ func (s *Simulator) backHandler() http.Handler {
 	return limitBody(mux)
 }
 
-// frontHandler has the routes that a browser sees.
+// frontHandler returns the handler of the pages.
 func (s *Simulator) frontHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", s.getHome)
+	home, authorization := homePage{s}, authorizationEndpoint{s}
+	mux.HandleFunc("GET /{$}", home.getHome)
 	mux.HandleFunc("GET /style.css", s.getStyle)
-	mux.HandleFunc("POST /switches", s.postSwitch)
-	mux.HandleFunc("GET /{provider}/{service}/authorize", s.getAuthorize)
-	mux.HandleFunc("GET /runs/{run}", s.getConsentPage)
-	mux.HandleFunc("POST /runs/{run}", s.postDecision)
-	return limitBody(http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST /switches", home.postSwitch)
+	mux.HandleFunc("GET /{provider}/{service}/authorize", authorization.getAuthorize)
+	mux.HandleFunc("GET /runs/{run}", authorization.getConsentPage)
+	mux.HandleFunc("POST /runs/{run}", authorization.postDecision)
+	return limitBody(http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", cspPolicy("'self'"))
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -34,13 +36,13 @@ func (s *Simulator) frontHandler() http.Handler {
 	})))
 }
 
-// policy lets a page show itself, and its forms lead where it says. Chromium holds
-// against it also where the answer to a form redirects to.
+// cspPolicy returns a Content-Security-Policy. forms is the source list of form-action:
+// Chromium applies it also to the target of a redirect after a form.
 func cspPolicy(forms string) string {
 	return "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action " + forms
 }
 
-// bounded reads no more of a body than maxBody.
+// limitBody limits request bodies to maxRequestBody.
 func limitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxRequestBody)

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// sampleResources are what a provider has of a patient before anything is sent to it:
-// a questionnaire to fill in at those that ask, a small record at those that only give.
+// sampleResources returns what a provider has of a patient at first: a questionnaire if it
+// has service 60, blood pressures if it is for collecting.
 func sampleResources(provider, patient string) (all []element) {
 	for _, p := range sampleProviders() {
 		if p.name != provider {
@@ -17,8 +17,8 @@ func sampleResources(provider, patient string) (all []element) {
 		}
 		if p.offers("48") || p.offers("49") {
 			all = append(all, samplePatient(patient))
-			for n, pressure := range [][2]int{{128, 82}, {124, 80}, {131, 85}, {122, 79}, {120, 80}} {
-				all = append(all, bloodPressure(n+1, pressure[0], pressure[1]))
+			for n, mmHg := range [][2]int{{128, 82}, {124, 80}, {131, 85}, {122, 79}, {120, 80}} {
+				all = append(all, bloodPressure(n+1, mmHg[0], mmHg[1]))
 			}
 		}
 	}
@@ -30,30 +30,38 @@ func coded(system, code, display string) element {
 }
 
 func samplePatient(name string) element {
-	return element{"resourceType": "Patient", "id": "patient", "meta": element{"profile": []any{"http://fhir.nl/fhir/StructureDefinition/nl-core-patient"}},
+	return element{"resourceType": "Patient", "id": "patient",
+		"meta": element{"profile": []any{"http://fhir.nl/fhir/StructureDefinition/nl-core-patient"}},
 		"name": []any{element{"text": name}}}
 }
 
 func bloodPressure(n, systolic, diastolic int) element {
 	part := func(code, display string, value int) element {
 		return element{"code": coded("http://loinc.org", code, display),
-			"valueQuantity": element{"value": json.Number(fmt.Sprint(value)), "unit": "mmHg", "system": "http://unitsofmeasure.org", "code": "mm[Hg]"}}
+			"valueQuantity": element{"value": json.Number(fmt.Sprint(value)), "unit": "mmHg",
+				"system": "http://unitsofmeasure.org", "code": "mm[Hg]"}}
 	}
 	return element{"resourceType": "Observation", "id": fmt.Sprintf("pressure-%d", n),
 		"meta":   element{"profile": []any{"http://nictiz.nl/fhir/StructureDefinition/zib-BloodPressure"}},
-		"status": "final", "code": coded("http://loinc.org", "85354-9", "Blood pressure"), "effectiveDateTime": fmt.Sprintf("2026-01-%02dT09:00:00+01:00", n),
-		"subject":   element{"reference": "Patient/patient", "display": "Practice patient"},
-		"component": []any{part("8480-6", "Systolic blood pressure", systolic), part("8462-4", "Diastolic blood pressure", diastolic)}}
+		"status": "final", "code": coded("http://loinc.org", "85354-9", "Blood pressure"),
+		"effectiveDateTime": fmt.Sprintf("2026-01-%02dT09:00:00+01:00", n),
+		"subject":           element{"reference": "Patient/patient", "display": "Practice patient"},
+		"component": []any{part("8480-6", "Systolic blood pressure", systolic),
+			part("8462-4", "Diastolic blood pressure", diastolic)}}
 }
 
 func questionnaireTask() element {
 	return element{"resourceType": "Task", "id": "questionnaire-task",
-		"meta":   element{"profile": []any{"http://nictiz.nl/fhir/StructureDefinition/vl-QuestionnaireProvisioningTask"}},
-		"status": "requested", "intent": "order", "code": coded("http://loinc.org", "74468-0", "Questionnaire form definition Document"),
-		"focus": element{"reference": "Questionnaire/questionnaire", "display": "How are you today?"}, "authoredOn": "2026-01-05T09:00:00+01:00"}
+		"meta": element{"profile": []any{
+			"http://nictiz.nl/fhir/StructureDefinition/vl-QuestionnaireProvisioningTask"}},
+		"status": "requested", "intent": "order",
+		"code":       coded("http://loinc.org", "74468-0", "Questionnaire form definition Document"),
+		"focus":      element{"reference": "Questionnaire/questionnaire", "display": "How are you today?"},
+		"authoredOn": "2026-01-05T09:00:00+01:00"}
 }
 
 func questionnaire() element {
-	return element{"resourceType": "Questionnaire", "id": "questionnaire", "status": "active", "title": "How are you today?",
-		"item": []any{element{"linkId": "1", "text": "How are you today?", "type": "string"}}}
+	return element{"resourceType": "Questionnaire", "id": "questionnaire", "status": "active",
+		"title": "How are you today?",
+		"item":  []any{element{"linkId": "1", "text": "How are you today?", "type": "string"}}}
 }

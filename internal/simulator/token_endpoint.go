@@ -10,7 +10,10 @@ import (
 	"time"
 )
 
-// tokenResponse is what a token endpoint gives.
+// tokenEndpoint is the token endpoint of all providers.
+type tokenEndpoint struct{ *Simulator }
+
+// tokenResponse is a successful response.
 type tokenResponse struct {
 	AccessToken  string `json:"access_token,omitempty"`
 	TokenType    string `json:"token_type"`
@@ -19,7 +22,7 @@ type tokenResponse struct {
 	Scope        string `json:"scope"`
 }
 
-// tokenErrorResponse is what it answers otherwise.
+// tokenErrorResponse is an error response.
 type tokenErrorResponse struct {
 	Error       string `json:"error"`
 	Description string `json:"error_description,omitempty"`
@@ -33,14 +36,14 @@ func newTokenError(code, text string) response {
 	return jsonResponse(status, "application/json", tokenErrorResponse{code, text})
 }
 
-// token is the token endpoint.
-func (s *Simulator) postToken(w http.ResponseWriter, r *http.Request) {
-	p, ok := s.find(r.PathValue("provider"), r.PathValue("service"))
+// postToken handles a token request.
+func (s tokenEndpoint) postToken(w http.ResponseWriter, r *http.Request) {
+	p, ok := s.providers.find(r.PathValue("provider"), r.PathValue("service"))
 	if !ok {
 		http.Error(w, "no such service", http.StatusNotFound)
 		return
 	}
-	if s.isDown() {
+	if s.backListener.isDown() {
 		abortConnection(w)
 		return
 	}
@@ -70,27 +73,30 @@ func (s *Simulator) postToken(w http.ResponseWriter, r *http.Request) {
 	s.respondToken(w, r, kind, b)
 }
 
-// The grants that there are, which are also the names of their parameters' values.
+// The grant types.
 const (
 	grantCode    = "authorization_code"
 	grantRefresh = "refresh_token"
 )
 
-// look finds what the client offers.
-func (s *Simulator) lookUpGrant(r *http.Request, kind, provider string) (credential, error) {
+// lookUpGrant returns the code or the refresh token of a request.
+func (s tokenEndpoint) lookUpGrant(r *http.Request, kind, provider string) (credential, error) {
 	if kind == grantCode {
-		return s.grants.getCode(r.PostForm.Get("code"), provider, r.PathValue("service"), r.PostForm.Get("redirect_uri"), s.Now())
+		return s.grants.getCode(r.PostForm.Get("code"), provider, r.PathValue("service"),
+			r.PostForm.Get("redirect_uri"), s.Now())
 	}
 	return s.grants.getRefreshToken(r.PostForm.Get("refresh_token"), provider, r.PathValue("service"), s.Now())
 }
 
-// modeError is the reason that a mode pretends.
+// modeError returns the error of a mode, or nil.
 func modeError(m TokenMode) error {
-	return map[TokenMode]error{TokenUsed: errUsed, TokenExpired: errExpired, TokenRevoked: errRevoked, TokenWrongRedirect: errRedirect}[m]
+	return map[TokenMode]error{TokenUsed: errUsed, TokenExpired: errExpired, TokenRevoked: errRevoked,
+		TokenWrongRedirect: errRedirect}[m]
 }
 
-// checkRun sees to it that a run keeps its correlation id, and a refresh has a new one.
-func (s *Simulator) checkCorrelation(r *http.Request, kind string, c credential) {
+// checkCorrelation checks that a code is exchanged with the correlation id of its
+// authorization request, and that a refresh has a new one.
+func (s tokenEndpoint) checkCorrelation(r *http.Request, kind string, c credential) {
 	same := strings.EqualFold(r.Header.Get(correlationID), c.correlation)
 	if kind == grantCode && !same {
 		s.recordViolation(r, "correlation", "is not that of the authorization request")
@@ -100,37 +106,17 @@ func (s *Simulator) checkCorrelation(r *http.Request, kind string, c credential)
 	}
 }
 
-// answerToken gives the tokens, or spoils that.
-func (s *Simulator) respondToken(w http.ResponseWriter, r *http.Request, kind string, b Behaviour) {
-	switch b.Token {
-	case TokenHTML:
-		response{status: http.StatusOK, contentType: "text/html; charset=utf-8", body: []byte(htmlBody)}.write(w)
-		return
-	case TokenRedirect:
-		http.Redirect(w, r, s.outsideURL(), http.StatusFound)
-		return
-	case TokenEndless:
-		writeEndless(w, "application/json", []byte(`{"access_token":"`))
+// respondToken issues tokens, or fails according to the behaviour.
+func (s tokenEndpoint) respondToken(w http.ResponseWriter, r *http.Request, grantType string, b Behaviour) {
+	if s.failWithoutTokens(w, r, b) {
 		return
 	}
-	if status, err := strconv.Atoi(string(b.Token)); err == nil {
-		a := response{status: status, contentType: "text/plain", body: []byte("out of order\n")}
-		if status == http.StatusServiceUnavailable {
-			a.header = retryAfterHeader(b)
-		}
-		a.write(w)
-		return
-	}
-	if strings.Contains(string(b.Token), "_") { // a code of OAuth
-		newTokenError(string(b.Token), "as the simulator was told").write(w)
-		return
-	}
-	given, err := s.redeem(r, kind, b)
+	tokens, err := s.redeem(r, grantType, b)
 	if err != nil {
 		newTokenError("invalid_grant", err.Error()).write(w)
 		return
 	}
-	a := jsonResponse(http.StatusOK, "application/json;charset=UTF-8", given)
+	a := jsonResponse(http.StatusOK, "application/json;charset=UTF-8", tokens)
 	a.header = map[string]string{"Pragma": "no-cache"}
 	switch b.Token {
 	case TokenCut:
@@ -153,8 +139,33 @@ func (s *Simulator) respondToken(w http.ResponseWriter, r *http.Request, kind st
 	}
 }
 
-// give uses up what the client offered and gives tokens for it.
-func (s *Simulator) redeem(r *http.Request, kind string, b Behaviour) (tokenResponse, error) {
+// failWithoutTokens responds in the modes that issue no tokens, and reports whether it has
+// responded.
+func (s tokenEndpoint) failWithoutTokens(w http.ResponseWriter, r *http.Request, b Behaviour) bool {
+	status, notANumber := strconv.Atoi(string(b.Token))
+	switch {
+	case b.Token == TokenHTML:
+		htmlResponse(http.StatusOK).write(w)
+	case b.Token == TokenRedirect:
+		http.Redirect(w, r, s.outsideURL(), http.StatusFound)
+	case b.Token == TokenEndless:
+		writeEndless(w, "application/json", []byte(`{"access_token":"`))
+	case notANumber == nil:
+		a := response{status: status, contentType: "text/plain", body: []byte("out of order\n")}
+		if status == http.StatusServiceUnavailable {
+			a.header = retryAfterHeader(b)
+		}
+		a.write(w)
+	case strings.Contains(string(b.Token), "_"): // an OAuth error code
+		newTokenError(string(b.Token), "as the simulator was told").write(w)
+	default:
+		return false
+	}
+	return true
+}
+
+// redeem uses the code or refresh token of a request and issues tokens.
+func (s tokenEndpoint) redeem(r *http.Request, kind string, b Behaviour) (tokenResponse, error) {
 	life, refreshLife := cmp.Or(b.AccessTokenLife, defaultAccessLife), cmp.Or(b.RefreshTokenLife, defaultRefreshLife)
 	if !b.RefreshTokens {
 		refreshLife = 0
@@ -167,11 +178,11 @@ func (s *Simulator) redeem(r *http.Request, kind string, b Behaviour) (tokenResp
 	if err != nil {
 		return tokenResponse{}, err
 	}
-	s.record.addSecret(access)
+	s.Record.addSecret(access)
 	given := tokenResponse{AccessToken: access, TokenType: "Bearer", ExpiresIn: int(life / time.Second),
 		Scope: strings.Join(services, " ")}
 	if refresh != "" {
-		s.record.addSecret(refresh)
+		s.Record.addSecret(refresh)
 		given.RefreshToken = refresh
 	}
 	switch b.Token {
@@ -183,8 +194,8 @@ func (s *Simulator) redeem(r *http.Request, kind string, b Behaviour) (tokenResp
 	return given, nil
 }
 
-// checkToken checks a token request, and says what kind it is.
-func (s *Simulator) checkTokenRequest(r *http.Request) (kind string, bad *oauthError) {
+// checkTokenRequest checks a token request and returns its grant type.
+func (s tokenEndpoint) checkTokenRequest(r *http.Request) (kind string, bad *oauthError) {
 	bad = s.checkBackchannel(r)
 	if mediaType(r.Header.Get("Content-Type")) != "application/x-www-form-urlencoded" {
 		s.recordViolation(r, "content type", "is not that of a form")
@@ -223,11 +234,11 @@ func (s *Simulator) checkTokenRequest(r *http.Request) (kind string, bad *oauthE
 	return kind, bad
 }
 
-// checkForm sees to it that a form holds what it must and nothing else.
-func (s *Simulator) checkForm(r *http.Request, wanted []string) (bad *oauthError) {
+// checkForm checks that a form has the wanted parameters and no others.
+func (s tokenEndpoint) checkForm(r *http.Request, wanted []string) (bad *oauthError) {
 	for _, name := range wanted {
 		if name == "grant_type" {
-			continue // has been
+			continue // checked before
 		}
 		if _, none := s.singleParam(r, r.PostForm, name); none != nil && bad == nil {
 			bad = none
@@ -241,7 +252,7 @@ func (s *Simulator) checkForm(r *http.Request, wanted []string) (bad *oauthError
 	return bad
 }
 
-// retryAfterHeader is the header that goes with being busy.
+// retryAfterHeader returns the header for a busy endpoint.
 func retryAfterHeader(b Behaviour) map[string]string {
 	wait := cmp.Or(b.RetryAfter, defaultRetryAfter)
 	if wait < 0 {

@@ -25,7 +25,7 @@ import (
 func Main(m *testing.M) { os.Exit(Run(m)) }
 
 // Run runs the tests of a package, stops the PostgreSQL servers that they
-// started, and returns the exit code.
+// started, calls the functions given to [AtExit], and returns the exit code.
 func Run(m *testing.M) int {
 	mainRuns = true
 	code := m.Run()
@@ -35,7 +35,23 @@ func Run(m *testing.M) int {
 			code = max(code, 1)
 		}
 	}
+	for _, f := range atExit {
+		f()
+	}
 	return code
+}
+
+// atExit is what [Run] calls after the tests.
+var atExit []func()
+
+// AtExit has [Run] call a function after the tests of the package. It is not
+// safe for concurrent use.
+func AtExit(t testing.TB, f func()) {
+	t.Helper()
+	if !mainRuns {
+		t.Fatal("the package's TestMain calls neither testenv.Main nor testenv.Run")
+	}
+	atExit = append(atExit, f)
 }
 
 // Postgres returns the URL of an empty database, which is dropped when the
@@ -64,7 +80,8 @@ var (
 )
 
 // errNoServer says that this machine has no PostgreSQL to start.
-var errNoServer = errors.New("no PostgreSQL server binaries: install Debian's package postgresql, or set " + postgresVar)
+var errNoServer = errors.New(
+	"no PostgreSQL server binaries: install Debian's package postgresql, or set " + postgresVar)
 
 const startTimeout = 30 * time.Second
 

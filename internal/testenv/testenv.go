@@ -8,7 +8,8 @@
 // such a skip into a failure: on a machine that has it all, a test that does
 // not run is a mistake, not a convenience.
 //
-// A package whose tests ask for [Postgres] hands its TestMain to [Main].
+// A package whose tests ask for [Postgres], or open tabs by package browsertest,
+// hands its TestMain to [Main].
 package testenv
 
 import (

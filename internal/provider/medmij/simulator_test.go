@@ -289,14 +289,14 @@ func TestListFailures(t *testing.T) {
 		if fault == simulator.ListOK || fault == simulator.ListSlow {
 			continue
 		}
-		for _, list := range simulator.Lists {
+		for _, list := range simulator.ListNames {
 			if fault == simulator.ListEndless && list != simulator.ListProviders {
 				continue // once is slow enough
 			}
 			if fault != simulator.ListOlder {
-				s.sim.PublishLists()
+				s.sim.Lists.Publish()
 			}
-			s.sim.SetListFailure(list, fault)
+			s.sim.Lists.SetFailure(list, fault)
 			err := s.network.UpdateLists(t.Context())
 			if err == nil || strings.Contains(err.Error(), "@medmij") {
 				t.Errorf("%s with %s: %v", list, fault, err)
@@ -304,7 +304,7 @@ func TestListFailures(t *testing.T) {
 			if n, _, err := s.network.DataServices(); len(n) != 6 || err != nil || s.authorizationURLError() != nil {
 				t.Errorf("%s with %s: %d services, %v, %v", list, fault, len(n), err, s.authorizationURLError())
 			}
-			s.sim.SetListFailure(list, simulator.ListOK)
+			s.sim.Lists.SetFailure(list, simulator.ListOK)
 			if err := s.network.UpdateLists(t.Context()); err != nil {
 				t.Errorf("%s after %s: %v", list, fault, err)
 			}
@@ -325,28 +325,28 @@ func TestListChanges(t *testing.T) {
 		}
 		return len(list)
 	}
-	s.sim.SetZALRelease(3)
-	s.sim.SetBareNodes(true)
+	s.sim.Lists.SetRelease(3)
+	s.sim.Lists.SetBareNodes(true)
 	if err := s.network.UpdateLists(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if n := services(); n != 6 {
 		t.Errorf("release 3: %d services", n)
 	}
-	number := s.sim.Volgnummer(simulator.ListProviders)
-	s.sim.SetVolgnummer(simulator.ListProviders, number-1)
+	number := s.sim.Lists.Number(simulator.ListProviders)
+	s.sim.Lists.SetNumber(simulator.ListProviders, number-1)
 	if err := s.network.UpdateLists(t.Context()); err == nil || !strings.Contains(err.Error(), "lower than") {
 		t.Errorf("an older list: %v", err)
 	}
-	s.sim.SetVolgnummer(simulator.ListProviders, number+1)
-	s.sim.SetListed("huisartslinde", false)
+	s.sim.Lists.SetNumber(simulator.ListProviders, number+1)
+	s.sim.Lists.SetListed("huisartslinde", false)
 	if err := s.network.UpdateLists(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if n := services(); n != 4 {
 		t.Errorf("without one provider: %d services", n)
 	}
-	s.sim.SetClients("other.example.nl")
+	s.sim.Lists.SetClients("other.example.nl")
 	if err := s.network.UpdateLists(t.Context()); err != nil ||
 		!strings.Contains(fmt.Sprint(s.authorizationURLError()), "not on MedMij's OAuth client list") {
 		t.Errorf("%v, %v", err, s.authorizationURLError())

@@ -1,0 +1,186 @@
+package browsertest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// loadTimeout bounds how long a page may take to load.
+const loadTimeout = time.Minute
+
+// SetWidth sets the width of the window.
+func (b *Tab) SetWidth(pixels int64) {
+	b.t.Helper()
+	b.must(chromedp.Do(b.ctx, chromedp.EmulateViewport(pixels, 800)))
+}
+
+// SetLanguage sets the language that the browser asks for.
+func (b *Tab) SetLanguage(language string) {
+	b.t.Helper()
+	_, err := chromedp.Call(b.ctx, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{
+		Headers: network.Headers{"Accept-Language": language}})
+	b.must(err)
+}
+
+// SetColorScheme sets the colour scheme that the person prefers: "light" or "dark".
+func (b *Tab) SetColorScheme(scheme string) {
+	b.t.Helper()
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	b.must(err)
+}
+
+// DisableScripts turns JavaScript off, or on again.
+func (b *Tab) DisableScripts(disabled bool) {
+	b.t.Helper()
+	_, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled,
+		emulation.SetScriptExecutionDisabledParams{Value: disabled})
+	b.must(err)
+}
+
+// Visit opens an address.
+func (b *Tab) Visit(address string) {
+	b.t.Helper()
+	b.must(chromedp.Do(b.ctx, chromedp.Navigate(address)))
+}
+
+// ByTestID is the selector of an element by its data-testid.
+func ByTestID(id string) string { return "[data-testid='" + id + "']" }
+
+// Click clicks what has the data-testid and waits for the next page.
+func (b *Tab) Click(id string) {
+	b.t.Helper()
+	b.ClickSelector(ByTestID(id))
+}
+
+// ClickSelector clicks the first element that fits a selector and waits for the next page.
+func (b *Tab) ClickSelector(selector string) {
+	b.t.Helper()
+	b.load("click "+selector, chromedp.Click(chromedp.CSS(selector)))
+}
+
+// load runs an action and waits for the page that it leads to.
+func (b *Tab) load(what string, action chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, loadTimeout)
+	defer cancel()
+	if _, err := chromedp.Run(ctx, chromedp.WaitEvent(page.LoadEventFired, nil, action)); err != nil {
+		b.t.Fatalf("%s at %q: %v", what, b.Title(), err)
+	}
+}
+
+// Toggle clicks what has the data-testid and leads to no other page, such as a checkbox.
+func (b *Tab) Toggle(id string) {
+	b.t.Helper()
+	b.ToggleSelector(ByTestID(id))
+}
+
+// ToggleSelector clicks the first element that fits a selector and leads to no other page.
+func (b *Tab) ToggleSelector(selector string) {
+	b.t.Helper()
+	b.must(chromedp.Do(b.ctx, chromedp.Click(chromedp.CSS(selector))))
+}
+
+// Type types into the field with the data-testid.
+func (b *Tab) Type(id, text string) {
+	b.t.Helper()
+	b.must(chromedp.Do(b.ctx, chromedp.SendKeys(chromedp.CSS(ByTestID(id)), text)))
+}
+
+// SetValue replaces the value of the field with the data-testid.
+func (b *Tab) SetValue(id, value string) {
+	b.t.Helper()
+	b.must(chromedp.Do(b.ctx, chromedp.SetValue(chromedp.CSS(ByTestID(id)), value)))
+}
+
+// Press presses keys.
+func (b *Tab) Press(keys string) {
+	b.t.Helper()
+	b.must(chromedp.Do(b.ctx, chromedp.KeyEvent(keys)))
+}
+
+// Submit presses keys, the last of which leads to another page, and waits for it.
+func (b *Tab) Submit(keys string) {
+	b.t.Helper()
+	b.load("press keys", chromedp.KeyEvent(keys))
+}
+
+// TabTo presses the tab key until what has the data-testid has the focus.
+func (b *Tab) TabTo(id string) {
+	b.t.Helper()
+	for range 80 {
+		b.Press("\t")
+		if b.Eval(`document.activeElement?.dataset.testid ?? ""`) == id {
+			return
+		}
+	}
+	b.t.Fatalf("the tab key never comes to %s at %q", id, b.Title())
+}
+
+// Title is the title of the page.
+func (b *Tab) Title() string {
+	b.t.Helper()
+	title, err := chromedp.Run(b.ctx, chromedp.Title())
+	b.must(err)
+	return title
+}
+
+// Location is the address of the page.
+func (b *Tab) Location() string {
+	b.t.Helper()
+	location, err := chromedp.Run(b.ctx, chromedp.Location())
+	b.must(err)
+	return location
+}
+
+// Eval evaluates a JavaScript expression, or a promise of one, whose value is a string.
+func (b *Tab) Eval(expression string) string {
+	b.t.Helper()
+	value, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
+	b.must(err)
+	return value
+}
+
+// Text is what a person reads of the element with the data-testid.
+func (b *Tab) Text(id string) string {
+	b.t.Helper()
+	const expression = `document.querySelector(%q)?.innerText ?? "not there: " + document.body.innerText`
+	return b.Eval(fmt.Sprintf(expression, ByTestID(id)))
+}
+
+// FirstTestID is the data-testid of the first element that fits a selector.
+func (b *Tab) FirstTestID(selector string) string {
+	b.t.Helper()
+	return b.Eval(fmt.Sprintf("document.querySelector(%q).dataset.testid", selector))
+}
+
+// IsVisible reports whether a person can see what has the data-testid.
+func (b *Tab) IsVisible(id string) bool {
+	b.t.Helper()
+	return b.Eval(fmt.Sprintf("String(document.querySelector(%q).checkVisibility())", ByTestID(id))) == "true"
+}
+
+// WaitVisible waits until a person can see what has the data-testid.
+func (b *Tab) WaitVisible(id string) {
+	b.t.Helper()
+	b.must(chromedp.Do(b.ctx, chromedp.WaitVisible(chromedp.CSS(ByTestID(id)))))
+}
+
+// WaitFor waits until an expression has a value.
+func (b *Tab) WaitFor(expression, want string) {
+	b.t.Helper()
+	var got string
+	for range 200 {
+		if got = b.Eval(expression); got == want {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	b.t.Fatalf("%s is %q, not %q", expression, got, want)
+}

@@ -1,0 +1,196 @@
+package carreltest
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver that Unchanged reads the tables with
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/server"
+	"github.com/carrelhq/carrel/internal/store"
+)
+
+// template is an SQLite database with all tables and a signing key, made once for the test binary: migrations
+// and an RSA key take longer than most tests.
+var template = sync.OnceValues(func() ([]byte, error) {
+	folder, err := os.MkdirTemp("", "carreltest-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	path := filepath.Join(folder, "carrel.db")
+	db, err := store.Open(context.Background(), path)
+	if err != nil {
+		return nil, err
+	}
+	ring, err := seal.ParseKeyring(keyringText())
+	if err == nil {
+		_, err = library.OpenSigner(context.Background(), db, ring, time.Now)
+	}
+	if err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	if err := db.Close(); err != nil {
+		return nil, err
+	}
+	if err := checkpoint(path); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+// checkpoint moves what is in the log of a database into its file.
+func checkpoint(path string) error {
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		return err
+	}
+	_, err = db.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
+	return errors.Join(err, db.Close())
+}
+
+// copyTemplate writes the database's file and that of the keyring, unless an option provides another keyring.
+func (w *World) copyTemplate(c server.Config) {
+	w.t.Helper()
+	if err := os.WriteFile(c.Database, Must(template())(w.t), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(c.Keyring, keyringText(), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Unchanged fails the test if do changes anything that is stored: a row of any table but those for used nonces and the
+// given ones, or a blob. It reads the tables itself, because it knows none of them: a refused request may not leave traces in a
+// table that no part of the domain shows.
+func (w *World) Unchanged(what string, do func(), except ...string) {
+	w.t.Helper()
+	before := w.snapshot()
+	do()
+	after := w.snapshot()
+	for name, now := range after {
+		if before[name] != now && !slices.Contains(except, name) {
+			w.t.Errorf("%s changed what is stored in %s: %s, before %s", what, name, now, before[name])
+		}
+	}
+}
+
+// snapshot returns for each table, and for the blobs, how much it holds, and a hash of that.
+func (w *World) snapshot() map[string]string {
+	w.t.Helper()
+	db := w.openTables()
+	defer func() { _ = db.Close() }()
+	s := map[string]string{"blobs": fmt.Sprintf("%d files", w.BlobCount())}
+	for _, table := range w.query(db, `SELECT name FROM sqlite_schema WHERE type = 'table'`) {
+		if table != "nonces" {
+			rows := w.query(db, `SELECT * FROM "`+table+`"`)
+			slices.Sort(rows)
+			sum := sha256.Sum256([]byte(strings.Join(rows, "\n")))
+			s[table] = fmt.Sprintf("%d rows (%s)", len(rows), hex.EncodeToString(sum[:4]))
+		}
+	}
+	return s
+}
+
+// query returns each row as text.
+func (w *World) query(db *sql.DB, query string) (all []string) {
+	w.t.Helper()
+	rows, err := db.QueryContext(context.WithoutCancel(w.t.Context()), query)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	columns := Must(rows.Columns())(w.t)
+	values, into := make([]sql.RawBytes, len(columns)), make([]any, len(columns))
+	for i := range values {
+		into[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			w.t.Fatal(err)
+		}
+		var row []string
+		for _, v := range values {
+			row = append(row, string(v))
+		}
+		all = append(all, strings.Join(row, "\x1f"))
+	}
+	if err := rows.Err(); err != nil {
+		w.t.Fatal(err)
+	}
+	return all
+}
+
+// BlobCount counts the files in the folder of the blobs, temporary ones too.
+func (w *World) BlobCount() (n int) {
+	w.t.Helper()
+	err := filepath.WalkDir(filepath.Join(w.Folder, "blobs"), func(_ string, d fs.DirEntry, err error) error {
+		if os.IsNotExist(err) {
+			return nil // a temporary file that has just gone
+		}
+		if err == nil && d.Type().IsRegular() {
+			n++
+		}
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return n
+}
+
+// Rows counts the rows of a table, of which no part of the domain shows how many there are.
+func (w *World) Rows(table string) int {
+	w.t.Helper()
+	db := w.openTables()
+	defer func() { _ = db.Close() }()
+	return len(w.query(db, `SELECT * FROM "`+table+`"`))
+}
+
+// openTables opens the database from beside the store, to look at its tables.
+func (w *World) openTables() *sql.DB {
+	w.t.Helper()
+	return Must(sql.Open("sqlite", "file:"+w.database+"?mode=ro&_pragma=busy_timeout(5000)"))(w.t)
+}
+
+// Holds reports whether a row of any table holds a text, as an attacker with the database finds it.
+func (w *World) Holds(text string) bool {
+	w.t.Helper()
+	db := w.openTables()
+	defer func() { _ = db.Close() }()
+	for _, table := range w.query(db, `SELECT name FROM sqlite_schema WHERE type = 'table'`) {
+		for _, row := range w.query(db, `SELECT * FROM "`+table+`"`) {
+			if strings.Contains(row, text) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// BlobKeys lists the blobs of a world of [New].
+func (w *World) BlobKeys() (keys []string) {
+	w.t.Helper()
+	err := w.Blobs.List(w.t.Context(), "", func(key string, _ time.Time) error {
+		keys = append(keys, key)
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return keys
+}

@@ -1,0 +1,69 @@
+package simulator
+
+import (
+	"crypto/tls"
+	"net/http"
+	"testing"
+
+	"github.com/google/uuid"
+)
+
+// A client that checks certificates sends nothing to a bad endpoint. The requests of a client
+// that does not are recorded.
+func TestBadEndpoints(t *testing.T) {
+	t.Parallel()
+	n := startSimulator(t)
+	for _, trap := range BadEndpoints {
+		before := n.s.Lists.Number(ListProviders)
+		n.s.SetBehaviour("rivierenland", Behaviour{BadEndpoint: trap})
+		if n.s.Lists.Number(ListProviders) != before+1 {
+			t.Errorf("%s: the lists were not published anew", trap)
+		}
+		if n.service("balanspunt", "53").TokenURL != n.s.backURL+"/balanspunt/53/token" {
+			t.Errorf("%s: another provider was moved", trap)
+		}
+		_, err := n.do(n.newTokenRequest("rivierenland", "53", uuid.NewString(), tokenRequest("unknown")))
+		if trap == EndpointNotWhitelisted {
+			n.assertViolation("whitelist") // only the list reveals it
+			continue
+		}
+		if err == nil {
+			t.Errorf("%s: the request was sent", trap)
+		}
+	}
+	n.assertNoViolations()
+
+	careless := newClient(t, n.s, nil, nil)
+	careless.Transport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true,
+		GetClientCertificate: n.http.Transport.(*http.Transport).TLSClientConfig.GetClientCertificate}
+	blind := &testClient{t, n.s, n.clock, careless}
+	for _, trap := range []BadEndpoint{EndpointWrongName, EndpointExpired, EndpointOtherCA} {
+		n.s.SetBehaviour("rivierenland", Behaviour{BadEndpoint: trap})
+		blind.mustRespond(blind.do(blind.newTokenRequest("rivierenland", "53", uuid.NewString(),
+			tokenRequest("unknown"))))
+		n.assertViolation("tls")
+	}
+}
+
+// SetDown resets new and open connections until it ends.
+func TestDown(t *testing.T) {
+	t.Parallel()
+	n := startSimulator(t)
+	ask := func() error {
+		_, err := n.do(n.newTokenRequest("balanspunt", "53", uuid.NewString(), tokenRequest("unknown")))
+		return err
+	}
+	if err := ask(); err != nil {
+		t.Fatal(err)
+	}
+	n.s.SetDown(true)
+	for range 2 { // on an old connection and on a new one
+		if ask() == nil {
+			t.Error("was answered though down")
+		}
+	}
+	n.s.SetDown(false)
+	if err := ask(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,75 @@
+package account
+
+import (
+	"embed"
+	"net/http"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/web/signin"
+	"github.com/carrelhq/carrel/internal/web/ui"
+)
+
+// Templates are the templates of the package's pages.
+//
+//go:embed templates/*.html
+var Templates embed.FS
+
+// Pages are a person's own pages.
+type Pages struct {
+	Files        *Files
+	Grants       *Grants
+	Connections  *Connections
+	Activity     *Activity
+	Settings     *Settings
+	Password     *Password
+	RecoveryCode *RecoveryCode
+	Deletion     *Deletion
+}
+
+// Services are the parts of the domain that the pages use.
+type Services struct {
+	People      *library.People
+	Consents    *library.Consents
+	Files       *library.Files
+	Activity    *library.Activity
+	Connections *delivery.Connections
+	Deliveries  *delivery.Queue
+	// DeleteWait is how long the deletion of a library can be undone; zero means not at all.
+	DeleteWait time.Duration
+}
+
+// New returns a person's own pages.
+func New(u *ui.UI, logins *signin.Logins, s Services) *Pages {
+	return &Pages{
+		Files:        &Files{ui: u, files: s.Files},
+		Grants:       &Grants{ui: u, consents: s.Consents, connections: s.Connections},
+		Connections:  &Connections{ui: u, consents: s.Consents, connections: s.Connections, deliveries: s.Deliveries},
+		Activity:     &Activity{ui: u, activity: s.Activity},
+		Settings:     &Settings{ui: u},
+		Password:     &Password{ui: u, people: s.People},
+		RecoveryCode: &RecoveryCode{ui: u, people: s.People},
+		Deletion: &Deletion{
+			ui: u, logins: logins, people: s.People, consents: s.Consents, files: s.Files, deliveries: s.Deliveries,
+			wait: s.DeleteWait,
+		},
+	}
+}
+
+// The entries of the menu.
+const (
+	menuFiles       = "files"
+	menuGrants      = "grants"
+	menuConnections = "accounts"
+	menuActivity    = "activity"
+	menuSettings    = "settings"
+)
+
+// newAccountPage returns a page with the menu and what has just been done.
+func newAccountPage(u *ui.UI, w http.ResponseWriter, r *http.Request, menu, title string) *ui.Page {
+	p := u.NewPage(r, title)
+	p.Menu, p.SignOutURL = menu, "/sign-out"
+	p.Flash = u.TakeFlash(w, r)
+	return p
+}

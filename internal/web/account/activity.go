@@ -1,0 +1,167 @@
+package account
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/web/ui"
+)
+
+// Activity is the page of what has happened in a library.
+type Activity struct {
+	ui       *ui.UI
+	activity *library.Activity
+}
+
+// activityPage is the data of the page, a section for each day.
+type activityPage struct {
+	*ui.Page
+	Days []activityDay
+	// OlderURL is where older events are; empty if there are none.
+	OlderURL string
+}
+
+type activityDay struct {
+	Heading string
+	Lines   []activityLine
+}
+
+// activityLine is one sentence.
+type activityLine struct {
+	// Seq is the number of the newest event that the sentence is about.
+	Seq   int64
+	Clock ui.Value
+	Text  []ui.Span
+
+	day   string
+	event library.Event
+	reads int // how many reads the sentence is about
+}
+
+// List lists the events, newest first.
+func (h *Activity) List(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
+	before, err := strconv.ParseInt(r.URL.Query().Get("before"), 10, 64)
+	if err != nil || before < 0 {
+		before = 0 // from the newest
+	}
+	events, more, err := h.activity.List(r.Context(), in, before)
+	if err != nil {
+		return err
+	}
+	t := ui.BrowserOf(r).Texts
+	p := &activityPage{Page: newAccountPage(h.ui, w, r, menuActivity, t.Text("activity.h1"))}
+	p.Days = newActivityDays(t, h.ui.Formatter(t), events, h.ui.Now())
+	if more {
+		last := strconv.FormatInt(events[len(events)-1].Seq, 10)
+		p.OlderURL = "/activity?" + url.Values{"before": {last}}.Encode()
+	}
+	return h.ui.Render(w, http.StatusOK, "activity", p)
+}
+
+// newActivityDays writes a sentence for each event. Reads by one application that follow one another on the same day
+// become one sentence.
+func newActivityDays(t *ui.Texts, f ui.Formatter, events []library.Event, now time.Time) []activityDay {
+	var lines []activityLine
+	for _, e := range events {
+		line := activityLine{Seq: e.Seq, Clock: f.Clock(e.At), event: e, reads: 1, day: f.DayHeading(e.At, now)}
+		if last := len(lines) - 1; last >= 0 && lines[last].joins(line) {
+			lines[last].reads++
+			continue
+		}
+		lines = append(lines, line)
+	}
+	var days []activityDay
+	for _, line := range lines {
+		line.Text = eventText(t, line.event, line.reads)
+		if last := len(days) - 1; last < 0 || days[last].Heading != line.day {
+			days = append(days, activityDay{Heading: line.day})
+		}
+		day := &days[len(days)-1]
+		day.Lines = append(day.Lines, line)
+	}
+	return days
+}
+
+// joins reports whether two reads become one sentence.
+func (l activityLine) joins(other activityLine) bool {
+	return l.event.Kind == library.EventFileRead && other.event.Kind == library.EventFileRead &&
+		l.event.Details.Application == other.event.Details.Application && l.day == other.day
+}
+
+// eventKeys are the texts of events. An event of another kind gets a general text, so that none is left out.
+var eventKeys = map[library.EventKind]string{
+	library.EventLibraryCreated:  "event.you.created",
+	library.EventSignedIn:        "event.you.signed_in",
+	library.EventWrongPassword:   "event.you.wrong",
+	library.EventRecovered:       "event.you.recovered",
+	library.EventPasswordChanged: "event.you.password",
+	library.EventCodeMade:        "event.you.code",
+	library.EventShut:            "event.you.shut",
+	library.EventReopened:        "event.you.reopened",
+	library.EventAllowed:         "event.app.allowed",
+	library.EventRenewed:         "event.app.renewed",
+	library.EventDenied:          "event.app.denied",
+	library.EventStopped:         "event.app.stopped",
+	library.EventCodeReused:      "event.app.code_reused",
+	library.EventFileAdded:       "event.file.added",
+	library.EventFileRead:        "event.file.read_one",
+	library.EventFileDownloaded:  "event.file.downloaded",
+	library.EventConnected:       "event.account.connected",
+	library.EventNotConnected:    "event.account.refused",
+	library.EventAccountEnded:    "event.account.ended",
+	library.EventDisconnected:    "event.account.removed",
+	library.EventSentAccepted:    "event.sent.accepted",
+	library.EventSentRefused:     "event.sent.refused",
+	library.EventSentUnknown:     "event.sent.unknown",
+	library.EventSentGivenUp:     "event.sent.given_up",
+}
+
+var deviceKeys = map[string]string{
+	ui.DevicePhone:    "event.device.phone",
+	ui.DeviceTablet:   "event.device.tablet",
+	ui.DeviceComputer: "event.device.computer",
+}
+
+// eventText is the sentence for an event, or for several reads.
+func eventText(t *ui.Texts, e library.Event, reads int) []ui.Span {
+	d := e.Details
+	key, ok := eventKeys[e.Kind]
+	switch {
+	case !ok:
+		key = "event.other"
+	case reads > 1:
+		key = "event.file.read_many"
+	case e.Kind == library.EventDisconnected && d.Contract != "":
+		key = "event.account.removed_app" // by the application, not by the person
+	}
+	what := t.Text("event.what.read")
+	switch sent := ui.ResourceDataTypes(d.Types); {
+	case e.Kind == library.EventSentGivenUp:
+		what, key = ui.Capitalize(sent.In(t)), sent.Plural(key)
+	case len(d.Types) > 0:
+		what = sent.In(t)
+	case d.Access == library.Write && d.Provider != "":
+		what = t.Text("event.what.push", "provider", ui.CleanText(d.Provider))
+	case d.Access == library.Write:
+		what = t.Text("event.what.write")
+	}
+	device, ok := deviceKeys[d.Agent]
+	if !ok {
+		device = "event.device.other"
+	}
+	file := ui.CleanText(d.FileName)
+	if file == "" {
+		file = t.Text("event.file.unnamed")
+	}
+	return t.Spans(key,
+		"app", ui.Bold(ui.CleanText(d.ApplicationName)),
+		"file", file,
+		"link", ui.Link("/files/"+url.PathEscape(string(d.File)), ""),
+		"n", reads,
+		"what", what,
+		"provider", ui.Bold(ui.CleanText(d.Provider)),
+		"device", t.Text(device))
+}

@@ -1,0 +1,153 @@
+package account
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/web/ui"
+)
+
+// Connections are the pages of the accounts that a person has connected at providers, and of what was sent there.
+type Connections struct {
+	ui          *ui.UI
+	consents    *library.Consents
+	connections *delivery.Connections
+	deliveries  *delivery.Queue
+}
+
+// connectionsPage is the data of the list.
+type connectionsPage struct {
+	*ui.Page
+	// Connections are on the first page only.
+	Connections []connectionRow
+	Deliveries  []deliveryRow
+	// OlderURL is where older deliveries are; empty if there are none.
+	OlderURL string
+	// IsContinued reports that this is not the first page.
+	IsContinued bool
+	Now         time.Time
+}
+
+// connectionRow is a connected account as a person sees it.
+type connectionRow struct {
+	ID                    wire.AccountID
+	Name, Initials, State string
+	// App is the application that the account was connected for; empty if that is no longer known.
+	App string
+	// Works reports that it works; NeedsReconnect that the person has to connect it again.
+	Works, NeedsReconnect bool
+	Since, LastUsed       time.Time
+}
+
+// DisconnectURL is the page that asks whether to disconnect the account.
+func (c connectionRow) DisconnectURL() string {
+	return "/accounts/" + url.PathEscape(string(c.ID)) + "/disconnect"
+}
+
+// List lists the connected accounts, and the deliveries page by page.
+func (h *Connections) List(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
+	t := ui.BrowserOf(r).Texts
+	p := &connectionsPage{Page: newAccountPage(h.ui, w, r, menuConnections, t.Text("accounts.h1")), Now: h.ui.Now()}
+	cursor := parseCursor(r.URL.Query().Get("before"))
+	p.IsContinued = cursor != delivery.Cursor{}
+	names, err := h.applicationNames(r, in)
+	if err != nil {
+		return err
+	}
+	limit := deliveriesPerPage + 1 // one more, to see whether there are older ones
+	if !p.IsContinued {
+		limit = deliveriesExamined
+	}
+	deliveries, err := h.deliveries.ListForPerson(r.Context(), in, cursor, limit)
+	if err != nil {
+		return err
+	}
+	if !p.IsContinued {
+		connections, err := h.connections.List(r.Context(), in)
+		if err != nil {
+			return err
+		}
+		for _, c := range connections {
+			p.Connections = append(p.Connections, newConnectionRow(t, c, names, deliveries, p.Now))
+		}
+	}
+	if len(deliveries) > deliveriesPerPage {
+		deliveries = deliveries[:deliveriesPerPage]
+		p.OlderURL = "/accounts?" + url.Values{"before": {formatCursor(deliveries[deliveriesPerPage-1])}}.Encode()
+	}
+	f := h.ui.Formatter(t)
+	for _, d := range deliveries {
+		p.Deliveries = append(p.Deliveries, newDeliveryRow(t, f, d, names))
+	}
+	return h.ui.Render(w, http.StatusOK, "connections", p)
+}
+
+func newConnectionRow(
+	t *ui.Texts, c delivery.Connection, names map[wire.ApplicationID]string, recent []delivery.Delivery, now time.Time,
+) connectionRow {
+	name := ui.CleanText(c.Source.Name)
+	row := connectionRow{
+		ID: c.ID, Name: name, Initials: ui.Initials(name), App: ui.CleanText(names[c.Application]),
+		Since: c.CreatedAt, LastUsed: c.LastUsedAt,
+	}
+	isRetrying := slices.ContainsFunc(recent, func(d delivery.Delivery) bool {
+		return d.Account == c.ID && d.State == delivery.Waiting && d.Attempts > 0
+	})
+	switch {
+	case c.NeedsReconnect(now):
+		row.State, row.NeedsReconnect = t.Text("accounts.needs_you"), true
+	case isRetrying:
+		row.State = t.Text("accounts.trouble")
+	default:
+		row.State, row.Works = t.Text("accounts.connected"), true
+	}
+	return row
+}
+
+// applicationNames are the names of the applications that the person has ever allowed.
+func (h *Connections) applicationNames(
+	r *http.Request, in *library.SignedIn,
+) (map[wire.ApplicationID]string, error) {
+	grants, err := h.consents.ListGrants(r.Context(), in)
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[wire.ApplicationID]string, len(grants))
+	for _, g := range grants {
+		names[g.Grant.Application] = g.Client.Application.Name
+	}
+	return names, nil
+}
+
+// disconnectPage asks whether to disconnect an account, and says what that does not do.
+type disconnectPage struct{ *ui.Page }
+
+// ShowDisconnect asks whether to disconnect an account.
+func (h *Connections) ShowDisconnect(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
+	connection, err := h.connections.Get(r.Context(), in, wire.AccountID(r.PathValue("account")))
+	if err != nil {
+		return err
+	}
+	provider := ui.CleanText(connection.Source.Name)
+	title := ui.BrowserOf(r).Texts.Text("accounts.disconnect_h1", "provider", provider)
+	p := &disconnectPage{newAccountPage(h.ui, w, r, menuConnections, title)}
+	return h.ui.Render(w, http.StatusOK, "disconnect", p)
+}
+
+// PostDisconnect disconnects an account.
+func (h *Connections) PostDisconnect(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
+	connection, err := h.connections.Get(r.Context(), in, wire.AccountID(r.PathValue("account")))
+	if err != nil {
+		return err
+	}
+	if err := h.connections.Disconnect(r.Context(), in, connection.ID); err != nil {
+		return err
+	}
+	h.ui.SetFlash(w, "accounts.done", connection.Source.Name)
+	return ui.SeeOther(w, r, "/accounts")
+}

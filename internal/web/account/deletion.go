@@ -1,0 +1,111 @@
+package account
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/web/signin"
+	"github.com/carrelhq/carrel/internal/web/ui"
+)
+
+// Deletion is the page for deleting the library.
+type Deletion struct {
+	ui         *ui.UI
+	logins     *signin.Logins
+	people     *library.People
+	consents   *library.Consents
+	files      *library.Files
+	deliveries *delivery.Queue
+	// wait is how long the deletion can be undone; zero means not at all.
+	wait time.Duration
+}
+
+// deletionPage says in numbers what will be deleted.
+type deletionPage struct {
+	*ui.Page
+	Files, Apps int
+	// Deliveries is how much is on its way to providers.
+	Deliveries int
+	// Until is how long the deletion can be undone; nil if not at all.
+	Until *time.Time
+}
+
+func (h *Deletion) newPage(w http.ResponseWriter, r *http.Request, in *library.SignedIn) (*deletionPage, error) {
+	t := ui.BrowserOf(r).Texts
+	p := &deletionPage{Page: newAccountPage(h.ui, w, r, menuSettings, t.Text("delete.h1"))}
+	p.Form = &ui.Form{Fields: []*ui.Field{
+		ui.CurrentPassword("password", t.Text("delete.password")),
+		{Kind: ui.KindCheckbox, Name: "delete-understood", Label: t.Text("delete.understood")},
+	}}
+	if h.wait > 0 {
+		until := h.ui.Now().Add(h.wait)
+		p.Until = &until
+	}
+	var err error
+	if p.Files, err = h.files.Count(r.Context(), in); err != nil {
+		return nil, err
+	}
+	if p.Deliveries, err = h.deliveries.CountForPerson(r.Context(), in); err != nil {
+		return nil, err
+	}
+	grants, err := h.consents.ListGrants(r.Context(), in)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range grants {
+		if g.Grant.Active(h.ui.Now()) {
+			p.Apps++
+		}
+	}
+	return p, nil
+}
+
+// Show shows what will be deleted, and asks.
+func (h *Deletion) Show(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
+	p, err := h.newPage(w, r, in)
+	if err != nil {
+		return err
+	}
+	return h.ui.Render(w, http.StatusOK, "delete", p)
+}
+
+// Post deletes the library: after a time in which that can be undone, if the site has one, else at once.
+func (h *Deletion) Post(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
+	p, err := h.newPage(w, r, in)
+	if err != nil {
+		return err
+	}
+	t, passwordField, understoodField := p.Texts, p.Form.Get("password"), p.Form.Get("delete-understood")
+	if r.PostForm.Get(understoodField.Name) == "" {
+		understoodField.Error = t.Spans("delete.error.understood")
+	}
+	if r.PostForm.Get(passwordField.Name) == "" {
+		passwordField.Error = t.Spans("sign_in.error.password_missing")
+	}
+	if p.Form.HasErrors() {
+		return h.ui.RenderInvalid(w, "delete", p)
+	}
+	deleteAt, err := h.people.Shut(r.Context(), in, r.PostForm.Get(passwordField.Name))
+	switch wait := ui.WaitErrorOf(err); {
+	case wait != nil:
+		passwordField.Error = t.WaitError(wait)
+		return h.ui.RenderWait(w, "delete", p, wait)
+	case errors.Is(err, library.ErrWrongPassword):
+		passwordField.Error = t.Spans("delete.error.password")
+		return h.ui.RenderInvalid(w, "delete", p)
+	case err != nil:
+		return err
+	case deleteAt.IsZero():
+		return h.showDeleted(w, r)
+	}
+	return ui.SeeOther(w, r, "/shut")
+}
+
+// showDeleted is the last page of a library. The login has ended with it.
+func (h *Deletion) showDeleted(w http.ResponseWriter, r *http.Request) error {
+	h.logins.Forget(w, r)
+	return h.ui.Render(w, http.StatusOK, "deleted", h.ui.NewPage(r, ui.BrowserOf(r).Texts.Text("delete.gone.h1")))
+}

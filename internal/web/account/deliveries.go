@@ -1,0 +1,106 @@
+package account
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/web/ui"
+)
+
+// deliveriesPerPage is how many deliveries stand on a page.
+const deliveriesPerPage = 20
+
+// deliveriesExamined is how many deliveries decide whether an account is said to work: one that waits may stand on a
+// later page.
+const deliveriesExamined = 100
+
+// deliveryRow is a delivery as a person sees it.
+type deliveryRow struct {
+	ID library.DeliveryID
+	// State is in the words of data-state; StateText says it.
+	State     string
+	StateText []ui.Span
+	// What was sent, by which application, and to whom if StateText does not say it.
+	What, App, To string
+	CreatedAt     time.Time
+}
+
+// The states of a delivery that the page distinguishes.
+const (
+	deliveryWaiting  = "waiting"
+	deliveryAccepted = "accepted"
+	deliveryRefused  = "refused"
+	deliveryUnknown  = "unknown"
+	deliveryGivenUp  = "given_up"
+)
+
+var deliveryStates = map[delivery.State]struct{ state, text string }{
+	delivery.Waiting:   {deliveryWaiting, "delivery.waiting"},
+	delivery.Posting:   {deliveryWaiting, "delivery.waiting"},
+	delivery.Delivered: {deliveryAccepted, "delivery.accepted"},
+	delivery.Refused:   {deliveryRefused, "delivery.refused"},
+	delivery.Unknown:   {deliveryUnknown, "delivery.unknown"},
+	delivery.Expired:   {deliveryGivenUp, "delivery.given_up"},
+	delivery.Reconnect: {deliveryGivenUp, "delivery.given_up"},
+}
+
+// refusalReasons are the texts for a provider's refusal by the status of its answer. The answer itself is for the
+// application only: it may be long, and repeat what was sent.
+var refusalReasons = map[int]string{
+	http.StatusOK:                    "delivery.reason.part", // of a Bundle
+	http.StatusBadRequest:            "delivery.reason.content",
+	http.StatusUnprocessableEntity:   "delivery.reason.content",
+	http.StatusConflict:              "delivery.reason.there",
+	http.StatusPreconditionFailed:    "delivery.reason.there",
+	http.StatusRequestEntityTooLarge: "delivery.reason.large",
+	http.StatusUnsupportedMediaType:  "delivery.reason.kind",
+	http.StatusNotFound:              "delivery.reason.kind",
+	http.StatusMethodNotAllowed:      "delivery.reason.kind",
+	http.StatusNotAcceptable:         "delivery.reason.kind",
+	http.StatusGone:                  "delivery.reason.kind",
+}
+
+func newDeliveryRow(
+	t *ui.Texts, f ui.Formatter, d delivery.Delivery, names map[wire.ApplicationID]string,
+) deliveryRow {
+	state := deliveryStates[d.State]
+	reason, ok := refusalReasons[d.Status]
+	if !ok {
+		reason = "delivery.reason.silent"
+	}
+	provider := ui.CleanText(d.ProviderName)
+	row := deliveryRow{
+		ID: d.ID, State: state.state, App: ui.CleanText(names[d.Application]), CreatedAt: d.CreatedAt,
+		What: ui.Capitalize(ui.ResourceDataTypes(d.Types).In(t)),
+		StateText: t.Spans(state.text,
+			"provider", ui.Bold(provider), "reason", t.Text(reason), "date", f.DateValue(d.UpdatedAt)),
+	}
+	if row.State == deliveryWaiting || row.State == deliveryGivenUp {
+		row.To = provider
+	}
+	return row
+}
+
+// In an address, a cursor is "<milliseconds>-<id>".
+
+func formatCursor(d delivery.Delivery) string {
+	return strconv.FormatInt(d.CreatedAt.UnixMilli(), 10) + "-" + string(d.ID)
+}
+
+// parseCursor parses a cursor. Anything malformed is the newest delivery.
+func parseCursor(s string) delivery.Cursor {
+	at, id, ok := strings.Cut(s, "-")
+	ms, err := strconv.ParseInt(at, 10, 64)
+	if !ok || err != nil || ms <= 0 || ms > maxMillis || !wire.ValidName(id) {
+		return delivery.Cursor{}
+	}
+	return delivery.Cursor{CreatedAt: time.UnixMilli(ms).UTC(), ID: library.DeliveryID(id)}
+}
+
+// maxMillis bounds the times in cursors: the end of the year 9999.
+const maxMillis = 253_402_300_799_999

@@ -1,0 +1,123 @@
+package account_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/web/webtest"
+)
+
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	clinic := w.Register("Demo Clinic")
+	b, token := w.Allows(webtest.Anna, clinic)
+	if got := b.Get("/files").TextOf("files"); !strings.Contains(got, "There is nothing here yet.") {
+		t.Errorf("empty library: %q", got)
+	}
+	for range 21 {
+		clinic.Push(token, wire.Descriptor{MIMEType: "text/plain", Reference: []string{"note"}}, "note")
+		w.Advance(time.Second)
+	}
+	file := clinic.Push(token, wire.Descriptor{
+		MIMEType: "application/pdf", Reference: []string{`Uitslag <bloed>/../naïef "x"`}, Tags: []string{"lab"},
+	}, "%PDF the content")
+	id := string(file.ID)
+
+	t.Run("pages", func(t *testing.T) {
+		p := b.Get("/files")
+		if !strings.Contains(p.Text(), "1 to 20 of 22") || p.Has("previous") {
+			t.Errorf("first page: %s", p.Text())
+		}
+		if got := p.TextOf("file-" + id); got != `Uitslag <bloed>/../naïef "x"` {
+			t.Errorf("name %q", got)
+		}
+		if p = p.Click("next"); !strings.Contains(p.Text(), "21 to 22 of 22") || p.Has("next") {
+			t.Errorf("second page: %s", p.Text())
+		}
+		if p = p.Click("previous"); !p.Has("next") {
+			t.Error("no link back to the first page")
+		}
+	})
+	t.Run("search", func(t *testing.T) {
+		p := b.Get("/files?q=BLOED&from=" + string(clinic.Application.ID))
+		if !p.Has("file-"+id) || p.Has("next") {
+			t.Errorf("found: %s", p.Text())
+		}
+		if got := b.Get("/files?from=unknown").TextOf("files"); got != "No file fits your search. Show all files" {
+			t.Errorf("nothing found: %q", got)
+		}
+	})
+	t.Run("malformed addresses", func(t *testing.T) {
+		for _, query := range []string{
+			"page=-1", "page=x", "page=99999999999999999999", "q=%FF%00", "q=" + strings.Repeat("x", 5000),
+		} {
+			if p := b.Get("/files?" + query); p.Status != http.StatusOK {
+				t.Errorf("%s: %d", query, p.Status)
+			}
+		}
+	})
+	t.Run("one file", func(t *testing.T) {
+		p := b.Get("/files?q=bloed").Click("file-" + id)
+		for _, want := range []string{
+			"Kind PDF", "From Demo Clinic", "Added on 24 November 2026", "Size 16 bytes", "Labels lab",
+		} {
+			if !strings.Contains(p.Text(), want) {
+				t.Errorf("page lacks %q: %s", want, p.Text())
+			}
+		}
+	})
+	t.Run("download", func(t *testing.T) {
+		p := b.Get("/files/" + id).Click("download-" + id)
+		if p.Body != "%PDF the content" {
+			t.Errorf("content %q", p.Body)
+		}
+		for name, want := range map[string]string{
+			"Content-Type":            "application/pdf",
+			"Content-Disposition":     `attachment; filename*=utf-8''Uitslag%20-bloed--..-na%C3%AFef%20-x-.pdf`,
+			"Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
+			"X-Content-Type-Options":  "nosniff",
+			"Cache-Control":           "no-store",
+		} {
+			if got := p.Header.Get(name); got != want {
+				t.Errorf("%s: %q, want %q", name, got, want)
+			}
+		}
+	})
+}
+
+// A browser runs nothing of what an application has added.
+func TestDownloadActiveContent(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	clinic := w.Register("Demo Clinic")
+	b, token := w.Allows(webtest.Anna, clinic)
+	for _, mimeType := range []string{
+		"text/html", "image/svg+xml", "application/xhtml+xml", "text/javascript; charset=utf-8", "nonsense",
+		"text/xml\r\nx: y",
+	} {
+		file := clinic.Push(token, wire.Descriptor{MIMEType: mimeType}, "<script>alert(1)</script>")
+		header := b.Get("/files/" + string(file.ID) + "/download").Header
+		if got := header.Get("Content-Type"); got != "application/octet-stream" ||
+			!strings.HasPrefix(header.Get("Content-Disposition"), "attachment") {
+			t.Errorf("%s: %s, %s", mimeType, got, header.Get("Content-Disposition"))
+		}
+	}
+}
+
+func TestFileOfAnotherPerson(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	clinic := w.Register("Demo Clinic")
+	_, token := w.Allows(webtest.Anna, clinic)
+	file := clinic.Push(token, wire.Descriptor{MIMEType: "text/plain"}, "Anna's")
+	bob := w.NewPerson(webtest.Bob)
+	for _, path := range []string{"", "/download"} {
+		if p := bob.Get("/files/" + string(file.ID) + path); p.Status != http.StatusNotFound {
+			t.Errorf("%s: %d", path, p.Status)
+		}
+	}
+}

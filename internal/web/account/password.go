@@ -1,0 +1,55 @@
+package account
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/web/ui"
+)
+
+// Password is the page for changing the password.
+type Password struct {
+	ui     *ui.UI
+	people *library.People
+}
+
+func (h *Password) newPage(w http.ResponseWriter, r *http.Request) *ui.Page {
+	t := ui.BrowserOf(r).Texts
+	p := newAccountPage(h.ui, w, r, menuSettings, t.Text("settings.change"))
+	p.Form = &ui.Form{Fields: []*ui.Field{
+		ui.CurrentPassword("current-password", t.Text("settings.current")),
+		ui.NewPassword("new-password", t.Text("settings.new"), t.Text("create.password_hint")),
+	}}
+	return p
+}
+
+// Show shows the form.
+func (h *Password) Show(w http.ResponseWriter, r *http.Request, _ *library.SignedIn) error {
+	return h.ui.Render(w, http.StatusOK, "password", h.newPage(w, r))
+}
+
+// Post changes the password. That signs out every other browser.
+func (h *Password) Post(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
+	p := h.newPage(w, r)
+	t, currentField, newField := p.Texts, p.Form.Get("current-password"), p.Form.Get("new-password")
+	err := h.people.ChangePassword(r.Context(), in, r.PostForm.Get(currentField.Name), r.PostForm.Get(newField.Name))
+	var badPassword *library.PasswordError
+	switch wait := ui.WaitErrorOf(err); {
+	case err == nil:
+		h.ui.SetFlash(w, "settings.changed", "")
+		return ui.SeeOther(w, r, "/settings")
+	case wait != nil:
+		currentField.Error = t.WaitError(wait)
+		return h.ui.RenderWait(w, "password", p, wait)
+	case errors.Is(err, library.ErrWrongPassword):
+		currentField.Error = t.Spans("settings.error.current")
+	case errors.Is(err, library.ErrSamePassword):
+		newField.Error = t.Spans("settings.error.same")
+	case errors.As(err, &badPassword):
+		newField.Error = t.PasswordError(badPassword)
+	default:
+		return err
+	}
+	return h.ui.RenderInvalid(w, "password", p)
+}

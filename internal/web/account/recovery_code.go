@@ -1,0 +1,45 @@
+package account
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/web/ui"
+)
+
+// RecoveryCode is the page for making a new recovery code.
+type RecoveryCode struct {
+	ui     *ui.UI
+	people *library.People
+}
+
+func (h *RecoveryCode) newPage(w http.ResponseWriter, r *http.Request) *ui.Page {
+	t := ui.BrowserOf(r).Texts
+	p := newAccountPage(h.ui, w, r, menuSettings, t.Text("settings.code_new"))
+	p.Form = &ui.Form{Fields: []*ui.Field{ui.CurrentPassword("password", t.Text("settings.current"))}}
+	return p
+}
+
+// Show shows the form.
+func (h *RecoveryCode) Show(w http.ResponseWriter, r *http.Request, _ *library.SignedIn) error {
+	return h.ui.Render(w, http.StatusOK, "new-recovery-code", h.newPage(w, r))
+}
+
+// Post makes a new recovery code. The next page shows it, until the person has saved it.
+func (h *RecoveryCode) Post(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
+	p := h.newPage(w, r)
+	passwordField := p.Form.Get("password")
+	err := h.people.NewCode(r.Context(), in, r.PostForm.Get(passwordField.Name))
+	switch wait := ui.WaitErrorOf(err); {
+	case err == nil:
+		return ui.SeeOther(w, r, "/recovery-code?to=/settings")
+	case wait != nil:
+		passwordField.Error = p.Texts.WaitError(wait)
+		return h.ui.RenderWait(w, "new-recovery-code", p, wait)
+	case errors.Is(err, library.ErrWrongPassword):
+		passwordField.Error = p.Texts.Spans("settings.error.current")
+		return h.ui.RenderInvalid(w, "new-recovery-code", p)
+	}
+	return err
+}

@@ -1,0 +1,93 @@
+package onboarding
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
+)
+
+// authorizeQuery is what an application asks for in the address of a request, besides the code. Carrel cannot collect
+// data from services yet, so parameters about that only have to be well formed.
+type authorizeQuery struct {
+	// push reports that the application wants to send to a provider, and not to collect from a service.
+	push bool
+	// service is the source that the application or the person has chosen; zero if none is.
+	service int
+	// scope narrows the sources that can be chosen.
+	scope sourcesScope
+	// accountRef is the handle of the account to connect again.
+	accountRef string
+}
+
+// connectionQuery is what the address asks to connect.
+func (q authorizeQuery) connectionQuery() delivery.ConnectionQuery {
+	return delivery.ConnectionQuery{Push: q.push, Source: q.service, AccountReference: q.accountRef}
+}
+
+// sourcesScope is what an application has to send, and to which kind of organisation. An empty field allows all.
+type sourcesScope struct {
+	DataTypes        []string
+	OrganizationType string
+}
+
+// maxSampleName bounds the name of a sample data set, in bytes.
+const maxSampleName = 200
+
+// parseAuthorizeQuery refuses an address that no client makes: a person should not answer a question that was garbled
+// on the way.
+func parseAuthorizeQuery(q url.Values) (authorizeQuery, error) {
+	check := func(name string, valid func(string) bool) error {
+		for _, value := range q[name] {
+			if len(q[name]) > 1 || !valid(value) {
+				return fmt.Errorf("parameter %s is malformed", name) // without its value, which may be secret
+			}
+		}
+		return nil
+	}
+	isBool := func(s string) bool { return s == "true" || s == "false" }
+	err := errors.Join(
+		check("sourceType", func(s string) bool { return s == "pull" || s == "push" }),
+		check("service", func(s string) bool { n, err := strconv.Atoi(s); return err == nil && n > 0 }),
+		check("sampleDataSet", func(s string) bool {
+			return s != "" && len(s) <= maxSampleName && utf8.ValidString(s)
+		}),
+		check("sampleDataAutoOnboard", isBool),
+		check("includeSampleDataOnlySources", isBool),
+		check("triggerQuery", isBool),
+		check("storageRef", wire.ValidName),
+		check("accountRef", wire.ValidName),
+		check("sourcesScope", func(s string) bool { _, ok := parseSourcesScope(s); return ok }),
+	)
+	parsed := authorizeQuery{push: q.Get("sourceType") == "push", accountRef: q.Get("accountRef")}
+	parsed.service, _ = strconv.Atoi(q.Get("service"))
+	parsed.scope, _ = parseSourcesScope(q.Get("sourcesScope"))
+	return parsed, err
+}
+
+// parseSourcesScope reads the JSON of a scope of sources. Some clients percent-encode it twice.
+func parseSourcesScope(s string) (_ sourcesScope, ok bool) {
+	if decoded, err := url.PathUnescape(s); err == nil {
+		s = decoded
+	}
+	var scope struct {
+		DataType         []string `json:"dataType"`
+		OrganizationType *string  `json:"organizationType"`
+	}
+	if !strings.HasPrefix(strings.TrimSpace(s), "{") || json.Unmarshal([]byte(s), &scope) != nil ||
+		slices.Contains(scope.DataType, "") {
+		return sourcesScope{}, false
+	}
+	parsed := sourcesScope{DataTypes: scope.DataType}
+	if scope.OrganizationType != nil {
+		parsed.OrganizationType = *scope.OrganizationType
+	}
+	return parsed, true
+}

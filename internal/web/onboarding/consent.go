@@ -1,0 +1,246 @@
+package onboarding
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/web/ui"
+)
+
+// consent asks whether the person allows what the contract says.
+type consent struct {
+	ui          *ui.UI
+	consents    *library.Consents
+	connections *delivery.Connections
+	catalogue   *catalogue.Catalogue
+	app         *appReturn
+}
+
+// consentPage is the data of the page.
+type consentPage struct {
+	*ui.Page
+	App, About string
+	// Purpose is in the application's own words.
+	Purpose string
+	// May and MayNot list what the contract allows and what not; Notes is what else to know.
+	May, MayNot, Notes []string
+	Until              time.Time
+	// Earlier is when an earlier consent expired; nil if the person has not consented before.
+	Earlier *time.Time
+	// IsRenewal reports that the question is whether to go on.
+	IsRenewal            bool
+	TermsURL, PrivacyURL string // empty if there are none
+	Email                string
+	// Account is the one that was connected for the request; empty if there is none.
+	Account wire.AccountID
+}
+
+// Show asks for consent, whether or not the person has just signed in.
+func (c *consent) Show(
+	w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow, connected *delivery.Connection,
+) error {
+	t, request := ui.BrowserOf(r).Texts, f.request
+	app, contract := f.appName(), request.Client.Contract
+	p := &consentPage{
+		App:        app,
+		About:      ui.CleanText(request.Client.Application.About),
+		Purpose:    ui.CleanText(contract.Purpose),
+		Until:      request.GrantUntil,
+		IsRenewal:  request.Kind == library.UserReauthRequest,
+		TermsURL:   termsURL(contract.Terms, f.stepURL(stepTerms)),
+		PrivacyURL: termsURL(contract.Privacy, f.stepURL(stepPrivacy)),
+		Email:      in.Library.Email,
+	}
+	provider := ""
+	if connected != nil {
+		provider, p.Account = ui.CleanText(connected.Source.Name), connected.ID
+	}
+	var err error
+	if p.May, p.MayNot, err = c.permissions(r, in, f, connected); err != nil {
+		return err
+	}
+	if p.Notes, err = c.notes(r, in, f, provider); err != nil {
+		return err
+	}
+	if p.IsRenewal {
+		if p.Earlier, err = c.expiredAt(r, in, request); err != nil {
+			return err
+		}
+	}
+	p.Page = c.ui.NewPage(r, c.title(t, f, provider))
+	if provider != "" {
+		p.Flash, p.Connected = t.Text("provider.ok", "provider", provider), true
+	}
+	f.decorateQuestion(w, p.Page)
+	return c.ui.Render(w, http.StatusOK, "consent", p)
+}
+
+// title is the question.
+func (c *consent) title(t *ui.Texts, f *flow, provider string) string {
+	app := f.appName()
+	switch {
+	case f.request.Kind == library.UserReauthRequest:
+		return t.Text("reauth.h1", "app", app)
+	case f.request.Client.Contract.Access == library.Read:
+		return t.Text("consent.h1.read", "app", app)
+	case provider != "":
+		return t.Text("consent.h1.push", "app", app, "provider", provider)
+	}
+	return t.Text("consent.h1.write", "app", app)
+}
+
+// permissions are what a yes would allow, and what not.
+func (c *consent) permissions(
+	r *http.Request, in *library.SignedIn, f *flow, connected *delivery.Connection,
+) (may, mayNot []string, err error) {
+	t := ui.BrowserOf(r).Texts
+	may, mayNot = t.Permissions(f.request.Client.Contract)
+	if connected != nil {
+		provider, what := ui.CleanText(connected.Source.Name), c.sentData(f, connected).In(t)
+		// The contract still allows to write, so both are said.
+		may = []string{
+			t.Text("consent.may.push", "what", what, "provider", provider),
+			t.Text("consent.may.write"),
+		}
+		mayNot = []string{
+			t.Text("consent.not.library"),
+			t.Text("consent.not.back", "provider", provider),
+			t.Text("consent.not.identity"),
+		}
+	}
+	mayAlso, err := c.otherProviders(r, in, f.request, connected)
+	return append(may, mayAlso...), mayNot, err
+}
+
+// notes are what else the person should know.
+func (c *consent) notes(r *http.Request, in *library.SignedIn, f *flow, provider string) ([]string, error) {
+	t, app, client := ui.BrowserOf(r).Texts, f.appName(), f.request.Client
+	var notes []string
+	if client.Contract.Access == library.Read {
+		notes = append(notes, t.Text("consent.note.copy", "app", app))
+	}
+	if provider != "" {
+		notes = append(notes, t.Text("consent.note.provider", "provider", provider))
+	}
+	granted, err := c.otherContracts(r, in, f.request)
+	if err != nil {
+		return nil, err
+	}
+	if len(granted) > 0 {
+		var summaries []string
+		for _, contract := range granted {
+			summaries = append(summaries, t.PermissionSummary(contract))
+		}
+		notes = append(notes, t.Text("consent.note.also", "app", app, "list", strings.Join(summaries, ", ")))
+	}
+	if !client.Application.Checked {
+		notes = append(notes, t.Text("consent.note.unchecked", "operator", c.ui.Operator))
+	}
+	return notes, nil
+}
+
+// expiredAt is when the earlier consent expired; nil if it has not, or if there is none.
+func (c *consent) expiredAt(
+	r *http.Request, in *library.SignedIn, request *library.PendingRequest,
+) (*time.Time, error) {
+	grant, err := c.consents.LatestGrant(r.Context(), in, request)
+	if err != nil || grant == nil || !grant.RevokedAt.IsZero() || c.ui.Now().Before(grant.ExpiresAt) {
+		return nil, err
+	}
+	return &grant.ExpiresAt, nil
+}
+
+// otherContracts are the contracts of the same application that the person has allowed already.
+func (c *consent) otherContracts(
+	r *http.Request, in *library.SignedIn, request *library.PendingRequest,
+) ([]library.Contract, error) {
+	grants, err := c.consents.ListGrants(r.Context(), in)
+	if err != nil {
+		return nil, err
+	}
+	var contracts []library.Contract
+	for _, g := range grants {
+		if g.Grant.Application == request.Client.Application.ID && g.Grant.Contract != request.Client.Contract.ID &&
+			g.Grant.Active(c.ui.Now()) {
+			contracts = append(contracts, g.Client.Contract)
+		}
+	}
+	return contracts, nil
+}
+
+// sentData is what the application wants to send to the connected provider: those of its data types that the provider
+// takes.
+func (c *consent) sentData(f *flow, connected *delivery.Connection) ui.DataTypes {
+	types := f.query.scope.DataTypes
+	source, err := c.catalogue.Get(connected.Source.ID)
+	if err == nil && len(source.DataTypes) > 0 {
+		taken := slices.DeleteFunc(slices.Clone(source.DataTypes), func(dataType string) bool {
+			return len(types) > 0 && !slices.Contains(types, dataType)
+		})
+		if len(taken) > 0 {
+			types = taken
+		}
+	}
+	return ui.NewDataTypes(types)
+}
+
+// otherProviders are the providers that the application may send to as well, since the person connected them before.
+func (c *consent) otherProviders(
+	r *http.Request, in *library.SignedIn, request *library.PendingRequest, connected *delivery.Connection,
+) ([]string, error) {
+	if request.Client.Contract.Access != library.Write {
+		return nil, nil
+	}
+	connections, err := connectionsOf(r, c.connections, in, request)
+	if err != nil {
+		return nil, err
+	}
+	t := ui.BrowserOf(r).Texts
+	var may []string
+	for _, other := range connections {
+		if connected == nil || other.ID != connected.ID {
+			may = append(may, t.Text("consent.may.push",
+				"what", ui.NewDataTypes(nil).In(t), "provider", ui.CleanText(other.Source.Name)))
+		}
+	}
+	return may, nil
+}
+
+// Post takes the answer. Only the values "allow" and "deny" are answers.
+func (c *consent) Post(w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow) error {
+	if !f.asksConsent() {
+		return ui.BadForm("answer to a request that asks for no consent")
+	}
+	step, err := connectionStep(r, c.connections, in, f)
+	if err != nil {
+		return err
+	}
+	if step.Required {
+		return ui.SeeOther(w, r, f.url()) // the person has not been asked yet
+	}
+	var callback string
+	o := outcomeDenied
+	switch r.PostForm.Get("answer") {
+	case "allow":
+		o = outcomeAllowed
+		callback, err = c.consents.Allow(r.Context(), in, f.request, wire.AccountID(r.PostForm.Get("account")))
+		if errors.Is(err, library.ErrConnectionChanged) {
+			return ui.SeeOther(w, r, f.url()) // another tab has connected another account: ask again
+		}
+	case "deny":
+		callback, err = c.consents.Deny(r.Context(), f.request, in, library.CallbackUserCancel)
+	default:
+		return ui.BadForm("answer is neither yes nor no")
+	}
+	if err != nil {
+		return answerError(err, in, f)
+	}
+	return c.app.redirect(w, r, f.request, callback, o)
+}

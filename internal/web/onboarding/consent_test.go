@@ -1,0 +1,150 @@
+package onboarding_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/web/webtest"
+)
+
+func TestAllow(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	clinic := w.Register("Demo Clinic")
+	p := w.NewBrowser().CreateLibrary(clinic.AuthorizeURL(webtest.WebCallback), webtest.Anna)
+	if got, want := p.Title(), "May Demo Clinic add files to your library?"; got != want {
+		t.Fatalf("title %q, want %q", got, want)
+	}
+	if got := p.TextOf("consent-application"); got != "Demo Clinic" {
+		t.Errorf("application %q", got)
+	}
+	callback := p.Click("allow").Callback()
+	q := callback.Query()
+	if callback.Host != "clinic.example" || q.Get("from") != "carrel" || q.Get("success") != "true" ||
+		q.Get("state") != "the state" || q.Get("code") == "" || q.Get("accountReference") == "" {
+		t.Errorf("callback %s", callback)
+	}
+	if clinic.Exchange(callback) == "" {
+		t.Error("no access token")
+	}
+}
+
+func TestDeny(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	b := w.NewBrowser()
+	request := w.Register("Demo Clinic").AuthorizeURL(webtest.WebCallback)
+	q := b.CreateLibrary(request, webtest.Anna).Click("deny").Callback().Query()
+	if q.Get("success") != "false" || q.Get("errorCode") != "USER_CANCEL" || q.Get("state") != "the state" {
+		t.Errorf("callback %v", q)
+	}
+	p := b.Get(request)
+	if p.Status != http.StatusGone || p.Title() != "You have already answered" {
+		t.Errorf("answered request: %d %q", p.Status, p.Title())
+	}
+	if !p.Has("return") {
+		t.Error("no link back")
+	}
+}
+
+// To deny leaves no account that no application may use.
+func TestDenyAfterConnecting(t *testing.T) {
+	t.Parallel()
+	w, clinic := newProviders(t)
+	b, p := atChoice(w, clinic)
+	if q := p.Connect(webtest.Lucas).Click("deny").Callback().Query(); q.Get("errorCode") != "USER_CANCEL" {
+		t.Errorf("callback %v", q)
+	}
+	if p = b.Get("/accounts"); !strings.Contains(p.TextOf("accounts"), "Nothing is connected yet.") {
+		t.Errorf("accounts: %s", p.Text())
+	}
+	p = b.Get(clinic.AuthorizeURL(webtest.WebCallback))
+	if p.Title() != "Choose your care provider" || strings.Contains(p.Text(), "Used before") {
+		t.Errorf("next time: %s", p.Text())
+	}
+}
+
+// An answer counts only for the question that was shown.
+func TestAnswerBeforeConnecting(t *testing.T) {
+	t.Parallel()
+	w, clinic := newProviders(t)
+	_, p := atChoice(w, clinic)
+	action, fields := p.Form(webtest.SourceID(webtest.Lucas))
+	fields.Set("step", "answer")
+	fields.Set("answer", "allow")
+	if p = p.Submit(action, fields); p.Title() != "Choose your care provider" {
+		t.Errorf("answered: %d %s", p.Status, p.Text())
+	}
+	fields.Set("step", "depart")
+	if p = p.Submit(action, fields); p.Title() != "Choose your care provider" {
+		t.Errorf("left for nowhere: %d %s", p.Status, p.Text())
+	}
+}
+
+// If another tab has connected another account meanwhile, a yes does not count: the person is asked again.
+func TestAllowAfterAnotherTabConnected(t *testing.T) {
+	t.Parallel()
+	w, clinic := newProviders(t)
+	b, p := atChoice(w, clinic)
+	request := p.URL.RequestURI()
+	shown := p.Connect(webtest.Lucas)
+	action, fields := shown.Form("allow")
+	fields.Set("account", "another")
+	if p = shown.Submit(action, fields); !p.Has("allow") {
+		t.Fatalf("with another account: %d %s", p.Status, p.Text())
+	}
+	fields.Del("account")
+	if p = shown.Submit(action, fields); !p.Has("allow") {
+		t.Fatalf("with no account: %d %s", p.Status, p.Text())
+	}
+	if q := b.Get(request).Click("allow").Callback().Query(); q.Get("success") != "true" {
+		t.Errorf("asked again: %v", q)
+	}
+}
+
+func TestRenewal(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	clinic := w.Register("Demo Clinic", webtest.GrantFor(24*time.Hour))
+	b, token := w.Allows(webtest.Anna, clinic)
+	w.Advance(25 * time.Hour)
+	p := b.SignIn(clinic.ReauthURL(webtest.WebCallback, token), webtest.Anna)
+	if got, want := p.Title(), "May Demo Clinic go on using your library?"; got != want {
+		t.Fatalf("title %q, want %q", got, want)
+	}
+	if !strings.Contains(p.Text(), "You allowed it until 25 November 2026 .") &&
+		!strings.Contains(p.Text(), "You allowed it until 25 November 2026.") {
+		t.Errorf("no end of the earlier consent: %s", p.Text())
+	}
+	if q := p.Click("allow").Callback().Query(); q.Get("success") != "true" || q.Get("code") == "" {
+		t.Errorf("callback %v", q)
+	}
+}
+
+// An application on a phone is reached by a page with a link.
+func TestPhoneCallback(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	clinic := w.Register("Demo Clinic")
+	for answer, want := range map[string]string{"allow": "allowed", "deny": "denied"} {
+		t.Run(answer, func(t *testing.T) {
+			b := w.NewBrowser()
+			p := b.CreateLibrary(clinic.AuthorizeURL(webtest.PhoneCallback), answer+"@example.org")
+			csp := p.Header.Get("Content-Security-Policy")
+			if !strings.Contains(csp, "form-action 'self' clinic-app:;") {
+				t.Errorf("policy %s", csp)
+			}
+			p = p.Click(answer)
+			if got := p.Attr("done-state", "data-state"); got != want {
+				t.Errorf("state %q, want %q", got, want)
+			}
+			back := p.Attr("return", "href")
+			if !strings.HasPrefix(back, "clinic-app://callback?") ||
+				!strings.Contains(p.Body, `content="0; url=clinic-app://callback?`) {
+				t.Errorf("link back %q", back)
+			}
+		})
+	}
+}

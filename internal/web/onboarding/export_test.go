@@ -1,0 +1,4 @@
+package onboarding
+
+// OrganizationKeys are the texts for the kinds of organisation.
+var OrganizationKeys = organizationKeys

@@ -1,0 +1,138 @@
+package onboarding
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/web/ui"
+)
+
+// flow is an application's request on its way through the pages.
+type flow struct {
+	request *library.PendingRequest
+	// query is what the application has written into the address.
+	query authorizeQuery
+	// address is the request's, without a step.
+	address *url.URL
+}
+
+// The steps that an address can name. The page otherwise follows from how far the person is.
+const (
+	stepTerms   = "terms"
+	stepPrivacy = "privacy"
+	// How connecting a provider ended.
+	stepUnavailable = "gone"
+	stepRefused     = "refused"
+	stepFailed      = "failed"
+	stepPending     = "pending"
+)
+
+// The steps of forms, besides those for signing in.
+const (
+	formCodeSaved      = "saved"
+	formUndoDeletion   = "reopen"
+	formAnswer         = "answer"
+	formSignOut        = "sign-out"
+	formCancel         = "stop"
+	formChooseProvider = "choose"
+	formGoToProvider   = "depart"
+)
+
+// requestErrors are the error pages for requests that can no longer be answered.
+var requestErrors = map[library.RequestProblem]ui.ErrorPage{
+	library.RequestExpired:     ui.PageLinkExpired,
+	library.RequestAnswered:    ui.PageLinkUsed,
+	library.RequestClientEnded: ui.PageContractEnded,
+}
+
+// openFlow finds the request that an address names by its code. If the request cannot be answered, or the address is
+// malformed, the error page leads back to the application.
+func openFlow(r *http.Request, consents *library.Consents, kind library.RequestKind) (*flow, error) {
+	query := r.URL.Query()
+	if len(query["code"]) != 1 {
+		return nil, ui.PageLinkUnknown.Wrap(errors.New("address has no code, or several"))
+	}
+	request, err := consents.FindRequest(r.Context(), kind, query.Get("code"))
+	var ended *library.RequestError
+	switch {
+	case errors.Is(err, library.ErrNotFound):
+		return nil, ui.PageLinkUnknown.Wrap(err)
+	case errors.As(err, &ended):
+		return nil, requestErrors[ended.Problem].Wrap(err).For(ended.Request)
+	case err != nil:
+		return nil, err
+	}
+	parsed, err := parseAuthorizeQuery(query)
+	if err != nil {
+		return nil, ui.PageBadRequest.Wrap(err).For(request)
+	}
+	for _, name := range []string{"step", "q", "page"} { // of one page, and not of the request
+		query.Del(name)
+	}
+	return &flow{request: request, query: parsed, address: &url.URL{Path: r.URL.Path, RawQuery: query.Encode()}}, nil
+}
+
+// url is the address of the request, without a step.
+func (f *flow) url() string { return f.address.RequestURI() }
+
+// stepURL is the address of a step.
+func (f *flow) stepURL(step string) string {
+	query := f.address.Query()
+	query.Set("step", step)
+	return f.address.Path + "?" + query.Encode()
+}
+
+// queryWithoutProvider is the query of the address, without a provider that has been chosen.
+func (f *flow) queryWithoutProvider() url.Values {
+	query := f.address.Query()
+	query.Del("service")
+	return query
+}
+
+// chooseURL is the address of the page for choosing a provider.
+func (f *flow) chooseURL() string { return f.address.Path + "?" + f.queryWithoutProvider().Encode() }
+
+// chosenURL is the address of the request with the chosen provider.
+func (f *flow) chosenURL(source int) string {
+	query := f.queryWithoutProvider()
+	query.Set("service", strconv.Itoa(source))
+	return f.address.Path + "?" + query.Encode()
+}
+
+// appName is the name of the application.
+func (f *flow) appName() string { return ui.ApplicationName(f.request) }
+
+// asksConsent reports whether the request asks for consent, and not only for an account.
+func (f *flow) asksConsent() bool {
+	return f.request.Kind == library.AuthorizeRequest || f.request.Kind == library.UserReauthRequest
+}
+
+// decorate shows on a page which application asks, and lets the person go back to it.
+func (f *flow) decorate(w http.ResponseWriter, p *ui.Page) {
+	p.Requester, p.CanCancel = ui.NewRequester(f.request), true
+	p.SignOutURL = f.url()
+	ui.AllowCallback(w, f.request)
+}
+
+// decorateQuestion shows on a page that it is a question of the application. Its buttons lead back.
+func (f *flow) decorateQuestion(w http.ResponseWriter, p *ui.Page) {
+	p.Requester = ui.NewRequester(f.request)
+	p.Requester.Asks = true
+	p.SignOutURL = f.url()
+	ui.AllowCallback(w, f.request)
+}
+
+// withStep adds a step to the address of a request.
+func withStep(address, step string) string {
+	u, err := url.Parse(address)
+	if err != nil || step == "" {
+		return address
+	}
+	query := u.Query()
+	query.Set("step", step)
+	u.RawQuery = query.Encode()
+	return u.RequestURI()
+}

@@ -1,0 +1,132 @@
+package onboarding_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/web/webtest"
+)
+
+const onboardPath = "/apps/saas/onboard?sourceType=push"
+
+// An onboard request connects a further provider and asks for no consent.
+func TestOnboard(t *testing.T) {
+	t.Parallel()
+	w, clinic := newProviders(t)
+	b, token := w.Connects(webtest.Anna, clinic, webtest.Lucas)
+
+	t.Run("another provider", func(t *testing.T) {
+		p := b.Get(clinic.OnboardURL(onboardPath, token))
+		if got := p.TextOf("services-before"); !strings.Contains(got, "Sint Lucas Hospital") ||
+			strings.Contains(p.TextOf("services"), "Sint Lucas") {
+			t.Errorf("used before: %s", p.Text())
+		}
+		q := p.Connect(webtest.Linde).Callback().Query()
+		if q.Get("success") != "true" || q.Get("state") != "the state" || q.Has("code") {
+			t.Errorf("callback: %v", q)
+		}
+		if accounts := clinic.Connections(token); len(accounts) != 2 {
+			t.Errorf("accounts %+v", accounts)
+		}
+	})
+	t.Run("in a browser that says where it comes from", func(t *testing.T) {
+		// The provider has sent the browser, and its form-action does not allow redirects to the application.
+		b.Header.Set("Sec-Fetch-Site", "cross-site")
+		p := b.Get(clinic.OnboardURL(onboardPath, token))
+		b.Header.Del("Sec-Fetch-Site")
+		p = p.Click(webtest.SourceID(webtest.Oosterwal)).Click("provider-go").Follow().Click("sim-approve")
+		b.Header.Set("Sec-Fetch-Site", "cross-site")
+		p = p.Follow()
+		b.Header.Del("Sec-Fetch-Site")
+		back := p.Attr("return", "href")
+		if p.Status != http.StatusOK || !strings.Contains(back, "success=true") ||
+			p.Title() != "Oosterwal is connected." {
+			t.Errorf("%d %s, back by %q", p.Status, p.Text(), back)
+		}
+	})
+	t.Run("disconnected by the application", func(t *testing.T) {
+		clinic.Disconnect(token, clinic.ConnectionTo(token, webtest.Oosterwal.ID))
+		if accounts := clinic.Connections(token); len(accounts) != 2 {
+			t.Errorf("accounts %+v", accounts)
+		}
+	})
+	t.Run("cancel", func(t *testing.T) {
+		p := b.Get(clinic.OnboardURL(onboardPath, token))
+		if q := p.Click("cancel").Callback().Query(); q.Get("errorCode") != "USER_CANCEL" {
+			t.Errorf("callback: %v", q)
+		}
+	})
+	t.Run("to collect", func(t *testing.T) {
+		p := b.Get(clinic.OnboardURL("/apps/saas/onboard?sourceType=pull", token))
+		if q := p.Callback().Query(); q.Get("errorCode") != "ONBOARD_ERROR" {
+			t.Errorf("callback: %v", q)
+		}
+	})
+	t.Run("a consent without a provider", func(t *testing.T) {
+		// It lets the application send to the connected providers all the same.
+		p := b.Get("/apps/saas/authorize?code=" + clinic.Authorize(webtest.WebCallback))
+		if got := p.TextOf("consent-scope"); !strings.Contains(got, "Send data to Sint Lucas Hospital in your name.") {
+			t.Errorf("consent: %s", got)
+		}
+	})
+}
+
+func TestOnboardWithoutProviders(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	clinic := w.Register("Demo Clinic")
+	b, token := w.Allows(webtest.Anna, clinic)
+	q := b.Get(clinic.OnboardURL("/apps/saas/onboard?sourceType=push&service=12", token)).Callback().Query()
+	if q.Get("success") != "false" || q.Get("errorCode") != "ONBOARD_ERROR" {
+		t.Errorf("callback: %v", q)
+	}
+}
+
+// A reauthorize request connects an account again.
+func TestReauthorize(t *testing.T) {
+	t.Parallel()
+	w, clinic := newProviders(t)
+	b, token := w.Connects(webtest.Anna, clinic, webtest.Lucas)
+	account := clinic.ConnectionTo(token, webtest.Lucas.ID)
+	path := "/apps/saas/reauthorize?accountRef=" + clinic.Reference(token, account)
+	p := b.Get(clinic.OnboardURL(path, token))
+	if p.Title() != "Connect Sint Lucas Hospital again" || p.Has("provider-other") {
+		t.Fatalf("page: %s", p.Text())
+	}
+	p = p.DenyAtProvider()
+	if p.Attr("provider-result", "data-state") != "refused" {
+		t.Fatalf("refused: %s", p.Text())
+	}
+	p = p.Click("provider-again").Follow().Click("sim-approve").Follow()
+	if q := p.Callback().Query(); q.Get("success") != "true" {
+		t.Errorf("callback: %v", q)
+	}
+	accounts := clinic.Connections(token)
+	if len(accounts) != 1 || !slices.ContainsFunc(accounts, func(a wire.Account) bool { return a.ID == account }) {
+		t.Errorf("accounts afterwards %+v", accounts)
+	}
+	bob := w.NewPerson(webtest.Bob)
+	if p = bob.Get(clinic.OnboardURL(path, token)); p.Title() != "This link belongs to another library" {
+		t.Errorf("Bob sees %q", p.Title())
+	}
+}
+
+func TestReauthorizeWithoutProvider(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	clinic := w.Register("Demo Clinic")
+	b, token := w.Allows(webtest.Anna, clinic)
+	p := b.Get(clinic.OnboardURL("/apps/saas/reauthorize?accountRef=unknown", token))
+	if p.Status != http.StatusForbidden || p.Title() != "This account is not in your library" {
+		t.Errorf("unknown account: %d %q", p.Status, p.Title())
+	}
+	// The account that stands for the person needs nothing.
+	ref := clinic.Reference(token, clinic.UserAccount(token))
+	q := b.Get(clinic.OnboardURL("/apps/saas/reauthorize?accountRef="+ref, token)).Callback().Query()
+	if q.Get("success") != "true" || q.Get("state") != "the state" {
+		t.Errorf("callback: %v", q)
+	}
+}

@@ -1,0 +1,252 @@
+package onboarding
+
+import (
+	"embed"
+	"errors"
+	"net/http"
+
+	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/web/signin"
+	"github.com/carrelhq/carrel/internal/web/ui"
+)
+
+// Templates are the templates of the package's pages.
+//
+//go:embed templates/*.html
+var Templates embed.FS
+
+// Pages are the pages of an application's request.
+type Pages struct {
+	consents    *library.Consents
+	connections *delivery.Connections
+	signin      *signin.Pages
+
+	connect *connect
+	consent *consent
+	revoke  *revoke
+	terms   *terms
+	app     *appReturn
+
+	// ProviderRedirect has the address to which browsers come back from providers.
+	ProviderRedirect *ProviderRedirect
+}
+
+// Services are the parts of the domain that the pages use.
+type Services struct {
+	Consents    *library.Consents
+	Connections *delivery.Connections
+	Catalogue   *catalogue.Catalogue
+}
+
+// New returns the pages of an application's request.
+func New(u *ui.UI, people *signin.Pages, s Services) *Pages {
+	app := &appReturn{ui: u, consents: s.Consents}
+	redirect := &ProviderRedirect{ui: u, logins: people.Logins, connections: s.Connections}
+	choose := &chooseProvider{ui: u, connections: s.Connections, catalogue: s.Catalogue}
+	return &Pages{
+		consents: s.Consents, connections: s.Connections, signin: people,
+		connect: &connect{choose: choose, redirect: redirect},
+		consent: &consent{
+			ui: u, consents: s.Consents, connections: s.Connections, catalogue: s.Catalogue, app: app,
+		},
+		revoke:           &revoke{ui: u, connections: s.Connections, app: app},
+		terms:            &terms{ui: u},
+		app:              app,
+		ProviderRedirect: redirect,
+	}
+}
+
+// Show shows the page that a request is at.
+func (p *Pages) Show(kind library.RequestKind) ui.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		f, err := openFlow(r, p.consents, kind)
+		if err != nil {
+			return err
+		}
+		return ui.WithRequest(p.show(w, r, f), f.request)
+	}
+}
+
+func (p *Pages) show(w http.ResponseWriter, r *http.Request, f *flow) error {
+	if step := r.URL.Query().Get("step"); step == stepTerms || step == stepPrivacy {
+		return p.terms.Show(w, r, f, step)
+	}
+	in, err := p.signin.Logins.Get(r)
+	if err != nil {
+		return err
+	}
+	if in == nil {
+		return p.showSignedOut(w, r, f)
+	}
+	if f.request.IsForAnother(in) {
+		return wrongPerson(f.request, in, library.ErrWrongPerson)
+	}
+	if in.Library.Shut() {
+		return p.signin.PendingDeletion.Show(w, r, in, p.signinFlow(f))
+	}
+	code, pending, err := p.signin.RecoveryCode.Pending(r, in)
+	if err != nil {
+		return err
+	}
+	if pending {
+		return p.signin.RecoveryCode.Show(w, r, in, p.signinFlow(f), code)
+	}
+	if f.request.Kind == library.RevokeRequest {
+		return p.revoke.Show(w, r, in, f)
+	}
+	step, err := connectionStep(r, p.connections, in, f)
+	switch {
+	case err != nil:
+		return err
+	case step.Required:
+		return p.connect.Show(w, r, in, f, step)
+	case !f.asksConsent():
+		return p.complete(w, r, in, f, step.Connected)
+	}
+	return p.consent.Show(w, r, in, f, step.Connected)
+}
+
+// showSignedOut shows the page that a person has chosen for signing in, else the likely one.
+func (p *Pages) showSignedOut(w http.ResponseWriter, r *http.Request, f *flow) error {
+	inFlow := p.signinFlow(f)
+	switch signin.Step(r.URL.Query().Get("step")) {
+	case signin.StepSignIn:
+		return p.signin.SignIn.Show(w, r, inFlow)
+	case signin.StepCreate:
+		return p.signin.Create.Show(w, r, inFlow)
+	case signin.StepRecover:
+		return p.signin.Recover.Show(w, r, inFlow)
+	}
+	// A request that is for one library leaves nothing to create.
+	if ui.BrowserOf(r).Known || f.request.Library != "" {
+		return p.signin.SignIn.Show(w, r, inFlow)
+	}
+	return p.signin.Create.Show(w, r, inFlow)
+}
+
+// flowSteps are the pages of a request for a person who creates a library: create, recovery code, consent. To choose a
+// provider is one more.
+const flowSteps = 3
+
+// signinFlow is the flow as the pages for signing in need it.
+func (p *Pages) signinFlow(f *flow) signin.Flow {
+	steps := 0
+	if f.request.Kind != library.RevokeRequest {
+		steps = flowSteps
+		if asks, err := p.connections.AsksForProvider(f.request, f.query.connectionQuery()); asks || err != nil {
+			steps++
+		}
+	}
+	return signin.NewFlow(f.request, f.url(), steps, func(step signin.Step) string { return f.stepURL(string(step)) })
+}
+
+// Post takes the form of one of a request's pages.
+func (p *Pages) Post(kind library.RequestKind) ui.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		f, err := openFlow(r, p.consents, kind)
+		if err != nil {
+			return err
+		}
+		return ui.WithRequest(p.post(w, r, f), f.request)
+	}
+}
+
+func (p *Pages) post(w http.ResponseWriter, r *http.Request, f *flow) error {
+	step := r.PostForm.Get("step")
+	switch signin.Step(step) {
+	case signin.StepSignIn:
+		return p.signin.SignIn.Post(w, r, p.signinFlow(f))
+	case signin.StepCreate:
+		return p.signin.Create.Post(w, r, p.signinFlow(f))
+	case signin.StepRecover:
+		return p.signin.Recover.Post(w, r, p.signinFlow(f))
+	}
+	in, err := p.signin.Logins.Get(r)
+	if err != nil {
+		return err
+	}
+	switch {
+	case step == formCancel:
+		return p.app.cancel(w, r, in, f)
+	case in == nil:
+		return ui.SeeOther(w, r, f.url()) // the login has expired: sign in, and back to the same page
+	}
+	return p.postSignedIn(w, r, in, f)
+}
+
+// postSignedIn takes the forms that only a person who has signed in is shown.
+func (p *Pages) postSignedIn(w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow) error {
+	switch r.PostForm.Get("step") {
+	case formSignOut:
+		if err := p.signin.Logins.End(w, r); err != nil {
+			return err
+		}
+		return ui.SeeOther(w, r, f.stepURL(string(signin.StepSignIn)))
+	case formCodeSaved:
+		if err := p.signin.RecoveryCode.Save(r, in); err != nil {
+			return err
+		}
+	case formUndoDeletion:
+		if err := p.signin.PendingDeletion.Undo(r, in); err != nil {
+			return err
+		}
+	case formChooseProvider, formGoToProvider, formAnswer:
+		return p.postReady(w, r, in, f)
+	default:
+		return ui.BadForm("form of no step")
+	}
+	return ui.SeeOther(w, r, f.url())
+}
+
+// postReady takes the forms that a person is shown who has saved their recovery code.
+func (p *Pages) postReady(w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow) error {
+	_, pending, err := p.signin.RecoveryCode.Pending(r, in)
+	if err != nil {
+		return err
+	}
+	if pending || in.Library.Shut() {
+		return ui.SeeOther(w, r, f.url()) // that page comes first
+	}
+	step := r.PostForm.Get("step")
+	switch {
+	case f.request.Kind == library.RevokeRequest:
+		return p.revoke.Post(w, r, in, f)
+	case step == formChooseProvider:
+		return p.connect.choose.Post(w, r, f)
+	case step == formGoToProvider:
+		return p.ProviderRedirect.Post(w, r, in, f)
+	}
+	return p.consent.Post(w, r, in, f)
+}
+
+// complete answers a request that asks for no consent: what it asks to connect has been connected, or cannot be.
+func (p *Pages) complete(
+	w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow, connected *delivery.Connection,
+) error {
+	callback, err := p.connections.Complete(r.Context(), in, f.request, f.query.connectionQuery())
+	if err != nil {
+		return answerError(err, in, f)
+	}
+	if connected != nil && isFromElsewhere(r) {
+		return p.app.redirectFromProvider(w, r, f.request, connected, callback)
+	}
+	return p.app.redirect(w, r, f.request, callback, outcomeNone)
+}
+
+// answerError is the error page for an answer that the library has refused.
+func answerError(err error, in *library.SignedIn, f *flow) error {
+	switch {
+	case errors.Is(err, library.ErrUsed):
+		return ui.PageLinkUsed.Wrap(err).For(f.request)
+	case errors.Is(err, library.ErrWrongPerson):
+		return wrongPerson(f.request, in, err)
+	}
+	return ui.PageServerError.Wrap(err).For(f.request)
+}
+
+// wrongPerson is the error page for a request, or a return from a provider, of another person.
+func wrongPerson(request *library.PendingRequest, in *library.SignedIn, cause error) error {
+	return ui.PageWrongPerson.Wrap(cause).For(request).SignedInAs(in)
+}

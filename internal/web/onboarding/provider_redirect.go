@@ -1,0 +1,188 @@
+package onboarding
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/web/signin"
+	"github.com/carrelhq/carrel/internal/web/ui"
+)
+
+// ProviderReturnPath is where browsers come back to from providers, each below it at the id of its source.
+const ProviderReturnPath = "/providers/return"
+
+// ProviderRedirect sends browsers to providers and takes them back.
+type ProviderRedirect struct {
+	ui          *ui.UI
+	logins      *signin.Logins
+	connections *delivery.Connections
+}
+
+// providerRedirectPage is what a person sees before they go to a provider, and when they have come back without
+// success.
+type providerRedirectPage struct {
+	*ui.Page
+	App, Provider string
+	// State is how it ended, in the words of data-state; empty before it has begun.
+	State string
+	// Text says so.
+	Text string
+	// IsAgain reports that an account is to be connected again.
+	IsAgain bool
+	// OtherURL is where to choose another provider; empty if there is no choice.
+	OtherURL string
+}
+
+// providerResults are the texts of the page after connecting has not succeeded.
+var providerResults = map[string]struct{ title, text string }{
+	stepRefused: {"provider.refused_h1", "provider.refused"},
+	stepFailed:  {"provider.failed_h1", "provider.failed"},
+	stepPending: {"provider.pending_h1", "provider.pending"},
+}
+
+// Show shows the page in the given state.
+func (h *ProviderRedirect) Show(
+	w http.ResponseWriter, r *http.Request, f *flow, step delivery.ConnectionStep, state string,
+) error {
+	t := ui.BrowserOf(r).Texts
+	p := &providerRedirectPage{
+		App: f.appName(), Provider: ui.CleanText(step.Provider), State: state, IsAgain: isReconnect(step),
+	}
+	title := "provider.go_h1"
+	switch result, ended := providerResults[state]; {
+	case ended:
+		title, p.Text = result.title, t.Text(result.text)
+	case p.IsAgain:
+		title = "reauth.account_h1"
+	}
+	if !p.IsAgain {
+		p.OtherURL = f.chooseURL()
+	}
+	p.Page = h.ui.NewPage(r, t.Text(title, "provider", p.Provider))
+	p.URL = f.url()
+	f.decorate(w, p.Page)
+	if state == stepRefused || state == stepFailed {
+		p.ProviderResult = state
+	}
+	h.ui.AllowProviders(w, f.request)
+	return h.ui.Render(w, http.StatusOK, "provider-redirect", p)
+}
+
+// Post redirects the browser to the provider.
+func (h *ProviderRedirect) Post(w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow) error {
+	step, err := connectionStep(r, h.connections, in, f)
+	if err != nil {
+		return err
+	}
+	if !step.Required || !isChosen(step) {
+		return ui.SeeOther(w, r, f.url()) // nothing to connect, or not chosen yet
+	}
+	address, err := h.connections.StartAuthorization(r.Context(), in, f.request, step.Target, f.url())
+	switch {
+	case errors.Is(err, library.ErrWrongPerson):
+		return answerError(err, in, f)
+	case err != nil && r.Context().Err() != nil:
+		return err
+	case err != nil:
+		h.ui.Log.WarnContext(r.Context(), "cannot redirect to the provider",
+			"source", step.Target.Source, "account", step.Target.Account, "error", err)
+		if !isReconnect(step) && (errors.Is(err, library.ErrNotFound) || errors.Is(err, delivery.ErrProviderGone)) {
+			return ui.SeeOther(w, r, f.stepURL(stepUnavailable))
+		}
+		return ui.SeeOther(w, r, f.stepURL(stepFailed))
+	}
+	h.ui.Cookies.Set(w, ui.CookieAtProvider, atProviderValue(f.url()), atProviderLifetime)
+	return ui.SeeOther(w, r, address)
+}
+
+// HandleCallback takes a browser back from a provider. Where the browser goes on was stored before it left; nothing in
+// the address can change it.
+func (h *ProviderRedirect) HandleCallback(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	if len(query["state"]) != 1 || len(query["code"]) > 1 || len(query["error"]) > 1 {
+		return ui.PageLinkUnknown.Wrap(errors.New("return from a provider without a state, or with a parameter twice"))
+	}
+	source, err := strconv.Atoi(r.PathValue("source"))
+	if err != nil {
+		return ui.PageLinkUnknown.Wrap(errors.New("return from no provider"))
+	}
+	state := seal.SecretOf(query.Get("state"))
+	in, err := h.logins.Get(r)
+	if err != nil {
+		return err
+	}
+	if in == nil {
+		return h.resume(w, r, state, ui.PageLinkUnknown.Wrap(errors.New("nobody is signed in")))
+	}
+	result, err := h.connections.HandleCallback(r.Context(), in, delivery.CallbackParams{
+		Source: source, State: state, Code: seal.SecretOf(query.Get("code")), Error: query.Get("error"),
+	})
+	switch {
+	case errors.Is(err, library.ErrWrongPerson):
+		return h.resume(w, r, state, wrongPerson(nil, in, err))
+	case errors.Is(err, library.ErrNotFound):
+		return ui.PageLinkUnknown.Wrap(err)
+	case errors.Is(err, library.ErrUsed):
+		return ui.PageReturnedBefore.Wrap(err)
+	case err != nil:
+		return err
+	}
+	if result.Cause != nil {
+		h.ui.Log.WarnContext(r.Context(), "provider not connected",
+			"source", result.Source.ID, "end", result.Result, "error", result.Cause)
+	}
+	h.ui.Cookies.Clear(w, ui.CookieAtProvider)
+	return ui.SeeOther(w, r, withStep(result.Return, resultSteps[result.Result]))
+}
+
+// resultSteps are the steps that a request is at after connecting has not succeeded.
+var resultSteps = map[delivery.AuthorizationResult]string{
+	delivery.AuthorizationRefused:  stepRefused,
+	delivery.AuthorizationFailed:   stepFailed,
+	delivery.AuthorizationTimedOut: stepPending,
+}
+
+// resume leads a person whose login has changed since they left back to the request, if it was this browser that left.
+// Any other browser gets the error: the provider knows the state too, so it proves nothing.
+func (h *ProviderRedirect) resume(w http.ResponseWriter, r *http.Request, state seal.Secret, otherwise error) error {
+	address, err := h.connections.ReturnPage(r.Context(), state)
+	switch {
+	case errors.Is(err, library.ErrNotFound), err == nil && !h.isAtProvider(r, address):
+		return otherwise
+	case err != nil:
+		return err
+	}
+	return ui.SeeOther(w, r, withStep(address, stepPending))
+}
+
+// A browser that has gone to a provider keeps a cookie that names the request. So a person who comes back by the back
+// button learns that they are not finished, and a browser is recognised whose person has been signed out meanwhile.
+
+// atProviderLifetime is a little longer than a person may stay at a provider.
+const atProviderLifetime = 40 * time.Minute
+
+// atProviderValue identifies a request and its chosen provider. It does not depend on the language.
+func atProviderValue(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	query := u.Query()
+	text := "carrel left\x00" + u.Path + "\x00" + query.Get("code") + "\x00" + query.Get("service")
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:16])
+}
+
+// isAtProvider reports whether the browser has last gone to a provider for the request at that address.
+func (h *ProviderRedirect) isAtProvider(r *http.Request, address string) bool {
+	value := h.ui.Cookies.Get(r, ui.CookieAtProvider)
+	return value != "" && value == atProviderValue(address)
+}

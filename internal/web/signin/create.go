@@ -1,0 +1,74 @@
+package signin
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/web/ui"
+)
+
+// Create is the page for creating a library.
+type Create struct {
+	ui     *ui.UI
+	people *library.People
+	logins *Logins
+}
+
+func (c *Create) newPage(w http.ResponseWriter, r *http.Request, flow Flow, email string) *signedOutPage {
+	t := ui.BrowserOf(r).Texts
+	hint := t.Text("create.email_hint")
+	if app := flow.appName(); app != "" {
+		hint = t.Text("create.email_hint_app", "app", app)
+	}
+	form := &ui.Form{Fields: []*ui.Field{
+		ui.EmailField(t.Text("sign_in.email"), hint, email),
+		ui.NewPassword("password", t.Text("create.password"), t.Text("create.password_hint")),
+	}}
+	p := newSignedOutPage(c.ui, w, r, flow, "create.h1", StepCreate, form)
+	flow.count(p.Page, 1)
+	return p
+}
+
+// Show shows the form.
+func (c *Create) Show(w http.ResponseWriter, r *http.Request, flow Flow) error {
+	return c.ui.Render(w, http.StatusOK, "create", c.newPage(w, r, flow, ""))
+}
+
+// Post creates a library and signs in to it.
+func (c *Create) Post(w http.ResponseWriter, r *http.Request, flow Flow) error {
+	email, password := ui.FormText(r, "email"), r.PostForm.Get("password")
+	p := c.newPage(w, r, flow, email)
+	t, emailField, passwordField := p.Texts, p.Form.Get("email"), p.Form.Get("password")
+
+	emailField.Error = emailError(t, email)
+	passwordField.Error = t.ShortPasswordError(password)
+	if p.Form.HasErrors() {
+		return c.ui.RenderInvalid(w, "create", p)
+	}
+	person := library.NewPerson{Email: email, Password: password, Device: ui.DeviceOf(r)}
+	secret, err := c.people.Create(r.Context(), person)
+	var badPassword *library.PasswordError
+	switch wait := ui.WaitErrorOf(err); {
+	case wait != nil:
+		emailField.Error = t.WaitError(wait)
+		return c.ui.RenderWait(w, "create", p, wait)
+	case errors.As(err, &badPassword):
+		passwordField.Error = t.PasswordError(badPassword)
+	case errors.Is(err, library.ErrEmailShape):
+		emailField.Error = t.Spans("sign_in.error.email_shape")
+	case errors.Is(err, library.ErrEmailTaken):
+		emailField.Error = t.Spans("create.error.taken", "link", ui.Link(p.SignInURL(), ""))
+	case errors.Is(err, library.ErrClosed):
+		emailField.Error = t.Spans("create.error.closed", "operator", c.ui.Operator)
+	case err != nil:
+		return err
+	}
+	if p.Form.HasErrors() {
+		return c.ui.RenderInvalid(w, "create", p)
+	}
+	if err := c.logins.start(w, r, secret); err != nil {
+		return err
+	}
+	return ui.SeeOther(w, r, flow.NextURL)
+}

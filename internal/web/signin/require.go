@@ -1,0 +1,79 @@
+package signin
+
+import (
+	"net/http"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/web/ui"
+)
+
+// PersonHandler answers a request of a person who has signed in.
+type PersonHandler func(http.ResponseWriter, *http.Request, *library.SignedIn) error
+
+// flowHandler answers a request of a person who comes by themselves.
+type flowHandler func(http.ResponseWriter, *http.Request, Flow) error
+
+// RequireLogin serves a page only to a person who has signed in. Others sign in first and then come back.
+func (p *Pages) RequireLogin(h PersonHandler) ui.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		in, err := p.Logins.Get(r)
+		if err != nil {
+			return err
+		}
+		if in == nil {
+			return ui.SeeOther(w, r, withTarget("/sign-in", r.URL.RequestURI()))
+		}
+		return h(w, r, in)
+	}
+}
+
+// RequireReady serves a page only to a person who has signed in, whose library is not to be deleted, and who has saved
+// their recovery code.
+func (p *Pages) RequireReady(h PersonHandler) ui.Handler {
+	return p.RequireLogin(func(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
+		if in.Library.Shut() {
+			return ui.SeeOther(w, r, "/shut")
+		}
+		_, pending, err := p.RecoveryCode.Pending(r, in)
+		if err != nil {
+			return err
+		}
+		if pending {
+			return ui.SeeOther(w, r, withTarget("/recovery-code", r.URL.RequestURI()))
+		}
+		return h(w, r, in)
+	})
+}
+
+// RequireSignedOut shows one of the pages for signing in to a person who comes by themselves. A person who has signed
+// in already goes on.
+func (p *Pages) RequireSignedOut(h flowHandler) ui.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		flow := ownFlow(r)
+		if ui.IsRead(r) {
+			in, err := p.Logins.Get(r)
+			if err != nil {
+				return err
+			}
+			if in != nil {
+				return ui.SeeOther(w, r, flow.NextURL)
+			}
+		}
+		return h(w, r, flow)
+	}
+}
+
+// Start redirects from the home page: to the person's files, or to sign in, or to create a library where nobody has
+// signed in with the browser before.
+func (p *Pages) Start(w http.ResponseWriter, r *http.Request) error {
+	in, err := p.Logins.Get(r)
+	switch {
+	case err != nil:
+		return err
+	case in != nil:
+		return ui.SeeOther(w, r, "/files")
+	case ui.BrowserOf(r).Known:
+		return ui.SeeOther(w, r, "/sign-in")
+	}
+	return ui.SeeOther(w, r, "/create")
+}

@@ -1,0 +1,66 @@
+package signin
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/web/ui"
+)
+
+// SignIn is the page for signing in.
+type SignIn struct {
+	ui     *ui.UI
+	people *library.People
+	logins *Logins
+}
+
+func (s *SignIn) newPage(w http.ResponseWriter, r *http.Request, flow Flow, email string) *signedOutPage {
+	t := ui.BrowserOf(r).Texts
+	form := &ui.Form{Fields: []*ui.Field{
+		ui.EmailField(t.Text("sign_in.email"), "", email),
+		ui.CurrentPassword("password", t.Text("sign_in.password")),
+	}}
+	return newSignedOutPage(s.ui, w, r, flow, "sign_in.h1", StepSignIn, form)
+}
+
+// Show shows the form.
+func (s *SignIn) Show(w http.ResponseWriter, r *http.Request, flow Flow) error {
+	p := s.newPage(w, r, flow, "")
+	p.Flash = s.ui.TakeFlash(w, r)
+	if p.Flash == "" && ui.BrowserOf(r).LoginExpired {
+		p.Flash = p.Texts.Text("sign_in.rested")
+	}
+	return s.ui.Render(w, http.StatusOK, "sign-in", p)
+}
+
+// Post signs in. It has one answer for an unknown address and a wrong password.
+func (s *SignIn) Post(w http.ResponseWriter, r *http.Request, flow Flow) error {
+	email, password := ui.FormText(r, "email"), r.PostForm.Get("password")
+	p := s.newPage(w, r, flow, email)
+	t, emailField, passwordField := p.Texts, p.Form.Get("email"), p.Form.Get("password")
+
+	emailField.Error = emailError(t, email)
+	if password == "" {
+		passwordField.Error = t.Spans("sign_in.error.password_missing")
+	}
+	if p.Form.HasErrors() {
+		return s.ui.RenderInvalid(w, "sign-in", p)
+	}
+	secret, err := s.people.SignIn(r.Context(), email, password, ui.DeviceOf(r))
+	if wait := ui.WaitErrorOf(err); wait != nil {
+		passwordField.Error = t.WaitError(wait)
+		return s.ui.RenderWait(w, "sign-in", p, wait)
+	}
+	if errors.Is(err, library.ErrWrongPassword) {
+		passwordField.Error = t.Spans("sign_in.error.wrong")
+		return s.ui.RenderInvalid(w, "sign-in", p)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.logins.start(w, r, secret); err != nil {
+		return err
+	}
+	return ui.SeeOther(w, r, flow.NextURL)
+}

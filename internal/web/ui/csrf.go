@@ -1,0 +1,118 @@
+package ui
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"unicode/utf8"
+)
+
+// maxFormSize bounds the body of a form, in bytes.
+const maxFormSize = 64 << 10
+
+// csrfField is the hidden field of every form that has the token.
+const csrfField = "token"
+
+// LimitBody bounds the size of a request's body.
+func LimitBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxFormSize)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// CheckCSRF refuses every form that was not sent from a page of this site: the browser must say that it was, and the
+// form must have the token of a page that was shown to the same browser and login.
+func (u *UI) CheckCSRF(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !IsRead(r) {
+			if err := u.csrf.check(r); err != nil {
+				u.handleError(w, r, err)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// csrf checks forms against the address of the site.
+type csrf struct{ publicURL *url.URL }
+
+// check parses the form and returns what is wrong with it.
+func (c csrf) check(r *http.Request) error {
+	if !c.sameOrigin(r) {
+		return PageForgedForm.Wrap(errors.New("form is not from a page of this site"))
+	}
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	b, token := BrowserOf(r), r.PostForm.Get(csrfField)
+	switch {
+	case b.id == "" && token != "":
+		return PageCookiesBlocked.Wrap(errors.New("browser keeps no cookies"))
+	case b.id == "" || !hmac.Equal([]byte(token), []byte(b.csrfToken())):
+		return PageForgedForm.Wrap(errors.New("form has no token, or the token of another browser or login"))
+	}
+	return nil
+}
+
+// csrfToken is the token of the browser's forms. It depends on the login as well, so that a page that was shown to one
+// person cannot be sent by another.
+func (b *Browser) csrfToken() string {
+	mac := hmac.New(sha256.New, []byte(b.id))
+	mac.Write([]byte("carrel form\x00" + b.Login.Reveal()))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// sameOrigin reports whether the browser says that a request comes from a page of this site. A request that says
+// nothing does not.
+func (c csrf) sameOrigin(r *http.Request) bool {
+	origin, site := r.Header.Get("Origin"), r.Header.Get("Sec-Fetch-Site")
+	switch {
+	case site == "cross-site" || site == "same-site":
+		return false
+	case origin != "":
+		return origin == originOf(c.publicURL) || c.publicURL.Scheme == "http" && isLoopbackOrigin(origin, r.Host)
+	}
+	return site == "same-origin"
+}
+
+// isLoopbackOrigin reports whether the origin is the requested host, and that host is this machine: a developer may
+// open the pages by another name than the public address has, such as localhost for 127.0.0.1.
+func isLoopbackOrigin(origin, host string) bool {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = host
+	}
+	if ip, err := netip.ParseAddr(name); name != "localhost" && (err != nil || !ip.IsLoopback()) {
+		return false
+	}
+	return origin == "http://"+host
+}
+
+func originOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
+
+// parseForm parses a form. It refuses fields that no browser sends from a page of this site.
+func parseForm(r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		status := http.StatusBadRequest
+		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+			status = http.StatusRequestEntityTooLarge
+		}
+		return PageForgedForm.WithStatus(status).Wrap(errors.New("form does not parse")) // err quotes the form
+	}
+	for name, values := range r.PostForm {
+		if len(values) != 1 || !utf8.ValidString(name) || !utf8.ValidString(values[0]) {
+			return BadForm("form has a field twice, or one that is not UTF-8")
+		}
+	}
+	return nil
+}
+
+// IsRead reports whether a request changes nothing.
+func IsRead(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }

@@ -1,0 +1,104 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/carrelhq/carrel/internal/library"
+)
+
+// ErrorPage is one of the error pages: its texts, its status, and the code that the application gets if the person
+// goes back to it from there.
+type ErrorPage struct {
+	key    string // of its texts
+	status int
+	code   library.CallbackCode
+}
+
+// The error pages.
+var (
+	PageLinkExpired = ErrorPage{"error.link_expired", http.StatusGone, library.CallbackInvalidCode}
+	PageLinkUsed    = ErrorPage{"error.link_used", http.StatusGone, library.CallbackInvalidCode}
+	PageLinkUnknown = ErrorPage{"error.link_bad", http.StatusNotFound, ""}
+	// PageBadRequest is for a request of an application that is malformed.
+	PageBadRequest     = ErrorPage{"error.request", http.StatusBadRequest, library.CallbackInitializeCheckFail}
+	PageContractEnded  = ErrorPage{"error.contract_ended", http.StatusGone, library.CallbackInitializeCheckFail}
+	PageWrongPerson    = ErrorPage{"error.wrong_person", http.StatusForbidden, library.CallbackInvalidCode}
+	PageUnknownAccount = ErrorPage{"error.account", http.StatusForbidden, library.CallbackOnboardError}
+	// PageReturnedBefore is for the second return from a provider with the same state.
+	PageReturnedBefore = ErrorPage{"error.returned", http.StatusGone, ""}
+	// PageForgedForm is for a form that was not sent from a page of this site, and for one that no page has.
+	PageForgedForm     = ErrorPage{"error.form", http.StatusForbidden, ""}
+	PageCookiesBlocked = ErrorPage{"error.cookies", http.StatusBadRequest, ""}
+	PageNotFound       = ErrorPage{"error.not_found", http.StatusNotFound, ""}
+	PageBusy           = ErrorPage{"error.busy", http.StatusServiceUnavailable, ""}
+	PageServerError    = ErrorPage{"error.server", http.StatusInternalServerError, library.CallbackServerError}
+)
+
+// WithStatus returns the same page with another status.
+func (p ErrorPage) WithStatus(status int) ErrorPage {
+	p.status = status
+	return p
+}
+
+// Wrap returns an error that shows the page. Its cause is for the log.
+func (p ErrorPage) Wrap(cause error) *Error { return &Error{page: p, cause: cause} }
+
+// BadForm is the error for a form that no page of this site sends.
+func BadForm(reason string) *Error {
+	return PageForgedForm.WithStatus(http.StatusBadRequest).Wrap(errors.New(reason))
+}
+
+// Error is a request that ends in an error page.
+type Error struct {
+	page  ErrorPage
+	cause error
+	// request is the application's request that the page leads back to; nil if none is known.
+	request *library.PendingRequest
+	// person is who is signed in, if the page offers to sign in as another.
+	person *library.SignedIn
+}
+
+func (e *Error) Error() string { return e.page.key + ": " + e.cause.Error() }
+
+func (e *Error) Unwrap() error { return e.cause }
+
+// For adds the link back to the application. The request may be nil.
+func (e *Error) For(r *library.PendingRequest) *Error {
+	e.request = r
+	return e
+}
+
+// SignedInAs adds who is signed in, and offers to sign in as another.
+func (e *Error) SignedInAs(person *library.SignedIn) *Error {
+	e.person = person
+	return e
+}
+
+// WithRequest adds the link back to the application to an error that has none yet, if there is a code to tell the
+// application.
+func WithRequest(err error, r *library.PendingRequest) error {
+	if err == nil {
+		return nil
+	}
+	e := errorOf(err)
+	if e.request == nil && e.page.code != "" {
+		e.request = r
+	}
+	return e
+}
+
+// errorOf finds the page for an error. An error without a page is the server's fault.
+func errorOf(err error) *Error {
+	var e *Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, library.ErrNotFound):
+		return PageNotFound.Wrap(err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return PageBusy.Wrap(err)
+	}
+	return PageServerError.Wrap(err)
+}

@@ -1,0 +1,41 @@
+package ui
+
+import (
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A flash message tells on the next page, after the redirect, what has been done. It waits in a cookie, so that no
+// address can make a page show it.
+
+// flashKeys are the texts of flash messages. They have at most one placeholder: {app} or {provider}.
+var flashKeys = []string{
+	"sign_in.signed_out", "revoke.done", "accounts.done", "settings.changed", "settings.language_saved",
+	"delete.undone",
+}
+
+const flashLifetime = time.Minute
+
+// SetFlash has the next page show a text. Name is the application or the provider that the text is about, if any.
+func (u *UI) SetFlash(w http.ResponseWriter, key, name string) {
+	u.Cookies.Set(w, cookieFlash, key+"/"+base64.RawURLEncoding.EncodeToString([]byte(name)), flashLifetime)
+}
+
+// TakeFlash returns the message that the page before has set, and removes it; empty if there is none.
+func (u *UI) TakeFlash(w http.ResponseWriter, r *http.Request) string {
+	value := u.Cookies.Get(r, cookieFlash)
+	if value == "" {
+		return ""
+	}
+	u.Cookies.Clear(w, cookieFlash)
+	key, encoded, _ := strings.Cut(value, "/")
+	name, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil || !slices.Contains(flashKeys, key) {
+		return ""
+	}
+	clean := CleanText(string(name))
+	return BrowserOf(r).Texts.Text(key, "app", clean, "provider", clean)
+}

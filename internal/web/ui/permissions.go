@@ -1,0 +1,120 @@
+package ui
+
+import (
+	"strings"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/library"
+)
+
+// Permissions says in plain words what a contract allows, and what it does not allow.
+func (t *Texts) Permissions(c library.Contract) (may, mayNot []string) {
+	if c.Access == library.Write {
+		return []string{t.Text("consent.may.write")},
+			[]string{t.Text("consent.not.read"), t.Text("consent.not.change"), t.Text("consent.not.identity")}
+	}
+	if readsAll(c.Scope) {
+		may = append(may, t.Text("consent.may.read_all"))
+	} else {
+		if c.Scope.Raw && c.Scope.Own {
+			may = append(may, t.Text("consent.may.read_own"))
+		}
+		if some := t.someFiles(c.Scope); some != "" {
+			may = append(may, t.Text("consent.may.read_some", "scope", some))
+		}
+		mayNot = append(mayNot, t.Text("consent.not.others"))
+	}
+	return may, append(mayNot, t.Text("consent.not.change"), t.Text("consent.not.identity"))
+}
+
+// PermissionSummary says in one line what a contract allows.
+func (t *Texts) PermissionSummary(c library.Contract) string {
+	if c.Access == library.Write {
+		return t.Text("grants.write")
+	}
+	if readsAll(c.Scope) {
+		return t.Text("grants.read", "scope", t.Text("scope.all"))
+	}
+	var parts []string
+	if c.Scope.Raw && c.Scope.Own {
+		parts = append(parts, t.Text("scope.own"))
+	}
+	if some := t.someFiles(c.Scope); some != "" {
+		parts = append(parts, some)
+	}
+	return t.Text("grants.read", "scope", strings.Join(parts, ", "))
+}
+
+// readsAll reports whether a scope covers every file that was pushed.
+func readsAll(s library.Scope) bool {
+	return s.Raw && !s.Own && (s.Filter == nil || isEmptyFilter(*s.Filter))
+}
+
+func isEmptyFilter(f wire.MetadataFilter) bool {
+	return len(f.AppID)+len(f.ContractID)+len(f.MIMEType)+len(f.Reference)+len(f.Tags)+len(f.Accounts) == 0
+}
+
+// someFiles describes the files that a scope is narrowed to, and those of services; empty if it is not narrowed.
+func (t *Texts) someFiles(s library.Scope) string {
+	var parts []string
+	if s.Raw && !s.Own && s.Filter != nil { // an application knows the files that it pushed itself
+		parts = append(parts, t.filteredFiles(*s.Filter))
+	}
+	if s.Mapped {
+		parts = append(parts, t.Text("scope.services"))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// filteredFiles describes files by their metadata. A file fits if every part of the description is true of it.
+func (t *Texts) filteredFiles(f wire.MetadataFilter) string {
+	var kinds []string
+	for _, mimeType := range f.MIMEType {
+		kinds = appendNew(kinds, t.FileKind(mimeType))
+	}
+	if len(kinds) == 0 {
+		kinds = []string{t.Text("scope.files")}
+	}
+	description := strings.Join(kinds, ", ")
+	if len(f.Tags) > 0 {
+		description += " " + t.Text("scope.labelled", "labels", quoteAll(f.Tags))
+	}
+	if len(f.Reference) > 0 {
+		description += " " + t.Text("scope.named", "names", quoteAll(f.Reference))
+	}
+	if len(f.AppID)+len(f.ContractID)+len(f.Accounts) > 0 {
+		description += " " + t.Text("scope.some_apps")
+	}
+	return description
+}
+
+// quoteAll puts an application's words in quotation marks.
+func quoteAll(words []string) string {
+	var quoted []string
+	for _, word := range words {
+		quoted = append(quoted, "“"+CleanText(word)+"”")
+	}
+	return strings.Join(quoted, ", ")
+}
+
+// FileKind names a kind of file.
+func (t *Texts) FileKind(mimeType string) string { return t.Text(fileKindKey(mimeType)) }
+
+func fileKindKey(mimeType string) string {
+	mimeType, _, _ = strings.Cut(strings.ToLower(mimeType), ";")
+	mimeType = strings.TrimSpace(mimeType)
+	hasSuffix := func(suffix string) bool { return strings.HasSuffix(mimeType, suffix) }
+	switch {
+	case mimeType == "application/pdf":
+		return "files.kind.pdf"
+	case strings.HasPrefix(mimeType, "image/"):
+		return "files.kind.image"
+	case strings.HasPrefix(mimeType, "application/fhir"):
+		return "files.kind.health"
+	case hasSuffix("json"), hasSuffix("xml"), hasSuffix("csv"):
+		return "files.kind.data"
+	case strings.HasPrefix(mimeType, "text/"):
+		return "files.kind.text"
+	}
+	return "files.kind.other"
+}

@@ -1,0 +1,51 @@
+package ui
+
+import (
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"time"
+)
+
+// Config is what every page needs to know of the site.
+type Config struct {
+	// Operator is who runs the site, by the name that people know.
+	Operator string
+	// PublicURL is where browsers reach the pages. Its scheme decides whether cookies are for TLS only, its origin
+	// which forms are accepted.
+	PublicURL *url.URL
+	// Zone is the time zone of the site.
+	Zone *time.Location
+	// Templates are the folders of the pages' templates.
+	Templates []fs.FS
+
+	Now func() time.Time
+	Log *slog.Logger
+}
+
+// UI renders pages and keeps what a browser remembers between them.
+type UI struct {
+	Config
+	Cookies   Cookies
+	Languages *Languages
+
+	csrf      csrf
+	assets    *assets
+	templates templates
+}
+
+// New loads texts, static files and templates. It panics if one of them is malformed: they are part of the program.
+func New(c Config) *UI {
+	languages, assets := LoadLanguages(), loadAssets()
+	return &UI{
+		Config:    c,
+		Cookies:   Cookies{secure: c.PublicURL.Scheme == "https"},
+		Languages: languages,
+		csrf:      csrf{c.PublicURL},
+		assets:    assets,
+		templates: loadTemplates(c.Templates, languages, assets, c.Zone),
+	}
+}
+
+// Formatter writes times and sizes in the language of the texts and in the time zone of the site.
+func (u *UI) Formatter(t *Texts) Formatter { return Formatter{t, u.Zone} }
