@@ -169,7 +169,8 @@ func (b *callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// wait returns the callback of this authorisation. A callback with another state comes from somebody else and is ignored.
+// wait returns the callback of this authorisation. A callback with another state comes from
+// somebody else and is ignored.
 func (b *callback) wait(
 	ctx context.Context, auth digime.Authorization, limit time.Duration,
 ) (digime.Callback, error) {

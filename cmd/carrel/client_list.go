@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -91,68 +90,4 @@ func completeList(ctx context.Context, session *digime.Session) (digime.FileList
 			return digime.FileList{}, ctx.Err()
 		}
 	}
-}
-
-type clientAccounts struct {
-	credentials
-	Contract string `help:"Contract: its name in the credentials file, or its id." default:"read"`
-	JSON     bool   `help:"Print JSON."`
-}
-
-// Help is what --help adds.
-func (clientAccounts) Help() string {
-	return "Example:\n\n  carrel client accounts --contract write --json"
-}
-
-// Run lists the accounts.
-func (c *clientAccounts) Run(ctx context.Context) error {
-	conn, err := c.connect(c.Contract)
-	if err != nil {
-		return err
-	}
-	user, err := conn.user()
-	if err != nil {
-		return err
-	}
-	accounts, err := user.ListAccounts(ctx)
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		return printJSON(accounts)
-	}
-	return printTable(accounts, "ACCOUNT ID\tTYPE\tSERVICE\tSINCE", func(a digime.Account) string {
-		service, since := cmp.Or(a.ServiceProviderName, a.ServiceTypeName), a.CreatedAt.Local().Format(time.DateOnly)
-		return fmt.Sprintf("%s\t%s\t%s\t%s", a.ID, a.Type, service, since)
-	})
-}
-
-type clientContract struct {
-	credentials
-	Contract string `help:"Contract: its name in the credentials file, or its id." default:"write"`
-	JSON     bool   `help:"Print JSON."`
-}
-
-// Help is what --help adds.
-func (clientContract) Help() string {
-	return "Example:\n\n  carrel client contract --contract read"
-}
-
-// Run shows the contract.
-func (c *clientContract) Run(ctx context.Context) error {
-	conn, err := c.connect(c.Contract)
-	if err != nil {
-		return err
-	}
-	details, err := conn.contract.GetDetails(ctx)
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		return printJSON(details)
-	}
-	const header = "CONTRACT ID\tACCESS\tAPPLICATION\tEXPIRES"
-	return printTable([]digime.ContractDetails{details}, header, func(d digime.ContractDetails) string {
-		return fmt.Sprintf("%s\t%s\t%s\t%s", d.ID, d.AccessType, d.Application.Name, d.ExpiresAt.Format(time.DateOnly))
-	})
 }

@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"path/filepath"
 
-	"github.com/carrelhq/carrel/internal/catalogue"
-	"github.com/carrelhq/carrel/internal/provider/medmij"
 	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/simulator"
 )
@@ -27,27 +25,9 @@ func startProviders(
 	if err != nil {
 		return nil, err
 	}
-	c.MedMij = &medmij.Config{
-		ListURL: s.ListURL(), ClientID: s.ClientID, Roots: s.Roots(), CacheFolder: filepath.Join(data, "medmij"),
-		AllowLoopback: true, Log: log,
-	}
-	c.LoopbackProviders = true
-	c.MedMij.Certificate, c.MedMij.Key = s.ClientCertificate()
-	c.Directory, err = catalogue.ParseDirectory(s.Directory())
-	if err == nil {
-		err = fetchLists(ctx, *c.MedMij)
-	}
+	err = c.UseSimulatedProviders(ctx, s, s.ClientID, filepath.Join(data, "medmij"))
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
-}
-
-// fetchLists fetches the lists into the cache folder of the server.
-func fetchLists(ctx context.Context, c medmij.Config) error {
-	network, err := medmij.New(c)
-	if err != nil {
-		return err
-	}
-	return network.UpdateLists(ctx)
 }

@@ -50,7 +50,7 @@ func (f *providerFlags) open(data string, into *server.Config) (done func() erro
 	}
 	if f.MedMijClientID == "" {
 		if f.MedMijCert+f.MedMijKey+f.MedMijLists+f.MedMijRoots+f.MedMijListRoots+f.MedMijLog != "" {
-			return done, errors.New("--medmij-client-id is missing: the other MedMij settings have no effect without it")
+			return done, errors.New("--medmij-client-id is missing: without it the other MedMij settings do nothing")
 		}
 		return done, nil
 	}

@@ -103,7 +103,9 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 		Keyring: c.masterKeyFile(), MasterKeys: []byte(os.Getenv("CARREL_MASTER_KEYS")), Operator: c.Operator,
 		AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime, DeleteWait: c.DeleteWait,
 		MaxFileSize: c.MaxFileSize, Closed: c.Closed, BehindProxy: c.BehindProxy, Log: log, Catalogue: c.Catalogue,
-		Deliveries: delivery.QueueConfig{AttemptTimeout: c.DeliveryTimeout, FirstRetry: c.DeliveryRetry, Lifetime: c.DeliveryKeep},
+		Deliveries: delivery.QueueConfig{
+			AttemptTimeout: c.DeliveryTimeout, FirstRetry: c.DeliveryRetry, Lifetime: c.DeliveryKeep,
+		},
 	}
 	done, err := c.providerFlags.open(c.Data, &config)
 	if err != nil {

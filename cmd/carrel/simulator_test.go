@@ -44,7 +44,8 @@ func TestProviderSimulator(t *testing.T) {
 		t.Fatalf("%v; it printed %q", err, printed)
 	}
 	both, err := tls.LoadX509KeyPair(printed["--medmij-cert"], printed["--medmij-key"])
-	if err != nil || both.Leaf.VerifyHostname("node.example") != nil || printed["--medmij-client-id"] != "node.example" {
+	const host = "node.example"
+	if err != nil || both.Leaf.VerifyHostname(host) != nil || printed["--medmij-client-id"] != host {
 		t.Errorf("certificate: %v; it printed %q", err, printed)
 	}
 	if names, err := catalogue.LoadDirectory(printed["--medmij-directory"]); err != nil || len(names) == 0 {
@@ -54,7 +55,8 @@ func TestProviderSimulator(t *testing.T) {
 	pool.AppendCertsFromPEM(roots)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	list, pages := fmt.Sprintf(printed["--medmij-lists"], "Zorgaanbiederslijst"), strings.Fields(printed["Practice"] + " ")[1]
+	list := fmt.Sprintf(printed["--medmij-lists"], "Zorgaanbiederslijst")
+	pages := strings.Fields(printed["Practice"] + " ")[1]
 	for _, address := range []string{list, pages} {
 		answer, err := client.Get(address)
 		if err != nil {

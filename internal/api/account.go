@@ -57,6 +57,7 @@ func (a *api) revokeAccount(w http.ResponseWriter, r *http.Request, b *library.B
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, wire.RevokeAnswer{Location: a.PublicURL + revokePage + "?" + url.Values{"code": {code.Reveal()}}.Encode()})
+	writeJSON(w, http.StatusOK,
+		wire.RevokeAnswer{Location: a.PublicURL + revokePage + "?" + url.Values{"code": {code.Reveal()}}.Encode()})
 	return nil
 }

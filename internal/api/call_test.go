@@ -87,7 +87,8 @@ func newClient(w *world) *client {
 		c.dials.Add(1)
 		return new(net.Dialer).DialContext(ctx, network, address)
 	}
-	c.http = &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 100, DisableCompression: true}, Timeout: time.Minute,
+	c.http = &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 100,
+		DisableCompression: true}, Timeout: time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return c
 }
@@ -186,10 +187,12 @@ func noClient(id string) refusal {
 func notFound(what string) refusal { return refusal{404, wire.CodeNotFound, what + " not found"} }
 
 func replayed(nonce string) refusal {
-	return refusal{406, wire.CodeInvalidRequest, "The nonce provided in JWT payload (" + nonce + ") has already been used"}
+	return refusal{406, wire.CodeInvalidRequest,
+		"The nonce provided in JWT payload (" + nonce + ") has already been used"}
 }
 
-var noScope = refusal{403, wire.CodeInsufficientScope, "The request requires higher privileges than provided by the access token"}
+var noScope = refusal{403, wire.CodeInsufficientScope,
+	"The request requires higher privileges than provided by the access token"}
 
 // refuses makes a call that is to fail, and leave nothing behind. Afterwards the
 // server works as before, on the same connection.
@@ -215,7 +218,8 @@ func (w *world) refused(t *testing.T, a answer, want refusal) {
 		t.Fatal(err)
 	}
 	message, open := strings.CutSuffix(want.message, "…")
-	if a.StatusCode != want.status || e.Code != want.code || e.Message != want.message && !(open && strings.HasPrefix(e.Message, message)) {
+	if a.StatusCode != want.status || e.Code != want.code || e.Message != want.message &&
+		!(open && strings.HasPrefix(e.Message, message)) {
 		t.Errorf("%d %s %q, want %d %s %q", a.StatusCode, e.Code, e.Message, want.status, want.code, want.message)
 	}
 	lines := w.Log.Lines(e.Reference)
@@ -234,7 +238,8 @@ func errorOf(a answer) (*wire.Error, error) {
 	if h.Get("Location") != "" || a.StatusCode < 400 {
 		return nil, fmt.Errorf("status %d, location %q: %.200s", a.StatusCode, h.Get("Location"), a.body)
 	}
-	e := &wire.Error{Code: wire.ErrorCode(h.Get("X-Error-Code")), Message: h.Get("X-Error-Message"), Reference: h.Get("X-Error-Reference")}
+	e := &wire.Error{Code: wire.ErrorCode(h.Get("X-Error-Code")), Message: h.Get("X-Error-Message"),
+		Reference: h.Get("X-Error-Reference")}
 	if a.Request.Method != http.MethodHead {
 		var body struct {
 			Error map[string]json.RawMessage `json:"error"`

@@ -37,14 +37,16 @@ func TestDiscovery(t *testing.T) {
 	for _, c := range []*carreltest.Contract{w.read, w.write} {
 		for _, call := range []struct{ name, has string }{
 			{"sources", `{"data":[{"id":900201,"name":"Élan Ziekenhuis",`},
-			{"categories", `"name":"Medical"`}, {"countries", `"code":"nl"`}, {"platforms", `"reference":"web"`}, {"sourceTypes", `"reference":"push"`},
+			{"categories", `"name":"Medical"`}, {"countries", `"code":"nl"`}, {"platforms",
+				`"reference":"web"`}, {"sourceTypes", `"reference":"push"`},
 		} {
 			for _, r := range []request{
 				post("discovery/"+call.name, w.bearer(c, nil), `{}`),
 				post("discovery/"+call.name, w.bearer(c, nil), ``),
 				{method: "POST", path: "discovery/" + call.name, bearer: w.bearer(c, nil)},
 			} {
-				if a := w.mustSend(t, r, nil); !strings.Contains(string(a.body), call.has) || a.Header.Get("Content-Type") != "application/json" {
+				if a := w.mustSend(t, r, nil); !strings.Contains(string(a.body), call.has) ||
+					a.Header.Get("Content-Type") != "application/json" {
 					t.Errorf("%s: %s %s", call.name, a.Header.Get("Content-Type"), a.body)
 				}
 			}
@@ -81,28 +83,34 @@ func TestDiscoveryRefuses(t *testing.T) {
 		`{"query":{"filter":{"id":["1"]}}}`:  "query.filter.id[0] is not a whole number",
 		`{"query":{"filter":{"id":[null]}}}`: "query.filter.id[0] is not a whole number",
 		`{"query":{"filter":{"id":"1"}}}`:    "query.filter.id is not a list of whole numbers",
-		`{"query":{"filter":{"service":{"id":{"id":true}}}}}`:                    "query.filter.service.id.id is not a list of whole numbers",
-		`{"query":{"filter":{"service":{"name":"x"}}}}`:                          "query.filter.service.name is not known",
-		`{"query":{"filter":{"colour":[1]}}}`:                                    "query.filter.colour is not known",
-		`{"query":{"filter":{"publishedStatus":["new"]}}}`:                       "query.filter.publishedStatus is not a list of approved, pending, deprecated, blocked, sampledataonly",
-		`{"query":{"filter":{"publishedStatus":[0]}}}`:                           "query.filter.publishedStatus is not a list of approved, pending, deprecated, blocked, sampledataonly",
-		`{"query":{"filter":{"reference":[1]}}}`:                                 "query.filter.reference[0] is not text",
-		`{"query":{"include":{}}}`:                                               "query.include is not a list of texts",
-		`{"query":{"search":{"title":["x"]}}}`:                                   "query.search.title is not known",
-		`{"query":{"search":{"name":[1]}}}`:                                      "query.search.name[0] is not text",
-		`{"query":{"search":["x"]}}`:                                             "query.search is not an object",
-		`{"query":{"queryString":["x"]}}`:                                        "query.queryString is not text",
-		`{"query":{"queryString":"` + strings.Repeat("é", 201) + `"}}`:           "query.queryString has more than 200 characters",
-		`{"query":{"search":{"alias":[` + strings.Repeat(`"x",`, 20) + `"x"]}}}`: "query.search.alias has more than 20 entries",
-		`{"query":{"filter":{"id":[` + strings.Repeat(`1,`, 1000) + `1]}}}`:      "query.filter.id has more than 1000 entries",
-		`{"query":{"filter":{"` + strings.Repeat("x", 3000) + `":1}}}`:           "query.filter." + strings.Repeat("x", 40) + "… is not known",
-		`{"query":{"filter":{"id":[9223372036854775808]}}}`:                      "query.filter.id[0] is not a whole number",
+		`{"query":{"filter":{"service":{"id":{"id":true}}}}}`: "query.filter.service.id.id is not a list of whole numbers",
+		`{"query":{"filter":{"service":{"name":"x"}}}}`:       "query.filter.service.name is not known",
+		`{"query":{"filter":{"colour":[1]}}}`:                 "query.filter.colour is not known",
+		`{"query":{"filter":{"publishedStatus":["new"]}}}`:    "query.filter.publishedStatus is not a list of approved, pending, deprecated, blocked, sampledataonly",
+		`{"query":{"filter":{"publishedStatus":[0]}}}`:        "query.filter.publishedStatus is not a list of approved, pending, deprecated, blocked, sampledataonly",
+		`{"query":{"filter":{"reference":[1]}}}`:              "query.filter.reference[0] is not text",
+		`{"query":{"include":{}}}`:                            "query.include is not a list of texts",
+		`{"query":{"search":{"title":["x"]}}}`:                "query.search.title is not known",
+		`{"query":{"search":{"name":[1]}}}`:                   "query.search.name[0] is not text",
+		`{"query":{"search":["x"]}}`:                          "query.search is not an object",
+		`{"query":{"queryString":["x"]}}`:                     "query.queryString is not text",
+		`{"query":{"queryString":"` + strings.Repeat("é",
+			201) + `"}}`: "query.queryString has more than 200 characters",
+		`{"query":{"search":{"alias":[` + strings.Repeat(`"x",`,
+			20) + `"x"]}}}`: "query.search.alias has more than 20 entries",
+		`{"query":{"filter":{"id":[` + strings.Repeat(`1,`,
+			1000) + `1]}}}`: "query.filter.id has more than 1000 entries",
+		`{"query":{"filter":{"` + strings.Repeat("x",
+			3000) + `":1}}}`: "query.filter." + strings.Repeat("x", 40) + "… is not known",
+		`{"query":{"filter":{"id":[9223372036854775808]}}}`: "query.filter.id[0] is not a whole number",
 	} {
 		w.refuses(t, post("discovery/sources", w.bearer(w.read, nil), body), bad(want))
 	}
 	for _, call := range []string{"categories", "countries", "platforms", "sourceTypes"} {
-		w.refuses(t, post("discovery/"+call, w.bearer(w.read, nil), `{"query":{"filter":{"id":[true]}}}`), bad("query.filter.id[0] is not a whole number"))
-		w.refuses(t, post("discovery/"+call, w.bearer(w.read, nil), `{"query":{"filter":{"name":["x"]}}}`), bad("query.filter.name is not known"))
+		w.refuses(t, post("discovery/"+call, w.bearer(w.read, nil), `{"query":{"filter":{"id":[true]}}}`),
+			bad("query.filter.id[0] is not a whole number"))
+		w.refuses(t, post("discovery/"+call, w.bearer(w.read, nil), `{"query":{"filter":{"name":["x"]}}}`),
+			bad("query.filter.name is not known"))
 		w.refuses(t, post("discovery/"+call, "", `{}`), badBearer("bearer token"))
 	}
 	w.refuses(t, post("discovery/sources", "", `{}`), badBearer("bearer token"))
@@ -135,13 +143,15 @@ func TestDiscoveryWithoutList(t *testing.T) {
 	c.AddListers(noList{})
 	calls := api.New(api.Config{Clients: w.Clients, Catalogue: c, Log: slog.New(slog.NewJSONHandler(w.Log, nil))})
 	for _, r := range []*http.Request{
-		httptest.NewRequest("POST", "/v1.7/discovery/sources", strings.NewReader(`{"query":{"filter":{"type":{"id":[2]}}}}`)),
+		httptest.NewRequest("POST", "/v1.7/discovery/sources",
+			strings.NewReader(`{"query":{"filter":{"type":{"id":[2]}}}}`)),
 		httptest.NewRequest("GET", "/v1.7/permission-access/sample/datasets/1000001", nil),
 	} {
 		r.Header.Set("Authorization", "Bearer "+w.bearer(w.read, nil))
 		a := httptest.NewRecorder()
 		calls.ServeHTTP(a, r)
-		if a.Code != http.StatusServiceUnavailable || a.Header().Get("Retry-After") == "" || strings.Contains(a.Body.String(), "today") {
+		if a.Code != http.StatusServiceUnavailable || a.Header().Get("Retry-After") == "" ||
+			strings.Contains(a.Body.String(), "today") {
 			t.Errorf("%s: %d %s", r.URL.Path, a.Code, a.Body)
 		}
 	}

@@ -13,7 +13,10 @@ func TestBodyJSON(t *testing.T) {
 	w := newWorld(t)
 	reader := w.Person().Allows(w.read)
 	calls := map[string]func(body string) request{
-		"authorize": func(body string) request { return post("oauth/authorize", w.bearer(w.read, authorizing(nil)), body) },
+		"authorize": func(body string) request {
+			return post("oauth/authorize", w.bearer(w.read, authorizing(nil)),
+				body)
+		},
 		"token reference": func(body string) request {
 			return post("oauth/token/reference", w.as(reader, claims{"redirect_uri": callback}), body)
 		},
@@ -37,7 +40,8 @@ func TestBodyJSON(t *testing.T) {
 		{"single quotes", `{'agent':{}}`, noJSON},
 		{"deep lists", strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000), noJSON},
 		{"deep objects", strings.Repeat(`{"agent":`, 20_000) + "1" + strings.Repeat("}", 20_000), noJSON},
-		{"2 MiB", `{"agent":"` + strings.Repeat("x", 2<<20) + `"}`, refusal{413, wire.CodePayloadTooLarge, "The body is too long"}},
+		{"2 MiB", `{"agent":"` + strings.Repeat("x", 2<<20) + `"}`, refusal{413, wire.CodePayloadTooLarge,
+			"The body is too long"}},
 	} {
 		for call, make := range calls {
 			t.Run(tt.name+"/"+call, func(t *testing.T) { w.refuses(t, make(tt.body), tt.want) })
@@ -45,9 +49,12 @@ func TestBodyJSON(t *testing.T) {
 	}
 
 	for _, body := range []string{
-		`{"agent":"node"}`, `{"agent":{"sdk":"node"}}`, `{"scope":"all"}`, `{"scope":{"criteria":{}}}`, `{"scope":{"criteria":[{"from":"today"}]}}`,
-		`{"scope":{"criteria":[{"metadata":{"tags":"x"}}]}}`, `{"scope":{"timeRanges":[{"to":1e400}]}}`, `{"scope":{"serviceGroups":[{"id":"3"}]}}`,
-		`{"sourceFetch":"no"}`, `{"limits":{"duration":{"sourceFetch":1.5}}}`, `{"sourceFetchFilter":{"account":{"id":"x"}}}`,
+		`{"agent":"node"}`, `{"agent":{"sdk":"node"}}`, `{"scope":"all"}`, `{"scope":{"criteria":{}}}`,
+		`{"scope":{"criteria":[{"from":"today"}]}}`,
+		`{"scope":{"criteria":[{"metadata":{"tags":"x"}}]}}`, `{"scope":{"timeRanges":[{"to":1e400}]}}`,
+		`{"scope":{"serviceGroups":[{"id":"3"}]}}`,
+		`{"sourceFetch":"no"}`, `{"limits":{"duration":{"sourceFetch":1.5}}}`,
+		`{"sourceFetchFilter":{"account":{"id":"x"}}}`,
 	} {
 		t.Run(body, func(t *testing.T) { w.refuses(t, calls["trigger"](body), noJSON) })
 		t.Run("pull "+body, func(t *testing.T) {
@@ -69,7 +76,8 @@ func TestBodyJSON(t *testing.T) {
 		})
 	}
 	// What a client leaves out, or says beyond what is known, does no harm.
-	for _, body := range []string{"", "{}", "null", `{"scope":null,"limits":null,"agent":null}`, `{"accept":{"compression":"gzip"},"x":[1,{}]}`,
+	for _, body := range []string{"", "{}", "null", `{"scope":null,"limits":null,"agent":null}`,
+		`{"accept":{"compression":"gzip"},"x":[1,{}]}`,
 		`{"scope":{"criteria":[{"last":"3d"},{"last":"6m"},{"last":"1y"}]}}`} {
 		t.Run("good "+body, func(t *testing.T) {
 			w.mustSend(t, calls["trigger"](body), nil)
@@ -93,7 +101,8 @@ func TestReferenceRefused(t *testing.T) {
 		`{"type":"cloudId","value":"nostorage"}`: notFound("Storage"),
 		`{"type":"accountId","value":"` + strings.Repeat("x", 257) + `"}`: bad("value"),
 	} {
-		t.Run(body[:min(len(body), 40)], func(t *testing.T) { w.refuses(t, post("reference", w.bearer(w.read, nil), body), want) })
+		t.Run(body[:min(len(body), 40)],
+			func(t *testing.T) { w.refuses(t, post("reference", w.bearer(w.read, nil), body), want) })
 	}
 	var got wire.ReferenceAnswer
 	w.mustSend(t, post("reference", w.bearer(w.read, nil), `{"type":"accountId","value":"1_x"}`), &got)

@@ -44,7 +44,8 @@ func (a *api) tokenReference(w http.ResponseWriter, r *http.Request, signed *lib
 	if err != nil {
 		return err
 	}
-	token, err := a.sign(wire.ReferenceClaims{ReferenceCode: opened.Code.Reveal(), TokenType: "Bearer", ExpiresOn: wire.SecondsOf(opened.ExpiresAt)})
+	token, err := a.sign(wire.ReferenceClaims{ReferenceCode: opened.Code.Reveal(), TokenType: "Bearer",
+		ExpiresOn: wire.SecondsOf(opened.ExpiresAt)})
 	if err != nil {
 		return err
 	}
@@ -52,7 +53,10 @@ func (a *api) tokenReference(w http.ResponseWriter, r *http.Request, signed *lib
 	return nil
 }
 
-func (a *api) openLink(r *http.Request, signed *library.SignedRequest, open func(context.Context, *library.SignedRequest, wire.SessionOptions) (*library.AuthorizeResult, error)) (*library.AuthorizeResult, error) {
+func (a *api) openLink(
+	r *http.Request, signed *library.SignedRequest,
+	open func(context.Context, *library.SignedRequest, wire.SessionOptions) (*library.AuthorizeResult, error),
+) (*library.AuthorizeResult, error) {
 	var body wire.AuthorizeRequest
 	if err := decode(r, &body); err != nil {
 		return nil, err

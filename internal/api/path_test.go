@@ -61,11 +61,13 @@ func TestNoSuchCall(t *testing.T) {
 func TestUncleanRoot(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, path := range []string{"//v1.7/oauth/token", "/./v1.7/oauth/token", "/x/../v1.7/oauth/token", "/%2e/v1.7/oauth/token"} {
+	for _, path := range []string{"//v1.7/oauth/token", "/./v1.7/oauth/token", "/x/../v1.7/oauth/token",
+		"/%2e/v1.7/oauth/token"} {
 		for _, method := range []string{"GET", "POST", "DELETE"} {
 			t.Run(method+" "+path, func(t *testing.T) {
 				l := w.dial(t)
-				if err := l.say("%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 0\r\n\r\n", method, path, w.address); err != nil {
+				if err := l.say("%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 0\r\n\r\n", method, path,
+					w.address); err != nil {
 					t.Fatal(err)
 				}
 				a := l.hear(method)
@@ -83,7 +85,8 @@ func TestOddNames(t *testing.T) {
 	reader := w.Person().Allows(w.read)
 	session := w.session(t, reader)
 	for _, name := range []string{
-		"a%2Fb", "a%00b", "%00", "a%0D%0Ab", "a%20b", "+", "%E2%98%82", "%FF", "a:b", "a\\b", "a%5Cb", "*", "$", "~", "'", "%22",
+		"a%2Fb", "a%00b", "%00", "a%0D%0Ab", "a%20b", "+", "%E2%98%82", "%FF", "a:b", "a\\b", "a%5Cb", "*", "$", "~",
+		"'", "%22",
 		"a%3Fb", "a%23b", "a%252Fb", "...%2Fa", "{session}", strings.Repeat("a", 129), strings.Repeat("a", 5000),
 	} {
 		t.Run(name[:min(len(name), 20)], func(t *testing.T) {
@@ -91,12 +94,15 @@ func TestOddNames(t *testing.T) {
 			w.refuses(t, get("permission-access/query/"+name, w.as(reader, nil)), want)
 			w.refuses(t, get("permission-access/query/"+name+"/x.json", w.as(reader, nil)), want)
 			w.refuses(t, get("permission-access/query/"+session+"/"+name, w.as(reader, nil)), notFound("File"))
-			w.refuses(t, request{method: "HEAD", path: "permission-access/query/" + session + "/" + name, bearer: w.as(reader, nil)}, notFound("File"))
+			w.refuses(t, request{method: "HEAD", path: "permission-access/query/" + session + "/" + name,
+				bearer: w.as(reader, nil)}, notFound("File"))
 		})
 	}
-	for _, name := range []string{".", "..", "%2e", "%2E%2e", "a%2F..", "..%2F..%2F..", "%2F", "%2Fetc", "%2Fetc%2F..", "a%2F%2Fb", "a%2F"} {
+	for _, name := range []string{".", "..", "%2e", "%2E%2e", "a%2F..", "..%2F..%2F..", "%2F", "%2Fetc",
+		"%2Fetc%2F..", "a%2F%2Fb", "a%2F"} {
 		t.Run(name, func(t *testing.T) {
-			w.refuses(t, request{method: "GET", path: "/v1.7/permission-access/query/" + session + "/" + name, bearer: w.as(reader, nil)}, notFound("Call"))
+			w.refuses(t, request{method: "GET", path: "/v1.7/permission-access/query/" + session + "/" + name,
+				bearer: w.as(reader, nil)}, notFound("Call"))
 		})
 	}
 }
@@ -141,7 +147,8 @@ func TestHugeHeaders(t *testing.T) {
 	}
 	// A descriptor and a token of the largest sizes are honest.
 	a := w.send(t, request{method: "POST", path: "permission-access/import", bearer: strings.Repeat("x", wire.MaxToken),
-		header: http.Header{"Filedescriptor": {strings.Repeat("x", wire.MaxToken)}, "X-Other": {strings.Repeat("x", 8<<10)}}})
+		header: http.Header{"Filedescriptor": {strings.Repeat("x", wire.MaxToken)},
+			"X-Other": {strings.Repeat("x", 8<<10)}}})
 	w.refused(t, a, badBearer("bearer token"))
 	w.works(t)
 }
@@ -151,7 +158,8 @@ func TestNoHTTP(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, text := range []string{
-		"\r\n\r\n", "hello\r\n\r\n", "GET /v1.7/jwks/oauth\r\n\r\n", "GET /v1.7/jwks/oauth HTTP/9.9\r\n\r\n", "GET  HTTP/1.1\r\n\r\n",
+		"\r\n\r\n", "hello\r\n\r\n", "GET /v1.7/jwks/oauth\r\n\r\n", "GET /v1.7/jwks/oauth HTTP/9.9\r\n\r\n",
+		"GET  HTTP/1.1\r\n\r\n",
 		"POST /v1.7/oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
 		"POST /v1.7/oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
 		"POST /v1.7/oauth/token HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n",

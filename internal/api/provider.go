@@ -150,8 +150,10 @@ func (a *api) delivery(w http.ResponseWriter, r *http.Request, b *library.Bearer
 }
 
 func deliveryOf(v delivery.Delivery) *wire.Delivery {
-	d := &wire.Delivery{ID: string(v.ID), Account: v.Account, Provider: v.ProviderName, State: string(v.State), Reason: v.Reason,
-		ProviderStatus: v.Status, Types: v.Types, Attempts: v.Attempts, Created: wire.MillisOf(v.CreatedAt), Updated: wire.MillisOf(v.UpdatedAt),
+	d := &wire.Delivery{ID: string(v.ID), Account: v.Account, Provider: v.ProviderName, State: string(v.State),
+		Reason:         v.Reason,
+		ProviderStatus: v.Status, Types: v.Types, Attempts: v.Attempts, Created: wire.MillisOf(v.CreatedAt),
+		Updated: wire.MillisOf(v.UpdatedAt),
 		Expires: wire.MillisOf(v.ExpiresAt)}
 	if v.State == delivery.Waiting {
 		d.NextAttempt = wire.MillisOf(v.NextAt)

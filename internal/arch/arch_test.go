@@ -91,7 +91,7 @@ var rules = []rule{
 	},
 	{
 		pkg:         "internal/delivery",
-		why:         "deliveries stand on the rules of libraries, whatever carries a request and wherever the bytes lie",
+		why:         "deliveries use the rules of libraries, and know no HTTP and no store",
 		imports:     []string{"internal/library", "digime/wire", "internal/seal", "internal/fhir"},
 		outside:     []string{anyModule},
 		notImported: web,
@@ -104,9 +104,12 @@ var rules = []rule{
 		outside: []string{anyModule},
 	},
 	{
-		pkg:     "internal/delivery/deliverytest",
-		why:     "a conformance suite knows the interfaces that it tests and no implementation",
-		imports: []string{"internal/delivery", "internal/library", "internal/library/librarytest", "digime/wire", "internal/seal", "internal/fhir"},
+		pkg: "internal/delivery/deliverytest",
+		why: "a conformance suite knows the interfaces that it tests and no implementation",
+		imports: []string{
+			"internal/delivery", "internal/library", "internal/library/librarytest", "digime/wire", "internal/seal",
+			"internal/fhir",
+		},
 		outside: []string{anyModule},
 	},
 	{
@@ -128,9 +131,12 @@ var rules = []rule{
 		outside: []string{anyModule},
 	},
 	{
-		pkg:     "internal/provider",
-		why:     "a provider's client answers the interfaces of delivery and decides nothing by itself",
-		imports: []string{"internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/fhir", "internal/catalogue"},
+		pkg: "internal/provider",
+		why: "a provider's client answers the interfaces of delivery and decides nothing by itself",
+		imports: []string{
+			"internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/fhir",
+			"internal/catalogue",
+		},
 		outside: []string{anyModule},
 	},
 	{
@@ -141,9 +147,12 @@ var rules = []rule{
 		notLinked: slices.Concat(sql, cloud, test),
 	},
 	{
-		pkg:     "internal/api",
-		why:     "a handler decodes, asks the library and encodes; where things lie is not its business",
-		imports: []string{"internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/fhir", "internal/catalogue"},
+		pkg: "internal/api",
+		why: "a handler decodes, asks the library and encodes; where things lie is not its business",
+		imports: []string{
+			"internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/fhir",
+			"internal/catalogue",
+		},
 		outside: []string{anyModule},
 	},
 	{
@@ -159,17 +168,20 @@ var rules = []rule{
 		outside: []string{anyModule},
 	},
 	{
-		pkg:     "internal/web/onboarding",
-		why:     "an application's request leads to no page of a person's own",
+		pkg: "internal/web/onboarding",
+		why: "an application's request leads to no page of a person's own",
 		imports: []string{
-			"internal/web/ui", "internal/web/signin", "internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/catalogue",
+			"internal/web/ui", "internal/web/signin", "internal/library", "internal/delivery", "internal/seal",
+			"digime/wire", "internal/catalogue",
 		},
 		outside: []string{anyModule},
 	},
 	{
-		pkg:     "internal/web/account",
-		why:     "a person's own pages know no application's request",
-		imports: []string{"internal/web/ui", "internal/web/signin", "internal/library", "internal/delivery", "digime/wire"},
+		pkg: "internal/web/account",
+		why: "a person's own pages know no application's request",
+		imports: []string{
+			"internal/web/ui", "internal/web/signin", "internal/library", "internal/delivery", "digime/wire",
+		},
 		outside: []string{anyModule},
 	},
 	{
@@ -182,7 +194,8 @@ var rules = []rule{
 		pkg: "internal/web/webtest",
 		why: "it puts a whole site together for the tests of the pages",
 		imports: []string{
-			"internal/web", "internal/library", "internal/delivery", "internal/seal", "internal/store", "internal/blob",
+			"internal/web", "internal/library", "internal/delivery", "internal/seal", "internal/store",
+			"internal/store/storetest", "internal/blob",
 			"internal/catalogue", "internal/fhir", "digime/wire",
 		},
 		outside: []string{anyModule},
@@ -191,8 +204,10 @@ var rules = []rule{
 		pkg: "internal/server",
 		why: "the server puts the parts together, so it knows them all, and nothing that starts it",
 		imports: []string{
-			"internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/fhir", "internal/catalogue",
-			"internal/store", "internal/blob", "internal/provider", "internal/provider/medmij", "internal/provider/smart",
+			"internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/fhir",
+			"internal/catalogue",
+			"internal/store", "internal/blob", "internal/provider", "internal/provider/medmij",
+			"internal/provider/smart",
 			"internal/api", "internal/web",
 		},
 		outside: []string{anyModule},
@@ -211,8 +226,8 @@ var rules = []rule{
 		pkg: "internal/server/servertest",
 		why: "it starts a whole server and hands the test an SDK client",
 		imports: []string{
-			"internal/server", "internal/library", "internal/seal", "digime/wire", "internal/catalogue",
-			"internal/provider/medmij", "internal/simulator", "internal/demo", "internal/testenv", "digime",
+			"internal/server", "internal/library", "internal/seal", "digime/wire",
+			"internal/simulator", "internal/demo", "internal/testenv", "digime",
 		},
 		outside: []string{anyModule},
 	},
@@ -236,7 +251,8 @@ var rules = []rule{
 		why: "a command reads flags and calls the server, or opens the store if no server is needed; " +
 			"it puts no parts together and ships nothing that only tests need",
 		imports: []string{
-			"internal/server", "internal/demo", "internal/bench", "internal/store", "internal/library", "internal/delivery",
+			"internal/server", "internal/demo", "internal/bench", "internal/store", "internal/library",
+			"internal/delivery",
 			"digime/wire", "internal/fhir", "internal/catalogue", "internal/provider/medmij", "internal/provider/smart",
 			"internal/simulator", "digime",
 		},

@@ -11,18 +11,18 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// accessToken is a provider's access that is good for an attempt.
+// accessToken is a provider's access token for an attempt.
 type accessToken struct {
 	token       seal.Secret
 	correlation string
-	// version and renewable say what can be done if the provider does not take it.
+	// version is the connection's AccessVersion. renewable says that there is a refresh token.
 	version   int64
 	renewable bool
 }
 
-// access gives an account's access, renewed if it has ended. It returns ErrNotFound for
-// an account that is gone and ErrReconnect for one that only the person can help; any
-// other error passes.
+// access returns an account's access token, refreshed if it has expired. It returns ErrNotFound
+// for an account that is gone and ErrReconnect for one that the person has to connect again; any
+// other error is temporary.
 func (a *Connections) access(ctx context.Context, account Connection) (accessToken, error) {
 	if !account.EndedAt.IsZero() || account.Access == nil {
 		return accessToken{}, ErrReconnect
@@ -37,8 +37,7 @@ func (a *Connections) access(ctx context.Context, account Connection) (accessTok
 	return a.refresh(ctx, account)
 }
 
-// renew gets new access in place of the account's, or waits for whoever is at it, on
-// this node or another.
+// refresh refreshes the account's access, or waits for the server that is refreshing it.
 func (a *Connections) refresh(ctx context.Context, account Connection) (accessToken, error) {
 	for {
 		now := a.now()
@@ -47,11 +46,11 @@ func (a *Connections) refresh(ctx context.Context, account Connection) (accessTo
 			return a.refreshClaimed(ctx, claimed)
 		}
 		if !errors.Is(err, library.ErrUsed) {
-			return accessToken{}, fmt.Errorf("claim renewal: %w", err)
+			return accessToken{}, fmt.Errorf("claim refresh: %w", err)
 		}
 		select {
 		case <-ctx.Done():
-			return accessToken{}, fmt.Errorf("wait for renewal: %w", ctx.Err())
+			return accessToken{}, fmt.Errorf("wait for refresh: %w", ctx.Err())
 		case <-time.After(refreshPause):
 		}
 		current, err := a.store.GetConnection(ctx, account.Library, account.ID, true)
@@ -73,7 +72,7 @@ func (a *Connections) refreshClaimed(ctx context.Context, account Connection) (a
 		return a.endAccessUnlessReconnected(ctx, account)
 	}
 	correlation := newCorrelation()
-	// What the provider gives must be stored even if whoever asked for it is gone.
+	// The new tokens must be stored even if the caller has stopped waiting.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshLifetime)
 	defer cancel()
 	access, err := a.providers.RefreshTokens(ctx, account.Source.Provider, seal.SecretOf(h.Refresh), correlation)
@@ -81,11 +80,11 @@ func (a *Connections) refreshClaimed(ctx context.Context, account Connection) (a
 	case errors.Is(err, ErrReconnect):
 		return a.endAccessUnlessReconnected(ctx, account)
 	case err != nil:
-		err = fmt.Errorf("renew access: %w", err)
+		err = fmt.Errorf("refresh access: %w", err)
 		return accessToken{}, errors.Join(err, a.store.ReleaseRefresh(ctx, account.ID, account.AccessVersion))
 	}
 	if access.Refresh.IsZero() {
-		// RFC 6749, section 6: without a new one, the old one still counts.
+		// RFC 6749, section 6: without a new refresh token the old one stays valid.
 		access.Refresh = seal.SecretOf(h.Refresh)
 	}
 	box, err := a.sealJSON(purposeAccess(account), newStoredTokens(access, correlation))
@@ -96,13 +95,13 @@ func (a *Connections) refreshClaimed(ctx context.Context, account Connection) (a
 		return a.store.StoreTokens(ctx, account.ID, account.AccessVersion, box, accessEnd(access), a.now())
 	})
 	if err != nil {
-		return accessToken{}, fmt.Errorf("store access: %w", err)
+		return accessToken{}, fmt.Errorf("store tokens: %w", err)
 	}
 	return accessToken{access.Access, correlation, account.AccessVersion + 1, true}, nil
 }
 
-// endedOr is ended, unless the person has connected the account again meanwhile: then it
-// gives that access.
+// endAccessUnlessReconnected ends the account's access, unless the person has connected the
+// account again: then it returns that access.
 func (a *Connections) endAccessUnlessReconnected(ctx context.Context, account Connection) (accessToken, error) {
 	err := a.endAccess(ctx, account)
 	if !errors.Is(err, library.ErrUsed) {
@@ -115,8 +114,8 @@ func (a *Connections) endAccessUnlessReconnected(ctx context.Context, account Co
 	return a.access(ctx, current)
 }
 
-// ended notes that only the person can help, and returns ErrReconnect; ErrUsed if the
-// account has other access by now.
+// endAccess records that the person has to connect the account again, and returns ErrReconnect.
+// It returns ErrUsed if the account has other access by now.
 func (a *Connections) endAccess(ctx context.Context, account Connection) error {
 	event := library.Event{Library: account.Library, At: a.now(), Kind: library.EventAccountEnded,
 		Details: library.EventDetails{
@@ -131,12 +130,13 @@ func (a *Connections) endAccess(ctx context.Context, account Connection) error {
 	return ErrReconnect
 }
 
-// storedTokens is a provider's access as it is sealed.
+// storedTokens are a provider's tokens as they are sealed.
 type storedTokens struct {
 	Token   string      `json:"token"`
 	Refresh string      `json:"refresh,omitempty"`
 	Until   wire.Millis `json:"until"`
-	// Correlation names the run, or the renewal, that gave it (MedMij, Resource interface).
+	// Correlation names the authorization, or the refresh, that gave the tokens (MedMij,
+	// Resource interface).
 	Correlation string `json:"correlation"`
 }
 
@@ -149,7 +149,7 @@ func newStoredTokens(p ProviderTokens, correlation string) storedTokens {
 	}
 }
 
-// accessEnd is when access ends that cannot be renewed; zero if it can be.
+// accessEnd returns when access ends that cannot be refreshed; zero if it can be.
 func accessEnd(p ProviderTokens) time.Time {
 	if p.Refresh.IsZero() {
 		return p.ExpiresAt
@@ -157,8 +157,8 @@ func accessEnd(p ProviderTokens) time.Time {
 	return time.Time{}
 }
 
-// purposeAccess names an account by what stays when it is connected again, also where
-// its id is only known once the store has found the one that is there.
+// purposeAccess names an account by what stays the same when it is connected again. Its id is not
+// known before the store has found whether there is one.
 func purposeAccess(a Connection) string {
 	return fmt.Sprintf("carrel provider access %s %s %d", a.Library, a.Application, a.Source.ID)
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// Of lists what an application may know of a person's accounts: the one that stands for
-// the person, and those that the person has connected there.
+// ListForBearer lists the accounts that the bearer's application may know of: the one that stands
+// for the person, and those that the person has connected there.
 func (a *Connections) ListForBearer(ctx context.Context, b *library.Bearer) ([]wire.Account, error) {
 	list, err := a.consents.ListAccounts(ctx, b)
 	if err != nil {
@@ -26,6 +26,7 @@ func (a *Connections) ListForBearer(ctx context.Context, b *library.Bearer) ([]w
 	return list, nil
 }
 
+// onWire returns an account as the wire has it.
 func (a *Connections) onWire(c Connection) wire.Account {
 	s := c.Source
 	status := &wire.AccessTokenStatus{Authorized: !c.NeedsReconnect(a.now())}
@@ -42,10 +43,10 @@ func (a *Connections) onWire(c Connection) wire.Account {
 	}
 }
 
-// Delete disconnects an account for its application. One that is not there, or not the
-// bearer's, is no error: the call may be repeated, and nothing can be probed. The account
-// that stands for the person is no longer shown to the application, until the person's
-// next consent; the consents that they gave are theirs to end, and stay.
+// DeleteForBearer disconnects an account for its application. An account that is unknown or not
+// the bearer's is no error, so that the call can be repeated and tells nothing about accounts.
+// The account that stands for the person is hidden from the application until the person's next
+// consent; only the person can end their grants.
 func (a *Connections) DeleteForBearer(ctx context.Context, b *library.Bearer, id wire.AccountID) error {
 	if hidden, err := a.consents.HideUserAccount(ctx, b, id); hidden || err != nil {
 		return err
@@ -62,7 +63,7 @@ func (a *Connections) DeleteForBearer(ctx context.Context, b *library.Bearer, id
 	return a.disconnect(ctx, account, details, "the application disconnected the account")
 }
 
-// List lists what a person has connected, at all applications.
+// List lists the accounts that a person has connected, at all applications.
 func (a *Connections) List(ctx context.Context, s *library.SignedIn) ([]Connection, error) {
 	list, err := a.store.ListConnections(ctx, s.Library.ID, "")
 	if err != nil {
@@ -71,7 +72,7 @@ func (a *Connections) List(ctx context.Context, s *library.SignedIn) ([]Connecti
 	return list, nil
 }
 
-// Get returns one of the person's accounts; ErrNotFound for somebody else's.
+// Get returns one of the person's accounts. It returns ErrNotFound for somebody else's.
 func (a *Connections) Get(ctx context.Context, s *library.SignedIn, id wire.AccountID) (Connection, error) {
 	account, err := a.store.GetConnection(ctx, s.Library.ID, id, true)
 	if err != nil {
@@ -80,8 +81,8 @@ func (a *Connections) Get(ctx context.Context, s *library.SignedIn, id wire.Acco
 	return account, nil
 }
 
-// Disconnect ends an account at once; what waits to be sent there is called off. It
-// returns ErrNotFound for somebody else's.
+// Disconnect ends an account at once, and the deliveries that wait for it. It returns ErrNotFound
+// for somebody else's account.
 func (a *Connections) Disconnect(ctx context.Context, s *library.SignedIn, id wire.AccountID) error {
 	account, err := a.Get(ctx, s, id)
 	if err != nil {
@@ -111,8 +112,8 @@ func (a *Connections) disconnect(
 	return nil
 }
 
-// connectedAt finds an account that a person has connected at an application. It returns
-// ErrNotFound for another's, of the person or the application, and for a pending one.
+// getAtApplication returns an account that a person has connected at an application. It returns
+// ErrNotFound for another person's or application's account, and for a pending one.
 func (a *Connections) getAtApplication(
 	ctx context.Context,
 	owner library.ID,

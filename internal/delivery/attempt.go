@@ -11,13 +11,13 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// attempt tries once to deliver what is held under v's lease, and writes down how it
-// went. What it cannot write down, another server finds when the lease has run out.
+// attempt makes one attempt at a delivery that is held under v's lease, and stores the result. If
+// it cannot store it, another server finds the delivery when the lease has ended.
 func (d *Queue) attempt(ctx context.Context, v Delivery) Result {
 	answer, err := d.attemptOnce(ctx, &v)
 	if err != nil {
-		// Called off or taken over while it was held, or not written down: only the store
-		// knows how it stands.
+		// It was ended or taken over by somebody else, or the result was not stored: only the
+		// store knows its state.
 		v.State, answer = Posting, nil
 		if current, err := d.store.GetDelivery(context.WithoutCancel(ctx), v.Library, v.ID); err == nil {
 			v = current
@@ -29,7 +29,8 @@ func (d *Queue) attempt(ctx context.Context, v Delivery) Result {
 		d.log.LogAttrs(ctx, level, "delivery", slog.String("delivery", string(v.ID)),
 			slog.String("state", string(v.State)), slog.String("error", err.Error()))
 	} else {
-		d.log.LogAttrs(ctx, slog.LevelInfo, "delivery", slog.String("delivery", string(v.ID)), slog.String("state", string(v.State)),
+		d.log.LogAttrs(ctx, slog.LevelInfo, "delivery", slog.String("delivery", string(v.ID)),
+			slog.String("state", string(v.State)),
 			slog.Int("status", v.Status), slog.Int("attempts", v.Attempts), slog.String("reason", v.Reason))
 	}
 	return Result{Delivery: v, Answer: answer}
@@ -66,7 +67,7 @@ func (d *Queue) attemptOnce(ctx context.Context, v *Delivery) (answer []byte, er
 	defer d.memory.Release(weight)
 	payload, err := d.store.GetPayload(ctx, v.ID)
 	if errors.Is(err, library.ErrNotFound) {
-		return nil, err // called off
+		return nil, err // ended in between
 	}
 	if err != nil {
 		return nil, d.retryLater(ctx, v, "the store did not answer", 0, err)
@@ -78,15 +79,15 @@ func (d *Queue) attemptOnce(ctx context.Context, v *Delivery) (answer []byte, er
 	return d.post(ctx, v, account, access, r)
 }
 
-// mostMemory bounds what resources under way take of the memory, in bytes by weightOf.
+// maxMemory is how much memory the attempts under way may take, as memoryOf counts it.
 const maxMemory = 256 << 20
 
-// memoryOf is about what a resource takes while it is sent: itself, sealed and opened, and
-// the provider's answer, which may give it back.
+// memoryOf returns about how much memory an attempt takes: the resource, sealed and opened, and
+// the provider's answer, which may repeat it.
 func memoryOf(size int64) int64 { return 64<<10 + 5*size }
 
-// post sends the resource. From the moment that the store says so until an answer is
-// written down, nobody may send it again.
+// post sends the resource. Once BeginPosting has succeeded and until the result is stored, nobody
+// may send it again.
 func (d *Queue) post(
 	ctx context.Context,
 	v *Delivery,
@@ -100,16 +101,16 @@ func (d *Queue) post(
 		return nil, d.end(ctx, v, Expired, "it was called off", nil)
 	}
 	if err != nil {
-		return nil, err // not ours any more, or the store is away: the lease decides
+		return nil, err // not held any more, or the store failed: the lease decides
 	}
 	v.State = Posting
 	v.Attempts++
-	// One time for all of it, so that it has ended before the lease has.
+	// One timeout for all that follows, so that it ends before the lease does.
 	ctx, cancel := context.WithTimeout(ctx, d.config.AttemptTimeout)
 	defer cancel()
 	out := d.send(ctx, account, access, r)
 	if out.Kind == OutcomeUnauthorized && access.renewable {
-		// Surely not filed: once more with new access.
+		// Surely not filed: send it again with new access.
 		account.AccessVersion = access.version
 		renewed, err := d.connections.refresh(ctx, account)
 		switch {
@@ -127,7 +128,7 @@ func (d *Queue) post(
 	}
 	v.Status = out.Status
 	if !json.Valid(out.Answer) {
-		out.Answer = nil // it is handed on as JSON
+		out.Answer = nil // the application gets it as JSON
 	}
 	switch out.Kind {
 	case OutcomeDelivered:
@@ -137,7 +138,7 @@ func (d *Queue) post(
 	case OutcomeUnauthorized, OutcomeForbidden:
 		account.AccessVersion = access.version
 		switch err := d.connections.endAccess(context.WithoutCancel(ctx), account); {
-		case errors.Is(err, library.ErrUsed): // the person was faster
+		case errors.Is(err, library.ErrUsed): // the person has connected it again
 			return nil, d.retryLater(ctx, v, "the account's access has changed meanwhile", 0, nil)
 		case !errors.Is(err, ErrReconnect):
 			return nil, d.retryLater(ctx, v, "the store did not answer", 0, err)
@@ -158,8 +159,8 @@ func (d *Queue) send(ctx context.Context, account Connection, access accessToken
 	)
 }
 
-// later puts a delivery back that surely has not been filed, unless its time would be
-// over by then. The cause, if there is one, is returned with what writing it down met.
+// retryLater postpones a delivery that surely has not been filed, or ends it if it would expire
+// before the next attempt. It returns the cause, joined with the error of the store.
 func (d *Queue) retryLater(ctx context.Context, v *Delivery, reason string, wait time.Duration, cause error) error {
 	now := d.now()
 	next := now.Add(max(wait, d.backoff(v.Attempts)))
@@ -173,8 +174,8 @@ func (d *Queue) retryLater(ctx context.Context, v *Delivery, reason string, wait
 	return errors.Join(cause, err)
 }
 
-// backoff doubles from FirstRetry to MaxRetry, and is spread over the upper half, so
-// that what failed together does not come back together.
+// backoff returns how long to wait: it doubles from FirstRetry to MaxRetry, with random jitter of
+// up to a half, so that what failed together is not retried together.
 func (d *Queue) backoff(attempts int) time.Duration {
 	wait := d.config.MaxRetry
 	if n := max(attempts-1, 0); n < 30 {
@@ -183,23 +184,23 @@ func (d *Queue) backoff(attempts int) time.Duration {
 	return wait/2 + rand.N(wait/2+1) //nolint:gosec // it spreads load, and keeps no secret
 }
 
-// maxAnswer is how large an answer may be to be kept; a larger one is for whoever waits
-// for it alone.
+// maxAnswer is the largest answer that is stored. Only the push that waits for it gets a larger
+// one.
 const maxAnswer = 1 << 20
 
-// end writes the final state.
+// end stores the final state.
 func (d *Queue) end(ctx context.Context, v *Delivery, state State, reason string, answer []byte) error {
 	v.State, v.Reason, v.UpdatedAt, v.Payload = state, reason, d.now(), nil
 	if answer != nil && len(answer) <= maxAnswer {
 		v.Answer = d.ring.Seal(purposeAnswer(v.ID), answer)
 	}
-	// It has happened, whoever still waits for it.
+	// It is stored even if the caller has stopped waiting.
 	ctx = context.WithoutCancel(ctx)
 	return retryWrite(func() error { return d.store.EndDelivery(ctx, *v, d.newEvent(ctx, *v)) })
 }
 
-// persist writes down what has happened and cannot be had again, though the store is
-// busy or away for a moment.
+// retryWrite repeats a write that must not be lost, for some seconds, if the store is busy or
+// fails.
 func retryWrite(write func() error) error {
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
 		err := write()
@@ -222,7 +223,7 @@ var eventKinds = map[State]library.EventKind{
 func (d *Queue) newEvent(ctx context.Context, v Delivery) library.Event {
 	details := library.EventDetails{Application: v.Application, Contract: v.Contract}
 	client, err := d.clients.GetClient(context.WithoutCancel(ctx), v.Contract)
-	if err == nil { // its name is for the person's eyes only
+	if err == nil { // without the application's name the event is still right
 		details = client.EventDetails()
 	}
 	details.Grant, details.Account, details.Provider, details.Delivery, details.Types = v.Grant, v.Account, v.ProviderName, v.ID, v.Types

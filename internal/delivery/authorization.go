@@ -13,29 +13,60 @@ import (
 
 // How an account is connected:
 //
-//	link ──Depart──> Trip ··· the browser is at the provider ··· ──Arrive──> Connection (pending)
-//	                  │                                            │             │ Allow, Connect: it stands
-//	                  └──time──> pending, for the pages             └─no─> refused │ Deny: it is gone
+//	AuthRequest ──StartAuthorization──> Authorization ··· browser at the provider ··· ──HandleCallback──> Connection (pending)
+//	                                        │                                               │                │ Allow, Complete: allowed
+//	                                        └──time──> pending, for the pages               └─no─> refused   │ Deny: removed
 //
-// What the provider gives us is kept sealed by the keyring. Access that can be renewed
-// is renewed by one at a time, on all nodes together, and what the provider gives in
-// its place is stored before it is used: a refresh token counts once.
+// The provider's tokens are sealed by the keyring. Of all servers, one at a time refreshes an
+// account's tokens, and stores what the provider gives before it uses it: a refresh token may be
+// valid once.
 
-// authorizationSecrets are what the return needs and nobody else may see.
+// Authorization is a person's authorization at a provider (an OAuth 2.0 authorization code flow),
+// found by the hash of its state parameter. It ends once, or expires.
+type Authorization struct {
+	State seal.Hash
+	// Request is the hash of the authorization request that the account is connected for.
+	Request     seal.Hash
+	Application wire.ApplicationID
+	Library     library.ID
+	// Login is the browser that was sent to the provider. No other may return.
+	Login  library.LoginID
+	Source Source
+	// Correlation names the authorization in the provider's log and ours (X-Correlation-ID).
+	Correlation string
+	// Secrets are what HandleCallback needs, sealed by the keyring; nil once it has ended.
+	Secrets   []byte
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	EndedAt   time.Time
+}
+
+// AuthorizationStore stores authorizations at providers.
+type AuthorizationStore interface {
+	AddAuthorization(ctx context.Context, a Authorization) error
+	// GetAuthorization finds an authorization by the hash of its state, an ended one too.
+	GetAuthorization(ctx context.Context, state seal.Hash) (Authorization, error)
+	// EndAuthorization marks the authorization ended and removes its secrets. It adds the event
+	// unless the event's library is empty. It returns ErrUsed if the authorization had ended.
+	EndAuthorization(ctx context.Context, state seal.Hash, at time.Time, e library.Event) error
+}
+
+// authorizationSecrets are the secrets of an authorization.
 type authorizationSecrets struct {
 	Verifier string `json:"verifier"`
-	// Return is the page that the person left.
+	// Return is the page to go on with.
 	Return string `json:"return"`
 }
 
 func purposeAuthorization(state seal.Hash) string { return "carrel trip " + state.String() }
 
-// returnFrom is where browsers come back to from a source's provider.
+// redirectURI returns the redirect URI of a source's provider.
 func (a *Connections) redirectURI(s Source) string { return fmt.Sprintf("%s/%d", a.redirectBase, s.ID) }
 
-// Depart prepares a person's trip to a provider and returns the address to send their
-// browser to. They will come back to Arrive, which hands out returnTo: the page to go on
-// with. It returns ErrWrongPerson, ErrNotFound as Find does, or ErrProviderGone.
+// StartAuthorization starts a person's authorization at a provider, and returns the address to send
+// their browser to. HandleCallback ends it, and returns returnTo, the page to go on with. It
+// returns ErrWrongPerson, ErrProviderGone, and ErrNotFound for a target that cannot be connected
+// now or is not the person's.
 func (a *Connections) StartAuthorization(
 	ctx context.Context,
 	s *library.SignedIn,
@@ -59,10 +90,10 @@ func (a *Connections) StartAuthorization(
 		Correlation: newCorrelation(),
 	}
 	if address, err = a.providers.AuthorizationURL(ctx, d); err != nil {
-		return "", fmt.Errorf("depart to %s: %w", source.Provider, err)
+		return "", fmt.Errorf("start authorization at %s: %w", source.Provider, err)
 	}
 	now := a.now()
-	trip := Authorization{
+	authorization := Authorization{
 		State:       state.Hash(),
 		Request:     r.Hash,
 		Application: r.Client.Application.ID,
@@ -73,123 +104,125 @@ func (a *Connections) StartAuthorization(
 		CreatedAt:   now,
 		ExpiresAt:   now.Add(authorizationLifetime),
 	}
-	if trip.Secrets, err = a.sealJSON(purposeAuthorization(trip.State), authorizationSecrets{d.Verifier.Reveal(), returnTo}); err != nil {
+	if authorization.Secrets, err = a.sealJSON(purposeAuthorization(authorization.State),
+		authorizationSecrets{d.Verifier.Reveal(), returnTo}); err != nil {
 		return "", err
 	}
-	if err := a.store.AddAuthorization(ctx, trip); err != nil {
-		return "", fmt.Errorf("add trip: %w", err)
+	if err := a.store.AddAuthorization(ctx, authorization); err != nil {
+		return "", fmt.Errorf("add authorization: %w", err)
 	}
 	return address, nil
 }
 
-// AuthorizationResult is how a trip to a provider ended.
+// AuthorizationResult says how an authorization at a provider ended.
 type AuthorizationResult string
 
-// The ends of a trip, in the words of data-state.
+// The results of authorizations; pages show them as data-state.
 const (
 	AuthorizationConnected AuthorizationResult = "ok"
-	// AuthorizationRefused: the person said no, or the provider has nothing to do with them.
+	// AuthorizationRefused: the person or the provider refused.
 	AuthorizationRefused AuthorizationResult = "refused"
 	AuthorizationFailed  AuthorizationResult = "failed"
 	// AuthorizationTimedOut: it took too long.
 	AuthorizationTimedOut AuthorizationResult = "pending"
 )
 
-// CallbackParams is what a browser that comes back from a provider carries.
+// CallbackParams are what a browser brings back from a provider.
 type CallbackParams struct {
-	// Source is that of the address at which the browser came back.
+	// Source is the source of the redirect URI at which the browser returned.
 	Source int
 	State  seal.Secret
 	Code   seal.Secret
-	// Error is the error code of OAuth; empty for a success.
+	// Error is the OAuth error code; empty for a success.
 	Error string
 }
 
-// CallbackResult is a trip that has come back.
+// CallbackResult is the result of an authorization that has ended.
 type CallbackResult struct {
 	Result AuthorizationResult
 	Source Source
 	// Return is the page to go on with.
 	Return string
-	// Cause is why it failed: for the log.
+	// Cause is why it failed, for the log.
 	Cause error
 }
 
-// ReturnPage is the page that the person of a trip left; ErrNotFound for a state that is
-// not one of ours, or no longer.
+// ReturnPage returns the page to go on with after the authorization of a state. It returns
+// ErrNotFound if the state is unknown, or if the authorization has ended.
 func (a *Connections) ReturnPage(ctx context.Context, state seal.Secret) (string, error) {
-	trip, err := a.store.GetAuthorization(ctx, state.Hash())
+	authorization, err := a.store.GetAuthorization(ctx, state.Hash())
 	if err != nil {
-		return "", fmt.Errorf("get trip: %w", err)
+		return "", fmt.Errorf("get authorization: %w", err)
 	}
 	var secrets authorizationSecrets
-	if trip.Secrets == nil {
-		return "", fmt.Errorf("trip has ended: %w", library.ErrNotFound)
+	if authorization.Secrets == nil {
+		return "", fmt.Errorf("authorization has ended: %w", library.ErrNotFound)
 	}
-	if err := a.openJSON(purposeAuthorization(trip.State), trip.Secrets, &secrets); err != nil {
+	if err := a.openJSON(purposeAuthorization(authorization.State), authorization.Secrets, &secrets); err != nil {
 		return "", err
 	}
 	return secrets.Return, nil
 }
 
-// Arrive ends a person's trip: it swaps the code for access and connects the account,
-// which the application may use once the link is answered. Only the browser that left
-// may come back; another gets ErrWrongPerson. ErrNotFound for a state that is not one of
-// ours; ErrUsed for a trip that has ended.
+// HandleCallback ends a person's authorization: it exchanges the code for tokens and connects the
+// account, which the application may use once the person has answered the request. It returns
+// ErrWrongPerson for another browser than the one that was sent to the provider, ErrNotFound for
+// an unknown state, and ErrUsed for an authorization that has ended.
 func (a *Connections) HandleCallback(
 	ctx context.Context,
 	s *library.SignedIn,
 	answer CallbackParams,
 ) (*CallbackResult, error) {
-	trip, err := a.store.GetAuthorization(ctx, answer.State.Hash())
+	authorization, err := a.store.GetAuthorization(ctx, answer.State.Hash())
 	if err != nil {
-		return nil, fmt.Errorf("get trip: %w", err)
+		return nil, fmt.Errorf("get authorization: %w", err)
 	}
-	if trip.Source.ID != answer.Source {
-		return nil, fmt.Errorf("the trip was to another provider: %w", library.ErrNotFound)
+	if authorization.Source.ID != answer.Source {
+		return nil, fmt.Errorf("the authorization is at another provider: %w", library.ErrNotFound)
 	}
-	if trip.Library != s.Library.ID || trip.Login != s.Login.ID {
+	if authorization.Library != s.Library.ID || authorization.Login != s.Login.ID {
 		return nil, library.ErrWrongPerson
 	}
-	if !trip.EndedAt.IsZero() {
+	if !authorization.EndedAt.IsZero() {
 		return nil, library.ErrUsed
 	}
 	var secrets authorizationSecrets
-	if err := a.openJSON(purposeAuthorization(trip.State), trip.Secrets, &secrets); err != nil {
+	if err := a.openJSON(purposeAuthorization(authorization.State), authorization.Secrets, &secrets); err != nil {
 		return nil, err
 	}
-	client, err := a.consents.GetRequestClient(ctx, trip.Request)
+	client, err := a.consents.GetRequestClient(ctx, authorization.Request)
 	if err != nil {
 		return nil, err
 	}
-	back := &CallbackResult{Source: trip.Source, Return: secrets.Return}
-	// Before the code is used: it counts once, and so does the trip.
+	back := &CallbackResult{Source: authorization.Source, Return: secrets.Return}
+	// Before the code is used: it counts once, and so does the authorization.
 	now := a.now()
-	if err := a.store.EndAuthorization(ctx, trip.State, now, library.Event{}); err != nil {
-		return nil, fmt.Errorf("end trip: %w", err)
+	if err := a.store.EndAuthorization(ctx, authorization.State, now, library.Event{}); err != nil {
+		return nil, fmt.Errorf("end authorization: %w", err)
 	}
-	// The browser may go away now: the code is used up all the same.
+	// The code is used up now, even if the browser goes away.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeTimeout)
 	defer cancel()
-	event := library.Event{Library: trip.Library, At: now, Kind: library.EventConnected, Details: client.EventDetails()}
-	event.Details.Provider = trip.Source.Name
+	event := library.Event{Library: authorization.Library, At: now, Kind: library.EventConnected,
+		Details: client.EventDetails()}
+	event.Details.Provider = authorization.Source.Name
 	var access ProviderTokens
 	back.Result = AuthorizationTimedOut
-	if now.Before(trip.ExpiresAt) {
-		access, back.Cause = a.exchange(ctx, trip, secrets, answer)
+	if now.Before(authorization.ExpiresAt) {
+		access, back.Cause = a.exchange(ctx, authorization, secrets, answer)
 		back.Result = authorizationResult(back.Cause)
 	}
 	if back.Result == AuthorizationConnected {
-		return back, a.connect(ctx, trip, access, event)
+		return back, a.connect(ctx, authorization, access, event)
 	}
 	event.Kind = library.EventNotConnected
 	if err := a.events.AddEvent(ctx, event); err != nil && !errors.Is(err, library.ErrNotFound) {
-		return nil, fmt.Errorf("note that nothing was connected: %w", err)
+		return nil, fmt.Errorf("record that nothing was connected: %w", err)
 	}
 	return back, nil
 }
 
-// redeem swaps what the browser brought back for access.
+// exchange exchanges the code that the browser brought back for tokens.
 func (a *Connections) exchange(
 	ctx context.Context,
 	t Authorization,
@@ -209,6 +242,7 @@ func (a *Connections) exchange(
 	return a.providers.Exchange(ctx, d, answer.Code)
 }
 
+// authorizationResult returns the result of an exchange that returned err.
 func authorizationResult(err error) AuthorizationResult {
 	switch {
 	case err == nil:
@@ -219,6 +253,7 @@ func authorizationResult(err error) AuthorizationResult {
 	return AuthorizationFailed
 }
 
+// connect adds the account of an authorization that succeeded.
 func (a *Connections) connect(ctx context.Context, t Authorization, access ProviderTokens, e library.Event) error {
 	now := a.now()
 	account := Connection{
@@ -235,24 +270,4 @@ func (a *Connections) connect(ctx context.Context, t Authorization, access Provi
 		return fmt.Errorf("connect account: %w", err)
 	}
 	return nil
-}
-
-// Authorization is a person's way to a provider and back, in their browser: found by the hash
-// of the state that travels with them. It ends once, or by time.
-type Authorization struct {
-	State seal.Hash
-	// AuthRequest is the link that the trip is for.
-	Request     seal.Hash
-	Application wire.ApplicationID
-	Library     library.ID
-	// Login is the browser that left; no other may come back.
-	Login  library.LoginID
-	Source Source
-	// Correlation names the run in the provider's log and ours (X-Correlation-ID).
-	Correlation string
-	// Secrets are what is needed at the return, sealed by the keyring; see [Connections].
-	Secrets   []byte
-	CreatedAt time.Time
-	ExpiresAt time.Time
-	EndedAt   time.Time
 }

@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -14,103 +13,83 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// Connection is one connection of a person with a provider, of type PUSH. It
-// belongs to the application under which it was made, and to no other.
+// Connection is a person's account, of type PUSH, at a provider. It belongs to the application
+// for which the person connected it, and to no other.
 type Connection struct {
 	ID          wire.AccountID
 	Reference   library.Reference
 	Library     library.ID
 	Application wire.ApplicationID
-	// Source is the entry of the catalogue as it was when the account was connected.
+	// Source is the catalogue's entry as it was when the account was connected.
 	Source Source
-	// Pending says that the person has connected the account and not yet allowed the
-	// application to use it: nobody may see or use it.
+	// Pending says that the person has not yet allowed the application to use the account:
+	// nobody may see or use it.
 	Pending bool
-	// Access is what the provider gave us, sealed by the keyring; see [Connections].
+	// Access is the provider's tokens, sealed by the keyring.
 	Access []byte
-	// AccessVersion counts up with each change of Access.
+	// AccessVersion is incremented with each change of Access.
 	AccessVersion int64
-	// AccessUntil is when the access ends and cannot be renewed; zero if it can be.
+	// AccessUntil is when access ends that cannot be refreshed; zero if it can be.
 	AccessUntil time.Time
-	// EndedAt is when the provider stopped taking what we have: the person has to
-	// connect again. Zero means that nothing is known to be wrong.
+	// EndedAt is when the provider stopped accepting the tokens, so that the person has to
+	// connect the account again; zero if it accepts them, as far as is known.
 	EndedAt time.Time
-	// Correlation is the id of the run at the provider in which the person consented.
+	// Correlation is the id of the authorization in which the person consented.
 	Correlation string
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 	LastUsedAt  time.Time
 }
 
-// NeedsReconnect reports whether the person has to connect the account again before
-// anything can be sent.
+// NeedsReconnect reports whether the person has to connect the account again before anything can
+// be sent.
 func (a Connection) NeedsReconnect(now time.Time) bool {
 	return !a.EndedAt.IsZero() || !a.AccessUntil.IsZero() && !now.Before(a.AccessUntil)
 }
 
-// ErrListUnavailable says that a list of sources cannot be had now: what was looked for may be on it.
-var ErrListUnavailable = errors.New("a list of sources cannot be had now")
-
-// ConnectionStore keeps accounts at providers, and the trips of browsers that connect
-// them.
+// ConnectionStore stores accounts at providers, and the authorizations that connect them.
 type ConnectionStore interface {
-	AddAuthorization(ctx context.Context, t Authorization) error
-	// GetAuthorization finds a trip by the hash of its state, an ended one too.
-	GetAuthorization(ctx context.Context, state seal.Hash) (Authorization, error)
-	// EndAuthorization marks the trip ended (ErrUsed if it was) and forgets its secrets; the event
-	// is added if its library is not empty.
-	EndAuthorization(ctx context.Context, state seal.Hash, at time.Time, e library.Event) error
-	// Connect adds the account, or, if the library has one of the same application and
-	// source, gives that one the new Access, AccessUntil, Correlation, Source and
-	// UpdatedAt, clears EndedAt and counts AccessVersion up; its id and reference stay,
-	// and one that was not pending does not become so. The account then stands in the
-	// link, in place of one that stood there before, which goes if it is pending. It adds the event, whose details it
-	// has name the account, and returns the account as it then is. ErrNotFound if the
-	// library has been shut or deleted, or the link has been answered, meanwhile.
-	Connect(ctx context.Context, link seal.Hash, a Connection, e library.Event) (Connection, error)
+	AuthorizationStore
 
-	// GetConnection returns ErrNotFound for an account of another library, and for a
-	// pending one too if standing is asked for.
-	GetConnection(ctx context.Context, id library.ID, account wire.AccountID, standing bool) (Connection, error)
-	// ListConnections lists a library's accounts that are not pending, oldest first; those of one
-	// application, or of all if it is empty.
+	// Connect adds the account. If the library has one of the same application and source, it
+	// gives that one the new Access, AccessUntil, Correlation, Source and UpdatedAt, clears
+	// EndedAt and increments AccessVersion; id and reference stay, and it does not become pending
+	// if it was not. The account is then the one that is connected for the request; an account
+	// that was connected for it before is removed if it is pending. Connect adds the event, with
+	// the account's id in its details, and returns the account as it is then. It returns
+	// ErrNotFound if the library is shut or deleted, or if the request has been answered.
+	Connect(ctx context.Context, request seal.Hash, c Connection, e library.Event) (Connection, error)
+	// GetConnection returns ErrNotFound for an account of another library and, if notPending is
+	// true, for a pending one.
+	GetConnection(ctx context.Context, id library.ID, account wire.AccountID, notPending bool) (Connection, error)
+	// ListConnections lists a library's accounts that are not pending, oldest first. An empty
+	// application means all.
 	ListConnections(ctx context.Context, id library.ID, application wire.ApplicationID) ([]Connection, error)
-	// ClaimRefresh lets its caller, and until the given time nobody else, renew the
-	// account's access, and returns the account as it is. ErrUsed if somebody else holds
-	// the claim, or the version is no longer the given one; ErrNotFound if the account is
-	// gone.
+	// ClaimRefresh lets its caller, and nobody else until the given time, refresh the account's
+	// access, and returns the account as it is. It returns ErrUsed if somebody else has the claim,
+	// or if the version is another, and ErrNotFound if the account is gone.
 	ClaimRefresh(ctx context.Context, account wire.AccountID, version int64, now, until time.Time) (Connection, error)
-	// StoreTokens sets Access, AccessUntil and UpdatedAt, counts AccessVersion up and gives the
-	// claim back. ErrUsed if the version is no longer the given one, ErrNotFound if the
-	// account is gone.
+	// StoreTokens sets Access, AccessUntil and UpdatedAt, increments AccessVersion and releases the
+	// claim. It returns ErrUsed if the version is another, and ErrNotFound if the account is gone.
 	StoreTokens(
-		ctx context.Context,
-		account wire.AccountID,
-		version int64,
-		access []byte,
-		accessUntil, at time.Time,
+		ctx context.Context, account wire.AccountID, version int64, access []byte, accessUntil, at time.Time,
 	) error
-	// ReleaseRefresh gives the claim back without new access.
+	// ReleaseRefresh releases the claim.
 	ReleaseRefresh(ctx context.Context, account wire.AccountID, version int64) error
-	// EndAccess sets EndedAt, forgets Access, counts AccessVersion up and adds the event.
-	// ErrUsed if the version is no longer the given one, or the access had ended.
+	// EndAccess sets EndedAt, removes Access, increments AccessVersion and adds the event. It
+	// returns ErrUsed if the version is another, or if the access had ended.
 	EndAccess(ctx context.Context, account wire.AccountID, version int64, at time.Time, e library.Event) error
-	// Disconnect removes the account, ends its waiting deliveries as expired with the
-	// given reason, without events of their own, and adds the event. One being posted
-	// goes on to its end. ErrNotFound for an account of another library or application
-	// (unless that is empty).
+	// Disconnect removes the account, ends its waiting deliveries as expired for the given reason,
+	// without events of their own, and adds the event. A delivery that is being posted goes on to
+	// its end. It returns ErrNotFound for an account of another library or application; an empty
+	// application means any.
 	Disconnect(
-		ctx context.Context,
-		id library.ID,
-		application wire.ApplicationID,
-		account wire.AccountID,
-		at time.Time,
-		reason string,
-		e library.Event,
+		ctx context.Context, id library.ID, application wire.ApplicationID, account wire.AccountID,
+		at time.Time, reason string, e library.Event,
 	) error
 }
 
-// Accounts connects people with providers, and holds what the providers give us.
+// Connections connects people's accounts at providers and keeps the providers' tokens.
 type Connections struct {
 	store     ConnectionStore
 	events    library.EventStore
@@ -119,14 +98,13 @@ type Connections struct {
 	providers Providers
 	ring      *seal.Keyring
 	now       func() time.Time
-	// returnTo is where browsers come back to from providers: each has an address below it.
+	// redirectBase is the address below which each provider has a redirect URI of its own.
 	redirectBase string
 }
 
-// NewConnections returns the accounts kept in store. Browsers come back from a provider to
-// returnTo with the id of its source behind, "<returnTo>/<source>": an address that is
-// one provider's alone, so that no other can pass on an answer that was meant for it
-// (RFC 9700, section 4.4).
+// NewConnections returns the accounts in store. A provider's redirect URI is redirectBase, a slash
+// and the id of its source: no other provider has the same, so that none can pass off another's
+// answer as its own (RFC 9700, section 4.4).
 func NewConnections(
 	store ConnectionStore,
 	events library.EventStore,
@@ -135,7 +113,7 @@ func NewConnections(
 	providers Providers,
 	ring *seal.Keyring,
 	now func() time.Time,
-	returnTo string,
+	redirectBase string,
 ) *Connections {
 	return &Connections{
 		store:        store,
@@ -145,28 +123,28 @@ func NewConnections(
 		providers:    providers,
 		ring:         ring,
 		now:          now,
-		redirectBase: returnTo,
+		redirectBase: redirectBase,
 	}
 }
 
 const (
-	// authorizationLifetime is how long a person may take at a provider: some of it goes to
-	// finding their DigiD.
+	// authorizationLifetime is how long a person may take at a provider.
 	authorizationLifetime = 30 * time.Minute
-	// refreshLifetime is how long a renewal may take before another may try. MedMij gives
+	// refreshLifetime is how long a refresh may take before another server may try. MedMij allows
 	// the token endpoint 10 s for its answer.
 	refreshLifetime = 18 * time.Second
-	// exchangeTimeout is how long the swap of a code may take, with what follows.
+	// exchangeTimeout is how long the exchange of a code and what follows may take.
 	exchangeTimeout = 30 * time.Second
-	// refreshPause is how long to wait for somebody else's renewal before looking again.
+	// refreshPause is how long to wait for another server's refresh before looking again.
 	refreshPause = 100 * time.Millisecond
-	// accessMargin is how long before its end access is taken for ended: a request
-	// takes a while.
+	// accessMargin is how long before its expiry a token is taken for expired: a request takes
+	// some time.
 	accessMargin = 20 * time.Second
 )
 
 func newCorrelation() string { return uuid.NewString() }
 
+// sealJSON seals the JSON text of v.
 func (a *Connections) sealJSON(purpose string, v any) ([]byte, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -175,8 +153,8 @@ func (a *Connections) sealJSON(purpose string, v any) ([]byte, error) {
 	return a.ring.Seal(purpose, text), nil
 }
 
-// opened reads what sealed wrote. The error of a text that does not decode is not told:
-// it might repeat some of it.
+// openJSON decodes what sealJSON sealed. It does not return the error of the decoder, which may
+// repeat some of the text.
 func (a *Connections) openJSON(purpose string, box []byte, v any) error {
 	text, err := a.ring.Open(purpose, box)
 	if err != nil {

@@ -14,9 +14,9 @@ type Destination struct {
 	account Connection
 }
 
-// Destination finds one of the bearer's accounts. Refusals are [*library.Refusal]s: an account
-// that is not there, or somebody else's, is NotFound; one that the person has to connect
-// again is refused with ServiceAuthorizationError.
+// FindDestination finds one of the bearer's accounts. It refuses an account that is unknown or
+// somebody else's with RefusedUnknown, and returns [ErrReconnect] for one that the person has to
+// connect again.
 func (d *Queue) FindDestination(ctx context.Context, b *library.Bearer, id wire.AccountID) (*Destination, error) {
 	if err := b.Require(library.Write); err != nil {
 		return nil, err

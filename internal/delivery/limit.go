@@ -2,18 +2,19 @@ package delivery
 
 import "sync"
 
-// crowd counts the attempts under way at each provider, so that one that is slow does
-// not take every place.
+// perProviderLimit limits the attempts under way at each provider, so that a slow one does not
+// take all slots.
 type perProviderLimit struct {
 	mu      sync.Mutex
 	running map[ProviderKey]int
 }
 
-// enter reports whether there is room for one more at a provider, and takes it.
-func (c *perProviderLimit) acquire(key ProviderKey, most int) bool {
+// acquire reports whether fewer than limit attempts are under way at a provider, and counts one
+// more if so.
+func (c *perProviderLimit) acquire(key ProviderKey, limit int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.running[key] >= most {
+	if c.running[key] >= limit {
 		return false
 	}
 	if c.running == nil {

@@ -14,7 +14,7 @@ func purposePayload(id library.DeliveryID) string { return "carrel delivery " + 
 
 func purposeAnswer(id library.DeliveryID) string { return "carrel delivery answer " + string(id) }
 
-// sealPayload seals a resource: a line of JSON that says how it goes, and its body.
+// sealPayload seals a resource: a line of JSON with all but its body, and the body.
 func (d *Queue) sealPayload(id library.DeliveryID, r Resource) ([]byte, error) {
 	head, err := json.Marshal(r)
 	if err != nil {

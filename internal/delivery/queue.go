@@ -16,9 +16,9 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// Deliveries brings resources to providers; delivery.go says how each goes.
+// Queue stores deliveries and sends them to providers; delivery.go says how each goes.
 type Queue struct {
-	store       DeliveryStore
+	store       QueueStore
 	connections *Connections
 	clients     *library.Clients
 	providers   Providers
@@ -28,23 +28,22 @@ type Queue struct {
 	log         *slog.Logger
 
 	slots chan struct{}
-	// memory is what resources under way may take of it together.
+	// memory bounds the memory of the attempts under way.
 	memory      *semaphore.Weighted
 	perProvider perProviderLimit
 	woken       chan struct{}
-	// short says that something waits for a place: who gives one back wakes Run.
+	// slotWanted says that a delivery waits for a slot: releasing one wakes Run.
 	slotWanted atomic.Bool
-	// attempts are those under way. They outlive the request that began them, and
-	// are cut off by stop.
+	// attempts are those under way. They outlive the request that began them; stop cancels them.
 	attempts sync.WaitGroup
 	stopped  context.Context
 	stop     context.CancelFunc
 }
 
-// NewQueue returns the deliveries kept in store. Run works on them; Close must be
-// called in the end.
+// NewQueue returns the queue of the deliveries in store. Run sends them. The caller must call
+// Close.
 func NewQueue(
-	store DeliveryStore,
+	store QueueStore,
 	accounts *Connections,
 	clients *library.Clients,
 	providers Providers,
@@ -74,27 +73,28 @@ func NewQueue(
 	return d
 }
 
-// Result is a delivery with the provider's own answer, if there is one.
+// Result is a delivery with the provider's answer.
 type Result struct {
 	Delivery Delivery
-	// Approval is JSON; nil if there is none.
+	// Answer is JSON; nil if there is none.
 	Answer []byte
 }
 
-// mostWaiting bounds what may wait for one account; a push beyond it is told to come back.
+// maxWaiting is what may wait for one account. A push beyond it is refused as busy.
 var maxWaiting = WaitingLimit{Number: 1000, Bytes: 100 << 20}
 
-// Queued is a resource that has been kept, and may already be on its way.
+// Queued is a delivery that has been stored and may already be under way.
 type Queued struct {
-	// Delivery is how it was kept.
+	// Delivery is the delivery as it was stored.
 	Delivery Delivery
 
 	timeout time.Duration
-	done    <-chan Result // nil if it waits for its turn
+	done    <-chan Result // nil if no attempt has begun
 }
 
-// Keep keeps a resource and begins to send it to a destination. Refusals are
-// [*library.Refusal]s: then nothing has been kept.
+// Enqueue stores a resource for a destination and begins to send it, if there is a free slot. It
+// returns a [*library.Refusal] or [library.ErrBusy] if the resource is refused; then nothing is
+// stored.
 func (d *Queue) Enqueue(ctx context.Context, to *Destination, r Resource) (*Queued, error) {
 	if v := to.account.Source.Version; v != r.Version {
 		return nil, library.InvalidParameter("this provider takes FHIR " + string(v))
@@ -125,24 +125,24 @@ func (d *Queue) Enqueue(ctx context.Context, to *Destination, r Resource) (*Queu
 		if atOnce {
 			<-d.slots
 		}
-		if errors.Is(err, library.ErrNotFound) { // revoked or disconnected a moment ago
+		if errors.Is(err, library.ErrNotFound) { // revoked or disconnected in between
 			return nil, library.InvalidToken(wire.KindAccessToken).Because(err)
 		}
 		return nil, fmt.Errorf("add delivery: %w", err)
 	}
-	v.Payload = nil // it is loaded when its turn comes
+	v.Payload = nil // the attempt loads it
 	k := &Queued{Delivery: v, timeout: d.config.AnswerTimeout}
 	if atOnce {
 		k.done = d.begin(v)
 	} else {
 		d.slotWanted.Store(true)
-		d.wake() // a place may have become free in between
+		d.wake() // a slot may have become free in between
 	}
 	return k, nil
 }
 
-// Wait returns when the provider has answered, when the attempt has failed for now, or
-// when its patience is over; the delivery goes on in any case.
+// Wait returns when the provider has answered, when the first attempt has failed, or when the
+// answer timeout is over. The delivery goes on in any case.
 func (k *Queued) Wait(ctx context.Context) *Result {
 	if k.done == nil {
 		return &Result{Delivery: k.Delivery}
@@ -158,8 +158,7 @@ func (k *Queued) Wait(ctx context.Context) *Result {
 	return &Result{Delivery: k.Delivery}
 }
 
-// takePlace claims a delivery that is about to be kept, if there is a place for an attempt
-// at once.
+// claimSlot claims a delivery that is about to be stored, if there is a free slot.
 func (d *Queue) claimSlot(v *Delivery) bool {
 	select {
 	case d.slots <- struct{}{}:
@@ -170,7 +169,7 @@ func (d *Queue) claimSlot(v *Delivery) bool {
 	}
 }
 
-// begin makes an attempt that goes on whoever waits for it. The place has been taken.
+// begin makes an attempt that goes on if its caller stops waiting. Its slot is taken already.
 func (d *Queue) begin(v Delivery) <-chan Result {
 	done := make(chan Result, 1)
 	d.attempts.Go(func() {
@@ -191,8 +190,8 @@ func newDeliveryID(now time.Time) library.DeliveryID {
 	return library.DeliveryID(library.NewOrderedID(now))
 }
 
-// Get finds a delivery of the bearer's application, with the provider's answer. One that
-// is unknown or somebody else's is NotFound alike.
+// Get finds a delivery of the bearer's application, with the provider's answer. It refuses one
+// that is unknown or somebody else's with RefusedUnknown.
 func (d *Queue) Get(ctx context.Context, b *library.Bearer, id library.DeliveryID) (*Result, error) {
 	v, err := d.store.GetDelivery(ctx, b.Library.ID, id)
 	if errors.Is(err, library.ErrNotFound) || err == nil && v.Application != b.Client.Application.ID {
@@ -210,10 +209,10 @@ func (d *Queue) Get(ctx context.Context, b *library.Bearer, id library.DeliveryI
 	return p, nil
 }
 
-// deliveryPage is how many deliveries are listed at a time.
+// deliveryPage is how many deliveries List returns.
 const deliveryPage = 100
 
-// List lists the newest deliveries of the bearer's application for the person.
+// List lists the newest deliveries of the bearer's application to the person's providers.
 func (d *Queue) List(ctx context.Context, b *library.Bearer) ([]Delivery, error) {
 	list, err := d.store.ListDeliveries(ctx, b.Library.ID, b.Client.Application.ID, Cursor{}, deliveryPage)
 	if err != nil {
@@ -222,7 +221,7 @@ func (d *Queue) List(ctx context.Context, b *library.Bearer) ([]Delivery, error)
 	return list, nil
 }
 
-// Own lists a person's deliveries, newest first, up to limit after the cursor.
+// ListForPerson lists up to limit of a person's deliveries after the cursor, newest first.
 func (d *Queue) ListForPerson(ctx context.Context, s *library.SignedIn, before Cursor, limit int) ([]Delivery, error) {
 	list, err := d.store.ListDeliveries(ctx, s.Library.ID, "", before, limit)
 	if err != nil {
@@ -231,7 +230,7 @@ func (d *Queue) ListForPerson(ctx context.Context, s *library.SignedIn, before C
 	return list, nil
 }
 
-// Waiting counts what of a person's is still on its way.
+// CountForPerson counts a person's deliveries that are not final.
 func (d *Queue) CountForPerson(ctx context.Context, s *library.SignedIn) (int, error) {
 	n, err := d.store.CountWaiting(ctx, s.Library.ID)
 	if err != nil {

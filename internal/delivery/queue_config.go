@@ -2,23 +2,22 @@ package delivery
 
 import "time"
 
-// QueueConfig says how patiently resources are delivered. Zero values become the
-// defaults.
+// QueueConfig has the timeouts and limits of a queue. Zero values become the defaults.
 type QueueConfig struct {
-	// Wait is how long a push waits for the provider's own answer: 25 s by default.
+	// AnswerTimeout is how long a push waits for the provider's answer: 25 s by default.
 	AnswerTimeout time.Duration
-	// Attempt is how long one attempt may take. MedMij gives a provider 60 s (Resource
-	// interface); the default is 65.
+	// AttemptTimeout is how long one attempt may take. MedMij allows a provider 60 s (Resource
+	// interface); the default is 65 s.
 	AttemptTimeout time.Duration
-	// FirstRetry is about how long after a failure the next attempt is made (5 s by
-	// default); it doubles up to MaxRetry (15 min).
+	// FirstRetry is about how long after the first failure the next attempt is made (5 s by
+	// default). It doubles up to MaxRetry (15 min).
 	FirstRetry, MaxRetry time.Duration
-	// Keep is how long a delivery is tried: a day by default.
+	// Lifetime is how long attempts are made: a day by default.
 	Lifetime time.Duration
-	// AnswerLifetime is how long a provider's answer can be asked for: 30 days by default.
+	// AnswerLifetime is how long a provider's answer is stored: 30 days by default.
 	AnswerLifetime time.Duration
-	// MaxAttempts is how many attempts this server makes at a time: 256 by default, and a quarter
-	// of that at one provider.
+	// MaxAttempts is how many attempts this server makes at a time: 256 by default. At most a
+	// quarter of them go to one provider.
 	MaxAttempts int
 }
 
@@ -39,8 +38,8 @@ func (c *QueueConfig) fill() {
 	}
 }
 
-// leaseMargin is how much longer than an attempt a claim lasts: for a renewal of access
-// that it began, and for what is done with the answer.
+// leaseMargin is how much longer than an attempt a lease lasts: for a refresh of access that it
+// began, and to store the answer.
 const leaseMargin = refreshLifetime + 7*time.Second
 
 func (d *Queue) leaseLifetime() time.Duration { return d.config.AttemptTimeout + leaseMargin }

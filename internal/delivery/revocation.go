@@ -10,15 +10,14 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// An application may ask its person to take one of their accounts from it. The person
-// answers at a link: a yes disconnects an account at a provider; for the account that
-// stands for the person it ends all that the application may do. What is to end has
-// ended before the link is closed: were the server to stop between the two, the answer
-// can be given again.
+// An application may ask its person to take one of their accounts from it. If the person agrees,
+// an account at a provider is disconnected; for the account that stands for the person, all
+// grants of the application are revoked. This is done before the request is closed: if the server
+// stops between the two, the person can answer again.
 
-// OpenRevocation opens a link to take an account from the bearer's application and
-// returns its code. Refusals are [*library.Refusal]s: an account that is not there, hidden, or
-// somebody else's is NotFound alike.
+// OpenRevocation adds a request to take an account from the bearer's application, and returns its
+// code. It refuses a redirect URI with RefusedRedirectURI, and an account that is unknown, hidden
+// or somebody else's with RefusedUnknown.
 func (a *Connections) OpenRevocation(
 	ctx context.Context,
 	b *library.Bearer,
@@ -28,14 +27,14 @@ func (a *Connections) OpenRevocation(
 	if !b.Client.Contract.AllowsRedirect(redirectURI) {
 		return seal.Secret{}, library.InvalidRedirectURI(redirectURI)
 	}
-	if err := a.has(ctx, b, id); err != nil {
+	if err := a.checkAccount(ctx, b, id); err != nil {
 		return seal.Secret{}, err
 	}
 	return a.consents.AddRevocation(ctx, b, id, redirectURI)
 }
 
-// has refuses an account that the bearer's application does not see.
-func (a *Connections) has(ctx context.Context, b *library.Bearer, id wire.AccountID) error {
+// checkAccount refuses an account that the bearer's application does not see.
+func (a *Connections) checkAccount(ctx context.Context, b *library.Bearer, id wire.AccountID) error {
 	application := b.Client.Application.ID
 	err := a.consents.CheckUserAccount(ctx, b.Library.ID, application, id)
 	if errors.Is(err, library.ErrNotFound) {
@@ -47,19 +46,19 @@ func (a *Connections) has(ctx context.Context, b *library.Bearer, id wire.Accoun
 	return err
 }
 
-// Revocation is what a yes to a link would end. It is empty if that has ended already.
+// Revocation is what a yes to a request would end. It is empty if that has ended already.
 type Revocation struct {
-	// Account is the one at a provider that the link is about; nil if it is about all
-	// that the application may do.
+	// Account is the account at a provider to disconnect; nil if the request is about the account
+	// that stands for the person.
 	Account *Connection
-	// Grants are what the application may do; none if the link is about an account.
+	// Grants are the grants to revoke; none if the request is about an account at a provider.
 	Grants []library.GrantID
 }
 
 // Over reports whether there is nothing left to end.
 func (v Revocation) Over() bool { return v.Account == nil && len(v.Grants) == 0 }
 
-// Revocation finds what a person's yes to a link would end. It returns ErrWrongPerson.
+// Revocation finds what a person's yes to a request would end. It returns ErrWrongPerson.
 func (a *Connections) Revocation(
 	ctx context.Context,
 	s *library.SignedIn,
@@ -87,8 +86,8 @@ func (a *Connections) Revocation(
 	return Revocation{Account: &account}, nil
 }
 
-// Revoke answers a link with yes and returns where to send the browser. It succeeds if
-// there was nothing left to end. It returns ErrWrongPerson or ErrUsed.
+// Revoke answers a request with yes and returns where to send the browser. It succeeds if there is
+// nothing left to end. It returns ErrWrongPerson or ErrUsed.
 func (a *Connections) Revoke(
 	ctx context.Context,
 	s *library.SignedIn,

@@ -1,16 +1,19 @@
 package delivery
 
-import "github.com/carrelhq/carrel/internal/fhir"
+import (
+	"errors"
 
-// Source is an entry of the catalogue, as far as the rules need to know it.
+	"github.com/carrelhq/carrel/internal/fhir"
+)
+
+// Source is an entry of the catalogue, as far as this package knows it.
 type Source struct {
 	ID        int    `json:"id"`
 	Name      string `json:"name"`
 	Reference string `json:"reference,omitempty"`
-	// Provider is what the provider is known by to [Providers]; empty for a source that
-	// cannot be connected.
+	// Provider is the provider's key; empty for a source that cannot be connected.
 	Provider ProviderKey `json:"provider,omitempty"`
-	// Push says that it can be sent to, in the given version of FHIR.
+	// Push says that resources can be sent to it, in the given version of FHIR.
 	Push    bool         `json:"push,omitempty"`
 	Version fhir.Version `json:"version,omitempty"`
 
@@ -25,7 +28,11 @@ type Source struct {
 // ProviderKey names a provider's service to [Providers]: "medmij:huisartslinde~53".
 type ProviderKey string
 
-// Catalogue is where sources are looked up.
+// ErrListUnavailable says that a list of sources cannot be had now, and that the source may be on
+// it.
+var ErrListUnavailable = errors.New("a list of sources cannot be had now")
+
+// Catalogue is the list of sources.
 type Catalogue interface {
 	// Source finds a source that can be connected now. It returns ErrNotFound if there is none,
 	// and ErrListUnavailable if a list that cannot be had now may hold it.

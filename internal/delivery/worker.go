@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	// pollInterval is how often to look for what other servers have left or put back.
+	// pollInterval is how often to look for deliveries that other servers have left or postponed.
 	pollInterval = 5 * time.Second
-	// claimedAtOnce bounds what is claimed at a time.
+	// maxClaims is how many deliveries are claimed at a time.
 	maxClaims = 16
-	// abandonedPage is how many lost deliveries are ended at a time.
+	// abandonedPage is how many abandoned deliveries are ended at a time.
 	abandonedPage = 100
 )
 
-// Run delivers what is due, on this server and beside others on the same store, until
-// the context ends. Attempts under way then go on; see Close.
+// Run sends the deliveries that are due until the context ends. Other servers may run on the same
+// store. Attempts under way then go on; see Close.
 func (d *Queue) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		wait := pollInterval
@@ -40,8 +40,8 @@ func (d *Queue) Run(ctx context.Context) {
 	}
 }
 
-// round ends what was lost, begins what is due as far as there are places, and tells
-// when the next one is due.
+// runOnce ends abandoned deliveries, begins those that are due while there are free slots, and
+// returns when the next one is due.
 func (d *Queue) runOnce(ctx context.Context) (next time.Time, err error) {
 	if err := d.endAbandoned(ctx); err != nil {
 		return time.Time{}, err
@@ -58,10 +58,10 @@ func (d *Queue) runOnce(ctx context.Context) (next time.Time, err error) {
 	}
 	for _, v := range claimed {
 		select {
-		case d.slots <- struct{}{}: // a push may have taken it meanwhile, and gives it back
+		case d.slots <- struct{}{}: // waits if a push has taken the slot in between
 			d.begin(v)
 		case <-ctx.Done():
-			return time.Time{}, ctx.Err() // the leases run out
+			return time.Time{}, ctx.Err() // the leases will end
 		}
 	}
 	if len(claimed) == free {
@@ -73,18 +73,18 @@ func (d *Queue) runOnce(ctx context.Context) (next time.Time, err error) {
 	return next, nil
 }
 
-// endLost ends deliveries whose server died while they were on the wire: nobody knows
-// whether they were filed.
+// endAbandoned ends deliveries whose server died while it posted them: it is not known whether
+// they were filed.
 func (d *Queue) endAbandoned(ctx context.Context) error {
 	lost, err := d.store.ListAbandoned(ctx, d.now(), abandonedPage)
 	if err != nil {
-		return fmt.Errorf("list lost deliveries: %w", err)
+		return fmt.Errorf("list abandoned deliveries: %w", err)
 	}
 	for _, v := range lost {
 		err := d.end(ctx, &v, Unknown, "the server stopped while it was being sent", nil)
 		if err != nil && !errors.Is(err, library.ErrUsed) &&
-			!errors.Is(err, library.ErrNotFound) { // another server was first
-			return fmt.Errorf("end lost delivery: %w", err)
+			!errors.Is(err, library.ErrNotFound) { // another server has ended it
+			return fmt.Errorf("end abandoned delivery: %w", err)
 		}
 	}
 	return nil
@@ -97,8 +97,8 @@ func (d *Queue) wake() {
 	}
 }
 
-// Close waits for the attempts under way until the context ends, then cuts them off: of
-// those, nobody knows what became.
+// Close waits for the attempts under way until the context ends, and then cancels them: their
+// deliveries end as unknown.
 func (d *Queue) Close(ctx context.Context) {
 	cut := context.AfterFunc(ctx, d.stop)
 	d.attempts.Wait()
@@ -106,7 +106,7 @@ func (d *Queue) Close(ctx context.Context) {
 	d.stop()
 }
 
-// ForgetAnswers forgets the providers' answers that have had their time.
+// ForgetAnswers deletes the providers' answers that are older than their lifetime.
 func (d *Queue) ForgetAnswers(ctx context.Context) error {
 	if err := d.store.ForgetAnswers(ctx, d.now().Add(-d.config.AnswerLifetime)); err != nil {
 		return fmt.Errorf("forget answers: %w", err)

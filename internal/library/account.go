@@ -77,7 +77,8 @@ func (c *Consents) ListAccounts(ctx context.Context, b *Bearer) ([]wire.Account,
 	for _, a := range accounts {
 		created := wire.MillisOf(a.CreatedAt)
 		list = append(list, wire.Account{
-			ID: a.ID, Reference: string(a.Reference), Type: wire.AccountTypeUser, CreatedDate: created, UpdatedDate: created,
+			ID: a.ID, Reference: string(a.Reference), Type: wire.AccountTypeUser, CreatedDate: created,
+			UpdatedDate:    created,
 			ServiceGroupID: 1, ServiceGroupName: "Library",
 			ServiceTypeID: serviceTypeUser, ServiceTypeName: "Library", ServiceTypeReference: "library", SourceID: 1,
 			AccessTokenStatus: &wire.AccessTokenStatus{Authorized: true, ExpiresAt: wire.MillisOf(b.Grant.ExpiresAt)},

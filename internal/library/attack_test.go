@@ -111,14 +111,17 @@ func (v *victim) use(t *testing.T, clients map[string]client) {
 		t.Fatal(err)
 	}
 	maps.Copy(v.live, map[string]string{
-		"cookie": v.person.secret.Reveal(), "access token": reader.tokens.AccessToken.Value, "refresh token": reader.tokens.RefreshToken.Value,
+		"cookie": v.person.secret.Reveal(), "access token": reader.tokens.AccessToken.Value,
+		"refresh token":    reader.tokens.RefreshToken.Value,
 		"promised session": reader.session.Key, "opened session": session,
 	})
 	maps.Copy(v.dead, map[string]string{
-		"writer's access token": writer.tokens.AccessToken.Value, "writer's refresh token": writer.tokens.RefreshToken.Value,
-		"writer's session": writer.session.Key, "other writer's access token": other.tokens.AccessToken.Value,
-		"revoked access token": revoked.tokens.AccessToken.Value, "revoked refresh token": revoked.tokens.RefreshToken.Value,
-		"revoked session": revoked.session.Key, "used code": reader.code, "writer's used code": writer.code,
+		"writer's access token":  writer.tokens.AccessToken.Value,
+		"writer's refresh token": writer.tokens.RefreshToken.Value,
+		"writer's session":       writer.session.Key, "other writer's access token": other.tokens.AccessToken.Value,
+		"revoked access token":  revoked.tokens.AccessToken.Value,
+		"revoked refresh token": revoked.tokens.RefreshToken.Value,
+		"revoked session":       revoked.session.Key, "used code": reader.code, "writer's used code": writer.code,
 		"the contract's private key": string(
 			wire.MarshalPrivateKey(contractKey()),
 		), "the e-mail address": v.person.email,
@@ -147,7 +150,8 @@ func TestTheft(t *testing.T) {
 			if where := thief.scan(v.text); len(where) > 0 {
 				t.Errorf("what %s pushed lies in %s", v.person.email, where)
 			}
-			for _, secrets := range []map[string]string{v.live, v.dead, {"password": v.person.password, "recovery code": v.code}} {
+			for _, secrets := range []map[string]string{v.live, v.dead, {"password": v.person.password,
+				"recovery code": v.code}} {
 				for name, secret := range secrets {
 					if where := thief.scan(secret); len(where) > 0 && name != "the e-mail address" {
 						t.Errorf("the %s of %s lies in %s", name, v.person.email, where)
@@ -253,8 +257,10 @@ func scanSees(t *testing.T, thief *attacker, known string) {
 	for at := range 4 {
 		shifted := append(make([]byte, at), text+" and goes on"...)
 		for how, b := range map[string][]byte{
-			"it is": shifted, "hexadecimal": []byte(hex.EncodeToString(shifted)), "base64": []byte(base64.StdEncoding.EncodeToString(shifted)),
-			"base64url": []byte(base64.RawURLEncoding.EncodeToString(shifted)), "UTF-16": append(make([]byte, at), writings(text)["UTF-16, little-endian"]...),
+			"it is": shifted, "hexadecimal": []byte(hex.EncodeToString(shifted)),
+			"base64":    []byte(base64.StdEncoding.EncodeToString(shifted)),
+			"base64url": []byte(base64.RawURLEncoding.EncodeToString(shifted)), "UTF-16": append(make([]byte, at),
+				writings(text)["UTF-16, little-endian"]...),
 		} {
 			if err := os.WriteFile(filepath.Join(thief.folder, "clear"), b, 0o600); err != nil {
 				t.Fatal(err)

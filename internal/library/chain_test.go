@@ -102,14 +102,22 @@ func TestChainShowsChanges(t *testing.T) {
 			}
 			return e
 		},
-		"another hash":               func(e []library.Event) []library.Event { e[3].Hash = bytes.Repeat([]byte{1}, 32); return e },
-		"no hash":                    func(e []library.Event) []library.Event { e[3].Hash = nil; return e },
-		"another previous":           func(e []library.Event) []library.Event { e[2].Previous = e[0].Hash; return e },
-		"a previous to none":         func(e []library.Event) []library.Event { e[0].Chain(e[3].Hash); return e },
-		"one left out":               func(e []library.Event) []library.Event { return slices.Delete(e, 1, 2) },
-		"one left out, counted anew": func(e []library.Event) []library.Event { e[2].Seq = 2; return slices.Delete(e, 1, 2) },
-		"one twice":                  func(e []library.Event) []library.Event { return slices.Insert(e, 1, e[1]) },
-		"two swapped":                func(e []library.Event) []library.Event { e[1], e[2] = e[2], e[1]; return e },
+		"another hash": func(e []library.Event) []library.Event {
+			e[3].Hash = bytes.Repeat([]byte{1},
+				32)
+			return e
+		},
+		"no hash":            func(e []library.Event) []library.Event { e[3].Hash = nil; return e },
+		"another previous":   func(e []library.Event) []library.Event { e[2].Previous = e[0].Hash; return e },
+		"a previous to none": func(e []library.Event) []library.Event { e[0].Chain(e[3].Hash); return e },
+		"one left out":       func(e []library.Event) []library.Event { return slices.Delete(e, 1, 2) },
+		"one left out, counted anew": func(e []library.Event) []library.Event {
+			e[2].Seq = 2
+			return slices.Delete(e,
+				1, 2)
+		},
+		"one twice":   func(e []library.Event) []library.Event { return slices.Insert(e, 1, e[1]) },
+		"two swapped": func(e []library.Event) []library.Event { e[1], e[2] = e[2], e[1]; return e },
 		"one made anew": func(e []library.Event) []library.Event {
 			e[1].Kind = library.EventDenied
 			e[1].Chain(e[0].Hash)

@@ -42,25 +42,28 @@ func TestVerify(t *testing.T) {
 		change func(*wire.RequestClaims)
 		want   *library.Refusal // nil: let through
 	}{
-		"five minutes old":       {func(q *wire.RequestClaims) { q.Timestamp -= 5 * 60 * 1000 }, nil},
-		"five minutes ahead":     {func(q *wire.RequestClaims) { q.Timestamp += 5 * 60 * 1000 }, nil},
-		"older":                  {func(q *wire.RequestClaims) { q.Timestamp -= 5*60*1000 + 1 }, stamp},
-		"further ahead":          {func(q *wire.RequestClaims) { q.Timestamp += 5*60*1000 + 1 }, stamp},
-		"no timestamp":           {func(q *wire.RequestClaims) { q.Timestamp = 0 }, stamp},
-		"in seconds":             {func(q *wire.RequestClaims) { q.Timestamp /= 1000 }, stamp},
-		"before time":            {func(q *wire.RequestClaims) { q.Timestamp = -q.Timestamp }, stamp},
-		"the end of time":        {func(q *wire.RequestClaims) { q.Timestamp = 1<<63 - 1 }, library.InvalidRequest("bearer token claims")},
+		"five minutes old":   {func(q *wire.RequestClaims) { q.Timestamp -= 5 * 60 * 1000 }, nil},
+		"five minutes ahead": {func(q *wire.RequestClaims) { q.Timestamp += 5 * 60 * 1000 }, nil},
+		"older":              {func(q *wire.RequestClaims) { q.Timestamp -= 5*60*1000 + 1 }, stamp},
+		"further ahead":      {func(q *wire.RequestClaims) { q.Timestamp += 5*60*1000 + 1 }, stamp},
+		"no timestamp":       {func(q *wire.RequestClaims) { q.Timestamp = 0 }, stamp},
+		"in seconds":         {func(q *wire.RequestClaims) { q.Timestamp /= 1000 }, stamp},
+		"before time":        {func(q *wire.RequestClaims) { q.Timestamp = -q.Timestamp }, stamp},
+		"the end of time": {func(q *wire.RequestClaims) { q.Timestamp = 1<<63 - 1 },
+			library.InvalidRequest("bearer token claims")},
 		"no nonce":               {func(q *wire.RequestClaims) { q.Nonce = "" }, nonce},
 		"a short nonce":          {func(q *wire.RequestClaims) { q.Nonce = q.Nonce[1:] }, nonce},
 		"a long nonce":           {func(q *wire.RequestClaims) { q.Nonce += "A" }, nonce},
 		"a nonce of other signs": {func(q *wire.RequestClaims) { q.Nonce = q.Nonce[1:] + "-" }, nonce},
 		"no client":              {func(q *wire.RequestClaims) { q.ClientID = "" }, client("")},
 		"an application alone":   {func(q *wire.RequestClaims) { q.ClientID = string(app.ID) }, client(string(app.ID))},
-		"an unknown contract":    {func(q *wire.RequestClaims) { q.ClientID = string(app.ID) + "_x" }, client(string(app.ID) + "_x")},
+		"an unknown contract": {func(q *wire.RequestClaims) { q.ClientID = string(app.ID) + "_x" },
+			client(string(app.ID) + "_x")},
 		"a foreign application": {func(q *wire.RequestClaims) { q.ClientID = string(foreign.Application.ID) + "_" + string(c.Contract.ID) },
 			client(string(foreign.Application.ID) + "_" + string(c.Contract.ID))},
 		"two underscores": {func(q *wire.RequestClaims) { q.ClientID += "_x" }, client(c.ID().String() + "_x")},
-		"a long id":       {func(q *wire.RequestClaims) { q.ClientID = strings.Repeat("a", 5000) }, client(strings.Repeat("a", 200) + "…")},
+		"a long id": {func(q *wire.RequestClaims) { q.ClientID = strings.Repeat("a", 5000) },
+			client(strings.Repeat("a", 200) + "…")},
 	} {
 		_, err := w.clients.Verify(t.Context(), c.token(test.change))
 		if test.want != nil {
@@ -75,8 +78,9 @@ func TestVerify(t *testing.T) {
 	good := must(wire.Sign(contractKey(), wire.Header{}, claims))(t)
 	swapped := strings.Split(sibling.token(), ".")
 	for name, token := range map[string]string{
-		"another's key":       must(wire.Sign(strange, wire.Header{}, claims))(t),
-		"a key set":           must(wire.Sign(contractKey(), wire.Header{KeySetURL: "https://evil.example"}, claims))(t),
+		"another's key": must(wire.Sign(strange, wire.Header{}, claims))(t),
+		"a key set": must(wire.Sign(contractKey(), wire.Header{KeySetURL: "https://evil.example"},
+			claims))(t),
 		"a cloud token":       must(wire.Sign(contractKey(), wire.Header{Type: wire.TypeCloud}, claims))(t),
 		"a key of its own":    strings.Replace(good, ".", "x.", 1),
 		"another's signature": good[:strings.LastIndex(good, ".")+1] + swapped[2],
@@ -179,8 +183,11 @@ func TestRegister(t *testing.T) {
 		"no access type":           func(k *library.Contract) { k.ID, k.Access = "c2", "" },
 		"both access types":        func(k *library.Contract) { k.ID, k.Access = "c2", "rw" },
 		"no key":                   func(k *library.Contract) { k.ID, k.PublicKey = "c2", "" },
-		"a private key":            func(k *library.Contract) { k.ID, k.PublicKey = "c2", string(wire.MarshalPrivateKey(contractKey())) },
-		"an unknown application":   func(k *library.Contract) { k.ID, k.Application = "c2", "app2" },
+		"a private key": func(k *library.Contract) {
+			k.ID, k.PublicKey = "c2",
+				string(wire.MarshalPrivateKey(contractKey()))
+		},
+		"an unknown application": func(k *library.Contract) { k.ID, k.Application = "c2", "app2" },
 	} {
 		k := good
 		change(&k)

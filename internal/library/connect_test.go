@@ -23,13 +23,19 @@ func TestTripEnds(t *testing.T) {
 		end    delivery.AuthorizationResult
 		event  string
 	}{
-		"said no":           {delivery.CallbackParams{Error: "access_denied"}, 0, delivery.AuthorizationRefused, "account.refused"},
-		"a fault there":     {delivery.CallbackParams{Error: "server_error"}, 0, delivery.AuthorizationFailed, "account.refused"},
-		"neither":           {delivery.CallbackParams{}, 0, delivery.AuthorizationFailed, "account.refused"},
-		"code not taken":    {delivery.CallbackParams{Code: seal.SecretOf("bad")}, 0, delivery.AuthorizationRefused, "account.refused"},
-		"much too late":     {delivery.CallbackParams{Code: seal.SecretOf("good")}, 31 * time.Minute, delivery.AuthorizationTimedOut, "account.refused"},
-		"a code, and error": {delivery.CallbackParams{Code: seal.SecretOf("good"), Error: "access_denied"}, 0, delivery.AuthorizationRefused, "account.refused"},
-		"connected":         {delivery.CallbackParams{Code: seal.SecretOf("good")}, 10 * time.Minute, delivery.AuthorizationConnected, "account.connected"},
+		"said no": {delivery.CallbackParams{Error: "access_denied"}, 0, delivery.AuthorizationRefused,
+			"account.refused"},
+		"a fault there": {delivery.CallbackParams{Error: "server_error"}, 0, delivery.AuthorizationFailed,
+			"account.refused"},
+		"neither": {delivery.CallbackParams{}, 0, delivery.AuthorizationFailed, "account.refused"},
+		"code not taken": {delivery.CallbackParams{Code: seal.SecretOf("bad")}, 0, delivery.AuthorizationRefused,
+			"account.refused"},
+		"much too late": {delivery.CallbackParams{Code: seal.SecretOf("good")}, 31 * time.Minute,
+			delivery.AuthorizationTimedOut, "account.refused"},
+		"a code, and error": {delivery.CallbackParams{Code: seal.SecretOf("good"), Error: "access_denied"}, 0,
+			delivery.AuthorizationRefused, "account.refused"},
+		"connected": {delivery.CallbackParams{Code: seal.SecretOf("good")}, 10 * time.Minute,
+			delivery.AuthorizationConnected, "account.connected"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -93,7 +99,8 @@ func TestTripIsOneBrowsers(t *testing.T) {
 	if _, err := w.accounts.HandleCallback(t.Context(), left, elsewhere); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("at another provider's address: %v", err)
 	}
-	if back := must(w.accounts.HandleCallback(t.Context(), left, answer))(t); back.Result != delivery.AuthorizationConnected {
+	if back := must(w.accounts.HandleCallback(t.Context(), left,
+		answer))(t); back.Result != delivery.AuthorizationConnected {
 		t.Errorf("her own: %+v", back)
 	}
 }
@@ -136,14 +143,16 @@ func TestDepart(t *testing.T) {
 		}
 	}
 	_, annas := anna.connect(c)
-	if _, err := w.accounts.StartAuthorization(t.Context(), bram.in(), bram.request(c), delivery.Target{Account: annas.ID}, "/page"); !errors.Is(
+	if _, err := w.accounts.StartAuthorization(t.Context(), bram.in(), bram.request(c),
+		delivery.Target{Account: annas.ID}, "/page"); !errors.Is(
 		err,
 		library.ErrNotFound,
 	) {
 		t.Errorf("somebody else's account: %v", err)
 	}
 	other := w.contract(w.application(), library.Write)
-	if _, err := w.accounts.StartAuthorization(t.Context(), anna.in(), anna.request(other), delivery.Target{Account: annas.ID}, "/page"); !errors.Is(
+	if _, err := w.accounts.StartAuthorization(t.Context(), anna.in(), anna.request(other),
+		delivery.Target{Account: annas.ID}, "/page"); !errors.Is(
 		err,
 		library.ErrNotFound,
 	) {

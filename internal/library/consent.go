@@ -138,7 +138,8 @@ func (c *Consents) Allow(
 	approval := Approval{
 		Request: r.Hash, At: now,
 		Grant: Grant{ID: GrantID(wire.RandomAlphanumeric(32)), Library: s.Library.ID,
-			Application: r.Client.Application.ID, Contract: r.Client.Contract.ID, CreatedAt: now, ExpiresAt: r.GrantUntil},
+			Application: r.Client.Application.ID, Contract: r.Client.Contract.ID, CreatedAt: now,
+			ExpiresAt: r.GrantUntil},
 		Account: newAccount(s.Library.ID, r.Client.Application.ID, now),
 		Code: AuthCode{Hash: code.Hash(), Client: r.Client.ID(), Challenge: r.Challenge,
 			ExpiresAt: now.Add(codeLifetime)},

@@ -166,7 +166,8 @@ func TestShutAndReopen(t *testing.T) {
 		_, err = w.consents.Refresh(t.Context(), g.call(refreshing(g.tokens.RefreshToken.Value)))
 		refused(t, name+" refreshes", err, library.InvalidToken(wire.KindRefreshToken))
 	}
-	if was := must(w.people.WasDeleted(t.Context(), h.reader.call(accessToken(h.reader.tokens.AccessToken.Value))))(t); was {
+	if was := must(w.people.WasDeleted(t.Context(),
+		h.reader.call(accessToken(h.reader.tokens.AccessToken.Value))))(t); was {
 		t.Error("a library that is shut counts as deleted")
 	}
 	opened := must(w.consents.Authorize(t.Context(), h.reader.call(authorizing), wire.SessionOptions{}))(t)
@@ -246,7 +247,8 @@ func TestDeleteAtOnce(t *testing.T) {
 				t.Errorf("%s: a retry is not told that it is done", name)
 			}
 		}
-		for what, token := range map[string]string{"none": "", "invented": "x", "refresh token": h.reader.tokens.RefreshToken.Value, "another person's": h.brams.tokens.AccessToken.Value} {
+		for what, token := range map[string]string{"none": "", "invented": "x",
+			"refresh token": h.reader.tokens.RefreshToken.Value, "another person's": h.brams.tokens.AccessToken.Value} {
 			if was := must(w.people.WasDeleted(t.Context(), h.reader.call(accessToken(token))))(t); was {
 				t.Errorf("%s: the token %s counts as deleted", name, what)
 			}

@@ -29,15 +29,23 @@ func TestDeliver(t *testing.T) {
 		after delivery.State // after an hour at a provider that takes it
 		sent  int            // how often it was sent in all
 	}{
-		{"delivered", delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201, Answer: answer}, delivery.Delivered, "sent.accepted", delivery.Delivered, 1},
-		{"delivered without a word", delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 200}, delivery.Delivered, "sent.accepted", delivery.Delivered, 1},
-		{"an answer that is not JSON", delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 200, Answer: []byte("<html>")}, delivery.Delivered, "sent.accepted", delivery.Delivered, 1},
-		{"refused", delivery.Outcome{Kind: delivery.OutcomeRefused, Status: 422, Answer: answer, Reason: "422"}, delivery.Refused, "sent.refused", delivery.Refused, 1},
-		{"unknown", delivery.Outcome{Kind: delivery.OutcomeUnknown, Status: 500, Reason: "500"}, delivery.Unknown, "sent.unknown", delivery.Unknown, 1},
+		{"delivered", delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201, Answer: answer},
+			delivery.Delivered, "sent.accepted", delivery.Delivered, 1},
+		{"delivered without a word", delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 200},
+			delivery.Delivered, "sent.accepted", delivery.Delivered, 1},
+		{"an answer that is not JSON", delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 200,
+			Answer: []byte("<html>")}, delivery.Delivered, "sent.accepted", delivery.Delivered, 1},
+		{"refused", delivery.Outcome{Kind: delivery.OutcomeRefused, Status: 422, Answer: answer, Reason: "422"},
+			delivery.Refused, "sent.refused", delivery.Refused, 1},
+		{"unknown", delivery.Outcome{Kind: delivery.OutcomeUnknown, Status: 500, Reason: "500"}, delivery.Unknown,
+			"sent.unknown", delivery.Unknown, 1},
 		{"a forgotten outcome", delivery.Outcome{}, delivery.Unknown, "sent.unknown", delivery.Unknown, 1},
-		{"busy", delivery.Outcome{Kind: delivery.OutcomeNotFiled, Status: 503, RetryAfter: time.Minute, Reason: "busy"}, delivery.Waiting, "", delivery.Delivered, 2},
-		{"unauthorised", delivery.Outcome{Kind: delivery.OutcomeUnauthorized, Status: 401}, delivery.Reconnect, "account.ended sent.given_up", delivery.Reconnect, 1},
-		{"forbidden", delivery.Outcome{Kind: delivery.OutcomeForbidden, Status: 403}, delivery.Reconnect, "account.ended sent.given_up", delivery.Reconnect, 1},
+		{"busy", delivery.Outcome{Kind: delivery.OutcomeNotFiled, Status: 503, RetryAfter: time.Minute,
+			Reason: "busy"}, delivery.Waiting, "", delivery.Delivered, 2},
+		{"unauthorised", delivery.Outcome{Kind: delivery.OutcomeUnauthorized, Status: 401}, delivery.Reconnect,
+			"account.ended sent.given_up", delivery.Reconnect, 1},
+		{"forbidden", delivery.Outcome{Kind: delivery.OutcomeForbidden, Status: 403}, delivery.Reconnect,
+			"account.ended sent.given_up", delivery.Reconnect, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -45,7 +53,10 @@ func TestDeliver(t *testing.T) {
 			w.providers.access = w.lasting(true)
 			p := w.resident("anna@example.org")
 			g, account := p.connect(w.contract(w.application(), library.Write))
-			w.providers.access = func(int) (delivery.ProviderTokens, error) { return delivery.ProviderTokens{}, delivery.ErrReconnect }
+			w.providers.access = func(int) (delivery.ProviderTokens, error) {
+				return delivery.ProviderTokens{},
+					delivery.ErrReconnect
+			}
 			before := p.events()
 			w.providers.answer(always(test.first))
 			pushed := must(g.deliver(account.ID, observation("planted-content")))(t)
@@ -275,7 +286,8 @@ func TestReconnect(t *testing.T) {
 	if !errors.Is(err, delivery.ErrReconnect) {
 		t.Errorf("push after a quarter of an hour: %v", err)
 	}
-	if list := must(w.accounts.ListForBearer(t.Context(), must(g.bearer())(t)))(t); list[1].AccessTokenStatus.Authorized {
+	if list := must(w.accounts.ListForBearer(t.Context(),
+		must(g.bearer())(t)))(t); list[1].AccessTokenStatus.Authorized {
 		t.Errorf("account %+v", list[1])
 	}
 	opened := must(w.consents.AuthorizeForToken(t.Context(), c.call(accessToken(g.tokens.AccessToken.Value),

@@ -20,14 +20,22 @@ func TestAuthorizeChecksItsClaims(t *testing.T) {
 		change func(*wire.RequestClaims)
 		want   *library.Refusal
 	}{
-		"no challenge":          {func(q *wire.RequestClaims) { q.CodeChallenge = "" }, library.InvalidParameter("code_challenge")},
-		"a short challenge":     {func(q *wire.RequestClaims) { q.CodeChallenge = q.CodeChallenge[1:] }, library.InvalidParameter("code_challenge")},
-		"a long challenge":      {func(q *wire.RequestClaims) { q.CodeChallenge += "A" }, library.InvalidParameter("code_challenge")},
-		"a plain challenge":     {func(q *wire.RequestClaims) { q.CodeChallengeMethod = "plain" }, library.InvalidParameter("code_challenge_method must be S256")},
-		"no challenge method":   {func(q *wire.RequestClaims) { q.CodeChallengeMethod = "" }, library.InvalidParameter("code_challenge_method must be S256")},
-		"an implicit flow":      {func(q *wire.RequestClaims) { q.ResponseType = "token" }, library.InvalidParameter("response_type")},
-		"a fragment's response": {func(q *wire.RequestClaims) { q.ResponseMode = "fragment" }, library.InvalidParameter("response_mode")},
-		"a very long state":     {func(q *wire.RequestClaims) { q.State = strings.Repeat("s", 4097) }, library.InvalidParameter("state is too long")},
+		"no challenge": {func(q *wire.RequestClaims) { q.CodeChallenge = "" },
+			library.InvalidParameter("code_challenge")},
+		"a short challenge": {func(q *wire.RequestClaims) { q.CodeChallenge = q.CodeChallenge[1:] },
+			library.InvalidParameter("code_challenge")},
+		"a long challenge": {func(q *wire.RequestClaims) { q.CodeChallenge += "A" },
+			library.InvalidParameter("code_challenge")},
+		"a plain challenge": {func(q *wire.RequestClaims) { q.CodeChallengeMethod = "plain" },
+			library.InvalidParameter("code_challenge_method must be S256")},
+		"no challenge method": {func(q *wire.RequestClaims) { q.CodeChallengeMethod = "" },
+			library.InvalidParameter("code_challenge_method must be S256")},
+		"an implicit flow": {func(q *wire.RequestClaims) { q.ResponseType = "token" },
+			library.InvalidParameter("response_type")},
+		"a fragment's response": {func(q *wire.RequestClaims) { q.ResponseMode = "fragment" },
+			library.InvalidParameter("response_mode")},
+		"a very long state": {func(q *wire.RequestClaims) { q.State = strings.Repeat("s", 4097) },
+			library.InvalidParameter("state is too long")},
 	} {
 		_, err := w.consents.Authorize(t.Context(), c.call(authorizing, test.change), wire.SessionOptions{})
 		refused(t, name, err, test.want)
@@ -71,14 +79,16 @@ func TestCode(t *testing.T) {
 		change func(*wire.RequestClaims)
 		want   *library.Refusal
 	}{
-		"a sibling contract":     {sibling, nil, invalid},
-		"a foreign contract":     {foreign, nil, invalid},
-		"no code":                {c, func(q *wire.RequestClaims) { q.Code = "" }, invalid},
-		"an invented code":       {c, func(q *wire.RequestClaims) { q.Code = strings.Repeat("A", 43) }, invalid},
-		"another code's end":     {c, func(q *wire.RequestClaims) { q.Code = q.Code[:42] + "_" }, invalid},
-		"no verifier":            {c, func(q *wire.RequestClaims) { q.CodeVerifier = "" }, wrongVerifier},
-		"another verifier":       {c, func(q *wire.RequestClaims) { q.CodeVerifier = strings.Repeat("a", 43) }, wrongVerifier},
-		"the challenge itself":   {c, func(q *wire.RequestClaims) { q.CodeVerifier = wire.Challenge(verifier) }, wrongVerifier},
+		"a sibling contract": {sibling, nil, invalid},
+		"a foreign contract": {foreign, nil, invalid},
+		"no code":            {c, func(q *wire.RequestClaims) { q.Code = "" }, invalid},
+		"an invented code":   {c, func(q *wire.RequestClaims) { q.Code = strings.Repeat("A", 43) }, invalid},
+		"another code's end": {c, func(q *wire.RequestClaims) { q.Code = q.Code[:42] + "_" }, invalid},
+		"no verifier":        {c, func(q *wire.RequestClaims) { q.CodeVerifier = "" }, wrongVerifier},
+		"another verifier": {c, func(q *wire.RequestClaims) { q.CodeVerifier = strings.Repeat("a", 43) },
+			wrongVerifier},
+		"the challenge itself": {c, func(q *wire.RequestClaims) { q.CodeVerifier = wire.Challenge(verifier) },
+			wrongVerifier},
 		"a verifier with an end": {c, func(q *wire.RequestClaims) { q.CodeVerifier += "=" }, wrongVerifier},
 	} {
 		good := code()

@@ -142,7 +142,8 @@ func TestAccessTypes(t *testing.T) {
 	refused(t, "reading with a write contract", err, library.WrongAccess())
 	_, err = writer.reading(writer.session.Key)
 	refused(t, "the session promised to a write contract", err, library.WrongAccess())
-	if n := w.count(`SELECT count(*) FROM sessions WHERE public_key IS NOT NULL AND contract_id = ?`, writer.Contract.ID); n != 0 {
+	if n := w.count(`SELECT count(*) FROM sessions WHERE public_key IS NOT NULL AND contract_id = ?`,
+		writer.Contract.ID); n != 0 {
 		t.Errorf("%d sessions of the write contract could be handed a key", n)
 	}
 	if n := w.count(`SELECT count(*) FROM tokens JOIN grants ON grants.id = grant_id WHERE seal IS NOT NULL AND contract_id = ?`, writer.Contract.ID); n != 0 {

@@ -110,7 +110,8 @@ func TestSuccessGivesTheTryBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 12 {
-		if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Device{Address: "192.0.2.1"}); err != nil {
+		if _, err := w.people.SignIn(t.Context(), anna.email, password,
+			library.Device{Address: "192.0.2.1"}); err != nil {
 			t.Fatalf("sign-in %d: %v", i+1, err)
 		}
 	}
@@ -148,7 +149,8 @@ func TestEveryDoorIsSlowed(t *testing.T) {
 	anna := w.person("anna@example.org")
 	for name, try := range map[string]func(in *library.SignedIn) error{
 		"recovery": func(*library.SignedIn) error {
-			_, err := w.people.Recover(t.Context(), anna.email, "0000-0000-0000-0000-0000-0000", "een nieuw goed wachtwoord", library.Device{})
+			_, err := w.people.Recover(t.Context(), anna.email, "0000-0000-0000-0000-0000-0000",
+				"een nieuw goed wachtwoord", library.Device{})
 			return err
 		},
 		"change of the password": func(in *library.SignedIn) error {

@@ -141,7 +141,8 @@ func TestLinkIsAnsweredOnce(t *testing.T) {
 	if err := open(late.Code.Reveal()); !errors.As(err, &fault) || fault.Problem != library.RequestExpired {
 		t.Errorf("after half an hour: %v", err)
 	}
-	for name, code := range map[string]string{"none": "", "invented": strings.Repeat("A", 43), "a session's key": opened.Session.Key} {
+	for name, code := range map[string]string{"none": "", "invented": strings.Repeat("A", 43),
+		"a session's key": opened.Session.Key} {
 		if err := open(code); !errors.Is(err, library.ErrNotFound) {
 			t.Errorf("code %s: %v", name, err)
 		}
@@ -313,7 +314,8 @@ func TestReauthorizeAccount(t *testing.T) {
 		handle string
 		want   error
 	}{
-		"her own": {own, nil}, "another's": {others, library.ErrNotFound}, "an unknown one": {unknown, library.ErrNotFound},
+		"her own": {own, nil}, "another's": {others, library.ErrNotFound}, "an unknown one": {unknown,
+			library.ErrNotFound},
 		"another application's handle": {ofForeign, library.ErrNotFound}, "no handle": {"", library.ErrNotFound},
 	} {
 		opened := must(w.consents.AuthorizeForToken(t.Context(), c.call(accessToken(annas.tokens.AccessToken.Value),

@@ -153,7 +153,8 @@ func (p *People) SignIn(ctx context.Context, email, password string, v Device) (
 	if err != nil {
 		return seal.Secret{}, err
 	}
-	if err := p.logins.AddLogin(ctx, login, p.event(library.ID, EventSignedIn, EventDetails{Agent: v.Kind})); err != nil {
+	if err := p.logins.AddLogin(ctx, login, p.event(library.ID, EventSignedIn,
+		EventDetails{Agent: v.Kind})); err != nil {
 		return seal.Secret{}, fmt.Errorf("add login: %w", err)
 	}
 	if code != "" {
@@ -192,10 +193,12 @@ func (p *People) Recover(ctx context.Context, email, code, password string, v De
 	if err != nil {
 		return seal.Secret{}, err
 	}
-	if err := p.libraries.SetLocks(ctx, []Lock{lock}, true, login.ID, p.event(library.ID, EventRecovered, EventDetails{Agent: v.Kind})); err != nil {
+	if err := p.libraries.SetLocks(ctx, []Lock{lock}, true, login.ID, p.event(library.ID, EventRecovered,
+		EventDetails{Agent: v.Kind})); err != nil {
 		return seal.Secret{}, fmt.Errorf("set password: %w", err)
 	}
-	if err := p.logins.AddLogin(ctx, login, p.event(library.ID, EventSignedIn, EventDetails{Agent: v.Kind})); err != nil {
+	if err := p.logins.AddLogin(ctx, login, p.event(library.ID, EventSignedIn,
+		EventDetails{Agent: v.Kind})); err != nil {
 		return seal.Secret{}, fmt.Errorf("add login: %w", err)
 	}
 	if err := p.setCode(ctx, library.ID, key, fresh, secret, login.ID); err != nil {

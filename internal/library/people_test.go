@@ -22,8 +22,10 @@ func TestNormalizeEmail(t *testing.T) {
 			t.Errorf("%q gives %q, %v; want %q", typed, got, err, want)
 		}
 	}
-	for _, bad := range []string{"", " ", "anna", "@example.org", "anna@", "anna@@example.org", "a b@example.org", "Anna <anna@example.org>",
-		"<anna@example.org>", "anna@example.org, bram@example.org", "anna@example.org\r\nBcc: x@example.org", `"anna"@example.org`,
+	for _, bad := range []string{"", " ", "anna", "@example.org", "anna@", "anna@@example.org", "a b@example.org",
+		"Anna <anna@example.org>",
+		"<anna@example.org>", "anna@example.org, bram@example.org", "anna@example.org\r\nBcc: x@example.org",
+		`"anna"@example.org`,
 		"anna(x)@example.org", strings.Repeat("a", 250) + "@example.org", "anna@example.org\x00"} {
 		if got, err := library.NormalizeEmail(bad); !errors.Is(err, library.ErrEmailShape) || got != "" {
 			t.Errorf("%q gives %q, %v", bad, got, err)
@@ -103,7 +105,8 @@ func TestCreate(t *testing.T) {
 		t.Errorf("made %d of one address at once; %d libraries", made.Load(), n)
 	}
 	closed := newWorldWith(t, settings{people: library.PeopleConfig{Closed: true}})
-	if _, err := closed.people.Create(t.Context(), library.NewPerson{Email: "a@example.org", Password: password}); !errors.Is(
+	if _, err := closed.people.Create(t.Context(), library.NewPerson{Email: "a@example.org",
+		Password: password}); !errors.Is(
 		err,
 		library.ErrClosed,
 	) {
@@ -148,7 +151,8 @@ func TestLoginEnds(t *testing.T) {
 	if err := login(); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("signed out: %v", err)
 	}
-	for name, secret := range map[string]seal.Secret{"none": {}, "invented": seal.NewSecret(), "its hash": seal.SecretOf(anna.secret.Hash().String())} {
+	for name, secret := range map[string]seal.Secret{"none": {}, "invented": seal.NewSecret(),
+		"its hash": seal.SecretOf(anna.secret.Hash().String())} {
 		if _, err := w.people.Login(t.Context(), secret); !errors.Is(err, library.ErrNotFound) {
 			t.Errorf("cookie %s: %v", name, err)
 		}
@@ -204,7 +208,8 @@ func TestChangePassword(t *testing.T) {
 	}
 	anna.password = fresh
 	anna.signIn()
-	if _, err := w.people.Recover(t.Context(), anna.email, code, "weer een ander wachtwoord", library.Device{}); err != nil {
+	if _, err := w.people.Recover(t.Context(), anna.email, code, "weer een ander wachtwoord",
+		library.Device{}); err != nil {
 		t.Errorf("the recovery code: %v", err)
 	}
 }

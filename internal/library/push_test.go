@@ -35,22 +35,26 @@ func TestDescriptor(t *testing.T) {
 		t.Errorf("descriptor %+v, %v", d, err)
 	}
 	room := wire.MaxMetadata - len(`{`+mime+`,`+account+`,"tags":[""]}`)
-	if _, err := call.Descriptor(sign(`{` + mime + `,` + account + `,"tags":["` + strings.Repeat("t", room) + `"]}`)); err != nil {
+	if _, err := call.Descriptor(sign(`{` + mime + `,` + account + `,"tags":["` + strings.Repeat("t",
+		room) + `"]}`)); err != nil {
 		t.Errorf("of 8 KiB: %v", err)
 	}
 	for name, test := range map[string]struct{ metadata, want string }{
-		"beyond 8 KiB":            {`{` + mime + `,` + account + `,"tags":["` + strings.Repeat("t", room+1) + `"]}`, "metadata is larger than 8192 bytes"},
-		"no type":                 {`{` + account + `}`, "mimeType is required"},
-		"an empty type":           {`{"mimeType":"",` + account + `}`, "mimeType is empty"},
-		"a number for a type":     {`{"mimeType":1,` + account + `}`, "mimeType has the wrong type"},
-		"no accounts":             {`{` + mime + `}`, "accounts is required"},
-		"null for accounts":       {`{` + mime + `,"accounts":null}`, "accounts is required"},
-		"an empty list":           {`{` + mime + `,"accounts":[]}`, "accounts is empty"},
-		"an account without id":   {`{` + mime + `,"accounts":[{"accountId":"1"},{}]}`, "accounts[1].accountId is required"},
-		"one account, no list":    {`{` + mime + `,"accounts":{"accountId":"1"}}`, "accounts has the wrong type"},
-		"tags that are numbers":   {`{` + mime + `,` + account + `,"tags":[1]}`, "tags has the wrong type"},
-		"a tag, no list":          {`{` + mime + `,` + account + `,"tags":"t"}`, "tags has the wrong type"},
-		"references of null":      {`{` + mime + `,` + account + `,"reference":[null]}`, "reference has the wrong type"},
+		"beyond 8 KiB": {`{` + mime + `,` + account + `,"tags":["` + strings.Repeat("t", room+1) + `"]}`,
+			"metadata is larger than 8192 bytes"},
+		"no type":             {`{` + account + `}`, "mimeType is required"},
+		"an empty type":       {`{"mimeType":"",` + account + `}`, "mimeType is empty"},
+		"a number for a type": {`{"mimeType":1,` + account + `}`, "mimeType has the wrong type"},
+		"no accounts":         {`{` + mime + `}`, "accounts is required"},
+		"null for accounts":   {`{` + mime + `,"accounts":null}`, "accounts is required"},
+		"an empty list":       {`{` + mime + `,"accounts":[]}`, "accounts is empty"},
+		"an account without id": {`{` + mime + `,"accounts":[{"accountId":"1"},{}]}`,
+			"accounts[1].accountId is required"},
+		"one account, no list":  {`{` + mime + `,"accounts":{"accountId":"1"}}`, "accounts has the wrong type"},
+		"tags that are numbers": {`{` + mime + `,` + account + `,"tags":[1]}`, "tags has the wrong type"},
+		"a tag, no list":        {`{` + mime + `,` + account + `,"tags":"t"}`, "tags has the wrong type"},
+		"references of null": {`{` + mime + `,` + account + `,"reference":[null]}`,
+			"reference has the wrong type"},
 		"a list for metadata":     {`[]`, "metadata is not a JSON object"},
 		"a text for metadata":     {`"text"`, "metadata is not a JSON object"},
 		"the same member twice":   {`{` + mime + `,` + mime + `,` + account + `}`, ""},
@@ -67,8 +71,9 @@ func TestDescriptor(t *testing.T) {
 	tail := len(good) - 20
 	for name, text := range map[string]string{
 		"no descriptor": "", "no token": "x", "two parts": good[:strings.LastIndex(good, ".")],
-		"another signature": good[:tail] + strings.Map(func(r rune) rune { return r ^ 1 }, good[tail:tail+1]) + good[tail+1:],
-		"no metadata":       must(wire.Sign(contractKey(), wire.Header{}, struct{}{}))(t),
+		"another signature": good[:tail] + strings.Map(func(r rune) rune { return r ^ 1 },
+			good[tail:tail+1]) + good[tail+1:],
+		"no metadata": must(wire.Sign(contractKey(), wire.Header{}, struct{}{}))(t),
 		"a key set of its own": must(wire.Sign(contractKey(), wire.Header{KeySetURL: "https://evil.example/jwks"},
 			wire.DescriptorClaims{Metadata: json.RawMessage(`{` + mime + `,` + account + `}`)}))(t),
 	} {
@@ -118,7 +123,8 @@ func TestBodyBreaksOff(t *testing.T) {
 	g := anna.allow(w.contract(w.application(), library.Write))
 	reset := errors.New("connection reset")
 	for _, cause := range []error{io.ErrUnexpectedEOF, reset} {
-		for _, n := range []int{0, 1, 1000, library.InlineLimit, library.InlineLimit + 1, 2 * library.InlineLimit, 5*library.InlineLimit + 7} {
+		for _, n := range []int{0, 1, 1000, library.InlineLimit, library.InlineLimit + 1, 2 * library.InlineLimit,
+			5*library.InlineLimit + 7} {
 			body := io.MultiReader(bytes.NewReader(make([]byte, n)), iotest.ErrReader(cause))
 			_, err := w.files.Push(t.Context(), must(g.bearer())(t), descriptor(t, nil), body)
 			var broken *library.BodyError
@@ -213,9 +219,11 @@ func TestReadsInPieces(t *testing.T) {
 	anna := w.resident("anna@example.org")
 	g, reader := anna.allow(w.contract(app, library.Write)), anna.allow(w.contract(app, library.Read))
 	want := map[string]string{}
-	for _, n := range []int{0, 1, library.InlineLimit - 1, library.InlineLimit, library.InlineLimit + 1, 3 * library.InlineLimit} {
+	for _, n := range []int{0, 1, library.InlineLimit - 1, library.InlineLimit, library.InlineLimit + 1,
+		3 * library.InlineLimit} {
 		content := large("x")[:n]
-		for name, pieces := range map[string]func(io.Reader) io.Reader{"bytes": iotest.OneByteReader, "halves": iotest.HalfReader, "with the end": iotest.DataErrReader} {
+		for name, pieces := range map[string]func(io.Reader) io.Reader{"bytes": iotest.OneByteReader,
+			"halves": iotest.HalfReader, "with the end": iotest.DataErrReader} {
 			name = fmt.Sprint(n, name)
 			want[name] = string(content)
 			file, err := w.files.Push(
@@ -241,7 +249,8 @@ func TestFileName(t *testing.T) {
 		"report.pdf": "report.pdf", "": "", "uitslag 12 ü.pdf": "uitslag 12 ü.pdf",
 		"a\x00b\r\nc\u202egnp.exe": "abcgnp.exe", strings.Repeat("é", 300): strings.Repeat("é", 200) + "…",
 	} {
-		if got := (library.File{Metadata: wire.RawMetadata{Reference: []string{reference, "second"}}}).Name(); got != want {
+		if got := (library.File{Metadata: wire.RawMetadata{Reference: []string{reference,
+			"second"}}}).Name(); got != want {
 			t.Errorf("%q is shown as %q, want %q", reference, got, want)
 		}
 	}

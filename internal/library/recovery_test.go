@@ -59,7 +59,8 @@ func TestPendingCode(t *testing.T) {
 	if n := w.count(`SELECT count(*) FROM logins WHERE pending_code IS NOT NULL`); n != 0 {
 		t.Errorf("%d logins hold a code still", n)
 	}
-	if _, err := w.people.Recover(t.Context(), anna.email, first, "een nieuw goed wachtwoord", library.Device{}); !errors.Is(
+	if _, err := w.people.Recover(t.Context(), anna.email, first, "een nieuw goed wachtwoord",
+		library.Device{}); !errors.Is(
 		err,
 		library.ErrWrongCode,
 	) {
@@ -170,13 +171,15 @@ func TestNewCode(t *testing.T) {
 	if fresh == "" || fresh == old || anna.in().Library.CodeSaved {
 		t.Errorf("the new code is %q", fresh)
 	}
-	if _, err := w.people.Recover(t.Context(), anna.email, old, "een nieuw goed wachtwoord", library.Device{}); !errors.Is(
+	if _, err := w.people.Recover(t.Context(), anna.email, old, "een nieuw goed wachtwoord",
+		library.Device{}); !errors.Is(
 		err,
 		library.ErrWrongCode,
 	) {
 		t.Errorf("the old code: %v", err)
 	}
-	if _, err := w.people.Recover(t.Context(), anna.email, fresh, "een nieuw goed wachtwoord", library.Device{}); err != nil {
+	if _, err := w.people.Recover(t.Context(), anna.email, fresh, "een nieuw goed wachtwoord",
+		library.Device{}); err != nil {
 		t.Errorf("the new code: %v", err)
 	}
 }

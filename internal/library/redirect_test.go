@@ -96,7 +96,9 @@ func TestRedirectURI(t *testing.T) {
 	} {
 		refused(t, name, ask(uri), library.InvalidRedirectURI(uri))
 	}
-	if _, err := w.consents.AuthorizeForToken(t.Context(), c.call(func(q *wire.RequestClaims) { q.RedirectURI = "https://evil.example" }), wire.SessionOptions{}); err == nil {
+	if _, err := w.consents.AuthorizeForToken(t.Context(),
+		c.call(func(q *wire.RequestClaims) { q.RedirectURI = "https://evil.example" }),
+		wire.SessionOptions{}); err == nil {
 		t.Error("a reference goes anywhere")
 	}
 }
@@ -113,7 +115,8 @@ func TestRegisterRedirectURI(t *testing.T) {
 	}
 	for _, uri := range []string{
 		"https://app.example", "https://app.example/a/b?c=d", "https://[2001:db8::1]:8443/x",
-		"http://localhost/x", "http://localhost:8080/x", "http://127.0.0.1/x", "http://127.8.9.1:1/x", "http://[::1]:80/x",
+		"http://localhost/x", "http://localhost:8080/x", "http://127.0.0.1/x", "http://127.8.9.1:1/x",
+		"http://[::1]:80/x",
 		"digime-ca-abc://auth", "com.example.app://callback/path",
 	} {
 		if err := register(uri); err != nil {
@@ -121,12 +124,17 @@ func TestRegisterRedirectURI(t *testing.T) {
 		}
 	}
 	for _, uri := range []string{
-		"", "/callback", "//app.example/x", "app.example/x", "https:", "https:///x", "https://app.example/x#y", "https://app.example/#",
-		"https://user@app.example/x", "https://user:pass@app.example/x", "http://app.example/x", "http://localhost.evil.example/x",
-		"http://10.0.0.1/x", "http://0.0.0.0/x", "javascript:alert(1)", "javascript://app.example/%0aalert(1)", "JavaScript://app.example/x",
-		"data:text/html,x", "data://app.example/x", "file:///etc/passwd", "file://host/x", "blob://app.example/x", "about:blank",
+		"", "/callback", "//app.example/x", "app.example/x", "https:", "https:///x", "https://app.example/x#y",
+		"https://app.example/#",
+		"https://user@app.example/x", "https://user:pass@app.example/x", "http://app.example/x",
+		"http://localhost.evil.example/x",
+		"http://10.0.0.1/x", "http://0.0.0.0/x", "javascript:alert(1)", "javascript://app.example/%0aalert(1)",
+		"JavaScript://app.example/x",
+		"data:text/html,x", "data://app.example/x", "file:///etc/passwd", "file://host/x", "blob://app.example/x",
+		"about:blank",
 		"view-source://app.example/x", "ftp://app.example/x", "ws://app.example/x", "wss://app.example/x",
-		"https://app.example/é", "https://app.exаmple/x", "https://app.example/x y", "https://app.example/x\r\ny", "mailto:a@b.example",
+		"https://app.example/é", "https://app.exаmple/x", "https://app.example/x y", "https://app.example/x\r\ny",
+		"mailto:a@b.example",
 	} {
 		if err := register(uri); err == nil {
 			t.Errorf("%q is registered", uri)

@@ -60,7 +60,8 @@ func TestOpenRevocation(t *testing.T) {
 		uri     string
 		want    *library.Refusal
 	}{
-		"another place":             {g, account.ID, "https://elsewhere.example/callback", library.InvalidRedirectURI("https://elsewhere.example/callback")},
+		"another place": {g, account.ID, "https://elsewhere.example/callback",
+			library.InvalidRedirectURI("https://elsewhere.example/callback")},
 		"nowhere":                   {g, account.ID, "", library.InvalidRedirectURI("")},
 		"another place first":       {g, "nosuchaccount", callback + "/x", library.InvalidRedirectURI(callback + "/x")},
 		"an account that is not":    {g, "nosuchaccount", callback, library.Unknown("Account")},
@@ -91,7 +92,8 @@ func TestOpenRevocation(t *testing.T) {
 		}
 	}
 	code := must(w.accounts.OpenRevocation(t.Context(), must(g.bearer())(t), user, callback))(t)
-	for _, kind := range []library.RequestKind{library.AuthorizeRequest, library.OnboardRequest, library.ReauthorizeRequest, library.UserReauthRequest} {
+	for _, kind := range []library.RequestKind{library.AuthorizeRequest, library.OnboardRequest,
+		library.ReauthorizeRequest, library.UserReauthRequest} {
 		if _, err := w.consents.FindRequest(t.Context(), kind, code.Reveal()); !errors.Is(err, library.ErrNotFound) {
 			t.Errorf("opened as %s: %v", kind, err)
 		}
@@ -237,7 +239,8 @@ func TestDeleteUserAccount(t *testing.T) {
 		t,
 	)
 	link := must(w.consents.FindRequest(t.Context(), library.ReauthorizeRequest, opened.Code.Reveal()))(t)
-	if _, err := w.accounts.ConnectionStep(t.Context(), p.in(), link, delivery.ConnectionQuery{AccountReference: ref}); !errors.Is(
+	if _, err := w.accounts.ConnectionStep(t.Context(), p.in(), link,
+		delivery.ConnectionQuery{AccountReference: ref}); !errors.Is(
 		err,
 		library.ErrNotFound,
 	) {

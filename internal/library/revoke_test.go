@@ -66,7 +66,8 @@ func TestRevoke(t *testing.T) {
 		t.Error("a request under way opens a session")
 	}
 	for table, query := range map[string]string{
-		"tokens": `SELECT count(*) FROM tokens WHERE grant_id = ? AND seal IS NOT NULL`, "codes": `SELECT count(*) FROM codes WHERE grant_id = ? AND seal IS NOT NULL`,
+		"tokens":   `SELECT count(*) FROM tokens WHERE grant_id = ? AND seal IS NOT NULL`,
+		"codes":    `SELECT count(*) FROM codes WHERE grant_id = ? AND seal IS NOT NULL`,
 		"sessions": `SELECT count(*) FROM sessions WHERE grant_id = ?`,
 	} {
 		if n := w.count(query, id); n != 0 {

@@ -70,7 +70,8 @@ func fits(q *wire.MetadataFilter, f File) bool {
 		overlap(q.Reference, m.Reference) &&
 		overlap(q.Tags, m.Tags) &&
 		(len(q.Accounts) == 0 || slices.ContainsFunc(q.Accounts, func(a wire.AccountFilter) bool {
-			return slices.ContainsFunc(m.Accounts, func(b wire.DescriptorAccount) bool { return a.AccountID == b.AccountID })
+			return slices.ContainsFunc(m.Accounts,
+				func(b wire.DescriptorAccount) bool { return a.AccountID == b.AccountID })
 		}))
 }
 

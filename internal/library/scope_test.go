@@ -107,22 +107,27 @@ func TestScope(t *testing.T) {
 		scope library.Scope
 		want  string
 	}{
-		"all of it":                    {library.Scope{}, "abcdef"},
-		"raw files":                    {library.Scope{Raw: true}, "abcdef"},
-		"mapped data only":             {library.Scope{Mapped: true}, ""},
-		"its own":                      {library.Scope{Raw: true, Own: true}, "abef"},
-		"a type":                       {filter(wire.MetadataFilter{MIMEType: []string{"text/plain"}}), "acef"},
-		"two types":                    {filter(wire.MetadataFilter{MIMEType: []string{"text/csv", "image/png"}}), "bd"},
-		"a tag":                        {filter(wire.MetadataFilter{Tags: []string{"urgent"}}), "be"},
-		"a tag that nobody used":       {filter(wire.MetadataFilter{Tags: []string{"none"}}), ""},
-		"part of a tag":                {filter(wire.MetadataFilter{Tags: []string{"urg"}}), ""},
-		"a reference":                  {filter(wire.MetadataFilter{Reference: []string{"report"}}), "ac"},
-		"an account":                   {filter(wire.MetadataFilter{Accounts: []wire.AccountFilter{{AccountID: "2"}}}), "be"},
-		"an application":               {filter(wire.MetadataFilter{AppID: []wire.ApplicationID{s.other.Application.ID}}), "cd"},
-		"a contract":                   {filter(wire.MetadataFilter{ContractID: []wire.ContractID{s.writer.Contract.ID}}), "abef"},
-		"a type and a tag":             {filter(wire.MetadataFilter{MIMEType: []string{"text/plain"}, Tags: []string{"lab"}}), "ac"},
-		"its own, of a type, with tag": {library.Scope{Raw: true, Own: true, Filter: &wire.MetadataFilter{MIMEType: []string{"text/plain"}, Tags: []string{"lab"}}}, "a"},
-		"a filter of nothing":          {filter(wire.MetadataFilter{}), "abcdef"},
+		"all of it":        {library.Scope{}, "abcdef"},
+		"raw files":        {library.Scope{Raw: true}, "abcdef"},
+		"mapped data only": {library.Scope{Mapped: true}, ""},
+		"its own":          {library.Scope{Raw: true, Own: true}, "abef"},
+		"a type":           {filter(wire.MetadataFilter{MIMEType: []string{"text/plain"}}), "acef"},
+		"two types": {filter(wire.MetadataFilter{MIMEType: []string{"text/csv", "image/png"}}),
+			"bd"},
+		"a tag":                  {filter(wire.MetadataFilter{Tags: []string{"urgent"}}), "be"},
+		"a tag that nobody used": {filter(wire.MetadataFilter{Tags: []string{"none"}}), ""},
+		"part of a tag":          {filter(wire.MetadataFilter{Tags: []string{"urg"}}), ""},
+		"a reference":            {filter(wire.MetadataFilter{Reference: []string{"report"}}), "ac"},
+		"an account":             {filter(wire.MetadataFilter{Accounts: []wire.AccountFilter{{AccountID: "2"}}}), "be"},
+		"an application": {filter(wire.MetadataFilter{AppID: []wire.ApplicationID{s.other.Application.ID}}),
+			"cd"},
+		"a contract": {filter(wire.MetadataFilter{ContractID: []wire.ContractID{s.writer.Contract.ID}}),
+			"abef"},
+		"a type and a tag": {filter(wire.MetadataFilter{MIMEType: []string{"text/plain"},
+			Tags: []string{"lab"}}), "ac"},
+		"its own, of a type, with tag": {library.Scope{Raw: true, Own: true,
+			Filter: &wire.MetadataFilter{MIMEType: []string{"text/plain"}, Tags: []string{"lab"}}}, "a"},
+		"a filter of nothing": {filter(wire.MetadataFilter{}), "abcdef"},
 	} {
 		if got := s.sees(t, test.scope, wire.SessionOptions{}); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
@@ -140,21 +145,23 @@ func TestCriteria(t *testing.T) {
 		criteria []wire.Criterion
 		want     string
 	}{
-		"none":                    {nil, "abcdef"},
-		"one that says nothing":   {[]wire.Criterion{{}}, "abcdef"},
-		"since ten days":          {[]wire.Criterion{{From: ago(10)}}, "cdef"},
-		"since three days":        {[]wire.Criterion{{From: ago(3)}}, "def"},
-		"since tomorrow":          {[]wire.Criterion{{From: ago(-1)}}, ""},
-		"the last 3 days":         {[]wire.Criterion{{Last: "3d"}}, "def"},
-		"the last 2 weeks":        {[]wire.Criterion{{Last: "2w"}}, "cdef"},
-		"the last month":          {[]wire.Criterion{{Last: "1m"}}, "bcdef"},
-		"the last year":           {[]wire.Criterion{{Last: "1y"}}, "abcdef"},
-		"the last day, in hours":  {[]wire.Criterion{{Last: "24h"}}, "ef"},
-		"the last 0 days":         {[]wire.Criterion{{Last: "0d"}}, "f"},
-		"with a space":            {[]wire.Criterion{{Last: "3 d"}}, "def"},
-		"a type":                  {[]wire.Criterion{{Metadata: &wire.MetadataFilter{MIMEType: []string{"image/png"}}}}, "d"},
-		"a type, of late":         {[]wire.Criterion{{Last: "10d", Metadata: &wire.MetadataFilter{MIMEType: []string{"text/plain"}}}}, "cef"},
-		"either of two":           {[]wire.Criterion{{Last: "1d"}, {Metadata: &wire.MetadataFilter{Tags: []string{"lab"}}}}, "abcef"},
+		"none":                   {nil, "abcdef"},
+		"one that says nothing":  {[]wire.Criterion{{}}, "abcdef"},
+		"since ten days":         {[]wire.Criterion{{From: ago(10)}}, "cdef"},
+		"since three days":       {[]wire.Criterion{{From: ago(3)}}, "def"},
+		"since tomorrow":         {[]wire.Criterion{{From: ago(-1)}}, ""},
+		"the last 3 days":        {[]wire.Criterion{{Last: "3d"}}, "def"},
+		"the last 2 weeks":       {[]wire.Criterion{{Last: "2w"}}, "cdef"},
+		"the last month":         {[]wire.Criterion{{Last: "1m"}}, "bcdef"},
+		"the last year":          {[]wire.Criterion{{Last: "1y"}}, "abcdef"},
+		"the last day, in hours": {[]wire.Criterion{{Last: "24h"}}, "ef"},
+		"the last 0 days":        {[]wire.Criterion{{Last: "0d"}}, "f"},
+		"with a space":           {[]wire.Criterion{{Last: "3 d"}}, "def"},
+		"a type":                 {[]wire.Criterion{{Metadata: &wire.MetadataFilter{MIMEType: []string{"image/png"}}}}, "d"},
+		"a type, of late": {[]wire.Criterion{{Last: "10d",
+			Metadata: &wire.MetadataFilter{MIMEType: []string{"text/plain"}}}}, "cef"},
+		"either of two": {[]wire.Criterion{{Last: "1d"},
+			{Metadata: &wire.MetadataFilter{Tags: []string{"lab"}}}}, "abcef"},
 		"from and last, stricter": {[]wire.Criterion{{From: ago(30), Last: "3d"}}, "def"},
 	} {
 		options := wire.SessionOptions{Scope: &wire.Scope{Criteria: test.criteria}}
@@ -175,11 +182,13 @@ func TestLast(t *testing.T) {
 	w := newWorld(t)
 	g := w.resident("anna@example.org").allow(w.contract(w.application(), library.Read))
 	for _, last := range []string{"", "0d", "3d", "6m", "1y", "2w", "12h", "10000d"} {
-		if _, err := g.open(wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: last}}, TimeRanges: []wire.TimeRange{{Last: last}}}}); err != nil {
+		if _, err := g.open(wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: last}},
+			TimeRanges: []wire.TimeRange{{Last: last}}}}); err != nil {
 			t.Errorf("%q: %v", last, err)
 		}
 	}
-	for _, last := range []string{"d", "3", "-3d", "3 days", "3D", "3s", "1.5d", "10001d", "9999999999999999999d", "d3", "é", "3é", "\xff", " "} {
+	for _, last := range []string{"d", "3", "-3d", "3 days", "3D", "3s", "1.5d", "10001d", "9999999999999999999d",
+		"d3", "é", "3é", "\xff", " "} {
 		_, err := g.open(
 			wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: "1d"}, {Last: last}}}},
 		)
@@ -205,7 +214,8 @@ func TestOwnList(t *testing.T) {
 		return strings.Join(names, "")
 	}
 	for want, f := range map[string]library.FileFilter{
-		"fedcba": {}, "dc": {Application: s.other.Application.ID}, "feca": {Text: "PLAIN"}, "eb": {Text: " urgent "}, "ca": {Text: "repo"}, "": {Text: "nothing"},
+		"fedcba": {}, "dc": {Application: s.other.Application.ID}, "feca": {Text: "PLAIN"}, "eb": {Text: " urgent "},
+		"ca": {Text: "repo"}, "": {Text: "nothing"},
 		"a": {Text: "report", Application: s.own.ID},
 	} {
 		if got := list(f); got != want {

@@ -23,12 +23,14 @@ func TestSessionIsItsBearers(t *testing.T) {
 	opened := must(annas.open(wire.SessionOptions{}))(t)
 	for _, session := range []string{opened, annas.session.Key} {
 		must(annas.reading(session))(t)
-		for name, g := range map[string]granted{"another person": brams, "a sibling contract": sibling, "another application": foreign} {
+		for name, g := range map[string]granted{"another person": brams, "a sibling contract": sibling,
+			"another application": foreign} {
 			_, err := g.reading(session)
 			refused(t, name, err, library.Unknown("Session"))
 		}
 	}
-	for name, key := range map[string]string{"none": "", "invented": strings.Repeat("A", 43), "the token": annas.tokens.AccessToken.Value} {
+	for name, key := range map[string]string{"none": "", "invented": strings.Repeat("A", 43),
+		"the token": annas.tokens.AccessToken.Value} {
 		_, err := annas.reading(key)
 		refused(t, name, err, library.Unknown("Session"))
 	}
@@ -108,7 +110,8 @@ func TestStatusAndMetadata(t *testing.T) {
 		file.Size != 4 {
 		t.Errorf("metadata %+v", m)
 	}
-	for name, id := range map[string]wire.FileName{"invented": "01k2v9m3qdh7w8r2ncy6ft4gxe", "none": "", "a path": "../" + pushed.ID} {
+	for name, id := range map[string]wire.FileName{"invented": "01k2v9m3qdh7w8r2ncy6ft4gxe", "none": "",
+		"a path": "../" + pushed.ID} {
 		_, _, err := reader.readFile(reader.session.Key, id)
 		refused(t, "file "+name, err, library.Unknown("File"))
 	}

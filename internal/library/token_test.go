@@ -25,7 +25,8 @@ func TestTokensAreTheirContracts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, other := range map[string]client{
-		"a sibling contract": w.contract(app, library.Read), "a foreign contract": w.contract(w.application(), library.Read),
+		"a sibling contract": w.contract(app, library.Read), "a foreign contract": w.contract(w.application(),
+			library.Read),
 	} {
 		_, err := w.consents.Bearer(t.Context(), other.call(accessToken(access)))
 		refused(t, "access token of "+name, err, library.InvalidToken(wire.KindAccessToken))
@@ -33,8 +34,10 @@ func TestTokensAreTheirContracts(t *testing.T) {
 		refused(t, "refresh token of "+name, err, library.InvalidToken(wire.KindRefreshToken))
 	}
 	for name, text := range map[string]string{
-		"none": "", "invented": strings.Repeat("A", 43), "the refresh token": refresh, "cut": access[:42], "longer": access + "A",
-		"the code": g.code, "the session": g.session.Key, "the cookie": anna.secret.Reveal(), "its hash": anna.secret.Hash().String(),
+		"none": "", "invented": strings.Repeat("A",
+			43), "the refresh token": refresh, "cut": access[:42], "longer": access + "A",
+		"the code": g.code, "the session": g.session.Key, "the cookie": anna.secret.Reveal(),
+		"its hash": anna.secret.Hash().String(),
 	} {
 		_, err := w.consents.Bearer(t.Context(), g.call(accessToken(text)))
 		refused(t, name+" as an access token", err, library.InvalidToken(wire.KindAccessToken))

@@ -19,7 +19,7 @@ type authorizationRequest struct {
 
 // getAuthorize handles an authorization request.
 func (s authorizationEndpoint) getAuthorize(w http.ResponseWriter, r *http.Request) {
-	p, ok := s.find(r.PathValue("provider"), r.PathValue("service"))
+	p, ok := s.providers.find(r.PathValue("provider"), r.PathValue("service"))
 	if !ok {
 		s.showDeadEnd(w, r, http.StatusNotFound, "sim.nowhere")
 		return
@@ -121,51 +121,60 @@ func (s authorizationEndpoint) redirectToClient(w http.ResponseWriter, r *http.R
 	http.Redirect(w, r, a.redirect+"?"+answer.Encode(), status)
 }
 
-// checkAuthorization checks each parameter. known reports whether client_id and
-// redirect_uri are valid; if not, the person is not redirected. bad is the first other
-// error.
-func (s authorizationEndpoint) checkAuthorization(r *http.Request, p provider) (a authorizationRequest, known bool,
-	bad *oauthError) {
-	person := s.checkNoPerson(r)
-	q := r.URL.Query()
+// checkClient checks client_id and redirect_uri and returns the redirect_uri. Without both the
+// person cannot be redirected.
+func (s authorizationEndpoint) checkClient(r *http.Request, q url.Values) (redirect string, known bool) {
 	client, noClient := s.singleParam(r, q, "client_id")
 	redirect, noRedirect := s.singleParam(r, q, "redirect_uri")
 	switch {
 	case noClient != nil || noRedirect != nil:
-		return a, false, nil
+		return "", false
 	case client != s.ClientID:
 		s.recordViolation(r, "client_id", "is not on the list of clients")
-		return a, false, nil
+		return "", false
 	case !validRedirectURI(redirect):
 		s.recordViolation(r, "redirect_uri", "is not an https address without query and fragment")
+		return "", false
+	}
+	return redirect, true
+}
+
+// checkAuthorization checks each parameter. known reports whether client_id and
+// redirect_uri are valid; if not, the person is not redirected. bad is the first other
+// error.
+func (s authorizationEndpoint) checkAuthorization(
+	r *http.Request, p simulatedProvider,
+) (a authorizationRequest, known bool, bad *oauthError) {
+	person := s.checkNoPerson(r)
+	q := r.URL.Query()
+	if a.redirect, known = s.checkClient(r, q); !known {
 		return a, false, nil
 	}
-	a.redirect = redirect
 	first := func(found *oauthError) {
 		if bad == nil {
 			bad = found
 		}
 	}
 	first(person)
-	state, none := s.singleParam(r, q, "state")
-	first(none)
-	if none == nil {
+	state, missing := s.singleParam(r, q, "state")
+	first(missing)
+	if missing == nil {
 		if len(state) < minState || len(state) > maxState || !printable(state) {
 			s.recordViolation(r, "state", "is not %d to %d plain characters", minState, maxState)
 		}
 		a.state = state
 	}
-	kind, none := s.singleParam(r, q, "response_type")
-	first(none)
-	if none == nil && kind != "code" {
+	responseType, missing := s.singleParam(r, q, "response_type")
+	first(missing)
+	if missing == nil && responseType != "code" {
 		s.recordViolation(r, "response_type", "is not code")
 		first(&oauthError{"unsupported_response_type", "response_type must be code"})
 	}
-	scope, none := s.singleParam(r, q, "scope")
-	first(none)
-	if none == nil {
-		a.scope, none = s.checkScope(r, p, r.PathValue("service"), scope)
-		first(none)
+	scope, missing := s.singleParam(r, q, "scope")
+	first(missing)
+	if missing == nil {
+		a.scope, missing = s.checkScope(r, p, r.PathValue("service"), scope)
+		first(missing)
 	}
 	first(s.checkIDs(r, q[requestID], q[correlationID], r.URL.RequestURI()))
 	a.correlation = q.Get(correlationID)

@@ -35,12 +35,12 @@ func (s *Simulator) startBadEndpoints(own tls.Certificate) error {
 		ca       *certificateAuthority
 		cert     certTemplate
 	}{
-		{EndpointWrongName, s.ca, certTemplate{hosts: []string{"provider.invalid"}}},
-		{EndpointExpired, s.ca, certTemplate{hosts: []string{"localhost"},
+		{EndpointWrongName, s.certificates.ca, certTemplate{hosts: []string{"provider.invalid"}}},
+		{EndpointExpired, s.certificates.ca, certTemplate{hosts: []string{"localhost"},
 			from: time.Now().AddDate(0, 0, -30), until: time.Now().AddDate(0, 0, -1)}},
-		{EndpointOtherCA, s.untrustedCA, certTemplate{hosts: []string{"localhost"}}},
+		{EndpointOtherCA, s.certificates.untrustedCA, certTemplate{hosts: []string{"localhost"}}},
 	} {
-		cert, err := s.serverCertificate(t.ca, t.cert)
+		cert, err := t.ca.issueServer(t.cert)
 		if err != nil {
 			return err
 		}
@@ -96,27 +96,6 @@ func (s *Simulator) reserveUnusedPort() error {
 
 // SetDown makes the backchannel of all providers unreachable: new connections are reset
 // before the handshake, and open ones at the next request.
-func (s *Simulator) SetDown(down bool) {
-	g := s.backListener
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.refuseAll = down
-}
-
-// isDown reports whether the backchannel is down.
-func (s *Simulator) isDown() bool {
-	g := s.backListener
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.refuseAll
-}
-
-// closeNextConnection resets the next connection before the handshake.
-func (s *Simulator) closeNextConnection() {
-	g := s.backListener
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.refuseNext++
-}
+func (s *Simulator) SetDown(down bool) { s.backListener.setDown(down) }
 
 func validBadEndpoint(t BadEndpoint) bool { return t == "" || slices.Contains(BadEndpoints, t) }

@@ -48,7 +48,7 @@ func (s *Simulator) SetByName(name, value string) error {
 	if value == "right" || value == "ask" || value == "none" {
 		value = ""
 	}
-	if err := s.checkProvider(provider); err != nil {
+	if err := s.providers.check(provider); err != nil {
 		return err
 	}
 	set, ok := behaviourFields[field]
@@ -58,7 +58,7 @@ func (s *Simulator) SetByName(name, value string) error {
 			names = append(names, name)
 		}
 		slices.Sort(names)
-		return fmt.Errorf("no switch %q; there are %s", field, strings.Join(names, ", "))
+		return fmt.Errorf("no behaviour %q; there are %s", field, strings.Join(names, ", "))
 	}
 	moved, err := s.behaviours.update(provider, func(b *Behaviour) error {
 		if err := set(b, value); err != nil {

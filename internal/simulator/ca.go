@@ -37,11 +37,14 @@ type certTemplate struct {
 	from, until time.Time
 }
 
+// caName is the name of the authority.
+const caName = "Practice authority of the provider simulator"
+
 // openCA reads an authority from files, or creates it.
 func openCA(certPath, keyPath string) (*certificateAuthority, error) {
 	certPEM, err := os.ReadFile(certPath)
 	if errors.Is(err, fs.ErrNotExist) {
-		a, err := newCA("Practice authority of the provider simulator")
+		a, err := newCA(caName)
 		if err != nil {
 			return nil, err
 		}
@@ -155,4 +158,17 @@ func serial() *big.Int {
 	_, _ = rand.Read(b[:]) // never fails
 	b[0] &= 0x7f
 	return new(big.Int).SetBytes(b[:])
+}
+
+// issueServer issues a certificate for a server of the simulator.
+func (a *certificateAuthority) issueServer(l certTemplate) (tls.Certificate, error) {
+	p, err := a.issue(l)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	both, err := tls.X509KeyPair(p.cert, p.key)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("read a certificate just issued: %w", err)
+	}
+	return both, nil
 }

@@ -11,36 +11,45 @@ import (
 	"time"
 )
 
-// setUpCertificates creates or reads the authorities and the client's certificate.
-func (s *Simulator) setUpCertificates() (err error) {
-	if s.untrustedCA, err = newCA("Another practice authority"); err != nil {
-		return err
+// certificates are the authorities of a simulator and the client's certificate.
+type certificates struct {
+	ca          *certificateAuthority
+	untrustedCA *certificateAuthority // an unknown authority
+	client      certAndKey
+	clientID    string
+}
+
+// openCertificates creates the certificates or, with a folder, reads them from its files.
+func openCertificates(clientID, folder string, files Files) (c certificates, err error) {
+	c.clientID = clientID
+	if c.untrustedCA, err = newCA("Another practice authority"); err != nil {
+		return c, err
 	}
-	if s.Folder == "" {
-		if s.ca, err = newCA("Practice authority of the provider simulator"); err == nil {
-			s.clientCert, err = s.ca.issue(certTemplate{hosts: []string{s.ClientID}, client: true})
+	if folder == "" {
+		if c.ca, err = newCA(caName); err == nil {
+			c.client, err = c.ca.issue(certTemplate{hosts: []string{clientID}, client: true})
 		}
-		return err
+		return c, err
 	}
-	if err := os.MkdirAll(s.Folder, 0o700); err != nil {
-		return fmt.Errorf("make the simulator's folder: %w", err)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return c, fmt.Errorf("create the simulator's folder: %w", err)
 	}
-	if s.ca, err = openCA(filepath.Join(s.Folder, rootsFile), filepath.Join(s.Folder, authorityFile)); err != nil {
-		return err
+	if c.ca, err = openCA(files.Roots, filepath.Join(folder, authorityFile)); err != nil {
+		return c, err
 	}
-	s.clientCert, err = s.openClient(s.Files())
-	return err
+	c.client, err = c.openClient(files)
+	return c, err
 }
 
 // openClient reads the client's certificate. It issues a new one if there is none, or if
 // it is of another client or another authority, or expires within a month.
-func (s *Simulator) openClient(f Files) (certAndKey, error) {
+func (c certificates) openClient(f Files) (certAndKey, error) {
 	cert, err := os.ReadFile(f.ClientCertificate)
 	key, keyErr := os.ReadFile(f.ClientKey)
-	if err == nil && keyErr == nil && s.accepts(cert, key) {
+	if err == nil && keyErr == nil && c.accepts(cert, key) {
 		return certAndKey{cert, key}, nil
 	}
-	p, err := s.ca.issue(certTemplate{hosts: []string{s.ClientID}, client: true})
+	p, err := c.ca.issue(certTemplate{hosts: []string{c.clientID}, client: true})
 	if err != nil {
 		return certAndKey{}, err
 	}
@@ -48,27 +57,16 @@ func (s *Simulator) openClient(f Files) (certAndKey, error) {
 }
 
 // accepts reports whether the backchannel accepts a client certificate, also in a month.
-func (s *Simulator) accepts(cert, key []byte) bool {
+func (c certificates) accepts(cert, key []byte) bool {
 	both, err := tls.X509KeyPair(cert, key)
 	if err != nil {
 		return false
 	}
-	_, err = both.Leaf.Verify(x509.VerifyOptions{DNSName: s.ClientID, Roots: s.ca.pool,
-		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, CurrentTime: time.Now().AddDate(0, 1, 0)})
+	_, err = both.Leaf.Verify(x509.VerifyOptions{
+		DNSName: c.clientID, Roots: c.ca.pool, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		CurrentTime: time.Now().AddDate(0, 1, 0),
+	})
 	return err == nil
-}
-
-// serverCertificate issues a certificate for a server of the simulator.
-func (s *Simulator) serverCertificate(a *certificateAuthority, l certTemplate) (tls.Certificate, error) {
-	p, err := a.issue(l)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	both, err := tls.X509KeyPair(p.cert, p.key)
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("read a certificate just issued: %w", err)
-	}
-	return both, nil
 }
 
 // CertificateOptions describes how a certificate differs from a valid client certificate.
@@ -83,9 +81,9 @@ type CertificateOptions struct {
 // IssueCertificate issues a certificate and its key, as PEM. Both are nil if the options
 // are not valid, for example if the host is not ASCII.
 func (s *Simulator) IssueCertificate(o CertificateOptions) (certPEM, keyPEM []byte) {
-	a, l := s.ca, certTemplate{hosts: []string{cmp.Or(o.Host, s.ClientID)}, client: !o.Server}
+	a, l := s.certificates.ca, certTemplate{hosts: []string{cmp.Or(o.Host, s.ClientID)}, client: !o.Server}
 	if o.OtherAuthority {
-		a = s.untrustedCA
+		a = s.certificates.untrustedCA
 	}
 	if o.Expired {
 		l.from, l.until = time.Now().AddDate(0, 0, -30), time.Now().AddDate(0, 0, -1)

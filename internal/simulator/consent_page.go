@@ -15,7 +15,7 @@ type consentView struct {
 func (s authorizationEndpoint) showConsentPage(w http.ResponseWriter, r *http.Request, n *pendingAuthorization) {
 	t := textsFor(r)
 	known, _ := findService(n.service)
-	provider := s.displayName(n.provider)
+	provider := s.providers.displayName(n.provider)
 	ask := consentView{Run: n.id, Provider: provider, Question: t.T("sim.collect.h1"), Lead: t.T("sim.collect.lead")}
 	if known.send {
 		ask.Question, ask.Lead = t.T("sim.send.h1"), t.T("sim.send.lead")

@@ -13,8 +13,8 @@ const fhirJSON = "application/fhir+json"
 type fhirRequest struct {
 	sim        *Simulator
 	r          *http.Request
-	provider   provider
-	service    service
+	provider   simulatedProvider
+	service    dataService
 	baseURL    string // of the endpoint, as in the list of providers
 	path       string // the path below it
 	credential credential
@@ -29,12 +29,12 @@ var (
 
 // serveFHIR handles all requests at resource endpoints.
 func (s *Simulator) serveFHIR(w http.ResponseWriter, r *http.Request) {
-	p, ok := s.find(r.PathValue("provider"), r.PathValue("service"))
+	p, ok := s.providers.find(r.PathValue("provider"), r.PathValue("service"))
 	if !ok {
 		outcomeResponse(http.StatusNotFound, "no such service").write(w)
 		return
 	}
-	if s.isDown() {
+	if s.backListener.isDown() {
 		abortConnection(w)
 		return
 	}

@@ -49,7 +49,7 @@ const maxShownFilings = 30
 // getHome shows the filings, the violations and the forms for behaviours.
 func (s homePage) getHome(w http.ResponseWriter, r *http.Request) {
 	t := textsFor(r)
-	h := homeView{Filed: len(s.Filed()), Violations: s.Violations(), Down: s.isDown(),
+	h := homeView{Filed: len(s.Filed()), Violations: s.Violations(), Down: s.backListener.isDown(),
 		Authorize: modeNames(AuthorizeModes, "ask"), Token: modeNames(TokenModes, "right"),
 		Resource:     modeNames(ResourceModes, "right"),
 		Endpoints:    append([]string{"right"}, modeNames(BadEndpoints, "")...),
@@ -59,7 +59,7 @@ func (s homePage) getHome(w http.ResponseWriter, r *http.Request) {
 	slices.Reverse(received)
 	for _, f := range received[:min(len(received), maxShownFilings)] {
 		h.Arrived = append(h.Arrived, filingView{
-			Number: f.Number, Provider: s.displayName(f.Provider), Patient: f.Patient,
+			Number: f.Number, Provider: s.providers.displayName(f.Provider), Patient: f.Patient,
 			Types: strings.Join(f.Types, ", "), Summary: f.Summary, JSON: indentJSON(f.Body),
 			When: t.formatTime(f.Time), Stamp: f.Time.UTC().Format(time.RFC3339),
 		})
@@ -116,7 +116,7 @@ func (s homePage) postSwitch(w http.ResponseWriter, r *http.Request) {
 // applySwitch does what a form asks for.
 func (s homePage) applySwitch(r *http.Request) error {
 	provider := r.PostFormValue("provider")
-	if err := s.checkProvider(provider); err != nil {
+	if err := s.providers.check(provider); err != nil {
 		return err
 	}
 	switch r.PostFormValue("do") {

@@ -77,7 +77,7 @@ func TestSwitches(t *testing.T) {
 		t.Error("nothing was published")
 	}
 	n.postSwitch(url.Values{"do": {"down"}, "down": {"on"}})
-	if !n.s.isDown() {
+	if !n.s.backListener.isDown() {
 		t.Error("is not down")
 	}
 	n.postSwitch(url.Values{"do": {"down"}})

@@ -161,7 +161,7 @@ func (l *Lists) whitelistXML(hosts []string, stamp string, number uint64) whitel
 	return list
 }
 
-func namesXMLOf(known []service, stamp string, number uint64) namesXML {
+func namesXMLOf(known []dataService, stamp string, number uint64) namesXML {
 	list := namesXML{
 		XMLName: rootName(ListServiceNames, "gegevensdienstnamenlijst/release1/"), Tijdstempel: stamp,
 		Volgnummer: number,

@@ -48,27 +48,48 @@ type listener struct {
 }
 
 // Accept implements [net.Listener].
-func (g *listener) Accept() (net.Conn, error) {
+func (l *listener) Accept() (net.Conn, error) {
 	for {
-		c, err := g.Listener.Accept()
-		if err != nil || g.acceptsNext() {
+		c, err := l.Listener.Accept()
+		if err != nil || l.acceptsNext() {
 			return c, err
 		}
 		resetConn(c)
 	}
 }
 
-func (g *listener) acceptsNext() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.refuseAll {
+func (l *listener) acceptsNext() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.refuseAll {
 		return false
 	}
-	if g.refuseNext > 0 {
-		g.refuseNext--
+	if l.refuseNext > 0 {
+		l.refuseNext--
 		return false
 	}
 	return true
+}
+
+// setDown sets whether all connections are reset.
+func (l *listener) setDown(down bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refuseAll = down
+}
+
+// isDown reports whether all connections are reset.
+func (l *listener) isDown() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.refuseAll
+}
+
+// resetNext resets the next connection.
+func (l *listener) resetNext() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refuseNext++
 }
 
 // resetConn resets a connection.

@@ -162,7 +162,7 @@ func (c *behaviours) update(provider string, how func(*Behaviour) error) (moved 
 // "". If the provider or the behaviour is not valid, it changes nothing and records a
 // violation, so that a test fails; [Simulator.SetByName] returns an error instead.
 func (s *Simulator) SetBehaviour(provider string, b Behaviour) {
-	if err := errors.Join(b.check(), s.checkProvider(provider)); err != nil {
+	if err := errors.Join(b.check(), s.providers.check(provider)); err != nil {
 		s.Record.addViolation("simulator: could not set a behaviour: " + err.Error())
 		return
 	}

@@ -30,16 +30,17 @@ type Service struct {
 	AuthorizeURL, TokenURL, ResourceURL string
 }
 
-// provider is the fixed part of a Provider, without addresses.
-type provider struct {
+// simulatedProvider is the fixed part of a Provider, without addresses.
+type simulatedProvider struct {
 	name, display, city, zipCode, kind string
 	services                           []string
 }
 
-func (p provider) offers(service string) bool { return slices.Contains(p.services, service) }
+func (p simulatedProvider) offers(service string) bool { return slices.Contains(p.services, service) }
 
-func sampleProviders() []provider {
-	return []provider{
+// sampleProviders returns the providers of every simulator.
+func sampleProviders() providerList {
+	return providerList{
 		{"huisartslinde", "Huisartsenpraktijk De Linde", "Utrecht", "3511 AB", "general-practitioner",
 			[]string{"53", "57"}},
 		{"rivierenland", "Ziekenhuis Rivierenland", "Tiel", "4002 WP", "hospital", []string{"53", "57", "60"}},
@@ -48,16 +49,16 @@ func sampleProviders() []provider {
 	}
 }
 
-// service is a data service. The system roles are invented: those of 53, 57 and 60 are not
+// dataService is a data service. The system roles are invented: those of 53, 57 and 60 are not
 // known.
-type service struct {
+type dataService struct {
 	id, name string
 	send     bool
 	role     string
 	types    []string // its resource types
 }
 
-var services = []service{
+var services = []dataService{
 	{"48", "Basisgegevensset zorg (BgZ)", false, "BGZ-1.0-SIM-FHIR",
 		[]string{"Patient", "Observation", "Condition", "AllergyIntolerance", "MedicationStatement"}},
 	{"49", "Huisartsgegevens", false, "HAG-1.0-SIM-FHIR",
@@ -69,27 +70,30 @@ var services = []service{
 		[]string{"Patient", "Task", "Questionnaire", "QuestionnaireResponse"}},
 }
 
-func findService(id string) (service, bool) {
-	i := slices.IndexFunc(services, func(s service) bool { return s.id == id })
+func findService(id string) (dataService, bool) {
+	i := slices.IndexFunc(services, func(s dataService) bool { return s.id == id })
 	if i < 0 {
-		return service{}, false
+		return dataService{}, false
 	}
 	return services[i], true
 }
 
+// providerList is a list of providers.
+type providerList []simulatedProvider
+
 // find returns a provider that has a service.
-func (s *Simulator) find(name, service string) (provider, bool) {
-	for _, p := range s.providers {
+func (l providerList) find(name, service string) (simulatedProvider, bool) {
+	for _, p := range l {
 		if p.name == name && p.offers(service) {
 			return p, true
 		}
 	}
-	return provider{}, false
+	return simulatedProvider{}, false
 }
 
-// hasProvider reports whether there is a provider of that name.
-func (s *Simulator) hasProvider(name string) bool {
-	return slices.ContainsFunc(s.providers, func(p provider) bool { return p.name == name })
+// has reports whether there is a provider of that name.
+func (l providerList) has(name string) bool {
+	return slices.ContainsFunc(l, func(p simulatedProvider) bool { return p.name == name })
 }
 
 // Providers lists the providers.
@@ -123,8 +127,8 @@ func (s *Simulator) backURLOf(provider string) string {
 }
 
 // displayName returns the name of a provider that people see.
-func (s *Simulator) displayName(name string) string {
-	for _, p := range s.providers {
+func (l providerList) displayName(name string) string {
+	for _, p := range l {
 		if p.name == name {
 			return p.display
 		}
@@ -132,13 +136,13 @@ func (s *Simulator) displayName(name string) string {
 	return name
 }
 
-// checkProvider returns an error with the valid names if a provider does not exist.
-func (s *Simulator) checkProvider(name string) error {
-	if name == "" || s.hasProvider(name) {
+// check returns an error with the valid names if a provider does not exist.
+func (l providerList) check(name string) error {
+	if name == "" || l.has(name) {
 		return nil
 	}
 	var names []string
-	for _, p := range s.providers {
+	for _, p := range l {
 		names = append(names, p.name)
 	}
 	return fmt.Errorf("no provider %q; there are %s", name, strings.Join(names, ", "))

@@ -163,7 +163,7 @@ func elevenProof(digits string) bool {
 
 // checkScope parses a scope: name~service for sending, the name for collecting. It returns
 // the services.
-func (s *Simulator) checkScope(r *http.Request, p provider, serviceID, scope string) ([]string, *oauthError) {
+func (s *Simulator) checkScope(r *http.Request, p simulatedProvider, serviceID, scope string) ([]string, *oauthError) {
 	known, _ := findService(serviceID)
 	name, id, sends := strings.Cut(scope, "~")
 	switch {

@@ -26,7 +26,7 @@ func (c *fhirRequest) respond(w http.ResponseWriter, b Behaviour) {
 	case ResourceCutBefore:
 		cut()
 	case ResourceClosed:
-		c.sim.closeNextConnection()
+		c.sim.backListener.resetNext()
 		cut()
 	case ResourceHTML:
 		send(htmlResponse(http.StatusOK))
@@ -106,26 +106,37 @@ func (c *fhirRequest) fileAndFail(w http.ResponseWriter, b Behaviour, status int
 		c.record(http.StatusOK)
 		writeEndless(w, fhirJSON, []byte("{"))
 		return
+	default:
+		a = alteredResponse(a, b, status)
+	}
+	c.record(a.status)
+	a.write(w)
+}
+
+// alteredResponse returns the response to a resource that was filed, altered by the mode.
+func alteredResponse(a response, b Behaviour, status int) response {
+	switch b.Resource {
 	case ResourceXML:
-		a = response{status: http.StatusOK, contentType: "application/fhir+xml; charset=utf-8",
-			body: []byte(`<Bundle xmlns="http://hl7.org/fhir"><type value="batch-response"/></Bundle>` + "\n")}
+		return response{
+			status: http.StatusOK, contentType: "application/fhir+xml; charset=utf-8",
+			body: []byte(`<Bundle xmlns="http://hl7.org/fhir"><type value="batch-response"/></Bundle>` + "\n"),
+		}
 	case ResourceNotJSON:
 		a.body = a.body[:len(a.body)/2]
 	case ResourceEmpty:
-		a = response{status: http.StatusOK}
+		return response{status: http.StatusOK}
 	case ResourceNoBody:
 		a.body = nil
 	case ResourceOperationOutcome:
 		a.body = outcomeResponse(http.StatusOK, "done").body
 	case ResourceWrongResource:
-		a = jsonResponse(http.StatusOK, fhirJSON, map[string]any{"resourceType": "Patient", "id": "someone"})
+		return jsonResponse(http.StatusOK, fhirJSON, map[string]any{"resourceType": "Patient", "id": "someone"})
 	case ResourceMissingEntry:
 		a.body = withoutLastEntry(a.body)
 	default:
-		a = failureResponse(status, b)
+		return failureResponse(status, b)
 	}
-	c.record(a.status)
-	a.write(w)
+	return a
 }
 
 // record records the result of a request. It is called before the response is sent: a

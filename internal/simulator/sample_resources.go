@@ -17,8 +17,8 @@ func sampleResources(provider, patient string) (all []element) {
 		}
 		if p.offers("48") || p.offers("49") {
 			all = append(all, samplePatient(patient))
-			for n, pressure := range [][2]int{{128, 82}, {124, 80}, {131, 85}, {122, 79}, {120, 80}} {
-				all = append(all, bloodPressure(n+1, pressure[0], pressure[1]))
+			for n, mmHg := range [][2]int{{128, 82}, {124, 80}, {131, 85}, {122, 79}, {120, 80}} {
+				all = append(all, bloodPressure(n+1, mmHg[0], mmHg[1]))
 			}
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 // listen starts all servers.
 func (s *Simulator) listen() (err error) {
-	own, err := s.serverCertificate(s.ca, certTemplate{hosts: []string{"localhost", "127.0.0.1", "::1"}})
+	own, err := s.certificates.ca.issueServer(certTemplate{hosts: []string{"localhost", "127.0.0.1", "::1"}})
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (s *Simulator) mutualTLS(own tls.Certificate) *tls.Config {
 		Certificates: []tls.Certificate{own},
 		MinVersion:   tls.VersionTLS12,
 		ClientAuth:   tls.RequireAndVerifyClientCert,
-		ClientCAs:    s.ca.pool,
+		ClientCAs:    s.certificates.ca.pool,
 		VerifyConnection: func(state tls.ConnectionState) error {
 			if len(state.PeerCertificates) == 0 {
 				return errors.New("no client certificate")

@@ -17,9 +17,7 @@ type Simulator struct {
 	ctx    context.Context // ends with the simulator
 	cancel context.CancelFunc
 
-	ca          *certificateAuthority
-	untrustedCA *certificateAuthority // an unknown authority
-	clientCert  certAndKey
+	certificates certificates
 
 	frontURL, backURL, listsURL string                 // without a path
 	badEndpoints                map[BadEndpoint]string // their URLs
@@ -31,7 +29,7 @@ type Simulator struct {
 	serveFuncs   []func()  // start to serve
 	backListener *listener // of the backchannel
 
-	providers  []provider
+	providers  providerList
 	grants     *grants
 	behaviours *behaviours
 	failures   randomFailures
@@ -45,7 +43,8 @@ func Start(ctx context.Context, c Config) (*Simulator, error) {
 	s.grants, s.behaviours, s.Record, s.store = newGrants(), newBehaviours(), newRecord(), newResourceStore()
 	s.Lists = newLists(c)
 	s.ctx, s.cancel = context.WithCancel(ctx)
-	err := s.setUpCertificates()
+	var err error
+	s.certificates, err = openCertificates(c.ClientID, c.Folder, s.Files())
 	if err == nil {
 		err = s.listen()
 	}
@@ -90,9 +89,9 @@ func (s *Simulator) FrontURL() string { return s.frontURL }
 func (s *Simulator) ListURL() string { return s.listsURL + "/lists/MedMij_%s.xml" }
 
 // Roots returns the root certificate of all servers, as PEM.
-func (s *Simulator) Roots() []byte { return s.ca.pem }
+func (s *Simulator) Roots() []byte { return s.certificates.ca.pem }
 
 // ClientCertificate returns a certificate for ClientID and its key, as PEM.
 func (s *Simulator) ClientCertificate() (certPEM, keyPEM []byte) {
-	return s.clientCert.cert, s.clientCert.key
+	return s.certificates.client.cert, s.certificates.client.key
 }

@@ -38,12 +38,12 @@ func newTokenError(code, text string) response {
 
 // postToken handles a token request.
 func (s tokenEndpoint) postToken(w http.ResponseWriter, r *http.Request) {
-	p, ok := s.find(r.PathValue("provider"), r.PathValue("service"))
+	p, ok := s.providers.find(r.PathValue("provider"), r.PathValue("service"))
 	if !ok {
 		http.Error(w, "no such service", http.StatusNotFound)
 		return
 	}
-	if s.isDown() {
+	if s.backListener.isDown() {
 		abortConnection(w)
 		return
 	}
@@ -107,36 +107,16 @@ func (s tokenEndpoint) checkCorrelation(r *http.Request, kind string, c credenti
 }
 
 // respondToken issues tokens, or fails according to the behaviour.
-func (s tokenEndpoint) respondToken(w http.ResponseWriter, r *http.Request, kind string, b Behaviour) {
-	switch b.Token {
-	case TokenHTML:
-		htmlResponse(http.StatusOK).write(w)
-		return
-	case TokenRedirect:
-		http.Redirect(w, r, s.outsideURL(), http.StatusFound)
-		return
-	case TokenEndless:
-		writeEndless(w, "application/json", []byte(`{"access_token":"`))
+func (s tokenEndpoint) respondToken(w http.ResponseWriter, r *http.Request, grantType string, b Behaviour) {
+	if s.failWithoutTokens(w, r, b) {
 		return
 	}
-	if status, err := strconv.Atoi(string(b.Token)); err == nil {
-		a := response{status: status, contentType: "text/plain", body: []byte("out of order\n")}
-		if status == http.StatusServiceUnavailable {
-			a.header = retryAfterHeader(b)
-		}
-		a.write(w)
-		return
-	}
-	if strings.Contains(string(b.Token), "_") { // an OAuth error code
-		newTokenError(string(b.Token), "as the simulator was told").write(w)
-		return
-	}
-	given, err := s.redeem(r, kind, b)
+	tokens, err := s.redeem(r, grantType, b)
 	if err != nil {
 		newTokenError("invalid_grant", err.Error()).write(w)
 		return
 	}
-	a := jsonResponse(http.StatusOK, "application/json;charset=UTF-8", given)
+	a := jsonResponse(http.StatusOK, "application/json;charset=UTF-8", tokens)
 	a.header = map[string]string{"Pragma": "no-cache"}
 	switch b.Token {
 	case TokenCut:
@@ -157,6 +137,31 @@ func (s tokenEndpoint) respondToken(w http.ResponseWriter, r *http.Request, kind
 	default:
 		a.write(w)
 	}
+}
+
+// failWithoutTokens responds in the modes that issue no tokens, and reports whether it has
+// responded.
+func (s tokenEndpoint) failWithoutTokens(w http.ResponseWriter, r *http.Request, b Behaviour) bool {
+	status, notANumber := strconv.Atoi(string(b.Token))
+	switch {
+	case b.Token == TokenHTML:
+		htmlResponse(http.StatusOK).write(w)
+	case b.Token == TokenRedirect:
+		http.Redirect(w, r, s.outsideURL(), http.StatusFound)
+	case b.Token == TokenEndless:
+		writeEndless(w, "application/json", []byte(`{"access_token":"`))
+	case notANumber == nil:
+		a := response{status: status, contentType: "text/plain", body: []byte("out of order\n")}
+		if status == http.StatusServiceUnavailable {
+			a.header = retryAfterHeader(b)
+		}
+		a.write(w)
+	case strings.Contains(string(b.Token), "_"): // an OAuth error code
+		newTokenError(string(b.Token), "as the simulator was told").write(w)
+	default:
+		return false
+	}
+	return true
 }
 
 // redeem uses the code or refresh token of a request and issues tokens.

@@ -98,7 +98,9 @@ func (db *DB) Deny(ctx context.Context, h seal.Hash, at time.Time, e library.Eve
 }
 
 // CloseAuthRequest implements [library.RequestStore].
-func (db *DB) CloseAuthRequest(ctx context.Context, h seal.Hash, at time.Time, grant library.GrantID, sessionSeal seal.Sealed) error {
+func (db *DB) CloseAuthRequest(
+	ctx context.Context, h seal.Hash, at time.Time, grant library.GrantID, sessionSeal seal.Sealed,
+) error {
 	return db.write(ctx, "close request", func(ctx context.Context, q *query.Queries) error {
 		if grant != "" {
 			if err := lockGrant(ctx, q, grant); err != nil {

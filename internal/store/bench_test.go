@@ -111,7 +111,8 @@ func BenchmarkDelivery(b *testing.B) {
 					return err
 				}
 				d.State, d.UpdatedAt = delivery.Delivered, start
-				return db.EndDelivery(b.Context(), d, library.Event{Library: d.Library, At: start, Kind: library.EventSentAccepted})
+				return db.EndDelivery(b.Context(), d, library.Event{Library: d.Library, At: start,
+					Kind: library.EventSentAccepted})
 			}
 			var adding, claiming, ending, listing time.Duration
 			var claims int
@@ -123,14 +124,16 @@ func BenchmarkDelivery(b *testing.B) {
 			b.ResetTimer()
 			clock(&adding, func() {
 				atOnce(b, callers, b.N, func(i int) error {
-					return db.AddDelivery(b.Context(), senders[i%len(senders)].delivery(len(senders)+i, delivery.Waiting), deliverytest.NoLimit)
+					return db.AddDelivery(b.Context(), senders[i%len(senders)].delivery(len(senders)+i,
+						delivery.Waiting), deliverytest.NoLimit)
 				})
 			})
 			for left := b.N; left > 0; {
 				var list []delivery.Delivery
 				clock(&claiming, func() {
 					var err error
-					if list, err = db.ClaimDeliveries(b.Context(), "lease", start, start.Add(time.Minute), claim); err != nil {
+					if list, err = db.ClaimDeliveries(b.Context(), "lease", start, start.Add(time.Minute),
+						claim); err != nil {
 						b.Fatal(err)
 					}
 				})

@@ -14,7 +14,9 @@ import (
 )
 
 // Connect implements [delivery.ConnectionStore].
-func (db *DB) Connect(ctx context.Context, request seal.Hash, a delivery.Connection, e library.Event) (delivery.Connection, error) {
+func (db *DB) Connect(
+	ctx context.Context, request seal.Hash, a delivery.Connection, e library.Event,
+) (delivery.Connection, error) {
 	const doing = "connect account"
 	source, err := encode(a.Source)
 	if err != nil {
@@ -71,10 +73,12 @@ func (db *DB) Connect(ctx context.Context, request seal.Hash, a delivery.Connect
 }
 
 // GetConnection implements [delivery.ConnectionStore].
-func (db *DB) GetConnection(ctx context.Context, id library.ID, account wire.AccountID, standing bool) (delivery.Connection, error) {
+func (db *DB) GetConnection(
+	ctx context.Context, id library.ID, account wire.AccountID, notPending bool,
+) (delivery.Connection, error) {
 	const doing = "get account"
 	row, err := db.reader.GetConnection(ctx, string(account))
-	if err == nil && (row.LibraryID != id || standing && row.Pending) {
+	if err == nil && (row.LibraryID != id || notPending && row.Pending) {
 		err = library.ErrNotFound
 	}
 	if err != nil {
@@ -85,7 +89,9 @@ func (db *DB) GetConnection(ctx context.Context, id library.ID, account wire.Acc
 }
 
 // ListConnections implements [delivery.ConnectionStore].
-func (db *DB) ListConnections(ctx context.Context, id library.ID, of wire.ApplicationID) ([]delivery.Connection, error) {
+func (db *DB) ListConnections(
+	ctx context.Context, id library.ID, of wire.ApplicationID,
+) ([]delivery.Connection, error) {
 	const doing = "list accounts"
 	rows, err := db.reader.ListConnections(ctx, id, of)
 	if err != nil {
@@ -96,7 +102,9 @@ func (db *DB) ListConnections(ctx context.Context, id library.ID, of wire.Applic
 }
 
 // ClaimRefresh implements [delivery.ConnectionStore].
-func (db *DB) ClaimRefresh(ctx context.Context, account wire.AccountID, version int64, now, until time.Time) (delivery.Connection, error) {
+func (db *DB) ClaimRefresh(
+	ctx context.Context, account wire.AccountID, version int64, now, until time.Time,
+) (delivery.Connection, error) {
 	const doing = "claim refresh"
 	var row query.ProviderAccount
 	err := db.write(ctx, doing, func(ctx context.Context, q *query.Queries) (err error) {
@@ -119,7 +127,9 @@ func (db *DB) ClaimRefresh(ctx context.Context, account wire.AccountID, version 
 }
 
 // StoreTokens implements [delivery.ConnectionStore].
-func (db *DB) StoreTokens(ctx context.Context, account wire.AccountID, version int64, access []byte, accessUntil, at time.Time) error {
+func (db *DB) StoreTokens(
+	ctx context.Context, account wire.AccountID, version int64, access []byte, accessUntil, at time.Time,
+) error {
 	return db.write(ctx, "store tokens", func(ctx context.Context, q *query.Queries) error {
 		rows, err := q.StoreTokens(ctx, query.StoreTokensParams{
 			Access:      access,
@@ -151,7 +161,9 @@ func (db *DB) ReleaseRefresh(ctx context.Context, account wire.AccountID, versio
 }
 
 // EndAccess implements [delivery.ConnectionStore].
-func (db *DB) EndAccess(ctx context.Context, account wire.AccountID, version int64, at time.Time, e library.Event) error {
+func (db *DB) EndAccess(
+	ctx context.Context, account wire.AccountID, version int64, at time.Time, e library.Event,
+) error {
 	return db.write(ctx, "end access", func(ctx context.Context, q *query.Queries) error {
 		if err := affected(q.LockLibrary(ctx, e.Library)); err != nil {
 			return err
@@ -168,7 +180,10 @@ func (db *DB) EndAccess(ctx context.Context, account wire.AccountID, version int
 }
 
 // Disconnect implements [delivery.ConnectionStore].
-func (db *DB) Disconnect(ctx context.Context, id library.ID, of wire.ApplicationID, account wire.AccountID, at time.Time, reason string, e library.Event) error {
+func (db *DB) Disconnect(
+	ctx context.Context, id library.ID, of wire.ApplicationID, account wire.AccountID, at time.Time, reason string,
+	e library.Event,
+) error {
 	return db.write(ctx, "disconnect account", func(ctx context.Context, q *query.Queries) error {
 		if err := addEvent(ctx, q, e); err != nil {
 			return err

@@ -29,7 +29,7 @@ var _ interface {
 	library.FileStore
 	library.EventStore
 	delivery.ConnectionStore
-	delivery.DeliveryStore
+	delivery.QueueStore
 	library.Sweeper
 } = (*DB)(nil)
 

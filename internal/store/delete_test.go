@@ -40,8 +40,10 @@ func TestDeleteLibraryLeavesNoRow(t *testing.T) {
 			db.AddToken(ctx, access),
 			db.AddSession(ctx, library.Session{Hash: seal.NewSecret().Hash(), Client: client, Grant: g.ID}),
 			db.AddReference(ctx, library.AccountReference{ID: "r", Client: client, Account: account[0].ID}),
-			db.AddAuthRequest(ctx, library.AuthRequest{Hash: seal.NewSecret().Hash(), ClientID: client, Library: g.Library}, library.Session{}),
-			db.AddAuthRequest(ctx, library.AuthRequest{Hash: seal.NewSecret().Hash(), ClientID: client, Account: connected.ID}, library.Session{}),
+			db.AddAuthRequest(ctx, library.AuthRequest{Hash: seal.NewSecret().Hash(), ClientID: client,
+				Library: g.Library}, library.Session{}),
+			db.AddAuthRequest(ctx, library.AuthRequest{Hash: seal.NewSecret().Hash(), ClientID: client,
+				Account: connected.ID}, library.Session{}),
 			db.AddAuthorization(ctx, delivery.Authorization{State: seal.NewSecret().Hash(), Library: g.Library}),
 			db.AddDelivery(ctx, deliverytest.NewDelivery(g, connected, now), deliverytest.NoLimit),
 		} {
@@ -62,7 +64,8 @@ func TestDeleteLibraryLeavesNoRow(t *testing.T) {
 				continue
 			}
 			for _, row := range rows {
-				for _, word := range []string{string(g.Library), string(g.ID), string(account[0].ID), account[0].Subject, string(connected.ID)} {
+				for _, word := range []string{string(g.Library), string(g.ID), string(account[0].ID),
+					account[0].Subject, string(connected.ID)} {
 					if strings.Contains(row, word) {
 						t.Errorf("%s still has %s", table, row)
 					}
@@ -80,7 +83,8 @@ func TestDeleteLibraryLeavesNoRow(t *testing.T) {
 
 var (
 	// unmoved are the tables into which the test puts nothing.
-	unmoved = map[string]bool{"goose_db_version": true, "sqlite_sequence": true, "signing_keys": true, "deleted_tokens": true}
+	unmoved = map[string]bool{"goose_db_version": true, "sqlite_sequence": true, "signing_keys": true,
+		"deleted_tokens": true}
 	// notOfLibraries are those that have rows of applications, or of nobody.
 	notOfLibraries = map[string]bool{"applications": true, "contracts": true, "nonces": true, "deleted_tokens": true}
 )

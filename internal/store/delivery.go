@@ -87,7 +87,9 @@ func (db *DB) AddDelivery(ctx context.Context, d delivery.Delivery, limit delive
 // ClaimDeliveries implements [delivery.LeaseStore]. It finds the deliveries that are due and then
 // claims one after the other, in the order of their ids, so that two servers that claim the same
 // deliveries do not deadlock. It leaves out those that another server has claimed in between.
-func (db *DB) ClaimDeliveries(ctx context.Context, lease string, now, until time.Time, limit int) ([]delivery.Delivery, error) {
+func (db *DB) ClaimDeliveries(
+	ctx context.Context, lease string, now, until time.Time, limit int,
+) ([]delivery.Delivery, error) {
 	const doing = "claim deliveries"
 	var rows []query.Delivery
 	err := db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
@@ -153,7 +155,9 @@ func (db *DB) BeginPosting(ctx context.Context, id library.DeliveryID, lease str
 }
 
 // Postpone implements [delivery.LeaseStore].
-func (db *DB) Postpone(ctx context.Context, id library.DeliveryID, lease string, status int, reason string, next, at time.Time) error {
+func (db *DB) Postpone(
+	ctx context.Context, id library.DeliveryID, lease string, status int, reason string, next, at time.Time,
+) error {
 	return db.write(ctx, "put back delivery", func(ctx context.Context, q *query.Queries) error {
 		rows, err := q.Postpone(ctx, query.PostponeParams{
 			Status: int64(status),
@@ -258,7 +262,9 @@ func (db *DB) GetDelivery(ctx context.Context, id library.ID, d library.Delivery
 }
 
 // ListDeliveries implements [delivery.DeliveryStore].
-func (db *DB) ListDeliveries(ctx context.Context, id library.ID, of wire.ApplicationID, before delivery.Cursor, limit int) ([]delivery.Delivery, error) {
+func (db *DB) ListDeliveries(
+	ctx context.Context, id library.ID, of wire.ApplicationID, before delivery.Cursor, limit int,
+) ([]delivery.Delivery, error) {
 	const doing = "list deliveries"
 	from := query.ListDeliveriesParams{
 		LibraryID:     id,

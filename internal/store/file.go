@@ -99,7 +99,9 @@ func (db *DB) GetContent(ctx context.Context, id library.ID, name wire.FileName)
 }
 
 // ListFiles implements [library.FileStore].
-func (db *DB) ListFiles(ctx context.Context, id library.ID, after library.FileCursor, limit int) ([]library.File, error) {
+func (db *DB) ListFiles(
+	ctx context.Context, id library.ID, after library.FileCursor, limit int,
+) ([]library.File, error) {
 	const doing = "list files"
 	fromStart := after.CreatedAt.IsZero() && after.ID == ""
 	from := query.ListFilesAfterParams{

@@ -102,7 +102,9 @@ func allowedEvent(e library.Event, grant library.GrantID, renewed bool) library.
 
 // renewOrAddGrant renews the grant of the library and contract that is active at the time, or
 // adds g. It returns the grant that there is then.
-func renewOrAddGrant(ctx context.Context, q *query.Queries, g library.Grant, at time.Time) (_ library.Grant, renewed bool, err error) {
+func renewOrAddGrant(
+	ctx context.Context, q *query.Queries, g library.Grant, at time.Time,
+) (_ library.Grant, renewed bool, err error) {
 	row, err := q.FindActiveGrant(ctx, g.Library, g.Contract, toMillis(at))
 	if err == nil {
 		row.ExpiresAt = toMillis(g.ExpiresAt)

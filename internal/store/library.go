@@ -10,7 +10,9 @@ import (
 )
 
 // AddLibrary implements [library.LibraryStore].
-func (db *DB) AddLibrary(ctx context.Context, l library.Library, locks []library.Lock, login library.Login, e library.Event) error {
+func (db *DB) AddLibrary(
+	ctx context.Context, l library.Library, locks []library.Lock, login library.Login, e library.Event,
+) error {
 	return db.write(ctx, "add library", func(ctx context.Context, q *query.Queries) error {
 		err := q.AddLibrary(ctx, query.AddLibraryParams{
 			ID:         l.ID,
@@ -49,7 +51,9 @@ func (db *DB) FindLibrary(ctx context.Context, email string) (library.Library, e
 }
 
 // ShutLibrary implements [library.LibraryStore].
-func (db *DB) ShutLibrary(ctx context.Context, id library.ID, deleteAt time.Time, keep library.LoginID, e library.Event) error {
+func (db *DB) ShutLibrary(
+	ctx context.Context, id library.ID, deleteAt time.Time, keep library.LoginID, e library.Event,
+) error {
 	return db.write(ctx, "shut library", func(ctx context.Context, q *query.Queries) error {
 		if err := addEvent(ctx, q, e); err != nil {
 			return err

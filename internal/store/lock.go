@@ -23,7 +23,9 @@ func (db *DB) GetLock(ctx context.Context, id library.ID, kind library.LockKind)
 }
 
 // SetLocks implements [library.LibraryStore].
-func (db *DB) SetLocks(ctx context.Context, locks []library.Lock, endLogins bool, keep library.LoginID, e library.Event) error {
+func (db *DB) SetLocks(
+	ctx context.Context, locks []library.Lock, endLogins bool, keep library.LoginID, e library.Event,
+) error {
 	return db.write(ctx, "set locks", func(ctx context.Context, q *query.Queries) error {
 		if err := addEvent(ctx, q, e); err != nil {
 			return err
@@ -39,7 +41,9 @@ func (db *DB) SetLocks(ctx context.Context, locks []library.Lock, endLogins bool
 }
 
 // SetCode implements [library.LibraryStore].
-func (db *DB) SetCode(ctx context.Context, lock library.Lock, login library.LoginID, pending seal.Sealed, e library.Event) error {
+func (db *DB) SetCode(
+	ctx context.Context, lock library.Lock, login library.LoginID, pending seal.Sealed, e library.Event,
+) error {
 	return db.write(ctx, "set recovery code", func(ctx context.Context, q *query.Queries) error {
 		if err := addEvent(ctx, q, e); err != nil {
 			return err

@@ -42,7 +42,8 @@ func TestPathsOfAllKinds(t *testing.T) {
 // Every query finds its rows by an index, those apart that list all there is of
 // what is few.
 func TestEveryQueryUsesAnIndex(t *testing.T) {
-	few := map[string]bool{"listApplications": true, "listContracts": true, "listSigningKeys": true, "addFirstSigningKey": true}
+	few := map[string]bool{"listApplications": true, "listContracts": true, "listSigningKeys": true,
+		"addFirstSigningKey": true}
 	inOrder := map[string]bool{"listDeliveries": true, "listClaimable": true, "listAbandoned": true}
 	db, _, _ := openForWriting(t)
 	queries := generatedQueries(t)

@@ -80,7 +80,8 @@ var (
 )
 
 // errNoServer says that this machine has no PostgreSQL to start.
-var errNoServer = errors.New("no PostgreSQL server binaries: install Debian's package postgresql, or set " + postgresVar)
+var errNoServer = errors.New(
+	"no PostgreSQL server binaries: install Debian's package postgresql, or set " + postgresVar)
 
 const startTimeout = 30 * time.Second
 

@@ -163,21 +163,13 @@ func TestConsentTour(t *testing.T) {
 		tr.check("stop")
 		tr.Click("revoke-confirm")
 		tr.check("grants stopped")
-		tr.open("/activity")
-		tr.check("activity")
 	})
 }
 
 // TestFilesTour visits the pages of a library with more than a page of files.
 func TestFilesTour(t *testing.T) {
 	inEachLanguage(t, func(tr *tour) {
-		clinic := tr.register("Demo Clinic")
-		tr.open(clinic.AuthorizeURL(tr.callback))
-		tr.createLibrary()
-		tr.Click("recovery-saved")
-		tr.Click("allow")
-		tr.addFiles(clinic, clinic.Exchange(tr.atCallback()))
-
+		tr.fillLibrary()
 		tr.open("/files")
 		tr.check("files")
 		tr.open("/files?page=2")
@@ -187,12 +179,22 @@ func TestFilesTour(t *testing.T) {
 		tr.open("/files?q=Blood")
 		tr.Click(tr.FirstTestID("a[data-testid^='file-']"))
 		tr.check("file")
+		tr.open("/activity")
+		tr.check("activity")
 		tr.open("/no/such/page")
 		tr.check("error not found")
 	})
 }
 
-func (tr *tour) addFiles(clinic *webtest.App, token string) {
+// fillLibrary creates a library in which an application has put more than a page of files.
+func (tr *tour) fillLibrary() {
+	tr.t.Helper()
+	clinic := tr.register("Demo Clinic")
+	tr.open(clinic.AuthorizeURL(tr.callback))
+	tr.createLibrary()
+	tr.Click("recovery-saved")
+	tr.Click("allow")
+	token := clinic.Exchange(tr.atCallback())
 	for i, file := range []struct{ name, mimeType string }{
 		{"Letter from the cardiologist", "application/pdf"},
 		{"X-ray of left hand.png", "image/png"},
@@ -214,9 +216,8 @@ func (tr *tour) addFiles(clinic *webtest.App, token string) {
 // TestSettingsTour visits the settings, deletes the library and undoes it.
 func TestSettingsTour(t *testing.T) {
 	inEachLanguage(t, func(tr *tour) {
-		tr.open("/create")
-		tr.createLibrary()
-		tr.Click("recovery-saved")
+		tr.fillLibrary()
+		tr.open("/files")
 		tr.Click("nav-settings")
 		tr.check("settings")
 		tr.Click("settings-password")

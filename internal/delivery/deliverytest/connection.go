@@ -43,7 +43,8 @@ func TestAuthorizations(t *testing.T, open func(t *testing.T) Store) {
 		exact := trip(p)
 		exact.CreatedAt = time.Date(2026, 11, 24, 9, 0, 0, 123_999_999, time.FixedZone("", 3600))
 		must(t, f.AddAuthorization(ctx, exact))
-		same(t, "created", value(f.GetAuthorization(ctx, exact.State))(t).CreatedAt, time.Date(2026, 11, 24, 8, 0, 0, 123_000_000, time.UTC))
+		same(t, "created", value(f.GetAuthorization(ctx, exact.State))(t).CreatedAt, time.Date(2026, 11, 24, 8, 0, 0,
+			123_000_000, time.UTC))
 
 		_, err := f.GetAuthorization(ctx, anyHash())
 		wantErr(t, "unknown trip", err, library.ErrNotFound)
@@ -58,7 +59,8 @@ func TestAuthorizations(t *testing.T, open func(t *testing.T) Store) {
 		one, silent := trip(p), trip(p)
 		must(t, f.AddAuthorization(ctx, one))
 		must(t, f.AddAuthorization(ctx, silent))
-		wantErr(t, "with an event of no library", f.EndAuthorization(ctx, one.State, now, anyEvent("none")), library.ErrNotFound)
+		wantErr(t, "with an event of no library", f.EndAuthorization(ctx, one.State, now, anyEvent("none")),
+			library.ErrNotFound)
 		same(t, "trip that has not ended", value(f.GetAuthorization(ctx, one.State))(t), one)
 
 		e := anyEvent(p.ID)
@@ -69,7 +71,8 @@ func TestAuthorizations(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "ended trip", value(f.GetAuthorization(ctx, one.State))(t), want)
 		same(t, "kind of event", f.NewestEvent(p.ID).Kind, library.EventNotConnected)
 		wantErr(t, "again", f.EndAuthorization(ctx, one.State, later(time.Hour), e), library.ErrUsed)
-		wantErr(t, "again, in silence", f.EndAuthorization(ctx, one.State, later(time.Hour), library.Event{}), library.ErrUsed)
+		wantErr(t, "again, in silence", f.EndAuthorization(ctx, one.State, later(time.Hour), library.Event{}),
+			library.ErrUsed)
 		same(t, "trip ended first", value(f.GetAuthorization(ctx, one.State))(t), want)
 		wantErr(t, "unknown trip", f.EndAuthorization(ctx, anyHash(), now, e), library.ErrNotFound)
 		same(t, "number of events", len(f.Events(p.ID)), 2)
@@ -117,7 +120,8 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		f := newFixture(t, open)
 		g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
 		first, l := f.connect(g, 1)
-		second, err := f.Connect(ctx, l.Hash, anyAccount(g.Library, g.Application, 2, now), connectedEvent(g.Library, now))
+		second, err := f.Connect(ctx, l.Hash, anyAccount(g.Library, g.Application, 2, now), connectedEvent(g.Library,
+			now))
 		must(t, err)
 		same(t, "account of the link", value(f.GetAuthRequest(ctx, l.Hash))(t).Account, second.ID)
 		_, err = f.GetConnection(ctx, g.Library, first.ID, false)
@@ -184,7 +188,8 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		}
 		versions := make([]int64, len(links))
 		for _, err := range race(len(links), func(i int) error {
-			a, err := f.Connect(ctx, links[i].Hash, anyAccount(p.ID, c.Application.ID, 9, now), connectedEvent(p.ID, now))
+			a, err := f.Connect(ctx, links[i].Hash, anyAccount(p.ID, c.Application.ID, 9, now),
+				connectedEvent(p.ID, now))
 			versions[i] = a.AccessVersion
 			return err
 		}) {
@@ -258,7 +263,8 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		}
 		same(t, "accounts", len(value(f.ListConnections(ctx, other.Library, ""))(t)), 0)
 		e := anyEvent(other.Library)
-		wantErr(t, "disconnect for another library", f.Disconnect(ctx, other.Library, "", a.ID, now, "", e), library.ErrNotFound)
+		wantErr(t, "disconnect for another library", f.Disconnect(ctx, other.Library, "", a.ID, now, "", e),
+			library.ErrNotFound)
 		e.Library = g.Library
 		wantErr(t, "disconnect for another application",
 			f.Disconnect(ctx, g.Library, other.Application, a.ID, now, "", e), library.ErrNotFound)
@@ -371,7 +377,8 @@ func testAnswers(open func(t *testing.T) Store) func(t *testing.T) {
 		yes.Connection = theirs.ID
 		_, _, err = f.Allow(ctx, yes)
 		must(t, err)
-		same(t, "account after the yes of somebody else", value(f.GetConnection(ctx, p.ID, theirs.ID, false))(t), theirs)
+		same(t, "account after the yes of somebody else", value(f.GetConnection(ctx, p.ID, theirs.ID, false))(t),
+			theirs)
 
 		for range 10 {
 			l, _ := f.AnyRequest(c)
@@ -395,7 +402,8 @@ func testDisconnect(open func(t *testing.T) Store) func(t *testing.T) {
 		f := newFixture(t, open)
 		g, a := f.sender()
 		kept := f.account(g, 2)
-		waiting, held, posted, elsewhere := f.delivery(g, a, now), f.claimed(g, a, "l"), f.posting(g, a, "l"), f.delivery(g, kept, now)
+		waiting, held, posted, elsewhere := f.delivery(g, a, now), f.claimed(g, a, "l"), f.posting(g, a,
+			"l"), f.delivery(g, kept, now)
 		done := f.posting(g, a, "l")
 		done.State, done.UpdatedAt = delivery.Delivered, now
 		must(t, f.EndDelivery(ctx, done, sentEvent(done, library.EventSentAccepted)))
@@ -545,7 +553,8 @@ func TestRenewal(t *testing.T, open func(t *testing.T) Store) {
 		_, err := f.ClaimRefresh(ctx, a.ID, 1, now, later(time.Minute))
 		must(t, err)
 		e.Library = g.Library
-		oneWins(t, "end", race(20, func(int) error { return f.EndAccess(ctx, a.ID, 1, later(time.Second), e) }), library.ErrUsed)
+		oneWins(t, "end", race(20, func(int) error { return f.EndAccess(ctx, a.ID, 1, later(time.Second), e) }),
+			library.ErrUsed)
 		want := a
 		want.EndedAt, want.Access, want.AccessVersion = later(time.Second), nil, 2
 		same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), want)

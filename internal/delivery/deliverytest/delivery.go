@@ -176,7 +176,8 @@ func testListDeliveries(open func(t *testing.T) Store) func(t *testing.T) {
 		sg, sa := f.sender()
 		f.delivery(sg, sa, now)
 		for _, limit := range []int{1, 2, 7, 100} {
-			for application, want := range map[wire.ApplicationID][]delivery.Delivery{"": want, og.Application: theirs} {
+			for application, want := range map[wire.ApplicationID][]delivery.Delivery{"": want,
+				og.Application: theirs} {
 				var got []delivery.Delivery
 				var at delivery.Cursor
 				for {
@@ -231,7 +232,8 @@ func testCalledOff(open func(t *testing.T) Store) func(t *testing.T) {
 			same(t, reason+": what had ended", f.stored(done), done)
 			same(t, reason+": what is another's", f.stored(theirs), theirs)
 			same(t, reason+": number of events", len(f.Events(g.Library)), events+1)
-			wantErr(t, reason+": post what was held", f.BeginPosting(ctx, held.ID, "l", now, later(time.Hour)), library.ErrUsed)
+			wantErr(t, reason+": post what was held", f.BeginPosting(ctx, held.ID, "l", now, later(time.Hour)),
+				library.ErrUsed)
 
 			posted.State, posted.UpdatedAt = delivery.Delivered, later(time.Hour)
 			must(t, f.EndDelivery(ctx, posted, sentEvent(posted, library.EventSentAccepted)))
@@ -241,7 +243,8 @@ func testCalledOff(open func(t *testing.T) Store) func(t *testing.T) {
 			if !slices.ContainsFunc(claimed, func(d delivery.Delivery) bool { return d.ID == back.ID }) {
 				t.Fatalf("%s: what was put back is not claimed", reason)
 			}
-			wantErr(t, reason+": post", f.BeginPosting(ctx, back.ID, "m", later(time.Hour), later(2*time.Hour)), library.ErrNotFound)
+			wantErr(t, reason+": post", f.BeginPosting(ctx, back.ID, "m", later(time.Hour), later(2*time.Hour)),
+				library.ErrNotFound)
 			same(t, reason+": state", f.stored(back).State, delivery.Waiting)
 		}
 
@@ -319,7 +322,8 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "claimed again too early", len(value(f.ClaimDeliveries(ctx, "n", soon, later(time.Hour), 10))(t)), 1)
 		same(t, "claimed again", ids(value(f.ClaimDeliveries(ctx, "n", later(time.Minute), later(time.Hour), 2))(t)),
 			ids([]delivery.Delivery{first, second}))
-		wantErr(t, "post under the old lease", f.BeginPosting(ctx, first.ID, "l", later(time.Minute), later(time.Hour)), library.ErrUsed)
+		wantErr(t, "post under the old lease", f.BeginPosting(ctx, first.ID, "l", later(time.Minute),
+			later(time.Hour)), library.ErrUsed)
 		wantErr(t, "put back under the old lease", f.Postpone(ctx, first.ID, "l", 0, "", now, now), library.ErrUsed)
 		must(t, f.BeginPosting(ctx, first.ID, "n", later(time.Minute), later(time.Hour)))
 	})
@@ -327,7 +331,10 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		f := newFixture(t, open)
 		g, a := f.sender()
 		const deliveries, nodes = 120, 12
-		for _, err := range race(deliveries, func(int) error { return f.AddDelivery(ctx, anyDelivery(g, a, now), NoLimit) }) {
+		for _, err := range race(deliveries, func(int) error {
+			return f.AddDelivery(ctx, anyDelivery(g, a, now),
+				NoLimit)
+		}) {
 			must(t, err)
 		}
 		var mu sync.Mutex
@@ -439,7 +446,8 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		f.claimed(g, a, "l") // waits: is claimed anew
 		early := f.claimed(g, a, "l")
 		must(t, f.BeginPosting(ctx, early.ID, "l", now, later(time.Minute)))
-		same(t, "too early", ids(value(f.ListAbandoned(ctx, later(time.Minute-time.Millisecond), 10))(t)), []library.DeliveryID(nil))
+		same(t, "too early", ids(value(f.ListAbandoned(ctx, later(time.Minute-time.Millisecond), 10))(t)),
+			[]library.DeliveryID(nil))
 		same(t, "lost", ids(value(f.ListAbandoned(ctx, later(time.Minute), 10))(t)), ids([]delivery.Delivery{early}))
 		same(t, "limit", len(value(f.ListAbandoned(ctx, later(time.Hour), 1))(t)), 1)
 		lost := value(f.ListAbandoned(ctx, later(time.Hour), 10))(t)
@@ -452,7 +460,8 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 			return f.EndDelivery(ctx, d, sentEvent(d, library.EventSentUnknown))
 		}), library.ErrUsed)
 		same(t, "lost then", len(value(f.ListAbandoned(ctx, later(time.Hour), 10))(t)), 1)
-		same(t, "what was lost is never claimed", len(value(f.ClaimDeliveries(ctx, "m", later(time.Hour), later(2*time.Hour), 10))(t)), 1)
+		same(t, "what was lost is never claimed",
+			len(value(f.ClaimDeliveries(ctx, "m", later(time.Hour), later(2*time.Hour), 10))(t)), 1)
 	})
 	t.Run("say when the next is due", func(t *testing.T) {
 		f := newFixture(t, open)
@@ -492,9 +501,11 @@ func testEndDelivery(open func(t *testing.T) Store) func(t *testing.T) {
 				end.Answer, end.UpdatedAt = anySeal(), later(time.Minute)
 				wrong := end
 				wrong.Lease = "m"
-				wantErr(t, "under another lease", f.EndDelivery(ctx, wrong, sentEvent(end, library.EventSentAccepted)), library.ErrUsed)
+				wantErr(t, "under another lease", f.EndDelivery(ctx, wrong,
+					sentEvent(end, library.EventSentAccepted)), library.ErrUsed)
 				wrong.Lease = ""
-				wantErr(t, "under none", f.EndDelivery(ctx, wrong, sentEvent(end, library.EventSentAccepted)), library.ErrUsed)
+				wantErr(t, "under none", f.EndDelivery(ctx, wrong, sentEvent(end, library.EventSentAccepted)),
+					library.ErrUsed)
 				same(t, "delivery", f.stored(d), d)
 				same(t, "number of events", len(f.Events(g.Library)), events)
 
@@ -509,7 +520,8 @@ func testEndDelivery(open func(t *testing.T) Store) func(t *testing.T) {
 				for _, lease := range []string{"l", ""} {
 					again := end
 					again.State, again.Lease = delivery.Unknown, lease
-					wantErr(t, "again", f.EndDelivery(ctx, again, sentEvent(end, library.EventSentUnknown)), library.ErrUsed)
+					wantErr(t, "again", f.EndDelivery(ctx, again, sentEvent(end, library.EventSentUnknown)),
+						library.ErrUsed)
 				}
 				same(t, "ended first", f.stored(d), want)
 				same(t, "number of events", len(f.Events(g.Library)), events+1)
@@ -518,7 +530,8 @@ func testEndDelivery(open func(t *testing.T) Store) func(t *testing.T) {
 		none := anyDelivery(g, a, now)
 		none.Lease = "l"
 		events := len(f.Events(g.Library))
-		wantErr(t, "no delivery", f.EndDelivery(ctx, none, sentEvent(none, library.EventSentUnknown)), library.ErrNotFound)
+		wantErr(t, "no delivery", f.EndDelivery(ctx, none, sentEvent(none, library.EventSentUnknown)),
+			library.ErrNotFound)
 		same(t, "number of events", len(f.Events(g.Library)), events)
 
 		d := f.posting(g, a, "l")
@@ -531,12 +544,14 @@ func testEndDelivery(open func(t *testing.T) Store) func(t *testing.T) {
 			return f.EndDelivery(ctx, d, sentEvent(d, library.EventSentAccepted))
 		})
 		oneWins(t, "end", errs, library.ErrUsed)
-		same(t, "who ended it", f.stored(d).Status, 200+slices.IndexFunc(errs, func(err error) bool { return err == nil }))
+		same(t, "who ended it", f.stored(d).Status, 200+slices.IndexFunc(errs,
+			func(err error) bool { return err == nil }))
 		same(t, "number of events", len(f.Events(g.Library)), events+1)
 
 		d = f.posting(g, a, "l")
 		must(t, f.DeleteLibrary(ctx, g.Library, now))
-		wantErr(t, "of a library that is gone", f.EndDelivery(ctx, d, sentEvent(d, library.EventSentUnknown)), library.ErrNotFound)
+		wantErr(t, "of a library that is gone", f.EndDelivery(ctx, d, sentEvent(d, library.EventSentUnknown)),
+			library.ErrNotFound)
 		same(t, "events of another library", len(f.Events(other.ID)), 1)
 
 		// It ends in one way, whoever puts it back, ends it, or calls it off.

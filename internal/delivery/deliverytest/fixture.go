@@ -16,7 +16,7 @@ import (
 type fixture struct {
 	*librarytest.Fixture
 	delivery.ConnectionStore
-	delivery.DeliveryStore
+	delivery.QueueStore
 }
 
 func newFixture(t *testing.T, open func(t *testing.T) Store) *fixture {
@@ -60,7 +60,8 @@ func anyAccount(id library.ID, application wire.ApplicationID, source int, at ti
 }
 
 func connectedEvent(id library.ID, at time.Time) library.Event {
-	return library.Event{Library: id, At: at, Kind: library.EventConnected, Details: library.EventDetails{Provider: "Linde"}}
+	return library.Event{Library: id, At: at, Kind: library.EventConnected,
+		Details: library.EventDetails{Provider: "Linde"}}
 }
 
 // connect connects a source on the way of a link, for the person of a grant.

@@ -11,7 +11,7 @@ import (
 type Store interface {
 	librarytest.Store
 	delivery.ConnectionStore
-	delivery.DeliveryStore
+	delivery.QueueStore
 }
 
 // TestStore runs the tests of every interface of package delivery that a store implements. open

@@ -113,7 +113,8 @@ func TestBlobs(t *testing.T, open func(t *testing.T) library.Blobs) {
 		b := open(t)
 		_, err := b.Put(Ctx, "lib/file", strings.NewReader("x"))
 		Must(t, err)
-		for _, key := range []string{"", "lib", "lib/", "lib/fil", "lib/file/", "lib/file/x", "/lib/file", "../lib/file",
+		for _, key := range []string{"", "lib", "lib/", "lib/fil", "lib/file/", "lib/file/x", "/lib/file",
+			"../lib/file",
 			"lib/../lib/file", "lib//file", "lib/%", "lib/\x00", "LIB/none"} {
 			_, err := b.Open(Ctx, key)
 			WantErr(t, "open "+key, err, library.ErrNotFound)

@@ -71,10 +71,12 @@ func TestClients(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("lists in order of creation, then id", func(t *testing.T) {
 		f := NewFixture(t, open)
 		for _, a := range []library.Application{
-			{ID: "b", CreatedAt: Now}, {ID: "a", CreatedAt: Now}, {ID: "B", CreatedAt: Now}, {ID: "z", CreatedAt: Later(-time.Second)},
+			{ID: "b", CreatedAt: Now}, {ID: "a", CreatedAt: Now}, {ID: "B", CreatedAt: Now}, {ID: "z",
+				CreatedAt: Later(-time.Second)},
 		} {
 			Must(t, f.AddApplication(Ctx, a))
-			Must(t, f.AddContract(Ctx, library.Contract{ID: wire.ContractID("k" + a.ID), Application: a.ID, CreatedAt: a.CreatedAt}))
+			Must(t, f.AddContract(Ctx, library.Contract{ID: wire.ContractID("k" + a.ID), Application: a.ID,
+				CreatedAt: a.CreatedAt}))
 		}
 		var ids []wire.ApplicationID
 		for _, a := range Value(f.ListApplications(Ctx))(t) {
@@ -108,7 +110,8 @@ func TestClients(t *testing.T, open func(t *testing.T) Store) {
 func TestNonces(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("takes a nonce once for each client", func(t *testing.T) {
 		f := NewFixture(t, open)
-		n := library.Nonce{Client: wire.ClientID{Application: "a", Contract: "k"}, Value: wire.NewNonce(), ForgetAt: Now}
+		n := library.Nonce{Client: wire.ClientID{Application: "a", Contract: "k"}, Value: wire.NewNonce(),
+			ForgetAt: Now}
 		Must(t, f.UseNonce(Ctx, n))
 		WantErr(t, "the same again", f.UseNonce(Ctx, n), library.ErrReplayed)
 		other := n
@@ -119,7 +122,8 @@ func TestNonces(t *testing.T, open func(t *testing.T) Store) {
 	})
 	t.Run("takes one of many at once", func(t *testing.T) {
 		f := NewFixture(t, open)
-		n := library.Nonce{Client: wire.ClientID{Application: "a", Contract: "k"}, Value: wire.NewNonce(), ForgetAt: Now}
+		n := library.Nonce{Client: wire.ClientID{Application: "a", Contract: "k"}, Value: wire.NewNonce(),
+			ForgetAt: Now}
 		OneWins(t, "nonce", Race(50, func(int) error { return f.UseNonce(Ctx, n) }), library.ErrReplayed)
 	})
 }

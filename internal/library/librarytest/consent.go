@@ -207,7 +207,8 @@ func TestGrants(t *testing.T, open func(t *testing.T) Store) {
 		Same(t, "revoked first", Value(f.GetGrant(Ctx, g.ID))(t).RevokedAt, Later(time.Minute))
 		Same(t, "number of events", len(f.Events(p.ID)), events)
 		stranger := f.AnyPerson()
-		WantErr(t, "grant of somebody else", f.RevokeGrant(Ctx, stranger.ID, kept.ID, Now, AnyEvent(stranger.ID)), library.ErrNotFound)
+		WantErr(t, "grant of somebody else", f.RevokeGrant(Ctx, stranger.ID, kept.ID, Now, AnyEvent(stranger.ID)),
+			library.ErrNotFound)
 		WantErr(t, "unknown grant", f.RevokeGrant(Ctx, p.ID, "none", Now, AnyEvent(p.ID)), library.ErrNotFound)
 		Same(t, "kept", Value(f.GetGrant(Ctx, kept.ID))(t).RevokedAt, time.Time{})
 		_, err = f.GetGrant(Ctx, "none")
@@ -234,7 +235,8 @@ func TestAccounts(t *testing.T, open func(t *testing.T) Store) {
 		other := f.AnyClient(library.Read)
 		_, oa, _ := f.Approve(p, other)
 		Same(t, "accounts", Value(f.ListAccounts(Ctx, p.ID, c.Application.ID))(t), []library.Account{a.Account})
-		Same(t, "accounts at another", Value(f.ListAccounts(Ctx, p.ID, other.Application.ID))(t), []library.Account{oa.Account})
+		Same(t, "accounts at another", Value(f.ListAccounts(Ctx, p.ID, other.Application.ID))(t),
+			[]library.Account{oa.Account})
 		Same(t, "accounts at none", len(Value(f.ListAccounts(Ctx, p.ID, "none"))(t)), 0)
 	})
 	t.Run("are hidden until the next consent", func(t *testing.T) {
@@ -252,8 +254,10 @@ func TestAccounts(t *testing.T, open func(t *testing.T) Store) {
 		hidden := a.Account
 		hidden.HiddenAt = Later(time.Minute)
 		Same(t, "hidden account", Value(f.GetUserAccount(Ctx, p.ID, application))(t), hidden)
-		Same(t, "accounts at another", Value(f.ListAccounts(Ctx, p.ID, other.Application.ID))(t), []library.Account{oa.Account})
-		Same(t, "accounts of another", Value(f.ListAccounts(Ctx, ta.Grant.Library, application))(t), []library.Account{ta.Account})
+		Same(t, "accounts at another", Value(f.ListAccounts(Ctx, p.ID, other.Application.ID))(t),
+			[]library.Account{oa.Account})
+		Same(t, "accounts of another", Value(f.ListAccounts(Ctx, ta.Grant.Library, application))(t),
+			[]library.Account{ta.Account})
 
 		l, _ := f.AnyRequest(c)
 		Must(t, f.CloseAuthRequest(Ctx, l.Hash, Now, a.Grant.ID, nil))
@@ -264,7 +268,8 @@ func TestAccounts(t *testing.T, open func(t *testing.T) Store) {
 		_, given, err := f.Allow(Ctx, NewApproval(p, c, l, Later(time.Hour)))
 		Must(t, err)
 		Same(t, "account of the consent", given, a.Account)
-		Same(t, "accounts after a consent", Value(f.ListAccounts(Ctx, p.ID, application))(t), []library.Account{a.Account})
+		Same(t, "accounts after a consent", Value(f.ListAccounts(Ctx, p.ID, application))(t),
+			[]library.Account{a.Account})
 
 		Must(t, f.HideAccount(Ctx, p.ID, "none", Now))
 		Must(t, f.HideAccount(Ctx, "none", application, Now))

@@ -14,9 +14,10 @@ func TestEvents(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("are chained and listed newest first", func(t *testing.T) {
 		f := NewFixture(t, open)
 		p, other := f.AnyPerson(), f.AnyPerson()
-		e := library.Event{Library: p.ID, At: Later(time.Second), Kind: library.EventFileAdded, Details: library.EventDetails{
-			Application: "a", ApplicationName: "<Diary> & \u2028 \x00 \xff", Contract: "k", Grant: "g",
-			Access: library.Write, File: "f", FileName: "a/b.json", Agent: "phone"}}
+		e := library.Event{Library: p.ID, At: Later(time.Second), Kind: library.EventFileAdded,
+			Details: library.EventDetails{
+				Application: "a", ApplicationName: "<Diary> & \u2028 \x00 \xff", Contract: "k", Grant: "g",
+				Access: library.Write, File: "f", FileName: "a/b.json", Agent: "phone"}}
 		for range 4 {
 			Must(t, f.AddEvent(Ctx, e))
 			Must(t, f.AddEvent(Ctx, AnyEvent(other.ID)))

@@ -30,7 +30,8 @@ func TestFiles(t *testing.T, open func(t *testing.T) Store) {
 		Same(t, "kind of event", e.Kind, library.EventFileAdded)
 		Same(t, "file of event", e.Details.File, a.File.ID)
 		WantErr(t, "nonce used", f.UseNonce(Ctx, *a.Nonce), library.ErrReplayed)
-		WantErr(t, "file again", f.AddFile(Ctx, library.NewFile{File: a.File, Content: a.Content, Grant: g.ID, Event: a.Event}), library.ErrExists)
+		WantErr(t, "file again", f.AddFile(Ctx, library.NewFile{File: a.File, Content: a.Content, Grant: g.ID,
+			Event: a.Event}), library.ErrExists)
 
 		large := newFile(g, Now)
 		large.Nonce = nil

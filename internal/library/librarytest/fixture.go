@@ -135,7 +135,8 @@ func anyLogin(id library.ID) library.Login {
 }
 
 func AnyEvent(id library.ID) library.Event {
-	return library.Event{Library: id, At: Now, Kind: library.EventSignedIn, Details: library.EventDetails{Agent: "phone"}}
+	return library.Event{Library: id, At: Now, Kind: library.EventSignedIn,
+		Details: library.EventDetails{Agent: "phone"}}
 }
 
 func (f *Fixture) AnyRequest(c library.Client) (library.AuthRequest, library.Session) {

@@ -55,7 +55,8 @@ func TestLibraries(t *testing.T, open func(t *testing.T) Store) {
 		l := library.Library{ID: id, Email: "b@example.org", PublicKey: p.PublicKey, CreatedAt: Now}
 		login := anyLogin(id)
 		login.Hash = p.Login.Hash // as if random were not
-		if err := f.AddLibrary(Ctx, l, []library.Lock{anyLock(id, library.LockPassword)}, login, AnyEvent(id)); err == nil {
+		if err := f.AddLibrary(Ctx, l, []library.Lock{anyLock(id, library.LockPassword)}, login,
+			AnyEvent(id)); err == nil {
 			t.Fatal("a login was added twice")
 		}
 		_, err := f.FindLibrary(Ctx, l.Email)
@@ -88,7 +89,8 @@ func TestLibraries(t *testing.T, open func(t *testing.T) Store) {
 		Must(t, f.SetLocks(Ctx, locks, true, "", AnyEvent(p.ID)))
 		Same(t, "logins after all have ended", f.logins(second), 0)
 		WantErr(t, "locks of no library",
-			f.SetLocks(Ctx, []library.Lock{anyLock("none", library.LockPassword)}, true, "", AnyEvent("none")), library.ErrNotFound)
+			f.SetLocks(Ctx, []library.Lock{anyLock("none", library.LockPassword)}, true, "",
+				AnyEvent("none")), library.ErrNotFound)
 	})
 	t.Run("makes and saves a recovery code", func(t *testing.T) {
 		f := NewFixture(t, open)
@@ -115,7 +117,8 @@ func TestLibraries(t *testing.T, open func(t *testing.T) Store) {
 		Same(t, "code of the other login, which is no longer good", len(got.PendingCode), 0)
 
 		stranger := f.AnyPerson()
-		WantErr(t, "login of somebody else", f.SetCode(Ctx, lock, stranger.Login.ID, pending, AnyEvent(p.ID)), library.ErrNotFound)
+		WantErr(t, "login of somebody else", f.SetCode(Ctx, lock, stranger.Login.ID, pending, AnyEvent(p.ID)),
+			library.ErrNotFound)
 		Same(t, "number of events", len(f.Events(p.ID)), 3)
 		WantErr(t, "code of no library", f.SaveCode(Ctx, "none"), library.ErrNotFound)
 	})

@@ -29,7 +29,8 @@ func TestSweeper(t *testing.T, open func(t *testing.T) Store) {
 		Must(t, f.UseNonce(Ctx, n))
 		nonces = append(nonces, n)
 
-		l, s := library.AuthRequest{Hash: AnyHash(), ClientID: c.ID(), ExpiresAt: end}, library.Session{Hash: AnyHash(), Client: c.ID(), ExpiresAt: end}
+		l, s := library.AuthRequest{Hash: AnyHash(), ClientID: c.ID(),
+			ExpiresAt: end}, library.Session{Hash: AnyHash(), Client: c.ID(), ExpiresAt: end}
 		Must(t, f.AddAuthRequest(Ctx, l, s))
 		links, sessions = append(links, l), append(sessions, s)
 

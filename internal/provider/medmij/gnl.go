@@ -2,14 +2,14 @@ package medmij
 
 import "io"
 
-// gnl is the Gegevensdienstnamenlijst: the names of the data services.
-type gnl struct {
+// gnlList is the Gegevensdienstnamenlijst: the names of the data services.
+type gnlList struct {
 	listHeader
 	names map[string]string // by id
 }
 
-func (r listReader) readGNL(from io.Reader) (*gnl, error) {
-	l := &gnl{names: map[string]string{}}
+func (r listReader) readGNL(from io.Reader) (*gnlList, error) {
+	l := &gnlList{names: map[string]string{}}
 	var id, name string
 	seen := uniqueValues{}
 	service := element{

@@ -43,14 +43,14 @@ func namespace(list string, release int) string {
 	return fmt.Sprintf("xmlns://afsprakenstelsel.medmij.nl/%s/release%d/", list, release)
 }
 
-// list is one of *zal, *ocl, *whl and *gnl.
-type list interface{ number() uint64 }
+// parsedList is one of *zal, *ocl, *whl and *gnl.
+type parsedList interface{ number() uint64 }
 
 func (h *listHeader) number() uint64 { return h.Number }
 
 // read reads the list of that name.
-func (r listReader) read(name listName, text []byte) (list, error) {
-	var l list
+func (r listReader) read(name listName, text []byte) (parsedList, error) {
+	var l parsedList
 	var err error
 	switch name {
 	case nameZAL:

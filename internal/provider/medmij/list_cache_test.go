@@ -9,7 +9,7 @@ import (
 )
 
 // After a restart the cached lists are used while the list server is down, and an older
-// list is refused.
+// parsedList is refused.
 func TestListCache(t *testing.T) {
 	t.Parallel()
 	w := newTestNetwork(t)

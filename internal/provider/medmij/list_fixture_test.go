@@ -41,12 +41,12 @@ func (o testService) xml(extra ...string) string {
 }
 
 // headXML returns the start of a list.
-func headXML(root, namespace string, number int) string {
+func headXML(root, space string, number int) string {
 	return fmt.Sprintf(`<?xml version="1.0" encoding="UTF-8"?>
 <!--File version: 5-->
 <%s xmlns="xmlns://afsprakenstelsel.medmij.nl/%s/" `+
 		`xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="x y">
-<Tijdstempel>2026-02-01T10:00:00Z</Tijdstempel><Volgnummer>%d</Volgnummer>`, root, namespace, number)
+<Tijdstempel>2026-02-01T10:00:00Z</Tijdstempel><Volgnummer>%d</Volgnummer>`, root, space, number)
 }
 
 // zal2XML returns a release 2 list with a provider for each service.

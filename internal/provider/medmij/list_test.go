@@ -26,7 +26,7 @@ func TestReadLists(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		z := l.(*zal)
+		z := l.(*zalList)
 		if z.Number != 6 || !z.At.Equal(time.Date(2026, 2, 1, 10, 0, 0, 0, time.UTC)) || len(z.providers) != 1 {
 			t.Fatalf("%+v", z)
 		}
@@ -39,17 +39,18 @@ func TestReadLists(t *testing.T) {
 		}
 	}
 	o, err := strictReader.read(nameOCL, []byte(oclXML(522, testClientID, "pgo68.example.net")))
-	if err != nil || o.number() != 522 || o.(*ocl).names[testClientID] != "De Enige Echte" || len(o.(*ocl).names) != 2 {
+	if err != nil || o.number() != 522 || o.(*oclList).names[testClientID] != "De Enige Echte" ||
+		len(o.(*oclList).names) != 2 {
 		t.Errorf("%+v, %v", o, err)
 	}
 	w, err := strictReader.read(nameWHL, []byte(whlXML(7, "rcf-rso.nl", "medmij.xisbridge.net")))
-	if err != nil || !w.(*whl).hosts["rcf-rso.nl"] || !w.(*whl).hosts["medmij.xisbridge.net"] ||
-		len(w.(*whl).hosts) != 2 {
+	if err != nil || !w.(*whlList).hosts["rcf-rso.nl"] || !w.(*whlList).hosts["medmij.xisbridge.net"] ||
+		len(w.(*whlList).hosts) != 2 {
 		t.Errorf("%+v, %v", w, err)
 	}
 	g, err := strictReader.read(nameGNL,
 		[]byte(gnlXML(28800, "53", "Meetwaarden vitale functies", "900000407", "Iets nieuws")))
-	if err != nil || g.(*gnl).names["900000407"] != "Iets nieuws" || len(g.(*gnl).names) != 2 {
+	if err != nil || g.(*gnlList).names["900000407"] != "Iets nieuws" || len(g.(*gnlList).names) != 2 {
 		t.Errorf("%+v, %v", g, err)
 	}
 	for _, text := range []string{zal2XML(1), oclXML(1), whlXML(1), gnlXML(1)} { // empty ones are lists too
@@ -248,7 +249,7 @@ func TestNewer(t *testing.T) {
 }
 
 // fuzzList fuzzes the reader of one list.
-func fuzzList(f *testing.F, name listName, check func(testing.TB, list), seeds ...string) {
+func fuzzList(f *testing.F, name listName, check func(testing.TB, parsedList), seeds ...string) {
 	for _, s := range seeds {
 		f.Add([]byte(s), false)
 		f.Add([]byte(s), true)
@@ -269,8 +270,8 @@ func fuzzList(f *testing.F, name listName, check func(testing.TB, list), seeds .
 }
 
 func FuzzZAL(f *testing.F) {
-	fuzzList(f, nameZAL, func(t testing.TB, l list) {
-		for _, p := range l.(*zal).providers {
+	fuzzList(f, nameZAL, func(t testing.TB, l parsedList) {
+		for _, p := range l.(*zalList).providers {
 			if strings.ContainsAny(p.name, "~ :@") || len(p.services) == 0 {
 				t.Errorf("provider %q with %d services", p.name, len(p.services))
 			}
@@ -288,8 +289,8 @@ func FuzzZAL(f *testing.F) {
 }
 
 func FuzzOCL(f *testing.F) {
-	fuzzList(f, nameOCL, func(t testing.TB, l list) {
-		for host := range l.(*ocl).names {
+	fuzzList(f, nameOCL, func(t testing.TB, l parsedList) {
+		for host := range l.(*oclList).names {
 			if host != strings.ToLower(host) || host == "" {
 				t.Errorf("host %q", host)
 			}
@@ -298,8 +299,8 @@ func FuzzOCL(f *testing.F) {
 }
 
 func FuzzWHL(f *testing.F) {
-	fuzzList(f, nameWHL, func(t testing.TB, l list) {
-		for host := range l.(*whl).hosts {
+	fuzzList(f, nameWHL, func(t testing.TB, l parsedList) {
+		for host := range l.(*whlList).hosts {
 			if host != strings.ToLower(host) || host == "" || strings.ContainsAny(host, "*/ ") {
 				t.Errorf("host %q", host)
 			}
@@ -308,8 +309,8 @@ func FuzzWHL(f *testing.F) {
 }
 
 func FuzzGNL(f *testing.F) {
-	fuzzList(f, nameGNL, func(t testing.TB, l list) {
-		for id, name := range l.(*gnl).names {
+	fuzzList(f, nameGNL, func(t testing.TB, l parsedList) {
+		for id, name := range l.(*gnlList).names {
 			if id == "" || strings.TrimSpace(name) == "" {
 				t.Errorf("%q is %q", id, name)
 			}

@@ -54,7 +54,7 @@ func (n *Network) updateList(ctx context.Context, name listName) error {
 
 // acceptList starts to use a list, unless it is older than the current one: "Volgnummer
 // grows by one with each publication" (Lijsten).
-func (n *Network) acceptList(name listName, l list, text []byte, etag string) error {
+func (n *Network) acceptList(name listName, l parsedList, text []byte, etag string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	before := n.current.Load()

@@ -29,9 +29,9 @@ type testNetwork struct {
 	log    *syncBuffer
 	chain  *syncBuffer
 
-	mu    sync.Mutex
-	token http.HandlerFunc
-	fhir  http.HandlerFunc
+	mu           sync.Mutex
+	tokenHandler http.HandlerFunc
+	fhirHandler  http.HandlerFunc
 }
 
 // syncBuffer is a log that a test reads.
@@ -90,23 +90,23 @@ func (w *testNetwork) service(id string) testService {
 
 func (w *testNetwork) serve(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
-	token, fhir := w.token, w.fhir
+	serveToken, serveFHIR := w.tokenHandler, w.fhirHandler
 	w.mu.Unlock()
 	switch {
-	case r.URL.Path == "/token" && token != nil:
-		token(rw, r)
-	case strings.HasPrefix(r.URL.Path, "/fhir") && fhir != nil:
-		fhir(rw, r)
+	case r.URL.Path == "/token" && serveToken != nil:
+		serveToken(rw, r)
+	case strings.HasPrefix(r.URL.Path, "/fhir") && serveFHIR != nil:
+		serveFHIR(rw, r)
 	default:
 		w.t.Errorf("unexpected %s %s", r.Method, r.URL)
 	}
 }
 
 // handle sets the handlers of the provider's token and FHIR endpoints.
-func (w *testNetwork) handle(token, fhir http.HandlerFunc) {
+func (w *testNetwork) handle(serveToken, serveFHIR http.HandlerFunc) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.token, w.fhir = token, fhir
+	w.tokenHandler, w.fhirHandler = serveToken, serveFHIR
 }
 
 // newNetwork returns a Network without lists.

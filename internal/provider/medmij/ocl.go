@@ -2,14 +2,14 @@ package medmij
 
 import "io"
 
-// ocl is the OAuthclientlist: the clients, by host name.
-type ocl struct {
+// oclList is the OAuthclientlist: the clients, by host name.
+type oclList struct {
 	listHeader
 	names map[string]string // organisation by host name
 }
 
-func (r listReader) readOCL(from io.Reader) (*ocl, error) {
-	l := &ocl{names: map[string]string{}}
+func (r listReader) readOCL(from io.Reader) (*oclList, error) {
+	l := &oclList{names: map[string]string{}}
 	var host, name string
 	seen := uniqueValues{}
 	client := element{

@@ -39,7 +39,7 @@ type schemaDecoder struct {
 
 // parse reads a list: XML 1.0 in UTF-8 without document type, entities and attributes.
 // schemaOf returns the declaration of the root in a namespace, or false.
-func parse(from io.Reader, root string, schemaOf func(namespace string) (element, bool)) error {
+func parse(from io.Reader, root string, schemaOf func(space string) (element, bool)) error {
 	bounded := &io.LimitedReader{R: from, N: maxListBytes + 1}
 	d := xml.NewDecoder(bounded)
 	err := parseRoot(d, root, schemaOf)

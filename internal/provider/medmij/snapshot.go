@@ -21,10 +21,10 @@ const keyPrefix = "medmij:"
 
 // snapshot is the four lists at one time. It is immutable.
 type snapshot struct {
-	zal *zal
-	ocl *ocl
-	whl *whl
-	gnl *gnl
+	zal *zalList
+	ocl *oclList
+	whl *whlList
+	gnl *gnlList
 	// gen is the number of the snapshot.
 	gen uint64
 
@@ -40,7 +40,7 @@ type endpoints struct {
 
 // number returns the Volgnummer of a list, 0 without the list.
 func (s *snapshot) number(name listName) uint64 {
-	var l list
+	var l parsedList
 	switch {
 	case name == nameZAL && s.zal != nil:
 		l = s.zal
@@ -57,17 +57,17 @@ func (s *snapshot) number(name listName) uint64 {
 }
 
 // with returns the next snapshot, with another list.
-func (s *snapshot) with(l list, c Config) *snapshot {
+func (s *snapshot) with(l parsedList, c Config) *snapshot {
 	next := *s
 	next.gen++
 	switch l := l.(type) {
-	case *zal:
+	case *zalList:
 		next.zal = l
-	case *ocl:
+	case *oclList:
 		next.ocl = l
-	case *whl:
+	case *whlList:
 		next.whl = l
-	case *gnl:
+	case *gnlList:
 		next.gnl = l
 	}
 	next.index(c)

@@ -2,14 +2,14 @@ package medmij
 
 import "io"
 
-// whl is the Whitelist: the hosts of the backchannel.
-type whl struct {
+// whlList is the Whitelist: the hosts of the backchannel.
+type whlList struct {
 	listHeader
 	hosts uniqueValues
 }
 
-func (r listReader) readWHL(from io.Reader) (*whl, error) {
-	l := &whl{hosts: uniqueValues{}}
+func (r listReader) readWHL(from io.Reader) (*whlList, error) {
+	l := &whlList{hosts: uniqueValues{}}
 	host := func(s string) error {
 		if err := r.checkHost(s); err != nil {
 			return err

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// zal is the Zorgaanbiederslijst: the providers, their data services and the endpoints.
-type zal struct {
+// zalList is the Zorgaanbiederslijst: the providers, their data services and the endpoints.
+type zalList struct {
 	listHeader
 	providers []zalProvider
 }
@@ -30,8 +30,8 @@ type zalService struct {
 // zalRole is a system role and its resource endpoint.
 type zalRole struct{ code, resource string }
 
-func (r listReader) readZAL(from io.Reader) (*zal, error) {
-	b := &zalBuilder{listReader: r, zal: &zal{}, names: uniqueValues{}}
+func (r listReader) readZAL(from io.Reader) (*zalList, error) {
+	b := &zalBuilder{listReader: r, zal: &zalList{}, names: uniqueValues{}}
 	err := parse(from, string(nameZAL), func(ns string) (element, bool) {
 		switch ns {
 		case namespace("zorgaanbiederslijst", 2):
@@ -69,7 +69,7 @@ func checkProviderType(s string) error {
 // zalBuilder builds the list while it is read.
 type zalBuilder struct {
 	listReader
-	zal     *zal
+	zal     *zalList
 	names   uniqueValues
 	version string
 

@@ -14,9 +14,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime"
-	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/demo"
-	"github.com/carrelhq/carrel/internal/provider/medmij"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/simulator"
@@ -57,7 +55,7 @@ func Start(t testing.TB, options ...Option) *Server {
 	return s
 }
 
-// StartWithProviders starts a server as [Start] does, and practice providers beside it.
+// StartWithProviders starts a server as [Start] does, and simulated providers for it.
 func StartWithProviders(t testing.TB, options ...Option) *Server {
 	t.Helper()
 	s := &Server{Folder: t.TempDir(), Clock: &Clock{}}
@@ -67,8 +65,8 @@ func StartWithProviders(t testing.TB, options ...Option) *Server {
 	return s
 }
 
-// OpenProviders starts practice providers that end with the test, and gives what connects
-// a server of one's own with them. Their lists have been fetched by then, into the folder.
+// OpenProviders starts simulated providers that end with the test. The option configures a
+// server for them and fetches their lists into the folder.
 func OpenProviders(t testing.TB, folder string, now func() time.Time) (*simulator.Simulator, Option) {
 	t.Helper()
 	s, err := simulator.Start(context.WithoutCancel(t.Context()), simulator.Config{FrontHTTP: true, Now: now})
@@ -80,20 +78,12 @@ func OpenProviders(t testing.TB, folder string, now func() time.Time) (*simulato
 			t.Errorf("close providers: %v", err)
 		}
 	})
-	config := medmij.Config{ListURL: s.ListURL(), ClientID: s.ClientID, Roots: s.Roots(), CacheFolder: folder, AllowLoopback: true, Now: now}
-	config.Certificate, config.Key = s.ClientCertificate()
-	names, err := catalogue.ParseDirectory(s.Directory())
-	if err != nil {
-		t.Fatal(err)
+	return s, func(c *server.Config) {
+		t.Helper()
+		if err := c.UseSimulatedProviders(t.Context(), s, s.ClientID, folder); err != nil {
+			t.Fatal(err)
+		}
 	}
-	network, err := medmij.New(config)
-	if err == nil {
-		err = network.UpdateLists(t.Context())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s, func(c *server.Config) { c.MedMij, c.Directory, c.LoopbackProviders = &config, names, true }
 }
 
 func (s *Server) start(t testing.TB, options ...Option) {

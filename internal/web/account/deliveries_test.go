@@ -61,7 +61,7 @@ func TestDeliveryPages(t *testing.T) {
 		t.Errorf("second page: %s", p.Text())
 	}
 	if !p.Click("newest").Has(sent[0]) {
-		t.Error("no way back to the newest")
+		t.Error("no link back to the newest")
 	}
 	for _, before := range []string{
 		"x", "-", "1-", "-1-x", "99999999999999999999-x", "1-..%2F", "253402300799999-zz",

@@ -39,7 +39,7 @@ func TestFiles(t *testing.T) {
 			t.Errorf("second page: %s", p.Text())
 		}
 		if p = p.Click("previous"); !p.Has("next") {
-			t.Error("no way back to the first page")
+			t.Error("no link back to the first page")
 		}
 	})
 	t.Run("search", func(t *testing.T) {

@@ -33,7 +33,7 @@ func TestGrants(t *testing.T) {
 			t.Fatalf("page %q", p.Title())
 		}
 		if p.Click("cancel").Title() != "Apps with access" {
-			t.Error("no way back")
+			t.Error("no link back")
 		}
 		p = p.Click("revoke-confirm")
 		if got := p.TextOf("notice"); got != "Demo Clinic can no longer use your library." {

@@ -45,7 +45,7 @@ func TestDeny(t *testing.T) {
 		t.Errorf("answered request: %d %q", p.Status, p.Title())
 	}
 	if !p.Has("return") {
-		t.Error("no way back")
+		t.Error("no link back")
 	}
 }
 
@@ -143,7 +143,7 @@ func TestPhoneCallback(t *testing.T) {
 			back := p.Attr("return", "href")
 			if !strings.HasPrefix(back, "clinic-app://callback?") ||
 				!strings.Contains(p.Body, `content="0; url=clinic-app://callback?`) {
-				t.Errorf("way back %q", back)
+				t.Errorf("link back %q", back)
 			}
 		})
 	}

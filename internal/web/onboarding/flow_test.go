@@ -91,7 +91,7 @@ func TestWrongPerson(t *testing.T) {
 		t.Fatalf("wrong person: %d %s", p.Status, p.Text())
 	}
 	if back := p.Attr("return", "href"); !strings.Contains(back, "errorCode=INVALID_CODE") {
-		t.Errorf("way back %s", back)
+		t.Errorf("link back %s", back)
 	}
 	p = p.Click("switch")
 	if p.Has("create-library") {
@@ -142,7 +142,7 @@ func TestMalformedAddress(t *testing.T) {
 			continue
 		}
 		if back := p.Attr("return", "href"); !strings.Contains(back, "errorCode=INITIALIZE_CHECK_FAIL") {
-			t.Errorf("%s: way back %q", query, back)
+			t.Errorf("%s: link back %q", query, back)
 		}
 	}
 	scope := url.QueryEscape(url.QueryEscape(`{"dataType":["documents"],"organizationType":"hospital"}`))
@@ -180,7 +180,7 @@ func TestExpiredRequest(t *testing.T) {
 	}
 	back := p.Attr("return", "href")
 	if !strings.Contains(back, "errorCode=INVALID_CODE") || !strings.Contains(back, "success=false") {
-		t.Errorf("way back %q", back)
+		t.Errorf("link back %q", back)
 	}
 }
 

@@ -131,7 +131,7 @@ func TestRevokeIsForOnePerson(t *testing.T) {
 	}
 	want := webtest.WebCallback + "&error_message=INVALID_CODE&result=failed"
 	if back := p.Attr("return", "href"); back != want {
-		t.Errorf("way back %s", back)
+		t.Errorf("link back %s", back)
 	}
 	action, fields := p.Form("switch")
 	fields.Set("step", "answer")

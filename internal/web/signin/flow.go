@@ -82,7 +82,7 @@ func (f Flow) Decorate(w http.ResponseWriter, p *ui.Page) {
 	ui.AllowCallback(w, f.Request)
 }
 
-// count says on a page the how-manieth of the flow's pages it is.
+// count sets which of the flow's pages a page is.
 func (f Flow) count(p *ui.Page, step int) {
 	if f.Steps > 0 {
 		p.Step, p.Steps = step, f.Steps

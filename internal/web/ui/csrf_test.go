@@ -57,9 +57,9 @@ func TestCheckCSRF(t *testing.T) {
 				tt.change(fields)
 			}
 			header := http.Header{}
-			for name, value := range map[string]string{"Origin": tt.origin, "Sec-Fetch-Site": tt.site} {
+			for key, value := range map[string]string{"Origin": tt.origin, "Sec-Fetch-Site": tt.site} {
 				if value != "" {
-					header.Set(name, value)
+					header.Set(key, value)
 				}
 			}
 			p := b.Request(http.MethodPost, action, fields, header)

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store"
+	"github.com/carrelhq/carrel/internal/store/storetest"
 	"github.com/carrelhq/carrel/internal/web"
 )
 
@@ -55,7 +55,7 @@ func NewWith(t testing.TB, config library.PeopleConfig) *World {
 	t.Helper()
 	config.PasswordCost = cheap
 	w := &World{T: t, now: time.Date(2026, 11, 24, 10, 42, 0, 0, time.UTC), Log: &Log{}, Listing: &Listing{}}
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "carrel.db"))
+	db, err := store.Open(t.Context(), storetest.SQLite(t))
 	if err != nil {
 		t.Fatal(err)
 	}

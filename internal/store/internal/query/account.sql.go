@@ -12,6 +12,45 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
+const addOrShowAccount = `-- name: AddOrShowAccount :one
+INSERT INTO accounts (id, reference, library_id, application_id, subject, created_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (library_id, application_id) DO UPDATE SET hidden_at = 0
+RETURNING id, reference, library_id, application_id, subject, created_at, hidden_at
+`
+
+type AddOrShowAccountParams struct {
+	ID            wire.AccountID
+	Reference     library.Reference
+	LibraryID     library.ID
+	ApplicationID wire.ApplicationID
+	Subject       string
+	CreatedAt     int64
+}
+
+// One that is there stays as it is, and is seen again.
+func (q *Queries) AddOrShowAccount(ctx context.Context, arg AddOrShowAccountParams) (Account, error) {
+	row := q.queryRow(ctx, q.addOrShowAccountStmt, addOrShowAccount,
+		arg.ID,
+		arg.Reference,
+		arg.LibraryID,
+		arg.ApplicationID,
+		arg.Subject,
+		arg.CreatedAt,
+	)
+	var i Account
+	err := row.Scan(
+		&i.ID,
+		&i.Reference,
+		&i.LibraryID,
+		&i.ApplicationID,
+		&i.Subject,
+		&i.CreatedAt,
+		&i.HiddenAt,
+	)
+	return i, err
+}
+
 const addReference = `-- name: AddReference :exec
 INSERT INTO account_references (id, application_id, contract_id, account_id, expires_at) VALUES ($1, $2, $3, $4, $5)
 `
@@ -76,45 +115,6 @@ func (q *Queries) GetReference(ctx context.Context, id string) (AccountReference
 		&i.ContractID,
 		&i.AccountID,
 		&i.ExpiresAt,
-	)
-	return i, err
-}
-
-const addOrShowAccount = `-- name: AddOrShowAccount :one
-INSERT INTO accounts (id, reference, library_id, application_id, subject, created_at)
-VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (library_id, application_id) DO UPDATE SET hidden_at = 0
-RETURNING id, reference, library_id, application_id, subject, created_at, hidden_at
-`
-
-type AddOrShowAccountParams struct {
-	ID            wire.AccountID
-	Reference     library.Reference
-	LibraryID     library.ID
-	ApplicationID wire.ApplicationID
-	Subject       string
-	CreatedAt     int64
-}
-
-// One that is there stays as it is, and is seen again.
-func (q *Queries) AddOrShowAccount(ctx context.Context, arg AddOrShowAccountParams) (Account, error) {
-	row := q.queryRow(ctx, q.addOrShowAccountStmt, addOrShowAccount,
-		arg.ID,
-		arg.Reference,
-		arg.LibraryID,
-		arg.ApplicationID,
-		arg.Subject,
-		arg.CreatedAt,
-	)
-	var i Account
-	err := row.Scan(
-		&i.ID,
-		&i.Reference,
-		&i.LibraryID,
-		&i.ApplicationID,
-		&i.Subject,
-		&i.CreatedAt,
-		&i.HiddenAt,
 	)
 	return i, err
 }

@@ -161,6 +161,24 @@ func (q *Queries) EndAccess(ctx context.Context, at int64, iD string, version in
 	return result.RowsAffected()
 }
 
+const endPending = `-- name: EndPending :exec
+UPDATE provider_accounts SET pending = FALSE WHERE id = $1 AND pending
+`
+
+func (q *Queries) EndPending(ctx context.Context, id string) error {
+	_, err := q.exec(ctx, q.endPendingStmt, endPending, id)
+	return err
+}
+
+const endPendingOf = `-- name: EndPendingOf :exec
+UPDATE provider_accounts SET pending = FALSE WHERE id = $1 AND library_id = $2 AND pending
+`
+
+func (q *Queries) EndPendingOf(ctx context.Context, iD string, libraryID library.ID) error {
+	_, err := q.exec(ctx, q.endPendingOfStmt, endPendingOf, iD, libraryID)
+	return err
+}
+
 const getConnection = `-- name: GetConnection :one
 SELECT id, reference, library_id, application_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at FROM provider_accounts WHERE id = $1
 `
@@ -187,15 +205,6 @@ func (q *Queries) GetConnection(ctx context.Context, id string) (ProviderAccount
 		&i.LastUsedAt,
 	)
 	return i, err
-}
-
-const releaseRefresh = `-- name: ReleaseRefresh :exec
-UPDATE provider_accounts SET renewal_until = 0 WHERE id = $1 AND access_version = $2
-`
-
-func (q *Queries) ReleaseRefresh(ctx context.Context, iD string, version int64) error {
-	_, err := q.exec(ctx, q.releaseRefreshStmt, releaseRefresh, iD, version)
-	return err
 }
 
 const listConnections = `-- name: ListConnections :many
@@ -245,21 +254,12 @@ func (q *Queries) ListConnections(ctx context.Context, libraryID library.ID, app
 	return items, nil
 }
 
-const endPending = `-- name: EndPending :exec
-UPDATE provider_accounts SET pending = FALSE WHERE id = $1 AND pending
+const releaseRefresh = `-- name: ReleaseRefresh :exec
+UPDATE provider_accounts SET renewal_until = 0 WHERE id = $1 AND access_version = $2
 `
 
-func (q *Queries) EndPending(ctx context.Context, id string) error {
-	_, err := q.exec(ctx, q.endPendingStmt, endPending, id)
-	return err
-}
-
-const endPendingOf = `-- name: EndPendingOf :exec
-UPDATE provider_accounts SET pending = FALSE WHERE id = $1 AND library_id = $2 AND pending
-`
-
-func (q *Queries) EndPendingOf(ctx context.Context, iD string, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.endPendingOfStmt, endPendingOf, iD, libraryID)
+func (q *Queries) ReleaseRefresh(ctx context.Context, iD string, version int64) error {
+	_, err := q.exec(ctx, q.releaseRefreshStmt, releaseRefresh, iD, version)
 	return err
 }
 

@@ -27,6 +27,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addApplicationStmt, err = db.PrepareContext(ctx, addApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query AddApplication: %w", err)
 	}
+	if q.addAuthorizationStmt, err = db.PrepareContext(ctx, addAuthorization); err != nil {
+		return nil, fmt.Errorf("error preparing query AddAuthorization: %w", err)
+	}
 	if q.addChainStmt, err = db.PrepareContext(ctx, addChain); err != nil {
 		return nil, fmt.Errorf("error preparing query AddChain: %w", err)
 	}
@@ -60,23 +63,23 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addLibraryStmt, err = db.PrepareContext(ctx, addLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query AddLibrary: %w", err)
 	}
-	if q.addRequestStmt, err = db.PrepareContext(ctx, addRequest); err != nil {
-		return nil, fmt.Errorf("error preparing query AddRequest: %w", err)
-	}
 	if q.addLoginStmt, err = db.PrepareContext(ctx, addLogin); err != nil {
 		return nil, fmt.Errorf("error preparing query AddLogin: %w", err)
 	}
+	if q.addOrShowAccountStmt, err = db.PrepareContext(ctx, addOrShowAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query AddOrShowAccount: %w", err)
+	}
 	if q.addReferenceStmt, err = db.PrepareContext(ctx, addReference); err != nil {
 		return nil, fmt.Errorf("error preparing query AddReference: %w", err)
+	}
+	if q.addRequestStmt, err = db.PrepareContext(ctx, addRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query AddRequest: %w", err)
 	}
 	if q.addSessionStmt, err = db.PrepareContext(ctx, addSession); err != nil {
 		return nil, fmt.Errorf("error preparing query AddSession: %w", err)
 	}
 	if q.addTokenStmt, err = db.PrepareContext(ctx, addToken); err != nil {
 		return nil, fmt.Errorf("error preparing query AddToken: %w", err)
-	}
-	if q.addAuthorizationStmt, err = db.PrepareContext(ctx, addAuthorization); err != nil {
-		return nil, fmt.Errorf("error preparing query AddAuthorization: %w", err)
 	}
 	if q.answerRequestStmt, err = db.PrepareContext(ctx, answerRequest); err != nil {
 		return nil, fmt.Errorf("error preparing query AnswerRequest: %w", err)
@@ -114,6 +117,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteLibraryStmt, err = db.PrepareContext(ctx, deleteLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteLibrary: %w", err)
 	}
+	if q.deletePendingAccountStmt, err = db.PrepareContext(ctx, deletePendingAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePendingAccount: %w", err)
+	}
+	if q.deleteReferencesToStmt, err = db.PrepareContext(ctx, deleteReferencesTo); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteReferencesTo: %w", err)
+	}
 	if q.deleteRequestsAnsweredByStmt, err = db.PrepareContext(ctx, deleteRequestsAnsweredBy); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteRequestsAnsweredBy: %w", err)
 	}
@@ -122,12 +131,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteRequestsWithAccountOfStmt, err = db.PrepareContext(ctx, deleteRequestsWithAccountOf); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteRequestsWithAccountOf: %w", err)
-	}
-	if q.deletePendingAccountStmt, err = db.PrepareContext(ctx, deletePendingAccount); err != nil {
-		return nil, fmt.Errorf("error preparing query DeletePendingAccount: %w", err)
-	}
-	if q.deleteReferencesToStmt, err = db.PrepareContext(ctx, deleteReferencesTo); err != nil {
-		return nil, fmt.Errorf("error preparing query DeleteReferencesTo: %w", err)
 	}
 	if q.disableApplicationStmt, err = db.PrepareContext(ctx, disableApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query DisableApplication: %w", err)
@@ -141,6 +144,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endAccessStmt, err = db.PrepareContext(ctx, endAccess); err != nil {
 		return nil, fmt.Errorf("error preparing query EndAccess: %w", err)
 	}
+	if q.endAuthorizationStmt, err = db.PrepareContext(ctx, endAuthorization); err != nil {
+		return nil, fmt.Errorf("error preparing query EndAuthorization: %w", err)
+	}
 	if q.endDeliveryStmt, err = db.PrepareContext(ctx, endDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query EndDelivery: %w", err)
 	}
@@ -153,14 +159,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endOtherLoginsStmt, err = db.PrepareContext(ctx, endOtherLogins); err != nil {
 		return nil, fmt.Errorf("error preparing query EndOtherLogins: %w", err)
 	}
+	if q.endPendingStmt, err = db.PrepareContext(ctx, endPending); err != nil {
+		return nil, fmt.Errorf("error preparing query EndPending: %w", err)
+	}
+	if q.endPendingOfStmt, err = db.PrepareContext(ctx, endPendingOf); err != nil {
+		return nil, fmt.Errorf("error preparing query EndPendingOf: %w", err)
+	}
 	if q.endSessionsInStmt, err = db.PrepareContext(ctx, endSessionsIn); err != nil {
 		return nil, fmt.Errorf("error preparing query EndSessionsIn: %w", err)
 	}
 	if q.endSessionsOfStmt, err = db.PrepareContext(ctx, endSessionsOf); err != nil {
 		return nil, fmt.Errorf("error preparing query EndSessionsOf: %w", err)
-	}
-	if q.endAuthorizationStmt, err = db.PrepareContext(ctx, endAuthorization); err != nil {
-		return nil, fmt.Errorf("error preparing query EndAuthorization: %w", err)
 	}
 	if q.expireDeliveriesInStmt, err = db.PrepareContext(ctx, expireDeliveriesIn); err != nil {
 		return nil, fmt.Errorf("error preparing query ExpireDeliveriesIn: %w", err)
@@ -195,6 +204,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getAccountStmt, err = db.PrepareContext(ctx, getAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query GetAccount: %w", err)
 	}
+	if q.getAuthorizationStmt, err = db.PrepareContext(ctx, getAuthorization); err != nil {
+		return nil, fmt.Errorf("error preparing query GetAuthorization: %w", err)
+	}
 	if q.getChainEndStmt, err = db.PrepareContext(ctx, getChainEnd); err != nil {
 		return nil, fmt.Errorf("error preparing query GetChainEnd: %w", err)
 	}
@@ -203,6 +215,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getCodeStmt, err = db.PrepareContext(ctx, getCode); err != nil {
 		return nil, fmt.Errorf("error preparing query GetCode: %w", err)
+	}
+	if q.getConnectionStmt, err = db.PrepareContext(ctx, getConnection); err != nil {
+		return nil, fmt.Errorf("error preparing query GetConnection: %w", err)
 	}
 	if q.getContentStmt, err = db.PrepareContext(ctx, getContent); err != nil {
 		return nil, fmt.Errorf("error preparing query GetContent: %w", err)
@@ -216,17 +231,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getGrantStmt, err = db.PrepareContext(ctx, getGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query GetGrant: %w", err)
 	}
-	if q.getTokenInfoStmt, err = db.PrepareContext(ctx, getTokenInfo); err != nil {
-		return nil, fmt.Errorf("error preparing query GetTokenInfo: %w", err)
-	}
 	if q.getLastUseStmt, err = db.PrepareContext(ctx, getLastUse); err != nil {
 		return nil, fmt.Errorf("error preparing query GetLastUse: %w", err)
 	}
 	if q.getLibraryStmt, err = db.PrepareContext(ctx, getLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query GetLibrary: %w", err)
-	}
-	if q.getRequestStmt, err = db.PrepareContext(ctx, getRequest); err != nil {
-		return nil, fmt.Errorf("error preparing query GetRequest: %w", err)
 	}
 	if q.getLockStmt, err = db.PrepareContext(ctx, getLock); err != nil {
 		return nil, fmt.Errorf("error preparing query GetLock: %w", err)
@@ -237,23 +246,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getPayloadStmt, err = db.PrepareContext(ctx, getPayload); err != nil {
 		return nil, fmt.Errorf("error preparing query GetPayload: %w", err)
 	}
-	if q.getConnectionStmt, err = db.PrepareContext(ctx, getConnection); err != nil {
-		return nil, fmt.Errorf("error preparing query GetConnection: %w", err)
-	}
 	if q.getReferenceStmt, err = db.PrepareContext(ctx, getReference); err != nil {
 		return nil, fmt.Errorf("error preparing query GetReference: %w", err)
+	}
+	if q.getRequestStmt, err = db.PrepareContext(ctx, getRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query GetRequest: %w", err)
 	}
 	if q.getSessionStmt, err = db.PrepareContext(ctx, getSession); err != nil {
 		return nil, fmt.Errorf("error preparing query GetSession: %w", err)
 	}
-	if q.getAuthorizationStmt, err = db.PrepareContext(ctx, getAuthorization); err != nil {
-		return nil, fmt.Errorf("error preparing query GetAuthorization: %w", err)
-	}
-	if q.addOrShowAccountStmt, err = db.PrepareContext(ctx, addOrShowAccount); err != nil {
-		return nil, fmt.Errorf("error preparing query AddOrShowAccount: %w", err)
-	}
-	if q.releaseRefreshStmt, err = db.PrepareContext(ctx, releaseRefresh); err != nil {
-		return nil, fmt.Errorf("error preparing query ReleaseRefresh: %w", err)
+	if q.getTokenInfoStmt, err = db.PrepareContext(ctx, getTokenInfo); err != nil {
+		return nil, fmt.Errorf("error preparing query GetTokenInfo: %w", err)
 	}
 	if q.giveSessionGrantStmt, err = db.PrepareContext(ctx, giveSessionGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query GiveSessionGrant: %w", err)
@@ -266,6 +269,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.hideAccountStmt, err = db.PrepareContext(ctx, hideAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query HideAccount: %w", err)
+	}
+	if q.listAbandonedStmt, err = db.PrepareContext(ctx, listAbandoned); err != nil {
+		return nil, fmt.Errorf("error preparing query ListAbandoned: %w", err)
 	}
 	if q.listAccountsStmt, err = db.PrepareContext(ctx, listAccounts); err != nil {
 		return nil, fmt.Errorf("error preparing query ListAccounts: %w", err)
@@ -297,9 +303,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listGrantsStmt, err = db.PrepareContext(ctx, listGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query ListGrants: %w", err)
 	}
-	if q.listAbandonedStmt, err = db.PrepareContext(ctx, listAbandoned); err != nil {
-		return nil, fmt.Errorf("error preparing query ListAbandoned: %w", err)
-	}
 	if q.listShutStmt, err = db.PrepareContext(ctx, listShut); err != nil {
 		return nil, fmt.Errorf("error preparing query ListShut: %w", err)
 	}
@@ -324,6 +327,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.postponeStmt, err = db.PrepareContext(ctx, postpone); err != nil {
 		return nil, fmt.Errorf("error preparing query Postpone: %w", err)
 	}
+	if q.releaseRefreshStmt, err = db.PrepareContext(ctx, releaseRefresh); err != nil {
+		return nil, fmt.Errorf("error preparing query ReleaseRefresh: %w", err)
+	}
 	if q.rememberTokensOfStmt, err = db.PrepareContext(ctx, rememberTokensOf); err != nil {
 		return nil, fmt.Errorf("error preparing query RememberTokensOf: %w", err)
 	}
@@ -345,14 +351,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setDeleteAtStmt, err = db.PrepareContext(ctx, setDeleteAt); err != nil {
 		return nil, fmt.Errorf("error preparing query SetDeleteAt: %w", err)
 	}
-	if q.setRequestAccountStmt, err = db.PrepareContext(ctx, setRequestAccount); err != nil {
-		return nil, fmt.Errorf("error preparing query SetRequestAccount: %w", err)
-	}
 	if q.setLockStmt, err = db.PrepareContext(ctx, setLock); err != nil {
 		return nil, fmt.Errorf("error preparing query SetLock: %w", err)
 	}
 	if q.setPendingCodeStmt, err = db.PrepareContext(ctx, setPendingCode); err != nil {
 		return nil, fmt.Errorf("error preparing query SetPendingCode: %w", err)
+	}
+	if q.setRequestAccountStmt, err = db.PrepareContext(ctx, setRequestAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query SetRequestAccount: %w", err)
 	}
 	if q.shutCodesInStmt, err = db.PrepareContext(ctx, shutCodesIn); err != nil {
 		return nil, fmt.Errorf("error preparing query ShutCodesIn: %w", err)
@@ -366,26 +372,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.shutTokensOfStmt, err = db.PrepareContext(ctx, shutTokensOf); err != nil {
 		return nil, fmt.Errorf("error preparing query ShutTokensOf: %w", err)
 	}
-	if q.endPendingStmt, err = db.PrepareContext(ctx, endPending); err != nil {
-		return nil, fmt.Errorf("error preparing query EndPending: %w", err)
-	}
-	if q.endPendingOfStmt, err = db.PrepareContext(ctx, endPendingOf); err != nil {
-		return nil, fmt.Errorf("error preparing query EndPendingOf: %w", err)
-	}
 	if q.storeTokensStmt, err = db.PrepareContext(ctx, storeTokens); err != nil {
 		return nil, fmt.Errorf("error preparing query StoreTokens: %w", err)
 	}
 	if q.sumWaitingStmt, err = db.PrepareContext(ctx, sumWaiting); err != nil {
 		return nil, fmt.Errorf("error preparing query SumWaiting: %w", err)
 	}
+	if q.sweepAuthorizationsStmt, err = db.PrepareContext(ctx, sweepAuthorizations); err != nil {
+		return nil, fmt.Errorf("error preparing query SweepAuthorizations: %w", err)
+	}
 	if q.sweepCodesStmt, err = db.PrepareContext(ctx, sweepCodes); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepCodes: %w", err)
 	}
 	if q.sweepDeletedTokensStmt, err = db.PrepareContext(ctx, sweepDeletedTokens); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepDeletedTokens: %w", err)
-	}
-	if q.sweepRequestsStmt, err = db.PrepareContext(ctx, sweepRequests); err != nil {
-		return nil, fmt.Errorf("error preparing query SweepRequests: %w", err)
 	}
 	if q.sweepLoginsStmt, err = db.PrepareContext(ctx, sweepLogins); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepLogins: %w", err)
@@ -399,6 +399,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sweepReferencesStmt, err = db.PrepareContext(ctx, sweepReferences); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepReferences: %w", err)
 	}
+	if q.sweepRequestsStmt, err = db.PrepareContext(ctx, sweepRequests); err != nil {
+		return nil, fmt.Errorf("error preparing query SweepRequests: %w", err)
+	}
 	if q.sweepSessionsStmt, err = db.PrepareContext(ctx, sweepSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepSessions: %w", err)
 	}
@@ -407,9 +410,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.sweepTokensStmt, err = db.PrepareContext(ctx, sweepTokens); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepTokens: %w", err)
-	}
-	if q.sweepAuthorizationsStmt, err = db.PrepareContext(ctx, sweepAuthorizations); err != nil {
-		return nil, fmt.Errorf("error preparing query SweepAuthorizations: %w", err)
 	}
 	if q.touchLoginStmt, err = db.PrepareContext(ctx, touchLogin); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchLogin: %w", err)
@@ -437,6 +437,11 @@ func (q *Queries) Close() error {
 	if q.addApplicationStmt != nil {
 		if cerr := q.addApplicationStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addApplicationStmt: %w", cerr)
+		}
+	}
+	if q.addAuthorizationStmt != nil {
+		if cerr := q.addAuthorizationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addAuthorizationStmt: %w", cerr)
 		}
 	}
 	if q.addChainStmt != nil {
@@ -494,19 +499,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addLibraryStmt: %w", cerr)
 		}
 	}
-	if q.addRequestStmt != nil {
-		if cerr := q.addRequestStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing addRequestStmt: %w", cerr)
-		}
-	}
 	if q.addLoginStmt != nil {
 		if cerr := q.addLoginStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addLoginStmt: %w", cerr)
 		}
 	}
+	if q.addOrShowAccountStmt != nil {
+		if cerr := q.addOrShowAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addOrShowAccountStmt: %w", cerr)
+		}
+	}
 	if q.addReferenceStmt != nil {
 		if cerr := q.addReferenceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addReferenceStmt: %w", cerr)
+		}
+	}
+	if q.addRequestStmt != nil {
+		if cerr := q.addRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addRequestStmt: %w", cerr)
 		}
 	}
 	if q.addSessionStmt != nil {
@@ -517,11 +527,6 @@ func (q *Queries) Close() error {
 	if q.addTokenStmt != nil {
 		if cerr := q.addTokenStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addTokenStmt: %w", cerr)
-		}
-	}
-	if q.addAuthorizationStmt != nil {
-		if cerr := q.addAuthorizationStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing addAuthorizationStmt: %w", cerr)
 		}
 	}
 	if q.answerRequestStmt != nil {
@@ -584,6 +589,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteLibraryStmt: %w", cerr)
 		}
 	}
+	if q.deletePendingAccountStmt != nil {
+		if cerr := q.deletePendingAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePendingAccountStmt: %w", cerr)
+		}
+	}
+	if q.deleteReferencesToStmt != nil {
+		if cerr := q.deleteReferencesToStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteReferencesToStmt: %w", cerr)
+		}
+	}
 	if q.deleteRequestsAnsweredByStmt != nil {
 		if cerr := q.deleteRequestsAnsweredByStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteRequestsAnsweredByStmt: %w", cerr)
@@ -597,16 +612,6 @@ func (q *Queries) Close() error {
 	if q.deleteRequestsWithAccountOfStmt != nil {
 		if cerr := q.deleteRequestsWithAccountOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteRequestsWithAccountOfStmt: %w", cerr)
-		}
-	}
-	if q.deletePendingAccountStmt != nil {
-		if cerr := q.deletePendingAccountStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deletePendingAccountStmt: %w", cerr)
-		}
-	}
-	if q.deleteReferencesToStmt != nil {
-		if cerr := q.deleteReferencesToStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deleteReferencesToStmt: %w", cerr)
 		}
 	}
 	if q.disableApplicationStmt != nil {
@@ -629,6 +634,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endAccessStmt: %w", cerr)
 		}
 	}
+	if q.endAuthorizationStmt != nil {
+		if cerr := q.endAuthorizationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endAuthorizationStmt: %w", cerr)
+		}
+	}
 	if q.endDeliveryStmt != nil {
 		if cerr := q.endDeliveryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endDeliveryStmt: %w", cerr)
@@ -649,6 +659,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endOtherLoginsStmt: %w", cerr)
 		}
 	}
+	if q.endPendingStmt != nil {
+		if cerr := q.endPendingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endPendingStmt: %w", cerr)
+		}
+	}
+	if q.endPendingOfStmt != nil {
+		if cerr := q.endPendingOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endPendingOfStmt: %w", cerr)
+		}
+	}
 	if q.endSessionsInStmt != nil {
 		if cerr := q.endSessionsInStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endSessionsInStmt: %w", cerr)
@@ -657,11 +677,6 @@ func (q *Queries) Close() error {
 	if q.endSessionsOfStmt != nil {
 		if cerr := q.endSessionsOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endSessionsOfStmt: %w", cerr)
-		}
-	}
-	if q.endAuthorizationStmt != nil {
-		if cerr := q.endAuthorizationStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing endAuthorizationStmt: %w", cerr)
 		}
 	}
 	if q.expireDeliveriesInStmt != nil {
@@ -719,6 +734,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getAccountStmt: %w", cerr)
 		}
 	}
+	if q.getAuthorizationStmt != nil {
+		if cerr := q.getAuthorizationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getAuthorizationStmt: %w", cerr)
+		}
+	}
 	if q.getChainEndStmt != nil {
 		if cerr := q.getChainEndStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getChainEndStmt: %w", cerr)
@@ -732,6 +752,11 @@ func (q *Queries) Close() error {
 	if q.getCodeStmt != nil {
 		if cerr := q.getCodeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getCodeStmt: %w", cerr)
+		}
+	}
+	if q.getConnectionStmt != nil {
+		if cerr := q.getConnectionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getConnectionStmt: %w", cerr)
 		}
 	}
 	if q.getContentStmt != nil {
@@ -754,11 +779,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getGrantStmt: %w", cerr)
 		}
 	}
-	if q.getTokenInfoStmt != nil {
-		if cerr := q.getTokenInfoStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing getTokenInfoStmt: %w", cerr)
-		}
-	}
 	if q.getLastUseStmt != nil {
 		if cerr := q.getLastUseStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getLastUseStmt: %w", cerr)
@@ -767,11 +787,6 @@ func (q *Queries) Close() error {
 	if q.getLibraryStmt != nil {
 		if cerr := q.getLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getLibraryStmt: %w", cerr)
-		}
-	}
-	if q.getRequestStmt != nil {
-		if cerr := q.getRequestStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing getRequestStmt: %w", cerr)
 		}
 	}
 	if q.getLockStmt != nil {
@@ -789,14 +804,14 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getPayloadStmt: %w", cerr)
 		}
 	}
-	if q.getConnectionStmt != nil {
-		if cerr := q.getConnectionStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing getConnectionStmt: %w", cerr)
-		}
-	}
 	if q.getReferenceStmt != nil {
 		if cerr := q.getReferenceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getReferenceStmt: %w", cerr)
+		}
+	}
+	if q.getRequestStmt != nil {
+		if cerr := q.getRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getRequestStmt: %w", cerr)
 		}
 	}
 	if q.getSessionStmt != nil {
@@ -804,19 +819,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getSessionStmt: %w", cerr)
 		}
 	}
-	if q.getAuthorizationStmt != nil {
-		if cerr := q.getAuthorizationStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing getAuthorizationStmt: %w", cerr)
-		}
-	}
-	if q.addOrShowAccountStmt != nil {
-		if cerr := q.addOrShowAccountStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing addOrShowAccountStmt: %w", cerr)
-		}
-	}
-	if q.releaseRefreshStmt != nil {
-		if cerr := q.releaseRefreshStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing releaseRefreshStmt: %w", cerr)
+	if q.getTokenInfoStmt != nil {
+		if cerr := q.getTokenInfoStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getTokenInfoStmt: %w", cerr)
 		}
 	}
 	if q.giveSessionGrantStmt != nil {
@@ -837,6 +842,11 @@ func (q *Queries) Close() error {
 	if q.hideAccountStmt != nil {
 		if cerr := q.hideAccountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing hideAccountStmt: %w", cerr)
+		}
+	}
+	if q.listAbandonedStmt != nil {
+		if cerr := q.listAbandonedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listAbandonedStmt: %w", cerr)
 		}
 	}
 	if q.listAccountsStmt != nil {
@@ -889,11 +899,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listGrantsStmt: %w", cerr)
 		}
 	}
-	if q.listAbandonedStmt != nil {
-		if cerr := q.listAbandonedStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing listAbandonedStmt: %w", cerr)
-		}
-	}
 	if q.listShutStmt != nil {
 		if cerr := q.listShutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listShutStmt: %w", cerr)
@@ -934,6 +939,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing postponeStmt: %w", cerr)
 		}
 	}
+	if q.releaseRefreshStmt != nil {
+		if cerr := q.releaseRefreshStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing releaseRefreshStmt: %w", cerr)
+		}
+	}
 	if q.rememberTokensOfStmt != nil {
 		if cerr := q.rememberTokensOfStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing rememberTokensOfStmt: %w", cerr)
@@ -969,11 +979,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setDeleteAtStmt: %w", cerr)
 		}
 	}
-	if q.setRequestAccountStmt != nil {
-		if cerr := q.setRequestAccountStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing setRequestAccountStmt: %w", cerr)
-		}
-	}
 	if q.setLockStmt != nil {
 		if cerr := q.setLockStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setLockStmt: %w", cerr)
@@ -982,6 +987,11 @@ func (q *Queries) Close() error {
 	if q.setPendingCodeStmt != nil {
 		if cerr := q.setPendingCodeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setPendingCodeStmt: %w", cerr)
+		}
+	}
+	if q.setRequestAccountStmt != nil {
+		if cerr := q.setRequestAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setRequestAccountStmt: %w", cerr)
 		}
 	}
 	if q.shutCodesInStmt != nil {
@@ -1004,16 +1014,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing shutTokensOfStmt: %w", cerr)
 		}
 	}
-	if q.endPendingStmt != nil {
-		if cerr := q.endPendingStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing endPendingStmt: %w", cerr)
-		}
-	}
-	if q.endPendingOfStmt != nil {
-		if cerr := q.endPendingOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing endPendingOfStmt: %w", cerr)
-		}
-	}
 	if q.storeTokensStmt != nil {
 		if cerr := q.storeTokensStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing storeTokensStmt: %w", cerr)
@@ -1024,6 +1024,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sumWaitingStmt: %w", cerr)
 		}
 	}
+	if q.sweepAuthorizationsStmt != nil {
+		if cerr := q.sweepAuthorizationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sweepAuthorizationsStmt: %w", cerr)
+		}
+	}
 	if q.sweepCodesStmt != nil {
 		if cerr := q.sweepCodesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sweepCodesStmt: %w", cerr)
@@ -1032,11 +1037,6 @@ func (q *Queries) Close() error {
 	if q.sweepDeletedTokensStmt != nil {
 		if cerr := q.sweepDeletedTokensStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sweepDeletedTokensStmt: %w", cerr)
-		}
-	}
-	if q.sweepRequestsStmt != nil {
-		if cerr := q.sweepRequestsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing sweepRequestsStmt: %w", cerr)
 		}
 	}
 	if q.sweepLoginsStmt != nil {
@@ -1059,6 +1059,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sweepReferencesStmt: %w", cerr)
 		}
 	}
+	if q.sweepRequestsStmt != nil {
+		if cerr := q.sweepRequestsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sweepRequestsStmt: %w", cerr)
+		}
+	}
 	if q.sweepSessionsStmt != nil {
 		if cerr := q.sweepSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sweepSessionsStmt: %w", cerr)
@@ -1072,11 +1077,6 @@ func (q *Queries) Close() error {
 	if q.sweepTokensStmt != nil {
 		if cerr := q.sweepTokensStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sweepTokensStmt: %w", cerr)
-		}
-	}
-	if q.sweepAuthorizationsStmt != nil {
-		if cerr := q.sweepAuthorizationsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing sweepAuthorizationsStmt: %w", cerr)
 		}
 	}
 	if q.touchLoginStmt != nil {
@@ -1149,6 +1149,7 @@ type Queries struct {
 	db                              DBTX
 	tx                              *sql.Tx
 	addApplicationStmt              *sql.Stmt
+	addAuthorizationStmt            *sql.Stmt
 	addChainStmt                    *sql.Stmt
 	addCodeStmt                     *sql.Stmt
 	addContentStmt                  *sql.Stmt
@@ -1160,12 +1161,12 @@ type Queries struct {
 	addFirstSigningKeyStmt          *sql.Stmt
 	addGrantStmt                    *sql.Stmt
 	addLibraryStmt                  *sql.Stmt
-	addRequestStmt                  *sql.Stmt
 	addLoginStmt                    *sql.Stmt
+	addOrShowAccountStmt            *sql.Stmt
 	addReferenceStmt                *sql.Stmt
+	addRequestStmt                  *sql.Stmt
 	addSessionStmt                  *sql.Stmt
 	addTokenStmt                    *sql.Stmt
-	addAuthorizationStmt            *sql.Stmt
 	answerRequestStmt               *sql.Stmt
 	beginPostingStmt                *sql.Stmt
 	claimDeliveryStmt               *sql.Stmt
@@ -1178,22 +1179,24 @@ type Queries struct {
 	deleteEventsStmt                *sql.Stmt
 	deleteFilesOfStmt               *sql.Stmt
 	deleteLibraryStmt               *sql.Stmt
+	deletePendingAccountStmt        *sql.Stmt
+	deleteReferencesToStmt          *sql.Stmt
 	deleteRequestsAnsweredByStmt    *sql.Stmt
 	deleteRequestsOfStmt            *sql.Stmt
 	deleteRequestsWithAccountOfStmt *sql.Stmt
-	deletePendingAccountStmt        *sql.Stmt
-	deleteReferencesToStmt          *sql.Stmt
 	disableApplicationStmt          *sql.Stmt
 	disableContractStmt             *sql.Stmt
 	disconnectStmt                  *sql.Stmt
 	endAccessStmt                   *sql.Stmt
+	endAuthorizationStmt            *sql.Stmt
 	endDeliveryStmt                 *sql.Stmt
 	endDeliveryContentStmt          *sql.Stmt
 	endLoginStmt                    *sql.Stmt
 	endOtherLoginsStmt              *sql.Stmt
+	endPendingStmt                  *sql.Stmt
+	endPendingOfStmt                *sql.Stmt
 	endSessionsInStmt               *sql.Stmt
 	endSessionsOfStmt               *sql.Stmt
-	endAuthorizationStmt            *sql.Stmt
 	expireDeliveriesInStmt          *sql.Stmt
 	expireDeliveriesOfStmt          *sql.Stmt
 	expireDeliveriesToStmt          *sql.Stmt
@@ -1205,30 +1208,29 @@ type Queries struct {
 	forgetPayloadsToStmt            *sql.Stmt
 	forgetPendingCodesStmt          *sql.Stmt
 	getAccountStmt                  *sql.Stmt
+	getAuthorizationStmt            *sql.Stmt
 	getChainEndStmt                 *sql.Stmt
 	getClientStmt                   *sql.Stmt
 	getCodeStmt                     *sql.Stmt
+	getConnectionStmt               *sql.Stmt
 	getContentStmt                  *sql.Stmt
 	getDeliveryStmt                 *sql.Stmt
 	getFileStmt                     *sql.Stmt
 	getGrantStmt                    *sql.Stmt
-	getTokenInfoStmt                *sql.Stmt
 	getLastUseStmt                  *sql.Stmt
 	getLibraryStmt                  *sql.Stmt
-	getRequestStmt                  *sql.Stmt
 	getLockStmt                     *sql.Stmt
 	getLoginStmt                    *sql.Stmt
 	getPayloadStmt                  *sql.Stmt
-	getConnectionStmt               *sql.Stmt
 	getReferenceStmt                *sql.Stmt
+	getRequestStmt                  *sql.Stmt
 	getSessionStmt                  *sql.Stmt
-	getAuthorizationStmt            *sql.Stmt
-	addOrShowAccountStmt            *sql.Stmt
-	releaseRefreshStmt              *sql.Stmt
+	getTokenInfoStmt                *sql.Stmt
 	giveSessionGrantStmt            *sql.Stmt
 	hasDeliveryStmt                 *sql.Stmt
 	hasFileStmt                     *sql.Stmt
 	hideAccountStmt                 *sql.Stmt
+	listAbandonedStmt               *sql.Stmt
 	listAccountsStmt                *sql.Stmt
 	listApplicationsStmt            *sql.Stmt
 	listClaimableStmt               *sql.Stmt
@@ -1239,7 +1241,6 @@ type Queries struct {
 	listFilesAfterStmt              *sql.Stmt
 	listFilesBeforeStmt             *sql.Stmt
 	listGrantsStmt                  *sql.Stmt
-	listAbandonedStmt               *sql.Stmt
 	listShutStmt                    *sql.Stmt
 	listSigningKeysStmt             *sql.Stmt
 	lockLibraryStmt                 *sql.Stmt
@@ -1248,6 +1249,7 @@ type Queries struct {
 	mayPostStmt                     *sql.Stmt
 	nextDueStmt                     *sql.Stmt
 	postponeStmt                    *sql.Stmt
+	releaseRefreshStmt              *sql.Stmt
 	rememberTokensOfStmt            *sql.Stmt
 	renewGrantStmt                  *sql.Stmt
 	revokeGrantStmt                 *sql.Stmt
@@ -1255,28 +1257,26 @@ type Queries struct {
 	setCodeMadeStmt                 *sql.Stmt
 	setCodeSavedStmt                *sql.Stmt
 	setDeleteAtStmt                 *sql.Stmt
-	setRequestAccountStmt           *sql.Stmt
 	setLockStmt                     *sql.Stmt
 	setPendingCodeStmt              *sql.Stmt
+	setRequestAccountStmt           *sql.Stmt
 	shutCodesInStmt                 *sql.Stmt
 	shutCodesOfStmt                 *sql.Stmt
 	shutTokensInStmt                *sql.Stmt
 	shutTokensOfStmt                *sql.Stmt
-	endPendingStmt                  *sql.Stmt
-	endPendingOfStmt                *sql.Stmt
 	storeTokensStmt                 *sql.Stmt
 	sumWaitingStmt                  *sql.Stmt
+	sweepAuthorizationsStmt         *sql.Stmt
 	sweepCodesStmt                  *sql.Stmt
 	sweepDeletedTokensStmt          *sql.Stmt
-	sweepRequestsStmt               *sql.Stmt
 	sweepLoginsStmt                 *sql.Stmt
 	sweepNoncesStmt                 *sql.Stmt
 	sweepPendingAccountsStmt        *sql.Stmt
 	sweepReferencesStmt             *sql.Stmt
+	sweepRequestsStmt               *sql.Stmt
 	sweepSessionsStmt               *sql.Stmt
 	sweepTokenSealsStmt             *sql.Stmt
 	sweepTokensStmt                 *sql.Stmt
-	sweepAuthorizationsStmt         *sql.Stmt
 	touchLoginStmt                  *sql.Stmt
 	useAccountStmt                  *sql.Stmt
 	useCodeStmt                     *sql.Stmt
@@ -1290,6 +1290,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		db:                              tx,
 		tx:                              tx,
 		addApplicationStmt:              q.addApplicationStmt,
+		addAuthorizationStmt:            q.addAuthorizationStmt,
 		addChainStmt:                    q.addChainStmt,
 		addCodeStmt:                     q.addCodeStmt,
 		addContentStmt:                  q.addContentStmt,
@@ -1301,12 +1302,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addFirstSigningKeyStmt:          q.addFirstSigningKeyStmt,
 		addGrantStmt:                    q.addGrantStmt,
 		addLibraryStmt:                  q.addLibraryStmt,
-		addRequestStmt:                  q.addRequestStmt,
 		addLoginStmt:                    q.addLoginStmt,
+		addOrShowAccountStmt:            q.addOrShowAccountStmt,
 		addReferenceStmt:                q.addReferenceStmt,
+		addRequestStmt:                  q.addRequestStmt,
 		addSessionStmt:                  q.addSessionStmt,
 		addTokenStmt:                    q.addTokenStmt,
-		addAuthorizationStmt:            q.addAuthorizationStmt,
 		answerRequestStmt:               q.answerRequestStmt,
 		beginPostingStmt:                q.beginPostingStmt,
 		claimDeliveryStmt:               q.claimDeliveryStmt,
@@ -1319,22 +1320,24 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteEventsStmt:                q.deleteEventsStmt,
 		deleteFilesOfStmt:               q.deleteFilesOfStmt,
 		deleteLibraryStmt:               q.deleteLibraryStmt,
+		deletePendingAccountStmt:        q.deletePendingAccountStmt,
+		deleteReferencesToStmt:          q.deleteReferencesToStmt,
 		deleteRequestsAnsweredByStmt:    q.deleteRequestsAnsweredByStmt,
 		deleteRequestsOfStmt:            q.deleteRequestsOfStmt,
 		deleteRequestsWithAccountOfStmt: q.deleteRequestsWithAccountOfStmt,
-		deletePendingAccountStmt:        q.deletePendingAccountStmt,
-		deleteReferencesToStmt:          q.deleteReferencesToStmt,
 		disableApplicationStmt:          q.disableApplicationStmt,
 		disableContractStmt:             q.disableContractStmt,
 		disconnectStmt:                  q.disconnectStmt,
 		endAccessStmt:                   q.endAccessStmt,
+		endAuthorizationStmt:            q.endAuthorizationStmt,
 		endDeliveryStmt:                 q.endDeliveryStmt,
 		endDeliveryContentStmt:          q.endDeliveryContentStmt,
 		endLoginStmt:                    q.endLoginStmt,
 		endOtherLoginsStmt:              q.endOtherLoginsStmt,
+		endPendingStmt:                  q.endPendingStmt,
+		endPendingOfStmt:                q.endPendingOfStmt,
 		endSessionsInStmt:               q.endSessionsInStmt,
 		endSessionsOfStmt:               q.endSessionsOfStmt,
-		endAuthorizationStmt:            q.endAuthorizationStmt,
 		expireDeliveriesInStmt:          q.expireDeliveriesInStmt,
 		expireDeliveriesOfStmt:          q.expireDeliveriesOfStmt,
 		expireDeliveriesToStmt:          q.expireDeliveriesToStmt,
@@ -1346,30 +1349,29 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		forgetPayloadsToStmt:            q.forgetPayloadsToStmt,
 		forgetPendingCodesStmt:          q.forgetPendingCodesStmt,
 		getAccountStmt:                  q.getAccountStmt,
+		getAuthorizationStmt:            q.getAuthorizationStmt,
 		getChainEndStmt:                 q.getChainEndStmt,
 		getClientStmt:                   q.getClientStmt,
 		getCodeStmt:                     q.getCodeStmt,
+		getConnectionStmt:               q.getConnectionStmt,
 		getContentStmt:                  q.getContentStmt,
 		getDeliveryStmt:                 q.getDeliveryStmt,
 		getFileStmt:                     q.getFileStmt,
 		getGrantStmt:                    q.getGrantStmt,
-		getTokenInfoStmt:                q.getTokenInfoStmt,
 		getLastUseStmt:                  q.getLastUseStmt,
 		getLibraryStmt:                  q.getLibraryStmt,
-		getRequestStmt:                  q.getRequestStmt,
 		getLockStmt:                     q.getLockStmt,
 		getLoginStmt:                    q.getLoginStmt,
 		getPayloadStmt:                  q.getPayloadStmt,
-		getConnectionStmt:               q.getConnectionStmt,
 		getReferenceStmt:                q.getReferenceStmt,
+		getRequestStmt:                  q.getRequestStmt,
 		getSessionStmt:                  q.getSessionStmt,
-		getAuthorizationStmt:            q.getAuthorizationStmt,
-		addOrShowAccountStmt:            q.addOrShowAccountStmt,
-		releaseRefreshStmt:              q.releaseRefreshStmt,
+		getTokenInfoStmt:                q.getTokenInfoStmt,
 		giveSessionGrantStmt:            q.giveSessionGrantStmt,
 		hasDeliveryStmt:                 q.hasDeliveryStmt,
 		hasFileStmt:                     q.hasFileStmt,
 		hideAccountStmt:                 q.hideAccountStmt,
+		listAbandonedStmt:               q.listAbandonedStmt,
 		listAccountsStmt:                q.listAccountsStmt,
 		listApplicationsStmt:            q.listApplicationsStmt,
 		listClaimableStmt:               q.listClaimableStmt,
@@ -1380,7 +1382,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listFilesAfterStmt:              q.listFilesAfterStmt,
 		listFilesBeforeStmt:             q.listFilesBeforeStmt,
 		listGrantsStmt:                  q.listGrantsStmt,
-		listAbandonedStmt:               q.listAbandonedStmt,
 		listShutStmt:                    q.listShutStmt,
 		listSigningKeysStmt:             q.listSigningKeysStmt,
 		lockLibraryStmt:                 q.lockLibraryStmt,
@@ -1389,6 +1390,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		mayPostStmt:                     q.mayPostStmt,
 		nextDueStmt:                     q.nextDueStmt,
 		postponeStmt:                    q.postponeStmt,
+		releaseRefreshStmt:              q.releaseRefreshStmt,
 		rememberTokensOfStmt:            q.rememberTokensOfStmt,
 		renewGrantStmt:                  q.renewGrantStmt,
 		revokeGrantStmt:                 q.revokeGrantStmt,
@@ -1396,28 +1398,26 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setCodeMadeStmt:                 q.setCodeMadeStmt,
 		setCodeSavedStmt:                q.setCodeSavedStmt,
 		setDeleteAtStmt:                 q.setDeleteAtStmt,
-		setRequestAccountStmt:           q.setRequestAccountStmt,
 		setLockStmt:                     q.setLockStmt,
 		setPendingCodeStmt:              q.setPendingCodeStmt,
+		setRequestAccountStmt:           q.setRequestAccountStmt,
 		shutCodesInStmt:                 q.shutCodesInStmt,
 		shutCodesOfStmt:                 q.shutCodesOfStmt,
 		shutTokensInStmt:                q.shutTokensInStmt,
 		shutTokensOfStmt:                q.shutTokensOfStmt,
-		endPendingStmt:                  q.endPendingStmt,
-		endPendingOfStmt:                q.endPendingOfStmt,
 		storeTokensStmt:                 q.storeTokensStmt,
 		sumWaitingStmt:                  q.sumWaitingStmt,
+		sweepAuthorizationsStmt:         q.sweepAuthorizationsStmt,
 		sweepCodesStmt:                  q.sweepCodesStmt,
 		sweepDeletedTokensStmt:          q.sweepDeletedTokensStmt,
-		sweepRequestsStmt:               q.sweepRequestsStmt,
 		sweepLoginsStmt:                 q.sweepLoginsStmt,
 		sweepNoncesStmt:                 q.sweepNoncesStmt,
 		sweepPendingAccountsStmt:        q.sweepPendingAccountsStmt,
 		sweepReferencesStmt:             q.sweepReferencesStmt,
+		sweepRequestsStmt:               q.sweepRequestsStmt,
 		sweepSessionsStmt:               q.sweepSessionsStmt,
 		sweepTokenSealsStmt:             q.sweepTokenSealsStmt,
 		sweepTokensStmt:                 q.sweepTokensStmt,
-		sweepAuthorizationsStmt:         q.sweepAuthorizationsStmt,
 		touchLoginStmt:                  q.touchLoginStmt,
 		useAccountStmt:                  q.useAccountStmt,
 		useCodeStmt:                     q.useCodeStmt,

@@ -375,6 +375,55 @@ func (q *Queries) HasDelivery(ctx context.Context, id string) (bool, error) {
 	return has, err
 }
 
+const listAbandoned = `-- name: ListAbandoned :many
+SELECT id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state, status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, size FROM deliveries
+WHERE state = 'posting' AND lease_until > 0 AND lease_until <= $1
+ORDER BY lease_until, id LIMIT $2
+`
+
+func (q *Queries) ListAbandoned(ctx context.Context, now int64, lim int32) ([]Delivery, error) {
+	rows, err := q.query(ctx, q.listAbandonedStmt, listAbandoned, now, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Delivery
+	for rows.Next() {
+		var i Delivery
+		if err := rows.Scan(
+			&i.ID,
+			&i.LibraryID,
+			&i.ApplicationID,
+			&i.ContractID,
+			&i.GrantID,
+			&i.AccountID,
+			&i.ProviderName,
+			&i.Types,
+			&i.State,
+			&i.Status,
+			&i.Reason,
+			&i.Attempts,
+			&i.Lease,
+			&i.LeaseUntil,
+			&i.NextAt,
+			&i.ExpiresAt,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Size,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listClaimable = `-- name: ListClaimable :many
 SELECT id FROM deliveries
 WHERE state = 'waiting' AND next_at <= $1 AND lease_until <= $1
@@ -427,55 +476,6 @@ func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) 
 		arg.ApplicationID,
 		arg.Lim,
 	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Delivery
-	for rows.Next() {
-		var i Delivery
-		if err := rows.Scan(
-			&i.ID,
-			&i.LibraryID,
-			&i.ApplicationID,
-			&i.ContractID,
-			&i.GrantID,
-			&i.AccountID,
-			&i.ProviderName,
-			&i.Types,
-			&i.State,
-			&i.Status,
-			&i.Reason,
-			&i.Attempts,
-			&i.Lease,
-			&i.LeaseUntil,
-			&i.NextAt,
-			&i.ExpiresAt,
-			&i.CreatedAt,
-			&i.UpdatedAt,
-			&i.Size,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const listAbandoned = `-- name: ListAbandoned :many
-SELECT id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state, status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, size FROM deliveries
-WHERE state = 'posting' AND lease_until > 0 AND lease_until <= $1
-ORDER BY lease_until, id LIMIT $2
-`
-
-func (q *Queries) ListAbandoned(ctx context.Context, now int64, lim int32) ([]Delivery, error) {
-	rows, err := q.query(ctx, q.listAbandonedStmt, listAbandoned, now, lim)
 	if err != nil {
 		return nil, err
 	}

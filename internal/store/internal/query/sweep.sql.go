@@ -9,6 +9,19 @@ import (
 	"context"
 )
 
+const sweepAuthorizations = `-- name: SweepAuthorizations :execrows
+DELETE FROM trips WHERE hash IN (
+    SELECT t.hash FROM trips t WHERE t.expires_at > 0 AND t.expires_at <= $1 LIMIT $2)
+`
+
+func (q *Queries) SweepAuthorizations(ctx context.Context, now int64, portion int32) (int64, error) {
+	result, err := q.exec(ctx, q.sweepAuthorizationsStmt, sweepAuthorizations, now, portion)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const sweepCodes = `-- name: SweepCodes :execrows
 DELETE FROM codes WHERE hash IN (
     SELECT c.hash FROM codes c WHERE c.expires_at > 0 AND c.expires_at <= $1 LIMIT $2)
@@ -29,19 +42,6 @@ DELETE FROM deleted_tokens WHERE hash IN (
 
 func (q *Queries) SweepDeletedTokens(ctx context.Context, now int64, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.sweepDeletedTokensStmt, sweepDeletedTokens, now, portion)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-const sweepRequests = `-- name: SweepRequests :execrows
-DELETE FROM links WHERE hash IN (
-    SELECT l.hash FROM links l WHERE l.expires_at > 0 AND l.expires_at <= $1 LIMIT $2)
-`
-
-func (q *Queries) SweepRequests(ctx context.Context, now int64, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.sweepRequestsStmt, sweepRequests, now, portion)
 	if err != nil {
 		return 0, err
 	}
@@ -109,6 +109,19 @@ func (q *Queries) SweepReferences(ctx context.Context, now int64, portion int32)
 	return result.RowsAffected()
 }
 
+const sweepRequests = `-- name: SweepRequests :execrows
+DELETE FROM links WHERE hash IN (
+    SELECT l.hash FROM links l WHERE l.expires_at > 0 AND l.expires_at <= $1 LIMIT $2)
+`
+
+func (q *Queries) SweepRequests(ctx context.Context, now int64, portion int32) (int64, error) {
+	result, err := q.exec(ctx, q.sweepRequestsStmt, sweepRequests, now, portion)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const sweepSessions = `-- name: SweepSessions :execrows
 DELETE FROM sessions WHERE hash IN (
     SELECT s.hash FROM sessions s WHERE s.expires_at > 0 AND s.expires_at <= $1 LIMIT $2)
@@ -143,19 +156,6 @@ DELETE FROM tokens WHERE hash IN (
 
 func (q *Queries) SweepTokens(ctx context.Context, now int64, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.sweepTokensStmt, sweepTokens, now, portion)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-const sweepAuthorizations = `-- name: SweepAuthorizations :execrows
-DELETE FROM trips WHERE hash IN (
-    SELECT t.hash FROM trips t WHERE t.expires_at > 0 AND t.expires_at <= $1 LIMIT $2)
-`
-
-func (q *Queries) SweepAuthorizations(ctx context.Context, now int64, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.sweepAuthorizationsStmt, sweepAuthorizations, now, portion)
 	if err != nil {
 		return 0, err
 	}

@@ -1,7 +1,7 @@
-// Small comforts. Every page works without them; texts come with the page.
+// Conveniences. Every page works without them. Texts come with the page.
 "use strict";
 
-// Show or hide a password; hidden again before it is sent.
+// Show or hide a password. It is hidden again before the form is sent.
 for (const button of document.querySelectorAll("[data-show]")) {
   const input = document.getElementById(button.getAttribute("aria-controls"));
   const show = (on) => {
@@ -14,7 +14,7 @@ for (const button of document.querySelectorAll("[data-show]")) {
   input.form.addEventListener("submit", () => show(false));
 }
 
-// The recovery code: print it, copy it.
+// Print or copy the recovery code.
 const print = document.querySelector("[data-testid=recovery-print]");
 if (print) {
   print.hidden = false;
@@ -29,11 +29,11 @@ if (copy && navigator.clipboard) {
   });
 }
 
-// What is wrong is read first.
+// Move the focus to the errors, so that a screen reader reads them first.
 document.querySelector(".errors")?.focus();
 
-// An address typed on one way in goes along to the others, in the part of the
-// address that no server is told.
+// Carry an e-mail address that was typed to the other pages for signing in, in the fragment of the URL, which browsers
+// send to no server.
 const email = document.getElementById("email");
 if (email) {
   const carried = new URLSearchParams(location.hash.slice(1)).get("email");
@@ -49,7 +49,7 @@ if (email) {
   }
 }
 
-// Search while typing: the page that the form would get, of which the list is shown.
+// Search while typing: fetch the page that the form would get, and show its list.
 const live = document.querySelector("form[data-live]");
 if (live) {
   const input = live.querySelector("[type=search]");

@@ -1,0 +1,44 @@
+package server
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/provider/medmij"
+)
+
+// SimulatedProviders is what a server must know of simulated providers. Package simulator
+// implements it.
+type SimulatedProviders interface {
+	ListURL() string
+	Roots() []byte
+	ClientCertificate() (certPEM, keyPEM []byte)
+	Directory() []byte
+}
+
+// UseSimulatedProviders configures the server to use simulated providers, at which it is
+// the client clientID. It fetches the lists into cacheFolder, so that the server has them
+// when it starts.
+func (c *Config) UseSimulatedProviders(
+	ctx context.Context, providers SimulatedProviders, clientID, cacheFolder string,
+) error {
+	directory, err := catalogue.ParseDirectory(providers.Directory())
+	if err != nil {
+		return fmt.Errorf("use simulated providers: %w", err)
+	}
+	config := &medmij.Config{
+		ListURL: providers.ListURL(), ClientID: clientID, Roots: providers.Roots(), CacheFolder: cacheFolder,
+		AllowLoopback: true, Now: c.Now, Log: c.Log,
+	}
+	config.Certificate, config.Key = providers.ClientCertificate()
+	network, err := medmij.New(*config)
+	if err == nil {
+		err = network.UpdateLists(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("use simulated providers: %w", err)
+	}
+	c.MedMij, c.Directory, c.LoopbackProviders = config, directory, true
+	return nil
+}
