@@ -8,9 +8,9 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// accounts lists what the application may know of the person's connections.
+// accounts lists the accounts that the application may know of.
 func (a *api) accounts(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
-	list, err := a.Accounts.ListForBearer(r.Context(), b)
+	list, err := a.Connections.ListForBearer(r.Context(), b)
 	if err != nil {
 		return err
 	}
@@ -18,8 +18,8 @@ func (a *api) accounts(w http.ResponseWriter, r *http.Request, b *library.Bearer
 	return nil
 }
 
-// accountOf is the account that a call names in its header.
-func accountOf(r *http.Request) (wire.AccountID, error) {
+// accountID returns the account in the request's header.
+func accountID(r *http.Request) (wire.AccountID, error) {
 	values := r.Header.Values("accountId")
 	if len(values) != 1 || !wire.ValidName(values[0]) {
 		return "", wire.NotFound("Account")
@@ -27,13 +27,13 @@ func accountOf(r *http.Request) (wire.AccountID, error) {
 	return wire.AccountID(values[0]), nil
 }
 
-// deleteAccount takes an account from the application.
+// deleteAccount disconnects an account for the application.
 func (a *api) deleteAccount(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
-	account, err := accountOf(r)
+	account, err := accountID(r)
 	if err != nil {
 		return err
 	}
-	if err := a.Accounts.DeleteForBearer(r.Context(), b, account); err != nil {
+	if err := a.Connections.DeleteForBearer(r.Context(), b, account); err != nil {
 		return err
 	}
 	writeJSON(w, http.StatusOK, struct {
@@ -42,18 +42,17 @@ func (a *api) deleteAccount(w http.ResponseWriter, r *http.Request, b *library.B
 	return nil
 }
 
-// revokePage is where a person answers whether to take an account from an application.
+// revokePage is the page on which a person answers whether to take an account from an application.
 const revokePage = "/apps/saas/revoke"
 
-// revokeAccount tells where to send the person who is to take an account from the
-// application.
+// revokeAccount answers with the page to send the person to.
 func (a *api) revokeAccount(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
 	values := r.Header.Values("redirectUri")
 	if len(values) > 1 {
 		return wire.Validation("more than one redirectUri header")
 	}
-	account, _ := accountOf(r) // where to come back to is judged first; no account has no name
-	code, err := a.Accounts.OpenRevocation(r.Context(), b, account, r.Header.Get("redirectUri"))
+	account, _ := accountID(r) // the redirect URI is checked first; no account has an empty id
+	code, err := a.Connections.OpenRevocation(r.Context(), b, account, r.Header.Get("redirectUri"))
 	if err != nil {
 		return err
 	}

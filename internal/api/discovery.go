@@ -11,8 +11,7 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// The discovery calls act for nobody: every contract may look at the catalogue, also
-// one to write, for which some sources are there.
+// The discovery calls need no access token: every contract may read the catalogue.
 
 // sources answers with a page of sources.
 func (a *api) sources(w http.ResponseWriter, r *http.Request, _ *library.SignedRequest) error {
@@ -32,7 +31,7 @@ func (a *api) sources(w http.ResponseWriter, r *http.Request, _ *library.SignedR
 	return nil
 }
 
-// listing answers with what is not many: one of the catalogue's lists.
+// listing answers with one of the catalogue's short lists.
 func listing[T any](of func(wire.ListRequest) T) signedHandler {
 	return func(w http.ResponseWriter, r *http.Request, _ *library.SignedRequest) error {
 		var body json.RawMessage
@@ -48,7 +47,7 @@ func listing[T any](of func(wire.ListRequest) T) signedHandler {
 	}
 }
 
-// sampleDataSets answers with the invented data that a source can be connected with.
+// sampleDataSets answers with the invented data sets of a source.
 func (a *api) sampleDataSets(w http.ResponseWriter, r *http.Request, _ *library.SignedRequest) error {
 	source, err := strconv.Atoi(r.PathValue("source"))
 	if err != nil {

@@ -2,18 +2,17 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// keySetPath is where clients fetch the keys of our answers: the jku of each.
+// keySetPath is the path of the key set; it is in the jku header of each signed answer.
 const keySetPath = Base + "jwks/oauth"
 
-// keySet answers with the keys that sign our answers. The clients fetch it after
-// every signed answer.
+// keySet answers with the keys that verify signed answers. Clients fetch it after every signed
+// answer.
 func (a *api) keySet(w http.ResponseWriter, _ *http.Request) error {
 	writeJSON(w, http.StatusOK, a.Signer.KeySet())
 	return nil
@@ -24,9 +23,9 @@ func (a *api) sign(claims any) (string, error) {
 	return a.Signer.Sign(a.PublicURL+keySetPath, claims)
 }
 
-// authorize opens a link for a person to answer.
+// authorize adds a request for consent.
 func (a *api) authorize(w http.ResponseWriter, r *http.Request, signed *library.SignedRequest) error {
-	opened, err := a.openLink(r, signed, a.Consents.Authorize)
+	opened, err := a.addRequest(r, signed, a.Consents.Authorize)
 	if err != nil {
 		return err
 	}
@@ -38,9 +37,9 @@ func (a *api) authorize(w http.ResponseWriter, r *http.Request, signed *library.
 	return nil
 }
 
-// tokenReference opens a link for a person whom an access token names.
+// tokenReference adds a request for the person of an access token.
 func (a *api) tokenReference(w http.ResponseWriter, r *http.Request, signed *library.SignedRequest) error {
-	opened, err := a.openLink(r, signed, a.Consents.AuthorizeForToken)
+	opened, err := a.addRequest(r, signed, a.Consents.AuthorizeForToken)
 	if err != nil {
 		return err
 	}
@@ -53,7 +52,7 @@ func (a *api) tokenReference(w http.ResponseWriter, r *http.Request, signed *lib
 	return nil
 }
 
-func (a *api) openLink(
+func (a *api) addRequest(
 	r *http.Request, signed *library.SignedRequest,
 	open func(context.Context, *library.SignedRequest, wire.SessionOptions) (*library.AuthorizeResult, error),
 ) (*library.AuthorizeResult, error) {
@@ -68,7 +67,7 @@ func (a *api) openLink(
 	return open(r.Context(), signed, options)
 }
 
-// token exchanges a code, or refreshes.
+// token exchanges a code, or refreshes an access token.
 func (a *api) token(w http.ResponseWriter, r *http.Request, signed *library.SignedRequest) error {
 	var (
 		claims wire.TokenClaims
@@ -90,44 +89,5 @@ func (a *api) token(w http.ResponseWriter, r *http.Request, signed *library.Sign
 		return err
 	}
 	writeJSON(w, http.StatusOK, wire.SignedAnswer{Token: token})
-	return nil
-}
-
-// reference gives an opaque handle for an account.
-func (a *api) reference(w http.ResponseWriter, r *http.Request, signed *library.SignedRequest) error {
-	var body wire.ReferenceRequest
-	if err := decode(r, &body); err != nil {
-		return err
-	}
-	id, err := a.Consents.AddReference(r.Context(), signed, body)
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, wire.ReferenceAnswer{ID: id})
-	return nil
-}
-
-// deleteUser deletes the person's library. The client retries it: for a while the
-// tokens of a deleted library are remembered, and the second call succeeds.
-func (a *api) deleteUser(w http.ResponseWriter, r *http.Request, signed *library.SignedRequest) error {
-	b, err := a.Consents.Bearer(r.Context(), signed)
-	var refusal *library.Refusal
-	if errors.As(err, &refusal) && (refusal.Kind == library.RefusedToken || refusal.Kind == library.RefusedExpired) {
-		was, lookErr := a.People.WasDeleted(r.Context(), signed)
-		if lookErr != nil {
-			return lookErr
-		}
-		if was {
-			w.WriteHeader(http.StatusNoContent)
-			return nil
-		}
-	}
-	if err != nil {
-		return err
-	}
-	if err := a.People.DeleteNow(r.Context(), b); err != nil && !errors.Is(err, library.ErrNotFound) {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -189,20 +189,20 @@ func TestTheft(t *testing.T) {
 			t.Errorf("the content of file %s opens", id)
 		}
 		for _, l := range loot {
-			t.Errorf("opens: %s", l.from)
+			t.Errorf("opens: %s", l.column)
 		}
 	})
 
 	t.Run("what the words there open", func(t *testing.T) {
 		words := map[string]bool{"": true, "password": true}
 		for _, v := range thief.values {
-			switch v.from {
+			switch v.column {
 			case "libraries.id", "libraries.email", "locks.kind", "logins.id":
 				words[string(v.bytes)] = true
 			}
 		}
 		for _, key := range thief.tryPasswords(slices.Collect(maps.Keys(words))) {
-			t.Errorf("opens: %s", key.from)
+			t.Errorf("opens: %s", key.column)
 		}
 	})
 
@@ -217,7 +217,7 @@ func TestTheft(t *testing.T) {
 				keys := thief.tryPasswords([]string{word})
 				found := false
 				for _, key := range keys {
-					if !strings.Contains(key.from, string(v.person.in().Library.ID)) {
+					if !strings.Contains(key.column, string(v.person.in().Library.ID)) {
 						continue
 					}
 					found = true

@@ -40,8 +40,8 @@ type attacker struct {
 
 // value is a thing that might be a key, or a text that leads to one.
 type value struct {
-	from  string
-	bytes []byte
+	column string
+	bytes  []byte
 }
 
 type lockedThing struct {
@@ -208,8 +208,8 @@ func (a *attacker) try(values []value) (contents map[string][]byte, loot []value
 			continue // times, numbers, kinds
 		}
 		found := func(what string, b []byte) {
-			loot = append(loot, value{what + " by " + v.from, b})
-			queue = append(queue, value{what + " by " + v.from, b})
+			loot = append(loot, value{what + " by " + v.column, b})
+			queue = append(queue, value{what + " by " + v.column, b})
 		}
 		for _, seed := range seeds(v.bytes) {
 			if fresh(seed) {
@@ -278,7 +278,7 @@ func (a *attacker) tryKeyring(purposes []string) (opened []value) {
 	for _, v := range a.values {
 		for _, purpose := range purposes {
 			if b, err := ring.Open(purpose, v.bytes); err == nil {
-				opened = append(opened, value{v.from, b})
+				opened = append(opened, value{v.column, b})
 			}
 		}
 	}

@@ -115,9 +115,7 @@ func TestDepart(t *testing.T) {
 	r := anna.request(c)
 	address := must(
 		w.accounts.StartAuthorization(t.Context(), anna.in(), r, delivery.Target{Source: gp.ID}, "/page"),
-	)(
-		t,
-	)
+	)(t)
 	q := must(url.Parse(address))(t).Query()
 	if q.Get("redirect_uri") != fmt.Sprint(returnTo, "/", gp.ID) || len(q.Get("state")) < 40 ||
 		len(q.Get("correlation")) != 36 ||
@@ -175,13 +173,13 @@ func TestDenyAfterConnecting(t *testing.T) {
 			p.in(),
 			delivery.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")},
 		),
-	)(
-		t,
-	)
+	)(t)
 	r = p.again(r, opened.Code.Reveal())
+	pending := p.connected(r)
 	must(w.consents.Deny(t.Context(), r, p.in(), library.CallbackUserCancel))(t)
-	if n := w.count("SELECT count(*) FROM provider_accounts"); n != 0 {
-		t.Errorf("%d accounts are kept", n)
+	_, err := w.db.GetConnection(t.Context(), pending.Library, pending.ID, false)
+	if !errors.Is(err, library.ErrNotFound) {
+		t.Errorf("the account after a no: %v", err)
 	}
 	// One that stands already, and was connected again on the way, stays.
 	_, account := p.connect(c)
@@ -194,9 +192,7 @@ func TestDenyAfterConnecting(t *testing.T) {
 			p.in(),
 			delivery.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")},
 		),
-	)(
-		t,
-	)
+	)(t)
 	r = p.again(r, opened.Code.Reveal())
 	must(w.consents.Deny(t.Context(), r, p.in(), library.CallbackUserCancel))(t)
 	if list := must(w.accounts.List(t.Context(), p.in()))(t); len(list) != 1 || list[0].ID != account.ID {
@@ -243,9 +239,7 @@ func TestAllowAnotherConnection(t *testing.T) {
 			p.in(),
 			delivery.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")},
 		),
-	)(
-		t,
-	)
+	)(t)
 	for _, shown := range []wire.AccountID{"", "1_x"} {
 		if err := allow(shown); !errors.Is(err, library.ErrConnectionChanged) {
 			t.Errorf("shown %q where another is connected: %v", shown, err)

@@ -128,13 +128,9 @@ func TestDeliverySurvivesItsServer(t *testing.T) {
 	w.providers.answer(always(delivery.Outcome{Kind: delivery.OutcomeNotFiled}))
 	waiting, posting := must(
 		g.deliver(account.ID, observation("waiting")),
-	)(
-		t,
-	), must(
+	)(t), must(
 		g.deliver(account.ID, observation("posting")),
-	)(
-		t,
-	)
+	)(t)
 	w.pass(time.Minute)
 	// A server claims both, begins with one, and dies.
 	now := w.clock()
@@ -298,9 +294,7 @@ func TestReconnect(t *testing.T) {
 			c.call(),
 			wire.ReferenceRequest{Type: "accountId", Value: string(account.ID)},
 		),
-	)(
-		t,
-	)
+	)(t)
 	code := opened.Code.Reveal()
 	r := must(w.consents.FindRequest(t.Context(), library.ReauthorizeRequest, code))(t)
 	asked := delivery.ConnectionQuery{AccountReference: handle}
@@ -315,9 +309,7 @@ func TestReconnect(t *testing.T) {
 			p.in(),
 			delivery.CallbackParams{Source: gp.ID, State: state, Code: seal.SecretOf("good")},
 		),
-	)(
-		t,
-	)
+	)(t)
 	r = p.again(r, code)
 	if c := p.connected(r); c == nil || c.ID != account.ID || c.Reference != account.Reference {
 		t.Fatalf("connected %+v, want the same account", c)

@@ -11,6 +11,7 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
 )
 
 // TestAuthorizeWithToken: an access token among the claims names the library that is
@@ -65,9 +66,7 @@ func TestLinkForAPerson(t *testing.T) {
 			reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)),
 			wire.SessionOptions{},
 		),
-	)(
-		t,
-	)
+	)(t)
 	request := must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
 	if !request.IsForAnother(bram.in()) || request.IsForAnother(anna.in()) {
 		t.Error("the pages cannot tell whose link it is")
@@ -75,8 +74,8 @@ func TestLinkForAPerson(t *testing.T) {
 	if _, err := w.consents.Allow(t.Context(), bram.in(), request, ""); !errors.Is(err, library.ErrWrongPerson) {
 		t.Errorf("another person allows: %v", err)
 	}
-	if n := w.count(`SELECT count(*) FROM grants WHERE contract_id = ?`, reader.Contract.ID); n != 0 {
-		t.Errorf("%d grants came of it", n)
+	if n := w.db.count("Allow"); n != 1 { // the writer's
+		t.Errorf("%d grants, want 1", n)
 	}
 	if _, err := w.consents.Allow(t.Context(), anna.in(), request, ""); err != nil {
 		t.Errorf("the person herself: %v", err)
@@ -161,22 +160,29 @@ func TestDeny(t *testing.T) {
 	w := newWorld(t)
 	c := w.contract(w.application(), library.Read)
 	anna := w.resident("anna@example.org")
-	open := func() (*library.AuthorizeResult, *library.PendingRequest) {
+	var sessions []string
+	open := func() *library.PendingRequest {
 		opened := must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
-		return opened, must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
+		sessions = append(sessions, opened.Session.Key)
+		return must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
 	}
-	_, request := open()
+	request := open()
 	back := queryOf(t, must(w.consents.Deny(t.Context(), request, anna.in(), library.CallbackUserCancel))(t))
 	if back.Get("success") != "false" || back.Get("errorCode") != "USER_CANCEL" || back.Has("code") {
 		t.Errorf("the application hears %v", back)
 	}
-	_, request = open()
+	request = open()
 	must(w.consents.Deny(t.Context(), request, nil, library.CallbackInvalidCode))(t) // nobody was signed in
 	if got := anna.events(); got != "you.created app.denied" {
 		t.Errorf("activity %s", got)
 	}
-	if n := w.count(`SELECT (SELECT count(*) FROM grants) + (SELECT count(*) FROM codes) + (SELECT count(*) FROM sessions WHERE seal IS NOT NULL)`); n != 0 {
-		t.Errorf("%d grants, codes and open sessions came of two refusals", n)
+	if n := w.db.count("Allow"); n != 0 {
+		t.Errorf("%d grants came of two refusals", n)
+	}
+	for _, key := range sessions {
+		if s := must(w.db.GetSession(t.Context(), seal.SecretOf(key).Hash()))(t); s.Grant != "" || s.Seal != nil {
+			t.Errorf("session of a refused request: %+v", s)
+		}
 	}
 }
 
@@ -245,9 +251,7 @@ func TestRefusedRenewal(t *testing.T) {
 				c.call(authorizing, accessToken(g.tokens.AccessToken.Value)),
 				wire.SessionOptions{},
 			),
-		)(
-			t,
-		)
+		)(t)
 	}
 	deny(
 		library.AuthorizeRequest,

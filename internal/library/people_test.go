@@ -101,7 +101,7 @@ func TestCreate(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := w.count(`SELECT count(*) FROM libraries`); made.Load() != 1 || n != 2 {
+	if n := w.db.count("AddLibrary"); made.Load() != 1 || n != 2 {
 		t.Errorf("made %d of one address at once; %d libraries", made.Load(), n)
 	}
 	closed := newWorldWith(t, settings{people: library.PeopleConfig{Closed: true}})

@@ -26,9 +26,7 @@ func TestDescriptor(t *testing.T) {
 	sign := func(metadata string) string {
 		return must(
 			wire.Sign(contractKey(), wire.Header{}, wire.DescriptorClaims{Metadata: json.RawMessage(metadata)}),
-		)(
-			t,
-		)
+		)(t)
 	}
 	d, err := call.Descriptor(sign(`{` + mime + `,` + account + `,"fileName":"x","reference":["r"],"tags":["t"]}`))
 	if err != nil || d.MIMEType != "text/plain" || d.Reference[0] != "r" || d.Tags[0] != "t" || len(d.Extra) != 1 {
@@ -133,8 +131,8 @@ func TestBodyBreaksOff(t *testing.T) {
 			}
 		}
 	}
-	if n := w.count(`SELECT (SELECT count(*) FROM files) + (SELECT count(*) FROM contents)`); n != 0 {
-		t.Errorf("%d rows are left", n)
+	if n := anna.countFiles(); n != 0 {
+		t.Errorf("%d files are left", n)
 	}
 	if keys := w.blobKeys(); len(keys) != 0 {
 		t.Errorf("blobs are left: %v", keys)
@@ -152,16 +150,17 @@ func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{1000, library.InlineLimit, 3 * library.InlineLimit} {
 		w := newWorldWith(t, settings{files: library.FileConfig{MaxSize: int64(limit)}})
-		g := w.resident("anna@example.org").allow(w.contract(w.application(), library.Write))
+		anna := w.resident("anna@example.org")
+		g := anna.allow(w.contract(w.application(), library.Write))
 		if _, err := g.push("at the limit", make([]byte, limit)); err != nil {
 			t.Errorf("%d of %d bytes: %v", limit, limit, err)
 		}
-		files, blobs := w.count(`SELECT count(*) FROM files`), len(w.blobKeys())
+		files, blobs := anna.countFiles(), len(w.blobKeys())
 		for _, n := range []int{limit + 1, limit + library.InlineLimit, 10 * library.InlineLimit} {
 			_, err := g.push("beyond", make([]byte, n))
 			refused(t, fmt.Sprintf("%d of %d bytes", n, limit), err, library.TooLarge(int64(limit)))
 		}
-		if w.count(`SELECT count(*) FROM files`) != files || len(w.blobKeys()) != blobs {
+		if anna.countFiles() != files || len(w.blobKeys()) != blobs {
 			t.Error("something of it was stored")
 		}
 	}
@@ -172,9 +171,10 @@ func TestTooLarge(t *testing.T) {
 func TestReplayedPush(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	g := w.resident("anna@example.org").allow(w.contract(w.application(), library.Write))
+	anna := w.resident("anna@example.org")
+	g := anna.allow(w.contract(w.application(), library.Write))
 	for name, content := range map[string][]byte{"small": []byte("text"), "large": large("x")} {
-		before, blobs := w.count(`SELECT count(*) FROM files`), len(w.blobKeys())
+		before, blobs := anna.countFiles(), len(w.blobKeys())
 		nonce := wire.NewNonce()
 		token := g.token(accessToken(g.tokens.AccessToken.Value), func(q *wire.RequestClaims) { q.Nonce = nonce })
 		push := func() error {
@@ -201,7 +201,7 @@ func TestReplayedPush(t *testing.T) {
 			}
 		}
 		refused(t, name+" later", push(), library.ReplayedNonce(nonce))
-		if got := w.count(`SELECT count(*) FROM files`) - before; won != 1 || got != 1 {
+		if got := anna.countFiles() - before; won != 1 || got != 1 {
 			t.Errorf("%s: %d of %d had their way, %d files", name, won, many, got)
 		}
 		if got := len(w.blobKeys()) - blobs; got != map[string]int{"small": 0, "large": 1}[name] {

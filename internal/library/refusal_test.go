@@ -22,9 +22,7 @@ func TestRefuseToRenew(t *testing.T) {
 				c.call(authorizing, accessToken(g.tokens.AccessToken.Value)),
 				wire.SessionOptions{},
 			),
-		)(
-			t,
-		)
+		)(t)
 		return must(w.consents.FindRequest(t.Context(), library.UserReauthRequest, opened.Code.Reveal()))(t)
 	}
 	deny := func(who *library.SignedIn) {

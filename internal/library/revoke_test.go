@@ -9,6 +9,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
 )
 
 // TestRevoke ends a grant at once, with everything that came of it, and nothing else.
@@ -65,13 +66,23 @@ func TestRevoke(t *testing.T) {
 	if err == nil {
 		t.Error("a request under way opens a session")
 	}
-	for table, query := range map[string]string{
-		"tokens":   `SELECT count(*) FROM tokens WHERE grant_id = ? AND seal IS NOT NULL`,
-		"codes":    `SELECT count(*) FROM codes WHERE grant_id = ? AND seal IS NOT NULL`,
-		"sessions": `SELECT count(*) FROM sessions WHERE grant_id = ?`,
+	hash := func(secret string) seal.Hash { return seal.SecretOf(secret).Hash() }
+	for use, text := range map[library.TokenUse]string{
+		library.UseAccess:  g.tokens.AccessToken.Value,
+		library.UseRefresh: g.tokens.RefreshToken.Value,
 	} {
-		if n := w.count(query, id); n != 0 {
-			t.Errorf("%d %s hold the library's key still", n, table)
+		if info := must(w.db.GetTokenInfo(t.Context(), hash(text), use))(t); info.Token.Seal != nil {
+			t.Errorf("the %s token holds the library's key still", use)
+		}
+	}
+	for _, text := range []string{g.code, code} {
+		if c := must(w.db.GetCode(t.Context(), hash(text)))(t); c.Seal != nil {
+			t.Error("a code holds the library's key still")
+		}
+	}
+	for _, key := range []string{g.session.Key, session, unused.Session.Key} {
+		if _, err := w.db.GetSession(t.Context(), hash(key)); !errors.Is(err, library.ErrNotFound) {
+			t.Errorf("a session of the grant: %v", err)
 		}
 	}
 
@@ -122,8 +133,8 @@ func TestRevokeDuringAPush(t *testing.T) {
 			refused(t, name+", "+end, err, library.InvalidToken(wire.KindAccessToken))
 		}
 	}
-	if n := w.count(`SELECT (SELECT count(*) FROM files) + (SELECT count(*) FROM contents)`); n != 0 {
-		t.Errorf("%d rows are left", n)
+	if n := anna.countFiles(); n != 0 {
+		t.Errorf("%d files are left", n)
 	}
 	if keys := w.blobKeys(); len(keys) != 0 {
 		t.Errorf("blobs are left: %v", keys)

@@ -1,6 +1,7 @@
 package library_test
 
 import (
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
 )
 
 // TestSessionIsItsBearers: of another person, contract or application, unknown or over
@@ -44,8 +46,11 @@ func TestSessionIsItsBearers(t *testing.T) {
 	}
 	_, err = annas.reading(opened)
 	refused(t, "after tidying", err, library.Unknown("Session"))
-	if n := w.count(`SELECT count(*) FROM sessions`); n != 0 {
-		t.Errorf("%d sessions are kept", n)
+	for _, key := range []string{opened, annas.session.Key, brams.session.Key} {
+		_, err := w.db.GetSession(t.Context(), seal.SecretOf(key).Hash())
+		if !errors.Is(err, library.ErrNotFound) {
+			t.Errorf("an expired session after tidying: %v", err)
+		}
 	}
 }
 

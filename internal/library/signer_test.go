@@ -51,7 +51,7 @@ func TestSigner(t *testing.T) {
 		!strings.Contains(err.Error(), "the master keyring is not the one that this database was made with") {
 		t.Errorf("another keyring: %v", err)
 	}
-	if n := w.count(`SELECT count(*) FROM signing_keys`); n != 1 {
+	if n := len(must(w.db.ListSigningKeys(t.Context()))(t)); n != 1 {
 		t.Errorf("%d keys are kept: a wrong keyring has made one", n)
 	}
 }

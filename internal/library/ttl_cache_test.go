@@ -32,6 +32,7 @@ func TestRecentBearer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			anna := w.person("anna@example.org")
+			id := anna.in().Library.ID
 			c := w.contract(w.application(), library.Write)
 			g := anna.allow(c)
 			d, err := wire.ParseDescriptor([]byte(`{"mimeType":"text/plain","accounts":[{"accountId":"a"}]}`))
@@ -49,7 +50,7 @@ func TestRecentBearer(t *testing.T) {
 			if err := push([]byte("before")); err != nil {
 				t.Fatal(err)
 			}
-			before := w.count(`SELECT count(*) FROM files`)
+			before := must(w.db.CountFiles(t.Context(), id))(t)
 			end(w, anna, g)
 			for _, content := range [][]byte{[]byte("after"), large("after")} {
 				want := library.InvalidToken(wire.KindAccessToken)
@@ -58,8 +59,8 @@ func TestRecentBearer(t *testing.T) {
 				}
 				refused(t, name, push(content), want)
 			}
-			if n := w.count(`SELECT count(*) FROM files`); n > before {
-				t.Errorf("%d files were added after the grant had ended", n-before)
+			if n, err := w.db.CountFiles(t.Context(), id); err != nil || n > before {
+				t.Errorf("%d files were added after the grant had ended: %v", n-before, err)
 			}
 			if keys := w.blobKeys(); len(keys) != 0 {
 				t.Errorf("blobs were left: %v", keys)

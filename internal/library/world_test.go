@@ -5,13 +5,14 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -31,7 +32,7 @@ import (
 type world struct {
 	t        testing.TB
 	folder   string // the database and the blobs
-	db       *store.DB
+	db       *countingStore
 	blobs    *blob.Disk
 	clients  *library.Clients
 	people   *library.People
@@ -43,6 +44,7 @@ type world struct {
 	accounts   *delivery.Connections
 	deliveries *delivery.Queue
 	providers  *fakeProviders
+	residents  []library.ID // the people who may have deliveries
 
 	mu  sync.Mutex
 	now time.Time
@@ -67,11 +69,12 @@ func newWorld(t testing.TB) *world {
 func newWorldWith(t testing.TB, s settings) *world {
 	t.Helper()
 	w := &world{t: t, folder: t.TempDir(), now: time.Date(2026, 11, 24, 10, 42, 0, 0, time.UTC)}
-	var err error
 	storetest.Create(t, w.database())
-	if w.db, err = store.Open(t.Context(), w.database()); err != nil {
+	db, err := store.Open(t.Context(), w.database())
+	if err != nil {
 		t.Fatal(err)
 	}
+	w.db = &countingStore{DB: db, calls: map[string]int{}}
 	if w.blobs, err = blob.OpenDisk(filepath.Join(w.folder, "blobs")); err != nil {
 		t.Fatal(err)
 	}
@@ -105,21 +108,32 @@ func (w *world) pass(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
-// behind opens the database behind the store's back.
-func (w *world) behind() *sql.DB {
+// stored returns what a thief finds in the database: each value of each row of each table.
+func (w *world) stored() []value {
 	w.t.Helper()
-	return must(sql.Open("sqlite", "file:"+w.database()+"?mode=ro"))(w.t)
-}
-
-// count counts rows behind the store's back.
-func (w *world) count(query string, args ...any) (n int) {
-	w.t.Helper()
-	db := w.behind()
-	defer func() { _ = db.Close() }()
-	if err := db.QueryRowContext(w.t.Context(), query, args...).Scan(&n); err != nil {
+	a := &attacker{t: w.t, folder: w.t.TempDir(), files: map[string]sealed{}, boxes: map[string][]byte{}}
+	if err := os.CopyFS(a.folder, os.DirFS(w.folder)); err != nil {
 		w.t.Fatal(err)
 	}
-	return n
+	a.readDatabase()
+	return a.values
+}
+
+// mentions lists the columns that a text is in.
+func (w *world) mentions(text string) (columns []string) {
+	w.t.Helper()
+	for _, v := range w.stored() {
+		if bytes.Contains(v.bytes, []byte(text)) && !slices.Contains(columns, v.column) {
+			columns = append(columns, v.column)
+		}
+	}
+	return columns
+}
+
+// countFiles returns how many files a person has, by the store.
+func (p *person) countFiles() int {
+	p.w.t.Helper()
+	return must(p.w.db.CountFiles(p.w.t.Context(), p.in().Library.ID))(p.w.t)
 }
 
 // blobKeys lists the blobs that there are.
@@ -269,9 +283,7 @@ func (p *person) allow(c client, with ...func(*wire.RequestClaims)) granted {
 			c.call(append([]func(*wire.RequestClaims){authorizing}, with...)...),
 			wire.SessionOptions{},
 		),
-	)(
-		p.w.t,
-	)
+	)(p.w.t)
 	back := p.answer(library.AuthorizeRequest, opened.Code.Reveal())
 	tokens := must(p.w.consents.Exchange(p.w.t.Context(), c.call(exchanging(back.Get("code")))))(p.w.t)
 	return granted{c, tokens, opened.Session, back.Get("code")}

@@ -12,34 +12,7 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// contract tells a contract about itself.
-func (a *api) contract(w http.ResponseWriter, _ *http.Request, signed *library.SignedRequest) error {
-	writeJSON(w, http.StatusOK, signed.ContractDetails())
-	return nil
-}
-
-// push adds a file to the person's library. The body is the content as it is, of a
-// length that nobody knows beforehand.
-func (a *api) push(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
-	if err := b.Require(library.Write); err != nil {
-		return err
-	}
-	values := r.Header.Values("FileDescriptor")
-	if len(values) > 1 {
-		return wire.Validation("more than one FileDescriptor header")
-	}
-	descriptor, err := b.Request().Descriptor(r.Header.Get("FileDescriptor"))
-	if err != nil {
-		return err
-	}
-	if _, err := a.Files.Push(r.Context(), b, descriptor, r.Body); err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, struct{}{})
-	return nil
-}
-
-// trigger opens a session.
+// trigger starts a session.
 func (a *api) trigger(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
 	var body wire.TriggerRequest
 	if err := decode(r, &body); err != nil {
@@ -53,8 +26,8 @@ func (a *api) trigger(w http.ResponseWriter, r *http.Request, b *library.Bearer)
 	return nil
 }
 
-// fileList lists what the session sees. It is written as it is read: a library may
-// hold a million files.
+// fileList lists the files that the session may read. It writes the list while it reads it: a
+// library may have a million files.
 func (a *api) fileList(w http.ResponseWriter, r *http.Request, s *library.ReadSession) error {
 	status, err := a.Files.SessionStatus(r.Context(), s)
 	if err != nil {
@@ -80,16 +53,16 @@ func (a *api) fileList(w http.ResponseWriter, r *http.Request, s *library.ReadSe
 		return err
 	})
 	if err != nil {
-		return errors.Join(errBroken, err)
+		return errors.Join(errBrokenOff, err)
 	}
 	_, err = out.WriteString("]}")
 	if err := errors.Join(err, out.Flush()); err != nil {
-		return errors.Join(errBroken, err)
+		return errors.Join(errBrokenOff, err)
 	}
 	return nil
 }
 
-// file answers with a file, encrypted for the contract; to a HEAD with its metadata.
+// file answers with a file that is encrypted for the contract, and a HEAD with its metadata.
 func (a *api) file(w http.ResponseWriter, r *http.Request, s *library.ReadSession) error {
 	name := wire.FileName(r.PathValue("file"))
 	if !wire.ValidName(string(name)) {
@@ -100,7 +73,7 @@ func (a *api) file(w http.ResponseWriter, r *http.Request, s *library.ReadSessio
 		if err != nil {
 			return err
 		}
-		// Before the headers: they are the whole answer, and a replay gets none of it.
+		// Before the headers, which are the whole answer: a replayed request gets none of it.
 		if err := a.Clients.UseNonce(r.Context(), s.Bearer.Request()); err != nil {
 			return err
 		}
@@ -110,16 +83,17 @@ func (a *api) file(w http.ResponseWriter, r *http.Request, s *library.ReadSessio
 	if err != nil {
 		return err
 	}
-	defer func() { _ = content.Close() }() // it was read only
+	defer func() { _ = content.Close() }() // it was only read
 	if err := fileHeader(w, file); err != nil {
 		return err
 	}
 	if _, err := wire.SealEnvelope(w, s.Bearer.Request().Key(), content); err != nil {
-		return errors.Join(errBroken, err)
+		return errors.Join(errBrokenOff, err)
 	}
 	return nil
 }
 
+// fileHeader sets the headers of a file.
 func fileHeader(w http.ResponseWriter, file library.File) error {
 	metadata, err := wire.FileMetadata{Raw: &file.Metadata}.EncodeHeader()
 	if err != nil {

@@ -1,45 +1,44 @@
 package api
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// handler answers one call. What it returns becomes the answer, unless the answer
-// has begun.
+// handler answers one call. An error that it returns becomes the answer, unless the answer has
+// begun.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
-// errBroken says that an answer has begun and cannot be ended well: the connection
-// is broken off, so that the client notices.
-var errBroken = errors.New("answer broken off")
+// errBrokenOff says that an answer has begun and cannot be completed: the connection is closed, so
+// that the client notices.
+var errBrokenOff = errors.New("answer broken off")
 
-// answering runs a handler: it bounds how many run at once and how slow a client
-// may be, and turns an error into the wire's answer and a log line.
-func (a *api) answering(h handler) http.Handler {
+// respond runs a handler. It limits how many run at once and how slow a client may be, and makes
+// an answer of an error and a log line of every call.
+func (a *api) respond(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
-		t := a.paced(w, r)
+		t := a.withDeadlines(w, r)
 		r.Body = t
-		err := a.inPlace(func() error { return h(&pacedWriter{w, t}, r) })
-		if errors.Is(err, errBroken) {
+		err := a.limited(func() error { return h(&deadlineWriter{w, t}, r) })
+		if errors.Is(err, errBrokenOff) {
 			a.log(r, slog.LevelInfo, "call", began, err)
-			t.breakOff()
+			t.abort()
 			panic(http.ErrAbortHandler)
 		}
 		if err == nil {
 			a.log(r, slog.LevelInfo, "call", began, nil)
 		} else {
 			t.drain()
-			if t.owed() {
-				// What is left of the body would be waited for, and taken for the next request.
+			if t.hasUnread() {
+				// Otherwise the server waits for the rest of the body, and takes it for the next
+				// request.
 				w.Header().Set("Connection", "close")
 			}
 			a.fail(w, r, err, began)
@@ -48,23 +47,23 @@ func (a *api) answering(h handler) http.Handler {
 	})
 }
 
-// inPlace runs f if there is a place for it.
-func (a *api) inPlace(f func() error) error {
+// limited runs f if there is a free slot.
+func (a *api) limited(f func() error) error {
 	select {
-	case a.places <- struct{}{}:
-		defer func() { <-a.places }()
+	case a.slots <- struct{}{}:
+		defer func() { <-a.slots }()
 		return f()
 	default:
 		return wire.Busy()
 	}
 }
 
-// maxMessage bounds what an error repeats in a header: all headers of an answer stay
-// below Node's 16 KiB, even percent-encoded.
+// maxMessage is the largest length of an error's message: the headers of an answer stay below
+// Node's limit of 16 KiB, even if the message is percent-encoded.
 const maxMessage = 2048
 
-// fail answers with an error, in the body and in the headers: Node and iOS read only
-// the body, Android only the headers.
+// fail answers with an error, in the body and in the headers: Node and iOS read only the body,
+// Android only the headers.
 func (a *api) fail(w http.ResponseWriter, r *http.Request, err error, began time.Time) {
 	e := *wireError(err)
 	e.Reference = wire.NewReference()
@@ -95,8 +94,8 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error, began time
 	writeJSON(w, e.Status, wire.ErrorBody{Error: &e})
 }
 
-// headerText is a message as a header value: percent-encoded beyond printable ASCII,
-// since it repeats what the caller sent.
+// headerText returns a message as a header value. It percent-encodes what is not printable ASCII,
+// because a message may repeat what the caller sent.
 func headerText(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
@@ -109,28 +108,8 @@ func headerText(s string) string {
 	return b.String()
 }
 
-// writeJSON answers with v. An answer that cannot be written is the client's loss
-// only.
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		panic("api: an answer does not encode: " + err.Error()) // our own types
-	}
-	writeRaw(w, status, body)
-}
-
-// writeRaw answers with JSON as it is.
-func writeRaw(w http.ResponseWriter, status int, body []byte) {
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	h.Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
-}
-
-// log writes the one line of a call. Paths hold session keys: the pattern is logged
-// instead. An error's text may repeat what the caller sent, never a secret.
+// log writes the log line of a call. It logs the route's pattern, because paths have session keys
+// in them. An error's text may repeat what the caller sent, but never a secret.
 func (a *api) log(r *http.Request, level slog.Level, what string, began time.Time, err error, attrs ...slog.Attr) {
 	if !a.Log.Enabled(r.Context(), level) {
 		return
@@ -142,8 +121,8 @@ func (a *api) log(r *http.Request, level slog.Level, what string, began time.Tim
 	a.Log.LogAttrs(r.Context(), level, what, attrs...)
 }
 
-// errorText is an error with its hidden cause. What is said of a resource is for its
-// sender, not for the log: it may name what stands in it.
+// errorText returns an error's text with its hidden cause. It leaves out an OperationOutcome, which
+// may repeat some of the resource.
 func errorText(err error) string {
 	var e *wire.Error
 	if errors.As(err, &e) && e.Outcome != nil {

@@ -1,9 +1,7 @@
 package api
 
 import (
-	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 
@@ -11,16 +9,16 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// A call's way in: signed verifies who is calling, bearing finds the person behind
-// it, reading the session in its path.
+// The handlers of calls that are authenticated: by a signed request, by its access token, and by
+// the session in its path.
 type (
 	signedHandler  func(w http.ResponseWriter, r *http.Request, signed *library.SignedRequest) error
 	bearerHandler  func(w http.ResponseWriter, r *http.Request, b *library.Bearer) error
-	readingHandler func(w http.ResponseWriter, r *http.Request, s *library.ReadSession) error
+	sessionHandler func(w http.ResponseWriter, r *http.Request, s *library.ReadSession) error
 )
 
-// signed verifies the request and uses its nonce up before anything else happens.
-func (a *api) signed(h signedHandler) handler {
+// withSignedRequest verifies the request and uses its nonce up before it calls the handler.
+func (a *api) withSignedRequest(h signedHandler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		signed, err := a.verify(r)
 		if err != nil {
@@ -33,16 +31,16 @@ func (a *api) signed(h signedHandler) handler {
 	}
 }
 
-// signedOnce verifies the request and leaves it to the call's own transaction to use
-// the nonce up; a call that fails before that uses it up all the same.
-func (a *api) signedOnce(h signedHandler) handler {
+// withSignedRequestOnce verifies the request and lets the call's own transaction use the nonce up.
+// If the call fails before that, the nonce is used up afterwards.
+func (a *api) withSignedRequestOnce(h signedHandler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		signed, err := a.verify(r)
 		if err != nil {
 			return err
 		}
 		err = h(w, r, signed)
-		if errors.Is(err, errBroken) {
+		if errors.Is(err, errBrokenOff) {
 			return err
 		}
 		if spent := a.Clients.UseNonce(r.Context(), signed); spent != nil {
@@ -67,8 +65,8 @@ func (a *api) verify(r *http.Request) (*library.SignedRequest, error) {
 	return a.Clients.Verify(r.Context(), strings.TrimSpace(token))
 }
 
-// bearing finds the person whose access token the call carries.
-func (a *api) bearing(h bearerHandler) signedHandler {
+// withBearer finds the bearer of the request's access token.
+func (a *api) withBearer(h bearerHandler) signedHandler {
 	return func(w http.ResponseWriter, r *http.Request, signed *library.SignedRequest) error {
 		b, err := a.Consents.Bearer(r.Context(), signed)
 		if err != nil {
@@ -78,8 +76,8 @@ func (a *api) bearing(h bearerHandler) signedHandler {
 	}
 }
 
-// pushing is bearing for a push, which may go by what was known a moment ago.
-func (a *api) pushing(h bearerHandler) signedHandler {
+// withRecentBearer is withBearer for a push; see [library.Consents.RecentBearer].
+func (a *api) withRecentBearer(h bearerHandler) signedHandler {
 	return func(w http.ResponseWriter, r *http.Request, signed *library.SignedRequest) error {
 		b, err := a.Consents.RecentBearer(r.Context(), signed)
 		if err != nil {
@@ -89,8 +87,8 @@ func (a *api) pushing(h bearerHandler) signedHandler {
 	}
 }
 
-// reading finds the session that the path names.
-func (a *api) reading(h readingHandler) bearerHandler {
+// withSession finds the session in the path.
+func (a *api) withSession(h sessionHandler) bearerHandler {
 	return func(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
 		key := r.PathValue("session")
 		if !wire.ValidName(key) {
@@ -102,25 +100,4 @@ func (a *api) reading(h readingHandler) bearerHandler {
 		}
 		return h(w, r, s)
 	}
-}
-
-// maxJSON bounds a JSON body; session options are the longest honest ones.
-const maxJSON = 1 << 20
-
-// decode reads a JSON body into v. An empty body leaves v as it is: clients send
-// none where they have no options.
-func decode(r *http.Request, v any) error {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxJSON+1))
-	switch {
-	case err != nil:
-		return &library.BodyError{Err: err}
-	case len(body) > maxJSON:
-		return wire.TooLarge("The body is too long").Because(errTooLong)
-	case len(body) == 0:
-		return nil
-	}
-	if err := json.Unmarshal(body, v); err != nil {
-		return wire.Validation("the body is not the JSON that this call takes").Because(err)
-	}
-	return nil
 }

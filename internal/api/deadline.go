@@ -1,0 +1,144 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// A stream may last for hours, but not with a client that sends or reads nothing. Each call
+// therefore has deadlines that move with its progress: at most the idle timeout without a byte,
+// and on average at least minRate after the grace period.
+const (
+	minRate     = 1 << 10 // bytes a second
+	gracePeriod = time.Minute
+)
+
+// The limits of what is read and discarded of a body before an error is answered: clients cannot
+// read an answer while they send.
+const (
+	maxDrain  = 1 << 30
+	drainTime = 2 * time.Minute
+)
+
+// deadlineBody is a request's body whose deadline moves.
+type deadlineBody struct {
+	io.ReadCloser
+	control     *http.ResponseController
+	idleTimeout time.Duration
+	began       time.Time
+	expects     bool // the client waits for a "100 Continue" before it sends
+
+	mu     sync.Mutex
+	n      int64
+	ended  bool // has been read to its end
+	failed bool // reading has failed
+}
+
+func (a *api) withDeadlines(w http.ResponseWriter, r *http.Request) *deadlineBody {
+	return &deadlineBody{ReadCloser: r.Body, control: http.NewResponseController(w), idleTimeout: a.IdleTimeout,
+		began: time.Now(), expects: r.Header.Get("Expect") != "", ended: r.ContentLength == 0}
+}
+
+// Read moves the deadline before each read. At the end of the body it removes the deadline: the
+// server reads on in the background, and would take a timeout for the end of the connection.
+func (p *deadlineBody) Read(b []byte) (int, error) {
+	p.mu.Lock()
+	deadline := time.Now().Add(p.idleTimeout)
+	if floor := p.began.Add(gracePeriod + time.Duration(p.n/minRate)*time.Second); floor.Before(deadline) {
+		deadline = floor
+	}
+	p.mu.Unlock()
+	_ = p.control.SetReadDeadline(deadline) // unsupported only by test recorders
+	n, err := p.ReadCloser.Read(b)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.n += int64(n)
+	if err != nil {
+		p.ended = p.ended || errors.Is(err, io.EOF)
+		p.failed = !p.ended
+		_ = p.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
+// drain reads the rest of the body, so that the client reads the answer.
+func (p *deadlineBody) drain() {
+	p.mu.Lock()
+	over := p.ended || p.failed || p.expects && p.n == 0
+	p.mu.Unlock()
+	if over {
+		return
+	}
+	stop := time.Now().Add(drainTime)
+	rest := io.LimitReader(p, maxDrain)
+	buffer := make([]byte, 32<<10)
+	for time.Now().Before(stop) {
+		if _, err := rest.Read(buffer); err != nil {
+			return
+		}
+	}
+}
+
+// hasUnread reports whether a part of the body has not been read.
+func (p *deadlineBody) hasUnread() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.ended
+}
+
+// expired is a deadline that is over.
+var expired = time.Unix(1, 0)
+
+// done sends the answer and removes the deadlines for the connection's next request. If the body
+// has not been read, the server reads the rest of it, before the answer's head and after its end:
+// after an error it does not wait for that; otherwise it waits at most the idle timeout. It sets
+// its own deadline afterwards.
+func (p *deadlineBody) done(failed error) {
+	if p.hasUnread() {
+		deadline := time.Now().Add(p.idleTimeout)
+		if failed != nil {
+			deadline = expired
+		}
+		_ = p.control.SetReadDeadline(deadline)
+	} else {
+		_ = p.control.SetReadDeadline(time.Time{})
+	}
+	_ = p.control.SetWriteDeadline(time.Now().Add(p.idleTimeout))
+	_ = p.control.Flush() // the client may be gone
+	_ = p.control.SetWriteDeadline(time.Time{})
+}
+
+// abort lets the server send nothing more: otherwise it waits for a client that reads nothing.
+func (p *deadlineBody) abort() {
+	_ = p.control.SetReadDeadline(expired)
+	_ = p.control.SetWriteDeadline(expired)
+}
+
+// deadlineWriter moves the write deadline with each write.
+type deadlineWriter struct {
+	http.ResponseWriter
+	body *deadlineBody
+}
+
+// maxWrite is how much a client must read within the idle timeout.
+const maxWrite = 256 << 10
+
+func (w *deadlineWriter) Write(b []byte) (written int, err error) {
+	for first := true; first || len(b) > 0; first = false {
+		piece := b[:min(len(b), maxWrite)]
+		_ = w.body.control.SetWriteDeadline(time.Now().Add(w.body.idleTimeout))
+		n, err := w.ResponseWriter.Write(piece)
+		written += n
+		if err != nil {
+			return written, err
+		}
+		b = b[len(piece):]
+	}
+	return written, nil
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *deadlineWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,124 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fhir"
+	"github.com/carrelhq/carrel/internal/library"
+)
+
+const (
+	// largeResource is the size from which a resource needs one of a few slots, so that many at
+	// once do not fill the memory.
+	largeResource     = 256 << 10
+	maxLargeResources = 8
+)
+
+// pushToProvider checks a FHIR resource or Bundle and sends it to the provider of the account in
+// the header.
+func (a *api) pushToProvider(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
+	account, err := accountID(r)
+	if err != nil {
+		return err
+	}
+	to, err := a.Deliveries.FindDestination(r.Context(), b, account)
+	if err != nil {
+		return err
+	}
+	version, ok := fhir.ParseVersion(r.PathValue("version"))
+	if !ok {
+		return wire.Validation("FHIR version")
+	}
+	kept, err := a.enqueue(r, to, version)
+	if err != nil {
+		return err
+	}
+	return respondToPush(w, kept.Wait(r.Context()))
+}
+
+// enqueue reads, checks and stores a resource. When it returns, nothing of the resource is in
+// memory any more while the provider is waited for.
+func (a *api) enqueue(r *http.Request, to *delivery.Destination, version fhir.Version) (*delivery.Queued, error) {
+	body, done, err := a.readResource(r)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	out, err := fhir.Prepare(version, body)
+	if err != nil {
+		return nil, fhirError(err)
+	}
+	return a.Deliveries.Enqueue(r.Context(), to, delivery.Resource{
+		Version: version, Path: out.Path, Types: out.Types, Body: out.Body})
+}
+
+// readResource reads the body. The caller must call done, which releases a slot.
+func (a *api) readResource(r *http.Request) (body []byte, done func(), err error) {
+	body, err = io.ReadAll(io.LimitReader(r.Body, largeResource))
+	done = func() {}
+	if err == nil && len(body) == largeResource {
+		select {
+		case a.largeSlots <- struct{}{}:
+			done = func() { <-a.largeSlots }
+		default:
+			return nil, nil, wire.Busy()
+		}
+		var rest []byte
+		rest, err = io.ReadAll(io.LimitReader(r.Body, fhir.MaxBody-largeResource+1))
+		body = append(body, rest...)
+	}
+	switch {
+	case err != nil:
+		done()
+		return nil, nil, &library.BodyError{Err: err}
+	case len(body) > fhir.MaxBody:
+		done()
+		return nil, nil, tooLarge("resource", fhir.MaxBody)
+	}
+	return body, done, nil
+}
+
+// fhirError returns the protocol's error for what the check found: the first fault in the message,
+// all of them in the outcome.
+func fhirError(err error) error {
+	var faults *fhir.ValidationError
+	if !errors.As(err, &faults) {
+		return err
+	}
+	e := wire.Validation(faults.Error())
+	e.Outcome = faults.Outcome()
+	return e
+}
+
+// respondToPush answers with the state of a delivery, or with the provider's answer.
+func respondToPush(w http.ResponseWriter, p *delivery.Result) error {
+	v := p.Delivery
+	w.Header().Set(wire.HeaderDelivery, string(v.ID))
+	switch v.State {
+	case delivery.Delivered:
+		status := v.Status
+		if status/100 != 2 || status == http.StatusAccepted || status == http.StatusNoContent {
+			status = http.StatusCreated
+		}
+		if p.Answer != nil {
+			writeRaw(w, status, p.Answer)
+		} else {
+			writeJSON(w, status, wire.PushAnswer{Status: wire.PushDelivered, Delivery: wireDelivery(v)})
+		}
+		return nil
+	case delivery.Refused:
+		return wire.ProviderRefused(v.Status, v.Reason, p.Answer)
+	case delivery.Unknown:
+		return wire.DeliveryUnknown(v.Reason)
+	case delivery.Expired:
+		return wire.DeliveryExpired(v.Reason)
+	case delivery.Reconnect:
+		return wire.ServiceAuthorization()
+	}
+	writeJSON(w, http.StatusAccepted, wire.PushAnswer{Status: wire.PushAccepted, Delivery: wireDelivery(v)})
+	return nil
+}

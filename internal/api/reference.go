@@ -1,0 +1,22 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/library"
+)
+
+// reference answers with an opaque name for an account.
+func (a *api) reference(w http.ResponseWriter, r *http.Request, signed *library.SignedRequest) error {
+	var body wire.ReferenceRequest
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	id, err := a.Consents.AddReference(r.Context(), signed, body)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, wire.ReferenceAnswer{ID: id})
+	return nil
+}
