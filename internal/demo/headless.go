@@ -221,7 +221,7 @@ func (h *Headless) compare(read io.Reader) error {
 			return errB
 		}
 		if !bytes.Equal(bufA[:n], bufB[:m]) {
-			return fmt.Errorf("the file that was read back differs from the one that was pushed, at byte %d or later", at)
+			return fmt.Errorf("the file that was read differs from the one that was pushed, at byte %d or later", at)
 		}
 		if errA != nil || errB != nil {
 			return nil // both ended, at the same length

@@ -137,7 +137,8 @@ func (v *ScriptedVisitor) answer(ctx context.Context, p *page) (*http.Request, e
 			nodeText(findError(p.root)),
 		)
 	case p.status >= http.StatusBadRequest:
-		return nil, fmt.Errorf("page %s refused the answer (%d): %s", p.address.Path, p.status, nodeText(findError(p.root)))
+		return nil, fmt.Errorf(
+			"page %s refused the answer (%d): %s", p.address.Path, p.status, nodeText(findError(p.root)))
 	}
 	return v.submit(ctx, p, button)
 }

@@ -11,8 +11,7 @@ import (
 	"github.com/carrelhq/carrel/internal/demo"
 )
 
-// The way of a person who connects a provider: choose, go there, another site, and
-// back to the consent.
+// A visitor chooses a provider, is redirected to its site, returns, and consents.
 func TestScriptedVisitorConnects(t *testing.T) {
 	var said []string
 	form := func(w http.ResponseWriter, fields string) {
@@ -27,7 +26,9 @@ func TestScriptedVisitorConnects(t *testing.T) {
 		if r.Method == http.MethodGet {
 			form(
 				w,
-				`<input name="patient" data-testid="sim-user"><button name="d" value="yes" data-testid="sim-approve"></button><button name="d" value="no" data-testid="sim-deny"></button>`,
+				`<input name="patient" data-testid="sim-user">
+				<button name="d" value="yes" data-testid="sim-approve"></button>
+				<button name="d" value="no" data-testid="sim-deny"></button>`,
 			)
 			return
 		}
@@ -44,8 +45,10 @@ func TestScriptedVisitorConnects(t *testing.T) {
 	pages.HandleFunc("GET /choose", func(w http.ResponseWriter, _ *http.Request) {
 		form(
 			w,
-			`<ul><li><h3>Ziekenhuis Rivierenland</h3><button name="service" value="7" data-testid="service-7">Choose</button></li>
-			<li><h3>Huisartsenpraktijk De Linde</h3><button name="service" value="8" data-testid="service-8">Choose</button></li></ul>`,
+			`<ul><li><h3>Ziekenhuis Rivierenland</h3>
+			<button name="service" value="7" data-testid="service-7">Choose</button></li>
+			<li><h3>Huisartsenpraktijk De Linde</h3>
+			<button name="service" value="8" data-testid="service-8">Choose</button></li></ul>`,
 		)
 	})
 	pages.HandleFunc("POST /choose", func(w http.ResponseWriter, r *http.Request) {

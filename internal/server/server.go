@@ -159,8 +159,8 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	s.sweeping = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk, Now: c.Now}
 
 	protocol := api.New(api.Config{Clients: s.Clients, People: s.People, Consents: s.Consents, Files: s.Files,
-		Connections: s.Connections, Deliveries: s.Deliveries, Catalogue: sources, Signer: signer, PublicURL: c.PublicURL,
-		IdleTimeout: c.IdleTimeout, Log: c.Log})
+		Connections: s.Connections, Deliveries: s.Deliveries, Catalogue: sources, Signer: signer,
+		PublicURL: c.PublicURL, IdleTimeout: c.IdleTimeout, Log: c.Log})
 	pages := web.New(web.Config{People: s.People, Consents: s.Consents, Files: s.Files, Activity: s.Activity,
 		Connections: s.Connections, Deliveries: s.Deliveries, Catalogue: sources,
 		Operator: c.Operator, PublicURL: public, DeleteWait: c.DeleteWait, Now: c.Now, Log: c.Log})
