@@ -92,12 +92,10 @@ func (w *World) Unchanged(what string, do func(), except ...string) {
 // snapshot returns for each table, and for the blobs, how much it holds, and a hash of that.
 func (w *World) snapshot() map[string]string {
 	w.t.Helper()
-	db := w.openTables()
-	defer func() { _ = db.Close() }()
 	s := map[string]string{"blobs": fmt.Sprintf("%d files", w.BlobCount())}
-	for _, table := range w.query(db, `SELECT name FROM sqlite_schema WHERE type = 'table'`) {
+	for _, table := range w.tables() {
 		if table != "nonces" {
-			rows := w.query(db, `SELECT * FROM "`+table+`"`)
+			rows := w.rows(table)
 			slices.Sort(rows)
 			sum := sha256.Sum256([]byte(strings.Join(rows, "\n")))
 			s[table] = fmt.Sprintf("%d rows (%s)", len(rows), hex.EncodeToString(sum[:4]))
@@ -107,9 +105,9 @@ func (w *World) snapshot() map[string]string {
 }
 
 // query returns each row as text.
-func (w *World) query(db *sql.DB, query string) (all []string) {
+func (w *World) query(query string) (all []string) {
 	w.t.Helper()
-	rows, err := db.QueryContext(context.WithoutCancel(w.t.Context()), query)
+	rows, err := w.db.QueryContext(context.WithoutCancel(w.t.Context()), query)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -156,24 +154,34 @@ func (w *World) BlobCount() (n int) {
 // Rows counts the rows of a table, of which no part of the domain shows how many there are.
 func (w *World) Rows(table string) int {
 	w.t.Helper()
-	db := w.openTables()
-	defer func() { _ = db.Close() }()
-	return len(w.query(db, `SELECT * FROM "`+table+`"`))
+	w.tables()
+	return len(w.rows(table))
 }
 
-// openTables opens the database from beside the store, to look at its tables.
-func (w *World) openTables() *sql.DB {
+// tables lists the tables, and opens the database from beside the store if it is not open yet.
+func (w *World) tables() []string {
 	w.t.Helper()
-	return Must(sql.Open("sqlite", "file:"+w.database+"?mode=ro&_pragma=busy_timeout(5000)"))(w.t)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.db == nil {
+		w.db = Must(sql.Open("sqlite", "file:"+w.database+"?mode=ro&_pragma=busy_timeout(5000)"))(w.t)
+		w.t.Cleanup(func() { _ = w.db.Close() })
+		w.names = w.query(`SELECT name FROM sqlite_schema WHERE type = 'table'`)
+	}
+	return w.names
+}
+
+// rows returns each row of a table as text.
+func (w *World) rows(table string) []string {
+	w.t.Helper()
+	return w.query(`SELECT * FROM "` + table + `"`)
 }
 
 // Holds reports whether a row of any table holds a text, as an attacker with the database finds it.
 func (w *World) Holds(text string) bool {
 	w.t.Helper()
-	db := w.openTables()
-	defer func() { _ = db.Close() }()
-	for _, table := range w.query(db, `SELECT name FROM sqlite_schema WHERE type = 'table'`) {
-		for _, row := range w.query(db, `SELECT * FROM "`+table+`"`) {
+	for _, table := range w.tables() {
+		for _, row := range w.rows(table) {
 			if strings.Contains(row, text) {
 				return true
 			}

@@ -2,6 +2,7 @@ package carreltest
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"log/slog"
 	"net"
@@ -58,6 +59,8 @@ type World struct {
 
 	mu     sync.Mutex
 	people []*Person
+	db     *sql.DB  // the database from beside the store
+	names  []string // of its tables
 }
 
 // Option changes the configuration of a world. [New] uses the fields that its parts know.

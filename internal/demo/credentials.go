@@ -47,13 +47,32 @@ const (
 // need. The callbacks are the demo clinic's own, and one for any other client, on
 // which nobody listens.
 func Register(ctx context.Context, clients *library.Clients, publicURL, callback, clinic string) (Credentials, error) {
-	c, err := register(ctx, clients, library.Application{Name: "Demo Clinic", About: "Demo Clinic, an application to try things out with", Checked: true},
-		callback, clinic, WriteContract, ReadContract, ProviderContract)
+	c, err := register(
+		ctx,
+		clients,
+		library.Application{
+			Name:    "Demo Clinic",
+			About:   "Demo Clinic, an application to try things out with",
+			Checked: true,
+		},
+		callback,
+		clinic,
+		WriteContract,
+		ReadContract,
+		ProviderContract,
+	)
 	if err != nil {
 		return Credentials{}, err
 	}
-	other, err := register(ctx, clients, library.Application{Name: "Home Monitor", About: "Home Monitor, another application to try things out with"},
-		callback, "", WriteContract, ReadContract)
+	other, err := register(
+		ctx,
+		clients,
+		library.Application{Name: "Home Monitor", About: "Home Monitor, another application to try things out with"},
+		callback,
+		"",
+		WriteContract,
+		ReadContract,
+	)
 	if err != nil {
 		return Credentials{}, err
 	}
@@ -70,7 +89,13 @@ var purposes = map[string]string{
 
 const terms = "These terms belong to a demonstration. The application runs on the same machine as the server, and sends nothing anywhere else.\n\nDo not put real data in it."
 
-func register(ctx context.Context, clients *library.Clients, a library.Application, callback, clinic string, kinds ...string) (Credentials, error) {
+func register(
+	ctx context.Context,
+	clients *library.Clients,
+	a library.Application,
+	callback, clinic string,
+	kinds ...string,
+) (Credentials, error) {
 	a, err := clients.AddApplication(ctx, a)
 	if err != nil {
 		return Credentials{}, err
@@ -86,8 +111,15 @@ func register(ctx context.Context, clients *library.Clients, a library.Applicati
 		if err != nil {
 			return Credentials{}, fmt.Errorf("generate key of contract: %w", err)
 		}
-		k := library.Contract{Application: a.ID, Access: library.Write, PublicKey: string(wire.MarshalPublicKey(&key.PublicKey)),
-			RedirectURIs: uris, Purpose: purposes[kind], Terms: terms, Privacy: terms}
+		k := library.Contract{
+			Application:  a.ID,
+			Access:       library.Write,
+			PublicKey:    string(wire.MarshalPublicKey(&key.PublicKey)),
+			RedirectURIs: uris,
+			Purpose:      purposes[kind],
+			Terms:        terms,
+			Privacy:      terms,
+		}
 		if kind == ReadContract {
 			k.Access, k.Scope = library.Read, library.Scope{Raw: true, Mapped: true}
 		}
@@ -128,7 +160,11 @@ func (c Credentials) WriteFile(path string) error {
 // Prepare takes the credentials that a data folder keeps, or registers anew and keeps
 // them. A folder that was made for other addresses is refused: its contracts name
 // their callbacks.
-func Prepare(ctx context.Context, clients *library.Clients, path, publicURL, callback, clinic string) (Credentials, error) {
+func Prepare(
+	ctx context.Context,
+	clients *library.Clients,
+	path, publicURL, callback, clinic string,
+) (Credentials, error) {
 	c, err := ReadCredentials(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -139,8 +175,12 @@ func Prepare(ctx context.Context, clients *library.Clients, path, publicURL, cal
 	case err != nil:
 		return Credentials{}, err
 	case c.PublicURL != publicURL || c.Callback != callback || clinic != "" && c.Clinic != clinic:
-		return Credentials{}, fmt.Errorf("this data folder was made for %s with callbacks %s and %s: use the same addresses or another folder",
-			c.PublicURL, c.Callback, c.Clinic)
+		return Credentials{}, fmt.Errorf(
+			"this data folder was made for %s with callbacks %s and %s: use the same addresses or another folder",
+			c.PublicURL,
+			c.Callback,
+			c.Clinic,
+		)
 	}
 	return c, nil
 }

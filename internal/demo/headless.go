@@ -78,7 +78,11 @@ func (h *Headless) done(format string, args ...any) {
 var consentTo = map[string]string{WriteContract: "write", ReadContract: "read", ProviderContract: "send to a provider"}
 
 // authorize asks for consent to a contract and exchanges the code.
-func (h *Headless) authorize(ctx context.Context, kind string, options digime.AuthorizeOptions) (user *digime.User, callback digime.Callback, err error) {
+func (h *Headless) authorize(
+	ctx context.Context,
+	kind string,
+	options digime.AuthorizeOptions,
+) (user *digime.User, callback digime.Callback, err error) {
 	key := h.Credentials.Contracts[kind]
 	contract, err := h.client.ParseContract(string(key.ContractID), []byte(key.PrivateKey))
 	if err != nil {
@@ -114,8 +118,12 @@ func (h *Headless) authorize(ctx context.Context, kind string, options digime.Au
 // to it that it has arrived there.
 func (h *Headless) provider(ctx context.Context, link digime.UserAccessToken) error {
 	h.walker.Provider = h.Provider
-	user, back, err := h.authorize(ctx, ProviderContract, digime.AuthorizeOptions{Link: link, SourceType: digime.SourcePush,
-		SourcesScope: digime.SourcesScope{DataType: []string{"measurements-vital-signs"}}})
+	user, back, err := h.authorize(
+		ctx,
+		ProviderContract,
+		digime.AuthorizeOptions{Link: link, SourceType: digime.SourcePush,
+			SourcesScope: digime.SourcesScope{DataType: []string{"measurements-vital-signs"}}},
+	)
 	if err != nil {
 		return err
 	}
@@ -159,7 +167,16 @@ func (h *Headless) push(ctx context.Context, user *digime.User) error {
 	if err != nil {
 		return fmt.Errorf("open file: %w", err)
 	}
-	err = user.Push(ctx, digime.PushInput{Data: file, MIMEType: h.MIMEType, AccountID: "demo-patient", Reference: []string{h.Name}, Tags: []string{"demo"}})
+	err = user.Push(
+		ctx,
+		digime.PushInput{
+			Data:      file,
+			MIMEType:  h.MIMEType,
+			AccountID: "demo-patient",
+			Reference: []string{h.Name},
+			Tags:      []string{"demo"},
+		},
+	)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,11 @@ const lowest, highest = 30, 280
 
 func (p pressure) check() error {
 	if p.Diastolic < lowest || p.Systolic > highest || p.Diastolic >= p.Systolic {
-		return fmt.Errorf("a blood pressure is two numbers from %d to %d, and the upper one is the higher", lowest, highest)
+		return fmt.Errorf(
+			"a blood pressure is two numbers from %d to %d, and the upper one is the higher",
+			lowest,
+			highest,
+		)
 	}
 	return nil
 }
@@ -51,11 +55,15 @@ func measurement(p pressure, at time.Time) object {
 				"name": list{object{"text": name}},
 			}),
 			entry(observation, object{
-				"resourceType":      "Observation",
-				"meta":              object{"profile": list{"http://nictiz.nl/fhir/StructureDefinition/zib-BloodPressure"}},
-				"identifier":        list{object{"system": "urn:ietf:rfc:3986", "value": observation}},
-				"status":            "final",
-				"category":          list{concept("http://hl7.org/fhir/observation-category", "vital-signs", "Vital Signs")},
+				"resourceType": "Observation",
+				"meta": object{
+					"profile": list{"http://nictiz.nl/fhir/StructureDefinition/zib-BloodPressure"},
+				},
+				"identifier": list{object{"system": "urn:ietf:rfc:3986", "value": observation}},
+				"status":     "final",
+				"category": list{
+					concept("http://hl7.org/fhir/observation-category", "vital-signs", "Vital Signs"),
+				},
 				"code":              concept(loinc, "85354-9", "Blood pressure panel with all children optional"),
 				"subject":           who,
 				"performer":         list{who},
@@ -72,7 +80,11 @@ func measurement(p pressure, at time.Time) object {
 const loinc = "http://loinc.org"
 
 func entry(urn string, resource object) object {
-	return object{"fullUrl": urn, "resource": resource, "request": object{"method": "POST", "url": resource["resourceType"]}}
+	return object{
+		"fullUrl":  urn,
+		"resource": resource,
+		"request":  object{"method": "POST", "url": resource["resourceType"]},
+	}
 }
 
 func concept(system, code, display string) object {
@@ -81,8 +93,13 @@ func concept(system, code, display string) object {
 
 func component(code, display string, value int) object {
 	return object{
-		"code":          concept(loinc, code, display),
-		"valueQuantity": object{"value": value, "unit": "mmHg", "system": "http://unitsofmeasure.org", "code": "mm[Hg]"},
+		"code": concept(loinc, code, display),
+		"valueQuantity": object{
+			"value":  value,
+			"unit":   "mmHg",
+			"system": "http://unitsofmeasure.org",
+			"code":   "mm[Hg]",
+		},
 	}
 }
 

@@ -82,7 +82,12 @@ func (c *Clinic) sendMeasured(ctx context.Context, v *visit) string {
 	user, been := v.users[sendOn], v.again
 	v.again = false
 	answer, err := c.send(ctx, user, v.to, measurement(v.measured, time.Now()))
-	v.sent = &sentView{ID: answer.DeliveryID, Provider: v.to.ServiceProviderName, When: when(time.Now()), Answer: indented(answer.Body)}
+	v.sent = &sentView{
+		ID:       answer.DeliveryID,
+		Provider: v.to.ServiceProviderName,
+		When:     when(time.Now()),
+		Answer:   indented(answer.Body),
+	}
 	var kept *digime.DeliveryError
 	if errors.As(err, &kept) {
 		v.sent.ID = kept.ID

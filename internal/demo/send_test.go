@@ -83,7 +83,8 @@ func TestClinicSendsInVain(t *testing.T) {
 
 	for _, wrong := range [][2]string{{"80", "120"}, {"300", "80"}, {"120", "29"}, {"", "80"}, {"120", "eighty"}} {
 		before := len(s.Simulator.Received())
-		if to := c.post("/send", "systolic", wrong[0], "diastolic", wrong[1]); to != "/" || len(s.Simulator.Received()) != before {
+		if to := c.post("/send", "systolic", wrong[0], "diastolic", wrong[1]); to != "/" ||
+			len(s.Simulator.Received()) != before {
 			t.Errorf("%v led to %s", wrong, to)
 		}
 		c.sees("a blood pressure is two numbers")
@@ -100,7 +101,9 @@ type clinicVisit struct {
 func clinicAt(t *testing.T, s *carreltest.World) *clinicVisit {
 	t.Helper()
 	var clinic http.Handler
-	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { clinic.ServeHTTP(w, r) }))
+	site := httptest.NewServer(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { clinic.ServeHTTP(w, r) }),
+	)
 	t.Cleanup(site.Close)
 	credentials, err := demo.Register(t.Context(), s.Clients, s.URL, carreltest.Callback, site.URL+demo.CallbackPath)
 	if err != nil {
@@ -113,7 +116,14 @@ func clinicAt(t *testing.T, s *carreltest.World) *clinicVisit {
 		t.Fatal(err)
 	}
 	jar, _ := cookiejar.New(nil)
-	return &clinicVisit{t, site.URL, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &clinicVisit{
+		t,
+		site.URL,
+		&http.Client{
+			Jar:           jar,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
 }
 
 // post sends a form and returns where it leads.

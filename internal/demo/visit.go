@@ -61,7 +61,10 @@ func (v *visits) of(w http.ResponseWriter, r *http.Request) *visit {
 		v.all = make(map[string]*visit)
 	}
 	id := seal.NewSecret().Reveal()
-	http.SetCookie(w, &http.Cookie{Name: visitCookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(
+		w,
+		&http.Cookie{Name: visitCookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode},
+	)
 	v.all[id] = &visit{users: map[job]*digime.User{}, measured: pressure{128, 82}}
 	return v.all[id]
 }

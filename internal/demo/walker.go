@@ -38,11 +38,18 @@ func NewWalker(email, password string) *Walker {
 	if err != nil {
 		panic("demo: a cookie jar without options cannot fail: " + err.Error())
 	}
-	return &Walker{Email: email, Password: password, Patient: "patient of " + email, AtProvider: "sim-approve", Answer: "allow", client: &http.Client{
-		Jar:           jar,
-		Timeout:       30 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	return &Walker{
+		Email:      email,
+		Password:   password,
+		Patient:    "patient of " + email,
+		AtProvider: "sim-approve",
+		Answer:     "allow",
+		client: &http.Client{
+			Jar:           jar,
+			Timeout:       30 * time.Second,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
 }
 
 // maxSteps bounds a walk: create, keep the code, choose a provider, go there, approve,
@@ -112,14 +119,22 @@ func (w *Walker) answer(ctx context.Context, p *page) (*http.Request, error) {
 	button, err := w.choose(p)
 	for _, testID := range []string{w.Answer, "recovery-saved", "create-library", "sign-in", "provider-go", w.AtProvider} {
 		if button == nil && err == nil {
-			button = find(p.root, func(n *html.Node) bool { return n.Data == "button" && attr(n, "data-testid") == testID })
+			button = find(
+				p.root,
+				func(n *html.Node) bool { return n.Data == "button" && attr(n, "data-testid") == testID },
+			)
 		}
 	}
 	switch {
 	case err != nil:
 		return nil, err
 	case button == nil:
-		return nil, fmt.Errorf("page %s (%d) has no button that leads on: %s", p.address.Path, p.status, text(fault(p.root)))
+		return nil, fmt.Errorf(
+			"page %s (%d) has no button that leads on: %s",
+			p.address.Path,
+			p.status,
+			text(fault(p.root)),
+		)
 	case p.status >= http.StatusBadRequest:
 		return nil, fmt.Errorf("page %s refused the answer (%d): %s", p.address.Path, p.status, text(fault(p.root)))
 	}
@@ -189,7 +204,12 @@ func (w *Walker) submit(ctx context.Context, p *page, button *html.Node) (*http.
 	if attr(form, "action") == "" {
 		action = p.address
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, action.String(), strings.NewReader(fields.Encode()))
+	request, err := http.NewRequestWithContext(
+		ctx,
+		http.MethodPost,
+		action.String(),
+		strings.NewReader(fields.Encode()),
+	)
 	if err != nil {
 		return nil, fmt.Errorf("send form: %w", err)
 	}

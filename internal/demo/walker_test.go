@@ -16,12 +16,19 @@ import (
 func TestWalkerConnects(t *testing.T) {
 	var said []string
 	form := func(w http.ResponseWriter, fields string) {
-		_, _ = fmt.Fprintf(w, `<form method="get"><input name="q" data-testid="service-search"><button>Search</button></form>
-			<form method="post"><input type="hidden" name="csrf" value="1">%s</form>`, fields)
+		_, _ = fmt.Fprintf(
+			w,
+			`<form method="get"><input name="q" data-testid="service-search"><button>Search</button></form>
+			<form method="post"><input type="hidden" name="csrf" value="1">%s</form>`,
+			fields,
+		)
 	}
 	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
-			form(w, `<input name="patient" data-testid="sim-user"><button name="d" value="yes" data-testid="sim-approve"></button><button name="d" value="no" data-testid="sim-deny"></button>`)
+			form(
+				w,
+				`<input name="patient" data-testid="sim-user"><button name="d" value="yes" data-testid="sim-approve"></button><button name="d" value="no" data-testid="sim-deny"></button>`,
+			)
 			return
 		}
 		said = append(said, r.PostFormValue("patient")+" says "+r.PostFormValue("d"))
@@ -35,18 +42,32 @@ func TestWalkerConnects(t *testing.T) {
 	library = httptest.NewServer(pages)
 	defer library.Close()
 	pages.HandleFunc("GET /choose", func(w http.ResponseWriter, _ *http.Request) {
-		form(w, `<ul><li><h3>Ziekenhuis Rivierenland</h3><button name="service" value="7" data-testid="service-7">Choose</button></li>
-			<li><h3>Huisartsenpraktijk De Linde</h3><button name="service" value="8" data-testid="service-8">Choose</button></li></ul>`)
+		form(
+			w,
+			`<ul><li><h3>Ziekenhuis Rivierenland</h3><button name="service" value="7" data-testid="service-7">Choose</button></li>
+			<li><h3>Huisartsenpraktijk De Linde</h3><button name="service" value="8" data-testid="service-8">Choose</button></li></ul>`,
+		)
 	})
 	pages.HandleFunc("POST /choose", func(w http.ResponseWriter, r *http.Request) {
 		said = append(said, "service "+r.PostFormValue("service"))
 		http.Redirect(w, r, "/go", http.StatusSeeOther)
 	})
-	pages.HandleFunc("GET /go", func(w http.ResponseWriter, _ *http.Request) { form(w, `<button data-testid="provider-go">`) })
+	pages.HandleFunc(
+		"GET /go",
+		func(w http.ResponseWriter, _ *http.Request) { form(w, `<button data-testid="provider-go">`) },
+	)
 	pages.HandleFunc("POST /go", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, provider.URL+"/authorize?redirect_uri="+url.QueryEscape(library.URL+"/return"), http.StatusSeeOther)
+		http.Redirect(
+			w,
+			r,
+			provider.URL+"/authorize?redirect_uri="+url.QueryEscape(library.URL+"/return"),
+			http.StatusSeeOther,
+		)
 	})
-	pages.HandleFunc("GET /return", func(w http.ResponseWriter, _ *http.Request) { form(w, `<button data-testid="allow">`) })
+	pages.HandleFunc(
+		"GET /return",
+		func(w http.ResponseWriter, _ *http.Request) { form(w, `<button data-testid="allow">`) },
+	)
 	pages.HandleFunc("POST /return", func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Origin") != library.URL || r.PostFormValue("csrf") != "1" {
 			t.Errorf("a form from %s", r.Header.Get("Origin"))

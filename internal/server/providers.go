@@ -38,7 +38,9 @@ func openProviders(c Config, names catalogue.Directory) (*providers, error) {
 		p.run = append(p.run, network.Run)
 	}
 	if len(c.FHIRServers) > 0 {
-		network, err := smart.New(smart.Config{Servers: c.FHIRServers, AllowLoopback: c.LoopbackProviders, Now: c.Now, Log: c.Log})
+		network, err := smart.New(
+			smart.Config{Servers: c.FHIRServers, AllowLoopback: c.LoopbackProviders, Now: c.Now, Log: c.Log},
+		)
 		if err != nil {
 			return nil, err
 		}
@@ -84,8 +86,13 @@ type serverListing []smart.Server
 func (l serverListing) ListSources() ([]catalogue.Source, uint64, error) {
 	list := make([]catalogue.Source, 0, len(l))
 	for _, s := range l {
-		list = append(list, catalogue.Source{ID: s.Source, Name: s.Name, Reference: s.ID, Address: catalogue.Address{City: s.City},
-			Service: catalogue.Service{ID: catalogue.ServiceFHIR}, Push: true, Status: wire.Approved, Provider: s.Key(), Version: s.Version})
+		list = append(
+			list,
+			catalogue.Source{ID: s.Source, Name: s.Name, Reference: s.ID, Address: catalogue.Address{City: s.City},
+				Service: catalogue.Service{
+					ID: catalogue.ServiceFHIR,
+				}, Push: true, Status: wire.Approved, Provider: s.Key(), Version: s.Version},
+		)
 	}
 	return list, 1, nil
 }

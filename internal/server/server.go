@@ -150,7 +150,16 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime})
 	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now, library.FileConfig{MaxSize: c.MaxFileSize})
 	s.Activity = library.NewActivity(db)
-	s.Accounts = delivery.NewConnections(db, db, s.Consents, sources, ways.set, ring, c.Now, c.PublicURL+web.ProviderReturnPath)
+	s.Accounts = delivery.NewConnections(
+		db,
+		db,
+		s.Consents,
+		sources,
+		ways.set,
+		ring,
+		c.Now,
+		c.PublicURL+web.ProviderReturnPath,
+	)
 	s.Deliveries = delivery.NewQueue(db, s.Accounts, s.Clients, ways.set, ring, c.Now, c.Deliveries, c.Log)
 	s.chores = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk, Now: c.Now}
 
