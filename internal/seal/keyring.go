@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // Keyring holds the server's master keys, which encrypt the server's own secrets (its
@@ -111,6 +112,9 @@ func createKeyringFile(path string) error {
 	}
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
+	}
+	if runtime.GOOS == "windows" {
+		return nil // a folder cannot be synced there
 	}
 	d, err := os.Open(dir)
 	if err != nil {

@@ -70,7 +70,7 @@ func (s *Simulator) startBadEndpoints(own tls.Certificate) error {
 // something.
 func (s *Simulator) startBadEndpoint(t BadEndpoint, c *tls.Config) (*listener, error) {
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.recordViolation(r, "tls", "sent a request to the endpoint with the fault %q", t)
+		s.recordViolation(r, "tls", "sent a request to the bad endpoint %q", t)
 		s.backHandler().ServeHTTP(w, r)
 	})
 	address, g, err := s.startServer("127.0.0.1:0", c, h)

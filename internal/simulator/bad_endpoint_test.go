@@ -13,22 +13,22 @@ import (
 func TestBadEndpoints(t *testing.T) {
 	t.Parallel()
 	n := startSimulator(t)
-	for _, trap := range BadEndpoints {
+	for _, bad := range BadEndpoints {
 		before := n.s.Lists.Number(ListProviders)
-		n.s.SetBehaviour("rivierenland", Behaviour{BadEndpoint: trap})
+		n.s.SetBehaviour("rivierenland", Behaviour{BadEndpoint: bad})
 		if n.s.Lists.Number(ListProviders) != before+1 {
-			t.Errorf("%s: the lists were not published anew", trap)
+			t.Errorf("%s: the lists were not published", bad)
 		}
 		if n.service("balanspunt", "53").TokenURL != n.s.backURL+"/balanspunt/53/token" {
-			t.Errorf("%s: another provider was moved", trap)
+			t.Errorf("%s: another provider was moved", bad)
 		}
 		_, err := n.do(n.newTokenRequest("rivierenland", "53", uuid.NewString(), tokenRequest("unknown")))
-		if trap == EndpointNotWhitelisted {
+		if bad == EndpointNotWhitelisted {
 			n.assertViolation("whitelist") // only the list reveals it
 			continue
 		}
 		if err == nil {
-			t.Errorf("%s: the request was sent", trap)
+			t.Errorf("%s: the request was sent", bad)
 		}
 	}
 	n.assertNoViolations()
@@ -37,8 +37,8 @@ func TestBadEndpoints(t *testing.T) {
 	careless.Transport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true,
 		GetClientCertificate: n.http.Transport.(*http.Transport).TLSClientConfig.GetClientCertificate}
 	blind := &testClient{t, n.s, n.clock, careless}
-	for _, trap := range []BadEndpoint{EndpointWrongName, EndpointExpired, EndpointOtherCA} {
-		n.s.SetBehaviour("rivierenland", Behaviour{BadEndpoint: trap})
+	for _, bad := range []BadEndpoint{EndpointWrongName, EndpointExpired, EndpointOtherCA} {
+		n.s.SetBehaviour("rivierenland", Behaviour{BadEndpoint: bad})
 		blind.mustRespond(blind.do(blind.newTokenRequest("rivierenland", "53", uuid.NewString(),
 			tokenRequest("unknown"))))
 		n.assertViolation("tls")

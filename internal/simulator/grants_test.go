@@ -46,7 +46,7 @@ func TestRefreshTokens(t *testing.T) {
 	t.Parallel()
 	n := startSimulator(t)
 	if c := n.connect("huisartslinde", "53"); c.refresh != "" {
-		t.Error("got a refresh token though nobody switched that on")
+		t.Error("got a refresh token without the behaviour")
 	}
 	n.s.SetBehaviour("", Behaviour{RefreshTokens: true, AccessTokenLife: time.Minute})
 	c := n.connect("huisartslinde", "53")

@@ -131,12 +131,12 @@ func (s homePage) applySwitch(r *http.Request) error {
 		s.Revoke(provider)
 	case "lists":
 		release, err := strconv.Atoi(r.PostFormValue("release"))
-		fault := ListFailure(strings.TrimPrefix(r.PostFormValue("fault"), "right"))
-		if err != nil || release != 2 && release != 3 || !slices.Contains(ListFailures, fault) {
-			return errors.New("no such release or fault of a list")
+		failure := ListFailure(strings.TrimPrefix(r.PostFormValue("fault"), "right"))
+		if err != nil || release != 2 && release != 3 || !slices.Contains(ListFailures, failure) {
+			return errors.New("no such release or failure of a list")
 		}
 		s.Lists.SetRelease(release)
-		s.Lists.SetFailure("", fault)
+		s.Lists.SetFailure("", failure)
 	case "publish":
 		s.Lists.Publish()
 	case "down":

@@ -11,9 +11,9 @@ func TestListFailures(t *testing.T) {
 	t.Parallel()
 	n := startSimulator(t)
 	for _, tt := range []struct {
-		fault  ListFailure
-		status int // 0: no answer
-		holds  string
+		failure ListFailure
+		status  int // 0: no answer
+		holds   string
 	}{
 		{ListOK, 200, "<Tijdstempel>"},
 		{ListInvalid, 200, "<Tijdstip>"},
@@ -25,7 +25,7 @@ func TestListFailures(t *testing.T) {
 		{ListServerError, 500, ""},
 		{ListRedirect, 302, ""},
 	} {
-		n.s.Lists.SetFailure(ListProviders, tt.fault)
+		n.s.Lists.SetFailure(ListProviders, tt.failure)
 		r, err := http.NewRequest(http.MethodGet, listURL(n, ListProviders), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -33,9 +33,9 @@ func TestListFailures(t *testing.T) {
 		got, err := n.do(r)
 		if got.status != tt.status || (err != nil) != (tt.status == 0) ||
 			!strings.Contains(string(got.body), tt.holds) {
-			t.Errorf("%s: %d, %v, %s", tt.fault, got.status, err, got.body)
+			t.Errorf("%s: %d, %v, %s", tt.failure, got.status, err, got.body)
 		}
-		if tt.fault == ListTruncated && xml.Unmarshal(got.body, new(zalDocument)) == nil {
+		if tt.failure == ListTruncated && xml.Unmarshal(got.body, new(zalDocument)) == nil {
 			t.Error("half a list is a list")
 		}
 	}

@@ -260,20 +260,20 @@ func TestBadEndpoints(t *testing.T) {
 	defer s.checkClean()
 	s.sim.SetBehaviour("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove})
 	d, a := s.connect(linde)
-	for _, trap := range simulator.BadEndpoints {
-		s.sim.SetBehaviour("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove, BadEndpoint: trap})
+	for _, bad := range simulator.BadEndpoints {
+		s.sim.SetBehaviour("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove, BadEndpoint: bad})
 		if err := s.network.UpdateLists(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		o := s.send(d, a, pressure(), time.Minute)
 		if o.Kind != delivery.OutcomeNotFiled || o.Reason == "" {
-			t.Errorf("%s: %+v", trap, o)
+			t.Errorf("%s: %+v", bad, o)
 		}
 		_, err := s.network.Exchange(t.Context(), d, seal.NewSecret())
-		if err == nil || errors.Is(err, delivery.ErrProviderGone) != (trap == simulator.EndpointNotWhitelisted) {
-			t.Errorf("%s: %v", trap, err)
+		if err == nil || errors.Is(err, delivery.ErrProviderGone) != (bad == simulator.EndpointNotWhitelisted) {
+			t.Errorf("%s: %v", bad, err)
 		}
-		t.Logf("%s: %s; %v", trap, o.Reason, err)
+		t.Logf("%s: %s; %v", bad, o.Reason, err)
 	}
 	if filed := s.sim.Filed(); len(filed) != 0 {
 		t.Errorf("%+v", filed)
@@ -285,28 +285,28 @@ func TestListFailures(t *testing.T) {
 	t.Parallel()
 	s := startSimulator(t)
 	defer s.checkClean()
-	for _, fault := range simulator.ListFailures {
-		if fault == simulator.ListOK || fault == simulator.ListSlow {
+	for _, failure := range simulator.ListFailures {
+		if failure == simulator.ListOK || failure == simulator.ListSlow {
 			continue
 		}
 		for _, list := range simulator.ListNames {
-			if fault == simulator.ListEndless && list != simulator.ListProviders {
+			if failure == simulator.ListEndless && list != simulator.ListProviders {
 				continue // once is slow enough
 			}
-			if fault != simulator.ListOlder {
+			if failure != simulator.ListOlder {
 				s.sim.Lists.Publish()
 			}
-			s.sim.Lists.SetFailure(list, fault)
+			s.sim.Lists.SetFailure(list, failure)
 			err := s.network.UpdateLists(t.Context())
 			if err == nil || strings.Contains(err.Error(), "@medmij") {
-				t.Errorf("%s with %s: %v", list, fault, err)
+				t.Errorf("%s with %s: %v", list, failure, err)
 			}
 			if n, _, err := s.network.DataServices(); len(n) != 6 || err != nil || s.authorizationURLError() != nil {
-				t.Errorf("%s with %s: %d services, %v, %v", list, fault, len(n), err, s.authorizationURLError())
+				t.Errorf("%s with %s: %d services, %v, %v", list, failure, len(n), err, s.authorizationURLError())
 			}
 			s.sim.Lists.SetFailure(list, simulator.ListOK)
 			if err := s.network.UpdateLists(t.Context()); err != nil {
-				t.Errorf("%s after %s: %v", list, fault, err)
+				t.Errorf("%s after %s: %v", list, failure, err)
 			}
 		}
 	}

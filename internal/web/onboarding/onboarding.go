@@ -41,12 +41,12 @@ type Services struct {
 }
 
 // New returns the pages of an application's request.
-func New(u *ui.UI, people *signin.Pages, s Services) *Pages {
+func New(u *ui.UI, signIn *signin.Pages, s Services) *Pages {
 	app := &appReturn{ui: u, consents: s.Consents}
-	redirect := &ProviderRedirect{ui: u, logins: people.Logins, connections: s.Connections}
+	redirect := &ProviderRedirect{ui: u, logins: signIn.Logins, connections: s.Connections}
 	choose := &chooseProvider{ui: u, connections: s.Connections, catalogue: s.Catalogue}
 	return &Pages{
-		consents: s.Consents, connections: s.Connections, signin: people,
+		consents: s.Consents, connections: s.Connections, signin: signIn,
 		connect: &connect{choose: choose, redirect: redirect},
 		consent: &consent{
 			ui: u, consents: s.Consents, connections: s.Connections, catalogue: s.Catalogue, app: app,
@@ -139,7 +139,10 @@ func (p *Pages) signinFlow(f *flow) signin.Flow {
 			steps++
 		}
 	}
-	return signin.NewFlow(f.request, f.url(), steps, func(step signin.Step) string { return f.stepURL(string(step)) })
+	return signin.Flow{
+		Request: f.request, NextURL: f.url(), Steps: steps,
+		StepURL: func(step signin.Step) string { return f.stepURL(string(step)) },
+	}
 }
 
 // Post takes the form of one of a request's pages.

@@ -6,20 +6,15 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/web/signin"
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
 
-// ProviderReturnPath is where browsers come back to from providers, each below it at the id of its source.
-const ProviderReturnPath = "/providers/return"
-
-// ProviderRedirect sends browsers to providers and takes them back.
+// ProviderRedirect sends browsers to providers and takes them back; see provider_callback.go.
 type ProviderRedirect struct {
 	ui          *ui.UI
 	logins      *signin.Logins
@@ -101,66 +96,6 @@ func (h *ProviderRedirect) Post(w http.ResponseWriter, r *http.Request, in *libr
 	}
 	h.ui.Cookies.Set(w, ui.CookieAtProvider, atProviderValue(f.url()), atProviderLifetime)
 	return ui.SeeOther(w, r, address)
-}
-
-// HandleCallback takes a browser back from a provider. Where the browser goes on was stored before it left; nothing in
-// the address can change it.
-func (h *ProviderRedirect) HandleCallback(w http.ResponseWriter, r *http.Request) error {
-	query := r.URL.Query()
-	if len(query["state"]) != 1 || len(query["code"]) > 1 || len(query["error"]) > 1 {
-		return ui.PageLinkUnknown.Wrap(errors.New("return from a provider without a state, or with a parameter twice"))
-	}
-	source, err := strconv.Atoi(r.PathValue("source"))
-	if err != nil {
-		return ui.PageLinkUnknown.Wrap(errors.New("return from no provider"))
-	}
-	state := seal.SecretOf(query.Get("state"))
-	in, err := h.logins.Get(r)
-	if err != nil {
-		return err
-	}
-	if in == nil {
-		return h.resume(w, r, state, ui.PageLinkUnknown.Wrap(errors.New("nobody is signed in")))
-	}
-	result, err := h.connections.HandleCallback(r.Context(), in, delivery.CallbackParams{
-		Source: source, State: state, Code: seal.SecretOf(query.Get("code")), Error: query.Get("error"),
-	})
-	switch {
-	case errors.Is(err, library.ErrWrongPerson):
-		return h.resume(w, r, state, wrongPerson(nil, in, err))
-	case errors.Is(err, library.ErrNotFound):
-		return ui.PageLinkUnknown.Wrap(err)
-	case errors.Is(err, library.ErrUsed):
-		return ui.PageReturnedBefore.Wrap(err)
-	case err != nil:
-		return err
-	}
-	if result.Cause != nil {
-		h.ui.Log.WarnContext(r.Context(), "provider not connected",
-			"source", result.Source.ID, "end", result.Result, "error", result.Cause)
-	}
-	h.ui.Cookies.Clear(w, ui.CookieAtProvider)
-	return ui.SeeOther(w, r, withStep(result.Return, resultSteps[result.Result]))
-}
-
-// resultSteps are the steps that a request is at after connecting has not succeeded.
-var resultSteps = map[delivery.AuthorizationResult]string{
-	delivery.AuthorizationRefused:  stepRefused,
-	delivery.AuthorizationFailed:   stepFailed,
-	delivery.AuthorizationTimedOut: stepPending,
-}
-
-// resume leads a person whose login has changed since they left back to the request, if it was this browser that left.
-// Any other browser gets the error: the provider knows the state too, so it proves nothing.
-func (h *ProviderRedirect) resume(w http.ResponseWriter, r *http.Request, state seal.Secret, otherwise error) error {
-	address, err := h.connections.ReturnPage(r.Context(), state)
-	switch {
-	case errors.Is(err, library.ErrNotFound), err == nil && !h.isAtProvider(r, address):
-		return otherwise
-	case err != nil:
-		return err
-	}
-	return ui.SeeOther(w, r, withStep(address, stepPending))
 }
 
 // A browser that has gone to a provider keeps a cookie that names the request. So a person who comes back by the back

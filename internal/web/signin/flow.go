@@ -16,8 +16,8 @@ type Flow struct {
 	NextURL string
 	// Steps is how many pages there are until the request is answered; zero where they are not counted.
 	Steps int
-
-	stepURL func(Step) string
+	// StepURL returns the address of a step.
+	StepURL func(Step) string
 }
 
 // Step is one of the pages that a person who has not signed in can choose.
@@ -30,11 +30,6 @@ const (
 	StepRecover Step = "recover"
 )
 
-// NewFlow returns the flow of an application's request. StepURL gives the addresses of the steps.
-func NewFlow(r *library.PendingRequest, nextURL string, steps int, stepURL func(Step) string) Flow {
-	return Flow{Request: r, NextURL: nextURL, Steps: steps, stepURL: stepURL}
-}
-
 // ownFlow is the flow of a person who comes by themselves: each step is a page of its own, and after it comes the page
 // that was asked for, which the address has as "to".
 func ownFlow(r *http.Request) Flow {
@@ -42,14 +37,14 @@ func ownFlow(r *http.Request) Flow {
 	if !ui.IsLocalPath(to) {
 		to = ""
 	}
-	flow := Flow{NextURL: "/files", stepURL: func(step Step) string { return withTarget("/"+string(step), to) }}
+	flow := Flow{NextURL: "/files", StepURL: func(step Step) string { return withTarget("/"+string(step), to) }}
 	if to != "" {
 		flow.NextURL = to
 	}
 	return flow
 }
 
-// withTarget adds the page that comes afterwards to an address.
+// withTarget adds to an address the page that comes afterwards.
 func withTarget(path, to string) string {
 	if to == "" {
 		return path

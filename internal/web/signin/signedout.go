@@ -14,9 +14,9 @@ type signedOutPage struct {
 }
 
 // SignInURL, CreateURL and RecoverURL are the links from one of the pages to the others.
-func (p *signedOutPage) SignInURL() string  { return p.flow.stepURL(StepSignIn) }
-func (p *signedOutPage) CreateURL() string  { return p.flow.stepURL(StepCreate) }
-func (p *signedOutPage) RecoverURL() string { return p.flow.stepURL(StepRecover) }
+func (p *signedOutPage) SignInURL() string  { return p.flow.StepURL(StepSignIn) }
+func (p *signedOutPage) CreateURL() string  { return p.flow.StepURL(StepCreate) }
+func (p *signedOutPage) RecoverURL() string { return p.flow.StepURL(StepRecover) }
 
 // App is the name of the application that has sent the person; empty if none has.
 func (p *signedOutPage) App() string { return p.flow.appName() }
@@ -30,7 +30,7 @@ func newSignedOutPage(
 	u *ui.UI, w http.ResponseWriter, r *http.Request, flow Flow, titleKey string, step Step, form *ui.Form,
 ) *signedOutPage {
 	p := &signedOutPage{Page: u.NewPage(r, ui.BrowserOf(r).Texts.Text(titleKey)), flow: flow}
-	p.URL, p.Form = flow.stepURL(step), form
+	p.URL, p.Form = flow.StepURL(step), form
 	flow.Decorate(w, p.Page)
 	return p
 }

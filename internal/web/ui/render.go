@@ -67,3 +67,8 @@ func (u *UI) Render(w http.ResponseWriter, status int, name string, data Data) e
 	_, _ = b.WriteTo(w) // the only error is that the browser has closed the connection
 	return nil
 }
+
+// RenderInvalid shows a form again with what is wrong in it.
+func (u *UI) RenderInvalid(w http.ResponseWriter, name string, data Data) error {
+	return u.Render(w, http.StatusUnprocessableEntity, name, data)
+}

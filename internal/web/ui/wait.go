@@ -33,8 +33,3 @@ func (u *UI) RenderWait(w http.ResponseWriter, name string, data Data, wait *lib
 	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.After.Seconds()))))
 	return u.Render(w, http.StatusTooManyRequests, name, data)
 }
-
-// RenderInvalid shows a form again with what is wrong in it.
-func (u *UI) RenderInvalid(w http.ResponseWriter, name string, data Data) error {
-	return u.Render(w, http.StatusUnprocessableEntity, name, data)
-}
