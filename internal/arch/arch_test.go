@@ -194,8 +194,7 @@ var rules = []rule{
 		pkg: "internal/web/webtest",
 		why: "it puts a whole site together for the tests of the pages",
 		imports: []string{
-			"internal/web", "internal/library", "internal/delivery", "internal/seal", "internal/store",
-			"internal/store/storetest", "internal/blob",
+			"internal/carreltest", "internal/web", "internal/server", "internal/library", "internal/delivery",
 			"internal/catalogue", "internal/fhir", "digime/wire",
 		},
 		outside: []string{anyModule},

@@ -21,9 +21,9 @@ import (
 	"github.com/carrelhq/carrel/internal/store/storetest"
 )
 
-// template is an SQLite database with all tables and a signing key, made once for the test binary: migrations
+// databaseTemplate is an SQLite database with all tables and a signing key, made once for the test binary: migrations
 // and an RSA key take longer than most tests.
-var template = sync.OnceValues(func() ([]byte, error) {
+var databaseTemplate = sync.OnceValues(func() ([]byte, error) {
 	return storetest.Template(func(db *store.DB) error {
 		ring, err := seal.ParseKeyring(keyringText())
 		if err == nil {
@@ -36,7 +36,7 @@ var template = sync.OnceValues(func() ([]byte, error) {
 // copyTemplate writes the database's file and that of the keyring, unless an option provides another keyring.
 func (w *World) copyTemplate(c server.Config) {
 	w.t.Helper()
-	if err := os.WriteFile(c.Database, Must(template())(w.t), 0o600); err != nil {
+	if err := os.WriteFile(c.Database, Must(databaseTemplate())(w.t), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
 	if err := os.WriteFile(c.Keyring, keyringText(), 0o600); err != nil {
