@@ -1,10 +1,9 @@
-# The targets for a developer; CI runs `make test` on Linux.
-# The scripts in scripts/ do the work, and can be run by themselves.
+# The commands of a developer. CI runs `make test` on Linux. The scripts in scripts/ can also be run directly.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-# Variables of the targets below, such as FUZZTIME=1m make fuzz
+# Variables of the targets; an example: FUZZTIME=1m make fuzz
 FUZZTIME ?= 30s
 ROUNDS ?= 200
 DELIVERIES ?= 10000
@@ -18,7 +17,7 @@ help: ## Show this list
 build: ## Build bin/carrel, a static binary
 	CGO_ENABLED=0 go build -trimpath -o bin/carrel ./cmd/carrel
 
-test: ## Run every test there is; as root on Debian, install what it needs first
+test: ## Run all tests; as root on Debian, first install what they need
 	scripts/test
 
 lint: ## Check format, modules, code and scripts

@@ -90,7 +90,7 @@ func newCrasher(t testing.TB, database string) *crasher {
 	if err != nil {
 		t.Fatal(err)
 	}
-	person := demo.NewWalker("crash@example.org", "correct horse battery staple")
+	person := demo.NewScriptedVisitor("crash@example.org", "correct horse battery staple")
 	c.writer = c.consent(t, client, application.ID, person, "write", digime.UserAccessToken{})
 	c.reader = c.consent(t, client, application.ID, person, "read", c.writer.Token())
 	return c
@@ -101,7 +101,7 @@ func (c *crasher) start(t testing.TB) *process {
 }
 
 func (c *crasher) consent(
-	t testing.TB, client *digime.Client, application string, person *demo.Walker, access string,
+	t testing.TB, client *digime.Client, application string, person *demo.ScriptedVisitor, access string,
 	link digime.UserAccessToken,
 ) *digime.User {
 	t.Helper()

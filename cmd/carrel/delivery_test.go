@@ -71,7 +71,7 @@ type courier struct {
 	flags                   []string
 	process                 *process
 	contract                *digime.Contract
-	person                  *demo.Walker
+	person                  *demo.ScriptedVisitor
 	user                    *digime.User
 	account                 digime.AccountID
 
@@ -98,7 +98,7 @@ func newCourier(t *testing.T, data, database string) *courier {
 		Slow: 100 * time.Millisecond, Late: deliveryTimeout + 500*time.Millisecond, RetryAfter: time.Second})
 	files := sim.Files()
 	c := &courier{sim: sim, data: data, database: database, address: freeAddress(t), answers: map[string]pushed{},
-		person: demo.NewWalker(courierEmail, "correct horse battery staple")}
+		person: demo.NewScriptedVisitor(courierEmail, "correct horse battery staple")}
 	c.flags = []string{
 		"--data", c.data, "--database", database,
 		"--delivery-timeout", deliveryTimeout.String(), "--delivery-retry", "200ms",
@@ -168,8 +168,8 @@ func (c *courier) walk(t testing.TB, auth digime.Authorization) digime.Callback 
 }
 
 // walkBack sends a person through the pages and reads the callback that they end at.
-func walkBack(ctx context.Context, person *demo.Walker, auth digime.Authorization) (digime.Callback, error) {
-	end, err := person.Walk(ctx, auth.URL, crashCallback)
+func walkBack(ctx context.Context, person *demo.ScriptedVisitor, auth digime.Authorization) (digime.Callback, error) {
+	end, err := person.FollowPages(ctx, auth.URL, crashCallback)
 	if err != nil {
 		return digime.Callback{}, err
 	}

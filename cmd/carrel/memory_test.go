@@ -84,7 +84,7 @@ func (c *crasher) someoneNew(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	person := demo.NewWalker("new@example.org", "a password that nobody guesses")
+	person := demo.NewScriptedVisitor("new@example.org", "a password that nobody guesses")
 	c.consent(b, client, c.application, person, "write", digime.UserAccessToken{})
 }
 

@@ -33,7 +33,7 @@ func runInBrowser(ts *testscript.TestScript, neg bool, args []string) {
 	if page == "" {
 		ts.Fatalf("%v printed no address to open:\n%s", args, printed.String())
 	}
-	back, err := w.person.Walk(w.Context(), page, callback)
+	back, err := w.person.FollowPages(w.Context(), page, callback)
 	ts.Check(err)
 	// A request with another state comes first: the command must ignore it.
 	for _, address := range []string{callback + "?success=true&code=forged&state=forged", back} {

@@ -154,7 +154,7 @@ func TestRevokeProviderAccount(t *testing.T) {
 		var got wire.RevokeAnswer
 		w.mustSend(t, w.revoking(k.Grant, []string{string(account)}, []string{callback + "?mine=1"}), &got)
 		k.person.Answer = answer
-		back, err := k.person.Walk(t.Context(), got.Location, callback)
+		back, err := k.person.FollowPages(t.Context(), got.Location, callback)
 		if err != nil {
 			t.Fatal(err)
 		}

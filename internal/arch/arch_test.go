@@ -223,15 +223,6 @@ var rules = []rule{
 		outside: []string{anyModule},
 	},
 	{
-		pkg: "internal/server/servertest",
-		why: "it starts a whole server and hands the test an SDK client",
-		imports: []string{
-			"internal/server", "internal/library", "internal/seal", "digime/wire",
-			"internal/simulator", "internal/demo", "internal/testenv", "digime",
-		},
-		outside: []string{anyModule},
-	},
-	{
 		pkg: "internal/demo",
 		why: "the demo clinic is an application like any other: it speaks to a server through the SDK, " +
 			"and is registered by package library",
@@ -373,7 +364,7 @@ func TestRules(t *testing.T) {
 		{"digime", "github.com/andybalholm/cascadia", false},
 		{"digime/digimetest", module + "/digime", true},
 		{"digime/digimetest", "net/http/httptest", true},
-		{"digime/digimetest", module + "/internal/server/servertest", false},
+		{"digime/digimetest", module + "/internal/carreltest", false},
 	} {
 		r, ok := ruleFor(tt.pkg)
 		if !ok {

@@ -1,7 +1,7 @@
 // Package bench measures how many durable, sealed pushes a machine takes. It starts a
 // real server in a folder of its own, creates libraries, signs the requests beforehand,
-// and pushes over loopback from many connections in a closed loop. Every response
-// stands for one file that is synced to the disk.
+// and pushes over loopback from many connections in a closed loop. Each response means
+// that one file has been synced to the disk.
 //
 // On a shared machine the numbers depend on the other load, so the same run also
 // measures the disk's serial sync rate and the load of the processors.
@@ -37,7 +37,7 @@ type Config struct {
 	Libraries int
 }
 
-// Result has the measurements.
+// Result has the measurements of a scenario.
 type Result struct {
 	Pushes    int           `json:"pushes"`
 	Took      time.Duration `json:"tookNanoseconds"`

@@ -67,7 +67,7 @@ func readResponse(in *bufio.Reader) error {
 		return fmt.Errorf("read answer: %w", err)
 	}
 	good := bytes.HasPrefix(status, []byte("HTTP/1.1 20"))
-	what := string(status)
+	statusLine := string(status)
 	length := 0
 	for {
 		line, err := in.ReadSlice('\n')
@@ -88,5 +88,5 @@ func readResponse(in *bufio.Reader) error {
 		return err
 	}
 	body, err := io.ReadAll(io.LimitReader(in, int64(length)))
-	return fmt.Errorf("push refused: %s%s (%w)", what, body, err)
+	return fmt.Errorf("push refused: %s%s (%w)", statusLine, body, err)
 }

@@ -4,5 +4,5 @@ package bench
 
 import "time"
 
-// cpuTime returns 0: only Unix is asked for the processor time of a process.
+// cpuTime returns 0: the processor time of a process is measured on Unix only.
 func cpuTime() time.Duration { return 0 }

@@ -21,7 +21,7 @@ var (
 	browserErr  = errors.New("it was not started")
 )
 
-// open returns the browser that the tests of the process share, and starts it first if none runs.
+// open returns the browser that the tests of the process share. The first call starts it.
 func open(t testing.TB) context.Context {
 	t.Helper()
 	path := testenv.Chromium(t)

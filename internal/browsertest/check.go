@@ -13,18 +13,18 @@ import (
 	"github.com/carrelhq/carrel/internal/testenv"
 )
 
-var shots = flag.String("shots", "", "folder for pictures of every page")
+var shots = flag.String("shots", "", "write a picture of every page into this folder")
 
-// axeOptions are the options of axe in each colour scheme: all rules, and then those again that depend on colours.
+// axeOptions has the options of axe for each colour scheme: all rules, and then only those that depend on colours.
 var axeOptions = map[string]string{
 	"light": `{resultTypes: ["violations"]}`,
 	"dark":  `{resultTypes: ["violations"], runOnly: {type: "rule", values: ["color-contrast", "link-in-text-block"]}}`,
 }
 
-// widths are those at which nothing of a page may stick out of the window: a desktop, and the narrowest phones.
+// widths are the widths of windows in which a page must fit: a desktop, and the narrowest phones.
 var widths = []int64{1280, 320, 360}
 
-// Check checks the page: it breaks no rule of accessibility in either colour scheme, and fits each window.
+// Check checks that the page breaks no accessibility rule in either colour scheme, and fits windows of all widths.
 func (b *Tab) Check(name string) {
 	b.t.Helper()
 	for _, scheme := range []string{"light", "dark"} {

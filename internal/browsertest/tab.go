@@ -36,7 +36,7 @@ func (b *Tab) SetColorScheme(scheme string) {
 	b.must(err)
 }
 
-// DisableScripts turns JavaScript off, or on again.
+// DisableScripts disables JavaScript, or enables it again.
 func (b *Tab) DisableScripts(disabled bool) {
 	b.t.Helper()
 	_, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled,
@@ -50,16 +50,16 @@ func (b *Tab) Visit(address string) {
 	b.must(chromedp.Do(b.ctx, chromedp.Navigate(address)))
 }
 
-// ByTestID is the selector of an element by its data-testid.
+// ByTestID returns the CSS selector of the elements with a data-testid.
 func ByTestID(id string) string { return "[data-testid='" + id + "']" }
 
-// Click clicks what has the data-testid and waits for the next page.
+// Click clicks the element with the data-testid and waits for the next page.
 func (b *Tab) Click(id string) {
 	b.t.Helper()
 	b.ClickSelector(ByTestID(id))
 }
 
-// ClickSelector clicks the first element that fits a selector and waits for the next page.
+// ClickSelector clicks the first element that matches a selector and waits for the next page.
 func (b *Tab) ClickSelector(selector string) {
 	b.t.Helper()
 	b.load("click "+selector, chromedp.Click(chromedp.CSS(selector)))
@@ -75,13 +75,13 @@ func (b *Tab) load(what string, action chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// Toggle clicks what has the data-testid and leads to no other page, such as a checkbox.
+// Toggle clicks an element with the data-testid that opens no page, such as a checkbox.
 func (b *Tab) Toggle(id string) {
 	b.t.Helper()
 	b.ToggleSelector(ByTestID(id))
 }
 
-// ToggleSelector clicks the first element that fits a selector and leads to no other page.
+// ToggleSelector clicks the first element that matches a selector and opens no page.
 func (b *Tab) ToggleSelector(selector string) {
 	b.t.Helper()
 	b.must(chromedp.Do(b.ctx, chromedp.Click(chromedp.CSS(selector))))
@@ -105,13 +105,13 @@ func (b *Tab) Press(keys string) {
 	b.must(chromedp.Do(b.ctx, chromedp.KeyEvent(keys)))
 }
 
-// Submit presses keys, the last of which leads to another page, and waits for it.
+// Submit presses keys, of which the last submits a form, and waits for the next page.
 func (b *Tab) Submit(keys string) {
 	b.t.Helper()
 	b.load("press keys", chromedp.KeyEvent(keys))
 }
 
-// TabTo presses the tab key until what has the data-testid has the focus.
+// TabTo presses the tab key until the element with the data-testid has the focus.
 func (b *Tab) TabTo(id string) {
 	b.t.Helper()
 	for range 80 {
@@ -120,10 +120,10 @@ func (b *Tab) TabTo(id string) {
 			return
 		}
 	}
-	b.t.Fatalf("the tab key never comes to %s at %q", id, b.Title())
+	b.t.Fatalf("the tab key does not reach %s at %q", id, b.Title())
 }
 
-// Title is the title of the page.
+// Title returns the title of the page.
 func (b *Tab) Title() string {
 	b.t.Helper()
 	title, err := chromedp.Run(b.ctx, chromedp.Title())
@@ -131,7 +131,7 @@ func (b *Tab) Title() string {
 	return title
 }
 
-// Location is the address of the page.
+// Location returns the address of the page.
 func (b *Tab) Location() string {
 	b.t.Helper()
 	location, err := chromedp.Run(b.ctx, chromedp.Location())
@@ -139,7 +139,7 @@ func (b *Tab) Location() string {
 	return location
 }
 
-// Eval evaluates a JavaScript expression, or a promise of one, whose value is a string.
+// Eval returns the value of a JavaScript expression, which must be a string or a promise of one.
 func (b *Tab) Eval(expression string) string {
 	b.t.Helper()
 	value, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
@@ -147,32 +147,32 @@ func (b *Tab) Eval(expression string) string {
 	return value
 }
 
-// Text is what a person reads of the element with the data-testid.
+// Text returns the visible text of the element with the data-testid.
 func (b *Tab) Text(id string) string {
 	b.t.Helper()
 	const expression = `document.querySelector(%q)?.innerText ?? "not there: " + document.body.innerText`
 	return b.Eval(fmt.Sprintf(expression, ByTestID(id)))
 }
 
-// FirstTestID is the data-testid of the first element that fits a selector.
+// FirstTestID returns the data-testid of the first element that matches a selector.
 func (b *Tab) FirstTestID(selector string) string {
 	b.t.Helper()
 	return b.Eval(fmt.Sprintf("document.querySelector(%q).dataset.testid", selector))
 }
 
-// IsVisible reports whether a person can see what has the data-testid.
+// IsVisible reports whether the element with the data-testid is visible.
 func (b *Tab) IsVisible(id string) bool {
 	b.t.Helper()
 	return b.Eval(fmt.Sprintf("String(document.querySelector(%q).checkVisibility())", ByTestID(id))) == "true"
 }
 
-// WaitVisible waits until a person can see what has the data-testid.
+// WaitVisible waits until the element with the data-testid is visible.
 func (b *Tab) WaitVisible(id string) {
 	b.t.Helper()
 	b.must(chromedp.Do(b.ctx, chromedp.WaitVisible(chromedp.CSS(ByTestID(id)))))
 }
 
-// WaitFor waits until an expression has a value.
+// WaitFor waits until a JavaScript expression has the value want.
 func (b *Tab) WaitFor(expression, want string) {
 	b.t.Helper()
 	var got string

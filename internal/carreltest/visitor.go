@@ -11,13 +11,13 @@ import (
 // Visitor is a person who goes through the pages of a served world. They have no library at first: the first pages
 // that they go through create one.
 type Visitor struct {
-	*demo.Walker
+	*demo.ScriptedVisitor
 	w *World
 }
 
 // Visitor returns a new visitor, who chooses De Linde where a provider is wanted.
 func (w *World) Visitor() *Visitor {
-	v := &Visitor{demo.NewWalker("visitor-"+seal.RandomID(10)+"@example.org", seal.RandomID(20)), w}
+	v := &Visitor{demo.NewScriptedVisitor("visitor-"+seal.RandomID(10)+"@example.org", seal.RandomID(20)), w}
 	v.Provider = "De Linde"
 	w.Secrets.Plant(v.Password)
 	return v
@@ -34,7 +34,7 @@ func (v *Visitor) Visits(auth digime.Authorization) digime.Callback {
 func (v *Visitor) Opens(address string, callback ...string) url.Values {
 	v.w.t.Helper()
 	callback = append(callback, Callback)
-	return QueryOf(v.w.t, Must(v.Walk(v.w.t.Context(), address, callback[0]))(v.w.t))
+	return QueryOf(v.w.t, Must(v.FollowPages(v.w.t.Context(), address, callback[0]))(v.w.t))
 }
 
 // Allows allows what a contract asks for, and returns the user as the SDK has them. A token joins the grant to the

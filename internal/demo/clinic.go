@@ -16,7 +16,7 @@ import (
 	"github.com/carrelhq/carrel/digime"
 )
 
-// Letter is a sample letter of the clinic, LetterName its file name.
+// Letter is a sample letter, a PDF file.
 //
 //go:embed letter.pdf
 var Letter []byte
@@ -24,26 +24,25 @@ var Letter []byte
 // LetterName is the sample letter's file name.
 const LetterName = "letter.pdf"
 
-// CallbackPath is where people come back to the clinic.
+// CallbackPath is the path of the clinic's redirect URI.
 const CallbackPath = "/callback"
 
-//go:embed templates job.go
-var files embed.FS
+//go:embed templates sdk_calls.go
+var embedded embed.FS
 
-// Clinic is the demo clinic: a web application that pushes a letter into a visitor's
-// library, shows what they let it read, and sends a measurement to their care provider.
-// What it does with the SDK is in job.go;
-// the page shows that very code.
+// Clinic is the demo clinic: a web application that pushes a letter into a visitor's library, lists what they let it
+// read, and sends a measurement to their care provider. Its calls of the SDK are in sdk_calls.go, and its page shows
+// that file's functions.
 type Clinic struct {
-	library  string // where visitors have their libraries
+	library  string // URL of the server
 	write    *digime.Contract
 	read     *digime.Contract
 	provider *digime.Contract
-	callback string
-	practice string // where practice providers show what arrived
-	visits   visits
+	callback string // redirect URI
+	practice string // URL of the page that shows what the practice providers received
+	browsers browserStates
 	page     *template.Template
-	code     map[string]string
+	code     map[string]string // functions of sdk_calls.go by name
 }
 
 // NewClinic returns the clinic's handler.
@@ -53,39 +52,39 @@ func NewClinic(c Credentials) (http.Handler, error) {
 		return nil, err
 	}
 	clinic := &Clinic{library: c.PublicURL, callback: c.Clinic, practice: c.Providers}
-	for kind, into := range map[string]**digime.Contract{WriteContract: &clinic.write, ReadContract: &clinic.read, ProviderContract: &clinic.provider} {
-		key := c.Contracts[kind]
-		if *into, err = client.ParseContract(string(key.ContractID), []byte(key.PrivateKey)); err != nil {
+	for name, contract := range map[string]**digime.Contract{
+		WriteContract: &clinic.write, ReadContract: &clinic.read, ProviderContract: &clinic.provider,
+	} {
+		key := c.Contracts[name]
+		if *contract, err = client.ParseContract(string(key.ContractID), []byte(key.PrivateKey)); err != nil {
 			return nil, err
 		}
 	}
-	if clinic.page, err = template.ParseFS(files, "templates/clinic.html"); err != nil {
+	if clinic.page, err = template.ParseFS(embedded, "templates/clinic.html"); err != nil {
 		return nil, fmt.Errorf("parse the clinic's page: %w", err)
 	}
-	if clinic.code, err = functions("job.go"); err != nil {
+	if clinic.code, err = splitFunctions("sdk_calls.go"); err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", clinic.home)
 	mux.HandleFunc("GET /clinic.css", clinic.style)
-	mux.HandleFunc("POST /push", clinic.begin(pushLetter))
-	mux.HandleFunc("POST /read", clinic.begin(readFiles))
+	mux.HandleFunc("POST /push", clinic.taskHandler(pushLetter))
+	mux.HandleFunc("POST /read", clinic.taskHandler(readFiles))
 	mux.HandleFunc("POST /send", clinic.sendForm)
 	mux.HandleFunc("POST /reconnect", clinic.reconnectForm)
-	mux.HandleFunc("GET "+CallbackPath, clinic.back)
+	mux.HandleFunc("GET "+CallbackPath, clinic.handleCallback)
 	mux.HandleFunc("GET /files/{name}", clinic.file)
-	return guard(mux), nil
+	return withSecurityHeaders(mux), nil
 }
 
-// guard refuses posts from other sites and bounds the rest.
-func guard(next http.Handler) http.Handler {
+// withSecurityHeaders sets security headers, refuses cross-origin POST requests, and bounds bodies.
+func withSecurityHeaders(next http.Handler) http.Handler {
 	return http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
 		h := w.Header()
-		h.Set(
-			"Content-Security-Policy",
-			"default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'",
-		)
+		h.Set("Content-Security-Policy",
+			"default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
@@ -93,7 +92,7 @@ func guard(next http.Handler) http.Handler {
 	}))
 }
 
-// view is what the clinic's page shows.
+// view is the data of the clinic's page.
 type view struct {
 	Library string
 	Notice  string
@@ -111,13 +110,13 @@ type view struct {
 type fileView struct{ Name, Title, MIMEType, When string }
 
 func (c *Clinic) home(w http.ResponseWriter, r *http.Request) {
-	v := c.visits.of(w, r)
-	v.mu.Lock()
-	c.look(r.Context(), v)
-	show := view{Library: c.library, Notice: v.notice, Fault: v.fault, Pushed: v.pushed, Files: v.files, Code: c.code,
-		Measured: v.measured, Lowest: lowest, Highest: highest, Sent: v.sent, Practice: c.practice}
-	v.notice, v.fault = "", ""
-	v.mu.Unlock()
+	b := c.browsers.get(w, r)
+	b.mu.Lock()
+	c.updateDelivery(r.Context(), b)
+	show := view{Library: c.library, Notice: b.notice, Fault: b.fault, Pushed: b.pushed, Files: b.files, Code: c.code,
+		Measured: b.measured, Lowest: lowest, Highest: highest, Sent: b.sent, Practice: c.practice}
+	b.notice, b.fault = "", ""
+	b.mu.Unlock()
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	if err := c.page.Execute(w, show); err != nil {
 		http.Error(w, "The page could not be shown.", http.StatusInternalServerError)
@@ -125,112 +124,112 @@ func (c *Clinic) home(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Clinic) style(w http.ResponseWriter, _ *http.Request) {
-	css, err := files.ReadFile("templates/clinic.css")
+	css, err := embedded.ReadFile("templates/clinic.css")
 	if err != nil {
 		http.Error(w, "not there", http.StatusNotFound)
 		return
 	}
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	_, _ = w.Write(css) // the browser's loss only
+	_, _ = w.Write(css) // fails only if the browser has gone
 }
 
-// begin does a job at once where the visitor has consented, and asks them otherwise.
-func (c *Clinic) begin(j job) http.HandlerFunc {
+// taskHandler runs a task if the visitor has consented to it, and otherwise asks for their consent first.
+func (c *Clinic) taskHandler(t task) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		v := c.visits.of(w, r)
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		http.Redirect(w, r, c.start(r.Context(), v, j), http.StatusSeeOther)
+		b := c.browsers.get(w, r)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		http.Redirect(w, r, c.start(r.Context(), b, t), http.StatusSeeOther)
 	}
 }
 
-// start begins a job, and returns where the visitor goes.
-func (c *Clinic) start(ctx context.Context, v *visit, j job) string {
-	v.again = false
-	if v.users[j] != nil {
-		return c.do(ctx, v, j)
+// start runs a task, or starts the authorization for it. It returns the URL to redirect the visitor to.
+func (c *Clinic) start(ctx context.Context, b *browserState, t task) string {
+	b.reconnected = false
+	if b.users[t] != nil {
+		return c.run(ctx, b, t)
 	}
-	auth, err := c.ask(ctx, j, v.before())
+	auth, err := c.authorize(ctx, t, b.anyUser())
 	if err != nil {
-		v.fault = err.Error()
+		b.fault = err.Error()
 		return "/"
 	}
-	v.asked, v.job = auth, j
+	b.pending, b.task = auth, t
 	return auth.URL
 }
 
-// back takes a visitor who comes back from their library, and does what they came for.
-func (c *Clinic) back(w http.ResponseWriter, r *http.Request) {
-	v := c.visits.of(w, r)
-	v.mu.Lock()
-	defer v.mu.Unlock()
+// handleCallback handles the redirect from the library, and then runs the task that the authorization was for.
+func (c *Clinic) handleCallback(w http.ResponseWriter, r *http.Request) {
+	b := c.browsers.get(w, r)
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	next := "/"
-	if err := c.arrive(r.Context(), v, r.URL.Query()); err != nil {
-		v.fault = err.Error()
+	if err := c.acceptCallback(r.Context(), b, r.URL.Query()); err != nil {
+		b.fault = err.Error()
 	} else {
-		next = c.do(r.Context(), v, v.job)
+		next = c.run(r.Context(), b, b.task)
 	}
 	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
-// arrive takes what a visitor brings back. Only an answer to what they were asked counts:
-// anyone can send a browser here.
-func (c *Clinic) arrive(ctx context.Context, v *visit, query url.Values) error {
-	asked := v.asked
-	v.asked = digime.Authorization{}
-	back, err := asked.ParseCallback(query)
+// acceptCallback takes the user from a callback. It refuses a callback that does not answer the pending authorization,
+// because any web site can send a browser here.
+func (c *Clinic) acceptCallback(ctx context.Context, b *browserState, query url.Values) error {
+	pending := b.pending
+	b.pending = digime.Authorization{}
+	callback, err := pending.ParseCallback(query)
 	switch {
-	case asked.State == "" || errors.Is(err, digime.ErrStateMismatch):
-		return errors.New("this is not the answer to a question of ours")
+	case pending.State == "" || errors.Is(err, digime.ErrStateMismatch):
+		return errors.New("this callback does not answer a request of this clinic")
 	case err != nil:
 		return err
-	case asked.Verifier.IsZero(): // they have connected their provider again, and our token goes on
-		v.again = true
+	case pending.Verifier.IsZero(): // the visitor has connected the provider again; the token stays valid
+		b.reconnected = true
 		return nil
 	}
-	user, err := c.welcome(ctx, v.job, back)
-	if err == nil && v.job == sendOn {
-		v.to, err = c.connected(ctx, user, back)
+	user, err := c.exchange(ctx, b.task, callback)
+	if err == nil && b.task == sendMeasurement {
+		b.provider, err = c.connectedAccount(ctx, user, callback)
 	}
 	if err == nil {
-		v.users[v.job] = user
+		b.users[b.task] = user
 	}
 	return err
 }
 
-// do does a job for a visitor and notes how it went. It returns where they go next.
-func (c *Clinic) do(ctx context.Context, v *visit, j job) string {
+// run runs a task and records its result for the page. It returns the URL to redirect the visitor to.
+func (c *Clinic) run(ctx context.Context, b *browserState, t task) string {
 	var err error
-	switch j {
+	switch t {
 	case pushLetter:
-		if err = c.push(ctx, v.users[j], Letter, LetterName); err == nil {
-			v.pushed, v.notice = true, "The letter is in your library."
+		if err = c.push(ctx, b.users[t], Letter, LetterName); err == nil {
+			b.pushed, b.notice = true, "The letter is in your library."
 		}
 	case readFiles:
-		if v.files, err = c.list(ctx, v.users[j]); err == nil {
-			v.notice = fmt.Sprintf("You let us read %d of your files.", len(v.files))
+		if b.files, err = c.listFiles(ctx, b.users[t]); err == nil {
+			b.notice = fmt.Sprintf("You let us read %d of your files.", len(b.files))
 		}
-	case sendOn:
-		return c.sendMeasured(ctx, v)
+	case sendMeasurement:
+		return c.runSend(ctx, b)
 	}
 	if err != nil {
-		delete(v.users, j) // revoked, perhaps: ask anew the next time
-		v.fault = err.Error()
+		delete(b.users, t) // the consent may have been revoked: ask for it again the next time
+		b.fault = err.Error()
 	}
 	return "/"
 }
 
-// file hands a file of the visitor's library on to them, as it arrives.
+// file streams a file of the visitor's library to the browser.
 func (c *Clinic) file(w http.ResponseWriter, r *http.Request) {
-	v := c.visits.of(w, r)
-	v.mu.Lock()
-	user := v.users[readFiles]
-	v.mu.Unlock()
+	b := c.browsers.get(w, r)
+	b.mu.Lock()
+	user := b.users[readFiles]
+	b.mu.Unlock()
 	if user == nil {
 		http.Error(w, "Let us read your files first.", http.StatusForbidden)
 		return
 	}
-	file, err := c.open(r.Context(), user, r.PathValue("name"))
+	file, err := c.openFile(r.Context(), user, r.PathValue("name"))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
@@ -243,14 +242,13 @@ func (c *Clinic) file(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 	if _, err := io.Copy(w, file); err != nil {
-		panic(http.ErrAbortHandler) // cut: the browser must not take it for whole
+		panic(http.ErrAbortHandler) // so that the browser does not take the truncated file for complete
 	}
 }
 
-// functions cuts a source file of this package into its functions, by name: the page
-// shows the code that runs.
-func functions(source string) (map[string]string, error) {
-	text, err := files.ReadFile(source)
+// splitFunctions returns the text of each method of Clinic in an embedded source file, by name.
+func splitFunctions(source string) (map[string]string, error) {
+	text, err := embedded.ReadFile(source)
 	if err != nil {
 		return nil, fmt.Errorf("read the clinic's code: %w", err)
 	}
@@ -265,4 +263,4 @@ func functions(source string) (map[string]string, error) {
 	return code, nil
 }
 
-func when(t time.Time) string { return t.Local().Format("2 January 2006, 15:04") }
+func formatTime(t time.Time) string { return t.Local().Format("2 January 2006, 15:04") }

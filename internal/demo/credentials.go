@@ -14,38 +14,38 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// Credentials are what a client needs to speak to a demo server, this clinic or any
-// other. The file that holds them holds private keys.
+// Credentials are what an application needs to call a demo server: the clinic here, or any other application. A file
+// with credentials contains private keys.
 type Credentials struct {
 	PublicURL     string                 `json:"publicUrl"`
 	ApplicationID wire.ApplicationID     `json:"applicationId"`
 	Callback      string                 `json:"callback"`
 	Contracts     map[string]ContractKey `json:"contracts"`
-	// Others are unrelated applications: to show that nothing is shared.
+	// Others are unrelated applications, which show that applications share nothing.
 	Others []Credentials `json:"others,omitempty"`
 
-	// Clinic is the callback of the demo clinic itself.
+	// Clinic is the redirect URI of the demo clinic.
 	Clinic string `json:"clinicCallback,omitempty"`
-	// Providers is where the practice providers of the demo show what has arrived.
+	// Providers is the URL of the page that shows what the practice providers received.
 	Providers string `json:"practiceProviders,omitempty"`
 }
 
-// ContractKey is a contract's id and its private key in PEM (PKCS#1).
+// ContractKey has a contract's id and its private key in PEM (PKCS#1).
 type ContractKey struct {
 	ContractID wire.ContractID `json:"contractId"`
 	PrivateKey string          `json:"privateKey"`
 }
 
-// Names of the contracts.
+// The names of the contracts.
 const (
 	WriteContract    = "write"
 	ReadContract     = "read"
 	ProviderContract = "provider"
 )
 
-// Register registers the demo's applications and contracts and returns what clients
-// need. The callbacks are the demo clinic's own, and one for any other client, on
-// which nobody listens.
+// Register registers the demo's applications and contracts and returns their credentials. The redirect URIs are
+// callback, which is for other clients and on which the demo does not listen, and clinic, that of the demo clinic,
+// which may be empty.
 func Register(ctx context.Context, clients *library.Clients, publicURL, callback, clinic string) (Credentials, error) {
 	c, err := register(
 		ctx,
@@ -80,14 +80,16 @@ func Register(ctx context.Context, clients *library.Clients, publicURL, callback
 	return c, nil
 }
 
-// purposes are the applications' own sentences.
+// purposes has the text with which an application explains each contract.
 var purposes = map[string]string{
-	WriteContract:    "We put your letters and lab results in your library, so that you have them together in one place.",
+	WriteContract: "We put your letters and lab results in your library, " +
+		"so that you have them together in one place.",
 	ReadContract:     "We show you what is in your library, so that you can see that it arrived.",
 	ProviderContract: "We send your own measurements to your care provider.",
 }
 
-const terms = "These terms belong to a demonstration. The application runs on the same machine as the server, and sends nothing anywhere else.\n\nDo not put real data in it."
+const terms = "These terms belong to a demonstration. The application runs on the same machine as the server, " +
+	"and sends nothing anywhere else.\n\nDo not put real data in it."
 
 func register(
 	ctx context.Context,
@@ -101,8 +103,8 @@ func register(
 		return Credentials{}, err
 	}
 	c := Credentials{ApplicationID: a.ID, Callback: callback, Clinic: clinic, Contracts: map[string]ContractKey{}}
-	own := "digime-ca-" + string(a.ID)
-	uris := []string{callback, own + "://auth", own + "://service", own + "://revoke", "digime-ca://callback"}
+	scheme := "digime-ca-" + string(a.ID)
+	uris := []string{callback, scheme + "://auth", scheme + "://service", scheme + "://revoke", "digime-ca://callback"}
 	if clinic != "" {
 		uris = append(uris, clinic)
 	}
@@ -131,8 +133,7 @@ func register(
 	return c, nil
 }
 
-// ReadCredentials reads a credentials file. It returns fs.ErrNotExist, wrapped, if
-// there is none.
+// ReadCredentials reads a credentials file. If the file does not exist, the error matches [fs.ErrNotExist].
 func ReadCredentials(path string) (Credentials, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -145,7 +146,7 @@ func ReadCredentials(path string) (Credentials, error) {
 	return c, nil
 }
 
-// WriteFile writes the credentials, for their owner only.
+// WriteFile writes the credentials to a file that only its owner can read.
 func (c Credentials) WriteFile(path string) error {
 	text, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
@@ -157,9 +158,8 @@ func (c Credentials) WriteFile(path string) error {
 	return nil
 }
 
-// Prepare takes the credentials that a data folder keeps, or registers anew and keeps
-// them. A folder that was made for other addresses is refused: its contracts name
-// their callbacks.
+// Prepare reads the credentials file of a data folder. If there is none, it registers the applications and writes the
+// file. It returns an error if the credentials are for other addresses, because the contracts contain redirect URIs.
 func Prepare(
 	ctx context.Context,
 	clients *library.Clients,

@@ -1,5 +1,5 @@
-// Package demo is the demo clinic: a small web application written with the Go SDK,
-// to show the main job and the code that does it, and the same job without a
-// browser. It speaks to the server only as any application does; registering it is
-// all that it asks of package library.
+// Package demo is the demo clinic, a small web application written with the Go SDK. Its page shows the code that it
+// runs; sdk_calls.go has that code. [Headless] does the same without a browser.
+//
+// The clinic calls a server as any application does. Only to register itself it uses package library.
 package demo

@@ -17,36 +17,35 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// Headless does the main job once, without a browser: it asks a new person for
-// consent to write, pushes a file into their library, asks for consent to read,
-// reads the file back and compares it byte for byte. Then the person connects a provider, a
-// measurement is sent there, and what arrived is compared too.
+// Headless runs the whole demo once, without a browser. It asks a new person for consent to write, pushes a file into
+// their library, asks for consent to read, reads the file and compares it byte for byte. Then the person connects a
+// provider, and Headless sends a measurement there and compares what the provider received.
 type Headless struct {
 	Credentials Credentials
-	// File is pushed; its name goes along as the file's reference.
+	// File is the path of the file to push; Name is its reference in the library.
 	File     string
 	Name     string
 	MIMEType string
-	// Provider is a part of the name of the provider to connect, and Arrived what has
-	// arrived at the providers so far.
+	// Provider is a part of the name of the provider to connect.
 	Provider string
-	Arrived  func() [][]byte
-	// Step is told of each step that is done, and how long it took.
+	// Arrived returns what the providers have received.
+	Arrived func() [][]byte
+	// Step is called after each step, with the time that it took.
 	Step func(what string, took time.Duration)
 
-	client *digime.Client
-	walker *Walker
-	began  time.Time
+	client  *digime.Client
+	visitor *ScriptedVisitor
+	began   time.Time
 }
 
-// Run does the job. Any error means that it failed.
+// Run runs the demo. It returns the error of the first step that fails.
 func (h *Headless) Run(ctx context.Context) error {
 	var err error
 	h.client, err = digime.New(string(h.Credentials.ApplicationID), digime.WithServer(h.Credentials.PublicURL))
 	if err != nil {
 		return err
 	}
-	h.walker = NewWalker("demo-"+seal.RandomID(8)+"@example.org", seal.RandomID(20))
+	h.visitor = NewScriptedVisitor("demo-"+seal.RandomID(8)+"@example.org", seal.RandomID(20))
 	h.began = time.Now()
 
 	writer, _, err := h.authorize(ctx, WriteContract, digime.AuthorizeOptions{})
@@ -63,21 +62,21 @@ func (h *Headless) Run(ctx context.Context) error {
 	if err := h.readBack(ctx, reader); err != nil {
 		return fmt.Errorf("read back: %w", err)
 	}
-	if err := h.provider(ctx, writer.Token()); err != nil {
+	if err := h.sendToProvider(ctx, writer.Token()); err != nil {
 		return fmt.Errorf("to a provider: %w", err)
 	}
 	return nil
 }
 
-func (h *Headless) done(format string, args ...any) {
+func (h *Headless) report(format string, args ...any) {
 	h.Step(fmt.Sprintf(format, args...), time.Since(h.began))
 	h.began = time.Now()
 }
 
-// consentTo is what a contract is for, in the words of the steps.
+// consentTo says what a contract is for, in the text of a step.
 var consentTo = map[string]string{WriteContract: "write", ReadContract: "read", ProviderContract: "send to a provider"}
 
-// authorize asks for consent to a contract and exchanges the code.
+// authorize gets the person's consent to a contract and exchanges the code.
 func (h *Headless) authorize(
 	ctx context.Context,
 	kind string,
@@ -93,8 +92,8 @@ func (h *Headless) authorize(
 	if err != nil {
 		return nil, callback, err
 	}
-	h.done("authorise   a link for consent to %s", consentTo[kind])
-	back, err := h.walker.Walk(ctx, auth.URL, h.Credentials.Callback)
+	h.report("authorise   a link for consent to %s", consentTo[kind])
+	back, err := h.visitor.FollowPages(ctx, auth.URL, h.Credentials.Callback)
 	if err != nil {
 		return nil, callback, err
 	}
@@ -105,19 +104,18 @@ func (h *Headless) authorize(
 	if callback, err = auth.ParseCallback(address.Query()); err != nil {
 		return nil, callback, err
 	}
-	h.done("consent     to %s allowed on the pages", consentTo[kind])
+	h.report("consent     to %s allowed on the pages", consentTo[kind])
 	token, err := contract.Exchange(ctx, callback)
 	if err != nil {
 		return nil, callback, err
 	}
-	h.done("exchange    the code for tokens")
+	h.report("exchange    the code for tokens")
 	return contract.User(token), callback, nil
 }
 
-// provider sends a measurement to a provider that the person connects on the way, and sees
-// to it that it has arrived there.
-func (h *Headless) provider(ctx context.Context, link digime.UserAccessToken) error {
-	h.walker.Provider = h.Provider
+// sendToProvider sends a measurement to a provider, which the person connects first, and checks that it arrived.
+func (h *Headless) sendToProvider(ctx context.Context, link digime.UserAccessToken) error {
+	h.visitor.Provider = h.Provider
 	user, back, err := h.authorize(
 		ctx,
 		ProviderContract,
@@ -137,8 +135,8 @@ func (h *Headless) provider(ctx context.Context, link digime.UserAccessToken) er
 	if i < 0 {
 		return errNoProvider
 	}
-	h.done("account     of %s", accounts[i].ServiceProviderName)
-	bundle, err := json.Marshal(measurement(pressure{128, 82}, time.Now()))
+	h.report("account     of %s", accounts[i].ServiceProviderName)
+	bundle, err := json.Marshal(newMeasurement(pressure{128, 82}, time.Now()))
 	if err != nil {
 		return fmt.Errorf("encode measurement: %w", err)
 	}
@@ -149,11 +147,11 @@ func (h *Headless) provider(ctx context.Context, link digime.UserAccessToken) er
 	if err != nil {
 		return err
 	}
-	h.done("push        a blood pressure to the provider, which answered %d", answer.Status)
+	h.report("push        a blood pressure to the provider, which answered %d", answer.Status)
 	if !slices.ContainsFunc(h.Arrived(), func(body []byte) bool { return bytes.Equal(body, bundle) }) {
-		return errors.New("it has not arrived as it was sent")
+		return errors.New("the provider has not received the measurement as it was sent")
 	}
-	h.done("arrived     at the provider: every byte is the same")
+	h.report("arrived     at the provider: every byte is the same")
 	return nil
 }
 
@@ -180,7 +178,7 @@ func (h *Headless) push(ctx context.Context, user *digime.User) error {
 	if err != nil {
 		return err
 	}
-	h.done("push        %s, %d bytes", h.Name, info.Size())
+	h.report("push        %s, %d bytes", h.Name, info.Size())
 	return nil
 }
 
@@ -189,7 +187,7 @@ func (h *Headless) readBack(ctx context.Context, user *digime.User) error {
 	if err != nil {
 		return err
 	}
-	h.done("session     opened to read")
+	h.report("session     opened to read")
 	n := 0
 	for file, err := range session.Files(ctx) {
 		if err != nil {
@@ -203,11 +201,11 @@ func (h *Headless) readBack(ctx context.Context, user *digime.User) error {
 	if n != 1 {
 		return fmt.Errorf("the library lists %d files, want the one that was pushed", n)
 	}
-	h.done("read back   and compared: every byte is the same")
+	h.report("read back   and compared: every byte is the same")
 	return nil
 }
 
-// compare reads a file from the library and the one on the disk side by side.
+// compare compares a file from the library with the one on the disk.
 func (h *Headless) compare(read io.Reader) error {
 	file, err := os.Open(h.File)
 	if err != nil {
@@ -223,10 +221,10 @@ func (h *Headless) compare(read io.Reader) error {
 			return errB
 		}
 		if !bytes.Equal(bufA[:n], bufB[:m]) {
-			return fmt.Errorf("what was read back differs, at byte %d or after", at)
+			return fmt.Errorf("the file that was read back differs from the one that was pushed, at byte %d or later", at)
 		}
 		if errA != nil || errB != nil {
-			return nil // the same end: the lengths are equal
+			return nil // both ended, at the same length
 		}
 		at += int64(n)
 	}

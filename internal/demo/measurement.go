@@ -12,7 +12,7 @@ import (
 // pressure is a blood pressure in millimetres of mercury.
 type pressure struct{ Systolic, Diastolic int }
 
-// lowest and highest are what a meter for the home can show.
+// lowest and highest bound the values that a home monitor can show.
 const lowest, highest = 30, 280
 
 func (p pressure) check() error {
@@ -26,18 +26,17 @@ func (p pressure) check() error {
 	return nil
 }
 
-// object and list are JSON.
+// object and list are JSON objects and arrays.
 type (
 	object = map[string]any
 	list   = []any
 )
 
-// measurement is a blood pressure as a Dutch provider takes it (MedMij's data service
-// 53): a batch of the patient, who stays unnamed by number, and the observation. The
-// provider knows whose it is: the person has signed in there.
-func measurement(p pressure, at time.Time) object {
+// newMeasurement returns a blood pressure in the form of MedMij's data service 53: a batch with the patient and the
+// observation. The patient's citizen service number is masked; the access token tells the provider whose record it is.
+func newMeasurement(p pressure, at time.Time) object {
 	const name = "A visitor of the demo clinic"
-	patient, observation := newURN(), newURN()
+	patient, observation := randomURN(), randomURN()
 	who := object{"reference": patient, "display": name}
 	return object{
 		"resourceType": "Bundle",
@@ -103,16 +102,16 @@ func component(code, display string, value int) object {
 	}
 }
 
-// newURN is a name for a resource that nobody has given an id yet.
-func newURN() string {
+// randomURN returns a random UUID as a URN, which names a resource that has no id yet.
+func randomURN() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails, by its documentation
+	_, _ = rand.Read(b[:]) // never returns an error
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	return fmt.Sprintf("urn:uuid:%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// indented is JSON for people; empty if it is none.
-func indented(text json.RawMessage) string {
+// indentJSON returns JSON with indentation, or an empty string if the text is not JSON.
+func indentJSON(text json.RawMessage) string {
 	var b bytes.Buffer
 	if json.Indent(&b, text, "", "  ") != nil {
 		return ""

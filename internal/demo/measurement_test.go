@@ -10,7 +10,7 @@ import (
 
 // What the clinic sends is what the server lets out, as it is.
 func TestMeasurement(t *testing.T) {
-	body, err := json.Marshal(measurement(pressure{128, 82}, time.Now()))
+	body, err := json.Marshal(newMeasurement(pressure{128, 82}, time.Now()))
 	if err != nil {
 		t.Fatal(err)
 	}

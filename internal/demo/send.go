@@ -10,17 +10,17 @@ import (
 	"github.com/carrelhq/carrel/digime"
 )
 
-// sentView is what became of a measurement, as the page shows it.
+// sentView is the state of the last measurement that was sent, as the page shows it.
 type sentView struct {
 	ID       digime.DeliveryID
 	Provider string
 	State    digime.DeliveryState
-	// Words are the state in words, Reason why.
+	// Words describe the state; Reason says why it is so, and may be empty.
 	Words, Reason string
 	When          string
-	// Answer is the provider's own.
+	// Answer is the provider's response.
 	Answer string
-	// Reconnect says that the visitor has to give the provider their permission again.
+	// Reconnect is set if the visitor has to connect the provider again.
 	Reconnect bool
 	Final     bool
 }
@@ -35,112 +35,112 @@ var stateWords = map[digime.DeliveryState]string{
 	digime.DeliveryReconnect: "It was not sent: your permission at the provider is over.",
 }
 
-// sendForm takes the visitor's numbers, and sends them or asks first.
+// sendForm handles the form with a blood pressure: it sends the values, or first asks for consent.
 func (c *Clinic) sendForm(w http.ResponseWriter, r *http.Request) {
-	v := c.visits.of(w, r)
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	b := c.browsers.get(w, r)
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	systolic, err1 := strconv.Atoi(r.PostFormValue("systolic"))
 	diastolic, err2 := strconv.Atoi(r.PostFormValue("diastolic"))
 	measured, next := pressure{systolic, diastolic}, "/"
 	if err := errors.Join(err1, err2, measured.check()); err != nil {
-		v.fault = pressure{}.check().Error()
+		b.fault = pressure{}.check().Error()
 	} else {
-		v.measured = measured
-		next = c.start(r.Context(), v, sendOn)
+		b.measured = measured
+		next = c.start(r.Context(), b, sendMeasurement)
 	}
 	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
-// reconnectForm sends the visitor to their provider again. What they typed last is sent
-// when they come back.
+// reconnectForm redirects the visitor to their provider, to connect it again. After that, the last values that they
+// typed are sent.
 func (c *Clinic) reconnectForm(w http.ResponseWriter, r *http.Request) {
-	v := c.visits.of(w, r)
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	http.Redirect(w, r, c.connectAgain(r.Context(), v), http.StatusSeeOther)
+	b := c.browsers.get(w, r)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	http.Redirect(w, r, c.startReconnect(r.Context(), b), http.StatusSeeOther)
 }
 
-// connectAgain returns where the visitor goes to give their provider permission again.
-func (c *Clinic) connectAgain(ctx context.Context, v *visit) string {
-	user := v.users[sendOn]
+// startReconnect starts to connect the provider again. It returns the URL to redirect the visitor to.
+func (c *Clinic) startReconnect(ctx context.Context, b *browserState) string {
+	user := b.users[sendMeasurement]
 	if user == nil {
 		return "/"
 	}
-	on, err := c.reconnect(ctx, user, v.to)
+	auth, err := c.reconnect(ctx, user, b.provider)
 	if err != nil {
-		v.fault = err.Error()
+		b.fault = err.Error()
 		return "/"
 	}
-	v.asked, v.job = on, sendOn
-	return on.URL
+	b.pending, b.task = auth, sendMeasurement
+	return auth.URL
 }
 
-// sendMeasured sends what the visitor typed, and returns where they go next: to their
-// provider, if their permission there is over and they have not just been there.
-func (c *Clinic) sendMeasured(ctx context.Context, v *visit) string {
-	user, been := v.users[sendOn], v.again
-	v.again = false
-	answer, err := c.send(ctx, user, v.to, measurement(v.measured, time.Now()))
-	v.sent = &sentView{
+// runSend sends what the visitor typed, and returns the URL to redirect them to. That is the provider's if their
+// consent there has ended, unless they have just connected it again.
+func (c *Clinic) runSend(ctx context.Context, b *browserState) string {
+	user, reconnected := b.users[sendMeasurement], b.reconnected
+	b.reconnected = false
+	answer, err := c.send(ctx, user, b.provider, newMeasurement(b.measured, time.Now()))
+	b.sent = &sentView{
 		ID:       answer.DeliveryID,
-		Provider: v.to.ServiceProviderName,
-		When:     when(time.Now()),
-		Answer:   indented(answer.Body),
+		Provider: b.provider.ServiceProviderName,
+		When:     formatTime(time.Now()),
+		Answer:   indentJSON(answer.Body),
 	}
-	var kept *digime.DeliveryError
-	if errors.As(err, &kept) {
-		v.sent.ID = kept.ID
+	var failed *digime.DeliveryError
+	if errors.As(err, &failed) {
+		b.sent.ID = failed.ID
 	}
 	switch {
 	case err == nil && answer.Delivered():
-		v.sent.as(digime.DeliveryDelivered)
-		v.notice = "Your blood pressure has arrived at " + v.to.ServiceProviderName + "."
+		b.sent.setState(digime.DeliveryDelivered)
+		b.notice = "Your blood pressure has arrived at " + b.provider.ServiceProviderName + "."
 	case err == nil:
-		v.sent.as(digime.DeliveryPosting)
-		v.notice = "Your blood pressure is on its way to " + v.to.ServiceProviderName + "."
-	case errors.Is(err, digime.ErrServiceAuthorization) && !been:
-		return c.connectAgain(ctx, v)
+		b.sent.setState(digime.DeliveryPosting)
+		b.notice = "Your blood pressure is on its way to " + b.provider.ServiceProviderName + "."
+	case errors.Is(err, digime.ErrServiceAuthorization) && !reconnected:
+		return c.startReconnect(ctx, b)
 	case errors.Is(err, digime.ErrServiceAuthorization):
-		v.sent.as(digime.DeliveryReconnect)
+		b.sent.setState(digime.DeliveryReconnect)
 	case errors.Is(err, digime.ErrInvalidToken), errors.Is(err, digime.ErrNotFound):
-		delete(v.users, sendOn) // revoked or disconnected: ask anew the next time
-		v.sent = nil
-	case v.sent.ID == "":
-		v.sent = nil // nothing was kept: what stands in the fault is all there is
+		delete(b.users, sendMeasurement) // revoked or disconnected: ask for consent again the next time
+		b.sent = nil
+	case b.sent.ID == "":
+		b.sent = nil // there is no delivery; the page shows only the error
 	}
 	if err != nil {
-		v.fault = err.Error()
+		b.fault = err.Error()
 		var e *digime.Error
 		if errors.As(err, &e) {
-			v.fault = e.Message
+			b.fault = e.Message
 		}
 	}
 	return "/"
 }
 
-// as sets how far it is.
-func (s *sentView) as(state digime.DeliveryState) {
+// setState sets the state and the fields that depend on it.
+func (s *sentView) setState(state digime.DeliveryState) {
 	s.State, s.Words, s.Final, s.Reconnect = state, stateWords[state], state.Final(), state == digime.DeliveryReconnect
 	if s.Words == "" {
 		s.Words = string(state)
 	}
 }
 
-// look asks how far the visitor's measurement is, until that is settled.
-func (c *Clinic) look(ctx context.Context, v *visit) {
-	user := v.users[sendOn]
-	if v.sent == nil || v.sent.Final || v.sent.ID == "" || user == nil {
+// updateDelivery gets the state of the last delivery, unless that is final.
+func (c *Clinic) updateDelivery(ctx context.Context, b *browserState) {
+	user := b.users[sendMeasurement]
+	if b.sent == nil || b.sent.Final || b.sent.ID == "" || user == nil {
 		return
 	}
-	d, err := c.follow(ctx, user, v.sent.ID)
+	d, err := c.getDelivery(ctx, user, b.sent.ID)
 	if err != nil {
-		v.sent.Words, v.sent.Reason = "We cannot see how far it is.", err.Error()
+		b.sent.Words, b.sent.Reason = "We cannot see how far it is.", err.Error()
 		return
 	}
-	v.sent.as(d.State)
-	v.sent.Reason, v.sent.When = d.Reason, when(d.UpdatedAt)
+	b.sent.setState(d.State)
+	b.sent.Reason, b.sent.When = d.Reason, formatTime(d.UpdatedAt)
 	if len(d.Answer) > 0 {
-		v.sent.Answer = indented(d.Answer)
+		b.sent.Answer = indentJSON(d.Answer)
 	}
 }

@@ -148,7 +148,7 @@ func (c *clinicVisit) visit(person *carreltest.Visitor, address string) {
 		if address == "/" {
 			return
 		}
-		back, err := person.Walk(c.t.Context(), address, c.home+demo.CallbackPath)
+		back, err := person.FollowPages(c.t.Context(), address, c.home+demo.CallbackPath)
 		if err != nil {
 			c.t.Fatal(err)
 		}

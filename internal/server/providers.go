@@ -13,16 +13,15 @@ import (
 	"github.com/carrelhq/carrel/internal/provider/smart"
 )
 
-// providers are the ways to providers that the operator has configured.
+// providers has the networks of providers that the operator has configured.
 type providers struct {
-	set      *provider.Networks
-	listings []catalogue.SourceLister
-	// run keeps them going until the context ends.
+	set     *provider.Networks
+	listers []catalogue.SourceLister
+	// run has a function for each network that needs one; it runs until its context ends.
 	run []func(ctx context.Context)
 }
 
-// openProviders opens what the configuration names. Their lists may still be missing:
-// they are fetched once the server runs.
+// openProviders opens the configured networks. MedMij's lists may still be missing: the functions in run fetch them.
 func openProviders(c Config, names catalogue.Directory) (*providers, error) {
 	p := &providers{}
 	networks := map[string]delivery.Providers{}
@@ -34,7 +33,7 @@ func openProviders(c Config, names catalogue.Directory) (*providers, error) {
 			return nil, err
 		}
 		networks["medmij"] = network
-		p.listings = append(p.listings, &medmijListing{network: network, names: names})
+		p.listers = append(p.listers, &medmijLister{network: network, names: names})
 		p.run = append(p.run, network.Run)
 	}
 	if len(c.FHIRServers) > 0 {
@@ -45,15 +44,14 @@ func openProviders(c Config, names catalogue.Directory) (*providers, error) {
 			return nil, err
 		}
 		networks["smart"] = network
-		p.listings = append(p.listings, serverListing(network.Servers()))
+		p.listers = append(p.listers, serverLister(network.Servers()))
 	}
 	p.set = provider.NewNetworks(networks)
 	return p, nil
 }
 
-// medmijListing gives the catalogue what can be sent to on MedMij's network, under the
-// names that people know.
-type medmijListing struct {
+// medmijLister lists the services on MedMij's network to which resources can be sent, with the names that people know.
+type medmijLister struct {
 	network *medmij.Network
 	names   catalogue.Directory
 
@@ -62,8 +60,8 @@ type medmijListing struct {
 	list       []catalogue.Source
 }
 
-// Sources implements [catalogue.SourceLister].
-func (l *medmijListing) ListSources() ([]catalogue.Source, uint64, error) {
+// ListSources implements [catalogue.SourceLister].
+func (l *medmijLister) ListSources() ([]catalogue.Source, uint64, error) {
 	services, generation, err := l.network.DataServices()
 	if err != nil {
 		return nil, generation, fmt.Errorf("list MedMij's providers: %w", err)
@@ -79,20 +77,18 @@ func (l *medmijListing) ListSources() ([]catalogue.Source, uint64, error) {
 	return l.list, generation, nil
 }
 
-// serverListing gives the catalogue the FHIR servers of the configuration.
-type serverListing []smart.Server
+// serverLister lists the FHIR servers of the configuration.
+type serverLister []smart.Server
 
-// Sources implements [catalogue.SourceLister].
-func (l serverListing) ListSources() ([]catalogue.Source, uint64, error) {
+// ListSources implements [catalogue.SourceLister].
+func (l serverLister) ListSources() ([]catalogue.Source, uint64, error) {
 	list := make([]catalogue.Source, 0, len(l))
 	for _, s := range l {
-		list = append(
-			list,
-			catalogue.Source{ID: s.Source, Name: s.Name, Reference: s.ID, Address: catalogue.Address{City: s.City},
-				Service: catalogue.Service{
-					ID: catalogue.ServiceFHIR,
-				}, Push: true, Status: wire.Approved, Provider: s.Key(), Version: s.Version},
-		)
+		list = append(list, catalogue.Source{
+			ID: s.Source, Name: s.Name, Reference: s.ID, Address: catalogue.Address{City: s.City},
+			Service: catalogue.Service{ID: catalogue.ServiceFHIR},
+			Push:    true, Status: wire.Approved, Provider: s.Key(), Version: s.Version,
+		})
 	}
 	return list, 1, nil
 }

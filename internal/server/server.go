@@ -1,6 +1,5 @@
-// Package server puts the parts together, starts them and stops them. It holds no
-// rules: what a part may do is decided in package library, and which part it gets is
-// plain to read here.
+// Package server builds a Carrel server from a configuration: it opens the stores, connects the packages, serves HTTP
+// and runs the background tasks. It has no rules of the domain; those are in packages library and delivery.
 package server
 
 import (
@@ -30,56 +29,52 @@ import (
 	"github.com/carrelhq/carrel/internal/web"
 )
 
-// Config is everything that can be set. docs/operating.md says what each is for.
+// Config has the settings of a server. docs/operating.md describes those that an operator sets.
 type Config struct {
-	// PublicURL is where people and applications reach the server.
+	// PublicURL is the URL under which people and applications reach the server.
 	PublicURL string
 	// Database is a PostgreSQL URL or the path of a SQLite file.
 	Database string
-	// Blobs is the folder for contents that are too large for the database.
+	// Blobs is the folder of the contents that are too large for the database.
 	Blobs string
-	// Keyring is the file of the master keys; MasterKeys is its text, if it comes from
-	// elsewhere.
+	// Keyring is the file of the master keys. It is not read if MasterKeys has their text.
 	Keyring    string
 	MasterKeys []byte
-	// Catalogue is a file of what people can connect; empty for what ships.
+	// Catalogue is the file of the sources that people can connect; empty for the built-in one.
 	Catalogue string
-	// Operator is the name of who runs the site, as the pages say it.
+	// Operator is the name of the operator, as the pages show it.
 	Operator string
 
 	AccessTokenLifetime time.Duration
 	GrantLifetime       time.Duration
 	DeleteWait          time.Duration
 	MaxFileSize         int64
-	// Closed refuses new libraries.
+	// Closed makes the server refuse to create libraries.
 	Closed bool
 	// PasswordCost is the cost of hashing a new password; zero for the default.
 	PasswordCost seal.PasswordCost
-	// BehindProxy takes the visitor's address from the last X-Forwarded-For.
+	// BehindProxy takes a client's address from the last X-Forwarded-For.
 	BehindProxy bool
-	// MedMij connects the server with MedMij's network; nil for a server that is not
-	// part of it. The server fills in the clock, the log, and
-	// AllowLoopback from LoopbackProviders.
+	// MedMij configures MedMij's network; nil for a server that does not take part in it. Open sets the clock, the
+	// log, and AllowLoopback from LoopbackProviders.
 	MedMij *medmij.Config
-	// Directory holds the names that people know MedMij's providers by, beside those of
-	// the catalogue's file.
+	// Directory has the names by which people know MedMij's providers. It is added to that of the catalogue's file.
 	Directory catalogue.Directory
-	// FHIRServers are plain FHIR servers that can be sent to.
+	// FHIRServers are plain FHIR servers to which resources can be sent.
 	FHIRServers []smart.Server
-	// LoopbackProviders admits providers on this machine, some of it without TLS: for
-	// simulators.
+	// LoopbackProviders allows providers on this machine, also without TLS. It is for simulators.
 	LoopbackProviders bool
-	// Deliveries says how patiently resources are delivered to providers.
+	// Deliveries has the timeouts and limits of deliveries to providers.
 	Deliveries delivery.QueueConfig
-	// Patience is how long a client may go without sending or taking anything.
+	// Patience is how long a connection may stay open without progress.
 	Patience time.Duration
 
 	Log *slog.Logger
-	// Now is the clock; nil is the system's.
+	// Now is the clock; nil means the system's.
 	Now func() time.Time
 }
 
-// Server is a whole Carrel.
+// Server is a Carrel server with its stores.
 type Server struct {
 	Clients  *library.Clients
 	People   *library.People
@@ -89,19 +84,19 @@ type Server struct {
 
 	Accounts   *delivery.Connections
 	Deliveries *delivery.Queue
-	// Handler answers everything.
+	// Handler handles all requests.
 	Handler http.Handler
 
-	config Config
-	db     *store.DB
-	chores library.Sweeping
-	disk   *blob.Disk
-	ways   *providers
-	stop   context.CancelFunc
-	wait   sync.WaitGroup
+	config    Config
+	db        *store.DB
+	sweeping  library.Sweeping
+	disk      *blob.Disk
+	providers *providers
+	stop      context.CancelFunc
+	wait      sync.WaitGroup
 }
 
-// Open opens the stores and puts a server together. It listens to nothing yet.
+// Open opens the stores and builds the server. It does not listen; see [Server.Serve].
 func Open(ctx context.Context, c Config) (*Server, error) {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -125,11 +120,11 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	names := catalogue.Directory{}
 	maps.Copy(names, sources.Directory())
 	maps.Copy(names, c.Directory)
-	ways, err := openProviders(c, names)
+	networks, err := openProviders(c, names)
 	if err != nil {
 		return nil, err
 	}
-	sources.AddListers(ways.listings...)
+	sources.AddListers(networks.listers...)
 	disk, err := blob.OpenDisk(c.Blobs)
 	if err != nil {
 		return nil, fmt.Errorf("open blobs: %w", err)
@@ -138,7 +133,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), disk.Close())
 	}
-	s := &Server{config: c, db: db, disk: disk, ways: ways, stop: func() {}}
+	s := &Server{config: c, db: db, disk: disk, providers: networks, stop: func() {}}
 	signer, err := library.OpenSigner(ctx, db, ring, c.Now)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -155,21 +150,21 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		db,
 		s.Consents,
 		sources,
-		ways.set,
+		networks.set,
 		ring,
 		c.Now,
 		c.PublicURL+web.ProviderReturnPath,
 	)
-	s.Deliveries = delivery.NewQueue(db, s.Accounts, s.Clients, ways.set, ring, c.Now, c.Deliveries, c.Log)
-	s.chores = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk, Now: c.Now}
+	s.Deliveries = delivery.NewQueue(db, s.Accounts, s.Clients, networks.set, ring, c.Now, c.Deliveries, c.Log)
+	s.sweeping = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk, Now: c.Now}
 
-	calls := api.New(api.Config{Clients: s.Clients, People: s.People, Consents: s.Consents, Files: s.Files,
+	protocol := api.New(api.Config{Clients: s.Clients, People: s.People, Consents: s.Consents, Files: s.Files,
 		Connections: s.Accounts, Deliveries: s.Deliveries, Catalogue: sources, Signer: signer, PublicURL: c.PublicURL,
 		IdleTimeout: c.Patience, Log: c.Log})
-	site := web.New(web.Config{People: s.People, Consents: s.Consents, Files: s.Files, Activity: s.Activity,
+	pages := web.New(web.Config{People: s.People, Consents: s.Consents, Files: s.Files, Activity: s.Activity,
 		Connections: s.Accounts, Deliveries: s.Deliveries, Catalogue: sources,
 		Operator: c.Operator, PublicURL: public, DeleteWait: c.DeleteWait, Now: c.Now, Log: c.Log})
-	s.Handler = s.route(calls, site)
+	s.Handler = s.route(protocol, pages)
 	return s, nil
 }
 
@@ -180,9 +175,9 @@ func openKeyring(c Config) (*seal.Keyring, error) {
 	return seal.OpenKeyring(c.Keyring)
 }
 
-// route parts the calls of clients from the pages of people: two muxes, so that
-// neither is ever reached by the other's way in.
-func (s *Server) route(calls, site http.Handler) http.Handler {
+// route returns a handler that passes each request either to the protocol's mux or to that of the pages. No route of
+// one can be reached through the other.
+func (s *Server) route(protocol, pages http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.config.BehindProxy {
 			r.RemoteAddr = forwardedFor(r)
@@ -190,21 +185,22 @@ func (s *Server) route(calls, site http.Handler) http.Handler {
 		switch {
 		case r.URL.Path == "/healthz":
 			s.health(w, r)
-		// Cleaned only to see who is meant: a client that has joined a base and a path
-		// badly is answered like a client.
-		case isCall(r.URL.Path) || isCall(path.Clean(r.URL.Path)):
-			calls.ServeHTTP(w, r)
+		// The path is cleaned for the comparison only: a client that sends a double slash gets an error of the
+		// protocol, not a page.
+		case isProtocol(r.URL.Path) || isProtocol(path.Clean(r.URL.Path)):
+			protocol.ServeHTTP(w, r)
 		default:
-			site.ServeHTTP(w, r)
+			pages.ServeHTTP(w, r)
 		}
 	})
 }
 
-func isCall(path string) bool {
+// isProtocol reports whether a path is one of the protocol's.
+func isProtocol(path string) bool {
 	return strings.HasPrefix(path, "/v1.") || strings.HasPrefix(path, "/cloud/")
 }
 
-// forwardedFor is the visitor's address as the nearest proxy gives it.
+// forwardedFor returns the client's address as the nearest proxy reports it.
 func forwardedFor(r *http.Request) string {
 	all := r.Header.Values("X-Forwarded-For")
 	if len(all) == 0 {
@@ -214,7 +210,7 @@ func forwardedFor(r *http.Request) string {
 	return net.JoinHostPort(strings.TrimSpace(list[len(list)-1]), "0")
 }
 
-// health answers whether the server can do its work: 204, or 503.
+// health answers 204 if the database can be used, and 503 if not.
 func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	if err := s.db.Check(r.Context()); err != nil {
 		s.config.Log.Error("not healthy", "error", err)
@@ -224,8 +220,8 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// How the server treats connections. There is no time limit on a whole request: a
-// large file takes what it takes, and package api watches that it moves.
+// Limits of connections. There is no time limit on a whole request, because a large file takes long. Package api closes
+// connections without progress.
 const (
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 3 * time.Minute
@@ -233,8 +229,8 @@ const (
 	stopTimeout   = 10 * time.Second
 )
 
-// Serve answers connections of l until ctx ends, then lets what is under way finish
-// for a while. It uses TLS if given a configuration.
+// Serve accepts connections from l until ctx ends, and then waits up to stopTimeout for the requests that have begun.
+// It uses TLS if secure is not nil.
 func (s *Server) Serve(ctx context.Context, l net.Listener, secure *tls.Config) error {
 	h := &http.Server{
 		Handler:           s.Handler,
@@ -244,7 +240,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 		TLSConfig:         secure,
 		ErrorLog:          slog.NewLogLogger(s.config.Log.Handler(), slog.LevelWarn),
 	}
-	s.startChores(ctx)
+	s.startBackgroundTasks(ctx)
 	failed := make(chan error, 1)
 	go func() {
 		if secure != nil {
@@ -266,26 +262,26 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 	return nil
 }
 
-// How often the chores are done.
+// The intervals of the background tasks.
 const (
-	tidyEvery  = time.Minute
-	sweepEvery = time.Hour
+	expiredInterval = time.Minute
+	sweepInterval   = time.Hour
 )
 
-// unfinishedAge is how long nothing must have been written to a temporary before it is
-// taken for what a crash left: a push that stands still ends long before.
+// unfinishedAge is the time since its last write after which a temporary file is deleted: a crash has left it, because
+// a push without progress ends much earlier.
 const unfinishedAge = time.Hour
 
-// startChores tidies up from time to time, until ctx ends or the server is closed.
-func (s *Server) startChores(ctx context.Context) {
+// startBackgroundTasks starts the tasks that run until ctx ends or the server is closed.
+func (s *Server) startBackgroundTasks(ctx context.Context) {
 	ctx, s.stop = context.WithCancel(ctx)
-	every := func(d time.Duration, what string, do func(context.Context) error) {
+	every := func(d time.Duration, name string, run func(context.Context) error) {
 		s.wait.Go(func() {
 			tick := time.NewTicker(d)
 			defer tick.Stop()
 			for {
-				if err := do(ctx); err != nil && ctx.Err() == nil {
-					s.config.Log.Error("chore failed", "chore", what, "error", err)
+				if err := run(ctx); err != nil && ctx.Err() == nil {
+					s.config.Log.Error("chore failed", "chore", name, "error", err)
 				}
 				select {
 				case <-ctx.Done():
@@ -296,18 +292,18 @@ func (s *Server) startChores(ctx context.Context) {
 		})
 	}
 	s.wait.Go(func() { s.Deliveries.Run(ctx) })
-	for _, run := range s.ways.run {
+	for _, run := range s.providers.run {
 		s.wait.Go(func() { run(ctx) })
 	}
-	every(tidyEvery, "tidy", s.chores.SweepExpired)
-	every(sweepEvery, "sweep blobs", s.chores.SweepBlobs)
-	every(sweepEvery, "forget answers", s.Deliveries.ForgetAnswers)
-	every(sweepEvery, "sweep temporaries", func(ctx context.Context) error {
+	every(expiredInterval, "tidy", s.sweeping.SweepExpired)
+	every(sweepInterval, "sweep blobs", s.sweeping.SweepBlobs)
+	every(sweepInterval, "forget answers", s.Deliveries.ForgetAnswers)
+	every(sweepInterval, "sweep temporaries", func(ctx context.Context) error {
 		return s.disk.Sweep(ctx, time.Now().Add(-unfinishedAge))
 	})
 }
 
-// Close stops the chores and closes the stores.
+// Close stops the background tasks and closes the stores.
 func (s *Server) Close() error {
 	s.stop()
 	s.wait.Wait()

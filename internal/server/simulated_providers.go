@@ -8,8 +8,7 @@ import (
 	"github.com/carrelhq/carrel/internal/provider/medmij"
 )
 
-// SimulatedProviders is what a server must know of simulated providers. Package simulator
-// implements it.
+// SimulatedProviders describes simulated providers to a server. Package simulator implements it.
 type SimulatedProviders interface {
 	ListURL() string
 	Roots() []byte
@@ -17,9 +16,8 @@ type SimulatedProviders interface {
 	Directory() []byte
 }
 
-// UseSimulatedProviders configures the server to use simulated providers, at which it is
-// the client clientID. It fetches the lists into cacheFolder, so that the server has them
-// when it starts.
+// UseSimulatedProviders configures the server to use simulated providers, where its client_id is clientID. It fetches
+// the lists into cacheFolder, so that the server has them when it starts.
 func (c *Config) UseSimulatedProviders(
 	ctx context.Context, providers SimulatedProviders, clientID, cacheFolder string,
 ) error {

@@ -8,13 +8,12 @@ import (
 	"syscall"
 )
 
-// ownChild says how PostgreSQL's programs are started, and gives them dir.
+// ownChild returns the attributes with which PostgreSQL's programs are started, and makes their user the owner of dir.
 //
-// They refuse to run as root, so under root they run as the user postgres,
-// which Debian's package creates. The kernel ends the server when the thread
-// that started it ends, hence also when the tests panic or are killed. (Go
-// ends a thread only under a goroutine that is locked to it and returns; tests
-// that do so must not be the ones that ask for PostgreSQL first.)
+// The programs refuse to run as root, so under root they run as the user postgres, which Debian's package creates. The
+// kernel stops the server when the thread that started it ends, so it stops also if the tests panic or are killed. (Go
+// ends a thread only if a goroutine that is locked to it returns. A test that does this must not be the first that
+// calls Postgres.)
 func ownChild(dir string) (*syscall.SysProcAttr, error) {
 	attr := &syscall.SysProcAttr{Pdeathsig: syscall.SIGINT}
 	if os.Getuid() != 0 {
@@ -22,7 +21,7 @@ func ownChild(dir string) (*syscall.SysProcAttr, error) {
 	}
 	u, err := user.Lookup("postgres")
 	if err != nil {
-		return nil, fmt.Errorf("running as root, so PostgreSQL needs a user of its own: %w", err)
+		return nil, fmt.Errorf("find a user for PostgreSQL, which does not run as root: %w", err)
 	}
 	uid, err := strconv.ParseUint(u.Uid, 10, 32)
 	if err != nil {

@@ -4,6 +4,5 @@ package testenv
 
 import "syscall"
 
-// ownChild is of use on Linux alone; elsewhere the defaults do, and nobody
-// runs tests as root.
+// ownChild returns nil for the defaults: running as root, and stopping with the tests, are supported on Linux only.
 func ownChild(string) (*syscall.SysProcAttr, error) { return nil, nil }

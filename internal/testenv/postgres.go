@@ -24,8 +24,8 @@ import (
 //	func TestMain(m *testing.M) { testenv.Main(m) }
 func Main(m *testing.M) { os.Exit(Run(m)) }
 
-// Run runs the tests of a package, stops the PostgreSQL servers that they
-// started, calls the functions given to [AtExit], and returns the exit code.
+// Run runs the tests of a package, stops the PostgreSQL servers that they started, calls the functions given to
+// [AtExit], and returns the exit code.
 func Run(m *testing.M) int {
 	mainRuns = true
 	code := m.Run()
@@ -41,11 +41,10 @@ func Run(m *testing.M) int {
 	return code
 }
 
-// atExit is what [Run] calls after the tests.
+// atExit has the functions that [Run] calls after the tests.
 var atExit []func()
 
-// AtExit has [Run] call a function after the tests of the package. It is not
-// safe for concurrent use.
+// AtExit registers a function that [Run] calls after the tests of the package. It is not safe for concurrent use.
 func AtExit(t testing.TB, f func()) {
 	t.Helper()
 	if !mainRuns {
@@ -54,38 +53,35 @@ func AtExit(t testing.TB, f func()) {
 	atExit = append(atExit, f)
 }
 
-// Postgres returns the URL of an empty database, which is dropped when the
-// test ends.
+// Postgres returns the URL of an empty database, which is dropped when the test ends.
 //
-// The first call in a test process starts a server of its own, reachable
-// through a socket in a temporary folder alone, and all later calls share it.
-// It does not sync to disk; see [DurablePostgres].
+// The first call in a test process starts a server, which listens only on a socket in a temporary folder. Later calls
+// use the same server. It does not sync to disk; see [DurablePostgres].
 func Postgres(t testing.TB) string {
 	t.Helper()
 	return fastCluster.database(t)
 }
 
-// DurablePostgres is Postgres on a server that syncs every commit to disk, as
-// one in use does: for tests and measurements in which that matters.
+// DurablePostgres is like [Postgres], on a server that syncs every commit to disk.
 func DurablePostgres(t testing.TB) string {
 	t.Helper()
 	return durableCluster.database(t)
 }
 
 var (
-	mainRuns       bool // set before the tests run, read by them
+	mainRuns       bool // set before the tests run
 	fastCluster    = &cluster{fsync: "off"}
 	durableCluster = &cluster{fsync: "on"}
 	clusters       = []*cluster{fastCluster, durableCluster}
 )
 
-// errNoServer says that this machine has no PostgreSQL to start.
+// errNoServer says that PostgreSQL is not installed.
 var errNoServer = errors.New(
 	"no PostgreSQL server binaries: install Debian's package postgresql, or set " + postgresVar)
 
 const startTimeout = 30 * time.Second
 
-// A cluster is one PostgreSQL server, started when first asked for.
+// A cluster is one PostgreSQL server. The first call of database starts it.
 type cluster struct {
 	fsync string
 
@@ -129,7 +125,7 @@ func (c *cluster) database(t testing.TB) string {
 	return u.String()
 }
 
-// exec runs one statement on a connection of its own.
+// exec runs one statement on a new connection.
 func (c *cluster) exec(sql string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
@@ -142,8 +138,7 @@ func (c *cluster) exec(sql string) error {
 	return err
 }
 
-// start makes a cluster in a new folder and starts its server, or takes the
-// server that the environment names.
+// start creates a cluster in a new folder and starts its server. If the environment names a server, it uses that one.
 func (c *cluster) start() error {
 	if given := os.Getenv(postgresVar); given != "" {
 		c.admin = given
@@ -153,10 +148,9 @@ func (c *cluster) start() error {
 	if err != nil {
 		return err
 	}
-	removeLeftOvers()
+	removeStaleFolders()
 
-	// Short and under /tmp: a socket's path has at most 107 bytes, and every
-	// folder above it must be passable for the server's own user.
+	// The path of a socket has at most 107 bytes, and the server's user must be able to open every folder above it.
 	c.dir, err = os.MkdirTemp(shortTemp, fmt.Sprintf("%s%d-", dirPrefix, os.Getpid()))
 	if err != nil {
 		return err
@@ -191,13 +185,13 @@ func (c *cluster) start() error {
 	}
 	c.admin = "postgres://test@/postgres?host=" + url.QueryEscape(c.dir)
 	if err := c.await(); err != nil {
-		said, _ := os.ReadFile(logPath)
-		return fmt.Errorf("waiting for the server: %w\n%s", err, said)
+		text, _ := os.ReadFile(logPath)
+		return fmt.Errorf("waiting for the server: %w\n%s", err, text)
 	}
 	return nil
 }
 
-// await returns once the server answers.
+// await waits until the server answers.
 func (c *cluster) await() error {
 	deadline := time.Now().Add(startTimeout)
 	for {
@@ -209,7 +203,7 @@ func (c *cluster) await() error {
 	}
 }
 
-// stop ends the server, where one was started, and removes its folder.
+// stop stops the server, if one was started, and removes its folder.
 func (c *cluster) stop() error {
 	if c.dir == "" {
 		return nil
@@ -218,15 +212,15 @@ func (c *cluster) stop() error {
 	if c.server == nil || c.server.Process == nil {
 		return nil
 	}
-	// SIGINT is PostgreSQL's "fast" shutdown: it ends the connections.
+	// SIGINT is PostgreSQL's fast shutdown, which closes the connections.
 	if err := c.server.Process.Signal(syscall.SIGINT); err != nil {
 		return err
 	}
 	return c.server.Wait()
 }
 
-// serverBinaries returns the folder with initdb and postgres. Debian keeps
-// them out of PATH, one folder for each version: the newest is taken.
+// serverBinaries returns the folder with initdb and postgres. If they are not in PATH, it is the folder of the newest
+// version that Debian has installed.
 func serverBinaries() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
 		return filepath.Dir(path), nil
@@ -254,10 +248,9 @@ const (
 	dirPrefix = "carrel-pg-"
 )
 
-// removeLeftOvers removes the folders of test processes that ended without
-// coming to the end of Main, as a panic or a time-out makes them do. Their
-// servers have ended with them.
-func removeLeftOvers() {
+// removeStaleFolders removes the folders of test processes that a panic or a timeout ended before [Main] did. Their
+// servers have stopped with them.
+func removeStaleFolders() {
 	dirs, _ := filepath.Glob(filepath.Join(shortTemp, dirPrefix+"*"))
 	for _, dir := range dirs {
 		owner, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), dirPrefix), "-")
@@ -269,7 +262,7 @@ func removeLeftOvers() {
 	}
 }
 
-// alive says whether a process with this id exists.
+// alive reports whether a process with this id exists.
 func alive(pid int) bool {
 	p, err := os.FindProcess(pid)
 	if err != nil {

@@ -1,15 +1,10 @@
-// Package testenv gives tests what they need from outside Go: a PostgreSQL
-// server, a browser, accessibility rules, reference material.
+// Package testenv gives tests what they need from outside Go: a PostgreSQL server, a browser, accessibility rules,
+// reference material. Only tests may import it; internal/arch checks this.
 //
-// Only test files import it; the test in internal/arch insists on that.
+// A test skips if what it needs is missing, so that `go test ./...` runs on any machine. `make test` installs
+// everything and sets CARREL_TEST_NO_SKIP=1, with which such a test fails instead.
 //
-// What is missing makes a test skip, so that `go test ./...` runs anywhere.
-// `make test` installs everything and sets CARREL_TEST_NO_SKIP=1, which turns
-// such a skip into a failure: on a machine that has it all, a test that does
-// not run is a mistake, not a convenience.
-//
-// A package whose tests ask for [Postgres], or open tabs by package browsertest,
-// hands its TestMain to [Main].
+// The TestMain of a package that uses [Postgres], or opens tabs with package browsertest, must call [Main].
 package testenv
 
 import (
@@ -19,19 +14,17 @@ import (
 	"testing"
 )
 
-// The environment variables that this package reads. `make test` sets those
-// that it needs.
+// The environment variables that this package reads.
 const (
-	noSkipVar   = "CARREL_TEST_NO_SKIP"  // "1": a test that would skip fails
-	postgresVar = "CARREL_TEST_POSTGRES" // URL of a server to use; without it a private one is started
+	noSkipVar   = "CARREL_TEST_NO_SKIP"  // "1": a test fails instead of skipping
+	postgresVar = "CARREL_TEST_POSTGRES" // URL of the server to use; without it one is started
 	chromiumVar = "CARREL_TEST_CHROMIUM" // path of the browser
 	axeVar      = "CARREL_TEST_AXE"      // path of axe.min.js
 )
 
 const defaultChromium = "/usr/bin/chromium"
 
-// SkipOrFail skips the test, saying why; where skipping is not allowed it
-// fails the test instead.
+// SkipOrFail skips the test for the given reason, or fails it if CARREL_TEST_NO_SKIP is 1.
 func SkipOrFail(t testing.TB, why string) {
 	t.Helper()
 	if os.Getenv(noSkipVar) == "1" {
@@ -40,7 +33,7 @@ func SkipOrFail(t testing.TB, why string) {
 	t.Skip(why)
 }
 
-// Chromium returns the path of a Chromium that tests may start.
+// Chromium returns the path of Chromium.
 func Chromium(t testing.TB) string {
 	t.Helper()
 	path := os.Getenv(chromiumVar)
@@ -53,8 +46,7 @@ func Chromium(t testing.TB) string {
 	return path
 }
 
-// Axe returns the text of axe.min.js, the accessibility rules that a page is
-// checked against.
+// Axe returns the text of axe.min.js, which checks a page for accessibility.
 func Axe(t testing.TB) string {
 	t.Helper()
 	path := os.Getenv(axeVar)
@@ -68,7 +60,7 @@ func Axe(t testing.TB) string {
 	return string(text)
 }
 
-// cachedAxe is where scripts/install-test-tools puts axe.min.js.
+// cachedAxe returns the path at which scripts/install-test-tools installs axe.min.js.
 func cachedAxe() string {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -87,10 +79,9 @@ func Root(t testing.TB) string {
 	return root
 }
 
-// Shared returns the path of something in the folder "shared" beside the
-// repository, such as Shared(t, "contract", "recorded"). That folder holds
-// reference material which is not part of the repository and which a clone
-// may well be without, so its absence is a plain skip everywhere.
+// Shared returns a path in the folder "shared" beside the repository, such as Shared(t, "contract", "recorded"). That
+// folder has reference material that is not part of the repository. If the path does not exist, the test skips, also
+// if CARREL_TEST_NO_SKIP is 1.
 func Shared(t testing.TB, elem ...string) string {
 	t.Helper()
 	path := filepath.Join(append([]string{Root(t), "..", "shared"}, elem...)...)
@@ -100,8 +91,8 @@ func Shared(t testing.TB, elem ...string) string {
 	return path
 }
 
-// findRoot goes up from the working directory, which in a test is the
-// package's own folder.
+// findRoot searches the working directory and the folders above it. In a test, the working directory is the folder of
+// the package.
 func findRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

@@ -1,7 +1,6 @@
-// Command testreport reads the output of `go test -json` and prints what a person
-// reads of it: the line of each package, the whole output of each failed test
-// or build, the reason of each skipped test, and the slowest tests. It ends with
-// the counts, and exits with 1 if anything failed.
+// Command testreport reads the output of `go test -json` and prints a report: a line
+// for each package, the output of each failed test or build, the reason of each
+// skipped test, the slowest tests, and the counts. It exits with 1 if anything failed.
 package main
 
 import (
@@ -19,22 +18,22 @@ import (
 type event struct {
 	Action     string
 	Package    string
-	ImportPath string // instead of Package where a build is reported
+	ImportPath string // set in place of Package in the events of a build
 	Test       string
 	Output     string
 	Elapsed    float64 // in seconds
 }
 
-// A unit is a test, or the package itself where test is empty.
+// A unit is a test, or a package if test is empty.
 type unit struct{ pkg, test string }
 
-// A timing is how long a test took, its subtests included.
+// A timing has the duration of a test, including its subtests.
 type timing struct {
 	unit
 	seconds float64
 }
 
-// Of the tests that took at least minSlow seconds, the maxSlow slowest are printed.
+// At most maxSlow of the tests that took at least minSlow seconds are printed.
 const (
 	maxSlow = 10
 	minSlow = 0.5
@@ -42,7 +41,7 @@ const (
 
 type report struct {
 	out                     io.Writer
-	said                    map[unit][]string // output of tests that have not ended
+	output                  map[unit][]string // of tests that have not ended
 	skips                   []string
 	timings                 []timing
 	passed, failed, skipped int
@@ -50,7 +49,7 @@ type report struct {
 }
 
 func main() {
-	r := &report{out: os.Stdout, said: map[unit][]string{}}
+	r := &report{out: os.Stdout, output: map[unit][]string{}}
 	if err := r.read(os.Stdin); err != nil {
 		fmt.Fprintln(os.Stderr, "testreport:", err)
 		os.Exit(2)
@@ -69,7 +68,7 @@ func (r *report) read(in io.Reader) error {
 			if json.Unmarshal(line, &e) == nil {
 				r.add(e)
 			} else {
-				fmt.Fprintf(r.out, "%s", line) // go itself complains in plain text
+				fmt.Fprintf(r.out, "%s", line) // an error message of the go command is not JSON
 			}
 		}
 		if err == io.EOF {
@@ -85,7 +84,7 @@ func (r *report) add(e event) {
 	u := unit{e.Package, e.Test}
 	switch e.Action {
 	case "output":
-		r.said[u] = append(r.said[u], e.Output)
+		r.output[u] = append(r.output[u], e.Output)
 	case "build-output":
 		fmt.Fprint(r.out, e.Output)
 	case "build-fail":
@@ -106,40 +105,41 @@ func (r *report) endTest(u unit, action string) {
 		r.passed++
 	case "fail":
 		r.failed++
-		fmt.Fprint(r.out, strings.Join(r.said[u], ""))
+		fmt.Fprint(r.out, strings.Join(r.output[u], ""))
 	case "skip":
 		r.skipped++
-		r.skips = append(r.skips, fmt.Sprintf("%s %s: %s", u.pkg, u.test, reason(r.said[u])))
+		r.skips = append(r.skips, fmt.Sprintf("%s %s: %s", u.pkg, u.test, reason(r.output[u])))
 	}
-	delete(r.said, u)
+	delete(r.output, u)
 }
 
-// time notes how long a test took; a subtest is part of its test.
+// time records the duration of a test. It ignores subtests, which are part of their test.
 func (r *report) time(u unit, seconds float64) {
 	if seconds >= minSlow && !strings.Contains(u.test, "/") {
 		r.timings = append(r.timings, timing{u, seconds})
 	}
 }
 
-// endPackage prints the last line of the package and, if it failed, the output
-// of the tests that have not ended: one of them panicked or hung.
+// endPackage prints the last line of the package's output. If the package failed, it
+// prints all of it, and the output of the tests that have not ended, because one of
+// them panicked or hung.
 func (r *report) endPackage(u unit, action string) {
 	if action == "fail" {
 		r.broken = true
-		for test, said := range r.said {
+		for test, output := range r.output {
 			if test.pkg == u.pkg && test.test != "" {
-				fmt.Fprint(r.out, strings.Join(said, ""))
-				delete(r.said, test)
+				fmt.Fprint(r.out, strings.Join(output, ""))
+				delete(r.output, test)
 			}
 		}
-		fmt.Fprint(r.out, strings.Join(r.said[u], ""))
-	} else if said := r.said[u]; len(said) > 0 {
-		fmt.Fprint(r.out, said[len(said)-1])
+		fmt.Fprint(r.out, strings.Join(r.output[u], ""))
+	} else if output := r.output[u]; len(output) > 0 {
+		fmt.Fprint(r.out, output[len(output)-1])
 	}
-	delete(r.said, u)
+	delete(r.output, u)
 }
 
-// close prints the summary and reports whether nothing failed.
+// close prints the summary and reports whether everything passed.
 func (r *report) close() bool {
 	if len(r.skips) > 0 {
 		fmt.Fprintln(r.out, "\nskipped:")
@@ -158,10 +158,11 @@ func (r *report) close() bool {
 	return r.failed == 0 && !r.broken
 }
 
-// reason returns the message of a skipped test, without the lines that go adds.
-func reason(said []string) string {
+// reason returns the message of a skipped test, without the lines that the go command
+// adds.
+func reason(output []string) string {
 	var words []string
-	for _, line := range said {
+	for _, line := range output {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "=== ") || strings.HasPrefix(line, "--- ") {
 			continue

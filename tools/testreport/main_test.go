@@ -78,7 +78,7 @@ func TestReport(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out strings.Builder
-			r := &report{out: &out, said: map[unit][]string{}}
+			r := &report{out: &out, output: map[unit][]string{}}
 			if err := r.read(strings.NewReader(tt.in)); err != nil {
 				t.Fatal(err)
 			}

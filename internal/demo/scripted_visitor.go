@@ -15,30 +15,30 @@ import (
 	"golang.org/x/net/html"
 )
 
-// Walker is a person without a browser: it goes through the onboarding pages as
-// somebody would who creates a library, connects a provider where one is wanted, and
-// allows what is asked. It needs no JavaScript, because the pages do not.
-type Walker struct {
+// ScriptedVisitor is a person without a browser. It fills in the forms of the onboarding pages: it creates a library or
+// signs in, connects a provider if a page asks for one, and allows the request. It runs no JavaScript, because the
+// pages need none.
+type ScriptedVisitor struct {
 	Email    string
 	Password string
 	// Provider is a part of the name of the provider to choose; the first if empty.
 	Provider string
-	// Patient is whom the person says they are at the provider.
+	// Patient is the name that the person gives at the provider.
 	Patient string
-	// AtProvider is the testid of the button to press there: "sim-approve" or "sim-deny".
+	// AtProvider is the data-testid of the button to press there: "sim-approve" or "sim-deny".
 	AtProvider string
-	// Answer is the testid of the button to press at the consent page: "allow" or "deny".
+	// Answer is the data-testid of the button to press on the consent page: "allow" or "deny".
 	Answer string
 	client *http.Client
 }
 
-// NewWalker returns a walker with cookies of its own.
-func NewWalker(email, password string) *Walker {
+// NewScriptedVisitor returns a visitor with cookies of its own.
+func NewScriptedVisitor(email, password string) *ScriptedVisitor {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		panic("demo: a cookie jar without options cannot fail: " + err.Error())
 	}
-	return &Walker{
+	return &ScriptedVisitor{
 		Email:      email,
 		Password:   password,
 		Patient:    "patient of " + email,
@@ -52,22 +52,22 @@ func NewWalker(email, password string) *Walker {
 	}
 }
 
-// maxSteps bounds a walk: create, keep the code, choose a provider, go there, approve,
-// consent, and the redirects between.
+// maxSteps bounds the number of requests: those that create a library, confirm the recovery code, choose a provider,
+// approve there and consent, with all redirects.
 const maxSteps = 40
 
-// maxPage bounds what is read of a page.
+// maxPage is the number of bytes of a page that are read.
 const maxPage = 1 << 20
 
-// Walk opens an onboarding address and answers page after page until the browser is
-// sent to callback. It returns the address there, query included.
-func (w *Walker) Walk(ctx context.Context, address, callback string) (string, error) {
+// FollowPages opens an onboarding address and answers each page until it is redirected to callback. It returns that
+// address, with its query.
+func (v *ScriptedVisitor) FollowPages(ctx context.Context, address, callback string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return "", fmt.Errorf("open onboarding page: %w", err)
 	}
 	for range maxSteps {
-		next, page, err := w.step(request)
+		next, page, err := v.send(request)
 		if err != nil {
 			return "", err
 		}
@@ -77,25 +77,25 @@ func (w *Walker) Walk(ctx context.Context, address, callback string) (string, er
 		case next != "":
 			request, err = http.NewRequestWithContext(ctx, http.MethodGet, next, nil)
 		default:
-			request, err = w.answer(ctx, page)
+			request, err = v.answer(ctx, page)
 		}
 		if err != nil {
 			return "", err
 		}
 	}
-	return "", fmt.Errorf("onboarding did not come to an end after %d steps", maxSteps)
+	return "", fmt.Errorf("onboarding has not ended after %d steps", maxSteps)
 }
 
-// page is a page that wants an answer.
+// page is a page with a form to answer.
 type page struct {
 	address *url.URL
 	status  int
 	root    *html.Node
 }
 
-// step sends a request: the answer is an address to go to, or a page.
-func (w *Walker) step(request *http.Request) (next string, p *page, err error) {
-	answer, err := w.client.Do(request)
+// send sends a request. It returns the address of a redirect, or else a page.
+func (v *ScriptedVisitor) send(request *http.Request) (next string, p *page, err error) {
+	answer, err := v.client.Do(request)
 	if err != nil {
 		return "", nil, fmt.Errorf("open %s: %w", request.URL.Path, err)
 	}
@@ -114,15 +114,16 @@ func (w *Walker) step(request *http.Request) (next string, p *page, err error) {
 	return "", &page{request.URL, answer.StatusCode, root}, nil
 }
 
-// answer fills in the page's form and presses the button that leads on.
-func (w *Walker) answer(ctx context.Context, p *page) (*http.Request, error) {
-	button, err := w.choose(p)
-	for _, testID := range []string{w.Answer, "recovery-saved", "create-library", "sign-in", "provider-go", w.AtProvider} {
+// answer fills in the page's form and presses the button that continues.
+func (v *ScriptedVisitor) answer(ctx context.Context, p *page) (*http.Request, error) {
+	button, err := v.findProviderButton(p)
+	for _, testID := range []string{
+		v.Answer, "recovery-saved", "create-library", "sign-in", "provider-go", v.AtProvider,
+	} {
 		if button == nil && err == nil {
-			button = find(
-				p.root,
-				func(n *html.Node) bool { return n.Data == "button" && attr(n, "data-testid") == testID },
-			)
+			button = findNode(p.root, func(n *html.Node) bool {
+				return n.Data == "button" && attr(n, "data-testid") == testID
+			})
 		}
 	}
 	switch {
@@ -130,40 +131,40 @@ func (w *Walker) answer(ctx context.Context, p *page) (*http.Request, error) {
 		return nil, err
 	case button == nil:
 		return nil, fmt.Errorf(
-			"page %s (%d) has no button that leads on: %s",
+			"page %s (%d) has no button that continues: %s",
 			p.address.Path,
 			p.status,
-			text(fault(p.root)),
+			nodeText(findError(p.root)),
 		)
 	case p.status >= http.StatusBadRequest:
-		return nil, fmt.Errorf("page %s refused the answer (%d): %s", p.address.Path, p.status, text(fault(p.root)))
+		return nil, fmt.Errorf("page %s refused the answer (%d): %s", p.address.Path, p.status, nodeText(findError(p.root)))
 	}
-	return w.submit(ctx, p, button)
+	return v.submit(ctx, p, button)
 }
 
-// choose is the button of the provider that is meant, on a page where one is chosen.
-func (w *Walker) choose(p *page) (*html.Node, error) {
+// findProviderButton returns the button of the provider to choose, or nil on a page that lists no providers.
+func (v *ScriptedVisitor) findProviderButton(p *page) (*html.Node, error) {
 	var names []string
 	var found *html.Node
-	each(p.root, func(n *html.Node) {
+	eachElement(p.root, func(n *html.Node) {
 		id, ok := strings.CutPrefix(attr(n, "data-testid"), "service-")
 		if _, err := strconv.Atoi(id); !ok || err != nil || n.Data != "button" {
 			return
 		}
-		name := text(row(n))
+		name := nodeText(listItem(n))
 		names = append(names, name)
-		if found == nil && strings.Contains(name, w.Provider) {
+		if found == nil && strings.Contains(name, v.Provider) {
 			found = n
 		}
 	})
 	if found == nil && names != nil {
-		return nil, fmt.Errorf("page %s offers no %q, but %s", p.address.Path, w.Provider, strings.Join(names, "; "))
+		return nil, fmt.Errorf("page %s offers no %q, but %s", p.address.Path, v.Provider, strings.Join(names, "; "))
 	}
 	return found, nil
 }
 
-// row is what a button stands in with its name.
-func row(button *html.Node) *html.Node {
+// listItem returns the list item or table row that a button is in, or the button if there is none.
+func listItem(button *html.Node) *html.Node {
 	for n := button; n != nil; n = n.Parent {
 		if n.Data == "li" || n.Data == "tr" {
 			return n
@@ -172,26 +173,27 @@ func row(button *html.Node) *html.Node {
 	return button
 }
 
-func (w *Walker) submit(ctx context.Context, p *page, button *html.Node) (*http.Request, error) {
+// submit returns the request that pressing a button sends.
+func (v *ScriptedVisitor) submit(ctx context.Context, p *page, button *html.Node) (*http.Request, error) {
 	form := button.Parent
 	for form != nil && form.Data != "form" {
 		form = form.Parent
 	}
 	if form == nil {
-		return nil, errors.New("the button stands in no form")
+		return nil, errors.New("the button is not in a form")
 	}
 	fields := url.Values{}
-	each(form, func(n *html.Node) {
+	eachElement(form, func(n *html.Node) {
 		if n.Data == "input" && attr(n, "name") != "" && attr(n, "type") != "checkbox" {
 			fields.Set(attr(n, "name"), attr(n, "value"))
 		}
 		switch attr(n, "data-testid") {
 		case "email":
-			fields.Set(attr(n, "name"), w.Email)
+			fields.Set(attr(n, "name"), v.Email)
 		case "password":
-			fields.Set(attr(n, "name"), w.Password)
+			fields.Set(attr(n, "name"), v.Password)
 		case "sim-user":
-			fields.Set(attr(n, "name"), w.Patient)
+			fields.Set(attr(n, "name"), v.Patient)
 		}
 	})
 	if name := attr(button, "name"); name != "" {
@@ -218,32 +220,34 @@ func (w *Walker) submit(ctx context.Context, p *page, button *html.Node) (*http.
 	return request, nil
 }
 
-// fault is where a page says what is wrong, or the page itself.
-func fault(root *html.Node) *html.Node {
-	if n := find(root, func(n *html.Node) bool { return attr(n, "data-testid") == "error" }); n != nil {
+// findError returns the element with the page's error message, or root if there is none.
+func findError(root *html.Node) *html.Node {
+	if n := findNode(root, func(n *html.Node) bool { return attr(n, "data-testid") == "error" }); n != nil {
 		return n
 	}
 	return root
 }
 
-func find(n *html.Node, want func(*html.Node) bool) *html.Node {
+// findNode returns the first element that want accepts, or nil.
+func findNode(n *html.Node, want func(*html.Node) bool) *html.Node {
 	if n.Type == html.ElementNode && want(n) {
 		return n
 	}
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
-		if found := find(c, want); found != nil {
+		if found := findNode(c, want); found != nil {
 			return found
 		}
 	}
 	return nil
 }
 
-func each(n *html.Node, visit func(*html.Node)) {
+// eachElement calls visit for each element.
+func eachElement(n *html.Node, visit func(*html.Node)) {
 	if n.Type == html.ElementNode {
 		visit(n)
 	}
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
-		each(c, visit)
+		eachElement(c, visit)
 	}
 }
 
@@ -256,8 +260,8 @@ func attr(n *html.Node, name string) string {
 	return ""
 }
 
-// text is what a person reads of a node, cut short.
-func text(n *html.Node) string {
+// nodeText returns the text of a node, at most about 300 bytes of it.
+func nodeText(n *html.Node) string {
 	var b strings.Builder
 	var walk func(*html.Node)
 	walk = func(n *html.Node) {

@@ -13,7 +13,7 @@ import (
 
 // The way of a person who connects a provider: choose, go there, another site, and
 // back to the consent.
-func TestWalkerConnects(t *testing.T) {
+func TestScriptedVisitorConnects(t *testing.T) {
 	var said []string
 	form := func(w http.ResponseWriter, fields string) {
 		_, _ = fmt.Fprintf(
@@ -76,9 +76,9 @@ func TestWalkerConnects(t *testing.T) {
 	})
 
 	walk := func(provider string) (string, error) {
-		w := demo.NewWalker("anna@example.org", "four random words make it")
+		w := demo.NewScriptedVisitor("anna@example.org", "four random words make it")
 		w.Provider, w.Patient = provider, "Anna"
-		return w.Walk(t.Context(), library.URL+"/choose", "https://clinic.example/back")
+		return w.FollowPages(t.Context(), library.URL+"/choose", "https://clinic.example/back")
 	}
 	if back, err := walk("De Linde"); err != nil || back != "https://clinic.example/back?success=true" {
 		t.Errorf("ended at %s, error %v", back, err)
