@@ -60,13 +60,17 @@ func TestRevokeAccountURL(t *testing.T) {
 		"two":                   {writer, []string{account, account}, []string{callback}, notFound("Account")},
 		"an odd one":            {writer, []string{"../" + account}, []string{callback}, notFound("Account")},
 		"a long one":            {writer, []string{strings.Repeat("x", 5000)}, []string{callback}, notFound("Account")},
-		"two ways back":         {writer, []string{account}, []string{callback, callback}, bad("more than one redirectUri header")},
+		"two ways back": {writer, []string{account}, []string{callback, callback},
+			bad("more than one redirectUri header")},
 	} {
 		t.Run(name, func(t *testing.T) { w.refuses(t, w.revoking(tt.by, tt.account, tt.uris), tt.want) })
 	}
-	for _, uri := range []string{"", "https:", callback + "/", callback + "/../back", "https://CLINIC.example.org/back", "https://clinic.example.org:443/back",
-		"https://u@clinic.example.org/back", "https://evil.example/?" + callback, callback + "#a", callback + "?b#a", "javascript:alert(1)",
-		callback + "?a b", callback + "?a;b=%zz", callback + "?\xe2\x98\x82\xff", "/back", "http://127.0.0.1:1/elsewhere"} {
+	for _, uri := range []string{"", "https:", callback + "/", callback + "/../back",
+		"https://CLINIC.example.org/back", "https://clinic.example.org:443/back",
+		"https://u@clinic.example.org/back", "https://evil.example/?" + callback, callback + "#a", callback + "?b#a",
+		"javascript:alert(1)",
+		callback + "?a b", callback + "?a;b=%zz", callback + "?\xe2\x98\x82\xff", "/back",
+		"http://127.0.0.1:1/elsewhere"} {
 		for _, account := range [][]string{{account}, {"1_nosuchaccount"}, nil} {
 			t.Run(fmt.Sprint(uri, account), func(t *testing.T) {
 				said := strings.ToValidUTF8(uri, "\uFFFD")

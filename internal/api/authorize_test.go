@@ -35,19 +35,26 @@ func TestRedirectURI(t *testing.T) {
 		},
 	}
 	for call, make := range calls {
-		for _, uri := range []string{callback, callback + "?", callback + "?shop=7&name=a%20b", callback + "?a=%E2%98%82"} {
+		for _, uri := range []string{callback, callback + "?", callback + "?shop=7&name=a%20b",
+			callback + "?a=%E2%98%82"} {
 			t.Run(call+"/good "+uri, func(t *testing.T) { w.mustSend(t, make(uri), nil) })
 		}
 		for _, uri := range []string{
 			"", "/back", "//clinic.example.org/back", "back", "https:", "https://",
-			callback + "/", callback + "/elsewhere", callback + "x", callback + "/../back", callback + "%2F", "https://clinic.example.org/%62ack",
-			"https://clinic.example.org", "https://clinic.example.org//back", "https://clinic.example.org/BACK", "https://clinic.example.org/./back",
-			"https://CLINIC.example.org/back", "HTTPS://clinic.example.org/back", "http://clinic.example.org/back", "ftp://clinic.example.org/back",
-			"https://clinic.example.org:443/back", "https://clinic.example.org:1/back", "https://clinic.example.org.evil.example/back",
-			"https://evil.example/?" + callback, "https://clinic.example.org@evil.example/back", "https://u@clinic.example.org/back", "https://u:p@clinic.example.org/back",
+			callback + "/", callback + "/elsewhere", callback + "x", callback + "/../back", callback + "%2F",
+			"https://clinic.example.org/%62ack",
+			"https://clinic.example.org", "https://clinic.example.org//back", "https://clinic.example.org/BACK",
+			"https://clinic.example.org/./back",
+			"https://CLINIC.example.org/back", "HTTPS://clinic.example.org/back", "http://clinic.example.org/back",
+			"ftp://clinic.example.org/back",
+			"https://clinic.example.org:443/back", "https://clinic.example.org:1/back",
+			"https://clinic.example.org.evil.example/back",
+			"https://evil.example/?" + callback, "https://clinic.example.org@evil.example/back",
+			"https://u@clinic.example.org/back", "https://u:p@clinic.example.org/back",
 			"https://clinic.example.org\\@evil.example/back", "https://evil.example\\.clinic.example.org/back",
 			callback + "#a", callback + "?b#a", callback + "#", "javascript:alert(1)", "data:text/html,x",
-			callback + "/☂\r\nx: y", callback + "?a\r\nx: y", callback + "?a b", " " + callback, callback + " ", callback + "\x00", callback + "?a\x7f",
+			callback + "/☂\r\nx: y", callback + "?a\r\nx: y", callback + "?a b", " " + callback, callback + " ",
+			callback + "\x00", callback + "?a\x7f",
 			callback + "?a;b=%zz",
 		} {
 			t.Run(call+"/"+uri, func(t *testing.T) {
@@ -85,7 +92,8 @@ func TestAuthorizeRefused(t *testing.T) {
 		want refusal
 	}{
 		{"state too long", claims{"state": strings.Repeat("s", 4097)}, bad("state is too long")},
-		{"no challenge", claims{"code_challenge": nil, "code_challenge_method": nil}, bad("code_challenge_method must be S256")},
+		{"no challenge", claims{"code_challenge": nil, "code_challenge_method": nil},
+			bad("code_challenge_method must be S256")},
 		{"no challenge but its method", claims{"code_challenge": nil}, bad("code_challenge")},
 		{"no method", claims{"code_challenge_method": nil}, bad("code_challenge_method must be S256")},
 		{"plain", claims{"code_challenge_method": "plain"}, bad("code_challenge_method must be S256")},

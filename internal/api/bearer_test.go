@@ -127,7 +127,8 @@ func TestBearerRefused(t *testing.T) {
 		{"a cloud token", forged(claims{"typ": "at+jwt"}, own), signature},
 
 		{"another contract's key", forged(nil, w.write.Key), signature},
-		{"changed claims", parts[0] + "." + base64url.EncodeToString(append(must(json.Marshal(good())), ' ')) + "." + parts[2], signature},
+		{"changed claims", parts[0] + "." + base64url.EncodeToString(append(must(json.Marshal(good())),
+			' ')) + "." + parts[2], signature},
 		{"a cut signature", parts[0] + "." + parts[1] + "." + parts[2][:340], signature},
 		{"no signature", parts[0] + "." + parts[1] + ".", signature},
 
@@ -197,8 +198,10 @@ func TestAuthorizationHeader(t *testing.T) {
 		{"empty", []string{""}, badBearer("bearer token")},
 		{"Basic", []string{"Basic " + w.bearer(w.read, nil)}, badBearer("bearer token")},
 		{"the token alone", []string{w.bearer(w.read, nil)}, badBearer("bearer token")},
-		{"two tokens", []string{"Bearer " + w.bearer(w.read, nil) + ", Bearer " + w.bearer(w.read, nil)}, badBearer("bearer token")},
-		{"twice", []string{"Bearer " + w.bearer(w.read, nil), "Bearer " + w.bearer(w.read, nil)}, bad("more than one Authorization header")},
+		{"two tokens", []string{"Bearer " + w.bearer(w.read, nil) + ", Bearer " + w.bearer(w.read, nil)},
+			badBearer("bearer token")},
+		{"twice", []string{"Bearer " + w.bearer(w.read, nil), "Bearer " + w.bearer(w.read, nil)},
+			bad("more than one Authorization header")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := get("permission-access/contract", "")

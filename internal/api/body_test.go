@@ -24,7 +24,8 @@ func TestBodyCut(t *testing.T) {
 	for _, tt := range []struct{ name, header, body string }{
 		{"none of it", "Content-Length: 1000", ""},
 		{"a small one", "Content-Length: 1000", strings.Repeat("x", 500)},
-		{"at the threshold", fmt.Sprintf("Content-Length: %d", library.InlineLimit+1), strings.Repeat("x", library.InlineLimit)},
+		{"at the threshold", fmt.Sprintf("Content-Length: %d", library.InlineLimit+1),
+			strings.Repeat("x", library.InlineLimit)},
 		{"a large one", fmt.Sprintf("Content-Length: %d", large), strings.Repeat("x", 300_000)},
 		{"all but a byte", fmt.Sprintf("Content-Length: %d", large), strings.Repeat("x", large-1)},
 		{"before the first chunk", "Transfer-Encoding: chunked", ""},
@@ -88,9 +89,12 @@ func TestBodySlow(t *testing.T) {
 		{"no last chunk", w.head(writer, "Transfer-Encoding: chunked"), chunkOf(200_000), slow},
 		{"JSON", w.headOf("POST", "permission-access/trigger", w.as(reader, nil), "Content-Length: 10"), "{", slow},
 		{"with an expired token", w.head(old, "Content-Length: 1000"), "xxx", expired(wire.KindAccessToken)},
-		{"with an expired token, large", w.head(old, "Content-Length: 10000000"), strings.Repeat("x", 200_000), expired(wire.KindAccessToken)},
-		{"with an expired token, in chunks", w.head(old, "Transfer-Encoding: chunked"), chunkOf(100), expired(wire.KindAccessToken)},
-		{"to a call that reads no body", w.headOf("POST", "permission-access/nosuchcall", "", "Content-Length: 10"), "x", notFound("Call")},
+		{"with an expired token, large", w.head(old, "Content-Length: 10000000"), strings.Repeat("x", 200_000),
+			expired(wire.KindAccessToken)},
+		{"with an expired token, in chunks", w.head(old, "Transfer-Encoding: chunked"), chunkOf(100),
+			expired(wire.KindAccessToken)},
+		{"to a call that reads no body", w.headOf("POST", "permission-access/nosuchcall", "", "Content-Length: 10"),
+			"x", notFound("Call")},
 	}
 	w.Unchanged("a slow body", func() {
 		t.Run("all", func(t *testing.T) {
@@ -211,11 +215,15 @@ func TestErrorWhileSending(t *testing.T) {
 	}{
 		{"expired token", w.head(old, fmt.Sprintf("Content-Length: %d", size)), expired(wire.KindAccessToken)},
 		{"read contract", w.head(reader, fmt.Sprintf("Content-Length: %d", size)), noScope},
-		{"no token", w.headOf("POST", "permission-access/import", "", fmt.Sprintf("Content-Length: %d", size)), badBearer("bearer token")},
-		{"no descriptor", w.headOf("POST", "permission-access/import", w.as(writer, nil), fmt.Sprintf("Content-Length: %d", size)), bad("FileDescriptor is required")},
+		{"no token", w.headOf("POST", "permission-access/import", "", fmt.Sprintf("Content-Length: %d", size)),
+			badBearer("bearer token")},
+		{"no descriptor", w.headOf("POST", "permission-access/import", w.as(writer, nil),
+			fmt.Sprintf("Content-Length: %d", size)), bad("FileDescriptor is required")},
 		{"no call", w.headOf("POST", "nosuchcall", "", fmt.Sprintf("Content-Length: %d", size)), notFound("Call")},
-		{"no clean path", w.headOf("POST", "permission-access//import", "", fmt.Sprintf("Content-Length: %d", size)), notFound("Call")},
-		{"JSON too long", w.headOf("POST", "permission-access/trigger", w.as(reader, nil), fmt.Sprintf("Content-Length: %d", size)),
+		{"no clean path", w.headOf("POST", "permission-access//import", "", fmt.Sprintf("Content-Length: %d", size)),
+			notFound("Call")},
+		{"JSON too long", w.headOf("POST", "permission-access/trigger", w.as(reader, nil),
+			fmt.Sprintf("Content-Length: %d", size)),
 			refusal{413, wire.CodePayloadTooLarge, "The body is too long"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

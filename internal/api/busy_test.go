@@ -25,8 +25,9 @@ func TestAtCapacity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	small := &http.Server{ReadHeaderTimeout: time.Minute, Handler: api.New(api.Config{Clients: w.Clients, People: w.People, Consents: w.Consents, Files: w.Files,
-		MaxInFlight: 2, Log: slog.New(slog.NewJSONHandler(w.Log, nil))})}
+	small := &http.Server{ReadHeaderTimeout: time.Minute,
+		Handler: api.New(api.Config{Clients: w.Clients, People: w.People, Consents: w.Consents, Files: w.Files,
+			MaxInFlight: 2, Log: slog.New(slog.NewJSONHandler(w.Log, nil))})}
 	go func() { _ = small.Serve(l) }()
 	t.Cleanup(func() { _ = small.Close() })
 	w.address = l.Addr().String()

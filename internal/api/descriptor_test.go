@@ -54,13 +54,18 @@ func TestDescriptorSignature(t *testing.T) {
 		{"unsigned", []string{parts[0] + "." + parts[1] + "."}, signature},
 		{"alg none", []string{forge(claims{"alg": "none"}, metadata, func([]byte) []byte { return nil })}, signature},
 		{"another contract's key", []string{w.descriptor(w.read, letter)}, signature},
-		{"a stranger's key in the header", []string{forge(claims{"alg": "PS512", "jwk": jwkOf(w.foreign.Key)}, metadata, ps512(w.foreign.Key))}, signature},
+		{"a stranger's key in the header",
+			[]string{forge(claims{"alg": "PS512", "jwk": jwkOf(w.foreign.Key)}, metadata, ps512(w.foreign.Key))},
+			signature},
 		{"jku", []string{forge(claims{"alg": "PS512", "jku": "http://127.0.0.1:1/"}, metadata, ps512(key))}, signature},
 		{"empty jku", []string{forge(claims{"alg": "PS512", "jku": ""}, metadata, ps512(key))}, signature},
 		{"crit", []string{forge(claims{"alg": "PS512", "crit": []string{"exp"}}, metadata, ps512(key))}, signature},
-		{"oversized", []string{w.descriptor(w.write, with(claims{"note": strings.Repeat("x", wire.MaxToken)}))}, "FileDescriptor is longer than 12288 bytes"},
-		{"no metadata", []string{forge(claims{"alg": "PS512"}, letter, ps512(key))}, "FileDescriptor metadata is required"},
-		{"claims a list", []string{forge(claims{"alg": "PS512"}, []any{letter}, ps512(key))}, "FileDescriptor metadata is required"},
+		{"oversized", []string{w.descriptor(w.write, with(claims{"note": strings.Repeat("x", wire.MaxToken)}))},
+			"FileDescriptor is longer than 12288 bytes"},
+		{"no metadata", []string{forge(claims{"alg": "PS512"}, letter, ps512(key))},
+			"FileDescriptor metadata is required"},
+		{"claims a list", []string{forge(claims{"alg": "PS512"}, []any{letter}, ps512(key))},
+			"FileDescriptor metadata is required"},
 		{"a bearer token", []string{w.as(writer, nil)}, "FileDescriptor metadata is required"},
 	} {
 		t.Run(tt.name, func(t *testing.T) { w.refuses(t, w.pushing(writer, tt.descriptors...), bad(tt.want)) })
@@ -87,16 +92,20 @@ func TestDescriptorRefused(t *testing.T) {
 		{"mimeType null", with(claims{"mimeType": raw("null")}), is + ".mimeType is required"},
 		{"mimeType empty", with(claims{"mimeType": ""}), is + ".mimeType is empty"},
 		{"mimeType a number", with(claims{"mimeType": 1}), is + ".mimeType has the wrong type"},
-		{"mimeType in the spelling of answers", with(claims{"mimeType": nil, "mimetype": "text/plain"}), is + ".mimeType is required"},
+		{"mimeType in the spelling of answers", with(claims{"mimeType": nil, "mimetype": "text/plain"}),
+			is + ".mimeType is required"},
 		{"no accounts", with(claims{"accounts": nil}), is + ".accounts is required"},
 		{"accounts empty", with(claims{"accounts": []any{}}), is + ".accounts is empty"},
 		{"accounts null", with(claims{"accounts": raw("null")}), is + ".accounts is required"},
 		{"accounts an object", with(claims{"accounts": claims{"accountId": "1"}}), is + ".accounts has the wrong type"},
 		{"accounts of text", with(claims{"accounts": []any{"1"}}), is + ".accounts has the wrong type"},
 		{"accounts of null", with(claims{"accounts": []any{nil}}), is + ".accounts[0].accountId is required"},
-		{"account without id", with(claims{"accounts": []any{claims{"accountId": "1"}, claims{}}}), is + ".accounts[1].accountId is required"},
-		{"account id a number", with(claims{"accounts": []any{claims{"accountId": 1}}}), is + ".accounts[0].accountId is required"},
-		{"account id empty", with(claims{"accounts": []any{claims{"accountId": ""}}}), is + ".accounts[0].accountId is required"},
+		{"account without id", with(claims{"accounts": []any{claims{"accountId": "1"}, claims{}}}),
+			is + ".accounts[1].accountId is required"},
+		{"account id a number", with(claims{"accounts": []any{claims{"accountId": 1}}}),
+			is + ".accounts[0].accountId is required"},
+		{"account id empty", with(claims{"accounts": []any{claims{"accountId": ""}}}),
+			is + ".accounts[0].accountId is required"},
 		{"reference text", with(claims{"reference": "letter"}), is + ".reference has the wrong type"},
 		{"reference of numbers", with(claims{"reference": []int{1}}), is + ".reference has the wrong type"},
 		{"reference of null", with(claims{"reference": []any{nil}}), is + ".reference has the wrong type"},
@@ -105,9 +114,11 @@ func TestDescriptorRefused(t *testing.T) {
 		{"objectTypes text", with(claims{"objectTypes": "receipt"}), is + ".objectTypes has the wrong type"},
 		{"objectTypes of text", with(claims{"objectTypes": []any{"receipt"}}), is + ".objectTypes has the wrong type"},
 		{"serviceGroups of text", with(claims{"serviceGroups": []any{"1"}}), is + ".serviceGroups has the wrong type"},
-		{"serviceGroups of fractions", with(claims{"serviceGroups": []any{1.5}}), is + ".serviceGroups has the wrong type"},
+		{"serviceGroups of fractions", with(claims{"serviceGroups": []any{1.5}}),
+			is + ".serviceGroups has the wrong type"},
 		{"providerName a number", with(claims{"providerName": 1}), is + ".providerName has the wrong type"},
-		{"beyond 8 KiB", with(claims{"note": strings.Repeat("x", wire.MaxMetadata)}), is + " is larger than 8192 bytes"},
+		{"beyond 8 KiB", with(claims{"note": strings.Repeat("x", wire.MaxMetadata)}),
+			is + " is larger than 8192 bytes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w.refuses(t, w.pushing(writer, w.descriptor(w.write, tt.metadata)), bad(tt.want))
@@ -139,9 +150,11 @@ func TestDescriptorServerSet(t *testing.T) {
 	w := newWorld(t)
 	anna := w.Person()
 	writer, reader := anna.Allows(w.write), anna.Allows(w.read)
-	said := with(claims{"appid": "evil", "appId": "evil", "contractid": "evil", "contractId": "evil", "partnerid": "evil", "partnerId": "evil",
-		"created": 1, "mimetype": "evil", "objecttypes": "evil", "servicegroups": "evil", "accounts": []any{claims{"accountId": "1", "accountid": "evil", "more": true}},
-		"nothing": raw("null"), "note": "kept", "tags": raw("null")})
+	said := with(claims{"appid": "evil", "appId": "evil", "contractid": "evil", "contractId": "evil",
+		"partnerid": "evil", "partnerId": "evil",
+		"created": 1, "mimetype": "evil", "objecttypes": "evil", "servicegroups": "evil",
+		"accounts": []any{claims{"accountId": "1", "accountid": "evil", "more": true}},
+		"nothing":  raw("null"), "note": "kept", "tags": raw("null")})
 	got, _ := w.metadataOf(t, writer, reader, w.descriptor(w.write, said))
 	created := got["created"].(float64)
 	if int64(created) < w.Clock.Now().UnixMilli()-60_000 {

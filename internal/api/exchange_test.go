@@ -61,7 +61,8 @@ func TestExchangeRefused(t *testing.T) {
 		want refusal
 	}{
 		{"no code", w.write, code(nil, carreltest.Verifier), invalid(wire.KindAuthorizationCode)},
-		{"unknown", w.write, code(wire.RandomAlphanumeric(43), carreltest.Verifier), invalid(wire.KindAuthorizationCode)},
+		{"unknown", w.write, code(wire.RandomAlphanumeric(43), carreltest.Verifier),
+			invalid(wire.KindAuthorizationCode)},
 		{"the link's code", w.write, code(link, carreltest.Verifier), invalid(wire.KindAuthorizationCode)},
 		{"used", w.write, exchanging(used), invalid(wire.KindAuthorizationCode)},
 		{"expired", w.write, exchanging(old), invalid(wire.KindAuthorizationCode)},
@@ -70,12 +71,18 @@ func TestExchangeRefused(t *testing.T) {
 		{"another application's", w.foreign, exchanging(fresh), invalid(wire.KindAuthorizationCode)},
 		{"no verifier", w.write, code(fresh.Code, nil), invalid(wire.KindCodeVerifier)},
 		{"wrong verifier", w.write, code(fresh.Code, wire.RandomAlphanumeric(43)), invalid(wire.KindCodeVerifier)},
-		{"the challenge for a verifier", w.write, code(fresh.Code, wire.Challenge(carreltest.Verifier)), invalid(wire.KindCodeVerifier)},
-		{"no grant_type", w.write, claims{"code": fresh.Code, "code_verifier": carreltest.Verifier}, bad("grant_type must be authorization_code or refresh_token")},
-		{"password", w.write, claims{"grant_type": "password"}, bad("grant_type must be authorization_code or refresh_token")},
-		{"client credentials", w.write, claims{"grant_type": "client_credentials"}, bad("grant_type must be authorization_code or refresh_token")},
-		{"another case", w.write, claims{"grant_type": "Authorization_Code", "code": fresh.Code}, bad("grant_type must be authorization_code or refresh_token")},
-		{"grant_type a list", w.write, claims{"grant_type": []string{"refresh_token"}}, badBearer("bearer token claims")},
+		{"the challenge for a verifier", w.write, code(fresh.Code, wire.Challenge(carreltest.Verifier)),
+			invalid(wire.KindCodeVerifier)},
+		{"no grant_type", w.write, claims{"code": fresh.Code, "code_verifier": carreltest.Verifier},
+			bad("grant_type must be authorization_code or refresh_token")},
+		{"password", w.write, claims{"grant_type": "password"},
+			bad("grant_type must be authorization_code or refresh_token")},
+		{"client credentials", w.write, claims{"grant_type": "client_credentials"},
+			bad("grant_type must be authorization_code or refresh_token")},
+		{"another case", w.write, claims{"grant_type": "Authorization_Code", "code": fresh.Code},
+			bad("grant_type must be authorization_code or refresh_token")},
+		{"grant_type a list", w.write, claims{"grant_type": []string{"refresh_token"}},
+			badBearer("bearer token claims")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			// The second use of a code is noted for its person.

@@ -103,7 +103,8 @@ func FuzzRequest(f *testing.F) {
 		if call%2 == 0 {
 			by = writer
 		}
-		r := &http.Request{Method: method, URL: &url.URL{Path: path}, Host: "127.0.0.1", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		r := &http.Request{Method: method, URL: &url.URL{Path: path}, Host: "127.0.0.1", Proto: "HTTP/1.1",
+			ProtoMajor: 1, ProtoMinor: 1,
 			Header: http.Header{"Authorization": {"Bearer " + w.fuzzToken(by, said)}}, Body: http.NoBody}
 		if descriptor != "" {
 			r.Header.Set("FileDescriptor", w.fuzzDescriptor(by, descriptor))
@@ -141,10 +142,12 @@ func (w *world) connectNowhere(t testing.TB, k *carreltest.Grant) string {
 	if err := db.AddAuthRequest(t.Context(), link, library.Session{}); err != nil {
 		t.Fatal(err)
 	}
-	a := delivery.Connection{ID: nowhere, Reference: "nowhere", Library: grant.Library, Application: grant.Application, Pending: true,
+	a := delivery.Connection{ID: nowhere, Reference: "nowhere", Library: grant.Library,
+		Application: grant.Application, Pending: true,
 		Source: delivery.Source{ID: 900201, Name: "Nowhere", Push: true, Version: fhir.STU3, Provider: "fhir:nowhere"},
 		Access: []byte("not what was sealed"), CreatedAt: now, UpdatedAt: now}
-	if _, err := db.Connect(t.Context(), link.Hash, a, library.Event{Library: grant.Library, At: now, Kind: library.EventConnected}); err != nil {
+	if _, err := db.Connect(t.Context(), link.Hash, a, library.Event{Library: grant.Library, At: now,
+		Kind: library.EventConnected}); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.CloseAuthRequest(t.Context(), link.Hash, now, "", nil); err != nil {

@@ -68,7 +68,8 @@ func TestNonceReplayed(t *testing.T) {
 		again func(bearer string) request
 	}{
 		{"the same call", reader, contractOf, 200, nil},
-		{"another call", reader, contractOf, 200, func(b string) request { return get("permission-access/accounts", b) }},
+		{"another call", reader, contractOf, 200,
+			func(b string) request { return get("permission-access/accounts", b) }},
 		{"a small push", writer, pushing(small), 200, nil},
 		{"a large push", writer, pushing(large), 200, nil},
 		{"a push after a call", writer, contractOf, 200, pushing(small)},
@@ -84,9 +85,11 @@ func TestNonceReplayed(t *testing.T) {
 			r.header = http.Header{}
 			return r
 		}, 400, pushing(small)},
-		{"after a body that is no JSON", reader, func(b string) request { return post("permission-access/trigger", b, "{") }, 400,
+		{"after a body that is no JSON", reader,
+			func(b string) request { return post("permission-access/trigger", b, "{") }, 400,
 			func(b string) request { return post("permission-access/trigger", b, "{}") }},
-		{"after another contract's token", writer, func(b string) request { return get("permission-access/accounts", b) }, 200, contractOf},
+		{"after another contract's token", writer,
+			func(b string) request { return get("permission-access/accounts", b) }, 200, contractOf},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			nonce := wire.NewNonce()

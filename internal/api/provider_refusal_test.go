@@ -37,9 +37,12 @@ func TestProviderVersions(t *testing.T) {
 	}
 	for version, want := range map[string]refusal{
 		"r4": bad("this provider takes FHIR 3.0"), "4.0.1": bad("this provider takes FHIR 3.0"),
-		"stu4": bad("FHIR version"), "dstu2": bad("FHIR version"), "3.0.20": bad("FHIR version"), "3": bad("FHIR version"), "stu3%20": bad("FHIR version"),
-		"%2E%2E%2E": bad("FHIR version"), "%00": bad("FHIR version"), "%E2%98%82": bad("FHIR version"), strings.Repeat("3", 4000): bad("FHIR version"),
-		"": notFound("Call"), "stu3/": notFound("Call"), "stu3/Observation": notFound("Call"), "a%2Fb": bad("FHIR version"), "%2F": notFound("Call"),
+		"stu4": bad("FHIR version"), "dstu2": bad("FHIR version"), "3.0.20": bad("FHIR version"),
+		"3": bad("FHIR version"), "stu3%20": bad("FHIR version"),
+		"%2E%2E%2E": bad("FHIR version"), "%00": bad("FHIR version"), "%E2%98%82": bad("FHIR version"),
+		strings.Repeat("3", 4000): bad("FHIR version"),
+		"":                        notFound("Call"), "stu3/": notFound("Call"), "stu3/Observation": notFound("Call"),
+		"a%2Fb": bad("FHIR version"), "%2F": notFound("Call"),
 	} {
 		t.Run(fmt.Sprintf("%.20s", version), func(t *testing.T) { w.refuses(t, push(version), want) })
 	}
@@ -65,12 +68,17 @@ func TestProviderAccountRefused(t *testing.T) {
 		return r
 	}
 	for name, accounts := range map[string][]string{
-		"none": {}, "an empty one": {""}, "two": {string(k.account), string(k.account)}, "two of them others": {string(k.account), "1_x"},
-		"unknown": {"900001_nosuchaccount"}, "a letter more": {string(k.account) + "x"}, "another case": {strings.ToUpper(string(k.account))},
+		"none": {}, "an empty one": {""}, "two": {string(k.account), string(k.account)},
+		"two of them others": {string(k.account), "1_x"},
+		"unknown":            {"900001_nosuchaccount"}, "a letter more": {string(k.account) + "x"},
+		"another case":     {strings.ToUpper(string(k.account))},
 		"another person's": {string(theirs.account)}, "another application's": {string(elsewhere.account)},
-		"who stands for the person": {string(w.userAccount(t, k.Grant))}, "who stands for another": {string(w.userAccount(t, theirs.Grant))},
-		"both with a comma": {string(k.account) + ",1_x"}, "a path": {"../" + string(k.account)}, "a quote": {`"` + string(k.account) + `"`},
-		"not ASCII": {"1_\xe2\x98\x82"}, "no text": {"1_\xff"}, "a wildcard": {"%"}, "a very long one": {strings.Repeat("x", 5000)},
+		"who stands for the person": {string(w.userAccount(t, k.Grant))},
+		"who stands for another":    {string(w.userAccount(t, theirs.Grant))},
+		"both with a comma":         {string(k.account) + ",1_x"}, "a path": {"../" + string(k.account)},
+		"a quote":   {`"` + string(k.account) + `"`},
+		"not ASCII": {"1_\xe2\x98\x82"}, "no text": {"1_\xff"}, "a wildcard": {"%"},
+		"a very long one": {strings.Repeat("x", 5000)},
 	} {
 		t.Run(name, func(t *testing.T) { w.refuses(t, pushes(k.Grant, accounts...), notFound("Account")) })
 	}
@@ -132,7 +140,8 @@ func TestProviderBodyRefused(t *testing.T) {
 		"a page":                {`<!doctype html>` + hidden, ""},
 		"a key twice":           {with(`"comment":"` + hidden + `"`), "Observation.comment"},
 		"a key twice, escaped":  {with(`"\u0063omment":"` + hidden + `"`), "Observation.comment"},
-		"a key twice, within":   {strings.Replace(weight(hidden), `"unit"`, `"value":71,"unit"`, 1), "Observation.valueQuantity.value"},
+		"a key twice, within": {strings.Replace(weight(hidden), `"unit"`, `"value":71,"unit"`, 1),
+			"Observation.valueQuantity.value"},
 		"64 levels of nonsense": {with(`"extension":` + deep(63)), "must be a JSON object"},
 		"65 levels":             {with(`"extension":` + deep(64)), "is nested more than 64 levels deep"},
 		"1000 levels":           {with(`"extension":` + deep(1000)), "is nested more than 64 levels deep"},
@@ -145,30 +154,46 @@ func TestProviderBodyRefused(t *testing.T) {
 		"a number as a member":  {with(`"b` + bsn + `":"` + hidden + `"`), "Observation"},
 		"a number as a type":    {strings.Replace(weight(hidden), `"Observation"`, `"B`+bsn+`"`, 1), "resourceType"},
 		"a member too few":      {strings.Replace(weight(hidden), `"status":"final",`, ``, 1), "Observation.status"},
-		"no type":               {strings.Replace(weight(hidden), `"resourceType":"Observation",`, ``, 1), "resourceType"},
-		"an unknown type":       {strings.Replace(weight(hidden), `"Observation"`, `"`+hidden+`"`, 1), "resourceType"},
-		"what nobody stores":    {`{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"invalid","diagnostics":"` + hidden + `"}]}`, ""},
-		"a searchset":           {`{"resourceType":"Bundle","type":"searchset","entry":[{"resource":` + weight(hidden) + `}]}`, "Bundle.type"},
-		"an empty batch":        {`{"resourceType":"Bundle","type":"batch"}`, "Bundle.entry"},
-		"a batch that deletes":  {strings.Replace(batch(hidden), `"POST"`, `"DELETE"`, 1), "Bundle.entry[0].request.method"},
-		"a batch's bad entry":   {strings.Replace(batch("a", hidden), `"comment":"`+hidden+`"`, `"comment":{"x":"`+hidden+`"}`, 1), "Bundle.entry[1].resource.comment"},
-		"a search for a person": {strings.Replace(batch(hidden), `"url":"Observation"`, `"url":"Observation?patient=`+hidden+`"`, 1), "Bundle.entry[0].request.url"},
-		"a reference astray":    {strings.Replace(batch(hidden), `"code"`, `"subject":{"reference":"urn:uuid:0b7d5b4e-6b3c-4d0a-9a3e-0123456789ab"},"code"`, 1), "subject.reference"},
+		"no type": {strings.Replace(weight(hidden), `"resourceType":"Observation",`, ``, 1),
+			"resourceType"},
+		"an unknown type":    {strings.Replace(weight(hidden), `"Observation"`, `"`+hidden+`"`, 1), "resourceType"},
+		"what nobody stores": {`{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"invalid","diagnostics":"` + hidden + `"}]}`, ""},
+		"a searchset":        {`{"resourceType":"Bundle","type":"searchset","entry":[{"resource":` + weight(hidden) + `}]}`, "Bundle.type"},
+		"an empty batch":     {`{"resourceType":"Bundle","type":"batch"}`, "Bundle.entry"},
+		"a batch that deletes": {strings.Replace(batch(hidden), `"POST"`, `"DELETE"`, 1),
+			"Bundle.entry[0].request.method"},
+		"a batch's bad entry": {strings.Replace(batch("a", hidden), `"comment":"`+hidden+`"`,
+			`"comment":{"x":"`+hidden+`"}`, 1), "Bundle.entry[1].resource.comment"},
+		"a search for a person": {strings.Replace(batch(hidden), `"url":"Observation"`,
+			`"url":"Observation?patient=`+hidden+`"`, 1), "Bundle.entry[0].request.url"},
+		"a reference astray": {strings.Replace(batch(hidden), `"code"`,
+			`"subject":{"reference":"urn:uuid:0b7d5b4e-6b3c-4d0a-9a3e-0123456789ab"},"code"`, 1), "subject.reference"},
 
-		"a BSN by URI":          {patient(`"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"` + bsn + `"`), "Patient.identifier[0].value"},
-		"a BSN, upper case":     {patient(`"system":"HTTP://FHIR.NL/FHIR/NAMINGSYSTEM/BSN","value":"` + bsn + `"`), "Patient.identifier[0].value"},
-		"a BSN, mixed case":     {patient(`"system":"http://fhir.nl/fhir/namingsystem/Bsn","value":"` + bsn + `"`), "Patient.identifier[0].value"},
-		"a BSN, slash":          {patient(`"system":"http://fhir.nl/fhir/NamingSystem/bsn/","value":"` + bsn + `"`), "Patient.identifier[0].value"},
-		"a BSN, https, slash":   {patient(`"system":"https://fhir.nl/fhir/NamingSystem/BSN/","value":"` + bsn + `"`), "Patient.identifier[0].value"},
-		"a BSN, escaped":        {patient(`"system":"http:\/\/fhir.nl\/fhir\/NamingSystem\/\u0062sn","value":"` + bsn + `"`), "Patient.identifier[0].value"},
-		"a BSN by OID":          {patient(`"system":"urn:oid:2.16.840.1.113883.2.4.6.3","value":"` + bsn + `"`), "Patient.identifier[0].value"},
-		"a BSN by bare OID":     {patient(`"system":"2.16.840.1.113883.2.4.6.3","value":"` + bsn + `"`), "Patient.identifier[0].value"},
-		"a BSN, value first":    {patient(`"value":"` + bsn + `","system":"urn:oid:2.16.840.1.113883.2.4.6.3"`), "Patient.identifier[0].value"},
-		"a BSN in a reference":  {with(`"subject":{"identifier":{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"` + bsn + `"}}`), "Observation.subject.identifier.value"},
-		"a BSN in a search":     {with(`"subject":{"reference":"Patient?identifier=http://fhir.nl/fhir/NamingSystem/bsn|` + bsn + `"}`), "Observation.subject.reference"},
-		"a BSN in a text":       {strings.Replace(weight(hidden), hidden, "BSN 9999.11.120", 1), "Observation.comment"},
-		"a BSN in a batch":      {strings.Replace(batch("a", hidden), `"comment":"`+hidden+`"`, `"subject":{"identifier":{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"`+bsn+`"}}`, 1), "Bundle.entry[1].resource.subject.identifier.value"},
-		"a BSN that is no text": {patient(`"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":` + bsn), "Patient.identifier[0].value"},
+		"a BSN by URI": {patient(`"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"` + bsn + `"`),
+			"Patient.identifier[0].value"},
+		"a BSN, upper case": {patient(`"system":"HTTP://FHIR.NL/FHIR/NAMINGSYSTEM/BSN","value":"` + bsn + `"`),
+			"Patient.identifier[0].value"},
+		"a BSN, mixed case": {patient(`"system":"http://fhir.nl/fhir/namingsystem/Bsn","value":"` + bsn + `"`),
+			"Patient.identifier[0].value"},
+		"a BSN, slash": {patient(`"system":"http://fhir.nl/fhir/NamingSystem/bsn/","value":"` + bsn + `"`),
+			"Patient.identifier[0].value"},
+		"a BSN, https, slash": {patient(`"system":"https://fhir.nl/fhir/NamingSystem/BSN/","value":"` + bsn + `"`),
+			"Patient.identifier[0].value"},
+		"a BSN, escaped": {patient(`"system":"http:\/\/fhir.nl\/fhir\/NamingSystem\/\u0062sn","value":"` + bsn + `"`), "Patient.identifier[0].value"},
+		"a BSN by OID": {patient(`"system":"urn:oid:2.16.840.1.113883.2.4.6.3","value":"` + bsn + `"`),
+			"Patient.identifier[0].value"},
+		"a BSN by bare OID": {patient(`"system":"2.16.840.1.113883.2.4.6.3","value":"` + bsn + `"`),
+			"Patient.identifier[0].value"},
+		"a BSN, value first": {patient(`"value":"` + bsn + `","system":"urn:oid:2.16.840.1.113883.2.4.6.3"`),
+			"Patient.identifier[0].value"},
+		"a BSN in a reference": {with(`"subject":{"identifier":{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"` + bsn + `"}}`), "Observation.subject.identifier.value"},
+		"a BSN in a search":    {with(`"subject":{"reference":"Patient?identifier=http://fhir.nl/fhir/NamingSystem/bsn|` + bsn + `"}`), "Observation.subject.reference"},
+		"a BSN in a text":      {strings.Replace(weight(hidden), hidden, "BSN 9999.11.120", 1), "Observation.comment"},
+		"a BSN in a batch": {strings.Replace(batch("a", hidden), `"comment":"`+hidden+`"`,
+			`"subject":{"identifier":{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"`+bsn+`"}}`, 1),
+			"Bundle.entry[1].resource.subject.identifier.value"},
+		"a BSN that is no text": {patient(`"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":` + bsn),
+			"Patient.identifier[0].value"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, chunked := range []bool{false, true} {
@@ -256,7 +281,8 @@ func TestProviderBodyCut(t *testing.T) {
 		{"before the first chunk", "Transfer-Encoding: chunked", ""},
 		{"amid a chunk", "Transfer-Encoding: chunked", fmt.Sprintf("%x\r\n%s", len(whole), whole[:len(whole)/2])},
 		{"before the last chunk", "Transfer-Encoding: chunked", fmt.Sprintf("%x\r\n%s\r\n", len(whole), whole)},
-		{"before the last chunk of a large one", "Transfer-Encoding: chunked", fmt.Sprintf("%x\r\n%s\r\n", len(large), large)},
+		{"before the last chunk of a large one", "Transfer-Encoding: chunked",
+			fmt.Sprintf("%x\r\n%s\r\n", len(large), large)},
 	}
 	w.Unchanged("a body that was cut off", func() {
 		for _, tt := range cuts {
@@ -306,7 +332,8 @@ func TestProviderLargeAtOnce(t *testing.T) {
 	var held []*line
 	for range 8 {
 		l := w.dial(t)
-		if err := l.say("%s%s", w.headTo(k, fmt.Sprintf("Content-Length: %d", len(large))), large[:len(large)-1]); err != nil {
+		if err := l.say("%s%s", w.headTo(k, fmt.Sprintf("Content-Length: %d", len(large))),
+			large[:len(large)-1]); err != nil {
 			t.Fatal(err)
 		}
 		held = append(held, l)

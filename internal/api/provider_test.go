@@ -46,40 +46,72 @@ func TestProviderAnswers(t *testing.T) {
 		filed  int
 	}{
 		{name: "right", state: "delivered", status: 201, answer: `"resourceType":"Observation"`, filed: 1},
-		{name: "right, batch", body: batch(hidden, "b"), state: "delivered", status: 200, answer: `"batch-response"`, filed: 2},
-		{name: "outcome", is: simulator.Behaviour{Resource: simulator.ResourceOperationOutcome}, state: "delivered", status: 201, answer: `"OperationOutcome"`, filed: 1},
-		{name: "bare", is: simulator.Behaviour{Resource: simulator.ResourceNoBody}, state: "delivered", status: 201, filed: 1},
-		{name: "empty", is: simulator.Behaviour{Resource: simulator.ResourceEmpty}, state: "delivered", status: 200, filed: 1},
-		{name: "XML", is: simulator.Behaviour{Resource: simulator.ResourceXML}, state: "delivered", status: 200, filed: 1},
-		{name: "half an answer", is: simulator.Behaviour{Resource: simulator.ResourceNotJSON}, state: "delivered", status: 201, filed: 1},
-		{name: "cut within the answer", is: simulator.Behaviour{Resource: simulator.ResourceCutDuring}, state: "delivered", status: 201, filed: 1},
+		{name: "right, batch", body: batch(hidden, "b"), state: "delivered", status: 200, answer: `"batch-response"`,
+			filed: 2},
+		{name: "outcome", is: simulator.Behaviour{Resource: simulator.ResourceOperationOutcome}, state: "delivered",
+			status: 201, answer: `"OperationOutcome"`, filed: 1},
+		{name: "bare", is: simulator.Behaviour{Resource: simulator.ResourceNoBody}, state: "delivered", status: 201,
+			filed: 1},
+		{name: "empty", is: simulator.Behaviour{Resource: simulator.ResourceEmpty}, state: "delivered", status: 200,
+			filed: 1},
+		{name: "XML", is: simulator.Behaviour{Resource: simulator.ResourceXML}, state: "delivered", status: 200,
+			filed: 1},
+		{name: "half an answer", is: simulator.Behaviour{Resource: simulator.ResourceNotJSON}, state: "delivered",
+			status: 201, filed: 1},
+		{name: "cut within the answer", is: simulator.Behaviour{Resource: simulator.ResourceCutDuring},
+			state: "delivered", status: 201, filed: 1},
 
-		{name: "400", is: simulator.Behaviour{Resource: "400"}, state: "refused", want: refused(400), answer: `"OperationOutcome"`},
-		{name: "409", is: simulator.Behaviour{Resource: "409"}, state: "refused", want: refused(409), answer: `"OperationOutcome"`},
-		{name: "410", is: simulator.Behaviour{Resource: "410"}, state: "refused", want: refused(410), answer: `"OperationOutcome"`},
-		{name: "412", is: simulator.Behaviour{Resource: "412"}, state: "refused", want: refused(412), answer: `"OperationOutcome"`},
-		{name: "422", is: simulator.Behaviour{Resource: simulator.ResourceUnprocessable}, state: "refused", want: refused(422), answer: `"OperationOutcome"`},
-		{name: "404", is: simulator.Behaviour{Resource: "404"}, state: "refused", want: refused(502), answer: `"OperationOutcome"`},
-		{name: "405", is: simulator.Behaviour{Resource: "405"}, state: "refused", want: refused(502), answer: `"OperationOutcome"`},
-		{name: "406", is: simulator.Behaviour{Resource: "406"}, state: "refused", want: refused(502), answer: `"OperationOutcome"`},
-		{name: "415", is: simulator.Behaviour{Resource: "415"}, state: "refused", want: refused(502), answer: `"OperationOutcome"`},
-		{name: "302", is: simulator.Behaviour{Resource: simulator.ResourceRedirect}, state: "refused", want: refused(502)},
-		{name: "307", is: simulator.Behaviour{Resource: simulator.ResourceRedirect307}, state: "refused", want: refused(502)},
-		{name: "a failed entry", is: simulator.Behaviour{Resource: simulator.ResourceFailedEntry}, body: batch(hidden, "b"), state: "refused",
-			want: refusal{422, wire.CodeProviderRefused, "The provider has refused it: the provider answered 200: but entry 2 of 2 has 422; 1 were filed"}, answer: `"batch-response"`, filed: 1},
+		{name: "400", is: simulator.Behaviour{Resource: "400"}, state: "refused", want: refused(400),
+			answer: `"OperationOutcome"`},
+		{name: "409", is: simulator.Behaviour{Resource: "409"}, state: "refused", want: refused(409),
+			answer: `"OperationOutcome"`},
+		{name: "410", is: simulator.Behaviour{Resource: "410"}, state: "refused", want: refused(410),
+			answer: `"OperationOutcome"`},
+		{name: "412", is: simulator.Behaviour{Resource: "412"}, state: "refused", want: refused(412),
+			answer: `"OperationOutcome"`},
+		{name: "422", is: simulator.Behaviour{Resource: simulator.ResourceUnprocessable}, state: "refused",
+			want: refused(422), answer: `"OperationOutcome"`},
+		{name: "404", is: simulator.Behaviour{Resource: "404"}, state: "refused", want: refused(502),
+			answer: `"OperationOutcome"`},
+		{name: "405", is: simulator.Behaviour{Resource: "405"}, state: "refused", want: refused(502),
+			answer: `"OperationOutcome"`},
+		{name: "406", is: simulator.Behaviour{Resource: "406"}, state: "refused", want: refused(502),
+			answer: `"OperationOutcome"`},
+		{name: "415", is: simulator.Behaviour{Resource: "415"}, state: "refused", want: refused(502),
+			answer: `"OperationOutcome"`},
+		{name: "302", is: simulator.Behaviour{Resource: simulator.ResourceRedirect}, state: "refused",
+			want: refused(502)},
+		{name: "307", is: simulator.Behaviour{Resource: simulator.ResourceRedirect307}, state: "refused",
+			want: refused(502)},
+		{name: "a failed entry", is: simulator.Behaviour{Resource: simulator.ResourceFailedEntry},
+			body: batch(hidden, "b"), state: "refused",
+			want: refusal{422, wire.CodeProviderRefused,
+				"The provider has refused it: the provider answered 200: but entry 2 of 2 has 422; 1 were filed"},
+			answer: `"batch-response"`, filed: 1},
 
 		{name: "a page", is: simulator.Behaviour{Resource: simulator.ResourceHTML}, state: "unknown", want: unknown},
-		{name: "500", is: simulator.Behaviour{Resource: "500"}, state: "unknown", want: unknown, answer: `"OperationOutcome"`},
-		{name: "500, filed", is: simulator.Behaviour{Resource: simulator.ResourceFiled500}, state: "unknown", want: unknown, answer: `"OperationOutcome"`, filed: 1},
-		{name: "502, filed", is: simulator.Behaviour{Resource: simulator.ResourceFiled502}, state: "unknown", want: unknown, filed: 1},
-		{name: "504, filed", is: simulator.Behaviour{Resource: simulator.ResourceFiled504}, state: "unknown", want: unknown, filed: 1},
-		{name: "cut after", is: simulator.Behaviour{Resource: simulator.ResourceCutAfter}, state: "unknown", want: unknown, filed: 1},
-		{name: "cut before", is: simulator.Behaviour{Resource: simulator.ResourceCutBefore}, state: "unknown", want: unknown},
-		{name: "a Bundle too short", is: simulator.Behaviour{Resource: simulator.ResourceMissingEntry}, body: batch(hidden, "b"), state: "unknown", want: unknown, answer: `"batch-response"`, filed: 2},
+		{name: "500", is: simulator.Behaviour{Resource: "500"}, state: "unknown", want: unknown,
+			answer: `"OperationOutcome"`},
+		{name: "500, filed", is: simulator.Behaviour{Resource: simulator.ResourceFiled500}, state: "unknown",
+			want: unknown, answer: `"OperationOutcome"`, filed: 1},
+		{name: "502, filed", is: simulator.Behaviour{Resource: simulator.ResourceFiled502}, state: "unknown",
+			want: unknown, filed: 1},
+		{name: "504, filed", is: simulator.Behaviour{Resource: simulator.ResourceFiled504}, state: "unknown",
+			want: unknown, filed: 1},
+		{name: "cut after", is: simulator.Behaviour{Resource: simulator.ResourceCutAfter}, state: "unknown",
+			want: unknown, filed: 1},
+		{name: "cut before", is: simulator.Behaviour{Resource: simulator.ResourceCutBefore}, state: "unknown",
+			want: unknown},
+		{name: "a Bundle too short", is: simulator.Behaviour{Resource: simulator.ResourceMissingEntry},
+			body: batch(hidden, "b"), state: "unknown", want: unknown, answer: `"batch-response"`, filed: 2},
 
-		{name: "429, then right", is: simulator.Behaviour{Resource: simulator.ResourceBusy, ResourceTimes: 2, RetryAfter: -1}, state: "delivered", status: 202, answer: `"resourceType":"Observation"`, filed: 1},
-		{name: "503, then right", is: simulator.Behaviour{Resource: "503", ResourceTimes: 1, RetryAfter: -1}, body: strings.Replace(weight(hidden), `"meta"`, `"language":"nl","meta"`, 1), state: "delivered", status: 202, answer: `"language":"nl"`, filed: 1},
-		{name: "503 for longer than it is tried", is: simulator.Behaviour{Resource: "503", RetryAfter: time.Hour}, state: "expired", want: expired},
+		{name: "429, then right", is: simulator.Behaviour{Resource: simulator.ResourceBusy, ResourceTimes: 2,
+			RetryAfter: -1}, state: "delivered", status: 202, answer: `"resourceType":"Observation"`, filed: 1},
+		{name: "503, then right", is: simulator.Behaviour{Resource: "503", ResourceTimes: 1, RetryAfter: -1},
+			body: strings.Replace(weight(hidden), `"meta"`, `"language":"nl","meta"`, 1), state: "delivered",
+			status: 202, answer: `"language":"nl"`, filed: 1},
+		{name: "503 for longer than it is tried", is: simulator.Behaviour{Resource: "503", RetryAfter: time.Hour},
+			state: "expired", want: expired},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.body == "" {
@@ -109,7 +141,8 @@ func TestProviderAnswers(t *testing.T) {
 			default:
 				said := map[int]string{200: wire.PushDelivered, 201: wire.PushDelivered, 202: wire.PushAccepted}[tt.status]
 				var got wire.PushAnswer
-				if err := unmarshal(a.body, &got); err != nil || got.Status != said || got.Delivery == nil || got.Delivery.ID != id || got.Delivery.Account != k.account {
+				if err := unmarshal(a.body,
+					&got); err != nil || got.Status != said || got.Delivery == nil || got.Delivery.ID != id || got.Delivery.Account != k.account {
 					t.Errorf("answer %s, want %s of %s", a.body, said, id)
 				}
 			}
@@ -117,7 +150,8 @@ func TestProviderAnswers(t *testing.T) {
 			if tt.status == 202 {
 				carreltest.Eventually(t, "it is delivered", func() bool { d = w.deliveryOf(t, k.Grant, id); return d.State != "waiting" && d.State != "posting" })
 			}
-			if d.ID != id || d.State != tt.state || d.Account != k.account || !strings.HasPrefix(d.Provider, "Huisartsenpraktijk De Linde") || d.NextAttempt != 0 || d.Attempts < 1 {
+			if d.ID != id || d.State != tt.state || d.Account != k.account || !strings.HasPrefix(d.Provider,
+				"Huisartsenpraktijk De Linde") || d.NextAttempt != 0 || d.Attempts < 1 {
 				t.Errorf("delivery %s %s of %s at %s after %d attempts, want %s", d.ID, d.State, d.Account, d.Provider, d.Attempts, tt.state)
 			}
 			if !strings.Contains(string(d.Answer), tt.answer) || (tt.answer == "" && d.Answer != nil) {
@@ -154,7 +188,8 @@ func TestProviderUnauthorized(t *testing.T) {
 				t.Errorf("delivery %+v", d)
 			}
 			w.Simulator.SetBehaviour(linde, simulator.Behaviour{})
-			if a := w.refuses(t, w.deliver(k.Grant, k.account, weight("x")), needed); a.Header.Get(wire.HeaderDelivery) != "" {
+			if a := w.refuses(t, w.deliver(k.Grant, k.account, weight("x")),
+				needed); a.Header.Get(wire.HeaderDelivery) != "" {
 				t.Error("what was not kept has an id")
 			}
 			for _, account := range w.accounts(t, k.Grant) {
@@ -229,7 +264,9 @@ func TestProviderSlow(t *testing.T) {
 		if a.StatusCode != 202 || got.Status != wire.PushAccepted || got.Delivery.State != "waiting" || got.Delivery.ID != a.Header.Get(wire.HeaderDelivery) {
 			t.Errorf("%d %s", a.StatusCode, a.body)
 		}
-		if d := ended(w, t, k, got.Delivery.ID); d.State != "delivered" || d.Attempts != 1 || !strings.Contains(string(d.Answer), "Observation") {
+		if d := ended(w, t, k,
+			got.Delivery.ID); d.State != "delivered" || d.Attempts != 1 || !strings.Contains(string(d.Answer),
+			"Observation") {
 			t.Errorf("delivery %+v", d)
 		}
 		if n := len(w.Simulator.Filed()); n != 1 {
@@ -310,12 +347,14 @@ func TestDeliveriesAreOwn(t *testing.T) {
 	if second.account != k.account {
 		t.Errorf("the second contract sees the account as %s, the first as %s", second.account, k.account)
 	}
-	for name, by := range map[string]*carreltest.Grant{"its own contract": k.Grant, "the second contract": second.Grant} {
+	for name, by := range map[string]*carreltest.Grant{"its own contract": k.Grant,
+		"the second contract": second.Grant} {
 		a := w.mustSend(t, get("permission-access/deliveries", w.as(by, nil)), &list)
 		var ids []string
 		for _, d := range list.Data {
 			ids = append(ids, d.ID)
-			if d.State != "delivered" || d.Answer != nil || d.ProviderStatus != 201 || !slices.Equal(d.Types, []string{"Observation"}) || d.Created == 0 || d.Updated < d.Created || d.Expires <= d.Created {
+			if d.State != "delivered" || d.Answer != nil || d.ProviderStatus != 201 || !slices.Equal(d.Types,
+				[]string{"Observation"}) || d.Created == 0 || d.Updated < d.Created || d.Expires <= d.Created {
 				t.Errorf("%s: %+v", name, d)
 			}
 		}
@@ -329,7 +368,8 @@ func TestDeliveriesAreOwn(t *testing.T) {
 	if w.mustSend(t, get("permission-access/deliveries", w.as(reader, nil)), &list); len(list.Data) != 0 {
 		t.Errorf("another person's: %+v", list.Data)
 	}
-	for _, id := range append(foreign, "nosuchdelivery", "%25", "..%2e", strings.Repeat("x", 5000), "%00", "%E2%98%82", strings.ToUpper(own[0])+"x") {
+	for _, id := range append(foreign, "nosuchdelivery", "%25", "..%2e", strings.Repeat("x", 5000), "%00",
+		"%E2%98%82", strings.ToUpper(own[0])+"x") {
 		t.Run(fmt.Sprintf("%.20s", id), func(t *testing.T) {
 			w.refuses(t, get("permission-access/deliveries/"+id, w.as(k.Grant, nil)), notFound("Delivery"))
 		})

@@ -118,7 +118,8 @@ func TestSessionRefused(t *testing.T) {
 	w.mustSend(t, post("oauth/authorize", w.bearer(w.read, authorizing(nil)), "{}"), &promised)
 
 	for name, key := range map[string]string{"unknown": wire.RandomAlphanumeric(43), "another person's": others,
-		"over": old, "not agreed to": promised.Session.Key, "another grant's": w.Person().Consents(w.read).Session.Key} {
+		"over": old, "not agreed to": promised.Session.Key,
+		"another grant's": w.Person().Consents(w.read).Session.Key} {
 		t.Run(name, func(t *testing.T) {
 			w.refuses(t, get("permission-access/query/"+key, w.as(reader, nil)), notFound("Session"))
 			w.refuses(t, get("permission-access/query/"+key+"/"+file, w.as(reader, nil)), notFound("Session"))

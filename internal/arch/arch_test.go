@@ -194,8 +194,7 @@ var rules = []rule{
 		pkg: "internal/web/webtest",
 		why: "it puts a whole site together for the tests of the pages",
 		imports: []string{
-			"internal/web", "internal/library", "internal/delivery", "internal/seal", "internal/store",
-			"internal/store/storetest", "internal/blob",
+			"internal/carreltest", "internal/web", "internal/server", "internal/library", "internal/delivery",
 			"internal/catalogue", "internal/fhir", "digime/wire",
 		},
 		outside: []string{anyModule},
@@ -216,7 +215,8 @@ var rules = []rule{
 		pkg: "internal/carreltest",
 		why: "it gives tests a whole world, so it knows every part of it, and only tests know it",
 		imports: []string{
-			"internal/server", "internal/library", "internal/delivery", "internal/seal", "internal/store", "internal/blob",
+			"internal/server", "internal/library", "internal/delivery", "internal/seal", "internal/store",
+			"internal/store/storetest", "internal/blob",
 			"internal/catalogue", "internal/fhir", "internal/provider/medmij", "internal/simulator", "internal/demo",
 			"digime", "digime/wire",
 		},

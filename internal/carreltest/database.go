@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -15,58 +14,29 @@ import (
 	"sync"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver that Unchanged reads the tables with
-
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/store"
+	"github.com/carrelhq/carrel/internal/store/storetest"
 )
 
-// template is an SQLite database with all tables and a signing key, made once for the test binary: migrations
+// databaseTemplate is an SQLite database with all tables and a signing key, made once for the test binary: migrations
 // and an RSA key take longer than most tests.
-var template = sync.OnceValues(func() ([]byte, error) {
-	folder, err := os.MkdirTemp("", "carreltest-")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = os.RemoveAll(folder) }()
-	path := filepath.Join(folder, "carrel.db")
-	db, err := store.Open(context.Background(), path)
-	if err != nil {
-		return nil, err
-	}
-	ring, err := seal.ParseKeyring(keyringText())
-	if err == nil {
-		_, err = library.OpenSigner(context.Background(), db, ring, time.Now)
-	}
-	if err != nil {
-		_ = db.Close()
-		return nil, err
-	}
-	if err := db.Close(); err != nil {
-		return nil, err
-	}
-	if err := checkpoint(path); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(path)
-})
-
-// checkpoint moves what is in the log of a database into its file.
-func checkpoint(path string) error {
-	db, err := sql.Open("sqlite", "file:"+path)
-	if err != nil {
+var databaseTemplate = sync.OnceValues(func() ([]byte, error) {
+	return storetest.Template(func(db *store.DB) error {
+		ring, err := seal.ParseKeyring(keyringText())
+		if err == nil {
+			_, err = library.OpenSigner(context.Background(), db, ring, time.Now)
+		}
 		return err
-	}
-	_, err = db.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
-	return errors.Join(err, db.Close())
-}
+	})
+})
 
 // copyTemplate writes the database's file and that of the keyring, unless an option provides another keyring.
 func (w *World) copyTemplate(c server.Config) {
 	w.t.Helper()
-	if err := os.WriteFile(c.Database, Must(template())(w.t), 0o600); err != nil {
+	if err := os.WriteFile(c.Database, Must(databaseTemplate())(w.t), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
 	if err := os.WriteFile(c.Keyring, keyringText(), 0o600); err != nil {

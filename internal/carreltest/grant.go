@@ -41,6 +41,11 @@ func (c *Contract) GrantOf(token digime.UserAccessToken) *Grant {
 	}}
 }
 
+// GrantOfToken returns a grant of which the contract knows the access token.
+func (c *Contract) GrantOfToken(token string) *Grant {
+	return &Grant{Contract: c, Tokens: wire.TokenClaims{AccessToken: wire.TokenValue{Value: token}}}
+}
+
 // Exchanges exchanges the code for tokens.
 func (g *Grant) Exchanges() {
 	g.w.t.Helper()
@@ -58,11 +63,16 @@ func (g *Grant) Bearer() (*library.Bearer, error) {
 // Pushes pushes a file with the name as its reference.
 func (g *Grant) Pushes(name string, content []byte) (library.File, error) {
 	g.w.t.Helper()
+	return g.PushesAs(Descriptor(g.w.t, map[string]any{"reference": []string{name}}), content)
+}
+
+// PushesAs pushes a file with a descriptor.
+func (g *Grant) PushesAs(d *wire.Descriptor, content []byte) (library.File, error) {
+	g.w.t.Helper()
 	b, err := g.Bearer()
 	if err != nil {
 		return library.File{}, err
 	}
-	d := Descriptor(g.w.t, map[string]any{"reference": []string{name}})
 	return g.w.Files.Push(g.w.t.Context(), b, d, bytes.NewReader(content))
 }
 

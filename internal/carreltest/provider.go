@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"sync"
@@ -20,7 +21,7 @@ import (
 const (
 	SourceID   = 900123
 	SourceName = "Huisartsenpraktijk De Linde"
-	GoodCode   = "good"
+	GoodCode   = "providers-code"
 
 	sourceKey = "fake:delinde~53"
 )
@@ -34,9 +35,14 @@ func Source() catalogue.Source {
 // Provider is the care provider of a world of [New]. It answers what the test says, and records what it was sent.
 // It is the catalogue's list of sources too.
 type Provider struct {
+	// URL is that of its pages. Nothing answers there before [Provider.OpensPages].
+	URL string
+
 	w *World
 
 	mu         sync.Mutex
+	gone       bool
+	visits     []*http.Request
 	sources    []catalogue.Source
 	sourcesErr error
 	generation uint64
@@ -49,7 +55,7 @@ type Provider struct {
 
 // newProvider returns a provider that takes everything, and whose tokens last for a quarter of an hour.
 func newProvider(w *World) *Provider {
-	p := &Provider{w: w, sources: []catalogue.Source{Source()}, generation: 1}
+	p := &Provider{URL: "https://provider.example", w: w, sources: []catalogue.Source{Source()}, generation: 1}
 	p.Answers(delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201, Answer: []byte(`{"resourceType":"Observation"}`)})
 	p.GivesTokens(false)
 	return p
@@ -94,12 +100,29 @@ func (p *Provider) RefusesTokens(err error) {
 	p.GivesTokensWith(func(int) (delivery.ProviderTokens, error) { return delivery.ProviderTokens{}, err })
 }
 
-// Lists makes the provider list other sources from now on, or an error in place of them.
-func (p *Provider) Lists(err error, sources ...catalogue.Source) {
+// GivesTokensUntil makes the provider give access until a time.
+func (p *Provider) GivesTokensUntil(at time.Time) {
+	p.GivesTokensWith(func(int) (delivery.ProviderTokens, error) { return delivery.ProviderTokens{ExpiresAt: at}, nil })
+}
+
+// Lists makes the provider list these sources from now on.
+func (p *Provider) Lists(sources ...catalogue.Source) { p.list(sources, nil) }
+
+// FailsToList makes the provider's list unavailable.
+func (p *Provider) FailsToList(err error) { p.list(nil, err) }
+
+func (p *Provider) list(sources []catalogue.Source, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sources, p.sourcesErr = sources, err
 	p.generation++
+}
+
+// Leaves makes the provider one that cannot be reached by the rules.
+func (p *Provider) Leaves() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gone = true
 }
 
 // Sent returns the attempts to send something, in order.
@@ -130,10 +153,10 @@ func (p *Provider) ListSources() ([]catalogue.Source, uint64, error) {
 func (p *Provider) AuthorizationURL(_ context.Context, d delivery.AuthorizationParams) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !slices.ContainsFunc(p.sources, func(s catalogue.Source) bool { return s.Provider == d.Provider }) {
+	if p.gone {
 		return "", delivery.ErrProviderGone
 	}
-	return "https://provider.example/authorize?" + url.Values{
+	return p.URL + "/authorize?" + url.Values{
 		"state":        {d.State.Reveal()},
 		"correlation":  {d.Correlation},
 		"redirect_uri": {d.RedirectURI},

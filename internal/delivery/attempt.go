@@ -226,6 +226,7 @@ func (d *Queue) newEvent(ctx context.Context, v Delivery) library.Event {
 	if err == nil { // without the application's name the event is still right
 		details = client.EventDetails()
 	}
-	details.Grant, details.Account, details.Provider, details.Delivery, details.Types = v.Grant, v.Account, v.ProviderName, v.ID, v.Types
+	details.Grant, details.Account, details.Provider = v.Grant, v.Account, v.ProviderName
+	details.Delivery, details.Types = v.ID, v.Types
 	return library.Event{Library: v.Library, At: v.UpdatedAt, Kind: eventKinds[v.State], Details: details}
 }

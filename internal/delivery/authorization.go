@@ -13,9 +13,13 @@ import (
 
 // How an account is connected:
 //
-//	AuthRequest ──StartAuthorization──> Authorization ··· browser at the provider ··· ──HandleCallback──> Connection (pending)
-//	                                        │                                               │                │ Allow, Complete: allowed
-//	                                        └──time──> pending, for the pages               └─no─> refused   │ Deny: removed
+//	AuthRequest ──StartAuthorization──> Authorization ··· the browser is at the provider
+//	                                        │                       │
+//	                                        └──time──> pending      └──HandleCallback──> refused, failed
+//	                                                                │
+//	                                                   Connection (pending) ──Deny──> removed
+//	                                                                │
+//	                                                                └──Allow, Complete──> the application may use it
 //
 // The provider's tokens are sealed by the keyring. Of all servers, one at a time refreshes an
 // account's tokens, and stores what the provider gives before it uses it: a refresh token may be
@@ -195,7 +199,7 @@ func (a *Connections) HandleCallback(
 		return nil, err
 	}
 	back := &CallbackResult{Source: authorization.Source, Return: secrets.Return}
-	// Before the code is used: it counts once, and so does the authorization.
+	// End it before the code is used: both may be used once.
 	now := a.now()
 	if err := a.store.EndAuthorization(ctx, authorization.State, now, library.Event{}); err != nil {
 		return nil, fmt.Errorf("end authorization: %w", err)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
-	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 )
@@ -293,64 +292,4 @@ func TestRenewal(t *testing.T) {
 	_, err := w.consents.Refresh(t.Context(), c.call(refreshing(first.tokens.RefreshToken.Value)))
 	refused(t, "first refresh token", err, library.ExpiredToken(wire.KindRefreshToken))
 	must(w.consents.Refresh(t.Context(), c.call(refreshing(second.tokens.RefreshToken.Value))))(t)
-}
-
-// TestReauthorizeAccount: the handle of an account leads to it in its own person's
-// browser only.
-func TestReauthorizeAccount(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	app := w.application()
-	c, foreign := w.contract(app, library.Read), w.contract(w.application(), library.Read)
-	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
-	annas, brams := anna.allow(c), bram.allow(c)
-	account := func(g granted) string {
-		return string(must(w.consents.ListAccounts(t.Context(), must(g.bearer())(t)))(t)[0].ID)
-	}
-	refer := func(by client, kind, value string) (string, error) {
-		return w.consents.AddReference(t.Context(), by.call(), wire.ReferenceRequest{Type: kind, Value: value})
-	}
-	own := must(refer(c, "accountId", account(annas)))(t)
-	others := must(refer(c, "accountId", account(brams)))(t)
-	unknown := must(refer(c, "accountId", "1_unknown"))(t)
-	ofForeign := must(refer(foreign, "accountId", account(annas)))(t)
-	for what, test := range map[string]struct {
-		handle string
-		want   error
-	}{
-		"her own": {own, nil}, "another's": {others, library.ErrNotFound}, "an unknown one": {unknown,
-			library.ErrNotFound},
-		"another application's handle": {ofForeign, library.ErrNotFound}, "no handle": {"", library.ErrNotFound},
-	} {
-		opened := must(w.consents.AuthorizeForToken(t.Context(), c.call(accessToken(annas.tokens.AccessToken.Value),
-			func(q *wire.RequestClaims) { q.RedirectURI = callback }), wire.SessionOptions{}))(t)
-		request := must(w.consents.FindRequest(t.Context(), library.ReauthorizeRequest, opened.Code.Reveal()))(t)
-		asked := delivery.ConnectionQuery{AccountReference: test.handle}
-		if _, err := w.accounts.Complete(t.Context(), bram.in(), request, asked); !errors.Is(
-			err,
-			library.ErrWrongPerson,
-		) {
-			t.Errorf("%s, another person's browser: %v", what, err)
-		}
-		step, err := w.accounts.ConnectionStep(t.Context(), anna.in(), request, asked)
-		if !errors.Is(err, test.want) || step != (delivery.ConnectionStep{}) {
-			t.Errorf("%s: %+v, %v", what, step, err)
-		}
-		if err != nil {
-			continue
-		}
-		back := must(w.accounts.Complete(t.Context(), anna.in(), request, asked))(t)
-		if queryOf(t, back).Get("success") != "true" {
-			t.Errorf("%s: %q", what, back)
-		}
-		if _, err := annas.read(opened.Session.Key); (err == nil) != (test.want == nil) {
-			t.Errorf("%s: reading with the session promised: %v", what, err)
-		}
-	}
-	_, err := refer(c, "cloudId", "any")
-	refused(t, "a storage", err, library.Unknown("Storage"))
-	_, err = refer(c, "email", "anna@example.org")
-	refused(t, "another kind of handle", err, library.InvalidParameter("type must be accountId or cloudId"))
-	_, err = refer(c, "accountId", "")
-	refused(t, "no account", err, library.InvalidParameter("value"))
 }

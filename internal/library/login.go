@@ -67,12 +67,12 @@ const purposePending = "carrel pending recovery code"
 // recovery code that the login is to show; empty if there is none.
 func (p *People) newLogin(id ID, key seal.PrivateKey, code, agent string) (seal.Secret, Login, error) {
 	secret := seal.NewSecret()
-	handed, err := key.SealToSecret(secret)
+	sealed, err := key.SealToSecret(secret)
 	if err != nil {
 		return seal.Secret{}, Login{}, err
 	}
 	now := p.now()
-	login := Login{ID: LoginID(seal.RandomID(20)), Library: id, Hash: secret.Hash(), Seal: handed, Agent: agent,
+	login := Login{ID: LoginID(seal.RandomID(20)), Library: id, Hash: secret.Hash(), Seal: sealed, Agent: agent,
 		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(loginIdleLimit)}
 	if code != "" {
 		if login.PendingCode, err = secret.SealText(purposePending, code); err != nil {

@@ -20,7 +20,6 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/blob"
-	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store"
@@ -41,11 +40,6 @@ type world struct {
 	activity *library.Activity
 	keeping  library.Sweeping
 
-	accounts   *delivery.Connections
-	deliveries *delivery.Queue
-	providers  *fakeProviders
-	residents  []library.ID // the people who may have deliveries
-
 	mu  sync.Mutex
 	now time.Time
 }
@@ -55,9 +49,10 @@ type settings struct {
 	people   library.PeopleConfig
 	consents library.ConsentConfig
 	files    library.FileConfig
-
-	deliveries delivery.QueueConfig
 }
+
+// cheap is the least that a password costs.
+var cheap = seal.PasswordCost{Passes: 1, Memory: 64}
 
 const deleteWait = 7 * 24 * time.Hour
 
@@ -83,12 +78,14 @@ func newWorldWith(t testing.TB, s settings) *world {
 			t.Error(err)
 		}
 	})
+	if s.people.PasswordCost == (seal.PasswordCost{}) {
+		s.people.PasswordCost = cheap
+	}
 	w.clients = library.NewClients(w.db, w.db, w.clock)
 	w.people = library.NewPeople(w.db, w.db, w.db, w.blobs, w.clock, s.people)
 	w.consents = library.NewConsents(w.db, w.clients, w.db, w.clock, s.consents)
 	w.files = library.NewFiles(w.db, w.blobs, w.clients, w.db, w.db, w.clock, s.files)
 	w.activity = library.NewActivity(w.db)
-	w.startDeliveries(s.deliveries)
 	w.keeping = library.Sweeping{People: w.people, Sweeper: w.db, Files: w.db, Blobs: w.blobs, Now: w.clock}
 	return w
 }
@@ -436,4 +433,40 @@ func (p *person) events() string {
 // large is content that does not fit into the database.
 func large(name string) []byte {
 	return bytes.Repeat([]byte(fmt.Sprintf("%s line\n", name)), 3*library.InlineLimit/len(name))
+}
+
+var masterKeys = seal.NewKeyringText()
+
+// resident is a person who has a library and is signed in, and no password: to hash one
+// takes most of a test's time, and few of them need it.
+func (w *world) resident(email string) *person {
+	w.t.Helper()
+	key, secret, now := must(seal.GenerateKey())(w.t), seal.NewSecret(), w.clock()
+	l := library.Library{
+		ID:         library.ID(seal.RandomID(26)),
+		Email:      email,
+		PublicKey:  key.PublicKey(),
+		CreatedAt:  now,
+		CodeMadeAt: now,
+		CodeSaved:  true,
+	}
+	created := library.Event{Library: l.ID, At: now, Kind: library.EventLibraryCreated}
+	if err := w.db.AddLibrary(w.t.Context(), l, nil, w.login(l.ID, key, secret), created); err != nil {
+		w.t.Fatal(err)
+	}
+	return &person{w: w, email: email, secret: secret, key: &key}
+}
+
+func (w *world) login(id library.ID, key seal.PrivateKey, secret seal.Secret) library.Login {
+	w.t.Helper()
+	now := w.clock()
+	return library.Login{
+		ID:        library.LoginID(seal.RandomID(20)),
+		Library:   id,
+		Hash:      secret.Hash(),
+		Seal:      must(key.SealToSecret(secret))(w.t),
+		CreatedAt: now,
+		SeenAt:    now,
+		ExpiresAt: now.Add(30 * time.Minute),
+	}
 }

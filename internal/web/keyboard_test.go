@@ -15,7 +15,7 @@ func TestKeyboard(t *testing.T) {
 		t.Run("script "+strconv.FormatBool(script), func(t *testing.T) {
 			t.Parallel()
 			tr := newTour(t, "en")
-			tr.w.Listing.Set(webtest.ManySources(250)...)
+			tr.w.Provider.Lists(webtest.ManySources(250)...)
 			tr.DisableScripts(!script)
 			tr.open(tr.register("Demo Clinic").AuthorizeURL(tr.callback))
 			tr.TabTo("email")

@@ -15,7 +15,7 @@ import (
 // TestConnectTour chooses a provider, connects it and allows an application to send there.
 func TestConnectTour(t *testing.T) {
 	inEachLanguage(t, func(tr *tour) {
-		tr.w.Listing.Set(webtest.ManySources(40)...)
+		tr.w.Provider.Lists(webtest.ManySources(40)...)
 		scope := url.QueryEscape(url.QueryEscape(`{"dataType":["measurements-vital-signs"]}`))
 		tr.open(tr.register("Demo Clinic").AuthorizeURL(tr.callback) + "&sourcesScope=" + scope)
 		tr.createLibrary()
@@ -58,7 +58,7 @@ func (tr *tour) connect(clinic *webtest.App) (token string) {
 // TestConnectErrorsTour visits the pages after connecting has not succeeded.
 func TestConnectErrorsTour(t *testing.T) {
 	inEachLanguage(t, func(tr *tour) {
-		tr.w.Listing.Set(webtest.ManySources(40)...)
+		tr.w.Provider.Lists(webtest.ManySources(40)...)
 		clinic := tr.register("Demo Clinic")
 		tr.connect(clinic)
 		request := clinic.AuthorizeURL(tr.callback)
@@ -72,20 +72,20 @@ func TestConnectErrorsTour(t *testing.T) {
 		tr.Click("provider-again")
 		tr.Click("sim-deny")
 		tr.check("provider refused")
-		tr.w.Provider.FailExchange()
+		tr.w.Provider.RefusesTokens(http.ErrHandlerTimeout)
 		tr.Click("provider-again")
 		tr.Click("sim-approve")
 		tr.check("provider failed")
 		tr.Click("provider-other")
 		tr.open(request + "&service=12")
 		tr.check("choose gone")
-		tr.w.Listing.Set(webtest.ManySources(250)...)
+		tr.w.Provider.Lists(webtest.ManySources(250)...)
 		tr.open(request + "&q=x")
 		tr.check("choose short")
-		tr.w.Listing.Fail(http.ErrServerClosed)
+		tr.w.Provider.FailsToList(http.ErrServerClosed)
 		tr.open(request)
 		tr.check("choose no list")
-		tr.w.Listing.Set(webtest.ManySources(40)...)
+		tr.w.Provider.Lists(webtest.ManySources(40)...)
 		tr.Click("cancel")
 		tr.wantCallback("errorCode", "USER_CANCEL")
 		tr.open("/providers/return/1?state=unknown&code=x")
@@ -97,10 +97,10 @@ func TestConnectErrorsTour(t *testing.T) {
 func TestSendTour(t *testing.T) {
 	inEachLanguage(t, func(tr *tour) {
 		w := tr.w
-		w.Listing.Set(webtest.ManySources(40)...)
+		w.Provider.Lists(webtest.ManySources(40)...)
 		clinic := tr.register("Demo Clinic")
 		token := tr.connect(clinic)
-		w.Provider.ExpireAt(w.Now().Add(time.Hour))
+		w.Provider.GivesTokensUntil(w.Clock.Now().Add(time.Hour))
 		tr.open(clinic.OnboardURL("/apps/saas/onboard?sourceType=push&service="+strconv.Itoa(webtest.Lucas.ID), token))
 		tr.Click("provider-go")
 		tr.Click("sim-approve")
@@ -122,13 +122,13 @@ func TestSendTour(t *testing.T) {
 			{delivery.Outcome{Kind: delivery.OutcomeUnknown}, []string{"DocumentReference", "Binary"}},
 			{delivery.Outcome{Kind: delivery.OutcomeNotFiled, Status: 503}, []string{"QuestionnaireResponse"}},
 		} {
-			w.Provider.Answer(sent.outcome)
+			w.Provider.Answers(sent.outcome)
 			for _, a := range clinic.Connections(token) {
 				clinic.Send(token, a.ID, sent.types...)
 			}
-			w.Advance(2 * time.Minute)
+			w.Clock.Moves(2 * time.Minute)
 		}
-		w.Advance(8 * time.Minute)
+		w.Clock.Moves(8 * time.Minute)
 		tr.open("/accounts")
 		tr.check("accounts")
 		tr.Click("disconnect-" + string(linde))
@@ -136,7 +136,7 @@ func TestSendTour(t *testing.T) {
 		tr.Click("disconnect-confirm")
 		for range 20 {
 			clinic.Send(token, lucas, "Observation")
-			w.Advance(time.Second)
+			w.Clock.Moves(time.Second)
 		}
 		tr.open("/accounts")
 		tr.Click("next")

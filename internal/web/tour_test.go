@@ -144,7 +144,7 @@ func TestConsentTour(t *testing.T) {
 		tr.Visit(request)
 		tr.Click("allow")
 		clinic.Push(clinic.Exchange(tr.atCallback()), wire.Descriptor{MIMEType: "text/plain"}, "a note")
-		tr.w.Advance(20 * time.Minute)
+		tr.w.Clock.Moves(20 * time.Minute)
 
 		filter := &wire.MetadataFilter{MIMEType: []string{"application/pdf"}, Tags: []string{"lab"}}
 		reads := webtest.Reads(library.Scope{Raw: true, Filter: filter})
@@ -210,7 +210,7 @@ func (tr *tour) fillLibrary() {
 		clinic.Push(token, wire.Descriptor{MIMEType: "text/plain", Reference: []string{name}}, "a note")
 	}
 	clinic.Push(token, wire.Descriptor{MIMEType: "application/zip"}, strings.Repeat("x", 1234))
-	tr.w.Advance(20 * time.Minute)
+	tr.w.Clock.Moves(20 * time.Minute)
 }
 
 // TestSettingsTour visits the settings, deletes the library and undoes it.
@@ -255,7 +255,7 @@ func TestSettingsTour(t *testing.T) {
 // TestRevokeTour answers both kinds of requests to revoke something, without scripts.
 func TestRevokeTour(t *testing.T) {
 	inEachLanguage(t, func(tr *tour) {
-		tr.w.Listing.Set(webtest.Lucas)
+		tr.w.Provider.Lists(webtest.Lucas)
 		clinic := tr.register("Demo Clinic")
 		b, token := tr.w.Connects(webtest.Anna, clinic, webtest.Lucas)
 		account, user := clinic.ConnectionTo(token, webtest.Lucas.ID), clinic.UserAccount(token)

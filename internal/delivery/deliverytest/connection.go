@@ -2,7 +2,6 @@ package deliverytest
 
 import (
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
@@ -13,88 +12,8 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// TestAuthorizations tests the trips of a delivery.ConnectionStore.
-func TestAuthorizations(t *testing.T, open func(t *testing.T) Store) {
-	trip := func(p librarytest.Person) delivery.Authorization {
-		return delivery.Authorization{
-			State:       anyHash(),
-			Request:     anyHash(),
-			Application: "a",
-			Library:     p.ID,
-			Login:       p.Login.ID,
-			Source:      anySource(1),
-			Correlation: anyID(),
-			Secrets:     anySeal(),
-			CreatedAt:   now,
-			ExpiresAt:   later(time.Hour),
-		}
-	}
-	t.Run("are kept as they are given", func(t *testing.T) {
-		f := newFixture(t, open)
-		p := f.AnyPerson()
-		full := trip(p)
-		must(t, f.AddAuthorization(ctx, full))
-		same(t, "trip", value(f.GetAuthorization(ctx, full.State))(t), full)
-
-		empty := delivery.Authorization{State: anyHash(), Library: p.ID}
-		must(t, f.AddAuthorization(ctx, empty))
-		same(t, "empty trip", value(f.GetAuthorization(ctx, empty.State))(t), empty)
-
-		exact := trip(p)
-		exact.CreatedAt = time.Date(2026, 11, 24, 9, 0, 0, 123_999_999, time.FixedZone("", 3600))
-		must(t, f.AddAuthorization(ctx, exact))
-		same(t, "created", value(f.GetAuthorization(ctx, exact.State))(t).CreatedAt, time.Date(2026, 11, 24, 8, 0, 0,
-			123_000_000, time.UTC))
-
-		_, err := f.GetAuthorization(ctx, anyHash())
-		wantErr(t, "unknown trip", err, library.ErrNotFound)
-		wantErr(t, "trip that is there", f.AddAuthorization(ctx, full), library.ErrExists)
-		nobodys := trip(p)
-		nobodys.Library = "none"
-		wantErr(t, "trip of no library", f.AddAuthorization(ctx, nobodys), library.ErrNotFound)
-	})
-	t.Run("end once", func(t *testing.T) {
-		f := newFixture(t, open)
-		p := f.AnyPerson()
-		one, silent := trip(p), trip(p)
-		must(t, f.AddAuthorization(ctx, one))
-		must(t, f.AddAuthorization(ctx, silent))
-		wantErr(t, "with an event of no library", f.EndAuthorization(ctx, one.State, now, anyEvent("none")),
-			library.ErrNotFound)
-		same(t, "trip that has not ended", value(f.GetAuthorization(ctx, one.State))(t), one)
-
-		e := anyEvent(p.ID)
-		e.Kind = library.EventNotConnected
-		must(t, f.EndAuthorization(ctx, one.State, later(time.Minute), e))
-		want := one
-		want.EndedAt, want.Secrets = later(time.Minute), nil
-		same(t, "ended trip", value(f.GetAuthorization(ctx, one.State))(t), want)
-		same(t, "kind of event", f.NewestEvent(p.ID).Kind, library.EventNotConnected)
-		wantErr(t, "again", f.EndAuthorization(ctx, one.State, later(time.Hour), e), library.ErrUsed)
-		wantErr(t, "again, in silence", f.EndAuthorization(ctx, one.State, later(time.Hour), library.Event{}),
-			library.ErrUsed)
-		same(t, "trip ended first", value(f.GetAuthorization(ctx, one.State))(t), want)
-		wantErr(t, "unknown trip", f.EndAuthorization(ctx, anyHash(), now, e), library.ErrNotFound)
-		same(t, "number of events", len(f.Events(p.ID)), 2)
-
-		must(t, f.EndAuthorization(ctx, silent.State, now, library.Event{}))
-		same(t, "number of events", len(f.Events(p.ID)), 2)
-		same(t, "secrets", len(value(f.GetAuthorization(ctx, silent.State))(t).Secrets), 0)
-	})
-	t.Run("end once of many at once", func(t *testing.T) {
-		f := newFixture(t, open)
-		p := f.AnyPerson()
-		one := trip(p)
-		must(t, f.AddAuthorization(ctx, one))
-		oneWins(t, "end", race(20, func(int) error {
-			return f.EndAuthorization(ctx, one.State, now, anyEvent(p.ID))
-		}), library.ErrUsed)
-		same(t, "number of events", len(f.Events(p.ID)), 2)
-	})
-}
-
-// TestConnected tests how a delivery.ConnectionStore connects and disconnects accounts.
-func TestConnected(t *testing.T, open func(t *testing.T) Store) {
+// TestConnections tests how a delivery.ConnectionStore connects and disconnects accounts.
+func TestConnections(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("are kept as they are given", func(t *testing.T) {
 		f := newFixture(t, open)
 		p, c := f.AnyPerson(), f.AnyClient(library.Write)
@@ -105,7 +24,7 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		must(t, err)
 		same(t, "connected", got, a)
 		same(t, "account", value(f.GetConnection(ctx, p.ID, a.ID, false))(t), a)
-		same(t, "account of the link", value(f.GetAuthRequest(ctx, l.Hash))(t).Account, a.ID)
+		same(t, "account of the request", value(f.GetAuthRequest(ctx, l.Hash))(t).Account, a.ID)
 		e := f.NewestEvent(p.ID)
 		same(t, "kind of event", e.Kind, library.EventConnected)
 		same(t, "details of event", e.Details, library.EventDetails{Provider: "Linde", Account: a.ID})
@@ -116,19 +35,19 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "empty account", got, empty)
 		same(t, "empty account", value(f.GetConnection(ctx, p.ID, "empty", true))(t), empty)
 	})
-	t.Run("stand in the link, in place of the one before", func(t *testing.T) {
+	t.Run("stand in the request, in place of the one before", func(t *testing.T) {
 		f := newFixture(t, open)
 		g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
 		first, l := f.connect(g, 1)
 		second, err := f.Connect(ctx, l.Hash, anyAccount(g.Library, g.Application, 2, now), connectedEvent(g.Library,
 			now))
 		must(t, err)
-		same(t, "account of the link", value(f.GetAuthRequest(ctx, l.Hash))(t).Account, second.ID)
+		same(t, "account of the request", value(f.GetAuthRequest(ctx, l.Hash))(t).Account, second.ID)
 		_, err = f.GetConnection(ctx, g.Library, first.ID, false)
 		wantErr(t, "the first, which nobody allowed", err, library.ErrNotFound)
 		given := library.AuthRequest{Hash: anyHash(), Account: "420_given"}
 		must(t, f.AddAuthRequest(ctx, given, library.Session{}))
-		same(t, "link added with an account", value(f.GetAuthRequest(ctx, given.Hash))(t), given)
+		same(t, "request added with an account", value(f.GetAuthRequest(ctx, given.Hash))(t), given)
 	})
 	t.Run("are connected again", func(t *testing.T) {
 		for _, pending := range []bool{true, false} {
@@ -154,7 +73,7 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 			same(t, "connected again", got, want)
 			same(t, "pending", got.Pending, pending)
 			same(t, "account", value(f.GetConnection(ctx, g.Library, old.ID, false))(t), want)
-			same(t, "account of the link", value(f.GetAuthRequest(ctx, l.Hash))(t).Account, old.ID)
+			same(t, "account of the request", value(f.GetAuthRequest(ctx, l.Hash))(t).Account, old.ID)
 			same(t, "account of the event", f.NewestEvent(g.Library).Details.Account, old.ID)
 			_, err = f.GetConnection(ctx, g.Library, a.ID, false)
 			wantErr(t, "account under the new id", err, library.ErrNotFound)
@@ -200,7 +119,7 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 			ids[value(f.GetAuthRequest(ctx, l.Hash))(t).Account] = true
 			seen[versions[i]] = true
 		}
-		same(t, "accounts in 16 links", len(ids), 1)
+		same(t, "accounts in 16 requests", len(ids), 1)
 		same(t, "versions of 16 connections", len(seen), 16)
 		f.Events(p.ID)
 	})
@@ -218,23 +137,24 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 			same(t, what+": events", len(value(f.ListEvents(ctx, p.ID, 0, 100))(t)), events)
 		}
 		p := f.AnyPerson()
-		refused("unknown link", p, anyHash())
+		refused("unknown request", p, anyHash())
 		_, allowed, _ := f.Approve(p, c)
-		refused("allowed link", p, allowed.Request)
+		refused("allowed request", p, allowed.Request)
 		denied, _ := f.AnyRequest(c)
 		must(t, f.Deny(ctx, denied.Hash, now, library.Event{}))
-		refused("denied link", p, denied.Hash)
+		refused("denied request", p, denied.Hash)
 		closed, _ := f.AnyRequest(c)
 		must(t, f.CloseAuthRequest(ctx, closed.Hash, now, "", nil))
-		refused("closed link", p, closed.Hash)
-		same(t, "account of the closed link", value(f.GetAuthRequest(ctx, closed.Hash))(t).Account, wire.AccountID(""))
+		refused("closed request", p, closed.Hash)
+		answered := value(f.GetAuthRequest(ctx, closed.Hash))(t)
+		same(t, "account of the closed request", answered.Account, wire.AccountID(""))
 
 		l, _ := f.AnyRequest(c)
 		must(t, f.ShutLibrary(ctx, p.ID, later(time.Hour), "", anyEvent(p.ID)))
 		refused("shut library", p, l.Hash)
 		must(t, f.DeleteLibrary(ctx, p.ID, now))
 		refused("deleted library", p, l.Hash)
-		same(t, "account of the link", value(f.GetAuthRequest(ctx, l.Hash))(t).Account, wire.AccountID(""))
+		same(t, "account of the request", value(f.GetAuthRequest(ctx, l.Hash))(t).Account, wire.AccountID(""))
 	})
 	t.Run("are nobody's while they are pending", func(t *testing.T) {
 		f := newFixture(t, open)
@@ -247,7 +167,7 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "accounts of the application", len(value(f.ListConnections(ctx, g.Library, g.Application))(t)), 0)
 		wantErr(t, "delivery", f.AddDelivery(ctx, anyDelivery(g, a, now), NoLimit), library.ErrNotFound)
 	})
-	t.Run("stand once the link is answered", testAnswers(open))
+	t.Run("stand once the request is answered", testAnswers(open))
 	t.Run("are shown to nobody else", func(t *testing.T) {
 		f := newFixture(t, open)
 		g, a := f.sender()
@@ -305,8 +225,8 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		g, a := f.sender()
 		pending, l := f.connect(g, 2)
 		d := f.delivery(g, a, now)
-		trip := delivery.Authorization{State: anyHash(), Library: g.Library}
-		must(t, f.AddAuthorization(ctx, trip))
+		authorization := delivery.Authorization{State: anyHash(), Library: g.Library}
+		must(t, f.AddAuthorization(ctx, authorization))
 		og, oa := f.sender()
 		od := f.delivery(og, oa, now)
 		must(t, f.DeleteLibrary(ctx, g.Library, now))
@@ -316,10 +236,10 @@ func TestConnected(t *testing.T, open func(t *testing.T) Store) {
 		}
 		_, err := f.GetDelivery(ctx, g.Library, d.ID)
 		wantErr(t, "delivery", err, library.ErrNotFound)
-		_, err = f.GetAuthorization(ctx, trip.State)
-		wantErr(t, "trip", err, library.ErrNotFound)
+		_, err = f.GetAuthorization(ctx, authorization.State)
+		wantErr(t, "authorization", err, library.ErrNotFound)
 		_, err = f.GetAuthRequest(ctx, l.Hash)
-		wantErr(t, "link with an account of it", err, library.ErrNotFound)
+		wantErr(t, "request with an account of it", err, library.ErrNotFound)
 		same(t, "delivery of another library", f.stored(od), od)
 	})
 }
@@ -360,7 +280,7 @@ func testAnswers(open func(t *testing.T) Store) func(t *testing.T) {
 		stands(again)
 		wantErr(t, "close what was denied", f.CloseAuthRequest(ctx, l.Hash, now, "", nil), library.ErrUsed)
 
-		// A link may be about an account that stands, or has gone meanwhile.
+		// A request may be about an account that stands, or has gone meanwhile.
 		about := library.AuthRequest{Hash: anyHash(), Library: p.ID, Account: again.ID}
 		must(t, f.AddAuthRequest(ctx, about, library.Session{}))
 		must(t, f.Deny(ctx, about.Hash, now, library.Event{}))
@@ -391,7 +311,7 @@ func testAnswers(open func(t *testing.T) Store) func(t *testing.T) {
 			})
 			id := value(f.GetAuthRequest(ctx, l.Hash))(t).Account
 			if _, err := f.GetConnection(ctx, p.ID, id, false); !errors.Is(err, library.ErrNotFound) {
-				t.Errorf("after a no, the account %q of the link is there: %v", id, err)
+				t.Errorf("after a no, the account %q of the request is there: %v", id, err)
 			}
 		}
 	}
@@ -470,99 +390,4 @@ func calledOff(d delivery.Delivery, reason string, at time.Time) delivery.Delive
 	d.State, d.Reason, d.UpdatedAt = delivery.Expired, reason, at
 	d.Payload, d.Lease, d.LeaseUntil = nil, "", time.Time{}
 	return d
-}
-
-// TestRenewal tests how a delivery.ConnectionStore keeps access and lets it be renewed.
-func TestRenewal(t *testing.T, open func(t *testing.T) Store) {
-	t.Run("is claimed by one at a time", func(t *testing.T) {
-		f := newFixture(t, open)
-		g, a := f.sender()
-		claim := func(at time.Duration, version int64) error {
-			got, err := f.ClaimRefresh(ctx, a.ID, version, later(at), later(at+time.Minute))
-			if err == nil {
-				same(t, "account", got, value(f.GetConnection(ctx, g.Library, a.ID, false))(t))
-			}
-			return err
-		}
-		must(t, claim(0, 1))
-		wantErr(t, "claim what is held", claim(0, 1), library.ErrUsed)
-		wantErr(t, "claim what is held to the last", claim(time.Minute-time.Millisecond, 1), library.ErrUsed)
-		must(t, claim(time.Minute, 1))
-		must(t, f.ReleaseRefresh(ctx, a.ID, 1))
-		same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), a)
-		must(t, claim(time.Minute, 1))
-		must(t, f.ReleaseRefresh(ctx, a.ID, 2)) // is not that one's
-		wantErr(t, "claim what is held", claim(time.Minute, 1), library.ErrUsed)
-		wantErr(t, "claim an old version", claim(time.Hour, 0), library.ErrUsed)
-		wantErr(t, "claim a version to come", claim(time.Hour, 2), library.ErrUsed)
-		_, err := f.ClaimRefresh(ctx, "none", 1, now, later(time.Minute))
-		wantErr(t, "claim no account", err, library.ErrNotFound)
-		must(t, f.ReleaseRefresh(ctx, "none", 1))
-
-		f.account(g, 1) // connected again: what was claimed is no longer what it has
-		must(t, claim(time.Minute, 2))
-	})
-	t.Run("is claimed by one of many at once", func(t *testing.T) {
-		f := newFixture(t, open)
-		_, a := f.sender()
-		for round := range 5 {
-			at := later(time.Duration(round) * time.Minute)
-			oneWins(t, "claim", race(20, func(int) error {
-				_, err := f.ClaimRefresh(ctx, a.ID, 1, at, at.Add(time.Minute))
-				return err
-			}), library.ErrUsed)
-		}
-	})
-	t.Run("stores the access of the version that it renewed", func(t *testing.T) {
-		f := newFixture(t, open)
-		g, a := f.sender()
-		_, err := f.ClaimRefresh(ctx, a.ID, 1, now, later(time.Minute))
-		must(t, err)
-		want := a
-		want.Access, want.AccessUntil, want.UpdatedAt, want.AccessVersion = anySeal(), later(time.Hour), later(time.Second), 2
-		must(t, f.StoreTokens(ctx, a.ID, 1, want.Access, want.AccessUntil, want.UpdatedAt))
-		same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), want)
-		got, err := f.ClaimRefresh(ctx, a.ID, 2, now, later(time.Minute)) // was given back
-		must(t, err)
-		same(t, "claimed account", got, want)
-		for _, version := range []int64{0, 1, 3} {
-			wantErr(t, fmt.Sprintf("store version %d", version),
-				f.StoreTokens(ctx, a.ID, version, anySeal(), now, now), library.ErrUsed)
-		}
-		same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), want)
-		wantErr(t, "store for no account", f.StoreTokens(ctx, "none", 1, nil, now, now), library.ErrNotFound)
-		oneWins(t, "store", race(20, func(int) error {
-			return f.StoreTokens(ctx, a.ID, 2, anySeal(), now, now)
-		}), library.ErrUsed)
-	})
-	t.Run("ends once", func(t *testing.T) {
-		f := newFixture(t, open)
-		g, a := f.sender()
-		events := len(f.Events(g.Library))
-		e := anyEvent(g.Library)
-		e.Kind = library.EventAccountEnded
-		wantErr(t, "an older version", f.EndAccess(ctx, a.ID, 0, now, e), library.ErrUsed)
-		wantErr(t, "a newer version", f.EndAccess(ctx, a.ID, 2, now, e), library.ErrUsed)
-		wantErr(t, "of no account", f.EndAccess(ctx, "none", 1, now, e), library.ErrNotFound)
-		same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), a)
-		same(t, "number of events", len(f.Events(g.Library)), events)
-		e.Library = "none"
-		wantErr(t, "with an event of no library", f.EndAccess(ctx, a.ID, 1, now, e), library.ErrNotFound)
-		same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), a)
-
-		_, err := f.ClaimRefresh(ctx, a.ID, 1, now, later(time.Minute))
-		must(t, err)
-		e.Library = g.Library
-		oneWins(t, "end", race(20, func(int) error { return f.EndAccess(ctx, a.ID, 1, later(time.Second), e) }),
-			library.ErrUsed)
-		want := a
-		want.EndedAt, want.Access, want.AccessVersion = later(time.Second), nil, 2
-		same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), want)
-		wantErr(t, "end it again", f.EndAccess(ctx, a.ID, 2, later(time.Hour), e), library.ErrUsed)
-		same(t, "account ended first", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), want)
-		same(t, "number of events", len(f.Events(g.Library)), events+1)
-		same(t, "kind of event", f.NewestEvent(g.Library).Kind, library.EventAccountEnded)
-		// Whoever was renewing it comes too late.
-		wantErr(t, "store", f.StoreTokens(ctx, a.ID, 1, anySeal(), now, now), library.ErrUsed)
-	})
 }

@@ -64,7 +64,7 @@ func connectedEvent(id library.ID, at time.Time) library.Event {
 		Details: library.EventDetails{Provider: "Linde"}}
 }
 
-// connect connects a source on the way of a link, for the person of a grant.
+// connect connects a source on the way of a request, for the person of a grant.
 func (f *fixture) connect(g library.Grant, source int) (delivery.Connection, library.AuthRequest) {
 	f.T.Helper()
 	l, _ := f.AnyRequest(value(f.GetClient(ctx, librarytest.ClientOf(g)))(f.T))

@@ -22,8 +22,8 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 		test func(t *testing.T, open func(t *testing.T) Store)
 	}{
 		{"Authorizations", TestAuthorizations},
-		{"Connections", TestConnected},
-		{"Refresh", TestRenewal},
+		{"Connections", TestConnections},
+		{"Refresh", TestRefresh},
 		{"Deliveries", TestDeliveries},
 		{"Claims", TestClaims},
 		{"Sweeper", TestSweeper},

@@ -47,14 +47,14 @@ func testSweepAccounts(open func(t *testing.T) Store) func(t *testing.T) {
 
 		sweep(later(day)) // the link has long expired, the account is not that old
 		_, err := f.GetAuthRequest(ctx, l.Hash)
-		wantErr(t, "link", err, library.ErrNotFound)
+		wantErr(t, "request", err, library.ErrNotFound)
 		find("account of that day", lost, nil)
 
 		link := library.AuthRequest{Hash: anyHash(), ClientID: librarytest.ClientOf(g), Account: linked.ID}
 		must(t, f.AddAuthRequest(ctx, link, library.Session{}))
 		sweep(later(day + time.Millisecond))
-		find("account in no link", lost, library.ErrNotFound)
-		find("account in a link", linked, nil)
+		find("account in no request", lost, library.ErrNotFound)
+		find("account in a request", linked, nil)
 		find("standing account", standing, nil)
 	}
 }

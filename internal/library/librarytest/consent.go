@@ -9,19 +9,19 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// TestLinks tests the links of a library.ConsentStore, and what answers them.
-func TestLinks(t *testing.T, open func(t *testing.T) Store) {
+// TestRequests tests the requests of a library.ConsentStore, and what answers them.
+func TestRequests(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("keeps what it is given", func(t *testing.T) {
 		f := NewFixture(t, open)
 		l, s := f.AnyRequest(f.AnyClient(library.Read))
-		Same(t, "link", Value(f.GetAuthRequest(Ctx, l.Hash))(t), l)
+		Same(t, "request", Value(f.GetAuthRequest(Ctx, l.Hash))(t), l)
 		sameSession(t, Value(f.GetSession(Ctx, s.Hash))(t), s)
 		_, err := f.GetAuthRequest(Ctx, AnyHash())
-		WantErr(t, "unknown link", err, library.ErrNotFound)
+		WantErr(t, "unknown request", err, library.ErrNotFound)
 
 		l = library.AuthRequest{Hash: AnyHash(), Library: "a"}
 		Must(t, f.AddAuthRequest(Ctx, l, library.Session{}))
-		Same(t, "link without a session", Value(f.GetAuthRequest(Ctx, l.Hash))(t), l)
+		Same(t, "request without a session", Value(f.GetAuthRequest(Ctx, l.Hash))(t), l)
 		_, err = f.GetSession(Ctx, seal.Hash{})
 		WantErr(t, "session that there is not", err, library.ErrNotFound)
 	})
@@ -65,7 +65,7 @@ func TestLinks(t *testing.T, open func(t *testing.T) Store) {
 		l, _ := f.AnyRequest(f.AnyClient(library.Read))
 		Must(t, f.Deny(Ctx, l.Hash, Now, library.Event{}))
 	})
-	t.Run("answers no unknown link", func(t *testing.T) {
+	t.Run("answers no unknown request", func(t *testing.T) {
 		f := NewFixture(t, open)
 		p, c := f.AnyPerson(), f.AnyClient(library.Read)
 		unknown := library.AuthRequest{Hash: AnyHash()}

@@ -147,7 +147,8 @@ func TestFiles(t *testing.T, open func(t *testing.T) Store) {
 				t.Errorf("push %d: %v", i, err)
 			}
 		}
-		if total := added[people[0].ID] + added[people[1].ID] + added[people[2].ID] + added[people[3].ID]; total != 256-3*8 {
+		total := added[people[0].ID] + added[people[1].ID] + added[people[2].ID] + added[people[3].ID]
+		if total != 256-3*8 {
 			t.Errorf("%d pushes succeeded, want %d", total, 256-3*8)
 		}
 		for i, p := range people {

@@ -164,7 +164,7 @@ func (f *Fixture) AnyRequest(c library.Client) (library.AuthRequest, library.Ses
 	return l, s
 }
 
-// NewApproval is a person's yes to a link, at the time.
+// NewApproval is a person's yes to a request, at the time.
 func NewApproval(p Person, c library.Client, link library.AuthRequest, at time.Time) library.Approval {
 	return library.Approval{
 		Request: link.Hash,

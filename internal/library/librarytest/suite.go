@@ -38,7 +38,7 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 		{"SigningKeys", TestSigningKeys},
 		{"Libraries", TestLibraries},
 		{"Logins", TestLogins},
-		{"Requests", TestLinks},
+		{"Requests", TestRequests},
 		{"Allow", TestAllow},
 		{"Grants", TestGrants},
 		{"Tokens", TestTokens},

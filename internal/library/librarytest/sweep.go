@@ -69,7 +69,7 @@ func TestSweeper(t *testing.T, open func(t *testing.T) Store) {
 			WantErr(t, "nonce", f.UseNonce(Ctx, nonces[i]), library.ErrReplayed)
 		}
 		_, err := f.GetAuthRequest(Ctx, links[i].Hash)
-		WantErr(t, "link", err, kept)
+		WantErr(t, "request", err, kept)
 		_, err = f.GetSession(Ctx, sessions[i].Hash)
 		WantErr(t, "session", err, kept)
 		_, err = f.GetCode(Ctx, codes[i].Hash)

@@ -4,6 +4,8 @@ package storetest
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"sync"
@@ -13,7 +15,10 @@ import (
 )
 
 // migrated returns the bytes of a database on which the migrations have run.
-var migrated = sync.OnceValues(func() (_ []byte, err error) {
+var migrated = sync.OnceValues(func() ([]byte, error) { return Template(func(*store.DB) error { return nil }) })
+
+// Template returns the bytes of a database on which the migrations and fill have run.
+func Template(fill func(*store.DB) error) (_ []byte, err error) {
 	folder, err := os.MkdirTemp("", "carrel-storetest-")
 	if err != nil {
 		return nil, err
@@ -24,12 +29,21 @@ var migrated = sync.OnceValues(func() (_ []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	// Closing moves the write-ahead log into the file.
-	if err := db.Close(); err != nil {
+	if err := errors.Join(fill(db), db.Close(), checkpoint(path)); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(path)
-})
+}
+
+// checkpoint moves the write-ahead log of a database into its file, which closing the store does not.
+func checkpoint(path string) error {
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		return err
+	}
+	_, err = db.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
+	return errors.Join(err, db.Close())
+}
 
 // SQLite returns the path of a new, empty database, for [store.Open]. The file is deleted when
 // the test ends.

@@ -22,7 +22,7 @@ func TestActivity(t *testing.T) {
 	descriptor := wire.Descriptor{MIMEType: "text/plain", Reference: []string{"Blood"}}
 	file := clinic.Push(clinic.Exchange(callback), descriptor, "x")
 	b.Get("/files/" + string(file.ID) + "/download")
-	w.Advance(24 * time.Hour)
+	w.Clock.Moves(24 * time.Hour)
 	b.Get("/sign-in").Click("sign-in", "email", webtest.Anna, "password", "a wrong password").
 		Click("sign-in", "email", webtest.Anna, "password", webtest.Password)
 

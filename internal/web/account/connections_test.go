@@ -19,7 +19,7 @@ var unavailable = delivery.Outcome{
 func newConnection(t *testing.T) (w *webtest.World, clinic *webtest.App, b *webtest.Browser, token string) {
 	t.Helper()
 	w = webtest.New(t)
-	w.Listing.Set(webtest.Lucas)
+	w.Provider.Lists(webtest.Lucas)
 	clinic = w.Register("Demo Clinic")
 	b, token = w.Connects(webtest.Anna, clinic, webtest.Lucas)
 	return w, clinic, b, token
@@ -59,8 +59,8 @@ func TestConnections(t *testing.T) {
 		}
 	})
 	t.Run("in trouble", func(t *testing.T) {
-		w.Advance(time.Second)
-		w.Provider.Answer(unavailable)
+		w.Clock.Moves(time.Second)
+		w.Provider.Answers(unavailable)
 		waiting = clinic.Send(token, id, "DocumentReference", "Binary")
 		p := b.Get("/accounts")
 		if got := p.TextOf(row); !strings.Contains(got, "Does not work now, we keep trying") {
@@ -76,7 +76,7 @@ func TestConnections(t *testing.T) {
 		}
 	})
 	t.Run("expired", func(t *testing.T) {
-		w.Advance(15 * time.Minute)
+		w.Clock.Moves(15 * time.Minute)
 		got := b.Get("/accounts").TextOf(row)
 		if !strings.Contains(got, "You must connect again") ||
 			!strings.Contains(got, "You cannot do that here. Demo Clinic asks you when it is needed.") {
@@ -123,8 +123,8 @@ func TestConnectionWithWaitingDeliveryOnLaterPage(t *testing.T) {
 	w, clinic, b, token := newConnection(t)
 	id := clinic.ConnectionTo(token, webtest.Lucas.ID)
 	send := func(o delivery.Outcome) string {
-		w.Provider.Answer(o)
-		w.Advance(time.Second)
+		w.Provider.Answers(o)
+		w.Clock.Moves(time.Second)
 		return "delivery-" + string(clinic.Send(token, id, "Observation").ID)
 	}
 	waiting := send(unavailable)

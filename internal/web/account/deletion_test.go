@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/carrelhq/carrel/digime/wire"
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/web/webtest"
 )
 
@@ -60,7 +60,7 @@ func TestDeletion(t *testing.T) {
 
 func TestDeletionAtOnce(t *testing.T) {
 	t.Parallel()
-	w := webtest.NewWith(t, library.PeopleConfig{})
+	w := webtest.New(t, func(c *server.Config) { c.DeleteWait = 0 })
 	b := w.NewPerson(webtest.Anna)
 	p := b.Get("/delete")
 	if strings.Contains(p.Text(), "change your mind") {

@@ -27,7 +27,7 @@ func TestDeliveryStates(t *testing.T) {
 		{delivery.OutcomeUnknown, 0, "unknown", "We do not know if it arrived. Ask Sint Lucas Hospital ."},
 		{delivery.OutcomeDelivered, 201, "accepted", "Sint Lucas Hospital accepted it"},
 	} {
-		w.Provider.Answer(delivery.Outcome{
+		w.Provider.Answers(delivery.Outcome{
 			Kind: tt.kind, Status: tt.status, Answer: []byte(`{"issue":"secret <b>words</b>"}`), Reason: "secret words",
 		})
 		name := "delivery-" + string(clinic.Send(token, id, "Observation", "Observation").ID)
@@ -38,7 +38,7 @@ func TestDeliveryStates(t *testing.T) {
 		if strings.Contains(p.Body, "secret") {
 			t.Error("the page tells what the provider said")
 		}
-		w.Advance(time.Second)
+		w.Clock.Moves(time.Second)
 	}
 }
 
@@ -49,7 +49,7 @@ func TestDeliveryPages(t *testing.T) {
 	var sent []string
 	for range 25 {
 		sent = append(sent, "delivery-"+string(clinic.Send(token, id, "Observation").ID))
-		w.Advance(time.Second)
+		w.Clock.Moves(time.Second)
 	}
 	slices.Reverse(sent)
 	p := b.Get("/accounts")

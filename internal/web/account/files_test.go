@@ -20,7 +20,7 @@ func TestFiles(t *testing.T) {
 	}
 	for range 21 {
 		clinic.Push(token, wire.Descriptor{MIMEType: "text/plain", Reference: []string{"note"}}, "note")
-		w.Advance(time.Second)
+		w.Clock.Moves(time.Second)
 	}
 	file := clinic.Push(token, wire.Descriptor{
 		MIMEType: "application/pdf", Reference: []string{`Uitslag <bloed>/../naïef "x"`}, Tags: []string{"lab"},

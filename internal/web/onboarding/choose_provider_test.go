@@ -54,7 +54,7 @@ func TestSearchProviders(t *testing.T) {
 func TestSearchLongList(t *testing.T) {
 	t.Parallel()
 	w, clinic := newProviders(t)
-	w.Listing.Set(webtest.ManySources(250)...)
+	w.Provider.Lists(webtest.ManySources(250)...)
 	_, p := atChoice(w, clinic)
 	if p.Has("services") || p.Status != http.StatusOK {
 		t.Errorf("before a search: %s", p.Text())
@@ -84,7 +84,7 @@ func TestNoList(t *testing.T) {
 	t.Parallel()
 	w, clinic := newProviders(t)
 	b := w.NewPerson(webtest.Anna)
-	w.Listing.Fail(http.ErrServerClosed)
+	w.Provider.FailsToList(http.ErrServerClosed)
 	p := b.Get(clinic.AuthorizeURL(webtest.WebCallback) + "&lng=nl")
 	if p.Status != http.StatusServiceUnavailable ||
 		!strings.HasPrefix(p.TextOf("error"), "We kunnen de lijst nu niet laden.") || !p.Has("try-again") {
@@ -153,7 +153,7 @@ func TestProviderInAddress(t *testing.T) {
 	}
 	blocked := webtest.Oosterwal
 	blocked.Status = wire.Blocked
-	w.Listing.Set(webtest.Lucas, blocked)
+	w.Provider.Lists(webtest.Lucas, blocked)
 	p := with(strconv.Itoa(blocked.ID))
 	if p.TextOf("error") != "You cannot choose Oosterwal now. Choose another one." {
 		t.Errorf("blocked: %s", p.Text())
@@ -170,7 +170,7 @@ func TestNoProvider(t *testing.T) {
 	if p.Title() != withoutProvider {
 		t.Errorf("none on the site: %q", p.Title())
 	}
-	w.Listing.Set(webtest.Lucas)
+	w.Provider.Lists(webtest.Lucas)
 	for _, source := range []string{"", "&sourceType=pull&service=" + strconv.Itoa(webtest.Lucas.ID)} {
 		p = b.Get("/apps/saas/authorize?code=" + clinic.Authorize(webtest.WebCallback) + source)
 		if p.Title() != withoutProvider {

@@ -109,7 +109,7 @@ func TestRenewal(t *testing.T) {
 	w := webtest.New(t)
 	clinic := w.Register("Demo Clinic", webtest.GrantFor(24*time.Hour))
 	b, token := w.Allows(webtest.Anna, clinic)
-	w.Advance(25 * time.Hour)
+	w.Clock.Moves(25 * time.Hour)
 	p := b.SignIn(clinic.ReauthURL(webtest.WebCallback, token), webtest.Anna)
 	if got, want := p.Title(), "May Demo Clinic go on using your library?"; got != want {
 		t.Fatalf("title %q, want %q", got, want)

@@ -109,7 +109,7 @@ func TestLoginExpiresInFlow(t *testing.T) {
 	w := webtest.New(t)
 	clinic := w.Register("Demo Clinic")
 	b := w.NewPerson(webtest.Anna)
-	w.Advance(25 * time.Minute)
+	w.Clock.Moves(25 * time.Minute)
 	action, fields := b.Get(clinic.AuthorizeURL(webtest.WebCallback)).Form("allow")
 	b.ExpireLogin()
 	if p := b.Post(action, fields); p.Status != http.StatusForbidden {
@@ -173,7 +173,7 @@ func TestExpiredRequest(t *testing.T) {
 	t.Parallel()
 	w := webtest.New(t)
 	request := w.Register("Demo Clinic").AuthorizeURL(webtest.WebCallback)
-	w.Advance(31 * time.Minute)
+	w.Clock.Moves(31 * time.Minute)
 	p := w.NewBrowser().Get(request)
 	if p.Status != http.StatusGone || p.Title() != "This link is too old" {
 		t.Errorf("%d %q", p.Status, p.Title())

@@ -176,7 +176,7 @@ func TestCallbackOfPendingDeletion(t *testing.T) {
 	if p = b.Get(address); p.Status >= http.StatusInternalServerError {
 		t.Errorf("%d %s", p.Status, p.Text())
 	}
-	w.Advance(time.Second)
+	w.Clock.Moves(time.Second)
 	b.Get("/shut").Click("delete-undo")
 	if p = b.Get("/accounts"); !strings.Contains(p.TextOf("accounts"), "Nothing is connected yet.") {
 		t.Errorf("after undoing it: %s", p.Text())

@@ -1,6 +1,7 @@
 package onboarding_test
 
 import (
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -107,16 +108,16 @@ func TestConnectWithoutSuccess(t *testing.T) {
 		}
 	})
 	t.Run("no tokens", func(t *testing.T) {
-		w.Provider.FailExchange()
+		w.Provider.RefusesTokens(http.ErrHandlerTimeout)
 		p = p.ConfirmAtProvider()
 		wantState(t, p, "failed", "It did not work at Sint Lucas Hospital")
 	})
 	t.Run("too late", func(t *testing.T) {
 		p = p.Click("provider-again").Follow()
-		w.Advance(29 * time.Minute)
+		w.Clock.Moves(29 * time.Minute)
 		b.Get("/files") // meanwhile, so that the person stays signed in
 		p = p.Click("sim-approve")
-		w.Advance(2 * time.Minute)
+		w.Clock.Moves(2 * time.Minute)
 		// By now the request is too old as well.
 		if p = p.Follow(); p.Title() != "This link is too old" {
 			t.Errorf("page: %s", p.Text())
@@ -150,7 +151,7 @@ func TestAfterRefusal(t *testing.T) {
 func TestProviderGone(t *testing.T) {
 	t.Parallel()
 	w, clinic := newProviders(t)
-	w.Provider.Leave()
+	w.Provider.Leaves()
 	_, p := atChoice(w, clinic)
 	p = p.Click(webtest.SourceID(webtest.Lucas)).Click("provider-go")
 	if p.Title() != "Choose your care provider" ||

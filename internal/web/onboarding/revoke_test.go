@@ -179,7 +179,7 @@ func TestRevokeRequestElsewhere(t *testing.T) {
 	if p := b.Get("/apps/saas/revoke?code=" + clinic.Authorize(webtest.WebCallback)); p.Status != http.StatusNotFound {
 		t.Errorf("another request at revoke: %d", p.Status)
 	}
-	w.Advance(31 * time.Minute)
+	w.Clock.Moves(31 * time.Minute)
 	p := w.NewBrowser().Get(request)
 	if back := p.Attr("return", "href"); p.Status != http.StatusGone ||
 		!strings.Contains(back, "error_message=INVALID_CODE") {

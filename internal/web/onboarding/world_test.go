@@ -10,7 +10,7 @@ import (
 func newProviders(t *testing.T) (*webtest.World, *webtest.App) {
 	t.Helper()
 	w := webtest.New(t)
-	w.Listing.Set(webtest.Lucas, webtest.Linde, webtest.Oosterwal)
+	w.Provider.Lists(webtest.Lucas, webtest.Linde, webtest.Oosterwal)
 	return w, w.Register("Demo Clinic")
 }
 

@@ -42,12 +42,12 @@ func TestLoginExpires(t *testing.T) {
 	w := webtest.New(t)
 	b := w.NewPerson(webtest.Anna)
 	for range 3 {
-		w.Advance(29 * time.Minute)
+		w.Clock.Moves(29 * time.Minute)
 		if p := b.Get("/files"); p.Title() != "Your files" {
 			t.Fatalf("while active: %q", p.Title())
 		}
 	}
-	w.Advance(31 * time.Minute)
+	w.Clock.Moves(31 * time.Minute)
 	p := b.Get("/activity")
 	if p.Title() != "Sign in to your library" || !strings.Contains(p.Text(), "You were away for a while") {
 		t.Fatalf("after half an hour: %s", p.Text())

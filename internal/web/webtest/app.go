@@ -1,14 +1,12 @@
 package webtest
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/library"
@@ -20,12 +18,11 @@ const (
 	PhoneCallback = "clinic-app://callback"
 )
 
-const verifier = "a-verifier-of-the-test-that-is-long-enough-to-be-one"
-
 // App is an application with a contract.
 type App struct {
 	library.Client
-	w *World
+	contract *carreltest.Contract
+	w        *World
 }
 
 // Option changes what [World.Register] registers.
@@ -56,39 +53,29 @@ func SaysNothing(a *library.Application, c *library.Contract) {
 // Register registers an application whose contract adds files, unless an option says otherwise.
 func (w *World) Register(name string, options ...Option) *App {
 	w.T.Helper()
-	a := library.Application{Name: name, About: name + " B.V. in Utrecht, clinic.example", Checked: true}
-	c := library.Contract{
-		Access: library.Write, PublicKey: string(wire.MarshalPublicKey(&contractKey().PublicKey)),
-		RedirectURIs: []string{WebCallback, PhoneCallback},
-		Purpose:      "We put your lab results in your library, so that you have them together in one place.",
-		Terms:        "Be kind.\nThat is all.", Privacy: "https://clinic.example/privacy",
-	}
-	for _, o := range options {
-		o(&a, &c)
-	}
-	a, err := w.clients.AddApplication(w.T.Context(), a)
-	if err != nil {
-		w.T.Fatal(err)
-	}
-	c.Application = a.ID
-	if c, err = w.clients.AddContract(w.T.Context(), c); err != nil {
-		w.T.Fatal(err)
-	}
-	return &App{library.Client{Application: a, Contract: c}, w}
+	var k library.Contract
+	a := w.Application(func(a *library.Application) {
+		*a = library.Application{Name: name, About: name + " B.V. in Utrecht, clinic.example", Checked: true}
+		k = library.Contract{
+			Access: library.Write, RedirectURIs: []string{WebCallback, PhoneCallback},
+			Purpose: "We put your lab results in your library, so that you have them together in one place.",
+			Terms:   "Be kind.\nThat is all.", Privacy: "https://clinic.example/privacy",
+		}
+		for _, o := range options {
+			o(a, &k)
+		}
+	})
+	contract := a.Contract(k.Access, func(registered *library.Contract) {
+		k.Application, k.PublicKey = registered.Application, registered.PublicKey
+		*registered = k
+	})
+	return &App{contract.Client, contract, w}
 }
-
-var contractKey = sync.OnceValue(func() *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return key
-})
 
 // Disable ends the contract.
 func (a *App) Disable() {
 	a.w.T.Helper()
-	if err := a.w.clients.DisableContract(a.w.T.Context(), a.Contract.ID); err != nil {
+	if err := a.w.Clients.DisableContract(a.w.T.Context(), a.Contract.ID); err != nil {
 		a.w.T.Fatal(err)
 	}
 }
@@ -99,15 +86,9 @@ func (a *App) Authorize(callback string) string { return a.AuthorizeLinked(callb
 // AuthorizeLinked is Authorize for the library of an access token.
 func (a *App) AuthorizeLinked(callback, accessToken string) string {
 	a.w.T.Helper()
-	claims := wire.RequestClaims{
-		RedirectURI: callback, State: "the state", AccessToken: accessToken,
-		CodeChallenge: wire.Challenge(verifier), CodeChallengeMethod: wire.ChallengeS256,
-	}
-	result, err := a.w.Config.Consents.Authorize(a.w.T.Context(), a.call(claims), wire.SessionOptions{})
-	if err != nil {
-		a.w.T.Fatal(err)
-	}
-	return result.Code.Reveal()
+	return a.contract.Authorizes(func(q *wire.RequestClaims) {
+		q.RedirectURI, q.State, q.AccessToken = callback, "the state", accessToken
+	}).Code.Reveal()
 }
 
 // AuthorizeURL asks for consent and returns the address of the request. It asks to send to a provider.
@@ -127,7 +108,7 @@ func (a *App) ReauthURL(callback, accessToken string) string {
 	a.w.T.Helper()
 	return a.tokenURL("/apps/saas/user-reauth?", wire.RequestClaims{
 		RedirectURI: callback, AccessToken: accessToken,
-		CodeChallenge: wire.Challenge(verifier), CodeChallengeMethod: wire.ChallengeS256,
+		CodeChallenge: wire.Challenge(carreltest.Verifier), CodeChallengeMethod: wire.ChallengeS256,
 	})
 }
 
@@ -138,7 +119,7 @@ func (a *App) tokenURL(address string, claims wire.RequestClaims) string {
 	if claims.RedirectURI == "" {
 		claims.RedirectURI = a.Contract.RedirectURIs[0]
 	}
-	result, err := a.w.Config.Consents.AuthorizeForToken(a.w.T.Context(), a.call(claims), wire.SessionOptions{})
+	result, err := a.w.Consents.AuthorizeForToken(a.w.T.Context(), a.call(claims), wire.SessionOptions{})
 	if err != nil {
 		a.w.T.Fatal(err)
 	}
@@ -151,83 +132,54 @@ func (a *App) tokenURL(address string, claims wire.RequestClaims) string {
 // RevokeURL asks to revoke an account.
 func (a *App) RevokeURL(callback, accessToken string, account wire.AccountID) string {
 	a.w.T.Helper()
-	code, err := a.w.Config.Connections.OpenRevocation(a.w.T.Context(), a.bearer(accessToken), account, callback)
+	code, err := a.w.Connections.OpenRevocation(a.w.T.Context(), a.bearer(accessToken), account, callback)
 	if err != nil {
 		a.w.T.Fatal(err)
 	}
 	return "/apps/saas/revoke?code=" + code.Reveal()
 }
 
+// call is a signed request with claims.
 func (a *App) call(claims wire.RequestClaims) *library.SignedRequest {
-	return &library.SignedRequest{Client: a.Client, Claims: claims}
+	a.w.T.Helper()
+	return a.contract.Requests(func(q *wire.RequestClaims) {
+		claims.ClientID, claims.Nonce, claims.Timestamp = q.ClientID, q.Nonce, q.Timestamp
+		*q = claims
+	})
 }
 
 func (a *App) bearer(accessToken string) *library.Bearer {
 	a.w.T.Helper()
-	bearer, err := a.w.Config.Consents.Bearer(a.w.T.Context(), a.call(wire.RequestClaims{AccessToken: accessToken}))
-	if err != nil {
-		a.w.T.Fatal(err)
-	}
-	return bearer
+	return carreltest.Must(a.contract.GrantOfToken(accessToken).Bearer())(a.w.T)
 }
 
 // Exchange exchanges the code of a callback for an access token.
 func (a *App) Exchange(callback *url.URL) string {
 	a.w.T.Helper()
-	claims := wire.RequestClaims{Code: callback.Query().Get("code"), CodeVerifier: verifier}
-	tokens, err := a.w.Config.Consents.Exchange(a.w.T.Context(), a.call(claims))
-	if err != nil {
-		a.w.T.Fatal(err)
-	}
-	return tokens.AccessToken.Value
+	request := a.contract.Requests(carreltest.Exchanging(callback.Query().Get("code")))
+	token := carreltest.Must(a.w.Consents.Exchange(a.w.T.Context(), request))(a.w.T).AccessToken.Value
+	a.w.Secrets.Plant(token)
+	return token
 }
 
 // Push adds a file.
 func (a *App) Push(accessToken string, d wire.Descriptor, content string) library.File {
 	a.w.T.Helper()
-	token, err := wire.Sign(contractKey(), wire.Header{}, wire.RequestClaims{
-		ClientID: a.ID().String(), Nonce: wire.NewNonce(), Timestamp: wire.MillisOf(a.w.Now()),
-		AccessToken: accessToken,
-	})
-	if err != nil {
-		a.w.T.Fatal(err)
-	}
-	call, err := a.w.clients.Verify(a.w.T.Context(), token)
-	if err != nil {
-		a.w.T.Fatal(err)
-	}
-	bearer, err := a.w.Config.Consents.Bearer(a.w.T.Context(), call)
-	if err != nil {
-		a.w.T.Fatal(err)
-	}
 	d.Accounts = []wire.DescriptorAccount{{AccountID: "patient-42"}}
-	file, err := a.w.Config.Files.Push(a.w.T.Context(), bearer, &d, strings.NewReader(content))
-	if err != nil {
-		a.w.T.Fatal(err)
-	}
-	return file
+	return carreltest.Must(a.contract.GrantOfToken(accessToken).PushesAs(&d, []byte(content)))(a.w.T)
 }
 
 // Send sends resources of the given types to a provider.
 func (a *App) Send(accessToken string, account wire.AccountID, types ...string) delivery.Delivery {
 	a.w.T.Helper()
-	ctx, queue := a.w.T.Context(), a.w.Config.Deliveries
-	destination, err := queue.FindDestination(ctx, a.bearer(accessToken), account)
-	if err != nil {
-		a.w.T.Fatal(err)
-	}
 	resource := delivery.Resource{Version: fhir.STU3, Types: types, Body: []byte(`{}`)}
-	queued, err := queue.Enqueue(ctx, destination, resource)
-	if err != nil {
-		a.w.T.Fatal(err)
-	}
-	return queued.Wait(ctx).Delivery
+	return carreltest.Must(a.contract.GrantOfToken(accessToken).Sends(account, resource))(a.w.T).Delivery
 }
 
 // Connections lists the accounts at providers that the application knows of.
 func (a *App) Connections(accessToken string) []wire.Account {
 	a.w.T.Helper()
-	all, err := a.w.Config.Connections.ListForBearer(a.w.T.Context(), a.bearer(accessToken))
+	all, err := a.w.Connections.ListForBearer(a.w.T.Context(), a.bearer(accessToken))
 	if err != nil {
 		a.w.T.Fatal(err)
 	}
@@ -255,7 +207,7 @@ func (a *App) ConnectionTo(accessToken string, source int) wire.AccountID {
 // UserAccount is the account that stands for the person at the application.
 func (a *App) UserAccount(accessToken string) wire.AccountID {
 	a.w.T.Helper()
-	list, err := a.w.Config.Consents.ListAccounts(a.w.T.Context(), a.bearer(accessToken))
+	list, err := a.w.Consents.ListAccounts(a.w.T.Context(), a.bearer(accessToken))
 	if err != nil || len(list) != 1 {
 		a.w.T.Fatalf("accounts %v, %v", list, err)
 	}
@@ -265,7 +217,7 @@ func (a *App) UserAccount(accessToken string) wire.AccountID {
 // Disconnect disconnects an account.
 func (a *App) Disconnect(accessToken string, account wire.AccountID) {
 	a.w.T.Helper()
-	if err := a.w.Config.Connections.DeleteForBearer(a.w.T.Context(), a.bearer(accessToken), account); err != nil {
+	if err := a.w.Connections.DeleteForBearer(a.w.T.Context(), a.bearer(accessToken), account); err != nil {
 		a.w.T.Fatal(err)
 	}
 }
@@ -273,7 +225,7 @@ func (a *App) Disconnect(accessToken string, account wire.AccountID) {
 // Reference is the handle by which the address of a request names an account.
 func (a *App) Reference(accessToken string, account wire.AccountID) string {
 	a.w.T.Helper()
-	ref, err := a.w.Config.Consents.AddReference(a.w.T.Context(), a.call(wire.RequestClaims{AccessToken: accessToken}),
+	ref, err := a.w.Consents.AddReference(a.w.T.Context(), a.call(wire.RequestClaims{AccessToken: accessToken}),
 		wire.ReferenceRequest{Type: "accountId", Value: string(account)})
 	if err != nil {
 		a.w.T.Fatal(err)
