@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -174,7 +175,7 @@ func (r recording) verify(t *testing.T, e exchange, bearer string) error {
 	}
 	key, ok := r.clients[client]
 	if !ok {
-		return InvalidClient(claims.ClientID)
+		return fmt.Errorf("unknown client %q", claims.ClientID)
 	}
 	if err := token.Verify(key); err != nil {
 		return err

@@ -22,7 +22,7 @@ func (a *api) accounts(w http.ResponseWriter, r *http.Request, b *library.Bearer
 func accountID(r *http.Request) (wire.AccountID, error) {
 	values := r.Header.Values("accountId")
 	if len(values) != 1 || !wire.ValidName(values[0]) {
-		return "", wire.NotFound("Account")
+		return "", notFound("Account")
 	}
 	return wire.AccountID(values[0]), nil
 }

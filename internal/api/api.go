@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
@@ -91,14 +90,14 @@ func New(c Config) http.Handler {
 	handle("POST discovery/sourceTypes", a.withSignedRequest(listing(a.Catalogue.SourceTypes)))
 	handle("GET permission-access/sample/datasets/{source}", a.withSignedRequest(a.sampleDataSets))
 
-	mux.Handle("/", a.respond(func(http.ResponseWriter, *http.Request) error { return wire.NotFound("Call") }))
+	mux.Handle("/", a.respond(func(http.ResponseWriter, *http.Request) error { return notFound("Call") }))
 	return a.checkPath(mux)
 }
 
 // checkPath refuses a path that ServeMux would redirect: a redirected POST would arrive with a
 // nonce that is used up, and a stream cannot be sent again.
 func (a *api) checkPath(next http.Handler) http.Handler {
-	lost := a.respond(func(http.ResponseWriter, *http.Request) error { return wire.NotFound("Call") })
+	lost := a.respond(func(http.ResponseWriter, *http.Request) error { return notFound("Call") })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != path.Clean(r.URL.Path) {
 			lost.ServeHTTP(w, r)

@@ -56,11 +56,11 @@ func (a *api) verify(r *http.Request) (*library.SignedRequest, error) {
 		return nil, wire.Validation("more than one Authorization header")
 	}
 	if len(values) == 0 {
-		return nil, wire.BadBearer("bearer token")
+		return nil, badBearer("bearer token")
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return nil, wire.BadBearer("bearer token")
+		return nil, badBearer("bearer token")
 	}
 	return a.Clients.Verify(r.Context(), strings.TrimSpace(token))
 }
@@ -92,7 +92,7 @@ func (a *api) withSession(h sessionHandler) bearerHandler {
 	return func(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
 		key := r.PathValue("session")
 		if !wire.ValidName(key) {
-			return wire.NotFound("Session")
+			return notFound("Session")
 		}
 		s, err := a.Consents.FindReadSession(r.Context(), b, key)
 		if err != nil {

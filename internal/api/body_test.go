@@ -72,7 +72,7 @@ func TestBodyCut(t *testing.T) {
 // A client that stops sending is not waited for longer than the patience, whatever it
 // was about to do; its connection is ended.
 func TestBodySlow(t *testing.T) {
-	w := newWorld(t, func(c *server.Config) { c.Patience = 200 * time.Millisecond })
+	w := newWorld(t, func(c *server.Config) { c.IdleTimeout = 200 * time.Millisecond })
 	anna := w.Person()
 	old := anna.Allows(w.write)
 	w.Clock.Moves(25 * time.Hour)
@@ -125,7 +125,7 @@ func TestBodySlow(t *testing.T) {
 
 // A client that sends steadily may take much longer than the patience.
 func TestBodySteady(t *testing.T) {
-	w := newWorld(t, func(c *server.Config) { c.Patience = 200 * time.Millisecond })
+	w := newWorld(t, func(c *server.Config) { c.IdleTimeout = 200 * time.Millisecond })
 	writer := w.Person().Allows(w.write)
 	l := w.dial(t)
 	if err := l.say("%s", w.head(writer, "Transfer-Encoding: chunked")); err != nil {
@@ -147,7 +147,7 @@ func TestBodySteady(t *testing.T) {
 
 // A client that stops taking its file is not waited for either.
 func TestTakenSlowly(t *testing.T) {
-	w := newWorld(t, func(c *server.Config) { c.Patience = 200 * time.Millisecond })
+	w := newWorld(t, func(c *server.Config) { c.IdleTimeout = 200 * time.Millisecond })
 	anna := w.Person()
 	writer, reader := anna.Allows(w.write), anna.Allows(w.read)
 	w.mustSend(t, w.push(writer, w.as(writer, nil), io.LimitReader(zeros{}, 32<<20)), nil)
@@ -251,7 +251,7 @@ func TestErrorWhileSending(t *testing.T) {
 // A client that asks before it sends is refused without being asked to send.
 func TestExpectContinue(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *server.Config) { c.Patience = time.Second })
+	w := newWorld(t, func(c *server.Config) { c.IdleTimeout = time.Second })
 	anna := w.Person()
 	old := anna.Allows(w.write)
 	w.Clock.Moves(25 * time.Hour)

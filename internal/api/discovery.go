@@ -51,7 +51,7 @@ func listing[T any](of func(wire.ListRequest) T) signedHandler {
 func (a *api) sampleDataSets(w http.ResponseWriter, r *http.Request, _ *library.SignedRequest) error {
 	source, err := strconv.Atoi(r.PathValue("source"))
 	if err != nil {
-		return wire.NotFound("Source")
+		return notFound("Source")
 	}
 	sets, err := a.Catalogue.SampleDataSets(source)
 	if err != nil {
@@ -66,9 +66,9 @@ func (a *api) sampleDataSets(w http.ResponseWriter, r *http.Request, _ *library.
 func catalogueError(err error) error {
 	switch {
 	case errors.Is(err, catalogue.ErrListUnavailable):
-		return wire.Busy().Because(err)
+		return serverBusy().Because(err)
 	case errors.Is(err, catalogue.ErrNotFound):
-		return wire.NotFound("Source").Because(err)
+		return notFound("Source").Because(err)
 	}
 	return err
 }

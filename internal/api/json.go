@@ -22,7 +22,7 @@ func decode(r *http.Request, v any) error {
 	case err != nil:
 		return &library.BodyError{Err: err}
 	case len(body) > maxJSON:
-		return wire.TooLarge("The body is too long").Because(errTooLong)
+		return tooLarge("The body is too long").Because(errTooLong)
 	case len(body) == 0:
 		return nil
 	}

@@ -65,7 +65,7 @@ func (a *api) readResource(r *http.Request) (body []byte, done func(), err error
 		case a.largeSlots <- struct{}{}:
 			done = func() { <-a.largeSlots }
 		default:
-			return nil, nil, wire.Busy()
+			return nil, nil, serverBusy()
 		}
 		var rest []byte
 		rest, err = io.ReadAll(io.LimitReader(r.Body, fhir.MaxBody-largeResource+1))
@@ -77,7 +77,7 @@ func (a *api) readResource(r *http.Request) (body []byte, done func(), err error
 		return nil, nil, &library.BodyError{Err: err}
 	case len(body) > fhir.MaxBody:
 		done()
-		return nil, nil, tooLarge("resource", fhir.MaxBody)
+		return nil, nil, largerThan("resource", fhir.MaxBody)
 	}
 	return body, done, nil
 }
@@ -111,13 +111,13 @@ func respondToPush(w http.ResponseWriter, p *delivery.Result) error {
 		}
 		return nil
 	case delivery.Refused:
-		return wire.ProviderRefused(v.Status, v.Reason, p.Answer)
+		return providerRefused(v.Status, v.Reason, p.Answer)
 	case delivery.Unknown:
-		return wire.DeliveryUnknown(v.Reason)
+		return deliveryUnknown(v.Reason)
 	case delivery.Expired:
-		return wire.DeliveryExpired(v.Reason)
+		return deliveryExpired(v.Reason)
 	case delivery.Reconnect:
-		return wire.ServiceAuthorization()
+		return serviceAuthorization()
 	}
 	writeJSON(w, http.StatusAccepted, wire.PushAnswer{Status: wire.PushAccepted, Delivery: wireDelivery(v)})
 	return nil

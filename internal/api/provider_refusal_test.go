@@ -268,7 +268,7 @@ func (w *world) headTo(k *sender, headers ...string) string {
 
 // Where a body breaks off, or stops coming, nothing of it is kept or sent.
 func TestProviderBodyCut(t *testing.T) {
-	w := newProviderWorld(t, func(c *server.Config) { c.Patience = 500 * time.Millisecond })
+	w := newProviderWorld(t, func(c *server.Config) { c.IdleTimeout = 500 * time.Millisecond })
 	k := w.sender(t)
 	w.Secrets.Plant(hidden)
 	whole, large := weight(hidden), padded(1<<20)

@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -23,16 +22,16 @@ func wireError(err error) *wire.Error {
 	case errors.As(err, &e):
 		return e
 	case errors.Is(err, delivery.ErrReconnect):
-		return wire.ServiceAuthorization()
+		return serviceAuthorization()
 	case errors.Is(err, library.ErrBusy):
-		return wire.Busy().Because(err)
+		return serverBusy().Because(err)
 	case errors.As(err, &body) && isTimeout(body):
 		return (&wire.Error{Code: wire.CodeValidationErrors, Status: http.StatusRequestTimeout,
 			Message: "Parameter validation errors: the body came too slowly"}).Because(err)
 	case errors.As(err, &body):
 		return wire.Validation("the body was cut off").Because(err)
 	}
-	return wire.Internal(err)
+	return internalError(err)
 }
 
 // refusalError makes the wire's error of a refusal of package library: code, status and
@@ -40,31 +39,27 @@ func wireError(err error) *wire.Error {
 func refusalError(r *library.Refusal) *wire.Error {
 	switch r.Kind {
 	case library.RefusedRequest:
-		return wire.BadBearer(r.Subject)
+		return badBearer(r.Subject)
 	case library.RefusedClient:
-		return wire.InvalidClient(r.Subject)
+		return invalidClient(r.Subject)
 	case library.RefusedNonce:
-		return wire.ReplayedNonce(r.Subject)
+		return replayedNonce(r.Subject)
 	case library.RefusedToken:
-		return wire.InvalidToken(wire.TokenKind(r.Subject))
+		return invalidToken(wire.TokenKind(r.Subject))
 	case library.RefusedExpired:
-		return wire.ExpiredToken(wire.TokenKind(r.Subject))
+		return expiredToken(wire.TokenKind(r.Subject))
 	case library.RefusedAccess:
-		return wire.InsufficientScope()
+		return insufficientScope()
 	case library.RefusedRedirectURI:
-		return wire.InvalidRedirectURI(r.Subject)
+		return invalidRedirectURI(r.Subject)
 	case library.RefusedParameter:
 		return wire.Validation(r.Subject)
 	case library.RefusedUnknown:
-		return wire.NotFound(r.Subject)
+		return notFound(r.Subject)
 	case library.RefusedSize:
-		return tooLarge("file", r.Limit)
+		return largerThan("file", r.Limit)
 	}
-	return wire.Internal(r)
-}
-
-func tooLarge(what string, limit int64) *wire.Error {
-	return wire.TooLarge(fmt.Sprintf("The %s is larger than the %d bytes that are allowed here", what, limit))
+	return internalError(r)
 }
 
 func isTimeout(err error) bool {

@@ -38,7 +38,7 @@ func TestWireError(t *testing.T) {
 		{library.ErrBusy, 503, wire.CodeServerBusy, "The server is busy, try again later"},
 		{&library.BodyError{Err: cause}, 400, wire.CodeValidationErrors,
 			"Parameter validation errors: the body was cut off"},
-		{wire.NotFound("Call"), 404, wire.CodeNotFound, "Call not found"},
+		{notFound("Call"), 404, wire.CodeNotFound, "Call not found"},
 		{cause, 500, wire.CodeInternal, "Something went wrong at the server"},
 	} {
 		for _, err := range []error{test.err, fmt.Errorf("wrapped: %w", test.err), errors.Join(cause, test.err)} {

@@ -54,7 +54,7 @@ func (a *api) limited(f func() error) error {
 		defer func() { <-a.slots }()
 		return f()
 	default:
-		return wire.Busy()
+		return serverBusy()
 	}
 }
 

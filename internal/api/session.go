@@ -66,7 +66,7 @@ func (a *api) fileList(w http.ResponseWriter, r *http.Request, s *library.ReadSe
 func (a *api) file(w http.ResponseWriter, r *http.Request, s *library.ReadSession) error {
 	name := wire.FileName(r.PathValue("file"))
 	if !wire.ValidName(string(name)) {
-		return wire.NotFound("File")
+		return notFound("File")
 	}
 	if r.Method == http.MethodHead {
 		file, err := a.Files.Find(r.Context(), s, name)

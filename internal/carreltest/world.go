@@ -200,7 +200,7 @@ func (w *World) serve(l net.Listener, c server.Config) {
 		}
 	})
 	w.Clients, w.People, w.Consents, w.Files = w.Server.Clients, w.Server.People, w.Server.Consents, w.Server.Files
-	w.Connections, w.Queue = w.Server.Accounts, w.Server.Deliveries
+	w.Connections, w.Queue = w.Server.Connections, w.Server.Deliveries
 	w.Activity = w.Server.Activity
 }
 

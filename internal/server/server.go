@@ -67,7 +67,7 @@ type Config struct {
 	// Deliveries has the timeouts and limits of deliveries to providers.
 	Deliveries delivery.QueueConfig
 	// Patience is how long a connection may stay open without progress.
-	Patience time.Duration
+	IdleTimeout time.Duration
 
 	Log *slog.Logger
 	// Now is the clock; nil means the system's.
@@ -82,8 +82,8 @@ type Server struct {
 	Files    *library.Files
 	Activity *library.Activity
 
-	Accounts   *delivery.Connections
-	Deliveries *delivery.Queue
+	Connections *delivery.Connections
+	Deliveries  *delivery.Queue
 	// Handler handles all requests.
 	Handler http.Handler
 
@@ -145,7 +145,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime})
 	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now, library.FileConfig{MaxSize: c.MaxFileSize})
 	s.Activity = library.NewActivity(db)
-	s.Accounts = delivery.NewConnections(
+	s.Connections = delivery.NewConnections(
 		db,
 		db,
 		s.Consents,
@@ -155,14 +155,14 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		c.Now,
 		c.PublicURL+web.ProviderReturnPath,
 	)
-	s.Deliveries = delivery.NewQueue(db, s.Accounts, s.Clients, networks.set, ring, c.Now, c.Deliveries, c.Log)
+	s.Deliveries = delivery.NewQueue(db, s.Connections, s.Clients, networks.set, ring, c.Now, c.Deliveries, c.Log)
 	s.sweeping = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk, Now: c.Now}
 
 	protocol := api.New(api.Config{Clients: s.Clients, People: s.People, Consents: s.Consents, Files: s.Files,
-		Connections: s.Accounts, Deliveries: s.Deliveries, Catalogue: sources, Signer: signer, PublicURL: c.PublicURL,
-		IdleTimeout: c.Patience, Log: c.Log})
+		Connections: s.Connections, Deliveries: s.Deliveries, Catalogue: sources, Signer: signer, PublicURL: c.PublicURL,
+		IdleTimeout: c.IdleTimeout, Log: c.Log})
 	pages := web.New(web.Config{People: s.People, Consents: s.Consents, Files: s.Files, Activity: s.Activity,
-		Connections: s.Accounts, Deliveries: s.Deliveries, Catalogue: sources,
+		Connections: s.Connections, Deliveries: s.Deliveries, Catalogue: sources,
 		Operator: c.Operator, PublicURL: public, DeleteWait: c.DeleteWait, Now: c.Now, Log: c.Log})
 	s.Handler = s.route(protocol, pages)
 	return s, nil
