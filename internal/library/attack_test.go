@@ -194,7 +194,7 @@ func TestTheft(t *testing.T) {
 		words := map[string]bool{"": true, "password": true}
 		for _, v := range thief.values {
 			switch v.column {
-			case "libraries.id", "libraries.Email", "locks.kind", "logins.id":
+			case "libraries.id", "libraries.email", "locks.kind", "logins.id":
 				words[string(v.bytes)] = true
 			}
 		}

@@ -76,7 +76,7 @@ func TestRedirectURI(t *testing.T) {
 		"relative to the scheme":     "//app.example/callback",
 		"no scheme":                  "app.example/callback",
 		"a backslash":                `https://app.example\@evil.example/callback`,
-		"backslashes":                `https:\\app.example\carreltest.Callback`,
+		"backslashes":                `https:\\app.example\callback`,
 		"a letter of another script": "https://app.exаmple/callback",
 		"beyond ASCII in the query":  "https://app.example/callback?naam=ä",
 		"line break":                 "https://app.example/callback\r\nSet-Cookie: a=b",
