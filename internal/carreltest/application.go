@@ -52,11 +52,17 @@ func (a *Application) ContractWithKey(n int, access library.Access, change ...fu
 		f(&k)
 	}
 	added := Must(w.Clients.AddContract(w.t.Context(), k))(w.t)
-	return &Contract{Must(w.Clients.GetClient(w.t.Context(), added.ID))(w.t), key, w}
+	return w.ContractOf(added.ID, n)
+}
+
+// ContractOf returns a contract that has been registered, whose key is [Key](n).
+func (w *World) ContractOf(id wire.ContractID, n int) *Contract {
+	w.t.Helper()
+	return &Contract{Must(w.Clients.GetClient(w.t.Context(), id))(w.t), Key(n), w}
 }
 
 // A Claim adds to the claims of a signed request.
-type Claim func(*wire.RequestClaims)
+type Claim = func(*wire.RequestClaims)
 
 // Verifier is the PKCE code verifier of every authorization request.
 const Verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"

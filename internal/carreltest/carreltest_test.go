@@ -37,7 +37,7 @@ func TestNew(t *testing.T) {
 	if got := anna.Activity(); !strings.HasSuffix(got, "file.read you.signed_in app.stopped") {
 		t.Errorf("activity %s", got)
 	}
-	if w.Holds("hello") || !w.Holds("anna@example.org") {
+	if len(w.Mentions("hello")) > 0 || len(w.Mentions("anna@example.org")) == 0 {
 		t.Error("the database holds what it should not, or lacks what it should")
 	}
 }

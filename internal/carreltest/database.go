@@ -147,17 +147,15 @@ func (w *World) rows(table string) []string {
 	return w.query(`SELECT * FROM "` + table + `"`)
 }
 
-// Holds reports whether a row of any table holds a text, as an attacker with the database finds it.
-func (w *World) Holds(text string) bool {
+// Mentions lists the tables of which a row holds a text, as an attacker with the database finds it.
+func (w *World) Mentions(text string) (tables []string) {
 	w.t.Helper()
 	for _, table := range w.tables() {
-		for _, row := range w.rows(table) {
-			if strings.Contains(row, text) {
-				return true
-			}
+		if slices.ContainsFunc(w.rows(table), func(row string) bool { return strings.Contains(row, text) }) {
+			tables = append(tables, table)
 		}
 	}
-	return false
+	return tables
 }
 
 // BlobKeys lists the blobs of a world of [New].

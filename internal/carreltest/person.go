@@ -27,16 +27,19 @@ type Person struct {
 // Person creates a library, at the e-mail address if one is given, and saves its recovery code.
 func (w *World) Person(email ...string) *Person {
 	w.t.Helper()
-	p := &Person{Email: "person-" + seal.RandomID(12) + "@example.org", Password: Password, w: w}
-	if len(email) > 0 {
-		p.Email = email[0]
-	}
-	p.Cookie = Must(w.People.Create(w.t.Context(), library.NewPerson{Email: p.Email, Password: p.Password}))(w.t)
-	in := p.SignedIn()
-	p.Library = in.Library.ID
-	if err := w.People.SaveCode(w.t.Context(), in); err != nil {
+	p := w.Newcomer(append(email, "person-"+seal.RandomID(12)+"@example.org")[0])
+	if err := w.People.SaveCode(w.t.Context(), p.SignedIn()); err != nil {
 		w.t.Fatal(err)
 	}
+	return p
+}
+
+// Newcomer creates a library whose recovery code is still pending.
+func (w *World) Newcomer(email string) *Person {
+	w.t.Helper()
+	p := &Person{Email: email, Password: Password, w: w}
+	p.Cookie = Must(w.People.Create(w.t.Context(), library.NewPerson{Email: p.Email, Password: p.Password}))(w.t)
+	p.Library = p.SignedIn().Library.ID
 	w.Secrets.Plant(p.Cookie.Reveal())
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -59,6 +62,25 @@ func (p *Person) SignsIn() *library.SignedIn {
 	p.w.t.Helper()
 	p.Cookie = Must(p.w.People.SignIn(p.w.t.Context(), p.Email, p.Password, library.Device{}))(p.w.t)
 	return Must(p.w.People.Login(p.w.t.Context(), p.Cookie))(p.w.t)
+}
+
+// PendingCode returns the recovery code that the person's browser shows, or "".
+func (p *Person) PendingCode() string {
+	p.w.t.Helper()
+	code, ok, err := p.w.People.PendingCode(p.w.t.Context(), p.SignedIn())
+	if err != nil || ok != (code != "") {
+		p.w.t.Fatalf("pending code %q, %t, %v", code, ok, err)
+	}
+	return code
+}
+
+// World returns the person's world.
+func (p *Person) World() *World { return p.w }
+
+// OtherBrowser returns the same person in another browser, which is signed in as this one is.
+func (p *Person) OtherBrowser() *Person {
+	other := *p
+	return &other
 }
 
 // Opens opens an authorization request by the code in its address, as the person's browser does.

@@ -16,8 +16,9 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/server"
 )
 
 // planted is a text that no thief may find, in a small and a large file.
@@ -31,7 +32,7 @@ func planted(who string) (text string, contents map[string][]byte) {
 
 // victim is a person with secrets that live and secrets that have died.
 type victim struct {
-	person *person
+	person *carreltest.Person
 	text   string
 	pushed map[string][]byte // by file id
 	live   map[string]string
@@ -42,89 +43,85 @@ type victim struct {
 // burgled is a server that has been in use for a while: two people with files, tokens,
 // sessions and logins, of which some have ended and been swept, and a third who has
 // deleted their library.
-func burgled(t *testing.T) (w *world, keyring string, victims []*victim) {
-	w = newWorldWith(t, settings{})
-	keyring = filepath.Join(t.TempDir(), "keyring")
-	must(library.OpenSigner(t.Context(), w.db, must(seal.OpenKeyring(keyring))(t), w.clock))(t)
-	app := w.application()
-	clients := map[string]client{
-		"writer": w.contract(
-			app,
-			library.Write,
-		), "reader": w.contract(app, library.Read), "revoked": w.contract(app, library.Read),
-		"other writer": w.contract(w.application(), library.Write),
+func burgled(t *testing.T) (w *carreltest.World, keyring string, victims []*victim) {
+	w = carreltest.New(t, func(c *server.Config) { c.DeleteWait = 0 })
+	keyring = filepath.Join(w.Folder, "master.key")
+	app := w.Application()
+	clients := map[string]*carreltest.Contract{
+		"writer": app.Contract(library.Write), "reader": app.Contract(library.Read), "revoked": app.Contract(library.Read),
+		"other writer": w.Application().Contract(library.Write),
 	}
 	for _, who := range []string{"anna", "bram", "carl"} {
 		v := &victim{
-			person: w.person(who + "@example.org"),
+			person: w.Newcomer(who + "@example.org"),
 			pushed: map[string][]byte{},
 			live:   map[string]string{},
 			dead:   map[string]string{},
 		}
-		v.dead["cookie that rested"] = v.person.secret.Reveal()
-		old := v.person.allow(clients["reader"])
-		v.dead["session that is over"], v.dead["access token that expired"] = old.session.Key, old.tokens.AccessToken.Value
+		v.dead["cookie that rested"] = v.person.Cookie.Reveal()
+		old := v.person.Allows(clients["reader"])
+		v.dead["session that is over"], v.dead["access token that expired"] = old.Session.Key, old.Token()
 		victims = append(victims, v)
 	}
-	w.pass(25 * time.Hour)
+	w.Clock.Moves(25 * time.Hour)
 	for i, v := range victims {
-		v.person.signIn()
-		v.dead["cookie that was signed out"] = v.person.secret.Reveal()
-		if err := w.people.SignOut(t.Context(), v.person.in()); err != nil {
+		v.person.SignsIn()
+		v.dead["cookie that was signed out"] = v.person.Cookie.Reveal()
+		if err := w.People.SignOut(t.Context(), v.person.SignedIn()); err != nil {
 			t.Fatal(err)
 		}
-		v.person.signIn()
-		v.code = v.person.pending()
+		v.person.SignsIn()
+		v.code = v.person.PendingCode()
 		v.use(t, clients)
 		if i == 2 {
-			must(w.people.Shut(t.Context(), v.person.in(), password))(t)
+			must(w.People.Shut(t.Context(), v.person.SignedIn(), carreltest.Password))(t)
 		}
 	}
-	if err := errors.Join(w.keeping.SweepExpired(t.Context()), w.keeping.SweepBlobs(t.Context())); err != nil {
+	if err := errors.Join(w.Sweeping.SweepExpired(t.Context()), w.Sweeping.SweepBlobs(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	return w, keyring, victims
 }
 
 // use pushes and reads, and lets some secrets die.
-func (v *victim) use(t *testing.T, clients map[string]client) {
+func (v *victim) use(t *testing.T, clients map[string]*carreltest.Contract) {
 	t.Helper()
-	w := v.person.w
+	w := v.person.World()
 	var contents map[string][]byte
-	v.text, contents = planted(v.person.email)
-	writer := v.person.allow(clients["writer"])
+	v.text, contents = planted(v.person.Email)
+	writer := v.person.Allows(clients["writer"])
 	for name, content := range contents {
-		file := must(writer.push(name, content))(t)
+		file := must(writer.Pushes(name, content))(t)
 		v.pushed[string(file.ID)] = content
 	}
 	half := io.MultiReader(bytes.NewReader(contents["large"]), iotest.ErrReader(io.ErrUnexpectedEOF))
-	if _, err := w.files.Push(t.Context(), must(writer.bearer())(t), descriptor(t, nil), half); err == nil {
+	if _, err := w.Files.Push(t.Context(), must(writer.Bearer())(t), carreltest.Descriptor(t, nil), half); err == nil {
 		t.Fatal("half a body is stored")
 	}
-	other := v.person.allow(clients["other writer"])
-	reader, revoked := v.person.allow(clients["reader"]), v.person.allow(clients["revoked"])
-	session := must(reader.open(wire.SessionOptions{}))(t)
-	for _, g := range []granted{reader, revoked} {
-		must(g.readNow())(t)
+	other := v.person.Allows(clients["other writer"])
+	reader, revoked := v.person.Allows(clients["reader"]), v.person.Allows(clients["revoked"])
+	session := must(reader.StartsSession(wire.SessionOptions{}))(t)
+	for _, g := range []*carreltest.Grant{reader, revoked} {
+		must(g.Reads())(t)
 	}
-	if err := w.consents.Revoke(t.Context(), v.person.in(), library.GrantID(revoked.tokens.ConsentID)); err != nil {
+	if err := w.Consents.Revoke(t.Context(), v.person.SignedIn(), revoked.ID()); err != nil {
 		t.Fatal(err)
 	}
 	maps.Copy(v.live, map[string]string{
-		"cookie": v.person.secret.Reveal(), "access token": reader.tokens.AccessToken.Value,
-		"refresh token":    reader.tokens.RefreshToken.Value,
-		"promised session": reader.session.Key, "opened session": session,
+		"cookie": v.person.Cookie.Reveal(), "access token": reader.Token(),
+		"refresh token":    reader.Refresh(),
+		"promised session": reader.Session.Key, "opened session": session,
 	})
 	maps.Copy(v.dead, map[string]string{
-		"writer's access token":  writer.tokens.AccessToken.Value,
-		"writer's refresh token": writer.tokens.RefreshToken.Value,
-		"writer's session":       writer.session.Key, "other writer's access token": other.tokens.AccessToken.Value,
-		"revoked access token":  revoked.tokens.AccessToken.Value,
-		"revoked refresh token": revoked.tokens.RefreshToken.Value,
-		"revoked session":       revoked.session.Key, "used code": reader.code, "writer's used code": writer.code,
+		"writer's access token":  writer.Token(),
+		"writer's refresh token": writer.Refresh(),
+		"writer's session":       writer.Session.Key, "other writer's access token": other.Token(),
+		"revoked access token":  revoked.Token(),
+		"revoked refresh token": revoked.Refresh(),
+		"revoked session":       revoked.Session.Key, "used code": reader.Code, "writer's used code": writer.Code,
 		"the contract's private key": string(
-			wire.MarshalPrivateKey(contractKey()),
-		), "the e-mail address": v.person.email,
+			wire.MarshalPrivateKey(carreltest.Key(0)),
+		), "the e-mail address": v.person.Email,
 	})
 }
 
@@ -134,7 +131,7 @@ func (v *victim) use(t *testing.T, clients map[string]client) {
 func TestTheft(t *testing.T) {
 	t.Parallel()
 	w, keyring, victims := burgled(t)
-	thief := steal(t, w.folder, keyring)
+	thief := steal(t, w.Folder, keyring)
 	if len(thief.files) != 4 || len(thief.seals) < 14 || len(thief.boxes) != 4 || len(thief.values) < 200 {
 		t.Fatalf(
 			"the thief has %d files, %d seals, %d boxes, %d values",
@@ -148,18 +145,18 @@ func TestTheft(t *testing.T) {
 	t.Run("what lies there", func(t *testing.T) {
 		for _, v := range victims {
 			if where := thief.scan(v.text); len(where) > 0 {
-				t.Errorf("what %s pushed lies in %s", v.person.email, where)
+				t.Errorf("what %s pushed lies in %s", v.person.Email, where)
 			}
-			for _, secrets := range []map[string]string{v.live, v.dead, {"password": v.person.password,
+			for _, secrets := range []map[string]string{v.live, v.dead, {"password": v.person.Password,
 				"recovery code": v.code}} {
 				for name, secret := range secrets {
 					if where := thief.scan(secret); len(where) > 0 && name != "the e-mail address" {
-						t.Errorf("the %s of %s lies in %s", name, v.person.email, where)
+						t.Errorf("the %s of %s lies in %s", name, v.person.Email, where)
 					}
 				}
 			}
 		}
-		scanSees(t, thief, victims[0].person.email)
+		scanSees(t, thief, victims[0].person.Email)
 	})
 
 	t.Run("what the keys there open", func(t *testing.T) {
@@ -176,11 +173,11 @@ func TestTheft(t *testing.T) {
 		values := append(append(thief.masterKeys(), opened...), thief.values...)
 		for _, v := range victims {
 			for name, secret := range v.dead {
-				values = append(values, value{name + " of " + v.person.email, []byte(secret)})
+				values = append(values, value{name + " of " + v.person.Email, []byte(secret)})
 			}
-			if v.person.email == "carl@example.org" { // deleted: nothing of theirs lives
+			if v.person.Email == "carl@example.org" { // deleted: nothing of theirs lives
 				for name, secret := range v.live {
-					values = append(values, value{name + " of " + v.person.email, []byte(secret)})
+					values = append(values, value{name + " of " + v.person.Email, []byte(secret)})
 				}
 			}
 		}
@@ -208,16 +205,16 @@ func TestTheft(t *testing.T) {
 
 	for _, v := range victims[:2] {
 		for name, secret := range v.live {
-			t.Run("with a live "+name+" of "+v.person.email, func(t *testing.T) {
+			t.Run("with a live "+name+" of "+v.person.Email, func(t *testing.T) {
 				thief.opensAllOf(t, v, value{name, []byte(secret)})
 			})
 		}
-		for name, word := range map[string]string{"password": v.person.password, "recovery code": v.code} {
-			t.Run("with the "+name+" of "+v.person.email, func(t *testing.T) {
+		for name, word := range map[string]string{"password": v.person.Password, "recovery code": v.code} {
+			t.Run("with the "+name+" of "+v.person.Email, func(t *testing.T) {
 				keys := thief.tryPasswords([]string{word})
 				found := false
 				for _, key := range keys {
-					if !strings.Contains(key.column, string(v.person.in().Library.ID)) {
+					if !strings.Contains(key.column, string(v.person.SignedIn().Library.ID)) {
 						continue
 					}
 					found = true

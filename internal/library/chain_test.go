@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -177,16 +178,16 @@ func TestChainOfAnything(t *testing.T) {
 // TestActivity shows events by pages, newest first, and they verify as they are kept.
 func TestActivity(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	anna := w.resident("anna@example.org")
-	g := anna.allow(w.contract(w.application(), library.Write))
+	w := carreltest.New(t)
+	anna := w.Person("anna@example.org")
+	g := anna.Allows(w.Application().Contract(library.Write))
 	for range 110 {
-		must(g.push("a\xff file \u2028 <b>", nil))(t)
+		must(g.Pushes("a\xff file \u2028 <b>", nil))(t)
 	}
 	var all []library.Event
 	before := int64(0)
 	for page := 0; ; page++ {
-		events, more, err := w.activity.List(t.Context(), anna.in(), before)
+		events, more, err := w.Activity.List(t.Context(), anna.SignedIn(), before)
 		if err != nil || more != (page < 2) || more && len(events) != 50 {
 			t.Fatalf("page %d: %d events, more %t, %v", page, len(events), more, err)
 		}

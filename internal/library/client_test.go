@@ -11,27 +11,19 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
 // TestVerify: who signs as a registered contract is let through, and nobody else.
 func TestVerify(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	app := w.application()
-	c, sibling, foreign := w.contract(
-		app,
-		library.Read,
-	), w.contract(
-		app,
-		library.Write,
-	), w.contract(
-		w.application(),
-		library.Read,
-	)
-	call := c.call(func(q *wire.RequestClaims) { q.State = "with claims" })
+	w := carreltest.New(t)
+	app := w.Application()
+	c, sibling, foreign := app.Contract(library.Read), app.Contract(library.Write), w.Application().Contract(library.Read)
+	call := c.Requests(func(q *wire.RequestClaims) { q.State = "with claims" })
 	if call.Contract.ID != c.Contract.ID || call.Application.ID != app.ID || call.Claims.State != "with claims" ||
-		!call.Key().Equal(&contractKey().PublicKey) {
+		!call.Key().Equal(&carreltest.Key(0).PublicKey) {
 		t.Errorf("call %+v", call)
 	}
 
@@ -65,23 +57,23 @@ func TestVerify(t *testing.T) {
 		"a long id": {func(q *wire.RequestClaims) { q.ClientID = strings.Repeat("a", 5000) },
 			client(strings.Repeat("a", 200) + "…")},
 	} {
-		_, err := w.clients.Verify(t.Context(), c.token(test.change))
+		_, err := w.Clients.Verify(t.Context(), c.Signs(test.change))
 		if test.want != nil {
-			refused(t, name, err, test.want)
+			carreltest.Refused(t, name, err, test.want)
 		} else if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 
 	strange := must(rsa.GenerateKey(rand.Reader, wire.KeyBits))(t)
-	claims := wire.RequestClaims{ClientID: c.ID().String(), Nonce: wire.NewNonce(), Timestamp: wire.MillisOf(w.clock())}
-	good := must(wire.Sign(contractKey(), wire.Header{}, claims))(t)
-	swapped := strings.Split(sibling.token(), ".")
+	claims := wire.RequestClaims{ClientID: c.ID().String(), Nonce: wire.NewNonce(), Timestamp: wire.MillisOf(w.Clock.Now())}
+	good := must(wire.Sign(carreltest.Key(0), wire.Header{}, claims))(t)
+	swapped := strings.Split(sibling.Signs(), ".")
 	for name, token := range map[string]string{
 		"another's key": must(wire.Sign(strange, wire.Header{}, claims))(t),
-		"a key set": must(wire.Sign(contractKey(), wire.Header{KeySetURL: "https://evil.example"},
+		"a key set": must(wire.Sign(carreltest.Key(0), wire.Header{KeySetURL: "https://evil.example"},
 			claims))(t),
-		"a cloud token":       must(wire.Sign(contractKey(), wire.Header{Type: wire.TypeCloud}, claims))(t),
+		"a cloud token":       must(wire.Sign(carreltest.Key(0), wire.Header{Type: wire.TypeCloud}, claims))(t),
 		"a key of its own":    strings.Replace(good, ".", "x.", 1),
 		"another's signature": good[:strings.LastIndex(good, ".")+1] + swapped[2],
 		"no signature":        good[:strings.LastIndex(good, ".")+1],
@@ -89,36 +81,36 @@ func TestVerify(t *testing.T) {
 		"no token":            "Bearer",
 		"very long":           strings.Repeat("A", 100_000),
 	} {
-		_, err := w.clients.Verify(t.Context(), token)
+		_, err := w.Clients.Verify(t.Context(), token)
 		var refusal *library.Refusal
 		if !errors.As(err, &refusal) || refusal.Kind != library.RefusedRequest {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if n := w.db.count("UseNonce"); n != 0 {
+	if n := w.Rows("nonces"); n != 0 {
 		t.Errorf("%d nonces were used up by verifying", n)
 	}
 }
 
-// TestSpend: a nonce counts once for its client, however many come at once; another
+// TestSpend: a nonce counts once for its *carreltest.Contract, however many come at once; another
 // client may have the same.
 func TestSpend(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	c, other := w.contract(w.application(), library.Read), w.contract(w.application(), library.Read)
+	w := carreltest.New(t)
+	c, other := w.Application().Contract(library.Read), w.Application().Contract(library.Read)
 	nonce := wire.NewNonce()
 	with := func(q *wire.RequestClaims) { q.Nonce = nonce }
 	var wg sync.WaitGroup
 	var won atomic.Int32
 	for range 10 {
-		call := c.call(with)
+		call := c.Requests(with)
 		wg.Go(func() {
-			if err := w.clients.UseNonce(t.Context(), call); err == nil {
+			if err := w.Clients.UseNonce(t.Context(), call); err == nil {
 				won.Add(1)
 			} else {
-				refused(t, "at once", err, library.ReplayedNonce(nonce))
+				carreltest.Refused(t, "at once", err, library.ReplayedNonce(nonce))
 			}
-			if err := w.clients.UseNonce(t.Context(), call); err != nil {
+			if err := w.Clients.UseNonce(t.Context(), call); err != nil {
 				t.Errorf("spending again what has been spent: %v", err)
 			}
 		})
@@ -127,27 +119,27 @@ func TestSpend(t *testing.T) {
 	if won.Load() != 1 {
 		t.Errorf("used %d times", won.Load())
 	}
-	if err := w.clients.UseNonce(t.Context(), other.call(with)); err != nil {
+	if err := w.Clients.UseNonce(t.Context(), other.Requests(with)); err != nil {
 		t.Errorf("another client: %v", err)
 	}
 	// As long as the request would be let through, the nonce is remembered.
-	late := c.call(func(q *wire.RequestClaims) { q.Timestamp += 5 * 60 * 1000 })
-	if err := w.clients.UseNonce(t.Context(), late); err != nil {
+	late := c.Requests(func(q *wire.RequestClaims) { q.Timestamp += 5 * 60 * 1000 })
+	if err := w.Clients.UseNonce(t.Context(), late); err != nil {
 		t.Fatal(err)
 	}
-	w.pass(10 * time.Minute)
-	if err := w.keeping.SweepExpired(t.Context()); err != nil {
+	w.Clock.Moves(10 * time.Minute)
+	if err := w.Sweeping.SweepExpired(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	again := c.token(func(q *wire.RequestClaims) { q.Nonce, q.Timestamp = late.Claims.Nonce, late.Claims.Timestamp })
-	call := must(w.clients.Verify(t.Context(), again))(t)
-	refused(t, "ten minutes later", w.clients.UseNonce(t.Context(), call), library.ReplayedNonce(late.Claims.Nonce))
-	w.pass(time.Minute)
-	if err := w.keeping.SweepExpired(t.Context()); err != nil {
+	again := c.Signs(func(q *wire.RequestClaims) { q.Nonce, q.Timestamp = late.Claims.Nonce, late.Claims.Timestamp })
+	call := must(w.Clients.Verify(t.Context(), again))(t)
+	carreltest.Refused(t, "ten minutes later", w.Clients.UseNonce(t.Context(), call), library.ReplayedNonce(late.Claims.Nonce))
+	w.Clock.Moves(time.Minute)
+	if err := w.Sweeping.SweepExpired(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	used := library.Nonce{Client: c.ID(), Value: late.Claims.Nonce, ForgetAt: w.clock()}
-	if err := w.db.UseNonce(t.Context(), used); err != nil {
+	used := library.Nonce{Client: c.ID(), Value: late.Claims.Nonce, ForgetAt: w.Clock.Now()}
+	if err := w.Store.UseNonce(t.Context(), used); err != nil {
 		t.Errorf("the nonce is kept for longer than it counts: %v", err)
 	}
 }
@@ -155,27 +147,27 @@ func TestSpend(t *testing.T) {
 // TestRegister: what an application and a contract must have.
 func TestRegister(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	app := must(w.clients.AddApplication(t.Context(), library.Application{ID: "app1", Name: "  An application "}))(t)
+	w := carreltest.New(t)
+	app := must(w.Clients.AddApplication(t.Context(), library.Application{ID: "app1", Name: "  An application "}))(t)
 	if app.Name != "An application" || app.PartnerID != "app1" {
 		t.Errorf("registered %+v", app)
 	}
 	for name, a := range map[string]library.Application{"the same id": {ID: "app1", Name: "x"}, "no name": {Name: " "},
 		"an underscore": {ID: "a_b", Name: "x"}, "a path": {ID: "../x", Name: "x"}} {
-		if _, err := w.clients.AddApplication(t.Context(), a); err == nil {
+		if _, err := w.Clients.AddApplication(t.Context(), a); err == nil {
 			t.Errorf("application with %s is registered", name)
 		}
 	}
-	key := string(wire.MarshalPublicKey(&contractKey().PublicKey))
+	key := string(wire.MarshalPublicKey(&carreltest.Key(0).PublicKey))
 	good := library.Contract{
 		ID:           "c1",
 		Application:  "app1",
 		Access:       library.Read,
 		PublicKey:    key,
-		RedirectURIs: []string{callback},
+		RedirectURIs: []string{carreltest.Callback},
 	}
-	k := must(w.clients.AddContract(t.Context(), good))(t)
-	if !k.Scope.Raw || !k.Scope.Mapped || !k.ExpiresAt.Equal(w.clock().AddDate(10, 0, 0)) {
+	k := must(w.Clients.AddContract(t.Context(), good))(t)
+	if !k.Scope.Raw || !k.Scope.Mapped || !k.ExpiresAt.Equal(w.Clock.Now().AddDate(10, 0, 0)) {
 		t.Errorf("registered %+v", k)
 	}
 	for name, change := range map[string]func(*library.Contract){
@@ -186,20 +178,20 @@ func TestRegister(t *testing.T) {
 		"no key":                   func(k *library.Contract) { k.ID, k.PublicKey = "c2", "" },
 		"a private key": func(k *library.Contract) {
 			k.ID, k.PublicKey = "c2",
-				string(wire.MarshalPrivateKey(contractKey()))
+				string(wire.MarshalPrivateKey(carreltest.Key(0)))
 		},
 		"an unknown application": func(k *library.Contract) { k.ID, k.Application = "c2", "app2" },
 	} {
 		k := good
 		change(&k)
-		if _, err := w.clients.AddContract(t.Context(), k); err == nil {
+		if _, err := w.Clients.AddContract(t.Context(), k); err == nil {
 			t.Errorf("contract with %s is registered", name)
 		}
 	}
-	if list := must(w.clients.ListContracts(t.Context(), "app1"))(t); len(list) != 1 {
+	if list := must(w.Clients.ListContracts(t.Context(), "app1"))(t); len(list) != 1 {
 		t.Errorf("%d contracts", len(list))
 	}
-	details := client{w, must(w.clients.GetClient(t.Context(), "c1"))(t)}.call().ContractDetails()
+	details := w.ContractOf("c1", 0).Requests().ContractDetails()
 	if details.ID != "c1" || details.AccessType != "r" || details.Application.ID != "app1" {
 		t.Errorf("details %+v", details)
 	}

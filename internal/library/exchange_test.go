@@ -8,14 +8,15 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
 // TestAuthorizeChecksItsClaims: what makes no request for consent.
 func TestAuthorizeChecksItsClaims(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	c := w.contract(w.application(), library.Read)
+	w := carreltest.New(t)
+	c := w.Application().Contract(library.Read)
 	for name, test := range map[string]struct {
 		change func(*wire.RequestClaims)
 		want   *library.Refusal
@@ -37,13 +38,13 @@ func TestAuthorizeChecksItsClaims(t *testing.T) {
 		"a very long state": {func(q *wire.RequestClaims) { q.State = strings.Repeat("s", 4097) },
 			library.InvalidParameter("state is too long")},
 	} {
-		_, err := w.consents.Authorize(t.Context(), c.call(authorizing, test.change), wire.SessionOptions{})
-		refused(t, name, err, test.want)
+		_, err := w.Consents.Authorize(t.Context(), c.Requests(carreltest.Authorizing, test.change), wire.SessionOptions{})
+		carreltest.Refused(t, name, err, test.want)
 	}
 	options := wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: "3 weeks"}}}}
-	_, err := w.consents.Authorize(t.Context(), c.call(authorizing), options)
-	refused(t, "options that cannot be followed", err, library.InvalidParameter("scope.criteria.last"))
-	if n := w.db.count("AddAuthRequest"); n != 0 {
+	_, err := w.Consents.Authorize(t.Context(), c.Requests(carreltest.Authorizing), options)
+	carreltest.Refused(t, "options that cannot be followed", err, library.InvalidParameter("scope.criteria.last"))
+	if n := w.Rows("links") + w.Rows("sessions"); n != 0 {
 		t.Errorf("%d links and sessions came of it", n)
 	}
 }
@@ -52,22 +53,13 @@ func TestAuthorizeChecksItsClaims(t *testing.T) {
 // verifier of its challenge.
 func TestCode(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	app := w.application()
-	c, sibling, foreign := w.contract(
-		app,
-		library.Read,
-	), w.contract(
-		app,
-		library.Read,
-	), w.contract(
-		w.application(),
-		library.Read,
-	)
-	anna := w.resident("anna@example.org")
+	w := carreltest.New(t)
+	app := w.Application()
+	c, sibling, foreign := app.Contract(library.Read), app.Contract(library.Read), w.Application().Contract(library.Read)
+	anna := w.Person("anna@example.org")
 	code := func() string {
-		opened := must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
-		return anna.answer(library.AuthorizeRequest, opened.Code.Reveal()).Get("code")
+		opened := c.Authorizes()
+		return anna.Answers(library.AuthorizeRequest, opened.Code).Get("code")
 	}
 	invalid, wrongVerifier := library.InvalidToken(
 		wire.KindAuthorizationCode,
@@ -75,7 +67,7 @@ func TestCode(t *testing.T) {
 		wire.KindCodeVerifier,
 	)
 	for name, test := range map[string]struct {
-		by     client
+		by     *carreltest.Contract
 		change func(*wire.RequestClaims)
 		want   *library.Refusal
 	}{
@@ -87,7 +79,7 @@ func TestCode(t *testing.T) {
 		"no verifier":        {c, func(q *wire.RequestClaims) { q.CodeVerifier = "" }, wrongVerifier},
 		"another verifier": {c, func(q *wire.RequestClaims) { q.CodeVerifier = strings.Repeat("a", 43) },
 			wrongVerifier},
-		"the challenge itself": {c, func(q *wire.RequestClaims) { q.CodeVerifier = wire.Challenge(verifier) },
+		"the challenge itself": {c, func(q *wire.RequestClaims) { q.CodeVerifier = wire.Challenge(carreltest.Verifier) },
 			wrongVerifier},
 		"a verifier with an end": {c, func(q *wire.RequestClaims) { q.CodeVerifier += "=" }, wrongVerifier},
 	} {
@@ -96,50 +88,50 @@ func TestCode(t *testing.T) {
 		if change == nil {
 			change = func(*wire.RequestClaims) {}
 		}
-		_, err := w.consents.Exchange(t.Context(), test.by.call(exchanging(good), change))
-		refused(t, name, err, test.want)
-		if _, err := w.consents.Exchange(t.Context(), c.call(exchanging(good))); err != nil {
+		_, err := w.Consents.Exchange(t.Context(), test.by.Requests(carreltest.Exchanging(good), change))
+		carreltest.Refused(t, name, err, test.want)
+		if _, err := w.Consents.Exchange(t.Context(), c.Requests(carreltest.Exchanging(good))); err != nil {
 			t.Errorf("%s: afterwards the code is no good: %v", name, err)
 		}
 	}
 
 	late := code()
-	w.pass(10*time.Minute - time.Millisecond)
+	w.Clock.Moves(10*time.Minute - time.Millisecond)
 	almost := code()
-	must(w.consents.Exchange(t.Context(), c.call(exchanging(late))))(t)
-	w.pass(10 * time.Minute)
-	_, err := w.consents.Exchange(t.Context(), c.call(exchanging(almost)))
-	refused(t, "after ten minutes", err, invalid)
+	must(w.Consents.Exchange(t.Context(), c.Requests(carreltest.Exchanging(late))))(t)
+	w.Clock.Moves(10 * time.Minute)
+	_, err := w.Consents.Exchange(t.Context(), c.Requests(carreltest.Exchanging(almost)))
+	carreltest.Refused(t, "after ten minutes", err, invalid)
 }
 
 // TestCodeIsUsedOnce: a second use is refused and stands in the person's activity,
 // however close it comes to the first.
 func TestCodeIsUsedOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	c := w.contract(w.application(), library.Read)
-	anna := w.resident("anna@example.org")
-	g := anna.allow(c)
-	_, err := w.consents.Exchange(t.Context(), c.call(exchanging(g.code)))
-	refused(t, "second use", err, library.InvalidToken(wire.KindAuthorizationCode))
-	if _, err := g.bearer(); err != nil {
+	w := carreltest.New(t)
+	c := w.Application().Contract(library.Read)
+	anna := w.Person("anna@example.org")
+	g := anna.Allows(c)
+	_, err := w.Consents.Exchange(t.Context(), c.Requests(carreltest.Exchanging(g.Code)))
+	carreltest.Refused(t, "second use", err, library.InvalidToken(wire.KindAuthorizationCode))
+	if _, err := g.Bearer(); err != nil {
 		t.Errorf("tokens of the first use: %v", err)
 	}
-	if got := anna.events(); !strings.HasSuffix(got, " app.allowed app.code_reused") {
+	if got := anna.Activity(); !strings.HasSuffix(got, " app.allowed app.code_reused") {
 		t.Errorf("activity %s", got)
 	}
 
-	opened := must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
-	code := anna.answer(library.AuthorizeRequest, opened.Code.Reveal()).Get("code")
+	opened := c.Authorizes()
+	code := anna.Answers(library.AuthorizeRequest, opened.Code).Get("code")
 	var wg sync.WaitGroup
 	var won atomic.Int32
 	for range 10 {
-		call := c.call(exchanging(code))
+		call := c.Requests(carreltest.Exchanging(code))
 		wg.Go(func() {
-			if _, err := w.consents.Exchange(t.Context(), call); err == nil {
+			if _, err := w.Consents.Exchange(t.Context(), call); err == nil {
 				won.Add(1)
 			} else {
-				refused(t, "at once", err, library.InvalidToken(wire.KindAuthorizationCode))
+				carreltest.Refused(t, "at once", err, library.InvalidToken(wire.KindAuthorizationCode))
 			}
 		})
 	}
@@ -147,7 +139,7 @@ func TestCodeIsUsedOnce(t *testing.T) {
 	if won.Load() != 1 {
 		t.Errorf("%d of 10 exchanges at once had their way, want 1", won.Load())
 	}
-	if got := strings.Count(anna.events(), "app.code_reused"); got != 10 {
+	if got := strings.Count(anna.Activity(), "app.code_reused"); got != 10 {
 		t.Errorf("%d uses again are noted, want 10", got)
 	}
 }
@@ -155,21 +147,21 @@ func TestCodeIsUsedOnce(t *testing.T) {
 // TestCodeOfARevokedGrant is worth nothing, and is no second use either.
 func TestCodeOfARevokedGrant(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	c := w.contract(w.application(), library.Read)
-	anna := w.resident("anna@example.org")
-	opened := must(w.consents.Authorize(t.Context(), c.call(authorizing), wire.SessionOptions{}))(t)
-	code := anna.answer(library.AuthorizeRequest, opened.Code.Reveal()).Get("code")
-	grants := must(w.consents.ListGrants(t.Context(), anna.in()))(t)
-	if err := w.consents.Revoke(t.Context(), anna.in(), grants[0].Grant.ID); err != nil {
+	w := carreltest.New(t)
+	c := w.Application().Contract(library.Read)
+	anna := w.Person("anna@example.org")
+	opened := c.Authorizes()
+	code := anna.Answers(library.AuthorizeRequest, opened.Code).Get("code")
+	grants := must(w.Consents.ListGrants(t.Context(), anna.SignedIn()))(t)
+	if err := w.Consents.Revoke(t.Context(), anna.SignedIn(), grants[0].Grant.ID); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.consents.Exchange(t.Context(), c.call(exchanging(code)))
-	refused(t, "exchange", err, library.InvalidToken(wire.KindAuthorizationCode))
-	if got := anna.events(); got != "you.created app.allowed app.stopped" {
+	_, err := w.Consents.Exchange(t.Context(), c.Requests(carreltest.Exchanging(code)))
+	carreltest.Refused(t, "exchange", err, library.InvalidToken(wire.KindAuthorizationCode))
+	if got := anna.Activity(); got != "you.created app.allowed app.stopped" {
 		t.Errorf("activity %s", got)
 	}
-	if n := w.db.count("RedeemCode"); n != 0 {
+	if n := w.Rows("tokens"); n != 0 {
 		t.Errorf("%d tokens came of it", n)
 	}
 }

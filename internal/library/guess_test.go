@@ -8,15 +8,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
 // loginLimiter are guesses at one address from one place. They return how many were let
 // through to the password before one had to wait, and for how long.
-func (w *world) guess(t *testing.T, most int, email, address string) (let int, wait time.Duration) {
+func guess(t *testing.T, w *carreltest.World, most int, email, address string) (let int, wait time.Duration) {
 	t.Helper()
 	for range most {
-		_, err := w.people.SignIn(t.Context(), email, "a wrong password", library.Device{Address: address})
+		_, err := w.People.SignIn(t.Context(), email, "a wrong password", library.Device{Address: address})
 		var slow *library.WaitError
 		switch {
 		case errors.As(err, &slow):
@@ -33,36 +34,36 @@ func (w *world) guess(t *testing.T, most int, email, address string) (let int, w
 // slow, wherever they come from; time gives tries back.
 func TestGuessesAtOnePerson(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	anna := w.person("anna@example.org")
-	if let, _ := w.guess(t, 3, anna.email, "192.0.2.1"); let != 3 {
+	w := carreltest.New(t)
+	anna := w.Newcomer("anna@example.org")
+	if let, _ := guess(t, w, 3, anna.Email, "192.0.2.1"); let != 3 {
 		t.Errorf("%d of 3 guesses were let through", let)
 	}
-	if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Device{Address: "192.0.2.1"}); err != nil {
+	if _, err := w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{Address: "192.0.2.1"}); err != nil {
 		t.Errorf("the person after three wrong tries: %v", err)
 	}
 	total := 3
 	for i := range 20 { // each from another place
-		let, _ := w.guess(t, 1, anna.email, fmt.Sprintf("192.0.2.%d", 10+i))
+		let, _ := guess(t, w, 1, anna.Email, fmt.Sprintf("192.0.2.%d", 10+i))
 		total += let
 	}
 	if total > 20 {
 		t.Errorf("%d guesses were let through", total)
 	}
-	_, wait := w.guess(t, 1, anna.email, "192.0.2.99")
+	_, wait := guess(t, w, 1, anna.Email, "192.0.2.99")
 	if wait <= 0 || wait > time.Minute {
 		t.Errorf("the next one is to wait %v", wait)
 	}
-	w.pass(wait)
-	if let, _ := w.guess(t, 2, anna.email, "192.0.2.99"); let != 1 {
+	w.Clock.Moves(wait)
+	if let, _ := guess(t, w, 2, anna.Email, "192.0.2.99"); let != 1 {
 		t.Errorf("after waiting %v, %d were let through, want 1", wait, let)
 	}
-	w.pass(time.Minute)
-	if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Device{Address: "192.0.2.99"}); err != nil {
+	w.Clock.Moves(time.Minute)
+	if _, err := w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{Address: "192.0.2.99"}); err != nil {
 		t.Errorf("the person, after a minute: %v", err)
 	}
-	w.pass(time.Hour)
-	if let, _ := w.guess(t, 12, anna.email, "192.0.2.1"); let != 10 {
+	w.Clock.Moves(time.Hour)
+	if let, _ := guess(t, w, 12, anna.Email, "192.0.2.1"); let != 10 {
 		t.Errorf("after an hour %d guesses were let through, want 10", let)
 	}
 }
@@ -71,17 +72,17 @@ func TestGuessesAtOnePerson(t *testing.T) {
 // every door, and nobody else is. To create libraries is a guess, too, at who is here.
 func TestGuessesFromOnePlace(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	anna := w.person("anna@example.org")
+	w := carreltest.New(t)
+	anna := w.Newcomer("anna@example.org")
 	for i := range 39 {
-		if let, _ := w.guess(t, 1, fmt.Sprintf("unknown%d@example.org", i), "192.0.2.1"); let != 1 {
+		if let, _ := guess(t, w, 1, fmt.Sprintf("unknown%d@example.org", i), "192.0.2.1"); let != 1 {
 			t.Fatalf("guess %d is to wait", i+1)
 		}
 	}
 	create := func() error {
-		_, err := w.people.Create(
+		_, err := w.People.Create(
 			t.Context(),
-			library.NewPerson{Email: anna.email, Password: password, Device: library.Device{Address: "192.0.2.1"}},
+			library.NewPerson{Email: anna.Email, Password: carreltest.Password, Device: library.Device{Address: "192.0.2.1"}},
 		)
 		return err
 	}
@@ -92,10 +93,10 @@ func TestGuessesFromOnePlace(t *testing.T) {
 	if err := create(); !errors.As(err, &slow) || slow.After > 5*time.Second {
 		t.Errorf("try 41: %v", err)
 	}
-	if let, _ := w.guess(t, 1, "unknown@example.org", "192.0.2.1"); let != 0 {
+	if let, _ := guess(t, w, 1, "unknown@example.org", "192.0.2.1"); let != 0 {
 		t.Error("try 42 was let through")
 	}
-	if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Device{Address: "192.0.2.2"}); err != nil {
+	if _, err := w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{Address: "192.0.2.2"}); err != nil {
 		t.Errorf("a person elsewhere: %v", err)
 	}
 }
@@ -104,18 +105,18 @@ func TestGuessesFromOnePlace(t *testing.T) {
 // never slowed.
 func TestSuccessGivesTheTryBack(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	anna := w.person("anna@example.org")
-	if err := w.people.SaveCode(t.Context(), anna.in()); err != nil {
+	w := carreltest.New(t)
+	anna := w.Newcomer("anna@example.org")
+	if err := w.People.SaveCode(t.Context(), anna.SignedIn()); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 12 {
-		if _, err := w.people.SignIn(t.Context(), anna.email, password,
+		if _, err := w.People.SignIn(t.Context(), anna.Email, carreltest.Password,
 			library.Device{Address: "192.0.2.1"}); err != nil {
 			t.Fatalf("sign-in %d: %v", i+1, err)
 		}
 	}
-	if let, _ := w.guess(t, 11, anna.email, "192.0.2.1"); let != 10 {
+	if let, _ := guess(t, w, 11, anna.Email, "192.0.2.1"); let != 10 {
 		t.Errorf("then %d guesses were let through, want 10", let)
 	}
 }
@@ -123,13 +124,13 @@ func TestSuccessGivesTheTryBack(t *testing.T) {
 // TestGuessesAtOnce gain nothing: a try is taken when it begins.
 func TestGuessesAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	anna := w.person("anna@example.org")
+	w := carreltest.New(t)
+	anna := w.Newcomer("anna@example.org")
 	var wg sync.WaitGroup
 	var let atomic.Int32
 	for range 25 {
 		wg.Go(func() {
-			_, err := w.people.SignIn(t.Context(), anna.email, "a wrong password", library.Device{})
+			_, err := w.People.SignIn(t.Context(), anna.Email, "a wrong password", library.Device{})
 			if errors.Is(err, library.ErrWrongPassword) {
 				let.Add(1)
 			}
@@ -145,24 +146,24 @@ func TestGuessesAtOnce(t *testing.T) {
 // the door.
 func TestEveryDoorIsSlowed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	anna := w.person("anna@example.org")
+	w := carreltest.New(t)
+	anna := w.Newcomer("anna@example.org")
 	for name, try := range map[string]func(in *library.SignedIn) error{
 		"recovery": func(*library.SignedIn) error {
-			_, err := w.people.Recover(t.Context(), anna.email, "0000-0000-0000-0000-0000-0000",
+			_, err := w.People.Recover(t.Context(), anna.Email, "0000-0000-0000-0000-0000-0000",
 				"een nieuw goed wachtwoord", library.Device{})
 			return err
 		},
 		"change of the password": func(in *library.SignedIn) error {
-			return w.people.ChangePassword(t.Context(), in, "a wrong password", "een nieuw goed wachtwoord")
+			return w.People.ChangePassword(t.Context(), in, "a wrong password", "een nieuw goed wachtwoord")
 		},
-		"new code": func(in *library.SignedIn) error { return w.people.NewCode(t.Context(), in, "a wrong password") },
+		"new code": func(in *library.SignedIn) error { return w.People.NewCode(t.Context(), in, "a wrong password") },
 		"shutting": func(in *library.SignedIn) error {
-			_, err := w.people.Shut(t.Context(), in, "a wrong password")
+			_, err := w.People.Shut(t.Context(), in, "a wrong password")
 			return err
 		},
 	} {
-		in := anna.in()
+		in := anna.SignedIn()
 		var slow *library.WaitError
 		tried := 0
 		for ; tried < 20 && !errors.As(try(in), &slow); tried++ {
@@ -171,8 +172,8 @@ func TestEveryDoorIsSlowed(t *testing.T) {
 			t.Errorf("%s: %d tries were let through, want 10", name, tried)
 		}
 		for range 5 { // stay signed in while the allowance grows back
-			w.pass(15 * time.Minute)
-			anna.in()
+			w.Clock.Moves(15 * time.Minute)
+			anna.SignedIn()
 		}
 	}
 }
@@ -180,10 +181,10 @@ func TestEveryDoorIsSlowed(t *testing.T) {
 // TestKnownAddressTellsNoMore: a wrong password and an unknown address are one answer.
 func TestKnownAddressTellsNoMore(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.person("anna@example.org")
-	_, known := w.people.SignIn(t.Context(), "anna@example.org", "a wrong password", library.Device{})
-	_, unknown := w.people.SignIn(t.Context(), "bram@example.org", "a wrong password", library.Device{})
+	w := carreltest.New(t)
+	w.Newcomer("anna@example.org")
+	_, known := w.People.SignIn(t.Context(), "anna@example.org", "a wrong password", library.Device{})
+	_, unknown := w.People.SignIn(t.Context(), "bram@example.org", "a wrong password", library.Device{})
 	if known == nil || unknown == nil || known.Error() != unknown.Error() {
 		t.Errorf("%q and %q", known, unknown)
 	}

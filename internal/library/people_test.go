@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/server"
 )
 
 func TestNormalizeEmail(t *testing.T) {
@@ -36,7 +38,7 @@ func TestNormalizeEmail(t *testing.T) {
 // TestPasswordRules: length is what counts; what everybody tries first is refused.
 func TestPasswordRules(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := carreltest.New(t)
 	for name, test := range map[string]struct {
 		password string
 		want     library.PasswordProblem // empty: taken
@@ -56,7 +58,7 @@ func TestPasswordRules(t *testing.T) {
 		"the e-mail address":       {"rules@example.org", library.PasswordIsEmail},
 		"the address, in capitals": {" RULES@EXAMPLE.ORG ", library.PasswordIsEmail},
 	} {
-		_, err := w.people.Create(t.Context(), library.NewPerson{Email: "rules@example.org", Password: test.password})
+		_, err := w.People.Create(t.Context(), library.NewPerson{Email: "rules@example.org", Password: test.password})
 		var refused *library.PasswordError
 		switch {
 		case test.want == "" && err != nil && !errors.Is(err, library.ErrEmailTaken):
@@ -73,26 +75,26 @@ func TestPasswordRules(t *testing.T) {
 // is touched by a second try.
 func TestCreate(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	anna := w.person("Anna@Example.org")
-	if got := anna.in().Library.Email; got != "anna@example.org" {
+	w := carreltest.New(t)
+	anna := w.Newcomer("Anna@Example.org")
+	if got := anna.SignedIn().Library.Email; got != "anna@example.org" {
 		t.Errorf("kept as %q", got)
 	}
-	_, err := w.people.Create(
+	_, err := w.People.Create(
 		t.Context(),
 		library.NewPerson{Email: "anna@example.org ", Password: "een ander goed wachtwoord"},
 	)
 	if !errors.Is(err, library.ErrEmailTaken) {
 		t.Errorf("again: %v", err)
 	}
-	if _, err := w.people.SignIn(t.Context(), "ANNA@example.org", password, library.Device{}); err != nil {
+	if _, err := w.People.SignIn(t.Context(), "ANNA@example.org", carreltest.Password, library.Device{}); err != nil {
 		t.Errorf("the first password: %v", err)
 	}
 	var wg sync.WaitGroup
 	var made atomic.Int32
 	for range 4 {
 		wg.Go(func() {
-			_, err := w.people.Create(t.Context(), library.NewPerson{Email: "bram@example.org", Password: password})
+			_, err := w.People.Create(t.Context(), library.NewPerson{Email: "bram@example.org", Password: carreltest.Password})
 			if err == nil {
 				made.Add(1)
 			} else if !errors.Is(err, library.ErrEmailTaken) {
@@ -101,12 +103,12 @@ func TestCreate(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := w.db.count("AddLibrary"); made.Load() != 1 || n != 2 {
+	if n := w.Rows("libraries"); made.Load() != 1 || n != 2 {
 		t.Errorf("made %d of one address at once; %d libraries", made.Load(), n)
 	}
-	closed := newWorldWith(t, settings{people: library.PeopleConfig{Closed: true}})
-	if _, err := closed.people.Create(t.Context(), library.NewPerson{Email: "a@example.org",
-		Password: password}); !errors.Is(
+	closed := carreltest.New(t, func(c *server.Config) { c.Closed = true })
+	if _, err := closed.People.Create(t.Context(), library.NewPerson{Email: "a@example.org",
+		Password: carreltest.Password}); !errors.Is(
 		err,
 		library.ErrClosed,
 	) {
@@ -118,42 +120,42 @@ func TestCreate(t *testing.T) {
 // it stays.
 func TestLoginEnds(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	anna := w.person("anna@example.org")
+	w := carreltest.New(t)
+	anna := w.Newcomer("anna@example.org")
 	login := func() error {
-		_, err := w.people.Login(t.Context(), anna.secret)
+		_, err := w.People.Login(t.Context(), anna.Cookie)
 		return err
 	}
 	for range 20 {
-		w.pass(29 * time.Minute)
+		w.Clock.Moves(29 * time.Minute)
 		if err := login(); err != nil {
 			t.Fatalf("in use: %v", err)
 		}
 	}
-	w.pass(30 * time.Minute)
+	w.Clock.Moves(30 * time.Minute)
 	if err := login(); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("after half an hour of rest: %v", err)
 	}
-	anna.signIn()
-	for began := w.clock(); w.clock().Sub(began) < 11*time.Hour+40*time.Minute; w.pass(20 * time.Minute) {
+	anna.SignsIn()
+	for began := w.Clock.Now(); w.Clock.Now().Sub(began) < 11*time.Hour+40*time.Minute; w.Clock.Moves(20 * time.Minute) {
 		if err := login(); err != nil {
-			t.Fatalf("in use for %v: %v", w.clock().Sub(began), err)
+			t.Fatalf("in use for %v: %v", w.Clock.Now().Sub(began), err)
 		}
 	}
-	w.pass(21 * time.Minute)
+	w.Clock.Moves(21 * time.Minute)
 	if err := login(); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("after twelve hours: %v", err)
 	}
-	in := anna.signIn()
-	if err := w.people.SignOut(t.Context(), in); err != nil {
+	in := anna.SignsIn()
+	if err := w.People.SignOut(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
 	if err := login(); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("signed out: %v", err)
 	}
 	for name, secret := range map[string]seal.Secret{"none": {}, "invented": seal.NewSecret(),
-		"its hash": seal.SecretOf(anna.secret.Hash().String())} {
-		if _, err := w.people.Login(t.Context(), secret); !errors.Is(err, library.ErrNotFound) {
+		"its hash": seal.SecretOf(anna.Cookie.Hash().String())} {
+		if _, err := w.People.Login(t.Context(), secret); !errors.Is(err, library.ErrNotFound) {
 			t.Errorf("cookie %s: %v", name, err)
 		}
 	}
@@ -163,52 +165,52 @@ func TestLoginEnds(t *testing.T) {
 // out, applications and the recovery code stay.
 func TestChangePassword(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	anna := w.person("anna@example.org")
-	code, _, err := w.people.PendingCode(t.Context(), anna.in())
+	w := carreltest.New(t)
+	anna := w.Newcomer("anna@example.org")
+	code, _, err := w.People.PendingCode(t.Context(), anna.SignedIn())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.people.SaveCode(t.Context(), anna.in()); err != nil {
+	if err := w.People.SaveCode(t.Context(), anna.SignedIn()); err != nil {
 		t.Fatal(err)
 	}
-	g := anna.allow(w.contract(w.application(), library.Read))
-	other := must(w.people.SignIn(t.Context(), anna.email, password, library.Device{}))(t)
+	g := anna.Allows(w.Application().Contract(library.Read))
+	other := must(w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{}))(t)
 	const fresh = "een nieuw en langer wachtwoord"
 	var refused *library.PasswordError
-	if err := w.people.ChangePassword(t.Context(), anna.in(), "not the password", fresh); !errors.Is(
+	if err := w.People.ChangePassword(t.Context(), anna.SignedIn(), "not the password", fresh); !errors.Is(
 		err,
 		library.ErrWrongPassword,
 	) {
 		t.Errorf("wrong password: %v", err)
 	}
-	if err := w.people.ChangePassword(t.Context(), anna.in(), password, password); !errors.Is(
+	if err := w.People.ChangePassword(t.Context(), anna.SignedIn(), carreltest.Password, carreltest.Password); !errors.Is(
 		err,
 		library.ErrSamePassword,
 	) {
 		t.Errorf("the same: %v", err)
 	}
-	if err := w.people.ChangePassword(t.Context(), anna.in(), password, "short"); !errors.As(err, &refused) {
+	if err := w.People.ChangePassword(t.Context(), anna.SignedIn(), carreltest.Password, "short"); !errors.As(err, &refused) {
 		t.Errorf("a short one: %v", err)
 	}
-	if err := w.people.ChangePassword(t.Context(), anna.in(), password, fresh); err != nil {
+	if err := w.People.ChangePassword(t.Context(), anna.SignedIn(), carreltest.Password, fresh); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.people.Login(t.Context(), other); !errors.Is(err, library.ErrNotFound) {
+	if _, err := w.People.Login(t.Context(), other); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("the other browser: %v", err)
 	}
-	if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Device{}); !errors.Is(
+	if _, err := w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{}); !errors.Is(
 		err,
 		library.ErrWrongPassword,
 	) {
 		t.Errorf("the old password: %v", err)
 	}
-	if _, err := g.readNow(); err != nil {
+	if _, err := g.Reads(); err != nil {
 		t.Errorf("an application: %v", err)
 	}
-	anna.password = fresh
-	anna.signIn()
-	if _, err := w.people.Recover(t.Context(), anna.email, code, "weer een ander wachtwoord",
+	anna.Password = fresh
+	anna.SignsIn()
+	if _, err := w.People.Recover(t.Context(), anna.Email, code, "weer een ander wachtwoord",
 		library.Device{}); err != nil {
 		t.Errorf("the recovery code: %v", err)
 	}

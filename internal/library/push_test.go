@@ -12,20 +12,22 @@ import (
 	"testing/iotest"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/server"
 )
 
 // TestDescriptor: a pusher's word on a file is signed by its contract, has a type and
 // an account, and is no longer than can be read back.
 func TestDescriptor(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	call := w.contract(w.application(), library.Write).call()
+	w := carreltest.New(t)
+	call := w.Application().Contract(library.Write).Requests()
 	const account = `"accounts":[{"accountId":"1"}]`
 	const mime = `"mimeType":"text/plain"`
 	sign := func(metadata string) string {
 		return must(
-			wire.Sign(contractKey(), wire.Header{}, wire.DescriptorClaims{Metadata: json.RawMessage(metadata)}),
+			wire.Sign(carreltest.Key(0), wire.Header{}, wire.DescriptorClaims{Metadata: json.RawMessage(metadata)}),
 		)(t)
 	}
 	d, err := call.Descriptor(sign(`{` + mime + `,` + account + `,"fileName":"x","reference":["r"],"tags":["t"]}`))
@@ -71,8 +73,8 @@ func TestDescriptor(t *testing.T) {
 		"no descriptor": "", "no token": "x", "two parts": good[:strings.LastIndex(good, ".")],
 		"another signature": good[:tail] + strings.Map(func(r rune) rune { return r ^ 1 },
 			good[tail:tail+1]) + good[tail+1:],
-		"no metadata": must(wire.Sign(contractKey(), wire.Header{}, struct{}{}))(t),
-		"a key set of its own": must(wire.Sign(contractKey(), wire.Header{KeySetURL: "https://evil.example/jwks"},
+		"no metadata": must(wire.Sign(carreltest.Key(0), wire.Header{}, struct{}{}))(t),
+		"a key set of its own": must(wire.Sign(carreltest.Key(0), wire.Header{KeySetURL: "https://evil.example/jwks"},
 			wire.DescriptorClaims{Metadata: json.RawMessage(`{` + mime + `,` + account + `}`)}))(t),
 	} {
 		_, err := call.Descriptor(text)
@@ -87,9 +89,9 @@ func TestDescriptor(t *testing.T) {
 // time.
 func TestServerDecidesWhoPushed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	g := w.resident("anna@example.org").allow(w.contract(w.application(), library.Write))
-	d := descriptor(
+	w := carreltest.New(t)
+	g := w.Person("anna@example.org").Allows(w.Application().Contract(library.Write))
+	d := carreltest.Descriptor(
 		t,
 		map[string]any{
 			"appId":      "x",
@@ -101,10 +103,10 @@ func TestServerDecidesWhoPushed(t *testing.T) {
 			"more":       true,
 		},
 	)
-	file := must(w.files.Push(t.Context(), must(g.bearer())(t), d, strings.NewReader("")))(t)
+	file := must(w.Files.Push(t.Context(), must(g.Bearer())(t), d, strings.NewReader("")))(t)
 	m := file.Metadata
-	if m.ApplicationID != g.Application.ID || m.ContractID != g.Contract.ID || m.PartnerID != g.Application.PartnerID ||
-		m.Created != wire.MillisOf(w.clock()) {
+	if m.ApplicationID != g.Application.ID || m.ContractID != g.Client.Contract.ID || m.PartnerID != g.Application.PartnerID ||
+		m.Created != wire.MillisOf(w.Clock.Now()) {
 		t.Errorf("metadata %+v", m)
 	}
 	if want := map[string]json.RawMessage{"more": json.RawMessage("true")}; !reflect.DeepEqual(m.Extra, want) {
@@ -116,31 +118,31 @@ func TestServerDecidesWhoPushed(t *testing.T) {
 // the error and wherever it comes.
 func TestBodyBreaksOff(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	anna := w.resident("anna@example.org")
-	g := anna.allow(w.contract(w.application(), library.Write))
+	w := carreltest.New(t)
+	anna := w.Person("anna@example.org")
+	g := anna.Allows(w.Application().Contract(library.Write))
 	reset := errors.New("connection reset")
 	for _, cause := range []error{io.ErrUnexpectedEOF, reset} {
 		for _, n := range []int{0, 1, 1000, library.InlineLimit, library.InlineLimit + 1, 2 * library.InlineLimit,
 			5*library.InlineLimit + 7} {
 			body := io.MultiReader(bytes.NewReader(make([]byte, n)), iotest.ErrReader(cause))
-			_, err := w.files.Push(t.Context(), must(g.bearer())(t), descriptor(t, nil), body)
+			_, err := w.Files.Push(t.Context(), must(g.Bearer())(t), carreltest.Descriptor(t, nil), body)
 			var broken *library.BodyError
 			if !errors.As(err, &broken) || !errors.Is(err, cause) {
 				t.Errorf("%v after %d bytes: %v", cause, n, err)
 			}
 		}
 	}
-	if n := anna.countFiles(); n != 0 {
+	if n := anna.FileCount(); n != 0 {
 		t.Errorf("%d files are left", n)
 	}
-	if keys := w.blobKeys(); len(keys) != 0 {
+	if keys := w.BlobKeys(); len(keys) != 0 {
 		t.Errorf("blobs are left: %v", keys)
 	}
-	if got := anna.events(); got != "you.created app.allowed" {
+	if got := anna.Activity(); got != "you.created app.allowed" {
 		t.Errorf("activity %s", got)
 	}
-	if _, err := g.push("after all", large("x")); err != nil {
+	if _, err := g.Pushes("after all", carreltest.Large("x")); err != nil {
 		t.Errorf("a whole one afterwards: %v", err)
 	}
 }
@@ -149,18 +151,18 @@ func TestBodyBreaksOff(t *testing.T) {
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{1000, library.InlineLimit, 3 * library.InlineLimit} {
-		w := newWorldWith(t, settings{files: library.FileConfig{MaxSize: int64(limit)}})
-		anna := w.resident("anna@example.org")
-		g := anna.allow(w.contract(w.application(), library.Write))
-		if _, err := g.push("at the limit", make([]byte, limit)); err != nil {
+		w := carreltest.New(t, func(c *server.Config) { c.MaxFileSize = int64(limit) })
+		anna := w.Person("anna@example.org")
+		g := anna.Allows(w.Application().Contract(library.Write))
+		if _, err := g.Pushes("at the limit", make([]byte, limit)); err != nil {
 			t.Errorf("%d of %d bytes: %v", limit, limit, err)
 		}
-		files, blobs := anna.countFiles(), len(w.blobKeys())
+		files, blobs := anna.FileCount(), len(w.BlobKeys())
 		for _, n := range []int{limit + 1, limit + library.InlineLimit, 10 * library.InlineLimit} {
-			_, err := g.push("beyond", make([]byte, n))
-			refused(t, fmt.Sprintf("%d of %d bytes", n, limit), err, library.TooLarge(int64(limit)))
+			_, err := g.Pushes("beyond", make([]byte, n))
+			carreltest.Refused(t, fmt.Sprintf("%d of %d bytes", n, limit), err, library.TooLarge(int64(limit)))
 		}
-		if anna.countFiles() != files || len(w.blobKeys()) != blobs {
+		if anna.FileCount() != files || len(w.BlobKeys()) != blobs {
 			t.Error("something of it was stored")
 		}
 	}
@@ -170,19 +172,19 @@ func TestTooLarge(t *testing.T) {
 // small or large, one after the other or at once.
 func TestReplayedPush(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	anna := w.resident("anna@example.org")
-	g := anna.allow(w.contract(w.application(), library.Write))
-	for name, content := range map[string][]byte{"small": []byte("text"), "large": large("x")} {
-		before, blobs := anna.countFiles(), len(w.blobKeys())
+	w := carreltest.New(t)
+	anna := w.Person("anna@example.org")
+	g := anna.Allows(w.Application().Contract(library.Write))
+	for name, content := range map[string][]byte{"small": []byte("text"), "large": carreltest.Large("x")} {
+		before, blobs := anna.FileCount(), len(w.BlobKeys())
 		nonce := wire.NewNonce()
-		token := g.token(accessToken(g.tokens.AccessToken.Value), func(q *wire.RequestClaims) { q.Nonce = nonce })
+		token := g.Signs(carreltest.WithToken(g.Token()), func(q *wire.RequestClaims) { q.Nonce = nonce })
 		push := func() error {
-			call := must(w.clients.Verify(t.Context(), token))(t)
-			_, err := w.files.Push(
+			call := must(w.Clients.Verify(t.Context(), token))(t)
+			_, err := w.Files.Push(
 				t.Context(),
-				must(w.consents.Bearer(t.Context(), call))(t),
-				descriptor(t, nil),
+				must(w.Consents.Bearer(t.Context(), call))(t),
+				carreltest.Descriptor(t, nil),
 				bytes.NewReader(content),
 			)
 			return err
@@ -197,14 +199,14 @@ func TestReplayedPush(t *testing.T) {
 			if err := <-errs; err == nil {
 				won++
 			} else {
-				refused(t, name+" again", err, library.ReplayedNonce(nonce))
+				carreltest.Refused(t, name+" again", err, library.ReplayedNonce(nonce))
 			}
 		}
-		refused(t, name+" later", push(), library.ReplayedNonce(nonce))
-		if got := anna.countFiles() - before; won != 1 || got != 1 {
+		carreltest.Refused(t, name+" later", push(), library.ReplayedNonce(nonce))
+		if got := anna.FileCount() - before; won != 1 || got != 1 {
 			t.Errorf("%s: %d of %d had their way, %d files", name, won, many, got)
 		}
-		if got := len(w.blobKeys()) - blobs; got != map[string]int{"small": 0, "large": 1}[name] {
+		if got := len(w.BlobKeys()) - blobs; got != map[string]int{"small": 0, "large": 1}[name] {
 			t.Errorf("%s: %d blobs", name, got)
 		}
 	}
@@ -214,22 +216,22 @@ func TestReplayedPush(t *testing.T) {
 // same content.
 func TestReadsInPieces(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	app := w.application()
-	anna := w.resident("anna@example.org")
-	g, reader := anna.allow(w.contract(app, library.Write)), anna.allow(w.contract(app, library.Read))
+	w := carreltest.New(t)
+	app := w.Application()
+	anna := w.Person("anna@example.org")
+	g, reader := anna.Allows(app.Contract(library.Write)), anna.Allows(app.Contract(library.Read))
 	want := map[string]string{}
 	for _, n := range []int{0, 1, library.InlineLimit - 1, library.InlineLimit, library.InlineLimit + 1,
 		3 * library.InlineLimit} {
-		content := large("x")[:n]
+		content := carreltest.Large("x")[:n]
 		for name, pieces := range map[string]func(io.Reader) io.Reader{"bytes": iotest.OneByteReader,
 			"halves": iotest.HalfReader, "with the end": iotest.DataErrReader} {
 			name = fmt.Sprint(n, name)
 			want[name] = string(content)
-			file, err := w.files.Push(
+			file, err := w.Files.Push(
 				t.Context(),
-				must(g.bearer())(t),
-				descriptor(t, map[string]any{"reference": []string{name}}),
+				must(g.Bearer())(t),
+				carreltest.Descriptor(t, map[string]any{"reference": []string{name}}),
 				pieces(bytes.NewReader(content)),
 			)
 			if err != nil || file.Size != int64(n) {
@@ -237,7 +239,7 @@ func TestReadsInPieces(t *testing.T) {
 			}
 		}
 	}
-	if got := must(reader.readNow())(t); !reflect.DeepEqual(got, want) {
+	if got := must(reader.Reads())(t); !reflect.DeepEqual(got, want) {
 		t.Errorf("%d files came back as they were pushed, want %d", len(got), len(want))
 	}
 }

@@ -5,63 +5,54 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
 )
-
-// pending is the code that a person's browser shows; empty for none.
-func (p *person) pending() string {
-	p.w.t.Helper()
-	code, ok, err := p.w.people.PendingCode(p.w.t.Context(), p.in())
-	if err != nil || ok != (code != "") {
-		p.w.t.Fatalf("pending code %q, %t, %v", code, ok, err)
-	}
-	return code
-}
 
 // TestPendingCode: the code is the same as often as it is looked at, until the person
 // says that they have it; then it is gone for good.
 func TestPendingCode(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	anna := w.person("anna@example.org")
-	first := anna.pending()
-	if first == "" || anna.pending() != first || anna.in().Library.CodeSaved {
-		t.Fatalf("pending %q, then %q", first, anna.pending())
+	w := carreltest.New(t)
+	anna := w.Newcomer("anna@example.org")
+	first := anna.PendingCode()
+	if first == "" || anna.PendingCode() != first || anna.SignedIn().Library.CodeSaved {
+		t.Fatalf("pending %q, then %q", first, anna.PendingCode())
 	}
 
 	// Nobody confirmed it: the next sign-in makes another, and the first is void in both
 	// browsers. To confirm there what is void must not take the good one away.
-	phone := &person{w: w, email: anna.email, password: anna.password, secret: anna.secret}
-	second := func() string { anna.signIn(); return anna.pending() }()
+	phone := anna.OtherBrowser()
+	second := func() string { anna.SignsIn(); return anna.PendingCode() }()
 	if second == "" || second == first {
 		t.Errorf("second sign-in shows %q", second)
 	}
-	if got := phone.pending(); got != "" {
+	if got := phone.PendingCode(); got != "" {
 		t.Errorf("the first browser shows %q, which opens nothing", got)
 	}
-	if err := w.people.SaveCode(t.Context(), phone.in()); err != nil {
+	if err := w.People.SaveCode(t.Context(), phone.SignedIn()); err != nil {
 		t.Fatal(err)
 	}
-	if anna.pending() != second || anna.in().Library.CodeSaved {
+	if anna.PendingCode() != second || anna.SignedIn().Library.CodeSaved {
 		t.Error("the first browser has confirmed a code that it never showed")
 	}
 
-	if err := w.people.SaveCode(t.Context(), anna.in()); err != nil {
+	if err := w.People.SaveCode(t.Context(), anna.SignedIn()); err != nil {
 		t.Fatal(err)
 	}
-	if got := anna.pending(); got != "" || !anna.in().Library.CodeSaved {
+	if got := anna.PendingCode(); got != "" || !anna.SignedIn().Library.CodeSaved {
 		t.Errorf("after saving: %q", got)
 	}
-	anna.signIn()
-	if got := anna.pending(); got != "" {
+	anna.SignsIn()
+	if got := anna.PendingCode(); got != "" {
 		t.Errorf("at the next sign-in: %q", got)
 	}
-	for _, login := range []*library.SignedIn{phone.in(), anna.in()} {
-		if _, pending, err := w.people.PendingCode(t.Context(), login); pending || err != nil {
+	for _, login := range []*library.SignedIn{phone.SignedIn(), anna.SignedIn()} {
+		if _, pending, err := w.People.PendingCode(t.Context(), login); pending || err != nil {
 			t.Errorf("login %s holds a code still: %v", login.Login.ID, err)
 		}
 	}
-	if _, err := w.people.Recover(t.Context(), anna.email, first, "een nieuw goed wachtwoord",
+	if _, err := w.People.Recover(t.Context(), anna.Email, first, "een nieuw goed wachtwoord",
 		library.Device{}); !errors.Is(
 		err,
 		library.ErrWrongCode,
@@ -74,13 +65,13 @@ func TestPendingCode(t *testing.T) {
 // other browsers are out, applications stay.
 func TestRecover(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	anna := w.person("anna@example.org")
-	code := anna.pending()
-	app := w.application()
-	must(anna.allow(w.contract(app, library.Write)).push("a file", []byte("text")))(t)
-	g := anna.allow(w.contract(app, library.Read))
-	if err := w.people.SaveCode(t.Context(), anna.in()); err != nil {
+	w := carreltest.New(t)
+	anna := w.Newcomer("anna@example.org")
+	code := anna.PendingCode()
+	app := w.Application()
+	must(anna.Allows(app.Contract(library.Write)).Pushes("a file", []byte("text")))(t)
+	g := anna.Allows(app.Contract(library.Read))
+	if err := w.People.SaveCode(t.Context(), anna.SignedIn()); err != nil {
 		t.Fatal(err)
 	}
 	const fresh = "een nieuw goed wachtwoord"
@@ -88,14 +79,14 @@ func TestRecover(t *testing.T) {
 		email, code string
 		want        error
 	}{
-		"another code":    {anna.email, "0000-0000-0000-0000-0000-0000", library.ErrWrongCode},
-		"no code":         {anna.email, "", library.ErrWrongCode},
-		"half a code":     {anna.email, code[:14], library.ErrWrongCode},
-		"the password":    {anna.email, password, library.ErrWrongCode},
+		"another code":    {anna.Email, "0000-0000-0000-0000-0000-0000", library.ErrWrongCode},
+		"no code":         {anna.Email, "", library.ErrWrongCode},
+		"half a code":     {anna.Email, code[:14], library.ErrWrongCode},
+		"the password":    {anna.Email, carreltest.Password, library.ErrWrongCode},
 		"another address": {"bram@example.org", code, library.ErrWrongCode},
 		"no address":      {"bram", code, library.ErrEmailShape},
 	} {
-		if _, err := w.people.Recover(t.Context(), test.email, test.code, fresh, library.Device{}); !errors.Is(
+		if _, err := w.People.Recover(t.Context(), test.email, test.code, fresh, library.Device{}); !errors.Is(
 			err,
 			test.want,
 		) {
@@ -103,10 +94,10 @@ func TestRecover(t *testing.T) {
 		}
 	}
 	var refused *library.PasswordError
-	if _, err := w.people.Recover(t.Context(), anna.email, code, "short", library.Device{}); !errors.As(err, &refused) {
+	if _, err := w.People.Recover(t.Context(), anna.Email, code, "short", library.Device{}); !errors.As(err, &refused) {
 		t.Errorf("a short new password: %v", err)
 	}
-	if _, err := w.people.SignIn(t.Context(), anna.email, code, library.Device{}); !errors.Is(
+	if _, err := w.People.SignIn(t.Context(), anna.Email, code, library.Device{}); !errors.Is(
 		err,
 		library.ErrWrongPassword,
 	) {
@@ -114,38 +105,38 @@ func TestRecover(t *testing.T) {
 	}
 
 	typed := strings.ToLower(strings.ReplaceAll(code, "-", " "))
-	browser := anna.secret
-	anna.secret = must(w.people.Recover(t.Context(), anna.email, typed, fresh, library.Device{}))(t)
-	if _, err := w.people.Login(t.Context(), browser); !errors.Is(err, library.ErrNotFound) {
+	browser := anna.Cookie
+	anna.Cookie = must(w.People.Recover(t.Context(), anna.Email, typed, fresh, library.Device{}))(t)
+	if _, err := w.People.Login(t.Context(), browser); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("the browser before: %v", err)
 	}
-	if got := anna.pending(); got == "" || got == code {
+	if got := anna.PendingCode(); got == "" || got == code {
 		t.Errorf("the new code is %q", got)
 	}
-	if _, err := w.people.SignIn(t.Context(), anna.email, password, library.Device{}); !errors.Is(
+	if _, err := w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{}); !errors.Is(
 		err,
 		library.ErrWrongPassword,
 	) {
 		t.Errorf("the old password: %v", err)
 	}
-	if _, err := w.people.Recover(t.Context(), anna.email, code, fresh, library.Device{}); !errors.Is(
+	if _, err := w.People.Recover(t.Context(), anna.Email, code, fresh, library.Device{}); !errors.Is(
 		err,
 		library.ErrWrongCode,
 	) {
 		t.Errorf("the code again: %v", err)
 	}
-	if got, err := g.readNow(); err != nil || got["a file"] != "text" {
+	if got, err := g.Reads(); err != nil || got["a file"] != "text" {
 		t.Errorf("an application reads %v, %v", got, err)
 	}
-	files := must(w.files.ListForPerson(t.Context(), anna.in(), library.FileFilter{}))(t)
-	_, content, err := w.files.OpenForPerson(t.Context(), anna.in(), files.Files[0].ID)
+	files := must(w.Files.ListForPerson(t.Context(), anna.SignedIn(), library.FileFilter{}))(t)
+	_, content, err := w.Files.OpenForPerson(t.Context(), anna.SignedIn(), files.Files[0].ID)
 	if err != nil {
 		t.Fatalf("the person's own file: %v", err)
 	}
 	_ = content.Close()
-	anna.password = fresh
-	anna.signIn()
-	if got := anna.events(); !strings.Contains(got, "you.wrong you.wrong") ||
+	anna.Password = fresh
+	anna.SignsIn()
+	if got := anna.Activity(); !strings.Contains(got, "you.wrong you.wrong") ||
 		!strings.Contains(got, "you.recovered you.signed_in you.code") {
 		t.Errorf("activity %s", got)
 	}
@@ -154,33 +145,33 @@ func TestRecover(t *testing.T) {
 // TestNewCode: the person may have another code, for their password.
 func TestNewCode(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	anna := w.person("anna@example.org")
-	old := anna.pending()
-	if err := w.people.SaveCode(t.Context(), anna.in()); err != nil {
+	w := carreltest.New(t)
+	anna := w.Newcomer("anna@example.org")
+	old := anna.PendingCode()
+	if err := w.People.SaveCode(t.Context(), anna.SignedIn()); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.people.NewCode(t.Context(), anna.in(), "not the password"); !errors.Is(err, library.ErrWrongPassword) {
+	if err := w.People.NewCode(t.Context(), anna.SignedIn(), "not the password"); !errors.Is(err, library.ErrWrongPassword) {
 		t.Errorf("wrong password: %v", err)
 	}
-	if anna.pending() != "" {
+	if anna.PendingCode() != "" {
 		t.Error("a code was made nonetheless")
 	}
-	if err := w.people.NewCode(t.Context(), anna.in(), password); err != nil {
+	if err := w.People.NewCode(t.Context(), anna.SignedIn(), carreltest.Password); err != nil {
 		t.Fatal(err)
 	}
-	fresh := anna.pending()
-	if fresh == "" || fresh == old || anna.in().Library.CodeSaved {
+	fresh := anna.PendingCode()
+	if fresh == "" || fresh == old || anna.SignedIn().Library.CodeSaved {
 		t.Errorf("the new code is %q", fresh)
 	}
-	if _, err := w.people.Recover(t.Context(), anna.email, old, "een nieuw goed wachtwoord",
+	if _, err := w.People.Recover(t.Context(), anna.Email, old, "een nieuw goed wachtwoord",
 		library.Device{}); !errors.Is(
 		err,
 		library.ErrWrongCode,
 	) {
 		t.Errorf("the old code: %v", err)
 	}
-	if _, err := w.people.Recover(t.Context(), anna.email, fresh, "een nieuw goed wachtwoord",
+	if _, err := w.People.Recover(t.Context(), anna.Email, fresh, "een nieuw goed wachtwoord",
 		library.Device{}); err != nil {
 		t.Errorf("the new code: %v", err)
 	}

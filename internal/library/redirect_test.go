@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -12,15 +13,15 @@ import (
 // the query.
 func TestRedirectURI(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	c := w.contract(w.application(), library.Write, func(k *library.Contract) {
+	w := carreltest.New(t)
+	c := w.Application().Contract(library.Write, func(k *library.Contract) {
 		k.RedirectURIs = []string{"https://app.example/callback", "https://app.example:8443/with/port?fixed=1",
 			"http://localhost:9000/back", "digime-ca-x1://auth", "https://app.example"}
 	})
 	ask := func(uri string) error {
-		_, err := w.consents.Authorize(
+		_, err := w.Consents.Authorize(
 			t.Context(),
-			c.call(authorizing, func(q *wire.RequestClaims) { q.RedirectURI = uri }),
+			c.Requests(carreltest.Authorizing, func(q *wire.RequestClaims) { q.RedirectURI = uri }),
 			wire.SessionOptions{},
 		)
 		return err
@@ -94,10 +95,10 @@ func TestRedirectURI(t *testing.T) {
 		"localhost by its number":    "http://127.0.0.1:9000/back",
 		"localhost, other port":      "http://localhost:9001/back",
 	} {
-		refused(t, name, ask(uri), library.InvalidRedirectURI(uri))
+		carreltest.Refused(t, name, ask(uri), library.InvalidRedirectURI(uri))
 	}
-	if _, err := w.consents.AuthorizeForToken(t.Context(),
-		c.call(func(q *wire.RequestClaims) { q.RedirectURI = "https://evil.example" }),
+	if _, err := w.Consents.AuthorizeForToken(t.Context(),
+		c.Requests(func(q *wire.RequestClaims) { q.RedirectURI = "https://evil.example" }),
 		wire.SessionOptions{}); err == nil {
 		t.Error("a reference goes anywhere")
 	}
@@ -106,11 +107,11 @@ func TestRedirectURI(t *testing.T) {
 // TestRegisterRedirectURI: what cannot be registered in the first place.
 func TestRegisterRedirectURI(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	app := w.application()
+	w := carreltest.New(t)
+	app := w.Application()
 	register := func(uris ...string) error {
-		_, err := w.clients.AddContract(t.Context(), library.Contract{Application: app.ID, Access: library.Write,
-			RedirectURIs: uris, PublicKey: string(wire.MarshalPublicKey(&contractKey().PublicKey))})
+		_, err := w.Clients.AddContract(t.Context(), library.Contract{Application: app.ID, Access: library.Write,
+			RedirectURIs: uris, PublicKey: string(wire.MarshalPublicKey(&carreltest.Key(0).PublicKey))})
 		return err
 	}
 	for _, uri := range []string{
@@ -152,36 +153,36 @@ func TestRegisterRedirectURI(t *testing.T) {
 // comes back as it was.
 func TestCallback(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	c := w.contract(w.application(), library.Write)
-	anna := w.resident("anna@example.org")
+	w := carreltest.New(t)
+	c := w.Application().Contract(library.Write)
+	anna := w.Person("anna@example.org")
 	for uri, prefix := range map[string]string{
-		callback:              callback + "?",
-		callback + "?":        callback + "?",
-		callback + "?a=1&b=":  callback + "?a=1&b=&",
-		callback + "?a=1&":    callback + "?a=1&",
-		callback + "?code=me": callback + "?code=me&",
+		carreltest.Callback:              carreltest.Callback + "?",
+		carreltest.Callback + "?":        carreltest.Callback + "?",
+		carreltest.Callback + "?a=1&b=":  carreltest.Callback + "?a=1&b=&",
+		carreltest.Callback + "?a=1&":    carreltest.Callback + "?a=1&",
+		carreltest.Callback + "?code=me": carreltest.Callback + "?code=me&",
 	} {
 		const state = "a state & more=? #ü\r\n"
-		opened := must(w.consents.Authorize(t.Context(), c.call(authorizing, func(q *wire.RequestClaims) {
+		opened := must(w.Consents.Authorize(t.Context(), c.Requests(carreltest.Authorizing, func(q *wire.RequestClaims) {
 			q.RedirectURI, q.State = uri, state
 		}), wire.SessionOptions{}))(t)
-		request := must(w.consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal()))(t)
+		request := anna.Opens(library.AuthorizeRequest, opened.Code)
 		failed := request.FailureURL(library.CallbackUserCancel)
-		allowed := must(w.consents.Allow(t.Context(), anna.in(), request, ""))(t)
+		allowed := must(w.Consents.Allow(t.Context(), anna.SignedIn(), request, ""))(t)
 		for _, address := range []string{failed, allowed} {
 			if !strings.HasPrefix(address, prefix) || strings.ContainsAny(address, "\r\n #") {
 				t.Errorf("%s leads to %q", uri, address)
 			}
-			if got := queryOf(t, address).Get("state"); got != state {
+			if got := carreltest.QueryOf(t, address).Get("state"); got != state {
 				t.Errorf("%s: state %q came back", uri, got)
 			}
 		}
-		if q := queryOf(t, failed); q.Get("success") != "false" || q.Get("errorCode") != "USER_CANCEL" ||
+		if q := carreltest.QueryOf(t, failed); q.Get("success") != "false" || q.Get("errorCode") != "USER_CANCEL" ||
 			q.Has("accountReference") {
 			t.Errorf("refused: %v", q)
 		}
-		if q := queryOf(t, allowed); q.Get("success") != "true" || q.Get("accountReference") == "" ||
+		if q := carreltest.QueryOf(t, allowed); q.Get("success") != "true" || q.Get("accountReference") == "" ||
 			len(q["code"]) == 0 {
 			t.Errorf("allowed: %v", q)
 		}

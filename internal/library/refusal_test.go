@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -11,32 +12,32 @@ import (
 // does; somebody else's refusal ends nothing.
 func TestRefuseToRenew(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
-	c := w.contract(w.application(), library.Read)
-	g := anna.allow(c)
+	w := carreltest.New(t)
+	anna, bram := w.Person("anna@example.org"), w.Person("bram@example.org")
+	c := w.Application().Contract(library.Read)
+	g := anna.Allows(c)
 	ask := func() *library.PendingRequest {
 		opened := must(
-			w.consents.AuthorizeForToken(
+			w.Consents.AuthorizeForToken(
 				t.Context(),
-				c.call(authorizing, accessToken(g.tokens.AccessToken.Value)),
+				c.Requests(carreltest.Authorizing, carreltest.WithToken(g.Token())),
 				wire.SessionOptions{},
 			),
 		)(t)
-		return must(w.consents.FindRequest(t.Context(), library.UserReauthRequest, opened.Code.Reveal()))(t)
+		return anna.Opens(library.UserReauthRequest, opened.Code)
 	}
 	deny := func(who *library.SignedIn) {
-		back := queryOf(t, must(w.consents.Deny(t.Context(), ask(), who, library.CallbackUserCancel))(t))
+		back := carreltest.QueryOf(t, must(w.Consents.Deny(t.Context(), ask(), who, library.CallbackUserCancel))(t))
 		if back.Get("errorCode") != "USER_CANCEL" {
 			t.Errorf("the application hears %v", back)
 		}
 	}
-	deny(bram.in())
+	deny(bram.SignedIn())
 	deny(nil)
-	if _, err := g.readNow(); err != nil {
+	if _, err := g.Reads(); err != nil {
 		t.Fatalf("reading after the refusals of others: %v", err)
 	}
-	deny(anna.in())
-	_, err := g.bearer()
-	refused(t, "access token after the refusal", err, library.InvalidToken(wire.KindAccessToken))
+	deny(anna.SignedIn())
+	_, err := g.Bearer()
+	carreltest.Refused(t, "access token after the refusal", err, library.InvalidToken(wire.KindAccessToken))
 }

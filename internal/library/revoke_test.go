@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 )
@@ -15,94 +16,94 @@ import (
 // TestRevoke ends a grant at once, with everything that came of it, and nothing else.
 func TestRevoke(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	app := w.application()
-	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
-	writer, reader := w.contract(app, library.Write), w.contract(app, library.Read)
-	must(anna.allow(writer).push("a file", []byte("text")))(t)
-	g, other, brams := anna.allow(reader), anna.allow(w.contract(app, library.Read)), bram.allow(reader)
-	session := must(g.open(wire.SessionOptions{}))(t)
-	r := must(g.reading(session))(t) // a request that has come as far as this
-	unused := must(w.consents.Authorize(t.Context(), reader.call(authorizing), wire.SessionOptions{}))(t)
-	code := anna.answer(library.AuthorizeRequest, unused.Code.Reveal()).Get("code")
+	w := carreltest.New(t)
+	app := w.Application()
+	anna, bram := w.Person("anna@example.org"), w.Person("bram@example.org")
+	writer, reader := app.Contract(library.Write), app.Contract(library.Read)
+	must(anna.Allows(writer).Pushes("a file", []byte("text")))(t)
+	g, other, brams := anna.Allows(reader), anna.Allows(app.Contract(library.Read)), bram.Allows(reader)
+	session := must(g.StartsSession(wire.SessionOptions{}))(t)
+	r := must(g.FindsSession(session))(t) // a request that has come as far as this
+	unused := reader.Authorizes()
+	code := anna.Answers(library.AuthorizeRequest, unused.Code).Get("code")
 
-	id := library.GrantID(g.tokens.ConsentID)
-	if err := w.consents.Revoke(t.Context(), bram.in(), id); !errors.Is(err, library.ErrNotFound) {
+	id := g.ID()
+	if err := w.Consents.Revoke(t.Context(), bram.SignedIn(), id); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("another person revokes: %v", err)
 	}
-	if err := w.consents.Revoke(t.Context(), anna.in(), "invented"); !errors.Is(err, library.ErrNotFound) {
+	if err := w.Consents.Revoke(t.Context(), anna.SignedIn(), "invented"); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("a grant that is not there: %v", err)
 	}
 	for range 2 { // twice is once
-		if err := w.consents.Revoke(t.Context(), anna.in(), id); err != nil {
+		if err := w.Consents.Revoke(t.Context(), anna.SignedIn(), id); err != nil {
 			t.Fatal(err)
 		}
 	}
 
-	_, err := g.bearer()
-	refused(t, "access token", err, library.InvalidToken(wire.KindAccessToken))
-	_, err = w.consents.Refresh(t.Context(), g.call(refreshing(g.tokens.RefreshToken.Value)))
-	refused(t, "refresh token", err, library.InvalidToken(wire.KindRefreshToken))
-	_, err = w.consents.Exchange(t.Context(), g.call(exchanging(code)))
-	refused(t, "code", err, library.InvalidToken(wire.KindAuthorizationCode))
-	_, err = w.consents.Authorize(
+	_, err := g.Bearer()
+	carreltest.Refused(t, "access token", err, library.InvalidToken(wire.KindAccessToken))
+	_, err = w.Consents.Refresh(t.Context(), g.Requests(carreltest.Refreshing(g.Refresh())))
+	carreltest.Refused(t, "refresh token", err, library.InvalidToken(wire.KindRefreshToken))
+	_, err = w.Consents.Exchange(t.Context(), g.Requests(carreltest.Exchanging(code)))
+	carreltest.Refused(t, "code", err, library.InvalidToken(wire.KindAuthorizationCode))
+	_, err = w.Consents.Authorize(
 		t.Context(),
-		reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)),
+		reader.Requests(carreltest.Authorizing, carreltest.WithToken(g.Token())),
 		wire.SessionOptions{},
 	)
-	refused(t, "linking", err, library.InvalidToken(wire.KindAccessToken))
-	_, err = w.consents.AuthorizeForToken(
+	carreltest.Refused(t, "linking", err, library.InvalidToken(wire.KindAccessToken))
+	_, err = w.Consents.AuthorizeForToken(
 		t.Context(),
-		reader.call(authorizing, accessToken(g.tokens.AccessToken.Value)),
+		reader.Requests(carreltest.Authorizing, carreltest.WithToken(g.Token())),
 		wire.SessionOptions{},
 	)
-	refused(t, "renewing", err, library.InvalidToken(wire.KindAccessToken))
-	_ = w.files.List(t.Context(), r, func(e wire.FileEntry) error {
-		_, _, err := w.files.Open(t.Context(), r, e.Name)
-		refused(t, "a read under way", err, library.InvalidToken(wire.KindAccessToken))
+	carreltest.Refused(t, "renewing", err, library.InvalidToken(wire.KindAccessToken))
+	_ = w.Files.List(t.Context(), r, func(e wire.FileEntry) error {
+		_, _, err := w.Files.Open(t.Context(), r, e.Name)
+		carreltest.Refused(t, "a read under way", err, library.InvalidToken(wire.KindAccessToken))
 		return nil
 	})
-	_, err = w.consents.StartSession(t.Context(), r.Bearer, wire.SessionOptions{})
+	_, err = w.Consents.StartSession(t.Context(), r.Bearer, wire.SessionOptions{})
 	if err == nil {
 		t.Error("a request under way opens a session")
 	}
 	hash := func(secret string) seal.Hash { return seal.SecretOf(secret).Hash() }
 	for use, text := range map[library.TokenUse]string{
-		library.UseAccess:  g.tokens.AccessToken.Value,
-		library.UseRefresh: g.tokens.RefreshToken.Value,
+		library.UseAccess:  g.Token(),
+		library.UseRefresh: g.Refresh(),
 	} {
-		if info := must(w.db.GetTokenInfo(t.Context(), hash(text), use))(t); info.Token.Seal != nil {
+		if info := must(w.Store.GetTokenInfo(t.Context(), hash(text), use))(t); info.Token.Seal != nil {
 			t.Errorf("the %s token holds the library's key still", use)
 		}
 	}
-	for _, text := range []string{g.code, code} {
-		if c := must(w.db.GetCode(t.Context(), hash(text)))(t); c.Seal != nil {
+	for _, text := range []string{g.Code, code} {
+		if c := must(w.Store.GetCode(t.Context(), hash(text)))(t); c.Seal != nil {
 			t.Error("a code holds the library's key still")
 		}
 	}
-	for _, key := range []string{g.session.Key, session, unused.Session.Key} {
-		if _, err := w.db.GetSession(t.Context(), hash(key)); !errors.Is(err, library.ErrNotFound) {
+	for _, key := range []string{g.Session.Key, session, unused.Session.Key} {
+		if _, err := w.Store.GetSession(t.Context(), hash(key)); !errors.Is(err, library.ErrNotFound) {
 			t.Errorf("a session of the grant: %v", err)
 		}
 	}
 
-	for name, g := range map[string]granted{"another contract": other, "another person": brams} {
-		if _, err := g.readNow(); err != nil {
+	for name, g := range map[string]*carreltest.Grant{"another contract": other, "another person": brams} {
+		if _, err := g.Reads(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if got := anna.events(); strings.Count(got, "app.stopped") != 1 ||
+	if got := anna.Activity(); strings.Count(got, "app.stopped") != 1 ||
 		strings.Contains(got, "file.read app.stopped file.read") {
 		t.Errorf("activity %s", got)
 	}
-	again := anna.allow(reader)
-	if again.tokens.ConsentID == g.tokens.ConsentID {
+	again := anna.Allows(reader)
+	if again.Tokens.ConsentID == g.Tokens.ConsentID {
 		t.Error("a new yes has brought the revoked grant back")
 	}
-	if got := must(again.readNow())(t); got["a file"] != "text" {
+	if got := must(again.Reads())(t); got["a file"] != "text" {
 		t.Errorf("after a new yes: %v", got)
 	}
-	if again.tokens.Subject != g.tokens.Subject {
+	if again.Tokens.Subject != g.Tokens.Subject {
 		t.Error("the person has another name after a new yes")
 	}
 }
@@ -111,35 +112,35 @@ func TestRevoke(t *testing.T) {
 // stored, however far it has come.
 func TestRevokeDuringAPush(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	anna := w.person("anna@example.org")
-	writer := w.contract(w.application(), library.Write)
-	for name, content := range map[string][]byte{"small": []byte("text"), "large": large("x")} {
+	w := carreltest.New(t)
+	anna := w.Newcomer("anna@example.org")
+	writer := w.Application().Contract(library.Write)
+	for name, content := range map[string][]byte{"small": []byte("text"), "large": carreltest.Large("x")} {
 		for end, how := range map[string]func(library.GrantID) error{
-			"revoked": func(id library.GrantID) error { return w.consents.Revoke(t.Context(), anna.in(), id) },
+			"revoked": func(id library.GrantID) error { return w.Consents.Revoke(t.Context(), anna.SignedIn(), id) },
 			"shut": func(library.GrantID) error {
-				if _, err := w.people.Shut(t.Context(), anna.in(), password); err != nil {
+				if _, err := w.People.Shut(t.Context(), anna.SignedIn(), carreltest.Password); err != nil {
 					return err
 				}
-				return w.people.Reopen(t.Context(), anna.in())
+				return w.People.Reopen(t.Context(), anna.SignedIn())
 			},
 		} {
-			g := anna.allow(writer)
+			g := anna.Allows(writer)
 			body := io.MultiReader(
 				bytes.NewReader(content),
-				hook(func() error { return how(library.GrantID(g.tokens.ConsentID)) }),
+				hook(func() error { return how(g.ID()) }),
 			)
-			_, err := w.files.Push(t.Context(), must(g.bearer())(t), descriptor(t, nil), body)
-			refused(t, name+", "+end, err, library.InvalidToken(wire.KindAccessToken))
+			_, err := w.Files.Push(t.Context(), must(g.Bearer())(t), carreltest.Descriptor(t, nil), body)
+			carreltest.Refused(t, name+", "+end, err, library.InvalidToken(wire.KindAccessToken))
 		}
 	}
-	if n := anna.countFiles(); n != 0 {
+	if n := anna.FileCount(); n != 0 {
 		t.Errorf("%d files are left", n)
 	}
-	if keys := w.blobKeys(); len(keys) != 0 {
+	if keys := w.BlobKeys(); len(keys) != 0 {
 		t.Errorf("blobs are left: %v", keys)
 	}
-	if got := anna.events(); strings.Contains(got, "file.added") {
+	if got := anna.Activity(); strings.Contains(got, "file.added") {
 		t.Errorf("activity %s", got)
 	}
 }
@@ -158,18 +159,18 @@ func (h hook) Read([]byte) (int, error) {
 // has it.
 func TestGrants(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	anna, bram := w.resident("anna@example.org"), w.resident("bram@example.org")
-	first, second := w.contract(w.application(), library.Write), w.contract(w.application(), library.Read)
-	g := anna.allow(first)
-	w.pass(1)
-	anna.allow(second)
-	bram.allow(first)
-	must(g.push("a file", nil))(t)
-	if err := w.consents.Revoke(t.Context(), anna.in(), library.GrantID(g.tokens.ConsentID)); err != nil {
+	w := carreltest.New(t)
+	anna, bram := w.Person("anna@example.org"), w.Person("bram@example.org")
+	first, second := w.Application().Contract(library.Write), w.Application().Contract(library.Read)
+	g := anna.Allows(first)
+	w.Clock.Moves(1)
+	anna.Allows(second)
+	bram.Allows(first)
+	must(g.Pushes("a file", nil))(t)
+	if err := w.Consents.Revoke(t.Context(), anna.SignedIn(), g.ID()); err != nil {
 		t.Fatal(err)
 	}
-	views := must(w.consents.ListGrants(t.Context(), anna.in()))(t)
+	views := must(w.Consents.ListGrants(t.Context(), anna.SignedIn()))(t)
 	if len(views) != 2 {
 		t.Fatalf("%d grants", len(views))
 	}
@@ -177,13 +178,13 @@ func TestGrants(t *testing.T) {
 	for _, v := range views {
 		byID[v.Grant.ID] = v
 	}
-	ended := byID[library.GrantID(g.tokens.ConsentID)]
-	if ended.Client.Contract.ID != first.Contract.ID || ended.Grant.Active(w.clock()) ||
+	ended := byID[g.ID()]
+	if ended.Client.Contract.ID != first.Contract.ID || ended.Grant.Active(w.Clock.Now()) ||
 		ended.Grant.LastUsedAt.IsZero() {
 		t.Errorf("what has ended: %+v", ended)
 	}
 	for id, v := range byID {
-		if id != ended.Grant.ID && (v.Client.Contract.ID != second.Contract.ID || !v.Grant.Active(w.clock())) {
+		if id != ended.Grant.ID && (v.Client.Contract.ID != second.Contract.ID || !v.Grant.Active(w.Clock.Now())) {
 			t.Errorf("what stands: %+v", v)
 		}
 	}

@@ -7,16 +7,17 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
 // shelf is a library with files of two applications and several days in it.
 type shelf struct {
-	w      *world
-	anna   *person
-	own    library.Application // whose contracts read
-	other  client              // a contract of another application that wrote
-	writer granted
+	w      *carreltest.World
+	anna   *carreltest.Person
+	own    *carreltest.Application // whose contracts read
+	other  *carreltest.Contract    // a contract of another application that wrote
+	writer *carreltest.Grant
 }
 
 // newShelf pushes the files a to f.
@@ -29,11 +30,11 @@ type shelf struct {
 //	e      own    1         text/plain  urgent     e            1, 2
 //	f      own    0         text/plain             f            3
 func newShelf(t *testing.T) *shelf {
-	w := newWorld(t)
-	s := &shelf{w: w, anna: w.resident("anna@example.org"), own: w.application()}
-	writer := w.contract(s.own, library.Write)
-	s.other = w.contract(w.application(), library.Write)
-	grants := map[bool]granted{true: s.anna.allow(writer), false: s.anna.allow(s.other)}
+	w := carreltest.New(t)
+	s := &shelf{w: w, anna: w.Person("anna@example.org"), own: w.Application()}
+	writer := s.own.Contract(library.Write)
+	s.other = w.Application().Contract(library.Write)
+	grants := map[bool]*carreltest.Grant{true: s.anna.Allows(writer), false: s.anna.Allows(s.other)}
 	s.writer = grants[true]
 	for _, f := range []struct {
 		own      bool
@@ -54,29 +55,29 @@ func newShelf(t *testing.T) *shelf {
 		for _, a := range f.accounts {
 			accounts = append(accounts, map[string]string{"accountId": a})
 		}
-		d := descriptor(
+		d := carreltest.Descriptor(
 			t,
 			map[string]any{"mimeType": f.mime, "tags": f.tags, "reference": f.refs, "accounts": accounts},
 		)
 		g := grants[f.own]
-		g.tokens = must(w.consents.Refresh(t.Context(), g.call(refreshing(g.tokens.RefreshToken.Value))))(t)
-		must(w.files.Push(t.Context(), must(g.bearer())(t), d, strings.NewReader("content")))(t)
-		w.pass(time.Duration(f.wait) * 24 * time.Hour)
+		g.Tokens = must(w.Consents.Refresh(t.Context(), g.Requests(carreltest.Refreshing(g.Refresh()))))(t)
+		must(w.Files.Push(t.Context(), must(g.Bearer())(t), d, strings.NewReader("content")))(t)
+		w.Clock.Moves(time.Duration(f.wait) * 24 * time.Hour)
 	}
-	s.anna.signIn()
+	s.anna.SignsIn()
 	return s
 }
 
 // sees lists what a contract of the scope sees with a session of the options, in order.
 func (s *shelf) sees(t *testing.T, scope library.Scope, options wire.SessionOptions) string {
 	t.Helper()
-	g := s.anna.allow(s.w.contract(s.own, library.Read, func(k *library.Contract) { k.Scope = scope }))
-	session := must(g.open(options))(t)
+	g := s.anna.Allows(s.own.Contract(library.Read, func(k *library.Contract) { k.Scope = scope }))
+	session := must(g.StartsSession(options))(t)
 	var names []string
 	listed := map[wire.FileName]bool{}
-	err := s.w.files.List(t.Context(), must(g.reading(session))(t), func(e wire.FileEntry) error {
+	err := s.w.Files.List(t.Context(), must(g.FindsSession(session))(t), func(e wire.FileEntry) error {
 		listed[e.Name] = true
-		file, _, err := g.readFile(session, e.Name)
+		file, _, err := g.ReadsFile(session, e.Name)
 		names = append(names, file.Metadata.Reference[0])
 		if e.UpdatedDate != wire.MillisOf(file.CreatedAt) {
 			t.Errorf("file %s is listed as of %d", file.Name(), e.UpdatedDate)
@@ -86,13 +87,13 @@ func (s *shelf) sees(t *testing.T, scope library.Scope, options wire.SessionOpti
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := must(s.w.files.ListForPerson(t.Context(), s.anna.in(), library.FileFilter{}))(t)
+	all := must(s.w.Files.ListForPerson(t.Context(), s.anna.SignedIn(), library.FileFilter{}))(t)
 	for _, file := range all.Files { // what is not listed cannot be had by its name either
 		if !listed[file.ID] {
-			_, _, err := g.readFile(session, file.ID)
-			refused(t, "file "+file.Name()+", outside the view", err, library.Unknown("File"))
-			_, err = s.w.files.Find(t.Context(), must(g.reading(session))(t), file.ID)
-			refused(t, "metadata of "+file.Name()+", outside the view", err, library.Unknown("File"))
+			_, _, err := g.ReadsFile(session, file.ID)
+			carreltest.Refused(t, "file "+file.Name()+", outside the view", err, library.Unknown("File"))
+			_, err = s.w.Files.Find(t.Context(), must(g.FindsSession(session))(t), file.ID)
+			carreltest.Refused(t, "metadata of "+file.Name()+", outside the view", err, library.Unknown("File"))
 		}
 	}
 	return strings.Join(names, "")
@@ -121,7 +122,7 @@ func TestScope(t *testing.T) {
 		"an account":             {filter(wire.MetadataFilter{Accounts: []wire.AccountFilter{{AccountID: "2"}}}), "be"},
 		"an application": {filter(wire.MetadataFilter{AppID: []wire.ApplicationID{s.other.Application.ID}}),
 			"cd"},
-		"a contract": {filter(wire.MetadataFilter{ContractID: []wire.ContractID{s.writer.Contract.ID}}),
+		"a contract": {filter(wire.MetadataFilter{ContractID: []wire.ContractID{s.writer.Client.Contract.ID}}),
 			"abef"},
 		"a type and a tag": {filter(wire.MetadataFilter{MIMEType: []string{"text/plain"},
 			Tags: []string{"lab"}}), "ac"},
@@ -140,7 +141,7 @@ func TestScope(t *testing.T) {
 func TestCriteria(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
-	ago := func(days int) wire.Seconds { return wire.SecondsOf(s.w.clock().AddDate(0, 0, -days)) }
+	ago := func(days int) wire.Seconds { return wire.SecondsOf(s.w.Clock.Now().AddDate(0, 0, -days)) }
 	for name, test := range map[string]struct {
 		criteria []wire.Criterion
 		want     string
@@ -179,22 +180,22 @@ func TestCriteria(t *testing.T) {
 // TestLast: what is no span of time is refused when the session is opened.
 func TestLast(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	g := w.resident("anna@example.org").allow(w.contract(w.application(), library.Read))
+	w := carreltest.New(t)
+	g := w.Person("anna@example.org").Allows(w.Application().Contract(library.Read))
 	for _, last := range []string{"", "0d", "3d", "6m", "1y", "2w", "12h", "10000d"} {
-		if _, err := g.open(wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: last}},
+		if _, err := g.StartsSession(wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: last}},
 			TimeRanges: []wire.TimeRange{{Last: last}}}}); err != nil {
 			t.Errorf("%q: %v", last, err)
 		}
 	}
 	for _, last := range []string{"d", "3", "-3d", "3 days", "3D", "3s", "1.5d", "10001d", "9999999999999999999d",
 		"d3", "é", "3é", "\xff", " "} {
-		_, err := g.open(
+		_, err := g.StartsSession(
 			wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: "1d"}, {Last: last}}}},
 		)
-		refused(t, "criterion of "+last, err, library.InvalidParameter("scope.criteria.last"))
-		_, err = g.open(wire.SessionOptions{Scope: &wire.Scope{TimeRanges: []wire.TimeRange{{Last: last}}}})
-		refused(t, "time range of "+last, err, library.InvalidParameter("scope.timeRanges.last"))
+		carreltest.Refused(t, "criterion of "+last, err, library.InvalidParameter("scope.criteria.last"))
+		_, err = g.StartsSession(wire.SessionOptions{Scope: &wire.Scope{TimeRanges: []wire.TimeRange{{Last: last}}}})
+		carreltest.Refused(t, "time range of "+last, err, library.InvalidParameter("scope.timeRanges.last"))
 	}
 }
 
@@ -203,7 +204,7 @@ func TestOwnList(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
 	list := func(f library.FileFilter) string {
-		page := must(s.w.files.ListForPerson(t.Context(), s.anna.in(), f))(t)
+		page := must(s.w.Files.ListForPerson(t.Context(), s.anna.SignedIn(), f))(t)
 		var names []string
 		for _, file := range page.Files {
 			names = append(names, file.Name())
@@ -223,14 +224,14 @@ func TestOwnList(t *testing.T) {
 		}
 	}
 	for i := range 40 {
-		must(s.refreshed(t).push(string(rune('A'+i%26)), nil))(t)
+		must(s.refreshed(t).Pushes(string(rune('A'+i%26)), nil))(t)
 	}
 	for page, want := range map[int]int{0: 20, 1: 20, 2: 20, 3: 6, 4: 0} {
 		if got := list(library.FileFilter{Page: page}); len(got) != want {
 			t.Errorf("page %d shows %d", page, len(got))
 		}
 	}
-	page := must(s.w.files.ListForPerson(t.Context(), s.anna.in(), library.FileFilter{Page: 3}))(t)
+	page := must(s.w.Files.ListForPerson(t.Context(), s.anna.SignedIn(), library.FileFilter{Page: 3}))(t)
 	if page.From != 41 || page.To != 46 || page.Total != 46 || len(page.Applications) != 2 {
 		t.Errorf("page 3: from %d to %d of %d, %d applications", page.From, page.To, page.Total, len(page.Applications))
 	}
@@ -239,9 +240,9 @@ func TestOwnList(t *testing.T) {
 	}
 }
 
-func (s *shelf) refreshed(t *testing.T) granted {
+func (s *shelf) refreshed(t *testing.T) *carreltest.Grant {
 	t.Helper()
 	g := s.writer
-	g.tokens = must(s.w.consents.Refresh(t.Context(), g.call(refreshing(g.tokens.RefreshToken.Value))))(t)
+	g.Tokens = must(s.w.Consents.Refresh(t.Context(), g.Requests(carreltest.Refreshing(g.Refresh()))))(t)
 	return g
 }

@@ -6,24 +6,28 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/store"
+	"github.com/carrelhq/carrel/internal/store/storetest"
 )
 
 // TestSigner: the key is made once, is kept shut by the keyring, and verifies what it
 // signed.
 func TestSigner(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	db := must(store.Open(t.Context(), storetest.SQLite(t)))(t)
+	t.Cleanup(func() { _ = db.Close() })
 	ring := must(seal.ParseKeyring(seal.NewKeyringText()))(t)
 	signers := make([]*library.Signer, 3)
 	var wg sync.WaitGroup
 	for i := range signers { // nodes that start at once
 		wg.Go(func() {
 			var err error
-			if signers[i], err = library.OpenSigner(t.Context(), w.db, ring, w.clock); err != nil {
+			if signers[i], err = library.OpenSigner(t.Context(), db, ring, time.Now); err != nil {
 				t.Error(err)
 			}
 		})
@@ -41,17 +45,17 @@ func TestSigner(t *testing.T) {
 			t.Errorf("node %d signs with key %q: %v", i, token.Header.KeyID, err)
 		}
 	}
-	kept := must(w.db.ListSigningKeys(t.Context()))(t)
+	kept := must(db.ListSigningKeys(t.Context()))(t)
 	if bytes.Contains(kept[0].Private, []byte("PRIVATE KEY")) {
 		t.Error("the private key is kept in the clear")
 	}
 	other := must(seal.ParseKeyring(seal.NewKeyringText()))(t)
-	_, err := library.OpenSigner(t.Context(), w.db, other, w.clock)
+	_, err := library.OpenSigner(t.Context(), db, other, time.Now)
 	if !errors.Is(err, seal.ErrCannotOpen) ||
 		!strings.Contains(err.Error(), "the master keyring is not the one that this database was made with") {
 		t.Errorf("another keyring: %v", err)
 	}
-	if n := len(must(w.db.ListSigningKeys(t.Context()))(t)); n != 1 {
+	if n := len(must(db.ListSigningKeys(t.Context()))(t)); n != 1 {
 		t.Errorf("%d keys are kept: a wrong keyring has made one", n)
 	}
 }
