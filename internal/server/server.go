@@ -66,7 +66,7 @@ type Config struct {
 	LoopbackProviders bool
 	// Deliveries has the timeouts and limits of deliveries to providers.
 	Deliveries delivery.QueueConfig
-	// Patience is how long a connection may stay open without progress.
+	// IdleTimeout is how long a connection may stay open without progress.
 	IdleTimeout time.Duration
 
 	Log *slog.Logger
