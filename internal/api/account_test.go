@@ -20,7 +20,12 @@ func (w *world) revoking(k *carreltest.Grant, account, redirectURI []string) req
 }
 
 func (w *world) deleting(k *carreltest.Grant, account wire.AccountID) request {
-	return request{method: "DELETE", path: "permission-access/service/h:accountId", bearer: w.as(k, nil), header: http.Header{"Accountid": {string(account)}}}
+	return request{
+		method: "DELETE",
+		path:   "permission-access/service/h:accountId",
+		bearer: w.as(k, nil),
+		header: http.Header{"Accountid": {string(account)}},
+	}
 }
 
 // The page for taking an account away is told to who sees the account, and comes back
@@ -29,8 +34,10 @@ func TestRevokeAccountURL(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	anna, bram := w.Person(), w.Person()
-	writer, reader, foreign, brams := anna.Allows(w.write), anna.Allows(w.read), anna.Allows(w.foreign), bram.Allows(w.write)
-	account, elsewhere, theirs := string(w.userAccount(t, writer)), string(w.userAccount(t, foreign)), string(w.userAccount(t, brams))
+	writer, reader, foreign := anna.Allows(w.write), anna.Allows(w.read), anna.Allows(w.foreign)
+	brams := bram.Allows(w.write)
+	account, elsewhere := string(w.userAccount(t, writer)), string(w.userAccount(t, foreign))
+	theirs := string(w.userAccount(t, brams))
 	for _, uri := range []string{callback, callback + "?", callback + "?shop=7&name=a%20b"} {
 		for _, k := range []*carreltest.Grant{writer, reader} {
 			var got wire.RevokeAnswer
@@ -74,11 +81,19 @@ func TestRevokeAccountURL(t *testing.T) {
 		for _, account := range [][]string{{account}, {"1_nosuchaccount"}, nil} {
 			t.Run(fmt.Sprint(uri, account), func(t *testing.T) {
 				said := strings.ToValidUTF8(uri, "\uFFFD")
-				w.refuses(t, w.revoking(writer, account, []string{uri}), refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + said + ") is invalid"})
+				w.refuses(
+					t,
+					w.revoking(writer, account, []string{uri}),
+					refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + said + ") is invalid"},
+				)
 			})
 		}
 	}
-	w.refuses(t, w.revoking(writer, []string{account}, nil), refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri () is invalid"})
+	w.refuses(
+		t,
+		w.revoking(writer, []string{account}, nil),
+		refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri () is invalid"},
+	)
 	a := w.refuses(t, w.revoking(writer, []string{account}, []string{callback + "x?" + strings.Repeat("x", 20_000)}),
 		refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + callback + "x?xx…"})
 	if n := headSize(a.Header); n > 16<<10 {
@@ -99,7 +114,8 @@ func TestDeleteWhoStandsForThePerson(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	anna, bram := w.Person(), w.Person()
-	writer, reader, foreign, brams := anna.Allows(w.write), anna.Allows(w.read), anna.Allows(w.foreign), bram.Allows(w.write)
+	writer, reader, foreign := anna.Allows(w.write), anna.Allows(w.read), anna.Allows(w.foreign)
+	brams := bram.Allows(w.write)
 	account := w.userAccount(t, writer)
 	subject := func(k *carreltest.Grant) string {
 		got, err := w.tokens(w.send(t, post("oauth/token", w.bearer(k.Contract, refreshing(k)), "")))

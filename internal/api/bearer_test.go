@@ -33,7 +33,13 @@ func forge(header, payload any, sign func(signed []byte) []byte) string {
 func ps512(key *rsa.PrivateKey) func([]byte) []byte {
 	return func(signed []byte) []byte {
 		sum := sha512.Sum512(signed)
-		signature, err := rsa.SignPSS(rand.Reader, key, crypto.SHA512, sum[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+		signature, err := rsa.SignPSS(
+			rand.Reader,
+			key,
+			crypto.SHA512,
+			sum[:],
+			&rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash},
+		)
 		if err != nil {
 			panic(err)
 		}
@@ -47,7 +53,11 @@ func TestBearerRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	good := func() claims {
-		return claims{"client_id": w.read.ID().String(), "nonce": wire.NewNonce(), "timestamp": w.Clock.Now().UnixMilli()}
+		return claims{
+			"client_id": w.read.ID().String(),
+			"nonce":     wire.NewNonce(),
+			"timestamp": w.Clock.Now().UnixMilli(),
+		}
 	}
 	own, stranger := w.read.Key, w.foreign.Key
 	head := func(more claims) claims {

@@ -157,7 +157,11 @@ func TestTakenSlowly(t *testing.T) {
 	if err := l.say("%s", w.headOf("GET", "permission-access/query/"+session+"/"+name, w.as(reader, nil))); err != nil {
 		t.Fatal(err)
 	}
-	carreltest.Eventually(t, "the answer is broken off", func() bool { return len(w.Log.Lines("answer broken off")) > 0 })
+	carreltest.Eventually(
+		t,
+		"the answer is broken off",
+		func() bool { return len(w.Log.Lines("answer broken off")) > 0 },
+	)
 	resp, err := http.ReadResponse(l.in, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -185,7 +189,11 @@ func TestBodyTooLarge(t *testing.T) {
 		t.Run(fmt.Sprint(most), func(t *testing.T) {
 			w := newWorld(t, func(c *server.Config) { c.MaxFileSize = int64(most) })
 			writer := w.Person().Allows(w.write)
-			tooLarge := refusal{413, wire.CodePayloadTooLarge, fmt.Sprintf("The file is larger than the %d bytes that are allowed here", most)}
+			tooLarge := refusal{
+				413,
+				wire.CodePayloadTooLarge,
+				fmt.Sprintf("The file is larger than the %d bytes that are allowed here", most),
+			}
 			for _, size := range []int{most + 1, most + 5<<20} {
 				content := make([]byte, size)
 				w.refuses(t, w.push(writer, w.as(writer, nil), bytes.NewReader(content)), tooLarge)

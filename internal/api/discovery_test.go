@@ -59,8 +59,11 @@ func TestDiscovery(t *testing.T) {
 		}
 	}
 	var found wire.SourcesAnswer
-	w.mustSend(t, post("discovery/sources", w.bearer(w.write, nil),
-		`{"limit":5,"query":{"queryString":"elan","include":["id"],"filter":{"type":{"id":[2]},"publishedStatus":["approved"]}}}`), &found)
+	w.mustSend(t, post(
+		"discovery/sources",
+		w.bearer(w.write, nil),
+		`{"limit":5,"query":{"queryString":"elan","include":["id"],"filter":{"type":{"id":[2]},"publishedStatus":["approved"]}}}`,
+	), &found)
 	if found.Total != 1 || found.Limit != 5 || len(found.Data) != 1 || found.Data[0].Reference != "" {
 		t.Errorf("%+v", found)
 	}

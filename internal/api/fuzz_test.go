@@ -70,10 +70,24 @@ func FuzzRequest(f *testing.F) {
 
 	letter := string(must(json.Marshal(letter)))
 	for i := range fuzzCalls {
-		f.Add(byte(i), session, file, `{"redirect_uri":"`+callback+`","grant_type":"refresh_token","refresh_token":"`+reader.Refresh()+`"}`, letter, []byte(`{"type":"accountId","value":"1_x"}`))
+		f.Add(
+			byte(i),
+			session,
+			file,
+			`{"redirect_uri":"`+callback+`","grant_type":"refresh_token","refresh_token":"`+reader.Refresh()+`"}`,
+			letter,
+			[]byte(`{"type":"accountId","value":"1_x"}`),
+		)
 		f.Add(byte(i), "..", "a%2Fb", `{"timestamp":1}`, `{"mimeType":1,"accounts":[{}]}`, []byte(`[[[[`))
 	}
-	f.Add(byte(1), "", "", string(must(json.Marshal(authorizing(nil)))), "null", []byte(`{"actions":{"pull":{"scope":{"criteria":[{"last":"3d"}]}}}}`))
+	f.Add(
+		byte(1),
+		"",
+		"",
+		string(must(json.Marshal(authorizing(nil)))),
+		"null",
+		[]byte(`{"actions":{"pull":{"scope":{"criteria":[{"last":"3d"}]}}}}`),
+	)
 	f.Add(byte(0), "", "", "a.b.c", "eyJhbGciOiJub25lIn0..", []byte("\x00"))
 	for i, call := range fuzzCalls {
 		switch {
@@ -81,7 +95,16 @@ func FuzzRequest(f *testing.F) {
 			for _, call := range []byte{byte(i), byte(i + len(fuzzCalls))} {
 				f.Add(call, "stu3", account, `{}`, "", []byte(weight("x")))
 				f.Add(call, "3.0.2", account, `{}`, "", []byte(batch("x", "y")))
-				f.Add(call, "r4", account, `{}`, "", []byte(`{"resourceType":"Patient","identifier":[{"system":"urn:oid:2.16.840.1.113883.2.4.6.3","value":"999911120"}]}`))
+				f.Add(
+					call,
+					"r4",
+					account,
+					`{}`,
+					"",
+					[]byte(
+						`{"resourceType":"Patient","identifier":[{"system":"urn:oid:2.16.840.1.113883.2.4.6.3","value":"999911120"}]}`,
+					),
+				)
 				f.Add(call, "stu3", account, `{}`, "", []byte(`{"a":[[[[],{"a":1,"a":2}]],"\ud83d"]}<`))
 			}
 		case strings.Contains(call, "/revoke/"):
@@ -90,8 +113,17 @@ func FuzzRequest(f *testing.F) {
 		case strings.Contains(call, "/deliveries") || strings.Contains(call, "DELETE"):
 			f.Add(byte(i), "01x", "1_x", `{}`, "", []byte(nil))
 		case strings.Contains(call, "/discovery/") || strings.Contains(call, "/datasets/"):
-			f.Add(byte(i), "900206", "", `{"access_token":null}`, "", []byte(`{"limit":5,"offset":1,"sort":{"name":"desc"},"query":{"queryString":"elan","search":{"name":["x"]},`+
-				`"include":["id","service.name"],"filter":{"id":[1],"type":{"id":[2]},"publishedStatus":["approved"],"service":{"id":[900002]}}}}`))
+			f.Add(
+				byte(i),
+				"900206",
+				"",
+				`{"access_token":null}`,
+				"",
+				[]byte(
+					`{"limit":5,"offset":1,"sort":{"name":"desc"},"query":{"queryString":"elan","search":{"name":["x"]},`+
+						`"include":["id","service.name"],"filter":{"id":[1],"type":{"id":[2]},"publishedStatus":["approved"],"service":{"id":[900002]}}}}`,
+				),
+			)
 			f.Add(byte(i), "-1", "", `{}`, "", []byte(`{"query":{"filter":{"id":["1"]},"include":{}}}`))
 		}
 	}
@@ -138,7 +170,13 @@ func (w *world) connectNowhere(t testing.TB, k *carreltest.Grant) string {
 		t.Fatal(err)
 	}
 	now := w.Clock.Now()
-	link := library.AuthRequest{Hash: seal.NewSecret().Hash(), Kind: library.OnboardRequest, ClientID: k.Contract.ID(), CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
+	link := library.AuthRequest{
+		Hash:      seal.NewSecret().Hash(),
+		Kind:      library.OnboardRequest,
+		ClientID:  k.Contract.ID(),
+		CreatedAt: now,
+		ExpiresAt: now.Add(time.Hour),
+	}
 	if err := db.AddAuthRequest(t.Context(), link, library.Session{}); err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +201,12 @@ func (w *world) fuzzToken(by *carreltest.Grant, said string) string {
 	if json.Unmarshal([]byte(said), &over) != nil || over == nil {
 		return said
 	}
-	all := claims{"client_id": by.Contract.ID().String(), "nonce": wire.NewNonce(), "timestamp": w.Clock.Now().UnixMilli(), "access_token": by.Token()}
+	all := claims{
+		"client_id":    by.Contract.ID().String(),
+		"nonce":        wire.NewNonce(),
+		"timestamp":    w.Clock.Now().UnixMilli(),
+		"access_token": by.Token(),
+	}
 	maps.Copy(all, over)
 	return must(wire.Sign(by.Contract.Key, wire.Header{}, all))
 }

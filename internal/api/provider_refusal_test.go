@@ -82,7 +82,10 @@ func TestProviderAccountRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { w.refuses(t, pushes(k.Grant, accounts...), notFound("Account")) })
 	}
-	t.Run("for the other application", func(t *testing.T) { w.refuses(t, pushes(elsewhere.Grant, string(k.account)), notFound("Account")) })
+	t.Run(
+		"for the other application",
+		func(t *testing.T) { w.refuses(t, pushes(elsewhere.Grant, string(k.account)), notFound("Account")) },
+	)
 	t.Run("for a contract that reads", func(t *testing.T) {
 		reader := w.Person().Allows(w.read)
 		for _, account := range []string{string(k.account), "1_x", string(w.userAccount(t, reader))} {
@@ -98,7 +101,11 @@ func TestProviderAccountRefused(t *testing.T) {
 		r.bearer = ""
 		w.refuses(t, r, badBearer("bearer token"))
 	})
-	w.refuses(t, request{method: "DELETE", path: "permission-access/service/h:accountId", bearer: w.as(k.Grant, nil)}, notFound("Account"))
+	w.refuses(
+		t,
+		request{method: "DELETE", path: "permission-access/service/h:accountId", bearer: w.as(k.Grant, nil)},
+		notFound("Account"),
+	)
 	if n := len(w.Simulator.ResourceRequests()); n != 0 {
 		t.Errorf("the provider heard of %d", n)
 	}
@@ -217,7 +224,9 @@ func TestProviderBodyRefused(t *testing.T) {
 					Issue        []struct{ Severity, Code, Diagnostics string }
 				}
 				if err := unmarshal(e.Outcome, &outcome); err != nil || outcome.ResourceType != "OperationOutcome" || len(outcome.Issue) == 0 ||
-					outcome.Issue[0].Severity == "" || outcome.Issue[0].Code == "" || outcome.Issue[0].Diagnostics == "" {
+					outcome.Issue[0].Severity == "" ||
+					outcome.Issue[0].Code == "" ||
+					outcome.Issue[0].Diagnostics == "" {
 					t.Errorf("outcome %s: %v", e.Outcome, err)
 				}
 			}
@@ -242,7 +251,11 @@ func TestProviderBodyTooLarge(t *testing.T) {
 	w := newProviderWorld(t)
 	k := w.sender(t)
 	w.Secrets.Plant(hidden)
-	tooLarge := refusal{413, wire.CodePayloadTooLarge, fmt.Sprintf("The resource is larger than the %d bytes that are allowed here", fhir.MaxBody)}
+	tooLarge := refusal{
+		413,
+		wire.CodePayloadTooLarge,
+		fmt.Sprintf("The resource is larger than the %d bytes that are allowed here", fhir.MaxBody),
+	}
 	if fhir.MaxBody != 10<<20 {
 		t.Errorf("the bound is %d, want 10 MiB", fhir.MaxBody)
 	}
@@ -309,7 +322,15 @@ func TestProviderBodyCut(t *testing.T) {
 						t.Fatal(err)
 					}
 					a := l.hear("POST")
-					w.refused(t, a, refusal{408, wire.CodeValidationErrors, "Parameter validation errors: the body came too slowly"})
+					w.refused(
+						t,
+						a,
+						refusal{
+							408,
+							wire.CodeValidationErrors,
+							"Parameter validation errors: the body came too slowly",
+						},
+					)
 					if !a.Close || !l.ended() {
 						t.Error("the connection stays")
 					}

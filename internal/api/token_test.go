@@ -78,7 +78,11 @@ func TestAccessTokenRefused(t *testing.T) {
 	} {
 		for call, make := range calls {
 			t.Run(tt.name+"/"+call, func(t *testing.T) {
-				w.refuses(t, make(w.bearer(w.read, claims{"access_token": tt.token, "redirect_uri": callback})), tt.want)
+				w.refuses(
+					t,
+					make(w.bearer(w.read, claims{"access_token": tt.token, "redirect_uri": callback})),
+					tt.want,
+				)
 			})
 		}
 	}
@@ -123,7 +127,11 @@ func TestSessionRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w.refuses(t, get("permission-access/query/"+key, w.as(reader, nil)), notFound("Session"))
 			w.refuses(t, get("permission-access/query/"+key+"/"+file, w.as(reader, nil)), notFound("Session"))
-			w.refuses(t, request{method: "HEAD", path: "permission-access/query/" + key + "/" + file, bearer: w.as(reader, nil)}, notFound("Session"))
+			w.refuses(
+				t,
+				request{method: "HEAD", path: "permission-access/query/" + key + "/" + file, bearer: w.as(reader, nil)},
+				notFound("Session"),
+			)
 		})
 	}
 	t.Run("another person's file", func(t *testing.T) {
@@ -146,12 +154,20 @@ func TestClientRefused(t *testing.T) {
 		{"odd characters", "clinic_read☂\r\nC"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w.refuses(t, get("permission-access/contract", w.bearer(w.read, claims{"client_id": tt.id})), noClient(tt.id))
+			w.refuses(
+				t,
+				get("permission-access/contract", w.bearer(w.read, claims{"client_id": tt.id})),
+				noClient(tt.id),
+			)
 		})
 	}
 	t.Run("long", func(t *testing.T) {
 		id := strings.Repeat("x", 5000)
-		w.refuses(t, get("permission-access/contract", w.bearer(w.read, claims{"client_id": id})), noClient(id[:200]+"…"))
+		w.refuses(
+			t,
+			get("permission-access/contract", w.bearer(w.read, claims{"client_id": id})),
+			noClient(id[:200]+"…"),
+		)
 	})
 
 	reader := w.Person().Allows(w.read)
@@ -169,7 +185,8 @@ func TestClientRefused(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := w.Application().Contract(library.Read, func(k *library.Contract) { k.ExpiresAt = w.Clock.Now().Add(time.Hour) })
+			c := w.Application().
+				Contract(library.Read, func(k *library.Contract) { k.ExpiresAt = w.Clock.Now().Add(time.Hour) })
 			ended := w.Person().Allows(c)
 			w.mustSend(t, get("permission-access/contract", w.as(ended, nil)), nil)
 			if err := end(c); err != nil {
@@ -238,7 +255,8 @@ func TestDeleteUser(t *testing.T) {
 			t.Errorf("of the library that was deleted there is still %q", text)
 		}
 	}
-	if n := other.FileCount(); n != 1 || len(names) != 2 || w.Rows("contents") != 1 || w.BlobCount() != 0 || len(w.Mentions(string(bram.ID()))) == 0 {
+	if n := other.FileCount(); n != 1 || len(names) != 2 || w.Rows("contents") != 1 || w.BlobCount() != 0 ||
+		len(w.Mentions(string(bram.ID()))) == 0 {
 		t.Errorf("of another library %d files are left, %d contents and %d blobs", n, w.Rows("contents"), w.BlobCount())
 	}
 	w.refuses(t, get("permission-access/accounts", w.as(reader, nil)), invalid(wire.KindAccessToken))

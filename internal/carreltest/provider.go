@@ -56,7 +56,13 @@ type Provider struct {
 // newProvider returns a provider that takes everything, and whose tokens last for a quarter of an hour.
 func newProvider(w *World) *Provider {
 	p := &Provider{URL: "https://provider.example", w: w, sources: []catalogue.Source{Source()}, generation: 1}
-	p.Answers(delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201, Answer: []byte(`{"resourceType":"Observation"}`)})
+	p.Answers(
+		delivery.Outcome{
+			Kind:   delivery.OutcomeDelivered,
+			Status: 201,
+			Answer: []byte(`{"resourceType":"Observation"}`),
+		},
+	)
 	p.GivesTokens(false)
 	return p
 }

@@ -116,7 +116,15 @@ func New(t testing.TB, options ...Option) *World {
 		library.PeopleConfig{DeleteWait: c.DeleteWait, Closed: c.Closed, PasswordCost: c.PasswordCost})
 	w.Consents = library.NewConsents(w.Store, w.Clients, w.Store, now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime})
-	w.Files = library.NewFiles(w.Store, w.Blobs, w.Clients, w.Store, w.Store, now, library.FileConfig{MaxSize: c.MaxFileSize})
+	w.Files = library.NewFiles(
+		w.Store,
+		w.Blobs,
+		w.Clients,
+		w.Store,
+		w.Store,
+		now,
+		library.FileConfig{MaxSize: c.MaxFileSize},
+	)
 	w.Activity = library.NewActivity(w.Store)
 	w.Sweeping = library.Sweeping{People: w.People, Sweeper: w.Store, Files: w.Store, Blobs: w.Blobs, Now: now}
 	w.Provider = newProvider(w)

@@ -48,7 +48,9 @@ func burgled(t *testing.T) (w *carreltest.World, keyring string, victims []*vict
 	keyring = filepath.Join(w.Folder, "master.key")
 	app := w.Application()
 	clients := map[string]*carreltest.Contract{
-		"writer": app.Contract(library.Write), "reader": app.Contract(library.Read), "revoked": app.Contract(library.Read),
+		"writer": app.Contract(
+			library.Write,
+		), "reader": app.Contract(library.Read), "revoked": app.Contract(library.Read),
 		"other writer": w.Application().Contract(library.Write),
 	}
 	for _, who := range []string{"anna", "bram", "carl"} {

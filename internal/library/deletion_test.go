@@ -96,7 +96,10 @@ func TestShutAndReopen(t *testing.T) {
 	h := newHousehold(t, carreltest.DeleteWait)
 	w, anna := h.w, h.anna
 	phone := must(w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{}))(t)
-	if _, err := w.People.Shut(t.Context(), anna.SignedIn(), "a wrong password"); !errors.Is(err, library.ErrWrongPassword) {
+	if _, err := w.People.Shut(t.Context(), anna.SignedIn(), "a wrong password"); !errors.Is(
+		err,
+		library.ErrWrongPassword,
+	) {
 		t.Errorf("wrong password: %v", err)
 	}
 	deleteAt := must(w.People.Shut(t.Context(), anna.SignedIn(), carreltest.Password))(t)
@@ -117,7 +120,9 @@ func TestShutAndReopen(t *testing.T) {
 		h.reader.Requests(carreltest.WithToken(h.reader.Token()))))(t); was {
 		t.Error("a library that is shut counts as deleted")
 	}
-	opened := must(w.Consents.Authorize(t.Context(), h.reader.Requests(carreltest.Authorizing), wire.SessionOptions{}))(t)
+	opened := must(
+		w.Consents.Authorize(t.Context(), h.reader.Requests(carreltest.Authorizing), wire.SessionOptions{}),
+	)(t)
 	request := anna.Opens(library.AuthorizeRequest, opened.Code)
 	if _, err := w.Consents.Allow(t.Context(), anna.SignedIn(), request, ""); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("a consent while it is shut: %v", err)
@@ -139,10 +144,12 @@ func TestShutAndReopen(t *testing.T) {
 	}
 	_, err := h.reader.Bearer()
 	carreltest.Refused(t, "the application after reopening", err, library.InvalidToken(wire.KindAccessToken))
-	if got := must(anna.Allows(h.reader.Contract).Reads())(t); len(got) != 2 || got["large"] != string(carreltest.Large("x")) {
+	if got := must(anna.Allows(h.reader.Contract).Reads())(t); len(got) != 2 ||
+		got["large"] != string(carreltest.Large("x")) {
 		t.Errorf("after a new yes it reads %d files", len(got))
 	}
-	if got := anna.Activity(); !strings.Contains(got, "you.shut") || !strings.Contains(got, "you.reopened app.allowed") {
+	if got := anna.Activity(); !strings.Contains(got, "you.shut") ||
+		!strings.Contains(got, "you.reopened app.allowed") {
 		t.Errorf("activity %s", got)
 	}
 }

@@ -82,7 +82,11 @@ func TestGuessesFromOnePlace(t *testing.T) {
 	create := func() error {
 		_, err := w.People.Create(
 			t.Context(),
-			library.NewPerson{Email: anna.Email, Password: carreltest.Password, Device: library.Device{Address: "192.0.2.1"}},
+			library.NewPerson{
+				Email:    anna.Email,
+				Password: carreltest.Password,
+				Device:   library.Device{Address: "192.0.2.1"},
+			},
 		)
 		return err
 	}

@@ -24,7 +24,11 @@ func TestAuthorizeWithToken(t *testing.T) {
 	old := anna.Allows(app.Contract(library.Write))
 	second, foreign := app.Contract(library.Read), w.Application().Contract(library.Read)
 	authorize := func(c *carreltest.Contract, token string) error {
-		_, err := w.Consents.Authorize(t.Context(), c.Requests(carreltest.Authorizing, carreltest.WithToken(token)), wire.SessionOptions{})
+		_, err := w.Consents.Authorize(
+			t.Context(),
+			c.Requests(carreltest.Authorizing, carreltest.WithToken(token)),
+			wire.SessionOptions{},
+		)
 		return err
 	}
 	invalid := library.InvalidToken(wire.KindAccessToken)
@@ -161,7 +165,10 @@ func TestDeny(t *testing.T) {
 		return anna.Opens(library.AuthorizeRequest, opened.Code)
 	}
 	request := open()
-	back := carreltest.QueryOf(t, must(w.Consents.Deny(t.Context(), request, anna.SignedIn(), library.CallbackUserCancel))(t))
+	back := carreltest.QueryOf(
+		t,
+		must(w.Consents.Deny(t.Context(), request, anna.SignedIn(), library.CallbackUserCancel))(t),
+	)
 	if back.Get("success") != "false" || back.Get("errorCode") != "USER_CANCEL" || back.Has("code") {
 		t.Errorf("the application hears %v", back)
 	}

@@ -94,7 +94,10 @@ func TestCreate(t *testing.T) {
 	var made atomic.Int32
 	for range 4 {
 		wg.Go(func() {
-			_, err := w.People.Create(t.Context(), library.NewPerson{Email: "bram@example.org", Password: carreltest.Password})
+			_, err := w.People.Create(
+				t.Context(),
+				library.NewPerson{Email: "bram@example.org", Password: carreltest.Password},
+			)
 			if err == nil {
 				made.Add(1)
 			} else if !errors.Is(err, library.ErrEmailTaken) {
@@ -190,7 +193,10 @@ func TestChangePassword(t *testing.T) {
 	) {
 		t.Errorf("the same: %v", err)
 	}
-	if err := w.People.ChangePassword(t.Context(), anna.SignedIn(), carreltest.Password, "short"); !errors.As(err, &refused) {
+	if err := w.People.ChangePassword(t.Context(), anna.SignedIn(), carreltest.Password, "short"); !errors.As(
+		err,
+		&refused,
+	) {
 		t.Errorf("a short one: %v", err)
 	}
 	if err := w.People.ChangePassword(t.Context(), anna.SignedIn(), carreltest.Password, fresh); err != nil {

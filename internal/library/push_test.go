@@ -105,7 +105,8 @@ func TestServerDecidesWhoPushed(t *testing.T) {
 	)
 	file := must(w.Files.Push(t.Context(), must(g.Bearer())(t), d, strings.NewReader("")))(t)
 	m := file.Metadata
-	if m.ApplicationID != g.Application.ID || m.ContractID != g.Client.Contract.ID || m.PartnerID != g.Application.PartnerID ||
+	if m.ApplicationID != g.Application.ID || m.ContractID != g.Client.Contract.ID ||
+		m.PartnerID != g.Application.PartnerID ||
 		m.Created != wire.MillisOf(w.Clock.Now()) {
 		t.Errorf("metadata %+v", m)
 	}

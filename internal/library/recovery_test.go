@@ -151,7 +151,10 @@ func TestNewCode(t *testing.T) {
 	if err := w.People.SaveCode(t.Context(), anna.SignedIn()); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.People.NewCode(t.Context(), anna.SignedIn(), "not the password"); !errors.Is(err, library.ErrWrongPassword) {
+	if err := w.People.NewCode(t.Context(), anna.SignedIn(), "not the password"); !errors.Is(
+		err,
+		library.ErrWrongPassword,
+	) {
 		t.Errorf("wrong password: %v", err)
 	}
 	if anna.PendingCode() != "" {

@@ -35,13 +35,23 @@ func TestMainJob(t *testing.T) {
 		person, app := s.Visitor(), s.Application()
 		writer := person.Allows(app.Contract(library.Write))
 
-		sizes := map[string]int{"empty": 0, "one": 1, "small": 4 << 10, "threshold": 64 << 10, "beyond": 64<<10 + 1, "large": 5 << 20}
+		sizes := map[string]int{
+			"empty":     0,
+			"one":       1,
+			"small":     4 << 10,
+			"threshold": 64 << 10,
+			"beyond":    64<<10 + 1,
+			"large":     5 << 20,
+		}
 		pushed := map[string][]byte{}
 		for name, size := range sizes {
 			pushed[name] = make([]byte, size)
 			_, _ = rand.Read(pushed[name])
-			err := writer.Push(t.Context(), digime.PushInput{Data: bytes.NewReader(pushed[name]), MIMEType: "application/octet-stream",
-				AccountID: "patient-42", Reference: []string{name}, Tags: []string{"test"}})
+			err := writer.Push(
+				t.Context(),
+				digime.PushInput{Data: bytes.NewReader(pushed[name]), MIMEType: "application/octet-stream",
+					AccountID: "patient-42", Reference: []string{name}, Tags: []string{"test"}},
+			)
 			if err != nil {
 				t.Fatalf("push %s: %v", name, err)
 			}

@@ -43,13 +43,30 @@ type person struct {
 
 func newSeeder(t *testing.T, rec *recording, s *carreltest.World) *seeder {
 	t.Helper()
-	d := &seeder{t: t, rec: rec, db: s.OpensStore(), access: map[wire.ContractID]library.Access{}, people: map[string]*person{},
-		links: map[string]issuedLink{}, owners: map[string]*person{}, sessions: map[string]*person{}, files: map[wire.FileName]bool{}}
-	application, err := s.Clients.AddApplication(t.Context(), library.Application{ID: rec.Keys.ApplicationID, Name: replayed, PartnerID: "stub-partner"})
+	d := &seeder{
+		t:        t,
+		rec:      rec,
+		db:       s.OpensStore(),
+		access:   map[wire.ContractID]library.Access{},
+		people:   map[string]*person{},
+		links:    map[string]issuedLink{},
+		owners:   map[string]*person{},
+		sessions: map[string]*person{},
+		files:    map[wire.FileName]bool{},
+	}
+	application, err := s.Clients.AddApplication(
+		t.Context(),
+		library.Application{ID: rec.Keys.ApplicationID, Name: replayed, PartnerID: "stub-partner"},
+	)
 	d.must(err)
 	for _, k := range rec.Keys.Contracts {
-		contract, err := s.Clients.AddContract(t.Context(), library.Contract{ID: k.ContractID, Application: application.ID,
-			Access: library.Access(k.AccessType), PublicKey: k.PublicKey, RedirectURIs: rec.Keys.Callbacks, Purpose: "To be replayed."})
+		contract, err := s.Clients.AddContract(
+			t.Context(),
+			library.Contract{ID: k.ContractID, Application: application.ID,
+				Access: library.Access(
+					k.AccessType,
+				), PublicKey: k.PublicKey, RedirectURIs: rec.Keys.Callbacks, Purpose: "To be replayed."},
+		)
 		d.must(err)
 		d.access[contract.ID] = contract.Access
 	}
@@ -90,12 +107,23 @@ func (d *seeder) seedAccount(e *exchange) {
 	kind, _, _ := strings.Cut(name, "_")
 	source, err := strconv.Atoi(kind)
 	d.must(err)
-	link := library.AuthRequest{Hash: seal.NewSecret().Hash(), Kind: library.OnboardRequest, ClientID: d.client("any"), CreatedAt: e.At(), ExpiresAt: e.At().Add(time.Hour)}
+	link := library.AuthRequest{
+		Hash:      seal.NewSecret().Hash(),
+		Kind:      library.OnboardRequest,
+		ClientID:  d.client("any"),
+		CreatedAt: e.At(),
+		ExpiresAt: e.At().Add(time.Hour),
+	}
 	d.must(d.db.AddAuthRequest(d.t.Context(), link, library.Session{}))
 	account := delivery.Connection{ID: wire.AccountID(name), Reference: "recorded", Library: p.library.ID,
 		Application: d.rec.Keys.ApplicationID, Source: delivery.Source{ID: source, Name: "Stub Record Receiver", Push: true, Version: fhir.STU3},
 		Pending: true, CreatedAt: e.At(), UpdatedAt: e.At()}
-	_, err = d.db.Connect(d.t.Context(), link.Hash, account, library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventConnected})
+	_, err = d.db.Connect(
+		d.t.Context(),
+		link.Hash,
+		account,
+		library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventConnected},
+	)
 	d.must(err)
 	d.must(d.db.CloseAuthRequest(d.t.Context(), link.Hash, e.At(), "", nil))
 }
@@ -123,9 +151,24 @@ func (d *seeder) seedRevocation(e *exchange) {
 	d.must(err)
 	id, err := wire.ParseClientID(e.claims().ClientID)
 	d.must(err)
-	d.must(d.db.AddAuthRequest(d.t.Context(), library.AuthRequest{Hash: seal.SecretOf(u.Query().Get("code")).Hash(), Kind: library.RevokeRequest, ClientID: id,
-		RedirectURI: e.Request.Headers.get("redirecturi"), Library: d.owners[e.claims().AccessToken].library.ID,
-		Account: wire.AccountID(e.Request.Headers.get("accountid")), CreatedAt: e.At(), ExpiresAt: e.At().Add(30 * time.Minute)}, library.Session{}))
+	d.must(
+		d.db.AddAuthRequest(
+			d.t.Context(),
+			library.AuthRequest{
+				Hash:        seal.SecretOf(u.Query().Get("code")).Hash(),
+				Kind:        library.RevokeRequest,
+				ClientID:    id,
+				RedirectURI: e.Request.Headers.get("redirecturi"),
+				Library:     d.owners[e.claims().AccessToken].library.ID,
+				Account: wire.AccountID(
+					e.Request.Headers.get("accountid"),
+				),
+				CreatedAt: e.At(),
+				ExpiresAt: e.At().Add(30 * time.Minute),
+			},
+			library.Session{},
+		),
+	)
 }
 
 // after seeds what the stub gave out in an exchange.
@@ -171,7 +214,12 @@ func (d *seeder) after(e *exchange) {
 		if o.N == e.N && o.Type == "accountId" {
 			id, err := wire.ParseClientID(e.claims().ClientID)
 			d.must(err)
-			d.must(d.db.AddReference(d.t.Context(), library.AccountReference{ID: o.ID, Client: id, Account: o.Value, ExpiresAt: e.At().Add(time.Hour)}))
+			d.must(
+				d.db.AddReference(
+					d.t.Context(),
+					library.AccountReference{ID: o.ID, Client: id, Account: o.Value, ExpiresAt: e.At().Add(time.Hour)},
+				),
+			)
 		}
 	}
 }
@@ -185,7 +233,12 @@ func (d *seeder) seedLink(e *exchange, l issuedLink, kind library.RequestKind) {
 	var asked wire.AuthorizeRequest
 	d.must(json.Unmarshal(body, &asked))
 	key := seal.SecretOf(l.Session.Key)
-	session := library.Session{Hash: key.Hash(), Client: d.client(l.ContractID), CreatedAt: e.At(), ExpiresAt: l.Session.Expiry.Time()}
+	session := library.Session{
+		Hash:      key.Hash(),
+		Client:    d.client(l.ContractID),
+		CreatedAt: e.At(),
+		ExpiresAt: l.Session.Expiry.Time(),
+	}
 	if asked.Actions != nil && asked.Actions.Pull != nil {
 		session.Options = *asked.Actions.Pull
 	}
@@ -193,8 +246,17 @@ func (d *seeder) seedLink(e *exchange, l issuedLink, kind library.RequestKind) {
 		session.PublicKey, err = key.PublicKey()
 		d.must(err)
 	}
-	link := library.AuthRequest{Hash: seal.SecretOf(l.Code).Hash(), Kind: kind, ClientID: session.Client, RedirectURI: l.RedirectURI, State: l.State,
-		Challenge: l.Challenge, Session: session.Hash, CreatedAt: e.At(), ExpiresAt: e.At().Add(30 * time.Minute)}
+	link := library.AuthRequest{
+		Hash:        seal.SecretOf(l.Code).Hash(),
+		Kind:        kind,
+		ClientID:    session.Client,
+		RedirectURI: l.RedirectURI,
+		State:       l.State,
+		Challenge:   l.Challenge,
+		Session:     session.Hash,
+		CreatedAt:   e.At(),
+		ExpiresAt:   e.At().Add(30 * time.Minute),
+	}
 	if p := d.owners[l.AccessToken]; p != nil {
 		link.Library = p.library.ID
 	}
@@ -223,11 +285,28 @@ func (d *seeder) seedConsent(e *exchange, l issuedLink, code, reference string) 
 		reference = wire.RandomAlphanumeric(16)
 	}
 	answer := library.Approval{Request: seal.SecretOf(l.Code).Hash(), At: e.At(),
-		Grant: library.Grant{ID: library.GrantID(wire.RandomAlphanumeric(32)), Library: p.library.ID, Application: d.rec.Keys.ApplicationID,
-			Contract: l.ContractID, CreatedAt: e.At(), ExpiresAt: e.At().AddDate(0, 0, 180)},
-		Account: library.Account{ID: wire.AccountID("1_" + wire.RandomAlphanumeric(22)), Reference: library.Reference(reference),
-			Library: p.library.ID, Application: d.rec.Keys.ApplicationID, Subject: sub, CreatedAt: e.At()},
-		Code:  library.AuthCode{Hash: secret.Hash(), Client: d.client(l.ContractID), Challenge: l.Challenge, ExpiresAt: e.At().Add(10 * time.Minute)},
+		Grant: library.Grant{
+			ID:          library.GrantID(wire.RandomAlphanumeric(32)),
+			Library:     p.library.ID,
+			Application: d.rec.Keys.ApplicationID,
+			Contract:    l.ContractID,
+			CreatedAt:   e.At(),
+			ExpiresAt:   e.At().AddDate(0, 0, 180),
+		},
+		Account: library.Account{
+			ID:          wire.AccountID("1_" + wire.RandomAlphanumeric(22)),
+			Reference:   library.Reference(reference),
+			Library:     p.library.ID,
+			Application: d.rec.Keys.ApplicationID,
+			Subject:     sub,
+			CreatedAt:   e.At(),
+		},
+		Code: library.AuthCode{
+			Hash:      secret.Hash(),
+			Client:    d.client(l.ContractID),
+			Challenge: l.Challenge,
+			ExpiresAt: e.At().Add(10 * time.Minute),
+		},
 		Event: library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventAllowed}}
 	if d.access[l.ContractID] == library.Read {
 		var err error
@@ -250,10 +329,31 @@ func (d *seeder) person(sub string, at time.Time) *person {
 	}
 	key, err := seal.GenerateKey()
 	d.must(err)
-	p := &person{key: key, grants: map[wire.ContractID]library.GrantID{}, library: library.Library{ID: library.ID(seal.RandomID(26)),
-		Email: seal.RandomID(10) + "@example.org", PublicKey: key.PublicKey(), CreatedAt: at, CodeMadeAt: at, CodeSaved: true}}
-	login := library.Login{ID: library.LoginID(seal.RandomID(20)), Library: p.library.ID, Hash: seal.NewSecret().Hash(), CreatedAt: at, SeenAt: at, ExpiresAt: at}
-	d.must(d.db.AddLibrary(d.t.Context(), p.library, nil, login, library.Event{Library: p.library.ID, At: at, Kind: library.EventLibraryCreated}))
+	p := &person{
+		key:    key,
+		grants: map[wire.ContractID]library.GrantID{},
+		library: library.Library{ID: library.ID(seal.RandomID(26)),
+			Email: seal.RandomID(
+				10,
+			) + "@example.org", PublicKey: key.PublicKey(), CreatedAt: at, CodeMadeAt: at, CodeSaved: true},
+	}
+	login := library.Login{
+		ID:        library.LoginID(seal.RandomID(20)),
+		Library:   p.library.ID,
+		Hash:      seal.NewSecret().Hash(),
+		CreatedAt: at,
+		SeenAt:    at,
+		ExpiresAt: at,
+	}
+	d.must(
+		d.db.AddLibrary(
+			d.t.Context(),
+			p.library,
+			nil,
+			login,
+			library.Event{Library: p.library.ID, At: at, Kind: library.EventLibraryCreated},
+		),
+	)
 	d.people[sub] = p
 	return p
 }
@@ -263,7 +363,12 @@ func (d *seeder) seedTokens(k issuedToken) {
 	d.t.Helper()
 	p := d.people[k.Subject]
 	for use, value := range map[library.TokenUse]wire.TokenValue{library.UseAccess: k.AccessToken, library.UseRefresh: k.RefreshToken} {
-		token := library.Token{Hash: seal.SecretOf(value.Value).Hash(), Use: use, Grant: p.grants[k.ContractID], ExpiresAt: value.ExpiresOn.Time()}
+		token := library.Token{
+			Hash:      seal.SecretOf(value.Value).Hash(),
+			Use:       use,
+			Grant:     p.grants[k.ContractID],
+			ExpiresAt: value.ExpiresOn.Time(),
+		}
 		if d.access[k.ContractID] == library.Read {
 			var err error
 			token.Seal, err = p.key.SealToSecret(seal.SecretOf(value.Value))
@@ -308,8 +413,15 @@ func (d *seeder) seedFiles(p *person, now time.Time) {
 		}
 		length, err := strconv.ParseInt(e.Answer.Headers["content-length"], 10, 64)
 		d.must(err)
-		file := library.File{ID: id, Library: p.library.ID, Application: metadata.Raw.ApplicationID, Contract: metadata.Raw.ContractID,
-			Metadata: *metadata.Raw, Size: length - wire.MinEnvelope, CreatedAt: metadata.Raw.Created.Time()}
+		file := library.File{
+			ID:          id,
+			Library:     p.library.ID,
+			Application: metadata.Raw.ApplicationID,
+			Contract:    metadata.Raw.ContractID,
+			Metadata:    *metadata.Raw,
+			Size:        length - wire.MinEnvelope,
+			CreatedAt:   metadata.Raw.Created.Time(),
+		}
 		key := seal.NewFileKey()
 		content := library.Content{Format: library.FormatInline}
 		content.Key, err = key.SealTo(p.library.PublicKey, name)

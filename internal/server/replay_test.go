@@ -260,7 +260,8 @@ func (d *seeder) comparePushed(t *testing.T, e *exchange) {
 		}
 		m, f := metadata.Raw, files[0].Metadata
 		if m.MIMEType != f.MIMEType || m.ApplicationID != f.ApplicationID || m.ContractID != f.ContractID || m.PartnerID != f.PartnerID ||
-			m.Accounts[0].AccountID != f.Accounts[0].AccountID || !slices.Equal(m.Tags, f.Tags) {
+			m.Accounts[0].AccountID != f.Accounts[0].AccountID ||
+			!slices.Equal(m.Tags, f.Tags) {
 			t.Errorf("metadata %s, recorded %s", got, read.Decoded.AnswerMetadata)
 		}
 		return

@@ -26,7 +26,9 @@ func observation() []byte {
 func observationOf(status any) map[string]any {
 	return map[string]any{
 		"resourceType": "Observation", "status": status,
-		"meta":          map[string]any{"profile": []string{"http://nictiz.nl/fhir/StructureDefinition/zib-BodyWeight"}},
+		"meta": map[string]any{
+			"profile": []string{"http://nictiz.nl/fhir/StructureDefinition/zib-BodyWeight"},
+		},
 		"code":          map[string]any{"text": "Weight"},
 		"valueQuantity": map[string]any{"value": json.Number("72.50"), "unit": "kg"},
 	}
@@ -52,19 +54,26 @@ func TestServerProvider(t *testing.T) {
 	if err != nil || !answer.Delivered() || answer.DeliveryID == "" || !strings.Contains(string(answer.Body), `72.50`) {
 		t.Fatalf("answer %+v %s, error %v", answer, answer.Body, err)
 	}
-	if d, err := user.WaitForDelivery(ctx, answer.DeliveryID); err != nil || d.State != digime.DeliveryDelivered || string(d.Answer) != string(answer.Body) || d.AccountID != account {
+	if d, err := user.WaitForDelivery(ctx, answer.DeliveryID); err != nil || d.State != digime.DeliveryDelivered ||
+		string(d.Answer) != string(answer.Body) ||
+		d.AccountID != account {
 		t.Errorf("delivery %+v, error %v", d, err)
 	}
 
 	var e *digime.Error
 	malformed := marshal(observationOf(7))
-	if _, err := user.PushToProvider(ctx, account, digime.STU3, malformed); !errors.Is(err, digime.ErrValidation) || !errors.As(err, &e) || !strings.Contains(string(e.Outcome), "Observation.status") {
+	if _, err := user.PushToProvider(ctx, account, digime.STU3, malformed); !errors.Is(err, digime.ErrValidation) ||
+		!errors.As(err, &e) ||
+		!strings.Contains(string(e.Outcome), "Observation.status") {
 		t.Errorf("malformed: %v, %s", err, e.Outcome)
 	}
 	if _, err := user.PushToProvider(ctx, account, digime.R4, observation()); !errors.Is(err, digime.ErrValidation) {
 		t.Errorf("of another version: %v", err)
 	}
-	if _, err := user.PushToProvider(ctx, "1_another", digime.STU3, observation()); !errors.Is(err, digime.ErrNotFound) {
+	if _, err := user.PushToProvider(ctx, "1_another", digime.STU3, observation()); !errors.Is(
+		err,
+		digime.ErrNotFound,
+	) {
 		t.Errorf("to another account: %v", err)
 	}
 
@@ -84,7 +93,10 @@ func TestServerProvider(t *testing.T) {
 	}
 
 	// Accepted while the provider is busy, and delivered when it has time.
-	s.Simulator.SetBehaviour(gp, simulator.Behaviour{Resource: simulator.ResourceBusy, ResourceTimes: 2, RetryAfter: -1})
+	s.Simulator.SetBehaviour(
+		gp,
+		simulator.Behaviour{Resource: simulator.ResourceBusy, ResourceTimes: 2, RetryAfter: -1},
+	)
 	answer, err = user.PushToProvider(ctx, account, digime.STU3, observation())
 	if err != nil || answer.Delivered() || answer.Status != 202 || answer.Body != nil {
 		t.Errorf("busy: %+v, error %v", answer, err)

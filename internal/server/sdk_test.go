@@ -34,11 +34,14 @@ func TestServerRefresh(t *testing.T) {
 
 	s.Clock.Moves(25 * time.Hour)
 	var refreshes, hooks atomic.Int32
-	options := []digime.Option{digime.WithClock(s.Clock.Now), digime.WithObserver(func(_ context.Context, e digime.RequestEvent) {
-		if e.Path == "oauth/token" {
-			refreshes.Add(1)
-		}
-	})}
+	options := []digime.Option{
+		digime.WithClock(s.Clock.Now),
+		digime.WithObserver(func(_ context.Context, e digime.RequestEvent) {
+			if e.Path == "oauth/token" {
+				refreshes.Add(1)
+			}
+		}),
+	}
 	kept := digime.OnTokenChange(func(context.Context, digime.UserAccessToken) error { hooks.Add(1); return nil })
 
 	writer = write.SDK(options...).User(writer.Token(), kept)
@@ -70,7 +73,8 @@ func TestServerRefresh(t *testing.T) {
 				return
 			}
 			defer file.Close()
-			if text, err := io.ReadAll(file); err != nil || !bytes.Equal(text, content) && string(text) != "sent twice" {
+			if text, err := io.ReadAll(file); err != nil ||
+				!bytes.Equal(text, content) && string(text) != "sent twice" {
 				t.Errorf("file %s: %d bytes, error %v", f.Name, len(text), err)
 			}
 		})
