@@ -11,7 +11,10 @@ import (
 func TestErrorIs(t *testing.T) {
 	sentinel := &Error{Code: CodeInvalidToken}
 	cause := errors.New("the row is gone")
-	err := fmt.Errorf("reading accounts: %w", (&Error{Code: CodeInvalidToken, Message: "The token is invalid"}).Because(cause))
+	err := fmt.Errorf(
+		"reading accounts: %w",
+		(&Error{Code: CodeInvalidToken, Message: "The token is invalid"}).Because(cause),
+	)
 	if !errors.Is(err, sentinel) {
 		t.Error("an error is not its code's sentinel")
 	}

@@ -102,7 +102,11 @@ func deliveryUnknown(why string) *wire.Error {
 
 // deliveryExpired says that a resource was not delivered, and is tried no more.
 func deliveryExpired(why string) *wire.Error {
-	return &wire.Error{Code: wire.CodeDeliveryExpired, Status: http.StatusBadGateway, Message: "It was not delivered: " + why}
+	return &wire.Error{
+		Code:    wire.CodeDeliveryExpired,
+		Status:  http.StatusBadGateway,
+		Message: "It was not delivered: " + why,
+	}
 }
 
 // serverBusy asks the caller to come back later; the answer has a Retry-After.

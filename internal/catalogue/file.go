@@ -316,7 +316,12 @@ func (k *checker) checkVersion(at string, s *Source, v sourceJSON) {
 	case fhir.STU3, fhir.R4:
 	case "":
 		if s.Push && s.Provider != "" {
-			k.addError(at+".fhirVersion", "is missing: what is sent there is FHIR %s or %s", string(fhir.STU3), string(fhir.R4))
+			k.addError(
+				at+".fhirVersion",
+				"is missing: what is sent there is FHIR %s or %s",
+				string(fhir.STU3),
+				string(fhir.R4),
+			)
 		}
 	default:
 		k.addError(at+".fhirVersion", "is %s or %s, not %q", string(fhir.STU3), string(fhir.R4), v.FHIRVersion)

@@ -88,8 +88,14 @@ func TestMigrationsRunOnce(t *testing.T) {
 func TestAFailingMigrationLeavesNothing(t *testing.T) {
 	migrations := func(second string) fs.FS {
 		return fstest.MapFS{
-			"migrations/0001_good.sql":   {Data: []byte("-- +goose Up\nCREATE TABLE one (id TEXT COLLATE \"C\" PRIMARY KEY, data BYTEA);\n")},
-			"migrations/0002_second.sql": {Data: []byte("-- +goose Up\nCREATE TABLE two (id BIGINT);\nINSERT INTO one (id) VALUES ('x');\n" + second)},
+			"migrations/0001_good.sql": {
+				Data: []byte("-- +goose Up\nCREATE TABLE one (id TEXT COLLATE \"C\" PRIMARY KEY, data BYTEA);\n"),
+			},
+			"migrations/0002_second.sql": {
+				Data: []byte(
+					"-- +goose Up\nCREATE TABLE two (id BIGINT);\nINSERT INTO one (id) VALUES ('x');\n" + second,
+				),
+			},
 		}
 	}
 	bothDatabases(t, func(t *testing.T, db *sql.DB, _ string, d dialect) {
