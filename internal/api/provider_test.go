@@ -146,8 +146,9 @@ func TestProviderAnswers(t *testing.T) {
 					said = wire.PushAccepted
 				}
 				var got wire.PushAnswer
-				if err := unmarshal(a.body,
-					&got); err != nil || got.Status != said || got.Delivery == nil || got.Delivery.ID != id || got.Delivery.Account != k.account {
+				err := unmarshal(a.body, &got)
+				if err != nil || got.Status != said || got.Delivery == nil || got.Delivery.ID != id ||
+					got.Delivery.Account != k.account {
 					t.Errorf("answer %s, want %s of %s", a.body, said, id)
 				}
 			}

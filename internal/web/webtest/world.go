@@ -37,7 +37,7 @@ func New(t testing.TB, options ...carreltest.Option) *World {
 		People: w.People, Consents: w.Consents, Files: w.Files, Activity: w.Activity, Connections: w.Connections,
 		Deliveries: w.Queue, Catalogue: w.Catalogue, Operator: "Example Hosting", PublicURL: url,
 		DeleteWait: deleteWait,
-		Zone: time.UTC, Now: w.Clock.Now, Log: slog.New(slog.NewTextHandler(w.Log, nil)),
+		Zone:       time.UTC, Now: w.Clock.Now, Log: slog.New(slog.NewTextHandler(w.Log, nil)),
 	}
 	site.Config.Handler = web.New(w.Config)
 	site.Start()
