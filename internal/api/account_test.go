@@ -34,22 +34,10 @@ func TestRevokeAccountURL(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	anna, bram := w.Person(), w.Person()
-	writer, reader, foreign, brams := anna.Allows(
-		w.write,
-	), anna.Allows(
-		w.read,
-	), anna.Allows(
-		w.foreign,
-	), bram.Allows(
-		w.write,
-	)
-	account, elsewhere, theirs := string(
-		w.userAccount(t, writer),
-	), string(
-		w.userAccount(t, foreign),
-	), string(
-		w.userAccount(t, brams),
-	)
+	writer, reader, foreign := anna.Allows(w.write), anna.Allows(w.read), anna.Allows(w.foreign)
+	brams := bram.Allows(w.write)
+	account, elsewhere := string(w.userAccount(t, writer)), string(w.userAccount(t, foreign))
+	theirs := string(w.userAccount(t, brams))
 	for _, uri := range []string{callback, callback + "?", callback + "?shop=7&name=a%20b"} {
 		for _, k := range []*carreltest.Grant{writer, reader} {
 			var got wire.RevokeAnswer
@@ -126,15 +114,8 @@ func TestDeleteWhoStandsForThePerson(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	anna, bram := w.Person(), w.Person()
-	writer, reader, foreign, brams := anna.Allows(
-		w.write,
-	), anna.Allows(
-		w.read,
-	), anna.Allows(
-		w.foreign,
-	), bram.Allows(
-		w.write,
-	)
+	writer, reader, foreign := anna.Allows(w.write), anna.Allows(w.read), anna.Allows(w.foreign)
+	brams := bram.Allows(w.write)
 	account := w.userAccount(t, writer)
 	subject := func(k *carreltest.Grant) string {
 		got, err := w.tokens(w.send(t, post("oauth/token", w.bearer(k.Contract, refreshing(k)), "")))
@@ -144,7 +125,8 @@ func TestDeleteWhoStandsForThePerson(t *testing.T) {
 		return got.Subject
 	}
 	before := subject(writer)
-	for _, other := range []wire.AccountID{w.userAccount(t, brams), w.userAccount(t, foreign), "1_nosuchaccount"} { // nothing can be probed
+	// Nothing can be probed.
+	for _, other := range []wire.AccountID{w.userAccount(t, brams), w.userAccount(t, foreign), "1_nosuchaccount"} {
 		w.mustSend(t, w.deleting(writer, other), nil)
 	}
 	w.userAccount(t, writer)

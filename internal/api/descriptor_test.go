@@ -169,7 +169,8 @@ func TestDescriptorServerSet(t *testing.T) {
 		t.Errorf("created %v", created)
 	}
 	delete(got, "created")
-	want := `{"accounts":[{"accountid":"1","more":true}],"appid":"clinic","contractid":"writeC","mimetype":"text/plain","note":"kept","partnerid":"clinic"}`
+	want := `{"accounts":[{"accountid":"1","more":true}],"appid":"clinic","contractid":"writeC",` +
+		`"mimetype":"text/plain","note":"kept","partnerid":"clinic"}`
 	if text := string(must(json.Marshal(got))); text != want {
 		t.Errorf("a reader is told %s\nwant %s", text, want)
 	}

@@ -102,7 +102,8 @@ func FuzzRequest(f *testing.F) {
 					`{}`,
 					"",
 					[]byte(
-						`{"resourceType":"Patient","identifier":[{"system":"urn:oid:2.16.840.1.113883.2.4.6.3","value":"999911120"}]}`,
+						`{"resourceType":"Patient",`+
+							`"identifier":[{"system":"urn:oid:2.16.840.1.113883.2.4.6.3","value":"999911120"}]}`,
 					),
 				)
 				f.Add(call, "stu3", account, `{}`, "", []byte(`{"a":[[[[],{"a":1,"a":2}]],"\ud83d"]}<`))
@@ -120,8 +121,9 @@ func FuzzRequest(f *testing.F) {
 				`{"access_token":null}`,
 				"",
 				[]byte(
-					`{"limit":5,"offset":1,"sort":{"name":"desc"},"query":{"queryString":"elan","search":{"name":["x"]},`+
-						`"include":["id","service.name"],"filter":{"id":[1],"type":{"id":[2]},"publishedStatus":["approved"],"service":{"id":[900002]}}}}`,
+					`{"limit":5,"offset":1,"sort":{"name":"desc"},"query":{"queryString":"elan",`+
+						`"search":{"name":["x"]},"include":["id","service.name"],"filter":{"id":[1],`+
+						`"type":{"id":[2]},"publishedStatus":["approved"],"service":{"id":[900002]}}}}`,
 				),
 			)
 			f.Add(byte(i), "-1", "", `{}`, "", []byte(`{"query":{"filter":{"id":["1"]},"include":{}}}`))
@@ -238,7 +240,8 @@ func checkShape(t *testing.T, r *http.Request, resp *http.Response, body []byte)
 		if err := json.Unmarshal(body, &v); err != nil || v == nil {
 			t.Fatalf("body %s: %v", body, err)
 		}
-	case resp.StatusCode != 200 || resp.Header["x-metadata"] == nil: //nolint:staticcheck // as the handler writes it, on purpose
+	//nolint:staticcheck // in lower case, as the handler writes it
+	case resp.StatusCode != 200 || resp.Header["x-metadata"] == nil:
 		t.Fatalf("status %d, headers %v", resp.StatusCode, resp.Header)
 	}
 	for name, values := range resp.Header {

@@ -133,17 +133,22 @@ func TestProviderAnswers(t *testing.T) {
 					own && !strings.Contains(string(e.Outcome), tt.answer) {
 					t.Errorf("outcome %s, want the provider's words of a refusal: %q", e.Outcome, tt.answer)
 				}
-			case a.StatusCode != tt.status || a.Header.Get("Content-Type") != "application/json" || a.Header.Get("Cache-Control") != "no-store":
+			case a.StatusCode != tt.status || a.Header.Get("Content-Type") != "application/json" ||
+				a.Header.Get("Cache-Control") != "no-store":
 				t.Errorf("%d %v, want %d", a.StatusCode, a.Header, tt.status)
 			case tt.status != 202 && tt.answer != "":
 				if !strings.Contains(string(a.body), tt.answer) {
 					t.Errorf("answer %s, want the provider's own, with %q", a.body, tt.answer)
 				}
 			default:
-				said := map[int]string{200: wire.PushDelivered, 201: wire.PushDelivered, 202: wire.PushAccepted}[tt.status]
+				said := wire.PushDelivered
+				if tt.status == 202 {
+					said = wire.PushAccepted
+				}
 				var got wire.PushAnswer
-				if err := unmarshal(a.body,
-					&got); err != nil || got.Status != said || got.Delivery == nil || got.Delivery.ID != id || got.Delivery.Account != k.account {
+				err := unmarshal(a.body, &got)
+				if err != nil || got.Status != said || got.Delivery == nil || got.Delivery.ID != id ||
+					got.Delivery.Account != k.account {
 					t.Errorf("answer %s, want %s of %s", a.body, said, id)
 				}
 			}

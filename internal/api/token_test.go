@@ -292,7 +292,9 @@ func TestEndedAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := w.Person()
 			k := p.Allows(w.write)
-			push := func(size int) request { return w.push(k, w.as(k, nil), strings.NewReader(strings.Repeat("x", size))) }
+			push := func(size int) request {
+				return w.push(k, w.as(k, nil), strings.NewReader(strings.Repeat("x", size)))
+			}
 			w.mustSend(t, push(1), nil)
 			want := end(t, p, k)
 			w.refuses(t, push(1), want)

@@ -70,7 +70,8 @@ func TestChainByTheBook(t *testing.T) {
 	t.Parallel()
 	events := someEvents()
 	e := events[1]
-	const details = `{"application":"app1","applicationName":"Ä \u003cb\u003e","contract":"c1","grant":"g1","access":"r","file":"f1","fileName":"a.pdf","agent":"phone"}`
+	const details = `{"application":"app1","applicationName":"Ä \u003cb\u003e","contract":"c1","grant":"g1",` +
+		`"access":"r","file":"f1","fileName":"a.pdf","agent":"phone"}`
 	if got := string(e.Details.Marshal()); got != details {
 		t.Errorf("details %s", got)
 	}

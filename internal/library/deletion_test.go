@@ -122,9 +122,7 @@ func TestShutAndReopen(t *testing.T) {
 	}
 	opened := must(
 		w.Consents.Authorize(t.Context(), h.reader.Requests(carreltest.Authorizing), wire.SessionOptions{}),
-	)(
-		t,
-	)
+	)(t)
 	request := anna.Opens(library.AuthorizeRequest, opened.Code)
 	if _, err := w.Consents.Allow(t.Context(), anna.SignedIn(), request, ""); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("a consent while it is shut: %v", err)

@@ -70,11 +70,8 @@ func TestCode(t *testing.T) {
 		opened := c.Authorizes()
 		return anna.Answers(library.AuthorizeRequest, opened.Code).Get("code")
 	}
-	invalid, wrongVerifier := library.InvalidToken(
-		wire.KindAuthorizationCode,
-	), library.InvalidToken(
-		wire.KindCodeVerifier,
-	)
+	invalid := library.InvalidToken(wire.KindAuthorizationCode)
+	wrongVerifier := library.InvalidToken(wire.KindCodeVerifier)
 	for name, test := range map[string]struct {
 		by     *carreltest.Contract
 		change func(*wire.RequestClaims)

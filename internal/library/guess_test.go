@@ -39,7 +39,8 @@ func TestGuessesAtOnePerson(t *testing.T) {
 	if let, _ := guess(t, w, 3, anna.Email, "192.0.2.1"); let != 3 {
 		t.Errorf("%d of 3 guesses were let through", let)
 	}
-	if _, err := w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{Address: "192.0.2.1"}); err != nil {
+	_, err := w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{Address: "192.0.2.1"})
+	if err != nil {
 		t.Errorf("the person after three wrong tries: %v", err)
 	}
 	total := 3
@@ -59,7 +60,8 @@ func TestGuessesAtOnePerson(t *testing.T) {
 		t.Errorf("after waiting %v, %d were let through, want 1", wait, let)
 	}
 	w.Clock.Moves(time.Minute)
-	if _, err := w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{Address: "192.0.2.99"}); err != nil {
+	_, err = w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{Address: "192.0.2.99"})
+	if err != nil {
 		t.Errorf("the person, after a minute: %v", err)
 	}
 	w.Clock.Moves(time.Hour)
@@ -100,7 +102,8 @@ func TestGuessesFromOnePlace(t *testing.T) {
 	if let, _ := guess(t, w, 1, "unknown@example.org", "192.0.2.1"); let != 0 {
 		t.Error("try 42 was let through")
 	}
-	if _, err := w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{Address: "192.0.2.2"}); err != nil {
+	_, err := w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{Address: "192.0.2.2"})
+	if err != nil {
 		t.Errorf("a person elsewhere: %v", err)
 	}
 }

@@ -55,10 +55,12 @@ func TestDescriptor(t *testing.T) {
 		"a tag, no list":        {`{` + mime + `,` + account + `,"tags":"t"}`, "tags has the wrong type"},
 		"references of null": {`{` + mime + `,` + account + `,"reference":[null]}`,
 			"reference has the wrong type"},
-		"a list for metadata":     {`[]`, "metadata is not a JSON object"},
-		"a text for metadata":     {`"text"`, "metadata is not a JSON object"},
-		"the same member twice":   {`{` + mime + `,` + mime + `,` + account + `}`, ""},
-		"what the server decides": {`{` + mime + `,` + account + `,"appId":"x","contractid":"y","created":1,"partnerid":"z"}`, ""},
+		"a list for metadata":   {`[]`, "metadata is not a JSON object"},
+		"a text for metadata":   {`"text"`, "metadata is not a JSON object"},
+		"the same member twice": {`{` + mime + `,` + mime + `,` + account + `}`, ""},
+		"what the server decides": {
+			`{` + mime + `,` + account + `,"appId":"x","contractid":"y","created":1,"partnerid":"z"}`, "",
+		},
 	} {
 		_, err := call.Descriptor(sign(test.metadata))
 		var refusal *wire.Error

@@ -168,9 +168,7 @@ func TestCallback(t *testing.T) {
 			w.Consents.Authorize(t.Context(), c.Requests(carreltest.Authorizing, func(q *wire.RequestClaims) {
 				q.RedirectURI, q.State = uri, state
 			}), wire.SessionOptions{}),
-		)(
-			t,
-		)
+		)(t)
 		request := anna.Opens(library.AuthorizeRequest, opened.Code)
 		failed := request.FailureURL(library.CallbackUserCancel)
 		allowed := must(w.Consents.Allow(t.Context(), anna.SignedIn(), request, ""))(t)

@@ -158,7 +158,9 @@ func TestCriteria(t *testing.T) {
 		"the last day, in hours": {[]wire.Criterion{{Last: "24h"}}, "ef"},
 		"the last 0 days":        {[]wire.Criterion{{Last: "0d"}}, "f"},
 		"with a space":           {[]wire.Criterion{{Last: "3 d"}}, "def"},
-		"a type":                 {[]wire.Criterion{{Metadata: &wire.MetadataFilter{MIMEType: []string{"image/png"}}}}, "d"},
+		"a type": {
+			[]wire.Criterion{{Metadata: &wire.MetadataFilter{MIMEType: []string{"image/png"}}}}, "d",
+		},
 		"a type, of late": {[]wire.Criterion{{Last: "10d",
 			Metadata: &wire.MetadataFilter{MIMEType: []string{"text/plain"}}}}, "cef"},
 		"either of two": {[]wire.Criterion{{Last: "1d"},

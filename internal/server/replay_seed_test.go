@@ -116,8 +116,9 @@ func (d *seeder) seedAccount(e *exchange) {
 	}
 	d.must(d.db.AddAuthRequest(d.t.Context(), link, library.Session{}))
 	account := delivery.Connection{ID: wire.AccountID(name), Reference: "recorded", Library: p.library.ID,
-		Application: d.rec.Keys.ApplicationID, Source: delivery.Source{ID: source, Name: "Stub Record Receiver", Push: true, Version: fhir.STU3},
-		Pending: true, CreatedAt: e.At(), UpdatedAt: e.At()}
+		Application: d.rec.Keys.ApplicationID,
+		Source:      delivery.Source{ID: source, Name: "Stub Record Receiver", Push: true, Version: fhir.STU3},
+		Pending:     true, CreatedAt: e.At(), UpdatedAt: e.At()}
 	_, err = d.db.Connect(
 		d.t.Context(),
 		link.Hash,
@@ -362,7 +363,9 @@ func (d *seeder) person(sub string, at time.Time) *person {
 func (d *seeder) seedTokens(k issuedToken) {
 	d.t.Helper()
 	p := d.people[k.Subject]
-	for use, value := range map[library.TokenUse]wire.TokenValue{library.UseAccess: k.AccessToken, library.UseRefresh: k.RefreshToken} {
+	for use, value := range map[library.TokenUse]wire.TokenValue{
+		library.UseAccess: k.AccessToken, library.UseRefresh: k.RefreshToken,
+	} {
 		token := library.Token{
 			Hash:      seal.SecretOf(value.Value).Hash(),
 			Use:       use,

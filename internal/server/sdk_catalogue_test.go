@@ -24,7 +24,8 @@ func TestServerCatalogue(t *testing.T) {
 		sources = append(
 			sources,
 			fmt.Sprintf(
-				`{"id":%d,"name":"Practice %02d","service":900002,"types":["pull","push"],"countries":["nl"],"publishedDate":"2026-11-24",
+				`{"id":%d,"name":"Practice %02d","service":900002,"types":["pull","push"],
+					"countries":["nl"],"publishedDate":"2026-11-24",
 			"address":{"city":"Utrecht","zipCode":"3511 AB"},"provider":"fhir:p%d","fhirVersion":"3.0"}`,
 				900201+i,
 				i,

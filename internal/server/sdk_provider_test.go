@@ -50,65 +50,66 @@ func TestServerProvider(t *testing.T) {
 	ctx, person, contract := t.Context(), s.Visitor(), s.Application().Contract(library.Write)
 	user, account := person.Connects(contract)
 
-	answer, err := user.PushToProvider(ctx, account, digime.STU3, observation())
-	if err != nil || !answer.Delivered() || answer.DeliveryID == "" || !strings.Contains(string(answer.Body), `72.50`) {
-		t.Fatalf("answer %+v %s, error %v", answer, answer.Body, err)
-	}
-	if d, err := user.WaitForDelivery(ctx, answer.DeliveryID); err != nil || d.State != digime.DeliveryDelivered ||
-		string(d.Answer) != string(answer.Body) ||
-		d.AccountID != account {
-		t.Errorf("delivery %+v, error %v", d, err)
-	}
-
-	var e *digime.Error
-	malformed := marshal(observationOf(7))
-	if _, err := user.PushToProvider(ctx, account, digime.STU3, malformed); !errors.Is(err, digime.ErrValidation) ||
-		!errors.As(err, &e) ||
-		!strings.Contains(string(e.Outcome), "Observation.status") {
-		t.Errorf("malformed: %v, %s", err, e.Outcome)
-	}
-	if _, err := user.PushToProvider(ctx, account, digime.R4, observation()); !errors.Is(err, digime.ErrValidation) {
-		t.Errorf("of another version: %v", err)
-	}
-	if _, err := user.PushToProvider(ctx, "1_another", digime.STU3, observation()); !errors.Is(
-		err,
-		digime.ErrNotFound,
-	) {
-		t.Errorf("to another account: %v", err)
-	}
-
-	var d *digime.DeliveryError
-	for mode, is := range map[simulator.ResourceMode]error{
-		simulator.ResourceUnprocessable: digime.ErrProviderRefused, simulator.ResourceCutAfter: digime.ErrDeliveryUnknown,
+	t.Run("delivered", func(t *testing.T) {
+		answer, err := user.PushToProvider(ctx, account, digime.STU3, observation())
+		if err != nil || !answer.Delivered() || answer.DeliveryID == "" ||
+			!strings.Contains(string(answer.Body), `72.50`) {
+			t.Fatalf("answer %+v %s, error %v", answer, answer.Body, err)
+		}
+		d, err := user.WaitForDelivery(ctx, answer.DeliveryID)
+		if err != nil || d.State != digime.DeliveryDelivered || string(d.Answer) != string(answer.Body) ||
+			d.AccountID != account {
+			t.Errorf("delivery %+v, error %v", d, err)
+		}
+	})
+	t.Run("refused before it is sent", func(t *testing.T) {
+		var e *digime.Error
+		_, err := user.PushToProvider(ctx, account, digime.STU3, marshal(observationOf(7)))
+		if !errors.Is(err, digime.ErrValidation) || !errors.As(err, &e) ||
+			!strings.Contains(string(e.Outcome), "Observation.status") {
+			t.Errorf("malformed: %v, %s", err, e.Outcome)
+		}
+		_, err = user.PushToProvider(ctx, account, digime.R4, observation())
+		if !errors.Is(err, digime.ErrValidation) {
+			t.Errorf("of another version: %v", err)
+		}
+		_, err = user.PushToProvider(ctx, "1_another", digime.STU3, observation())
+		if !errors.Is(err, digime.ErrNotFound) {
+			t.Errorf("to another account: %v", err)
+		}
+	})
+	for mode, want := range map[simulator.ResourceMode]error{
+		simulator.ResourceUnprocessable: digime.ErrProviderRefused,
+		simulator.ResourceCutAfter:      digime.ErrDeliveryUnknown,
 	} {
-		s.Simulator.SetBehaviour(gp, simulator.Behaviour{Resource: mode})
-		_, err := user.PushToProvider(ctx, account, digime.STU3, observation())
-		if !errors.Is(err, is) || !errors.As(err, &d) || d.ID == "" {
-			t.Errorf("%s: %v", mode, err)
-			continue
+		t.Run(string(mode), func(t *testing.T) {
+			s.Simulator.SetBehaviour(gp, simulator.Behaviour{Resource: mode})
+			var d *digime.DeliveryError
+			_, err := user.PushToProvider(ctx, account, digime.STU3, observation())
+			if !errors.Is(err, want) || !errors.As(err, &d) || d.ID == "" {
+				t.Fatal(err)
+			}
+			if _, later := user.WaitForDelivery(ctx, d.ID); !errors.Is(later, want) {
+				t.Errorf("asked for later: %v", later)
+			}
+		})
+	}
+	t.Run("accepted while the provider is busy, and delivered when it has time", func(t *testing.T) {
+		busy := simulator.Behaviour{Resource: simulator.ResourceBusy, ResourceTimes: 2, RetryAfter: -1}
+		s.Simulator.SetBehaviour(gp, busy)
+		answer, err := user.PushToProvider(ctx, account, digime.STU3, observation())
+		if err != nil || answer.Delivered() || answer.Status != 202 || answer.Body != nil {
+			t.Errorf("busy: %+v, error %v", answer, err)
 		}
-		if _, later := user.WaitForDelivery(ctx, d.ID); !errors.Is(later, is) {
-			t.Errorf("%s: asked for later: %v", mode, later)
+		if d, err := user.WaitForDelivery(ctx, answer.DeliveryID); err != nil || d.Attempts != 3 {
+			t.Errorf("in the end %+v, error %v", d, err)
 		}
-	}
-
-	// Accepted while the provider is busy, and delivered when it has time.
-	s.Simulator.SetBehaviour(
-		gp,
-		simulator.Behaviour{Resource: simulator.ResourceBusy, ResourceTimes: 2, RetryAfter: -1},
-	)
-	answer, err = user.PushToProvider(ctx, account, digime.STU3, observation())
-	if err != nil || answer.Delivered() || answer.Status != 202 || answer.Body != nil {
-		t.Errorf("busy: %+v, error %v", answer, err)
-	}
-	if d, err := user.WaitForDelivery(ctx, answer.DeliveryID); err != nil || d.Attempts != 3 {
-		t.Errorf("in the end %+v, error %v", d, err)
-	}
-
-	list, err := user.ListDeliveries(ctx)
-	if err != nil || len(list) != 4 || list[0].ID != answer.DeliveryID || list[3].State != digime.DeliveryDelivered {
-		t.Errorf("deliveries %+v, error %v", list, err)
-	}
+		list, err := user.ListDeliveries(ctx)
+		if err != nil || len(list) != 4 || list[0].ID != answer.DeliveryID ||
+			list[3].State != digime.DeliveryDelivered {
+			t.Errorf("deliveries %+v, error %v", list, err)
+		}
+	})
 	if n := len(s.Simulator.Filed()); n != 3 {
 		t.Errorf("%d were filed, want the first, the one that nobody knows of, and the last", n)
 	}
@@ -183,49 +184,56 @@ func TestServerRevoke(t *testing.T) {
 		}
 		return digime.ParseRevokeCallback(back)
 	}
-	var failed *digime.CallbackError
-	if err := visit(account, "cancel"); !errors.As(err, &failed) || failed.Code != digime.CallbackUserCancel {
-		t.Errorf("a no: %v", err)
-	}
-	if answer, err := user.PushToProvider(ctx, account, digime.STU3, observation()); err != nil || !answer.Delivered() {
-		t.Errorf("after a no: %+v, error %v", answer, err)
-	}
-	if err := visit(account, "disconnect-confirm"); err != nil {
-		t.Errorf("a yes: %v", err)
-	}
-	if _, err := user.PushToProvider(ctx, account, digime.STU3, observation()); !errors.Is(err, digime.ErrNotFound) {
-		t.Errorf("after a yes: %v", err)
-	}
-	if _, err := user.RevokeAccountURL(ctx, account, carreltest.Callback); !errors.Is(err, digime.ErrNotFound) {
-		t.Errorf("once more: %v", err)
-	}
-
-	// The account that stands for the person can be deleted; a consent brings it back.
-	accounts, err := user.ListAccounts(ctx)
-	if err != nil || len(accounts) != 1 || accounts[0].Type != digime.AccountUser {
-		t.Fatalf("accounts %+v, error %v", accounts, err)
-	}
-	for range 2 {
-		if err := user.DeleteAccount(ctx, accounts[0].ID); err != nil {
-			t.Fatal(err)
+	t.Run("no", func(t *testing.T) {
+		var failed *digime.CallbackError
+		if err := visit(account, "cancel"); !errors.As(err, &failed) || failed.Code != digime.CallbackUserCancel {
+			t.Errorf("a no: %v", err)
 		}
-	}
-	if left, err := user.ListAccounts(ctx); err != nil || len(left) != 0 {
-		t.Errorf("deleted: %+v, error %v", left, err)
-	}
-	if err := user.Refresh(ctx); err != nil {
-		t.Errorf("refresh: %v", err)
-	}
-	person.Answer = "allow"
-	user, _ = person.Connects(contract)
-	again, err := user.ListAccounts(ctx)
-	if err != nil || len(again) != 2 || again[0].ID != accounts[0].ID {
-		t.Fatalf("after a new consent: %+v, error %v", again, err)
-	}
-	if err := visit(again[0].ID, "revoke-confirm"); err != nil {
-		t.Errorf("a yes to the end of all: %v", err)
-	}
-	if _, err := user.ListAccounts(ctx); !errors.Is(err, digime.ErrRevoked) {
-		t.Errorf("after the end of all: %v", err)
-	}
+		answer, err := user.PushToProvider(ctx, account, digime.STU3, observation())
+		if err != nil || !answer.Delivered() {
+			t.Errorf("after a no: %+v, error %v", answer, err)
+		}
+	})
+	t.Run("yes", func(t *testing.T) {
+		if err := visit(account, "disconnect-confirm"); err != nil {
+			t.Errorf("a yes: %v", err)
+		}
+		_, err := user.PushToProvider(ctx, account, digime.STU3, observation())
+		if !errors.Is(err, digime.ErrNotFound) {
+			t.Errorf("after a yes: %v", err)
+		}
+		if _, err := user.RevokeAccountURL(ctx, account, carreltest.Callback); !errors.Is(err, digime.ErrNotFound) {
+			t.Errorf("once more: %v", err)
+		}
+	})
+	t.Run("the account that stands for the person", func(t *testing.T) {
+		// It can be deleted; a consent brings it back.
+		accounts, err := user.ListAccounts(ctx)
+		if err != nil || len(accounts) != 1 || accounts[0].Type != digime.AccountUser {
+			t.Fatalf("accounts %+v, error %v", accounts, err)
+		}
+		for range 2 {
+			if err := user.DeleteAccount(ctx, accounts[0].ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if left, err := user.ListAccounts(ctx); err != nil || len(left) != 0 {
+			t.Errorf("deleted: %+v, error %v", left, err)
+		}
+		if err := user.Refresh(ctx); err != nil {
+			t.Errorf("refresh: %v", err)
+		}
+		person.Answer = "allow"
+		user, _ = person.Connects(contract)
+		again, err := user.ListAccounts(ctx)
+		if err != nil || len(again) != 2 || again[0].ID != accounts[0].ID {
+			t.Fatalf("after a new consent: %+v, error %v", again, err)
+		}
+		if err := visit(again[0].ID, "revoke-confirm"); err != nil {
+			t.Errorf("a yes to the end of all: %v", err)
+		}
+		if _, err := user.ListAccounts(ctx); !errors.Is(err, digime.ErrRevoked) {
+			t.Errorf("after the end of all: %v", err)
+		}
+	})
 }
