@@ -34,22 +34,10 @@ func TestRevokeAccountURL(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	anna, bram := w.Person(), w.Person()
-	writer, reader, foreign, brams := anna.Allows(
-		w.write,
-	), anna.Allows(
-		w.read,
-	), anna.Allows(
-		w.foreign,
-	), bram.Allows(
-		w.write,
-	)
-	account, elsewhere, theirs := string(
-		w.userAccount(t, writer),
-	), string(
-		w.userAccount(t, foreign),
-	), string(
-		w.userAccount(t, brams),
-	)
+	writer, reader, foreign, brams := anna.Allows(w.write), anna.Allows(w.read),
+		anna.Allows(w.foreign), bram.Allows(w.write)
+	account, elsewhere, theirs := string(w.userAccount(t, writer)), string(w.userAccount(t, foreign)),
+		string(w.userAccount(t, brams))
 	for _, uri := range []string{callback, callback + "?", callback + "?shop=7&name=a%20b"} {
 		for _, k := range []*carreltest.Grant{writer, reader} {
 			var got wire.RevokeAnswer
@@ -93,19 +81,13 @@ func TestRevokeAccountURL(t *testing.T) {
 		for _, account := range [][]string{{account}, {"1_nosuchaccount"}, nil} {
 			t.Run(fmt.Sprint(uri, account), func(t *testing.T) {
 				said := strings.ToValidUTF8(uri, "\uFFFD")
-				w.refuses(
-					t,
-					w.revoking(writer, account, []string{uri}),
-					refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + said + ") is invalid"},
-				)
+				w.refuses(t, w.revoking(writer, account, []string{uri}),
+					refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + said + ") is invalid"})
 			})
 		}
 	}
-	w.refuses(
-		t,
-		w.revoking(writer, []string{account}, nil),
-		refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri () is invalid"},
-	)
+	w.refuses(t, w.revoking(writer, []string{account}, nil),
+		refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri () is invalid"})
 	a := w.refuses(t, w.revoking(writer, []string{account}, []string{callback + "x?" + strings.Repeat("x", 20_000)}),
 		refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + callback + "x?xx…"})
 	if n := headSize(a.Header); n > 16<<10 {
@@ -126,15 +108,8 @@ func TestDeleteWhoStandsForThePerson(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	anna, bram := w.Person(), w.Person()
-	writer, reader, foreign, brams := anna.Allows(
-		w.write,
-	), anna.Allows(
-		w.read,
-	), anna.Allows(
-		w.foreign,
-	), bram.Allows(
-		w.write,
-	)
+	writer, reader, foreign, brams := anna.Allows(w.write), anna.Allows(w.read),
+		anna.Allows(w.foreign), bram.Allows(w.write)
 	account := w.userAccount(t, writer)
 	subject := func(k *carreltest.Grant) string {
 		got, err := w.tokens(w.send(t, post("oauth/token", w.bearer(k.Contract, refreshing(k)), "")))

@@ -70,24 +70,13 @@ func FuzzRequest(f *testing.F) {
 
 	letter := string(must(json.Marshal(letter)))
 	for i := range fuzzCalls {
-		f.Add(
-			byte(i),
-			session,
-			file,
+		f.Add(byte(i), session, file,
 			`{"redirect_uri":"`+callback+`","grant_type":"refresh_token","refresh_token":"`+reader.Refresh()+`"}`,
-			letter,
-			[]byte(`{"type":"accountId","value":"1_x"}`),
-		)
+			letter, []byte(`{"type":"accountId","value":"1_x"}`))
 		f.Add(byte(i), "..", "a%2Fb", `{"timestamp":1}`, `{"mimeType":1,"accounts":[{}]}`, []byte(`[[[[`))
 	}
-	f.Add(
-		byte(1),
-		"",
-		"",
-		string(must(json.Marshal(authorizing(nil)))),
-		"null",
-		[]byte(`{"actions":{"pull":{"scope":{"criteria":[{"last":"3d"}]}}}}`),
-	)
+	f.Add(byte(1), "", "", string(must(json.Marshal(authorizing(nil)))), "null",
+		[]byte(`{"actions":{"pull":{"scope":{"criteria":[{"last":"3d"}]}}}}`))
 	f.Add(byte(0), "", "", "a.b.c", "eyJhbGciOiJub25lIn0..", []byte("\x00"))
 	for i, call := range fuzzCalls {
 		switch {

@@ -123,10 +123,8 @@ func TestDepart(t *testing.T) {
 	anna, bram := w.Person("anna@example.org"), w.Person("bram@example.org")
 	c := w.Application().Contract(library.Write)
 	r := anna.Asked(c)
-	address := carreltest.Must(
-		w.Connections.StartAuthorization(t.Context(), anna.SignedIn(), r,
-			delivery.Target{Source: carreltest.SourceID}, "/page"),
-	)(t)
+	address := carreltest.Must(w.Connections.StartAuthorization(t.Context(), anna.SignedIn(), r,
+		delivery.Target{Source: carreltest.SourceID}, "/page"))(t)
 	q := carreltest.Must(url.Parse(address))(t).Query()
 	if q.Get("redirect_uri") != fmt.Sprintf("%s%s/%d", w.URL, web.ProviderReturnPath, carreltest.SourceID) ||
 		len(q.Get("state")) < 40 ||
@@ -145,28 +143,21 @@ func TestDepart(t *testing.T) {
 		"an account that is not there": {delivery.Target{Account: "1_x"}, library.ErrNotFound},
 		"nothing":                      {delivery.Target{}, library.ErrNotFound},
 	} {
-		if _, err := w.Connections.StartAuthorization(t.Context(), anna.SignedIn(), r, test.target,
-			"/page"); !errors.Is(
-			err,
-			test.want,
-		) {
+		_, err := w.Connections.StartAuthorization(t.Context(), anna.SignedIn(), r, test.target, "/page")
+		if !errors.Is(err, test.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	_, annas := anna.Connects(c)
-	if _, err := w.Connections.StartAuthorization(t.Context(), bram.SignedIn(), bram.Asked(c),
-		delivery.Target{Account: annas.ID}, "/page"); !errors.Is(
-		err,
-		library.ErrNotFound,
-	) {
+	_, err := w.Connections.StartAuthorization(t.Context(), bram.SignedIn(), bram.Asked(c),
+		delivery.Target{Account: annas.ID}, "/page")
+	if !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("somebody else's account: %v", err)
 	}
 	other := w.Application().Contract(library.Write)
-	if _, err := w.Connections.StartAuthorization(t.Context(), anna.SignedIn(), anna.Asked(other),
-		delivery.Target{Account: annas.ID}, "/page"); !errors.Is(
-		err,
-		library.ErrNotFound,
-	) {
+	_, err = w.Connections.StartAuthorization(t.Context(), anna.SignedIn(), anna.Asked(other),
+		delivery.Target{Account: annas.ID}, "/page")
+	if !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("an account of another application: %v", err)
 	}
 }
@@ -181,14 +172,9 @@ func TestDenyAfterConnecting(t *testing.T) {
 		wire.SessionOptions{}))(t)
 	r := p.Opens(library.AuthorizeRequest, opened.Code)
 	state := p.LeavesFor(r, delivery.Target{Source: carreltest.SourceID})
-	carreltest.Must(
-		w.Connections.HandleCallback(
-			t.Context(),
-			p.SignedIn(),
-			delivery.CallbackParams{Source: carreltest.SourceID, State: state,
-				Code: seal.SecretOf(carreltest.GoodCode)},
-		),
-	)(t)
+	carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(),
+		delivery.CallbackParams{Source: carreltest.SourceID, State: state,
+			Code: seal.SecretOf(carreltest.GoodCode)}))(t)
 	r = p.Opens(r.Kind, opened.Code)
 	pending := p.Connected(r)
 	carreltest.Must(w.Consents.Deny(t.Context(), r, p.SignedIn(), library.CallbackUserCancel))(t)
@@ -202,14 +188,9 @@ func TestDenyAfterConnecting(t *testing.T) {
 		wire.SessionOptions{}))(t)
 	r = p.Opens(library.AuthorizeRequest, opened.Code)
 	state = p.LeavesFor(r, delivery.Target{Source: carreltest.SourceID})
-	carreltest.Must(
-		w.Connections.HandleCallback(
-			t.Context(),
-			p.SignedIn(),
-			delivery.CallbackParams{Source: carreltest.SourceID, State: state,
-				Code: seal.SecretOf(carreltest.GoodCode)},
-		),
-	)(t)
+	carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(),
+		delivery.CallbackParams{Source: carreltest.SourceID, State: state,
+			Code: seal.SecretOf(carreltest.GoodCode)}))(t)
 	r = p.Opens(r.Kind, opened.Code)
 	carreltest.Must(w.Consents.Deny(t.Context(), r, p.SignedIn(), library.CallbackUserCancel))(t)
 	if list := carreltest.Must(w.Connections.List(t.Context(), p.SignedIn()))(t); len(list) != 1 ||
@@ -253,14 +234,9 @@ func TestAllowAnotherConnection(t *testing.T) {
 		t.Errorf("an account where none is connected: %v", err)
 	}
 	state := p.LeavesFor(r, delivery.Target{Source: carreltest.SourceID})
-	carreltest.Must(
-		w.Connections.HandleCallback(
-			t.Context(),
-			p.SignedIn(),
-			delivery.CallbackParams{Source: carreltest.SourceID, State: state,
-				Code: seal.SecretOf(carreltest.GoodCode)},
-		),
-	)(t)
+	carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(),
+		delivery.CallbackParams{Source: carreltest.SourceID, State: state,
+			Code: seal.SecretOf(carreltest.GoodCode)}))(t)
 	for _, shown := range []wire.AccountID{"", "1_x"} {
 		if err := allow(shown); !errors.Is(err, library.ErrConnectionChanged) {
 			t.Errorf("shown %q where another is connected: %v", shown, err)

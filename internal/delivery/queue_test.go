@@ -129,11 +129,8 @@ func TestDeliverySurvivesItsServer(t *testing.T) {
 	w.Provider.GivesTokens(true)
 	g, account := p.Connects(w.Application().Contract(library.Write))
 	w.Provider.Answers(delivery.Outcome{Kind: delivery.OutcomeNotFiled})
-	waiting, posting := carreltest.Must(
-		g.Sends(account.ID, carreltest.Observation("waiting")),
-	)(t), carreltest.Must(
-		g.Sends(account.ID, carreltest.Observation("posting")),
-	)(t)
+	waiting, posting := carreltest.Must(g.Sends(account.ID, carreltest.Observation("waiting")))(t),
+		carreltest.Must(g.Sends(account.ID, carreltest.Observation("posting")))(t)
 	w.Clock.Moves(time.Minute)
 	// A server claims both, begins with one, and dies.
 	now := w.Clock.Now()
@@ -148,10 +145,8 @@ func TestDeliverySurvivesItsServer(t *testing.T) {
 	w.Provider.Answers(delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201})
 	other := w.NewQueue(delivery.QueueConfig{})
 	ctx := t.Context()
-	if got := carreltest.Must(w.Store.ClaimDeliveries(ctx, "early", now.Add(time.Second), now.Add(time.Minute),
-		10))(t); len(
-		got,
-	) != 0 {
+	got := carreltest.Must(w.Store.ClaimDeliveries(ctx, "early", now.Add(time.Second), now.Add(time.Minute), 10))(t)
+	if len(got) != 0 {
 		t.Errorf("claimed under somebody's lease: %v", got)
 	}
 	w.Clock.Moves(2 * time.Minute)
@@ -296,13 +291,8 @@ func TestReconnect(t *testing.T) {
 	}
 	opened := carreltest.Must(w.Consents.AuthorizeForToken(t.Context(), c.Requests(carreltest.WithToken(g.Token()),
 		carreltest.ReturningTo(carreltest.Callback)), wire.SessionOptions{}))(t)
-	handle := carreltest.Must(
-		w.Consents.AddReference(
-			t.Context(),
-			c.Requests(),
-			wire.ReferenceRequest{Type: "accountId", Value: string(account.ID)},
-		),
-	)(t)
+	handle := carreltest.Must(w.Consents.AddReference(t.Context(), c.Requests(),
+		wire.ReferenceRequest{Type: "accountId", Value: string(account.ID)}))(t)
 	code := opened.Code.Reveal()
 	r := carreltest.Must(w.Consents.FindRequest(t.Context(), library.ReauthorizeRequest, code))(t)
 	asked := delivery.ConnectionQuery{AccountReference: handle}
@@ -311,14 +301,9 @@ func TestReconnect(t *testing.T) {
 		t.Fatalf("the handle means %+v", step)
 	}
 	state := p.LeavesFor(r, delivery.Target{Account: account.ID})
-	carreltest.Must(
-		w.Connections.HandleCallback(
-			t.Context(),
-			p.SignedIn(),
-			delivery.CallbackParams{Source: carreltest.SourceID, State: state,
-				Code: seal.SecretOf(carreltest.GoodCode)},
-		),
-	)(t)
+	carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(),
+		delivery.CallbackParams{Source: carreltest.SourceID, State: state,
+			Code: seal.SecretOf(carreltest.GoodCode)}))(t)
 	r = p.Opens(r.Kind, seal.SecretOf(code))
 	if c := p.Connected(r); c == nil || c.ID != account.ID || c.Reference != account.Reference {
 		t.Fatalf("connected %+v, want the same account", c)
@@ -371,9 +356,7 @@ func TestDeliveryIsNobodyElses(t *testing.T) {
 	_, err := reader.Sends(account.ID, carreltest.Observation("3"))
 	carreltest.Refused(t, "a read contract pushes", err, library.WrongAccess())
 	carreltest.Must(g.Sends(account.ID, carreltest.Observation("4")))(t) // it is still there
-	_, err = g.Sends(
-		account.ID,
-		delivery.Resource{Version: fhir.R4, Types: []string{"Observation"}, Body: []byte(`{}`)},
-	)
+	_, err = g.Sends(account.ID,
+		delivery.Resource{Version: fhir.R4, Types: []string{"Observation"}, Body: []byte(`{}`)})
 	carreltest.Refused(t, "another version", err, library.InvalidParameter("this provider takes FHIR 3.0"))
 }

@@ -32,13 +32,8 @@ func newHousehold(t *testing.T, deleteWait time.Duration) *household {
 		must(h.writer.Pushes(name, content))(t)
 	}
 	must(h.reader.Reads())(t)
-	must(
-		w.Consents.AddReference(
-			t.Context(),
-			reading.Requests(),
-			wire.ReferenceRequest{Type: "accountId", Value: string(h.account(t))},
-		),
-	)(t)
+	must(w.Consents.AddReference(t.Context(), reading.Requests(),
+		wire.ReferenceRequest{Type: "accountId", Value: string(h.account(t))}))(t)
 	// A link that names the library and has not been answered, and one that was refused.
 	for range 2 {
 		opened := reading.Authorizes(carreltest.WithToken(h.reader.Token()))
@@ -75,15 +70,12 @@ func (h *household) gone(t *testing.T, id library.ID) {
 	if _, err := h.w.People.Login(t.Context(), h.anna.Cookie); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("the browser: %v", err)
 	}
-	if _, err := h.w.People.SignIn(t.Context(), h.anna.Email, carreltest.Password, library.Device{}); !errors.Is(
-		err,
-		library.ErrWrongPassword,
-	) {
+	_, err := h.w.People.SignIn(t.Context(), h.anna.Email, carreltest.Password, library.Device{})
+	if !errors.Is(err, library.ErrWrongPassword) {
 		t.Errorf("signing in: %v", err)
 	}
-	h.brams.Tokens = must(
-		h.w.Consents.Refresh(t.Context(), h.brams.Requests(carreltest.Refreshing(h.brams.Refresh()))),
-	)(t)
+	h.brams.Tokens = must(h.w.Consents.Refresh(t.Context(),
+		h.brams.Requests(carreltest.Refreshing(h.brams.Refresh()))))(t)
 	if got, err := h.brams.Reads(); err != nil || got["of bram"] != string(carreltest.Large("bram")) {
 		t.Errorf("the other person's application: %d files, %v", len(got), err)
 	}
@@ -96,10 +88,8 @@ func TestShutAndReopen(t *testing.T) {
 	h := newHousehold(t, carreltest.DeleteWait)
 	w, anna := h.w, h.anna
 	phone := must(w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{}))(t)
-	if _, err := w.People.Shut(t.Context(), anna.SignedIn(), "a wrong password"); !errors.Is(
-		err,
-		library.ErrWrongPassword,
-	) {
+	_, err := w.People.Shut(t.Context(), anna.SignedIn(), "a wrong password")
+	if !errors.Is(err, library.ErrWrongPassword) {
 		t.Errorf("wrong password: %v", err)
 	}
 	deleteAt := must(w.People.Shut(t.Context(), anna.SignedIn(), carreltest.Password))(t)
@@ -120,11 +110,8 @@ func TestShutAndReopen(t *testing.T) {
 		h.reader.Requests(carreltest.WithToken(h.reader.Token()))))(t); was {
 		t.Error("a library that is shut counts as deleted")
 	}
-	opened := must(
-		w.Consents.Authorize(t.Context(), h.reader.Requests(carreltest.Authorizing), wire.SessionOptions{}),
-	)(
-		t,
-	)
+	opened := must(w.Consents.Authorize(t.Context(), h.reader.Requests(carreltest.Authorizing),
+		wire.SessionOptions{}))(t)
 	request := anna.Opens(library.AuthorizeRequest, opened.Code)
 	if _, err := w.Consents.Allow(t.Context(), anna.SignedIn(), request, ""); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("a consent while it is shut: %v", err)
@@ -144,7 +131,7 @@ func TestShutAndReopen(t *testing.T) {
 	if anna.SignedIn().Library.Shut() {
 		t.Error("still shut")
 	}
-	_, err := h.reader.Bearer()
+	_, err = h.reader.Bearer()
 	carreltest.Refused(t, "the application after reopening", err, library.InvalidToken(wire.KindAccessToken))
 	if got := must(anna.Allows(h.reader.Contract).Reads())(t); len(got) != 2 ||
 		got["large"] != string(carreltest.Large("x")) {
@@ -211,9 +198,7 @@ func TestDeleteAtOnce(t *testing.T) {
 		}
 		w.Clock.Moves(10*time.Minute - time.Millisecond)
 		retry := func() bool {
-			return must(
-				w.People.WasDeleted(t.Context(), h.reader.Requests(carreltest.WithToken(h.reader.Token()))),
-			)(t)
+			return must(w.People.WasDeleted(t.Context(), h.reader.Requests(carreltest.WithToken(h.reader.Token()))))(t)
 		}
 		if !retry() {
 			t.Errorf("%s: forgotten before ten minutes are over", name)

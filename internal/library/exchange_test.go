@@ -38,11 +38,8 @@ func TestAuthorizeChecksItsClaims(t *testing.T) {
 		"a very long state": {func(q *wire.RequestClaims) { q.State = strings.Repeat("s", 4097) },
 			library.InvalidParameter("state is too long")},
 	} {
-		_, err := w.Consents.Authorize(
-			t.Context(),
-			c.Requests(carreltest.Authorizing, test.change),
-			wire.SessionOptions{},
-		)
+		_, err := w.Consents.Authorize(t.Context(),
+			c.Requests(carreltest.Authorizing, test.change), wire.SessionOptions{})
 		carreltest.Refused(t, name, err, test.want)
 	}
 	options := wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: "3 weeks"}}}}
@@ -59,22 +56,15 @@ func TestCode(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
 	app := w.Application()
-	c, sibling, foreign := app.Contract(
-		library.Read,
-	), app.Contract(
-		library.Read,
-	), w.Application().
-		Contract(library.Read)
+	c, sibling, foreign := app.Contract(library.Read), app.Contract(library.Read),
+		w.Application().Contract(library.Read)
 	anna := w.Person("anna@example.org")
 	code := func() string {
 		opened := c.Authorizes()
 		return anna.Answers(library.AuthorizeRequest, opened.Code).Get("code")
 	}
-	invalid, wrongVerifier := library.InvalidToken(
-		wire.KindAuthorizationCode,
-	), library.InvalidToken(
-		wire.KindCodeVerifier,
-	)
+	invalid, wrongVerifier := library.InvalidToken(wire.KindAuthorizationCode),
+		library.InvalidToken(wire.KindCodeVerifier)
 	for name, test := range map[string]struct {
 		by     *carreltest.Contract
 		change func(*wire.RequestClaims)

@@ -19,11 +19,8 @@ func TestRedirectURI(t *testing.T) {
 			"http://localhost:9000/back", "digime-ca-x1://auth", "https://app.example"}
 	})
 	ask := func(uri string) error {
-		_, err := w.Consents.Authorize(
-			t.Context(),
-			c.Requests(carreltest.Authorizing, func(q *wire.RequestClaims) { q.RedirectURI = uri }),
-			wire.SessionOptions{},
-		)
+		_, err := w.Consents.Authorize(t.Context(), c.Requests(carreltest.Authorizing,
+			func(q *wire.RequestClaims) { q.RedirectURI = uri }), wire.SessionOptions{})
 		return err
 	}
 	for _, uri := range []string{

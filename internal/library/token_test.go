@@ -106,8 +106,7 @@ func TestAccessEndsWithConsent(t *testing.T) {
 	anna := w.Person("anna@example.org")
 	short := w.Application().Contract(library.Read, func(k *library.Contract) { k.GrantFor = time.Hour })
 	ending := w.Application().Contract(library.Read,
-		func(k *library.Contract) { k.ExpiresAt = w.Clock.Now().Add(2 * time.Hour) },
-	)
+		func(k *library.Contract) { k.ExpiresAt = w.Clock.Now().Add(2 * time.Hour) })
 	for name, test := range map[string]struct {
 		by    *carreltest.Contract
 		until time.Duration
@@ -115,13 +114,8 @@ func TestAccessEndsWithConsent(t *testing.T) {
 		g := anna.Allows(test.by)
 		want := wire.SecondsOf(w.Clock.Now().Add(test.until))
 		if g.Tokens.AccessToken.ExpiresOn != want || g.Tokens.RefreshToken.ExpiresOn != want {
-			t.Errorf(
-				"%s: tokens until %d and %d, want %d",
-				name,
-				g.Tokens.AccessToken.ExpiresOn,
-				g.Tokens.RefreshToken.ExpiresOn,
-				want,
-			)
+			t.Errorf("%s: tokens until %d and %d, want %d", name, g.Tokens.AccessToken.ExpiresOn,
+				g.Tokens.RefreshToken.ExpiresOn, want)
 		}
 	}
 	g := anna.Allows(short)

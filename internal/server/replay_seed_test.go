@@ -54,19 +54,13 @@ func newSeeder(t *testing.T, rec *recording, s *carreltest.World) *seeder {
 		sessions: map[string]*person{},
 		files:    map[wire.FileName]bool{},
 	}
-	application, err := s.Clients.AddApplication(
-		t.Context(),
-		library.Application{ID: rec.Keys.ApplicationID, Name: replayed, PartnerID: "stub-partner"},
-	)
+	application, err := s.Clients.AddApplication(t.Context(),
+		library.Application{ID: rec.Keys.ApplicationID, Name: replayed, PartnerID: "stub-partner"})
 	d.must(err)
 	for _, k := range rec.Keys.Contracts {
-		contract, err := s.Clients.AddContract(
-			t.Context(),
-			library.Contract{ID: k.ContractID, Application: application.ID,
-				Access: library.Access(
-					k.AccessType,
-				), PublicKey: k.PublicKey, RedirectURIs: rec.Keys.Callbacks, Purpose: "To be replayed."},
-		)
+		contract, err := s.Clients.AddContract(t.Context(),
+			library.Contract{ID: k.ContractID, Application: application.ID, Access: library.Access(k.AccessType),
+				PublicKey: k.PublicKey, RedirectURIs: rec.Keys.Callbacks, Purpose: "To be replayed."})
 		d.must(err)
 		d.access[contract.ID] = contract.Access
 	}
@@ -118,12 +112,8 @@ func (d *seeder) seedAccount(e *exchange) {
 	account := delivery.Connection{ID: wire.AccountID(name), Reference: "recorded", Library: p.library.ID,
 		Application: d.rec.Keys.ApplicationID, Source: delivery.Source{ID: source, Name: "Stub Record Receiver", Push: true, Version: fhir.STU3},
 		Pending: true, CreatedAt: e.At(), UpdatedAt: e.At()}
-	_, err = d.db.Connect(
-		d.t.Context(),
-		link.Hash,
-		account,
-		library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventConnected},
-	)
+	_, err = d.db.Connect(d.t.Context(), link.Hash, account,
+		library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventConnected})
 	d.must(err)
 	d.must(d.db.CloseAuthRequest(d.t.Context(), link.Hash, e.At(), "", nil))
 }
@@ -160,11 +150,9 @@ func (d *seeder) seedRevocation(e *exchange) {
 				ClientID:    id,
 				RedirectURI: e.Request.Headers.get("redirecturi"),
 				Library:     d.owners[e.claims().AccessToken].library.ID,
-				Account: wire.AccountID(
-					e.Request.Headers.get("accountid"),
-				),
-				CreatedAt: e.At(),
-				ExpiresAt: e.At().Add(30 * time.Minute),
+				Account:     wire.AccountID(e.Request.Headers.get("accountid")),
+				CreatedAt:   e.At(),
+				ExpiresAt:   e.At().Add(30 * time.Minute),
 			},
 			library.Session{},
 		),
@@ -214,12 +202,8 @@ func (d *seeder) after(e *exchange) {
 		if o.N == e.N && o.Type == "accountId" {
 			id, err := wire.ParseClientID(e.claims().ClientID)
 			d.must(err)
-			d.must(
-				d.db.AddReference(
-					d.t.Context(),
-					library.AccountReference{ID: o.ID, Client: id, Account: o.Value, ExpiresAt: e.At().Add(time.Hour)},
-				),
-			)
+			d.must(d.db.AddReference(d.t.Context(),
+				library.AccountReference{ID: o.ID, Client: id, Account: o.Value, ExpiresAt: e.At().Add(time.Hour)}))
 		}
 	}
 }
@@ -332,10 +316,8 @@ func (d *seeder) person(sub string, at time.Time) *person {
 	p := &person{
 		key:    key,
 		grants: map[wire.ContractID]library.GrantID{},
-		library: library.Library{ID: library.ID(seal.RandomID(26)),
-			Email: seal.RandomID(
-				10,
-			) + "@example.org", PublicKey: key.PublicKey(), CreatedAt: at, CodeMadeAt: at, CodeSaved: true},
+		library: library.Library{ID: library.ID(seal.RandomID(26)), Email: seal.RandomID(10) + "@example.org",
+			PublicKey: key.PublicKey(), CreatedAt: at, CodeMadeAt: at, CodeSaved: true},
 	}
 	login := library.Login{
 		ID:        library.LoginID(seal.RandomID(20)),
@@ -345,15 +327,8 @@ func (d *seeder) person(sub string, at time.Time) *person {
 		SeenAt:    at,
 		ExpiresAt: at,
 	}
-	d.must(
-		d.db.AddLibrary(
-			d.t.Context(),
-			p.library,
-			nil,
-			login,
-			library.Event{Library: p.library.ID, At: at, Kind: library.EventLibraryCreated},
-		),
-	)
+	d.must(d.db.AddLibrary(d.t.Context(), p.library, nil, login,
+		library.Event{Library: p.library.ID, At: at, Kind: library.EventLibraryCreated}))
 	d.people[sub] = p
 	return p
 }

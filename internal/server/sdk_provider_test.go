@@ -70,10 +70,8 @@ func TestServerProvider(t *testing.T) {
 	if _, err := user.PushToProvider(ctx, account, digime.R4, observation()); !errors.Is(err, digime.ErrValidation) {
 		t.Errorf("of another version: %v", err)
 	}
-	if _, err := user.PushToProvider(ctx, "1_another", digime.STU3, observation()); !errors.Is(
-		err,
-		digime.ErrNotFound,
-	) {
+	_, err = user.PushToProvider(ctx, "1_another", digime.STU3, observation())
+	if !errors.Is(err, digime.ErrNotFound) {
 		t.Errorf("to another account: %v", err)
 	}
 
@@ -93,10 +91,8 @@ func TestServerProvider(t *testing.T) {
 	}
 
 	// Accepted while the provider is busy, and delivered when it has time.
-	s.Simulator.SetBehaviour(
-		gp,
-		simulator.Behaviour{Resource: simulator.ResourceBusy, ResourceTimes: 2, RetryAfter: -1},
-	)
+	s.Simulator.SetBehaviour(gp,
+		simulator.Behaviour{Resource: simulator.ResourceBusy, ResourceTimes: 2, RetryAfter: -1})
 	answer, err = user.PushToProvider(ctx, account, digime.STU3, observation())
 	if err != nil || answer.Delivered() || answer.Status != 202 || answer.Body != nil {
 		t.Errorf("busy: %+v, error %v", answer, err)
