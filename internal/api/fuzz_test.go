@@ -173,8 +173,9 @@ func (w *world) connectNowhere(t testing.TB, k *carreltest.Grant) string {
 		Application: grant.Application, Pending: true,
 		Source: delivery.Source{ID: 900201, Name: "Nowhere", Push: true, Version: fhir.STU3, Provider: "fhir:nowhere"},
 		Access: []byte("not what was sealed"), CreatedAt: now, UpdatedAt: now}
-	if _, err := db.Connect(t.Context(), link.Hash, a, library.Event{Library: grant.Library, At: now,
-		Kind: library.EventConnected}); err != nil {
+	_, err = db.Connect(t.Context(), link.Hash, a,
+		library.Event{Library: grant.Library, At: now, Kind: library.EventConnected})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := db.CloseAuthRequest(t.Context(), link.Hash, now, "", nil); err != nil {

@@ -348,8 +348,8 @@ func TestProviderLargeAtOnce(t *testing.T) {
 	var held []*line
 	for range 8 {
 		l := w.dial(t)
-		if err := l.say("%s%s", w.headTo(k, fmt.Sprintf("Content-Length: %d", len(large))),
-			large[:len(large)-1]); err != nil {
+		err := l.say("%s%s", w.headTo(k, fmt.Sprintf("Content-Length: %d", len(large))), large[:len(large)-1])
+		if err != nil {
 			t.Fatal(err)
 		}
 		held = append(held, l)

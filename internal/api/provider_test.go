@@ -142,8 +142,9 @@ func TestProviderAnswers(t *testing.T) {
 			default:
 				said := map[int]string{200: wire.PushDelivered, 201: wire.PushDelivered, 202: wire.PushAccepted}[tt.status]
 				var got wire.PushAnswer
-				if err := unmarshal(a.body,
-					&got); err != nil || got.Status != said || got.Delivery == nil || got.Delivery.ID != id || got.Delivery.Account != k.account {
+				err := unmarshal(a.body, &got)
+				if err != nil || got.Status != said || got.Delivery == nil || got.Delivery.ID != id ||
+					got.Delivery.Account != k.account {
 					t.Errorf("answer %s, want %s of %s", a.body, said, id)
 				}
 			}
@@ -155,8 +156,8 @@ func TestProviderAnswers(t *testing.T) {
 					return d.State != "waiting" && d.State != "posting"
 				})
 			}
-			if d.ID != id || d.State != tt.state || d.Account != k.account || !strings.HasPrefix(d.Provider,
-				"Huisartsenpraktijk De Linde") || d.NextAttempt != 0 || d.Attempts < 1 {
+			if d.ID != id || d.State != tt.state || d.Account != k.account ||
+				!strings.HasPrefix(d.Provider, "Huisartsenpraktijk De Linde") || d.NextAttempt != 0 || d.Attempts < 1 {
 				t.Errorf("delivery %s %s of %s at %s after %d attempts, want %s", d.ID, d.State, d.Account,
 					d.Provider, d.Attempts, tt.state)
 			}
@@ -194,8 +195,8 @@ func TestProviderUnauthorized(t *testing.T) {
 				t.Errorf("delivery %+v", d)
 			}
 			w.Simulator.SetBehaviour(linde, simulator.Behaviour{})
-			if a := w.refuses(t, w.deliver(k.Grant, k.account, weight("x")),
-				needed); a.Header.Get(wire.HeaderDelivery) != "" {
+			a = w.refuses(t, w.deliver(k.Grant, k.account, weight("x")), needed)
+			if a.Header.Get(wire.HeaderDelivery) != "" {
 				t.Error("what was not kept has an id")
 			}
 			for _, account := range w.accounts(t, k.Grant) {
@@ -275,9 +276,8 @@ func TestProviderSlow(t *testing.T) {
 			got.Delivery.ID != a.Header.Get(wire.HeaderDelivery) {
 			t.Errorf("%d %s", a.StatusCode, a.body)
 		}
-		if d := ended(w, t, k,
-			got.Delivery.ID); d.State != "delivered" || d.Attempts != 1 || !strings.Contains(string(d.Answer),
-			"Observation") {
+		d := ended(w, t, k, got.Delivery.ID)
+		if d.State != "delivered" || d.Attempts != 1 || !strings.Contains(string(d.Answer), "Observation") {
 			t.Errorf("delivery %+v", d)
 		}
 		if n := len(w.Simulator.Filed()); n != 1 {

@@ -47,8 +47,8 @@ func TestTripEnds(t *testing.T) {
 			r := p.Asked(w.Application().Contract(library.Write))
 			test.answer.Source, test.answer.State = carreltest.SourceID, p.LeavesFor(r,
 				delivery.Target{Source: carreltest.SourceID})
-			if got := carreltest.Must(w.Connections.ReturnPage(t.Context(),
-				test.answer.State))(t); got != carreltest.AccountPage {
+			got := carreltest.Must(w.Connections.ReturnPage(t.Context(), test.answer.State))(t)
+			if got != carreltest.AccountPage {
 				t.Errorf("return of the state: %q", got)
 			}
 			w.Clock.Moves(test.takes / 2)
@@ -62,12 +62,12 @@ func TestTripEnds(t *testing.T) {
 			if got := p.Activity(); !strings.HasSuffix(got, test.event) {
 				t.Errorf("activity %s", got)
 			}
-			if _, err := w.Connections.HandleCallback(t.Context(), p.SignedIn(), test.answer); !errors.Is(err,
-				library.ErrUsed) {
+			_, err := w.Connections.HandleCallback(t.Context(), p.SignedIn(), test.answer)
+			if !errors.Is(err, library.ErrUsed) {
 				t.Errorf("the second time: %v", err)
 			}
-			if _, err := w.Connections.ReturnPage(t.Context(), test.answer.State); !errors.Is(err,
-				library.ErrNotFound) {
+			_, err = w.Connections.ReturnPage(t.Context(), test.answer.State)
+			if !errors.Is(err, library.ErrNotFound) {
 				t.Errorf("return of an ended trip: %v", err)
 			}
 			// Nothing may be seen or used before the person has allowed it.
@@ -90,8 +90,8 @@ func TestTripIsOneBrowsers(t *testing.T) {
 		State:  anna.LeavesFor(r, delivery.Target{Source: carreltest.SourceID}),
 		Code:   seal.SecretOf(carreltest.GoodCode),
 	}
-	if _, err := w.Connections.HandleCallback(t.Context(), bram.SignedIn(), answer); !errors.Is(err,
-		library.ErrWrongPerson) {
+	_, err := w.Connections.HandleCallback(t.Context(), bram.SignedIn(), answer)
+	if !errors.Is(err, library.ErrWrongPerson) {
 		t.Errorf("another person's: %v", err)
 	}
 	left := anna.SignedIn()
@@ -109,8 +109,8 @@ func TestTripIsOneBrowsers(t *testing.T) {
 	if _, err := w.Connections.HandleCallback(t.Context(), left, elsewhere); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("at another provider's address: %v", err)
 	}
-	if back := carreltest.Must(w.Connections.HandleCallback(t.Context(), left,
-		answer))(t); back.Result != delivery.AuthorizationConnected {
+	back := carreltest.Must(w.Connections.HandleCallback(t.Context(), left, answer))(t)
+	if back.Result != delivery.AuthorizationConnected {
 		t.Errorf("her own: %+v", back)
 	}
 }

@@ -251,16 +251,15 @@ func TestRenewAccess(t *testing.T) {
 		}
 		return delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201}
 	})
-	if pushed := carreltest.Must(g.Sends(account.ID,
-		carreltest.Observation("again")))(t); pushed.Delivery.State != delivery.Delivered ||
-		pushed.Delivery.Attempts != 1 {
+	pushed := carreltest.Must(g.Sends(account.ID, carreltest.Observation("again")))(t)
+	if pushed.Delivery.State != delivery.Delivered || pushed.Delivery.Attempts != 1 {
 		t.Errorf("after a 401: %+v", pushed.Delivery)
 	}
 	// A renewal that fails for now leaves the delivery waiting, and the refresh token to be
 	// presented again.
 	w.Clock.Moves(time.Hour)
 	w.Provider.RefusesTokens(errors.New("the provider is away for a moment"))
-	pushed := carreltest.Must(g.Sends(account.ID, carreltest.Observation("waits")))(t)
+	pushed = carreltest.Must(g.Sends(account.ID, carreltest.Observation("waits")))(t)
 	if pushed.Delivery.State != delivery.Waiting {
 		t.Errorf("while the provider is away: %s", pushed.Delivery.State)
 	}
@@ -285,8 +284,8 @@ func TestReconnect(t *testing.T) {
 	if !errors.Is(err, delivery.ErrReconnect) {
 		t.Errorf("push after a quarter of an hour: %v", err)
 	}
-	if list := carreltest.Must(w.Connections.ListForBearer(t.Context(),
-		carreltest.Must(g.Bearer())(t)))(t); list[1].AccessTokenStatus.Authorized {
+	list := carreltest.Must(w.Connections.ListForBearer(t.Context(), carreltest.Must(g.Bearer())(t)))(t)
+	if list[1].AccessTokenStatus.Authorized {
 		t.Errorf("account %+v", list[1])
 	}
 	opened := carreltest.Must(w.Consents.AuthorizeForToken(t.Context(), c.Requests(carreltest.WithToken(g.Token()),
@@ -308,12 +307,12 @@ func TestReconnect(t *testing.T) {
 	if c := p.Connected(r); c == nil || c.ID != account.ID || c.Reference != account.Reference {
 		t.Fatalf("connected %+v, want the same account", c)
 	}
-	if q := carreltest.QueryOf(t, carreltest.Must(w.Connections.Complete(t.Context(), p.SignedIn(), r,
-		asked))(t)); q.Get("success") != "true" {
+	q := carreltest.QueryOf(t, carreltest.Must(w.Connections.Complete(t.Context(), p.SignedIn(), r, asked))(t))
+	if q.Get("success") != "true" {
 		t.Errorf("callback %v", q)
 	}
-	if pushed := carreltest.Must(g.Sends(account.ID,
-		carreltest.Observation("2")))(t); pushed.Delivery.State != delivery.Delivered {
+	pushed := carreltest.Must(g.Sends(account.ID, carreltest.Observation("2")))(t)
+	if pushed.Delivery.State != delivery.Delivered {
 		t.Errorf("state %s", pushed.Delivery.State)
 	}
 }

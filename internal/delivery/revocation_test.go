@@ -82,12 +82,12 @@ func TestOpenRevocation(t *testing.T) {
 			if r.Account != id || r.Library != anna.SignedIn().Library.ID || r.Client.ID() != by.Contract.Client.ID() {
 				t.Errorf("link %+v", r.AuthRequest)
 			}
-			if _, err := w.Connections.Revocation(t.Context(), bram.SignedIn(), r); !errors.Is(err,
-				library.ErrWrongPerson) {
+			_, err := w.Connections.Revocation(t.Context(), bram.SignedIn(), r)
+			if !errors.Is(err, library.ErrWrongPerson) {
 				t.Errorf("another person asks: %v", err)
 			}
-			if _, err := w.Connections.Revoke(t.Context(), bram.SignedIn(), r); !errors.Is(err,
-				library.ErrWrongPerson) {
+			_, err = w.Connections.Revoke(t.Context(), bram.SignedIn(), r)
+			if !errors.Is(err, library.ErrWrongPerson) {
 				t.Errorf("another person answers: %v", err)
 			}
 		}
@@ -147,8 +147,8 @@ func TestRevokeAccount(t *testing.T) {
 	if v := carreltest.Must(w.Connections.Revocation(t.Context(), p.SignedIn(), other))(t); !v.Over() {
 		t.Errorf("there is something left to end: %+v", v)
 	}
-	if back := carreltest.Must(w.Connections.Revoke(t.Context(), p.SignedIn(), other))(t); !strings.HasSuffix(back,
-		"result=success") {
+	back = carreltest.Must(w.Connections.Revoke(t.Context(), p.SignedIn(), other))(t)
+	if !strings.HasSuffix(back, "result=success") {
 		t.Errorf("callback %s", back)
 	}
 	if _, err := w.Connections.Revoke(t.Context(), p.SignedIn(), other); !errors.Is(err, library.ErrUsed) {
@@ -213,9 +213,8 @@ func TestDeleteUserAccount(t *testing.T) {
 		t.Errorf("activity %s: nothing has ended", p.Activity())
 	}
 	for _, g := range []*carreltest.Grant{g, reader} {
-		if list := carreltest.Must(w.Connections.ListForBearer(t.Context(),
-			carreltest.Must(g.Bearer())(t)))(t); len(list) != 1 ||
-			list[0].ID != account.ID {
+		list := carreltest.Must(w.Connections.ListForBearer(t.Context(), carreltest.Must(g.Bearer())(t)))(t)
+		if len(list) != 1 || list[0].ID != account.ID {
 			t.Errorf("accounts %+v", list)
 		}
 		_, err := w.Connections.OpenRevocation(t.Context(), carreltest.Must(g.Bearer())(t), user, carreltest.Callback)

@@ -106,8 +106,8 @@ func TestShutAndReopen(t *testing.T) {
 		_, err = w.Consents.Refresh(t.Context(), g.Requests(carreltest.Refreshing(g.Refresh())))
 		carreltest.Refused(t, name+" refreshes", err, library.InvalidToken(wire.KindRefreshToken))
 	}
-	if was := must(w.People.WasDeleted(t.Context(),
-		h.reader.Requests(carreltest.WithToken(h.reader.Token()))))(t); was {
+	was := must(w.People.WasDeleted(t.Context(), h.reader.Requests(carreltest.WithToken(h.reader.Token()))))(t)
+	if was {
 		t.Error("a library that is shut counts as deleted")
 	}
 	opened := must(w.Consents.Authorize(t.Context(), h.reader.Requests(carreltest.Authorizing),

@@ -202,8 +202,8 @@ func TestChangePassword(t *testing.T) {
 	}
 	anna.Password = fresh
 	anna.SignsIn()
-	if _, err := w.People.Recover(t.Context(), anna.Email, code, "weer een ander wachtwoord",
-		library.Device{}); err != nil {
+	_, err = w.People.Recover(t.Context(), anna.Email, code, "weer een ander wachtwoord", library.Device{})
+	if err != nil {
 		t.Errorf("the recovery code: %v", err)
 	}
 }

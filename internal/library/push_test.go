@@ -34,8 +34,8 @@ func TestDescriptor(t *testing.T) {
 		t.Errorf("descriptor %+v, %v", d, err)
 	}
 	room := wire.MaxMetadata - len(`{`+mime+`,`+account+`,"tags":[""]}`)
-	if _, err := call.Descriptor(sign(`{` + mime + `,` + account + `,"tags":["` + strings.Repeat("t",
-		room) + `"]}`)); err != nil {
+	_, err = call.Descriptor(sign(`{` + mime + `,` + account + `,"tags":["` + strings.Repeat("t", room) + `"]}`))
+	if err != nil {
 		t.Errorf("of 8 KiB: %v", err)
 	}
 	for name, test := range map[string]struct{ metadata, want string }{

@@ -94,9 +94,9 @@ func TestRedirectURI(t *testing.T) {
 	} {
 		carreltest.Refused(t, name, ask(uri), library.InvalidRedirectURI(uri))
 	}
-	if _, err := w.Consents.AuthorizeForToken(t.Context(),
-		c.Requests(func(q *wire.RequestClaims) { q.RedirectURI = "https://evil.example" }),
-		wire.SessionOptions{}); err == nil {
+	_, err := w.Consents.AuthorizeForToken(t.Context(),
+		c.Requests(func(q *wire.RequestClaims) { q.RedirectURI = "https://evil.example" }), wire.SessionOptions{})
+	if err == nil {
 		t.Error("a reference goes anywhere")
 	}
 }

@@ -181,8 +181,9 @@ func TestLast(t *testing.T) {
 	w := carreltest.New(t)
 	g := w.Person("anna@example.org").Allows(w.Application().Contract(library.Read))
 	for _, last := range []string{"", "0d", "3d", "6m", "1y", "2w", "12h", "10000d"} {
-		if _, err := g.StartsSession(wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: last}},
-			TimeRanges: []wire.TimeRange{{Last: last}}}}); err != nil {
+		_, err := g.StartsSession(wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: last}},
+			TimeRanges: []wire.TimeRange{{Last: last}}}})
+		if err != nil {
 			t.Errorf("%q: %v", last, err)
 		}
 	}

@@ -175,8 +175,9 @@ func TestEndedClient(t *testing.T) {
 	contract, application := app.Contract(library.Read), w.Application().Contract(library.Read)
 	expiring := app.Contract(library.Read, func(k *library.Contract) { k.ExpiresAt = w.Clock.Now().Add(time.Hour) })
 	opened := contract.Authorizes()
-	if err := errors.Join(w.Clients.DisableContract(t.Context(), contract.Contract.ID),
-		w.Clients.DisableApplication(t.Context(), application.Application.ID)); err != nil {
+	err := errors.Join(w.Clients.DisableContract(t.Context(), contract.Contract.ID),
+		w.Clients.DisableApplication(t.Context(), application.Application.ID))
+	if err != nil {
 		t.Fatal(err)
 	}
 	w.Clock.Moves(time.Minute)
@@ -186,7 +187,7 @@ func TestEndedClient(t *testing.T) {
 	}
 	expiring.Requests()
 	w.Clock.Moves(time.Hour)
-	_, err := w.Clients.Verify(t.Context(), expiring.Signs())
+	_, err = w.Clients.Verify(t.Context(), expiring.Signs())
 	carreltest.Refused(t, "contract whose time is over", err, library.InvalidClient(expiring.ID().String()))
 
 	var fault *library.RequestError
