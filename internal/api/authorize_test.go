@@ -58,22 +58,16 @@ func TestRedirectURI(t *testing.T) {
 			callback + "?a;b=%zz",
 		} {
 			t.Run(call+"/"+uri, func(t *testing.T) {
-				w.refuses(
-					t,
-					make(uri),
-					refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + uri + ") is invalid"},
-				)
+				w.refuses(t, make(uri),
+					refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + uri + ") is invalid"})
 			})
 		}
 		t.Run(call+"/none", func(t *testing.T) {
 			w.refuses(t, make(nil), refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri () is invalid"})
 		})
 		t.Run(call+"/long", func(t *testing.T) {
-			a := w.refuses(
-				t,
-				make(callback+"?"+strings.Repeat("☂", 2500)),
-				refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + callback + "?☂☂…"},
-			)
+			a := w.refuses(t, make(callback+"?"+strings.Repeat("☂", 2500)),
+				refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + callback + "?☂☂…"})
 			if n := headSize(a.Header); n > 16<<10 {
 				t.Errorf("%d bytes of headers, more than a client takes", n)
 			}
@@ -117,24 +111,14 @@ func TestAuthorizeRefused(t *testing.T) {
 		})
 	}
 	var opened wire.SignedAnswer
-	w.mustSend(
-		t,
-		post("oauth/authorize", w.bearer(w.read, authorizing(claims{"state": strings.Repeat("s", 4096)})), ""),
-		&opened,
-	)
+	w.mustSend(t,
+		post("oauth/authorize", w.bearer(w.read, authorizing(claims{"state": strings.Repeat("s", 4096)})), ""), &opened)
 	if opened.Session == nil || opened.Session.Key == "" || opened.Session.Expiry.Time().Before(w.Clock.Now()) {
 		t.Errorf("session %+v", opened.Session)
 	}
 	// response_type and response_mode say nothing that is not so anyway.
-	w.mustSend(
-		t,
-		post(
-			"oauth/authorize",
-			w.bearer(w.read, authorizing(claims{"response_type": nil, "response_mode": nil, "state": nil})),
-			"",
-		),
-		nil,
-	)
+	w.mustSend(t, post("oauth/authorize",
+		w.bearer(w.read, authorizing(claims{"response_type": nil, "response_mode": nil, "state": nil})), ""), nil)
 }
 
 // authorizationCode makes a call of oauth/authorize and returns the code for the browser's address.
@@ -205,16 +189,10 @@ func TestTokenReference(t *testing.T) {
 
 	w.mustSend(t, call(reader, onboard), nil)
 	w.mustSend(t, call(reader, renewing), nil)
-	w.refuses(
-		t,
-		call(reader, claims{"redirect_uri": callback, "code_challenge": "x", "code_challenge_method": "S256"}),
-		bad("code_challenge"),
-	)
-	w.refuses(
-		t,
-		call(reader, claims{"redirect_uri": callback, "state": strings.Repeat("s", 4097)}),
-		bad("state is too long"),
-	)
+	w.refuses(t, call(reader, claims{"redirect_uri": callback, "code_challenge": "x", "code_challenge_method": "S256"}),
+		bad("code_challenge"))
+	w.refuses(t, call(reader, claims{"redirect_uri": callback, "state": strings.Repeat("s", 4097)}),
+		bad("state is too long"))
 	for _, with := range []claims{onboard, renewing} {
 		all := claims{"access_token": writer.Token()}
 		maps.Copy(all, with)

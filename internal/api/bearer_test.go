@@ -33,13 +33,8 @@ func forge(header, payload any, sign func(signed []byte) []byte) string {
 func ps512(key *rsa.PrivateKey) func([]byte) []byte {
 	return func(signed []byte) []byte {
 		sum := sha512.Sum512(signed)
-		signature, err := rsa.SignPSS(
-			rand.Reader,
-			key,
-			crypto.SHA512,
-			sum[:],
-			&rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash},
-		)
+		signature, err := rsa.SignPSS(rand.Reader, key, crypto.SHA512, sum[:],
+			&rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
 		if err != nil {
 			panic(err)
 		}

@@ -157,11 +157,8 @@ func TestTakenSlowly(t *testing.T) {
 	if err := l.say("%s", w.headOf("GET", "permission-access/query/"+session+"/"+name, w.as(reader, nil))); err != nil {
 		t.Fatal(err)
 	}
-	carreltest.Eventually(
-		t,
-		"the answer is broken off",
-		func() bool { return len(w.Log.Lines("answer broken off")) > 0 },
-	)
+	carreltest.Eventually(t, "the answer is broken off",
+		func() bool { return len(w.Log.Lines("answer broken off")) > 0 })
 	resp, err := http.ReadResponse(l.in, nil)
 	if err != nil {
 		t.Fatal(err)

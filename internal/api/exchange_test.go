@@ -95,11 +95,8 @@ func TestExchangeRefused(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the code is good in spite of those who tried it: %v", err)
 	}
-	w.mustSend(
-		t,
-		get("permission-access/accounts", w.bearer(w.write, claims{"access_token": got.AccessToken.Value})),
-		nil,
-	)
+	w.mustSend(t,
+		get("permission-access/accounts", w.bearer(w.write, claims{"access_token": got.AccessToken.Value})), nil)
 }
 
 // A code that is exchanged many times at once gives tokens once.
@@ -155,15 +152,8 @@ func TestRefreshRefused(t *testing.T) {
 		{"expired", w.read, old.Refresh(), expired(wire.KindRefreshToken)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w.refuses(
-				t,
-				post(
-					"oauth/token",
-					w.bearer(tt.by, claims{"grant_type": "refresh_token", "refresh_token": tt.token}),
-					"",
-				),
-				tt.want,
-			)
+			w.refuses(t, post("oauth/token",
+				w.bearer(tt.by, claims{"grant_type": "refresh_token", "refresh_token": tt.token}), ""), tt.want)
 		})
 	}
 }
@@ -191,18 +181,12 @@ func TestRefreshAtOnce(t *testing.T) {
 	seen := map[string]bool{}
 	for _, k := range got {
 		seen[k.AccessToken.Value] = true
-		w.mustSend(
-			t,
-			post("permission-access/trigger", w.bearer(w.read, claims{"access_token": k.AccessToken.Value}), ""),
-			nil,
-		)
+		w.mustSend(t,
+			post("permission-access/trigger", w.bearer(w.read, claims{"access_token": k.AccessToken.Value}), ""), nil)
 		if k.RefreshToken.Value != reader.Refresh() ||
 			k.AccessToken.ExpiresOn.Time().Before(w.Clock.Now().Add(time.Hour)) {
-			t.Errorf(
-				"refresh gave %v until %v",
-				k.RefreshToken.Value == reader.Refresh(),
-				k.AccessToken.ExpiresOn.Time(),
-			)
+			t.Errorf("refresh gave %v until %v", k.RefreshToken.Value == reader.Refresh(),
+				k.AccessToken.ExpiresOn.Time())
 		}
 	}
 	if len(seen) != len(got) {

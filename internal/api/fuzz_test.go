@@ -70,24 +70,13 @@ func FuzzRequest(f *testing.F) {
 
 	letter := string(must(json.Marshal(letter)))
 	for i := range fuzzCalls {
-		f.Add(
-			byte(i),
-			session,
-			file,
+		f.Add(byte(i), session, file,
 			`{"redirect_uri":"`+callback+`","grant_type":"refresh_token","refresh_token":"`+reader.Refresh()+`"}`,
-			letter,
-			[]byte(`{"type":"accountId","value":"1_x"}`),
-		)
+			letter, []byte(`{"type":"accountId","value":"1_x"}`))
 		f.Add(byte(i), "..", "a%2Fb", `{"timestamp":1}`, `{"mimeType":1,"accounts":[{}]}`, []byte(`[[[[`))
 	}
-	f.Add(
-		byte(1),
-		"",
-		"",
-		string(must(json.Marshal(authorizing(nil)))),
-		"null",
-		[]byte(`{"actions":{"pull":{"scope":{"criteria":[{"last":"3d"}]}}}}`),
-	)
+	f.Add(byte(1), "", "", string(must(json.Marshal(authorizing(nil)))), "null",
+		[]byte(`{"actions":{"pull":{"scope":{"criteria":[{"last":"3d"}]}}}}`))
 	f.Add(byte(0), "", "", "a.b.c", "eyJhbGciOiJub25lIn0..", []byte("\x00"))
 	for i, call := range fuzzCalls {
 		switch {
@@ -186,8 +175,9 @@ func (w *world) connectNowhere(t testing.TB, k *carreltest.Grant) string {
 		Application: grant.Application, Pending: true,
 		Source: delivery.Source{ID: 900201, Name: "Nowhere", Push: true, Version: fhir.STU3, Provider: "fhir:nowhere"},
 		Access: []byte("not what was sealed"), CreatedAt: now, UpdatedAt: now}
-	if _, err := db.Connect(t.Context(), link.Hash, a, library.Event{Library: grant.Library, At: now,
-		Kind: library.EventConnected}); err != nil {
+	_, err = db.Connect(t.Context(), link.Hash, a,
+		library.Event{Library: grant.Library, At: now, Kind: library.EventConnected})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := db.CloseAuthRequest(t.Context(), link.Hash, now, "", nil); err != nil {

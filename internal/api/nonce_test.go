@@ -32,19 +32,13 @@ func TestNonceShape(t *testing.T) {
 		{"a number", 12345678, "bearer token claims"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w.refuses(
-				t,
-				get("permission-access/contract", w.bearer(w.read, claims{"nonce": tt.nonce})),
-				badBearer(tt.want),
-			)
+			w.refuses(t,
+				get("permission-access/contract", w.bearer(w.read, claims{"nonce": tt.nonce})), badBearer(tt.want))
 		})
 	}
 	// Mobile clients draw hexadecimal digits.
-	w.mustSend(
-		t,
-		get("permission-access/contract", w.bearer(w.read, claims{"nonce": "6ebf55d8cc2d5fce48194d7d59e4f38a"})),
-		nil,
-	)
+	w.mustSend(t,
+		get("permission-access/contract", w.bearer(w.read, claims{"nonce": "6ebf55d8cc2d5fce48194d7d59e4f38a"})), nil)
 }
 
 // A nonce counts once, whatever came of the call that it was used for.
@@ -152,12 +146,8 @@ func TestNonceRace(t *testing.T) {
 			}
 		}
 		if after := anna.FileCount(); good != 1 || after != before+1 {
-			t.Errorf(
-				"of ten pushes of %d bytes with one nonce %d succeeded and left %d files",
-				size,
-				good,
-				after-before,
-			)
+			t.Errorf("of ten pushes of %d bytes with one nonce %d succeeded and left %d files",
+				size, good, after-before)
 		}
 	}
 }

@@ -66,8 +66,8 @@ func TestUncleanRoot(t *testing.T) {
 		for _, method := range []string{"GET", "POST", "DELETE"} {
 			t.Run(method+" "+path, func(t *testing.T) {
 				l := w.dial(t)
-				if err := l.say("%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 0\r\n\r\n", method, path,
-					w.address); err != nil {
+				err := l.say("%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 0\r\n\r\n", method, path, w.address)
+				if err != nil {
 					t.Fatal(err)
 				}
 				a := l.hear(method)

@@ -82,10 +82,8 @@ func TestProviderAccountRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { w.refuses(t, pushes(k.Grant, accounts...), notFound("Account")) })
 	}
-	t.Run(
-		"for the other application",
-		func(t *testing.T) { w.refuses(t, pushes(elsewhere.Grant, string(k.account)), notFound("Account")) },
-	)
+	t.Run("for the other application",
+		func(t *testing.T) { w.refuses(t, pushes(elsewhere.Grant, string(k.account)), notFound("Account")) })
 	t.Run("for a contract that reads", func(t *testing.T) {
 		reader := w.Person().Allows(w.read)
 		for _, account := range []string{string(k.account), "1_x", string(w.userAccount(t, reader))} {
@@ -101,11 +99,8 @@ func TestProviderAccountRefused(t *testing.T) {
 		r.bearer = ""
 		w.refuses(t, r, badBearer("bearer token"))
 	})
-	w.refuses(
-		t,
-		request{method: "DELETE", path: "permission-access/service/h:accountId", bearer: w.as(k.Grant, nil)},
-		notFound("Account"),
-	)
+	w.refuses(t, request{method: "DELETE", path: "permission-access/service/h:accountId", bearer: w.as(k.Grant, nil)},
+		notFound("Account"))
 	if n := len(w.Simulator.ResourceRequests()); n != 0 {
 		t.Errorf("the provider heard of %d", n)
 	}
@@ -367,8 +362,8 @@ func TestProviderLargeAtOnce(t *testing.T) {
 	var held []*line
 	for range 8 {
 		l := w.dial(t)
-		if err := l.say("%s%s", w.headTo(k, fmt.Sprintf("Content-Length: %d", len(large))),
-			large[:len(large)-1]); err != nil {
+		err := l.say("%s%s", w.headTo(k, fmt.Sprintf("Content-Length: %d", len(large))), large[:len(large)-1])
+		if err != nil {
 			t.Fatal(err)
 		}
 		held = append(held, l)

@@ -154,23 +154,16 @@ func TestProviderAnswers(t *testing.T) {
 			}
 			d := w.deliveryOf(t, k.Grant, id)
 			if tt.status == 202 {
-				carreltest.Eventually(
-					t,
-					"it is delivered",
-					func() bool { d = w.deliveryOf(t, k.Grant, id); return d.State != "waiting" && d.State != "posting" },
-				)
+				carreltest.Eventually(t, "it is delivered", func() bool {
+					d = w.deliveryOf(t, k.Grant,
+						id)
+					return d.State != "waiting" && d.State != "posting"
+				})
 			}
-			if d.ID != id || d.State != tt.state || d.Account != k.account || !strings.HasPrefix(d.Provider,
-				"Huisartsenpraktijk De Linde") || d.NextAttempt != 0 || d.Attempts < 1 {
-				t.Errorf(
-					"delivery %s %s of %s at %s after %d attempts, want %s",
-					d.ID,
-					d.State,
-					d.Account,
-					d.Provider,
-					d.Attempts,
-					tt.state,
-				)
+			if d.ID != id || d.State != tt.state || d.Account != k.account ||
+				!strings.HasPrefix(d.Provider, "Huisartsenpraktijk De Linde") || d.NextAttempt != 0 || d.Attempts < 1 {
+				t.Errorf("delivery %s %s of %s at %s after %d attempts, want %s", d.ID, d.State, d.Account,
+					d.Provider, d.Attempts, tt.state)
 			}
 			if !strings.Contains(string(d.Answer), tt.answer) || (tt.answer == "" && d.Answer != nil) {
 				t.Errorf("answer of the delivery %s, want one with %q", d.Answer, tt.answer)
@@ -206,8 +199,8 @@ func TestProviderUnauthorized(t *testing.T) {
 				t.Errorf("delivery %+v", d)
 			}
 			w.Simulator.SetBehaviour(linde, simulator.Behaviour{})
-			if a := w.refuses(t, w.deliver(k.Grant, k.account, weight("x")),
-				needed); a.Header.Get(wire.HeaderDelivery) != "" {
+			a = w.refuses(t, w.deliver(k.Grant, k.account, weight("x")), needed)
+			if a.Header.Get(wire.HeaderDelivery) != "" {
 				t.Error("what was not kept has an id")
 			}
 			for _, account := range w.accounts(t, k.Grant) {
@@ -226,10 +219,8 @@ func TestProviderUnauthorized(t *testing.T) {
 	t.Run("401, renewed", func(t *testing.T) {
 		w.Simulator.SetBehaviour(linde, simulator.Behaviour{RefreshTokens: true})
 		k := w.sender(t)
-		w.Simulator.SetBehaviour(
-			linde,
-			simulator.Behaviour{RefreshTokens: true, Resource: simulator.ResourceUnauthorized, ResourceTimes: 1},
-		)
+		w.Simulator.SetBehaviour(linde,
+			simulator.Behaviour{RefreshTokens: true, Resource: simulator.ResourceUnauthorized, ResourceTimes: 1})
 		if a := w.send(t, w.deliver(k.Grant, k.account, weight("x"))); a.StatusCode != 201 {
 			t.Errorf("%d %s", a.StatusCode, a.body)
 		}
@@ -274,29 +265,23 @@ func TestProviderSlow(t *testing.T) {
 	t.Parallel()
 	ended := func(w *world, t *testing.T, k *sender, id string) wire.Delivery {
 		var d wire.Delivery
-		carreltest.Eventually(
-			t,
-			"it has ended",
-			func() bool { d = w.deliveryOf(t, k.Grant, id); return d.State != "waiting" && d.State != "posting" },
-		)
+		carreltest.Eventually(t, "it has ended",
+			func() bool { d = w.deliveryOf(t, k.Grant, id); return d.State != "waiting" && d.State != "posting" })
 		return d
 	}
 	t.Run("slower than a push waits", func(t *testing.T) {
 		w := newProviderWorld(t, func(c *server.Config) { c.Deliveries.AnswerTimeout = 50 * time.Millisecond })
 		k := w.sender(t)
-		w.Simulator.SetBehaviour(
-			linde,
-			simulator.Behaviour{Resource: simulator.ResourceSlow, Slow: 500 * time.Millisecond},
-		)
+		w.Simulator.SetBehaviour(linde,
+			simulator.Behaviour{Resource: simulator.ResourceSlow, Slow: 500 * time.Millisecond})
 		var got wire.PushAnswer
 		a := w.mustSend(t, w.deliver(k.Grant, k.account, weight("x")), &got)
 		if a.StatusCode != 202 || got.Status != wire.PushAccepted || got.Delivery.State != "waiting" ||
 			got.Delivery.ID != a.Header.Get(wire.HeaderDelivery) {
 			t.Errorf("%d %s", a.StatusCode, a.body)
 		}
-		if d := ended(w, t, k,
-			got.Delivery.ID); d.State != "delivered" || d.Attempts != 1 || !strings.Contains(string(d.Answer),
-			"Observation") {
+		d := ended(w, t, k, got.Delivery.ID)
+		if d.State != "delivered" || d.Attempts != 1 || !strings.Contains(string(d.Answer), "Observation") {
 			t.Errorf("delivery %+v", d)
 		}
 		if n := len(w.Simulator.Filed()); n != 1 {
@@ -306,10 +291,8 @@ func TestProviderSlow(t *testing.T) {
 	t.Run("slower than its client", func(t *testing.T) {
 		w := newProviderWorld(t)
 		k := w.sender(t)
-		w.Simulator.SetBehaviour(
-			linde,
-			simulator.Behaviour{Resource: simulator.ResourceSlow, Slow: 500 * time.Millisecond},
-		)
+		w.Simulator.SetBehaviour(linde,
+			simulator.Behaviour{Resource: simulator.ResourceSlow, Slow: 500 * time.Millisecond})
 		l := w.dial(t)
 		body := weight("x")
 		if err := l.say("%s%s", w.headTo(k, fmt.Sprintf("Content-Length: %d", len(body))), body); err != nil {
@@ -329,15 +312,11 @@ func TestProviderSlow(t *testing.T) {
 		}
 	})
 	t.Run("more at once than are tried", func(t *testing.T) {
-		w := newProviderWorld(
-			t,
-			func(c *server.Config) { c.Deliveries.MaxAttempts, c.Deliveries.AnswerTimeout = 1, time.Minute },
-		)
+		w := newProviderWorld(t,
+			func(c *server.Config) { c.Deliveries.MaxAttempts, c.Deliveries.AnswerTimeout = 1, time.Minute })
 		k := w.sender(t)
-		w.Simulator.SetBehaviour(
-			linde,
-			simulator.Behaviour{Resource: simulator.ResourceSlow, Slow: 100 * time.Millisecond},
-		)
+		w.Simulator.SetBehaviour(linde,
+			simulator.Behaviour{Resource: simulator.ResourceSlow, Slow: 100 * time.Millisecond})
 		var mu sync.Mutex
 		var statuses []int
 		var wait sync.WaitGroup
@@ -376,10 +355,8 @@ func TestDeliveriesAreOwn(t *testing.T) {
 	}
 	var own []string
 	for i := range 3 {
-		own = append(
-			own,
-			w.send(t, w.deliver(k.Grant, k.account, weight(fmt.Sprint("note ", i)))).Header.Get(wire.HeaderDelivery),
-		)
+		own = append(own,
+			w.send(t, w.deliver(k.Grant, k.account, weight(fmt.Sprint("note ", i)))).Header.Get(wire.HeaderDelivery))
 	}
 	foreign := []string{w.send(t, w.deliver(theirs.Grant, theirs.account, weight("x"))).Header.Get(wire.HeaderDelivery),
 		w.send(t, w.deliver(elsewhere.Grant, elsewhere.account, weight("x"))).Header.Get(wire.HeaderDelivery)}

@@ -64,23 +64,14 @@ func (l *line) ended() bool {
 // head is the head of a push of a person, with the headers that say how the body
 // comes.
 func (w *world) head(k *carreltest.Grant, headers ...string) string {
-	return w.headOf(
-		"POST",
-		"permission-access/import",
-		w.as(k, nil),
+	return w.headOf("POST", "permission-access/import", w.as(k, nil),
 		append(headers, "FileDescriptor: "+w.descriptor(k.Contract, letter))...)
 }
 
 func (w *world) headOf(method, path, bearer string, headers ...string) string {
 	var out bytes.Buffer
-	fmt.Fprintf(
-		&out,
-		"%s /v1.7/%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n",
-		method,
-		path,
-		w.address,
-		bearer,
-	)
+	fmt.Fprintf(&out, "%s /v1.7/%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n", method,
+		path, w.address, bearer)
 	for _, h := range headers {
 		out.WriteString(h + "\r\n")
 	}

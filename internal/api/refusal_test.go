@@ -52,8 +52,8 @@ func TestWireError(t *testing.T) {
 	if e := wireError(library.Unknown("File").Because(cause)); !errors.Is(e, cause) {
 		t.Error("the cause of a refusal is lost")
 	}
-	if e := wireError(errors.Join(library.ReplayedNonce("n"),
-		wire.Validation("p"))); e.Status != http.StatusNotAcceptable {
+	e := wireError(errors.Join(library.ReplayedNonce("n"), wire.Validation("p")))
+	if e.Status != http.StatusNotAcceptable {
 		t.Errorf("a used nonce and a bad parameter: %d, want that of the nonce", e.Status)
 	}
 }

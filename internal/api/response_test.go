@@ -51,8 +51,8 @@ func TestFileHead(t *testing.T) {
 	l := w.dial(t)
 	for _, name := range names {
 		for _, method := range []string{"HEAD", "GET"} {
-			if err := l.say("%s", w.headOf(method, "permission-access/query/"+session+"/"+name,
-				w.as(reader, nil))); err != nil {
+			err := l.say("%s", w.headOf(method, "permission-access/query/"+session+"/"+name, w.as(reader, nil)))
+			if err != nil {
 				t.Fatal(err)
 			}
 			var head strings.Builder
@@ -117,8 +117,8 @@ func TestAnswersAreNotKept(t *testing.T) {
 		})
 	}
 	// An empty list is a list.
-	if a := w.mustSend(t, get("permission-access/query/"+w.session(t, reader), w.as(reader, nil)),
-		nil); !bytes.Contains(a.body, []byte(`"fileList":[]`)) {
+	a := w.mustSend(t, get("permission-access/query/"+w.session(t, reader), w.as(reader, nil)), nil)
+	if !bytes.Contains(a.body, []byte(`"fileList":[]`)) {
 		t.Errorf("%s", a.body)
 	}
 }

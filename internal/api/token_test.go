@@ -78,11 +78,8 @@ func TestAccessTokenRefused(t *testing.T) {
 	} {
 		for call, make := range calls {
 			t.Run(tt.name+"/"+call, func(t *testing.T) {
-				w.refuses(
-					t,
-					make(w.bearer(w.read, claims{"access_token": tt.token, "redirect_uri": callback})),
-					tt.want,
-				)
+				w.refuses(t,
+					make(w.bearer(w.read, claims{"access_token": tt.token, "redirect_uri": callback})), tt.want)
 			})
 		}
 	}
@@ -127,11 +124,8 @@ func TestSessionRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w.refuses(t, get("permission-access/query/"+key, w.as(reader, nil)), notFound("Session"))
 			w.refuses(t, get("permission-access/query/"+key+"/"+file, w.as(reader, nil)), notFound("Session"))
-			w.refuses(
-				t,
-				request{method: "HEAD", path: "permission-access/query/" + key + "/" + file, bearer: w.as(reader, nil)},
-				notFound("Session"),
-			)
+			w.refuses(t, request{method: "HEAD", path: "permission-access/query/" + key + "/" + file,
+				bearer: w.as(reader, nil)}, notFound("Session"))
 		})
 	}
 	t.Run("another person's file", func(t *testing.T) {
@@ -154,20 +148,14 @@ func TestClientRefused(t *testing.T) {
 		{"odd characters", "clinic_read☂\r\nC"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w.refuses(
-				t,
-				get("permission-access/contract", w.bearer(w.read, claims{"client_id": tt.id})),
-				noClient(tt.id),
-			)
+			w.refuses(t,
+				get("permission-access/contract", w.bearer(w.read, claims{"client_id": tt.id})), noClient(tt.id))
 		})
 	}
 	t.Run("long", func(t *testing.T) {
 		id := strings.Repeat("x", 5000)
-		w.refuses(
-			t,
-			get("permission-access/contract", w.bearer(w.read, claims{"client_id": id})),
-			noClient(id[:200]+"…"),
-		)
+		w.refuses(t,
+			get("permission-access/contract", w.bearer(w.read, claims{"client_id": id})), noClient(id[:200]+"…"))
 	})
 
 	reader := w.Person().Allows(w.read)

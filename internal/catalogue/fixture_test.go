@@ -115,13 +115,8 @@ func (b *fakeLister) fail() {
 
 // linde returns a source for a service of the provider in the directory.
 func linde(service, name string, d catalogue.Directory) catalogue.Source {
-	return catalogue.MedMijSource(
-		delivery.ProviderKey("medmij:huisartslinde~"+service),
-		"huisartslinde@medmij",
-		service,
-		name,
-		d,
-	)
+	return catalogue.MedMijSource(delivery.ProviderKey("medmij:huisartslinde~"+service),
+		"huisartslinde@medmij", service, name, d)
 }
 
 // acceptable checks a response for what the Node client validates and what the iOS

@@ -47,8 +47,8 @@ func TestTripEnds(t *testing.T) {
 			r := p.Asked(w.Application().Contract(library.Write))
 			test.answer.Source, test.answer.State = carreltest.SourceID, p.LeavesFor(r,
 				delivery.Target{Source: carreltest.SourceID})
-			if got := carreltest.Must(w.Connections.ReturnPage(t.Context(),
-				test.answer.State))(t); got != carreltest.AccountPage {
+			got := carreltest.Must(w.Connections.ReturnPage(t.Context(), test.answer.State))(t)
+			if got != carreltest.AccountPage {
 				t.Errorf("return of the state: %q", got)
 			}
 			w.Clock.Moves(test.takes / 2)
@@ -62,12 +62,12 @@ func TestTripEnds(t *testing.T) {
 			if got := p.Activity(); !strings.HasSuffix(got, test.event) {
 				t.Errorf("activity %s", got)
 			}
-			if _, err := w.Connections.HandleCallback(t.Context(), p.SignedIn(), test.answer); !errors.Is(err,
-				library.ErrUsed) {
+			_, err := w.Connections.HandleCallback(t.Context(), p.SignedIn(), test.answer)
+			if !errors.Is(err, library.ErrUsed) {
 				t.Errorf("the second time: %v", err)
 			}
-			if _, err := w.Connections.ReturnPage(t.Context(), test.answer.State); !errors.Is(err,
-				library.ErrNotFound) {
+			_, err = w.Connections.ReturnPage(t.Context(), test.answer.State)
+			if !errors.Is(err, library.ErrNotFound) {
 				t.Errorf("return of an ended trip: %v", err)
 			}
 			// Nothing may be seen or used before the person has allowed it.
@@ -90,8 +90,8 @@ func TestTripIsOneBrowsers(t *testing.T) {
 		State:  anna.LeavesFor(r, delivery.Target{Source: carreltest.SourceID}),
 		Code:   seal.SecretOf(carreltest.GoodCode),
 	}
-	if _, err := w.Connections.HandleCallback(t.Context(), bram.SignedIn(), answer); !errors.Is(err,
-		library.ErrWrongPerson) {
+	_, err := w.Connections.HandleCallback(t.Context(), bram.SignedIn(), answer)
+	if !errors.Is(err, library.ErrWrongPerson) {
 		t.Errorf("another person's: %v", err)
 	}
 	left := anna.SignedIn()
@@ -109,8 +109,8 @@ func TestTripIsOneBrowsers(t *testing.T) {
 	if _, err := w.Connections.HandleCallback(t.Context(), left, elsewhere); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("at another provider's address: %v", err)
 	}
-	if back := carreltest.Must(w.Connections.HandleCallback(t.Context(), left,
-		answer))(t); back.Result != delivery.AuthorizationConnected {
+	back := carreltest.Must(w.Connections.HandleCallback(t.Context(), left, answer))(t)
+	if back.Result != delivery.AuthorizationConnected {
 		t.Errorf("her own: %+v", back)
 	}
 }
@@ -123,10 +123,8 @@ func TestDepart(t *testing.T) {
 	anna, bram := w.Person("anna@example.org"), w.Person("bram@example.org")
 	c := w.Application().Contract(library.Write)
 	r := anna.Asked(c)
-	address := carreltest.Must(
-		w.Connections.StartAuthorization(t.Context(), anna.SignedIn(), r,
-			delivery.Target{Source: carreltest.SourceID}, "/page"),
-	)(t)
+	address := carreltest.Must(w.Connections.StartAuthorization(t.Context(), anna.SignedIn(), r,
+		delivery.Target{Source: carreltest.SourceID}, "/page"))(t)
 	q := carreltest.Must(url.Parse(address))(t).Query()
 	if q.Get("redirect_uri") != fmt.Sprintf("%s%s/%d", w.URL, web.ProviderReturnPath, carreltest.SourceID) ||
 		len(q.Get("state")) < 40 ||
@@ -145,28 +143,21 @@ func TestDepart(t *testing.T) {
 		"an account that is not there": {delivery.Target{Account: "1_x"}, library.ErrNotFound},
 		"nothing":                      {delivery.Target{}, library.ErrNotFound},
 	} {
-		if _, err := w.Connections.StartAuthorization(t.Context(), anna.SignedIn(), r, test.target,
-			"/page"); !errors.Is(
-			err,
-			test.want,
-		) {
+		_, err := w.Connections.StartAuthorization(t.Context(), anna.SignedIn(), r, test.target, "/page")
+		if !errors.Is(err, test.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	_, annas := anna.Connects(c)
-	if _, err := w.Connections.StartAuthorization(t.Context(), bram.SignedIn(), bram.Asked(c),
-		delivery.Target{Account: annas.ID}, "/page"); !errors.Is(
-		err,
-		library.ErrNotFound,
-	) {
+	_, err := w.Connections.StartAuthorization(t.Context(), bram.SignedIn(), bram.Asked(c),
+		delivery.Target{Account: annas.ID}, "/page")
+	if !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("somebody else's account: %v", err)
 	}
 	other := w.Application().Contract(library.Write)
-	if _, err := w.Connections.StartAuthorization(t.Context(), anna.SignedIn(), anna.Asked(other),
-		delivery.Target{Account: annas.ID}, "/page"); !errors.Is(
-		err,
-		library.ErrNotFound,
-	) {
+	_, err = w.Connections.StartAuthorization(t.Context(), anna.SignedIn(), anna.Asked(other),
+		delivery.Target{Account: annas.ID}, "/page")
+	if !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("an account of another application: %v", err)
 	}
 }
@@ -181,14 +172,9 @@ func TestDenyAfterConnecting(t *testing.T) {
 		wire.SessionOptions{}))(t)
 	r := p.Opens(library.AuthorizeRequest, opened.Code)
 	state := p.LeavesFor(r, delivery.Target{Source: carreltest.SourceID})
-	carreltest.Must(
-		w.Connections.HandleCallback(
-			t.Context(),
-			p.SignedIn(),
-			delivery.CallbackParams{Source: carreltest.SourceID, State: state,
-				Code: seal.SecretOf(carreltest.GoodCode)},
-		),
-	)(t)
+	carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(),
+		delivery.CallbackParams{Source: carreltest.SourceID, State: state,
+			Code: seal.SecretOf(carreltest.GoodCode)}))(t)
 	r = p.Opens(r.Kind, opened.Code)
 	pending := p.Connected(r)
 	carreltest.Must(w.Consents.Deny(t.Context(), r, p.SignedIn(), library.CallbackUserCancel))(t)
@@ -202,14 +188,9 @@ func TestDenyAfterConnecting(t *testing.T) {
 		wire.SessionOptions{}))(t)
 	r = p.Opens(library.AuthorizeRequest, opened.Code)
 	state = p.LeavesFor(r, delivery.Target{Source: carreltest.SourceID})
-	carreltest.Must(
-		w.Connections.HandleCallback(
-			t.Context(),
-			p.SignedIn(),
-			delivery.CallbackParams{Source: carreltest.SourceID, State: state,
-				Code: seal.SecretOf(carreltest.GoodCode)},
-		),
-	)(t)
+	carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(),
+		delivery.CallbackParams{Source: carreltest.SourceID, State: state,
+			Code: seal.SecretOf(carreltest.GoodCode)}))(t)
 	r = p.Opens(r.Kind, opened.Code)
 	carreltest.Must(w.Consents.Deny(t.Context(), r, p.SignedIn(), library.CallbackUserCancel))(t)
 	if list := carreltest.Must(w.Connections.List(t.Context(), p.SignedIn()))(t); len(list) != 1 ||
@@ -253,14 +234,9 @@ func TestAllowAnotherConnection(t *testing.T) {
 		t.Errorf("an account where none is connected: %v", err)
 	}
 	state := p.LeavesFor(r, delivery.Target{Source: carreltest.SourceID})
-	carreltest.Must(
-		w.Connections.HandleCallback(
-			t.Context(),
-			p.SignedIn(),
-			delivery.CallbackParams{Source: carreltest.SourceID, State: state,
-				Code: seal.SecretOf(carreltest.GoodCode)},
-		),
-	)(t)
+	carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(),
+		delivery.CallbackParams{Source: carreltest.SourceID, State: state,
+			Code: seal.SecretOf(carreltest.GoodCode)}))(t)
 	for _, shown := range []wire.AccountID{"", "1_x"} {
 		if err := allow(shown); !errors.Is(err, library.ErrConnectionChanged) {
 			t.Errorf("shown %q where another is connected: %v", shown, err)

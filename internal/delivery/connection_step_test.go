@@ -42,10 +42,8 @@ func TestReauthorizeAccount(t *testing.T) {
 				carreltest.ReturningTo(carreltest.Callback)), wire.SessionOptions{}))(t)
 		request := anna.Opens(library.ReauthorizeRequest, opened.Code)
 		asked := delivery.ConnectionQuery{AccountReference: test.handle}
-		if _, err := w.Connections.Complete(t.Context(), bram.SignedIn(), request, asked); !errors.Is(
-			err,
-			library.ErrWrongPerson,
-		) {
+		_, err := w.Connections.Complete(t.Context(), bram.SignedIn(), request, asked)
+		if !errors.Is(err, library.ErrWrongPerson) {
 			t.Errorf("%s, another person's browser: %v", what, err)
 		}
 		step, err := w.Connections.ConnectionStep(t.Context(), anna.SignedIn(), request, asked)

@@ -129,11 +129,8 @@ func TestDeliverySurvivesItsServer(t *testing.T) {
 	w.Provider.GivesTokens(true)
 	g, account := p.Connects(w.Application().Contract(library.Write))
 	w.Provider.Answers(delivery.Outcome{Kind: delivery.OutcomeNotFiled})
-	waiting, posting := carreltest.Must(
-		g.Sends(account.ID, carreltest.Observation("waiting")),
-	)(t), carreltest.Must(
-		g.Sends(account.ID, carreltest.Observation("posting")),
-	)(t)
+	waiting, posting := carreltest.Must(g.Sends(account.ID, carreltest.Observation("waiting")))(t),
+		carreltest.Must(g.Sends(account.ID, carreltest.Observation("posting")))(t)
 	w.Clock.Moves(time.Minute)
 	// A server claims both, begins with one, and dies.
 	now := w.Clock.Now()
@@ -148,10 +145,8 @@ func TestDeliverySurvivesItsServer(t *testing.T) {
 	w.Provider.Answers(delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201})
 	other := w.NewQueue(delivery.QueueConfig{})
 	ctx := t.Context()
-	if got := carreltest.Must(w.Store.ClaimDeliveries(ctx, "early", now.Add(time.Second), now.Add(time.Minute),
-		10))(t); len(
-		got,
-	) != 0 {
+	got := carreltest.Must(w.Store.ClaimDeliveries(ctx, "early", now.Add(time.Second), now.Add(time.Minute), 10))(t)
+	if len(got) != 0 {
 		t.Errorf("claimed under somebody's lease: %v", got)
 	}
 	w.Clock.Moves(2 * time.Minute)
@@ -256,16 +251,15 @@ func TestRenewAccess(t *testing.T) {
 		}
 		return delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201}
 	})
-	if pushed := carreltest.Must(g.Sends(account.ID,
-		carreltest.Observation("again")))(t); pushed.Delivery.State != delivery.Delivered ||
-		pushed.Delivery.Attempts != 1 {
+	pushed := carreltest.Must(g.Sends(account.ID, carreltest.Observation("again")))(t)
+	if pushed.Delivery.State != delivery.Delivered || pushed.Delivery.Attempts != 1 {
 		t.Errorf("after a 401: %+v", pushed.Delivery)
 	}
 	// A renewal that fails for now leaves the delivery waiting, and the refresh token to be
 	// presented again.
 	w.Clock.Moves(time.Hour)
 	w.Provider.RefusesTokens(errors.New("the provider is away for a moment"))
-	pushed := carreltest.Must(g.Sends(account.ID, carreltest.Observation("waits")))(t)
+	pushed = carreltest.Must(g.Sends(account.ID, carreltest.Observation("waits")))(t)
 	if pushed.Delivery.State != delivery.Waiting {
 		t.Errorf("while the provider is away: %s", pushed.Delivery.State)
 	}
@@ -290,19 +284,14 @@ func TestReconnect(t *testing.T) {
 	if !errors.Is(err, delivery.ErrReconnect) {
 		t.Errorf("push after a quarter of an hour: %v", err)
 	}
-	if list := carreltest.Must(w.Connections.ListForBearer(t.Context(),
-		carreltest.Must(g.Bearer())(t)))(t); list[1].AccessTokenStatus.Authorized {
+	list := carreltest.Must(w.Connections.ListForBearer(t.Context(), carreltest.Must(g.Bearer())(t)))(t)
+	if list[1].AccessTokenStatus.Authorized {
 		t.Errorf("account %+v", list[1])
 	}
 	opened := carreltest.Must(w.Consents.AuthorizeForToken(t.Context(), c.Requests(carreltest.WithToken(g.Token()),
 		carreltest.ReturningTo(carreltest.Callback)), wire.SessionOptions{}))(t)
-	handle := carreltest.Must(
-		w.Consents.AddReference(
-			t.Context(),
-			c.Requests(),
-			wire.ReferenceRequest{Type: "accountId", Value: string(account.ID)},
-		),
-	)(t)
+	handle := carreltest.Must(w.Consents.AddReference(t.Context(), c.Requests(),
+		wire.ReferenceRequest{Type: "accountId", Value: string(account.ID)}))(t)
 	code := opened.Code.Reveal()
 	r := carreltest.Must(w.Consents.FindRequest(t.Context(), library.ReauthorizeRequest, code))(t)
 	asked := delivery.ConnectionQuery{AccountReference: handle}
@@ -311,24 +300,19 @@ func TestReconnect(t *testing.T) {
 		t.Fatalf("the handle means %+v", step)
 	}
 	state := p.LeavesFor(r, delivery.Target{Account: account.ID})
-	carreltest.Must(
-		w.Connections.HandleCallback(
-			t.Context(),
-			p.SignedIn(),
-			delivery.CallbackParams{Source: carreltest.SourceID, State: state,
-				Code: seal.SecretOf(carreltest.GoodCode)},
-		),
-	)(t)
+	carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(),
+		delivery.CallbackParams{Source: carreltest.SourceID, State: state,
+			Code: seal.SecretOf(carreltest.GoodCode)}))(t)
 	r = p.Opens(r.Kind, seal.SecretOf(code))
 	if c := p.Connected(r); c == nil || c.ID != account.ID || c.Reference != account.Reference {
 		t.Fatalf("connected %+v, want the same account", c)
 	}
-	if q := carreltest.QueryOf(t, carreltest.Must(w.Connections.Complete(t.Context(), p.SignedIn(), r,
-		asked))(t)); q.Get("success") != "true" {
+	q := carreltest.QueryOf(t, carreltest.Must(w.Connections.Complete(t.Context(), p.SignedIn(), r, asked))(t))
+	if q.Get("success") != "true" {
 		t.Errorf("callback %v", q)
 	}
-	if pushed := carreltest.Must(g.Sends(account.ID,
-		carreltest.Observation("2")))(t); pushed.Delivery.State != delivery.Delivered {
+	pushed := carreltest.Must(g.Sends(account.ID, carreltest.Observation("2")))(t)
+	if pushed.Delivery.State != delivery.Delivered {
 		t.Errorf("state %s", pushed.Delivery.State)
 	}
 }
@@ -371,9 +355,7 @@ func TestDeliveryIsNobodyElses(t *testing.T) {
 	_, err := reader.Sends(account.ID, carreltest.Observation("3"))
 	carreltest.Refused(t, "a read contract pushes", err, library.WrongAccess())
 	carreltest.Must(g.Sends(account.ID, carreltest.Observation("4")))(t) // it is still there
-	_, err = g.Sends(
-		account.ID,
-		delivery.Resource{Version: fhir.R4, Types: []string{"Observation"}, Body: []byte(`{}`)},
-	)
+	_, err = g.Sends(account.ID,
+		delivery.Resource{Version: fhir.R4, Types: []string{"Observation"}, Body: []byte(`{}`)})
 	carreltest.Refused(t, "another version", err, library.InvalidParameter("this provider takes FHIR 3.0"))
 }

@@ -48,13 +48,8 @@ func TestOpenRevocation(t *testing.T) {
 	anna, bram := w.Person("anna@example.org"), w.Person("bram@example.org")
 	app := w.Application()
 	g, account := anna.Connects(app.Contract(library.Write))
-	reader, elsewhere, brams := anna.Allows(
-		app.Contract(library.Read),
-	), anna.Allows(
-		w.Application().Contract(library.Write),
-	), bram.Allows(
-		g.Contract,
-	)
+	reader, elsewhere, brams := anna.Allows(app.Contract(library.Read)),
+		anna.Allows(w.Application().Contract(library.Write)), bram.Allows(g.Contract)
 	user := standsFor(t, w, g)
 
 	for name, tt := range map[string]struct {
@@ -87,12 +82,12 @@ func TestOpenRevocation(t *testing.T) {
 			if r.Account != id || r.Library != anna.SignedIn().Library.ID || r.Client.ID() != by.Contract.Client.ID() {
 				t.Errorf("link %+v", r.AuthRequest)
 			}
-			if _, err := w.Connections.Revocation(t.Context(), bram.SignedIn(), r); !errors.Is(err,
-				library.ErrWrongPerson) {
+			_, err := w.Connections.Revocation(t.Context(), bram.SignedIn(), r)
+			if !errors.Is(err, library.ErrWrongPerson) {
 				t.Errorf("another person asks: %v", err)
 			}
-			if _, err := w.Connections.Revoke(t.Context(), bram.SignedIn(), r); !errors.Is(err,
-				library.ErrWrongPerson) {
+			_, err = w.Connections.Revoke(t.Context(), bram.SignedIn(), r)
+			if !errors.Is(err, library.ErrWrongPerson) {
 				t.Errorf("another person answers: %v", err)
 			}
 		}
@@ -152,17 +147,15 @@ func TestRevokeAccount(t *testing.T) {
 	if v := carreltest.Must(w.Connections.Revocation(t.Context(), p.SignedIn(), other))(t); !v.Over() {
 		t.Errorf("there is something left to end: %+v", v)
 	}
-	if back := carreltest.Must(w.Connections.Revoke(t.Context(), p.SignedIn(), other))(t); !strings.HasSuffix(back,
-		"result=success") {
+	back = carreltest.Must(w.Connections.Revoke(t.Context(), p.SignedIn(), other))(t)
+	if !strings.HasSuffix(back, "result=success") {
 		t.Errorf("callback %s", back)
 	}
 	if _, err := w.Connections.Revoke(t.Context(), p.SignedIn(), other); !errors.Is(err, library.ErrUsed) {
 		t.Errorf("answered twice: %v", err)
 	}
-	if _, err := w.Consents.Deny(t.Context(), other, p.SignedIn(), library.CallbackUserCancel); !errors.Is(
-		err,
-		library.ErrUsed,
-	) {
+	_, err = w.Consents.Deny(t.Context(), other, p.SignedIn(), library.CallbackUserCancel)
+	if !errors.Is(err, library.ErrUsed) {
 		t.Errorf("answered with both: %v", err)
 	}
 }
@@ -175,15 +168,8 @@ func TestRevokeUser(t *testing.T) {
 	app := w.Application()
 	anna, bram := w.Person("anna@example.org"), w.Person("bram@example.org")
 	writing, reading := app.Contract(library.Write), app.Contract(library.Read)
-	writer, reader, elsewhere, brams := anna.Allows(
-		writing,
-	), anna.Allows(
-		reading,
-	), anna.Allows(
-		w.Application().Contract(library.Read),
-	), bram.Allows(
-		writing,
-	)
+	writer, reader, elsewhere, brams := anna.Allows(writing), anna.Allows(reading),
+		anna.Allows(w.Application().Contract(library.Read)), bram.Allows(writing)
 	request := revocation(t, w, writer, standsFor(t, w, writer))
 	v := carreltest.Must(w.Connections.Revocation(t.Context(), anna.SignedIn(), request))(t)
 	if v.Account != nil || len(v.Grants) != 2 {
@@ -227,31 +213,21 @@ func TestDeleteUserAccount(t *testing.T) {
 		t.Errorf("activity %s: nothing has ended", p.Activity())
 	}
 	for _, g := range []*carreltest.Grant{g, reader} {
-		if list := carreltest.Must(w.Connections.ListForBearer(t.Context(),
-			carreltest.Must(g.Bearer())(t)))(t); len(list) != 1 ||
-			list[0].ID != account.ID {
+		list := carreltest.Must(w.Connections.ListForBearer(t.Context(), carreltest.Must(g.Bearer())(t)))(t)
+		if len(list) != 1 || list[0].ID != account.ID {
 			t.Errorf("accounts %+v", list)
 		}
 		_, err := w.Connections.OpenRevocation(t.Context(), carreltest.Must(g.Bearer())(t), user, carreltest.Callback)
 		carreltest.Refused(t, "revocation", err, library.Unknown("Account"))
 	}
-	ref := carreltest.Must(
-		w.Consents.AddReference(t.Context(), g.Requests(), wire.ReferenceRequest{Type: "accountId",
-			Value: string(user)}),
-	)(t)
-	opened := carreltest.Must(
-		w.Consents.AuthorizeForToken(
-			t.Context(),
-			g.Requests(carreltest.WithToken(g.Token()), carreltest.ReturningTo(carreltest.Callback)),
-			wire.SessionOptions{},
-		),
-	)(t)
+	ref := carreltest.Must(w.Consents.AddReference(t.Context(), g.Requests(),
+		wire.ReferenceRequest{Type: "accountId", Value: string(user)}))(t)
+	opened := carreltest.Must(w.Consents.AuthorizeForToken(t.Context(), g.Requests(carreltest.WithToken(g.Token()),
+		carreltest.ReturningTo(carreltest.Callback)), wire.SessionOptions{}))(t)
 	link := p.Opens(library.ReauthorizeRequest, opened.Code)
-	if _, err := w.Connections.ConnectionStep(t.Context(), p.SignedIn(), link,
-		delivery.ConnectionQuery{AccountReference: ref}); !errors.Is(
-		err,
-		library.ErrNotFound,
-	) {
+	_, err := w.Connections.ConnectionStep(t.Context(), p.SignedIn(), link,
+		delivery.ConnectionQuery{AccountReference: ref})
+	if !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("referred to: %v", err)
 	}
 	standsFor(t, w, theirs) // is another person's, and seen
@@ -267,13 +243,8 @@ func TestDeleteUserAccount(t *testing.T) {
 		t.Errorf("a link from before would end %+v", v)
 	}
 
-	opened = carreltest.Must(
-		w.Consents.Authorize(
-			t.Context(),
-			g.Requests(carreltest.Authorizing, carreltest.WithToken(g.Token())),
-			wire.SessionOptions{},
-		),
-	)(t)
+	opened = carreltest.Must(w.Consents.Authorize(t.Context(),
+		g.Requests(carreltest.Authorizing, carreltest.WithToken(g.Token())), wire.SessionOptions{}))(t)
 	back := p.Answers(library.AuthorizeRequest, opened.Code)
 	list := carreltest.Must(w.Connections.ListForBearer(t.Context(), carreltest.Must(g.Bearer())(t)))(t)
 	if len(list) != 2 || list[0].ID != user || list[0].Reference != back.Get("accountReference") {

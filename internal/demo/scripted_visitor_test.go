@@ -55,22 +55,14 @@ func TestScriptedVisitorConnects(t *testing.T) {
 		said = append(said, "service "+r.PostFormValue("service"))
 		http.Redirect(w, r, "/go", http.StatusSeeOther)
 	})
-	pages.HandleFunc(
-		"GET /go",
-		func(w http.ResponseWriter, _ *http.Request) { form(w, `<button data-testid="provider-go">`) },
-	)
+	pages.HandleFunc("GET /go",
+		func(w http.ResponseWriter, _ *http.Request) { form(w, `<button data-testid="provider-go">`) })
 	pages.HandleFunc("POST /go", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(
-			w,
-			r,
-			provider.URL+"/authorize?redirect_uri="+url.QueryEscape(library.URL+"/return"),
-			http.StatusSeeOther,
-		)
+		http.Redirect(w, r,
+			provider.URL+"/authorize?redirect_uri="+url.QueryEscape(library.URL+"/return"), http.StatusSeeOther)
 	})
-	pages.HandleFunc(
-		"GET /return",
-		func(w http.ResponseWriter, _ *http.Request) { form(w, `<button data-testid="allow">`) },
-	)
+	pages.HandleFunc("GET /return",
+		func(w http.ResponseWriter, _ *http.Request) { form(w, `<button data-testid="allow">`) })
 	pages.HandleFunc("POST /return", func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Origin") != library.URL || r.PostFormValue("csrf") != "1" {
 			t.Errorf("a form from %s", r.Header.Get("Origin"))

@@ -92,10 +92,8 @@ func (a *attacker) readDatabase() {
 				switch {
 				case len(v) < 1120:
 				case name == "contents" && column == "sealed_key":
-					a.seals = append(
-						a.seals,
-						lockedThing{name + "." + column, "carrel file key " + string(row["file_id"]), v},
-					)
+					a.seals = append(a.seals,
+						lockedThing{name + "." + column, "carrel file key " + string(row["file_id"]), v})
 				case column == "seal":
 					a.seals = append(a.seals, lockedThing{name + "." + column, "carrel library key", v})
 				case column == "pending_code":

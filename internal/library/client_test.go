@@ -20,12 +20,8 @@ func TestVerify(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
 	app := w.Application()
-	c, sibling, foreign := app.Contract(
-		library.Read,
-	), app.Contract(
-		library.Write,
-	), w.Application().
-		Contract(library.Read)
+	c, sibling, foreign := app.Contract(library.Read), app.Contract(library.Write),
+		w.Application().Contract(library.Read)
 	call := c.Requests(func(q *wire.RequestClaims) { q.State = "with claims" })
 	if call.Contract.ID != c.Contract.ID || call.Application.ID != app.ID || call.Claims.State != "with claims" ||
 		!call.Key().Equal(&carreltest.Key(0).PublicKey) {
@@ -144,12 +140,8 @@ func TestSpend(t *testing.T) {
 	}
 	again := c.Signs(func(q *wire.RequestClaims) { q.Nonce, q.Timestamp = late.Claims.Nonce, late.Claims.Timestamp })
 	call := must(w.Clients.Verify(t.Context(), again))(t)
-	carreltest.Refused(
-		t,
-		"ten minutes later",
-		w.Clients.UseNonce(t.Context(), call),
-		library.ReplayedNonce(late.Claims.Nonce),
-	)
+	carreltest.Refused(t, "ten minutes later", w.Clients.UseNonce(t.Context(), call),
+		library.ReplayedNonce(late.Claims.Nonce))
 	w.Clock.Moves(time.Minute)
 	if err := w.Sweeping.SweepExpired(t.Context()); err != nil {
 		t.Fatal(err)

@@ -118,8 +118,8 @@ func TestSuccessGivesTheTryBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 12 {
-		if _, err := w.People.SignIn(t.Context(), anna.Email, carreltest.Password,
-			library.Device{Address: "192.0.2.1"}); err != nil {
+		_, err := w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{Address: "192.0.2.1"})
+		if err != nil {
 			t.Fatalf("sign-in %d: %v", i+1, err)
 		}
 	}

@@ -24,11 +24,8 @@ func TestAuthorizeWithToken(t *testing.T) {
 	old := anna.Allows(app.Contract(library.Write))
 	second, foreign := app.Contract(library.Read), w.Application().Contract(library.Read)
 	authorize := func(c *carreltest.Contract, token string) error {
-		_, err := w.Consents.Authorize(
-			t.Context(),
-			c.Requests(carreltest.Authorizing, carreltest.WithToken(token)),
-			wire.SessionOptions{},
-		)
+		_, err := w.Consents.Authorize(t.Context(),
+			c.Requests(carreltest.Authorizing, carreltest.WithToken(token)), wire.SessionOptions{})
 		return err
 	}
 	invalid := library.InvalidToken(wire.KindAccessToken)
@@ -78,10 +75,8 @@ func TestLinkForAPerson(t *testing.T) {
 	if _, err := w.Consents.Allow(t.Context(), anna.SignedIn(), request, ""); err != nil {
 		t.Errorf("the person herself: %v", err)
 	}
-	if _, err := w.Consents.Deny(t.Context(), request, bram.SignedIn(), library.CallbackUserCancel); !errors.Is(
-		err,
-		library.ErrUsed,
-	) {
+	_, err := w.Consents.Deny(t.Context(), request, bram.SignedIn(), library.CallbackUserCancel)
+	if !errors.Is(err, library.ErrUsed) {
 		t.Errorf("another person denies afterwards: %v", err)
 	}
 	if got := bram.Activity(); got != "you.created" {
@@ -144,10 +139,8 @@ func TestLinkIsAnsweredOnce(t *testing.T) {
 			t.Errorf("code %s: %v", name, err)
 		}
 	}
-	if _, err := w.Consents.FindRequest(t.Context(), library.UserReauthRequest, opened.Code.Reveal()); !errors.Is(
-		err,
-		library.ErrNotFound,
-	) {
+	_, err := w.Consents.FindRequest(t.Context(), library.UserReauthRequest, opened.Code.Reveal())
+	if !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("on another page: %v", err)
 	}
 }
@@ -165,10 +158,8 @@ func TestDeny(t *testing.T) {
 		return anna.Opens(library.AuthorizeRequest, opened.Code)
 	}
 	request := open()
-	back := carreltest.QueryOf(
-		t,
-		must(w.Consents.Deny(t.Context(), request, anna.SignedIn(), library.CallbackUserCancel))(t),
-	)
+	back := carreltest.QueryOf(t,
+		must(w.Consents.Deny(t.Context(), request, anna.SignedIn(), library.CallbackUserCancel))(t))
 	if back.Get("success") != "false" || back.Get("errorCode") != "USER_CANCEL" || back.Has("code") {
 		t.Errorf("the application hears %v", back)
 	}
@@ -247,19 +238,10 @@ func TestRefusedRenewal(t *testing.T) {
 		must(w.Consents.Deny(t.Context(), request, who.SignedIn(), library.CallbackUserCancel))(t)
 	}
 	refer := func() *library.AuthorizeResult {
-		return must(
-			w.Consents.AuthorizeForToken(
-				t.Context(),
-				c.Requests(carreltest.Authorizing, carreltest.WithToken(g.Token())),
-				wire.SessionOptions{},
-			),
-		)(t)
+		return must(w.Consents.AuthorizeForToken(t.Context(),
+			c.Requests(carreltest.Authorizing, carreltest.WithToken(g.Token())), wire.SessionOptions{}))(t)
 	}
-	deny(
-		library.AuthorizeRequest,
-		c.Authorizes(),
-		anna,
-	)
+	deny(library.AuthorizeRequest, c.Authorizes(), anna)
 	must(g.Reads())(t)
 	deny(library.UserReauthRequest, refer(), bram) // in a browser of somebody else's
 	must(g.Reads())(t)

@@ -80,10 +80,8 @@ func TestCreate(t *testing.T) {
 	if got := anna.SignedIn().Library.Email; got != "anna@example.org" {
 		t.Errorf("kept as %q", got)
 	}
-	_, err := w.People.Create(
-		t.Context(),
-		library.NewPerson{Email: "anna@example.org ", Password: "een ander goed wachtwoord"},
-	)
+	_, err := w.People.Create(t.Context(),
+		library.NewPerson{Email: "anna@example.org ", Password: "een ander goed wachtwoord"})
 	if !errors.Is(err, library.ErrEmailTaken) {
 		t.Errorf("again: %v", err)
 	}
@@ -94,10 +92,8 @@ func TestCreate(t *testing.T) {
 	var made atomic.Int32
 	for range 4 {
 		wg.Go(func() {
-			_, err := w.People.Create(
-				t.Context(),
-				library.NewPerson{Email: "bram@example.org", Password: carreltest.Password},
-			)
+			_, err := w.People.Create(t.Context(),
+				library.NewPerson{Email: "bram@example.org", Password: carreltest.Password})
 			if err == nil {
 				made.Add(1)
 			} else if !errors.Is(err, library.ErrEmailTaken) {
@@ -110,11 +106,9 @@ func TestCreate(t *testing.T) {
 		t.Errorf("made %d of one address at once; %d libraries", made.Load(), n)
 	}
 	closed := carreltest.New(t, func(c *server.Config) { c.Closed = true })
-	if _, err := closed.People.Create(t.Context(), library.NewPerson{Email: "a@example.org",
-		Password: carreltest.Password}); !errors.Is(
-		err,
-		library.ErrClosed,
-	) {
+	_, err = closed.People.Create(t.Context(),
+		library.NewPerson{Email: "a@example.org", Password: carreltest.Password})
+	if !errors.Is(err, library.ErrClosed) {
 		t.Errorf("where no libraries are made: %v", err)
 	}
 }
@@ -181,22 +175,16 @@ func TestChangePassword(t *testing.T) {
 	other := must(w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{}))(t)
 	const fresh = "een nieuw en langer wachtwoord"
 	var refused *library.PasswordError
-	if err := w.People.ChangePassword(t.Context(), anna.SignedIn(), "not the password", fresh); !errors.Is(
-		err,
-		library.ErrWrongPassword,
-	) {
+	err = w.People.ChangePassword(t.Context(), anna.SignedIn(), "not the password", fresh)
+	if !errors.Is(err, library.ErrWrongPassword) {
 		t.Errorf("wrong password: %v", err)
 	}
-	if err := w.People.ChangePassword(t.Context(), anna.SignedIn(), carreltest.Password, carreltest.Password); !errors.Is(
-		err,
-		library.ErrSamePassword,
-	) {
+	err = w.People.ChangePassword(t.Context(), anna.SignedIn(), carreltest.Password, carreltest.Password)
+	if !errors.Is(err, library.ErrSamePassword) {
 		t.Errorf("the same: %v", err)
 	}
-	if err := w.People.ChangePassword(t.Context(), anna.SignedIn(), carreltest.Password, "short"); !errors.As(
-		err,
-		&refused,
-	) {
+	err = w.People.ChangePassword(t.Context(), anna.SignedIn(), carreltest.Password, "short")
+	if !errors.As(err, &refused) {
 		t.Errorf("a short one: %v", err)
 	}
 	if err := w.People.ChangePassword(t.Context(), anna.SignedIn(), carreltest.Password, fresh); err != nil {
@@ -205,10 +193,8 @@ func TestChangePassword(t *testing.T) {
 	if _, err := w.People.Login(t.Context(), other); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("the other browser: %v", err)
 	}
-	if _, err := w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{}); !errors.Is(
-		err,
-		library.ErrWrongPassword,
-	) {
+	_, err = w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{})
+	if !errors.Is(err, library.ErrWrongPassword) {
 		t.Errorf("the old password: %v", err)
 	}
 	if _, err := g.Reads(); err != nil {
@@ -216,8 +202,8 @@ func TestChangePassword(t *testing.T) {
 	}
 	anna.Password = fresh
 	anna.SignsIn()
-	if _, err := w.People.Recover(t.Context(), anna.Email, code, "weer een ander wachtwoord",
-		library.Device{}); err != nil {
+	_, err = w.People.Recover(t.Context(), anna.Email, code, "weer een ander wachtwoord", library.Device{})
+	if err != nil {
 		t.Errorf("the recovery code: %v", err)
 	}
 }

@@ -26,17 +26,16 @@ func TestDescriptor(t *testing.T) {
 	const account = `"accounts":[{"accountId":"1"}]`
 	const mime = `"mimeType":"text/plain"`
 	sign := func(metadata string) string {
-		return must(
-			wire.Sign(carreltest.Key(0), wire.Header{}, wire.DescriptorClaims{Metadata: json.RawMessage(metadata)}),
-		)(t)
+		return must(wire.Sign(carreltest.Key(0), wire.Header{},
+			wire.DescriptorClaims{Metadata: json.RawMessage(metadata)}))(t)
 	}
 	d, err := call.Descriptor(sign(`{` + mime + `,` + account + `,"fileName":"x","reference":["r"],"tags":["t"]}`))
 	if err != nil || d.MIMEType != "text/plain" || d.Reference[0] != "r" || d.Tags[0] != "t" || len(d.Extra) != 1 {
 		t.Errorf("descriptor %+v, %v", d, err)
 	}
 	room := wire.MaxMetadata - len(`{`+mime+`,`+account+`,"tags":[""]}`)
-	if _, err := call.Descriptor(sign(`{` + mime + `,` + account + `,"tags":["` + strings.Repeat("t",
-		room) + `"]}`)); err != nil {
+	_, err = call.Descriptor(sign(`{` + mime + `,` + account + `,"tags":["` + strings.Repeat("t", room) + `"]}`))
+	if err != nil {
 		t.Errorf("of 8 KiB: %v", err)
 	}
 	for name, test := range map[string]struct{ metadata, want string }{
@@ -184,12 +183,8 @@ func TestReplayedPush(t *testing.T) {
 		token := g.Signs(carreltest.WithToken(g.Token()), func(q *wire.RequestClaims) { q.Nonce = nonce })
 		push := func() error {
 			call := must(w.Clients.Verify(t.Context(), token))(t)
-			_, err := w.Files.Push(
-				t.Context(),
-				must(w.Consents.Bearer(t.Context(), call))(t),
-				carreltest.Descriptor(t, nil),
-				bytes.NewReader(content),
-			)
+			_, err := w.Files.Push(t.Context(), must(w.Consents.Bearer(t.Context(), call))(t),
+				carreltest.Descriptor(t, nil), bytes.NewReader(content))
 			return err
 		}
 		const many = 6
@@ -231,12 +226,8 @@ func TestReadsInPieces(t *testing.T) {
 			"halves": iotest.HalfReader, "with the end": iotest.DataErrReader} {
 			name = fmt.Sprint(n, name)
 			want[name] = string(content)
-			file, err := w.Files.Push(
-				t.Context(),
-				must(g.Bearer())(t),
-				carreltest.Descriptor(t, map[string]any{"reference": []string{name}}),
-				pieces(bytes.NewReader(content)),
-			)
+			file, err := w.Files.Push(t.Context(), must(g.Bearer())(t),
+				carreltest.Descriptor(t, map[string]any{"reference": []string{name}}), pieces(bytes.NewReader(content)))
 			if err != nil || file.Size != int64(n) {
 				t.Errorf("%s: %d bytes, %v", name, file.Size, err)
 			}

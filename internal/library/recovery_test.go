@@ -52,11 +52,8 @@ func TestPendingCode(t *testing.T) {
 			t.Errorf("login %s holds a code still: %v", login.Login.ID, err)
 		}
 	}
-	if _, err := w.People.Recover(t.Context(), anna.Email, first, "een nieuw goed wachtwoord",
-		library.Device{}); !errors.Is(
-		err,
-		library.ErrWrongCode,
-	) {
+	_, err := w.People.Recover(t.Context(), anna.Email, first, "een nieuw goed wachtwoord", library.Device{})
+	if !errors.Is(err, library.ErrWrongCode) {
 		t.Errorf("the void code: %v", err)
 	}
 }
@@ -86,10 +83,8 @@ func TestRecover(t *testing.T) {
 		"another address": {"bram@example.org", code, library.ErrWrongCode},
 		"no address":      {"bram", code, library.ErrEmailShape},
 	} {
-		if _, err := w.People.Recover(t.Context(), test.email, test.code, fresh, library.Device{}); !errors.Is(
-			err,
-			test.want,
-		) {
+		_, err := w.People.Recover(t.Context(), test.email, test.code, fresh, library.Device{})
+		if !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 	}
@@ -97,10 +92,8 @@ func TestRecover(t *testing.T) {
 	if _, err := w.People.Recover(t.Context(), anna.Email, code, "short", library.Device{}); !errors.As(err, &refused) {
 		t.Errorf("a short new password: %v", err)
 	}
-	if _, err := w.People.SignIn(t.Context(), anna.Email, code, library.Device{}); !errors.Is(
-		err,
-		library.ErrWrongPassword,
-	) {
+	_, err := w.People.SignIn(t.Context(), anna.Email, code, library.Device{})
+	if !errors.Is(err, library.ErrWrongPassword) {
 		t.Errorf("the code as a password: %v", err)
 	}
 
@@ -113,16 +106,12 @@ func TestRecover(t *testing.T) {
 	if got := anna.PendingCode(); got == "" || got == code {
 		t.Errorf("the new code is %q", got)
 	}
-	if _, err := w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{}); !errors.Is(
-		err,
-		library.ErrWrongPassword,
-	) {
+	_, err = w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{})
+	if !errors.Is(err, library.ErrWrongPassword) {
 		t.Errorf("the old password: %v", err)
 	}
-	if _, err := w.People.Recover(t.Context(), anna.Email, code, fresh, library.Device{}); !errors.Is(
-		err,
-		library.ErrWrongCode,
-	) {
+	_, err = w.People.Recover(t.Context(), anna.Email, code, fresh, library.Device{})
+	if !errors.Is(err, library.ErrWrongCode) {
 		t.Errorf("the code again: %v", err)
 	}
 	if got, err := g.Reads(); err != nil || got["a file"] != "text" {
@@ -151,10 +140,8 @@ func TestNewCode(t *testing.T) {
 	if err := w.People.SaveCode(t.Context(), anna.SignedIn()); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.People.NewCode(t.Context(), anna.SignedIn(), "not the password"); !errors.Is(
-		err,
-		library.ErrWrongPassword,
-	) {
+	err := w.People.NewCode(t.Context(), anna.SignedIn(), "not the password")
+	if !errors.Is(err, library.ErrWrongPassword) {
 		t.Errorf("wrong password: %v", err)
 	}
 	if anna.PendingCode() != "" {
@@ -167,15 +154,12 @@ func TestNewCode(t *testing.T) {
 	if fresh == "" || fresh == old || anna.SignedIn().Library.CodeSaved {
 		t.Errorf("the new code is %q", fresh)
 	}
-	if _, err := w.People.Recover(t.Context(), anna.Email, old, "een nieuw goed wachtwoord",
-		library.Device{}); !errors.Is(
-		err,
-		library.ErrWrongCode,
-	) {
+	_, err = w.People.Recover(t.Context(), anna.Email, old, "een nieuw goed wachtwoord", library.Device{})
+	if !errors.Is(err, library.ErrWrongCode) {
 		t.Errorf("the old code: %v", err)
 	}
-	if _, err := w.People.Recover(t.Context(), anna.Email, fresh, "een nieuw goed wachtwoord",
-		library.Device{}); err != nil {
+	_, err = w.People.Recover(t.Context(), anna.Email, fresh, "een nieuw goed wachtwoord", library.Device{})
+	if err != nil {
 		t.Errorf("the new code: %v", err)
 	}
 }

@@ -19,11 +19,8 @@ func TestRedirectURI(t *testing.T) {
 			"http://localhost:9000/back", "digime-ca-x1://auth", "https://app.example"}
 	})
 	ask := func(uri string) error {
-		_, err := w.Consents.Authorize(
-			t.Context(),
-			c.Requests(carreltest.Authorizing, func(q *wire.RequestClaims) { q.RedirectURI = uri }),
-			wire.SessionOptions{},
-		)
+		_, err := w.Consents.Authorize(t.Context(), c.Requests(carreltest.Authorizing,
+			func(q *wire.RequestClaims) { q.RedirectURI = uri }), wire.SessionOptions{})
 		return err
 	}
 	for _, uri := range []string{
@@ -97,9 +94,9 @@ func TestRedirectURI(t *testing.T) {
 	} {
 		carreltest.Refused(t, name, ask(uri), library.InvalidRedirectURI(uri))
 	}
-	if _, err := w.Consents.AuthorizeForToken(t.Context(),
-		c.Requests(func(q *wire.RequestClaims) { q.RedirectURI = "https://evil.example" }),
-		wire.SessionOptions{}); err == nil {
+	_, err := w.Consents.AuthorizeForToken(t.Context(),
+		c.Requests(func(q *wire.RequestClaims) { q.RedirectURI = "https://evil.example" }), wire.SessionOptions{})
+	if err == nil {
 		t.Error("a reference goes anywhere")
 	}
 }

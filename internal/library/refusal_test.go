@@ -17,13 +17,8 @@ func TestRefuseToRenew(t *testing.T) {
 	c := w.Application().Contract(library.Read)
 	g := anna.Allows(c)
 	ask := func() *library.PendingRequest {
-		opened := must(
-			w.Consents.AuthorizeForToken(
-				t.Context(),
-				c.Requests(carreltest.Authorizing, carreltest.WithToken(g.Token())),
-				wire.SessionOptions{},
-			),
-		)(t)
+		opened := must(w.Consents.AuthorizeForToken(t.Context(),
+			c.Requests(carreltest.Authorizing, carreltest.WithToken(g.Token())), wire.SessionOptions{}))(t)
 		return anna.Opens(library.UserReauthRequest, opened.Code)
 	}
 	deny := func(who *library.SignedIn) {

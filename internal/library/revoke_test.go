@@ -46,17 +46,11 @@ func TestRevoke(t *testing.T) {
 	carreltest.Refused(t, "refresh token", err, library.InvalidToken(wire.KindRefreshToken))
 	_, err = w.Consents.Exchange(t.Context(), g.Requests(carreltest.Exchanging(code)))
 	carreltest.Refused(t, "code", err, library.InvalidToken(wire.KindAuthorizationCode))
-	_, err = w.Consents.Authorize(
-		t.Context(),
-		reader.Requests(carreltest.Authorizing, carreltest.WithToken(g.Token())),
-		wire.SessionOptions{},
-	)
+	_, err = w.Consents.Authorize(t.Context(),
+		reader.Requests(carreltest.Authorizing, carreltest.WithToken(g.Token())), wire.SessionOptions{})
 	carreltest.Refused(t, "linking", err, library.InvalidToken(wire.KindAccessToken))
-	_, err = w.Consents.AuthorizeForToken(
-		t.Context(),
-		reader.Requests(carreltest.Authorizing, carreltest.WithToken(g.Token())),
-		wire.SessionOptions{},
-	)
+	_, err = w.Consents.AuthorizeForToken(t.Context(),
+		reader.Requests(carreltest.Authorizing, carreltest.WithToken(g.Token())), wire.SessionOptions{})
 	carreltest.Refused(t, "renewing", err, library.InvalidToken(wire.KindAccessToken))
 	_ = w.Files.List(t.Context(), r, func(e wire.FileEntry) error {
 		_, _, err := w.Files.Open(t.Context(), r, e.Name)
@@ -126,10 +120,7 @@ func TestRevokeDuringAPush(t *testing.T) {
 			},
 		} {
 			g := anna.Allows(writer)
-			body := io.MultiReader(
-				bytes.NewReader(content),
-				hook(func() error { return how(g.ID()) }),
-			)
+			body := io.MultiReader(bytes.NewReader(content), hook(func() error { return how(g.ID()) }))
 			_, err := w.Files.Push(t.Context(), must(g.Bearer())(t), carreltest.Descriptor(t, nil), body)
 			carreltest.Refused(t, name+", "+end, err, library.InvalidToken(wire.KindAccessToken))
 		}

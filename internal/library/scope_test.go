@@ -55,10 +55,8 @@ func newShelf(t *testing.T) *shelf {
 		for _, a := range f.accounts {
 			accounts = append(accounts, map[string]string{"accountId": a})
 		}
-		d := carreltest.Descriptor(
-			t,
-			map[string]any{"mimeType": f.mime, "tags": f.tags, "reference": f.refs, "accounts": accounts},
-		)
+		d := carreltest.Descriptor(t,
+			map[string]any{"mimeType": f.mime, "tags": f.tags, "reference": f.refs, "accounts": accounts})
 		g := grants[f.own]
 		g.Tokens = must(w.Consents.Refresh(t.Context(), g.Requests(carreltest.Refreshing(g.Refresh()))))(t)
 		must(w.Files.Push(t.Context(), must(g.Bearer())(t), d, strings.NewReader("content")))(t)
@@ -185,16 +183,16 @@ func TestLast(t *testing.T) {
 	w := carreltest.New(t)
 	g := w.Person("anna@example.org").Allows(w.Application().Contract(library.Read))
 	for _, last := range []string{"", "0d", "3d", "6m", "1y", "2w", "12h", "10000d"} {
-		if _, err := g.StartsSession(wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: last}},
-			TimeRanges: []wire.TimeRange{{Last: last}}}}); err != nil {
+		_, err := g.StartsSession(wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: last}},
+			TimeRanges: []wire.TimeRange{{Last: last}}}})
+		if err != nil {
 			t.Errorf("%q: %v", last, err)
 		}
 	}
 	for _, last := range []string{"d", "3", "-3d", "3 days", "3D", "3s", "1.5d", "10001d", "9999999999999999999d",
 		"d3", "é", "3é", "\xff", " "} {
-		_, err := g.StartsSession(
-			wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: "1d"}, {Last: last}}}},
-		)
+		_, err := g.StartsSession(wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: "1d"},
+			{Last: last}}}})
 		carreltest.Refused(t, "criterion of "+last, err, library.InvalidParameter("scope.criteria.last"))
 		_, err = g.StartsSession(wire.SessionOptions{Scope: &wire.Scope{TimeRanges: []wire.TimeRange{{Last: last}}}})
 		carreltest.Refused(t, "time range of "+last, err, library.InvalidParameter("scope.timeRanges.last"))

@@ -106,8 +106,7 @@ func TestAccessEndsWithConsent(t *testing.T) {
 	anna := w.Person("anna@example.org")
 	short := w.Application().Contract(library.Read, func(k *library.Contract) { k.GrantFor = time.Hour })
 	ending := w.Application().Contract(library.Read,
-		func(k *library.Contract) { k.ExpiresAt = w.Clock.Now().Add(2 * time.Hour) },
-	)
+		func(k *library.Contract) { k.ExpiresAt = w.Clock.Now().Add(2 * time.Hour) })
 	for name, test := range map[string]struct {
 		by    *carreltest.Contract
 		until time.Duration
@@ -115,13 +114,8 @@ func TestAccessEndsWithConsent(t *testing.T) {
 		g := anna.Allows(test.by)
 		want := wire.SecondsOf(w.Clock.Now().Add(test.until))
 		if g.Tokens.AccessToken.ExpiresOn != want || g.Tokens.RefreshToken.ExpiresOn != want {
-			t.Errorf(
-				"%s: tokens until %d and %d, want %d",
-				name,
-				g.Tokens.AccessToken.ExpiresOn,
-				g.Tokens.RefreshToken.ExpiresOn,
-				want,
-			)
+			t.Errorf("%s: tokens until %d and %d, want %d", name, g.Tokens.AccessToken.ExpiresOn,
+				g.Tokens.RefreshToken.ExpiresOn, want)
 		}
 	}
 	g := anna.Allows(short)
@@ -181,8 +175,9 @@ func TestEndedClient(t *testing.T) {
 	contract, application := app.Contract(library.Read), w.Application().Contract(library.Read)
 	expiring := app.Contract(library.Read, func(k *library.Contract) { k.ExpiresAt = w.Clock.Now().Add(time.Hour) })
 	opened := contract.Authorizes()
-	if err := errors.Join(w.Clients.DisableContract(t.Context(), contract.Contract.ID),
-		w.Clients.DisableApplication(t.Context(), application.Application.ID)); err != nil {
+	err := errors.Join(w.Clients.DisableContract(t.Context(), contract.Contract.ID),
+		w.Clients.DisableApplication(t.Context(), application.Application.ID))
+	if err != nil {
 		t.Fatal(err)
 	}
 	w.Clock.Moves(time.Minute)
@@ -192,7 +187,7 @@ func TestEndedClient(t *testing.T) {
 	}
 	expiring.Requests()
 	w.Clock.Moves(time.Hour)
-	_, err := w.Clients.Verify(t.Context(), expiring.Signs())
+	_, err = w.Clients.Verify(t.Context(), expiring.Signs())
 	carreltest.Refused(t, "contract whose time is over", err, library.InvalidClient(expiring.ID().String()))
 
 	var fault *library.RequestError

@@ -24,11 +24,8 @@ func TestNeverTwice(t *testing.T) {
 	t.Parallel()
 	pki := newTestPKI(t)
 	var n atomic.Int32
-	s := providertest.ServeRaw(
-		t,
-		pki.mutualTLS(),
-		func(c net.Conn) { _, _ = io.CopyN(io.Discard, c, 7*int64(n.Add(1))) },
-	)
+	s := providertest.ServeRaw(t, pki.mutualTLS(),
+		func(c net.Conn) { _, _ = io.CopyN(io.Discard, c, 7*int64(n.Add(1))) })
 	big := patient
 	big.Body = []byte(`{"resourceType":"Patient","x":"` + strings.Repeat("x", 1<<20) + `"}`)
 	const times = 40
@@ -52,8 +49,9 @@ func TestRedirects(t *testing.T) {
 	pki := newTestPKI(t)
 	elsewhere := providertest.ServeRaw(t, pki.mutualTLS(), func(net.Conn) {})
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		s := providertest.ServeRaw(t, pki.mutualTLS(), providertest.Respond(fmt.Sprintf(
-			"HTTP/1.1 %d There\r\nLocation: %s/fhir\r\nContent-Length: 0\r\n\r\n", status, elsewhere.URL)))
+		s := providertest.ServeRaw(t, pki.mutualTLS(),
+			providertest.Respond(fmt.Sprintf("HTTP/1.1 %d There\r\nLocation: %s/fhir\r\nContent-Length: 0\r\n\r\n",
+				status, elsewhere.URL)))
 		want := refused
 		if status == http.StatusSeeOther {
 			want = unknown
@@ -141,11 +139,8 @@ func TestPlainHTTP(t *testing.T) {
 		{true, "http://localhost.example", notFiled},
 		{true, "::", notFiled},
 	} {
-		a := NewClient(
-			&tls.Config{MinVersion: tls.VersionTLS12},
-			tt.loopback,
-			nil,
-		).SendResource(t.Context(), ResourceRequest{BaseURL: tt.base, Resource: patient, Token: seal.SecretOf(token)})
+		a := NewClient(&tls.Config{MinVersion: tls.VersionTLS12}, tt.loopback, nil).SendResource(t.Context(),
+			ResourceRequest{BaseURL: tt.base, Resource: patient, Token: seal.SecretOf(token)})
 		if a.Kind != tt.want {
 			t.Errorf("%+v: %+v", tt, a)
 		}

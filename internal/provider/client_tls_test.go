@@ -107,9 +107,8 @@ func TestClientCertificateRefused(t *testing.T) {
 	stranger := other.IssuePair(t, providertest.CertOptions{Hosts: ours})
 	expired := pki.ca.IssuePair(t, providertest.CertOptions{Hosts: ours, Expired: true})
 	big := bundle
-	big.Body = []byte(
-		`{"resourceType":"Bundle","x":"` + strings.Repeat("x", 1<<20) + `","type":"batch","entry":[{},{}]}`,
-	)
+	big.Body = []byte(`{"resourceType":"Bundle","x":"` + strings.Repeat("x", 1<<20) +
+		`","type":"batch","entry":[{},{}]}`)
 	for version, number := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
 		for name, client := range map[string]*tls.Certificate{
 			"none": nil, "of another authority": &stranger, "expired": &expired,

@@ -170,12 +170,8 @@ func TestRetryAfter(t *testing.T) {
 func FuzzReadBatchResponse(f *testing.F) {
 	f.Add([]byte(batch("201 Created", "422")))
 	f.Add([]byte(batch()))
-	f.Add(
-		[]byte(
-			`{"resourceType":"Bundle","type":"transaction-response","entry":[null,` +
-				`{"response":null},{"response":{"status":"2000"}}]}`,
-		),
-	)
+	f.Add([]byte(`{"resourceType":"Bundle","type":"transaction-response","entry":[null,` +
+		`{"response":null},{"response":{"status":"2000"}}]}`))
 	f.Add([]byte("\xef\xbb\xbf[]"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		statuses, err := readBatchResponse(body)
@@ -188,11 +184,8 @@ func FuzzReadBatchResponse(f *testing.F) {
 			}
 		}
 		// A Bundle is delivered only if each of its entries is.
-		o := outcomeOf(
-			sentResource{bundle: true, entries: len(statuses)},
-			Response{Status: 200, Body: body},
-			time.Now(),
-		)
+		o := outcomeOf(sentResource{bundle: true, entries: len(statuses)},
+			Response{Status: 200, Body: body}, time.Now())
 		for _, s := range statuses {
 			if o.Kind == delivered && (s < 200 || s > 299) {
 				t.Errorf("delivered with an entry of %d", s)

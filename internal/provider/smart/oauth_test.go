@@ -84,12 +84,8 @@ func TestTokenRequests(t *testing.T) {
 			body, _ := io.ReadAll(r.Body)
 			form, _ = url.ParseQuery(string(body))
 			rw.Header().Set("Content-Type", "application/json")
-			fmt.Fprintf(
-				rw,
-				`{"access_token":%q,"token_type":"bearer","expires_in":600,"refresh_token":%q}`,
-				plantedToken,
-				plantedRefresh,
-			)
+			fmt.Fprintf(rw, `{"access_token":%q,"token_type":"bearer","expires_in":600,"refresh_token":%q}`,
+				plantedToken, plantedRefresh)
 		})
 		n := w.network()
 		a, err := n.Exchange(t.Context(), authorizationParams(), seal.SecretOf(plantedCode))

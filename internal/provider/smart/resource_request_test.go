@@ -30,10 +30,8 @@ func TestSend(t *testing.T) {
 		_, _ = io.WriteString(rw, `{"resourceType":"OperationOutcome"}`)
 	})
 	w.mux.HandleFunc("POST /fhir", func(rw http.ResponseWriter, r *http.Request) {
-		_, _ = io.WriteString(
-			rw,
-			`{"resourceType":"Bundle","type":"transaction-response","entry":[{"response":{"status":"201 Created"}}]}`,
-		)
+		_, _ = io.WriteString(rw,
+			`{"resourceType":"Bundle","type":"transaction-response","entry":[{"response":{"status":"201 Created"}}]}`)
 	})
 	n := w.network()
 	s := delivery.SendRequest{
@@ -62,10 +60,6 @@ func TestSend(t *testing.T) {
 
 // docs/providers.md has the reasons for which nothing is sent.
 func TestReasonsDocumented(t *testing.T) {
-	providertest.CheckReasonsDocumented(
-		t,
-		providertest.ProvidersDoc(t, testenv.Root(t)),
-		reasonNotConfigured,
-		reasonOtherVersion,
-	)
+	providertest.CheckReasonsDocumented(t, providertest.ProvidersDoc(t, testenv.Root(t)),
+		reasonNotConfigured, reasonOtherVersion)
 }
