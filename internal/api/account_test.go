@@ -119,7 +119,8 @@ func TestDeleteWhoStandsForThePerson(t *testing.T) {
 		return got.Subject
 	}
 	before := subject(writer)
-	for _, other := range []wire.AccountID{w.userAccount(t, brams), w.userAccount(t, foreign), "1_nosuchaccount"} { // nothing can be probed
+	// Nothing can be probed.
+	for _, other := range []wire.AccountID{w.userAccount(t, brams), w.userAccount(t, foreign), "1_nosuchaccount"} {
 		w.mustSend(t, w.deleting(writer, other), nil)
 	}
 	w.userAccount(t, writer)

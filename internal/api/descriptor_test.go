@@ -132,15 +132,11 @@ func (w *world) metadataOf(t *testing.T, writer, reader *carreltest.Grant, descr
 	w.mustSend(t, w.pushing(writer, descriptor), nil)
 	session := w.session(t, reader)
 	names := w.names(t, reader, session)
-	a := w.mustSend(
-		t,
-		request{
-			method: "HEAD",
-			path:   "permission-access/query/" + session + "/" + names[len(names)-1],
-			bearer: w.as(reader, nil),
-		},
-		nil,
-	)
+	a := w.mustSend(t, request{
+		method: "HEAD",
+		path:   "permission-access/query/" + session + "/" + names[len(names)-1],
+		bearer: w.as(reader, nil),
+	}, nil)
 	text, err := base64std.DecodeString(lower(a.Header, "x-metadata"))
 	if err != nil {
 		t.Fatalf("x-metadata is not in the standard alphabet, padded: %v", err)
@@ -169,7 +165,8 @@ func TestDescriptorServerSet(t *testing.T) {
 		t.Errorf("created %v", created)
 	}
 	delete(got, "created")
-	want := `{"accounts":[{"accountid":"1","more":true}],"appid":"clinic","contractid":"writeC","mimetype":"text/plain","note":"kept","partnerid":"clinic"}`
+	want := `{"accounts":[{"accountid":"1","more":true}],"appid":"clinic","contractid":"writeC",` +
+		`"mimetype":"text/plain","note":"kept","partnerid":"clinic"}`
 	if text := string(must(json.Marshal(got))); text != want {
 		t.Errorf("a reader is told %s\nwant %s", text, want)
 	}

@@ -21,8 +21,10 @@ import (
 func withCatalogue(t testing.TB) func(*server.Config) {
 	path := filepath.Join(t.TempDir(), "catalogue.json")
 	err := os.WriteFile(path, []byte(`{"sources":[
-		{"id":900201,"name":"Élan Ziekenhuis","reference":"elan","service":900002,"types":["pull","push"],"provider":"fhir:elan","fhirVersion":"3.0"},
-		{"id":900206,"name":"Sample","reference":"sample","service":900002,"types":["pull"],"publishedStatus":"sampledataonly","sampleDataSets":{"a":{"name":"A","description":""}}}
+		{"id":900201,"name":"Élan Ziekenhuis","reference":"elan","service":900002,"types":["pull","push"],
+			"provider":"fhir:elan","fhirVersion":"3.0"},
+		{"id":900206,"name":"Sample","reference":"sample","service":900002,"types":["pull"],
+			"publishedStatus":"sampledataonly","sampleDataSets":{"a":{"name":"A","description":""}}}
 	]}`), 0o600)
 	if err != nil {
 		t.Fatal(err)
@@ -37,8 +39,8 @@ func TestDiscovery(t *testing.T) {
 	for _, c := range []*carreltest.Contract{w.read, w.write} {
 		for _, call := range []struct{ name, has string }{
 			{"sources", `{"data":[{"id":900201,"name":"Élan Ziekenhuis",`},
-			{"categories", `"name":"Medical"`}, {"countries", `"code":"nl"`}, {"platforms",
-				`"reference":"web"`}, {"sourceTypes", `"reference":"push"`},
+			{"categories", `"name":"Medical"`}, {"countries", `"code":"nl"`},
+			{"platforms", `"reference":"web"`}, {"sourceTypes", `"reference":"push"`},
 		} {
 			for _, r := range []request{
 				post("discovery/"+call.name, w.bearer(c, nil), `{}`),
@@ -59,11 +61,9 @@ func TestDiscovery(t *testing.T) {
 		}
 	}
 	var found wire.SourcesAnswer
-	w.mustSend(t, post(
-		"discovery/sources",
-		w.bearer(w.write, nil),
-		`{"limit":5,"query":{"queryString":"elan","include":["id"],"filter":{"type":{"id":[2]},"publishedStatus":["approved"]}}}`,
-	), &found)
+	w.mustSend(t, post("discovery/sources", w.bearer(w.write, nil),
+		`{"limit":5,"query":{"queryString":"elan","include":["id"],`+
+			`"filter":{"type":{"id":[2]},"publishedStatus":["approved"]}}}`), &found)
 	if found.Total != 1 || found.Limit != 5 || len(found.Data) != 1 || found.Data[0].Reference != "" {
 		t.Errorf("%+v", found)
 	}
@@ -72,6 +72,8 @@ func TestDiscovery(t *testing.T) {
 func TestDiscoveryRefuses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, withCatalogue(t))
+	const notStatuses = "query.filter.publishedStatus is not a list of " +
+		"approved, pending, deprecated, blocked, sampledataonly"
 	for body, want := range map[string]string{
 		`[`:                                  "the body is not the JSON that this call takes",
 		`[]`:                                 "the body is not a JSON object",
@@ -86,17 +88,18 @@ func TestDiscoveryRefuses(t *testing.T) {
 		`{"query":{"filter":{"id":["1"]}}}`:  "query.filter.id[0] is not a whole number",
 		`{"query":{"filter":{"id":[null]}}}`: "query.filter.id[0] is not a whole number",
 		`{"query":{"filter":{"id":"1"}}}`:    "query.filter.id is not a list of whole numbers",
-		`{"query":{"filter":{"service":{"id":{"id":true}}}}}`: "query.filter.service.id.id is not a list of whole numbers",
-		`{"query":{"filter":{"service":{"name":"x"}}}}`:       "query.filter.service.name is not known",
-		`{"query":{"filter":{"colour":[1]}}}`:                 "query.filter.colour is not known",
-		`{"query":{"filter":{"publishedStatus":["new"]}}}`:    "query.filter.publishedStatus is not a list of approved, pending, deprecated, blocked, sampledataonly",
-		`{"query":{"filter":{"publishedStatus":[0]}}}`:        "query.filter.publishedStatus is not a list of approved, pending, deprecated, blocked, sampledataonly",
-		`{"query":{"filter":{"reference":[1]}}}`:              "query.filter.reference[0] is not text",
-		`{"query":{"include":{}}}`:                            "query.include is not a list of texts",
-		`{"query":{"search":{"title":["x"]}}}`:                "query.search.title is not known",
-		`{"query":{"search":{"name":[1]}}}`:                   "query.search.name[0] is not text",
-		`{"query":{"search":["x"]}}`:                          "query.search is not an object",
-		`{"query":{"queryString":["x"]}}`:                     "query.queryString is not text",
+		`{"query":{"filter":{"service":{"id":{"id":true}}}}}`: "query.filter.service.id.id " +
+			"is not a list of whole numbers",
+		`{"query":{"filter":{"service":{"name":"x"}}}}`:    "query.filter.service.name is not known",
+		`{"query":{"filter":{"colour":[1]}}}`:              "query.filter.colour is not known",
+		`{"query":{"filter":{"publishedStatus":["new"]}}}`: notStatuses,
+		`{"query":{"filter":{"publishedStatus":[0]}}}`:     notStatuses,
+		`{"query":{"filter":{"reference":[1]}}}`:           "query.filter.reference[0] is not text",
+		`{"query":{"include":{}}}`:                         "query.include is not a list of texts",
+		`{"query":{"search":{"title":["x"]}}}`:             "query.search.title is not known",
+		`{"query":{"search":{"name":[1]}}}`:                "query.search.name[0] is not text",
+		`{"query":{"search":["x"]}}`:                       "query.search is not an object",
+		`{"query":{"queryString":["x"]}}`:                  "query.queryString is not text",
 		`{"query":{"queryString":"` + strings.Repeat("é",
 			201) + `"}}`: "query.queryString has more than 200 characters",
 		`{"query":{"search":{"alias":[` + strings.Repeat(`"x",`,

@@ -84,16 +84,8 @@ func FuzzRequest(f *testing.F) {
 			for _, call := range []byte{byte(i), byte(i + len(fuzzCalls))} {
 				f.Add(call, "stu3", account, `{}`, "", []byte(weight("x")))
 				f.Add(call, "3.0.2", account, `{}`, "", []byte(batch("x", "y")))
-				f.Add(
-					call,
-					"r4",
-					account,
-					`{}`,
-					"",
-					[]byte(
-						`{"resourceType":"Patient","identifier":[{"system":"urn:oid:2.16.840.1.113883.2.4.6.3","value":"999911120"}]}`,
-					),
-				)
+				f.Add(call, "r4", account, `{}`, "", []byte(`{"resourceType":"Patient","identifier":[`+
+					`{"system":"urn:oid:2.16.840.1.113883.2.4.6.3","value":"999911120"}]}`))
 				f.Add(call, "stu3", account, `{}`, "", []byte(`{"a":[[[[],{"a":1,"a":2}]],"\ud83d"]}<`))
 			}
 		case strings.Contains(call, "/revoke/"):
@@ -102,17 +94,10 @@ func FuzzRequest(f *testing.F) {
 		case strings.Contains(call, "/deliveries") || strings.Contains(call, "DELETE"):
 			f.Add(byte(i), "01x", "1_x", `{}`, "", []byte(nil))
 		case strings.Contains(call, "/discovery/") || strings.Contains(call, "/datasets/"):
-			f.Add(
-				byte(i),
-				"900206",
-				"",
-				`{"access_token":null}`,
-				"",
-				[]byte(
-					`{"limit":5,"offset":1,"sort":{"name":"desc"},"query":{"queryString":"elan","search":{"name":["x"]},`+
-						`"include":["id","service.name"],"filter":{"id":[1],"type":{"id":[2]},"publishedStatus":["approved"],"service":{"id":[900002]}}}}`,
-				),
-			)
+			f.Add(byte(i), "900206", "", `{"access_token":null}`, "",
+				[]byte(`{"limit":5,"offset":1,"sort":{"name":"desc"},"query":{"queryString":"elan",`+
+					`"search":{"name":["x"]},"include":["id","service.name"],"filter":{"id":[1],`+
+					`"type":{"id":[2]},"publishedStatus":["approved"],"service":{"id":[900002]}}}}`))
 			f.Add(byte(i), "-1", "", `{}`, "", []byte(`{"query":{"filter":{"id":["1"]},"include":{}}}`))
 		}
 	}
@@ -228,7 +213,8 @@ func checkShape(t *testing.T, r *http.Request, resp *http.Response, body []byte)
 		if err := json.Unmarshal(body, &v); err != nil || v == nil {
 			t.Fatalf("body %s: %v", body, err)
 		}
-	case resp.StatusCode != 200 || resp.Header["x-metadata"] == nil: //nolint:staticcheck // as the handler writes it, on purpose
+	//nolint:staticcheck // the handler does not write the header in its canonical form
+	case resp.StatusCode != 200 || resp.Header["x-metadata"] == nil:
 		t.Fatalf("status %d, headers %v", resp.StatusCode, resp.Header)
 	}
 	for name, values := range resp.Header {

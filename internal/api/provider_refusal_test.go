@@ -122,6 +122,7 @@ func TestProviderBodyRefused(t *testing.T) {
 	patient := func(members string) string {
 		return `{"resourceType":"Patient","name":[{"text":"` + hidden + `"}],"identifier":[{` + members + `}]}`
 	}
+	const inXML = `<Observation xmlns="http://hl7.org/fhir"><comment value="` + hidden + `"/></Observation>`
 	for name, tt := range map[string]struct{ body, says string }{
 		"nothing":               {"", "is empty"},
 		"blanks":                {" \n", ""},
@@ -137,8 +138,8 @@ func TestProviderBodyRefused(t *testing.T) {
 		"UTF-16":                {"{\x00\"\x00", ""},
 		"a control character":   {strings.Replace(weight(hidden), hidden, hidden+"\x01", 1), ""},
 		"half a surrogate pair": {strings.Replace(weight(hidden), hidden, hidden+`\ud83d`, 1), ""},
-		"XML":                   {`<?xml version="1.0"?><Observation xmlns="http://hl7.org/fhir"><comment value="` + hidden + `"/></Observation>`, "is XML"},
-		"XML without a head":    {`<Observation xmlns="http://hl7.org/fhir"><comment value="` + hidden + `"/></Observation>`, "is XML"},
+		"XML":                   {`<?xml version="1.0"?>` + inXML, "is XML"},
+		"XML without a head":    {inXML, "is XML"},
 		"a page":                {`<!doctype html>` + hidden, ""},
 		"a key twice":           {with(`"comment":"` + hidden + `"`), "Observation.comment"},
 		"a key twice, escaped":  {with(`"\u0063omment":"` + hidden + `"`), "Observation.comment"},
@@ -158,10 +159,12 @@ func TestProviderBodyRefused(t *testing.T) {
 		"a member too few":      {strings.Replace(weight(hidden), `"status":"final",`, ``, 1), "Observation.status"},
 		"no type": {strings.Replace(weight(hidden), `"resourceType":"Observation",`, ``, 1),
 			"resourceType"},
-		"an unknown type":    {strings.Replace(weight(hidden), `"Observation"`, `"`+hidden+`"`, 1), "resourceType"},
-		"what nobody stores": {`{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"invalid","diagnostics":"` + hidden + `"}]}`, ""},
-		"a searchset":        {`{"resourceType":"Bundle","type":"searchset","entry":[{"resource":` + weight(hidden) + `}]}`, "Bundle.type"},
-		"an empty batch":     {`{"resourceType":"Bundle","type":"batch"}`, "Bundle.entry"},
+		"an unknown type": {strings.Replace(weight(hidden), `"Observation"`, `"`+hidden+`"`, 1), "resourceType"},
+		"what nobody stores": {`{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"invalid",` +
+			`"diagnostics":"` + hidden + `"}]}`, ""},
+		"a searchset": {`{"resourceType":"Bundle","type":"searchset","entry":[{"resource":` + weight(hidden) + `}]}`,
+			"Bundle.type"},
+		"an empty batch": {`{"resourceType":"Bundle","type":"batch"}`, "Bundle.entry"},
 		"a batch that deletes": {strings.Replace(batch(hidden), `"POST"`, `"DELETE"`, 1),
 			"Bundle.entry[0].request.method"},
 		"a batch's bad entry": {strings.Replace(batch("a", hidden), `"comment":"`+hidden+`"`,
@@ -181,16 +184,19 @@ func TestProviderBodyRefused(t *testing.T) {
 			"Patient.identifier[0].value"},
 		"a BSN, https, slash": {patient(`"system":"https://fhir.nl/fhir/NamingSystem/BSN/","value":"` + bsn + `"`),
 			"Patient.identifier[0].value"},
-		"a BSN, escaped": {patient(`"system":"http:\/\/fhir.nl\/fhir\/NamingSystem\/\u0062sn","value":"` + bsn + `"`), "Patient.identifier[0].value"},
+		"a BSN, escaped": {patient(`"system":"http:\/\/fhir.nl\/fhir\/NamingSystem\/\u0062sn","value":"` + bsn + `"`),
+			"Patient.identifier[0].value"},
 		"a BSN by OID": {patient(`"system":"urn:oid:2.16.840.1.113883.2.4.6.3","value":"` + bsn + `"`),
 			"Patient.identifier[0].value"},
 		"a BSN by bare OID": {patient(`"system":"2.16.840.1.113883.2.4.6.3","value":"` + bsn + `"`),
 			"Patient.identifier[0].value"},
 		"a BSN, value first": {patient(`"value":"` + bsn + `","system":"urn:oid:2.16.840.1.113883.2.4.6.3"`),
 			"Patient.identifier[0].value"},
-		"a BSN in a reference": {with(`"subject":{"identifier":{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"` + bsn + `"}}`), "Observation.subject.identifier.value"},
-		"a BSN in a search":    {with(`"subject":{"reference":"Patient?identifier=http://fhir.nl/fhir/NamingSystem/bsn|` + bsn + `"}`), "Observation.subject.reference"},
-		"a BSN in a text":      {strings.Replace(weight(hidden), hidden, "BSN 9999.11.120", 1), "Observation.comment"},
+		"a BSN in a reference": {with(`"subject":{"identifier":{"system":"http://fhir.nl/fhir/NamingSystem/bsn",` +
+			`"value":"` + bsn + `"}}`), "Observation.subject.identifier.value"},
+		"a BSN in a search": {with(`"subject":{"reference":"Patient?identifier=` +
+			`http://fhir.nl/fhir/NamingSystem/bsn|` + bsn + `"}`), "Observation.subject.reference"},
+		"a BSN in a text": {strings.Replace(weight(hidden), hidden, "BSN 9999.11.120", 1), "Observation.comment"},
 		"a BSN in a batch": {strings.Replace(batch("a", hidden), `"comment":"`+hidden+`"`,
 			`"subject":{"identifier":{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"`+bsn+`"}}`, 1),
 			"Bundle.entry[1].resource.subject.identifier.value"},
@@ -218,9 +224,9 @@ func TestProviderBodyRefused(t *testing.T) {
 					ResourceType string
 					Issue        []struct{ Severity, Code, Diagnostics string }
 				}
-				if err := unmarshal(e.Outcome, &outcome); err != nil || outcome.ResourceType != "OperationOutcome" || len(outcome.Issue) == 0 ||
-					outcome.Issue[0].Severity == "" ||
-					outcome.Issue[0].Code == "" ||
+				err = unmarshal(e.Outcome, &outcome)
+				if err != nil || outcome.ResourceType != "OperationOutcome" || len(outcome.Issue) == 0 ||
+					outcome.Issue[0].Severity == "" || outcome.Issue[0].Code == "" ||
 					outcome.Issue[0].Diagnostics == "" {
 					t.Errorf("outcome %s: %v", e.Outcome, err)
 				}
@@ -317,15 +323,8 @@ func TestProviderBodyCut(t *testing.T) {
 						t.Fatal(err)
 					}
 					a := l.hear("POST")
-					w.refused(
-						t,
-						a,
-						refusal{
-							408,
-							wire.CodeValidationErrors,
-							"Parameter validation errors: the body came too slowly",
-						},
-					)
+					w.refused(t, a, refusal{408, wire.CodeValidationErrors,
+						"Parameter validation errors: the body came too slowly"})
 					if !a.Close || !l.ended() {
 						t.Error("the connection stays")
 					}

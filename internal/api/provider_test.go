@@ -133,14 +133,19 @@ func TestProviderAnswers(t *testing.T) {
 					own && !strings.Contains(string(e.Outcome), tt.answer) {
 					t.Errorf("outcome %s, want the provider's words of a refusal: %q", e.Outcome, tt.answer)
 				}
-			case a.StatusCode != tt.status || a.Header.Get("Content-Type") != "application/json" || a.Header.Get("Cache-Control") != "no-store":
+			case a.StatusCode != tt.status || a.Header.Get("Content-Type") != "application/json" ||
+				a.Header.Get("Cache-Control") != "no-store":
 				t.Errorf("%d %v, want %d", a.StatusCode, a.Header, tt.status)
 			case tt.status != 202 && tt.answer != "":
 				if !strings.Contains(string(a.body), tt.answer) {
 					t.Errorf("answer %s, want the provider's own, with %q", a.body, tt.answer)
 				}
 			default:
-				said := map[int]string{200: wire.PushDelivered, 201: wire.PushDelivered, 202: wire.PushAccepted}[tt.status]
+				said := map[int]string{
+					200: wire.PushDelivered,
+					201: wire.PushDelivered,
+					202: wire.PushAccepted,
+				}[tt.status]
 				var got wire.PushAnswer
 				err := unmarshal(a.body, &got)
 				if err != nil || got.Status != said || got.Delivery == nil || got.Delivery.ID != id ||
@@ -151,8 +156,7 @@ func TestProviderAnswers(t *testing.T) {
 			d := w.deliveryOf(t, k.Grant, id)
 			if tt.status == 202 {
 				carreltest.Eventually(t, "it is delivered", func() bool {
-					d = w.deliveryOf(t, k.Grant,
-						id)
+					d = w.deliveryOf(t, k.Grant, id)
 					return d.State != "waiting" && d.State != "posting"
 				})
 			}
@@ -261,8 +265,10 @@ func TestProviderSlow(t *testing.T) {
 	t.Parallel()
 	ended := func(w *world, t *testing.T, k *sender, id string) wire.Delivery {
 		var d wire.Delivery
-		carreltest.Eventually(t, "it has ended",
-			func() bool { d = w.deliveryOf(t, k.Grant, id); return d.State != "waiting" && d.State != "posting" })
+		carreltest.Eventually(t, "it has ended", func() bool {
+			d = w.deliveryOf(t, k.Grant, id)
+			return d.State != "waiting" && d.State != "posting"
+		})
 		return d
 	}
 	t.Run("slower than a push waits", func(t *testing.T) {
@@ -368,8 +374,9 @@ func TestDeliveriesAreOwn(t *testing.T) {
 		var ids []string
 		for _, d := range list.Data {
 			ids = append(ids, d.ID)
-			if d.State != "delivered" || d.Answer != nil || d.ProviderStatus != 201 || !slices.Equal(d.Types,
-				[]string{"Observation"}) || d.Created == 0 || d.Updated < d.Created || d.Expires <= d.Created {
+			if d.State != "delivered" || d.Answer != nil || d.ProviderStatus != 201 ||
+				!slices.Equal(d.Types, []string{"Observation"}) || d.Created == 0 ||
+				d.Updated < d.Created || d.Expires <= d.Created {
 				t.Errorf("%s: %+v", name, d)
 			}
 		}
@@ -394,16 +401,12 @@ func TestDeliveriesAreOwn(t *testing.T) {
 	}
 	w.refuses(t, get("permission-access/deliveries", w.bearer(w.write, nil)), invalid(wire.KindAccessToken))
 	w.refuses(t, get("permission-access/deliveries/"+own[0], ""), badBearer("bearer token"))
-	w.refuses(
-		t,
-		request{
-			method: "DELETE",
-			path:   "permission-access/deliveries/" + own[0],
-			bearer: w.as(k.Grant, nil),
-			header: http.Header{},
-		},
-		notFound("Call"),
-	)
+	w.refuses(t, request{
+		method: "DELETE",
+		path:   "permission-access/deliveries/" + own[0],
+		bearer: w.as(k.Grant, nil),
+		header: http.Header{},
+	}, notFound("Call"))
 
 	// What has been sent stays known when the account is gone.
 	r := request{

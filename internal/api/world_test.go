@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"net/url"
 	"strings"
 	"testing"
 
@@ -75,14 +74,4 @@ func (w *world) senderOf(t testing.TB, v *carreltest.Visitor, c *carreltest.Cont
 	t.Helper()
 	user, account := v.Connects(c, callback)
 	return &sender{c.GrantOf(user.Token()), wire.AccountID(account), v}
-}
-
-// codeIn returns the code in the address of a page.
-func codeIn(t testing.TB, address string) string {
-	t.Helper()
-	u, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u.Query().Get("code")
 }

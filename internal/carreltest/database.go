@@ -45,8 +45,8 @@ func (w *World) copyTemplate(c server.Config) {
 }
 
 // Unchanged fails the test if do changes anything that is stored: a row of any table but those for used nonces and the
-// given ones, or a blob. It reads the tables itself, because it knows none of them: a refused request may not leave traces in a
-// table that no part of the domain shows.
+// given ones, or a blob. It reads the tables itself, because it knows none of them: a refused request may not leave
+// traces in a table that no part of the domain shows.
 func (w *World) Unchanged(what string, do func(), except ...string) {
 	w.t.Helper()
 	before := w.snapshot()

@@ -233,7 +233,8 @@ func openSimulator(t testing.TB, c *server.Config) *simulator.Simulator {
 		}
 	})
 	config := medmij.Config{
-		ListURL: sim.ListURL(), ClientID: sim.ClientID, Roots: sim.Roots(), CacheFolder: t.TempDir(), AllowLoopback: true, Now: c.Now,
+		ListURL: sim.ListURL(), ClientID: sim.ClientID, Roots: sim.Roots(), CacheFolder: t.TempDir(),
+		AllowLoopback: true, Now: c.Now,
 	}
 	config.Certificate, config.Key = sim.ClientCertificate()
 	// The lists are fetched into the folder before the server starts.

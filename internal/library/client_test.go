@@ -30,6 +30,7 @@ func TestVerify(t *testing.T) {
 
 	nonce := library.InvalidRequest("nonce")
 	stamp := library.InvalidRequest("timestamp")
+	mixed := string(foreign.Application.ID) + "_" + string(c.Contract.ID)
 	client := func(id string) *library.Refusal { return library.InvalidClient(id) }
 	for name, test := range map[string]struct {
 		change func(*wire.RequestClaims)
@@ -52,9 +53,8 @@ func TestVerify(t *testing.T) {
 		"an application alone":   {func(q *wire.RequestClaims) { q.ClientID = string(app.ID) }, client(string(app.ID))},
 		"an unknown contract": {func(q *wire.RequestClaims) { q.ClientID = string(app.ID) + "_x" },
 			client(string(app.ID) + "_x")},
-		"a foreign application": {func(q *wire.RequestClaims) { q.ClientID = string(foreign.Application.ID) + "_" + string(c.Contract.ID) },
-			client(string(foreign.Application.ID) + "_" + string(c.Contract.ID))},
-		"two underscores": {func(q *wire.RequestClaims) { q.ClientID += "_x" }, client(c.ID().String() + "_x")},
+		"a foreign application": {func(q *wire.RequestClaims) { q.ClientID = mixed }, client(mixed)},
+		"two underscores":       {func(q *wire.RequestClaims) { q.ClientID += "_x" }, client(c.ID().String() + "_x")},
 		"a long id": {func(q *wire.RequestClaims) { q.ClientID = strings.Repeat("a", 5000) },
 			client(strings.Repeat("a", 200) + "…")},
 	} {

@@ -39,7 +39,8 @@ func TestGuessesAtOnePerson(t *testing.T) {
 	if let, _ := guess(t, w, 3, anna.Email, "192.0.2.1"); let != 3 {
 		t.Errorf("%d of 3 guesses were let through", let)
 	}
-	if _, err := w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{Address: "192.0.2.1"}); err != nil {
+	_, err := w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{Address: "192.0.2.1"})
+	if err != nil {
 		t.Errorf("the person after three wrong tries: %v", err)
 	}
 	total := 3
@@ -59,7 +60,8 @@ func TestGuessesAtOnePerson(t *testing.T) {
 		t.Errorf("after waiting %v, %d were let through, want 1", wait, let)
 	}
 	w.Clock.Moves(time.Minute)
-	if _, err := w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{Address: "192.0.2.99"}); err != nil {
+	_, err = w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{Address: "192.0.2.99"})
+	if err != nil {
 		t.Errorf("the person, after a minute: %v", err)
 	}
 	w.Clock.Moves(time.Hour)
@@ -68,8 +70,8 @@ func TestGuessesAtOnePerson(t *testing.T) {
 	}
 }
 
-// TestGuessesFromOnePlace: whoever tries many people is slowed by the address, at
-// every door, and nobody else is. To create libraries is a guess, too, at who is here.
+// TestGuessesFromOnePlace: an address from which the passwords of many people are guessed is slowed, on every page, and
+// no other address is. To create a library is a guess, too, at who has one.
 func TestGuessesFromOnePlace(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
@@ -80,14 +82,11 @@ func TestGuessesFromOnePlace(t *testing.T) {
 		}
 	}
 	create := func() error {
-		_, err := w.People.Create(
-			t.Context(),
-			library.NewPerson{
-				Email:    anna.Email,
-				Password: carreltest.Password,
-				Device:   library.Device{Address: "192.0.2.1"},
-			},
-		)
+		_, err := w.People.Create(t.Context(), library.NewPerson{
+			Email:    anna.Email,
+			Password: carreltest.Password,
+			Device:   library.Device{Address: "192.0.2.1"},
+		})
 		return err
 	}
 	if err := create(); !errors.Is(err, library.ErrEmailTaken) {
@@ -100,7 +99,8 @@ func TestGuessesFromOnePlace(t *testing.T) {
 	if let, _ := guess(t, w, 1, "unknown@example.org", "192.0.2.1"); let != 0 {
 		t.Error("try 42 was let through")
 	}
-	if _, err := w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{Address: "192.0.2.2"}); err != nil {
+	_, err := w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{Address: "192.0.2.2"})
+	if err != nil {
 		t.Errorf("a person elsewhere: %v", err)
 	}
 }
@@ -146,9 +146,9 @@ func TestGuessesAtOnce(t *testing.T) {
 	}
 }
 
-// TestEveryDoorIsSlowed: codes, and passwords asked again inside, count like those at
-// the door.
-func TestEveryDoorIsSlowed(t *testing.T) {
+// TestEveryGuessIsSlowed: recovery codes, and passwords that are asked for again after the sign-in, count like those of
+// a sign-in.
+func TestEveryGuessIsSlowed(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
 	anna := w.Newcomer("anna@example.org")

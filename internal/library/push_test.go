@@ -54,10 +54,11 @@ func TestDescriptor(t *testing.T) {
 		"a tag, no list":        {`{` + mime + `,` + account + `,"tags":"t"}`, "tags has the wrong type"},
 		"references of null": {`{` + mime + `,` + account + `,"reference":[null]}`,
 			"reference has the wrong type"},
-		"a list for metadata":     {`[]`, "metadata is not a JSON object"},
-		"a text for metadata":     {`"text"`, "metadata is not a JSON object"},
-		"the same member twice":   {`{` + mime + `,` + mime + `,` + account + `}`, ""},
-		"what the server decides": {`{` + mime + `,` + account + `,"appId":"x","contractid":"y","created":1,"partnerid":"z"}`, ""},
+		"a list for metadata":   {`[]`, "metadata is not a JSON object"},
+		"a text for metadata":   {`"text"`, "metadata is not a JSON object"},
+		"the same member twice": {`{` + mime + `,` + mime + `,` + account + `}`, ""},
+		"what the server decides": {`{` + mime + `,` + account + `,"appId":"x","contractid":"y","created":1,` +
+			`"partnerid":"z"}`, ""},
 	} {
 		_, err := call.Descriptor(sign(test.metadata))
 		var refusal *wire.Error
@@ -90,18 +91,15 @@ func TestServerDecidesWhoPushed(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
 	g := w.Person("anna@example.org").Allows(w.Application().Contract(library.Write))
-	d := carreltest.Descriptor(
-		t,
-		map[string]any{
-			"appId":      "x",
-			"appid":      "x",
-			"contractId": "y",
-			"contractid": "y",
-			"partnerid":  "z",
-			"created":    1,
-			"more":       true,
-		},
-	)
+	d := carreltest.Descriptor(t, map[string]any{
+		"appId":      "x",
+		"appid":      "x",
+		"contractId": "y",
+		"contractid": "y",
+		"partnerid":  "z",
+		"created":    1,
+		"more":       true,
+	})
 	file := must(w.Files.Push(t.Context(), must(g.Bearer())(t), d, strings.NewReader("")))(t)
 	m := file.Metadata
 	if m.ApplicationID != g.Application.ID || m.ContractID != g.Client.Contract.ID ||

@@ -161,13 +161,9 @@ func TestCallback(t *testing.T) {
 		carreltest.Callback + "?code=me": carreltest.Callback + "?code=me&",
 	} {
 		const state = "a state & more=? #ü\r\n"
-		opened := must(
-			w.Consents.Authorize(t.Context(), c.Requests(carreltest.Authorizing, func(q *wire.RequestClaims) {
-				q.RedirectURI, q.State = uri, state
-			}), wire.SessionOptions{}),
-		)(
-			t,
-		)
+		asking := c.Requests(carreltest.Authorizing,
+			func(q *wire.RequestClaims) { q.RedirectURI, q.State = uri, state })
+		opened := must(w.Consents.Authorize(t.Context(), asking, wire.SessionOptions{}))(t)
 		request := anna.Opens(library.AuthorizeRequest, opened.Code)
 		failed := request.FailureURL(library.CallbackUserCancel)
 		allowed := must(w.Consents.Allow(t.Context(), anna.SignedIn(), request, ""))(t)

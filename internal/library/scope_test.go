@@ -11,8 +11,8 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// shelf is a library with files of two applications and several days in it.
-type shelf struct {
+// scopeFixture is a library with files of two applications and several days in it.
+type scopeFixture struct {
 	w      *carreltest.World
 	anna   *carreltest.Person
 	own    *carreltest.Application // whose contracts read
@@ -20,7 +20,7 @@ type shelf struct {
 	writer *carreltest.Grant
 }
 
-// newShelf pushes the files a to f.
+// newScopeFixture pushes the files a to f.
 //
 //	       by     days ago  type        tags       reference    account
 //	a      own    40        text/plain  lab        a, report    1
@@ -29,9 +29,9 @@ type shelf struct {
 //	d      other  3         image/png              d            1
 //	e      own    1         text/plain  urgent     e            1, 2
 //	f      own    0         text/plain             f            3
-func newShelf(t *testing.T) *shelf {
+func newScopeFixture(t *testing.T) *scopeFixture {
 	w := carreltest.New(t)
-	s := &shelf{w: w, anna: w.Person("anna@example.org"), own: w.Application()}
+	s := &scopeFixture{w: w, anna: w.Person("anna@example.org"), own: w.Application()}
 	writer := s.own.Contract(library.Write)
 	s.other = w.Application().Contract(library.Write)
 	grants := map[bool]*carreltest.Grant{true: s.anna.Allows(writer), false: s.anna.Allows(s.other)}
@@ -67,7 +67,7 @@ func newShelf(t *testing.T) *shelf {
 }
 
 // sees lists what a contract of the scope sees with a session of the options, in order.
-func (s *shelf) sees(t *testing.T, scope library.Scope, options wire.SessionOptions) string {
+func (s *scopeFixture) sees(t *testing.T, scope library.Scope, options wire.SessionOptions) string {
 	t.Helper()
 	g := s.anna.Allows(s.own.Contract(library.Read, func(k *library.Contract) { k.Scope = scope }))
 	session := must(g.StartsSession(options))(t)
@@ -100,7 +100,7 @@ func (s *shelf) sees(t *testing.T, scope library.Scope, options wire.SessionOpti
 // TestScope: what the contract covers, whatever the session asks.
 func TestScope(t *testing.T) {
 	t.Parallel()
-	s := newShelf(t)
+	s := newScopeFixture(t)
 	filter := func(f wire.MetadataFilter) library.Scope { return library.Scope{Raw: true, Filter: &f} }
 	for name, test := range map[string]struct {
 		scope library.Scope
@@ -138,7 +138,7 @@ func TestScope(t *testing.T) {
 // each everything.
 func TestCriteria(t *testing.T) {
 	t.Parallel()
-	s := newShelf(t)
+	s := newScopeFixture(t)
 	ago := func(days int) wire.Seconds { return wire.SecondsOf(s.w.Clock.Now().AddDate(0, 0, -days)) }
 	for name, test := range map[string]struct {
 		criteria []wire.Criterion
@@ -156,7 +156,8 @@ func TestCriteria(t *testing.T) {
 		"the last day, in hours": {[]wire.Criterion{{Last: "24h"}}, "ef"},
 		"the last 0 days":        {[]wire.Criterion{{Last: "0d"}}, "f"},
 		"with a space":           {[]wire.Criterion{{Last: "3 d"}}, "def"},
-		"a type":                 {[]wire.Criterion{{Metadata: &wire.MetadataFilter{MIMEType: []string{"image/png"}}}}, "d"},
+		"a type": {[]wire.Criterion{
+			{Metadata: &wire.MetadataFilter{MIMEType: []string{"image/png"}}}}, "d"},
 		"a type, of late": {[]wire.Criterion{{Last: "10d",
 			Metadata: &wire.MetadataFilter{MIMEType: []string{"text/plain"}}}}, "cef"},
 		"either of two": {[]wire.Criterion{{Last: "1d"},
@@ -181,16 +182,16 @@ func TestLast(t *testing.T) {
 	w := carreltest.New(t)
 	g := w.Person("anna@example.org").Allows(w.Application().Contract(library.Read))
 	for _, last := range []string{"", "0d", "3d", "6m", "1y", "2w", "12h", "10000d"} {
-		_, err := g.StartsSession(wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: last}},
-			TimeRanges: []wire.TimeRange{{Last: last}}}})
+		scope := &wire.Scope{Criteria: []wire.Criterion{{Last: last}}, TimeRanges: []wire.TimeRange{{Last: last}}}
+		_, err := g.StartsSession(wire.SessionOptions{Scope: scope})
 		if err != nil {
 			t.Errorf("%q: %v", last, err)
 		}
 	}
 	for _, last := range []string{"d", "3", "-3d", "3 days", "3D", "3s", "1.5d", "10001d", "9999999999999999999d",
 		"d3", "é", "3é", "\xff", " "} {
-		_, err := g.StartsSession(wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: "1d"},
-			{Last: last}}}})
+		criteria := []wire.Criterion{{Last: "1d"}, {Last: last}}
+		_, err := g.StartsSession(wire.SessionOptions{Scope: &wire.Scope{Criteria: criteria}})
 		carreltest.Refused(t, "criterion of "+last, err, library.InvalidParameter("scope.criteria.last"))
 		_, err = g.StartsSession(wire.SessionOptions{Scope: &wire.Scope{TimeRanges: []wire.TimeRange{{Last: last}}}})
 		carreltest.Refused(t, "time range of "+last, err, library.InvalidParameter("scope.timeRanges.last"))
@@ -200,7 +201,7 @@ func TestLast(t *testing.T) {
 // TestOwnList is what the person sees: everything, newest first, by pages.
 func TestOwnList(t *testing.T) {
 	t.Parallel()
-	s := newShelf(t)
+	s := newScopeFixture(t)
 	list := func(f library.FileFilter) string {
 		page := must(s.w.Files.ListForPerson(t.Context(), s.anna.SignedIn(), f))(t)
 		var names []string
@@ -238,7 +239,7 @@ func TestOwnList(t *testing.T) {
 	}
 }
 
-func (s *shelf) refreshed(t *testing.T) *carreltest.Grant {
+func (s *scopeFixture) refreshed(t *testing.T) *carreltest.Grant {
 	t.Helper()
 	g := s.writer
 	g.Tokens = must(s.w.Consents.Refresh(t.Context(), g.Requests(carreltest.Refreshing(g.Refresh()))))(t)

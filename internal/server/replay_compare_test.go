@@ -19,7 +19,8 @@ var optional = []string{
 	"accessTokenStatus", "expiresAt", "serviceProviderId", "serviceProviderName", "serviceProviderReference",
 	"username", "providerFavIcon", "providerLogo", "sample",
 	// file list
-	"details", "fileList", "schema", "serviceGroup", "serviceName", "objectVersion", "objectType", "objectCount", "error",
+	"details", "fileList", "schema", "serviceGroup", "serviceName", "objectVersion", "objectType", "objectCount",
+	"error",
 	// x-metadata
 	"reference", "tags", "objecttypes", "servicegroups",
 }
@@ -132,7 +133,10 @@ func compareError(t *testing.T, e *exchange, a rawAnswer) {
 	if !other {
 		message = e.Answer.Headers["x-error-message"]
 	}
-	for name, want := range map[string]string{"X-Error-Code": e.Answer.Headers["x-error-code"], "X-Error-Message": message} {
+	for name, want := range map[string]string{
+		"X-Error-Code":    e.Answer.Headers["x-error-code"],
+		"X-Error-Message": message,
+	} {
 		if got := a.Header.Get(name); got != want {
 			t.Errorf("%s: %q, recorded %q", name, got, want)
 		}

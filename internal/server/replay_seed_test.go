@@ -110,8 +110,9 @@ func (d *seeder) seedAccount(e *exchange) {
 	}
 	d.must(d.db.AddAuthRequest(d.t.Context(), link, library.Session{}))
 	account := delivery.Connection{ID: wire.AccountID(name), Reference: "recorded", Library: p.library.ID,
-		Application: d.rec.Keys.ApplicationID, Source: delivery.Source{ID: source, Name: "Stub Record Receiver", Push: true, Version: fhir.STU3},
-		Pending: true, CreatedAt: e.At(), UpdatedAt: e.At()}
+		Application: d.rec.Keys.ApplicationID,
+		Source:      delivery.Source{ID: source, Name: "Stub Record Receiver", Push: true, Version: fhir.STU3},
+		Pending:     true, CreatedAt: e.At(), UpdatedAt: e.At()}
 	_, err = d.db.Connect(d.t.Context(), link.Hash, account,
 		library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventConnected})
 	d.must(err)
@@ -141,22 +142,16 @@ func (d *seeder) seedRevocation(e *exchange) {
 	d.must(err)
 	id, err := wire.ParseClientID(e.claims().ClientID)
 	d.must(err)
-	d.must(
-		d.db.AddAuthRequest(
-			d.t.Context(),
-			library.AuthRequest{
-				Hash:        seal.SecretOf(u.Query().Get("code")).Hash(),
-				Kind:        library.RevokeRequest,
-				ClientID:    id,
-				RedirectURI: e.Request.Headers.get("redirecturi"),
-				Library:     d.owners[e.claims().AccessToken].library.ID,
-				Account:     wire.AccountID(e.Request.Headers.get("accountid")),
-				CreatedAt:   e.At(),
-				ExpiresAt:   e.At().Add(30 * time.Minute),
-			},
-			library.Session{},
-		),
-	)
+	d.must(d.db.AddAuthRequest(d.t.Context(), library.AuthRequest{
+		Hash:        seal.SecretOf(u.Query().Get("code")).Hash(),
+		Kind:        library.RevokeRequest,
+		ClientID:    id,
+		RedirectURI: e.Request.Headers.get("redirecturi"),
+		Library:     d.owners[e.claims().AccessToken].library.ID,
+		Account:     wire.AccountID(e.Request.Headers.get("accountid")),
+		CreatedAt:   e.At(),
+		ExpiresAt:   e.At().Add(30 * time.Minute),
+	}, library.Session{}))
 }
 
 // after seeds what the stub gave out in an exchange.
@@ -337,7 +332,10 @@ func (d *seeder) person(sub string, at time.Time) *person {
 func (d *seeder) seedTokens(k issuedToken) {
 	d.t.Helper()
 	p := d.people[k.Subject]
-	for use, value := range map[library.TokenUse]wire.TokenValue{library.UseAccess: k.AccessToken, library.UseRefresh: k.RefreshToken} {
+	for use, value := range map[library.TokenUse]wire.TokenValue{
+		library.UseAccess:  k.AccessToken,
+		library.UseRefresh: k.RefreshToken,
+	} {
 		token := library.Token{
 			Hash:      seal.SecretOf(value.Value).Hash(),
 			Use:       use,

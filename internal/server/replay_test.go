@@ -259,8 +259,8 @@ func (d *seeder) comparePushed(t *testing.T, e *exchange) {
 			t.Error(err)
 		}
 		m, f := metadata.Raw, files[0].Metadata
-		if m.MIMEType != f.MIMEType || m.ApplicationID != f.ApplicationID || m.ContractID != f.ContractID || m.PartnerID != f.PartnerID ||
-			m.Accounts[0].AccountID != f.Accounts[0].AccountID ||
+		if m.MIMEType != f.MIMEType || m.ApplicationID != f.ApplicationID || m.ContractID != f.ContractID ||
+			m.PartnerID != f.PartnerID || m.Accounts[0].AccountID != f.Accounts[0].AccountID ||
 			!slices.Equal(m.Tags, f.Tags) {
 			t.Errorf("metadata %s, recorded %s", got, read.Decoded.AnswerMetadata)
 		}

@@ -21,16 +21,10 @@ func TestServerCatalogue(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "catalogue.json")
 	var sources []string
 	for i := range 25 {
-		sources = append(
-			sources,
-			fmt.Sprintf(
-				`{"id":%d,"name":"Practice %02d","service":900002,"types":["pull","push"],"countries":["nl"],"publishedDate":"2026-11-24",
+		sources = append(sources, fmt.Sprintf(`{"id":%d,"name":"Practice %02d","service":900002,
+			"types":["pull","push"],"countries":["nl"],"publishedDate":"2026-11-24",
 			"address":{"city":"Utrecht","zipCode":"3511 AB"},"provider":"fhir:p%d","fhirVersion":"3.0"}`,
-				900201+i,
-				i,
-				i,
-			),
-		)
+			900201+i, i, i))
 	}
 	if err := os.WriteFile(path, []byte(`{"sources":[`+strings.Join(sources, ",")+`]}`), 0o600); err != nil {
 		t.Fatal(err)

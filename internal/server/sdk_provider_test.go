@@ -77,7 +77,8 @@ func TestServerProvider(t *testing.T) {
 
 	var d *digime.DeliveryError
 	for mode, is := range map[simulator.ResourceMode]error{
-		simulator.ResourceUnprocessable: digime.ErrProviderRefused, simulator.ResourceCutAfter: digime.ErrDeliveryUnknown,
+		simulator.ResourceUnprocessable: digime.ErrProviderRefused,
+		simulator.ResourceCutAfter:      digime.ErrDeliveryUnknown,
 	} {
 		s.Simulator.SetBehaviour(gp, simulator.Behaviour{Resource: mode})
 		_, err := user.PushToProvider(ctx, account, digime.STU3, observation())

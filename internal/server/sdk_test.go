@@ -26,7 +26,8 @@ func TestServerRefresh(t *testing.T) {
 	writer := person.Allows(write)
 	content := bytes.Repeat([]byte("a page of a letter. "), 10_000)
 	for range 30 {
-		if err := writer.Push(ctx, digime.PushInput{Data: bytes.NewReader(content), MIMEType: "text/plain", AccountID: "1"}); err != nil {
+		letter := digime.PushInput{Data: bytes.NewReader(content), MIMEType: "text/plain", AccountID: "1"}
+		if err := writer.Push(ctx, letter); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -45,7 +46,8 @@ func TestServerRefresh(t *testing.T) {
 	kept := digime.OnTokenChange(func(context.Context, digime.UserAccessToken) error { hooks.Add(1); return nil })
 
 	writer = write.SDK(options...).User(writer.Token(), kept)
-	if err := writer.Push(ctx, digime.PushInput{Data: strings.NewReader("sent twice"), MIMEType: "text/plain", AccountID: "1"}); err != nil {
+	letter := digime.PushInput{Data: strings.NewReader("sent twice"), MIMEType: "text/plain", AccountID: "1"}
+	if err := writer.Push(ctx, letter); err != nil {
 		t.Fatal(err)
 	}
 	if refreshes.Load() != 1 || hooks.Load() != 1 {
