@@ -18,7 +18,6 @@ func TestDocumentation(t *testing.T) {
 		t.Run(folder, func(t *testing.T) {
 			files := token.NewFileSet()
 			notTests := func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }
-			//nolint:staticcheck // the packages have no build tags
 			packages, err := parser.ParseDir(files, folder, notTests, parser.ParseComments)
 			if err != nil {
 				t.Fatal(err)

@@ -18,7 +18,7 @@ type (
 	FileName string
 )
 
-// ErrBadClientID: a client_id is not "<applicationId>_<contractId>".
+// ErrBadClientID reports a client_id that is not "<applicationId>_<contractId>".
 var ErrBadClientID = errors.New("client_id is not an application id and a contract id joined by one underscore")
 
 // maxID is the longest application or contract id. Those of digi.me have 32 characters.

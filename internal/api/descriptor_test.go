@@ -132,15 +132,11 @@ func (w *world) metadataOf(t *testing.T, writer, reader *carreltest.Grant, descr
 	w.mustSend(t, w.pushing(writer, descriptor), nil)
 	session := w.session(t, reader)
 	names := w.names(t, reader, session)
-	a := w.mustSend(
-		t,
-		request{
-			method: "HEAD",
-			path:   "permission-access/query/" + session + "/" + names[len(names)-1],
-			bearer: w.as(reader, nil),
-		},
-		nil,
-	)
+	a := w.mustSend(t, request{
+		method: "HEAD",
+		path:   "permission-access/query/" + session + "/" + names[len(names)-1],
+		bearer: w.as(reader, nil),
+	}, nil)
 	text, err := base64std.DecodeString(lower(a.Header, "x-metadata"))
 	if err != nil {
 		t.Fatalf("x-metadata is not in the standard alphabet, padded: %v", err)

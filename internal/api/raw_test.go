@@ -70,8 +70,8 @@ func (w *world) head(k *carreltest.Grant, headers ...string) string {
 
 func (w *world) headOf(method, path, bearer string, headers ...string) string {
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "%s /v1.7/%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n", method,
-		path, w.address, bearer)
+	fmt.Fprintf(&out, "%s /v1.7/%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n",
+		method, path, w.address, bearer)
 	for _, h := range headers {
 		out.WriteString(h + "\r\n")
 	}

@@ -124,8 +124,9 @@ func TestSessionRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w.refuses(t, get("permission-access/query/"+key, w.as(reader, nil)), notFound("Session"))
 			w.refuses(t, get("permission-access/query/"+key+"/"+file, w.as(reader, nil)), notFound("Session"))
-			w.refuses(t, request{method: "HEAD", path: "permission-access/query/" + key + "/" + file,
-				bearer: w.as(reader, nil)}, notFound("Session"))
+			head := get("permission-access/query/"+key+"/"+file, w.as(reader, nil))
+			head.method = "HEAD"
+			w.refuses(t, head, notFound("Session"))
 		})
 	}
 	t.Run("another person's file", func(t *testing.T) {

@@ -18,7 +18,7 @@ const tabTimeout = 10 * time.Minute
 var (
 	browserOnce sync.Once
 	browser     context.Context
-	browserErr  = errors.New("it was not started")
+	errBrowser  = errors.New("it was not started")
 )
 
 // open returns the browser that the tests of the process share. The first call starts it.
@@ -34,10 +34,10 @@ func open(t testing.TB) context.Context {
 			cancel()
 			stop()
 		})
-		browser, browserErr = ctx, chromedp.Do(ctx) // without a deadline, which would end the browser
+		browser, errBrowser = ctx, chromedp.Do(ctx) // without a deadline, which would end the browser
 	})
-	if browserErr != nil {
-		t.Fatalf("start Chromium: %v", browserErr)
+	if errBrowser != nil {
+		t.Fatalf("start Chromium: %v", errBrowser)
 	}
 	return browser
 }

@@ -29,8 +29,10 @@ type Grant struct {
 // ID is the id of the grant. That of the contract is the ID of g.Contract.
 func (g *Grant) ID() library.GrantID { return g.id }
 
-// Token is the access token, and Refresh the refresh token.
-func (g *Grant) Token() string   { return g.Tokens.AccessToken.Value }
+// Token returns the access token.
+func (g *Grant) Token() string { return g.Tokens.AccessToken.Value }
+
+// Refresh returns the refresh token.
 func (g *Grant) Refresh() string { return g.Tokens.RefreshToken.Value }
 
 // GrantOf returns a grant of which the contract knows the tokens.

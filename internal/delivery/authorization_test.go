@@ -16,8 +16,8 @@ import (
 	"github.com/carrelhq/carrel/internal/web"
 )
 
-// TestTripEnds: what the browser brings back decides how a trip ends.
-func TestTripEnds(t *testing.T) {
+// TestAuthorizationEnds: the parameters of the callback decide how an authorization ends.
+func TestAuthorizationEnds(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		answer delivery.CallbackParams
@@ -45,8 +45,8 @@ func TestTripEnds(t *testing.T) {
 			w := carreltest.New(t)
 			p := w.Person("anna@example.org")
 			r := p.Asked(w.Application().Contract(library.Write))
-			test.answer.Source, test.answer.State = carreltest.SourceID, p.LeavesFor(r,
-				delivery.Target{Source: carreltest.SourceID})
+			test.answer.Source = carreltest.SourceID
+			test.answer.State = p.LeavesFor(r, delivery.Target{Source: carreltest.SourceID})
 			got := carreltest.Must(w.Connections.ReturnPage(t.Context(), test.answer.State))(t)
 			if got != carreltest.AccountPage {
 				t.Errorf("return of the state: %q", got)
@@ -68,7 +68,7 @@ func TestTripEnds(t *testing.T) {
 			}
 			_, err = w.Connections.ReturnPage(t.Context(), test.answer.State)
 			if !errors.Is(err, library.ErrNotFound) {
-				t.Errorf("return of an ended trip: %v", err)
+				t.Errorf("return page of an ended authorization: %v", err)
 			}
 			// Nothing may be seen or used before the person has allowed it.
 			if list := carreltest.Must(w.Connections.List(t.Context(), p.SignedIn()))(t); len(list) != 0 {
@@ -78,8 +78,8 @@ func TestTripEnds(t *testing.T) {
 	}
 }
 
-// TestTripIsOneBrowsers: only the browser that left may come back.
-func TestTripIsOneBrowsers(t *testing.T) {
+// TestAuthorizationIsBoundToBrowser: only the browser that started an authorization can end it.
+func TestAuthorizationIsBoundToBrowser(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
 	anna, bram := w.Person("anna@example.org"), w.Person("bram@example.org")
@@ -115,9 +115,9 @@ func TestTripIsOneBrowsers(t *testing.T) {
 	}
 }
 
-// TestDepart: a trip says nothing of the person, carries what was asked, and leads only
-// to what can be connected.
-func TestDepart(t *testing.T) {
+// TestStartAuthorization: the address of an authorization does not name the person, has the parameters of the request,
+// and is that of a provider that can be connected.
+func TestStartAuthorization(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
 	anna, bram := w.Person("anna@example.org"), w.Person("bram@example.org")
@@ -127,10 +127,8 @@ func TestDepart(t *testing.T) {
 		delivery.Target{Source: carreltest.SourceID}, "/page"))(t)
 	q := carreltest.Must(url.Parse(address))(t).Query()
 	if q.Get("redirect_uri") != fmt.Sprintf("%s%s/%d", w.URL, web.ProviderReturnPath, carreltest.SourceID) ||
-		len(q.Get("state")) < 40 ||
-		len(q.Get("correlation")) != 36 ||
-		len(q.Get("verifier")) < 43 {
-		t.Errorf("departed with %v", q)
+		len(q.Get("state")) < 40 || len(q.Get("correlation")) != 36 || len(q.Get("verifier")) < 43 {
+		t.Errorf("the address has the parameters %v", q)
 	}
 	if strings.Contains(address, "anna") {
 		t.Errorf("the address names the person: %s", address)
@@ -172,9 +170,9 @@ func TestDenyAfterConnecting(t *testing.T) {
 		wire.SessionOptions{}))(t)
 	r := p.Opens(library.AuthorizeRequest, opened.Code)
 	state := p.LeavesFor(r, delivery.Target{Source: carreltest.SourceID})
-	carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(),
-		delivery.CallbackParams{Source: carreltest.SourceID, State: state,
-			Code: seal.SecretOf(carreltest.GoodCode)}))(t)
+	carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(), delivery.CallbackParams{
+		Source: carreltest.SourceID, State: state, Code: seal.SecretOf(carreltest.GoodCode),
+	}))(t)
 	r = p.Opens(r.Kind, opened.Code)
 	pending := p.Connected(r)
 	carreltest.Must(w.Consents.Deny(t.Context(), r, p.SignedIn(), library.CallbackUserCancel))(t)
@@ -188,9 +186,9 @@ func TestDenyAfterConnecting(t *testing.T) {
 		wire.SessionOptions{}))(t)
 	r = p.Opens(library.AuthorizeRequest, opened.Code)
 	state = p.LeavesFor(r, delivery.Target{Source: carreltest.SourceID})
-	carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(),
-		delivery.CallbackParams{Source: carreltest.SourceID, State: state,
-			Code: seal.SecretOf(carreltest.GoodCode)}))(t)
+	carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(), delivery.CallbackParams{
+		Source: carreltest.SourceID, State: state, Code: seal.SecretOf(carreltest.GoodCode),
+	}))(t)
 	r = p.Opens(r.Kind, opened.Code)
 	carreltest.Must(w.Consents.Deny(t.Context(), r, p.SignedIn(), library.CallbackUserCancel))(t)
 	if list := carreltest.Must(w.Connections.List(t.Context(), p.SignedIn()))(t); len(list) != 1 ||
@@ -234,9 +232,9 @@ func TestAllowAnotherConnection(t *testing.T) {
 		t.Errorf("an account where none is connected: %v", err)
 	}
 	state := p.LeavesFor(r, delivery.Target{Source: carreltest.SourceID})
-	carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(),
-		delivery.CallbackParams{Source: carreltest.SourceID, State: state,
-			Code: seal.SecretOf(carreltest.GoodCode)}))(t)
+	carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(), delivery.CallbackParams{
+		Source: carreltest.SourceID, State: state, Code: seal.SecretOf(carreltest.GoodCode),
+	}))(t)
 	for _, shown := range []wire.AccountID{"", "1_x"} {
 		if err := allow(shown); !errors.Is(err, library.ErrConnectionChanged) {
 			t.Errorf("shown %q where another is connected: %v", shown, err)

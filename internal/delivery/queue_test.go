@@ -300,9 +300,9 @@ func TestReconnect(t *testing.T) {
 		t.Fatalf("the handle means %+v", step)
 	}
 	state := p.LeavesFor(r, delivery.Target{Account: account.ID})
-	carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(),
-		delivery.CallbackParams{Source: carreltest.SourceID, State: state,
-			Code: seal.SecretOf(carreltest.GoodCode)}))(t)
+	carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(), delivery.CallbackParams{
+		Source: carreltest.SourceID, State: state, Code: seal.SecretOf(carreltest.GoodCode),
+	}))(t)
 	r = p.Opens(r.Kind, seal.SecretOf(code))
 	if c := p.Connected(r); c == nil || c.ID != account.ID || c.Reference != account.Reference {
 		t.Fatalf("connected %+v, want the same account", c)

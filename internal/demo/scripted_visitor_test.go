@@ -15,21 +15,15 @@ import (
 func TestScriptedVisitorConnects(t *testing.T) {
 	var said []string
 	form := func(w http.ResponseWriter, fields string) {
-		_, _ = fmt.Fprintf(
-			w,
-			`<form method="get"><input name="q" data-testid="service-search"><button>Search</button></form>
-			<form method="post"><input type="hidden" name="csrf" value="1">%s</form>`,
-			fields,
-		)
+		const page = `<form method="get"><input name="q" data-testid="service-search"><button>Search</button></form>
+			<form method="post"><input type="hidden" name="csrf" value="1">%s</form>`
+		_, _ = fmt.Fprintf(w, page, fields)
 	}
 	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
-			form(
-				w,
-				`<input name="patient" data-testid="sim-user">
+			form(w, `<input name="patient" data-testid="sim-user">
 				<button name="d" value="yes" data-testid="sim-approve"></button>
-				<button name="d" value="no" data-testid="sim-deny"></button>`,
-			)
+				<button name="d" value="no" data-testid="sim-deny"></button>`)
 			return
 		}
 		said = append(said, r.PostFormValue("patient")+" says "+r.PostFormValue("d"))
@@ -43,13 +37,10 @@ func TestScriptedVisitorConnects(t *testing.T) {
 	library = httptest.NewServer(pages)
 	defer library.Close()
 	pages.HandleFunc("GET /choose", func(w http.ResponseWriter, _ *http.Request) {
-		form(
-			w,
-			`<ul><li><h3>Ziekenhuis Rivierenland</h3>
+		form(w, `<ul><li><h3>Ziekenhuis Rivierenland</h3>
 			<button name="service" value="7" data-testid="service-7">Choose</button></li>
 			<li><h3>Huisartsenpraktijk De Linde</h3>
-			<button name="service" value="8" data-testid="service-8">Choose</button></li></ul>`,
-		)
+			<button name="service" value="8" data-testid="service-8">Choose</button></li></ul>`)
 	})
 	pages.HandleFunc("POST /choose", func(w http.ResponseWriter, r *http.Request) {
 		said = append(said, "service "+r.PostFormValue("service"))

@@ -101,9 +101,9 @@ type clinicVisit struct {
 func clinicAt(t *testing.T, s *carreltest.World) *clinicVisit {
 	t.Helper()
 	var clinic http.Handler
-	site := httptest.NewServer(
-		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { clinic.ServeHTTP(w, r) }),
-	)
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		clinic.ServeHTTP(w, r)
+	}))
 	t.Cleanup(site.Close)
 	credentials, err := demo.Register(t.Context(), s.Clients, s.URL, carreltest.Callback, site.URL+demo.CallbackPath)
 	if err != nil {

@@ -66,8 +66,7 @@ func newAccount(id ID, application wire.ApplicationID, now time.Time) Account {
 	}
 }
 
-// Accounts lists the accounts that stand for the bearer's person at the application, as the
-// wire has them.
+// ListAccounts lists the accounts that stand for the bearer's person at the application, as the protocol has them.
 func (c *Consents) ListAccounts(ctx context.Context, b *Bearer) ([]wire.Account, error) {
 	accounts, err := c.store.ListAccounts(ctx, b.Library.ID, b.Client.Application.ID)
 	if err != nil {
@@ -131,8 +130,8 @@ func (c *Consents) HideUserAccount(ctx context.Context, b *Bearer, id wire.Accou
 	return true, nil
 }
 
-// Reference returns an opaque name for an account, for use in the address of a browser. Whose
-// account it is shows only there.
+// AddReference returns an opaque name for an account, for use in the address of a browser. Whose account it is shows
+// only there.
 func (c *Consents) AddReference(ctx context.Context, req *SignedRequest, r wire.ReferenceRequest) (string, error) {
 	if r.Value == "" || len(r.Value) > 256 {
 		return "", InvalidParameter("value")

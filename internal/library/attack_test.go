@@ -48,7 +48,9 @@ func burgled(t *testing.T) (w *carreltest.World, keyring string, victims []*vict
 	keyring = filepath.Join(w.Folder, "master.key")
 	app := w.Application()
 	clients := map[string]*carreltest.Contract{
-		"writer": app.Contract(library.Write), "reader": app.Contract(library.Read), "revoked": app.Contract(library.Read),
+		"writer":       app.Contract(library.Write),
+		"reader":       app.Contract(library.Read),
+		"revoked":      app.Contract(library.Read),
 		"other writer": w.Application().Contract(library.Write),
 	}
 	for _, who := range []string{"anna", "bram", "carl"} {
@@ -119,7 +121,8 @@ func (v *victim) use(t *testing.T, clients map[string]*carreltest.Contract) {
 		"revoked access token":  revoked.Token(),
 		"revoked refresh token": revoked.Refresh(),
 		"revoked session":       revoked.Session.Key, "used code": reader.Code, "writer's used code": writer.Code,
-		"the contract's private key": string(wire.MarshalPrivateKey(carreltest.Key(0))), "the e-mail address": v.person.Email,
+		"the contract's private key": string(wire.MarshalPrivateKey(carreltest.Key(0))),
+		"the e-mail address":         v.person.Email,
 	})
 }
 
@@ -131,8 +134,8 @@ func TestTheft(t *testing.T) {
 	w, keyring, victims := burgled(t)
 	thief := steal(t, w.Folder, keyring)
 	if len(thief.files) != 4 || len(thief.seals) < 14 || len(thief.boxes) != 4 || len(thief.values) < 200 {
-		t.Fatalf("the thief has %d files, %d seals, %d boxes, %d values", len(thief.files), len(thief.seals),
-			len(thief.boxes), len(thief.values))
+		t.Fatalf("the thief has %d files, %d seals, %d boxes, %d values",
+			len(thief.files), len(thief.seals), len(thief.boxes), len(thief.values))
 	}
 
 	t.Run("what lies there", func(t *testing.T) {

@@ -93,8 +93,11 @@ func TestChainByTheBook(t *testing.T) {
 func TestChainShowsChanges(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(e []library.Event) []library.Event{
-		"another kind":    func(e []library.Event) []library.Event { e[1].Kind = library.EventDenied; return e },
-		"another time":    func(e []library.Event) []library.Event { e[1].At = e[1].At.Add(time.Millisecond); return e },
+		"another kind": func(e []library.Event) []library.Event { e[1].Kind = library.EventDenied; return e },
+		"another time": func(e []library.Event) []library.Event {
+			e[1].At = e[1].At.Add(time.Millisecond)
+			return e
+		},
 		"another file":    func(e []library.Event) []library.Event { e[2].Details.File = "f2"; return e },
 		"no details":      func(e []library.Event) []library.Event { e[2].Details = library.EventDetails{}; return e },
 		"another library": func(e []library.Event) []library.Event { e[2].Library = "lib2"; return e },
@@ -105,8 +108,7 @@ func TestChainShowsChanges(t *testing.T) {
 			return e
 		},
 		"another hash": func(e []library.Event) []library.Event {
-			e[3].Hash = bytes.Repeat([]byte{1},
-				32)
+			e[3].Hash = bytes.Repeat([]byte{1}, 32)
 			return e
 		},
 		"no hash":            func(e []library.Event) []library.Event { e[3].Hash = nil; return e },

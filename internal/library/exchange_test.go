@@ -85,8 +85,9 @@ func TestCode(t *testing.T) {
 		"no verifier":        {c, func(q *wire.RequestClaims) { q.CodeVerifier = "" }, wrongVerifier},
 		"another verifier": {c, func(q *wire.RequestClaims) { q.CodeVerifier = strings.Repeat("a", 43) },
 			wrongVerifier},
-		"the challenge itself": {c, func(q *wire.RequestClaims) { q.CodeVerifier = wire.Challenge(carreltest.Verifier) },
-			wrongVerifier},
+		"the challenge itself": {c, func(q *wire.RequestClaims) {
+			q.CodeVerifier = wire.Challenge(carreltest.Verifier)
+		}, wrongVerifier},
 		"a verifier with an end": {c, func(q *wire.RequestClaims) { q.CodeVerifier += "=" }, wrongVerifier},
 	} {
 		good := code()

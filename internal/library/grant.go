@@ -42,7 +42,7 @@ type GrantWithClient struct {
 	Client Client
 }
 
-// Grants lists the grants that a person has given, newest first, ended ones too.
+// ListGrants lists the grants that a person has given, newest first, ended ones too.
 func (c *Consents) ListGrants(ctx context.Context, s *SignedIn) ([]GrantWithClient, error) {
 	grants, err := c.store.ListGrants(ctx, s.Library.ID)
 	if err != nil {

@@ -70,8 +70,8 @@ func TestGuessesAtOnePerson(t *testing.T) {
 	}
 }
 
-// TestGuessesFromOnePlace: whoever tries many people is slowed by the address, at
-// every door, and nobody else is. To create libraries is a guess, too, at who is here.
+// TestGuessesFromOnePlace: an address from which the passwords of many people are guessed is slowed, on every page, and
+// no other address is. To create a library is a guess, too, at who has one.
 func TestGuessesFromOnePlace(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
@@ -82,14 +82,11 @@ func TestGuessesFromOnePlace(t *testing.T) {
 		}
 	}
 	create := func() error {
-		_, err := w.People.Create(
-			t.Context(),
-			library.NewPerson{
-				Email:    anna.Email,
-				Password: carreltest.Password,
-				Device:   library.Device{Address: "192.0.2.1"},
-			},
-		)
+		_, err := w.People.Create(t.Context(), library.NewPerson{
+			Email:    anna.Email,
+			Password: carreltest.Password,
+			Device:   library.Device{Address: "192.0.2.1"},
+		})
 		return err
 	}
 	if err := create(); !errors.Is(err, library.ErrEmailTaken) {
@@ -149,9 +146,9 @@ func TestGuessesAtOnce(t *testing.T) {
 	}
 }
 
-// TestEveryDoorIsSlowed: codes, and passwords asked again inside, count like those at
-// the door.
-func TestEveryDoorIsSlowed(t *testing.T) {
+// TestEveryGuessIsSlowed: recovery codes, and passwords that are asked for again after the sign-in, count like those of
+// a sign-in.
+func TestEveryGuessIsSlowed(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
 	anna := w.Newcomer("anna@example.org")

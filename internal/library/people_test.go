@@ -134,7 +134,8 @@ func TestLoginEnds(t *testing.T) {
 		t.Errorf("after half an hour of rest: %v", err)
 	}
 	anna.SignsIn()
-	for began := w.Clock.Now(); w.Clock.Now().Sub(began) < 11*time.Hour+40*time.Minute; w.Clock.Moves(20 * time.Minute) {
+	began := w.Clock.Now()
+	for ; w.Clock.Now().Sub(began) < 11*time.Hour+40*time.Minute; w.Clock.Moves(20 * time.Minute) {
 		if err := login(); err != nil {
 			t.Fatalf("in use for %v: %v", w.Clock.Now().Sub(began), err)
 		}

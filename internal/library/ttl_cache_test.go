@@ -23,7 +23,9 @@ func TestRecentBearer(t *testing.T) {
 		"shut": func(w *carreltest.World, p *carreltest.Person, _ *carreltest.Grant) {
 			must(w.People.Shut(t.Context(), p.SignedIn(), p.Password))(t)
 		},
-		"expired": func(w *carreltest.World, _ *carreltest.Person, _ *carreltest.Grant) { w.Clock.Moves(25 * time.Hour) },
+		"expired": func(w *carreltest.World, _ *carreltest.Person, _ *carreltest.Grant) {
+			w.Clock.Moves(25 * time.Hour)
+		},
 		"deleted": func(w *carreltest.World, _ *carreltest.Person, g *carreltest.Grant) {
 			if err := w.People.DeleteNow(t.Context(), must(g.Bearer())(t)); err != nil {
 				t.Fatal(err)

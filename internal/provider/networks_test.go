@@ -25,10 +25,7 @@ func (n named) AuthorizationError(context.Context, delivery.AuthorizationParams,
 }
 
 func (n named) RefreshTokens(
-	context.Context,
-	delivery.ProviderKey,
-	seal.Secret,
-	string,
+	context.Context, delivery.ProviderKey, seal.Secret, string,
 ) (delivery.ProviderTokens, error) {
 	return delivery.ProviderTokens{Access: seal.SecretOf(string(n))}, nil
 }
@@ -38,22 +35,20 @@ func (n named) Send(context.Context, delivery.ProviderKey, delivery.SendRequest)
 }
 
 func TestNetworks(t *testing.T) {
-	s := NewNetworks(
-		map[string]delivery.Providers{
-			"medmij": named("MedMij"),
-			"smart":  named("SMART"),
-			"":       named("nobody"),
-			"off":    nil,
-		},
-	)
+	s := NewNetworks(map[string]delivery.Providers{
+		"medmij": named("MedMij"),
+		"smart":  named("SMART"),
+		"":       named("nobody"),
+		"off":    nil,
+	})
 	for key, want := range map[delivery.ProviderKey]string{
 		"medmij:huisartslinde~53": "MedMij", "smart:demo": "SMART", "smart:a:b": "SMART", ":x": "nobody",
 	} {
 		address, err1 := s.AuthorizationURL(t.Context(), delivery.AuthorizationParams{Provider: key})
 		returned, err2 := s.Exchange(t.Context(), delivery.AuthorizationParams{Provider: key}, seal.Secret{})
 		renewed, err3 := s.RefreshTokens(t.Context(), key, seal.Secret{}, "")
-		if err := s.AuthorizationError(t.Context(), delivery.AuthorizationParams{Provider: key},
-			""); err.Error() != want {
+		err := s.AuthorizationError(t.Context(), delivery.AuthorizationParams{Provider: key}, "")
+		if err.Error() != want {
 			t.Errorf("%s: %v, want %q", key, err, want)
 		}
 		o := s.Send(t.Context(), key, delivery.SendRequest{})

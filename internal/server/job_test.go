@@ -47,9 +47,10 @@ func TestMainJob(t *testing.T) {
 		for name, size := range sizes {
 			pushed[name] = make([]byte, size)
 			_, _ = rand.Read(pushed[name])
-			err := writer.Push(t.Context(),
-				digime.PushInput{Data: bytes.NewReader(pushed[name]), MIMEType: "application/octet-stream",
-					AccountID: "patient-42", Reference: []string{name}, Tags: []string{"test"}})
+			err := writer.Push(t.Context(), digime.PushInput{
+				Data: bytes.NewReader(pushed[name]), MIMEType: "application/octet-stream",
+				AccountID: "patient-42", Reference: []string{name}, Tags: []string{"test"},
+			})
 			if err != nil {
 				t.Fatalf("push %s: %v", name, err)
 			}

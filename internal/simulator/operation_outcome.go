@@ -1,11 +1,8 @@
 package simulator
 
-import ()
-
 // issueCodes are FHIR's codes for what a status means.
 var issueCodes = map[int]string{400: "invalid", 401: "security", 403: "forbidden", 404: "not-found",
 	405: "not-supported", 406: "not-supported",
-
 	409: "conflict", 410: "not-found", 412: "conflict", 413: "too-long", 415: "not-supported", 422: "business-rule",
 	429: "throttled",
 	500: "exception", 501: "not-supported", 502: "transient", 503: "transient", 504: "timeout"}

@@ -162,8 +162,9 @@ func BenchmarkDelivery(b *testing.B) {
 // repeatDeliveries makes a hundred of each delivery.
 const repeatDeliveries = `
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99)
-INSERT INTO deliveries SELECT id || '-' || n.i, library_id, application_id, contract_id, grant_id, account_id, provider_name,
-	types, state, status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, size
+INSERT INTO deliveries SELECT id || '-' || n.i, library_id, application_id, contract_id, grant_id, account_id,
+	provider_name, types, state, status, reason, attempts, lease, lease_until, next_at, expires_at, created_at,
+	updated_at, size
 FROM deliveries, n`
 
 type sender struct {

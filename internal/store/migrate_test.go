@@ -92,9 +92,8 @@ func TestAFailingMigrationLeavesNothing(t *testing.T) {
 				Data: []byte("-- +goose Up\nCREATE TABLE one (id TEXT COLLATE \"C\" PRIMARY KEY, data BYTEA);\n"),
 			},
 			"migrations/0002_second.sql": {
-				Data: []byte(
-					"-- +goose Up\nCREATE TABLE two (id BIGINT);\nINSERT INTO one (id) VALUES ('x');\n" + second,
-				),
+				Data: []byte("-- +goose Up\nCREATE TABLE two (id BIGINT);\n" +
+					"INSERT INTO one (id) VALUES ('x');\n" + second),
 			},
 		}
 	}

@@ -262,7 +262,7 @@ func TestRevokeTour(t *testing.T) {
 		b.Get("/files").Click("sign-out")
 
 		tr.open(clinic.RevokeURL(tr.callback, token, account))
-		tr.check("revoke door")
+		tr.check("revoke signed out")
 		tr.enter(webtest.Anna, webtest.Password)
 		tr.Click("sign-in")
 		tr.DisableScripts(true)

@@ -11,12 +11,13 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// A fixture is an empty store and short ways to fill it.
+// Fixture is a store with methods that fill it.
 type Fixture struct {
 	Store
 	T testing.TB
 }
 
+// NewFixture returns the fixture of a new store.
 func NewFixture(t *testing.T, open func(t *testing.T) Store) *Fixture {
 	t.Helper()
 	return FixtureOf(t, open(t))
@@ -25,13 +26,16 @@ func NewFixture(t *testing.T, open func(t *testing.T) Store) *Fixture {
 // FixtureOf returns the fixture of a store.
 func FixtureOf(t testing.TB, s Store) *Fixture { return &Fixture{Store: s, T: t} }
 
+// AnyID returns a random id.
 func AnyID() string { return wire.RandomAlphanumeric(32) }
 
+// AnyHash returns the hash of a random secret.
 func AnyHash() seal.Hash { return seal.NewSecret().Hash() }
 
-// anySeal stands for a seal: to a store it is just bytes.
+// AnySeal returns random bytes in place of a seal, which a store does not open.
 func AnySeal() seal.Sealed { return seal.Sealed(wire.RandomAlphanumeric(1000)) }
 
+// AnyApplication adds an application.
 func (f *Fixture) AnyApplication() library.Application {
 	f.T.Helper()
 	a := library.Application{
@@ -46,6 +50,7 @@ func (f *Fixture) AnyApplication() library.Application {
 	return a
 }
 
+// AnyContract adds a contract of an application.
 func (f *Fixture) AnyContract(a library.Application, access library.Access) library.Client {
 	f.T.Helper()
 	c := library.Contract{
@@ -67,18 +72,19 @@ func (f *Fixture) AnyContract(a library.Application, access library.Access) libr
 	return library.Client{Application: a, Contract: c}
 }
 
-// client is a contract of an application of its own.
+// AnyClient adds a contract of an application of its own.
 func (f *Fixture) AnyClient(access library.Access) library.Client {
 	f.T.Helper()
 	return f.AnyContract(f.AnyApplication(), access)
 }
 
-// A person is a library with the login that made it.
+// Person is a library with the login that created it.
 type Person struct {
 	library.Library
 	Login library.Login
 }
 
+// AnyPerson adds a library with its locks and its first login.
 func (f *Fixture) AnyPerson() Person {
 	f.T.Helper()
 	id := library.ID(AnyID())
@@ -97,7 +103,7 @@ func (f *Fixture) AnyPerson() Person {
 	return p
 }
 
-// anyKey is one of a few keys, as to make one takes a while.
+// anyKey returns one of a few keys, because to generate one takes a while.
 func anyKey(t testing.TB) seal.PublicKey {
 	t.Helper()
 	keys, err := someKeys()
@@ -134,11 +140,13 @@ func anyLogin(id library.ID) library.Login {
 	}
 }
 
+// AnyEvent returns an event of a library.
 func AnyEvent(id library.ID) library.Event {
 	return library.Event{Library: id, At: Now, Kind: library.EventSignedIn,
 		Details: library.EventDetails{Agent: "phone"}}
 }
 
+// AnyRequest adds an authorization request of a client, with the session that it asks for.
 func (f *Fixture) AnyRequest(c library.Client) (library.AuthRequest, library.Session) {
 	f.T.Helper()
 	s := library.Session{
@@ -164,7 +172,7 @@ func (f *Fixture) AnyRequest(c library.Client) (library.AuthRequest, library.Ses
 	return l, s
 }
 
-// NewApproval is a person's yes to a request, at the time.
+// NewApproval returns a person's consent to a request, at a time.
 func NewApproval(p Person, c library.Client, link library.AuthRequest, at time.Time) library.Approval {
 	return library.Approval{
 		Request: link.Hash,
@@ -198,7 +206,7 @@ func NewApproval(p Person, c library.Client, link library.AuthRequest, at time.T
 	}
 }
 
-// allow has the person say yes to a contract, and gives everything that comes of it.
+// Approve adds a request of a client and the person's consent to it. It returns what both have stored.
 func (f *Fixture) Approve(p Person, c library.Client) (library.Grant, library.Approval, library.Session) {
 	f.T.Helper()
 	l, s := f.AnyRequest(c)
@@ -212,7 +220,7 @@ func anyToken(g library.GrantID, use library.TokenUse) library.Token {
 	return library.Token{Hash: AnyHash(), Use: use, Grant: g, Seal: AnySeal(), ExpiresAt: Later(24 * time.Hour)}
 }
 
-// AddGrant adds a library and a grant to push to it: for tests of one's own.
+// AddGrant adds a library and a grant to push to it, for the tests of one store alone.
 func AddGrant(t testing.TB, s Store) library.Grant {
 	t.Helper()
 	f := &Fixture{s, t}
@@ -220,14 +228,14 @@ func AddGrant(t testing.TB, s Store) library.Grant {
 	return g
 }
 
-// NewFile is a file of 4 KiB to be added under a grant.
+// NewFile returns a file of 4 KiB to be added under a grant.
 func NewFile(g library.Grant, at time.Time) library.NewFile {
 	a := newFile(g, at)
 	a.Content.Inline = make([]byte, 4096+16)
 	return a
 }
 
-// newFile is a file pushed under a grant.
+// newFile returns a file that is pushed under a grant.
 func newFile(g library.Grant, at time.Time) library.NewFile {
 	name := wire.FileName(AnyID())
 	return library.NewFile{
@@ -253,7 +261,7 @@ func newFile(g library.Grant, at time.Time) library.NewFile {
 	}
 }
 
-// events are all of a library's, oldest first, after a look at their chain.
+// Events returns the events of a library, oldest first. It fails the test if their chain is broken.
 func (f *Fixture) Events(id library.ID) []library.Event {
 	f.T.Helper()
 	var all []library.Event
@@ -278,7 +286,7 @@ func (f *Fixture) Events(id library.ID) []library.Event {
 	return all
 }
 
-// newest is the library's newest event.
+// NewestEvent returns the newest event of a library.
 func (f *Fixture) NewestEvent(id library.ID) library.Event {
 	f.T.Helper()
 	all := f.Events(id)
@@ -288,7 +296,7 @@ func (f *Fixture) NewestEvent(id library.ID) library.Event {
 	return all[len(all)-1]
 }
 
-// ClientOf is whom a grant was given to.
+// ClientOf returns the client that has a grant.
 func ClientOf(g library.Grant) wire.ClientID {
 	return wire.ClientID{Application: g.Application, Contract: g.Contract}
 }

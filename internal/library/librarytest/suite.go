@@ -51,13 +51,13 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 	}
 }
 
-// Now is the time at which the tests take place.
+// Now is the time of the tests.
 var Now = time.UnixMilli(1_795_000_000_123).UTC()
 
-// Later is a time after now.
+// Later returns a time after Now.
 func Later(d time.Duration) time.Time { return Now.Add(d) }
 
-// must fails the test on an error.
+// Must fails the test on an error.
 func Must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -65,7 +65,7 @@ func Must(t testing.TB, err error) {
 	}
 }
 
-// Value is that of a call that succeeds: value(s.GetGrant(ctx, id))(t).
+// Value returns the value of a call that succeeds: Value(s.GetGrant(ctx, id))(t).
 func Value[T any](v T, err error) func(t testing.TB) T {
 	return func(t testing.TB) T {
 		t.Helper()
@@ -74,7 +74,7 @@ func Value[T any](v T, err error) func(t testing.TB) T {
 	}
 }
 
-// wantErr fails the test unless err is what is wanted.
+// WantErr fails the test unless err wraps the wanted error.
 func WantErr(t testing.TB, what string, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {
@@ -82,7 +82,7 @@ func WantErr(t testing.TB, what string, err, want error) {
 	}
 }
 
-// same fails the test unless got is what is wanted, times and nil slices included.
+// Same fails the test unless got equals want, including times and nil slices.
 func Same(t testing.TB, what string, got, want any) {
 	t.Helper()
 	if !reflect.DeepEqual(got, want) {
@@ -92,7 +92,7 @@ func Same(t testing.TB, what string, got, want any) {
 
 func show(v any) string { return fmt.Sprintf("%+v", v) }
 
-// race calls f n times at once and returns the errors.
+// Race calls f n times at once and returns the errors.
 func Race(n int, f func(i int) error) []error {
 	errs := make([]error, n)
 	var ready, done sync.WaitGroup
@@ -111,7 +111,7 @@ func Race(n int, f func(i int) error) []error {
 	return errs
 }
 
-// oneWins fails the test unless exactly one of errs is nil and all others are want.
+// OneWins fails the test unless exactly one of errs is nil and all others are want.
 func OneWins(t testing.TB, what string, errs []error, want error) {
 	t.Helper()
 	won := 0

@@ -43,15 +43,9 @@ func TestDiscoveredTokenEndpoint(t *testing.T) {
 			if tt.elsewhere { // the same name, another port
 				mux := http.NewServeMux()
 				mux.HandleFunc("POST /token", grant)
-				token = providertest.Serve(
-					t,
-					&tls.Config{
-						Certificates: []tls.Certificate{
-							ca.IssuePair(t, providertest.CertOptions{Hosts: []string{"localhost"}}),
-						},
-					},
-					mux,
-				) + "/token"
+				certificate := ca.IssuePair(t, providertest.CertOptions{Hosts: []string{"localhost"}})
+				config := &tls.Config{Certificates: []tls.Certificate{certificate}}
+				token = providertest.Serve(t, config, mux) + "/token"
 				w.server.Roots = append(w.server.Roots, ca.PEM...)
 			} else {
 				w.mux.HandleFunc("POST /token", grant)
@@ -62,12 +56,10 @@ func TestDiscoveredTokenEndpoint(t *testing.T) {
 			} else {
 				w.server.AuthorizationEndpoint, w.server.TokenEndpoint = "", ""
 			}
-			w.mux.HandleFunc(
-				"GET /fhir/.well-known/smart-configuration",
-				func(rw http.ResponseWriter, _ *http.Request) {
-					fmt.Fprintf(rw, `{"authorization_endpoint":%q,"token_endpoint":%q}`, authorize, token)
-				},
-			)
+			const configuration = "GET /fhir/.well-known/smart-configuration"
+			w.mux.HandleFunc(configuration, func(rw http.ResponseWriter, _ *http.Request) {
+				fmt.Fprintf(rw, `{"authorization_endpoint":%q,"token_endpoint":%q}`, authorize, token)
+			})
 			if tt.secret {
 				w.server.ClientSecret = seal.SecretOf(plantedSecret)
 			}

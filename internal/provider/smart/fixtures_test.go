@@ -36,13 +36,8 @@ type testServer struct {
 func newTestServer(t *testing.T) *testServer {
 	ca := providertest.NewCA(t, "a public authority")
 	w := &testServer{t: t, mux: http.NewServeMux(), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	base := providertest.Serve(
-		t,
-		&tls.Config{
-			Certificates: []tls.Certificate{ca.IssuePair(t, providertest.CertOptions{Hosts: []string{"localhost"}})},
-		},
-		w.mux,
-	)
+	certificate := ca.IssuePair(t, providertest.CertOptions{Hosts: []string{"localhost"}})
+	base := providertest.Serve(t, &tls.Config{Certificates: []tls.Certificate{certificate}}, w.mux)
 	w.server = Server{
 		ID: "demo-fhir", Source: 900500, Name: "Demo", City: "Utrecht", BaseURL: base + "/fhir", Version: fhir.STU3,
 		AuthorizationEndpoint: base + "/authorize?realm=x", TokenEndpoint: base + "/token", ClientID: "carrel id",
