@@ -42,7 +42,7 @@ func (c *bsnFinder) addBSN(i uint32) {
 	c.checker.addIssue(i, CodeBusiness, bsnMessage)
 }
 
-// The label of a value is the node of a text. These two constants stand for no label,
+// A label is identified by the node of its text. These two constants stand for no label,
 // and for a label that is not a text but a member's name or an identifier's type.
 const (
 	notLabelled    = 0
@@ -122,9 +122,9 @@ func containsBSN(plain []byte) bool {
 	return hasSystemWithValue(plain) || hasLabelledNumber(plain) || hasPatientSearch(plain)
 }
 
-// sameName reports whether a parser that folds case would take name for want.
-func sameName(name []byte, is string) bool {
-	return len(name) >= len(is) && bytes.EqualFold(name, []byte(is))
+// sameName reports whether a parser that ignores case reads name as want.
+func sameName(name []byte, want string) bool {
+	return len(name) >= len(want) && bytes.EqualFold(name, []byte(want))
 }
 
 // hasSystemBelow reports whether a value or anything in it names the system.
@@ -158,7 +158,7 @@ func (c *bsnFinder) hasDutchNumberType(i uint32) bool {
 }
 
 // requireNoValue adds an issue if an object that names the system has a value, whatever
-// the value's element is label.
+// the value's element is called.
 func (c *bsnFinder) requireNoValue(object uint32) {
 	d := c.doc
 	for m := range d.children(object) {
@@ -209,7 +209,7 @@ func (c *bsnFinder) isAbsentReason(i uint32) bool {
 	return true
 }
 
-// mayConcernBSN is a quick test that spares most texts the slower ones.
+// mayConcernBSN is a quick test. Most texts fail it and need no slower test.
 func mayConcernBSN(text []byte) bool {
 	asked := false // Only the first question mark needs the search for "identifier".
 	begins := func(k int, with string) bool {

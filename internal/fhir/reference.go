@@ -28,8 +28,8 @@ func (c *checker) checkReference(i uint32, from *property) {
 	c.addIssue(m, CodeValue, "refers to "+article(name)+"; this may refer to "+listWords(from.targets))
 }
 
-// targetType returns the type that a reference leads to, or "" if it is not known.
-// Problem problem what is wrong with the reference, if anything.
+// targetType returns the type that a reference leads to, or "" if it is not known. If the
+// reference is wrong, it also returns the text and the code of the issue.
 func (c *checker) targetType(text []byte) (name, problem string, code IssueCode) {
 	if text[0] == '#' {
 		return c.containedType(text[1:])

@@ -53,12 +53,12 @@ func (c *checker) check() bool {
 	return len(c.found.Issues) == 0
 }
 
-// addIssue adds an issue with a value.
+// addIssue adds an issue at a value.
 func (c *checker) addIssue(at uint32, code IssueCode, text string) {
 	c.addIssueAt(at, "", code, text)
 }
 
-// addIssueAt adds an issue with a member of an object, such as ".status", which may be
+// addIssueAt adds an issue at a member of an object, such as ".status", which may be
 // missing.
 func (c *checker) addIssueAt(at uint32, member string, code IssueCode, text string) {
 	f := Issue{Code: code, Text: text}
@@ -102,7 +102,7 @@ func (c *checker) checkResource(i uint32) {
 	c.scope = outer
 }
 
-// addViolation adds an issue with the key of the invariant that is violated.
+// addViolation adds an issue for an invariant that is violated, with its key.
 func (c *checker) addViolation(at uint32, key, text string) {
 	c.addIssue(at, CodeInvariant, text)
 	if n := len(c.found.Issues); !c.found.Truncated {

@@ -39,7 +39,7 @@ type Filing struct {
 	Run           string   // the value of the first identifier of the system urn:carrel:run
 	CorrelationID string
 	RequestID     string
-	Mode          ResourceMode // how the request failed all the same
+	Mode          ResourceMode // how the request failed although the resource was filed
 }
 
 // Received is a filing with its request.

@@ -47,7 +47,7 @@ func (n *Network) AuthorizationError(ctx context.Context, p delivery.Authorizati
 	err := provider.AuthorizationError(oauthError)
 	e, notFound := n.endpointsFor(p.Provider)
 	if notFound != nil {
-		return fmt.Errorf("authorization at a MedMij provider: %w", err) // the response counts all the same
+		return fmt.Errorf("authorization at a MedMij provider: %w", err) // the response is valid without the lists
 	}
 	event := chainEvent{stepReceiveAuthorization, p.Correlation, authorizationRequestID(p.State)}
 	n.chainLog.write(ctx, event, n.chainRequest(e, e.authorization), 0, provider.LoggableErrorCode(oauthError), "")

@@ -19,7 +19,7 @@ const (
 
 var listNames = []listName{nameZAL, nameOCL, nameWHL, nameGNL}
 
-// listHeader is the first elements of every list.
+// listHeader has the first elements of every list.
 type listHeader struct {
 	At     time.Time
 	Number uint64
@@ -43,7 +43,7 @@ func namespace(list string, release int) string {
 	return fmt.Sprintf("xmlns://afsprakenstelsel.medmij.nl/%s/release%d/", list, release)
 }
 
-// parsedList is one of *zal, *ocl, *whl and *gnl.
+// parsedList is one of *zalList, *oclList, *whlList and *gnlList.
 type parsedList interface{ number() uint64 }
 
 func (h *listHeader) number() uint64 { return h.Number }

@@ -52,7 +52,7 @@ func TestListCache(t *testing.T) {
 	}
 }
 
-// A list that cannot be cached is used all the same, and is cached later.
+// A list that cannot be cached is used nevertheless, and is cached later.
 func TestCacheWriteError(t *testing.T) {
 	t.Parallel()
 	w := newTestNetwork(t)

@@ -62,8 +62,9 @@ func (n *Network) acceptList(name listName, l parsedList, text []byte, etag stri
 	if l.number() < number {
 		return fmt.Errorf("its Volgnummer %d is lower than %d, which we have: refused", l.number(), number)
 	}
-	// First to disk: a list that was used once is used after a restart. A list that cannot
-	// be written is used all the same, as it may remove a host from the whitelist.
+	// The list is written before it is used, so that a restart does not bring back an older
+	// one. A list that cannot be written is used nevertheless, since it may remove a host
+	// from the whitelist.
 	var cacheErr error
 	if l.number() > number || n.uncached[name] {
 		cacheErr = n.cacheList(name, text)

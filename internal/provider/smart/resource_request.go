@@ -29,7 +29,11 @@ func (n *Network) Send(ctx context.Context, key delivery.ProviderKey, r delivery
 		Header: http.Header{"X-Correlation-ID": {r.Correlation}},
 	})
 	if result.Kind != delivery.OutcomeDelivered {
-		n.log.InfoContext(ctx, "a FHIR server did not file a resource",
+		text := "a FHIR server did not file a resource"
+		if result.Kind == delivery.OutcomeUnknown {
+			text = "a FHIR server may have filed a resource: the outcome is unknown"
+		}
+		n.log.InfoContext(ctx, text,
 			"server", server.ID, "correlation", r.Correlation, "status", result.Status, "reason", result.Reason)
 	}
 	return result.Outcome
