@@ -18,8 +18,7 @@ var behaviourFields = map[string]func(*Behaviour, string) error{
 	"tokenTimes":    func(b *Behaviour, v string) error { return setInt(&b.TokenTimes, v) },
 	"resourceTimes": func(b *Behaviour, v string) error { return setInt(&b.ResourceTimes, v) },
 	"refreshTokens": func(b *Behaviour, v string) (err error) {
-		b.RefreshTokens,
-			err = strconv.ParseBool(v)
+		b.RefreshTokens, err = strconv.ParseBool(v)
 		return err
 	},
 	"accessLife":  func(b *Behaviour, v string) error { return setDuration(&b.AccessTokenLife, v) },

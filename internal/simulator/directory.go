@@ -1,8 +1,6 @@
 package simulator
 
-import (
-	"encoding/json"
-)
+import "encoding/json"
 
 // directoryEntry is a provider in the directory.
 type directoryEntry struct {

@@ -217,7 +217,7 @@ func (c *fhirRequest) bundleResponse(kind string, items []*bundleItem) element {
 		switch {
 		case i.err != nil:
 			entries[n] = element{"response": element{"status": statusLine(i.err.status),
-				"outcome": newOutcome(i.err.status, i.err.text, i.err.expression)}}
+				"outcome": newOperationOutcome(i.err.status, i.err.text, i.err.expression)}}
 		case i.read != nil:
 			found, err := decodeObject(i.read.body)
 			if err != nil {

@@ -1,13 +1,14 @@
 package simulator
 
-// issueCodes are FHIR's codes for what a status means.
-var issueCodes = map[int]string{400: "invalid", 401: "security", 403: "forbidden", 404: "not-found",
-	405: "not-supported", 406: "not-supported",
-	409: "conflict", 410: "not-found", 412: "conflict", 413: "too-long", 415: "not-supported", 422: "business-rule",
-	429: "throttled",
-	500: "exception", 501: "not-supported", 502: "transient", 503: "transient", 504: "timeout"}
+// issueCodes are the codes of FHIR's value set issue-type, by HTTP status.
+var issueCodes = map[int]string{
+	400: "invalid", 401: "security", 403: "forbidden", 404: "not-found", 405: "not-supported",
+	406: "not-supported", 409: "conflict", 410: "not-found", 412: "conflict", 413: "too-long",
+	415: "not-supported", 422: "business-rule", 429: "throttled",
+	500: "exception", 501: "not-supported", 502: "transient", 503: "transient", 504: "timeout",
+}
 
-// issue is one line of an OperationOutcome.
+// issue is one issue of an OperationOutcome.
 type issue struct {
 	Severity    string   `json:"severity"`
 	Code        string   `json:"code"`
@@ -20,8 +21,8 @@ type operationOutcome struct {
 	Issue        []issue `json:"issue"`
 }
 
-// newOutcome is an OperationOutcome that says one thing.
-func newOutcome(status int, text string, at ...string) operationOutcome {
+// newOperationOutcome returns an OperationOutcome with one issue.
+func newOperationOutcome(status int, text string, at ...string) operationOutcome {
 	code, severity := issueCodes[status], "error"
 	if status < 400 {
 		code, severity = "informational", "information"
@@ -29,7 +30,7 @@ func newOutcome(status int, text string, at ...string) operationOutcome {
 	return operationOutcome{"OperationOutcome", []issue{{severity, code, text, at}}}
 }
 
-// outcomeResponse is an answer that says one thing.
+// outcomeResponse returns a response whose body is an OperationOutcome with one issue.
 func outcomeResponse(status int, text string, at ...string) response {
-	return jsonResponse(status, fhirJSON, newOutcome(status, text, at...))
+	return jsonResponse(status, fhirJSON, newOperationOutcome(status, text, at...))
 }

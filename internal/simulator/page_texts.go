@@ -23,9 +23,8 @@ func readTexts(language string) map[string]string {
 	if err == nil {
 		err = json.Unmarshal(raw, &texts)
 	}
-	if err != nil {
-		panic(fmt.Sprintf("the simulator's texts in %s: %v", language,
-			err)) // unreachable: the files are embedded, and a test reads them
+	if err != nil { // unreachable: the files are embedded, and a test reads them
+		panic(fmt.Sprintf("the simulator's texts in %s: %v", language, err))
 	}
 	return texts
 }
