@@ -53,8 +53,8 @@ func (c *Catalogue) ListConnectable(q ConnectQuery) (found []Source, total int, 
 	return found, total, nil
 }
 
-// HasPushSources reports whether a source can be connected and sent to, or whether a list that is not available
-// now may hold one. It implements [delivery.Catalogue].
+// HasPushSources reports whether a person can connect a source to which data can be sent, or
+// whether a list that is not available now may have such a source. It implements [delivery.Catalogue].
 func (c *Catalogue) HasPushSources() (bool, error) {
 	_, total, err := c.ListConnectable(ConnectQuery{Push: true, Limit: 1})
 	if errors.Is(err, ErrListUnavailable) {

@@ -132,8 +132,8 @@ func (s *preparer) recordAddress(e uint32, urns map[string]string, from, to stri
 	urns[from] = to
 }
 
-// recordURN records an entry's own urn:uuid. No other entry may have it, even for
-// another version of the same resource, since each entry creates a resource.
+// recordURN records the urn:uuid of an entry. No two entries may have the same one, not even
+// for two versions of a resource, since each entry creates a resource.
 func (s *preparer) recordURN(e uint32, urns map[string]string, urn string) {
 	// The case of letters does not matter. The space keeps the key apart from the
 	// addresses of references.

@@ -144,8 +144,8 @@ func isTime(s []byte) bool {
 	return ok && len(rest) == 0
 }
 
-// after reports whether m is certainly later than o, whatever the parts are that one of
-// them leaves open.
+// after reports whether m is later than o for every value of the parts that one of them
+// does not have.
 func (m dateTime) after(o dateTime) bool {
 	if m.hasTime && o.hasTime {
 		a, b := m.utcMinutes(), o.utcMinutes()

@@ -83,23 +83,23 @@ func datatypeInvariants() []invariant {
 	}
 }
 
-// ucumCode reports whether a value has a code, and whether the system is UCUM if there
-// is one.
+// ucumCode reports whether a value has a code and whether its system, if it has one, is
+// UCUM.
 func ucumCode(v view) bool {
 	return (v.has("code") || !v.has("value")) && (!v.has("system") || v.is("system", ucumSystem))
 }
 
-// requires says that an element needs another one.
+// requires returns the condition that an element is present only with another one.
 func requires(name, other string) func(view) bool {
 	return func(v view) bool { return !v.has(name) || v.has(other) }
 }
 
-// notBoth says that two elements exclude each other.
+// notBoth returns the condition that two elements are not both present.
 func notBoth(one, other string) func(view) bool {
 	return func(v view) bool { return !v.has(one) || !v.has(other) }
 }
 
-// notNegative says that an element is zero or more.
+// notNegative returns the condition that an element is zero or more.
 func notNegative(name string) func(view) bool {
 	return func(v view) bool {
 		n, ok := v.number(name)
@@ -107,7 +107,7 @@ func notNegative(name string) func(view) bool {
 	}
 }
 
-// anyOf says that one of some elements is required.
+// anyOf returns the condition that at least one of some elements is present.
 func anyOf(names ...string) func(view) bool {
 	return func(v view) bool { return v.hasAny(names...) }
 }

@@ -58,7 +58,8 @@ type preparer struct {
 	digest []byte
 }
 
-// notStorable are types of resource that no server stores, so that none can be created.
+// notStorable are the types of resource that servers do not store, and that therefore
+// cannot be created.
 var notStorable = []string{"Bundle", "OperationOutcome", "Parameters"}
 
 // typeOf returns the type of a resource, or "" if it is unknown.

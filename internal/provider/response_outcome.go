@@ -16,9 +16,10 @@ import (
 // FHIR "create" and "batch/transaction"). The first rule that contains the status
 // decides.
 //
-// Each rule answers two questions. Does the status say whether the resource was filed? If
-// not, the outcome is unknown, and the resource is not sent again. If it was not filed,
-// could the same request succeed later? Only a provider that says so gets it again.
+// Each rule answers two questions. The first is whether the status says that the resource
+// was filed or was not filed. If it says neither, the outcome is unknown, and the resource
+// is not sent again. The second, for a resource that was not filed, is whether the same
+// request could succeed later. The resource is sent again only if the status says so.
 type statusRule struct {
 	from, to int
 	kind     delivery.OutcomeKind
@@ -32,10 +33,10 @@ var statusRules = []statusRule{
 	{200, 201, 0, "", successOutcome},
 	// Accepted for processing, which may still fail without notice.
 	{202, 202, delivery.OutcomeUnknown, "taken, but not filed yet", nil},
-	// The response to a create is 201, to a Bundle 200 with a body. 204 and 206 answer
-	// some other request.
+	// The response to a create has status 201, the response to a Bundle has status 200 and
+	// a body. No FHIR server should respond to either with 204 or 206.
 	{203, 299, delivery.OutcomeUnknown, "which is no answer to a create", nil},
-	// The usual response to a browser's POST that succeeded.
+	// Web applications often respond with 303 to a POST of a form that succeeded.
 	{303, 303, delivery.OutcomeUnknown, "a redirect to what came of it, which is never followed", nil},
 	// The address in the lists or the configuration is wrong. Following a redirect would
 	// send the token and the resource to a server that nobody has approved.
@@ -61,7 +62,8 @@ var statusRules = []statusRule{
 	{math.MinInt, math.MaxInt, delivery.OutcomeUnknown, "which is no status of HTTP", nil},
 }
 
-// statusRuleIndex returns the index of the rule for a status; the last rule has them all.
+// statusRuleIndex returns the index of the first rule that contains a status. The last rule
+// contains every status.
 func statusRuleIndex(status int) int {
 	return slices.IndexFunc(statusRules, func(r statusRule) bool { return r.from <= status && status <= r.to })
 }
@@ -135,10 +137,11 @@ func bundleOutcome(s sentResource, r Response) (delivery.OutcomeKind, string) {
 	return delivery.OutcomeDelivered, fmt.Sprintf("filed, all %d entries", filed)
 }
 
-// entryUnknown reports whether the status of an entry leaves open whether the entry was
-// filed. It follows statusRules, except that all 2xx mean success, as an entry need not
-// be a create, and that 503 is in doubt: the server that answers is not the one that is
-// busy. A transaction that fails has a status of its own and no entries.
+// entryUnknown reports whether the status of an entry does not say if the entry was filed.
+// It follows statusRules with two exceptions. All 2xx mean success, as an entry need not be
+// a create. 503 means unknown: the server has processed the Bundle, so it was not too busy
+// to accept the request, and the 503 may come from another server behind it that has filed
+// the entry. If a whole transaction fails, its response is not a Bundle with entries.
 func entryUnknown(status int) bool {
 	return status <= 199 || status == http.StatusSeeOther || status == http.StatusRequestTimeout || status >= 500
 }

@@ -99,8 +99,8 @@ func (s authorizationEndpoint) approve(w http.ResponseWriter, r *http.Request, i
 	s.redirectToClient(w, r, a, url.Values{"code": {code}})
 }
 
-// denied returns the error response if the person refused, and if the provider has no data:
-// a client cannot tell one from the other.
+// denied returns the error response both for a person who refused and for a provider that
+// has no data: a client cannot tell one from the other.
 func denied() url.Values { return errorValues("access_denied", "The authorization was not given.") }
 
 // errorValues returns the parameters of an error response.
@@ -121,8 +121,8 @@ func (s authorizationEndpoint) redirectToClient(w http.ResponseWriter, r *http.R
 	http.Redirect(w, r, a.redirect+"?"+answer.Encode(), status)
 }
 
-// checkClient checks client_id and redirect_uri and returns the redirect_uri. Without both the
-// person cannot be redirected.
+// checkClient checks client_id and redirect_uri and returns the redirect_uri. If either is not
+// valid, the person cannot be redirected.
 func (s authorizationEndpoint) checkClient(r *http.Request, q url.Values) (redirect string, known bool) {
 	client, noClient := s.singleParam(r, q, "client_id")
 	redirect, noRedirect := s.singleParam(r, q, "redirect_uri")

@@ -175,16 +175,16 @@ func (r *Record) addViolation(text string) {
 	}
 }
 
-// useRequestID records a request id and reports whether it is new. An id may be used again
-// for the same purpose, when a browser reloads a page.
-func (r *Record) useRequestID(id, what string) bool {
+// useRequestID records a request id and reports whether it may be used: it is new, or it
+// was used for the same purpose before, as when a browser reloads a page.
+func (r *Record) useRequestID(id, purpose string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before, used := r.ids[id]
 	if !used && len(r.ids) < maxRequestIDs {
-		r.ids[id] = what
+		r.ids[id] = purpose
 	}
-	return !used || what != "" && before == what
+	return !used || purpose != "" && before == purpose
 }
 
 // recordViolation records that a request broke a rule. The text must not contain secrets

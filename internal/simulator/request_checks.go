@@ -55,8 +55,8 @@ func (s *Simulator) singleParam(r *http.Request, from url.Values, name string) (
 	}
 }
 
-// checkIDs checks the two ids of a request. purpose is what the request id is used for if a
-// browser may repeat the request, else empty.
+// checkIDs checks the two ids of a request. If a browser may repeat the request, purpose
+// says what the request id is used for; otherwise it is empty.
 func (s *Simulator) checkIDs(r *http.Request, request, correlation []string, purpose string) *oauthError {
 	var bad *oauthError
 	for _, id := range []struct {
@@ -143,7 +143,7 @@ func valuesOf(q url.Values) (all [][]string) {
 }
 
 // holdsBSN reports whether a text contains the system of the BSN, or nine digits that pass
-// its check.
+// the eleven test.
 func holdsBSN(text string) bool {
 	if slices.ContainsFunc(bsnSystems, func(b string) bool { return strings.Contains(text, b) }) {
 		return true
@@ -151,7 +151,8 @@ func holdsBSN(text string) bool {
 	return slices.ContainsFunc(nineDigit.FindAllString(text, -1), elevenProof)
 }
 
-// elevenProof is the checksum test of a BSN ("elfproef").
+// elevenProof reports whether nine digits pass the eleven test ("elfproef"), the checksum
+// of a BSN.
 func elevenProof(digits string) bool {
 	sum := 0
 	for i, d := range digits[:8] {

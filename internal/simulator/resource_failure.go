@@ -56,7 +56,7 @@ func redirectResponse(m ResourceMode, to string) response {
 	return response{status: status, header: map[string]string{"Location": to}}
 }
 
-// failureResponse returns the response of a mode that is a status.
+// failureResponse returns the response for a mode that is an HTTP status.
 func failureResponse(status int, b Behaviour) response {
 	switch status {
 	case http.StatusUnprocessableEntity:

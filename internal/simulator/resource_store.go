@@ -15,8 +15,8 @@ const (
 	maxStoredBytes = 64 << 20
 )
 
-// resourceStore has the resources of each patient of each provider. When it is full, the
-// oldest resources are deleted, but not the samples.
+// resourceStore has the resources of each patient of each provider. When it is full, it
+// deletes the oldest resources, but no samples.
 type resourceStore struct {
 	mu        sync.Mutex
 	resources map[string]storedResource

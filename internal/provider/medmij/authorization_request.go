@@ -46,8 +46,8 @@ func (n *Network) AuthorizationURL(ctx context.Context, p delivery.Authorization
 func (n *Network) AuthorizationError(ctx context.Context, p delivery.AuthorizationParams, oauthError string) error {
 	err := provider.AuthorizationError(oauthError)
 	e, notFound := n.endpointsFor(p.Provider)
-	if notFound != nil {
-		return fmt.Errorf("authorization at a MedMij provider: %w", err) // the response is valid without the lists
+	if notFound != nil { // the provider's error is returned even if the provider is not listed any more
+		return fmt.Errorf("authorization at a MedMij provider: %w", err)
 	}
 	event := chainEvent{stepReceiveAuthorization, p.Correlation, authorizationRequestID(p.State)}
 	n.chainLog.write(ctx, event, n.chainRequest(e, e.authorization), 0, provider.LoggableErrorCode(oauthError), "")
