@@ -76,9 +76,9 @@ func (c *fhirCheck) check(version fhir.Version, body []byte) (*fhir.Report, erro
 func (c *fhirCheck) print(name string, report *fhir.Report, faults *fhir.ValidationError) {
 	switch {
 	case c.JSON && faults != nil:
-		fmt.Printf("%s\n", faults.Outcome())
+		fmt.Printf("%s\n", faults.OperationOutcome())
 	case c.JSON:
-		fmt.Printf("%s\n", report.Outcome())
+		fmt.Printf("%s\n", report.OperationOutcome())
 	case faults != nil:
 		for _, f := range faults.Issues {
 			fmt.Printf("%s: %s\n", name, f)

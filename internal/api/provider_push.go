@@ -90,7 +90,7 @@ func fhirError(err error) error {
 		return err
 	}
 	e := wire.Validation(faults.Error())
-	e.Outcome = faults.Outcome()
+	e.Outcome = faults.OperationOutcome()
 	return e
 }
 

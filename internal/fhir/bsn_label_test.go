@@ -109,7 +109,7 @@ func TestCalledBSN(t *testing.T) {
 				return
 			}
 			wantIssue(t, issues, tt.at, "BSN")
-			if text := string((&ValidationError{Issues: issues}).Outcome()); strings.Contains(text, "123456782") {
+			if text := string((&ValidationError{Issues: issues}).OperationOutcome()); strings.Contains(text, "123456782") {
 				t.Errorf("the issues repeat the BSN: %s", text)
 			}
 		})

@@ -124,7 +124,7 @@ func TestBSN(t *testing.T) {
 				return
 			}
 			wantIssue(t, issues, tt.at, "BSN")
-			if text := string((&ValidationError{Issues: issues}).Outcome()); strings.Contains(text, testBSN) {
+			if text := string((&ValidationError{Issues: issues}).OperationOutcome()); strings.Contains(text, testBSN) {
 				t.Errorf("the issues repeat the BSN: %s", text)
 			}
 		})

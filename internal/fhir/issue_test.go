@@ -12,7 +12,7 @@ func TestMoreFaults(t *testing.T) {
 	if !ok || len(f.Issues) != maxIssues || !f.Truncated {
 		t.Fatalf("want %d issues and more, found %v", maxIssues, err)
 	}
-	if issues := issuesOf(t, STU3, f.Outcome()); len(issues) > 0 {
+	if issues := issuesOf(t, STU3, f.OperationOutcome()); len(issues) > 0 {
 		t.Errorf("the outcome is not well formed: %v", issues)
 	}
 	if !strings.Contains(err.Error(), "more than 49 other faults") {

@@ -199,7 +199,7 @@ func TestPrepareShared(t *testing.T) {
 		switch name {
 		case "nictiz-nl-core-patient-01.json":
 			var f *ValidationError
-			if !errors.As(err, &f) || len(f.Issues) != 2 || bytes.Contains(f.Outcome(), []byte("999911120")) {
+			if !errors.As(err, &f) || len(f.Issues) != 2 || bytes.Contains(f.OperationOutcome(), []byte("999911120")) {
 				t.Errorf("%s: want its BSN refused, in the identifier and in the text: %v", name, err)
 			}
 		case "hl7-bundle-father.json", "hl7-bundle-bundle-request-medsallergies.json",

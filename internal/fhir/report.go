@@ -67,9 +67,9 @@ func (d *document) profiles(resource uint32) (urls []string) {
 	return urls
 }
 
-// Outcome returns the report as an OperationOutcome in JSON: the profiles that the
+// OperationOutcome returns the report as an OperationOutcome in JSON: the profiles that the
 // resources claim, and what was not checked.
-func (r *Report) Outcome() []byte {
+func (r *Report) OperationOutcome() []byte {
 	var f ValidationError
 	o := operationOutcome{ResourceType: "OperationOutcome"}
 	inform := func(text string) {
@@ -82,11 +82,11 @@ func (r *Report) Outcome() []byte {
 		inform("Claims the profile " + p + ", which is not checked.")
 	}
 	if len(o.Issue) == 0 {
-		return f.Outcome()
+		return f.OperationOutcome()
 	}
 	text, err := json.Marshal(o)
 	if err != nil {
-		return f.Outcome()
+		return f.OperationOutcome()
 	}
 	return text
 }

@@ -26,8 +26,8 @@ func TestReport(t *testing.T) {
 	if got := r.Profiles; len(got) != 3 {
 		t.Errorf("profiles: %v", got)
 	}
-	for _, outcome := range [][]byte{r.Outcome(), (&Report{Version: R4}).Outcome(),
-		(&Report{StructureChecked: true}).Outcome()} {
+	for _, outcome := range [][]byte{r.OperationOutcome(), (&Report{Version: R4}).OperationOutcome(),
+		(&Report{StructureChecked: true}).OperationOutcome()} {
 		if issues := issuesOf(t, STU3, outcome); len(issues) > 0 {
 			t.Errorf("the outcome is not well formed: %v\n%s", issues, outcome)
 		}

@@ -94,8 +94,4 @@ func (s *Simulator) reserveUnusedPort() error {
 	return nil
 }
 
-// SetDown makes the backchannel of all providers unreachable: new connections are reset
-// before the handshake, and open ones at the next request.
-func (s *Simulator) SetDown(down bool) { s.backListener.setDown(down) }
-
 func validBadEndpoint(t BadEndpoint) bool { return t == "" || slices.Contains(BadEndpoints, t) }

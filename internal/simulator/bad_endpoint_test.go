@@ -44,26 +44,3 @@ func TestBadEndpoints(t *testing.T) {
 		n.assertViolation("tls")
 	}
 }
-
-// SetDown resets new and open connections until it ends.
-func TestDown(t *testing.T) {
-	t.Parallel()
-	n := startSimulator(t)
-	ask := func() error {
-		_, err := n.do(n.newTokenRequest("balanspunt", "53", uuid.NewString(), tokenRequest("unknown")))
-		return err
-	}
-	if err := ask(); err != nil {
-		t.Fatal(err)
-	}
-	n.s.SetDown(true)
-	for range 2 { // on an old connection and on a new one
-		if ask() == nil {
-			t.Error("was answered though down")
-		}
-	}
-	n.s.SetDown(false)
-	if err := ask(); err != nil {
-		t.Error(err)
-	}
-}

@@ -98,3 +98,7 @@ func (l serverLog) Write(line []byte) (int, error) {
 	l.s.Log.Debug("connection refused", "reason", string(line))
 	return len(line), nil
 }
+
+// SetDown makes the backchannel of all providers unreachable: new connections are reset
+// before the handshake, and open ones at the next request.
+func (s *Simulator) SetDown(down bool) { s.backListener.setDown(down) }

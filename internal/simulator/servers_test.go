@@ -94,3 +94,26 @@ func TestFrontOverTLS(t *testing.T) {
 		t.Errorf("%d, %v", answer.StatusCode, err)
 	}
 }
+
+// SetDown resets new and open connections until it ends.
+func TestDown(t *testing.T) {
+	t.Parallel()
+	n := startSimulator(t)
+	ask := func() error {
+		_, err := n.do(n.newTokenRequest("balanspunt", "53", uuid.NewString(), tokenRequest("unknown")))
+		return err
+	}
+	if err := ask(); err != nil {
+		t.Fatal(err)
+	}
+	n.s.SetDown(true)
+	for range 2 { // on an old connection and on a new one
+		if ask() == nil {
+			t.Error("was answered though down")
+		}
+	}
+	n.s.SetDown(false)
+	if err := ask(); err != nil {
+		t.Error(err)
+	}
+}

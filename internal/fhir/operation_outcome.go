@@ -2,9 +2,9 @@ package fhir
 
 import "encoding/json"
 
-// Outcome returns the issues as an OperationOutcome in JSON
+// OperationOutcome returns the issues as an OperationOutcome in JSON
 // (https://hl7.org/fhir/STU3/operationoutcome.html).
-func (e *ValidationError) Outcome() []byte {
+func (e *ValidationError) OperationOutcome() []byte {
 	o := operationOutcome{ResourceType: "OperationOutcome"}
 	for _, x := range e.Issues {
 		i := outcomeIssue{Severity: "error", Code: x.Code, Diagnostics: x.String()}
