@@ -109,7 +109,8 @@ func TestCalledBSN(t *testing.T) {
 				return
 			}
 			wantIssue(t, issues, tt.at, "BSN")
-			if text := string((&ValidationError{Issues: issues}).OperationOutcome()); strings.Contains(text, "123456782") {
+			outcome := (&ValidationError{Issues: issues}).OperationOutcome()
+			if text := string(outcome); strings.Contains(text, "123456782") {
 				t.Errorf("the issues repeat the BSN: %s", text)
 			}
 		})

@@ -53,7 +53,8 @@ func FuzzCheck(f *testing.F) {
 			if !errors.As(err, &issues) || len(issues.Issues) == 0 {
 				t.Fatalf("no issues: %v", err)
 			}
-			if again, err := Validate(STU3, issues.OperationOutcome()); err != nil || again.ResourceType != "OperationOutcome" {
+			again, err := Validate(STU3, issues.OperationOutcome())
+			if err != nil || again.ResourceType != "OperationOutcome" {
 				t.Fatalf("the outcome is not well formed: %v\n%s", err, issues.OperationOutcome())
 			}
 		}
