@@ -43,7 +43,7 @@ type AuthorizeOptions struct {
 	SkipFetch bool
 
 	// Link adds the consent to the library that this token of another contract belongs to. Its access token may
-	// have expired.
+	// have expired, but must not be missing. The zero value links nothing.
 	Link UserAccessToken
 	// Session says what the session of [Authorization.Session] reads. By default it reads all that the contract
 	// allows.
@@ -158,6 +158,11 @@ func pageQuery(o AuthorizeOptions) (url.Values, error) {
 	sourceType := cmp.Or(o.SourceType, SourcePull)
 	if err := checkSourceType(sourceType); err != nil {
 		return nil, err
+	}
+	if !reflect.ValueOf(o.Link).IsZero() {
+		if err := o.Link.check(); err != nil {
+			return nil, invalid("Link: %w", err)
+		}
 	}
 	query := url.Values{"sourceType": {string(sourceType)}}
 	if o.SampleDataAutoOnboard && o.SampleDataSet == "" {

@@ -114,12 +114,13 @@ type ReauthorizeOptions struct {
 // with a code for [Contract.Exchange]; create a new [User] with the token that it gives. [ErrRevoked] says that the
 // consent no longer exists: then only [Contract.Authorize] helps.
 func (u *User) Reauthorize(ctx context.Context, o ReauthorizeOptions) (Authorization, error) {
-	if err := checkRedirectURL(o.RedirectURL); err != nil {
+	token := u.Token()
+	if err := errors.Join(token.check(), checkRedirectURL(o.RedirectURL)); err != nil {
 		return Authorization{}, fmt.Errorf("reauthorize: %w", err)
 	}
 	auth := Authorization{State: stateOr(o.State), Verifier: newVerifier()}
 	cl := u.referenceCall(o.RedirectURL, auth.State, o.Session)
-	cl.claims.AccessToken = u.Token().AccessToken.Value.Reveal()
+	cl.claims.AccessToken = token.AccessToken.Value.Reveal()
 	cl.claims.CodeChallenge = wire.Challenge(auth.Verifier.Reveal())
 	cl.claims.CodeChallengeMethod = wire.ChallengeS256
 	var answer wire.SignedAnswer

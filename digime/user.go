@@ -46,7 +46,9 @@ func OnTokenChange(save func(context.Context, UserAccessToken) error) UserOption
 	return func(u *User) { u.save = save }
 }
 
-// User returns a [User] for the person whom the token belongs to. It sends nothing.
+// User returns a [User] for the person whom the token belongs to. A token belongs to the contract that it was exchanged
+// for: with a token of another contract, the calls return [ErrRevoked]. If there is no access token, they return
+// [ErrValidation]. User itself sends nothing.
 func (k *Contract) User(token UserAccessToken, options ...UserOption) *User {
 	u := &User{contract: k, token: token}
 	for _, option := range options {
@@ -78,7 +80,11 @@ func (u *User) LogValue() slog.Value { return u.Token().LogValue() }
 
 // do makes a call for the person. If the server refuses the access token, do refreshes it and makes the call once more.
 func (u *User) do(ctx context.Context, cl call, handle func(*http.Response) error) error {
-	used := u.Token().AccessToken.Value
+	token := u.Token()
+	if err := token.check(); err != nil {
+		return err
+	}
+	used := token.AccessToken.Value
 	cl.claims.AccessToken = used.Reveal()
 	err := u.contract.send(ctx, cl, handle)
 	if !tokenRefused(err) || u.Token().RefreshToken.Value.IsZero() {
