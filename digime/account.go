@@ -23,6 +23,8 @@ const (
 )
 
 // Account is one account of a person at a source or provider. It marshals to the JSON of the protocol.
+// Do not embed it in a struct that is marshalled: the struct would inherit its MarshalJSON and UnmarshalJSON, and lose
+// its other fields. Give it a field with a name.
 type Account struct {
 	// ID identifies the account.
 	ID AccountID

@@ -22,7 +22,8 @@ type AuthorizeOptions struct {
 	// RedirectURL is where the person's browser returns to: one of the contract's redirect URIs. It may have a
 	// query of its own.
 	RedirectURL string
-	// State comes back to the redirect URL unchanged. If it is empty, a random one is used.
+	// State comes back to the redirect URL unchanged. Leave it empty, so that a random one is used, or set a random
+	// text: if others can guess it, they can forge a callback.
 	State string
 
 	// SourceType is what the person connects: a source to read from or a provider to push to. The default is

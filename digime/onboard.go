@@ -15,7 +15,8 @@ type OnboardOptions struct {
 	// RedirectURL is where the person's browser returns to: one of the contract's redirect URIs. It may have a
 	// query of its own.
 	RedirectURL string
-	// State comes back to the redirect URL unchanged. If it is empty, a random one is used.
+	// State comes back to the redirect URL unchanged. Leave it empty, so that a random one is used, or set a random
+	// text: if others can guess it, they can forge a callback.
 	State string
 	// SourceType is what the person connects: a source to read from or a provider to push to. The default is
 	// [SourcePull].
@@ -63,7 +64,8 @@ func (u *User) OnboardService(ctx context.Context, o OnboardOptions) (Authorizat
 type ReauthorizeAccountOptions struct {
 	// RedirectURL is where the person's browser returns to: one of the contract's redirect URIs.
 	RedirectURL string
-	// State comes back to the redirect URL unchanged. If it is empty, a random one is used.
+	// State comes back to the redirect URL unchanged. Leave it empty, so that a random one is used, or set a random
+	// text: if others can guess it, they can forge a callback.
 	State string
 	// Session says what the session of [Authorization.Session] reads. By default it reads all that the contract
 	// allows.
@@ -99,7 +101,8 @@ func (u *User) ReauthorizeAccount(
 type ReauthorizeOptions struct {
 	// RedirectURL is where the person's browser returns to: one of the contract's redirect URIs.
 	RedirectURL string
-	// State comes back to the redirect URL unchanged. If it is empty, a random one is used.
+	// State comes back to the redirect URL unchanged. Leave it empty, so that a random one is used, or set a random
+	// text: if others can guess it, they can forge a callback.
 	State string
 	// SkipFetch fetches no data from the sources now.
 	SkipFetch bool

@@ -14,6 +14,9 @@ import (
 // the Node SDK, so that an application can move from one SDK to the other with its stored tokens:
 //
 //	{"accessToken":{"value":…,"expiry":…},"refreshToken":{"value":…,"expiry":…},"user":{"id":…},"consentid":…}
+//
+// Do not embed it in a struct that is marshalled: the struct would inherit its MarshalJSON and UnmarshalJSON, and lose
+// its other fields. Give it a field with a name.
 type UserAccessToken struct {
 	// AccessToken is what the calls present.
 	AccessToken Token
