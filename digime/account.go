@@ -124,15 +124,6 @@ func (u *User) RevokeAccountURL(ctx context.Context, account AccountID, redirect
 	return answer.Location, nil
 }
 
-// DeleteUser deletes the person's library and everything in it. Nothing can restore it. All tokens for the library end,
-// including those of other contracts: later calls return [ErrRevoked].
-func (u *User) DeleteUser(ctx context.Context) error {
-	if err := u.do(ctx, call{method: http.MethodDelete, path: literal("user")}, readAcknowledgement); err != nil {
-		return fmt.Errorf("delete user: %w", err)
-	}
-	return nil
-}
-
 func checkAccount(account AccountID) error {
 	if account == "" {
 		return invalid("no account id")
