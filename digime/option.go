@@ -17,7 +17,7 @@ func WithServer(publicURL string) Option {
 	return func(c *Client) error {
 		root := strings.TrimRight(publicURL, "/")
 		if strings.HasSuffix(root, "/v1.7") {
-			return invalid("the server URL ends in /v1.7: give WithServer the public URL, without the version of the API")
+			return invalid("the server URL ends in /v1.7: give the public URL, without the version of the API")
 		}
 		if err := WithBaseURL(root + "/v1.7/")(c); err != nil {
 			return err

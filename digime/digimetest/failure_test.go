@@ -17,7 +17,7 @@ func TestFailuresOfTests(t *testing.T) {
 		fail func()
 		want string
 	}{
-		"an unknown endpoint": {func() { l.FailNext("accounts", digimetest.Status(503)) }, "permission-access/accounts"},
+		"an unknown endpoint": {func() { l.FailNext("accounts", digimetest.Status(503)) }, "access/accounts"},
 		"no status":           {func() { digimetest.Refuse(digime.Error{Code: digime.CodeNotFound}) }, "Status"},
 		"no code":             {func() { digimetest.Refuse(digime.Error{Status: 404}) }, "Code"},
 	} {
