@@ -23,6 +23,8 @@ const (
 )
 
 // Account is one account of a person at a source or provider. It marshals to the JSON of the protocol.
+// Do not embed it in a struct that is marshalled: the struct would inherit its MarshalJSON and UnmarshalJSON, and lose
+// its other fields. Give it a field with a name.
 type Account struct {
 	// ID identifies the account.
 	ID AccountID
@@ -120,15 +122,6 @@ func (u *User) RevokeAccountURL(ctx context.Context, account AccountID, redirect
 		return "", fmt.Errorf("revoke account: %w", err)
 	}
 	return answer.Location, nil
-}
-
-// DeleteUser deletes the person's library and everything in it. Nothing can restore it. All tokens for the library end,
-// including those of other contracts: later calls return [ErrRevoked].
-func (u *User) DeleteUser(ctx context.Context) error {
-	if err := u.do(ctx, call{method: http.MethodDelete, path: literal("user")}, readAcknowledgement); err != nil {
-		return fmt.Errorf("delete user: %w", err)
-	}
-	return nil
 }
 
 func checkAccount(account AccountID) error {

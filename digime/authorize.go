@@ -22,7 +22,8 @@ type AuthorizeOptions struct {
 	// RedirectURL is where the person's browser returns to: one of the contract's redirect URIs. It may have a
 	// query of its own.
 	RedirectURL string
-	// State comes back to the redirect URL unchanged. If it is empty, a random one is used.
+	// State comes back to the redirect URL unchanged. Leave it empty, so that a random one is used, or set a random
+	// text: if others can guess it, they can forge a callback.
 	State string
 
 	// SourceType is what the person connects: a source to read from or a provider to push to. The default is
@@ -43,7 +44,7 @@ type AuthorizeOptions struct {
 	SkipFetch bool
 
 	// Link adds the consent to the library that this token of another contract belongs to. Its access token may
-	// have expired.
+	// have expired, but must not be missing. The zero value links nothing.
 	Link UserAccessToken
 	// Session says what the session of [Authorization.Session] reads. By default it reads all that the contract
 	// allows.
@@ -158,6 +159,11 @@ func pageQuery(o AuthorizeOptions) (url.Values, error) {
 	sourceType := cmp.Or(o.SourceType, SourcePull)
 	if err := checkSourceType(sourceType); err != nil {
 		return nil, err
+	}
+	if !reflect.ValueOf(o.Link).IsZero() {
+		if err := o.Link.check(); err != nil {
+			return nil, invalid("Link: %w", err)
+		}
 	}
 	query := url.Values{"sourceType": {string(sourceType)}}
 	if o.SampleDataAutoOnboard && o.SampleDataSet == "" {

@@ -2,6 +2,7 @@ package digime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -38,7 +39,7 @@ type Client struct {
 }
 
 // New returns a client for an application that is registered with the server. The server is digi.me unless
-// [WithServer] names another. New sends nothing.
+// [WithServer] names another. [WithBaseURL] and [WithOnboardURL] need each other, or WithServer. New sends nothing.
 func New(applicationID string, options ...Option) (*Client, error) {
 	if !wire.ValidID(applicationID) {
 		return nil, invalid("application id %q is not 1 to 64 letters and digits", applicationID)
@@ -54,12 +55,29 @@ func New(applicationID string, options ...Option) (*Client, error) {
 		sleep:       sleep,
 		poll:        3 * time.Second,
 	}
-	for _, option := range append([]Option{WithBaseURL(digimeBase), WithOnboardURL(digimeOnboard)}, options...) {
+	for _, option := range options {
 		if err := option(c); err != nil {
 			return nil, err
 		}
 	}
+	if err := c.setDefaultURLs(); err != nil {
+		return nil, err
+	}
 	return c, nil
+}
+
+// setDefaultURLs sets the URLs of digi.me if the options set none. If the options set only one of the two URLs, it
+// returns an error: calls and pages would belong to different servers.
+func (c *Client) setDefaultURLs() error {
+	switch {
+	case c.base == nil && c.onboard == nil:
+		return errors.Join(WithBaseURL(digimeBase)(c), WithOnboardURL(digimeOnboard)(c))
+	case c.onboard == nil:
+		return invalid("WithBaseURL without WithOnboardURL: people would be sent to digi.me")
+	case c.base == nil:
+		return invalid("WithOnboardURL without WithBaseURL: the calls would go to digi.me")
+	}
+	return nil
 }
 
 // ApplicationID returns the id of the application that the client acts for.

@@ -24,6 +24,9 @@ func TestNew(t *testing.T) {
 		"a password":     {"app", digime.WithBaseURL("https://user:hunter2@library.example.org/v1.7"), "is not like"},
 		"a query":        {"app", digime.WithOnboardURL("https://library.example.org/?x=1"), "is not like"},
 		"a broken URL":   {"app", digime.WithOnboardURL("http://[::1"), "server URL"},
+		"an API URL":     {"app", digime.WithServer("https://library.example.org/v1.7/"), "public URL"},
+		"no pages":       {"app", digime.WithBaseURL("https://library.example.org/v1.7/"), "WithOnboardURL"},
+		"no API":         {"app", digime.WithOnboardURL("https://library.example.org/"), "WithBaseURL"},
 		"no HTTP client": {"app", digime.WithHTTPClient(nil), "nil"},
 		"no observer":    {"app", digime.WithObserver(nil), "nil"},
 		"no clock":       {"app", digime.WithClock(nil), "nil"},
@@ -38,6 +41,23 @@ func TestNew(t *testing.T) {
 		if !errors.Is(err, digime.ErrValidation) || !strings.Contains(err.Error(), test.want) ||
 			strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: error %v, want %q", name, err, test.want)
+		}
+	}
+}
+
+// Without URLs, and with both of them, a client can be created.
+func TestNewURLs(t *testing.T) {
+	base, pages := digime.WithBaseURL("https://api.example.org"), digime.WithOnboardURL("https://pages.example.org")
+	for _, test := range []struct {
+		options []digime.Option
+		want    string
+	}{
+		{nil, "application app at https://api.digi.me/v1.7/"},
+		{[]digime.Option{base, pages}, "application app at https://api.example.org/"},
+	} {
+		client, err := digime.New("app", test.options...)
+		if err != nil || client.String() != test.want {
+			t.Errorf("%v, error %v, want %s", client, err, test.want)
 		}
 	}
 }

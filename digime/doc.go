@@ -24,11 +24,12 @@
 //	session, err := user.StartSession(ctx, digime.SessionOptions{})
 //	for file, err := range session.Files(ctx) {
 //		if err != nil { ... }
-//		io.Copy(dst, file)
+//		if _, err := io.Copy(dst, file); err != nil { ... } // the bytes so far are not the whole file
 //	}
 //
-//	// With a write contract and SourceType: digime.SourcePush, to a provider that the person has connected. The
-//	// bundle is FHIR as JSON; MarshalResource encodes a Go value.
+//	// With a write contract that was authorised with SourceType: digime.SourcePush, to a provider that the person
+//	// has connected. ListAccounts returns its account, whose Type is AccountPush. The bundle is FHIR as JSON;
+//	// MarshalResource encodes a Go value.
 //	response, err := user.PushToProvider(ctx, accountID, digime.STU3, bundle)
 //
 // Without [WithServer] the client uses digi.me itself. Package digimetest has a server for the tests of an application.
@@ -57,6 +58,7 @@
 //   - [ErrServiceAuthorization]: the permission at a source or provider has ended. Send the person to
 //     [User.ReauthorizeAccount].
 //   - [ErrValidation]: an argument is wrong. The errors that this package finds before it sends anything match it too.
+//   - [ErrUnavailable]: the server has no capacity or receives too many requests. Try again later.
 //   - [ErrInvalidResponse]: something else has answered in place of the server, such as the login page of a network.
 //     Try again later.
 //

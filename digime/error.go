@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -29,15 +31,22 @@ type Error struct {
 
 // Error returns the message, the status, the code and the reference.
 func (e *Error) Error() string {
-	text := fmt.Sprintf("%s (%d %s)", e.Message, e.Status, e.Code)
+	text := fmt.Sprintf("%s (%s)", e.Message, strings.TrimSpace(fmt.Sprintf("%d %s", e.Status, e.Code)))
 	if e.Reference != "" {
 		text += ", reference " + e.Reference
 	}
 	return text
 }
 
-// Is reports whether target is an [*Error] that consists of the same code alone, as the Err variables do.
+// Is reports whether target is an [*Error] that consists of the same code alone, as the Err variables do. It also
+// matches [ErrUnavailable] by the status, and [ErrInvalidResponse] if there is a status and no code.
 func (e *Error) Is(target error) bool {
+	switch target {
+	case ErrUnavailable:
+		return e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable
+	case ErrInvalidResponse:
+		return e.Status != 0 && e.Code == ""
+	}
 	code, ok := codeOf(target)
 	return ok && code == e.Code
 }
@@ -134,16 +143,24 @@ var (
 	// consent.
 	ErrReauthorize = errors.New("the refresh token has expired: the person must authorise again")
 	// ErrRevoked: the person has revoked the consent or deleted the library, so that the tokens will never work
-	// again. Only a new consent helps: call [Contract.Authorize], without a Link to the revoked token.
+	// again. Only a new consent helps: call [Contract.Authorize], without a Link to the revoked token. A token of
+	// another contract gives the same error, because a token belongs to the contract that it was exchanged for: see
+	// [Contract.User].
 	ErrRevoked = errors.New("the consent was revoked: only a new consent helps")
+	// ErrUnavailable: the response has the status 429 or 503, from the server or from a proxy before it. Try again
+	// later; the RetryAfter of the [*Error] says when, if it is known. It includes [ErrTooManyRequests] and
+	// [ErrServerBusy].
+	ErrUnavailable = errors.New("the server is not available at the moment")
 	// ErrStateMismatch: a callback does not have the state of the [Authorization]. Ignore the callback; somebody
 	// else may have sent the browser there.
 	ErrStateMismatch = errors.New("the state of the callback is not that of the authorization")
 	// ErrCannotResend: a push was refused because the access token had expired, and the data, which is not an
-	// [io.Seeker], cannot be read a second time. The token has been refreshed: push again from the start.
+	// [io.Seeker], cannot be read a second time. The token has been refreshed: push again, with a new reader as
+	// Data. The old reader is exhausted, and would push an empty file.
 	ErrCannotResend = errors.New("the data has been read and cannot be sent again")
-	// ErrInvalidResponse: a response has a status of success but is not one of the protocol, such as the login page
-	// of a network or a response that was cut. The server may or may not have received the request.
+	// ErrInvalidResponse: a response is not one of the protocol, such as the login page of a network, a redirect to
+	// it, an error without a code, or a response that was cut. The server may or may not have received the request:
+	// after [User.Push] the file may have been stored.
 	ErrInvalidResponse = errors.New("the response is not one of the protocol")
 	// ErrBadSignature: a response is not signed by the server that the client was created for.
 	ErrBadSignature = errors.New("the response is not signed by the server")

@@ -49,6 +49,37 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// Each response that is not the server's, and each that asks to come back later, can be found with errors.Is.
+func TestErrorsWithoutCode(t *testing.T) {
+	l := start(t)
+	user := l.writer(t)
+	for name, test := range map[string]struct {
+		failure              digimetest.Failure
+		unavailable, invalid bool
+		text                 string
+	}{
+		"a proxy is busy": {digimetest.Status(503), true, true, "(503)"},
+		"the server is busy": {digimetest.Refuse(digime.Error{Code: digime.CodeServerBusy, Status: 503}),
+			true, false, "(503 ServerBusy)"},
+		"too many requests": {digimetest.Refuse(digime.Error{Code: digime.CodeTooManyRequests, Status: 429}),
+			true, false, "(429 TooManyRequests)"},
+		"a redirect":       {digimetest.Status(302, "Location", "https://login.example/"), false, true, "(302)"},
+		"a login page":     {digimetest.LoginPage(), false, true, ""},
+		"a network":        {digimetest.Status(511), false, true, "(511)"},
+		"a firewall":       {respondJSON(403, "<html>Forbidden"), false, true, "(403)"},
+		"the server's own": {respondJSON(403, `{"error":{"code":"InsufficientScope"}}`), false, false, "Scope)"},
+	} {
+		l.FailNext(digimetest.EndpointPush, test.failure)
+		err := user.Push(t.Context(), digime.PushInput{
+			Data: strings.NewReader("x"), MIMEType: "text/plain", AccountID: "1",
+		})
+		if err == nil || errors.Is(err, digime.ErrUnavailable) != test.unavailable ||
+			errors.Is(err, digime.ErrInvalidResponse) != test.invalid || !strings.Contains(err.Error(), test.text) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
 // Servers repeat what they were sent, including tokens. Errors do not.
 func TestErrorsHideSecrets(t *testing.T) {
 	l := start(t)

@@ -2,11 +2,8 @@ package digime
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"strings"
-	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
 )
@@ -27,51 +24,6 @@ func (k *Contract) Exchange(ctx context.Context, callback Callback) (UserAccessT
 		return UserAccessToken{}, fmt.Errorf("exchange: %w", err)
 	}
 	return token, nil
-}
-
-// Refresh exchanges the refresh token for a new access token and, if the server gives one, a new refresh token.
-// [ErrReauthorize] and [ErrRevoked] say that the refresh token no longer works, and what to do. A [User] refreshes by
-// itself; Refresh is for applications that manage their tokens in another way.
-func (k *Contract) Refresh(ctx context.Context, token UserAccessToken) (UserAccessToken, error) {
-	if token.RefreshToken.Value.IsZero() {
-		return UserAccessToken{}, invalid("refresh: there is no refresh token")
-	}
-	fresh, err := k.getToken(ctx, wire.RequestClaims{
-		GrantType:    wire.GrantRefreshToken,
-		RefreshToken: token.RefreshToken.Value.Reveal(),
-	})
-	if errors.Is(err, ErrInvalidToken) {
-		err = fmt.Errorf("%w: %w", k.whyRefused(token.RefreshToken, err), err)
-	}
-	if err != nil {
-		return UserAccessToken{}, fmt.Errorf("refresh: %w", err)
-	}
-	// The response leaves out what has not changed.
-	if fresh.RefreshToken.Value.IsZero() {
-		fresh.RefreshToken = token.RefreshToken
-	}
-	if fresh.UserID == "" {
-		fresh.UserID = token.UserID
-	}
-	if fresh.ConsentID == "" {
-		fresh.ConsentID = token.ConsentID
-	}
-	return fresh, nil
-}
-
-// clockSkew is how far the clocks of the client and the server may differ.
-const clockSkew = 5 * time.Minute
-
-// whyRefused tells an expired refresh token from a revoked one. The protocol has one code for both. Its message says
-// "expired" for the first; the expiry decides where a server uses other words. If it is not known either,
-// ErrReauthorize is right: User.Reauthorize returns ErrRevoked for a revoked token.
-func (k *Contract) whyRefused(refresh Token, err error) error {
-	var e *Error
-	saysExpired := errors.As(err, &e) && strings.Contains(e.Message, "expired")
-	if saysExpired || refresh.Expiry.IsZero() || k.client.now().Add(clockSkew).After(refresh.Expiry) {
-		return ErrReauthorize
-	}
-	return ErrRevoked
 }
 
 func (k *Contract) getToken(ctx context.Context, claims wire.RequestClaims) (UserAccessToken, error) {

@@ -2,10 +2,8 @@ package digime
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 
 	"github.com/carrelhq/carrel/digime/wire"
 )
@@ -15,7 +13,8 @@ type OnboardOptions struct {
 	// RedirectURL is where the person's browser returns to: one of the contract's redirect URIs. It may have a
 	// query of its own.
 	RedirectURL string
-	// State comes back to the redirect URL unchanged. If it is empty, a random one is used.
+	// State comes back to the redirect URL unchanged. Leave it empty, so that a random one is used, or set a random
+	// text: if others can guess it, they can forge a callback.
 	State string
 	// SourceType is what the person connects: a source to read from or a provider to push to. The default is
 	// [SourcePull].
@@ -59,89 +58,6 @@ func (u *User) OnboardService(ctx context.Context, o OnboardOptions) (Authorizat
 	return auth, nil
 }
 
-// ReauthorizeAccountOptions are the options of [User.ReauthorizeAccount]. Only RedirectURL is required.
-type ReauthorizeAccountOptions struct {
-	// RedirectURL is where the person's browser returns to: one of the contract's redirect URIs.
-	RedirectURL string
-	// State comes back to the redirect URL unchanged. If it is empty, a random one is used.
-	State string
-	// Session says what the session of [Authorization.Session] reads. By default it reads all that the contract
-	// allows.
-	Session SessionOptions
-	// Locale is the language of the pages, such as "nl". The default is the language of the browser.
-	Locale string
-}
-
-// ReauthorizeAccount starts to let the person renew the permission at the source or provider of one account, after
-// [ErrServiceAuthorization]. When they return, there is no code to exchange: the token stays valid. ParseCallback of
-// the [Authorization] says whether they have renewed it.
-func (u *User) ReauthorizeAccount(
-	ctx context.Context, account AccountID, o ReauthorizeAccountOptions,
-) (Authorization, error) {
-	if err := errors.Join(checkAccount(account), checkRedirectURL(o.RedirectURL)); err != nil {
-		return Authorization{}, fmt.Errorf("reauthorize account: %w", err)
-	}
-	auth, code, err := u.tokenReference(ctx, o.RedirectURL, o.State, o.Session)
-	if err != nil {
-		return Authorization{}, fmt.Errorf("reauthorize account: %w", err)
-	}
-	reference, err := u.contract.accountReference(ctx, account)
-	if err != nil {
-		return Authorization{}, fmt.Errorf("reauthorize account: %w", err)
-	}
-	query := url.Values{"accountRef": {reference}}
-	setText(query, "lng", o.Locale)
-	auth.URL = u.contract.client.pageURL("reauthorize", code, query)
-	return auth, nil
-}
-
-// ReauthorizeOptions are the options of [User.Reauthorize]. Only RedirectURL is required.
-type ReauthorizeOptions struct {
-	// RedirectURL is where the person's browser returns to: one of the contract's redirect URIs.
-	RedirectURL string
-	// State comes back to the redirect URL unchanged. If it is empty, a random one is used.
-	State string
-	// SkipFetch fetches no data from the sources now.
-	SkipFetch bool
-	// Session says what the session of [Authorization.Session] reads. By default it reads all that the contract
-	// allows.
-	Session SessionOptions
-	// Locale is the language of the pages, such as "nl". The default is the language of the browser.
-	Locale string
-}
-
-// Reauthorize starts to let the person renew a consent whose refresh token has expired ([ErrReauthorize]). They return
-// with a code for [Contract.Exchange]; create a new [User] with the token that it gives. [ErrRevoked] says that the
-// consent no longer exists: then only [Contract.Authorize] helps.
-func (u *User) Reauthorize(ctx context.Context, o ReauthorizeOptions) (Authorization, error) {
-	if err := checkRedirectURL(o.RedirectURL); err != nil {
-		return Authorization{}, fmt.Errorf("reauthorize: %w", err)
-	}
-	auth := Authorization{State: stateOr(o.State), Verifier: newVerifier()}
-	cl := u.referenceCall(o.RedirectURL, auth.State, o.Session)
-	cl.claims.AccessToken = u.Token().AccessToken.Value.Reveal()
-	cl.claims.CodeChallenge = wire.Challenge(auth.Verifier.Reveal())
-	cl.claims.CodeChallengeMethod = wire.ChallengeS256
-	var answer wire.SignedAnswer
-	// The call accepts an expired access token, so there is nothing to refresh.
-	if err := u.contract.callJSON(ctx, cl, &answer); err != nil {
-		if errors.Is(err, ErrInvalidToken) {
-			err = fmt.Errorf("%w: %w", ErrRevoked, err)
-		}
-		return Authorization{}, fmt.Errorf("reauthorize: %w", err)
-	}
-	code, err := u.contract.client.referenceCode(ctx, answer)
-	if err != nil {
-		return Authorization{}, fmt.Errorf("reauthorize: %w", err)
-	}
-	query := url.Values{}
-	setText(query, "lng", o.Locale)
-	setSkipFetch(query, o.SkipFetch)
-	auth.URL = u.contract.client.pageURL("user-reauth", code, query)
-	auth.Session = sessionKeyOf(answer.Session)
-	return auth, nil
-}
-
 // tokenReference gets the code with which a page acts for the person.
 func (u *User) tokenReference(
 	ctx context.Context, redirectURL, state string, session SessionOptions,
@@ -177,17 +93,4 @@ func (c *Client) referenceCode(ctx context.Context, answer wire.SignedAnswer) (s
 		return "", missing("code")
 	}
 	return claims.ReferenceCode, nil
-}
-
-// accountReference gets the opaque reference by which a page finds the account.
-func (k *Contract) accountReference(ctx context.Context, account AccountID) (string, error) {
-	var answer wire.ReferenceAnswer
-	err := k.callJSON(ctx, call{
-		method: http.MethodPost, path: literal("reference"),
-		body: jsonBody(wire.ReferenceRequest{Type: "accountId", Value: string(account)}),
-	}, &answer)
-	if err == nil && answer.ID == "" {
-		err = missing("reference")
-	}
-	return answer.ID, err
 }

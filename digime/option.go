@@ -12,10 +12,13 @@ import (
 type Option func(*Client) error
 
 // WithServer sets the public URL of a Carrel, such as https://library.example.org. The URLs of the API and of the
-// pages are v1.7/ and apps/saas/ below it.
+// pages are v1.7/ and apps/saas/ below it. A URL that ends in /v1.7 is refused: it is not the public URL.
 func WithServer(publicURL string) Option {
 	return func(c *Client) error {
-		root := strings.TrimSuffix(publicURL, "/")
+		root := strings.TrimRight(publicURL, "/")
+		if strings.HasSuffix(root, "/v1.7") {
+			return invalid("the server URL ends in /v1.7: give the public URL, without the version of the API")
+		}
 		if err := WithBaseURL(root + "/v1.7/")(c); err != nil {
 			return err
 		}
@@ -24,11 +27,12 @@ func WithServer(publicURL string) Option {
 }
 
 // WithBaseURL sets the URL of the API, including its version. The default is https://api.digi.me/v1.7/. A missing
-// slash at the end is added.
+// slash at the end is added. Use it together with [WithOnboardURL] or [WithServer], so that calls and pages belong to
+// the same server.
 func WithBaseURL(u string) Option { return setURL(u, func(c *Client) **url.URL { return &c.base }) }
 
 // WithOnboardURL sets the URL of the pages that a person is sent to. The default is https://api.digi.me/apps/saas/.
-// A missing slash at the end is added.
+// A missing slash at the end is added. Use it together with [WithBaseURL] or [WithServer].
 func WithOnboardURL(u string) Option {
 	return setURL(u, func(c *Client) **url.URL { return &c.onboard })
 }

@@ -15,7 +15,8 @@ import (
 type PushInput struct {
 	// Data is the content, of any length. It is sent while it is read, and it is not closed. If Data is an
 	// [io.Seeker], it is sent from its current offset, and sent again from there if the access token turns out to
-	// have expired.
+	// have expired. Each call of Push needs a new reader, or one that was rewound: a reader that was read to its end,
+	// such as a [bytes.Buffer], pushes an empty file.
 	Data io.Reader
 	// MIMEType is the type of the content, such as "application/pdf".
 	MIMEType string
@@ -45,6 +46,8 @@ const expiresSoon = time.Minute
 // Push is not repeated after an error, because the server may have stored the file. Only when the server refuses the
 // access token is the token refreshed and the data sent again. If the data cannot be read twice, Push refreshes a token
 // that is about to expire before it sends anything, and returns [ErrCannotResend] if the token is refused nevertheless.
+// To push again after any error, give a new reader as Data. After [ErrInvalidResponse] or an error of the network the
+// server may have stored the file already.
 func (u *User) Push(ctx context.Context, in PushInput) error {
 	cl, err := u.pushCall(in)
 	if err != nil {

@@ -14,6 +14,9 @@ import (
 // the Node SDK, so that an application can move from one SDK to the other with its stored tokens:
 //
 //	{"accessToken":{"value":…,"expiry":…},"refreshToken":{"value":…,"expiry":…},"user":{"id":…},"consentid":…}
+//
+// Do not embed it in a struct that is marshalled: the struct would inherit its MarshalJSON and UnmarshalJSON, and lose
+// its other fields. Give it a field with a name.
 type UserAccessToken struct {
 	// AccessToken is what the calls present.
 	AccessToken Token
@@ -33,6 +36,14 @@ type Token struct {
 	Expiry time.Time
 }
 
+// check returns an error if there is no access token, as in a token that was read with other names of its fields.
+func (t UserAccessToken) check() error {
+	if t.AccessToken.Value.IsZero() {
+		return invalid("the user access token has no access token")
+	}
+	return nil
+}
+
 type userAccessTokenJSON struct {
 	AccessToken  tokenJSON `json:"accessToken"`
 	RefreshToken tokenJSON `json:"refreshToken"`
@@ -41,7 +52,7 @@ type userAccessTokenJSON struct {
 }
 
 type tokenJSON struct {
-	Value  Secret       `json:"value"`
+	Value  *Secret      `json:"value"` // nil only where it is missing in the JSON that is read
 	Expiry wire.Seconds `json:"expiry"`
 }
 
@@ -62,15 +73,22 @@ func (t UserAccessToken) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON reads a token that MarshalJSON or the Node SDK has written.
+// UnmarshalJSON reads a token that MarshalJSON or the Node SDK has written. It returns an error that matches
+// [ErrValidation] if the JSON has no accessToken.value. As usual, null changes nothing.
 func (t *UserAccessToken) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		return nil
+	}
 	var in userAccessTokenJSON
 	if err := json.Unmarshal(data, &in); err != nil {
-		return fmt.Errorf("read user access token: %w", err)
+		return invalid("read user access token: %w", err)
+	}
+	if in.AccessToken.Value == nil {
+		return invalid("read user access token: the JSON has no accessToken.value")
 	}
 	*t = UserAccessToken{
-		AccessToken:  newToken(in.AccessToken.Value.Reveal(), in.AccessToken.Expiry),
-		RefreshToken: newToken(in.RefreshToken.Value.Reveal(), in.RefreshToken.Expiry),
+		AccessToken:  in.AccessToken.token(),
+		RefreshToken: in.RefreshToken.token(),
 		ConsentID:    in.ConsentID,
 	}
 	if in.User != nil {
@@ -80,7 +98,14 @@ func (t *UserAccessToken) UnmarshalJSON(data []byte) error {
 }
 
 func (t Token) toJSON() tokenJSON {
-	return tokenJSON{Value: t.Value, Expiry: secondsOf(t.Expiry)}
+	return tokenJSON{Value: &t.Value, Expiry: secondsOf(t.Expiry)}
+}
+
+func (j tokenJSON) token() Token {
+	if j.Value == nil {
+		return newToken("", j.Expiry)
+	}
+	return newToken(j.Value.Reveal(), j.Expiry)
 }
 
 func newToken(value string, expires wire.Seconds) Token {

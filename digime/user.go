@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
-	"time"
 )
 
 // A User makes the calls that one person's token for one contract allows. It refreshes the access token when the server
@@ -26,16 +25,6 @@ type User struct {
 	refused error
 }
 
-// A refreshFlight is one refresh that is running. err is set before done is closed.
-type refreshFlight struct {
-	done chan struct{}
-	err  error
-}
-
-// refreshTimeout bounds one refresh, including the hook. A refresh does not end with the call that started it, because
-// other calls may wait for it.
-const refreshTimeout = time.Minute
-
 // A UserOption configures a [User].
 type UserOption func(*User)
 
@@ -46,7 +35,9 @@ func OnTokenChange(save func(context.Context, UserAccessToken) error) UserOption
 	return func(u *User) { u.save = save }
 }
 
-// User returns a [User] for the person whom the token belongs to. It sends nothing.
+// User returns a [User] for the person whom the token belongs to. A token belongs to the contract that it was exchanged
+// for: with a token of another contract, the calls return [ErrRevoked]. If there is no access token, they return
+// [ErrValidation]. User itself sends nothing.
 func (k *Contract) User(token UserAccessToken, options ...UserOption) *User {
 	u := &User{contract: k, token: token}
 	for _, option := range options {
@@ -62,11 +53,6 @@ func (u *User) Token() UserAccessToken {
 	return u.token
 }
 
-// Refresh gets a new access token now. The other calls refresh by themselves.
-func (u *User) Refresh(ctx context.Context) error {
-	return u.refresh(ctx, u.Token().AccessToken.Value)
-}
-
 // String describes the token and hides its secrets.
 func (u *User) String() string { return u.Token().String() }
 
@@ -76,9 +62,22 @@ func (u *User) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, u.String()) }
 // LogValue returns the log value of the token, which hides its secrets.
 func (u *User) LogValue() slog.Value { return u.Token().LogValue() }
 
+// DeleteUser deletes the person's library and everything in it. Nothing can restore it. All tokens for the library end,
+// including those of other contracts: later calls return [ErrRevoked].
+func (u *User) DeleteUser(ctx context.Context) error {
+	if err := u.do(ctx, call{method: http.MethodDelete, path: literal("user")}, readAcknowledgement); err != nil {
+		return fmt.Errorf("delete user: %w", err)
+	}
+	return nil
+}
+
 // do makes a call for the person. If the server refuses the access token, do refreshes it and makes the call once more.
 func (u *User) do(ctx context.Context, cl call, handle func(*http.Response) error) error {
-	used := u.Token().AccessToken.Value
+	token := u.Token()
+	if err := token.check(); err != nil {
+		return err
+	}
+	used := token.AccessToken.Value
 	cl.claims.AccessToken = used.Reveal()
 	err := u.contract.send(ctx, cl, handle)
 	if !tokenRefused(err) || u.Token().RefreshToken.Value.IsZero() {
@@ -111,63 +110,4 @@ func tokenRefused(err error) bool {
 	}
 	var e *Error
 	return errors.As(err, &e) && e.Status == http.StatusUnauthorized && (e.Code == CodeInvalidToken || e.Code == "")
-}
-
-// refresh replaces the access token that the server has refused. All calls whose token was the same share one refresh.
-func (u *User) refresh(ctx context.Context, stale Secret) error {
-	u.mu.Lock()
-	if !u.token.AccessToken.Value.Equal(stale) {
-		u.mu.Unlock()
-		return nil // another call has refreshed it
-	}
-	if u.refused != nil {
-		defer u.mu.Unlock()
-		return u.refused
-	}
-	flight := u.flight
-	if flight == nil {
-		flight = &refreshFlight{done: make(chan struct{})}
-		u.flight = flight
-		go u.runRefresh(context.WithoutCancel(ctx), flight, u.token, u.unsaved)
-	}
-	u.mu.Unlock()
-	select {
-	case <-flight.done:
-		return flight.err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// runRefresh makes one refresh and wakes the waiting calls.
-func (u *User) runRefresh(ctx context.Context, flight *refreshFlight, old UserAccessToken, unsaved *UserAccessToken) {
-	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
-	defer cancel()
-	fresh, err := unsaved, error(nil)
-	if fresh == nil {
-		var got UserAccessToken
-		if got, err = u.contract.Refresh(ctx, old); err == nil {
-			fresh = &got
-		}
-	}
-	saved := err == nil
-	if saved && u.save != nil {
-		if err = u.save(ctx, *fresh); err != nil {
-			err, saved = fmt.Errorf("save the refreshed token: %w", err), false
-		}
-	}
-
-	u.mu.Lock()
-	u.flight, u.unsaved = nil, nil
-	switch {
-	case saved:
-		u.token = *fresh
-	case fresh != nil:
-		u.unsaved = fresh
-	case errors.Is(err, ErrReauthorize), errors.Is(err, ErrRevoked):
-		u.refused = err
-	}
-	u.mu.Unlock()
-	flight.err = err
-	close(flight.done)
 }

@@ -6,5 +6,8 @@
 // arrived with [Library.Files], [Library.Resources] and [Library.Requests], and lets calls fail with
 // [Library.ExpireAccessTokens], [Library.Revoke] and [Library.FailNext]. The example of the package is a test to copy.
 //
+// A push to a provider requires a consent that was authorised with [digime.SourcePush]; [Library.User] and
+// [Library.Token] give one for the write contract.
+//
 // The library ignores the options of a session and lists all files, whatever its scope. It accepts every session key.
 package digimetest

@@ -1,9 +1,11 @@
 package digimetest
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 
 	"github.com/carrelhq/carrel/digime"
@@ -63,8 +65,12 @@ const (
 // A Failure replaces the response to one request. next makes the response that it replaces.
 type Failure func(next http.Handler) http.Handler
 
-// FailNext lets the next requests to the endpoint fail, one request for each failure. Later requests succeed.
+// FailNext lets the next requests to the endpoint fail, one request for each failure. Later requests succeed. FailNext
+// panics if there is no such endpoint.
 func (l *Library) FailNext(endpoint Endpoint, failures ...Failure) {
+	if !slices.Contains(l.endpoints, endpoint) {
+		panic(fmt.Sprintf("digimetest: FailNext: there is no endpoint %q, only %q", endpoint, l.endpoints))
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.failures[endpoint] = append(l.failures[endpoint], failures...)
@@ -97,8 +103,13 @@ func Status(code int, header ...string) Failure {
 	})
 }
 
-// Refuse responds with an error of the protocol. Its Code and its Status must be set.
+// Refuse responds with an error of the protocol. It panics if the Code is not set, or if the Status is not one of an
+// error.
 func Refuse(e digime.Error) Failure {
+	if e.Code == "" || e.Status < 400 || e.Status > 599 {
+		panic(fmt.Sprintf("digimetest: Refuse: the error needs a Code and a Status from 400 to 599, not %q and %d",
+			e.Code, e.Status))
+	}
 	return Respond(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		writeError(w, &e)

@@ -28,9 +28,10 @@ type Library struct {
 	// WriteContract allows to push, into the library and to providers.
 	WriteContract Contract
 
-	server *httptest.Server
-	mux    *http.ServeMux
-	key    *rsa.PrivateKey // signs the answers
+	server    *httptest.Server
+	mux       *http.ServeMux
+	endpoints []Endpoint      // those of the mux
+	key       *rsa.PrivateKey // signs the answers
 
 	mu         sync.Mutex
 	nonces     map[string]bool
@@ -103,7 +104,8 @@ func (l *Library) Client(options ...digime.Option) *digime.Client {
 	return client
 }
 
-// User returns the person, as if they had consented to the contract.
+// User returns the person, as if they had consented to the contract. With the write contract they have also connected
+// the provider.
 func (l *Library) User(contract Contract, options ...digime.UserOption) *digime.User {
 	parsed, err := l.Client().ParseContract(contract.ID, contract.PrivateKey)
 	if err != nil {
@@ -112,11 +114,13 @@ func (l *Library) User(contract Contract, options ...digime.UserOption) *digime.
 	return parsed.User(l.Token(contract), options...)
 }
 
-// Token returns a token for the contract, as if the person had consented to it.
+// Token returns a token for the contract, as if the person had consented to it. With the write contract they have also
+// connected the provider.
 func (l *Library) Token(contract Contract) digime.UserAccessToken {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	claims := l.newToken(contract.ID, wire.RandomAlphanumeric(43))
+	agreed := &consent{provider: contract.ID == l.WriteContract.ID}
+	claims := l.newToken(grant{contract: contract.ID, consent: agreed}, wire.RandomAlphanumeric(43))
 	return digime.UserAccessToken{
 		AccessToken:  tokenOf(claims.AccessToken),
 		RefreshToken: tokenOf(claims.RefreshToken),

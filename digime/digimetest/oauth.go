@@ -12,9 +12,15 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
+// A consent is what the person has agreed to. Its tokens and codes share it.
+type consent struct {
+	provider bool // the person has connected a provider to push to
+}
+
 // A grant is what a token stands for.
 type grant struct {
 	contract string
+	consent  *consent
 	expired  bool
 }
 
@@ -22,6 +28,7 @@ type grant struct {
 type codeGrant struct {
 	contract, challenge, redirect, state string
 	account                              digime.AccountID // to revoke, if any
+	consent                              *consent         // nil for an account to revoke
 }
 
 // Allow plays the person: it opens the page at the URL of an authorisation, or of [digime.User.RevokeAccountURL], and
@@ -74,6 +81,9 @@ func (l *Library) answerPage(pageURL string, allow bool) (*url.URL, error) {
 
 // allow adds to the query what a consent gives: a code to exchange, and the account that was connected.
 func (l *Library) allow(query url.Values, g codeGrant, sourceType string) {
+	if sourceType == string(digime.SourcePush) {
+		g.consent.provider = true
+	}
 	if g.challenge == "" {
 		return // the tokens stay valid, and there is no code
 	}
@@ -140,7 +150,7 @@ func (l *Library) authorize(w http.ResponseWriter, _ *http.Request, c caller) er
 	l.mu.Lock()
 	_, known := l.access[c.claims.AccessToken] // an expired one is accepted
 	l.codes[code] = codeGrant{contract: c.contract.ID, challenge: c.claims.CodeChallenge,
-		redirect: c.claims.RedirectURI, state: c.claims.State}
+		redirect: c.claims.RedirectURI, state: c.claims.State, consent: &consent{}}
 	l.mu.Unlock()
 	if c.claims.AccessToken != "" && !known {
 		return invalidToken("access_token")
@@ -157,8 +167,10 @@ func (l *Library) tokenReference(w http.ResponseWriter, _ *http.Request, c calle
 	l.mu.Lock()
 	g, ok := l.access[c.claims.AccessToken]
 	expired := ok && g.expired
-	l.codes[code] = codeGrant{contract: c.contract.ID, challenge: c.claims.CodeChallenge,
-		redirect: c.claims.RedirectURI, state: c.claims.State}
+	if ok {
+		l.codes[code] = codeGrant{contract: c.contract.ID, challenge: c.claims.CodeChallenge,
+			redirect: c.claims.RedirectURI, state: c.claims.State, consent: g.consent}
+	}
 	l.mu.Unlock()
 	switch {
 	case !ok:
@@ -203,7 +215,7 @@ func (l *Library) redeem(c caller) (wire.TokenClaims, error) {
 			return wire.TokenClaims{}, invalidToken("code_verifier")
 		}
 		delete(l.codes, c.claims.Code)
-		return l.newToken(g.contract, wire.RandomAlphanumeric(43)), nil
+		return l.newToken(grant{contract: g.contract, consent: g.consent}, wire.RandomAlphanumeric(43)), nil
 	case wire.GrantRefreshToken:
 		g, ok := l.refresh[c.claims.RefreshToken]
 		switch {
@@ -212,15 +224,16 @@ func (l *Library) redeem(c caller) (wire.TokenClaims, error) {
 		case g.expired:
 			return wire.TokenClaims{}, expiredToken("refresh_token")
 		}
-		return l.newToken(g.contract, c.claims.RefreshToken), nil
+		return l.newToken(*g, c.claims.RefreshToken), nil
 	}
 	return wire.TokenClaims{}, validation("grant_type")
 }
 
 // newToken issues an access token, and a refresh token with the given value.
-func (l *Library) newToken(contract, refresh string) wire.TokenClaims {
+func (l *Library) newToken(g grant, refresh string) wire.TokenClaims {
 	access, now := wire.RandomAlphanumeric(43), time.Now()
-	l.access[access], l.refresh[refresh] = &grant{contract: contract}, &grant{contract: contract}
+	own := g // expires by itself
+	l.access[access], l.refresh[refresh] = &g, &own
 	return wire.TokenClaims{
 		AccessToken:  wire.TokenValue{Value: access, ExpiresOn: wire.SecondsOf(now.Add(24 * time.Hour))},
 		RefreshToken: wire.TokenValue{Value: refresh, ExpiresOn: wire.SecondsOf(now.Add(180 * 24 * time.Hour))},

@@ -92,6 +92,7 @@ type caller struct {
 	contract Contract
 	key      *rsa.PublicKey
 	claims   wire.RequestClaims
+	consent  *consent // nil for a request without an access token
 }
 
 // A handler answers a verified request, or returns the error to answer with.
@@ -119,6 +120,7 @@ func (l *Library) authorized(handle handler) http.HandlerFunc {
 		var expired bool
 		if ok {
 			ok, expired = g.contract == c.contract.ID, g.expired
+			c.consent = g.consent
 		}
 		l.mu.Unlock()
 		switch {

@@ -18,6 +18,7 @@ import (
 func (l *Library) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	handle := func(method string, endpoint Endpoint, h http.HandlerFunc) {
+		l.endpoints = append(l.endpoints, endpoint)
 		mux.HandleFunc(method+" /v1.7/"+string(endpoint), h)
 	}
 	for _, page := range []string{"authorize", "onboard", "reauthorize", "user-reauth", "revoke"} {
@@ -103,6 +104,12 @@ func (l *Library) pushToProvider(w http.ResponseWriter, r *http.Request, c calle
 	account, version := digime.AccountID(r.Header.Get("accountId")), digime.FHIRVersion(r.PathValue("version"))
 	if c.contract.ID != l.WriteContract.ID {
 		return insufficientScope()
+	}
+	l.mu.Lock()
+	connected := c.consent.provider
+	l.mu.Unlock()
+	if !connected {
+		return notFound("Account of a consent with the source type push")
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

@@ -54,9 +54,10 @@ func (r ProviderResponse) Delivered() bool {
 }
 
 // PushToProvider sends a FHIR resource or Bundle to a provider. The account is one of [User.ListAccounts] whose Type is
-// [AccountPush]. The call requires a write contract that was authorised with [SourcePush]. The resource is JSON:
-// [MarshalResource] encodes a Go value. A missing account, an unknown version and a resource that is not a JSON object
-// with a resourceType, or is larger than 10 MiB, are refused before anything is sent.
+// [AccountPush]. The call requires a write contract that was authorised with [SourcePush]; [ErrNotFound] says that the
+// person has not connected the account. The resource is JSON: [MarshalResource] encodes a Go value. A missing account,
+// an unknown version and a resource that is not a JSON object with a resourceType, or is larger than 10 MiB, are
+// refused before anything is sent.
 //
 // If there is no error, the provider has the resource or the server continues to deliver it; see
 // [ProviderResponse.Delivered]. These errors ask for different steps:
