@@ -73,7 +73,7 @@ func (a *api) file(w http.ResponseWriter, r *http.Request, s *library.ReadSessio
 		if err != nil {
 			return err
 		}
-		// Before the headers, which are the whole answer: a replayed request gets none of it.
+		// The headers are the whole answer, so the nonce is used up before they are written.
 		if err := a.Clients.UseNonce(r.Context(), s.Bearer.Request()); err != nil {
 			return err
 		}

@@ -89,7 +89,8 @@ type SendRequest struct {
 // OutcomeKind says how an attempt ended.
 type OutcomeKind int
 
-// The outcomes of attempts. Only after OutcomeNotFiled may another attempt be made.
+// The outcomes of attempts. Another attempt may be made after OutcomeNotFiled, and once after
+// OutcomeUnauthorized, with refreshed access.
 const (
 	// OutcomeUnknown: it may have been filed. It is the zero value.
 	OutcomeUnknown OutcomeKind = iota
@@ -97,7 +98,7 @@ const (
 	OutcomeDelivered
 	// OutcomeRefused: not filed, or not all of it; another attempt would not help.
 	OutcomeRefused
-	// OutcomeNotFiled: surely not filed: it was not sent, or the provider asked to try later.
+	// OutcomeNotFiled: certainly not filed: it was not sent, or the provider asked to try later.
 	OutcomeNotFiled
 	// OutcomeUnauthorized: not filed; the provider does not accept the token (401).
 	OutcomeUnauthorized
