@@ -222,7 +222,7 @@ var eventKinds = map[State]library.EventKind{
 
 func (d *Queue) newEvent(ctx context.Context, v Delivery) library.Event {
 	details := library.EventDetails{Application: v.Application, Contract: v.Contract}
-	client, err := d.clients.GetClient(context.WithoutCancel(ctx), v.Contract)
+	client, err := d.clients.GetClientOfContract(context.WithoutCancel(ctx), v.Contract)
 	if err == nil { // without the application's name the event is still right
 		details = client.EventDetails()
 	}

@@ -72,8 +72,8 @@ type RequestStore interface {
 	//     EventRenewed if a grant was renewed.
 	//
 	// It returns the grant and the account as they are then. It returns ErrUsed if the request
-	// was answered before, or if another account is connected for it than the approval's, and
-	// ErrNotFound if the library is shut or deleted; then it changes nothing.
+	// was answered before, ErrConnectionChanged if another account is connected for it than the
+	// approval's, and ErrNotFound if the library is shut or deleted; then it changes nothing.
 	Allow(ctx context.Context, a Approval) (Grant, Account, error)
 	// Deny marks the request answered, removes the account at a provider that is connected for
 	// it if that is pending, and adds the event unless the event's library is empty. It returns
@@ -315,7 +315,7 @@ func (c *Consents) GetRequestClient(ctx context.Context, request seal.Hash) (Cli
 	if err != nil {
 		return Client{}, fmt.Errorf("get request: %w", err)
 	}
-	return c.clients.GetClient(ctx, r.ClientID.Contract)
+	return c.clients.GetClientOfContract(ctx, r.ClientID.Contract)
 }
 
 // grantUntil returns when a grant that a person gives to the client now would end.

@@ -105,7 +105,7 @@ func (f *Files) open(ctx context.Context, private seal.PrivateKey, file File) (i
 	}
 	switch content.Format {
 	case FormatInline:
-		plain, err := key.OpenSmall(string(file.ID), content.Inline)
+		plain, err := key.OpenContent(string(file.ID), content.Inline)
 		if err != nil {
 			return nil, fmt.Errorf("open content of file %s: %w", file.ID, err)
 		}
@@ -115,7 +115,7 @@ func (f *Files) open(ctx context.Context, private seal.PrivateKey, file File) (i
 		if err != nil {
 			return nil, fmt.Errorf("open content of file %s: %w", file.ID, err)
 		}
-		plain, err := key.OpenStream(blob)
+		plain, err := key.OpenContentStream(blob)
 		if err != nil {
 			return nil, errors.Join(err, blob.Close())
 		}
