@@ -104,13 +104,8 @@ type Approval struct {
 	Event Event
 }
 
-var (
-	// ErrWrongPerson says that a request is for another library than the browser's.
-	ErrWrongPerson = errors.New("request belongs to another library")
-	// ErrConnectionChanged says that the account that a person was asked about is not the one
-	// that is connected for the request now.
-	ErrConnectionChanged = errors.New("another account has been connected for the request")
-)
+// ErrWrongPerson says that a request is for another library than the browser's.
+var ErrWrongPerson = errors.New("request belongs to another library")
 
 // Allow answers a request with yes and returns where to send the browser. If the contract
 // reads, this is where the library's private key is sealed to the code and to the session.

@@ -23,6 +23,9 @@ var (
 	ErrReplayed = errors.New("nonce has been used before")
 	// ErrUsed says that something that counts once has been used already.
 	ErrUsed = errors.New("already used")
+	// ErrConnectionChanged says that the account that a person was asked about is not the one
+	// that is connected for the request now.
+	ErrConnectionChanged = errors.New("another account has been connected for the request")
 	// ErrBusy says that too many writes are waiting: try again later.
 	ErrBusy = errors.New("store is busy")
 )

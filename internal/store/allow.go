@@ -24,7 +24,7 @@ func (db *DB) Allow(ctx context.Context, a library.Approval) (g library.Grant, a
 			return err
 		}
 		if request.AccountID != string(a.Connection) {
-			return library.ErrUsed // the person was asked about another account
+			return library.ErrConnectionChanged
 		}
 		var renewed bool
 		if g, renewed, err = renewOrAddGrant(ctx, q, a.Grant, a.At); err != nil {
