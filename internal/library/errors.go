@@ -5,8 +5,8 @@ import "errors"
 // What holds for every method of the store interfaces of this package and of package
 // delivery:
 //
-//   - A method is one transaction, unless it says that it uses more: it happens whole or not at all. Once it has returned nil,
-//     it survives a crash of the machine.
+//   - A method is one transaction, unless it says that it uses more: it happens whole or not at
+//     all. Once it has returned nil, it survives a crash of the machine.
 //   - Times are stored to the millisecond, in UTC; the zero time means "never".
 //   - A method that is given an event returns ErrNotFound if the event's library is gone.
 //   - A method that writes returns ErrBusy if too many writes are waiting.
