@@ -154,7 +154,7 @@ type contractShow struct {
 // Run shows one contract.
 func (c *contractShow) Run(ctx context.Context) error {
 	return c.with(ctx, func(clients *library.Clients) error {
-		client, err := clients.GetClient(ctx, wire.ContractID(c.ID))
+		client, err := clients.GetClientOfContract(ctx, wire.ContractID(c.ID))
 		if errors.Is(err, library.ErrNotFound) {
 			return fmt.Errorf("no contract has the id %s", c.ID)
 		}

@@ -71,7 +71,7 @@ func New(c Config) http.Handler {
 
 	handle("GET permission-access/contract", a.withSignedRequest(a.contract))
 	handle("GET permission-access/accounts", a.withSignedRequest(a.withBearer(a.accounts)))
-	handle("POST permission-access/import", a.withSignedRequestOnce(a.withRecentBearer(a.push)))
+	handle("POST permission-access/import", a.withSignedRequestOnce(a.withCachedBearer(a.push)))
 	handle("POST permission-access/import/h:accountId/fhir/{version}",
 		a.withSignedRequest(a.withBearer(a.pushToProvider)))
 	handle("GET permission-access/deliveries", a.withSignedRequest(a.withBearer(a.deliveries)))

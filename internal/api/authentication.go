@@ -76,10 +76,10 @@ func (a *api) withBearer(h bearerHandler) signedHandler {
 	}
 }
 
-// withRecentBearer is withBearer for a push; see [library.Consents.RecentBearer].
-func (a *api) withRecentBearer(h bearerHandler) signedHandler {
+// withCachedBearer is withBearer for a push; see [library.Consents.CachedBearer].
+func (a *api) withCachedBearer(h bearerHandler) signedHandler {
 	return func(w http.ResponseWriter, r *http.Request, signed *library.SignedRequest) error {
-		b, err := a.Consents.RecentBearer(r.Context(), signed)
+		b, err := a.Consents.CachedBearer(r.Context(), signed)
 		if err != nil {
 			return err
 		}

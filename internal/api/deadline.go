@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// A stream may last for hours, but not with a client that sends or reads nothing. Each call
-// therefore has deadlines that move with its progress: at most the idle timeout without a byte,
-// and on average at least minRate after the grace period.
+// A call may take hours if its client keeps sending or reading. Its read and write deadlines
+// therefore move: each read or write sets its deadline to the idle timeout from now. A client that sends more
+// slowly than minRate on average, after the grace period, is cut off as well.
 const (
 	minRate     = 1 << 10 // bytes a second
 	gracePeriod = time.Minute
 )
 
-// The limits of what is read and discarded of a body before an error is answered: clients cannot
-// read an answer while they send.
+// After an error, the rest of the body is read and discarded before the answer is written, because
+// clients do not read an answer while they send. These limit how much, and for how long.
 const (
 	maxDrain  = 1 << 30
 	drainTime = 2 * time.Minute
@@ -89,13 +89,13 @@ func (p *deadlineBody) hasUnread() bool {
 	return !p.ended
 }
 
-// expired is a deadline that is over.
+// expired is a deadline in the past.
 var expired = time.Unix(1, 0)
 
-// done sends the answer and removes the deadlines for the connection's next request. If the body
-// has not been read, the server reads the rest of it, before the answer's head and after its end:
-// after an error it does not wait for that; otherwise it waits at most the idle timeout. It sets
-// its own deadline afterwards.
+// done sends the answer and removes the deadlines, which must not apply to the connection's next
+// request. net/http itself reads what is left of the body, before it writes the header and after the
+// end of the answer, and sets its own deadline afterwards. After an error done lets that read fail at
+// once; otherwise it may take the idle timeout.
 func (p *deadlineBody) done(failed error) {
 	if p.hasUnread() {
 		deadline := time.Now().Add(p.idleTimeout)
@@ -111,7 +111,8 @@ func (p *deadlineBody) done(failed error) {
 	_ = p.control.SetWriteDeadline(time.Time{})
 }
 
-// abort lets the server send nothing more: otherwise it waits for a client that reads nothing.
+// abort makes all further reads and writes fail, so that the server does not wait for a client that
+// reads nothing.
 func (p *deadlineBody) abort() {
 	_ = p.control.SetReadDeadline(expired)
 	_ = p.control.SetWriteDeadline(expired)

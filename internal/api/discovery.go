@@ -61,8 +61,8 @@ func (a *api) sampleDataSets(w http.ResponseWriter, r *http.Request, _ *library.
 	return nil
 }
 
-// catalogueError is a fault of the catalogue as a caller is told of it: a list that
-// cannot be had now may be had soon.
+// catalogueError returns the protocol's error for an error of the catalogue. For a list that is
+// unavailable it tells the caller to try again later.
 func catalogueError(err error) error {
 	switch {
 	case errors.Is(err, catalogue.ErrListUnavailable):

@@ -8,8 +8,8 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// The errors of the protocol: each has its code, status and message here and nowhere else. The messages are those
-// that the clients know.
+// The constructors of the protocol's errors, each with its code, status and message, which clients compare. refusal.go
+// maps the errors of the domain to them. Only wire.Validation is called elsewhere too, by what parses requests.
 
 // invalidRedirectURI refuses a redirect_uri that is not one of the contract's.
 func invalidRedirectURI(uri string) *wire.Error {
@@ -51,6 +51,12 @@ func badBearer(what string) *wire.Error {
 func replayedNonce(nonce string) *wire.Error {
 	return &wire.Error{Code: wire.CodeInvalidRequest, Status: http.StatusNotAcceptable,
 		Message: "The nonce provided in JWT payload (" + nonce + ") has already been used"}
+}
+
+// bodyTooSlow says that the body of a request came too slowly.
+func bodyTooSlow() *wire.Error {
+	return &wire.Error{Code: wire.CodeValidationErrors, Status: http.StatusRequestTimeout,
+		Message: "Parameter validation errors: the body came too slowly"}
 }
 
 // notFound says that there is no such thing, or that it is someone else's.

@@ -2,16 +2,15 @@ package api
 
 import (
 	"errors"
-	"net/http"
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// wireError makes the wire's error of what a handler returned. It is the only place where an
-// error gets its code and status. What is not meant for the caller becomes an internal error
-// with a fixed text.
+// wireError returns the protocol's error for an error of a handler. It maps the errors of the domain
+// to those of error.go, and returns a *wire.Error as it is. Any other error becomes an internal error
+// with a fixed text, because its text is not meant for the caller.
 func wireError(err error) *wire.Error {
 	var refusal *library.Refusal
 	var e *wire.Error
@@ -26,16 +25,14 @@ func wireError(err error) *wire.Error {
 	case errors.Is(err, library.ErrBusy):
 		return serverBusy().Because(err)
 	case errors.As(err, &body) && isTimeout(body):
-		return (&wire.Error{Code: wire.CodeValidationErrors, Status: http.StatusRequestTimeout,
-			Message: "Parameter validation errors: the body came too slowly"}).Because(err)
+		return bodyTooSlow().Because(err)
 	case errors.As(err, &body):
 		return wire.Validation("the body was cut off").Because(err)
 	}
 	return internalError(err)
 }
 
-// refusalError makes the wire's error of a refusal of package library: code, status and
-// message.
+// refusalError returns the protocol's error for a refusal of package library.
 func refusalError(r *library.Refusal) *wire.Error {
 	switch r.Kind {
 	case library.RefusedRequest:

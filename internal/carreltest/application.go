@@ -58,7 +58,7 @@ func (a *Application) ContractWithKey(n int, access library.Access, change ...fu
 // ContractOf returns a contract that has been registered, whose key is [Key](n).
 func (w *World) ContractOf(id wire.ContractID, n int) *Contract {
 	w.t.Helper()
-	return &Contract{Must(w.Clients.GetClient(w.t.Context(), id))(w.t), Key(n), w}
+	return &Contract{Must(w.Clients.GetClientOfContract(w.t.Context(), id))(w.t), Key(n), w}
 }
 
 // A Claim adds to the claims of a signed request.

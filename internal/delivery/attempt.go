@@ -110,7 +110,7 @@ func (d *Queue) post(
 	defer cancel()
 	out := d.send(ctx, account, access, r)
 	if out.Kind == OutcomeUnauthorized && access.renewable {
-		// Surely not filed: send it again with new access.
+		// Certainly not filed: send it again with new access.
 		account.AccessVersion = access.version
 		renewed, err := d.connections.refresh(ctx, account)
 		switch {
@@ -159,7 +159,7 @@ func (d *Queue) send(ctx context.Context, account Connection, access accessToken
 	)
 }
 
-// retryLater postpones a delivery that surely has not been filed, or ends it if it would expire
+// retryLater postpones a delivery that has certainly not been filed, or ends it if it would expire
 // before the next attempt. It returns the cause, joined with the error of the store.
 func (d *Queue) retryLater(ctx context.Context, v *Delivery, reason string, wait time.Duration, cause error) error {
 	now := d.now()
@@ -222,7 +222,7 @@ var eventKinds = map[State]library.EventKind{
 
 func (d *Queue) newEvent(ctx context.Context, v Delivery) library.Event {
 	details := library.EventDetails{Application: v.Application, Contract: v.Contract}
-	client, err := d.clients.GetClient(context.WithoutCancel(ctx), v.Contract)
+	client, err := d.clients.GetClientOfContract(context.WithoutCancel(ctx), v.Contract)
 	if err == nil { // without the application's name the event is still right
 		details = client.EventDetails()
 	}

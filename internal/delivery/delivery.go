@@ -10,10 +10,10 @@ import (
 
 // How a delivery goes:
 //
-//	stored ──> waiting ──claim──> posting ──answer──> delivered | refused | reconnect
-//	              ▲                  │ └──no answer, or a crash──> unknown
-//	              └──surely not filed┘
-//	              └──time──> expired
+//	stored ──> waiting ──BeginPosting──> posting ──answer──> delivered | refused | reconnect
+//	            ▲  │                       │  └──no answer, or a crash──> unknown
+//	            │  └──time──> expired      │
+//	            └───certainly not filed────┘
 //
 // A delivery is stored before the first attempt. A server claims it for a lease, and loses it if
 // it dies. If the lease of a waiting delivery runs out, another server claims it; a delivery that

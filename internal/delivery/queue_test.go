@@ -20,7 +20,7 @@ import (
 )
 
 // TestDeliver: what a provider answers decides the state, the application's answer and
-// the person's activity; only what surely was not filed is tried again.
+// the person's activity; only what was certainly not filed is tried again.
 func TestDeliver(t *testing.T) {
 	t.Parallel()
 	answer := []byte(`{"resourceType":"OperationOutcome"}`)

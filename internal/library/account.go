@@ -38,8 +38,8 @@ type AccountStore interface {
 	HideAccount(ctx context.Context, id ID, application wire.ApplicationID, at time.Time) error
 }
 
-// AccountReference is an opaque name for an account id that an application gave: it is not
-// checked whose account that is before the reference is used in the person's browser.
+// AccountReference is an opaque name for an account id that an application gave. Whose account it
+// is, and whether it exists, is checked when the reference is used in the person's browser.
 type AccountReference struct {
 	ID        string
 	Client    wire.ClientID
@@ -130,8 +130,8 @@ func (c *Consents) HideUserAccount(ctx context.Context, b *Bearer, id wire.Accou
 	return true, nil
 }
 
-// AddReference returns an opaque name for an account, for use in the address of a browser. Whose account it is shows
-// only there.
+// AddReference returns an opaque name for an account, for use in the address of a browser. The account is checked only
+// when it is used there: see [AccountReference].
 func (c *Consents) AddReference(ctx context.Context, req *SignedRequest, r wire.ReferenceRequest) (string, error) {
 	if r.Value == "" || len(r.Value) > 256 {
 		return "", InvalidParameter("value")

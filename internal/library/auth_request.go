@@ -9,7 +9,7 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// RequestKind says what an authorization request asks for: the page that it opens.
+// RequestKind says what an authorization request asks for. Each kind has its page.
 type RequestKind string
 
 // The kinds of authorization requests.
@@ -72,8 +72,8 @@ type RequestStore interface {
 	//     EventRenewed if a grant was renewed.
 	//
 	// It returns the grant and the account as they are then. It returns ErrUsed if the request
-	// was answered before, or if another account is connected for it than the approval's, and
-	// ErrNotFound if the library is shut or deleted; then it changes nothing.
+	// was answered before, ErrConnectionChanged if another account is connected for it than the
+	// approval's, and ErrNotFound if the library is shut or deleted; then it changes nothing.
 	Allow(ctx context.Context, a Approval) (Grant, Account, error)
 	// Deny marks the request answered, removes the account at a provider that is connected for
 	// it if that is pending, and adds the event unless the event's library is empty. It returns
@@ -278,8 +278,9 @@ func (r *PendingRequest) IsForAnother(s *SignedIn) bool {
 	return r.Library != "" && r.Library != s.Library.ID
 }
 
-// FindRequest finds the request of a code. The kind is that of the page: a request to connect
-// a source opens the page to connect one again too. It returns ErrNotFound for an unknown code
+// FindRequest finds the request of a code for the page of a kind. The page of a kind accepts
+// requests of that kind; the page to connect an account again also accepts a request to connect a
+// source. It returns ErrNotFound for an unknown code
 // and for a request of another kind, and a [*RequestError] for one that can no longer be
 // answered.
 func (c *Consents) FindRequest(ctx context.Context, kind RequestKind, code string) (*PendingRequest, error) {
@@ -314,10 +315,10 @@ func (c *Consents) GetRequestClient(ctx context.Context, request seal.Hash) (Cli
 	if err != nil {
 		return Client{}, fmt.Errorf("get request: %w", err)
 	}
-	return c.clients.GetClient(ctx, r.ClientID.Contract)
+	return c.clients.GetClientOfContract(ctx, r.ClientID.Contract)
 }
 
-// grantUntil returns when a grant to the client would end that is given now.
+// grantUntil returns when a grant that a person gives to the client now would end.
 func (c *Consents) grantUntil(client Client, now time.Time) time.Time {
 	lifetime := client.Contract.GrantFor
 	if lifetime == 0 {

@@ -37,10 +37,10 @@ func (c *Consents) Bearer(ctx context.Context, req *SignedRequest) (*Bearer, err
 	return &Bearer{Client: req.Client, Grant: info.Grant, Library: info.Library, request: req, token: info.Token}, nil
 }
 
-// RecentBearer is Bearer from a cache, whose entries may be a minute old. It is for a push,
+// CachedBearer is Bearer from a cache, whose entries may be a minute old. It is for a push,
 // whose own transaction checks that the grant has not been revoked, nor the library shut or
 // deleted.
-func (c *Consents) RecentBearer(ctx context.Context, req *SignedRequest) (*Bearer, error) {
+func (c *Consents) CachedBearer(ctx context.Context, req *SignedRequest) (*Bearer, error) {
 	hash, now := seal.SecretOf(req.Claims.AccessToken).Hash(), c.now()
 	info, known := c.recent.get(hash, now)
 	if !known {

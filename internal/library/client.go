@@ -43,8 +43,8 @@ type ClientStore interface {
 	// GetClient returns ErrNotFound if the contract is not one of the application's.
 	// Disabled and expired ones are found too.
 	GetClient(ctx context.Context, id wire.ClientID) (Client, error)
-	// GetContract finds a contract by its id alone.
-	GetContract(ctx context.Context, id wire.ContractID) (Client, error)
+	// GetClientOfContract returns a contract with its application, by the contract's id alone.
+	GetClientOfContract(ctx context.Context, id wire.ContractID) (Client, error)
 	// ListApplications is ordered by creation, then id.
 	ListApplications(ctx context.Context) ([]Application, error)
 	// ListContracts is ordered by creation, then id. An empty application means all.

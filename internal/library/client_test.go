@@ -99,8 +99,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// TestSpend: a nonce counts once for its *carreltest.Contract, however many come at once; another
-// client may have the same.
+// TestSpend: a client can use a nonce once, however many requests arrive at once; another client may use the same one.
 func TestSpend(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)

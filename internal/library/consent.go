@@ -91,8 +91,8 @@ type Approval struct {
 	// Connection is the account at a provider that the person was asked about; empty if they
 	// were asked about none.
 	Connection wire.AccountID
-	// Grant is added unless the contract has an active grant, which is then renewed until the
-	// time of this one.
+	// Grant is the grant to add. If the contract has an active grant, no grant is added: the active
+	// one gets the ExpiresAt of this one.
 	Grant Grant
 	// Account is added unless there is an account of the library at the application.
 	Account Account
@@ -104,13 +104,8 @@ type Approval struct {
 	Event Event
 }
 
-var (
-	// ErrWrongPerson says that a request is for another library than the browser's.
-	ErrWrongPerson = errors.New("request belongs to another library")
-	// ErrConnectionChanged says that the account that a person was asked about is not the one
-	// that is connected for the request now.
-	ErrConnectionChanged = errors.New("another account has been connected for the request")
-)
+// ErrWrongPerson says that a request is for another library than the browser's.
+var ErrWrongPerson = errors.New("request belongs to another library")
 
 // Allow answers a request with yes and returns where to send the browser. If the contract
 // reads, this is where the library's private key is sealed to the code and to the session.
@@ -188,7 +183,7 @@ func (c *Consents) sealKey(
 }
 
 // sealKeyToSession seals the library's private key to the request's session. It returns nil
-// if the session has expired.
+// if the session is not found, as after it has expired, or has no public key.
 func (c *Consents) sealKeyToSession(ctx context.Context, key seal.PrivateKey, r *PendingRequest) (seal.Sealed, error) {
 	session, err := c.store.GetSession(ctx, r.Session)
 	if errors.Is(err, ErrNotFound) || err == nil && session.PublicKey.IsZero() {

@@ -78,8 +78,8 @@ func (d EventDetails) Marshal() []byte {
 	return b
 }
 
-// EventStore stores each library's activity. Most events are added by the method that does what
-// they record.
+// EventStore stores each library's activity. AddEvent adds an event by
+// itself; most events are added by the store method that makes the change that they record.
 type EventStore interface {
 	// ListEvents returns up to limit events whose Seq is below before, newest first. Zero means
 	// from the newest.

@@ -50,7 +50,7 @@ func (c *Consents) ListGrants(ctx context.Context, s *SignedIn) ([]GrantWithClie
 	}
 	list := make([]GrantWithClient, 0, len(grants))
 	for _, g := range grants {
-		client, err := c.clients.GetClient(ctx, g.Contract)
+		client, err := c.clients.GetClientOfContract(ctx, g.Contract)
 		if err != nil {
 			return nil, fmt.Errorf("get client of grant %s: %w", g.ID, err)
 		}
@@ -103,7 +103,7 @@ func (c *Consents) Revoke(ctx context.Context, s *SignedIn, id GrantID) error {
 	if grant.Library != s.Library.ID {
 		return ErrNotFound
 	}
-	client, err := c.clients.GetClient(ctx, grant.Contract)
+	client, err := c.clients.GetClientOfContract(ctx, grant.Contract)
 	if err != nil {
 		return fmt.Errorf("get client of grant %s: %w", id, err)
 	}

@@ -67,7 +67,7 @@ func (f *Files) pushSmall(ctx context.Context, b *Bearer, file File, content []b
 	if err != nil {
 		return File{}, err
 	}
-	sealed, err := key.SealSmall(string(file.ID), content)
+	sealed, err := key.SealContent(string(file.ID), content)
 	if err != nil {
 		return File{}, err
 	}
@@ -85,7 +85,7 @@ func (f *Files) pushLarge(ctx context.Context, b *Bearer, file File, content io.
 		return File{}, err
 	}
 	counted := &countedBody{r: content, limit: f.config.MaxSize}
-	sealed, err := key.SealStream(counted)
+	sealed, err := key.SealContentStream(counted)
 	if err != nil {
 		return File{}, err
 	}

@@ -10,9 +10,9 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// GetClient returns a contract with its application, by the contract's id alone.
-func (c *Clients) GetClient(ctx context.Context, contract wire.ContractID) (Client, error) {
-	return c.store.GetContract(ctx, contract)
+// GetClientOfContract returns a contract with its application, by the contract's id alone.
+func (c *Clients) GetClientOfContract(ctx context.Context, contract wire.ContractID) (Client, error) {
+	return c.store.GetClientOfContract(ctx, contract)
 }
 
 // ListApplications lists all applications, oldest first.

@@ -14,8 +14,8 @@ import (
 // listPage is how many files are read from the store at a time.
 const listPage = 1000
 
-// SessionStatus returns the state of a session, in all and by account: always completed, since
-// what a library holds is there already.
+// SessionStatus returns the state of a session as a whole and of each of its accounts. Each state is
+// completed, because a session reads only what is in the library already.
 func (f *Files) SessionStatus(ctx context.Context, r *ReadSession) (wire.FileListStatus, error) {
 	accounts, err := f.accounts.ListAccounts(ctx, r.Bearer.Library.ID, r.Bearer.Client.Application.ID)
 	if err != nil {
@@ -105,7 +105,7 @@ func (f *Files) open(ctx context.Context, private seal.PrivateKey, file File) (i
 	}
 	switch content.Format {
 	case FormatInline:
-		plain, err := key.OpenSmall(string(file.ID), content.Inline)
+		plain, err := key.OpenContent(string(file.ID), content.Inline)
 		if err != nil {
 			return nil, fmt.Errorf("open content of file %s: %w", file.ID, err)
 		}
@@ -115,7 +115,7 @@ func (f *Files) open(ctx context.Context, private seal.PrivateKey, file File) (i
 		if err != nil {
 			return nil, fmt.Errorf("open content of file %s: %w", file.ID, err)
 		}
-		plain, err := key.OpenStream(blob)
+		plain, err := key.OpenContentStream(blob)
 		if err != nil {
 			return nil, errors.Join(err, blob.Close())
 		}

@@ -2,7 +2,6 @@ package library
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"time"
@@ -10,26 +9,6 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/seal"
 )
-
-// AuthCode is an authorization code.
-type AuthCode struct {
-	Hash      seal.Hash
-	Grant     GrantID
-	Client    wire.ClientID
-	Challenge string
-	// Seal is the library's private key, sealed for the code; nil for a write contract.
-	Seal      seal.Sealed
-	ExpiresAt time.Time
-	UsedAt    time.Time
-}
-
-// CodeStore stores authorization codes.
-type CodeStore interface {
-	GetCode(ctx context.Context, h seal.Hash) (AuthCode, error)
-	// RedeemCode marks the code used, removes its seal and adds the tokens. It returns ErrUsed
-	// if the code was used before, or if its grant has been revoked.
-	RedeemCode(ctx context.Context, h seal.Hash, at time.Time, tokens []Token) error
-}
 
 // TokenUse says what a token is for.
 type TokenUse string
@@ -64,75 +43,6 @@ type TokenStore interface {
 	// AddToken adds an access token to a grant. It returns ErrNotFound if the grant has been
 	// revoked.
 	AddToken(ctx context.Context, t Token) error
-}
-
-// Exchange redeems an authorization code for tokens. A code works once, for its own contract,
-// with the verifier of its challenge; a second use is recorded in the person's activity.
-func (c *Consents) Exchange(ctx context.Context, req *SignedRequest) (wire.TokenClaims, error) {
-	refused := InvalidToken(wire.KindAuthorizationCode)
-	secret := seal.SecretOf(req.Claims.Code)
-	code, err := c.store.GetCode(ctx, secret.Hash())
-	if errors.Is(err, ErrNotFound) {
-		return wire.TokenClaims{}, refused.Because(err)
-	}
-	if err != nil {
-		return wire.TokenClaims{}, fmt.Errorf("get code: %w", err)
-	}
-	now := c.now()
-	if code.Client != req.ID() || !now.Before(code.ExpiresAt) {
-		return wire.TokenClaims{}, refused
-	}
-	challenge := wire.Challenge(req.Claims.CodeVerifier)
-	if subtle.ConstantTimeCompare([]byte(challenge), []byte(code.Challenge)) != 1 {
-		return wire.TokenClaims{}, InvalidToken(wire.KindCodeVerifier)
-	}
-	grant, err := c.store.GetGrant(ctx, code.Grant)
-	if err != nil {
-		return wire.TokenClaims{}, fmt.Errorf("get grant of code: %w", err)
-	}
-	switch {
-	case !code.UsedAt.IsZero():
-		return wire.TokenClaims{}, c.recordCodeReuse(ctx, req, grant, refused)
-	case !grant.RevokedAt.IsZero(): // before the code was ever used
-		return wire.TokenClaims{}, refused
-	}
-	access, refresh := seal.NewSecret(), seal.NewSecret()
-	tokens := []Token{
-		{
-			Hash:      access.Hash(),
-			Use:       UseAccess,
-			Grant:     grant.ID,
-			ExpiresAt: earlier(now.Add(c.config.AccessTokenLifetime), grant.ExpiresAt),
-		},
-		{Hash: refresh.Hash(), Use: UseRefresh, Grant: grant.ID, ExpiresAt: grant.ExpiresAt},
-	}
-	if code.Seal != nil {
-		key, err := secret.OpenKey(code.Seal)
-		if err != nil {
-			return wire.TokenClaims{}, fmt.Errorf("open seal of code: %w", err)
-		}
-		for i, to := range []seal.Secret{access, refresh} {
-			if tokens[i].Seal, err = key.SealToSecret(to); err != nil {
-				return wire.TokenClaims{}, err
-			}
-		}
-	}
-	if err := c.store.RedeemCode(ctx, code.Hash, now, tokens); err != nil {
-		if errors.Is(err, ErrUsed) {
-			return wire.TokenClaims{}, c.recordCodeReuse(ctx, req, grant, refused)
-		}
-		return wire.TokenClaims{}, fmt.Errorf("redeem code: %w", err)
-	}
-	return c.tokenClaims(ctx, grant, access, tokens[0].ExpiresAt, refresh, tokens[1].ExpiresAt)
-}
-
-// recordCodeReuse records that a code was presented again: somebody else may have it.
-func (c *Consents) recordCodeReuse(ctx context.Context, req *SignedRequest, grant Grant, refused *Refusal) error {
-	event := Event{Library: grant.Library, At: c.now(), Kind: EventCodeReused, Details: req.EventDetails()}
-	if err := c.events.AddEvent(ctx, event); err != nil && !errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("record the second use of a code: %w", err)
-	}
-	return refused.Because(ErrUsed)
 }
 
 // Refresh issues another access token for a refresh token. Refresh tokens do not rotate:

@@ -12,7 +12,7 @@ import (
 
 // A push goes by what was known of its token a moment ago, and still nothing gets in
 // once the grant has ended.
-func TestRecentBearer(t *testing.T) {
+func TestCachedBearer(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(w *carreltest.World, p *carreltest.Person, g *carreltest.Grant){
 		"revoked": func(w *carreltest.World, p *carreltest.Person, g *carreltest.Grant) {
@@ -43,7 +43,7 @@ func TestRecentBearer(t *testing.T) {
 				t.Fatal(err)
 			}
 			push := func(content []byte) error {
-				b, err := w.Consents.RecentBearer(t.Context(), c.Requests(carreltest.WithToken(g.Token())))
+				b, err := w.Consents.CachedBearer(t.Context(), c.Requests(carreltest.WithToken(g.Token())))
 				if err != nil {
 					return err
 				}

@@ -58,22 +58,22 @@ func BenchmarkParsePublicKey(b *testing.B) {
 	}
 }
 
-func BenchmarkSealSmall4KiB(b *testing.B) {
+func BenchmarkSealContent4KiB(b *testing.B) {
 	content := someBytes(4 << 10)
 	b.SetBytes(int64(len(content)))
 	for b.Loop() {
-		if _, err := seal.NewFileKey().SealSmall("file", content); err != nil {
+		if _, err := seal.NewFileKey().SealContent("file", content); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
-func BenchmarkOpenSmall4KiB(b *testing.B) {
+func BenchmarkOpenContent4KiB(b *testing.B) {
 	key := seal.NewFileKey()
-	sealed := must[[]byte](b)(key.SealSmall("file", someBytes(4<<10)))
+	sealed := must[[]byte](b)(key.SealContent("file", someBytes(4<<10)))
 	b.SetBytes(4 << 10)
 	for b.Loop() {
-		if _, err := key.OpenSmall("file", sealed); err != nil {
+		if _, err := key.OpenContent("file", sealed); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -81,11 +81,11 @@ func BenchmarkOpenSmall4KiB(b *testing.B) {
 
 const streamed = 16 << 20
 
-func BenchmarkSealStream(b *testing.B) {
+func BenchmarkSealContentStream(b *testing.B) {
 	key, content := seal.NewFileKey(), someBytes(streamed)
 	b.SetBytes(streamed)
 	for b.Loop() {
-		r, err := key.SealStream(bytes.NewReader(content))
+		r, err := key.SealContentStream(bytes.NewReader(content))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -95,12 +95,12 @@ func BenchmarkSealStream(b *testing.B) {
 	}
 }
 
-func BenchmarkOpenStream(b *testing.B) {
+func BenchmarkOpenContentStream(b *testing.B) {
 	key := seal.NewFileKey()
 	sealed := sealStream(b, key, someBytes(streamed))
 	b.SetBytes(streamed)
 	for b.Loop() {
-		r, err := key.OpenStream(bytes.NewReader(sealed))
+		r, err := key.OpenContentStream(bytes.NewReader(sealed))
 		if err != nil {
 			b.Fatal(err)
 		}

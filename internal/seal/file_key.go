@@ -40,9 +40,9 @@ func (p PrivateKey) OpenFileKey(file string, s Sealed) (FileKey, error) {
 	return FileKey{maskedOf(b)}, nil
 }
 
-// SealSmall encrypts a whole content as one AES-256-GCM message, with the file's id as
+// SealContent encrypts a whole content as one AES-256-GCM message, with the file's id as
 // additional data. The nonce is zero, since the key encrypts only this message.
-func (k FileKey) SealSmall(file string, content []byte) ([]byte, error) {
+func (k FileKey) SealContent(file string, content []byte) ([]byte, error) {
 	gcm, err := k.gcm()
 	if err != nil {
 		return nil, err
@@ -51,9 +51,9 @@ func (k FileKey) SealSmall(file string, content []byte) ([]byte, error) {
 	return gcm.Seal(sealed, make([]byte, gcm.NonceSize()), content, []byte(file)), nil
 }
 
-// OpenSmall decrypts the result of SealSmall. It returns [ErrCannotOpen] for altered
+// OpenContent decrypts the result of SealContent. It returns [ErrCannotOpen] for altered
 // bytes.
-func (k FileKey) OpenSmall(file string, sealed []byte) ([]byte, error) {
+func (k FileKey) OpenContent(file string, sealed []byte) ([]byte, error) {
 	gcm, err := k.gcm()
 	if err != nil {
 		return nil, err

@@ -129,13 +129,13 @@ func vectorFileKeys(t testing.TB) (small, stream seal.FileKey) {
 		must[seal.FileKey](t)(library.OpenFileKey(v.Stream.File, v.Stream.Key))
 }
 
-func FuzzOpenSmall(f *testing.F) {
+func FuzzOpenContent(f *testing.F) {
 	v, _ := readVectors(f)
 	key, _ := vectorFileKeys(f)
 	f.Add(v.Small.File, v.Small.Sealed)
 	f.Add("", []byte{})
 	f.Fuzz(func(t *testing.T, file string, sealed []byte) {
-		content, err := key.OpenSmall(file, sealed)
+		content, err := key.OpenContent(file, sealed)
 		switch {
 		case err == nil && (file != v.Small.File || string(content) != v.Small.Content):
 			t.Error("a forged content opens")
@@ -145,7 +145,7 @@ func FuzzOpenSmall(f *testing.F) {
 	})
 }
 
-func FuzzOpenStream(f *testing.F) {
+func FuzzOpenContentStream(f *testing.F) {
 	_, stream := readVectors(f)
 	_, key := vectorFileKeys(f)
 	// Short ones only; stream_test.go alters whole packages.
@@ -154,7 +154,7 @@ func FuzzOpenStream(f *testing.F) {
 	f.Add(sealStream(f, key, []byte(content)))
 	f.Add([]byte{0x20, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, sealed []byte) {
-		r, err := key.OpenStream(bytes.NewReader(sealed))
+		r, err := key.OpenContentStream(bytes.NewReader(sealed))
 		if err != nil {
 			t.Fatal(err)
 		}

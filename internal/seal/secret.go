@@ -22,8 +22,8 @@ func NewSecret() Secret {
 	return SecretOf(base64.RawURLEncoding.EncodeToString(b[:]))
 }
 
-// SecretOf returns the secret with a text that somebody presents. The text is not
-// checked: the hash of an invented one is unknown.
+// SecretOf returns the secret with a text that somebody presents. It accepts any
+// text: no hash is stored of a text that the server has not given out, so it is not found.
 func SecretOf(text string) Secret { return Secret{maskedOf(text)} }
 
 // Reveal returns the secret's text.

@@ -23,10 +23,10 @@ func (k FileKey) streamConfig() sio.Config {
 // could not be told from a stream that was lost.
 var ErrEmptyContent = errors.New("an empty content cannot be sealed as a stream")
 
-// SealStream encrypts a content while it is read, in authenticated packages of 64 KiB
+// SealContentStream encrypts a content while it is read, in authenticated packages of 64 KiB
 // (DARE 2.0). A read returns [ErrEmptyContent] if the content is empty, and the
 // content's own error if it fails.
-func (k FileKey) SealStream(content io.Reader) (io.Reader, error) {
+func (k FileKey) SealContentStream(content io.Reader) (io.Reader, error) {
 	r, err := sio.EncryptReader(sourceReader{content}, k.streamConfig())
 	if err != nil {
 		return nil, fmt.Errorf("seal content: %w", err)
@@ -34,9 +34,9 @@ func (k FileKey) SealStream(content io.Reader) (io.Reader, error) {
 	return &streamReader{r: r, emptyErr: ErrEmptyContent}, nil
 }
 
-// OpenStream decrypts the result of SealStream while it is read. A read returns
+// OpenContentStream decrypts the result of SealContentStream while it is read. A read returns
 // [ErrCannotOpen] if bytes were altered or the stream was cut.
-func (k FileKey) OpenStream(sealed io.Reader) (io.Reader, error) {
+func (k FileKey) OpenContentStream(sealed io.Reader) (io.Reader, error) {
 	r, err := sio.DecryptReader(sourceReader{sealed}, k.streamConfig())
 	if err != nil {
 		return nil, fmt.Errorf("open content: %w", err)

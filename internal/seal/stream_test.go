@@ -30,13 +30,13 @@ func someBytes(n int) []byte {
 
 func sealStream(t testing.TB, key seal.FileKey, content []byte) []byte {
 	t.Helper()
-	r := must[io.Reader](t)(key.SealStream(bytes.NewReader(content)))
+	r := must[io.Reader](t)(key.SealContentStream(bytes.NewReader(content)))
 	return must[[]byte](t)(io.ReadAll(r))
 }
 
 func openStream(t testing.TB, key seal.FileKey, sealed io.Reader) ([]byte, error) {
 	t.Helper()
-	return io.ReadAll(must[io.Reader](t)(key.OpenStream(sealed)))
+	return io.ReadAll(must[io.Reader](t)(key.OpenContentStream(sealed)))
 }
 
 func TestStreamOfAnyLength(t *testing.T) {
@@ -66,9 +66,9 @@ func TestStreamInPieces(t *testing.T) {
 			func(r io.Reader) io.Reader { return r }, iotest.HalfReader, iotest.DataErrReader,
 		})
 		key := seal.NewFileKey()
-		in := must[io.Reader](t)(key.SealStream(source.Draw(r, "source")(bytes.NewReader(content))))
+		in := must[io.Reader](t)(key.SealContentStream(source.Draw(r, "source")(bytes.NewReader(content))))
 		sealed := readIn(r, "sealing", in)
-		out := must[io.Reader](t)(key.OpenStream(source.Draw(r, "blob")(bytes.NewReader(sealed))))
+		out := must[io.Reader](t)(key.OpenContentStream(source.Draw(r, "blob")(bytes.NewReader(sealed))))
 		if !bytes.Equal(readIn(r, "opening", out), content) {
 			r.Fatal("other bytes came back")
 		}
@@ -107,7 +107,7 @@ func TestCutStream(t *testing.T) {
 	}
 	for _, cut := range cuts {
 		for _, size := range []int{1000, payload, packageSize, 4 * packageSize} {
-			r := must[io.Reader](t)(key.OpenStream(bytes.NewReader(sealed[:cut])))
+			r := must[io.Reader](t)(key.OpenContentStream(bytes.NewReader(sealed[:cut])))
 			opened, err := readUntilEnd(r, size)
 			if !errors.Is(err, seal.ErrCannotOpen) {
 				t.Errorf("cut to %d of %d bytes, read by %d: %v, want ErrShut", cut, len(sealed), size, err)
@@ -201,7 +201,7 @@ func TestStreamIsForOneKey(t *testing.T) {
 func TestNoEmptyStream(t *testing.T) {
 	t.Parallel()
 	key := seal.NewFileKey()
-	in := must[io.Reader](t)(key.SealStream(bytes.NewReader(nil)))
+	in := must[io.Reader](t)(key.SealContentStream(bytes.NewReader(nil)))
 	if b, err := io.ReadAll(in); !errors.Is(err, seal.ErrEmptyContent) || len(b) > 0 {
 		t.Errorf("sealing nothing: %d bytes, %v", len(b), err)
 	}
@@ -218,7 +218,8 @@ func TestContentBreaksOff(t *testing.T) {
 	for _, cause := range []error{io.ErrUnexpectedEOF, reset, fmt.Errorf("wrapped: %w", io.EOF)} {
 		for _, n := range []int{0, 1, 1000, payload - 1, payload, payload + 1, 2 * payload, 2*payload + 7} {
 			key, content := seal.NewFileKey(), someBytes(n)
-			in := must[io.Reader](t)(key.SealStream(io.MultiReader(bytes.NewReader(content), iotest.ErrReader(cause))))
+			broken := io.MultiReader(bytes.NewReader(content), iotest.ErrReader(cause))
+			in := must[io.Reader](t)(key.SealContentStream(broken))
 			sealed, err := io.ReadAll(in)
 			if !errors.Is(err, cause) || errors.Is(err, seal.ErrCannotOpen) {
 				t.Errorf("sealing %d bytes, then %v: error %v", n, cause, err)

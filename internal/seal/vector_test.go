@@ -106,7 +106,7 @@ func TestVectorFiles(t *testing.T) {
 	if err != nil {
 		t.Fatalf("seal of a file's key: %v", err)
 	}
-	if got, err := small.OpenSmall(v.Small.File, v.Small.Sealed); err != nil || string(got) != v.Small.Content {
+	if got, err := small.OpenContent(v.Small.File, v.Small.Sealed); err != nil || string(got) != v.Small.Content {
 		t.Errorf("small content: %q, %v", got, err)
 	}
 	key, err := library.OpenFileKey(v.Stream.File, v.Stream.Key)

@@ -429,7 +429,7 @@ func (d *seeder) seedFiles(p *person, now time.Time) {
 		content := library.Content{Format: library.FormatInline}
 		content.Key, err = key.SealTo(p.library.PublicKey, name)
 		d.must(err)
-		content.Inline, err = key.SealSmall(name, make([]byte, file.Size))
+		content.Inline, err = key.SealContent(name, make([]byte, file.Size))
 		d.must(err)
 		d.must(d.db.AddFile(d.t.Context(), library.NewFile{File: file, Content: content, Grant: p.grants[file.Contract],
 			Event: library.Event{Library: p.library.ID, At: file.CreatedAt, Kind: library.EventFileAdded}}))

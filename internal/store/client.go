@@ -63,10 +63,10 @@ func (db *DB) GetClient(ctx context.Context, id wire.ClientID) (library.Client, 
 	return c, wrap("get client", err)
 }
 
-// GetContract implements [library.ClientStore].
-func (db *DB) GetContract(ctx context.Context, id wire.ContractID) (library.Client, error) {
+// GetClientOfContract implements [library.ClientStore].
+func (db *DB) GetClientOfContract(ctx context.Context, id wire.ContractID) (library.Client, error) {
 	c, err := db.client(ctx, id)
-	return c, wrap("get contract", err)
+	return c, wrap("get client of contract", err)
 }
 
 func (db *DB) client(ctx context.Context, id wire.ContractID) (library.Client, error) {

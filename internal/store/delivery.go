@@ -158,7 +158,7 @@ func (db *DB) BeginPosting(ctx context.Context, id library.DeliveryID, lease str
 func (db *DB) Postpone(
 	ctx context.Context, id library.DeliveryID, lease string, status int, reason string, next, at time.Time,
 ) error {
-	return db.write(ctx, "put back delivery", func(ctx context.Context, q *query.Queries) error {
+	return db.write(ctx, "postpone delivery", func(ctx context.Context, q *query.Queries) error {
 		rows, err := q.Postpone(ctx, query.PostponeParams{
 			Status: int64(status),
 			Reason: validText(reason),
@@ -225,7 +225,7 @@ func (db *DB) GetPayload(ctx context.Context, id library.DeliveryID) ([]byte, er
 
 // ListAbandoned implements [delivery.LeaseStore].
 func (db *DB) ListAbandoned(ctx context.Context, now time.Time, limit int) ([]delivery.Delivery, error) {
-	const doing = "list lost deliveries"
+	const doing = "list abandoned deliveries"
 	rows, err := db.reader.ListAbandoned(ctx, toMillis(now), clamp(limit))
 	if err != nil {
 		return nil, wrap(doing, err)
@@ -238,7 +238,7 @@ func (db *DB) ListAbandoned(ctx context.Context, now time.Time, limit int) ([]de
 func (db *DB) NextDue(ctx context.Context) (time.Time, error) {
 	row, err := db.reader.NextDue(ctx)
 	if err != nil {
-		return time.Time{}, wrap("look for due delivery", err)
+		return time.Time{}, wrap("next due", err)
 	}
 	if row.Due == 0 || row.Leased != 0 && row.Leased < row.Due {
 		row.Due = row.Leased
@@ -287,7 +287,7 @@ func (db *DB) ListDeliveries(
 // CountWaiting implements [delivery.DeliveryStore].
 func (db *DB) CountWaiting(ctx context.Context, id library.ID) (int, error) {
 	n, err := db.reader.CountWaiting(ctx, id)
-	return int(n), wrap("count deliveries", err)
+	return int(n), wrap("count waiting", err)
 }
 
 // ForgetAnswers implements [delivery.DeliveryStore].

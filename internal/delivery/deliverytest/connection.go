@@ -258,7 +258,7 @@ func testAnswers(open func(t *testing.T) Store) func(t *testing.T) {
 		yes := librarytest.NewApproval(p, c, l, now)
 		yes.Connection = "1_another"
 		_, _, err := f.Allow(ctx, yes)
-		wantErr(t, "an answer about another account", err, library.ErrUsed)
+		wantErr(t, "an answer about another account", err, library.ErrConnectionChanged)
 		yes.Connection = allowed.ID
 		_, _, err = f.Allow(ctx, yes)
 		must(t, err)

@@ -11,7 +11,7 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// TestClaims tests how a delivery.DeliveryStore hands out deliveries and takes them back.
+// TestClaims tests how a delivery.LeaseStore leases deliveries and how leases end.
 func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 	ids := func(list []delivery.Delivery) (ids []library.DeliveryID) {
 		for _, d := range list {
@@ -150,7 +150,7 @@ func TestClaims(t *testing.T, open func(t *testing.T) Store) {
 		claimed[0].Payload = back.Payload
 		same(t, "delivery", f.stored(back), claimed[0])
 	})
-	t.Run("put back what was surely not filed", func(t *testing.T) {
+	t.Run("postpones what was certainly not filed", func(t *testing.T) {
 		f := newFixture(t, open)
 		g, a := f.sender()
 		put := func(id library.DeliveryID, lease string) error {

@@ -107,7 +107,7 @@ func TestAllow(t *testing.T, open func(t *testing.T) Store) {
 		g := setUp(t)
 		g.approval.Connection = "another account"
 		_, _, err := g.Allow(Ctx, g.approval)
-		WantErr(t, "with another account at a provider", err, library.ErrUsed)
+		WantErr(t, "with another account at a provider", err, library.ErrConnectionChanged)
 		Same(t, "request", Value(g.GetAuthRequest(Ctx, g.request.Hash))(t), g.request)
 		Same(t, "grants", len(Value(g.ListGrants(Ctx, g.person.ID))(t)), 0)
 		_, err = g.GetUserAccount(Ctx, g.person.ID, g.client.Application.ID)

@@ -15,7 +15,7 @@ func TestClients(t *testing.T, open func(t *testing.T) Store) {
 		c := f.AnyClient(library.Read)
 		got := Value(f.GetClient(Ctx, c.ID()))(t)
 		Same(t, "client", got, c)
-		got = Value(f.GetContract(Ctx, c.Contract.ID))(t)
+		got = Value(f.GetClientOfContract(Ctx, c.Contract.ID))(t)
 		Same(t, "contract", got, c)
 	})
 	t.Run("keeps what is empty", func(t *testing.T) {
@@ -24,7 +24,7 @@ func TestClients(t *testing.T, open func(t *testing.T) Store) {
 		k := library.Contract{ID: "k", Application: "a", Access: library.Write}
 		Must(t, f.AddApplication(Ctx, a))
 		Must(t, f.AddContract(Ctx, k))
-		got := Value(f.GetContract(Ctx, "k"))(t)
+		got := Value(f.GetClientOfContract(Ctx, "k"))(t)
 		Same(t, "client", got, library.Client{Application: a, Contract: k})
 	})
 	t.Run("keeps times to the millisecond in UTC", func(t *testing.T) {
@@ -46,7 +46,7 @@ func TestClients(t *testing.T, open func(t *testing.T) Store) {
 		k := c.Contract
 		k.Application = other.ID
 		WantErr(t, "contract of another application", f.AddContract(Ctx, k), library.ErrExists)
-		Same(t, "client", Value(f.GetContract(Ctx, k.ID))(t), c)
+		Same(t, "client", Value(f.GetClientOfContract(Ctx, k.ID))(t), c)
 	})
 	t.Run("refuses a contract of no application", func(t *testing.T) {
 		f := NewFixture(t, open)
@@ -65,7 +65,7 @@ func TestClients(t *testing.T, open func(t *testing.T) Store) {
 			_, err := f.GetClient(Ctx, id)
 			WantErr(t, "client "+id.String(), err, library.ErrNotFound)
 		}
-		_, err := f.GetContract(Ctx, "none")
+		_, err := f.GetClientOfContract(Ctx, "none")
 		WantErr(t, "contract", err, library.ErrNotFound)
 	})
 	t.Run("lists in order of creation, then id", func(t *testing.T) {

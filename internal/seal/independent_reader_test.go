@@ -239,7 +239,7 @@ func TestTodaysWriting(t *testing.T) {
 			t.Errorf("stream of %d bytes: %v", n, err)
 		}
 	}
-	small := must[[]byte](t)(file.SealSmall("f", []byte("content")))
+	small := must[[]byte](t)(file.SealContent("f", []byte("content")))
 	if got, err := openGCM(key, make([]byte, 12), small, []byte("f")); err != nil || string(got) != "content" {
 		t.Errorf("small content: %q, %v", got, err)
 	}

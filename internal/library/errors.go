@@ -5,8 +5,8 @@ import "errors"
 // What holds for every method of the store interfaces of this package and of package
 // delivery:
 //
-//   - A method is one transaction: it happens whole or not at all. Once it has returned nil,
-//     it survives a crash of the machine.
+//   - A method is one transaction, unless it says that it uses more: it happens whole or not at
+//     all. Once it has returned nil, it survives a crash of the machine.
 //   - Times are stored to the millisecond, in UTC; the zero time means "never".
 //   - A method that is given an event returns ErrNotFound if the event's library is gone.
 //   - A method that writes returns ErrBusy if too many writes are waiting.
@@ -23,6 +23,9 @@ var (
 	ErrReplayed = errors.New("nonce has been used before")
 	// ErrUsed says that something that counts once has been used already.
 	ErrUsed = errors.New("already used")
+	// ErrConnectionChanged says that the account that a person was asked about is not the one
+	// that is connected for the request now.
+	ErrConnectionChanged = errors.New("another account has been connected for the request")
 	// ErrBusy says that too many writes are waiting: try again later.
 	ErrBusy = errors.New("store is busy")
 )

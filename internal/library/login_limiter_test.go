@@ -12,8 +12,8 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// loginLimiter are guesses at one address from one place. They return how many were let
-// through to the password before one had to wait, and for how long.
+// guess signs in with a wrong password, at most that many times, to one email from one network address. It returns how
+// many of the guesses reached the password before one had to wait, and how long that one had to wait.
 func guess(t *testing.T, w *carreltest.World, most int, email, address string) (let int, wait time.Duration) {
 	t.Helper()
 	for range most {

@@ -18,10 +18,10 @@ const chainLabel = "carrel event 1"
 //
 //	label | previous | library | seq | at | kind | details
 //
-// where label is "carrel event 1", seq and at (in Unix milliseconds) are 8 bytes each, details
-// is the JSON text of [EventDetails.Marshal], and label, previous, library, kind and details
-// each follow their length in 4 bytes. Numbers are big-endian. No two events have the same
-// encoding.
+// where label is "carrel event 1", seq and at (in Unix milliseconds) are 8 bytes each, and
+// details is the JSON text of [EventDetails.Marshal]. The length of each of label, previous,
+// library, kind and details is written before it, in 4 bytes. Numbers are big-endian. No two events
+// have the same encoding.
 func (e *Event) Chain(previous []byte) {
 	details := e.Details.Marshal()
 	if bytes.Contains(details, []byte(`\ufffd`)) {

@@ -1,0 +1,127 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/store/internal/query"
+)
+
+// Allow implements [library.RequestStore].
+func (db *DB) Allow(ctx context.Context, a library.Approval) (g library.Grant, account library.Account, err error) {
+	err = db.write(ctx, "allow", func(ctx context.Context, q *query.Queries) error {
+		// The lock makes two answers at once take turns, so that the second finds the grant of
+		// the first.
+		if err := lockOpenLibrary(ctx, q, a.Grant.Library); err != nil {
+			return err
+		}
+		request, err := answerRequest(ctx, q, a.Request, a.At)
+		if err != nil {
+			return err
+		}
+		if request.AccountID != string(a.Connection) {
+			return library.ErrConnectionChanged
+		}
+		var renewed bool
+		if g, renewed, err = renewOrAddGrant(ctx, q, a.Grant, a.At); err != nil {
+			return err
+		}
+		if account, err = addOrShowAccount(ctx, q, a.Account); err != nil {
+			return err
+		}
+		if err := addCodeOf(ctx, q, a.Code, g.ID); err != nil {
+			return err
+		}
+		if err := giveSessionGrant(ctx, q, request, g.ID, a.SessionSeal); err != nil {
+			return err
+		}
+		if err := endPending(ctx, q, request, a.Grant.Library); err != nil {
+			return err
+		}
+		return addEvent(ctx, q, allowedEvent(a.Event, g.ID, renewed))
+	})
+	if err != nil {
+		return library.Grant{}, library.Account{}, err
+	}
+	return g, account, nil
+}
+
+// lockOpenLibrary locks a library until the transaction ends. It returns ErrNotFound if there is
+// no such library, or if it is shut.
+func lockOpenLibrary(ctx context.Context, q *query.Queries, id library.ID) error {
+	if err := affected(q.LockLibrary(ctx, id)); err != nil {
+		return err
+	}
+	l, err := q.GetLibrary(ctx, id)
+	if err != nil {
+		return err
+	}
+	if l.DeleteAt != 0 {
+		return library.ErrNotFound
+	}
+	return nil
+}
+
+// addCodeOf adds an authorization code, bound to a grant.
+func addCodeOf(ctx context.Context, q *query.Queries, code library.AuthCode, grant library.GrantID) error {
+	code.Grant = grant
+	return addCode(ctx, q, code)
+}
+
+// giveSessionGrant gives a request's session, if it has one, a grant and the seal.
+func giveSessionGrant(
+	ctx context.Context, q *query.Queries, request query.AnswerRequestRow, grant library.GrantID, s seal.Sealed,
+) error {
+	if request.SessionHash == (seal.Hash{}) {
+		return nil
+	}
+	return q.GiveSessionGrant(ctx, request.SessionHash, grant, s)
+}
+
+// endPending makes the account at a provider that is connected for a request, if there is one, no
+// longer pending.
+func endPending(ctx context.Context, q *query.Queries, request query.AnswerRequestRow, id library.ID) error {
+	if request.AccountID == "" {
+		return nil
+	}
+	return q.EndPendingOf(ctx, request.AccountID, id)
+}
+
+// allowedEvent returns the event of an approval, with the grant that it led to.
+func allowedEvent(e library.Event, grant library.GrantID, renewed bool) library.Event {
+	if renewed {
+		e.Kind = library.EventRenewed
+	}
+	e.Details.Grant = grant
+	return e
+}
+
+// renewOrAddGrant renews the grant of the library and contract that is active at the time, or
+// adds g. It returns the grant that there is then.
+func renewOrAddGrant(
+	ctx context.Context, q *query.Queries, g library.Grant, at time.Time,
+) (_ library.Grant, renewed bool, err error) {
+	row, err := q.FindActiveGrant(ctx, g.Library, g.Contract, toMillis(at))
+	if err == nil {
+		row.ExpiresAt = toMillis(g.ExpiresAt)
+		return toGrant(row), true, q.RenewGrant(ctx, row.ID, row.ExpiresAt)
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return library.Grant{}, false, err
+	}
+	added := query.AddGrantParams{
+		ID:            g.ID,
+		LibraryID:     g.Library,
+		ApplicationID: g.Application,
+		ContractID:    g.Contract,
+		CreatedAt:     toMillis(g.CreatedAt),
+		ExpiresAt:     toMillis(g.ExpiresAt),
+		LastUsedAt:    toMillis(g.LastUsedAt),
+		RevokedAt:     toMillis(g.RevokedAt),
+	}
+	return toGrant(query.Grant(added)), false, q.AddGrant(ctx, added)
+}
