@@ -42,8 +42,7 @@ func marshal(resource any) []byte {
 	return text
 }
 
-// What the library of our own promises of providers, a whole Carrel keeps, with
-// practice providers behind it.
+// TestServerProvider tests the SDK's calls about providers against a Carrel server with practice providers.
 func TestServerProvider(t *testing.T) {
 	t.Parallel()
 	s := carreltest.ServeWithSimulator(t, func(c *server.Config) { c.Deliveries.FirstRetry = 50 * time.Millisecond })

@@ -281,6 +281,7 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 			defer tick.Stop()
 			for {
 				if err := run(ctx); err != nil && ctx.Err() == nil {
+					// "chore" is a background task; docs/operating.md names the message.
 					s.config.Log.Error("chore failed", "chore", name, "error", err)
 				}
 				select {

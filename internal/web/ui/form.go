@@ -11,7 +11,7 @@ import (
 // Form is the fields of a page, as they are shown again with their errors.
 type Form struct{ Fields []*Field }
 
-// The kinds of field; each has its template.
+// The kinds of field. The template "field" in fields.html has a branch for each.
 const (
 	KindEmail    = "email"
 	KindPassword = "password"
