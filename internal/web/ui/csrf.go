@@ -9,22 +9,10 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"unicode/utf8"
 )
-
-// maxFormSize bounds the body of a form, in bytes.
-const maxFormSize = 64 << 10
 
 // csrfField is the hidden field of every form that has the token.
 const csrfField = "token"
-
-// LimitBody bounds the size of a request's body.
-func LimitBody(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxFormSize)
-		next.ServeHTTP(w, r)
-	})
-}
 
 // CheckCSRF refuses every form that was not sent from a page of this site: the browser must say that it was, and the
 // form must have the token of a page that was shown to the same browser and login.
@@ -96,23 +84,6 @@ func isLoopbackOrigin(origin, host string) bool {
 }
 
 func originOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
-
-// parseForm parses a form. It refuses fields that no browser sends from a page of this site.
-func parseForm(r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
-		status := http.StatusBadRequest
-		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-			status = http.StatusRequestEntityTooLarge
-		}
-		return PageForgedForm.WithStatus(status).Wrap(errors.New("form does not parse")) // err quotes the form
-	}
-	for name, values := range r.PostForm {
-		if len(values) != 1 || !utf8.ValidString(name) || !utf8.ValidString(values[0]) {
-			return BadForm("form has a field twice, or one that is not UTF-8")
-		}
-	}
-	return nil
-}
 
 // IsRead reports whether a request changes nothing.
 func IsRead(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }

@@ -51,3 +51,8 @@ func TestSpans(t *testing.T) {
 		t.Errorf("text %q", got)
 	}
 }
+
+var languages = ui.LoadLanguages()
+
+func english() *ui.Texts { return languages.Get("en") }
+func dutch() *ui.Texts   { return languages.Get("nl") }

@@ -2,8 +2,6 @@ package account
 
 import (
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -85,22 +83,3 @@ func newDeliveryRow(
 	}
 	return row
 }
-
-// In an address, a cursor is "<milliseconds>-<id>".
-
-func formatCursor(d delivery.Delivery) string {
-	return strconv.FormatInt(d.CreatedAt.UnixMilli(), 10) + "-" + string(d.ID)
-}
-
-// parseCursor parses a cursor. Anything malformed is the newest delivery.
-func parseCursor(s string) delivery.Cursor {
-	at, id, ok := strings.Cut(s, "-")
-	ms, err := strconv.ParseInt(at, 10, 64)
-	if !ok || err != nil || ms <= 0 || ms > maxMillis || !wire.ValidName(id) {
-		return delivery.Cursor{}
-	}
-	return delivery.Cursor{CreatedAt: time.UnixMilli(ms).UTC(), ID: library.DeliveryID(id)}
-}
-
-// maxMillis bounds the times in cursors: the end of the year 9999.
-const maxMillis = 253_402_300_799_999
