@@ -158,9 +158,9 @@ func (c Credentials) WriteFile(path string) error {
 	return nil
 }
 
-// Prepare reads the credentials file of a data folder. If there is none, it registers the applications and writes the
+// LoadOrRegister reads the credentials file of a data folder. If there is none, it registers the applications and writes the
 // file. It returns an error if the credentials are for other addresses, because the contracts contain redirect URIs.
-func Prepare(
+func LoadOrRegister(
 	ctx context.Context,
 	clients *library.Clients,
 	path, publicURL, callback, clinic string,

@@ -49,8 +49,8 @@ type Config struct {
 	GrantLifetime       time.Duration
 	DeleteWait          time.Duration
 	MaxFileSize         int64
-	// Closed makes the server refuse to create libraries.
-	Closed bool
+	// NoNewLibraries makes the server refuse to create libraries.
+	NoNewLibraries bool
 	// PasswordCost is the cost of hashing a new password; zero for the default.
 	PasswordCost seal.PasswordCost
 	// BehindProxy takes a client's address from the last X-Forwarded-For.
@@ -140,7 +140,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.Clients = library.NewClients(db, db, c.Now)
 	s.People = library.NewPeople(db, db, db, disk, c.Now,
-		library.PeopleConfig{DeleteWait: c.DeleteWait, Closed: c.Closed, PasswordCost: c.PasswordCost})
+		library.PeopleConfig{DeleteWait: c.DeleteWait, Closed: c.NoNewLibraries, PasswordCost: c.PasswordCost})
 	s.Consents = library.NewConsents(db, s.Clients, db, c.Now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime})
 	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now, library.FileConfig{MaxSize: c.MaxFileSize})

@@ -114,7 +114,7 @@ func (f *flow) asksConsent() bool {
 func (f *flow) decorate(w http.ResponseWriter, p *ui.Page) {
 	p.Requester, p.CanCancel = ui.NewRequester(f.request), true
 	p.SignOutURL = f.url()
-	ui.AllowCallback(w, f.request)
+	ui.AllowFormToCallback(w, f.request)
 }
 
 // decorateQuestion shows on a page that it is a question of the application. Its buttons lead back.
@@ -122,7 +122,7 @@ func (f *flow) decorateQuestion(w http.ResponseWriter, p *ui.Page) {
 	p.Requester = ui.NewRequester(f.request)
 	p.Requester.Asks = true
 	p.SignOutURL = f.url()
-	ui.AllowCallback(w, f.request)
+	ui.AllowFormToCallback(w, f.request)
 }
 
 // withStep adds a step to the address of a request.

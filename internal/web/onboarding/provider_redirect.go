@@ -67,7 +67,7 @@ func (h *ProviderRedirect) Show(
 	if state == stepRefused || state == stepFailed {
 		p.ProviderResult = state
 	}
-	h.ui.AllowProviders(w, f.request)
+	h.ui.AllowFormToProviders(w, f.request)
 	return h.ui.Render(w, http.StatusOK, "provider-redirect", p)
 }
 

@@ -74,7 +74,7 @@ func (f Flow) Decorate(w http.ResponseWriter, p *ui.Page) {
 		return
 	}
 	p.Requester, p.CanCancel = ui.NewRequester(f.Request), true
-	ui.AllowCallback(w, f.Request)
+	ui.AllowFormToCallback(w, f.Request)
 }
 
 // count sets which of the flow's pages a page is.

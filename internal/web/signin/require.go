@@ -45,12 +45,12 @@ func (p *Pages) RequireReady(h PersonHandler) ui.Handler {
 	})
 }
 
-// RequireSignedOut shows one of the pages for signing in to a person who comes by themselves. A person who has signed
-// in already goes on.
+// RequireSignedOut serves one of the pages for signing in, outside any application's request. If a person has already
+// signed in, a GET is redirected to the next page. A POST is served all the same: the person may sign in as another.
 func (p *Pages) RequireSignedOut(h flowHandler) ui.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		flow := ownFlow(r)
-		if ui.IsRead(r) {
+		if ui.IsSafeMethod(r) {
 			in, err := p.Logins.Get(r)
 			if err != nil {
 				return err

@@ -29,8 +29,8 @@ var (
 	PageUnknownAccount = ErrorPage{"error.account", http.StatusForbidden, library.CallbackOnboardError}
 	// PageReturnedBefore is for the second return from a provider with the same state.
 	PageReturnedBefore = ErrorPage{"error.returned", http.StatusGone, ""}
-	// PageForgedForm is for a form that was not sent from a page of this site, and for one that no page has.
-	PageForgedForm     = ErrorPage{"error.form", http.StatusForbidden, ""}
+	// PageBadForm is for a form that was not sent from a page of this site, or is malformed or too large.
+	PageBadForm        = ErrorPage{"error.form", http.StatusForbidden, ""}
 	PageCookiesBlocked = ErrorPage{"error.cookies", http.StatusBadRequest, ""}
 	PageNotFound       = ErrorPage{"error.not_found", http.StatusNotFound, ""}
 	PageBusy           = ErrorPage{"error.busy", http.StatusServiceUnavailable, ""}
@@ -48,7 +48,7 @@ func (p ErrorPage) Wrap(cause error) *Error { return &Error{page: p, cause: caus
 
 // BadForm is the error for a form that no page of this site sends.
 func BadForm(reason string) *Error {
-	return PageForgedForm.WithStatus(http.StatusBadRequest).Wrap(errors.New(reason))
+	return PageBadForm.WithStatus(http.StatusBadRequest).Wrap(errors.New(reason))
 }
 
 // Error is a request that ends in an error page.
@@ -141,7 +141,7 @@ func (u *UI) showError(w http.ResponseWriter, r *http.Request, e *Error, referen
 	case PageBusy.key:
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfterSeconds))
 		p.RetryURL = p.URL
-	case PageServerError.key, PageForgedForm.key, PageCookiesBlocked.key:
+	case PageServerError.key, PageBadForm.key, PageCookiesBlocked.key:
 		p.RetryURL = p.URL
 	}
 	return u.Render(w, e.page.status, "error", p)

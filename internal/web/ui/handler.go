@@ -15,7 +15,7 @@ import (
 type Handler func(http.ResponseWriter, *http.Request) error
 
 // Handle returns an [http.Handler] that shows the error page for the error that h returns, and logs the error.
-func (u *UI) Handle(h Handler) http.Handler {
+func (u *UI) Wrap(h Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
 			u.handleError(w, r, err)

@@ -24,7 +24,7 @@ func parseForm(r *http.Request) error {
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 			status = http.StatusRequestEntityTooLarge
 		}
-		return PageForgedForm.WithStatus(status).Wrap(errors.New("form does not parse")) // err quotes the form
+		return PageBadForm.WithStatus(status).Wrap(errors.New("form does not parse")) // err quotes the form
 	}
 	for name, values := range r.PostForm {
 		if len(values) != 1 || !utf8.ValidString(name) || !utf8.ValidString(values[0]) {
