@@ -114,8 +114,8 @@ func TestServerProvider(t *testing.T) {
 	}
 }
 
-// An access token that has expired costs one refresh, and nothing is sent twice. A
-// permission that is over is given anew, by the person.
+// An access token that has expired costs one refresh, and nothing is sent twice. A permission that has ended is renewed
+// by the person.
 func TestServerProviderAgain(t *testing.T) {
 	t.Parallel()
 	s := carreltest.ServeWithSimulator(t)
@@ -163,8 +163,8 @@ func TestServerProviderAgain(t *testing.T) {
 	}
 }
 
-// A person takes an account from an application at a page of the server's, or leaves it;
-// the application hears which.
+// On a page of the server, a person disconnects an account from an application or keeps it. The application is told
+// which.
 func TestServerRevoke(t *testing.T) {
 	t.Parallel()
 	s := carreltest.ServeWithSimulator(t)

@@ -268,8 +268,8 @@ const (
 	sweepInterval   = time.Hour
 )
 
-// unfinishedAge is the time since its last write after which a temporary file is deleted: a crash has left it, because
-// a push without progress ends much earlier.
+// unfinishedAge is how long a temporary file stays after its last write. An older one was left by a crash: a push
+// without progress is ended much earlier.
 const unfinishedAge = time.Hour
 
 // startBackgroundTasks starts the tasks that run until ctx ends or the server is closed.

@@ -10,13 +10,12 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// In an address, a cursor is "<milliseconds>-<id>".
-
+// formatCursor returns the cursor of the deliveries after d, as "<milliseconds>-<id>" for an address.
 func formatCursor(d delivery.Delivery) string {
 	return strconv.FormatInt(d.CreatedAt.UnixMilli(), 10) + "-" + string(d.ID)
 }
 
-// parseCursor parses a cursor. Anything malformed is the newest delivery.
+// parseCursor parses a cursor. For a malformed one it returns the cursor at the newest delivery.
 func parseCursor(s string) delivery.Cursor {
 	at, id, ok := strings.Cut(s, "-")
 	ms, err := strconv.ParseInt(at, 10, 64)

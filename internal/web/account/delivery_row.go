@@ -10,20 +10,20 @@ import (
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
 
-// deliveriesPerPage is how many deliveries stand on a page.
+// deliveriesPerPage is the number of deliveries on a page.
 const deliveriesPerPage = 20
 
-// deliveriesExamined is how many deliveries decide whether an account is said to work: one that waits may stand on a
-// later page.
+// deliveriesExamined is the number of an account's latest deliveries that decide whether the page says that the account
+// works. It is more than a page shows, because a delivery that is waiting may be on a later page.
 const deliveriesExamined = 100
 
-// deliveryRow is a delivery as a person sees it.
+// deliveryRow is a delivery as the page shows it.
 type deliveryRow struct {
 	ID library.DeliveryID
-	// State is in the words of data-state; StateText says it.
+	// State is the value of data-state, StateText the sentence for it.
 	State     string
 	StateText []ui.Span
-	// What was sent, by which application, and to whom if StateText does not say it.
+	// What was sent, App the application that sent it, and To the provider; To is empty if StateText names it.
 	What, App, To string
 	CreatedAt     time.Time
 }
@@ -47,8 +47,8 @@ var deliveryStates = map[delivery.State]struct{ state, text string }{
 	delivery.Reconnect: {deliveryGivenUp, "delivery.given_up"},
 }
 
-// refusalReasons are the texts for a provider's refusal by the status of its answer. The answer itself is for the
-// application only: it may be long, and repeat what was sent.
+// refusalReasons are the texts for a provider's refusal, by the HTTP status of its answer. The page does not show the
+// answer itself: it may be long and repeat what was sent. Only the application gets it.
 var refusalReasons = map[int]string{
 	http.StatusOK:                    "delivery.reason.part", // of a Bundle
 	http.StatusBadRequest:            "delivery.reason.content",

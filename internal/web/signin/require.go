@@ -10,7 +10,7 @@ import (
 // PersonHandler answers a request of a person who has signed in.
 type PersonHandler func(http.ResponseWriter, *http.Request, *library.SignedIn) error
 
-// flowHandler answers a request of a person who comes by themselves.
+// flowHandler answers a request of a person who has not been sent by an application.
 type flowHandler func(http.ResponseWriter, *http.Request, Flow) error
 
 // RequireLogin serves a page only to a person who has signed in. Others sign in first and then come back.
@@ -46,7 +46,7 @@ func (p *Pages) RequireReady(h PersonHandler) ui.Handler {
 }
 
 // RequireSignedOut serves one of the pages for signing in, outside any application's request. If a person has already
-// signed in, a GET is redirected to the next page. A POST is served all the same: the person may sign in as another.
+// signed in, a GET is redirected to the next page. A POST is not redirected: it signs in again.
 func (p *Pages) RequireSignedOut(h flowHandler) ui.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		flow := ownFlow(r)

@@ -46,7 +46,8 @@ func (u *UI) LoadBrowser(next http.Handler) http.Handler {
 	})
 }
 
-// RenewBrowser gives the browser a new cookie for its forms. The server accepts no form that was shown before.
+// RenewBrowser gives the browser a new cookie for its forms. Forms that were shown to the browser before are then
+// refused.
 func (u *UI) RenewBrowser(w http.ResponseWriter, b *Browser) {
 	b.id = seal.NewSecret().Reveal()
 	u.Cookies.Set(w, cookieBrowser, b.id, 0)
