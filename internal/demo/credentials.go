@@ -158,8 +158,9 @@ func (c Credentials) WriteFile(path string) error {
 	return nil
 }
 
-// LoadOrRegister reads the credentials file of a data folder. If there is none, it registers the applications and writes the
-// file. It returns an error if the credentials are for other addresses, because the contracts contain redirect URIs.
+// LoadOrRegister reads the credentials file of a data folder. If there is none, it registers the applications and
+// writes the file. It returns an error if the credentials are for other addresses, because the contracts contain
+// redirect URIs.
 func LoadOrRegister(
 	ctx context.Context,
 	clients *library.Clients,

@@ -13,8 +13,8 @@ import (
 // deliveriesPerPage is the number of deliveries on a page.
 const deliveriesPerPage = 20
 
-// deliveriesExamined is the number of an account's latest deliveries that decide whether the page says that the account
-// works. It is more than a page shows, because a delivery that is waiting may be on a later page.
+// deliveriesExamined is the number of latest deliveries from which the first page tells whether an account works. It is
+// more than a page shows, because a delivery that is waiting may be on a later page.
 const deliveriesExamined = 100
 
 // deliveryRow is a delivery as the page shows it.
@@ -23,7 +23,7 @@ type deliveryRow struct {
 	// State is the value of data-state, StateText the sentence for it.
 	State     string
 	StateText []ui.Span
-	// What was sent, App the application that sent it, and To the provider; To is empty if StateText names it.
+	// What names the data, App is the application that sent it, To the provider; empty if StateText names the provider.
 	What, App, To string
 	CreatedAt     time.Time
 }

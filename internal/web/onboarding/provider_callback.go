@@ -61,9 +61,9 @@ var resultSteps = map[delivery.AuthorizationResult]string{
 	delivery.AuthorizationTimedOut: stepPending,
 }
 
-// resume redirects to the request when a person comes back with another login than they left with, or with none. It does
-// so only in the browser that went to the provider, which has a cookie for it, and returns the error otherwise. The
-// state does not identify the browser, because the provider knows it too.
+// resume redirects to the request when a person comes back from a provider with another login than before, or with
+// none. It does so only in the browser that went to the provider, which has a cookie for it. For any other browser it
+// returns the error otherwise: the state does not identify the browser, because the provider knows it too.
 func (h *ProviderRedirect) resume(w http.ResponseWriter, r *http.Request, state seal.Secret, otherwise error) error {
 	address, err := h.connections.ReturnPage(r.Context(), state)
 	switch {

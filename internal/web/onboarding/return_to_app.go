@@ -56,8 +56,8 @@ func (a *appReturn) redirect(
 	return a.redirectOrShow(w, r, request, callback, p)
 }
 
-// cancel denies the request and sends the browser back to the application. The form's field "ended" is set if the person
-// cancels because a provider could not be connected; the application then gets another code.
+// cancel denies the request and sends the browser back to the application. If a provider could not be connected, the
+// form has the field "ended", and the application gets another code.
 func (a *appReturn) cancel(w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow) error {
 	code := library.CallbackUserCancel
 	if r.PostForm.Get("ended") != "" {
