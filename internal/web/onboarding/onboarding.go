@@ -108,8 +108,8 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, f *flow) error {
 	return p.consent.Show(w, r, in, f, step.Connected)
 }
 
-// showSignedOut shows the page that the person has chosen for signing in. Without a choice it shows the form for signing
-// in if the person probably has a library, and otherwise the form for creating one.
+// showSignedOut shows the page that the person has chosen: sign in, create or recover. Without a choice it is the page
+// for signing in if the person probably has a library, and otherwise the page for creating one.
 func (p *Pages) showSignedOut(w http.ResponseWriter, r *http.Request, f *flow) error {
 	inFlow := p.signinFlow(f)
 	switch signin.Step(r.URL.Query().Get("step")) {
