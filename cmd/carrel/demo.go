@@ -159,7 +159,7 @@ func (d *runningDemo) headless(ctx context.Context) error {
 // and writes the credentials.
 func (d *runningDemo) prepare(ctx context.Context, clinic string) (demo.Credentials, error) {
 	path := filepath.Join(d.data, "demo.json")
-	credentials, err := demo.Prepare(ctx, d.server.Clients, path, d.publicURL, d.Callback, clinic)
+	credentials, err := demo.LoadOrRegister(ctx, d.server.Clients, path, d.publicURL, d.Callback, clinic)
 	if err != nil {
 		return demo.Credentials{}, err
 	}

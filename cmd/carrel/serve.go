@@ -102,7 +102,8 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 		PublicURL: public, Database: c.database(), Blobs: filepath.Join(c.Data, "blobs"),
 		Keyring: c.masterKeyFile(), MasterKeys: []byte(os.Getenv("CARREL_MASTER_KEYS")), Operator: c.Operator,
 		AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime, DeleteWait: c.DeleteWait,
-		MaxFileSize: c.MaxFileSize, Closed: c.Closed, BehindProxy: c.BehindProxy, Log: log, Catalogue: c.Catalogue,
+		MaxFileSize: c.MaxFileSize, NoNewLibraries: c.Closed, BehindProxy: c.BehindProxy, Log: log,
+		Catalogue: c.Catalogue,
 		Deliveries: delivery.QueueConfig{
 			AttemptTimeout: c.DeliveryTimeout, FirstRetry: c.DeliveryRetry, Lifetime: c.DeliveryKeep,
 		},

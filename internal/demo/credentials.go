@@ -43,9 +43,9 @@ const (
 	ProviderContract = "provider"
 )
 
-// Register registers the demo's applications and contracts and returns their credentials. The redirect URIs are
-// callback, which is for other clients and on which the demo does not listen, and clinic, that of the demo clinic,
-// which may be empty.
+// Register registers the demo's applications and contracts and returns their credentials. The contracts have two
+// redirect URIs: callback is for other clients, and the demo does not listen on it; clinic is that of the demo clinic
+// and may be empty.
 func Register(ctx context.Context, clients *library.Clients, publicURL, callback, clinic string) (Credentials, error) {
 	c, err := register(
 		ctx,
@@ -158,9 +158,10 @@ func (c Credentials) WriteFile(path string) error {
 	return nil
 }
 
-// Prepare reads the credentials file of a data folder. If there is none, it registers the applications and writes the
-// file. It returns an error if the credentials are for other addresses, because the contracts contain redirect URIs.
-func Prepare(
+// LoadOrRegister reads the credentials file of a data folder. If there is none, it registers the applications and
+// writes the file. It returns an error if the credentials are for other addresses, because the contracts contain
+// redirect URIs.
+func LoadOrRegister(
 	ctx context.Context,
 	clients *library.Clients,
 	path, publicURL, callback, clinic string,

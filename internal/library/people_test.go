@@ -105,7 +105,7 @@ func TestCreate(t *testing.T) {
 	if n := w.Rows("libraries"); made.Load() != 1 || n != 2 {
 		t.Errorf("made %d of one address at once; %d libraries", made.Load(), n)
 	}
-	closed := carreltest.New(t, func(c *server.Config) { c.Closed = true })
+	closed := carreltest.New(t, func(c *server.Config) { c.NoNewLibraries = true })
 	_, err = closed.People.Create(t.Context(),
 		library.NewPerson{Email: "a@example.org", Password: carreltest.Password})
 	if !errors.Is(err, library.ErrClosed) {

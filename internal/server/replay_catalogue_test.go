@@ -12,18 +12,18 @@ import (
 	"github.com/carrelhq/carrel/internal/server"
 )
 
-// recordedCatalogue gives the server the catalogue that the stub had in the recording,
-// so that its answers are to say the same.
+// recordedCatalogue gives the server the catalogue that the stub had in the recording, so that its answers can be
+// compared with the recorded ones.
 func recordedCatalogue(c *server.Config) { c.Catalogue = "testdata/catalogue.json" }
 
-// isCatalogue says that an answer is one of the catalogue's.
+// isCatalogue reports whether an exchange is a call of the catalogue.
 func isCatalogue(e *exchange) bool {
 	return below("discovery/")(e) || below("permission-access/sample/")(e)
 }
 
-// compareCatalogue wants everything that the recorded answer says, to the letter. More
-// is allowed but a null: the iOS client wants some fields that the query of this one
-// does not ask for. Without a sort any order will do.
+// compareCatalogue checks that an answer has every value of the recorded answer. It may have other members too, since
+// the iOS client needs fields that the recorded query does not ask for, but no null. If the query does not sort, the
+// order of the sources does not matter.
 func compareCatalogue(t *testing.T, e *exchange, recorded, answer []byte) {
 	t.Helper()
 	var want, got any
@@ -50,7 +50,8 @@ func sortByID(answer any) {
 	slices.SortFunc(list, func(a, b any) int { return int(id(a) - id(b)) })
 }
 
-// says reports what an answer does not say as the recorded one did.
+// says returns an error for the first value of the recorded answer that an answer does not have.
+// The path is where the value is.
 func says(path string, want, got any) error {
 	switch want := want.(type) {
 	case map[string]any:

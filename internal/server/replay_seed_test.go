@@ -17,16 +17,16 @@ import (
 	"github.com/carrelhq/carrel/internal/store"
 )
 
-// seeder gives the server what the stub gave out in the recording: the values stand
-// inside signed requests, so a server of its own making would know none of them. It
-// writes into the server's database from beside it.
+// seeder writes the codes, tokens and keys that the stub issued in the recording into the server's database, through a
+// store of its own. The recorded requests are signed and contain these values, so they cannot be replaced by those that
+// the server would issue.
 type seeder struct {
 	t   *testing.T
 	rec *recording
 	db  *store.DB
 
 	access map[wire.ContractID]library.Access
-	// people by their name in the recording, and by what was given out to them.
+	// people by their name in the recording, and by what the stub issued to them.
 	people   map[string]*person
 	links    map[string]issuedLink // onboard code
 	owners   map[string]*person    // access or refresh token
@@ -84,7 +84,7 @@ func (d *seeder) client(contract wire.ContractID) wire.ClientID {
 	return wire.ClientID{Application: d.rec.Keys.ApplicationID, Contract: contract}
 }
 
-// before readies the server for a request: the files that it names are there.
+// before adds what a request needs, such as the files that it names.
 func (d *seeder) before(e *exchange) {
 	d.t.Helper()
 	if p := d.sessions[first(e.session())]; p != nil {

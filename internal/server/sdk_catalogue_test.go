@@ -15,7 +15,7 @@ import (
 	"github.com/carrelhq/carrel/internal/server"
 )
 
-// A whole Carrel answers as the library of our own does.
+// TestServerCatalogue tests the SDK's calls of the catalogue against a Carrel server.
 func TestServerCatalogue(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "catalogue.json")

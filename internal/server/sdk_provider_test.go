@@ -42,8 +42,7 @@ func marshal(resource any) []byte {
 	return text
 }
 
-// What the library of our own promises of providers, a whole Carrel keeps, with
-// practice providers behind it.
+// TestServerProvider tests the SDK's calls about providers against a Carrel server with practice providers.
 func TestServerProvider(t *testing.T) {
 	t.Parallel()
 	s := carreltest.ServeWithSimulator(t, func(c *server.Config) { c.Deliveries.FirstRetry = 50 * time.Millisecond })
@@ -115,8 +114,8 @@ func TestServerProvider(t *testing.T) {
 	}
 }
 
-// An access token that has expired costs one refresh, and nothing is sent twice. A
-// permission that is over is given anew, by the person.
+// An access token that has expired costs one refresh, and nothing is sent twice. A permission that has ended is renewed
+// by the person.
 func TestServerProviderAgain(t *testing.T) {
 	t.Parallel()
 	s := carreltest.ServeWithSimulator(t)
@@ -164,8 +163,8 @@ func TestServerProviderAgain(t *testing.T) {
 	}
 }
 
-// A person takes an account from an application at a page of the server's, or leaves it;
-// the application hears which.
+// On a page of the server, a person disconnects an account from an application or keeps it. The application is told
+// which.
 func TestServerRevoke(t *testing.T) {
 	t.Parallel()
 	s := carreltest.ServeWithSimulator(t)

@@ -49,8 +49,8 @@ type Config struct {
 	GrantLifetime       time.Duration
 	DeleteWait          time.Duration
 	MaxFileSize         int64
-	// Closed makes the server refuse to create libraries.
-	Closed bool
+	// NoNewLibraries makes the server refuse to create libraries.
+	NoNewLibraries bool
 	// PasswordCost is the cost of hashing a new password; zero for the default.
 	PasswordCost seal.PasswordCost
 	// BehindProxy takes a client's address from the last X-Forwarded-For.
@@ -140,7 +140,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.Clients = library.NewClients(db, db, c.Now)
 	s.People = library.NewPeople(db, db, db, disk, c.Now,
-		library.PeopleConfig{DeleteWait: c.DeleteWait, Closed: c.Closed, PasswordCost: c.PasswordCost})
+		library.PeopleConfig{DeleteWait: c.DeleteWait, Closed: c.NoNewLibraries, PasswordCost: c.PasswordCost})
 	s.Consents = library.NewConsents(db, s.Clients, db, c.Now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime})
 	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now, library.FileConfig{MaxSize: c.MaxFileSize})
@@ -268,8 +268,8 @@ const (
 	sweepInterval   = time.Hour
 )
 
-// unfinishedAge is the time since its last write after which a temporary file is deleted: a crash has left it, because
-// a push without progress ends much earlier.
+// unfinishedAge is how long a temporary file stays after its last write. An older one was left by a crash: a push
+// without progress is ended much earlier.
 const unfinishedAge = time.Hour
 
 // startBackgroundTasks starts the tasks that run until ctx ends or the server is closed.
@@ -281,6 +281,7 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 			defer tick.Stop()
 			for {
 				if err := run(ctx); err != nil && ctx.Err() == nil {
+					// "chore" is a background task; docs/operating.md names the message.
 					s.config.Log.Error("chore failed", "chore", name, "error", err)
 				}
 				select {

@@ -10,8 +10,7 @@ import (
 	"github.com/carrelhq/carrel/internal/server"
 )
 
-// What a crash left of a push is removed at the next start; what is being written is
-// not.
+// At a start, the server removes the temporary file that a crash has left, and not one that is being written.
 func TestTemporariesAreSwept(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

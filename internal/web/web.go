@@ -51,7 +51,7 @@ func New(c Config) http.Handler {
 	u := newUI(c)
 	mux := http.NewServeMux()
 	for _, rt := range routes(u, c) {
-		mux.Handle(rt.pattern, u.Handle(rt.handler))
+		mux.Handle(rt.pattern, u.Wrap(rt.handler))
 	}
 	return chain(mux,
 		ui.SecureHeaders, // on every answer, errors included

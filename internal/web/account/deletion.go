@@ -91,7 +91,7 @@ func (h *Deletion) Post(w http.ResponseWriter, r *http.Request, in *library.Sign
 	deleteAt, err := h.people.Shut(r.Context(), in, r.PostForm.Get(passwordField.Name))
 	switch wait := ui.WaitErrorOf(err); {
 	case wait != nil:
-		passwordField.Error = t.WaitError(wait)
+		passwordField.Error = t.WaitMessage(wait)
 		return h.ui.RenderWait(w, "delete", p, wait)
 	case errors.Is(err, library.ErrWrongPassword):
 		passwordField.Error = t.Spans("delete.error.password")

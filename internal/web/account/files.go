@@ -52,7 +52,7 @@ func (h *Files) List(w http.ResponseWriter, r *http.Request, in *library.SignedI
 	filter := library.FileFilter{
 		Text:        ui.CleanText(query.Get("q")),
 		Application: wire.ApplicationID(query.Get("from")),
-		Page:        ui.PageNumber(query.Get("page")),
+		Page:        ui.ParsePageNumber(query.Get("page")),
 	}
 	if len(filter.Text) > maxSearch {
 		filter.Text = filter.Text[:maxSearch]

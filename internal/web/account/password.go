@@ -40,14 +40,14 @@ func (h *Password) Post(w http.ResponseWriter, r *http.Request, in *library.Sign
 		h.ui.SetFlash(w, "settings.changed", "")
 		return ui.SeeOther(w, r, "/settings")
 	case wait != nil:
-		currentField.Error = t.WaitError(wait)
+		currentField.Error = t.WaitMessage(wait)
 		return h.ui.RenderWait(w, "password", p, wait)
 	case errors.Is(err, library.ErrWrongPassword):
 		currentField.Error = t.Spans("settings.error.current")
 	case errors.Is(err, library.ErrSamePassword):
 		newField.Error = t.Spans("settings.error.same")
 	case errors.As(err, &badPassword):
-		newField.Error = t.PasswordError(badPassword)
+		newField.Error = t.PasswordMessage(badPassword)
 	default:
 		return err
 	}

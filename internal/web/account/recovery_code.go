@@ -35,7 +35,7 @@ func (h *RecoveryCode) Post(w http.ResponseWriter, r *http.Request, in *library.
 	case err == nil:
 		return ui.SeeOther(w, r, "/recovery-code?to=/settings")
 	case wait != nil:
-		passwordField.Error = p.Texts.WaitError(wait)
+		passwordField.Error = p.Texts.WaitMessage(wait)
 		return h.ui.RenderWait(w, "new-recovery-code", p, wait)
 	case errors.Is(err, library.ErrWrongPassword):
 		passwordField.Error = p.Texts.Spans("settings.error.current")

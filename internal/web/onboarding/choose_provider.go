@@ -74,7 +74,7 @@ func (c *chooseProvider) Show(
 	}
 	p.Form = &ui.Form{Fields: []*ui.Field{p.Search}}
 	f.decorate(w, p.Page)
-	ui.AllowFetch(w)
+	ui.AllowScriptRequests(w)
 	parameters := f.queryWithoutProvider()
 	for _, name := range slices.Sorted(maps.Keys(parameters)) {
 		p.Query = append(p.Query, queryParameter{name, parameters.Get(name)})
@@ -82,7 +82,7 @@ func (c *chooseProvider) Show(
 	if step.Unavailable {
 		p.Error, p.IsError = t.Text("choose.error.gone", "service", c.providerName(t, f.query.service)), true
 	}
-	err := c.search(r, in, f, p, ui.PageNumber(query.Get("page")))
+	err := c.search(r, in, f, p, ui.ParsePageNumber(query.Get("page")))
 	switch {
 	case errors.Is(err, catalogue.ErrListUnavailable):
 		c.ui.Log.WarnContext(r.Context(), "no list of providers", "error", err)

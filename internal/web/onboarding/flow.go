@@ -19,7 +19,7 @@ type flow struct {
 	address *url.URL
 }
 
-// The steps that an address can name. The page otherwise follows from how far the person is.
+// The steps that an address can name. Without one, the page depends on what the person has done so far.
 const (
 	stepTerms   = "terms"
 	stepPrivacy = "privacy"
@@ -69,7 +69,7 @@ func openFlow(r *http.Request, consents *library.Consents, kind library.RequestK
 	if err != nil {
 		return nil, ui.PageBadRequest.Wrap(err).For(request)
 	}
-	for _, name := range []string{"step", "q", "page"} { // of one page, and not of the request
+	for _, name := range []string{"step", "q", "page"} { // parameters of a page, not of the request
 		query.Del(name)
 	}
 	return &flow{request: request, query: parsed, address: &url.URL{Path: r.URL.Path, RawQuery: query.Encode()}}, nil
@@ -110,19 +110,20 @@ func (f *flow) asksConsent() bool {
 	return f.request.Kind == library.AuthorizeRequest || f.request.Kind == library.UserReauthRequest
 }
 
-// decorate shows on a page which application asks, and lets the person go back to it.
+// decorate shows on a page which application has sent the person, and lets the person cancel and go back to it.
 func (f *flow) decorate(w http.ResponseWriter, p *ui.Page) {
 	p.Requester, p.CanCancel = ui.NewRequester(f.request), true
 	p.SignOutURL = f.url()
-	ui.AllowCallback(w, f.request)
+	ui.AllowFormToCallback(w, f.request)
 }
 
-// decorateQuestion shows on a page that it is a question of the application. Its buttons lead back.
+// decorateQuestion shows at the top of a page that the application asks a question. Both answers lead back to the
+// application, so there is no separate way to cancel.
 func (f *flow) decorateQuestion(w http.ResponseWriter, p *ui.Page) {
 	p.Requester = ui.NewRequester(f.request)
 	p.Requester.Asks = true
 	p.SignOutURL = f.url()
-	ui.AllowCallback(w, f.request)
+	ui.AllowFormToCallback(w, f.request)
 }
 
 // withStep adds a step to the address of a request.

@@ -58,7 +58,7 @@ func New(u *ui.UI, signIn *signin.Pages, s Services) *Pages {
 	}
 }
 
-// Show shows the page that a request is at.
+// Show shows the page that a request has come to.
 func (p *Pages) Show(kind library.RequestKind) ui.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		f, err := openFlow(r, p.consents, kind)
@@ -108,7 +108,8 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, f *flow) error {
 	return p.consent.Show(w, r, in, f, step.Connected)
 }
 
-// showSignedOut shows the page that a person has chosen for signing in, else the likely one.
+// showSignedOut shows the page that the person has chosen: sign in, create or recover. Without a choice it is the page
+// for signing in if the person probably has a library, and otherwise the page for creating one.
 func (p *Pages) showSignedOut(w http.ResponseWriter, r *http.Request, f *flow) error {
 	inFlow := p.signinFlow(f)
 	switch signin.Step(r.URL.Query().Get("step")) {
@@ -119,7 +120,7 @@ func (p *Pages) showSignedOut(w http.ResponseWriter, r *http.Request, f *flow) e
 	case signin.StepRecover:
 		return p.signin.Recover.Show(w, r, inFlow)
 	}
-	// A request that is for one library leaves nothing to create.
+	// A request for a certain library can be answered only by its owner, who need not create one.
 	if ui.BrowserOf(r).Known || f.request.Library != "" {
 		return p.signin.SignIn.Show(w, r, inFlow)
 	}
@@ -145,7 +146,7 @@ func (p *Pages) signinFlow(f *flow) signin.Flow {
 	}
 }
 
-// Post takes the form of one of a request's pages.
+// Post handles the form of one of a request's pages.
 func (p *Pages) Post(kind library.RequestKind) ui.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		f, err := openFlow(r, p.consents, kind)
@@ -179,7 +180,7 @@ func (p *Pages) post(w http.ResponseWriter, r *http.Request, f *flow) error {
 	return p.postSignedIn(w, r, in, f)
 }
 
-// postSignedIn takes the forms that only a person who has signed in is shown.
+// postSignedIn handles the forms that are shown only to a person who has signed in.
 func (p *Pages) postSignedIn(w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow) error {
 	switch r.PostForm.Get("step") {
 	case formSignOut:
@@ -203,7 +204,7 @@ func (p *Pages) postSignedIn(w http.ResponseWriter, r *http.Request, in *library
 	return ui.SeeOther(w, r, f.url())
 }
 
-// postReady takes the forms that a person is shown who has saved their recovery code.
+// postReady handles the forms that are shown only to a person who has saved their recovery code.
 func (p *Pages) postReady(w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow) error {
 	_, pending, err := p.signin.RecoveryCode.Pending(r, in)
 	if err != nil {
@@ -224,7 +225,7 @@ func (p *Pages) postReady(w http.ResponseWriter, r *http.Request, in *library.Si
 	return p.consent.Post(w, r, in, f)
 }
 
-// complete answers a request that asks for no consent: what it asks to connect has been connected, or cannot be.
+// complete answers a request that does not ask for consent, after its account has been connected or could not be.
 func (p *Pages) complete(
 	w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow, connected *delivery.Connection,
 ) error {

@@ -14,8 +14,8 @@ import (
 // ProviderReturnPath is where browsers come back to from providers, each below it at the id of its source.
 const ProviderReturnPath = "/providers/return"
 
-// HandleCallback takes a browser back from a provider. Where the browser goes on was stored before it left; nothing in
-// the address can change it.
+// HandleCallback handles the redirect from a provider. The address to which it redirects the browser was stored before
+// the browser went to the provider, and nothing in the callback's address can change it.
 func (h *ProviderRedirect) HandleCallback(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	if len(query["state"]) != 1 || len(query["code"]) > 1 || len(query["error"]) > 1 {
@@ -54,15 +54,16 @@ func (h *ProviderRedirect) HandleCallback(w http.ResponseWriter, r *http.Request
 	return ui.SeeOther(w, r, withStep(result.Return, resultSteps[result.Result]))
 }
 
-// resultSteps are the steps that a request is at after connecting has not succeeded.
+// resultSteps are the steps of a request after connecting has failed.
 var resultSteps = map[delivery.AuthorizationResult]string{
 	delivery.AuthorizationRefused:  stepRefused,
 	delivery.AuthorizationFailed:   stepFailed,
 	delivery.AuthorizationTimedOut: stepPending,
 }
 
-// resume leads a person whose login has changed since they left back to the request, if it was this browser that left.
-// Any other browser gets the error: the provider knows the state too, so it proves nothing.
+// resume redirects to the request when a person comes back from a provider with another login than before, or with
+// none. It does so only in the browser that went to the provider, which has a cookie for it. For any other browser it
+// returns the error otherwise: the state does not identify the browser, because the provider knows it too.
 func (h *ProviderRedirect) resume(w http.ResponseWriter, r *http.Request, state seal.Secret, otherwise error) error {
 	address, err := h.connections.ReturnPage(r.Context(), state)
 	switch {

@@ -26,9 +26,9 @@ type ProviderRedirect struct {
 type providerRedirectPage struct {
 	*ui.Page
 	App, Provider string
-	// State is how it ended, in the words of data-state; empty before it has begun.
+	// State is how connecting ended, as a value of data-state; empty before it has begun.
 	State string
-	// Text says so.
+	// Text is the sentence for State.
 	Text string
 	// IsAgain reports that an account is to be connected again.
 	IsAgain bool
@@ -67,7 +67,7 @@ func (h *ProviderRedirect) Show(
 	if state == stepRefused || state == stepFailed {
 		p.ProviderResult = state
 	}
-	h.ui.AllowProviders(w, f.request)
+	h.ui.AllowFormToProviders(w, f.request)
 	return h.ui.Render(w, http.StatusOK, "provider-redirect", p)
 }
 
@@ -98,8 +98,8 @@ func (h *ProviderRedirect) Post(w http.ResponseWriter, r *http.Request, in *libr
 	return ui.SeeOther(w, r, address)
 }
 
-// A browser that has gone to a provider keeps a cookie that names the request. So a person who comes back by the back
-// button learns that they are not finished, and a browser is recognised whose person has been signed out meanwhile.
+// A browser that has gone to a provider has a cookie that identifies the request. With it, a person who returns by the
+// back button is told that they have not finished, and the browser is recognised if the person has been signed out.
 
 // atProviderLifetime is a little longer than a person may stay at a provider.
 const atProviderLifetime = 40 * time.Minute
@@ -116,7 +116,7 @@ func atProviderValue(address string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// isAtProvider reports whether the browser has last gone to a provider for the request at that address.
+// isAtProvider reports whether the browser last went to a provider for the request at that address.
 func (h *ProviderRedirect) isAtProvider(r *http.Request, address string) bool {
 	value := h.ui.Cookies.Get(r, ui.CookieAtProvider)
 	return value != "" && value == atProviderValue(address)

@@ -10,7 +10,7 @@ import (
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
 
-// outcome is how a request ended, in the words of data-state.
+// outcome is how a request ended, as a value of data-state.
 type outcome string
 
 // The outcomes.
@@ -19,7 +19,7 @@ const (
 	outcomeDenied  outcome = "denied"
 	// outcomeNone is that of a request that asked for no consent.
 	outcomeNone outcome = "none"
-	// outcomeRevoked is that of a request to revoke something, answered with yes.
+	// outcomeRevoked is that of a request to revoke something that the person has confirmed.
 	outcomeRevoked outcome = "revoked"
 )
 
@@ -29,8 +29,8 @@ type appReturn struct {
 	consents *library.Consents
 }
 
-// appReturnPage leads back to an application on a phone, which a link that the person taps opens more reliably than a
-// redirect.
+// appReturnPage has a link back to the application. A phone opens an application more reliably from a link that the
+// person taps than from a redirect.
 type appReturnPage struct {
 	*ui.Page
 	Return  *ui.ReturnLink
@@ -56,8 +56,8 @@ func (a *appReturn) redirect(
 	return a.redirectOrShow(w, r, request, callback, p)
 }
 
-// cancel goes back to the application and denies the request. The form says whether the person did so themselves, or
-// after a provider could not be connected.
+// cancel denies the request and sends the browser back to the application. If a provider could not be connected, the
+// form has the field "ended", and the application gets another code.
 func (a *appReturn) cancel(w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow) error {
 	code := library.CallbackUserCancel
 	if r.PostForm.Get("ended") != "" {
@@ -80,9 +80,9 @@ func (a *appReturn) redirectOrShow(
 	return a.show(w, request, callback, p)
 }
 
-// redirectFromProvider sends a browser back to the application that a provider has just redirected here. The redirects
-// began with a form of the provider's, and Chromium applies the form-action of that page to each of them: it allows
-// this site and no other. So they end with a page, from which the browser goes on by itself.
+// redirectFromProvider sends a browser that comes from a provider back to the application. It does so with a page that
+// redirects, and not with an HTTP redirect: the browser's way here began with a form of the provider's, and Chromium
+// applies the form-action of the form's page, which allows this site only, to each redirect that follows.
 func (a *appReturn) redirectFromProvider(
 	w http.ResponseWriter, r *http.Request, request *library.PendingRequest, connected *delivery.Connection,
 	callback string,

@@ -42,7 +42,7 @@ func (c *Create) Post(w http.ResponseWriter, r *http.Request, flow Flow) error {
 	t, emailField, passwordField := p.Texts, p.Form.Get("email"), p.Form.Get("password")
 
 	emailField.Error = emailError(t, email)
-	passwordField.Error = t.ShortPasswordError(password)
+	passwordField.Error = t.ShortPasswordMessage(password)
 	if p.Form.HasErrors() {
 		return c.ui.RenderInvalid(w, "create", p)
 	}
@@ -51,10 +51,10 @@ func (c *Create) Post(w http.ResponseWriter, r *http.Request, flow Flow) error {
 	var badPassword *library.PasswordError
 	switch wait := ui.WaitErrorOf(err); {
 	case wait != nil:
-		emailField.Error = t.WaitError(wait)
+		emailField.Error = t.WaitMessage(wait)
 		return c.ui.RenderWait(w, "create", p, wait)
 	case errors.As(err, &badPassword):
-		passwordField.Error = t.PasswordError(badPassword)
+		passwordField.Error = t.PasswordMessage(badPassword)
 	case errors.Is(err, library.ErrEmailShape):
 		emailField.Error = t.Spans("sign_in.error.email_shape")
 	case errors.Is(err, library.ErrEmailTaken):

@@ -27,7 +27,7 @@ func TestEmailTaken(t *testing.T) {
 
 func TestSiteClosed(t *testing.T) {
 	t.Parallel()
-	w := webtest.New(t, func(c *server.Config) { c.Closed = true })
+	w := webtest.New(t, func(c *server.Config) { c.NoNewLibraries = true })
 	p := w.NewBrowser().Get("/create").Click("create-library", "email", webtest.Anna, "password", webtest.Password)
 	if p.Status != http.StatusUnprocessableEntity || !strings.Contains(p.Text(), "Ask Example Hosting.") {
 		t.Errorf("%d %s", p.Status, p.Text())

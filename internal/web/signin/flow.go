@@ -8,7 +8,7 @@ import (
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
 
-// Flow is what the pages are a part of: an application's request, or nothing.
+// Flow is how a person goes through the pages: as part of an application's request, or without one.
 type Flow struct {
 	// Request is the application's request; nil without one.
 	Request *library.PendingRequest
@@ -30,8 +30,8 @@ const (
 	StepRecover Step = "recover"
 )
 
-// ownFlow is the flow of a person who comes by themselves: each step is a page of its own, and after it comes the page
-// that was asked for, which the address has as "to".
+// ownFlow is the flow of a person who has not been sent by an application. Each step is a page of its own. The
+// parameter "to" of the address is the page that comes after the last step.
 func ownFlow(r *http.Request) Flow {
 	to := r.URL.Query().Get("to")
 	if !ui.IsLocalPath(to) {
@@ -44,7 +44,7 @@ func ownFlow(r *http.Request) Flow {
 	return flow
 }
 
-// withTarget adds to an address the page that comes afterwards.
+// withTarget adds the parameter "to" to an address: the page that comes afterwards.
 func withTarget(path, to string) string {
 	if to == "" {
 		return path
@@ -74,7 +74,7 @@ func (f Flow) Decorate(w http.ResponseWriter, p *ui.Page) {
 		return
 	}
 	p.Requester, p.CanCancel = ui.NewRequester(f.Request), true
-	ui.AllowCallback(w, f.Request)
+	ui.AllowFormToCallback(w, f.Request)
 }
 
 // count sets which of the flow's pages a page is.

@@ -19,10 +19,10 @@ type Logins struct {
 // Get returns who has signed in with the browser; nil if nobody has.
 func (l *Logins) Get(r *http.Request) (*library.SignedIn, error) {
 	b := ui.BrowserOf(r)
-	if b.Login.IsZero() {
+	if b.LoginSecret.IsZero() {
 		return nil, nil
 	}
-	in, err := l.people.Login(r.Context(), b.Login)
+	in, err := l.people.Login(r.Context(), b.LoginSecret)
 	if errors.Is(err, library.ErrNotFound) {
 		b.LoginExpired = true
 		return nil, nil

@@ -43,7 +43,7 @@ func (c *Recover) Post(w http.ResponseWriter, r *http.Request, flow Flow) error 
 	if code == "" {
 		codeField.Error = t.Spans("recover.error.missing")
 	}
-	passwordField.Error = t.ShortPasswordError(password)
+	passwordField.Error = t.ShortPasswordMessage(password)
 	if p.Form.HasErrors() {
 		return c.ui.RenderInvalid(w, "recover", p)
 	}
@@ -51,10 +51,10 @@ func (c *Recover) Post(w http.ResponseWriter, r *http.Request, flow Flow) error 
 	var badPassword *library.PasswordError
 	switch wait := ui.WaitErrorOf(err); {
 	case wait != nil:
-		codeField.Error = t.WaitError(wait)
+		codeField.Error = t.WaitMessage(wait)
 		return c.ui.RenderWait(w, "recover", p, wait)
 	case errors.As(err, &badPassword):
-		passwordField.Error = t.PasswordError(badPassword)
+		passwordField.Error = t.PasswordMessage(badPassword)
 	case errors.Is(err, library.ErrWrongCode):
 		codeField.Error = t.Spans("recover.error.wrong")
 	case err != nil:

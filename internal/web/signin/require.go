@@ -10,7 +10,7 @@ import (
 // PersonHandler answers a request of a person who has signed in.
 type PersonHandler func(http.ResponseWriter, *http.Request, *library.SignedIn) error
 
-// flowHandler answers a request of a person who comes by themselves.
+// flowHandler answers a request of a person who has not been sent by an application.
 type flowHandler func(http.ResponseWriter, *http.Request, Flow) error
 
 // RequireLogin serves a page only to a person who has signed in. Others sign in first and then come back.
@@ -45,12 +45,12 @@ func (p *Pages) RequireReady(h PersonHandler) ui.Handler {
 	})
 }
 
-// RequireSignedOut shows one of the pages for signing in to a person who comes by themselves. A person who has signed
-// in already goes on.
+// RequireSignedOut serves one of the pages for signing in, outside any application's request. If a person has already
+// signed in, a GET is redirected to the next page. A POST is not redirected: it signs in again.
 func (p *Pages) RequireSignedOut(h flowHandler) ui.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		flow := ownFlow(r)
-		if ui.IsRead(r) {
+		if ui.IsSafeMethod(r) {
 			in, err := p.Logins.Get(r)
 			if err != nil {
 				return err
@@ -61,19 +61,4 @@ func (p *Pages) RequireSignedOut(h flowHandler) ui.Handler {
 		}
 		return h(w, r, flow)
 	}
-}
-
-// Start redirects from the home page: to the person's files, or to sign in, or to create a library where nobody has
-// signed in with the browser before.
-func (p *Pages) Start(w http.ResponseWriter, r *http.Request) error {
-	in, err := p.Logins.Get(r)
-	switch {
-	case err != nil:
-		return err
-	case in != nil:
-		return ui.SeeOther(w, r, "/files")
-	case ui.BrowserOf(r).Known:
-		return ui.SeeOther(w, r, "/sign-in")
-	}
-	return ui.SeeOther(w, r, "/create")
 }

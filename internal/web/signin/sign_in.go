@@ -49,7 +49,7 @@ func (s *SignIn) Post(w http.ResponseWriter, r *http.Request, flow Flow) error {
 	}
 	secret, err := s.people.SignIn(r.Context(), email, password, ui.DeviceOf(r))
 	if wait := ui.WaitErrorOf(err); wait != nil {
-		passwordField.Error = t.WaitError(wait)
+		passwordField.Error = t.WaitMessage(wait)
 		return s.ui.RenderWait(w, "sign-in", p, wait)
 	}
 	if errors.Is(err, library.ErrWrongPassword) {

@@ -12,7 +12,7 @@ type Browser struct {
 	// Texts are in the language to answer in.
 	Texts *Texts
 	// Login is the secret of the login cookie; zero without one.
-	Login seal.Secret
+	LoginSecret seal.Secret
 	// LoginExpired reports that the login of the cookie has ended.
 	LoginExpired bool
 	// Known reports that somebody has signed in with this browser before.
@@ -34,19 +34,20 @@ func BrowserOf(r *http.Request) *Browser {
 func (u *UI) LoadBrowser(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b := &Browser{
-			Texts: u.languageOf(r),
-			Login: seal.SecretOf(u.Cookies.Get(r, CookieLogin)),
-			Known: u.Cookies.Get(r, CookieKnown) != "",
-			id:    u.Cookies.Get(r, cookieBrowser),
+			Texts:       u.languageOf(r),
+			LoginSecret: seal.SecretOf(u.Cookies.Get(r, CookieLogin)),
+			Known:       u.Cookies.Get(r, CookieKnown) != "",
+			id:          u.Cookies.Get(r, cookieBrowser),
 		}
-		if b.id == "" && IsRead(r) {
+		if b.id == "" && IsSafeMethod(r) {
 			u.RenewBrowser(w, b)
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), browserKey{}, b)))
 	})
 }
 
-// RenewBrowser gives the browser a new cookie for its forms. The server accepts no form that was shown before.
+// RenewBrowser gives the browser a new cookie for its forms. Forms that were shown to the browser before are then
+// refused.
 func (u *UI) RenewBrowser(w http.ResponseWriter, b *Browser) {
 	b.id = seal.NewSecret().Reveal()
 	u.Cookies.Set(w, cookieBrowser, b.id, 0)

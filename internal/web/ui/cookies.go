@@ -24,8 +24,8 @@ const (
 // LongLived is how long a cookie lasts that outlives the browser's session.
 const LongLived = 400 * 24 * time.Hour
 
-// Cookies sets and reads cookies. On a site with TLS their names have a prefix by which the browser lets no other host
-// and no plain connection set them.
+// Cookies sets and reads cookies. On a site with TLS their names begin with __Host-, so that browsers refuse them from
+// other hosts and over connections without TLS.
 type Cookies struct{ secure bool }
 
 func (c Cookies) name(name string) string {

@@ -18,31 +18,46 @@ func csp(formTargets ...string) string {
 		"; frame-ancestors 'none'; base-uri 'none'"
 }
 
-// AllowFetch lets the page's script send requests to this site.
-func AllowFetch(w http.ResponseWriter) {
-	w.Header().Set(cspHeader, w.Header().Get(cspHeader)+"; connect-src 'self'")
-}
+// allowScriptRequests is the directive that lets a script send requests to this site.
+const allowScriptRequests = "; connect-src 'self'"
 
-// AllowCallback lets the page's forms end at the request's callback: Chromium applies form-action to the redirect that
-// answers a form, too.
-func AllowCallback(w http.ResponseWriter, r *library.PendingRequest) {
-	if target := formTarget(r.RedirectURI); target != "" {
-		w.Header().Set(cspHeader, csp(target))
+// AllowScriptRequests sets the content security policy so that the page's script can send requests to this site.
+func AllowScriptRequests(w http.ResponseWriter) {
+	if policy := w.Header().Get(cspHeader); !strings.HasSuffix(policy, allowScriptRequests) {
+		w.Header().Set(cspHeader, policy+allowScriptRequests)
 	}
 }
 
-// AllowProviders lets the page's forms end at any provider as well. The hosts cannot be listed: most providers
-// redirect the browser at once, to DigiD, and Chromium applies form-action to each redirect.
-func (u *UI) AllowProviders(w http.ResponseWriter, r *library.PendingRequest) {
+// setFormTargets replaces the targets of forms in the content security policy, and leaves the rest as it is.
+func setFormTargets(w http.ResponseWriter, targets ...string) {
+	policy := csp(targets...)
+	if strings.HasSuffix(w.Header().Get(cspHeader), allowScriptRequests) {
+		policy += allowScriptRequests
+	}
+	w.Header().Set(cspHeader, policy)
+}
+
+// AllowFormToCallback sets the content security policy so that the page's forms can end at the request's callback:
+// Chromium also applies form-action to the redirect that answers a form.
+func AllowFormToCallback(w http.ResponseWriter, r *library.PendingRequest) {
+	if target := formTarget(r.RedirectURI); target != "" {
+		setFormTargets(w, target)
+	}
+}
+
+// AllowFormToProviders sets the content security policy so that the page's forms can end at the request's callback and
+// at any provider. The hosts cannot be listed: most providers redirect the browser at once, to DigiD, and Chromium
+// applies form-action to each redirect.
+func (u *UI) AllowFormToProviders(w http.ResponseWriter, r *library.PendingRequest) {
 	targets := []string{formTarget(r.RedirectURI), "https:"}
 	if u.PublicURL.Scheme == "http" {
 		targets = append(targets, "http:") // on a developer's machine, where the provider is simulated
 	}
-	w.Header().Set(cspHeader, csp(targets...))
+	setFormTargets(w, targets...)
 }
 
-// formTarget returns the source by which form-action allows a callback. It is empty for a callback that no source can
-// name.
+// formTarget returns the source expression that allows a callback in form-action. It is empty if the callback's URL
+// cannot be written as one.
 func formTarget(callback string) string {
 	u, err := url.Parse(callback)
 	if err != nil || u.Scheme == "" {
@@ -60,21 +75,4 @@ func formTarget(callback string) string {
 		}
 	}
 	return originOf(u)
-}
-
-// SecureHeaders sets headers on every answer, so that no page can be framed, cached, sniffed or made to load anything
-// from elsewhere. A page may allow itself more.
-func SecureHeaders(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set(cspHeader, csp())
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Cache-Control", "no-store")
-		// Not no-referrer: with that, browsers send "Origin: null" with forms of this site.
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		next.ServeHTTP(w, r)
-	})
 }

@@ -9,28 +9,17 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"unicode/utf8"
 )
 
-// maxFormSize bounds the body of a form, in bytes.
-const maxFormSize = 64 << 10
-
-// csrfField is the hidden field of every form that has the token.
+// csrfField is the hidden field of every form that has the token. The template "csrf" in templates/parts.html repeats
+// the name.
 const csrfField = "token"
-
-// LimitBody bounds the size of a request's body.
-func LimitBody(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxFormSize)
-		next.ServeHTTP(w, r)
-	})
-}
 
 // CheckCSRF refuses every form that was not sent from a page of this site: the browser must say that it was, and the
 // form must have the token of a page that was shown to the same browser and login.
 func (u *UI) CheckCSRF(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !IsRead(r) {
+		if !IsSafeMethod(r) {
 			if err := u.csrf.check(r); err != nil {
 				u.handleError(w, r, err)
 				return
@@ -46,7 +35,7 @@ type csrf struct{ publicURL *url.URL }
 // check parses the form and returns what is wrong with it.
 func (c csrf) check(r *http.Request) error {
 	if !c.sameOrigin(r) {
-		return PageForgedForm.Wrap(errors.New("form is not from a page of this site"))
+		return PageBadForm.Wrap(errors.New("form is not from a page of this site"))
 	}
 	if err := parseForm(r); err != nil {
 		return err
@@ -56,7 +45,7 @@ func (c csrf) check(r *http.Request) error {
 	case b.id == "" && token != "":
 		return PageCookiesBlocked.Wrap(errors.New("browser keeps no cookies"))
 	case b.id == "" || !hmac.Equal([]byte(token), []byte(b.csrfToken())):
-		return PageForgedForm.Wrap(errors.New("form has no token, or the token of another browser or login"))
+		return PageBadForm.Wrap(errors.New("form has no token, or the token of another browser or login"))
 	}
 	return nil
 }
@@ -65,12 +54,12 @@ func (c csrf) check(r *http.Request) error {
 // person cannot be sent by another.
 func (b *Browser) csrfToken() string {
 	mac := hmac.New(sha256.New, []byte(b.id))
-	mac.Write([]byte("carrel form\x00" + b.Login.Reveal()))
+	mac.Write([]byte("carrel form\x00" + b.LoginSecret.Reveal()))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// sameOrigin reports whether the browser says that a request comes from a page of this site. A request that says
-// nothing does not.
+// sameOrigin reports whether the browser says that a request comes from a page of this site. It returns false for a
+// request with neither an Origin nor a Sec-Fetch-Site header.
 func (c csrf) sameOrigin(r *http.Request) bool {
 	origin, site := r.Header.Get("Origin"), r.Header.Get("Sec-Fetch-Site")
 	switch {
@@ -97,22 +86,7 @@ func isLoopbackOrigin(origin, host string) bool {
 
 func originOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
-// parseForm parses a form. It refuses fields that no browser sends from a page of this site.
-func parseForm(r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
-		status := http.StatusBadRequest
-		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-			status = http.StatusRequestEntityTooLarge
-		}
-		return PageForgedForm.WithStatus(status).Wrap(errors.New("form does not parse")) // err quotes the form
-	}
-	for name, values := range r.PostForm {
-		if len(values) != 1 || !utf8.ValidString(name) || !utf8.ValidString(values[0]) {
-			return BadForm("form has a field twice, or one that is not UTF-8")
-		}
-	}
-	return nil
+// IsSafeMethod reports whether a request's method is GET or HEAD, which change nothing.
+func IsSafeMethod(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Method == http.MethodHead
 }
-
-// IsRead reports whether a request changes nothing.
-func IsRead(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }

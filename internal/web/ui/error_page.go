@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/carrelhq/carrel/internal/library"
 )
@@ -28,8 +29,8 @@ var (
 	PageUnknownAccount = ErrorPage{"error.account", http.StatusForbidden, library.CallbackOnboardError}
 	// PageReturnedBefore is for the second return from a provider with the same state.
 	PageReturnedBefore = ErrorPage{"error.returned", http.StatusGone, ""}
-	// PageForgedForm is for a form that was not sent from a page of this site, and for one that no page has.
-	PageForgedForm     = ErrorPage{"error.form", http.StatusForbidden, ""}
+	// PageBadForm is for a form that was not sent from a page of this site, or is malformed or too large.
+	PageBadForm        = ErrorPage{"error.form", http.StatusForbidden, ""}
 	PageCookiesBlocked = ErrorPage{"error.cookies", http.StatusBadRequest, ""}
 	PageNotFound       = ErrorPage{"error.not_found", http.StatusNotFound, ""}
 	PageBusy           = ErrorPage{"error.busy", http.StatusServiceUnavailable, ""}
@@ -47,7 +48,7 @@ func (p ErrorPage) Wrap(cause error) *Error { return &Error{page: p, cause: caus
 
 // BadForm is the error for a form that no page of this site sends.
 func BadForm(reason string) *Error {
-	return PageForgedForm.WithStatus(http.StatusBadRequest).Wrap(errors.New(reason))
+	return PageBadForm.WithStatus(http.StatusBadRequest).Wrap(errors.New(reason))
 }
 
 // Error is a request that ends in an error page.
@@ -101,4 +102,47 @@ func errorOf(err error) *Error {
 		return PageBusy.Wrap(err)
 	}
 	return PageServerError.Wrap(err)
+}
+
+// retryAfterSeconds is how long a person is asked to wait when the server is busy.
+const retryAfterSeconds = 10
+
+// errorData is the data of the error page: what happened and what to do now.
+type errorData struct {
+	*Page
+	Text, Reference string
+	// Return is the link back to the application.
+	Return *ReturnLink
+	// SwitchUser offers to sign in as another person.
+	SwitchUser bool
+	// RetryURL is the page to load again, if that may help.
+	RetryURL string
+}
+
+func (u *UI) showError(w http.ResponseWriter, r *http.Request, e *Error, reference string) error {
+	t := BrowserOf(r).Texts
+	args := []any{"seconds", retryAfterSeconds}
+	p := &errorData{Reference: reference, SwitchUser: e.person != nil}
+	if e.request != nil {
+		args = append(args, "app", ApplicationName(e.request))
+		p.Return = NewReturnLink(e.request, e.request.FailureURL(e.page.code))
+	}
+	if e.person != nil {
+		args = append(args, "email", e.person.Library.Email)
+	}
+	p.Page = u.NewPage(r, t.Text(e.page.key+".h1", args...))
+	p.IsError = true
+	p.Requester = NewRequester(e.request)
+	if e.person != nil && e.request == nil {
+		p.URL = "/sign-out" // there is no request to come back to
+	}
+	p.Text = t.Text(e.page.key+".text", args...)
+	switch e.page.key {
+	case PageBusy.key:
+		w.Header().Set("Retry-After", strconv.Itoa(retryAfterSeconds))
+		p.RetryURL = p.URL
+	case PageServerError.key, PageBadForm.key, PageCookiesBlocked.key:
+		p.RetryURL = p.URL
+	}
+	return u.Render(w, e.page.status, "error", p)
 }

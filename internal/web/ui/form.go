@@ -11,7 +11,7 @@ import (
 // Form is the fields of a page, as they are shown again with their errors.
 type Form struct{ Fields []*Field }
 
-// The kinds of field; each has its template.
+// The kinds of field. The template "field" in fields.html has a branch for each.
 const (
 	KindEmail    = "email"
 	KindPassword = "password"
@@ -91,23 +91,23 @@ func NewPassword(name, label, hint string) *Field {
 // It is not for passwords, which are taken as they are.
 func FormText(r *http.Request, name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
 
-// passwordErrors are the texts for a password that the library refuses.
-var passwordErrors = map[library.PasswordProblem]string{
+// passwordMessages are the texts for a password that the library refuses.
+var passwordMessages = map[library.PasswordProblem]string{
 	library.PasswordShort:   "create.error.password_short",
 	library.PasswordCommon:  "create.error.password_common",
 	library.PasswordIsEmail: "create.error.password_email",
 }
 
-// PasswordError says why the library refuses a new password.
-func (t *Texts) PasswordError(err *library.PasswordError) []Span {
-	return t.Spans(passwordErrors[err.Problem])
+// PasswordMessage says why a new password is refused.
+func (t *Texts) PasswordMessage(err *library.PasswordError) []Span {
+	return t.Spans(passwordMessages[err.Problem])
 }
 
-// ShortPasswordError is the error of a new password that is too short; nil if it is not. The page shows it together
+// ShortPasswordMessage says that a new password is too short; it is nil if it is not. The page shows it together
 // with the errors of the other fields, before the library sees the password.
-func (t *Texts) ShortPasswordError(password string) []Span {
+func (t *Texts) ShortPasswordMessage(password string) []Span {
 	if utf8.RuneCountInString(password) < library.MinPassword {
-		return t.Spans(passwordErrors[library.PasswordShort])
+		return t.Spans(passwordMessages[library.PasswordShort])
 	}
 	return nil
 }

@@ -37,3 +37,8 @@ func TestFormatter(t *testing.T) {
 		}
 	}
 }
+
+// formatter writes dates in UTC.
+func formatter(t *ui.Texts) ui.Formatter {
+	return (&ui.UI{Config: ui.Config{Zone: time.UTC}}).Formatter(t)
+}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 
 	"github.com/carrelhq/carrel/digime/wire"
 )
@@ -16,7 +15,7 @@ import (
 type Handler func(http.ResponseWriter, *http.Request) error
 
 // Handle returns an [http.Handler] that shows the error page for the error that h returns, and logs the error.
-func (u *UI) Handle(h Handler) http.Handler {
+func (u *UI) Wrap(h Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
 			u.handleError(w, r, err)
@@ -65,47 +64,4 @@ func (u *UI) RecoverPanics(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(w, r)
 	})
-}
-
-// retryAfterSeconds is how long a person is asked to wait when the server is busy.
-const retryAfterSeconds = 10
-
-// errorData is the data of the error page: what happened and what to do now.
-type errorData struct {
-	*Page
-	Text, Reference string
-	// Return is the link back to the application.
-	Return *ReturnLink
-	// SwitchUser offers to sign in as another person.
-	SwitchUser bool
-	// RetryURL is the page to load again, if that may help.
-	RetryURL string
-}
-
-func (u *UI) showError(w http.ResponseWriter, r *http.Request, e *Error, reference string) error {
-	t := BrowserOf(r).Texts
-	args := []any{"seconds", retryAfterSeconds}
-	p := &errorData{Reference: reference, SwitchUser: e.person != nil}
-	if e.request != nil {
-		args = append(args, "app", ApplicationName(e.request))
-		p.Return = NewReturnLink(e.request, e.request.FailureURL(e.page.code))
-	}
-	if e.person != nil {
-		args = append(args, "email", e.person.Library.Email)
-	}
-	p.Page = u.NewPage(r, t.Text(e.page.key+".h1", args...))
-	p.IsError = true
-	p.Requester = NewRequester(e.request)
-	if e.person != nil && e.request == nil {
-		p.URL = "/sign-out" // there is no request to come back to
-	}
-	p.Text = t.Text(e.page.key+".text", args...)
-	switch e.page.key {
-	case PageBusy.key:
-		w.Header().Set("Retry-After", strconv.Itoa(retryAfterSeconds))
-		p.RetryURL = p.URL
-	case PageServerError.key, PageForgedForm.key, PageCookiesBlocked.key:
-		p.RetryURL = p.URL
-	}
-	return u.Render(w, e.page.status, "error", p)
 }

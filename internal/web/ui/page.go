@@ -12,8 +12,8 @@ type Page struct {
 	Title string
 	// IsError reports that the page tells of an error.
 	IsError bool
-	// URL is the page's own address, to which its forms are sent; Token is the CSRF token of its forms.
-	URL, Token string
+	// URL is the page's own address, to which its forms are sent; CSRFToken is the token of its forms.
+	URL, CSRFToken string
 	// Lang is the page's language, Languages are links to the others.
 	Lang      string
 	Languages []LanguageLink
@@ -22,8 +22,8 @@ type Page struct {
 	Requester *Requester
 	// CanCancel reports that the person can cancel here and go back to the application.
 	CanCancel bool
-	// ProviderResult is how connecting a provider ended, if it did not succeed. To cancel then tells the application
-	// that nothing could be connected.
+	// ProviderResult is how connecting a provider ended, if it did not succeed. If the person then cancels, the
+	// application is told that the provider could not be connected.
 	ProviderResult string
 	// Step and Steps count the pages of an application's request; zero where they are not counted.
 	Step, Steps int
@@ -49,7 +49,7 @@ func (p *Page) page() *Page { return p }
 func (u *UI) NewPage(r *http.Request, title string) *Page {
 	b := BrowserOf(r)
 	return &Page{
-		Texts: b.Texts, Title: title, URL: r.URL.RequestURI(), Token: b.csrfToken(),
+		Texts: b.Texts, Title: title, URL: r.URL.RequestURI(), CSRFToken: b.csrfToken(),
 		Lang: b.Texts.Code, Languages: u.languageLinks(r, b.Texts), Operator: u.Operator,
 	}
 }

@@ -3,7 +3,6 @@ package ui
 import (
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 )
 
@@ -21,15 +20,4 @@ func IsLocalPath(target string) bool {
 	}
 	u, err := url.Parse(target)
 	return err == nil && u.Scheme == "" && u.Host == ""
-}
-
-// maxPageNumber bounds the numbers of pages in addresses.
-const maxPageNumber = 1_000_000
-
-// PageNumber reads the number of a page of a list from an address. Anything but a number is the first page.
-func PageNumber(s string) int {
-	if n, err := strconv.Atoi(s); err == nil && n > 1 && n < maxPageNumber {
-		return n
-	}
-	return 1
 }

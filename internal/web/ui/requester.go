@@ -3,7 +3,6 @@ package ui
 import (
 	"html/template"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/carrelhq/carrel/internal/library"
@@ -51,25 +50,4 @@ type ReturnLink struct {
 // NewReturnLink returns a link to the callback of a request.
 func NewReturnLink(r *library.PendingRequest, callback string) *ReturnLink {
 	return &ReturnLink{App: ApplicationName(r), URL: template.URL(callback)}
-}
-
-// maxCleanText bounds what [CleanText] returns, in characters.
-const maxCleanText = 200
-
-// CleanText makes plain text of what somebody else wrote, such as an application's name: it removes control characters,
-// which could change how the text around them looks, and cuts the text after 200 characters.
-func CleanText(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsPrint(r):
-			return -1
-		}
-		return r
-	}, s)
-	if runes := []rune(s); len(runes) > maxCleanText {
-		s = string(runes[:maxCleanText]) + "…"
-	}
-	return strings.TrimSpace(s)
 }

@@ -20,7 +20,7 @@ func TestErrorsHaveTexts(t *testing.T) {
 	}
 	problems := []library.PasswordProblem{library.PasswordShort, library.PasswordCommon, library.PasswordIsEmail}
 	for _, problem := range problems {
-		spans := english().PasswordError(&library.PasswordError{Problem: problem})
+		spans := english().PasswordMessage(&library.PasswordError{Problem: problem})
 		if len(spans) == 0 || spans[0].Text == "" {
 			t.Errorf("no text for a password that is %s", problem)
 		}
@@ -51,3 +51,8 @@ func TestSpans(t *testing.T) {
 		t.Errorf("text %q", got)
 	}
 }
+
+var languages = ui.LoadLanguages()
+
+func english() *ui.Texts { return languages.Get("en") }
+func dutch() *ui.Texts   { return languages.Get("nl") }

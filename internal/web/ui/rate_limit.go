@@ -22,8 +22,8 @@ func WaitErrorOf(err error) *library.WaitError {
 	return nil
 }
 
-// WaitError says how long to wait, in whole minutes.
-func (t *Texts) WaitError(wait *library.WaitError) []Span {
+// WaitMessage says how long to wait, in whole minutes.
+func (t *Texts) WaitMessage(wait *library.WaitError) []Span {
 	minutes := int(math.Ceil(wait.After.Minutes()))
 	return t.Spans(plural("sign_in.error.wait", minutes), "minutes", minutes)
 }

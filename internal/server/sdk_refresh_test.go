@@ -15,9 +15,8 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// What the library of our own promises, a whole Carrel keeps: an access token that
-// expires while thirty files are read costs one refresh, and a push from a file is
-// sent again.
+// TestServerRefresh tests the SDK against a Carrel server: an access token that expires while thirty files are read
+// costs one refresh, and a push from a file is sent again.
 func TestServerRefresh(t *testing.T) {
 	t.Parallel()
 	s := carreltest.Serve(t)

@@ -3,8 +3,6 @@ package ui
 import (
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // The pages say in a few words what is sent to a provider, and nothing of its content.
@@ -91,12 +89,6 @@ func (d DataTypes) In(t *Texts) string {
 		return words[0]
 	}
 	return t.Text("what.and", "first", strings.Join(words[:last], ", "), "last", words[last])
-}
-
-// Capitalize makes the first letter of a sentence a capital.
-func Capitalize(s string) string {
-	first, size := utf8.DecodeRuneInString(s)
-	return string(unicode.ToUpper(first)) + s[size:]
 }
 
 func appendNew(list []string, s string) []string {

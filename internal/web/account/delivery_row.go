@@ -2,8 +2,6 @@ package account
 
 import (
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -12,20 +10,20 @@ import (
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
 
-// deliveriesPerPage is how many deliveries stand on a page.
+// deliveriesPerPage is the number of deliveries on a page.
 const deliveriesPerPage = 20
 
-// deliveriesExamined is how many deliveries decide whether an account is said to work: one that waits may stand on a
-// later page.
+// deliveriesExamined is the number of latest deliveries from which the first page tells whether an account works. It is
+// more than a page shows, because a delivery that is waiting may be on a later page.
 const deliveriesExamined = 100
 
-// deliveryRow is a delivery as a person sees it.
+// deliveryRow is a delivery as the page shows it.
 type deliveryRow struct {
 	ID library.DeliveryID
-	// State is in the words of data-state; StateText says it.
+	// State is the value of data-state, StateText the sentence for it.
 	State     string
 	StateText []ui.Span
-	// What was sent, by which application, and to whom if StateText does not say it.
+	// What names the data, App is the application that sent it, To the provider; empty if StateText names the provider.
 	What, App, To string
 	CreatedAt     time.Time
 }
@@ -49,8 +47,8 @@ var deliveryStates = map[delivery.State]struct{ state, text string }{
 	delivery.Reconnect: {deliveryGivenUp, "delivery.given_up"},
 }
 
-// refusalReasons are the texts for a provider's refusal by the status of its answer. The answer itself is for the
-// application only: it may be long, and repeat what was sent.
+// refusalReasons are the texts for a provider's refusal, by the HTTP status of its answer. The page does not show the
+// answer itself: it may be long and repeat what was sent. Only the application gets it.
 var refusalReasons = map[int]string{
 	http.StatusOK:                    "delivery.reason.part", // of a Bundle
 	http.StatusBadRequest:            "delivery.reason.content",
@@ -85,22 +83,3 @@ func newDeliveryRow(
 	}
 	return row
 }
-
-// In an address, a cursor is "<milliseconds>-<id>".
-
-func formatCursor(d delivery.Delivery) string {
-	return strconv.FormatInt(d.CreatedAt.UnixMilli(), 10) + "-" + string(d.ID)
-}
-
-// parseCursor parses a cursor. Anything malformed is the newest delivery.
-func parseCursor(s string) delivery.Cursor {
-	at, id, ok := strings.Cut(s, "-")
-	ms, err := strconv.ParseInt(at, 10, 64)
-	if !ok || err != nil || ms <= 0 || ms > maxMillis || !wire.ValidName(id) {
-		return delivery.Cursor{}
-	}
-	return delivery.Cursor{CreatedAt: time.UnixMilli(ms).UTC(), ID: library.DeliveryID(id)}
-}
-
-// maxMillis bounds the times in cursors: the end of the year 9999.
-const maxMillis = 253_402_300_799_999

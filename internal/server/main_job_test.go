@@ -27,8 +27,7 @@ func everywhere(t *testing.T, test func(t *testing.T, options ...carreltest.Opti
 	})
 }
 
-// The main job, end to end, with files on both sides of the threshold between the
-// database and the blobs.
+// TestMainJob pushes files and reads them back. Some are stored in the database and some as blobs, by their size.
 func TestMainJob(t *testing.T) {
 	everywhere(t, func(t *testing.T, options ...carreltest.Option) {
 		s := carreltest.Serve(t, options...)

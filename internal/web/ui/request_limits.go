@@ -1,0 +1,35 @@
+package ui
+
+import (
+	"errors"
+	"net/http"
+	"unicode/utf8"
+)
+
+// maxFormSize bounds the body of a form, in bytes.
+const maxFormSize = 64 << 10
+
+// LimitBody bounds the size of a request's body.
+func LimitBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxFormSize)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// parseForm parses a form. It refuses fields that no browser sends from a page of this site.
+func parseForm(r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		status := http.StatusBadRequest
+		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+			status = http.StatusRequestEntityTooLarge
+		}
+		return PageBadForm.WithStatus(status).Wrap(errors.New("form does not parse")) // err quotes the form
+	}
+	for name, values := range r.PostForm {
+		if len(values) != 1 || !utf8.ValidString(name) || !utf8.ValidString(values[0]) {
+			return BadForm("form has a field twice, or one that is not UTF-8")
+		}
+	}
+	return nil
+}
