@@ -14,7 +14,7 @@ import (
 // Handler answers a request, or returns why it could not.
 type Handler func(http.ResponseWriter, *http.Request) error
 
-// Handle returns an [http.Handler] that shows the error page for the error that h returns, and logs the error.
+// Wrap returns an [http.Handler] that shows the error page for the error that h returns, and logs the error.
 func (u *UI) Wrap(h Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
