@@ -15,8 +15,8 @@ import (
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-// everywhere runs a test on each database.
-func everywhere(t *testing.T, test func(t *testing.T, options ...carreltest.Option)) {
+// onBothDatabases runs a test on SQLite and on PostgreSQL.
+func onBothDatabases(t *testing.T, test func(t *testing.T, options ...carreltest.Option)) {
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
 		test(t)
@@ -27,9 +27,9 @@ func everywhere(t *testing.T, test func(t *testing.T, options ...carreltest.Opti
 	})
 }
 
-// TestMainJob pushes files and reads them back. Some are stored in the database and some as blobs, by their size.
+// TestMainJob pushes files and reads them. By their size, some are stored in the database and some as blobs.
 func TestMainJob(t *testing.T) {
-	everywhere(t, func(t *testing.T, options ...carreltest.Option) {
+	onBothDatabases(t, func(t *testing.T, options ...carreltest.Option) {
 		s := carreltest.Serve(t, options...)
 		person, app := s.Visitor(), s.Application()
 		writer := person.Allows(app.Contract(library.Write))

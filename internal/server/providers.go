@@ -15,13 +15,15 @@ import (
 
 // providers has the networks of providers that the operator has configured.
 type providers struct {
-	set     *provider.Networks
+	// set selects the network by the key of a provider.
+	set *provider.Networks
+	// listers list the sources of the networks.
 	listers []catalogue.SourceLister
-	// run has a function for each network that needs one; it runs until its context ends.
+	// run has the background tasks of the networks. Each runs until its context ends.
 	run []func(ctx context.Context)
 }
 
-// openProviders opens the configured networks. MedMij's lists may still be missing: the functions in run fetch them.
+// openProviders opens the configured networks. MedMij's lists may still be missing: a background task fetches them.
 func openProviders(c Config, names catalogue.Directory) (*providers, error) {
 	p := &providers{}
 	networks := map[string]delivery.Providers{}
@@ -50,7 +52,8 @@ func openProviders(c Config, names catalogue.Directory) (*providers, error) {
 	return p, nil
 }
 
-// medmijLister lists the services on MedMij's network to which resources can be sent, with the names that people know.
+// medmijLister lists the services on MedMij's network to which resources can be sent. It uses the providers' names in
+// the directory, where it has them.
 type medmijLister struct {
 	network *medmij.Network
 	names   catalogue.Directory

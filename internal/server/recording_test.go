@@ -22,15 +22,15 @@ import (
 	"github.com/carrelhq/carrel/internal/testenv"
 )
 
-// recording is what the public Node client really sent to a stub, what it was
-// answered, and what the stub gave out on the way.
+// recording has the requests that the public Node client sent to a stub of the server, the stub's responses, and the
+// codes, tokens and sessions that the stub issued.
 type recording struct {
 	Exchanges []*exchange
 	Keys      recordedKeys
 	Issued    issued
 }
 
-// exchange is one recorded request with its answer.
+// exchange is a recorded request with its response.
 type exchange struct {
 	N        int    `json:"n"`
 	Scenario string `json:"scenario"`
@@ -60,17 +60,19 @@ type exchange struct {
 	} `json:"decoded"`
 }
 
+// String returns the number, the scenario, the method and the path.
 func (e *exchange) String() string {
 	return fmt.Sprintf("%03d %s %s %s", e.N, e.Scenario, e.Request.Method, e.Request.Path)
 }
 
-// At is when the request arrived.
+// At returns the time at which the request arrived.
 func (e *exchange) At() time.Time { return time.UnixMilli(e.Clock) }
 
-// call is the path below the base of the calls.
+// call returns the path without the prefix of the protocol's calls.
 func (e *exchange) call() string { return strings.TrimPrefix(e.Request.Path, "/v1.7/") }
 
-// session and file are the names in the path of a query call.
+// session returns the key of the session and the name of the file in the path of a call that reads a session. Both are
+// empty for other calls.
 func (e *exchange) session() (session, file string) {
 	rest, ok := strings.CutPrefix(e.call(), "permission-access/query/")
 	if !ok {
@@ -80,13 +82,13 @@ func (e *exchange) session() (session, file string) {
 	return session, file
 }
 
-// claims are those that the request was signed with.
+// claims returns the claims of the request's JWT.
 func (e *exchange) claims() wire.RequestClaims { return e.Decoded.Authorization.Payload }
 
-// headerList is headers in the order in which they were sent.
+// headerList has headers in the order in which they were sent.
 type headerList [][2]string
 
-// get is the value of the first header of a name, in lower case.
+// get returns the value of the first header with a name, which must be in lower case.
 func (h headerList) get(name string) string {
 	for _, pair := range h {
 		if strings.ToLower(pair[0]) == name {
@@ -96,6 +98,7 @@ func (h headerList) get(name string) string {
 	return ""
 }
 
+// UnmarshalJSON implements [json.Unmarshaler]. It keeps the order of the members.
 func (h *headerList) UnmarshalJSON(data []byte) error {
 	in := json.NewDecoder(strings.NewReader(string(data)))
 	if _, err := in.Token(); err != nil {
@@ -115,7 +118,7 @@ func (h *headerList) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// recordedBody is a body, or where it is large its length and hash.
+// recordedBody is a body. Of a large body, only the length and the hash were recorded.
 type recordedBody struct {
 	UTF8   *string `json:"utf8"`
 	Base64 *string `json:"base64"`
@@ -123,7 +126,7 @@ type recordedBody struct {
 	SHA256 string  `json:"sha256"`
 }
 
-// bytes gives the body again. Large ones that were pushed are a key stream.
+// bytes returns the body. The large bodies that the client pushed are key streams of AES-CTR, which can be computed.
 func (b recordedBody) bytes() ([]byte, error) {
 	switch {
 	case b.UTF8 != nil:
@@ -148,7 +151,7 @@ func (b recordedBody) bytes() ([]byte, error) {
 	return nil, fmt.Errorf("no key stream has the hash %s", b.SHA256)
 }
 
-// recordedKeys is keys.json.
+// recordedKeys is the content of keys.json.
 type recordedKeys struct {
 	ApplicationID wire.ApplicationID `json:"applicationId"`
 	Callbacks     []string           `json:"callbacks"`
@@ -159,10 +162,11 @@ type recordedKeys struct {
 	} `json:"contracts"`
 }
 
-// issued is issued.json: each value with the exchange that gave it out.
+// issued is the content of issued.json: the values that the stub issued. N is the number of the exchange that issued
+// the value.
 type issued struct {
-	Preauthorizations []issuedLink `json:"preauthorizations"`
-	References        []issuedLink `json:"references"`
+	Preauthorizations []issuedRequest `json:"preauthorizations"`
+	References        []issuedRequest `json:"references"`
 	Codes             []struct {
 		N           int    `json:"n"`
 		OnboardCode string `json:"onboardCode"`
@@ -182,7 +186,8 @@ type issued struct {
 	} `json:"opaqueReferences"`
 }
 
-type issuedLink struct {
+// issuedRequest is an authorisation request, which the person answers.
+type issuedRequest struct {
 	N           int             `json:"n"`
 	Code        string          `json:"code"`
 	ContractID  wire.ContractID `json:"contractId"`
@@ -210,6 +215,7 @@ type issuedSession struct {
 	wire.Session
 }
 
+// loadRecording reads the recording of the reference material.
 func loadRecording(t *testing.T) *recording {
 	t.Helper()
 	dir := testenv.Shared(t, "contract", "recorded")

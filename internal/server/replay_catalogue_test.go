@@ -12,8 +12,8 @@ import (
 	"github.com/carrelhq/carrel/internal/server"
 )
 
-// recordedCatalogue gives the server the catalogue that the stub had in the recording, so that its answers can be
-// compared with the recorded ones.
+// recordedCatalogue configures the catalogue that the stub had in the recording, so that the responses can be compared
+// with the recorded ones.
 func recordedCatalogue(c *server.Config) { c.Catalogue = "testdata/catalogue.json" }
 
 // isCatalogue reports whether an exchange is a call of the catalogue.
@@ -21,9 +21,9 @@ func isCatalogue(e *exchange) bool {
 	return below("discovery/")(e) || below("permission-access/sample/")(e)
 }
 
-// compareCatalogue checks that an answer has every value of the recorded answer. It may have other members too, since
-// the iOS client needs fields that the recorded query does not ask for, but no null. If the query does not sort, the
-// order of the sources does not matter.
+// compareCatalogue checks that a response has every value of the recorded response, and no null. It may have other
+// members too, since the iOS client needs fields that the recorded query does not ask for. If the query does not sort,
+// the order of the sources does not matter.
 func compareCatalogue(t *testing.T, e *exchange, recorded, answer []byte) {
 	t.Helper()
 	var want, got any
@@ -38,7 +38,7 @@ func compareCatalogue(t *testing.T, e *exchange, recorded, answer []byte) {
 		sortByID(want)
 		sortByID(got)
 	}
-	if err := says("answer", want, got); err != nil {
+	if err := hasValues("answer", want, got); err != nil {
 		t.Errorf("%v\nrecorded %s\nanswer   %s", err, recorded, answer)
 	}
 }
@@ -50,17 +50,17 @@ func sortByID(answer any) {
 	slices.SortFunc(list, func(a, b any) int { return int(id(a) - id(b)) })
 }
 
-// says returns an error for the first value of the recorded answer that an answer does not have.
-// The path is where the value is.
-func says(path string, want, got any) error {
+// hasValues returns an error for the first value of the recorded response that a response does not have. The path is
+// the place of the compared values, for the error.
+func hasValues(path string, want, got any) error {
 	switch want := want.(type) {
 	case map[string]any:
 		got, ok := got.(map[string]any)
 		if !ok {
-			return fmt.Errorf("%s is no object", path)
+			return fmt.Errorf("%s is not an object", path)
 		}
 		for name, w := range want {
-			if err := says(path+"."+name, w, got[name]); err != nil {
+			if err := hasValues(path+"."+name, w, got[name]); err != nil {
 				return err
 			}
 		}
@@ -71,7 +71,7 @@ func says(path string, want, got any) error {
 			return fmt.Errorf("%s is %v, recorded %v", path, got, want)
 		}
 		for i := range want {
-			if err := says(fmt.Sprintf("%s[%d]", path, i), want[i], got[i]); err != nil {
+			if err := hasValues(fmt.Sprintf("%s[%d]", path, i), want[i], got[i]); err != nil {
 				return err
 			}
 		}

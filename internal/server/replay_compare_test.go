@@ -12,8 +12,8 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// optional are the members that the wire lets an answer leave out. Everything else
-// that the recording has must be there.
+// optional are the members that the protocol allows a response to leave out. Every other recorded member must be
+// present.
 var optional = []string{
 	// accounts
 	"accessTokenStatus", "expiresAt", "serviceProviderId", "serviceProviderName", "serviceProviderReference",
@@ -25,12 +25,11 @@ var optional = []string{
 	"reference", "tags", "objecttypes", "servicegroups",
 }
 
-// byName are members whose own members are named by ids.
+// byName are the members whose values are objects that have ids as names.
 var byName = []string{"details"}
 
-// sameShape reports how a JSON value differs in shape from the recorded one: a
-// member that is missing, a type that is another, a null. Members that the
-// recording lacks are allowed, since clients tolerate them.
+// sameShape returns an error if a JSON value differs in shape from the recorded one: if a member is missing, has
+// another type or is null. Members that the recorded value does not have are allowed, since clients ignore them.
 func sameShape(path string, want, got any) error {
 	switch got := got.(type) {
 	case nil:
@@ -70,7 +69,7 @@ func sameShape(path string, want, got any) error {
 	}
 }
 
-// sameElements holds each element against the first recorded one.
+// sameElements compares the shape of each element with that of the first recorded one.
 func sameElements(path string, want, got []any) error {
 	for i, g := range got {
 		if len(want) == 0 {
@@ -83,6 +82,7 @@ func sameElements(path string, want, got []any) error {
 	return nil
 }
 
+// noNull returns an error if a JSON value is null or contains a null.
 func noNull(path string, v any) error {
 	switch v := v.(type) {
 	case nil:
@@ -103,7 +103,7 @@ func noNull(path string, v any) error {
 	return nil
 }
 
-// sameJSON holds one JSON text's shape against another's.
+// sameJSON is sameShape for two JSON texts.
 func sameJSON(want, got []byte) error {
 	var w, g any
 	if err := json.Unmarshal(want, &w); err != nil {
@@ -115,21 +115,21 @@ func sameJSON(want, got []byte) error {
 	return sameShape("answer", w, g)
 }
 
-// otherwise are the errors whose text is not the recorded one, by their number: the
-// wire leaves open what stands after the colon.
-var otherwise = map[int]string{
-	// The cut leaves stray bits: it is not base64url, and refused before any key is looked for.
+// otherMessages are the messages that differ from the recorded ones, by the number of the exchange. The protocol does
+// not specify the text after the colon.
+var otherMessages = map[int]string{
+	// The signature is truncated and not valid base64url. The server refuses it before it looks for a key.
 	331: "Parameter validation errors: bearer token",
 }
 
-// compareError wants the recorded status, code and message, in the body and in the
-// headers alike.
+// compareError checks that a response has the recorded status, and the recorded code and message both in its body and
+// in its headers.
 func compareError(t *testing.T, e *exchange, a rawAnswer) {
 	t.Helper()
 	if a.StatusCode != e.Answer.Status {
 		t.Errorf("status %d, recorded %d: %s", a.StatusCode, e.Answer.Status, a.body)
 	}
-	message, other := otherwise[e.N]
+	message, other := otherMessages[e.N]
 	if !other {
 		message = e.Answer.Headers["x-error-message"]
 	}
@@ -141,7 +141,7 @@ func compareError(t *testing.T, e *exchange, a rawAnswer) {
 		}
 	}
 	reference := a.Header.Get("X-Error-Reference")
-	if !wire.ValidNonce(reference) { // the same form
+	if !wire.ValidNonce(reference) { // a reference has the form of a nonce
 		t.Errorf("X-Error-Reference %q: want 32 letters and digits", reference)
 	}
 	if e.Request.Method == "HEAD" {
@@ -169,7 +169,7 @@ func compareError(t *testing.T, e *exchange, a rawAnswer) {
 	}
 }
 
-// compareFile wants the recorded length, date and metadata.
+// compareFile checks that a response has the recorded length, date, media type and metadata.
 func compareFile(t *testing.T, e *exchange, a rawAnswer) {
 	t.Helper()
 	for _, name := range []string{"Content-Length", "Last-Modified", "Content-Type"} {
@@ -196,14 +196,14 @@ func compareFile(t *testing.T, e *exchange, a rawAnswer) {
 	}
 }
 
-// listed is what a file list says of one file.
+// listed is the part of an entry of a file list that is compared.
 type listed struct {
 	Name        string      `json:"name"`
 	UpdatedDate wire.Millis `json:"updatedDate"`
 }
 
-// seeded are the files of a list that the recording names: not mapped ones, and not
-// those that the replay itself pushed.
+// seeded returns the entries of a file list that have a name of the recording. It leaves out mapped files, and those
+// that the server named when the replay pushed them.
 func seeded(t *testing.T, body []byte) (files []listed) {
 	t.Helper()
 	var list struct {

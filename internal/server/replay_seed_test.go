@@ -25,16 +25,15 @@ type seeder struct {
 	rec *recording
 	db  *store.DB
 
-	access map[wire.ContractID]library.Access
-	// people by their name in the recording, and by what the stub issued to them.
-	people   map[string]*person
-	links    map[string]issuedLink // onboard code
-	owners   map[string]*person    // access or refresh token
-	sessions map[string]*person    // key of a session that may be read
-	files    map[wire.FileName]bool
+	access   map[wire.ContractID]library.Access
+	people   map[string]*person       // by their sub in the recording
+	requests map[string]issuedRequest // by code
+	owners   map[string]*person       // by access token and by refresh token
+	sessions map[string]*person       // by the key of a session that may be read
+	files    map[wire.FileName]bool   // the files that have been added
 }
 
-// person is somebody in the recording: one library for each sub.
+// person is a person in the recording. Each sub gets a library.
 type person struct {
 	library library.Library
 	key     seal.PrivateKey
@@ -49,7 +48,7 @@ func newSeeder(t *testing.T, rec *recording, s *carreltest.World) *seeder {
 		db:       s.OpensStore(),
 		access:   map[wire.ContractID]library.Access{},
 		people:   map[string]*person{},
-		links:    map[string]issuedLink{},
+		requests: map[string]issuedRequest{},
 		owners:   map[string]*person{},
 		sessions: map[string]*person{},
 		files:    map[wire.FileName]bool{},
@@ -84,7 +83,7 @@ func (d *seeder) client(contract wire.ContractID) wire.ClientID {
 	return wire.ClientID{Application: d.rec.Keys.ApplicationID, Contract: contract}
 }
 
-// before adds what a request needs, such as the files that it names.
+// before adds what the server needs to answer a recorded request: files and connected accounts.
 func (d *seeder) before(e *exchange) {
 	d.t.Helper()
 	if p := d.sessions[first(e.session())]; p != nil {
@@ -95,8 +94,7 @@ func (d *seeder) before(e *exchange) {
 	}
 }
 
-// seedAccount connects the account that a call names, for the person whose it is in the
-// recording.
+// seedAccount connects the account that a call names, for the person to whom it belongs in the recording.
 func (d *seeder) seedAccount(e *exchange) {
 	d.t.Helper()
 	name := e.Request.Headers.get("accountid")
@@ -107,30 +105,29 @@ func (d *seeder) seedAccount(e *exchange) {
 	kind, _, _ := strings.Cut(name, "_")
 	source, err := strconv.Atoi(kind)
 	d.must(err)
-	link := library.AuthRequest{
+	request := library.AuthRequest{
 		Hash:      seal.NewSecret().Hash(),
 		Kind:      library.OnboardRequest,
 		ClientID:  d.client("any"),
 		CreatedAt: e.At(),
 		ExpiresAt: e.At().Add(time.Hour),
 	}
-	d.must(d.db.AddAuthRequest(d.t.Context(), link, library.Session{}))
+	d.must(d.db.AddAuthRequest(d.t.Context(), request, library.Session{}))
 	account := delivery.Connection{ID: wire.AccountID(name), Reference: "recorded", Library: p.library.ID,
 		Application: d.rec.Keys.ApplicationID,
 		Source:      delivery.Source{ID: source, Name: "Stub Record Receiver", Push: true, Version: fhir.STU3},
 		Pending:     true, CreatedAt: e.At(), UpdatedAt: e.At()}
 	_, err = d.db.Connect(
 		d.t.Context(),
-		link.Hash,
+		request.Hash,
 		account,
 		library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventConnected},
 	)
 	d.must(err)
-	d.must(d.db.CloseAuthRequest(d.t.Context(), link.Hash, e.At(), "", nil))
+	d.must(d.db.CloseAuthRequest(d.t.Context(), request.Hash, e.At(), "", nil))
 }
 
-// ownerOf is the person for whom the stub sent to an account, or let it be revoked; nil if
-// it did for nobody.
+// ownerOf returns the person for whom the stub sent something to an account or revoked it, or nil if there is none.
 func (d *seeder) ownerOf(account string) *person {
 	for _, e := range d.rec.Exchanges {
 		used := below("permission-access/revoke/")(e) || below("permission-access/import/")(e)
@@ -141,7 +138,7 @@ func (d *seeder) ownerOf(account string) *person {
 	return nil
 }
 
-// seedRevocation adds the link whose address an answer gave.
+// seedRevocation adds the request to revoke an account whose URL is in a recorded response.
 func (d *seeder) seedRevocation(e *exchange) {
 	d.t.Helper()
 	body, err := e.Answer.Body.bytes()
@@ -172,46 +169,46 @@ func (d *seeder) seedRevocation(e *exchange) {
 	)
 }
 
-// after seeds what the stub gave out in an exchange.
+// after adds what the stub issued in an exchange.
 func (d *seeder) after(e *exchange) {
 	d.t.Helper()
 	if below("permission-access/revoke/")(e) && e.Answer.Status/100 == 2 {
 		d.seedRevocation(e)
 	}
-	gave := &d.rec.Issued
-	for _, l := range gave.Preauthorizations {
-		if l.N == e.N {
-			d.seedLink(e, l, library.AuthorizeRequest)
+	issued := &d.rec.Issued
+	for _, r := range issued.Preauthorizations {
+		if r.N == e.N {
+			d.seedRequest(e, r, library.AuthorizeRequest)
 		}
 	}
-	for _, l := range gave.References {
-		if l.N == e.N && l.Challenge != "" {
-			d.seedLink(e, l, library.UserReauthRequest)
-		} else if l.N == e.N {
-			d.seedLink(e, l, library.OnboardRequest)
+	for _, r := range issued.References {
+		if r.N == e.N && r.Challenge != "" {
+			d.seedRequest(e, r, library.UserReauthRequest)
+		} else if r.N == e.N {
+			d.seedRequest(e, r, library.OnboardRequest)
 		}
 	}
-	for _, c := range gave.Codes {
-		link, known := d.links[c.OnboardCode]
+	for _, c := range issued.Codes {
+		request, known := d.requests[c.OnboardCode]
 		switch {
 		case c.N != e.N || !known:
 		case c.Callback.Success == "true":
-			d.seedConsent(e, link, c.Callback.Code, c.Callback.AccountReference)
+			d.seedConsent(e, request, c.Callback.Code, c.Callback.AccountReference)
 		default:
-			d.must(d.db.Deny(d.t.Context(), seal.SecretOf(link.Code).Hash(), e.At(), library.Event{}))
+			d.must(d.db.Deny(d.t.Context(), seal.SecretOf(request.Code).Hash(), e.At(), library.Event{}))
 		}
 	}
-	for _, k := range gave.Tokens {
+	for _, k := range issued.Tokens {
 		if k.N == e.N {
 			d.seedTokens(k)
 		}
 	}
-	for _, s := range gave.Sessions {
+	for _, s := range issued.Sessions {
 		if s.N == e.N && e.call() == "permission-access/trigger" {
 			d.seedSession(e, s)
 		}
 	}
-	for _, o := range gave.Opaque {
+	for _, o := range issued.Opaque {
 		if o.N == e.N && o.Type == "accountId" {
 			id, err := wire.ParseClientID(e.claims().ClientID)
 			d.must(err)
@@ -225,56 +222,56 @@ func (d *seeder) after(e *exchange) {
 	}
 }
 
-// seedLink adds a link and the session that was promised with it.
-func (d *seeder) seedLink(e *exchange, l issuedLink, kind library.RequestKind) {
+// seedRequest adds an authorisation request and the session that can be read after consent.
+func (d *seeder) seedRequest(e *exchange, r issuedRequest, kind library.RequestKind) {
 	d.t.Helper()
-	d.links[l.Code] = l
+	d.requests[r.Code] = r
 	body, err := e.Request.Body.bytes()
 	d.must(err)
 	var asked wire.AuthorizeRequest
 	d.must(json.Unmarshal(body, &asked))
-	key := seal.SecretOf(l.Session.Key)
+	key := seal.SecretOf(r.Session.Key)
 	session := library.Session{
 		Hash:      key.Hash(),
-		Client:    d.client(l.ContractID),
+		Client:    d.client(r.ContractID),
 		CreatedAt: e.At(),
-		ExpiresAt: l.Session.Expiry.Time(),
+		ExpiresAt: r.Session.Expiry.Time(),
 	}
 	if asked.Actions != nil && asked.Actions.Pull != nil {
 		session.Options = *asked.Actions.Pull
 	}
-	if d.access[l.ContractID] == library.Read {
+	if d.access[r.ContractID] == library.Read {
 		session.PublicKey, err = key.PublicKey()
 		d.must(err)
 	}
-	link := library.AuthRequest{
-		Hash:        seal.SecretOf(l.Code).Hash(),
+	request := library.AuthRequest{
+		Hash:        seal.SecretOf(r.Code).Hash(),
 		Kind:        kind,
 		ClientID:    session.Client,
-		RedirectURI: l.RedirectURI,
-		State:       l.State,
-		Challenge:   l.Challenge,
+		RedirectURI: r.RedirectURI,
+		State:       r.State,
+		Challenge:   r.Challenge,
 		Session:     session.Hash,
 		CreatedAt:   e.At(),
 		ExpiresAt:   e.At().Add(30 * time.Minute),
 	}
-	if p := d.owners[l.AccessToken]; p != nil {
-		link.Library = p.library.ID
+	if p := d.owners[r.AccessToken]; p != nil {
+		request.Library = p.library.ID
 	}
-	d.must(d.db.AddAuthRequest(d.t.Context(), link, session))
+	d.must(d.db.AddAuthRequest(d.t.Context(), request, session))
 }
 
-// seedConsent has the link's person say yes. Where no code came of it, the
-// session alone counts.
-func (d *seeder) seedConsent(e *exchange, l issuedLink, code, reference string) {
+// seedConsent allows an authorisation request for its person. If the stub issued no code, the session can be read
+// nevertheless.
+func (d *seeder) seedConsent(e *exchange, r issuedRequest, code, reference string) {
 	d.t.Helper()
-	sub := "nobody " + strconv.Itoa(e.N) // a code that was never exchanged
+	sub := "nobody " + strconv.Itoa(e.N) // for a code that was never exchanged
 	for _, k := range d.rec.Issued.Tokens {
 		if code != "" && k.From.Code == code {
 			sub = k.Subject
 		}
 	}
-	p := d.owners[l.AccessToken]
+	p := d.owners[r.AccessToken]
 	if p == nil {
 		p = d.person(sub, e.At())
 	}
@@ -285,12 +282,12 @@ func (d *seeder) seedConsent(e *exchange, l issuedLink, code, reference string) 
 	if reference == "" {
 		reference = wire.RandomAlphanumeric(16)
 	}
-	answer := library.Approval{Request: seal.SecretOf(l.Code).Hash(), At: e.At(),
+	answer := library.Approval{Request: seal.SecretOf(r.Code).Hash(), At: e.At(),
 		Grant: library.Grant{
 			ID:          library.GrantID(wire.RandomAlphanumeric(32)),
 			Library:     p.library.ID,
 			Application: d.rec.Keys.ApplicationID,
-			Contract:    l.ContractID,
+			Contract:    r.ContractID,
 			CreatedAt:   e.At(),
 			ExpiresAt:   e.At().AddDate(0, 0, 180),
 		},
@@ -304,25 +301,25 @@ func (d *seeder) seedConsent(e *exchange, l issuedLink, code, reference string) 
 		},
 		Code: library.AuthCode{
 			Hash:      secret.Hash(),
-			Client:    d.client(l.ContractID),
-			Challenge: l.Challenge,
+			Client:    d.client(r.ContractID),
+			Challenge: r.Challenge,
 			ExpiresAt: e.At().Add(10 * time.Minute),
 		},
 		Event: library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventAllowed}}
-	if d.access[l.ContractID] == library.Read {
+	if d.access[r.ContractID] == library.Read {
 		var err error
 		answer.Code.Seal, err = p.key.SealToSecret(secret)
 		d.must(err)
-		answer.SessionSeal, err = p.key.SealToSecret(seal.SecretOf(l.Session.Key))
+		answer.SessionSeal, err = p.key.SealToSecret(seal.SecretOf(r.Session.Key))
 		d.must(err)
 	}
 	grant, _, err := d.db.Allow(d.t.Context(), answer)
 	d.must(err)
-	p.grants[l.ContractID] = grant.ID
-	d.sessions[l.Session.Key] = p
+	p.grants[r.ContractID] = grant.ID
+	d.sessions[r.Session.Key] = p
 }
 
-// person finds or makes the library of a sub.
+// person returns the person with a sub, and creates the library if it does not exist.
 func (d *seeder) person(sub string, at time.Time) *person {
 	d.t.Helper()
 	if p := d.people[sub]; p != nil {
@@ -382,7 +379,7 @@ func (d *seeder) seedTokens(k issuedToken) {
 	}
 }
 
-// seedSession adds a session that was opened with an access token.
+// seedSession adds a session that was started with an access token.
 func (d *seeder) seedSession(e *exchange, s issuedSession) {
 	d.t.Helper()
 	p := d.owners[s.AccessToken]
@@ -399,8 +396,8 @@ func (d *seeder) seedSession(e *exchange, s issuedSession) {
 	d.sessions[s.Key] = p
 }
 
-// seedFiles adds the files of a person that the recording reads, once they had been
-// pushed there, each of the size that its answer had.
+// seedFiles adds the files that the recording reads from a person's library and that had been pushed by now. Each has
+// the size of the recorded response, and zeros as its content.
 func (d *seeder) seedFiles(p *person, now time.Time) {
 	d.t.Helper()
 	for _, e := range d.rec.Exchanges {
@@ -437,4 +434,5 @@ func (d *seeder) seedFiles(p *person, now time.Time) {
 	}
 }
 
+// first returns the first of two results of a function.
 func first[T, U any](a T, _ U) T { return a }

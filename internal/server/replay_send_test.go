@@ -12,92 +12,94 @@ import (
 	"time"
 )
 
-// rawAnswer is an answer with its head as it came over the wire.
+// rawAnswer is a response with the bytes of its head, which is everything before the body.
 type rawAnswer struct {
 	*http.Response
 	head, body []byte
 }
 
-// line is one connection that sends recorded requests as they were, byte for byte.
-type line struct {
+// rawClient sends the bytes of recorded requests. It has one connection at a time.
+type rawClient struct {
 	t       *testing.T
 	address string
 	conn    net.Conn
 	in      *bufio.Reader
 }
 
-func newLine(t *testing.T, server string) *line {
+func newRawClient(t *testing.T, server string) *rawClient {
 	t.Helper()
 	u, err := url.Parse(server)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &line{t: t, address: u.Host}
-	t.Cleanup(l.hangUp)
-	return l
+	c := &rawClient{t: t, address: u.Host}
+	t.Cleanup(c.close)
+	return c
 }
 
-func (l *line) hangUp() {
-	if l.conn != nil {
-		_ = l.conn.Close()
-		l.conn = nil
+// close closes the connection, if there is one.
+func (c *rawClient) close() {
+	if c.conn != nil {
+		_ = c.conn.Close()
+		c.conn = nil
 	}
 }
 
-// send sends a request and reads its answer, on the connection of the one before it
-// where the server has kept that.
-func (l *line) send(e *exchange) rawAnswer {
-	l.t.Helper()
+// send sends a request and reads the response. It reuses the connection of the previous request unless the server has
+// closed it.
+func (c *rawClient) send(e *exchange) rawAnswer {
+	c.t.Helper()
 	request, err := e.text()
 	if err != nil {
-		l.t.Fatalf("%v: %v", e, err)
+		c.t.Fatalf("%v: %v", e, err)
 	}
-	if l.conn == nil {
-		if l.conn, err = net.Dial("tcp", l.address); err != nil {
-			l.t.Fatal(err)
+	if c.conn == nil {
+		if c.conn, err = net.Dial("tcp", c.address); err != nil {
+			c.t.Fatal(err)
 		}
-		l.in = bufio.NewReader(l.conn)
+		c.in = bufio.NewReader(c.conn)
 	}
-	_ = l.conn.SetDeadline(time.Now().Add(time.Minute))
-	if _, err := l.conn.Write(request); err != nil {
-		l.t.Fatalf("%v: send: %v", e, err)
+	_ = c.conn.SetDeadline(time.Now().Add(time.Minute))
+	if _, err := c.conn.Write(request); err != nil {
+		c.t.Fatalf("%v: send: %v", e, err)
 	}
-	answer, err := readRaw(l.in, e.Request.Method)
+	answer, err := readRaw(c.in, e.Request.Method)
 	if err != nil {
-		l.t.Fatalf("%v: %v", e, err)
+		c.t.Fatalf("%v: %v", e, err)
 	}
 	if answer.Close {
-		l.hangUp()
+		c.close()
 	}
 	return answer
 }
 
+// readRaw reads the response to a request with a method.
 func readRaw(in *bufio.Reader, method string) (rawAnswer, error) {
 	var head bytes.Buffer
 	for !bytes.HasSuffix(head.Bytes(), []byte("\r\n\r\n")) {
 		part, err := in.ReadBytes('\n')
 		if err != nil {
-			return rawAnswer{}, fmt.Errorf("read head of answer: %w", err)
+			return rawAnswer{}, fmt.Errorf("read head of response: %w", err)
 		}
 		head.Write(part)
 	}
 	whole := bufio.NewReader(io.MultiReader(bytes.NewReader(head.Bytes()), in))
 	answer, err := http.ReadResponse(whole, &http.Request{Method: method})
 	if err != nil {
-		return rawAnswer{}, fmt.Errorf("read answer: %w", err)
+		return rawAnswer{}, fmt.Errorf("read response: %w", err)
 	}
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
-		return rawAnswer{}, fmt.Errorf("read body of answer: %w", err)
+		return rawAnswer{}, fmt.Errorf("read body of response: %w", err)
 	}
 	return rawAnswer{answer, head.Bytes(), body}, nil
 }
 
-// chunk is the size of the chunks in which a stream is sent; the recording does not
-// say where they began.
+// chunk is the size of the chunks of a request with chunked transfer coding. The recording does not have the sizes of
+// the recorded chunks.
 const chunk = 64 << 10
 
-// text is the request as it goes over the wire.
+// text returns the bytes of the request.
 func (e *exchange) text() ([]byte, error) {
 	body, err := e.Request.Body.bytes()
 	if err != nil {

@@ -14,31 +14,33 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// replayed is the name of the application of the recording.
+// replayed is the name of the application in the recording.
 const replayed = "Recorded Application"
 
-// leftOut says of which exchanges nothing can be asked, and why.
+// leftOut has the exchanges that are not replayed, and the reasons.
 var leftOut = []struct {
 	why  string
 	like func(*exchange) bool
 }{
-	{"portability reports are not built yet", below("export/")},
-	{"file storage is not built yet", func(e *exchange) bool {
+	{"portability reports are not implemented", below("export/")},
+	{"file storage is not implemented", func(e *exchange) bool {
 		return e.call() == "storage" || below("/cloud/")(e) || e.call() == "reference" && e.Scenario == "storage-create"
 	}},
-	{"mapped files are not built yet", func(e *exchange) bool {
+	{"mapped files are not implemented", func(e *exchange) bool {
 		_, file := e.session()
 		return strings.HasPrefix(file, "18_")
 	}},
-	{"the stub's own redirect, which stands for a person's answer", func(e *exchange) bool {
+	{"a redirect of the stub stands for a person's answer", func(e *exchange) bool {
 		return strings.Contains(e.Request.Query, "x_seen=")
 	}},
 }
 
+// below returns a function that reports whether an exchange is a call whose path begins with a prefix.
 func below(path string) func(*exchange) bool {
 	return func(e *exchange) bool { return strings.HasPrefix(e.call(), path) }
 }
 
+// reasonToLeaveOut returns why an exchange is not replayed, or "".
 func reasonToLeaveOut(e *exchange) string {
 	for _, l := range leftOut {
 		if l.like(e) {
@@ -48,15 +50,15 @@ func reasonToLeaveOut(e *exchange) string {
 	return ""
 }
 
-// Every request that the public Node client sent in the recording, byte for byte,
-// gets an answer of the shape that the client accepted then.
+// TestReplay sends the requests of the recording, byte for byte, and checks that each gets a response of the shape that
+// the public Node client accepted.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	rec := loadRecording(t)
 	s := carreltest.Serve(t, recordedCatalogue)
 	s.Clock.StopsAt(rec.Exchanges[0].At())
 	seeds := newSeeder(t, rec, s)
-	client := newLine(t, s.URL)
+	client := newRawClient(t, s.URL)
 	keys := keySet(t, s.URL)
 
 	sent := 0
@@ -85,11 +87,12 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// maxHead is what the Node client takes of an answer's headers.
+// maxHead is the largest head of a response that the Node client accepts.
 const maxHead = 16 << 10
 
-// compareProviderPush: the stub took any JSON, and what was recorded is no resource: an
-// Observation without a code. Whoever was called has understood the call all the same.
+// compareProviderPush checks that the server refuses the recorded push to a provider because the resource is invalid:
+// an Observation without a code. The stub did not validate resources. The refusal shows that the server has understood
+// the call.
 func compareProviderPush(t *testing.T, a rawAnswer) {
 	t.Helper()
 	var got wire.ErrorBody
@@ -102,6 +105,7 @@ func compareProviderPush(t *testing.T, a rawAnswer) {
 	}
 }
 
+// compare compares a response with the recorded one.
 func compare(t *testing.T, e *exchange, a rawAnswer, keys map[string]wire.JSONWebKey) {
 	t.Helper()
 	if len(a.head) > maxHead {
@@ -128,7 +132,7 @@ func compare(t *testing.T, e *exchange, a rawAnswer, keys map[string]wire.JSONWe
 		compareFile(t, e, a)
 		return
 	case e.call() == "permission-access/import":
-		return // the body of a success is free
+		return // the protocol does not specify the body of a success
 	case e.Answer.Status == http.StatusNoContent:
 		if len(a.body) > 0 {
 			t.Errorf("body %q, recorded none", a.body)
@@ -156,19 +160,19 @@ func compare(t *testing.T, e *exchange, a rawAnswer, keys map[string]wire.JSONWe
 	}
 }
 
-// comparePage wants a page that asks the person, where the stub redirected.
+// comparePage checks that the response is a page that asks the person. The stub redirected instead.
 func comparePage(t *testing.T, a rawAnswer) {
 	t.Helper()
 	if a.StatusCode != http.StatusOK || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") {
 		t.Fatalf("status %d, type %q: %.300s", a.StatusCode, a.Header.Get("Content-Type"), a.body)
 	}
 	if !strings.Contains(string(a.body), replayed) {
-		t.Errorf("the page does not say that %s asks", replayed)
+		t.Errorf("the page does not name %s", replayed)
 	}
 }
 
-// compareToken wants a signed answer with the recorded claims, which verifies with
-// the key that its header names.
+// compareToken checks that a response is a JWT with the recorded claims, and that the key that its header names
+// verifies it.
 func compareToken(t *testing.T, e *exchange, a rawAnswer, keys map[string]wire.JSONWebKey) {
 	t.Helper()
 	var answer wire.SignedAnswer
@@ -199,7 +203,7 @@ func compareToken(t *testing.T, e *exchange, a rawAnswer, keys map[string]wire.J
 	}
 	for _, name := range []string{"exp", "nbf"} {
 		if _, ok := claims[name]; ok {
-			t.Errorf("claim %s, which a client would hold against its own clock", name)
+			t.Errorf("claim %s, which a client would compare with its own clock", name)
 		}
 	}
 	got, err := json.Marshal(claims)
@@ -211,7 +215,7 @@ func compareToken(t *testing.T, e *exchange, a rawAnswer, keys map[string]wire.J
 	}
 }
 
-// keySet fetches the keys that sign the server's answers, as a client does.
+// keySet fetches the keys that verify the server's JWTs, by their id.
 func keySet(t *testing.T, server string) map[string]wire.JSONWebKey {
 	t.Helper()
 	answer, err := http.Get(server + "/v1.7/jwks/oauth")
@@ -230,8 +234,7 @@ func keySet(t *testing.T, server string) map[string]wire.JSONWebKey {
 	return keys
 }
 
-// comparePushed wants the file that the server made of a push to have the metadata
-// with which the recording reads that push back.
+// comparePushed checks that the file of a push has the metadata that the recording has when it reads this file.
 func (d *seeder) comparePushed(t *testing.T, e *exchange) {
 	t.Helper()
 	p := d.owners[e.claims().AccessToken]
@@ -267,5 +270,5 @@ func (d *seeder) comparePushed(t *testing.T, e *exchange) {
 		}
 		return
 	}
-	t.Error("the recording never reads this push back")
+	t.Error("the recording never reads this file")
 }

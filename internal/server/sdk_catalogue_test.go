@@ -15,7 +15,7 @@ import (
 	"github.com/carrelhq/carrel/internal/server"
 )
 
-// TestServerCatalogue tests the SDK's calls of the catalogue against a Carrel server.
+// TestServerCatalogue calls the catalogue of a server with the SDK.
 func TestServerCatalogue(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "catalogue.json")

@@ -15,14 +15,15 @@ import (
 	"github.com/carrelhq/carrel/internal/simulator"
 )
 
+// gp is the name of the practice provider that a visitor connects.
 const gp = "huisartslinde"
 
-// observation is a resource that a practice provider takes.
+// observation returns a resource that a practice provider accepts.
 func observation() []byte {
 	return marshal(observationOf("final"))
 }
 
-// observationOf is a resource with a status.
+// observationOf returns an Observation with a status.
 func observationOf(status any) map[string]any {
 	return map[string]any{
 		"resourceType": "Observation", "status": status,
@@ -34,6 +35,7 @@ func observationOf(status any) map[string]any {
 	}
 }
 
+// marshal returns a resource as JSON.
 func marshal(resource any) []byte {
 	text, err := digime.MarshalResource(resource)
 	if err != nil {
@@ -42,7 +44,7 @@ func marshal(resource any) []byte {
 	return text
 }
 
-// TestServerProvider tests the SDK's calls about providers against a Carrel server with practice providers.
+// TestServerProvider pushes to practice providers through a server with the SDK.
 func TestServerProvider(t *testing.T) {
 	t.Parallel()
 	s := carreltest.ServeWithSimulator(t, func(c *server.Config) { c.Deliveries.FirstRetry = 50 * time.Millisecond })
@@ -70,11 +72,11 @@ func TestServerProvider(t *testing.T) {
 		}
 		_, err = user.PushToProvider(ctx, account, digime.R4, observation())
 		if !errors.Is(err, digime.ErrValidation) {
-			t.Errorf("of another version: %v", err)
+			t.Errorf("another version: %v", err)
 		}
 		_, err = user.PushToProvider(ctx, "1_another", digime.STU3, observation())
 		if !errors.Is(err, digime.ErrNotFound) {
-			t.Errorf("to another account: %v", err)
+			t.Errorf("another account: %v", err)
 		}
 	})
 	for mode, want := range map[simulator.ResourceMode]error{
@@ -89,11 +91,11 @@ func TestServerProvider(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, later := user.WaitForDelivery(ctx, d.ID); !errors.Is(later, want) {
-				t.Errorf("asked for later: %v", later)
+				t.Errorf("when asked for later: %v", later)
 			}
 		})
 	}
-	t.Run("accepted while the provider is busy, and delivered when it has time", func(t *testing.T) {
+	t.Run("accepted while the provider is busy, and delivered later", func(t *testing.T) {
 		busy := simulator.Behaviour{Resource: simulator.ResourceBusy, ResourceTimes: 2, RetryAfter: -1}
 		s.Simulator.SetBehaviour(gp, busy)
 		answer, err := user.PushToProvider(ctx, account, digime.STU3, observation())
@@ -110,19 +112,19 @@ func TestServerProvider(t *testing.T) {
 		}
 	})
 	if n := len(s.Simulator.Filed()); n != 3 {
-		t.Errorf("%d were filed, want the first, the one that nobody knows of, and the last", n)
+		t.Errorf("%d were filed, want the first one, the one whose outcome is unknown, and the last one", n)
 	}
 }
 
-// An access token that has expired costs one refresh, and nothing is sent twice. A permission that has ended is renewed
-// by the person.
+// The SDK refreshes an expired access token once, and nothing is sent to the provider twice. When the provider's tokens
+// have expired, the person connects the account again.
 func TestServerProviderAgain(t *testing.T) {
 	t.Parallel()
 	s := carreltest.ServeWithSimulator(t)
 	ctx, person, contract := t.Context(), s.Visitor(), s.Application().Contract(library.Write)
 	consented, account := person.Connects(contract)
 
-	s.Clock.Moves(25 * time.Hour) // the provider's tokens are good for a quarter of an hour
+	s.Clock.Moves(25 * time.Hour) // the provider's tokens expire after a quarter of an hour
 	hooks := 0
 	user := contract.SDK(digime.WithClock(s.Clock.Now)).User(consented.Token(),
 		digime.OnTokenChange(func(context.Context, digime.UserAccessToken) error { hooks++; return nil }))
@@ -136,7 +138,7 @@ func TestServerProviderAgain(t *testing.T) {
 	}
 	for _, a := range accounts {
 		if a.ID == account && (a.AccessTokenStatus == nil || a.AccessTokenStatus.Authorized) {
-			t.Errorf("the account does not say that it needs the person: %+v", a)
+			t.Errorf("the account does not show that the person must connect it again: %+v", a)
 		}
 	}
 
@@ -163,8 +165,8 @@ func TestServerProviderAgain(t *testing.T) {
 	}
 }
 
-// On a page of the server, a person disconnects an account from an application or keeps it. The application is told
-// which.
+// A person disconnects an account from an application on a page of the server, or keeps it. The callback tells the
+// application which.
 func TestServerRevoke(t *testing.T) {
 	t.Parallel()
 	s := carreltest.ServeWithSimulator(t)
@@ -183,30 +185,30 @@ func TestServerRevoke(t *testing.T) {
 		}
 		return digime.ParseRevokeCallback(back)
 	}
-	t.Run("no", func(t *testing.T) {
+	t.Run("declined", func(t *testing.T) {
 		var failed *digime.CallbackError
 		if err := visit(account, "cancel"); !errors.As(err, &failed) || failed.Code != digime.CallbackUserCancel {
-			t.Errorf("a no: %v", err)
+			t.Errorf("callback: %v", err)
 		}
 		answer, err := user.PushToProvider(ctx, account, digime.STU3, observation())
 		if err != nil || !answer.Delivered() {
-			t.Errorf("after a no: %+v, error %v", answer, err)
+			t.Errorf("push afterwards: %+v, error %v", answer, err)
 		}
 	})
-	t.Run("yes", func(t *testing.T) {
+	t.Run("confirmed", func(t *testing.T) {
 		if err := visit(account, "disconnect-confirm"); err != nil {
-			t.Errorf("a yes: %v", err)
+			t.Errorf("callback: %v", err)
 		}
 		_, err := user.PushToProvider(ctx, account, digime.STU3, observation())
 		if !errors.Is(err, digime.ErrNotFound) {
-			t.Errorf("after a yes: %v", err)
+			t.Errorf("push afterwards: %v", err)
 		}
 		if _, err := user.RevokeAccountURL(ctx, account, carreltest.Callback); !errors.Is(err, digime.ErrNotFound) {
-			t.Errorf("once more: %v", err)
+			t.Errorf("a second revocation: %v", err)
 		}
 	})
 	t.Run("the account that stands for the person", func(t *testing.T) {
-		// It can be deleted; a consent brings it back.
+		// The account can be deleted. A new consent adds it again.
 		accounts, err := user.ListAccounts(ctx)
 		if err != nil || len(accounts) != 1 || accounts[0].Type != digime.AccountUser {
 			t.Fatalf("accounts %+v, error %v", accounts, err)
@@ -229,10 +231,10 @@ func TestServerRevoke(t *testing.T) {
 			t.Fatalf("after a new consent: %+v, error %v", again, err)
 		}
 		if err := visit(again[0].ID, "revoke-confirm"); err != nil {
-			t.Errorf("a yes to the end of all: %v", err)
+			t.Errorf("revoking the grant: %v", err)
 		}
 		if _, err := user.ListAccounts(ctx); !errors.Is(err, digime.ErrRevoked) {
-			t.Errorf("after the end of all: %v", err)
+			t.Errorf("after the grant was revoked: %v", err)
 		}
 	})
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// TestServerRefresh tests the SDK against a Carrel server: an access token that expires while thirty files are read
-// costs one refresh, and a push from a file is sent again.
+// TestServerRefresh uses an expired access token with the SDK. The SDK refreshes the token once, for a push, which it
+// sends again, and for 31 files that are read at the same time.
 func TestServerRefresh(t *testing.T) {
 	t.Parallel()
 	s := carreltest.Serve(t)

@@ -37,7 +37,7 @@ type Config struct {
 	Database string
 	// Blobs is the folder of the contents that are too large for the database.
 	Blobs string
-	// Keyring is the file of the master keys. It is not read if MasterKeys has their text.
+	// Keyring is the file of the master keys. It is not read if MasterKeys has the text of such a file.
 	Keyring    string
 	MasterKeys []byte
 	// Catalogue is the file of the sources that people can connect; empty for the built-in one.
@@ -45,20 +45,25 @@ type Config struct {
 	// Operator is the name of the operator, as the pages show it.
 	Operator string
 
+	// AccessTokenLifetime and GrantLifetime are how long access tokens and grants are valid; zero for the defaults of
+	// [library.ConsentConfig].
 	AccessTokenLifetime time.Duration
 	GrantLifetime       time.Duration
-	DeleteWait          time.Duration
-	MaxFileSize         int64
+	// DeleteWait is how long a person can undo the deletion of a library; zero deletes it at once.
+	DeleteWait time.Duration
+	// MaxFileSize is the maximum size of a file in bytes; zero for no limit.
+	MaxFileSize int64
 	// NoNewLibraries makes the server refuse to create libraries.
 	NoNewLibraries bool
 	// PasswordCost is the cost of hashing a new password; zero for the default.
 	PasswordCost seal.PasswordCost
-	// BehindProxy takes a client's address from the last X-Forwarded-For.
+	// BehindProxy makes the server take a client's address from the last entry of X-Forwarded-For.
 	BehindProxy bool
 	// MedMij configures MedMij's network; nil for a server that does not take part in it. Open sets the clock, the
 	// log, and AllowLoopback from LoopbackProviders.
 	MedMij *medmij.Config
-	// Directory has the names by which people know MedMij's providers. It is added to that of the catalogue's file.
+	// Directory has the names by which people know MedMij's providers. It is added to the directory of the catalogue's
+	// file.
 	Directory catalogue.Directory
 	// FHIRServers are plain FHIR servers to which resources can be sent.
 	FHIRServers []smart.Server
@@ -66,9 +71,10 @@ type Config struct {
 	LoopbackProviders bool
 	// Deliveries has the timeouts and limits of deliveries to providers.
 	Deliveries delivery.QueueConfig
-	// IdleTimeout is how long a connection may stay open without progress.
+	// IdleTimeout is how long a call may make no progress; zero for the default of [api.Config].
 	IdleTimeout time.Duration
 
+	// Log is the server's log; nil discards it.
 	Log *slog.Logger
 	// Now is the clock; nil means the system's.
 	Now func() time.Time
@@ -76,6 +82,8 @@ type Config struct {
 
 // Server is a Carrel server with its stores.
 type Server struct {
+	// The parts of the domain, for the commands that use them without HTTP, and for tests.
+
 	Clients  *library.Clients
 	People   *library.People
 	Consents *library.Consents
@@ -84,6 +92,7 @@ type Server struct {
 
 	Connections *delivery.Connections
 	Deliveries  *delivery.Queue
+
 	// Handler handles all requests.
 	Handler http.Handler
 
@@ -168,6 +177,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	return s, nil
 }
 
+// openKeyring returns the configured master keys.
 func openKeyring(c Config) (*seal.Keyring, error) {
 	if len(c.MasterKeys) > 0 {
 		return seal.ParseKeyring(c.MasterKeys)
@@ -200,7 +210,7 @@ func isProtocol(path string) bool {
 	return strings.HasPrefix(path, "/v1.") || strings.HasPrefix(path, "/cloud/")
 }
 
-// forwardedFor returns the client's address as the nearest proxy reports it.
+// forwardedFor returns the client's address as the nearest proxy reports it, with port 0.
 func forwardedFor(r *http.Request) string {
 	all := r.Header.Values("X-Forwarded-For")
 	if len(all) == 0 {
@@ -210,7 +220,7 @@ func forwardedFor(r *http.Request) string {
 	return net.JoinHostPort(strings.TrimSpace(list[len(list)-1]), "0")
 }
 
-// health answers 204 if the database can be used, and 503 if not.
+// health responds with 204 if the database can be used, and with 503 otherwise.
 func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	if err := s.db.Check(r.Context()); err != nil {
 		s.config.Log.Error("not healthy", "error", err)
@@ -220,8 +230,8 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// Limits of connections. There is no time limit on a whole request, because a large file takes long. Package api closes
-// connections without progress.
+// The limits of connections and of shutting down. There is no time limit for a whole request, because a large file
+// takes long. Package api closes connections without progress.
 const (
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 3 * time.Minute
@@ -229,8 +239,8 @@ const (
 	stopTimeout   = 10 * time.Second
 )
 
-// Serve accepts connections from l until ctx ends, and then waits up to stopTimeout for the requests that have begun.
-// It uses TLS if secure is not nil.
+// Serve starts the background tasks and accepts connections from l until ctx ends. Then it waits at most stopTimeout
+// for open requests. It uses TLS if secure is not nil.
 func (s *Server) Serve(ctx context.Context, l net.Listener, secure *tls.Config) error {
 	h := &http.Server{
 		Handler:           s.Handler,
@@ -268,8 +278,8 @@ const (
 	sweepInterval   = time.Hour
 )
 
-// unfinishedAge is how long a temporary file stays after its last write. An older one was left by a crash: a push
-// without progress is ended much earlier.
+// unfinishedAge is how long a temporary file is kept after the last write to it. A crash has left an older one: the
+// server ends a push without progress much earlier.
 const unfinishedAge = time.Hour
 
 // startBackgroundTasks starts the tasks that run until ctx ends or the server is closed.
@@ -281,7 +291,7 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 			defer tick.Stop()
 			for {
 				if err := run(ctx); err != nil && ctx.Err() == nil {
-					// "chore" is a background task; docs/operating.md names the message.
+					// A chore is a background task. docs/operating.md tells operators to look for this message.
 					s.config.Log.Error("chore failed", "chore", name, "error", err)
 				}
 				select {
@@ -304,7 +314,7 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 	})
 }
 
-// Close stops the background tasks and closes the stores.
+// Close stops the background tasks, waits for them and closes the stores. Call it after [Server.Serve] has returned.
 func (s *Server) Close() error {
 	s.stop()
 	s.wait.Wait()

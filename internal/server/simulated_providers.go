@@ -8,16 +8,20 @@ import (
 	"github.com/carrelhq/carrel/internal/provider/medmij"
 )
 
-// SimulatedProviders describes simulated providers to a server. Package simulator implements it.
+// SimulatedProviders is what a server needs to know about simulated providers. Package simulator implements it.
 type SimulatedProviders interface {
+	// ListURL returns the pattern of the lists' URLs, with %s for the name of a list.
 	ListURL() string
+	// Roots returns the root certificate of the providers, as PEM.
 	Roots() []byte
+	// ClientCertificate returns a certificate that the providers accept, and its key.
 	ClientCertificate() (certPEM, keyPEM []byte)
+	// Directory returns the text of a [catalogue.Directory] with the providers.
 	Directory() []byte
 }
 
-// UseSimulatedProviders configures the server to use simulated providers, where its client_id is clientID. It fetches
-// the lists into cacheFolder, so that the server has them when it starts.
+// UseSimulatedProviders configures the server to use simulated providers, at which its client_id is clientID. It
+// fetches the lists into cacheFolder, so that the server has them when it starts.
 func (c *Config) UseSimulatedProviders(
 	ctx context.Context, providers SimulatedProviders, clientID, cacheFolder string,
 ) error {

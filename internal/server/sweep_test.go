@@ -10,7 +10,7 @@ import (
 	"github.com/carrelhq/carrel/internal/server"
 )
 
-// At a start, the server removes the temporary file that a crash has left, and not one that is being written.
+// When it starts, the server removes a temporary file that a crash has left, but not one that is being written.
 func TestTemporariesAreSwept(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -29,11 +29,11 @@ func TestTemporariesAreSwept(t *testing.T) {
 		t.Fatal(err)
 	}
 	carreltest.Serve(t, func(c *server.Config) { c.Blobs = folder })
-	carreltest.Eventually(t, "what a crash left is gone", func() bool {
+	carreltest.Eventually(t, "the file that a crash has left is removed", func() bool {
 		_, err := os.Stat(old)
 		return os.IsNotExist(err)
 	})
 	if _, err := os.Stat(fresh); err != nil {
-		t.Errorf("what is being written: %v", err)
+		t.Errorf("the file that is being written: %v", err)
 	}
 }
