@@ -10,14 +10,14 @@ import (
 // authorizationEndpoint is the authorization endpoint of all providers.
 type authorizationEndpoint struct{ *Simulator }
 
-// authorizationRequest is the valid parameters of an authorization request.
+// authorizationRequest has the parameters of a valid authorization request.
 type authorizationRequest struct {
 	redirect, state string
 	scope           []string
 	correlation     string
 }
 
-// getAuthorize handles an authorization request.
+// getAuthorize handles an authorization request according to the provider's mode.
 func (s authorizationEndpoint) getAuthorize(w http.ResponseWriter, r *http.Request) {
 	p, ok := s.providers.find(r.PathValue("provider"), r.PathValue("service"))
 	if !ok {
@@ -38,7 +38,7 @@ func (s authorizationEndpoint) getAuthorize(w http.ResponseWriter, r *http.Reque
 	case mode == AuthorizeRefuse:
 		s.redirectToClient(w, r, a, denied())
 	case mode == AuthorizeServerError:
-		s.redirectToClient(w, r, a, errorValues("server_error", "the provider has a fault"))
+		s.redirectToClient(w, r, a, errorValues("server_error", "the provider has an internal error"))
 	case mode == AuthorizeBusy:
 		s.redirectToClient(w, r, a, errorValues("temporarily_unavailable", "the provider is busy"))
 	default:

@@ -16,7 +16,7 @@ func TestAuthorizeModes(t *testing.T) {
 		status int
 		err    string
 		code   bool
-		state  int // 0: the right one; 1: another; 2: none
+		state  int // 0: that of the request; 1: another; 2: none
 	}{
 		{mode: AuthorizeAsk, status: 200},
 		{mode: AuthorizeApprove, status: 302, code: true},
@@ -33,14 +33,14 @@ func TestAuthorizeModes(t *testing.T) {
 		q := authorizationParams("huisartslinde", "57")
 		got := n.get(n.service("huisartslinde", "57").AuthorizeURL + "?" + q.Encode())
 		if got.status != tt.status {
-			t.Errorf("%s: answered %d", tt.mode, got.status)
+			t.Errorf("%s: status %d", tt.mode, got.status)
 		}
 		if tt.status != http.StatusFound {
 			continue
 		}
 		back, err := url.Parse(got.header.Get("Location"))
 		if err != nil || !strings.HasPrefix(got.header.Get("Location"), callback+"?") {
-			t.Errorf("%s: back to %q", tt.mode, got.header.Get("Location"))
+			t.Errorf("%s: redirected to %q", tt.mode, got.header.Get("Location"))
 		}
 		a := back.Query()
 		state := 0
@@ -51,7 +51,7 @@ func TestAuthorizeModes(t *testing.T) {
 			state = 2
 		}
 		if a.Get("error") != tt.err || a.Has("code") != tt.code || state != tt.state {
-			t.Errorf("%s: back with %v", tt.mode, a)
+			t.Errorf("%s: redirected with %v", tt.mode, a)
 		}
 	}
 	n.assertNoViolations()
@@ -85,7 +85,7 @@ func TestAuthorizeIsStrict(t *testing.T) {
 		"redirect_uri with user": {change: set("redirect_uri", "https://a@carrel.example/"), rule: "redirect_uri",
 			status: 400},
 		"redirect_uri is no URL": {change: set("redirect_uri", "callback"), rule: "redirect_uri", status: 400},
-		"redirect_uri as policy": {change: set("redirect_uri", "https://x;script-src"), rule: "redirect_uri",
+		"redirect_uri with a policy": {change: set("redirect_uri", "https://x;script-src"), rule: "redirect_uri",
 			status: 400},
 		"redirect_uri twice": {change: func(q url.Values) { q.Add("redirect_uri", callback) }, rule: "parameter",
 			status: 400},
@@ -94,11 +94,11 @@ func TestAuthorizeIsStrict(t *testing.T) {
 		"token": {change: set("response_type", "token"), rule: "response_type", status: 302,
 			err: "unsupported_response_type"},
 		"no scope": {change: drop("scope"), rule: "parameter", status: 302, err: "invalid_request"},
-		"scope of another": {change: set("scope", "rivierenland~53"), rule: "scope", status: 302,
+		"scope of another provider": {change: set("scope", "rivierenland~53"), rule: "scope", status: 302,
 			err: "invalid_scope"},
 		"scope of another service": {change: set("scope", "huisartslinde~57"), rule: "scope", status: 302,
 			err: "invalid_scope"},
-		"scope of collecting": {change: set("scope", "huisartslinde"), rule: "scope", status: 302,
+		"scope for collecting": {change: set("scope", "huisartslinde"), rule: "scope", status: 302,
 			err: "invalid_scope"},
 		"scope with medmij": {change: set("scope", "huisartslinde@medmij~53"), rule: "scope", status: 302,
 			err: "invalid_scope"},
@@ -131,7 +131,7 @@ func TestAuthorizeIsStrict(t *testing.T) {
 			t.Errorf("%s: %d, %q", name, got.status, got.header.Get("Location"))
 		}
 		if tt.redirect != "" && !strings.HasPrefix(got.header.Get("Location"), tt.redirect) {
-			t.Errorf("%s: back to %q", name, got.header.Get("Location"))
+			t.Errorf("%s: redirected to %q", name, got.header.Get("Location"))
 		}
 	}
 

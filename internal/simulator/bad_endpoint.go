@@ -66,8 +66,8 @@ func (s *Simulator) startBadEndpoints(own tls.Certificate) error {
 	return s.reserveUnusedPort()
 }
 
-// startBadEndpoint starts a server. A client that sends a request to it has not checked
-// something.
+// startBadEndpoint starts the server of a bad endpoint. Each request to it is a violation, since
+// the client should have refused the connection.
 func (s *Simulator) startBadEndpoint(t BadEndpoint, c *tls.Config) (*listener, error) {
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.recordViolation(r, "tls", "sent a request to the bad endpoint %q", t)
@@ -94,4 +94,5 @@ func (s *Simulator) reserveUnusedPort() error {
 	return nil
 }
 
+// validBadEndpoint reports whether t is a bad endpoint or "", which stands for none.
 func validBadEndpoint(t BadEndpoint) bool { return t == "" || slices.Contains(BadEndpoints, t) }

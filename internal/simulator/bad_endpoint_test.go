@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// A client that checks certificates sends nothing to a bad endpoint. The requests of a client
-// that does not are recorded.
+// A client that checks certificates sends nothing to a bad endpoint. A client that does not check
+// them sends requests, and each of these is recorded as a violation.
 func TestBadEndpoints(t *testing.T) {
 	t.Parallel()
 	n := startSimulator(t)
@@ -24,7 +24,7 @@ func TestBadEndpoints(t *testing.T) {
 		}
 		_, err := n.do(n.newTokenRequest("rivierenland", "53", uuid.NewString(), tokenRequest("unknown")))
 		if bad == EndpointNotWhitelisted {
-			n.assertViolation("whitelist") // only the list reveals it
+			n.assertViolation("whitelist") // its certificate is valid
 			continue
 		}
 		if err == nil {

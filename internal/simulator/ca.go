@@ -30,7 +30,7 @@ type certificateAuthority struct {
 	pool *x509.CertPool
 }
 
-// certTemplate describes a certificate.
+// certTemplate describes a certificate. The common name is the first host.
 type certTemplate struct {
 	hosts       []string
 	client      bool
@@ -67,7 +67,7 @@ func openCA(certPath, keyPath string) (*certificateAuthority, error) {
 	}
 	key, ok := both.PrivateKey.(*ecdsa.PrivateKey)
 	if !ok || !both.Leaf.IsCA {
-		return nil, fmt.Errorf("read the authority: %s is not one of ours", certPath)
+		return nil, fmt.Errorf("read the authority: %s is not a certificate authority of the simulator", certPath)
 	}
 	return caOf(both.Leaf, key), nil
 }
@@ -98,6 +98,7 @@ func newCA(name string) (*certificateAuthority, error) {
 	return caOf(cert, key), nil
 }
 
+// caOf returns the authority with a certificate and its key.
 func caOf(cert *x509.Certificate, key *ecdsa.PrivateKey) *certificateAuthority {
 	a := &certificateAuthority{cert: cert, key: key, pool: x509.NewCertPool()}
 	a.pem = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
@@ -153,6 +154,7 @@ func encodeKey(key *ecdsa.PrivateKey) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
+// serial returns a random serial number.
 func serial() *big.Int {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails

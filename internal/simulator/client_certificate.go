@@ -14,7 +14,7 @@ import (
 // certificates are the authorities of a simulator and the client's certificate.
 type certificates struct {
 	ca          *certificateAuthority
-	untrustedCA *certificateAuthority // an unknown authority
+	untrustedCA *certificateAuthority // its certificate is not among the roots
 	client      certAndKey
 	clientID    string
 }
@@ -41,8 +41,8 @@ func openCertificates(clientID, folder string, files Files) (c certificates, err
 	return c, err
 }
 
-// openClient reads the client's certificate. It issues a new one if there is none, or if
-// it is of another client or another authority, or expires within a month.
+// openClient reads the client's certificate. It issues a new one if the file does not exist, or if
+// the certificate is for another client or of another authority, or expires within a month.
 func (c certificates) openClient(f Files) (certAndKey, error) {
 	cert, err := os.ReadFile(f.ClientCertificate)
 	key, keyErr := os.ReadFile(f.ClientKey)
@@ -56,7 +56,7 @@ func (c certificates) openClient(f Files) (certAndKey, error) {
 	return p, errors.Join(writeFile(f.ClientKey, p.key), writeFile(f.ClientCertificate, p.cert))
 }
 
-// accepts reports whether the backchannel accepts a client certificate, also in a month.
+// accepts reports whether the backchannel will still accept a client certificate in a month.
 func (c certificates) accepts(cert, key []byte) bool {
 	both, err := tls.X509KeyPair(cert, key)
 	if err != nil {

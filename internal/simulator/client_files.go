@@ -36,6 +36,7 @@ func writeFile(path string, content []byte) error {
 	return nil
 }
 
+// writeDirectory writes the directory to its file, if there is a folder.
 func (s *Simulator) writeDirectory() error {
 	if s.Folder == "" {
 		return nil

@@ -36,12 +36,12 @@ func TestFolder(t *testing.T) {
 	}
 	again, otherCert := run("two.example")
 	if !bytes.Equal(roots, again) || bytes.Equal(cert, otherCert) {
-		t.Error("another client has not just another certificate")
+		t.Error("another client id has changed the roots, or has not changed the client certificate")
 	}
 	if err := os.WriteFile(folder+"/"+rootsFile, []byte("no certificate"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if s, err := Start(t.Context(), Config{Folder: folder}); err == nil {
-		t.Error("started with roots that are none", s.Close())
+		t.Error("started with roots that are not a certificate", s.Close())
 	}
 }

@@ -42,7 +42,7 @@ func TestPersonInBrowser(t *testing.T) {
 	b.Visit(where("huisartslinde", "53", "en"))
 	b.Click("sim-deny")
 	if len(back) != 2 || len(back[0]) < 40 || back[1] != "access_denied" {
-		t.Fatalf("came back with %q", back)
+		t.Fatalf("returned to the client with %q", back)
 	}
 	b.DisableScripts(false)
 
@@ -61,6 +61,6 @@ func TestPersonInBrowser(t *testing.T) {
 	b.Eval(`String(document.querySelector("details").open = true)`)
 	b.Check("simulator home")
 	if text := b.Eval("document.body.innerText"); !strings.Contains(text, "Blood pressure 120/80") {
-		t.Error("what arrived is not shown")
+		t.Error("the home page does not show the filed resource")
 	}
 }

@@ -31,7 +31,8 @@ func (n *testClient) openConsentPage(q url.Values) (run string, page testRespons
 	return run, page
 }
 
-// The person approves or refuses, once. The response does not reveal why it is a refusal.
+// A person approves or refuses, and can do so only once. The response to a refusal is the same as
+// that of a provider that has no data.
 func TestPersonDecides(t *testing.T) {
 	t.Parallel()
 	n := startSimulator(t)
@@ -46,7 +47,7 @@ func TestPersonDecides(t *testing.T) {
 		t.Errorf("in Dutch: %s", got.body)
 	}
 	if got := n.postDecision(run, url.Values{"decision": {"perhaps"}}); got.status != http.StatusOK {
-		t.Errorf("neither yes nor no: %d", got.status)
+		t.Errorf("neither approved nor refused: %d", got.status)
 	}
 	got := n.postDecision(run, url.Values{"decision": {"approve"}, "patient": {"  Anna  "}})
 	back, err := url.Parse(got.header.Get("Location"))
@@ -74,7 +75,7 @@ func TestPersonDecides(t *testing.T) {
 		answers = append(answers, strings.ReplaceAll(where, q.Get("state"), "STATE"))
 	}
 	if answers[0] == "" || answers[0] != answers[1] || answers[1] != answers[2] {
-		t.Errorf("one can tell a refusal from having no data: %q", answers)
+		t.Errorf("the responses to a refusal and of a provider without data differ: %q", answers)
 	}
 
 	n.s.SetBehaviour("", Behaviour{})

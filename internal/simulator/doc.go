@@ -12,6 +12,6 @@
 // responses, file and not answer, or reset the connection. [Simulator.SetRandomFailures]
 // makes a share of the requests fail, reproducibly. [Lists] has the failures of the lists.
 //
-// The package is part of the command, for the demo and for development, so it imports no
+// The binary contains the package, for the demo and for development. So the package imports no
 // test package.
 package simulator

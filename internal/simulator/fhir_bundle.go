@@ -22,7 +22,8 @@ type bundleItem struct {
 	status                    int
 }
 
-// postBundle processes a batch, each entry by itself, or a transaction, all or nothing.
+// postBundle processes the entries of a batch, each independently, or of a transaction, all or
+// none. failLast makes the last entry of a batch fail.
 func (c *fhirRequest) postBundle(failLast bool) response {
 	bundle, err := decodeObject(c.body)
 	if err != nil {
@@ -62,14 +63,14 @@ func (c *fhirRequest) postBundle(failLast bool) response {
 func (c *fhirRequest) checkBundle(bundle element, bundleType string, entries int) *resourceError {
 	switch {
 	case stringField(bundle, "resourceType") != "Bundle":
-		return &resourceError{http.StatusBadRequest, "only a Bundle is posted here", "resourceType"}
+		return &resourceError{http.StatusBadRequest, "the resource is not a Bundle", "resourceType"}
 	case bundleType != "batch" && bundleType != "transaction":
 		return &resourceError{http.StatusBadRequest, "the Bundle is neither a batch nor a transaction", "Bundle.type"}
 	case entries == 0 || entries > maxEntries:
-		return &resourceError{http.StatusBadRequest, fmt.Sprintf("a Bundle has 1 to %d entries", maxEntries),
+		return &resourceError{http.StatusBadRequest, fmt.Sprintf("a Bundle must have 1 to %d entries", maxEntries),
 			"Bundle.entry"}
 	case carriesBSN(bundle):
-		c.sim.recordViolation(c.r, "bsn", "a Bundle holds a citizen service number")
+		c.sim.recordViolation(c.r, "bsn", "a Bundle contains a citizen service number")
 		return &resourceError{http.StatusBadRequest, "a citizen service number must be masked", "Bundle.entry"}
 	}
 	return nil
@@ -89,7 +90,7 @@ func (c *fhirRequest) parseEntries(entries []any) (items []*bundleItem, ids map[
 	return items, ids
 }
 
-// parseEntry checks an entry.
+// parseEntry checks an entry, and processes it if it reads or searches. n is its position.
 func (c *fhirRequest) parseEntry(v any, n int) *bundleItem {
 	entry, _ := v.(element)
 	request, _ := entry["request"].(element)
@@ -106,13 +107,13 @@ func (c *fhirRequest) parseEntry(v any, n int) *bundleItem {
 		i.read = c.readEntry(address)
 		return i
 	case i.method != http.MethodPost && i.method != http.MethodPut:
-		return fail(http.StatusMethodNotAllowed, "only POST, PUT and GET are done here", "request.method")
+		return fail(http.StatusMethodNotAllowed, "the method must be POST, PUT or GET", "request.method")
 	case i.resource == nil:
 		return fail(http.StatusBadRequest, "the entry has no resource", "resource")
 	case i.method == http.MethodPost && (hasID || kind == ""):
-		return fail(http.StatusBadRequest, "the address of a POST is a type", "request.url")
+		return fail(http.StatusBadRequest, "the url of a POST must be a type", "request.url")
 	case i.method == http.MethodPut && !hasID:
-		return fail(http.StatusBadRequest, "the address of a PUT is a type and an id", "request.url")
+		return fail(http.StatusBadRequest, "the url of a PUT must be a type and an id", "request.url")
 	}
 	if bad := c.checkResource(i.resource, kind, id, i.method); bad != nil {
 		return fail(bad.status, bad.text, "resource")
@@ -121,7 +122,7 @@ func (c *fhirRequest) parseEntry(v any, n int) *bundleItem {
 	if i.method == http.MethodPost {
 		i.id = uuid.NewString()
 		if c.service.id == "53" && !strings.HasPrefix(i.fullURL, "urn:uuid:") {
-			c.sim.recordViolation(c.r, "fullUrl", "of an entry that is posted is not a urn:uuid")
+			c.sim.recordViolation(c.r, "fullUrl", "of a created resource is not a urn:uuid")
 		}
 	}
 	return i
@@ -131,7 +132,7 @@ func (c *fhirRequest) parseEntry(v any, n int) *bundleItem {
 func (c *fhirRequest) readEntry(address string) *response {
 	u, err := url.Parse(address)
 	if err != nil {
-		a := outcomeResponse(http.StatusBadRequest, "the address cannot be read")
+		a := outcomeResponse(http.StatusBadRequest, "the url cannot be parsed")
 		return &a
 	}
 	kind, id, hasID := strings.Cut(u.Path, "/")
@@ -161,7 +162,7 @@ func transactionError(items []*bundleItem, ids map[string]string) *resourceError
 		}
 		seen[i.fullURL] = true
 		if missing := hasUnknownReference(i.resource, ids); missing {
-			return &resourceError{http.StatusBadRequest, "a reference leads to no entry of the transaction",
+			return &resourceError{http.StatusBadRequest, "no entry of the transaction has the fullUrl of a reference",
 				entryPath(n, "resource")}
 		}
 	}
@@ -190,7 +191,8 @@ func hasUnknownReference(v any, ids map[string]string) bool {
 	return false
 }
 
-// resolveReferences replaces the urns of entries by their new ids, everywhere in v.
+// resolveReferences replaces the fullUrls of entries by the references to their resources,
+// everywhere in v.
 func resolveReferences(v any, ids map[string]string) any {
 	switch v := v.(type) {
 	case string:
@@ -237,4 +239,5 @@ func (c *fhirRequest) bundleResponse(kind string, items []*bundleItem) element {
 	return element{"resourceType": "Bundle", "id": uuid.NewString(), "type": kind + "-response", "entry": entries}
 }
 
+// statusLine returns a status with its text, such as "201 Created".
 func statusLine(status int) string { return fmt.Sprintf("%d %s", status, http.StatusText(status)) }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A Bundle of a valid client is filed, and breaks no rule.
+// A valid Bundle is filed, and no rule is broken.
 func TestMeasurementsAreFiled(t *testing.T) {
 	t.Parallel()
 	n := startSimulator(t)
@@ -97,7 +97,7 @@ func TestBatchAndTransaction(t *testing.T) {
 	r.Header.Set("Accept", "application/pdf")
 	if got := n.mustRespond(n.do(r)); string(got.body) != "%PDF-1.4" ||
 		got.header.Get("Content-Type") != "application/pdf" {
-		t.Errorf("the Binary as it is: %q %s", got.body, got.header.Get("Content-Type"))
+		t.Errorf("the content of the Binary: %q %s", got.body, got.header.Get("Content-Type"))
 	}
 	n.assertNoViolations()
 
@@ -110,14 +110,14 @@ func TestBatchAndTransaction(t *testing.T) {
 		status int
 		filed  int
 	}{
-		"transaction with a bad entry":    {bundleOf("transaction", entryOf(binaryURN, binary), bad), 405, 0},
-		"batch with a bad entry":          {bundleOf("batch", entryOf(binaryURN, binary), bad), 200, 1},
-		"transaction that refers outside": {bundleOf("transaction", entryOf(pressureURN, lost)), 400, 0},
-		"transaction with an urn twice": {bundleOf("transaction", entryOf(binaryURN, binary),
+		"transaction with a bad entry":          {bundleOf("transaction", entryOf(binaryURN, binary), bad), 405, 0},
+		"batch with a bad entry":                {bundleOf("batch", entryOf(binaryURN, binary), bad), 200, 1},
+		"transaction with an unknown reference": {bundleOf("transaction", entryOf(pressureURN, lost)), 400, 0},
+		"transaction with a fullUrl twice": {bundleOf("transaction", entryOf(binaryURN, binary),
 			entryOf(binaryURN, binary)), 400, 0},
-		"transaction with entry of nothing": {bundleOf("transaction",
+		"transaction with an entry without a resource": {bundleOf("transaction",
 			element{"request": element{"method": "POST", "url": "Task"}}), 400, 0},
-		"transaction with no entry": {bundleOf("transaction", "nonsense"), 405, 0},
+		"transaction with an entry that is a string": {bundleOf("transaction", "nonsense"), 405, 0},
 	} {
 		n.s.ResetRecord()
 		got := c.send(http.MethodPost, "", tt.body)
@@ -134,7 +134,8 @@ func TestBatchAndTransaction(t *testing.T) {
 	}
 }
 
-// In a batch with a failed entry the others are filed. The response is by position.
+// If an entry of a batch fails, the others are filed. The entries of the response are in the order
+// of the request.
 func TestBatchEntryFails(t *testing.T) {
 	t.Parallel()
 	n := startSimulator(t)

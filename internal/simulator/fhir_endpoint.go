@@ -16,7 +16,7 @@ type fhirRequest struct {
 	provider   simulatedProvider
 	service    dataService
 	baseURL    string // of the endpoint, as in the list of providers
-	path       string // the path below it
+	path       string // below the base URL, without slashes at its ends
 	credential credential
 	body       []byte
 	entry      ResourceRequest
@@ -43,7 +43,7 @@ func (s *Simulator) serveFHIR(w http.ResponseWriter, r *http.Request) {
 		baseURL: s.backURLOf(p.name) + servicePath(p.name, known.id) + "/fhir"}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		outcomeResponse(http.StatusRequestEntityTooLarge, "the body cannot be read, or is longer than 16 MiB").write(w)
+		outcomeResponse(http.StatusRequestEntityTooLarge, "the body is incomplete or longer than 16 MiB").write(w)
 		return
 	}
 	c.body = body
@@ -91,23 +91,24 @@ func (c *fhirRequest) checkRequest() *response {
 	case person != nil:
 		return refuse(http.StatusBadRequest, person.text)
 	case !acceptsType(header.Values("Accept"), fhirJSON) && !strings.HasPrefix(c.path, "Binary/"):
-		c.sim.recordViolation(c.r, "headers", "Accept does not take %s", fhirJSON)
-		return refuse(http.StatusNotAcceptable, "only "+fhirJSON+" is spoken here")
+		c.sim.recordViolation(c.r, "headers", "Accept does not include %s", fhirJSON)
+		return refuse(http.StatusNotAcceptable, "the only format of responses is "+fhirJSON)
 	case writes && mediaType(header.Get("Content-Type")) != fhirJSON:
 		c.sim.recordViolation(c.r, "headers", "Content-Type is not %s", fhirJSON)
-		return refuse(http.StatusUnsupportedMediaType, "only "+fhirJSON+" is understood here")
+		return refuse(http.StatusUnsupportedMediaType, "the content type must be "+fhirJSON)
 	case header.Get("Content-Encoding") != "":
-		return refuse(http.StatusUnsupportedMediaType, "no content encoding is understood here")
+		return refuse(http.StatusUnsupportedMediaType, "content encodings are not supported")
 	}
 	return nil
 }
 
-// checkBearer checks the access token and loads its credential.
+// checkBearer checks the access token and sets the credential. It returns the response to a token
+// that is refused.
 func (c *fhirRequest) checkBearer() *response {
 	kind, token, _ := strings.Cut(c.r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(kind, "Bearer") || token == "" || len(c.r.Header.Values("Authorization")) > 1 {
 		c.sim.recordViolation(c.r, "bearer", "there is no access token")
-		a := outcomeResponse(http.StatusUnauthorized, "an access token is needed")
+		a := outcomeResponse(http.StatusUnauthorized, "an access token is required")
 		a.header = map[string]string{"WWW-Authenticate": "Bearer"}
 		return &a
 	}
@@ -126,7 +127,7 @@ func (c *fhirRequest) checkBearer() *response {
 		return &a
 	}
 	if !strings.EqualFold(c.r.Header.Get(correlationID), found.correlation) {
-		c.sim.recordViolation(c.r, "correlation", "is not that of the run that the access token came from")
+		c.sim.recordViolation(c.r, "correlation", "is not that of the request that obtained the access token")
 	}
 	c.credential = found
 	return nil
@@ -142,12 +143,12 @@ func collectsBoth(a, b string) bool {
 
 // unauthorized returns the response to a token that is not valid.
 func unauthorized(why string) response {
-	a := outcomeResponse(http.StatusUnauthorized, "the access token is not good: "+why)
+	a := outcomeResponse(http.StatusUnauthorized, "the access token is not valid: "+why)
 	a.header = map[string]string{"WWW-Authenticate": `Bearer error="invalid_token", error_description="` + why + `"`}
 	return a
 }
 
-// forbidden returns the response to a token for something else.
+// forbidden returns the response to a token that does not allow the request.
 func forbidden() response {
 	a := outcomeResponse(http.StatusForbidden, "the access token does not allow this")
 	a.header = map[string]string{
@@ -184,8 +185,10 @@ func (c *fhirRequest) process(failLast bool) response {
 	return outcomeResponse(http.StatusNotFound, "there is no such path")
 }
 
+// methodNotAllowed returns the response to a method that the path does not support. allow lists
+// the methods that it supports.
 func (c *fhirRequest) methodNotAllowed(allow string) response {
-	a := outcomeResponse(http.StatusMethodNotAllowed, "this method is not for this path")
+	a := outcomeResponse(http.StatusMethodNotAllowed, "the path does not support the method")
 	a.header = map[string]string{"Allow": allow}
 	return a
 }

@@ -15,7 +15,7 @@ func issueOf(t *testing.T, r testResponse) issue {
 	t.Helper()
 	var o operationOutcome
 	if err := json.Unmarshal(r.body, &o); err != nil || o.ResourceType != "OperationOutcome" || len(o.Issue) == 0 {
-		t.Errorf("answered %d without an OperationOutcome: %s", r.status, r.body)
+		t.Errorf("status %d without an OperationOutcome: %s", r.status, r.body)
 		return issue{}
 	}
 	return o.Issue[0]
@@ -44,7 +44,7 @@ func TestResourceIsStrict(t *testing.T) {
 		"no token":      {change: drop("Authorization"), rule: "bearer", status: 401},
 		"basic":         {change: header("Authorization", "Basic eA=="), rule: "bearer", status: 401},
 		"unknown token": {change: header("Authorization", "Bearer unknown"), status: 401},
-		"token of another": {change: header("Authorization", "Bearer "+other.access), rule: "bearer",
+		"token of another provider": {change: header("Authorization", "Bearer "+other.access), rule: "bearer",
 			status: 401},
 		"token for other service": {change: header("Authorization", "Bearer "+documents.access), rule: "bearer",
 			status: 403},

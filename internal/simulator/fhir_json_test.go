@@ -1,8 +1,6 @@
 package simulator
 
-import (
-	"testing"
-)
+import "testing"
 
 func mustDecode(t *testing.T, text string) element {
 	t.Helper()
@@ -13,7 +11,7 @@ func mustDecode(t *testing.T, text string) element {
 	return e
 }
 
-// Any body is processed or refused.
+// FuzzBody tests that no body causes a panic.
 func FuzzBody(f *testing.F) {
 	f.Add([]byte(`{"resourceType":"Bundle","type":"batch","entry":[{"resource":{"resourceType":"Observation"},` +
 		`"request":{"method":"POST","url":"Observation"}}]}`))

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A search has pages with links to the next.
+// A search returns pages, each with a link to the next one.
 func TestSearchHasPages(t *testing.T) {
 	t.Parallel()
 	n := startSimulator(t)
@@ -42,7 +42,7 @@ func TestSearchHasPages(t *testing.T) {
 		bundleOf("batch", element{"request": element{"method": "GET", "url": "Observation?_count=1"}},
 			element{"request": element{"method": "GET", "url": "Patient/patient"}})); strings.Count(string(got.body),
 		`"200 OK"`) != 2 {
-		t.Errorf("a batch that asks: %s", got.body)
+		t.Errorf("a batch that searches and reads: %s", got.body)
 	}
 	n.assertNoViolations()
 }

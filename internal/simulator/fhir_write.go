@@ -49,6 +49,7 @@ func (c *fhirRequest) resourceResponse(i *bundleItem) response {
 	return a
 }
 
+// location returns the URL of the stored version of a resource.
 func (c *fhirRequest) location(i *bundleItem) string {
 	return fmt.Sprintf("%s/%s/%s/_history/%d", c.baseURL, i.kind, i.id, i.stored.version)
 }
@@ -88,7 +89,8 @@ func identifiers(e element) (first, run string) {
 	return first, run
 }
 
-// file files the items of a request and sets their results.
+// file files the items of a request, sets their results and records them as one filing. whole is
+// the body of the request.
 func (c *fhirRequest) file(whole element, items []*bundleItem) {
 	var types, summaries []string
 	for _, i := range items {

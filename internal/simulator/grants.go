@@ -40,7 +40,7 @@ type pendingAuthorization struct {
 	scope             []string // services
 	redirect, state   string
 	correlation       string
-	rawQuery          string // of the request; a page that is loaded again has the same
+	rawQuery          string // of the request; it is the same when the browser reloads the page
 	started           time.Time
 }
 
@@ -64,10 +64,10 @@ type credential struct {
 
 // The reasons why a credential is not valid.
 var (
-	errUnknown  = errors.New("not known here")
+	errUnknown  = errors.New("not known")
 	errUsed     = errors.New("used before")
 	errExpired  = errors.New("expired")
-	errRevoked  = errors.New("the consent was taken back")
+	errRevoked  = errors.New("the consent was revoked")
 	errRedirect = errors.New("redirect_uri differs from that of the authorization request")
 )
 
@@ -87,14 +87,15 @@ func newGrants() *grants {
 		access: map[string]*credential{}, refresh: map[string]*credential{}}
 }
 
-// newSecret returns a random text of 256 bits.
+// newSecret returns 256 random bits in base64url.
 func newSecret() string {
 	b := make([]byte, 32)
 	_, _ = rand.Read(b) // never fails
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// addPending adds an authorization, or returns that of the same request.
+// addPending adds a pending authorization. If one for the same request is pending, it returns that
+// one.
 func (g *grants) addPending(n pendingAuthorization) *pendingAuthorization {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -113,7 +114,7 @@ func (g *grants) addPending(n pendingAuthorization) *pendingAuthorization {
 	return &n
 }
 
-// getPending returns a pending authorization.
+// getPending returns a pending authorization, unless it has expired.
 func (g *grants) getPending(id string, now time.Time) (*pendingAuthorization, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -121,7 +122,8 @@ func (g *grants) getPending(id string, now time.Time) (*pendingAuthorization, bo
 	return r, ok && now.Before(r.started.Add(defaultCodeLife))
 }
 
-// takePending removes a pending authorization. Only one caller gets it.
+// takePending removes a pending authorization and returns it, unless it has expired. Only one
+// caller gets it.
 func (g *grants) takePending(id string, now time.Time) (*pendingAuthorization, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -131,7 +133,7 @@ func (g *grants) takePending(id string, now time.Time) (*pendingAuthorization, b
 	return r, ok && now.Before(r.started.Add(defaultCodeLife))
 }
 
-// deleteExpired deletes old credentials, once an hour.
+// deleteExpired deletes credentials a day after they have expired. It does so once an hour.
 func (g *grants) deleteExpired(now time.Time) {
 	if now.Before(g.lastSweep.Add(time.Hour)) {
 		return
@@ -170,7 +172,7 @@ func (c *credential) check(provider, service string, now time.Time) error {
 	return nil
 }
 
-// getCode returns a code, which stays valid.
+// getCode returns a code if it is valid. The code can still be redeemed afterwards.
 func (g *grants) getCode(text, provider, service, redirect string, now time.Time) (credential, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -184,7 +186,7 @@ func (g *grants) getCode(text, provider, service, redirect string, now time.Time
 	return *c, nil
 }
 
-// getRefreshToken returns a refresh token, which stays valid.
+// getRefreshToken returns a refresh token if it is valid. It can still be redeemed afterwards.
 func (g *grants) getRefreshToken(text, provider, service string, now time.Time) (credential, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -195,8 +197,8 @@ func (g *grants) getRefreshToken(text, provider, service string, now time.Time) 
 	return *c, nil
 }
 
-// redeem uses a code or a refresh token, which is possible once, and issues an access
-// token and, if refreshLife is not 0, a refresh token.
+// redeem marks a code or a refresh token as used, and issues an access token and, if refreshLife
+// is not 0, a refresh token. It fails if the code or token was used before.
 func (g *grants) redeem(
 	text, correlation string, now time.Time, accessLife, refreshLife time.Duration,
 ) (access, refresh string, services []string, err error) {
@@ -225,7 +227,7 @@ func (g *grants) redeem(
 	return access, refresh, c.grant.services, nil
 }
 
-// getAccessToken returns a valid access token.
+// getAccessToken returns an access token if it is valid.
 func (g *grants) getAccessToken(text string, now time.Time) (credential, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

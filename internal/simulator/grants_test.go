@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// A code is valid once, for 15 minutes, for its service.
+// A code is valid for 15 minutes and for its service, and can be used once.
 func TestCodes(t *testing.T) {
 	t.Parallel()
 	n := startSimulator(t)
@@ -23,7 +23,7 @@ func TestCodes(t *testing.T) {
 		return refused
 	}
 	if got := try("53"); got.Error != "invalid_grant" || got.Description != errUnknown.Error() {
-		t.Errorf("at another service: %+v", got)
+		t.Errorf("for another service: %+v", got)
 	}
 	if got := try("60"); got.Error != "" {
 		t.Errorf("the first time: %+v", got)
@@ -41,12 +41,12 @@ func TestCodes(t *testing.T) {
 	n.assertNoViolations()
 }
 
-// Refresh tokens are issued if the behaviour says so, a new one at each use.
+// Refresh tokens are issued if the behaviour says so. Each use of a refresh token issues a new one.
 func TestRefreshTokens(t *testing.T) {
 	t.Parallel()
 	n := startSimulator(t)
 	if c := n.connect("huisartslinde", "53"); c.refresh != "" {
-		t.Error("got a refresh token without the behaviour")
+		t.Error("got a refresh token although the behaviour has none")
 	}
 	n.s.SetBehaviour("", Behaviour{RefreshTokens: true, AccessTokenLife: time.Minute})
 	c := n.connect("huisartslinde", "53")
@@ -70,20 +70,20 @@ func TestRefreshTokens(t *testing.T) {
 		}
 	}
 	n.mustRespond(n.do(n.newTokenRequest("huisartslinde", "53", c.correlation, refreshRequest(c.refresh))))
-	n.assertNoViolations() // it was refused before its correlation id counted
+	n.assertNoViolations() // the token is refused before the correlation id is checked
 	last := used[len(used)-1]
 	n.s.Revoke("rivierenland")
 	n.clock.advance(defaultRefreshLife - time.Minute)
 	a, _ := decodeToken(t,
 		n.mustRespond(n.do(n.newTokenRequest("huisartslinde", "53", uuid.NewString(), refreshRequest(last)))))
 	if a.RefreshToken == "" {
-		t.Error("the refresh token did not live for half a year")
+		t.Error("the refresh token was not valid for half a year")
 	}
 	n.s.Revoke("huisartslinde")
 	if _, refused := decodeToken(t,
 		n.mustRespond(n.do(n.newTokenRequest("huisartslinde", "53", uuid.NewString(),
 			refreshRequest(a.RefreshToken))))); refused.Error != "invalid_grant" {
-		t.Errorf("after the consent was taken back: %+v", refused)
+		t.Errorf("after the consent was revoked: %+v", refused)
 	}
 	n.assertNoViolations()
 }
@@ -106,7 +106,7 @@ func TestSweep(t *testing.T) {
 	}
 	now = now.Add(expiredRetention)
 	if _, _, _, err := g.redeem(refresh, "", now, time.Minute, 0); err != nil {
-		t.Errorf("a refresh token that lives: %v", err)
+		t.Errorf("a valid refresh token: %v", err)
 	}
 	if g.codes[unused] != nil || g.codes[code] != nil || g.access[access] != nil || len(g.access) != 1 ||
 		len(g.refresh) != 1 {
@@ -135,13 +135,13 @@ func TestAccessTokens(t *testing.T) {
 	c = n.connect("huisartslinde", "53")
 	n.clock.advance(time.Second)
 	if got := status(); got != http.StatusUnauthorized {
-		t.Errorf("after a short life: %d", got)
+		t.Errorf("after a short lifetime: %d", got)
 	}
 	n.s.SetBehaviour("", Behaviour{})
 	c = n.connect("huisartslinde", "53")
 	n.s.Revoke("")
 	if got := status(); got != http.StatusUnauthorized {
-		t.Errorf("taken back: %d", got)
+		t.Errorf("after the revocation: %d", got)
 	}
 	n.assertNoViolations()
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// homePage shows what was received, and changes behaviours.
+// homePage has the handlers of the page that shows what was received and changes behaviours.
 type homePage struct{ *Simulator }
 
 // homeView is the data of the home page.
@@ -74,7 +74,7 @@ func (s homePage) getHome(w http.ResponseWriter, r *http.Request) {
 	s.renderPage(w, http.StatusOK, "home", view{pageTexts: t, Title: t.T("sim.home.h1"), Here: "/", Data: h})
 }
 
-// modeNames returns modes as options of a form. empty is the name of the empty one.
+// modeNames returns modes as options of a form. empty is the name of the empty mode.
 func modeNames[M ~string](modes []M, empty string) (all []string) {
 	for _, m := range modes {
 		if m == "" {
@@ -85,10 +85,10 @@ func modeNames[M ~string](modes []M, empty string) (all []string) {
 	return all
 }
 
-// maxShownBytes is how much of a body the home page shows.
+// maxShownBytes is the largest part of a body that the home page shows.
 const maxShownBytes = 64 << 10
 
-// indentJSON returns a body indented and truncated.
+// indentJSON returns a body, indented if it is JSON, and truncated to maxShownBytes.
 func indentJSON(body []byte) string {
 	var out bytes.Buffer
 	if err := json.Indent(&out, body, "", "  "); err != nil {
@@ -113,7 +113,7 @@ func (s homePage) postSwitch(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-// applySwitch does what a form asks for.
+// applySwitch applies a form of the home page.
 func (s homePage) applySwitch(r *http.Request) error {
 	provider := r.PostFormValue("provider")
 	if err := s.providers.check(provider); err != nil {
@@ -142,7 +142,7 @@ func (s homePage) applySwitch(r *http.Request) error {
 	case "down":
 		s.SetDown(r.PostFormValue("down") != "")
 	default:
-		return errors.New("no such switch")
+		return errors.New("no such action")
 	}
 	return nil
 }

@@ -35,11 +35,11 @@ func TestHomeShowsWhatArrived(t *testing.T) {
 		"meta.profile", "1 maart 2026", `lang="nl"`,
 		"Dit is een oefen-zorgaanbieder. Die is niet echt.", `data-testid="sim-arrived-1"`} {
 		if !strings.Contains(string(got.body), text) {
-			t.Errorf("the page does not hold %q", text)
+			t.Errorf("the page does not contain %q", text)
 		}
 	}
 	if strings.Contains(string(got.body), "<script") || strings.Contains(string(got.body), c.access) {
-		t.Error("the page holds a script or a token")
+		t.Error("the page contains a script or a token")
 	}
 	if csp := got.header.Get("Content-Security-Policy"); csp != cspPolicy("'self'") {
 		t.Errorf("policy %q", csp)
@@ -64,7 +64,7 @@ func TestSwitches(t *testing.T) {
 		t.Errorf("%d %q, %+v", got.status, got.header.Get("Location"), n.s.Behaviour("balanspunt"))
 	}
 	if page := string(n.get(n.s.FrontURL() + "/").body); strings.Count(page, "<option selected>429</option>") != 1 {
-		t.Error("the page does not show how it is switched")
+		t.Error("the page does not show the current mode")
 	}
 	n.postSwitch(url.Values{"do": {"lists"}, "release": {"3"}, "fault": {"invalid"}})
 	if list := string(n.get(listURL(n, ListProviders)).body); !strings.Contains(list, "release3/") ||
@@ -74,16 +74,16 @@ func TestSwitches(t *testing.T) {
 	before := n.s.Lists.Number(ListWhitelist)
 	n.postSwitch(url.Values{"do": {"publish"}})
 	if n.s.Lists.Number(ListWhitelist) != before+1 {
-		t.Error("nothing was published")
+		t.Error("the lists were not published")
 	}
 	n.postSwitch(url.Values{"do": {"down"}, "down": {"on"}})
 	if !n.s.backListener.isDown() {
-		t.Error("is not down")
+		t.Error("the backchannel is not down")
 	}
 	n.postSwitch(url.Values{"do": {"down"}})
 	n.postSwitch(url.Values{"do": {"revoke"}, "provider": {"balanspunt"}})
 	if got := c.send(http.MethodGet, "/Observation", nil); got.status != http.StatusUnauthorized {
-		t.Errorf("after taking back: %d", got.status)
+		t.Errorf("after the revocation: %d", got.status)
 	}
 	for _, bad := range []url.Values{{}, {"do": {"behave"}, "provider": {"nobody"}},
 		{"do": {"behave"}, "provider": {"balanspunt"}, "resource": {"nonsense"}},

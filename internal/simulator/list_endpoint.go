@@ -9,8 +9,8 @@ import (
 // listEndpoint serves the lists.
 type listEndpoint struct{ *Simulator }
 
-// listHandler returns the handler of the list server, and of the address that redirects
-// lead to.
+// listHandler returns the handler of the server of the lists, which is also the target of
+// redirects.
 func (s *Simulator) listHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /lists/{file}", listEndpoint{s}.serveList)
@@ -28,13 +28,14 @@ func (s *Simulator) outsideURL() string {
 
 // serveOutside records that a client followed a redirect.
 func (s *Simulator) serveOutside(w http.ResponseWriter, r *http.Request) {
-	s.recordViolation(r, "outside", "followed a redirect to a host that is not on the lists")
+	s.recordViolation(r, "outside", "followed a redirect to a host that is not on the whitelist")
 	if r.Header.Get("Authorization") != "" {
-		s.recordViolation(r, "outside", "took the access token there")
+		s.recordViolation(r, "outside", "sent the access token to the target of a redirect")
 	}
 	w.WriteHeader(http.StatusTeapot)
 }
 
+// serveList responds with a list, or fails as [Lists.SetFailure] has set.
 func (s listEndpoint) serveList(w http.ResponseWriter, r *http.Request) {
 	file, ok := strings.CutSuffix(r.PathValue("file"), ".xml")
 	name := ListName(strings.TrimPrefix(file, "MedMij_"))
@@ -53,9 +54,9 @@ func (s listEndpoint) serveList(w http.ResponseWriter, r *http.Request) {
 	case ListUnreachable:
 		abortConnection(w)
 	case ListNotFound:
-		http.Error(w, "not there", http.StatusNotFound)
+		http.Error(w, "not found", http.StatusNotFound)
 	case ListServerError:
-		http.Error(w, "broken", http.StatusInternalServerError)
+		http.Error(w, "internal error", http.StatusInternalServerError)
 	case ListNotXML:
 		htmlResponse(http.StatusOK).write(w)
 	case ListTruncated:

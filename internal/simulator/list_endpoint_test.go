@@ -12,7 +12,7 @@ func TestListFailures(t *testing.T) {
 	n := startSimulator(t)
 	for _, tt := range []struct {
 		failure ListFailure
-		status  int // 0: no answer
+		status  int // 0: no response
 		holds   string
 	}{
 		{ListOK, 200, "<Tijdstempel>"},
@@ -36,7 +36,7 @@ func TestListFailures(t *testing.T) {
 			t.Errorf("%s: %d, %v, %s", tt.failure, got.status, err, got.body)
 		}
 		if tt.failure == ListTruncated && xml.Unmarshal(got.body, new(zalDocument)) == nil {
-			t.Error("half a list is a list")
+			t.Error("the truncated list is well-formed")
 		}
 	}
 	n.assertNoViolations()

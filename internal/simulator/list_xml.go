@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// namespace begins the XML namespaces of the lists.
+// namespace is the common prefix of the XML namespaces of the lists.
 const namespace = "xmlns://afsprakenstelsel.medmij.nl/"
 
 // The lists as XML. Each element with child elements is a type.
@@ -72,7 +72,7 @@ type (
 	}
 )
 
-// document returns a list as it is served now, and its failure.
+// document counts a request for a list, and returns the list as XML and its failure.
 func (l *Lists) document(name ListName, providers []Provider) ([]byte, ListFailure, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -172,11 +172,13 @@ func namesXMLOf(known []dataService, stamp string, number uint64) namesXML {
 	return list
 }
 
+// rootName returns the name of a list's root element in a release.
 func rootName(name ListName, release string) xml.Name {
 	return xml.Name{Space: namespace + release, Local: string(name)}
 }
 
-// withoutFirst returns the entries of the older state of a list: without the first.
+// withoutFirst returns the entries of a list. If older is set, it leaves out the first one, so that
+// an older list differs from the current one.
 func withoutFirst[T any](entries []T, older bool) []T {
 	if older && len(entries) > 1 {
 		return entries[1:]
@@ -184,7 +186,7 @@ func withoutFirst[T any](entries []T, older bool) []T {
 	return entries
 }
 
-// breakSchema makes a list break its schema, if that is the failure.
+// breakSchema returns a list that violates its schema, if the failure is one of the schema.
 func breakSchema(text []byte, f ListFailure) []byte {
 	switch f {
 	case ListInvalid:

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// zalDocument reads a list of providers of either release.
+// zalDocument decodes a list of providers of either release.
 type zalDocument struct {
 	XMLName        xml.Name
 	Tijdstempel    time.Time
@@ -150,6 +150,6 @@ func TestOtherLists(t *testing.T) {
 		}
 	}
 	if got := n.get(listURL(n, "Nietbestaand")); got.status != http.StatusNotFound {
-		t.Errorf("a list that there is not: %d", got.status)
+		t.Errorf("an unknown list: %d", got.status)
 	}
 }

@@ -30,7 +30,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// localhostAddr returns localhost and the port of an address, as on the whitelist.
+// localhostAddr returns an address with the host localhost, which is on the whitelist.
 func localhostAddr(a net.Addr) string {
 	_, port, err := net.SplitHostPort(a.String())
 	if err != nil {
@@ -58,6 +58,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
+// acceptsNext reports whether the next connection is accepted, and counts it.
 func (l *listener) acceptsNext() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -98,7 +99,7 @@ func resetConn(c net.Conn) {
 		c = t.NetConn()
 	}
 	if t, ok := c.(*net.TCPConn); ok {
-		_ = t.SetLinger(0) // without it, Close ends the connection normally
+		_ = t.SetLinger(0) // without it, Close does not reset the connection
 	}
-	_ = c.Close() // the connection is given up
+	_ = c.Close()
 }

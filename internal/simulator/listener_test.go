@@ -1,8 +1,6 @@
 package simulator
 
-import (
-	"testing"
-)
+import "testing"
 
 func TestLoopbackOnly(t *testing.T) {
 	t.Parallel()

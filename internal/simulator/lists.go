@@ -20,7 +20,7 @@ const (
 // ListNames are the names of all lists.
 var ListNames = []ListName{ListProviders, ListClients, ListServiceNames, ListWhitelist}
 
-// ListFailure is the way in which a response with a list is wrong.
+// ListFailure is how the response with a list fails.
 type ListFailure string
 
 // The failures.
@@ -30,7 +30,7 @@ const (
 	ListWrongNamespace ListFailure = "wrong-namespace" // of a release that does not exist
 	ListNotXML         ListFailure = "not-xml"         // an HTML page with status 200
 	ListTruncated      ListFailure = "half"            // ends within an element
-	ListOlder          ListFailure = "older"           // the number before, without the first entry
+	ListOlder          ListFailure = "older"           // the previous number, and no first entry
 	ListUnreachable    ListFailure = "unreachable"     // the connection is reset
 	ListNotFound       ListFailure = "404"
 	ListServerError    ListFailure = "500"
@@ -88,7 +88,7 @@ func newLists(c Config) *Lists {
 // Publish publishes all lists again: each number grows by one.
 func (l *Lists) Publish() { l.update(func() {}, ListNames...) }
 
-// update changes the content of lists and publishes them.
+// update changes the content of lists and publishes those with the names.
 func (l *Lists) update(change func(), names ...ListName) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -165,7 +165,7 @@ func (l *Lists) Requests(name ListName) int {
 	return l.lists[name].requests
 }
 
-// shown returns what the home page shows of the list of providers.
+// shown returns the release and the failure of the list of providers, for the home page.
 func (l *Lists) shown() (release int, failure ListFailure) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

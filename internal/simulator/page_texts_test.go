@@ -52,7 +52,7 @@ func TestTexts(t *testing.T) {
 	for key, text := range en {
 		if !slices.Equal(slices.Sorted(slices.Values(gap.FindAllString(text, -1))),
 			slices.Sorted(slices.Values(gap.FindAllString(nl[key], -1)))) {
-			t.Errorf("%s has other gaps in Dutch", key)
+			t.Errorf("%s has other placeholders in Dutch", key)
 		}
 		if !strings.Contains(source.String(), `"`+key+`"`) && !slices.Contains(inCode, key) {
 			t.Errorf("%s is not used", key)

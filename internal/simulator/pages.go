@@ -35,20 +35,21 @@ func (s *Simulator) renderPage(w http.ResponseWriter, status int, name string, v
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = page.WriteTo(w) // the browser has closed the connection
+	_, _ = page.WriteTo(w) // it fails if the browser has closed the connection
 }
 
 func (s *Simulator) getStyle(w http.ResponseWriter, _ *http.Request) {
 	css, err := files.ReadFile("templates/style.css")
 	if err != nil {
-		http.Error(w, "not there", http.StatusNotFound)
+		http.Error(w, "not found", http.StatusNotFound)
 		return
 	}
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	_, _ = w.Write(css) // the browser has closed the connection
+	_, _ = w.Write(css) // it fails if the browser has closed the connection
 }
 
-// showDeadEnd shows a page without a link or a form.
+// showDeadEnd shows a page that has no form and does not redirect. key is the prefix of the keys
+// of its texts.
 func (s *Simulator) showDeadEnd(w http.ResponseWriter, r *http.Request, status int, key string) {
 	t := textsFor(r)
 	s.renderPage(w, status, "end", view{pageTexts: t, Title: t.T(key + ".h1"), Data: t.T(key + ".text")})

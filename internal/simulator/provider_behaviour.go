@@ -11,6 +11,7 @@ import (
 // Behaviour is how a provider behaves. A provider with the zero value asks the person,
 // issues no refresh tokens and has no failures.
 type Behaviour struct {
+	// The modes of the endpoints.
 	Authorize AuthorizeMode
 	Token     TokenMode
 	Resource  ResourceMode
@@ -54,7 +55,7 @@ type behaviours struct {
 	mu         sync.Mutex
 	common     Behaviour
 	byProvider map[string]*Behaviour
-	remaining  map[string]int // requests left for a mode, by "token/name" or "resource/name"
+	remaining  map[string]int // how many requests a mode still applies to, by "token/name" or "resource/name"
 }
 
 func newBehaviours() *behaviours {
@@ -96,7 +97,8 @@ func (c *behaviours) forResourceRequest(provider string) Behaviour {
 	return b
 }
 
-// countDown reports whether requests are left of a number of times, and counts one.
+// countDown counts a request, and reports whether it is one of the first requests, to which the
+// mode applies. times is their number, and what the key in remaining.
 func (c *behaviours) countDown(what string, times int) bool {
 	left, begun := c.remaining[what]
 	if !begun {

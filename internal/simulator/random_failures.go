@@ -25,10 +25,10 @@ func (s *Simulator) SetRandomFailures(share float64, seed uint64, only ...Resour
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.share, c.modes = share, kinds
-	c.rng = rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // it must be repeatable, and keeps no secret
+	c.rng = rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // it must be reproducible, and protects no secret
 }
 
-// draw returns the mode of the next request.
+// draw returns the random mode of the next request, which is ResourceOK if it does not fail.
 func (c *randomFailures) draw() ResourceMode {
 	c.mu.Lock()
 	defer c.mu.Unlock()

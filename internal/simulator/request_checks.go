@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// The checks of requests against MedMij's rules. Each check records the rules that are
+// The functions below check requests against MedMij's rules. Each records the rules that are
 // broken, and returns the error for which a provider would refuse the request.
 
 var (
@@ -23,7 +23,7 @@ var (
 
 const nilUUID = "00000000-0000-0000-0000-000000000000"
 
-// The length of a state: at least 128 bits in base64, at most what every server accepts.
+// The length of a state: at least 128 bits in base64, and at most as long as every server accepts.
 const minState, maxState = 22, 512
 
 // The systems of a citizen service number (BSN).
@@ -32,7 +32,7 @@ var bsnSystems = []string{
 	"urn:oid:2.16.840.1.113883.2.4.6.3",
 }
 
-// The names of the two ids: headers, and parameters of an authorization request.
+// The names of the two ids, which are headers, but parameters in an authorization request.
 const (
 	requestID     = "MedMij-Request-ID"
 	correlationID = "X-Correlation-ID"
@@ -48,7 +48,7 @@ func (s *Simulator) singleParam(r *http.Request, from url.Values, name string) (
 		s.recordViolation(r, "parameter", "%s is missing", name)
 		return "", &oauthError{"invalid_request", name + " is missing"}
 	case len(values) > 1:
-		s.recordViolation(r, "parameter", "%s is there %d times", name, len(values))
+		s.recordViolation(r, "parameter", "%s occurs %d times", name, len(values))
 		return "", &oauthError{"invalid_request", name + " is repeated"}
 	default:
 		return values[0], nil
@@ -68,7 +68,7 @@ func (s *Simulator) checkIDs(r *http.Request, request, correlation []string, pur
 			s.recordViolation(r, "ids", "%s is missing", id.name)
 			bad = &oauthError{"invalid_request", id.name + " is missing"}
 		case len(id.values) > 1:
-			s.recordViolation(r, "ids", "%s is there %d times", id.name, len(id.values))
+			s.recordViolation(r, "ids", "%s occurs %d times", id.name, len(id.values))
 			bad = &oauthError{"invalid_request", id.name + " is repeated"}
 		case !uuidForm.MatchString(id.values[0]) || id.values[0] == nilUUID:
 			s.recordViolation(r, "ids", "%s is not a UUID", id.name)
@@ -90,17 +90,17 @@ func (s *Simulator) checkIDs(r *http.Request, request, correlation []string, pur
 // checkBackchannel checks what token and resource requests have in common.
 func (s *Simulator) checkBackchannel(r *http.Request) *oauthError {
 	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 || r.TLS.PeerCertificates[0].VerifyHostname(s.ClientID) != nil {
-		s.recordViolation(r, "tls", "the client's certificate is not that of its client id")
+		s.recordViolation(r, "tls", "the client's certificate is not for its client id")
 	}
 	host := r.Host
 	if name, _, err := net.SplitHostPort(r.Host); err == nil {
 		host = name
 	}
 	if !s.Lists.hasHost(host) {
-		s.recordViolation(r, "whitelist", "called a host that is not on the whitelist")
+		s.recordViolation(r, "whitelist", "the request was sent to a host that is not on the whitelist")
 	}
 	if r.Header.Get("Cookie") != "" {
-		s.recordViolation(r, "headers", "there is a Cookie")
+		s.recordViolation(r, "headers", "the request has a Cookie")
 	}
 	return s.checkIDs(r, r.Header.Values(requestID), r.Header.Values(correlationID), "")
 }
@@ -109,8 +109,8 @@ func (s *Simulator) checkBackchannel(r *http.Request) *oauthError {
 func (s *Simulator) checkNoPerson(r *http.Request) *oauthError {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		s.recordViolation(r, "address", "the query cannot be read")
-		return &oauthError{"invalid_request", "the query cannot be read"}
+		s.recordViolation(r, "address", "the query cannot be parsed")
+		return &oauthError{"invalid_request", "the query cannot be parsed"}
 	}
 	var bad *oauthError
 	for name := range query {
@@ -118,23 +118,24 @@ func (s *Simulator) checkNoPerson(r *http.Request) *oauthError {
 		short, _, _ = strings.Cut(short, ".")
 		if slices.Contains([]string{"patient", "subject", "bsn", "access_token"}, short) {
 			s.recordViolation(r, "person", "the address has the parameter %s", short)
-			bad = &oauthError{"invalid_request", "the address must not say whose record it is"}
+			bad = &oauthError{"invalid_request", "the address must not identify a person"}
 		}
 	}
 	if holdsBSN(r.URL.Path) || slices.ContainsFunc(slices.Concat(valuesOf(query)...), holdsBSN) {
-		s.recordViolation(r, "bsn", "the address holds a citizen service number")
-		bad = &oauthError{"invalid_request", "the address must not hold a citizen service number"}
+		s.recordViolation(r, "bsn", "the address contains a citizen service number")
+		bad = &oauthError{"invalid_request", "the address must not contain a citizen service number"}
 	}
 	for name, values := range r.Header {
 		if slices.ContainsFunc(values, func(v string) bool {
 			return slices.ContainsFunc(bsnSystems, func(b string) bool { return strings.Contains(v, b) })
 		}) {
-			s.recordViolation(r, "bsn", "the header %s holds a citizen service number", name)
+			s.recordViolation(r, "bsn", "the header %s names the system of citizen service numbers", name)
 		}
 	}
 	return bad
 }
 
+// valuesOf returns the values of all parameters.
 func valuesOf(q url.Values) (all [][]string) {
 	for _, v := range q {
 		all = append(all, v)
@@ -162,8 +163,8 @@ func elevenProof(digits string) bool {
 	return sum%11 == 0 && digits != "000000000"
 }
 
-// checkScope parses a scope: name~service for sending, the name for collecting. It returns
-// the services.
+// checkScope checks a scope and returns its services. For sending, a scope is the provider's name,
+// a tilde and the service; for collecting, it is the name and covers all services for collecting.
 func (s *Simulator) checkScope(r *http.Request, p simulatedProvider, serviceID, scope string) ([]string, *oauthError) {
 	known, _ := findService(serviceID)
 	name, id, sends := strings.Cut(scope, "~")
@@ -171,9 +172,9 @@ func (s *Simulator) checkScope(r *http.Request, p simulatedProvider, serviceID, 
 	case name != p.name:
 		s.recordViolation(r, "scope", "is not of the provider %s", p.name)
 	case strings.Contains(scope, "@"):
-		s.recordViolation(r, "scope", "holds @medmij")
+		s.recordViolation(r, "scope", "contains @medmij")
 	case sends != known.send:
-		s.recordViolation(r, "scope", "has the form of another function")
+		s.recordViolation(r, "scope", "has the form for collecting although the service is for sending, or the reverse")
 	case sends && id != serviceID:
 		s.recordViolation(r, "scope", "is not of the service %s", serviceID)
 	case sends:

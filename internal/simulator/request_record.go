@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// How much is recorded. All filings are kept, at a few hundred bytes each, but only the
+// The limits of a Record. It keeps all filings, which take a few hundred bytes each, but only the
 // latest bodies and requests.
 const (
 	maxBodies     = 200
@@ -33,7 +33,7 @@ type Filing struct {
 	Path          string
 	Patient       string   // the name that the person gave
 	Types         []string // the types of the filed resources, each once, in order
-	Entries       int      // the number of filed resources; of a batch perhaps not all
+	Entries       int      // the number of filed resources, which may be lower than that of a batch's entries
 	Hash          string   // SHA-256 of the body as received, in hexadecimal
 	Identifier    string   // the value of the first identifier in the body
 	Run           string   // the value of the first identifier of the system urn:carrel:run

@@ -47,7 +47,7 @@ func TestManyFilings(t *testing.T) {
 	}
 }
 
-// Of many concurrent requests each is filed once.
+// Each of many concurrent requests is filed once.
 func TestConcurrentDeliveries(t *testing.T) {
 	t.Parallel()
 	n := startSimulator(t)
@@ -92,7 +92,7 @@ func TestSecretsAreKnown(t *testing.T) {
 	}
 	for _, secret := range secrets {
 		if strings.Contains(string(said), secret) {
-			t.Error("the record holds a secret")
+			t.Error("the record contains a secret")
 		}
 	}
 }

@@ -24,13 +24,13 @@ func (c *fhirRequest) checkResource(e element, kind, id, method string) *resourc
 	case !typeName.MatchString(kind):
 		return &resourceError{http.StatusNotFound, "there is no such type", "resourceType"}
 	case method == http.MethodPost && hasID:
-		c.sim.recordViolation(c.r, "id", "a resource that is posted has an id")
-		return &resourceError{http.StatusBadRequest, "a resource that is posted has no id", kind + ".id"}
+		c.sim.recordViolation(c.r, "id", "a created resource has an id")
+		return &resourceError{http.StatusBadRequest, "a created resource must not have an id", kind + ".id"}
 	case method == http.MethodPut && (own != id || !fhirID.MatchString(id)):
-		c.sim.recordViolation(c.r, "id", "a resource that is put has not the id of its address")
+		c.sim.recordViolation(c.r, "id", "the id of an updated resource is not that of its address")
 		return &resourceError{http.StatusBadRequest, "the id is not that of the address", kind + ".id"}
 	case carriesBSN(e):
-		c.sim.recordViolation(c.r, "bsn", "a %s holds a citizen service number", kind)
+		c.sim.recordViolation(c.r, "bsn", "a %s contains a citizen service number", kind)
 		return &resourceError{http.StatusBadRequest, "a citizen service number must be masked", kind + ".identifier"}
 	}
 	if c.service.id == "53" && kind != "Binary" && kind != "OperationOutcome" && kind != "Bundle" && !hasProfile(e) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// respond answers a request according to the behaviour.
+// respond responds to a valid request according to the behaviour.
 func (c *fhirRequest) respond(w http.ResponseWriter, b Behaviour) {
 	send := func(a response) {
 		c.record(a.status)
@@ -62,17 +62,17 @@ func failureResponse(status int, b Behaviour) response {
 	case http.StatusUnprocessableEntity:
 		return outcomeResponse(status, "the resource breaks a rule of the profile", "Observation.code")
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		a := outcomeResponse(status, "too busy, come back later")
+		a := outcomeResponse(status, "the provider is too busy, try again later")
 		a.header = retryAfterHeader(b)
 		return a
 	case http.StatusMethodNotAllowed:
-		a := outcomeResponse(status, "not this method")
+		a := outcomeResponse(status, "the method is not allowed")
 		a.header = map[string]string{"Allow": "GET"}
 		return a
 	case http.StatusBadGateway, http.StatusGatewayTimeout: // as from a proxy
 		return htmlResponse(status)
 	}
-	return outcomeResponse(status, "as the simulator was told")
+	return outcomeResponse(status, "a simulated failure")
 }
 
 // fileAndFail processes the request and then fails, so that the client does not know that
@@ -139,7 +139,7 @@ func alteredResponse(a response, b Behaviour, status int) response {
 	return a
 }
 
-// record records the result of a request. It is called before the response is sent: a
+// record records the result of a request. It is called before the response is sent, so that a
 // client that has a response finds the request in the record.
 func (c *fhirRequest) record(status int) {
 	c.entry.Status = status

@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// How much is stored.
+// The limits of a resourceStore.
 const (
 	maxStored      = 5000
 	maxStoredBytes = 64 << 20
 )
 
-// resourceStore has the resources of each patient of each provider. When it is full, it
-// deletes the oldest resources, but no samples.
+// resourceStore has the resources of each patient of each provider. When it is full, it deletes
+// the oldest resources, but no sample resources.
 type resourceStore struct {
 	mu        sync.Mutex
 	resources map[string]storedResource
 	order     []string // the keys of filed resources, oldest first
 	bytes     int
-	samples   map[string][]string // by owner: the keys of the samples
+	samples   map[string][]string // by owner: the keys of the sample resources
 }
 
 // storedResource is a resource in the store.
@@ -69,7 +69,7 @@ func (s *resourceStore) put(provider, patient, kind, id string, e element, now t
 	return after, 201
 }
 
-// newStoredResource returns a resource with id and meta.
+// newStoredResource returns a resource with the id and with the version in its meta.
 func newStoredResource(owner, kind, id string, version int, e element, now time.Time) storedResource {
 	e = maps.Clone(e)
 	meta, _ := e["meta"].(element)
@@ -96,7 +96,7 @@ func (s *resourceStore) get(provider, patient, kind, id string, now time.Time) (
 	return found, ok
 }
 
-// list returns a patient's resources of a type, samples first.
+// list returns a patient's resources of a type, sample resources first.
 func (s *resourceStore) list(provider, patient, kind string, now time.Time) (found []storedResource) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,7 +110,7 @@ func (s *resourceStore) list(provider, patient, kind string, now time.Time) (fou
 	return found
 }
 
-// addSamples adds the samples of a patient, once.
+// addSamples adds a patient's sample resources, if they have not been added yet.
 func (s *resourceStore) addSamples(provider, patient string, now time.Time) {
 	owner := ownerKey(provider, patient)
 	if _, done := s.samples[owner]; done {

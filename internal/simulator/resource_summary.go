@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// summarize describes a resource in a line, or returns "" for one that only accompanies
-// others.
+// summarize returns a short description of a resource. It returns "" for a type that only
+// accompanies others, such as Patient.
 func summarize(e element) string {
 	kind := stringField(e, "resourceType")
 	switch kind {
@@ -34,7 +34,7 @@ func withLabel(kind, what string) string {
 	return kind + ": " + truncateText(what)
 }
 
-// labelOf returns the text or the first display of a code.
+// labelOf returns the text or the first display of a CodeableConcept, or otherwise if it has none.
 func labelOf(code any, otherwise string) string {
 	concept, _ := code.(element)
 	if said := stringField(concept, "text"); said != "" {
@@ -50,8 +50,8 @@ func labelOf(code any, otherwise string) string {
 	return otherwise
 }
 
-// observationValue returns the value of an Observation, or those of its components as in
-// 120/80.
+// observationValue returns the value of an Observation, or the values of its components, such as
+// "120/80 mmHg".
 func observationValue(e element) string {
 	if said := stringField(e, "valueString"); said != "" {
 		return truncateText(said)
@@ -78,7 +78,7 @@ func quantity(e element) (value, unit string) {
 	return truncateText(number.String()), truncateText(stringField(q, "unit"))
 }
 
-// truncateText truncates a text of a resource.
+// truncateText truncates a text to 80 characters.
 func truncateText(s string) string {
 	if r := []rune(s); len(r) > 80 {
 		return string(r[:80]) + "…"

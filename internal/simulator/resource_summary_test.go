@@ -1,8 +1,6 @@
 package simulator
 
-import (
-	"testing"
-)
+import "testing"
 
 func TestSummary(t *testing.T) {
 	for want, e := range map[string]element{

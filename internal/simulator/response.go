@@ -36,10 +36,10 @@ func (a response) write(w http.ResponseWriter) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // the client has closed the connection
+	_, _ = w.Write(a.body) // it fails if the client has closed the connection
 }
 
-// htmlResponse returns a response with an HTML page, as a proxy or a portal sends it.
+// htmlResponse returns a response with an HTML page, as from a proxy or a captive portal.
 func htmlResponse(status int) response {
 	return response{status: status, contentType: "text/html; charset=utf-8", body: []byte(htmlBody)}
 }
@@ -87,8 +87,8 @@ func abortConnection(w http.ResponseWriter) {
 	resetConn(c)
 }
 
-// waitOrAbort waits and reports whether the client still waits too. If not, it resets the
-// connection.
+// waitOrAbort waits for d and reports whether the client has kept the connection open. If not, it
+// resets the connection.
 func waitOrAbort(w http.ResponseWriter, r *http.Request, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A client that follows a redirect is recorded, and that it sends the token.
+// If a client follows a redirect, this is recorded, and also whether it sends the token.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	n := startSimulator(t)

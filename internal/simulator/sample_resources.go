@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// sampleResources returns what a provider has of a patient at first: a questionnaire if it
-// has service 60, blood pressures if it is for collecting.
+// sampleResources returns the resources that a provider has of a new patient: a questionnaire if
+// it offers service 60, and blood pressures if it offers a service for collecting.
 func sampleResources(provider, patient string) (all []element) {
 	for _, p := range sampleProviders() {
 		if p.name != provider {
@@ -25,6 +25,7 @@ func sampleResources(provider, patient string) (all []element) {
 	return all
 }
 
+// coded returns a CodeableConcept.
 func coded(system, code, display string) element {
 	return element{"coding": []any{element{"system": system, "code": code, "display": display}}, "text": display}
 }

@@ -44,7 +44,7 @@ func TestQuestionnaire(t *testing.T) {
 		t.Errorf("%+v", last)
 	}
 	if got := c.send(http.MethodGet, "/Task?status=requested", nil); !strings.Contains(string(got.body), `"total":0`) {
-		t.Errorf("still asked for: %s", got.body)
+		t.Errorf("a Task is still requested: %s", got.body)
 	}
 	n.assertNoViolations()
 }

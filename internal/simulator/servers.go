@@ -54,8 +54,8 @@ func (s *Simulator) mutualTLS(own tls.Certificate) *tls.Config {
 	}
 }
 
-// startServer listens, with TLS unless config is nil, and returns the server's URL.
-// Connections wait until [Start] has set everything up.
+// startServer listens, with TLS unless config is nil, and returns the server's URL and its
+// listener. No connection is accepted before [Start] has set everything up.
 func (s *Simulator) startServer(address string, config *tls.Config, h http.Handler) (string, *listener, error) {
 	l, err := listenLoopback(s.ctx, address)
 	if err != nil {
@@ -70,7 +70,7 @@ func (s *Simulator) startServer(address string, config *tls.Config, h http.Handl
 		MaxHeaderBytes:    64 << 10,
 		BaseContext:       func(net.Listener) context.Context { return s.ctx },
 		ErrorLog:          log.New(serverLog{s}, "", 0),
-		Protocols:         new(http.Protocols), // HTTP/1 only: a reset ends one request
+		Protocols:         new(http.Protocols), // HTTP/1 only, so that a reset ends one request only
 		TLSConfig:         config,
 	}
 	server.Protocols.SetHTTP1(true)
@@ -89,7 +89,7 @@ func (s *Simulator) startServer(address string, config *tls.Config, h http.Handl
 	return scheme + "://" + localhostAddr(l.Addr()), g, nil
 }
 
-// serverLog records the errors of net/http, most of them failed handshakes.
+// serverLog records the errors that net/http logs, most of which are failed handshakes.
 type serverLog struct{ s *Simulator }
 
 // Write implements [io.Writer].

@@ -40,7 +40,7 @@ func TestCertificates(t *testing.T) {
 				t.Errorf("the right certificate: %d, %v", got.status, err)
 			}
 			if !tt.in && err == nil {
-				t.Errorf("was let in, and answered with %d", got.status)
+				t.Errorf("the certificate was accepted, status %d", got.status)
 			}
 		})
 	}
@@ -52,7 +52,7 @@ func TestCertificates(t *testing.T) {
 		t.Errorf("refused %q", refused)
 	}
 	if cert, _ := n.s.IssueCertificate(CertificateOptions{Host: "not ascii: é"}); cert != nil {
-		t.Error("issued a certificate for a host that is none")
+		t.Error("issued a certificate for a host name that is not valid")
 	}
 }
 
@@ -95,7 +95,7 @@ func TestFrontOverTLS(t *testing.T) {
 	}
 }
 
-// SetDown resets new and open connections until it ends.
+// SetDown resets new and open connections until it is called again with false.
 func TestDown(t *testing.T) {
 	t.Parallel()
 	n := startSimulator(t)
@@ -109,7 +109,7 @@ func TestDown(t *testing.T) {
 	n.s.SetDown(true)
 	for range 2 { // on an old connection and on a new one
 		if ask() == nil {
-			t.Error("was answered though down")
+			t.Error("got a response while the backchannel is down")
 		}
 	}
 	n.s.SetDown(false)

@@ -12,7 +12,7 @@ import (
 type Simulator struct {
 	Config
 	*Record
-	Lists *Lists
+	Lists *Lists // the central lists
 
 	ctx    context.Context // ends with the simulator
 	cancel context.CancelFunc

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Close ends requests that wait.
+// Close ends requests that wait for a late response.
 func TestCloseEndsRequests(t *testing.T) {
 	t.Parallel()
 	n := startSimulator(t)
@@ -24,6 +24,6 @@ func TestCloseEndsRequests(t *testing.T) {
 		t.Error(err)
 	}
 	if <-done == nil {
-		t.Error("was answered after the end")
+		t.Error("the request got a response after Close")
 	}
 }

@@ -31,7 +31,8 @@ func (c *fakeClock) advance(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock();
 
 const callback = "https://carrel.example/callback"
 
-// testClient is a MedMij client, independent of package medmij, and a simulator.
+// testClient is a MedMij client that does not use package medmij, and the simulator that it sends
+// requests to.
 type testClient struct {
 	*testing.T
 	s     *Simulator
@@ -61,7 +62,7 @@ func newClient(t *testing.T, s *Simulator, cert, key []byte) *http.Client {
 	t.Helper()
 	config := &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
 	if !config.RootCAs.AppendCertsFromPEM(s.Roots()) {
-		t.Fatal("the roots are no certificates")
+		t.Fatal("the roots are not certificates")
 	}
 	if cert != nil {
 		both, err := tls.X509KeyPair(cert, key)
@@ -90,7 +91,7 @@ func (n *testClient) service(provider, id string) Service {
 	return Service{}
 }
 
-// testResponse is a response.
+// testResponse is a response whose body has been read.
 type testResponse struct {
 	status int
 	header http.Header
@@ -139,7 +140,7 @@ func (n *testClient) authorize(provider, service string, q url.Values) url.Value
 	got := n.get(n.service(provider, service).AuthorizeURL + "?" + q.Encode())
 	back, err := url.Parse(got.header.Get("Location"))
 	if err != nil || got.status != http.StatusFound || !strings.HasPrefix(got.header.Get("Location"), callback+"?") {
-		n.Fatalf("authorize answered %d, %q: %s", got.status, got.header.Get("Location"), got.body)
+		n.Fatalf("authorization endpoint: %d, %q: %s", got.status, got.header.Get("Location"), got.body)
 	}
 	return back.Query()
 }
@@ -173,7 +174,7 @@ type session struct {
 	provider, service, correlation, access, refresh string
 }
 
-// connect authorizes and exchanges the code.
+// connect obtains tokens from a provider that approves without a page.
 func (n *testClient) connect(provider, service string) session {
 	n.Helper()
 	before := n.s.Behaviour(provider)
@@ -187,12 +188,13 @@ func (n *testClient) connect(provider, service string) session {
 	got := n.mustRespond(n.do(n.newTokenRequest(provider, service, correlation, tokenRequest(code))))
 	var token tokenResponse
 	if err := json.Unmarshal(got.body, &token); err != nil || got.status != http.StatusOK || token.AccessToken == "" {
-		n.Fatalf("token answered %d: %s", got.status, got.body)
+		n.Fatalf("token endpoint: %d: %s", got.status, got.body)
 	}
 	return session{n, provider, service, correlation, token.AccessToken, token.RefreshToken}
 }
 
-// request returns a valid request to the resource endpoint.
+// request returns a valid request to the resource endpoint. The body is a string, or a value that
+// is encoded as JSON, or nil.
 func (c session) request(method, path string, body any) *http.Request {
 	c.Helper()
 	var raw []byte

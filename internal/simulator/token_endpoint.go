@@ -13,7 +13,7 @@ import (
 // tokenEndpoint is the token endpoint of all providers.
 type tokenEndpoint struct{ *Simulator }
 
-// tokenResponse is a successful response.
+// tokenResponse is a successful token response.
 type tokenResponse struct {
 	AccessToken  string `json:"access_token,omitempty"`
 	TokenType    string `json:"token_type"`
@@ -22,12 +22,13 @@ type tokenResponse struct {
 	Scope        string `json:"scope"`
 }
 
-// tokenErrorResponse is an error response.
+// tokenErrorResponse is an error response of a token endpoint.
 type tokenErrorResponse struct {
 	Error       string `json:"error"`
 	Description string `json:"error_description,omitempty"`
 }
 
+// newTokenError returns an error response.
 func newTokenError(code, text string) response {
 	status := http.StatusBadRequest
 	if code == "invalid_client" {
@@ -60,7 +61,7 @@ func (s tokenEndpoint) postToken(w http.ResponseWriter, r *http.Request) {
 		s.checkCorrelation(r, kind, found)
 		err = modeError(b.Token)
 	case errors.Is(err, errUsed) && kind == grantCode:
-		s.recordViolation(r, "code", "was offered twice")
+		s.recordViolation(r, "code", "was sent twice")
 	case errors.Is(err, errRedirect):
 		s.recordViolation(r, "redirect_uri", "is not that of the authorization request")
 	}
@@ -88,7 +89,7 @@ func (s tokenEndpoint) lookUpGrant(r *http.Request, kind, provider string) (cred
 	return s.grants.getRefreshToken(r.PostForm.Get("refresh_token"), provider, r.PathValue("service"), s.Now())
 }
 
-// modeError returns the error of a mode, or nil.
+// modeError returns the error of a mode that refuses the code or token, or nil.
 func modeError(m TokenMode) error {
 	return map[TokenMode]error{TokenUsed: errUsed, TokenExpired: errExpired, TokenRevoked: errRevoked,
 		TokenWrongRedirect: errRedirect}[m]
@@ -102,7 +103,7 @@ func (s tokenEndpoint) checkCorrelation(r *http.Request, kind string, c credenti
 		s.recordViolation(r, "correlation", "is not that of the authorization request")
 	}
 	if kind == grantRefresh && same {
-		s.recordViolation(r, "correlation", "a refresh has that of the run before")
+		s.recordViolation(r, "correlation", "a refresh repeats the id of the request before it")
 	}
 }
 
@@ -151,13 +152,13 @@ func (s tokenEndpoint) failWithoutTokens(w http.ResponseWriter, r *http.Request,
 	case b.Token == TokenEndless:
 		writeEndless(w, "application/json", []byte(`{"access_token":"`))
 	case notANumber == nil:
-		a := response{status: status, contentType: "text/plain", body: []byte("out of order\n")}
+		a := response{status: status, contentType: "text/plain", body: []byte("a simulated failure\n")}
 		if status == http.StatusServiceUnavailable {
 			a.header = retryAfterHeader(b)
 		}
 		a.write(w)
 	case strings.Contains(string(b.Token), "_"): // an OAuth error code
-		newTokenError(string(b.Token), "as the simulator was told").write(w)
+		newTokenError(string(b.Token), "a simulated failure").write(w)
 	default:
 		return false
 	}
@@ -202,14 +203,14 @@ func (s tokenEndpoint) checkTokenRequest(r *http.Request) (kind string, bad *oau
 		return "", &oauthError{"invalid_request", "the request is not a form"}
 	}
 	if r.URL.RawQuery != "" {
-		s.recordViolation(r, "parameter", "there are some in the address")
+		s.recordViolation(r, "parameter", "the address has parameters")
 	}
 	if r.Header.Get("Authorization") != "" {
-		s.recordViolation(r, "headers", "there is an Authorization, though the client is known by its certificate")
+		s.recordViolation(r, "headers", "Authorization is set, although the certificate authenticates the client")
 	}
 	if err := r.ParseForm(); err != nil {
-		s.recordViolation(r, "parameter", "the form cannot be read")
-		return "", &oauthError{"invalid_request", "the form cannot be read"}
+		s.recordViolation(r, "parameter", "the form cannot be parsed")
+		return "", &oauthError{"invalid_request", "the form cannot be parsed"}
 	}
 	kind, none := s.singleParam(r, r.PostForm, "grant_type")
 	wanted := []string{"client_id", "grant_type"}
@@ -246,13 +247,13 @@ func (s tokenEndpoint) checkForm(r *http.Request, wanted []string) (bad *oauthEr
 	}
 	for name := range r.PostForm {
 		if !slices.Contains(wanted, name) {
-			s.recordViolation(r, "parameter", "%q does not belong here", truncatePath(name))
+			s.recordViolation(r, "parameter", "%q is not a parameter of this request", truncatePath(name))
 		}
 	}
 	return bad
 }
 
-// retryAfterHeader returns the header for a busy endpoint.
+// retryAfterHeader returns the header Retry-After of a busy endpoint, rounded up to seconds.
 func retryAfterHeader(b Behaviour) map[string]string {
 	wait := cmp.Or(b.RetryAfter, defaultRetryAfter)
 	if wait < 0 {

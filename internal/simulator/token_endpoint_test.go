@@ -28,7 +28,7 @@ func (n *testClient) approvedCode(provider, service string) (code, correlation s
 func decodeToken(t *testing.T, r testResponse) (a tokenResponse, refused tokenErrorResponse) {
 	t.Helper()
 	if json.Unmarshal(r.body, &a) != nil || json.Unmarshal(r.body, &refused) != nil {
-		t.Errorf("answered %d: %s", r.status, r.body)
+		t.Errorf("status %d: %s", r.status, r.body)
 	}
 	return a, refused
 }
@@ -62,8 +62,8 @@ func TestTokenIsStrict(t *testing.T) {
 			status: 400, err: "invalid_request"},
 		"password": {change: set("grant_type", "password"), rule: "grant_type", status: 400,
 			err: "unsupported_grant_type"},
-		"secret":        {change: set("client_secret", "x"), rule: "parameter", status: 200},
-		"in the header": {change: header("Authorization", "Basic eA=="), rule: "headers", status: 200},
+		"secret":                    {change: set("client_secret", "x"), rule: "parameter", status: 200},
+		"credentials in the header": {change: header("Authorization", "Basic eA=="), rule: "headers", status: 200},
 		"no request id": {change: func(r *http.Request, _ url.Values) { r.Header.Del(requestID) }, rule: "ids",
 			status: 400, err: "invalid_request"},
 		"correlation no UUID": {change: header(correlationID, "1"), rule: "ids", status: 400, err: "invalid_request"},
@@ -102,9 +102,9 @@ func TestTokenModes(t *testing.T) {
 	n := startSimulator(t)
 	for _, tt := range []struct {
 		mode   TokenMode
-		status int // 0: no answer
+		status int // 0: no response
 		holds  string
-		again  bool // the code is still good afterwards
+		again  bool // the code is still valid afterwards
 	}{
 		{TokenUsed, 400, `"invalid_grant"`, true},
 		{TokenExpired, 400, `"invalid_grant"`, true},
