@@ -9,7 +9,7 @@ import (
 )
 
 // benchBodies returns the valid bodies of the reference material, or those of testdata
-// if it is not there.
+// if that material is not available.
 func benchBodies(b *testing.B) (all [][]byte, size int64, resources int) {
 	b.Helper()
 	folder := "testdata/valid"
@@ -33,7 +33,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func BenchmarkCheck(b *testing.B) {
+func BenchmarkValidate(b *testing.B) {
 	all, size, resources := benchBodies(b)
 	b.SetBytes(size)
 	b.ReportAllocs()
@@ -87,7 +87,7 @@ func BenchmarkTables(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if t := decodeDefinitions(stu3Text, stu3Invariants()); len(t.types) < 400 {
-			b.Fatal("half a table")
+			b.Fatal("the table is incomplete")
 		}
 	}
 }

@@ -41,7 +41,7 @@ func notInValueSet(list string, codes []string) string {
 	return fmt.Sprintf("is not in the value set %s: %s", list, listWords(codes))
 }
 
-// A codeFormat is the form of codes whose value set cannot be listed.
+// A codeFormat is the form of the codes of a value set that cannot be listed.
 type codeFormat uint8
 
 const (
@@ -65,14 +65,16 @@ func (f codeFormat) check(s []byte) string {
 	return ""
 }
 
-// isMIME is lenient about parameters and about names without a slash (xml, DICOM
-// WADO-RS), which the specification's own examples have.
+// isMIME reports whether s is a media type. It accepts any parameters and also names
+// without a slash (xml, DICOM WADO-RS), since the specification's own examples have
+// them.
 func isMIME(s []byte) bool {
 	s, _, _ = bytes.Cut(s, []byte(";"))
 	first, second, slash := bytes.Cut(bytes.TrimSpace(s), []byte("/"))
 	return !slash && len(first) > 0 || isToken(first) && isToken(second)
 }
 
+// isToken reports whether s is a token of RFC 9110.
 func isToken(s []byte) bool {
 	for _, c := range s {
 		if !isLetter(c) && !isDigit(c) && !bytes.ContainsRune([]byte("!#$%&'*+-.^_`|~"), rune(c)) {
@@ -82,7 +84,8 @@ func isToken(s []byte) bool {
 	return len(s) > 0
 }
 
-// isLanguage checks the outer form of a BCP 47 tag.
+// isLanguage reports whether s has the form of a BCP 47 tag. It does not check that the
+// language exists.
 func isLanguage(s []byte) bool {
 	for part := range bytes.SplitSeq(s, []byte("-")) {
 		if len(part) < 1 || len(part) > 8 {

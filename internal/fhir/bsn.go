@@ -7,15 +7,15 @@ import (
 )
 
 // MedMij forbids an application to send a person's BSN, the Dutch citizen service
-// number: the provider knows from the token whose data it is. The extension
-// data-absent-reason with the code masked may stand in place of the value.
+// number: the access token tells the provider whose data it is. The extension
+// data-absent-reason with the code masked may replace the value.
 //
 // A BSN is recognised in two ways: by its system, wherever the system is named (in an
-// Identifier, a Coding, an extension, a search); or by its check digit, if a label such
-// as "BSN" is near. The label is in the same text, for example a narrative that was
-// generated before the identifier was masked, or in an object around the number
-// (bsn_label.go). A number without a system or a label cannot be told from any other
-// number.
+// Identifier, a Coding, an extension, a search); or by its check digit, if there is a
+// label such as "BSN". The label is near the number in the same text, for example in a
+// narrative that was generated before the identifier was masked, or it is in an object
+// that contains the number (bsn_label.go). A BSN without a system or a label cannot be
+// distinguished from other numbers.
 
 const bsnMessage = "carries a BSN (citizen service number), which must not be sent: " +
 	"leave its value out, with data-absent-reason masked"
@@ -32,6 +32,7 @@ type bsnFinder struct {
 	found []uint32 // nodes that have an issue already
 }
 
+// addBSN adds an issue for a value, once.
 func (c *bsnFinder) addBSN(i uint32) {
 	if slices.Contains(c.found, i) {
 		return
@@ -49,8 +50,8 @@ const (
 	labelledByName = math.MaxUint32
 )
 
-// visit looks at the value i. Object is the nearest object around it; label is the text
-// around it, if any, that labels its content as a BSN.
+// visit checks the value i and the values in it. object is the nearest object that
+// contains i. label is the text that labels i as a BSN, or one of the constants above.
 func (c *bsnFinder) visit(i, object, label uint32) {
 	d := c.doc
 	switch n := &d.nodes[i]; n.kind {
@@ -91,6 +92,7 @@ func (c *bsnFinder) visit(i, object, label uint32) {
 	}
 }
 
+// visitText checks a string.
 func (c *bsnFinder) visitText(i, object, label uint32) {
 	d := c.doc
 	text := d.text(i)
@@ -116,8 +118,8 @@ func (c *bsnFinder) visitText(i, object, label uint32) {
 	}
 }
 
-// containsBSN reports whether a normalized text has a BSN together with what identifies
-// it as one.
+// containsBSN reports whether a normalized text contains a BSN and its system, a label
+// or a search that identifies it as a BSN.
 func containsBSN(plain []byte) bool {
 	return hasSystemWithValue(plain) || hasLabelledNumber(plain) || hasPatientSearch(plain)
 }
@@ -178,8 +180,8 @@ func (c *bsnFinder) requireNoValue(object uint32) {
 	}
 }
 
-// isAbsentReason reports whether the extensions beside a missing value hold nothing but
-// the reason.
+// isAbsentReason reports whether the extensions of a missing value contain nothing but
+// the reason why it is missing.
 func (c *bsnFinder) isAbsentReason(i uint32) bool {
 	d := c.doc
 	for m := range d.children(i) {
@@ -209,7 +211,8 @@ func (c *bsnFinder) isAbsentReason(i uint32) bool {
 	return true
 }
 
-// mayConcernBSN is a quick test. Most texts fail it and need no slower test.
+// mayConcernBSN reports whether a text may contain a label, the system or a search. It
+// is fast, and most texts need no slower test.
 func mayConcernBSN(text []byte) bool {
 	asked := false // Only the first question mark needs the search for "identifier".
 	begins := func(k int, with string) bool {

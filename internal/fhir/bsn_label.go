@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// bsnLabels are the names of a BSN, also former ones. A space marks where the parts of
-// a name may be written apart.
+// bsnLabels are the names of a BSN, also former ones. A space marks where a text may
+// have a separator.
 var bsnLabels = [...]string{
 	"burger service nummer", "burger service nr", "bsn nummer", "bsn number", "bsn nr", "bsn", "bs nummer", "bsnr",
 	"sofi nummer", "sofi nr", "citizen service number",
 }
 
-// nextLabel returns the next label in a normalized text from an offset on. The end of
-// the span is 0 if there is none.
+// nextLabel returns the first label at or after an offset in a normalized text. The end
+// of the span is 0 if there is none.
 func nextLabel(text []byte, from int) span {
 	for k := from; k < len(text); k++ {
 		if b := text[k]; b != 'b' && b != 's' && b != 'c' || k > 0 && isLetter(text[k-1]) {
@@ -70,8 +70,8 @@ func lastSegment(url []byte) []byte {
 	return url[bytes.LastIndexAny(url, "/#:")+1:]
 }
 
-// labelOf returns the text that labels an object as a BSN: one of its own, of its code
-// or of its type, or the name of its system or extension.
+// labelOf returns the text that labels an object as a BSN: one of its own texts, a text
+// of its code or type, or the URL of its system or extension.
 func (c *bsnFinder) labelOf(i uint32) uint32 {
 	d := c.doc
 	for m := range d.children(i) {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A labelled number is a BSN, even if the label is in another string, in a name or
-// behind markup.
+// A labelled number is a BSN, even if the label is in another string or in a name, or
+// if markup separates it from the number.
 func TestCalledBSN(t *testing.T) {
 	t.Parallel()
 	observation := func(members string) string {
@@ -69,7 +69,7 @@ func TestCalledBSN(t *testing.T) {
 
 		{"date before", STU3, comment("Jan, geb. 01-01-1980 123456782 (BSN)"), "Observation.comment"},
 		{"digit before", STU3, comment("BSN nr 1 123456782"), "Observation.comment"},
-		{"digit behind", STU3, comment("BSN 123456782 2"), "Observation.comment"},
+		{"digit after", STU3, comment("BSN 123456782 2"), "Observation.comment"},
 		{"underscores", STU3, comment("BSN 123_456_782"), "Observation.comment"},
 		{"slashes", STU3, comment("BSN 123/456/782"), "Observation.comment"},
 		{"hard spaces", STU3, comment("BSN 123\u00a0456\u00a0782"), "Observation.comment"},
@@ -79,7 +79,7 @@ func TestCalledBSN(t *testing.T) {
 		{"English", STU3, comment("citizen service number 123456782"), "Observation.comment"},
 
 		{"name", R4, `{"resourceType":"Patient","bsn":"123456782"}`, "Patient.bsn"},
-		{"name in humps", R4, `{"resourceType":"Patient","x":{"patientBSN":{"y":[123456782]}}}`,
+		{"name in camel case", R4, `{"resourceType":"Patient","x":{"patientBSN":{"y":[123456782]}}}`,
 			"Patient.x.patientBSN.y[0]"},
 		{"number in the name", R4, `{"resourceType":"Patient","x":{"bsn 123456782":"x"}}`, "Patient.x"},
 		{"System", R4,

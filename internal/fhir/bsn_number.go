@@ -28,7 +28,7 @@ func bsnNumbers(text []byte) iter.Seq[span] {
 	}
 }
 
-// readBSNNumber reads nine digits at the start of a text and returns where they end.
+// readBSNNumber reads nine digits at the start of a text and returns their end.
 func readBSNNumber(text []byte) (end int, ok bool) {
 	var digits [9]int
 	n, between := 0, 0

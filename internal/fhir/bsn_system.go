@@ -2,10 +2,11 @@ package fhir
 
 import "bytes"
 
+// bsnSystemOID is the OID of the system of BSNs.
 const bsnSystemOID = "2.16.840.1.113883.2.4.6.3"
 
-// afterBSNSystem yields the rest of a normalized text after each mention of the system
-// of BSNs. It returns true as soon as yield does.
+// afterBSNSystem calls yield with the rest of a normalized text after each mention of
+// the system of BSNs. It stops and returns true when yield returns true.
 func afterBSNSystem(text []byte, yield func(rest []byte) bool) bool {
 	for _, system := range [...]struct {
 		begins string
@@ -18,7 +19,7 @@ func afterBSNSystem(text []byte, yield func(rest []byte) bool) bool {
 			}
 			at := from + k
 			from = at + len(system.begins)
-			// Skip what is only the end of another name or number.
+			// Skip a match that is only the end of another name or number.
 			if at > 0 && (isDigit(text[at-1]) || isDigit(system.begins[0]) && text[at-1] == '.') {
 				continue
 			}
@@ -57,8 +58,8 @@ func hasBSNSystem(text []byte) bool {
 	return afterBSNSystem(text, func([]byte) bool { return true })
 }
 
-// hasSystemWithValue reports whether a normalized text has a value after the system of
-// BSNs, as a search (system|value) or a longer URL has.
+// hasSystemWithValue reports whether a value follows the system of BSNs in a normalized
+// text, as in a search (system|value) or a longer URL.
 func hasSystemWithValue(text []byte) bool {
 	return afterBSNSystem(text, func(rest []byte) bool {
 		value := bytes.TrimLeft(rest, "|/:.=#")

@@ -104,7 +104,7 @@ func TestBSN(t *testing.T) {
 
 		{"labelled in a text", `{"resourceType":"Basic","code":{"text":"BSN: 999911120"}}`, "Basic.code.text"},
 		{"grouped", `{"resourceType":"Basic","code":{"text":"burgerservicenummer 9999.11.120"}}`, "Basic.code.text"},
-		{"behind the number", `{"resourceType":"Basic","code":{"text":"x"},` +
+		{"label after the number", `{"resourceType":"Basic","code":{"text":"x"},` +
 			`"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">Id 999911120 ` +
 			`(BSN)</div>"}}`, "Basic.text.div"},
 		{"labelled, and no BSN", `{"resourceType":"Basic","code":{"text":"BSN: 999911121"}}`, ""},

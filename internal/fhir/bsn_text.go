@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// normalized returns a text in lower case, with percent-escapes decoded up to three
-// times, and with plain spaces and hyphens.
+// normalized returns a text in lower case, with percent-encoding decoded up to three
+// times, and with ASCII spaces and hyphens.
 func normalized(text []byte) []byte {
 	out := bytes.ToLower(text)
 	for range 3 {
@@ -25,7 +25,7 @@ func normalized(text []byte) []byte {
 	return out
 }
 
-// normalizeRune maps every space and every hyphen to the plain one, and removes
+// normalizeRune maps every space and every hyphen to that of ASCII, and removes
 // characters without width.
 func normalizeRune(r rune) rune {
 	switch {
@@ -82,7 +82,7 @@ func withoutMarkup(s []byte) []byte {
 			s = s[len("<![CDATA["):]
 		case b == '<':
 			n := markupLen(s)
-			if n == 0 { // no tag ends after this
+			if n == 0 { // no later tag ends either
 				return append(out, s...)
 			}
 			space()
@@ -130,7 +130,8 @@ func markupLen(s []byte) int {
 	return 0
 }
 
-// readEntity reads a numeric character reference, or a named one that is a space.
+// readEntity reads a numeric character reference, or a named one of a space or a soft
+// hyphen, at the start of a text. n is its length, or 0 if there is none.
 func readEntity(s []byte) (r rune, n int) {
 	end := bytes.IndexByte(s[:min(len(s), 16)], ';')
 	if end < 0 {

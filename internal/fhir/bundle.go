@@ -93,7 +93,8 @@ func (c *checker) checkEntry(e uint32, is func(...string) bool) {
 	}
 }
 
-// checkFullURL checks that no two entries have the same fullUrl.
+// checkFullURL checks that a fullUrl is not that of a version, and that no earlier entry
+// has it.
 func (c *checker) checkFullURL(e uint32, urls map[string]bool, history bool) {
 	d := c.doc
 	m, ok := d.member(e, "fullUrl")

@@ -9,19 +9,19 @@ import (
 	"strings"
 )
 
-// prepareCollection turns a collection, which is no interaction of FHIR, into the batch
-// that creates each of its resources: each entry gets a request, each resource loses
-// its id, an entry without a urn:uuid gets one, and references to entries are rewritten
-// to these urn:uuids. Everything else stays as it was given.
+// prepareCollection converts a collection, for which FHIR has no interaction, to a batch
+// that creates each of its resources: each entry gets a request, the ids of the resources
+// are removed, an entry without a urn:uuid gets one, and references to entries are
+// rewritten to these urn:uuids. Nothing else is changed.
 func (s *preparer) prepareCollection() {
 	d := s.c.doc
 	if m, ok := d.member(0, "signature"); ok {
-		s.c.addIssue(m, CodeBusiness, "does not survive that the collection is made into a batch")
+		s.c.addIssue(m, CodeBusiness, "does not survive the conversion of the collection to a batch")
 	}
 	if m, ok := d.member(0, "type"); ok {
 		s.edits.replace(m, `"batch"`)
 	}
-	urns := map[string]string{} // from the address of an entry to its urn:uuid
+	urns := map[string]string{} // the urn:uuid of an entry, by each address of the entry
 	n := 0
 	for e := range d.entries() {
 		s.createEntry(e, n, urns)
@@ -33,8 +33,9 @@ func (s *preparer) prepareCollection() {
 	s.rewriteReferences(0, "", urns)
 }
 
-// rewriteReferences rewrites the references below a value to the new addresses of the
-// entries. MemberName is the name of the member that the value is, or is an item of.
+// rewriteReferences rewrites the references in a value to the urn:uuids of the entries.
+// memberName is the name of the member whose value this is; items of an array have the
+// name of the array.
 func (s *preparer) rewriteReferences(i uint32, memberName string, urns map[string]string) {
 	d := s.c.doc
 	attachment := memberName != "extension" && memberName != "modifierExtension" && d.isAttachment(i)
@@ -52,7 +53,7 @@ func (s *preparer) rewriteReferences(i uint32, memberName string, urns map[strin
 		if name != "reference" && (name != "url" || !attachment) {
 			continue
 		}
-		// A reference to a version leads to the resource that is created.
+		// A reference to a version becomes one to the created resource.
 		to, _, _ := strings.Cut(string(d.text(m)), "/_history/")
 		if urn := urns[to]; urn != "" {
 			s.edits.replace(m, strconv.Quote(urn))
@@ -77,7 +78,7 @@ func (d *document) isAttachment(i uint32) bool {
 	return true
 }
 
-// createEntry turns an entry of a collection into one that creates its resource.
+// createEntry converts an entry of a collection to one that creates its resource.
 func (s *preparer) createEntry(e uint32, n int, urns map[string]string) {
 	d := s.c.doc
 	for _, name := range []string{"request", "response", "search"} {
@@ -118,8 +119,8 @@ func (s *preparer) createEntry(e uint32, n int, urns map[string]string) {
 	}
 }
 
-// recordAddress records that an address leads to an entry. Two entries with one address
-// are an issue, since a reference to it would be ambiguous.
+// recordAddress records an address of an entry. It adds an issue if another entry has
+// the same address, since a reference to it would be ambiguous.
 func (s *preparer) recordAddress(e uint32, urns map[string]string, from, to string) {
 	if from == "" {
 		return
@@ -132,11 +133,11 @@ func (s *preparer) recordAddress(e uint32, urns map[string]string, from, to stri
 	urns[from] = to
 }
 
-// recordURN records the urn:uuid of an entry. No two entries may have the same one, not even
-// for two versions of a resource, since each entry creates a resource.
+// recordURN records the urn:uuid of an entry. It adds an issue if another entry has the
+// same one, even for another version of a resource, since each entry creates a resource.
 func (s *preparer) recordURN(e uint32, urns map[string]string, urn string) {
-	// The case of letters does not matter. The space keeps the key apart from the
-	// addresses of references.
+	// A UUID is not case-sensitive. The space distinguishes the key from the addresses
+	// of references.
 	key := " " + strings.ToLower(urn)
 	if _, ok := urns[key]; ok {
 		s.c.addIssue(e, CodeBusiness, "has the urn:uuid of an earlier entry, so references to it are not clear")
@@ -145,8 +146,8 @@ func (s *preparer) recordURN(e uint32, urns map[string]string, urn string) {
 	urns[key] = ""
 }
 
-// newURN returns a UUID (version 8 of RFC 9562) for an entry that has none. It is
-// computed from the body, so that a body that is sent again gets the same UUIDs.
+// newURN returns a urn:uuid (version 8 of RFC 9562) for the nth entry, which has none. It
+// is computed from the body, so that a body that is pushed again gets the same ones.
 func (s *preparer) newURN(n int) string {
 	if s.digest == nil {
 		d := sha256.Sum256(s.c.doc.src)

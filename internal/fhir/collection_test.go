@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The batch means what the collection meant.
+// The conversion to a batch rewrites references to entries, and no other URLs.
 func TestCollectionKeepsMeaning(t *testing.T) {
 	t.Parallel()
 	out := string(prepare(t, STU3, bundle("collection",
@@ -57,10 +57,10 @@ func TestPrepareCollection(t *testing.T) {
 	out := prepare(t, STU3, body)
 	if out.BundleType != "collection" || out.Path != "" ||
 		!slices.Equal(out.Types, []string{"Patient", "Observation", "Basic"}) {
-		t.Errorf("goes out as %+v", out)
+		t.Errorf("prepared as %+v", out)
 	}
 	if again := prepare(t, STU3, body); !bytes.Equal(again.Body, out.Body) {
-		t.Error("the same collection goes out otherwise a second time")
+		t.Error("preparing the same collection again gives another body")
 	}
 	// The result is itself a batch that may be sent unchanged.
 	if batch := prepare(t, STU3, string(out.Body)); !bytes.Equal(batch.Body, out.Body) {
@@ -92,7 +92,7 @@ func TestPrepareCollection(t *testing.T) {
 	}
 	if o := b.Entry[1].Resource; o.Subject.Reference != b.Entry[0].FullURL ||
 		o.Performer[0].Reference != b.Entry[0].FullURL {
-		t.Errorf("the references do not lead to the patient: %+v", o)
+		t.Errorf("the references do not refer to the patient: %+v", o)
 	}
 	if !bytes.Contains(out.Body, []byte(`"value": 72.50`)) {
 		t.Error("the decimal has lost its digits")

@@ -1,10 +1,10 @@
 package fhir
 
-// A resourceScope is a resource with the resources that it contains. References by
-// fragment are resolved in it.
+// A resourceScope is a resource with the resources that it contains. References that
+// are fragments (#id) are resolved in it.
 type resourceScope struct {
 	root           uint32
-	containedByID  map[string]uint32 // by id
+	containedByID  map[string]uint32
 	containedNodes []uint32
 	// inContained is set while a contained resource is being checked.
 	inContained bool
@@ -49,8 +49,9 @@ func (c *checker) checkContained(i uint32) {
 	}
 }
 
-// containedType returns the type of the contained resource that a reference by fragment
-// leads to. A bare # in a contained resource leads to the resource that contains it.
+// containedType returns the type of the contained resource with an id, to which a
+// reference #id refers. A bare # in a contained resource refers to the resource that
+// contains it.
 func (c *checker) containedType(id []byte) (name, problem string, code IssueCode) {
 	at, ok := c.scope.containedByID[string(id)]
 	if len(id) == 0 && c.scope.inContained {

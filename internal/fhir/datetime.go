@@ -35,7 +35,7 @@ func parseDigits(s []byte, n int) (value int, rest []byte, ok bool) {
 
 // A dateTime is a date or time of any precision.
 type dateTime struct {
-	year, month, day     int // 0 where the precision ends before
+	year, month, day     int // 0 if the value is less precise
 	hour, minute, second int
 	nanos                int
 	offset               int // minutes east of UTC
@@ -43,7 +43,7 @@ type dateTime struct {
 }
 
 // parseDate reads YYYY, YYYY-MM or YYYY-MM-DD at the start of s. The year may have a
-// minus sign, as in the specification's expression.
+// minus sign, as in the specification's regular expression. The sign is ignored.
 func parseDate(s []byte) (m dateTime, rest []byte, ok bool) {
 	if len(s) > 0 && s[0] == '-' {
 		s = s[1:]

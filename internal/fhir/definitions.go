@@ -6,18 +6,18 @@ import (
 	"sync"
 )
 
-// It wants FHIR_DEFINITIONS, the folder with the definitions: see docs/fhir.md.
+// The generator reads the definitions from the folder FHIR_DEFINITIONS: see docs/fhir.md.
 //
 //go:generate go run ./internal/gen -out stu3.txt
 
-// The facts of STU3, drawn from HL7's definitions (package hl7.fhir.core 3.0.1,
-// CC0-1.0).
+// stu3Text is the table of STU3, which is generated from HL7's definitions (package
+// hl7.fhir.core 3.0.1, CC0-1.0).
 //
 //go:embed stu3.txt
 var stu3Text string
 
-// stu3 is decoded when the first STU3 resource is checked, so that other processes do
-// not pay for it.
+// stu3 returns the definitions of STU3. Its first call decodes them, so that a process
+// that checks no resource does not spend the time.
 var stu3 = sync.OnceValue(func() *definitions { return decodeDefinitions(stu3Text, stu3Invariants()) })
 
 // definitionsOf returns the definitions of a version, or nil if there are none.
@@ -35,7 +35,8 @@ type definitions struct {
 	invariants map[string]*invariant // by key
 }
 
-// resource returns a type of resource that can be instantiated, or nil.
+// resource returns the resource type with a name, or nil. An abstract type is not
+// returned.
 func (t *definitions) resource(name []byte) *typeDef {
 	if d := t.types[string(name)]; d != nil && d.resource {
 		return d
@@ -89,8 +90,8 @@ type elementDef struct {
 	codeFormat codeFormat // for a binding without a list of codes
 }
 
-// A property is an element as JSON names it: a choice has a property for each of its
-// types.
+// A property is an element under one of its names in JSON: a choice has a property for
+// each of its types.
 type property struct {
 	name        string
 	element     *elementDef
@@ -135,6 +136,7 @@ func (l *valueSet) loaded() *valueSet {
 	return l
 }
 
+// systemCodes are the codes of a value set that are from one system.
 type systemCodes struct {
 	system string
 	codes  []string // sorted
@@ -156,6 +158,7 @@ func (l *valueSet) hasOf(system, code []byte) (has, known bool) {
 	return false, false
 }
 
+// containsSorted reports whether a sorted list contains a word.
 func containsSorted(sorted []string, word []byte) bool {
 	_, ok := slices.BinarySearchFunc(sorted, word, func(s string, word []byte) int {
 		switch {

@@ -17,9 +17,9 @@ import (
 // to, or by : and the profile that constrains it. The last item may be = and a value
 // set, or =% and the format of the codes.
 //
-// Only the beginnings of types and value sets are found here; the rest is decoded on
-// first use. Names are substrings of the text. The text is embedded and tested, so
-// unknown lines are skipped.
+// The function only finds where types and value sets begin; the rest is decoded on first
+// use. Names are substrings of the text. Unknown lines are skipped without an error,
+// since the text is embedded and tested.
 func decodeDefinitions(text string, invariants []invariant) *definitions {
 	t := &definitions{
 		types:      make(map[string]*typeDef, 512),
@@ -44,7 +44,8 @@ func decodeDefinitions(text string, invariants []invariant) *definitions {
 	return t
 }
 
-// elementLines returns the length of the lines before the next type.
+// elementLines returns the length of the lines that belong to a type. s begins after the
+// line of the type.
 func elementLines(s string) int {
 	if n := strings.Index(s, "\ntype "); n >= 0 && strings.HasPrefix(s, " ") {
 		return n + 1
@@ -116,7 +117,7 @@ func (d *typeDef) load() {
 		}
 	}
 	for i, e := range d.elements {
-		if e.index != i { // The base type's element has another position there.
+		if e.index != i { // the element is shared with the base type, where it has another position
 			c := *e
 			c.index = i
 			d.elements[i] = &c

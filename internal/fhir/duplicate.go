@@ -7,7 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// findDuplicates records the members of an object with the name of an earlier member.
+// findDuplicates records the members of an object that have the name of an earlier
+// member. n is the number of its members.
 func (d *document) findDuplicates(i uint32, n int) {
 	if n > 32 {
 		d.findDuplicatesByMap(i, n)

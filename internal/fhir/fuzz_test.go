@@ -33,19 +33,19 @@ func seeds(f *testing.F) {
 	}
 }
 
-// FuzzCheck tests that nothing panics, that a valid body is JSON, and that the
+// FuzzValidate tests that no body causes a panic, that a valid body is JSON, and that the
 // OperationOutcome of an error is valid.
-func FuzzCheck(f *testing.F) {
+func FuzzValidate(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, v := range []Version{STU3, R4} {
 			r, err := Validate(v, body)
 			if err == nil {
 				if !json.Valid(body) {
-					t.Fatal("well formed, and no JSON")
+					t.Fatal("the body is valid, but not JSON")
 				}
 				if r.ResourceType == "" || len(r.Resources) == 0 {
-					t.Fatalf("a report of nothing: %+v", r)
+					t.Fatalf("the report is empty: %+v", r)
 				}
 				continue
 			}
@@ -55,7 +55,7 @@ func FuzzCheck(f *testing.F) {
 			}
 			again, err := Validate(STU3, issues.OperationOutcome())
 			if err != nil || again.ResourceType != "OperationOutcome" {
-				t.Fatalf("the outcome is not well formed: %v\n%s", err, issues.OperationOutcome())
+				t.Fatalf("the OperationOutcome is not valid: %v\n%s", err, issues.OperationOutcome())
 			}
 		}
 	})
@@ -70,8 +70,8 @@ func FuzzPrepare(f *testing.F) {
 	})
 }
 
-// FuzzGraft replaces a part of one body by a part of another, which reaches more of
-// Prepare than changes of bytes do.
+// FuzzGraft replaces a value in one body by a value of another body. This reaches more
+// code of Prepare than changing bytes does.
 func FuzzGraft(f *testing.F) {
 	valid := bodies(f, "testdata/valid")
 	valid["bsn"] = []byte(`{"resourceType":"Patient",` +
@@ -108,26 +108,27 @@ func checkPrepared(t *testing.T, body []byte) {
 			continue
 		}
 		if _, err := Validate(v, body); err != nil {
-			t.Fatalf("it goes out and is not well formed: %v", err)
+			t.Fatalf("Prepare accepts a body that Validate refuses: %v", err)
 		}
 		again, err := Prepare(v, out.Body)
 		if err != nil {
-			t.Fatalf("what goes out may not go out: %v\n%s", err, out.Body)
+			t.Fatalf("Prepare refuses a body that it has prepared: %v\n%s", err, out.Body)
 		}
 		if !bytes.Equal(again.Body, out.Body) || again.Path != out.Path || !slices.Equal(again.Types, out.Types) {
-			t.Fatalf("it changes when it is prepared again:\n%s\n%s", out.Body, again.Body)
+			t.Fatalf("a prepared body changes when it is prepared again:\n%s\n%s", out.Body, again.Body)
 		}
 		var decoded any
 		if err := json.Unmarshal(out.Body, &decoded); err != nil {
-			t.Fatalf("what goes out is no JSON: %v", err)
+			t.Fatalf("the prepared body is not JSON: %v", err)
 		}
 		if hasIdentifiedBSN(decoded) {
-			t.Fatalf("a BSN goes out: %s", out.Body)
+			t.Fatalf("the prepared body has a BSN: %s", out.Body)
 		}
 	}
 }
 
-// hasIdentifiedBSN looks for the simple case independently of the package.
+// hasIdentifiedBSN reports whether a value contains an identifier with a BSN. It does not
+// use the code that it tests.
 func hasIdentifiedBSN(v any) bool {
 	switch v := v.(type) {
 	case map[string]any:
@@ -151,8 +152,7 @@ func hasIdentifiedBSN(v any) bool {
 	return false
 }
 
-// FuzzSilent replaces each value in turn by something personal, which no issue may
-// repeat.
+// FuzzSilent replaces a value of each valid body by a secret, which no issue may repeat.
 func FuzzSilent(f *testing.F) {
 	f.Add("Jansen-de Vries", 3)
 	f.Add("999911120", 7)
@@ -160,8 +160,8 @@ func FuzzSilent(f *testing.F) {
 	f.Add("https://x.example/Anna?bsn=1", 20)
 	valid := bodies(f, "testdata/valid")
 	f.Fuzz(func(t *testing.T, secret string, at int) {
-		// A short secret may be part of the package's own words, and a single word may
-		// be reported where a name is expected.
+		// A short secret may occur in the package's own texts, and an issue may repeat a
+		// single word if a name is expected.
 		if _, named := safeName(secret); len(secret) < 8 || named {
 			return
 		}
@@ -183,7 +183,7 @@ func FuzzSilent(f *testing.F) {
 				if _, err := Prepare(v, planted); err != nil {
 					var issues *ValidationError
 					if errors.As(err, &issues) && saysSecret(issues, secret, valid) {
-						t.Fatalf("a issue repeats %q: %v", secret, err)
+						t.Fatalf("an issue repeats %q: %v", secret, err)
 					}
 				}
 			}
@@ -191,8 +191,8 @@ func FuzzSilent(f *testing.F) {
 	})
 }
 
-// saysSecret looks for a secret in the issues, except for words that they contain
-// anyway.
+// saysSecret reports whether the issues repeat a secret. It ignores a secret that issues
+// may contain anyway.
 func saysSecret(issues *ValidationError, secret string, valid map[string][]byte) bool {
 	if strings.Contains(stu3Text, secret) {
 		return false

@@ -15,9 +15,9 @@ type invariant struct {
 	// key is the definitions' key. If STU3 uses one key for several invariants, @ and a
 	// type follow it.
 	key string
-	// element is where a violation is reported, "" for the whole object.
+	// element is the element at which a violation is reported, "" for the whole object.
 	element string
-	text    string
+	text    string // of the issue
 	// holds is also called for malformed elements, and ignores what it cannot read.
 	holds func(view) bool
 }
@@ -44,13 +44,14 @@ func (c *checker) checkInvariants(i uint32, t *typeDef) {
 	}
 }
 
-// A view is an element as an invariant sees it.
+// A view gives an invariant access to an element.
 type view struct {
 	c *checker
 	i uint32
 }
 
-// find returns a member, or the member with its extensions.
+// find returns a member. If a primitive has no value, it returns the member with its
+// extensions.
 func (v view) find(name string) (uint32, bool) {
 	if m, ok := v.c.doc.member(v.i, name); ok {
 		return m, ok

@@ -207,7 +207,7 @@ func definitionInvariants() []invariant {
 	}
 }
 
-// notForType reports a member that must be absent if the type has a certain value.
+// notForType returns the condition that an element is absent if type has a certain value.
 func notForType(name, typ string) func(view) bool {
 	return func(v view) bool { return !v.has(name) || !v.is("type", typ) }
 }
@@ -217,18 +217,19 @@ func (v view) hasIn(name string) bool {
 	return v.c != nil && v.i != 0 && v.has(name)
 }
 
-// sameCode reports whether two CodeableConcepts have the same codings, at least one. It
-// gives up at maxCodings, since the comparison takes quadratic time.
+// sameCode reports whether two CodeableConcepts have the same codings, and at least one.
+// It returns false if there are more than maxCodings, since the comparison takes
+// quadratic time.
 func sameCode(a, b view) bool {
-	const few = 64
+	const maxCodings = 64
 	n, m := 0, 0
 	for range b.each("coding") {
-		if m++; m > few {
+		if m++; m > maxCodings {
 			return false
 		}
 	}
 	for x := range a.each("coding") {
-		if n++; n > few {
+		if n++; n > maxCodings {
 			return false
 		}
 		found := false

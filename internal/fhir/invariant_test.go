@@ -8,7 +8,8 @@ import (
 )
 
 // invariantCases has, for each invariant, resources that violate it and nothing else,
-// and resources that satisfy it. Data types stand in an extension of a Basic.
+// and resources that satisfy it. A data type is tested as the value of an extension of a
+// Basic.
 var invariantCases = map[string]struct{ violating, satisfying []string }{
 	"ext-1": {[]string{`Extension {"url":"x"}`,
 		`Extension {"url":"x","valueCode":"a","extension":[{"url":"y","valueCode":"a"}]}`},
@@ -297,6 +298,6 @@ func TestInvariantsAreUsed(t *testing.T) {
 		}
 	}
 	if !slices.IsSortedFunc(activeTags, strings.Compare) {
-		t.Error("activeTags is searched as if it were sorted, and is not")
+		t.Error("activeTags is not sorted, which its binary search needs")
 	}
 }

@@ -9,7 +9,7 @@ import (
 // (https://hl7.org/fhir/STU3/valueset-issue-type.html).
 type IssueCode string
 
-// The codes that are used.
+// The codes that issues of this package have.
 const (
 	CodeInvalid     IssueCode = "invalid"       // not JSON, or not a supported body
 	CodeStructure   IssueCode = "structure"     // an element that is unknown, misplaced or repeated
@@ -34,6 +34,7 @@ type Issue struct {
 	Text string `json:"text"`
 }
 
+// String returns the location and the text.
 func (i Issue) String() string {
 	if i.Location == "" {
 		return i.Text
@@ -43,11 +44,13 @@ func (i Issue) String() string {
 
 // A ValidationError is the error for a body that is not valid or may not be sent.
 type ValidationError struct {
+	// Issues are in the order in which they were found.
 	Issues []Issue
 	// Truncated is set if there are more issues than maxIssues; the rest is not listed.
 	Truncated bool
 }
 
+// Error returns the first issue and the number of the others.
 func (e *ValidationError) Error() string {
 	if len(e.Issues) == 0 {
 		return "no faults"
@@ -81,7 +84,8 @@ func (e *ValidationError) errOrNil() error {
 	return e
 }
 
-// safeName returns a name that is not in the definitions, if it may appear in an issue.
+// safeName returns a name from a body as a string, and whether it may appear in an issue.
+// A name that may be personal data, such as a number, may not.
 func safeName[T string | []byte](name T) (string, bool) {
 	if len(name) == 0 || len(name) > 40 {
 		return "", false

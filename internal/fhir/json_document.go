@@ -14,9 +14,9 @@ type document struct {
 	nodes []node
 	// open is the path to the value at which parsing ended with an error.
 	open []uint32
-	// duplicates are members whose name an earlier member of the object has. Names that
-	// differ only in case count as the same: FHIR has no such pairs, and some parsers
-	// fold case and take the last member.
+	// duplicates are the members that have the name of an earlier member of their object.
+	// Names that differ only in case count as the same: FHIR has no such pairs, and some
+	// parsers ignore case and use the last member.
 	duplicates []uint32
 }
 

@@ -37,7 +37,7 @@ func (e *edits) replace(i uint32, with string) {
 	e.list = append(e.list, edit{e.doc.valueStart(i), e.doc.valueEnd(i), with})
 }
 
-// insertFirst inserts members before all others of an object that has some.
+// insertFirst inserts members before the members of an object, which must not be empty.
 func (e *edits) insertFirst(object uint32, members string) {
 	at := e.doc.nodes[object].start + 1
 	e.list = append(e.list, edit{at, at, members + ","})
@@ -70,7 +70,8 @@ func (e *edits) remove(object uint32, names ...string) {
 	}
 }
 
-// apply returns the body with the changes.
+// apply returns the body with the changes. Of changes that overlap, the one that starts
+// first wins.
 func (e *edits) apply() []byte {
 	slices.SortStableFunc(e.list, func(a, b edit) int { return cmp.Compare(a.start, b.start) })
 	out := make([]byte, 0, len(e.doc.src)+64*len(e.list))

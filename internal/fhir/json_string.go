@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// escapeLen returns the length of the escape at the start of s, with a surrogate pair
-// as one, or 0 if there is none.
+// escapeLen returns the length of the escape at the start of s, or 0 if it is not valid.
+// A surrogate pair is one escape.
 func escapeLen(s []byte) int {
 	if len(s) < 2 {
 		return 0

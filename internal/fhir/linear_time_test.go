@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// The processor time to check a body grows linearly with its size, whatever the body is: four
-// times the size may take ten times as long; quadratic time would take sixteen times as
-// long.
+// The processor time to check a body must grow linearly with its size, whatever the body is. A
+// body of four times the size may take less than ten times as long; with quadratic time it would
+// take sixteen times as long.
 func TestCost(t *testing.T) {
 	const (
 		size  = 256 << 10
 		floor = 100 * time.Millisecond // shorter times are noise
-		tries = 6                      // the caches are not always warm
+		tries = 6                      // a single measurement may be too long
 	)
 	for name, hostile := range hostileBodies {
 		t.Run(name, func(t *testing.T) {
@@ -35,7 +35,7 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// cost is the processor time that both versions take for a body.
+// cost returns the processor time that it takes to prepare a body as STU3 and as R4.
 func cost(body string) time.Duration {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -45,7 +45,7 @@ func cost(body string) time.Duration {
 	return threadTime() - start
 }
 
-// least returns the shortest time so far, since disturbances only add time.
+// least returns the shortest time of all tries, since disturbances only add time.
 func least(sofar, took time.Duration, try int) time.Duration {
 	if try == 0 {
 		return took

@@ -54,6 +54,7 @@ func checkStart(body []byte) *Issue {
 	return nil
 }
 
+// firstInvalid returns the offset of the first byte that is not valid UTF-8.
 func firstInvalid(body []byte) int {
 	for i := 0; i < len(body); {
 		r, n := utf8.DecodeRune(body[i:])
@@ -65,7 +66,7 @@ func firstInvalid(body []byte) int {
 	return len(body)
 }
 
-// lineAndColumn describes an offset as editors do.
+// lineAndColumn describes an offset by its line and column, as editors do.
 func lineAndColumn(body []byte, at int) string {
 	before := body[:min(at, len(body))]
 	line := bytes.Count(before, []byte("\n")) + 1
@@ -102,7 +103,8 @@ func (r *parser) skipSpace() {
 	}
 }
 
-// value parses one value. The key is the name of the member that it is, if it is one.
+// value parses one value. For the value of a member, key and keyEnd are the range of the
+// member's name and hash is the hash of the name; for others they are 0.
 func (r *parser) value(key, keyEnd, hash uint32, keyEscaped bool) bool {
 	d := r.doc
 	if r.skipSpace(); r.pos >= len(d.src) {
@@ -165,6 +167,7 @@ func (r *parser) container(i int, k kind) bool {
 	return ok
 }
 
+// items parses the rest of an array.
 func (r *parser) items() bool {
 	r.pos++ // the bracket
 	if done, ok := r.closeEmpty(']'); done {
@@ -180,6 +183,7 @@ func (r *parser) items() bool {
 	}
 }
 
+// members parses the rest of an object.
 func (r *parser) members(i int) bool {
 	r.pos++ // the brace
 	if done, ok := r.closeEmpty('}'); done {
@@ -223,7 +227,8 @@ func (r *parser) members(i int) bool {
 	}
 }
 
-// closeEmpty parses the end of an object or array without items.
+// closeEmpty parses the end of an empty object or array. done reports whether the object
+// or array has ended, or parsing has failed.
 func (r *parser) closeEmpty(end byte) (done, ok bool) {
 	if r.skipSpace(); r.pos >= len(r.doc.src) {
 		return true, r.failTruncated()

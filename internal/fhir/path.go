@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// path returns the location of a node. It is computed from the root and only for an
-// issue, so that the check does not have to track it.
+// path returns the location of a node. It is computed from the root, and only for an
+// issue, so that the checks do not have to keep track of it.
 func (d *document) path(i uint32) string {
 	nodes := []uint32{0}
 	for at := uint32(0); at != i; {

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// An Interaction is the FHIR interaction that sends a resource or Bundle: what is
-// posted, and where.
+// An Interaction is the FHIR interaction that sends a resource or Bundle. It is a POST of
+// Body to Path.
 type Interaction struct {
-	// Report describes the body before it was changed: a collection is still a
+	// Report describes the body before it was changed, so a collection is still a
 	// collection.
 	*Report
-	Path string // the type, such as "Observation"; empty for a Bundle, which is posted to the base address
+	Path string // the type, such as "Observation"; empty for a Bundle, which is posted to the base URL
 	Body []byte // JSON as it is sent
 	// Types are the types of the resources, in the order of the entries.
 	Types []string
@@ -23,8 +23,8 @@ type Interaction struct {
 // that sends it. If it may not be sent, the error is a *[ValidationError].
 //
 // A single resource is created by POST: its id is removed, since the provider assigns
-// one. A batch or transaction is sent as it is. A collection is no interaction of FHIR
-// and becomes a batch; see docs/fhir.md.
+// one. A batch or transaction is sent unchanged. A collection, for which FHIR has no
+// interaction, becomes a batch; see docs/fhir.md.
 func Prepare(v Version, body []byte) (*Interaction, error) {
 	doc, f := parse(body)
 	defer doc.close()
@@ -48,8 +48,8 @@ func Prepare(v Version, body []byte) (*Interaction, error) {
 	return s.out, nil
 }
 
-// A preparer applies the rules for sending, which are MedMij's for services that share
-// data with a provider, and collects the edits.
+// A preparer applies the rules for sending and collects the edits. The rules are those of
+// MedMij for services by which a person sends data to a provider.
 type preparer struct {
 	c     *checker
 	edits edits
@@ -58,8 +58,8 @@ type preparer struct {
 	digest []byte
 }
 
-// notStorable are the types of resource that servers do not store, and that therefore
-// cannot be created.
+// notStorable are the resource types that servers do not store, so that they cannot be
+// created.
 var notStorable = []string{"Bundle", "OperationOutcome", "Parameters"}
 
 // typeOf returns the type of a resource, or "" if it is unknown.
@@ -78,6 +78,7 @@ func (s *preparer) checkStorable(r uint32, name string) {
 	}
 }
 
+// prepare prepares the whole body.
 func (s *preparer) prepare() {
 	d := s.c.doc
 	name := s.typeOf(0)
@@ -99,7 +100,7 @@ func (s *preparer) prepare() {
 		}
 	default:
 		s.c.addIssueAt(0, ".type", CodeBusiness,
-			"must be batch or transaction: no other Bundle can be sent, but a collection, which becomes a batch")
+			"must be batch or transaction, or collection, which becomes a batch: no other Bundle can be sent")
 	}
 	s.checkReferences()
 }
@@ -130,18 +131,18 @@ func (s *preparer) checkEntry(e uint32) {
 	for _, name := range []string{"url", "ifNoneExist"} {
 		if m, ok := d.member(request, name); ok && hasPatientParameter(d.text(m)) {
 			s.c.addIssue(m, CodeBusiness,
-				"must not name whom it is about (patient, subject): the provider knows from the token")
+				"must not name the person (patient, subject): the access token tells the provider who it is")
 		}
 	}
 	method := string(d.memberText(request, "method"))
 	if method != "POST" && method != "PUT" {
 		s.c.addIssueAt(request, ".method", CodeBusiness,
-			"must be POST or PUT: a push writes, it does not read or delete")
+			"must be POST or PUT: a push does not read or delete resources")
 		return
 	}
 	r, ok := d.member(e, "resource")
 	if !ok || d.nodes[r].kind != kindObject {
-		s.c.addIssueAt(e, ".resource", CodeRequired, "is required of what is written")
+		s.c.addIssueAt(e, ".resource", CodeRequired, "is required, since the entry writes it")
 		return
 	}
 	name := s.typeOf(r)
@@ -161,25 +162,27 @@ func (s *preparer) checkEntry(e uint32) {
 	}
 }
 
+// checkCreate checks an entry whose method is POST.
 func (s *preparer) checkCreate(e, r, request uint32, name string) {
 	d := s.c.doc
 	if url := d.memberText(request, "url"); string(url) != name {
 		s.c.addIssueAt(request, ".url", CodeBusiness,
-			fmt.Sprintf("must be %s: what is created is posted to its type", name))
+			fmt.Sprintf("must be %s: a resource is created by a POST to its type", name))
 	}
 	if id, ok := d.member(r, "id"); ok {
-		s.c.addIssue(id, CodeBusiness, "must be left out of what is created: the provider gives it one")
+		s.c.addIssue(id, CodeBusiness, "must be left out: the provider assigns the id of a resource that is created")
 	}
 	if !isUUID(bytes.ToLower(d.memberText(e, "fullUrl"))) {
-		s.c.addIssueAt(e, ".fullUrl", CodeBusiness, "must be a urn:uuid, since what is created has no address yet")
+		s.c.addIssueAt(e, ".fullUrl", CodeBusiness, "must be a urn:uuid, since the resource has no address yet")
 	}
 }
 
+// checkUpdate checks an entry whose method is PUT.
 func (s *preparer) checkUpdate(e, r, request uint32, name string) {
 	d := s.c.doc
 	id := d.memberText(r, "id")
 	if len(id) == 0 {
-		s.c.addIssueAt(r, ".id", CodeBusiness, "is required of what is written with PUT")
+		s.c.addIssueAt(r, ".id", CodeBusiness, "is required of a resource that is updated by PUT")
 		return
 	}
 	address := name + "/" + string(id)
@@ -192,8 +195,8 @@ func (s *preparer) checkUpdate(e, r, request uint32, name string) {
 	}
 }
 
-// hasPatientParameter reports whether a search has the parameter patient or subject,
-// also with a modifier or a chain.
+// hasPatientParameter reports whether a search has the parameter patient or subject, with
+// or without a modifier or a chain.
 func hasPatientParameter(url []byte) bool {
 	url = normalized(url)
 	if _, query, ok := bytes.Cut(url, []byte("?")); ok {
@@ -211,8 +214,8 @@ func hasPatientParameter(url []byte) bool {
 	return false
 }
 
-// checkReferences finds references to entries that do not exist, which the provider
-// could not resolve.
+// checkReferences adds an issue for each reference to an entry that does not exist, since
+// the provider could not resolve it.
 func (s *preparer) checkReferences() {
 	d := s.c.doc
 	known := map[string]bool{}

@@ -53,7 +53,7 @@ func TestPrepareResource(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			out := prepare(t, STU3, tt.body)
 			if string(out.Body) != tt.want {
-				t.Errorf("goes out as\n%s\nwant\n%s", out.Body, tt.want)
+				t.Errorf("prepared as\n%s\nwant\n%s", out.Body, tt.want)
 			}
 			if out.Path != "Observation" || out.BundleType != "" || !slices.Equal(out.Types, []string{"Observation"}) ||
 				!out.StructureChecked {
@@ -82,7 +82,7 @@ func TestPrepareBundle(t *testing.T) {
 		out := prepare(t, STU3, body)
 		if string(out.Body) != body || out.Path != "" || out.BundleType != kind ||
 			!slices.Equal(out.Types, []string{"Patient", "Task"}) {
-			t.Errorf("%s goes out as %+v", kind, out)
+			t.Errorf("%s is prepared as %+v", kind, out)
 		}
 	}
 }
@@ -168,7 +168,7 @@ func TestPrepareR4(t *testing.T) {
 	out := prepare(t, R4, `{"resourceType":"ServiceRequest","id":"a","unheard":[1.50,null]}`)
 	if string(out.Body) != `{"resourceType":"ServiceRequest","unheard":[1.50,null]}` || out.Path != "ServiceRequest" ||
 		out.StructureChecked {
-		t.Errorf("goes out as %+v: %s", out, out.Body)
+		t.Errorf("prepared as %+v: %s", out, out.Body)
 	}
 	for _, tt := range []struct{ name, body, at, words string }{
 		{"duplicate", `{"resourceType":"Patient","active":true,"active":true}`, "Patient.active", "before"},
@@ -190,8 +190,8 @@ func TestPrepareR4(t *testing.T) {
 	}
 }
 
-// Of the valid reference material, what was made for sending may be sent, but no
-// document, no search and no BSN.
+// The valid bodies of the reference material can be prepared, except a resource with a
+// BSN, a document, an OperationOutcome, and Bundles that read or delete.
 func TestPrepareShared(t *testing.T) {
 	t.Parallel()
 	for name, body := range bodies(t, testenv.Shared(t, "fhir", "stu3", "valid")) {
@@ -200,19 +200,19 @@ func TestPrepareShared(t *testing.T) {
 		case "nictiz-nl-core-patient-01.json":
 			var f *ValidationError
 			if !errors.As(err, &f) || len(f.Issues) != 2 || bytes.Contains(f.OperationOutcome(), []byte("999911120")) {
-				t.Errorf("%s: want its BSN refused, in the identifier and in the text: %v", name, err)
+				t.Errorf("%s: want two issues, for the BSN in the identifier and in the text: %v", name, err)
 			}
 		case "hl7-bundle-father.json", "hl7-bundle-bundle-request-medsallergies.json",
 			"hl7-bundle-bundle-transaction.json", "hl7-operationoutcome-validationfail.json":
 			if err == nil {
-				t.Errorf("%s may be sent", name)
+				t.Errorf("%s was prepared", name)
 			}
 		case "hl7-bundle-3ad0687e-f477-468c-afd5-fcc2bf897808.json":
 		default:
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 			} else if strings.HasPrefix(name, "push-") && out.BundleType == "" {
-				t.Errorf("%s goes out as %+v", name, out)
+				t.Errorf("%s is prepared as %+v", name, out)
 			}
 		}
 	}

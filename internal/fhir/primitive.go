@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// A primitive is one of FHIR's primitive types. Their forms are the regular expressions
-// of https://hl7.org/fhir/STU3/datatypes.html, written as loops.
+// A primitive is one of FHIR's primitive types. The functions below check values against
+// the regular expressions of https://hl7.org/fhir/STU3/datatypes.html.
 type primitive uint8
 
 const (
@@ -74,7 +74,8 @@ func primitiveOf(name string) primitive {
 	return primNone
 }
 
-// jsonKind returns the JSON type of a primitive.
+// jsonKind returns the JSON type of a primitive, and its name for an issue. kindTrue
+// stands for both booleans.
 func (p primitive) jsonKind() (k kind, name string) {
 	switch p {
 	case primBoolean:
@@ -93,7 +94,7 @@ func (p primitive) check(text []byte) string {
 		return checkBase64(text)
 	case primCode:
 		if !isCode(text) {
-			return "is not a code: no space at its ends, and no two in a row"
+			return "is not a code: it must not begin or end with a space or have two in a row"
 		}
 	case primDate:
 		if !isDate(text) {
@@ -124,7 +125,7 @@ func (p primitive) check(text []byte) string {
 		}
 	case primOID:
 		if !isOID(text) {
-			return "is not an OID: urn:oid: and numbers with points between"
+			return "is not an OID: urn:oid: and numbers that are separated by points"
 		}
 	case primUUID:
 		if !isUUID(text) {
@@ -232,8 +233,8 @@ func isUUID(s []byte) bool {
 	return true
 }
 
-// checkURI checks what all URIs have in common. The specification gives no expression
-// for it, and its examples have templates and the like.
+// checkURI checks what all URIs have in common. The specification has no regular
+// expression for URIs, and its examples include URI templates.
 func checkURI(s []byte) string {
 	for _, c := range s {
 		if c <= ' ' {
@@ -245,7 +246,7 @@ func checkURI(s []byte) string {
 	}
 	// OIDs and UUIDs must have their own form.
 	if bytes.HasPrefix(s, []byte("urn:oid:")) {
-		if k := bytes.IndexAny(s, "|#?"); k > 0 { // a version, or a part
+		if k := bytes.IndexAny(s, "|#?"); k > 0 { // a version, a fragment or a query
 			s = s[:k]
 		}
 		if !isOID(s) {
@@ -258,7 +259,7 @@ func checkURI(s []byte) string {
 	return ""
 }
 
-// checkBase64 checks for whole groups of four, with spaces anywhere.
+// checkBase64 checks that the characters form groups of four. It allows spaces anywhere.
 func checkBase64(s []byte) string {
 	const problem = "is not base64"
 	n, pad := 0, 0

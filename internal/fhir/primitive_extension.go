@@ -5,15 +5,15 @@ package fhir
 // together by position, and null stands for an item that is missing
 // (https://hl7.org/fhir/STU3/json.html#primitive).
 
-// A counterpart walks through the items of the other member of such a pair.
+// A counterpart iterates over the items of the other member of such a pair.
 type counterpart struct {
 	doc       *document
 	exists    bool // the other member exists
 	next, end uint32
 }
 
-// counterpartOf returns the other member of the pair that a member with the name
-// belongs to.
+// counterpartOf returns the counterpart of the member with a name. underscored reports
+// whether this member is the one with the underscore.
 func (c *checker) counterpartOf(object uint32, name string, underscored bool) counterpart {
 	if !underscored {
 		name = "_" + name
@@ -65,8 +65,8 @@ func (c *checker) checkItems(object, m uint32, p *property, underscored bool) {
 	}
 }
 
-// checkExtensionWithoutValue checks that extensions without a value include one that
-// says why.
+// checkExtensionWithoutValue checks that an element without a value has an extension, and
+// not only an id.
 func (c *checker) checkExtensionWithoutValue(item uint32) {
 	if c.doc.nodes[item].kind != kindObject {
 		return // already reported

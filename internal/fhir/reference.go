@@ -6,8 +6,8 @@ import (
 )
 
 // checkReference checks a Reference (https://hl7.org/fhir/STU3/references.html): its
-// form, that a fragment leads to a contained resource, and the type of its target as
-// far as the address shows it.
+// form, that the target of a fragment exists, and the type of the target if it is known.
+// from is the element that has the Reference.
 func (c *checker) checkReference(i uint32, from *property) {
 	m, ok := c.doc.member(i, "reference")
 	if !ok {
@@ -28,8 +28,9 @@ func (c *checker) checkReference(i uint32, from *property) {
 	c.addIssue(m, CodeValue, "refers to "+article(name)+"; this may refer to "+listWords(from.targets))
 }
 
-// targetType returns the type that a reference leads to, or "" if it is not known. If the
-// reference is wrong, it also returns the text and the code of the issue.
+// targetType returns the type of the resource that a reference refers to, or "" if it is
+// not known. If the reference is wrong, it also returns the text and the code of the
+// issue.
 func (c *checker) targetType(text []byte) (name, problem string, code IssueCode) {
 	if text[0] == '#' {
 		return c.containedType(text[1:])
@@ -55,8 +56,8 @@ func (c *checker) targetType(text []byte) (name, problem string, code IssueCode)
 
 const notReference = "is not a reference: Type/id, an absolute URL, urn:uuid:…, urn:oid:… or #id"
 
-// relativeType reads Type/id, with or without a version, and the conditional reference
-// of a transaction (Type?…).
+// relativeType is targetType for Type/id, with or without a version, and for the
+// conditional reference of a transaction (Type?…).
 func (c *checker) relativeType(text []byte) (name, problem string, code IssueCode) {
 	text, _, search := bytes.Cut(text, []byte("?"))
 	parts := bytes.SplitN(text, []byte("/"), 5)

@@ -4,7 +4,9 @@ import "encoding/json"
 
 // A Report describes a valid body.
 type Report struct {
-	Version      Version
+	// Version is the version that the body was validated against.
+	Version Version
+	// ResourceType is the type of the body's resource, such as "Bundle".
 	ResourceType string
 	// BundleType is the type of a Bundle, empty for other resources.
 	BundleType string
@@ -15,7 +17,7 @@ type Report struct {
 	// Profiles are the profiles that the resources claim, without duplicates.
 	Profiles []string
 	// StructureChecked is set if there are definitions of the version, so that the
-	// structure was checked. Otherwise only what holds for every version was checked.
+	// structure was checked. Otherwise only the rules of every version were checked.
 	StructureChecked bool
 }
 
@@ -26,6 +28,7 @@ type Resource struct {
 	Profiles []string
 }
 
+// report returns the report of a document that has no issues.
 func (c *checker) report() *Report {
 	r := &Report{
 		Version:          c.version,

@@ -17,7 +17,7 @@ func TestReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r.ResourceType != "Bundle" || r.BundleType != "collection" || !r.StructureChecked || len(r.Resources) != 3 {
-		t.Fatalf("a report of something else: %+v", r)
+		t.Fatalf("the report is %+v", r)
 	}
 	if got := r.Resources[2]; got.Type != "Basic" ||
 		!slices.Equal(got.Profiles, []string{"http://example.org/a", "http://example.org/b"}) {
@@ -29,7 +29,7 @@ func TestReport(t *testing.T) {
 	for _, outcome := range [][]byte{r.OperationOutcome(), (&Report{Version: R4}).OperationOutcome(),
 		(&Report{StructureChecked: true}).OperationOutcome()} {
 		if issues := issuesOf(t, STU3, outcome); len(issues) > 0 {
-			t.Errorf("the outcome is not well formed: %v\n%s", issues, outcome)
+			t.Errorf("the OperationOutcome is not valid: %v\n%s", issues, outcome)
 		}
 	}
 }

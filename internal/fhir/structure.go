@@ -8,9 +8,10 @@ import (
 // An elementSet is the set of a type's elements that an object has.
 type elementSet [2]uint64
 
+// add adds an element and reports whether the set had it before.
 func (e *elementSet) add(i int) (before bool) {
 	if i >= 128 {
-		return false // no type has so many elements
+		return false // unreachable: no type has so many elements
 	}
 	bit := uint64(1) << (i % 64)
 	before = e[i/64]&bit != 0
@@ -22,8 +23,8 @@ func (e *elementSet) has(i int) bool {
 	return i < 128 && e[i/64]&(1<<(i%64)) != 0
 }
 
-// checkObject checks an object against a type. From is the element that has it, or nil
-// for a resource.
+// checkObject checks an object against a type. from is the element whose value it is, or
+// nil for a resource.
 func (c *checker) checkObject(i uint32, t *typeDef, from *property) {
 	d := c.doc
 	t.loaded()
@@ -47,7 +48,9 @@ func (c *checker) checkObject(i uint32, t *typeDef, from *property) {
 			n++
 			continue
 		}
-		if p.element.name != "id" || t.kind == typeElement { // checkExtensionWithoutValue reports more about those
+		// An object with nothing but an id counts as empty. For an Element,
+		// checkExtensionWithoutValue reports it.
+		if p.element.name != "id" || t.kind == typeElement {
 			n++
 		}
 		if underscored && p.primitive == primNone {
@@ -77,6 +80,7 @@ func (c *checker) checkObject(i uint32, t *typeDef, from *property) {
 	c.bundle = outer
 }
 
+// addMissing adds an issue for a required element that is missing.
 func (c *checker) addMissing(i uint32, e *elementDef) {
 	if e.choice {
 		c.addIssueAt(i, "."+e.name+"[x]", CodeRequired, "is required: one of "+listWords(e.choices))
@@ -85,8 +89,8 @@ func (c *checker) addMissing(i uint32, e *elementDef) {
 	c.addIssueAt(i, "."+e.name, CodeRequired, "is required")
 }
 
-// checkSecondChoice finds a second type of a choice. A value and its extensions have
-// the same type.
+// checkSecondChoice adds an issue if an earlier member has another type of the same
+// choice. A value and its extensions are two members of the same type.
 func (c *checker) checkSecondChoice(i, m uint32, p *property) {
 	for o := range c.doc.children(i) {
 		if o == m {
@@ -135,6 +139,7 @@ func (c *checker) checkMember(object, m uint32, p *property, underscored bool) {
 	}
 }
 
+// addNull adds an issue for a null.
 func (c *checker) addNull(i uint32) {
 	c.addIssue(i, CodeStructure, "is null: leave the element out")
 }

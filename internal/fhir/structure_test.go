@@ -205,13 +205,13 @@ func TestStructure(t *testing.T) {
 				t.Errorf("want one issue, found %v", issues)
 			}
 			if strings.Contains((&ValidationError{Issues: issues}).Error(), testBSN) {
-				t.Errorf("a issue repeats a person's number: %v", issues)
+				t.Errorf("an issue repeats a BSN: %v", issues)
 			}
 		})
 	}
 }
 
-// Unusual bodies that are valid.
+// TestLenient validates unusual bodies, which are valid.
 func TestLenient(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
@@ -271,7 +271,7 @@ func TestMutations(t *testing.T) {
 	}
 }
 
-// mutate makes every change in turn, calls ask and undoes the change.
+// mutate makes one change after another. After each it calls ask and undoes the change.
 func mutate(v any, ask func(change string)) {
 	switch v := v.(type) {
 	case map[string]any:

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// threadTime is the processor time that the calling thread has used. Other processes do not change it.
+// threadTime returns the processor time that the calling thread has used, which does not depend on other processes.
 func threadTime() time.Duration {
 	const thread = 1 // RUSAGE_THREAD
 	var usage syscall.Rusage

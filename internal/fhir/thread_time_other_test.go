@@ -6,5 +6,5 @@ import "time"
 
 var processStart = time.Now()
 
-// threadTime is the time that has passed: only Linux is asked for the processor time of a thread.
+// threadTime returns the elapsed time. The processor time of a thread is measured on Linux only.
 func threadTime() time.Duration { return time.Since(processStart) }

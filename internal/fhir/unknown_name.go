@@ -21,7 +21,7 @@ func hintsFor(v Version) *versionHints {
 	return &versionHints{version: v}
 }
 
-// stu3Hints is built on first use.
+// stu3Hints returns the hints for STU3. Its first call builds them.
 var stu3Hints = sync.OnceValue(func() *versionHints {
 	return &versionHints{
 		version: STU3,

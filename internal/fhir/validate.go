@@ -27,6 +27,7 @@ type checker struct {
 	version   Version
 }
 
+// A resourceNode is a resource that is not contained in another.
 type resourceNode struct {
 	node uint32
 	name string
@@ -39,7 +40,7 @@ func newChecker(v Version, doc *document) *checker {
 // check checks the document and reports whether it has no issues.
 func (c *checker) check() bool {
 	if len(c.doc.duplicates) > 0 {
-		// It is unknown which of the two counts, so nothing else is checked.
+		// Parsers differ in which of the members they use, so nothing else is checked.
 		for _, m := range c.doc.duplicates {
 			c.addIssue(m, CodeStructure, "has a name that its object has had before")
 		}
@@ -68,8 +69,8 @@ func (c *checker) addIssueAt(at uint32, member string, code IssueCode, text stri
 	c.found.add(f)
 }
 
-// typeOf returns the type of a resource. It adds an issue and returns nil if there is
-// none.
+// typeOf returns the type of a resource. If the value is not a resource of a known type,
+// it adds an issue and returns nil.
 func (c *checker) typeOf(i uint32) *typeDef {
 	if k := c.doc.nodes[i].kind; k != kindObject {
 		c.addIssue(i, CodeStructure, "must be a resource, not "+k.noun())
@@ -77,7 +78,7 @@ func (c *checker) typeOf(i uint32) *typeDef {
 	}
 	m, ok := c.doc.member(i, "resourceType")
 	if !ok {
-		c.addIssueAt(i, ".resourceType", CodeRequired, "is required: which resource is it?")
+		c.addIssueAt(i, ".resourceType", CodeRequired, "is required: it names the type of the resource")
 		return nil
 	}
 	name := c.doc.text(m)

@@ -37,7 +37,7 @@ func issuesOf(t testing.TB, v Version, body []byte) []Issue {
 	}
 	var f *ValidationError
 	if !errors.As(err, &f) {
-		t.Fatalf("Check failed with %T, not with issues: %v", err, err)
+		t.Fatalf("Validate failed with %T, not with issues: %v", err, err)
 	}
 	return f.Issues
 }
@@ -54,7 +54,7 @@ func wantIssue(t testing.TB, issues []Issue, location, words string) {
 	t.Errorf("no issue at %q with %q; there are %v", location, words, issues)
 }
 
-// testdata/README.md lists where the real resources come from.
+// TestValid validates the valid bodies of testdata. testdata/README.md has their origins.
 func TestValid(t *testing.T) {
 	t.Parallel()
 	valid(t, "testdata/valid")
@@ -127,7 +127,7 @@ func invalid(t *testing.T, folder string) {
 		want, ok := issueAt[name]
 		switch {
 		case !ok:
-			t.Errorf("%s: say in the table above where it is broken; found %v", name, issues)
+			t.Errorf("%s: issueAt does not have it; found %v", name, issues)
 		case len(issues) != 1 || issues[0].Location != want.at || issues[0].Code != want.code:
 			t.Errorf("%s: want one issue %s at %q, found %v", name, want.code, want.at, issues)
 		}

@@ -1,7 +1,7 @@
 package fhir
 
-// Without definitions only what holds for every version of FHIR is checked: a resource
-// has a type, and the entries of a Bundle hold resources.
+// For a version without definitions, only rules of every version of FHIR are checked: a
+// resource has a type, and the entries of a Bundle have resources.
 
 // checkMinimal is checkResource for a version without definitions.
 func (c *checker) checkMinimal() {
@@ -15,6 +15,8 @@ func (c *checker) checkMinimal() {
 	}
 }
 
+// checkTypeName checks that a value is an object that names its resource type, and
+// records the resource.
 func (c *checker) checkTypeName(i uint32) bool {
 	if k := c.doc.nodes[i].kind; k != kindObject {
 		c.addIssue(i, CodeStructure, "must be a resource, not "+k.noun())
@@ -22,7 +24,7 @@ func (c *checker) checkTypeName(i uint32) bool {
 	}
 	m, ok := c.doc.member(i, "resourceType")
 	if !ok {
-		c.addIssueAt(i, ".resourceType", CodeRequired, "is required: which resource is it?")
+		c.addIssueAt(i, ".resourceType", CodeRequired, "is required: it names the type of the resource")
 		return false
 	}
 	name, ok := safeName(c.doc.text(m))

@@ -1,8 +1,6 @@
 package fhir
 
-import (
-	"bytes"
-)
+import "bytes"
 
 // A narrative is a <div> of XHTML that a browser may show. This is not a complete XML
 // parser: it checks that there is one <div>, that its tags nest, and that nothing in it
@@ -75,7 +73,8 @@ func checkXHTML(s []byte) string {
 	return ""
 }
 
-// trimProlog removes spaces and markup around the <div>.
+// trimProlog removes spaces, comments, processing instructions and CDATA sections from
+// the start of s.
 func trimProlog(s []byte) []byte {
 	for {
 		s = bytes.TrimSpace(s)

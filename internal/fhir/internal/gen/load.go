@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// definitions are the parts of a version's definitions that the table is made from.
+// definitions are the parts of a version's definitions that the generator uses.
 type definitions struct {
 	version     string
 	structures  []*structure // types before resources, each sorted by id
@@ -134,6 +134,7 @@ func load(folder string) (*definitions, error) {
 	return d, nil
 }
 
+// readBundle calls add with each resource of a compressed Bundle.
 func readBundle(file string, add func(resourceType string, raw json.RawMessage) error) error {
 	f, err := os.Open(file)
 	if err != nil {
@@ -175,10 +176,10 @@ func (d *definitions) addStructure(resourceType string, raw json.RawMessage) err
 		return err
 	}
 	if s.Kind != "complex-type" && s.Kind != "resource" {
-		return nil // package fhir has primitives in code; logical models are not types
+		return nil // a primitive, which package fhir has in its code, or a logical model, which is not a type
 	}
 	if s.Derivation == "constraint" && s.ID != simpleQuantity {
-		return nil // profiles are not types
+		return nil // a profile, which is not a type
 	}
 	if s.FHIRVersion > d.version {
 		d.version = s.FHIRVersion

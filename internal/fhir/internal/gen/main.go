@@ -21,7 +21,7 @@ const definitionsVar = "FHIR_DEFINITIONS"
 
 func main() {
 	definitions := flag.String("definitions", os.Getenv(definitionsVar),
-		"folder with the definitions, as gzip-compressed Bundles; if empty, what "+definitionsVar+" says")
+		"folder with the definitions, as gzip-compressed Bundles; the default is "+definitionsVar+" of the environment")
 	out := flag.String("out", "", "file to write the table to")
 	flag.Parse()
 	if err := run(*definitions, *out); err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/carrelhq/carrel/internal/testenv"
 )
 
-// The table in the repository is the one that the definitions give.
+// The table in the repository is what the generator makes from the definitions.
 func TestTableIsUpToDate(t *testing.T) {
 	t.Parallel()
 	folder := os.Getenv(definitionsVar)
@@ -40,7 +40,7 @@ func TestMissing(t *testing.T) {
 		{folder, out, filepath.Join(folder, "profiles-types.json.gz")},
 	} {
 		if err := run(tt.definitions, tt.out); err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("of %q to %q: %v, want %s named", tt.definitions, tt.out, err, tt.want)
+			t.Errorf("run(%q, %q): %v, want an error that names %s", tt.definitions, tt.out, err, tt.want)
 		}
 	}
 }
@@ -78,7 +78,7 @@ func TestExpand(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(x["s"]) != len(want) {
-			t.Errorf("%s holds %v, want %v", url, x["s"], want)
+			t.Errorf("%s has %v, want %v", url, x["s"], want)
 		}
 		for _, code := range want {
 			if !x["s"][code] {
@@ -88,7 +88,7 @@ func TestExpand(t *testing.T) {
 	}
 	for _, url := range []string{"foreign", "none"} {
 		if _, err := d.expand(url); err == nil {
-			t.Errorf("%s can be listed", url)
+			t.Errorf("%s was expanded", url)
 		}
 	}
 }

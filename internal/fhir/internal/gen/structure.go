@@ -98,7 +98,7 @@ func (d *definitions) elementLine(name string, e *element, valueSets map[string]
 	card, ok := map[string]string{"0..0": "0", "0..1": "?", "1..1": "1", "0..*": "*",
 		"1..*": "+"}[fmt.Sprintf("%d..%s", e.Min, e.Max)]
 	if !ok {
-		return "", fmt.Errorf("cardinality %d..%s has no letter", e.Min, e.Max)
+		return "", fmt.Errorf("cardinality %d..%s is not one of the table's", e.Min, e.Max)
 	}
 	line := name + " " + card
 	if ref, ok := strings.CutPrefix(e.ContentReference, "#"); ok {
@@ -176,7 +176,7 @@ func oneOrMany(raw json.RawMessage) (names []string, err error) {
 	return names, nil
 }
 
-// codeFormats replaces value sets that cannot be listed by the format of their codes.
+// codeFormats has the formats of the codes of value sets that cannot be listed, by URL.
 var codeFormats = map[string]string{
 	"http://www.rfc-editor.org/bcp/bcp13.txt":            "%mime",
 	"http://hl7.org/fhir/ValueSet/mimetypes":             "%mime",
@@ -185,6 +185,8 @@ var codeFormats = map[string]string{
 	"http://build.fhir.org/valueset-request-intent.html": "", // a wrong link in the definitions
 }
 
+// maxValueSet is the extension of a binding that is not required, with a value set that
+// codes must come from nevertheless.
 const maxValueSet = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
 
 // binding returns the value set that the element's codes must come from, or "".

@@ -34,7 +34,7 @@ func (d *definitions) writeValueSets(out *bytes.Buffer, valueSets map[string]boo
 	return nil
 }
 
-// expand lists the codes of a value set, or says why it cannot be listed.
+// expand returns the codes of a value set. It fails if the codes cannot be listed.
 func (d *definitions) expand(url string) (expansion, error) {
 	v, ok := d.valueSets[url]
 	if !ok {
@@ -63,15 +63,16 @@ func (d *definitions) expand(url string) (expansion, error) {
 		}
 	}
 	if len(x) == 0 {
-		return nil, fmt.Errorf("%s: nothing in it", url)
+		return nil, fmt.Errorf("%s: the value set has no codes", url)
 	}
 	return x, nil
 }
 
+// included returns the codes of an include or an exclude of a value set.
 func (d *definitions) included(in include) (expansion, error) {
 	if len(in.ValueSet) > 0 {
 		if in.System != "" || len(in.ValueSet) > 1 {
-			return nil, fmt.Errorf("an intersection of value sets")
+			return nil, fmt.Errorf("an intersection of value sets is not supported")
 		}
 		return d.expand(in.ValueSet[0])
 	}
@@ -90,7 +91,7 @@ func (d *definitions) included(in include) (expansion, error) {
 	if len(in.Filter) > 0 {
 		f := in.Filter[0]
 		if len(in.Filter) > 1 || f.Op != "is-a" || f.Property != "concept" {
-			return nil, fmt.Errorf("a filter that is not understood: %s %s", path.Base(f.Property), f.Op)
+			return nil, fmt.Errorf("the filter %s %s is not supported", path.Base(f.Property), f.Op)
 		}
 		matches = func(c *concept, ancestors []string) bool {
 			return c.Code == f.Value || slices.Contains(ancestors, f.Value)
