@@ -1,4 +1,4 @@
-// Package catalogue holds the sources that people can connect, the services and
+// Package catalogue has the sources that people can connect, the services and
 // categories that the sources belong to, countries and platforms.
 //
 // A [Catalogue] comes from one file, which an operator may replace in whole or in part
@@ -22,15 +22,15 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// ErrNotFound is returned if there is no such source.
+// ErrNotFound is returned if a source does not exist.
 var ErrNotFound = library.ErrNotFound
 
-// ErrListUnavailable is returned if a list is not available now, so that the source in
-// question may exist.
+// ErrListUnavailable is returned if a source is not found and a list that may have it is
+// not available now.
 var ErrListUnavailable = delivery.ErrListUnavailable
 
-// Ids of our own begin at FirstOwnID, above those of digi.me. Ids that are derived from
-// a provider's key begin at FirstListedID, above those that an operator assigns.
+// FirstOwnID is above the ids of digi.me. FirstListedID is the first id that is computed
+// from a provider's key, and above the ids that an operator assigns.
 const (
 	FirstOwnID    = 900_000
 	FirstListedID = 1_000_000
@@ -65,7 +65,7 @@ type Catalogue struct {
 var defaultFile []byte
 
 // Load reads a catalogue from an operator's file, or the default catalogue if path is
-// empty. Listed sources that are left out are logged with the reason.
+// empty. The catalogue logs which listed sources it leaves out, and why.
 func Load(path string, log *slog.Logger) (*Catalogue, error) {
 	var text []byte
 	if path != "" {
@@ -82,8 +82,8 @@ func Load(path string, log *slog.Logger) (*Catalogue, error) {
 	return c, nil
 }
 
-// Parse is like Load for the text of a file, without a log. Empty text stands for the
-// default catalogue. The error names each place that is wrong.
+// Parse is like Load for the text of a file, without a log. An empty text stands for the
+// default catalogue. The error names each place in the file that is wrong.
 func Parse(text []byte) (*Catalogue, error) {
 	f, err := parseFile(text)
 	if err != nil {
@@ -121,7 +121,7 @@ func (c *Catalogue) Source(id int) (delivery.Source, error) {
 	if !s.Connectable() {
 		return delivery.Source{}, fmt.Errorf("source %d cannot be connected now: %w", id, ErrNotFound)
 	}
-	return s.toLibrary(), nil
+	return s.toDelivery(), nil
 }
 
 // SampleDataSets returns the sample data sets that a source can be connected with, by

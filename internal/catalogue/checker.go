@@ -20,8 +20,8 @@ type checker struct {
 	seen map[string]map[string]string
 }
 
-// maxErrors is the number of errors that are reported. More usually have a single
-// cause.
+// maxErrors is the largest number of errors that are reported. More errors usually have
+// a single cause.
 const maxErrors = 10
 
 func (k *checker) err() error {
@@ -32,6 +32,8 @@ func (k *checker) err() error {
 	return errors.Join(k.errs...)
 }
 
+// addError adds an error at a place. A text that begins with "is " continues the place
+// to a sentence.
 func (k *checker) addError(at, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if strings.HasPrefix(text, "is ") {
@@ -41,7 +43,8 @@ func (k *checker) addError(at, format string, args ...any) {
 	k.errs = append(k.errs, fmt.Errorf("%s: %s", at, text))
 }
 
-// decode decodes a part of a file and refuses unknown keys.
+// decode decodes a part of a file. It adds an error and returns false if the part has an
+// unknown key or a wrong type.
 func (k *checker) decode(at string, raw []byte, into any) bool {
 	in := json.NewDecoder(bytes.NewReader(raw))
 	in.DisallowUnknownFields()
@@ -71,7 +74,7 @@ var jsonTypeNames = map[string]string{
 	"int": "a whole number", "string": "a text", "slice": "a list", "map": "an object", "struct": "an object",
 }
 
-// eachEntry calls read for each entry of a section.
+// eachEntry calls read with the place and the JSON of each entry of a section.
 func (k *checker) eachEntry(section string, list []rawJSON, read func(at string, raw rawJSON)) {
 	for i, raw := range list {
 		read(fmt.Sprintf("%s[%d]", section, i), raw)
@@ -119,7 +122,8 @@ func (k *checker) checkLogo(at, address string) {
 	}
 }
 
-// parseObject returns a value that may be any object, without spaces.
+// parseObject checks that a value is a JSON object, and returns it without spaces. It
+// returns nil for null or no value.
 func (k *checker) parseObject(at string, raw rawJSON) rawJSON {
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil

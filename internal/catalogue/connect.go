@@ -7,7 +7,7 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// ConnectQuery is a search of the page on which a person chooses what to connect.
+// ConnectQuery selects sources for the page on which a person chooses what to connect.
 type ConnectQuery struct {
 	// Push selects sources that data can be sent to; otherwise those that data can be
 	// collected from.

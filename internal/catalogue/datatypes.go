@@ -9,8 +9,8 @@ var DataTypes = []string{
 	"longterm-healthcare-patient-summary", "patient-corrections-request", "vaccinations", "integral-birth-care-process",
 }
 
-// OrganizationTypes are the kinds of organisation that an application may restrict it
-// to.
+// OrganizationTypes are the kinds of organisation that an application may restrict the
+// choice of sources to.
 var OrganizationTypes = []string{
 	"general-practitioner", "health-center", "hospital", "private-treatment-center", "specialist-centre",
 	"radiotherapy-center", "dialysis-center", "obstetrics-and-maternity-care", "mental-health-care",

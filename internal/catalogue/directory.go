@@ -12,7 +12,7 @@ import (
 // MedMij's own lists have only that name.
 type Directory map[string]Provider
 
-// Provider is an entry of a directory.
+// Provider is an entry of a directory. Its fields become those of the provider's sources.
 type Provider struct {
 	Name             string   `json:"name"`
 	Alias            []string `json:"alias"`
@@ -50,7 +50,7 @@ func ParseDirectory(text []byte) (Directory, error) {
 	return d, k.err()
 }
 
-// at returns the place of a provider in a file.
+// at returns the place of a provider in a file, for errors.
 func (d Directory) at(path, provider string) string {
 	if path == "" {
 		return fmt.Sprintf("%q", provider)

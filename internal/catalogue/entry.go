@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// entry is a source with the text that it is found by.
+// entry is a source with the text that is searched.
 type entry struct {
 	Source
 	foldedName string // the name without case and accents
-	// text has the words of each of [wire.SearchFields], which end at ends, and then
-	// those of the reference.
+	// text has the words of each of the [wire.SearchFields], and then those of the
+	// reference. ends has the end of each field in text.
 	text string
 	ends [7]int
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/carrelhq/carrel/internal/fhir"
 )
 
-// file is the content of a catalogue's file, checked and resolved.
+// file is the content of a catalogue's file. It has been checked, and names are replaced
+// by what they refer to.
 type file struct {
 	categories []wire.Category
 	countries  []wire.Country
@@ -94,12 +95,12 @@ type (
 var parseDefaultFile = sync.OnceValue(func() fileJSON {
 	var f fileJSON
 	if err := json.Unmarshal(defaultFile, &f); err != nil {
-		panic(fmt.Sprintf("catalogue that ships: %v", err))
+		panic(fmt.Sprintf("default catalogue: %v", err))
 	}
 	return f
 })
 
-// parseFile parses and checks a file. A section that it does not have is taken from the
+// parseFile parses and checks a file. Sections that it does not have are those of the
 // default catalogue.
 func parseFile(text []byte) (*file, error) {
 	own := fileJSON{}
@@ -135,6 +136,7 @@ func parseFile(text []byte) (*file, error) {
 	return f, nil
 }
 
+// readLists reads the categories, the countries and the platforms.
 func (f *file) readLists(k *checker, own fileJSON) {
 	k.eachEntry("categories", own.Categories, func(at string, raw rawJSON) {
 		var c categoryJSON
@@ -184,6 +186,7 @@ func (f *file) readLists(k *checker, own fileJSON) {
 	})
 }
 
+// readServices reads the services. It needs the categories.
 func (f *file) readServices(k *checker, list []rawJSON) {
 	k.eachEntry("services", list, func(at string, raw rawJSON) {
 		var v serviceJSON
@@ -209,8 +212,8 @@ func (f *file) readServices(k *checker, list []rawJSON) {
 	})
 }
 
-// readSources reads the sources. If they are those of the default catalogue, sources
-// without a service in the operator's file are left out.
+// readSources reads the sources. If they are those of the default catalogue, it leaves
+// out the sources of services that the operator's file does not have.
 func (f *file) readSources(k *checker, list []rawJSON, isDefault bool) {
 	k.eachEntry("sources", list, func(at string, raw rawJSON) {
 		var v sourceJSON
@@ -318,7 +321,7 @@ func (k *checker) checkVersion(at string, s *Source, v sourceJSON) {
 		if s.Push && s.Provider != "" {
 			k.addError(
 				at+".fhirVersion",
-				"is missing: what is sent there is FHIR %s or %s",
+				"is missing: it must be %s or %s, the version of FHIR that the provider accepts",
 				string(fhir.STU3),
 				string(fhir.R4),
 			)
@@ -339,7 +342,7 @@ func (k *checker) checkSampleData(at string, s *Source, v sourceJSON) {
 	}
 }
 
-// checkAuthorisation checks the one part of a source's json that clients depend on.
+// checkAuthorisation checks the only part of a source's json that clients depend on.
 func (k *checker) checkAuthorisation(at string, raw rawJSON) {
 	if len(raw) == 0 {
 		return

@@ -108,14 +108,14 @@ func TestFileErrors(t *testing.T) {
 	} {
 		_, err := catalogue.Parse([]byte(tt.file))
 		if err == nil {
-			t.Errorf("%s: taken", tt.file)
+			t.Errorf("%s: accepted", tt.file)
 		} else if !strings.HasPrefix(err.Error(), tt.want) {
-			t.Errorf("%s\n\tsays %q\n\twant %q", tt.file, err, tt.want)
+			t.Errorf("%s\n\terror %q\n\twant  %q", tt.file, err, tt.want)
 		}
 	}
 }
 
-// Many errors are reported together, but not all of them.
+// If there are many errors, the first ones are reported together, with the number of the others.
 func TestManyFileErrors(t *testing.T) {
 	t.Parallel()
 	file := `{"sources":[` +
@@ -126,7 +126,7 @@ func TestManyFileErrors(t *testing.T) {
 	}
 }
 
-// A section that a file does not have is the default.
+// A section that a file does not have is that of the default catalogue.
 func TestSections(t *testing.T) {
 	t.Parallel()
 	const sample = `{"query":{"filter":{"publishedStatus":["sampledataonly"]}}}`
@@ -135,12 +135,12 @@ func TestSections(t *testing.T) {
 		sources, services []int
 	}{
 		{"nothing", `{}`, []int{900101, 900102}, nil},
-		{"sources: only those", `{"sources":[{"id":900300,"name":"X","service":900004,"types":["pull"],` +
+		{"sources: no default ones", `{"sources":[{"id":900300,"name":"X","service":900004,"types":["pull"],` +
 			`"publishedStatus":"sampledataonly","sampleDataSets":{"a":{}}}]}`, []int{900300}, []int{900004}},
 		{"no sources", `{"sources":[]}`, nil, nil},
-		{"services: sources of others go", `{"services":[{"id":900003,"name":"Sample","category":1}]}`, []int{900101},
-			[]int{900003}},
-		{"null is as good as nothing", `{"services":null,"sources":null,"directory":null}`, []int{900101, 900102}, nil},
+		{"services: no sources of other services", `{"services":[{"id":900003,"name":"Sample","category":1}]}`,
+			[]int{900101}, []int{900003}},
+		{"null counts as absent", `{"services":null,"sources":null,"directory":null}`, []int{900101, 900102}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := search(t, parse(t, tt.file), sample)

@@ -14,7 +14,7 @@ import (
 	"github.com/carrelhq/carrel/internal/delivery"
 )
 
-// operatorFile is a file with what the tests look for.
+// operatorFile is an operator's file, with the sources that the tests look for.
 const operatorFile = `{
   "services": [
     {"id": 900001, "name": "MedMij", "reference": "medmij", "category": 2},
@@ -80,6 +80,7 @@ func search(t testing.TB, c *catalogue.Catalogue, body string) wire.SourcesAnswe
 	return answer
 }
 
+// ids returns the ids of sources.
 func ids(list []wire.Source) (ids []int) {
 	for _, s := range list {
 		ids = append(ids, s.ID)
@@ -101,26 +102,28 @@ func (b *fakeLister) ListSources() ([]catalogue.Source, uint64, error) {
 	return b.list, b.generation, b.err
 }
 
+// write replaces the list.
 func (b *fakeLister) write(list ...catalogue.Source) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.list, b.generation, b.err = list, b.generation+1, nil
 }
 
+// fail makes the list unavailable.
 func (b *fakeLister) fail() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.err = errors.New("no list today")
 }
 
-// linde returns a source for a service of the provider in the directory.
+// linde returns a source for a service of huisartslinde, the provider in the directory.
 func linde(service, name string, d catalogue.Directory) catalogue.Source {
 	return catalogue.MedMijSource(delivery.ProviderKey("medmij:huisartslinde~"+service),
 		"huisartslinde@medmij", service, name, d)
 }
 
-// acceptable checks a response for what the Node client validates and what the iOS
-// client requires.
+// acceptable returns an error if the Node client would refuse a response or the iOS
+// client would miss something in it.
 func acceptable(answer []byte) error {
 	var a map[string]any
 	if err := json.Unmarshal(answer, &a); err != nil {
@@ -204,6 +207,7 @@ func acceptableSource(s map[string]any) error {
 	return nil
 }
 
+// noNull returns an error if a JSON value is null or contains a null.
 func noNull(path string, v any) error {
 	switch v := v.(type) {
 	case nil:

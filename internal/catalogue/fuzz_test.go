@@ -8,7 +8,7 @@ import (
 	"github.com/carrelhq/carrel/internal/catalogue"
 )
 
-// Every response is acceptable to clients and no longer than the page.
+// Clients accept every response, and no response is longer than a page.
 func FuzzSearch(f *testing.F) {
 	b := &fakeLister{}
 	c := parse(f, operatorFile, b)
@@ -47,7 +47,7 @@ func FuzzSearch(f *testing.F) {
 	})
 }
 
-// A file is refused with an error, or all of its content can be returned.
+// A file is refused with an error, or clients accept all of its content.
 func FuzzFile(f *testing.F) {
 	f.Add([]byte(operatorFile))
 	f.Add([]byte(`{"categories":[{"id":1,"name":"A","json":{"a":[1]}}],"countries":[{"id":1,"code":"aa",` +

@@ -16,13 +16,13 @@ func newIncludeFields(include []string) includeFields {
 	return in
 }
 
-// has reports whether a field is asked for, by itself or as a part of another.
+// has reports whether a query asks for a field, or for the field that it is a part of.
 func (in includeFields) has(name string) bool {
 	whole, _, _ := strings.Cut(name, ".")
 	return in == nil || in[name] || in[whole]
 }
 
-// hasAnyPart reports whether a field or a part of it is asked for.
+// hasAnyPart reports whether a query asks for a field or for a part of it.
 func (in includeFields) hasAnyPart(whole string) bool {
 	if in.has(whole) {
 		return true

@@ -10,16 +10,15 @@ import (
 	"github.com/carrelhq/carrel/internal/delivery"
 )
 
-// index has all sources at the time when it was built, sorted by name. It is not
-// modified.
+// index has all sources, sorted by name. It is not modified after it is built.
 type index struct {
 	entries []entry
 	byID    map[int]int
-	// text is the text of all entries, each ended by a line break.
+	// text is the text of all entries, with a line break after each.
 	text string
-	// ends are the ends of the entries in text.
+	// ends has the end of each entry in text, after the line break.
 	ends []int
-	// results are the results of each lister.
+	// results has the result of each lister that the index was built from.
 	results []listResult
 	// listErr is set if a list is not available.
 	listErr error
@@ -45,7 +44,7 @@ func (c *Catalogue) currentIndex() *index {
 		return old
 	}
 	defer c.buildMu.Unlock()
-	results := c.listSources() // again, since waiting for the lock may take a while
+	results := c.listSources() // again, since it may have taken long to get the lock
 	if x := c.index.Load(); x != nil && x.builtFrom(results) {
 		return x
 	}
@@ -62,6 +61,7 @@ func (c *Catalogue) listSources() []listResult {
 	return results
 }
 
+// builtFrom reports whether the lists have not changed since the index was built.
 func (x *index) builtFrom(results []listResult) bool {
 	return slices.EqualFunc(x.results, results, func(a, b listResult) bool {
 		return (a.err == nil) == (b.err == nil) && (a.err != nil || a.generation == b.generation)
@@ -85,7 +85,7 @@ func (c *Catalogue) buildIndex(results []listResult) *index {
 		}
 		for _, s := range h.list {
 			if p, ok := providers[s.ID]; ok && p == s.Provider {
-				continue // the file's source describes more
+				continue // the file has the source too, and describes it better
 			}
 			s, reason := c.completeListed(s, providers)
 			if reason != "" {
@@ -109,8 +109,7 @@ func (c *Catalogue) buildIndex(results []listResult) *index {
 	return x
 }
 
-// layOut moves the text of all entries into one string, since a search goes through all
-// of it.
+// layOut moves the text of all entries into one string, since a search reads all of it.
 func (x *index) layOut(sorted []*entry) {
 	size := 0
 	for _, e := range sorted {
@@ -131,11 +130,11 @@ func (x *index) layOut(sorted []*entry) {
 	}
 }
 
-// rarestSample is the part of the text that is searched to tell how rare a word is.
+// rarestSample is the length of the text in which the occurrences of a word are counted.
 const rarestSample = 64 << 10
 
-// rarestWord returns the word of a pattern that the fewest entries have, or "" if there
-// is no word that must occur as it is.
+// rarestWord returns the word of a pattern that occurs least often, by an estimate. It
+// returns "" if no word of the pattern has to occur unchanged.
 func (x *index) rarestWord(p textPattern) (word string) {
 	some, fewest := x.text[:min(rarestSample, len(x.text))], 0
 	for _, t := range p {
@@ -169,8 +168,8 @@ func (x *index) entriesWith(what string) (found []int) {
 	return found
 }
 
-// completeListed fills in what a listed source refers to. Reason says why the source
-// is left out, if it is.
+// completeListed fills in the service, countries and platforms of a listed source. If the
+// source must be left out, reason is not empty.
 func (c *Catalogue) completeListed(s Source, providers map[int]delivery.ProviderKey) (_ Source, reason string) {
 	service, ok := c.file.services[s.Service.ID]
 	_, duplicate := providers[s.ID]

@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// rawJSON is a part of a file that is decoded separately, so that an error can name its
+// rawJSON is a part of a file. It is decoded separately, so that an error can name its
 // place.
 type rawJSON = json.RawMessage
 
@@ -31,6 +31,8 @@ func checkJSON(text []byte) error {
 	return nil
 }
 
+// checkDuplicateKeys reads a value and returns an error if an object in it has a key
+// twice.
 func checkDuplicateKeys(in *json.Decoder, line func() int) error {
 	token, err := in.Token()
 	if err != nil {

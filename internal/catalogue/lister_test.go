@@ -17,8 +17,8 @@ import (
 
 const anyPush = `{"query":{"filter":{"type":{"id":[2]}}}}`
 
-// Two services of one provider have titles with their details; a single one has only
-// the name.
+// If a provider has two services, their titles have the detail. The title of a single
+// service is only the name.
 func TestTitles(t *testing.T) {
 	t.Parallel()
 	c := parse(t, operatorFile)
@@ -39,7 +39,7 @@ func TestTitles(t *testing.T) {
 	b.write(linde("57", "Documenten", c.Directory()))
 	if found, _, err := c.ListConnectable(catalogue.ConnectQuery{Push: true, Text: "linde"}); err != nil ||
 		len(found) != 1 || found[0].Title != found[0].Name {
-		t.Errorf("alone: %v, %v", found, err)
+		t.Errorf("a single service: %v, %v", found, err)
 	}
 }
 
@@ -62,11 +62,11 @@ func TestListingChanges(t *testing.T) {
 	}
 	if _, err := c.Source(one.ID); !errors.Is(err, catalogue.ErrNotFound) ||
 		errors.Is(err, catalogue.ErrListUnavailable) {
-		t.Errorf("gone: %v", err)
+		t.Errorf("a source that is no longer listed: %v", err)
 	}
 }
 
-// A list that is not available hides its sources; other sources are found.
+// While a list is not available, its sources are not found, but other sources are.
 func TestListingFails(t *testing.T) {
 	t.Parallel()
 	b := &fakeLister{}
@@ -98,7 +98,7 @@ func TestListingFails(t *testing.T) {
 	}
 	b.write(one)
 	if _, err := c.Source(one.ID); err != nil {
-		t.Errorf("when it is back: %v", err)
+		t.Errorf("when the list is available again: %v", err)
 	}
 }
 
@@ -127,7 +127,7 @@ func TestListedSourcesLeftOut(t *testing.T) {
 		t.Errorf("%d sources", got.Total)
 	}
 	if got, err := c.Get(900203); err != nil || got.Name != "Zeta clinic" {
-		t.Errorf("what the file says: %+v, %v", got, err)
+		t.Errorf("the source of the file: %+v, %v", got, err)
 	}
 	if got, err := c.Source(900299); err != nil || got.Provider != own.Provider {
 		t.Errorf("%+v, %v", got, err)
@@ -138,7 +138,7 @@ func TestListedSourcesLeftOut(t *testing.T) {
 	for _, why := range []string{"another source has its id", "its id is one of those of digi.me",
 		"there is no service 7"} {
 		if strings.Count(log.String(), why) != 1 {
-			t.Errorf("the log does not say once that %s:\n%s", why, log.String())
+			t.Errorf("the log does not have %q once:\n%s", why, log.String())
 		}
 	}
 }

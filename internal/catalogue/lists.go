@@ -6,33 +6,33 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// Categories returns the groups of services.
+// Categories returns the categories of services that a query selects.
 func (c *Catalogue) Categories(q wire.ListRequest) wire.CategoriesAnswer {
 	id := func(k wire.Category) int { return k.ID }
 	return wire.CategoriesAnswer{Data: selectByID(c.file.categories, q, id, pruneCategory)}
 }
 
-// Countries returns the countries.
+// Countries returns the countries that a query selects.
 func (c *Catalogue) Countries(q wire.ListRequest) wire.CountriesAnswer {
 	id := func(k wire.Country) int { return k.ID }
 	return wire.CountriesAnswer{Data: selectByID(c.file.countries, q, id, pruneCountry)}
 }
 
-// Platforms returns the platforms.
+// Platforms returns the platforms that a query selects.
 func (c *Catalogue) Platforms(q wire.ListRequest) wire.PlatformsAnswer {
 	id := func(k wire.Platform) int { return k.ID }
 	return wire.PlatformsAnswer{Data: selectByID(c.file.platforms, q, id, prunePlatform)}
 }
 
-// SourceTypes returns the types that a source can have.
+// SourceTypes returns the types of sources that a query selects.
 func (c *Catalogue) SourceTypes(q wire.ListRequest) wire.SourceTypesAnswer {
 	id := func(t wire.SourceType) int { return t.ID }
 	prune := func(t wire.SourceType, _ includeFields, _ string) wire.SourceType { return t }
 	return wire.SourceTypesAnswer{Data: selectByID(wire.SourceTypes, q, id, prune)}
 }
 
-// selectByID returns what a query selects. The result is never nil, since clients fail
-// on a null list.
+// selectByID returns the entries that a query selects, pruned by prune. The result is
+// never nil, since clients do not accept null as a list.
 func selectByID[T any](all []T, q wire.ListRequest, id func(T) int, prune func(T, includeFields, string) T) []T {
 	in, ids := newIncludeFields(q.Query.Include), q.Query.Filter.ID
 	out := make([]T, 0, len(all))
@@ -44,8 +44,9 @@ func selectByID[T any](all []T, q wire.ListRequest, id func(T) int, prune func(T
 	return out
 }
 
-// The functions below remove what a query does not ask for. A country always keeps its
-// name and code, which the iOS client requires.
+// The functions below remove the fields that a query does not ask for. at is the path of
+// the value in a source with a point at its end, or empty in a list. A country always
+// keeps its name and code, which the iOS client requires.
 
 func pruneCategory(k wire.Category, in includeFields, at string) wire.Category {
 	switch {

@@ -19,6 +19,7 @@ var defaultLogo = wire.Resource{
 	MIMEType: "image/png",
 }
 
+// logoResource returns the logo of a source.
 func logoResource(url string) wire.Resource {
 	if url == "" {
 		return defaultLogo
@@ -26,6 +27,7 @@ func logoResource(url string) wire.Resource {
 	return wire.Resource{URL: url, MIMEType: imageType(url)}
 }
 
+// optionalLogo returns a logo, or nil if the URL is empty.
 func optionalLogo(url string) *wire.Resource {
 	if url == "" {
 		return nil
@@ -34,7 +36,8 @@ func optionalLogo(url string) *wire.Resource {
 	return &r
 }
 
-// imageType returns the media type of an image according to its URL.
+// imageType returns the media type of an image, according to its URL. The default is
+// image/png.
 func imageType(url string) string {
 	if rest, ok := strings.CutPrefix(url, "data:"); ok {
 		kind, _, _ := strings.Cut(rest, ",")

@@ -6,7 +6,7 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// matcher is a query in a form that is compared with each entry.
+// matcher compares entries with a query.
 type matcher struct {
 	statuses   []wire.PublishedStatus
 	pull, push bool
@@ -19,11 +19,12 @@ type matcher struct {
 	references idSet[string]
 	aliases    idSet[string]
 
-	// nameFields and placeFields are the searched fields. One of each has to match,
-	// unless it is empty.
+	// nameFields and placeFields are the searched fields. An entry must match at least
+	// one of each list that is not empty.
 	nameFields, placeFields []fieldPattern
 }
 
+// fieldPattern is a pattern for one field.
 type fieldPattern struct {
 	field int
 	textPattern

@@ -12,17 +12,18 @@ import (
 	"github.com/carrelhq/carrel/internal/fhir"
 )
 
-// medmijDataTypes are the data types that are sent to each of MedMij's services.
+// medmijDataTypes has the type of the data that is sent to a service of MedMij, by the
+// service's id.
 var medmijDataTypes = map[string]string{
 	"53": "measurements-vital-signs",
 	"57": "documents",
 	"60": "questionnaire-response",
 }
 
-// MedMijSource returns the source for a provider's service to which a person can have
-// data sent. Each service is a source of its own, since a person consents at the
-// provider for one service. The key is what connects the source. The id is computed
-// from the key alone, so that it is the same on every server and after every start.
+// MedMijSource returns the source for a service of a MedMij provider that receives data.
+// Each service is a source of its own, since a person's consent at the provider is for
+// one service. key is the Provider of the source. The id of the source is computed from
+// the key alone, so that it is the same on every server and after every start.
 func MedMijSource(key delivery.ProviderKey, provider, serviceID, serviceName string, d Directory) Source {
 	provider = strings.TrimSuffix(provider, "@medmij")
 	s := Source{
@@ -52,8 +53,8 @@ func MedMijSource(key delivery.ProviderKey, provider, serviceID, serviceName str
 // countryNetherlands is the id of the Netherlands.
 const countryNetherlands = 528
 
-// listedID computes the id of a source from its key. It is below 2^53, up to which the
-// numbers of every client are exact.
+// listedID computes the id of a source from its key. The id is below 2^53, so that every
+// client can represent it exactly.
 func listedID(key delivery.ProviderKey) int {
 	h := sha256.Sum256([]byte(key))
 	return FirstListedID + int(binary.BigEndian.Uint64(h[:])&(1<<40-1))

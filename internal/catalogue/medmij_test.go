@@ -19,7 +19,7 @@ func TestMedMijSource(t *testing.T) {
 	b.write(s)
 	c.AddListers(b)
 
-	// Accounts store this id, so it must never change.
+	// Connections are stored with this id, so it must never change.
 	if s.ID != 616576890012 {
 		t.Errorf("id %d", s.ID)
 	}
@@ -73,7 +73,7 @@ func TestMedMijSourceWithoutDirectory(t *testing.T) {
 	}
 }
 
-// Ids are below 2^53, which every client can represent, and unique.
+// Ids are unique, and below 2^53, so that every client can represent them.
 func TestListedIDs(t *testing.T) {
 	t.Parallel()
 	seen := map[int]bool{}

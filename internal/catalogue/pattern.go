@@ -2,11 +2,13 @@ package catalogue
 
 import "strings"
 
-// textPattern is a searched text. Each of its words has to be the beginning of a word.
+// textPattern is a searched text. It matches a text if each of its words is the beginning
+// of a word of the text.
 type textPattern []patternWord
 
-// patternWord is a searched word, after a space. A part of a postcode also matches as
-// joined, so that "3511 ab" matches "3511AB" as well as two words.
+// patternWord is a searched word with a space before it. For each part of a postcode,
+// joined is the whole postcode as one word, so that "3511 ab" matches "3511AB" as well as
+// "3511 AB".
 type patternWord struct{ word, joined string }
 
 func newTextPattern(text string) textPattern {
@@ -24,7 +26,8 @@ func newTextPattern(text string) textPattern {
 	return p
 }
 
-// add adds a word unless the pattern has it, so that a repeated word costs nothing.
+// add adds a word unless the pattern has it already, so that a repeated word takes no
+// time.
 func (p textPattern) add(t patternWord) textPattern {
 	for _, have := range p {
 		if have == t {
@@ -53,7 +56,7 @@ func isPostcode(digits, letters string) bool {
 	return true
 }
 
-// matches reports whether the pattern matches a text of words, each after a space.
+// matches reports whether the pattern matches a text in which a space precedes each word.
 func (p textPattern) matches(text string) bool {
 	for _, t := range p {
 		if !strings.Contains(text, t.word) && (t.joined == "" || !strings.Contains(text, t.joined)) {

@@ -1,13 +1,11 @@
 package catalogue
 
-import (
-	"github.com/carrelhq/carrel/digime/wire"
-)
+import "github.com/carrelhq/carrel/digime/wire"
 
-// Search answers discovery/sources. Sources are sorted by name.
+// Search returns the answer to a call of discovery/sources. Sources are sorted by name.
 //
-// If the query searches name fields (name, alias and the like), one of its texts has to
-// match one of them; the same holds for place fields (city, postcode).
+// If the query has texts for name fields (name, alias and the like), at least one of them
+// must match its field. The same holds for place fields (city, postcode).
 //
 // The error wraps ErrListUnavailable if nothing was found and a list is not available.
 func (c *Catalogue) Search(r wire.SourcesRequest) (wire.SourcesAnswer, error) {
@@ -28,8 +26,8 @@ func (c *Catalogue) Search(r wire.SourcesRequest) (wire.SourcesAnswer, error) {
 	return answer, nil
 }
 
-// page searches the entries that may match a text, and returns one page of those that
-// match and their number.
+// page returns a page of the entries that match a text and a filter, and the number of
+// such entries on all pages.
 func (x *index) page(offset, limit int, descending bool, text textPattern,
 	filter func(*entry) bool,
 ) (found []*entry, total int) {

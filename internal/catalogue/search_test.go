@@ -15,17 +15,17 @@ func TestSearch(t *testing.T) {
 		name, body string
 		want       []int
 	}{
-		{"nothing asked: approved ones to pull from, by name", ``, []int{900202, 900204, 900201, 2}},
+		{"empty query: approved sources to pull from, by name", ``, []int{900202, 900204, 900201, 2}},
 		{"as Node asks", `{"query":{"filter":{"type":{"id":[1]},"publishedStatus":["approved"]}}}`,
 			[]int{900202, 900204, 900201, 2}},
 		{"backwards", `{"sort":{"name":"desc"}}`, []int{2, 900201, 900204, 900202}},
 		{"everything", `{"query":{"filter":{` + all + `}}}`, []int{900202, 900204, 900201, 900205, 900206, 2, 900203}},
 		{"push", `{"query":{"filter":{"type":{"id":[2]}}}}`, []int{900201, 900203}},
-		{"a type that there is not", `{"query":{"filter":{"type":{"id":[3]}}}}`, nil},
-		{"empty lists are as good as none",
+		{"an unknown type", `{"query":{"filter":{"type":{"id":[3]}}}}`, nil},
+		{"empty lists count as absent",
 			`{"query":{"filter":{"type":{"id":[]},"publishedStatus":[],"id":[],"service":{"id":[]}}}}`,
 			[]int{900202, 900204, 900201, 2}},
-		{"null is as good as nothing",
+		{"null counts as absent",
 			`{"limit":null,"sort":null,"query":{"search":null,"filter":{"id":null,"type":null}}}`,
 			[]int{900202, 900204, 900201, 2}},
 		{"statuses as numbers", `{"query":{"filter":{"publishedStatus":[2,5]}}}`, []int{900205, 900206}},
@@ -70,8 +70,8 @@ func TestSearch(t *testing.T) {
 		{"postcode, as iOS asks", `{"query":{"search":{"address.zipCode":["3511 AB"]}}}`, []int{900202}},
 		{"city or postcode", `{"query":{"search":{"address.city":["5211"],"address.zipCode":["5211"]}}}`,
 			[]int{900201}},
-		{"who and where", `{"query":{"search":{"name":["clinic"],"address.city":["Utrecht"]}}}`, []int{900202}},
-		{"who and elsewhere", `{"query":{"search":{"name":["élan"],"address.city":["Utrecht"]}}}`, nil},
+		{"name and its city", `{"query":{"search":{"name":["clinic"],"address.city":["Utrecht"]}}}`, []int{900202}},
+		{"name and another city", `{"query":{"search":{"name":["élan"],"address.city":["Utrecht"]}}}`, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := search(t, c, tt.body)

@@ -14,42 +14,50 @@ import (
 type Source struct {
 	ID   int
 	Name string
-	// Detail distinguishes sources of the same name: it is the name of the provider's
-	// service. It may be empty.
+	// Detail is the name of the provider's service, which distinguishes sources of the
+	// same name. It may be empty.
 	Detail string
 	// Title is the name, followed by the detail if another source has the same name at
 	// the same place. The catalogue sets it.
-	Title     string
+	Title string
+	// Reference is a technical name, such as "huisartslinde~53".
 	Reference string
 
-	// Other texts that a source is found by.
+	// Other texts that are searched.
 	Alias                                     []string
 	Abbreviation, MedicalCenter, Practitioner string
 	Address                                   Address
 
-	// A lister sets only the ids of these; the catalogue fills in the rest. A source
-	// without platforms is for all of them.
+	// A lister sets only the ids of these, and the catalogue fills in the rest. A source
+	// without platforms is for all platforms.
 	Service   Service
 	Countries []wire.Country
 	Platforms []wire.Platform
 
+	// Pull and Push are set if data can be collected from the source, and sent to it.
 	Pull, Push bool
-	Status     wire.PublishedStatus
-	Published  time.Time
+	// Status and Published are shown to clients. A status other than approved also limits
+	// how the source can be connected.
+	Status    wire.PublishedStatus
+	Published time.Time
 	// Dynamic is set if the source comes from a lister.
 	Dynamic bool
 	// Logo is the URL of an image, or empty.
 	Logo string
+	// JSON is additional information for clients, or nil.
 	JSON json.RawMessage
 
-	// Provider is the key of what connects the source; empty if it cannot be connected.
+	// Provider identifies the source to package delivery. It is empty if the source
+	// cannot be connected.
 	Provider delivery.ProviderKey
-	Version  fhir.Version
-	// DataTypes and OrganizationType are what an application may restrict the choice
-	// to: see [DataTypes] and [OrganizationTypes].
+	// Version is the version of FHIR that can be sent to the source.
+	Version fhir.Version
+	// DataTypes and OrganizationType describe the source. An application may restrict the
+	// choice of sources to some of the [DataTypes] and [OrganizationTypes].
 	DataTypes        []string
 	OrganizationType string
-	// SampleDataSets are the sets of invented data that can replace a person's, by id.
+	// SampleDataSets are sets of invented data that can be used instead of a person's
+	// data, by id.
 	SampleDataSets map[string]wire.SampleDataSet
 }
 
@@ -61,7 +69,7 @@ type Address struct {
 	StreetNumber string `json:"streetNumber"`
 }
 
-// Service is what several sources belong to.
+// Service is a service that sources belong to, such as MedMij.
 type Service struct {
 	ID        int
 	Name      string
@@ -91,8 +99,8 @@ func (s *Source) Matches(dataTypes []string, organizationType string) bool {
 			slices.ContainsFunc(s.DataTypes, func(t string) bool { return slices.Contains(dataTypes, t) }))
 }
 
-// toLibrary returns the parts of the source that package library uses.
-func (s *Source) toLibrary() delivery.Source {
+// toDelivery returns the parts of the source that package delivery uses.
+func (s *Source) toDelivery() delivery.Source {
 	return delivery.Source{
 		ID:               s.ID,
 		Name:             s.Title,
@@ -109,7 +117,7 @@ func (s *Source) toLibrary() delivery.Source {
 	}
 }
 
-// toWire returns the source as it is sent, with the fields that are asked for.
+// toWire returns the source with the fields that a query asks for.
 func (s *Source) toWire(in includeFields) wire.Source {
 	out := wire.Source{
 		ID:              s.ID,

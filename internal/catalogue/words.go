@@ -8,7 +8,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// plainLetters replaces letters that have no decomposition by what people type.
+// plainLetters replaces letters that have no Unicode decomposition by the ASCII letters
+// that people type instead.
 var plainLetters = strings.NewReplacer(
 	"ß", "ss", "æ", "ae", "œ", "oe", "ø", "o", "ł", "l", "đ", "d", "ð", "d", "þ", "th", "ı", "i")
 
@@ -30,15 +31,14 @@ func fold(s string) string {
 	}, norm.NFKD.String(s)))
 }
 
-// splitWords returns the words of a folded text.
+// splitWords folds a text and returns its words.
 func splitWords(s string) []string {
 	return strings.FieldsFunc(fold(s), func(r rune) bool { return !isWordRune(r) })
 }
 
 func isWordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
-// appendWords appends the words of a text, each after a space, so that the beginning of
-// a word follows a space.
+// appendWords folds a text and appends its words, with a space before each.
 func appendWords(b []byte, s string) []byte {
 	between := true
 	for _, r := range fold(s) {
