@@ -13,8 +13,8 @@ func hasBSNNumber(text []byte) bool {
 // A span is a part of a text.
 type span struct{ start, end int }
 
-// bsnNumbers lists the groups of nine digits that pass the eleven test. Separators may
-// stand between the digits, and other digits before and after them.
+// bsnNumbers lists the groups of nine digits that pass the eleven test. The digits may
+// have separators between them, and other numbers may come before and after the group.
 func bsnNumbers(text []byte) iter.Seq[span] {
 	return func(yield func(span) bool) {
 		for k := 0; k < len(text); k++ {
@@ -61,7 +61,7 @@ func passesElevenTest(d [9]int) bool {
 	return sum%11 == 0 && all > 0
 }
 
-// hasLabelledNumber reports whether a label stands near a BSN in a normalized text.
+// hasLabelledNumber reports whether a normalized text has a label near a BSN.
 func hasLabelledNumber(text []byte) bool {
 	const near = 48
 	last, next := span{}, nextLabel(text, 0)

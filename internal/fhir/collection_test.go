@@ -28,8 +28,8 @@ func TestCollectionKeepsMeaning(t *testing.T) {
 		`"url":"http://app.example/Binary/1"`:        1, // the extension's
 		`Attachment":{"url":"urn:uuid:`:              1,
 		`"photo":[{"url":"urn:uuid:`:                 1,
-		`Patient/1/_history`:                         0, // an entry, in any version
-		`"reference":"Patient/2/_history/1"`:         1, // no entry
+		`Patient/1/_history`:                         0, // refers to an entry, whatever the version
+		`"reference":"Patient/2/_history/1"`:         1, // refers to no entry
 		`"subject":{"reference":"urn:uuid:`:          1,
 	} {
 		if n := strings.Count(out, part); n != want {

@@ -99,7 +99,7 @@ func FuzzGraft(f *testing.F) {
 	})
 }
 
-// checkPrepared prepares a body and tests what must hold for the result.
+// checkPrepared prepares a body, and checks the properties that every prepared body has.
 func checkPrepared(t *testing.T, body []byte) {
 	t.Helper()
 	for _, v := range []Version{STU3, R4} {

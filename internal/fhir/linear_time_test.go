@@ -45,7 +45,7 @@ func cost(body string) time.Duration {
 	return threadTime() - start
 }
 
-// least returns the shortest time of all tries, since disturbances only add time.
+// least returns the shortest time so far, including that of this try. Disturbances only add time.
 func least(sofar, took time.Duration, try int) time.Duration {
 	if try == 0 {
 		return took

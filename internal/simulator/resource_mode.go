@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// respond responds to a valid request according to the behaviour.
+// respond sends the response to a valid request, according to the behaviour.
 func (c *fhirRequest) respond(w http.ResponseWriter, b Behaviour) {
 	send := func(a response) {
 		c.record(a.status)
