@@ -33,7 +33,7 @@ func newHousehold(t *testing.T, deleteWait time.Duration) *household {
 	}
 	must(h.reader.Reads())(t)
 	must(
-		w.Consents.AddReference(
+		w.Consents.AddAccountHandle(
 			t.Context(),
 			reading.Requests(),
 			wire.ReferenceRequest{Type: "accountId", Value: string(h.account(t))},

@@ -27,15 +27,15 @@ type seeder struct {
 
 	access map[wire.ContractID]library.Access
 	// people by their name in the recording, and by what the stub issued to them.
-	people   map[string]*person
-	links    map[string]issuedLink // onboard code
-	owners   map[string]*person    // access or refresh token
-	sessions map[string]*person    // key of a session that may be read
+	people   map[string]*seededPerson
+	links    map[string]issuedLink    // onboard code
+	owners   map[string]*seededPerson // access or refresh token
+	sessions map[string]*seededPerson // key of a session that may be read
 	files    map[wire.FileName]bool
 }
 
-// person is somebody in the recording: one library for each sub.
-type person struct {
+// seededPerson is somebody in the recording: one library for each sub.
+type seededPerson struct {
 	library library.Library
 	key     seal.PrivateKey
 	grants  map[wire.ContractID]library.GrantID
@@ -48,10 +48,10 @@ func newSeeder(t *testing.T, rec *recording, s *carreltest.World) *seeder {
 		rec:      rec,
 		db:       s.OpensStore(),
 		access:   map[wire.ContractID]library.Access{},
-		people:   map[string]*person{},
+		people:   map[string]*seededPerson{},
 		links:    map[string]issuedLink{},
-		owners:   map[string]*person{},
-		sessions: map[string]*person{},
+		owners:   map[string]*seededPerson{},
+		sessions: map[string]*seededPerson{},
 		files:    map[wire.FileName]bool{},
 	}
 	application, err := s.Clients.AddApplication(
@@ -131,7 +131,7 @@ func (d *seeder) seedAccount(e *exchange) {
 
 // ownerOf is the person for whom the stub sent to an account, or let it be revoked; nil if
 // it did for nobody.
-func (d *seeder) ownerOf(account string) *person {
+func (d *seeder) ownerOf(account string) *seededPerson {
 	for _, e := range d.rec.Exchanges {
 		used := below("permission-access/revoke/")(e) || below("permission-access/import/")(e)
 		if used && e.Answer.Status/100 == 2 && e.Request.Headers.get("accountid") == account {
@@ -216,9 +216,9 @@ func (d *seeder) after(e *exchange) {
 			id, err := wire.ParseClientID(e.claims().ClientID)
 			d.must(err)
 			d.must(
-				d.db.AddReference(
+				d.db.AddAccountHandle(
 					d.t.Context(),
-					library.AccountReference{ID: o.ID, Client: id, Account: o.Value, ExpiresAt: e.At().Add(time.Hour)},
+					library.AccountHandle{ID: o.ID, Client: id, Account: o.Value, ExpiresAt: e.At().Add(time.Hour)},
 				),
 			)
 		}
@@ -296,7 +296,7 @@ func (d *seeder) seedConsent(e *exchange, l issuedLink, code, reference string) 
 		},
 		Account: library.Account{
 			ID:          wire.AccountID("1_" + wire.RandomAlphanumeric(22)),
-			Reference:   library.Reference(reference),
+			Reference:   library.AccountReference(reference),
 			Library:     p.library.ID,
 			Application: d.rec.Keys.ApplicationID,
 			Subject:     sub,
@@ -323,14 +323,14 @@ func (d *seeder) seedConsent(e *exchange, l issuedLink, code, reference string) 
 }
 
 // person finds or makes the library of a sub.
-func (d *seeder) person(sub string, at time.Time) *person {
+func (d *seeder) person(sub string, at time.Time) *seededPerson {
 	d.t.Helper()
 	if p := d.people[sub]; p != nil {
 		return p
 	}
 	key, err := seal.GenerateKey()
 	d.must(err)
-	p := &person{
+	p := &seededPerson{
 		key:    key,
 		grants: map[wire.ContractID]library.GrantID{},
 		library: library.Library{ID: library.ID(seal.RandomID(26)),
@@ -401,7 +401,7 @@ func (d *seeder) seedSession(e *exchange, s issuedSession) {
 
 // seedFiles adds the files of a person that the recording reads, once they had been
 // pushed there, each of the size that its answer had.
-func (d *seeder) seedFiles(p *person, now time.Time) {
+func (d *seeder) seedFiles(p *seededPerson, now time.Time) {
 	d.t.Helper()
 	for _, e := range d.rec.Exchanges {
 		session, name := e.session()

@@ -187,7 +187,7 @@ func NewApproval(p Person, c library.Client, link library.AuthRequest, at time.T
 		},
 		Account: library.Account{
 			ID:          wire.AccountID("420_" + AnyID()),
-			Reference:   library.Reference(AnyID()),
+			Reference:   library.AccountReference(AnyID()),
 			Library:     p.ID,
 			Application: c.Application.ID,
 			Subject:     AnyID(),
