@@ -21,7 +21,8 @@ func TestSecretDoesNotMarshal(t *testing.T) {
 			t.Errorf("%T marshals as %s, error %v", value, text, err)
 		}
 	}
-	if err := json.Unmarshal([]byte(`"x"`), &secret); err == nil {
+	var callback digime.Callback
+	if err := json.Unmarshal([]byte(`{"Code":"x"}`), &callback); err == nil {
 		t.Error("a text unmarshals as a secret")
 	}
 }

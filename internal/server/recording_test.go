@@ -161,8 +161,8 @@ type recordedKeys struct {
 
 // issued is issued.json: each value with the exchange that gave it out.
 type issued struct {
-	Preauthorizations []issuedLink `json:"preauthorizations"`
-	References        []issuedLink `json:"references"`
+	Preauthorizations []issuedRequest `json:"preauthorizations"`
+	References        []issuedRequest `json:"references"`
 	Codes             []struct {
 		N           int    `json:"n"`
 		OnboardCode string `json:"onboardCode"`
@@ -182,7 +182,7 @@ type issued struct {
 	} `json:"opaqueReferences"`
 }
 
-type issuedLink struct {
+type issuedRequest struct {
 	N           int             `json:"n"`
 	Code        string          `json:"code"`
 	ContractID  wire.ContractID `json:"contractId"`

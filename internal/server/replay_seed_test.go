@@ -28,7 +28,7 @@ type seeder struct {
 	access map[wire.ContractID]library.Access
 	// people by their name in the recording, and by what the stub issued to them.
 	people   map[string]*seededPerson
-	links    map[string]issuedLink    // onboard code
+	requests map[string]issuedRequest // onboard code
 	owners   map[string]*seededPerson // access or refresh token
 	sessions map[string]*seededPerson // key of a session that may be read
 	files    map[wire.FileName]bool
@@ -49,7 +49,7 @@ func newSeeder(t *testing.T, rec *recording, s *carreltest.World) *seeder {
 		db:       s.OpensStore(),
 		access:   map[wire.ContractID]library.Access{},
 		people:   map[string]*seededPerson{},
-		links:    map[string]issuedLink{},
+		requests: map[string]issuedRequest{},
 		owners:   map[string]*seededPerson{},
 		sessions: map[string]*seededPerson{},
 		files:    map[wire.FileName]bool{},
@@ -107,26 +107,26 @@ func (d *seeder) seedAccount(e *exchange) {
 	kind, _, _ := strings.Cut(name, "_")
 	source, err := strconv.Atoi(kind)
 	d.must(err)
-	link := library.AuthRequest{
+	request := library.AuthRequest{
 		Hash:      seal.NewSecret().Hash(),
 		Kind:      library.OnboardRequest,
 		ClientID:  d.client("any"),
 		CreatedAt: e.At(),
 		ExpiresAt: e.At().Add(time.Hour),
 	}
-	d.must(d.db.AddAuthRequest(d.t.Context(), link, library.Session{}))
+	d.must(d.db.AddAuthRequest(d.t.Context(), request, library.Session{}))
 	account := delivery.Connection{ID: wire.AccountID(name), Reference: "recorded", Library: p.library.ID,
 		Application: d.rec.Keys.ApplicationID,
 		Source:      delivery.Source{ID: source, Name: "Stub Record Receiver", Push: true, Version: fhir.STU3},
 		Pending:     true, CreatedAt: e.At(), UpdatedAt: e.At()}
 	_, err = d.db.Connect(
 		d.t.Context(),
-		link.Hash,
+		request.Hash,
 		account,
 		library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventConnected},
 	)
 	d.must(err)
-	d.must(d.db.CloseAuthRequest(d.t.Context(), link.Hash, e.At(), "", nil))
+	d.must(d.db.CloseAuthRequest(d.t.Context(), request.Hash, e.At(), "", nil))
 }
 
 // ownerOf is the person for whom the stub sent to an account, or let it be revoked; nil if
@@ -141,7 +141,7 @@ func (d *seeder) ownerOf(account string) *seededPerson {
 	return nil
 }
 
-// seedRevocation adds the link whose address an answer gave.
+// seedRevocation adds the request whose address an answer gave.
 func (d *seeder) seedRevocation(e *exchange) {
 	d.t.Helper()
 	body, err := e.Answer.Body.bytes()
@@ -181,24 +181,24 @@ func (d *seeder) after(e *exchange) {
 	gave := &d.rec.Issued
 	for _, l := range gave.Preauthorizations {
 		if l.N == e.N {
-			d.seedLink(e, l, library.AuthorizeRequest)
+			d.seedRequest(e, l, library.AuthorizeRequest)
 		}
 	}
 	for _, l := range gave.References {
 		if l.N == e.N && l.Challenge != "" {
-			d.seedLink(e, l, library.UserReauthRequest)
+			d.seedRequest(e, l, library.UserReauthRequest)
 		} else if l.N == e.N {
-			d.seedLink(e, l, library.OnboardRequest)
+			d.seedRequest(e, l, library.OnboardRequest)
 		}
 	}
 	for _, c := range gave.Codes {
-		link, known := d.links[c.OnboardCode]
+		request, known := d.requests[c.OnboardCode]
 		switch {
 		case c.N != e.N || !known:
 		case c.Callback.Success == "true":
-			d.seedConsent(e, link, c.Callback.Code, c.Callback.AccountReference)
+			d.seedConsent(e, request, c.Callback.Code, c.Callback.AccountReference)
 		default:
-			d.must(d.db.Deny(d.t.Context(), seal.SecretOf(link.Code).Hash(), e.At(), library.Event{}))
+			d.must(d.db.Deny(d.t.Context(), seal.SecretOf(request.Code).Hash(), e.At(), library.Event{}))
 		}
 	}
 	for _, k := range gave.Tokens {
@@ -225,10 +225,10 @@ func (d *seeder) after(e *exchange) {
 	}
 }
 
-// seedLink adds a link and the session that was promised with it.
-func (d *seeder) seedLink(e *exchange, l issuedLink, kind library.RequestKind) {
+// seedRequest adds an authorization request and the session that was promised with it.
+func (d *seeder) seedRequest(e *exchange, l issuedRequest, kind library.RequestKind) {
 	d.t.Helper()
-	d.links[l.Code] = l
+	d.requests[l.Code] = l
 	body, err := e.Request.Body.bytes()
 	d.must(err)
 	var asked wire.AuthorizeRequest
@@ -247,7 +247,7 @@ func (d *seeder) seedLink(e *exchange, l issuedLink, kind library.RequestKind) {
 		session.PublicKey, err = key.PublicKey()
 		d.must(err)
 	}
-	link := library.AuthRequest{
+	request := library.AuthRequest{
 		Hash:        seal.SecretOf(l.Code).Hash(),
 		Kind:        kind,
 		ClientID:    session.Client,
@@ -259,14 +259,14 @@ func (d *seeder) seedLink(e *exchange, l issuedLink, kind library.RequestKind) {
 		ExpiresAt:   e.At().Add(30 * time.Minute),
 	}
 	if p := d.owners[l.AccessToken]; p != nil {
-		link.Library = p.library.ID
+		request.Library = p.library.ID
 	}
-	d.must(d.db.AddAuthRequest(d.t.Context(), link, session))
+	d.must(d.db.AddAuthRequest(d.t.Context(), request, session))
 }
 
-// seedConsent has the link's person say yes. Where no code came of it, the
+// seedConsent has the request's person say yes. Where no code came of it, the
 // session alone counts.
-func (d *seeder) seedConsent(e *exchange, l issuedLink, code, reference string) {
+func (d *seeder) seedConsent(e *exchange, l issuedRequest, code, reference string) {
 	d.t.Helper()
 	sub := "nobody " + strconv.Itoa(e.N) // a code that was never exchanged
 	for _, k := range d.rec.Issued.Tokens {
