@@ -73,18 +73,19 @@ type SourcesScope struct {
 }
 
 // Authorization is the start of an authorisation: the page to send a person to, and what is needed when they return.
-// Keep it in the person's own session until then. It marshals to JSON, including its secrets.
+// Keep it in the person's own session until then. It marshals to JSON, including its secrets. Do not embed it in a
+// struct that is marshalled: see [UserAccessToken].
 type Authorization struct {
 	// URL is the address to send the person's browser to.
-	URL string `json:"url"`
+	URL string
 	// State identifies this authorisation in the callback; [Authorization.ParseCallback] compares it.
-	State string `json:"state"`
+	State string
 	// Verifier proves to the server that the code is redeemed by the application that started the authorisation.
 	// It is zero where there is no code to exchange, as after [User.OnboardService].
-	Verifier Secret `json:"verifier"`
+	Verifier Secret
 	// Session is the session that the server has opened. With a read contract, [User.ResumeSession] reads it once
 	// the person has consented.
-	Session SessionKey `json:"session"`
+	Session SessionKey
 }
 
 // Authorize starts to ask a person for consent to the contract. Send the person to the URL of the [Authorization], and
@@ -244,12 +245,12 @@ func newVerifier() Secret {
 }
 
 // SessionKey identifies a session that the server has opened. Whoever has it and a token for the contract can read the
-// session.
+// session. It marshals to JSON, including the key.
 type SessionKey struct {
 	// Key is the secret part of the session's addresses.
-	Key Secret `json:"key"`
+	Key Secret
 	// Expiry is when the session ends.
-	Expiry time.Time `json:"expiry"`
+	Expiry time.Time
 }
 
 func sessionKeyOf(s *wire.Session) SessionKey {

@@ -107,12 +107,23 @@ func TestAuthorizationMarshals(t *testing.T) {
 		URL: "u", State: "s", Verifier: digime.NewSecret("v"),
 		Session: digime.SessionKey{Key: digime.NewSecret("k"), Expiry: time.Unix(1, 0).UTC()},
 	}
+	const want = `{"url":"u","state":"s","verifier":"v","session":{"key":"k","expiry":"1970-01-01T00:00:01Z"}}`
 	text, err := json.Marshal(auth)
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || string(text) != want {
+		t.Fatalf("%s, error %v", text, err)
 	}
 	var back digime.Authorization
 	if err := json.Unmarshal(text, &back); err != nil || !reflect.DeepEqual(back, auth) {
 		t.Errorf("%s, error %v", text, err)
+	}
+	for _, text := range []string{"null", "{}", `{"session":{}}`, `{"session":null}`} {
+		if err := json.Unmarshal([]byte(text), &back); err != nil || !reflect.DeepEqual(back, auth) {
+			t.Errorf("%s changes it, error %v", text, err)
+		}
+	}
+	for _, text := range []string{`[]`, `{"verifier":1}`, `{"session":{"key":1}}`, `{"session":{"expiry":"soon"}}`} {
+		if err := json.Unmarshal([]byte(text), &back); err == nil {
+			t.Errorf("%s was accepted", text)
+		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // addFiles adds files to the library, as pairs of a name and a content.
-func addFiles(l library, files ...string) {
+func addFiles(l testLibrary, files ...string) {
 	for i := 0; i < len(files); i += 2 {
 		l.AddFile(digimetest.File{Name: digime.FileName(files[i]), Content: []byte(files[i+1])})
 	}
@@ -213,7 +213,7 @@ func TestFilesGoesStale(t *testing.T) {
 }
 
 // requestsFor returns the number of requests for a file.
-func requestsFor(l library, name string) int {
+func requestsFor(l testLibrary, name string) int {
 	n := 0
 	for _, r := range l.Requests(digimetest.EndpointFile) {
 		if strings.HasSuffix(r.Path, "/"+name) {

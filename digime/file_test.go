@@ -35,7 +35,7 @@ func brotlied(text string) []byte {
 	return out.Bytes()
 }
 
-func startSession(t *testing.T, l library) *digime.Session {
+func startSession(t *testing.T, l testLibrary) *digime.Session {
 	t.Helper()
 	session, err := l.reader(t).StartSession(t.Context(), digime.SessionOptions{})
 	if err != nil {
@@ -45,7 +45,7 @@ func startSession(t *testing.T, l library) *digime.Session {
 }
 
 // addFile adds a text with the given compression to the library.
-func addFile(l library, name digime.FileName, compression string, content []byte) {
+func addFile(l testLibrary, name digime.FileName, compression string, content []byte) {
 	l.AddFile(digimetest.File{Name: name, Content: content, Metadata: digime.FileMetadata{
 		Raw: &digime.RawMetadata{MIMEType: "text/plain"}, Compression: compression,
 		LastModified: time.Date(2026, 11, 24, 5, 56, 43, 0, time.UTC),

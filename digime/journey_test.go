@@ -70,7 +70,7 @@ func TestMainJob(t *testing.T) {
 }
 
 // consent goes from Authorize to a token; the person allows everything.
-func consent(t *testing.T, l library, contract *digime.Contract, o digime.AuthorizeOptions) digime.UserAccessToken {
+func consent(t *testing.T, l testLibrary, contract *digime.Contract, o digime.AuthorizeOptions) digime.UserAccessToken {
 	t.Helper()
 	auth, err := contract.Authorize(t.Context(), o)
 	if err != nil {

@@ -9,23 +9,23 @@ import (
 )
 
 // A library is the server of a test.
-type library struct{ *digimetest.Library }
+type testLibrary struct{ *digimetest.Library }
 
 // start starts a library that ends with the test.
-func start(t testing.TB) library {
+func start(t testing.TB) testLibrary {
 	t.Helper()
 	l := digimetest.NewLibrary()
 	t.Cleanup(l.Close)
-	return library{l}
+	return testLibrary{l}
 }
 
 // client returns a client of the library that does not pause between attempts.
-func (l library) client(options ...digime.Option) *digime.Client {
+func (l testLibrary) client(options ...digime.Option) *digime.Client {
 	return l.Client(append([]digime.Option{digime.WithoutPauses()}, options...)...)
 }
 
 // contract returns a contract of such a client.
-func (l library) contract(t testing.TB, c digimetest.Contract, options ...digime.Option) *digime.Contract {
+func (l testLibrary) contract(t testing.TB, c digimetest.Contract, options ...digime.Option) *digime.Contract {
 	t.Helper()
 	contract, err := l.client(options...).ParseContract(c.ID, c.PrivateKey)
 	if err != nil {
@@ -34,21 +34,21 @@ func (l library) contract(t testing.TB, c digimetest.Contract, options ...digime
 	return contract
 }
 
-func (l library) write(t testing.TB) *digime.Contract { return l.contract(t, l.WriteContract) }
-func (l library) read(t testing.TB) *digime.Contract  { return l.contract(t, l.ReadContract) }
+func (l testLibrary) write(t testing.TB) *digime.Contract { return l.contract(t, l.WriteContract) }
+func (l testLibrary) read(t testing.TB) *digime.Contract  { return l.contract(t, l.ReadContract) }
 
 // writer returns the person, who has consented to the write contract.
-func (l library) writer(t testing.TB, options ...digime.UserOption) *digime.User {
+func (l testLibrary) writer(t testing.TB, options ...digime.UserOption) *digime.User {
 	return l.write(t).User(l.Token(l.WriteContract), options...)
 }
 
 // reader returns the person, who has consented to the read contract.
-func (l library) reader(t testing.TB, options ...digime.UserOption) *digime.User {
+func (l testLibrary) reader(t testing.TB, options ...digime.UserOption) *digime.User {
 	return l.read(t).User(l.Token(l.ReadContract), options...)
 }
 
 // count returns the number of requests to the endpoint.
-func (l library) count(endpoint digimetest.Endpoint) int { return len(l.Requests(endpoint)) }
+func (l testLibrary) count(endpoint digimetest.Endpoint) int { return len(l.Requests(endpoint)) }
 
 // respondJSON responds with a status and a JSON text.
 func respondJSON(status int, text string, header ...string) digimetest.Failure {

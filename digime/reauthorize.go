@@ -86,18 +86,18 @@ func (u *User) ReauthorizeAccount(
 	if err != nil {
 		return Authorization{}, fmt.Errorf("reauthorize account: %w", err)
 	}
-	reference, err := u.contract.accountReference(ctx, account)
+	handle, err := u.contract.accountHandle(ctx, account)
 	if err != nil {
 		return Authorization{}, fmt.Errorf("reauthorize account: %w", err)
 	}
-	query := url.Values{"accountRef": {reference}}
+	query := url.Values{"accountRef": {handle}}
 	setText(query, "lng", o.Locale)
 	auth.URL = u.contract.client.pageURL("reauthorize", code, query)
 	return auth, nil
 }
 
-// accountReference gets the opaque reference by which a page finds the account.
-func (k *Contract) accountReference(ctx context.Context, account AccountID) (string, error) {
+// accountHandle gets the opaque name by which a page finds the account.
+func (k *Contract) accountHandle(ctx context.Context, account AccountID) (string, error) {
 	var answer wire.ReferenceAnswer
 	err := k.callJSON(ctx, call{
 		method: http.MethodPost, path: literal("reference"),

@@ -21,7 +21,7 @@ func TestReauthorizeAccount(t *testing.T) {
 	if u.Path != "/apps/saas/reauthorize" || query.Get("accountRef") != "reference-1" || query.Get("lng") != "nl" {
 		t.Errorf("reauthorisation %s", auth.URL)
 	}
-	r := l.Requests(digimetest.EndpointAccountReference)[0]
+	r := l.Requests(digimetest.EndpointAccountHandle)[0]
 	if string(r.Body) != `{"type":"accountId","value":"2_provider"}` || r.Claims.AccessToken != "" {
 		t.Errorf("reference was sent %s and the access token %q", r.Body, r.Claims.AccessToken)
 	}

@@ -165,7 +165,7 @@ func TestRequestsLikeNode(t *testing.T) {
 			})
 			return err
 		}},
-		{"reauthorize-account-getReauthorizeAccountUrl-3", digimetest.EndpointAccountReference, func() error {
+		{"reauthorize-account-getReauthorizeAccountUrl-3", digimetest.EndpointAccountHandle, func() error {
 			options := digime.ReauthorizeAccountOptions{RedirectURL: l.RedirectURL}
 			_, err := reader.ReauthorizeAccount(t.Context(), "2_provider", options)
 			return err

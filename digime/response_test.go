@@ -13,7 +13,7 @@ import (
 )
 
 // allCalls has one call for each endpoint. Each leaves the library as it was, or does nothing that the others need.
-func allCalls(ctx context.Context, t *testing.T, l library) map[digimetest.Endpoint]func() error {
+func allCalls(ctx context.Context, t *testing.T, l testLibrary) map[digimetest.Endpoint]func() error {
 	read, reader, writer := l.read(t), l.reader(t), l.writer(t)
 	session := reader.ResumeSession(sessionKey("key"))
 	l.SetDelivery(digime.Delivery{ID: "delivery1", State: digime.DeliveryWaiting})
@@ -33,7 +33,7 @@ func allCalls(ctx context.Context, t *testing.T, l library) map[digimetest.Endpo
 			_, err := reader.Reauthorize(ctx, digime.ReauthorizeOptions{RedirectURL: l.RedirectURL})
 			return err
 		},
-		digimetest.EndpointAccountReference: func() error {
+		digimetest.EndpointAccountHandle: func() error {
 			options := digime.ReauthorizeAccountOptions{RedirectURL: l.RedirectURL}
 			_, err := reader.ReauthorizeAccount(ctx, "2_provider", options)
 			return err

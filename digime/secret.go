@@ -2,6 +2,7 @@ package digime
 
 import (
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"log/slog"
 )
@@ -10,8 +11,9 @@ import (
 const mask = "[secret]"
 
 // A Secret is a text that must not appear in a log: a token, a code, a verifier or the key of a session. It prints as
-// a mask, even as an unexported field of another value. Reveal returns the text. A Secret marshals as its text, so that
-// it can be stored. The zero value is the empty text. Compare with Equal.
+// a mask, even as an unexported field of another value. Only Reveal returns the text: a Secret does not marshal. The
+// types that are meant to be stored do, with their secrets: [UserAccessToken], [Token], [Authorization] and
+// [SessionKey]. The zero value is the empty text. Compare with Equal.
 type Secret struct {
 	_ [0]func() // forbids ==
 	// A pointer, because package fmt prints an unexported field of type string without calling its methods.
@@ -56,11 +58,7 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, s.String()) }
 // LogValue returns the mask.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// MarshalText returns the text, so that it can be stored.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.Reveal()), nil }
-
-// UnmarshalText sets the text.
-func (s *Secret) UnmarshalText(text []byte) error {
-	*s = NewSecret(string(text))
-	return nil
+// MarshalText returns an error, so that no encoder writes the secret, or stores a mask in its place.
+func (s Secret) MarshalText() ([]byte, error) {
+	return nil, errors.New("a digime.Secret does not marshal: store the text that Reveal returns")
 }

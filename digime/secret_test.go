@@ -13,6 +13,20 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
+// A Secret does not marshal, by itself or in another value.
+func TestSecretDoesNotMarshal(t *testing.T) {
+	secret := digime.NewSecret("the-code")
+	for _, value := range []any{secret, &secret, digime.Callback{Code: secret}, map[string]any{"x": secret}} {
+		if text, err := json.Marshal(value); err == nil || strings.Contains(err.Error(), "the-code") {
+			t.Errorf("%T marshals as %s, error %v", value, text, err)
+		}
+	}
+	var callback digime.Callback
+	if err := json.Unmarshal([]byte(`{"Code":"x"}`), &callback); err == nil {
+		t.Error("a text unmarshals as a secret")
+	}
+}
+
 // Nothing secret shows, however it is printed and whatever it is hidden in.
 func TestMasks(t *testing.T) {
 	l := start(t)
@@ -43,9 +57,9 @@ func TestMasks(t *testing.T) {
 	} {
 		var logged bytes.Buffer
 		slog.New(slog.NewTextHandler(&logged, nil)).Info("text", "value", value)
-		switch value.(type) { // what marshals to be stored has its own LogValue
-		case digime.UserAccessToken, *digime.UserAccessToken, digime.Secret, digime.Token, *digime.User,
-			*digime.Contract:
+		switch value.(type) {
+		case []any, map[string]any: // what marshals with its secrets, does so in a list too
+		default:
 			slog.New(slog.NewJSONHandler(&logged, nil)).Info("json", "value", value)
 		}
 		for _, text := range []string{

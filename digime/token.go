@@ -28,7 +28,7 @@ type UserAccessToken struct {
 	ConsentID ConsentID
 }
 
-// Token is a secret that the server accepts for a limited time.
+// Token is a secret that the server accepts for a limited time. It marshals to JSON, including its value.
 type Token struct {
 	// Value is the secret.
 	Value Secret
@@ -52,7 +52,7 @@ type userAccessTokenJSON struct {
 }
 
 type tokenJSON struct {
-	Value  *Secret      `json:"value"` // nil only where it is missing in the JSON that is read
+	Value  *string      `json:"value"` // nil only where it is missing in the JSON that is read
 	Expiry wire.Seconds `json:"expiry"`
 }
 
@@ -98,14 +98,15 @@ func (t *UserAccessToken) UnmarshalJSON(data []byte) error {
 }
 
 func (t Token) toJSON() tokenJSON {
-	return tokenJSON{Value: &t.Value, Expiry: secondsOf(t.Expiry)}
+	value := t.Value.Reveal()
+	return tokenJSON{Value: &value, Expiry: secondsOf(t.Expiry)}
 }
 
 func (j tokenJSON) token() Token {
 	if j.Value == nil {
 		return newToken("", j.Expiry)
 	}
-	return newToken(j.Value.Reveal(), j.Expiry)
+	return newToken(*j.Value, j.Expiry)
 }
 
 func newToken(value string, expires wire.Seconds) Token {
@@ -114,6 +115,27 @@ func newToken(value string, expires wire.Seconds) Token {
 		t.Expiry = expires.Time()
 	}
 	return t
+}
+
+// storedToken is the JSON of a Token by itself, which is older than the one in a UserAccessToken.
+type storedToken struct {
+	Value  string
+	Expiry time.Time
+}
+
+// MarshalJSON writes the token, including its value.
+func (t Token) MarshalJSON() ([]byte, error) {
+	return json.Marshal(storedToken{Value: t.Value.Reveal(), Expiry: t.Expiry})
+}
+
+// UnmarshalJSON reads what MarshalJSON has written. Missing members change nothing.
+func (t *Token) UnmarshalJSON(data []byte) error {
+	in := storedToken{Value: t.Value.Reveal(), Expiry: t.Expiry}
+	if err := json.Unmarshal(data, &in); err != nil {
+		return invalid("read token: %w", err)
+	}
+	*t = Token{Value: NewSecret(in.Value), Expiry: in.Expiry}
+	return nil
 }
 
 // String returns the expiry and hides the value.

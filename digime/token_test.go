@@ -35,6 +35,22 @@ func TestUserAccessTokenIncompleteJSON(t *testing.T) {
 	}
 }
 
+func TestTokenMarshals(t *testing.T) {
+	token := digime.Token{Value: digime.NewSecret("a"), Expiry: time.Unix(1, 0).UTC()}
+	const want = `{"Value":"a","Expiry":"1970-01-01T00:00:01Z"}`
+	text, err := json.Marshal(token)
+	if err != nil || string(text) != want {
+		t.Fatalf("%s, error %v", text, err)
+	}
+	var back digime.Token
+	if err := json.Unmarshal(text, &back); err != nil || !reflect.DeepEqual(back, token) {
+		t.Errorf("%s, error %v", text, err)
+	}
+	if err := json.Unmarshal([]byte(`{"Value":1}`), &back); err == nil || !reflect.DeepEqual(back, token) {
+		t.Errorf("a number was accepted: %s", back)
+	}
+}
+
 // A token without an access token is refused before anything is sent.
 func TestTokenWithoutAccessToken(t *testing.T) {
 	l, ctx := start(t), t.Context()

@@ -120,12 +120,12 @@ type runningDemo struct {
 
 // headless does the main job once.
 func (d *runningDemo) headless(ctx context.Context) error {
-	credentials, err := d.prepare(ctx, "")
+	registered, err := d.prepare(ctx, "")
 	if err != nil {
 		return err
 	}
 	h := demo.Headless{
-		Credentials: credentials, File: d.File, MIMEType: "application/octet-stream",
+		Credentials: registered, File: d.File, MIMEType: "application/octet-stream",
 		Provider: "Huisartsenpraktijk De Linde",
 		Step: func(what string, took time.Duration) {
 			fmt.Printf("%8.1f ms  %s\n", float64(took.Microseconds())/1000, what)
@@ -159,17 +159,17 @@ func (d *runningDemo) headless(ctx context.Context) error {
 // and writes the credentials.
 func (d *runningDemo) prepare(ctx context.Context, clinic string) (demo.Credentials, error) {
 	path := filepath.Join(d.data, "demo.json")
-	credentials, err := demo.LoadOrRegister(ctx, d.server.Clients, path, d.publicURL, d.Callback, clinic)
+	registered, err := demo.LoadOrRegister(ctx, d.server.Clients, path, d.publicURL, d.Callback, clinic)
 	if err != nil {
 		return demo.Credentials{}, err
 	}
-	credentials.Providers = d.providers.FrontURL() + "/"
+	registered.Providers = d.providers.FrontURL() + "/"
 	if d.Credentials != "" {
-		if err := credentials.WriteFile(d.Credentials); err != nil {
+		if err := registered.WriteFile(d.Credentials); err != nil {
 			return demo.Credentials{}, err
 		}
 	}
-	return credentials, nil
+	return registered, nil
 }
 
 // interactive runs the demo clinic beside the server.
@@ -179,17 +179,17 @@ func (d *runningDemo) interactive(ctx context.Context) error {
 		return err
 	}
 	address := urlOf(l.Addr())
-	credentials, err := d.prepare(ctx, address+demo.CallbackPath)
+	registered, err := d.prepare(ctx, address+demo.CallbackPath)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	clinic, err := demo.NewClinic(credentials)
+	clinic, err := demo.NewClinic(registered)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
 	fmt.Printf("Demo clinic         %s   start here: push a letter, read it back, send a measurement\n", address)
 	fmt.Printf("Your library        %s\n", d.publicURL)
-	fmt.Printf("Practice providers  %s   what arrived there, and how they behave\n", credentials.Providers)
+	fmt.Printf("Practice providers  %s   what arrived there, and how they behave\n", registered.Providers)
 	fmt.Printf("Kept in             %s\n", d.data)
 	if d.Credentials != "" {
 		fmt.Printf("Credentials         %s, for any other client\n", d.Credentials)

@@ -37,7 +37,7 @@ var errBroken = errors.New("not every file is well formed")
 
 // Run checks the files.
 func (c *fhirCheck) Run() error {
-	version, ok := fhir.ParseVersion(c.Version)
+	fhirVersion, ok := fhir.ParseVersion(c.Version)
 	if !ok {
 		return fmt.Errorf("unknown version of FHIR %q: use stu3 or r4", c.Version)
 	}
@@ -47,7 +47,7 @@ func (c *fhirCheck) Run() error {
 		if err != nil {
 			return err
 		}
-		report, err := c.check(version, body)
+		report, err := c.check(fhirVersion, body)
 		var faults *fhir.ValidationError
 		if err != nil && !errors.As(err, &faults) {
 			return fmt.Errorf("check %s: %w", name, err)
@@ -62,11 +62,11 @@ func (c *fhirCheck) Run() error {
 }
 
 // check checks the structure of a body and, with --send, the rules for sending.
-func (c *fhirCheck) check(version fhir.Version, body []byte) (*fhir.Report, error) {
+func (c *fhirCheck) check(fhirVersion fhir.Version, body []byte) (*fhir.Report, error) {
 	if !c.Send {
-		return fhir.Validate(version, body)
+		return fhir.Validate(fhirVersion, body)
 	}
-	out, err := fhir.Prepare(version, body)
+	out, err := fhir.Prepare(fhirVersion, body)
 	if err != nil {
 		return nil, err
 	}

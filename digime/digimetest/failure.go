@@ -22,8 +22,8 @@ const (
 	EndpointToken Endpoint = "oauth/token"
 	// EndpointTokenReference: Reauthorize, ReauthorizeAccount and OnboardService use it.
 	EndpointTokenReference Endpoint = "oauth/token/reference"
-	// EndpointAccountReference: ReauthorizeAccount uses it.
-	EndpointAccountReference Endpoint = "reference"
+	// EndpointAccountHandle: ReauthorizeAccount uses it.
+	EndpointAccountHandle Endpoint = "reference"
 	// EndpointKeys: Each of the calls before uses it to verify the response.
 	EndpointKeys Endpoint = "jwks/oauth"
 	// EndpointContract: GetDetails uses it.

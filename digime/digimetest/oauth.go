@@ -183,7 +183,7 @@ func (l *Library) tokenReference(w http.ResponseWriter, _ *http.Request, c calle
 	}, newSession())
 }
 
-func (l *Library) accountReference(w http.ResponseWriter, _ *http.Request, c caller) error {
+func (l *Library) accountHandle(w http.ResponseWriter, _ *http.Request, c caller) error {
 	if c.claims.AccessToken != "" {
 		return validation("a reference belongs to nobody")
 	}

@@ -28,7 +28,7 @@ func (l *Library) routes() *http.ServeMux {
 	handle("POST", EndpointAuthorize, l.signed(l.authorize))
 	handle("POST", EndpointToken, l.signed(l.exchange))
 	handle("POST", EndpointTokenReference, l.signed(l.tokenReference))
-	handle("POST", EndpointAccountReference, l.signed(l.accountReference))
+	handle("POST", EndpointAccountHandle, l.signed(l.accountHandle))
 	handle("GET", EndpointContract, l.signed(l.contractDetails))
 	handle("POST", EndpointPush, l.authorized(l.push))
 	handle("POST", EndpointPushToProvider, l.authorized(l.pushToProvider))

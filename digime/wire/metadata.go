@@ -68,7 +68,7 @@ func ParseDescriptor(data []byte) (*Descriptor, error) {
 	if len(data) > MaxMetadata {
 		return nil, Validation(fmt.Sprintf("FileDescriptor metadata is larger than %d bytes", MaxMetadata))
 	}
-	members, err := object(data)
+	fields, err := object(data)
 	if err != nil {
 		return nil, Validation("FileDescriptor metadata is not a JSON object")
 	}
@@ -87,8 +87,8 @@ func ParseDescriptor(data []byte) (*Descriptor, error) {
 		{"serviceGroups", &d.ServiceGroups, false},
 		{"providerName", &d.ProviderName, false},
 	} {
-		raw, ok := members[m.name]
-		delete(members, m.name)
+		raw, ok := fields[m.name]
+		delete(fields, m.name)
 		if !ok || string(raw) == "null" {
 			if m.required {
 				return nil, Validation("FileDescriptor metadata." + m.name + " is required")
@@ -116,13 +116,13 @@ func ParseDescriptor(data []byte) (*Descriptor, error) {
 		d.Accounts = append(d.Accounts, account)
 	}
 	for _, name := range serverSet {
-		delete(members, name)
+		delete(fields, name)
 	}
 	// The spellings of RawMetadata would replace the members that were checked.
 	for _, name := range []string{"mimetype", "objecttypes", "servicegroups"} {
-		delete(members, name)
+		delete(fields, name)
 	}
-	d.Extra = withoutNulls(members)
+	d.Extra = withoutNulls(fields)
 	// In the worst case a byte becomes three, because it is invalid, and those become four in base64.
 	if len(data) > maxHeader/4 {
 		back := d.ReadBack()
@@ -199,7 +199,7 @@ func (m RawMetadata) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads the metadata for a reader.
 func (m *RawMetadata) UnmarshalJSON(data []byte) error {
-	members, err := object(data)
+	fields, err := object(data)
 	if err != nil {
 		return err
 	}
@@ -209,11 +209,11 @@ func (m *RawMetadata) UnmarshalJSON(data []byte) error {
 		"partnerid": &m.PartnerID, "created": &m.Created, "reference": &m.Reference, "tags": &m.Tags,
 		"objecttypes": &m.ObjectTypes, "servicegroups": &m.ServiceGroups, "providerName": &m.ProviderName,
 	} {
-		if raw, ok := members[name]; ok {
+		if raw, ok := fields[name]; ok {
 			if err := json.Unmarshal(raw, into); err != nil {
 				return fmt.Errorf("metadata member %s: %w", name, err)
 			}
-			delete(members, name)
+			delete(fields, name)
 		}
 	}
 	m.Accounts = nil
@@ -226,7 +226,7 @@ func (m *RawMetadata) UnmarshalJSON(data []byte) error {
 		account.Extra = withoutNulls(a)
 		m.Accounts = append(m.Accounts, account)
 	}
-	m.Extra = withoutNulls(members)
+	m.Extra = withoutNulls(fields)
 	return nil
 }
 
@@ -281,13 +281,13 @@ func ParseFileMetadata(header string) (FileMetadata, error) {
 	if err := json.Unmarshal(data, &outer); err != nil {
 		return FileMetadata{}, fmt.Errorf("x-metadata is not JSON: %w", err)
 	}
-	members, err := object(outer.Metadata)
+	fields, err := object(outer.Metadata)
 	if err != nil {
 		return FileMetadata{}, fmt.Errorf("x-metadata has no metadata: %w", err)
 	}
 	m := FileMetadata{Compression: outer.Compression}
 	var into any
-	if _, raw := members["mimetype"]; raw {
+	if _, raw := fields["mimetype"]; raw {
 		m.Raw = &RawMetadata{}
 		into = m.Raw
 	} else {
@@ -313,14 +313,14 @@ func marshal(v any) ([]byte, error) {
 
 // object decodes a JSON object and refuses everything else, including null.
 func object(data []byte) (map[string]json.RawMessage, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(data, &members); err != nil {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
 		return nil, err
 	}
-	if members == nil {
+	if fields == nil {
 		return nil, fmt.Errorf("want a JSON object, got null")
 	}
-	return members, nil
+	return fields, nil
 }
 
 // withoutNulls removes the members that are null, and returns nil if no others are left.

@@ -67,7 +67,7 @@ func New(c Config) http.Handler {
 	handle("POST oauth/authorize", a.withSignedRequest(a.authorize))
 	handle("POST oauth/token", a.withSignedRequest(a.token))
 	handle("POST oauth/token/reference", a.withSignedRequest(a.tokenReference))
-	handle("POST reference", a.withSignedRequest(a.reference))
+	handle("POST reference", a.withSignedRequest(a.accountHandle))
 
 	handle("GET permission-access/contract", a.withSignedRequest(a.contract))
 	handle("GET permission-access/accounts", a.withSignedRequest(a.withBearer(a.accounts)))

@@ -32,7 +32,7 @@ func TestAtCapacity(t *testing.T) {
 	t.Cleanup(func() { _ = small.Close() })
 	w.address = l.Addr().String()
 
-	var held []*line
+	var held []*rawConn
 	for range 2 {
 		h := w.dial(t)
 		if err := h.say("%s", w.head(writer, "Content-Length: 10", "Expect: 100-continue")); err != nil {
@@ -103,7 +103,7 @@ func TestSlowBesideNormal(t *testing.T) {
 	w := newWorld(t)
 	anna := w.Person()
 	writer := anna.Allows(w.write)
-	slow := make([]*line, 50)
+	slow := make([]*rawConn, 50)
 	for i := range slow {
 		slow[i] = w.dial(t)
 		header, begin := "Content-Length: 200000", strings.Repeat("x", 100_000)

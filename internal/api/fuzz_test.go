@@ -161,26 +161,26 @@ func (w *world) connectNowhere(t testing.TB, k *carreltest.Grant) string {
 		t.Fatal(err)
 	}
 	now := w.Clock.Now()
-	link := library.AuthRequest{
+	pending := library.AuthRequest{
 		Hash:      seal.NewSecret().Hash(),
 		Kind:      library.OnboardRequest,
 		ClientID:  k.Contract.ID(),
 		CreatedAt: now,
 		ExpiresAt: now.Add(time.Hour),
 	}
-	if err := db.AddAuthRequest(t.Context(), link, library.Session{}); err != nil {
+	if err := db.AddAuthRequest(t.Context(), pending, library.Session{}); err != nil {
 		t.Fatal(err)
 	}
 	a := delivery.Connection{ID: nowhere, Reference: "nowhere", Library: grant.Library,
 		Application: grant.Application, Pending: true,
 		Source: delivery.Source{ID: 900201, Name: "Nowhere", Push: true, Version: fhir.STU3, Provider: "fhir:nowhere"},
 		Access: []byte("not what was sealed"), CreatedAt: now, UpdatedAt: now}
-	_, err = db.Connect(t.Context(), link.Hash, a,
+	_, err = db.Connect(t.Context(), pending.Hash, a,
 		library.Event{Library: grant.Library, At: now, Kind: library.EventConnected})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.CloseAuthRequest(t.Context(), link.Hash, now, "", nil); err != nil {
+	if err := db.CloseAuthRequest(t.Context(), pending.Hash, now, "", nil); err != nil {
 		t.Fatal(err)
 	}
 	return nowhere

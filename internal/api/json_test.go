@@ -43,8 +43,8 @@ func TestBodyJSON(t *testing.T) {
 		{"2 MiB", `{"agent":"` + strings.Repeat("x", 2<<20) + `"}`, refusal{413, wire.CodePayloadTooLarge,
 			"The body is too long"}},
 	} {
-		for call, make := range calls {
-			t.Run(tt.name+"/"+call, func(t *testing.T) { w.refuses(t, make(tt.body), tt.want) })
+		for call, build := range calls {
+			t.Run(tt.name+"/"+call, func(t *testing.T) { w.refuses(t, build(tt.body), tt.want) })
 		}
 	}
 
@@ -83,30 +83,5 @@ func TestBodyJSON(t *testing.T) {
 			w.mustSend(t, calls["trigger"](body), nil)
 			w.mustSend(t, calls["authorize"](body), nil)
 		})
-	}
-}
-
-// base/reference takes an account or a storage.
-func TestReferenceRefused(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	for body, want := range map[string]refusal{
-		"":                                       bad("value"),
-		`null`:                                   bad("value"),
-		`{}`:                                     bad("value"),
-		`{"type":"accountId"}`:                   bad("value"),
-		`{"type":"accountId","value":1}`:         bad("the body is not the JSON that this call takes"),
-		`{"type":"email","value":"x"}`:           bad("type must be accountId or cloudId"),
-		`{"value":"x"}`:                          bad("type must be accountId or cloudId"),
-		`{"type":"cloudId","value":"nostorage"}`: notFound("Storage"),
-		`{"type":"accountId","value":"` + strings.Repeat("x", 257) + `"}`: bad("value"),
-	} {
-		t.Run(body[:min(len(body), 40)],
-			func(t *testing.T) { w.refuses(t, post("reference", w.bearer(w.read, nil), body), want) })
-	}
-	var got wire.ReferenceAnswer
-	w.mustSend(t, post("reference", w.bearer(w.read, nil), `{"type":"accountId","value":"1_x"}`), &got)
-	if !wire.ValidName(got.ID) {
-		t.Errorf("reference %q", got.ID)
 	}
 }

@@ -76,10 +76,10 @@ func TestAccessTokenRefused(t *testing.T) {
 		{"of a shut library", waiting.Token(), invalid(wire.KindAccessToken)},
 		{"expired", old.Token(), expired(wire.KindAccessToken)},
 	} {
-		for call, make := range calls {
+		for call, build := range calls {
 			t.Run(tt.name+"/"+call, func(t *testing.T) {
 				w.refuses(t,
-					make(w.bearer(w.read, claims{"access_token": tt.token, "redirect_uri": callback})), tt.want)
+					build(w.bearer(w.read, claims{"access_token": tt.token, "redirect_uri": callback})), tt.want)
 			})
 		}
 	}

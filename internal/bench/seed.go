@@ -69,7 +69,7 @@ func seedLibrary(ctx context.Context, db *store.DB, client wire.ClientID, i int)
 		},
 		Account: library.Account{
 			ID:          wire.AccountID("1_" + seal.RandomID(20)),
-			Reference:   library.Reference(seal.RandomID(16)),
+			Reference:   library.AccountReference(seal.RandomID(16)),
 			Library:     l.ID,
 			Application: client.Application,
 			Subject:     seal.RandomID(26),
@@ -81,7 +81,7 @@ func seedLibrary(ctx context.Context, db *store.DB, client wire.ClientID, i int)
 	if err != nil {
 		return "", fmt.Errorf("allow: %w", err)
 	}
-	err = db.RedeemCode(ctx, code.Hash(), now,
+	err = db.RedeemAuthCode(ctx, code.Hash(), now,
 		[]library.Token{{Hash: access.Hash(), Use: library.UseAccess, Grant: grant.ID, ExpiresAt: year}})
 	if err != nil {
 		return "", fmt.Errorf("redeem code: %w", err)

@@ -120,9 +120,9 @@ func (d *Disk) create(folder, name string) (*os.File, error) {
 }
 
 // writeAll writes everything that r returns to f, syncs it and closes it.
-func (d *Disk) writeAll(ctx context.Context, f *os.File, r io.Reader) (size int64, err error) {
+func (d *Disk) writeAll(ctx context.Context, file *os.File, r io.Reader) (size int64, err error) {
 	defer func() {
-		if closed := f.Close(); err == nil && closed != nil {
+		if closed := file.Close(); err == nil && closed != nil {
 			err = fmt.Errorf("put blob: %w", closed)
 		}
 	}()
@@ -144,16 +144,16 @@ func (d *Disk) writeAll(ctx context.Context, f *os.File, r io.Reader) (size int6
 		if readErr != nil && readErr != io.EOF { //nolint:errorlint // an error that wraps EOF is no good end
 			return 0, readErr
 		}
-		if _, err := f.Write(buffer[:n]); err != nil {
+		if _, err := file.Write(buffer[:n]); err != nil {
 			return 0, fmt.Errorf("put blob: %w", err)
 		}
 		if size += int64(n); size-begun >= writeBackAfter {
-			beginWriteBack(f, begun, size-begun)
+			beginWriteBack(file, begun, size-begun)
 			begun = size
 		}
 	}
 	d.afterStep(stepWrite)
-	if err := f.Sync(); err != nil {
+	if err := file.Sync(); err != nil {
 		return 0, fmt.Errorf("put blob: %w", err)
 	}
 	d.afterStep(stepSync)

@@ -13,7 +13,7 @@ const readDirBatch = 1000
 
 // eachFile calls f for each file in each library's folder, also for temporary ones.
 // Files that are removed meanwhile are skipped.
-func (d *Disk) eachFile(ctx context.Context, f func(name string, info fs.FileInfo) error) error {
+func (d *Disk) eachFile(ctx context.Context, fn func(name string, info fs.FileInfo) error) error {
 	return d.eachEntry(ctx, ".", func(folder fs.DirEntry) error {
 		if !folder.IsDir() {
 			return nil
@@ -26,12 +26,12 @@ func (d *Disk) eachFile(ctx context.Context, f func(name string, info fs.FileInf
 			if err != nil {
 				return fmt.Errorf("walk blobs: %w", err)
 			}
-			return f(folder.Name()+"/"+e.Name(), info)
+			return fn(folder.Name()+"/"+e.Name(), info)
 		})
 	})
 }
 
-func (d *Disk) eachEntry(ctx context.Context, folder string, f func(fs.DirEntry) error) error {
+func (d *Disk) eachEntry(ctx context.Context, folder string, fn func(fs.DirEntry) error) error {
 	dir, err := d.root.Open(folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -46,7 +46,7 @@ func (d *Disk) eachEntry(ctx context.Context, folder string, f func(fs.DirEntry)
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := f(e); err != nil {
+			if err := fn(e); err != nil {
 				return err
 			}
 		}

@@ -21,7 +21,7 @@ type Memory struct {
 
 type memoryBlob struct {
 	content []byte
-	at      time.Time
+	putAt   time.Time
 }
 
 var _ library.Blobs = (*Memory)(nil)
@@ -66,7 +66,7 @@ func (m *Memory) List(_ context.Context, prefix string, f func(key string, at ti
 	times := map[string]time.Time{}
 	for key, b := range m.blobs {
 		if strings.HasPrefix(key, prefix) {
-			times[key] = b.at
+			times[key] = b.putAt
 		}
 	}
 	m.mu.Unlock()

@@ -28,7 +28,7 @@ type Person struct {
 func (w *World) Person(email ...string) *Person {
 	w.t.Helper()
 	p := w.Newcomer(append(email, "person-"+seal.RandomID(12)+"@example.org")[0])
-	if err := w.People.SaveCode(w.t.Context(), p.SignedIn()); err != nil {
+	if err := w.People.SaveRecoveryCode(w.t.Context(), p.SignedIn()); err != nil {
 		w.t.Fatal(err)
 	}
 	return p

@@ -42,7 +42,7 @@ type Provider struct {
 
 	mu         sync.Mutex
 	gone       bool
-	visits     []*http.Request
+	requests   []*http.Request // to its page
 	sources    []catalogue.Source
 	sourcesErr error
 	generation uint64

@@ -21,7 +21,7 @@ func (p *Provider) OpensPages() {
 func (p *Provider) Requests() []*http.Request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Clone(p.visits)
+	return slices.Clone(p.requests)
 }
 
 var providerPage = template.Must(template.New("").Parse(`<!doctype html><html lang="en"><title>Practice provider</title>
@@ -32,7 +32,7 @@ var providerPage = template.Must(template.New("").Parse(`<!doctype html><html la
 // ServeHTTP serves the provider's page. Its form may end at the redirect URI and nowhere else.
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
-	p.visits = append(p.visits, r)
+	p.requests = append(p.requests, r)
 	p.mu.Unlock()
 	callback, err := url.Parse(r.FormValue("redirect_uri"))
 	if err != nil || r.URL.Path != "/authorize" {

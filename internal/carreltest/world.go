@@ -113,7 +113,7 @@ func New(t testing.TB, options ...Option) *World {
 	w.Keyring = Must(seal.ParseKeyring(keyringText()))(t)
 	w.Clients = library.NewClients(w.Store, w.Store, now)
 	w.People = library.NewPeople(w.Store, w.Store, w.Store, w.Blobs, now,
-		library.PeopleConfig{DeleteWait: c.DeleteWait, Closed: c.NoNewLibraries, PasswordCost: c.PasswordCost})
+		library.PeopleConfig{DeleteWait: c.DeleteWait, NoNewLibraries: c.NoNewLibraries, PasswordCost: c.PasswordCost})
 	w.Consents = library.NewConsents(w.Store, w.Clients, w.Store, now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime})
 	w.Files = library.NewFiles(

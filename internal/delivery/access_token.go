@@ -23,27 +23,33 @@ type accessToken struct {
 // access returns an account's access token, refreshed if it has expired. It returns ErrNotFound
 // for an account that is gone and ErrReconnect for one that the person has to connect again; any
 // other error is temporary.
-func (a *Connections) access(ctx context.Context, account Connection) (accessToken, error) {
-	if !account.EndedAt.IsZero() || account.Access == nil {
+func (c *Connections) access(ctx context.Context, connection Connection) (accessToken, error) {
+	if !connection.EndedAt.IsZero() || connection.Access == nil {
 		return accessToken{}, ErrReconnect
 	}
-	var h storedTokens
-	if err := a.openJSON(purposeAccess(account), account.Access, &h); err != nil {
+	var stored storedTokens
+	if err := c.openJSON(purposeAccess(connection), connection.Access, &stored); err != nil {
 		return accessToken{}, err
 	}
-	if a.now().Add(accessMargin).Before(h.Until.Time()) {
-		return accessToken{seal.SecretOf(h.Token), h.Correlation, account.AccessVersion, h.Refresh != ""}, nil
+	if c.now().Add(accessMargin).Before(stored.Until.Time()) {
+		return accessToken{
+			token:       seal.SecretOf(stored.Token),
+			correlation: stored.Correlation,
+			version:     connection.AccessVersion,
+			renewable:   stored.Refresh != "",
+		}, nil
 	}
-	return a.refresh(ctx, account)
+	return c.refresh(ctx, connection)
 }
 
 // refresh refreshes the account's access, or waits for the server that is refreshing it.
-func (a *Connections) refresh(ctx context.Context, account Connection) (accessToken, error) {
+func (c *Connections) refresh(ctx context.Context, connection Connection) (accessToken, error) {
 	for {
-		now := a.now()
-		claimed, err := a.store.ClaimRefresh(ctx, account.ID, account.AccessVersion, now, now.Add(refreshLifetime))
+		now := c.now()
+		until := now.Add(refreshLifetime)
+		claimed, err := c.store.ClaimRefresh(ctx, connection.ID, connection.AccessVersion, now, until)
 		if err == nil {
-			return a.refreshClaimed(ctx, claimed)
+			return c.refreshClaimed(ctx, claimed)
 		}
 		if !errors.Is(err, library.ErrUsed) {
 			return accessToken{}, fmt.Errorf("claim refresh: %w", err)
@@ -53,77 +59,78 @@ func (a *Connections) refresh(ctx context.Context, account Connection) (accessTo
 			return accessToken{}, fmt.Errorf("wait for refresh: %w", ctx.Err())
 		case <-time.After(refreshPause):
 		}
-		current, err := a.store.GetConnection(ctx, account.Library, account.ID, true)
+		current, err := c.store.GetConnection(ctx, connection.Library, connection.ID, true)
 		if err != nil {
 			return accessToken{}, fmt.Errorf("get account: %w", err)
 		}
-		if current.AccessVersion != account.AccessVersion || !current.EndedAt.IsZero() {
-			return a.access(ctx, current)
+		if current.AccessVersion != connection.AccessVersion || !current.EndedAt.IsZero() {
+			return c.access(ctx, current)
 		}
 	}
 }
 
-func (a *Connections) refreshClaimed(ctx context.Context, account Connection) (accessToken, error) {
-	var h storedTokens
-	if err := a.openJSON(purposeAccess(account), account.Access, &h); err != nil {
-		return accessToken{}, errors.Join(err, a.store.ReleaseRefresh(ctx, account.ID, account.AccessVersion))
+func (c *Connections) refreshClaimed(ctx context.Context, connection Connection) (accessToken, error) {
+	var stored storedTokens
+	if err := c.openJSON(purposeAccess(connection), connection.Access, &stored); err != nil {
+		return accessToken{}, errors.Join(err, c.store.ReleaseRefresh(ctx, connection.ID, connection.AccessVersion))
 	}
-	if h.Refresh == "" {
-		return a.endAccessUnlessReconnected(ctx, account)
+	if stored.Refresh == "" {
+		return c.endAccessUnlessReconnected(ctx, connection)
 	}
 	correlation := newCorrelation()
 	// The new tokens must be stored even if the caller has stopped waiting.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshLifetime)
 	defer cancel()
-	access, err := a.providers.RefreshTokens(ctx, account.Source.Provider, seal.SecretOf(h.Refresh), correlation)
+	refresh := seal.SecretOf(stored.Refresh)
+	access, err := c.providers.RefreshTokens(ctx, connection.Source.Provider, refresh, correlation)
 	switch {
 	case errors.Is(err, ErrReconnect):
-		return a.endAccessUnlessReconnected(ctx, account)
+		return c.endAccessUnlessReconnected(ctx, connection)
 	case err != nil:
 		err = fmt.Errorf("refresh access: %w", err)
-		return accessToken{}, errors.Join(err, a.store.ReleaseRefresh(ctx, account.ID, account.AccessVersion))
+		return accessToken{}, errors.Join(err, c.store.ReleaseRefresh(ctx, connection.ID, connection.AccessVersion))
 	}
 	if access.Refresh.IsZero() {
 		// RFC 6749, section 6: without a new refresh token the old one stays valid.
-		access.Refresh = seal.SecretOf(h.Refresh)
+		access.Refresh = refresh
 	}
-	box, err := a.sealJSON(purposeAccess(account), newStoredTokens(access, correlation))
+	box, err := c.sealJSON(purposeAccess(connection), newStoredTokens(access, correlation))
 	if err != nil {
 		return accessToken{}, err
 	}
 	err = retryWrite(func() error {
-		return a.store.StoreTokens(ctx, account.ID, account.AccessVersion, box, accessEnd(access), a.now())
+		return c.store.StoreTokens(ctx, connection.ID, connection.AccessVersion, box, accessEnd(access), c.now())
 	})
 	if err != nil {
 		return accessToken{}, fmt.Errorf("store tokens: %w", err)
 	}
-	return accessToken{access.Access, correlation, account.AccessVersion + 1, true}, nil
+	return accessToken{access.Access, correlation, connection.AccessVersion + 1, true}, nil
 }
 
 // endAccessUnlessReconnected ends the account's access, unless the person has connected the
 // account again: then it returns that access.
-func (a *Connections) endAccessUnlessReconnected(ctx context.Context, account Connection) (accessToken, error) {
-	err := a.endAccess(ctx, account)
+func (c *Connections) endAccessUnlessReconnected(ctx context.Context, connection Connection) (accessToken, error) {
+	err := c.endAccess(ctx, connection)
 	if !errors.Is(err, library.ErrUsed) {
 		return accessToken{}, err
 	}
-	current, err := a.store.GetConnection(ctx, account.Library, account.ID, true)
+	current, err := c.store.GetConnection(ctx, connection.Library, connection.ID, true)
 	if err != nil {
 		return accessToken{}, fmt.Errorf("get account: %w", err)
 	}
-	return a.access(ctx, current)
+	return c.access(ctx, current)
 }
 
 // endAccess records that the person has to connect the account again, and returns ErrReconnect.
 // It returns ErrUsed if the account has other access by now.
-func (a *Connections) endAccess(ctx context.Context, account Connection) error {
-	event := library.Event{Library: account.Library, At: a.now(), Kind: library.EventAccountEnded,
+func (c *Connections) endAccess(ctx context.Context, connection Connection) error {
+	event := library.Event{Library: connection.Library, At: c.now(), Kind: library.EventAccountEnded,
 		Details: library.EventDetails{
-			Application: account.Application,
-			Account:     account.ID,
-			Provider:    account.Source.Name,
+			Application: connection.Application,
+			Account:     connection.ID,
+			Provider:    connection.Source.Name,
 		}}
-	err := a.store.EndAccess(ctx, account.ID, account.AccessVersion, a.now(), event)
+	err := c.store.EndAccess(ctx, connection.ID, connection.AccessVersion, c.now(), event)
 	if err != nil && !errors.Is(err, library.ErrNotFound) {
 		return fmt.Errorf("end access: %w", err)
 	}
@@ -140,25 +147,25 @@ type storedTokens struct {
 	Correlation string `json:"correlation"`
 }
 
-func newStoredTokens(p ProviderTokens, correlation string) storedTokens {
+func newStoredTokens(t ProviderTokens, correlation string) storedTokens {
 	return storedTokens{
-		Token:       p.Access.Reveal(),
-		Refresh:     p.Refresh.Reveal(),
-		Until:       wire.MillisOf(p.ExpiresAt),
+		Token:       t.Access.Reveal(),
+		Refresh:     t.Refresh.Reveal(),
+		Until:       wire.MillisOf(t.ExpiresAt),
 		Correlation: correlation,
 	}
 }
 
 // accessEnd returns when access ends that cannot be refreshed; zero if it can be.
-func accessEnd(p ProviderTokens) time.Time {
-	if p.Refresh.IsZero() {
-		return p.ExpiresAt
+func accessEnd(t ProviderTokens) time.Time {
+	if t.Refresh.IsZero() {
+		return t.ExpiresAt
 	}
 	return time.Time{}
 }
 
 // purposeAccess names an account by what stays the same when it is connected again. Its id is not
 // known before the store has found whether there is one.
-func purposeAccess(a Connection) string {
-	return fmt.Sprintf("carrel provider access %s %s %d", a.Library, a.Application, a.Source.ID)
+func purposeAccess(c Connection) string {
+	return fmt.Sprintf("carrel provider access %s %s %d", c.Library, c.Application, c.Source.ID)
 }

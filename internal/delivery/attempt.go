@@ -11,72 +11,72 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// attempt makes one attempt at a delivery that is held under v's lease, and stores the result. If
+// attempt makes one attempt at a delivery that is held under d's lease, and stores the result. If
 // it cannot store it, another server finds the delivery when the lease has ended.
-func (d *Queue) attempt(ctx context.Context, v Delivery) Result {
-	answer, err := d.attemptOnce(ctx, &v)
+func (q *Queue) attempt(ctx context.Context, d Delivery) Result {
+	answer, err := q.attemptOnce(ctx, &d)
 	if err != nil {
 		// It was ended or taken over by somebody else, or the result was not stored: only the
 		// store knows its state.
-		v.State, answer = Posting, nil
-		if current, err := d.store.GetDelivery(context.WithoutCancel(ctx), v.Library, v.ID); err == nil {
-			v = current
+		d.State, answer = Posting, nil
+		if current, err := q.store.GetDelivery(context.WithoutCancel(ctx), d.Library, d.ID); err == nil {
+			d = current
 		}
 		level := slog.LevelError
 		if errors.Is(err, library.ErrUsed) || errors.Is(err, library.ErrNotFound) {
 			level = slog.LevelInfo
 		}
-		d.log.LogAttrs(ctx, level, "delivery", slog.String("delivery", string(v.ID)),
-			slog.String("state", string(v.State)), slog.String("error", err.Error()))
+		q.log.LogAttrs(ctx, level, "delivery", slog.String("delivery", string(d.ID)),
+			slog.String("state", string(d.State)), slog.String("error", err.Error()))
 	} else {
-		d.log.LogAttrs(ctx, slog.LevelInfo, "delivery", slog.String("delivery", string(v.ID)),
-			slog.String("state", string(v.State)),
-			slog.Int("status", v.Status), slog.Int("attempts", v.Attempts), slog.String("reason", v.Reason))
+		q.log.LogAttrs(ctx, slog.LevelInfo, "delivery", slog.String("delivery", string(d.ID)),
+			slog.String("state", string(d.State)),
+			slog.Int("status", d.Status), slog.Int("attempts", d.Attempts), slog.String("reason", d.Reason))
 	}
-	return Result{Delivery: v, Answer: answer}
+	return Result{Delivery: d, Answer: answer}
 }
 
-func (d *Queue) attemptOnce(ctx context.Context, v *Delivery) (answer []byte, err error) {
-	if !d.now().Before(v.ExpiresAt) {
-		return nil, d.end(ctx, v, Expired, "its time was over", nil)
+func (q *Queue) attemptOnce(ctx context.Context, d *Delivery) (answer []byte, err error) {
+	if !q.now().Before(d.ExpiresAt) {
+		return nil, q.end(ctx, d, Expired, "its time was over", nil)
 	}
-	account, err := d.connections.store.GetConnection(ctx, v.Library, v.Account, true)
+	connection, err := q.connections.store.GetConnection(ctx, d.Library, d.Account, true)
 	if errors.Is(err, library.ErrNotFound) {
-		return nil, d.end(ctx, v, Expired, "the account was disconnected", nil)
+		return nil, q.end(ctx, d, Expired, "the account was disconnected", nil)
 	}
 	if err != nil {
-		return nil, d.retryLater(ctx, v, "the store did not answer", 0, err)
+		return nil, q.retryLater(ctx, d, "the store did not answer", 0, err)
 	}
-	access, err := d.connections.access(ctx, account)
+	access, err := q.connections.access(ctx, connection)
 	switch {
 	case errors.Is(err, ErrReconnect):
-		return nil, d.end(ctx, v, Reconnect, "the provider's consent is over", nil)
+		return nil, q.end(ctx, d, Reconnect, "the provider's consent is over", nil)
 	case errors.Is(err, library.ErrNotFound):
-		return nil, d.end(ctx, v, Expired, "the account was disconnected", nil)
+		return nil, q.end(ctx, d, Expired, "the account was disconnected", nil)
 	case err != nil:
-		return nil, d.retryLater(ctx, v, "access could not be renewed", 0, err)
+		return nil, q.retryLater(ctx, d, "access could not be renewed", 0, err)
 	}
-	if !d.perProvider.acquire(account.Source.Provider, max(1, d.config.MaxAttempts/4)) {
-		return nil, d.retryLater(ctx, v, "others are being sent there", 0, nil)
+	if !q.perProvider.acquire(connection.Source.Provider, max(1, q.config.MaxAttempts/4)) {
+		return nil, q.retryLater(ctx, d, "others are being sent there", 0, nil)
 	}
-	defer d.perProvider.release(account.Source.Provider)
-	weight := min(memoryOf(v.Size), maxMemory)
-	if !d.memory.TryAcquire(weight) {
-		return nil, d.retryLater(ctx, v, "the server has as much under way as it can hold", 0, nil)
+	defer q.perProvider.release(connection.Source.Provider)
+	weight := min(memoryOf(d.Size), maxMemory)
+	if !q.memory.TryAcquire(weight) {
+		return nil, q.retryLater(ctx, d, "the server has as much under way as it can hold", 0, nil)
 	}
-	defer d.memory.Release(weight)
-	payload, err := d.store.GetPayload(ctx, v.ID)
+	defer q.memory.Release(weight)
+	payload, err := q.store.GetPayload(ctx, d.ID)
 	if errors.Is(err, library.ErrNotFound) {
 		return nil, err // ended in between
 	}
 	if err != nil {
-		return nil, d.retryLater(ctx, v, "the store did not answer", 0, err)
+		return nil, q.retryLater(ctx, d, "the store did not answer", 0, err)
 	}
-	r, err := d.openPayload(v.ID, payload)
+	resource, err := q.openPayload(d.ID, payload)
 	if err != nil {
-		return nil, d.retryLater(ctx, v, "the payload does not open", 0, err)
+		return nil, q.retryLater(ctx, d, "the payload does not open", 0, err)
 	}
-	return d.post(ctx, v, account, access, r)
+	return q.post(ctx, d, connection, access, resource)
 }
 
 // maxMemory is how much memory the attempts under way may take, as memoryOf counts it.
@@ -88,98 +88,98 @@ func memoryOf(size int64) int64 { return 64<<10 + 5*size }
 
 // post sends the resource. Once BeginPosting has succeeded and until the result is stored, nobody
 // may send it again.
-func (d *Queue) post(
+func (q *Queue) post(
 	ctx context.Context,
-	v *Delivery,
-	account Connection,
+	d *Delivery,
+	connection Connection,
 	access accessToken,
-	r Resource,
+	resource Resource,
 ) (answer []byte, err error) {
-	now := d.now()
-	err = d.store.BeginPosting(ctx, v.ID, v.Lease, now, now.Add(d.leaseLifetime()))
+	now := q.now()
+	err = q.store.BeginPosting(ctx, d.ID, d.Lease, now, now.Add(q.leaseLifetime()))
 	if errors.Is(err, library.ErrNotFound) {
-		return nil, d.end(ctx, v, Expired, "it was called off", nil)
+		return nil, q.end(ctx, d, Expired, "it was called off", nil)
 	}
 	if err != nil {
 		return nil, err // not held any more, or the store failed: the lease decides
 	}
-	v.State = Posting
-	v.Attempts++
+	d.State = Posting
+	d.Attempts++
 	// One timeout for all that follows, so that it ends before the lease does.
-	ctx, cancel := context.WithTimeout(ctx, d.config.AttemptTimeout)
+	ctx, cancel := context.WithTimeout(ctx, q.config.AttemptTimeout)
 	defer cancel()
-	out := d.send(ctx, account, access, r)
-	if out.Kind == OutcomeUnauthorized && access.renewable {
+	outcome := q.send(ctx, connection, access, resource)
+	if outcome.Kind == OutcomeUnauthorized && access.renewable {
 		// Certainly not filed: send it again with new access.
-		account.AccessVersion = access.version
-		renewed, err := d.connections.refresh(ctx, account)
+		connection.AccessVersion = access.version
+		renewed, err := q.connections.refresh(ctx, connection)
 		switch {
 		case err == nil && ctx.Err() != nil:
-			return nil, d.retryLater(ctx, v, "no time was left after access was renewed", 0, nil)
+			return nil, q.retryLater(ctx, d, "no time was left after access was renewed", 0, nil)
 		case err == nil:
 			access = renewed
-			out = d.send(ctx, account, access, r)
+			outcome = q.send(ctx, connection, access, resource)
 		case errors.Is(err, ErrReconnect):
-			v.Status = out.Status
-			return nil, d.end(ctx, v, Reconnect, "the provider's consent is over", nil)
+			d.Status = outcome.Status
+			return nil, q.end(ctx, d, Reconnect, "the provider's consent is over", nil)
 		default:
-			return nil, d.retryLater(ctx, v, "access could not be renewed", 0, err)
+			return nil, q.retryLater(ctx, d, "access could not be renewed", 0, err)
 		}
 	}
-	v.Status = out.Status
-	if !json.Valid(out.Answer) {
-		out.Answer = nil // the application gets it as JSON
+	d.Status = outcome.Status
+	if !json.Valid(outcome.Answer) {
+		outcome.Answer = nil // the application gets it as JSON
 	}
-	switch out.Kind {
+	switch outcome.Kind {
 	case OutcomeDelivered:
-		return out.Answer, d.end(ctx, v, Delivered, out.Reason, out.Answer)
+		return outcome.Answer, q.end(ctx, d, Delivered, outcome.Reason, outcome.Answer)
 	case OutcomeRefused:
-		return out.Answer, d.end(ctx, v, Refused, out.Reason, out.Answer)
+		return outcome.Answer, q.end(ctx, d, Refused, outcome.Reason, outcome.Answer)
 	case OutcomeUnauthorized, OutcomeForbidden:
-		account.AccessVersion = access.version
-		switch err := d.connections.endAccess(context.WithoutCancel(ctx), account); {
+		connection.AccessVersion = access.version
+		switch err := q.connections.endAccess(context.WithoutCancel(ctx), connection); {
 		case errors.Is(err, library.ErrUsed): // the person has connected it again
-			return nil, d.retryLater(ctx, v, "the account's access has changed meanwhile", 0, nil)
+			return nil, q.retryLater(ctx, d, "the account's access has changed meanwhile", 0, nil)
 		case !errors.Is(err, ErrReconnect):
-			return nil, d.retryLater(ctx, v, "the store did not answer", 0, err)
+			return nil, q.retryLater(ctx, d, "the store did not answer", 0, err)
 		}
-		return out.Answer, d.end(ctx, v, Reconnect, out.Reason, out.Answer)
+		return outcome.Answer, q.end(ctx, d, Reconnect, outcome.Reason, outcome.Answer)
 	case OutcomeNotFiled:
-		return nil, d.retryLater(ctx, v, out.Reason, out.RetryAfter, nil)
+		return nil, q.retryLater(ctx, d, outcome.Reason, outcome.RetryAfter, nil)
 	default:
-		return out.Answer, d.end(ctx, v, Unknown, out.Reason, out.Answer)
+		return outcome.Answer, q.end(ctx, d, Unknown, outcome.Reason, outcome.Answer)
 	}
 }
 
-func (d *Queue) send(ctx context.Context, account Connection, access accessToken, r Resource) Outcome {
-	return d.providers.Send(
+func (q *Queue) send(ctx context.Context, connection Connection, access accessToken, resource Resource) Outcome {
+	return q.providers.Send(
 		ctx,
-		account.Source.Provider,
-		SendRequest{Resource: r, Token: access.token, Correlation: access.correlation},
+		connection.Source.Provider,
+		SendRequest{Resource: resource, Token: access.token, Correlation: access.correlation},
 	)
 }
 
 // retryLater postpones a delivery that has certainly not been filed, or ends it if it would expire
 // before the next attempt. It returns the cause, joined with the error of the store.
-func (d *Queue) retryLater(ctx context.Context, v *Delivery, reason string, wait time.Duration, cause error) error {
-	now := d.now()
-	next := now.Add(max(wait, d.backoff(v.Attempts)))
-	if !next.Before(v.ExpiresAt) {
-		return errors.Join(cause, d.end(ctx, v, Expired, reason, nil))
+func (q *Queue) retryLater(ctx context.Context, d *Delivery, reason string, wait time.Duration, cause error) error {
+	now := q.now()
+	next := now.Add(max(wait, q.backoff(d.Attempts)))
+	if !next.Before(d.ExpiresAt) {
+		return errors.Join(cause, q.end(ctx, d, Expired, reason, nil))
 	}
-	v.State, v.Reason, v.NextAt, v.UpdatedAt = Waiting, reason, next, now
+	d.State, d.Reason, d.NextAt, d.UpdatedAt = Waiting, reason, next, now
 	ctx = context.WithoutCancel(ctx)
-	err := retryWrite(func() error { return d.store.Postpone(ctx, v.ID, v.Lease, v.Status, reason, next, now) })
-	d.wake()
+	err := retryWrite(func() error { return q.store.Postpone(ctx, d.ID, d.Lease, d.Status, reason, next, now) })
+	q.wake()
 	return errors.Join(cause, err)
 }
 
 // backoff returns how long to wait: it doubles from FirstRetry to MaxRetry, with random jitter of
 // up to a half, so that what failed together is not retried together.
-func (d *Queue) backoff(attempts int) time.Duration {
-	wait := d.config.MaxRetry
+func (q *Queue) backoff(attempts int) time.Duration {
+	wait := q.config.MaxRetry
 	if n := max(attempts-1, 0); n < 30 {
-		wait = min(wait, d.config.FirstRetry<<n)
+		wait = min(wait, q.config.FirstRetry<<n)
 	}
 	return wait/2 + rand.N(wait/2+1) //nolint:gosec // it spreads load, and keeps no secret
 }
@@ -189,14 +189,14 @@ func (d *Queue) backoff(attempts int) time.Duration {
 const maxAnswer = 1 << 20
 
 // end stores the final state.
-func (d *Queue) end(ctx context.Context, v *Delivery, state State, reason string, answer []byte) error {
-	v.State, v.Reason, v.UpdatedAt, v.Payload = state, reason, d.now(), nil
+func (q *Queue) end(ctx context.Context, d *Delivery, state State, reason string, answer []byte) error {
+	d.State, d.Reason, d.UpdatedAt, d.Payload = state, reason, q.now(), nil
 	if answer != nil && len(answer) <= maxAnswer {
-		v.Answer = d.ring.Seal(purposeAnswer(v.ID), answer)
+		d.Answer = q.ring.Seal(purposeAnswer(d.ID), answer)
 	}
 	// It is stored even if the caller has stopped waiting.
 	ctx = context.WithoutCancel(ctx)
-	return retryWrite(func() error { return d.store.EndDelivery(ctx, *v, d.newEvent(ctx, *v)) })
+	return retryWrite(func() error { return q.store.EndDelivery(ctx, *d, q.newEvent(ctx, *d)) })
 }
 
 // retryWrite repeats a write that must not be lost, for some seconds, if the store is busy or
@@ -220,13 +220,13 @@ var eventKinds = map[State]library.EventKind{
 	Reconnect: library.EventSentGivenUp,
 }
 
-func (d *Queue) newEvent(ctx context.Context, v Delivery) library.Event {
-	details := library.EventDetails{Application: v.Application, Contract: v.Contract}
-	client, err := d.clients.GetClientOfContract(context.WithoutCancel(ctx), v.Contract)
+func (q *Queue) newEvent(ctx context.Context, d Delivery) library.Event {
+	details := library.EventDetails{Application: d.Application, Contract: d.Contract}
+	client, err := q.clients.GetClientOfContract(context.WithoutCancel(ctx), d.Contract)
 	if err == nil { // without the application's name the event is still right
 		details = client.EventDetails()
 	}
-	details.Grant, details.Account, details.Provider = v.Grant, v.Account, v.ProviderName
-	details.Delivery, details.Types = v.ID, v.Types
-	return library.Event{Library: v.Library, At: v.UpdatedAt, Kind: eventKinds[v.State], Details: details}
+	details.Grant, details.Account, details.Provider = d.Grant, d.Account, d.ProviderName
+	details.Delivery, details.Types = d.ID, d.Types
+	return library.Event{Library: d.Library, At: d.UpdatedAt, Kind: eventKinds[d.State], Details: details}
 }

@@ -65,38 +65,38 @@ type authorizationSecrets struct {
 func purposeAuthorization(state seal.Hash) string { return "carrel trip " + state.String() }
 
 // redirectURI returns the redirect URI of a source's provider.
-func (a *Connections) redirectURI(s Source) string { return fmt.Sprintf("%s/%d", a.redirectBase, s.ID) }
+func (c *Connections) redirectURI(s Source) string { return fmt.Sprintf("%s/%d", c.redirectBase, s.ID) }
 
 // StartAuthorization starts a person's authorization at a provider, and returns the address to send
 // their browser to. HandleCallback ends it, and returns returnTo, the page to go on with. It
 // returns ErrWrongPerson, ErrProviderGone, and ErrNotFound for a target that cannot be connected
 // now or is not the person's.
-func (a *Connections) StartAuthorization(
+func (c *Connections) StartAuthorization(
 	ctx context.Context,
 	s *library.SignedIn,
 	r *library.PendingRequest,
-	t Target,
+	target Target,
 	returnTo string,
 ) (address string, err error) {
 	if err := r.CheckPerson(s); err != nil {
 		return "", err
 	}
-	source, err := a.findTarget(ctx, s, r, t)
+	source, err := c.findTarget(ctx, s, r, target)
 	if err != nil {
 		return "", err
 	}
 	state := seal.NewSecret()
-	d := AuthorizationParams{
+	params := AuthorizationParams{
 		Provider:    source.Provider,
 		State:       state,
 		Verifier:    seal.NewSecret(),
-		RedirectURI: a.redirectURI(source),
+		RedirectURI: c.redirectURI(source),
 		Correlation: newCorrelation(),
 	}
-	if address, err = a.providers.AuthorizationURL(ctx, d); err != nil {
+	if address, err = c.providers.AuthorizationURL(ctx, params); err != nil {
 		return "", fmt.Errorf("start authorization at %s: %w", source.Provider, err)
 	}
-	now := a.now()
+	now := c.now()
 	authorization := Authorization{
 		State:       state.Hash(),
 		Request:     r.Hash,
@@ -104,15 +104,15 @@ func (a *Connections) StartAuthorization(
 		Library:     s.Library.ID,
 		Login:       s.Login.ID,
 		Source:      source,
-		Correlation: d.Correlation,
+		Correlation: params.Correlation,
 		CreatedAt:   now,
 		ExpiresAt:   now.Add(authorizationLifetime),
 	}
-	if authorization.Secrets, err = a.sealJSON(purposeAuthorization(authorization.State),
-		authorizationSecrets{d.Verifier.Reveal(), returnTo}); err != nil {
+	if authorization.Secrets, err = c.sealJSON(purposeAuthorization(authorization.State),
+		authorizationSecrets{params.Verifier.Reveal(), returnTo}); err != nil {
 		return "", err
 	}
-	if err := a.store.AddAuthorization(ctx, authorization); err != nil {
+	if err := c.store.AddAuthorization(ctx, authorization); err != nil {
 		return "", fmt.Errorf("add authorization: %w", err)
 	}
 	return address, nil
@@ -153,8 +153,8 @@ type CallbackResult struct {
 
 // ReturnPage returns the page to go on with after the authorization of a state. It returns
 // ErrNotFound if the state is unknown, or if the authorization has ended.
-func (a *Connections) ReturnPage(ctx context.Context, state seal.Secret) (string, error) {
-	authorization, err := a.store.GetAuthorization(ctx, state.Hash())
+func (c *Connections) ReturnPage(ctx context.Context, state seal.Secret) (string, error) {
+	authorization, err := c.store.GetAuthorization(ctx, state.Hash())
 	if err != nil {
 		return "", fmt.Errorf("get authorization: %w", err)
 	}
@@ -162,7 +162,7 @@ func (a *Connections) ReturnPage(ctx context.Context, state seal.Secret) (string
 	if authorization.Secrets == nil {
 		return "", fmt.Errorf("authorization has ended: %w", library.ErrNotFound)
 	}
-	if err := a.openJSON(purposeAuthorization(authorization.State), authorization.Secrets, &secrets); err != nil {
+	if err := c.openJSON(purposeAuthorization(authorization.State), authorization.Secrets, &secrets); err != nil {
 		return "", err
 	}
 	return secrets.Return, nil
@@ -172,12 +172,12 @@ func (a *Connections) ReturnPage(ctx context.Context, state seal.Secret) (string
 // account, which the application may use once the person has answered the request. It returns
 // ErrWrongPerson for another browser than the one that was sent to the provider, ErrNotFound for
 // an unknown state, and ErrUsed for an authorization that has ended.
-func (a *Connections) HandleCallback(
+func (c *Connections) HandleCallback(
 	ctx context.Context,
 	s *library.SignedIn,
 	answer CallbackParams,
 ) (*CallbackResult, error) {
-	authorization, err := a.store.GetAuthorization(ctx, answer.State.Hash())
+	authorization, err := c.store.GetAuthorization(ctx, answer.State.Hash())
 	if err != nil {
 		return nil, fmt.Errorf("get authorization: %w", err)
 	}
@@ -191,17 +191,17 @@ func (a *Connections) HandleCallback(
 		return nil, library.ErrUsed
 	}
 	var secrets authorizationSecrets
-	if err := a.openJSON(purposeAuthorization(authorization.State), authorization.Secrets, &secrets); err != nil {
+	if err := c.openJSON(purposeAuthorization(authorization.State), authorization.Secrets, &secrets); err != nil {
 		return nil, err
 	}
-	client, err := a.consents.GetRequestClient(ctx, authorization.Request)
+	client, err := c.consents.GetRequestClient(ctx, authorization.Request)
 	if err != nil {
 		return nil, err
 	}
-	back := &CallbackResult{Source: authorization.Source, Return: secrets.Return}
+	result := &CallbackResult{Source: authorization.Source, Return: secrets.Return}
 	// End it before the code is used: both may be used once.
-	now := a.now()
-	if err := a.store.EndAuthorization(ctx, authorization.State, now, library.Event{}); err != nil {
+	now := c.now()
+	if err := c.store.EndAuthorization(ctx, authorization.State, now, library.Event{}); err != nil {
 		return nil, fmt.Errorf("end authorization: %w", err)
 	}
 	// The code is used up now, even if the browser goes away.
@@ -211,39 +211,39 @@ func (a *Connections) HandleCallback(
 		Details: client.EventDetails()}
 	event.Details.Provider = authorization.Source.Name
 	var access ProviderTokens
-	back.Result = AuthorizationTimedOut
+	result.Result = AuthorizationTimedOut
 	if now.Before(authorization.ExpiresAt) {
-		access, back.Cause = a.exchange(ctx, authorization, secrets, answer)
-		back.Result = authorizationResult(back.Cause)
+		access, result.Cause = c.exchange(ctx, authorization, secrets, answer)
+		result.Result = authorizationResult(result.Cause)
 	}
-	if back.Result == AuthorizationConnected {
-		return back, a.connect(ctx, authorization, access, event)
+	if result.Result == AuthorizationConnected {
+		return result, c.connect(ctx, authorization, access, event)
 	}
 	event.Kind = library.EventNotConnected
-	if err := a.events.AddEvent(ctx, event); err != nil && !errors.Is(err, library.ErrNotFound) {
+	if err := c.events.AddEvent(ctx, event); err != nil && !errors.Is(err, library.ErrNotFound) {
 		return nil, fmt.Errorf("record that nothing was connected: %w", err)
 	}
-	return back, nil
+	return result, nil
 }
 
 // exchange exchanges the code that the browser brought back for tokens.
-func (a *Connections) exchange(
+func (c *Connections) exchange(
 	ctx context.Context,
-	t Authorization,
+	authorization Authorization,
 	secrets authorizationSecrets,
 	answer CallbackParams,
 ) (ProviderTokens, error) {
-	d := AuthorizationParams{
-		Provider:    t.Source.Provider,
+	params := AuthorizationParams{
+		Provider:    authorization.Source.Provider,
 		State:       answer.State,
 		Verifier:    seal.SecretOf(secrets.Verifier),
-		RedirectURI: a.redirectURI(t.Source),
-		Correlation: t.Correlation,
+		RedirectURI: c.redirectURI(authorization.Source),
+		Correlation: authorization.Correlation,
 	}
 	if answer.Error != "" || answer.Code.IsZero() {
-		return ProviderTokens{}, a.providers.AuthorizationError(ctx, d, answer.Error)
+		return ProviderTokens{}, c.providers.AuthorizationError(ctx, params, answer.Error)
 	}
-	return a.providers.Exchange(ctx, d, answer.Code)
+	return c.providers.Exchange(ctx, params, answer.Code)
 }
 
 // authorizationResult returns the result of an exchange that returned err.
@@ -258,19 +258,25 @@ func authorizationResult(err error) AuthorizationResult {
 }
 
 // connect adds the account of an authorization that succeeded.
-func (a *Connections) connect(ctx context.Context, t Authorization, access ProviderTokens, e library.Event) error {
-	now := a.now()
-	account := Connection{
-		ID:        wire.AccountID(fmt.Sprintf("%d_%s", t.Source.ServiceID, wire.RandomAlphanumeric(22))),
-		Reference: library.Reference(wire.RandomAlphanumeric(16)),
-		Library:   t.Library, Application: t.Application, Source: t.Source, Pending: true,
-		AccessUntil: accessEnd(access), Correlation: t.Correlation, CreatedAt: now, UpdatedAt: now,
+func (c *Connections) connect(
+	ctx context.Context,
+	a Authorization,
+	access ProviderTokens,
+	e library.Event,
+) error {
+	now := c.now()
+	connection := Connection{
+		ID:        wire.AccountID(fmt.Sprintf("%d_%s", a.Source.ServiceID, wire.RandomAlphanumeric(22))),
+		Reference: library.AccountReference(wire.RandomAlphanumeric(16)),
+		Library:   a.Library, Application: a.Application, Source: a.Source, Pending: true,
+		AccessUntil: accessEnd(access), Correlation: a.Correlation, CreatedAt: now, UpdatedAt: now,
 	}
 	var err error
-	if account.Access, err = a.sealJSON(purposeAccess(account), newStoredTokens(access, t.Correlation)); err != nil {
+	connection.Access, err = c.sealJSON(purposeAccess(connection), newStoredTokens(access, a.Correlation))
+	if err != nil {
 		return err
 	}
-	if _, err := a.store.Connect(ctx, t.Request, account, e); err != nil {
+	if _, err := c.store.Connect(ctx, a.Request, connection, e); err != nil {
 		return fmt.Errorf("connect account: %w", err)
 	}
 	return nil

@@ -17,7 +17,7 @@ import (
 // for which the person connected it, and to no other.
 type Connection struct {
 	ID          wire.AccountID
-	Reference   library.Reference
+	Reference   library.AccountReference
 	Library     library.ID
 	Application wire.ApplicationID
 	// Source is the catalogue's entry as it was when the account was connected.
@@ -43,8 +43,8 @@ type Connection struct {
 
 // NeedsReconnect reports whether the person has to connect the account again before anything can
 // be sent.
-func (a Connection) NeedsReconnect(now time.Time) bool {
-	return !a.EndedAt.IsZero() || !a.AccessUntil.IsZero() && !now.Before(a.AccessUntil)
+func (c Connection) NeedsReconnect(now time.Time) bool {
+	return !c.EndedAt.IsZero() || !c.AccessUntil.IsZero() && !now.Before(c.AccessUntil)
 }
 
 // ConnectionStore stores accounts at providers, and the authorizations that connect them.
@@ -145,18 +145,18 @@ const (
 func newCorrelation() string { return uuid.NewString() }
 
 // sealJSON seals the JSON text of v.
-func (a *Connections) sealJSON(purpose string, v any) ([]byte, error) {
+func (c *Connections) sealJSON(purpose string, v any) ([]byte, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", purpose, err)
 	}
-	return a.ring.Seal(purpose, text), nil
+	return c.ring.Seal(purpose, text), nil
 }
 
 // openJSON decodes what sealJSON sealed. It does not return the error of the decoder, which may
 // repeat some of the text.
-func (a *Connections) openJSON(purpose string, box []byte, v any) error {
-	text, err := a.ring.Open(purpose, box)
+func (c *Connections) openJSON(purpose string, box []byte, v any) error {
+	text, err := c.ring.Open(purpose, box)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", purpose, err)
 	}

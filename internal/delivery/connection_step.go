@@ -15,9 +15,9 @@ type ConnectionQuery struct {
 	Push bool
 	// Source is the provider that the person has chosen; 0 before they have.
 	Source int
-	// AccountReference names the account that a request of kind reauthorize is to connect
+	// AccountHandle names the account that a request of kind reauthorize is to connect
 	// again.
-	AccountReference string
+	AccountHandle string
 }
 
 // ConnectionStep is what remains to be connected before a request can be answered.
@@ -51,13 +51,13 @@ type Target struct {
 //
 // and nothing once an account has been connected for the request. It changes nothing. It
 // returns ErrNotFound if the reference names no account of the person's at the application.
-func (a *Connections) ConnectionStep(
+func (c *Connections) ConnectionStep(
 	ctx context.Context,
 	s *library.SignedIn,
 	r *library.PendingRequest,
 	q ConnectionQuery,
 ) (ConnectionStep, error) {
-	connected, err := a.connectedFor(ctx, s, r)
+	connected, err := c.connectedFor(ctx, s, r)
 	switch {
 	case err != nil:
 		return ConnectionStep{}, err
@@ -66,52 +66,52 @@ func (a *Connections) ConnectionStep(
 	}
 	switch r.Kind {
 	case library.ReauthorizeRequest:
-		return a.reconnectStep(ctx, s, r, q)
+		return c.reconnectStep(ctx, s, r, q)
 	case library.AuthorizeRequest, library.OnboardRequest:
-		return a.connectStep(r, q)
+		return c.connectStep(r, q)
 	}
 	return ConnectionStep{}, nil
 }
 
 // AsksForProvider reports whether a request asks the person for a provider to send to. Where
 // there is no provider at all, it does not.
-func (a *Connections) AsksForProvider(r *library.PendingRequest, q ConnectionQuery) (bool, error) {
+func (c *Connections) AsksForProvider(r *library.PendingRequest, q ConnectionQuery) (bool, error) {
 	if !q.Push || r.Client.Contract.Access != library.Write {
 		return false, nil
 	}
-	return a.catalogue.HasPushSources()
+	return c.catalogue.HasPushSources()
 }
 
-func (a *Connections) reconnectStep(
+func (c *Connections) reconnectStep(
 	ctx context.Context,
 	s *library.SignedIn,
 	r *library.PendingRequest,
 	q ConnectionQuery,
 ) (ConnectionStep, error) {
-	id, err := a.consents.ResolveReference(ctx, r, q.AccountReference)
+	id, err := c.consents.ResolveAccountHandle(ctx, r, q.AccountHandle)
 	if err != nil {
 		return ConnectionStep{}, err
 	}
 	application := r.Client.Application.ID
-	err = a.consents.CheckUserAccount(ctx, s.Library.ID, application, id)
+	err = c.consents.CheckUserAccount(ctx, s.Library.ID, application, id)
 	if err == nil || !errors.Is(err, library.ErrNotFound) {
 		return ConnectionStep{}, err
 	}
-	account, err := a.getAtApplication(ctx, s.Library.ID, application, id)
+	connection, err := c.getAtApplication(ctx, s.Library.ID, application, id)
 	if err != nil {
 		return ConnectionStep{}, err
 	}
-	return ConnectionStep{Required: true, Target: Target{Account: account.ID}, Provider: account.Source.Name}, nil
+	return ConnectionStep{Required: true, Target: Target{Account: connection.ID}, Provider: connection.Source.Name}, nil
 }
 
-func (a *Connections) connectStep(r *library.PendingRequest, q ConnectionQuery) (ConnectionStep, error) {
-	if asks, err := a.AsksForProvider(r, q); err != nil || !asks {
+func (c *Connections) connectStep(r *library.PendingRequest, q ConnectionQuery) (ConnectionStep, error) {
+	if asks, err := c.AsksForProvider(r, q); err != nil || !asks {
 		return ConnectionStep{}, err
 	}
 	if q.Source == 0 {
 		return ConnectionStep{Required: true}, nil
 	}
-	source, err := a.findSource(q.Source)
+	source, err := c.findSource(q.Source)
 	switch {
 	case errors.Is(err, library.ErrNotFound), errors.Is(err, ErrListUnavailable):
 		return ConnectionStep{Required: true, Unavailable: true}, nil
@@ -123,7 +123,7 @@ func (a *Connections) connectStep(r *library.PendingRequest, q ConnectionQuery) 
 
 // connectedFor returns the account that the person has connected for a request; nil if there
 // is none, or none any more.
-func (a *Connections) connectedFor(
+func (c *Connections) connectedFor(
 	ctx context.Context,
 	s *library.SignedIn,
 	r *library.PendingRequest,
@@ -131,19 +131,19 @@ func (a *Connections) connectedFor(
 	if r.Account == "" {
 		return nil, nil
 	}
-	account, err := a.store.GetConnection(ctx, s.Library.ID, r.Account, false)
+	connection, err := c.store.GetConnection(ctx, s.Library.ID, r.Account, false)
 	if errors.Is(err, library.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get account: %w", err)
 	}
-	return &account, nil
+	return &connection, nil
 }
 
 // findSource finds a source that can be connected and sent to now.
-func (a *Connections) findSource(id int) (Source, error) {
-	source, err := a.catalogue.Source(id)
+func (c *Connections) findSource(id int) (Source, error) {
+	source, err := c.catalogue.Source(id)
 	if err != nil {
 		return Source{}, fmt.Errorf("find source %d: %w", id, err)
 	}
@@ -155,20 +155,20 @@ func (a *Connections) findSource(id int) (Source, error) {
 
 // findTarget returns the source that a target means. It returns ErrNotFound for one that
 // cannot be connected now, and for an account that is not the person's at the application.
-func (a *Connections) findTarget(
+func (c *Connections) findTarget(
 	ctx context.Context,
 	s *library.SignedIn,
 	r *library.PendingRequest,
-	t Target,
+	target Target,
 ) (Source, error) {
-	if t.Account != "" {
-		account, err := a.getAtApplication(ctx, s.Library.ID, r.Client.Application.ID, t.Account)
+	if target.Account != "" {
+		connection, err := c.getAtApplication(ctx, s.Library.ID, r.Client.Application.ID, target.Account)
 		if err != nil {
 			return Source{}, err
 		}
-		t.Source = account.Source.ID
+		target.Source = connection.Source.ID
 	}
-	return a.findSource(t.Source)
+	return c.findSource(target.Source)
 }
 
 // Complete answers a request to connect a source, or to connect an account again, and returns
@@ -176,7 +176,7 @@ func (a *Connections) findTarget(
 // request, or if the request is to connect the account that stands for the person, which
 // needs nothing; otherwise the application is told that nothing was connected. It returns
 // ErrWrongPerson, ErrUsed, and ErrNotFound as ConnectionStep does.
-func (a *Connections) Complete(
+func (c *Connections) Complete(
 	ctx context.Context,
 	s *library.SignedIn,
 	r *library.PendingRequest,
@@ -185,12 +185,12 @@ func (a *Connections) Complete(
 	if err := r.CheckPerson(s); err != nil {
 		return "", err
 	}
-	step, err := a.ConnectionStep(ctx, s, r, q)
+	step, err := c.ConnectionStep(ctx, s, r, q)
 	if err != nil {
 		return "", err
 	}
 	if step.Connected == nil && (step.Required || r.Kind != library.ReauthorizeRequest) {
-		return a.consents.Deny(ctx, r, nil, library.CallbackOnboardError)
+		return c.consents.Deny(ctx, r, nil, library.CallbackOnboardError)
 	}
-	return a.consents.Complete(ctx, s, r)
+	return c.consents.Complete(ctx, s, r)
 }

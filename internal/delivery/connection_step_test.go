@@ -23,7 +23,7 @@ func TestReauthorizeAccount(t *testing.T) {
 		return string(carreltest.Must(w.Consents.ListAccounts(t.Context(), carreltest.Must(g.Bearer())(t)))(t)[0].ID)
 	}
 	refer := func(by *carreltest.Contract, kind, value string) (string, error) {
-		return w.Consents.AddReference(t.Context(), by.Requests(), wire.ReferenceRequest{Type: kind, Value: value})
+		return w.Consents.AddAccountHandle(t.Context(), by.Requests(), wire.ReferenceRequest{Type: kind, Value: value})
 	}
 	own := carreltest.Must(refer(c, "accountId", account(annas)))(t)
 	others := carreltest.Must(refer(c, "accountId", account(brams)))(t)
@@ -41,7 +41,7 @@ func TestReauthorizeAccount(t *testing.T) {
 			c.Requests(carreltest.WithToken(annas.Token()),
 				carreltest.ReturningTo(carreltest.Callback)), wire.SessionOptions{}))(t)
 		request := anna.Opens(library.ReauthorizeRequest, opened.Code)
-		asked := delivery.ConnectionQuery{AccountReference: test.handle}
+		asked := delivery.ConnectionQuery{AccountHandle: test.handle}
 		_, err := w.Connections.Complete(t.Context(), bram.SignedIn(), request, asked)
 		if !errors.Is(err, library.ErrWrongPerson) {
 			t.Errorf("%s, another person's browser: %v", what, err)

@@ -10,26 +10,26 @@ import (
 
 // Destination is the account that a bearer pushes to.
 type Destination struct {
-	bearer  *library.Bearer
-	account Connection
+	bearer     *library.Bearer
+	connection Connection
 }
 
 // FindDestination finds one of the bearer's accounts. It refuses an account that is unknown or
 // somebody else's with RefusedUnknown, and returns [ErrReconnect] for one that the person has to
 // connect again.
-func (d *Queue) FindDestination(ctx context.Context, b *library.Bearer, id wire.AccountID) (*Destination, error) {
+func (q *Queue) FindDestination(ctx context.Context, b *library.Bearer, id wire.AccountID) (*Destination, error) {
 	if err := b.Require(library.Write); err != nil {
 		return nil, err
 	}
-	account, err := d.connections.getAtApplication(ctx, b.Library.ID, b.Client.Application.ID, id)
+	connection, err := q.connections.getAtApplication(ctx, b.Library.ID, b.Client.Application.ID, id)
 	if errors.Is(err, library.ErrNotFound) {
 		return nil, library.Unknown("Account").Because(err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if account.NeedsReconnect(d.now()) {
+	if connection.NeedsReconnect(q.now()) {
 		return nil, ErrReconnect
 	}
-	return &Destination{b, account}, nil
+	return &Destination{b, connection}, nil
 }

@@ -15,16 +15,16 @@ func purposePayload(id library.DeliveryID) string { return "carrel delivery " + 
 func purposeAnswer(id library.DeliveryID) string { return "carrel delivery answer " + string(id) }
 
 // sealPayload seals a resource: a line of JSON with all but its body, and the body.
-func (d *Queue) sealPayload(id library.DeliveryID, r Resource) ([]byte, error) {
+func (q *Queue) sealPayload(id library.DeliveryID, r Resource) ([]byte, error) {
 	head, err := json.Marshal(r)
 	if err != nil {
 		return nil, fmt.Errorf("encode resource: %w", err)
 	}
-	return d.ring.Seal(purposePayload(id), slices.Concat(head, []byte{'\n'}, r.Body)), nil
+	return q.ring.Seal(purposePayload(id), slices.Concat(head, []byte{'\n'}, r.Body)), nil
 }
 
-func (d *Queue) openPayload(id library.DeliveryID, box []byte) (r Resource, err error) {
-	text, err := d.ring.Open(purposePayload(id), box)
+func (q *Queue) openPayload(id library.DeliveryID, box []byte) (r Resource, err error) {
+	text, err := q.ring.Open(purposePayload(id), box)
 	if err != nil {
 		return Resource{}, fmt.Errorf("open payload: the keyring is not the one that it was sealed with: %w", err)
 	}

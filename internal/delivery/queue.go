@@ -31,20 +31,21 @@ type Queue struct {
 	// memory bounds the memory of the attempts under way.
 	memory      *semaphore.Weighted
 	perProvider perProviderLimit
-	woken       chan struct{}
+	wakeups     chan struct{} // wakes Run
 	// slotWanted says that a delivery waits for a slot: releasing one wakes Run.
 	slotWanted atomic.Bool
-	// attempts are those under way. They outlive the request that began them; stop cancels them.
-	attempts sync.WaitGroup
-	stopped  context.Context
-	stop     context.CancelFunc
+	// attempts are those under way. They outlive the request that began them; stop cancels
+	// attemptCtx, which is theirs.
+	attempts   sync.WaitGroup
+	attemptCtx context.Context
+	stop       context.CancelFunc
 }
 
 // NewQueue returns the queue of the deliveries in store. Run sends them. The caller must call
 // Close.
 func NewQueue(
 	store QueueStore,
-	accounts *Connections,
+	connections *Connections,
 	clients *library.Clients,
 	providers Providers,
 	ring *seal.Keyring,
@@ -53,24 +54,21 @@ func NewQueue(
 	log *slog.Logger,
 ) *Queue {
 	config.fill()
-	d := &Queue{
+	q := &Queue{
 		store:       store,
-		connections: accounts,
+		connections: connections,
 		clients:     clients,
 		providers:   providers,
 		ring:        ring,
 		now:         now,
 		config:      config,
 		log:         log,
-		slots: make(
-			chan struct{},
-			config.MaxAttempts,
-		),
-		memory: semaphore.NewWeighted(maxMemory),
-		woken:  make(chan struct{}, 1),
+		slots:       make(chan struct{}, config.MaxAttempts),
+		memory:      semaphore.NewWeighted(maxMemory),
+		wakeups:     make(chan struct{}, 1),
 	}
-	d.stopped, d.stop = context.WithCancel(context.Background())
-	return d
+	q.attemptCtx, q.stop = context.WithCancel(context.Background())
+	return q
 }
 
 // Result is a delivery with the provider's answer.
@@ -95,74 +93,74 @@ type Queued struct {
 // Enqueue stores a resource for a destination and begins to send it, if there is a free slot. It
 // returns a [*library.Refusal] or [library.ErrBusy] if the resource is refused; then nothing is
 // stored.
-func (d *Queue) Enqueue(ctx context.Context, to *Destination, r Resource) (*Queued, error) {
-	if v := to.account.Source.Version; v != r.Version {
-		return nil, library.InvalidParameter("this provider takes FHIR " + string(v))
+func (q *Queue) Enqueue(ctx context.Context, to *Destination, r Resource) (*Queued, error) {
+	if version := to.connection.Source.Version; version != r.Version {
+		return nil, library.InvalidParameter("this provider takes FHIR " + string(version))
 	}
-	b, now := to.bearer, d.now()
-	v := Delivery{
+	b, now := to.bearer, q.now()
+	d := Delivery{
 		ID:           newDeliveryID(now),
 		Library:      b.Library.ID,
 		Application:  b.Client.Application.ID,
 		Contract:     b.Client.Contract.ID,
 		Grant:        b.Grant.ID,
-		Account:      to.account.ID,
-		ProviderName: to.account.Source.Name,
+		Account:      to.connection.ID,
+		ProviderName: to.connection.Source.Name,
 		Types:        r.Types,
 		State:        Waiting,
 		NextAt:       now,
-		ExpiresAt:    now.Add(d.config.Lifetime),
+		ExpiresAt:    now.Add(q.config.Lifetime),
 		CreatedAt:    now,
 		UpdatedAt:    now,
 	}
 	var err error
-	if v.Payload, err = d.sealPayload(v.ID, r); err != nil {
+	if d.Payload, err = q.sealPayload(d.ID, r); err != nil {
 		return nil, err
 	}
-	v.Size = int64(len(v.Payload))
-	atOnce := d.claimSlot(&v)
-	if err := d.store.AddDelivery(ctx, v, maxWaiting); err != nil {
+	d.Size = int64(len(d.Payload))
+	atOnce := q.claimSlot(&d)
+	if err := q.store.AddDelivery(ctx, d, maxWaiting); err != nil {
 		if atOnce {
-			<-d.slots
+			<-q.slots
 		}
 		if errors.Is(err, library.ErrNotFound) { // revoked or disconnected in between
 			return nil, library.InvalidToken(wire.KindAccessToken).Because(err)
 		}
 		return nil, fmt.Errorf("add delivery: %w", err)
 	}
-	v.Payload = nil // the attempt loads it
-	k := &Queued{Delivery: v, timeout: d.config.AnswerTimeout}
+	d.Payload = nil // the attempt loads it
+	queued := &Queued{Delivery: d, timeout: q.config.AnswerTimeout}
 	if atOnce {
-		k.done = d.begin(v)
+		queued.done = q.begin(d)
 	} else {
-		d.slotWanted.Store(true)
-		d.wake() // a slot may have become free in between
+		q.slotWanted.Store(true)
+		q.wake() // a slot may have become free in between
 	}
-	return k, nil
+	return queued, nil
 }
 
 // Wait returns when the provider has answered, when the first attempt has failed, or when the
 // answer timeout is over. The delivery goes on in any case.
-func (k *Queued) Wait(ctx context.Context) *Result {
-	if k.done == nil {
-		return &Result{Delivery: k.Delivery}
+func (q *Queued) Wait(ctx context.Context) *Result {
+	if q.done == nil {
+		return &Result{Delivery: q.Delivery}
 	}
-	patience := time.NewTimer(k.timeout)
-	defer patience.Stop()
+	timer := time.NewTimer(q.timeout)
+	defer timer.Stop()
 	select {
-	case p := <-k.done:
-		return &p
-	case <-patience.C:
+	case result := <-q.done:
+		return &result
+	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return &Result{Delivery: k.Delivery}
+	return &Result{Delivery: q.Delivery}
 }
 
 // claimSlot claims a delivery that is about to be stored, if there is a free slot.
-func (d *Queue) claimSlot(v *Delivery) bool {
+func (q *Queue) claimSlot(d *Delivery) bool {
 	select {
-	case d.slots <- struct{}{}:
-		v.Lease, v.LeaseUntil = newLease(), v.CreatedAt.Add(d.leaseLifetime())
+	case q.slots <- struct{}{}:
+		d.Lease, d.LeaseUntil = newLease(), d.CreatedAt.Add(q.leaseLifetime())
 		return true
 	default:
 		return false
@@ -170,16 +168,16 @@ func (d *Queue) claimSlot(v *Delivery) bool {
 }
 
 // begin makes an attempt that goes on if its caller stops waiting. Its slot is taken already.
-func (d *Queue) begin(v Delivery) <-chan Result {
+func (q *Queue) begin(d Delivery) <-chan Result {
 	done := make(chan Result, 1)
-	d.attempts.Go(func() {
+	q.attempts.Go(func() {
 		defer func() {
-			<-d.slots
-			if d.slotWanted.Swap(false) {
-				d.wake()
+			<-q.slots
+			if q.slotWanted.Swap(false) {
+				q.wake()
 			}
 		}()
-		done <- d.attempt(d.stopped, v)
+		done <- q.attempt(q.attemptCtx, d)
 	})
 	return done
 }
@@ -192,29 +190,29 @@ func newDeliveryID(now time.Time) library.DeliveryID {
 
 // Get finds a delivery of the bearer's application, with the provider's answer. It refuses one
 // that is unknown or somebody else's with RefusedUnknown.
-func (d *Queue) Get(ctx context.Context, b *library.Bearer, id library.DeliveryID) (*Result, error) {
-	v, err := d.store.GetDelivery(ctx, b.Library.ID, id)
-	if errors.Is(err, library.ErrNotFound) || err == nil && v.Application != b.Client.Application.ID {
+func (q *Queue) Get(ctx context.Context, b *library.Bearer, id library.DeliveryID) (*Result, error) {
+	d, err := q.store.GetDelivery(ctx, b.Library.ID, id)
+	if errors.Is(err, library.ErrNotFound) || err == nil && d.Application != b.Client.Application.ID {
 		return nil, library.Unknown("Delivery").Because(err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get delivery: %w", err)
 	}
-	p := &Result{Delivery: v}
-	if v.Answer != nil {
-		if p.Answer, err = d.ring.Open(purposeAnswer(v.ID), v.Answer); err != nil {
-			return nil, fmt.Errorf("open answer of delivery %s: %w", v.ID, err)
+	result := &Result{Delivery: d}
+	if d.Answer != nil {
+		if result.Answer, err = q.ring.Open(purposeAnswer(d.ID), d.Answer); err != nil {
+			return nil, fmt.Errorf("open answer of delivery %s: %w", d.ID, err)
 		}
 	}
-	return p, nil
+	return result, nil
 }
 
 // deliveryPage is how many deliveries List returns.
 const deliveryPage = 100
 
 // List lists the newest deliveries of the bearer's application to the person's providers.
-func (d *Queue) List(ctx context.Context, b *library.Bearer) ([]Delivery, error) {
-	list, err := d.store.ListDeliveries(ctx, b.Library.ID, b.Client.Application.ID, Cursor{}, deliveryPage)
+func (q *Queue) List(ctx context.Context, b *library.Bearer) ([]Delivery, error) {
+	list, err := q.store.ListDeliveries(ctx, b.Library.ID, b.Client.Application.ID, Cursor{}, deliveryPage)
 	if err != nil {
 		return nil, fmt.Errorf("list deliveries: %w", err)
 	}
@@ -222,8 +220,8 @@ func (d *Queue) List(ctx context.Context, b *library.Bearer) ([]Delivery, error)
 }
 
 // ListForPerson lists up to limit of a person's deliveries after the cursor, newest first.
-func (d *Queue) ListForPerson(ctx context.Context, s *library.SignedIn, before Cursor, limit int) ([]Delivery, error) {
-	list, err := d.store.ListDeliveries(ctx, s.Library.ID, "", before, limit)
+func (q *Queue) ListForPerson(ctx context.Context, s *library.SignedIn, before Cursor, limit int) ([]Delivery, error) {
+	list, err := q.store.ListDeliveries(ctx, s.Library.ID, "", before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list deliveries: %w", err)
 	}
@@ -231,8 +229,8 @@ func (d *Queue) ListForPerson(ctx context.Context, s *library.SignedIn, before C
 }
 
 // CountForPerson counts a person's deliveries that are not final.
-func (d *Queue) CountForPerson(ctx context.Context, s *library.SignedIn) (int, error) {
-	n, err := d.store.CountWaiting(ctx, s.Library.ID)
+func (q *Queue) CountForPerson(ctx context.Context, s *library.SignedIn) (int, error) {
+	n, err := q.store.CountWaiting(ctx, s.Library.ID)
 	if err != nil {
 		return 0, fmt.Errorf("count deliveries: %w", err)
 	}

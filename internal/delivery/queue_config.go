@@ -42,4 +42,4 @@ func (c *QueueConfig) fill() {
 // began, and to store the answer.
 const leaseMargin = refreshLifetime + 7*time.Second
 
-func (d *Queue) leaseLifetime() time.Duration { return d.config.AttemptTimeout + leaseMargin }
+func (q *Queue) leaseLifetime() time.Duration { return q.config.AttemptTimeout + leaseMargin }

@@ -290,11 +290,11 @@ func TestReconnect(t *testing.T) {
 	}
 	opened := carreltest.Must(w.Consents.AuthorizeForToken(t.Context(), c.Requests(carreltest.WithToken(g.Token()),
 		carreltest.ReturningTo(carreltest.Callback)), wire.SessionOptions{}))(t)
-	handle := carreltest.Must(w.Consents.AddReference(t.Context(), c.Requests(),
+	handle := carreltest.Must(w.Consents.AddAccountHandle(t.Context(), c.Requests(),
 		wire.ReferenceRequest{Type: "accountId", Value: string(account.ID)}))(t)
 	code := opened.Code.Reveal()
 	r := carreltest.Must(w.Consents.FindRequest(t.Context(), library.ReauthorizeRequest, code))(t)
-	asked := delivery.ConnectionQuery{AccountReference: handle}
+	asked := delivery.ConnectionQuery{AccountHandle: handle}
 	step := carreltest.Must(w.Connections.ConnectionStep(t.Context(), p.SignedIn(), r, asked))(t)
 	if !step.Required || step.Target.Account != account.ID {
 		t.Fatalf("the handle means %+v", step)

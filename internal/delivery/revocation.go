@@ -18,7 +18,7 @@ import (
 // OpenRevocation adds a request to take an account from the bearer's application, and returns its
 // code. It refuses a redirect URI with RefusedRedirectURI, and an account that is unknown, hidden
 // or somebody else's with RefusedUnknown.
-func (a *Connections) OpenRevocation(
+func (c *Connections) OpenRevocation(
 	ctx context.Context,
 	b *library.Bearer,
 	id wire.AccountID,
@@ -27,18 +27,18 @@ func (a *Connections) OpenRevocation(
 	if !b.Client.Contract.AllowsRedirect(redirectURI) {
 		return seal.Secret{}, library.InvalidRedirectURI(redirectURI)
 	}
-	if err := a.checkAccount(ctx, b, id); err != nil {
+	if err := c.checkAccount(ctx, b, id); err != nil {
 		return seal.Secret{}, err
 	}
-	return a.consents.AddRevocation(ctx, b, id, redirectURI)
+	return c.consents.AddRevocation(ctx, b, id, redirectURI)
 }
 
 // checkAccount refuses an account that the bearer's application does not see.
-func (a *Connections) checkAccount(ctx context.Context, b *library.Bearer, id wire.AccountID) error {
+func (c *Connections) checkAccount(ctx context.Context, b *library.Bearer, id wire.AccountID) error {
 	application := b.Client.Application.ID
-	err := a.consents.CheckUserAccount(ctx, b.Library.ID, application, id)
+	err := c.consents.CheckUserAccount(ctx, b.Library.ID, application, id)
 	if errors.Is(err, library.ErrNotFound) {
-		_, err = a.getAtApplication(ctx, b.Library.ID, application, id)
+		_, err = c.getAtApplication(ctx, b.Library.ID, application, id)
 	}
 	if errors.Is(err, library.ErrNotFound) {
 		return library.Unknown("Account").Because(err)
@@ -56,10 +56,10 @@ type Revocation struct {
 }
 
 // Over reports whether there is nothing left to end.
-func (v Revocation) Over() bool { return v.Account == nil && len(v.Grants) == 0 }
+func (r Revocation) Over() bool { return r.Account == nil && len(r.Grants) == 0 }
 
 // Revocation finds what a person's yes to a request would end. It returns ErrWrongPerson.
-func (a *Connections) Revocation(
+func (c *Connections) Revocation(
 	ctx context.Context,
 	s *library.SignedIn,
 	r *library.PendingRequest,
@@ -68,44 +68,44 @@ func (a *Connections) Revocation(
 		return Revocation{}, err
 	}
 	application := r.Client.Application.ID
-	user, err := a.consents.GetUserAccount(ctx, s.Library.ID, application)
+	user, err := c.consents.GetUserAccount(ctx, s.Library.ID, application)
 	if err != nil && !errors.Is(err, library.ErrNotFound) {
 		return Revocation{}, err
 	}
 	if err == nil && user.ID == r.Account {
-		grants, err := a.consents.ListActiveGrants(ctx, s, application)
+		grants, err := c.consents.ListActiveGrants(ctx, s, application)
 		return Revocation{Grants: grants}, err
 	}
-	account, err := a.store.GetConnection(ctx, s.Library.ID, r.Account, true)
+	connection, err := c.store.GetConnection(ctx, s.Library.ID, r.Account, true)
 	switch {
 	case errors.Is(err, library.ErrNotFound):
 		return Revocation{}, nil
 	case err != nil:
 		return Revocation{}, fmt.Errorf("get account: %w", err)
 	}
-	return Revocation{Account: &account}, nil
+	return Revocation{Account: &connection}, nil
 }
 
 // Revoke answers a request with yes and returns where to send the browser. It succeeds if there is
 // nothing left to end. It returns ErrWrongPerson or ErrUsed.
-func (a *Connections) Revoke(
+func (c *Connections) Revoke(
 	ctx context.Context,
 	s *library.SignedIn,
 	r *library.PendingRequest,
 ) (callback string, err error) {
-	v, err := a.Revocation(ctx, s, r)
+	revocation, err := c.Revocation(ctx, s, r)
 	if err != nil {
 		return "", err
 	}
-	if v.Account != nil {
-		if err := a.Disconnect(ctx, s, v.Account.ID); err != nil && !errors.Is(err, library.ErrNotFound) {
+	if revocation.Account != nil {
+		if err := c.Disconnect(ctx, s, revocation.Account.ID); err != nil && !errors.Is(err, library.ErrNotFound) {
 			return "", err
 		}
 	}
-	for _, grant := range v.Grants {
-		if err := a.consents.Revoke(ctx, s, grant); err != nil {
+	for _, grant := range revocation.Grants {
+		if err := c.consents.Revoke(ctx, s, grant); err != nil {
 			return "", err
 		}
 	}
-	return a.consents.CompleteRevocation(ctx, r)
+	return c.consents.CompleteRevocation(ctx, r)
 }

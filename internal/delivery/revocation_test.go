@@ -220,13 +220,13 @@ func TestDeleteUserAccount(t *testing.T) {
 		_, err := w.Connections.OpenRevocation(t.Context(), carreltest.Must(g.Bearer())(t), user, carreltest.Callback)
 		carreltest.Refused(t, "revocation", err, library.Unknown("Account"))
 	}
-	ref := carreltest.Must(w.Consents.AddReference(t.Context(), g.Requests(),
+	handle := carreltest.Must(w.Consents.AddAccountHandle(t.Context(), g.Requests(),
 		wire.ReferenceRequest{Type: "accountId", Value: string(user)}))(t)
 	opened := carreltest.Must(w.Consents.AuthorizeForToken(t.Context(), g.Requests(carreltest.WithToken(g.Token()),
 		carreltest.ReturningTo(carreltest.Callback)), wire.SessionOptions{}))(t)
 	link := p.Opens(library.ReauthorizeRequest, opened.Code)
 	_, err := w.Connections.ConnectionStep(t.Context(), p.SignedIn(), link,
-		delivery.ConnectionQuery{AccountReference: ref})
+		delivery.ConnectionQuery{AccountHandle: handle})
 	if !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("referred to: %v", err)
 	}

@@ -20,21 +20,21 @@ const (
 
 // Run sends the deliveries that are due until the context ends. Other servers may run on the same
 // store. Attempts under way then go on; see Close.
-func (d *Queue) Run(ctx context.Context) {
+func (q *Queue) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		wait := pollInterval
-		due, err := d.runOnce(ctx)
+		due, err := q.runOnce(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			d.log.Error("deliveries", "error", err)
+			q.log.Error("deliveries", "error", err)
 		case !due.IsZero():
-			wait = min(wait, max(due.Sub(d.now()), time.Millisecond))
+			wait = min(wait, max(due.Sub(q.now()), time.Millisecond))
 		}
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
-		case <-d.woken:
+		case <-q.wakeups:
 		}
 		timer.Stop()
 	}
@@ -42,32 +42,32 @@ func (d *Queue) Run(ctx context.Context) {
 
 // runOnce ends abandoned deliveries, begins those that are due while there are free slots, and
 // returns when the next one is due.
-func (d *Queue) runOnce(ctx context.Context) (next time.Time, err error) {
-	if err := d.endAbandoned(ctx); err != nil {
+func (q *Queue) runOnce(ctx context.Context) (next time.Time, err error) {
+	if err := q.endAbandoned(ctx); err != nil {
 		return time.Time{}, err
 	}
-	free := min(cap(d.slots)-len(d.slots), maxClaims)
+	free := min(cap(q.slots)-len(q.slots), maxClaims)
 	if free == 0 {
-		d.slotWanted.Store(true)
+		q.slotWanted.Store(true)
 		return time.Time{}, nil
 	}
-	now := d.now()
-	claimed, err := d.store.ClaimDeliveries(ctx, newLease(), now, now.Add(d.leaseLifetime()), free)
+	now := q.now()
+	claimed, err := q.store.ClaimDeliveries(ctx, newLease(), now, now.Add(q.leaseLifetime()), free)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("claim deliveries: %w", err)
 	}
-	for _, v := range claimed {
+	for _, d := range claimed {
 		select {
-		case d.slots <- struct{}{}: // waits if a push has taken the slot in between
-			d.begin(v)
+		case q.slots <- struct{}{}: // waits if a push has taken the slot in between
+			q.begin(d)
 		case <-ctx.Done():
 			return time.Time{}, ctx.Err() // the leases will end
 		}
 	}
 	if len(claimed) == free {
-		d.wake() // there may be more
+		q.wake() // there may be more
 	}
-	if next, err = d.store.NextDue(ctx); err != nil {
+	if next, err = q.store.NextDue(ctx); err != nil {
 		return time.Time{}, fmt.Errorf("next delivery: %w", err)
 	}
 	return next, nil
@@ -75,13 +75,13 @@ func (d *Queue) runOnce(ctx context.Context) (next time.Time, err error) {
 
 // endAbandoned ends deliveries whose server died while it posted them: it is not known whether
 // they were filed.
-func (d *Queue) endAbandoned(ctx context.Context) error {
-	lost, err := d.store.ListAbandoned(ctx, d.now(), abandonedPage)
+func (q *Queue) endAbandoned(ctx context.Context) error {
+	lost, err := q.store.ListAbandoned(ctx, q.now(), abandonedPage)
 	if err != nil {
 		return fmt.Errorf("list abandoned deliveries: %w", err)
 	}
-	for _, v := range lost {
-		err := d.end(ctx, &v, Unknown, "the server stopped while it was being sent", nil)
+	for _, d := range lost {
+		err := q.end(ctx, &d, Unknown, "the server stopped while it was being sent", nil)
 		if err != nil && !errors.Is(err, library.ErrUsed) &&
 			!errors.Is(err, library.ErrNotFound) { // another server has ended it
 			return fmt.Errorf("end abandoned delivery: %w", err)
@@ -90,25 +90,25 @@ func (d *Queue) endAbandoned(ctx context.Context) error {
 	return nil
 }
 
-func (d *Queue) wake() {
+func (q *Queue) wake() {
 	select {
-	case d.woken <- struct{}{}:
+	case q.wakeups <- struct{}{}:
 	default:
 	}
 }
 
 // Close waits for the attempts under way until the context ends, and then cancels them: their
 // deliveries end as unknown.
-func (d *Queue) Close(ctx context.Context) {
-	cut := context.AfterFunc(ctx, d.stop)
-	d.attempts.Wait()
+func (q *Queue) Close(ctx context.Context) {
+	cut := context.AfterFunc(ctx, q.stop)
+	q.attempts.Wait()
 	cut()
-	d.stop()
+	q.stop()
 }
 
 // ForgetAnswers deletes the providers' answers that are older than their lifetime.
-func (d *Queue) ForgetAnswers(ctx context.Context) error {
-	if err := d.store.ForgetAnswers(ctx, d.now().Add(-d.config.AnswerLifetime)); err != nil {
+func (q *Queue) ForgetAnswers(ctx context.Context) error {
+	if err := q.store.ForgetAnswers(ctx, q.now().Add(-q.config.AnswerLifetime)); err != nil {
 		return fmt.Errorf("forget answers: %w", err)
 	}
 	return nil

@@ -86,15 +86,15 @@ func (v *ScriptedVisitor) FollowPages(ctx context.Context, address, callback str
 	return "", fmt.Errorf("onboarding has not ended after %d steps", maxSteps)
 }
 
-// page is a page with a form to answer.
-type page struct {
+// formPage is a page with a form to answer.
+type formPage struct {
 	address *url.URL
 	status  int
 	root    *html.Node
 }
 
 // send sends a request. It returns the address of a redirect, or else a page.
-func (v *ScriptedVisitor) send(request *http.Request) (next string, p *page, err error) {
+func (v *ScriptedVisitor) send(request *http.Request) (next string, p *formPage, err error) {
 	answer, err := v.client.Do(request)
 	if err != nil {
 		return "", nil, fmt.Errorf("open %s: %w", request.URL.Path, err)
@@ -111,11 +111,11 @@ func (v *ScriptedVisitor) send(request *http.Request) (next string, p *page, err
 	if err != nil {
 		return "", nil, fmt.Errorf("read page %s: %w", request.URL.Path, err)
 	}
-	return "", &page{request.URL, answer.StatusCode, root}, nil
+	return "", &formPage{request.URL, answer.StatusCode, root}, nil
 }
 
 // answer fills in the page's form and presses the button that continues.
-func (v *ScriptedVisitor) answer(ctx context.Context, p *page) (*http.Request, error) {
+func (v *ScriptedVisitor) answer(ctx context.Context, p *formPage) (*http.Request, error) {
 	button, err := v.findProviderButton(p)
 	for _, testID := range []string{
 		v.Answer, "recovery-saved", "create-library", "sign-in", "provider-go", v.AtProvider,
@@ -144,7 +144,7 @@ func (v *ScriptedVisitor) answer(ctx context.Context, p *page) (*http.Request, e
 }
 
 // findProviderButton returns the button of the provider to choose, or nil on a page that lists no providers.
-func (v *ScriptedVisitor) findProviderButton(p *page) (*html.Node, error) {
+func (v *ScriptedVisitor) findProviderButton(p *formPage) (*html.Node, error) {
 	var names []string
 	var found *html.Node
 	eachElement(p.root, func(n *html.Node) {
@@ -175,7 +175,7 @@ func listItem(button *html.Node) *html.Node {
 }
 
 // submit returns the request that pressing a button sends.
-func (v *ScriptedVisitor) submit(ctx context.Context, p *page, button *html.Node) (*http.Request, error) {
+func (v *ScriptedVisitor) submit(ctx context.Context, p *formPage, button *html.Node) (*http.Request, error) {
 	form := button.Parent
 	for form != nil && form.Data != "form" {
 		form = form.Parent

@@ -91,14 +91,14 @@ func TestClinicSendsInVain(t *testing.T) {
 	}
 }
 
-// clinicVisit is a browser at the clinic.
-type clinicVisit struct {
+// clinicBrowser is a browser at the clinic.
+type clinicBrowser struct {
 	t    *testing.T
 	home string
 	http *http.Client
 }
 
-func clinicAt(t *testing.T, s *carreltest.World) *clinicVisit {
+func clinicAt(t *testing.T, s *carreltest.World) *clinicBrowser {
 	t.Helper()
 	var clinic http.Handler
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -116,7 +116,7 @@ func clinicAt(t *testing.T, s *carreltest.World) *clinicVisit {
 		t.Fatal(err)
 	}
 	jar, _ := cookiejar.New(nil)
-	return &clinicVisit{
+	return &clinicBrowser{
 		t,
 		site.URL,
 		&http.Client{
@@ -127,7 +127,7 @@ func clinicAt(t *testing.T, s *carreltest.World) *clinicVisit {
 }
 
 // post sends a form and returns where it leads.
-func (c *clinicVisit) post(path string, fields ...string) string {
+func (c *clinicBrowser) post(path string, fields ...string) string {
 	c.t.Helper()
 	form := url.Values{}
 	for i := 0; i < len(fields); i += 2 {
@@ -142,7 +142,7 @@ func (c *clinicVisit) post(path string, fields ...string) string {
 }
 
 // visit sends a person through the pages, and back to the clinic, until they stay.
-func (c *clinicVisit) visit(person *carreltest.Visitor, address string) {
+func (c *clinicBrowser) visit(person *carreltest.Visitor, address string) {
 	c.t.Helper()
 	for range 3 {
 		if address == "/" {
@@ -163,7 +163,7 @@ func (c *clinicVisit) visit(person *carreltest.Visitor, address string) {
 }
 
 // sees wants texts on the page.
-func (c *clinicVisit) sees(want ...string) {
+func (c *clinicBrowser) sees(want ...string) {
 	c.t.Helper()
 	answer, err := c.http.Get(c.home)
 	if err != nil {

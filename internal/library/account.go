@@ -14,7 +14,7 @@ import (
 // at providers are connections; see package delivery.
 type Account struct {
 	ID          wire.AccountID
-	Reference   Reference
+	Reference   AccountReference
 	Library     ID
 	Application wire.ApplicationID
 	// Subject is the person's pairwise name at the application: the sub claim.
@@ -38,28 +38,13 @@ type AccountStore interface {
 	HideAccount(ctx context.Context, id ID, application wire.ApplicationID, at time.Time) error
 }
 
-// AccountReference is an opaque name for an account id that an application gave. Whose account it
-// is, and whether it exists, is checked when the reference is used in the person's browser.
-type AccountReference struct {
-	ID        string
-	Client    wire.ClientID
-	Account   wire.AccountID
-	ExpiresAt time.Time
-}
-
-// ReferenceStore stores references to accounts.
-type ReferenceStore interface {
-	AddReference(ctx context.Context, r AccountReference) error
-	GetReference(ctx context.Context, id string) (AccountReference, error)
-}
-
 // serviceTypeUser is the service type of accounts that stand for the person.
 const serviceTypeUser = 1
 
 func newAccount(id ID, application wire.ApplicationID, now time.Time) Account {
 	return Account{
 		ID:        wire.AccountID(fmt.Sprintf("%d_%s", serviceTypeUser, wire.RandomAlphanumeric(22))),
-		Reference: Reference(wire.RandomAlphanumeric(16)),
+		Reference: AccountReference(wire.RandomAlphanumeric(16)),
 		Library:   id, Application: application,
 		Subject:   wire.RandomAlphanumeric(32),
 		CreatedAt: now,
@@ -128,42 +113,4 @@ func (c *Consents) HideUserAccount(ctx context.Context, b *Bearer, id wire.Accou
 		return false, fmt.Errorf("hide account: %w", err)
 	}
 	return true, nil
-}
-
-// AddReference returns an opaque name for an account, for use in the address of a browser. The account is checked only
-// when it is used there: see [AccountReference].
-func (c *Consents) AddReference(ctx context.Context, req *SignedRequest, r wire.ReferenceRequest) (string, error) {
-	if r.Value == "" || len(r.Value) > 256 {
-		return "", InvalidParameter("value")
-	}
-	switch r.Type {
-	case "accountId":
-	case "cloudId":
-		return "", Unknown("Storage")
-	default:
-		return "", InvalidParameter("type must be accountId or cloudId")
-	}
-	ref := AccountReference{
-		ID:        wire.RandomAlphanumeric(32),
-		Client:    req.ID(),
-		Account:   wire.AccountID(r.Value),
-		ExpiresAt: c.now().Add(referenceLifetime),
-	}
-	if err := c.store.AddReference(ctx, ref); err != nil {
-		return "", fmt.Errorf("add reference: %w", err)
-	}
-	return ref.ID, nil
-}
-
-// ResolveReference returns the account that a reference of the request's application names.
-// It returns ErrNotFound for a reference that is unknown, expired or another application's.
-func (c *Consents) ResolveReference(ctx context.Context, r *PendingRequest, accountRef string) (wire.AccountID, error) {
-	ref, err := c.store.GetReference(ctx, accountRef)
-	if err != nil {
-		return "", fmt.Errorf("get reference: %w", err)
-	}
-	if ref.Client.Application != r.Client.Application.ID || !c.now().Before(ref.ExpiresAt) {
-		return "", fmt.Errorf("reference is of another application or too old: %w", ErrNotFound)
-	}
-	return ref.Account, nil
 }

@@ -23,12 +23,12 @@ type AuthCode struct {
 	UsedAt    time.Time
 }
 
-// CodeStore stores authorization codes.
-type CodeStore interface {
-	GetCode(ctx context.Context, h seal.Hash) (AuthCode, error)
-	// RedeemCode marks the code used, removes its seal and adds the tokens. It returns ErrUsed
+// AuthCodeStore stores authorization codes.
+type AuthCodeStore interface {
+	GetAuthCode(ctx context.Context, h seal.Hash) (AuthCode, error)
+	// RedeemAuthCode marks the code used, removes its seal and adds the tokens. It returns ErrUsed
 	// if the code was used before, or if its grant has been revoked.
-	RedeemCode(ctx context.Context, h seal.Hash, at time.Time, tokens []Token) error
+	RedeemAuthCode(ctx context.Context, h seal.Hash, at time.Time, tokens []Token) error
 }
 
 // Exchange redeems an authorization code for tokens. A code works once, for its own contract,
@@ -36,7 +36,7 @@ type CodeStore interface {
 func (c *Consents) Exchange(ctx context.Context, req *SignedRequest) (wire.TokenClaims, error) {
 	refused := InvalidToken(wire.KindAuthorizationCode)
 	secret := seal.SecretOf(req.Claims.Code)
-	code, err := c.store.GetCode(ctx, secret.Hash())
+	code, err := c.store.GetAuthCode(ctx, secret.Hash())
 	if errors.Is(err, ErrNotFound) {
 		return wire.TokenClaims{}, refused.Because(err)
 	}
@@ -82,7 +82,7 @@ func (c *Consents) Exchange(ctx context.Context, req *SignedRequest) (wire.Token
 			}
 		}
 	}
-	if err := c.store.RedeemCode(ctx, code.Hash, now, tokens); err != nil {
+	if err := c.store.RedeemAuthCode(ctx, code.Hash, now, tokens); err != nil {
 		if errors.Is(err, ErrUsed) {
 			return wire.TokenClaims{}, c.recordCodeReuse(ctx, req, grant, refused)
 		}

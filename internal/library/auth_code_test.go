@@ -49,7 +49,7 @@ func TestAuthorizeChecksItsClaims(t *testing.T) {
 	_, err := w.Consents.Authorize(t.Context(), c.Requests(carreltest.Authorizing), options)
 	carreltest.Refused(t, "options that cannot be followed", err, library.InvalidParameter("scope.criteria.last"))
 	if n := w.Rows("links") + w.Rows("sessions"); n != 0 {
-		t.Errorf("%d links and sessions came of it", n)
+		t.Errorf("%d requests and sessions came of it", n)
 	}
 }
 

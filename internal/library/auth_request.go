@@ -50,8 +50,8 @@ type AuthRequest struct {
 	AnsweredAt time.Time
 }
 
-// RequestStore stores authorization requests and answers them.
-type RequestStore interface {
+// AuthRequestStore stores authorization requests and answers them.
+type AuthRequestStore interface {
 	// AddAuthRequest adds a request, and its session unless the session's hash is zero.
 	AddAuthRequest(ctx context.Context, r AuthRequest, s Session) error
 	GetAuthRequest(ctx context.Context, h seal.Hash) (AuthRequest, error)
@@ -90,7 +90,7 @@ type RequestStore interface {
 // connected for a request; package delivery knows the rest.
 type RequestConnection struct {
 	ID        wire.AccountID
-	Reference Reference
+	Reference AccountReference
 	// Provider is the provider's name.
 	Provider string
 }
@@ -114,20 +114,20 @@ func (c *Consents) Authorize(
 	req *SignedRequest,
 	options wire.SessionOptions,
 ) (*AuthorizeResult, error) {
-	q := req.Claims
+	claims := req.Claims
 	switch {
-	case !req.Contract.AllowsRedirect(q.RedirectURI):
-		return nil, InvalidRedirectURI(q.RedirectURI)
-	case q.ResponseType != "" && q.ResponseType != "code":
+	case !req.Contract.AllowsRedirect(claims.RedirectURI):
+		return nil, InvalidRedirectURI(claims.RedirectURI)
+	case claims.ResponseType != "" && claims.ResponseType != "code":
 		return nil, InvalidParameter("response_type")
-	case q.ResponseMode != "" && q.ResponseMode != "query":
+	case claims.ResponseMode != "" && claims.ResponseMode != "query":
 		return nil, InvalidParameter("response_mode")
 	}
-	if err := checkChallenge(q); err != nil {
+	if err := checkChallenge(claims); err != nil {
 		return nil, err
 	}
-	r := AuthRequest{Kind: AuthorizeRequest, Challenge: q.CodeChallenge}
-	if q.AccessToken != "" {
+	r := AuthRequest{Kind: AuthorizeRequest, Challenge: claims.CodeChallenge}
+	if claims.AccessToken != "" {
 		info, err := c.findToken(ctx, req, UseAccess)
 		if err != nil {
 			return nil, err
@@ -146,13 +146,13 @@ func (c *Consents) AuthorizeForToken(
 	req *SignedRequest,
 	options wire.SessionOptions,
 ) (*AuthorizeResult, error) {
-	q := req.Claims
-	if !req.Contract.AllowsRedirect(q.RedirectURI) {
-		return nil, InvalidRedirectURI(q.RedirectURI)
+	claims := req.Claims
+	if !req.Contract.AllowsRedirect(claims.RedirectURI) {
+		return nil, InvalidRedirectURI(claims.RedirectURI)
 	}
-	renew := q.CodeChallenge != ""
+	renew := claims.CodeChallenge != ""
 	if renew {
-		if err := checkChallenge(q); err != nil {
+		if err := checkChallenge(claims); err != nil {
 			return nil, err
 		}
 	}
@@ -163,7 +163,7 @@ func (c *Consents) AuthorizeForToken(
 	if info.Grant.Contract != req.Contract.ID {
 		return nil, InvalidToken(wire.KindAccessToken)
 	}
-	r := AuthRequest{Library: info.Library.ID, Kind: OnboardRequest, Challenge: q.CodeChallenge}
+	r := AuthRequest{Library: info.Library.ID, Kind: OnboardRequest, Challenge: claims.CodeChallenge}
 	if renew {
 		r.Kind = UserReauthRequest
 	} else if err := info.checkExpiry(c.now(), wire.KindAccessToken); err != nil {
@@ -172,11 +172,11 @@ func (c *Consents) AuthorizeForToken(
 	return c.addRequest(ctx, req, r, options)
 }
 
-func checkChallenge(q wire.RequestClaims) error {
-	if q.CodeChallengeMethod != wire.ChallengeS256 {
+func checkChallenge(claims wire.RequestClaims) error {
+	if claims.CodeChallengeMethod != wire.ChallengeS256 {
 		return InvalidParameter("code_challenge_method must be S256")
 	}
-	if len(q.CodeChallenge) != challengeLength {
+	if len(claims.CodeChallenge) != challengeLength {
 		return InvalidParameter("code_challenge")
 	}
 	return nil

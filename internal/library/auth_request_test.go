@@ -52,9 +52,9 @@ func TestAuthorizeWithToken(t *testing.T) {
 	carreltest.Refused(t, "revoked", authorize(second, again.Token()), invalid)
 }
 
-// TestLinkForAPerson: a link that names a library is answered by its person alone. A
+// TestRequestForAPerson: a request that names a library is answered by its person alone. A
 // browser in which somebody else is signed in joins nothing.
-func TestLinkForAPerson(t *testing.T) {
+func TestRequestForAPerson(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
 	app := w.Application()
@@ -64,7 +64,7 @@ func TestLinkForAPerson(t *testing.T) {
 	opened := reader.Authorizes(carreltest.WithToken(g.Token()))
 	request := anna.Opens(library.AuthorizeRequest, opened.Code)
 	if !request.IsForAnother(bram.SignedIn()) || request.IsForAnother(anna.SignedIn()) {
-		t.Error("the pages cannot tell whose link it is")
+		t.Error("the pages cannot tell whose request it is")
 	}
 	if _, err := w.Consents.Allow(t.Context(), bram.SignedIn(), request, ""); !errors.Is(err, library.ErrWrongPerson) {
 		t.Errorf("another person allows: %v", err)

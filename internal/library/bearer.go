@@ -42,11 +42,11 @@ func (c *Consents) Bearer(ctx context.Context, req *SignedRequest) (*Bearer, err
 // deleted.
 func (c *Consents) CachedBearer(ctx context.Context, req *SignedRequest) (*Bearer, error) {
 	hash, now := seal.SecretOf(req.Claims.AccessToken).Hash(), c.now()
-	info, known := c.recent.get(hash, now)
+	info, known := c.tokenInfoCache.get(hash, now)
 	if !known {
 		b, err := c.Bearer(ctx, req)
 		if err == nil {
-			c.recent.put(hash, TokenInfo{Token: b.token, Grant: b.Grant, Library: b.Library}, now)
+			c.tokenInfoCache.put(hash, TokenInfo{Token: b.token, Grant: b.Grant, Library: b.Library}, now)
 		}
 		return b, err
 	}

@@ -32,9 +32,9 @@ func (r *PendingRequest) FailureURL(code CallbackCode) string {
 
 // callbackURL returns the application's redirect URI, with q and the application's state added
 // to its own query.
-func (r *PendingRequest) callbackURL(q url.Values) string {
+func (r *PendingRequest) callbackURL(query url.Values) string {
 	if r.State != "" {
-		q.Set("state", r.State)
+		query.Set("state", r.State)
 	}
 	separator := "?"
 	if strings.Contains(r.RedirectURI, "?") {
@@ -43,5 +43,5 @@ func (r *PendingRequest) callbackURL(q url.Values) string {
 			separator = ""
 		}
 	}
-	return r.RedirectURI + separator + q.Encode()
+	return r.RedirectURI + separator + query.Encode()
 }

@@ -60,8 +60,9 @@ type Clients struct {
 	store  ClientStore
 	nonces NonceStore
 	now    func() time.Time
-	keys   ttlCache[string, *rsa.PublicKey] // by their PEM text
-	recent ttlCache[wire.ClientID, Client]
+	// These are caches: parsed public keys by their PEM text, and clients.
+	keyCache    ttlCache[string, *rsa.PublicKey]
+	clientCache ttlCache[wire.ClientID, Client]
 }
 
 const (
@@ -76,14 +77,14 @@ const (
 // NewClients returns the clients that are stored in store.
 func NewClients(store ClientStore, nonces NonceStore, now func() time.Time) *Clients {
 	return &Clients{store: store, nonces: nonces, now: now,
-		keys:   ttlCache[string, *rsa.PublicKey]{ttl: keyTTL, limit: maxClients},
-		recent: ttlCache[wire.ClientID, Client]{ttl: clientTTL, limit: maxClients}}
+		keyCache:    ttlCache[string, *rsa.PublicKey]{ttl: keyTTL, limit: maxClients},
+		clientCache: ttlCache[wire.ClientID, Client]{ttl: clientTTL, limit: maxClients}}
 }
 
 // getActive returns a client that may act now.
 func (c *Clients) getActive(ctx context.Context, id wire.ClientID) (Client, error) {
 	now := c.now()
-	client, known := c.recent.get(id, now)
+	client, known := c.clientCache.get(id, now)
 	if !known {
 		var err error
 		client, err = c.store.GetClient(ctx, id)
@@ -93,7 +94,7 @@ func (c *Clients) getActive(ctx context.Context, id wire.ClientID) (Client, erro
 		if err != nil {
 			return Client{}, fmt.Errorf("find client: %w", err)
 		}
-		c.recent.put(id, client, now)
+		c.clientCache.put(id, client, now)
 	}
 	if !client.Active(now) {
 		return Client{}, InvalidClient(id.String())
@@ -104,13 +105,13 @@ func (c *Clients) getActive(ctx context.Context, id wire.ClientID) (Client, erro
 // publicKey returns the contract's public key.
 func (c *Clients) publicKey(k Contract) (*rsa.PublicKey, error) {
 	now := c.now()
-	if key, known := c.keys.get(k.PublicKey, now); known {
+	if key, known := c.keyCache.get(k.PublicKey, now); known {
 		return key, nil
 	}
 	key, err := wire.ParsePublicKey([]byte(k.PublicKey))
 	if err != nil {
 		return nil, fmt.Errorf("contract %s: %w", k.ID, err)
 	}
-	c.keys.put(k.PublicKey, key, now)
+	c.keyCache.put(k.PublicKey, key, now)
 	return key, nil
 }

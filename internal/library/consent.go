@@ -23,10 +23,10 @@ import (
 
 // Lifetimes that no operator needs to change.
 const (
-	requestLifetime   = 30 * time.Minute
-	codeLifetime      = 10 * time.Minute
-	sessionLifetime   = time.Hour
-	referenceLifetime = time.Hour
+	requestLifetime       = 30 * time.Minute
+	codeLifetime          = 10 * time.Minute
+	sessionLifetime       = time.Hour
+	accountHandleLifetime = time.Hour
 )
 
 // ConsentConfig says how long consent lasts. Zero values become the defaults.
@@ -45,7 +45,8 @@ type Consents struct {
 	events  EventStore
 	now     func() time.Time
 	config  ConsentConfig
-	recent  ttlCache[seal.Hash, TokenInfo]
+	// tokenInfoCache is for pushes: see CachedBearer.
+	tokenInfoCache ttlCache[seal.Hash, TokenInfo]
 }
 
 // The cache of token infos is small because each entry takes about ten kilobytes: it holds
@@ -70,21 +71,21 @@ func NewConsents(
 		config.GrantLifetime = 180 * 24 * time.Hour
 	}
 	return &Consents{store: store, clients: clients, events: events, now: now, config: config,
-		recent: ttlCache[seal.Hash, TokenInfo]{ttl: tokenInfoTTL, limit: maxTokenInfos}}
+		tokenInfoCache: ttlCache[seal.Hash, TokenInfo]{ttl: tokenInfoTTL, limit: maxTokenInfos}}
 }
 
 // ConsentStore is all that [Consents] stores.
 type ConsentStore interface {
-	RequestStore
+	AuthRequestStore
 	GrantStore
-	CodeStore
+	AuthCodeStore
 	TokenStore
 	SessionStore
 	AccountStore
-	ReferenceStore
+	AccountHandleStore
 }
 
-// Approval is a person's yes to a request; [RequestStore.Allow] says what becomes of it.
+// Approval is a person's yes to a request; [AuthRequestStore.Allow] says what becomes of it.
 type Approval struct {
 	Request seal.Hash
 	At      time.Time

@@ -20,14 +20,14 @@ func (p *People) PendingCode(_ context.Context, s *SignedIn) (code string, ok bo
 	return code, true, nil
 }
 
-// SaveCode confirms that the person keeps the pending recovery code, which is never shown again.
+// SaveRecoveryCode confirms that the person keeps the pending recovery code, which is never shown again.
 // If none is pending in this browser it does nothing: a later sign-in has replaced the code that
 // this browser showed, and the new code has still to be shown there.
-func (p *People) SaveCode(ctx context.Context, s *SignedIn) error {
+func (p *People) SaveRecoveryCode(ctx context.Context, s *SignedIn) error {
 	if len(s.Login.PendingCode) == 0 {
 		return nil
 	}
-	return p.libraries.SaveCode(ctx, s.Library.ID)
+	return p.libraries.SaveRecoveryCode(ctx, s.Library.ID)
 }
 
 // NewCode makes a new recovery code in place of the old one. It returns ErrWrongPassword.
@@ -55,7 +55,8 @@ func (p *People) setCode(
 	if err != nil {
 		return err
 	}
-	if err := p.libraries.SetCode(ctx, lock, login, pending, p.event(id, EventCodeMade, EventDetails{})); err != nil {
+	event := p.event(id, EventCodeMade, EventDetails{})
+	if err := p.libraries.SetRecoveryCode(ctx, lock, login, pending, event); err != nil {
 		return fmt.Errorf("set recovery code: %w", err)
 	}
 	return nil

@@ -33,13 +33,13 @@ func newHousehold(t *testing.T, deleteWait time.Duration) *household {
 	}
 	must(h.reader.Reads())(t)
 	must(
-		w.Consents.AddReference(
+		w.Consents.AddAccountHandle(
 			t.Context(),
 			reading.Requests(),
 			wire.ReferenceRequest{Type: "accountId", Value: string(h.account(t))},
 		),
 	)(t)
-	// A link that names the library and has not been answered, and one that was refused.
+	// A request that names the library and has not been answered, and one that was refused.
 	for range 2 {
 		opened := reading.Authorizes(carreltest.WithToken(h.reader.Token()))
 		request := h.anna.Opens(library.AuthorizeRequest, opened.Code)

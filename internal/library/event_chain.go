@@ -48,18 +48,18 @@ func (e *Event) Chain(previous []byte) {
 // VerifyChain returns an error for the first event that does not follow the one before it. The
 // events are in order, oldest first, without gaps; they need not begin with the library's first.
 func VerifyChain(events []Event) error {
-	for i, e := range events {
-		if i > 0 && (e.Library != events[0].Library || e.Seq != events[i-1].Seq+1) {
+	for i, event := range events {
+		if i > 0 && (event.Library != events[0].Library || event.Seq != events[i-1].Seq+1) {
 			return fmt.Errorf("event %d of library %s does not follow event %d of library %s",
-				e.Seq, e.Library, events[i-1].Seq, events[i-1].Library)
+				event.Seq, event.Library, events[i-1].Seq, events[i-1].Library)
 		}
-		if i > 0 && !bytes.Equal(e.Previous, events[i-1].Hash) || e.Seq == 1 && len(e.Previous) > 0 {
-			return fmt.Errorf("event %d of library %s does not name the event before it", e.Seq, e.Library)
+		if i > 0 && !bytes.Equal(event.Previous, events[i-1].Hash) || event.Seq == 1 && len(event.Previous) > 0 {
+			return fmt.Errorf("event %d of library %s does not name the event before it", event.Seq, event.Library)
 		}
-		made := e
-		made.Chain(e.Previous)
-		if !bytes.Equal(made.Hash, e.Hash) {
-			return fmt.Errorf("event %d of library %s has been changed", e.Seq, e.Library)
+		made := event
+		made.Chain(event.Previous)
+		if !bytes.Equal(made.Hash, event.Hash) {
+			return fmt.Errorf("event %d of library %s has been changed", event.Seq, event.Library)
 		}
 	}
 	return nil

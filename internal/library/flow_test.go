@@ -158,7 +158,7 @@ func TestAccessTypes(t *testing.T) {
 		}
 	}
 	for _, g := range []*carreltest.Grant{writer, reader} {
-		if code := must(w.Store.GetCode(t.Context(), seal.SecretOf(g.Code).Hash()))(t); code.Seal != nil {
+		if code := must(w.Store.GetAuthCode(t.Context(), seal.SecretOf(g.Code).Hash()))(t); code.Seal != nil {
 			t.Errorf("the used code of contract %s holds the key still", g.Client.Contract.ID)
 		}
 	}

@@ -8,8 +8,9 @@ type (
 	GrantID string
 	// LoginID names a login. It is not the cookie's secret.
 	LoginID string
-	// Reference is an opaque name that the protocol gives an account.
-	Reference string
+	// AccountReference is the opaque name that an account keeps. The callback of a consent names
+	// the account by it.
+	AccountReference string
 	// DeliveryID names a delivery; see package delivery.
 	DeliveryID string
 )

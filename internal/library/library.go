@@ -55,12 +55,12 @@ type LibraryStore interface {
 	// SetLocks replaces the locks of the given kinds. If endLogins is true, it ends all logins
 	// except keep.
 	SetLocks(ctx context.Context, locks []Lock, endLogins bool, keep LoginID, e Event) error
-	// SetCode replaces the recovery lock, marks the library's code as not saved and as made at
+	// SetRecoveryCode replaces the recovery lock, marks the library's code as not saved and as made at
 	// the lock's time, and stores the pending code in the login and in no other. It returns
 	// ErrNotFound if the login is not the library's.
-	SetCode(ctx context.Context, lock Lock, login LoginID, pending seal.Sealed, e Event) error
-	// SaveCode marks the recovery code as saved and removes it from every login.
-	SaveCode(ctx context.Context, id ID) error
+	SetRecoveryCode(ctx context.Context, lock Lock, login LoginID, pending seal.Sealed, e Event) error
+	// SaveRecoveryCode marks the recovery code as saved and removes it from every login.
+	SaveRecoveryCode(ctx context.Context, id ID) error
 	// ShutLibrary sets DeleteAt, revokes every grant, and ends every token, code and session,
 	// and every login except keep. Tokens and codes lose their seals, but are still found, with
 	// a grant that is revoked. Waiting deliveries end as expired, for the reason "the library

@@ -36,60 +36,60 @@ func newLoginLimiter() *loginLimiter { return &loginLimiter{limiters: make(map[s
 
 // reservation is a try under way.
 type reservation struct {
-	at    time.Time
-	taken []*rate.Limiter
+	at       time.Time
+	reserved []*rate.Limiter // in each of which the try is counted
 }
 
 // reserve reserves a try for the network address and the e-mail address; an empty one does not
 // count. It returns a [*WaitError] if none is left.
-func (t *loginLimiter) reserve(now time.Time, address, email string) (*reservation, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+func (l *loginLimiter) reserve(now time.Time, address, email string) (*reservation, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	r := &reservation{at: now}
-	for _, k := range []struct {
+	for _, limit := range []struct {
 		key   string
 		every time.Duration
 		burst int
 	}{{"address " + address, addressEvery, addressBurst}, {"email " + email, emailEvery, emailBurst}} {
-		if strings.HasSuffix(k.key, " ") {
+		if strings.HasSuffix(limit.key, " ") {
 			continue
 		}
-		l := t.limiters[k.key]
-		if l == nil {
-			t.makeRoom(now)
-			l = rate.NewLimiter(rate.Every(k.every), k.burst)
-			t.limiters[k.key] = l
+		limiter := l.limiters[limit.key]
+		if limiter == nil {
+			l.makeRoom(now)
+			limiter = rate.NewLimiter(rate.Every(limit.every), limit.burst)
+			l.limiters[limit.key] = limiter
 		}
-		if !l.AllowN(now, 1) {
+		if !limiter.AllowN(now, 1) {
 			r.cancel()
-			short := 1 - l.TokensAt(now)
-			return nil, &WaitError{time.Duration(math.Ceil(short*k.every.Seconds())) * time.Second}
+			short := 1 - limiter.TokensAt(now)
+			return nil, &WaitError{time.Duration(math.Ceil(short*limit.every.Seconds())) * time.Second}
 		}
-		r.taken = append(r.taken, l)
+		r.reserved = append(r.reserved, limiter)
 	}
 	return r, nil
 }
 
 // cancel gives the try back.
 func (r *reservation) cancel() {
-	for _, l := range r.taken {
-		l.AllowN(r.at, -1)
+	for _, limiter := range r.reserved {
+		limiter.AllowN(r.at, -1)
 	}
-	r.taken = nil
+	r.reserved = nil
 }
 
 // makeRoom removes the limiters that have all their tries again, and all limiters if that is not
 // enough: against a flood from fifty thousand addresses a limiter does not help.
-func (t *loginLimiter) makeRoom(now time.Time) {
-	if len(t.limiters) < maxLimiters {
+func (l *loginLimiter) makeRoom(now time.Time) {
+	if len(l.limiters) < maxLimiters {
 		return
 	}
-	for key, l := range t.limiters {
-		if l.TokensAt(now) >= float64(l.Burst()) {
-			delete(t.limiters, key)
+	for key, limiter := range l.limiters {
+		if limiter.TokensAt(now) >= float64(limiter.Burst()) {
+			delete(l.limiters, key)
 		}
 	}
-	if len(t.limiters) >= maxLimiters {
-		clear(t.limiters)
+	if len(l.limiters) >= maxLimiters {
+		clear(l.limiters)
 	}
 }

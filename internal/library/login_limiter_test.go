@@ -111,7 +111,7 @@ func TestSuccessGivesTheTryBack(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
 	anna := w.Newcomer("anna@example.org")
-	if err := w.People.SaveCode(t.Context(), anna.SignedIn()); err != nil {
+	if err := w.People.SaveRecoveryCode(t.Context(), anna.SignedIn()); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 12 {

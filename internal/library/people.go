@@ -21,8 +21,8 @@ var (
 	ErrWrongPassword = errors.New("wrong e-mail address or password")
 	// ErrWrongCode says that the e-mail address or the recovery code is wrong, and not which.
 	ErrWrongCode = errors.New("wrong e-mail address or recovery code")
-	// ErrClosed says that this server makes no new libraries.
-	ErrClosed = errors.New("no new libraries are made here")
+	// ErrNoNewLibraries says that this server makes no new libraries.
+	ErrNoNewLibraries = errors.New("no new libraries are made here")
 	// ErrSamePassword says that the new password is the current one.
 	ErrSamePassword = errors.New("the new password is the old one")
 )
@@ -31,8 +31,8 @@ var (
 type PeopleConfig struct {
 	// DeleteWait is how long a shut library can be reopened; 0 deletes at once.
 	DeleteWait time.Duration
-	// Closed says that no new libraries are made.
-	Closed bool
+	// NoNewLibraries refuses to make libraries.
+	NoNewLibraries bool
 	// PasswordCost is the cost of new passwords and recovery codes; zero stands for the default.
 	PasswordCost seal.PasswordCost
 }
@@ -84,21 +84,21 @@ type NewPerson struct {
 }
 
 // Create makes a library with a pending recovery code, and signs its person in; the secret is for
-// the browser's cookie. It returns ErrClosed, ErrEmailShape, a [*PasswordError], ErrEmailTaken,
-// or a [*WaitError] after too many tries.
-func (p *People) Create(ctx context.Context, n NewPerson) (seal.Secret, error) {
-	if p.config.Closed {
-		return seal.Secret{}, ErrClosed
+// the browser's cookie. It returns ErrNoNewLibraries, ErrEmailShape, a [*PasswordError],
+// ErrEmailTaken, or a [*WaitError] after too many tries.
+func (p *People) Create(ctx context.Context, person NewPerson) (seal.Secret, error) {
+	if p.config.NoNewLibraries {
+		return seal.Secret{}, ErrNoNewLibraries
 	}
-	email, err := NormalizeEmail(n.Email)
+	email, err := NormalizeEmail(person.Email)
 	if err != nil {
 		return seal.Secret{}, err
 	}
-	if err := checkPassword(n.Password, email); err != nil {
+	if err := checkPassword(person.Password, email); err != nil {
 		return seal.Secret{}, err
 	}
 	// Only tries for a taken e-mail address count: they may be guesses at who has a library.
-	try, err := p.limiter.reserve(p.now(), n.Address, "")
+	try, err := p.limiter.reserve(p.now(), person.Address, "")
 	if err != nil {
 		return seal.Secret{}, err
 	}
@@ -114,7 +114,7 @@ func (p *People) Create(ctx context.Context, n NewPerson) (seal.Secret, error) {
 		CreatedAt:  p.now(),
 		CodeMadeAt: p.now(),
 	}
-	passwordLock, err := p.lock(ctx, library.ID, LockPassword, key, n.Password)
+	passwordLock, err := p.lock(ctx, library.ID, LockPassword, key, person.Password)
 	if err != nil {
 		return seal.Secret{}, err
 	}
@@ -122,11 +122,11 @@ func (p *People) Create(ctx context.Context, n NewPerson) (seal.Secret, error) {
 	if err != nil {
 		return seal.Secret{}, err
 	}
-	secret, login, err := p.newLogin(library.ID, key, code, n.Kind)
+	secret, login, err := p.newLogin(library.ID, key, code, person.Kind)
 	if err != nil {
 		return seal.Secret{}, err
 	}
-	event := p.event(library.ID, EventLibraryCreated, EventDetails{Agent: n.Kind})
+	event := p.event(library.ID, EventLibraryCreated, EventDetails{Agent: person.Kind})
 	err = p.libraries.AddLibrary(ctx, library, []Lock{passwordLock, codeLock}, login, event)
 	if errors.Is(err, ErrExists) {
 		return seal.Secret{}, ErrEmailTaken
@@ -140,8 +140,8 @@ func (p *People) Create(ctx context.Context, n NewPerson) (seal.Secret, error) {
 
 // SignIn signs a person in with their password. If they have not confirmed the recovery code, a
 // new one is pending. It returns ErrWrongPassword or a [*WaitError].
-func (p *People) SignIn(ctx context.Context, email, password string, v Device) (seal.Secret, error) {
-	library, key, err := p.openLock(ctx, email, LockPassword, password, v)
+func (p *People) SignIn(ctx context.Context, email, password string, device Device) (seal.Secret, error) {
+	library, key, err := p.openLock(ctx, email, LockPassword, password, device)
 	if err != nil {
 		return seal.Secret{}, err
 	}
@@ -149,12 +149,12 @@ func (p *People) SignIn(ctx context.Context, email, password string, v Device) (
 	if !library.CodeSaved {
 		code = seal.NewRecoveryCode()
 	}
-	secret, login, err := p.newLogin(library.ID, key, code, v.Kind)
+	secret, login, err := p.newLogin(library.ID, key, code, device.Kind)
 	if err != nil {
 		return seal.Secret{}, err
 	}
 	if err := p.logins.AddLogin(ctx, login, p.event(library.ID, EventSignedIn,
-		EventDetails{Agent: v.Kind})); err != nil {
+		EventDetails{Agent: device.Kind})); err != nil {
 		return seal.Secret{}, fmt.Errorf("add login: %w", err)
 	}
 	if code != "" {
@@ -168,7 +168,7 @@ func (p *People) SignIn(ctx context.Context, email, password string, v Device) (
 // Recover signs a person in with their recovery code and sets a new password. All other browsers
 // are signed out, and a new recovery code, in place of the old one, is pending. Applications
 // keep their access. It returns ErrWrongCode, a [*PasswordError] or a [*WaitError].
-func (p *People) Recover(ctx context.Context, email, code, password string, v Device) (seal.Secret, error) {
+func (p *People) Recover(ctx context.Context, email, code, password string, device Device) (seal.Secret, error) {
 	normal, err := NormalizeEmail(email)
 	if err != nil {
 		return seal.Secret{}, err
@@ -180,7 +180,7 @@ func (p *People) Recover(ctx context.Context, email, code, password string, v De
 	if err != nil {
 		return seal.Secret{}, ErrWrongCode
 	}
-	library, key, err := p.openLock(ctx, email, LockRecovery, typed, v)
+	library, key, err := p.openLock(ctx, email, LockRecovery, typed, device)
 	if err != nil {
 		return seal.Secret{}, err
 	}
@@ -189,16 +189,16 @@ func (p *People) Recover(ctx context.Context, email, code, password string, v De
 		return seal.Secret{}, err
 	}
 	fresh := seal.NewRecoveryCode()
-	secret, login, err := p.newLogin(library.ID, key, fresh, v.Kind)
+	secret, login, err := p.newLogin(library.ID, key, fresh, device.Kind)
 	if err != nil {
 		return seal.Secret{}, err
 	}
 	if err := p.libraries.SetLocks(ctx, []Lock{lock}, true, login.ID, p.event(library.ID, EventRecovered,
-		EventDetails{Agent: v.Kind})); err != nil {
+		EventDetails{Agent: device.Kind})); err != nil {
 		return seal.Secret{}, fmt.Errorf("set password: %w", err)
 	}
 	if err := p.logins.AddLogin(ctx, login, p.event(library.ID, EventSignedIn,
-		EventDetails{Agent: v.Kind})); err != nil {
+		EventDetails{Agent: device.Kind})); err != nil {
 		return seal.Secret{}, fmt.Errorf("add login: %w", err)
 	}
 	if err := p.setCode(ctx, library.ID, key, fresh, secret, login.ID); err != nil {

@@ -108,7 +108,7 @@ func TestCreate(t *testing.T) {
 	closed := carreltest.New(t, func(c *server.Config) { c.NoNewLibraries = true })
 	_, err = closed.People.Create(t.Context(),
 		library.NewPerson{Email: "a@example.org", Password: carreltest.Password})
-	if !errors.Is(err, library.ErrClosed) {
+	if !errors.Is(err, library.ErrNoNewLibraries) {
 		t.Errorf("where no libraries are made: %v", err)
 	}
 }
@@ -169,7 +169,7 @@ func TestChangePassword(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.People.SaveCode(t.Context(), anna.SignedIn()); err != nil {
+	if err := w.People.SaveRecoveryCode(t.Context(), anna.SignedIn()); err != nil {
 		t.Fatal(err)
 	}
 	g := anna.Allows(w.Application().Contract(library.Read))

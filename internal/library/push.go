@@ -84,7 +84,7 @@ func (f *Files) pushLarge(ctx context.Context, b *Bearer, file File, content io.
 	if err != nil {
 		return File{}, err
 	}
-	counted := &countedBody{r: content, limit: f.config.MaxSize}
+	counted := &countedBody{body: content, limit: f.config.MaxSize}
 	sealed, err := key.SealContentStream(counted)
 	if err != nil {
 		return File{}, err
@@ -98,7 +98,7 @@ func (f *Files) pushLarge(ctx context.Context, b *Bearer, file File, content io.
 		}
 		return File{}, fmt.Errorf("store content: %w", err)
 	}
-	file.Size = counted.n
+	file.Size = counted.size
 	added, err := f.add(ctx, b, file, Content{Format: FormatStream, Key: sealedKey})
 	if err != nil {
 		// If this fails, Sweeping.SweepBlobs deletes the content later.
@@ -137,9 +137,9 @@ func newFileKey(library Library, id wire.FileName) (seal.FileKey, seal.Sealed, e
 // countedBody counts content as it is read and fails beyond a limit. It remembers the error of
 // the read, which a blob store may hide.
 type countedBody struct {
-	r        io.Reader
+	body     io.Reader
 	limit    int64
-	n        int64
+	size     int64 // of what has been read
 	exceeded bool
 	err      error
 }
@@ -147,9 +147,9 @@ type countedBody struct {
 var errTooLarge = errors.New("content is larger than allowed")
 
 func (c *countedBody) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	if c.limit > 0 && c.n > c.limit {
+	n, err := c.body.Read(p)
+	c.size += int64(n)
+	if c.limit > 0 && c.size > c.limit {
 		c.exceeded = true
 		return 0, errTooLarge
 	}

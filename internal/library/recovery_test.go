@@ -30,14 +30,14 @@ func TestPendingCode(t *testing.T) {
 	if got := phone.PendingCode(); got != "" {
 		t.Errorf("the first browser shows %q, which opens nothing", got)
 	}
-	if err := w.People.SaveCode(t.Context(), phone.SignedIn()); err != nil {
+	if err := w.People.SaveRecoveryCode(t.Context(), phone.SignedIn()); err != nil {
 		t.Fatal(err)
 	}
 	if anna.PendingCode() != second || anna.SignedIn().Library.CodeSaved {
 		t.Error("the first browser has confirmed a code that it never showed")
 	}
 
-	if err := w.People.SaveCode(t.Context(), anna.SignedIn()); err != nil {
+	if err := w.People.SaveRecoveryCode(t.Context(), anna.SignedIn()); err != nil {
 		t.Fatal(err)
 	}
 	if got := anna.PendingCode(); got != "" || !anna.SignedIn().Library.CodeSaved {
@@ -68,7 +68,7 @@ func TestRecover(t *testing.T) {
 	app := w.Application()
 	must(anna.Allows(app.Contract(library.Write)).Pushes("a file", []byte("text")))(t)
 	g := anna.Allows(app.Contract(library.Read))
-	if err := w.People.SaveCode(t.Context(), anna.SignedIn()); err != nil {
+	if err := w.People.SaveRecoveryCode(t.Context(), anna.SignedIn()); err != nil {
 		t.Fatal(err)
 	}
 	const fresh = "een nieuw goed wachtwoord"
@@ -137,7 +137,7 @@ func TestNewCode(t *testing.T) {
 	w := carreltest.New(t)
 	anna := w.Newcomer("anna@example.org")
 	old := anna.PendingCode()
-	if err := w.People.SaveCode(t.Context(), anna.SignedIn()); err != nil {
+	if err := w.People.SaveRecoveryCode(t.Context(), anna.SignedIn()); err != nil {
 		t.Fatal(err)
 	}
 	err := w.People.NewCode(t.Context(), anna.SignedIn(), "not the password")

@@ -28,14 +28,14 @@ func (c *Clients) ListContracts(ctx context.Context, application wire.Applicatio
 // DisableApplication disables an application and all of its contracts at once; other servers
 // on the same store learn of it within a second.
 func (c *Clients) DisableApplication(ctx context.Context, id wire.ApplicationID) error {
-	defer c.recent.clear()
+	defer c.clientCache.clear()
 	return c.store.DisableApplication(ctx, id, c.now())
 }
 
 // DisableContract disables a contract at once; other servers on the same store learn of it
 // within a second.
 func (c *Clients) DisableContract(ctx context.Context, id wire.ContractID) error {
-	defer c.recent.clear()
+	defer c.clientCache.clear()
 	return c.store.DisableContract(ctx, id, c.now())
 }
 
@@ -44,27 +44,27 @@ func (c *Clients) DisableContract(ctx context.Context, id wire.ContractID) error
 const maxPartnerID = 128
 
 // AddApplication registers an application. It makes an id if that is empty.
-func (c *Clients) AddApplication(ctx context.Context, a Application) (Application, error) {
-	if a.ID == "" {
-		a.ID = wire.ApplicationID(wire.RandomAlphanumeric(32))
+func (c *Clients) AddApplication(ctx context.Context, application Application) (Application, error) {
+	if application.ID == "" {
+		application.ID = wire.ApplicationID(wire.RandomAlphanumeric(32))
 	}
-	if !wire.ValidID(string(a.ID)) {
-		return Application{}, fmt.Errorf("application id %q: want letters and digits only", a.ID)
+	if !wire.ValidID(string(application.ID)) {
+		return Application{}, fmt.Errorf("application id %q: want letters and digits only", application.ID)
 	}
-	if a.Name = strings.TrimSpace(a.Name); a.Name == "" {
+	if application.Name = strings.TrimSpace(application.Name); application.Name == "" {
 		return Application{}, errors.New("an application needs a name: people see it when they are asked")
 	}
-	if a.PartnerID == "" {
-		a.PartnerID = string(a.ID)
+	if application.PartnerID == "" {
+		application.PartnerID = string(application.ID)
 	}
-	if len(a.PartnerID) > maxPartnerID {
+	if len(application.PartnerID) > maxPartnerID {
 		return Application{}, fmt.Errorf("partner id: want %d bytes at most", maxPartnerID)
 	}
-	a.CreatedAt = c.now()
-	if err := c.store.AddApplication(ctx, a); err != nil {
-		return Application{}, fmt.Errorf("add application %s: %w", a.ID, err)
+	application.CreatedAt = c.now()
+	if err := c.store.AddApplication(ctx, application); err != nil {
+		return Application{}, fmt.Errorf("add application %s: %w", application.ID, err)
 	}
-	return a, nil
+	return application, nil
 }
 
 // contractYears is how many years a contract lasts by default.
@@ -72,36 +72,36 @@ const contractYears = 10
 
 // AddContract registers a contract. It makes an id if that is empty; a zero ExpiresAt becomes
 // ten years from now; a read contract without a scope may see all raw and mapped files.
-func (c *Clients) AddContract(ctx context.Context, k Contract) (Contract, error) {
-	if k.ID == "" {
-		k.ID = wire.ContractID(wire.RandomAlphanumeric(32))
+func (c *Clients) AddContract(ctx context.Context, contract Contract) (Contract, error) {
+	if contract.ID == "" {
+		contract.ID = wire.ContractID(wire.RandomAlphanumeric(32))
 	}
-	if !wire.ValidID(string(k.ID)) {
-		return Contract{}, fmt.Errorf("contract id %q: want letters and digits only", k.ID)
+	if !wire.ValidID(string(contract.ID)) {
+		return Contract{}, fmt.Errorf("contract id %q: want letters and digits only", contract.ID)
 	}
-	if k.Access != Read && k.Access != Write {
-		return Contract{}, fmt.Errorf("access type %q: want %q (read) or %q (write)", k.Access, Read, Write)
+	if contract.Access != Read && contract.Access != Write {
+		return Contract{}, fmt.Errorf("access type %q: want %q (read) or %q (write)", contract.Access, Read, Write)
 	}
-	if k.Access == Read && !k.Scope.Raw && !k.Scope.Mapped {
-		k.Scope.Raw, k.Scope.Mapped = true, true
+	if contract.Access == Read && !contract.Scope.Raw && !contract.Scope.Mapped {
+		contract.Scope.Raw, contract.Scope.Mapped = true, true
 	}
-	if _, err := wire.ParsePublicKey([]byte(k.PublicKey)); err != nil {
+	if _, err := wire.ParsePublicKey([]byte(contract.PublicKey)); err != nil {
 		return Contract{}, err
 	}
-	if len(k.RedirectURIs) == 0 {
+	if len(contract.RedirectURIs) == 0 {
 		return Contract{}, errors.New("a contract needs a redirect URI: people are sent there when they have answered")
 	}
-	for _, uri := range k.RedirectURIs {
+	for _, uri := range contract.RedirectURIs {
 		if err := checkRedirectURI(uri); err != nil {
 			return Contract{}, err
 		}
 	}
-	k.CreatedAt = c.now()
-	if k.ExpiresAt.IsZero() {
-		k.ExpiresAt = k.CreatedAt.AddDate(contractYears, 0, 0).Truncate(time.Millisecond)
+	contract.CreatedAt = c.now()
+	if contract.ExpiresAt.IsZero() {
+		contract.ExpiresAt = contract.CreatedAt.AddDate(contractYears, 0, 0).Truncate(time.Millisecond)
 	}
-	if err := c.store.AddContract(ctx, k); err != nil {
-		return Contract{}, fmt.Errorf("add contract %s: %w", k.ID, err)
+	if err := c.store.AddContract(ctx, contract); err != nil {
+		return Contract{}, fmt.Errorf("add contract %s: %w", contract.ID, err)
 	}
-	return k, nil
+	return contract, nil
 }

@@ -71,7 +71,7 @@ func TestRevoke(t *testing.T) {
 		}
 	}
 	for _, text := range []string{g.Code, code} {
-		if c := must(w.Store.GetCode(t.Context(), hash(text)))(t); c.Seal != nil {
+		if c := must(w.Store.GetAuthCode(t.Context(), hash(text)))(t); c.Seal != nil {
 			t.Error("a code holds the library's key still")
 		}
 	}

@@ -83,26 +83,26 @@ func overlap[T comparable](want, have []T) bool {
 
 // parseLast parses a span of time that ends now: 12h, 3d, 2w, 6m or 1y. It returns a function
 // that gives the span's beginning; nil for an empty text, which is no span.
-func parseLast(s string) (func(now time.Time) time.Time, error) {
-	if s == "" {
+func parseLast(text string) (func(now time.Time) time.Time, error) {
+	if text == "" {
 		return nil, nil
 	}
-	number, unit := s[:len(s)-1], s[len(s)-1]
-	n, err := strconv.Atoi(strings.TrimSpace(number))
-	if err != nil || n < 0 || n > 10_000 {
+	number, unit := text[:len(text)-1], text[len(text)-1]
+	count, err := strconv.Atoi(strings.TrimSpace(number))
+	if err != nil || count < 0 || count > 10_000 {
 		return nil, errBadLast
 	}
 	switch unit {
 	case 'h':
-		return func(now time.Time) time.Time { return now.Add(-time.Duration(n) * time.Hour) }, nil
+		return func(now time.Time) time.Time { return now.Add(-time.Duration(count) * time.Hour) }, nil
 	case 'd':
-		return func(now time.Time) time.Time { return now.AddDate(0, 0, -n) }, nil
+		return func(now time.Time) time.Time { return now.AddDate(0, 0, -count) }, nil
 	case 'w':
-		return func(now time.Time) time.Time { return now.AddDate(0, 0, -7*n) }, nil
+		return func(now time.Time) time.Time { return now.AddDate(0, 0, -7*count) }, nil
 	case 'm':
-		return func(now time.Time) time.Time { return now.AddDate(0, -n, 0) }, nil
+		return func(now time.Time) time.Time { return now.AddDate(0, -count, 0) }, nil
 	case 'y':
-		return func(now time.Time) time.Time { return now.AddDate(-n, 0, 0) }, nil
+		return func(now time.Time) time.Time { return now.AddDate(-count, 0, 0) }, nil
 	}
 	return nil, errBadLast
 }

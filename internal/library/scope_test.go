@@ -11,8 +11,8 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// shelf is a library with files of two applications and several days in it.
-type shelf struct {
+// scopeFixture is a library with files of two applications and several days in it.
+type scopeFixture struct {
 	w      *carreltest.World
 	anna   *carreltest.Person
 	own    *carreltest.Application // whose contracts read
@@ -20,7 +20,7 @@ type shelf struct {
 	writer *carreltest.Grant
 }
 
-// newShelf pushes the files a to f.
+// newScopeFixture pushes the files a to f.
 //
 //	       by     days ago  type        tags       reference    account
 //	a      own    40        text/plain  lab        a, report    1
@@ -29,9 +29,9 @@ type shelf struct {
 //	d      other  3         image/png              d            1
 //	e      own    1         text/plain  urgent     e            1, 2
 //	f      own    0         text/plain             f            3
-func newShelf(t *testing.T) *shelf {
+func newScopeFixture(t *testing.T) *scopeFixture {
 	w := carreltest.New(t)
-	s := &shelf{w: w, anna: w.Person("anna@example.org"), own: w.Application()}
+	s := &scopeFixture{w: w, anna: w.Person("anna@example.org"), own: w.Application()}
 	writer := s.own.Contract(library.Write)
 	s.other = w.Application().Contract(library.Write)
 	grants := map[bool]*carreltest.Grant{true: s.anna.Allows(writer), false: s.anna.Allows(s.other)}
@@ -67,7 +67,7 @@ func newShelf(t *testing.T) *shelf {
 }
 
 // sees lists what a contract of the scope sees with a session of the options, in order.
-func (s *shelf) sees(t *testing.T, scope library.Scope, options wire.SessionOptions) string {
+func (s *scopeFixture) sees(t *testing.T, scope library.Scope, options wire.SessionOptions) string {
 	t.Helper()
 	g := s.anna.Allows(s.own.Contract(library.Read, func(k *library.Contract) { k.Scope = scope }))
 	session := must(g.StartsSession(options))(t)
@@ -100,7 +100,7 @@ func (s *shelf) sees(t *testing.T, scope library.Scope, options wire.SessionOpti
 // TestScope: what the contract covers, whatever the session asks.
 func TestScope(t *testing.T) {
 	t.Parallel()
-	s := newShelf(t)
+	s := newScopeFixture(t)
 	filter := func(f wire.MetadataFilter) library.Scope { return library.Scope{Raw: true, Filter: &f} }
 	for name, test := range map[string]struct {
 		scope library.Scope
@@ -138,7 +138,7 @@ func TestScope(t *testing.T) {
 // each everything.
 func TestCriteria(t *testing.T) {
 	t.Parallel()
-	s := newShelf(t)
+	s := newScopeFixture(t)
 	ago := func(days int) wire.Seconds { return wire.SecondsOf(s.w.Clock.Now().AddDate(0, 0, -days)) }
 	for name, test := range map[string]struct {
 		criteria []wire.Criterion
@@ -202,7 +202,7 @@ func TestLast(t *testing.T) {
 // TestOwnList is what the person sees: everything, newest first, by pages.
 func TestOwnList(t *testing.T) {
 	t.Parallel()
-	s := newShelf(t)
+	s := newScopeFixture(t)
 	list := func(f library.FileFilter) string {
 		page := must(s.w.Files.ListForPerson(t.Context(), s.anna.SignedIn(), f))(t)
 		var names []string
@@ -240,7 +240,7 @@ func TestOwnList(t *testing.T) {
 	}
 }
 
-func (s *shelf) refreshed(t *testing.T) *carreltest.Grant {
+func (s *scopeFixture) refreshed(t *testing.T) *carreltest.Grant {
 	t.Helper()
 	g := s.writer
 	g.Tokens = must(s.w.Consents.Refresh(t.Context(), g.Requests(carreltest.Refreshing(g.Refresh()))))(t)

@@ -37,7 +37,7 @@ type SessionStore interface {
 // to which a library's private key can be sealed.
 func (c *Consents) newSession(req *SignedRequest, key seal.Secret, options wire.SessionOptions) (Session, error) {
 	now := c.now()
-	s := Session{
+	session := Session{
 		Hash:      key.Hash(),
 		Client:    req.ID(),
 		Options:   options,
@@ -46,11 +46,11 @@ func (c *Consents) newSession(req *SignedRequest, key seal.Secret, options wire.
 	}
 	if req.Contract.Access == Read {
 		var err error
-		if s.PublicKey, err = key.PublicKey(); err != nil {
+		if session.PublicKey, err = key.PublicKey(); err != nil {
 			return Session{}, err
 		}
 	}
-	return s, nil
+	return session, nil
 }
 
 // checkOptions refuses session options that are malformed.

@@ -70,23 +70,23 @@ func (f *Files) Open(ctx context.Context, r *ReadSession, name wire.FileName) (F
 	if err != nil {
 		return File{}, nil, err
 	}
-	b := r.Bearer
-	details := b.Client.EventDetails()
-	details.Grant, details.File, details.FileName = b.Grant.ID, file.ID, file.Name()
+	bearer := r.Bearer
+	details := bearer.Client.EventDetails()
+	details.Grant, details.File, details.FileName = bearer.Grant.ID, file.ID, file.Name()
 	err = f.store.AddRead(
 		ctx,
-		b.request.unusedNonce(),
-		b.Grant.ID,
+		bearer.request.unusedNonce(),
+		bearer.Grant.ID,
 		Event{Library: file.Library, At: f.now(), Kind: EventFileRead, Details: details},
 	)
 	if err == nil {
-		b.request.nonceUsed = true
+		bearer.request.nonceUsed = true
 		return file, content, nil
 	}
 	_ = content.Close()
 	switch {
 	case errors.Is(err, ErrReplayed):
-		return File{}, nil, b.request.replayed(err)
+		return File{}, nil, bearer.request.replayed(err)
 	case errors.Is(err, ErrNotFound): // revoked a moment ago
 		return File{}, nil, InvalidToken(wire.KindAccessToken).Because(err)
 	}

@@ -55,7 +55,7 @@ func TestSessionIsItsBearers(t *testing.T) {
 	}
 }
 
-// TestPromisedSession: what is promised with a link reads nothing before the yes, and
+// TestPromisedSession: what is promised with a request reads nothing before the yes, and
 // nothing after a no.
 func TestPromisedSession(t *testing.T) {
 	t.Parallel()

@@ -35,26 +35,26 @@ func OpenSigner(ctx context.Context, store SigningKeyStore, ring *seal.Keyring, 
 			return nil, fmt.Errorf("add signing key: %w", err)
 		}
 	}
-	s := &Signer{id: keys[0].ID}
-	text, err := ring.Open(purposeSigning(s.id), keys[0].Private)
+	signer := &Signer{id: keys[0].ID}
+	text, err := ring.Open(purposeSigning(signer.id), keys[0].Private)
 	if err != nil {
 		return nil, fmt.Errorf(
 			"open signing key %s: the master keyring is not the one that this database was made with: %w",
-			s.id,
+			signer.id,
 			err,
 		)
 	}
-	if s.key, err = wire.ParsePrivateKey(text); err != nil {
-		return nil, fmt.Errorf("parse signing key %s: %w", s.id, err)
+	if signer.key, err = wire.ParsePrivateKey(text); err != nil {
+		return nil, fmt.Errorf("parse signing key %s: %w", signer.id, err)
 	}
 	for _, k := range keys {
 		public, err := wire.ParsePublicKey([]byte(k.PublicKey))
 		if err != nil {
 			return nil, fmt.Errorf("parse signing key %s: %w", k.ID, err)
 		}
-		s.keys.Keys = append(s.keys.Keys, wire.NewJSONWebKey(k.ID, public))
+		signer.keys.Keys = append(signer.keys.Keys, wire.NewJSONWebKey(k.ID, public))
 	}
-	return s, nil
+	return signer, nil
 }
 
 func newSigningKey(ring *seal.Keyring, now time.Time) (SigningKey, error) {

@@ -83,18 +83,18 @@ func (c *Consents) Refresh(ctx context.Context, req *SignedRequest) (wire.TokenC
 
 func (c *Consents) tokenClaims(
 	ctx context.Context,
-	g Grant,
+	grant Grant,
 	access seal.Secret,
 	accessUntil time.Time,
 	refresh seal.Secret,
 	refreshUntil time.Time,
 ) (wire.TokenClaims, error) {
-	account, err := c.store.GetUserAccount(ctx, g.Library, g.Application)
+	account, err := c.store.GetUserAccount(ctx, grant.Library, grant.Application)
 	if err != nil {
 		return wire.TokenClaims{}, fmt.Errorf(
 			"get account of library %s at application %s: %w",
-			g.Library,
-			g.Application,
+			grant.Library,
+			grant.Application,
 			err,
 		)
 	}
@@ -102,7 +102,7 @@ func (c *Consents) tokenClaims(
 		AccessToken:  wire.TokenValue{Value: access.Reveal(), ExpiresOn: wire.SecondsOf(accessUntil)},
 		RefreshToken: wire.TokenValue{Value: refresh.Reveal(), ExpiresOn: wire.SecondsOf(refreshUntil)},
 		Subject:      account.Subject,
-		ConsentID:    string(g.ID),
+		ConsentID:    string(grant.ID),
 		Identifier:   wire.Identifier{ID: account.Subject},
 		TokenType:    "Bearer",
 	}, nil

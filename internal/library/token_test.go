@@ -194,6 +194,6 @@ func TestEndedClient(t *testing.T) {
 	w.Clock.Moves(-time.Hour)
 	_, err = w.Consents.FindRequest(t.Context(), library.AuthorizeRequest, opened.Code.Reveal())
 	if !errors.As(err, &fault) || fault.Problem != library.RequestClientEnded {
-		t.Errorf("link of an ended contract: %v", err)
+		t.Errorf("request of an ended contract: %v", err)
 	}
 }

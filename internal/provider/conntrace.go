@@ -111,26 +111,26 @@ func (t *connTrace) transportError(ctx context.Context, err error) *TransportErr
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.abandoned = true
-	e := &TransportError{Sent: t.wrote, Timeout: requestTimedOut(ctx, err)}
+	failure := &TransportError{Sent: t.wrote, Timeout: requestTimedOut(ctx, err)}
 	switch {
 	case t.connectErr != nil && !t.wrote:
-		e.Reason = connectReason(t.stage, t.connectErr)
+		failure.Reason = connectReason(t.stage, t.connectErr)
 	case !t.received && isClientCertificateAlert(t.readErr):
 		// With TLS 1.3 the client finishes the handshake before the server has checked the
 		// client's certificate. A server that refuses it has read nothing of the request.
-		e.Sent, e.Reason = false, connectReason(stageHandshake, t.readErr)
+		failure.Sent, failure.Reason = false, connectReason(stageHandshake, t.readErr)
 	case !t.wrote && ctx.Err() != nil:
-		e.Reason = causeTexts[timeoutBeforeSend]
+		failure.Reason = causeTexts[timeoutBeforeSend]
 	case !t.wrote:
-		e.Reason = causeTexts[closedBeforeSend]
-	case e.Timeout:
-		e.Reason = causeTexts[responseTimedOut]
+		failure.Reason = causeTexts[closedBeforeSend]
+	case failure.Timeout:
+		failure.Reason = causeTexts[responseTimedOut]
 	case t.received:
-		e.Reason = causeTexts[malformedResponse]
+		failure.Reason = causeTexts[malformedResponse]
 	default:
-		e.Reason = causeTexts[closedBeforeResponse]
+		failure.Reason = causeTexts[closedBeforeResponse]
 	}
-	return e
+	return failure
 }
 
 func requestTimedOut(ctx context.Context, err error) bool { return ctx.Err() != nil || isTimeout(err) }

@@ -18,13 +18,13 @@ func parseObject(text json.RawMessage) (jsonObject, error) {
 	if len(text) == 0 || string(text) == "null" {
 		return nil, nil
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	if t, err := decoder.Token(); err != nil || t != json.Delim('{') {
 		return nil, errors.New("not an object")
 	}
 	object := jsonObject{}
-	for d.More() {
-		t, err := d.Token()
+	for decoder.More() {
+		t, err := decoder.Token()
 		if err != nil {
 			return nil, errors.New("not an object")
 		}
@@ -33,7 +33,7 @@ func parseObject(text json.RawMessage) (jsonObject, error) {
 			return nil, errors.New("a member occurs twice")
 		}
 		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
+		if err := decoder.Decode(&value); err != nil {
 			return nil, errors.New("not an object")
 		}
 		object[name] = value

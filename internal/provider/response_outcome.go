@@ -101,7 +101,7 @@ func successOutcome(s sentResource, r Response) (delivery.OutcomeKind, string) {
 }
 
 // bundleOutcome decides on status 200 or 201 for a Bundle, by the status of each entry.
-func bundleOutcome(s sentResource, r Response) (delivery.OutcomeKind, string) {
+func bundleOutcome(sent sentResource, r Response) (delivery.OutcomeKind, string) {
 	if r.BodyError != "" {
 		return delivery.OutcomeUnknown, "but the answer about the entries " + string(r.BodyError)
 	}
@@ -109,17 +109,17 @@ func bundleOutcome(s sentResource, r Response) (delivery.OutcomeKind, string) {
 	if err != nil {
 		return delivery.OutcomeUnknown, "but without a readable answer about the entries"
 	}
-	if len(statuses) != s.entries {
+	if len(statuses) != sent.entries {
 		// The outcome of some entries is not known, even if one of the others has failed.
 		// An application that is told "refused" may send again what was filed.
-		return delivery.OutcomeUnknown, fmt.Sprintf("but about %d of %d entries", len(statuses), s.entries)
+		return delivery.OutcomeUnknown, fmt.Sprintf("but about %d of %d entries", len(statuses), sent.entries)
 	}
 	if i := slices.Index(statuses, 0); i >= 0 {
-		return delivery.OutcomeUnknown, fmt.Sprintf("but without a status for entry %d of %d", i+1, s.entries)
+		return delivery.OutcomeUnknown, fmt.Sprintf("but without a status for entry %d of %d", i+1, sent.entries)
 	}
 	if i := slices.IndexFunc(statuses, entryUnknown); i >= 0 {
 		return delivery.OutcomeUnknown, fmt.Sprintf(
-			"but entry %d of %d has %d, which does not say whether it was filed", i+1, s.entries, statuses[i])
+			"but entry %d of %d has %d, which does not say whether it was filed", i+1, sent.entries, statuses[i])
 	}
 	filed, failed := 0, -1
 	for i, status := range statuses {
@@ -132,7 +132,7 @@ func bundleOutcome(s sentResource, r Response) (delivery.OutcomeKind, string) {
 	}
 	if failed >= 0 {
 		return delivery.OutcomeRefused, fmt.Sprintf("but entry %d of %d has %d; %d were filed",
-			failed+1, s.entries, statuses[failed], filed)
+			failed+1, sent.entries, statuses[failed], filed)
 	}
 	return delivery.OutcomeDelivered, fmt.Sprintf("filed, all %d entries", filed)
 }

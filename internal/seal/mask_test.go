@@ -77,8 +77,8 @@ func TestMaskIsSeen(t *testing.T) {
 		}
 	}
 	b, err := json.Marshal(struct{ S seal.Secret }{seal.NewSecret()})
-	if err != nil || string(b) != `{"S":"[secret]"}` {
-		t.Errorf("in JSON: %s, %v", b, err)
+	if err == nil || b != nil {
+		t.Errorf("in JSON: %s, without an error", b)
 	}
 }
 

@@ -5,14 +5,15 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 )
 
 // Secret is a bearer secret, such as a token or a login cookie. The server hands out
 // its text and stores only its [Hash] and, if something may be sealed to it later, its
-// [PublicKey]. It prints and encodes masked, also inside other values; [Secret.Reveal]
-// returns the text.
+// [PublicKey]. It prints masked, also inside other values, and does not marshal; only
+// [Secret.Reveal] returns the text.
 type Secret struct{ text masked[string] }
 
 // NewSecret returns 256 random bits.
@@ -38,9 +39,11 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(maskText)) }
 // LogValue returns the mask.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(maskText) }
 
-// MarshalJSON encodes the mask, so that no encoder writes the secret. There is no way
-// back; a secret is stored by its Hash.
-func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + maskText + `"`), nil }
+// MarshalText returns an error, so that no encoder writes the secret, or stores a mask in
+// its place. A secret is stored by its Hash.
+func (s Secret) MarshalText() ([]byte, error) {
+	return nil, errors.New("a seal.Secret does not marshal")
+}
 
 // Hash returns the hash that the server stores and looks up.
 func (s Secret) Hash() Hash { return sha256.Sum256([]byte("carrel hash\x00" + s.Reveal())) }

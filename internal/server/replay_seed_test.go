@@ -26,15 +26,15 @@ type seeder struct {
 	db  *store.DB
 
 	access   map[wire.ContractID]library.Access
-	people   map[string]*person       // by their sub in the recording
+	people   map[string]*seededPerson // by their sub in the recording
 	requests map[string]issuedRequest // by code
-	owners   map[string]*person       // by access token and by refresh token
-	sessions map[string]*person       // by the key of a session that may be read
+	owners   map[string]*seededPerson // by access token and by refresh token
+	sessions map[string]*seededPerson // by the key of a session that may be read
 	files    map[wire.FileName]bool   // the files that have been added
 }
 
-// person is a person in the recording. Each sub gets a library.
-type person struct {
+// seededPerson is a person in the recording. Each sub gets a library.
+type seededPerson struct {
 	library library.Library
 	key     seal.PrivateKey
 	grants  map[wire.ContractID]library.GrantID
@@ -47,10 +47,10 @@ func newSeeder(t *testing.T, rec *recording, s *carreltest.World) *seeder {
 		rec:      rec,
 		db:       s.OpensStore(),
 		access:   map[wire.ContractID]library.Access{},
-		people:   map[string]*person{},
+		people:   map[string]*seededPerson{},
 		requests: map[string]issuedRequest{},
-		owners:   map[string]*person{},
-		sessions: map[string]*person{},
+		owners:   map[string]*seededPerson{},
+		sessions: map[string]*seededPerson{},
 		files:    map[wire.FileName]bool{},
 	}
 	application, err := s.Clients.AddApplication(
@@ -128,7 +128,7 @@ func (d *seeder) seedAccount(e *exchange) {
 }
 
 // ownerOf returns the person for whom the stub sent something to an account or revoked it, or nil if there is none.
-func (d *seeder) ownerOf(account string) *person {
+func (d *seeder) ownerOf(account string) *seededPerson {
 	for _, e := range d.rec.Exchanges {
 		used := below("permission-access/revoke/")(e) || below("permission-access/import/")(e)
 		if used && e.Answer.Status/100 == 2 && e.Request.Headers.get("accountid") == account {
@@ -175,20 +175,20 @@ func (d *seeder) after(e *exchange) {
 	if below("permission-access/revoke/")(e) && e.Answer.Status/100 == 2 {
 		d.seedRevocation(e)
 	}
-	issued := &d.rec.Issued
-	for _, r := range issued.Preauthorizations {
+	values := &d.rec.Issued
+	for _, r := range values.Preauthorizations {
 		if r.N == e.N {
 			d.seedRequest(e, r, library.AuthorizeRequest)
 		}
 	}
-	for _, r := range issued.References {
+	for _, r := range values.References {
 		if r.N == e.N && r.Challenge != "" {
 			d.seedRequest(e, r, library.UserReauthRequest)
 		} else if r.N == e.N {
 			d.seedRequest(e, r, library.OnboardRequest)
 		}
 	}
-	for _, c := range issued.Codes {
+	for _, c := range values.Codes {
 		request, known := d.requests[c.OnboardCode]
 		switch {
 		case c.N != e.N || !known:
@@ -198,24 +198,24 @@ func (d *seeder) after(e *exchange) {
 			d.must(d.db.Deny(d.t.Context(), seal.SecretOf(request.Code).Hash(), e.At(), library.Event{}))
 		}
 	}
-	for _, k := range issued.Tokens {
+	for _, k := range values.Tokens {
 		if k.N == e.N {
 			d.seedTokens(k)
 		}
 	}
-	for _, s := range issued.Sessions {
+	for _, s := range values.Sessions {
 		if s.N == e.N && e.call() == "permission-access/trigger" {
 			d.seedSession(e, s)
 		}
 	}
-	for _, o := range issued.Opaque {
+	for _, o := range values.Opaque {
 		if o.N == e.N && o.Type == "accountId" {
 			id, err := wire.ParseClientID(e.claims().ClientID)
 			d.must(err)
 			d.must(
-				d.db.AddReference(
+				d.db.AddAccountHandle(
 					d.t.Context(),
-					library.AccountReference{ID: o.ID, Client: id, Account: o.Value, ExpiresAt: e.At().Add(time.Hour)},
+					library.AccountHandle{ID: o.ID, Client: id, Account: o.Value, ExpiresAt: e.At().Add(time.Hour)},
 				),
 			)
 		}
@@ -293,7 +293,7 @@ func (d *seeder) seedConsent(e *exchange, r issuedRequest, code, reference strin
 		},
 		Account: library.Account{
 			ID:          wire.AccountID("1_" + wire.RandomAlphanumeric(22)),
-			Reference:   library.Reference(reference),
+			Reference:   library.AccountReference(reference),
 			Library:     p.library.ID,
 			Application: d.rec.Keys.ApplicationID,
 			Subject:     sub,
@@ -320,14 +320,14 @@ func (d *seeder) seedConsent(e *exchange, r issuedRequest, code, reference strin
 }
 
 // person returns the person with a sub, and creates the library if it does not exist.
-func (d *seeder) person(sub string, at time.Time) *person {
+func (d *seeder) person(sub string, at time.Time) *seededPerson {
 	d.t.Helper()
 	if p := d.people[sub]; p != nil {
 		return p
 	}
 	key, err := seal.GenerateKey()
 	d.must(err)
-	p := &person{
+	p := &seededPerson{
 		key:    key,
 		grants: map[wire.ContractID]library.GrantID{},
 		library: library.Library{ID: library.ID(seal.RandomID(26)),
@@ -398,7 +398,7 @@ func (d *seeder) seedSession(e *exchange, s issuedSession) {
 
 // seedFiles adds the files that the recording reads from a person's library and that had been pushed by now. Each has
 // the size of the recorded response, and zeros as its content.
-func (d *seeder) seedFiles(p *person, now time.Time) {
+func (d *seeder) seedFiles(p *seededPerson, now time.Time) {
 	d.t.Helper()
 	for _, e := range d.rec.Exchanges {
 		session, name := e.session()

@@ -149,7 +149,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.Clients = library.NewClients(db, db, c.Now)
 	s.People = library.NewPeople(db, db, db, disk, c.Now,
-		library.PeopleConfig{DeleteWait: c.DeleteWait, Closed: c.NoNewLibraries, PasswordCost: c.PasswordCost})
+		library.PeopleConfig{DeleteWait: c.DeleteWait, NoNewLibraries: c.NoNewLibraries, PasswordCost: c.PasswordCost})
 	s.Consents = library.NewConsents(db, s.Clients, db, c.Now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime})
 	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now, library.FileConfig{MaxSize: c.MaxFileSize})

@@ -23,17 +23,17 @@ type SimulatedProviders interface {
 // UseSimulatedProviders configures the server to use simulated providers, at which its client_id is clientID. It
 // fetches the lists into cacheFolder, so that the server has them when it starts.
 func (c *Config) UseSimulatedProviders(
-	ctx context.Context, providers SimulatedProviders, clientID, cacheFolder string,
+	ctx context.Context, simulated SimulatedProviders, clientID, cacheFolder string,
 ) error {
-	directory, err := catalogue.ParseDirectory(providers.Directory())
+	directory, err := catalogue.ParseDirectory(simulated.Directory())
 	if err != nil {
 		return fmt.Errorf("use simulated providers: %w", err)
 	}
 	config := &medmij.Config{
-		ListURL: providers.ListURL(), ClientID: clientID, Roots: providers.Roots(), CacheFolder: cacheFolder,
+		ListURL: simulated.ListURL(), ClientID: clientID, Roots: simulated.Roots(), CacheFolder: cacheFolder,
 		AllowLoopback: true, Now: c.Now, Log: c.Log,
 	}
-	config.Certificate, config.Key = providers.ClientCertificate()
+	config.Certificate, config.Key = simulated.ClientCertificate()
 	network, err := medmij.New(*config)
 	if err == nil {
 		err = network.UpdateLists(ctx)

@@ -52,33 +52,6 @@ func addOrShowAccount(ctx context.Context, q *query.Queries, a library.Account) 
 	return toAccount(row), err
 }
 
-// AddReference implements [library.ReferenceStore].
-func (db *DB) AddReference(ctx context.Context, r library.AccountReference) error {
-	return db.write(ctx, "add reference", func(ctx context.Context, q *query.Queries) error {
-		return q.AddReference(ctx, query.AddReferenceParams{
-			ID:            r.ID,
-			ApplicationID: r.Client.Application,
-			ContractID:    r.Client.Contract,
-			AccountID:     wire.AccountID(validText(string(r.Account))),
-			ExpiresAt:     toMillis(r.ExpiresAt),
-		})
-	})
-}
-
-// GetReference implements [library.ReferenceStore].
-func (db *DB) GetReference(ctx context.Context, id string) (library.AccountReference, error) {
-	row, err := db.reader.GetReference(ctx, id)
-	if err != nil {
-		return library.AccountReference{}, wrap("get reference", err)
-	}
-	return library.AccountReference{
-		ID:        row.ID,
-		Client:    wire.ClientID{Application: row.ApplicationID, Contract: row.ContractID},
-		Account:   row.AccountID,
-		ExpiresAt: fromMillis(row.ExpiresAt),
-	}, nil
-}
-
 func toAccount(row query.Account) library.Account {
 	return library.Account{
 		ID:          row.ID,

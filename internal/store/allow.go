@@ -11,43 +11,45 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// Allow implements [library.RequestStore].
-func (db *DB) Allow(ctx context.Context, a library.Approval) (g library.Grant, account library.Account, err error) {
+// Allow implements [library.AuthRequestStore].
+func (db *DB) Allow(
+	ctx context.Context, approval library.Approval,
+) (grant library.Grant, account library.Account, err error) {
 	err = db.write(ctx, "allow", func(ctx context.Context, q *query.Queries) error {
 		// The lock makes two answers at once take turns, so that the second finds the grant of
 		// the first.
-		if err := lockOpenLibrary(ctx, q, a.Grant.Library); err != nil {
+		if err := lockOpenLibrary(ctx, q, approval.Grant.Library); err != nil {
 			return err
 		}
-		request, err := answerRequest(ctx, q, a.Request, a.At)
+		request, err := answerRequest(ctx, q, approval.Request, approval.At)
 		if err != nil {
 			return err
 		}
-		if request.AccountID != string(a.Connection) {
+		if request.AccountID != string(approval.Connection) {
 			return library.ErrConnectionChanged
 		}
 		var renewed bool
-		if g, renewed, err = renewOrAddGrant(ctx, q, a.Grant, a.At); err != nil {
+		if grant, renewed, err = renewOrAddGrant(ctx, q, approval.Grant, approval.At); err != nil {
 			return err
 		}
-		if account, err = addOrShowAccount(ctx, q, a.Account); err != nil {
+		if account, err = addOrShowAccount(ctx, q, approval.Account); err != nil {
 			return err
 		}
-		if err := addCodeOf(ctx, q, a.Code, g.ID); err != nil {
+		if err := addCodeOf(ctx, q, approval.Code, grant.ID); err != nil {
 			return err
 		}
-		if err := giveSessionGrant(ctx, q, request, g.ID, a.SessionSeal); err != nil {
+		if err := giveSessionGrant(ctx, q, request, grant.ID, approval.SessionSeal); err != nil {
 			return err
 		}
-		if err := endPending(ctx, q, request, a.Grant.Library); err != nil {
+		if err := endPending(ctx, q, request, approval.Grant.Library); err != nil {
 			return err
 		}
-		return addEvent(ctx, q, allowedEvent(a.Event, g.ID, renewed))
+		return addEvent(ctx, q, allowedEvent(approval.Event, grant.ID, renewed))
 	})
 	if err != nil {
 		return library.Grant{}, library.Account{}, err
 	}
-	return g, account, nil
+	return grant, account, nil
 }
 
 // lockOpenLibrary locks a library until the transaction ends. It returns ErrNotFound if there is
@@ -74,7 +76,7 @@ func addCodeOf(ctx context.Context, q *query.Queries, code library.AuthCode, gra
 
 // giveSessionGrant gives a request's session, if it has one, a grant and the seal.
 func giveSessionGrant(
-	ctx context.Context, q *query.Queries, request query.AnswerRequestRow, grant library.GrantID, s seal.Sealed,
+	ctx context.Context, q *query.Queries, request query.AnswerAuthRequestRow, grant library.GrantID, s seal.Sealed,
 ) error {
 	if request.SessionHash == (seal.Hash{}) {
 		return nil
@@ -84,11 +86,11 @@ func giveSessionGrant(
 
 // endPending makes the account at a provider that is connected for a request, if there is one, no
 // longer pending.
-func endPending(ctx context.Context, q *query.Queries, request query.AnswerRequestRow, id library.ID) error {
+func endPending(ctx context.Context, q *query.Queries, request query.AnswerAuthRequestRow, id library.ID) error {
 	if request.AccountID == "" {
 		return nil
 	}
-	return q.EndPendingOf(ctx, request.AccountID, id)
+	return q.EndPendingOfLibrary(ctx, request.AccountID, id)
 }
 
 // allowedEvent returns the event of an approval, with the grant that it led to.

@@ -11,9 +11,9 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// GetCode implements [library.CodeStore].
-func (db *DB) GetCode(ctx context.Context, h seal.Hash) (library.AuthCode, error) {
-	row, err := db.reader.GetCode(ctx, h)
+// GetAuthCode implements [library.AuthCodeStore].
+func (db *DB) GetAuthCode(ctx context.Context, h seal.Hash) (library.AuthCode, error) {
+	row, err := db.reader.GetAuthCode(ctx, h)
 	if err != nil {
 		return library.AuthCode{}, wrap("get code", err)
 	}
@@ -28,10 +28,10 @@ func (db *DB) GetCode(ctx context.Context, h seal.Hash) (library.AuthCode, error
 	}, nil
 }
 
-// RedeemCode implements [library.CodeStore].
-func (db *DB) RedeemCode(ctx context.Context, h seal.Hash, at time.Time, tokens []library.Token) error {
+// RedeemAuthCode implements [library.AuthCodeStore].
+func (db *DB) RedeemAuthCode(ctx context.Context, h seal.Hash, at time.Time, tokens []library.Token) error {
 	return db.write(ctx, "redeem code", func(ctx context.Context, q *query.Queries) error {
-		code, err := q.GetCode(ctx, h)
+		code, err := q.GetAuthCode(ctx, h)
 		if err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ func (db *DB) RedeemCode(ctx context.Context, h seal.Hash, at time.Time, tokens 
 		} else if err != nil {
 			return err
 		}
-		rows, err := q.UseCode(ctx, h, toMillis(at))
+		rows, err := q.UseAuthCode(ctx, h, toMillis(at))
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (db *DB) RedeemCode(ctx context.Context, h seal.Hash, at time.Time, tokens 
 }
 
 func addCode(ctx context.Context, q *query.Queries, c library.AuthCode) error {
-	return q.AddCode(ctx, query.AddCodeParams{
+	return q.AddAuthCode(ctx, query.AddAuthCodeParams{
 		Hash:          c.Hash,
 		GrantID:       c.Grant,
 		ApplicationID: c.Client.Application,

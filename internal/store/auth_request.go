@@ -12,7 +12,7 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// AddAuthRequest implements [library.RequestStore].
+// AddAuthRequest implements [library.AuthRequestStore].
 func (db *DB) AddAuthRequest(ctx context.Context, r library.AuthRequest, s library.Session) error {
 	const doing = "add request"
 	session, err := sessionParams(s)
@@ -20,7 +20,7 @@ func (db *DB) AddAuthRequest(ctx context.Context, r library.AuthRequest, s libra
 		return wrap(doing, err)
 	}
 	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
-		err := q.AddRequest(ctx, query.AddRequestParams{
+		err := q.AddAuthRequest(ctx, query.AddAuthRequestParams{
 			Hash:          r.Hash,
 			Kind:          r.Kind,
 			ApplicationID: r.ClientID.Application,
@@ -42,9 +42,9 @@ func (db *DB) AddAuthRequest(ctx context.Context, r library.AuthRequest, s libra
 	})
 }
 
-// GetAuthRequest implements [library.RequestStore].
+// GetAuthRequest implements [library.AuthRequestStore].
 func (db *DB) GetAuthRequest(ctx context.Context, h seal.Hash) (library.AuthRequest, error) {
-	row, err := db.reader.GetRequest(ctx, h)
+	row, err := db.reader.GetAuthRequest(ctx, h)
 	if err != nil {
 		return library.AuthRequest{}, wrap("get request", err)
 	}
@@ -64,10 +64,10 @@ func (db *DB) GetAuthRequest(ctx context.Context, h seal.Hash) (library.AuthRequ
 	}, nil
 }
 
-// GetRequestConnection implements [library.RequestStore].
+// GetRequestConnection implements [library.AuthRequestStore].
 func (db *DB) GetRequestConnection(ctx context.Context, h seal.Hash, id library.ID) (library.RequestConnection, error) {
 	const doing = "get account of request"
-	request, err := db.reader.GetRequest(ctx, h)
+	request, err := db.reader.GetAuthRequest(ctx, h)
 	if err != nil {
 		return library.RequestConnection{}, wrap(doing, err)
 	}
@@ -81,7 +81,7 @@ func (db *DB) GetRequestConnection(ctx context.Context, h seal.Hash, id library.
 	return library.RequestConnection{ID: c.ID, Reference: c.Reference, Provider: c.Source.Name}, nil
 }
 
-// Deny implements [library.RequestStore].
+// Deny implements [library.AuthRequestStore].
 func (db *DB) Deny(ctx context.Context, h seal.Hash, at time.Time, e library.Event) error {
 	return db.write(ctx, "deny", func(ctx context.Context, q *query.Queries) error {
 		if e.Library != "" {
@@ -93,11 +93,11 @@ func (db *DB) Deny(ctx context.Context, h seal.Hash, at time.Time, e library.Eve
 		if err != nil || request.AccountID == "" {
 			return err
 		}
-		return q.DeletePendingAccount(ctx, request.AccountID)
+		return q.DeletePendingConnection(ctx, request.AccountID)
 	})
 }
 
-// CloseAuthRequest implements [library.RequestStore].
+// CloseAuthRequest implements [library.AuthRequestStore].
 func (db *DB) CloseAuthRequest(
 	ctx context.Context, h seal.Hash, at time.Time, grant library.GrantID, sessionSeal seal.Sealed,
 ) error {
@@ -125,12 +125,14 @@ func (db *DB) CloseAuthRequest(
 
 // answerRequest marks a request answered. It returns the request's session and the account at a
 // provider that is connected for it, or ErrUsed if the request was answered before.
-func answerRequest(ctx context.Context, q *query.Queries, h seal.Hash, at time.Time) (query.AnswerRequestRow, error) {
-	request, err := q.AnswerRequest(ctx, h, toMillis(at))
+func answerRequest(
+	ctx context.Context, q *query.Queries, h seal.Hash, at time.Time,
+) (query.AnswerAuthRequestRow, error) {
+	request, err := q.AnswerAuthRequest(ctx, h, toMillis(at))
 	if !errors.Is(err, sql.ErrNoRows) {
 		return request, err
 	}
-	if _, err := q.GetRequest(ctx, h); err != nil {
+	if _, err := q.GetAuthRequest(ctx, h); err != nil {
 		return request, err
 	}
 	return request, library.ErrUsed

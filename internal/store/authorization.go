@@ -20,17 +20,17 @@ func (db *DB) AddAuthorization(ctx context.Context, a delivery.Authorization) er
 	}
 	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
 		return q.AddAuthorization(ctx, query.AddAuthorizationParams{
-			Hash:          a.State,
-			LinkHash:      a.Request[:],
-			ApplicationID: a.Application,
-			LibraryID:     a.Library,
-			LoginID:       string(a.Login),
-			Source:        source,
-			Correlation:   validText(a.Correlation),
-			Secrets:       a.Secrets,
-			CreatedAt:     toMillis(a.CreatedAt),
-			ExpiresAt:     toMillis(a.ExpiresAt),
-			EndedAt:       toMillis(a.EndedAt),
+			Hash:            a.State,
+			AuthRequestHash: a.Request[:],
+			ApplicationID:   a.Application,
+			LibraryID:       a.Library,
+			LoginID:         string(a.Login),
+			Source:          source,
+			Correlation:     validText(a.Correlation),
+			Secrets:         a.Secrets,
+			CreatedAt:       toMillis(a.CreatedAt),
+			ExpiresAt:       toMillis(a.ExpiresAt),
+			EndedAt:         toMillis(a.EndedAt),
 		})
 	})
 }
@@ -53,7 +53,7 @@ func (db *DB) GetAuthorization(ctx context.Context, state seal.Hash) (delivery.A
 		ExpiresAt:   fromMillis(row.ExpiresAt),
 		EndedAt:     fromMillis(row.EndedAt),
 	}
-	if err := a.Request.Scan(row.LinkHash); err != nil {
+	if err := a.Request.Scan(row.AuthRequestHash); err != nil {
 		return delivery.Authorization{}, wrap(doing, fmt.Errorf("its request: %w", err))
 	}
 	if err := decode(row.Source, &a.Source); err != nil {

@@ -25,31 +25,31 @@ func (db *DB) AddApplication(ctx context.Context, a library.Application) error {
 }
 
 // AddContract implements [library.ClientStore].
-func (db *DB) AddContract(ctx context.Context, c library.Contract) error {
+func (db *DB) AddContract(ctx context.Context, contract library.Contract) error {
 	const doing = "add contract"
-	redirectURIs, err := encode(c.RedirectURIs)
+	redirectURIs, err := encode(contract.RedirectURIs)
 	if err != nil {
 		return wrap(doing, err)
 	}
-	scope, err := encode(c.Scope)
+	scope, err := encode(contract.Scope)
 	if err != nil {
 		return wrap(doing, err)
 	}
 	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
 		return q.AddContract(ctx, query.AddContractParams{
-			ID:            c.ID,
-			ApplicationID: c.Application,
-			Access:        c.Access,
-			PublicKey:     validText(c.PublicKey),
+			ID:            contract.ID,
+			ApplicationID: contract.Application,
+			Access:        contract.Access,
+			PublicKey:     validText(contract.PublicKey),
 			RedirectURIs:  redirectURIs,
 			Scope:         scope,
-			Purpose:       validText(c.Purpose),
-			Terms:         validText(c.Terms),
-			Privacy:       validText(c.Privacy),
-			GrantFor:      c.GrantFor.Milliseconds(),
-			CreatedAt:     toMillis(c.CreatedAt),
-			ExpiresAt:     toMillis(c.ExpiresAt),
-			DisabledAt:    toMillis(c.DisabledAt),
+			Purpose:       validText(contract.Purpose),
+			Terms:         validText(contract.Terms),
+			Privacy:       validText(contract.Privacy),
+			GrantFor:      contract.GrantFor.Milliseconds(),
+			CreatedAt:     toMillis(contract.CreatedAt),
+			ExpiresAt:     toMillis(contract.ExpiresAt),
+			DisabledAt:    toMillis(contract.DisabledAt),
 		})
 	})
 }
@@ -132,7 +132,7 @@ func application(row query.Application) library.Application {
 }
 
 func toContract(row query.Contract) (library.Contract, error) {
-	c := library.Contract{
+	contract := library.Contract{
 		ID:          row.ID,
 		Application: row.ApplicationID,
 		Access:      row.Access,
@@ -145,11 +145,11 @@ func toContract(row query.Contract) (library.Contract, error) {
 		ExpiresAt:   fromMillis(row.ExpiresAt),
 		DisabledAt:  fromMillis(row.DisabledAt),
 	}
-	if err := decode(row.RedirectURIs, &c.RedirectURIs); err != nil {
+	if err := decode(row.RedirectURIs, &contract.RedirectURIs); err != nil {
 		return library.Contract{}, err
 	}
-	if err := decode(row.Scope, &c.Scope); err != nil {
+	if err := decode(row.Scope, &contract.Scope); err != nil {
 		return library.Contract{}, err
 	}
-	return c, nil
+	return contract, nil
 }

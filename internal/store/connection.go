@@ -15,50 +15,50 @@ import (
 
 // Connect implements [delivery.ConnectionStore].
 func (db *DB) Connect(
-	ctx context.Context, request seal.Hash, a delivery.Connection, e library.Event,
+	ctx context.Context, request seal.Hash, c delivery.Connection, e library.Event,
 ) (delivery.Connection, error) {
 	const doing = "connect account"
-	source, err := encode(a.Source)
+	source, err := encode(c.Source)
 	if err != nil {
 		return delivery.Connection{}, wrap(doing, err)
 	}
-	var row query.ProviderAccount
+	var row query.Connection
 	err = db.write(ctx, doing, func(ctx context.Context, q *query.Queries) (err error) {
-		if err := lockOpenLibrary(ctx, q, a.Library); err != nil {
+		if err := lockOpenLibrary(ctx, q, c.Library); err != nil {
 			return err
 		}
-		if err := affected(q.LockOpenRequest(ctx, request)); err != nil {
+		if err := affected(q.LockOpenAuthRequest(ctx, request)); err != nil {
 			return err
 		}
 		row, err = q.Connect(ctx, query.ConnectParams{
-			ID:            string(a.ID),
-			Reference:     string(a.Reference),
-			LibraryID:     a.Library,
-			ApplicationID: a.Application,
-			SourceID:      int64(a.Source.ID),
+			ID:            string(c.ID),
+			Reference:     string(c.Reference),
+			LibraryID:     c.Library,
+			ApplicationID: c.Application,
+			SourceID:      int64(c.Source.ID),
 			Source:        source,
-			Pending:       a.Pending,
-			Access:        a.Access,
-			AccessVersion: a.AccessVersion,
-			AccessUntil:   toMillis(a.AccessUntil),
-			EndedAt:       toMillis(a.EndedAt),
-			Correlation:   validText(a.Correlation),
-			CreatedAt:     toMillis(a.CreatedAt),
-			UpdatedAt:     toMillis(a.UpdatedAt),
-			LastUsedAt:    toMillis(a.LastUsedAt),
+			Pending:       c.Pending,
+			Access:        c.Access,
+			AccessVersion: c.AccessVersion,
+			AccessUntil:   toMillis(c.AccessUntil),
+			EndedAt:       toMillis(c.EndedAt),
+			Correlation:   validText(c.Correlation),
+			CreatedAt:     toMillis(c.CreatedAt),
+			UpdatedAt:     toMillis(c.UpdatedAt),
+			LastUsedAt:    toMillis(c.LastUsedAt),
 		})
 		if err != nil {
 			return err
 		}
 		// The account that was connected for the request before, if it is pending, goes.
-		if before, err := q.GetRequest(ctx, request); err != nil {
+		if before, err := q.GetAuthRequest(ctx, request); err != nil {
 			return err
 		} else if before.AccountID != "" && before.AccountID != row.ID {
-			if err := q.DeletePendingAccount(ctx, before.AccountID); err != nil {
+			if err := q.DeletePendingConnection(ctx, before.AccountID); err != nil {
 				return err
 			}
 		}
-		if err := q.SetRequestAccount(ctx, request, row.ID); err != nil {
+		if err := q.SetAuthRequestAccount(ctx, request, row.ID); err != nil {
 			return err
 		}
 		event := e
@@ -106,7 +106,7 @@ func (db *DB) ClaimRefresh(
 	ctx context.Context, account wire.AccountID, version int64, now, until time.Time,
 ) (delivery.Connection, error) {
 	const doing = "claim refresh"
-	var row query.ProviderAccount
+	var row query.Connection
 	err := db.write(ctx, doing, func(ctx context.Context, q *query.Queries) (err error) {
 		row, err = q.ClaimRefresh(ctx, query.ClaimRefreshParams{
 			Until:   toMillis(until),
@@ -191,10 +191,10 @@ func (db *DB) Disconnect(
 		if err := affected(q.Disconnect(ctx, string(account), id, of)); err != nil {
 			return err
 		}
-		if err := q.ForgetPayloadsTo(ctx, id, string(account)); err != nil {
+		if err := q.DeletePayloadsOfConnection(ctx, id, string(account)); err != nil {
 			return err
 		}
-		return q.ExpireDeliveriesTo(ctx, query.ExpireDeliveriesToParams{
+		return q.ExpireDeliveriesOfConnection(ctx, query.ExpireDeliveriesOfConnectionParams{
 			Reason:    validText(reason),
 			At:        toMillis(at),
 			LibraryID: id,
@@ -203,10 +203,10 @@ func (db *DB) Disconnect(
 	})
 }
 
-func toConnection(row query.ProviderAccount) (delivery.Connection, error) {
-	a := delivery.Connection{
+func toConnection(row query.Connection) (delivery.Connection, error) {
+	c := delivery.Connection{
 		ID:            wire.AccountID(row.ID),
-		Reference:     library.Reference(row.Reference),
+		Reference:     library.AccountReference(row.Reference),
 		Library:       row.LibraryID,
 		Application:   row.ApplicationID,
 		Pending:       row.Pending,
@@ -219,6 +219,6 @@ func toConnection(row query.ProviderAccount) (delivery.Connection, error) {
 		UpdatedAt:     fromMillis(row.UpdatedAt),
 		LastUsedAt:    fromMillis(row.LastUsedAt),
 	}
-	err := decode(row.Source, &a.Source)
-	return a, err
+	err := decode(row.Source, &c.Source)
+	return c, err
 }

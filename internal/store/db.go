@@ -14,9 +14,9 @@ import (
 
 // DB is an open store. It is safe for concurrent use.
 type DB struct {
-	reader  *query.Queries
-	reading *sql.DB
-	writer  transactor
+	reader   *query.Queries // on readPool
+	readPool *sql.DB
+	writer   transactor
 }
 
 var _ interface {
@@ -68,7 +68,7 @@ func Open(ctx context.Context, url string) (*DB, error) {
 
 // Check returns an error unless the database can be read and written.
 func (db *DB) Check(ctx context.Context) error {
-	if err := db.reading.PingContext(ctx); err != nil {
+	if err := db.readPool.PingContext(ctx); err != nil {
 		return wrap("check store", err)
 	}
 	return db.write(ctx, "check store", func(ctx context.Context, q *query.Queries) error {
@@ -79,7 +79,7 @@ func (db *DB) Check(ctx context.Context) error {
 
 // Close waits for the ops under way and closes the database.
 func (db *DB) Close() error {
-	return wrap("close store", errors.Join(db.writer.close(), db.reading.Close()))
+	return wrap("close store", errors.Join(db.writer.close(), db.readPool.Close()))
 }
 
 // write runs f as one transaction.

@@ -39,7 +39,7 @@ func TestDeleteLibraryLeavesNoRow(t *testing.T) {
 			db.AddFile(ctx, librarytest.NewFile(g, now)),
 			db.AddToken(ctx, access),
 			db.AddSession(ctx, library.Session{Hash: seal.NewSecret().Hash(), Client: client, Grant: g.ID}),
-			db.AddReference(ctx, library.AccountReference{ID: "r", Client: client, Account: account[0].ID}),
+			db.AddAccountHandle(ctx, library.AccountHandle{ID: "r", Client: client, Account: account[0].ID}),
 			db.AddAuthRequest(ctx, library.AuthRequest{Hash: seal.NewSecret().Hash(), ClientID: client,
 				Library: g.Library}, library.Session{}),
 			db.AddAuthRequest(ctx, library.AuthRequest{Hash: seal.NewSecret().Hash(), ClientID: client,

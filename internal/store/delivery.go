@@ -61,7 +61,7 @@ func (db *DB) AddDelivery(ctx context.Context, d delivery.Delivery, limit delive
 		if err := markUsed(ctx, q, d.Grant, d.Library, d.CreatedAt); err != nil {
 			return err
 		}
-		err := affected(q.UseAccount(ctx, query.UseAccountParams{
+		err := affected(q.UseConnection(ctx, query.UseConnectionParams{
 			At:            params.CreatedAt,
 			ID:            params.AccountID,
 			LibraryID:     d.Library,

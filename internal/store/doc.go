@@ -6,8 +6,9 @@
 // `make generate` after a change) on the same tables (migrations/, which Open brings up to
 // date). They are written for PostgreSQL and keep to what SQLite understands: $1 for arguments,
 // TEXT, BIGINT, BOOLEAN and BYTEA, JSON as text, times as Unix milliseconds with 0 for "never",
-// ids from Go. In the tables an authorization request is a link, an authorization at a provider
-// a trip, and a connection a provider account.
+// ids from Go. The tables keep older words, because bytes at rest do not change: links has authorization
+// requests, trips authorizations at providers, codes authorization codes, account_references
+// handles of accounts, and provider_accounts connections.
 //
 // The package decides nothing. If something may not be, it returns one of the errors of package
 // library; every other error says what was being done.

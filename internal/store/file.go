@@ -12,29 +12,29 @@ import (
 
 // AddFile implements [library.FileStore]. Since every push runs it, what needs no database is done
 // before the transaction.
-func (db *DB) AddFile(ctx context.Context, a library.NewFile) error {
+func (db *DB) AddFile(ctx context.Context, added library.NewFile) error {
 	const doing = "add file"
-	metadata, err := encode(a.File.Metadata)
+	metadata, err := encode(added.File.Metadata)
 	if err != nil {
 		return wrap(doing, err)
 	}
 	file := query.AddFileParams{
-		ID:            a.File.ID,
-		LibraryID:     a.File.Library,
-		ApplicationID: a.File.Application,
-		ContractID:    a.File.Contract,
+		ID:            added.File.ID,
+		LibraryID:     added.File.Library,
+		ApplicationID: added.File.Application,
+		ContractID:    added.File.Contract,
 		Metadata:      metadata,
-		Size:          a.File.Size,
-		CreatedAt:     toMillis(a.File.CreatedAt),
+		Size:          added.File.Size,
+		CreatedAt:     toMillis(added.File.CreatedAt),
 	}
 	content := query.AddContentParams{
-		FileID:    a.File.ID,
-		Format:    a.Content.Format,
-		SealedKey: a.Content.Key,
-		Data:      a.Content.Inline,
+		FileID:    added.File.ID,
+		Format:    added.Content.Format,
+		SealedKey: added.Content.Key,
+		Data:      added.Content.Inline,
 	}
 	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
-		if err := useGrant(ctx, q, a.Nonce, a.Grant, a.Event); err != nil {
+		if err := useGrant(ctx, q, added.Nonce, added.Grant, added.Event); err != nil {
 			return err
 		}
 		if err := q.AddFile(ctx, file); err != nil {

@@ -31,12 +31,14 @@ func (db *DB) ListGrants(ctx context.Context, id library.ID) ([]library.Grant, e
 }
 
 // RevokeGrant implements [library.GrantStore].
-func (db *DB) RevokeGrant(ctx context.Context, id library.ID, g library.GrantID, at time.Time, e library.Event) error {
+func (db *DB) RevokeGrant(
+	ctx context.Context, id library.ID, grant library.GrantID, at time.Time, e library.Event,
+) error {
 	return db.write(ctx, "revoke grant", func(ctx context.Context, q *query.Queries) error {
 		if err := affected(q.LockLibrary(ctx, id)); err != nil {
 			return err
 		}
-		row, err := q.GetGrant(ctx, g)
+		row, err := q.GetGrant(ctx, grant)
 		if err != nil {
 			return err
 		}
@@ -46,26 +48,26 @@ func (db *DB) RevokeGrant(ctx context.Context, id library.ID, g library.GrantID,
 		if row.RevokedAt != 0 {
 			return nil
 		}
-		if err := q.RevokeGrant(ctx, g, toMillis(at)); err != nil {
+		if err := q.RevokeGrant(ctx, grant, toMillis(at)); err != nil {
 			return err
 		}
 		for _, end := range []func(context.Context, library.GrantID) error{
-			q.ShutTokensOf,
-			q.ShutCodesOf,
-			q.EndSessionsOf,
+			q.DeleteTokenSealsOfGrant,
+			q.DeleteAuthCodeSealsOfGrant,
+			q.DeleteSessionsOfGrant,
 		} {
-			if err := end(ctx, g); err != nil {
+			if err := end(ctx, grant); err != nil {
 				return err
 			}
 		}
-		if err := q.ForgetPayloadsOf(ctx, id, g); err != nil {
+		if err := q.DeletePayloadsOfGrant(ctx, id, grant); err != nil {
 			return err
 		}
-		err = q.ExpireDeliveriesOf(ctx, query.ExpireDeliveriesOfParams{
+		err = q.ExpireDeliveriesOfGrant(ctx, query.ExpireDeliveriesOfGrantParams{
 			Reason:    reasonStopped,
 			At:        toMillis(at),
 			LibraryID: id,
-			GrantID:   g,
+			GrantID:   grant,
 		})
 		if err != nil {
 			return err
@@ -77,7 +79,7 @@ func (db *DB) RevokeGrant(ctx context.Context, id library.ID, g library.GrantID,
 // lockGrant keeps a grant from being revoked before the transaction ends. It returns ErrNotFound
 // if it has been revoked.
 func lockGrant(ctx context.Context, q *query.Queries, id library.GrantID) error {
-	return affected(q.LockStandingGrant(ctx, id))
+	return affected(q.LockUnrevokedGrant(ctx, id))
 }
 
 func toGrant(row query.Grant) library.Grant {

@@ -60,12 +60,12 @@ func (db *DB) ShutLibrary(
 		}
 		for _, step := range []func() error{
 			func() error { return q.SetDeleteAt(ctx, id, toMillis(deleteAt)) },
-			func() error { return q.RevokeGrantsOf(ctx, id, toMillis(e.At)) },
-			func() error { return q.ShutTokensIn(ctx, id) },
-			func() error { return q.ShutCodesIn(ctx, id) },
-			func() error { return q.EndSessionsIn(ctx, id) },
-			func() error { return q.ForgetPayloadsIn(ctx, id) },
-			func() error { return q.ExpireDeliveriesIn(ctx, reasonShut, toMillis(e.At), id) },
+			func() error { return q.RevokeGrantsOfLibrary(ctx, id, toMillis(e.At)) },
+			func() error { return q.DeleteTokenSealsOfLibrary(ctx, id) },
+			func() error { return q.DeleteAuthCodeSealsOfLibrary(ctx, id) },
+			func() error { return q.DeleteSessionsOfLibrary(ctx, id) },
+			func() error { return q.DeletePayloadsOfLibrary(ctx, id) },
+			func() error { return q.ExpireDeliveriesOfLibrary(ctx, reasonShut, toMillis(e.At), id) },
 			func() error { return q.EndOtherLogins(ctx, id, keep) },
 		} {
 			if err := step(); err != nil {
@@ -93,18 +93,18 @@ func (db *DB) DeleteLibrary(ctx context.Context, id library.ID, forgetAt time.Ti
 		if err := affected(q.LockLibrary(ctx, id)); err != nil {
 			return err
 		}
-		if err := q.RememberTokensOf(ctx, toMillis(forgetAt), id, library.UseAccess); err != nil {
+		if err := q.RememberTokensOfLibrary(ctx, toMillis(forgetAt), id, library.UseAccess); err != nil {
 			return err
 		}
 		for _, forget := range []func(context.Context, library.ID) error{
-			q.DeleteRequestsOf,
-			q.DeleteRequestsAnsweredBy,
-			q.DeleteRequestsWithAccountOf,
-			q.EndSessionsIn,
-			q.DeleteReferencesTo,
-			q.DeleteContentsOf,
-			q.DeleteFilesOf,
-			q.DeleteEvents,
+			q.DeleteAuthRequestsOfLibrary,
+			q.DeleteAuthRequestsOfSessionsOfLibrary,
+			q.DeleteAuthRequestsOfConnectionsOfLibrary,
+			q.DeleteSessionsOfLibrary,
+			q.DeleteAccountHandlesOfLibrary,
+			q.DeleteContentsOfLibrary,
+			q.DeleteFilesOfLibrary,
+			q.DeleteEventsOfLibrary,
 			q.DeleteLibrary,
 		} {
 			if err := forget(ctx, id); err != nil {

@@ -40,8 +40,8 @@ func (db *DB) SetLocks(
 	})
 }
 
-// SetCode implements [library.LibraryStore].
-func (db *DB) SetCode(
+// SetRecoveryCode implements [library.LibraryStore].
+func (db *DB) SetRecoveryCode(
 	ctx context.Context, lock library.Lock, login library.LoginID, pending seal.Sealed, e library.Event,
 ) error {
 	return db.write(ctx, "set recovery code", func(ctx context.Context, q *query.Queries) error {
@@ -51,24 +51,24 @@ func (db *DB) SetCode(
 		if err := setLocks(ctx, q, lock); err != nil {
 			return err
 		}
-		if err := q.SetCodeMade(ctx, lock.Library, toMillis(lock.CreatedAt)); err != nil {
+		if err := q.SetRecoveryCodeMade(ctx, lock.Library, toMillis(lock.CreatedAt)); err != nil {
 			return err
 		}
 		// The code that another login was to show is void.
-		if err := q.ForgetPendingCodes(ctx, lock.Library); err != nil {
+		if err := q.DeletePendingRecoveryCodes(ctx, lock.Library); err != nil {
 			return err
 		}
-		return affected(q.SetPendingCode(ctx, login, lock.Library, pending))
+		return affected(q.SetPendingRecoveryCode(ctx, login, lock.Library, pending))
 	})
 }
 
-// SaveCode implements [library.LibraryStore].
-func (db *DB) SaveCode(ctx context.Context, id library.ID) error {
+// SaveRecoveryCode implements [library.LibraryStore].
+func (db *DB) SaveRecoveryCode(ctx context.Context, id library.ID) error {
 	return db.write(ctx, "save recovery code", func(ctx context.Context, q *query.Queries) error {
-		if err := affected(q.SetCodeSaved(ctx, id)); err != nil {
+		if err := affected(q.SetRecoveryCodeSaved(ctx, id)); err != nil {
 			return err
 		}
-		return q.ForgetPendingCodes(ctx, id)
+		return q.DeletePendingRecoveryCodes(ctx, id)
 	})
 }
 

@@ -19,8 +19,8 @@ var migrationFiles embed.FS
 
 // A dialect says how a database needs the migrations, which are written for PostgreSQL.
 type dialect struct {
-	goose goose.Dialect
-	words *strings.Replacer
+	goose    goose.Dialect
+	replacer *strings.Replacer
 }
 
 var (
@@ -78,7 +78,7 @@ func (d dialect) render(files fs.FS) (fs.FS, error) {
 		if err != nil {
 			return nil, err
 		}
-		rendered[path.Base(name)] = &fstest.MapFile{Data: []byte(d.words.Replace(string(b)))}
+		rendered[path.Base(name)] = &fstest.MapFile{Data: []byte(d.replacer.Replace(string(b)))}
 	}
 	return rendered, nil
 }

@@ -42,15 +42,15 @@ func openPostgres(ctx context.Context, address string) (*DB, error) {
 		pool.Close()
 		return nil, fmt.Errorf("open PostgreSQL: %w", err)
 	}
-	w := &pooledWriter{pool: pool, db: db, waiting: make(chan struct{}, maxWaiting)}
-	return &DB{reader: query.New(db), reading: db, writer: w}, nil
+	w := &pooledWriter{pool: pool, db: db, slots: make(chan struct{}, maxWaiting)}
+	return &DB{reader: query.New(db), readPool: db, writer: w}, nil
 }
 
 // A pooledWriter runs each op in a transaction of its own.
 type pooledWriter struct {
-	pool    *pgxpool.Pool
-	db      *sql.DB
-	waiting chan struct{}
+	pool  *pgxpool.Pool
+	db    *sql.DB
+	slots chan struct{} // for ops that wait or run
 }
 
 const (
@@ -61,8 +61,8 @@ const (
 
 func (w *pooledWriter) write(ctx context.Context, f op) error {
 	select {
-	case w.waiting <- struct{}{}:
-		defer func() { <-w.waiting }()
+	case w.slots <- struct{}{}:
+		defer func() { <-w.slots }()
 	default:
 		return library.ErrBusy
 	}

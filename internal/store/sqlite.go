@@ -35,39 +35,39 @@ func openSQLite(ctx context.Context, path string) (_ *DB, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	writing, err := openPool(path, writerPragmas, 1)
+	writePool, err := openPool(path, writerPragmas, 1)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	defer func() {
 		if err != nil {
-			_ = writing.Close()
+			_ = writePool.Close()
 		}
 	}()
-	if err := migrate(ctx, writing, sqliteDialect); err != nil {
+	if err := migrate(ctx, writePool, sqliteDialect); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	writing.SetMaxOpenConns(2)
+	writePool.SetMaxOpenConns(2)
 
 	readers := max(4, 2*runtime.GOMAXPROCS(0))
-	reading, err := openPool(path, readerPragmas, readers)
+	readPool, err := openPool(path, readerPragmas, readers)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	defer func() {
 		if err != nil {
-			_ = reading.Close()
+			_ = readPool.Close()
 		}
 	}()
-	reader, err := query.Prepare(ctx, reading)
+	reader, err := query.Prepare(ctx, readPool)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	w, err := newGroupWriter(ctx, writing)
+	w, err := newGroupWriter(ctx, writePool)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	return &DB{reader: reader, reading: reading, writer: w}, nil
+	return &DB{reader: reader, readPool: readPool, writer: w}, nil
 }
 
 // makeFile makes the database's file, if there is none, readable for its owner only. It returns

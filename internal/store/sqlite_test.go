@@ -68,7 +68,7 @@ func TestEveryQueryUsesAnIndex(t *testing.T) {
 // planOf is how SQLite would run a query, step by step.
 func planOf(t *testing.T, db *DB, name, query string, arguments []any) (steps []string) {
 	t.Helper()
-	rows, err := db.reading.Query("EXPLAIN QUERY PLAN "+query, arguments...)
+	rows, err := db.readPool.Query("EXPLAIN QUERY PLAN "+query, arguments...)
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}

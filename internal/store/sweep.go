@@ -26,13 +26,13 @@ func (db *DB) Sweep(ctx context.Context, now time.Time, keepTokens time.Duration
 		before time.Time
 	}{
 		{"sweep nonces", (*query.Queries).SweepNonces, now},
-		{"sweep requests", (*query.Queries).SweepRequests, now},
-		{"sweep codes", (*query.Queries).SweepCodes, now},
+		{"sweep requests", (*query.Queries).SweepAuthRequests, now},
+		{"sweep codes", (*query.Queries).SweepAuthCodes, now},
 		{"sweep sessions", (*query.Queries).SweepSessions, now},
 		{"sweep logins", (*query.Queries).SweepLogins, now},
-		{"sweep references", (*query.Queries).SweepReferences, now},
+		{"sweep references", (*query.Queries).SweepAccountHandles, now},
 		{"sweep authorizations", (*query.Queries).SweepAuthorizations, now},
-		{"sweep pending accounts", (*query.Queries).SweepPendingAccounts, now.Add(-keepPending)},
+		{"sweep pending accounts", (*query.Queries).SweepPendingConnections, now.Add(-keepPending)},
 		{"sweep seals of tokens", (*query.Queries).SweepTokenSeals, now},
 		{"sweep tokens", (*query.Queries).SweepTokens, now.Add(-keepTokens)},
 		{"sweep deleted tokens", (*query.Queries).SweepDeletedTokens, now},

@@ -19,10 +19,10 @@ const maxBatch = 256
 // takes all ops that wait and commits them together, so that they share one sync (group commit).
 // It has no timer: while the disk syncs one batch, the next one gathers.
 type groupWriter struct {
-	pool  *sql.DB
-	q     *query.Queries
-	state statements
-	check *checkpointer
+	pool         *sql.DB
+	queries      *query.Queries
+	statements   statements
+	checkpointer *checkpointer
 
 	mu     sync.RWMutex // held for writing to close the queue
 	closed bool
@@ -43,7 +43,7 @@ type job struct {
 	ctx     context.Context
 	op      op
 	claimed atomic.Bool // by the writer, to run it, or by its caller, to give up
-	verdict chan error
+	result  chan error
 }
 
 // newGroupWriter returns a writer that keeps two of the pool's connections.
@@ -57,13 +57,13 @@ func newGroupWriter(ctx context.Context, pool *sql.DB) (*groupWriter, error) {
 		queue: make(chan *job, maxWaiting),
 		done:  make(chan struct{}),
 	}
-	if w.q, err = query.Prepare(ctx, conn); err != nil {
+	if w.queries, err = query.Prepare(ctx, conn); err != nil {
 		return nil, err
 	}
-	if err := w.state.prepare(ctx, conn); err != nil {
+	if err := w.statements.prepare(ctx, conn); err != nil {
 		return nil, err
 	}
-	if w.check, err = newCheckpointer(ctx, pool); err != nil {
+	if w.checkpointer, err = newCheckpointer(ctx, pool); err != nil {
 		return nil, err
 	}
 	go w.run()
@@ -76,18 +76,18 @@ func (w *groupWriter) write(ctx context.Context, f op) error {
 		return err
 	}
 	// Once begun, a transaction runs to its end.
-	j := &job{ctx: context.WithoutCancel(ctx), op: f, verdict: make(chan error, 1)}
+	j := &job{ctx: context.WithoutCancel(ctx), op: f, result: make(chan error, 1)}
 	if err := w.enqueue(j); err != nil {
 		return err
 	}
 	select {
-	case err := <-j.verdict:
+	case err := <-j.result:
 		return err
 	case <-ctx.Done():
 		if j.claimed.CompareAndSwap(false, true) {
 			return ctx.Err()
 		}
-		return <-j.verdict
+		return <-j.result
 	}
 }
 
@@ -117,7 +117,7 @@ func (w *groupWriter) close() error {
 	if already {
 		return nil
 	}
-	w.check.close()
+	w.checkpointer.close()
 	return w.pool.Close()
 }
 
@@ -129,15 +129,15 @@ func (w *groupWriter) run() {
 		if len(batch) == 0 {
 			continue
 		}
-		verdicts, err := w.commit(batch)
+		results, err := w.commit(batch)
 		for i, j := range batch {
 			if err != nil {
-				j.verdict <- err
+				j.result <- err
 			} else {
-				j.verdict <- verdicts[i]
+				j.result <- results[i]
 			}
 		}
-		w.check.wrote(len(batch))
+		w.checkpointer.wrote(len(batch))
 		clear(batch)
 	}
 }
@@ -171,57 +171,57 @@ var errOneFailed = errors.New("an operation of the batch failed")
 // again, each in a savepoint of its own, and undoes only those that fail. Savepoints more than
 // double what is written, and failures are rare.
 func (w *groupWriter) commit(batch []*job) ([]error, error) {
-	verdicts, err := w.transaction(batch, false)
+	results, err := w.transaction(batch, false)
 	if errors.Is(err, errOneFailed) {
-		verdicts, err = w.transaction(batch, true)
+		results, err = w.transaction(batch, true)
 	}
-	return verdicts, err
+	return results, err
 }
 
-func (w *groupWriter) transaction(batch []*job, apart bool) (verdicts []error, err error) {
-	if err := w.state.do(w.state.begin); err != nil {
+func (w *groupWriter) transaction(batch []*job, apart bool) (results []error, err error) {
+	if err := w.statements.do(w.statements.begin); err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
 	defer func() {
 		if err != nil {
 			// An error here means that SQLite has rolled back by itself.
-			_ = w.state.do(w.state.rollback)
+			_ = w.statements.do(w.statements.rollback)
 		}
 	}()
-	verdicts = make([]error, len(batch))
+	results = make([]error, len(batch))
 	for i, j := range batch {
 		if apart {
-			verdicts[i], err = w.runApart(j)
+			results[i], err = w.runApart(j)
 			if err != nil {
 				return nil, err
 			}
-		} else if err := j.op(j.ctx, w.q); err != nil {
+		} else if err := j.op(j.ctx, w.queries); err != nil {
 			if len(batch) > 1 {
 				err = errOneFailed
 			}
 			return nil, err
 		}
 	}
-	if err := w.state.do(w.state.commit); err != nil {
+	if err := w.statements.do(w.statements.commit); err != nil {
 		return nil, fmt.Errorf("commit: %w", err)
 	}
-	return verdicts, nil
+	return results, nil
 }
 
 // runApart runs one op in a savepoint of its own.
-func (w *groupWriter) runApart(j *job) (verdict, err error) {
-	if err := w.state.do(w.state.savepoint); err != nil {
+func (w *groupWriter) runApart(j *job) (result, err error) {
+	if err := w.statements.do(w.statements.savepoint); err != nil {
 		return nil, fmt.Errorf("savepoint: %w", err)
 	}
-	if verdict = j.op(j.ctx, w.q); verdict != nil {
-		if err := w.state.do(w.state.backToSavepoint); err != nil {
-			return nil, fmt.Errorf("%w, and back to savepoint: %w", verdict, err)
+	if result = j.op(j.ctx, w.queries); result != nil {
+		if err := w.statements.do(w.statements.backToSavepoint); err != nil {
+			return nil, fmt.Errorf("%w, and back to savepoint: %w", result, err)
 		}
 	}
-	if err := w.state.do(w.state.release); err != nil {
+	if err := w.statements.do(w.statements.release); err != nil {
 		return nil, fmt.Errorf("release savepoint: %w", err)
 	}
-	return verdict, nil
+	return result, nil
 }
 
 // prepare makes the statements on the writer's connection.

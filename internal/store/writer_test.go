@@ -123,7 +123,7 @@ func TestAllHearOfAFailedCommit(t *testing.T) {
 	release := occupy(t, db)
 	violate := func(ctx context.Context, q *query.Queries) error {
 		// A violated foreign key that shows in the end only.
-		if _, err := w.state.conn.ExecContext(ctx, "PRAGMA defer_foreign_keys = ON"); err != nil {
+		if _, err := w.statements.conn.ExecContext(ctx, "PRAGMA defer_foreign_keys = ON"); err != nil {
 			return err
 		}
 		return q.AddToken(ctx, query.AddTokenParams{Hash: seal.NewSecret().Hash(), GrantID: "none"})

@@ -107,7 +107,7 @@ func TestSendTour(t *testing.T) {
 		tr.WaitFor(`document.title`, "Back at the application")
 		tr.wantCallback("success", "true")
 		linde, lucas := clinic.ConnectionTo(token, webtest.Linde.ID), clinic.ConnectionTo(token, webtest.Lucas.ID)
-		tr.open(clinic.OnboardURL("/apps/saas/reauthorize?accountRef="+clinic.Reference(token, linde), token))
+		tr.open(clinic.OnboardURL("/apps/saas/reauthorize?accountRef="+clinic.AccountHandle(token, linde), token))
 		tr.check("provider again")
 		tr.Click("cancel")
 

@@ -83,66 +83,66 @@ type route struct {
 
 // routes is every page.
 func routes(u *ui.UI, c Config) []route {
-	s := signin.New(u, c.People)
-	o := onboarding.New(u, s, onboarding.Services{
+	signIn := signin.New(u, c.People)
+	onboardingPages := onboarding.New(u, signIn, onboarding.Services{
 		Consents: c.Consents, Connections: c.Connections, Catalogue: c.Catalogue,
 	})
-	a := account.New(u, s.Logins, account.Services{
+	accountPages := account.New(u, signIn.Logins, account.Services{
 		People: c.People, Consents: c.Consents, Files: c.Files, Activity: c.Activity,
 		Connections: c.Connections, Deliveries: c.Deliveries, DeleteWait: c.DeleteWait,
 	})
 	return []route{
 		// An application's request: one address for all its pages.
-		{"GET /apps/saas/authorize", o.Show(library.AuthorizeRequest)},
-		{"POST /apps/saas/authorize", o.Post(library.AuthorizeRequest)},
-		{"GET /apps/saas/user-reauth", o.Show(library.UserReauthRequest)},
-		{"POST /apps/saas/user-reauth", o.Post(library.UserReauthRequest)},
-		{"GET /apps/saas/onboard", o.Show(library.OnboardRequest)},
-		{"POST /apps/saas/onboard", o.Post(library.OnboardRequest)},
-		{"GET /apps/saas/reauthorize", o.Show(library.ReauthorizeRequest)},
-		{"POST /apps/saas/reauthorize", o.Post(library.ReauthorizeRequest)},
-		{"GET /apps/saas/revoke", o.Show(library.RevokeRequest)},
-		{"POST /apps/saas/revoke", o.Post(library.RevokeRequest)},
+		{"GET /apps/saas/authorize", onboardingPages.Show(library.AuthorizeRequest)},
+		{"POST /apps/saas/authorize", onboardingPages.Post(library.AuthorizeRequest)},
+		{"GET /apps/saas/user-reauth", onboardingPages.Show(library.UserReauthRequest)},
+		{"POST /apps/saas/user-reauth", onboardingPages.Post(library.UserReauthRequest)},
+		{"GET /apps/saas/onboard", onboardingPages.Show(library.OnboardRequest)},
+		{"POST /apps/saas/onboard", onboardingPages.Post(library.OnboardRequest)},
+		{"GET /apps/saas/reauthorize", onboardingPages.Show(library.ReauthorizeRequest)},
+		{"POST /apps/saas/reauthorize", onboardingPages.Post(library.ReauthorizeRequest)},
+		{"GET /apps/saas/revoke", onboardingPages.Show(library.RevokeRequest)},
+		{"POST /apps/saas/revoke", onboardingPages.Post(library.RevokeRequest)},
 
 		// From a provider, back to the request.
-		{"GET " + onboarding.ProviderReturnPath + "/{source}", o.ProviderRedirect.HandleCallback},
+		{"GET " + onboarding.ProviderReturnPath + "/{source}", onboardingPages.ProviderRedirect.HandleCallback},
 
 		// For a person who comes by themselves.
-		{"GET /{$}", s.Start},
-		{"GET /sign-in", s.RequireSignedOut(s.SignIn.Show)},
-		{"POST /sign-in", s.RequireSignedOut(s.SignIn.Post)},
-		{"GET /create", s.RequireSignedOut(s.Create.Show)},
-		{"POST /create", s.RequireSignedOut(s.Create.Post)},
-		{"GET /recover", s.RequireSignedOut(s.Recover.Show)},
-		{"POST /recover", s.RequireSignedOut(s.Recover.Post)},
-		{"GET /sign-out", s.Start}, // a person loads the page again after its form was refused
-		{"POST /sign-out", s.Logins.SignOut},
+		{"GET /{$}", signIn.Start},
+		{"GET /sign-in", signIn.RequireSignedOut(signIn.SignIn.Show)},
+		{"POST /sign-in", signIn.RequireSignedOut(signIn.SignIn.Post)},
+		{"GET /create", signIn.RequireSignedOut(signIn.Create.Show)},
+		{"POST /create", signIn.RequireSignedOut(signIn.Create.Post)},
+		{"GET /recover", signIn.RequireSignedOut(signIn.Recover.Show)},
+		{"POST /recover", signIn.RequireSignedOut(signIn.Recover.Post)},
+		{"GET /sign-out", signIn.Start}, // a person loads the page again after its form was refused
+		{"POST /sign-out", signIn.Logins.SignOut},
 
 		// Before a person can use their library.
-		{"GET /recovery-code", s.RequireLogin(s.RecoveryCode.ShowOwn)},
-		{"POST /recovery-code", s.RequireLogin(s.RecoveryCode.PostOwn)},
-		{"GET /shut", s.RequireLogin(s.PendingDeletion.ShowOwn)},
-		{"POST /shut", s.RequireLogin(s.PendingDeletion.PostOwn)},
+		{"GET /recovery-code", signIn.RequireLogin(signIn.RecoveryCode.ShowOwn)},
+		{"POST /recovery-code", signIn.RequireLogin(signIn.RecoveryCode.PostOwn)},
+		{"GET /shut", signIn.RequireLogin(signIn.PendingDeletion.ShowOwn)},
+		{"POST /shut", signIn.RequireLogin(signIn.PendingDeletion.PostOwn)},
 
 		// The library.
-		{"GET /files", s.RequireReady(a.Files.List)},
-		{"GET /files/{file}", s.RequireReady(a.Files.Show)},
-		{"GET /files/{file}/download", s.RequireReady(a.Files.Download)},
-		{"GET /grants", s.RequireReady(a.Grants.List)},
-		{"GET /grants/{grant}/stop", s.RequireReady(a.Grants.ShowRevoke)},
-		{"POST /grants/{grant}/stop", s.RequireReady(a.Grants.PostRevoke)},
-		{"GET /accounts", s.RequireReady(a.Connections.List)},
-		{"GET /accounts/{account}/disconnect", s.RequireReady(a.Connections.ShowDisconnect)},
-		{"POST /accounts/{account}/disconnect", s.RequireReady(a.Connections.PostDisconnect)},
-		{"GET /activity", s.RequireReady(a.Activity.List)},
-		{"GET /settings", s.RequireReady(a.Settings.Show)},
-		{"POST /settings", s.RequireReady(a.Settings.PostLanguage)},
-		{"GET /settings/password", s.RequireReady(a.Password.Show)},
-		{"POST /settings/password", s.RequireReady(a.Password.Post)},
-		{"GET /settings/recovery-code", s.RequireReady(a.RecoveryCode.Show)},
-		{"POST /settings/recovery-code", s.RequireReady(a.RecoveryCode.Post)},
-		{"GET /delete", s.RequireReady(a.Deletion.Show)},
-		{"POST /delete", s.RequireReady(a.Deletion.Post)},
+		{"GET /files", signIn.RequireReady(accountPages.Files.List)},
+		{"GET /files/{file}", signIn.RequireReady(accountPages.Files.Show)},
+		{"GET /files/{file}/download", signIn.RequireReady(accountPages.Files.Download)},
+		{"GET /grants", signIn.RequireReady(accountPages.Grants.List)},
+		{"GET /grants/{grant}/stop", signIn.RequireReady(accountPages.Grants.ShowRevoke)},
+		{"POST /grants/{grant}/stop", signIn.RequireReady(accountPages.Grants.PostRevoke)},
+		{"GET /accounts", signIn.RequireReady(accountPages.Connections.List)},
+		{"GET /accounts/{account}/disconnect", signIn.RequireReady(accountPages.Connections.ShowDisconnect)},
+		{"POST /accounts/{account}/disconnect", signIn.RequireReady(accountPages.Connections.PostDisconnect)},
+		{"GET /activity", signIn.RequireReady(accountPages.Activity.List)},
+		{"GET /settings", signIn.RequireReady(accountPages.Settings.Show)},
+		{"POST /settings", signIn.RequireReady(accountPages.Settings.PostLanguage)},
+		{"GET /settings/password", signIn.RequireReady(accountPages.Password.Show)},
+		{"POST /settings/password", signIn.RequireReady(accountPages.Password.Post)},
+		{"GET /settings/recovery-code", signIn.RequireReady(accountPages.RecoveryCode.Show)},
+		{"POST /settings/recovery-code", signIn.RequireReady(accountPages.RecoveryCode.Post)},
+		{"GET /delete", signIn.RequireReady(accountPages.Deletion.Show)},
+		{"POST /delete", signIn.RequireReady(accountPages.Deletion.Post)},
 
 		{"GET /language/{language}", u.SwitchLanguage},
 		{"GET /static/{asset}", u.ServeAsset},

@@ -46,7 +46,7 @@ func anySource(id int) delivery.Source {
 func anyAccount(id library.ID, application wire.ApplicationID, source int, at time.Time) delivery.Connection {
 	return delivery.Connection{
 		ID:            wire.AccountID("420_" + anyID()),
-		Reference:     library.Reference(anyID()),
+		Reference:     library.AccountReference(anyID()),
 		Library:       id,
 		Application:   application,
 		Source:        anySource(source),

@@ -7,7 +7,7 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// TestAllow tests RequestStore.Allow, an effect at a time. What it does to accounts at providers
+// TestAllow tests AuthRequestStore.Allow, an effect at a time. What it does to accounts at providers
 // is tested in package deliverytest.
 func TestAllow(t *testing.T, open func(t *testing.T) Store) {
 	// given is a request that the person is about to allow.
@@ -70,7 +70,7 @@ func TestAllow(t *testing.T, open func(t *testing.T) Store) {
 		allow(g)
 		want := g.approval.Code
 		want.Grant = grant.ID
-		Same(t, "code", Value(g.GetCode(Ctx, want.Hash))(t), want)
+		Same(t, "code", Value(g.GetAuthCode(Ctx, want.Hash))(t), want)
 	})
 	t.Run("gives the session the grant and the seal", func(t *testing.T) {
 		g := setUp(t)
@@ -112,7 +112,7 @@ func TestAllow(t *testing.T, open func(t *testing.T) Store) {
 		Same(t, "grants", len(Value(g.ListGrants(Ctx, g.person.ID))(t)), 0)
 		_, err = g.GetUserAccount(Ctx, g.person.ID, g.client.Application.ID)
 		WantErr(t, "account", err, library.ErrNotFound)
-		_, err = g.GetCode(Ctx, g.approval.Code.Hash)
+		_, err = g.GetAuthCode(Ctx, g.approval.Code.Hash)
 		WantErr(t, "code", err, library.ErrNotFound)
 		sameSession(t, Value(g.GetSession(Ctx, g.session.Hash))(t), g.session)
 		Same(t, "number of events", len(g.Events(g.person.ID)), 1)

@@ -92,7 +92,7 @@ func TestGrants(t *testing.T, open func(t *testing.T) Store) {
 		Same(t, "stored grant", Value(f.GetGrant(Ctx, g.ID))(t), a.Grant)
 		code := a.Code
 		code.Grant = g.ID
-		Same(t, "code", Value(f.GetCode(Ctx, a.Code.Hash))(t), code)
+		Same(t, "code", Value(f.GetAuthCode(Ctx, a.Code.Hash))(t), code)
 		s.Grant, s.Seal = g.ID, a.SessionSeal
 		sameSession(t, Value(f.GetSession(Ctx, s.Hash))(t), s)
 		e := f.NewestEvent(p.ID)
@@ -113,7 +113,7 @@ func TestGrants(t *testing.T, open func(t *testing.T) Store) {
 		Same(t, "grant", g, want)
 		Same(t, "grants", Value(f.ListGrants(Ctx, p.ID))(t), []library.Grant{want})
 		Same(t, "accounts", Value(f.ListAccounts(Ctx, p.ID, c.Application.ID))(t), []library.Account{account})
-		Same(t, "grant of code", Value(f.GetCode(Ctx, a.Code.Hash))(t).Grant, first.ID)
+		Same(t, "grant of code", Value(f.GetAuthCode(Ctx, a.Code.Hash))(t).Grant, first.ID)
 		Same(t, "grant of session", Value(f.GetSession(Ctx, s.Hash))(t).Grant, first.ID)
 		e := f.NewestEvent(p.ID)
 		Same(t, "kind of event", e.Kind, library.EventRenewed)
@@ -187,8 +187,8 @@ func TestGrants(t *testing.T, open func(t *testing.T) Store) {
 		h := Value(f.GetTokenInfo(Ctx, token.Hash, library.UseAccess))(t)
 		Same(t, "grant of the token", h.Grant.RevokedAt, Later(time.Minute))
 		Same(t, "seal of the token", len(h.Token.Seal), 0)
-		Same(t, "seal of the code", len(Value(f.GetCode(Ctx, a.Code.Hash))(t).Seal), 0)
-		WantErr(t, "redeem", f.RedeemCode(Ctx, a.Code.Hash, Now, nil), library.ErrUsed)
+		Same(t, "seal of the code", len(Value(f.GetAuthCode(Ctx, a.Code.Hash))(t).Seal), 0)
+		WantErr(t, "redeem", f.RedeemAuthCode(Ctx, a.Code.Hash, Now, nil), library.ErrUsed)
 		_, err := f.GetSession(Ctx, s.Hash)
 		WantErr(t, "session", err, library.ErrNotFound)
 		session := library.Session{Hash: AnyHash(), Client: c.ID(), Grant: g.ID}
@@ -199,7 +199,7 @@ func TestGrants(t *testing.T, open func(t *testing.T) Store) {
 		WantErr(t, "read", f.AddRead(Ctx, nil, g.ID, read), library.ErrNotFound)
 
 		Same(t, "other token", Value(f.GetTokenInfo(Ctx, keptToken.Hash, library.UseAccess))(t).Token, keptToken)
-		Same(t, "other code", Value(f.GetCode(Ctx, ka.Code.Hash))(t).Seal, ka.Code.Seal)
+		Same(t, "other code", Value(f.GetAuthCode(Ctx, ka.Code.Hash))(t).Seal, ka.Code.Seal)
 		_ = Value(f.GetSession(Ctx, ks.Hash))(t)
 
 		events := len(f.Events(p.ID))
@@ -278,18 +278,18 @@ func TestAccounts(t *testing.T, open func(t *testing.T) Store) {
 		_, err = f.GetUserAccount(Ctx, "none", application)
 		WantErr(t, "account of nobody", err, library.ErrNotFound)
 	})
-	t.Run("are referred to", func(t *testing.T) {
+	t.Run("have handles", func(t *testing.T) {
 		f := NewFixture(t, open)
-		r := library.AccountReference{ID: "r1", Client: wire.ClientID{Application: "a", Contract: "k"},
+		h := library.AccountHandle{ID: "h1", Client: wire.ClientID{Application: "a", Contract: "k"},
 			Account: "420_%", ExpiresAt: Later(time.Minute)}
-		Must(t, f.AddReference(Ctx, r))
-		Same(t, "reference", Value(f.GetReference(Ctx, "r1"))(t), r)
-		for _, id := range []string{"", "r_", "r%", "\x00\xff"} {
-			_, err := f.GetReference(Ctx, id)
-			WantErr(t, "reference "+id, err, library.ErrNotFound)
+		Must(t, f.AddAccountHandle(Ctx, h))
+		Same(t, "handle", Value(f.GetAccountHandle(Ctx, "h1"))(t), h)
+		for _, id := range []string{"", "h_", "h%", "\x00\xff"} {
+			_, err := f.GetAccountHandle(Ctx, id)
+			WantErr(t, "handle "+id, err, library.ErrNotFound)
 		}
-		r.ID, r.Account = "r2", "\x00\xff"
-		Must(t, f.AddReference(Ctx, r))
+		h.ID, h.Account = "h2", "\x00\xff"
+		Must(t, f.AddAccountHandle(Ctx, h))
 	})
 }
 

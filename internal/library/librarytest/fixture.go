@@ -149,7 +149,7 @@ func AnyEvent(id library.ID) library.Event {
 // AnyRequest adds an authorization request of a client, with the session that it asks for.
 func (f *Fixture) AnyRequest(c library.Client) (library.AuthRequest, library.Session) {
 	f.T.Helper()
-	s := library.Session{
+	session := library.Session{
 		Hash:      AnyHash(),
 		Client:    c.ID(),
 		PublicKey: anyKey(f.T),
@@ -157,25 +157,25 @@ func (f *Fixture) AnyRequest(c library.Client) (library.AuthRequest, library.Ses
 		CreatedAt: Now,
 		ExpiresAt: Later(time.Hour),
 	}
-	l := library.AuthRequest{
+	request := library.AuthRequest{
 		Hash:        AnyHash(),
 		Kind:        library.AuthorizeRequest,
 		ClientID:    c.ID(),
 		RedirectURI: "https://diary.example/back",
 		State:       "state %_ \x00\xff é",
 		Challenge:   "challenge",
-		Session:     s.Hash,
+		Session:     session.Hash,
 		CreatedAt:   Now,
 		ExpiresAt:   Later(time.Hour),
 	}
-	Must(f.T, f.AddAuthRequest(Ctx, l, s))
-	return l, s
+	Must(f.T, f.AddAuthRequest(Ctx, request, session))
+	return request, session
 }
 
 // NewApproval returns a person's consent to a request, at a time.
-func NewApproval(p Person, c library.Client, link library.AuthRequest, at time.Time) library.Approval {
+func NewApproval(p Person, c library.Client, request library.AuthRequest, at time.Time) library.Approval {
 	return library.Approval{
-		Request: link.Hash,
+		Request: request.Hash,
 		At:      at,
 		Grant: library.Grant{
 			ID:          library.GrantID(AnyID()),
@@ -187,7 +187,7 @@ func NewApproval(p Person, c library.Client, link library.AuthRequest, at time.T
 		},
 		Account: library.Account{
 			ID:          wire.AccountID("420_" + AnyID()),
-			Reference:   library.Reference(AnyID()),
+			Reference:   library.AccountReference(AnyID()),
 			Library:     p.ID,
 			Application: c.Application.ID,
 			Subject:     AnyID(),

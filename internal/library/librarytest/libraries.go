@@ -95,7 +95,7 @@ func TestLibraries(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("makes and saves a recovery code", func(t *testing.T) {
 		f := NewFixture(t, open)
 		p := f.AnyPerson()
-		Must(t, f.SaveCode(Ctx, p.ID))
+		Must(t, f.SaveRecoveryCode(Ctx, p.ID))
 		got, l, err := f.GetLogin(Ctx, p.Login.Hash)
 		Must(t, err)
 		Same(t, "code saved", l.CodeSaved, true)
@@ -105,7 +105,7 @@ func TestLibraries(t *testing.T, open func(t *testing.T) Store) {
 		Must(t, f.AddLogin(Ctx, second, AnyEvent(p.ID)))
 		lock, pending := anyLock(p.ID, library.LockRecovery), AnySeal()
 		lock.CreatedAt = Later(time.Hour)
-		Must(t, f.SetCode(Ctx, lock, p.Login.ID, pending, AnyEvent(p.ID)))
+		Must(t, f.SetRecoveryCode(Ctx, lock, p.Login.ID, pending, AnyEvent(p.ID)))
 		Same(t, "lock", Value(f.GetLock(Ctx, p.ID, library.LockRecovery))(t), lock)
 		got, l, err = f.GetLogin(Ctx, p.Login.Hash)
 		Must(t, err)
@@ -117,10 +117,10 @@ func TestLibraries(t *testing.T, open func(t *testing.T) Store) {
 		Same(t, "code of the other login, which is no longer good", len(got.PendingCode), 0)
 
 		stranger := f.AnyPerson()
-		WantErr(t, "login of somebody else", f.SetCode(Ctx, lock, stranger.Login.ID, pending, AnyEvent(p.ID)),
+		WantErr(t, "login of somebody else", f.SetRecoveryCode(Ctx, lock, stranger.Login.ID, pending, AnyEvent(p.ID)),
 			library.ErrNotFound)
 		Same(t, "number of events", len(f.Events(p.ID)), 3)
-		WantErr(t, "code of no library", f.SaveCode(Ctx, "none"), library.ErrNotFound)
+		WantErr(t, "code of no library", f.SaveRecoveryCode(Ctx, "none"), library.ErrNotFound)
 	})
 	t.Run("shuts and reopens", func(t *testing.T) {
 		f := NewFixture(t, open)
@@ -138,8 +138,8 @@ func TestLibraries(t *testing.T, open func(t *testing.T) Store) {
 		Same(t, "revoked", Value(f.GetGrant(Ctx, g.ID))(t).RevokedAt, event.At)
 		h := Value(f.GetTokenInfo(Ctx, token.Hash, library.UseAccess))(t)
 		Same(t, "seal of the token", len(h.Token.Seal), 0)
-		Same(t, "seal of the code", len(Value(f.GetCode(Ctx, a.Code.Hash))(t).Seal), 0)
-		WantErr(t, "redeem", f.RedeemCode(Ctx, a.Code.Hash, Now, nil), library.ErrUsed)
+		Same(t, "seal of the code", len(Value(f.GetAuthCode(Ctx, a.Code.Hash))(t).Seal), 0)
+		WantErr(t, "redeem", f.RedeemAuthCode(Ctx, a.Code.Hash, Now, nil), library.ErrUsed)
 		_, err := f.GetSession(Ctx, s.Hash)
 		WantErr(t, "session", err, library.ErrNotFound)
 		Same(t, "login kept", f.logins(kept), 1)
@@ -169,7 +169,7 @@ func testDelete(open func(t *testing.T) Store) func(t *testing.T) {
 		g, a, s := f.Approve(p, c)
 		og, _, _ := f.Approve(other, c)
 		access, refresh := anyToken(g.ID, library.UseAccess), anyToken(g.ID, library.UseRefresh)
-		Must(t, f.RedeemCode(Ctx, a.Code.Hash, Now, []library.Token{access, refresh}))
+		Must(t, f.RedeemAuthCode(Ctx, a.Code.Hash, Now, []library.Token{access, refresh}))
 		theirs := anyToken(og.ID, library.UseAccess)
 		Must(t, f.AddToken(Ctx, theirs))
 		file, their := newFile(g, Now), newFile(og, Now)

@@ -18,21 +18,21 @@ func TestSweeper(t *testing.T, open func(t *testing.T) Store) {
 	// Of each kind: one that ends at now, one a millisecond later, one never.
 	ends := []time.Time{Now, Later(time.Millisecond), {}}
 	var nonces []library.Nonce
-	var links []library.AuthRequest
+	var requests []library.AuthRequest
 	var sessions []library.Session
 	var codes []library.AuthCode
 	var logins []library.Login
-	var references []library.AccountReference
+	var handles []library.AccountHandle
 	var tokens []library.Token
 	for _, end := range ends {
 		n := library.Nonce{Client: c.ID(), Value: wire.NewNonce(), ForgetAt: end}
 		Must(t, f.UseNonce(Ctx, n))
 		nonces = append(nonces, n)
 
-		l, s := library.AuthRequest{Hash: AnyHash(), ClientID: c.ID(),
-			ExpiresAt: end}, library.Session{Hash: AnyHash(), Client: c.ID(), ExpiresAt: end}
-		Must(t, f.AddAuthRequest(Ctx, l, s))
-		links, sessions = append(links, l), append(sessions, s)
+		request := library.AuthRequest{Hash: AnyHash(), ClientID: c.ID(), ExpiresAt: end}
+		session := library.Session{Hash: AnyHash(), Client: c.ID(), ExpiresAt: end}
+		Must(t, f.AddAuthRequest(Ctx, request, session))
+		requests, sessions = append(requests, request), append(sessions, session)
 
 		answered, _ := f.AnyRequest(c)
 		a := NewApproval(p, c, answered, Now)
@@ -46,9 +46,9 @@ func TestSweeper(t *testing.T, open func(t *testing.T) Store) {
 		Must(t, f.AddLogin(Ctx, login, AnyEvent(p.ID)))
 		logins = append(logins, login)
 
-		r := library.AccountReference{ID: AnyID(), Client: c.ID(), Account: "a", ExpiresAt: end}
-		Must(t, f.AddReference(Ctx, r))
-		references = append(references, r)
+		handle := library.AccountHandle{ID: AnyID(), Client: c.ID(), Account: "a", ExpiresAt: end}
+		Must(t, f.AddAccountHandle(Ctx, handle))
+		handles = append(handles, handle)
 
 		token := anyToken(g.ID, library.UseAccess)
 		token.ExpiresAt = end
@@ -68,16 +68,16 @@ func TestSweeper(t *testing.T, open func(t *testing.T) Store) {
 		} else {
 			WantErr(t, "nonce", f.UseNonce(Ctx, nonces[i]), library.ErrReplayed)
 		}
-		_, err := f.GetAuthRequest(Ctx, links[i].Hash)
+		_, err := f.GetAuthRequest(Ctx, requests[i].Hash)
 		WantErr(t, "request", err, kept)
 		_, err = f.GetSession(Ctx, sessions[i].Hash)
 		WantErr(t, "session", err, kept)
-		_, err = f.GetCode(Ctx, codes[i].Hash)
+		_, err = f.GetAuthCode(Ctx, codes[i].Hash)
 		WantErr(t, "code", err, kept)
 		_, _, err = f.GetLogin(Ctx, logins[i].Hash)
 		WantErr(t, "login", err, kept)
-		_, err = f.GetReference(Ctx, references[i].ID)
-		WantErr(t, "reference", err, kept)
+		_, err = f.GetAccountHandle(Ctx, handles[i].ID)
+		WantErr(t, "handle", err, kept)
 		h := Value(f.GetTokenInfo(Ctx, tokens[i].Hash, library.UseAccess))(t)
 		Same(t, "seal of the token", len(h.Token.Seal) > 0, i > 0)
 	}

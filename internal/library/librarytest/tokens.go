@@ -15,8 +15,8 @@ func TestTokens(t *testing.T, open func(t *testing.T) Store) {
 		p := f.AnyPerson()
 		g, a, _ := f.Approve(p, f.AnyClient(library.Read))
 		access, refresh := anyToken(g.ID, library.UseAccess), anyToken(g.ID, library.UseRefresh)
-		Must(t, f.RedeemCode(Ctx, a.Code.Hash, Later(time.Second), []library.Token{access, refresh}))
-		code := Value(f.GetCode(Ctx, a.Code.Hash))(t)
+		Must(t, f.RedeemAuthCode(Ctx, a.Code.Hash, Later(time.Second), []library.Token{access, refresh}))
+		code := Value(f.GetAuthCode(Ctx, a.Code.Hash))(t)
 		Same(t, "used", code.UsedAt, Later(time.Second))
 		Same(t, "seal of the code", len(code.Seal), 0)
 		h := Value(f.GetTokenInfo(Ctx, access.Hash, library.UseAccess))(t)
@@ -40,7 +40,7 @@ func TestTokens(t *testing.T, open func(t *testing.T) Store) {
 			tokens[i] = anyToken(g.ID, library.UseAccess)
 		}
 		errs := Race(len(tokens), func(i int) error {
-			return f.RedeemCode(Ctx, a.Code.Hash, Now, []library.Token{tokens[i]})
+			return f.RedeemAuthCode(Ctx, a.Code.Hash, Now, []library.Token{tokens[i]})
 		})
 		OneWins(t, "code", errs, library.ErrUsed)
 		for i, token := range tokens {
@@ -49,8 +49,8 @@ func TestTokens(t *testing.T, open func(t *testing.T) Store) {
 				t.Errorf("redeeming said %v, its token is there: %t", errs[i], err == nil)
 			}
 		}
-		WantErr(t, "unknown code", f.RedeemCode(Ctx, AnyHash(), Now, nil), library.ErrNotFound)
-		_, err := f.GetCode(Ctx, AnyHash())
+		WantErr(t, "unknown code", f.RedeemAuthCode(Ctx, AnyHash(), Now, nil), library.ErrNotFound)
+		_, err := f.GetAuthCode(Ctx, AnyHash())
 		WantErr(t, "unknown code", err, library.ErrNotFound)
 	})
 	t.Run("come whole or not at all", func(t *testing.T) {
@@ -58,12 +58,12 @@ func TestTokens(t *testing.T, open func(t *testing.T) Store) {
 		g, a, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Read))
 		first, second := anyToken(g.ID, library.UseAccess), anyToken(g.ID, library.UseRefresh)
 		Must(t, f.AddToken(Ctx, second))
-		if err := f.RedeemCode(Ctx, a.Code.Hash, Now, []library.Token{first, second}); err == nil {
+		if err := f.RedeemAuthCode(Ctx, a.Code.Hash, Now, []library.Token{first, second}); err == nil {
 			t.Fatal("a token was added twice")
 		}
 		_, err := f.GetTokenInfo(Ctx, first.Hash, library.UseAccess)
 		WantErr(t, "token", err, library.ErrNotFound)
-		code := Value(f.GetCode(Ctx, a.Code.Hash))(t)
+		code := Value(f.GetAuthCode(Ctx, a.Code.Hash))(t)
 		Same(t, "used", code.UsedAt, time.Time{})
 		Same(t, "seal of the code", code.Seal, a.Code.Seal)
 	})
@@ -75,7 +75,7 @@ func TestTokens(t *testing.T, open func(t *testing.T) Store) {
 		a.Code.Seal, a.SessionSeal = nil, nil
 		g, _, err := f.Allow(Ctx, a)
 		Must(t, err)
-		if seal := Value(f.GetCode(Ctx, a.Code.Hash))(t).Seal; seal != nil {
+		if seal := Value(f.GetAuthCode(Ctx, a.Code.Hash))(t).Seal; seal != nil {
 			t.Errorf("the code has the seal %x, want nil", seal)
 		}
 		if seal := Value(f.GetSession(Ctx, s.Hash))(t).Seal; seal != nil {
@@ -108,7 +108,7 @@ func TestTokens(t *testing.T, open func(t *testing.T) Store) {
 				case len(tokens):
 					return f.RevokeGrant(Ctx, p.ID, g.ID, Now, AnyEvent(p.ID))
 				case 0:
-					return f.RedeemCode(Ctx, a.Code.Hash, Now, tokens[:1])
+					return f.RedeemAuthCode(Ctx, a.Code.Hash, Now, tokens[:1])
 				}
 				return f.AddToken(Ctx, tokens[i])
 			})

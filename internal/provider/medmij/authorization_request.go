@@ -17,28 +17,28 @@ import (
 // AuthorizationURL implements [delivery.Providers]. The URL has the parameters of the
 // Authorization interface and no others. A browser sends no headers of ours, so the two
 // ids are parameters. MedMij does not have PKCE (unconfirmed), so the verifier is unused.
-func (n *Network) AuthorizationURL(ctx context.Context, p delivery.AuthorizationParams) (string, error) {
-	e, err := n.endpointsFor(p.Provider)
+func (n *Network) AuthorizationURL(ctx context.Context, params delivery.AuthorizationParams) (string, error) {
+	ep, err := n.endpointsFor(params.Provider)
 	if err != nil {
 		return "", fmt.Errorf("make a MedMij authorization request: %w", err)
 	}
-	u, err := url.Parse(e.authorization)
+	u, err := url.Parse(ep.authorization)
 	if err != nil {
-		return "", fmt.Errorf("make a MedMij authorization request: the endpoint of %q is not a URL", p.Provider)
+		return "", fmt.Errorf("make a MedMij authorization request: the endpoint of %q is not a URL", params.Provider)
 	}
-	requestID := authorizationRequestID(p.State)
+	requestID := authorizationRequestID(params.State)
 	u.RawQuery = url.Values{
 		"response_type":     {"code"},
 		"client_id":         {n.config.ClientID},
-		"redirect_uri":      {p.RedirectURI},
-		"scope":             {e.provider + "~" + e.service}, // delen: exactly one service
-		"state":             {p.State.Reveal()},
+		"redirect_uri":      {params.RedirectURI},
+		"scope":             {ep.provider + "~" + ep.service}, // delen: exactly one service
+		"state":             {params.State.Reveal()},
 		"MedMij-Request-ID": {requestID},
-		"X-Correlation-ID":  {p.Correlation},
+		"X-Correlation-ID":  {params.Correlation},
 	}.Encode()
-	logged := n.chainRequest(e, e.authorization)
+	logged := n.chainRequest(ep, ep.authorization)
 	logged.method = http.MethodGet
-	n.chainLog.write(ctx, chainEvent{stepSendAuthorization, p.Correlation, requestID}, logged, 0, "", "")
+	n.chainLog.write(ctx, chainEvent{stepSendAuthorization, params.Correlation, requestID}, logged, 0, "", "")
 	return u.String(), nil
 }
 

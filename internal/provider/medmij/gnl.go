@@ -9,7 +9,7 @@ type gnlList struct {
 }
 
 func (r listReader) readGNL(from io.Reader) (*gnlList, error) {
-	l := &gnlList{names: map[string]string{}}
+	list := &gnlList{names: map[string]string{}}
 	var id, name string
 	seen := uniqueValues{}
 	service := element{
@@ -18,10 +18,10 @@ func (r listReader) readGNL(from io.Reader) (*gnlList, error) {
 			{name: "GegevensdienstId", text: func(s string) error { id = s; return checkServiceID(s) }},
 			{name: "Weergavenaam", text: func(s string) error { name = s; return checkLength(3, 50)(s) }},
 		},
-		end: func() error { l.names[id] = name; return seen.add("GegevensdienstId", id) },
+		end: func() error { list.names[id] = name; return seen.add("GegevensdienstId", id) },
 	}
-	root := l.root(nameGNL, element{name: "Gegevensdiensten", children: []element{service}})
-	return l, parse(from, root.name, func(ns string) (element, bool) {
+	root := list.root(nameGNL, element{name: "Gegevensdiensten", children: []element{service}})
+	return list, parse(from, root.name, func(ns string) (element, bool) {
 		return root, ns == namespace("gegevensdienstnamenlijst", 1)
 	})
 }

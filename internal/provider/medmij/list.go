@@ -50,24 +50,24 @@ func (h *listHeader) number() uint64 { return h.Number }
 
 // read reads the list of that name.
 func (r listReader) read(name listName, text []byte) (parsedList, error) {
-	var l parsedList
+	var list parsedList
 	var err error
 	switch name {
 	case nameZAL:
-		l, err = r.readZAL(bytes.NewReader(text))
+		list, err = r.readZAL(bytes.NewReader(text))
 	case nameOCL:
-		l, err = r.readOCL(bytes.NewReader(text))
+		list, err = r.readOCL(bytes.NewReader(text))
 	case nameWHL:
-		l, err = r.readWHL(bytes.NewReader(text))
+		list, err = r.readWHL(bytes.NewReader(text))
 	case nameGNL:
-		l, err = r.readGNL(bytes.NewReader(text))
+		list, err = r.readGNL(bytes.NewReader(text))
 	default:
 		return nil, fmt.Errorf("read %s: no such list", name)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	return l, nil
+	return list, nil
 }
 
 // uniqueValues is a set of values that must not occur twice.

@@ -43,12 +43,12 @@ func (n *Network) loadCache() error {
 }
 
 func readFile(name string) ([]byte, error) {
-	f, err := os.Open(name)
+	file, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxListBytes+1))
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, maxListBytes+1))
 }
 
 // cacheList writes a list to the cache folder, atomically: after a crash the file has
@@ -64,20 +64,20 @@ func (n *Network) cacheList(name listName, text []byte) error {
 }
 
 func writeFile(name string, text []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), ".new-*")
+	file, err := os.CreateTemp(filepath.Dir(name), ".new-*")
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(f.Name()) // the first error is the cause
+			_ = os.Remove(file.Name()) // the first error is the cause
 		}
 	}()
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	_, err = file.Write(text)
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}
-	if err = os.Rename(f.Name(), name); err != nil {
+	if err = os.Rename(file.Name(), name); err != nil {
 		return err
 	}
 	if runtime.GOOS == "windows" {

@@ -45,34 +45,34 @@ func (n *Network) updateList(ctx context.Context, name listName) error {
 	if err != nil {
 		return err
 	}
-	l, err := n.reader.read(name, text)
+	list, err := n.reader.read(name, text)
 	if err != nil {
 		return err
 	}
-	return n.acceptList(name, l, text, etag)
+	return n.acceptList(name, list, text, etag)
 }
 
 // acceptList starts to use a list, unless it is older than the current one: "Volgnummer
 // grows by one with each publication" (Lijsten).
-func (n *Network) acceptList(name listName, l parsedList, text []byte, etag string) error {
+func (n *Network) acceptList(name listName, list parsedList, text []byte, etag string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	before := n.current.Load()
 	number := before.number(name)
-	if l.number() < number {
-		return fmt.Errorf("its Volgnummer %d is lower than %d, which we have: refused", l.number(), number)
+	if list.number() < number {
+		return fmt.Errorf("its Volgnummer %d is lower than %d, which we have: refused", list.number(), number)
 	}
 	// The list is written before it is used, so that a restart does not bring back an older
 	// one. A list that cannot be written is used nevertheless, since it may remove a host
 	// from the whitelist.
 	var cacheErr error
-	if l.number() > number || n.uncached[name] {
+	if list.number() > number || n.uncached[name] {
 		cacheErr = n.cacheList(name, text)
 		n.uncached[name] = cacheErr != nil
 	}
-	if l.number() > number {
-		n.current.Store(before.with(l, n.config))
-		n.config.Log.Info("a new MedMij list is in use", "list", string(name), "number", l.number())
+	if list.number() > number {
+		n.current.Store(before.with(list, n.config))
+		n.config.Log.Info("a new MedMij list is in use", "list", string(name), "number", list.number())
 	}
 	n.etags[name] = etag
 	if cacheErr != nil {

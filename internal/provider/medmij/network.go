@@ -145,11 +145,11 @@ type DataService struct {
 }
 
 // DataServices lists the data services of the current lists, sorted by key. It fails
-// until the lists have been loaded. gen changes when the result may have changed.
-func (n *Network) DataServices() (list []DataService, gen uint64, err error) {
+// until the lists have been loaded. generation changes when the result may have changed.
+func (n *Network) DataServices() (list []DataService, generation uint64, err error) {
 	s := n.current.Load()
 	if s.zal == nil || s.whl == nil {
-		return nil, s.gen, errNoLists
+		return nil, s.generation, errNoLists
 	}
-	return slices.Clone(s.services), s.gen, nil
+	return slices.Clone(s.services), s.generation, nil
 }

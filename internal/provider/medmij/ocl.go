@@ -9,7 +9,7 @@ type oclList struct {
 }
 
 func (r listReader) readOCL(from io.Reader) (*oclList, error) {
-	l := &oclList{names: map[string]string{}}
+	list := &oclList{names: map[string]string{}}
 	var host, name string
 	seen := uniqueValues{}
 	client := element{
@@ -24,10 +24,10 @@ func (r listReader) readOCL(from io.Reader) (*oclList, error) {
 				}},
 			}},
 		},
-		end: func() error { l.names[host] = name; return seen.add("Hostname", host) },
+		end: func() error { list.names[host] = name; return seen.add("Hostname", host) },
 	}
-	root := l.root(nameOCL, element{name: "OAuthclients", children: []element{client}})
-	return l, parse(from, root.name, func(ns string) (element, bool) {
+	root := list.root(nameOCL, element{name: "OAuthclients", children: []element{client}})
+	return list, parse(from, root.name, func(ns string) (element, bool) {
 		return root, ns == namespace("oauthclientlist", 2) || ns == namespace("oauthclientlist", 3)
 	})
 }

@@ -26,7 +26,7 @@ var ownReasons = []error{errNoLists, errNotListed, errNotWhitelisted}
 // Send implements [delivery.Providers] by one request of the Resource interface. The
 // token identifies the person; the address and the headers do not.
 func (n *Network) Send(ctx context.Context, key delivery.ProviderKey, r delivery.SendRequest) delivery.Outcome {
-	e, err := n.endpointsFor(key)
+	ep, err := n.endpointsFor(key)
 	switch {
 	case err != nil:
 		return delivery.Outcome{Kind: delivery.OutcomeNotFiled, Reason: notSentReason(err)}
@@ -37,10 +37,10 @@ func (n *Network) Send(ctx context.Context, key delivery.ProviderKey, r delivery
 	}
 	requestID := uuid.NewString()
 	request := provider.ResourceRequest{
-		BaseURL: e.resource, Resource: r.Resource, Token: r.Token,
+		BaseURL: ep.resource, Resource: r.Resource, Token: r.Token,
 		Header: n.backchannelHeader(r.Correlation, requestID),
 	}
-	logged := n.chainRequest(e, request.URL())
+	logged := n.chainRequest(ep, request.URL())
 	logged.method = http.MethodPost
 	n.chainLog.write(ctx, chainEvent{stepSendResource, r.Correlation, requestID}, logged, 0, "", "")
 	result := n.backchannel.SendResource(ctx, request)

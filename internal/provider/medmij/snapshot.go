@@ -25,8 +25,8 @@ type snapshot struct {
 	ocl *oclList
 	whl *whlList
 	gnl *gnlList
-	// gen is the number of the snapshot.
-	gen uint64
+	// generation is the number of the snapshot.
+	generation uint64
 
 	endpoints map[delivery.ProviderKey]endpoints
 	services  []DataService
@@ -40,55 +40,55 @@ type endpoints struct {
 
 // number returns the Volgnummer of a list, 0 without the list.
 func (s *snapshot) number(name listName) uint64 {
-	var l parsedList
+	var list parsedList
 	switch {
 	case name == nameZAL && s.zal != nil:
-		l = s.zal
+		list = s.zal
 	case name == nameOCL && s.ocl != nil:
-		l = s.ocl
+		list = s.ocl
 	case name == nameWHL && s.whl != nil:
-		l = s.whl
+		list = s.whl
 	case name == nameGNL && s.gnl != nil:
-		l = s.gnl
+		list = s.gnl
 	default:
 		return 0
 	}
-	return l.number()
+	return list.number()
 }
 
 // with returns the next snapshot, with another list.
-func (s *snapshot) with(l parsedList, c Config) *snapshot {
+func (s *snapshot) with(list parsedList, config Config) *snapshot {
 	next := *s
-	next.gen++
-	switch l := l.(type) {
+	next.generation++
+	switch list := list.(type) {
 	case *zalList:
-		next.zal = l
+		next.zal = list
 	case *oclList:
-		next.ocl = l
+		next.ocl = list
 	case *whlList:
-		next.whl = l
+		next.whl = list
 	case *gnlList:
-		next.gnl = l
+		next.gnl = list
 	}
-	next.index(c)
+	next.index(config)
 	return &next
 }
 
 // index computes the endpoints and the data services from the lists.
-func (s *snapshot) index(c Config) {
+func (s *snapshot) index(config Config) {
 	s.endpoints, s.services = map[delivery.ProviderKey]endpoints{}, nil
 	if s.zal == nil {
 		return
 	}
 	for _, p := range s.zal.providers {
-		for _, id := range c.Services {
-			o, ok := p.endpoints(id, c.SystemRoles[id], c.Log)
+		for _, id := range config.Services {
+			ep, ok := p.endpoints(id, config.SystemRoles[id], config.Log)
 			if !ok {
 				continue
 			}
 			key := delivery.ProviderKey(keyPrefix + p.name + "~" + id)
-			s.endpoints[key] = o
-			if s.checkWhitelist(o) == nil {
+			s.endpoints[key] = ep
+			if s.checkWhitelist(ep) == nil {
 				s.services = append(s.services, DataService{
 					Key: key, Provider: p.name, ID: id, Name: s.serviceName(id), Version: fhir.STU3,
 				})
@@ -118,19 +118,19 @@ func (p zalProvider) endpoints(id, role string, log *slog.Logger) (endpoints, bo
 	if best == nil {
 		return endpoints{}, false
 	}
-	o := endpoints{provider: p.name, service: id, authorization: best.authorization, token: best.token}
+	ep := endpoints{provider: p.name, service: id, authorization: best.authorization, token: best.token}
 	for _, r := range best.roles {
 		switch {
 		case role != "" && r.code != role:
-		case o.resource == "":
-			o.resource = r.resource
-		case o.resource != r.resource:
+		case ep.resource == "":
+			ep.resource = r.resource
+		case ep.resource != r.resource:
 			log.Warn("a provider lists several system roles for a data service: configure which to send to",
 				"provider", p.name, "service", id)
 			return endpoints{}, false
 		}
 	}
-	return o, o.resource != ""
+	return ep, ep.resource != ""
 }
 
 // find returns the endpoints for a key, if it is on the lists and its hosts are on the
@@ -139,19 +139,19 @@ func (s *snapshot) find(key delivery.ProviderKey) (endpoints, error) {
 	if s.zal == nil || s.whl == nil {
 		return endpoints{}, fmt.Errorf("find %q: %w", key, errNoLists)
 	}
-	o, ok := s.endpoints[key]
+	ep, ok := s.endpoints[key]
 	if !ok {
 		return endpoints{}, fmt.Errorf("find %q: not on MedMij's list: %w", key, delivery.ErrProviderGone)
 	}
-	if err := s.checkWhitelist(o); err != nil {
+	if err := s.checkWhitelist(ep); err != nil {
 		return endpoints{}, fmt.Errorf("find %q: %w: %w", key, err, delivery.ErrProviderGone)
 	}
-	return o, nil
+	return ep, nil
 }
 
 // checkWhitelist checks that both backchannel hosts are on the whitelist.
-func (s *snapshot) checkWhitelist(o endpoints) error {
-	for _, address := range []string{o.token, o.resource} {
+func (s *snapshot) checkWhitelist(ep endpoints) error {
+	for _, address := range []string{ep.token, ep.resource} {
 		if host := hostOf(address); s.whl == nil || !s.whl.hosts[host] {
 			return fmt.Errorf("host %q: %w", host, errNotWhitelisted)
 		}

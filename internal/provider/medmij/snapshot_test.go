@@ -13,16 +13,16 @@ func TestDataServices(t *testing.T) {
 	t.Parallel()
 	w := newTestNetwork(t)
 	n := w.newUpdatedNetwork()
-	list, gen, err := n.DataServices()
+	list, generation, err := n.DataServices()
 	want := DataService{Key: key53, Provider: linde, ID: "53", Name: "Meetwaarden vitale functies", Version: fhir.STU3}
-	if err != nil || len(list) != 1 || list[0] != want || gen == 0 {
-		t.Fatalf("%+v, %d, %v", list, gen, err)
+	if err != nil || len(list) != 1 || list[0] != want || generation == 0 {
+		t.Fatalf("%+v, %d, %v", list, generation, err)
 	}
 	if err := n.UpdateLists(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, again, _ := n.DataServices(); again != gen {
-		t.Errorf("nothing has changed, but the generation went from %d to %d", gen, again)
+	if _, again, _ := n.DataServices(); again != generation {
+		t.Errorf("nothing has changed, but the generation went from %d to %d", generation, again)
 	}
 
 	collect, elsewhere := w.service("48"), w.service("57")
@@ -35,9 +35,10 @@ func TestDataServices(t *testing.T) {
 		t.Fatal(err)
 	}
 	list, again, _ := n.DataServices()
-	if again == gen || len(list) != 2 || list[0].Key != "medmij:apotheek~60" || list[0].Name != "Gegevensdienst 60" ||
+	if again == generation || len(list) != 2 ||
+		list[0].Key != "medmij:apotheek~60" || list[0].Name != "Gegevensdienst 60" ||
 		list[1] != want {
-		t.Errorf("%+v, generation %d after %d", list, again, gen)
+		t.Errorf("%+v, generation %d after %d", list, again, generation)
 	}
 	if _, err := n.AuthorizationURL(t.Context(),
 		delivery.AuthorizationParams{Provider: "medmij:elders~57"}); !errors.Is(err, delivery.ErrProviderGone) ||

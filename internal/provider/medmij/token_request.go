@@ -28,23 +28,23 @@ const (
 
 // Exchange implements [delivery.Providers]. It sends the code once.
 func (n *Network) Exchange(
-	ctx context.Context, p delivery.AuthorizationParams, code seal.Secret,
+	ctx context.Context, params delivery.AuthorizationParams, code seal.Secret,
 ) (delivery.ProviderTokens, error) {
-	e, err := n.endpointsFor(p.Provider)
+	ep, err := n.endpointsFor(params.Provider)
 	if err != nil {
 		return delivery.ProviderTokens{}, fmt.Errorf("exchange the code at a MedMij provider: %w", err)
 	}
-	event := chainEvent{stepReceiveAuthorization, p.Correlation, authorizationRequestID(p.State)}
-	n.chainLog.write(ctx, event, n.chainRequest(e, e.authorization), 0, "", "")
-	tokens, err := n.requestToken(ctx, e, p.Correlation, grantCode, url.Values{
+	event := chainEvent{stepReceiveAuthorization, params.Correlation, authorizationRequestID(params.State)}
+	n.chainLog.write(ctx, event, n.chainRequest(ep, ep.authorization), 0, "", "")
+	tokens, err := n.requestToken(ctx, ep, params.Correlation, grantCode, url.Values{
 		"code":         {code.Reveal()},
-		"redirect_uri": {p.RedirectURI},
+		"redirect_uri": {params.RedirectURI},
 	})
 	if errors.Is(err, errInvalidGrant) {
 		err = delivery.ErrProviderRefused
 	}
 	if err != nil {
-		return delivery.ProviderTokens{}, fmt.Errorf("exchange the code at %s: %w", e.provider, err)
+		return delivery.ProviderTokens{}, fmt.Errorf("exchange the code at %s: %w", ep.provider, err)
 	}
 	return tokens, nil
 }
@@ -54,16 +54,16 @@ func (n *Network) Exchange(
 func (n *Network) RefreshTokens(
 	ctx context.Context, key delivery.ProviderKey, refresh seal.Secret, correlation string,
 ) (delivery.ProviderTokens, error) {
-	e, err := n.endpointsFor(key)
+	ep, err := n.endpointsFor(key)
 	if err != nil {
 		return delivery.ProviderTokens{}, fmt.Errorf("refresh the tokens at a MedMij provider: %w", err)
 	}
-	tokens, err := n.requestToken(ctx, e, correlation, grantRefresh, url.Values{"refresh_token": {refresh.Reveal()}})
+	tokens, err := n.requestToken(ctx, ep, correlation, grantRefresh, url.Values{"refresh_token": {refresh.Reveal()}})
 	if errors.Is(err, errInvalidGrant) {
 		err = delivery.ErrReconnect
 	}
 	if err != nil {
-		return delivery.ProviderTokens{}, fmt.Errorf("refresh the tokens at %s: %w", e.provider, err)
+		return delivery.ProviderTokens{}, fmt.Errorf("refresh the tokens at %s: %w", ep.provider, err)
 	}
 	return tokens, nil
 }
@@ -73,7 +73,7 @@ var errInvalidGrant = errors.New("invalid_grant")
 // requestToken sends a token request: mutual TLS, a form, the two headers, and client_id
 // without a secret, as the certificate authenticates the client (Token interface).
 func (n *Network) requestToken(
-	ctx context.Context, e endpoints, correlation, grant string, form url.Values,
+	ctx context.Context, ep endpoints, correlation, grant string, form url.Values,
 ) (delivery.ProviderTokens, error) {
 	ctx, cancel := context.WithTimeout(ctx, provider.TokenTimeout)
 	defer cancel()
@@ -84,13 +84,13 @@ func (n *Network) requestToken(
 	h.Set("Accept", "application/json")
 	h.Set("Content-Type", "application/x-www-form-urlencoded")
 	h.Set("User-Agent", provider.UserAgent)
-	logged := n.chainRequest(e, e.token)
+	logged := n.chainRequest(ep, ep.token)
 	logged.method, logged.grant = http.MethodPost, grant
 	n.chainLog.write(ctx, chainEvent{stepSendToken, correlation, requestID}, logged, 0, "", "")
 
 	requested := n.config.Now()
 	response, err := n.backchannel.Do(ctx, provider.Request{
-		Method: http.MethodPost, URL: e.token, Header: h, Body: []byte(form.Encode()), MaxResponse: maxTokenResponse,
+		Method: http.MethodPost, URL: ep.token, Header: h, Body: []byte(form.Encode()), MaxResponse: maxTokenResponse,
 	})
 	var tokens delivery.ProviderTokens
 	var code string
@@ -126,8 +126,8 @@ func (n *Network) backchannelHeader(correlation, requestID string) http.Header {
 
 // codeOf returns the chain log's error code for a request without a response.
 func codeOf(err error) string {
-	var e *provider.TransportError
-	if errors.As(err, &e) && e.Timeout {
+	var failure *provider.TransportError
+	if errors.As(err, &failure) && failure.Timeout {
 		return codeUnavailable
 	}
 	return codeOther

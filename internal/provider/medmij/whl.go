@@ -9,20 +9,20 @@ type whlList struct {
 }
 
 func (r listReader) readWHL(from io.Reader) (*whlList, error) {
-	l := &whlList{hosts: uniqueValues{}}
+	list := &whlList{hosts: uniqueValues{}}
 	host := func(s string) error {
 		if err := r.checkHost(s); err != nil {
 			return err
 		}
-		return l.hosts.add("host", s)
+		return list.hosts.add("host", s)
 	}
 	// A node is a host name or, in newer files, has a Hostname element.
 	node := element{
 		name: "MedMijNode", optional: true, repeated: true, text: host,
 		children: []element{{name: "Hostname", text: host}},
 	}
-	root := l.root(nameWHL, element{name: "MedMijNodes", children: []element{node}})
-	return l, parse(from, root.name, func(ns string) (element, bool) {
+	root := list.root(nameWHL, element{name: "MedMijNodes", children: []element{node}})
+	return list, parse(from, root.name, func(ns string) (element, bool) {
 		return root, ns == namespace("whitelist", 2)
 	})
 }

@@ -162,42 +162,42 @@ func (d *schemaDecoder) readElement(e element) error {
 }
 
 // readContent reads the content and the end of an element.
-func (d *schemaDecoder) readContent(e element) error {
+func (d *schemaDecoder) readContent(declared element) error {
 	var text strings.Builder
-	order := childOrder{e: e, seen: make([]int, len(e.children))}
+	order := childOrder{parent: declared, seen: make([]int, len(declared.children))}
 	hasChildren := false
 	for {
 		token, err := d.nextToken()
 		if err != nil {
-			return fmt.Errorf("%s: %w", e.name, err)
+			return fmt.Errorf("%s: %w", declared.name, err)
 		}
 		switch t := token.(type) {
 		case xml.CharData:
 			if text.Len()+len(t) > maxTextBytes {
-				return fmt.Errorf("%s: a text that is too long", e.name)
+				return fmt.Errorf("%s: a text that is too long", declared.name)
 			}
 			text.Write(t)
 		case xml.StartElement:
 			hasChildren = true
 			child, err := order.next(t, d.space)
-			if err == nil && e.text == nil {
+			if err == nil && declared.text == nil {
 				err = checkBlank(xml.CharData(text.String()))
 				text.Reset()
 			}
 			if err != nil {
-				return fmt.Errorf("%s: %w", e.name, err)
+				return fmt.Errorf("%s: %w", declared.name, err)
 			}
 			if err := d.readElement(child); err != nil {
 				return err
 			}
 		case xml.EndElement:
-			err := e.checkEnd(text.String(), hasChildren, order)
+			err := declared.checkEnd(text.String(), hasChildren, order)
 			if err != nil {
-				return fmt.Errorf("%s: %w", e.name, err)
+				return fmt.Errorf("%s: %w", declared.name, err)
 			}
 			return nil
 		default:
-			return fmt.Errorf("%s: a processing instruction", e.name)
+			return fmt.Errorf("%s: a processing instruction", declared.name)
 		}
 	}
 }
@@ -215,7 +215,7 @@ func (e element) checkEnd(text string, hasChildren bool, order childOrder) error
 
 // childOrder checks the order and the number of child elements.
 type childOrder struct {
-	e        element
+	parent   element
 	position int
 	seen     []int
 }
@@ -231,11 +231,11 @@ func (o *childOrder) next(t xml.StartElement, space string) (element, error) {
 		}
 	}
 	from := o.position
-	if o.e.anyOrder {
+	if o.parent.anyOrder {
 		from = 0
 	}
-	for i := from; i < len(o.e.children); i++ {
-		child := o.e.children[i]
+	for i := from; i < len(o.parent.children); i++ {
+		child := o.parent.children[i]
 		if child.name == t.Name.Local {
 			if o.seen[i] > 0 && !child.repeated {
 				return element{}, fmt.Errorf("a second %s", child.name)
@@ -244,7 +244,7 @@ func (o *childOrder) next(t xml.StartElement, space string) (element, error) {
 			o.position = i
 			return child, nil
 		}
-		if o.seen[i] == 0 && !child.optional && !o.e.anyOrder {
+		if o.seen[i] == 0 && !child.optional && !o.parent.anyOrder {
 			return element{}, fmt.Errorf("%s where %s must come", quote(t.Name.Local), child.name)
 		}
 	}
@@ -253,7 +253,7 @@ func (o *childOrder) next(t xml.StartElement, space string) (element, error) {
 
 // complete checks that no child is missing.
 func (o *childOrder) complete() error {
-	for i, child := range o.e.children {
+	for i, child := range o.parent.children {
 		if o.seen[i] == 0 && !child.optional {
 			return fmt.Errorf("%s is missing", child.name)
 		}

@@ -31,29 +31,29 @@ type zalService struct {
 type zalRole struct{ code, resource string }
 
 func (r listReader) readZAL(from io.Reader) (*zalList, error) {
-	b := &zalBuilder{listReader: r, zal: &zalList{}, names: uniqueValues{}}
+	builder := &zalBuilder{listReader: r, zal: &zalList{}, names: uniqueValues{}}
 	err := parse(from, string(nameZAL), func(ns string) (element, bool) {
 		switch ns {
 		case namespace("zorgaanbiederslijst", 2):
-			return b.root(b.services(false)), true
+			return builder.root(builder.services(false)), true
 		case namespace("zorgaanbiederslijst", 3):
-			return b.root(
+			return builder.root(
 				element{name: "Aanbiedertype", text: checkProviderType},
 				element{name: "Interfaceversies", children: []element{{
 					name: "Interfaceversie", repeated: true,
 					children: []element{
 						{name: "InterfaceversieId", text: func(s string) error {
-							b.version = s
-							return errors.Join(checkInterfaceVersion(s), b.versions.add("InterfaceversieId", s))
+							builder.version = s
+							return errors.Join(checkInterfaceVersion(s), builder.versions.add("InterfaceversieId", s))
 						}},
-						b.services(true),
+						builder.services(true),
 					},
 				}}},
 			), true
 		}
 		return element{}, false
 	})
-	return b.zal, err
+	return builder.zal, err
 }
 
 // checkProviderType checks an Aanbiedertype: a care provider, a provider without a care

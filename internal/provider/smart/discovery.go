@@ -24,29 +24,29 @@ type endpoints struct{ authorization, token string }
 
 // endpointsOf returns the configured endpoints, or those of the server's
 // [base]/.well-known/smart-configuration (SMART App Launch, "Conformance").
-func (n *Network) endpointsOf(ctx context.Context, s *fhirServer) (endpoints, error) {
-	if s.AuthorizationEndpoint != "" {
-		return endpoints{s.AuthorizationEndpoint, s.TokenEndpoint}, nil
+func (n *Network) endpointsOf(ctx context.Context, server *fhirServer) (endpoints, error) {
+	if server.AuthorizationEndpoint != "" {
+		return endpoints{server.AuthorizationEndpoint, server.TokenEndpoint}, nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	server.mu.Lock()
+	defer server.mu.Unlock()
 	now := n.now()
-	if now.Before(s.discoveredUntil) {
-		return s.discovered, nil
+	if now.Before(server.discoveredUntil) {
+		return server.discovered, nil
 	}
-	found, err := n.discover(ctx, s)
+	found, err := n.discover(ctx, server)
 	if err != nil {
-		return endpoints{}, fmt.Errorf("discover the endpoints of FHIR server %q: %w", s.ID, err)
+		return endpoints{}, fmt.Errorf("discover the endpoints of FHIR server %q: %w", server.ID, err)
 	}
-	s.discovered, s.discoveredUntil = found, now.Add(discoveryLifetime)
+	server.discovered, server.discoveredUntil = found, now.Add(discoveryLifetime)
 	return found, nil
 }
 
-func (n *Network) discover(ctx context.Context, s *fhirServer) (endpoints, error) {
+func (n *Network) discover(ctx context.Context, server *fhirServer) (endpoints, error) {
 	ctx, cancel := context.WithTimeout(ctx, discoveryTimeout)
 	defer cancel()
-	r, err := s.client.Do(ctx, provider.Request{
-		Method: http.MethodGet, URL: strings.TrimSuffix(s.BaseURL, "/") + "/.well-known/smart-configuration",
+	r, err := server.client.Do(ctx, provider.Request{
+		Method: http.MethodGet, URL: strings.TrimSuffix(server.BaseURL, "/") + "/.well-known/smart-configuration",
 		Header:      http.Header{"Accept": {"application/json"}, "User-Agent": {provider.UserAgent}},
 		MaxResponse: maxDiscoveryBytes,
 	})
@@ -59,7 +59,7 @@ func (n *Network) discover(ctx context.Context, s *fhirServer) (endpoints, error
 		return endpoints{}, errors.New("its answer " + string(r.BodyError))
 	}
 	found, err := readDiscovery(r.Body, n.loopback)
-	if err == nil && !s.ClientSecret.IsZero() && !sameHost(s.BaseURL, found.token) {
+	if err == nil && !server.ClientSecret.IsZero() && !sameHost(server.BaseURL, found.token) {
 		// Otherwise the server at base could choose who gets the secret.
 		err = errors.New("its token endpoint is not at the host and port of base, and the client secret is sent to " +
 			"another host only if it is configured: set authorize and token")

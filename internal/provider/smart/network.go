@@ -58,19 +58,19 @@ func New(c Config) (*Network, error) {
 		n.log = slog.New(slog.DiscardHandler)
 	}
 	sources := map[int]string{}
-	for _, s := range c.Servers {
-		if err := s.check(c.AllowLoopback); err != nil {
-			return nil, fmt.Errorf("FHIR server %q: %w", s.ID, err)
+	for _, server := range c.Servers {
+		if err := server.check(c.AllowLoopback); err != nil {
+			return nil, fmt.Errorf("FHIR server %q: %w", server.ID, err)
 		}
-		if n.byKey[s.Key()] != nil {
-			return nil, fmt.Errorf("FHIR server %q: a second one with this id", s.ID)
+		if n.byKey[server.Key()] != nil {
+			return nil, fmt.Errorf("FHIR server %q: a second one with this id", server.ID)
 		}
-		if other, ok := sources[s.Source]; ok {
-			return nil, fmt.Errorf("FHIR server %q: source %d is also that of %q", s.ID, s.Source, other)
+		if other, ok := sources[server.Source]; ok {
+			return nil, fmt.Errorf("FHIR server %q: source %d is also that of %q", server.ID, server.Source, other)
 		}
-		sources[s.Source] = s.ID
-		client := provider.NewClient(tlsConfig(s), c.AllowLoopback, n.now)
-		n.byKey[s.Key()] = &fhirServer{Server: s, client: client}
+		sources[server.Source] = server.ID
+		client := provider.NewClient(tlsConfig(server), c.AllowLoopback, n.now)
+		n.byKey[server.Key()] = &fhirServer{Server: server, client: client}
 	}
 	return n, nil
 }

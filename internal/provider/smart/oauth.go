@@ -79,7 +79,7 @@ func (n *Network) oauthConfig(
 	if err != nil {
 		return nil, nil, err
 	}
-	e, err := n.endpointsOf(ctx, server)
+	ep, err := n.endpointsOf(ctx, server)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -90,7 +90,7 @@ func (n *Network) oauthConfig(
 	return server, &oauth2.Config{
 		ClientID: server.ClientID, ClientSecret: server.ClientSecret.Reveal(),
 		RedirectURL: redirectURI, Scopes: server.Scopes,
-		Endpoint: oauth2.Endpoint{AuthURL: e.authorization, TokenURL: e.token, AuthStyle: style},
+		Endpoint: oauth2.Endpoint{AuthURL: ep.authorization, TokenURL: ep.token, AuthStyle: style},
 	}, nil
 }
 

@@ -51,25 +51,25 @@ func LoadServers(file string) ([]Server, error) {
 	}
 	servers := make([]Server, 0, len(entries))
 	for i, e := range entries {
-		s, err := e.server(filepath.Dir(file))
+		server, err := e.server(filepath.Dir(file))
 		if err != nil {
 			return nil, fmt.Errorf("load FHIR servers from %s: entry %d (%q): %w", file, i+1, e.ID, err)
 		}
-		servers = append(servers, s)
+		servers = append(servers, server)
 	}
 	return servers, nil
 }
 
 func (e serverEntry) server(folder string) (Server, error) {
-	s := Server{
+	server := Server{
 		ID: e.ID, Source: e.Source, Name: e.Name, City: e.City, BaseURL: e.Base,
 		AuthorizationEndpoint: e.Authorize, TokenEndpoint: e.Token, ClientID: e.ClientID, Scopes: e.Scopes,
 	}
 	switch e.Version {
 	case "stu3":
-		s.Version = fhir.STU3
+		server.Version = fhir.STU3
 	case "r4":
-		s.Version = fhir.R4
+		server.Version = fhir.R4
 	default:
 		return Server{}, fmt.Errorf("version is %q, not \"stu3\" or \"r4\"", e.Version)
 	}
@@ -78,7 +78,7 @@ func (e serverEntry) server(folder string) (Server, error) {
 		if err != nil {
 			return Server{}, fmt.Errorf("clientSecretFile: %w", err)
 		}
-		if s.ClientSecret = seal.SecretOf(strings.TrimSpace(string(secret))); s.ClientSecret.IsZero() {
+		if server.ClientSecret = seal.SecretOf(strings.TrimSpace(string(secret))); server.ClientSecret.IsZero() {
 			return Server{}, errors.New("clientSecretFile: the file is empty")
 		}
 	}
@@ -87,9 +87,9 @@ func (e serverEntry) server(folder string) (Server, error) {
 		if err != nil {
 			return Server{}, fmt.Errorf("roots: %w", err)
 		}
-		s.Roots = roots
+		server.Roots = roots
 	}
-	return s, nil
+	return server, nil
 }
 
 // resolvePath returns the path of a file that the list names.

@@ -15,11 +15,11 @@ SELECT * FROM accounts WHERE library_id = $1 AND application_id = $2 AND hidden_
 UPDATE accounts SET hidden_at = sqlc.arg(at)
 WHERE library_id = sqlc.arg(library_id) AND application_id = sqlc.arg(application_id) AND hidden_at = 0;
 
--- name: AddReference :exec
+-- name: AddAccountHandle :exec
 INSERT INTO account_references (id, application_id, contract_id, account_id, expires_at) VALUES ($1, $2, $3, $4, $5);
 
--- name: GetReference :one
+-- name: GetAccountHandle :one
 SELECT * FROM account_references WHERE id = $1;
 
--- name: DeleteReferencesTo :exec
+-- name: DeleteAccountHandlesOfLibrary :exec
 DELETE FROM account_references WHERE account_id IN (SELECT accounts.id FROM accounts WHERE accounts.library_id = $1);

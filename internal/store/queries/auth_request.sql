@@ -1,29 +1,29 @@
--- name: AddRequest :exec
+-- name: AddAuthRequest :exec
 INSERT INTO links (hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash,
     created_at, expires_at, answered_at, account_id)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
 
--- name: GetRequest :one
+-- name: GetAuthRequest :one
 SELECT * FROM links WHERE hash = $1;
 
--- name: AnswerRequest :one
+-- name: AnswerAuthRequest :one
 UPDATE links SET answered_at = $2 WHERE hash = $1 AND answered_at = 0 RETURNING session_hash, account_id;
 
--- A write that changes nothing: it locks the link, so that it cannot be answered
+-- A write that changes nothing: it locks the request, so that it cannot be answered
 -- before the account is there.
--- name: LockOpenRequest :execrows
+-- name: LockOpenAuthRequest :execrows
 UPDATE links SET answered_at = 0 WHERE hash = $1 AND answered_at = 0;
 
--- name: SetRequestAccount :exec
+-- name: SetAuthRequestAccount :exec
 UPDATE links SET account_id = $2 WHERE hash = $1;
 
--- name: DeleteRequestsOf :exec
+-- name: DeleteAuthRequestsOfLibrary :exec
 DELETE FROM links WHERE links.library_id = $1;
 
--- name: DeleteRequestsAnsweredBy :exec
+-- name: DeleteAuthRequestsOfSessionsOfLibrary :exec
 DELETE FROM links WHERE session_hash IN (
     SELECT sessions.hash FROM sessions JOIN grants ON grants.id = sessions.grant_id WHERE grants.library_id = $1);
 
--- name: DeleteRequestsWithAccountOf :exec
+-- name: DeleteAuthRequestsOfConnectionsOfLibrary :exec
 DELETE FROM links WHERE account_id <> '' AND account_id IN (
     SELECT provider_accounts.id FROM provider_accounts WHERE provider_accounts.library_id = $1);

@@ -36,17 +36,17 @@ UPDATE provider_accounts SET renewal_until = 0 WHERE id = sqlc.arg(id) AND acces
 UPDATE provider_accounts SET ended_at = sqlc.arg(at), access = NULL, access_version = access_version + 1, renewal_until = 0
 WHERE id = sqlc.arg(id) AND access_version = sqlc.arg(version) AND ended_at = 0;
 
--- name: UseAccount :execrows
+-- name: UseConnection :execrows
 UPDATE provider_accounts SET last_used_at = sqlc.arg(at)
 WHERE id = sqlc.arg(id) AND library_id = sqlc.arg(library_id) AND application_id = sqlc.arg(application_id) AND NOT pending;
 
 -- name: EndPending :exec
 UPDATE provider_accounts SET pending = FALSE WHERE id = $1 AND pending;
 
--- name: EndPendingOf :exec
+-- name: EndPendingOfLibrary :exec
 UPDATE provider_accounts SET pending = FALSE WHERE id = $1 AND library_id = $2 AND pending;
 
--- name: DeletePendingAccount :exec
+-- name: DeletePendingConnection :exec
 DELETE FROM provider_accounts WHERE id = $1 AND pending;
 
 -- name: Disconnect :execrows

@@ -47,29 +47,29 @@ WHERE id = sqlc.arg(id) AND state IN ('waiting', 'posting') AND lease <> '' AND 
 -- name: EndDeliveryContent :exec
 UPDATE delivery_contents SET payload = NULL, answer = $2, answered_at = $3 WHERE delivery_id = $1;
 
--- name: ForgetPayloadsIn :exec
+-- name: DeletePayloadsOfLibrary :exec
 UPDATE delivery_contents SET payload = NULL WHERE delivery_id IN (
     SELECT d.id FROM deliveries d WHERE d.library_id = sqlc.arg(library_id) AND d.state = 'waiting');
 
--- name: ExpireDeliveriesIn :exec
+-- name: ExpireDeliveriesOfLibrary :exec
 UPDATE deliveries SET state = 'expired', reason = sqlc.arg(reason), updated_at = sqlc.arg(at),
     lease = '', lease_until = 0
 WHERE library_id = sqlc.arg(library_id) AND state = 'waiting';
 
--- name: ForgetPayloadsOf :exec
+-- name: DeletePayloadsOfGrant :exec
 UPDATE delivery_contents SET payload = NULL WHERE delivery_id IN (
     SELECT d.id FROM deliveries d WHERE d.library_id = sqlc.arg(library_id) AND d.state = 'waiting' AND d.grant_id = sqlc.arg(grant_id));
 
--- name: ExpireDeliveriesOf :exec
+-- name: ExpireDeliveriesOfGrant :exec
 UPDATE deliveries SET state = 'expired', reason = sqlc.arg(reason), updated_at = sqlc.arg(at),
     lease = '', lease_until = 0
 WHERE library_id = sqlc.arg(library_id) AND state = 'waiting' AND grant_id = sqlc.arg(grant_id);
 
--- name: ForgetPayloadsTo :exec
+-- name: DeletePayloadsOfConnection :exec
 UPDATE delivery_contents SET payload = NULL WHERE delivery_id IN (
     SELECT d.id FROM deliveries d WHERE d.library_id = sqlc.arg(library_id) AND d.state = 'waiting' AND d.account_id = sqlc.arg(account_id));
 
--- name: ExpireDeliveriesTo :exec
+-- name: ExpireDeliveriesOfConnection :exec
 UPDATE deliveries SET state = 'expired', reason = sqlc.arg(reason), updated_at = sqlc.arg(at),
     lease = '', lease_until = 0
 WHERE library_id = sqlc.arg(library_id) AND state = 'waiting' AND account_id = sqlc.arg(account_id);

@@ -12,5 +12,5 @@ INSERT INTO events (library_id, seq, at, kind, details, previous, hash) VALUES (
 -- name: ListEvents :many
 SELECT * FROM events WHERE library_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3;
 
--- name: DeleteEvents :exec
+-- name: DeleteEventsOfLibrary :exec
 DELETE FROM events WHERE library_id = $1;

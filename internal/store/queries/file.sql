@@ -25,10 +25,10 @@ ORDER BY created_at DESC, id DESC LIMIT sqlc.arg(lim);
 -- name: CountFiles :one
 SELECT COUNT(*) FROM files WHERE library_id = $1;
 
--- name: DeleteContentsOf :exec
+-- name: DeleteContentsOfLibrary :exec
 DELETE FROM contents WHERE file_id IN (SELECT files.id FROM files WHERE files.library_id = $1);
 
--- name: DeleteFilesOf :exec
+-- name: DeleteFilesOfLibrary :exec
 DELETE FROM files WHERE library_id = $1;
 
 -- name: HasFile :one

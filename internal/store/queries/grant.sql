@@ -18,7 +18,7 @@ UPDATE grants SET expires_at = $2 WHERE id = $1;
 
 -- A write that changes nothing: it locks the grant, so that it cannot be revoked
 -- before what hangs on it is there.
--- name: LockStandingGrant :execrows
+-- name: LockUnrevokedGrant :execrows
 UPDATE grants SET revoked_at = 0 WHERE id = $1 AND revoked_at = 0;
 
 -- name: GetLastUse :one
@@ -30,5 +30,5 @@ UPDATE grants SET last_used_at = sqlc.arg(at) WHERE id = sqlc.arg(id);
 -- name: RevokeGrant :exec
 UPDATE grants SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0;
 
--- name: RevokeGrantsOf :exec
+-- name: RevokeGrantsOfLibrary :exec
 UPDATE grants SET revoked_at = $2 WHERE library_id = $1 AND revoked_at = 0;

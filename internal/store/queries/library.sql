@@ -24,10 +24,10 @@ UPDATE libraries SET delete_at = $2 WHERE id = $1;
 -- name: ListShut :many
 SELECT id FROM libraries WHERE delete_at <> 0 AND delete_at <= $1 ORDER BY delete_at, id;
 
--- name: SetCodeMade :exec
+-- name: SetRecoveryCodeMade :exec
 UPDATE libraries SET code_saved = FALSE, code_made_at = $2 WHERE id = $1;
 
--- name: SetCodeSaved :execrows
+-- name: SetRecoveryCodeSaved :execrows
 UPDATE libraries SET code_saved = TRUE WHERE id = $1;
 
 -- name: SetLock :exec

@@ -10,10 +10,10 @@ WHERE logins.hash = $1;
 -- name: TouchLogin :execrows
 UPDATE logins SET seen_at = $2, expires_at = $3 WHERE id = $1;
 
--- name: SetPendingCode :execrows
+-- name: SetPendingRecoveryCode :execrows
 UPDATE logins SET pending_code = $3 WHERE id = $1 AND library_id = $2;
 
--- name: ForgetPendingCodes :exec
+-- name: DeletePendingRecoveryCodes :exec
 UPDATE logins SET pending_code = NULL WHERE library_id = $1;
 
 -- name: EndLogin :exec

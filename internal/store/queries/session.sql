@@ -8,8 +8,8 @@ SELECT * FROM sessions WHERE hash = $1;
 -- name: GiveSessionGrant :exec
 UPDATE sessions SET grant_id = $2, seal = $3 WHERE hash = $1;
 
--- name: EndSessionsOf :exec
+-- name: DeleteSessionsOfGrant :exec
 DELETE FROM sessions WHERE grant_id = $1;
 
--- name: EndSessionsIn :exec
+-- name: DeleteSessionsOfLibrary :exec
 DELETE FROM sessions WHERE grant_id IN (SELECT grants.id FROM grants WHERE grants.library_id = $1);

@@ -5,11 +5,11 @@
 DELETE FROM nonces WHERE hash IN (
     SELECT n.hash FROM nonces n WHERE n.forget_at > 0 AND n.forget_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
 
--- name: SweepRequests :execrows
+-- name: SweepAuthRequests :execrows
 DELETE FROM links WHERE hash IN (
     SELECT l.hash FROM links l WHERE l.expires_at > 0 AND l.expires_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
 
--- name: SweepCodes :execrows
+-- name: SweepAuthCodes :execrows
 DELETE FROM codes WHERE hash IN (
     SELECT c.hash FROM codes c WHERE c.expires_at > 0 AND c.expires_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
 
@@ -21,7 +21,7 @@ DELETE FROM sessions WHERE hash IN (
 DELETE FROM logins WHERE id IN (
     SELECT l.id FROM logins l WHERE l.expires_at > 0 AND l.expires_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
 
--- name: SweepReferences :execrows
+-- name: SweepAccountHandles :execrows
 DELETE FROM account_references WHERE id IN (
     SELECT r.id FROM account_references r WHERE r.expires_at > 0 AND r.expires_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
 
@@ -44,7 +44,7 @@ DELETE FROM trips WHERE hash IN (
 
 -- What stands outside the list is looked at again after a wait for another to write
 -- the row: an account that has just been connected anew, or allowed, stays.
--- name: SweepPendingAccounts :execrows
+-- name: SweepPendingConnections :execrows
 DELETE FROM provider_accounts
 WHERE provider_accounts.pending AND provider_accounts.updated_at < sqlc.arg(before) AND provider_accounts.id IN (
     SELECT a.id FROM provider_accounts a

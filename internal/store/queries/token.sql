@@ -8,13 +8,13 @@ JOIN grants ON grants.id = tokens.grant_id
 JOIN libraries ON libraries.id = grants.library_id
 WHERE tokens.hash = $1 AND tokens.use = $2;
 
--- name: ShutTokensOf :exec
+-- name: DeleteTokenSealsOfGrant :exec
 UPDATE tokens SET seal = NULL WHERE grant_id = $1;
 
--- name: ShutTokensIn :exec
+-- name: DeleteTokenSealsOfLibrary :exec
 UPDATE tokens SET seal = NULL WHERE grant_id IN (SELECT grants.id FROM grants WHERE grants.library_id = $1);
 
--- name: RememberTokensOf :exec
+-- name: RememberTokensOfLibrary :exec
 INSERT INTO deleted_tokens (hash, forget_at)
 SELECT tokens.hash, CAST(sqlc.arg(forget_at) AS BIGINT) FROM tokens JOIN grants ON grants.id = tokens.grant_id
 WHERE grants.library_id = sqlc.arg(library_id) AND tokens.use = sqlc.arg(use)

@@ -41,18 +41,20 @@ type Services struct {
 }
 
 // New returns a person's own pages.
-func New(u *ui.UI, logins *signin.Logins, s Services) *Pages {
+func New(u *ui.UI, logins *signin.Logins, services Services) *Pages {
 	return &Pages{
-		Files:        &Files{ui: u, files: s.Files},
-		Grants:       &Grants{ui: u, consents: s.Consents, connections: s.Connections},
-		Connections:  &Connections{ui: u, consents: s.Consents, connections: s.Connections, deliveries: s.Deliveries},
-		Activity:     &Activity{ui: u, activity: s.Activity},
+		Files:  &Files{ui: u, files: services.Files},
+		Grants: &Grants{ui: u, consents: services.Consents, connections: services.Connections},
+		Connections: &Connections{
+			ui: u, consents: services.Consents, connections: services.Connections, deliveries: services.Deliveries,
+		},
+		Activity:     &Activity{ui: u, activity: services.Activity},
 		Settings:     &Settings{ui: u},
-		Password:     &Password{ui: u, people: s.People},
-		RecoveryCode: &RecoveryCode{ui: u, people: s.People},
+		Password:     &Password{ui: u, people: services.People},
+		RecoveryCode: &RecoveryCode{ui: u, people: services.People},
 		Deletion: &Deletion{
-			ui: u, logins: logins, people: s.People, consents: s.Consents, files: s.Files, deliveries: s.Deliveries,
-			wait: s.DeleteWait,
+			ui: u, logins: logins, people: services.People, consents: services.Consents, files: services.Files,
+			deliveries: services.Deliveries, wait: services.DeleteWait,
 		},
 	}
 }

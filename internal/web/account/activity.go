@@ -126,42 +126,42 @@ var deviceKeys = map[string]string{
 }
 
 // eventText is the sentence for an event, or for several reads.
-func eventText(t *ui.Texts, e library.Event, reads int) []ui.Span {
-	d := e.Details
-	key, ok := eventKeys[e.Kind]
+func eventText(t *ui.Texts, event library.Event, reads int) []ui.Span {
+	details := event.Details
+	key, ok := eventKeys[event.Kind]
 	switch {
 	case !ok:
 		key = "event.other"
 	case reads > 1:
 		key = "event.file.read_many"
-	case e.Kind == library.EventDisconnected && d.Contract != "":
+	case event.Kind == library.EventDisconnected && details.Contract != "":
 		key = "event.account.removed_app" // by the application, not by the person
 	}
 	what := t.Text("event.what.read")
-	switch sent := ui.ResourceDataTypes(d.Types); {
-	case e.Kind == library.EventSentGivenUp:
+	switch sent := ui.ResourceDataTypes(details.Types); {
+	case event.Kind == library.EventSentGivenUp:
 		what, key = ui.Capitalize(sent.In(t)), sent.Plural(key)
-	case len(d.Types) > 0:
+	case len(details.Types) > 0:
 		what = sent.In(t)
-	case d.Access == library.Write && d.Provider != "":
-		what = t.Text("event.what.push", "provider", ui.CleanText(d.Provider))
-	case d.Access == library.Write:
+	case details.Access == library.Write && details.Provider != "":
+		what = t.Text("event.what.push", "provider", ui.CleanText(details.Provider))
+	case details.Access == library.Write:
 		what = t.Text("event.what.write")
 	}
-	device, ok := deviceKeys[d.Agent]
+	device, ok := deviceKeys[details.Agent]
 	if !ok {
 		device = "event.device.other"
 	}
-	file := ui.CleanText(d.FileName)
+	file := ui.CleanText(details.FileName)
 	if file == "" {
 		file = t.Text("event.file.unnamed")
 	}
 	return t.Spans(key,
-		"app", ui.Bold(ui.CleanText(d.ApplicationName)),
+		"app", ui.Bold(ui.CleanText(details.ApplicationName)),
 		"file", file,
-		"link", ui.Link("/files/"+url.PathEscape(string(d.File)), ""),
+		"link", ui.Link("/files/"+url.PathEscape(string(details.File)), ""),
 		"n", reads,
 		"what", what,
-		"provider", ui.Bold(ui.CleanText(d.Provider)),
+		"provider", ui.Bold(ui.CleanText(details.Provider)),
 		"device", t.Text(device))
 }

@@ -52,54 +52,58 @@ func (c connectionRow) DisconnectURL() string {
 // List lists the connected accounts, and the deliveries page by page.
 func (h *Connections) List(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
 	t := ui.BrowserOf(r).Texts
-	p := &connectionsPage{Page: newAccountPage(h.ui, w, r, menuConnections, t.Text("accounts.h1")), Now: h.ui.Now()}
+	page := &connectionsPage{Page: newAccountPage(h.ui, w, r, menuConnections, t.Text("accounts.h1")), Now: h.ui.Now()}
 	cursor := parseCursor(r.URL.Query().Get("before"))
-	p.IsContinued = cursor != delivery.Cursor{}
+	page.IsContinued = cursor != delivery.Cursor{}
 	names, err := h.applicationNames(r, in)
 	if err != nil {
 		return err
 	}
 	limit := deliveriesPerPage + 1 // one more, to see whether there are older ones
-	if !p.IsContinued {
+	if !page.IsContinued {
 		limit = deliveriesExamined
 	}
 	deliveries, err := h.deliveries.ListForPerson(r.Context(), in, cursor, limit)
 	if err != nil {
 		return err
 	}
-	if !p.IsContinued {
+	if !page.IsContinued {
 		connections, err := h.connections.List(r.Context(), in)
 		if err != nil {
 			return err
 		}
 		for _, c := range connections {
-			p.Connections = append(p.Connections, newConnectionRow(t, c, names, deliveries, p.Now))
+			page.Connections = append(page.Connections, newConnectionRow(t, c, names, deliveries, page.Now))
 		}
 	}
 	if len(deliveries) > deliveriesPerPage {
 		deliveries = deliveries[:deliveriesPerPage]
-		p.OlderURL = "/accounts?" + url.Values{"before": {formatCursor(deliveries[deliveriesPerPage-1])}}.Encode()
+		page.OlderURL = "/accounts?" + url.Values{"before": {formatCursor(deliveries[deliveriesPerPage-1])}}.Encode()
 	}
 	f := h.ui.Formatter(t)
 	for _, d := range deliveries {
-		p.Deliveries = append(p.Deliveries, newDeliveryRow(t, f, d, names))
+		page.Deliveries = append(page.Deliveries, newDeliveryRow(t, f, d, names))
 	}
-	return h.ui.Render(w, http.StatusOK, "connections", p)
+	return h.ui.Render(w, http.StatusOK, "connections", page)
 }
 
 func newConnectionRow(
-	t *ui.Texts, c delivery.Connection, names map[wire.ApplicationID]string, recent []delivery.Delivery, now time.Time,
+	t *ui.Texts,
+	connection delivery.Connection,
+	names map[wire.ApplicationID]string,
+	recent []delivery.Delivery,
+	now time.Time,
 ) connectionRow {
-	name := ui.CleanText(c.Source.Name)
+	name := ui.CleanText(connection.Source.Name)
 	row := connectionRow{
-		ID: c.ID, Name: name, Initials: ui.Initials(name), App: ui.CleanText(names[c.Application]),
-		Since: c.CreatedAt, LastUsed: c.LastUsedAt,
+		ID: connection.ID, Name: name, Initials: ui.Initials(name), App: ui.CleanText(names[connection.Application]),
+		Since: connection.CreatedAt, LastUsed: connection.LastUsedAt,
 	}
 	isRetrying := slices.ContainsFunc(recent, func(d delivery.Delivery) bool {
-		return d.Account == c.ID && d.State == delivery.Waiting && d.Attempts > 0
+		return d.Account == connection.ID && d.State == delivery.Waiting && d.Attempts > 0
 	})
 	switch {
-	case c.NeedsReconnect(now):
+	case connection.NeedsReconnect(now):
 		row.State, row.NeedsReconnect = t.Text("accounts.needs_you"), true
 	case isRetrying:
 		row.State = t.Text("accounts.trouble")
@@ -135,8 +139,8 @@ func (h *Connections) ShowDisconnect(w http.ResponseWriter, r *http.Request, in 
 	}
 	provider := ui.CleanText(connection.Source.Name)
 	title := ui.BrowserOf(r).Texts.Text("accounts.disconnect_h1", "provider", provider)
-	p := &disconnectPage{newAccountPage(h.ui, w, r, menuConnections, title)}
-	return h.ui.Render(w, http.StatusOK, "disconnect", p)
+	page := &disconnectPage{newAccountPage(h.ui, w, r, menuConnections, title)}
+	return h.ui.Render(w, http.StatusOK, "disconnect", page)
 }
 
 // PostDisconnect disconnects an account.

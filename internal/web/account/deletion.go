@@ -35,20 +35,20 @@ type deletionPage struct {
 
 func (h *Deletion) newPage(w http.ResponseWriter, r *http.Request, in *library.SignedIn) (*deletionPage, error) {
 	t := ui.BrowserOf(r).Texts
-	p := &deletionPage{Page: newAccountPage(h.ui, w, r, menuSettings, t.Text("delete.h1"))}
-	p.Form = &ui.Form{Fields: []*ui.Field{
+	page := &deletionPage{Page: newAccountPage(h.ui, w, r, menuSettings, t.Text("delete.h1"))}
+	page.Form = &ui.Form{Fields: []*ui.Field{
 		ui.CurrentPassword("password", t.Text("delete.password")),
 		{Kind: ui.KindCheckbox, Name: "delete-understood", Label: t.Text("delete.understood")},
 	}}
 	if h.wait > 0 {
 		until := h.ui.Now().Add(h.wait)
-		p.Until = &until
+		page.Until = &until
 	}
 	var err error
-	if p.Files, err = h.files.Count(r.Context(), in); err != nil {
+	if page.Files, err = h.files.Count(r.Context(), in); err != nil {
 		return nil, err
 	}
-	if p.Deliveries, err = h.deliveries.CountForPerson(r.Context(), in); err != nil {
+	if page.Deliveries, err = h.deliveries.CountForPerson(r.Context(), in); err != nil {
 		return nil, err
 	}
 	grants, err := h.consents.ListGrants(r.Context(), in)
@@ -57,45 +57,45 @@ func (h *Deletion) newPage(w http.ResponseWriter, r *http.Request, in *library.S
 	}
 	for _, g := range grants {
 		if g.Grant.Active(h.ui.Now()) {
-			p.Apps++
+			page.Apps++
 		}
 	}
-	return p, nil
+	return page, nil
 }
 
 // Show shows what will be deleted, and asks.
 func (h *Deletion) Show(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
-	p, err := h.newPage(w, r, in)
+	page, err := h.newPage(w, r, in)
 	if err != nil {
 		return err
 	}
-	return h.ui.Render(w, http.StatusOK, "delete", p)
+	return h.ui.Render(w, http.StatusOK, "delete", page)
 }
 
 // Post deletes the library: after a time in which that can be undone, if the site has one, else at once.
 func (h *Deletion) Post(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
-	p, err := h.newPage(w, r, in)
+	page, err := h.newPage(w, r, in)
 	if err != nil {
 		return err
 	}
-	t, passwordField, understoodField := p.Texts, p.Form.Get("password"), p.Form.Get("delete-understood")
+	t, passwordField, understoodField := page.Texts, page.Form.Get("password"), page.Form.Get("delete-understood")
 	if r.PostForm.Get(understoodField.Name) == "" {
 		understoodField.Error = t.Spans("delete.error.understood")
 	}
 	if r.PostForm.Get(passwordField.Name) == "" {
 		passwordField.Error = t.Spans("sign_in.error.password_missing")
 	}
-	if p.Form.HasErrors() {
-		return h.ui.RenderInvalid(w, "delete", p)
+	if page.Form.HasErrors() {
+		return h.ui.RenderInvalid(w, "delete", page)
 	}
 	deleteAt, err := h.people.Shut(r.Context(), in, r.PostForm.Get(passwordField.Name))
 	switch wait := ui.WaitErrorOf(err); {
 	case wait != nil:
 		passwordField.Error = t.WaitMessage(wait)
-		return h.ui.RenderWait(w, "delete", p, wait)
+		return h.ui.RenderWait(w, "delete", page, wait)
 	case errors.Is(err, library.ErrWrongPassword):
 		passwordField.Error = t.Spans("delete.error.password")
-		return h.ui.RenderInvalid(w, "delete", p)
+		return h.ui.RenderInvalid(w, "delete", page)
 	case err != nil:
 		return err
 	case deleteAt.IsZero():

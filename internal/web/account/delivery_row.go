@@ -64,7 +64,7 @@ var refusalReasons = map[int]string{
 }
 
 func newDeliveryRow(
-	t *ui.Texts, f ui.Formatter, d delivery.Delivery, names map[wire.ApplicationID]string,
+	t *ui.Texts, format ui.Formatter, d delivery.Delivery, names map[wire.ApplicationID]string,
 ) deliveryRow {
 	state := deliveryStates[d.State]
 	reason, ok := refusalReasons[d.Status]
@@ -76,7 +76,7 @@ func newDeliveryRow(
 		ID: d.ID, State: state.state, App: ui.CleanText(names[d.Application]), CreatedAt: d.CreatedAt,
 		What: ui.Capitalize(ui.ResourceDataTypes(d.Types).In(t)),
 		StateText: t.Spans(state.text,
-			"provider", ui.Bold(provider), "reason", t.Text(reason), "date", f.DateValue(d.UpdatedAt)),
+			"provider", ui.Bold(provider), "reason", t.Text(reason), "date", format.DateValue(d.UpdatedAt)),
 	}
 	if row.State == deliveryWaiting || row.State == deliveryGivenUp {
 		row.To = provider

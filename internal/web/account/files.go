@@ -61,17 +61,17 @@ func (h *Files) List(w http.ResponseWriter, r *http.Request, in *library.SignedI
 	if err != nil {
 		return err
 	}
-	p := &filesPage{
+	page := &filesPage{
 		Page:   newAccountPage(h.ui, w, r, menuFiles, t.Text("files.h1")),
 		Search: filter.Text, Application: filter.Application, Applications: found.Applications,
 		IsFiltered: filter.Text != "" || filter.Application != "" || filter.Page > 1,
 	}
 	names := applicationNames(found.Applications)
 	for _, file := range found.Files {
-		p.Files = append(p.Files, h.newRow(t, file, names))
+		page.Files = append(page.Files, h.newRow(t, file, names))
 	}
 	if found.Total > library.PageSize {
-		p.Range = t.Text("common.range", "from", found.From, "to", found.To, "total", found.Total)
+		page.Range = t.Text("common.range", "from", found.From, "to", found.To, "total", found.Total)
 	}
 	pageURL := func(number int) string {
 		values := url.Values{"q": {filter.Text}, "from": {string(filter.Application)}, "page": {strconv.Itoa(number)}}
@@ -79,12 +79,12 @@ func (h *Files) List(w http.ResponseWriter, r *http.Request, in *library.SignedI
 	}
 	if filter.Page > 1 && found.Total > 0 {
 		last := (found.Total + library.PageSize - 1) / library.PageSize
-		p.PreviousURL = pageURL(min(filter.Page-1, last))
+		page.PreviousURL = pageURL(min(filter.Page-1, last))
 	}
 	if found.To > 0 && found.To < found.Total {
-		p.NextURL = pageURL(filter.Page + 1)
+		page.NextURL = pageURL(filter.Page + 1)
 	}
-	return h.ui.Render(w, http.StatusOK, "files", p)
+	return h.ui.Render(w, http.StatusOK, "files", page)
 }
 
 func applicationNames(list []library.Application) map[wire.ApplicationID]string {

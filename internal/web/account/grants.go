@@ -52,11 +52,11 @@ func (h *Grants) List(w http.ResponseWriter, r *http.Request, in *library.Signed
 	if err != nil {
 		return err
 	}
-	p := &grantsPage{Page: newAccountPage(h.ui, w, r, menuGrants, t.Text("grants.h1")), Now: h.ui.Now()}
+	page := &grantsPage{Page: newAccountPage(h.ui, w, r, menuGrants, t.Text("grants.h1")), Now: h.ui.Now()}
 	for _, g := range grants {
-		p.Grants = append(p.Grants, newGrantRow(t, g, connections, p.Now))
+		page.Grants = append(page.Grants, newGrantRow(t, g, connections, page.Now))
 	}
-	slices.SortStableFunc(p.Grants, func(a, b grantRow) int {
+	slices.SortStableFunc(page.Grants, func(a, b grantRow) int {
 		switch {
 		case a.IsActive && !b.IsActive:
 			return -1
@@ -65,27 +65,28 @@ func (h *Grants) List(w http.ResponseWriter, r *http.Request, in *library.Signed
 		}
 		return 0
 	})
-	return h.ui.Render(w, http.StatusOK, "grants", p)
+	return h.ui.Render(w, http.StatusOK, "grants", page)
 }
 
 func newGrantRow(t *ui.Texts, g library.GrantWithClient, connections []delivery.Connection, now time.Time) grantRow {
+	grant := g.Grant
 	app, contract := ui.CleanText(g.Client.Application.Name), g.Client.Contract
 	row := grantRow{
-		ID: g.Grant.ID, App: app, Initials: ui.Initials(app), May: []string{t.PermissionSummary(contract)},
-		Since: g.Grant.CreatedAt, Until: g.Grant.ExpiresAt, LastUsed: g.Grant.LastUsedAt,
+		ID: grant.ID, App: app, Initials: ui.Initials(app), May: []string{t.PermissionSummary(contract)},
+		Since: grant.CreatedAt, Until: grant.ExpiresAt, LastUsed: grant.LastUsedAt,
 	}
 	switch {
-	case !g.Grant.RevokedAt.IsZero():
-		row.State, row.EndedAt = t.Text("grants.stopped"), g.Grant.RevokedAt
-	case !g.Grant.Active(now):
-		row.State, row.EndedAt = t.Text("grants.ended"), g.Grant.ExpiresAt
-	case now.Add(soon).After(g.Grant.ExpiresAt):
+	case !grant.RevokedAt.IsZero():
+		row.State, row.EndedAt = t.Text("grants.stopped"), grant.RevokedAt
+	case !grant.Active(now):
+		row.State, row.EndedAt = t.Text("grants.ended"), grant.ExpiresAt
+	case now.Add(soon).After(grant.ExpiresAt):
 		row.State, row.IsActive = t.Text("grants.soon"), true
 	default:
 		row.State, row.IsActive = t.Text("grants.active"), true
 	}
 	for _, c := range connections {
-		if row.IsActive && contract.Access == library.Write && c.Application == g.Grant.Application {
+		if row.IsActive && contract.Access == library.Write && c.Application == grant.Application {
 			row.May = append(row.May, t.Text("grants.push", "provider", ui.CleanText(c.Source.Name)))
 		}
 	}
@@ -122,9 +123,9 @@ func (h *Grants) PostRevoke(w http.ResponseWriter, r *http.Request, in *library.
 	}
 	if err := h.consents.Revoke(r.Context(), in, g.Grant.ID); err != nil {
 		h.ui.Log.ErrorContext(r.Context(), "grant not revoked", "grant", g.Grant.ID, "error", err)
-		p := h.newRevokePage(w, r, g)
-		p.Error, p.IsError = p.Texts.Text("revoke.error", "app", p.App), true
-		return h.ui.Render(w, http.StatusInternalServerError, "revoke-grant", p)
+		page := h.newRevokePage(w, r, g)
+		page.Error, page.IsError = page.Texts.Text("revoke.error", "app", page.App), true
+		return h.ui.Render(w, http.StatusInternalServerError, "revoke-grant", page)
 	}
 	h.ui.SetFlash(w, "revoke.done", g.Client.Application.Name)
 	return ui.SeeOther(w, r, "/grants")

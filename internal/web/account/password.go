@@ -16,12 +16,12 @@ type Password struct {
 
 func (h *Password) newPage(w http.ResponseWriter, r *http.Request) *ui.Page {
 	t := ui.BrowserOf(r).Texts
-	p := newAccountPage(h.ui, w, r, menuSettings, t.Text("settings.change"))
-	p.Form = &ui.Form{Fields: []*ui.Field{
+	page := newAccountPage(h.ui, w, r, menuSettings, t.Text("settings.change"))
+	page.Form = &ui.Form{Fields: []*ui.Field{
 		ui.CurrentPassword("current-password", t.Text("settings.current")),
 		ui.NewPassword("new-password", t.Text("settings.new"), t.Text("create.password_hint")),
 	}}
-	return p
+	return page
 }
 
 // Show shows the form.
@@ -31,8 +31,8 @@ func (h *Password) Show(w http.ResponseWriter, r *http.Request, _ *library.Signe
 
 // Post changes the password. That signs out every other browser.
 func (h *Password) Post(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
-	p := h.newPage(w, r)
-	t, currentField, newField := p.Texts, p.Form.Get("current-password"), p.Form.Get("new-password")
+	page := h.newPage(w, r)
+	t, currentField, newField := page.Texts, page.Form.Get("current-password"), page.Form.Get("new-password")
 	err := h.people.ChangePassword(r.Context(), in, r.PostForm.Get(currentField.Name), r.PostForm.Get(newField.Name))
 	var badPassword *library.PasswordError
 	switch wait := ui.WaitErrorOf(err); {
@@ -41,7 +41,7 @@ func (h *Password) Post(w http.ResponseWriter, r *http.Request, in *library.Sign
 		return ui.SeeOther(w, r, "/settings")
 	case wait != nil:
 		currentField.Error = t.WaitMessage(wait)
-		return h.ui.RenderWait(w, "password", p, wait)
+		return h.ui.RenderWait(w, "password", page, wait)
 	case errors.Is(err, library.ErrWrongPassword):
 		currentField.Error = t.Spans("settings.error.current")
 	case errors.Is(err, library.ErrSamePassword):
@@ -51,5 +51,5 @@ func (h *Password) Post(w http.ResponseWriter, r *http.Request, in *library.Sign
 	default:
 		return err
 	}
-	return h.ui.RenderInvalid(w, "password", p)
+	return h.ui.RenderInvalid(w, "password", page)
 }

@@ -16,9 +16,9 @@ type RecoveryCode struct {
 
 func (h *RecoveryCode) newPage(w http.ResponseWriter, r *http.Request) *ui.Page {
 	t := ui.BrowserOf(r).Texts
-	p := newAccountPage(h.ui, w, r, menuSettings, t.Text("settings.code_new"))
-	p.Form = &ui.Form{Fields: []*ui.Field{ui.CurrentPassword("password", t.Text("settings.current"))}}
-	return p
+	page := newAccountPage(h.ui, w, r, menuSettings, t.Text("settings.code_new"))
+	page.Form = &ui.Form{Fields: []*ui.Field{ui.CurrentPassword("password", t.Text("settings.current"))}}
+	return page
 }
 
 // Show shows the form.
@@ -28,18 +28,18 @@ func (h *RecoveryCode) Show(w http.ResponseWriter, r *http.Request, _ *library.S
 
 // Post makes a new recovery code. The next page shows it, until the person has saved it.
 func (h *RecoveryCode) Post(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
-	p := h.newPage(w, r)
-	passwordField := p.Form.Get("password")
+	page := h.newPage(w, r)
+	passwordField := page.Form.Get("password")
 	err := h.people.NewCode(r.Context(), in, r.PostForm.Get(passwordField.Name))
 	switch wait := ui.WaitErrorOf(err); {
 	case err == nil:
 		return ui.SeeOther(w, r, "/recovery-code?to=/settings")
 	case wait != nil:
-		passwordField.Error = p.Texts.WaitMessage(wait)
-		return h.ui.RenderWait(w, "new-recovery-code", p, wait)
+		passwordField.Error = page.Texts.WaitMessage(wait)
+		return h.ui.RenderWait(w, "new-recovery-code", page, wait)
 	case errors.Is(err, library.ErrWrongPassword):
-		passwordField.Error = p.Texts.Spans("settings.error.current")
-		return h.ui.RenderInvalid(w, "new-recovery-code", p)
+		passwordField.Error = page.Texts.Spans("settings.error.current")
+		return h.ui.RenderInvalid(w, "new-recovery-code", page)
 	}
 	return err
 }

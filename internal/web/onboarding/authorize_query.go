@@ -29,7 +29,7 @@ type authorizeQuery struct {
 
 // connectionQuery is what the address asks to connect.
 func (q authorizeQuery) connectionQuery() delivery.ConnectionQuery {
-	return delivery.ConnectionQuery{Push: q.push, Source: q.service, AccountReference: q.accountRef}
+	return delivery.ConnectionQuery{Push: q.push, Source: q.service, AccountHandle: q.accountRef}
 }
 
 // sourcesScope is what an application has to send, and to which kind of organisation. An empty field allows all.
@@ -43,32 +43,32 @@ const maxSampleName = 200
 
 // parseAuthorizeQuery refuses an address that no client makes: a person should not answer a question that was garbled
 // on the way.
-func parseAuthorizeQuery(q url.Values) (authorizeQuery, error) {
+func parseAuthorizeQuery(query url.Values) (authorizeQuery, error) {
 	check := func(name string, valid func(string) bool) error {
-		for _, value := range q[name] {
-			if len(q[name]) > 1 || !valid(value) {
+		for _, value := range query[name] {
+			if len(query[name]) > 1 || !valid(value) {
 				return fmt.Errorf("parameter %s is malformed", name) // without its value, which may be secret
 			}
 		}
 		return nil
 	}
-	isBool := func(s string) bool { return s == "true" || s == "false" }
+	isBool := func(text string) bool { return text == "true" || text == "false" }
 	err := errors.Join(
-		check("sourceType", func(s string) bool { return s == "pull" || s == "push" }),
-		check("service", func(s string) bool { n, err := strconv.Atoi(s); return err == nil && n > 0 }),
-		check("sampleDataSet", func(s string) bool {
-			return s != "" && len(s) <= maxSampleName && utf8.ValidString(s)
+		check("sourceType", func(text string) bool { return text == "pull" || text == "push" }),
+		check("service", func(text string) bool { n, err := strconv.Atoi(text); return err == nil && n > 0 }),
+		check("sampleDataSet", func(text string) bool {
+			return text != "" && len(text) <= maxSampleName && utf8.ValidString(text)
 		}),
 		check("sampleDataAutoOnboard", isBool),
 		check("includeSampleDataOnlySources", isBool),
 		check("triggerQuery", isBool),
 		check("storageRef", wire.ValidName),
 		check("accountRef", wire.ValidName),
-		check("sourcesScope", func(s string) bool { _, ok := parseSourcesScope(s); return ok }),
+		check("sourcesScope", func(text string) bool { _, ok := parseSourcesScope(text); return ok }),
 	)
-	parsed := authorizeQuery{push: q.Get("sourceType") == "push", accountRef: q.Get("accountRef")}
-	parsed.service, _ = strconv.Atoi(q.Get("service"))
-	parsed.scope, _ = parseSourcesScope(q.Get("sourcesScope"))
+	parsed := authorizeQuery{push: query.Get("sourceType") == "push", accountRef: query.Get("accountRef")}
+	parsed.service, _ = strconv.Atoi(query.Get("service"))
+	parsed.scope, _ = parseSourcesScope(query.Get("sourcesScope"))
 	return parsed, err
 }
 

@@ -63,48 +63,48 @@ const (
 
 // Show shows the search and the providers that it finds.
 func (c *chooseProvider) Show(
-	w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow, step delivery.ConnectionStep,
+	w http.ResponseWriter, r *http.Request, in *library.SignedIn, flow *requestFlow, step delivery.ConnectionStep,
 ) error {
 	t, query := ui.BrowserOf(r).Texts, r.URL.Query()
-	p := &chooseProviderPage{
+	page := &chooseProviderPage{
 		Page: c.ui.NewPage(r, t.Text("choose.h1.push")),
-		App:  f.appName(), What: ui.NewDataTypes(f.query.scope.DataTypes).In(t),
-		Path: f.address.Path, RetryURL: f.chooseURL(),
+		App:  flow.appName(), What: ui.NewDataTypes(flow.query.scope.DataTypes).In(t),
+		Path: flow.address.Path, RetryURL: flow.chooseURL(),
 		Search: &ui.Field{Name: "q", Label: t.Text("choose.search"), Value: ui.CleanText(query.Get("q"))},
 	}
-	p.Form = &ui.Form{Fields: []*ui.Field{p.Search}}
-	f.decorate(w, p.Page)
+	page.Form = &ui.Form{Fields: []*ui.Field{page.Search}}
+	flow.decorate(w, page.Page)
 	ui.AllowScriptRequests(w)
-	parameters := f.queryWithoutProvider()
+	parameters := flow.queryWithoutProvider()
 	for _, name := range slices.Sorted(maps.Keys(parameters)) {
-		p.Query = append(p.Query, queryParameter{name, parameters.Get(name)})
+		page.Query = append(page.Query, queryParameter{name, parameters.Get(name)})
 	}
 	if step.Unavailable {
-		p.Error, p.IsError = t.Text("choose.error.gone", "service", c.providerName(t, f.query.service)), true
+		page.Error, page.IsError = t.Text("choose.error.gone", "service", c.providerName(t, flow.query.service)), true
 	}
-	err := c.search(r, in, f, p, ui.ParsePageNumber(query.Get("page")))
+	err := c.search(r, in, flow, page, ui.ParsePageNumber(query.Get("page")))
 	switch {
 	case errors.Is(err, catalogue.ErrListUnavailable):
 		c.ui.Log.WarnContext(r.Context(), "no list of providers", "error", err)
-		p.Error, p.IsError, p.Unlisted = t.Text("choose.error.list"), true, true
+		page.Error, page.IsError, page.Unlisted = t.Text("choose.error.list"), true, true
 		w.Header().Set("Retry-After", "60")
-		return c.ui.Render(w, http.StatusServiceUnavailable, "choose-provider", p)
+		return c.ui.Render(w, http.StatusServiceUnavailable, "choose-provider", page)
 	case err != nil:
 		return err
-	case p.Form.HasErrors():
-		return c.ui.RenderInvalid(w, "choose-provider", p)
+	case page.Form.HasErrors():
+		return c.ui.RenderInvalid(w, "choose-provider", page)
 	}
-	return c.ui.Render(w, http.StatusOK, "choose-provider", p)
+	return c.ui.Render(w, http.StatusOK, "choose-provider", page)
 }
 
-// search finds the providers that can be chosen, and puts those of one page into p.
+// search finds the providers that can be chosen, and puts those of one page into the page.
 func (c *chooseProvider) search(
-	r *http.Request, in *library.SignedIn, f *flow, p *chooseProviderPage, number int,
+	r *http.Request, in *library.SignedIn, flow *requestFlow, page *chooseProviderPage, number int,
 ) error {
-	scope := f.query.scope
+	scope := flow.query.scope
 	choice := catalogue.ConnectQuery{
 		Push: true, DataTypes: scope.DataTypes, OrganizationType: scope.OrganizationType,
-		Text: p.Search.Value, Limit: providersPerPage,
+		Text: page.Search.Value, Limit: providersPerPage,
 	}
 	if letters := utf8.RuneCountInString(choice.Text); letters < minSearch {
 		all := choice
@@ -115,10 +115,10 @@ func (c *chooseProvider) search(
 		}
 		if total > maxUnsearched {
 			if letters > 0 {
-				p.Search.Error = p.Texts.Spans("choose.error.short")
+				page.Search.Error = page.Texts.Spans("choose.error.short")
 				return nil
 			}
-			return c.findUsedBefore(r, in, f, p)
+			return c.findUsedBefore(r, in, flow, page)
 		}
 	}
 	found, total, err := c.catalogue.ListConnectable(choice)
@@ -133,17 +133,17 @@ func (c *chooseProvider) search(
 		}
 	}
 	if choice.Text == "" && number == 1 {
-		if err := c.findUsedBefore(r, in, f, p); err != nil {
+		if err := c.findUsedBefore(r, in, flow, page); err != nil {
 			return err
 		}
 	}
 	for _, source := range found {
-		if !slices.ContainsFunc(p.UsedBefore, func(row providerRow) bool { return row.ID == source.ID }) {
-			p.Found = append(p.Found, newProviderRow(p.Texts, source))
+		if !slices.ContainsFunc(page.UsedBefore, func(row providerRow) bool { return row.ID == source.ID }) {
+			page.Found = append(page.Found, newProviderRow(page.Texts, source))
 		}
 	}
-	p.count(choice.Text, total)
-	p.paginate(f, number, last, choice.Offset, len(found), total)
+	page.count(choice.Text, total)
+	page.paginate(flow, number, last, choice.Offset, len(found), total)
 	return nil
 }
 
@@ -160,12 +160,12 @@ func (p *chooseProviderPage) count(search string, total int) {
 	}
 }
 
-func (p *chooseProviderPage) paginate(f *flow, number, last, offset, shown, total int) {
+func (p *chooseProviderPage) paginate(flow *requestFlow, number, last, offset, shown, total int) {
 	if last == 1 {
 		return
 	}
 	pageURL := func(number int) string {
-		query := f.queryWithoutProvider()
+		query := flow.queryWithoutProvider()
 		if p.Search.Value != "" {
 			query.Set("q", p.Search.Value)
 		}
@@ -183,20 +183,20 @@ func (p *chooseProviderPage) paginate(f *flow, number, last, offset, shown, tota
 
 // findUsedBefore finds the providers that the person has connected for the same application and can choose again.
 func (c *chooseProvider) findUsedBefore(
-	r *http.Request, in *library.SignedIn, f *flow, p *chooseProviderPage,
+	r *http.Request, in *library.SignedIn, flow *requestFlow, page *chooseProviderPage,
 ) error {
-	accounts, err := connectionsOf(r, c.connections, in, f.request)
+	accounts, err := connectionsOf(r, c.connections, in, flow.request)
 	if err != nil {
 		return err
 	}
-	scope := f.query.scope
+	scope := flow.query.scope
 	for _, a := range accounts {
 		source, err := c.catalogue.Get(a.Source.ID)
 		if err != nil || !source.Connectable() || !source.Push ||
 			!source.Matches(scope.DataTypes, scope.OrganizationType) {
 			continue // it cannot be chosen now
 		}
-		p.UsedBefore = append(p.UsedBefore, newProviderRow(p.Texts, source))
+		page.UsedBefore = append(page.UsedBefore, newProviderRow(page.Texts, source))
 	}
 	return nil
 }
@@ -225,12 +225,12 @@ func (c *chooseProvider) providerName(t *ui.Texts, id int) string {
 }
 
 // Post puts the chosen provider into the address of the request.
-func (c *chooseProvider) Post(w http.ResponseWriter, r *http.Request, f *flow) error {
+func (c *chooseProvider) Post(w http.ResponseWriter, r *http.Request, flow *requestFlow) error {
 	source, err := strconv.Atoi(r.PostForm.Get("service"))
 	if err != nil || source <= 0 {
 		return ui.BadForm("choice is not the id of a source")
 	}
-	return ui.SeeOther(w, r, f.chosenURL(source))
+	return ui.SeeOther(w, r, flow.chosenURL(source))
 }
 
 // organizationKeys are the texts for the kinds of organisation that sources are of.

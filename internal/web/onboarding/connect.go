@@ -31,29 +31,29 @@ type connect struct {
 
 // Show shows the page of the state that connecting is in.
 func (c *connect) Show(
-	w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow, step delivery.ConnectionStep,
+	w http.ResponseWriter, r *http.Request, in *library.SignedIn, flow *requestFlow, step delivery.ConnectionStep,
 ) error {
 	state := r.URL.Query().Get("step")
 	if !isChosen(step) || state == stepUnavailable && !isReconnect(step) {
 		step.Unavailable = step.Unavailable || state == stepUnavailable
-		return c.choose.Show(w, r, in, f, step)
+		return c.choose.Show(w, r, in, flow, step)
 	}
 	switch {
 	case state == stepRefused, state == stepFailed, state == stepPending:
-		return c.redirect.Show(w, r, f, step, state)
-	case c.redirect.isAtProvider(r, f.url()):
-		return c.redirect.Show(w, r, f, step, stepPending)
+		return c.redirect.Show(w, r, flow, step, state)
+	case c.redirect.isAtProvider(r, flow.url()):
+		return c.redirect.Show(w, r, flow, step, stepPending)
 	}
-	return c.redirect.Show(w, r, f, step, "")
+	return c.redirect.Show(w, r, flow, step, "")
 }
 
 // connectionStep finds what remains to be connected before the request can be answered.
 func connectionStep(
-	r *http.Request, connections *delivery.Connections, in *library.SignedIn, f *flow,
+	r *http.Request, connections *delivery.Connections, in *library.SignedIn, flow *requestFlow,
 ) (delivery.ConnectionStep, error) {
-	step, err := connections.ConnectionStep(r.Context(), in, f.request, f.query.connectionQuery())
-	if errors.Is(err, library.ErrNotFound) && f.request.Kind == library.ReauthorizeRequest {
-		return step, ui.PageUnknownAccount.Wrap(err).For(f.request)
+	step, err := connections.ConnectionStep(r.Context(), in, flow.request, flow.query.connectionQuery())
+	if errors.Is(err, library.ErrNotFound) && flow.request.Kind == library.ReauthorizeRequest {
+		return step, ui.PageUnknownAccount.Wrap(err).For(flow.request)
 	}
 	return step, err
 }

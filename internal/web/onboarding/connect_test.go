@@ -91,7 +91,7 @@ func TestReauthorize(t *testing.T) {
 	w, clinic := newProviders(t)
 	b, token := w.Connects(webtest.Anna, clinic, webtest.Lucas)
 	account := clinic.ConnectionTo(token, webtest.Lucas.ID)
-	path := "/apps/saas/reauthorize?accountRef=" + clinic.Reference(token, account)
+	path := "/apps/saas/reauthorize?accountRef=" + clinic.AccountHandle(token, account)
 	p := b.Get(clinic.OnboardURL(path, token))
 	if p.Title() != "Connect Sint Lucas Hospital again" || p.Has("provider-other") {
 		t.Fatalf("page: %s", p.Text())
@@ -124,7 +124,7 @@ func TestReauthorizeWithoutProvider(t *testing.T) {
 		t.Errorf("unknown account: %d %q", p.Status, p.Title())
 	}
 	// The account that stands for the person needs nothing.
-	ref := clinic.Reference(token, clinic.UserAccount(token))
+	ref := clinic.AccountHandle(token, clinic.UserAccount(token))
 	q := b.Get(clinic.OnboardURL("/apps/saas/reauthorize?accountRef="+ref, token)).Callback().Query()
 	if q.Get("success") != "true" || q.Get("state") != "the state" {
 		t.Errorf("callback: %v", q)

@@ -44,51 +44,51 @@ type consentPage struct {
 
 // Show asks for consent, whether or not the person has just signed in.
 func (c *consent) Show(
-	w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow, connected *delivery.Connection,
+	w http.ResponseWriter, r *http.Request, in *library.SignedIn, flow *requestFlow, connected *delivery.Connection,
 ) error {
-	t, request := ui.BrowserOf(r).Texts, f.request
-	app, contract := f.appName(), request.Client.Contract
-	p := &consentPage{
+	t, request := ui.BrowserOf(r).Texts, flow.request
+	app, contract := flow.appName(), request.Client.Contract
+	page := &consentPage{
 		App:        app,
 		About:      ui.CleanText(request.Client.Application.About),
 		Purpose:    ui.CleanText(contract.Purpose),
 		Until:      request.GrantUntil,
 		IsRenewal:  request.Kind == library.UserReauthRequest,
-		TermsURL:   termsURL(contract.Terms, f.stepURL(stepTerms)),
-		PrivacyURL: termsURL(contract.Privacy, f.stepURL(stepPrivacy)),
+		TermsURL:   termsURL(contract.Terms, flow.stepURL(stepTerms)),
+		PrivacyURL: termsURL(contract.Privacy, flow.stepURL(stepPrivacy)),
 		Email:      in.Library.Email,
 	}
 	provider := ""
 	if connected != nil {
-		provider, p.Account = ui.CleanText(connected.Source.Name), connected.ID
+		provider, page.Account = ui.CleanText(connected.Source.Name), connected.ID
 	}
 	var err error
-	if p.May, p.MayNot, err = c.permissions(r, in, f, connected); err != nil {
+	if page.May, page.MayNot, err = c.permissions(r, in, flow, connected); err != nil {
 		return err
 	}
-	if p.Notes, err = c.notes(r, in, f, provider); err != nil {
+	if page.Notes, err = c.notes(r, in, flow, provider); err != nil {
 		return err
 	}
-	if p.IsRenewal {
-		if p.Earlier, err = c.expiredAt(r, in, request); err != nil {
+	if page.IsRenewal {
+		if page.Earlier, err = c.expiredAt(r, in, request); err != nil {
 			return err
 		}
 	}
-	p.Page = c.ui.NewPage(r, c.title(t, f, provider))
+	page.Page = c.ui.NewPage(r, c.title(t, flow, provider))
 	if provider != "" {
-		p.Flash, p.Connected = t.Text("provider.ok", "provider", provider), true
+		page.Flash, page.Connected = t.Text("provider.ok", "provider", provider), true
 	}
-	f.decorateQuestion(w, p.Page)
-	return c.ui.Render(w, http.StatusOK, "consent", p)
+	flow.decorateQuestion(w, page.Page)
+	return c.ui.Render(w, http.StatusOK, "consent", page)
 }
 
 // title is the question.
-func (c *consent) title(t *ui.Texts, f *flow, provider string) string {
-	app := f.appName()
+func (c *consent) title(t *ui.Texts, flow *requestFlow, provider string) string {
+	app := flow.appName()
 	switch {
-	case f.request.Kind == library.UserReauthRequest:
+	case flow.request.Kind == library.UserReauthRequest:
 		return t.Text("reauth.h1", "app", app)
-	case f.request.Client.Contract.Access == library.Read:
+	case flow.request.Client.Contract.Access == library.Read:
 		return t.Text("consent.h1.read", "app", app)
 	case provider != "":
 		return t.Text("consent.h1.push", "app", app, "provider", provider)
@@ -98,12 +98,12 @@ func (c *consent) title(t *ui.Texts, f *flow, provider string) string {
 
 // permissions are what a yes would allow, and what not.
 func (c *consent) permissions(
-	r *http.Request, in *library.SignedIn, f *flow, connected *delivery.Connection,
+	r *http.Request, in *library.SignedIn, flow *requestFlow, connected *delivery.Connection,
 ) (may, mayNot []string, err error) {
 	t := ui.BrowserOf(r).Texts
-	may, mayNot = t.Permissions(f.request.Client.Contract)
+	may, mayNot = t.Permissions(flow.request.Client.Contract)
 	if connected != nil {
-		provider, what := ui.CleanText(connected.Source.Name), c.sentData(f, connected).In(t)
+		provider, what := ui.CleanText(connected.Source.Name), c.sentData(flow, connected).In(t)
 		// The contract still allows to write, so both are said.
 		may = []string{
 			t.Text("consent.may.push", "what", what, "provider", provider),
@@ -115,13 +115,13 @@ func (c *consent) permissions(
 			t.Text("consent.not.identity"),
 		}
 	}
-	mayAlso, err := c.otherProviders(r, in, f.request, connected)
+	mayAlso, err := c.otherProviders(r, in, flow.request, connected)
 	return append(may, mayAlso...), mayNot, err
 }
 
 // notes are what else the person should know.
-func (c *consent) notes(r *http.Request, in *library.SignedIn, f *flow, provider string) ([]string, error) {
-	t, app, client := ui.BrowserOf(r).Texts, f.appName(), f.request.Client
+func (c *consent) notes(r *http.Request, in *library.SignedIn, flow *requestFlow, provider string) ([]string, error) {
+	t, app, client := ui.BrowserOf(r).Texts, flow.appName(), flow.request.Client
 	var notes []string
 	if client.Contract.Access == library.Read {
 		notes = append(notes, t.Text("consent.note.copy", "app", app))
@@ -129,7 +129,7 @@ func (c *consent) notes(r *http.Request, in *library.SignedIn, f *flow, provider
 	if provider != "" {
 		notes = append(notes, t.Text("consent.note.provider", "provider", provider))
 	}
-	granted, err := c.otherContracts(r, in, f.request)
+	granted, err := c.otherContracts(r, in, flow.request)
 	if err != nil {
 		return nil, err
 	}
@@ -177,8 +177,8 @@ func (c *consent) otherContracts(
 
 // sentData is what the application wants to send to the connected provider: those of its data types that the provider
 // takes.
-func (c *consent) sentData(f *flow, connected *delivery.Connection) ui.DataTypes {
-	types := f.query.scope.DataTypes
+func (c *consent) sentData(flow *requestFlow, connected *delivery.Connection) ui.DataTypes {
+	types := flow.query.scope.DataTypes
 	source, err := c.catalogue.Get(connected.Source.ID)
 	if err == nil && len(source.DataTypes) > 0 {
 		taken := slices.DeleteFunc(slices.Clone(source.DataTypes), func(dataType string) bool {
@@ -214,33 +214,33 @@ func (c *consent) otherProviders(
 }
 
 // Post takes the answer. Only the values "allow" and "deny" are answers.
-func (c *consent) Post(w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow) error {
-	if !f.asksConsent() {
+func (c *consent) Post(w http.ResponseWriter, r *http.Request, in *library.SignedIn, flow *requestFlow) error {
+	if !flow.asksConsent() {
 		return ui.BadForm("answer to a request that asks for no consent")
 	}
-	step, err := connectionStep(r, c.connections, in, f)
+	step, err := connectionStep(r, c.connections, in, flow)
 	if err != nil {
 		return err
 	}
 	if step.Required {
-		return ui.SeeOther(w, r, f.url()) // the person has not been asked yet
+		return ui.SeeOther(w, r, flow.url()) // the person has not been asked yet
 	}
 	var callback string
-	o := outcomeDenied
+	result := outcomeDenied
 	switch r.PostForm.Get("answer") {
 	case "allow":
-		o = outcomeAllowed
-		callback, err = c.consents.Allow(r.Context(), in, f.request, wire.AccountID(r.PostForm.Get("account")))
+		result = outcomeAllowed
+		callback, err = c.consents.Allow(r.Context(), in, flow.request, wire.AccountID(r.PostForm.Get("account")))
 		if errors.Is(err, library.ErrConnectionChanged) {
-			return ui.SeeOther(w, r, f.url()) // another tab has connected another account: ask again
+			return ui.SeeOther(w, r, flow.url()) // another tab has connected another account: ask again
 		}
 	case "deny":
-		callback, err = c.consents.Deny(r.Context(), f.request, in, library.CallbackUserCancel)
+		callback, err = c.consents.Deny(r.Context(), flow.request, in, library.CallbackUserCancel)
 	default:
 		return ui.BadForm("answer is neither yes nor no")
 	}
 	if err != nil {
-		return answerError(err, in, f)
+		return answerError(err, in, flow)
 	}
-	return c.app.redirect(w, r, f.request, callback, o)
+	return c.app.redirect(w, r, flow.request, callback, result)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
 
-// flow is an application's request on its way through the pages.
-type flow struct {
+// requestFlow is an application's request on its way through the pages.
+type requestFlow struct {
 	request *library.PendingRequest
 	// query is what the application has written into the address.
 	query authorizeQuery
@@ -50,7 +50,7 @@ var requestErrors = map[library.RequestProblem]ui.ErrorPage{
 
 // openFlow finds the request that an address names by its code. If the request cannot be answered, or the address is
 // malformed, the error page leads back to the application.
-func openFlow(r *http.Request, consents *library.Consents, kind library.RequestKind) (*flow, error) {
+func openFlow(r *http.Request, consents *library.Consents, kind library.RequestKind) (*requestFlow, error) {
 	query := r.URL.Query()
 	if len(query["code"]) != 1 {
 		return nil, ui.PageLinkUnknown.Wrap(errors.New("address has no code, or several"))
@@ -72,46 +72,49 @@ func openFlow(r *http.Request, consents *library.Consents, kind library.RequestK
 	for _, name := range []string{"step", "q", "page"} { // parameters of a page, not of the request
 		query.Del(name)
 	}
-	return &flow{request: request, query: parsed, address: &url.URL{Path: r.URL.Path, RawQuery: query.Encode()}}, nil
+	address := &url.URL{Path: r.URL.Path, RawQuery: query.Encode()}
+	return &requestFlow{request: request, query: parsed, address: address}, nil
 }
 
 // url is the address of the request, without a step.
-func (f *flow) url() string { return f.address.RequestURI() }
+func (f *requestFlow) url() string { return f.address.RequestURI() }
 
 // stepURL is the address of a step.
-func (f *flow) stepURL(step string) string {
+func (f *requestFlow) stepURL(step string) string {
 	query := f.address.Query()
 	query.Set("step", step)
 	return f.address.Path + "?" + query.Encode()
 }
 
 // queryWithoutProvider is the query of the address, without a provider that has been chosen.
-func (f *flow) queryWithoutProvider() url.Values {
+func (f *requestFlow) queryWithoutProvider() url.Values {
 	query := f.address.Query()
 	query.Del("service")
 	return query
 }
 
 // chooseURL is the address of the page for choosing a provider.
-func (f *flow) chooseURL() string { return f.address.Path + "?" + f.queryWithoutProvider().Encode() }
+func (f *requestFlow) chooseURL() string {
+	return f.address.Path + "?" + f.queryWithoutProvider().Encode()
+}
 
 // chosenURL is the address of the request with the chosen provider.
-func (f *flow) chosenURL(source int) string {
+func (f *requestFlow) chosenURL(source int) string {
 	query := f.queryWithoutProvider()
 	query.Set("service", strconv.Itoa(source))
 	return f.address.Path + "?" + query.Encode()
 }
 
 // appName is the name of the application.
-func (f *flow) appName() string { return ui.ApplicationName(f.request) }
+func (f *requestFlow) appName() string { return ui.ApplicationName(f.request) }
 
 // asksConsent reports whether the request asks for consent, and not only for an account.
-func (f *flow) asksConsent() bool {
+func (f *requestFlow) asksConsent() bool {
 	return f.request.Kind == library.AuthorizeRequest || f.request.Kind == library.UserReauthRequest
 }
 
 // decorate shows on a page which application has sent the person, and lets the person cancel and go back to it.
-func (f *flow) decorate(w http.ResponseWriter, p *ui.Page) {
+func (f *requestFlow) decorate(w http.ResponseWriter, p *ui.Page) {
 	p.Requester, p.CanCancel = ui.NewRequester(f.request), true
 	p.SignOutURL = f.url()
 	ui.AllowFormToCallback(w, f.request)
@@ -119,7 +122,7 @@ func (f *flow) decorate(w http.ResponseWriter, p *ui.Page) {
 
 // decorateQuestion shows at the top of a page that the application asks a question. Both answers lead back to the
 // application, so there is no separate way to cancel.
-func (f *flow) decorateQuestion(w http.ResponseWriter, p *ui.Page) {
+func (f *requestFlow) decorateQuestion(w http.ResponseWriter, p *ui.Page) {
 	p.Requester = ui.NewRequester(f.request)
 	p.Requester.Asks = true
 	p.SignOutURL = f.url()

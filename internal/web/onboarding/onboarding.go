@@ -41,17 +41,18 @@ type Services struct {
 }
 
 // New returns the pages of an application's request.
-func New(u *ui.UI, signIn *signin.Pages, s Services) *Pages {
-	app := &appReturn{ui: u, consents: s.Consents}
-	redirect := &ProviderRedirect{ui: u, logins: signIn.Logins, connections: s.Connections}
-	choose := &chooseProvider{ui: u, connections: s.Connections, catalogue: s.Catalogue}
+func New(u *ui.UI, signIn *signin.Pages, services Services) *Pages {
+	app := &appReturn{ui: u, consents: services.Consents}
+	redirect := &ProviderRedirect{ui: u, logins: signIn.Logins, connections: services.Connections}
+	choose := &chooseProvider{ui: u, connections: services.Connections, catalogue: services.Catalogue}
 	return &Pages{
-		consents: s.Consents, connections: s.Connections, signin: signIn,
+		consents: services.Consents, connections: services.Connections, signin: signIn,
 		connect: &connect{choose: choose, redirect: redirect},
 		consent: &consent{
-			ui: u, consents: s.Consents, connections: s.Connections, catalogue: s.Catalogue, app: app,
+			ui: u, consents: services.Consents, connections: services.Connections, catalogue: services.Catalogue,
+			app: app,
 		},
-		revoke:           &revoke{ui: u, connections: s.Connections, app: app},
+		revoke:           &revoke{ui: u, connections: services.Connections, app: app},
 		terms:            &terms{ui: u},
 		app:              app,
 		ProviderRedirect: redirect,
@@ -61,57 +62,57 @@ func New(u *ui.UI, signIn *signin.Pages, s Services) *Pages {
 // Show shows the page that a request has come to.
 func (p *Pages) Show(kind library.RequestKind) ui.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		f, err := openFlow(r, p.consents, kind)
+		flow, err := openFlow(r, p.consents, kind)
 		if err != nil {
 			return err
 		}
-		return ui.WithRequest(p.show(w, r, f), f.request)
+		return ui.WithRequest(p.show(w, r, flow), flow.request)
 	}
 }
 
-func (p *Pages) show(w http.ResponseWriter, r *http.Request, f *flow) error {
+func (p *Pages) show(w http.ResponseWriter, r *http.Request, flow *requestFlow) error {
 	if step := r.URL.Query().Get("step"); step == stepTerms || step == stepPrivacy {
-		return p.terms.Show(w, r, f, step)
+		return p.terms.Show(w, r, flow, step)
 	}
 	in, err := p.signin.Logins.Get(r)
 	if err != nil {
 		return err
 	}
 	if in == nil {
-		return p.showSignedOut(w, r, f)
+		return p.showSignedOut(w, r, flow)
 	}
-	if f.request.IsForAnother(in) {
-		return wrongPerson(f.request, in, library.ErrWrongPerson)
+	if flow.request.IsForAnother(in) {
+		return wrongPerson(flow.request, in, library.ErrWrongPerson)
 	}
 	if in.Library.Shut() {
-		return p.signin.PendingDeletion.Show(w, r, in, p.signinFlow(f))
+		return p.signin.PendingDeletion.Show(w, r, in, p.signinFlow(flow))
 	}
 	code, pending, err := p.signin.RecoveryCode.Pending(r, in)
 	if err != nil {
 		return err
 	}
 	if pending {
-		return p.signin.RecoveryCode.Show(w, r, in, p.signinFlow(f), code)
+		return p.signin.RecoveryCode.Show(w, r, in, p.signinFlow(flow), code)
 	}
-	if f.request.Kind == library.RevokeRequest {
-		return p.revoke.Show(w, r, in, f)
+	if flow.request.Kind == library.RevokeRequest {
+		return p.revoke.Show(w, r, in, flow)
 	}
-	step, err := connectionStep(r, p.connections, in, f)
+	step, err := connectionStep(r, p.connections, in, flow)
 	switch {
 	case err != nil:
 		return err
 	case step.Required:
-		return p.connect.Show(w, r, in, f, step)
-	case !f.asksConsent():
-		return p.complete(w, r, in, f, step.Connected)
+		return p.connect.Show(w, r, in, flow, step)
+	case !flow.asksConsent():
+		return p.complete(w, r, in, flow, step.Connected)
 	}
-	return p.consent.Show(w, r, in, f, step.Connected)
+	return p.consent.Show(w, r, in, flow, step.Connected)
 }
 
 // showSignedOut shows the page that the person has chosen: sign in, create or recover. Without a choice it is the page
 // for signing in if the person probably has a library, and otherwise the page for creating one.
-func (p *Pages) showSignedOut(w http.ResponseWriter, r *http.Request, f *flow) error {
-	inFlow := p.signinFlow(f)
+func (p *Pages) showSignedOut(w http.ResponseWriter, r *http.Request, flow *requestFlow) error {
+	inFlow := p.signinFlow(flow)
 	switch signin.Step(r.URL.Query().Get("step")) {
 	case signin.StepSignIn:
 		return p.signin.SignIn.Show(w, r, inFlow)
@@ -121,7 +122,7 @@ func (p *Pages) showSignedOut(w http.ResponseWriter, r *http.Request, f *flow) e
 		return p.signin.Recover.Show(w, r, inFlow)
 	}
 	// A request for a certain library can be answered only by its owner, who need not create one.
-	if ui.BrowserOf(r).Known || f.request.Library != "" {
+	if ui.BrowserOf(r).Known || flow.request.Library != "" {
 		return p.signin.SignIn.Show(w, r, inFlow)
 	}
 	return p.signin.Create.Show(w, r, inFlow)
@@ -132,40 +133,40 @@ func (p *Pages) showSignedOut(w http.ResponseWriter, r *http.Request, f *flow) e
 const flowSteps = 3
 
 // signinFlow is the flow as the pages for signing in need it.
-func (p *Pages) signinFlow(f *flow) signin.Flow {
+func (p *Pages) signinFlow(flow *requestFlow) signin.Flow {
 	steps := 0
-	if f.request.Kind != library.RevokeRequest {
+	if flow.request.Kind != library.RevokeRequest {
 		steps = flowSteps
-		if asks, err := p.connections.AsksForProvider(f.request, f.query.connectionQuery()); asks || err != nil {
+		if asks, err := p.connections.AsksForProvider(flow.request, flow.query.connectionQuery()); asks || err != nil {
 			steps++
 		}
 	}
 	return signin.Flow{
-		Request: f.request, NextURL: f.url(), Steps: steps,
-		StepURL: func(step signin.Step) string { return f.stepURL(string(step)) },
+		Request: flow.request, NextURL: flow.url(), Steps: steps,
+		StepURL: func(step signin.Step) string { return flow.stepURL(string(step)) },
 	}
 }
 
 // Post handles the form of one of a request's pages.
 func (p *Pages) Post(kind library.RequestKind) ui.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		f, err := openFlow(r, p.consents, kind)
+		flow, err := openFlow(r, p.consents, kind)
 		if err != nil {
 			return err
 		}
-		return ui.WithRequest(p.post(w, r, f), f.request)
+		return ui.WithRequest(p.post(w, r, flow), flow.request)
 	}
 }
 
-func (p *Pages) post(w http.ResponseWriter, r *http.Request, f *flow) error {
+func (p *Pages) post(w http.ResponseWriter, r *http.Request, flow *requestFlow) error {
 	step := r.PostForm.Get("step")
 	switch signin.Step(step) {
 	case signin.StepSignIn:
-		return p.signin.SignIn.Post(w, r, p.signinFlow(f))
+		return p.signin.SignIn.Post(w, r, p.signinFlow(flow))
 	case signin.StepCreate:
-		return p.signin.Create.Post(w, r, p.signinFlow(f))
+		return p.signin.Create.Post(w, r, p.signinFlow(flow))
 	case signin.StepRecover:
-		return p.signin.Recover.Post(w, r, p.signinFlow(f))
+		return p.signin.Recover.Post(w, r, p.signinFlow(flow))
 	}
 	in, err := p.signin.Logins.Get(r)
 	if err != nil {
@@ -173,21 +174,21 @@ func (p *Pages) post(w http.ResponseWriter, r *http.Request, f *flow) error {
 	}
 	switch {
 	case step == formCancel:
-		return p.app.cancel(w, r, in, f)
+		return p.app.cancel(w, r, in, flow)
 	case in == nil:
-		return ui.SeeOther(w, r, f.url()) // the login has expired: sign in, and back to the same page
+		return ui.SeeOther(w, r, flow.url()) // the login has expired: sign in, and back to the same page
 	}
-	return p.postSignedIn(w, r, in, f)
+	return p.postSignedIn(w, r, in, flow)
 }
 
 // postSignedIn handles the forms that are shown only to a person who has signed in.
-func (p *Pages) postSignedIn(w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow) error {
+func (p *Pages) postSignedIn(w http.ResponseWriter, r *http.Request, in *library.SignedIn, flow *requestFlow) error {
 	switch r.PostForm.Get("step") {
 	case formSignOut:
 		if err := p.signin.Logins.End(w, r); err != nil {
 			return err
 		}
-		return ui.SeeOther(w, r, f.stepURL(string(signin.StepSignIn)))
+		return ui.SeeOther(w, r, flow.stepURL(string(signin.StepSignIn)))
 	case formCodeSaved:
 		if err := p.signin.RecoveryCode.Save(r, in); err != nil {
 			return err
@@ -197,57 +198,57 @@ func (p *Pages) postSignedIn(w http.ResponseWriter, r *http.Request, in *library
 			return err
 		}
 	case formChooseProvider, formGoToProvider, formAnswer:
-		return p.postReady(w, r, in, f)
+		return p.postReady(w, r, in, flow)
 	default:
 		return ui.BadForm("form of no step")
 	}
-	return ui.SeeOther(w, r, f.url())
+	return ui.SeeOther(w, r, flow.url())
 }
 
 // postReady handles the forms that are shown only to a person who has saved their recovery code.
-func (p *Pages) postReady(w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow) error {
+func (p *Pages) postReady(w http.ResponseWriter, r *http.Request, in *library.SignedIn, flow *requestFlow) error {
 	_, pending, err := p.signin.RecoveryCode.Pending(r, in)
 	if err != nil {
 		return err
 	}
 	if pending || in.Library.Shut() {
-		return ui.SeeOther(w, r, f.url()) // that page comes first
+		return ui.SeeOther(w, r, flow.url()) // that page comes first
 	}
 	step := r.PostForm.Get("step")
 	switch {
-	case f.request.Kind == library.RevokeRequest:
-		return p.revoke.Post(w, r, in, f)
+	case flow.request.Kind == library.RevokeRequest:
+		return p.revoke.Post(w, r, in, flow)
 	case step == formChooseProvider:
-		return p.connect.choose.Post(w, r, f)
+		return p.connect.choose.Post(w, r, flow)
 	case step == formGoToProvider:
-		return p.ProviderRedirect.Post(w, r, in, f)
+		return p.ProviderRedirect.Post(w, r, in, flow)
 	}
-	return p.consent.Post(w, r, in, f)
+	return p.consent.Post(w, r, in, flow)
 }
 
 // complete answers a request that does not ask for consent, after its account has been connected or could not be.
 func (p *Pages) complete(
-	w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow, connected *delivery.Connection,
+	w http.ResponseWriter, r *http.Request, in *library.SignedIn, flow *requestFlow, connected *delivery.Connection,
 ) error {
-	callback, err := p.connections.Complete(r.Context(), in, f.request, f.query.connectionQuery())
+	callback, err := p.connections.Complete(r.Context(), in, flow.request, flow.query.connectionQuery())
 	if err != nil {
-		return answerError(err, in, f)
+		return answerError(err, in, flow)
 	}
 	if connected != nil && isFromElsewhere(r) {
-		return p.app.redirectFromProvider(w, r, f.request, connected, callback)
+		return p.app.redirectFromProvider(w, r, flow.request, connected, callback)
 	}
-	return p.app.redirect(w, r, f.request, callback, outcomeNone)
+	return p.app.redirect(w, r, flow.request, callback, outcomeNone)
 }
 
 // answerError is the error page for an answer that the library has refused.
-func answerError(err error, in *library.SignedIn, f *flow) error {
+func answerError(err error, in *library.SignedIn, flow *requestFlow) error {
 	switch {
 	case errors.Is(err, library.ErrUsed):
-		return ui.PageLinkUsed.Wrap(err).For(f.request)
+		return ui.PageLinkUsed.Wrap(err).For(flow.request)
 	case errors.Is(err, library.ErrWrongPerson):
-		return wrongPerson(f.request, in, err)
+		return wrongPerson(flow.request, in, err)
 	}
-	return ui.PageServerError.Wrap(err).For(f.request)
+	return ui.PageServerError.Wrap(err).For(flow.request)
 }
 
 // wrongPerson is the error page for a request, or a return from a provider, of another person.

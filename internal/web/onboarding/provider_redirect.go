@@ -45,56 +45,56 @@ var providerResults = map[string]struct{ title, text string }{
 
 // Show shows the page in the given state.
 func (h *ProviderRedirect) Show(
-	w http.ResponseWriter, r *http.Request, f *flow, step delivery.ConnectionStep, state string,
+	w http.ResponseWriter, r *http.Request, flow *requestFlow, step delivery.ConnectionStep, state string,
 ) error {
 	t := ui.BrowserOf(r).Texts
-	p := &providerRedirectPage{
-		App: f.appName(), Provider: ui.CleanText(step.Provider), State: state, IsAgain: isReconnect(step),
+	page := &providerRedirectPage{
+		App: flow.appName(), Provider: ui.CleanText(step.Provider), State: state, IsAgain: isReconnect(step),
 	}
 	title := "provider.go_h1"
 	switch result, ended := providerResults[state]; {
 	case ended:
-		title, p.Text = result.title, t.Text(result.text)
-	case p.IsAgain:
+		title, page.Text = result.title, t.Text(result.text)
+	case page.IsAgain:
 		title = "reauth.account_h1"
 	}
-	if !p.IsAgain {
-		p.OtherURL = f.chooseURL()
+	if !page.IsAgain {
+		page.OtherURL = flow.chooseURL()
 	}
-	p.Page = h.ui.NewPage(r, t.Text(title, "provider", p.Provider))
-	p.URL = f.url()
-	f.decorate(w, p.Page)
+	page.Page = h.ui.NewPage(r, t.Text(title, "provider", page.Provider))
+	page.URL = flow.url()
+	flow.decorate(w, page.Page)
 	if state == stepRefused || state == stepFailed {
-		p.ProviderResult = state
+		page.ProviderResult = state
 	}
-	h.ui.AllowFormToProviders(w, f.request)
-	return h.ui.Render(w, http.StatusOK, "provider-redirect", p)
+	h.ui.AllowFormToProviders(w, flow.request)
+	return h.ui.Render(w, http.StatusOK, "provider-redirect", page)
 }
 
 // Post redirects the browser to the provider.
-func (h *ProviderRedirect) Post(w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow) error {
-	step, err := connectionStep(r, h.connections, in, f)
+func (h *ProviderRedirect) Post(w http.ResponseWriter, r *http.Request, in *library.SignedIn, flow *requestFlow) error {
+	step, err := connectionStep(r, h.connections, in, flow)
 	if err != nil {
 		return err
 	}
 	if !step.Required || !isChosen(step) {
-		return ui.SeeOther(w, r, f.url()) // nothing to connect, or not chosen yet
+		return ui.SeeOther(w, r, flow.url()) // nothing to connect, or not chosen yet
 	}
-	address, err := h.connections.StartAuthorization(r.Context(), in, f.request, step.Target, f.url())
+	address, err := h.connections.StartAuthorization(r.Context(), in, flow.request, step.Target, flow.url())
 	switch {
 	case errors.Is(err, library.ErrWrongPerson):
-		return answerError(err, in, f)
+		return answerError(err, in, flow)
 	case err != nil && r.Context().Err() != nil:
 		return err
 	case err != nil:
 		h.ui.Log.WarnContext(r.Context(), "cannot redirect to the provider",
 			"source", step.Target.Source, "account", step.Target.Account, "error", err)
 		if !isReconnect(step) && (errors.Is(err, library.ErrNotFound) || errors.Is(err, delivery.ErrProviderGone)) {
-			return ui.SeeOther(w, r, f.stepURL(stepUnavailable))
+			return ui.SeeOther(w, r, flow.stepURL(stepUnavailable))
 		}
-		return ui.SeeOther(w, r, f.stepURL(stepFailed))
+		return ui.SeeOther(w, r, flow.stepURL(stepFailed))
 	}
-	h.ui.Cookies.Set(w, ui.CookieAtProvider, atProviderValue(f.url()), atProviderLifetime)
+	h.ui.Cookies.Set(w, ui.CookieAtProvider, atProviderValue(flow.url()), atProviderLifetime)
 	return ui.SeeOther(w, r, address)
 }
 

@@ -52,32 +52,32 @@ func (a *appReturn) redirect(
 	case o == outcomeDenied:
 		title, text = t.Text("done.denied_h1", "app", app), t.Text("done.denied")
 	}
-	p := &appReturnPage{Page: a.ui.NewPage(r, title), Outcome: o, Text: text}
-	return a.redirectOrShow(w, r, request, callback, p)
+	page := &appReturnPage{Page: a.ui.NewPage(r, title), Outcome: o, Text: text}
+	return a.redirectOrShow(w, r, request, callback, page)
 }
 
 // cancel denies the request and sends the browser back to the application. If a provider could not be connected, the
 // form has the field "ended", and the application gets another code.
-func (a *appReturn) cancel(w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow) error {
+func (a *appReturn) cancel(w http.ResponseWriter, r *http.Request, in *library.SignedIn, flow *requestFlow) error {
 	code := library.CallbackUserCancel
 	if r.PostForm.Get("ended") != "" {
 		code = library.CallbackOnboardError
 	}
-	callback, err := a.consents.Deny(r.Context(), f.request, in, code)
+	callback, err := a.consents.Deny(r.Context(), flow.request, in, code)
 	if err != nil {
-		return answerError(err, in, f)
+		return answerError(err, in, flow)
 	}
-	return a.redirect(w, r, f.request, callback, outcomeDenied)
+	return a.redirect(w, r, flow.request, callback, outcomeDenied)
 }
 
 // redirectOrShow redirects to a callback of the web. For any other it shows the page.
 func (a *appReturn) redirectOrShow(
-	w http.ResponseWriter, r *http.Request, request *library.PendingRequest, callback string, p *appReturnPage,
+	w http.ResponseWriter, r *http.Request, request *library.PendingRequest, callback string, page *appReturnPage,
 ) error {
 	if u, err := url.Parse(callback); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
 		return ui.SeeOther(w, r, callback)
 	}
-	return a.show(w, request, callback, p)
+	return a.show(w, request, callback, page)
 }
 
 // redirectFromProvider sends a browser that comes from a provider back to the application. It does so with a page that
@@ -100,9 +100,9 @@ func isFromElsewhere(r *http.Request) bool {
 }
 
 func (a *appReturn) show(
-	w http.ResponseWriter, request *library.PendingRequest, callback string, p *appReturnPage,
+	w http.ResponseWriter, request *library.PendingRequest, callback string, page *appReturnPage,
 ) error {
-	p.Requester, p.Return = ui.NewRequester(request), ui.NewReturnLink(request, callback)
-	p.RedirectURL = template.URL(callback)
-	return a.ui.Render(w, http.StatusOK, "return-to-app", p)
+	page.Requester, page.Return = ui.NewRequester(request), ui.NewReturnLink(request, callback)
+	page.RedirectURL = template.URL(callback)
+	return a.ui.Render(w, http.StatusOK, "return-to-app", page)
 }

@@ -24,58 +24,59 @@ type revokePage struct {
 }
 
 // Show asks. If there is nothing left to revoke, the application has what it wanted and the browser goes back at once.
-func (h *revoke) Show(w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow) error {
-	target, err := h.connections.Revocation(r.Context(), in, f.request)
+func (h *revoke) Show(w http.ResponseWriter, r *http.Request, in *library.SignedIn, flow *requestFlow) error {
+	target, err := h.connections.Revocation(r.Context(), in, flow.request)
 	switch {
 	case err != nil:
-		return answerError(err, in, f)
+		return answerError(err, in, flow)
 	case target.Over():
-		callback, err := h.connections.Revoke(r.Context(), in, f.request)
+		callback, err := h.connections.Revoke(r.Context(), in, flow.request)
 		if err != nil {
-			return answerError(err, in, f)
+			return answerError(err, in, flow)
 		}
-		return h.app.redirect(w, r, f.request, callback, outcomeNone)
+		return h.app.redirect(w, r, flow.request, callback, outcomeNone)
 	}
 	t := ui.BrowserOf(r).Texts
-	title := t.Text("revoke.h1", "app", f.appName())
-	p := &revokePage{
-		Text: t.Text("revoke.text", "app", f.appName()), Confirm: t.Text("revoke.confirm"), ConfirmID: "revoke-confirm",
+	title := t.Text("revoke.h1", "app", flow.appName())
+	page := &revokePage{
+		Text: t.Text("revoke.text", "app", flow.appName()), Confirm: t.Text("revoke.confirm"),
+		ConfirmID: "revoke-confirm",
 	}
 	if target.Account != nil {
 		title = t.Text("accounts.disconnect_h1", "provider", ui.CleanText(target.Account.Source.Name))
-		p.Text, p.Confirm = t.Text("accounts.disconnect_text"), t.Text("accounts.disconnect")
-		p.ConfirmID = "disconnect-confirm"
+		page.Text, page.Confirm = t.Text("accounts.disconnect_text"), t.Text("accounts.disconnect")
+		page.ConfirmID = "disconnect-confirm"
 	}
-	p.Page = h.ui.NewPage(r, title)
-	f.decorateQuestion(w, p.Page)
-	return h.ui.Render(w, http.StatusOK, "revoke", p)
+	page.Page = h.ui.NewPage(r, title)
+	flow.decorateQuestion(w, page.Page)
+	return h.ui.Render(w, http.StatusOK, "revoke", page)
 }
 
 // Post takes the answer. Only the values "revoke" and "keep" are answers.
-func (h *revoke) Post(w http.ResponseWriter, r *http.Request, in *library.SignedIn, f *flow) error {
+func (h *revoke) Post(w http.ResponseWriter, r *http.Request, in *library.SignedIn, flow *requestFlow) error {
 	if r.PostForm.Get("step") != formAnswer {
 		return ui.BadForm("form of a step that a request to revoke does not have")
 	}
 	switch r.PostForm.Get("answer") {
 	case "revoke":
 	case "keep":
-		return h.app.cancel(w, r, in, f)
+		return h.app.cancel(w, r, in, flow)
 	default:
 		return ui.BadForm("answer is neither yes nor no")
 	}
-	target, err := h.connections.Revocation(r.Context(), in, f.request)
+	target, err := h.connections.Revocation(r.Context(), in, flow.request)
 	if err != nil {
-		return answerError(err, in, f)
+		return answerError(err, in, flow)
 	}
 	t := ui.BrowserOf(r).Texts
-	title := t.Text("revoke.done", "app", f.appName())
+	title := t.Text("revoke.done", "app", flow.appName())
 	if target.Account != nil {
 		title = t.Text("accounts.done", "provider", ui.CleanText(target.Account.Source.Name))
 	}
-	callback, err := h.connections.Revoke(r.Context(), in, f.request)
+	callback, err := h.connections.Revoke(r.Context(), in, flow.request)
 	if err != nil {
-		return answerError(err, in, f)
+		return answerError(err, in, flow)
 	}
-	p := &appReturnPage{Page: h.ui.NewPage(r, title), Outcome: outcomeRevoked}
-	return h.app.redirectOrShow(w, r, f.request, callback, p)
+	page := &appReturnPage{Page: h.ui.NewPage(r, title), Outcome: outcomeRevoked}
+	return h.app.redirectOrShow(w, r, flow.request, callback, page)
 }

@@ -18,18 +18,18 @@ type termsPage struct {
 }
 
 // Show shows the text that a step names.
-func (h *terms) Show(w http.ResponseWriter, r *http.Request, f *flow, step string) error {
-	contract := f.request.Client.Contract
+func (h *terms) Show(w http.ResponseWriter, r *http.Request, flow *requestFlow, step string) error {
+	contract := flow.request.Client.Contract
 	title, text := "consent.terms_only", contract.Terms
 	if step == stepPrivacy {
 		title, text = "consent.privacy_only", contract.Privacy
 	}
 	if text == "" || isHTTPS(text) {
-		return ui.PageNotFound.Wrap(errors.New("terms are not a text")).For(f.request)
+		return ui.PageNotFound.Wrap(errors.New("terms are not a text")).For(flow.request)
 	}
-	p := &termsPage{Page: h.ui.NewPage(r, ui.BrowserOf(r).Texts.Text(title)), Text: text, BackURL: f.url()}
-	p.Requester = ui.NewRequester(f.request)
-	return h.ui.Render(w, http.StatusOK, "terms", p)
+	page := &termsPage{Page: h.ui.NewPage(r, ui.BrowserOf(r).Texts.Text(title)), Text: text, BackURL: flow.url()}
+	page.Requester = ui.NewRequester(flow.request)
+	return h.ui.Render(w, http.StatusOK, "terms", page)
 }
 
 // termsURL is where to read terms: at the application, or on the page here. It is empty if there are none.

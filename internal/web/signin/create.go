@@ -25,9 +25,9 @@ func (c *Create) newPage(w http.ResponseWriter, r *http.Request, flow Flow, emai
 		ui.EmailField(t.Text("sign_in.email"), hint, email),
 		ui.NewPassword("password", t.Text("create.password"), t.Text("create.password_hint")),
 	}}
-	p := newSignedOutPage(c.ui, w, r, flow, "create.h1", StepCreate, form)
-	flow.count(p.Page, 1)
-	return p
+	page := newSignedOutPage(c.ui, w, r, flow, "create.h1", StepCreate, form)
+	flow.count(page.Page, 1)
+	return page
 }
 
 // Show shows the form.
@@ -38,13 +38,13 @@ func (c *Create) Show(w http.ResponseWriter, r *http.Request, flow Flow) error {
 // Post creates a library and signs in to it.
 func (c *Create) Post(w http.ResponseWriter, r *http.Request, flow Flow) error {
 	email, password := ui.FormText(r, "email"), r.PostForm.Get("password")
-	p := c.newPage(w, r, flow, email)
-	t, emailField, passwordField := p.Texts, p.Form.Get("email"), p.Form.Get("password")
+	page := c.newPage(w, r, flow, email)
+	t, emailField, passwordField := page.Texts, page.Form.Get("email"), page.Form.Get("password")
 
 	emailField.Error = emailError(t, email)
 	passwordField.Error = t.ShortPasswordMessage(password)
-	if p.Form.HasErrors() {
-		return c.ui.RenderInvalid(w, "create", p)
+	if page.Form.HasErrors() {
+		return c.ui.RenderInvalid(w, "create", page)
 	}
 	person := library.NewPerson{Email: email, Password: password, Device: ui.DeviceOf(r)}
 	secret, err := c.people.Create(r.Context(), person)
@@ -52,20 +52,20 @@ func (c *Create) Post(w http.ResponseWriter, r *http.Request, flow Flow) error {
 	switch wait := ui.WaitErrorOf(err); {
 	case wait != nil:
 		emailField.Error = t.WaitMessage(wait)
-		return c.ui.RenderWait(w, "create", p, wait)
+		return c.ui.RenderWait(w, "create", page, wait)
 	case errors.As(err, &badPassword):
 		passwordField.Error = t.PasswordMessage(badPassword)
 	case errors.Is(err, library.ErrEmailShape):
 		emailField.Error = t.Spans("sign_in.error.email_shape")
 	case errors.Is(err, library.ErrEmailTaken):
-		emailField.Error = t.Spans("create.error.taken", "link", ui.Link(p.SignInURL(), ""))
-	case errors.Is(err, library.ErrClosed):
+		emailField.Error = t.Spans("create.error.taken", "link", ui.Link(page.SignInURL(), ""))
+	case errors.Is(err, library.ErrNoNewLibraries):
 		emailField.Error = t.Spans("create.error.closed", "operator", c.ui.Operator)
 	case err != nil:
 		return err
 	}
-	if p.Form.HasErrors() {
-		return c.ui.RenderInvalid(w, "create", p)
+	if page.Form.HasErrors() {
+		return c.ui.RenderInvalid(w, "create", page)
 	}
 	if err := c.logins.start(w, r, secret); err != nil {
 		return err

@@ -25,7 +25,7 @@ func TestEmailTaken(t *testing.T) {
 	}
 }
 
-func TestSiteClosed(t *testing.T) {
+func TestNoNewLibraries(t *testing.T) {
 	t.Parallel()
 	w := webtest.New(t, func(c *server.Config) { c.NoNewLibraries = true })
 	p := w.NewBrowser().Get("/create").Click("create-library", "email", webtest.Anna, "password", webtest.Password)

@@ -36,23 +36,23 @@ func (c *Recover) Show(w http.ResponseWriter, r *http.Request, flow Flow) error 
 // Post sets a new password and signs in. It has one answer for an unknown address and a wrong code.
 func (c *Recover) Post(w http.ResponseWriter, r *http.Request, flow Flow) error {
 	email, code, password := ui.FormText(r, "email"), ui.FormText(r, "recovery-input"), r.PostForm.Get("password")
-	p := c.newPage(w, r, flow, email, code)
-	t, codeField, passwordField := p.Texts, p.Form.Get("recovery-input"), p.Form.Get("password")
+	page := c.newPage(w, r, flow, email, code)
+	t, codeField, passwordField := page.Texts, page.Form.Get("recovery-input"), page.Form.Get("password")
 
-	p.Form.Get("email").Error = emailError(t, email)
+	page.Form.Get("email").Error = emailError(t, email)
 	if code == "" {
 		codeField.Error = t.Spans("recover.error.missing")
 	}
 	passwordField.Error = t.ShortPasswordMessage(password)
-	if p.Form.HasErrors() {
-		return c.ui.RenderInvalid(w, "recover", p)
+	if page.Form.HasErrors() {
+		return c.ui.RenderInvalid(w, "recover", page)
 	}
 	secret, err := c.people.Recover(r.Context(), email, code, password, ui.DeviceOf(r))
 	var badPassword *library.PasswordError
 	switch wait := ui.WaitErrorOf(err); {
 	case wait != nil:
 		codeField.Error = t.WaitMessage(wait)
-		return c.ui.RenderWait(w, "recover", p, wait)
+		return c.ui.RenderWait(w, "recover", page, wait)
 	case errors.As(err, &badPassword):
 		passwordField.Error = t.PasswordMessage(badPassword)
 	case errors.Is(err, library.ErrWrongCode):
@@ -60,8 +60,8 @@ func (c *Recover) Post(w http.ResponseWriter, r *http.Request, flow Flow) error 
 	case err != nil:
 		return err
 	}
-	if p.Form.HasErrors() {
-		return c.ui.RenderInvalid(w, "recover", p)
+	if page.Form.HasErrors() {
+		return c.ui.RenderInvalid(w, "recover", page)
 	}
 	if err := c.logins.start(w, r, secret); err != nil {
 		return err

@@ -46,7 +46,7 @@ func (c *RecoveryCode) Show(
 
 // Save notes that the person has saved the code. It is not shown again.
 func (c *RecoveryCode) Save(r *http.Request, in *library.SignedIn) error {
-	if err := c.people.SaveCode(r.Context(), in); err != nil {
+	if err := c.people.SaveRecoveryCode(r.Context(), in); err != nil {
 		return fmt.Errorf("save recovery code: %w", err)
 	}
 	return nil

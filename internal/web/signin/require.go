@@ -14,7 +14,7 @@ type PersonHandler func(http.ResponseWriter, *http.Request, *library.SignedIn) e
 type flowHandler func(http.ResponseWriter, *http.Request, Flow) error
 
 // RequireLogin serves a page only to a person who has signed in. Others sign in first and then come back.
-func (p *Pages) RequireLogin(h PersonHandler) ui.Handler {
+func (p *Pages) RequireLogin(handle PersonHandler) ui.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		in, err := p.Logins.Get(r)
 		if err != nil {
@@ -23,13 +23,13 @@ func (p *Pages) RequireLogin(h PersonHandler) ui.Handler {
 		if in == nil {
 			return ui.SeeOther(w, r, withTarget("/sign-in", r.URL.RequestURI()))
 		}
-		return h(w, r, in)
+		return handle(w, r, in)
 	}
 }
 
 // RequireReady serves a page only to a person who has signed in, whose library is not to be deleted, and who has saved
 // their recovery code.
-func (p *Pages) RequireReady(h PersonHandler) ui.Handler {
+func (p *Pages) RequireReady(handle PersonHandler) ui.Handler {
 	return p.RequireLogin(func(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
 		if in.Library.Shut() {
 			return ui.SeeOther(w, r, "/shut")
@@ -41,13 +41,13 @@ func (p *Pages) RequireReady(h PersonHandler) ui.Handler {
 		if pending {
 			return ui.SeeOther(w, r, withTarget("/recovery-code", r.URL.RequestURI()))
 		}
-		return h(w, r, in)
+		return handle(w, r, in)
 	})
 }
 
 // RequireSignedOut serves one of the pages for signing in, outside any application's request. If a person has already
 // signed in, a GET is redirected to the next page. A POST is not redirected: it signs in again.
-func (p *Pages) RequireSignedOut(h flowHandler) ui.Handler {
+func (p *Pages) RequireSignedOut(handle flowHandler) ui.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		flow := ownFlow(r)
 		if ui.IsSafeMethod(r) {
@@ -59,6 +59,6 @@ func (p *Pages) RequireSignedOut(h flowHandler) ui.Handler {
 				return ui.SeeOther(w, r, flow.NextURL)
 			}
 		}
-		return h(w, r, flow)
+		return handle(w, r, flow)
 	}
 }

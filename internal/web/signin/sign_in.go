@@ -26,35 +26,35 @@ func (s *SignIn) newPage(w http.ResponseWriter, r *http.Request, flow Flow, emai
 
 // Show shows the form.
 func (s *SignIn) Show(w http.ResponseWriter, r *http.Request, flow Flow) error {
-	p := s.newPage(w, r, flow, "")
-	p.Flash = s.ui.TakeFlash(w, r)
-	if p.Flash == "" && ui.BrowserOf(r).LoginExpired {
-		p.Flash = p.Texts.Text("sign_in.rested")
+	page := s.newPage(w, r, flow, "")
+	page.Flash = s.ui.TakeFlash(w, r)
+	if page.Flash == "" && ui.BrowserOf(r).LoginExpired {
+		page.Flash = page.Texts.Text("sign_in.rested")
 	}
-	return s.ui.Render(w, http.StatusOK, "sign-in", p)
+	return s.ui.Render(w, http.StatusOK, "sign-in", page)
 }
 
 // Post signs in. It has one answer for an unknown address and a wrong password.
 func (s *SignIn) Post(w http.ResponseWriter, r *http.Request, flow Flow) error {
 	email, password := ui.FormText(r, "email"), r.PostForm.Get("password")
-	p := s.newPage(w, r, flow, email)
-	t, emailField, passwordField := p.Texts, p.Form.Get("email"), p.Form.Get("password")
+	page := s.newPage(w, r, flow, email)
+	t, emailField, passwordField := page.Texts, page.Form.Get("email"), page.Form.Get("password")
 
 	emailField.Error = emailError(t, email)
 	if password == "" {
 		passwordField.Error = t.Spans("sign_in.error.password_missing")
 	}
-	if p.Form.HasErrors() {
-		return s.ui.RenderInvalid(w, "sign-in", p)
+	if page.Form.HasErrors() {
+		return s.ui.RenderInvalid(w, "sign-in", page)
 	}
 	secret, err := s.people.SignIn(r.Context(), email, password, ui.DeviceOf(r))
 	if wait := ui.WaitErrorOf(err); wait != nil {
 		passwordField.Error = t.WaitMessage(wait)
-		return s.ui.RenderWait(w, "sign-in", p, wait)
+		return s.ui.RenderWait(w, "sign-in", page, wait)
 	}
 	if errors.Is(err, library.ErrWrongPassword) {
 		passwordField.Error = t.Spans("sign_in.error.wrong")
-		return s.ui.RenderInvalid(w, "sign-in", p)
+		return s.ui.RenderInvalid(w, "sign-in", page)
 	}
 	if err != nil {
 		return err

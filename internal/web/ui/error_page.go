@@ -119,30 +119,30 @@ type errorData struct {
 	RetryURL string
 }
 
-func (u *UI) showError(w http.ResponseWriter, r *http.Request, e *Error, reference string) error {
+func (u *UI) showError(w http.ResponseWriter, r *http.Request, pageError *Error, reference string) error {
 	t := BrowserOf(r).Texts
 	args := []any{"seconds", retryAfterSeconds}
-	p := &errorData{Reference: reference, SwitchUser: e.person != nil}
-	if e.request != nil {
-		args = append(args, "app", ApplicationName(e.request))
-		p.Return = NewReturnLink(e.request, e.request.FailureURL(e.page.code))
+	data := &errorData{Reference: reference, SwitchUser: pageError.person != nil}
+	if pageError.request != nil {
+		args = append(args, "app", ApplicationName(pageError.request))
+		data.Return = NewReturnLink(pageError.request, pageError.request.FailureURL(pageError.page.code))
 	}
-	if e.person != nil {
-		args = append(args, "email", e.person.Library.Email)
+	if pageError.person != nil {
+		args = append(args, "email", pageError.person.Library.Email)
 	}
-	p.Page = u.NewPage(r, t.Text(e.page.key+".h1", args...))
-	p.IsError = true
-	p.Requester = NewRequester(e.request)
-	if e.person != nil && e.request == nil {
-		p.URL = "/sign-out" // there is no request to come back to
+	data.Page = u.NewPage(r, t.Text(pageError.page.key+".h1", args...))
+	data.IsError = true
+	data.Requester = NewRequester(pageError.request)
+	if pageError.person != nil && pageError.request == nil {
+		data.URL = "/sign-out" // there is no request to come back to
 	}
-	p.Text = t.Text(e.page.key+".text", args...)
-	switch e.page.key {
+	data.Text = t.Text(pageError.page.key+".text", args...)
+	switch pageError.page.key {
 	case PageBusy.key:
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfterSeconds))
-		p.RetryURL = p.URL
+		data.RetryURL = data.URL
 	case PageServerError.key, PageBadForm.key, PageCookiesBlocked.key:
-		p.RetryURL = p.URL
+		data.RetryURL = data.URL
 	}
-	return u.Render(w, e.page.status, "error", p)
+	return u.Render(w, pageError.page.status, "error", data)
 }

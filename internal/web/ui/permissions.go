@@ -8,18 +8,18 @@ import (
 )
 
 // Permissions says in plain words what a contract allows, and what it does not allow.
-func (t *Texts) Permissions(c library.Contract) (may, mayNot []string) {
-	if c.Access == library.Write {
+func (t *Texts) Permissions(contract library.Contract) (may, mayNot []string) {
+	if contract.Access == library.Write {
 		return []string{t.Text("consent.may.write")},
 			[]string{t.Text("consent.not.read"), t.Text("consent.not.change"), t.Text("consent.not.identity")}
 	}
-	if readsAll(c.Scope) {
+	if readsAll(contract.Scope) {
 		may = append(may, t.Text("consent.may.read_all"))
 	} else {
-		if c.Scope.Raw && c.Scope.Own {
+		if contract.Scope.Raw && contract.Scope.Own {
 			may = append(may, t.Text("consent.may.read_own"))
 		}
-		if some := t.someFiles(c.Scope); some != "" {
+		if some := t.someFiles(contract.Scope); some != "" {
 			may = append(may, t.Text("consent.may.read_some", "scope", some))
 		}
 		mayNot = append(mayNot, t.Text("consent.not.others"))
@@ -28,18 +28,18 @@ func (t *Texts) Permissions(c library.Contract) (may, mayNot []string) {
 }
 
 // PermissionSummary says in one line what a contract allows.
-func (t *Texts) PermissionSummary(c library.Contract) string {
-	if c.Access == library.Write {
+func (t *Texts) PermissionSummary(contract library.Contract) string {
+	if contract.Access == library.Write {
 		return t.Text("grants.write")
 	}
-	if readsAll(c.Scope) {
+	if readsAll(contract.Scope) {
 		return t.Text("grants.read", "scope", t.Text("scope.all"))
 	}
 	var parts []string
-	if c.Scope.Raw && c.Scope.Own {
+	if contract.Scope.Raw && contract.Scope.Own {
 		parts = append(parts, t.Text("scope.own"))
 	}
-	if some := t.someFiles(c.Scope); some != "" {
+	if some := t.someFiles(contract.Scope); some != "" {
 		parts = append(parts, some)
 	}
 	return t.Text("grants.read", "scope", strings.Join(parts, ", "))
@@ -67,22 +67,22 @@ func (t *Texts) someFiles(s library.Scope) string {
 }
 
 // filteredFiles describes files by their metadata. A file fits if every part of the description is true of it.
-func (t *Texts) filteredFiles(f wire.MetadataFilter) string {
+func (t *Texts) filteredFiles(filter wire.MetadataFilter) string {
 	var kinds []string
-	for _, mimeType := range f.MIMEType {
+	for _, mimeType := range filter.MIMEType {
 		kinds = appendNew(kinds, t.FileKind(mimeType))
 	}
 	if len(kinds) == 0 {
 		kinds = []string{t.Text("scope.files")}
 	}
 	description := strings.Join(kinds, ", ")
-	if len(f.Tags) > 0 {
-		description += " " + t.Text("scope.labelled", "labels", quoteAll(f.Tags))
+	if len(filter.Tags) > 0 {
+		description += " " + t.Text("scope.labelled", "labels", quoteAll(filter.Tags))
 	}
-	if len(f.Reference) > 0 {
-		description += " " + t.Text("scope.named", "names", quoteAll(f.Reference))
+	if len(filter.Reference) > 0 {
+		description += " " + t.Text("scope.named", "names", quoteAll(filter.Reference))
 	}
-	if len(f.AppID)+len(f.ContractID)+len(f.Accounts) > 0 {
+	if len(filter.AppID)+len(filter.ContractID)+len(filter.Accounts) > 0 {
 		description += " " + t.Text("scope.some_apps")
 	}
 	return description

@@ -36,14 +36,14 @@ type UI struct {
 
 // New loads texts, static files and templates. It panics if one of them is malformed: they are part of the program.
 func New(c Config) *UI {
-	languages, assets := LoadLanguages(), loadAssets()
+	languages, static := LoadLanguages(), loadAssets()
 	return &UI{
 		Config:    c,
 		Cookies:   Cookies{secure: c.PublicURL.Scheme == "https"},
 		Languages: languages,
 		csrf:      csrf{c.PublicURL},
-		assets:    assets,
-		templates: loadTemplates(c.Templates, languages, assets, c.Zone),
+		assets:    static,
+		templates: loadTemplates(c.Templates, languages, static, c.Zone),
 	}
 }
 

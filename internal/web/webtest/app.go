@@ -222,13 +222,13 @@ func (a *App) Disconnect(accessToken string, account wire.AccountID) {
 	}
 }
 
-// Reference is the handle by which the address of a request names an account.
-func (a *App) Reference(accessToken string, account wire.AccountID) string {
+// AccountHandle is the handle by which the address of a request names an account.
+func (a *App) AccountHandle(accessToken string, account wire.AccountID) string {
 	a.w.T.Helper()
-	ref, err := a.w.Consents.AddReference(a.w.T.Context(), a.call(wire.RequestClaims{AccessToken: accessToken}),
+	handle, err := a.w.Consents.AddAccountHandle(a.w.T.Context(), a.call(wire.RequestClaims{AccessToken: accessToken}),
 		wire.ReferenceRequest{Type: "accountId", Value: string(account)})
 	if err != nil {
 		a.w.T.Fatal(err)
 	}
-	return ref
+	return handle
 }

@@ -20,25 +20,25 @@ import (
 const definitionsVar = "FHIR_DEFINITIONS"
 
 func main() {
-	definitions := flag.String("definitions", os.Getenv(definitionsVar),
+	folder := flag.String("definitions", os.Getenv(definitionsVar),
 		"folder with the definitions, as gzip-compressed Bundles; the default is "+definitionsVar+" of the environment")
 	out := flag.String("out", "", "file to write the table to")
 	flag.Parse()
-	if err := run(*definitions, *out); err != nil {
+	if err := run(*folder, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "gen:", err)
 		os.Exit(1)
 	}
 }
 
-func run(definitions, out string) error {
+func run(folder, out string) error {
 	switch {
-	case definitions == "":
+	case folder == "":
 		return errors.New("no folder with the definitions: set " + definitionsVar +
 			" or -definitions (docs/fhir.md says where they come from)")
 	case out == "":
 		return errors.New("no file to write the table to: set -out")
 	}
-	table, err := generate(definitions)
+	table, err := generate(folder)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,29 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
+const addAccountHandle = `-- name: AddAccountHandle :exec
+INSERT INTO account_references (id, application_id, contract_id, account_id, expires_at) VALUES ($1, $2, $3, $4, $5)
+`
+
+type AddAccountHandleParams struct {
+	ID            string
+	ApplicationID wire.ApplicationID
+	ContractID    wire.ContractID
+	AccountID     wire.AccountID
+	ExpiresAt     int64
+}
+
+func (q *Queries) AddAccountHandle(ctx context.Context, arg AddAccountHandleParams) error {
+	_, err := q.exec(ctx, q.addAccountHandleStmt, addAccountHandle,
+		arg.ID,
+		arg.ApplicationID,
+		arg.ContractID,
+		arg.AccountID,
+		arg.ExpiresAt,
+	)
+	return err
+}
+
 const addOrShowAccount = `-- name: AddOrShowAccount :one
 INSERT INTO accounts (id, reference, library_id, application_id, subject, created_at)
 VALUES ($1, $2, $3, $4, $5, $6)
@@ -21,7 +44,7 @@ RETURNING id, reference, library_id, application_id, subject, created_at, hidden
 
 type AddOrShowAccountParams struct {
 	ID            wire.AccountID
-	Reference     library.Reference
+	Reference     library.AccountReference
 	LibraryID     library.ID
 	ApplicationID wire.ApplicationID
 	Subject       string
@@ -51,35 +74,12 @@ func (q *Queries) AddOrShowAccount(ctx context.Context, arg AddOrShowAccountPara
 	return i, err
 }
 
-const addReference = `-- name: AddReference :exec
-INSERT INTO account_references (id, application_id, contract_id, account_id, expires_at) VALUES ($1, $2, $3, $4, $5)
-`
-
-type AddReferenceParams struct {
-	ID            string
-	ApplicationID wire.ApplicationID
-	ContractID    wire.ContractID
-	AccountID     wire.AccountID
-	ExpiresAt     int64
-}
-
-func (q *Queries) AddReference(ctx context.Context, arg AddReferenceParams) error {
-	_, err := q.exec(ctx, q.addReferenceStmt, addReference,
-		arg.ID,
-		arg.ApplicationID,
-		arg.ContractID,
-		arg.AccountID,
-		arg.ExpiresAt,
-	)
-	return err
-}
-
-const deleteReferencesTo = `-- name: DeleteReferencesTo :exec
+const deleteAccountHandlesOfLibrary = `-- name: DeleteAccountHandlesOfLibrary :exec
 DELETE FROM account_references WHERE account_id IN (SELECT accounts.id FROM accounts WHERE accounts.library_id = $1)
 `
 
-func (q *Queries) DeleteReferencesTo(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deleteReferencesToStmt, deleteReferencesTo, libraryID)
+func (q *Queries) DeleteAccountHandlesOfLibrary(ctx context.Context, libraryID library.ID) error {
+	_, err := q.exec(ctx, q.deleteAccountHandlesOfLibraryStmt, deleteAccountHandlesOfLibrary, libraryID)
 	return err
 }
 
@@ -102,13 +102,13 @@ func (q *Queries) GetAccount(ctx context.Context, libraryID library.ID, applicat
 	return i, err
 }
 
-const getReference = `-- name: GetReference :one
+const getAccountHandle = `-- name: GetAccountHandle :one
 SELECT id, application_id, contract_id, account_id, expires_at FROM account_references WHERE id = $1
 `
 
-func (q *Queries) GetReference(ctx context.Context, id string) (AccountReference, error) {
-	row := q.queryRow(ctx, q.getReferenceStmt, getReference, id)
-	var i AccountReference
+func (q *Queries) GetAccountHandle(ctx context.Context, id string) (AccountHandle, error) {
+	row := q.queryRow(ctx, q.getAccountHandleStmt, getAccountHandle, id)
+	var i AccountHandle
 	err := row.Scan(
 		&i.ID,
 		&i.ApplicationID,

@@ -13,13 +13,13 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-const addRequest = `-- name: AddRequest :exec
+const addAuthRequest = `-- name: AddAuthRequest :exec
 INSERT INTO links (hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash,
     created_at, expires_at, answered_at, account_id)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 `
 
-type AddRequestParams struct {
+type AddAuthRequestParams struct {
 	Hash          seal.Hash
 	Kind          library.RequestKind
 	ApplicationID wire.ApplicationID
@@ -35,8 +35,8 @@ type AddRequestParams struct {
 	AccountID     string
 }
 
-func (q *Queries) AddRequest(ctx context.Context, arg AddRequestParams) error {
-	_, err := q.exec(ctx, q.addRequestStmt, addRequest,
+func (q *Queries) AddAuthRequest(ctx context.Context, arg AddAuthRequestParams) error {
+	_, err := q.exec(ctx, q.addAuthRequestStmt, addAuthRequest,
 		arg.Hash,
 		arg.Kind,
 		arg.ApplicationID,
@@ -54,58 +54,58 @@ func (q *Queries) AddRequest(ctx context.Context, arg AddRequestParams) error {
 	return err
 }
 
-const answerRequest = `-- name: AnswerRequest :one
+const answerAuthRequest = `-- name: AnswerAuthRequest :one
 UPDATE links SET answered_at = $2 WHERE hash = $1 AND answered_at = 0 RETURNING session_hash, account_id
 `
 
-type AnswerRequestRow struct {
+type AnswerAuthRequestRow struct {
 	SessionHash seal.Hash
 	AccountID   string
 }
 
-func (q *Queries) AnswerRequest(ctx context.Context, hash seal.Hash, answeredAt int64) (AnswerRequestRow, error) {
-	row := q.queryRow(ctx, q.answerRequestStmt, answerRequest, hash, answeredAt)
-	var i AnswerRequestRow
+func (q *Queries) AnswerAuthRequest(ctx context.Context, hash seal.Hash, answeredAt int64) (AnswerAuthRequestRow, error) {
+	row := q.queryRow(ctx, q.answerAuthRequestStmt, answerAuthRequest, hash, answeredAt)
+	var i AnswerAuthRequestRow
 	err := row.Scan(&i.SessionHash, &i.AccountID)
 	return i, err
 }
 
-const deleteRequestsAnsweredBy = `-- name: DeleteRequestsAnsweredBy :exec
-DELETE FROM links WHERE session_hash IN (
-    SELECT sessions.hash FROM sessions JOIN grants ON grants.id = sessions.grant_id WHERE grants.library_id = $1)
-`
-
-func (q *Queries) DeleteRequestsAnsweredBy(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deleteRequestsAnsweredByStmt, deleteRequestsAnsweredBy, libraryID)
-	return err
-}
-
-const deleteRequestsOf = `-- name: DeleteRequestsOf :exec
-DELETE FROM links WHERE links.library_id = $1
-`
-
-func (q *Queries) DeleteRequestsOf(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deleteRequestsOfStmt, deleteRequestsOf, libraryID)
-	return err
-}
-
-const deleteRequestsWithAccountOf = `-- name: DeleteRequestsWithAccountOf :exec
+const deleteAuthRequestsOfConnectionsOfLibrary = `-- name: DeleteAuthRequestsOfConnectionsOfLibrary :exec
 DELETE FROM links WHERE account_id <> '' AND account_id IN (
     SELECT provider_accounts.id FROM provider_accounts WHERE provider_accounts.library_id = $1)
 `
 
-func (q *Queries) DeleteRequestsWithAccountOf(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deleteRequestsWithAccountOfStmt, deleteRequestsWithAccountOf, libraryID)
+func (q *Queries) DeleteAuthRequestsOfConnectionsOfLibrary(ctx context.Context, libraryID library.ID) error {
+	_, err := q.exec(ctx, q.deleteAuthRequestsOfConnectionsOfLibraryStmt, deleteAuthRequestsOfConnectionsOfLibrary, libraryID)
 	return err
 }
 
-const getRequest = `-- name: GetRequest :one
+const deleteAuthRequestsOfLibrary = `-- name: DeleteAuthRequestsOfLibrary :exec
+DELETE FROM links WHERE links.library_id = $1
+`
+
+func (q *Queries) DeleteAuthRequestsOfLibrary(ctx context.Context, libraryID library.ID) error {
+	_, err := q.exec(ctx, q.deleteAuthRequestsOfLibraryStmt, deleteAuthRequestsOfLibrary, libraryID)
+	return err
+}
+
+const deleteAuthRequestsOfSessionsOfLibrary = `-- name: DeleteAuthRequestsOfSessionsOfLibrary :exec
+DELETE FROM links WHERE session_hash IN (
+    SELECT sessions.hash FROM sessions JOIN grants ON grants.id = sessions.grant_id WHERE grants.library_id = $1)
+`
+
+func (q *Queries) DeleteAuthRequestsOfSessionsOfLibrary(ctx context.Context, libraryID library.ID) error {
+	_, err := q.exec(ctx, q.deleteAuthRequestsOfSessionsOfLibraryStmt, deleteAuthRequestsOfSessionsOfLibrary, libraryID)
+	return err
+}
+
+const getAuthRequest = `-- name: GetAuthRequest :one
 SELECT hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash, created_at, expires_at, answered_at, account_id FROM links WHERE hash = $1
 `
 
-func (q *Queries) GetRequest(ctx context.Context, hash seal.Hash) (Link, error) {
-	row := q.queryRow(ctx, q.getRequestStmt, getRequest, hash)
-	var i Link
+func (q *Queries) GetAuthRequest(ctx context.Context, hash seal.Hash) (AuthRequest, error) {
+	row := q.queryRow(ctx, q.getAuthRequestStmt, getAuthRequest, hash)
+	var i AuthRequest
 	err := row.Scan(
 		&i.Hash,
 		&i.Kind,
@@ -124,25 +124,25 @@ func (q *Queries) GetRequest(ctx context.Context, hash seal.Hash) (Link, error) 
 	return i, err
 }
 
-const lockOpenRequest = `-- name: LockOpenRequest :execrows
+const lockOpenAuthRequest = `-- name: LockOpenAuthRequest :execrows
 UPDATE links SET answered_at = 0 WHERE hash = $1 AND answered_at = 0
 `
 
-// A write that changes nothing: it locks the link, so that it cannot be answered
+// A write that changes nothing: it locks the request, so that it cannot be answered
 // before the account is there.
-func (q *Queries) LockOpenRequest(ctx context.Context, hash seal.Hash) (int64, error) {
-	result, err := q.exec(ctx, q.lockOpenRequestStmt, lockOpenRequest, hash)
+func (q *Queries) LockOpenAuthRequest(ctx context.Context, hash seal.Hash) (int64, error) {
+	result, err := q.exec(ctx, q.lockOpenAuthRequestStmt, lockOpenAuthRequest, hash)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected()
 }
 
-const setRequestAccount = `-- name: SetRequestAccount :exec
+const setAuthRequestAccount = `-- name: SetAuthRequestAccount :exec
 UPDATE links SET account_id = $2 WHERE hash = $1
 `
 
-func (q *Queries) SetRequestAccount(ctx context.Context, hash seal.Hash, accountID string) error {
-	_, err := q.exec(ctx, q.setRequestAccountStmt, setRequestAccount, hash, accountID)
+func (q *Queries) SetAuthRequestAccount(ctx context.Context, hash seal.Hash, accountID string) error {
+	_, err := q.exec(ctx, q.setAuthRequestAccountStmt, setAuthRequestAccount, hash, accountID)
 	return err
 }

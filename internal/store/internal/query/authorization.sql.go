@@ -20,23 +20,23 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 `
 
 type AddAuthorizationParams struct {
-	Hash          seal.Hash
-	LinkHash      []byte
-	ApplicationID wire.ApplicationID
-	LibraryID     library.ID
-	LoginID       string
-	Source        string
-	Correlation   string
-	Secrets       []byte
-	CreatedAt     int64
-	ExpiresAt     int64
-	EndedAt       int64
+	Hash            seal.Hash
+	AuthRequestHash []byte
+	ApplicationID   wire.ApplicationID
+	LibraryID       library.ID
+	LoginID         string
+	Source          string
+	Correlation     string
+	Secrets         []byte
+	CreatedAt       int64
+	ExpiresAt       int64
+	EndedAt         int64
 }
 
 func (q *Queries) AddAuthorization(ctx context.Context, arg AddAuthorizationParams) error {
 	_, err := q.exec(ctx, q.addAuthorizationStmt, addAuthorization,
 		arg.Hash,
-		arg.LinkHash,
+		arg.AuthRequestHash,
 		arg.ApplicationID,
 		arg.LibraryID,
 		arg.LoginID,
@@ -66,12 +66,12 @@ const getAuthorization = `-- name: GetAuthorization :one
 SELECT hash, link_hash, application_id, library_id, login_id, source, correlation, secrets, created_at, expires_at, ended_at FROM trips WHERE hash = $1
 `
 
-func (q *Queries) GetAuthorization(ctx context.Context, hash seal.Hash) (Trip, error) {
+func (q *Queries) GetAuthorization(ctx context.Context, hash seal.Hash) (Authorization, error) {
 	row := q.queryRow(ctx, q.getAuthorizationStmt, getAuthorization, hash)
-	var i Trip
+	var i Authorization
 	err := row.Scan(
 		&i.Hash,
-		&i.LinkHash,
+		&i.AuthRequestHash,
 		&i.ApplicationID,
 		&i.LibraryID,
 		&i.LoginID,

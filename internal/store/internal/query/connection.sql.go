@@ -25,14 +25,14 @@ type ClaimRefreshParams struct {
 	Now     int64
 }
 
-func (q *Queries) ClaimRefresh(ctx context.Context, arg ClaimRefreshParams) (ProviderAccount, error) {
+func (q *Queries) ClaimRefresh(ctx context.Context, arg ClaimRefreshParams) (Connection, error) {
 	row := q.queryRow(ctx, q.claimRefreshStmt, claimRefresh,
 		arg.Until,
 		arg.ID,
 		arg.Version,
 		arg.Now,
 	)
-	var i ProviderAccount
+	var i Connection
 	err := row.Scan(
 		&i.ID,
 		&i.Reference,
@@ -85,7 +85,7 @@ type ConnectParams struct {
 
 // One that is there keeps its id, its reference and whether it is pending. Whoever was
 // about to renew the access that it had has nothing to renew any more.
-func (q *Queries) Connect(ctx context.Context, arg ConnectParams) (ProviderAccount, error) {
+func (q *Queries) Connect(ctx context.Context, arg ConnectParams) (Connection, error) {
 	row := q.queryRow(ctx, q.connectStmt, connect,
 		arg.ID,
 		arg.Reference,
@@ -103,7 +103,7 @@ func (q *Queries) Connect(ctx context.Context, arg ConnectParams) (ProviderAccou
 		arg.UpdatedAt,
 		arg.LastUsedAt,
 	)
-	var i ProviderAccount
+	var i Connection
 	err := row.Scan(
 		&i.ID,
 		&i.Reference,
@@ -125,12 +125,12 @@ func (q *Queries) Connect(ctx context.Context, arg ConnectParams) (ProviderAccou
 	return i, err
 }
 
-const deletePendingAccount = `-- name: DeletePendingAccount :exec
+const deletePendingConnection = `-- name: DeletePendingConnection :exec
 DELETE FROM provider_accounts WHERE id = $1 AND pending
 `
 
-func (q *Queries) DeletePendingAccount(ctx context.Context, id string) error {
-	_, err := q.exec(ctx, q.deletePendingAccountStmt, deletePendingAccount, id)
+func (q *Queries) DeletePendingConnection(ctx context.Context, id string) error {
+	_, err := q.exec(ctx, q.deletePendingConnectionStmt, deletePendingConnection, id)
 	return err
 }
 
@@ -170,12 +170,12 @@ func (q *Queries) EndPending(ctx context.Context, id string) error {
 	return err
 }
 
-const endPendingOf = `-- name: EndPendingOf :exec
+const endPendingOfLibrary = `-- name: EndPendingOfLibrary :exec
 UPDATE provider_accounts SET pending = FALSE WHERE id = $1 AND library_id = $2 AND pending
 `
 
-func (q *Queries) EndPendingOf(ctx context.Context, iD string, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.endPendingOfStmt, endPendingOf, iD, libraryID)
+func (q *Queries) EndPendingOfLibrary(ctx context.Context, iD string, libraryID library.ID) error {
+	_, err := q.exec(ctx, q.endPendingOfLibraryStmt, endPendingOfLibrary, iD, libraryID)
 	return err
 }
 
@@ -183,9 +183,9 @@ const getConnection = `-- name: GetConnection :one
 SELECT id, reference, library_id, application_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at FROM provider_accounts WHERE id = $1
 `
 
-func (q *Queries) GetConnection(ctx context.Context, id string) (ProviderAccount, error) {
+func (q *Queries) GetConnection(ctx context.Context, id string) (Connection, error) {
 	row := q.queryRow(ctx, q.getConnectionStmt, getConnection, id)
-	var i ProviderAccount
+	var i Connection
 	err := row.Scan(
 		&i.ID,
 		&i.Reference,
@@ -214,15 +214,15 @@ WHERE library_id = $1 AND NOT pending
 ORDER BY created_at, id
 `
 
-func (q *Queries) ListConnections(ctx context.Context, libraryID library.ID, applicationID interface{}) ([]ProviderAccount, error) {
+func (q *Queries) ListConnections(ctx context.Context, libraryID library.ID, applicationID interface{}) ([]Connection, error) {
 	rows, err := q.query(ctx, q.listConnectionsStmt, listConnections, libraryID, applicationID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []ProviderAccount
+	var items []Connection
 	for rows.Next() {
-		var i ProviderAccount
+		var i Connection
 		if err := rows.Scan(
 			&i.ID,
 			&i.Reference,
@@ -291,20 +291,20 @@ func (q *Queries) StoreTokens(ctx context.Context, arg StoreTokensParams) (int64
 	return result.RowsAffected()
 }
 
-const useAccount = `-- name: UseAccount :execrows
+const useConnection = `-- name: UseConnection :execrows
 UPDATE provider_accounts SET last_used_at = $1
 WHERE id = $2 AND library_id = $3 AND application_id = $4 AND NOT pending
 `
 
-type UseAccountParams struct {
+type UseConnectionParams struct {
 	At            int64
 	ID            string
 	LibraryID     library.ID
 	ApplicationID wire.ApplicationID
 }
 
-func (q *Queries) UseAccount(ctx context.Context, arg UseAccountParams) (int64, error) {
-	result, err := q.exec(ctx, q.useAccountStmt, useAccount,
+func (q *Queries) UseConnection(ctx context.Context, arg UseConnectionParams) (int64, error) {
+	result, err := q.exec(ctx, q.useConnectionStmt, useConnection,
 		arg.At,
 		arg.ID,
 		arg.LibraryID,

@@ -24,17 +24,23 @@ func New(db DBTX) *Queries {
 func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	q := Queries{db: db}
 	var err error
+	if q.addAccountHandleStmt, err = db.PrepareContext(ctx, addAccountHandle); err != nil {
+		return nil, fmt.Errorf("error preparing query AddAccountHandle: %w", err)
+	}
 	if q.addApplicationStmt, err = db.PrepareContext(ctx, addApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query AddApplication: %w", err)
+	}
+	if q.addAuthCodeStmt, err = db.PrepareContext(ctx, addAuthCode); err != nil {
+		return nil, fmt.Errorf("error preparing query AddAuthCode: %w", err)
+	}
+	if q.addAuthRequestStmt, err = db.PrepareContext(ctx, addAuthRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query AddAuthRequest: %w", err)
 	}
 	if q.addAuthorizationStmt, err = db.PrepareContext(ctx, addAuthorization); err != nil {
 		return nil, fmt.Errorf("error preparing query AddAuthorization: %w", err)
 	}
 	if q.addChainStmt, err = db.PrepareContext(ctx, addChain); err != nil {
 		return nil, fmt.Errorf("error preparing query AddChain: %w", err)
-	}
-	if q.addCodeStmt, err = db.PrepareContext(ctx, addCode); err != nil {
-		return nil, fmt.Errorf("error preparing query AddCode: %w", err)
 	}
 	if q.addContentStmt, err = db.PrepareContext(ctx, addContent); err != nil {
 		return nil, fmt.Errorf("error preparing query AddContent: %w", err)
@@ -69,20 +75,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addOrShowAccountStmt, err = db.PrepareContext(ctx, addOrShowAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query AddOrShowAccount: %w", err)
 	}
-	if q.addReferenceStmt, err = db.PrepareContext(ctx, addReference); err != nil {
-		return nil, fmt.Errorf("error preparing query AddReference: %w", err)
-	}
-	if q.addRequestStmt, err = db.PrepareContext(ctx, addRequest); err != nil {
-		return nil, fmt.Errorf("error preparing query AddRequest: %w", err)
-	}
 	if q.addSessionStmt, err = db.PrepareContext(ctx, addSession); err != nil {
 		return nil, fmt.Errorf("error preparing query AddSession: %w", err)
 	}
 	if q.addTokenStmt, err = db.PrepareContext(ctx, addToken); err != nil {
 		return nil, fmt.Errorf("error preparing query AddToken: %w", err)
 	}
-	if q.answerRequestStmt, err = db.PrepareContext(ctx, answerRequest); err != nil {
-		return nil, fmt.Errorf("error preparing query AnswerRequest: %w", err)
+	if q.answerAuthRequestStmt, err = db.PrepareContext(ctx, answerAuthRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query AnswerAuthRequest: %w", err)
 	}
 	if q.beginPostingStmt, err = db.PrepareContext(ctx, beginPosting); err != nil {
 		return nil, fmt.Errorf("error preparing query BeginPosting: %w", err)
@@ -105,32 +105,62 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countWaitingStmt, err = db.PrepareContext(ctx, countWaiting); err != nil {
 		return nil, fmt.Errorf("error preparing query CountWaiting: %w", err)
 	}
-	if q.deleteContentsOfStmt, err = db.PrepareContext(ctx, deleteContentsOf); err != nil {
-		return nil, fmt.Errorf("error preparing query DeleteContentsOf: %w", err)
+	if q.deleteAccountHandlesOfLibraryStmt, err = db.PrepareContext(ctx, deleteAccountHandlesOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAccountHandlesOfLibrary: %w", err)
 	}
-	if q.deleteEventsStmt, err = db.PrepareContext(ctx, deleteEvents); err != nil {
-		return nil, fmt.Errorf("error preparing query DeleteEvents: %w", err)
+	if q.deleteAuthCodeSealsOfGrantStmt, err = db.PrepareContext(ctx, deleteAuthCodeSealsOfGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAuthCodeSealsOfGrant: %w", err)
 	}
-	if q.deleteFilesOfStmt, err = db.PrepareContext(ctx, deleteFilesOf); err != nil {
-		return nil, fmt.Errorf("error preparing query DeleteFilesOf: %w", err)
+	if q.deleteAuthCodeSealsOfLibraryStmt, err = db.PrepareContext(ctx, deleteAuthCodeSealsOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAuthCodeSealsOfLibrary: %w", err)
+	}
+	if q.deleteAuthRequestsOfConnectionsOfLibraryStmt, err = db.PrepareContext(ctx, deleteAuthRequestsOfConnectionsOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAuthRequestsOfConnectionsOfLibrary: %w", err)
+	}
+	if q.deleteAuthRequestsOfLibraryStmt, err = db.PrepareContext(ctx, deleteAuthRequestsOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAuthRequestsOfLibrary: %w", err)
+	}
+	if q.deleteAuthRequestsOfSessionsOfLibraryStmt, err = db.PrepareContext(ctx, deleteAuthRequestsOfSessionsOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAuthRequestsOfSessionsOfLibrary: %w", err)
+	}
+	if q.deleteContentsOfLibraryStmt, err = db.PrepareContext(ctx, deleteContentsOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteContentsOfLibrary: %w", err)
+	}
+	if q.deleteEventsOfLibraryStmt, err = db.PrepareContext(ctx, deleteEventsOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteEventsOfLibrary: %w", err)
+	}
+	if q.deleteFilesOfLibraryStmt, err = db.PrepareContext(ctx, deleteFilesOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteFilesOfLibrary: %w", err)
 	}
 	if q.deleteLibraryStmt, err = db.PrepareContext(ctx, deleteLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteLibrary: %w", err)
 	}
-	if q.deletePendingAccountStmt, err = db.PrepareContext(ctx, deletePendingAccount); err != nil {
-		return nil, fmt.Errorf("error preparing query DeletePendingAccount: %w", err)
+	if q.deletePayloadsOfConnectionStmt, err = db.PrepareContext(ctx, deletePayloadsOfConnection); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePayloadsOfConnection: %w", err)
 	}
-	if q.deleteReferencesToStmt, err = db.PrepareContext(ctx, deleteReferencesTo); err != nil {
-		return nil, fmt.Errorf("error preparing query DeleteReferencesTo: %w", err)
+	if q.deletePayloadsOfGrantStmt, err = db.PrepareContext(ctx, deletePayloadsOfGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePayloadsOfGrant: %w", err)
 	}
-	if q.deleteRequestsAnsweredByStmt, err = db.PrepareContext(ctx, deleteRequestsAnsweredBy); err != nil {
-		return nil, fmt.Errorf("error preparing query DeleteRequestsAnsweredBy: %w", err)
+	if q.deletePayloadsOfLibraryStmt, err = db.PrepareContext(ctx, deletePayloadsOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePayloadsOfLibrary: %w", err)
 	}
-	if q.deleteRequestsOfStmt, err = db.PrepareContext(ctx, deleteRequestsOf); err != nil {
-		return nil, fmt.Errorf("error preparing query DeleteRequestsOf: %w", err)
+	if q.deletePendingConnectionStmt, err = db.PrepareContext(ctx, deletePendingConnection); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePendingConnection: %w", err)
 	}
-	if q.deleteRequestsWithAccountOfStmt, err = db.PrepareContext(ctx, deleteRequestsWithAccountOf); err != nil {
-		return nil, fmt.Errorf("error preparing query DeleteRequestsWithAccountOf: %w", err)
+	if q.deletePendingRecoveryCodesStmt, err = db.PrepareContext(ctx, deletePendingRecoveryCodes); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePendingRecoveryCodes: %w", err)
+	}
+	if q.deleteSessionsOfGrantStmt, err = db.PrepareContext(ctx, deleteSessionsOfGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSessionsOfGrant: %w", err)
+	}
+	if q.deleteSessionsOfLibraryStmt, err = db.PrepareContext(ctx, deleteSessionsOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSessionsOfLibrary: %w", err)
+	}
+	if q.deleteTokenSealsOfGrantStmt, err = db.PrepareContext(ctx, deleteTokenSealsOfGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteTokenSealsOfGrant: %w", err)
+	}
+	if q.deleteTokenSealsOfLibraryStmt, err = db.PrepareContext(ctx, deleteTokenSealsOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteTokenSealsOfLibrary: %w", err)
 	}
 	if q.disableApplicationStmt, err = db.PrepareContext(ctx, disableApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query DisableApplication: %w", err)
@@ -162,23 +192,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endPendingStmt, err = db.PrepareContext(ctx, endPending); err != nil {
 		return nil, fmt.Errorf("error preparing query EndPending: %w", err)
 	}
-	if q.endPendingOfStmt, err = db.PrepareContext(ctx, endPendingOf); err != nil {
-		return nil, fmt.Errorf("error preparing query EndPendingOf: %w", err)
+	if q.endPendingOfLibraryStmt, err = db.PrepareContext(ctx, endPendingOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query EndPendingOfLibrary: %w", err)
 	}
-	if q.endSessionsInStmt, err = db.PrepareContext(ctx, endSessionsIn); err != nil {
-		return nil, fmt.Errorf("error preparing query EndSessionsIn: %w", err)
+	if q.expireDeliveriesOfConnectionStmt, err = db.PrepareContext(ctx, expireDeliveriesOfConnection); err != nil {
+		return nil, fmt.Errorf("error preparing query ExpireDeliveriesOfConnection: %w", err)
 	}
-	if q.endSessionsOfStmt, err = db.PrepareContext(ctx, endSessionsOf); err != nil {
-		return nil, fmt.Errorf("error preparing query EndSessionsOf: %w", err)
+	if q.expireDeliveriesOfGrantStmt, err = db.PrepareContext(ctx, expireDeliveriesOfGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query ExpireDeliveriesOfGrant: %w", err)
 	}
-	if q.expireDeliveriesInStmt, err = db.PrepareContext(ctx, expireDeliveriesIn); err != nil {
-		return nil, fmt.Errorf("error preparing query ExpireDeliveriesIn: %w", err)
-	}
-	if q.expireDeliveriesOfStmt, err = db.PrepareContext(ctx, expireDeliveriesOf); err != nil {
-		return nil, fmt.Errorf("error preparing query ExpireDeliveriesOf: %w", err)
-	}
-	if q.expireDeliveriesToStmt, err = db.PrepareContext(ctx, expireDeliveriesTo); err != nil {
-		return nil, fmt.Errorf("error preparing query ExpireDeliveriesTo: %w", err)
+	if q.expireDeliveriesOfLibraryStmt, err = db.PrepareContext(ctx, expireDeliveriesOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query ExpireDeliveriesOfLibrary: %w", err)
 	}
 	if q.findActiveGrantStmt, err = db.PrepareContext(ctx, findActiveGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query FindActiveGrant: %w", err)
@@ -189,20 +213,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.forgetAnswersStmt, err = db.PrepareContext(ctx, forgetAnswers); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetAnswers: %w", err)
 	}
-	if q.forgetPayloadsInStmt, err = db.PrepareContext(ctx, forgetPayloadsIn); err != nil {
-		return nil, fmt.Errorf("error preparing query ForgetPayloadsIn: %w", err)
-	}
-	if q.forgetPayloadsOfStmt, err = db.PrepareContext(ctx, forgetPayloadsOf); err != nil {
-		return nil, fmt.Errorf("error preparing query ForgetPayloadsOf: %w", err)
-	}
-	if q.forgetPayloadsToStmt, err = db.PrepareContext(ctx, forgetPayloadsTo); err != nil {
-		return nil, fmt.Errorf("error preparing query ForgetPayloadsTo: %w", err)
-	}
-	if q.forgetPendingCodesStmt, err = db.PrepareContext(ctx, forgetPendingCodes); err != nil {
-		return nil, fmt.Errorf("error preparing query ForgetPendingCodes: %w", err)
-	}
 	if q.getAccountStmt, err = db.PrepareContext(ctx, getAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query GetAccount: %w", err)
+	}
+	if q.getAccountHandleStmt, err = db.PrepareContext(ctx, getAccountHandle); err != nil {
+		return nil, fmt.Errorf("error preparing query GetAccountHandle: %w", err)
+	}
+	if q.getAuthCodeStmt, err = db.PrepareContext(ctx, getAuthCode); err != nil {
+		return nil, fmt.Errorf("error preparing query GetAuthCode: %w", err)
+	}
+	if q.getAuthRequestStmt, err = db.PrepareContext(ctx, getAuthRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query GetAuthRequest: %w", err)
 	}
 	if q.getAuthorizationStmt, err = db.PrepareContext(ctx, getAuthorization); err != nil {
 		return nil, fmt.Errorf("error preparing query GetAuthorization: %w", err)
@@ -212,9 +233,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getClientStmt, err = db.PrepareContext(ctx, getClient); err != nil {
 		return nil, fmt.Errorf("error preparing query GetClient: %w", err)
-	}
-	if q.getCodeStmt, err = db.PrepareContext(ctx, getCode); err != nil {
-		return nil, fmt.Errorf("error preparing query GetCode: %w", err)
 	}
 	if q.getConnectionStmt, err = db.PrepareContext(ctx, getConnection); err != nil {
 		return nil, fmt.Errorf("error preparing query GetConnection: %w", err)
@@ -245,12 +263,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getPayloadStmt, err = db.PrepareContext(ctx, getPayload); err != nil {
 		return nil, fmt.Errorf("error preparing query GetPayload: %w", err)
-	}
-	if q.getReferenceStmt, err = db.PrepareContext(ctx, getReference); err != nil {
-		return nil, fmt.Errorf("error preparing query GetReference: %w", err)
-	}
-	if q.getRequestStmt, err = db.PrepareContext(ctx, getRequest); err != nil {
-		return nil, fmt.Errorf("error preparing query GetRequest: %w", err)
 	}
 	if q.getSessionStmt, err = db.PrepareContext(ctx, getSession); err != nil {
 		return nil, fmt.Errorf("error preparing query GetSession: %w", err)
@@ -312,11 +324,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.lockLibraryStmt, err = db.PrepareContext(ctx, lockLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query LockLibrary: %w", err)
 	}
-	if q.lockOpenRequestStmt, err = db.PrepareContext(ctx, lockOpenRequest); err != nil {
-		return nil, fmt.Errorf("error preparing query LockOpenRequest: %w", err)
+	if q.lockOpenAuthRequestStmt, err = db.PrepareContext(ctx, lockOpenAuthRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query LockOpenAuthRequest: %w", err)
 	}
-	if q.lockStandingGrantStmt, err = db.PrepareContext(ctx, lockStandingGrant); err != nil {
-		return nil, fmt.Errorf("error preparing query LockStandingGrant: %w", err)
+	if q.lockUnrevokedGrantStmt, err = db.PrepareContext(ctx, lockUnrevokedGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query LockUnrevokedGrant: %w", err)
 	}
 	if q.mayPostStmt, err = db.PrepareContext(ctx, mayPost); err != nil {
 		return nil, fmt.Errorf("error preparing query MayPost: %w", err)
@@ -330,8 +342,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.releaseRefreshStmt, err = db.PrepareContext(ctx, releaseRefresh); err != nil {
 		return nil, fmt.Errorf("error preparing query ReleaseRefresh: %w", err)
 	}
-	if q.rememberTokensOfStmt, err = db.PrepareContext(ctx, rememberTokensOf); err != nil {
-		return nil, fmt.Errorf("error preparing query RememberTokensOf: %w", err)
+	if q.rememberTokensOfLibraryStmt, err = db.PrepareContext(ctx, rememberTokensOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query RememberTokensOfLibrary: %w", err)
 	}
 	if q.renewGrantStmt, err = db.PrepareContext(ctx, renewGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query RenewGrant: %w", err)
@@ -339,14 +351,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.revokeGrantStmt, err = db.PrepareContext(ctx, revokeGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeGrant: %w", err)
 	}
-	if q.revokeGrantsOfStmt, err = db.PrepareContext(ctx, revokeGrantsOf); err != nil {
-		return nil, fmt.Errorf("error preparing query RevokeGrantsOf: %w", err)
+	if q.revokeGrantsOfLibraryStmt, err = db.PrepareContext(ctx, revokeGrantsOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query RevokeGrantsOfLibrary: %w", err)
 	}
-	if q.setCodeMadeStmt, err = db.PrepareContext(ctx, setCodeMade); err != nil {
-		return nil, fmt.Errorf("error preparing query SetCodeMade: %w", err)
-	}
-	if q.setCodeSavedStmt, err = db.PrepareContext(ctx, setCodeSaved); err != nil {
-		return nil, fmt.Errorf("error preparing query SetCodeSaved: %w", err)
+	if q.setAuthRequestAccountStmt, err = db.PrepareContext(ctx, setAuthRequestAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query SetAuthRequestAccount: %w", err)
 	}
 	if q.setDeleteAtStmt, err = db.PrepareContext(ctx, setDeleteAt); err != nil {
 		return nil, fmt.Errorf("error preparing query SetDeleteAt: %w", err)
@@ -354,23 +363,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setLockStmt, err = db.PrepareContext(ctx, setLock); err != nil {
 		return nil, fmt.Errorf("error preparing query SetLock: %w", err)
 	}
-	if q.setPendingCodeStmt, err = db.PrepareContext(ctx, setPendingCode); err != nil {
-		return nil, fmt.Errorf("error preparing query SetPendingCode: %w", err)
+	if q.setPendingRecoveryCodeStmt, err = db.PrepareContext(ctx, setPendingRecoveryCode); err != nil {
+		return nil, fmt.Errorf("error preparing query SetPendingRecoveryCode: %w", err)
 	}
-	if q.setRequestAccountStmt, err = db.PrepareContext(ctx, setRequestAccount); err != nil {
-		return nil, fmt.Errorf("error preparing query SetRequestAccount: %w", err)
+	if q.setRecoveryCodeMadeStmt, err = db.PrepareContext(ctx, setRecoveryCodeMade); err != nil {
+		return nil, fmt.Errorf("error preparing query SetRecoveryCodeMade: %w", err)
 	}
-	if q.shutCodesInStmt, err = db.PrepareContext(ctx, shutCodesIn); err != nil {
-		return nil, fmt.Errorf("error preparing query ShutCodesIn: %w", err)
-	}
-	if q.shutCodesOfStmt, err = db.PrepareContext(ctx, shutCodesOf); err != nil {
-		return nil, fmt.Errorf("error preparing query ShutCodesOf: %w", err)
-	}
-	if q.shutTokensInStmt, err = db.PrepareContext(ctx, shutTokensIn); err != nil {
-		return nil, fmt.Errorf("error preparing query ShutTokensIn: %w", err)
-	}
-	if q.shutTokensOfStmt, err = db.PrepareContext(ctx, shutTokensOf); err != nil {
-		return nil, fmt.Errorf("error preparing query ShutTokensOf: %w", err)
+	if q.setRecoveryCodeSavedStmt, err = db.PrepareContext(ctx, setRecoveryCodeSaved); err != nil {
+		return nil, fmt.Errorf("error preparing query SetRecoveryCodeSaved: %w", err)
 	}
 	if q.storeTokensStmt, err = db.PrepareContext(ctx, storeTokens); err != nil {
 		return nil, fmt.Errorf("error preparing query StoreTokens: %w", err)
@@ -378,11 +378,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sumWaitingStmt, err = db.PrepareContext(ctx, sumWaiting); err != nil {
 		return nil, fmt.Errorf("error preparing query SumWaiting: %w", err)
 	}
+	if q.sweepAccountHandlesStmt, err = db.PrepareContext(ctx, sweepAccountHandles); err != nil {
+		return nil, fmt.Errorf("error preparing query SweepAccountHandles: %w", err)
+	}
+	if q.sweepAuthCodesStmt, err = db.PrepareContext(ctx, sweepAuthCodes); err != nil {
+		return nil, fmt.Errorf("error preparing query SweepAuthCodes: %w", err)
+	}
+	if q.sweepAuthRequestsStmt, err = db.PrepareContext(ctx, sweepAuthRequests); err != nil {
+		return nil, fmt.Errorf("error preparing query SweepAuthRequests: %w", err)
+	}
 	if q.sweepAuthorizationsStmt, err = db.PrepareContext(ctx, sweepAuthorizations); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepAuthorizations: %w", err)
-	}
-	if q.sweepCodesStmt, err = db.PrepareContext(ctx, sweepCodes); err != nil {
-		return nil, fmt.Errorf("error preparing query SweepCodes: %w", err)
 	}
 	if q.sweepDeletedTokensStmt, err = db.PrepareContext(ctx, sweepDeletedTokens); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepDeletedTokens: %w", err)
@@ -393,14 +399,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sweepNoncesStmt, err = db.PrepareContext(ctx, sweepNonces); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepNonces: %w", err)
 	}
-	if q.sweepPendingAccountsStmt, err = db.PrepareContext(ctx, sweepPendingAccounts); err != nil {
-		return nil, fmt.Errorf("error preparing query SweepPendingAccounts: %w", err)
-	}
-	if q.sweepReferencesStmt, err = db.PrepareContext(ctx, sweepReferences); err != nil {
-		return nil, fmt.Errorf("error preparing query SweepReferences: %w", err)
-	}
-	if q.sweepRequestsStmt, err = db.PrepareContext(ctx, sweepRequests); err != nil {
-		return nil, fmt.Errorf("error preparing query SweepRequests: %w", err)
+	if q.sweepPendingConnectionsStmt, err = db.PrepareContext(ctx, sweepPendingConnections); err != nil {
+		return nil, fmt.Errorf("error preparing query SweepPendingConnections: %w", err)
 	}
 	if q.sweepSessionsStmt, err = db.PrepareContext(ctx, sweepSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepSessions: %w", err)
@@ -414,11 +414,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.touchLoginStmt, err = db.PrepareContext(ctx, touchLogin); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchLogin: %w", err)
 	}
-	if q.useAccountStmt, err = db.PrepareContext(ctx, useAccount); err != nil {
-		return nil, fmt.Errorf("error preparing query UseAccount: %w", err)
+	if q.useAuthCodeStmt, err = db.PrepareContext(ctx, useAuthCode); err != nil {
+		return nil, fmt.Errorf("error preparing query UseAuthCode: %w", err)
 	}
-	if q.useCodeStmt, err = db.PrepareContext(ctx, useCode); err != nil {
-		return nil, fmt.Errorf("error preparing query UseCode: %w", err)
+	if q.useConnectionStmt, err = db.PrepareContext(ctx, useConnection); err != nil {
+		return nil, fmt.Errorf("error preparing query UseConnection: %w", err)
 	}
 	if q.useGrantStmt, err = db.PrepareContext(ctx, useGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query UseGrant: %w", err)
@@ -434,9 +434,24 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 
 func (q *Queries) Close() error {
 	var err error
+	if q.addAccountHandleStmt != nil {
+		if cerr := q.addAccountHandleStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addAccountHandleStmt: %w", cerr)
+		}
+	}
 	if q.addApplicationStmt != nil {
 		if cerr := q.addApplicationStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addApplicationStmt: %w", cerr)
+		}
+	}
+	if q.addAuthCodeStmt != nil {
+		if cerr := q.addAuthCodeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addAuthCodeStmt: %w", cerr)
+		}
+	}
+	if q.addAuthRequestStmt != nil {
+		if cerr := q.addAuthRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addAuthRequestStmt: %w", cerr)
 		}
 	}
 	if q.addAuthorizationStmt != nil {
@@ -447,11 +462,6 @@ func (q *Queries) Close() error {
 	if q.addChainStmt != nil {
 		if cerr := q.addChainStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addChainStmt: %w", cerr)
-		}
-	}
-	if q.addCodeStmt != nil {
-		if cerr := q.addCodeStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing addCodeStmt: %w", cerr)
 		}
 	}
 	if q.addContentStmt != nil {
@@ -509,16 +519,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addOrShowAccountStmt: %w", cerr)
 		}
 	}
-	if q.addReferenceStmt != nil {
-		if cerr := q.addReferenceStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing addReferenceStmt: %w", cerr)
-		}
-	}
-	if q.addRequestStmt != nil {
-		if cerr := q.addRequestStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing addRequestStmt: %w", cerr)
-		}
-	}
 	if q.addSessionStmt != nil {
 		if cerr := q.addSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addSessionStmt: %w", cerr)
@@ -529,9 +529,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addTokenStmt: %w", cerr)
 		}
 	}
-	if q.answerRequestStmt != nil {
-		if cerr := q.answerRequestStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing answerRequestStmt: %w", cerr)
+	if q.answerAuthRequestStmt != nil {
+		if cerr := q.answerAuthRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing answerAuthRequestStmt: %w", cerr)
 		}
 	}
 	if q.beginPostingStmt != nil {
@@ -569,19 +569,49 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countWaitingStmt: %w", cerr)
 		}
 	}
-	if q.deleteContentsOfStmt != nil {
-		if cerr := q.deleteContentsOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deleteContentsOfStmt: %w", cerr)
+	if q.deleteAccountHandlesOfLibraryStmt != nil {
+		if cerr := q.deleteAccountHandlesOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAccountHandlesOfLibraryStmt: %w", cerr)
 		}
 	}
-	if q.deleteEventsStmt != nil {
-		if cerr := q.deleteEventsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deleteEventsStmt: %w", cerr)
+	if q.deleteAuthCodeSealsOfGrantStmt != nil {
+		if cerr := q.deleteAuthCodeSealsOfGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAuthCodeSealsOfGrantStmt: %w", cerr)
 		}
 	}
-	if q.deleteFilesOfStmt != nil {
-		if cerr := q.deleteFilesOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deleteFilesOfStmt: %w", cerr)
+	if q.deleteAuthCodeSealsOfLibraryStmt != nil {
+		if cerr := q.deleteAuthCodeSealsOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAuthCodeSealsOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.deleteAuthRequestsOfConnectionsOfLibraryStmt != nil {
+		if cerr := q.deleteAuthRequestsOfConnectionsOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAuthRequestsOfConnectionsOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.deleteAuthRequestsOfLibraryStmt != nil {
+		if cerr := q.deleteAuthRequestsOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAuthRequestsOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.deleteAuthRequestsOfSessionsOfLibraryStmt != nil {
+		if cerr := q.deleteAuthRequestsOfSessionsOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAuthRequestsOfSessionsOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.deleteContentsOfLibraryStmt != nil {
+		if cerr := q.deleteContentsOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteContentsOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.deleteEventsOfLibraryStmt != nil {
+		if cerr := q.deleteEventsOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteEventsOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.deleteFilesOfLibraryStmt != nil {
+		if cerr := q.deleteFilesOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteFilesOfLibraryStmt: %w", cerr)
 		}
 	}
 	if q.deleteLibraryStmt != nil {
@@ -589,29 +619,49 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteLibraryStmt: %w", cerr)
 		}
 	}
-	if q.deletePendingAccountStmt != nil {
-		if cerr := q.deletePendingAccountStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deletePendingAccountStmt: %w", cerr)
+	if q.deletePayloadsOfConnectionStmt != nil {
+		if cerr := q.deletePayloadsOfConnectionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePayloadsOfConnectionStmt: %w", cerr)
 		}
 	}
-	if q.deleteReferencesToStmt != nil {
-		if cerr := q.deleteReferencesToStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deleteReferencesToStmt: %w", cerr)
+	if q.deletePayloadsOfGrantStmt != nil {
+		if cerr := q.deletePayloadsOfGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePayloadsOfGrantStmt: %w", cerr)
 		}
 	}
-	if q.deleteRequestsAnsweredByStmt != nil {
-		if cerr := q.deleteRequestsAnsweredByStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deleteRequestsAnsweredByStmt: %w", cerr)
+	if q.deletePayloadsOfLibraryStmt != nil {
+		if cerr := q.deletePayloadsOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePayloadsOfLibraryStmt: %w", cerr)
 		}
 	}
-	if q.deleteRequestsOfStmt != nil {
-		if cerr := q.deleteRequestsOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deleteRequestsOfStmt: %w", cerr)
+	if q.deletePendingConnectionStmt != nil {
+		if cerr := q.deletePendingConnectionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePendingConnectionStmt: %w", cerr)
 		}
 	}
-	if q.deleteRequestsWithAccountOfStmt != nil {
-		if cerr := q.deleteRequestsWithAccountOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deleteRequestsWithAccountOfStmt: %w", cerr)
+	if q.deletePendingRecoveryCodesStmt != nil {
+		if cerr := q.deletePendingRecoveryCodesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePendingRecoveryCodesStmt: %w", cerr)
+		}
+	}
+	if q.deleteSessionsOfGrantStmt != nil {
+		if cerr := q.deleteSessionsOfGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSessionsOfGrantStmt: %w", cerr)
+		}
+	}
+	if q.deleteSessionsOfLibraryStmt != nil {
+		if cerr := q.deleteSessionsOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSessionsOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.deleteTokenSealsOfGrantStmt != nil {
+		if cerr := q.deleteTokenSealsOfGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteTokenSealsOfGrantStmt: %w", cerr)
+		}
+	}
+	if q.deleteTokenSealsOfLibraryStmt != nil {
+		if cerr := q.deleteTokenSealsOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteTokenSealsOfLibraryStmt: %w", cerr)
 		}
 	}
 	if q.disableApplicationStmt != nil {
@@ -664,34 +714,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endPendingStmt: %w", cerr)
 		}
 	}
-	if q.endPendingOfStmt != nil {
-		if cerr := q.endPendingOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing endPendingOfStmt: %w", cerr)
+	if q.endPendingOfLibraryStmt != nil {
+		if cerr := q.endPendingOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endPendingOfLibraryStmt: %w", cerr)
 		}
 	}
-	if q.endSessionsInStmt != nil {
-		if cerr := q.endSessionsInStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing endSessionsInStmt: %w", cerr)
+	if q.expireDeliveriesOfConnectionStmt != nil {
+		if cerr := q.expireDeliveriesOfConnectionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing expireDeliveriesOfConnectionStmt: %w", cerr)
 		}
 	}
-	if q.endSessionsOfStmt != nil {
-		if cerr := q.endSessionsOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing endSessionsOfStmt: %w", cerr)
+	if q.expireDeliveriesOfGrantStmt != nil {
+		if cerr := q.expireDeliveriesOfGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing expireDeliveriesOfGrantStmt: %w", cerr)
 		}
 	}
-	if q.expireDeliveriesInStmt != nil {
-		if cerr := q.expireDeliveriesInStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing expireDeliveriesInStmt: %w", cerr)
-		}
-	}
-	if q.expireDeliveriesOfStmt != nil {
-		if cerr := q.expireDeliveriesOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing expireDeliveriesOfStmt: %w", cerr)
-		}
-	}
-	if q.expireDeliveriesToStmt != nil {
-		if cerr := q.expireDeliveriesToStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing expireDeliveriesToStmt: %w", cerr)
+	if q.expireDeliveriesOfLibraryStmt != nil {
+		if cerr := q.expireDeliveriesOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing expireDeliveriesOfLibraryStmt: %w", cerr)
 		}
 	}
 	if q.findActiveGrantStmt != nil {
@@ -709,29 +749,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing forgetAnswersStmt: %w", cerr)
 		}
 	}
-	if q.forgetPayloadsInStmt != nil {
-		if cerr := q.forgetPayloadsInStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing forgetPayloadsInStmt: %w", cerr)
-		}
-	}
-	if q.forgetPayloadsOfStmt != nil {
-		if cerr := q.forgetPayloadsOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing forgetPayloadsOfStmt: %w", cerr)
-		}
-	}
-	if q.forgetPayloadsToStmt != nil {
-		if cerr := q.forgetPayloadsToStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing forgetPayloadsToStmt: %w", cerr)
-		}
-	}
-	if q.forgetPendingCodesStmt != nil {
-		if cerr := q.forgetPendingCodesStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing forgetPendingCodesStmt: %w", cerr)
-		}
-	}
 	if q.getAccountStmt != nil {
 		if cerr := q.getAccountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getAccountStmt: %w", cerr)
+		}
+	}
+	if q.getAccountHandleStmt != nil {
+		if cerr := q.getAccountHandleStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getAccountHandleStmt: %w", cerr)
+		}
+	}
+	if q.getAuthCodeStmt != nil {
+		if cerr := q.getAuthCodeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getAuthCodeStmt: %w", cerr)
+		}
+	}
+	if q.getAuthRequestStmt != nil {
+		if cerr := q.getAuthRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getAuthRequestStmt: %w", cerr)
 		}
 	}
 	if q.getAuthorizationStmt != nil {
@@ -747,11 +782,6 @@ func (q *Queries) Close() error {
 	if q.getClientStmt != nil {
 		if cerr := q.getClientStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getClientStmt: %w", cerr)
-		}
-	}
-	if q.getCodeStmt != nil {
-		if cerr := q.getCodeStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing getCodeStmt: %w", cerr)
 		}
 	}
 	if q.getConnectionStmt != nil {
@@ -802,16 +832,6 @@ func (q *Queries) Close() error {
 	if q.getPayloadStmt != nil {
 		if cerr := q.getPayloadStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getPayloadStmt: %w", cerr)
-		}
-	}
-	if q.getReferenceStmt != nil {
-		if cerr := q.getReferenceStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing getReferenceStmt: %w", cerr)
-		}
-	}
-	if q.getRequestStmt != nil {
-		if cerr := q.getRequestStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing getRequestStmt: %w", cerr)
 		}
 	}
 	if q.getSessionStmt != nil {
@@ -914,14 +934,14 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing lockLibraryStmt: %w", cerr)
 		}
 	}
-	if q.lockOpenRequestStmt != nil {
-		if cerr := q.lockOpenRequestStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing lockOpenRequestStmt: %w", cerr)
+	if q.lockOpenAuthRequestStmt != nil {
+		if cerr := q.lockOpenAuthRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockOpenAuthRequestStmt: %w", cerr)
 		}
 	}
-	if q.lockStandingGrantStmt != nil {
-		if cerr := q.lockStandingGrantStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing lockStandingGrantStmt: %w", cerr)
+	if q.lockUnrevokedGrantStmt != nil {
+		if cerr := q.lockUnrevokedGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockUnrevokedGrantStmt: %w", cerr)
 		}
 	}
 	if q.mayPostStmt != nil {
@@ -944,9 +964,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing releaseRefreshStmt: %w", cerr)
 		}
 	}
-	if q.rememberTokensOfStmt != nil {
-		if cerr := q.rememberTokensOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing rememberTokensOfStmt: %w", cerr)
+	if q.rememberTokensOfLibraryStmt != nil {
+		if cerr := q.rememberTokensOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing rememberTokensOfLibraryStmt: %w", cerr)
 		}
 	}
 	if q.renewGrantStmt != nil {
@@ -959,19 +979,14 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing revokeGrantStmt: %w", cerr)
 		}
 	}
-	if q.revokeGrantsOfStmt != nil {
-		if cerr := q.revokeGrantsOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing revokeGrantsOfStmt: %w", cerr)
+	if q.revokeGrantsOfLibraryStmt != nil {
+		if cerr := q.revokeGrantsOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing revokeGrantsOfLibraryStmt: %w", cerr)
 		}
 	}
-	if q.setCodeMadeStmt != nil {
-		if cerr := q.setCodeMadeStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing setCodeMadeStmt: %w", cerr)
-		}
-	}
-	if q.setCodeSavedStmt != nil {
-		if cerr := q.setCodeSavedStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing setCodeSavedStmt: %w", cerr)
+	if q.setAuthRequestAccountStmt != nil {
+		if cerr := q.setAuthRequestAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setAuthRequestAccountStmt: %w", cerr)
 		}
 	}
 	if q.setDeleteAtStmt != nil {
@@ -984,34 +999,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setLockStmt: %w", cerr)
 		}
 	}
-	if q.setPendingCodeStmt != nil {
-		if cerr := q.setPendingCodeStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing setPendingCodeStmt: %w", cerr)
+	if q.setPendingRecoveryCodeStmt != nil {
+		if cerr := q.setPendingRecoveryCodeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setPendingRecoveryCodeStmt: %w", cerr)
 		}
 	}
-	if q.setRequestAccountStmt != nil {
-		if cerr := q.setRequestAccountStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing setRequestAccountStmt: %w", cerr)
+	if q.setRecoveryCodeMadeStmt != nil {
+		if cerr := q.setRecoveryCodeMadeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setRecoveryCodeMadeStmt: %w", cerr)
 		}
 	}
-	if q.shutCodesInStmt != nil {
-		if cerr := q.shutCodesInStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing shutCodesInStmt: %w", cerr)
-		}
-	}
-	if q.shutCodesOfStmt != nil {
-		if cerr := q.shutCodesOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing shutCodesOfStmt: %w", cerr)
-		}
-	}
-	if q.shutTokensInStmt != nil {
-		if cerr := q.shutTokensInStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing shutTokensInStmt: %w", cerr)
-		}
-	}
-	if q.shutTokensOfStmt != nil {
-		if cerr := q.shutTokensOfStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing shutTokensOfStmt: %w", cerr)
+	if q.setRecoveryCodeSavedStmt != nil {
+		if cerr := q.setRecoveryCodeSavedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setRecoveryCodeSavedStmt: %w", cerr)
 		}
 	}
 	if q.storeTokensStmt != nil {
@@ -1024,14 +1024,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sumWaitingStmt: %w", cerr)
 		}
 	}
+	if q.sweepAccountHandlesStmt != nil {
+		if cerr := q.sweepAccountHandlesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sweepAccountHandlesStmt: %w", cerr)
+		}
+	}
+	if q.sweepAuthCodesStmt != nil {
+		if cerr := q.sweepAuthCodesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sweepAuthCodesStmt: %w", cerr)
+		}
+	}
+	if q.sweepAuthRequestsStmt != nil {
+		if cerr := q.sweepAuthRequestsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sweepAuthRequestsStmt: %w", cerr)
+		}
+	}
 	if q.sweepAuthorizationsStmt != nil {
 		if cerr := q.sweepAuthorizationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sweepAuthorizationsStmt: %w", cerr)
-		}
-	}
-	if q.sweepCodesStmt != nil {
-		if cerr := q.sweepCodesStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing sweepCodesStmt: %w", cerr)
 		}
 	}
 	if q.sweepDeletedTokensStmt != nil {
@@ -1049,19 +1059,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sweepNoncesStmt: %w", cerr)
 		}
 	}
-	if q.sweepPendingAccountsStmt != nil {
-		if cerr := q.sweepPendingAccountsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing sweepPendingAccountsStmt: %w", cerr)
-		}
-	}
-	if q.sweepReferencesStmt != nil {
-		if cerr := q.sweepReferencesStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing sweepReferencesStmt: %w", cerr)
-		}
-	}
-	if q.sweepRequestsStmt != nil {
-		if cerr := q.sweepRequestsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing sweepRequestsStmt: %w", cerr)
+	if q.sweepPendingConnectionsStmt != nil {
+		if cerr := q.sweepPendingConnectionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sweepPendingConnectionsStmt: %w", cerr)
 		}
 	}
 	if q.sweepSessionsStmt != nil {
@@ -1084,14 +1084,14 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing touchLoginStmt: %w", cerr)
 		}
 	}
-	if q.useAccountStmt != nil {
-		if cerr := q.useAccountStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing useAccountStmt: %w", cerr)
+	if q.useAuthCodeStmt != nil {
+		if cerr := q.useAuthCodeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing useAuthCodeStmt: %w", cerr)
 		}
 	}
-	if q.useCodeStmt != nil {
-		if cerr := q.useCodeStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing useCodeStmt: %w", cerr)
+	if q.useConnectionStmt != nil {
+		if cerr := q.useConnectionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing useConnectionStmt: %w", cerr)
 		}
 	}
 	if q.useGrantStmt != nil {
@@ -1146,283 +1146,283 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 }
 
 type Queries struct {
-	db                              DBTX
-	tx                              *sql.Tx
-	addApplicationStmt              *sql.Stmt
-	addAuthorizationStmt            *sql.Stmt
-	addChainStmt                    *sql.Stmt
-	addCodeStmt                     *sql.Stmt
-	addContentStmt                  *sql.Stmt
-	addContractStmt                 *sql.Stmt
-	addDeliveryStmt                 *sql.Stmt
-	addDeliveryContentStmt          *sql.Stmt
-	addEventStmt                    *sql.Stmt
-	addFileStmt                     *sql.Stmt
-	addFirstSigningKeyStmt          *sql.Stmt
-	addGrantStmt                    *sql.Stmt
-	addLibraryStmt                  *sql.Stmt
-	addLoginStmt                    *sql.Stmt
-	addOrShowAccountStmt            *sql.Stmt
-	addReferenceStmt                *sql.Stmt
-	addRequestStmt                  *sql.Stmt
-	addSessionStmt                  *sql.Stmt
-	addTokenStmt                    *sql.Stmt
-	answerRequestStmt               *sql.Stmt
-	beginPostingStmt                *sql.Stmt
-	claimDeliveryStmt               *sql.Stmt
-	claimRefreshStmt                *sql.Stmt
-	connectStmt                     *sql.Stmt
-	countEventStmt                  *sql.Stmt
-	countFilesStmt                  *sql.Stmt
-	countWaitingStmt                *sql.Stmt
-	deleteContentsOfStmt            *sql.Stmt
-	deleteEventsStmt                *sql.Stmt
-	deleteFilesOfStmt               *sql.Stmt
-	deleteLibraryStmt               *sql.Stmt
-	deletePendingAccountStmt        *sql.Stmt
-	deleteReferencesToStmt          *sql.Stmt
-	deleteRequestsAnsweredByStmt    *sql.Stmt
-	deleteRequestsOfStmt            *sql.Stmt
-	deleteRequestsWithAccountOfStmt *sql.Stmt
-	disableApplicationStmt          *sql.Stmt
-	disableContractStmt             *sql.Stmt
-	disconnectStmt                  *sql.Stmt
-	endAccessStmt                   *sql.Stmt
-	endAuthorizationStmt            *sql.Stmt
-	endDeliveryStmt                 *sql.Stmt
-	endDeliveryContentStmt          *sql.Stmt
-	endLoginStmt                    *sql.Stmt
-	endOtherLoginsStmt              *sql.Stmt
-	endPendingStmt                  *sql.Stmt
-	endPendingOfStmt                *sql.Stmt
-	endSessionsInStmt               *sql.Stmt
-	endSessionsOfStmt               *sql.Stmt
-	expireDeliveriesInStmt          *sql.Stmt
-	expireDeliveriesOfStmt          *sql.Stmt
-	expireDeliveriesToStmt          *sql.Stmt
-	findActiveGrantStmt             *sql.Stmt
-	findLibraryStmt                 *sql.Stmt
-	forgetAnswersStmt               *sql.Stmt
-	forgetPayloadsInStmt            *sql.Stmt
-	forgetPayloadsOfStmt            *sql.Stmt
-	forgetPayloadsToStmt            *sql.Stmt
-	forgetPendingCodesStmt          *sql.Stmt
-	getAccountStmt                  *sql.Stmt
-	getAuthorizationStmt            *sql.Stmt
-	getChainEndStmt                 *sql.Stmt
-	getClientStmt                   *sql.Stmt
-	getCodeStmt                     *sql.Stmt
-	getConnectionStmt               *sql.Stmt
-	getContentStmt                  *sql.Stmt
-	getDeliveryStmt                 *sql.Stmt
-	getFileStmt                     *sql.Stmt
-	getGrantStmt                    *sql.Stmt
-	getLastUseStmt                  *sql.Stmt
-	getLibraryStmt                  *sql.Stmt
-	getLockStmt                     *sql.Stmt
-	getLoginStmt                    *sql.Stmt
-	getPayloadStmt                  *sql.Stmt
-	getReferenceStmt                *sql.Stmt
-	getRequestStmt                  *sql.Stmt
-	getSessionStmt                  *sql.Stmt
-	getTokenInfoStmt                *sql.Stmt
-	giveSessionGrantStmt            *sql.Stmt
-	hasDeliveryStmt                 *sql.Stmt
-	hasFileStmt                     *sql.Stmt
-	hideAccountStmt                 *sql.Stmt
-	listAbandonedStmt               *sql.Stmt
-	listAccountsStmt                *sql.Stmt
-	listApplicationsStmt            *sql.Stmt
-	listClaimableStmt               *sql.Stmt
-	listConnectionsStmt             *sql.Stmt
-	listContractsStmt               *sql.Stmt
-	listDeliveriesStmt              *sql.Stmt
-	listEventsStmt                  *sql.Stmt
-	listFilesAfterStmt              *sql.Stmt
-	listFilesBeforeStmt             *sql.Stmt
-	listGrantsStmt                  *sql.Stmt
-	listShutStmt                    *sql.Stmt
-	listSigningKeysStmt             *sql.Stmt
-	lockLibraryStmt                 *sql.Stmt
-	lockOpenRequestStmt             *sql.Stmt
-	lockStandingGrantStmt           *sql.Stmt
-	mayPostStmt                     *sql.Stmt
-	nextDueStmt                     *sql.Stmt
-	postponeStmt                    *sql.Stmt
-	releaseRefreshStmt              *sql.Stmt
-	rememberTokensOfStmt            *sql.Stmt
-	renewGrantStmt                  *sql.Stmt
-	revokeGrantStmt                 *sql.Stmt
-	revokeGrantsOfStmt              *sql.Stmt
-	setCodeMadeStmt                 *sql.Stmt
-	setCodeSavedStmt                *sql.Stmt
-	setDeleteAtStmt                 *sql.Stmt
-	setLockStmt                     *sql.Stmt
-	setPendingCodeStmt              *sql.Stmt
-	setRequestAccountStmt           *sql.Stmt
-	shutCodesInStmt                 *sql.Stmt
-	shutCodesOfStmt                 *sql.Stmt
-	shutTokensInStmt                *sql.Stmt
-	shutTokensOfStmt                *sql.Stmt
-	storeTokensStmt                 *sql.Stmt
-	sumWaitingStmt                  *sql.Stmt
-	sweepAuthorizationsStmt         *sql.Stmt
-	sweepCodesStmt                  *sql.Stmt
-	sweepDeletedTokensStmt          *sql.Stmt
-	sweepLoginsStmt                 *sql.Stmt
-	sweepNoncesStmt                 *sql.Stmt
-	sweepPendingAccountsStmt        *sql.Stmt
-	sweepReferencesStmt             *sql.Stmt
-	sweepRequestsStmt               *sql.Stmt
-	sweepSessionsStmt               *sql.Stmt
-	sweepTokenSealsStmt             *sql.Stmt
-	sweepTokensStmt                 *sql.Stmt
-	touchLoginStmt                  *sql.Stmt
-	useAccountStmt                  *sql.Stmt
-	useCodeStmt                     *sql.Stmt
-	useGrantStmt                    *sql.Stmt
-	useNonceStmt                    *sql.Stmt
-	wasDeletedStmt                  *sql.Stmt
+	db                                           DBTX
+	tx                                           *sql.Tx
+	addAccountHandleStmt                         *sql.Stmt
+	addApplicationStmt                           *sql.Stmt
+	addAuthCodeStmt                              *sql.Stmt
+	addAuthRequestStmt                           *sql.Stmt
+	addAuthorizationStmt                         *sql.Stmt
+	addChainStmt                                 *sql.Stmt
+	addContentStmt                               *sql.Stmt
+	addContractStmt                              *sql.Stmt
+	addDeliveryStmt                              *sql.Stmt
+	addDeliveryContentStmt                       *sql.Stmt
+	addEventStmt                                 *sql.Stmt
+	addFileStmt                                  *sql.Stmt
+	addFirstSigningKeyStmt                       *sql.Stmt
+	addGrantStmt                                 *sql.Stmt
+	addLibraryStmt                               *sql.Stmt
+	addLoginStmt                                 *sql.Stmt
+	addOrShowAccountStmt                         *sql.Stmt
+	addSessionStmt                               *sql.Stmt
+	addTokenStmt                                 *sql.Stmt
+	answerAuthRequestStmt                        *sql.Stmt
+	beginPostingStmt                             *sql.Stmt
+	claimDeliveryStmt                            *sql.Stmt
+	claimRefreshStmt                             *sql.Stmt
+	connectStmt                                  *sql.Stmt
+	countEventStmt                               *sql.Stmt
+	countFilesStmt                               *sql.Stmt
+	countWaitingStmt                             *sql.Stmt
+	deleteAccountHandlesOfLibraryStmt            *sql.Stmt
+	deleteAuthCodeSealsOfGrantStmt               *sql.Stmt
+	deleteAuthCodeSealsOfLibraryStmt             *sql.Stmt
+	deleteAuthRequestsOfConnectionsOfLibraryStmt *sql.Stmt
+	deleteAuthRequestsOfLibraryStmt              *sql.Stmt
+	deleteAuthRequestsOfSessionsOfLibraryStmt    *sql.Stmt
+	deleteContentsOfLibraryStmt                  *sql.Stmt
+	deleteEventsOfLibraryStmt                    *sql.Stmt
+	deleteFilesOfLibraryStmt                     *sql.Stmt
+	deleteLibraryStmt                            *sql.Stmt
+	deletePayloadsOfConnectionStmt               *sql.Stmt
+	deletePayloadsOfGrantStmt                    *sql.Stmt
+	deletePayloadsOfLibraryStmt                  *sql.Stmt
+	deletePendingConnectionStmt                  *sql.Stmt
+	deletePendingRecoveryCodesStmt               *sql.Stmt
+	deleteSessionsOfGrantStmt                    *sql.Stmt
+	deleteSessionsOfLibraryStmt                  *sql.Stmt
+	deleteTokenSealsOfGrantStmt                  *sql.Stmt
+	deleteTokenSealsOfLibraryStmt                *sql.Stmt
+	disableApplicationStmt                       *sql.Stmt
+	disableContractStmt                          *sql.Stmt
+	disconnectStmt                               *sql.Stmt
+	endAccessStmt                                *sql.Stmt
+	endAuthorizationStmt                         *sql.Stmt
+	endDeliveryStmt                              *sql.Stmt
+	endDeliveryContentStmt                       *sql.Stmt
+	endLoginStmt                                 *sql.Stmt
+	endOtherLoginsStmt                           *sql.Stmt
+	endPendingStmt                               *sql.Stmt
+	endPendingOfLibraryStmt                      *sql.Stmt
+	expireDeliveriesOfConnectionStmt             *sql.Stmt
+	expireDeliveriesOfGrantStmt                  *sql.Stmt
+	expireDeliveriesOfLibraryStmt                *sql.Stmt
+	findActiveGrantStmt                          *sql.Stmt
+	findLibraryStmt                              *sql.Stmt
+	forgetAnswersStmt                            *sql.Stmt
+	getAccountStmt                               *sql.Stmt
+	getAccountHandleStmt                         *sql.Stmt
+	getAuthCodeStmt                              *sql.Stmt
+	getAuthRequestStmt                           *sql.Stmt
+	getAuthorizationStmt                         *sql.Stmt
+	getChainEndStmt                              *sql.Stmt
+	getClientStmt                                *sql.Stmt
+	getConnectionStmt                            *sql.Stmt
+	getContentStmt                               *sql.Stmt
+	getDeliveryStmt                              *sql.Stmt
+	getFileStmt                                  *sql.Stmt
+	getGrantStmt                                 *sql.Stmt
+	getLastUseStmt                               *sql.Stmt
+	getLibraryStmt                               *sql.Stmt
+	getLockStmt                                  *sql.Stmt
+	getLoginStmt                                 *sql.Stmt
+	getPayloadStmt                               *sql.Stmt
+	getSessionStmt                               *sql.Stmt
+	getTokenInfoStmt                             *sql.Stmt
+	giveSessionGrantStmt                         *sql.Stmt
+	hasDeliveryStmt                              *sql.Stmt
+	hasFileStmt                                  *sql.Stmt
+	hideAccountStmt                              *sql.Stmt
+	listAbandonedStmt                            *sql.Stmt
+	listAccountsStmt                             *sql.Stmt
+	listApplicationsStmt                         *sql.Stmt
+	listClaimableStmt                            *sql.Stmt
+	listConnectionsStmt                          *sql.Stmt
+	listContractsStmt                            *sql.Stmt
+	listDeliveriesStmt                           *sql.Stmt
+	listEventsStmt                               *sql.Stmt
+	listFilesAfterStmt                           *sql.Stmt
+	listFilesBeforeStmt                          *sql.Stmt
+	listGrantsStmt                               *sql.Stmt
+	listShutStmt                                 *sql.Stmt
+	listSigningKeysStmt                          *sql.Stmt
+	lockLibraryStmt                              *sql.Stmt
+	lockOpenAuthRequestStmt                      *sql.Stmt
+	lockUnrevokedGrantStmt                       *sql.Stmt
+	mayPostStmt                                  *sql.Stmt
+	nextDueStmt                                  *sql.Stmt
+	postponeStmt                                 *sql.Stmt
+	releaseRefreshStmt                           *sql.Stmt
+	rememberTokensOfLibraryStmt                  *sql.Stmt
+	renewGrantStmt                               *sql.Stmt
+	revokeGrantStmt                              *sql.Stmt
+	revokeGrantsOfLibraryStmt                    *sql.Stmt
+	setAuthRequestAccountStmt                    *sql.Stmt
+	setDeleteAtStmt                              *sql.Stmt
+	setLockStmt                                  *sql.Stmt
+	setPendingRecoveryCodeStmt                   *sql.Stmt
+	setRecoveryCodeMadeStmt                      *sql.Stmt
+	setRecoveryCodeSavedStmt                     *sql.Stmt
+	storeTokensStmt                              *sql.Stmt
+	sumWaitingStmt                               *sql.Stmt
+	sweepAccountHandlesStmt                      *sql.Stmt
+	sweepAuthCodesStmt                           *sql.Stmt
+	sweepAuthRequestsStmt                        *sql.Stmt
+	sweepAuthorizationsStmt                      *sql.Stmt
+	sweepDeletedTokensStmt                       *sql.Stmt
+	sweepLoginsStmt                              *sql.Stmt
+	sweepNoncesStmt                              *sql.Stmt
+	sweepPendingConnectionsStmt                  *sql.Stmt
+	sweepSessionsStmt                            *sql.Stmt
+	sweepTokenSealsStmt                          *sql.Stmt
+	sweepTokensStmt                              *sql.Stmt
+	touchLoginStmt                               *sql.Stmt
+	useAuthCodeStmt                              *sql.Stmt
+	useConnectionStmt                            *sql.Stmt
+	useGrantStmt                                 *sql.Stmt
+	useNonceStmt                                 *sql.Stmt
+	wasDeletedStmt                               *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db:                              tx,
-		tx:                              tx,
-		addApplicationStmt:              q.addApplicationStmt,
-		addAuthorizationStmt:            q.addAuthorizationStmt,
-		addChainStmt:                    q.addChainStmt,
-		addCodeStmt:                     q.addCodeStmt,
-		addContentStmt:                  q.addContentStmt,
-		addContractStmt:                 q.addContractStmt,
-		addDeliveryStmt:                 q.addDeliveryStmt,
-		addDeliveryContentStmt:          q.addDeliveryContentStmt,
-		addEventStmt:                    q.addEventStmt,
-		addFileStmt:                     q.addFileStmt,
-		addFirstSigningKeyStmt:          q.addFirstSigningKeyStmt,
-		addGrantStmt:                    q.addGrantStmt,
-		addLibraryStmt:                  q.addLibraryStmt,
-		addLoginStmt:                    q.addLoginStmt,
-		addOrShowAccountStmt:            q.addOrShowAccountStmt,
-		addReferenceStmt:                q.addReferenceStmt,
-		addRequestStmt:                  q.addRequestStmt,
-		addSessionStmt:                  q.addSessionStmt,
-		addTokenStmt:                    q.addTokenStmt,
-		answerRequestStmt:               q.answerRequestStmt,
-		beginPostingStmt:                q.beginPostingStmt,
-		claimDeliveryStmt:               q.claimDeliveryStmt,
-		claimRefreshStmt:                q.claimRefreshStmt,
-		connectStmt:                     q.connectStmt,
-		countEventStmt:                  q.countEventStmt,
-		countFilesStmt:                  q.countFilesStmt,
-		countWaitingStmt:                q.countWaitingStmt,
-		deleteContentsOfStmt:            q.deleteContentsOfStmt,
-		deleteEventsStmt:                q.deleteEventsStmt,
-		deleteFilesOfStmt:               q.deleteFilesOfStmt,
-		deleteLibraryStmt:               q.deleteLibraryStmt,
-		deletePendingAccountStmt:        q.deletePendingAccountStmt,
-		deleteReferencesToStmt:          q.deleteReferencesToStmt,
-		deleteRequestsAnsweredByStmt:    q.deleteRequestsAnsweredByStmt,
-		deleteRequestsOfStmt:            q.deleteRequestsOfStmt,
-		deleteRequestsWithAccountOfStmt: q.deleteRequestsWithAccountOfStmt,
-		disableApplicationStmt:          q.disableApplicationStmt,
-		disableContractStmt:             q.disableContractStmt,
-		disconnectStmt:                  q.disconnectStmt,
-		endAccessStmt:                   q.endAccessStmt,
-		endAuthorizationStmt:            q.endAuthorizationStmt,
-		endDeliveryStmt:                 q.endDeliveryStmt,
-		endDeliveryContentStmt:          q.endDeliveryContentStmt,
-		endLoginStmt:                    q.endLoginStmt,
-		endOtherLoginsStmt:              q.endOtherLoginsStmt,
-		endPendingStmt:                  q.endPendingStmt,
-		endPendingOfStmt:                q.endPendingOfStmt,
-		endSessionsInStmt:               q.endSessionsInStmt,
-		endSessionsOfStmt:               q.endSessionsOfStmt,
-		expireDeliveriesInStmt:          q.expireDeliveriesInStmt,
-		expireDeliveriesOfStmt:          q.expireDeliveriesOfStmt,
-		expireDeliveriesToStmt:          q.expireDeliveriesToStmt,
-		findActiveGrantStmt:             q.findActiveGrantStmt,
-		findLibraryStmt:                 q.findLibraryStmt,
-		forgetAnswersStmt:               q.forgetAnswersStmt,
-		forgetPayloadsInStmt:            q.forgetPayloadsInStmt,
-		forgetPayloadsOfStmt:            q.forgetPayloadsOfStmt,
-		forgetPayloadsToStmt:            q.forgetPayloadsToStmt,
-		forgetPendingCodesStmt:          q.forgetPendingCodesStmt,
-		getAccountStmt:                  q.getAccountStmt,
-		getAuthorizationStmt:            q.getAuthorizationStmt,
-		getChainEndStmt:                 q.getChainEndStmt,
-		getClientStmt:                   q.getClientStmt,
-		getCodeStmt:                     q.getCodeStmt,
-		getConnectionStmt:               q.getConnectionStmt,
-		getContentStmt:                  q.getContentStmt,
-		getDeliveryStmt:                 q.getDeliveryStmt,
-		getFileStmt:                     q.getFileStmt,
-		getGrantStmt:                    q.getGrantStmt,
-		getLastUseStmt:                  q.getLastUseStmt,
-		getLibraryStmt:                  q.getLibraryStmt,
-		getLockStmt:                     q.getLockStmt,
-		getLoginStmt:                    q.getLoginStmt,
-		getPayloadStmt:                  q.getPayloadStmt,
-		getReferenceStmt:                q.getReferenceStmt,
-		getRequestStmt:                  q.getRequestStmt,
-		getSessionStmt:                  q.getSessionStmt,
-		getTokenInfoStmt:                q.getTokenInfoStmt,
-		giveSessionGrantStmt:            q.giveSessionGrantStmt,
-		hasDeliveryStmt:                 q.hasDeliveryStmt,
-		hasFileStmt:                     q.hasFileStmt,
-		hideAccountStmt:                 q.hideAccountStmt,
-		listAbandonedStmt:               q.listAbandonedStmt,
-		listAccountsStmt:                q.listAccountsStmt,
-		listApplicationsStmt:            q.listApplicationsStmt,
-		listClaimableStmt:               q.listClaimableStmt,
-		listConnectionsStmt:             q.listConnectionsStmt,
-		listContractsStmt:               q.listContractsStmt,
-		listDeliveriesStmt:              q.listDeliveriesStmt,
-		listEventsStmt:                  q.listEventsStmt,
-		listFilesAfterStmt:              q.listFilesAfterStmt,
-		listFilesBeforeStmt:             q.listFilesBeforeStmt,
-		listGrantsStmt:                  q.listGrantsStmt,
-		listShutStmt:                    q.listShutStmt,
-		listSigningKeysStmt:             q.listSigningKeysStmt,
-		lockLibraryStmt:                 q.lockLibraryStmt,
-		lockOpenRequestStmt:             q.lockOpenRequestStmt,
-		lockStandingGrantStmt:           q.lockStandingGrantStmt,
-		mayPostStmt:                     q.mayPostStmt,
-		nextDueStmt:                     q.nextDueStmt,
-		postponeStmt:                    q.postponeStmt,
-		releaseRefreshStmt:              q.releaseRefreshStmt,
-		rememberTokensOfStmt:            q.rememberTokensOfStmt,
-		renewGrantStmt:                  q.renewGrantStmt,
-		revokeGrantStmt:                 q.revokeGrantStmt,
-		revokeGrantsOfStmt:              q.revokeGrantsOfStmt,
-		setCodeMadeStmt:                 q.setCodeMadeStmt,
-		setCodeSavedStmt:                q.setCodeSavedStmt,
-		setDeleteAtStmt:                 q.setDeleteAtStmt,
-		setLockStmt:                     q.setLockStmt,
-		setPendingCodeStmt:              q.setPendingCodeStmt,
-		setRequestAccountStmt:           q.setRequestAccountStmt,
-		shutCodesInStmt:                 q.shutCodesInStmt,
-		shutCodesOfStmt:                 q.shutCodesOfStmt,
-		shutTokensInStmt:                q.shutTokensInStmt,
-		shutTokensOfStmt:                q.shutTokensOfStmt,
-		storeTokensStmt:                 q.storeTokensStmt,
-		sumWaitingStmt:                  q.sumWaitingStmt,
-		sweepAuthorizationsStmt:         q.sweepAuthorizationsStmt,
-		sweepCodesStmt:                  q.sweepCodesStmt,
-		sweepDeletedTokensStmt:          q.sweepDeletedTokensStmt,
-		sweepLoginsStmt:                 q.sweepLoginsStmt,
-		sweepNoncesStmt:                 q.sweepNoncesStmt,
-		sweepPendingAccountsStmt:        q.sweepPendingAccountsStmt,
-		sweepReferencesStmt:             q.sweepReferencesStmt,
-		sweepRequestsStmt:               q.sweepRequestsStmt,
-		sweepSessionsStmt:               q.sweepSessionsStmt,
-		sweepTokenSealsStmt:             q.sweepTokenSealsStmt,
-		sweepTokensStmt:                 q.sweepTokensStmt,
-		touchLoginStmt:                  q.touchLoginStmt,
-		useAccountStmt:                  q.useAccountStmt,
-		useCodeStmt:                     q.useCodeStmt,
-		useGrantStmt:                    q.useGrantStmt,
-		useNonceStmt:                    q.useNonceStmt,
-		wasDeletedStmt:                  q.wasDeletedStmt,
+		db:                                tx,
+		tx:                                tx,
+		addAccountHandleStmt:              q.addAccountHandleStmt,
+		addApplicationStmt:                q.addApplicationStmt,
+		addAuthCodeStmt:                   q.addAuthCodeStmt,
+		addAuthRequestStmt:                q.addAuthRequestStmt,
+		addAuthorizationStmt:              q.addAuthorizationStmt,
+		addChainStmt:                      q.addChainStmt,
+		addContentStmt:                    q.addContentStmt,
+		addContractStmt:                   q.addContractStmt,
+		addDeliveryStmt:                   q.addDeliveryStmt,
+		addDeliveryContentStmt:            q.addDeliveryContentStmt,
+		addEventStmt:                      q.addEventStmt,
+		addFileStmt:                       q.addFileStmt,
+		addFirstSigningKeyStmt:            q.addFirstSigningKeyStmt,
+		addGrantStmt:                      q.addGrantStmt,
+		addLibraryStmt:                    q.addLibraryStmt,
+		addLoginStmt:                      q.addLoginStmt,
+		addOrShowAccountStmt:              q.addOrShowAccountStmt,
+		addSessionStmt:                    q.addSessionStmt,
+		addTokenStmt:                      q.addTokenStmt,
+		answerAuthRequestStmt:             q.answerAuthRequestStmt,
+		beginPostingStmt:                  q.beginPostingStmt,
+		claimDeliveryStmt:                 q.claimDeliveryStmt,
+		claimRefreshStmt:                  q.claimRefreshStmt,
+		connectStmt:                       q.connectStmt,
+		countEventStmt:                    q.countEventStmt,
+		countFilesStmt:                    q.countFilesStmt,
+		countWaitingStmt:                  q.countWaitingStmt,
+		deleteAccountHandlesOfLibraryStmt: q.deleteAccountHandlesOfLibraryStmt,
+		deleteAuthCodeSealsOfGrantStmt:    q.deleteAuthCodeSealsOfGrantStmt,
+		deleteAuthCodeSealsOfLibraryStmt:  q.deleteAuthCodeSealsOfLibraryStmt,
+		deleteAuthRequestsOfConnectionsOfLibraryStmt: q.deleteAuthRequestsOfConnectionsOfLibraryStmt,
+		deleteAuthRequestsOfLibraryStmt:              q.deleteAuthRequestsOfLibraryStmt,
+		deleteAuthRequestsOfSessionsOfLibraryStmt:    q.deleteAuthRequestsOfSessionsOfLibraryStmt,
+		deleteContentsOfLibraryStmt:                  q.deleteContentsOfLibraryStmt,
+		deleteEventsOfLibraryStmt:                    q.deleteEventsOfLibraryStmt,
+		deleteFilesOfLibraryStmt:                     q.deleteFilesOfLibraryStmt,
+		deleteLibraryStmt:                            q.deleteLibraryStmt,
+		deletePayloadsOfConnectionStmt:               q.deletePayloadsOfConnectionStmt,
+		deletePayloadsOfGrantStmt:                    q.deletePayloadsOfGrantStmt,
+		deletePayloadsOfLibraryStmt:                  q.deletePayloadsOfLibraryStmt,
+		deletePendingConnectionStmt:                  q.deletePendingConnectionStmt,
+		deletePendingRecoveryCodesStmt:               q.deletePendingRecoveryCodesStmt,
+		deleteSessionsOfGrantStmt:                    q.deleteSessionsOfGrantStmt,
+		deleteSessionsOfLibraryStmt:                  q.deleteSessionsOfLibraryStmt,
+		deleteTokenSealsOfGrantStmt:                  q.deleteTokenSealsOfGrantStmt,
+		deleteTokenSealsOfLibraryStmt:                q.deleteTokenSealsOfLibraryStmt,
+		disableApplicationStmt:                       q.disableApplicationStmt,
+		disableContractStmt:                          q.disableContractStmt,
+		disconnectStmt:                               q.disconnectStmt,
+		endAccessStmt:                                q.endAccessStmt,
+		endAuthorizationStmt:                         q.endAuthorizationStmt,
+		endDeliveryStmt:                              q.endDeliveryStmt,
+		endDeliveryContentStmt:                       q.endDeliveryContentStmt,
+		endLoginStmt:                                 q.endLoginStmt,
+		endOtherLoginsStmt:                           q.endOtherLoginsStmt,
+		endPendingStmt:                               q.endPendingStmt,
+		endPendingOfLibraryStmt:                      q.endPendingOfLibraryStmt,
+		expireDeliveriesOfConnectionStmt:             q.expireDeliveriesOfConnectionStmt,
+		expireDeliveriesOfGrantStmt:                  q.expireDeliveriesOfGrantStmt,
+		expireDeliveriesOfLibraryStmt:                q.expireDeliveriesOfLibraryStmt,
+		findActiveGrantStmt:                          q.findActiveGrantStmt,
+		findLibraryStmt:                              q.findLibraryStmt,
+		forgetAnswersStmt:                            q.forgetAnswersStmt,
+		getAccountStmt:                               q.getAccountStmt,
+		getAccountHandleStmt:                         q.getAccountHandleStmt,
+		getAuthCodeStmt:                              q.getAuthCodeStmt,
+		getAuthRequestStmt:                           q.getAuthRequestStmt,
+		getAuthorizationStmt:                         q.getAuthorizationStmt,
+		getChainEndStmt:                              q.getChainEndStmt,
+		getClientStmt:                                q.getClientStmt,
+		getConnectionStmt:                            q.getConnectionStmt,
+		getContentStmt:                               q.getContentStmt,
+		getDeliveryStmt:                              q.getDeliveryStmt,
+		getFileStmt:                                  q.getFileStmt,
+		getGrantStmt:                                 q.getGrantStmt,
+		getLastUseStmt:                               q.getLastUseStmt,
+		getLibraryStmt:                               q.getLibraryStmt,
+		getLockStmt:                                  q.getLockStmt,
+		getLoginStmt:                                 q.getLoginStmt,
+		getPayloadStmt:                               q.getPayloadStmt,
+		getSessionStmt:                               q.getSessionStmt,
+		getTokenInfoStmt:                             q.getTokenInfoStmt,
+		giveSessionGrantStmt:                         q.giveSessionGrantStmt,
+		hasDeliveryStmt:                              q.hasDeliveryStmt,
+		hasFileStmt:                                  q.hasFileStmt,
+		hideAccountStmt:                              q.hideAccountStmt,
+		listAbandonedStmt:                            q.listAbandonedStmt,
+		listAccountsStmt:                             q.listAccountsStmt,
+		listApplicationsStmt:                         q.listApplicationsStmt,
+		listClaimableStmt:                            q.listClaimableStmt,
+		listConnectionsStmt:                          q.listConnectionsStmt,
+		listContractsStmt:                            q.listContractsStmt,
+		listDeliveriesStmt:                           q.listDeliveriesStmt,
+		listEventsStmt:                               q.listEventsStmt,
+		listFilesAfterStmt:                           q.listFilesAfterStmt,
+		listFilesBeforeStmt:                          q.listFilesBeforeStmt,
+		listGrantsStmt:                               q.listGrantsStmt,
+		listShutStmt:                                 q.listShutStmt,
+		listSigningKeysStmt:                          q.listSigningKeysStmt,
+		lockLibraryStmt:                              q.lockLibraryStmt,
+		lockOpenAuthRequestStmt:                      q.lockOpenAuthRequestStmt,
+		lockUnrevokedGrantStmt:                       q.lockUnrevokedGrantStmt,
+		mayPostStmt:                                  q.mayPostStmt,
+		nextDueStmt:                                  q.nextDueStmt,
+		postponeStmt:                                 q.postponeStmt,
+		releaseRefreshStmt:                           q.releaseRefreshStmt,
+		rememberTokensOfLibraryStmt:                  q.rememberTokensOfLibraryStmt,
+		renewGrantStmt:                               q.renewGrantStmt,
+		revokeGrantStmt:                              q.revokeGrantStmt,
+		revokeGrantsOfLibraryStmt:                    q.revokeGrantsOfLibraryStmt,
+		setAuthRequestAccountStmt:                    q.setAuthRequestAccountStmt,
+		setDeleteAtStmt:                              q.setDeleteAtStmt,
+		setLockStmt:                                  q.setLockStmt,
+		setPendingRecoveryCodeStmt:                   q.setPendingRecoveryCodeStmt,
+		setRecoveryCodeMadeStmt:                      q.setRecoveryCodeMadeStmt,
+		setRecoveryCodeSavedStmt:                     q.setRecoveryCodeSavedStmt,
+		storeTokensStmt:                              q.storeTokensStmt,
+		sumWaitingStmt:                               q.sumWaitingStmt,
+		sweepAccountHandlesStmt:                      q.sweepAccountHandlesStmt,
+		sweepAuthCodesStmt:                           q.sweepAuthCodesStmt,
+		sweepAuthRequestsStmt:                        q.sweepAuthRequestsStmt,
+		sweepAuthorizationsStmt:                      q.sweepAuthorizationsStmt,
+		sweepDeletedTokensStmt:                       q.sweepDeletedTokensStmt,
+		sweepLoginsStmt:                              q.sweepLoginsStmt,
+		sweepNoncesStmt:                              q.sweepNoncesStmt,
+		sweepPendingConnectionsStmt:                  q.sweepPendingConnectionsStmt,
+		sweepSessionsStmt:                            q.sweepSessionsStmt,
+		sweepTokenSealsStmt:                          q.sweepTokenSealsStmt,
+		sweepTokensStmt:                              q.sweepTokensStmt,
+		touchLoginStmt:                               q.touchLoginStmt,
+		useAuthCodeStmt:                              q.useAuthCodeStmt,
+		useConnectionStmt:                            q.useConnectionStmt,
+		useGrantStmt:                                 q.useGrantStmt,
+		useNonceStmt:                                 q.useNonceStmt,
+		wasDeletedStmt:                               q.wasDeletedStmt,
 	}
 }

@@ -173,6 +173,36 @@ func (q *Queries) CountWaiting(ctx context.Context, libraryID library.ID) (int64
 	return count, err
 }
 
+const deletePayloadsOfConnection = `-- name: DeletePayloadsOfConnection :exec
+UPDATE delivery_contents SET payload = NULL WHERE delivery_id IN (
+    SELECT d.id FROM deliveries d WHERE d.library_id = $1 AND d.state = 'waiting' AND d.account_id = $2)
+`
+
+func (q *Queries) DeletePayloadsOfConnection(ctx context.Context, libraryID library.ID, accountID string) error {
+	_, err := q.exec(ctx, q.deletePayloadsOfConnectionStmt, deletePayloadsOfConnection, libraryID, accountID)
+	return err
+}
+
+const deletePayloadsOfGrant = `-- name: DeletePayloadsOfGrant :exec
+UPDATE delivery_contents SET payload = NULL WHERE delivery_id IN (
+    SELECT d.id FROM deliveries d WHERE d.library_id = $1 AND d.state = 'waiting' AND d.grant_id = $2)
+`
+
+func (q *Queries) DeletePayloadsOfGrant(ctx context.Context, libraryID library.ID, grantID library.GrantID) error {
+	_, err := q.exec(ctx, q.deletePayloadsOfGrantStmt, deletePayloadsOfGrant, libraryID, grantID)
+	return err
+}
+
+const deletePayloadsOfLibrary = `-- name: DeletePayloadsOfLibrary :exec
+UPDATE delivery_contents SET payload = NULL WHERE delivery_id IN (
+    SELECT d.id FROM deliveries d WHERE d.library_id = $1 AND d.state = 'waiting')
+`
+
+func (q *Queries) DeletePayloadsOfLibrary(ctx context.Context, libraryID library.ID) error {
+	_, err := q.exec(ctx, q.deletePayloadsOfLibraryStmt, deletePayloadsOfLibrary, libraryID)
+	return err
+}
+
 const endDelivery = `-- name: EndDelivery :execrows
 UPDATE deliveries SET state = $1, status = $2, reason = $3,
     updated_at = $4, lease = '', lease_until = 0
@@ -212,32 +242,44 @@ func (q *Queries) EndDeliveryContent(ctx context.Context, deliveryID string, ans
 	return err
 }
 
-const expireDeliveriesIn = `-- name: ExpireDeliveriesIn :exec
+const expireDeliveriesOfConnection = `-- name: ExpireDeliveriesOfConnection :exec
 UPDATE deliveries SET state = 'expired', reason = $1, updated_at = $2,
     lease = '', lease_until = 0
-WHERE library_id = $3 AND state = 'waiting'
+WHERE library_id = $3 AND state = 'waiting' AND account_id = $4
 `
 
-func (q *Queries) ExpireDeliveriesIn(ctx context.Context, reason string, at int64, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.expireDeliveriesInStmt, expireDeliveriesIn, reason, at, libraryID)
+type ExpireDeliveriesOfConnectionParams struct {
+	Reason    string
+	At        int64
+	LibraryID library.ID
+	AccountID string
+}
+
+func (q *Queries) ExpireDeliveriesOfConnection(ctx context.Context, arg ExpireDeliveriesOfConnectionParams) error {
+	_, err := q.exec(ctx, q.expireDeliveriesOfConnectionStmt, expireDeliveriesOfConnection,
+		arg.Reason,
+		arg.At,
+		arg.LibraryID,
+		arg.AccountID,
+	)
 	return err
 }
 
-const expireDeliveriesOf = `-- name: ExpireDeliveriesOf :exec
+const expireDeliveriesOfGrant = `-- name: ExpireDeliveriesOfGrant :exec
 UPDATE deliveries SET state = 'expired', reason = $1, updated_at = $2,
     lease = '', lease_until = 0
 WHERE library_id = $3 AND state = 'waiting' AND grant_id = $4
 `
 
-type ExpireDeliveriesOfParams struct {
+type ExpireDeliveriesOfGrantParams struct {
 	Reason    string
 	At        int64
 	LibraryID library.ID
 	GrantID   library.GrantID
 }
 
-func (q *Queries) ExpireDeliveriesOf(ctx context.Context, arg ExpireDeliveriesOfParams) error {
-	_, err := q.exec(ctx, q.expireDeliveriesOfStmt, expireDeliveriesOf,
+func (q *Queries) ExpireDeliveriesOfGrant(ctx context.Context, arg ExpireDeliveriesOfGrantParams) error {
+	_, err := q.exec(ctx, q.expireDeliveriesOfGrantStmt, expireDeliveriesOfGrant,
 		arg.Reason,
 		arg.At,
 		arg.LibraryID,
@@ -246,26 +288,14 @@ func (q *Queries) ExpireDeliveriesOf(ctx context.Context, arg ExpireDeliveriesOf
 	return err
 }
 
-const expireDeliveriesTo = `-- name: ExpireDeliveriesTo :exec
+const expireDeliveriesOfLibrary = `-- name: ExpireDeliveriesOfLibrary :exec
 UPDATE deliveries SET state = 'expired', reason = $1, updated_at = $2,
     lease = '', lease_until = 0
-WHERE library_id = $3 AND state = 'waiting' AND account_id = $4
+WHERE library_id = $3 AND state = 'waiting'
 `
 
-type ExpireDeliveriesToParams struct {
-	Reason    string
-	At        int64
-	LibraryID library.ID
-	AccountID string
-}
-
-func (q *Queries) ExpireDeliveriesTo(ctx context.Context, arg ExpireDeliveriesToParams) error {
-	_, err := q.exec(ctx, q.expireDeliveriesToStmt, expireDeliveriesTo,
-		arg.Reason,
-		arg.At,
-		arg.LibraryID,
-		arg.AccountID,
-	)
+func (q *Queries) ExpireDeliveriesOfLibrary(ctx context.Context, reason string, at int64, libraryID library.ID) error {
+	_, err := q.exec(ctx, q.expireDeliveriesOfLibraryStmt, expireDeliveriesOfLibrary, reason, at, libraryID)
 	return err
 }
 
@@ -281,36 +311,6 @@ func (q *Queries) ForgetAnswers(ctx context.Context, before int64, portion int32
 		return 0, err
 	}
 	return result.RowsAffected()
-}
-
-const forgetPayloadsIn = `-- name: ForgetPayloadsIn :exec
-UPDATE delivery_contents SET payload = NULL WHERE delivery_id IN (
-    SELECT d.id FROM deliveries d WHERE d.library_id = $1 AND d.state = 'waiting')
-`
-
-func (q *Queries) ForgetPayloadsIn(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.forgetPayloadsInStmt, forgetPayloadsIn, libraryID)
-	return err
-}
-
-const forgetPayloadsOf = `-- name: ForgetPayloadsOf :exec
-UPDATE delivery_contents SET payload = NULL WHERE delivery_id IN (
-    SELECT d.id FROM deliveries d WHERE d.library_id = $1 AND d.state = 'waiting' AND d.grant_id = $2)
-`
-
-func (q *Queries) ForgetPayloadsOf(ctx context.Context, libraryID library.ID, grantID library.GrantID) error {
-	_, err := q.exec(ctx, q.forgetPayloadsOfStmt, forgetPayloadsOf, libraryID, grantID)
-	return err
-}
-
-const forgetPayloadsTo = `-- name: ForgetPayloadsTo :exec
-UPDATE delivery_contents SET payload = NULL WHERE delivery_id IN (
-    SELECT d.id FROM deliveries d WHERE d.library_id = $1 AND d.state = 'waiting' AND d.account_id = $2)
-`
-
-func (q *Queries) ForgetPayloadsTo(ctx context.Context, libraryID library.ID, accountID string) error {
-	_, err := q.exec(ctx, q.forgetPayloadsToStmt, forgetPayloadsTo, libraryID, accountID)
-	return err
 }
 
 const getDelivery = `-- name: GetDelivery :one

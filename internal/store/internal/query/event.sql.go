@@ -50,12 +50,12 @@ func (q *Queries) CountEvent(ctx context.Context, libraryID library.ID) (int64, 
 	return result.RowsAffected()
 }
 
-const deleteEvents = `-- name: DeleteEvents :exec
+const deleteEventsOfLibrary = `-- name: DeleteEventsOfLibrary :exec
 DELETE FROM events WHERE library_id = $1
 `
 
-func (q *Queries) DeleteEvents(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deleteEventsStmt, deleteEvents, libraryID)
+func (q *Queries) DeleteEventsOfLibrary(ctx context.Context, libraryID library.ID) error {
+	_, err := q.exec(ctx, q.deleteEventsOfLibraryStmt, deleteEventsOfLibrary, libraryID)
 	return err
 }
 

@@ -72,21 +72,21 @@ func (q *Queries) CountFiles(ctx context.Context, libraryID library.ID) (int64, 
 	return count, err
 }
 
-const deleteContentsOf = `-- name: DeleteContentsOf :exec
+const deleteContentsOfLibrary = `-- name: DeleteContentsOfLibrary :exec
 DELETE FROM contents WHERE file_id IN (SELECT files.id FROM files WHERE files.library_id = $1)
 `
 
-func (q *Queries) DeleteContentsOf(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deleteContentsOfStmt, deleteContentsOf, libraryID)
+func (q *Queries) DeleteContentsOfLibrary(ctx context.Context, libraryID library.ID) error {
+	_, err := q.exec(ctx, q.deleteContentsOfLibraryStmt, deleteContentsOfLibrary, libraryID)
 	return err
 }
 
-const deleteFilesOf = `-- name: DeleteFilesOf :exec
+const deleteFilesOfLibrary = `-- name: DeleteFilesOfLibrary :exec
 DELETE FROM files WHERE library_id = $1
 `
 
-func (q *Queries) DeleteFilesOf(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deleteFilesOfStmt, deleteFilesOf, libraryID)
+func (q *Queries) DeleteFilesOfLibrary(ctx context.Context, libraryID library.ID) error {
+	_, err := q.exec(ctx, q.deleteFilesOfLibraryStmt, deleteFilesOfLibrary, libraryID)
 	return err
 }
 

@@ -131,14 +131,14 @@ func (q *Queries) ListGrants(ctx context.Context, libraryID library.ID) ([]Grant
 	return items, nil
 }
 
-const lockStandingGrant = `-- name: LockStandingGrant :execrows
+const lockUnrevokedGrant = `-- name: LockUnrevokedGrant :execrows
 UPDATE grants SET revoked_at = 0 WHERE id = $1 AND revoked_at = 0
 `
 
 // A write that changes nothing: it locks the grant, so that it cannot be revoked
 // before what hangs on it is there.
-func (q *Queries) LockStandingGrant(ctx context.Context, id library.GrantID) (int64, error) {
-	result, err := q.exec(ctx, q.lockStandingGrantStmt, lockStandingGrant, id)
+func (q *Queries) LockUnrevokedGrant(ctx context.Context, id library.GrantID) (int64, error) {
+	result, err := q.exec(ctx, q.lockUnrevokedGrantStmt, lockUnrevokedGrant, id)
 	if err != nil {
 		return 0, err
 	}
@@ -163,12 +163,12 @@ func (q *Queries) RevokeGrant(ctx context.Context, iD library.GrantID, revokedAt
 	return err
 }
 
-const revokeGrantsOf = `-- name: RevokeGrantsOf :exec
+const revokeGrantsOfLibrary = `-- name: RevokeGrantsOfLibrary :exec
 UPDATE grants SET revoked_at = $2 WHERE library_id = $1 AND revoked_at = 0
 `
 
-func (q *Queries) RevokeGrantsOf(ctx context.Context, libraryID library.ID, revokedAt int64) error {
-	_, err := q.exec(ctx, q.revokeGrantsOfStmt, revokeGrantsOf, libraryID, revokedAt)
+func (q *Queries) RevokeGrantsOfLibrary(ctx context.Context, libraryID library.ID, revokedAt int64) error {
+	_, err := q.exec(ctx, q.revokeGrantsOfLibraryStmt, revokeGrantsOfLibrary, libraryID, revokedAt)
 	return err
 }
 

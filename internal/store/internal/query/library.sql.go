@@ -151,27 +151,6 @@ func (q *Queries) LockLibrary(ctx context.Context, libraryID library.ID) (int64,
 	return result.RowsAffected()
 }
 
-const setCodeMade = `-- name: SetCodeMade :exec
-UPDATE libraries SET code_saved = FALSE, code_made_at = $2 WHERE id = $1
-`
-
-func (q *Queries) SetCodeMade(ctx context.Context, iD library.ID, codeMadeAt int64) error {
-	_, err := q.exec(ctx, q.setCodeMadeStmt, setCodeMade, iD, codeMadeAt)
-	return err
-}
-
-const setCodeSaved = `-- name: SetCodeSaved :execrows
-UPDATE libraries SET code_saved = TRUE WHERE id = $1
-`
-
-func (q *Queries) SetCodeSaved(ctx context.Context, id library.ID) (int64, error) {
-	result, err := q.exec(ctx, q.setCodeSavedStmt, setCodeSaved, id)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
 const setDeleteAt = `-- name: SetDeleteAt :exec
 UPDATE libraries SET delete_at = $2 WHERE id = $1
 `
@@ -201,4 +180,25 @@ func (q *Queries) SetLock(ctx context.Context, arg SetLockParams) error {
 		arg.CreatedAt,
 	)
 	return err
+}
+
+const setRecoveryCodeMade = `-- name: SetRecoveryCodeMade :exec
+UPDATE libraries SET code_saved = FALSE, code_made_at = $2 WHERE id = $1
+`
+
+func (q *Queries) SetRecoveryCodeMade(ctx context.Context, iD library.ID, codeMadeAt int64) error {
+	_, err := q.exec(ctx, q.setRecoveryCodeMadeStmt, setRecoveryCodeMade, iD, codeMadeAt)
+	return err
+}
+
+const setRecoveryCodeSaved = `-- name: SetRecoveryCodeSaved :execrows
+UPDATE libraries SET code_saved = TRUE WHERE id = $1
+`
+
+func (q *Queries) SetRecoveryCodeSaved(ctx context.Context, id library.ID) (int64, error) {
+	result, err := q.exec(ctx, q.setRecoveryCodeSavedStmt, setRecoveryCodeSaved, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }

@@ -44,6 +44,15 @@ func (q *Queries) AddLogin(ctx context.Context, arg AddLoginParams) error {
 	return err
 }
 
+const deletePendingRecoveryCodes = `-- name: DeletePendingRecoveryCodes :exec
+UPDATE logins SET pending_code = NULL WHERE library_id = $1
+`
+
+func (q *Queries) DeletePendingRecoveryCodes(ctx context.Context, libraryID library.ID) error {
+	_, err := q.exec(ctx, q.deletePendingRecoveryCodesStmt, deletePendingRecoveryCodes, libraryID)
+	return err
+}
+
 const endLogin = `-- name: EndLogin :exec
 DELETE FROM logins WHERE id = $1
 `
@@ -59,15 +68,6 @@ DELETE FROM logins WHERE library_id = $1 AND id <> $2
 
 func (q *Queries) EndOtherLogins(ctx context.Context, libraryID library.ID, iD library.LoginID) error {
 	_, err := q.exec(ctx, q.endOtherLoginsStmt, endOtherLogins, libraryID, iD)
-	return err
-}
-
-const forgetPendingCodes = `-- name: ForgetPendingCodes :exec
-UPDATE logins SET pending_code = NULL WHERE library_id = $1
-`
-
-func (q *Queries) ForgetPendingCodes(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.forgetPendingCodesStmt, forgetPendingCodes, libraryID)
 	return err
 }
 
@@ -106,12 +106,12 @@ func (q *Queries) GetLogin(ctx context.Context, hash seal.Hash) (GetLoginRow, er
 	return i, err
 }
 
-const setPendingCode = `-- name: SetPendingCode :execrows
+const setPendingRecoveryCode = `-- name: SetPendingRecoveryCode :execrows
 UPDATE logins SET pending_code = $3 WHERE id = $1 AND library_id = $2
 `
 
-func (q *Queries) SetPendingCode(ctx context.Context, iD library.LoginID, libraryID library.ID, pendingCode []byte) (int64, error) {
-	result, err := q.exec(ctx, q.setPendingCodeStmt, setPendingCode, iD, libraryID, pendingCode)
+func (q *Queries) SetPendingRecoveryCode(ctx context.Context, iD library.LoginID, libraryID library.ID, pendingCode []byte) (int64, error) {
+	result, err := q.exec(ctx, q.setPendingRecoveryCodeStmt, setPendingRecoveryCode, iD, libraryID, pendingCode)
 	if err != nil {
 		return 0, err
 	}

@@ -12,7 +12,7 @@ import (
 
 type Account struct {
 	ID            wire.AccountID
-	Reference     library.Reference
+	Reference     library.AccountReference
 	LibraryID     library.ID
 	ApplicationID wire.ApplicationID
 	Subject       string
@@ -20,7 +20,7 @@ type Account struct {
 	HiddenAt      int64
 }
 
-type AccountReference struct {
+type AccountHandle struct {
 	ID            string
 	ApplicationID wire.ApplicationID
 	ContractID    wire.ContractID
@@ -38,7 +38,7 @@ type Application struct {
 	DisabledAt int64
 }
 
-type Code struct {
+type AuthCode struct {
 	Hash          seal.Hash
 	GrantID       library.GrantID
 	ApplicationID wire.ApplicationID
@@ -47,6 +47,55 @@ type Code struct {
 	Seal          []byte
 	ExpiresAt     int64
 	UsedAt        int64
+}
+
+type AuthRequest struct {
+	Hash          seal.Hash
+	Kind          library.RequestKind
+	ApplicationID wire.ApplicationID
+	ContractID    wire.ContractID
+	RedirectURI   string
+	State         []byte
+	Challenge     string
+	LibraryID     library.ID
+	SessionHash   seal.Hash
+	CreatedAt     int64
+	ExpiresAt     int64
+	AnsweredAt    int64
+	AccountID     string
+}
+
+type Authorization struct {
+	Hash            seal.Hash
+	AuthRequestHash []byte
+	ApplicationID   wire.ApplicationID
+	LibraryID       library.ID
+	LoginID         string
+	Source          string
+	Correlation     string
+	Secrets         []byte
+	CreatedAt       int64
+	ExpiresAt       int64
+	EndedAt         int64
+}
+
+type Connection struct {
+	ID            string
+	Reference     string
+	LibraryID     library.ID
+	ApplicationID wire.ApplicationID
+	SourceID      int64
+	Source        string
+	Pending       bool
+	Access        []byte
+	AccessVersion int64
+	AccessUntil   int64
+	RenewalUntil  int64
+	EndedAt       int64
+	Correlation   string
+	CreatedAt     int64
+	UpdatedAt     int64
+	LastUsedAt    int64
 }
 
 type Content struct {
@@ -135,22 +184,6 @@ type Library struct {
 	DeleteAt   int64
 }
 
-type Link struct {
-	Hash          seal.Hash
-	Kind          library.RequestKind
-	ApplicationID wire.ApplicationID
-	ContractID    wire.ContractID
-	RedirectURI   string
-	State         []byte
-	Challenge     string
-	LibraryID     library.ID
-	SessionHash   seal.Hash
-	CreatedAt     int64
-	ExpiresAt     int64
-	AnsweredAt    int64
-	AccountID     string
-}
-
 type Lock struct {
 	LibraryID library.ID
 	Kind      library.LockKind
@@ -168,25 +201,6 @@ type Login struct {
 	CreatedAt   int64
 	SeenAt      int64
 	ExpiresAt   int64
-}
-
-type ProviderAccount struct {
-	ID            string
-	Reference     string
-	LibraryID     library.ID
-	ApplicationID wire.ApplicationID
-	SourceID      int64
-	Source        string
-	Pending       bool
-	Access        []byte
-	AccessVersion int64
-	AccessUntil   int64
-	RenewalUntil  int64
-	EndedAt       int64
-	Correlation   string
-	CreatedAt     int64
-	UpdatedAt     int64
-	LastUsedAt    int64
 }
 
 type Session struct {
@@ -215,18 +229,4 @@ type Token struct {
 	GrantID   library.GrantID
 	Seal      []byte
 	ExpiresAt int64
-}
-
-type Trip struct {
-	Hash          seal.Hash
-	LinkHash      []byte
-	ApplicationID wire.ApplicationID
-	LibraryID     library.ID
-	LoginID       string
-	Source        string
-	Correlation   string
-	Secrets       []byte
-	CreatedAt     int64
-	ExpiresAt     int64
-	EndedAt       int64
 }

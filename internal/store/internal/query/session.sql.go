@@ -45,21 +45,21 @@ func (q *Queries) AddSession(ctx context.Context, arg AddSessionParams) error {
 	return err
 }
 
-const endSessionsIn = `-- name: EndSessionsIn :exec
-DELETE FROM sessions WHERE grant_id IN (SELECT grants.id FROM grants WHERE grants.library_id = $1)
-`
-
-func (q *Queries) EndSessionsIn(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.endSessionsInStmt, endSessionsIn, libraryID)
-	return err
-}
-
-const endSessionsOf = `-- name: EndSessionsOf :exec
+const deleteSessionsOfGrant = `-- name: DeleteSessionsOfGrant :exec
 DELETE FROM sessions WHERE grant_id = $1
 `
 
-func (q *Queries) EndSessionsOf(ctx context.Context, grantID library.GrantID) error {
-	_, err := q.exec(ctx, q.endSessionsOfStmt, endSessionsOf, grantID)
+func (q *Queries) DeleteSessionsOfGrant(ctx context.Context, grantID library.GrantID) error {
+	_, err := q.exec(ctx, q.deleteSessionsOfGrantStmt, deleteSessionsOfGrant, grantID)
+	return err
+}
+
+const deleteSessionsOfLibrary = `-- name: DeleteSessionsOfLibrary :exec
+DELETE FROM sessions WHERE grant_id IN (SELECT grants.id FROM grants WHERE grants.library_id = $1)
+`
+
+func (q *Queries) DeleteSessionsOfLibrary(ctx context.Context, libraryID library.ID) error {
+	_, err := q.exec(ctx, q.deleteSessionsOfLibraryStmt, deleteSessionsOfLibrary, libraryID)
 	return err
 }
 

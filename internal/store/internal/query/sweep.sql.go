@@ -9,6 +9,45 @@ import (
 	"context"
 )
 
+const sweepAccountHandles = `-- name: SweepAccountHandles :execrows
+DELETE FROM account_references WHERE id IN (
+    SELECT r.id FROM account_references r WHERE r.expires_at > 0 AND r.expires_at <= $1 LIMIT $2)
+`
+
+func (q *Queries) SweepAccountHandles(ctx context.Context, now int64, portion int32) (int64, error) {
+	result, err := q.exec(ctx, q.sweepAccountHandlesStmt, sweepAccountHandles, now, portion)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const sweepAuthCodes = `-- name: SweepAuthCodes :execrows
+DELETE FROM codes WHERE hash IN (
+    SELECT c.hash FROM codes c WHERE c.expires_at > 0 AND c.expires_at <= $1 LIMIT $2)
+`
+
+func (q *Queries) SweepAuthCodes(ctx context.Context, now int64, portion int32) (int64, error) {
+	result, err := q.exec(ctx, q.sweepAuthCodesStmt, sweepAuthCodes, now, portion)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const sweepAuthRequests = `-- name: SweepAuthRequests :execrows
+DELETE FROM links WHERE hash IN (
+    SELECT l.hash FROM links l WHERE l.expires_at > 0 AND l.expires_at <= $1 LIMIT $2)
+`
+
+func (q *Queries) SweepAuthRequests(ctx context.Context, now int64, portion int32) (int64, error) {
+	result, err := q.exec(ctx, q.sweepAuthRequestsStmt, sweepAuthRequests, now, portion)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const sweepAuthorizations = `-- name: SweepAuthorizations :execrows
 DELETE FROM trips WHERE hash IN (
     SELECT t.hash FROM trips t WHERE t.expires_at > 0 AND t.expires_at <= $1 LIMIT $2)
@@ -16,19 +55,6 @@ DELETE FROM trips WHERE hash IN (
 
 func (q *Queries) SweepAuthorizations(ctx context.Context, now int64, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.sweepAuthorizationsStmt, sweepAuthorizations, now, portion)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-const sweepCodes = `-- name: SweepCodes :execrows
-DELETE FROM codes WHERE hash IN (
-    SELECT c.hash FROM codes c WHERE c.expires_at > 0 AND c.expires_at <= $1 LIMIT $2)
-`
-
-func (q *Queries) SweepCodes(ctx context.Context, now int64, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.sweepCodesStmt, sweepCodes, now, portion)
 	if err != nil {
 		return 0, err
 	}
@@ -77,7 +103,7 @@ func (q *Queries) SweepNonces(ctx context.Context, now int64, portion int32) (in
 	return result.RowsAffected()
 }
 
-const sweepPendingAccounts = `-- name: SweepPendingAccounts :execrows
+const sweepPendingConnections = `-- name: SweepPendingConnections :execrows
 DELETE FROM provider_accounts
 WHERE provider_accounts.pending AND provider_accounts.updated_at < $1 AND provider_accounts.id IN (
     SELECT a.id FROM provider_accounts a
@@ -88,34 +114,8 @@ WHERE provider_accounts.pending AND provider_accounts.updated_at < $1 AND provid
 
 // What stands outside the list is looked at again after a wait for another to write
 // the row: an account that has just been connected anew, or allowed, stays.
-func (q *Queries) SweepPendingAccounts(ctx context.Context, before int64, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.sweepPendingAccountsStmt, sweepPendingAccounts, before, portion)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-const sweepReferences = `-- name: SweepReferences :execrows
-DELETE FROM account_references WHERE id IN (
-    SELECT r.id FROM account_references r WHERE r.expires_at > 0 AND r.expires_at <= $1 LIMIT $2)
-`
-
-func (q *Queries) SweepReferences(ctx context.Context, now int64, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.sweepReferencesStmt, sweepReferences, now, portion)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-const sweepRequests = `-- name: SweepRequests :execrows
-DELETE FROM links WHERE hash IN (
-    SELECT l.hash FROM links l WHERE l.expires_at > 0 AND l.expires_at <= $1 LIMIT $2)
-`
-
-func (q *Queries) SweepRequests(ctx context.Context, now int64, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.sweepRequestsStmt, sweepRequests, now, portion)
+func (q *Queries) SweepPendingConnections(ctx context.Context, before int64, portion int32) (int64, error) {
+	result, err := q.exec(ctx, q.sweepPendingConnectionsStmt, sweepPendingConnections, before, portion)
 	if err != nil {
 		return 0, err
 	}

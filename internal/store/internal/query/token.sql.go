@@ -35,6 +35,24 @@ func (q *Queries) AddToken(ctx context.Context, arg AddTokenParams) error {
 	return err
 }
 
+const deleteTokenSealsOfGrant = `-- name: DeleteTokenSealsOfGrant :exec
+UPDATE tokens SET seal = NULL WHERE grant_id = $1
+`
+
+func (q *Queries) DeleteTokenSealsOfGrant(ctx context.Context, grantID library.GrantID) error {
+	_, err := q.exec(ctx, q.deleteTokenSealsOfGrantStmt, deleteTokenSealsOfGrant, grantID)
+	return err
+}
+
+const deleteTokenSealsOfLibrary = `-- name: DeleteTokenSealsOfLibrary :exec
+UPDATE tokens SET seal = NULL WHERE grant_id IN (SELECT grants.id FROM grants WHERE grants.library_id = $1)
+`
+
+func (q *Queries) DeleteTokenSealsOfLibrary(ctx context.Context, libraryID library.ID) error {
+	_, err := q.exec(ctx, q.deleteTokenSealsOfLibraryStmt, deleteTokenSealsOfLibrary, libraryID)
+	return err
+}
+
 const getTokenInfo = `-- name: GetTokenInfo :one
 SELECT tokens.hash, tokens.use, tokens.grant_id, tokens.seal, tokens.expires_at, grants.id, grants.library_id, grants.application_id, grants.contract_id, grants.created_at, grants.expires_at, grants.last_used_at, grants.revoked_at, libraries.id, libraries.email, libraries.public_key, libraries.created_at, libraries.code_saved, libraries.code_made_at, libraries.delete_at
 FROM tokens
@@ -77,33 +95,15 @@ func (q *Queries) GetTokenInfo(ctx context.Context, hash seal.Hash, use library.
 	return i, err
 }
 
-const rememberTokensOf = `-- name: RememberTokensOf :exec
+const rememberTokensOfLibrary = `-- name: RememberTokensOfLibrary :exec
 INSERT INTO deleted_tokens (hash, forget_at)
 SELECT tokens.hash, CAST($1 AS BIGINT) FROM tokens JOIN grants ON grants.id = tokens.grant_id
 WHERE grants.library_id = $2 AND tokens.use = $3
 ON CONFLICT (hash) DO NOTHING
 `
 
-func (q *Queries) RememberTokensOf(ctx context.Context, forgetAt int64, libraryID library.ID, use library.TokenUse) error {
-	_, err := q.exec(ctx, q.rememberTokensOfStmt, rememberTokensOf, forgetAt, libraryID, use)
-	return err
-}
-
-const shutTokensIn = `-- name: ShutTokensIn :exec
-UPDATE tokens SET seal = NULL WHERE grant_id IN (SELECT grants.id FROM grants WHERE grants.library_id = $1)
-`
-
-func (q *Queries) ShutTokensIn(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.shutTokensInStmt, shutTokensIn, libraryID)
-	return err
-}
-
-const shutTokensOf = `-- name: ShutTokensOf :exec
-UPDATE tokens SET seal = NULL WHERE grant_id = $1
-`
-
-func (q *Queries) ShutTokensOf(ctx context.Context, grantID library.GrantID) error {
-	_, err := q.exec(ctx, q.shutTokensOfStmt, shutTokensOf, grantID)
+func (q *Queries) RememberTokensOfLibrary(ctx context.Context, forgetAt int64, libraryID library.ID, use library.TokenUse) error {
+	_, err := q.exec(ctx, q.rememberTokensOfLibraryStmt, rememberTokensOfLibrary, forgetAt, libraryID, use)
 	return err
 }
 

@@ -34,10 +34,10 @@ func TestRedirectURI(t *testing.T) {
 			return post("oauth/token/reference", w.as(reader, claims{"redirect_uri": uri}), "")
 		},
 	}
-	for call, make := range calls {
+	for call, build := range calls {
 		for _, uri := range []string{callback, callback + "?", callback + "?shop=7&name=a%20b",
 			callback + "?a=%E2%98%82"} {
-			t.Run(call+"/good "+uri, func(t *testing.T) { w.mustSend(t, make(uri), nil) })
+			t.Run(call+"/good "+uri, func(t *testing.T) { w.mustSend(t, build(uri), nil) })
 		}
 		for _, uri := range []string{
 			"", "/back", "//clinic.example.org/back", "back", "https:", "https://",
@@ -58,15 +58,15 @@ func TestRedirectURI(t *testing.T) {
 			callback + "?a;b=%zz",
 		} {
 			t.Run(call+"/"+uri, func(t *testing.T) {
-				w.refuses(t, make(uri),
+				w.refuses(t, build(uri),
 					refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + uri + ") is invalid"})
 			})
 		}
 		t.Run(call+"/none", func(t *testing.T) {
-			w.refuses(t, make(nil), refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri () is invalid"})
+			w.refuses(t, build(nil), refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri () is invalid"})
 		})
 		t.Run(call+"/long", func(t *testing.T) {
-			a := w.refuses(t, make(callback+"?"+strings.Repeat("☂", 2500)),
+			a := w.refuses(t, build(callback+"?"+strings.Repeat("☂", 2500)),
 				refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + callback + "?☂☂…"})
 			if n := headSize(a.Header); n > 16<<10 {
 				t.Errorf("%d bytes of headers, more than a client takes", n)

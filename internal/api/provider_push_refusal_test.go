@@ -359,7 +359,7 @@ func TestProviderLargeAtOnce(t *testing.T) {
 	k := w.sender(t)
 	w.Secrets.Plant(hidden)
 	large := padded(300 << 10)
-	var held []*line
+	var held []*rawConn
 	for range 8 {
 		l := w.dial(t)
 		err := l.say("%s%s", w.headTo(k, fmt.Sprintf("Content-Length: %d", len(large))), large[:len(large)-1])

@@ -1,15 +1,15 @@
--- name: AddCode :exec
+-- name: AddAuthCode :exec
 INSERT INTO codes (hash, grant_id, application_id, contract_id, challenge, seal, expires_at, used_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 
--- name: GetCode :one
+-- name: GetAuthCode :one
 SELECT * FROM codes WHERE hash = $1;
 
--- name: UseCode :execrows
+-- name: UseAuthCode :execrows
 UPDATE codes SET used_at = $2, seal = NULL WHERE hash = $1 AND used_at = 0;
 
--- name: ShutCodesOf :exec
+-- name: DeleteAuthCodeSealsOfGrant :exec
 UPDATE codes SET seal = NULL WHERE grant_id = $1;
 
--- name: ShutCodesIn :exec
+-- name: DeleteAuthCodeSealsOfLibrary :exec
 UPDATE codes SET seal = NULL WHERE grant_id IN (SELECT grants.id FROM grants WHERE grants.library_id = $1);

@@ -14,15 +14,15 @@ import (
 	"github.com/carrelhq/carrel/internal/carreltest"
 )
 
-// line is a connection on which a test does what no HTTP client would.
-type line struct {
+// rawConn is a connection on which a test does what no HTTP client would.
+type rawConn struct {
 	*net.TCPConn
 	t  testing.TB
 	in *bufio.Reader
 }
 
-// dial connects to the server. Nothing on the line takes longer than a test may.
-func (w *world) dial(t testing.TB) *line {
+// dial connects to the server. Nothing on the connection takes longer than a test may.
+func (w *world) dial(t testing.TB) *rawConn {
 	t.Helper()
 	conn, err := net.Dial("tcp", w.address)
 	if err != nil {
@@ -30,17 +30,17 @@ func (w *world) dial(t testing.TB) *line {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(15 * time.Second))
-	return &line{conn.(*net.TCPConn), t, bufio.NewReader(conn)}
+	return &rawConn{conn.(*net.TCPConn), t, bufio.NewReader(conn)}
 }
 
 // say writes to the server, which may have had enough.
-func (l *line) say(format string, args ...any) error {
+func (l *rawConn) say(format string, args ...any) error {
 	_, err := fmt.Fprintf(l, format, args...)
 	return err
 }
 
 // hear reads one answer.
-func (l *line) hear(method string) answer {
+func (l *rawConn) hear(method string) answer {
 	l.t.Helper()
 	resp, err := http.ReadResponse(l.in, &http.Request{Method: method})
 	if err != nil {
@@ -55,7 +55,7 @@ func (l *line) hear(method string) answer {
 }
 
 // ended reports whether the server ends the connection, within a while.
-func (l *line) ended() bool {
+func (l *rawConn) ended() bool {
 	_ = l.SetReadDeadline(time.Now().Add(5 * time.Second))
 	n, err := io.Copy(io.Discard, l.in)
 	return err == nil && n == 0

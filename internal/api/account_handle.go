@@ -7,13 +7,13 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// reference answers with an opaque name for an account.
-func (a *api) reference(w http.ResponseWriter, r *http.Request, signed *library.SignedRequest) error {
+// accountHandle answers with a handle of an account, which the protocol calls a reference.
+func (a *api) accountHandle(w http.ResponseWriter, r *http.Request, signed *library.SignedRequest) error {
 	var body wire.ReferenceRequest
 	if err := decode(r, &body); err != nil {
 		return err
 	}
-	id, err := a.Consents.AddReference(r.Context(), signed, body)
+	id, err := a.Consents.AddAccountHandle(r.Context(), signed, body)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,33 @@
+package api_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/carrelhq/carrel/digime/wire"
+)
+
+// base/reference takes an account or a storage.
+func TestAccountHandleRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for body, want := range map[string]refusal{
+		"":                                       bad("value"),
+		`null`:                                   bad("value"),
+		`{}`:                                     bad("value"),
+		`{"type":"accountId"}`:                   bad("value"),
+		`{"type":"accountId","value":1}`:         bad("the body is not the JSON that this call takes"),
+		`{"type":"email","value":"x"}`:           bad("type must be accountId or cloudId"),
+		`{"value":"x"}`:                          bad("type must be accountId or cloudId"),
+		`{"type":"cloudId","value":"nostorage"}`: notFound("Storage"),
+		`{"type":"accountId","value":"` + strings.Repeat("x", 257) + `"}`: bad("value"),
+	} {
+		t.Run(body[:min(len(body), 40)],
+			func(t *testing.T) { w.refuses(t, post("reference", w.bearer(w.read, nil), body), want) })
+	}
+	var got wire.ReferenceAnswer
+	w.mustSend(t, post("reference", w.bearer(w.read, nil), `{"type":"accountId","value":"1_x"}`), &got)
+	if !wire.ValidName(got.ID) {
+		t.Errorf("reference %q", got.ID)
+	}
+}

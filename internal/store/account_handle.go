@@ -1,0 +1,36 @@
+package store
+
+import (
+	"context"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/store/internal/query"
+)
+
+// AddAccountHandle implements [library.AccountHandleStore].
+func (db *DB) AddAccountHandle(ctx context.Context, h library.AccountHandle) error {
+	return db.write(ctx, "add account handle", func(ctx context.Context, q *query.Queries) error {
+		return q.AddAccountHandle(ctx, query.AddAccountHandleParams{
+			ID:            h.ID,
+			ApplicationID: h.Client.Application,
+			ContractID:    h.Client.Contract,
+			AccountID:     wire.AccountID(validText(string(h.Account))),
+			ExpiresAt:     toMillis(h.ExpiresAt),
+		})
+	})
+}
+
+// GetAccountHandle implements [library.AccountHandleStore].
+func (db *DB) GetAccountHandle(ctx context.Context, id string) (library.AccountHandle, error) {
+	row, err := db.reader.GetAccountHandle(ctx, id)
+	if err != nil {
+		return library.AccountHandle{}, wrap("get account handle", err)
+	}
+	return library.AccountHandle{
+		ID:        row.ID,
+		Client:    wire.ClientID{Application: row.ApplicationID, Contract: row.ContractID},
+		Account:   row.AccountID,
+		ExpiresAt: fromMillis(row.ExpiresAt),
+	}, nil
+}
