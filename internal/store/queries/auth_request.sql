@@ -9,8 +9,8 @@ SELECT * FROM links WHERE hash = $1;
 -- name: AnswerAuthRequest :one
 UPDATE links SET answered_at = $2 WHERE hash = $1 AND answered_at = 0 RETURNING session_hash, account_id;
 
--- A write that changes nothing: it locks the request, so that it cannot be answered
--- before the account is there.
+-- This write changes nothing. It locks the request, so that the request cannot be
+-- answered before its account is stored.
 -- name: LockOpenAuthRequest :execrows
 UPDATE links SET answered_at = 0 WHERE hash = $1 AND answered_at = 0;
 

@@ -11,7 +11,8 @@ SELECT * FROM libraries WHERE email = $1;
 -- name: GetLibrary :one
 SELECT * FROM libraries WHERE id = $1;
 
--- A write that changes nothing: it is the one way to lock that both databases have.
+-- This write changes nothing. It locks the library: a write is the only way to lock that
+-- both databases have.
 -- name: LockLibrary :execrows
 UPDATE chains SET events = events WHERE library_id = $1;
 

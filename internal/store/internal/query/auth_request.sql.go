@@ -128,8 +128,8 @@ const lockOpenAuthRequest = `-- name: LockOpenAuthRequest :execrows
 UPDATE links SET answered_at = 0 WHERE hash = $1 AND answered_at = 0
 `
 
-// A write that changes nothing: it locks the request, so that it cannot be answered
-// before the account is there.
+// This write changes nothing. It locks the request, so that the request cannot be
+// answered before its account is stored.
 func (q *Queries) LockOpenAuthRequest(ctx context.Context, hash seal.Hash) (int64, error) {
 	result, err := q.exec(ctx, q.lockOpenAuthRequestStmt, lockOpenAuthRequest, hash)
 	if err != nil {

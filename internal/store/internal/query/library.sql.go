@@ -142,7 +142,8 @@ const lockLibrary = `-- name: LockLibrary :execrows
 UPDATE chains SET events = events WHERE library_id = $1
 `
 
-// A write that changes nothing: it is the one way to lock that both databases have.
+// This write changes nothing. It locks the library: a write is the only way to lock that
+// both databases have.
 func (q *Queries) LockLibrary(ctx context.Context, libraryID library.ID) (int64, error) {
 	result, err := q.exec(ctx, q.lockLibraryStmt, lockLibrary, libraryID)
 	if err != nil {
