@@ -206,8 +206,8 @@ func (s *Server) route(protocol, pages http.Handler) http.Handler {
 }
 
 // isProtocol reports whether a path is one of the protocol's.
-func isProtocol(path string) bool {
-	return strings.HasPrefix(path, "/v1.") || strings.HasPrefix(path, "/cloud/")
+func isProtocol(urlPath string) bool {
+	return strings.HasPrefix(urlPath, "/v1.") || strings.HasPrefix(urlPath, "/cloud/")
 }
 
 // forwardedFor returns the client's address as the nearest proxy reports it, with port 0.

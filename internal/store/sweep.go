@@ -20,7 +20,7 @@ type sweep = func(q *query.Queries, ctx context.Context, before int64, batch int
 
 // Sweep implements [library.Sweeper].
 func (db *DB) Sweep(ctx context.Context, now time.Time, keepTokens time.Duration) error {
-	for _, s := range []struct {
+	for _, step := range []struct {
 		doing  string
 		sweep  sweep
 		before time.Time
@@ -37,7 +37,7 @@ func (db *DB) Sweep(ctx context.Context, now time.Time, keepTokens time.Duration
 		{"sweep tokens", (*query.Queries).SweepTokens, now.Add(-keepTokens)},
 		{"sweep deleted tokens", (*query.Queries).SweepDeletedTokens, now},
 	} {
-		if err := db.inBatches(ctx, s.doing, s.before, s.sweep); err != nil {
+		if err := db.inBatches(ctx, step.doing, step.before, step.sweep); err != nil {
 			return err
 		}
 	}
