@@ -93,7 +93,7 @@ func openRaw(t testing.TB, url string) *sql.DB {
 	t.Helper()
 	driver := "pgx"
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		driver, url = "sqlite", path
+		driver, url = "sqlite", path+"?_pragma=busy_timeout(5000)"
 	}
 	if driver == "pgx" {
 		url += "&default_query_exec_mode=simple_protocol" // several statements at once
@@ -109,15 +109,21 @@ func openRaw(t testing.TB, url string) *sql.DB {
 // dump is every row of every table, as text.
 func dump(t *testing.T, raw *sql.DB) map[string][]string {
 	t.Helper()
+	all := map[string][]string{}
+	for _, table := range tables(t, raw) {
+		all[table] = texts(t, raw, "SELECT * FROM "+table)
+	}
+	return all
+}
+
+// tables is the names of all tables.
+func tables(t *testing.T, raw *sql.DB) []string {
+	t.Helper()
 	list := "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
 	if _, err := raw.Exec("SELECT 1 FROM sqlite_schema"); err == nil {
 		list = "SELECT name FROM sqlite_schema WHERE type = 'table'"
 	}
-	all := map[string][]string{}
-	for _, table := range texts(t, raw, list) {
-		all[table] = texts(t, raw, "SELECT * FROM "+table)
-	}
-	return all
+	return texts(t, raw, list)
 }
 
 // texts is the rows of a query, the columns of each set side by side.
