@@ -19,22 +19,26 @@ func TestPathsOfAllKinds(t *testing.T) {
 		"sqlite:new/folder/a.db",
 		filepath.Join(t.TempDir(), "odd ?mode=memory&x#y%20z.db"),
 	} {
-		db, err := Open(t.Context(), url)
-		if err != nil {
-			t.Errorf("%s: %v", url, err)
-			continue
-		}
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-		info, err := os.Stat(strings.TrimPrefix(url, "sqlite:"))
-		if err != nil {
-			t.Error(err)
-		} else if info.Mode().Perm() != 0o600 {
-			t.Errorf("%s may be read by others: %v", url, info.Mode())
-		}
+		t.Run(url, func(t *testing.T) {
+			db, err := Open(t.Context(), url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+			info, err := os.Stat(strings.TrimPrefix(url, "sqlite:"))
+			if err != nil {
+				t.Error(err)
+			} else if info.Mode().Perm() != 0o600 {
+				t.Errorf("it may be read by others: %v", info.Mode())
+			}
+		})
 	}
-	if _, err := Open(t.Context(), "."); err == nil {
+}
+
+func TestFolderIsNoDatabase(t *testing.T) {
+	if _, err := Open(t.Context(), t.TempDir()); err == nil {
 		t.Error("a folder was opened as a database")
 	}
 }
