@@ -57,10 +57,9 @@ type World struct {
 	t        testing.TB
 	database string
 
-	mu     sync.Mutex
-	people []*Person
-	db     *sql.DB  // the database from beside the store
-	names  []string // of its tables
+	mu      sync.Mutex
+	people  []*Person
+	selects map[string]*sql.Stmt // by table, on a connection beside the store's
 }
 
 // Option changes the configuration of a world. [New] uses the fields that its parts know.
