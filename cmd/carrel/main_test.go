@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,9 +17,15 @@ import (
 	"github.com/carrelhq/carrel/internal/testenv"
 )
 
+// raceVar has the options of the race detector.
+const raceVar = "GORACE"
+
 // TestMain puts the command carrel into PATH: this test binary under another name, so that
 // tests can start the command as a process of its own.
 func TestMain(m *testing.M) {
+	// With the race detector, each process waits for a second before it exits, so that races in
+	// goroutines that outlive main are reported. The commands of the tests are too many for that.
+	_ = os.Setenv(raceVar, strings.TrimSpace(os.Getenv(raceVar)+" atexit_sleep_ms=0"))
 	testscript.Main(withDatabases{m}, map[string]func(){"carrel": main})
 }
 

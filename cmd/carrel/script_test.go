@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -39,6 +40,7 @@ func TestScripts(t *testing.T) {
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(env *testscript.Env) error {
 			env.Values[worldKey{}] = &world{TB: env.T().(testing.TB)}
+			env.Setenv(raceVar, os.Getenv(raceVar))
 			env.Setenv("FHIR", filepath.Join(testenv.Root(t), "internal", "fhir", "testdata", "valid"))
 			return nil
 		},
