@@ -87,7 +87,7 @@ func TestAttackRemovedIsGone(t *testing.T) {
 	t.Run("nothing else was lost", func(t *testing.T) {
 		c.process.stop(t, syscall.SIGTERM)
 		c.start(live)
-		if n := carla.fileCount(t); n != pushedFiles {
+		if n := len(carla.readFiles(t)); n != pushedFiles {
 			t.Errorf("the library that stayed has %d files, want %d", n, pushedFiles)
 		}
 	})
@@ -116,16 +116,19 @@ type clinic struct {
 	removed                 map[string]string // what each piece of a value was
 }
 
-func newClinic(t *testing.T) *clinic {
+// newClinic starts a server. Its database is an SQLite file in its data folder, or the one that is given.
+func newClinic(t *testing.T, database ...string) *clinic {
 	t.Helper()
 	data := t.TempDir()
 	c := &clinic{
-		data: data, database: filepath.Join(data, "carrel.db"), address: freeAddress(t), removed: map[string]string{},
+		data: data, database: append(database, filepath.Join(data, "carrel.db"))[0], address: freeAddress(t),
+		removed: map[string]string{},
 	}
 	var application struct {
 		ID string `json:"applicationId"`
 	}
-	carrelJSON(t, &application, "application", "add", "--json", "--name", "Clinic", "--data", data)
+	carrelJSON(t, &application, "application", "add", "--json", "--name", "Clinic",
+		"--data", data, "--database", c.database)
 	c.start(t)
 	client, err := digime.New(application.ID, digime.WithServer(c.process.url), digime.WithRetries(0))
 	if err != nil {
@@ -138,7 +141,7 @@ func newClinic(t *testing.T) *clinic {
 			PrivateKey string `json:"privateKey"`
 		}
 		carrelJSON(t, &key, "contract", "add", "--json", "--application", application.ID, "--access", access,
-			"--redirect-uri", crashCallback, "--data", data)
+			"--redirect-uri", crashCallback, "--data", data, "--database", c.database)
 		if *contract, err = client.ParseContract(key.ContractID, []byte(key.PrivateKey)); err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +151,7 @@ func newClinic(t *testing.T) *clinic {
 
 func (c *clinic) start(t *testing.T) {
 	t.Helper()
-	c.process = startServe(t, c.address, "--data", c.data, "--delete-wait", "0s")
+	c.process = startServe(t, c.address, "--data", c.data, "--database", c.database, "--delete-wait", "0s")
 }
 
 func (c *clinic) browser(t *testing.T) *webtest.Browser {
@@ -169,11 +172,7 @@ func (c *clinic) person(t *testing.T, name string) *patient {
 	p.writer = c.allow(t, visitor, c.write, digime.UserAccessToken{})
 	p.reader = c.allow(t, visitor, c.read, p.writer.Token())
 	for i := range pushedFiles {
-		size := 300 + 100*i
-		if i%10 == 0 {
-			size = 100 << 10
-		}
-		reference := fmt.Sprintf("zeldzame-uitslag-van-%s-%d-%d", name, i, size)
+		reference := referenceOf(name, i)
 		err := p.writer.Push(t.Context(), digime.PushInput{
 			Data: bytes.NewReader(contentOf(reference)), MIMEType: "text/plain",
 			AccountID: "account-of-" + name, Reference: []string{reference},
@@ -185,6 +184,15 @@ func (c *clinic) person(t *testing.T, name string) *patient {
 	p.browser = c.browser(t)
 	p.browser.SignIn("/sign-in", p.email)
 	return p
+}
+
+// referenceOf returns the reference of a person's file, which says its content. Some files are large.
+func referenceOf(name string, i int) string {
+	size := 300 + 100*i
+	if i%10 == 0 {
+		size = 100 << 10
+	}
+	return fmt.Sprintf("zeldzame-uitslag-van-%s-%d-%d", name, i, size)
 }
 
 func (c *clinic) allow(
@@ -219,8 +227,8 @@ func (p *patient) deleteLibrary(t *testing.T) {
 	}
 }
 
-// fileCount reads every file and returns their number.
-func (p *patient) fileCount(t *testing.T) (n int) {
+// readFiles reads every file, and returns the references of the files.
+func (p *patient) readFiles(t *testing.T) map[string]bool {
 	t.Helper()
 	session, err := p.reader.StartSession(t.Context(), digime.SessionOptions{})
 	if err != nil {
@@ -230,6 +238,7 @@ func (p *patient) fileCount(t *testing.T) (n int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	read := map[string]bool{}
 	for _, entry := range list.Files {
 		file, err := session.OpenFile(t.Context(), entry.Name)
 		if err != nil {
@@ -239,12 +248,13 @@ func (p *patient) fileCount(t *testing.T) (n int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := contentOf(file.Metadata.Raw.Reference[0]); !bytes.Equal(content, want) {
-			t.Fatalf("%s has another content than was pushed", file.Metadata.Raw.Reference[0])
+		reference := file.Metadata.Raw.Reference[0]
+		if !bytes.Equal(content, contentOf(reference)) {
+			t.Fatalf("%s has another content than was pushed", reference)
 		}
-		n++
+		read[reference] = true
 	}
-	return n
+	return read
 }
 
 // removes does something, and remembers which values it has removed from the tables.
@@ -336,8 +346,13 @@ func piecesOf(value string) []string {
 // found returns where removed values are in the files of the data folder.
 func (c *clinic) found(t *testing.T) []string {
 	t.Helper()
+	return c.foundIn(t, c.data)
+}
+
+func (c *clinic) foundIn(t *testing.T, folder string) []string {
+	t.Helper()
 	found := map[string]int{}
-	err := filepath.WalkDir(c.data, func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if os.IsNotExist(err) || err == nil && entry.IsDir() {
 			return nil
 		}
