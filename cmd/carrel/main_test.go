@@ -94,6 +94,17 @@ func (p *process) kill() {
 	}
 }
 
+// stop stops the server with a signal and waits until it has ended.
+func (p *process) stop(t testing.TB, signal os.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		t.Fatalf("the server did not stop cleanly: %v\n%s", err, p.log)
+	}
+}
+
 // freeAddress is an address that nothing listens on.
 func freeAddress(t testing.TB) string {
 	t.Helper()

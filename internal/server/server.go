@@ -276,6 +276,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 const (
 	expiredInterval = time.Minute
 	sweepInterval   = time.Hour
+	// eraseInterval bounds how long something that was removed remains in the files of the database.
+	eraseInterval = 5 * time.Second
 )
 
 // unfinishedAge is how long a temporary file is kept after the last write to it. A crash has left an older one: the
@@ -307,6 +309,7 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 		s.wait.Go(func() { run(ctx) })
 	}
 	every(expiredInterval, "tidy", s.sweeping.SweepExpired)
+	every(eraseInterval, "erase", s.db.Erase)
 	every(sweepInterval, "sweep blobs", s.sweeping.SweepBlobs)
 	every(sweepInterval, "forget answers", s.Deliveries.ForgetAnswers)
 	every(sweepInterval, "sweep temporaries", func(ctx context.Context) error {
@@ -323,5 +326,8 @@ func (s *Server) Close() error {
 		defer cancel()
 		s.Deliveries.Close(ctx)
 	}
-	return errors.Join(s.db.Close(), s.disk.Close())
+	// The last sweep and the last requests may have removed something since the background task has run.
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	return errors.Join(s.db.Erase(ctx), s.db.Close(), s.disk.Close())
 }

@@ -19,7 +19,7 @@ func (db *DB) AddAuthRequest(ctx context.Context, r library.AuthRequest, s libra
 	if err != nil {
 		return wrap(doing, err)
 	}
-	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, doing, func(ctx context.Context, q *query.Queries) error {
 		err := q.AddAuthRequest(ctx, query.AddAuthRequestParams{
 			Hash:          r.Hash,
 			Kind:          r.Kind,

@@ -10,7 +10,7 @@ import (
 
 // AddEvent implements [library.EventStore].
 func (db *DB) AddEvent(ctx context.Context, e library.Event) error {
-	return db.write(ctx, "add event", func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, "add event", func(ctx context.Context, q *query.Queries) error {
 		return addEvent(ctx, q, e)
 	})
 }

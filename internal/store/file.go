@@ -33,7 +33,7 @@ func (db *DB) AddFile(ctx context.Context, added library.NewFile) error {
 		SealedKey: added.Content.Key,
 		Data:      added.Content.Inline,
 	}
-	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, doing, func(ctx context.Context, q *query.Queries) error {
 		if err := useGrant(ctx, q, added.Nonce, added.Grant, added.Event); err != nil {
 			return err
 		}
@@ -46,7 +46,7 @@ func (db *DB) AddFile(ctx context.Context, added library.NewFile) error {
 
 // AddRead implements [library.FileStore].
 func (db *DB) AddRead(ctx context.Context, n *library.Nonce, grant library.GrantID, e library.Event) error {
-	return db.write(ctx, "add read", func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, "add read", func(ctx context.Context, q *query.Queries) error {
 		return useGrant(ctx, q, n, grant, e)
 	})
 }

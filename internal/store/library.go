@@ -13,7 +13,7 @@ import (
 func (db *DB) AddLibrary(
 	ctx context.Context, l library.Library, locks []library.Lock, login library.Login, e library.Event,
 ) error {
-	return db.write(ctx, "add library", func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, "add library", func(ctx context.Context, q *query.Queries) error {
 		err := q.AddLibrary(ctx, query.AddLibraryParams{
 			ID:         l.ID,
 			Email:      validText(l.Email),

@@ -16,7 +16,7 @@ func (db *DB) AddSession(ctx context.Context, s library.Session) error {
 	if err != nil {
 		return wrap(doing, err)
 	}
-	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, doing, func(ctx context.Context, q *query.Queries) error {
 		if s.Grant != "" {
 			if err := lockGrant(ctx, q, s.Grant); err != nil {
 				return err

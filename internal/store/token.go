@@ -34,7 +34,7 @@ func (db *DB) GetTokenInfo(ctx context.Context, h seal.Hash, use library.TokenUs
 
 // AddToken implements [library.TokenStore].
 func (db *DB) AddToken(ctx context.Context, t library.Token) error {
-	return db.write(ctx, "add token", func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, "add token", func(ctx context.Context, q *query.Queries) error {
 		if err := lockGrant(ctx, q, t.Grant); err != nil {
 			return err
 		}
