@@ -27,10 +27,11 @@ var _ interface {
 	library.LoginStore
 	library.ConsentStore
 	library.FileStore
-	library.EventStore
+	library.ActivityStore
 	delivery.ConnectionStore
 	delivery.QueueStore
 	library.Sweeper
+	library.AdoptionStore
 } = (*DB)(nil)
 
 // An op is the work of one transaction. It may run more than once before it takes effect, so it

@@ -45,6 +45,7 @@ func TestDeleteLibraryLeavesNoRow(t *testing.T) {
 			db.AddAuthRequest(ctx, library.AuthRequest{Hash: seal.NewSecret().Hash(), ClientID: client,
 				Account: connected.ID}, library.Session{}),
 			db.AddAuthorization(ctx, delivery.Authorization{State: seal.NewSecret().Hash(), Library: g.Library}),
+			db.AddEventCheckpoints(ctx, []library.EventCheckpoint{{Library: g.Library, Seq: 1, Hash: []byte{1}, MAC: []byte{2}}}),
 			db.AddDelivery(ctx, deliverytest.NewDelivery(g, connected, now), deliverytest.NoLimit),
 		} {
 			if err != nil {
@@ -84,7 +85,7 @@ func TestDeleteLibraryLeavesNoRow(t *testing.T) {
 var (
 	// unmoved are the tables into which the test puts nothing.
 	unmoved = map[string]bool{"goose_db_version": true, "sqlite_sequence": true, "signing_keys": true,
-		"deleted_tokens": true}
+		"deleted_tokens": true, "adoptions": true}
 	// notOfLibraries are those that have rows of applications, or of nobody.
 	notOfLibraries = map[string]bool{"applications": true, "contracts": true, "nonces": true, "deleted_tokens": true}
 )
