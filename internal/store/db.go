@@ -30,6 +30,8 @@ var _ interface {
 	library.ActivityStore
 	delivery.ConnectionStore
 	delivery.QueueStore
+	delivery.CheckStore
+	library.CheckStore
 	library.Sweeper
 	library.AdoptionStore
 } = (*DB)(nil)

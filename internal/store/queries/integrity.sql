@@ -70,3 +70,8 @@ WHERE f.id > $1 AND NOT EXISTS (SELECT 1 FROM libraries l WHERE l.id = f.library
 -- name: ListContentsOfNoFile :many
 SELECT c.file_id FROM contents c
 WHERE c.file_id > $1 AND NOT EXISTS (SELECT 1 FROM files f WHERE f.id = c.file_id) ORDER BY c.file_id LIMIT $2;
+
+-- name: ListDeliveryStates :many
+SELECT d.id, d.library_id, d.state, CAST(COALESCE(length(c.payload), 0) AS BIGINT) AS size
+FROM deliveries d LEFT JOIN delivery_contents c ON c.delivery_id = d.id
+WHERE d.id > $1 ORDER BY d.id LIMIT $2;

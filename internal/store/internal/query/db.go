@@ -336,6 +336,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listDeliveriesStmt, err = db.PrepareContext(ctx, listDeliveries); err != nil {
 		return nil, fmt.Errorf("error preparing query ListDeliveries: %w", err)
 	}
+	if q.listDeliveryStatesStmt, err = db.PrepareContext(ctx, listDeliveryStates); err != nil {
+		return nil, fmt.Errorf("error preparing query ListDeliveryStates: %w", err)
+	}
 	if q.listEventCheckpointsStmt, err = db.PrepareContext(ctx, listEventCheckpoints); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEventCheckpoints: %w", err)
 	}
@@ -1011,6 +1014,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listDeliveriesStmt: %w", cerr)
 		}
 	}
+	if q.listDeliveryStatesStmt != nil {
+		if cerr := q.listDeliveryStatesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listDeliveryStatesStmt: %w", cerr)
+		}
+	}
 	if q.listEventCheckpointsStmt != nil {
 		if cerr := q.listEventCheckpointsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listEventCheckpointsStmt: %w", cerr)
@@ -1404,6 +1412,7 @@ type Queries struct {
 	listContentsOfNoFileStmt                     *sql.Stmt
 	listContractsStmt                            *sql.Stmt
 	listDeliveriesStmt                           *sql.Stmt
+	listDeliveryStatesStmt                       *sql.Stmt
 	listEventCheckpointsStmt                     *sql.Stmt
 	listEventsStmt                               *sql.Stmt
 	listEventsAfterStmt                          *sql.Stmt
@@ -1564,6 +1573,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listContentsOfNoFileStmt:                     q.listContentsOfNoFileStmt,
 		listContractsStmt:                            q.listContractsStmt,
 		listDeliveriesStmt:                           q.listDeliveriesStmt,
+		listDeliveryStatesStmt:                       q.listDeliveryStatesStmt,
 		listEventCheckpointsStmt:                     q.listEventCheckpointsStmt,
 		listEventsStmt:                               q.listEventsStmt,
 		listEventsAfterStmt:                          q.listEventsAfterStmt,

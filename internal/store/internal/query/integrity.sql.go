@@ -190,6 +190,47 @@ func (q *Queries) ListContentsOfNoFile(ctx context.Context, fileID wire.FileName
 	return items, nil
 }
 
+const listDeliveryStates = `-- name: ListDeliveryStates :many
+SELECT d.id, d.library_id, d.state, CAST(COALESCE(length(c.payload), 0) AS BIGINT) AS size
+FROM deliveries d LEFT JOIN delivery_contents c ON c.delivery_id = d.id
+WHERE d.id > $1 ORDER BY d.id LIMIT $2
+`
+
+type ListDeliveryStatesRow struct {
+	ID        string
+	LibraryID library.ID
+	State     string
+	Size      int64
+}
+
+func (q *Queries) ListDeliveryStates(ctx context.Context, iD string, limit int32) ([]ListDeliveryStatesRow, error) {
+	rows, err := q.query(ctx, q.listDeliveryStatesStmt, listDeliveryStates, iD, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListDeliveryStatesRow
+	for rows.Next() {
+		var i ListDeliveryStatesRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.LibraryID,
+			&i.State,
+			&i.Size,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listEventCheckpoints = `-- name: ListEventCheckpoints :many
 SELECT library_id, seq, hash, mac FROM event_checkpoints WHERE library_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
 `
