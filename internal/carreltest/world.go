@@ -111,9 +111,10 @@ func New(t testing.TB, options ...Option) *World {
 	now := w.Clock.Now
 	w.Keyring = Must(seal.ParseKeyring(keyringText()))(t)
 	w.Clients = library.NewClients(w.Store, w.Store, now)
-	w.People = library.NewPeople(w.Store, w.Store, w.Store, w.Blobs, now,
+	integrity := library.NewIntegrity(w.Keyring, w.Store, now)
+	w.People = library.NewPeople(w.Store, w.Store, w.Store, w.Blobs, integrity, now,
 		library.PeopleConfig{DeleteWait: c.DeleteWait, NoNewLibraries: c.NoNewLibraries, PasswordCost: c.PasswordCost})
-	w.Consents = library.NewConsents(w.Store, w.Clients, w.Store, now,
+	w.Consents = library.NewConsents(w.Store, w.Clients, w.Store, integrity, now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime})
 	w.Files = library.NewFiles(
 		w.Store,
@@ -124,7 +125,8 @@ func New(t testing.TB, options ...Option) *World {
 		now,
 		library.FileConfig{MaxSize: c.MaxFileSize},
 	)
-	w.Activity = library.NewActivity(w.Store)
+	signer := Must(library.OpenSigner(t.Context(), w.Store, w.Keyring, now))(t)
+	w.Activity = library.NewActivity(w.Store, integrity, signer, c.PublicURL+"/keys")
 	w.Sweeping = library.Sweeping{People: w.People, Sweeper: w.Store, Files: w.Store, Blobs: w.Blobs, Now: now}
 	w.Provider = newProvider(w)
 	w.Catalogue = Must(catalogue.Parse(nil))(t)

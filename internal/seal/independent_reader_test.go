@@ -232,14 +232,14 @@ func TestTodaysWriting(t *testing.T) {
 	}
 	opened := must[hybridKey](t)(newHybridKey(seed))
 	key := must[[]byte](t)(opened.open("carrel file key f",
-		must[seal.Sealed](t)(file.SealTo(library.PublicKey(), "f"))))
+		must[seal.Sealed](t)(file.SealTo(library.PublicKey(), seal.BoundToID("f")))))
 	for _, n := range []int{1, payload, payload + 1} {
 		content := someBytes(n)
 		if got, err := openPackages(key, sealStream(t, file, content)); err != nil || !bytes.Equal(got, content) {
 			t.Errorf("stream of %d bytes: %v", n, err)
 		}
 	}
-	small := must[[]byte](t)(file.SealContent("f", []byte("content")))
+	small := must[[]byte](t)(file.SealContent(seal.BoundToID("f"), []byte("content")))
 	if got, err := openGCM(key, make([]byte, 12), small, []byte("f")); err != nil || string(got) != "content" {
 		t.Errorf("small content: %q, %v", got, err)
 	}

@@ -102,14 +102,14 @@ func TestVectorFiles(t *testing.T) {
 	if !bytes.Equal(library.PublicKey().Bytes(), v.Library.PublicKey) {
 		t.Error("another key was sealed")
 	}
-	small, err := library.OpenFileKey(v.Small.File, v.Small.Key)
+	small, err := library.OpenFileKey(seal.BoundToID(v.Small.File), v.Small.Key)
 	if err != nil {
 		t.Fatalf("seal of a file's key: %v", err)
 	}
-	if got, err := small.OpenContent(v.Small.File, v.Small.Sealed); err != nil || string(got) != v.Small.Content {
+	if got, err := small.OpenContent(seal.BoundToID(v.Small.File), v.Small.Sealed); err != nil || string(got) != v.Small.Content {
 		t.Errorf("small content: %q, %v", got, err)
 	}
-	key, err := library.OpenFileKey(v.Stream.File, v.Stream.Key)
+	key, err := library.OpenFileKey(seal.BoundToID(v.Stream.File), v.Stream.Key)
 	if err != nil {
 		t.Fatalf("seal of a file's key: %v", err)
 	}

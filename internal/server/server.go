@@ -148,12 +148,16 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.Clients = library.NewClients(db, db, c.Now)
-	s.People = library.NewPeople(db, db, db, disk, c.Now,
+	integrity := library.NewIntegrity(ring, db, c.Now)
+	if err := integrity.Adopt(ctx, db); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.People = library.NewPeople(db, db, db, disk, integrity, c.Now,
 		library.PeopleConfig{DeleteWait: c.DeleteWait, NoNewLibraries: c.NoNewLibraries, PasswordCost: c.PasswordCost})
-	s.Consents = library.NewConsents(db, s.Clients, db, c.Now,
+	s.Consents = library.NewConsents(db, s.Clients, db, integrity, c.Now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime})
 	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now, library.FileConfig{MaxSize: c.MaxFileSize})
-	s.Activity = library.NewActivity(db)
+	s.Activity = library.NewActivity(db, integrity, signer, c.PublicURL+api.KeySetPath)
 	s.Connections = delivery.NewConnections(
 		db,
 		db,

@@ -28,10 +28,13 @@ var _ interface {
 	library.LoginStore
 	library.ConsentStore
 	library.FileStore
-	library.EventStore
+	library.ActivityStore
 	delivery.ConnectionStore
 	delivery.QueueStore
+	delivery.CheckStore
+	library.CheckStore
 	library.Sweeper
+	library.AdoptionStore
 } = (*DB)(nil)
 
 // An op is the work of one transaction. It may run more than once before it takes effect, so it

@@ -14,16 +14,12 @@ import (
 // before the transaction.
 func (db *DB) AddFile(ctx context.Context, added library.NewFile) error {
 	const doing = "add file"
-	metadata, err := encode(added.File.Metadata)
-	if err != nil {
-		return wrap(doing, err)
-	}
 	file := query.AddFileParams{
 		ID:            added.File.ID,
 		LibraryID:     added.File.Library,
 		ApplicationID: added.File.Application,
 		ContractID:    added.File.Contract,
-		Metadata:      metadata,
+		Metadata:      added.File.MetadataJSON,
 		Size:          added.File.Size,
 		CreatedAt:     toMillis(added.File.CreatedAt),
 	}
@@ -86,6 +82,7 @@ func (db *DB) GetFile(ctx context.Context, id library.ID, name wire.FileName) (l
 		return library.File{}, wrap(doing, err)
 	}
 	f, err := toFile(row)
+	f.MetadataJSON = row.Metadata
 	return f, wrap(doing, err)
 }
 

@@ -26,6 +26,7 @@ func (db *DB) GetTokenInfo(ctx context.Context, h seal.Hash, use library.TokenUs
 			Grant:     row.Token.GrantID,
 			Seal:      row.Token.Seal,
 			ExpiresAt: fromMillis(row.Token.ExpiresAt),
+			Binding:   row.Token.Binding,
 		},
 		Grant:   toGrant(row.Grant),
 		Library: l,
@@ -49,5 +50,6 @@ func addToken(ctx context.Context, q *query.Queries, t library.Token) error {
 		GrantID:   t.Grant,
 		Seal:      t.Seal,
 		ExpiresAt: toMillis(t.ExpiresAt),
+		Binding:   t.Binding,
 	})
 }

@@ -238,7 +238,7 @@ func NewFile(g library.Grant, at time.Time) library.NewFile {
 // newFile returns a file that is pushed under a grant.
 func newFile(g library.Grant, at time.Time) library.NewFile {
 	name := wire.FileName(AnyID())
-	return library.NewFile{
+	a := library.NewFile{
 		File: library.File{
 			ID:          name,
 			Library:     g.Library,
@@ -259,6 +259,17 @@ func newFile(g library.Grant, at time.Time) library.NewFile {
 		Event: library.Event{Library: g.Library, At: at, Kind: library.EventFileAdded,
 			Details: library.EventDetails{Grant: g.ID, File: name}},
 	}
+	a.File.MetadataJSON = metadataText(a.File.Metadata)
+	return a
+}
+
+// metadataText returns the text of metadata as it is stored.
+func metadataText(m wire.RawMetadata) string {
+	text, err := library.EncodeMetadata(m)
+	if err != nil {
+		panic(err)
+	}
+	return text
 }
 
 // Events returns the events of a library, oldest first. It fails the test if their chain is broken.

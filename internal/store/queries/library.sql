@@ -1,6 +1,6 @@
 -- name: AddLibrary :exec
-INSERT INTO libraries (id, email, public_key, created_at, code_saved, code_made_at, delete_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7);
+INSERT INTO libraries (id, email, public_key, created_at, code_saved, code_made_at, delete_at, binding)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: AddChain :exec
 INSERT INTO chains (library_id, events) VALUES ($1, 0);

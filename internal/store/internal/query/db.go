@@ -27,6 +27,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addAccountHandleStmt, err = db.PrepareContext(ctx, addAccountHandle); err != nil {
 		return nil, fmt.Errorf("error preparing query AddAccountHandle: %w", err)
 	}
+	if q.addAdoptionStmt, err = db.PrepareContext(ctx, addAdoption); err != nil {
+		return nil, fmt.Errorf("error preparing query AddAdoption: %w", err)
+	}
 	if q.addApplicationStmt, err = db.PrepareContext(ctx, addApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query AddApplication: %w", err)
 	}
@@ -57,6 +60,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addEventStmt, err = db.PrepareContext(ctx, addEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query AddEvent: %w", err)
 	}
+	if q.addEventCheckpointStmt, err = db.PrepareContext(ctx, addEventCheckpoint); err != nil {
+		return nil, fmt.Errorf("error preparing query AddEventCheckpoint: %w", err)
+	}
 	if q.addFileStmt, err = db.PrepareContext(ctx, addFile); err != nil {
 		return nil, fmt.Errorf("error preparing query AddFile: %w", err)
 	}
@@ -86,6 +92,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.beginPostingStmt, err = db.PrepareContext(ctx, beginPosting); err != nil {
 		return nil, fmt.Errorf("error preparing query BeginPosting: %w", err)
+	}
+	if q.bindAuthCodeStmt, err = db.PrepareContext(ctx, bindAuthCode); err != nil {
+		return nil, fmt.Errorf("error preparing query BindAuthCode: %w", err)
+	}
+	if q.bindLibraryStmt, err = db.PrepareContext(ctx, bindLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query BindLibrary: %w", err)
+	}
+	if q.bindTokenStmt, err = db.PrepareContext(ctx, bindToken); err != nil {
+		return nil, fmt.Errorf("error preparing query BindToken: %w", err)
 	}
 	if q.claimDeliveryStmt, err = db.PrepareContext(ctx, claimDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimDelivery: %w", err)
@@ -219,6 +234,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getAccountHandleStmt, err = db.PrepareContext(ctx, getAccountHandle); err != nil {
 		return nil, fmt.Errorf("error preparing query GetAccountHandle: %w", err)
 	}
+	if q.getAdoptionStmt, err = db.PrepareContext(ctx, getAdoption); err != nil {
+		return nil, fmt.Errorf("error preparing query GetAdoption: %w", err)
+	}
 	if q.getAuthCodeStmt, err = db.PrepareContext(ctx, getAuthCode); err != nil {
 		return nil, fmt.Errorf("error preparing query GetAuthCode: %w", err)
 	}
@@ -231,6 +249,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getChainEndStmt, err = db.PrepareContext(ctx, getChainEnd); err != nil {
 		return nil, fmt.Errorf("error preparing query GetChainEnd: %w", err)
 	}
+	if q.getChainHeadStmt, err = db.PrepareContext(ctx, getChainHead); err != nil {
+		return nil, fmt.Errorf("error preparing query GetChainHead: %w", err)
+	}
 	if q.getClientStmt, err = db.PrepareContext(ctx, getClient); err != nil {
 		return nil, fmt.Errorf("error preparing query GetClient: %w", err)
 	}
@@ -242,6 +263,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getDeliveryStmt, err = db.PrepareContext(ctx, getDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query GetDelivery: %w", err)
+	}
+	if q.getEventCheckpointFromStmt, err = db.PrepareContext(ctx, getEventCheckpointFrom); err != nil {
+		return nil, fmt.Errorf("error preparing query GetEventCheckpointFrom: %w", err)
 	}
 	if q.getFileStmt, err = db.PrepareContext(ctx, getFile); err != nil {
 		return nil, fmt.Errorf("error preparing query GetFile: %w", err)
@@ -261,11 +285,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getLoginStmt, err = db.PrepareContext(ctx, getLogin); err != nil {
 		return nil, fmt.Errorf("error preparing query GetLogin: %w", err)
 	}
+	if q.getNewestEventCheckpointStmt, err = db.PrepareContext(ctx, getNewestEventCheckpoint); err != nil {
+		return nil, fmt.Errorf("error preparing query GetNewestEventCheckpoint: %w", err)
+	}
 	if q.getPayloadStmt, err = db.PrepareContext(ctx, getPayload); err != nil {
 		return nil, fmt.Errorf("error preparing query GetPayload: %w", err)
 	}
 	if q.getSessionStmt, err = db.PrepareContext(ctx, getSession); err != nil {
 		return nil, fmt.Errorf("error preparing query GetSession: %w", err)
+	}
+	if q.getStoredFileStmt, err = db.PrepareContext(ctx, getStoredFile); err != nil {
+		return nil, fmt.Errorf("error preparing query GetStoredFile: %w", err)
 	}
 	if q.getTokenInfoStmt, err = db.PrepareContext(ctx, getTokenInfo); err != nil {
 		return nil, fmt.Errorf("error preparing query GetTokenInfo: %w", err)
@@ -297,14 +327,29 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listConnectionsStmt, err = db.PrepareContext(ctx, listConnections); err != nil {
 		return nil, fmt.Errorf("error preparing query ListConnections: %w", err)
 	}
+	if q.listContentsOfNoFileStmt, err = db.PrepareContext(ctx, listContentsOfNoFile); err != nil {
+		return nil, fmt.Errorf("error preparing query ListContentsOfNoFile: %w", err)
+	}
 	if q.listContractsStmt, err = db.PrepareContext(ctx, listContracts); err != nil {
 		return nil, fmt.Errorf("error preparing query ListContracts: %w", err)
 	}
 	if q.listDeliveriesStmt, err = db.PrepareContext(ctx, listDeliveries); err != nil {
 		return nil, fmt.Errorf("error preparing query ListDeliveries: %w", err)
 	}
+	if q.listDeliveryStatesStmt, err = db.PrepareContext(ctx, listDeliveryStates); err != nil {
+		return nil, fmt.Errorf("error preparing query ListDeliveryStates: %w", err)
+	}
+	if q.listEventCheckpointsStmt, err = db.PrepareContext(ctx, listEventCheckpoints); err != nil {
+		return nil, fmt.Errorf("error preparing query ListEventCheckpoints: %w", err)
+	}
 	if q.listEventsStmt, err = db.PrepareContext(ctx, listEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEvents: %w", err)
+	}
+	if q.listEventsAfterStmt, err = db.PrepareContext(ctx, listEventsAfter); err != nil {
+		return nil, fmt.Errorf("error preparing query ListEventsAfter: %w", err)
+	}
+	if q.listFileIDsStmt, err = db.PrepareContext(ctx, listFileIDs); err != nil {
+		return nil, fmt.Errorf("error preparing query ListFileIDs: %w", err)
 	}
 	if q.listFilesAfterStmt, err = db.PrepareContext(ctx, listFilesAfter); err != nil {
 		return nil, fmt.Errorf("error preparing query ListFilesAfter: %w", err)
@@ -312,14 +357,29 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listFilesBeforeStmt, err = db.PrepareContext(ctx, listFilesBefore); err != nil {
 		return nil, fmt.Errorf("error preparing query ListFilesBefore: %w", err)
 	}
+	if q.listFilesOfNoLibraryStmt, err = db.PrepareContext(ctx, listFilesOfNoLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query ListFilesOfNoLibrary: %w", err)
+	}
 	if q.listGrantsStmt, err = db.PrepareContext(ctx, listGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query ListGrants: %w", err)
+	}
+	if q.listLibraryIDsStmt, err = db.PrepareContext(ctx, listLibraryIDs); err != nil {
+		return nil, fmt.Errorf("error preparing query ListLibraryIDs: %w", err)
 	}
 	if q.listShutStmt, err = db.PrepareContext(ctx, listShut); err != nil {
 		return nil, fmt.Errorf("error preparing query ListShut: %w", err)
 	}
 	if q.listSigningKeysStmt, err = db.PrepareContext(ctx, listSigningKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSigningKeys: %w", err)
+	}
+	if q.listUnboundAuthCodesStmt, err = db.PrepareContext(ctx, listUnboundAuthCodes); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUnboundAuthCodes: %w", err)
+	}
+	if q.listUnboundLibrariesStmt, err = db.PrepareContext(ctx, listUnboundLibraries); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUnboundLibraries: %w", err)
+	}
+	if q.listUnboundTokensStmt, err = db.PrepareContext(ctx, listUnboundTokens); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUnboundTokens: %w", err)
 	}
 	if q.lockLibraryStmt, err = db.PrepareContext(ctx, lockLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query LockLibrary: %w", err)
@@ -439,6 +499,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addAccountHandleStmt: %w", cerr)
 		}
 	}
+	if q.addAdoptionStmt != nil {
+		if cerr := q.addAdoptionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addAdoptionStmt: %w", cerr)
+		}
+	}
 	if q.addApplicationStmt != nil {
 		if cerr := q.addApplicationStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addApplicationStmt: %w", cerr)
@@ -489,6 +554,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addEventStmt: %w", cerr)
 		}
 	}
+	if q.addEventCheckpointStmt != nil {
+		if cerr := q.addEventCheckpointStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addEventCheckpointStmt: %w", cerr)
+		}
+	}
 	if q.addFileStmt != nil {
 		if cerr := q.addFileStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addFileStmt: %w", cerr)
@@ -537,6 +607,21 @@ func (q *Queries) Close() error {
 	if q.beginPostingStmt != nil {
 		if cerr := q.beginPostingStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing beginPostingStmt: %w", cerr)
+		}
+	}
+	if q.bindAuthCodeStmt != nil {
+		if cerr := q.bindAuthCodeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bindAuthCodeStmt: %w", cerr)
+		}
+	}
+	if q.bindLibraryStmt != nil {
+		if cerr := q.bindLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bindLibraryStmt: %w", cerr)
+		}
+	}
+	if q.bindTokenStmt != nil {
+		if cerr := q.bindTokenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bindTokenStmt: %w", cerr)
 		}
 	}
 	if q.claimDeliveryStmt != nil {
@@ -759,6 +844,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getAccountHandleStmt: %w", cerr)
 		}
 	}
+	if q.getAdoptionStmt != nil {
+		if cerr := q.getAdoptionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getAdoptionStmt: %w", cerr)
+		}
+	}
 	if q.getAuthCodeStmt != nil {
 		if cerr := q.getAuthCodeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getAuthCodeStmt: %w", cerr)
@@ -779,6 +869,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getChainEndStmt: %w", cerr)
 		}
 	}
+	if q.getChainHeadStmt != nil {
+		if cerr := q.getChainHeadStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getChainHeadStmt: %w", cerr)
+		}
+	}
 	if q.getClientStmt != nil {
 		if cerr := q.getClientStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getClientStmt: %w", cerr)
@@ -797,6 +892,11 @@ func (q *Queries) Close() error {
 	if q.getDeliveryStmt != nil {
 		if cerr := q.getDeliveryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getDeliveryStmt: %w", cerr)
+		}
+	}
+	if q.getEventCheckpointFromStmt != nil {
+		if cerr := q.getEventCheckpointFromStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getEventCheckpointFromStmt: %w", cerr)
 		}
 	}
 	if q.getFileStmt != nil {
@@ -829,6 +929,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getLoginStmt: %w", cerr)
 		}
 	}
+	if q.getNewestEventCheckpointStmt != nil {
+		if cerr := q.getNewestEventCheckpointStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getNewestEventCheckpointStmt: %w", cerr)
+		}
+	}
 	if q.getPayloadStmt != nil {
 		if cerr := q.getPayloadStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getPayloadStmt: %w", cerr)
@@ -837,6 +942,11 @@ func (q *Queries) Close() error {
 	if q.getSessionStmt != nil {
 		if cerr := q.getSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getSessionStmt: %w", cerr)
+		}
+	}
+	if q.getStoredFileStmt != nil {
+		if cerr := q.getStoredFileStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getStoredFileStmt: %w", cerr)
 		}
 	}
 	if q.getTokenInfoStmt != nil {
@@ -889,6 +999,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listConnectionsStmt: %w", cerr)
 		}
 	}
+	if q.listContentsOfNoFileStmt != nil {
+		if cerr := q.listContentsOfNoFileStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listContentsOfNoFileStmt: %w", cerr)
+		}
+	}
 	if q.listContractsStmt != nil {
 		if cerr := q.listContractsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listContractsStmt: %w", cerr)
@@ -899,9 +1014,29 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listDeliveriesStmt: %w", cerr)
 		}
 	}
+	if q.listDeliveryStatesStmt != nil {
+		if cerr := q.listDeliveryStatesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listDeliveryStatesStmt: %w", cerr)
+		}
+	}
+	if q.listEventCheckpointsStmt != nil {
+		if cerr := q.listEventCheckpointsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listEventCheckpointsStmt: %w", cerr)
+		}
+	}
 	if q.listEventsStmt != nil {
 		if cerr := q.listEventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listEventsStmt: %w", cerr)
+		}
+	}
+	if q.listEventsAfterStmt != nil {
+		if cerr := q.listEventsAfterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listEventsAfterStmt: %w", cerr)
+		}
+	}
+	if q.listFileIDsStmt != nil {
+		if cerr := q.listFileIDsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listFileIDsStmt: %w", cerr)
 		}
 	}
 	if q.listFilesAfterStmt != nil {
@@ -914,9 +1049,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listFilesBeforeStmt: %w", cerr)
 		}
 	}
+	if q.listFilesOfNoLibraryStmt != nil {
+		if cerr := q.listFilesOfNoLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listFilesOfNoLibraryStmt: %w", cerr)
+		}
+	}
 	if q.listGrantsStmt != nil {
 		if cerr := q.listGrantsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listGrantsStmt: %w", cerr)
+		}
+	}
+	if q.listLibraryIDsStmt != nil {
+		if cerr := q.listLibraryIDsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listLibraryIDsStmt: %w", cerr)
 		}
 	}
 	if q.listShutStmt != nil {
@@ -927,6 +1072,21 @@ func (q *Queries) Close() error {
 	if q.listSigningKeysStmt != nil {
 		if cerr := q.listSigningKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listSigningKeysStmt: %w", cerr)
+		}
+	}
+	if q.listUnboundAuthCodesStmt != nil {
+		if cerr := q.listUnboundAuthCodesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUnboundAuthCodesStmt: %w", cerr)
+		}
+	}
+	if q.listUnboundLibrariesStmt != nil {
+		if cerr := q.listUnboundLibrariesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUnboundLibrariesStmt: %w", cerr)
+		}
+	}
+	if q.listUnboundTokensStmt != nil {
+		if cerr := q.listUnboundTokensStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUnboundTokensStmt: %w", cerr)
 		}
 	}
 	if q.lockLibraryStmt != nil {
@@ -1149,6 +1309,7 @@ type Queries struct {
 	db                                           DBTX
 	tx                                           *sql.Tx
 	addAccountHandleStmt                         *sql.Stmt
+	addAdoptionStmt                              *sql.Stmt
 	addApplicationStmt                           *sql.Stmt
 	addAuthCodeStmt                              *sql.Stmt
 	addAuthRequestStmt                           *sql.Stmt
@@ -1159,6 +1320,7 @@ type Queries struct {
 	addDeliveryStmt                              *sql.Stmt
 	addDeliveryContentStmt                       *sql.Stmt
 	addEventStmt                                 *sql.Stmt
+	addEventCheckpointStmt                       *sql.Stmt
 	addFileStmt                                  *sql.Stmt
 	addFirstSigningKeyStmt                       *sql.Stmt
 	addGrantStmt                                 *sql.Stmt
@@ -1169,6 +1331,9 @@ type Queries struct {
 	addTokenStmt                                 *sql.Stmt
 	answerAuthRequestStmt                        *sql.Stmt
 	beginPostingStmt                             *sql.Stmt
+	bindAuthCodeStmt                             *sql.Stmt
+	bindLibraryStmt                              *sql.Stmt
+	bindTokenStmt                                *sql.Stmt
 	claimDeliveryStmt                            *sql.Stmt
 	claimRefreshStmt                             *sql.Stmt
 	connectStmt                                  *sql.Stmt
@@ -1213,22 +1378,27 @@ type Queries struct {
 	forgetAnswersStmt                            *sql.Stmt
 	getAccountStmt                               *sql.Stmt
 	getAccountHandleStmt                         *sql.Stmt
+	getAdoptionStmt                              *sql.Stmt
 	getAuthCodeStmt                              *sql.Stmt
 	getAuthRequestStmt                           *sql.Stmt
 	getAuthorizationStmt                         *sql.Stmt
 	getChainEndStmt                              *sql.Stmt
+	getChainHeadStmt                             *sql.Stmt
 	getClientStmt                                *sql.Stmt
 	getConnectionStmt                            *sql.Stmt
 	getContentStmt                               *sql.Stmt
 	getDeliveryStmt                              *sql.Stmt
+	getEventCheckpointFromStmt                   *sql.Stmt
 	getFileStmt                                  *sql.Stmt
 	getGrantStmt                                 *sql.Stmt
 	getLastUseStmt                               *sql.Stmt
 	getLibraryStmt                               *sql.Stmt
 	getLockStmt                                  *sql.Stmt
 	getLoginStmt                                 *sql.Stmt
+	getNewestEventCheckpointStmt                 *sql.Stmt
 	getPayloadStmt                               *sql.Stmt
 	getSessionStmt                               *sql.Stmt
+	getStoredFileStmt                            *sql.Stmt
 	getTokenInfoStmt                             *sql.Stmt
 	giveSessionGrantStmt                         *sql.Stmt
 	hasDeliveryStmt                              *sql.Stmt
@@ -1239,14 +1409,24 @@ type Queries struct {
 	listApplicationsStmt                         *sql.Stmt
 	listClaimableStmt                            *sql.Stmt
 	listConnectionsStmt                          *sql.Stmt
+	listContentsOfNoFileStmt                     *sql.Stmt
 	listContractsStmt                            *sql.Stmt
 	listDeliveriesStmt                           *sql.Stmt
+	listDeliveryStatesStmt                       *sql.Stmt
+	listEventCheckpointsStmt                     *sql.Stmt
 	listEventsStmt                               *sql.Stmt
+	listEventsAfterStmt                          *sql.Stmt
+	listFileIDsStmt                              *sql.Stmt
 	listFilesAfterStmt                           *sql.Stmt
 	listFilesBeforeStmt                          *sql.Stmt
+	listFilesOfNoLibraryStmt                     *sql.Stmt
 	listGrantsStmt                               *sql.Stmt
+	listLibraryIDsStmt                           *sql.Stmt
 	listShutStmt                                 *sql.Stmt
 	listSigningKeysStmt                          *sql.Stmt
+	listUnboundAuthCodesStmt                     *sql.Stmt
+	listUnboundLibrariesStmt                     *sql.Stmt
+	listUnboundTokensStmt                        *sql.Stmt
 	lockLibraryStmt                              *sql.Stmt
 	lockOpenAuthRequestStmt                      *sql.Stmt
 	lockUnrevokedGrantStmt                       *sql.Stmt
@@ -1290,6 +1470,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		db:                                tx,
 		tx:                                tx,
 		addAccountHandleStmt:              q.addAccountHandleStmt,
+		addAdoptionStmt:                   q.addAdoptionStmt,
 		addApplicationStmt:                q.addApplicationStmt,
 		addAuthCodeStmt:                   q.addAuthCodeStmt,
 		addAuthRequestStmt:                q.addAuthRequestStmt,
@@ -1300,6 +1481,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addDeliveryStmt:                   q.addDeliveryStmt,
 		addDeliveryContentStmt:            q.addDeliveryContentStmt,
 		addEventStmt:                      q.addEventStmt,
+		addEventCheckpointStmt:            q.addEventCheckpointStmt,
 		addFileStmt:                       q.addFileStmt,
 		addFirstSigningKeyStmt:            q.addFirstSigningKeyStmt,
 		addGrantStmt:                      q.addGrantStmt,
@@ -1310,6 +1492,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addTokenStmt:                      q.addTokenStmt,
 		answerAuthRequestStmt:             q.answerAuthRequestStmt,
 		beginPostingStmt:                  q.beginPostingStmt,
+		bindAuthCodeStmt:                  q.bindAuthCodeStmt,
+		bindLibraryStmt:                   q.bindLibraryStmt,
+		bindTokenStmt:                     q.bindTokenStmt,
 		claimDeliveryStmt:                 q.claimDeliveryStmt,
 		claimRefreshStmt:                  q.claimRefreshStmt,
 		connectStmt:                       q.connectStmt,
@@ -1354,22 +1539,27 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		forgetAnswersStmt:                            q.forgetAnswersStmt,
 		getAccountStmt:                               q.getAccountStmt,
 		getAccountHandleStmt:                         q.getAccountHandleStmt,
+		getAdoptionStmt:                              q.getAdoptionStmt,
 		getAuthCodeStmt:                              q.getAuthCodeStmt,
 		getAuthRequestStmt:                           q.getAuthRequestStmt,
 		getAuthorizationStmt:                         q.getAuthorizationStmt,
 		getChainEndStmt:                              q.getChainEndStmt,
+		getChainHeadStmt:                             q.getChainHeadStmt,
 		getClientStmt:                                q.getClientStmt,
 		getConnectionStmt:                            q.getConnectionStmt,
 		getContentStmt:                               q.getContentStmt,
 		getDeliveryStmt:                              q.getDeliveryStmt,
+		getEventCheckpointFromStmt:                   q.getEventCheckpointFromStmt,
 		getFileStmt:                                  q.getFileStmt,
 		getGrantStmt:                                 q.getGrantStmt,
 		getLastUseStmt:                               q.getLastUseStmt,
 		getLibraryStmt:                               q.getLibraryStmt,
 		getLockStmt:                                  q.getLockStmt,
 		getLoginStmt:                                 q.getLoginStmt,
+		getNewestEventCheckpointStmt:                 q.getNewestEventCheckpointStmt,
 		getPayloadStmt:                               q.getPayloadStmt,
 		getSessionStmt:                               q.getSessionStmt,
+		getStoredFileStmt:                            q.getStoredFileStmt,
 		getTokenInfoStmt:                             q.getTokenInfoStmt,
 		giveSessionGrantStmt:                         q.giveSessionGrantStmt,
 		hasDeliveryStmt:                              q.hasDeliveryStmt,
@@ -1380,14 +1570,24 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listApplicationsStmt:                         q.listApplicationsStmt,
 		listClaimableStmt:                            q.listClaimableStmt,
 		listConnectionsStmt:                          q.listConnectionsStmt,
+		listContentsOfNoFileStmt:                     q.listContentsOfNoFileStmt,
 		listContractsStmt:                            q.listContractsStmt,
 		listDeliveriesStmt:                           q.listDeliveriesStmt,
+		listDeliveryStatesStmt:                       q.listDeliveryStatesStmt,
+		listEventCheckpointsStmt:                     q.listEventCheckpointsStmt,
 		listEventsStmt:                               q.listEventsStmt,
+		listEventsAfterStmt:                          q.listEventsAfterStmt,
+		listFileIDsStmt:                              q.listFileIDsStmt,
 		listFilesAfterStmt:                           q.listFilesAfterStmt,
 		listFilesBeforeStmt:                          q.listFilesBeforeStmt,
+		listFilesOfNoLibraryStmt:                     q.listFilesOfNoLibraryStmt,
 		listGrantsStmt:                               q.listGrantsStmt,
+		listLibraryIDsStmt:                           q.listLibraryIDsStmt,
 		listShutStmt:                                 q.listShutStmt,
 		listSigningKeysStmt:                          q.listSigningKeysStmt,
+		listUnboundAuthCodesStmt:                     q.listUnboundAuthCodesStmt,
+		listUnboundLibrariesStmt:                     q.listUnboundLibrariesStmt,
+		listUnboundTokensStmt:                        q.listUnboundTokensStmt,
 		lockLibraryStmt:                              q.lockLibraryStmt,
 		lockOpenAuthRequestStmt:                      q.lockOpenAuthRequestStmt,
 		lockUnrevokedGrantStmt:                       q.lockUnrevokedGrantStmt,

@@ -28,6 +28,12 @@ type AccountHandle struct {
 	ExpiresAt     int64
 }
 
+type Adoption struct {
+	ID        int64
+	AdoptedAt int64
+	Mac       []byte
+}
+
 type Application struct {
 	ID         wire.ApplicationID
 	Name       string
@@ -47,6 +53,7 @@ type AuthCode struct {
 	Seal          []byte
 	ExpiresAt     int64
 	UsedAt        int64
+	Binding       []byte
 }
 
 type AuthRequest struct {
@@ -153,6 +160,13 @@ type Event struct {
 	Hash      []byte
 }
 
+type EventCheckpoint struct {
+	LibraryID library.ID
+	Seq       int64
+	Hash      []byte
+	Mac       []byte
+}
+
 type File struct {
 	ID            wire.FileName
 	LibraryID     library.ID
@@ -182,6 +196,7 @@ type Library struct {
 	CodeSaved  bool
 	CodeMadeAt int64
 	DeleteAt   int64
+	Binding    []byte
 }
 
 type Lock struct {
@@ -229,4 +244,5 @@ type Token struct {
 	GrantID   library.GrantID
 	Seal      []byte
 	ExpiresAt int64
+	Binding   []byte
 }
