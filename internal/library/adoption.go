@@ -76,6 +76,23 @@ func (i *Integrity) Adopt(ctx context.Context, store AdoptionStore) error {
 	return nil
 }
 
+// bindRow returns the binding of a row under the keyring.
+func (i *Integrity) bindRow(row Unbound) []byte { return i.ring.MAC(row.purpose(), row.parts()...) }
+
+func (u Unbound) purpose() string {
+	if u.Kind == BoundLibrary {
+		return purposeLibraryBinding
+	}
+	return purposeAdopted
+}
+
+func (u Unbound) parts() [][]byte {
+	if u.Kind == BoundLibrary {
+		return [][]byte{[]byte(u.Library), u.PublicKey}
+	}
+	return [][]byte{u.Secret[:], []byte(u.Library), u.PublicKey}
+}
+
 func (i *Integrity) isAdopted(ctx context.Context, store AdoptionStore) (bool, error) {
 	a, err := store.GetAdoption(ctx)
 	if errors.Is(err, ErrNotFound) {
@@ -98,11 +115,7 @@ func (i *Integrity) adopt(ctx context.Context, store AdoptionStore, kind BoundKi
 			return err
 		}
 		for n, row := range rows {
-			if kind == BoundLibrary {
-				rows[n].Binding = i.bindLibrary(row.Library, row.PublicKey)
-			} else {
-				rows[n].Binding = i.ring.MAC(purposeAdopted, row.Secret[:], []byte(row.Library), row.PublicKey)
-			}
+			rows[n].Binding = i.bindRow(row)
 		}
 		if err := store.Bind(ctx, rows); err != nil {
 			return err

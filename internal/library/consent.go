@@ -157,7 +157,7 @@ func (c *Consents) Allow(
 	}
 	approval.Code.Binding = BindSecret(code, s.Library)
 	if r.Client.Contract.Access == Read {
-		if approval.Code.Seal, approval.SessionSeal, err = c.sealKey(ctx, key, r, code); err != nil {
+		if approval.Code.Seal, approval.SessionSeal, err = c.sealKey(ctx, s, key, r, code); err != nil {
 			return "", err
 		}
 	}
@@ -179,6 +179,7 @@ func (c *Consents) Allow(
 // sealKey seals the library's private key to the code and to the request's session.
 func (c *Consents) sealKey(
 	ctx context.Context,
+	s *SignedIn,
 	key seal.PrivateKey,
 	r *PendingRequest,
 	code seal.Secret,
@@ -186,19 +187,31 @@ func (c *Consents) sealKey(
 	if forCode, err = key.SealToSecret(code); err != nil {
 		return nil, nil, err
 	}
-	forSession, err = c.sealKeyToSession(ctx, key, r)
+	forSession, err = c.sealKeyToSession(ctx, s, key, r)
 	return forCode, forSession, err
 }
 
 // sealKeyToSession seals the library's private key to the request's session. It returns nil
-// if the session is not found, as after it has expired, or has no public key.
-func (c *Consents) sealKeyToSession(ctx context.Context, key seal.PrivateKey, r *PendingRequest) (seal.Sealed, error) {
+// if the session is not found, as after it has expired, or has no public key. It returns a
+// [*TamperedError] if the session's public key is not the one that the request was made with.
+func (c *Consents) sealKeyToSession(
+	ctx context.Context,
+	s *SignedIn,
+	key seal.PrivateKey,
+	r *PendingRequest,
+) (seal.Sealed, error) {
 	session, err := c.store.GetSession(ctx, r.Session)
 	if errors.Is(err, ErrNotFound) || err == nil && session.PublicKey.IsZero() {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get session of request: %w", err)
+	}
+	switch err := c.integrity.verifySession(ctx, s.Library.ID, r, session); {
+	case err != nil:
+		return nil, err
+	case len(r.SessionBinding) == 0:
+		return nil, nil // an older program made the request: the application starts another session
 	}
 	return key.SealTo(session.PublicKey)
 }
@@ -273,7 +286,7 @@ func (c *Consents) sealToActiveGrant(
 	if err != nil {
 		return "", nil, err
 	}
-	forSession, err := c.sealKeyToSession(ctx, key, r)
+	forSession, err := c.sealKeyToSession(ctx, s, key, r)
 	return grant.ID, forSession, err
 }
 

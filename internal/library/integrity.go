@@ -14,7 +14,8 @@ import (
 // changed: whoever keeps the database must not be able to have a push sealed to them, or to
 // rewrite the record, without being noticed.
 //
-// A library's id and public key are bound three times: with each secret that is given out for
+// What an application asks for is bound to the code of its request, and so is the public key of
+// the session that it was given. A library's id and public key are bound three times: with each secret that is given out for
 // the library, under a key that only the secret's text yields; under the master keyring, for
 // what is received without a secret; and by each private key that is opened, whose public half
 // must be the library's.
@@ -42,12 +43,17 @@ type TamperedError struct {
 }
 
 func (e *TamperedError) Error() string {
+	if e.Library == "" {
+		return "a row of no library has been tampered with: " + e.What
+	}
 	return fmt.Sprintf("library %s has been tampered with: %s", e.Library, e.What)
 }
 
 // The purposes of the MACs of this package.
 const (
 	purposeSecretBinding  = "carrel library of a secret"
+	purposeRequestBinding = "carrel authorization request"
+	purposeSessionBinding = "carrel session of a request"
 	purposeLibraryBinding = "carrel library"
 	purposeAdopted        = "carrel adopted secret"
 	purposeAdoption       = "carrel adoption"
@@ -73,6 +79,42 @@ func (i *Integrity) verifySecret(ctx context.Context, secret seal.Secret, bindin
 		return nil
 	}
 	return i.tampered(ctx, l.ID, "its id and public key are not those that the presented secret was given out for")
+}
+
+// bindRequest returns the binding of what an application asks for, under a key that derives from
+// the request's code, which the person's browser presents.
+func bindRequest(code seal.Secret, r AuthRequest) []byte {
+	return code.MAC(purposeRequestBinding, requestParts(r)...)
+}
+
+func requestParts(r AuthRequest) [][]byte {
+	return [][]byte{[]byte(r.Kind), []byte(r.ClientID.Application), []byte(r.ClientID.Contract), []byte(r.RedirectURI),
+		[]byte(r.State), []byte(r.Challenge), []byte(r.Library), r.Session[:]}
+}
+
+// verifyRequest returns a [*TamperedError] unless a request is what the application asked for. A
+// request of before bindings, whose code shows that it is one, lives for half an hour.
+func (i *Integrity) verifyRequest(ctx context.Context, code seal.Secret, r AuthRequest) error {
+	if !code.IsVersioned() && len(r.Binding) == 0 || code.VerifyMAC(r.Binding, purposeRequestBinding, requestParts(r)...) {
+		return nil
+	}
+	return i.tampered(ctx, r.Library, "an authorization request is not what its application asked for")
+}
+
+// bindSession returns the binding of the public key of a request's session. The private key of
+// the library is sealed to that when the person agrees.
+func bindSession(code seal.Secret, s Session) []byte {
+	return code.MAC(purposeSessionBinding, s.Hash[:], s.PublicKey.Bytes())
+}
+
+// verifySession returns a [*TamperedError] unless the public key of a request's session is the one
+// that it was made with.
+func (i *Integrity) verifySession(ctx context.Context, id ID, r *PendingRequest, s Session) error {
+	if !r.code.IsVersioned() && len(r.SessionBinding) == 0 ||
+		r.code.VerifyMAC(r.SessionBinding, purposeSessionBinding, s.Hash[:], s.PublicKey.Bytes()) {
+		return nil
+	}
+	return i.tampered(ctx, id, "the public key of a session is not the one that its request was made with")
 }
 
 // bindLibrary returns the binding of a library under the master keyring.
@@ -126,6 +168,9 @@ func (i *Integrity) tamperedFile(ctx context.Context, file File, what string) er
 
 func (i *Integrity) record(ctx context.Context, err *TamperedError, details EventDetails) error {
 	id := err.Library
+	if id == "" {
+		return err
+	}
 	now := i.now()
 	if _, told := i.told.get(id, now); told {
 		return err

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -174,5 +175,73 @@ func TestOpeningComparesKeys(t *testing.T) {
 	bearer.Library = found.Bearer.Library
 	if _, err := w.Consents.StartSession(ctx, bearer, wire.SessionOptions{}); !isTampered(err) {
 		t.Errorf("access token that was found before: %v", err)
+	}
+}
+
+// TestRebind: what an older master key has bound is bound by the newest, so that the older one can be dropped; and what
+// nobody has bound stays refused. After the keyring was lost, everything is adopted again.
+func TestRebind(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	anna, bram := w.Person(), w.Person()
+	g := anna.Allows(w.Application().Contract(library.Write))
+	older := olderToken(t, w, g)
+	for i := range 100 {
+		must(g.Pushes(string(rune('a'+i%26)), nil))(t)
+	}
+	ring := func(text ...byte) *seal.Keyring { return must(seal.ParseKeyring(text))(t) }
+	first := must(os.ReadFile(filepath.Join(w.Folder, "master.key")))(t)
+	second := seal.NewKeyringText()
+	ctx := t.Context()
+	if err := library.NewIntegrity(ring(first...), w.Store, w.Clock.Now).Adopt(ctx, w.Store); err != nil {
+		t.Fatal(err)
+	}
+	anna.Events() // adds a checkpoint
+	execute(t, w, `UPDATE libraries SET public_key = (SELECT o.public_key FROM libraries o WHERE o.id = ?) WHERE id = ?`,
+		anna.Library, bram.Library)
+
+	both := library.NewIntegrity(ring(append(first, second...)...), w.Store, w.Clock.Now)
+	for range 2 {
+		if err := both.Rebind(ctx, w.Store); err != nil {
+			t.Fatal(err)
+		}
+	}
+	newest := library.NewIntegrity(ring(second...), w.Store, w.Clock.Now)
+	verify := func(i *library.Integrity, id library.ID) error {
+		return i.VerifyLibrary(ctx, must(w.Store.GetLibrary(ctx, id))(t))
+	}
+	if err := verify(newest, anna.Library); err != nil {
+		t.Error(err)
+	}
+	if err := verify(newest, bram.Library); !isTampered(err) {
+		t.Errorf("a library with another public key: %v", err)
+	}
+	if err := newest.Adopt(ctx, w.Store); err != nil {
+		t.Errorf("the record of the adoption: %v", err)
+	}
+	consents := library.NewConsents(w.Store, w.Clients, w.Store, newest, w.Clock.Now, library.ConsentConfig{})
+	if _, err := consents.Bearer(ctx, older.Requests(carreltest.WithToken(older.Token()))); err != nil {
+		t.Errorf("an adopted token: %v", err)
+	}
+	activity := library.NewActivity(w.Store, newest, nil, "")
+	if page, err := activity.List(ctx, anna.SignedIn(), 0); err != nil || page.Fault != nil {
+		t.Errorf("activity: %v, %v", page.Fault, err)
+	}
+	if n := w.Rows("event_checkpoints"); n == 0 {
+		t.Error("there are no checkpoints")
+	}
+
+	lost := library.NewIntegrity(ring(seal.NewKeyringText()...), w.Store, w.Clock.Now)
+	if err := verify(lost, anna.Library); !isTampered(err) {
+		t.Errorf("another keyring: %v", err)
+	}
+	if err := errors.Join(w.Store.Unbind(ctx), lost.Adopt(ctx, w.Store)); err != nil {
+		t.Fatal(err)
+	}
+	if err := verify(lost, anna.Library); err != nil {
+		t.Error(err)
+	}
+	if _, err := g.Pushes("after", nil); err != nil {
+		t.Errorf("a token with a binding of its own: %v", err)
 	}
 }

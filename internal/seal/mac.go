@@ -59,10 +59,12 @@ func (r *Keyring) VerifyMAC(mac []byte, purpose string, parts ...[]byte) bool {
 	return false
 }
 
-// MadeByNewest reports whether a box or a MAC is of the newest master key.
-func (r *Keyring) MadeByNewest(made []byte) bool {
+// NewestID returns the id of the newest master key: the four bytes after the first in what
+// it makes.
+func (r *Keyring) NewestID() []byte {
 	keys := r.keys.value()
-	return len(made) > 5 && bytes.Equal(made[1:5], keys[len(keys)-1].id[:])
+	id := keys[len(keys)-1].id
+	return id[:]
 }
 
 // macKey derives a MAC key. HKDF fails only for a length beyond what it can give.

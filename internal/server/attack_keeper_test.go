@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -382,4 +383,88 @@ func userToken(g *carreltest.Grant) digime.UserAccessToken {
 		RefreshToken: digime.Token{Value: digime.NewSecret(g.Refresh())},
 		ConsentID:    digime.ConsentID(g.ID()),
 	}
+}
+
+// TestAttackReplacedSessionKey: the keeper replaces the public key of the session that a reading application was given
+// with its request, so that the person's consent seals the library's private key to them.
+func TestAttackReplacedSessionKey(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		anna, contract := k.Person(), k.Application().Contract(library.Read)
+		mine := carreltest.Must(seal.GenerateKey())(t)
+		for what, attack := range map[string]func(){
+			"its key replaced": func() {
+				k.changes(`UPDATE sessions SET public_key = $1`, mine.PublicKey().Bytes())
+			},
+			"its key replaced, and the binding removed": func() {
+				k.changes(`UPDATE sessions SET public_key = $1`, mine.PublicKey().Bytes())
+				k.changes(`UPDATE links SET session_binding = NULL`)
+			},
+			"another session in its place": func() {
+				other := contract.Authorizes()
+				k.changes(`UPDATE links SET session_hash = (SELECT o.session_hash FROM links o WHERE o.hash = $1)`,
+					other.Code.Hash())
+				k.changes(`UPDATE sessions SET public_key = $1`, mine.PublicKey().Bytes())
+			},
+		} {
+			request := anna.Asked(contract)
+			attack()
+			if _, err := k.Consents.Allow(t.Context(), anna.SignedIn(), request, ""); err == nil {
+				t.Errorf("%s: the consent is accepted", what)
+			}
+			rows := carreltest.Must(k.db.QueryContext(t.Context(), `SELECT seal FROM sessions WHERE seal IS NOT NULL`))(t)
+			for rows.Next() {
+				var sealed []byte
+				if err := rows.Scan(&sealed); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := mine.Open("carrel library key", sealed); err == nil {
+					t.Errorf("%s: the keeper opens the library", what)
+				}
+			}
+			if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := k.count(`SELECT COUNT(*) FROM grants`); n != 0 {
+			t.Errorf("%d grants", n)
+		}
+	})
+}
+
+// TestAttackChangedRequest: the keeper changes what an application asked for, so that the code goes to another address,
+// can be exchanged by somebody else, or is another person's to give.
+func TestAttackChangedRequest(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		app := k.Application()
+		contract, other := app.Contract(library.Read), k.Application().Contract(library.Read)
+		for what, change := range map[string]string{
+			"redirect URI": `redirect_uri = 'https://keeper.example/'`,
+			"challenge":    `challenge = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'`,
+			"state":        `state = 'x'`,
+			"library":      `library_id = 'x'`,
+			"kind":         `kind = 'onboard'`,
+			"session":      `session_hash = hash`,
+			"client": `contract_id = '` + string(other.Contract.ID) + `', application_id = '` +
+				string(other.Application.ID) + `'`,
+			"binding": `binding = NULL`,
+		} {
+			code := contract.Authorizes().Code
+			if what == "state" && strings.HasPrefix(t.Name(), "TestAttackChangedRequest/PostgreSQL") {
+				change = `state = '\x78'`
+			}
+			k.changes(`UPDATE links SET `+change+` WHERE hash = $1`, code.Hash())
+			for _, kind := range []library.RequestKind{library.AuthorizeRequest, library.OnboardRequest} {
+				if _, err := k.Consents.FindRequest(t.Context(), kind, code.Reveal()); err == nil {
+					t.Errorf("another %s: the request is shown", what)
+				}
+			}
+			status, page := (&browser{t, k, http.DefaultClient}).do(carreltest.Must(http.NewRequestWithContext(t.Context(),
+				http.MethodGet, k.URL+"/apps/saas/authorize?lng=en&code="+code.Reveal(), nil))(t))
+			if status < 400 || strings.Contains(page, "keeper.example") {
+				t.Errorf("another %s: the page answers %d", what, status)
+			}
+		}
+	})
 }

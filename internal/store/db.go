@@ -34,7 +34,7 @@ var _ interface {
 	delivery.CheckStore
 	library.CheckStore
 	library.Sweeper
-	library.AdoptionStore
+	library.RebindStore
 } = (*DB)(nil)
 
 // An op is the work of one transaction. It may run more than once before it takes effect, so it

@@ -48,6 +48,9 @@ func TestFolderIsNoDatabase(t *testing.T) {
 func TestEveryQueryUsesAnIndex(t *testing.T) {
 	few := map[string]bool{"listApplications": true, "listContracts": true, "listSigningKeys": true,
 		"addFirstSigningKey": true}
+	// These change every row, after the master keyring was lost.
+	whole := map[string]bool{"unbindLibraries": true, "unbindAdoptedTokens": true, "unbindAdoptedAuthCodes": true,
+		"deleteAdoption": true, "deleteEventCheckpoints": true}
 	inOrder := map[string]bool{"listDeliveries": true, "listClaimable": true, "listAbandoned": true}
 	db, _, _ := openForWriting(t)
 	queries := generatedQueries(t)
@@ -62,7 +65,7 @@ func TestEveryQueryUsesAnIndex(t *testing.T) {
 		for _, step := range planOf(t, db, name, query, arguments) {
 			full := strings.HasPrefix(step, "SCAN") && !strings.Contains(step, "CONSTANT ROW")
 			sorted := strings.Contains(step, "TEMP B-TREE") && (strings.Contains(name, "Files") || inOrder[name])
-			if (full || sorted) && !few[name] {
+			if (full || sorted) && !few[name] && !whole[name] {
 				t.Errorf("%s: %s", name, step)
 			}
 		}

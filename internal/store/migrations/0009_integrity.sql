@@ -6,6 +6,11 @@ ALTER TABLE libraries ADD COLUMN binding BYTEA;
 ALTER TABLE codes ADD COLUMN binding BYTEA;
 ALTER TABLE tokens ADD COLUMN binding BYTEA;
 
+-- These bind the request, and the public key of its session, to which a library's key may
+-- be sealed, to the request's code.
+ALTER TABLE links ADD COLUMN binding BYTEA;
+ALTER TABLE links ADD COLUMN session_binding BYTEA;
+
 -- The one row says when the rows of an older program were given their bindings.
 CREATE TABLE adoptions (
     id         BIGINT PRIMARY KEY,

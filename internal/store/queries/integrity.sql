@@ -75,3 +75,50 @@ WHERE c.file_id > $1 AND NOT EXISTS (SELECT 1 FROM files f WHERE f.id = c.file_i
 SELECT d.id, d.library_id, d.state, CAST(COALESCE(length(c.payload), 0) AS BIGINT) AS size
 FROM deliveries d LEFT JOIN delivery_contents c ON c.delivery_id = d.id
 WHERE d.id > $1 ORDER BY d.id LIMIT $2;
+
+-- Rows whose MAC was made with another master key than the newest, whose id is given.
+
+-- name: ListLibrariesOfOlderKey :many
+SELECT id, public_key, binding FROM libraries
+WHERE length(binding) = 37 AND substr(binding, 2, 4) <> sqlc.arg(key) AND id > sqlc.arg(after)
+ORDER BY id LIMIT sqlc.arg(lim);
+
+-- name: ListTokensOfOlderKey :many
+SELECT tokens.hash, libraries.id, libraries.public_key, tokens.binding
+FROM tokens
+JOIN grants ON grants.id = tokens.grant_id
+JOIN libraries ON libraries.id = grants.library_id
+WHERE length(tokens.binding) = 37 AND substr(tokens.binding, 2, 4) <> sqlc.arg(key) AND tokens.hash > sqlc.arg(after)
+ORDER BY tokens.hash LIMIT sqlc.arg(lim);
+
+-- name: ListAuthCodesOfOlderKey :many
+SELECT codes.hash, libraries.id, libraries.public_key, codes.binding
+FROM codes
+JOIN grants ON grants.id = codes.grant_id
+JOIN libraries ON libraries.id = grants.library_id
+WHERE length(codes.binding) = 37 AND substr(codes.binding, 2, 4) <> sqlc.arg(key) AND codes.hash > sqlc.arg(after)
+ORDER BY codes.hash LIMIT sqlc.arg(lim);
+
+-- name: ListEventCheckpointsOfOlderKey :many
+SELECT * FROM event_checkpoints
+WHERE substr(mac, 2, 4) <> sqlc.arg(key)
+    AND (library_id, seq) > (CAST(sqlc.arg(library_id) AS TEXT), CAST(sqlc.arg(seq) AS BIGINT))
+ORDER BY library_id, seq LIMIT sqlc.arg(lim);
+
+-- name: SetAdoptionMAC :exec
+UPDATE adoptions SET mac = $1 WHERE id = 1;
+
+-- name: DeleteAdoption :exec
+DELETE FROM adoptions;
+
+-- name: UnbindLibraries :exec
+UPDATE libraries SET binding = NULL;
+
+-- name: UnbindAdoptedTokens :exec
+UPDATE tokens SET binding = NULL WHERE length(binding) = 37;
+
+-- name: UnbindAdoptedAuthCodes :exec
+UPDATE codes SET binding = NULL WHERE length(binding) = 37;
+
+-- name: DeleteEventCheckpoints :exec
+DELETE FROM event_checkpoints;

@@ -123,6 +123,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteAccountHandlesOfLibraryStmt, err = db.PrepareContext(ctx, deleteAccountHandlesOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAccountHandlesOfLibrary: %w", err)
 	}
+	if q.deleteAdoptionStmt, err = db.PrepareContext(ctx, deleteAdoption); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAdoption: %w", err)
+	}
 	if q.deleteAuthCodeSealsOfGrantStmt, err = db.PrepareContext(ctx, deleteAuthCodeSealsOfGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAuthCodeSealsOfGrant: %w", err)
 	}
@@ -140,6 +143,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteContentsOfLibraryStmt, err = db.PrepareContext(ctx, deleteContentsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteContentsOfLibrary: %w", err)
+	}
+	if q.deleteEventCheckpointsStmt, err = db.PrepareContext(ctx, deleteEventCheckpoints); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteEventCheckpoints: %w", err)
 	}
 	if q.deleteEventsOfLibraryStmt, err = db.PrepareContext(ctx, deleteEventsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteEventsOfLibrary: %w", err)
@@ -321,6 +327,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listApplicationsStmt, err = db.PrepareContext(ctx, listApplications); err != nil {
 		return nil, fmt.Errorf("error preparing query ListApplications: %w", err)
 	}
+	if q.listAuthCodesOfOlderKeyStmt, err = db.PrepareContext(ctx, listAuthCodesOfOlderKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ListAuthCodesOfOlderKey: %w", err)
+	}
 	if q.listClaimableStmt, err = db.PrepareContext(ctx, listClaimable); err != nil {
 		return nil, fmt.Errorf("error preparing query ListClaimable: %w", err)
 	}
@@ -341,6 +350,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listEventCheckpointsStmt, err = db.PrepareContext(ctx, listEventCheckpoints); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEventCheckpoints: %w", err)
+	}
+	if q.listEventCheckpointsOfOlderKeyStmt, err = db.PrepareContext(ctx, listEventCheckpointsOfOlderKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ListEventCheckpointsOfOlderKey: %w", err)
 	}
 	if q.listEventsStmt, err = db.PrepareContext(ctx, listEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEvents: %w", err)
@@ -363,6 +375,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listGrantsStmt, err = db.PrepareContext(ctx, listGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query ListGrants: %w", err)
 	}
+	if q.listLibrariesOfOlderKeyStmt, err = db.PrepareContext(ctx, listLibrariesOfOlderKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ListLibrariesOfOlderKey: %w", err)
+	}
 	if q.listLibraryIDsStmt, err = db.PrepareContext(ctx, listLibraryIDs); err != nil {
 		return nil, fmt.Errorf("error preparing query ListLibraryIDs: %w", err)
 	}
@@ -371,6 +386,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listSigningKeysStmt, err = db.PrepareContext(ctx, listSigningKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSigningKeys: %w", err)
+	}
+	if q.listTokensOfOlderKeyStmt, err = db.PrepareContext(ctx, listTokensOfOlderKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ListTokensOfOlderKey: %w", err)
 	}
 	if q.listUnboundAuthCodesStmt, err = db.PrepareContext(ctx, listUnboundAuthCodes); err != nil {
 		return nil, fmt.Errorf("error preparing query ListUnboundAuthCodes: %w", err)
@@ -413,6 +431,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.revokeGrantsOfLibraryStmt, err = db.PrepareContext(ctx, revokeGrantsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeGrantsOfLibrary: %w", err)
+	}
+	if q.setAdoptionMACStmt, err = db.PrepareContext(ctx, setAdoptionMAC); err != nil {
+		return nil, fmt.Errorf("error preparing query SetAdoptionMAC: %w", err)
 	}
 	if q.setAuthRequestAccountStmt, err = db.PrepareContext(ctx, setAuthRequestAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query SetAuthRequestAccount: %w", err)
@@ -473,6 +494,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.touchLoginStmt, err = db.PrepareContext(ctx, touchLogin); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchLogin: %w", err)
+	}
+	if q.unbindAdoptedAuthCodesStmt, err = db.PrepareContext(ctx, unbindAdoptedAuthCodes); err != nil {
+		return nil, fmt.Errorf("error preparing query UnbindAdoptedAuthCodes: %w", err)
+	}
+	if q.unbindAdoptedTokensStmt, err = db.PrepareContext(ctx, unbindAdoptedTokens); err != nil {
+		return nil, fmt.Errorf("error preparing query UnbindAdoptedTokens: %w", err)
+	}
+	if q.unbindLibrariesStmt, err = db.PrepareContext(ctx, unbindLibraries); err != nil {
+		return nil, fmt.Errorf("error preparing query UnbindLibraries: %w", err)
 	}
 	if q.useAuthCodeStmt, err = db.PrepareContext(ctx, useAuthCode); err != nil {
 		return nil, fmt.Errorf("error preparing query UseAuthCode: %w", err)
@@ -659,6 +689,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteAccountHandlesOfLibraryStmt: %w", cerr)
 		}
 	}
+	if q.deleteAdoptionStmt != nil {
+		if cerr := q.deleteAdoptionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAdoptionStmt: %w", cerr)
+		}
+	}
 	if q.deleteAuthCodeSealsOfGrantStmt != nil {
 		if cerr := q.deleteAuthCodeSealsOfGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteAuthCodeSealsOfGrantStmt: %w", cerr)
@@ -687,6 +722,11 @@ func (q *Queries) Close() error {
 	if q.deleteContentsOfLibraryStmt != nil {
 		if cerr := q.deleteContentsOfLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteContentsOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.deleteEventCheckpointsStmt != nil {
+		if cerr := q.deleteEventCheckpointsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteEventCheckpointsStmt: %w", cerr)
 		}
 	}
 	if q.deleteEventsOfLibraryStmt != nil {
@@ -989,6 +1029,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listApplicationsStmt: %w", cerr)
 		}
 	}
+	if q.listAuthCodesOfOlderKeyStmt != nil {
+		if cerr := q.listAuthCodesOfOlderKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listAuthCodesOfOlderKeyStmt: %w", cerr)
+		}
+	}
 	if q.listClaimableStmt != nil {
 		if cerr := q.listClaimableStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listClaimableStmt: %w", cerr)
@@ -1022,6 +1067,11 @@ func (q *Queries) Close() error {
 	if q.listEventCheckpointsStmt != nil {
 		if cerr := q.listEventCheckpointsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listEventCheckpointsStmt: %w", cerr)
+		}
+	}
+	if q.listEventCheckpointsOfOlderKeyStmt != nil {
+		if cerr := q.listEventCheckpointsOfOlderKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listEventCheckpointsOfOlderKeyStmt: %w", cerr)
 		}
 	}
 	if q.listEventsStmt != nil {
@@ -1059,6 +1109,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listGrantsStmt: %w", cerr)
 		}
 	}
+	if q.listLibrariesOfOlderKeyStmt != nil {
+		if cerr := q.listLibrariesOfOlderKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listLibrariesOfOlderKeyStmt: %w", cerr)
+		}
+	}
 	if q.listLibraryIDsStmt != nil {
 		if cerr := q.listLibraryIDsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listLibraryIDsStmt: %w", cerr)
@@ -1072,6 +1127,11 @@ func (q *Queries) Close() error {
 	if q.listSigningKeysStmt != nil {
 		if cerr := q.listSigningKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listSigningKeysStmt: %w", cerr)
+		}
+	}
+	if q.listTokensOfOlderKeyStmt != nil {
+		if cerr := q.listTokensOfOlderKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listTokensOfOlderKeyStmt: %w", cerr)
 		}
 	}
 	if q.listUnboundAuthCodesStmt != nil {
@@ -1142,6 +1202,11 @@ func (q *Queries) Close() error {
 	if q.revokeGrantsOfLibraryStmt != nil {
 		if cerr := q.revokeGrantsOfLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing revokeGrantsOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.setAdoptionMACStmt != nil {
+		if cerr := q.setAdoptionMACStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setAdoptionMACStmt: %w", cerr)
 		}
 	}
 	if q.setAuthRequestAccountStmt != nil {
@@ -1244,6 +1309,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing touchLoginStmt: %w", cerr)
 		}
 	}
+	if q.unbindAdoptedAuthCodesStmt != nil {
+		if cerr := q.unbindAdoptedAuthCodesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unbindAdoptedAuthCodesStmt: %w", cerr)
+		}
+	}
+	if q.unbindAdoptedTokensStmt != nil {
+		if cerr := q.unbindAdoptedTokensStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unbindAdoptedTokensStmt: %w", cerr)
+		}
+	}
+	if q.unbindLibrariesStmt != nil {
+		if cerr := q.unbindLibrariesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unbindLibrariesStmt: %w", cerr)
+		}
+	}
 	if q.useAuthCodeStmt != nil {
 		if cerr := q.useAuthCodeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing useAuthCodeStmt: %w", cerr)
@@ -1341,12 +1421,14 @@ type Queries struct {
 	countFilesStmt                               *sql.Stmt
 	countWaitingStmt                             *sql.Stmt
 	deleteAccountHandlesOfLibraryStmt            *sql.Stmt
+	deleteAdoptionStmt                           *sql.Stmt
 	deleteAuthCodeSealsOfGrantStmt               *sql.Stmt
 	deleteAuthCodeSealsOfLibraryStmt             *sql.Stmt
 	deleteAuthRequestsOfConnectionsOfLibraryStmt *sql.Stmt
 	deleteAuthRequestsOfLibraryStmt              *sql.Stmt
 	deleteAuthRequestsOfSessionsOfLibraryStmt    *sql.Stmt
 	deleteContentsOfLibraryStmt                  *sql.Stmt
+	deleteEventCheckpointsStmt                   *sql.Stmt
 	deleteEventsOfLibraryStmt                    *sql.Stmt
 	deleteFilesOfLibraryStmt                     *sql.Stmt
 	deleteLibraryStmt                            *sql.Stmt
@@ -1407,6 +1489,7 @@ type Queries struct {
 	listAbandonedStmt                            *sql.Stmt
 	listAccountsStmt                             *sql.Stmt
 	listApplicationsStmt                         *sql.Stmt
+	listAuthCodesOfOlderKeyStmt                  *sql.Stmt
 	listClaimableStmt                            *sql.Stmt
 	listConnectionsStmt                          *sql.Stmt
 	listContentsOfNoFileStmt                     *sql.Stmt
@@ -1414,6 +1497,7 @@ type Queries struct {
 	listDeliveriesStmt                           *sql.Stmt
 	listDeliveryStatesStmt                       *sql.Stmt
 	listEventCheckpointsStmt                     *sql.Stmt
+	listEventCheckpointsOfOlderKeyStmt           *sql.Stmt
 	listEventsStmt                               *sql.Stmt
 	listEventsAfterStmt                          *sql.Stmt
 	listFileIDsStmt                              *sql.Stmt
@@ -1421,9 +1505,11 @@ type Queries struct {
 	listFilesBeforeStmt                          *sql.Stmt
 	listFilesOfNoLibraryStmt                     *sql.Stmt
 	listGrantsStmt                               *sql.Stmt
+	listLibrariesOfOlderKeyStmt                  *sql.Stmt
 	listLibraryIDsStmt                           *sql.Stmt
 	listShutStmt                                 *sql.Stmt
 	listSigningKeysStmt                          *sql.Stmt
+	listTokensOfOlderKeyStmt                     *sql.Stmt
 	listUnboundAuthCodesStmt                     *sql.Stmt
 	listUnboundLibrariesStmt                     *sql.Stmt
 	listUnboundTokensStmt                        *sql.Stmt
@@ -1438,6 +1524,7 @@ type Queries struct {
 	renewGrantStmt                               *sql.Stmt
 	revokeGrantStmt                              *sql.Stmt
 	revokeGrantsOfLibraryStmt                    *sql.Stmt
+	setAdoptionMACStmt                           *sql.Stmt
 	setAuthRequestAccountStmt                    *sql.Stmt
 	setDeleteAtStmt                              *sql.Stmt
 	setLockStmt                                  *sql.Stmt
@@ -1458,6 +1545,9 @@ type Queries struct {
 	sweepTokenSealsStmt                          *sql.Stmt
 	sweepTokensStmt                              *sql.Stmt
 	touchLoginStmt                               *sql.Stmt
+	unbindAdoptedAuthCodesStmt                   *sql.Stmt
+	unbindAdoptedTokensStmt                      *sql.Stmt
+	unbindLibrariesStmt                          *sql.Stmt
 	useAuthCodeStmt                              *sql.Stmt
 	useConnectionStmt                            *sql.Stmt
 	useGrantStmt                                 *sql.Stmt
@@ -1502,12 +1592,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countFilesStmt:                    q.countFilesStmt,
 		countWaitingStmt:                  q.countWaitingStmt,
 		deleteAccountHandlesOfLibraryStmt: q.deleteAccountHandlesOfLibraryStmt,
+		deleteAdoptionStmt:                q.deleteAdoptionStmt,
 		deleteAuthCodeSealsOfGrantStmt:    q.deleteAuthCodeSealsOfGrantStmt,
 		deleteAuthCodeSealsOfLibraryStmt:  q.deleteAuthCodeSealsOfLibraryStmt,
 		deleteAuthRequestsOfConnectionsOfLibraryStmt: q.deleteAuthRequestsOfConnectionsOfLibraryStmt,
 		deleteAuthRequestsOfLibraryStmt:              q.deleteAuthRequestsOfLibraryStmt,
 		deleteAuthRequestsOfSessionsOfLibraryStmt:    q.deleteAuthRequestsOfSessionsOfLibraryStmt,
 		deleteContentsOfLibraryStmt:                  q.deleteContentsOfLibraryStmt,
+		deleteEventCheckpointsStmt:                   q.deleteEventCheckpointsStmt,
 		deleteEventsOfLibraryStmt:                    q.deleteEventsOfLibraryStmt,
 		deleteFilesOfLibraryStmt:                     q.deleteFilesOfLibraryStmt,
 		deleteLibraryStmt:                            q.deleteLibraryStmt,
@@ -1568,6 +1660,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listAbandonedStmt:                            q.listAbandonedStmt,
 		listAccountsStmt:                             q.listAccountsStmt,
 		listApplicationsStmt:                         q.listApplicationsStmt,
+		listAuthCodesOfOlderKeyStmt:                  q.listAuthCodesOfOlderKeyStmt,
 		listClaimableStmt:                            q.listClaimableStmt,
 		listConnectionsStmt:                          q.listConnectionsStmt,
 		listContentsOfNoFileStmt:                     q.listContentsOfNoFileStmt,
@@ -1575,6 +1668,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listDeliveriesStmt:                           q.listDeliveriesStmt,
 		listDeliveryStatesStmt:                       q.listDeliveryStatesStmt,
 		listEventCheckpointsStmt:                     q.listEventCheckpointsStmt,
+		listEventCheckpointsOfOlderKeyStmt:           q.listEventCheckpointsOfOlderKeyStmt,
 		listEventsStmt:                               q.listEventsStmt,
 		listEventsAfterStmt:                          q.listEventsAfterStmt,
 		listFileIDsStmt:                              q.listFileIDsStmt,
@@ -1582,9 +1676,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listFilesBeforeStmt:                          q.listFilesBeforeStmt,
 		listFilesOfNoLibraryStmt:                     q.listFilesOfNoLibraryStmt,
 		listGrantsStmt:                               q.listGrantsStmt,
+		listLibrariesOfOlderKeyStmt:                  q.listLibrariesOfOlderKeyStmt,
 		listLibraryIDsStmt:                           q.listLibraryIDsStmt,
 		listShutStmt:                                 q.listShutStmt,
 		listSigningKeysStmt:                          q.listSigningKeysStmt,
+		listTokensOfOlderKeyStmt:                     q.listTokensOfOlderKeyStmt,
 		listUnboundAuthCodesStmt:                     q.listUnboundAuthCodesStmt,
 		listUnboundLibrariesStmt:                     q.listUnboundLibrariesStmt,
 		listUnboundTokensStmt:                        q.listUnboundTokensStmt,
@@ -1599,6 +1695,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		renewGrantStmt:                               q.renewGrantStmt,
 		revokeGrantStmt:                              q.revokeGrantStmt,
 		revokeGrantsOfLibraryStmt:                    q.revokeGrantsOfLibraryStmt,
+		setAdoptionMACStmt:                           q.setAdoptionMACStmt,
 		setAuthRequestAccountStmt:                    q.setAuthRequestAccountStmt,
 		setDeleteAtStmt:                              q.setDeleteAtStmt,
 		setLockStmt:                                  q.setLockStmt,
@@ -1619,6 +1716,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		sweepTokenSealsStmt:                          q.sweepTokenSealsStmt,
 		sweepTokensStmt:                              q.sweepTokensStmt,
 		touchLoginStmt:                               q.touchLoginStmt,
+		unbindAdoptedAuthCodesStmt:                   q.unbindAdoptedAuthCodesStmt,
+		unbindAdoptedTokensStmt:                      q.unbindAdoptedTokensStmt,
+		unbindLibrariesStmt:                          q.unbindLibrariesStmt,
 		useAuthCodeStmt:                              q.useAuthCodeStmt,
 		useConnectionStmt:                            q.useConnectionStmt,
 		useGrantStmt:                                 q.useGrantStmt,

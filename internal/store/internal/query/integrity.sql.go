@@ -71,6 +71,24 @@ func (q *Queries) BindToken(ctx context.Context, hash seal.Hash, binding []byte)
 	return err
 }
 
+const deleteAdoption = `-- name: DeleteAdoption :exec
+DELETE FROM adoptions
+`
+
+func (q *Queries) DeleteAdoption(ctx context.Context) error {
+	_, err := q.exec(ctx, q.deleteAdoptionStmt, deleteAdoption)
+	return err
+}
+
+const deleteEventCheckpoints = `-- name: DeleteEventCheckpoints :exec
+DELETE FROM event_checkpoints
+`
+
+func (q *Queries) DeleteEventCheckpoints(ctx context.Context) error {
+	_, err := q.exec(ctx, q.deleteEventCheckpointsStmt, deleteEventCheckpoints)
+	return err
+}
+
 const getAdoption = `-- name: GetAdoption :one
 SELECT id, adopted_at, mac FROM adoptions WHERE id = 1
 `
@@ -162,6 +180,50 @@ func (q *Queries) GetStoredFile(ctx context.Context, iD wire.FileName, libraryID
 	return i, err
 }
 
+const listAuthCodesOfOlderKey = `-- name: ListAuthCodesOfOlderKey :many
+SELECT codes.hash, libraries.id, libraries.public_key, codes.binding
+FROM codes
+JOIN grants ON grants.id = codes.grant_id
+JOIN libraries ON libraries.id = grants.library_id
+WHERE length(codes.binding) = 37 AND substr(codes.binding, 2, 4) <> $1 AND codes.hash > $2
+ORDER BY codes.hash LIMIT $3
+`
+
+type ListAuthCodesOfOlderKeyRow struct {
+	Hash      seal.Hash
+	ID        library.ID
+	PublicKey []byte
+	Binding   []byte
+}
+
+func (q *Queries) ListAuthCodesOfOlderKey(ctx context.Context, key []byte, after seal.Hash, lim int32) ([]ListAuthCodesOfOlderKeyRow, error) {
+	rows, err := q.query(ctx, q.listAuthCodesOfOlderKeyStmt, listAuthCodesOfOlderKey, key, after, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListAuthCodesOfOlderKeyRow
+	for rows.Next() {
+		var i ListAuthCodesOfOlderKeyRow
+		if err := rows.Scan(
+			&i.Hash,
+			&i.ID,
+			&i.PublicKey,
+			&i.Binding,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listContentsOfNoFile = `-- name: ListContentsOfNoFile :many
 SELECT c.file_id FROM contents c
 WHERE c.file_id > $1 AND NOT EXISTS (SELECT 1 FROM files f WHERE f.id = c.file_id) ORDER BY c.file_id LIMIT $2
@@ -237,6 +299,53 @@ SELECT library_id, seq, hash, mac FROM event_checkpoints WHERE library_id = $1 A
 
 func (q *Queries) ListEventCheckpoints(ctx context.Context, libraryID library.ID, seq int64, limit int32) ([]EventCheckpoint, error) {
 	rows, err := q.query(ctx, q.listEventCheckpointsStmt, listEventCheckpoints, libraryID, seq, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EventCheckpoint
+	for rows.Next() {
+		var i EventCheckpoint
+		if err := rows.Scan(
+			&i.LibraryID,
+			&i.Seq,
+			&i.Hash,
+			&i.Mac,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listEventCheckpointsOfOlderKey = `-- name: ListEventCheckpointsOfOlderKey :many
+SELECT library_id, seq, hash, mac FROM event_checkpoints
+WHERE substr(mac, 2, 4) <> $1
+    AND (library_id, seq) > (CAST($2 AS TEXT), CAST($3 AS BIGINT))
+ORDER BY library_id, seq LIMIT $4
+`
+
+type ListEventCheckpointsOfOlderKeyParams struct {
+	Key       []byte
+	LibraryID string
+	Seq       int64
+	Lim       int32
+}
+
+func (q *Queries) ListEventCheckpointsOfOlderKey(ctx context.Context, arg ListEventCheckpointsOfOlderKeyParams) ([]EventCheckpoint, error) {
+	rows, err := q.query(ctx, q.listEventCheckpointsOfOlderKeyStmt, listEventCheckpointsOfOlderKey,
+		arg.Key,
+		arg.LibraryID,
+		arg.Seq,
+		arg.Lim,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -353,6 +462,43 @@ func (q *Queries) ListFilesOfNoLibrary(ctx context.Context, iD wire.FileName, li
 	return items, nil
 }
 
+const listLibrariesOfOlderKey = `-- name: ListLibrariesOfOlderKey :many
+
+SELECT id, public_key, binding FROM libraries
+WHERE length(binding) = 37 AND substr(binding, 2, 4) <> $1 AND id > $2
+ORDER BY id LIMIT $3
+`
+
+type ListLibrariesOfOlderKeyRow struct {
+	ID        library.ID
+	PublicKey []byte
+	Binding   []byte
+}
+
+// Rows whose MAC was made with another master key than the newest, whose id is given.
+func (q *Queries) ListLibrariesOfOlderKey(ctx context.Context, key []byte, after library.ID, lim int32) ([]ListLibrariesOfOlderKeyRow, error) {
+	rows, err := q.query(ctx, q.listLibrariesOfOlderKeyStmt, listLibrariesOfOlderKey, key, after, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListLibrariesOfOlderKeyRow
+	for rows.Next() {
+		var i ListLibrariesOfOlderKeyRow
+		if err := rows.Scan(&i.ID, &i.PublicKey, &i.Binding); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listLibraryIDs = `-- name: ListLibraryIDs :many
 SELECT id FROM libraries WHERE id > $1 ORDER BY id LIMIT $2
 `
@@ -370,6 +516,50 @@ func (q *Queries) ListLibraryIDs(ctx context.Context, iD library.ID, limit int32
 			return nil, err
 		}
 		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listTokensOfOlderKey = `-- name: ListTokensOfOlderKey :many
+SELECT tokens.hash, libraries.id, libraries.public_key, tokens.binding
+FROM tokens
+JOIN grants ON grants.id = tokens.grant_id
+JOIN libraries ON libraries.id = grants.library_id
+WHERE length(tokens.binding) = 37 AND substr(tokens.binding, 2, 4) <> $1 AND tokens.hash > $2
+ORDER BY tokens.hash LIMIT $3
+`
+
+type ListTokensOfOlderKeyRow struct {
+	Hash      seal.Hash
+	ID        library.ID
+	PublicKey []byte
+	Binding   []byte
+}
+
+func (q *Queries) ListTokensOfOlderKey(ctx context.Context, key []byte, after seal.Hash, lim int32) ([]ListTokensOfOlderKeyRow, error) {
+	rows, err := q.query(ctx, q.listTokensOfOlderKeyStmt, listTokensOfOlderKey, key, after, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListTokensOfOlderKeyRow
+	for rows.Next() {
+		var i ListTokensOfOlderKeyRow
+		if err := rows.Scan(
+			&i.Hash,
+			&i.ID,
+			&i.PublicKey,
+			&i.Binding,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -484,4 +674,40 @@ func (q *Queries) ListUnboundTokens(ctx context.Context, hash seal.Hash, limit i
 		return nil, err
 	}
 	return items, nil
+}
+
+const setAdoptionMAC = `-- name: SetAdoptionMAC :exec
+UPDATE adoptions SET mac = $1 WHERE id = 1
+`
+
+func (q *Queries) SetAdoptionMAC(ctx context.Context, mac []byte) error {
+	_, err := q.exec(ctx, q.setAdoptionMACStmt, setAdoptionMAC, mac)
+	return err
+}
+
+const unbindAdoptedAuthCodes = `-- name: UnbindAdoptedAuthCodes :exec
+UPDATE codes SET binding = NULL WHERE length(binding) = 37
+`
+
+func (q *Queries) UnbindAdoptedAuthCodes(ctx context.Context) error {
+	_, err := q.exec(ctx, q.unbindAdoptedAuthCodesStmt, unbindAdoptedAuthCodes)
+	return err
+}
+
+const unbindAdoptedTokens = `-- name: UnbindAdoptedTokens :exec
+UPDATE tokens SET binding = NULL WHERE length(binding) = 37
+`
+
+func (q *Queries) UnbindAdoptedTokens(ctx context.Context) error {
+	_, err := q.exec(ctx, q.unbindAdoptedTokensStmt, unbindAdoptedTokens)
+	return err
+}
+
+const unbindLibraries = `-- name: UnbindLibraries :exec
+UPDATE libraries SET binding = NULL
+`
+
+func (q *Queries) UnbindLibraries(ctx context.Context) error {
+	_, err := q.exec(ctx, q.unbindLibrariesStmt, unbindLibraries)
+	return err
 }

@@ -57,19 +57,21 @@ type AuthCode struct {
 }
 
 type AuthRequest struct {
-	Hash          seal.Hash
-	Kind          library.RequestKind
-	ApplicationID wire.ApplicationID
-	ContractID    wire.ContractID
-	RedirectURI   string
-	State         []byte
-	Challenge     string
-	LibraryID     library.ID
-	SessionHash   seal.Hash
-	CreatedAt     int64
-	ExpiresAt     int64
-	AnsweredAt    int64
-	AccountID     string
+	Hash           seal.Hash
+	Kind           library.RequestKind
+	ApplicationID  wire.ApplicationID
+	ContractID     wire.ContractID
+	RedirectURI    string
+	State          []byte
+	Challenge      string
+	LibraryID      library.ID
+	SessionHash    seal.Hash
+	CreatedAt      int64
+	ExpiresAt      int64
+	AnsweredAt     int64
+	AccountID      string
+	Binding        []byte
+	SessionBinding []byte
 }
 
 type Authorization struct {
