@@ -24,6 +24,8 @@ type cli struct {
 	Demo              demoCmd              `cmd:"" help:"Run a server and a demo clinic on this machine, for a first try and for developers."`
 	Application       applicationCmd       `cmd:"" help:"Register and list applications."`
 	Contract          contractCmd          `cmd:"" help:"Register and list what applications may ask for."`
+	Keys              keysCmd              `cmd:"" help:"List, rotate and reset the master keys."`
+	Installation      installationCmd      `cmd:"" help:"Show which database, contents and master keys belong together, or accept them."`
 	Client            clientCmd            `cmd:"" help:"Authorise, push and read with the Go SDK."`
 	ProviderSimulator providerSimulatorCmd `cmd:"" help:"Run simulated health-care providers on this machine, for developers."`
 	FHIR              fhirCmd              `cmd:"" name:"fhir" help:"Check FHIR resources before they are pushed to a provider."`

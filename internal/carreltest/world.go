@@ -126,7 +126,7 @@ func New(t testing.TB, options ...Option) *World {
 		library.FileConfig{MaxSize: c.MaxFileSize},
 	)
 	w.Activity = library.NewActivity(w.Store)
-	w.Sweeping = library.Sweeping{People: w.People, Sweeper: w.Store, Files: w.Store, Blobs: w.Blobs, Now: now}
+	w.Sweeping = library.Sweeping{People: w.People, Sweeper: w.Store, Files: w.Store, Blobs: w.Blobs, Now: now, Log: c.Log}
 	w.Provider = newProvider(w)
 	w.Catalogue = Must(catalogue.Parse(nil))(t)
 	w.Catalogue.AddListers(w.Provider)

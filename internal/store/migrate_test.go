@@ -75,12 +75,8 @@ func TestMigrationsRunOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		files, err := fs.Glob(migrationFiles, "migrations/*")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := version(t, db); got != len(files) {
-			t.Errorf("the database is at version %d, want %d", got, len(files))
+		if got := version(t, db); got != int(ownVersion()) {
+			t.Errorf("the database is at version %d, want %d", got, ownVersion())
 		}
 	})
 }

@@ -66,6 +66,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addGrantStmt, err = db.PrepareContext(ctx, addGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query AddGrant: %w", err)
 	}
+	if q.addInstallationStmt, err = db.PrepareContext(ctx, addInstallation); err != nil {
+		return nil, fmt.Errorf("error preparing query AddInstallation: %w", err)
+	}
 	if q.addLibraryStmt, err = db.PrepareContext(ctx, addLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query AddLibrary: %w", err)
 	}
@@ -123,8 +126,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteAuthRequestsOfSessionsOfLibraryStmt, err = db.PrepareContext(ctx, deleteAuthRequestsOfSessionsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAuthRequestsOfSessionsOfLibrary: %w", err)
 	}
+	if q.deleteAuthorizationSecretsStmt, err = db.PrepareContext(ctx, deleteAuthorizationSecrets); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAuthorizationSecrets: %w", err)
+	}
+	if q.deleteConnectionAccessStmt, err = db.PrepareContext(ctx, deleteConnectionAccess); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteConnectionAccess: %w", err)
+	}
 	if q.deleteContentsOfLibraryStmt, err = db.PrepareContext(ctx, deleteContentsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteContentsOfLibrary: %w", err)
+	}
+	if q.deleteDeliveryContentsStmt, err = db.PrepareContext(ctx, deleteDeliveryContents); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteDeliveryContents: %w", err)
 	}
 	if q.deleteEventsOfLibraryStmt, err = db.PrepareContext(ctx, deleteEventsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteEventsOfLibrary: %w", err)
@@ -155,6 +167,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteSessionsOfLibraryStmt, err = db.PrepareContext(ctx, deleteSessionsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSessionsOfLibrary: %w", err)
+	}
+	if q.deleteSigningKeysStmt, err = db.PrepareContext(ctx, deleteSigningKeys); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSigningKeys: %w", err)
 	}
 	if q.deleteTokenSealsOfGrantStmt, err = db.PrepareContext(ctx, deleteTokenSealsOfGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteTokenSealsOfGrant: %w", err)
@@ -194,6 +209,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.endPendingOfLibraryStmt, err = db.PrepareContext(ctx, endPendingOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query EndPendingOfLibrary: %w", err)
+	}
+	if q.endUnfinishedDeliveryStmt, err = db.PrepareContext(ctx, endUnfinishedDelivery); err != nil {
+		return nil, fmt.Errorf("error preparing query EndUnfinishedDelivery: %w", err)
 	}
 	if q.expireDeliveriesOfConnectionStmt, err = db.PrepareContext(ctx, expireDeliveriesOfConnection); err != nil {
 		return nil, fmt.Errorf("error preparing query ExpireDeliveriesOfConnection: %w", err)
@@ -243,11 +261,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getDeliveryStmt, err = db.PrepareContext(ctx, getDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query GetDelivery: %w", err)
 	}
+	if q.getDeliveryContentStmt, err = db.PrepareContext(ctx, getDeliveryContent); err != nil {
+		return nil, fmt.Errorf("error preparing query GetDeliveryContent: %w", err)
+	}
 	if q.getFileStmt, err = db.PrepareContext(ctx, getFile); err != nil {
 		return nil, fmt.Errorf("error preparing query GetFile: %w", err)
 	}
 	if q.getGrantStmt, err = db.PrepareContext(ctx, getGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query GetGrant: %w", err)
+	}
+	if q.getInstallationStmt, err = db.PrepareContext(ctx, getInstallation); err != nil {
+		return nil, fmt.Errorf("error preparing query GetInstallation: %w", err)
 	}
 	if q.getLastUseStmt, err = db.PrepareContext(ctx, getLastUse); err != nil {
 		return nil, fmt.Errorf("error preparing query GetLastUse: %w", err)
@@ -315,11 +339,26 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listGrantsStmt, err = db.PrepareContext(ctx, listGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query ListGrants: %w", err)
 	}
+	if q.listLargeFilesStmt, err = db.PrepareContext(ctx, listLargeFiles); err != nil {
+		return nil, fmt.Errorf("error preparing query ListLargeFiles: %w", err)
+	}
+	if q.listSealedAuthorizationsStmt, err = db.PrepareContext(ctx, listSealedAuthorizations); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSealedAuthorizations: %w", err)
+	}
+	if q.listSealedConnectionsStmt, err = db.PrepareContext(ctx, listSealedConnections); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSealedConnections: %w", err)
+	}
+	if q.listSealedDeliveriesStmt, err = db.PrepareContext(ctx, listSealedDeliveries); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSealedDeliveries: %w", err)
+	}
 	if q.listShutStmt, err = db.PrepareContext(ctx, listShut); err != nil {
 		return nil, fmt.Errorf("error preparing query ListShut: %w", err)
 	}
 	if q.listSigningKeysStmt, err = db.PrepareContext(ctx, listSigningKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSigningKeys: %w", err)
+	}
+	if q.listUnfinishedDeliveriesStmt, err = db.PrepareContext(ctx, listUnfinishedDeliveries); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUnfinishedDeliveries: %w", err)
 	}
 	if q.lockLibraryStmt, err = db.PrepareContext(ctx, lockLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query LockLibrary: %w", err)
@@ -348,6 +387,21 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.renewGrantStmt, err = db.PrepareContext(ctx, renewGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query RenewGrant: %w", err)
 	}
+	if q.replaceAnswerStmt, err = db.PrepareContext(ctx, replaceAnswer); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplaceAnswer: %w", err)
+	}
+	if q.replaceAuthorizationSecretsStmt, err = db.PrepareContext(ctx, replaceAuthorizationSecrets); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplaceAuthorizationSecrets: %w", err)
+	}
+	if q.replaceConnectionAccessStmt, err = db.PrepareContext(ctx, replaceConnectionAccess); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplaceConnectionAccess: %w", err)
+	}
+	if q.replacePayloadStmt, err = db.PrepareContext(ctx, replacePayload); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplacePayload: %w", err)
+	}
+	if q.replaceSigningKeyStmt, err = db.PrepareContext(ctx, replaceSigningKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplaceSigningKey: %w", err)
+	}
 	if q.revokeGrantStmt, err = db.PrepareContext(ctx, revokeGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeGrant: %w", err)
 	}
@@ -356,6 +410,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.setAuthRequestAccountStmt, err = db.PrepareContext(ctx, setAuthRequestAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query SetAuthRequestAccount: %w", err)
+	}
+	if q.setContentFolderStmt, err = db.PrepareContext(ctx, setContentFolder); err != nil {
+		return nil, fmt.Errorf("error preparing query SetContentFolder: %w", err)
 	}
 	if q.setDeleteAtStmt, err = db.PrepareContext(ctx, setDeleteAt); err != nil {
 		return nil, fmt.Errorf("error preparing query SetDeleteAt: %w", err)
@@ -504,6 +561,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addGrantStmt: %w", cerr)
 		}
 	}
+	if q.addInstallationStmt != nil {
+		if cerr := q.addInstallationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addInstallationStmt: %w", cerr)
+		}
+	}
 	if q.addLibraryStmt != nil {
 		if cerr := q.addLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addLibraryStmt: %w", cerr)
@@ -599,9 +661,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteAuthRequestsOfSessionsOfLibraryStmt: %w", cerr)
 		}
 	}
+	if q.deleteAuthorizationSecretsStmt != nil {
+		if cerr := q.deleteAuthorizationSecretsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAuthorizationSecretsStmt: %w", cerr)
+		}
+	}
+	if q.deleteConnectionAccessStmt != nil {
+		if cerr := q.deleteConnectionAccessStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteConnectionAccessStmt: %w", cerr)
+		}
+	}
 	if q.deleteContentsOfLibraryStmt != nil {
 		if cerr := q.deleteContentsOfLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteContentsOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.deleteDeliveryContentsStmt != nil {
+		if cerr := q.deleteDeliveryContentsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteDeliveryContentsStmt: %w", cerr)
 		}
 	}
 	if q.deleteEventsOfLibraryStmt != nil {
@@ -652,6 +729,11 @@ func (q *Queries) Close() error {
 	if q.deleteSessionsOfLibraryStmt != nil {
 		if cerr := q.deleteSessionsOfLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteSessionsOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.deleteSigningKeysStmt != nil {
+		if cerr := q.deleteSigningKeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSigningKeysStmt: %w", cerr)
 		}
 	}
 	if q.deleteTokenSealsOfGrantStmt != nil {
@@ -717,6 +799,11 @@ func (q *Queries) Close() error {
 	if q.endPendingOfLibraryStmt != nil {
 		if cerr := q.endPendingOfLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endPendingOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.endUnfinishedDeliveryStmt != nil {
+		if cerr := q.endUnfinishedDeliveryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endUnfinishedDeliveryStmt: %w", cerr)
 		}
 	}
 	if q.expireDeliveriesOfConnectionStmt != nil {
@@ -799,6 +886,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getDeliveryStmt: %w", cerr)
 		}
 	}
+	if q.getDeliveryContentStmt != nil {
+		if cerr := q.getDeliveryContentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getDeliveryContentStmt: %w", cerr)
+		}
+	}
 	if q.getFileStmt != nil {
 		if cerr := q.getFileStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getFileStmt: %w", cerr)
@@ -807,6 +899,11 @@ func (q *Queries) Close() error {
 	if q.getGrantStmt != nil {
 		if cerr := q.getGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getGrantStmt: %w", cerr)
+		}
+	}
+	if q.getInstallationStmt != nil {
+		if cerr := q.getInstallationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getInstallationStmt: %w", cerr)
 		}
 	}
 	if q.getLastUseStmt != nil {
@@ -919,6 +1016,26 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listGrantsStmt: %w", cerr)
 		}
 	}
+	if q.listLargeFilesStmt != nil {
+		if cerr := q.listLargeFilesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listLargeFilesStmt: %w", cerr)
+		}
+	}
+	if q.listSealedAuthorizationsStmt != nil {
+		if cerr := q.listSealedAuthorizationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSealedAuthorizationsStmt: %w", cerr)
+		}
+	}
+	if q.listSealedConnectionsStmt != nil {
+		if cerr := q.listSealedConnectionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSealedConnectionsStmt: %w", cerr)
+		}
+	}
+	if q.listSealedDeliveriesStmt != nil {
+		if cerr := q.listSealedDeliveriesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSealedDeliveriesStmt: %w", cerr)
+		}
+	}
 	if q.listShutStmt != nil {
 		if cerr := q.listShutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listShutStmt: %w", cerr)
@@ -927,6 +1044,11 @@ func (q *Queries) Close() error {
 	if q.listSigningKeysStmt != nil {
 		if cerr := q.listSigningKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listSigningKeysStmt: %w", cerr)
+		}
+	}
+	if q.listUnfinishedDeliveriesStmt != nil {
+		if cerr := q.listUnfinishedDeliveriesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUnfinishedDeliveriesStmt: %w", cerr)
 		}
 	}
 	if q.lockLibraryStmt != nil {
@@ -974,6 +1096,31 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing renewGrantStmt: %w", cerr)
 		}
 	}
+	if q.replaceAnswerStmt != nil {
+		if cerr := q.replaceAnswerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replaceAnswerStmt: %w", cerr)
+		}
+	}
+	if q.replaceAuthorizationSecretsStmt != nil {
+		if cerr := q.replaceAuthorizationSecretsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replaceAuthorizationSecretsStmt: %w", cerr)
+		}
+	}
+	if q.replaceConnectionAccessStmt != nil {
+		if cerr := q.replaceConnectionAccessStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replaceConnectionAccessStmt: %w", cerr)
+		}
+	}
+	if q.replacePayloadStmt != nil {
+		if cerr := q.replacePayloadStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replacePayloadStmt: %w", cerr)
+		}
+	}
+	if q.replaceSigningKeyStmt != nil {
+		if cerr := q.replaceSigningKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replaceSigningKeyStmt: %w", cerr)
+		}
+	}
 	if q.revokeGrantStmt != nil {
 		if cerr := q.revokeGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing revokeGrantStmt: %w", cerr)
@@ -987,6 +1134,11 @@ func (q *Queries) Close() error {
 	if q.setAuthRequestAccountStmt != nil {
 		if cerr := q.setAuthRequestAccountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setAuthRequestAccountStmt: %w", cerr)
+		}
+	}
+	if q.setContentFolderStmt != nil {
+		if cerr := q.setContentFolderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setContentFolderStmt: %w", cerr)
 		}
 	}
 	if q.setDeleteAtStmt != nil {
@@ -1162,6 +1314,7 @@ type Queries struct {
 	addFileStmt                                  *sql.Stmt
 	addFirstSigningKeyStmt                       *sql.Stmt
 	addGrantStmt                                 *sql.Stmt
+	addInstallationStmt                          *sql.Stmt
 	addLibraryStmt                               *sql.Stmt
 	addLoginStmt                                 *sql.Stmt
 	addOrShowAccountStmt                         *sql.Stmt
@@ -1181,7 +1334,10 @@ type Queries struct {
 	deleteAuthRequestsOfConnectionsOfLibraryStmt *sql.Stmt
 	deleteAuthRequestsOfLibraryStmt              *sql.Stmt
 	deleteAuthRequestsOfSessionsOfLibraryStmt    *sql.Stmt
+	deleteAuthorizationSecretsStmt               *sql.Stmt
+	deleteConnectionAccessStmt                   *sql.Stmt
 	deleteContentsOfLibraryStmt                  *sql.Stmt
+	deleteDeliveryContentsStmt                   *sql.Stmt
 	deleteEventsOfLibraryStmt                    *sql.Stmt
 	deleteFilesOfLibraryStmt                     *sql.Stmt
 	deleteLibraryStmt                            *sql.Stmt
@@ -1192,6 +1348,7 @@ type Queries struct {
 	deletePendingRecoveryCodesStmt               *sql.Stmt
 	deleteSessionsOfGrantStmt                    *sql.Stmt
 	deleteSessionsOfLibraryStmt                  *sql.Stmt
+	deleteSigningKeysStmt                        *sql.Stmt
 	deleteTokenSealsOfGrantStmt                  *sql.Stmt
 	deleteTokenSealsOfLibraryStmt                *sql.Stmt
 	disableApplicationStmt                       *sql.Stmt
@@ -1205,6 +1362,7 @@ type Queries struct {
 	endOtherLoginsStmt                           *sql.Stmt
 	endPendingStmt                               *sql.Stmt
 	endPendingOfLibraryStmt                      *sql.Stmt
+	endUnfinishedDeliveryStmt                    *sql.Stmt
 	expireDeliveriesOfConnectionStmt             *sql.Stmt
 	expireDeliveriesOfGrantStmt                  *sql.Stmt
 	expireDeliveriesOfLibraryStmt                *sql.Stmt
@@ -1221,8 +1379,10 @@ type Queries struct {
 	getConnectionStmt                            *sql.Stmt
 	getContentStmt                               *sql.Stmt
 	getDeliveryStmt                              *sql.Stmt
+	getDeliveryContentStmt                       *sql.Stmt
 	getFileStmt                                  *sql.Stmt
 	getGrantStmt                                 *sql.Stmt
+	getInstallationStmt                          *sql.Stmt
 	getLastUseStmt                               *sql.Stmt
 	getLibraryStmt                               *sql.Stmt
 	getLockStmt                                  *sql.Stmt
@@ -1245,8 +1405,13 @@ type Queries struct {
 	listFilesAfterStmt                           *sql.Stmt
 	listFilesBeforeStmt                          *sql.Stmt
 	listGrantsStmt                               *sql.Stmt
+	listLargeFilesStmt                           *sql.Stmt
+	listSealedAuthorizationsStmt                 *sql.Stmt
+	listSealedConnectionsStmt                    *sql.Stmt
+	listSealedDeliveriesStmt                     *sql.Stmt
 	listShutStmt                                 *sql.Stmt
 	listSigningKeysStmt                          *sql.Stmt
+	listUnfinishedDeliveriesStmt                 *sql.Stmt
 	lockLibraryStmt                              *sql.Stmt
 	lockOpenAuthRequestStmt                      *sql.Stmt
 	lockUnrevokedGrantStmt                       *sql.Stmt
@@ -1256,9 +1421,15 @@ type Queries struct {
 	releaseRefreshStmt                           *sql.Stmt
 	rememberTokensOfLibraryStmt                  *sql.Stmt
 	renewGrantStmt                               *sql.Stmt
+	replaceAnswerStmt                            *sql.Stmt
+	replaceAuthorizationSecretsStmt              *sql.Stmt
+	replaceConnectionAccessStmt                  *sql.Stmt
+	replacePayloadStmt                           *sql.Stmt
+	replaceSigningKeyStmt                        *sql.Stmt
 	revokeGrantStmt                              *sql.Stmt
 	revokeGrantsOfLibraryStmt                    *sql.Stmt
 	setAuthRequestAccountStmt                    *sql.Stmt
+	setContentFolderStmt                         *sql.Stmt
 	setDeleteAtStmt                              *sql.Stmt
 	setLockStmt                                  *sql.Stmt
 	setPendingRecoveryCodeStmt                   *sql.Stmt
@@ -1303,6 +1474,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addFileStmt:                       q.addFileStmt,
 		addFirstSigningKeyStmt:            q.addFirstSigningKeyStmt,
 		addGrantStmt:                      q.addGrantStmt,
+		addInstallationStmt:               q.addInstallationStmt,
 		addLibraryStmt:                    q.addLibraryStmt,
 		addLoginStmt:                      q.addLoginStmt,
 		addOrShowAccountStmt:              q.addOrShowAccountStmt,
@@ -1322,7 +1494,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteAuthRequestsOfConnectionsOfLibraryStmt: q.deleteAuthRequestsOfConnectionsOfLibraryStmt,
 		deleteAuthRequestsOfLibraryStmt:              q.deleteAuthRequestsOfLibraryStmt,
 		deleteAuthRequestsOfSessionsOfLibraryStmt:    q.deleteAuthRequestsOfSessionsOfLibraryStmt,
+		deleteAuthorizationSecretsStmt:               q.deleteAuthorizationSecretsStmt,
+		deleteConnectionAccessStmt:                   q.deleteConnectionAccessStmt,
 		deleteContentsOfLibraryStmt:                  q.deleteContentsOfLibraryStmt,
+		deleteDeliveryContentsStmt:                   q.deleteDeliveryContentsStmt,
 		deleteEventsOfLibraryStmt:                    q.deleteEventsOfLibraryStmt,
 		deleteFilesOfLibraryStmt:                     q.deleteFilesOfLibraryStmt,
 		deleteLibraryStmt:                            q.deleteLibraryStmt,
@@ -1333,6 +1508,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deletePendingRecoveryCodesStmt:               q.deletePendingRecoveryCodesStmt,
 		deleteSessionsOfGrantStmt:                    q.deleteSessionsOfGrantStmt,
 		deleteSessionsOfLibraryStmt:                  q.deleteSessionsOfLibraryStmt,
+		deleteSigningKeysStmt:                        q.deleteSigningKeysStmt,
 		deleteTokenSealsOfGrantStmt:                  q.deleteTokenSealsOfGrantStmt,
 		deleteTokenSealsOfLibraryStmt:                q.deleteTokenSealsOfLibraryStmt,
 		disableApplicationStmt:                       q.disableApplicationStmt,
@@ -1346,6 +1522,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endOtherLoginsStmt:                           q.endOtherLoginsStmt,
 		endPendingStmt:                               q.endPendingStmt,
 		endPendingOfLibraryStmt:                      q.endPendingOfLibraryStmt,
+		endUnfinishedDeliveryStmt:                    q.endUnfinishedDeliveryStmt,
 		expireDeliveriesOfConnectionStmt:             q.expireDeliveriesOfConnectionStmt,
 		expireDeliveriesOfGrantStmt:                  q.expireDeliveriesOfGrantStmt,
 		expireDeliveriesOfLibraryStmt:                q.expireDeliveriesOfLibraryStmt,
@@ -1362,8 +1539,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getConnectionStmt:                            q.getConnectionStmt,
 		getContentStmt:                               q.getContentStmt,
 		getDeliveryStmt:                              q.getDeliveryStmt,
+		getDeliveryContentStmt:                       q.getDeliveryContentStmt,
 		getFileStmt:                                  q.getFileStmt,
 		getGrantStmt:                                 q.getGrantStmt,
+		getInstallationStmt:                          q.getInstallationStmt,
 		getLastUseStmt:                               q.getLastUseStmt,
 		getLibraryStmt:                               q.getLibraryStmt,
 		getLockStmt:                                  q.getLockStmt,
@@ -1386,8 +1565,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listFilesAfterStmt:                           q.listFilesAfterStmt,
 		listFilesBeforeStmt:                          q.listFilesBeforeStmt,
 		listGrantsStmt:                               q.listGrantsStmt,
+		listLargeFilesStmt:                           q.listLargeFilesStmt,
+		listSealedAuthorizationsStmt:                 q.listSealedAuthorizationsStmt,
+		listSealedConnectionsStmt:                    q.listSealedConnectionsStmt,
+		listSealedDeliveriesStmt:                     q.listSealedDeliveriesStmt,
 		listShutStmt:                                 q.listShutStmt,
 		listSigningKeysStmt:                          q.listSigningKeysStmt,
+		listUnfinishedDeliveriesStmt:                 q.listUnfinishedDeliveriesStmt,
 		lockLibraryStmt:                              q.lockLibraryStmt,
 		lockOpenAuthRequestStmt:                      q.lockOpenAuthRequestStmt,
 		lockUnrevokedGrantStmt:                       q.lockUnrevokedGrantStmt,
@@ -1397,9 +1581,15 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		releaseRefreshStmt:                           q.releaseRefreshStmt,
 		rememberTokensOfLibraryStmt:                  q.rememberTokensOfLibraryStmt,
 		renewGrantStmt:                               q.renewGrantStmt,
+		replaceAnswerStmt:                            q.replaceAnswerStmt,
+		replaceAuthorizationSecretsStmt:              q.replaceAuthorizationSecretsStmt,
+		replaceConnectionAccessStmt:                  q.replaceConnectionAccessStmt,
+		replacePayloadStmt:                           q.replacePayloadStmt,
+		replaceSigningKeyStmt:                        q.replaceSigningKeyStmt,
 		revokeGrantStmt:                              q.revokeGrantStmt,
 		revokeGrantsOfLibraryStmt:                    q.revokeGrantsOfLibraryStmt,
 		setAuthRequestAccountStmt:                    q.setAuthRequestAccountStmt,
+		setContentFolderStmt:                         q.setContentFolderStmt,
 		setDeleteAtStmt:                              q.setDeleteAtStmt,
 		setLockStmt:                                  q.setLockStmt,
 		setPendingRecoveryCodeStmt:                   q.setPendingRecoveryCodeStmt,
