@@ -71,7 +71,7 @@ func (c *contractAdd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.with(ctx, func(clients *library.Clients) error {
+	return c.with(ctx, changing, func(clients *library.Clients) error {
 		added, err := clients.AddContract(ctx, k)
 		if errors.Is(err, library.ErrNotFound) {
 			return fmt.Errorf("no application has the id %s", c.Application)
@@ -133,7 +133,7 @@ type contractList struct {
 
 // Run lists the contracts.
 func (c *contractList) Run(ctx context.Context) error {
-	return c.with(ctx, func(clients *library.Clients) error {
+	return c.with(ctx, reading, func(clients *library.Clients) error {
 		list, err := clients.ListContracts(ctx, wire.ApplicationID(c.Application))
 		if err != nil {
 			return err
@@ -153,7 +153,7 @@ type contractShow struct {
 
 // Run shows one contract.
 func (c *contractShow) Run(ctx context.Context) error {
-	return c.with(ctx, func(clients *library.Clients) error {
+	return c.with(ctx, reading, func(clients *library.Clients) error {
 		client, err := clients.GetClientOfContract(ctx, wire.ContractID(c.ID))
 		if errors.Is(err, library.ErrNotFound) {
 			return fmt.Errorf("no contract has the id %s", c.ID)
@@ -175,7 +175,7 @@ type contractDisable struct {
 
 // Run disables the contract.
 func (c *contractDisable) Run(ctx context.Context) error {
-	return c.with(ctx, func(clients *library.Clients) error {
+	return c.with(ctx, changing, func(clients *library.Clients) error {
 		err := clients.DisableContract(ctx, wire.ContractID(c.ID))
 		if errors.Is(err, library.ErrNotFound) {
 			return fmt.Errorf("no contract has the id %s", c.ID)

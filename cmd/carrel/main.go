@@ -26,6 +26,8 @@ type cli struct {
 	Contract          contractCmd          `cmd:"" help:"Register and list what applications may ask for."`
 	Activity          activityCmd          `cmd:"" help:"Verify the activity of libraries."`
 	Check             checkCmd             `cmd:"" help:"Compare what is stored with what the server has written."`
+	Keys              keysCmd              `cmd:"" help:"List, rotate and reset the master keys."`
+	Installation      installationCmd      `cmd:"" help:"Show which database, contents and master keys belong together, or accept them."`
 	Client            clientCmd            `cmd:"" help:"Authorise, push and read with the Go SDK."`
 	ProviderSimulator providerSimulatorCmd `cmd:"" help:"Run simulated health-care providers on this machine, for developers."`
 	FHIR              fhirCmd              `cmd:"" name:"fhir" help:"Check FHIR resources before they are pushed to a provider."`

@@ -34,9 +34,12 @@ var databaseTemplate = sync.OnceValues(func() ([]byte, error) {
 	})
 })
 
-// copyTemplate writes the database's file and that of the keyring, unless an option provides another keyring.
+// copyTemplate writes the database's file and that of the keyring, unless an option names a database that is there.
 func (w *World) copyTemplate(c server.Config) {
 	w.t.Helper()
+	if _, err := os.Stat(c.Database); err == nil {
+		return
+	}
 	if err := os.WriteFile(c.Database, Must(databaseTemplate())(w.t), 0o600); err != nil {
 		w.t.Fatal(err)
 	}

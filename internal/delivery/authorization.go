@@ -62,7 +62,8 @@ type authorizationSecrets struct {
 	Return string `json:"return"`
 }
 
-func purposeAuthorization(state seal.Hash) string { return "carrel trip " + state.String() }
+// AuthorizationPurpose is the purpose with which the keyring seals the secrets of an authorization.
+func AuthorizationPurpose(state seal.Hash) string { return "carrel trip " + state.String() }
 
 // redirectURI returns the redirect URI of a source's provider.
 func (c *Connections) redirectURI(s Source) string { return fmt.Sprintf("%s/%d", c.redirectBase, s.ID) }
@@ -108,7 +109,7 @@ func (c *Connections) StartAuthorization(
 		CreatedAt:   now,
 		ExpiresAt:   now.Add(authorizationLifetime),
 	}
-	if authorization.Secrets, err = c.sealJSON(purposeAuthorization(authorization.State),
+	if authorization.Secrets, err = c.sealJSON(AuthorizationPurpose(authorization.State),
 		authorizationSecrets{params.Verifier.Reveal(), returnTo}); err != nil {
 		return "", err
 	}
@@ -162,7 +163,7 @@ func (c *Connections) ReturnPage(ctx context.Context, state seal.Secret) (string
 	if authorization.Secrets == nil {
 		return "", fmt.Errorf("authorization has ended: %w", library.ErrNotFound)
 	}
-	if err := c.openJSON(purposeAuthorization(authorization.State), authorization.Secrets, &secrets); err != nil {
+	if err := c.openJSON(AuthorizationPurpose(authorization.State), authorization.Secrets, &secrets); err != nil {
 		return "", err
 	}
 	return secrets.Return, nil
@@ -191,7 +192,7 @@ func (c *Connections) HandleCallback(
 		return nil, library.ErrUsed
 	}
 	var secrets authorizationSecrets
-	if err := c.openJSON(purposeAuthorization(authorization.State), authorization.Secrets, &secrets); err != nil {
+	if err := c.openJSON(AuthorizationPurpose(authorization.State), authorization.Secrets, &secrets); err != nil {
 		return nil, err
 	}
 	client, err := c.consents.GetRequestClient(ctx, authorization.Request)
@@ -272,7 +273,7 @@ func (c *Connections) connect(
 		AccessUntil: accessEnd(access), Correlation: a.Correlation, CreatedAt: now, UpdatedAt: now,
 	}
 	var err error
-	connection.Access, err = c.sealJSON(purposeAccess(connection), newStoredTokens(access, a.Correlation))
+	connection.Access, err = c.sealJSON(AccessPurpose(connection), newStoredTokens(access, a.Correlation))
 	if err != nil {
 		return err
 	}

@@ -115,7 +115,7 @@ func (c *Checker) checkSigningKeys(ctx context.Context) error {
 		return fmt.Errorf("list signing keys: %w", err)
 	}
 	for _, k := range keys {
-		if _, err := c.Keyring.Open(purposeSigning(k.ID), k.Private); err != nil {
+		if _, err := c.Keyring.Open(SigningKeyPurpose(k.ID), k.Private); err != nil {
 			c.fault(fmt.Sprintf("signing key %s: the master keyring does not open it", k.ID))
 		}
 	}

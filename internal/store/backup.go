@@ -73,10 +73,6 @@ func existing(database string) (string, error) {
 	return path, err
 }
 
-func isPostgres(url string) bool {
-	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
-}
-
 // ErrNotSQLite says that a database is not a file that [Backup] can copy.
 var ErrNotSQLite = errors.New("the database is not an SQLite file")
 

@@ -18,6 +18,7 @@ type DB struct {
 	reader   *query.Queries // on readPool
 	readPool *sql.DB
 	writer   transactor
+	dialect  dialect
 }
 
 var _ interface {
@@ -64,21 +65,65 @@ var errClosed = errors.New("the store is closed")
 
 // Open opens the database at url and brings its tables up to date. The url is "postgres://…"
 // (or "postgresql://…"), or "sqlite:PATH" or a path for a file, which is made if there is none.
-// The caller must call Close.
+// It returns [ErrNewer] if a newer program has changed the tables so that this one must not use
+// them. The caller must call Close.
 func Open(ctx context.Context, url string) (*DB, error) {
-	if isPostgres(url) {
-		return openPostgres(ctx, url)
-	}
-	path := strings.TrimPrefix(url, "sqlite:")
-	if scheme, _, isURL := strings.Cut(path, "://"); isURL {
-		return nil, fmt.Errorf("there is no store for %s: want postgres://… or the path of an SQLite file", scheme)
-	}
-	return openSQLite(ctx, path)
+	return open(ctx, url, openMode{create: true, prepare: migrate})
 }
 
-// Check returns an error unless the database can be read and written.
+// OpenExisting opens the database at url as it is: it makes no file and no table and brings
+// nothing up to date. It returns [ErrNoDatabase], [ErrOlder] or [ErrNewer] if it cannot.
+func OpenExisting(ctx context.Context, url string) (*DB, error) {
+	return open(ctx, url, openMode{prepare: checkCurrent})
+}
+
+// An openMode says what opening a database may do to it.
+type openMode struct {
+	create bool // the file of a SQLite database
+	// prepare makes the tables ready for use, or returns why they cannot be used.
+	prepare func(ctx context.Context, db *sql.DB, d dialect) error
+}
+
+func open(ctx context.Context, url string, mode openMode) (*DB, error) {
+	if isPostgres(url) {
+		return openPostgres(ctx, url, mode)
+	}
+	path, err := pathOf(url)
+	if err != nil {
+		return nil, err
+	}
+	return openSQLite(ctx, path, mode)
+}
+
+// Inspect returns the state of the database at url. It changes nothing there, and makes nothing.
+func Inspect(ctx context.Context, url string) (State, error) {
+	if isPostgres(url) {
+		return inspectPostgres(ctx, url)
+	}
+	path, err := pathOf(url)
+	if err != nil {
+		return State{}, err
+	}
+	return inspectSQLite(ctx, path)
+}
+
+func isPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+}
+
+// pathOf returns the path of a SQLite file.
+func pathOf(url string) (string, error) {
+	path := strings.TrimPrefix(url, "sqlite:")
+	if scheme, _, isURL := strings.Cut(path, "://"); isURL {
+		return "", fmt.Errorf("there is no store for %s: want postgres://… or the path of an SQLite file", scheme)
+	}
+	return path, nil
+}
+
+// Check returns an error unless the database can be read and written, and may be: it returns
+// [ErrNewer] if a newer program has changed the tables since.
 func (db *DB) Check(ctx context.Context) error {
-	if err := db.readPool.PingContext(ctx); err != nil {
+	if err := checkNotNewer(ctx, db.readPool, db.dialect); err != nil {
 		return wrap("check store", err)
 	}
 	return db.add(ctx, "check store", func(ctx context.Context, q *query.Queries) error {

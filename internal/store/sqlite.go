@@ -29,8 +29,8 @@ const (
 
 // openSQLite opens a file with two pools: one that writes, whose two connections the writer and
 // the checkpointer keep, and one that reads.
-func openSQLite(ctx context.Context, path string) (_ *DB, err error) {
-	path, err = makeFile(path)
+func openSQLite(ctx context.Context, path string, mode openMode) (_ *DB, err error) {
+	path, err = fileOf(path, mode)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
@@ -46,7 +46,7 @@ func openSQLite(ctx context.Context, path string) (_ *DB, err error) {
 			_ = writePool.Close()
 		}
 	}()
-	if err := migrate(ctx, writePool, sqliteDialect); err != nil {
+	if err := mode.prepare(ctx, writePool, sqliteDialect); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	clean, err := markInUse(ctx, writePool)
@@ -73,7 +73,7 @@ func openSQLite(ctx context.Context, path string) (_ *DB, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	return &DB{reader: reader, readPool: readPool, writer: w}, nil
+	return &DB{reader: reader, readPool: readPool, writer: w, dialect: sqliteDialect}, nil
 }
 
 // markInUse reports whether the database was clean, and marks it as in use.
@@ -91,17 +91,44 @@ func markInUse(ctx context.Context, pool *sql.DB) (clean bool, err error) {
 	return true, nil
 }
 
-// makeFile makes the database's file, if there is none, readable for its owner only. It returns
-// the file's absolute path.
-func makeFile(path string) (string, error) {
+// inspectSQLite reads the state of a file on one connection.
+func inspectSQLite(ctx context.Context, path string) (s State, err error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return State{}, fmt.Errorf("inspect %s: %w", path, err)
+	}
+	if info, err := os.Stat(absolute); errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
+		return State{}, nil
+	}
+	pool, err := openPool(absolute, "_pragma=busy_timeout(5000)&_pragma=query_only(1)", 1)
+	if err == nil {
+		s, err = readState(ctx, pool, sqliteDialect)
+		err = errors.Join(err, pool.Close())
+	}
+	if err != nil {
+		return State{}, fmt.Errorf("inspect %s: %w", absolute, err)
+	}
+	return s, nil
+}
+
+// fileOf returns the absolute path of the database's file. If there is none, it makes one that only
+// its owner can read, or returns [ErrNoDatabase] if nothing may be made.
+func fileOf(path string, mode openMode) (string, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return path, err
 	}
-	if err := os.MkdirAll(filepath.Dir(absolute), 0o700); err != nil {
-		return absolute, err
+	flags := os.O_RDWR
+	if mode.create {
+		flags |= os.O_CREATE
+		if err := os.MkdirAll(filepath.Dir(absolute), 0o700); err != nil {
+			return absolute, err
+		}
 	}
-	f, err := os.OpenFile(absolute, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(absolute, flags, 0o600)
+	if errors.Is(err, os.ErrNotExist) && !mode.create {
+		return absolute, ErrNoDatabase
+	}
 	if errors.Is(err, os.ErrPermission) {
 		return absolute, fmt.Errorf("this needs a file that may be read and written: %w", err)
 	}

@@ -72,6 +72,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addGrantStmt, err = db.PrepareContext(ctx, addGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query AddGrant: %w", err)
 	}
+	if q.addInstallationStmt, err = db.PrepareContext(ctx, addInstallation); err != nil {
+		return nil, fmt.Errorf("error preparing query AddInstallation: %w", err)
+	}
 	if q.addLibraryStmt, err = db.PrepareContext(ctx, addLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query AddLibrary: %w", err)
 	}
@@ -141,8 +144,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteAuthRequestsOfSessionsOfLibraryStmt, err = db.PrepareContext(ctx, deleteAuthRequestsOfSessionsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAuthRequestsOfSessionsOfLibrary: %w", err)
 	}
+	if q.deleteAuthorizationSecretsStmt, err = db.PrepareContext(ctx, deleteAuthorizationSecrets); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAuthorizationSecrets: %w", err)
+	}
+	if q.deleteConnectionAccessStmt, err = db.PrepareContext(ctx, deleteConnectionAccess); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteConnectionAccess: %w", err)
+	}
 	if q.deleteContentsOfLibraryStmt, err = db.PrepareContext(ctx, deleteContentsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteContentsOfLibrary: %w", err)
+	}
+	if q.deleteDeliveryContentsStmt, err = db.PrepareContext(ctx, deleteDeliveryContents); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteDeliveryContents: %w", err)
 	}
 	if q.deleteEventCheckpointsStmt, err = db.PrepareContext(ctx, deleteEventCheckpoints); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteEventCheckpoints: %w", err)
@@ -176,6 +188,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteSessionsOfLibraryStmt, err = db.PrepareContext(ctx, deleteSessionsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSessionsOfLibrary: %w", err)
+	}
+	if q.deleteSigningKeysStmt, err = db.PrepareContext(ctx, deleteSigningKeys); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSigningKeys: %w", err)
 	}
 	if q.deleteTokenSealsOfGrantStmt, err = db.PrepareContext(ctx, deleteTokenSealsOfGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteTokenSealsOfGrant: %w", err)
@@ -215,6 +230,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.endPendingOfLibraryStmt, err = db.PrepareContext(ctx, endPendingOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query EndPendingOfLibrary: %w", err)
+	}
+	if q.endUnfinishedDeliveryStmt, err = db.PrepareContext(ctx, endUnfinishedDelivery); err != nil {
+		return nil, fmt.Errorf("error preparing query EndUnfinishedDelivery: %w", err)
 	}
 	if q.expireDeliveriesOfConnectionStmt, err = db.PrepareContext(ctx, expireDeliveriesOfConnection); err != nil {
 		return nil, fmt.Errorf("error preparing query ExpireDeliveriesOfConnection: %w", err)
@@ -270,6 +288,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getDeliveryStmt, err = db.PrepareContext(ctx, getDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query GetDelivery: %w", err)
 	}
+	if q.getDeliveryContentStmt, err = db.PrepareContext(ctx, getDeliveryContent); err != nil {
+		return nil, fmt.Errorf("error preparing query GetDeliveryContent: %w", err)
+	}
 	if q.getEventCheckpointFromStmt, err = db.PrepareContext(ctx, getEventCheckpointFrom); err != nil {
 		return nil, fmt.Errorf("error preparing query GetEventCheckpointFrom: %w", err)
 	}
@@ -278,6 +299,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getGrantStmt, err = db.PrepareContext(ctx, getGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query GetGrant: %w", err)
+	}
+	if q.getInstallationStmt, err = db.PrepareContext(ctx, getInstallation); err != nil {
+		return nil, fmt.Errorf("error preparing query GetInstallation: %w", err)
 	}
 	if q.getLastUseStmt, err = db.PrepareContext(ctx, getLastUse); err != nil {
 		return nil, fmt.Errorf("error preparing query GetLastUse: %w", err)
@@ -375,11 +399,23 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listGrantsStmt, err = db.PrepareContext(ctx, listGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query ListGrants: %w", err)
 	}
+	if q.listLargeFilesStmt, err = db.PrepareContext(ctx, listLargeFiles); err != nil {
+		return nil, fmt.Errorf("error preparing query ListLargeFiles: %w", err)
+	}
 	if q.listLibrariesOfOlderKeyStmt, err = db.PrepareContext(ctx, listLibrariesOfOlderKey); err != nil {
 		return nil, fmt.Errorf("error preparing query ListLibrariesOfOlderKey: %w", err)
 	}
 	if q.listLibraryIDsStmt, err = db.PrepareContext(ctx, listLibraryIDs); err != nil {
 		return nil, fmt.Errorf("error preparing query ListLibraryIDs: %w", err)
+	}
+	if q.listSealedAuthorizationsStmt, err = db.PrepareContext(ctx, listSealedAuthorizations); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSealedAuthorizations: %w", err)
+	}
+	if q.listSealedConnectionsStmt, err = db.PrepareContext(ctx, listSealedConnections); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSealedConnections: %w", err)
+	}
+	if q.listSealedDeliveriesStmt, err = db.PrepareContext(ctx, listSealedDeliveries); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSealedDeliveries: %w", err)
 	}
 	if q.listShutStmt, err = db.PrepareContext(ctx, listShut); err != nil {
 		return nil, fmt.Errorf("error preparing query ListShut: %w", err)
@@ -398,6 +434,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listUnboundTokensStmt, err = db.PrepareContext(ctx, listUnboundTokens); err != nil {
 		return nil, fmt.Errorf("error preparing query ListUnboundTokens: %w", err)
+	}
+	if q.listUnfinishedDeliveriesStmt, err = db.PrepareContext(ctx, listUnfinishedDeliveries); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUnfinishedDeliveries: %w", err)
 	}
 	if q.lockLibraryStmt, err = db.PrepareContext(ctx, lockLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query LockLibrary: %w", err)
@@ -426,6 +465,21 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.renewGrantStmt, err = db.PrepareContext(ctx, renewGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query RenewGrant: %w", err)
 	}
+	if q.replaceAnswerStmt, err = db.PrepareContext(ctx, replaceAnswer); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplaceAnswer: %w", err)
+	}
+	if q.replaceAuthorizationSecretsStmt, err = db.PrepareContext(ctx, replaceAuthorizationSecrets); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplaceAuthorizationSecrets: %w", err)
+	}
+	if q.replaceConnectionAccessStmt, err = db.PrepareContext(ctx, replaceConnectionAccess); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplaceConnectionAccess: %w", err)
+	}
+	if q.replacePayloadStmt, err = db.PrepareContext(ctx, replacePayload); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplacePayload: %w", err)
+	}
+	if q.replaceSigningKeyStmt, err = db.PrepareContext(ctx, replaceSigningKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplaceSigningKey: %w", err)
+	}
 	if q.revokeGrantStmt, err = db.PrepareContext(ctx, revokeGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeGrant: %w", err)
 	}
@@ -437,6 +491,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.setAuthRequestAccountStmt, err = db.PrepareContext(ctx, setAuthRequestAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query SetAuthRequestAccount: %w", err)
+	}
+	if q.setContentFolderStmt, err = db.PrepareContext(ctx, setContentFolder); err != nil {
+		return nil, fmt.Errorf("error preparing query SetContentFolder: %w", err)
 	}
 	if q.setDeleteAtStmt, err = db.PrepareContext(ctx, setDeleteAt); err != nil {
 		return nil, fmt.Errorf("error preparing query SetDeleteAt: %w", err)
@@ -604,6 +661,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addGrantStmt: %w", cerr)
 		}
 	}
+	if q.addInstallationStmt != nil {
+		if cerr := q.addInstallationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addInstallationStmt: %w", cerr)
+		}
+	}
 	if q.addLibraryStmt != nil {
 		if cerr := q.addLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addLibraryStmt: %w", cerr)
@@ -719,9 +781,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteAuthRequestsOfSessionsOfLibraryStmt: %w", cerr)
 		}
 	}
+	if q.deleteAuthorizationSecretsStmt != nil {
+		if cerr := q.deleteAuthorizationSecretsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAuthorizationSecretsStmt: %w", cerr)
+		}
+	}
+	if q.deleteConnectionAccessStmt != nil {
+		if cerr := q.deleteConnectionAccessStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteConnectionAccessStmt: %w", cerr)
+		}
+	}
 	if q.deleteContentsOfLibraryStmt != nil {
 		if cerr := q.deleteContentsOfLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteContentsOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.deleteDeliveryContentsStmt != nil {
+		if cerr := q.deleteDeliveryContentsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteDeliveryContentsStmt: %w", cerr)
 		}
 	}
 	if q.deleteEventCheckpointsStmt != nil {
@@ -777,6 +854,11 @@ func (q *Queries) Close() error {
 	if q.deleteSessionsOfLibraryStmt != nil {
 		if cerr := q.deleteSessionsOfLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteSessionsOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.deleteSigningKeysStmt != nil {
+		if cerr := q.deleteSigningKeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSigningKeysStmt: %w", cerr)
 		}
 	}
 	if q.deleteTokenSealsOfGrantStmt != nil {
@@ -842,6 +924,11 @@ func (q *Queries) Close() error {
 	if q.endPendingOfLibraryStmt != nil {
 		if cerr := q.endPendingOfLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endPendingOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.endUnfinishedDeliveryStmt != nil {
+		if cerr := q.endUnfinishedDeliveryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endUnfinishedDeliveryStmt: %w", cerr)
 		}
 	}
 	if q.expireDeliveriesOfConnectionStmt != nil {
@@ -934,6 +1021,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getDeliveryStmt: %w", cerr)
 		}
 	}
+	if q.getDeliveryContentStmt != nil {
+		if cerr := q.getDeliveryContentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getDeliveryContentStmt: %w", cerr)
+		}
+	}
 	if q.getEventCheckpointFromStmt != nil {
 		if cerr := q.getEventCheckpointFromStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getEventCheckpointFromStmt: %w", cerr)
@@ -947,6 +1039,11 @@ func (q *Queries) Close() error {
 	if q.getGrantStmt != nil {
 		if cerr := q.getGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getGrantStmt: %w", cerr)
+		}
+	}
+	if q.getInstallationStmt != nil {
+		if cerr := q.getInstallationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getInstallationStmt: %w", cerr)
 		}
 	}
 	if q.getLastUseStmt != nil {
@@ -1109,6 +1206,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listGrantsStmt: %w", cerr)
 		}
 	}
+	if q.listLargeFilesStmt != nil {
+		if cerr := q.listLargeFilesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listLargeFilesStmt: %w", cerr)
+		}
+	}
 	if q.listLibrariesOfOlderKeyStmt != nil {
 		if cerr := q.listLibrariesOfOlderKeyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listLibrariesOfOlderKeyStmt: %w", cerr)
@@ -1117,6 +1219,21 @@ func (q *Queries) Close() error {
 	if q.listLibraryIDsStmt != nil {
 		if cerr := q.listLibraryIDsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listLibraryIDsStmt: %w", cerr)
+		}
+	}
+	if q.listSealedAuthorizationsStmt != nil {
+		if cerr := q.listSealedAuthorizationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSealedAuthorizationsStmt: %w", cerr)
+		}
+	}
+	if q.listSealedConnectionsStmt != nil {
+		if cerr := q.listSealedConnectionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSealedConnectionsStmt: %w", cerr)
+		}
+	}
+	if q.listSealedDeliveriesStmt != nil {
+		if cerr := q.listSealedDeliveriesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSealedDeliveriesStmt: %w", cerr)
 		}
 	}
 	if q.listShutStmt != nil {
@@ -1147,6 +1264,11 @@ func (q *Queries) Close() error {
 	if q.listUnboundTokensStmt != nil {
 		if cerr := q.listUnboundTokensStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listUnboundTokensStmt: %w", cerr)
+		}
+	}
+	if q.listUnfinishedDeliveriesStmt != nil {
+		if cerr := q.listUnfinishedDeliveriesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUnfinishedDeliveriesStmt: %w", cerr)
 		}
 	}
 	if q.lockLibraryStmt != nil {
@@ -1194,6 +1316,31 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing renewGrantStmt: %w", cerr)
 		}
 	}
+	if q.replaceAnswerStmt != nil {
+		if cerr := q.replaceAnswerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replaceAnswerStmt: %w", cerr)
+		}
+	}
+	if q.replaceAuthorizationSecretsStmt != nil {
+		if cerr := q.replaceAuthorizationSecretsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replaceAuthorizationSecretsStmt: %w", cerr)
+		}
+	}
+	if q.replaceConnectionAccessStmt != nil {
+		if cerr := q.replaceConnectionAccessStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replaceConnectionAccessStmt: %w", cerr)
+		}
+	}
+	if q.replacePayloadStmt != nil {
+		if cerr := q.replacePayloadStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replacePayloadStmt: %w", cerr)
+		}
+	}
+	if q.replaceSigningKeyStmt != nil {
+		if cerr := q.replaceSigningKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replaceSigningKeyStmt: %w", cerr)
+		}
+	}
 	if q.revokeGrantStmt != nil {
 		if cerr := q.revokeGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing revokeGrantStmt: %w", cerr)
@@ -1212,6 +1359,11 @@ func (q *Queries) Close() error {
 	if q.setAuthRequestAccountStmt != nil {
 		if cerr := q.setAuthRequestAccountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setAuthRequestAccountStmt: %w", cerr)
+		}
+	}
+	if q.setContentFolderStmt != nil {
+		if cerr := q.setContentFolderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setContentFolderStmt: %w", cerr)
 		}
 	}
 	if q.setDeleteAtStmt != nil {
@@ -1404,6 +1556,7 @@ type Queries struct {
 	addFileStmt                                  *sql.Stmt
 	addFirstSigningKeyStmt                       *sql.Stmt
 	addGrantStmt                                 *sql.Stmt
+	addInstallationStmt                          *sql.Stmt
 	addLibraryStmt                               *sql.Stmt
 	addLoginStmt                                 *sql.Stmt
 	addOrShowAccountStmt                         *sql.Stmt
@@ -1427,7 +1580,10 @@ type Queries struct {
 	deleteAuthRequestsOfConnectionsOfLibraryStmt *sql.Stmt
 	deleteAuthRequestsOfLibraryStmt              *sql.Stmt
 	deleteAuthRequestsOfSessionsOfLibraryStmt    *sql.Stmt
+	deleteAuthorizationSecretsStmt               *sql.Stmt
+	deleteConnectionAccessStmt                   *sql.Stmt
 	deleteContentsOfLibraryStmt                  *sql.Stmt
+	deleteDeliveryContentsStmt                   *sql.Stmt
 	deleteEventCheckpointsStmt                   *sql.Stmt
 	deleteEventsOfLibraryStmt                    *sql.Stmt
 	deleteFilesOfLibraryStmt                     *sql.Stmt
@@ -1439,6 +1595,7 @@ type Queries struct {
 	deletePendingRecoveryCodesStmt               *sql.Stmt
 	deleteSessionsOfGrantStmt                    *sql.Stmt
 	deleteSessionsOfLibraryStmt                  *sql.Stmt
+	deleteSigningKeysStmt                        *sql.Stmt
 	deleteTokenSealsOfGrantStmt                  *sql.Stmt
 	deleteTokenSealsOfLibraryStmt                *sql.Stmt
 	disableApplicationStmt                       *sql.Stmt
@@ -1452,6 +1609,7 @@ type Queries struct {
 	endOtherLoginsStmt                           *sql.Stmt
 	endPendingStmt                               *sql.Stmt
 	endPendingOfLibraryStmt                      *sql.Stmt
+	endUnfinishedDeliveryStmt                    *sql.Stmt
 	expireDeliveriesOfConnectionStmt             *sql.Stmt
 	expireDeliveriesOfGrantStmt                  *sql.Stmt
 	expireDeliveriesOfLibraryStmt                *sql.Stmt
@@ -1470,9 +1628,11 @@ type Queries struct {
 	getConnectionStmt                            *sql.Stmt
 	getContentStmt                               *sql.Stmt
 	getDeliveryStmt                              *sql.Stmt
+	getDeliveryContentStmt                       *sql.Stmt
 	getEventCheckpointFromStmt                   *sql.Stmt
 	getFileStmt                                  *sql.Stmt
 	getGrantStmt                                 *sql.Stmt
+	getInstallationStmt                          *sql.Stmt
 	getLastUseStmt                               *sql.Stmt
 	getLibraryStmt                               *sql.Stmt
 	getLockStmt                                  *sql.Stmt
@@ -1505,14 +1665,19 @@ type Queries struct {
 	listFilesBeforeStmt                          *sql.Stmt
 	listFilesOfNoLibraryStmt                     *sql.Stmt
 	listGrantsStmt                               *sql.Stmt
+	listLargeFilesStmt                           *sql.Stmt
 	listLibrariesOfOlderKeyStmt                  *sql.Stmt
 	listLibraryIDsStmt                           *sql.Stmt
+	listSealedAuthorizationsStmt                 *sql.Stmt
+	listSealedConnectionsStmt                    *sql.Stmt
+	listSealedDeliveriesStmt                     *sql.Stmt
 	listShutStmt                                 *sql.Stmt
 	listSigningKeysStmt                          *sql.Stmt
 	listTokensOfOlderKeyStmt                     *sql.Stmt
 	listUnboundAuthCodesStmt                     *sql.Stmt
 	listUnboundLibrariesStmt                     *sql.Stmt
 	listUnboundTokensStmt                        *sql.Stmt
+	listUnfinishedDeliveriesStmt                 *sql.Stmt
 	lockLibraryStmt                              *sql.Stmt
 	lockOpenAuthRequestStmt                      *sql.Stmt
 	lockUnrevokedGrantStmt                       *sql.Stmt
@@ -1522,10 +1687,16 @@ type Queries struct {
 	releaseRefreshStmt                           *sql.Stmt
 	rememberTokensOfLibraryStmt                  *sql.Stmt
 	renewGrantStmt                               *sql.Stmt
+	replaceAnswerStmt                            *sql.Stmt
+	replaceAuthorizationSecretsStmt              *sql.Stmt
+	replaceConnectionAccessStmt                  *sql.Stmt
+	replacePayloadStmt                           *sql.Stmt
+	replaceSigningKeyStmt                        *sql.Stmt
 	revokeGrantStmt                              *sql.Stmt
 	revokeGrantsOfLibraryStmt                    *sql.Stmt
 	setAdoptionMACStmt                           *sql.Stmt
 	setAuthRequestAccountStmt                    *sql.Stmt
+	setContentFolderStmt                         *sql.Stmt
 	setDeleteAtStmt                              *sql.Stmt
 	setLockStmt                                  *sql.Stmt
 	setPendingRecoveryCodeStmt                   *sql.Stmt
@@ -1575,6 +1746,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addFileStmt:                       q.addFileStmt,
 		addFirstSigningKeyStmt:            q.addFirstSigningKeyStmt,
 		addGrantStmt:                      q.addGrantStmt,
+		addInstallationStmt:               q.addInstallationStmt,
 		addLibraryStmt:                    q.addLibraryStmt,
 		addLoginStmt:                      q.addLoginStmt,
 		addOrShowAccountStmt:              q.addOrShowAccountStmt,
@@ -1598,7 +1770,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteAuthRequestsOfConnectionsOfLibraryStmt: q.deleteAuthRequestsOfConnectionsOfLibraryStmt,
 		deleteAuthRequestsOfLibraryStmt:              q.deleteAuthRequestsOfLibraryStmt,
 		deleteAuthRequestsOfSessionsOfLibraryStmt:    q.deleteAuthRequestsOfSessionsOfLibraryStmt,
+		deleteAuthorizationSecretsStmt:               q.deleteAuthorizationSecretsStmt,
+		deleteConnectionAccessStmt:                   q.deleteConnectionAccessStmt,
 		deleteContentsOfLibraryStmt:                  q.deleteContentsOfLibraryStmt,
+		deleteDeliveryContentsStmt:                   q.deleteDeliveryContentsStmt,
 		deleteEventCheckpointsStmt:                   q.deleteEventCheckpointsStmt,
 		deleteEventsOfLibraryStmt:                    q.deleteEventsOfLibraryStmt,
 		deleteFilesOfLibraryStmt:                     q.deleteFilesOfLibraryStmt,
@@ -1610,6 +1785,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deletePendingRecoveryCodesStmt:               q.deletePendingRecoveryCodesStmt,
 		deleteSessionsOfGrantStmt:                    q.deleteSessionsOfGrantStmt,
 		deleteSessionsOfLibraryStmt:                  q.deleteSessionsOfLibraryStmt,
+		deleteSigningKeysStmt:                        q.deleteSigningKeysStmt,
 		deleteTokenSealsOfGrantStmt:                  q.deleteTokenSealsOfGrantStmt,
 		deleteTokenSealsOfLibraryStmt:                q.deleteTokenSealsOfLibraryStmt,
 		disableApplicationStmt:                       q.disableApplicationStmt,
@@ -1623,6 +1799,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endOtherLoginsStmt:                           q.endOtherLoginsStmt,
 		endPendingStmt:                               q.endPendingStmt,
 		endPendingOfLibraryStmt:                      q.endPendingOfLibraryStmt,
+		endUnfinishedDeliveryStmt:                    q.endUnfinishedDeliveryStmt,
 		expireDeliveriesOfConnectionStmt:             q.expireDeliveriesOfConnectionStmt,
 		expireDeliveriesOfGrantStmt:                  q.expireDeliveriesOfGrantStmt,
 		expireDeliveriesOfLibraryStmt:                q.expireDeliveriesOfLibraryStmt,
@@ -1641,9 +1818,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getConnectionStmt:                            q.getConnectionStmt,
 		getContentStmt:                               q.getContentStmt,
 		getDeliveryStmt:                              q.getDeliveryStmt,
+		getDeliveryContentStmt:                       q.getDeliveryContentStmt,
 		getEventCheckpointFromStmt:                   q.getEventCheckpointFromStmt,
 		getFileStmt:                                  q.getFileStmt,
 		getGrantStmt:                                 q.getGrantStmt,
+		getInstallationStmt:                          q.getInstallationStmt,
 		getLastUseStmt:                               q.getLastUseStmt,
 		getLibraryStmt:                               q.getLibraryStmt,
 		getLockStmt:                                  q.getLockStmt,
@@ -1676,14 +1855,19 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listFilesBeforeStmt:                          q.listFilesBeforeStmt,
 		listFilesOfNoLibraryStmt:                     q.listFilesOfNoLibraryStmt,
 		listGrantsStmt:                               q.listGrantsStmt,
+		listLargeFilesStmt:                           q.listLargeFilesStmt,
 		listLibrariesOfOlderKeyStmt:                  q.listLibrariesOfOlderKeyStmt,
 		listLibraryIDsStmt:                           q.listLibraryIDsStmt,
+		listSealedAuthorizationsStmt:                 q.listSealedAuthorizationsStmt,
+		listSealedConnectionsStmt:                    q.listSealedConnectionsStmt,
+		listSealedDeliveriesStmt:                     q.listSealedDeliveriesStmt,
 		listShutStmt:                                 q.listShutStmt,
 		listSigningKeysStmt:                          q.listSigningKeysStmt,
 		listTokensOfOlderKeyStmt:                     q.listTokensOfOlderKeyStmt,
 		listUnboundAuthCodesStmt:                     q.listUnboundAuthCodesStmt,
 		listUnboundLibrariesStmt:                     q.listUnboundLibrariesStmt,
 		listUnboundTokensStmt:                        q.listUnboundTokensStmt,
+		listUnfinishedDeliveriesStmt:                 q.listUnfinishedDeliveriesStmt,
 		lockLibraryStmt:                              q.lockLibraryStmt,
 		lockOpenAuthRequestStmt:                      q.lockOpenAuthRequestStmt,
 		lockUnrevokedGrantStmt:                       q.lockUnrevokedGrantStmt,
@@ -1693,10 +1877,16 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		releaseRefreshStmt:                           q.releaseRefreshStmt,
 		rememberTokensOfLibraryStmt:                  q.rememberTokensOfLibraryStmt,
 		renewGrantStmt:                               q.renewGrantStmt,
+		replaceAnswerStmt:                            q.replaceAnswerStmt,
+		replaceAuthorizationSecretsStmt:              q.replaceAuthorizationSecretsStmt,
+		replaceConnectionAccessStmt:                  q.replaceConnectionAccessStmt,
+		replacePayloadStmt:                           q.replacePayloadStmt,
+		replaceSigningKeyStmt:                        q.replaceSigningKeyStmt,
 		revokeGrantStmt:                              q.revokeGrantStmt,
 		revokeGrantsOfLibraryStmt:                    q.revokeGrantsOfLibraryStmt,
 		setAdoptionMACStmt:                           q.setAdoptionMACStmt,
 		setAuthRequestAccountStmt:                    q.setAuthRequestAccountStmt,
+		setContentFolderStmt:                         q.setContentFolderStmt,
 		setDeleteAtStmt:                              q.setDeleteAtStmt,
 		setLockStmt:                                  q.setLockStmt,
 		setPendingRecoveryCodeStmt:                   q.setPendingRecoveryCodeStmt,

@@ -152,6 +152,13 @@ type Delivery struct {
 	Size          int64
 }
 
+type DeliveryContent struct {
+	DeliveryID string
+	Payload    []byte
+	Answer     []byte
+	AnsweredAt int64
+}
+
 type Event struct {
 	LibraryID library.ID
 	Seq       int64
@@ -188,6 +195,13 @@ type Grant struct {
 	ExpiresAt     int64
 	LastUsedAt    int64
 	RevokedAt     int64
+}
+
+type Installation struct {
+	Place     int64
+	ID        string
+	Folder    string
+	CreatedAt int64
 }
 
 type Library struct {
