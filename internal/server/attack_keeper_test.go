@@ -441,7 +441,7 @@ func TestAttackChangedRequest(t *testing.T) {
 		contract, other := app.Contract(library.Read), k.Application().Contract(library.Read)
 		for what, change := range map[string]string{
 			"redirect URI": `redirect_uri = 'https://keeper.example/'`,
-			"challenge":    `challenge = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'`,
+			"challenge":    `challenge = 'F9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'`,
 			"state":        `state = 'x'`,
 			"library":      `library_id = 'x'`,
 			"kind":         `kind = 'onboard'`,
