@@ -64,15 +64,24 @@ func keyUses(ctx context.Context, ring *seal.Keyring, db *store.DB) (uses []KeyU
 		}
 		uses[len(uses)-1].Newest = true
 	}
-	err = db.EachBox(ctx, func(b store.Box) error {
-		id := seal.KeyOf(b.Bytes)
+	count := func(id seal.KeyID, kind store.BoxKind, n int) {
 		i := slices.IndexFunc(uses, func(u KeyUse) bool { return u.ID == id })
 		if i < 0 {
 			i, uses = len(uses), append(uses, KeyUse{ID: id, Boxes: map[store.BoxKind]int{}})
 		}
-		uses[i].Boxes[b.Kind]++
+		uses[i].Boxes[kind] += n
+	}
+	err = db.EachBox(ctx, func(b store.Box) error {
+		count(seal.KeyOf(b.Bytes), b.Kind, 1)
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	bindings, err := db.CountBindings(ctx)
+	for id, n := range bindings {
+		count(id, store.BoxBinding, n)
+	}
 	return uses, err
 }
 
