@@ -58,7 +58,9 @@ func TestNetworks(t *testing.T) {
 			}
 			err := s.AuthorizationError(t.Context(), delivery.AuthorizationParams{Provider: key}, "")
 			o := s.Send(t.Context(), key, delivery.SendRequest{})
-			for _, got := range []string{address, returned.Access.Reveal(), renewed.Access.Reveal(), err.Error(), o.Reason} {
+			for _, got := range []string{
+				address, returned.Access.Reveal(), renewed.Access.Reveal(), err.Error(), o.Reason,
+			} {
 				if got != want {
 					t.Errorf("%q answers, want %q", got, want)
 				}
