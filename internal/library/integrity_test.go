@@ -75,7 +75,8 @@ func TestAdoption(t *testing.T) {
 	}
 
 	stranger := w.Person()
-	execute(t, w, `UPDATE libraries SET public_key = (SELECT o.public_key FROM libraries o WHERE o.id = ?) WHERE id = ?`,
+	execute(t, w, `UPDATE libraries
+		SET public_key = (SELECT o.public_key FROM libraries o WHERE o.id = ?) WHERE id = ?`,
 		stranger.Library, anna.Library)
 	if _, err := adopted.Pushes("another key", nil); !isTampered(err) {
 		t.Errorf("an adopted token, and another public key: %v", err)
@@ -197,7 +198,8 @@ func TestRebind(t *testing.T) {
 		t.Fatal(err)
 	}
 	anna.Events() // adds a checkpoint
-	execute(t, w, `UPDATE libraries SET public_key = (SELECT o.public_key FROM libraries o WHERE o.id = ?) WHERE id = ?`,
+	execute(t, w, `UPDATE libraries
+		SET public_key = (SELECT o.public_key FROM libraries o WHERE o.id = ?) WHERE id = ?`,
 		anna.Library, bram.Library)
 
 	both := library.NewIntegrity(ring(append(first, second...)...), w.Store, w.Clock.Now)
