@@ -16,7 +16,7 @@ import (
 )
 
 // execute changes the database of a world from beside it.
-func execute(t *testing.T, w *carreltest.World, query string, args ...any) {
+func execute(t testing.TB, w *carreltest.World, query string, args ...any) {
 	t.Helper()
 	path := filepath.Join(w.Folder, "carrel.db")
 	db := must(sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)"))(t)
