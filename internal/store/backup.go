@@ -46,7 +46,7 @@ func EachLargeFile(ctx context.Context, database string, f func(library.ID, wire
 
 // openForReading opens one connection to a database that exists.
 func openForReading(database string) (*sql.DB, error) {
-	if isPostgres(database) {
+	if namesPostgres(database) {
 		pool, err := sql.Open("pgx", database)
 		if err == nil {
 			pool.SetMaxOpenConns(1)
@@ -73,8 +73,9 @@ func existing(database string) (string, error) {
 	return path, err
 }
 
-func isPostgres(url string) bool {
-	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+// namesPostgres reports whether a database is one of PostgreSQL.
+func namesPostgres(database string) bool {
+	return strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://")
 }
 
 // ErrNotSQLite says that a database is not a file that [Backup] can copy.
@@ -85,7 +86,7 @@ var ErrNotSQLite = errors.New("the database is not an SQLite file")
 //
 // While Backup reads, [DB.Erase] cannot empty the log of the database.
 func Backup(ctx context.Context, database, to string) (err error) {
-	if isPostgres(database) {
+	if namesPostgres(database) {
 		return ErrNotSQLite
 	}
 	if _, err := existing(database); err != nil {

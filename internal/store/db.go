@@ -63,7 +63,7 @@ var errClosed = errors.New("the store is closed")
 // (or "postgresql://…"), or "sqlite:PATH" or a path for a file, which is made if there is none.
 // The caller must call Close.
 func Open(ctx context.Context, url string) (*DB, error) {
-	if isPostgres(url) {
+	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
 		return openPostgres(ctx, url)
 	}
 	path := strings.TrimPrefix(url, "sqlite:")
