@@ -239,6 +239,10 @@ func (i *installation) makeKeyring(ctx context.Context, db *store.DB) (created b
 		return false, err
 	}
 	if len(keys) > 0 { // the first start makes one, before anything else is sealed
+		// Another server that has just started for the first time may have made the file since.
+		if i.keyring, err = openKeyring(i.config); err != nil || i.keyring != nil {
+			return false, err
+		}
 		return false, fmt.Errorf("the keyring %s does not exist, and the database has secrets of the server that it has "+
 			"sealed. Restore the file from its backup, or copy it from another server of this installation; check "+
 			"--master-key-file. If it is lost for good, run `carrel keys reset` with the settings of the server, which "+
@@ -294,7 +298,7 @@ func AcceptInstallation(ctx context.Context, c Config) (accepted Accepted, err e
 	if err != nil {
 		return Accepted{}, err
 	}
-	if !i.database.Libraries {
+	if !i.database.Libraries && i.database.Installation.ID == "" {
 		return Accepted{}, fmt.Errorf("%s is empty: check --database", i.nameOfDatabase())
 	}
 	db, err := store.OpenExisting(ctx, c.Database)
