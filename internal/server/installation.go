@@ -32,6 +32,28 @@ type installation struct {
 	keyring *seal.Keyring
 }
 
+// Parts says to which installation the parts of a configuration belong. Ids are empty for parts that do not exist, or
+// that have none yet.
+type Parts struct {
+	Database, Contents Part
+}
+
+// Part is a part of an installation, with the id of the folder of large contents that it knows.
+type Part struct {
+	Installation string `json:"installation"`
+	Folder       string `json:"folder"`
+}
+
+// InspectInstallation returns to which installation the parts of a configuration belong. It changes nothing.
+func InspectInstallation(ctx context.Context, c Config) (Parts, error) {
+	i, err := inspect(ctx, c, nil)
+	if err != nil {
+		return Parts{}, err
+	}
+	own := i.database.Installation
+	return Parts{Database: Part{own.ID, own.Folder}, Contents: Part(i.mark)}, nil
+}
+
 // CheckInstallation returns an error if the database, the folder of large contents and the keyring of a configuration
 // do not belong together. It changes nothing. A configuration without a folder or a keyring leaves that out.
 // So does one whose keyring its user may not read: only the server needs it.
