@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/store"
 )
@@ -24,7 +23,7 @@ type keysList struct {
 
 // keyView is the JSON of a key.
 type keyView struct {
-	ID      seal.KeyID            `json:"id"`
+	ID      string                `json:"id"`
 	Newest  bool                  `json:"newest"`
 	Missing bool                  `json:"missing"`
 	Holds   map[store.BoxKind]int `json:"holds"`

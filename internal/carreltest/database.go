@@ -34,16 +34,23 @@ var databaseTemplate = sync.OnceValues(func() ([]byte, error) {
 	})
 })
 
-// copyTemplate writes the database's file and that of the keyring, unless an option names a database that is there.
+// copyTemplate writes the database's file, unless that is PostgreSQL, and that of the keyring. An option may name files
+// that exist.
 func (w *World) copyTemplate(c server.Config) {
 	w.t.Helper()
-	if _, err := os.Stat(c.Database); err == nil {
+	if !strings.Contains(c.Database, "://") {
+		w.writeNew(c.Database, Must(databaseTemplate())(w.t))
+	}
+	w.writeNew(c.Keyring, keyringText())
+}
+
+// writeNew writes a file, if it does not exist.
+func (w *World) writeNew(path string, content []byte) {
+	w.t.Helper()
+	if _, err := os.Stat(path); err == nil {
 		return
 	}
-	if err := os.WriteFile(c.Database, Must(databaseTemplate())(w.t), 0o600); err != nil {
-		w.t.Fatal(err)
-	}
-	if err := os.WriteFile(c.Keyring, keyringText(), 0o600); err != nil {
+	if err := os.WriteFile(path, content, 0o600); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -187,4 +194,13 @@ func (w *World) BlobKeys() (keys []string) {
 		w.t.Fatal(err)
 	}
 	return keys
+}
+
+// BytesColumns lists the columns of bytes, each as "table.column".
+func (w *World) BytesColumns() (columns []string) {
+	w.t.Helper()
+	db := Must(sql.Open("sqlite", "file:"+w.database+"?mode=ro&_pragma=busy_timeout(5000)"))(w.t)
+	defer func() { _ = db.Close() }()
+	return w.query(Must(db.PrepareContext(w.t.Context(), `SELECT s.name || '.' || c.name
+		FROM sqlite_schema AS s, pragma_table_info(s.name) AS c WHERE s.type = 'table' AND c.type = 'BLOB'`))(w.t))
 }
