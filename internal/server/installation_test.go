@@ -158,16 +158,18 @@ func TestAcceptInstallation(t *testing.T) {
 			t.Fatal(err)
 		}
 		own := o.wantOneInstallation(t)
-		for name, tt := range map[string]struct {
+		for _, tt := range []struct {
+			name    string
 			change  func() error
 			missing int
 		}{
-			"without its mark": {func() error { return os.Remove(filepath.Join(o.config.Blobs, "installation")) }, 0},
-			"made anew": {func() error {
+			{"without its mark", func() error { return os.Remove(filepath.Join(o.config.Blobs, "installation")) }, 0},
+			{"made anew", func() error {
 				o.config.Blobs = filepath.Join(t.TempDir(), "blobs")
 				return nil
 			}, 1},
 		} {
+			name := tt.name
 			if err := tt.change(); err != nil {
 				t.Fatal(err)
 			}
