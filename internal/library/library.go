@@ -64,15 +64,15 @@ type LibraryStore interface {
 	// ShutLibrary sets DeleteAt, revokes every grant, and ends every token, code and session,
 	// and every login except keep. Tokens and codes lose their seals, but are still found, with
 	// a grant that is revoked. Waiting deliveries end as expired, for the reason "the library
-	// was shut".
+	// was shut", and accounts at providers end, as RevokeGrant says.
 	ShutLibrary(ctx context.Context, id ID, deleteAt time.Time, keep LoginID, e Event) error
 	// ReopenLibrary clears DeleteAt.
 	ReopenLibrary(ctx context.Context, id ID, e Event) error
 	// DeleteLibrary removes the library and everything in it. The hashes of its access tokens
 	// are remembered until forgetAt. It returns ErrNotFound for an unknown id.
 	DeleteLibrary(ctx context.Context, id ID, forgetAt time.Time) error
-	// WasDeleted reports whether an access token belonged to a library that was deleted and is
-	// still remembered.
+	// WasDeleted reports whether an access token is still remembered: it belonged to a library that
+	// was deleted, or to an application that ended its access.
 	WasDeleted(ctx context.Context, token seal.Hash, now time.Time) (bool, error)
 	// ListShut lists the libraries whose DeleteAt is at or before due.
 	ListShut(ctx context.Context, due time.Time) ([]ID, error)

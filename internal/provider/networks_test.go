@@ -30,6 +30,10 @@ func (n named) RefreshTokens(
 	return delivery.ProviderTokens{Access: seal.SecretOf(string(n))}, nil
 }
 
+func (n named) RevokeTokens(context.Context, delivery.ProviderKey, delivery.ProviderTokens, string) error {
+	return errors.New(string(n))
+}
+
 func (n named) Send(context.Context, delivery.ProviderKey, delivery.SendRequest) delivery.Outcome {
 	return delivery.Outcome{Kind: delivery.OutcomeDelivered, Reason: string(n)}
 }
@@ -50,6 +54,9 @@ func TestNetworks(t *testing.T) {
 		err := s.AuthorizationError(t.Context(), delivery.AuthorizationParams{Provider: key}, "")
 		if err.Error() != want {
 			t.Errorf("%s: %v, want %q", key, err, want)
+		}
+		if err := s.RevokeTokens(t.Context(), key, delivery.ProviderTokens{}, ""); err.Error() != want {
+			t.Errorf("%s: revoked at %v, want %q", key, err, want)
 		}
 		o := s.Send(t.Context(), key, delivery.SendRequest{})
 		if err := errors.Join(err1, err2, err3); err != nil {

@@ -75,6 +75,17 @@ func TestDeleteLibraryLeavesNoRow(t *testing.T) {
 				t.Errorf("%s has %d rows more than before", table, len(rows)-len(before[table]))
 			}
 		}
+		// The tokens of the account at the provider are kept until they are revoked there, and no longer.
+		revocations, err := db.ClaimTokenRevocations(ctx, now, now.Add(time.Hour), 10)
+		if err != nil || len(revocations) != 1 || revocations[0].ID != connected.ID {
+			t.Fatalf("revocations %+v, %v", revocations, err)
+		}
+		if err := db.DeleteTokenRevocation(ctx, connected.ID); err != nil {
+			t.Fatal(err)
+		}
+		if rows := dump(t, raw)["token_revocations"]; len(rows) != 0 {
+			t.Errorf("token_revocations still has %s", rows)
+		}
 		if rows := dump(t, raw)["deleted_tokens"]; len(rows) != 1 {
 			t.Errorf("%d tokens are remembered, want 1", len(rows))
 		}
@@ -84,9 +95,10 @@ func TestDeleteLibraryLeavesNoRow(t *testing.T) {
 var (
 	// unmoved are the tables into which the test puts nothing.
 	unmoved = map[string]bool{"goose_db_version": true, "sqlite_sequence": true, "signing_keys": true,
-		"deleted_tokens": true}
+		"deleted_tokens": true, "token_revocations": true}
 	// notOfLibraries are those that have rows of applications, or of nobody.
-	notOfLibraries = map[string]bool{"applications": true, "contracts": true, "nonces": true, "deleted_tokens": true}
+	notOfLibraries = map[string]bool{"applications": true, "contracts": true, "nonces": true, "deleted_tokens": true,
+		"token_revocations": true}
 )
 
 func openRaw(t testing.TB, url string) *sql.DB {

@@ -29,6 +29,7 @@ var (
 		"BYTEA", "BLOB",
 		`COLLATE "C"`, "COLLATE BINARY",
 		"/* WITHOUT ROWID */", "WITHOUT ROWID", // one tree instead of two
+		"EXTRACT(EPOCH FROM now())", "strftime('%s', 'now')",
 	)}
 )
 

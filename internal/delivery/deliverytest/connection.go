@@ -20,7 +20,7 @@ func TestConnections(t *testing.T, open func(t *testing.T) Store) {
 		l, _ := f.AnyRequest(c)
 		a := anyAccount(p.ID, c.Application.ID, 1, now)
 		a.AccessUntil, a.LastUsedAt = later(time.Hour), later(time.Minute)
-		got, err := f.Connect(ctx, l.Hash, a, connectedEvent(p.ID, now))
+		got, err := f.Connect(ctx, l.Hash, "", a, connectedEvent(p.ID, now))
 		must(t, err)
 		same(t, "connected", got, a)
 		same(t, "account", value(f.GetConnection(ctx, p.ID, a.ID, false))(t), a)
@@ -30,7 +30,7 @@ func TestConnections(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "details of event", e.Details, library.EventDetails{Provider: "Linde", Account: a.ID})
 
 		empty := delivery.Connection{ID: "empty", Library: p.ID, Application: "a"}
-		got, err = f.Connect(ctx, l.Hash, empty, connectedEvent(p.ID, now))
+		got, err = f.Connect(ctx, l.Hash, "", empty, connectedEvent(p.ID, now))
 		must(t, err)
 		same(t, "empty account", got, empty)
 		same(t, "empty account", value(f.GetConnection(ctx, p.ID, "empty", true))(t), empty)
@@ -39,7 +39,7 @@ func TestConnections(t *testing.T, open func(t *testing.T) Store) {
 		f := newFixture(t, open)
 		g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
 		first, l := f.connect(g, 1)
-		second, err := f.Connect(ctx, l.Hash, anyAccount(g.Library, g.Application, 2, now), connectedEvent(g.Library,
+		second, err := f.Connect(ctx, l.Hash, "", anyAccount(g.Library, g.Application, 2, now), connectedEvent(g.Library,
 			now))
 		must(t, err)
 		same(t, "account of the request", value(f.GetAuthRequest(ctx, l.Hash))(t).Account, second.ID)
@@ -50,78 +50,128 @@ func TestConnections(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "request added with an account", value(f.GetAuthRequest(ctx, given.Hash))(t), given)
 	})
 	t.Run("are connected again", func(t *testing.T) {
-		for _, pending := range []bool{true, false} {
-			f := newFixture(t, open)
-			g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
-			old, _ := f.connect(g, 1)
-			if !pending {
-				old = f.account(g, 1) // the same once more
-				same(t, "version", old.AccessVersion, int64(2))
-			}
+		f := newFixture(t, open)
+		g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
+		other, _, _ := f.Approve(librarytest.Person{Library: library.Library{ID: g.Library}}, f.AnyClient(library.Write))
+		// By a request of the contract for the same source, and by a request of another contract that names it.
+		for _, named := range []bool{false, true} {
+			old := f.account(g, 1)
 			must(t, f.EndAccess(ctx, old.ID, old.AccessVersion, now, anyEvent(g.Library)))
 			old = value(f.GetConnection(ctx, g.Library, old.ID, false))(t)
 
-			l, _ := f.AnyRequest(value(f.GetClient(ctx, librarytest.ClientOf(g)))(t))
+			by, again := g, wire.AccountID("")
+			if named {
+				by, again = other, old.ID
+			}
+			l, _ := f.AnyRequest(value(f.GetClient(ctx, librarytest.ClientOf(by)))(t))
 			a := anyAccount(g.Library, g.Application, 1, later(time.Hour))
-			a.Source.Name, a.AccessUntil, a.AccessVersion, a.Pending = "Renamed", later(2*time.Hour), 40, !pending
-			got, err := f.Connect(ctx, l.Hash, a, connectedEvent(g.Library, later(time.Hour)))
+			a.Source.Name, a.AccessUntil, a.AccessVersion = "Renamed", later(2*time.Hour), 40
+			got, err := f.Connect(ctx, l.Hash, again, a, connectedEvent(g.Library, later(time.Hour)))
 			must(t, err)
 			want := old
 			want.Access, want.AccessUntil, want.Correlation = a.Access, a.AccessUntil, a.Correlation
 			want.Source, want.UpdatedAt, want.EndedAt = a.Source, a.UpdatedAt, time.Time{}
 			want.AccessVersion++
 			same(t, "connected again", got, want)
-			same(t, "pending", got.Pending, pending)
-			same(t, "account", value(f.GetConnection(ctx, g.Library, old.ID, false))(t), want)
+			same(t, "account", value(f.GetConnection(ctx, g.Library, old.ID, true))(t), want)
 			same(t, "account of the request", value(f.GetAuthRequest(ctx, l.Hash))(t).Account, old.ID)
 			same(t, "account of the event", f.NewestEvent(g.Library).Details.Account, old.ID)
 			_, err = f.GetConnection(ctx, g.Library, a.ID, false)
 			wantErr(t, "account under the new id", err, library.ErrNotFound)
+			must(t, f.CloseAuthRequest(ctx, l.Hash, now, by.ID, nil))
+			same(t, "account once more", value(f.GetConnection(ctx, g.Library, old.ID, true))(t), want)
 		}
 	})
-	t.Run("are one for each library, application and source", func(t *testing.T) {
+	t.Run("are connected again only where they are", func(t *testing.T) {
+		f := newFixture(t, open)
+		g, a := f.sender()
+		theirs, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
+		for what, c := range map[string]delivery.Connection{
+			"another library's":     anyAccount(theirs.Library, g.Application, 1, now),
+			"another application's": anyAccount(g.Library, theirs.Application, 1, now),
+			"another source's":      anyAccount(g.Library, g.Application, 2, now),
+		} {
+			l, _ := f.AnyRequest(value(f.GetClient(ctx, librarytest.ClientOf(g)))(t))
+			_, err := f.Connect(ctx, l.Hash, a.ID, c, connectedEvent(c.Library, now))
+			wantErr(t, what, err, library.ErrNotFound)
+		}
+		l, _ := f.AnyRequest(value(f.GetClient(ctx, librarytest.ClientOf(g)))(t))
+		must(t, f.Disconnect(ctx, g.Library, "", a.ID, now, "", anyEvent(g.Library)))
+		_, err := f.Connect(ctx, l.Hash, a.ID, anyAccount(g.Library, g.Application, 1, now), anyEvent(g.Library))
+		wantErr(t, "one that has gone", err, library.ErrNotFound)
+	})
+	t.Run("are one for each grant and source", func(t *testing.T) {
 		f := newFixture(t, open)
 		p, c := f.AnyPerson(), f.AnyClient(library.Write)
 		g, _, _ := f.Approve(p, c)
 		one := f.account(g, 1)
-		for _, other := range []delivery.Connection{
-			anyAccount(p.ID, c.Application.ID, 2, now),
-			anyAccount(p.ID, f.AnyApplication().ID, 1, now),
-			anyAccount(f.AnyPerson().ID, c.Application.ID, 1, now),
-		} {
-			l, _ := f.AnyRequest(c)
-			got, err := f.Connect(ctx, l.Hash, other, connectedEvent(other.Library, now))
-			must(t, err)
-			same(t, "another account", got, other)
+		other, _, _ := f.Approve(p, f.AnyContract(c.Application, library.Write))
+		expired, _, _ := f.Approve(p, f.AnyContract(c.Application, library.Write))
+		f.account(expired, 1)
+		for _, its := range []library.Grant{g, other} {
+			source := 2
+			if its.ID == other.ID {
+				source = 1
+			}
+			another := f.account(its, source)
+			if another.ID == one.ID || another.Grant != its.ID {
+				t.Errorf("account %s of grant %s", another.ID, another.Grant)
+			}
 		}
+		// A grant that has ended has no account to connect again.
+		l, _ := f.AnyRequest(value(f.GetClient(ctx, librarytest.ClientOf(expired)))(t))
+		a := anyAccount(p.ID, c.Application.ID, 1, expired.ExpiresAt)
+		got, err := f.Connect(ctx, l.Hash, "", a, connectedEvent(p.ID, now))
+		must(t, err)
+		same(t, "account after the grant has expired", got, a)
+
 		taken := anyAccount(p.ID, c.Application.ID, 3, now)
 		taken.ID = one.ID
-		l, _ := f.AnyRequest(c)
-		_, err := f.Connect(ctx, l.Hash, taken, connectedEvent(p.ID, now))
+		l, _ = f.AnyRequest(c)
+		_, err = f.Connect(ctx, l.Hash, "", taken, connectedEvent(p.ID, now))
 		wantErr(t, "id that is taken", err, library.ErrExists)
 		same(t, "one", value(f.GetConnection(ctx, p.ID, one.ID, true))(t), one)
-
-		links := make([]library.AuthRequest, 16)
-		for i := range links {
-			links[i], _ = f.AnyRequest(c)
+	})
+	t.Run("become one if they are allowed for one grant and source", func(t *testing.T) {
+		f := newFixture(t, open)
+		p, c := f.AnyPerson(), f.AnyClient(library.Write)
+		f.Approve(p, c)
+		requests, connected := make([]library.AuthRequest, 8), make([]delivery.Connection, 8)
+		for i := range requests {
+			requests[i], _ = f.AnyRequest(c)
+			connected[i] = value(f.Connect(ctx, requests[i].Hash, "", anyAccount(p.ID, c.Application.ID, 9, now),
+				connectedEvent(p.ID, now)))(t)
 		}
-		versions := make([]int64, len(links))
-		for _, err := range race(len(links), func(i int) error {
-			a, err := f.Connect(ctx, links[i].Hash, anyAccount(p.ID, c.Application.ID, 9, now),
-				connectedEvent(p.ID, now))
-			versions[i] = a.AccessVersion
+		for _, err := range race(len(requests), func(i int) error {
+			yes := librarytest.NewApproval(p, c, requests[i], now)
+			yes.Connection = connected[i].ID
+			_, _, err := f.Allow(ctx, yes)
 			return err
 		}) {
 			must(t, err)
 		}
-		ids, seen := map[wire.AccountID]bool{}, map[int64]bool{}
-		for i, l := range links {
-			ids[value(f.GetAuthRequest(ctx, l.Hash))(t).Account] = true
-			seen[versions[i]] = true
+		list := value(f.ListConnections(ctx, p.ID, ""))(t)
+		same(t, "accounts", len(list), 1)
+		same(t, "version", list[0].AccessVersion, connected[0].AccessVersion+7)
+		for i, r := range requests {
+			same(t, "account of the request", value(f.GetAuthRequest(ctx, r.Hash))(t).Account, list[0].ID)
+			if _, err := f.GetConnection(ctx, p.ID, connected[i].ID, false); connected[i].ID != list[0].ID {
+				wantErr(t, "the other", err, library.ErrNotFound)
+			}
 		}
-		same(t, "accounts in 16 requests", len(ids), 1)
-		same(t, "versions of 16 connections", len(seen), 16)
+		// None of the tokens is revoked: they are the account's.
+		same(t, "revocations", len(value(f.ClaimTokenRevocations(ctx, later(time.Hour), later(time.Hour), 100))(t)), 0)
 		f.Events(p.ID)
+	})
+	t.Run("end with their grant", testEndWithGrant(open))
+	t.Run("leave their tokens to be revoked", testTokenRevocations(open))
+	t.Run("end when their grant has expired", func(t *testing.T) {
+		f := newFixture(t, open)
+		g, a := f.sender()
+		f.connect(g, 2) // pending
+		same(t, "a moment before", len(value(f.ListUngranted(ctx, g.ExpiresAt.Add(-time.Millisecond), 10))(t)), 0)
+		same(t, "then", value(f.ListUngranted(ctx, g.ExpiresAt, 10))(t), []delivery.Connection{a})
+		same(t, "none", len(value(f.ListUngranted(ctx, g.ExpiresAt, 0))(t)), 0)
 	})
 	t.Run("are refused to what is shut, gone or answered", func(t *testing.T) {
 		f := newFixture(t, open)
@@ -130,7 +180,7 @@ func TestConnections(t *testing.T, open func(t *testing.T) Store) {
 			t.Helper()
 			a := anyAccount(p.ID, c.Application.ID, 1, now)
 			events := len(value(f.ListEvents(ctx, p.ID, 0, 100))(t))
-			_, err := f.Connect(ctx, link, a, connectedEvent(p.ID, now))
+			_, err := f.Connect(ctx, link, "", a, connectedEvent(p.ID, now))
 			wantErr(t, what, err, library.ErrNotFound)
 			_, err = f.GetConnection(ctx, p.ID, a.ID, false)
 			wantErr(t, what+": account", err, library.ErrNotFound)
@@ -203,10 +253,10 @@ func TestConnections(t *testing.T, open func(t *testing.T) Store) {
 				a.CreatedAt = now
 			}
 			l, _ := f.AnyRequest(c)
-			_, err := f.Connect(ctx, l.Hash, a, connectedEvent(p.ID, now))
+			_, err := f.Connect(ctx, l.Hash, "", a, connectedEvent(p.ID, now))
 			must(t, err)
-			must(t, f.CloseAuthRequest(ctx, l.Hash, now, "", nil))
-			a.Pending = false
+			must(t, f.CloseAuthRequest(ctx, l.Hash, now, g.ID, nil))
+			a.Pending, a.Grant = false, g.ID
 			want = append(want, a)
 		}
 		f.connect(g, 99) // pending
@@ -251,7 +301,7 @@ func testAnswers(open func(t *testing.T) Store) func(t *testing.T) {
 		g, _, _ := f.Approve(p, c)
 		stands := func(a delivery.Connection) {
 			t.Helper()
-			a.Pending = false
+			a.Pending, a.Grant = false, g.ID
 			same(t, "account", value(f.GetConnection(ctx, p.ID, a.ID, true))(t), a)
 		}
 		allowed, l := f.connect(g, 1)
@@ -263,10 +313,11 @@ func testAnswers(open func(t *testing.T) Store) func(t *testing.T) {
 		_, _, err = f.Allow(ctx, yes)
 		must(t, err)
 		stands(allowed)
-		closed, l := f.connect(g, 2)
+		lost, l := f.connect(g, 2)
 		must(t, f.CloseAuthRequest(ctx, l.Hash, now, "", nil))
-		stands(closed)
-		closed, l = f.connect(g, 3)
+		_, err = f.GetConnection(ctx, p.ID, lost.ID, false)
+		wantErr(t, "account that no grant has", err, library.ErrNotFound)
+		closed, l := f.connect(g, 3)
 		must(t, f.CloseAuthRequest(ctx, l.Hash, now, g.ID, anySeal()))
 		stands(closed)
 
@@ -296,7 +347,7 @@ func testAnswers(open func(t *testing.T) Store) func(t *testing.T) {
 		yes = librarytest.NewApproval(other, c, l, now)
 		yes.Connection = theirs.ID
 		_, _, err = f.Allow(ctx, yes)
-		must(t, err)
+		wantErr(t, "the yes of somebody else", err, library.ErrConnectionChanged)
 		same(t, "account after the yes of somebody else", value(f.GetConnection(ctx, p.ID, theirs.ID, false))(t),
 			theirs)
 
@@ -306,7 +357,7 @@ func testAnswers(open func(t *testing.T) Store) func(t *testing.T) {
 				if i == 0 {
 					return f.Deny(ctx, l.Hash, now, library.Event{})
 				}
-				_, err := f.Connect(ctx, l.Hash, anyAccount(p.ID, c.Application.ID, 6, now), connectedEvent(p.ID, now))
+				_, err := f.Connect(ctx, l.Hash, "", anyAccount(p.ID, c.Application.ID, 6, now), connectedEvent(p.ID, now))
 				return err
 			})
 			id := value(f.GetAuthRequest(ctx, l.Hash))(t).Account
@@ -390,4 +441,167 @@ func calledOff(d delivery.Delivery, reason string, at time.Time) delivery.Delive
 	d.State, d.Reason, d.UpdatedAt = delivery.Expired, reason, at
 	d.Payload, d.Lease, d.LeaseUntil = nil, "", time.Time{}
 	return d
+}
+
+// testEndWithGrant tests that whatever ends a grant ends its accounts, and no others.
+func testEndWithGrant(open func(t *testing.T) Store) func(t *testing.T) {
+	return func(t *testing.T) {
+		for name, end := range map[string]func(f *fixture, g library.Grant, e library.Event) error{
+			"revoked": func(f *fixture, g library.Grant, e library.Event) error {
+				return f.RevokeGrant(ctx, g.Library, g.ID, later(time.Minute), e)
+			},
+			"application revoked": func(f *fixture, g library.Grant, e library.Event) error {
+				return f.RevokeApplication(ctx, g.Library, g.Application, seal.Hash{}, time.Time{}, e)
+			},
+			"library shut": func(f *fixture, g library.Grant, e library.Event) error {
+				return f.ShutLibrary(ctx, g.Library, later(time.Hour), "", e)
+			},
+		} {
+			f := newFixture(t, open)
+			g, a := f.sender()
+			second := f.account(g, 2)
+			waiting, posted := f.delivery(g, a, now), f.posting(g, a, "l")
+			other, _, _ := f.Approve(librarytest.Person{Library: library.Library{ID: g.Library}}, f.AnyClient(library.Write))
+			kept := f.account(other, 1)
+			_, theirs := f.sender()
+
+			e := anyEvent(g.Library)
+			e.At, e.Kind = later(time.Minute), library.EventStopped
+			must(t, end(f, g, e))
+			for _, gone := range []delivery.Connection{a, second} {
+				_, err := f.GetConnection(ctx, g.Library, gone.ID, false)
+				wantErr(t, name+": account", err, library.ErrNotFound)
+			}
+			if got := f.stored(waiting); got.State != delivery.Expired || got.Payload != nil {
+				t.Errorf("%s: what waited is %s", name, got.State)
+			}
+			same(t, name+": what is being posted", f.stored(posted), posted)
+			wantErr(t, name+": delivery", f.AddDelivery(ctx, anyDelivery(g, a, now), NoLimit), library.ErrNotFound)
+			if name != "library shut" {
+				same(t, name+": account of another grant", value(f.GetConnection(ctx, g.Library, kept.ID, true))(t), kept)
+			}
+			same(t, name+": account of somebody else", value(f.GetConnection(ctx, theirs.Library, theirs.ID, true))(t), theirs)
+			ended := 0
+			for _, e := range f.Events(g.Library) {
+				if e.Kind == library.EventAccountEnded && (e.Details.Account == a.ID || e.Details.Account == second.ID) {
+					ended++
+					same(t, name+": provider of the event", e.Details.Provider, a.Source.Name)
+				}
+			}
+			same(t, name+": events of accounts", ended, 2)
+			same(t, name+": newest event", f.NewestEvent(g.Library).Kind, library.EventStopped)
+		}
+		// Of a stop and an answer at once, whichever comes first: no account stands without its grant.
+		f := newFixture(t, open)
+		p, c := f.AnyPerson(), f.AnyClient(library.Write)
+		for range 10 {
+			g, _, _ := f.Approve(p, c)
+			a, l := f.connect(g, 1)
+			race(2, func(i int) error {
+				if i == 0 {
+					return f.RevokeGrant(ctx, p.ID, g.ID, now, anyEvent(p.ID))
+				}
+				return f.CloseAuthRequest(ctx, l.Hash, now, g.ID, nil)
+			})
+			if got, err := f.GetConnection(ctx, p.ID, a.ID, true); err == nil {
+				t.Errorf("an account of grant %s stands after that was revoked", got.Grant)
+			}
+		}
+	}
+}
+
+// testTokenRevocations tests that the tokens of an account that ends are kept to be revoked, whatever ends it.
+func testTokenRevocations(open func(t *testing.T) Store) func(t *testing.T) {
+	return func(t *testing.T) {
+		event := func(g library.Grant) library.Event { return anyEvent(g.Library) }
+		for name, end := range map[string]func(f *fixture, g library.Grant, a delivery.Connection) error{
+			"disconnected": func(f *fixture, g library.Grant, a delivery.Connection) error {
+				return f.Disconnect(ctx, g.Library, "", a.ID, now, "", event(g))
+			},
+			"grant revoked": func(f *fixture, g library.Grant, _ delivery.Connection) error {
+				return f.RevokeGrant(ctx, g.Library, g.ID, now, event(g))
+			},
+			"application revoked": func(f *fixture, g library.Grant, _ delivery.Connection) error {
+				return f.RevokeApplication(ctx, g.Library, g.Application, seal.Hash{}, time.Time{}, event(g))
+			},
+			"library shut": func(f *fixture, g library.Grant, _ delivery.Connection) error {
+				return f.ShutLibrary(ctx, g.Library, later(time.Hour), "", event(g))
+			},
+			"library deleted": func(f *fixture, g library.Grant, _ delivery.Connection) error {
+				return f.DeleteLibrary(ctx, g.Library, now)
+			},
+		} {
+			f := newFixture(t, open)
+			g, a := f.sender()
+			must(t, f.StoreTokens(ctx, a.ID, a.AccessVersion, []byte("the newest"), time.Time{}, now))
+			must(t, end(f, g, a))
+			got := value(f.ClaimTokenRevocations(ctx, now, later(time.Minute), 10))(t)
+			same(t, name, got, []delivery.Connection{{
+				ID: a.ID, Library: a.Library, Application: a.Application, Source: a.Source,
+				Access: []byte("the newest"), UpdatedAt: now,
+			}})
+		}
+		pending := map[string]func(f *fixture, g library.Grant, l library.AuthRequest) error{
+			"denied": func(f *fixture, _ library.Grant, l library.AuthRequest) error {
+				return f.Deny(ctx, l.Hash, now, library.Event{})
+			},
+			"closed without a grant": func(f *fixture, _ library.Grant, l library.AuthRequest) error {
+				return f.CloseAuthRequest(ctx, l.Hash, now, "", nil)
+			},
+			"replaced": func(f *fixture, g library.Grant, l library.AuthRequest) error {
+				_, err := f.Connect(ctx, l.Hash, "", anyAccount(g.Library, g.Application, 2, now), event(g))
+				return err
+			},
+			"application revoked": func(f *fixture, g library.Grant, _ library.AuthRequest) error {
+				return f.RevokeApplication(ctx, g.Library, g.Application, seal.Hash{}, time.Time{}, event(g))
+			},
+			"swept": func(f *fixture, _ library.Grant, l library.AuthRequest) error {
+				return f.Sweep(ctx, later(24*time.Hour+time.Millisecond), 24*time.Hour)
+			},
+		}
+		for name, end := range pending {
+			f := newFixture(t, open)
+			g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
+			a, l := f.connect(g, 1)
+			must(t, end(f, g, l))
+			got := value(f.ClaimTokenRevocations(ctx, later(48*time.Hour), later(48*time.Hour), 10))(t)
+			if len(got) != 1 || got[0].ID != a.ID || string(got[0].Access) != string(a.Access) {
+				t.Errorf("pending, %s: %+v", name, got)
+			}
+		}
+
+		f := newFixture(t, open)
+		g, ended := f.sender()
+		must(t, f.EndAccess(ctx, ended.ID, ended.AccessVersion, now, event(g)))
+		must(t, f.RevokeGrant(ctx, g.Library, g.ID, now, event(g)))
+		claim := func(at time.Time, limit int) []delivery.Connection {
+			t.Helper()
+			return value(f.ClaimTokenRevocations(ctx, at, at.Add(time.Minute), limit))(t)
+		}
+		same(t, "of an account without tokens", len(claim(now, 10)), 0)
+		for i := range 3 {
+			must(t, f.AddTokenRevocation(ctx, anyAccount(g.Library, g.Application, i, now), now))
+		}
+		claimed := make([]int, 8)
+		for _, err := range race(len(claimed), func(i int) error {
+			list, err := f.ClaimTokenRevocations(ctx, now, later(time.Minute), 2)
+			claimed[i] = len(list)
+			return err
+		}) {
+			must(t, err)
+		}
+		total := len(claim(now, 10))
+		for _, n := range claimed {
+			total += n
+		}
+		same(t, "claimed by many at once", total, 3)
+		same(t, "claimed again at once", len(claim(later(time.Minute-time.Millisecond), 10)), 0)
+		again := claim(later(time.Minute), 10)
+		same(t, "claimed again later", len(again), 3)
+		must(t, f.DeleteTokenRevocation(ctx, again[0].ID))
+		must(t, f.DeleteTokenRevocation(ctx, again[0].ID))
+		same(t, "left", len(claim(later(time.Hour), 10)), 2)
+		must(t, f.Sweep(ctx, later(24*time.Hour), time.Hour))
+		same(t, "after a day", len(claim(later(25*time.Hour), 10)), 0)
+	}
 }

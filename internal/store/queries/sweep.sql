@@ -42,12 +42,13 @@ DELETE FROM deleted_tokens WHERE hash IN (
 DELETE FROM trips WHERE hash IN (
     SELECT t.hash FROM trips t WHERE t.expires_at > 0 AND t.expires_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
 
--- What stands outside the list is looked at again after a wait for another to write
--- the row: an account that has just been connected anew, or allowed, stays.
--- name: SweepPendingConnections :execrows
-DELETE FROM provider_accounts
-WHERE provider_accounts.pending AND provider_accounts.updated_at < sqlc.arg(before) AND provider_accounts.id IN (
-    SELECT a.id FROM provider_accounts a
-    WHERE a.pending AND a.created_at < sqlc.arg(before) AND a.updated_at < sqlc.arg(before)
-        AND NOT EXISTS (SELECT 1 FROM links l WHERE l.account_id <> '' AND l.account_id = a.id)
-    LIMIT sqlc.arg(portion));
+-- name: ListLostConnections :many
+SELECT a.id FROM provider_accounts a
+WHERE a.pending AND a.created_at < sqlc.arg(before) AND a.updated_at < sqlc.arg(before)
+    AND NOT EXISTS (SELECT 1 FROM links l WHERE l.account_id <> '' AND l.account_id = a.id)
+LIMIT sqlc.arg(portion);
+
+-- The condition is repeated after a wait for another to write the row: an account that has just
+-- been connected anew, or allowed, stays.
+-- name: DeleteLostConnection :one
+DELETE FROM provider_accounts WHERE id = sqlc.arg(id) AND pending AND updated_at < sqlc.arg(before) RETURNING *;

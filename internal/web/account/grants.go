@@ -86,7 +86,7 @@ func newGrantRow(t *ui.Texts, g library.GrantWithClient, connections []delivery.
 		row.State, row.IsActive = t.Text("grants.active"), true
 	}
 	for _, c := range connections {
-		if row.IsActive && contract.Access == library.Write && c.Application == grant.Application {
+		if row.IsActive && c.Grant == grant.ID {
 			row.May = append(row.May, t.Text("grants.push", "provider", ui.CleanText(c.Source.Name)))
 		}
 	}

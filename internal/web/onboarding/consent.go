@@ -191,21 +191,26 @@ func (c *consent) sentData(flow *requestFlow, connected *delivery.Connection) ui
 	return ui.NewDataTypes(types)
 }
 
-// otherProviders are the providers that the application may send to as well, since the person connected them before.
+// otherProviders are the providers that the application may send to as well: the consent that a yes renews has accounts
+// there.
 func (c *consent) otherProviders(
 	r *http.Request, in *library.SignedIn, request *library.PendingRequest, connected *delivery.Connection,
 ) ([]string, error) {
 	if request.Client.Contract.Access != library.Write {
 		return nil, nil
 	}
-	connections, err := connectionsOf(r, c.connections, in, request)
+	grant, err := c.consents.LatestGrant(r.Context(), in, request)
+	if err != nil || grant == nil || !grant.Active(c.ui.Now()) {
+		return nil, err
+	}
+	connections, err := c.connections.List(r.Context(), in)
 	if err != nil {
 		return nil, err
 	}
 	t := ui.BrowserOf(r).Texts
 	var may []string
 	for _, other := range connections {
-		if connected == nil || other.ID != connected.ID {
+		if other.Grant == grant.ID && (connected == nil || other.ID != connected.ID) {
 			may = append(may, t.Text("consent.may.push",
 				"what", ui.NewDataTypes(nil).In(t), "provider", ui.CleanText(other.Source.Name)))
 		}

@@ -42,6 +42,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addChainStmt, err = db.PrepareContext(ctx, addChain); err != nil {
 		return nil, fmt.Errorf("error preparing query AddChain: %w", err)
 	}
+	if q.addConnectionStmt, err = db.PrepareContext(ctx, addConnection); err != nil {
+		return nil, fmt.Errorf("error preparing query AddConnection: %w", err)
+	}
 	if q.addContentStmt, err = db.PrepareContext(ctx, addContent); err != nil {
 		return nil, fmt.Errorf("error preparing query AddContent: %w", err)
 	}
@@ -81,6 +84,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addTokenStmt, err = db.PrepareContext(ctx, addToken); err != nil {
 		return nil, fmt.Errorf("error preparing query AddToken: %w", err)
 	}
+	if q.addTokenRevocationStmt, err = db.PrepareContext(ctx, addTokenRevocation); err != nil {
+		return nil, fmt.Errorf("error preparing query AddTokenRevocation: %w", err)
+	}
 	if q.answerAuthRequestStmt, err = db.PrepareContext(ctx, answerAuthRequest); err != nil {
 		return nil, fmt.Errorf("error preparing query AnswerAuthRequest: %w", err)
 	}
@@ -93,8 +99,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.claimRefreshStmt, err = db.PrepareContext(ctx, claimRefresh); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimRefresh: %w", err)
 	}
-	if q.connectStmt, err = db.PrepareContext(ctx, connect); err != nil {
-		return nil, fmt.Errorf("error preparing query Connect: %w", err)
+	if q.claimTokenRevocationStmt, err = db.PrepareContext(ctx, claimTokenRevocation); err != nil {
+		return nil, fmt.Errorf("error preparing query ClaimTokenRevocation: %w", err)
 	}
 	if q.countEventStmt, err = db.PrepareContext(ctx, countEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query CountEvent: %w", err)
@@ -123,6 +129,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteAuthRequestsOfSessionsOfLibraryStmt, err = db.PrepareContext(ctx, deleteAuthRequestsOfSessionsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAuthRequestsOfSessionsOfLibrary: %w", err)
 	}
+	if q.deleteConnectionStmt, err = db.PrepareContext(ctx, deleteConnection); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteConnection: %w", err)
+	}
 	if q.deleteContentsOfLibraryStmt, err = db.PrepareContext(ctx, deleteContentsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteContentsOfLibrary: %w", err)
 	}
@@ -134,6 +143,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteLibraryStmt, err = db.PrepareContext(ctx, deleteLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteLibrary: %w", err)
+	}
+	if q.deleteLostConnectionStmt, err = db.PrepareContext(ctx, deleteLostConnection); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteLostConnection: %w", err)
+	}
+	if q.deleteOldTokenRevocationsStmt, err = db.PrepareContext(ctx, deleteOldTokenRevocations); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteOldTokenRevocations: %w", err)
 	}
 	if q.deletePayloadsOfConnectionStmt, err = db.PrepareContext(ctx, deletePayloadsOfConnection); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePayloadsOfConnection: %w", err)
@@ -156,6 +171,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteSessionsOfLibraryStmt, err = db.PrepareContext(ctx, deleteSessionsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSessionsOfLibrary: %w", err)
 	}
+	if q.deleteSessionsOfOpenRequestsStmt, err = db.PrepareContext(ctx, deleteSessionsOfOpenRequests); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSessionsOfOpenRequests: %w", err)
+	}
+	if q.deleteTokenRevocationStmt, err = db.PrepareContext(ctx, deleteTokenRevocation); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteTokenRevocation: %w", err)
+	}
 	if q.deleteTokenSealsOfGrantStmt, err = db.PrepareContext(ctx, deleteTokenSealsOfGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteTokenSealsOfGrant: %w", err)
 	}
@@ -167,9 +188,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.disableContractStmt, err = db.PrepareContext(ctx, disableContract); err != nil {
 		return nil, fmt.Errorf("error preparing query DisableContract: %w", err)
-	}
-	if q.disconnectStmt, err = db.PrepareContext(ctx, disconnect); err != nil {
-		return nil, fmt.Errorf("error preparing query Disconnect: %w", err)
 	}
 	if q.endAccessStmt, err = db.PrepareContext(ctx, endAccess); err != nil {
 		return nil, fmt.Errorf("error preparing query EndAccess: %w", err)
@@ -189,12 +207,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endOtherLoginsStmt, err = db.PrepareContext(ctx, endOtherLogins); err != nil {
 		return nil, fmt.Errorf("error preparing query EndOtherLogins: %w", err)
 	}
-	if q.endPendingStmt, err = db.PrepareContext(ctx, endPending); err != nil {
-		return nil, fmt.Errorf("error preparing query EndPending: %w", err)
-	}
-	if q.endPendingOfLibraryStmt, err = db.PrepareContext(ctx, endPendingOfLibrary); err != nil {
-		return nil, fmt.Errorf("error preparing query EndPendingOfLibrary: %w", err)
-	}
 	if q.expireDeliveriesOfConnectionStmt, err = db.PrepareContext(ctx, expireDeliveriesOfConnection); err != nil {
 		return nil, fmt.Errorf("error preparing query ExpireDeliveriesOfConnection: %w", err)
 	}
@@ -204,8 +216,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.expireDeliveriesOfLibraryStmt, err = db.PrepareContext(ctx, expireDeliveriesOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query ExpireDeliveriesOfLibrary: %w", err)
 	}
+	if q.expireOpenRequestsStmt, err = db.PrepareContext(ctx, expireOpenRequests); err != nil {
+		return nil, fmt.Errorf("error preparing query ExpireOpenRequests: %w", err)
+	}
 	if q.findActiveGrantStmt, err = db.PrepareContext(ctx, findActiveGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query FindActiveGrant: %w", err)
+	}
+	if q.findConnectionOfContractStmt, err = db.PrepareContext(ctx, findConnectionOfContract); err != nil {
+		return nil, fmt.Errorf("error preparing query FindConnectionOfContract: %w", err)
+	}
+	if q.findConnectionOfGrantStmt, err = db.PrepareContext(ctx, findConnectionOfGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query FindConnectionOfGrant: %w", err)
 	}
 	if q.findLibraryStmt, err = db.PrepareContext(ctx, findLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query FindLibrary: %w", err)
@@ -270,6 +291,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getTokenInfoStmt, err = db.PrepareContext(ctx, getTokenInfo); err != nil {
 		return nil, fmt.Errorf("error preparing query GetTokenInfo: %w", err)
 	}
+	if q.giveConnectionGrantStmt, err = db.PrepareContext(ctx, giveConnectionGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query GiveConnectionGrant: %w", err)
+	}
 	if q.giveSessionGrantStmt, err = db.PrepareContext(ctx, giveSessionGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query GiveSessionGrant: %w", err)
 	}
@@ -297,6 +321,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listConnectionsStmt, err = db.PrepareContext(ctx, listConnections); err != nil {
 		return nil, fmt.Errorf("error preparing query ListConnections: %w", err)
 	}
+	if q.listConnectionsOfGrantStmt, err = db.PrepareContext(ctx, listConnectionsOfGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query ListConnectionsOfGrant: %w", err)
+	}
+	if q.listConnectionsOfLibraryStmt, err = db.PrepareContext(ctx, listConnectionsOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query ListConnectionsOfLibrary: %w", err)
+	}
 	if q.listContractsStmt, err = db.PrepareContext(ctx, listContracts); err != nil {
 		return nil, fmt.Errorf("error preparing query ListContracts: %w", err)
 	}
@@ -315,11 +345,26 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listGrantsStmt, err = db.PrepareContext(ctx, listGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query ListGrants: %w", err)
 	}
+	if q.listLostConnectionsStmt, err = db.PrepareContext(ctx, listLostConnections); err != nil {
+		return nil, fmt.Errorf("error preparing query ListLostConnections: %w", err)
+	}
+	if q.listPendingConnectionsStmt, err = db.PrepareContext(ctx, listPendingConnections); err != nil {
+		return nil, fmt.Errorf("error preparing query ListPendingConnections: %w", err)
+	}
 	if q.listShutStmt, err = db.PrepareContext(ctx, listShut); err != nil {
 		return nil, fmt.Errorf("error preparing query ListShut: %w", err)
 	}
 	if q.listSigningKeysStmt, err = db.PrepareContext(ctx, listSigningKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSigningKeys: %w", err)
+	}
+	if q.listTokenRevocationsStmt, err = db.PrepareContext(ctx, listTokenRevocations); err != nil {
+		return nil, fmt.Errorf("error preparing query ListTokenRevocations: %w", err)
+	}
+	if q.listUngrantedStmt, err = db.PrepareContext(ctx, listUngranted); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUngranted: %w", err)
+	}
+	if q.listUnrevokedGrantsStmt, err = db.PrepareContext(ctx, listUnrevokedGrants); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUnrevokedGrants: %w", err)
 	}
 	if q.lockLibraryStmt, err = db.PrepareContext(ctx, lockLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query LockLibrary: %w", err)
@@ -342,8 +387,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.releaseRefreshStmt, err = db.PrepareContext(ctx, releaseRefresh); err != nil {
 		return nil, fmt.Errorf("error preparing query ReleaseRefresh: %w", err)
 	}
+	if q.rememberTokenStmt, err = db.PrepareContext(ctx, rememberToken); err != nil {
+		return nil, fmt.Errorf("error preparing query RememberToken: %w", err)
+	}
 	if q.rememberTokensOfLibraryStmt, err = db.PrepareContext(ctx, rememberTokensOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query RememberTokensOfLibrary: %w", err)
+	}
+	if q.renewConnectionStmt, err = db.PrepareContext(ctx, renewConnection); err != nil {
+		return nil, fmt.Errorf("error preparing query RenewConnection: %w", err)
 	}
 	if q.renewGrantStmt, err = db.PrepareContext(ctx, renewGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query RenewGrant: %w", err)
@@ -398,9 +449,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.sweepNoncesStmt, err = db.PrepareContext(ctx, sweepNonces); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepNonces: %w", err)
-	}
-	if q.sweepPendingConnectionsStmt, err = db.PrepareContext(ctx, sweepPendingConnections); err != nil {
-		return nil, fmt.Errorf("error preparing query SweepPendingConnections: %w", err)
 	}
 	if q.sweepSessionsStmt, err = db.PrepareContext(ctx, sweepSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepSessions: %w", err)
@@ -462,6 +510,11 @@ func (q *Queries) Close() error {
 	if q.addChainStmt != nil {
 		if cerr := q.addChainStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addChainStmt: %w", cerr)
+		}
+	}
+	if q.addConnectionStmt != nil {
+		if cerr := q.addConnectionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addConnectionStmt: %w", cerr)
 		}
 	}
 	if q.addContentStmt != nil {
@@ -529,6 +582,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addTokenStmt: %w", cerr)
 		}
 	}
+	if q.addTokenRevocationStmt != nil {
+		if cerr := q.addTokenRevocationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addTokenRevocationStmt: %w", cerr)
+		}
+	}
 	if q.answerAuthRequestStmt != nil {
 		if cerr := q.answerAuthRequestStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing answerAuthRequestStmt: %w", cerr)
@@ -549,9 +607,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing claimRefreshStmt: %w", cerr)
 		}
 	}
-	if q.connectStmt != nil {
-		if cerr := q.connectStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing connectStmt: %w", cerr)
+	if q.claimTokenRevocationStmt != nil {
+		if cerr := q.claimTokenRevocationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing claimTokenRevocationStmt: %w", cerr)
 		}
 	}
 	if q.countEventStmt != nil {
@@ -599,6 +657,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteAuthRequestsOfSessionsOfLibraryStmt: %w", cerr)
 		}
 	}
+	if q.deleteConnectionStmt != nil {
+		if cerr := q.deleteConnectionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteConnectionStmt: %w", cerr)
+		}
+	}
 	if q.deleteContentsOfLibraryStmt != nil {
 		if cerr := q.deleteContentsOfLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteContentsOfLibraryStmt: %w", cerr)
@@ -617,6 +680,16 @@ func (q *Queries) Close() error {
 	if q.deleteLibraryStmt != nil {
 		if cerr := q.deleteLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteLibraryStmt: %w", cerr)
+		}
+	}
+	if q.deleteLostConnectionStmt != nil {
+		if cerr := q.deleteLostConnectionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteLostConnectionStmt: %w", cerr)
+		}
+	}
+	if q.deleteOldTokenRevocationsStmt != nil {
+		if cerr := q.deleteOldTokenRevocationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteOldTokenRevocationsStmt: %w", cerr)
 		}
 	}
 	if q.deletePayloadsOfConnectionStmt != nil {
@@ -654,6 +727,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteSessionsOfLibraryStmt: %w", cerr)
 		}
 	}
+	if q.deleteSessionsOfOpenRequestsStmt != nil {
+		if cerr := q.deleteSessionsOfOpenRequestsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSessionsOfOpenRequestsStmt: %w", cerr)
+		}
+	}
+	if q.deleteTokenRevocationStmt != nil {
+		if cerr := q.deleteTokenRevocationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteTokenRevocationStmt: %w", cerr)
+		}
+	}
 	if q.deleteTokenSealsOfGrantStmt != nil {
 		if cerr := q.deleteTokenSealsOfGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteTokenSealsOfGrantStmt: %w", cerr)
@@ -672,11 +755,6 @@ func (q *Queries) Close() error {
 	if q.disableContractStmt != nil {
 		if cerr := q.disableContractStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing disableContractStmt: %w", cerr)
-		}
-	}
-	if q.disconnectStmt != nil {
-		if cerr := q.disconnectStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing disconnectStmt: %w", cerr)
 		}
 	}
 	if q.endAccessStmt != nil {
@@ -709,16 +787,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endOtherLoginsStmt: %w", cerr)
 		}
 	}
-	if q.endPendingStmt != nil {
-		if cerr := q.endPendingStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing endPendingStmt: %w", cerr)
-		}
-	}
-	if q.endPendingOfLibraryStmt != nil {
-		if cerr := q.endPendingOfLibraryStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing endPendingOfLibraryStmt: %w", cerr)
-		}
-	}
 	if q.expireDeliveriesOfConnectionStmt != nil {
 		if cerr := q.expireDeliveriesOfConnectionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing expireDeliveriesOfConnectionStmt: %w", cerr)
@@ -734,9 +802,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing expireDeliveriesOfLibraryStmt: %w", cerr)
 		}
 	}
+	if q.expireOpenRequestsStmt != nil {
+		if cerr := q.expireOpenRequestsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing expireOpenRequestsStmt: %w", cerr)
+		}
+	}
 	if q.findActiveGrantStmt != nil {
 		if cerr := q.findActiveGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing findActiveGrantStmt: %w", cerr)
+		}
+	}
+	if q.findConnectionOfContractStmt != nil {
+		if cerr := q.findConnectionOfContractStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing findConnectionOfContractStmt: %w", cerr)
+		}
+	}
+	if q.findConnectionOfGrantStmt != nil {
+		if cerr := q.findConnectionOfGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing findConnectionOfGrantStmt: %w", cerr)
 		}
 	}
 	if q.findLibraryStmt != nil {
@@ -844,6 +927,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getTokenInfoStmt: %w", cerr)
 		}
 	}
+	if q.giveConnectionGrantStmt != nil {
+		if cerr := q.giveConnectionGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing giveConnectionGrantStmt: %w", cerr)
+		}
+	}
 	if q.giveSessionGrantStmt != nil {
 		if cerr := q.giveSessionGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing giveSessionGrantStmt: %w", cerr)
@@ -889,6 +977,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listConnectionsStmt: %w", cerr)
 		}
 	}
+	if q.listConnectionsOfGrantStmt != nil {
+		if cerr := q.listConnectionsOfGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listConnectionsOfGrantStmt: %w", cerr)
+		}
+	}
+	if q.listConnectionsOfLibraryStmt != nil {
+		if cerr := q.listConnectionsOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listConnectionsOfLibraryStmt: %w", cerr)
+		}
+	}
 	if q.listContractsStmt != nil {
 		if cerr := q.listContractsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listContractsStmt: %w", cerr)
@@ -919,6 +1017,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listGrantsStmt: %w", cerr)
 		}
 	}
+	if q.listLostConnectionsStmt != nil {
+		if cerr := q.listLostConnectionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listLostConnectionsStmt: %w", cerr)
+		}
+	}
+	if q.listPendingConnectionsStmt != nil {
+		if cerr := q.listPendingConnectionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listPendingConnectionsStmt: %w", cerr)
+		}
+	}
 	if q.listShutStmt != nil {
 		if cerr := q.listShutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listShutStmt: %w", cerr)
@@ -927,6 +1035,21 @@ func (q *Queries) Close() error {
 	if q.listSigningKeysStmt != nil {
 		if cerr := q.listSigningKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listSigningKeysStmt: %w", cerr)
+		}
+	}
+	if q.listTokenRevocationsStmt != nil {
+		if cerr := q.listTokenRevocationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listTokenRevocationsStmt: %w", cerr)
+		}
+	}
+	if q.listUngrantedStmt != nil {
+		if cerr := q.listUngrantedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUngrantedStmt: %w", cerr)
+		}
+	}
+	if q.listUnrevokedGrantsStmt != nil {
+		if cerr := q.listUnrevokedGrantsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUnrevokedGrantsStmt: %w", cerr)
 		}
 	}
 	if q.lockLibraryStmt != nil {
@@ -964,9 +1087,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing releaseRefreshStmt: %w", cerr)
 		}
 	}
+	if q.rememberTokenStmt != nil {
+		if cerr := q.rememberTokenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing rememberTokenStmt: %w", cerr)
+		}
+	}
 	if q.rememberTokensOfLibraryStmt != nil {
 		if cerr := q.rememberTokensOfLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing rememberTokensOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.renewConnectionStmt != nil {
+		if cerr := q.renewConnectionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing renewConnectionStmt: %w", cerr)
 		}
 	}
 	if q.renewGrantStmt != nil {
@@ -1059,11 +1192,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sweepNoncesStmt: %w", cerr)
 		}
 	}
-	if q.sweepPendingConnectionsStmt != nil {
-		if cerr := q.sweepPendingConnectionsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing sweepPendingConnectionsStmt: %w", cerr)
-		}
-	}
 	if q.sweepSessionsStmt != nil {
 		if cerr := q.sweepSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sweepSessionsStmt: %w", cerr)
@@ -1154,6 +1282,7 @@ type Queries struct {
 	addAuthRequestStmt                           *sql.Stmt
 	addAuthorizationStmt                         *sql.Stmt
 	addChainStmt                                 *sql.Stmt
+	addConnectionStmt                            *sql.Stmt
 	addContentStmt                               *sql.Stmt
 	addContractStmt                              *sql.Stmt
 	addDeliveryStmt                              *sql.Stmt
@@ -1167,11 +1296,12 @@ type Queries struct {
 	addOrShowAccountStmt                         *sql.Stmt
 	addSessionStmt                               *sql.Stmt
 	addTokenStmt                                 *sql.Stmt
+	addTokenRevocationStmt                       *sql.Stmt
 	answerAuthRequestStmt                        *sql.Stmt
 	beginPostingStmt                             *sql.Stmt
 	claimDeliveryStmt                            *sql.Stmt
 	claimRefreshStmt                             *sql.Stmt
-	connectStmt                                  *sql.Stmt
+	claimTokenRevocationStmt                     *sql.Stmt
 	countEventStmt                               *sql.Stmt
 	countFilesStmt                               *sql.Stmt
 	countWaitingStmt                             *sql.Stmt
@@ -1181,10 +1311,13 @@ type Queries struct {
 	deleteAuthRequestsOfConnectionsOfLibraryStmt *sql.Stmt
 	deleteAuthRequestsOfLibraryStmt              *sql.Stmt
 	deleteAuthRequestsOfSessionsOfLibraryStmt    *sql.Stmt
+	deleteConnectionStmt                         *sql.Stmt
 	deleteContentsOfLibraryStmt                  *sql.Stmt
 	deleteEventsOfLibraryStmt                    *sql.Stmt
 	deleteFilesOfLibraryStmt                     *sql.Stmt
 	deleteLibraryStmt                            *sql.Stmt
+	deleteLostConnectionStmt                     *sql.Stmt
+	deleteOldTokenRevocationsStmt                *sql.Stmt
 	deletePayloadsOfConnectionStmt               *sql.Stmt
 	deletePayloadsOfGrantStmt                    *sql.Stmt
 	deletePayloadsOfLibraryStmt                  *sql.Stmt
@@ -1192,23 +1325,25 @@ type Queries struct {
 	deletePendingRecoveryCodesStmt               *sql.Stmt
 	deleteSessionsOfGrantStmt                    *sql.Stmt
 	deleteSessionsOfLibraryStmt                  *sql.Stmt
+	deleteSessionsOfOpenRequestsStmt             *sql.Stmt
+	deleteTokenRevocationStmt                    *sql.Stmt
 	deleteTokenSealsOfGrantStmt                  *sql.Stmt
 	deleteTokenSealsOfLibraryStmt                *sql.Stmt
 	disableApplicationStmt                       *sql.Stmt
 	disableContractStmt                          *sql.Stmt
-	disconnectStmt                               *sql.Stmt
 	endAccessStmt                                *sql.Stmt
 	endAuthorizationStmt                         *sql.Stmt
 	endDeliveryStmt                              *sql.Stmt
 	endDeliveryContentStmt                       *sql.Stmt
 	endLoginStmt                                 *sql.Stmt
 	endOtherLoginsStmt                           *sql.Stmt
-	endPendingStmt                               *sql.Stmt
-	endPendingOfLibraryStmt                      *sql.Stmt
 	expireDeliveriesOfConnectionStmt             *sql.Stmt
 	expireDeliveriesOfGrantStmt                  *sql.Stmt
 	expireDeliveriesOfLibraryStmt                *sql.Stmt
+	expireOpenRequestsStmt                       *sql.Stmt
 	findActiveGrantStmt                          *sql.Stmt
+	findConnectionOfContractStmt                 *sql.Stmt
+	findConnectionOfGrantStmt                    *sql.Stmt
 	findLibraryStmt                              *sql.Stmt
 	forgetAnswersStmt                            *sql.Stmt
 	getAccountStmt                               *sql.Stmt
@@ -1230,6 +1365,7 @@ type Queries struct {
 	getPayloadStmt                               *sql.Stmt
 	getSessionStmt                               *sql.Stmt
 	getTokenInfoStmt                             *sql.Stmt
+	giveConnectionGrantStmt                      *sql.Stmt
 	giveSessionGrantStmt                         *sql.Stmt
 	hasDeliveryStmt                              *sql.Stmt
 	hasFileStmt                                  *sql.Stmt
@@ -1239,14 +1375,21 @@ type Queries struct {
 	listApplicationsStmt                         *sql.Stmt
 	listClaimableStmt                            *sql.Stmt
 	listConnectionsStmt                          *sql.Stmt
+	listConnectionsOfGrantStmt                   *sql.Stmt
+	listConnectionsOfLibraryStmt                 *sql.Stmt
 	listContractsStmt                            *sql.Stmt
 	listDeliveriesStmt                           *sql.Stmt
 	listEventsStmt                               *sql.Stmt
 	listFilesAfterStmt                           *sql.Stmt
 	listFilesBeforeStmt                          *sql.Stmt
 	listGrantsStmt                               *sql.Stmt
+	listLostConnectionsStmt                      *sql.Stmt
+	listPendingConnectionsStmt                   *sql.Stmt
 	listShutStmt                                 *sql.Stmt
 	listSigningKeysStmt                          *sql.Stmt
+	listTokenRevocationsStmt                     *sql.Stmt
+	listUngrantedStmt                            *sql.Stmt
+	listUnrevokedGrantsStmt                      *sql.Stmt
 	lockLibraryStmt                              *sql.Stmt
 	lockOpenAuthRequestStmt                      *sql.Stmt
 	lockUnrevokedGrantStmt                       *sql.Stmt
@@ -1254,7 +1397,9 @@ type Queries struct {
 	nextDueStmt                                  *sql.Stmt
 	postponeStmt                                 *sql.Stmt
 	releaseRefreshStmt                           *sql.Stmt
+	rememberTokenStmt                            *sql.Stmt
 	rememberTokensOfLibraryStmt                  *sql.Stmt
+	renewConnectionStmt                          *sql.Stmt
 	renewGrantStmt                               *sql.Stmt
 	revokeGrantStmt                              *sql.Stmt
 	revokeGrantsOfLibraryStmt                    *sql.Stmt
@@ -1273,7 +1418,6 @@ type Queries struct {
 	sweepDeletedTokensStmt                       *sql.Stmt
 	sweepLoginsStmt                              *sql.Stmt
 	sweepNoncesStmt                              *sql.Stmt
-	sweepPendingConnectionsStmt                  *sql.Stmt
 	sweepSessionsStmt                            *sql.Stmt
 	sweepTokenSealsStmt                          *sql.Stmt
 	sweepTokensStmt                              *sql.Stmt
@@ -1295,6 +1439,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addAuthRequestStmt:                q.addAuthRequestStmt,
 		addAuthorizationStmt:              q.addAuthorizationStmt,
 		addChainStmt:                      q.addChainStmt,
+		addConnectionStmt:                 q.addConnectionStmt,
 		addContentStmt:                    q.addContentStmt,
 		addContractStmt:                   q.addContractStmt,
 		addDeliveryStmt:                   q.addDeliveryStmt,
@@ -1308,11 +1453,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addOrShowAccountStmt:              q.addOrShowAccountStmt,
 		addSessionStmt:                    q.addSessionStmt,
 		addTokenStmt:                      q.addTokenStmt,
+		addTokenRevocationStmt:            q.addTokenRevocationStmt,
 		answerAuthRequestStmt:             q.answerAuthRequestStmt,
 		beginPostingStmt:                  q.beginPostingStmt,
 		claimDeliveryStmt:                 q.claimDeliveryStmt,
 		claimRefreshStmt:                  q.claimRefreshStmt,
-		connectStmt:                       q.connectStmt,
+		claimTokenRevocationStmt:          q.claimTokenRevocationStmt,
 		countEventStmt:                    q.countEventStmt,
 		countFilesStmt:                    q.countFilesStmt,
 		countWaitingStmt:                  q.countWaitingStmt,
@@ -1322,10 +1468,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteAuthRequestsOfConnectionsOfLibraryStmt: q.deleteAuthRequestsOfConnectionsOfLibraryStmt,
 		deleteAuthRequestsOfLibraryStmt:              q.deleteAuthRequestsOfLibraryStmt,
 		deleteAuthRequestsOfSessionsOfLibraryStmt:    q.deleteAuthRequestsOfSessionsOfLibraryStmt,
+		deleteConnectionStmt:                         q.deleteConnectionStmt,
 		deleteContentsOfLibraryStmt:                  q.deleteContentsOfLibraryStmt,
 		deleteEventsOfLibraryStmt:                    q.deleteEventsOfLibraryStmt,
 		deleteFilesOfLibraryStmt:                     q.deleteFilesOfLibraryStmt,
 		deleteLibraryStmt:                            q.deleteLibraryStmt,
+		deleteLostConnectionStmt:                     q.deleteLostConnectionStmt,
+		deleteOldTokenRevocationsStmt:                q.deleteOldTokenRevocationsStmt,
 		deletePayloadsOfConnectionStmt:               q.deletePayloadsOfConnectionStmt,
 		deletePayloadsOfGrantStmt:                    q.deletePayloadsOfGrantStmt,
 		deletePayloadsOfLibraryStmt:                  q.deletePayloadsOfLibraryStmt,
@@ -1333,23 +1482,25 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deletePendingRecoveryCodesStmt:               q.deletePendingRecoveryCodesStmt,
 		deleteSessionsOfGrantStmt:                    q.deleteSessionsOfGrantStmt,
 		deleteSessionsOfLibraryStmt:                  q.deleteSessionsOfLibraryStmt,
+		deleteSessionsOfOpenRequestsStmt:             q.deleteSessionsOfOpenRequestsStmt,
+		deleteTokenRevocationStmt:                    q.deleteTokenRevocationStmt,
 		deleteTokenSealsOfGrantStmt:                  q.deleteTokenSealsOfGrantStmt,
 		deleteTokenSealsOfLibraryStmt:                q.deleteTokenSealsOfLibraryStmt,
 		disableApplicationStmt:                       q.disableApplicationStmt,
 		disableContractStmt:                          q.disableContractStmt,
-		disconnectStmt:                               q.disconnectStmt,
 		endAccessStmt:                                q.endAccessStmt,
 		endAuthorizationStmt:                         q.endAuthorizationStmt,
 		endDeliveryStmt:                              q.endDeliveryStmt,
 		endDeliveryContentStmt:                       q.endDeliveryContentStmt,
 		endLoginStmt:                                 q.endLoginStmt,
 		endOtherLoginsStmt:                           q.endOtherLoginsStmt,
-		endPendingStmt:                               q.endPendingStmt,
-		endPendingOfLibraryStmt:                      q.endPendingOfLibraryStmt,
 		expireDeliveriesOfConnectionStmt:             q.expireDeliveriesOfConnectionStmt,
 		expireDeliveriesOfGrantStmt:                  q.expireDeliveriesOfGrantStmt,
 		expireDeliveriesOfLibraryStmt:                q.expireDeliveriesOfLibraryStmt,
+		expireOpenRequestsStmt:                       q.expireOpenRequestsStmt,
 		findActiveGrantStmt:                          q.findActiveGrantStmt,
+		findConnectionOfContractStmt:                 q.findConnectionOfContractStmt,
+		findConnectionOfGrantStmt:                    q.findConnectionOfGrantStmt,
 		findLibraryStmt:                              q.findLibraryStmt,
 		forgetAnswersStmt:                            q.forgetAnswersStmt,
 		getAccountStmt:                               q.getAccountStmt,
@@ -1371,6 +1522,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getPayloadStmt:                               q.getPayloadStmt,
 		getSessionStmt:                               q.getSessionStmt,
 		getTokenInfoStmt:                             q.getTokenInfoStmt,
+		giveConnectionGrantStmt:                      q.giveConnectionGrantStmt,
 		giveSessionGrantStmt:                         q.giveSessionGrantStmt,
 		hasDeliveryStmt:                              q.hasDeliveryStmt,
 		hasFileStmt:                                  q.hasFileStmt,
@@ -1380,14 +1532,21 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listApplicationsStmt:                         q.listApplicationsStmt,
 		listClaimableStmt:                            q.listClaimableStmt,
 		listConnectionsStmt:                          q.listConnectionsStmt,
+		listConnectionsOfGrantStmt:                   q.listConnectionsOfGrantStmt,
+		listConnectionsOfLibraryStmt:                 q.listConnectionsOfLibraryStmt,
 		listContractsStmt:                            q.listContractsStmt,
 		listDeliveriesStmt:                           q.listDeliveriesStmt,
 		listEventsStmt:                               q.listEventsStmt,
 		listFilesAfterStmt:                           q.listFilesAfterStmt,
 		listFilesBeforeStmt:                          q.listFilesBeforeStmt,
 		listGrantsStmt:                               q.listGrantsStmt,
+		listLostConnectionsStmt:                      q.listLostConnectionsStmt,
+		listPendingConnectionsStmt:                   q.listPendingConnectionsStmt,
 		listShutStmt:                                 q.listShutStmt,
 		listSigningKeysStmt:                          q.listSigningKeysStmt,
+		listTokenRevocationsStmt:                     q.listTokenRevocationsStmt,
+		listUngrantedStmt:                            q.listUngrantedStmt,
+		listUnrevokedGrantsStmt:                      q.listUnrevokedGrantsStmt,
 		lockLibraryStmt:                              q.lockLibraryStmt,
 		lockOpenAuthRequestStmt:                      q.lockOpenAuthRequestStmt,
 		lockUnrevokedGrantStmt:                       q.lockUnrevokedGrantStmt,
@@ -1395,7 +1554,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		nextDueStmt:                                  q.nextDueStmt,
 		postponeStmt:                                 q.postponeStmt,
 		releaseRefreshStmt:                           q.releaseRefreshStmt,
+		rememberTokenStmt:                            q.rememberTokenStmt,
 		rememberTokensOfLibraryStmt:                  q.rememberTokensOfLibraryStmt,
+		renewConnectionStmt:                          q.renewConnectionStmt,
 		renewGrantStmt:                               q.renewGrantStmt,
 		revokeGrantStmt:                              q.revokeGrantStmt,
 		revokeGrantsOfLibraryStmt:                    q.revokeGrantsOfLibraryStmt,
@@ -1414,7 +1575,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		sweepDeletedTokensStmt:                       q.sweepDeletedTokensStmt,
 		sweepLoginsStmt:                              q.sweepLoginsStmt,
 		sweepNoncesStmt:                              q.sweepNoncesStmt,
-		sweepPendingConnectionsStmt:                  q.sweepPendingConnectionsStmt,
 		sweepSessionsStmt:                            q.sweepSessionsStmt,
 		sweepTokenSealsStmt:                          q.sweepTokenSealsStmt,
 		sweepTokensStmt:                              q.sweepTokensStmt,

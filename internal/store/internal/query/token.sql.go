@@ -95,6 +95,16 @@ func (q *Queries) GetTokenInfo(ctx context.Context, hash seal.Hash, use library.
 	return i, err
 }
 
+const rememberToken = `-- name: RememberToken :exec
+INSERT INTO deleted_tokens (hash, forget_at) VALUES ($1, $2)
+ON CONFLICT (hash) DO UPDATE SET forget_at = excluded.forget_at
+`
+
+func (q *Queries) RememberToken(ctx context.Context, hash seal.Hash, forgetAt int64) error {
+	_, err := q.exec(ctx, q.rememberTokenStmt, rememberToken, hash, forgetAt)
+	return err
+}
+
 const rememberTokensOfLibrary = `-- name: RememberTokensOfLibrary :exec
 INSERT INTO deleted_tokens (hash, forget_at)
 SELECT tokens.hash, CAST($1 AS BIGINT) FROM tokens JOIN grants ON grants.id = tokens.grant_id
