@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
-	"github.com/carrelhq/carrel/internal/seal"
 )
 
 // Grant is a person's consent to one contract.
@@ -38,11 +37,12 @@ type GrantStore interface {
 	RevokeGrant(ctx context.Context, id ID, grant GrantID, at time.Time, e Event) error
 	// RevokeApplication ends, as RevokeGrant does, every grant that the library has given to an
 	// application. It ends the application's pending accounts at providers too, and makes its
-	// open authorization requests for this library expire, those of kind RevokeRequest apart. The hash of an access token, unless it
-	// is zero, is remembered until forgetAt: see WasDeleted. If no grant was in force, it adds no
-	// event. It returns ErrNotFound for an unknown library.
+	// open authorization requests for this library expire, those of kind RevokeRequest apart. The hashes
+	// of the access tokens that it ends are remembered until forgetAt, unless that is zero: see
+	// WasDeleted. If no grant was in force, it adds no event. It returns ErrNotFound for an unknown
+	// library.
 	RevokeApplication(
-		ctx context.Context, id ID, application wire.ApplicationID, token seal.Hash, forgetAt time.Time, e Event,
+		ctx context.Context, id ID, application wire.ApplicationID, forgetAt time.Time, e Event,
 	) error
 }
 
@@ -131,7 +131,7 @@ func (c *Consents) Revoke(ctx context.Context, s *SignedIn, id GrantID) error {
 func (c *Consents) RevokeApplication(ctx context.Context, s *SignedIn, a Application) error {
 	event := Event{Library: s.Library.ID, At: c.now(), Kind: EventStoppedAll,
 		Details: EventDetails{Application: a.ID, ApplicationName: a.Name}}
-	err := c.store.RevokeApplication(ctx, s.Library.ID, a.ID, seal.Hash{}, time.Time{}, event)
+	err := c.store.RevokeApplication(ctx, s.Library.ID, a.ID, time.Time{}, event)
 	if err != nil {
 		return fmt.Errorf("revoke application %s: %w", a.ID, err)
 	}
@@ -144,8 +144,7 @@ func (c *Consents) Leave(ctx context.Context, b *Bearer) error {
 	now := c.now()
 	event := Event{Library: b.Library.ID, At: now, Kind: EventLeft, Details: b.Client.EventDetails()}
 	event.Details.Grant = b.Grant.ID
-	err := c.store.RevokeApplication(ctx, b.Library.ID, b.Client.Application.ID, b.token.Hash,
-		now.Add(rememberDeleted), event)
+	err := c.store.RevokeApplication(ctx, b.Library.ID, b.Client.Application.ID, now.Add(rememberDeleted), event)
 	if err != nil {
 		return fmt.Errorf("end access of application %s: %w", b.Client.Application.ID, err)
 	}

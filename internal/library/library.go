@@ -71,8 +71,10 @@ type LibraryStore interface {
 	// DeleteLibrary removes the library and everything in it. The hashes of its access tokens
 	// are remembered until forgetAt. It returns ErrNotFound for an unknown id.
 	DeleteLibrary(ctx context.Context, id ID, forgetAt time.Time) error
-	// WasDeleted reports whether an access token is still remembered: it belonged to a library that
-	// was deleted, or to an application that ended its access.
+	// RememberTokens remembers the hashes of a library's access tokens until forgetAt.
+	RememberTokens(ctx context.Context, id ID, forgetAt time.Time) error
+	// WasDeleted reports whether an access token is remembered at now, by DeleteLibrary,
+	// RevokeApplication or RememberTokens.
 	WasDeleted(ctx context.Context, token seal.Hash, now time.Time) (bool, error)
 	// ListShut lists the libraries whose DeleteAt is at or before due.
 	ListShut(ctx context.Context, due time.Time) ([]ID, error)

@@ -2,8 +2,10 @@ package server_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/carrelhq/carrel/digime"
 	"github.com/carrelhq/carrel/internal/carreltest"
@@ -92,4 +94,95 @@ func signsIn(t *testing.T, s *carreltest.World, v *carreltest.Visitor) *library.
 		t.Fatal(err)
 	}
 	return in
+}
+
+// TestAttackDeleteUser: an application that may only write ends its own access with the call "delete user". The library
+// and what another application may do in it stay.
+func TestAttackDeleteUser(t *testing.T) {
+	t.Parallel()
+	onBothDatabases(t, func(t *testing.T, options ...carreltest.Option) {
+		s := carreltest.ServeWithSimulator(t, options...)
+		ctx, person, app := t.Context(), s.Visitor(), s.Application()
+		victim := person.Allows(s.Application().Contract(library.Write))
+		push := func(u *digime.User) error {
+			return u.Push(ctx, digime.PushInput{
+				Data: strings.NewReader("content"), MIMEType: "text/plain", AccountID: "patient-42",
+			})
+		}
+		if err := push(victim); err != nil {
+			t.Fatal(err)
+		}
+		caller := app.Contract(library.Write)
+		attacker, account := person.Connects(caller)
+		second := person.Allows(app.Contract(library.Write), attacker.Token())
+		for range 2 { // clients repeat the call
+			if err := attacker.DeleteUser(ctx); err != nil {
+				t.Fatalf("delete user: %v", err)
+			}
+		}
+
+		in := signsIn(t, s, person)
+		if n, err := s.Files.Count(ctx, in); err != nil || n != 1 {
+			t.Errorf("the library has %d files, %v", n, err)
+		}
+		if err := push(victim); err != nil {
+			t.Errorf("another application adds a file: %v", err)
+		}
+		for name, err := range map[string]error{
+			"the caller adds a file": push(attacker), "the caller refreshes": attacker.Refresh(ctx),
+			"the application's other contract adds a file": push(second),
+		} {
+			if !errors.Is(err, digime.ErrRevoked) {
+				t.Errorf("%s: %v, want %v", name, err, digime.ErrRevoked)
+			}
+		}
+		if _, err := attacker.PushToProvider(ctx, account, digime.STU3, observation()); !errors.Is(err, digime.ErrRevoked) {
+			t.Errorf("the caller sends: %v", err)
+		}
+		if left, err := s.Connections.List(ctx, in); err != nil || len(left) != 0 {
+			t.Errorf("accounts %+v, %v", left, err)
+		}
+		events, _, err := s.Activity.List(ctx, in, 0)
+		if err != nil || !slices.ContainsFunc(events, func(e library.Event) bool {
+			return e.Kind == library.EventLeft && e.Details.Application == app.ID
+		}) {
+			t.Errorf("the activity does not show it: %+v, %v", events, err)
+		}
+		s.Clock.Moves(11 * time.Minute)
+		late := caller.SDK(digime.WithClock(s.Clock.Now)).User(attacker.Token())
+		if err := late.DeleteUser(ctx); !errors.Is(err, digime.ErrRevoked) {
+			t.Errorf("after ten minutes: %v, want %v", err, digime.ErrRevoked)
+		}
+	})
+}
+
+// TestDeleteUserByRight: under a contract that the operator has registered with the right to delete the library, the
+// call shuts it, and the person can take it back. The consent page has said so.
+func TestDeleteUserByRight(t *testing.T) {
+	t.Parallel()
+	onBothDatabases(t, func(t *testing.T, options ...carreltest.Option) {
+		s := carreltest.Serve(t, options...)
+		ctx, person := t.Context(), s.Visitor()
+		deleter := person.Allows(s.Application().Contract(library.Write, func(c *library.Contract) {
+			c.DeletesLibrary = true
+		}))
+		other := person.Allows(s.Application().Contract(library.Write))
+		for range 2 {
+			if err := deleter.DeleteUser(ctx); err != nil {
+				t.Fatalf("delete user: %v", err)
+			}
+		}
+		if _, err := other.ListAccounts(ctx); !errors.Is(err, digime.ErrRevoked) {
+			t.Errorf("another application: %v, want %v", err, digime.ErrRevoked)
+		}
+		secret := carreltest.Must(s.People.SignIn(ctx, person.Email, person.Password, library.Device{}))(t)
+		in := carreltest.Must(s.People.Login(ctx, secret))(t)
+		wait := in.Library.DeleteAt.Sub(s.Clock.Now())
+		if !in.Library.Shut() || wait > carreltest.DeleteWait || wait < carreltest.DeleteWait-time.Minute {
+			t.Errorf("the library is to be deleted in %v, want %v", wait, carreltest.DeleteWait)
+		}
+		if err := s.People.Reopen(ctx, in); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
@@ -59,16 +58,11 @@ func (db *DB) RevokeGrant(
 
 // RevokeApplication implements [library.GrantStore].
 func (db *DB) RevokeApplication(
-	ctx context.Context, id library.ID, of wire.ApplicationID, token seal.Hash, forgetAt time.Time, e library.Event,
+	ctx context.Context, id library.ID, of wire.ApplicationID, forgetAt time.Time, e library.Event,
 ) error {
 	return db.write(ctx, "revoke application", func(ctx context.Context, q *query.Queries) error {
 		if err := affected(q.LockLibrary(ctx, id)); err != nil {
 			return err
-		}
-		if token != (seal.Hash{}) {
-			if err := q.RememberToken(ctx, token, toMillis(forgetAt)); err != nil {
-				return err
-			}
 		}
 		grants, err := q.ListUnrevokedGrants(ctx, id, of)
 		if err != nil {
@@ -77,6 +71,11 @@ func (db *DB) RevokeApplication(
 		active := false
 		for _, g := range grants {
 			active = active || toGrant(g).Active(e.At)
+			if !forgetAt.IsZero() {
+				if err := q.RememberTokensOfGrant(ctx, toMillis(forgetAt), g.ID, library.UseAccess); err != nil {
+					return err
+				}
+			}
 			if err := revokeGrant(ctx, q, g, e.At); err != nil {
 				return err
 			}

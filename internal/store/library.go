@@ -130,6 +130,13 @@ func (db *DB) DeleteLibrary(ctx context.Context, id library.ID, forgetAt time.Ti
 	})
 }
 
+// RememberTokens implements [library.LibraryStore].
+func (db *DB) RememberTokens(ctx context.Context, id library.ID, forgetAt time.Time) error {
+	return db.write(ctx, "remember tokens", func(ctx context.Context, q *query.Queries) error {
+		return q.RememberTokensOfLibrary(ctx, toMillis(forgetAt), id, library.UseAccess)
+	})
+}
+
 // WasDeleted implements [library.LibraryStore].
 func (db *DB) WasDeleted(ctx context.Context, token seal.Hash, now time.Time) (bool, error) {
 	was, err := db.reader.WasDeleted(ctx, token, toMillis(now))

@@ -451,7 +451,7 @@ func testEndWithGrant(open func(t *testing.T) Store) func(t *testing.T) {
 				return f.RevokeGrant(ctx, g.Library, g.ID, later(time.Minute), e)
 			},
 			"application revoked": func(f *fixture, g library.Grant, e library.Event) error {
-				return f.RevokeApplication(ctx, g.Library, g.Application, seal.Hash{}, time.Time{}, e)
+				return f.RevokeApplication(ctx, g.Library, g.Application, time.Time{}, e)
 			},
 			"library shut": func(f *fixture, g library.Grant, e library.Event) error {
 				return f.ShutLibrary(ctx, g.Library, later(time.Hour), "", e)
@@ -522,7 +522,7 @@ func testTokenRevocations(open func(t *testing.T) Store) func(t *testing.T) {
 				return f.RevokeGrant(ctx, g.Library, g.ID, now, event(g))
 			},
 			"application revoked": func(f *fixture, g library.Grant, _ delivery.Connection) error {
-				return f.RevokeApplication(ctx, g.Library, g.Application, seal.Hash{}, time.Time{}, event(g))
+				return f.RevokeApplication(ctx, g.Library, g.Application, time.Time{}, event(g))
 			},
 			"library shut": func(f *fixture, g library.Grant, _ delivery.Connection) error {
 				return f.ShutLibrary(ctx, g.Library, later(time.Hour), "", event(g))
@@ -553,7 +553,7 @@ func testTokenRevocations(open func(t *testing.T) Store) func(t *testing.T) {
 				return err
 			},
 			"application revoked": func(f *fixture, g library.Grant, _ library.AuthRequest) error {
-				return f.RevokeApplication(ctx, g.Library, g.Application, seal.Hash{}, time.Time{}, event(g))
+				return f.RevokeApplication(ctx, g.Library, g.Application, time.Time{}, event(g))
 			},
 			"swept": func(f *fixture, _ library.Grant, l library.AuthRequest) error {
 				return f.Sweep(ctx, later(24*time.Hour+time.Millisecond), 24*time.Hour)

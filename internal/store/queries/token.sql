@@ -23,6 +23,8 @@ ON CONFLICT (hash) DO NOTHING;
 -- name: WasDeleted :one
 SELECT EXISTS (SELECT 1 FROM deleted_tokens WHERE hash = $1 AND forget_at > sqlc.arg(at));
 
--- name: RememberToken :exec
-INSERT INTO deleted_tokens (hash, forget_at) VALUES ($1, $2)
-ON CONFLICT (hash) DO UPDATE SET forget_at = excluded.forget_at;
+-- name: RememberTokensOfGrant :exec
+INSERT INTO deleted_tokens (hash, forget_at)
+SELECT tokens.hash, CAST(sqlc.arg(forget_at) AS BIGINT) FROM tokens
+WHERE tokens.grant_id = sqlc.arg(grant_id) AND tokens.use = sqlc.arg(use)
+ON CONFLICT (hash) DO NOTHING;

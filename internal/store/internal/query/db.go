@@ -387,8 +387,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.releaseRefreshStmt, err = db.PrepareContext(ctx, releaseRefresh); err != nil {
 		return nil, fmt.Errorf("error preparing query ReleaseRefresh: %w", err)
 	}
-	if q.rememberTokenStmt, err = db.PrepareContext(ctx, rememberToken); err != nil {
-		return nil, fmt.Errorf("error preparing query RememberToken: %w", err)
+	if q.rememberTokensOfGrantStmt, err = db.PrepareContext(ctx, rememberTokensOfGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query RememberTokensOfGrant: %w", err)
 	}
 	if q.rememberTokensOfLibraryStmt, err = db.PrepareContext(ctx, rememberTokensOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query RememberTokensOfLibrary: %w", err)
@@ -1087,9 +1087,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing releaseRefreshStmt: %w", cerr)
 		}
 	}
-	if q.rememberTokenStmt != nil {
-		if cerr := q.rememberTokenStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing rememberTokenStmt: %w", cerr)
+	if q.rememberTokensOfGrantStmt != nil {
+		if cerr := q.rememberTokensOfGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing rememberTokensOfGrantStmt: %w", cerr)
 		}
 	}
 	if q.rememberTokensOfLibraryStmt != nil {
@@ -1397,7 +1397,7 @@ type Queries struct {
 	nextDueStmt                                  *sql.Stmt
 	postponeStmt                                 *sql.Stmt
 	releaseRefreshStmt                           *sql.Stmt
-	rememberTokenStmt                            *sql.Stmt
+	rememberTokensOfGrantStmt                    *sql.Stmt
 	rememberTokensOfLibraryStmt                  *sql.Stmt
 	renewConnectionStmt                          *sql.Stmt
 	renewGrantStmt                               *sql.Stmt
@@ -1554,7 +1554,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		nextDueStmt:                                  q.nextDueStmt,
 		postponeStmt:                                 q.postponeStmt,
 		releaseRefreshStmt:                           q.releaseRefreshStmt,
-		rememberTokenStmt:                            q.rememberTokenStmt,
+		rememberTokensOfGrantStmt:                    q.rememberTokensOfGrantStmt,
 		rememberTokensOfLibraryStmt:                  q.rememberTokensOfLibraryStmt,
 		renewConnectionStmt:                          q.renewConnectionStmt,
 		renewGrantStmt:                               q.renewGrantStmt,

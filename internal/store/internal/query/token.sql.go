@@ -95,13 +95,15 @@ func (q *Queries) GetTokenInfo(ctx context.Context, hash seal.Hash, use library.
 	return i, err
 }
 
-const rememberToken = `-- name: RememberToken :exec
-INSERT INTO deleted_tokens (hash, forget_at) VALUES ($1, $2)
-ON CONFLICT (hash) DO UPDATE SET forget_at = excluded.forget_at
+const rememberTokensOfGrant = `-- name: RememberTokensOfGrant :exec
+INSERT INTO deleted_tokens (hash, forget_at)
+SELECT tokens.hash, CAST($1 AS BIGINT) FROM tokens
+WHERE tokens.grant_id = $2 AND tokens.use = $3
+ON CONFLICT (hash) DO NOTHING
 `
 
-func (q *Queries) RememberToken(ctx context.Context, hash seal.Hash, forgetAt int64) error {
-	_, err := q.exec(ctx, q.rememberTokenStmt, rememberToken, hash, forgetAt)
+func (q *Queries) RememberTokensOfGrant(ctx context.Context, forgetAt int64, grantID library.GrantID, use library.TokenUse) error {
+	_, err := q.exec(ctx, q.rememberTokensOfGrantStmt, rememberTokensOfGrant, forgetAt, grantID, use)
 	return err
 }
 
