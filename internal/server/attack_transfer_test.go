@@ -106,6 +106,7 @@ func TestAttackPushAfterStop(t *testing.T) {
 				})
 			}()
 			carreltest.Must(send.Write(bytes.Repeat([]byte("x"), 1<<20)))(t)
+			carreltest.Eventually(t, name+": the server receives it", func() bool { return s.BlobCount() > 0 })
 			before := len(s.Log.Lines("InvalidToken"))
 			if err := end(t, s, in, contract, person.Password); err != nil {
 				t.Fatalf("%s: %v", name, err)
