@@ -140,13 +140,14 @@ func (i *installation) checkWithoutID() error {
 		if id == "" {
 			part, id = i.nameOfKeyring(), i.keyringID()
 		}
-		what := "is empty"
 		if i.database.Libraries {
-			what = "belongs to none, such as a backup from before there were installations"
+			return fmt.Errorf("%s belongs to installation %s, and %s belongs to none. Check --database (CARREL_DATABASE). "+
+				"If it is a backup from before there were installations, run `carrel installation accept` with the settings "+
+				"of the server. Nothing was changed", part, id, i.nameOfDatabase())
 		}
-		return fmt.Errorf("%s belongs to installation %s, and %s %s. Check --database (CARREL_DATABASE), or restore the "+
-			"database of that installation. To begin anew, use an empty data folder and another master key file. "+
-			"Nothing was changed", part, id, i.nameOfDatabase(), what)
+		return fmt.Errorf("%s belongs to installation %s, and %s is empty. Check --database (CARREL_DATABASE), or restore "+
+			"the database of that installation. To begin anew, use an empty data folder and another master key file. "+
+			"Nothing was changed", part, id, i.nameOfDatabase())
 	}
 	if len(i.libraries) > 0 && !i.database.Libraries {
 		return fmt.Errorf("%s has contents of an installation, and %s is empty. Check --database (CARREL_DATABASE) and "+
@@ -323,7 +324,7 @@ func AcceptInstallation(ctx context.Context, c Config) (accepted Accepted, err e
 	if !i.database.Libraries && i.database.Installation.ID == "" {
 		return Accepted{}, fmt.Errorf("%s is empty: check --database", i.nameOfDatabase())
 	}
-	db, err := store.OpenExisting(ctx, c.Database)
+	db, err := store.Open(ctx, c.Database) // a backup may be of an older version
 	if err != nil {
 		return Accepted{}, fmt.Errorf("open database: %w", err)
 	}
