@@ -135,7 +135,7 @@ func (c *keysReset) Run(ctx context.Context) error {
 		if err := server.ResetKeys(ctx, c.config()); err != nil {
 			return err
 		}
-		verb = "were"
+		verb = "was"
 	}
 	fmt.Printf(`What the master keys had sealed, and what %s lost:
 

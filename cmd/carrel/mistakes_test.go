@@ -44,21 +44,10 @@ func settings(data, database string) []string {
 	return []string{"--data", data, "--database", database}
 }
 
-// stop ends the server as an operator does.
-func (p *process) stop(t testing.TB) {
-	t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.cmd.Wait(); err != nil {
-		t.Errorf("the server ended with %v:\n%s", err, p.log)
-	}
-}
-
 // runsOnce starts a server and stops it again.
 func runsOnce(t testing.TB, data, database string) {
 	t.Helper()
-	startServe(t, freeAddress(t), settings(data, database)...).stop(t)
+	startServe(t, freeAddress(t), settings(data, database)...).stop(t, syscall.SIGTERM)
 }
 
 // largeContents is how many contents [inUse] stores outside the database.

@@ -1,11 +1,12 @@
 package api_test
 
 import (
-	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -358,6 +359,7 @@ func TestProviderLargeAtOnce(t *testing.T) {
 	w := newProviderWorld(t)
 	k := w.sender(t)
 	w.Secrets.Plant(hidden)
+	holding := w.countLarge(t)
 	large := padded(300 << 10)
 	var held []*rawConn
 	for range 8 {
@@ -368,11 +370,8 @@ func TestProviderLargeAtOnce(t *testing.T) {
 		}
 		held = append(held, l)
 	}
+	carreltest.Eventually(t, "all places are taken", func() bool { return holding.Load() == 8 })
 	busy := refusal{503, wire.CodeServerBusy, "The server is busy, try again later"}
-	none := bytes.Repeat([]byte("x"), len(large)) // is refused where there is a place
-	carreltest.Eventually(t, "all places are taken", func() bool {
-		return w.send(t, w.deliver(k.Grant, k.account, string(none))).StatusCode == busy.status
-	})
 	if a := w.refuses(t, w.deliver(k.Grant, k.account, large), busy); a.Header.Get("Retry-After") == "" {
 		t.Error("it does not say when to come back")
 	}
@@ -390,4 +389,42 @@ func TestProviderLargeAtOnce(t *testing.T) {
 	if a := w.send(t, w.deliver(k.Grant, k.account, large)); a.StatusCode != 201 {
 		t.Errorf("afterwards: %d %.300s", a.StatusCode, a.body)
 	}
+}
+
+// countLarge puts a server of the test in front of the handler, and counts the bodies of which
+// it reads more than the part that needs no place.
+func (w *world) countLarge(t testing.TB) *atomic.Int32 {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var large atomic.Int32
+	front := &http.Server{ReadHeaderTimeout: time.Minute,
+		Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			r.Body = &countedBody{ReadCloser: r.Body, large: &large}
+			w.Server.Handler.ServeHTTP(rw, r)
+		})}
+	go func() { _ = front.Serve(l) }()
+	t.Cleanup(func() { _ = front.Close() })
+	w.address = l.Addr().String()
+	return &large
+}
+
+// countedBody counts itself when the server reads on after the first 256 KiB.
+type countedBody struct {
+	io.ReadCloser
+	n       int
+	counted bool
+	large   *atomic.Int32
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	if b.n == 256<<10 && !b.counted {
+		b.counted = true
+		b.large.Add(1)
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.n += n
+	return n, err
 }

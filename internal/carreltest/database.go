@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -85,9 +86,9 @@ func (w *World) snapshot() map[string]string {
 }
 
 // query returns each row as text.
-func (w *World) query(query string) (all []string) {
+func (w *World) query(query *sql.Stmt) (all []string) {
 	w.t.Helper()
-	rows, err := w.db.QueryContext(context.WithoutCancel(w.t.Context()), query)
+	rows, err := query.QueryContext(context.WithoutCancel(w.t.Context()))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -143,18 +144,32 @@ func (w *World) tables() []string {
 	w.t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.db == nil {
-		w.db = Must(sql.Open("sqlite", "file:"+w.database+"?mode=ro&_pragma=busy_timeout(5000)"))(w.t)
-		w.t.Cleanup(func() { _ = w.db.Close() })
-		w.names = w.query(`SELECT name FROM sqlite_schema WHERE type = 'table'`)
+	if w.selects == nil {
+		w.selects = w.prepareSelects()
 	}
-	return w.names
+	return slices.Collect(maps.Keys(w.selects))
+}
+
+// prepareSelects prepares a query of all rows for each table, on one connection: to prepare a query takes longer than
+// to run it.
+func (w *World) prepareSelects() map[string]*sql.Stmt {
+	w.t.Helper()
+	db := Must(sql.Open("sqlite", "file:"+w.database+"?mode=ro&_pragma=busy_timeout(5000)"))(w.t)
+	w.t.Cleanup(func() { _ = db.Close() })
+	db.SetMaxOpenConns(1)
+	ctx := context.WithoutCancel(w.t.Context())
+	prepare := func(query string) *sql.Stmt { return Must(db.PrepareContext(ctx, query))(w.t) }
+	selects := map[string]*sql.Stmt{}
+	for _, table := range w.query(prepare(`SELECT name FROM sqlite_schema WHERE type = 'table'`)) {
+		selects[table] = prepare(`SELECT * FROM "` + table + `"`)
+	}
+	return selects
 }
 
 // rows returns each row of a table as text.
 func (w *World) rows(table string) []string {
 	w.t.Helper()
-	return w.query(`SELECT * FROM "` + table + `"`)
+	return w.query(w.selects[table])
 }
 
 // Mentions lists the tables of which a row holds a text, as an attacker with the database finds it.
@@ -184,8 +199,8 @@ func (w *World) BlobKeys() (keys []string) {
 // BytesColumns lists the columns of bytes, each as "table.column".
 func (w *World) BytesColumns() (columns []string) {
 	w.t.Helper()
-	for _, table := range w.tables() {
-		columns = append(columns, w.query(`SELECT '`+table+`.' || name FROM pragma_table_info('`+table+`') WHERE type = 'BLOB'`)...)
-	}
-	return columns
+	db := Must(sql.Open("sqlite", "file:"+w.database+"?mode=ro&_pragma=busy_timeout(5000)"))(w.t)
+	defer func() { _ = db.Close() }()
+	return w.query(Must(db.PrepareContext(w.t.Context(), `SELECT s.name || '.' || c.name
+		FROM sqlite_schema AS s, pragma_table_info(s.name) AS c WHERE s.type = 'table' AND c.type = 'BLOB'`))(w.t))
 }

@@ -56,10 +56,9 @@ type World struct {
 	t        testing.TB
 	database string
 
-	mu     sync.Mutex
-	people []*Person
-	db     *sql.DB  // the database from beside the store
-	names  []string // of its tables
+	mu      sync.Mutex
+	people  []*Person
+	selects map[string]*sql.Stmt // by table, on a connection beside the store's
 }
 
 // Option changes the configuration of a world. [New] uses the fields that its parts know.
@@ -109,9 +108,10 @@ func New(t testing.TB, options ...Option) *World {
 	now := w.Clock.Now
 	w.Keyring = Must(seal.OpenKeyring(c.Keyring))(t)
 	w.Clients = library.NewClients(w.Store, w.Store, now)
-	w.People = library.NewPeople(w.Store, w.Store, w.Store, w.Blobs, now,
+	integrity := library.NewIntegrity(w.Keyring, w.Store, now)
+	w.People = library.NewPeople(w.Store, w.Store, w.Store, w.Blobs, integrity, now,
 		library.PeopleConfig{DeleteWait: c.DeleteWait, NoNewLibraries: c.NoNewLibraries, PasswordCost: c.PasswordCost})
-	w.Consents = library.NewConsents(w.Store, w.Clients, w.Store, now,
+	w.Consents = library.NewConsents(w.Store, w.Clients, w.Store, integrity, now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime})
 	w.Files = library.NewFiles(
 		w.Store,
@@ -122,7 +122,8 @@ func New(t testing.TB, options ...Option) *World {
 		now,
 		library.FileConfig{MaxSize: c.MaxFileSize},
 	)
-	w.Activity = library.NewActivity(w.Store)
+	signer := Must(library.OpenSigner(t.Context(), w.Store, w.Keyring, now))(t)
+	w.Activity = library.NewActivity(w.Store, integrity, signer, c.PublicURL+"/keys")
 	w.Sweeping = library.Sweeping{People: w.People, Sweeper: w.Store, Files: w.Store, Blobs: w.Blobs, Now: now, Log: c.Log}
 	w.Provider = newProvider(w)
 	w.Catalogue = Must(catalogue.Parse(nil))(t)

@@ -28,6 +28,7 @@ type Keyring struct {
 type masterKey struct {
 	id   [4]byte // first bytes of the key's SHA-256, which select the key for a box
 	aead cipher.AEAD
+	mac  masked[[]byte]
 }
 
 // ParseKeyring parses a keyring's text. Errors give the line number and never the line.
@@ -62,7 +63,7 @@ func parseKeys(text []byte) (keys []masterKey, err error) {
 			return nil, fmt.Errorf("master key on line %d: %w", i+1, err)
 		}
 		sum := sha256.Sum256(append([]byte("carrel master key\x00"), key...))
-		keys = append(keys, masterKey{[4]byte(sum[:4]), aead})
+		keys = append(keys, masterKey{[4]byte(sum[:4]), aead, maskedOf(macKey(key, "carrel master mac"))})
 	}
 	if len(keys) == 0 {
 		return nil, errors.New("the keyring holds no master key")

@@ -4,7 +4,6 @@ import (
 	"crypto/hpke"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,11 +15,11 @@ import (
 // [Secret.Reveal] returns the text.
 type Secret struct{ text masked[string] }
 
-// NewSecret returns 256 random bits.
+// NewSecret returns 256 random bits, in the form of [SecretFrom].
 func NewSecret() Secret {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // never fails, by its documentation
-	return SecretOf(base64.RawURLEncoding.EncodeToString(b[:]))
+	return SecretFrom(b)
 }
 
 // SecretOf returns the secret with a text that somebody presents. It accepts any

@@ -64,15 +64,25 @@ func keyUses(ctx context.Context, ring *seal.Keyring, db *store.DB) (uses []KeyU
 		}
 		uses[len(uses)-1].Newest = true
 	}
-	err = db.EachBox(ctx, func(b store.Box) error {
-		id := string(seal.KeyOf(b.Bytes))
+	count := func(key seal.KeyID, kind store.BoxKind, n int) {
+		id := string(key)
 		i := slices.IndexFunc(uses, func(u KeyUse) bool { return u.ID == id })
 		if i < 0 {
 			i, uses = len(uses), append(uses, KeyUse{ID: id, Boxes: map[store.BoxKind]int{}})
 		}
-		uses[i].Boxes[b.Kind]++
+		uses[i].Boxes[kind] += n
+	}
+	err = db.EachBox(ctx, func(b store.Box) error {
+		count(seal.KeyOf(b.Bytes), b.Kind, 1)
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	bindings, err := db.CountBindings(ctx)
+	for id, n := range bindings {
+		count(id, store.BoxBinding, n)
+	}
 	return uses, err
 }
 
@@ -171,7 +181,7 @@ const (
 	resealBytesAtOnce = 8 << 20
 )
 
-// reseal encrypts everything that is not sealed with the newest key.
+// reseal encrypts, and binds, with the newest key what is not.
 func reseal(ctx context.Context, ring *seal.Keyring, db *store.DB) (n int, err error) {
 	var batch []store.Replacement
 	size := 0
@@ -200,7 +210,10 @@ func reseal(ctx context.Context, ring *seal.Keyring, db *store.DB) (n int, err e
 	if err == nil && len(batch) > 0 {
 		err = flush()
 	}
-	return n, err
+	if err != nil {
+		return n, err
+	}
+	return n, library.NewIntegrity(ring, db, time.Now).Rebind(ctx, db)
 }
 
 // boxPurpose returns the purpose with which a box was sealed.
@@ -254,5 +267,9 @@ func ResetKeys(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	// Unbind comes first: what an interrupted reset leaves is removed by the next.
+	if err := db.Unbind(ctx); err != nil {
+		return fmt.Errorf("reset keys: %w", err)
+	}
 	return db.ResetKeyring(ctx, time.Now(), "the server lost its keys")
 }

@@ -161,12 +161,16 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	}
 	ring = parts.keyring
 	s.Clients = library.NewClients(db, db, c.Now)
-	s.People = library.NewPeople(db, db, db, disk, c.Now,
+	integrity := library.NewIntegrity(ring, db, c.Now)
+	if err := integrity.Adopt(ctx, db); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.People = library.NewPeople(db, db, db, disk, integrity, c.Now,
 		library.PeopleConfig{DeleteWait: c.DeleteWait, NoNewLibraries: c.NoNewLibraries, PasswordCost: c.PasswordCost})
-	s.Consents = library.NewConsents(db, s.Clients, db, c.Now,
+	s.Consents = library.NewConsents(db, s.Clients, db, integrity, c.Now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime})
 	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now, library.FileConfig{MaxSize: c.MaxFileSize})
-	s.Activity = library.NewActivity(db)
+	s.Activity = library.NewActivity(db, integrity, signer, c.PublicURL+api.KeySetPath)
 	s.Connections = delivery.NewConnections(
 		db,
 		db,
@@ -211,8 +215,8 @@ func (s *Server) route(protocol, pages http.Handler) http.Handler {
 }
 
 // isProtocol reports whether a path is one of the protocol's.
-func isProtocol(path string) bool {
-	return strings.HasPrefix(path, "/v1.") || strings.HasPrefix(path, "/cloud/")
+func isProtocol(urlPath string) bool {
+	return strings.HasPrefix(urlPath, "/v1.") || strings.HasPrefix(urlPath, "/cloud/")
 }
 
 // forwardedFor returns the client's address as the nearest proxy reports it, with port 0.
@@ -284,6 +288,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 const (
 	expiredInterval = time.Minute
 	sweepInterval   = time.Hour
+	// eraseInterval bounds how long something that was removed remains in the files of the database.
+	eraseInterval = 5 * time.Second
 )
 
 // unfinishedAge is how long a temporary file is kept after the last write to it. A crash has left an older one: the
@@ -316,6 +322,7 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 	}
 	every(expiredInterval, "check the version of the database", s.checkDatabase)
 	every(expiredInterval, "tidy", s.sweeping.SweepExpired)
+	every(eraseInterval, "erase", s.db.Erase)
 	every(sweepInterval, "sweep blobs", s.sweeping.SweepBlobs)
 	every(sweepInterval, "forget answers", s.Deliveries.ForgetAnswers)
 	every(sweepInterval, "sweep temporaries", func(ctx context.Context) error {
@@ -344,5 +351,8 @@ func (s *Server) Close() error {
 		defer cancel()
 		s.Deliveries.Close(ctx)
 	}
-	return errors.Join(s.db.Close(), s.disk.Close())
+	// The last sweep and the last requests may have removed something since the background task has run.
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	return errors.Join(s.db.Erase(ctx), s.db.Close(), s.disk.Close())
 }

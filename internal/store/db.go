@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
@@ -28,10 +29,13 @@ var _ interface {
 	library.LoginStore
 	library.ConsentStore
 	library.FileStore
-	library.EventStore
+	library.ActivityStore
 	delivery.ConnectionStore
 	delivery.QueueStore
+	delivery.CheckStore
+	library.CheckStore
 	library.Sweeper
+	library.RebindStore
 } = (*DB)(nil)
 
 // An op is the work of one transaction. It may run more than once before it takes effect, so it
@@ -44,7 +48,13 @@ type transactor interface {
 	// without running f if too many ops are waiting. If ctx ends while f waits, f does not run;
 	// once begun, it runs to its end.
 	write(ctx context.Context, f op) error
-	// close waits for the ops under way; later ones fail.
+	// removedSome says that an op has removed something, which erase has to erase.
+	removedSome()
+	// erase erases what was removed; see [DB.Erase].
+	erase(ctx context.Context) error
+	// drain waits for the ops under way; later ones fail.
+	drain()
+	// close drains, and closes the connections. Those that read have been closed before.
 	close() error
 }
 
@@ -116,18 +126,44 @@ func (db *DB) Check(ctx context.Context) error {
 	if err := checkNotNewer(ctx, db.readPool, db.dialect); err != nil {
 		return wrap("check store", err)
 	}
-	return db.write(ctx, "check store", func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, "check store", func(ctx context.Context, q *query.Queries) error {
 		_, err := q.ListSigningKeys(ctx)
 		return err
 	})
 }
 
-// Close waits for the ops under way and closes the database.
+// Close waits for the ops under way and closes the database. On SQLite it leaves one file, unless another process has
+// the database open.
 func (db *DB) Close() error {
-	return wrap("close store", errors.Join(db.writer.close(), db.readPool.Close()))
+	db.writer.drain()
+	err := db.readPool.Close()
+	awaitReaders(db.readPool)
+	return wrap("close store", errors.Join(err, db.writer.close()))
 }
 
-// write runs f as one transaction.
+// readerTimeout is how long Close waits for queries, whose callers it cannot end.
+const readerTimeout = 10 * time.Second
+
+// awaitReaders waits until the last query of a closed pool has ended: SQLite keeps its log as long as a connection is
+// open.
+func awaitReaders(pool *sql.DB) {
+	for deadline := time.Now().Add(readerTimeout); pool.Stats().OpenConnections > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			return
+		}
+	}
+}
+
+// write runs f as one transaction. [DB.Erase] erases what f has removed.
 func (db *DB) write(ctx context.Context, doing string, f op) error {
+	err := db.add(ctx, doing, f)
+	if err == nil {
+		db.writer.removedSome()
+	}
+	return err
+}
+
+// add runs f as one transaction. It is for an f that removes nothing, apart from counters, times and nonces.
+func (db *DB) add(ctx context.Context, doing string, f op) error {
 	return wrap(doing, db.writer.write(ctx, f))
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,11 +22,13 @@ const (
 	BoxConnection    BoxKind = "provider tokens"
 	BoxPayload       BoxKind = "delivery under way"
 	BoxAnswer        BoxKind = "answer of a provider"
+	// BoxBinding is no box but a MAC, which proves that rows are what the server has written.
+	BoxBinding BoxKind = "binding"
 )
 
 // BoxKinds lists the kinds of boxes.
 func BoxKinds() []BoxKind {
-	return []BoxKind{BoxSigningKey, BoxAuthorization, BoxConnection, BoxPayload, BoxAnswer}
+	return []BoxKind{BoxSigningKey, BoxAuthorization, BoxConnection, BoxPayload, BoxAnswer, BoxBinding}
 }
 
 // A Box is a secret of the server, as the master keyring has sealed it.
@@ -54,6 +57,32 @@ func (db *DB) EachBox(ctx context.Context, f func(Box) error) error {
 		}
 	}
 	return nil
+}
+
+// CountBindings counts the MACs under each master key. Each has the id of its key where a box has it.
+func (db *DB) CountBindings(ctx context.Context) (_ map[seal.KeyID]int, err error) {
+	const doing = "count bindings"
+	rows, err := db.readPool.QueryContext(ctx, `SELECT substr(mac, 1, 5), COUNT(*) FROM (
+			SELECT binding AS mac FROM libraries
+			UNION ALL SELECT binding FROM tokens
+			UNION ALL SELECT binding FROM codes
+			UNION ALL SELECT mac FROM event_checkpoints
+			UNION ALL SELECT mac FROM adoptions
+		) AS macs WHERE length(mac) = 37 GROUP BY substr(mac, 1, 5)`)
+	if err != nil {
+		return nil, wrap(doing, err)
+	}
+	defer func() { err = errors.Join(err, wrap(doing, rows.Close())) }()
+	counts := map[seal.KeyID]int{}
+	for rows.Next() {
+		var key []byte
+		var n int
+		if err := rows.Scan(&key, &n); err != nil {
+			return nil, wrap(doing, err)
+		}
+		counts[seal.KeyOf(key)] += n
+	}
+	return counts, wrap(doing, rows.Err())
 }
 
 func (db *DB) eachSigningKey(ctx context.Context, f func(Box) error) error {

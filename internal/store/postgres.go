@@ -118,6 +118,15 @@ func transact(ctx context.Context, conn *sql.Conn, f op) error {
 	return nil
 }
 
+// removedSome does nothing: see erase.
+func (w *pooledWriter) removedSome() {}
+
+// erase does nothing: only rewriting a whole table makes PostgreSQL overwrite what was removed from it at once.
+func (w *pooledWriter) erase(context.Context) error { return nil }
+
+// drain does nothing: to close the pool waits for the ops under way.
+func (w *pooledWriter) drain() {}
+
 func (w *pooledWriter) close() error {
 	err := w.db.Close()
 	w.pool.Close()

@@ -32,6 +32,19 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 	}
 }
 
+// A storeTest says one thing about a store.
+type storeTest struct {
+	name string
+	test func(t *testing.T, f *fixture)
+}
+
+// runEach runs each test on an empty store of its own.
+func runEach(t *testing.T, open func(t *testing.T) Store, tests []storeTest) {
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { test.test(t, fixtureOf(t, open(t))) })
+	}
+}
+
 // What these tests share with those of package librarytest.
 var (
 	ctx      = librarytest.Ctx

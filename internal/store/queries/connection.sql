@@ -1,5 +1,5 @@
--- One that is there keeps its id, its reference and whether it is pending. Whoever was
--- about to renew the access that it had has nothing to renew any more.
+-- An existing connection keeps its id, its reference and whether it is pending. Its new
+-- access_version makes a refresh of the old tokens that is in progress fail.
 -- name: Connect :one
 INSERT INTO provider_accounts (id, reference, library_id, application_id, source_id, source, pending, access,
     access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at)

@@ -1,5 +1,5 @@
--- What has expired is forgotten a portion at a time, so that no push waits long. A
--- time of 0 means never.
+-- The queries below delete expired rows in portions, so that no push waits long. A row
+-- with the time 0 never expires.
 
 -- name: SweepNonces :execrows
 DELETE FROM nonces WHERE hash IN (
@@ -42,8 +42,8 @@ DELETE FROM deleted_tokens WHERE hash IN (
 DELETE FROM trips WHERE hash IN (
     SELECT t.hash FROM trips t WHERE t.expires_at > 0 AND t.expires_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
 
--- What stands outside the list is looked at again after a wait for another to write
--- the row: an account that has just been connected anew, or allowed, stays.
+-- If another transaction writes the row meanwhile, the conditions outside the subquery
+-- are evaluated again, so a connection that has just been renewed or allowed is kept.
 -- name: SweepPendingConnections :execrows
 DELETE FROM provider_accounts
 WHERE provider_accounts.pending AND provider_accounts.updated_at < sqlc.arg(before) AND provider_accounts.id IN (

@@ -83,8 +83,8 @@ type ConnectParams struct {
 	LastUsedAt    int64
 }
 
-// One that is there keeps its id, its reference and whether it is pending. Whoever was
-// about to renew the access that it had has nothing to renew any more.
+// An existing connection keeps its id, its reference and whether it is pending. Its new
+// access_version makes a refresh of the old tokens that is in progress fail.
 func (q *Queries) Connect(ctx context.Context, arg ConnectParams) (Connection, error) {
 	row := q.queryRow(ctx, q.connectStmt, connect,
 		arg.ID,

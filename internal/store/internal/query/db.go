@@ -27,6 +27,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addAccountHandleStmt, err = db.PrepareContext(ctx, addAccountHandle); err != nil {
 		return nil, fmt.Errorf("error preparing query AddAccountHandle: %w", err)
 	}
+	if q.addAdoptionStmt, err = db.PrepareContext(ctx, addAdoption); err != nil {
+		return nil, fmt.Errorf("error preparing query AddAdoption: %w", err)
+	}
 	if q.addApplicationStmt, err = db.PrepareContext(ctx, addApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query AddApplication: %w", err)
 	}
@@ -56,6 +59,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.addEventStmt, err = db.PrepareContext(ctx, addEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query AddEvent: %w", err)
+	}
+	if q.addEventCheckpointStmt, err = db.PrepareContext(ctx, addEventCheckpoint); err != nil {
+		return nil, fmt.Errorf("error preparing query AddEventCheckpoint: %w", err)
 	}
 	if q.addFileStmt, err = db.PrepareContext(ctx, addFile); err != nil {
 		return nil, fmt.Errorf("error preparing query AddFile: %w", err)
@@ -90,6 +96,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.beginPostingStmt, err = db.PrepareContext(ctx, beginPosting); err != nil {
 		return nil, fmt.Errorf("error preparing query BeginPosting: %w", err)
 	}
+	if q.bindAuthCodeStmt, err = db.PrepareContext(ctx, bindAuthCode); err != nil {
+		return nil, fmt.Errorf("error preparing query BindAuthCode: %w", err)
+	}
+	if q.bindLibraryStmt, err = db.PrepareContext(ctx, bindLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query BindLibrary: %w", err)
+	}
+	if q.bindTokenStmt, err = db.PrepareContext(ctx, bindToken); err != nil {
+		return nil, fmt.Errorf("error preparing query BindToken: %w", err)
+	}
 	if q.claimDeliveryStmt, err = db.PrepareContext(ctx, claimDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimDelivery: %w", err)
 	}
@@ -110,6 +125,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteAccountHandlesOfLibraryStmt, err = db.PrepareContext(ctx, deleteAccountHandlesOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAccountHandlesOfLibrary: %w", err)
+	}
+	if q.deleteAdoptionStmt, err = db.PrepareContext(ctx, deleteAdoption); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAdoption: %w", err)
 	}
 	if q.deleteAuthCodeSealsOfGrantStmt, err = db.PrepareContext(ctx, deleteAuthCodeSealsOfGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAuthCodeSealsOfGrant: %w", err)
@@ -137,6 +155,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteDeliveryContentsStmt, err = db.PrepareContext(ctx, deleteDeliveryContents); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteDeliveryContents: %w", err)
+	}
+	if q.deleteEventCheckpointsStmt, err = db.PrepareContext(ctx, deleteEventCheckpoints); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteEventCheckpoints: %w", err)
 	}
 	if q.deleteEventsOfLibraryStmt, err = db.PrepareContext(ctx, deleteEventsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteEventsOfLibrary: %w", err)
@@ -237,6 +258,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getAccountHandleStmt, err = db.PrepareContext(ctx, getAccountHandle); err != nil {
 		return nil, fmt.Errorf("error preparing query GetAccountHandle: %w", err)
 	}
+	if q.getAdoptionStmt, err = db.PrepareContext(ctx, getAdoption); err != nil {
+		return nil, fmt.Errorf("error preparing query GetAdoption: %w", err)
+	}
 	if q.getAuthCodeStmt, err = db.PrepareContext(ctx, getAuthCode); err != nil {
 		return nil, fmt.Errorf("error preparing query GetAuthCode: %w", err)
 	}
@@ -248,6 +272,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getChainEndStmt, err = db.PrepareContext(ctx, getChainEnd); err != nil {
 		return nil, fmt.Errorf("error preparing query GetChainEnd: %w", err)
+	}
+	if q.getChainHeadStmt, err = db.PrepareContext(ctx, getChainHead); err != nil {
+		return nil, fmt.Errorf("error preparing query GetChainHead: %w", err)
 	}
 	if q.getClientStmt, err = db.PrepareContext(ctx, getClient); err != nil {
 		return nil, fmt.Errorf("error preparing query GetClient: %w", err)
@@ -263,6 +290,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getDeliveryContentStmt, err = db.PrepareContext(ctx, getDeliveryContent); err != nil {
 		return nil, fmt.Errorf("error preparing query GetDeliveryContent: %w", err)
+	}
+	if q.getEventCheckpointFromStmt, err = db.PrepareContext(ctx, getEventCheckpointFrom); err != nil {
+		return nil, fmt.Errorf("error preparing query GetEventCheckpointFrom: %w", err)
 	}
 	if q.getFileStmt, err = db.PrepareContext(ctx, getFile); err != nil {
 		return nil, fmt.Errorf("error preparing query GetFile: %w", err)
@@ -285,11 +315,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getLoginStmt, err = db.PrepareContext(ctx, getLogin); err != nil {
 		return nil, fmt.Errorf("error preparing query GetLogin: %w", err)
 	}
+	if q.getNewestEventCheckpointStmt, err = db.PrepareContext(ctx, getNewestEventCheckpoint); err != nil {
+		return nil, fmt.Errorf("error preparing query GetNewestEventCheckpoint: %w", err)
+	}
 	if q.getPayloadStmt, err = db.PrepareContext(ctx, getPayload); err != nil {
 		return nil, fmt.Errorf("error preparing query GetPayload: %w", err)
 	}
 	if q.getSessionStmt, err = db.PrepareContext(ctx, getSession); err != nil {
 		return nil, fmt.Errorf("error preparing query GetSession: %w", err)
+	}
+	if q.getStoredFileStmt, err = db.PrepareContext(ctx, getStoredFile); err != nil {
+		return nil, fmt.Errorf("error preparing query GetStoredFile: %w", err)
 	}
 	if q.getTokenInfoStmt, err = db.PrepareContext(ctx, getTokenInfo); err != nil {
 		return nil, fmt.Errorf("error preparing query GetTokenInfo: %w", err)
@@ -315,11 +351,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listApplicationsStmt, err = db.PrepareContext(ctx, listApplications); err != nil {
 		return nil, fmt.Errorf("error preparing query ListApplications: %w", err)
 	}
+	if q.listAuthCodesOfOlderKeyStmt, err = db.PrepareContext(ctx, listAuthCodesOfOlderKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ListAuthCodesOfOlderKey: %w", err)
+	}
 	if q.listClaimableStmt, err = db.PrepareContext(ctx, listClaimable); err != nil {
 		return nil, fmt.Errorf("error preparing query ListClaimable: %w", err)
 	}
 	if q.listConnectionsStmt, err = db.PrepareContext(ctx, listConnections); err != nil {
 		return nil, fmt.Errorf("error preparing query ListConnections: %w", err)
+	}
+	if q.listContentsOfNoFileStmt, err = db.PrepareContext(ctx, listContentsOfNoFile); err != nil {
+		return nil, fmt.Errorf("error preparing query ListContentsOfNoFile: %w", err)
 	}
 	if q.listContractsStmt, err = db.PrepareContext(ctx, listContracts); err != nil {
 		return nil, fmt.Errorf("error preparing query ListContracts: %w", err)
@@ -327,8 +369,23 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listDeliveriesStmt, err = db.PrepareContext(ctx, listDeliveries); err != nil {
 		return nil, fmt.Errorf("error preparing query ListDeliveries: %w", err)
 	}
+	if q.listDeliveryStatesStmt, err = db.PrepareContext(ctx, listDeliveryStates); err != nil {
+		return nil, fmt.Errorf("error preparing query ListDeliveryStates: %w", err)
+	}
+	if q.listEventCheckpointsStmt, err = db.PrepareContext(ctx, listEventCheckpoints); err != nil {
+		return nil, fmt.Errorf("error preparing query ListEventCheckpoints: %w", err)
+	}
+	if q.listEventCheckpointsOfOlderKeyStmt, err = db.PrepareContext(ctx, listEventCheckpointsOfOlderKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ListEventCheckpointsOfOlderKey: %w", err)
+	}
 	if q.listEventsStmt, err = db.PrepareContext(ctx, listEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEvents: %w", err)
+	}
+	if q.listEventsAfterStmt, err = db.PrepareContext(ctx, listEventsAfter); err != nil {
+		return nil, fmt.Errorf("error preparing query ListEventsAfter: %w", err)
+	}
+	if q.listFileIDsStmt, err = db.PrepareContext(ctx, listFileIDs); err != nil {
+		return nil, fmt.Errorf("error preparing query ListFileIDs: %w", err)
 	}
 	if q.listFilesAfterStmt, err = db.PrepareContext(ctx, listFilesAfter); err != nil {
 		return nil, fmt.Errorf("error preparing query ListFilesAfter: %w", err)
@@ -336,11 +393,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listFilesBeforeStmt, err = db.PrepareContext(ctx, listFilesBefore); err != nil {
 		return nil, fmt.Errorf("error preparing query ListFilesBefore: %w", err)
 	}
+	if q.listFilesOfNoLibraryStmt, err = db.PrepareContext(ctx, listFilesOfNoLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query ListFilesOfNoLibrary: %w", err)
+	}
 	if q.listGrantsStmt, err = db.PrepareContext(ctx, listGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query ListGrants: %w", err)
 	}
 	if q.listLargeFilesStmt, err = db.PrepareContext(ctx, listLargeFiles); err != nil {
 		return nil, fmt.Errorf("error preparing query ListLargeFiles: %w", err)
+	}
+	if q.listLibrariesOfOlderKeyStmt, err = db.PrepareContext(ctx, listLibrariesOfOlderKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ListLibrariesOfOlderKey: %w", err)
+	}
+	if q.listLibraryIDsStmt, err = db.PrepareContext(ctx, listLibraryIDs); err != nil {
+		return nil, fmt.Errorf("error preparing query ListLibraryIDs: %w", err)
 	}
 	if q.listSealedAuthorizationsStmt, err = db.PrepareContext(ctx, listSealedAuthorizations); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSealedAuthorizations: %w", err)
@@ -356,6 +422,18 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listSigningKeysStmt, err = db.PrepareContext(ctx, listSigningKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSigningKeys: %w", err)
+	}
+	if q.listTokensOfOlderKeyStmt, err = db.PrepareContext(ctx, listTokensOfOlderKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ListTokensOfOlderKey: %w", err)
+	}
+	if q.listUnboundAuthCodesStmt, err = db.PrepareContext(ctx, listUnboundAuthCodes); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUnboundAuthCodes: %w", err)
+	}
+	if q.listUnboundLibrariesStmt, err = db.PrepareContext(ctx, listUnboundLibraries); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUnboundLibraries: %w", err)
+	}
+	if q.listUnboundTokensStmt, err = db.PrepareContext(ctx, listUnboundTokens); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUnboundTokens: %w", err)
 	}
 	if q.listUnfinishedDeliveriesStmt, err = db.PrepareContext(ctx, listUnfinishedDeliveries); err != nil {
 		return nil, fmt.Errorf("error preparing query ListUnfinishedDeliveries: %w", err)
@@ -407,6 +485,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.revokeGrantsOfLibraryStmt, err = db.PrepareContext(ctx, revokeGrantsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeGrantsOfLibrary: %w", err)
+	}
+	if q.setAdoptionMACStmt, err = db.PrepareContext(ctx, setAdoptionMAC); err != nil {
+		return nil, fmt.Errorf("error preparing query SetAdoptionMAC: %w", err)
 	}
 	if q.setAuthRequestAccountStmt, err = db.PrepareContext(ctx, setAuthRequestAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query SetAuthRequestAccount: %w", err)
@@ -471,6 +552,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.touchLoginStmt, err = db.PrepareContext(ctx, touchLogin); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchLogin: %w", err)
 	}
+	if q.unbindAdoptedAuthCodesStmt, err = db.PrepareContext(ctx, unbindAdoptedAuthCodes); err != nil {
+		return nil, fmt.Errorf("error preparing query UnbindAdoptedAuthCodes: %w", err)
+	}
+	if q.unbindAdoptedTokensStmt, err = db.PrepareContext(ctx, unbindAdoptedTokens); err != nil {
+		return nil, fmt.Errorf("error preparing query UnbindAdoptedTokens: %w", err)
+	}
+	if q.unbindLibrariesStmt, err = db.PrepareContext(ctx, unbindLibraries); err != nil {
+		return nil, fmt.Errorf("error preparing query UnbindLibraries: %w", err)
+	}
 	if q.useAuthCodeStmt, err = db.PrepareContext(ctx, useAuthCode); err != nil {
 		return nil, fmt.Errorf("error preparing query UseAuthCode: %w", err)
 	}
@@ -494,6 +584,11 @@ func (q *Queries) Close() error {
 	if q.addAccountHandleStmt != nil {
 		if cerr := q.addAccountHandleStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addAccountHandleStmt: %w", cerr)
+		}
+	}
+	if q.addAdoptionStmt != nil {
+		if cerr := q.addAdoptionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addAdoptionStmt: %w", cerr)
 		}
 	}
 	if q.addApplicationStmt != nil {
@@ -544,6 +639,11 @@ func (q *Queries) Close() error {
 	if q.addEventStmt != nil {
 		if cerr := q.addEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addEventStmt: %w", cerr)
+		}
+	}
+	if q.addEventCheckpointStmt != nil {
+		if cerr := q.addEventCheckpointStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addEventCheckpointStmt: %w", cerr)
 		}
 	}
 	if q.addFileStmt != nil {
@@ -601,6 +701,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing beginPostingStmt: %w", cerr)
 		}
 	}
+	if q.bindAuthCodeStmt != nil {
+		if cerr := q.bindAuthCodeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bindAuthCodeStmt: %w", cerr)
+		}
+	}
+	if q.bindLibraryStmt != nil {
+		if cerr := q.bindLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bindLibraryStmt: %w", cerr)
+		}
+	}
+	if q.bindTokenStmt != nil {
+		if cerr := q.bindTokenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bindTokenStmt: %w", cerr)
+		}
+	}
 	if q.claimDeliveryStmt != nil {
 		if cerr := q.claimDeliveryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing claimDeliveryStmt: %w", cerr)
@@ -634,6 +749,11 @@ func (q *Queries) Close() error {
 	if q.deleteAccountHandlesOfLibraryStmt != nil {
 		if cerr := q.deleteAccountHandlesOfLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteAccountHandlesOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.deleteAdoptionStmt != nil {
+		if cerr := q.deleteAdoptionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAdoptionStmt: %w", cerr)
 		}
 	}
 	if q.deleteAuthCodeSealsOfGrantStmt != nil {
@@ -679,6 +799,11 @@ func (q *Queries) Close() error {
 	if q.deleteDeliveryContentsStmt != nil {
 		if cerr := q.deleteDeliveryContentsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteDeliveryContentsStmt: %w", cerr)
+		}
+	}
+	if q.deleteEventCheckpointsStmt != nil {
+		if cerr := q.deleteEventCheckpointsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteEventCheckpointsStmt: %w", cerr)
 		}
 	}
 	if q.deleteEventsOfLibraryStmt != nil {
@@ -846,6 +971,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getAccountHandleStmt: %w", cerr)
 		}
 	}
+	if q.getAdoptionStmt != nil {
+		if cerr := q.getAdoptionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getAdoptionStmt: %w", cerr)
+		}
+	}
 	if q.getAuthCodeStmt != nil {
 		if cerr := q.getAuthCodeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getAuthCodeStmt: %w", cerr)
@@ -864,6 +994,11 @@ func (q *Queries) Close() error {
 	if q.getChainEndStmt != nil {
 		if cerr := q.getChainEndStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getChainEndStmt: %w", cerr)
+		}
+	}
+	if q.getChainHeadStmt != nil {
+		if cerr := q.getChainHeadStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getChainHeadStmt: %w", cerr)
 		}
 	}
 	if q.getClientStmt != nil {
@@ -889,6 +1024,11 @@ func (q *Queries) Close() error {
 	if q.getDeliveryContentStmt != nil {
 		if cerr := q.getDeliveryContentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getDeliveryContentStmt: %w", cerr)
+		}
+	}
+	if q.getEventCheckpointFromStmt != nil {
+		if cerr := q.getEventCheckpointFromStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getEventCheckpointFromStmt: %w", cerr)
 		}
 	}
 	if q.getFileStmt != nil {
@@ -926,6 +1066,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getLoginStmt: %w", cerr)
 		}
 	}
+	if q.getNewestEventCheckpointStmt != nil {
+		if cerr := q.getNewestEventCheckpointStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getNewestEventCheckpointStmt: %w", cerr)
+		}
+	}
 	if q.getPayloadStmt != nil {
 		if cerr := q.getPayloadStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getPayloadStmt: %w", cerr)
@@ -934,6 +1079,11 @@ func (q *Queries) Close() error {
 	if q.getSessionStmt != nil {
 		if cerr := q.getSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getSessionStmt: %w", cerr)
+		}
+	}
+	if q.getStoredFileStmt != nil {
+		if cerr := q.getStoredFileStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getStoredFileStmt: %w", cerr)
 		}
 	}
 	if q.getTokenInfoStmt != nil {
@@ -976,6 +1126,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listApplicationsStmt: %w", cerr)
 		}
 	}
+	if q.listAuthCodesOfOlderKeyStmt != nil {
+		if cerr := q.listAuthCodesOfOlderKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listAuthCodesOfOlderKeyStmt: %w", cerr)
+		}
+	}
 	if q.listClaimableStmt != nil {
 		if cerr := q.listClaimableStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listClaimableStmt: %w", cerr)
@@ -984,6 +1139,11 @@ func (q *Queries) Close() error {
 	if q.listConnectionsStmt != nil {
 		if cerr := q.listConnectionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listConnectionsStmt: %w", cerr)
+		}
+	}
+	if q.listContentsOfNoFileStmt != nil {
+		if cerr := q.listContentsOfNoFileStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listContentsOfNoFileStmt: %w", cerr)
 		}
 	}
 	if q.listContractsStmt != nil {
@@ -996,9 +1156,34 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listDeliveriesStmt: %w", cerr)
 		}
 	}
+	if q.listDeliveryStatesStmt != nil {
+		if cerr := q.listDeliveryStatesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listDeliveryStatesStmt: %w", cerr)
+		}
+	}
+	if q.listEventCheckpointsStmt != nil {
+		if cerr := q.listEventCheckpointsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listEventCheckpointsStmt: %w", cerr)
+		}
+	}
+	if q.listEventCheckpointsOfOlderKeyStmt != nil {
+		if cerr := q.listEventCheckpointsOfOlderKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listEventCheckpointsOfOlderKeyStmt: %w", cerr)
+		}
+	}
 	if q.listEventsStmt != nil {
 		if cerr := q.listEventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listEventsStmt: %w", cerr)
+		}
+	}
+	if q.listEventsAfterStmt != nil {
+		if cerr := q.listEventsAfterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listEventsAfterStmt: %w", cerr)
+		}
+	}
+	if q.listFileIDsStmt != nil {
+		if cerr := q.listFileIDsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listFileIDsStmt: %w", cerr)
 		}
 	}
 	if q.listFilesAfterStmt != nil {
@@ -1011,6 +1196,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listFilesBeforeStmt: %w", cerr)
 		}
 	}
+	if q.listFilesOfNoLibraryStmt != nil {
+		if cerr := q.listFilesOfNoLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listFilesOfNoLibraryStmt: %w", cerr)
+		}
+	}
 	if q.listGrantsStmt != nil {
 		if cerr := q.listGrantsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listGrantsStmt: %w", cerr)
@@ -1019,6 +1209,16 @@ func (q *Queries) Close() error {
 	if q.listLargeFilesStmt != nil {
 		if cerr := q.listLargeFilesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listLargeFilesStmt: %w", cerr)
+		}
+	}
+	if q.listLibrariesOfOlderKeyStmt != nil {
+		if cerr := q.listLibrariesOfOlderKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listLibrariesOfOlderKeyStmt: %w", cerr)
+		}
+	}
+	if q.listLibraryIDsStmt != nil {
+		if cerr := q.listLibraryIDsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listLibraryIDsStmt: %w", cerr)
 		}
 	}
 	if q.listSealedAuthorizationsStmt != nil {
@@ -1044,6 +1244,26 @@ func (q *Queries) Close() error {
 	if q.listSigningKeysStmt != nil {
 		if cerr := q.listSigningKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listSigningKeysStmt: %w", cerr)
+		}
+	}
+	if q.listTokensOfOlderKeyStmt != nil {
+		if cerr := q.listTokensOfOlderKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listTokensOfOlderKeyStmt: %w", cerr)
+		}
+	}
+	if q.listUnboundAuthCodesStmt != nil {
+		if cerr := q.listUnboundAuthCodesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUnboundAuthCodesStmt: %w", cerr)
+		}
+	}
+	if q.listUnboundLibrariesStmt != nil {
+		if cerr := q.listUnboundLibrariesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUnboundLibrariesStmt: %w", cerr)
+		}
+	}
+	if q.listUnboundTokensStmt != nil {
+		if cerr := q.listUnboundTokensStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUnboundTokensStmt: %w", cerr)
 		}
 	}
 	if q.listUnfinishedDeliveriesStmt != nil {
@@ -1129,6 +1349,11 @@ func (q *Queries) Close() error {
 	if q.revokeGrantsOfLibraryStmt != nil {
 		if cerr := q.revokeGrantsOfLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing revokeGrantsOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.setAdoptionMACStmt != nil {
+		if cerr := q.setAdoptionMACStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setAdoptionMACStmt: %w", cerr)
 		}
 	}
 	if q.setAuthRequestAccountStmt != nil {
@@ -1236,6 +1461,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing touchLoginStmt: %w", cerr)
 		}
 	}
+	if q.unbindAdoptedAuthCodesStmt != nil {
+		if cerr := q.unbindAdoptedAuthCodesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unbindAdoptedAuthCodesStmt: %w", cerr)
+		}
+	}
+	if q.unbindAdoptedTokensStmt != nil {
+		if cerr := q.unbindAdoptedTokensStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unbindAdoptedTokensStmt: %w", cerr)
+		}
+	}
+	if q.unbindLibrariesStmt != nil {
+		if cerr := q.unbindLibrariesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unbindLibrariesStmt: %w", cerr)
+		}
+	}
 	if q.useAuthCodeStmt != nil {
 		if cerr := q.useAuthCodeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing useAuthCodeStmt: %w", cerr)
@@ -1301,6 +1541,7 @@ type Queries struct {
 	db                                           DBTX
 	tx                                           *sql.Tx
 	addAccountHandleStmt                         *sql.Stmt
+	addAdoptionStmt                              *sql.Stmt
 	addApplicationStmt                           *sql.Stmt
 	addAuthCodeStmt                              *sql.Stmt
 	addAuthRequestStmt                           *sql.Stmt
@@ -1311,6 +1552,7 @@ type Queries struct {
 	addDeliveryStmt                              *sql.Stmt
 	addDeliveryContentStmt                       *sql.Stmt
 	addEventStmt                                 *sql.Stmt
+	addEventCheckpointStmt                       *sql.Stmt
 	addFileStmt                                  *sql.Stmt
 	addFirstSigningKeyStmt                       *sql.Stmt
 	addGrantStmt                                 *sql.Stmt
@@ -1322,6 +1564,9 @@ type Queries struct {
 	addTokenStmt                                 *sql.Stmt
 	answerAuthRequestStmt                        *sql.Stmt
 	beginPostingStmt                             *sql.Stmt
+	bindAuthCodeStmt                             *sql.Stmt
+	bindLibraryStmt                              *sql.Stmt
+	bindTokenStmt                                *sql.Stmt
 	claimDeliveryStmt                            *sql.Stmt
 	claimRefreshStmt                             *sql.Stmt
 	connectStmt                                  *sql.Stmt
@@ -1329,6 +1574,7 @@ type Queries struct {
 	countFilesStmt                               *sql.Stmt
 	countWaitingStmt                             *sql.Stmt
 	deleteAccountHandlesOfLibraryStmt            *sql.Stmt
+	deleteAdoptionStmt                           *sql.Stmt
 	deleteAuthCodeSealsOfGrantStmt               *sql.Stmt
 	deleteAuthCodeSealsOfLibraryStmt             *sql.Stmt
 	deleteAuthRequestsOfConnectionsOfLibraryStmt *sql.Stmt
@@ -1338,6 +1584,7 @@ type Queries struct {
 	deleteConnectionAccessStmt                   *sql.Stmt
 	deleteContentsOfLibraryStmt                  *sql.Stmt
 	deleteDeliveryContentsStmt                   *sql.Stmt
+	deleteEventCheckpointsStmt                   *sql.Stmt
 	deleteEventsOfLibraryStmt                    *sql.Stmt
 	deleteFilesOfLibraryStmt                     *sql.Stmt
 	deleteLibraryStmt                            *sql.Stmt
@@ -1371,15 +1618,18 @@ type Queries struct {
 	forgetAnswersStmt                            *sql.Stmt
 	getAccountStmt                               *sql.Stmt
 	getAccountHandleStmt                         *sql.Stmt
+	getAdoptionStmt                              *sql.Stmt
 	getAuthCodeStmt                              *sql.Stmt
 	getAuthRequestStmt                           *sql.Stmt
 	getAuthorizationStmt                         *sql.Stmt
 	getChainEndStmt                              *sql.Stmt
+	getChainHeadStmt                             *sql.Stmt
 	getClientStmt                                *sql.Stmt
 	getConnectionStmt                            *sql.Stmt
 	getContentStmt                               *sql.Stmt
 	getDeliveryStmt                              *sql.Stmt
 	getDeliveryContentStmt                       *sql.Stmt
+	getEventCheckpointFromStmt                   *sql.Stmt
 	getFileStmt                                  *sql.Stmt
 	getGrantStmt                                 *sql.Stmt
 	getInstallationStmt                          *sql.Stmt
@@ -1387,8 +1637,10 @@ type Queries struct {
 	getLibraryStmt                               *sql.Stmt
 	getLockStmt                                  *sql.Stmt
 	getLoginStmt                                 *sql.Stmt
+	getNewestEventCheckpointStmt                 *sql.Stmt
 	getPayloadStmt                               *sql.Stmt
 	getSessionStmt                               *sql.Stmt
+	getStoredFileStmt                            *sql.Stmt
 	getTokenInfoStmt                             *sql.Stmt
 	giveSessionGrantStmt                         *sql.Stmt
 	hasDeliveryStmt                              *sql.Stmt
@@ -1397,20 +1649,34 @@ type Queries struct {
 	listAbandonedStmt                            *sql.Stmt
 	listAccountsStmt                             *sql.Stmt
 	listApplicationsStmt                         *sql.Stmt
+	listAuthCodesOfOlderKeyStmt                  *sql.Stmt
 	listClaimableStmt                            *sql.Stmt
 	listConnectionsStmt                          *sql.Stmt
+	listContentsOfNoFileStmt                     *sql.Stmt
 	listContractsStmt                            *sql.Stmt
 	listDeliveriesStmt                           *sql.Stmt
+	listDeliveryStatesStmt                       *sql.Stmt
+	listEventCheckpointsStmt                     *sql.Stmt
+	listEventCheckpointsOfOlderKeyStmt           *sql.Stmt
 	listEventsStmt                               *sql.Stmt
+	listEventsAfterStmt                          *sql.Stmt
+	listFileIDsStmt                              *sql.Stmt
 	listFilesAfterStmt                           *sql.Stmt
 	listFilesBeforeStmt                          *sql.Stmt
+	listFilesOfNoLibraryStmt                     *sql.Stmt
 	listGrantsStmt                               *sql.Stmt
 	listLargeFilesStmt                           *sql.Stmt
+	listLibrariesOfOlderKeyStmt                  *sql.Stmt
+	listLibraryIDsStmt                           *sql.Stmt
 	listSealedAuthorizationsStmt                 *sql.Stmt
 	listSealedConnectionsStmt                    *sql.Stmt
 	listSealedDeliveriesStmt                     *sql.Stmt
 	listShutStmt                                 *sql.Stmt
 	listSigningKeysStmt                          *sql.Stmt
+	listTokensOfOlderKeyStmt                     *sql.Stmt
+	listUnboundAuthCodesStmt                     *sql.Stmt
+	listUnboundLibrariesStmt                     *sql.Stmt
+	listUnboundTokensStmt                        *sql.Stmt
 	listUnfinishedDeliveriesStmt                 *sql.Stmt
 	lockLibraryStmt                              *sql.Stmt
 	lockOpenAuthRequestStmt                      *sql.Stmt
@@ -1428,6 +1694,7 @@ type Queries struct {
 	replaceSigningKeyStmt                        *sql.Stmt
 	revokeGrantStmt                              *sql.Stmt
 	revokeGrantsOfLibraryStmt                    *sql.Stmt
+	setAdoptionMACStmt                           *sql.Stmt
 	setAuthRequestAccountStmt                    *sql.Stmt
 	setContentFolderStmt                         *sql.Stmt
 	setDeleteAtStmt                              *sql.Stmt
@@ -1449,6 +1716,9 @@ type Queries struct {
 	sweepTokenSealsStmt                          *sql.Stmt
 	sweepTokensStmt                              *sql.Stmt
 	touchLoginStmt                               *sql.Stmt
+	unbindAdoptedAuthCodesStmt                   *sql.Stmt
+	unbindAdoptedTokensStmt                      *sql.Stmt
+	unbindLibrariesStmt                          *sql.Stmt
 	useAuthCodeStmt                              *sql.Stmt
 	useConnectionStmt                            *sql.Stmt
 	useGrantStmt                                 *sql.Stmt
@@ -1461,6 +1731,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		db:                                tx,
 		tx:                                tx,
 		addAccountHandleStmt:              q.addAccountHandleStmt,
+		addAdoptionStmt:                   q.addAdoptionStmt,
 		addApplicationStmt:                q.addApplicationStmt,
 		addAuthCodeStmt:                   q.addAuthCodeStmt,
 		addAuthRequestStmt:                q.addAuthRequestStmt,
@@ -1471,6 +1742,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addDeliveryStmt:                   q.addDeliveryStmt,
 		addDeliveryContentStmt:            q.addDeliveryContentStmt,
 		addEventStmt:                      q.addEventStmt,
+		addEventCheckpointStmt:            q.addEventCheckpointStmt,
 		addFileStmt:                       q.addFileStmt,
 		addFirstSigningKeyStmt:            q.addFirstSigningKeyStmt,
 		addGrantStmt:                      q.addGrantStmt,
@@ -1482,6 +1754,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addTokenStmt:                      q.addTokenStmt,
 		answerAuthRequestStmt:             q.answerAuthRequestStmt,
 		beginPostingStmt:                  q.beginPostingStmt,
+		bindAuthCodeStmt:                  q.bindAuthCodeStmt,
+		bindLibraryStmt:                   q.bindLibraryStmt,
+		bindTokenStmt:                     q.bindTokenStmt,
 		claimDeliveryStmt:                 q.claimDeliveryStmt,
 		claimRefreshStmt:                  q.claimRefreshStmt,
 		connectStmt:                       q.connectStmt,
@@ -1489,6 +1764,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countFilesStmt:                    q.countFilesStmt,
 		countWaitingStmt:                  q.countWaitingStmt,
 		deleteAccountHandlesOfLibraryStmt: q.deleteAccountHandlesOfLibraryStmt,
+		deleteAdoptionStmt:                q.deleteAdoptionStmt,
 		deleteAuthCodeSealsOfGrantStmt:    q.deleteAuthCodeSealsOfGrantStmt,
 		deleteAuthCodeSealsOfLibraryStmt:  q.deleteAuthCodeSealsOfLibraryStmt,
 		deleteAuthRequestsOfConnectionsOfLibraryStmt: q.deleteAuthRequestsOfConnectionsOfLibraryStmt,
@@ -1498,6 +1774,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteConnectionAccessStmt:                   q.deleteConnectionAccessStmt,
 		deleteContentsOfLibraryStmt:                  q.deleteContentsOfLibraryStmt,
 		deleteDeliveryContentsStmt:                   q.deleteDeliveryContentsStmt,
+		deleteEventCheckpointsStmt:                   q.deleteEventCheckpointsStmt,
 		deleteEventsOfLibraryStmt:                    q.deleteEventsOfLibraryStmt,
 		deleteFilesOfLibraryStmt:                     q.deleteFilesOfLibraryStmt,
 		deleteLibraryStmt:                            q.deleteLibraryStmt,
@@ -1531,15 +1808,18 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		forgetAnswersStmt:                            q.forgetAnswersStmt,
 		getAccountStmt:                               q.getAccountStmt,
 		getAccountHandleStmt:                         q.getAccountHandleStmt,
+		getAdoptionStmt:                              q.getAdoptionStmt,
 		getAuthCodeStmt:                              q.getAuthCodeStmt,
 		getAuthRequestStmt:                           q.getAuthRequestStmt,
 		getAuthorizationStmt:                         q.getAuthorizationStmt,
 		getChainEndStmt:                              q.getChainEndStmt,
+		getChainHeadStmt:                             q.getChainHeadStmt,
 		getClientStmt:                                q.getClientStmt,
 		getConnectionStmt:                            q.getConnectionStmt,
 		getContentStmt:                               q.getContentStmt,
 		getDeliveryStmt:                              q.getDeliveryStmt,
 		getDeliveryContentStmt:                       q.getDeliveryContentStmt,
+		getEventCheckpointFromStmt:                   q.getEventCheckpointFromStmt,
 		getFileStmt:                                  q.getFileStmt,
 		getGrantStmt:                                 q.getGrantStmt,
 		getInstallationStmt:                          q.getInstallationStmt,
@@ -1547,8 +1827,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getLibraryStmt:                               q.getLibraryStmt,
 		getLockStmt:                                  q.getLockStmt,
 		getLoginStmt:                                 q.getLoginStmt,
+		getNewestEventCheckpointStmt:                 q.getNewestEventCheckpointStmt,
 		getPayloadStmt:                               q.getPayloadStmt,
 		getSessionStmt:                               q.getSessionStmt,
+		getStoredFileStmt:                            q.getStoredFileStmt,
 		getTokenInfoStmt:                             q.getTokenInfoStmt,
 		giveSessionGrantStmt:                         q.giveSessionGrantStmt,
 		hasDeliveryStmt:                              q.hasDeliveryStmt,
@@ -1557,20 +1839,34 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listAbandonedStmt:                            q.listAbandonedStmt,
 		listAccountsStmt:                             q.listAccountsStmt,
 		listApplicationsStmt:                         q.listApplicationsStmt,
+		listAuthCodesOfOlderKeyStmt:                  q.listAuthCodesOfOlderKeyStmt,
 		listClaimableStmt:                            q.listClaimableStmt,
 		listConnectionsStmt:                          q.listConnectionsStmt,
+		listContentsOfNoFileStmt:                     q.listContentsOfNoFileStmt,
 		listContractsStmt:                            q.listContractsStmt,
 		listDeliveriesStmt:                           q.listDeliveriesStmt,
+		listDeliveryStatesStmt:                       q.listDeliveryStatesStmt,
+		listEventCheckpointsStmt:                     q.listEventCheckpointsStmt,
+		listEventCheckpointsOfOlderKeyStmt:           q.listEventCheckpointsOfOlderKeyStmt,
 		listEventsStmt:                               q.listEventsStmt,
+		listEventsAfterStmt:                          q.listEventsAfterStmt,
+		listFileIDsStmt:                              q.listFileIDsStmt,
 		listFilesAfterStmt:                           q.listFilesAfterStmt,
 		listFilesBeforeStmt:                          q.listFilesBeforeStmt,
+		listFilesOfNoLibraryStmt:                     q.listFilesOfNoLibraryStmt,
 		listGrantsStmt:                               q.listGrantsStmt,
 		listLargeFilesStmt:                           q.listLargeFilesStmt,
+		listLibrariesOfOlderKeyStmt:                  q.listLibrariesOfOlderKeyStmt,
+		listLibraryIDsStmt:                           q.listLibraryIDsStmt,
 		listSealedAuthorizationsStmt:                 q.listSealedAuthorizationsStmt,
 		listSealedConnectionsStmt:                    q.listSealedConnectionsStmt,
 		listSealedDeliveriesStmt:                     q.listSealedDeliveriesStmt,
 		listShutStmt:                                 q.listShutStmt,
 		listSigningKeysStmt:                          q.listSigningKeysStmt,
+		listTokensOfOlderKeyStmt:                     q.listTokensOfOlderKeyStmt,
+		listUnboundAuthCodesStmt:                     q.listUnboundAuthCodesStmt,
+		listUnboundLibrariesStmt:                     q.listUnboundLibrariesStmt,
+		listUnboundTokensStmt:                        q.listUnboundTokensStmt,
 		listUnfinishedDeliveriesStmt:                 q.listUnfinishedDeliveriesStmt,
 		lockLibraryStmt:                              q.lockLibraryStmt,
 		lockOpenAuthRequestStmt:                      q.lockOpenAuthRequestStmt,
@@ -1588,6 +1884,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		replaceSigningKeyStmt:                        q.replaceSigningKeyStmt,
 		revokeGrantStmt:                              q.revokeGrantStmt,
 		revokeGrantsOfLibraryStmt:                    q.revokeGrantsOfLibraryStmt,
+		setAdoptionMACStmt:                           q.setAdoptionMACStmt,
 		setAuthRequestAccountStmt:                    q.setAuthRequestAccountStmt,
 		setContentFolderStmt:                         q.setContentFolderStmt,
 		setDeleteAtStmt:                              q.setDeleteAtStmt,
@@ -1609,6 +1906,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		sweepTokenSealsStmt:                          q.sweepTokenSealsStmt,
 		sweepTokensStmt:                              q.sweepTokensStmt,
 		touchLoginStmt:                               q.touchLoginStmt,
+		unbindAdoptedAuthCodesStmt:                   q.unbindAdoptedAuthCodesStmt,
+		unbindAdoptedTokensStmt:                      q.unbindAdoptedTokensStmt,
+		unbindLibrariesStmt:                          q.unbindLibrariesStmt,
 		useAuthCodeStmt:                              q.useAuthCodeStmt,
 		useConnectionStmt:                            q.useConnectionStmt,
 		useGrantStmt:                                 q.useGrantStmt,

@@ -28,6 +28,12 @@ type AccountHandle struct {
 	ExpiresAt     int64
 }
 
+type Adoption struct {
+	ID        int64
+	AdoptedAt int64
+	Mac       []byte
+}
+
 type Application struct {
 	ID         wire.ApplicationID
 	Name       string
@@ -47,22 +53,25 @@ type AuthCode struct {
 	Seal          []byte
 	ExpiresAt     int64
 	UsedAt        int64
+	Binding       []byte
 }
 
 type AuthRequest struct {
-	Hash          seal.Hash
-	Kind          library.RequestKind
-	ApplicationID wire.ApplicationID
-	ContractID    wire.ContractID
-	RedirectURI   string
-	State         []byte
-	Challenge     string
-	LibraryID     library.ID
-	SessionHash   seal.Hash
-	CreatedAt     int64
-	ExpiresAt     int64
-	AnsweredAt    int64
-	AccountID     string
+	Hash           seal.Hash
+	Kind           library.RequestKind
+	ApplicationID  wire.ApplicationID
+	ContractID     wire.ContractID
+	RedirectURI    string
+	State          []byte
+	Challenge      string
+	LibraryID      library.ID
+	SessionHash    seal.Hash
+	CreatedAt      int64
+	ExpiresAt      int64
+	AnsweredAt     int64
+	AccountID      string
+	Binding        []byte
+	SessionBinding []byte
 }
 
 type Authorization struct {
@@ -160,6 +169,13 @@ type Event struct {
 	Hash      []byte
 }
 
+type EventCheckpoint struct {
+	LibraryID library.ID
+	Seq       int64
+	Hash      []byte
+	Mac       []byte
+}
+
 type File struct {
 	ID            wire.FileName
 	LibraryID     library.ID
@@ -196,6 +212,7 @@ type Library struct {
 	CodeSaved  bool
 	CodeMadeAt int64
 	DeleteAt   int64
+	Binding    []byte
 }
 
 type Lock struct {
@@ -243,4 +260,5 @@ type Token struct {
 	GrantID   library.GrantID
 	Seal      []byte
 	ExpiresAt int64
+	Binding   []byte
 }

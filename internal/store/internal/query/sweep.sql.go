@@ -93,8 +93,8 @@ DELETE FROM nonces WHERE hash IN (
     SELECT n.hash FROM nonces n WHERE n.forget_at > 0 AND n.forget_at <= $1 LIMIT $2)
 `
 
-// What has expired is forgotten a portion at a time, so that no push waits long. A
-// time of 0 means never.
+// The queries below delete expired rows in portions, so that no push waits long. A row
+// with the time 0 never expires.
 func (q *Queries) SweepNonces(ctx context.Context, now int64, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.sweepNoncesStmt, sweepNonces, now, portion)
 	if err != nil {
@@ -112,8 +112,8 @@ WHERE provider_accounts.pending AND provider_accounts.updated_at < $1 AND provid
     LIMIT $2)
 `
 
-// What stands outside the list is looked at again after a wait for another to write
-// the row: an account that has just been connected anew, or allowed, stays.
+// If another transaction writes the row meanwhile, the conditions outside the subquery
+// are evaluated again, so a connection that has just been renewed or allowed is kept.
 func (q *Queries) SweepPendingConnections(ctx context.Context, before int64, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.sweepPendingConnectionsStmt, sweepPendingConnections, before, portion)
 	if err != nil {
