@@ -72,7 +72,8 @@ func (o *oldData) wantOneInstallation(t *testing.T) store.Installation {
 	mark := carreltest.Must(blob.ReadMark(o.config.Blobs))(t)
 	ring := carreltest.Must(seal.OpenKeyring(o.config.Keyring))(t)
 	if own.ID == "" || mark.Installation != own.ID || ring.Installation() != own.ID {
-		t.Errorf("the database has id %q, the folder %q, the keyring %q", own.ID, mark.Installation, ring.Installation())
+		t.Errorf("the database has id %q, the folder %q, the keyring %q",
+			own.ID, mark.Installation, ring.Installation())
 	}
 	if own.Folder == "" || mark.Folder != own.Folder {
 		t.Errorf("the database has folder %q, the folder %q", own.Folder, mark.Folder)
@@ -135,7 +136,8 @@ func TestAttackAdoptionOfStrangers(t *testing.T) {
 			"another server's folder": func(c *server.Config) {
 				c.Blobs = t.TempDir()
 				path := filepath.Join(c.Blobs, seal.RandomID(26))
-				if err := errors.Join(os.Mkdir(path, 0o700), os.WriteFile(filepath.Join(path, "file"), nil, 0o600)); err != nil {
+				err := errors.Join(os.Mkdir(path, 0o700), os.WriteFile(filepath.Join(path, "file"), nil, 0o600))
+				if err != nil {
 					t.Fatal(err)
 				}
 			},
@@ -281,8 +283,10 @@ func TestServersStartAtOnce(t *testing.T) {
 				if !shared {
 					blobs = filepath.Join(t.TempDir(), "blobs")
 				}
-				o := oldData{config: server.Config{PublicURL: "https://library.example", Database: database, Blobs: blobs,
-					Keyring: ring, Now: time.Now}}
+				o := oldData{config: server.Config{
+					PublicURL: "https://library.example", Database: database, Blobs: blobs, Keyring: ring,
+					Now: time.Now,
+				}}
 				done.Go(func() { errs[i] = o.opens(t) })
 			}
 			done.Wait()
