@@ -135,7 +135,7 @@ func (c *contractAdd) addTo(ctx context.Context, k library.Contract, private str
 		return err
 	})
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s exists already: nothing was registered. Give another file to --out, or move this one", c.Out)
+		return fmt.Errorf("%s exists already: nothing was registered. Give --out another file, or move this one", c.Out)
 	}
 	if err != nil {
 		return err

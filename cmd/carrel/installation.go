@@ -40,10 +40,10 @@ func (c *installationShow) Run(ctx context.Context) error {
 			name string
 			server.Part
 		}
-		err = printTable([]row{{"database", parts.Database}, {"contents", parts.Contents}}, "PART\tINSTALLATION\tFOLDER",
-			func(r row) string {
-				return fmt.Sprintf("%s\t%s\t%s", r.name, orNone(r.Installation), orNone(r.Folder))
-			})
+		rows := []row{{"database", parts.Database}, {"contents", parts.Contents}}
+		err = printTable(rows, "PART\tINSTALLATION\tFOLDER", func(r row) string {
+			return fmt.Sprintf("%s\t%s\t%s", r.name, orNone(r.Installation), orNone(r.Folder))
+		})
 	}
 	return errors.Join(err, server.CheckInstallation(ctx, c.config()))
 }
@@ -62,8 +62,8 @@ type installationAccept struct {
 
 // Help is what --help adds.
 func (installationAccept) Help() string {
-	return `For a folder of large contents that was restored without its file "installation", or that was made anew because the
-old one is lost. Contents that are missing in it stay missing. Stop every server first.`
+	return `For a folder of large contents that was restored without its file "installation", or that was made anew
+because the old one is lost. Contents that are missing in it stay missing. Stop every server first.`
 }
 
 // Run accepts the folder and the keys.

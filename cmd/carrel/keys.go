@@ -71,8 +71,8 @@ type keysRotate struct {
 
 // Help is what --help adds.
 func (keysRotate) Help() string {
-	return `Servers may run meanwhile: one that uses the same file learns of the new key within a second. If the command is
-interrupted, run it again: it goes on, with the same key.
+	return `Servers may run meanwhile: one that uses the same file learns of the new key within a second. If the command
+is interrupted, run it again: it goes on, with the same key.
 
 Keep a copy of the file with the old keys for as long as you keep backups of the database from before.`
 }
@@ -96,7 +96,8 @@ func (c *keysRotate) Run(ctx context.Context) error {
 		fmt.Println("Nothing is encrypted with it yet. Give the file to every server, and run carrel keys rotate.")
 		return nil
 	}
-	fmt.Printf("Encrypted %d secrets of the server again; all of them are sealed with key %s now.\n", r.Encrypted, r.Newest)
+	fmt.Printf("Encrypted %d secrets of the server again; all of them are sealed with key %s now.\n",
+		r.Encrypted, r.Newest)
 	for _, id := range r.Dropped {
 		fmt.Printf("Removed key %s from %s.\n", id, c.masterKeyFile())
 	}

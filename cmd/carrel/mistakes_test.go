@@ -225,8 +225,9 @@ func TestAttackNewerDatabase(t *testing.T) {
 		data := t.TempDir()
 		runsOnce(t, data, database)
 		change(t, database, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, TRUE)")
-		for _, command := range [][]string{{"serve"}, {"application", "list"}, {"application", "add", "--name", "Clinic"}} {
-			says(t, refused(t, append(command, settings(data, database)...)...), "9999", "newer")
+		for _, command := range []string{"serve", "application list", "application add --name Clinic"} {
+			said := refused(t, append(strings.Fields(command), settings(data, database)...)...)
+			says(t, said, "9999", "newer")
 		}
 	})
 }
@@ -259,7 +260,8 @@ func TestAttackLostKeyring(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			says(t, refused(t, append([]string{"serve"}, settings(data, database)...)...), "backup", "carrel keys reset")
+			said := refused(t, append([]string{"serve"}, settings(data, database)...)...)
+			says(t, said, "backup", "carrel keys reset")
 			if _, err := os.Stat(ring); !os.IsNotExist(err) {
 				t.Errorf("a keyring was made beside a database that it does not open: %v", err)
 			}

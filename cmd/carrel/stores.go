@@ -79,7 +79,8 @@ func (s *stores) checkGiven() error {
 // config returns the settings of the stores as the server has them. A data folder that is neither
 // given nor there is left out: with --database alone a command needs none.
 func (s *stores) config() server.Config {
-	c := server.Config{Database: s.database(), Keyring: s.MasterKeyFile, MasterKeys: []byte(os.Getenv("CARREL_MASTER_KEYS"))}
+	c := server.Config{Database: s.database(), Keyring: s.MasterKeyFile,
+		MasterKeys: []byte(os.Getenv("CARREL_MASTER_KEYS"))}
 	if _, err := os.Stat(s.folder()); s.Data == "" && err != nil {
 		return c
 	}

@@ -123,7 +123,8 @@ func New(t testing.TB, options ...Option) *World {
 	)
 	signer := Must(library.OpenSigner(t.Context(), w.Store, w.Keyring, now))(t)
 	w.Activity = library.NewActivity(w.Store, integrity, signer, c.PublicURL+"/keys")
-	w.Sweeping = library.Sweeping{People: w.People, Sweeper: w.Store, Files: w.Store, Blobs: w.Blobs, Now: now, Log: c.Log}
+	w.Sweeping = library.Sweeping{People: w.People, Sweeper: w.Store, Files: w.Store, Blobs: w.Blobs,
+		Now: now, Log: c.Log}
 	w.Provider = newProvider(w)
 	w.Catalogue = Must(catalogue.Parse(nil))(t)
 	w.Catalogue.AddListers(w.Provider)

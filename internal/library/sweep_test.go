@@ -75,8 +75,8 @@ func TestSweepBlobs(t *testing.T) {
 	}
 }
 
-// TestAttackSweepOfLostRows: rows that are gone for a while, because a database was restored from an old backup, cost no
-// content: the sweep and the reader put back what was set aside.
+// TestAttackSweepOfLostRows: rows that are gone for a while, because a database was restored from an old backup, cost
+// no content: the sweep and the reader put back what was set aside.
 func TestAttackSweepOfLostRows(t *testing.T) {
 	t.Parallel()
 	for _, who := range []string{"the sweep", "the reader"} {
@@ -84,7 +84,8 @@ func TestAttackSweepOfLostRows(t *testing.T) {
 			t.Parallel()
 			h := newHousehold(t, 0)
 			rename := func(statement string) {
-				db := must(sql.Open("sqlite", "file:"+filepath.Join(h.w.Folder, "carrel.db")+"?_pragma=busy_timeout(5000)"))(t)
+				name := "file:" + filepath.Join(h.w.Folder, "carrel.db") + "?_pragma=busy_timeout(5000)"
+				db := must(sql.Open("sqlite", name))(t)
 				defer db.Close()
 				must(db.ExecContext(t.Context(), statement))(t)
 			}

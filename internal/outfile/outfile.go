@@ -1,5 +1,5 @@
-// Package outfile writes files at paths that a user gives: it replaces nothing but regular files, and keeps secrets from
-// other users of the machine.
+// Package outfile writes files at paths that a user gives: it replaces nothing but regular files, and keeps secrets
+// from other users of the machine.
 package outfile
 
 import (
@@ -27,8 +27,8 @@ func Replace(path string, write func(io.Writer) error) error {
 	}
 }
 
-// ReplaceRegular is [Replace] for a path that a program has chosen: it returns an error if there is something else than a
-// regular file.
+// ReplaceRegular is [Replace] for a path that a program has chosen: it returns an error if there is something else than
+// a regular file.
 func ReplaceRegular(path string, write func(io.Writer) error) error {
 	info, err := os.Lstat(path)
 	if err == nil && !info.Mode().IsRegular() {

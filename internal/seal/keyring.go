@@ -115,8 +115,8 @@ func KeyOf(box []byte) KeyID {
 
 // NewKeyringText returns the text of a keyring with one random key.
 func NewKeyringText() []byte {
-	return append([]byte("# Carrel master keys, newest last. Keep this file apart from the database, and keep a copy.\n"),
-		newKeyLine()...)
+	const head = "# Carrel master keys, newest last. Keep this file apart from the database, and keep a copy.\n"
+	return append([]byte(head), newKeyLine()...)
 }
 
 func newKeyLine() []byte {

@@ -60,7 +60,9 @@ func TestKeyringInstallation(t *testing.T) {
 func TestRecordInstallation(t *testing.T) {
 	t.Parallel()
 	first, second := seal.NewInstallationID(), seal.NewInstallationID()
-	for _, before := range []string{masterKey(1), "# a\n" + masterKey(1) + "\n", masterKey(1) + "\n# installation 0123"} {
+	for _, before := range []string{
+		masterKey(1), "# a\n" + masterKey(1) + "\n", masterKey(1) + "\n# installation 0123",
+	} {
 		path := keyringFile(t, before)
 		link := filepath.Join(t.TempDir(), "link")
 		if err := os.Symlink(path, link); err != nil {

@@ -125,9 +125,10 @@ func (i *installation) check() error {
 			i.nameOfDatabase(), id, i.nameOfFolder(), i.mark.Installation)
 	}
 	if known := i.database.Installation.Folder; known != "" && known != i.mark.Folder {
-		return fmt.Errorf("%s of installation %s has another folder of large contents than %s. Check --data: all servers "+
-			"of an installation share one folder. If this is the right folder, restored without its file \"installation\" "+
-			"or made anew because the old one is lost, run `carrel installation accept` with the settings of the server",
+		return fmt.Errorf("%s of installation %s has another folder of large contents than %s. Check --data: all "+
+			"servers of an installation share one folder. If this is the right folder, restored without its file "+
+			"\"installation\" or made anew because the old one is lost, run `carrel installation accept` with the "+
+			"settings of the server",
 			i.nameOfDatabase(), id, i.config.Blobs)
 	}
 	return nil
@@ -140,17 +141,18 @@ func (i *installation) checkWithoutID() error {
 		if id == "" {
 			part, id = i.nameOfKeyring(), i.keyringID()
 		}
-		what := "is empty"
 		if i.database.Libraries {
-			what = "belongs to none, such as a backup from before there were installations"
+			return fmt.Errorf("%s belongs to installation %s, and %s belongs to none. Check --database "+
+				"(CARREL_DATABASE). If it is a backup from before there were installations, run `carrel installation "+
+				"accept` with the settings of the server. Nothing was changed", part, id, i.nameOfDatabase())
 		}
-		return fmt.Errorf("%s belongs to installation %s, and %s %s. Check --database (CARREL_DATABASE), or restore the "+
-			"database of that installation. To begin anew, use an empty data folder and another master key file. "+
-			"Nothing was changed", part, id, i.nameOfDatabase(), what)
+		return fmt.Errorf("%s belongs to installation %s, and %s is empty. Check --database (CARREL_DATABASE), or "+
+			"restore the database of that installation. To begin anew, use an empty data folder and another master "+
+			"key file. Nothing was changed", part, id, i.nameOfDatabase())
 	}
 	if len(i.libraries) > 0 && !i.database.Libraries {
-		return fmt.Errorf("%s has contents of an installation, and %s is empty. Check --database (CARREL_DATABASE) and "+
-			"--data, or restore the database. To begin anew, use an empty data folder. Nothing was changed",
+		return fmt.Errorf("%s has contents of an installation, and %s is empty. Check --database (CARREL_DATABASE) "+
+			"and --data, or restore the database. To begin anew, use an empty data folder. Nothing was changed",
 			i.nameOfFolder(), i.nameOfDatabase())
 	}
 	return nil
@@ -265,10 +267,10 @@ func (i *installation) makeKeyring(ctx context.Context, db *store.DB) (created b
 		if i.keyring, err = openKeyring(i.config); err != nil || i.keyring != nil {
 			return false, err
 		}
-		return false, fmt.Errorf("the keyring %s does not exist, and the database has secrets of the server that it has "+
-			"sealed. Restore the file from its backup, or copy it from another server of this installation; check "+
-			"--master-key-file. If it is lost for good, run `carrel keys reset` with the settings of the server, which "+
-			"says what is lost with it. People's files are not", i.config.Keyring)
+		return false, fmt.Errorf("the keyring %s does not exist, and the database has secrets of the server that it "+
+			"has sealed. Restore the file from its backup, or copy it from another server of this installation; check "+
+			"--master-key-file. If it is lost for good, run `carrel keys reset` with the settings of the server, "+
+			"which says what is lost with it. People's files are not", i.config.Keyring)
 	}
 	if created, err = seal.CreateKeyring(i.config.Keyring); err != nil {
 		return false, err
@@ -295,8 +297,8 @@ func (i *installation) openSigner(ctx context.Context, db *store.DB) (*library.S
 	}
 	if errors.Is(err, seal.ErrCannotOpen) {
 		err = fmt.Errorf("%w. Restore %s from its backup, or copy it from another server of this installation; check "+
-			"--master-key-file and --database. If the right keyring is lost for good, `carrel keys reset` says what is "+
-			"lost with it", err, i.nameOfKeyring())
+			"--master-key-file and --database. If the right keyring is lost for good, `carrel keys reset` says what "+
+			"is lost with it", err, i.nameOfKeyring())
 	}
 	return nil, err
 }
@@ -323,7 +325,7 @@ func AcceptInstallation(ctx context.Context, c Config) (accepted Accepted, err e
 	if !i.database.Libraries && i.database.Installation.ID == "" {
 		return Accepted{}, fmt.Errorf("%s is empty: check --database", i.nameOfDatabase())
 	}
-	db, err := store.OpenExisting(ctx, c.Database)
+	db, err := store.Open(ctx, c.Database) // a backup may be of an older version
 	if err != nil {
 		return Accepted{}, fmt.Errorf("open database: %w", err)
 	}

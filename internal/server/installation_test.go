@@ -3,7 +3,10 @@ package server_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,6 +51,20 @@ func (o *oldData) opens(t *testing.T) error {
 	return s.Close()
 }
 
+// change runs a statement on the database from beside the store.
+func (o *oldData) change(t *testing.T, statement string) {
+	t.Helper()
+	driver, name := "sqlite", "file:"+o.config.Database+"?_pragma=busy_timeout(5000)"
+	if strings.Contains(o.config.Database, "://") {
+		driver, name = "pgx", o.config.Database
+	}
+	db := carreltest.Must(sql.Open(driver, name))(t)
+	_, err := db.ExecContext(t.Context(), statement)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // wantOneInstallation checks that all parts have one id.
 func (o *oldData) wantOneInstallation(t *testing.T) store.Installation {
 	t.Helper()
@@ -55,7 +72,8 @@ func (o *oldData) wantOneInstallation(t *testing.T) store.Installation {
 	mark := carreltest.Must(blob.ReadMark(o.config.Blobs))(t)
 	ring := carreltest.Must(seal.OpenKeyring(o.config.Keyring))(t)
 	if own.ID == "" || mark.Installation != own.ID || ring.Installation() != own.ID {
-		t.Errorf("the database has id %q, the folder %q, the keyring %q", own.ID, mark.Installation, ring.Installation())
+		t.Errorf("the database has id %q, the folder %q, the keyring %q",
+			own.ID, mark.Installation, ring.Installation())
 	}
 	if own.Folder == "" || mark.Folder != own.Folder {
 		t.Errorf("the database has folder %q, the folder %q", own.Folder, mark.Folder)
@@ -118,7 +136,8 @@ func TestAttackAdoptionOfStrangers(t *testing.T) {
 			"another server's folder": func(c *server.Config) {
 				c.Blobs = t.TempDir()
 				path := filepath.Join(c.Blobs, seal.RandomID(26))
-				if err := errors.Join(os.Mkdir(path, 0o700), os.WriteFile(filepath.Join(path, "file"), nil, 0o600)); err != nil {
+				err := errors.Join(os.Mkdir(path, 0o700), os.WriteFile(filepath.Join(path, "file"), nil, 0o600))
+				if err != nil {
 					t.Fatal(err)
 				}
 			},
@@ -157,37 +176,38 @@ func TestAcceptInstallation(t *testing.T) {
 		if err := o.opens(t); err != nil {
 			t.Fatal(err)
 		}
-		own := o.wantOneInstallation(t)
 		for _, tt := range []struct {
 			name    string
 			change  func() error
 			missing int
 		}{
+			{"a database of before", func() error { o.change(t, "DELETE FROM installation"); return nil }, 0},
 			{"without its mark", func() error { return os.Remove(filepath.Join(o.config.Blobs, "installation")) }, 0},
 			{"made anew", func() error {
 				o.config.Blobs = filepath.Join(t.TempDir(), "blobs")
 				return nil
 			}, 1},
 		} {
-			name := tt.name
 			if err := tt.change(); err != nil {
 				t.Fatal(err)
 			}
 			before := o.config
 			if err := o.opens(t); err == nil || !strings.Contains(err.Error(), "carrel installation accept") {
-				t.Errorf("%s: %v", name, err)
+				t.Errorf("%s: %v", tt.name, err)
 			}
 			a, err := server.AcceptInstallation(t.Context(), before)
 			if err != nil {
-				t.Fatalf("%s: %v", name, err)
+				t.Fatalf("%s: %v", tt.name, err)
 			}
-			if a.Installation != own.ID || a.Looked != 1 || a.Missing != tt.missing {
-				t.Errorf("%s: accepted %+v, want %d missing", name, a, tt.missing)
+			if a.Looked != 1 || a.Missing != tt.missing {
+				t.Errorf("%s: accepted %+v, want %d missing", tt.name, a, tt.missing)
 			}
 			if err := o.opens(t); err != nil {
-				t.Errorf("%s: after accepting: %v", name, err)
+				t.Errorf("%s: after accepting: %v", tt.name, err)
 			}
-			o.wantOneInstallation(t)
+			if own := o.wantOneInstallation(t); own.ID != a.Installation {
+				t.Errorf("%s: the id is %s, want %s", tt.name, own.ID, a.Installation)
+			}
 		}
 		// Another database's keyring is not accepted.
 		other := filepath.Join(t.TempDir(), "master.key")
@@ -197,6 +217,53 @@ func TestAcceptInstallation(t *testing.T) {
 			t.Error("a keyring that opens nothing was accepted")
 		}
 	})
+}
+
+// TestAttackNewerDatabaseWhileServing: a server that runs ends when a newer program has migrated its database.
+func TestAttackNewerDatabaseWhileServing(t *testing.T) {
+	t.Parallel()
+	onBothDatabases(t, func(t *testing.T, options ...carreltest.Option) {
+		o := newOldData(t, options...)
+		s, err := server.Open(t.Context(), o.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(t.Context(), l, nil) }()
+		if err := s.CheckDatabase(t.Context()); err != nil {
+			t.Errorf("the database that it has made: %v", err)
+		}
+		if status := health(t, l); status != http.StatusNoContent {
+			t.Errorf("the health is %d", status)
+		}
+		o.change(t, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, TRUE)")
+		if status := health(t, l); status != http.StatusServiceUnavailable {
+			t.Errorf("with a newer database the health is %d", status)
+		}
+		if err := s.CheckDatabase(t.Context()); !errors.Is(err, store.ErrNewer) {
+			t.Errorf("check: %v", err)
+		}
+		if err := <-served; !errors.Is(err, store.ErrNewer) {
+			t.Errorf("the server ended with %v", err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// health asks a server for its health.
+func health(t *testing.T, l net.Listener) int {
+	t.Helper()
+	r := carreltest.Must(http.Get("http://" + l.Addr().String() + "/healthz"))(t)
+	if err := r.Body.Close(); err != nil {
+		t.Error(err)
+	}
+	return r.StatusCode
 }
 
 // TestServersStartAtOnce: of servers that start on a new database at the same time, all start if they share the folder
@@ -216,8 +283,10 @@ func TestServersStartAtOnce(t *testing.T) {
 				if !shared {
 					blobs = filepath.Join(t.TempDir(), "blobs")
 				}
-				o := oldData{config: server.Config{PublicURL: "https://library.example", Database: database, Blobs: blobs,
-					Keyring: ring, Now: time.Now}}
+				o := oldData{config: server.Config{
+					PublicURL: "https://library.example", Database: database, Blobs: blobs, Keyring: ring,
+					Now: time.Now,
+				}}
 				done.Go(func() { errs[i] = o.opens(t) })
 			}
 			done.Wait()

@@ -106,8 +106,8 @@ type Rotation struct {
 	Dropped []string
 }
 
-// RotateKeys adds a key to the keyring, unless an earlier rotation was not finished, and encrypts with it what older keys
-// have encrypted. It can be interrupted at any time, and goes on when it is called again. Servers may run.
+// RotateKeys adds a key to the keyring, unless an earlier rotation was not finished, and encrypts with it what older
+// keys have encrypted. It can be interrupted at any time, and goes on when it is called again. Servers may run.
 func RotateKeys(ctx context.Context, c Config, o RotateOptions) (r Rotation, err error) {
 	ring, db, err := openKeys(ctx, c)
 	if err != nil {
@@ -156,8 +156,8 @@ func newest(ring *seal.Keyring) string {
 func checkAllKnown(uses []KeyUse) error {
 	for _, u := range uses {
 		if !u.Known {
-			return fmt.Errorf("%d secrets of the server are sealed with key %s, which is not in the keyring: restore the "+
-				"keyring that has it, or run `carrel keys reset`, which says what is lost", u.Total(), u.ID)
+			return fmt.Errorf("%d secrets of the server are sealed with key %s, which is not in the keyring: restore "+
+				"the keyring that has it, or run `carrel keys reset`, which says what is lost", u.Total(), u.ID)
 		}
 	}
 	return nil
@@ -166,8 +166,9 @@ func checkAllKnown(uses []KeyUse) error {
 // addKey adds a key to the keyring's file and opens it again.
 func addKey(c Config) (*seal.Keyring, error) {
 	if len(c.MasterKeys) > 0 {
-		return nil, errors.New("the keyring is in CARREL_MASTER_KEYS, which this command cannot change: add a line with 32 " +
-			"random bytes in base64 to its end (openssl rand -base64 32), for every server, and run the command again")
+		return nil, errors.New("the keyring is in CARREL_MASTER_KEYS, which this command cannot change: add a line " +
+			"with 32 random bytes in base64 to its end (openssl rand -base64 32), for every server, and run the " +
+			"command again")
 	}
 	if err := seal.AddKey(c.Keyring); err != nil {
 		return nil, err
@@ -234,11 +235,11 @@ func boxPurpose(b store.Box) string {
 	}
 }
 
-// dropOld removes the older keys, after servers have had the time to use the newest one, if nothing is sealed with them.
+// dropOld removes the older keys, after servers have had the time to use the newest one.
 func dropOld(ctx context.Context, c Config, ring *seal.Keyring, db *store.DB) (dropped []string, err error) {
 	if len(c.MasterKeys) > 0 {
-		return nil, errors.New("the keyring is in CARREL_MASTER_KEYS, which this command cannot change: everything is " +
-			"sealed with its last line, so the lines before can be removed")
+		return nil, errors.New("the keyring is in CARREL_MASTER_KEYS, which this command cannot change: everything " +
+			"is sealed with its last line, so the lines before can be removed")
 	}
 	select {
 	case <-ctx.Done():
@@ -259,8 +260,8 @@ func dropOld(ctx context.Context, c Config, ring *seal.Keyring, db *store.DB) (d
 	return dropped, nil
 }
 
-// ResetKeys deletes everything that the keyring has sealed, so that a server can start with another keyring. It is for a
-// keyring that is lost. No server may run.
+// ResetKeys deletes everything that the keyring has sealed, so that a server can start with another keyring. It is for
+// a keyring that is lost. No server may run.
 func ResetKeys(ctx context.Context, c Config) (err error) {
 	_, db, err := openKeys(ctx, c)
 	if err != nil {

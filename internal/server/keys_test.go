@@ -99,7 +99,8 @@ func TestRotateKeys(t *testing.T) {
 		}
 		// An interrupted rotation goes on with the key that it has added.
 		r := rotate(server.RotateOptions{})
-		if got := s.totals(t); !slices.Equal(got, []int{0, 5}) || r.Encrypted != 5 || r.Added != "" || r.Newest != added.Added {
+		if got := s.totals(t); !slices.Equal(got, []int{0, 5}) || r.Encrypted != 5 || r.Added != "" ||
+			r.Newest != added.Added {
 			t.Errorf("after rotating, the keys have sealed %v: %+v", got, r)
 		}
 		r = rotate(server.RotateOptions{DropOld: true})
@@ -146,7 +147,8 @@ func TestAttackLostKeys(t *testing.T) {
 			t.Errorf("without a keyring the keys are %+v", uses)
 		}
 		s.config.PublicURL = "https://library.example"
-		if _, err := server.Open(t.Context(), s.config); err == nil || !strings.Contains(err.Error(), "carrel keys reset") {
+		_, err := server.Open(t.Context(), s.config)
+		if err == nil || !strings.Contains(err.Error(), "carrel keys reset") {
 			t.Errorf("a server without its keyring: %v", err)
 		}
 		if err := server.ResetKeys(t.Context(), s.config); err != nil {
@@ -166,7 +168,8 @@ func TestAttackLostKeys(t *testing.T) {
 		if d := s.delivery(t, s.answered); d.State != delivery.Delivered || d.Answer != nil {
 			t.Errorf("what was delivered is %s", d.State)
 		}
-		if got := s.person.Activity(); !strings.Contains(got, "account.ended") || !strings.Contains(got, "sent.given_up") {
+		got := s.person.Activity()
+		if !strings.Contains(got, "account.ended") || !strings.Contains(got, "sent.given_up") {
 			t.Errorf("the activity is %s", got)
 		}
 		if got := carreltest.Must(reader.Reads())(t); got["letter"] != "dear Anna" {
@@ -175,8 +178,8 @@ func TestAttackLostKeys(t *testing.T) {
 	})
 }
 
-// TestSealedColumnsAreKnown: every column of bytes is one that the keyring seals, and that a rotation encrypts again, or
-// one of those that have nothing of the keyring in them. A new column has to be added to one of the lists.
+// TestSealedColumnsAreKnown: every column of bytes is one that the keyring seals, and that a rotation encrypts again,
+// or one of those that have nothing of the keyring in them. A new column has to be added to one of the lists.
 func TestSealedColumnsAreKnown(t *testing.T) {
 	t.Parallel()
 	sealed := []string{

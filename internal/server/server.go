@@ -37,8 +37,8 @@ type Config struct {
 	Database string
 	// Blobs is the folder of the contents that are too large for the database.
 	Blobs string
-	// Keyring is the file of the master keys. The first start makes it. It is not read if MasterKeys has the text of such
-	// a file.
+	// Keyring is the file of the master keys. The first start makes it. It is not read if MasterKeys has the text of
+	// such a file.
 	Keyring    string
 	MasterKeys []byte
 	// Catalogue is the file of the sources that people can connect; empty for the built-in one.

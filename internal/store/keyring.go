@@ -267,10 +267,11 @@ func endAllDeliveries(ctx context.Context, q *query.Queries, at time.Time, reaso
 		if err != nil {
 			return err
 		}
-		event := library.Event{Library: d.Library, At: at, Kind: library.EventSentGivenUp, Details: library.EventDetails{
+		event := library.Event{Library: d.Library, At: at, Kind: library.EventSentGivenUp}
+		event.Details = library.EventDetails{
 			Application: d.Application, Contract: d.Contract, Grant: d.Grant, Account: d.Account,
 			Provider: d.ProviderName, Delivery: d.ID, Types: d.Types,
-		}}
+		}
 		state := delivery.Expired
 		if d.State == delivery.Posting { // the provider may have filed it
 			state, event.Kind = delivery.Unknown, library.EventSentUnknown

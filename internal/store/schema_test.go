@@ -38,7 +38,8 @@ func TestNewerDatabase(t *testing.T) {
 			says   []string // nothing if it opens
 		}{
 			{"nothing is recorded", func() {}, []string{"newer program", "9999", fmt.Sprintf("version %d", own)}},
-			{"this program is too old", func() { record(9999, own+1) }, []string{"v9.9.9", "9999", fmt.Sprint(own + 1)}},
+			{"this program is too old", func() { record(9999, own+1) },
+				[]string{"v9.9.9", "9999", fmt.Sprint(own + 1)}},
 			{"an older program may", func() { record(9999, own-1) }, nil},
 			{"this program may", func() { record(9999, own) }, nil},
 			{"an earlier migration may", func() { record(9998, own) }, []string{"9999"}},
@@ -121,7 +122,8 @@ func TestMigrationsRecordTheOldestProgram(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c := compatibilityOf(t, db, d); c.version != int64(version) || c.oldest != tt.oldest {
-				t.Errorf("after %q the database says %+v, want version %d and oldest %d", tt.header, c, version, tt.oldest)
+				t.Errorf("after %q the database says %+v, want version %d and oldest %d",
+					tt.header, c, version, tt.oldest)
 			}
 		}
 	})

@@ -44,7 +44,7 @@ func TestFolderIsNoDatabase(t *testing.T) {
 }
 
 // Every query finds its rows by an index, those apart that list all there is of
-// what is few, or look at a bounded part of what is many.
+// what is few, look at a bounded part of what is many, or run while no server does.
 func TestEveryQueryUsesAnIndex(t *testing.T) {
 	few := map[string]bool{"listApplications": true, "listContracts": true, "listSigningKeys": true,
 		"addFirstSigningKey": true, "listLargeFiles": true,
