@@ -2,12 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/server"
 )
 
 type activityCmd struct {
@@ -30,21 +29,8 @@ func (c *activityVerify) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read checkpoint: %w", err)
 	}
-	ring, err := c.existingKeyring()
+	saved, result, err := server.CheckActivity(ctx, c.config(), string(text))
 	if err != nil {
-		return err
-	}
-	db, err := c.existingDatabase(ctx)
-	if err != nil {
-		return err
-	}
-	activity := library.NewActivity(db, library.NewIntegrity(ring, db, time.Now), nil, "")
-	saved, err := activity.ParseCheckpoint(ctx, string(text))
-	var result library.ExtendsResult
-	if err == nil {
-		result, err = activity.CheckExtends(ctx, saved)
-	}
-	if err = errors.Join(err, db.Close()); err != nil {
 		return err
 	}
 	if result.Fault != nil {

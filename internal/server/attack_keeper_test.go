@@ -24,8 +24,9 @@ import (
 // have neither the master keyring nor a secret of a person or an application.
 type keeper struct {
 	*carreltest.World
-	t  *testing.T
-	db *sql.DB
+	t       *testing.T
+	db      *sql.DB
+	address string // of the database, as the server has it
 }
 
 // withKeeper runs a test against a server on each database.
@@ -40,12 +41,13 @@ func withKeeper(t *testing.T, test func(t *testing.T, k *keeper)) {
 				}
 				address = c.Database
 			})
+			name := address
 			if driver == "sqlite" {
-				address = "file:" + address + "?_pragma=busy_timeout(5000)"
+				name = "file:" + address + "?_pragma=busy_timeout(5000)"
 			}
-			db := carreltest.Must(sql.Open(driver, address))(t)
+			db := carreltest.Must(sql.Open(driver, name))(t)
 			t.Cleanup(func() { _ = db.Close() })
-			test(t, &keeper{w, t, db})
+			test(t, &keeper{w, t, db, address})
 		})
 	}
 }
