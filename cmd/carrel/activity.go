@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/server"
+	"github.com/carrelhq/carrel/internal/library"
 )
 
 type activityCmd struct {
@@ -29,8 +30,21 @@ func (c *activityVerify) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read checkpoint: %w", err)
 	}
-	saved, result, err := server.CheckActivity(ctx, c.config(), string(text))
+	ring, err := c.existingKeyring()
 	if err != nil {
+		return err
+	}
+	db, err := c.existingDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	activity := library.NewActivity(db, library.NewIntegrity(ring, db, time.Now), nil, "")
+	saved, err := activity.ParseCheckpoint(ctx, string(text))
+	var result library.ExtendsResult
+	if err == nil {
+		result, err = activity.CheckExtends(ctx, saved)
+	}
+	if err = errors.Join(err, db.Close()); err != nil {
 		return err
 	}
 	if result.Fault != nil {

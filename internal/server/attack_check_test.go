@@ -1,24 +1,34 @@
 package server_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/carrelhq/carrel/internal/blob"
 	"github.com/carrelhq/carrel/internal/carreltest"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
-	"github.com/carrelhq/carrel/internal/server"
 )
 
 // checks runs a check beside the server and returns its lines.
 func (k *keeper) checks(all bool) (summary library.CheckSummary, lines []string) {
 	k.t.Helper()
-	c := server.Config{Database: k.address, Blobs: filepath.Join(k.Folder, "blobs"),
-		Keyring: filepath.Join(k.Folder, "master.key")}
-	report := func(fault string) { lines = append(lines, fault) }
-	summary = carreltest.Must(server.Check(k.t.Context(), c, all, report))(k.t)
+	db := k.OpensStore()
+	blobs := carreltest.Must(blob.OpenDisk(filepath.Join(k.Folder, "blobs")))(k.t)
+	defer blobs.Close()
+	c := library.Checker{
+		Store: db, Blobs: blobs, Now: k.Clock.Now, AllContents: all,
+		Keyring: carreltest.Must(seal.OpenKeyring(filepath.Join(k.Folder, "master.key")))(k.t),
+		Report:  func(fault string) { lines = append(lines, fault) },
+		More: []func(context.Context, func(string)) error{
+			func(ctx context.Context, report func(string)) error { return delivery.Check(ctx, db, report) },
+		},
+	}
+	summary = carreltest.Must(c.Check(k.t.Context()))(k.t)
 	return summary, lines
 }
 

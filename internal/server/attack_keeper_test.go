@@ -24,9 +24,8 @@ import (
 // have neither the master keyring nor a secret of a person or an application.
 type keeper struct {
 	*carreltest.World
-	t       *testing.T
-	db      *sql.DB
-	address string // of the database, as the server has it
+	t  *testing.T
+	db *sql.DB
 }
 
 // withKeeper runs a test against a server on each database.
@@ -41,13 +40,12 @@ func withKeeper(t *testing.T, test func(t *testing.T, k *keeper)) {
 				}
 				address = c.Database
 			})
-			name := address
 			if driver == "sqlite" {
-				name = "file:" + address + "?_pragma=busy_timeout(5000)"
+				address = "file:" + address + "?_pragma=busy_timeout(5000)"
 			}
-			db := carreltest.Must(sql.Open(driver, name))(t)
+			db := carreltest.Must(sql.Open(driver, address))(t)
 			t.Cleanup(func() { _ = db.Close() })
-			test(t, &keeper{w, t, db, address})
+			test(t, &keeper{w, t, db})
 		})
 	}
 }
