@@ -47,7 +47,8 @@ func BenchmarkListActivity(b *testing.B) {
 		})
 		b.Run(name+", store alone", func(b *testing.B) {
 			for b.Loop() {
-				if events, err := w.Store.ListEvents(b.Context(), anna.Library, before, 51); err != nil || len(events) != 51 {
+				events, err := w.Store.ListEvents(b.Context(), anna.Library, before, 51)
+				if err != nil || len(events) != 51 {
 					b.Fatal(len(events), err)
 				}
 			}
