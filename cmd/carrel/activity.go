@@ -2,12 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/server"
 )
 
 type activityCmd struct {
@@ -30,27 +29,17 @@ func (c *activityVerify) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read checkpoint: %w", err)
 	}
-	ring, err := c.existingKeyring()
-	if err != nil {
+	if err := c.checkGiven(); err != nil {
 		return err
 	}
-	db, err := c.existingDatabase(ctx)
+	result, err := server.VerifyCheckpoint(ctx, c.config(), string(text))
 	if err != nil {
-		return err
-	}
-	activity := library.NewActivity(db, library.NewIntegrity(ring, db, time.Now), nil, "")
-	saved, err := activity.ParseCheckpoint(ctx, string(text))
-	var result library.ExtendsResult
-	if err == nil {
-		result, err = activity.CheckExtends(ctx, saved)
-	}
-	if err = errors.Join(err, db.Close()); err != nil {
 		return err
 	}
 	if result.Fault != nil {
 		return fmt.Errorf("the activity does not extend the checkpoint: %w", result.Fault)
 	}
 	fmt.Printf("the activity extends the checkpoint: all %d lines of %s are there, and %d have been added\n",
-		saved.Events, saved.Time.Time().UTC().Format(time.RFC3339), result.Added)
+		result.Saved.Events, result.Saved.Time.Time().UTC().Format(time.RFC3339), result.Added)
 	return nil
 }

@@ -2,19 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
-	"time"
 
-	"github.com/carrelhq/carrel/internal/blob"
-	"github.com/carrelhq/carrel/internal/delivery"
-	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/seal"
-	"github.com/carrelhq/carrel/internal/store"
+	"github.com/carrelhq/carrel/internal/server"
 )
 
 type checkCmd struct {
@@ -24,8 +14,9 @@ type checkCmd struct {
 
 // Help is what --help adds.
 func (checkCmd) Help() string {
-	return `Compares what is stored with what the server has written: the activity of every library, the binding of its key,
-every file with the line of its arrival, contents, and deliveries. A server may run meanwhile. Example:
+	return `Compares what is stored with what the server has written: the activity of every library, the
+binding of its key, every file with the line of its arrival, contents, and deliveries. A server may run
+meanwhile. Example:
 
   carrel check --data /var/lib/carrel --master-key-file /etc/carrel/master.key
 
@@ -34,27 +25,11 @@ It prints "all is well", or a line for each fault and exits with 1.`
 
 // Run checks everything.
 func (c *checkCmd) Run(ctx context.Context) error {
-	ring, err := c.existingKeyring()
-	if err != nil {
+	if err := c.checkGiven(); err != nil {
 		return err
 	}
-	db, err := c.existingDatabase(ctx)
+	summary, err := server.CheckStored(ctx, c.config(), c.All, func(fault string) { fmt.Println(fault) })
 	if err != nil {
-		return err
-	}
-	blobs, err := c.existingBlobs()
-	if err != nil {
-		return errors.Join(err, db.Close())
-	}
-	checker := &library.Checker{
-		Store: db, Blobs: blobs, Keyring: ring, Now: time.Now, AllContents: c.All,
-		Report: func(fault string) { fmt.Println(fault) },
-		More: []func(context.Context, func(string)) error{
-			func(ctx context.Context, report func(string)) error { return delivery.Check(ctx, db, report) },
-		},
-	}
-	summary, err := checker.Check(ctx)
-	if err = errors.Join(err, db.Close(), blobs.Close()); err != nil {
 		return err
 	}
 	fmt.Printf("%d libraries, %d files, %d lines of activity\n", summary.Libraries, summary.Files, summary.Events)
@@ -71,38 +46,4 @@ func (c *checkCmd) Run(ctx context.Context) error {
 	}
 	fmt.Println("all is well")
 	return nil
-}
-
-// existingKeyring opens the master keyring and never makes one.
-func (s *stores) existingKeyring() (*seal.Keyring, error) {
-	if text := os.Getenv("CARREL_MASTER_KEYS"); text != "" {
-		return seal.ParseKeyring([]byte(text))
-	}
-	if _, err := os.Stat(s.masterKeyFile()); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no master keyring at %s", s.masterKeyFile())
-	}
-	return seal.OpenKeyring(s.masterKeyFile())
-}
-
-// existingDatabase opens the database and never makes one.
-func (s *stores) existingDatabase(ctx context.Context) (*store.DB, error) {
-	if path := strings.TrimPrefix(s.database(), "sqlite:"); !strings.Contains(path, "://") {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("there is no database at %s", path)
-		}
-	}
-	db, err := store.Open(ctx, s.database())
-	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
-	}
-	return db, nil
-}
-
-// existingBlobs opens the folder of large contents and never makes one.
-func (s *stores) existingBlobs() (*blob.Disk, error) {
-	path := filepath.Join(s.Data, "blobs")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no folder of large contents at %s", path)
-	}
-	return blob.OpenDisk(path)
 }

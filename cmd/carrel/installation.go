@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/carrelhq/carrel/internal/blob"
 	"github.com/carrelhq/carrel/internal/server"
-	"github.com/carrelhq/carrel/internal/store"
 )
 
 type installationCmd struct {
@@ -20,44 +18,31 @@ type installationShow struct {
 	JSON bool `help:"Print JSON."`
 }
 
-// installationView is the JSON of an installation. Parts that do not exist, or belong to none, are empty.
+// installationView is the JSON of an installation. Ids of parts that do not exist, or belong to none, are empty.
 type installationView struct {
-	Database installationPart `json:"database"`
-	Contents installationPart `json:"contents"`
+	Database server.Part `json:"database"`
+	Contents server.Part `json:"contents"`
 }
 
-type installationPart struct {
-	Installation string `json:"installation"`
-	Folder       string `json:"folder"`
-}
-
-// Run shows the installation.
+// Run shows the installation, and fails if its parts do not belong together.
 func (c *installationShow) Run(ctx context.Context) error {
 	if err := c.checkGiven(); err != nil {
 		return err
 	}
-	state, err := store.Inspect(ctx, c.database())
+	parts, err := server.InspectInstallation(ctx, c.config())
 	if err != nil {
 		return err
-	}
-	mark, err := blob.ReadMark(c.blobs())
-	if err != nil {
-		return err
-	}
-	v := installationView{
-		Database: installationPart{state.Installation.ID, state.Installation.Folder},
-		Contents: installationPart(mark),
 	}
 	if c.JSON {
-		err = printJSON(v)
+		err = printJSON(installationView(parts))
 	} else {
 		type row struct {
-			part string
-			installationPart
+			name string
+			server.Part
 		}
-		err = printTable([]row{{"database", v.Database}, {"contents", v.Contents}}, "PART\tINSTALLATION\tFOLDER",
+		err = printTable([]row{{"database", parts.Database}, {"contents", parts.Contents}}, "PART\tINSTALLATION\tFOLDER",
 			func(r row) string {
-				return fmt.Sprintf("%s\t%s\t%s", r.part, orNone(r.Installation), orNone(r.Folder))
+				return fmt.Sprintf("%s\t%s\t%s", r.name, orNone(r.Installation), orNone(r.Folder))
 			})
 	}
 	return errors.Join(err, server.CheckInstallation(ctx, c.config()))

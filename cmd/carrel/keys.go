@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/store"
 )
@@ -24,7 +23,7 @@ type keysList struct {
 
 // keyView is the JSON of a key.
 type keyView struct {
-	ID      seal.KeyID            `json:"id"`
+	ID      string                `json:"id"`
 	Newest  bool                  `json:"newest"`
 	Missing bool                  `json:"missing"`
 	Holds   map[store.BoxKind]int `json:"holds"`
@@ -136,7 +135,7 @@ func (c *keysReset) Run(ctx context.Context) error {
 		if err := server.ResetKeys(ctx, c.config()); err != nil {
 			return err
 		}
-		verb = "were"
+		verb = "was"
 	}
 	fmt.Printf(`What the master keys had sealed, and what %s lost:
 

@@ -48,7 +48,8 @@ func TestBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	put("carla/1", "four")
-	backup(Copied{Files: 5, New: 3, Bytes: 11}, "anna/1=one", "anna/2=two!", "bert/1=three", "carla/1=four", "mark=mark")
+	backup(Copied{Files: 5, New: 3, Bytes: 11},
+		"anna/1=one", "anna/2=two!", "bert/1=three", "carla/1=four", "mark=mark")
 
 	// What was deleted goes, but not before the new blobs are there.
 	if err := errors.Join(d.Delete(t.Context(), "bert/1"), d.Delete(t.Context(), "anna/2")); err != nil {

@@ -2,12 +2,10 @@ package carreltest
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"log/slog"
 	"net"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -57,9 +55,9 @@ type World struct {
 	t        testing.TB
 	database string
 
-	mu      sync.Mutex
-	people  []*Person
-	selects map[string]*sql.Stmt // by table, on a connection beside the store's
+	mu     sync.Mutex
+	people []*Person
+	db     *databaseReader
 }
 
 // Option changes the configuration of a world. [New] uses the fields that its parts know.
@@ -90,9 +88,7 @@ func begin(t testing.TB, url string, options []Option) (*World, server.Config) {
 		o(&c)
 	}
 	w.database = c.Database
-	if !strings.Contains(w.database, "://") {
-		w.copyTemplate(c)
-	}
+	w.copyTemplate(c)
 	t.Cleanup(func() {
 		if s := w.Secrets.In(w.Log.String()); s != "" {
 			t.Errorf("the log holds the secret %s", s)
@@ -109,7 +105,7 @@ func New(t testing.TB, options ...Option) *World {
 	w.Clock.StopsAt(time.Date(2026, 11, 24, 10, 42, 0, 0, time.UTC))
 	w.openStores(c)
 	now := w.Clock.Now
-	w.Keyring = Must(seal.ParseKeyring(keyringText()))(t)
+	w.Keyring = Must(seal.OpenKeyring(c.Keyring))(t)
 	w.Clients = library.NewClients(w.Store, w.Store, now)
 	integrity := library.NewIntegrity(w.Keyring, w.Store, now)
 	w.People = library.NewPeople(w.Store, w.Store, w.Store, w.Blobs, integrity, now,

@@ -37,11 +37,12 @@ func TestAuthorizationEnds(t *testing.T) {
 		end       delivery.AuthorizationResult
 		event     string
 	}{
-		"said no":           {"", "access_denied", 0, delivery.AuthorizationRefused, "account.refused"},
-		"a fault there":     {"", "server_error", 0, delivery.AuthorizationFailed, "account.refused"},
-		"neither":           {"", "", 0, delivery.AuthorizationFailed, "account.refused"},
-		"code not taken":    {"bad", "", 0, delivery.AuthorizationRefused, "account.refused"},
-		"a code, and error": {carreltest.GoodCode, "access_denied", 0, delivery.AuthorizationRefused, "account.refused"},
+		"said no":        {"", "access_denied", 0, delivery.AuthorizationRefused, "account.refused"},
+		"a fault there":  {"", "server_error", 0, delivery.AuthorizationFailed, "account.refused"},
+		"neither":        {"", "", 0, delivery.AuthorizationFailed, "account.refused"},
+		"code not taken": {"bad", "", 0, delivery.AuthorizationRefused, "account.refused"},
+		"a code, and error": {carreltest.GoodCode, "access_denied", 0, delivery.AuthorizationRefused,
+			"account.refused"},
 		"much too late": {carreltest.GoodCode, "", 31 * time.Minute, delivery.AuthorizationTimedOut,
 			"account.refused"},
 		"connected": {carreltest.GoodCode, "", 10 * time.Minute, delivery.AuthorizationConnected,

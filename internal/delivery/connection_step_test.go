@@ -73,9 +73,10 @@ func TestAddAccountHandleRefused(t *testing.T) {
 		kind, value string
 		want        *library.Refusal
 	}{
-		"a storage":              {"cloudId", "any", library.Unknown("Storage")},
-		"another kind of handle": {"email", "anna@example.org", library.InvalidParameter("type must be accountId or cloudId")},
-		"no account":             {"accountId", "", library.InvalidParameter("value")},
+		"a storage": {"cloudId", "any", library.Unknown("Storage")},
+		"another kind of handle": {"email", "anna@example.org",
+			library.InvalidParameter("type must be accountId or cloudId")},
+		"no account": {"accountId", "", library.InvalidParameter("value")},
 	} {
 		t.Run(what, func(t *testing.T) {
 			_, err := w.Consents.AddAccountHandle(t.Context(), c.Requests(),

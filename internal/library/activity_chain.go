@@ -64,7 +64,8 @@ const (
 )
 
 func (i *Integrity) checkpoint(e Event) EventCheckpoint {
-	return EventCheckpoint{e.Library, e.Seq, e.Hash, i.ring.MAC(purposeCheckpoint, checkpointParts(e.Library, e.Seq, e.Hash)...)}
+	mac := i.ring.MAC(purposeCheckpoint, checkpointParts(e.Library, e.Seq, e.Hash)...)
+	return EventCheckpoint{e.Library, e.Seq, e.Hash, mac}
 }
 
 func (i *Integrity) verifyCheckpoint(c EventCheckpoint) error {
@@ -149,7 +150,8 @@ func (v *chainVerifier) trust(ctx context.Context) (ChainHead, EventCheckpoint, 
 	}
 	switch {
 	case head.Events != head.Newest:
-		return head, newest, v.fault("%d events have been counted, and the newest is event %d", head.Events, head.Newest)
+		return head, newest, v.fault("%d events have been counted, and the newest is event %d",
+			head.Events, head.Newest)
 	case head.Events < newest.Seq:
 		return head, newest, v.fault("it ends with event %d, and once had event %d", head.Events, newest.Seq)
 	}

@@ -301,7 +301,6 @@ type checkpointReader struct {
 	store   ChainStore
 	library ID
 	page    []EventCheckpoint
-	after   int64
 	ended   bool
 }
 

@@ -15,10 +15,10 @@ import (
 // rewrite the record, without being noticed.
 //
 // What an application asks for is bound to the code of its request, and so is the public key of
-// the session that it was given. A library's id and public key are bound three times: with each secret that is given out for
-// the library, under a key that only the secret's text yields; under the master keyring, for
-// what is received without a secret; and by each private key that is opened, whose public half
-// must be the library's.
+// the session that it was given. A library's id and public key are bound three times: with each
+// token and code that is given out for the library, under a key that only the secret's text
+// yields; under the master keyring, for what is received without a secret; and by each private
+// key that is opened, whose public half must be the library's.
 type Integrity struct {
 	ring   *seal.Keyring
 	events EventStore
@@ -95,7 +95,8 @@ func requestParts(r AuthRequest) [][]byte {
 // verifyRequest returns a [*TamperedError] unless a request is what the application asked for. A
 // request of before bindings, whose code shows that it is one, lives for half an hour.
 func (i *Integrity) verifyRequest(ctx context.Context, code seal.Secret, r AuthRequest) error {
-	if !code.IsVersioned() && len(r.Binding) == 0 || code.VerifyMAC(r.Binding, purposeRequestBinding, requestParts(r)...) {
+	if !code.IsVersioned() && len(r.Binding) == 0 ||
+		code.VerifyMAC(r.Binding, purposeRequestBinding, requestParts(r)...) {
 		return nil
 	}
 	return i.tampered(ctx, r.Library, "an authorization request is not what its application asked for")
@@ -146,7 +147,12 @@ func (i *Integrity) verifyKey(ctx context.Context, key seal.PrivateKey, l Librar
 }
 
 // open opens the private key that is sealed for a secret, and verifies it.
-func (i *Integrity) open(ctx context.Context, secret seal.Secret, sealed seal.Sealed, l Library) (seal.PrivateKey, error) {
+func (i *Integrity) open(
+	ctx context.Context,
+	secret seal.Secret,
+	sealed seal.Sealed,
+	l Library,
+) (seal.PrivateKey, error) {
 	key, err := secret.OpenKey(sealed)
 	if err != nil {
 		return seal.PrivateKey{}, fmt.Errorf("open seal of library %s: %w", l.ID, err)

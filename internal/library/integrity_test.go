@@ -16,7 +16,7 @@ import (
 )
 
 // execute changes the database of a world from beside it.
-func execute(t *testing.T, w *carreltest.World, query string, args ...any) {
+func execute(t testing.TB, w *carreltest.World, query string, args ...any) {
 	t.Helper()
 	path := filepath.Join(w.Folder, "carrel.db")
 	db := must(sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)"))(t)
@@ -75,7 +75,8 @@ func TestAdoption(t *testing.T) {
 	}
 
 	stranger := w.Person()
-	execute(t, w, `UPDATE libraries SET public_key = (SELECT o.public_key FROM libraries o WHERE o.id = ?) WHERE id = ?`,
+	execute(t, w, `UPDATE libraries
+		SET public_key = (SELECT o.public_key FROM libraries o WHERE o.id = ?) WHERE id = ?`,
 		stranger.Library, anna.Library)
 	if _, err := adopted.Pushes("another key", nil); !isTampered(err) {
 		t.Errorf("an adopted token, and another public key: %v", err)
@@ -197,7 +198,8 @@ func TestRebind(t *testing.T) {
 		t.Fatal(err)
 	}
 	anna.Events() // adds a checkpoint
-	execute(t, w, `UPDATE libraries SET public_key = (SELECT o.public_key FROM libraries o WHERE o.id = ?) WHERE id = ?`,
+	execute(t, w, `UPDATE libraries
+		SET public_key = (SELECT o.public_key FROM libraries o WHERE o.id = ?) WHERE id = ?`,
 		anna.Library, bram.Library)
 
 	both := library.NewIntegrity(ring(append(first, second...)...), w.Store, w.Clock.Now)

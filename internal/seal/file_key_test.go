@@ -43,7 +43,8 @@ func TestAlteredSmallContent(t *testing.T) {
 				t.Errorf("%s: %v, want ErrShut", what, err)
 			}
 		})
-		if _, err := seal.NewFileKey().OpenContent(seal.BoundToID("file"), sealed); !errors.Is(err, seal.ErrCannotOpen) {
+		other := seal.NewFileKey()
+		if _, err := other.OpenContent(seal.BoundToID("file"), sealed); !errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("another key: %v, want ErrShut", err)
 		}
 	}
@@ -58,7 +59,8 @@ func TestFormatsAreNotMixed(t *testing.T) {
 	if _, err := openStream(t, key, bytes.NewReader(small)); !errors.Is(err, seal.ErrCannotOpen) {
 		t.Errorf("small content as a stream: %v, want ErrShut", err)
 	}
-	if _, err := key.OpenContent(seal.BoundToID("file"), sealStream(t, key, someBytes(1000))); !errors.Is(err, seal.ErrCannotOpen) {
+	stream := sealStream(t, key, someBytes(1000))
+	if _, err := key.OpenContent(seal.BoundToID("file"), stream); !errors.Is(err, seal.ErrCannotOpen) {
 		t.Errorf("stream as a small content: %v, want ErrShut", err)
 	}
 }

@@ -28,7 +28,8 @@ func TestMACOfASecret(t *testing.T) {
 	t.Parallel()
 	secret, other := seal.NewSecret(), seal.NewSecret()
 	mac := secret.MAC("purpose", []byte("ab"), []byte("c"))
-	if want := macByTheBook(t, []byte(secret.Reveal()), "carrel secret mac", "purpose", "ab", "c"); !bytes.Equal(mac, want) {
+	want := macByTheBook(t, []byte(secret.Reveal()), "carrel secret mac", "purpose", "ab", "c")
+	if !bytes.Equal(mac, want) {
 		t.Errorf("MAC %x, want %x", mac, want)
 	}
 	if !secret.VerifyMAC(mac, "purpose", []byte("ab"), []byte("c")) {

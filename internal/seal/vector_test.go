@@ -152,14 +152,15 @@ func TestVectorFiles(t *testing.T) {
 	if err != nil {
 		t.Fatalf("seal of a file's key: %v", err)
 	}
-	if got, err := small.OpenContent(seal.BoundToID(v.Small.File), v.Small.Sealed); err != nil || string(got) != v.Small.Content {
+	got, err := small.OpenContent(seal.BoundToID(v.Small.File), v.Small.Sealed)
+	if err != nil || string(got) != v.Small.Content {
 		t.Errorf("small content: %q, %v", got, err)
 	}
 	key, err := library.OpenFileKey(seal.BoundToID(v.Stream.File), v.Stream.Key)
 	if err != nil {
 		t.Fatalf("seal of a file's key: %v", err)
 	}
-	got, err := openStream(t, key, bytes.NewReader(stream))
+	got, err = openStream(t, key, bytes.NewReader(stream))
 	if err != nil || len(got) != v.Stream.Length || sumOf(got) != v.Stream.ContentSHA256 {
 		t.Errorf("stream: %d bytes, %v", len(got), err)
 	}
@@ -220,12 +221,13 @@ func TestVectorBound(t *testing.T) {
 		t.Errorf("a stream of %d bytes, want %d", got, want)
 	}
 	secret := seal.SecretOf(bound.Secret.Text)
+	id := []byte(bound.Library)
 	if !secret.IsVersioned() || secret.Hash().String() != bound.Secret.Hash ||
-		!secret.VerifyMAC(bound.Secret.Binding, "carrel library of a secret", []byte(bound.Library), v.Library.PublicKey) {
+		!secret.VerifyMAC(bound.Secret.Binding, "carrel library of a secret", id, v.Library.PublicKey) {
 		t.Error("the secret does not bind the library")
 	}
 	ring := parseKeyring(t, v.Keyring.Text)
-	if !ring.VerifyMAC(bound.Keyring.Binding, "carrel library", []byte(bound.Library), v.Library.PublicKey) {
+	if !ring.VerifyMAC(bound.Keyring.Binding, "carrel library", id, v.Library.PublicKey) {
 		t.Error("the keyring does not bind the library")
 	}
 }

@@ -26,8 +26,8 @@ type browser struct {
 
 func (k *keeper) browserOf(p *carreltest.Person) *browser {
 	k.t.Helper()
-	jar := &staticCookies{values: map[string]*http.Cookie{"carrel_login": {Name: "carrel_login", Value: p.Cookie.Reveal()}}}
-	return &browser{k.t, k, &http.Client{Jar: jar}}
+	login := &http.Cookie{Name: "carrel_login", Value: p.Cookie.Reveal()}
+	return &browser{k.t, k, &http.Client{Jar: &staticCookies{map[string]*http.Cookie{login.Name: login}}}}
 }
 
 // staticCookies sends every cookie everywhere: there is one server.
@@ -55,9 +55,14 @@ func (b *browser) do(req *http.Request) (int, string) {
 	return resp.StatusCode, string(carreltest.Must(io.ReadAll(resp.Body))(b.t))
 }
 
+func (b *browser) request(method, path string, body io.Reader) *http.Request {
+	b.t.Helper()
+	return carreltest.Must(http.NewRequestWithContext(b.t.Context(), method, b.k.URL+path, body))(b.t)
+}
+
 func (b *browser) get(path string) string {
 	b.t.Helper()
-	status, page := b.do(carreltest.Must(http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.k.URL+path, nil))(b.t))
+	status, page := b.do(b.request(http.MethodGet, path, nil))
 	if status != http.StatusOK {
 		b.t.Fatalf("GET %s: %d", path, status)
 	}
@@ -85,7 +90,7 @@ func (b *browser) givesBack(saved string, pasted bool) string {
 		_, _ = io.WriteString(file, saved)
 	}
 	_ = form.Close()
-	req := carreltest.Must(http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.k.URL+"/activity/check", &body))(b.t)
+	req := b.request(http.MethodPost, "/activity/check", &body)
 	req.Header.Set("Content-Type", form.FormDataContentType())
 	status, page := b.do(req)
 	state := resultState.FindStringSubmatch(page)
@@ -151,8 +156,8 @@ func TestAttackChangedActivity(t *testing.T) {
 		const n = 130
 		for name, attack := range map[string]func(p *carreltest.Person){
 			"another file": func(p *carreltest.Person) {
-				k.changes(`UPDATE events SET details = REPLACE(details, 'file b', 'file z') WHERE library_id = $1 AND seq = 29`,
-					p.Library)
+				k.changes(`UPDATE events SET details = REPLACE(details, 'file b', 'file z')
+					WHERE library_id = $1 AND seq = 29`, p.Library)
 			},
 			"details that do not decode": func(p *carreltest.Person) {
 				k.changes(`UPDATE events SET details = '{' WHERE library_id = $1 AND seq = 120`, p.Library)
@@ -226,8 +231,8 @@ func TestAttackChangedActivity(t *testing.T) {
 	})
 }
 
-// TestAttackRewrittenActivity: the keeper writes a whole new activity, and removes the server's own checkpoints, or puts
-// an older activity in its place. The checkpoint that the person has saved shows it.
+// TestAttackRewrittenActivity: the keeper writes a whole new activity, and removes the server's own checkpoints, or
+// puts an older activity in its place. The checkpoint that the person has saved shows it.
 func TestAttackRewrittenActivity(t *testing.T) {
 	t.Parallel()
 	withKeeper(t, func(t *testing.T, k *keeper) {
@@ -252,7 +257,8 @@ func TestAttackRewrittenActivity(t *testing.T) {
 		if state := k.browserOf(stranger).givesBack(saved, false); state != "unknown" {
 			t.Errorf("the checkpoint of another library: %s", state)
 		}
-		for _, forged := range []string{"", "{}", "x", strings.Replace(file.Signed, ".", ".A", 1), saved[:len(saved)/2]} {
+		changed := strings.Replace(file.Signed, ".", ".A", 1)
+		for _, forged := range []string{"", "{}", "x", changed, saved[:len(saved)/2]} {
 			if state := b.givesBack(forged, true); state != "unknown" {
 				t.Errorf("a forged checkpoint: %s", state)
 			}

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,8 +12,6 @@ import (
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
-
-	"context"
 )
 
 // checks runs a check beside the server and returns its lines.
@@ -80,8 +79,8 @@ func TestAttackFoundByCheck(t *testing.T) {
 				k.changes(`DELETE FROM contents WHERE file_id = $1`, v.small)
 			}, []string{"its content is gone"}, false},
 			"a content changed": {func(v *victim) {
-				k.changes(`UPDATE contents SET data = (SELECT o.data FROM contents o WHERE o.file_id = $1) WHERE file_id = $2`,
-					v.other, v.small)
+				k.changes(`UPDATE contents SET data = (SELECT o.data FROM contents o WHERE o.file_id = $1)
+					WHERE file_id = $2`, v.other, v.small)
 			}, []string{"not the one that arrived"}, false},
 			"a row removed": {func(v *victim) {
 				k.changes(`DELETE FROM files WHERE id = $1`, v.large)
@@ -121,15 +120,15 @@ func TestAttackFoundByCheck(t *testing.T) {
 				k.changes(`DELETE FROM locks WHERE library_id = $1 AND kind = 'recovery'`, v.Library)
 			}, []string{"the lock of its recovery is gone"}, false},
 			"a line changed": {func(v *victim) {
-				k.changes(`UPDATE events SET details = REPLACE(details, 'small', 'smell') WHERE library_id = $1 AND kind = 'file.added'`,
-					v.Library)
+				k.changes(`UPDATE events SET details = REPLACE(details, 'small', 'smell')
+					WHERE library_id = $1 AND kind = 'file.added'`, v.Library)
 			}, []string{"has been changed"}, false},
 			"a line removed": {func(v *victim) {
 				k.changes(`DELETE FROM events WHERE library_id = $1 AND seq = 3`, v.Library)
 			}, []string{"does not follow", "no line of its arrival"}, false},
 			"the newest line removed": {func(v *victim) {
-				k.changes(`DELETE FROM events WHERE library_id = $1 AND seq = (SELECT events FROM chains WHERE library_id = $1)`,
-					v.Library)
+				k.changes(`DELETE FROM events
+					WHERE library_id = $1 AND seq = (SELECT events FROM chains WHERE library_id = $1)`, v.Library)
 			}, []string{"events have been counted"}, false},
 			"the head rolled back": {func(v *victim) {
 				k.changes(`DELETE FROM events WHERE library_id = $1 AND seq > 10`, v.Library)

@@ -32,6 +32,28 @@ type installation struct {
 	keyring *seal.Keyring
 }
 
+// Parts says to which installation the parts of a configuration belong. Ids are empty for parts that do not exist, or
+// that have none yet.
+type Parts struct {
+	Database, Contents Part
+}
+
+// Part is a part of an installation, with the id of the folder of large contents that it knows.
+type Part struct {
+	Installation string `json:"installation"`
+	Folder       string `json:"folder"`
+}
+
+// InspectInstallation returns to which installation the parts of a configuration belong. It changes nothing.
+func InspectInstallation(ctx context.Context, c Config) (Parts, error) {
+	i, err := inspect(ctx, c, nil)
+	if err != nil {
+		return Parts{}, err
+	}
+	own := i.database.Installation
+	return Parts{Database: Part{own.ID, own.Folder}, Contents: Part(i.mark)}, nil
+}
+
 // CheckInstallation returns an error if the database, the folder of large contents and the keyring of a configuration
 // do not belong together. It changes nothing. A configuration without a folder or a keyring leaves that out.
 // So does one whose keyring its user may not read: only the server needs it.
@@ -239,6 +261,10 @@ func (i *installation) makeKeyring(ctx context.Context, db *store.DB) (created b
 		return false, err
 	}
 	if len(keys) > 0 { // the first start makes one, before anything else is sealed
+		// Another server that has just started for the first time may have made the file since.
+		if i.keyring, err = openKeyring(i.config); err != nil || i.keyring != nil {
+			return false, err
+		}
 		return false, fmt.Errorf("the keyring %s does not exist, and the database has secrets of the server that it has "+
 			"sealed. Restore the file from its backup, or copy it from another server of this installation; check "+
 			"--master-key-file. If it is lost for good, run `carrel keys reset` with the settings of the server, which "+
@@ -294,7 +320,7 @@ func AcceptInstallation(ctx context.Context, c Config) (accepted Accepted, err e
 	if err != nil {
 		return Accepted{}, err
 	}
-	if !i.database.Libraries {
+	if !i.database.Libraries && i.database.Installation.ID == "" {
 		return Accepted{}, fmt.Errorf("%s is empty: check --database", i.nameOfDatabase())
 	}
 	db, err := store.OpenExisting(ctx, c.Database)

@@ -15,7 +15,7 @@ import (
 
 // KeyUse says what one key of the master keyring still holds.
 type KeyUse struct {
-	ID seal.KeyID
+	ID string
 	// Known reports whether the key is in the keyring, and Newest whether it is the one that seals.
 	Known, Newest bool
 	// Boxes counts what the key has sealed, by kind.
@@ -60,11 +60,12 @@ func ListKeys(ctx context.Context, c Config) (_ []KeyUse, err error) {
 func keyUses(ctx context.Context, ring *seal.Keyring, db *store.DB) (uses []KeyUse, err error) {
 	if ring != nil {
 		for _, id := range ring.Keys() {
-			uses = append(uses, KeyUse{ID: id, Known: true, Boxes: map[store.BoxKind]int{}})
+			uses = append(uses, KeyUse{ID: string(id), Known: true, Boxes: map[store.BoxKind]int{}})
 		}
 		uses[len(uses)-1].Newest = true
 	}
-	count := func(id seal.KeyID, kind store.BoxKind, n int) {
+	count := func(key seal.KeyID, kind store.BoxKind, n int) {
+		id := string(key)
 		i := slices.IndexFunc(uses, func(u KeyUse) bool { return u.ID == id })
 		if i < 0 {
 			i, uses = len(uses), append(uses, KeyUse{ID: id, Boxes: map[store.BoxKind]int{}})
@@ -96,13 +97,13 @@ type RotateOptions struct {
 // Rotation is the result of [RotateKeys].
 type Rotation struct {
 	// Added is the key that was added; empty if an earlier rotation was continued.
-	Added seal.KeyID
+	Added string
 	// Newest is the key that has sealed everything, unless only a key was added.
-	Newest seal.KeyID
+	Newest string
 	// Encrypted counts what was encrypted again.
 	Encrypted int
 	// Dropped are the keys that were removed from the keyring.
-	Dropped []seal.KeyID
+	Dropped []string
 }
 
 // RotateKeys adds a key to the keyring, unless an earlier rotation was not finished, and encrypts with it what older keys
@@ -147,9 +148,9 @@ func RotateKeys(ctx context.Context, c Config, o RotateOptions) (r Rotation, err
 	return r, err
 }
 
-func newest(ring *seal.Keyring) seal.KeyID {
+func newest(ring *seal.Keyring) string {
 	keys := ring.Keys()
-	return keys[len(keys)-1]
+	return string(keys[len(keys)-1])
 }
 
 func checkAllKnown(uses []KeyUse) error {
@@ -192,7 +193,7 @@ func reseal(ctx context.Context, ring *seal.Keyring, db *store.DB) (n int, err e
 		return nil
 	}
 	err = db.EachBox(ctx, func(b store.Box) error {
-		if seal.KeyOf(b.Bytes) == newest(ring) {
+		if string(seal.KeyOf(b.Bytes)) == newest(ring) {
 			return nil
 		}
 		purpose := boxPurpose(b)
@@ -234,7 +235,7 @@ func boxPurpose(b store.Box) string {
 }
 
 // dropOld removes the older keys, after servers have had the time to use the newest one, if nothing is sealed with them.
-func dropOld(ctx context.Context, c Config, ring *seal.Keyring, db *store.DB) ([]seal.KeyID, error) {
+func dropOld(ctx context.Context, c Config, ring *seal.Keyring, db *store.DB) (dropped []string, err error) {
 	if len(c.MasterKeys) > 0 {
 		return nil, errors.New("the keyring is in CARREL_MASTER_KEYS, which this command cannot change: everything is " +
 			"sealed with its last line, so the lines before can be removed")
@@ -249,7 +250,13 @@ func dropOld(ctx context.Context, c Config, ring *seal.Keyring, db *store.DB) ([
 	}
 	keys := ring.Keys()
 	old := keys[:len(keys)-1]
-	return old, seal.RemoveKeys(c.Keyring, old)
+	if err := seal.RemoveKeys(c.Keyring, old); err != nil {
+		return nil, err
+	}
+	for _, id := range old {
+		dropped = append(dropped, string(id))
+	}
+	return dropped, nil
 }
 
 // ResetKeys deletes everything that the keyring has sealed, so that a server can start with another keyring. It is for a

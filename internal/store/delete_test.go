@@ -83,7 +83,8 @@ func fillLibrary(t *testing.T, db *store.DB, now time.Time) (id library.ID, word
 		db.AddAuthRequest(ctx, library.AuthRequest{Hash: seal.NewSecret().Hash(), ClientID: client,
 			Account: connected.ID}, library.Session{}),
 		db.AddAuthorization(ctx, delivery.Authorization{State: seal.NewSecret().Hash(), Library: g.Library}),
-		db.AddEventCheckpoints(ctx, []library.EventCheckpoint{{Library: g.Library, Seq: 1, Hash: []byte{1}, MAC: []byte{2}}}),
+		db.AddEventCheckpoints(ctx,
+			[]library.EventCheckpoint{{Library: g.Library, Seq: 1, Hash: []byte{1}, MAC: []byte{2}}}),
 		db.AddDelivery(ctx, deliverytest.NewDelivery(g, connected, now), deliverytest.NoLimit),
 	} {
 		if err != nil {

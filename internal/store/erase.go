@@ -32,8 +32,9 @@ const cleanVersion = 1
 //
 //   - The write-ahead log keeps earlier versions of pages. A checkpoint empties it.
 //   - Free pages keep what was in them. secure_delete prevents that.
-//   - A page keeps the bytes of cells that SQLite has moved to another page. Even secure_delete does not prevent that, so
-//     the eraser looks for such pages whenever some are written, and overwrites these bytes before it empties the log.
+//   - A page keeps the bytes of cells that SQLite has moved to another page. Even secure_delete does not prevent that,
+//     so the eraser looks for such pages whenever some are written, and overwrites these bytes before it empties the
+//     log.
 type eraser struct {
 	removed atomic.Bool // something was removed that has not been erased
 
@@ -118,8 +119,8 @@ func (w *groupWriter) erase(ctx context.Context) error {
 	return nil
 }
 
-// finish erases what is left before the database is closed, and marks the database as clean. If the whole database would
-// have to be searched, it leaves that to the process that serves it next.
+// finish erases what is left before the database is closed, and marks the database as clean. If the whole database
+// would have to be searched, it leaves that to the process that serves it next.
 func (e *eraser) finish(ctx context.Context, reader *sql.Conn, run func(op) error) error {
 	if !e.complete {
 		return nil
@@ -133,8 +134,9 @@ func (e *eraser) finish(ctx context.Context, reader *sql.Conn, run func(op) erro
 	})
 }
 
-// overwrite overwrites the bytes of moved cells in all pages. If complete is false it first searches the whole database,
-// also for free pages that an earlier version of this package has left as they were. Run runs an op of the writer.
+// overwrite overwrites the bytes of moved cells in all pages. If complete is false it first searches the whole
+// database, also for free pages that an earlier version of this package has left as they were. Run runs an op of the
+// writer.
 func (e *eraser) overwrite(ctx context.Context, reader *sql.Conn, run func(op) error, complete bool) error {
 	if !complete {
 		if err := e.search(ctx, reader); err != nil {

@@ -23,8 +23,9 @@ func TestDocumentedStatementsEraseOnPostgres(t *testing.T) {
 	kept, gone := librarytest.AddGrant(t, db), librarytest.AddGrant(t, db)
 	box := seal.PasswordBox(bytes.Repeat([]byte("a box of a library "), 8))
 	sealed := seal.Sealed(bytes.Repeat([]byte("a seal for a token "), 8))
+	locks := []library.Lock{{Library: gone.Library, Kind: library.LockPassword, Box: box}}
 	for _, err := range []error{
-		db.SetLocks(t.Context(), []library.Lock{{Library: gone.Library, Kind: library.LockPassword, Box: box}}, false, "",
+		db.SetLocks(t.Context(), locks, false, "",
 			library.Event{Library: gone.Library, At: time.Now(), Kind: library.EventPasswordChanged}),
 		db.AddToken(t.Context(), library.Token{
 			Hash: seal.NewSecret().Hash(), Use: library.UseAccess, Grant: gone.ID, Seal: sealed,
@@ -41,7 +42,8 @@ func TestDocumentedStatementsEraseOnPostgres(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := foundInTables(t, raw, removed); n != len(removed) {
-		t.Errorf("before the statements, %d of %d are in the files: the documentation says that they remain", n, len(removed))
+		t.Errorf("before the statements, %d of %d are in the files, and the documentation says that all are",
+			n, len(removed))
 	}
 	for statement := range strings.SplitSeq(documentedStatements(t), ";\n") {
 		if _, err := raw.Exec(statement); err != nil {
@@ -82,7 +84,8 @@ func foundInTables(t *testing.T, raw *sql.DB, texts []string) (n int) {
 		t.Fatal(err)
 	}
 	var all bytes.Buffer
-	err = filepath.WalkDir(filepath.Join(folder, "base", database), func(path string, entry fs.DirEntry, err error) error {
+	folder = filepath.Join(folder, "base", database)
+	err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}

@@ -88,7 +88,7 @@ func (s *pageSet) take(n int) (numbers []uint32) {
 				return numbers
 			}
 			(*s)[i] &^= 1 << bit
-			numbers = append(numbers, uint32(i)*64+bit) //nolint:gosec // a page number has 32 bits
+			numbers = append(numbers, uint32(i)*64+bit)
 		}
 	}
 	return numbers

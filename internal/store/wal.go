@@ -47,9 +47,9 @@ func (r *walReader) read(f func(number uint32, page []byte)) error {
 	if salts := binary.BigEndian.Uint64(header[16:]); salts != r.salts {
 		r.salts, r.next = salts, 0 // the log has started again from its beginning
 	}
-	for at := r.next; ; {
+	for at, end := r.next, false; !end; {
 		n, err := r.file.ReadAt(r.buffer, walHeaderSize+at*frameSize)
-		if err != nil && !errors.Is(err, io.EOF) {
+		if end = errors.Is(err, io.EOF); err != nil && !end {
 			return fmt.Errorf("read log: %w", err)
 		}
 		frames := r.buffer[:n/frameSize*frameSize]
@@ -66,10 +66,8 @@ func (r *walReader) read(f func(number uint32, page []byte)) error {
 				r.next = at
 			}
 		}
-		if err != nil {
-			return nil
-		}
 	}
+	return nil
 }
 
 func (r *walReader) open() error {

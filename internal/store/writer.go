@@ -281,7 +281,7 @@ type preparedStatements []*sql.Stmt
 
 func (p *preparedStatements) prepare(ctx context.Context, conn *sql.Conn, texts map[string]**sql.Stmt) error {
 	for text, into := range texts {
-		stmt, err := conn.PrepareContext(ctx, text)
+		stmt, err := conn.PrepareContext(ctx, text) //nolint:sqlclosecheck // close closes it
 		if err != nil {
 			return fmt.Errorf("prepare %s: %w", text, err)
 		}

@@ -92,7 +92,8 @@ func testClaimExpired(t *testing.T, f *fixture) {
 	same(t, "claimed too early for the others",
 		deliveryIDs(value(f.ClaimDeliveries(ctx, "n", soon, later(time.Hour), 10))(t)),
 		deliveryIDs([]delivery.Delivery{due}))
-	same(t, "claimed again", deliveryIDs(value(f.ClaimDeliveries(ctx, "n", later(time.Minute), later(time.Hour), 2))(t)),
+	same(t, "claimed again",
+		deliveryIDs(value(f.ClaimDeliveries(ctx, "n", later(time.Minute), later(time.Hour), 2))(t)),
 		deliveryIDs([]delivery.Delivery{first, second}))
 	wantErr(t, "post under the old lease", f.BeginPosting(ctx, first.ID, "l", later(time.Minute),
 		later(time.Hour)), library.ErrUsed)
@@ -227,7 +228,8 @@ func testListAbandoned(t *testing.T, f *fixture) {
 	must(t, f.BeginPosting(ctx, early.ID, "l", now, later(time.Minute)))
 	same(t, "too early", deliveryIDs(value(f.ListAbandoned(ctx, later(time.Minute-time.Millisecond), 10))(t)),
 		[]library.DeliveryID(nil))
-	same(t, "lost", deliveryIDs(value(f.ListAbandoned(ctx, later(time.Minute), 10))(t)), deliveryIDs([]delivery.Delivery{early}))
+	same(t, "lost", deliveryIDs(value(f.ListAbandoned(ctx, later(time.Minute), 10))(t)),
+		deliveryIDs([]delivery.Delivery{early}))
 	same(t, "limit", len(value(f.ListAbandoned(ctx, later(time.Hour), 1))(t)), 1)
 	lost := value(f.ListAbandoned(ctx, later(time.Hour), 10))(t)
 	same(t, "lost later", len(lost), 2)

@@ -95,6 +95,7 @@ func (f *Fixture) AnyPerson() Person {
 			PublicKey:  anyKey(f.T),
 			CreatedAt:  Now,
 			CodeMadeAt: Now,
+			Binding:    []byte(AnyID()),
 		},
 		Login: anyLogin(id),
 	}
@@ -167,6 +168,9 @@ func (f *Fixture) AnyRequest(c library.Client) (library.AuthRequest, library.Ses
 		Session:     session.Hash,
 		CreatedAt:   Now,
 		ExpiresAt:   Later(time.Hour),
+
+		Binding:        []byte(AnyID()),
+		SessionBinding: []byte(AnyID()),
 	}
 	Must(f.T, f.AddAuthRequest(Ctx, request, session))
 	return request, session
@@ -199,6 +203,7 @@ func NewApproval(p Person, c library.Client, request library.AuthRequest, at tim
 			Challenge: "challenge",
 			Seal:      AnySeal(),
 			ExpiresAt: at.Add(time.Minute),
+			Binding:   []byte(AnyID()),
 		},
 		SessionSeal: AnySeal(),
 		Event: library.Event{Library: p.ID, At: at, Kind: library.EventAllowed,
@@ -217,7 +222,8 @@ func (f *Fixture) Approve(p Person, c library.Client) (library.Grant, library.Ap
 }
 
 func anyToken(g library.GrantID, use library.TokenUse) library.Token {
-	return library.Token{Hash: AnyHash(), Use: use, Grant: g, Seal: AnySeal(), ExpiresAt: Later(24 * time.Hour)}
+	return library.Token{Hash: AnyHash(), Use: use, Grant: g, Seal: AnySeal(), ExpiresAt: Later(24 * time.Hour),
+		Binding: []byte(AnyID())}
 }
 
 // AddGrant adds a library and a grant to push to it, for the tests of one store alone.

@@ -43,7 +43,8 @@ func TestUsableDataServices(t *testing.T) {
 		t.Fatal(err)
 	}
 	list, again, _ := n.DataServices()
-	if again == generation || len(list) != 2 || list[0].Key != "medmij:apotheek~60" || list[0].Name != "Gegevensdienst 60" ||
+	if again == generation || len(list) != 2 ||
+		list[0].Key != "medmij:apotheek~60" || list[0].Name != "Gegevensdienst 60" ||
 		list[1] != before[0] {
 		t.Errorf("%+v, generation %d after %d", list, again, generation)
 	}

@@ -29,7 +29,6 @@ func TestDiscoveredTokenEndpoint(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newTestServer(t)
-			ca := providertest.NewCA(t, "another authority")
 			calls := 0
 			grant := func(rw http.ResponseWriter, r *http.Request) {
 				calls++
@@ -40,13 +39,8 @@ func TestDiscoveredTokenEndpoint(t *testing.T) {
 				fmt.Fprintf(rw, `{"access_token":%q,"token_type":"Bearer"}`, plantedToken)
 			}
 			token := w.server.TokenEndpoint
-			if tt.elsewhere { // the same name, another port
-				mux := http.NewServeMux()
-				mux.HandleFunc("POST /token", grant)
-				certificate := ca.IssuePair(t, providertest.CertOptions{Hosts: []string{"localhost"}})
-				config := &tls.Config{Certificates: []tls.Certificate{certificate}}
-				token = providertest.Serve(t, config, mux) + "/token"
-				w.server.Roots = append(w.server.Roots, ca.PEM...)
+			if tt.elsewhere {
+				token = w.serveElsewhere(grant)
 			} else {
 				w.mux.HandleFunc("POST /token", grant)
 			}
@@ -81,19 +75,33 @@ func TestDiscoveredTokenEndpoint(t *testing.T) {
 	}
 }
 
+// serveElsewhere starts a token endpoint at another port of the same host, and trusts its authority.
+func (w *testServer) serveElsewhere(grant http.HandlerFunc) (token string) {
+	w.t.Helper()
+	ca := providertest.NewCA(w.t, "another authority")
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /token", grant)
+	certificate := ca.IssuePair(w.t, providertest.CertOptions{Hosts: []string{"localhost"}})
+	w.server.Roots = append(w.server.Roots, ca.PEM...)
+	return providertest.Serve(w.t, &tls.Config{Certificates: []tls.Certificate{certificate}}, mux) + "/token"
+}
+
 // configuration is where a server publishes its endpoints.
 const configuration = "GET /fhir/.well-known/smart-configuration"
 
 func TestBadDiscovery(t *testing.T) {
 	t.Parallel()
+	endpoints := func(authorize, token string) string {
+		return fmt.Sprintf(`{"authorization_endpoint":%q,"token_endpoint":%q}`, authorize, token)
+	}
 	for name, answer := range map[string]string{
 		"not found":                  "",
 		"not JSON":                   "no JSON",
 		"no endpoints":               "{}",
 		"no token endpoint":          `{"authorization_endpoint":"https://x.example/a"}`,
-		"authorize over plain HTTP":  `{"authorization_endpoint":"http://x.example/a","token_endpoint":"https://x.example/t"}`,
-		"token over plain HTTP":      `{"authorization_endpoint":"https://x.example/a","token_endpoint":"http://localhost/t"}`,
-		"authorize that is a script": `{"authorization_endpoint":"javascript:alert(1)","token_endpoint":"https://x.example/t"}`,
+		"authorize over plain HTTP":  endpoints("http://x.example/a", "https://x.example/t"),
+		"token over plain HTTP":      endpoints("https://x.example/a", "http://localhost/t"),
+		"authorize that is a script": endpoints("javascript:alert(1)", "https://x.example/t"),
 		"too long":                   `{"x":"` + strings.Repeat("x", maxDiscoveryBytes) + `"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
