@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,7 +25,8 @@ type sealedWorld struct {
 	person  *carreltest.Person
 	grant   *carreltest.Grant
 	account delivery.Connection
-	// answered is a delivery that has ended, waiting one that waits, and authorization one that is under way.
+	// answered is a delivery that has ended, waiting one that waits, and authorization one that is under way. There is
+	// also an account that has ended, whose tokens are to be revoked.
 	answered, waiting library.DeliveryID
 	authorization     func() delivery.AuthorizationResult
 }
@@ -50,6 +52,8 @@ func newSealedWorld(t *testing.T, options ...carreltest.Option) *sealedWorld {
 	other := s.Person("bram@example.org")
 	asked := other.Asked(s.Application().Contract(library.Write))
 	state := other.LeavesFor(asked, delivery.Target{Source: carreltest.SourceID})
+	stopped, _ := other.Connects(s.Application().Contract(library.Write))
+	other.Stops(stopped)
 	s.authorization = func() delivery.AuthorizationResult { return other.ComesBack(state, carreltest.GoodCode).Result }
 	return s
 }
@@ -86,7 +90,7 @@ func TestRotateKeys(t *testing.T) {
 	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, options ...carreltest.Option) {
 		s := newSealedWorld(t, options...)
-		if got := s.totals(t); !slices.Equal(got, []int{5}) {
+		if got := s.totals(t); !slices.Equal(got, []int{6}) {
 			t.Fatalf("the keys have sealed %v", got)
 		}
 		rotate := func(o server.RotateOptions) server.Rotation {
@@ -94,20 +98,20 @@ func TestRotateKeys(t *testing.T) {
 			return carreltest.Must(server.RotateKeys(t.Context(), s.config, o))(t)
 		}
 		added := rotate(server.RotateOptions{AddOnly: true})
-		if got := s.totals(t); !slices.Equal(got, []int{5, 0}) || added.Added == "" {
+		if got := s.totals(t); !slices.Equal(got, []int{6, 0}) || added.Added == "" {
 			t.Errorf("after adding a key, the keys have sealed %v: %+v", got, added)
 		}
 		// An interrupted rotation goes on with the key that it has added.
 		r := rotate(server.RotateOptions{})
-		if got := s.totals(t); !slices.Equal(got, []int{0, 5}) || r.Encrypted != 5 || r.Added != "" ||
+		if got := s.totals(t); !slices.Equal(got, []int{0, 6}) || r.Encrypted != 6 || r.Added != "" ||
 			r.Newest != added.Added {
 			t.Errorf("after rotating, the keys have sealed %v: %+v", got, r)
 		}
 		r = rotate(server.RotateOptions{DropOld: true})
-		if got := s.totals(t); !slices.Equal(got, []int{5}) || len(r.Dropped) != 1 || r.Added != "" {
+		if got := s.totals(t); !slices.Equal(got, []int{6}) || len(r.Dropped) != 1 || r.Added != "" {
 			t.Errorf("after dropping the old key, the keys have sealed %v: %+v", got, r)
 		}
-		if again := rotate(server.RotateOptions{}); again.Added == "" || again.Encrypted != 5 {
+		if again := rotate(server.RotateOptions{}); again.Added == "" || again.Encrypted != 6 {
 			t.Errorf("the next rotation: %+v", again)
 		}
 
@@ -124,6 +128,12 @@ func TestRotateKeys(t *testing.T) {
 		}
 		if got := s.authorization(); got != delivery.AuthorizationConnected {
 			t.Errorf("who was at a provider comes back with %v", got)
+		}
+		if err := s.Connections.RevokeTokens(t.Context(), slog.New(slog.NewTextHandler(s.Log, nil))); err != nil {
+			t.Error(err)
+		}
+		if got := s.Provider.Revoked(); len(got) != 1 {
+			t.Errorf("of an account that has ended, the provider has revoked %q", got)
 		}
 	})
 }
@@ -143,7 +153,7 @@ func TestAttackLostKeys(t *testing.T) {
 			t.Error("a lost keyring was rotated")
 		}
 		uses := carreltest.Must(server.ListKeys(t.Context(), s.config))(t)
-		if len(uses) != 1 || uses[0].Known || uses[0].Total() != 5+uses[0].Boxes[store.BoxBinding] {
+		if len(uses) != 1 || uses[0].Known || uses[0].Total() != 6+uses[0].Boxes[store.BoxBinding] {
 			t.Errorf("without a keyring the keys are %+v", uses)
 		}
 		s.config.PublicURL = "https://library.example"
@@ -183,8 +193,8 @@ func TestAttackLostKeys(t *testing.T) {
 func TestSealedColumnsAreKnown(t *testing.T) {
 	t.Parallel()
 	sealed := []string{
-		"signing_keys.private", "trips.secrets", "provider_accounts.access", "delivery_contents.payload",
-		"delivery_contents.answer",
+		"signing_keys.private", "trips.secrets", "provider_accounts.access", "token_revocations.access",
+		"delivery_contents.payload", "delivery_contents.answer",
 	}
 	// Their MACs are made again by library.Integrity.Rebind, and counted by store.DB.CountBindings.
 	authenticated := []string{
