@@ -73,10 +73,25 @@ func (w *World) Unchanged(what string, do func(), except ...string) {
 // snapshot returns for each table, and for the blobs, how much it holds, and a hash of that.
 func (w *World) snapshot() map[string]string {
 	w.t.Helper()
-	s := map[string]string{"blobs": fmt.Sprintf("%d files", w.BlobCount())}
-	for _, table := range w.tables() {
+	db := w.reader()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	// The version changes with each commit of another connection. Without one, as between two refused calls, the last
+	// snapshot still holds.
+	if version := w.query(db.version)[0]; version != db.snapshotOf {
+		db.snapshot, db.snapshotOf = w.tablesSnapshot(db), version
+	}
+	s := maps.Clone(db.snapshot)
+	s["blobs"] = fmt.Sprintf("%d files", w.BlobCount())
+	return s
+}
+
+func (w *World) tablesSnapshot(db *databaseReader) map[string]string {
+	w.t.Helper()
+	s := map[string]string{}
+	for table, all := range db.tables {
 		if table != "nonces" {
-			rows := w.rows(table)
+			rows := w.query(all)
 			slices.Sort(rows)
 			sum := sha256.Sum256([]byte(strings.Join(rows, "\n")))
 			s[table] = fmt.Sprintf("%d rows (%s)", len(rows), hex.EncodeToString(sum[:4]))
@@ -135,48 +150,46 @@ func (w *World) BlobCount() (n int) {
 // Rows counts the rows of a table, of which no part of the domain shows how many there are.
 func (w *World) Rows(table string) int {
 	w.t.Helper()
-	w.tables()
-	return len(w.rows(table))
+	return len(w.query(w.reader().tables[table]))
 }
 
-// tables lists the tables, and opens the database from beside the store if it is not open yet.
-func (w *World) tables() []string {
+// A databaseReader reads the database from beside the store, on one connection. Its queries are prepared once, because
+// to prepare one takes longer than to run it.
+type databaseReader struct {
+	tables  map[string]*sql.Stmt // all rows of each table
+	version *sql.Stmt            // the version of the data, as the connection sees it
+
+	// The last snapshot of the tables, and the version that it is of. World.mu guards them.
+	snapshot   map[string]string
+	snapshotOf string
+}
+
+// reader returns the reader of the world's database. The first call opens it.
+func (w *World) reader() *databaseReader {
 	w.t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.selects == nil {
-		w.selects = w.prepareSelects()
+	if w.db != nil {
+		return w.db
 	}
-	return slices.Collect(maps.Keys(w.selects))
-}
-
-// prepareSelects prepares a query of all rows for each table, on one connection: to prepare a query takes longer than
-// to run it.
-func (w *World) prepareSelects() map[string]*sql.Stmt {
-	w.t.Helper()
 	db := Must(sql.Open("sqlite", "file:"+w.database+"?mode=ro&_pragma=busy_timeout(5000)"))(w.t)
 	w.t.Cleanup(func() { _ = db.Close() })
 	db.SetMaxOpenConns(1)
 	ctx := context.WithoutCancel(w.t.Context())
 	prepare := func(query string) *sql.Stmt { return Must(db.PrepareContext(ctx, query))(w.t) }
-	selects := map[string]*sql.Stmt{}
+	r := &databaseReader{tables: map[string]*sql.Stmt{}, version: prepare(`PRAGMA data_version`)}
 	for _, table := range w.query(prepare(`SELECT name FROM sqlite_schema WHERE type = 'table'`)) {
-		selects[table] = prepare(`SELECT * FROM "` + table + `"`)
+		r.tables[table] = prepare(`SELECT * FROM "` + table + `"`)
 	}
-	return selects
-}
-
-// rows returns each row of a table as text.
-func (w *World) rows(table string) []string {
-	w.t.Helper()
-	return w.query(w.selects[table])
+	w.db = r
+	return r
 }
 
 // Mentions lists the tables of which a row holds a text, as an attacker with the database finds it.
 func (w *World) Mentions(text string) (tables []string) {
 	w.t.Helper()
-	for _, table := range w.tables() {
-		if slices.ContainsFunc(w.rows(table), func(row string) bool { return strings.Contains(row, text) }) {
+	for table, all := range w.reader().tables {
+		if slices.ContainsFunc(w.query(all), func(row string) bool { return strings.Contains(row, text) }) {
 			tables = append(tables, table)
 		}
 	}

@@ -2,7 +2,6 @@ package carreltest
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"log/slog"
 	"net"
@@ -56,9 +55,9 @@ type World struct {
 	t        testing.TB
 	database string
 
-	mu      sync.Mutex
-	people  []*Person
-	selects map[string]*sql.Stmt // by table, on a connection beside the store's
+	mu     sync.Mutex
+	people []*Person
+	db     *databaseReader
 }
 
 // Option changes the configuration of a world. [New] uses the fields that its parts know.

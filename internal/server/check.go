@@ -20,7 +20,8 @@ func CheckStored(ctx context.Context, c Config, allContents bool, report func(fa
 	err error,
 ) {
 	if _, err := os.Stat(c.Blobs); err != nil { // OpenDisk would make it
-		return library.CheckSummary{}, fmt.Errorf("look for the folder of large contents (check --data): %w", err)
+		return library.CheckSummary{}, fmt.Errorf("there is no folder of large contents at %q: check --data (CARREL_DATA)",
+			c.Blobs)
 	}
 	ring, db, err := openAll(ctx, c)
 	if err != nil {
