@@ -62,8 +62,10 @@ func (u *User) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, u.String()) }
 // LogValue returns the log value of the token, which hides its secrets.
 func (u *User) LogValue() slog.Value { return u.Token().LogValue() }
 
-// DeleteUser deletes the person's library and everything in it. Nothing can restore it. All tokens for the library end,
-// including those of other contracts: later calls return [ErrRevoked].
+// DeleteUser ends what the application has of the person. At digi.me that is the person's whole library. Carrel ends
+// everything that the person has allowed the application, under all its contracts, and leaves the library; only under a
+// contract that the operator has registered with the right to delete the library it shuts that, and the person can take
+// it back for some days. Later calls return [ErrRevoked].
 func (u *User) DeleteUser(ctx context.Context) error {
 	if err := u.do(ctx, call{method: http.MethodDelete, path: literal("user")}, readAcknowledgement); err != nil {
 		return fmt.Errorf("delete user: %w", err)

@@ -31,6 +31,7 @@ type contractAdd struct {
 	RedirectURI []string      `help:"Redirect URI of the application; repeat for more." required:"" sep:"none"`
 	ID          string        `help:"Contract id, letters and digits; generated if missing."`
 	PublicKey   string        `help:"File with the public key in PEM, RSA of 2048 bits. Default: generate a key pair, and print the private key once." type:"existingfile"`
+	Delete      bool          `name:"may-delete-library" help:"Let the application delete a person's whole library, as its consent page then says. Without it, the call \"delete user\" ends only the application's own access."`
 	Own         bool          `help:"Read only files that the same application pushed."`
 	Purpose     string        `help:"Purpose, in the application's own words to the person."`
 	Terms       string        `help:"Terms of use: an https URL, or @FILE with plain text."`
@@ -55,7 +56,7 @@ The server stores the public key only: the private key is in the file, or printe
 func (c *contractAdd) Run(ctx context.Context) error {
 	k := library.Contract{
 		ID: wire.ContractID(c.ID), Application: wire.ApplicationID(c.Application), Access: library.Write,
-		RedirectURIs: c.RedirectURI, Purpose: c.Purpose, GrantFor: c.GrantFor,
+		RedirectURIs: c.RedirectURI, Purpose: c.Purpose, GrantFor: c.GrantFor, DeletesLibrary: c.Delete,
 	}
 	if c.Access == "read" {
 		k.Access = library.Read
@@ -263,6 +264,7 @@ type contractView struct {
 	Access       string             `json:"access"`
 	RedirectURIs []string           `json:"redirectUris"`
 	Purpose      string             `json:"purpose,omitempty"`
+	Deletes      bool               `json:"deletesLibrary,omitempty"`
 	PublicKey    string             `json:"publicKey"`
 	PrivateKey   string             `json:"privateKey,omitempty"`
 	Expires      time.Time          `json:"expires"`
@@ -275,7 +277,7 @@ func contractOf(k library.Contract) contractView {
 		access = "read"
 	}
 	return contractView{ID: k.ID, Application: k.Application, Access: access, RedirectURIs: k.RedirectURIs,
-		Purpose: k.Purpose, PublicKey: k.PublicKey, Expires: k.ExpiresAt, Disabled: ifSet(k.DisabledAt)}
+		Purpose: k.Purpose, Deletes: k.DeletesLibrary, PublicKey: k.PublicKey, Expires: k.ExpiresAt, Disabled: ifSet(k.DisabledAt)}
 }
 
 func printContracts(list []library.Contract) error {

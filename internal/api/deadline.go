@@ -35,6 +35,8 @@ type deadlineBody struct {
 	n      int64
 	ended  bool // has been read to its end
 	failed bool // reading has failed
+	// noReads and noWrites say that the deadlines have been set for the last time.
+	noReads, noWrites bool
 }
 
 func (a *api) withDeadlines(w http.ResponseWriter, r *http.Request) *deadlineBody {
@@ -50,8 +52,10 @@ func (p *deadlineBody) Read(b []byte) (int, error) {
 	if floor := p.began.Add(gracePeriod + time.Duration(p.n/minRate)*time.Second); floor.Before(deadline) {
 		deadline = floor
 	}
+	if !p.noReads {
+		_ = p.control.SetReadDeadline(deadline) // unsupported only by test recorders
+	}
 	p.mu.Unlock()
-	_ = p.control.SetReadDeadline(deadline) // unsupported only by test recorders
 	n, err := p.ReadCloser.Read(b)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -59,7 +63,9 @@ func (p *deadlineBody) Read(b []byte) (int, error) {
 	if err != nil {
 		p.ended = p.ended || errors.Is(err, io.EOF)
 		p.failed = !p.ended
-		_ = p.control.SetReadDeadline(time.Time{})
+		if !p.noReads {
+			_ = p.control.SetReadDeadline(time.Time{})
+		}
 	}
 	return n, err
 }
@@ -111,11 +117,33 @@ func (p *deadlineBody) done(failed error) {
 	_ = p.control.SetWriteDeadline(time.Time{})
 }
 
-// abort makes all further reads and writes fail, so that the server does not wait for a client that
-// reads nothing.
+// endReads makes the read that is under way and all further ones fail.
+func (p *deadlineBody) endReads() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.ended { // see Read
+		p.noReads = true
+		_ = p.control.SetReadDeadline(expired)
+	}
+}
+
+// abort makes all further reads and writes fail, and those under way, so that the server does not wait
+// for a client that reads nothing.
 func (p *deadlineBody) abort() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.noReads, p.noWrites = true, true
 	_ = p.control.SetReadDeadline(expired)
 	_ = p.control.SetWriteDeadline(expired)
+}
+
+// moveWriteDeadline gives the next write the idle timeout.
+func (p *deadlineBody) moveWriteDeadline() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.noWrites {
+		_ = p.control.SetWriteDeadline(time.Now().Add(p.idleTimeout))
+	}
 }
 
 // deadlineWriter moves the write deadline with each write.
@@ -130,7 +158,7 @@ const maxWrite = 256 << 10
 func (w *deadlineWriter) Write(b []byte) (written int, err error) {
 	for first := true; first || len(b) > 0; first = false {
 		piece := b[:min(len(b), maxWrite)]
-		_ = w.body.control.SetWriteDeadline(time.Now().Add(w.body.idleTimeout))
+		w.body.moveWriteDeadline()
 		n, err := w.ResponseWriter.Write(piece)
 		written += n
 		if err != nil {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -34,7 +35,11 @@ func (a *api) file(w http.ResponseWriter, r *http.Request, s *library.ReadSessio
 	if err := fileHeader(w, file); err != nil {
 		return err
 	}
-	if _, err := wire.SealEnvelope(w, s.Bearer.Request().Key(), content); err != nil {
+	err = a.send(r, s.Bearer, func(context.Context) error {
+		_, err := wire.SealEnvelope(w, s.Bearer.Request().Key(), content)
+		return err
+	})
+	if err != nil {
 		return errors.Join(errBrokenOff, err)
 	}
 	return nil

@@ -175,12 +175,12 @@ func (w *world) connectNowhere(t testing.TB, k *carreltest.Grant) string {
 		Application: grant.Application, Pending: true,
 		Source: delivery.Source{ID: 900201, Name: "Nowhere", Push: true, Version: fhir.STU3, Provider: "fhir:nowhere"},
 		Access: []byte("not what was sealed"), CreatedAt: now, UpdatedAt: now}
-	_, err = db.Connect(t.Context(), pending.Hash, a,
+	_, err = db.Connect(t.Context(), pending.Hash, "", a,
 		library.Event{Library: grant.Library, At: now, Kind: library.EventConnected})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.CloseAuthRequest(t.Context(), pending.Hash, now, "", nil); err != nil {
+	if err := db.CloseAuthRequest(t.Context(), pending.Hash, now, grant.ID, nil); err != nil {
 		t.Fatal(err)
 	}
 	return nowhere

@@ -363,9 +363,10 @@ func TestDeliveriesAreOwn(t *testing.T) {
 	slices.Reverse(own) // newest first
 	reader := w.Person().Allows(w.read)
 	second := w.senderOf(t, k.person, w.second) // another contract of the same application
-	if second.account != k.account {
-		t.Errorf("the second contract sees the account as %s, the first as %s", second.account, k.account)
+	if second.account == k.account {
+		t.Errorf("the second contract has the account of the first, %s", k.account)
 	}
+	w.refuses(t, w.deliver(second.Grant, k.account, weight("x")), notFound("Account"))
 	for name, by := range map[string]*carreltest.Grant{"its own contract": k.Grant,
 		"the second contract": second.Grant} {
 		a := w.mustSend(t, get("permission-access/deliveries", w.as(by, nil)), &list)

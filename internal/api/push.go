@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -20,7 +21,11 @@ func (a *api) push(w http.ResponseWriter, r *http.Request, b *library.Bearer) er
 	if err != nil {
 		return err
 	}
-	if _, err := a.Files.Push(r.Context(), b, descriptor, r.Body); err != nil {
+	err = a.receive(r, b, func(ctx context.Context) error {
+		_, err := a.Files.Push(ctx, b, descriptor, r.Body)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	writeJSON(w, http.StatusOK, struct{}{})

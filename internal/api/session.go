@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,20 +43,25 @@ func (a *api) fileList(w http.ResponseWriter, r *http.Request, s *library.ReadSe
 	out := bufio.NewWriterSize(w, 32<<10)
 	fmt.Fprintf(out, `{"status":%s,"fileList":[`, head)
 	separator := ""
-	err = a.Files.List(r.Context(), s, func(f wire.FileEntry) error {
-		entry, err := json.Marshal(f)
+	err = a.send(r, s.Bearer, func(ctx context.Context) error {
+		err := a.Files.List(ctx, s, func(f wire.FileEntry) error {
+			entry, err := json.Marshal(f)
+			if err != nil {
+				return fmt.Errorf("encode file: %w", err)
+			}
+			_, err = fmt.Fprintf(out, "%s%s", separator, entry)
+			separator = ","
+			return err
+		})
 		if err != nil {
-			return fmt.Errorf("encode file: %w", err)
+			return err
 		}
-		_, err = fmt.Fprintf(out, "%s%s", separator, entry)
-		separator = ","
-		return err
+		if _, err := out.WriteString("]}"); err != nil {
+			return err
+		}
+		return out.Flush()
 	})
 	if err != nil {
-		return errors.Join(errBrokenOff, err)
-	}
-	_, err = out.WriteString("]}")
-	if err := errors.Join(err, out.Flush()); err != nil {
 		return errors.Join(errBrokenOff, err)
 	}
 	return nil

@@ -7,8 +7,8 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// deleteUser deletes the person's library. Clients retry the call: since the tokens of a deleted
-// library are remembered for some time, the second call succeeds.
+// deleteUser ends what the application has of the person. Clients repeat the call: since the tokens
+// that it ends are remembered for some time, the second call succeeds.
 func (a *api) deleteUser(w http.ResponseWriter, r *http.Request, signed *library.SignedRequest) error {
 	b, err := a.Consents.Bearer(r.Context(), signed)
 	var refusal *library.Refusal
@@ -25,7 +25,7 @@ func (a *api) deleteUser(w http.ResponseWriter, r *http.Request, signed *library
 	if err != nil {
 		return err
 	}
-	if err := a.People.DeleteNow(r.Context(), b); err != nil && !errors.Is(err, library.ErrNotFound) {
+	if err := a.People.DeleteForBearer(r.Context(), b, a.Consents); err != nil && !errors.Is(err, library.ErrNotFound) {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -129,14 +129,16 @@ func (w *World) query(query *sql.Stmt) (all []string) {
 	return all
 }
 
-// BlobCount counts the files in the folder of the blobs, temporary ones too.
+// BlobCount counts the files in the folder of the blobs, temporary ones too, and not the one that says which folder it
+// is.
 func (w *World) BlobCount() (n int) {
 	w.t.Helper()
-	err := filepath.WalkDir(filepath.Join(w.Folder, "blobs"), func(_ string, d fs.DirEntry, err error) error {
+	folder := filepath.Join(w.Folder, "blobs")
+	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
 		if os.IsNotExist(err) {
 			return nil // a temporary file that has just gone
 		}
-		if err == nil && d.Type().IsRegular() {
+		if err == nil && d.Type().IsRegular() && path != filepath.Join(folder, "installation") {
 			n++
 		}
 		return err

@@ -50,6 +50,8 @@ type Provider struct {
 	outcome    func(delivery.SendRequest) delivery.Outcome
 	issued     int
 	refreshes  []string
+	revoked    []string
+	revokeErr  error
 	sent       []delivery.SendRequest
 }
 
@@ -143,6 +145,37 @@ func (p *Provider) Refreshes() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.refreshes)
+}
+
+// Revoked returns the tokens that were revoked, in order.
+func (p *Provider) Revoked() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.revoked)
+}
+
+// FailsToRevoke makes the provider answer each revocation with an error, or with success if it is nil.
+func (p *Provider) FailsToRevoke(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.revokeErr = err
+}
+
+// RevokeTokens implements [delivery.Providers].
+func (p *Provider) RevokeTokens(
+	_ context.Context, _ delivery.ProviderKey, tokens delivery.ProviderTokens, _ string,
+) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.revokeErr != nil {
+		return p.revokeErr
+	}
+	token := tokens.Refresh
+	if token.IsZero() {
+		token = tokens.Access
+	}
+	p.revoked = append(p.revoked, token.Reveal())
+	return nil
 }
 
 // ErrAway is the error of a provider that cannot be reached for now.

@@ -101,6 +101,11 @@ func (c *Connections) refreshClaimed(ctx context.Context, connection Connection)
 	err = retryWrite(func() error {
 		return c.store.StoreTokens(ctx, connection.ID, connection.AccessVersion, box, accessEnd(access), c.now())
 	})
+	if errors.Is(err, library.ErrNotFound) {
+		// The account has ended meanwhile, and with it the tokens of before.
+		connection.Access = box
+		err = errors.Join(err, c.store.AddTokenRevocation(ctx, connection, c.now()))
+	}
 	if err != nil {
 		return accessToken{}, fmt.Errorf("store tokens: %w", err)
 	}

@@ -36,6 +36,8 @@ type Authorization struct {
 	// Login is the browser that was sent to the provider. No other may return.
 	Login  library.LoginID
 	Source Source
+	// Account is the account that is to be connected again; empty for a new one.
+	Account wire.AccountID
 	// Correlation names the authorization in the provider's log and ours (X-Correlation-ID).
 	Correlation string
 	// Secrets are what HandleCallback needs, sealed by the keyring; nil once it has ended.
@@ -105,6 +107,7 @@ func (c *Connections) StartAuthorization(
 		Library:     s.Library.ID,
 		Login:       s.Login.ID,
 		Source:      source,
+		Account:     target.Account,
 		Correlation: params.Correlation,
 		CreatedAt:   now,
 		ExpiresAt:   now.Add(authorizationLifetime),
@@ -277,8 +280,9 @@ func (c *Connections) connect(
 	if err != nil {
 		return err
 	}
-	if _, err := c.store.Connect(ctx, a.Request, connection, e); err != nil {
-		return fmt.Errorf("connect account: %w", err)
+	if _, err := c.store.Connect(ctx, a.Request, a.Account, connection, e); err != nil {
+		// The library, the request or the account has ended meanwhile: nobody can use the tokens.
+		return errors.Join(fmt.Errorf("connect account: %w", err), c.store.AddTokenRevocation(ctx, connection, now))
 	}
 	return nil
 }

@@ -13,13 +13,16 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// Connection is a person's account, of type PUSH, at a provider. It belongs to the application
-// for which the person connected it, and to no other.
+// Connection is a person's account, of type PUSH, at a provider. It belongs to the grant with which
+// the person connected it, and ends with it: no other grant can be used to send through it. The
+// other contracts of the same application see it.
 type Connection struct {
 	ID          wire.AccountID
 	Reference   library.AccountReference
 	Library     library.ID
 	Application wire.ApplicationID
+	// Grant is the grant that it belongs to; empty while it is pending.
+	Grant library.GrantID
 	// Source is the catalogue's entry as it was when the account was connected.
 	Source Source
 	// Pending says that the person has not yet allowed the application to use the account:
@@ -50,15 +53,19 @@ func (c Connection) NeedsReconnect(now time.Time) bool {
 // ConnectionStore stores accounts at providers, and the authorizations that connect them.
 type ConnectionStore interface {
 	AuthorizationStore
+	RevocationStore
 
-	// Connect adds the account. If the library has one of the same application and source, it
-	// gives that one the new Access, AccessUntil, Correlation, Source and UpdatedAt, clears
-	// EndedAt and increments AccessVersion; id and reference stay, and it does not become pending
-	// if it was not. The account is then the one that is connected for the request; an account
-	// that was connected for it before is removed if it is pending. Connect adds the event, with
-	// the account's id in its details, and returns the account as it is then. It returns
-	// ErrNotFound if the library is shut or deleted, or if the request has been answered.
-	Connect(ctx context.Context, request seal.Hash, c Connection, e library.Event) (Connection, error)
+	// Connect adds the account. If again names one, or if the active grant of the request's contract
+	// has one at the same source, it gives that one the new Access, AccessUntil, Correlation, Source
+	// and UpdatedAt, clears EndedAt and increments AccessVersion; id and reference stay, and it does
+	// not become pending if it was not. The account is then the one that is connected for the
+	// request; an account that was connected for it before is removed if it is pending. Connect adds
+	// the event, with the account's id in its details, and returns the account as it is then. It
+	// returns ErrNotFound if the library is shut or deleted, if the request has been answered, or if
+	// the account to connect again is gone, or of another library, application or source.
+	Connect(
+		ctx context.Context, request seal.Hash, again wire.AccountID, c Connection, e library.Event,
+	) (Connection, error)
 	// GetConnection returns ErrNotFound for an account of another library and, if notPending is
 	// true, for a pending one.
 	GetConnection(ctx context.Context, id library.ID, account wire.AccountID, notPending bool) (Connection, error)
@@ -79,6 +86,9 @@ type ConnectionStore interface {
 	// EndAccess sets EndedAt, removes Access, increments AccessVersion and adds the event. It
 	// returns ErrUsed if the version is another, or if the access had ended.
 	EndAccess(ctx context.Context, account wire.AccountID, version int64, at time.Time, e library.Event) error
+	// ListUngranted lists up to limit accounts that are not pending and have no grant that is in force
+	// at now.
+	ListUngranted(ctx context.Context, now time.Time, limit int) ([]Connection, error)
 	// Disconnect removes the account, ends its waiting deliveries as expired for the given reason,
 	// without events of their own, and adds the event. A delivery that is being posted goes on to
 	// its end. It returns ErrNotFound for an account of another library or application; an empty

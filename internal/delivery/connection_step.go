@@ -192,5 +192,19 @@ func (c *Connections) Complete(
 	if step.Connected == nil && (step.Required || r.Kind != library.ReauthorizeRequest) {
 		return c.consents.Deny(ctx, r, nil, library.CallbackOnboardError)
 	}
-	return c.consents.Complete(ctx, s, r)
+	if step.Connected != nil && step.Connected.Pending {
+		// The account belongs to the contract's grant, which may have ended while the person was away.
+		grant, err := c.consents.LatestGrant(ctx, s, r)
+		if err != nil {
+			return "", err
+		}
+		if grant == nil || !grant.Active(c.now()) {
+			return c.consents.Deny(ctx, r, nil, library.CallbackOnboardError)
+		}
+	}
+	callback, err = c.consents.Complete(ctx, s, r)
+	if errors.Is(err, library.ErrNotFound) { // revoked a moment ago
+		return c.consents.Deny(ctx, r, nil, library.CallbackOnboardError)
+	}
+	return callback, err
 }

@@ -86,7 +86,7 @@ type DeliveryStore interface {
 	// AddDelivery adds a delivery, marks the grant as used at its CreatedAt as
 	// [library.FileStore.AddFile] does, and sets the account's LastUsedAt. It returns ErrNotFound
 	// if the grant has been revoked, the library shut or deleted, or the account disconnected,
-	// and if the account is pending or somebody else's; ErrExists if the id is taken; ErrBusy if
+	// and if the account is pending or another grant's; ErrExists if the id is taken; ErrBusy if
 	// with the delivery more than limit would wait for the account.
 	AddDelivery(ctx context.Context, d Delivery, limit WaitingLimit) error
 	// GetPayload returns what a delivery is to send. It returns ErrNotFound if there is nothing,
@@ -117,7 +117,7 @@ type LeaseStore interface {
 	// BeginPosting makes a waiting delivery that is held under the lease a posting one, extends
 	// the lease and increments Attempts. It returns ErrUsed if the lease is not held any more at
 	// now, or if the delivery is not waiting, and ErrNotFound if the grant has been revoked or
-	// has expired, the account has been disconnected, or the delivery is gone.
+	// has expired, the account has been disconnected or is another grant's, or the delivery is gone.
 	BeginPosting(ctx context.Context, id library.DeliveryID, lease string, now, until time.Time) error
 	// Postpone makes a delivery that is held under the lease, waiting or posting, wait until
 	// next. It sets Status, Reason and UpdatedAt and ends the lease. It returns ErrUsed if the

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
@@ -14,14 +15,17 @@ type Destination struct {
 	connection Connection
 }
 
-// FindDestination finds one of the bearer's accounts. It refuses an account that is unknown or
-// somebody else's with RefusedUnknown, and returns [ErrReconnect] for one that the person has to
+// FindDestination finds one of the accounts of the bearer's grant. It refuses an account that is
+// unknown or of another grant with RefusedUnknown, and returns [ErrReconnect] for one that the person has to
 // connect again.
 func (q *Queue) FindDestination(ctx context.Context, b *library.Bearer, id wire.AccountID) (*Destination, error) {
 	if err := b.Require(library.Write); err != nil {
 		return nil, err
 	}
 	connection, err := q.connections.getAtApplication(ctx, b.Library.ID, b.Client.Application.ID, id)
+	if err == nil && connection.Grant != b.Grant.ID {
+		err = fmt.Errorf("account is of another grant: %w", library.ErrNotFound)
+	}
 	if errors.Is(err, library.ErrNotFound) {
 		return nil, library.Unknown("Account").Because(err)
 	}

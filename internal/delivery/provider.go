@@ -41,6 +41,10 @@ type Providers interface {
 	// stays valid. It returns ErrReconnect if the provider does not accept the refresh token; after
 	// any other error it may still be valid or not.
 	RefreshTokens(ctx context.Context, key ProviderKey, refresh seal.Secret, correlation string) (ProviderTokens, error)
+	// RevokeTokens tells the provider that the tokens are not used any more: the refresh token if there
+	// is one, and otherwise the access token. It returns nil if the provider offers no way to revoke
+	// tokens, or does not know the token.
+	RevokeTokens(ctx context.Context, key ProviderKey, tokens ProviderTokens, correlation string) error
 	// Send makes one attempt. It follows no redirect and does not retry. The context bounds how
 	// long it may take.
 	Send(ctx context.Context, key ProviderKey, s SendRequest) Outcome

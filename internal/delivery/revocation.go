@@ -102,8 +102,8 @@ func (c *Connections) Revoke(
 			return "", err
 		}
 	}
-	for _, grant := range revocation.Grants {
-		if err := c.consents.Revoke(ctx, s, grant); err != nil {
+	if len(revocation.Grants) > 0 {
+		if err := c.consents.RevokeApplication(ctx, s, r.Client.Application); err != nil {
 			return "", err
 		}
 	}

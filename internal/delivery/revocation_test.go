@@ -226,7 +226,7 @@ func TestRevokeUser(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if got := anna.Activity(); strings.Count(got, "app.stopped") != 2 {
+	if got := anna.Activity(); strings.Count(got, "app.stopped_all") != 1 {
 		t.Errorf("activity %s", got)
 	}
 	if again := anna.Allows(reading); again.Tokens.Subject != reader.Tokens.Subject {

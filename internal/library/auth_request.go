@@ -69,8 +69,9 @@ type AuthRequestStore interface {
 	//     was hidden;
 	//   - adds the code, bound to the grant;
 	//   - gives the request's session, if it has one, the grant and the seal;
-	//   - makes the account at a provider that is connected for the request, if there is one, no
-	//     longer pending;
+	//   - gives the account at a provider that is connected for the request, if there is one, to
+	//     the grant, so that it is no longer pending; if the grant has an account at the same
+	//     source already, that one gets the new access and takes the other's place;
 	//   - adds the event, with the grant's id in its details, and with its kind changed to
 	//     EventRenewed if a grant was renewed.
 	//
@@ -83,9 +84,10 @@ type AuthRequestStore interface {
 	// ErrUsed if the request was answered before.
 	Deny(ctx context.Context, h seal.Hash, at time.Time, e Event) error
 	// CloseAuthRequest marks a request answered that leads to no new grant. It gives the
-	// request's session the grant and the seal, unless the grant is empty, and makes the account
-	// at a provider that is connected for the request, if there is one, no longer pending. It
-	// returns ErrUsed if the request was answered before.
+	// request's session the grant and the seal, and the account at a provider that is connected
+	// for the request, if it is pending, to the grant, as Allow does. If the grant is empty it
+	// removes that account. It returns ErrUsed if the request was answered before, and ErrNotFound
+	// if the grant has been revoked.
 	CloseAuthRequest(ctx context.Context, h seal.Hash, at time.Time, grant GrantID, sessionSeal seal.Sealed) error
 }
 

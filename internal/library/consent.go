@@ -165,6 +165,11 @@ func (c *Consents) Allow(
 	if err != nil {
 		return "", fmt.Errorf("allow: %w", err)
 	}
+	if connection.ID != "" { // another may have taken its place
+		if connection, err = c.store.GetRequestConnection(ctx, r.Hash, s.Library.ID); err != nil {
+			return "", fmt.Errorf("get account of request: %w", err)
+		}
+	}
 	q := url.Values{"success": {"true"}, "code": {code.Reveal()}}
 	if r.Kind == AuthorizeRequest {
 		reference := account.Reference
@@ -270,17 +275,20 @@ func (c *Consents) Complete(ctx context.Context, s *SignedIn, r *PendingRequest)
 	return r.callbackURL(url.Values{"success": {"true"}}), nil
 }
 
-// sealToActiveGrant finds the active grant of the request's contract and seals the library's
-// private key to the request's session: the person allowed the reading when they gave that
-// grant. It returns nothing if there is no such grant, or if the contract does not read.
+// sealToActiveGrant finds the active grant of the request's contract and, if the contract reads,
+// seals the library's private key to the request's session: the person allowed the reading when
+// they gave that grant. It returns nothing if there is no such grant.
 func (c *Consents) sealToActiveGrant(
 	ctx context.Context,
 	s *SignedIn,
 	r *PendingRequest,
 ) (GrantID, seal.Sealed, error) {
 	grant, err := c.LatestGrant(ctx, s, r)
-	if err != nil || grant == nil || !grant.Active(c.now()) || r.Client.Contract.Access != Read {
+	if err != nil || grant == nil || !grant.Active(c.now()) {
 		return "", nil, err
+	}
+	if r.Client.Contract.Access != Read {
+		return grant.ID, nil, nil
 	}
 	key, err := s.key(ctx)
 	if err != nil {

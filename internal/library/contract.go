@@ -30,6 +30,9 @@ type Contract struct {
 	// Terms and Privacy are plain texts, or https URLs of the application's.
 	Terms   string
 	Privacy string
+	// DeletesLibrary says that the operator lets the application delete a person's whole library.
+	// Any other application can only end its own access.
+	DeletesLibrary bool
 	// GrantFor is how long a grant lasts; zero for the server's default.
 	GrantFor  time.Duration
 	CreatedAt time.Time

@@ -38,18 +38,34 @@ func (p *People) Reopen(ctx context.Context, s *SignedIn) error {
 	return p.libraries.ReopenLibrary(ctx, s.Library.ID, p.event(s.Library.ID, EventReopened, EventDetails{}))
 }
 
-// rememberDeleted is how long the tokens of a deleted library are remembered, so that a client
-// that retries the deletion succeeds.
+// rememberDeleted is how long the tokens that an application's deletion has ended are remembered, so
+// that a client that repeats the call succeeds.
 const rememberDeleted = 10 * time.Minute
 
-// DeleteNow deletes the bearer's library, with everything in it and every key to it. An
-// application's call has no waiting time.
-func (p *People) DeleteNow(ctx context.Context, b *Bearer) error {
-	return p.delete(ctx, b.Library.ID)
+// DeleteForBearer deletes what the bearer's application has of the person: everything that the person
+// has allowed it. Only under a contract with the right to delete the library it shuts the library,
+// which the person can then reopen, or deletes it if no wait is configured.
+func (p *People) DeleteForBearer(ctx context.Context, b *Bearer, c *Consents) error {
+	if !b.Client.Contract.DeletesLibrary {
+		return c.Leave(ctx, b)
+	}
+	id := b.Library.ID
+	if p.config.DeleteWait == 0 {
+		return p.delete(ctx, id)
+	}
+	now := p.now()
+	if err := p.libraries.RememberTokens(ctx, id, now.Add(rememberDeleted)); err != nil {
+		return fmt.Errorf("remember tokens of library %s: %w", id, err)
+	}
+	event := p.event(id, EventShutByApp, b.Client.EventDetails())
+	if err := p.libraries.ShutLibrary(ctx, id, now.Add(p.config.DeleteWait), "", event); err != nil {
+		return fmt.Errorf("shut library %s: %w", id, err)
+	}
+	return nil
 }
 
-// WasDeleted reports whether a request's access token belonged to a library that was deleted in
-// the last ten minutes.
+// WasDeleted reports whether a request's access token was ended in the last ten minutes by an
+// application's deletion, or with its library.
 func (p *People) WasDeleted(ctx context.Context, req *SignedRequest) (bool, error) {
 	return p.libraries.WasDeleted(ctx, seal.SecretOf(req.Claims.AccessToken).Hash(), p.now())
 }

@@ -173,7 +173,7 @@ func TestDeleteDue(t *testing.T) {
 	}
 }
 
-// TestDeleteAtOnce: where there is no time of waiting, and when an application deletes.
+// TestDeleteAtOnce: where there is no time of waiting, also when an application deletes.
 func TestDeleteAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, remove := range map[string]func(h *household) error{
@@ -185,7 +185,9 @@ func TestDeleteAtOnce(t *testing.T) {
 			return err
 		},
 		"by an application": func(h *household) error {
-			return h.w.People.DeleteNow(t.Context(), must(h.reader.Bearer())(t))
+			b := must(h.reader.Bearer())(t)
+			b.Client.Contract.DeletesLibrary = true
+			return h.w.People.DeleteForBearer(t.Context(), b, h.w.Consents)
 		},
 	} {
 		h := newHousehold(t, 0)

@@ -31,9 +31,19 @@ type GrantStore interface {
 	ListGrants(ctx context.Context, id ID) ([]Grant, error)
 	// RevokeGrant revokes a grant of the library and ends its tokens, codes and sessions, as
 	// ShutLibrary does. Its waiting deliveries end as expired, for the reason "the application
-	// was stopped". It returns ErrNotFound if the grant is not the library's. If the grant was
-	// revoked before, it changes nothing and adds no event.
+	// was stopped", and its accounts at providers end, each with an event of kind
+	// EventAccountEnded. It returns ErrNotFound if the grant is not the library's. If the grant
+	// was revoked before, it changes nothing and adds no event.
 	RevokeGrant(ctx context.Context, id ID, grant GrantID, at time.Time, e Event) error
+	// RevokeApplication ends, as RevokeGrant does, every grant that the library has given to an
+	// application. It ends the application's pending accounts at providers too, and makes its
+	// open authorization requests for this library expire, those of kind RevokeRequest apart. The hashes
+	// of the access tokens that it ends are remembered until forgetAt, unless that is zero: see
+	// WasDeleted. If no grant was in force, it adds no event. It returns ErrNotFound for an unknown
+	// library.
+	RevokeApplication(
+		ctx context.Context, id ID, application wire.ApplicationID, forgetAt time.Time, e Event,
+	) error
 }
 
 // GrantWithClient is a grant with the client that has it.
@@ -112,6 +122,31 @@ func (c *Consents) Revoke(ctx context.Context, s *SignedIn, id GrantID) error {
 	event.Details.Grant = id
 	if err := c.store.RevokeGrant(ctx, s.Library.ID, id, now, event); err != nil {
 		return fmt.Errorf("revoke grant %s: %w", id, err)
+	}
+	return nil
+}
+
+// RevokeApplication ends at once everything that a person has allowed an application: its grants,
+// codes, tokens, sessions, accounts at providers and waiting deliveries.
+func (c *Consents) RevokeApplication(ctx context.Context, s *SignedIn, a Application) error {
+	event := Event{Library: s.Library.ID, At: c.now(), Kind: EventStoppedAll,
+		Details: EventDetails{Application: a.ID, ApplicationName: a.Name}}
+	err := c.store.RevokeApplication(ctx, s.Library.ID, a.ID, time.Time{}, event)
+	if err != nil {
+		return fmt.Errorf("revoke application %s: %w", a.ID, err)
+	}
+	return nil
+}
+
+// Leave ends at once everything that the bearer's application may do in the library, as the
+// application asks for. Nothing else in the library changes.
+func (c *Consents) Leave(ctx context.Context, b *Bearer) error {
+	now := c.now()
+	event := Event{Library: b.Library.ID, At: now, Kind: EventLeft, Details: b.Client.EventDetails()}
+	event.Details.Grant = b.Grant.ID
+	err := c.store.RevokeApplication(ctx, b.Library.ID, b.Client.Application.ID, now.Add(rememberDeleted), event)
+	if err != nil {
+		return fmt.Errorf("end access of application %s: %w", b.Client.Application.ID, err)
 	}
 	return nil
 }

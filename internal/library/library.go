@@ -68,15 +68,17 @@ type LibraryStore interface {
 	// ShutLibrary sets DeleteAt, revokes every grant, and ends every token, code and session,
 	// and every login except keep. Tokens and codes lose their seals, but are still found, with
 	// a grant that is revoked. Waiting deliveries end as expired, for the reason "the library
-	// was shut".
+	// was shut", and accounts at providers end, as RevokeGrant says.
 	ShutLibrary(ctx context.Context, id ID, deleteAt time.Time, keep LoginID, e Event) error
 	// ReopenLibrary clears DeleteAt.
 	ReopenLibrary(ctx context.Context, id ID, e Event) error
 	// DeleteLibrary removes the library and everything in it. The hashes of its access tokens
 	// are remembered until forgetAt. It returns ErrNotFound for an unknown id.
 	DeleteLibrary(ctx context.Context, id ID, forgetAt time.Time) error
-	// WasDeleted reports whether an access token belonged to a library that was deleted and is
-	// still remembered.
+	// RememberTokens remembers the hashes of a library's access tokens until forgetAt.
+	RememberTokens(ctx context.Context, id ID, forgetAt time.Time) error
+	// WasDeleted reports whether an access token is remembered at now, by DeleteLibrary,
+	// RevokeApplication or RememberTokens.
 	WasDeleted(ctx context.Context, token seal.Hash, now time.Time) (bool, error)
 	// ListShut lists the libraries whose DeleteAt is at or before due.
 	ListShut(ctx context.Context, due time.Time) ([]ID, error)

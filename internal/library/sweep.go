@@ -17,7 +17,8 @@ type Sweeper interface {
 	// authorizations at providers that have expired, and the seals of expired tokens; a token
 	// itself is deleted keepTokens after it has expired, so that it can still be told from an
 	// unknown one. It deletes pending accounts at providers that were made a day before now and
-	// belong to no request any more. It uses more than one transaction.
+	// belong to no request any more, and tokens that could not be revoked for a day. It uses more
+	// than one transaction.
 	Sweep(ctx context.Context, now time.Time, keepTokens time.Duration) error
 }
 

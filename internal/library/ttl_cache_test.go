@@ -27,7 +27,7 @@ func TestCachedBearer(t *testing.T) {
 			w.Clock.Moves(25 * time.Hour)
 		},
 		"deleted": func(w *carreltest.World, _ *carreltest.Person, g *carreltest.Grant) {
-			if err := w.People.DeleteNow(t.Context(), must(g.Bearer())(t)); err != nil {
+			if err := w.People.DeleteForBearer(t.Context(), must(g.Bearer())(t), w.Consents); err != nil {
 				t.Fatal(err)
 			}
 		},

@@ -70,6 +70,17 @@ func (n *Networks) RefreshTokens(
 	return network.RefreshTokens(ctx, key, refresh, correlation)
 }
 
+// RevokeTokens implements [delivery.Providers].
+func (n *Networks) RevokeTokens(
+	ctx context.Context, key delivery.ProviderKey, tokens delivery.ProviderTokens, correlation string,
+) error {
+	network, err := n.find(key)
+	if err != nil {
+		return err
+	}
+	return network.RevokeTokens(ctx, key, tokens, correlation)
+}
+
 // reasonNoNetwork is why nothing was sent to a provider of an unknown network.
 const reasonNoNetwork = "not sent: this server knows no such network of providers"
 

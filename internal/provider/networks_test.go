@@ -30,6 +30,10 @@ func (n named) RefreshTokens(
 	return delivery.ProviderTokens{Access: seal.SecretOf(string(n))}, nil
 }
 
+func (n named) RevokeTokens(context.Context, delivery.ProviderKey, delivery.ProviderTokens, string) error {
+	return errors.New(string(n))
+}
+
 func (n named) Send(context.Context, delivery.ProviderKey, delivery.SendRequest) delivery.Outcome {
 	return delivery.Outcome{Kind: delivery.OutcomeDelivered, Reason: string(n)}
 }
@@ -57,9 +61,10 @@ func TestNetworks(t *testing.T) {
 				t.Error(err)
 			}
 			err := s.AuthorizationError(t.Context(), delivery.AuthorizationParams{Provider: key}, "")
+			revoked := s.RevokeTokens(t.Context(), key, delivery.ProviderTokens{}, "")
 			o := s.Send(t.Context(), key, delivery.SendRequest{})
 			for _, got := range []string{
-				address, returned.Access.Reveal(), renewed.Access.Reveal(), err.Error(), o.Reason,
+				address, returned.Access.Reveal(), renewed.Access.Reveal(), err.Error(), revoked.Error(), o.Reason,
 			} {
 				if got != want {
 					t.Errorf("%q answers, want %q", got, want)

@@ -224,7 +224,7 @@ func boxPurpose(b store.Box) string {
 		return library.SigningKeyPurpose(b.SigningKey)
 	case store.BoxAuthorization:
 		return delivery.AuthorizationPurpose(b.Authorization)
-	case store.BoxConnection:
+	case store.BoxConnection, store.BoxRevocation:
 		return delivery.AccessPurpose(b.Connection)
 	case store.BoxPayload:
 		return delivery.PayloadPurpose(b.Delivery)

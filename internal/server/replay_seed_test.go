@@ -102,6 +102,9 @@ func (d *seeder) seedAccount(e *exchange) {
 	if p == nil {
 		return
 	}
+	if _, err := d.db.GetConnection(d.t.Context(), p.library.ID, wire.AccountID(name), true); err == nil {
+		return // an earlier call has named it
+	}
 	kind, _, _ := strings.Cut(name, "_")
 	source, err := strconv.Atoi(kind)
 	d.must(err)
@@ -120,11 +123,14 @@ func (d *seeder) seedAccount(e *exchange) {
 	_, err = d.db.Connect(
 		d.t.Context(),
 		request.Hash,
+		"",
 		account,
 		library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventConnected},
 	)
 	d.must(err)
-	d.must(d.db.CloseAuthRequest(d.t.Context(), request.Hash, e.At(), "", nil))
+	caller, err := wire.ParseClientID(e.claims().ClientID)
+	d.must(err)
+	d.must(d.db.CloseAuthRequest(d.t.Context(), request.Hash, e.At(), p.grants[caller.Contract], nil))
 }
 
 // ownerOf returns the person for whom the stub sent something to an account or revoked it, or nil if there is none.

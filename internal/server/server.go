@@ -290,6 +290,8 @@ const (
 	sweepInterval   = time.Hour
 	// eraseInterval bounds how long something that was removed remains in the files of the database.
 	eraseInterval = 5 * time.Second
+	// revokeInterval is how soon a provider is told that the tokens of an account that has ended are not used any more.
+	revokeInterval = 5 * time.Second
 )
 
 // unfinishedAge is how long a temporary file is kept after the last write to it. A crash has left an older one: the
@@ -324,6 +326,10 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 	every(expiredInterval, "tidy", s.sweeping.SweepExpired)
 	every(eraseInterval, "erase", s.db.Erase)
 	every(sweepInterval, "sweep blobs", s.sweeping.SweepBlobs)
+	every(sweepInterval, "end accounts without a grant", s.Connections.EndUngranted)
+	every(revokeInterval, "revoke tokens", func(ctx context.Context) error {
+		return s.Connections.RevokeTokens(ctx, s.config.Log)
+	})
 	every(sweepInterval, "forget answers", s.Deliveries.ForgetAnswers)
 	every(sweepInterval, "sweep temporaries", func(ctx context.Context) error {
 		return s.disk.Sweep(ctx, time.Now().Add(-unfinishedAge))

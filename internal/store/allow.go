@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
@@ -41,10 +42,14 @@ func (db *DB) Allow(
 		if err := giveSessionGrant(ctx, q, request, grant.ID, approval.SessionSeal); err != nil {
 			return err
 		}
-		if err := endPending(ctx, q, request, approval.Grant.Library); err != nil {
-			return err
+		event := allowedEvent(approval.Event, grant.ID, renewed)
+		if request.AccountID != "" {
+			event.Details.Account, err = allowConnection(ctx, q, approval.Request, request.AccountID, grant)
+			if err != nil {
+				return err
+			}
 		}
-		return addEvent(ctx, q, allowedEvent(approval.Event, grant.ID, renewed))
+		return addEvent(ctx, q, event)
 	})
 	if err != nil {
 		return library.Grant{}, library.Account{}, err
@@ -84,13 +89,21 @@ func giveSessionGrant(
 	return q.GiveSessionGrant(ctx, request.SessionHash, grant, s)
 }
 
-// endPending makes the account at a provider that is connected for a request, if there is one, no
-// longer pending.
-func endPending(ctx context.Context, q *query.Queries, request query.AnswerAuthRequestRow, id library.ID) error {
-	if request.AccountID == "" {
-		return nil
+// allowConnection gives the account at a provider that the person was asked about to the grant. It
+// returns the id of the account.
+func allowConnection(
+	ctx context.Context, q *query.Queries, request seal.Hash, account string, grant library.Grant,
+) (wire.AccountID, error) {
+	row, err := q.GetConnection(ctx, account)
+	switch {
+	case errors.Is(err, sql.ErrNoRows), err == nil && row.LibraryID != grant.Library:
+		return "", library.ErrConnectionChanged
+	case err != nil:
+		return "", err
+	case row.GrantID == grant.ID:
+		return wire.AccountID(account), nil
 	}
-	return q.EndPendingOfLibrary(ctx, request.AccountID, id)
+	return giveConnection(ctx, q, request, row, grant.ID)
 }
 
 // allowedEvent returns the event of an approval, with the grant that it led to.

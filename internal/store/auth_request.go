@@ -95,10 +95,10 @@ func (db *DB) Deny(ctx context.Context, h seal.Hash, at time.Time, e library.Eve
 			}
 		}
 		request, err := answerRequest(ctx, q, h, at)
-		if err != nil || request.AccountID == "" {
+		if err != nil {
 			return err
 		}
-		return q.DeletePendingConnection(ctx, request.AccountID)
+		return endPendingConnection(ctx, q, request.AccountID, at)
 	})
 }
 
@@ -116,16 +116,37 @@ func (db *DB) CloseAuthRequest(
 		if err != nil {
 			return err
 		}
-		if request.AccountID != "" {
-			if err := q.EndPending(ctx, request.AccountID); err != nil {
-				return err
-			}
-		}
 		if grant == "" {
-			return nil
+			return endPendingConnection(ctx, q, request.AccountID, at)
+		}
+		if err := closeConnection(ctx, q, h, request.AccountID, grant); err != nil {
+			return err
 		}
 		return giveSessionGrant(ctx, q, request, grant, sessionSeal)
 	})
+}
+
+// closeConnection gives the account at a provider that is connected for a request, if it is
+// pending, to the grant.
+func closeConnection(
+	ctx context.Context, q *query.Queries, request seal.Hash, account string, grant library.GrantID,
+) error {
+	row, err := q.GetConnection(ctx, account)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !row.Pending {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	given, err := q.GetGrant(ctx, grant)
+	if err != nil {
+		return err
+	}
+	if given.LibraryID != row.LibraryID || given.ApplicationID != row.ApplicationID {
+		return library.ErrNotFound
+	}
+	_, err = giveConnection(ctx, q, request, row, grant)
+	return err
 }
 
 // answerRequest marks a request answered. It returns the request's session and the account at a

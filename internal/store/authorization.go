@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
@@ -31,6 +32,7 @@ func (db *DB) AddAuthorization(ctx context.Context, a delivery.Authorization) er
 			CreatedAt:       toMillis(a.CreatedAt),
 			ExpiresAt:       toMillis(a.ExpiresAt),
 			EndedAt:         toMillis(a.EndedAt),
+			AccountID:       string(a.Account),
 		})
 	})
 }
@@ -47,6 +49,7 @@ func (db *DB) GetAuthorization(ctx context.Context, state seal.Hash) (delivery.A
 		Application: row.ApplicationID,
 		Library:     row.LibraryID,
 		Login:       library.LoginID(row.LoginID),
+		Account:     wire.AccountID(row.AccountID),
 		Correlation: row.Correlation,
 		Secrets:     row.Secrets,
 		CreatedAt:   fromMillis(row.CreatedAt),

@@ -50,6 +50,8 @@ func (db *DB) AddContract(ctx context.Context, contract library.Contract) error 
 			CreatedAt:     toMillis(contract.CreatedAt),
 			ExpiresAt:     toMillis(contract.ExpiresAt),
 			DisabledAt:    toMillis(contract.DisabledAt),
+
+			DeletesLibrary: contract.DeletesLibrary,
 		})
 	})
 }
@@ -144,6 +146,8 @@ func toContract(row query.Contract) (library.Contract, error) {
 		CreatedAt:   fromMillis(row.CreatedAt),
 		ExpiresAt:   fromMillis(row.ExpiresAt),
 		DisabledAt:  fromMillis(row.DisabledAt),
+
+		DeletesLibrary: row.DeletesLibrary,
 	}
 	if err := decode(row.RedirectURIs, &contract.RedirectURIs); err != nil {
 		return library.Contract{}, err

@@ -15,7 +15,7 @@ import (
 
 // Connect implements [delivery.ConnectionStore].
 func (db *DB) Connect(
-	ctx context.Context, request seal.Hash, c delivery.Connection, e library.Event,
+	ctx context.Context, request seal.Hash, again wire.AccountID, c delivery.Connection, e library.Event,
 ) (delivery.Connection, error) {
 	const doing = "connect account"
 	source, err := encode(c.Source)
@@ -30,31 +30,16 @@ func (db *DB) Connect(
 		if err := affected(q.LockOpenAuthRequest(ctx, request)); err != nil {
 			return err
 		}
-		row, err = q.Connect(ctx, query.ConnectParams{
-			ID:            string(c.ID),
-			Reference:     string(c.Reference),
-			LibraryID:     c.Library,
-			ApplicationID: c.Application,
-			SourceID:      int64(c.Source.ID),
-			Source:        source,
-			Pending:       c.Pending,
-			Access:        c.Access,
-			AccessVersion: c.AccessVersion,
-			AccessUntil:   toMillis(c.AccessUntil),
-			EndedAt:       toMillis(c.EndedAt),
-			Correlation:   validText(c.Correlation),
-			CreatedAt:     toMillis(c.CreatedAt),
-			UpdatedAt:     toMillis(c.UpdatedAt),
-			LastUsedAt:    toMillis(c.LastUsedAt),
-		})
+		before, err := q.GetAuthRequest(ctx, request)
 		if err != nil {
 			return err
 		}
-		// The account that was connected for the request before, if it is pending, goes.
-		if before, err := q.GetAuthRequest(ctx, request); err != nil {
+		if row, err = addOrRenewConnection(ctx, q, before.ContractID, again, c, source); err != nil {
 			return err
-		} else if before.AccountID != "" && before.AccountID != row.ID {
-			if err := q.DeletePendingConnection(ctx, before.AccountID); err != nil {
+		}
+		// The account that was connected for the request before, if it is pending, goes.
+		if before.AccountID != row.ID {
+			if err := endPendingConnection(ctx, q, before.AccountID, c.UpdatedAt); err != nil {
 				return err
 			}
 		}
@@ -70,6 +55,94 @@ func (db *DB) Connect(
 	}
 	connected, err := toConnection(row)
 	return connected, wrap(doing, err)
+}
+
+// addOrRenewConnection renews the account that is to be connected again or, if none is named, the
+// one that the active grant of the contract has at the same source. If it has none, it adds c.
+func addOrRenewConnection(
+	ctx context.Context, q *query.Queries, contract wire.ContractID, again wire.AccountID, c delivery.Connection,
+	source string,
+) (query.Connection, error) {
+	old, err := connectionToRenew(ctx, q, contract, again, c)
+	switch {
+	case err == nil:
+		return q.RenewConnection(ctx, query.RenewConnectionParams{
+			ID:          old.ID,
+			Source:      source,
+			Access:      c.Access,
+			AccessUntil: toMillis(c.AccessUntil),
+			Correlation: validText(c.Correlation),
+			UpdatedAt:   toMillis(c.UpdatedAt),
+		})
+	case again != "" || !errors.Is(err, sql.ErrNoRows):
+		return query.Connection{}, err
+	}
+	return q.AddConnection(ctx, query.AddConnectionParams{
+		ID:            string(c.ID),
+		Reference:     string(c.Reference),
+		LibraryID:     c.Library,
+		ApplicationID: c.Application,
+		SourceID:      int64(c.Source.ID),
+		Source:        source,
+		Pending:       c.Pending,
+		Access:        c.Access,
+		AccessVersion: c.AccessVersion,
+		AccessUntil:   toMillis(c.AccessUntil),
+		EndedAt:       toMillis(c.EndedAt),
+		Correlation:   validText(c.Correlation),
+		CreatedAt:     toMillis(c.CreatedAt),
+		UpdatedAt:     toMillis(c.UpdatedAt),
+		LastUsedAt:    toMillis(c.LastUsedAt),
+	})
+}
+
+func connectionToRenew(
+	ctx context.Context, q *query.Queries, contract wire.ContractID, again wire.AccountID, c delivery.Connection,
+) (query.Connection, error) {
+	if again == "" {
+		return q.FindConnectionOfContract(ctx, query.FindConnectionOfContractParams{
+			LibraryID:  c.Library,
+			ContractID: contract,
+			At:         toMillis(c.UpdatedAt),
+			SourceID:   int64(c.Source.ID),
+		})
+	}
+	row, err := q.GetConnection(ctx, string(again))
+	if err == nil && (row.LibraryID != c.Library || row.ApplicationID != c.Application ||
+		row.SourceID != int64(c.Source.ID)) {
+		err = sql.ErrNoRows
+	}
+	return row, err
+}
+
+// giveConnection gives the account that is connected for a request to a grant, so that it is no
+// longer pending. If the grant has an account at the same source already, that one gets the new
+// access, and takes the place of the other in the request. It returns the id of the account.
+func giveConnection(
+	ctx context.Context, q *query.Queries, request seal.Hash, row query.Connection, grant library.GrantID,
+) (wire.AccountID, error) {
+	old, err := q.FindConnectionOfGrant(ctx, grant, row.SourceID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return wire.AccountID(row.ID), q.GiveConnectionGrant(ctx, row.ID, grant)
+	}
+	if err != nil {
+		return "", err
+	}
+	if _, err := q.DeleteConnection(ctx, row.ID); err != nil {
+		return "", err
+	}
+	_, err = q.RenewConnection(ctx, query.RenewConnectionParams{
+		ID:          old.ID,
+		Source:      row.Source,
+		Access:      row.Access,
+		AccessUntil: row.AccessUntil,
+		Correlation: row.Correlation,
+		UpdatedAt:   row.UpdatedAt,
+	})
+	if err != nil {
+		return "", err
+	}
+	return wire.AccountID(old.ID), q.SetAuthRequestAccount(ctx, request, old.ID)
 }
 
 // GetConnection implements [delivery.ConnectionStore].
@@ -188,19 +261,26 @@ func (db *DB) Disconnect(
 		if err := addEvent(ctx, q, e); err != nil {
 			return err
 		}
-		if err := affected(q.Disconnect(ctx, string(account), id, of)); err != nil {
+		row, err := q.GetConnection(ctx, string(account))
+		if err != nil {
 			return err
 		}
-		if err := q.DeletePayloadsOfConnection(ctx, id, string(account)); err != nil {
-			return err
+		if row.LibraryID != id || of != "" && row.ApplicationID != of {
+			return library.ErrNotFound
 		}
-		return q.ExpireDeliveriesOfConnection(ctx, query.ExpireDeliveriesOfConnectionParams{
-			Reason:    validText(reason),
-			At:        toMillis(at),
-			LibraryID: id,
-			AccountID: string(account),
-		})
+		return endConnection(ctx, q, row.ID, at, reason)
 	})
+}
+
+// ListUngranted implements [delivery.ConnectionStore].
+func (db *DB) ListUngranted(ctx context.Context, now time.Time, limit int) ([]delivery.Connection, error) {
+	const doing = "list accounts without a grant"
+	rows, err := db.reader.ListUngranted(ctx, toMillis(now), clamp(limit))
+	if err != nil {
+		return nil, wrap(doing, err)
+	}
+	list, err := convert(rows, toConnection)
+	return list, wrap(doing, err)
 }
 
 func toConnection(row query.Connection) (delivery.Connection, error) {
@@ -209,6 +289,7 @@ func toConnection(row query.Connection) (delivery.Connection, error) {
 		Reference:     library.AccountReference(row.Reference),
 		Library:       row.LibraryID,
 		Application:   row.ApplicationID,
+		Grant:         row.GrantID,
 		Pending:       row.Pending,
 		Access:        row.Access,
 		AccessVersion: row.AccessVersion,

@@ -3,6 +3,7 @@ package store_test
 import (
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,17 @@ func TestDeleteLibraryLeavesNoRow(t *testing.T) {
 		}
 		if n := len(after["deleted_tokens"]); n != 1 {
 			t.Errorf("%d tokens are remembered, want 1", n)
+		}
+		// The tokens of the account at the provider are kept until they are revoked there, and no longer.
+		revocations, err := db.ClaimTokenRevocations(ctx, now, now.Add(time.Hour), 10)
+		if err != nil || len(revocations) != 1 || !slices.Contains(words, string(revocations[0].ID)) {
+			t.Fatalf("revocations %+v, %v", revocations, err)
+		}
+		if err := db.DeleteTokenRevocation(ctx, revocations[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		if rows := dump(t, raw)["token_revocations"]; len(rows) != 0 {
+			t.Errorf("token_revocations still has %s", rows)
 		}
 	})
 }
@@ -101,9 +113,11 @@ func checkForgotten(t *testing.T, table string, rows []string, before int, words
 var (
 	// unmoved are the tables into which the test puts nothing.
 	unmoved = map[string]bool{"goose_db_version": true, "sqlite_sequence": true, "signing_keys": true,
-		"deleted_tokens": true, "adoptions": true, "installation": true, "schema_compatibility": true}
+		"deleted_tokens": true, "adoptions": true, "installation": true, "schema_compatibility": true,
+		"token_revocations": true}
 	// notOfLibraries are those that have rows of applications, or of nobody.
-	notOfLibraries = map[string]bool{"applications": true, "contracts": true, "nonces": true, "deleted_tokens": true}
+	notOfLibraries = map[string]bool{"applications": true, "contracts": true, "nonces": true, "deleted_tokens": true,
+		"token_revocations": true}
 )
 
 func openRaw(t testing.TB, url string) *sql.DB {

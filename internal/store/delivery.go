@@ -66,6 +66,7 @@ func (db *DB) AddDelivery(ctx context.Context, d delivery.Delivery, limit delive
 			ID:            params.AccountID,
 			LibraryID:     d.Library,
 			ApplicationID: d.Application,
+			GrantID:       d.Grant,
 		}))
 		if err != nil {
 			return err

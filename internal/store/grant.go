@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
@@ -48,32 +49,90 @@ func (db *DB) RevokeGrant(
 		if row.RevokedAt != 0 {
 			return nil
 		}
-		if err := q.RevokeGrant(ctx, grant, toMillis(at)); err != nil {
-			return err
-		}
-		for _, end := range []func(context.Context, library.GrantID) error{
-			q.DeleteTokenSealsOfGrant,
-			q.DeleteAuthCodeSealsOfGrant,
-			q.DeleteSessionsOfGrant,
-		} {
-			if err := end(ctx, grant); err != nil {
-				return err
-			}
-		}
-		if err := q.DeletePayloadsOfGrant(ctx, id, grant); err != nil {
-			return err
-		}
-		err = q.ExpireDeliveriesOfGrant(ctx, query.ExpireDeliveriesOfGrantParams{
-			Reason:    reasonStopped,
-			At:        toMillis(at),
-			LibraryID: id,
-			GrantID:   grant,
-		})
-		if err != nil {
+		if err := revokeGrant(ctx, q, row, at); err != nil {
 			return err
 		}
 		return addEvent(ctx, q, e)
 	})
+}
+
+// RevokeApplication implements [library.GrantStore].
+func (db *DB) RevokeApplication(
+	ctx context.Context, id library.ID, of wire.ApplicationID, forgetAt time.Time, e library.Event,
+) error {
+	return db.write(ctx, "revoke application", func(ctx context.Context, q *query.Queries) error {
+		if err := affected(q.LockLibrary(ctx, id)); err != nil {
+			return err
+		}
+		grants, err := q.ListUnrevokedGrants(ctx, id, of)
+		if err != nil {
+			return err
+		}
+		active := false
+		for _, g := range grants {
+			active = active || toGrant(g).Active(e.At)
+			if !forgetAt.IsZero() {
+				if err := q.RememberTokensOfGrant(ctx, toMillis(forgetAt), g.ID, library.UseAccess); err != nil {
+					return err
+				}
+			}
+			if err := revokeGrant(ctx, q, g, e.At); err != nil {
+				return err
+			}
+		}
+		pending, err := q.ListPendingConnections(ctx, id, of)
+		if err != nil {
+			return err
+		}
+		if err := endConnections(ctx, q, pending, e.At, reasonStopped); err != nil {
+			return err
+		}
+		if err := q.DeleteSessionsOfOpenRequests(ctx, id, of); err != nil {
+			return err
+		}
+		if err := q.ExpireOpenRequests(ctx, toMillis(e.At), id, of); err != nil {
+			return err
+		}
+		if !active {
+			return nil
+		}
+		return addEvent(ctx, q, e)
+	})
+}
+
+// revokeGrant revokes a grant, unless it has expired, and ends everything that it allows.
+func revokeGrant(ctx context.Context, q *query.Queries, row query.Grant, at time.Time) error {
+	if toGrant(row).Active(at) {
+		if err := q.RevokeGrant(ctx, row.ID, toMillis(at)); err != nil {
+			return err
+		}
+	}
+	for _, end := range []func(context.Context, library.GrantID) error{
+		q.DeleteTokenSealsOfGrant,
+		q.DeleteAuthCodeSealsOfGrant,
+		q.DeleteSessionsOfGrant,
+	} {
+		if err := end(ctx, row.ID); err != nil {
+			return err
+		}
+	}
+	if err := q.DeletePayloadsOfGrant(ctx, row.LibraryID, row.ID); err != nil {
+		return err
+	}
+	err := q.ExpireDeliveriesOfGrant(ctx, query.ExpireDeliveriesOfGrantParams{
+		Reason:    reasonStopped,
+		At:        toMillis(at),
+		LibraryID: row.LibraryID,
+		GrantID:   row.ID,
+	})
+	if err != nil {
+		return err
+	}
+	connections, err := q.ListConnectionsOfGrant(ctx, row.ID)
+	if err != nil {
+		return err
+	}
+	return endConnections(ctx, q, connections, at, reasonStopped)
 }
 
 // lockGrant keeps a grant from being revoked before the transaction ends. It returns ErrNotFound

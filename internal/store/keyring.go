@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
@@ -20,6 +21,7 @@ const (
 	BoxSigningKey    BoxKind = "signing key"
 	BoxAuthorization BoxKind = "authorisation at a provider"
 	BoxConnection    BoxKind = "provider tokens"
+	BoxRevocation    BoxKind = "provider tokens to revoke"
 	BoxPayload       BoxKind = "delivery under way"
 	BoxAnswer        BoxKind = "answer of a provider"
 	// BoxBinding is no box but a MAC, which proves that rows are what the server has written.
@@ -28,7 +30,7 @@ const (
 
 // BoxKinds lists the kinds of boxes.
 func BoxKinds() []BoxKind {
-	return []BoxKind{BoxSigningKey, BoxAuthorization, BoxConnection, BoxPayload, BoxAnswer, BoxBinding}
+	return []BoxKind{BoxSigningKey, BoxAuthorization, BoxConnection, BoxRevocation, BoxPayload, BoxAnswer, BoxBinding}
 }
 
 // A Box is a secret of the server, as the master keyring has sealed it.
@@ -37,7 +39,7 @@ type Box struct {
 	Bytes []byte
 
 	// One of these says whose it is: the id of a signing key, the state of an authorization, the
-	// connection, or the delivery.
+	// connection (also one that has ended, whose tokens are to be revoked), or the delivery.
 	SigningKey    string
 	Authorization seal.Hash
 	Connection    delivery.Connection
@@ -50,7 +52,10 @@ const boxesAtOnce = 100
 // EachBox calls f for each box, until its first error, which it returns. f may replace the box.
 func (db *DB) EachBox(ctx context.Context, f func(Box) error) error {
 	for _, each := range []func(context.Context, func(Box) error) error{
-		db.eachSigningKey, db.eachAuthorization, db.eachConnection, db.eachDeliveryContent,
+		db.eachSigningKey, db.eachAuthorization,
+		// A connection that ends meanwhile becomes a token revocation.
+		db.eachConnection, db.eachTokenRevocation,
+		db.eachDeliveryContent,
 	} {
 		if err := each(ctx, f); err != nil {
 			return err
@@ -136,6 +141,27 @@ func (db *DB) eachConnection(ctx context.Context, f func(Box) error) error {
 	return nil
 }
 
+func (db *DB) eachTokenRevocation(ctx context.Context, f func(Box) error) error {
+	for after, more := wire.AccountID(""), true; more; {
+		rows, err := db.reader.ListSealedTokenRevocations(ctx, string(after), boxesAtOnce)
+		if err != nil {
+			return wrap("list token revocations", err)
+		}
+		for _, row := range rows {
+			connection, err := toEndedConnection(row)
+			if err != nil {
+				return wrap("list token revocations", err)
+			}
+			if err := f(Box{Kind: BoxRevocation, Bytes: row.Access, Connection: connection}); err != nil {
+				return err
+			}
+			after = row.AccountID
+		}
+		more = len(rows) == boxesAtOnce
+	}
+	return nil
+}
+
 // eachDeliveryContent has one content in memory at a time: they are large.
 func (db *DB) eachDeliveryContent(ctx context.Context, f func(Box) error) error {
 	const doing = "list contents of deliveries"
@@ -195,6 +221,8 @@ func replaceBox(ctx context.Context, q *query.Queries, r Replacement) error {
 		return q.ReplaceAuthorizationSecrets(ctx, r.New, r.Authorization, r.Bytes)
 	case BoxConnection:
 		return q.ReplaceConnectionAccess(ctx, r.New, string(r.Connection.ID), r.Bytes)
+	case BoxRevocation:
+		return q.ReplaceTokenRevocation(ctx, r.New, r.Connection.ID, r.Bytes)
 	case BoxPayload:
 		return q.ReplacePayload(ctx, r.New, string(r.Delivery), r.Bytes)
 	case BoxAnswer:
@@ -213,6 +241,9 @@ func (db *DB) ResetKeyring(ctx context.Context, at time.Time, reason string) err
 			return err
 		}
 		if err := endAllAccess(ctx, q, at); err != nil {
+			return err
+		}
+		if _, err := q.DeleteTokenRevocations(ctx); err != nil {
 			return err
 		}
 		if _, err := q.DeleteDeliveryContents(ctx); err != nil {

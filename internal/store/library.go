@@ -67,10 +67,16 @@ func (db *DB) ShutLibrary(
 	ctx context.Context, id library.ID, deleteAt time.Time, keep library.LoginID, e library.Event,
 ) error {
 	return db.write(ctx, "shut library", func(ctx context.Context, q *query.Queries) error {
-		if err := addEvent(ctx, q, e); err != nil {
+		if err := affected(q.LockLibrary(ctx, id)); err != nil {
+			return err
+		}
+		connections, err := q.ListConnectionsOfLibrary(ctx, id)
+		if err != nil {
 			return err
 		}
 		for _, step := range []func() error{
+			func() error { return endConnections(ctx, q, connections, e.At, reasonShut) },
+			func() error { return addEvent(ctx, q, e) },
 			func() error { return q.SetDeleteAt(ctx, id, toMillis(deleteAt)) },
 			func() error { return q.RevokeGrantsOfLibrary(ctx, id, toMillis(e.At)) },
 			func() error { return q.DeleteTokenSealsOfLibrary(ctx, id) },
@@ -108,6 +114,15 @@ func (db *DB) DeleteLibrary(ctx context.Context, id library.ID, forgetAt time.Ti
 		if err := q.RememberTokensOfLibrary(ctx, toMillis(forgetAt), id, library.UseAccess); err != nil {
 			return err
 		}
+		connections, err := q.ListConnectionsOfLibrary(ctx, id)
+		if err != nil {
+			return err
+		}
+		for _, c := range connections {
+			if err := addTokenRevocation(ctx, q, c, forgetAt); err != nil {
+				return err
+			}
+		}
 		for _, forget := range []func(context.Context, library.ID) error{
 			q.DeleteAuthRequestsOfLibrary,
 			q.DeleteAuthRequestsOfSessionsOfLibrary,
@@ -124,6 +139,13 @@ func (db *DB) DeleteLibrary(ctx context.Context, id library.ID, forgetAt time.Ti
 			}
 		}
 		return nil
+	})
+}
+
+// RememberTokens implements [library.LibraryStore].
+func (db *DB) RememberTokens(ctx context.Context, id library.ID, forgetAt time.Time) error {
+	return db.write(ctx, "remember tokens", func(ctx context.Context, q *query.Queries) error {
+		return q.RememberTokensOfLibrary(ctx, toMillis(forgetAt), id, library.UseAccess)
 	})
 }
 

@@ -37,6 +37,7 @@ var (
 			"BYTEA", "BLOB",
 			`COLLATE "C"`, "COLLATE BINARY",
 			"/* WITHOUT ROWID */", "WITHOUT ROWID", // one tree instead of two
+			"EXTRACT(EPOCH FROM now())", "strftime('%s', 'now')",
 		),
 		hasTable: "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = $1",
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -144,4 +145,105 @@ func version(t *testing.T, db *sql.DB) (v int) {
 		t.Fatal(err)
 	}
 	return v
+}
+
+// An account at a provider that was connected before accounts belonged to grants gets the newest grant to write that
+// its application has, or none.
+func TestMigrationGivesAccountsAGrant(t *testing.T) {
+	before := fstest.MapFS{}
+	files, err := fs.Glob(migrationFiles, "migrations/000[1-6]*")
+	if err != nil || len(files) != 6 {
+		t.Fatal(files, err)
+	}
+	for _, name := range files {
+		b, err := fs.ReadFile(migrationFiles, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before[name] = &fstest.MapFile{Data: b}
+	}
+	bothDatabases(t, func(t *testing.T, db *sql.DB, _ string, d dialect) {
+		if err := migrateFrom(t.Context(), db, d, before); err != nil {
+			t.Fatal(err)
+		}
+		run := func(statement string) {
+			t.Helper()
+			if _, err := db.Exec(statement); err != nil {
+				t.Fatalf("%s: %v", statement, err)
+			}
+		}
+		const never = "9999999999999"
+		for _, l := range []string{"l1", "l2"} {
+			run(`INSERT INTO libraries (id, email, public_key, created_at, code_saved, code_made_at, delete_at)
+				VALUES ('` + l + `', '` + l + `', 'k', 1, TRUE, 1, 0)`)
+		}
+		for _, a := range []string{"a1", "a2"} {
+			run(`INSERT INTO applications (id, name, partner_id, about, checked, created_at, disabled_at)
+				VALUES ('` + a + `', 'n', '', '', TRUE, 1, 0)`)
+			for _, access := range []string{"write", "read"} {
+				run(`INSERT INTO contracts (id, application_id, access, public_key, redirect_uris, scope, purpose, terms,
+					privacy, grant_for, created_at, expires_at, disabled_at)
+					VALUES ('` + a + access + `', '` + a + `', '` + access + `', '', '[]', '{}', '', '', '', 0, 1, ` + never + `, 0)`)
+			}
+		}
+		grant := func(id, library, application, access, created, expires, revoked string) {
+			t.Helper()
+			run(`INSERT INTO grants (id, library_id, application_id, contract_id, created_at, expires_at, last_used_at,
+				revoked_at) VALUES ('` + strings.Join([]string{id, library, application, application + access}, "', '") +
+				`', ` + created + `, ` + expires + `, 0, ` + revoked + `)`)
+		}
+		grant("older", "l1", "a1", "write", "1", never, "0")
+		grant("newest", "l1", "a1", "write", "2", never, "0")
+		grant("expired", "l1", "a1", "write", "3", "4", "0")
+		grant("revoked", "l1", "a1", "write", "4", never, "5")
+		grant("reads", "l1", "a1", "read", "5", never, "0")
+		grant("reads2", "l1", "a2", "read", "5", never, "0")
+		grant("another", "l2", "a1", "write", "6", never, "0")
+		account := func(id, library, application, source, pending string) {
+			t.Helper()
+			run(`INSERT INTO provider_accounts (id, reference, library_id, application_id, source_id, source, pending,
+				access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at,
+				last_used_at) VALUES ('` + id + `', 'r', '` + library + `', '` + application + `', ` + source + `, '{}', ` +
+				pending + `, 'tokens', 7, 8, 9, 10, 'c', 11, 12, 13)`)
+		}
+		account("one", "l1", "a1", "1", "FALSE")
+		account("two", "l1", "a1", "2", "FALSE")
+		account("pending", "l1", "a1", "3", "TRUE")
+		account("without", "l1", "a2", "1", "FALSE")
+		account("elsewhere", "l2", "a1", "1", "FALSE")
+
+		if err := migrate(t.Context(), db, d); err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]string{}
+		rows, err := db.Query(`SELECT id, grant_id, access_version + access_until + renewal_until + ended_at + created_at +
+			updated_at + last_used_at + source_id FROM provider_accounts`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id, grant string
+			var sum int
+			if err := rows.Scan(&id, &grant, &sum); err != nil {
+				t.Fatal(err)
+			}
+			got[id] = grant
+			if sum < 71 || sum > 73 {
+				t.Errorf("account %s has other values than before", id)
+			}
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{"one": "newest", "two": "newest", "pending": "", "without": "", "elsewhere": "another"}
+		if !maps.Equal(got, want) {
+			t.Errorf("grants of the accounts: %v, want %v", got, want)
+		}
+		run(`DELETE FROM libraries WHERE id = 'l1'`)
+		var left int
+		if err := db.QueryRow(`SELECT COUNT(*) FROM provider_accounts`).Scan(&left); err != nil || left != 1 {
+			t.Errorf("after a library was deleted there are %d accounts, %v", left, err)
+		}
+	})
 }

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/carrelhq/carrel/internal/store/internal/query"
@@ -14,6 +16,10 @@ const sweepBatch = 1000
 // keepPending is how long a pending account at a provider is kept that belongs to no request any
 // more: its person may connect it again.
 const keepPending = 24 * time.Hour
+
+// keepRevocations is how long the tokens of an account that has ended are kept for the provider that
+// has not answered: then they are forgotten.
+const keepRevocations = 24 * time.Hour
 
 // A sweep deletes up to batch rows that expired at or before a time.
 type sweep = func(q *query.Queries, ctx context.Context, before int64, batch int32) (int64, error)
@@ -35,10 +41,11 @@ func (db *DB) Sweep(ctx context.Context, now time.Time, keepTokens time.Duration
 		{"sweep logins", (*query.Queries).SweepLogins, now},
 		{"sweep references", (*query.Queries).SweepAccountHandles, now},
 		{"sweep authorizations", (*query.Queries).SweepAuthorizations, now},
-		{"sweep pending accounts", (*query.Queries).SweepPendingConnections, now.Add(-keepPending)},
+		{"sweep pending accounts", sweepPendingConnections, now.Add(-keepPending)},
 		{"sweep seals of tokens", (*query.Queries).SweepTokenSeals, now},
 		{"sweep tokens", (*query.Queries).SweepTokens, now.Add(-keepTokens)},
 		{"sweep deleted tokens", (*query.Queries).SweepDeletedTokens, now},
+		{"sweep token revocations", (*query.Queries).SweepTokenRevocations, now.Add(-keepRevocations)},
 	} {
 		if err := db.sweep(ctx, step.doing, step.before, step.sweep); err != nil {
 			return err
@@ -69,4 +76,25 @@ func (db *DB) inBatches(ctx context.Context, doing string, before time.Time, s s
 		swept = swept || rows > 0
 	}
 	return swept, nil
+}
+
+// sweepPendingConnections deletes accounts at providers that are pending and belong to no request.
+func sweepPendingConnections(q *query.Queries, ctx context.Context, before int64, batch int32) (int64, error) {
+	ids, err := q.ListLostConnections(ctx, before, batch)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range ids {
+		row, err := q.DeleteLostConnection(ctx, id, before)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		if err := addTokenRevocation(ctx, q, row, fromMillis(before).Add(keepPending)); err != nil {
+			return 0, err
+		}
+	}
+	return int64(len(ids)), nil
 }

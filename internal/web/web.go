@@ -85,7 +85,7 @@ type route struct {
 func routes(u *ui.UI, c Config) []route {
 	signIn := signin.New(u, c.People)
 	onboardingPages := onboarding.New(u, signIn, onboarding.Services{
-		Consents: c.Consents, Connections: c.Connections, Catalogue: c.Catalogue,
+		Consents: c.Consents, Connections: c.Connections, Catalogue: c.Catalogue, DeleteWait: c.DeleteWait,
 	})
 	accountPages := account.New(u, signIn.Logins, account.Services{
 		People: c.People, Consents: c.Consents, Files: c.Files, Activity: c.Activity,
@@ -131,6 +131,8 @@ func routes(u *ui.UI, c Config) []route {
 		{"GET /grants", signIn.RequireReady(accountPages.Grants.List)},
 		{"GET /grants/{grant}/stop", signIn.RequireReady(accountPages.Grants.ShowRevoke)},
 		{"POST /grants/{grant}/stop", signIn.RequireReady(accountPages.Grants.PostRevoke)},
+		{"GET /grants/app/{application}/stop", signIn.RequireReady(accountPages.Grants.ShowStop)},
+		{"POST /grants/app/{application}/stop", signIn.RequireReady(accountPages.Grants.PostStop)},
 		{"GET /accounts", signIn.RequireReady(accountPages.Connections.List)},
 		{"GET /accounts/{account}/disconnect", signIn.RequireReady(accountPages.Connections.ShowDisconnect)},
 		{"POST /accounts/{account}/disconnect", signIn.RequireReady(accountPages.Connections.PostDisconnect)},

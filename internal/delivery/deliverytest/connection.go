@@ -18,12 +18,15 @@ func TestConnections(t *testing.T, open func(t *testing.T) Store) {
 		{"are kept as they are given", testConnectionKept},
 		{"stand in the request, in place of the one before", testConnectionInRequest},
 		{"are connected again", testConnectAgain},
-		{"are one for each library, application and source", testOneConnection},
-		{"are one, when many are connected at once", testConnectAtOnce},
+		{"are connected again only where they are", testConnectAgainElsewhere},
+		{"are one for each grant and source", testOneConnection},
+		{"become one if they are allowed for one grant and source", testAllowAtOnce},
 		{"are refused to what is shut, gone or answered", testConnectRefused},
 		{"are nobody's while they are pending", testPendingConnection},
 		{"stand once the request is allowed", testAllowConnection},
+		{"are not allowed by somebody else", testAllowForeignConnection},
 		{"stand once the request is closed", testCloseRequest},
+		{"go when the request is closed without a grant", testCloseWithoutGrant},
 		{"go when the request is denied", testDenyConnection},
 		{"stay as they are when a request about them is answered", testRequestAbout},
 		{"go when the request is denied at once", testDenyAtOnce},
@@ -41,7 +44,7 @@ func testConnectionKept(t *testing.T, f *fixture) {
 	l, _ := f.AnyRequest(c)
 	a := anyAccount(p.ID, c.Application.ID, 1, now)
 	a.AccessUntil, a.LastUsedAt = later(time.Hour), later(time.Minute)
-	got, err := f.Connect(ctx, l.Hash, a, connectedEvent(p.ID, now))
+	got, err := f.Connect(ctx, l.Hash, "", a, connectedEvent(p.ID, now))
 	must(t, err)
 	same(t, "connected", got, a)
 	same(t, "account", value(f.GetConnection(ctx, p.ID, a.ID, false))(t), a)
@@ -51,7 +54,7 @@ func testConnectionKept(t *testing.T, f *fixture) {
 	same(t, "details of event", e.Details, library.EventDetails{Provider: "Linde", Account: a.ID})
 
 	empty := delivery.Connection{ID: "empty", Library: p.ID, Application: "a"}
-	got, err = f.Connect(ctx, l.Hash, empty, connectedEvent(p.ID, now))
+	got, err = f.Connect(ctx, l.Hash, "", empty, connectedEvent(p.ID, now))
 	must(t, err)
 	same(t, "empty account", got, empty)
 	same(t, "empty account", value(f.GetConnection(ctx, p.ID, "empty", true))(t), empty)
@@ -60,8 +63,8 @@ func testConnectionKept(t *testing.T, f *fixture) {
 func testConnectionInRequest(t *testing.T, f *fixture) {
 	g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
 	first, l := f.connect(g, 1)
-	second, err := f.Connect(ctx, l.Hash, anyAccount(g.Library, g.Application, 2, now), connectedEvent(g.Library,
-		now))
+	second, err := f.Connect(ctx, l.Hash, "", anyAccount(g.Library, g.Application, 2, now),
+		connectedEvent(g.Library, now))
 	must(t, err)
 	same(t, "account of the request", value(f.GetAuthRequest(ctx, l.Hash))(t).Account, second.ID)
 	_, err = f.GetConnection(ctx, g.Library, first.ID, false)
@@ -71,80 +74,117 @@ func testConnectionInRequest(t *testing.T, f *fixture) {
 	same(t, "request added with an account", value(f.GetAuthRequest(ctx, given.Hash))(t), given)
 }
 
+// By a request of the contract for the same source, and by a request of another contract that names it.
 func testConnectAgain(t *testing.T, f *fixture) {
-	for _, pending := range []bool{true, false} {
-		g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
-		old, _ := f.connect(g, 1)
-		if !pending {
-			old = f.account(g, 1) // the same once more
-			same(t, "version", old.AccessVersion, int64(2))
-		}
+	g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
+	other, _, _ := f.Approve(librarytest.Person{Library: library.Library{ID: g.Library}}, f.AnyClient(library.Write))
+	for _, named := range []bool{false, true} {
+		old := f.account(g, 1)
 		must(t, f.EndAccess(ctx, old.ID, old.AccessVersion, now, anyEvent(g.Library)))
 		old = value(f.GetConnection(ctx, g.Library, old.ID, false))(t)
 
-		l, _ := f.AnyRequest(value(f.GetClient(ctx, librarytest.ClientOf(g)))(t))
+		by, again := g, wire.AccountID("")
+		if named {
+			by, again = other, old.ID
+		}
+		l, _ := f.AnyRequest(value(f.GetClient(ctx, librarytest.ClientOf(by)))(t))
 		a := anyAccount(g.Library, g.Application, 1, later(time.Hour))
-		a.Source.Name, a.AccessUntil, a.AccessVersion, a.Pending = "Renamed", later(2*time.Hour), 40, !pending
-		got, err := f.Connect(ctx, l.Hash, a, connectedEvent(g.Library, later(time.Hour)))
+		a.Source.Name, a.AccessUntil, a.AccessVersion = "Renamed", later(2*time.Hour), 40
+		got, err := f.Connect(ctx, l.Hash, again, a, connectedEvent(g.Library, later(time.Hour)))
 		must(t, err)
 		want := old
 		want.Access, want.AccessUntil, want.Correlation = a.Access, a.AccessUntil, a.Correlation
 		want.Source, want.UpdatedAt, want.EndedAt = a.Source, a.UpdatedAt, time.Time{}
 		want.AccessVersion++
 		same(t, "connected again", got, want)
-		same(t, "pending", got.Pending, pending)
-		same(t, "account", value(f.GetConnection(ctx, g.Library, old.ID, false))(t), want)
+		same(t, "account", value(f.GetConnection(ctx, g.Library, old.ID, true))(t), want)
 		same(t, "account of the request", value(f.GetAuthRequest(ctx, l.Hash))(t).Account, old.ID)
 		same(t, "account of the event", f.NewestEvent(g.Library).Details.Account, old.ID)
 		_, err = f.GetConnection(ctx, g.Library, a.ID, false)
 		wantErr(t, "account under the new id", err, library.ErrNotFound)
+		must(t, f.CloseAuthRequest(ctx, l.Hash, now, by.ID, nil))
+		same(t, "account once more", value(f.GetConnection(ctx, g.Library, old.ID, true))(t), want)
 	}
+}
+
+func testConnectAgainElsewhere(t *testing.T, f *fixture) {
+	g, a := f.sender()
+	theirs, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
+	for what, c := range map[string]delivery.Connection{
+		"another library's":     anyAccount(theirs.Library, g.Application, 1, now),
+		"another application's": anyAccount(g.Library, theirs.Application, 1, now),
+		"another source's":      anyAccount(g.Library, g.Application, 2, now),
+	} {
+		l, _ := f.AnyRequest(value(f.GetClient(ctx, librarytest.ClientOf(g)))(t))
+		_, err := f.Connect(ctx, l.Hash, a.ID, c, connectedEvent(c.Library, now))
+		wantErr(t, what, err, library.ErrNotFound)
+	}
+	l, _ := f.AnyRequest(value(f.GetClient(ctx, librarytest.ClientOf(g)))(t))
+	must(t, f.Disconnect(ctx, g.Library, "", a.ID, now, "", anyEvent(g.Library)))
+	_, err := f.Connect(ctx, l.Hash, a.ID, anyAccount(g.Library, g.Application, 1, now), anyEvent(g.Library))
+	wantErr(t, "one that has gone", err, library.ErrNotFound)
 }
 
 func testOneConnection(t *testing.T, f *fixture) {
 	p, c := f.AnyPerson(), f.AnyClient(library.Write)
 	g, _, _ := f.Approve(p, c)
 	one := f.account(g, 1)
-	for _, other := range []delivery.Connection{
-		anyAccount(p.ID, c.Application.ID, 2, now),
-		anyAccount(p.ID, f.AnyApplication().ID, 1, now),
-		anyAccount(f.AnyPerson().ID, c.Application.ID, 1, now),
-	} {
-		l, _ := f.AnyRequest(c)
-		got, err := f.Connect(ctx, l.Hash, other, connectedEvent(other.Library, now))
-		must(t, err)
-		same(t, "another account", got, other)
+	other, _, _ := f.Approve(p, f.AnyContract(c.Application, library.Write))
+	expired, _, _ := f.Approve(p, f.AnyContract(c.Application, library.Write))
+	f.account(expired, 1)
+	for _, its := range []library.Grant{g, other} {
+		source := 2
+		if its.ID == other.ID {
+			source = 1
+		}
+		another := f.account(its, source)
+		if another.ID == one.ID || another.Grant != its.ID {
+			t.Errorf("account %s of grant %s", another.ID, another.Grant)
+		}
 	}
+	// A grant that has ended has no account to connect again.
+	l, _ := f.AnyRequest(value(f.GetClient(ctx, librarytest.ClientOf(expired)))(t))
+	a := anyAccount(p.ID, c.Application.ID, 1, expired.ExpiresAt)
+	got, err := f.Connect(ctx, l.Hash, "", a, connectedEvent(p.ID, now))
+	must(t, err)
+	same(t, "account after the grant has expired", got, a)
+
 	taken := anyAccount(p.ID, c.Application.ID, 3, now)
 	taken.ID = one.ID
-	l, _ := f.AnyRequest(c)
-	_, err := f.Connect(ctx, l.Hash, taken, connectedEvent(p.ID, now))
+	l, _ = f.AnyRequest(c)
+	_, err = f.Connect(ctx, l.Hash, "", taken, connectedEvent(p.ID, now))
 	wantErr(t, "id that is taken", err, library.ErrExists)
 	same(t, "one", value(f.GetConnection(ctx, p.ID, one.ID, true))(t), one)
 }
 
-func testConnectAtOnce(t *testing.T, f *fixture) {
+func testAllowAtOnce(t *testing.T, f *fixture) {
 	p, c := f.AnyPerson(), f.AnyClient(library.Write)
-	links := make([]library.AuthRequest, 16)
-	for i := range links {
-		links[i], _ = f.AnyRequest(c)
+	f.Approve(p, c)
+	requests, connected := make([]library.AuthRequest, 8), make([]delivery.Connection, 8)
+	for i := range requests {
+		requests[i], _ = f.AnyRequest(c)
+		connected[i] = value(f.Connect(ctx, requests[i].Hash, "", anyAccount(p.ID, c.Application.ID, 9, now),
+			connectedEvent(p.ID, now)))(t)
 	}
-	versions := make([]int64, len(links))
-	for _, err := range race(len(links), func(i int) error {
-		a, err := f.Connect(ctx, links[i].Hash, anyAccount(p.ID, c.Application.ID, 9, now),
-			connectedEvent(p.ID, now))
-		versions[i] = a.AccessVersion
+	for _, err := range race(len(requests), func(i int) error {
+		yes := librarytest.NewApproval(p, c, requests[i], now)
+		yes.Connection = connected[i].ID
+		_, _, err := f.Allow(ctx, yes)
 		return err
 	}) {
 		must(t, err)
 	}
-	ids, seen := map[wire.AccountID]bool{}, map[int64]bool{}
-	for i, l := range links {
-		ids[value(f.GetAuthRequest(ctx, l.Hash))(t).Account] = true
-		seen[versions[i]] = true
+	list := value(f.ListConnections(ctx, p.ID, ""))(t)
+	same(t, "accounts", len(list), 1)
+	same(t, "version", list[0].AccessVersion, connected[0].AccessVersion+7)
+	for i, r := range requests {
+		same(t, "account of the request", value(f.GetAuthRequest(ctx, r.Hash))(t).Account, list[0].ID)
+		if connected[i].ID != list[0].ID {
+			f.wantNoConnection(t, "the other", connected[i])
+		}
 	}
-	same(t, "accounts in 16 requests", len(ids), 1)
-	same(t, "versions of 16 connections", len(seen), 16)
+	// None of the tokens is revoked: they are the account's.
+	same(t, "revocations", len(value(f.ClaimTokenRevocations(ctx, later(time.Hour), later(time.Hour), 100))(t)), 0)
 	f.Events(p.ID)
 }
 
@@ -154,7 +194,7 @@ func testConnectRefused(t *testing.T, f *fixture) {
 		t.Helper()
 		a := anyAccount(p.ID, c.Application.ID, 1, now)
 		events := len(value(f.ListEvents(ctx, p.ID, 0, 100))(t))
-		_, err := f.Connect(ctx, link, a, connectedEvent(p.ID, now))
+		_, err := f.Connect(ctx, link, "", a, connectedEvent(p.ID, now))
 		wantErr(t, what, err, library.ErrNotFound)
 		_, err = f.GetConnection(ctx, p.ID, a.ID, false)
 		wantErr(t, what+": account", err, library.ErrNotFound)
@@ -226,10 +266,10 @@ func testListConnections(t *testing.T, f *fixture) {
 			a.CreatedAt = now
 		}
 		l, _ := f.AnyRequest(c)
-		_, err := f.Connect(ctx, l.Hash, a, connectedEvent(p.ID, now))
+		_, err := f.Connect(ctx, l.Hash, "", a, connectedEvent(p.ID, now))
 		must(t, err)
-		must(t, f.CloseAuthRequest(ctx, l.Hash, now, "", nil))
-		a.Pending = false
+		must(t, f.CloseAuthRequest(ctx, l.Hash, now, g.ID, nil))
+		a.Pending, a.Grant = false, g.ID
 		want = append(want, a)
 	}
 	f.connect(g, 99) // pending
@@ -265,10 +305,10 @@ func testDeletedConnections(t *testing.T, f *fixture) {
 	same(t, "delivery of another library", f.stored(od), od)
 }
 
-// wantStanding checks that an account stands, and has not changed otherwise.
-func (f *fixture) wantStanding(t *testing.T, a delivery.Connection) {
+// wantStanding checks that an account stands and is the grant's, and has not changed otherwise.
+func (f *fixture) wantStanding(t *testing.T, a delivery.Connection, g library.Grant) {
 	t.Helper()
-	a.Pending = false
+	a.Pending, a.Grant = false, g.ID
 	same(t, "account", value(f.GetConnection(ctx, a.Library, a.ID, true))(t), a)
 }
 
@@ -290,25 +330,33 @@ func testAllowConnection(t *testing.T, f *fixture) {
 	yes.Connection = allowed.ID
 	_, _, err = f.Allow(ctx, yes)
 	must(t, err)
-	f.wantStanding(t, allowed)
+	f.wantStanding(t, allowed, g)
+}
 
+func testAllowForeignConnection(t *testing.T, f *fixture) {
+	c := f.AnyClient(library.Write)
+	g, _, _ := f.Approve(f.AnyPerson(), c)
 	theirs, l := f.connect(g, 2)
-	yes = librarytest.NewApproval(f.AnyPerson(), c, l, now)
+	yes := librarytest.NewApproval(f.AnyPerson(), c, l, now)
 	yes.Connection = theirs.ID
-	_, _, err = f.Allow(ctx, yes)
-	must(t, err)
+	_, _, err := f.Allow(ctx, yes)
+	wantErr(t, "the yes of somebody else", err, library.ErrConnectionChanged)
 	same(t, "account after the yes of somebody else",
-		value(f.GetConnection(ctx, p.ID, theirs.ID, false))(t), theirs)
+		value(f.GetConnection(ctx, g.Library, theirs.ID, false))(t), theirs)
 }
 
 func testCloseRequest(t *testing.T, f *fixture) {
 	g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
-	closed, l := f.connect(g, 1)
-	must(t, f.CloseAuthRequest(ctx, l.Hash, now, "", nil))
-	f.wantStanding(t, closed)
-	closed, l = f.connect(g, 2)
+	closed, l := f.connect(g, 3)
 	must(t, f.CloseAuthRequest(ctx, l.Hash, now, g.ID, anySeal()))
-	f.wantStanding(t, closed)
+	f.wantStanding(t, closed, g)
+}
+
+func testCloseWithoutGrant(t *testing.T, f *fixture) {
+	g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
+	lost, l := f.connect(g, 2)
+	must(t, f.CloseAuthRequest(ctx, l.Hash, now, "", nil))
+	f.wantNoConnection(t, "account that no grant has", lost)
 }
 
 func testDenyConnection(t *testing.T, f *fixture) {
@@ -320,7 +368,7 @@ func testDenyConnection(t *testing.T, f *fixture) {
 	again, l := f.connect(g, 1) // that one stands
 	same(t, "account", again.ID, standing.ID)
 	must(t, f.Deny(ctx, l.Hash, now, library.Event{}))
-	f.wantStanding(t, again)
+	f.wantStanding(t, again, g)
 	wantErr(t, "close what was denied", f.CloseAuthRequest(ctx, l.Hash, now, "", nil), library.ErrUsed)
 }
 
@@ -333,7 +381,7 @@ func testRequestAbout(t *testing.T, f *fixture) {
 	about := library.AuthRequest{Hash: anyHash(), Library: g.Library, Account: standing.ID}
 	must(t, f.AddAuthRequest(ctx, about, library.Session{}))
 	must(t, f.Deny(ctx, about.Hash, now, library.Event{}))
-	f.wantStanding(t, standing)
+	f.wantStanding(t, standing, g)
 
 	about.Hash, about.Account = anyHash(), gone.ID
 	must(t, f.AddAuthRequest(ctx, about, library.Session{}))
@@ -349,7 +397,7 @@ func testDenyAtOnce(t *testing.T, f *fixture) {
 			if i == 0 {
 				return f.Deny(ctx, l.Hash, now, library.Event{})
 			}
-			_, err := f.Connect(ctx, l.Hash, anyAccount(p.ID, c.Application.ID, 6, now), connectedEvent(p.ID, now))
+			_, err := f.Connect(ctx, l.Hash, "", anyAccount(p.ID, c.Application.ID, 6, now), connectedEvent(p.ID, now))
 			return err
 		})
 		id := value(f.GetAuthRequest(ctx, l.Hash))(t).Account

@@ -10,6 +10,7 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/library/librarytest"
 )
 
 // TestDeliveries tests how a delivery.DeliveryStore keeps, lists and forgets deliveries.
@@ -72,6 +73,7 @@ func testMarkGrant(t *testing.T, f *fixture) {
 func testAddDeliveryRefused(t *testing.T, f *fixture) {
 	g, a := f.sender()
 	og, oa := f.sender()
+	second, _, _ := f.Approve(librarytest.Person{Library: library.Library{ID: g.Library}}, f.AnyClient(library.Write))
 	for what, change := range map[string]func(d *delivery.Delivery){
 		"no library":                     func(d *delivery.Delivery) { d.Library = "none" },
 		"no grant":                       func(d *delivery.Delivery) { d.Grant = "none" },
@@ -79,6 +81,7 @@ func testAddDeliveryRefused(t *testing.T, f *fixture) {
 		"no account":                     func(d *delivery.Delivery) { d.Account = "none" },
 		"account of another library":     func(d *delivery.Delivery) { d.Account = oa.ID },
 		"account of another application": func(d *delivery.Delivery) { d.Application = og.Application },
+		"account of another grant":       func(d *delivery.Delivery) { d.Grant = second.ID },
 	} {
 		d := anyDelivery(g, a, now)
 		change(&d)
@@ -236,7 +239,7 @@ func testCalledOff(t *testing.T, f *fixture) {
 		same(t, reason+": what is being posted", f.stored(posted), posted)
 		same(t, reason+": what had ended", f.stored(done), done)
 		same(t, reason+": what is another's", f.stored(theirs), theirs)
-		same(t, reason+": number of events", len(f.Events(g.Library)), events+1)
+		same(t, reason+": number of events", len(f.Events(g.Library)), events+2) // one for the account
 		wantErr(t, reason+": post what was held", f.BeginPosting(ctx, held.ID, "l", now, later(time.Hour)),
 			library.ErrUsed)
 

@@ -63,7 +63,7 @@ func connectedEvent(id library.ID, at time.Time) library.Event {
 func (f *fixture) connect(g library.Grant, source int) (delivery.Connection, library.AuthRequest) {
 	f.T.Helper()
 	l, _ := f.AnyRequest(value(f.GetClient(ctx, librarytest.ClientOf(g)))(f.T))
-	a, err := f.Connect(ctx, l.Hash, anyAccount(g.Library, g.Application, source, now), connectedEvent(g.Library, now))
+	a, err := f.Connect(ctx, l.Hash, "", anyAccount(g.Library, g.Application, source, now), connectedEvent(g.Library, now))
 	must(f.T, err)
 	return a, l
 }
@@ -73,8 +73,7 @@ func (f *fixture) account(g library.Grant, source int) delivery.Connection {
 	f.T.Helper()
 	a, l := f.connect(g, source)
 	must(f.T, f.CloseAuthRequest(ctx, l.Hash, now, g.ID, nil))
-	a.Pending = false
-	return a
+	return value(f.GetConnection(ctx, g.Library, a.ID, true))(f.T)
 }
 
 // sender is a person with a grant and an account that it can be sent to.

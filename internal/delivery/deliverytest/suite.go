@@ -23,6 +23,7 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 	}{
 		{"Authorizations", TestAuthorizations},
 		{"Connections", TestConnections},
+		{"ConnectionEnds", TestConnectionEnds},
 		{"Refresh", TestRefresh},
 		{"Deliveries", TestDeliveries},
 		{"Claims", TestClaims},

@@ -172,6 +172,69 @@ func TestGrants(t *testing.T, open func(t *testing.T) Store) {
 		WantErr(t, "deleted library", err, library.ErrNotFound)
 		Same(t, "answered", Value(f.GetAuthRequest(Ctx, l.Hash))(t).AnsweredAt, time.Time{})
 	})
+	t.Run("are revoked with their application", func(t *testing.T) {
+		f := NewFixture(t, open)
+		p, a := f.AnyPerson(), f.AnyApplication()
+		writes, reads := f.AnyContract(a, library.Write), f.AnyContract(a, library.Read)
+		g, _, _ := f.Approve(p, writes)
+		second, approval, s := f.Approve(p, reads)
+		theirs, _, _ := f.Approve(f.AnyPerson(), writes)
+		kept, _, _ := f.Approve(p, f.AnyClient(library.Write))
+		token, refresh := anyToken(second.ID, library.UseAccess), anyToken(second.ID, library.UseRefresh)
+		keptToken := anyToken(kept.ID, library.UseAccess)
+		for _, t := range []library.Token{token, refresh, keptToken} {
+			Must(f.T, f.AddToken(Ctx, t))
+		}
+		bound, boundSession := f.AnyRequest(reads)
+		bound = library.AuthRequest{Hash: AnyHash(), Kind: library.AuthorizeRequest, ClientID: reads.ID(), Library: p.ID,
+			Session: boundSession.Hash, ExpiresAt: bound.ExpiresAt}
+		Must(t, f.AddAuthRequest(Ctx, bound, library.Session{}))
+		open, openSession := f.AnyRequest(reads)
+
+		e := AnyEvent(p.ID)
+		e.At, e.Kind = Later(time.Minute), library.EventStoppedAll
+		Must(t, f.RevokeApplication(Ctx, p.ID, a.ID, Later(11*time.Minute), e))
+		for _, id := range []library.GrantID{g.ID, second.ID} {
+			Same(t, "revoked", Value(f.GetGrant(Ctx, id))(t).RevokedAt, Later(time.Minute))
+		}
+		for _, id := range []library.GrantID{theirs.ID, kept.ID} {
+			Same(t, "another's", Value(f.GetGrant(Ctx, id))(t).RevokedAt, time.Time{})
+		}
+		Same(t, "seal", len(Value(f.GetTokenInfo(Ctx, token.Hash, library.UseAccess))(t).Token.Seal), 0)
+		Same(t, "seal of the code", len(Value(f.GetAuthCode(Ctx, approval.Code.Hash))(t).Seal), 0)
+		for _, gone := range []seal.Hash{s.Hash, boundSession.Hash} {
+			_, err := f.GetSession(Ctx, gone)
+			WantErr(t, "session", err, library.ErrNotFound)
+		}
+		Same(t, "request of this library expires", Value(f.GetAuthRequest(Ctx, bound.Hash))(t).ExpiresAt, e.At)
+		Same(t, "request of any library", Value(f.GetAuthRequest(Ctx, open.Hash))(t), open)
+		_ = Value(f.GetSession(Ctx, openSession.Hash))(t)
+		Same(t, "kind of event", f.NewestEvent(p.ID).Kind, library.EventStoppedAll)
+		for _, remembered := range []struct {
+			what  string
+			token seal.Hash
+			at    time.Time
+			want  bool
+		}{
+			{"access token", token.Hash, Later(11*time.Minute - time.Millisecond), true},
+			{"access token later", token.Hash, Later(11 * time.Minute), false},
+			{"refresh token", refresh.Hash, Now, false},
+			{"token of another application", keptToken.Hash, Now, false},
+		} {
+			Same(t, remembered.what, Value(f.WasDeleted(Ctx, remembered.token, remembered.at))(t), remembered.want)
+		}
+
+		events := len(f.Events(p.ID))
+		e.At = Later(time.Hour)
+		Must(t, f.RevokeApplication(Ctx, p.ID, a.ID, time.Time{}, e))
+		Same(t, "revoked first", Value(f.GetGrant(Ctx, g.ID))(t).RevokedAt, Later(time.Minute))
+		Same(t, "number of events", len(f.Events(p.ID)), events)
+		e.Library = "none"
+		WantErr(t, "unknown library", f.RevokeApplication(Ctx, "none", a.ID, time.Time{}, e), library.ErrNotFound)
+
+		Must(t, f.RememberTokens(Ctx, p.ID, Later(time.Hour)))
+		Same(t, "token of the library", Value(f.WasDeleted(Ctx, keptToken.Hash, Now))(t), true)
+	})
 	t.Run("are revoked with all that came of them", func(t *testing.T) {
 		f := NewFixture(t, open)
 		p, c := f.AnyPerson(), f.AnyClient(library.Read)

@@ -68,6 +68,12 @@ func (n *Network) RefreshTokens(
 	return tokens, nil
 }
 
+// RevokeTokens implements [delivery.Providers]. MedMij has no revocation endpoint: a provider's tokens
+// end by themselves, and the person ends a consent at the provider.
+func (n *Network) RevokeTokens(context.Context, delivery.ProviderKey, delivery.ProviderTokens, string) error {
+	return nil
+}
+
 var errInvalidGrant = errors.New("invalid_grant")
 
 // requestToken sends a token request: mutual TLS, a form, the two headers, and client_id

@@ -19,14 +19,14 @@ const (
 	discoveryLifetime = time.Hour
 )
 
-// endpoints are the OAuth endpoints of a server.
-type endpoints struct{ authorization, token string }
+// endpoints are the OAuth endpoints of a server; revocation is empty if it has none.
+type endpoints struct{ authorization, token, revocation string }
 
 // endpointsOf returns the configured endpoints, or those of the server's
 // [base]/.well-known/smart-configuration (SMART App Launch, "Conformance").
 func (n *Network) endpointsOf(ctx context.Context, server *fhirServer) (endpoints, error) {
 	if server.AuthorizationEndpoint != "" {
-		return endpoints{server.AuthorizationEndpoint, server.TokenEndpoint}, nil
+		return endpoints{server.AuthorizationEndpoint, server.TokenEndpoint, server.RevocationEndpoint}, nil
 	}
 	server.mu.Lock()
 	defer server.mu.Unlock()
@@ -75,6 +75,7 @@ func readDiscovery(body []byte, loopback bool) (endpoints, error) {
 	var d struct {
 		Authorization string `json:"authorization_endpoint"`
 		Token         string `json:"token_endpoint"`
+		Revocation    string `json:"revocation_endpoint"`
 	}
 	if err := json.Unmarshal(body, &d); err != nil {
 		return endpoints{}, errors.New("its answer is not a JSON object with endpoints")
@@ -82,5 +83,9 @@ func readDiscovery(body []byte, loopback bool) (endpoints, error) {
 	if err := checkEndpoints(d.Authorization, d.Token, loopback); err != nil {
 		return endpoints{}, err
 	}
-	return endpoints{d.Authorization, d.Token}, nil
+	// The token endpoint issued the tokens. No other host may get them.
+	if checkURL(d.Revocation, false, loopback) != nil || !sameHost(d.Revocation, d.Token) {
+		d.Revocation = ""
+	}
+	return endpoints{d.Authorization, d.Token, d.Revocation}, nil
 }

@@ -30,6 +30,9 @@ type Server struct {
 	// discover them from [base]/.well-known/smart-configuration. With a ClientSecret a
 	// discovered token endpoint must be at the host of BaseURL.
 	AuthorizationEndpoint, TokenEndpoint string
+	// RevocationEndpoint is where tokens are revoked (RFC 7009). It may be given if the other two
+	// are; empty if the server has none.
+	RevocationEndpoint string
 	// ClientID identifies Carrel at the server. ClientSecret is zero for a public client.
 	ClientID     string
 	ClientSecret seal.Secret
@@ -66,6 +69,14 @@ func (s Server) check(loopback bool) error {
 	if s.AuthorizationEndpoint != "" {
 		if err := checkEndpoints(s.AuthorizationEndpoint, s.TokenEndpoint, loopback); err != nil {
 			return err
+		}
+	}
+	if s.RevocationEndpoint != "" {
+		if s.TokenEndpoint == "" {
+			return errors.New("revoke: give authorize and token too")
+		}
+		if err := checkURL(s.RevocationEndpoint, false, loopback); err != nil {
+			return fmt.Errorf("revoke: %w", err)
 		}
 	}
 	if s.ClientID == "" {

@@ -24,6 +24,7 @@ type serverEntry struct {
 	Version          string   `json:"version"`
 	Authorize        string   `json:"authorize"`
 	Token            string   `json:"token"`
+	Revoke           string   `json:"revoke"`
 	ClientID         string   `json:"clientId"`
 	ClientSecretFile string   `json:"clientSecretFile"`
 	Scopes           []string `json:"scopes"`
@@ -63,7 +64,8 @@ func LoadServers(file string) ([]Server, error) {
 func (e serverEntry) server(folder string) (Server, error) {
 	server := Server{
 		ID: e.ID, Source: e.Source, Name: e.Name, City: e.City, BaseURL: e.Base,
-		AuthorizationEndpoint: e.Authorize, TokenEndpoint: e.Token, ClientID: e.ClientID, Scopes: e.Scopes,
+		AuthorizationEndpoint: e.Authorize, TokenEndpoint: e.Token,
+		RevocationEndpoint: e.Revoke, ClientID: e.ClientID, Scopes: e.Scopes,
 	}
 	switch e.Version {
 	case "stu3":

@@ -27,3 +27,14 @@ DELETE FROM links WHERE session_hash IN (
 -- name: DeleteAuthRequestsOfConnectionsOfLibrary :exec
 DELETE FROM links WHERE account_id <> '' AND account_id IN (
     SELECT provider_accounts.id FROM provider_accounts WHERE provider_accounts.library_id = $1);
+
+-- Those of an application that only the person of a library may answer. Their sessions end too.
+-- name: DeleteSessionsOfOpenRequests :exec
+DELETE FROM sessions WHERE hash IN (
+    SELECT l.session_hash FROM links l
+    WHERE l.library_id = sqlc.arg(library_id) AND l.application_id = sqlc.arg(application_id) AND l.answered_at = 0);
+
+-- name: ExpireOpenRequests :exec
+UPDATE links SET expires_at = sqlc.arg(at)
+WHERE library_id = sqlc.arg(library_id) AND application_id = sqlc.arg(application_id) AND answered_at = 0
+    AND kind <> 'revoke' AND expires_at > CAST(sqlc.arg(at) AS BIGINT);

@@ -4,8 +4,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7);
 
 -- name: AddContract :exec
 INSERT INTO contracts (id, application_id, access, public_key, redirect_uris, scope, purpose, terms, privacy,
-    grant_for, created_at, expires_at, disabled_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
+    grant_for, created_at, expires_at, disabled_at, deletes_library)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14);
 
 -- name: GetClient :one
 SELECT sqlc.embed(applications), sqlc.embed(contracts)

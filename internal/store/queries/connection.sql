@@ -1,14 +1,26 @@
--- An existing connection keeps its id, its reference and whether it is pending. Its new
--- access_version makes a refresh of the old tokens that is in progress fail.
--- name: Connect :one
-INSERT INTO provider_accounts (id, reference, library_id, application_id, source_id, source, pending, access,
+-- name: AddConnection :one
+INSERT INTO provider_accounts (id, reference, library_id, application_id, grant_id, source_id, source, pending, access,
     access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $12, $13, $14, $15)
-ON CONFLICT (library_id, application_id, source_id) DO UPDATE SET
-    source = excluded.source, access = excluded.access, access_version = provider_accounts.access_version + 1,
-    access_until = excluded.access_until, renewal_until = 0, ended_at = 0, correlation = excluded.correlation,
-    updated_at = excluded.updated_at
+VALUES ($1, $2, $3, $4, '', $5, $6, $7, $8, $9, $10, 0, $11, $12, $13, $14, $15)
 RETURNING *;
+
+-- It keeps its id, its reference and whether it is pending. Whoever was about to renew the access
+-- that it had has nothing to renew any more.
+-- name: RenewConnection :one
+UPDATE provider_accounts SET source = $2, access = $3, access_version = access_version + 1, access_until = $4,
+    renewal_until = 0, ended_at = 0, correlation = $5, updated_at = $6
+WHERE id = $1
+RETURNING *;
+
+-- The account that the active grant of a contract has at a source.
+-- name: FindConnectionOfContract :one
+SELECT provider_accounts.* FROM provider_accounts JOIN grants ON grants.id = provider_accounts.grant_id
+WHERE provider_accounts.library_id = sqlc.arg(library_id) AND provider_accounts.source_id = sqlc.arg(source_id)
+    AND grants.contract_id = sqlc.arg(contract_id) AND grants.revoked_at = 0 AND grants.expires_at > sqlc.arg(at)
+ORDER BY grants.created_at DESC, grants.id DESC LIMIT 1;
+
+-- name: FindConnectionOfGrant :one
+SELECT * FROM provider_accounts WHERE grant_id = $1 AND grant_id <> '' AND source_id = $2;
 
 -- name: GetConnection :one
 SELECT * FROM provider_accounts WHERE id = $1;
@@ -38,18 +50,47 @@ WHERE id = sqlc.arg(id) AND access_version = sqlc.arg(version) AND ended_at = 0;
 
 -- name: UseConnection :execrows
 UPDATE provider_accounts SET last_used_at = sqlc.arg(at)
-WHERE id = sqlc.arg(id) AND library_id = sqlc.arg(library_id) AND application_id = sqlc.arg(application_id) AND NOT pending;
+WHERE id = sqlc.arg(id) AND library_id = sqlc.arg(library_id) AND application_id = sqlc.arg(application_id)
+    AND grant_id = sqlc.arg(grant_id) AND NOT pending;
 
--- name: EndPending :exec
-UPDATE provider_accounts SET pending = FALSE WHERE id = $1 AND pending;
+-- name: GiveConnectionGrant :exec
+UPDATE provider_accounts SET pending = FALSE, grant_id = $2 WHERE id = $1;
 
--- name: EndPendingOfLibrary :exec
-UPDATE provider_accounts SET pending = FALSE WHERE id = $1 AND library_id = $2 AND pending;
+-- name: DeletePendingConnection :one
+DELETE FROM provider_accounts WHERE id = $1 AND pending RETURNING *;
 
--- name: DeletePendingConnection :exec
-DELETE FROM provider_accounts WHERE id = $1 AND pending;
+-- name: DeleteConnection :one
+DELETE FROM provider_accounts WHERE id = $1 RETURNING *;
 
--- name: Disconnect :execrows
-DELETE FROM provider_accounts
-WHERE id = sqlc.arg(id) AND library_id = sqlc.arg(library_id)
-    AND (sqlc.arg(application_id) = '' OR application_id = sqlc.arg(application_id));
+-- name: ListConnectionsOfGrant :many
+SELECT * FROM provider_accounts WHERE grant_id = $1 AND grant_id <> '' ORDER BY created_at, id;
+
+-- name: ListPendingConnections :many
+SELECT * FROM provider_accounts
+WHERE library_id = $1 AND application_id = $2 AND pending ORDER BY created_at, id;
+
+-- name: ListConnectionsOfLibrary :many
+SELECT * FROM provider_accounts WHERE library_id = $1 ORDER BY created_at, id;
+
+-- Those whose grant has expired, and those of before that have none.
+-- name: ListUngranted :many
+SELECT * FROM provider_accounts
+WHERE NOT pending AND NOT EXISTS (
+    SELECT 1 FROM grants WHERE grants.id = provider_accounts.grant_id AND grants.revoked_at = 0
+        AND grants.expires_at > CAST(sqlc.arg(now) AS BIGINT))
+ORDER BY id LIMIT sqlc.arg(lim);
+
+-- name: AddTokenRevocation :exec
+INSERT INTO token_revocations (account_id, library_id, application_id, source, access, created_at, next_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (account_id) DO UPDATE SET access = excluded.access;
+
+-- name: ListTokenRevocations :many
+SELECT * FROM token_revocations WHERE next_at <= sqlc.arg(now) ORDER BY next_at, account_id LIMIT sqlc.arg(lim);
+
+-- name: ClaimTokenRevocation :one
+UPDATE token_revocations SET next_at = sqlc.arg(next) WHERE account_id = sqlc.arg(account_id) AND next_at <= sqlc.arg(now)
+RETURNING *;
+
+-- name: DeleteTokenRevocation :exec
+DELETE FROM token_revocations WHERE account_id = $1;

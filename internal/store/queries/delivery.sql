@@ -33,7 +33,8 @@ RETURNING grant_id, account_id;
 -- name: MayPost :one
 SELECT CAST(EXISTS (SELECT 1 FROM grants WHERE grants.id = sqlc.arg(grant_id) AND grants.revoked_at = 0
         AND grants.expires_at > CAST(sqlc.arg(now) AS BIGINT))
-    AND EXISTS (SELECT 1 FROM provider_accounts WHERE provider_accounts.id = sqlc.arg(account_id)) AS BOOLEAN) AS may;
+    AND EXISTS (SELECT 1 FROM provider_accounts WHERE provider_accounts.id = sqlc.arg(account_id)
+        AND provider_accounts.grant_id = sqlc.arg(grant_id)) AS BOOLEAN) AS may;
 
 -- name: Postpone :execrows
 UPDATE deliveries SET state = 'waiting', status = sqlc.arg(status), reason = sqlc.arg(reason), next_at = sqlc.arg(next_at),

@@ -32,3 +32,7 @@ UPDATE grants SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0;
 
 -- name: RevokeGrantsOfLibrary :exec
 UPDATE grants SET revoked_at = $2 WHERE library_id = $1 AND revoked_at = 0;
+
+-- name: ListUnrevokedGrants :many
+SELECT * FROM grants
+WHERE library_id = $1 AND application_id = $2 AND revoked_at = 0 ORDER BY created_at, id;

@@ -1,5 +1,5 @@
 -- What the master keyring has sealed: signing keys (see signing_key.sql), secrets of
--- authorizations, access to accounts, payloads and answers of deliveries.
+-- authorizations, access to accounts, also to revoke it, payloads and answers of deliveries.
 
 -- name: ListSealedAuthorizations :many
 SELECT hash, secrets FROM trips WHERE hash > sqlc.arg(after) AND secrets IS NOT NULL ORDER BY hash LIMIT sqlc.arg(lim);
@@ -7,6 +7,9 @@ SELECT hash, secrets FROM trips WHERE hash > sqlc.arg(after) AND secrets IS NOT 
 -- name: ListSealedConnections :many
 SELECT * FROM provider_accounts WHERE id > CAST(sqlc.arg(after) AS TEXT) AND access IS NOT NULL
 ORDER BY id LIMIT sqlc.arg(lim);
+
+-- name: ListSealedTokenRevocations :many
+SELECT * FROM token_revocations WHERE account_id > CAST(sqlc.arg(after) AS TEXT) ORDER BY account_id LIMIT sqlc.arg(lim);
 
 -- name: ListSealedDeliveries :many
 SELECT delivery_id FROM delivery_contents
@@ -25,6 +28,10 @@ UPDATE trips SET secrets = sqlc.arg(replacement) WHERE hash = sqlc.arg(hash) AND
 -- name: ReplaceConnectionAccess :exec
 UPDATE provider_accounts SET access = sqlc.arg(replacement) WHERE id = sqlc.arg(id) AND access = sqlc.arg(previous);
 
+-- name: ReplaceTokenRevocation :exec
+UPDATE token_revocations SET access = sqlc.arg(replacement)
+WHERE account_id = sqlc.arg(account_id) AND access = sqlc.arg(previous);
+
 -- name: ReplacePayload :exec
 UPDATE delivery_contents SET payload = sqlc.arg(replacement)
 WHERE delivery_id = sqlc.arg(delivery_id) AND payload = sqlc.arg(previous);
@@ -38,6 +45,9 @@ DELETE FROM signing_keys;
 
 -- name: DeleteAuthorizationSecrets :execrows
 DELETE FROM trips WHERE secrets IS NOT NULL;
+
+-- name: DeleteTokenRevocations :execrows
+DELETE FROM token_revocations;
 
 -- name: ListUnfinishedDeliveries :many
 SELECT * FROM deliveries WHERE state IN ('waiting', 'posting') ORDER BY library_id, id;

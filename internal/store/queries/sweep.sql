@@ -42,12 +42,17 @@ DELETE FROM deleted_tokens WHERE hash IN (
 DELETE FROM trips WHERE hash IN (
     SELECT t.hash FROM trips t WHERE t.expires_at > 0 AND t.expires_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
 
--- If another transaction writes the row meanwhile, the conditions outside the subquery
--- are evaluated again, so a connection that has just been renewed or allowed is kept.
--- name: SweepPendingConnections :execrows
-DELETE FROM provider_accounts
-WHERE provider_accounts.pending AND provider_accounts.updated_at < sqlc.arg(before) AND provider_accounts.id IN (
-    SELECT a.id FROM provider_accounts a
-    WHERE a.pending AND a.created_at < sqlc.arg(before) AND a.updated_at < sqlc.arg(before)
-        AND NOT EXISTS (SELECT 1 FROM links l WHERE l.account_id <> '' AND l.account_id = a.id)
-    LIMIT sqlc.arg(portion));
+-- name: ListLostConnections :many
+SELECT a.id FROM provider_accounts a
+WHERE a.pending AND a.created_at < sqlc.arg(before) AND a.updated_at < sqlc.arg(before)
+    AND NOT EXISTS (SELECT 1 FROM links l WHERE l.account_id <> '' AND l.account_id = a.id)
+LIMIT sqlc.arg(portion);
+
+-- The condition is repeated after a wait for another to write the row: an account that has just
+-- been connected anew, or allowed, stays.
+-- name: DeleteLostConnection :one
+DELETE FROM provider_accounts WHERE id = sqlc.arg(id) AND pending AND updated_at < sqlc.arg(before) RETURNING *;
+
+-- name: SweepTokenRevocations :execrows
+DELETE FROM token_revocations WHERE account_id IN (
+    SELECT r.account_id FROM token_revocations r WHERE r.created_at <= sqlc.arg(before) LIMIT sqlc.arg(portion));

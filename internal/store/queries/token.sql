@@ -22,3 +22,9 @@ ON CONFLICT (hash) DO NOTHING;
 
 -- name: WasDeleted :one
 SELECT EXISTS (SELECT 1 FROM deleted_tokens WHERE hash = $1 AND forget_at > sqlc.arg(at));
+
+-- name: RememberTokensOfGrant :exec
+INSERT INTO deleted_tokens (hash, forget_at)
+SELECT tokens.hash, CAST(sqlc.arg(forget_at) AS BIGINT) FROM tokens
+WHERE tokens.grant_id = sqlc.arg(grant_id) AND tokens.use = sqlc.arg(use)
+ON CONFLICT (hash) DO NOTHING;

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/signin"
@@ -55,11 +56,13 @@ func (h *Deletion) newPage(w http.ResponseWriter, r *http.Request, in *library.S
 	if err != nil {
 		return nil, err
 	}
+	apps := map[wire.ApplicationID]bool{}
 	for _, g := range grants {
 		if g.Grant.Active(h.ui.Now()) {
-			page.Apps++
+			apps[g.Grant.Application] = true
 		}
 	}
+	page.Apps = len(apps)
 	return page, nil
 }
 

@@ -1,12 +1,15 @@
 package account
 
 import (
+	"context"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
@@ -14,7 +17,7 @@ import (
 )
 
 // Download sends a file's content as it was added. It came from an application and can be anything, so no browser may
-// show it as a page of this site.
+// show it as a page of this site. It breaks off if the person ends the browser's login meanwhile.
 func (h *Files) Download(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
 	file, content, err := h.files.OpenForPerson(r.Context(), in, wire.FileName(r.PathValue("file")))
 	if err != nil {
@@ -29,6 +32,13 @@ func (h *Files) Download(w http.ResponseWriter, r *http.Request, in *library.Sig
 	header.Set("Content-Security-Policy", "sandbox; default-src 'none'; frame-ancestors 'none'")
 	header.Set("Referrer-Policy", "no-referrer")
 	w.WriteHeader(http.StatusOK)
+	ctx, stop := h.people.WatchLogin(r.Context(), in)
+	defer stop()
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), library.ErrEnded) { // the write that is under way fails
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0))
+		}
+	})()
 	if _, err := io.Copy(w, content); err != nil {
 		// The browser knows the length, and so that the content is incomplete.
 		h.ui.Log.WarnContext(r.Context(), "download broke off", "file", file.ID, "error", err)

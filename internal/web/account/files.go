@@ -13,8 +13,9 @@ import (
 
 // Files are the pages of a person's files.
 type Files struct {
-	ui    *ui.UI
-	files *library.Files
+	ui     *ui.UI
+	files  *library.Files
+	people *library.People
 }
 
 // filesPage is the data of the list.

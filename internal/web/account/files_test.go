@@ -1,12 +1,14 @@
 package account_test
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/web/webtest"
 )
 
@@ -119,5 +121,60 @@ func TestFileOfAnotherPerson(t *testing.T) {
 		if p := bob.Get("/files/" + string(file.ID) + path); p.Status != http.StatusNotFound {
 			t.Errorf("%s: %d", path, p.Status)
 		}
+	}
+}
+
+// A download that is under way when its login ends breaks off, and the browser sees that it is incomplete.
+func TestAttackDownloadAfterSignOut(t *testing.T) {
+	t.Parallel()
+	const size = 40 << 20 // more than the network holds of what nobody reads
+	const newPassword = "five other plain words here"
+	for name, end := range map[string]func(t *testing.T, w *webtest.World, here, there *webtest.Browser){
+		"signed out": func(_ *testing.T, _ *webtest.World, here, _ *webtest.Browser) {
+			here.Get("/settings").Click("sign-out")
+		},
+		"password changed elsewhere": func(t *testing.T, _ *webtest.World, _, there *webtest.Browser) {
+			p := there.Get("/settings/password").Click("change-password",
+				"current-password", webtest.Password, "new-password", newPassword)
+			if p.TextOf("notice") != "Your password is changed. Other devices are signed out." {
+				t.Fatalf("%s", p.Text())
+			}
+		},
+		"library shut in the same browser": func(_ *testing.T, _ *webtest.World, here, _ *webtest.Browser) {
+			here.Get("/delete").Click("delete-confirm", "password", webtest.Password, "delete-understood", "on")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := webtest.New(t)
+			clinic := w.Register("Demo Clinic")
+			here, token := w.Allows(webtest.Anna, clinic)
+			file := clinic.Push(token, wire.Descriptor{MIMEType: "text/plain"}, strings.Repeat("x", size))
+			there := w.NewBrowser()
+			there.SignIn("/sign-in", webtest.Anna)
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+				w.URL+"/files/"+string(file.ID)+"/download", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range here.Cookies() {
+				request.AddCookie(c)
+			}
+			answer, err := http.DefaultTransport.RoundTrip(request)
+			if err != nil || answer.StatusCode != http.StatusOK || answer.ContentLength != size {
+				t.Fatalf("%+v, %v", answer, err)
+			}
+			defer answer.Body.Close()
+			if _, err := io.CopyN(io.Discard, answer.Body, 1<<20); err != nil {
+				t.Fatal(err)
+			}
+			end(t, w, here, there)
+			carreltest.Eventually(t, "the download has broken off", func() bool {
+				return len(w.Log.Lines("download broke off")) > 0
+			})
+			if n, err := io.Copy(io.Discard, answer.Body); err == nil || n > size/2 {
+				t.Errorf("%d bytes arrived afterwards, and then %v", n, err)
+			}
+		})
 	}
 }

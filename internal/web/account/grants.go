@@ -5,14 +5,16 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
 
-// Grants are the pages of the applications with access.
+// Grants are the pages of the applications with access: a card for each application, with what it may do.
 type Grants struct {
 	ui          *ui.UI
 	consents    *library.Consents
@@ -22,18 +24,45 @@ type Grants struct {
 // grantsPage is the data of the list.
 type grantsPage struct {
 	*ui.Page
-	Grants []grantRow
-	Now    time.Time
+	Apps []appCard
+	Now  time.Time
 }
 
-// grantRow is a grant as a person sees it.
+// appCard is an application as a person sees it.
+type appCard struct {
+	ID                   wire.ApplicationID
+	App, Initials, State string
+	IsActive             bool
+	// Permissions are its grants, those that have ended last.
+	Permissions []grantRow
+
+	application library.Application
+}
+
+// StopURL is the page that asks whether to stop everything.
+func (c appCard) StopURL() string { return "/grants/app/" + url.PathEscape(string(c.ID)) + "/stop" }
+
+// may lists what the application may do now, by grants other than one.
+func (c appCard) may(except library.GrantID) (lines []string) {
+	for _, row := range c.Permissions {
+		if row.IsActive && row.ID != except {
+			lines = append(lines, row.May...)
+		}
+	}
+	return lines
+}
+
+// grantRow is a grant as a person sees it: a permission of the application.
 type grantRow struct {
 	ID                              library.GrantID
-	App, Initials, State            string
+	State                           string
 	May                             []string
 	IsActive                        bool
 	Since, Until, EndedAt, LastUsed time.Time
 }
+
+// Summary says in one line what the permission is.
+func (g grantRow) Summary() string { return strings.Join(g.May, ", ") }
 
 // RevokeURL is the page that asks whether to revoke the grant.
 func (g grantRow) RevokeURL() string { return "/grants/" + url.PathEscape(string(g.ID)) + "/stop" }
@@ -41,38 +70,73 @@ func (g grantRow) RevokeURL() string { return "/grants/" + url.PathEscape(string
 // soon is how long before its end a grant is said to end soon.
 const soon = 14 * 24 * time.Hour
 
-// List lists the grants, those that have ended last.
+// flashStopped names the notice after a grant was revoked. It is no key of a text: the page makes one. Its value is the grant and what it allowed.
+const flashStopped = "permission-stopped"
+
+// List lists the applications, those without access last.
 func (h *Grants) List(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
 	t := ui.BrowserOf(r).Texts
-	grants, err := h.consents.ListGrants(r.Context(), in)
+	cards, err := h.cards(r, in)
 	if err != nil {
 		return err
 	}
-	connections, err := h.connections.List(r.Context(), in)
-	if err != nil {
-		return err
+	stopped, isStopped := h.ui.TakeFlashValue(w, r, flashStopped)
+	page := &grantsPage{Page: newAccountPage(h.ui, w, r, menuGrants, t.Text("grants.h1")), Apps: cards, Now: h.ui.Now()}
+	if isStopped {
+		page.Flash = stoppedNotice(t, cards, stopped)
 	}
-	page := &grantsPage{Page: newAccountPage(h.ui, w, r, menuGrants, t.Text("grants.h1")), Now: h.ui.Now()}
-	for _, g := range grants {
-		page.Grants = append(page.Grants, newGrantRow(t, g, connections, page.Now))
-	}
-	slices.SortStableFunc(page.Grants, func(a, b grantRow) int {
-		switch {
-		case a.IsActive && !b.IsActive:
-			return -1
-		case b.IsActive && !a.IsActive:
-			return 1
-		}
-		return 0
-	})
 	return h.ui.Render(w, http.StatusOK, "grants", page)
 }
 
+// cards are the applications that the person has ever allowed something, those with access first.
+func (h *Grants) cards(r *http.Request, in *library.SignedIn) ([]appCard, error) {
+	t := ui.BrowserOf(r).Texts
+	grants, err := h.consents.ListGrants(r.Context(), in)
+	if err != nil {
+		return nil, err
+	}
+	connections, err := h.connections.List(r.Context(), in)
+	if err != nil {
+		return nil, err
+	}
+	var cards []appCard
+	for _, g := range grants {
+		i := slices.IndexFunc(cards, func(c appCard) bool { return c.ID == g.Grant.Application })
+		if i < 0 {
+			app := ui.CleanText(g.Client.Application.Name)
+			i = len(cards)
+			cards = append(cards, appCard{ID: g.Grant.Application, App: app, Initials: ui.Initials(app),
+				application: g.Client.Application})
+		}
+		cards[i].Permissions = append(cards[i].Permissions, newGrantRow(t, g, connections, h.ui.Now()))
+	}
+	for i := range cards {
+		card := &cards[i]
+		slices.SortStableFunc(card.Permissions, func(a, b grantRow) int { return activeFirst(a.IsActive, b.IsActive) })
+		// The state of the first: an active one, if there is any.
+		card.State, card.IsActive = card.Permissions[0].State, card.Permissions[0].IsActive
+		if slices.ContainsFunc(card.Permissions, func(g grantRow) bool { return g.IsActive && g.State != card.State }) {
+			card.State = t.Text("grants.active")
+		}
+	}
+	slices.SortStableFunc(cards, func(a, b appCard) int { return activeFirst(a.IsActive, b.IsActive) })
+	return cards, nil
+}
+
+func activeFirst(a, b bool) int {
+	switch {
+	case a && !b:
+		return -1
+	case b && !a:
+		return 1
+	}
+	return 0
+}
+
 func newGrantRow(t *ui.Texts, g library.GrantWithClient, connections []delivery.Connection, now time.Time) grantRow {
-	grant := g.Grant
-	app, contract := ui.CleanText(g.Client.Application.Name), g.Client.Contract
+	grant, contract := g.Grant, g.Client.Contract
 	row := grantRow{
-		ID: grant.ID, App: app, Initials: ui.Initials(app), May: []string{t.PermissionSummary(contract)},
+		ID: grant.ID, May: []string{t.PermissionSummary(contract)},
 		Since: grant.CreatedAt, Until: grant.ExpiresAt, LastUsed: grant.LastUsedAt,
 	}
 	switch {
@@ -85,62 +149,170 @@ func newGrantRow(t *ui.Texts, g library.GrantWithClient, connections []delivery.
 	default:
 		row.State, row.IsActive = t.Text("grants.active"), true
 	}
+	if contract.DeletesLibrary {
+		row.May = append(row.May, t.Text("grants.delete"))
+	}
 	for _, c := range connections {
-		if row.IsActive && contract.Access == library.Write && c.Application == grant.Application {
+		if row.IsActive && c.Grant == grant.ID {
 			row.May = append(row.May, t.Text("grants.push", "provider", ui.CleanText(c.Source.Name)))
 		}
 	}
 	return row
 }
 
-// revokeGrantPage asks whether to revoke a grant, and says what that does not do.
-type revokeGrantPage struct {
-	*ui.Page
-	App   string
-	Error string
+// stoppedNotice says what has ended with a grant, and what goes on.
+func stoppedNotice(t *ui.Texts, cards []appCard, value string) string {
+	parts := strings.Split(value, "\x00") // the grant, and what it allowed
+	for _, card := range cards {
+		for _, g := range card.Permissions {
+			if string(g.ID) != parts[0] {
+				continue
+			}
+			ended, left := cleanTexts(parts[1:]), card.may(g.ID)
+			switch {
+			case len(left) == 0:
+				return t.Text("revoke.done", "app", card.App)
+			case len(ended) == 0 || slices.ContainsFunc(ended, func(s string) bool { return slices.Contains(left, s) }):
+				// Another permission is for the same, so that it does not end.
+				return t.Text("revoke.done_one", "app", card.App, "left", strings.Join(left, "; "))
+			}
+			return t.Text("revoke.done_some", "app", card.App,
+				"ended", strings.Join(ended, "; "), "left", strings.Join(left, "; "))
+		}
+	}
+	return ""
 }
 
-func (h *Grants) newRevokePage(w http.ResponseWriter, r *http.Request, g library.GrantWithClient) *revokeGrantPage {
-	app := ui.CleanText(g.Client.Application.Name)
-	title := ui.BrowserOf(r).Texts.Text("revoke.h1", "app", app)
-	return &revokeGrantPage{Page: newAccountPage(h.ui, w, r, menuGrants, title), App: app}
+func cleanTexts(texts []string) (clean []string) {
+	for _, s := range texts {
+		clean = append(clean, ui.CleanText(s))
+	}
+	return clean
+}
+
+// maxFlashValue bounds a notice's value, which is kept in a cookie.
+const maxFlashValue = 1500
+
+// revokeGrantPage asks whether to revoke a grant, or all of an application, and says what that does not do.
+type revokeGrantPage struct {
+	*ui.Page
+	App, Text string
+	// Ends lists what would end, and Left what the application could still do.
+	Ends, Left []string
+	// Confirm is the text of the button that confirms, and ConfirmID its data-testid.
+	Confirm, ConfirmID string
+	Error              string
+}
+
+// newRevokePage asks about a grant, or about everything if the grant is empty.
+func (h *Grants) newRevokePage(
+	w http.ResponseWriter, r *http.Request, card appCard, grant library.GrantID,
+) *revokeGrantPage {
+	t := ui.BrowserOf(r).Texts
+	page := &revokeGrantPage{App: card.App, Text: t.Text("revoke.text", "app", card.App),
+		Confirm: t.Text("revoke.confirm"), ConfirmID: "revoke-confirm", Ends: card.may("")}
+	title := t.Text("revoke.h1", "app", card.App)
+	if grant == "" {
+		title = t.Text("revoke.all_h1", "app", card.App)
+		page.Confirm, page.ConfirmID = t.Text("revoke.all_confirm"), "stop-all-confirm"
+	} else if page.Left = card.may(grant); len(page.Left) > 0 {
+		title, page.Text = t.Text("revoke.one_h1", "app", card.App), t.Text("revoke.one_text", "app", card.App)
+		i := slices.IndexFunc(card.Permissions, func(g grantRow) bool { return g.ID == grant })
+		page.Ends = card.Permissions[i].May
+	}
+	page.Page = newAccountPage(h.ui, w, r, menuGrants, title)
+	return page
 }
 
 // ShowRevoke asks whether to revoke a grant.
 func (h *Grants) ShowRevoke(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
-	g, err := h.activeGrant(r, in)
-	if err != nil {
+	card, grant, err := h.findGrant(r, in)
+	switch {
+	case err != nil:
 		return err
+	case !grant.IsActive: // gone back to, or loaded again
+		return ui.SeeOther(w, r, "/grants")
 	}
-	return h.ui.Render(w, http.StatusOK, "revoke-grant", h.newRevokePage(w, r, g))
+	return h.ui.Render(w, http.StatusOK, "revoke-grant", h.newRevokePage(w, r, card, grant.ID))
 }
 
-// PostRevoke revokes a grant.
+// PostRevoke revokes a grant. One that has ended already stays so: the button was pressed twice.
 func (h *Grants) PostRevoke(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
-	g, err := h.activeGrant(r, in)
+	card, grant, err := h.findGrant(r, in)
 	if err != nil {
 		return err
 	}
-	if err := h.consents.Revoke(r.Context(), in, g.Grant.ID); err != nil {
-		h.ui.Log.ErrorContext(r.Context(), "grant not revoked", "grant", g.Grant.ID, "error", err)
-		page := h.newRevokePage(w, r, g)
-		page.Error, page.IsError = page.Texts.Text("revoke.error", "app", page.App), true
-		return h.ui.Render(w, http.StatusInternalServerError, "revoke-grant", page)
+	if grant.IsActive {
+		if err := h.consents.Revoke(r.Context(), in, grant.ID); err != nil {
+			return h.notRevoked(w, r, h.newRevokePage(w, r, card, grant.ID), err)
+		}
 	}
-	h.ui.SetFlash(w, "revoke.done", g.Client.Application.Name)
+	value := strings.Join(append([]string{string(grant.ID)}, grant.May...), "\x00")
+	if len(value) > maxFlashValue {
+		value = string(grant.ID)
+	}
+	h.ui.SetFlash(w, flashStopped, value)
 	return ui.SeeOther(w, r, "/grants")
 }
 
-// activeGrant is the grant that the address names, if it is the person's and has not ended.
-func (h *Grants) activeGrant(r *http.Request, in *library.SignedIn) (library.GrantWithClient, error) {
-	grants, err := h.consents.ListGrants(r.Context(), in)
-	if err != nil {
-		return library.GrantWithClient{}, err
+// ShowStop asks whether to stop everything of an application.
+func (h *Grants) ShowStop(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
+	card, err := h.findApp(r, in)
+	switch {
+	case err != nil:
+		return err
+	case !card.IsActive:
+		return ui.SeeOther(w, r, "/grants")
 	}
-	for _, g := range grants {
-		if string(g.Grant.ID) == r.PathValue("grant") && g.Grant.Active(h.ui.Now()) {
-			return g, nil
+	return h.ui.Render(w, http.StatusOK, "revoke-grant", h.newRevokePage(w, r, card, ""))
+}
+
+// PostStop stops everything of an application.
+func (h *Grants) PostStop(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
+	card, err := h.findApp(r, in)
+	if err != nil {
+		return err
+	}
+	if err := h.consents.RevokeApplication(r.Context(), in, card.application); err != nil {
+		return h.notRevoked(w, r, h.newRevokePage(w, r, card, ""), err)
+	}
+	h.ui.SetFlash(w, "revoke.done", card.application.Name)
+	return ui.SeeOther(w, r, "/grants")
+}
+
+// notRevoked says that nothing has ended.
+func (h *Grants) notRevoked(w http.ResponseWriter, r *http.Request, page *revokeGrantPage, cause error) error {
+	h.ui.Log.ErrorContext(r.Context(), "grant not revoked", "error", cause)
+	page.Error, page.IsError = page.Texts.Text("revoke.error", "app", page.App), true
+	return h.ui.Render(w, http.StatusInternalServerError, "revoke-grant", page)
+}
+
+// findGrant finds the grant that the address names, if it is the person's.
+func (h *Grants) findGrant(r *http.Request, in *library.SignedIn) (appCard, grantRow, error) {
+	cards, err := h.cards(r, in)
+	if err != nil {
+		return appCard{}, grantRow{}, err
+	}
+	for _, card := range cards {
+		for _, g := range card.Permissions {
+			if string(g.ID) == r.PathValue("grant") {
+				return card, g, nil
+			}
 		}
 	}
-	return library.GrantWithClient{}, fmt.Errorf("active grant: %w", library.ErrNotFound)
+	return appCard{}, grantRow{}, fmt.Errorf("grant of the address: %w", library.ErrNotFound)
+}
+
+// findApp finds the application that the address names, if the person has ever allowed it something.
+func (h *Grants) findApp(r *http.Request, in *library.SignedIn) (appCard, error) {
+	cards, err := h.cards(r, in)
+	if err != nil {
+		return appCard{}, err
+	}
+	for _, card := range cards {
+		if string(card.ID) == r.PathValue("application") {
+			return card, nil
+		}
+	}
+	return appCard{}, fmt.Errorf("application of the address: %w", library.ErrNotFound)
 }

@@ -21,6 +21,8 @@ type consent struct {
 	connections *delivery.Connections
 	catalogue   *catalogue.Catalogue
 	app         *appReturn
+	// deleteWait is how long the deletion of a library can be undone.
+	deleteWait time.Duration
 }
 
 // consentPage is the data of the page.
@@ -35,7 +37,9 @@ type consentPage struct {
 	// Earlier is when an earlier consent expired; nil if the person has not consented before.
 	Earlier *time.Time
 	// IsRenewal reports that the question is whether to go on.
-	IsRenewal            bool
+	IsRenewal bool
+	// After says what a no does.
+	After                string
 	TermsURL, PrivacyURL string // empty if there are none
 	Email                string
 	// Account is the one that was connected for the request; empty if there is none.
@@ -69,9 +73,18 @@ func (c *consent) Show(
 	if page.Notes, err = c.notes(r, in, flow, provider); err != nil {
 		return err
 	}
+	page.After = t.Text("consent.after", "app", app)
 	if page.IsRenewal {
 		if page.Earlier, err = c.expiredAt(r, in, request); err != nil {
 			return err
+		}
+		others, err := c.otherContracts(r, in, request)
+		if err != nil {
+			return err
+		}
+		page.After = t.Text("reauth.after", "app", app)
+		if len(others) > 0 {
+			page.After = t.Text("reauth.after_one", "app", app)
 		}
 	}
 	page.Page = c.ui.NewPage(r, c.title(t, flow, provider))
@@ -115,6 +128,9 @@ func (c *consent) permissions(
 			t.Text("consent.not.identity"),
 		}
 	}
+	if flow.request.Client.Contract.DeletesLibrary {
+		may = append(may, t.DeletesLibrary(c.deleteWait))
+	}
 	mayAlso, err := c.otherProviders(r, in, flow.request, connected)
 	return append(may, mayAlso...), mayNot, err
 }
@@ -137,6 +153,9 @@ func (c *consent) notes(r *http.Request, in *library.SignedIn, flow *requestFlow
 		var summaries []string
 		for _, contract := range granted {
 			summaries = append(summaries, t.PermissionSummary(contract))
+			if contract.DeletesLibrary {
+				summaries = append(summaries, t.Text("grants.delete"))
+			}
 		}
 		notes = append(notes, t.Text("consent.note.also", "app", app, "list", strings.Join(summaries, ", ")))
 	}
@@ -191,21 +210,26 @@ func (c *consent) sentData(flow *requestFlow, connected *delivery.Connection) ui
 	return ui.NewDataTypes(types)
 }
 
-// otherProviders are the providers that the application may send to as well, since the person connected them before.
+// otherProviders are the providers that the application may send to as well: the consent that a yes renews has accounts
+// there.
 func (c *consent) otherProviders(
 	r *http.Request, in *library.SignedIn, request *library.PendingRequest, connected *delivery.Connection,
 ) ([]string, error) {
 	if request.Client.Contract.Access != library.Write {
 		return nil, nil
 	}
-	connections, err := connectionsOf(r, c.connections, in, request)
+	grant, err := c.consents.LatestGrant(r.Context(), in, request)
+	if err != nil || grant == nil || !grant.Active(c.ui.Now()) {
+		return nil, err
+	}
+	connections, err := c.connections.List(r.Context(), in)
 	if err != nil {
 		return nil, err
 	}
 	t := ui.BrowserOf(r).Texts
 	var may []string
 	for _, other := range connections {
-		if connected == nil || other.ID != connected.ID {
+		if other.Grant == grant.ID && (connected == nil || other.ID != connected.ID) {
 			may = append(may, t.Text("consent.may.push",
 				"what", ui.NewDataTypes(nil).In(t), "provider", ui.CleanText(other.Source.Name)))
 		}

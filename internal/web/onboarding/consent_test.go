@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/web/webtest"
 )
 
@@ -146,5 +147,30 @@ func TestPhoneCallback(t *testing.T) {
 				t.Errorf("link back %q", back)
 			}
 		})
+	}
+}
+
+// A contract with the right to delete the library says so, and how long that can be taken back.
+func TestConsentToDelete(t *testing.T) {
+	t.Parallel()
+	for wait, want := range map[time.Duration]string{
+		7 * 24 * time.Hour: "Delete your whole library, with everything in it. You have 7 days to take it back.",
+		36 * time.Hour:     "Delete your whole library, with everything in it. You have 1 day to take it back.",
+		time.Hour:          "Delete your whole library, with everything in it. You have a short time to take it back.",
+		0:                  "Delete your whole library, with everything in it, at once. You cannot take it back.",
+	} {
+		w := webtest.New(t, func(c *server.Config) { c.DeleteWait = wait })
+		w.Provider.Lists(webtest.Lucas)
+		clinic := w.Register("Demo Clinic", webtest.DeletesLibrary)
+		p := w.NewBrowser().CreateLibrary(clinic.AuthorizeURL(webtest.WebCallback), webtest.Anna).Connect(webtest.Lucas)
+		scope := p.TextOf("consent-scope")
+		if !strings.Contains(scope, want) || strings.Contains(scope, "Change or delete files.") {
+			t.Errorf("%v: %s", wait, scope)
+		}
+		p = w.NewBrowser().CreateLibrary("/apps/saas/authorize?code="+clinic.Authorize(webtest.WebCallback), webtest.Bob)
+		scope = p.TextOf("consent-scope")
+		if !strings.Contains(scope, want) || !strings.Contains(scope, "Change files, or delete single files.") {
+			t.Errorf("%v: %s", wait, scope)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/delivery"
@@ -38,6 +39,8 @@ type Services struct {
 	Consents    *library.Consents
 	Connections *delivery.Connections
 	Catalogue   *catalogue.Catalogue
+	// DeleteWait is how long the deletion of a library can be undone; zero means not at all.
+	DeleteWait time.Duration
 }
 
 // New returns the pages of an application's request.
@@ -50,7 +53,7 @@ func New(u *ui.UI, signIn *signin.Pages, services Services) *Pages {
 		connect: &connect{choose: choose, redirect: redirect},
 		consent: &consent{
 			ui: u, consents: services.Consents, connections: services.Connections, catalogue: services.Catalogue,
-			app: app,
+			app: app, deleteWait: services.DeleteWait,
 		},
 		revoke:           &revoke{ui: u, connections: services.Connections, app: app},
 		terms:            &terms{ui: u},

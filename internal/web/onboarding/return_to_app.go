@@ -49,6 +49,8 @@ func (a *appReturn) redirect(
 		title, text = t.Text("done.allowed_h1", "app", app), t.Text("done.allowed")
 	case result == outcomeDenied && request.Kind == library.RevokeRequest:
 		title = t.Text("done.denied")
+	case result == outcomeDenied && request.Kind == library.UserReauthRequest:
+		title, text = t.Text("done.denied_h1", "app", app), t.Text("done.not_renewed", "app", app)
 	case result == outcomeDenied:
 		title, text = t.Text("done.denied_h1", "app", app), t.Text("done.denied")
 	}
@@ -63,11 +65,15 @@ func (a *appReturn) cancel(w http.ResponseWriter, r *http.Request, in *library.S
 	if r.PostForm.Get("ended") != "" {
 		code = library.CallbackOnboardError
 	}
+	o := outcomeDenied
+	if flow.request.Kind == library.UserReauthRequest {
+		in, o = nil, outcomeNone // the person has not answered whether the consent goes on, so it does
+	}
 	callback, err := a.consents.Deny(r.Context(), flow.request, in, code)
 	if err != nil {
 		return answerError(err, in, flow)
 	}
-	return a.redirect(w, r, flow.request, callback, outcomeDenied)
+	return a.redirect(w, r, flow.request, callback, o)
 }
 
 // redirectOrShow redirects to a callback of the web. For any other it shows the page.

@@ -24,6 +24,18 @@ func (u *UI) SetFlash(w http.ResponseWriter, key, name string) {
 	u.Cookies.Set(w, cookieFlash, key+"/"+base64.RawURLEncoding.EncodeToString([]byte(name)), flashLifetime)
 }
 
+// TakeFlashValue returns the name of a message whose text the page itself makes, and removes the message. It reports
+// whether a message of that key waits.
+func (u *UI) TakeFlashValue(w http.ResponseWriter, r *http.Request, key string) (name string, ok bool) {
+	waiting, encoded, _ := strings.Cut(u.Cookies.Get(r, cookieFlash), "/")
+	value, err := base64.RawURLEncoding.DecodeString(encoded)
+	if waiting != key || err != nil {
+		return "", false
+	}
+	u.Cookies.Clear(w, cookieFlash)
+	return string(value), true
+}
+
 // TakeFlash returns the message that the page before has set, and removes it; empty if there is none.
 func (u *UI) TakeFlash(w http.ResponseWriter, r *http.Request) string {
 	value := u.Cookies.Get(r, cookieFlash)

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"strings"
+	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
@@ -9,9 +10,13 @@ import (
 
 // Permissions says in plain words what a contract allows, and what it does not allow.
 func (t *Texts) Permissions(contract library.Contract) (may, mayNot []string) {
+	notChange := t.Text("consent.not.change")
+	if contract.DeletesLibrary {
+		notChange = t.Text("consent.not.change_one")
+	}
 	if contract.Access == library.Write {
 		return []string{t.Text("consent.may.write")},
-			[]string{t.Text("consent.not.read"), t.Text("consent.not.change"), t.Text("consent.not.identity")}
+			[]string{t.Text("consent.not.read"), notChange, t.Text("consent.not.identity")}
 	}
 	if readsAll(contract.Scope) {
 		may = append(may, t.Text("consent.may.read_all"))
@@ -24,7 +29,19 @@ func (t *Texts) Permissions(contract library.Contract) (may, mayNot []string) {
 		}
 		mayNot = append(mayNot, t.Text("consent.not.others"))
 	}
-	return may, append(mayNot, t.Text("consent.not.change"), t.Text("consent.not.identity"))
+	return may, append(mayNot, notChange, t.Text("consent.not.identity"))
+}
+
+// DeletesLibrary says that an application may delete the whole library, which the person can undo for the given time.
+func (t *Texts) DeletesLibrary(wait time.Duration) string {
+	switch days := int(wait / (24 * time.Hour)); {
+	case wait == 0:
+		return t.Text("consent.may.delete_now")
+	case days == 0:
+		return t.Text("consent.may.delete_short")
+	default:
+		return t.Count("consent.may.delete", days)
+	}
 }
 
 // PermissionSummary says in one line what a contract allows.

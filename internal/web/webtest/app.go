@@ -21,8 +21,9 @@ const (
 // App is an application with a contract.
 type App struct {
 	library.Client
-	contract *carreltest.Contract
-	w        *World
+	application *carreltest.Application
+	contract    *carreltest.Contract
+	w           *World
 }
 
 // Option changes what [World.Register] registers.
@@ -50,26 +51,48 @@ func SaysNothing(a *library.Application, c *library.Contract) {
 	a.Checked, c.Terms, c.Privacy, c.Purpose = false, "", "", ""
 }
 
+// DeletesLibrary lets the contract delete a person's whole library.
+func DeletesLibrary(_ *library.Application, c *library.Contract) { c.DeletesLibrary = true }
+
 // Register registers an application whose contract adds files, unless an option says otherwise.
 func (w *World) Register(name string, options ...Option) *App {
 	w.T.Helper()
 	var k library.Contract
 	a := w.Application(func(a *library.Application) {
 		*a = library.Application{Name: name, About: name + " B.V. in Utrecht, clinic.example", Checked: true}
-		k = library.Contract{
-			Access: library.Write, RedirectURIs: []string{WebCallback, PhoneCallback},
-			Purpose: "We put your lab results in your library, so that you have them together in one place.",
-			Terms:   "Be kind.\nThat is all.", Privacy: "https://clinic.example/privacy",
-		}
+		k = newContract()
 		for _, o := range options {
 			o(a, &k)
 		}
 	})
+	return w.addContract(a, k)
+}
+
+// Another registers another contract of the same application.
+func (a *App) Another(options ...Option) *App {
+	a.w.T.Helper()
+	k := newContract()
+	for _, o := range options {
+		o(&library.Application{}, &k)
+	}
+	return a.w.addContract(a.application, k)
+}
+
+func newContract() library.Contract {
+	return library.Contract{
+		Access: library.Write, RedirectURIs: []string{WebCallback, PhoneCallback},
+		Purpose: "We put your lab results in your library, so that you have them together in one place.",
+		Terms:   "Be kind.\nThat is all.", Privacy: "https://clinic.example/privacy",
+	}
+}
+
+func (w *World) addContract(a *carreltest.Application, k library.Contract) *App {
+	w.T.Helper()
 	contract := a.Contract(k.Access, func(registered *library.Contract) {
 		k.Application, k.PublicKey = registered.Application, registered.PublicKey
 		*registered = k
 	})
-	return &App{contract.Client, contract, w}
+	return &App{contract.Client, a, contract, w}
 }
 
 // Disable ends the contract.
@@ -231,4 +254,17 @@ func (a *App) AccountHandle(accessToken string, account wire.AccountID) string {
 		a.w.T.Fatal(err)
 	}
 	return handle
+}
+
+// Works reports whether an access token of the application's is valid.
+func (a *App) Works(accessToken string) bool {
+	a.w.T.Helper()
+	_, err := a.contract.GrantOfToken(accessToken).Bearer()
+	return err == nil
+}
+
+// GrantOf is the id of the grant of an access token.
+func (a *App) GrantOf(accessToken string) string {
+	a.w.T.Helper()
+	return string(a.bearer(accessToken).Grant.ID)
 }

@@ -103,6 +103,29 @@ func (q *Queries) DeleteAuthRequestsOfSessionsOfLibrary(ctx context.Context, lib
 	return err
 }
 
+const deleteSessionsOfOpenRequests = `-- name: DeleteSessionsOfOpenRequests :exec
+DELETE FROM sessions WHERE hash IN (
+    SELECT l.session_hash FROM links l
+    WHERE l.library_id = $1 AND l.application_id = $2 AND l.answered_at = 0)
+`
+
+// Those of an application that only the person of a library may answer. Their sessions end too.
+func (q *Queries) DeleteSessionsOfOpenRequests(ctx context.Context, libraryID library.ID, applicationID wire.ApplicationID) error {
+	_, err := q.exec(ctx, q.deleteSessionsOfOpenRequestsStmt, deleteSessionsOfOpenRequests, libraryID, applicationID)
+	return err
+}
+
+const expireOpenRequests = `-- name: ExpireOpenRequests :exec
+UPDATE links SET expires_at = $1
+WHERE library_id = $2 AND application_id = $3 AND answered_at = 0
+    AND kind <> 'revoke' AND expires_at > CAST($1 AS BIGINT)
+`
+
+func (q *Queries) ExpireOpenRequests(ctx context.Context, at int64, libraryID library.ID, applicationID wire.ApplicationID) error {
+	_, err := q.exec(ctx, q.expireOpenRequestsStmt, expireOpenRequests, at, libraryID, applicationID)
+	return err
+}
+
 const getAuthRequest = `-- name: GetAuthRequest :one
 SELECT hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash, created_at, expires_at, answered_at, account_id, binding, session_binding FROM links WHERE hash = $1
 `

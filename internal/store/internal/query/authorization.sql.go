@@ -15,8 +15,8 @@ import (
 
 const addAuthorization = `-- name: AddAuthorization :exec
 INSERT INTO trips (hash, link_hash, application_id, library_id, login_id, source, correlation, secrets,
-    created_at, expires_at, ended_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    created_at, expires_at, ended_at, account_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 `
 
 type AddAuthorizationParams struct {
@@ -31,6 +31,7 @@ type AddAuthorizationParams struct {
 	CreatedAt       int64
 	ExpiresAt       int64
 	EndedAt         int64
+	AccountID       string
 }
 
 func (q *Queries) AddAuthorization(ctx context.Context, arg AddAuthorizationParams) error {
@@ -46,6 +47,7 @@ func (q *Queries) AddAuthorization(ctx context.Context, arg AddAuthorizationPara
 		arg.CreatedAt,
 		arg.ExpiresAt,
 		arg.EndedAt,
+		arg.AccountID,
 	)
 	return err
 }
@@ -63,7 +65,7 @@ func (q *Queries) EndAuthorization(ctx context.Context, hash seal.Hash, endedAt 
 }
 
 const getAuthorization = `-- name: GetAuthorization :one
-SELECT hash, link_hash, application_id, library_id, login_id, source, correlation, secrets, created_at, expires_at, ended_at FROM trips WHERE hash = $1
+SELECT hash, link_hash, application_id, library_id, login_id, source, correlation, secrets, created_at, expires_at, ended_at, account_id FROM trips WHERE hash = $1
 `
 
 func (q *Queries) GetAuthorization(ctx context.Context, hash seal.Hash) (Authorization, error) {
@@ -81,6 +83,7 @@ func (q *Queries) GetAuthorization(ctx context.Context, hash seal.Hash) (Authori
 		&i.CreatedAt,
 		&i.ExpiresAt,
 		&i.EndedAt,
+		&i.AccountID,
 	)
 	return i, err
 }

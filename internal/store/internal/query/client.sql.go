@@ -42,24 +42,25 @@ func (q *Queries) AddApplication(ctx context.Context, arg AddApplicationParams) 
 
 const addContract = `-- name: AddContract :exec
 INSERT INTO contracts (id, application_id, access, public_key, redirect_uris, scope, purpose, terms, privacy,
-    grant_for, created_at, expires_at, disabled_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    grant_for, created_at, expires_at, disabled_at, deletes_library)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 `
 
 type AddContractParams struct {
-	ID            wire.ContractID
-	ApplicationID wire.ApplicationID
-	Access        library.Access
-	PublicKey     string
-	RedirectURIs  string
-	Scope         string
-	Purpose       string
-	Terms         string
-	Privacy       string
-	GrantFor      int64
-	CreatedAt     int64
-	ExpiresAt     int64
-	DisabledAt    int64
+	ID             wire.ContractID
+	ApplicationID  wire.ApplicationID
+	Access         library.Access
+	PublicKey      string
+	RedirectURIs   string
+	Scope          string
+	Purpose        string
+	Terms          string
+	Privacy        string
+	GrantFor       int64
+	CreatedAt      int64
+	ExpiresAt      int64
+	DisabledAt     int64
+	DeletesLibrary bool
 }
 
 func (q *Queries) AddContract(ctx context.Context, arg AddContractParams) error {
@@ -77,6 +78,7 @@ func (q *Queries) AddContract(ctx context.Context, arg AddContractParams) error 
 		arg.CreatedAt,
 		arg.ExpiresAt,
 		arg.DisabledAt,
+		arg.DeletesLibrary,
 	)
 	return err
 }
@@ -108,7 +110,7 @@ func (q *Queries) DisableContract(ctx context.Context, at int64, iD wire.Contrac
 }
 
 const getClient = `-- name: GetClient :one
-SELECT applications.id, applications.name, applications.partner_id, applications.about, applications.checked, applications.created_at, applications.disabled_at, contracts.id, contracts.application_id, contracts.access, contracts.public_key, contracts.redirect_uris, contracts.scope, contracts.purpose, contracts.terms, contracts.privacy, contracts.grant_for, contracts.created_at, contracts.expires_at, contracts.disabled_at
+SELECT applications.id, applications.name, applications.partner_id, applications.about, applications.checked, applications.created_at, applications.disabled_at, contracts.id, contracts.application_id, contracts.access, contracts.public_key, contracts.redirect_uris, contracts.scope, contracts.purpose, contracts.terms, contracts.privacy, contracts.grant_for, contracts.created_at, contracts.expires_at, contracts.disabled_at, contracts.deletes_library
 FROM contracts JOIN applications ON applications.id = contracts.application_id
 WHERE contracts.id = $1
 `
@@ -142,6 +144,7 @@ func (q *Queries) GetClient(ctx context.Context, id wire.ContractID) (GetClientR
 		&i.Contract.CreatedAt,
 		&i.Contract.ExpiresAt,
 		&i.Contract.DisabledAt,
+		&i.Contract.DeletesLibrary,
 	)
 	return i, err
 }
@@ -182,7 +185,7 @@ func (q *Queries) ListApplications(ctx context.Context) ([]Application, error) {
 }
 
 const listContracts = `-- name: ListContracts :many
-SELECT id, application_id, access, public_key, redirect_uris, scope, purpose, terms, privacy, grant_for, created_at, expires_at, disabled_at FROM contracts
+SELECT id, application_id, access, public_key, redirect_uris, scope, purpose, terms, privacy, grant_for, created_at, expires_at, disabled_at, deletes_library FROM contracts
 WHERE $1 = '' OR application_id = $1
 ORDER BY created_at, id
 `
@@ -210,6 +213,7 @@ func (q *Queries) ListContracts(ctx context.Context, applicationID interface{}) 
 			&i.CreatedAt,
 			&i.ExpiresAt,
 			&i.DisabledAt,
+			&i.DeletesLibrary,
 		); err != nil {
 			return nil, err
 		}

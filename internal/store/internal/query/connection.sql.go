@@ -12,60 +12,14 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-const claimRefresh = `-- name: ClaimRefresh :one
-UPDATE provider_accounts SET renewal_until = $1
-WHERE id = $2 AND access_version = $3 AND renewal_until <= $4
-RETURNING id, reference, library_id, application_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at
-`
-
-type ClaimRefreshParams struct {
-	Until   int64
-	ID      string
-	Version int64
-	Now     int64
-}
-
-func (q *Queries) ClaimRefresh(ctx context.Context, arg ClaimRefreshParams) (Connection, error) {
-	row := q.queryRow(ctx, q.claimRefreshStmt, claimRefresh,
-		arg.Until,
-		arg.ID,
-		arg.Version,
-		arg.Now,
-	)
-	var i Connection
-	err := row.Scan(
-		&i.ID,
-		&i.Reference,
-		&i.LibraryID,
-		&i.ApplicationID,
-		&i.SourceID,
-		&i.Source,
-		&i.Pending,
-		&i.Access,
-		&i.AccessVersion,
-		&i.AccessUntil,
-		&i.RenewalUntil,
-		&i.EndedAt,
-		&i.Correlation,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-		&i.LastUsedAt,
-	)
-	return i, err
-}
-
-const connect = `-- name: Connect :one
-INSERT INTO provider_accounts (id, reference, library_id, application_id, source_id, source, pending, access,
+const addConnection = `-- name: AddConnection :one
+INSERT INTO provider_accounts (id, reference, library_id, application_id, grant_id, source_id, source, pending, access,
     access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $12, $13, $14, $15)
-ON CONFLICT (library_id, application_id, source_id) DO UPDATE SET
-    source = excluded.source, access = excluded.access, access_version = provider_accounts.access_version + 1,
-    access_until = excluded.access_until, renewal_until = 0, ended_at = 0, correlation = excluded.correlation,
-    updated_at = excluded.updated_at
-RETURNING id, reference, library_id, application_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at
+VALUES ($1, $2, $3, $4, '', $5, $6, $7, $8, $9, $10, 0, $11, $12, $13, $14, $15)
+RETURNING id, reference, library_id, application_id, grant_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at
 `
 
-type ConnectParams struct {
+type AddConnectionParams struct {
 	ID            string
 	Reference     string
 	LibraryID     library.ID
@@ -83,10 +37,8 @@ type ConnectParams struct {
 	LastUsedAt    int64
 }
 
-// An existing connection keeps its id, its reference and whether it is pending. Its new
-// access_version makes a refresh of the old tokens that is in progress fail.
-func (q *Queries) Connect(ctx context.Context, arg ConnectParams) (Connection, error) {
-	row := q.queryRow(ctx, q.connectStmt, connect,
+func (q *Queries) AddConnection(ctx context.Context, arg AddConnectionParams) (Connection, error) {
+	row := q.queryRow(ctx, q.addConnectionStmt, addConnection,
 		arg.ID,
 		arg.Reference,
 		arg.LibraryID,
@@ -109,6 +61,7 @@ func (q *Queries) Connect(ctx context.Context, arg ConnectParams) (Connection, e
 		&i.Reference,
 		&i.LibraryID,
 		&i.ApplicationID,
+		&i.GrantID,
 		&i.SourceID,
 		&i.Source,
 		&i.Pending,
@@ -125,27 +78,163 @@ func (q *Queries) Connect(ctx context.Context, arg ConnectParams) (Connection, e
 	return i, err
 }
 
-const deletePendingConnection = `-- name: DeletePendingConnection :exec
-DELETE FROM provider_accounts WHERE id = $1 AND pending
+const addTokenRevocation = `-- name: AddTokenRevocation :exec
+INSERT INTO token_revocations (account_id, library_id, application_id, source, access, created_at, next_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (account_id) DO UPDATE SET access = excluded.access
 `
 
-func (q *Queries) DeletePendingConnection(ctx context.Context, id string) error {
-	_, err := q.exec(ctx, q.deletePendingConnectionStmt, deletePendingConnection, id)
+type AddTokenRevocationParams struct {
+	AccountID     wire.AccountID
+	LibraryID     library.ID
+	ApplicationID wire.ApplicationID
+	Source        string
+	Access        []byte
+	CreatedAt     int64
+	NextAt        int64
+}
+
+func (q *Queries) AddTokenRevocation(ctx context.Context, arg AddTokenRevocationParams) error {
+	_, err := q.exec(ctx, q.addTokenRevocationStmt, addTokenRevocation,
+		arg.AccountID,
+		arg.LibraryID,
+		arg.ApplicationID,
+		arg.Source,
+		arg.Access,
+		arg.CreatedAt,
+		arg.NextAt,
+	)
 	return err
 }
 
-const disconnect = `-- name: Disconnect :execrows
-DELETE FROM provider_accounts
-WHERE id = $1 AND library_id = $2
-    AND ($3 = '' OR application_id = $3)
+const claimRefresh = `-- name: ClaimRefresh :one
+UPDATE provider_accounts SET renewal_until = $1
+WHERE id = $2 AND access_version = $3 AND renewal_until <= $4
+RETURNING id, reference, library_id, application_id, grant_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at
 `
 
-func (q *Queries) Disconnect(ctx context.Context, iD string, libraryID library.ID, applicationID interface{}) (int64, error) {
-	result, err := q.exec(ctx, q.disconnectStmt, disconnect, iD, libraryID, applicationID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+type ClaimRefreshParams struct {
+	Until   int64
+	ID      string
+	Version int64
+	Now     int64
+}
+
+func (q *Queries) ClaimRefresh(ctx context.Context, arg ClaimRefreshParams) (Connection, error) {
+	row := q.queryRow(ctx, q.claimRefreshStmt, claimRefresh,
+		arg.Until,
+		arg.ID,
+		arg.Version,
+		arg.Now,
+	)
+	var i Connection
+	err := row.Scan(
+		&i.ID,
+		&i.Reference,
+		&i.LibraryID,
+		&i.ApplicationID,
+		&i.GrantID,
+		&i.SourceID,
+		&i.Source,
+		&i.Pending,
+		&i.Access,
+		&i.AccessVersion,
+		&i.AccessUntil,
+		&i.RenewalUntil,
+		&i.EndedAt,
+		&i.Correlation,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.LastUsedAt,
+	)
+	return i, err
+}
+
+const claimTokenRevocation = `-- name: ClaimTokenRevocation :one
+UPDATE token_revocations SET next_at = $1 WHERE account_id = $2 AND next_at <= $3
+RETURNING account_id, library_id, application_id, source, access, created_at, next_at
+`
+
+func (q *Queries) ClaimTokenRevocation(ctx context.Context, next int64, accountID wire.AccountID, now int64) (TokenRevocation, error) {
+	row := q.queryRow(ctx, q.claimTokenRevocationStmt, claimTokenRevocation, next, accountID, now)
+	var i TokenRevocation
+	err := row.Scan(
+		&i.AccountID,
+		&i.LibraryID,
+		&i.ApplicationID,
+		&i.Source,
+		&i.Access,
+		&i.CreatedAt,
+		&i.NextAt,
+	)
+	return i, err
+}
+
+const deleteConnection = `-- name: DeleteConnection :one
+DELETE FROM provider_accounts WHERE id = $1 RETURNING id, reference, library_id, application_id, grant_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at
+`
+
+func (q *Queries) DeleteConnection(ctx context.Context, id string) (Connection, error) {
+	row := q.queryRow(ctx, q.deleteConnectionStmt, deleteConnection, id)
+	var i Connection
+	err := row.Scan(
+		&i.ID,
+		&i.Reference,
+		&i.LibraryID,
+		&i.ApplicationID,
+		&i.GrantID,
+		&i.SourceID,
+		&i.Source,
+		&i.Pending,
+		&i.Access,
+		&i.AccessVersion,
+		&i.AccessUntil,
+		&i.RenewalUntil,
+		&i.EndedAt,
+		&i.Correlation,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.LastUsedAt,
+	)
+	return i, err
+}
+
+const deletePendingConnection = `-- name: DeletePendingConnection :one
+DELETE FROM provider_accounts WHERE id = $1 AND pending RETURNING id, reference, library_id, application_id, grant_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at
+`
+
+func (q *Queries) DeletePendingConnection(ctx context.Context, id string) (Connection, error) {
+	row := q.queryRow(ctx, q.deletePendingConnectionStmt, deletePendingConnection, id)
+	var i Connection
+	err := row.Scan(
+		&i.ID,
+		&i.Reference,
+		&i.LibraryID,
+		&i.ApplicationID,
+		&i.GrantID,
+		&i.SourceID,
+		&i.Source,
+		&i.Pending,
+		&i.Access,
+		&i.AccessVersion,
+		&i.AccessUntil,
+		&i.RenewalUntil,
+		&i.EndedAt,
+		&i.Correlation,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.LastUsedAt,
+	)
+	return i, err
+}
+
+const deleteTokenRevocation = `-- name: DeleteTokenRevocation :exec
+DELETE FROM token_revocations WHERE account_id = $1
+`
+
+func (q *Queries) DeleteTokenRevocation(ctx context.Context, accountID wire.AccountID) error {
+	_, err := q.exec(ctx, q.deleteTokenRevocationStmt, deleteTokenRevocation, accountID)
+	return err
 }
 
 const endAccess = `-- name: EndAccess :execrows
@@ -161,36 +250,35 @@ func (q *Queries) EndAccess(ctx context.Context, at int64, iD string, version in
 	return result.RowsAffected()
 }
 
-const endPending = `-- name: EndPending :exec
-UPDATE provider_accounts SET pending = FALSE WHERE id = $1 AND pending
+const findConnectionOfContract = `-- name: FindConnectionOfContract :one
+SELECT provider_accounts.id, provider_accounts.reference, provider_accounts.library_id, provider_accounts.application_id, provider_accounts.grant_id, provider_accounts.source_id, provider_accounts.source, provider_accounts.pending, provider_accounts.access, provider_accounts.access_version, provider_accounts.access_until, provider_accounts.renewal_until, provider_accounts.ended_at, provider_accounts.correlation, provider_accounts.created_at, provider_accounts.updated_at, provider_accounts.last_used_at FROM provider_accounts JOIN grants ON grants.id = provider_accounts.grant_id
+WHERE provider_accounts.library_id = $1 AND provider_accounts.source_id = $2
+    AND grants.contract_id = $3 AND grants.revoked_at = 0 AND grants.expires_at > $4
+ORDER BY grants.created_at DESC, grants.id DESC LIMIT 1
 `
 
-func (q *Queries) EndPending(ctx context.Context, id string) error {
-	_, err := q.exec(ctx, q.endPendingStmt, endPending, id)
-	return err
+type FindConnectionOfContractParams struct {
+	LibraryID  library.ID
+	SourceID   int64
+	ContractID wire.ContractID
+	At         int64
 }
 
-const endPendingOfLibrary = `-- name: EndPendingOfLibrary :exec
-UPDATE provider_accounts SET pending = FALSE WHERE id = $1 AND library_id = $2 AND pending
-`
-
-func (q *Queries) EndPendingOfLibrary(ctx context.Context, iD string, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.endPendingOfLibraryStmt, endPendingOfLibrary, iD, libraryID)
-	return err
-}
-
-const getConnection = `-- name: GetConnection :one
-SELECT id, reference, library_id, application_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at FROM provider_accounts WHERE id = $1
-`
-
-func (q *Queries) GetConnection(ctx context.Context, id string) (Connection, error) {
-	row := q.queryRow(ctx, q.getConnectionStmt, getConnection, id)
+// The account that the active grant of a contract has at a source.
+func (q *Queries) FindConnectionOfContract(ctx context.Context, arg FindConnectionOfContractParams) (Connection, error) {
+	row := q.queryRow(ctx, q.findConnectionOfContractStmt, findConnectionOfContract,
+		arg.LibraryID,
+		arg.SourceID,
+		arg.ContractID,
+		arg.At,
+	)
 	var i Connection
 	err := row.Scan(
 		&i.ID,
 		&i.Reference,
 		&i.LibraryID,
 		&i.ApplicationID,
+		&i.GrantID,
 		&i.SourceID,
 		&i.Source,
 		&i.Pending,
@@ -207,8 +295,75 @@ func (q *Queries) GetConnection(ctx context.Context, id string) (Connection, err
 	return i, err
 }
 
+const findConnectionOfGrant = `-- name: FindConnectionOfGrant :one
+SELECT id, reference, library_id, application_id, grant_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at FROM provider_accounts WHERE grant_id = $1 AND grant_id <> '' AND source_id = $2
+`
+
+func (q *Queries) FindConnectionOfGrant(ctx context.Context, grantID library.GrantID, sourceID int64) (Connection, error) {
+	row := q.queryRow(ctx, q.findConnectionOfGrantStmt, findConnectionOfGrant, grantID, sourceID)
+	var i Connection
+	err := row.Scan(
+		&i.ID,
+		&i.Reference,
+		&i.LibraryID,
+		&i.ApplicationID,
+		&i.GrantID,
+		&i.SourceID,
+		&i.Source,
+		&i.Pending,
+		&i.Access,
+		&i.AccessVersion,
+		&i.AccessUntil,
+		&i.RenewalUntil,
+		&i.EndedAt,
+		&i.Correlation,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.LastUsedAt,
+	)
+	return i, err
+}
+
+const getConnection = `-- name: GetConnection :one
+SELECT id, reference, library_id, application_id, grant_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at FROM provider_accounts WHERE id = $1
+`
+
+func (q *Queries) GetConnection(ctx context.Context, id string) (Connection, error) {
+	row := q.queryRow(ctx, q.getConnectionStmt, getConnection, id)
+	var i Connection
+	err := row.Scan(
+		&i.ID,
+		&i.Reference,
+		&i.LibraryID,
+		&i.ApplicationID,
+		&i.GrantID,
+		&i.SourceID,
+		&i.Source,
+		&i.Pending,
+		&i.Access,
+		&i.AccessVersion,
+		&i.AccessUntil,
+		&i.RenewalUntil,
+		&i.EndedAt,
+		&i.Correlation,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.LastUsedAt,
+	)
+	return i, err
+}
+
+const giveConnectionGrant = `-- name: GiveConnectionGrant :exec
+UPDATE provider_accounts SET pending = FALSE, grant_id = $2 WHERE id = $1
+`
+
+func (q *Queries) GiveConnectionGrant(ctx context.Context, iD string, grantID library.GrantID) error {
+	_, err := q.exec(ctx, q.giveConnectionGrantStmt, giveConnectionGrant, iD, grantID)
+	return err
+}
+
 const listConnections = `-- name: ListConnections :many
-SELECT id, reference, library_id, application_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at FROM provider_accounts
+SELECT id, reference, library_id, application_id, grant_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at FROM provider_accounts
 WHERE library_id = $1 AND NOT pending
     AND ($2 = '' OR application_id = $2)
 ORDER BY created_at, id
@@ -228,6 +383,228 @@ func (q *Queries) ListConnections(ctx context.Context, libraryID library.ID, app
 			&i.Reference,
 			&i.LibraryID,
 			&i.ApplicationID,
+			&i.GrantID,
+			&i.SourceID,
+			&i.Source,
+			&i.Pending,
+			&i.Access,
+			&i.AccessVersion,
+			&i.AccessUntil,
+			&i.RenewalUntil,
+			&i.EndedAt,
+			&i.Correlation,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.LastUsedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listConnectionsOfGrant = `-- name: ListConnectionsOfGrant :many
+SELECT id, reference, library_id, application_id, grant_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at FROM provider_accounts WHERE grant_id = $1 AND grant_id <> '' ORDER BY created_at, id
+`
+
+func (q *Queries) ListConnectionsOfGrant(ctx context.Context, grantID library.GrantID) ([]Connection, error) {
+	rows, err := q.query(ctx, q.listConnectionsOfGrantStmt, listConnectionsOfGrant, grantID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Connection
+	for rows.Next() {
+		var i Connection
+		if err := rows.Scan(
+			&i.ID,
+			&i.Reference,
+			&i.LibraryID,
+			&i.ApplicationID,
+			&i.GrantID,
+			&i.SourceID,
+			&i.Source,
+			&i.Pending,
+			&i.Access,
+			&i.AccessVersion,
+			&i.AccessUntil,
+			&i.RenewalUntil,
+			&i.EndedAt,
+			&i.Correlation,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.LastUsedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listConnectionsOfLibrary = `-- name: ListConnectionsOfLibrary :many
+SELECT id, reference, library_id, application_id, grant_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at FROM provider_accounts WHERE library_id = $1 ORDER BY created_at, id
+`
+
+func (q *Queries) ListConnectionsOfLibrary(ctx context.Context, libraryID library.ID) ([]Connection, error) {
+	rows, err := q.query(ctx, q.listConnectionsOfLibraryStmt, listConnectionsOfLibrary, libraryID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Connection
+	for rows.Next() {
+		var i Connection
+		if err := rows.Scan(
+			&i.ID,
+			&i.Reference,
+			&i.LibraryID,
+			&i.ApplicationID,
+			&i.GrantID,
+			&i.SourceID,
+			&i.Source,
+			&i.Pending,
+			&i.Access,
+			&i.AccessVersion,
+			&i.AccessUntil,
+			&i.RenewalUntil,
+			&i.EndedAt,
+			&i.Correlation,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.LastUsedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listPendingConnections = `-- name: ListPendingConnections :many
+SELECT id, reference, library_id, application_id, grant_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at FROM provider_accounts
+WHERE library_id = $1 AND application_id = $2 AND pending ORDER BY created_at, id
+`
+
+func (q *Queries) ListPendingConnections(ctx context.Context, libraryID library.ID, applicationID wire.ApplicationID) ([]Connection, error) {
+	rows, err := q.query(ctx, q.listPendingConnectionsStmt, listPendingConnections, libraryID, applicationID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Connection
+	for rows.Next() {
+		var i Connection
+		if err := rows.Scan(
+			&i.ID,
+			&i.Reference,
+			&i.LibraryID,
+			&i.ApplicationID,
+			&i.GrantID,
+			&i.SourceID,
+			&i.Source,
+			&i.Pending,
+			&i.Access,
+			&i.AccessVersion,
+			&i.AccessUntil,
+			&i.RenewalUntil,
+			&i.EndedAt,
+			&i.Correlation,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.LastUsedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listTokenRevocations = `-- name: ListTokenRevocations :many
+SELECT account_id, library_id, application_id, source, access, created_at, next_at FROM token_revocations WHERE next_at <= $1 ORDER BY next_at, account_id LIMIT $2
+`
+
+func (q *Queries) ListTokenRevocations(ctx context.Context, now int64, lim int32) ([]TokenRevocation, error) {
+	rows, err := q.query(ctx, q.listTokenRevocationsStmt, listTokenRevocations, now, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TokenRevocation
+	for rows.Next() {
+		var i TokenRevocation
+		if err := rows.Scan(
+			&i.AccountID,
+			&i.LibraryID,
+			&i.ApplicationID,
+			&i.Source,
+			&i.Access,
+			&i.CreatedAt,
+			&i.NextAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listUngranted = `-- name: ListUngranted :many
+SELECT id, reference, library_id, application_id, grant_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at FROM provider_accounts
+WHERE NOT pending AND NOT EXISTS (
+    SELECT 1 FROM grants WHERE grants.id = provider_accounts.grant_id AND grants.revoked_at = 0
+        AND grants.expires_at > CAST($1 AS BIGINT))
+ORDER BY id LIMIT $2
+`
+
+// Those whose grant has expired, and those of before that have none.
+func (q *Queries) ListUngranted(ctx context.Context, now int64, lim int32) ([]Connection, error) {
+	rows, err := q.query(ctx, q.listUngrantedStmt, listUngranted, now, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Connection
+	for rows.Next() {
+		var i Connection
+		if err := rows.Scan(
+			&i.ID,
+			&i.Reference,
+			&i.LibraryID,
+			&i.ApplicationID,
+			&i.GrantID,
 			&i.SourceID,
 			&i.Source,
 			&i.Pending,
@@ -263,6 +640,56 @@ func (q *Queries) ReleaseRefresh(ctx context.Context, iD string, version int64) 
 	return err
 }
 
+const renewConnection = `-- name: RenewConnection :one
+UPDATE provider_accounts SET source = $2, access = $3, access_version = access_version + 1, access_until = $4,
+    renewal_until = 0, ended_at = 0, correlation = $5, updated_at = $6
+WHERE id = $1
+RETURNING id, reference, library_id, application_id, grant_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at
+`
+
+type RenewConnectionParams struct {
+	ID          string
+	Source      string
+	Access      []byte
+	AccessUntil int64
+	Correlation string
+	UpdatedAt   int64
+}
+
+// It keeps its id, its reference and whether it is pending. Whoever was about to renew the access
+// that it had has nothing to renew any more.
+func (q *Queries) RenewConnection(ctx context.Context, arg RenewConnectionParams) (Connection, error) {
+	row := q.queryRow(ctx, q.renewConnectionStmt, renewConnection,
+		arg.ID,
+		arg.Source,
+		arg.Access,
+		arg.AccessUntil,
+		arg.Correlation,
+		arg.UpdatedAt,
+	)
+	var i Connection
+	err := row.Scan(
+		&i.ID,
+		&i.Reference,
+		&i.LibraryID,
+		&i.ApplicationID,
+		&i.GrantID,
+		&i.SourceID,
+		&i.Source,
+		&i.Pending,
+		&i.Access,
+		&i.AccessVersion,
+		&i.AccessUntil,
+		&i.RenewalUntil,
+		&i.EndedAt,
+		&i.Correlation,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.LastUsedAt,
+	)
+	return i, err
+}
+
 const storeTokens = `-- name: StoreTokens :execrows
 UPDATE provider_accounts SET access = $1, access_until = $2,
     access_version = access_version + 1, renewal_until = 0, updated_at = $3
@@ -293,7 +720,8 @@ func (q *Queries) StoreTokens(ctx context.Context, arg StoreTokensParams) (int64
 
 const useConnection = `-- name: UseConnection :execrows
 UPDATE provider_accounts SET last_used_at = $1
-WHERE id = $2 AND library_id = $3 AND application_id = $4 AND NOT pending
+WHERE id = $2 AND library_id = $3 AND application_id = $4
+    AND grant_id = $5 AND NOT pending
 `
 
 type UseConnectionParams struct {
@@ -301,6 +729,7 @@ type UseConnectionParams struct {
 	ID            string
 	LibraryID     library.ID
 	ApplicationID wire.ApplicationID
+	GrantID       library.GrantID
 }
 
 func (q *Queries) UseConnection(ctx context.Context, arg UseConnectionParams) (int64, error) {
@@ -309,6 +738,7 @@ func (q *Queries) UseConnection(ctx context.Context, arg UseConnectionParams) (i
 		arg.ID,
 		arg.LibraryID,
 		arg.ApplicationID,
+		arg.GrantID,
 	)
 	if err != nil {
 		return 0, err

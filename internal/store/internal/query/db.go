@@ -45,6 +45,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addChainStmt, err = db.PrepareContext(ctx, addChain); err != nil {
 		return nil, fmt.Errorf("error preparing query AddChain: %w", err)
 	}
+	if q.addConnectionStmt, err = db.PrepareContext(ctx, addConnection); err != nil {
+		return nil, fmt.Errorf("error preparing query AddConnection: %w", err)
+	}
 	if q.addContentStmt, err = db.PrepareContext(ctx, addContent); err != nil {
 		return nil, fmt.Errorf("error preparing query AddContent: %w", err)
 	}
@@ -90,6 +93,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addTokenStmt, err = db.PrepareContext(ctx, addToken); err != nil {
 		return nil, fmt.Errorf("error preparing query AddToken: %w", err)
 	}
+	if q.addTokenRevocationStmt, err = db.PrepareContext(ctx, addTokenRevocation); err != nil {
+		return nil, fmt.Errorf("error preparing query AddTokenRevocation: %w", err)
+	}
 	if q.answerAuthRequestStmt, err = db.PrepareContext(ctx, answerAuthRequest); err != nil {
 		return nil, fmt.Errorf("error preparing query AnswerAuthRequest: %w", err)
 	}
@@ -111,8 +117,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.claimRefreshStmt, err = db.PrepareContext(ctx, claimRefresh); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimRefresh: %w", err)
 	}
-	if q.connectStmt, err = db.PrepareContext(ctx, connect); err != nil {
-		return nil, fmt.Errorf("error preparing query Connect: %w", err)
+	if q.claimTokenRevocationStmt, err = db.PrepareContext(ctx, claimTokenRevocation); err != nil {
+		return nil, fmt.Errorf("error preparing query ClaimTokenRevocation: %w", err)
 	}
 	if q.countEventStmt, err = db.PrepareContext(ctx, countEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query CountEvent: %w", err)
@@ -147,6 +153,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteAuthorizationSecretsStmt, err = db.PrepareContext(ctx, deleteAuthorizationSecrets); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAuthorizationSecrets: %w", err)
 	}
+	if q.deleteConnectionStmt, err = db.PrepareContext(ctx, deleteConnection); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteConnection: %w", err)
+	}
 	if q.deleteConnectionAccessStmt, err = db.PrepareContext(ctx, deleteConnectionAccess); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteConnectionAccess: %w", err)
 	}
@@ -167,6 +176,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteLibraryStmt, err = db.PrepareContext(ctx, deleteLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteLibrary: %w", err)
+	}
+	if q.deleteLostConnectionStmt, err = db.PrepareContext(ctx, deleteLostConnection); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteLostConnection: %w", err)
 	}
 	if q.deletePayloadsOfConnectionStmt, err = db.PrepareContext(ctx, deletePayloadsOfConnection); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePayloadsOfConnection: %w", err)
@@ -189,8 +201,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteSessionsOfLibraryStmt, err = db.PrepareContext(ctx, deleteSessionsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSessionsOfLibrary: %w", err)
 	}
+	if q.deleteSessionsOfOpenRequestsStmt, err = db.PrepareContext(ctx, deleteSessionsOfOpenRequests); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSessionsOfOpenRequests: %w", err)
+	}
 	if q.deleteSigningKeysStmt, err = db.PrepareContext(ctx, deleteSigningKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSigningKeys: %w", err)
+	}
+	if q.deleteTokenRevocationStmt, err = db.PrepareContext(ctx, deleteTokenRevocation); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteTokenRevocation: %w", err)
+	}
+	if q.deleteTokenRevocationsStmt, err = db.PrepareContext(ctx, deleteTokenRevocations); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteTokenRevocations: %w", err)
 	}
 	if q.deleteTokenSealsOfGrantStmt, err = db.PrepareContext(ctx, deleteTokenSealsOfGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteTokenSealsOfGrant: %w", err)
@@ -203,9 +224,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.disableContractStmt, err = db.PrepareContext(ctx, disableContract); err != nil {
 		return nil, fmt.Errorf("error preparing query DisableContract: %w", err)
-	}
-	if q.disconnectStmt, err = db.PrepareContext(ctx, disconnect); err != nil {
-		return nil, fmt.Errorf("error preparing query Disconnect: %w", err)
 	}
 	if q.endAccessStmt, err = db.PrepareContext(ctx, endAccess); err != nil {
 		return nil, fmt.Errorf("error preparing query EndAccess: %w", err)
@@ -225,12 +243,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endOtherLoginsStmt, err = db.PrepareContext(ctx, endOtherLogins); err != nil {
 		return nil, fmt.Errorf("error preparing query EndOtherLogins: %w", err)
 	}
-	if q.endPendingStmt, err = db.PrepareContext(ctx, endPending); err != nil {
-		return nil, fmt.Errorf("error preparing query EndPending: %w", err)
-	}
-	if q.endPendingOfLibraryStmt, err = db.PrepareContext(ctx, endPendingOfLibrary); err != nil {
-		return nil, fmt.Errorf("error preparing query EndPendingOfLibrary: %w", err)
-	}
 	if q.endUnfinishedDeliveryStmt, err = db.PrepareContext(ctx, endUnfinishedDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query EndUnfinishedDelivery: %w", err)
 	}
@@ -243,8 +255,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.expireDeliveriesOfLibraryStmt, err = db.PrepareContext(ctx, expireDeliveriesOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query ExpireDeliveriesOfLibrary: %w", err)
 	}
+	if q.expireOpenRequestsStmt, err = db.PrepareContext(ctx, expireOpenRequests); err != nil {
+		return nil, fmt.Errorf("error preparing query ExpireOpenRequests: %w", err)
+	}
 	if q.findActiveGrantStmt, err = db.PrepareContext(ctx, findActiveGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query FindActiveGrant: %w", err)
+	}
+	if q.findConnectionOfContractStmt, err = db.PrepareContext(ctx, findConnectionOfContract); err != nil {
+		return nil, fmt.Errorf("error preparing query FindConnectionOfContract: %w", err)
+	}
+	if q.findConnectionOfGrantStmt, err = db.PrepareContext(ctx, findConnectionOfGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query FindConnectionOfGrant: %w", err)
 	}
 	if q.findLibraryStmt, err = db.PrepareContext(ctx, findLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query FindLibrary: %w", err)
@@ -330,6 +351,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getTokenInfoStmt, err = db.PrepareContext(ctx, getTokenInfo); err != nil {
 		return nil, fmt.Errorf("error preparing query GetTokenInfo: %w", err)
 	}
+	if q.giveConnectionGrantStmt, err = db.PrepareContext(ctx, giveConnectionGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query GiveConnectionGrant: %w", err)
+	}
 	if q.giveSessionGrantStmt, err = db.PrepareContext(ctx, giveSessionGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query GiveSessionGrant: %w", err)
 	}
@@ -359,6 +383,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listConnectionsStmt, err = db.PrepareContext(ctx, listConnections); err != nil {
 		return nil, fmt.Errorf("error preparing query ListConnections: %w", err)
+	}
+	if q.listConnectionsOfGrantStmt, err = db.PrepareContext(ctx, listConnectionsOfGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query ListConnectionsOfGrant: %w", err)
+	}
+	if q.listConnectionsOfLibraryStmt, err = db.PrepareContext(ctx, listConnectionsOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query ListConnectionsOfLibrary: %w", err)
 	}
 	if q.listContentsOfNoFileStmt, err = db.PrepareContext(ctx, listContentsOfNoFile); err != nil {
 		return nil, fmt.Errorf("error preparing query ListContentsOfNoFile: %w", err)
@@ -408,6 +438,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listLibraryIDsStmt, err = db.PrepareContext(ctx, listLibraryIDs); err != nil {
 		return nil, fmt.Errorf("error preparing query ListLibraryIDs: %w", err)
 	}
+	if q.listLostConnectionsStmt, err = db.PrepareContext(ctx, listLostConnections); err != nil {
+		return nil, fmt.Errorf("error preparing query ListLostConnections: %w", err)
+	}
+	if q.listPendingConnectionsStmt, err = db.PrepareContext(ctx, listPendingConnections); err != nil {
+		return nil, fmt.Errorf("error preparing query ListPendingConnections: %w", err)
+	}
 	if q.listSealedAuthorizationsStmt, err = db.PrepareContext(ctx, listSealedAuthorizations); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSealedAuthorizations: %w", err)
 	}
@@ -417,11 +453,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listSealedDeliveriesStmt, err = db.PrepareContext(ctx, listSealedDeliveries); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSealedDeliveries: %w", err)
 	}
+	if q.listSealedTokenRevocationsStmt, err = db.PrepareContext(ctx, listSealedTokenRevocations); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSealedTokenRevocations: %w", err)
+	}
 	if q.listShutStmt, err = db.PrepareContext(ctx, listShut); err != nil {
 		return nil, fmt.Errorf("error preparing query ListShut: %w", err)
 	}
 	if q.listSigningKeysStmt, err = db.PrepareContext(ctx, listSigningKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSigningKeys: %w", err)
+	}
+	if q.listTokenRevocationsStmt, err = db.PrepareContext(ctx, listTokenRevocations); err != nil {
+		return nil, fmt.Errorf("error preparing query ListTokenRevocations: %w", err)
 	}
 	if q.listTokensOfOlderKeyStmt, err = db.PrepareContext(ctx, listTokensOfOlderKey); err != nil {
 		return nil, fmt.Errorf("error preparing query ListTokensOfOlderKey: %w", err)
@@ -437,6 +479,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listUnfinishedDeliveriesStmt, err = db.PrepareContext(ctx, listUnfinishedDeliveries); err != nil {
 		return nil, fmt.Errorf("error preparing query ListUnfinishedDeliveries: %w", err)
+	}
+	if q.listUngrantedStmt, err = db.PrepareContext(ctx, listUngranted); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUngranted: %w", err)
+	}
+	if q.listUnrevokedGrantsStmt, err = db.PrepareContext(ctx, listUnrevokedGrants); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUnrevokedGrants: %w", err)
 	}
 	if q.lockLibraryStmt, err = db.PrepareContext(ctx, lockLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query LockLibrary: %w", err)
@@ -459,8 +507,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.releaseRefreshStmt, err = db.PrepareContext(ctx, releaseRefresh); err != nil {
 		return nil, fmt.Errorf("error preparing query ReleaseRefresh: %w", err)
 	}
+	if q.rememberTokensOfGrantStmt, err = db.PrepareContext(ctx, rememberTokensOfGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query RememberTokensOfGrant: %w", err)
+	}
 	if q.rememberTokensOfLibraryStmt, err = db.PrepareContext(ctx, rememberTokensOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query RememberTokensOfLibrary: %w", err)
+	}
+	if q.renewConnectionStmt, err = db.PrepareContext(ctx, renewConnection); err != nil {
+		return nil, fmt.Errorf("error preparing query RenewConnection: %w", err)
 	}
 	if q.renewGrantStmt, err = db.PrepareContext(ctx, renewGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query RenewGrant: %w", err)
@@ -479,6 +533,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.replaceSigningKeyStmt, err = db.PrepareContext(ctx, replaceSigningKey); err != nil {
 		return nil, fmt.Errorf("error preparing query ReplaceSigningKey: %w", err)
+	}
+	if q.replaceTokenRevocationStmt, err = db.PrepareContext(ctx, replaceTokenRevocation); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplaceTokenRevocation: %w", err)
 	}
 	if q.revokeGrantStmt, err = db.PrepareContext(ctx, revokeGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeGrant: %w", err)
@@ -537,11 +594,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sweepNoncesStmt, err = db.PrepareContext(ctx, sweepNonces); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepNonces: %w", err)
 	}
-	if q.sweepPendingConnectionsStmt, err = db.PrepareContext(ctx, sweepPendingConnections); err != nil {
-		return nil, fmt.Errorf("error preparing query SweepPendingConnections: %w", err)
-	}
 	if q.sweepSessionsStmt, err = db.PrepareContext(ctx, sweepSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepSessions: %w", err)
+	}
+	if q.sweepTokenRevocationsStmt, err = db.PrepareContext(ctx, sweepTokenRevocations); err != nil {
+		return nil, fmt.Errorf("error preparing query SweepTokenRevocations: %w", err)
 	}
 	if q.sweepTokenSealsStmt, err = db.PrepareContext(ctx, sweepTokenSeals); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepTokenSeals: %w", err)
@@ -614,6 +671,11 @@ func (q *Queries) Close() error {
 	if q.addChainStmt != nil {
 		if cerr := q.addChainStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addChainStmt: %w", cerr)
+		}
+	}
+	if q.addConnectionStmt != nil {
+		if cerr := q.addConnectionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addConnectionStmt: %w", cerr)
 		}
 	}
 	if q.addContentStmt != nil {
@@ -691,6 +753,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addTokenStmt: %w", cerr)
 		}
 	}
+	if q.addTokenRevocationStmt != nil {
+		if cerr := q.addTokenRevocationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addTokenRevocationStmt: %w", cerr)
+		}
+	}
 	if q.answerAuthRequestStmt != nil {
 		if cerr := q.answerAuthRequestStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing answerAuthRequestStmt: %w", cerr)
@@ -726,9 +793,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing claimRefreshStmt: %w", cerr)
 		}
 	}
-	if q.connectStmt != nil {
-		if cerr := q.connectStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing connectStmt: %w", cerr)
+	if q.claimTokenRevocationStmt != nil {
+		if cerr := q.claimTokenRevocationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing claimTokenRevocationStmt: %w", cerr)
 		}
 	}
 	if q.countEventStmt != nil {
@@ -786,6 +853,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteAuthorizationSecretsStmt: %w", cerr)
 		}
 	}
+	if q.deleteConnectionStmt != nil {
+		if cerr := q.deleteConnectionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteConnectionStmt: %w", cerr)
+		}
+	}
 	if q.deleteConnectionAccessStmt != nil {
 		if cerr := q.deleteConnectionAccessStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteConnectionAccessStmt: %w", cerr)
@@ -819,6 +891,11 @@ func (q *Queries) Close() error {
 	if q.deleteLibraryStmt != nil {
 		if cerr := q.deleteLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteLibraryStmt: %w", cerr)
+		}
+	}
+	if q.deleteLostConnectionStmt != nil {
+		if cerr := q.deleteLostConnectionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteLostConnectionStmt: %w", cerr)
 		}
 	}
 	if q.deletePayloadsOfConnectionStmt != nil {
@@ -856,9 +933,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteSessionsOfLibraryStmt: %w", cerr)
 		}
 	}
+	if q.deleteSessionsOfOpenRequestsStmt != nil {
+		if cerr := q.deleteSessionsOfOpenRequestsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSessionsOfOpenRequestsStmt: %w", cerr)
+		}
+	}
 	if q.deleteSigningKeysStmt != nil {
 		if cerr := q.deleteSigningKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteSigningKeysStmt: %w", cerr)
+		}
+	}
+	if q.deleteTokenRevocationStmt != nil {
+		if cerr := q.deleteTokenRevocationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteTokenRevocationStmt: %w", cerr)
+		}
+	}
+	if q.deleteTokenRevocationsStmt != nil {
+		if cerr := q.deleteTokenRevocationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteTokenRevocationsStmt: %w", cerr)
 		}
 	}
 	if q.deleteTokenSealsOfGrantStmt != nil {
@@ -879,11 +971,6 @@ func (q *Queries) Close() error {
 	if q.disableContractStmt != nil {
 		if cerr := q.disableContractStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing disableContractStmt: %w", cerr)
-		}
-	}
-	if q.disconnectStmt != nil {
-		if cerr := q.disconnectStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing disconnectStmt: %w", cerr)
 		}
 	}
 	if q.endAccessStmt != nil {
@@ -916,16 +1003,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endOtherLoginsStmt: %w", cerr)
 		}
 	}
-	if q.endPendingStmt != nil {
-		if cerr := q.endPendingStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing endPendingStmt: %w", cerr)
-		}
-	}
-	if q.endPendingOfLibraryStmt != nil {
-		if cerr := q.endPendingOfLibraryStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing endPendingOfLibraryStmt: %w", cerr)
-		}
-	}
 	if q.endUnfinishedDeliveryStmt != nil {
 		if cerr := q.endUnfinishedDeliveryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endUnfinishedDeliveryStmt: %w", cerr)
@@ -946,9 +1023,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing expireDeliveriesOfLibraryStmt: %w", cerr)
 		}
 	}
+	if q.expireOpenRequestsStmt != nil {
+		if cerr := q.expireOpenRequestsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing expireOpenRequestsStmt: %w", cerr)
+		}
+	}
 	if q.findActiveGrantStmt != nil {
 		if cerr := q.findActiveGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing findActiveGrantStmt: %w", cerr)
+		}
+	}
+	if q.findConnectionOfContractStmt != nil {
+		if cerr := q.findConnectionOfContractStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing findConnectionOfContractStmt: %w", cerr)
+		}
+	}
+	if q.findConnectionOfGrantStmt != nil {
+		if cerr := q.findConnectionOfGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing findConnectionOfGrantStmt: %w", cerr)
 		}
 	}
 	if q.findLibraryStmt != nil {
@@ -1091,6 +1183,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getTokenInfoStmt: %w", cerr)
 		}
 	}
+	if q.giveConnectionGrantStmt != nil {
+		if cerr := q.giveConnectionGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing giveConnectionGrantStmt: %w", cerr)
+		}
+	}
 	if q.giveSessionGrantStmt != nil {
 		if cerr := q.giveSessionGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing giveSessionGrantStmt: %w", cerr)
@@ -1139,6 +1236,16 @@ func (q *Queries) Close() error {
 	if q.listConnectionsStmt != nil {
 		if cerr := q.listConnectionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listConnectionsStmt: %w", cerr)
+		}
+	}
+	if q.listConnectionsOfGrantStmt != nil {
+		if cerr := q.listConnectionsOfGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listConnectionsOfGrantStmt: %w", cerr)
+		}
+	}
+	if q.listConnectionsOfLibraryStmt != nil {
+		if cerr := q.listConnectionsOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listConnectionsOfLibraryStmt: %w", cerr)
 		}
 	}
 	if q.listContentsOfNoFileStmt != nil {
@@ -1221,6 +1328,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listLibraryIDsStmt: %w", cerr)
 		}
 	}
+	if q.listLostConnectionsStmt != nil {
+		if cerr := q.listLostConnectionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listLostConnectionsStmt: %w", cerr)
+		}
+	}
+	if q.listPendingConnectionsStmt != nil {
+		if cerr := q.listPendingConnectionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listPendingConnectionsStmt: %w", cerr)
+		}
+	}
 	if q.listSealedAuthorizationsStmt != nil {
 		if cerr := q.listSealedAuthorizationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listSealedAuthorizationsStmt: %w", cerr)
@@ -1236,6 +1353,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listSealedDeliveriesStmt: %w", cerr)
 		}
 	}
+	if q.listSealedTokenRevocationsStmt != nil {
+		if cerr := q.listSealedTokenRevocationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSealedTokenRevocationsStmt: %w", cerr)
+		}
+	}
 	if q.listShutStmt != nil {
 		if cerr := q.listShutStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listShutStmt: %w", cerr)
@@ -1244,6 +1366,11 @@ func (q *Queries) Close() error {
 	if q.listSigningKeysStmt != nil {
 		if cerr := q.listSigningKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listSigningKeysStmt: %w", cerr)
+		}
+	}
+	if q.listTokenRevocationsStmt != nil {
+		if cerr := q.listTokenRevocationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listTokenRevocationsStmt: %w", cerr)
 		}
 	}
 	if q.listTokensOfOlderKeyStmt != nil {
@@ -1269,6 +1396,16 @@ func (q *Queries) Close() error {
 	if q.listUnfinishedDeliveriesStmt != nil {
 		if cerr := q.listUnfinishedDeliveriesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listUnfinishedDeliveriesStmt: %w", cerr)
+		}
+	}
+	if q.listUngrantedStmt != nil {
+		if cerr := q.listUngrantedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUngrantedStmt: %w", cerr)
+		}
+	}
+	if q.listUnrevokedGrantsStmt != nil {
+		if cerr := q.listUnrevokedGrantsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUnrevokedGrantsStmt: %w", cerr)
 		}
 	}
 	if q.lockLibraryStmt != nil {
@@ -1306,9 +1443,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing releaseRefreshStmt: %w", cerr)
 		}
 	}
+	if q.rememberTokensOfGrantStmt != nil {
+		if cerr := q.rememberTokensOfGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing rememberTokensOfGrantStmt: %w", cerr)
+		}
+	}
 	if q.rememberTokensOfLibraryStmt != nil {
 		if cerr := q.rememberTokensOfLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing rememberTokensOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.renewConnectionStmt != nil {
+		if cerr := q.renewConnectionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing renewConnectionStmt: %w", cerr)
 		}
 	}
 	if q.renewGrantStmt != nil {
@@ -1339,6 +1486,11 @@ func (q *Queries) Close() error {
 	if q.replaceSigningKeyStmt != nil {
 		if cerr := q.replaceSigningKeyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing replaceSigningKeyStmt: %w", cerr)
+		}
+	}
+	if q.replaceTokenRevocationStmt != nil {
+		if cerr := q.replaceTokenRevocationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replaceTokenRevocationStmt: %w", cerr)
 		}
 	}
 	if q.revokeGrantStmt != nil {
@@ -1436,14 +1588,14 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sweepNoncesStmt: %w", cerr)
 		}
 	}
-	if q.sweepPendingConnectionsStmt != nil {
-		if cerr := q.sweepPendingConnectionsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing sweepPendingConnectionsStmt: %w", cerr)
-		}
-	}
 	if q.sweepSessionsStmt != nil {
 		if cerr := q.sweepSessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sweepSessionsStmt: %w", cerr)
+		}
+	}
+	if q.sweepTokenRevocationsStmt != nil {
+		if cerr := q.sweepTokenRevocationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sweepTokenRevocationsStmt: %w", cerr)
 		}
 	}
 	if q.sweepTokenSealsStmt != nil {
@@ -1547,6 +1699,7 @@ type Queries struct {
 	addAuthRequestStmt                           *sql.Stmt
 	addAuthorizationStmt                         *sql.Stmt
 	addChainStmt                                 *sql.Stmt
+	addConnectionStmt                            *sql.Stmt
 	addContentStmt                               *sql.Stmt
 	addContractStmt                              *sql.Stmt
 	addDeliveryStmt                              *sql.Stmt
@@ -1562,6 +1715,7 @@ type Queries struct {
 	addOrShowAccountStmt                         *sql.Stmt
 	addSessionStmt                               *sql.Stmt
 	addTokenStmt                                 *sql.Stmt
+	addTokenRevocationStmt                       *sql.Stmt
 	answerAuthRequestStmt                        *sql.Stmt
 	beginPostingStmt                             *sql.Stmt
 	bindAuthCodeStmt                             *sql.Stmt
@@ -1569,7 +1723,7 @@ type Queries struct {
 	bindTokenStmt                                *sql.Stmt
 	claimDeliveryStmt                            *sql.Stmt
 	claimRefreshStmt                             *sql.Stmt
-	connectStmt                                  *sql.Stmt
+	claimTokenRevocationStmt                     *sql.Stmt
 	countEventStmt                               *sql.Stmt
 	countFilesStmt                               *sql.Stmt
 	countWaitingStmt                             *sql.Stmt
@@ -1581,6 +1735,7 @@ type Queries struct {
 	deleteAuthRequestsOfLibraryStmt              *sql.Stmt
 	deleteAuthRequestsOfSessionsOfLibraryStmt    *sql.Stmt
 	deleteAuthorizationSecretsStmt               *sql.Stmt
+	deleteConnectionStmt                         *sql.Stmt
 	deleteConnectionAccessStmt                   *sql.Stmt
 	deleteContentsOfLibraryStmt                  *sql.Stmt
 	deleteDeliveryContentsStmt                   *sql.Stmt
@@ -1588,6 +1743,7 @@ type Queries struct {
 	deleteEventsOfLibraryStmt                    *sql.Stmt
 	deleteFilesOfLibraryStmt                     *sql.Stmt
 	deleteLibraryStmt                            *sql.Stmt
+	deleteLostConnectionStmt                     *sql.Stmt
 	deletePayloadsOfConnectionStmt               *sql.Stmt
 	deletePayloadsOfGrantStmt                    *sql.Stmt
 	deletePayloadsOfLibraryStmt                  *sql.Stmt
@@ -1595,25 +1751,28 @@ type Queries struct {
 	deletePendingRecoveryCodesStmt               *sql.Stmt
 	deleteSessionsOfGrantStmt                    *sql.Stmt
 	deleteSessionsOfLibraryStmt                  *sql.Stmt
+	deleteSessionsOfOpenRequestsStmt             *sql.Stmt
 	deleteSigningKeysStmt                        *sql.Stmt
+	deleteTokenRevocationStmt                    *sql.Stmt
+	deleteTokenRevocationsStmt                   *sql.Stmt
 	deleteTokenSealsOfGrantStmt                  *sql.Stmt
 	deleteTokenSealsOfLibraryStmt                *sql.Stmt
 	disableApplicationStmt                       *sql.Stmt
 	disableContractStmt                          *sql.Stmt
-	disconnectStmt                               *sql.Stmt
 	endAccessStmt                                *sql.Stmt
 	endAuthorizationStmt                         *sql.Stmt
 	endDeliveryStmt                              *sql.Stmt
 	endDeliveryContentStmt                       *sql.Stmt
 	endLoginStmt                                 *sql.Stmt
 	endOtherLoginsStmt                           *sql.Stmt
-	endPendingStmt                               *sql.Stmt
-	endPendingOfLibraryStmt                      *sql.Stmt
 	endUnfinishedDeliveryStmt                    *sql.Stmt
 	expireDeliveriesOfConnectionStmt             *sql.Stmt
 	expireDeliveriesOfGrantStmt                  *sql.Stmt
 	expireDeliveriesOfLibraryStmt                *sql.Stmt
+	expireOpenRequestsStmt                       *sql.Stmt
 	findActiveGrantStmt                          *sql.Stmt
+	findConnectionOfContractStmt                 *sql.Stmt
+	findConnectionOfGrantStmt                    *sql.Stmt
 	findLibraryStmt                              *sql.Stmt
 	forgetAnswersStmt                            *sql.Stmt
 	getAccountStmt                               *sql.Stmt
@@ -1642,6 +1801,7 @@ type Queries struct {
 	getSessionStmt                               *sql.Stmt
 	getStoredFileStmt                            *sql.Stmt
 	getTokenInfoStmt                             *sql.Stmt
+	giveConnectionGrantStmt                      *sql.Stmt
 	giveSessionGrantStmt                         *sql.Stmt
 	hasDeliveryStmt                              *sql.Stmt
 	hasFileStmt                                  *sql.Stmt
@@ -1652,6 +1812,8 @@ type Queries struct {
 	listAuthCodesOfOlderKeyStmt                  *sql.Stmt
 	listClaimableStmt                            *sql.Stmt
 	listConnectionsStmt                          *sql.Stmt
+	listConnectionsOfGrantStmt                   *sql.Stmt
+	listConnectionsOfLibraryStmt                 *sql.Stmt
 	listContentsOfNoFileStmt                     *sql.Stmt
 	listContractsStmt                            *sql.Stmt
 	listDeliveriesStmt                           *sql.Stmt
@@ -1668,16 +1830,22 @@ type Queries struct {
 	listLargeFilesStmt                           *sql.Stmt
 	listLibrariesOfOlderKeyStmt                  *sql.Stmt
 	listLibraryIDsStmt                           *sql.Stmt
+	listLostConnectionsStmt                      *sql.Stmt
+	listPendingConnectionsStmt                   *sql.Stmt
 	listSealedAuthorizationsStmt                 *sql.Stmt
 	listSealedConnectionsStmt                    *sql.Stmt
 	listSealedDeliveriesStmt                     *sql.Stmt
+	listSealedTokenRevocationsStmt               *sql.Stmt
 	listShutStmt                                 *sql.Stmt
 	listSigningKeysStmt                          *sql.Stmt
+	listTokenRevocationsStmt                     *sql.Stmt
 	listTokensOfOlderKeyStmt                     *sql.Stmt
 	listUnboundAuthCodesStmt                     *sql.Stmt
 	listUnboundLibrariesStmt                     *sql.Stmt
 	listUnboundTokensStmt                        *sql.Stmt
 	listUnfinishedDeliveriesStmt                 *sql.Stmt
+	listUngrantedStmt                            *sql.Stmt
+	listUnrevokedGrantsStmt                      *sql.Stmt
 	lockLibraryStmt                              *sql.Stmt
 	lockOpenAuthRequestStmt                      *sql.Stmt
 	lockUnrevokedGrantStmt                       *sql.Stmt
@@ -1685,13 +1853,16 @@ type Queries struct {
 	nextDueStmt                                  *sql.Stmt
 	postponeStmt                                 *sql.Stmt
 	releaseRefreshStmt                           *sql.Stmt
+	rememberTokensOfGrantStmt                    *sql.Stmt
 	rememberTokensOfLibraryStmt                  *sql.Stmt
+	renewConnectionStmt                          *sql.Stmt
 	renewGrantStmt                               *sql.Stmt
 	replaceAnswerStmt                            *sql.Stmt
 	replaceAuthorizationSecretsStmt              *sql.Stmt
 	replaceConnectionAccessStmt                  *sql.Stmt
 	replacePayloadStmt                           *sql.Stmt
 	replaceSigningKeyStmt                        *sql.Stmt
+	replaceTokenRevocationStmt                   *sql.Stmt
 	revokeGrantStmt                              *sql.Stmt
 	revokeGrantsOfLibraryStmt                    *sql.Stmt
 	setAdoptionMACStmt                           *sql.Stmt
@@ -1711,8 +1882,8 @@ type Queries struct {
 	sweepDeletedTokensStmt                       *sql.Stmt
 	sweepLoginsStmt                              *sql.Stmt
 	sweepNoncesStmt                              *sql.Stmt
-	sweepPendingConnectionsStmt                  *sql.Stmt
 	sweepSessionsStmt                            *sql.Stmt
+	sweepTokenRevocationsStmt                    *sql.Stmt
 	sweepTokenSealsStmt                          *sql.Stmt
 	sweepTokensStmt                              *sql.Stmt
 	touchLoginStmt                               *sql.Stmt
@@ -1737,6 +1908,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addAuthRequestStmt:                q.addAuthRequestStmt,
 		addAuthorizationStmt:              q.addAuthorizationStmt,
 		addChainStmt:                      q.addChainStmt,
+		addConnectionStmt:                 q.addConnectionStmt,
 		addContentStmt:                    q.addContentStmt,
 		addContractStmt:                   q.addContractStmt,
 		addDeliveryStmt:                   q.addDeliveryStmt,
@@ -1752,6 +1924,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addOrShowAccountStmt:              q.addOrShowAccountStmt,
 		addSessionStmt:                    q.addSessionStmt,
 		addTokenStmt:                      q.addTokenStmt,
+		addTokenRevocationStmt:            q.addTokenRevocationStmt,
 		answerAuthRequestStmt:             q.answerAuthRequestStmt,
 		beginPostingStmt:                  q.beginPostingStmt,
 		bindAuthCodeStmt:                  q.bindAuthCodeStmt,
@@ -1759,7 +1932,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		bindTokenStmt:                     q.bindTokenStmt,
 		claimDeliveryStmt:                 q.claimDeliveryStmt,
 		claimRefreshStmt:                  q.claimRefreshStmt,
-		connectStmt:                       q.connectStmt,
+		claimTokenRevocationStmt:          q.claimTokenRevocationStmt,
 		countEventStmt:                    q.countEventStmt,
 		countFilesStmt:                    q.countFilesStmt,
 		countWaitingStmt:                  q.countWaitingStmt,
@@ -1771,6 +1944,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteAuthRequestsOfLibraryStmt:              q.deleteAuthRequestsOfLibraryStmt,
 		deleteAuthRequestsOfSessionsOfLibraryStmt:    q.deleteAuthRequestsOfSessionsOfLibraryStmt,
 		deleteAuthorizationSecretsStmt:               q.deleteAuthorizationSecretsStmt,
+		deleteConnectionStmt:                         q.deleteConnectionStmt,
 		deleteConnectionAccessStmt:                   q.deleteConnectionAccessStmt,
 		deleteContentsOfLibraryStmt:                  q.deleteContentsOfLibraryStmt,
 		deleteDeliveryContentsStmt:                   q.deleteDeliveryContentsStmt,
@@ -1778,6 +1952,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteEventsOfLibraryStmt:                    q.deleteEventsOfLibraryStmt,
 		deleteFilesOfLibraryStmt:                     q.deleteFilesOfLibraryStmt,
 		deleteLibraryStmt:                            q.deleteLibraryStmt,
+		deleteLostConnectionStmt:                     q.deleteLostConnectionStmt,
 		deletePayloadsOfConnectionStmt:               q.deletePayloadsOfConnectionStmt,
 		deletePayloadsOfGrantStmt:                    q.deletePayloadsOfGrantStmt,
 		deletePayloadsOfLibraryStmt:                  q.deletePayloadsOfLibraryStmt,
@@ -1785,25 +1960,28 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deletePendingRecoveryCodesStmt:               q.deletePendingRecoveryCodesStmt,
 		deleteSessionsOfGrantStmt:                    q.deleteSessionsOfGrantStmt,
 		deleteSessionsOfLibraryStmt:                  q.deleteSessionsOfLibraryStmt,
+		deleteSessionsOfOpenRequestsStmt:             q.deleteSessionsOfOpenRequestsStmt,
 		deleteSigningKeysStmt:                        q.deleteSigningKeysStmt,
+		deleteTokenRevocationStmt:                    q.deleteTokenRevocationStmt,
+		deleteTokenRevocationsStmt:                   q.deleteTokenRevocationsStmt,
 		deleteTokenSealsOfGrantStmt:                  q.deleteTokenSealsOfGrantStmt,
 		deleteTokenSealsOfLibraryStmt:                q.deleteTokenSealsOfLibraryStmt,
 		disableApplicationStmt:                       q.disableApplicationStmt,
 		disableContractStmt:                          q.disableContractStmt,
-		disconnectStmt:                               q.disconnectStmt,
 		endAccessStmt:                                q.endAccessStmt,
 		endAuthorizationStmt:                         q.endAuthorizationStmt,
 		endDeliveryStmt:                              q.endDeliveryStmt,
 		endDeliveryContentStmt:                       q.endDeliveryContentStmt,
 		endLoginStmt:                                 q.endLoginStmt,
 		endOtherLoginsStmt:                           q.endOtherLoginsStmt,
-		endPendingStmt:                               q.endPendingStmt,
-		endPendingOfLibraryStmt:                      q.endPendingOfLibraryStmt,
 		endUnfinishedDeliveryStmt:                    q.endUnfinishedDeliveryStmt,
 		expireDeliveriesOfConnectionStmt:             q.expireDeliveriesOfConnectionStmt,
 		expireDeliveriesOfGrantStmt:                  q.expireDeliveriesOfGrantStmt,
 		expireDeliveriesOfLibraryStmt:                q.expireDeliveriesOfLibraryStmt,
+		expireOpenRequestsStmt:                       q.expireOpenRequestsStmt,
 		findActiveGrantStmt:                          q.findActiveGrantStmt,
+		findConnectionOfContractStmt:                 q.findConnectionOfContractStmt,
+		findConnectionOfGrantStmt:                    q.findConnectionOfGrantStmt,
 		findLibraryStmt:                              q.findLibraryStmt,
 		forgetAnswersStmt:                            q.forgetAnswersStmt,
 		getAccountStmt:                               q.getAccountStmt,
@@ -1832,6 +2010,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getSessionStmt:                               q.getSessionStmt,
 		getStoredFileStmt:                            q.getStoredFileStmt,
 		getTokenInfoStmt:                             q.getTokenInfoStmt,
+		giveConnectionGrantStmt:                      q.giveConnectionGrantStmt,
 		giveSessionGrantStmt:                         q.giveSessionGrantStmt,
 		hasDeliveryStmt:                              q.hasDeliveryStmt,
 		hasFileStmt:                                  q.hasFileStmt,
@@ -1842,6 +2021,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listAuthCodesOfOlderKeyStmt:                  q.listAuthCodesOfOlderKeyStmt,
 		listClaimableStmt:                            q.listClaimableStmt,
 		listConnectionsStmt:                          q.listConnectionsStmt,
+		listConnectionsOfGrantStmt:                   q.listConnectionsOfGrantStmt,
+		listConnectionsOfLibraryStmt:                 q.listConnectionsOfLibraryStmt,
 		listContentsOfNoFileStmt:                     q.listContentsOfNoFileStmt,
 		listContractsStmt:                            q.listContractsStmt,
 		listDeliveriesStmt:                           q.listDeliveriesStmt,
@@ -1858,16 +2039,22 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listLargeFilesStmt:                           q.listLargeFilesStmt,
 		listLibrariesOfOlderKeyStmt:                  q.listLibrariesOfOlderKeyStmt,
 		listLibraryIDsStmt:                           q.listLibraryIDsStmt,
+		listLostConnectionsStmt:                      q.listLostConnectionsStmt,
+		listPendingConnectionsStmt:                   q.listPendingConnectionsStmt,
 		listSealedAuthorizationsStmt:                 q.listSealedAuthorizationsStmt,
 		listSealedConnectionsStmt:                    q.listSealedConnectionsStmt,
 		listSealedDeliveriesStmt:                     q.listSealedDeliveriesStmt,
+		listSealedTokenRevocationsStmt:               q.listSealedTokenRevocationsStmt,
 		listShutStmt:                                 q.listShutStmt,
 		listSigningKeysStmt:                          q.listSigningKeysStmt,
+		listTokenRevocationsStmt:                     q.listTokenRevocationsStmt,
 		listTokensOfOlderKeyStmt:                     q.listTokensOfOlderKeyStmt,
 		listUnboundAuthCodesStmt:                     q.listUnboundAuthCodesStmt,
 		listUnboundLibrariesStmt:                     q.listUnboundLibrariesStmt,
 		listUnboundTokensStmt:                        q.listUnboundTokensStmt,
 		listUnfinishedDeliveriesStmt:                 q.listUnfinishedDeliveriesStmt,
+		listUngrantedStmt:                            q.listUngrantedStmt,
+		listUnrevokedGrantsStmt:                      q.listUnrevokedGrantsStmt,
 		lockLibraryStmt:                              q.lockLibraryStmt,
 		lockOpenAuthRequestStmt:                      q.lockOpenAuthRequestStmt,
 		lockUnrevokedGrantStmt:                       q.lockUnrevokedGrantStmt,
@@ -1875,13 +2062,16 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		nextDueStmt:                                  q.nextDueStmt,
 		postponeStmt:                                 q.postponeStmt,
 		releaseRefreshStmt:                           q.releaseRefreshStmt,
+		rememberTokensOfGrantStmt:                    q.rememberTokensOfGrantStmt,
 		rememberTokensOfLibraryStmt:                  q.rememberTokensOfLibraryStmt,
+		renewConnectionStmt:                          q.renewConnectionStmt,
 		renewGrantStmt:                               q.renewGrantStmt,
 		replaceAnswerStmt:                            q.replaceAnswerStmt,
 		replaceAuthorizationSecretsStmt:              q.replaceAuthorizationSecretsStmt,
 		replaceConnectionAccessStmt:                  q.replaceConnectionAccessStmt,
 		replacePayloadStmt:                           q.replacePayloadStmt,
 		replaceSigningKeyStmt:                        q.replaceSigningKeyStmt,
+		replaceTokenRevocationStmt:                   q.replaceTokenRevocationStmt,
 		revokeGrantStmt:                              q.revokeGrantStmt,
 		revokeGrantsOfLibraryStmt:                    q.revokeGrantsOfLibraryStmt,
 		setAdoptionMACStmt:                           q.setAdoptionMACStmt,
@@ -1901,8 +2091,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		sweepDeletedTokensStmt:                       q.sweepDeletedTokensStmt,
 		sweepLoginsStmt:                              q.sweepLoginsStmt,
 		sweepNoncesStmt:                              q.sweepNoncesStmt,
-		sweepPendingConnectionsStmt:                  q.sweepPendingConnectionsStmt,
 		sweepSessionsStmt:                            q.sweepSessionsStmt,
+		sweepTokenRevocationsStmt:                    q.sweepTokenRevocationsStmt,
 		sweepTokenSealsStmt:                          q.sweepTokenSealsStmt,
 		sweepTokensStmt:                              q.sweepTokensStmt,
 		touchLoginStmt:                               q.touchLoginStmt,

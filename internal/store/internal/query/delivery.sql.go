@@ -521,7 +521,8 @@ func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) 
 const mayPost = `-- name: MayPost :one
 SELECT CAST(EXISTS (SELECT 1 FROM grants WHERE grants.id = $1 AND grants.revoked_at = 0
         AND grants.expires_at > CAST($2 AS BIGINT))
-    AND EXISTS (SELECT 1 FROM provider_accounts WHERE provider_accounts.id = $3) AS BOOLEAN) AS may
+    AND EXISTS (SELECT 1 FROM provider_accounts WHERE provider_accounts.id = $3
+        AND provider_accounts.grant_id = $1) AS BOOLEAN) AS may
 `
 
 func (q *Queries) MayPost(ctx context.Context, grantID library.GrantID, now int64, accountID string) (bool, error) {

@@ -131,6 +131,43 @@ func (q *Queries) ListGrants(ctx context.Context, libraryID library.ID) ([]Grant
 	return items, nil
 }
 
+const listUnrevokedGrants = `-- name: ListUnrevokedGrants :many
+SELECT id, library_id, application_id, contract_id, created_at, expires_at, last_used_at, revoked_at FROM grants
+WHERE library_id = $1 AND application_id = $2 AND revoked_at = 0 ORDER BY created_at, id
+`
+
+func (q *Queries) ListUnrevokedGrants(ctx context.Context, libraryID library.ID, applicationID wire.ApplicationID) ([]Grant, error) {
+	rows, err := q.query(ctx, q.listUnrevokedGrantsStmt, listUnrevokedGrants, libraryID, applicationID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Grant
+	for rows.Next() {
+		var i Grant
+		if err := rows.Scan(
+			&i.ID,
+			&i.LibraryID,
+			&i.ApplicationID,
+			&i.ContractID,
+			&i.CreatedAt,
+			&i.ExpiresAt,
+			&i.LastUsedAt,
+			&i.RevokedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockUnrevokedGrant = `-- name: LockUnrevokedGrant :execrows
 UPDATE grants SET revoked_at = 0 WHERE id = $1 AND revoked_at = 0
 `

@@ -8,6 +8,7 @@ package query
 import (
 	"context"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
@@ -52,6 +53,18 @@ DELETE FROM signing_keys
 
 func (q *Queries) DeleteSigningKeys(ctx context.Context) (int64, error) {
 	result, err := q.exec(ctx, q.deleteSigningKeysStmt, deleteSigningKeys)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const deleteTokenRevocations = `-- name: DeleteTokenRevocations :execrows
+DELETE FROM token_revocations
+`
+
+func (q *Queries) DeleteTokenRevocations(ctx context.Context) (int64, error) {
+	result, err := q.exec(ctx, q.deleteTokenRevocationsStmt, deleteTokenRevocations)
 	if err != nil {
 		return 0, err
 	}
@@ -107,7 +120,7 @@ type ListSealedAuthorizationsRow struct {
 }
 
 // What the master keyring has sealed: signing keys (see signing_key.sql), secrets of
-// authorizations, access to accounts, payloads and answers of deliveries.
+// authorizations, access to accounts, also to revoke it, payloads and answers of deliveries.
 func (q *Queries) ListSealedAuthorizations(ctx context.Context, after seal.Hash, lim int32) ([]ListSealedAuthorizationsRow, error) {
 	rows, err := q.query(ctx, q.listSealedAuthorizationsStmt, listSealedAuthorizations, after, lim)
 	if err != nil {
@@ -132,7 +145,7 @@ func (q *Queries) ListSealedAuthorizations(ctx context.Context, after seal.Hash,
 }
 
 const listSealedConnections = `-- name: ListSealedConnections :many
-SELECT id, reference, library_id, application_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at FROM provider_accounts WHERE id > CAST($1 AS TEXT) AND access IS NOT NULL
+SELECT id, reference, library_id, application_id, grant_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at FROM provider_accounts WHERE id > CAST($1 AS TEXT) AND access IS NOT NULL
 ORDER BY id LIMIT $2
 `
 
@@ -150,6 +163,7 @@ func (q *Queries) ListSealedConnections(ctx context.Context, after string, lim i
 			&i.Reference,
 			&i.LibraryID,
 			&i.ApplicationID,
+			&i.GrantID,
 			&i.SourceID,
 			&i.Source,
 			&i.Pending,
@@ -195,6 +209,41 @@ func (q *Queries) ListSealedDeliveries(ctx context.Context, after string, lim in
 			return nil, err
 		}
 		items = append(items, delivery_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listSealedTokenRevocations = `-- name: ListSealedTokenRevocations :many
+SELECT account_id, library_id, application_id, source, access, created_at, next_at FROM token_revocations WHERE account_id > CAST($1 AS TEXT) ORDER BY account_id LIMIT $2
+`
+
+func (q *Queries) ListSealedTokenRevocations(ctx context.Context, after string, lim int32) ([]TokenRevocation, error) {
+	rows, err := q.query(ctx, q.listSealedTokenRevocationsStmt, listSealedTokenRevocations, after, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TokenRevocation
+	for rows.Next() {
+		var i TokenRevocation
+		if err := rows.Scan(
+			&i.AccountID,
+			&i.LibraryID,
+			&i.ApplicationID,
+			&i.Source,
+			&i.Access,
+			&i.CreatedAt,
+			&i.NextAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -296,5 +345,15 @@ UPDATE signing_keys SET private = $1 WHERE id = $2 AND private = $3
 
 func (q *Queries) ReplaceSigningKey(ctx context.Context, replacement []byte, iD string, previous []byte) error {
 	_, err := q.exec(ctx, q.replaceSigningKeyStmt, replaceSigningKey, replacement, iD, previous)
+	return err
+}
+
+const replaceTokenRevocation = `-- name: ReplaceTokenRevocation :exec
+UPDATE token_revocations SET access = $1
+WHERE account_id = $2 AND access = $3
+`
+
+func (q *Queries) ReplaceTokenRevocation(ctx context.Context, replacement []byte, accountID wire.AccountID, previous []byte) error {
+	_, err := q.exec(ctx, q.replaceTokenRevocationStmt, replaceTokenRevocation, replacement, accountID, previous)
 	return err
 }

@@ -86,6 +86,7 @@ type Authorization struct {
 	CreatedAt       int64
 	ExpiresAt       int64
 	EndedAt         int64
+	AccountID       string
 }
 
 type Connection struct {
@@ -93,6 +94,7 @@ type Connection struct {
 	Reference     string
 	LibraryID     library.ID
 	ApplicationID wire.ApplicationID
+	GrantID       library.GrantID
 	SourceID      int64
 	Source        string
 	Pending       bool
@@ -115,19 +117,20 @@ type Content struct {
 }
 
 type Contract struct {
-	ID            wire.ContractID
-	ApplicationID wire.ApplicationID
-	Access        library.Access
-	PublicKey     string
-	RedirectURIs  string
-	Scope         string
-	Purpose       string
-	Terms         string
-	Privacy       string
-	GrantFor      int64
-	CreatedAt     int64
-	ExpiresAt     int64
-	DisabledAt    int64
+	ID             wire.ContractID
+	ApplicationID  wire.ApplicationID
+	Access         library.Access
+	PublicKey      string
+	RedirectURIs   string
+	Scope          string
+	Purpose        string
+	Terms          string
+	Privacy        string
+	GrantFor       int64
+	CreatedAt      int64
+	ExpiresAt      int64
+	DisabledAt     int64
+	DeletesLibrary bool
 }
 
 type Delivery struct {
@@ -261,4 +264,14 @@ type Token struct {
 	Seal      []byte
 	ExpiresAt int64
 	Binding   []byte
+}
+
+type TokenRevocation struct {
+	AccountID     wire.AccountID
+	LibraryID     library.ID
+	ApplicationID wire.ApplicationID
+	Source        string
+	Access        []byte
+	CreatedAt     int64
+	NextAt        int64
 }

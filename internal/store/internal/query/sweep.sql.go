@@ -9,6 +9,67 @@ import (
 	"context"
 )
 
+const deleteLostConnection = `-- name: DeleteLostConnection :one
+DELETE FROM provider_accounts WHERE id = $1 AND pending AND updated_at < $2 RETURNING id, reference, library_id, application_id, grant_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at
+`
+
+// The condition is repeated after a wait for another to write the row: an account that has just
+// been connected anew, or allowed, stays.
+func (q *Queries) DeleteLostConnection(ctx context.Context, iD string, before int64) (Connection, error) {
+	row := q.queryRow(ctx, q.deleteLostConnectionStmt, deleteLostConnection, iD, before)
+	var i Connection
+	err := row.Scan(
+		&i.ID,
+		&i.Reference,
+		&i.LibraryID,
+		&i.ApplicationID,
+		&i.GrantID,
+		&i.SourceID,
+		&i.Source,
+		&i.Pending,
+		&i.Access,
+		&i.AccessVersion,
+		&i.AccessUntil,
+		&i.RenewalUntil,
+		&i.EndedAt,
+		&i.Correlation,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.LastUsedAt,
+	)
+	return i, err
+}
+
+const listLostConnections = `-- name: ListLostConnections :many
+SELECT a.id FROM provider_accounts a
+WHERE a.pending AND a.created_at < $1 AND a.updated_at < $1
+    AND NOT EXISTS (SELECT 1 FROM links l WHERE l.account_id <> '' AND l.account_id = a.id)
+LIMIT $2
+`
+
+func (q *Queries) ListLostConnections(ctx context.Context, before int64, portion int32) ([]string, error) {
+	rows, err := q.query(ctx, q.listLostConnectionsStmt, listLostConnections, before, portion)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const sweepAccountHandles = `-- name: SweepAccountHandles :execrows
 DELETE FROM account_references WHERE id IN (
     SELECT r.id FROM account_references r WHERE r.expires_at > 0 AND r.expires_at <= $1 LIMIT $2)
@@ -103,25 +164,6 @@ func (q *Queries) SweepNonces(ctx context.Context, now int64, portion int32) (in
 	return result.RowsAffected()
 }
 
-const sweepPendingConnections = `-- name: SweepPendingConnections :execrows
-DELETE FROM provider_accounts
-WHERE provider_accounts.pending AND provider_accounts.updated_at < $1 AND provider_accounts.id IN (
-    SELECT a.id FROM provider_accounts a
-    WHERE a.pending AND a.created_at < $1 AND a.updated_at < $1
-        AND NOT EXISTS (SELECT 1 FROM links l WHERE l.account_id <> '' AND l.account_id = a.id)
-    LIMIT $2)
-`
-
-// If another transaction writes the row meanwhile, the conditions outside the subquery
-// are evaluated again, so a connection that has just been renewed or allowed is kept.
-func (q *Queries) SweepPendingConnections(ctx context.Context, before int64, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.sweepPendingConnectionsStmt, sweepPendingConnections, before, portion)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
 const sweepSessions = `-- name: SweepSessions :execrows
 DELETE FROM sessions WHERE hash IN (
     SELECT s.hash FROM sessions s WHERE s.expires_at > 0 AND s.expires_at <= $1 LIMIT $2)
@@ -129,6 +171,19 @@ DELETE FROM sessions WHERE hash IN (
 
 func (q *Queries) SweepSessions(ctx context.Context, now int64, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.sweepSessionsStmt, sweepSessions, now, portion)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const sweepTokenRevocations = `-- name: SweepTokenRevocations :execrows
+DELETE FROM token_revocations WHERE account_id IN (
+    SELECT r.account_id FROM token_revocations r WHERE r.created_at <= $1 LIMIT $2)
+`
+
+func (q *Queries) SweepTokenRevocations(ctx context.Context, before int64, portion int32) (int64, error) {
+	result, err := q.exec(ctx, q.sweepTokenRevocationsStmt, sweepTokenRevocations, before, portion)
 	if err != nil {
 		return 0, err
 	}

@@ -99,6 +99,18 @@ func (q *Queries) GetTokenInfo(ctx context.Context, hash seal.Hash, use library.
 	return i, err
 }
 
+const rememberTokensOfGrant = `-- name: RememberTokensOfGrant :exec
+INSERT INTO deleted_tokens (hash, forget_at)
+SELECT tokens.hash, CAST($1 AS BIGINT) FROM tokens
+WHERE tokens.grant_id = $2 AND tokens.use = $3
+ON CONFLICT (hash) DO NOTHING
+`
+
+func (q *Queries) RememberTokensOfGrant(ctx context.Context, forgetAt int64, grantID library.GrantID, use library.TokenUse) error {
+	_, err := q.exec(ctx, q.rememberTokensOfGrantStmt, rememberTokensOfGrant, forgetAt, grantID, use)
+	return err
+}
+
 const rememberTokensOfLibrary = `-- name: RememberTokensOfLibrary :exec
 INSERT INTO deleted_tokens (hash, forget_at)
 SELECT tokens.hash, CAST($1 AS BIGINT) FROM tokens JOIN grants ON grants.id = tokens.grant_id
