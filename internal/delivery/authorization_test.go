@@ -62,11 +62,15 @@ func TestAuthorizationEnds(t *testing.T) {
 			if got := p.Activity(); !strings.HasSuffix(got, test.event) {
 				t.Errorf("activity %s", got)
 			}
-			_, err := w.Connections.HandleCallback(t.Context(), p.SignedIn(), test.answer)
-			if !errors.Is(err, library.ErrUsed) {
-				t.Errorf("the second time: %v", err)
+			events := len(p.Events())
+			again := carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(), test.answer))(t)
+			if again.Result != back.Result || again.Return != back.Return || again.Source.ID != back.Source.ID {
+				t.Errorf("the second time: %+v, want %+v", again, back)
 			}
-			_, err = w.Connections.ReturnPage(t.Context(), test.answer.State)
+			if n := len(p.Events()); n != events {
+				t.Errorf("the second time there are %d events more", n-events)
+			}
+			_, err := w.Connections.ReturnPage(t.Context(), test.answer.State)
 			if !errors.Is(err, library.ErrNotFound) {
 				t.Errorf("return page of an ended authorization: %v", err)
 			}

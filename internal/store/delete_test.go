@@ -86,8 +86,8 @@ func TestDeleteLibraryLeavesNoRow(t *testing.T) {
 		if rows := dump(t, raw)["token_revocations"]; len(rows) != 0 {
 			t.Errorf("token_revocations still has %s", rows)
 		}
-		if rows := dump(t, raw)["deleted_tokens"]; len(rows) != 1 {
-			t.Errorf("%d tokens are remembered, want 1", len(rows))
+		if rows := dump(t, raw)["deleted_tokens"]; len(rows) != 2 {
+			t.Errorf("%d hashes are remembered, want those of a token and a login", len(rows))
 		}
 	})
 }

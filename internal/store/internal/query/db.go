@@ -387,6 +387,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.releaseRefreshStmt, err = db.PrepareContext(ctx, releaseRefresh); err != nil {
 		return nil, fmt.Errorf("error preparing query ReleaseRefresh: %w", err)
 	}
+	if q.rememberLoginsOfLibraryStmt, err = db.PrepareContext(ctx, rememberLoginsOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query RememberLoginsOfLibrary: %w", err)
+	}
 	if q.rememberTokensOfGrantStmt, err = db.PrepareContext(ctx, rememberTokensOfGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query RememberTokensOfGrant: %w", err)
 	}
@@ -407,6 +410,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.setAuthRequestAccountStmt, err = db.PrepareContext(ctx, setAuthRequestAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query SetAuthRequestAccount: %w", err)
+	}
+	if q.setAuthorizationResultStmt, err = db.PrepareContext(ctx, setAuthorizationResult); err != nil {
+		return nil, fmt.Errorf("error preparing query SetAuthorizationResult: %w", err)
 	}
 	if q.setDeleteAtStmt, err = db.PrepareContext(ctx, setDeleteAt); err != nil {
 		return nil, fmt.Errorf("error preparing query SetDeleteAt: %w", err)
@@ -1087,6 +1093,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing releaseRefreshStmt: %w", cerr)
 		}
 	}
+	if q.rememberLoginsOfLibraryStmt != nil {
+		if cerr := q.rememberLoginsOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing rememberLoginsOfLibraryStmt: %w", cerr)
+		}
+	}
 	if q.rememberTokensOfGrantStmt != nil {
 		if cerr := q.rememberTokensOfGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing rememberTokensOfGrantStmt: %w", cerr)
@@ -1120,6 +1131,11 @@ func (q *Queries) Close() error {
 	if q.setAuthRequestAccountStmt != nil {
 		if cerr := q.setAuthRequestAccountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setAuthRequestAccountStmt: %w", cerr)
+		}
+	}
+	if q.setAuthorizationResultStmt != nil {
+		if cerr := q.setAuthorizationResultStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setAuthorizationResultStmt: %w", cerr)
 		}
 	}
 	if q.setDeleteAtStmt != nil {
@@ -1397,6 +1413,7 @@ type Queries struct {
 	nextDueStmt                                  *sql.Stmt
 	postponeStmt                                 *sql.Stmt
 	releaseRefreshStmt                           *sql.Stmt
+	rememberLoginsOfLibraryStmt                  *sql.Stmt
 	rememberTokensOfGrantStmt                    *sql.Stmt
 	rememberTokensOfLibraryStmt                  *sql.Stmt
 	renewConnectionStmt                          *sql.Stmt
@@ -1404,6 +1421,7 @@ type Queries struct {
 	revokeGrantStmt                              *sql.Stmt
 	revokeGrantsOfLibraryStmt                    *sql.Stmt
 	setAuthRequestAccountStmt                    *sql.Stmt
+	setAuthorizationResultStmt                   *sql.Stmt
 	setDeleteAtStmt                              *sql.Stmt
 	setLockStmt                                  *sql.Stmt
 	setPendingRecoveryCodeStmt                   *sql.Stmt
@@ -1554,6 +1572,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		nextDueStmt:                                  q.nextDueStmt,
 		postponeStmt:                                 q.postponeStmt,
 		releaseRefreshStmt:                           q.releaseRefreshStmt,
+		rememberLoginsOfLibraryStmt:                  q.rememberLoginsOfLibraryStmt,
 		rememberTokensOfGrantStmt:                    q.rememberTokensOfGrantStmt,
 		rememberTokensOfLibraryStmt:                  q.rememberTokensOfLibraryStmt,
 		renewConnectionStmt:                          q.renewConnectionStmt,
@@ -1561,6 +1580,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		revokeGrantStmt:                              q.revokeGrantStmt,
 		revokeGrantsOfLibraryStmt:                    q.revokeGrantsOfLibraryStmt,
 		setAuthRequestAccountStmt:                    q.setAuthRequestAccountStmt,
+		setAuthorizationResultStmt:                   q.setAuthorizationResultStmt,
 		setDeleteAtStmt:                              q.setDeleteAtStmt,
 		setLockStmt:                                  q.setLockStmt,
 		setPendingRecoveryCodeStmt:                   q.setPendingRecoveryCodeStmt,

@@ -63,6 +63,8 @@ type AuthRequest struct {
 	ExpiresAt     int64
 	AnsweredAt    int64
 	AccountID     string
+	Answer        library.Outcome
+	AnsweredBy    library.LoginID
 }
 
 type Authorization struct {
@@ -78,6 +80,7 @@ type Authorization struct {
 	ExpiresAt       int64
 	EndedAt         int64
 	AccountID       string
+	Result          string
 }
 
 type Connection struct {
