@@ -22,6 +22,7 @@ var Templates embed.FS
 type Pages struct {
 	consents    *library.Consents
 	connections *delivery.Connections
+	catalogue   *catalogue.Catalogue
 	signin      *signin.Pages
 
 	connect *connect
@@ -50,7 +51,8 @@ func New(u *ui.UI, signIn *signin.Pages, services Services) *Pages {
 	redirect := &ProviderRedirect{ui: u, logins: signIn.Logins, connections: services.Connections}
 	choose := &chooseProvider{ui: u, connections: services.Connections, catalogue: services.Catalogue}
 	return &Pages{
-		consents: services.Consents, connections: services.Connections, signin: signIn,
+		consents: services.Consents, connections: services.Connections, catalogue: services.Catalogue,
+		signin:  signIn,
 		connect: &connect{choose: choose, redirect: redirect},
 		consent: &consent{
 			ui: u, consents: services.Consents, connections: services.Connections, catalogue: services.Catalogue,
@@ -84,6 +86,9 @@ func (p *Pages) handle(
 		}
 		if err != nil {
 			return err
+		}
+		if err := p.checkSource(flow); err != nil {
+			return ui.WithRequest(err, flow.request)
 		}
 		err = ui.WithRequest(handler(w, r, flow), flow.request)
 		if !first || !errors.Is(err, library.ErrUsed) {

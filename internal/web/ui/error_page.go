@@ -27,6 +27,7 @@ var (
 	PageContractEnded  = ErrorPage{"error.contract_ended", http.StatusGone, library.CallbackInitializeCheckFail}
 	PageWrongPerson    = ErrorPage{"error.wrong_person", http.StatusForbidden, library.CallbackInvalidCode}
 	PageUnknownAccount = ErrorPage{"error.account", http.StatusForbidden, library.CallbackOnboardError}
+	PageUnknownSource  = ErrorPage{"error.source", http.StatusNotFound, library.CallbackOnboardError}
 	// PageBadForm is for a form that was not sent from a page of this site, or is malformed or too large.
 	PageBadForm        = ErrorPage{"error.form", http.StatusForbidden, ""}
 	PageCookiesBlocked = ErrorPage{"error.cookies", http.StatusBadRequest, ""}
