@@ -180,7 +180,7 @@ func (w *world) connectNowhere(t testing.TB, k *carreltest.Grant) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.CloseAuthRequest(t.Context(), pending.Hash, now, grant.ID, nil); err != nil {
+	if err := db.CloseAuthRequest(t.Context(), pending.Hash, now, library.Answer{}, grant.ID, nil); err != nil {
 		t.Fatal(err)
 	}
 	return nowhere

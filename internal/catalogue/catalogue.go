@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -122,6 +123,27 @@ func (c *Catalogue) Source(id int) (delivery.Source, error) {
 		return delivery.Source{}, fmt.Errorf("source %d cannot be connected now: %w", id, ErrNotFound)
 	}
 	return s.toDelivery(), nil
+}
+
+// Offers reports whether a person can connect a source for the purpose, to send to it or to collect from
+// it, and with the sample data set if one is named. Without a source it reports whether that is so of
+// any. It is false for a source of a list that is not available now.
+func (c *Catalogue) Offers(source int, push bool, sample string) bool {
+	offers := func(s *Source) bool {
+		if push && !s.Push || !push && !s.Pull {
+			return false
+		}
+		if _, has := s.SampleDataSets[sample]; sample != "" {
+			return has && s.HasSampleData()
+		}
+		return s.Connectable() || s.HasSampleData()
+	}
+	x := c.currentIndex()
+	if source != 0 {
+		i, ok := x.byID[source]
+		return ok && offers(&x.entries[i].Source)
+	}
+	return slices.ContainsFunc(x.entries, func(e entry) bool { return offers(&e.Source) })
 }
 
 // SampleDataSets returns the sample data sets that a source can be connected with, by

@@ -40,11 +40,14 @@ type Authorization struct {
 	Account wire.AccountID
 	// Correlation names the authorization in the provider's log and ours (X-Correlation-ID).
 	Correlation string
-	// Secrets are what HandleCallback needs, sealed by the keyring; nil once it has ended.
+	// Secrets are what HandleCallback needs, sealed by the keyring; once it has ended, the page to go on
+	// with.
 	Secrets   []byte
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	EndedAt   time.Time
+	// Result is how it ended; empty until that is known.
+	Result AuthorizationResult
 }
 
 // AuthorizationStore stores authorizations at providers.
@@ -52,14 +55,17 @@ type AuthorizationStore interface {
 	AddAuthorization(ctx context.Context, a Authorization) error
 	// GetAuthorization finds an authorization by the hash of its state, an ended one too.
 	GetAuthorization(ctx context.Context, state seal.Hash) (Authorization, error)
-	// EndAuthorization marks the authorization ended and removes its secrets. It adds the event
-	// unless the event's library is empty. It returns ErrUsed if the authorization had ended.
-	EndAuthorization(ctx context.Context, state seal.Hash, at time.Time, e library.Event) error
+	// EndAuthorization marks the authorization ended and replaces its secrets by what is left of them.
+	// It adds the event unless the event's library is empty. It returns ErrUsed if the authorization
+	// had ended.
+	EndAuthorization(ctx context.Context, state seal.Hash, at time.Time, left []byte, e library.Event) error
+	// SetAuthorizationResult sets Result.
+	SetAuthorizationResult(ctx context.Context, state seal.Hash, result AuthorizationResult) error
 }
 
 // authorizationSecrets are the secrets of an authorization.
 type authorizationSecrets struct {
-	Verifier string `json:"verifier"`
+	Verifier string `json:"verifier,omitempty"`
 	// Return is the page to go on with.
 	Return string `json:"return"`
 }
@@ -163,7 +169,7 @@ func (c *Connections) ReturnPage(ctx context.Context, state seal.Secret) (string
 		return "", fmt.Errorf("get authorization: %w", err)
 	}
 	var secrets authorizationSecrets
-	if authorization.Secrets == nil {
+	if !authorization.EndedAt.IsZero() {
 		return "", fmt.Errorf("authorization has ended: %w", library.ErrNotFound)
 	}
 	if err := c.openJSON(AuthorizationPurpose(authorization.State), authorization.Secrets, &secrets); err != nil {
@@ -173,9 +179,10 @@ func (c *Connections) ReturnPage(ctx context.Context, state seal.Secret) (string
 }
 
 // HandleCallback ends a person's authorization: it exchanges the code for tokens and connects the
-// account, which the application may use once the person has answered the request. It returns
-// ErrWrongPerson for another browser than the one that was sent to the provider, ErrNotFound for
-// an unknown state, and ErrUsed for an authorization that has ended.
+// account, which the application may use once the person has answered the request. A browser that
+// comes back a second time gets the same result: it waits for the first to have one. HandleCallback
+// returns ErrWrongPerson for another browser than the one that was sent to the provider, and
+// ErrNotFound for an unknown state.
 func (c *Connections) HandleCallback(
 	ctx context.Context,
 	s *library.SignedIn,
@@ -191,10 +198,10 @@ func (c *Connections) HandleCallback(
 	if authorization.Library != s.Library.ID || authorization.Login != s.Login.ID {
 		return nil, library.ErrWrongPerson
 	}
-	if !authorization.EndedAt.IsZero() {
-		return nil, library.ErrUsed
-	}
 	var secrets authorizationSecrets
+	if !authorization.EndedAt.IsZero() {
+		return c.waitForResult(ctx, authorization)
+	}
 	if err := c.openJSON(AuthorizationPurpose(authorization.State), authorization.Secrets, &secrets); err != nil {
 		return nil, err
 	}
@@ -205,7 +212,15 @@ func (c *Connections) HandleCallback(
 	result := &CallbackResult{Source: authorization.Source, Return: secrets.Return}
 	// End it before the code is used: both may be used once.
 	now := c.now()
-	if err := c.store.EndAuthorization(ctx, authorization.State, now, library.Event{}); err != nil {
+	left, err := c.sealJSON(AuthorizationPurpose(authorization.State), authorizationSecrets{Return: secrets.Return})
+	if err != nil {
+		return nil, err
+	}
+	err = c.store.EndAuthorization(ctx, authorization.State, now, left, library.Event{})
+	if errors.Is(err, library.ErrUsed) { // by the same browser, at the same time
+		return c.waitForResult(ctx, authorization)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("end authorization: %w", err)
 	}
 	// The code is used up now, even if the browser goes away.
@@ -221,13 +236,48 @@ func (c *Connections) HandleCallback(
 		result.Result = authorizationResult(result.Cause)
 	}
 	if result.Result == AuthorizationConnected {
-		return result, c.connect(ctx, authorization, access, event)
+		err = c.connect(ctx, authorization, access, event)
+	} else {
+		event.Kind = library.EventNotConnected
+		if err = c.events.AddEvent(ctx, event); err != nil && !errors.Is(err, library.ErrNotFound) {
+			err = fmt.Errorf("record that nothing was connected: %w", err)
+		} else {
+			err = nil
+		}
 	}
-	event.Kind = library.EventNotConnected
-	if err := c.events.AddEvent(ctx, event); err != nil && !errors.Is(err, library.ErrNotFound) {
-		return nil, fmt.Errorf("record that nothing was connected: %w", err)
+	ended := result.Result
+	if err != nil {
+		ended = AuthorizationFailed
 	}
-	return result, nil
+	return result, errors.Join(err, c.store.SetAuthorizationResult(ctx, authorization.State, ended))
+}
+
+// waitForResult returns the result of an authorization that the same browser has ended before, or is
+// about to end.
+func (c *Connections) waitForResult(ctx context.Context, authorization Authorization) (*CallbackResult, error) {
+	const pause = 100 * time.Millisecond
+	for waited := time.Duration(0); ; waited += pause {
+		current, err := c.store.GetAuthorization(ctx, authorization.State)
+		if err != nil {
+			return nil, fmt.Errorf("get authorization: %w", err)
+		}
+		if current.Result == "" && waited < exchangeTimeout {
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-time.After(pause):
+			}
+			continue
+		}
+		if current.Result == "" { // the server stopped in between
+			current.Result = AuthorizationTimedOut
+		}
+		var secrets authorizationSecrets
+		if err := c.openJSON(AuthorizationPurpose(current.State), current.Secrets, &secrets); err != nil {
+			return nil, err
+		}
+		return &CallbackResult{Source: current.Source, Result: current.Result, Return: secrets.Return}, nil
+	}
 }
 
 // exchange exchanges the code that the browser brought back for tokens.

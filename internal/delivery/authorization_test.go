@@ -68,20 +68,26 @@ func TestAuthorizationEnds(t *testing.T) {
 			if got := p.Activity(); !strings.HasSuffix(got, test.event) {
 				t.Errorf("activity %s", got)
 			}
-			wantEnded(t, w, p, answer)
+			wantEnded(t, w, p, answer, back)
 		})
 	}
 }
 
-// wantEnded checks that an authorization is over, and that nothing that it connected can be seen
-// before the person has allowed it.
-func wantEnded(t *testing.T, w *carreltest.World, p *carreltest.Person, answer delivery.CallbackParams) {
+// wantEnded checks that an authorization is over, that a browser that comes back once more gets the
+// first result, and that nothing that it connected can be seen before the person has allowed it.
+func wantEnded(
+	t *testing.T, w *carreltest.World, p *carreltest.Person, answer delivery.CallbackParams, first *delivery.CallbackResult,
+) {
 	t.Helper()
-	_, err := w.Connections.HandleCallback(t.Context(), p.SignedIn(), answer)
-	if !errors.Is(err, library.ErrUsed) {
-		t.Errorf("the second time: %v", err)
+	events := len(p.Events())
+	again := carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(), answer))(t)
+	if again.Result != first.Result || again.Return != first.Return || again.Source.ID != first.Source.ID {
+		t.Errorf("the second time: %+v, want %+v", again, first)
 	}
-	_, err = w.Connections.ReturnPage(t.Context(), answer.State)
+	if n := len(p.Events()); n != events {
+		t.Errorf("the second time there are %d events more", n-events)
+	}
+	_, err := w.Connections.ReturnPage(t.Context(), answer.State)
 	if !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("return page of an ended authorization: %v", err)
 	}

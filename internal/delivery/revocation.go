@@ -107,5 +107,5 @@ func (c *Connections) Revoke(
 			return "", err
 		}
 	}
-	return c.consents.CompleteRevocation(ctx, r)
+	return c.consents.CompleteRevocation(ctx, s, r)
 }

@@ -48,9 +48,37 @@ type AuthRequest struct {
 	Account wire.AccountID
 	// AnsweredAt is when the person answered; zero if they have not.
 	AnsweredAt time.Time
+	// Answer is how; zero if they have not.
+	Answer Answer
 	// Binding binds what the application asked for, and SessionBinding the public key of its
 	// session, under a key that derives from the code: see [Integrity].
 	Binding, SessionBinding []byte
+}
+
+// Answer is how a request was answered.
+type Answer struct {
+	Outcome Outcome
+	// By is the login of the browser that answered; empty if nobody was signed in.
+	By LoginID
+}
+
+// Outcome is what a request was answered with: one of these, or the [CallbackCode] of a refusal.
+type Outcome string
+
+// The outcomes of requests that were not refused.
+const (
+	Allowed   Outcome = "allowed"
+	Completed Outcome = "completed"
+	Revoked   Outcome = "revoked"
+)
+
+// Refusal returns the code of a refusal, or "".
+func (o Outcome) Refusal() CallbackCode {
+	switch o {
+	case Allowed, Completed, Revoked:
+		return ""
+	}
+	return CallbackCode(o)
 }
 
 // AuthRequestStore stores authorization requests and answers them.
@@ -63,7 +91,7 @@ type AuthRequestStore interface {
 	GetRequestConnection(ctx context.Context, h seal.Hash, id ID) (RequestConnection, error)
 	// Allow answers a request with yes. In one transaction it
 	//
-	//   - marks the request answered;
+	//   - marks the request answered, and how;
 	//   - renews the active grant of the library and contract, or adds the given one;
 	//   - adds the account, unless the library has one at the application, and shows that if it
 	//     was hidden;
@@ -79,16 +107,18 @@ type AuthRequestStore interface {
 	// was answered before, ErrConnectionChanged if another account is connected for it than the
 	// approval's, and ErrNotFound if the library is shut or deleted; then it changes nothing.
 	Allow(ctx context.Context, a Approval) (Grant, Account, error)
-	// Deny marks the request answered, removes the account at a provider that is connected for
+	// Deny marks the request answered, and how, removes the account at a provider that is connected for
 	// it if that is pending, and adds the event unless the event's library is empty. It returns
 	// ErrUsed if the request was answered before.
-	Deny(ctx context.Context, h seal.Hash, at time.Time, e Event) error
-	// CloseAuthRequest marks a request answered that leads to no new grant. It gives the
+	Deny(ctx context.Context, h seal.Hash, at time.Time, a Answer, e Event) error
+	// CloseAuthRequest marks a request answered, and how, that leads to no new grant. It gives the
 	// request's session the grant and the seal, and the account at a provider that is connected
 	// for the request, if it is pending, to the grant, as Allow does. If the grant is empty it
 	// removes that account. It returns ErrUsed if the request was answered before, and ErrNotFound
 	// if the grant has been revoked.
-	CloseAuthRequest(ctx context.Context, h seal.Hash, at time.Time, grant GrantID, sessionSeal seal.Sealed) error
+	CloseAuthRequest(
+		ctx context.Context, h seal.Hash, at time.Time, a Answer, grant GrantID, sessionSeal seal.Sealed,
+	) error
 }
 
 // RequestConnection is what this package knows of an account at a provider that a person has

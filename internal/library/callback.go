@@ -3,6 +3,8 @@ package library
 import (
 	"net/url"
 	"strings"
+
+	"github.com/carrelhq/carrel/internal/seal"
 )
 
 // CallbackCode is the errorCode of a callback that did not succeed. Clients know no others.
@@ -21,6 +23,21 @@ const (
 	// CallbackServerError: the server failed.
 	CallbackServerError CallbackCode = "SERVER_ERROR"
 )
+
+// allowedURL returns where to send the browser after a yes.
+func (r *PendingRequest) allowedURL(code seal.Secret, reference AccountReference) string {
+	q := url.Values{"success": {"true"}, "code": {code.Reveal()}}
+	if r.Kind == AuthorizeRequest {
+		q.Set("accountReference", string(reference))
+	}
+	return r.callbackURL(q)
+}
+
+// completedURL returns where to send the browser after a request that asks for no consent.
+func (r *PendingRequest) completedURL() string { return r.callbackURL(url.Values{"success": {"true"}}) }
+
+// revokedURL returns where to send the browser after a yes to a RevokeRequest.
+func (r *PendingRequest) revokedURL() string { return r.callbackURL(url.Values{"result": {"success"}}) }
 
 // FailureURL returns where to send the browser if the request ends without success.
 func (r *PendingRequest) FailureURL(code CallbackCode) string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -93,6 +92,8 @@ type ConsentStore interface {
 type Approval struct {
 	Request seal.Hash
 	At      time.Time
+	// By is the login of the browser.
+	By LoginID
 	// Connection is the account at a provider that the person was asked about; empty if they
 	// were asked about none.
 	Connection wire.AccountID
@@ -134,9 +135,9 @@ func (c *Consents) Allow(
 		return "", ErrConnectionChanged
 	}
 	now := c.now()
-	code := seal.NewSecret()
+	code := s.authCode(r)
 	approval := Approval{
-		Request: r.Hash, At: now,
+		Request: r.Hash, At: now, By: s.Login.ID,
 		Grant: Grant{ID: GrantID(wire.RandomAlphanumeric(32)), Library: s.Library.ID,
 			Application: r.Client.Application.ID, Contract: r.Client.Contract.ID, CreatedAt: now,
 			ExpiresAt: r.GrantUntil},
@@ -170,15 +171,11 @@ func (c *Consents) Allow(
 			return "", fmt.Errorf("get account of request: %w", err)
 		}
 	}
-	q := url.Values{"success": {"true"}, "code": {code.Reveal()}}
-	if r.Kind == AuthorizeRequest {
-		reference := account.Reference
-		if connection.ID != "" {
-			reference = connection.Reference
-		}
-		q.Set("accountReference", string(reference))
+	reference := account.Reference
+	if connection.ID != "" {
+		reference = connection.Reference
 	}
-	return r.callbackURL(q), nil
+	return r.allowedURL(code, reference), nil
 }
 
 // sealKey seals the library's private key to the code and to the request's session.
@@ -240,7 +237,11 @@ func (c *Consents) Deny(
 			event = Event{Library: s.Library.ID, At: c.now(), Kind: EventDenied, Details: r.Client.EventDetails()}
 		}
 	}
-	if err := c.store.Deny(ctx, r.Hash, c.now(), event); err != nil {
+	answer := Answer{Outcome: Outcome(code)}
+	if s != nil {
+		answer.By = s.Login.ID
+	}
+	if err := c.store.Deny(ctx, r.Hash, c.now(), answer, event); err != nil {
 		return "", fmt.Errorf("deny: %w", err)
 	}
 	return r.FailureURL(code), nil
@@ -269,10 +270,11 @@ func (c *Consents) Complete(ctx context.Context, s *SignedIn, r *PendingRequest)
 	if err != nil {
 		return "", err
 	}
-	if err := c.store.CloseAuthRequest(ctx, r.Hash, c.now(), grant, forSession); err != nil {
+	answer := Answer{Outcome: Completed, By: s.Login.ID}
+	if err := c.store.CloseAuthRequest(ctx, r.Hash, c.now(), answer, grant, forSession); err != nil {
 		return "", fmt.Errorf("close request: %w", err)
 	}
-	return r.callbackURL(url.Values{"success": {"true"}}), nil
+	return r.completedURL(), nil
 }
 
 // sealToActiveGrant finds the active grant of the request's contract and, if the contract reads,
@@ -300,9 +302,12 @@ func (c *Consents) sealToActiveGrant(
 
 // CompleteRevocation answers a request to take an account from an application with yes, and
 // returns where to send the browser. It returns ErrUsed.
-func (c *Consents) CompleteRevocation(ctx context.Context, r *PendingRequest) (callback string, err error) {
-	if err := c.store.CloseAuthRequest(ctx, r.Hash, c.now(), "", nil); err != nil {
+func (c *Consents) CompleteRevocation(
+	ctx context.Context, s *SignedIn, r *PendingRequest,
+) (callback string, err error) {
+	answer := Answer{Outcome: Revoked, By: s.Login.ID}
+	if err := c.store.CloseAuthRequest(ctx, r.Hash, c.now(), answer, "", nil); err != nil {
 		return "", fmt.Errorf("close request: %w", err)
 	}
-	return r.callbackURL(url.Values{"result": {"success"}}), nil
+	return r.revokedURL(), nil
 }

@@ -70,6 +70,12 @@ func (p *People) WasDeleted(ctx context.Context, req *SignedRequest) (bool, erro
 	return p.libraries.WasDeleted(ctx, seal.SecretOf(req.Claims.AccessToken).Hash(), p.now())
 }
 
+// WasLoginDeleted reports whether the secret of a login belonged to a library that was deleted in the
+// last ten minutes.
+func (p *People) WasLoginDeleted(ctx context.Context, secret seal.Secret) (bool, error) {
+	return p.libraries.WasDeleted(ctx, secret.Hash(), p.now())
+}
+
 // DeleteDue deletes the libraries that are due to be deleted.
 func (p *People) DeleteDue(ctx context.Context) error {
 	due, err := p.libraries.ListShut(ctx, p.now())

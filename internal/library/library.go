@@ -68,12 +68,13 @@ type LibraryStore interface {
 	// ShutLibrary sets DeleteAt, revokes every grant, and ends every token, code and session,
 	// and every login except keep. Tokens and codes lose their seals, but are still found, with
 	// a grant that is revoked. Waiting deliveries end as expired, for the reason "the library
-	// was shut", and accounts at providers end, as RevokeGrant says.
+	// was shut", and accounts at providers end, as RevokeGrant says. If the library is shut already,
+	// ShutLibrary changes nothing and adds no event.
 	ShutLibrary(ctx context.Context, id ID, deleteAt time.Time, keep LoginID, e Event) error
-	// ReopenLibrary clears DeleteAt.
+	// ReopenLibrary clears DeleteAt. If the library is not shut, it changes nothing and adds no event.
 	ReopenLibrary(ctx context.Context, id ID, e Event) error
-	// DeleteLibrary removes the library and everything in it. The hashes of its access tokens
-	// are remembered until forgetAt. It returns ErrNotFound for an unknown id.
+	// DeleteLibrary removes the library and everything in it. The hashes of its access tokens and
+	// logins are remembered until forgetAt. It returns ErrNotFound for an unknown id.
 	DeleteLibrary(ctx context.Context, id ID, forgetAt time.Time) error
 	// RememberTokens remembers the hashes of a library's access tokens until forgetAt.
 	RememberTokens(ctx context.Context, id ID, forgetAt time.Time) error

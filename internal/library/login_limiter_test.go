@@ -75,7 +75,7 @@ func TestGuessesAtOnePerson(t *testing.T) {
 func TestGuessesFromOnePlace(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
-	anna := w.Newcomer("anna@example.org")
+	anna := w.Person("anna@example.org")
 	for i := range 39 {
 		if let, _ := guess(t, w, 1, fmt.Sprintf("unknown%d@example.org", i), "192.0.2.1"); let != 1 {
 			t.Fatalf("guess %d is to wait", i+1)

@@ -133,13 +133,37 @@ func (p *People) Create(ctx context.Context, person NewPerson) (seal.Secret, err
 	event := p.event(library.ID, EventLibraryCreated, EventDetails{Agent: person.Kind})
 	err = p.libraries.AddLibrary(ctx, library, []Lock{passwordLock, codeLock}, login, event)
 	if errors.Is(err, ErrExists) {
-		return seal.Secret{}, ErrEmailTaken
+		return p.signInAfterCreate(ctx, person)
 	}
 	if err != nil {
 		return seal.Secret{}, fmt.Errorf("add library: %w", err)
 	}
 	try.cancel()
 	return secret, nil
+}
+
+// repeatTime is how long after a form was sent it may be sent again: a person presses a button twice.
+const repeatTime = 10 * time.Minute
+
+// signInAfterCreate signs in a person whose form for creating a library was sent twice. It returns
+// ErrEmailTaken for anybody else.
+func (p *People) signInAfterCreate(ctx context.Context, person NewPerson) (seal.Secret, error) {
+	email, err := NormalizeEmail(person.Email)
+	if err != nil {
+		return seal.Secret{}, err
+	}
+	library, err := p.libraries.FindLibrary(ctx, email)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return seal.Secret{}, fmt.Errorf("find library: %w", err)
+	}
+	if err != nil || library.CodeSaved || library.CreatedAt.Add(repeatTime).Before(p.now()) {
+		return seal.Secret{}, ErrEmailTaken
+	}
+	secret, err := p.SignIn(ctx, email, person.Password, person.Device)
+	if errors.Is(err, ErrWrongPassword) {
+		err = ErrEmailTaken
+	}
+	return secret, err
 }
 
 // SignIn signs a person in with their password. If they have not confirmed the recovery code, a
@@ -184,7 +208,18 @@ func (p *People) Recover(ctx context.Context, email, code, password string, devi
 	if err != nil {
 		return seal.Secret{}, ErrWrongCode
 	}
+	switch changed, err := p.wasChangedTo(ctx, normal, password, device.Address); {
+	case err != nil:
+		return seal.Secret{}, err
+	case changed: // the form was sent twice
+		return p.SignIn(ctx, email, password, device)
+	}
 	library, key, err := p.openLock(ctx, email, LockRecovery, typed, device)
+	if errors.Is(err, ErrWrongCode) { // or is sent twice at this moment
+		if changed, again := p.wasChangedTo(ctx, normal, password, device.Address); again == nil && changed {
+			return p.SignIn(ctx, email, password, device)
+		}
+	}
 	if err != nil {
 		return seal.Secret{}, err
 	}
@@ -205,7 +240,11 @@ func (p *People) Recover(ctx context.Context, email, code, password string, devi
 		EventDetails{Agent: device.Kind})); err != nil {
 		return seal.Secret{}, fmt.Errorf("add login: %w", err)
 	}
-	if err := p.setCode(ctx, library.ID, key, fresh, secret, login.ID); err != nil {
+	err = p.setCode(ctx, library.ID, key, fresh, secret, login.ID)
+	if errors.Is(err, ErrNotFound) { // the same form, sent at the same time, has ended this login
+		return p.SignIn(ctx, email, password, device)
+	}
+	if err != nil {
 		return seal.Secret{}, err
 	}
 	return secret, nil

@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"crypto/hmac"
 	"crypto/hpke"
 	"crypto/rand"
 	"crypto/sha256"
@@ -46,6 +47,14 @@ func (s Secret) MarshalText() ([]byte, error) {
 
 // Hash returns the hash that the server stores and looks up.
 func (s Secret) Hash() Hash { return sha256.Sum256([]byte("carrel hash\x00" + s.Reveal())) }
+
+// Derive returns another secret of 256 bits, which only a holder of s can compute, and from which s
+// cannot be computed. Each purpose has a secret of its own.
+func (s Secret) Derive(purpose string) Secret {
+	mac := hmac.New(sha256.New, []byte(s.Reveal()))
+	_, _ = mac.Write([]byte("carrel derived secret\x00" + purpose))
+	return SecretFrom([32]byte(mac.Sum(nil)))
+}
 
 // PublicKey returns the public key of the secret's key pair, which is derived from its
 // text.

@@ -130,7 +130,7 @@ func (d *seeder) seedAccount(e *exchange) {
 	d.must(err)
 	caller, err := wire.ParseClientID(e.claims().ClientID)
 	d.must(err)
-	d.must(d.db.CloseAuthRequest(d.t.Context(), request.Hash, e.At(), p.grants[caller.Contract], nil))
+	d.must(d.db.CloseAuthRequest(d.t.Context(), request.Hash, e.At(), library.Answer{}, p.grants[caller.Contract], nil))
 }
 
 // ownerOf returns the person for whom the stub sent something to an account or revoked it, or nil if there is none.
@@ -201,7 +201,7 @@ func (d *seeder) after(e *exchange) {
 		case c.Callback.Success == "true":
 			d.seedConsent(e, request, c.Callback.Code, c.Callback.AccountReference)
 		default:
-			d.must(d.db.Deny(d.t.Context(), seal.SecretOf(request.Code).Hash(), e.At(), library.Event{}))
+			d.must(d.db.Deny(d.t.Context(), seal.SecretOf(request.Code).Hash(), e.At(), library.Answer{}, library.Event{}))
 		}
 	}
 	for _, k := range values.Tokens {

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -56,6 +57,12 @@ func (s authorizationEndpoint) getAuthorize(w http.ResponseWriter, r *http.Reque
 
 // postDecision handles the form of the consent page.
 func (s authorizationEndpoint) postDecision(w http.ResponseWriter, r *http.Request) {
+	s.grants.deciding.Lock()
+	defer s.grants.deciding.Unlock()
+	if before, ok := s.grants.decided[r.PathValue("run")]; ok {
+		http.Redirect(w, r, before.redirect, http.StatusSeeOther) // the button was pressed twice
+		return
+	}
 	n, ok := s.grants.getPending(r.PathValue("run"), s.Now())
 	if !ok {
 		s.showDeadEnd(w, r, http.StatusGone, "sim.over")
@@ -67,7 +74,7 @@ func (s authorizationEndpoint) postDecision(w http.ResponseWriter, r *http.Reque
 		s.approve(w, r, n.id, s.behaviours.get(n.provider).Authorize, r.PostFormValue("patient"))
 	case decision == "approve", decision == "deny":
 		s.grants.takePending(n.id, s.Now())
-		s.redirectToClient(w, r, a, denied())
+		s.redirectDecided(w, r, n.id, a, denied())
 	default:
 		s.showConsentPage(w, r, n)
 	}
@@ -96,7 +103,21 @@ func (s authorizationEndpoint) approve(w http.ResponseWriter, r *http.Request, i
 	case AuthorizeNoState:
 		a.state = ""
 	}
-	s.redirectToClient(w, r, a, url.Values{"code": {code}})
+	s.redirectDecided(w, r, id, a, url.Values{"code": {code}})
+}
+
+// redirectDecided redirects the person to the client after their decision, which is remembered if it was made by a form.
+func (s authorizationEndpoint) redirectDecided(w http.ResponseWriter, r *http.Request, id string,
+	a authorizationRequest, answer url.Values) {
+	if a.state != "" {
+		answer.Set("state", a.state)
+	}
+	if r.Method == http.MethodPost {
+		now := s.Now()
+		maps.DeleteFunc(s.grants.decided, func(_ string, d decision) bool { return d.at.Add(defaultCodeLife).Before(now) })
+		s.grants.decided[id] = decision{a.redirect + "?" + answer.Encode(), now}
+	}
+	s.redirectToClient(w, r, a, answer)
 }
 
 // denied returns the error response both for a person who refused and for a provider that

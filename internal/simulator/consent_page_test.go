@@ -55,8 +55,9 @@ func TestPersonDecides(t *testing.T) {
 		back.Query().Get("code") == "" {
 		t.Fatalf("approved: %d, %q", got.status, got.header.Get("Location"))
 	}
-	if got := n.postDecision(run, url.Values{"decision": {"approve"}}); got.status != http.StatusGone {
-		t.Errorf("approved twice: %d", got.status)
+	if twice := n.postDecision(run, url.Values{"decision": {"approve"}}); twice.status != http.StatusSeeOther ||
+		twice.header.Get("Location") != got.header.Get("Location") {
+		t.Errorf("approved twice: %d, %q", twice.status, twice.header.Get("Location"))
 	}
 
 	var answers []string

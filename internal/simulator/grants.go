@@ -80,11 +80,22 @@ type grants struct {
 	access    map[string]*credential
 	refresh   map[string]*credential
 	lastSweep time.Time // of the credentials
+
+	// deciding lets one decision after the other be handled. decided has the redirect of each, for a browser that sends
+	// the form twice.
+	deciding sync.Mutex
+	decided  map[string]decision
+}
+
+// decision is where the browser was redirected after the person decided.
+type decision struct {
+	redirect string
+	at       time.Time
 }
 
 func newGrants() *grants {
 	return &grants{pending: map[string]*pendingAuthorization{}, codes: map[string]*credential{},
-		access: map[string]*credential{}, refresh: map[string]*credential{}}
+		access: map[string]*credential{}, refresh: map[string]*credential{}, decided: map[string]decision{}}
 }
 
 // newSecret returns 256 random bits in base64url.

@@ -22,7 +22,8 @@ func (db *DB) Allow(
 		if err := lockOpenLibrary(ctx, q, approval.Grant.Library); err != nil {
 			return err
 		}
-		request, err := answerRequest(ctx, q, approval.Request, approval.At)
+		request, err := answerRequest(ctx, q, approval.Request, approval.At,
+			library.Answer{Outcome: library.Allowed, By: approval.By})
 		if err != nil {
 			return err
 		}

@@ -63,6 +63,7 @@ func (db *DB) GetAuthRequest(ctx context.Context, h seal.Hash) (library.AuthRequ
 		ExpiresAt:   fromMillis(row.ExpiresAt),
 		Account:     wire.AccountID(row.AccountID),
 		AnsweredAt:  fromMillis(row.AnsweredAt),
+		Answer:      library.Answer{Outcome: row.Answer, By: row.AnsweredBy},
 
 		Binding:        row.Binding,
 		SessionBinding: row.SessionBinding,
@@ -87,14 +88,16 @@ func (db *DB) GetRequestConnection(ctx context.Context, h seal.Hash, id library.
 }
 
 // Deny implements [library.AuthRequestStore].
-func (db *DB) Deny(ctx context.Context, h seal.Hash, at time.Time, e library.Event) error {
+func (db *DB) Deny(
+	ctx context.Context, h seal.Hash, at time.Time, a library.Answer, e library.Event,
+) error {
 	return db.write(ctx, "deny", func(ctx context.Context, q *query.Queries) error {
 		if e.Library != "" {
 			if err := addEvent(ctx, q, e); err != nil {
 				return err
 			}
 		}
-		request, err := answerRequest(ctx, q, h, at)
+		request, err := answerRequest(ctx, q, h, at, a)
 		if err != nil {
 			return err
 		}
@@ -104,7 +107,7 @@ func (db *DB) Deny(ctx context.Context, h seal.Hash, at time.Time, e library.Eve
 
 // CloseAuthRequest implements [library.AuthRequestStore].
 func (db *DB) CloseAuthRequest(
-	ctx context.Context, h seal.Hash, at time.Time, grant library.GrantID, sessionSeal seal.Sealed,
+	ctx context.Context, h seal.Hash, at time.Time, a library.Answer, grant library.GrantID, sessionSeal seal.Sealed,
 ) error {
 	return db.write(ctx, "close request", func(ctx context.Context, q *query.Queries) error {
 		if grant != "" {
@@ -112,7 +115,7 @@ func (db *DB) CloseAuthRequest(
 				return err
 			}
 		}
-		request, err := answerRequest(ctx, q, h, at)
+		request, err := answerRequest(ctx, q, h, at, a)
 		if err != nil {
 			return err
 		}
@@ -152,9 +155,11 @@ func closeConnection(
 // answerRequest marks a request answered. It returns the request's session and the account at a
 // provider that is connected for it, or ErrUsed if the request was answered before.
 func answerRequest(
-	ctx context.Context, q *query.Queries, h seal.Hash, at time.Time,
+	ctx context.Context, q *query.Queries, h seal.Hash, at time.Time, a library.Answer,
 ) (query.AnswerAuthRequestRow, error) {
-	request, err := q.AnswerAuthRequest(ctx, h, toMillis(at))
+	request, err := q.AnswerAuthRequest(ctx, query.AnswerAuthRequestParams{
+		Hash: h, AnsweredAt: toMillis(at), Answer: a.Outcome, AnsweredBy: a.By,
+	})
 	if !errors.Is(err, sql.ErrNoRows) {
 		return request, err
 	}

@@ -55,6 +55,7 @@ func (db *DB) GetAuthorization(ctx context.Context, state seal.Hash) (delivery.A
 		CreatedAt:   fromMillis(row.CreatedAt),
 		ExpiresAt:   fromMillis(row.ExpiresAt),
 		EndedAt:     fromMillis(row.EndedAt),
+		Result:      delivery.AuthorizationResult(row.Result),
 	}
 	if err := a.Request.Scan(row.AuthRequestHash); err != nil {
 		return delivery.Authorization{}, wrap(doing, fmt.Errorf("its request: %w", err))
@@ -66,14 +67,16 @@ func (db *DB) GetAuthorization(ctx context.Context, state seal.Hash) (delivery.A
 }
 
 // EndAuthorization implements [delivery.AuthorizationStore].
-func (db *DB) EndAuthorization(ctx context.Context, state seal.Hash, at time.Time, e library.Event) error {
+func (db *DB) EndAuthorization(
+	ctx context.Context, state seal.Hash, at time.Time, left []byte, e library.Event,
+) error {
 	return db.write(ctx, "end authorization", func(ctx context.Context, q *query.Queries) error {
 		if e.Library != "" {
 			if err := addEvent(ctx, q, e); err != nil {
 				return err
 			}
 		}
-		rows, err := q.EndAuthorization(ctx, state, toMillis(at))
+		rows, err := q.EndAuthorization(ctx, state, toMillis(at), left)
 		if err != nil || rows > 0 {
 			return err
 		}
@@ -81,5 +84,14 @@ func (db *DB) EndAuthorization(ctx context.Context, state seal.Hash, at time.Tim
 			return err
 		}
 		return library.ErrUsed
+	})
+}
+
+// SetAuthorizationResult implements [delivery.AuthorizationStore].
+func (db *DB) SetAuthorizationResult(
+	ctx context.Context, state seal.Hash, result delivery.AuthorizationResult,
+) error {
+	return db.write(ctx, "set result of authorization", func(ctx context.Context, q *query.Queries) error {
+		return q.SetAuthorizationResult(ctx, state, string(result))
 	})
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // A deleted library is in no row of any table. What is remembered of it is the
-// hashes of its access tokens.
+// hashes of its access tokens and logins, and the tokens that are to be revoked at providers.
 func TestDeleteLibraryLeavesNoRow(t *testing.T) {
 	onEach(t, func(t *testing.T, newURL func(t testing.TB) string) {
 		url := newURL(t)
@@ -44,8 +44,8 @@ func TestDeleteLibraryLeavesNoRow(t *testing.T) {
 				checkForgotten(t, table, rows, len(before[table]), words)
 			}
 		}
-		if n := len(after["deleted_tokens"]); n != 1 {
-			t.Errorf("%d tokens are remembered, want 1", n)
+		if n := len(after["deleted_tokens"]); n != 2 {
+			t.Errorf("%d hashes are remembered, want those of a token and a login", n)
 		}
 		// The tokens of the account at the provider are kept until they are revoked there, and no longer.
 		revocations, err := db.ClaimTokenRevocations(ctx, now, now.Add(time.Hour), 10)

@@ -70,6 +70,9 @@ func (db *DB) ShutLibrary(
 		if err := affected(q.LockLibrary(ctx, id)); err != nil {
 			return err
 		}
+		if l, err := q.GetLibrary(ctx, id); err != nil || l.DeleteAt != 0 {
+			return err
+		}
 		connections, err := q.ListConnectionsOfLibrary(ctx, id)
 		if err != nil {
 			return err
@@ -97,6 +100,12 @@ func (db *DB) ShutLibrary(
 // ReopenLibrary implements [library.LibraryStore].
 func (db *DB) ReopenLibrary(ctx context.Context, id library.ID, e library.Event) error {
 	return db.write(ctx, "reopen library", func(ctx context.Context, q *query.Queries) error {
+		if err := affected(q.LockLibrary(ctx, id)); err != nil {
+			return err
+		}
+		if l, err := q.GetLibrary(ctx, id); err != nil || l.DeleteAt == 0 {
+			return err
+		}
 		if err := addEvent(ctx, q, e); err != nil {
 			return err
 		}
@@ -112,6 +121,9 @@ func (db *DB) DeleteLibrary(ctx context.Context, id library.ID, forgetAt time.Ti
 			return err
 		}
 		if err := q.RememberTokensOfLibrary(ctx, toMillis(forgetAt), id, library.UseAccess); err != nil {
+			return err
+		}
+		if err := q.RememberLoginsOfLibrary(ctx, toMillis(forgetAt), id); err != nil {
 			return err
 		}
 		connections, err := q.ListConnectionsOfLibrary(ctx, id)

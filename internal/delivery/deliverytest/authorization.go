@@ -70,22 +70,24 @@ func testEndAuthorization(t *testing.T, f *fixture) {
 	p := f.AnyPerson()
 	one := newAuthorization(p)
 	must(t, f.AddAuthorization(ctx, one))
-	wantErr(t, "with an event of no library", f.EndAuthorization(ctx, one.State, now, anyEvent("none")),
+	wantErr(t, "with an event of no library", f.EndAuthorization(ctx, one.State, now, nil, anyEvent("none")),
 		library.ErrNotFound)
 	same(t, "authorization that has not ended", value(f.GetAuthorization(ctx, one.State))(t), one)
 
 	e := anyEvent(p.ID)
 	e.Kind = library.EventNotConnected
-	must(t, f.EndAuthorization(ctx, one.State, later(time.Minute), e))
+	must(t, f.EndAuthorization(ctx, one.State, later(time.Minute), []byte("left"), e))
 	want := one
-	want.EndedAt, want.Secrets = later(time.Minute), nil
+	want.EndedAt, want.Secrets = later(time.Minute), []byte("left")
 	same(t, "ended authorization", value(f.GetAuthorization(ctx, one.State))(t), want)
 	same(t, "kind of event", f.NewestEvent(p.ID).Kind, library.EventNotConnected)
-	wantErr(t, "again", f.EndAuthorization(ctx, one.State, later(time.Hour), e), library.ErrUsed)
-	wantErr(t, "again, in silence", f.EndAuthorization(ctx, one.State, later(time.Hour), library.Event{}),
+	wantErr(t, "again", f.EndAuthorization(ctx, one.State, later(time.Hour), nil, e), library.ErrUsed)
+	wantErr(t, "again, in silence", f.EndAuthorization(ctx, one.State, later(time.Hour), nil, library.Event{}),
 		library.ErrUsed)
+	must(t, f.SetAuthorizationResult(ctx, one.State, delivery.AuthorizationRefused))
+	want.Result = delivery.AuthorizationRefused
 	same(t, "authorization ended first", value(f.GetAuthorization(ctx, one.State))(t), want)
-	wantErr(t, "unknown authorization", f.EndAuthorization(ctx, anyHash(), now, e), library.ErrNotFound)
+	wantErr(t, "unknown authorization", f.EndAuthorization(ctx, anyHash(), now, nil, e), library.ErrNotFound)
 	same(t, "number of events", len(f.Events(p.ID)), 2)
 }
 
@@ -93,7 +95,7 @@ func testEndAuthorizationSilently(t *testing.T, f *fixture) {
 	p := f.AnyPerson()
 	silent := newAuthorization(p)
 	must(t, f.AddAuthorization(ctx, silent))
-	must(t, f.EndAuthorization(ctx, silent.State, now, library.Event{}))
+	must(t, f.EndAuthorization(ctx, silent.State, now, nil, library.Event{}))
 	same(t, "number of events", len(f.Events(p.ID)), 1)
 	same(t, "secrets", len(value(f.GetAuthorization(ctx, silent.State))(t).Secrets), 0)
 }
@@ -103,7 +105,7 @@ func testEndAuthorizationAtOnce(t *testing.T, f *fixture) {
 	one := newAuthorization(p)
 	must(t, f.AddAuthorization(ctx, one))
 	oneWins(t, "end", race(20, func(int) error {
-		return f.EndAuthorization(ctx, one.State, now, anyEvent(p.ID))
+		return f.EndAuthorization(ctx, one.State, now, nil, anyEvent(p.ID))
 	}), library.ErrUsed)
 	same(t, "number of events", len(f.Events(p.ID)), 2)
 }

@@ -102,7 +102,7 @@ func testConnectAgain(t *testing.T, f *fixture) {
 		same(t, "account of the event", f.NewestEvent(g.Library).Details.Account, old.ID)
 		_, err = f.GetConnection(ctx, g.Library, a.ID, false)
 		wantErr(t, "account under the new id", err, library.ErrNotFound)
-		must(t, f.CloseAuthRequest(ctx, l.Hash, now, by.ID, nil))
+		must(t, f.CloseAuthRequest(ctx, l.Hash, now, library.Answer{}, by.ID, nil))
 		same(t, "account once more", value(f.GetConnection(ctx, g.Library, old.ID, true))(t), want)
 	}
 }
@@ -205,10 +205,10 @@ func testConnectRefused(t *testing.T, f *fixture) {
 	_, allowed, _ := f.Approve(p, c)
 	refused("allowed request", p, allowed.Request)
 	denied, _ := f.AnyRequest(c)
-	must(t, f.Deny(ctx, denied.Hash, now, library.Event{}))
+	must(t, f.Deny(ctx, denied.Hash, now, library.Answer{}, library.Event{}))
 	refused("denied request", p, denied.Hash)
 	closed, _ := f.AnyRequest(c)
-	must(t, f.CloseAuthRequest(ctx, closed.Hash, now, "", nil))
+	must(t, f.CloseAuthRequest(ctx, closed.Hash, now, library.Answer{}, "", nil))
 	refused("closed request", p, closed.Hash)
 	answered := value(f.GetAuthRequest(ctx, closed.Hash))(t)
 	same(t, "account of the closed request", answered.Account, wire.AccountID(""))
@@ -268,7 +268,7 @@ func testListConnections(t *testing.T, f *fixture) {
 		l, _ := f.AnyRequest(c)
 		_, err := f.Connect(ctx, l.Hash, "", a, connectedEvent(p.ID, now))
 		must(t, err)
-		must(t, f.CloseAuthRequest(ctx, l.Hash, now, g.ID, nil))
+		must(t, f.CloseAuthRequest(ctx, l.Hash, now, library.Answer{}, g.ID, nil))
 		a.Pending, a.Grant = false, g.ID
 		want = append(want, a)
 	}
@@ -348,44 +348,44 @@ func testAllowForeignConnection(t *testing.T, f *fixture) {
 func testCloseRequest(t *testing.T, f *fixture) {
 	g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
 	closed, l := f.connect(g, 3)
-	must(t, f.CloseAuthRequest(ctx, l.Hash, now, g.ID, anySeal()))
+	must(t, f.CloseAuthRequest(ctx, l.Hash, now, library.Answer{}, g.ID, anySeal()))
 	f.wantStanding(t, closed, g)
 }
 
 func testCloseWithoutGrant(t *testing.T, f *fixture) {
 	g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
 	lost, l := f.connect(g, 2)
-	must(t, f.CloseAuthRequest(ctx, l.Hash, now, "", nil))
+	must(t, f.CloseAuthRequest(ctx, l.Hash, now, library.Answer{}, "", nil))
 	f.wantNoConnection(t, "account that no grant has", lost)
 }
 
 func testDenyConnection(t *testing.T, f *fixture) {
 	g, standing := f.sender()
 	denied, l := f.connect(g, 2)
-	must(t, f.Deny(ctx, l.Hash, now, anyEvent(g.Library)))
+	must(t, f.Deny(ctx, l.Hash, now, library.Answer{}, anyEvent(g.Library)))
 	f.wantNoConnection(t, "denied account", denied)
 
 	again, l := f.connect(g, 1) // that one stands
 	same(t, "account", again.ID, standing.ID)
-	must(t, f.Deny(ctx, l.Hash, now, library.Event{}))
+	must(t, f.Deny(ctx, l.Hash, now, library.Answer{}, library.Event{}))
 	f.wantStanding(t, again, g)
-	wantErr(t, "close what was denied", f.CloseAuthRequest(ctx, l.Hash, now, "", nil), library.ErrUsed)
+	wantErr(t, "close what was denied", f.CloseAuthRequest(ctx, l.Hash, now, library.Answer{}, "", nil), library.ErrUsed)
 }
 
 // A request may be about an account that stands, or has gone meanwhile.
 func testRequestAbout(t *testing.T, f *fixture) {
 	g, standing := f.sender()
 	gone, l := f.connect(g, 2)
-	must(t, f.Deny(ctx, l.Hash, now, library.Event{}))
+	must(t, f.Deny(ctx, l.Hash, now, library.Answer{}, library.Event{}))
 
 	about := library.AuthRequest{Hash: anyHash(), Library: g.Library, Account: standing.ID}
 	must(t, f.AddAuthRequest(ctx, about, library.Session{}))
-	must(t, f.Deny(ctx, about.Hash, now, library.Event{}))
+	must(t, f.Deny(ctx, about.Hash, now, library.Answer{}, library.Event{}))
 	f.wantStanding(t, standing, g)
 
 	about.Hash, about.Account = anyHash(), gone.ID
 	must(t, f.AddAuthRequest(ctx, about, library.Session{}))
-	must(t, f.CloseAuthRequest(ctx, about.Hash, now, "", nil))
+	must(t, f.CloseAuthRequest(ctx, about.Hash, now, library.Answer{}, "", nil))
 	f.wantNoConnection(t, "account that was gone", gone)
 }
 
@@ -395,7 +395,7 @@ func testDenyAtOnce(t *testing.T, f *fixture) {
 		l, _ := f.AnyRequest(c)
 		race(2, func(i int) error {
 			if i == 0 {
-				return f.Deny(ctx, l.Hash, now, library.Event{})
+				return f.Deny(ctx, l.Hash, now, library.Answer{}, library.Event{})
 			}
 			_, err := f.Connect(ctx, l.Hash, "", anyAccount(p.ID, c.Application.ID, 6, now), connectedEvent(p.ID, now))
 			return err

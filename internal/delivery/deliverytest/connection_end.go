@@ -91,7 +91,7 @@ func testRevokeAtOnce(t *testing.T, f *fixture) {
 			if i == 0 {
 				return f.RevokeGrant(ctx, p.ID, g.ID, now, anyEvent(p.ID))
 			}
-			return f.CloseAuthRequest(ctx, l.Hash, now, g.ID, nil)
+			return f.CloseAuthRequest(ctx, l.Hash, now, library.Answer{}, g.ID, nil)
 		})
 		if got, err := f.GetConnection(ctx, p.ID, a.ID, true); err == nil {
 			t.Errorf("an account of grant %s stands after that was revoked", got.Grant)
@@ -137,10 +137,10 @@ func testPendingTokensLeft(t *testing.T, open func(t *testing.T) Store) {
 	var tests []storeTest
 	for name, end := range map[string]func(f *fixture, g library.Grant, l library.AuthRequest) error{
 		"denied": func(f *fixture, _ library.Grant, l library.AuthRequest) error {
-			return f.Deny(ctx, l.Hash, now, library.Event{})
+			return f.Deny(ctx, l.Hash, now, library.Answer{}, library.Event{})
 		},
 		"closed without a grant": func(f *fixture, _ library.Grant, l library.AuthRequest) error {
-			return f.CloseAuthRequest(ctx, l.Hash, now, "", nil)
+			return f.CloseAuthRequest(ctx, l.Hash, now, library.Answer{}, "", nil)
 		},
 		"replaced": func(f *fixture, g library.Grant, l library.AuthRequest) error {
 			_, err := f.Connect(ctx, l.Hash, "", anyAccount(g.Library, g.Application, 2, now), anyEvent(g.Library))

@@ -72,7 +72,7 @@ func (f *fixture) connect(g library.Grant, source int) (delivery.Connection, lib
 func (f *fixture) account(g library.Grant, source int) delivery.Connection {
 	f.T.Helper()
 	a, l := f.connect(g, source)
-	must(f.T, f.CloseAuthRequest(ctx, l.Hash, now, g.ID, nil))
+	must(f.T, f.CloseAuthRequest(ctx, l.Hash, now, library.Answer{}, g.ID, nil))
 	return value(f.GetConnection(ctx, g.Library, a.ID, true))(f.T)
 }
 

@@ -31,19 +31,32 @@ func TestRequests(t *testing.T, open func(t *testing.T) Store) {
 		for _, first := range []string{"allow", "deny", "close"} {
 			l, _ := f.AnyRequest(c)
 			events := len(f.Events(p.ID))
+			denial := library.Answer{Outcome: "USER_CANCEL", By: "browser"}
 			answers := map[string]func() error{
-				"allow": func() error { _, _, err := f.Allow(Ctx, NewApproval(p, c, l, Now)); return err },
-				"deny":  func() error { return f.Deny(Ctx, l.Hash, Now, AnyEvent(p.ID)) },
-				"close": func() error { return f.CloseAuthRequest(Ctx, l.Hash, Now, "", nil) },
+				"allow": func() error {
+					a := NewApproval(p, c, l, Now)
+					a.By = "browser"
+					_, _, err := f.Allow(Ctx, a)
+					return err
+				},
+				"deny": func() error { return f.Deny(Ctx, l.Hash, Now, denial, AnyEvent(p.ID)) },
+				"close": func() error {
+					return f.CloseAuthRequest(Ctx, l.Hash, Now, library.Answer{Outcome: library.Completed}, "", nil)
+				},
 			}
 			Must(t, answers[first]())
 			Same(t, "answered", Value(f.GetAuthRequest(Ctx, l.Hash))(t).AnsweredAt, Now)
+			want := map[string]library.Answer{
+				"allow": {Outcome: library.Allowed, By: "browser"}, "deny": denial, "close": {Outcome: library.Completed},
+			}[first]
+			Same(t, "answer", Value(f.GetAuthRequest(Ctx, l.Hash))(t).Answer, want)
 			if first != "close" {
 				events++
 			}
 			for second, again := range answers {
 				WantErr(t, second+" after "+first, again(), library.ErrUsed)
 			}
+			Same(t, "first answer", Value(f.GetAuthRequest(Ctx, l.Hash))(t).Answer, want)
 			Same(t, "number of events", len(f.Events(p.ID)), events)
 		}
 	})
@@ -53,7 +66,7 @@ func TestRequests(t *testing.T, open func(t *testing.T) Store) {
 		l, _ := f.AnyRequest(c)
 		OneWins(t, "answer", Race(16, func(i int) error {
 			if i%2 == 0 {
-				return f.Deny(Ctx, l.Hash, Now, AnyEvent(p.ID))
+				return f.Deny(Ctx, l.Hash, Now, library.Answer{}, AnyEvent(p.ID))
 			}
 			_, _, err := f.Allow(Ctx, NewApproval(p, c, l, Now))
 			return err
@@ -63,7 +76,7 @@ func TestRequests(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("denies for nobody", func(t *testing.T) {
 		f := NewFixture(t, open)
 		l, _ := f.AnyRequest(f.AnyClient(library.Read))
-		Must(t, f.Deny(Ctx, l.Hash, Now, library.Event{}))
+		Must(t, f.Deny(Ctx, l.Hash, Now, library.Answer{}, library.Event{}))
 	})
 	t.Run("answers no unknown request", func(t *testing.T) {
 		f := NewFixture(t, open)
@@ -71,8 +84,8 @@ func TestRequests(t *testing.T, open func(t *testing.T) Store) {
 		unknown := library.AuthRequest{Hash: AnyHash()}
 		_, _, err := f.Allow(Ctx, NewApproval(p, c, unknown, Now))
 		WantErr(t, "allow", err, library.ErrNotFound)
-		WantErr(t, "deny", f.Deny(Ctx, unknown.Hash, Now, AnyEvent(p.ID)), library.ErrNotFound)
-		WantErr(t, "close", f.CloseAuthRequest(Ctx, unknown.Hash, Now, "", nil), library.ErrNotFound)
+		WantErr(t, "deny", f.Deny(Ctx, unknown.Hash, Now, library.Answer{}, AnyEvent(p.ID)), library.ErrNotFound)
+		WantErr(t, "close", f.CloseAuthRequest(Ctx, unknown.Hash, Now, library.Answer{}, "", nil), library.ErrNotFound)
 		Same(t, "number of events", len(f.Events(p.ID)), 1)
 		Same(t, "grants", len(Value(f.ListGrants(Ctx, p.ID))(t)), 0)
 	})
@@ -323,9 +336,9 @@ func TestAccounts(t *testing.T, open func(t *testing.T) Store) {
 			[]library.Account{ta.Account})
 
 		l, _ := f.AnyRequest(c)
-		Must(t, f.CloseAuthRequest(Ctx, l.Hash, Now, a.Grant.ID, nil))
+		Must(t, f.CloseAuthRequest(Ctx, l.Hash, Now, library.Answer{}, a.Grant.ID, nil))
 		l, _ = f.AnyRequest(c)
-		Must(t, f.Deny(Ctx, l.Hash, Now, library.Event{}))
+		Must(t, f.Deny(Ctx, l.Hash, Now, library.Answer{}, library.Event{}))
 		Same(t, "accounts after other answers", len(Value(f.ListAccounts(Ctx, p.ID, application))(t)), 0)
 		l, _ = f.AnyRequest(c)
 		_, given, err := f.Allow(Ctx, NewApproval(p, c, l, Later(time.Hour)))

@@ -41,6 +41,12 @@ CREATE INDEX provider_accounts_pending ON provider_accounts (created_at) WHERE p
 
 -- The account that a person went to a provider to connect again; empty for a new one.
 ALTER TABLE trips ADD COLUMN account_id TEXT COLLATE "C" NOT NULL DEFAULT '';
+-- How it ended, for a browser that comes back a second time.
+ALTER TABLE trips ADD COLUMN result TEXT NOT NULL DEFAULT '';
+
+-- How a request was answered, and by which browser, for one that answers a second time.
+ALTER TABLE links ADD COLUMN answer TEXT NOT NULL DEFAULT '';
+ALTER TABLE links ADD COLUMN answered_by TEXT COLLATE "C" NOT NULL DEFAULT '';
 
 -- Tokens of accounts that have ended, until they are revoked at the provider. No foreign key: they
 -- outlive the library.

@@ -7,7 +7,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
 SELECT * FROM links WHERE hash = $1;
 
 -- name: AnswerAuthRequest :one
-UPDATE links SET answered_at = $2 WHERE hash = $1 AND answered_at = 0 RETURNING session_hash, account_id;
+UPDATE links SET answered_at = $2, answer = $3, answered_by = $4 WHERE hash = $1 AND answered_at = 0
+RETURNING session_hash, account_id;
 
 -- This write changes nothing. It locks the request, so that the request cannot be
 -- answered before its account is stored.

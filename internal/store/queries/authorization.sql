@@ -7,4 +7,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
 SELECT * FROM trips WHERE hash = $1;
 
 -- name: EndAuthorization :execrows
-UPDATE trips SET ended_at = $2, secrets = NULL WHERE hash = $1 AND ended_at = 0;
+UPDATE trips SET ended_at = $2, secrets = $3 WHERE hash = $1 AND ended_at = 0;
+
+-- name: SetAuthorizationResult :exec
+UPDATE trips SET result = $2 WHERE hash = $1;

@@ -28,3 +28,8 @@ INSERT INTO deleted_tokens (hash, forget_at)
 SELECT tokens.hash, CAST(sqlc.arg(forget_at) AS BIGINT) FROM tokens
 WHERE tokens.grant_id = sqlc.arg(grant_id) AND tokens.use = sqlc.arg(use)
 ON CONFLICT (hash) DO NOTHING;
+
+-- name: RememberLoginsOfLibrary :exec
+INSERT INTO deleted_tokens (hash, forget_at)
+SELECT logins.hash, CAST(sqlc.arg(forget_at) AS BIGINT) FROM logins WHERE logins.library_id = sqlc.arg(library_id)
+ON CONFLICT (hash) DO NOTHING;

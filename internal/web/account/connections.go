@@ -1,6 +1,7 @@
 package account
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -134,6 +135,9 @@ type disconnectPage struct{ *ui.Page }
 // ShowDisconnect asks whether to disconnect an account.
 func (h *Connections) ShowDisconnect(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
 	connection, err := h.connections.Get(r.Context(), in, wire.AccountID(r.PathValue("account")))
+	if errors.Is(err, library.ErrNotFound) { // gone back to, or loaded again
+		return h.showGone(w, r)
+	}
 	if err != nil {
 		return err
 	}
@@ -146,12 +150,21 @@ func (h *Connections) ShowDisconnect(w http.ResponseWriter, r *http.Request, in 
 // PostDisconnect disconnects an account.
 func (h *Connections) PostDisconnect(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
 	connection, err := h.connections.Get(r.Context(), in, wire.AccountID(r.PathValue("account")))
+	if err == nil {
+		err = h.connections.Disconnect(r.Context(), in, connection.ID)
+	}
+	if errors.Is(err, library.ErrNotFound) { // the button was pressed twice
+		return h.showGone(w, r)
+	}
 	if err != nil {
 		return err
 	}
-	if err := h.connections.Disconnect(r.Context(), in, connection.ID); err != nil {
-		return err
-	}
 	h.ui.SetFlash(w, "accounts.done", connection.Source.Name)
+	return ui.SeeOther(w, r, "/accounts")
+}
+
+// showGone goes to the list, and says that the account is not connected: it is not the person's, or not any more.
+func (h *Connections) showGone(w http.ResponseWriter, r *http.Request) error {
+	h.ui.SetFlash(w, "accounts.gone", "")
 	return ui.SeeOther(w, r, "/accounts")
 }

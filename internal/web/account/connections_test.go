@@ -100,8 +100,8 @@ func TestConnections(t *testing.T) {
 		if len(clinic.Connections(token)) != 0 {
 			t.Error("the application still has it")
 		}
-		if p = b.Get("/accounts/" + string(id) + "/disconnect"); p.Status != http.StatusNotFound {
-			t.Errorf("again: %d", p.Status)
+		if p = b.Get("/accounts/" + string(id) + "/disconnect"); p.TextOf("notice") != "That account is not connected." {
+			t.Errorf("again: %s", p.Text())
 		}
 	})
 	t.Run("activity", func(t *testing.T) {
@@ -151,12 +151,13 @@ func TestDisconnectIsProtected(t *testing.T) {
 	webtest.CheckForgedForms(t, question, "disconnect-confirm", w.Provider.URL)
 
 	bob := w.NewPerson(webtest.Bob)
-	if p := bob.Get(question.URL.Path); p.Status != http.StatusNotFound {
-		t.Errorf("Bob is asked: %d", p.Status)
+	const gone = "That account is not connected."
+	if p := bob.Get(question.URL.Path); p.TextOf("notice") != gone || p.Has("disconnect-confirm") {
+		t.Errorf("Bob is asked: %s", p.Text())
 	}
 	fields.Set("token", bob.Get("/settings").CSRFToken())
-	if p := bob.Post(action, fields); p.Status != http.StatusNotFound {
-		t.Errorf("Bob disconnects: %d", p.Status)
+	if p := bob.Get("/accounts").Submit(action, fields); p.TextOf("notice") != gone {
+		t.Errorf("Bob disconnects: %s", p.Text())
 	}
 	if len(clinic.Connections(token)) != 1 {
 		t.Error("it was disconnected")

@@ -99,12 +99,32 @@ func (h *Deletion) Post(w http.ResponseWriter, r *http.Request, in *library.Sign
 	case errors.Is(err, library.ErrWrongPassword):
 		passwordField.Error = t.Spans("delete.error.password")
 		return h.ui.RenderInvalid(w, "delete", page)
+	case errors.Is(err, library.ErrNotFound): // deleted by the same form, sent at the same time
+		return h.showDeleted(w, r)
 	case err != nil:
 		return err
 	case deleteAt.IsZero():
 		return h.showDeleted(w, r)
 	}
 	return ui.SeeOther(w, r, "/shut")
+}
+
+// AgainAfterDeletion serves the form of a library that can be gone already: the button was pressed twice.
+func (h *Deletion) AgainAfterDeletion(next ui.Handler) ui.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		secret := ui.BrowserOf(r).LoginSecret
+		if secret.IsZero() {
+			return next(w, r)
+		}
+		deleted, err := h.people.WasLoginDeleted(r.Context(), secret)
+		switch {
+		case err != nil:
+			return err
+		case deleted:
+			return h.showDeleted(w, r)
+		}
+		return next(w, r)
+	}
 }
 
 // showDeleted is the last page of a library. The login has ended with it.

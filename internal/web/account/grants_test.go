@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
@@ -71,6 +72,7 @@ func TestStopOneOfThree(t *testing.T) {
 	b, sender := w.Connects(webtest.Anna, sends, webtest.Lucas)
 	tokens := map[*webtest.App]string{sends: sender}
 	for _, app := range []*webtest.App{adds, reads, other} {
+		w.Clock.Moves(time.Second)
 		tokens[app] = app.Exchange(b.Get("/apps/saas/authorize?code=" + app.Authorize(webtest.WebCallback)).
 			Click("allow").Callback())
 	}

@@ -21,6 +21,8 @@ type authorizeQuery struct {
 	push bool
 	// service is the source that the application or the person has chosen; zero if none is.
 	service int
+	// sample is the sample data set to use in place of a person's data; empty for none.
+	sample string
 	// scope narrows the sources that can be chosen.
 	scope sourcesScope
 	// accountRef is the handle of the account to connect again.
@@ -66,7 +68,8 @@ func parseAuthorizeQuery(query url.Values) (authorizeQuery, error) {
 		check("accountRef", wire.ValidName),
 		check("sourcesScope", func(text string) bool { _, ok := parseSourcesScope(text); return ok }),
 	)
-	parsed := authorizeQuery{push: query.Get("sourceType") == "push", accountRef: query.Get("accountRef")}
+	parsed := authorizeQuery{push: query.Get("sourceType") == "push", accountRef: query.Get("accountRef"),
+		sample: query.Get("sampleDataSet")}
 	parsed.service, _ = strconv.Atoi(query.Get("service"))
 	parsed.scope, _ = parseSourcesScope(query.Get("sourcesScope"))
 	return parsed, err

@@ -3,10 +3,12 @@ package onboarding_test
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/webtest"
 )
 
@@ -79,9 +81,63 @@ func TestOnboardWithoutProviders(t *testing.T) {
 	w := webtest.New(t)
 	clinic := w.Register("Demo Clinic")
 	b, token := w.Allows(webtest.Anna, clinic)
-	q := b.Get(clinic.OnboardURL("/apps/saas/onboard?sourceType=push&service=12", token)).Callback().Query()
+	q := b.Get(clinic.OnboardURL("/apps/saas/onboard?sourceType=push", token)).Callback().Query()
 	if q.Get("success") != "false" || q.Get("errorCode") != "ONBOARD_ERROR" {
 		t.Errorf("callback: %v", q)
+	}
+}
+
+// A request that names a source which cannot be connected here does not end as if it were: neither its page nor its
+// form asks for consent, and the way back tells the application.
+func TestAttackUnknownSource(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	clinic := w.Register("Demo Clinic")
+	monitor := w.Register("Home Monitor", webtest.Reads(library.Scope{Raw: true}))
+	b, token := w.Allows(webtest.Anna, clinic)
+	plain := func(app *webtest.App) string {
+		return "/apps/saas/authorize?code=" + app.Authorize(webtest.WebCallback)
+	}
+	refused := func(address, query string) {
+		t.Helper()
+		p := b.Get(address + query)
+		if back := p.Attr("return", "href"); p.Status != http.StatusNotFound || p.Has("allow") ||
+			!strings.Contains(back, "success=false") || !strings.Contains(back, "errorCode=ONBOARD_ERROR") {
+			t.Errorf("%s: %d %s, link back %q", query, p.Status, p.Text(), back)
+		}
+		// The form of the same request without the source, sent to the address with it.
+		if form := b.Get(address); form.Has("allow") {
+			_, fields := form.Form("allow")
+			if p := b.Post(address+query, fields); p.Status != http.StatusNotFound {
+				t.Errorf("%s, sent: %d, %q", query, p.Status, p.Header.Get("Location"))
+			}
+		}
+	}
+	lucas := "&service=" + strconv.Itoa(webtest.Lucas.ID)
+	for _, query := range []string{
+		"&sourceType=pull&service=12", "&service=999999999", "&sourceType=pull&service=900101&sampleDataSet=unknown",
+		"&sourceType=pull&sampleDataSet=unknown", "&sourceType=push&service=12", "&sourceType=push&service=900101",
+		"&sourceType=push&sampleDataSet=default", "&sourceType=pull" + lucas,
+	} {
+		refused(plain(clinic), query)
+		refused(plain(monitor), query)
+		refused(clinic.OnboardURL("/apps/saas/onboard?lng=en", token), query)
+	}
+	w.Provider.Lists(webtest.Lucas)
+	refused(plain(clinic), "&sourceType=pull"+lucas)
+	refused(plain(clinic), "&sourceType=push&sampleDataSet=default"+lucas)
+	refused(plain(monitor), "&sourceType=push"+lucas)
+	// Where the person chooses, they are told, and choose another.
+	p := b.Get(plain(clinic) + "&sourceType=push&service=12")
+	if !p.Has(webtest.SourceID(webtest.Lucas)) || !strings.Contains(p.Text(), "You cannot choose") {
+		t.Errorf("a provider that is not there: %s", p.Text())
+	}
+	for _, query := range []string{
+		"", "&sourceType=pull&service=900101", "&service=900101&sampleDataSet=test", "&sampleDataSet=default",
+	} {
+		if p := b.Get(plain(clinic) + query); !p.Has("allow") {
+			t.Errorf("%s: %d %s", query, p.Status, p.Text())
+		}
 	}
 }
 

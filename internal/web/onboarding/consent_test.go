@@ -42,11 +42,16 @@ func TestDeny(t *testing.T) {
 		t.Errorf("callback %v", q)
 	}
 	p := b.Get(request)
-	if p.Status != http.StatusGone || p.Title() != "You have already answered" {
+	if p.Status != http.StatusOK || p.Title() != "Done: Demo Clinic is not allowed" {
 		t.Errorf("answered request: %d %q", p.Status, p.Title())
 	}
-	if !p.Has("return") {
-		t.Error("no link back")
+	if back := p.Attr("return", "href"); !strings.Contains(back, "errorCode=USER_CANCEL") {
+		t.Errorf("link back %q", back)
+	}
+	other := w.NewBrowser().Get(request)
+	if other.Status != http.StatusGone || other.Title() != "You have already answered" ||
+		!strings.Contains(other.Attr("return", "href"), "errorCode=USER_CANCEL") {
+		t.Errorf("in another browser: %d %s", other.Status, other.Text())
 	}
 }
 

@@ -22,6 +22,7 @@ var Templates embed.FS
 type Pages struct {
 	consents    *library.Consents
 	connections *delivery.Connections
+	catalogue   *catalogue.Catalogue
 	signin      *signin.Pages
 
 	connect *connect
@@ -29,6 +30,7 @@ type Pages struct {
 	revoke  *revoke
 	terms   *terms
 	app     *appReturn
+	again   *answered
 
 	// ProviderRedirect has the address to which browsers come back from providers.
 	ProviderRedirect *ProviderRedirect
@@ -49,7 +51,8 @@ func New(u *ui.UI, signIn *signin.Pages, services Services) *Pages {
 	redirect := &ProviderRedirect{ui: u, logins: signIn.Logins, connections: services.Connections}
 	choose := &chooseProvider{ui: u, connections: services.Connections, catalogue: services.Catalogue}
 	return &Pages{
-		consents: services.Consents, connections: services.Connections, signin: signIn,
+		consents: services.Consents, connections: services.Connections, catalogue: services.Catalogue,
+		signin:  signIn,
 		connect: &connect{choose: choose, redirect: redirect},
 		consent: &consent{
 			ui: u, consents: services.Consents, connections: services.Connections, catalogue: services.Catalogue,
@@ -58,6 +61,7 @@ func New(u *ui.UI, signIn *signin.Pages, services Services) *Pages {
 		revoke:           &revoke{ui: u, connections: services.Connections, app: app},
 		terms:            &terms{ui: u},
 		app:              app,
+		again:            &answered{consents: services.Consents, logins: signIn.Logins, app: app},
 		ProviderRedirect: redirect,
 	}
 }
@@ -65,11 +69,31 @@ func New(u *ui.UI, signIn *signin.Pages, services Services) *Pages {
 // Show shows the page that a request has come to.
 func (p *Pages) Show(kind library.RequestKind) ui.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
+		return p.handle(w, r, kind, p.show)
+	}
+}
+
+// handle finds the request of an address for a handler. It answers by itself if the request was answered before, or if
+// another form of the same page has answered it in between.
+func (p *Pages) handle(
+	w http.ResponseWriter, r *http.Request, kind library.RequestKind,
+	handler func(http.ResponseWriter, *http.Request, *requestFlow) error,
+) error {
+	for first := true; ; first = false {
 		flow, err := openFlow(r, p.consents, kind)
+		if request := answeredRequest(err); request != nil {
+			return p.again.handle(w, r, request)
+		}
 		if err != nil {
 			return err
 		}
-		return ui.WithRequest(p.show(w, r, flow), flow.request)
+		if err := p.checkSource(flow); err != nil {
+			return ui.WithRequest(err, flow.request)
+		}
+		err = ui.WithRequest(handler(w, r, flow), flow.request)
+		if !first || !errors.Is(err, library.ErrUsed) {
+			return err
+		}
 	}
 }
 
@@ -153,11 +177,7 @@ func (p *Pages) signinFlow(flow *requestFlow) signin.Flow {
 // Post handles the form of one of a request's pages.
 func (p *Pages) Post(kind library.RequestKind) ui.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		flow, err := openFlow(r, p.consents, kind)
-		if err != nil {
-			return err
-		}
-		return ui.WithRequest(p.post(w, r, flow), flow.request)
+		return p.handle(w, r, kind, p.post)
 	}
 }
 

@@ -41,8 +41,6 @@ func (h *ProviderRedirect) HandleCallback(w http.ResponseWriter, r *http.Request
 		return h.resume(w, r, state, wrongPerson(nil, in, err))
 	case errors.Is(err, library.ErrNotFound):
 		return ui.PageLinkUnknown.Wrap(err)
-	case errors.Is(err, library.ErrUsed):
-		return ui.PageReturnedBefore.Wrap(err)
 	case err != nil:
 		return err
 	}

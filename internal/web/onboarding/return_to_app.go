@@ -61,12 +61,8 @@ func (a *appReturn) redirect(
 // cancel denies the request and sends the browser back to the application. If a provider could not be connected, the
 // form has the field "ended", and the application gets another code.
 func (a *appReturn) cancel(w http.ResponseWriter, r *http.Request, in *library.SignedIn, flow *requestFlow) error {
-	code := library.CallbackUserCancel
-	if r.PostForm.Get("ended") != "" {
-		code = library.CallbackOnboardError
-	}
-	o := outcomeDenied
-	if flow.request.Kind == library.UserReauthRequest {
+	code, o := cancelCode(r), outcomeDenied
+	if isCanceledRenewal(r, flow.request) {
 		in, o = nil, outcomeNone // the person has not answered whether the consent goes on, so it does
 	}
 	callback, err := a.consents.Deny(r.Context(), flow.request, in, code)
@@ -74,6 +70,38 @@ func (a *appReturn) cancel(w http.ResponseWriter, r *http.Request, in *library.S
 		return answerError(err, in, flow)
 	}
 	return a.redirect(w, r, flow.request, callback, o)
+}
+
+// cancelCode is the code of a form that cancels.
+func cancelCode(r *http.Request) library.CallbackCode {
+	if r.PostForm.Get("ended") != "" {
+		return library.CallbackOnboardError
+	}
+	return library.CallbackUserCancel
+}
+
+// showAnswered says what the person has answered before, with a link back to the application that says the same.
+func (a *appReturn) showAnswered(
+	w http.ResponseWriter, r *http.Request, request *library.PendingRequest, before library.Answered,
+) error {
+	t, app := ui.BrowserOf(r).Texts, ui.ApplicationName(request)
+	page := &appReturnPage{Outcome: outcomeDenied, Text: t.Text("done.before")}
+	title := t.Text("done.denied_h1", "app", app)
+	switch {
+	case before.Outcome == library.Allowed:
+		page.Outcome, title = outcomeAllowed, t.Text("done.allowed_h1", "app", app)
+		page.Text += " " + t.Text("done.allowed")
+	case before.Outcome == library.Revoked, before.Outcome == library.Completed:
+		page.Outcome, title = outcomeNone, t.Text("error.link_used.h1")
+	case request.Kind == library.RevokeRequest:
+		title = t.Text("done.denied")
+	}
+	page.Page = a.ui.NewPage(r, title)
+	page.Requester = ui.NewRequester(request)
+	if before.Callback != "" {
+		page.Return = ui.NewReturnLink(request, before.Callback)
+	}
+	return a.ui.Render(w, http.StatusOK, "return-to-app", page)
 }
 
 // redirectOrShow redirects to a callback of the web. For any other it shows the page.

@@ -9,24 +9,52 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
+	"strings"
 )
 
 // csrfField is the hidden field of every form that has the token. The template "csrf" in templates/parts.html repeats
 // the name.
 const csrfField = "token"
 
+// signOutPath is where the form for signing out is sent.
+const signOutPath = "/sign-out"
+
 // CheckCSRF refuses every form that was not sent from a page of this site: the browser must say that it was, and the
 // form must have the token of a page that was shown to the same browser and login.
 func (u *UI) CheckCSRF(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !IsSafeMethod(r) {
-			if err := u.csrf.check(r); err != nil {
+			if r.URL.Path == signOutPath && BrowserOf(r).LoginSecret.IsZero() {
+				// Nobody is signed in any more: the form is of a page from before, and does nothing.
+				http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
+				return
+			}
+			err := u.csrf.check(r)
+			if errors.Is(err, errWrongToken) && isSignInForm(r) && !BrowserOf(r).LoginSecret.IsZero() {
+				// The person has signed in since the page was shown, and went back to it.
+				http.Redirect(w, r, r.URL.RequestURI(), http.StatusSeeOther)
+				return
+			}
+			if err != nil {
 				u.handleError(w, r, err)
 				return
 			}
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+var errWrongToken = errors.New("form has no token, or the token of another browser or login")
+
+// signInForms are the forms of a person who has not signed in: their paths are these below the root, or they have these
+// steps at the address of an application's request.
+var signInForms = []string{"create", "sign-in", "recover"}
+
+// isSignInForm reports whether a form is one of those.
+func isSignInForm(r *http.Request) bool {
+	return slices.Contains(signInForms, strings.TrimPrefix(r.URL.Path, "/")) ||
+		slices.Contains(signInForms, r.PostForm.Get("step"))
 }
 
 // csrf checks forms against the address of the site.
@@ -45,7 +73,7 @@ func (c csrf) check(r *http.Request) error {
 	case b.id == "" && token != "":
 		return PageCookiesBlocked.Wrap(errors.New("browser keeps no cookies"))
 	case b.id == "" || !hmac.Equal([]byte(token), []byte(b.csrfToken())):
-		return PageBadForm.Wrap(errors.New("form has no token, or the token of another browser or login"))
+		return PageBadForm.Wrap(errWrongToken)
 	}
 	return nil
 }

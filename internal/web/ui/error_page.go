@@ -27,8 +27,7 @@ var (
 	PageContractEnded  = ErrorPage{"error.contract_ended", http.StatusGone, library.CallbackInitializeCheckFail}
 	PageWrongPerson    = ErrorPage{"error.wrong_person", http.StatusForbidden, library.CallbackInvalidCode}
 	PageUnknownAccount = ErrorPage{"error.account", http.StatusForbidden, library.CallbackOnboardError}
-	// PageReturnedBefore is for the second return from a provider with the same state.
-	PageReturnedBefore = ErrorPage{"error.returned", http.StatusGone, ""}
+	PageUnknownSource  = ErrorPage{"error.source", http.StatusNotFound, library.CallbackOnboardError}
 	// PageBadForm is for a form that was not sent from a page of this site, or is malformed or too large.
 	PageBadForm        = ErrorPage{"error.form", http.StatusForbidden, ""}
 	PageCookiesBlocked = ErrorPage{"error.cookies", http.StatusBadRequest, ""}
@@ -40,6 +39,12 @@ var (
 // WithStatus returns the same page with another status.
 func (p ErrorPage) WithStatus(status int) ErrorPage {
 	p.status = status
+	return p
+}
+
+// WithCode returns the same page with another code for the application.
+func (p ErrorPage) WithCode(code library.CallbackCode) ErrorPage {
+	p.code = code
 	return p
 }
 

@@ -13,7 +13,7 @@ import (
 
 // flashKeys are the texts of flash messages. They have at most one placeholder: {app} or {provider}.
 var flashKeys = []string{
-	"sign_in.signed_out", "revoke.done", "accounts.done", "settings.changed", "settings.language_saved",
+	"sign_in.signed_out", "revoke.done", "accounts.done", "accounts.gone", "settings.changed", "settings.language_saved",
 	"delete.undone",
 }
 

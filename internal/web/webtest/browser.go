@@ -39,6 +39,14 @@ func (b *Browser) Cookies() []*http.Cookie { return b.client.Jar.Cookies(b.siteU
 // SetCookies sets cookies of the site.
 func (b *Browser) SetCookies(cookies ...*http.Cookie) { b.client.Jar.SetCookies(b.siteURL(), cookies) }
 
+// Copy returns another browser with the same cookies.
+func (w *World) Copy(b *Browser) *Browser {
+	w.T.Helper()
+	other := w.NewBrowser()
+	other.SetCookies(b.Cookies()...)
+	return other
+}
+
 // ExpireLogin replaces the login cookie by one that has ended.
 func (b *Browser) ExpireLogin() {
 	b.SetCookies(&http.Cookie{Name: "carrel_login", Value: "over", Path: "/"})

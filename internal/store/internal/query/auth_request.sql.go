@@ -59,16 +59,29 @@ func (q *Queries) AddAuthRequest(ctx context.Context, arg AddAuthRequestParams) 
 }
 
 const answerAuthRequest = `-- name: AnswerAuthRequest :one
-UPDATE links SET answered_at = $2 WHERE hash = $1 AND answered_at = 0 RETURNING session_hash, account_id
+UPDATE links SET answered_at = $2, answer = $3, answered_by = $4 WHERE hash = $1 AND answered_at = 0
+RETURNING session_hash, account_id
 `
+
+type AnswerAuthRequestParams struct {
+	Hash       seal.Hash
+	AnsweredAt int64
+	Answer     library.Outcome
+	AnsweredBy library.LoginID
+}
 
 type AnswerAuthRequestRow struct {
 	SessionHash seal.Hash
 	AccountID   string
 }
 
-func (q *Queries) AnswerAuthRequest(ctx context.Context, hash seal.Hash, answeredAt int64) (AnswerAuthRequestRow, error) {
-	row := q.queryRow(ctx, q.answerAuthRequestStmt, answerAuthRequest, hash, answeredAt)
+func (q *Queries) AnswerAuthRequest(ctx context.Context, arg AnswerAuthRequestParams) (AnswerAuthRequestRow, error) {
+	row := q.queryRow(ctx, q.answerAuthRequestStmt, answerAuthRequest,
+		arg.Hash,
+		arg.AnsweredAt,
+		arg.Answer,
+		arg.AnsweredBy,
+	)
 	var i AnswerAuthRequestRow
 	err := row.Scan(&i.SessionHash, &i.AccountID)
 	return i, err
@@ -127,7 +140,7 @@ func (q *Queries) ExpireOpenRequests(ctx context.Context, at int64, libraryID li
 }
 
 const getAuthRequest = `-- name: GetAuthRequest :one
-SELECT hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash, created_at, expires_at, answered_at, account_id, binding, session_binding FROM links WHERE hash = $1
+SELECT hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash, created_at, expires_at, answered_at, account_id, answer, answered_by, binding, session_binding FROM links WHERE hash = $1
 `
 
 func (q *Queries) GetAuthRequest(ctx context.Context, hash seal.Hash) (AuthRequest, error) {
@@ -147,6 +160,8 @@ func (q *Queries) GetAuthRequest(ctx context.Context, hash seal.Hash) (AuthReque
 		&i.ExpiresAt,
 		&i.AnsweredAt,
 		&i.AccountID,
+		&i.Answer,
+		&i.AnsweredBy,
 		&i.Binding,
 		&i.SessionBinding,
 	)

@@ -53,11 +53,11 @@ func (q *Queries) AddAuthorization(ctx context.Context, arg AddAuthorizationPara
 }
 
 const endAuthorization = `-- name: EndAuthorization :execrows
-UPDATE trips SET ended_at = $2, secrets = NULL WHERE hash = $1 AND ended_at = 0
+UPDATE trips SET ended_at = $2, secrets = $3 WHERE hash = $1 AND ended_at = 0
 `
 
-func (q *Queries) EndAuthorization(ctx context.Context, hash seal.Hash, endedAt int64) (int64, error) {
-	result, err := q.exec(ctx, q.endAuthorizationStmt, endAuthorization, hash, endedAt)
+func (q *Queries) EndAuthorization(ctx context.Context, hash seal.Hash, endedAt int64, secrets []byte) (int64, error) {
+	result, err := q.exec(ctx, q.endAuthorizationStmt, endAuthorization, hash, endedAt, secrets)
 	if err != nil {
 		return 0, err
 	}
@@ -65,7 +65,7 @@ func (q *Queries) EndAuthorization(ctx context.Context, hash seal.Hash, endedAt 
 }
 
 const getAuthorization = `-- name: GetAuthorization :one
-SELECT hash, link_hash, application_id, library_id, login_id, source, correlation, secrets, created_at, expires_at, ended_at, account_id FROM trips WHERE hash = $1
+SELECT hash, link_hash, application_id, library_id, login_id, source, correlation, secrets, created_at, expires_at, ended_at, account_id, result FROM trips WHERE hash = $1
 `
 
 func (q *Queries) GetAuthorization(ctx context.Context, hash seal.Hash) (Authorization, error) {
@@ -84,6 +84,16 @@ func (q *Queries) GetAuthorization(ctx context.Context, hash seal.Hash) (Authori
 		&i.ExpiresAt,
 		&i.EndedAt,
 		&i.AccountID,
+		&i.Result,
 	)
 	return i, err
+}
+
+const setAuthorizationResult = `-- name: SetAuthorizationResult :exec
+UPDATE trips SET result = $2 WHERE hash = $1
+`
+
+func (q *Queries) SetAuthorizationResult(ctx context.Context, hash seal.Hash, result string) error {
+	_, err := q.exec(ctx, q.setAuthorizationResultStmt, setAuthorizationResult, hash, result)
+	return err
 }

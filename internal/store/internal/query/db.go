@@ -507,6 +507,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.releaseRefreshStmt, err = db.PrepareContext(ctx, releaseRefresh); err != nil {
 		return nil, fmt.Errorf("error preparing query ReleaseRefresh: %w", err)
 	}
+	if q.rememberLoginsOfLibraryStmt, err = db.PrepareContext(ctx, rememberLoginsOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query RememberLoginsOfLibrary: %w", err)
+	}
 	if q.rememberTokensOfGrantStmt, err = db.PrepareContext(ctx, rememberTokensOfGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query RememberTokensOfGrant: %w", err)
 	}
@@ -548,6 +551,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.setAuthRequestAccountStmt, err = db.PrepareContext(ctx, setAuthRequestAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query SetAuthRequestAccount: %w", err)
+	}
+	if q.setAuthorizationResultStmt, err = db.PrepareContext(ctx, setAuthorizationResult); err != nil {
+		return nil, fmt.Errorf("error preparing query SetAuthorizationResult: %w", err)
 	}
 	if q.setContentFolderStmt, err = db.PrepareContext(ctx, setContentFolder); err != nil {
 		return nil, fmt.Errorf("error preparing query SetContentFolder: %w", err)
@@ -1443,6 +1449,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing releaseRefreshStmt: %w", cerr)
 		}
 	}
+	if q.rememberLoginsOfLibraryStmt != nil {
+		if cerr := q.rememberLoginsOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing rememberLoginsOfLibraryStmt: %w", cerr)
+		}
+	}
 	if q.rememberTokensOfGrantStmt != nil {
 		if cerr := q.rememberTokensOfGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing rememberTokensOfGrantStmt: %w", cerr)
@@ -1511,6 +1522,11 @@ func (q *Queries) Close() error {
 	if q.setAuthRequestAccountStmt != nil {
 		if cerr := q.setAuthRequestAccountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setAuthRequestAccountStmt: %w", cerr)
+		}
+	}
+	if q.setAuthorizationResultStmt != nil {
+		if cerr := q.setAuthorizationResultStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setAuthorizationResultStmt: %w", cerr)
 		}
 	}
 	if q.setContentFolderStmt != nil {
@@ -1853,6 +1869,7 @@ type Queries struct {
 	nextDueStmt                                  *sql.Stmt
 	postponeStmt                                 *sql.Stmt
 	releaseRefreshStmt                           *sql.Stmt
+	rememberLoginsOfLibraryStmt                  *sql.Stmt
 	rememberTokensOfGrantStmt                    *sql.Stmt
 	rememberTokensOfLibraryStmt                  *sql.Stmt
 	renewConnectionStmt                          *sql.Stmt
@@ -1867,6 +1884,7 @@ type Queries struct {
 	revokeGrantsOfLibraryStmt                    *sql.Stmt
 	setAdoptionMACStmt                           *sql.Stmt
 	setAuthRequestAccountStmt                    *sql.Stmt
+	setAuthorizationResultStmt                   *sql.Stmt
 	setContentFolderStmt                         *sql.Stmt
 	setDeleteAtStmt                              *sql.Stmt
 	setLockStmt                                  *sql.Stmt
@@ -2062,6 +2080,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		nextDueStmt:                                  q.nextDueStmt,
 		postponeStmt:                                 q.postponeStmt,
 		releaseRefreshStmt:                           q.releaseRefreshStmt,
+		rememberLoginsOfLibraryStmt:                  q.rememberLoginsOfLibraryStmt,
 		rememberTokensOfGrantStmt:                    q.rememberTokensOfGrantStmt,
 		rememberTokensOfLibraryStmt:                  q.rememberTokensOfLibraryStmt,
 		renewConnectionStmt:                          q.renewConnectionStmt,
@@ -2076,6 +2095,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		revokeGrantsOfLibraryStmt:                    q.revokeGrantsOfLibraryStmt,
 		setAdoptionMACStmt:                           q.setAdoptionMACStmt,
 		setAuthRequestAccountStmt:                    q.setAuthRequestAccountStmt,
+		setAuthorizationResultStmt:                   q.setAuthorizationResultStmt,
 		setContentFolderStmt:                         q.setContentFolderStmt,
 		setDeleteAtStmt:                              q.setDeleteAtStmt,
 		setLockStmt:                                  q.setLockStmt,

@@ -70,6 +70,8 @@ type AuthRequest struct {
 	ExpiresAt      int64
 	AnsweredAt     int64
 	AccountID      string
+	Answer         library.Outcome
+	AnsweredBy     library.LoginID
 	Binding        []byte
 	SessionBinding []byte
 }
@@ -87,6 +89,7 @@ type Authorization struct {
 	ExpiresAt       int64
 	EndedAt         int64
 	AccountID       string
+	Result          string
 }
 
 type Connection struct {

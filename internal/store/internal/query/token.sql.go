@@ -99,6 +99,17 @@ func (q *Queries) GetTokenInfo(ctx context.Context, hash seal.Hash, use library.
 	return i, err
 }
 
+const rememberLoginsOfLibrary = `-- name: RememberLoginsOfLibrary :exec
+INSERT INTO deleted_tokens (hash, forget_at)
+SELECT logins.hash, CAST($1 AS BIGINT) FROM logins WHERE logins.library_id = $2
+ON CONFLICT (hash) DO NOTHING
+`
+
+func (q *Queries) RememberLoginsOfLibrary(ctx context.Context, forgetAt int64, libraryID library.ID) error {
+	_, err := q.exec(ctx, q.rememberLoginsOfLibraryStmt, rememberLoginsOfLibrary, forgetAt, libraryID)
+	return err
+}
+
 const rememberTokensOfGrant = `-- name: RememberTokensOfGrant :exec
 INSERT INTO deleted_tokens (hash, forget_at)
 SELECT tokens.hash, CAST($1 AS BIGINT) FROM tokens

@@ -1,0 +1,30 @@
+package onboarding
+
+import (
+	"errors"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/web/ui"
+)
+
+// checkSource refuses a request that names a source, or a sample data set, which a person cannot connect here: the
+// answer to it would tell the application that it is connected. Where the person chooses a provider, they are told that
+// they cannot choose that one, and can choose another.
+func (p *Pages) checkSource(flow *requestFlow) error {
+	q := flow.query
+	if flow.request.Kind != library.AuthorizeRequest && flow.request.Kind != library.OnboardRequest ||
+		q.service == 0 && q.sample == "" {
+		return nil
+	}
+	if q.sample == "" {
+		if asks, err := p.connections.AsksForProvider(flow.request, q.connectionQuery()); asks || err != nil {
+			return err
+		}
+	}
+	// Only a contract that writes can send.
+	if (!q.push || flow.request.Client.Contract.Access == library.Write) &&
+		p.catalogue.Offers(q.service, q.push, q.sample) {
+		return nil
+	}
+	return ui.PageUnknownSource.Wrap(errors.New("address names a source that cannot be connected")).For(flow.request)
+}
