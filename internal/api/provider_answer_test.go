@@ -31,7 +31,8 @@ func mode(m simulator.ResourceMode) simulator.Behaviour { return simulator.Behav
 var deliveredAnswers = []providerAnswer{
 	{name: "right", status: 201, answer: `"resourceType":"Observation"`, filed: 1},
 	{name: "right, batch", body: batch(hidden, "b"), status: 200, answer: `"batch-response"`, filed: 2},
-	{name: "outcome", is: mode(simulator.ResourceOperationOutcome), status: 201, answer: `"OperationOutcome"`, filed: 1},
+	{name: "outcome", is: mode(simulator.ResourceOperationOutcome), status: 201,
+		answer: `"OperationOutcome"`, filed: 1},
 	{name: "bare", is: mode(simulator.ResourceNoBody), status: 201, filed: 1},
 	{name: "empty", is: mode(simulator.ResourceEmpty), status: 200, filed: 1},
 	{name: "XML", is: mode(simulator.ResourceXML), status: 200, filed: 1},

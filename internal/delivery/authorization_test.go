@@ -76,7 +76,11 @@ func TestAuthorizationEnds(t *testing.T) {
 // wantEnded checks that an authorization is over, that a browser that comes back once more gets the
 // first result, and that nothing that it connected can be seen before the person has allowed it.
 func wantEnded(
-	t *testing.T, w *carreltest.World, p *carreltest.Person, answer delivery.CallbackParams, first *delivery.CallbackResult,
+	t *testing.T,
+	w *carreltest.World,
+	p *carreltest.Person,
+	answer delivery.CallbackParams,
+	first *delivery.CallbackResult,
 ) {
 	t.Helper()
 	events := len(p.Events())

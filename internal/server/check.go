@@ -14,14 +14,14 @@ import (
 	"github.com/carrelhq/carrel/internal/store"
 )
 
-// CheckStored compares what is stored with what the server has written, and calls report with each fault. If allContents
-// is set it reads every large content, and otherwise only its length. Servers may run meanwhile.
+// CheckStored compares what is stored with what the server has written, and calls report with each fault. If
+// allContents is set, it reads every large content, and otherwise only its length. Servers may run meanwhile.
 func CheckStored(ctx context.Context, c Config, allContents bool, report func(fault string)) (_ library.CheckSummary,
 	err error,
 ) {
 	if _, err := os.Stat(c.Blobs); err != nil { // OpenDisk would make it
-		return library.CheckSummary{}, fmt.Errorf("there is no folder of large contents at %q: check --data (CARREL_DATA)",
-			c.Blobs)
+		return library.CheckSummary{}, fmt.Errorf(
+			"there is no folder of large contents at %q: check --data (CARREL_DATA)", c.Blobs)
 	}
 	ring, db, err := openAll(ctx, c)
 	if err != nil {

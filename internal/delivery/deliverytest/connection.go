@@ -369,7 +369,8 @@ func testDenyConnection(t *testing.T, f *fixture) {
 	same(t, "account", again.ID, standing.ID)
 	must(t, f.Deny(ctx, l.Hash, now, library.Answer{}, library.Event{}))
 	f.wantStanding(t, again, g)
-	wantErr(t, "close what was denied", f.CloseAuthRequest(ctx, l.Hash, now, library.Answer{}, "", nil), library.ErrUsed)
+	err := f.CloseAuthRequest(ctx, l.Hash, now, library.Answer{}, "", nil)
+	wantErr(t, "close what was denied", err, library.ErrUsed)
 }
 
 // A request may be about an account that stands, or has gone meanwhile.
