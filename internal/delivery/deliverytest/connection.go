@@ -39,8 +39,8 @@ func TestConnections(t *testing.T, open func(t *testing.T) Store) {
 		f := newFixture(t, open)
 		g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
 		first, l := f.connect(g, 1)
-		second, err := f.Connect(ctx, l.Hash, "", anyAccount(g.Library, g.Application, 2, now), connectedEvent(g.Library,
-			now))
+		second, err := f.Connect(ctx, l.Hash, "", anyAccount(g.Library, g.Application, 2, now),
+			connectedEvent(g.Library, now))
 		must(t, err)
 		same(t, "account of the request", value(f.GetAuthRequest(ctx, l.Hash))(t).Account, second.ID)
 		_, err = f.GetConnection(ctx, g.Library, first.ID, false)
@@ -52,7 +52,7 @@ func TestConnections(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("are connected again", func(t *testing.T) {
 		f := newFixture(t, open)
 		g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
-		other, _, _ := f.Approve(librarytest.Person{Library: library.Library{ID: g.Library}}, f.AnyClient(library.Write))
+		other, _, _ := f.Approve(personOf(g), f.AnyClient(library.Write))
 		// By a request of the contract for the same source, and by a request of another contract that names it.
 		for _, named := range []bool{false, true} {
 			old := f.account(g, 1)
@@ -329,7 +329,8 @@ func testAnswers(open func(t *testing.T) Store) func(t *testing.T) {
 		same(t, "account", again.ID, closed.ID)
 		must(t, f.Deny(ctx, l.Hash, now, library.Answer{}, library.Event{}))
 		stands(again)
-		wantErr(t, "close what was denied", f.CloseAuthRequest(ctx, l.Hash, now, library.Answer{}, "", nil), library.ErrUsed)
+		err = f.CloseAuthRequest(ctx, l.Hash, now, library.Answer{}, "", nil)
+		wantErr(t, "close what was denied", err, library.ErrUsed)
 
 		// A request may be about an account that stands, or has gone meanwhile.
 		about := library.AuthRequest{Hash: anyHash(), Library: p.ID, Account: again.ID}
@@ -357,7 +358,8 @@ func testAnswers(open func(t *testing.T) Store) func(t *testing.T) {
 				if i == 0 {
 					return f.Deny(ctx, l.Hash, now, library.Answer{}, library.Event{})
 				}
-				_, err := f.Connect(ctx, l.Hash, "", anyAccount(p.ID, c.Application.ID, 6, now), connectedEvent(p.ID, now))
+				_, err := f.Connect(ctx, l.Hash, "", anyAccount(p.ID, c.Application.ID, 6, now),
+					connectedEvent(p.ID, now))
 				return err
 			})
 			id := value(f.GetAuthRequest(ctx, l.Hash))(t).Account

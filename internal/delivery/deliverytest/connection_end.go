@@ -6,7 +6,6 @@ import (
 
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/library/librarytest"
 )
 
 // testEndWithGrant tests that whatever ends a grant ends its accounts, and no others.
@@ -27,7 +26,7 @@ func testEndWithGrant(open func(t *testing.T) Store) func(t *testing.T) {
 			g, a := f.sender()
 			second := f.account(g, 2)
 			waiting, posted := f.delivery(g, a, now), f.posting(g, a, "l")
-			other, _, _ := f.Approve(librarytest.Person{Library: library.Library{ID: g.Library}}, f.AnyClient(library.Write))
+			other, _, _ := f.Approve(personOf(g), f.AnyClient(library.Write))
 			kept := f.account(other, 1)
 			_, theirs := f.sender()
 
@@ -44,12 +43,15 @@ func testEndWithGrant(open func(t *testing.T) Store) func(t *testing.T) {
 			same(t, name+": what is being posted", f.stored(posted), posted)
 			wantErr(t, name+": delivery", f.AddDelivery(ctx, anyDelivery(g, a, now), NoLimit), library.ErrNotFound)
 			if name != "library shut" {
-				same(t, name+": account of another grant", value(f.GetConnection(ctx, g.Library, kept.ID, true))(t), kept)
+				still := value(f.GetConnection(ctx, g.Library, kept.ID, true))(t)
+				same(t, name+": account of another grant", still, kept)
 			}
-			same(t, name+": account of somebody else", value(f.GetConnection(ctx, theirs.Library, theirs.ID, true))(t), theirs)
+			still := value(f.GetConnection(ctx, theirs.Library, theirs.ID, true))(t)
+			same(t, name+": account of somebody else", still, theirs)
 			ended := 0
 			for _, e := range f.Events(g.Library) {
-				if e.Kind == library.EventAccountEnded && (e.Details.Account == a.ID || e.Details.Account == second.ID) {
+				about := e.Details.Account
+				if e.Kind == library.EventAccountEnded && (about == a.ID || about == second.ID) {
 					ended++
 					same(t, name+": provider of the event", e.Details.Provider, a.Source.Name)
 				}

@@ -10,7 +10,6 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/library/librarytest"
 )
 
 // TestDeliveries tests how a delivery.DeliveryStore keeps, lists and forgets deliveries.
@@ -59,7 +58,7 @@ func TestDeliveries(t *testing.T, open func(t *testing.T) Store) {
 		f := newFixture(t, open)
 		g, a := f.sender()
 		og, oa := f.sender()
-		second, _, _ := f.Approve(librarytest.Person{Library: library.Library{ID: g.Library}}, f.AnyClient(library.Write))
+		second, _, _ := f.Approve(personOf(g), f.AnyClient(library.Write))
 		for what, change := range map[string]func(d *delivery.Delivery){
 			"no library":                     func(d *delivery.Delivery) { d.Library = "none" },
 			"no grant":                       func(d *delivery.Delivery) { d.Grant = "none" },
