@@ -277,7 +277,8 @@ func contractOf(k library.Contract) contractView {
 		access = "read"
 	}
 	return contractView{ID: k.ID, Application: k.Application, Access: access, RedirectURIs: k.RedirectURIs,
-		Purpose: k.Purpose, Deletes: k.DeletesLibrary, PublicKey: k.PublicKey, Expires: k.ExpiresAt, Disabled: ifSet(k.DisabledAt)}
+		Purpose: k.Purpose, Deletes: k.DeletesLibrary, PublicKey: k.PublicKey, Expires: k.ExpiresAt,
+		Disabled: ifSet(k.DisabledAt)}
 }
 
 func printContracts(list []library.Contract) error {

@@ -22,8 +22,8 @@ func revokes(t *testing.T, w *carreltest.World) {
 	}
 }
 
-// TestStopRevokesTokens: whoever stops a consent has its tokens revoked at the provider. A provider that does not answer
-// is told again.
+// TestStopRevokesTokens: whoever stops a consent has its tokens revoked at the provider. A provider that does not
+// answer is told again.
 func TestStopRevokesTokens(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)

@@ -106,11 +106,12 @@ func (p *People) ChangePassword(ctx context.Context, s *SignedIn, current, passw
 // long for every library, and limits guesses as openLock does.
 func (p *People) wasChangedTo(ctx context.Context, email, password, address string) (bool, error) {
 	library, lock, err := p.findLock(ctx, email, LockPassword)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	unknown := errors.Is(err, ErrNotFound)
+	if err != nil && !unknown {
 		return false, err
 	}
 	// The first lock is as old as the library.
-	if err != nil || lock.CreatedAt.Add(repeatTime).Before(p.now()) || !lock.CreatedAt.After(library.CreatedAt) {
+	if unknown || lock.CreatedAt.Add(repeatTime).Before(p.now()) || !lock.CreatedAt.After(library.CreatedAt) {
 		seal.SpendPasswordTime(ctx, password, p.config.PasswordCost)
 		return false, nil
 	}

@@ -19,10 +19,14 @@ func TestAttackOtherConsentSends(t *testing.T) {
 	onBothDatabases(t, func(t *testing.T, options ...carreltest.Option) {
 		s := carreltest.ServeWithSimulator(t, options...)
 		ctx, person, app := t.Context(), s.Visitor(), s.Application()
+		send := func(by *digime.User, account digime.AccountID) error {
+			_, err := by.PushToProvider(ctx, account, digime.STU3, observation())
+			return err
+		}
 		sender, account := person.Connects(app.Contract(library.Write))
 		other := person.Allows(app.Contract(library.Write), sender.Token())
 
-		if _, err := other.PushToProvider(ctx, account, digime.STU3, observation()); !errors.Is(err, digime.ErrNotFound) {
+		if err := send(other, account); !errors.Is(err, digime.ErrNotFound) {
 			t.Errorf("another consent sends: %v, want %v", err, digime.ErrNotFound)
 		}
 		listed, err := other.ListAccounts(ctx)
@@ -38,10 +42,10 @@ func TestAttackOtherConsentSends(t *testing.T) {
 		if err := s.Consents.Revoke(ctx, in, library.GrantID(sender.Token().ConsentID)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := sender.PushToProvider(ctx, account, digime.STU3, observation()); !errors.Is(err, digime.ErrRevoked) {
+		if err := send(sender, account); !errors.Is(err, digime.ErrRevoked) {
 			t.Errorf("the stopped consent sends: %v, want %v", err, digime.ErrRevoked)
 		}
-		if _, err := other.PushToProvider(ctx, account, digime.STU3, observation()); !errors.Is(err, digime.ErrNotFound) {
+		if err := send(other, account); !errors.Is(err, digime.ErrNotFound) {
 			t.Errorf("another consent sends after the stop: %v, want %v", err, digime.ErrNotFound)
 		}
 		if left, err := other.ListAccounts(ctx); err != nil || len(left) != 1 || left[0].Type != digime.AccountUser {
@@ -71,14 +75,15 @@ func TestConsentAgainKeepsAccounts(t *testing.T) {
 		ctx, person, contract := t.Context(), s.Visitor(), s.Application().Contract(library.Write)
 		_, account := person.Connects(contract)
 		allowed := person.Allows(contract)
-		if answer, err := allowed.PushToProvider(ctx, account, digime.STU3, observation()); err != nil || !answer.Delivered() {
+		answer, err := allowed.PushToProvider(ctx, account, digime.STU3, observation())
+		if err != nil || !answer.Delivered() {
 			t.Errorf("allowed again: %+v, %v", answer, err)
 		}
 		connected, again := person.Connects(contract)
 		if again != account {
 			t.Errorf("connected again under the id %s, before %s", again, account)
 		}
-		answer, err := connected.PushToProvider(ctx, account, digime.STU3, observation())
+		answer, err = connected.PushToProvider(ctx, account, digime.STU3, observation())
 		if err != nil || !answer.Delivered() {
 			t.Errorf("connected again: %+v, %v", answer, err)
 		}
@@ -103,6 +108,10 @@ func TestAttackDeleteUser(t *testing.T) {
 	onBothDatabases(t, func(t *testing.T, options ...carreltest.Option) {
 		s := carreltest.ServeWithSimulator(t, options...)
 		ctx, person, app := t.Context(), s.Visitor(), s.Application()
+		send := func(by *digime.User, account digime.AccountID) error {
+			_, err := by.PushToProvider(ctx, account, digime.STU3, observation())
+			return err
+		}
 		victim := person.Allows(s.Application().Contract(library.Write))
 		push := func(u *digime.User) error {
 			return u.Push(ctx, digime.PushInput{
@@ -136,7 +145,7 @@ func TestAttackDeleteUser(t *testing.T) {
 				t.Errorf("%s: %v, want %v", name, err, digime.ErrRevoked)
 			}
 		}
-		if _, err := attacker.PushToProvider(ctx, account, digime.STU3, observation()); !errors.Is(err, digime.ErrRevoked) {
+		if err := send(attacker, account); !errors.Is(err, digime.ErrRevoked) {
 			t.Errorf("the caller sends: %v", err)
 		}
 		if left, err := s.Connections.List(ctx, in); err != nil || len(left) != 0 {

@@ -15,31 +15,33 @@ import (
 // transferSize is more than what the network holds of an answer that nobody reads.
 const transferSize = 40 << 20
 
+// consent is what a test ends while something is under way.
+type consent struct {
+	s        *carreltest.World
+	in       *library.SignedIn
+	password string
+	contract *carreltest.Contract
+}
+
 // ends are the ways in which a person, or the operator, ends what an application may do.
-var ends = map[string]func(t *testing.T, s *carreltest.World, in *library.SignedIn, c *carreltest.Contract, password string) error{
-	"stopped": func(t *testing.T, s *carreltest.World, in *library.SignedIn, c *carreltest.Contract, _ string) error {
-		for _, g := range carreltest.Must(s.Consents.ListGrants(t.Context(), in))(t) {
-			if g.Grant.Contract == c.Contract.ID {
-				return s.Consents.Revoke(t.Context(), in, g.Grant.ID)
+var ends = map[string]func(t *testing.T, c consent) error{
+	"stopped": func(t *testing.T, c consent) error {
+		for _, g := range carreltest.Must(c.s.Consents.ListGrants(t.Context(), c.in))(t) {
+			if g.Grant.Contract == c.contract.Contract.ID {
+				return c.s.Consents.Revoke(t.Context(), c.in, g.Grant.ID)
 			}
 		}
 		return library.ErrNotFound
 	},
-	"everything stopped": func(
-		t *testing.T, s *carreltest.World, in *library.SignedIn, c *carreltest.Contract, _ string,
-	) error {
-		return s.Consents.RevokeApplication(t.Context(), in, c.Application)
+	"everything stopped": func(t *testing.T, c consent) error {
+		return c.s.Consents.RevokeApplication(t.Context(), c.in, c.contract.Application)
 	},
-	"library shut": func(
-		t *testing.T, s *carreltest.World, in *library.SignedIn, _ *carreltest.Contract, password string,
-	) error {
-		_, err := s.People.Shut(t.Context(), in, password)
+	"library shut": func(t *testing.T, c consent) error {
+		_, err := c.s.People.Shut(t.Context(), c.in, c.password)
 		return err
 	},
-	"contract disabled": func(
-		t *testing.T, s *carreltest.World, _ *library.SignedIn, c *carreltest.Contract, _ string,
-	) error {
-		return s.Clients.DisableContract(t.Context(), c.Contract.ID)
+	"contract disabled": func(t *testing.T, c consent) error {
+		return c.s.Clients.DisableContract(t.Context(), c.contract.Contract.ID)
 	},
 }
 
@@ -73,7 +75,7 @@ func TestAttackReadAfterStop(t *testing.T) {
 			}
 			carreltest.Must(io.CopyN(io.Discard, answer.Body, 1<<20))(t)
 			before := len(s.Log.Lines(library.ErrEnded.Error()))
-			if err := end(t, s, in, contract, person.Password); err != nil {
+			if err := end(t, consent{s, in, person.Password, contract}); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 			carreltest.Eventually(t, name+": the read has broken off", func() bool {
@@ -108,7 +110,7 @@ func TestAttackPushAfterStop(t *testing.T) {
 			carreltest.Must(send.Write(bytes.Repeat([]byte("x"), 1<<20)))(t)
 			carreltest.Eventually(t, name+": the server receives it", func() bool { return s.BlobCount() > 0 })
 			before := len(s.Log.Lines("InvalidToken"))
-			if err := end(t, s, in, contract, person.Password); err != nil {
+			if err := end(t, consent{s, in, person.Password, contract}); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 			// The client sends nothing more and does not end the body.

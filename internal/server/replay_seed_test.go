@@ -201,7 +201,8 @@ func (d *seeder) after(e *exchange) {
 		case c.Callback.Success == "true":
 			d.seedConsent(e, request, c.Callback.Code, c.Callback.AccountReference)
 		default:
-			d.must(d.db.Deny(d.t.Context(), seal.SecretOf(request.Code).Hash(), e.At(), library.Answer{}, library.Event{}))
+			hash := seal.SecretOf(request.Code).Hash()
+			d.must(d.db.Deny(d.t.Context(), hash, e.At(), library.Answer{}, library.Event{}))
 		}
 	}
 	for _, k := range values.Tokens {

@@ -106,7 +106,8 @@ func (s authorizationEndpoint) approve(w http.ResponseWriter, r *http.Request, i
 	s.redirectDecided(w, r, id, a, url.Values{"code": {code}})
 }
 
-// redirectDecided redirects the person to the client after their decision, which is remembered if it was made by a form.
+// redirectDecided redirects the person to the client after their decision. It remembers a decision that was made by a
+// form.
 func (s authorizationEndpoint) redirectDecided(w http.ResponseWriter, r *http.Request, id string,
 	a authorizationRequest, answer url.Values) {
 	if a.state != "" {
@@ -114,7 +115,9 @@ func (s authorizationEndpoint) redirectDecided(w http.ResponseWriter, r *http.Re
 	}
 	if r.Method == http.MethodPost {
 		now := s.Now()
-		maps.DeleteFunc(s.grants.decided, func(_ string, d decision) bool { return d.at.Add(defaultCodeLife).Before(now) })
+		maps.DeleteFunc(s.grants.decided, func(_ string, d decision) bool {
+			return d.at.Add(defaultCodeLife).Before(now)
+		})
 		s.grants.decided[id] = decision{a.redirect + "?" + answer.Encode(), now}
 	}
 	s.redirectToClient(w, r, a, answer)

@@ -181,16 +181,17 @@ func TestMigrationGivesAccountsAGrant(t *testing.T) {
 			run(`INSERT INTO applications (id, name, partner_id, about, checked, created_at, disabled_at)
 				VALUES ('` + a + `', 'n', '', '', TRUE, 1, 0)`)
 			for _, access := range []string{"write", "read"} {
-				run(`INSERT INTO contracts (id, application_id, access, public_key, redirect_uris, scope, purpose, terms,
-					privacy, grant_for, created_at, expires_at, disabled_at)
-					VALUES ('` + a + access + `', '` + a + `', '` + access + `', '', '[]', '{}', '', '', '', 0, 1, ` + never + `, 0)`)
+				run(`INSERT INTO contracts (id, application_id, access, public_key, redirect_uris, scope, purpose,
+						terms, privacy, grant_for, created_at, expires_at, disabled_at)
+					VALUES ('` + a + access + `', '` + a + `', '` + access + `', '', '[]', '{}', '',
+						'', '', 0, 1, ` + never + `, 0)`)
 			}
 		}
 		grant := func(id, library, application, access, created, expires, revoked string) {
 			t.Helper()
+			ids := strings.Join([]string{id, library, application, application + access}, "', '")
 			run(`INSERT INTO grants (id, library_id, application_id, contract_id, created_at, expires_at, last_used_at,
-				revoked_at) VALUES ('` + strings.Join([]string{id, library, application, application + access}, "', '") +
-				`', ` + created + `, ` + expires + `, 0, ` + revoked + `)`)
+				revoked_at) VALUES ('` + ids + `', ` + created + `, ` + expires + `, 0, ` + revoked + `)`)
 		}
 		grant("older", "l1", "a1", "write", "1", never, "0")
 		grant("newest", "l1", "a1", "write", "2", never, "0")
@@ -201,10 +202,11 @@ func TestMigrationGivesAccountsAGrant(t *testing.T) {
 		grant("another", "l2", "a1", "write", "6", never, "0")
 		account := func(id, library, application, source, pending string) {
 			t.Helper()
+			ids := strings.Join([]string{id, "r", library, application}, "', '")
 			run(`INSERT INTO provider_accounts (id, reference, library_id, application_id, source_id, source, pending,
 				access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at,
-				last_used_at) VALUES ('` + id + `', 'r', '` + library + `', '` + application + `', ` + source + `, '{}', ` +
-				pending + `, 'tokens', 7, 8, 9, 10, 'c', 11, 12, 13)`)
+				last_used_at)
+				VALUES ('` + ids + `', ` + source + `, '{}', ` + pending + `, 'tokens', 7, 8, 9, 10, 'c', 11, 12, 13)`)
 		}
 		account("one", "l1", "a1", "1", "FALSE")
 		account("two", "l1", "a1", "2", "FALSE")
@@ -216,8 +218,8 @@ func TestMigrationGivesAccountsAGrant(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := map[string]string{}
-		rows, err := db.Query(`SELECT id, grant_id, access_version + access_until + renewal_until + ended_at + created_at +
-			updated_at + last_used_at + source_id FROM provider_accounts`)
+		rows, err := db.Query(`SELECT id, grant_id, access_version + access_until + renewal_until + ended_at +
+			created_at + updated_at + last_used_at + source_id FROM provider_accounts`)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -236,7 +238,9 @@ func TestMigrationGivesAccountsAGrant(t *testing.T) {
 		if err := rows.Err(); err != nil {
 			t.Fatal(err)
 		}
-		want := map[string]string{"one": "newest", "two": "newest", "pending": "", "without": "", "elsewhere": "another"}
+		want := map[string]string{
+			"one": "newest", "two": "newest", "pending": "", "without": "", "elsewhere": "another",
+		}
 		if !maps.Equal(got, want) {
 			t.Errorf("grants of the accounts: %v, want %v", got, want)
 		}

@@ -76,7 +76,8 @@ func TestAttackAllowTwice(t *testing.T) {
 	}
 	// Another browser is told nothing that the application would take for a no, and gets no code.
 	other := w.NewBrowser().Get(request)
-	if other.Status != http.StatusGone || other.Has("return") || strings.Contains(other.Body, callback.Query().Get("code")) {
+	if other.Status != http.StatusGone || other.Has("return") ||
+		strings.Contains(other.Body, callback.Query().Get("code")) {
 		t.Errorf("another browser: %d %s", other.Status, other.Text())
 	}
 	token := clinic.Exchange(callback)

@@ -77,7 +77,7 @@ func testConnectionInRequest(t *testing.T, f *fixture) {
 // By a request of the contract for the same source, and by a request of another contract that names it.
 func testConnectAgain(t *testing.T, f *fixture) {
 	g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
-	other, _, _ := f.Approve(librarytest.Person{Library: library.Library{ID: g.Library}}, f.AnyClient(library.Write))
+	other, _, _ := f.Approve(personOf(g), f.AnyClient(library.Write))
 	for _, named := range []bool{false, true} {
 		old := f.account(g, 1)
 		must(t, f.EndAccess(ctx, old.ID, old.AccessVersion, now, anyEvent(g.Library)))

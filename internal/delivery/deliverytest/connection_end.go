@@ -7,7 +7,6 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/library/librarytest"
 )
 
 // TestConnectionEnds tests how accounts of a delivery.ConnectionStore end with their grants, and what
@@ -42,7 +41,7 @@ func testEndWithGrant(t *testing.T, open func(t *testing.T) Store) {
 			g, a := f.sender()
 			second := f.account(g, 2)
 			waiting, posted := f.delivery(g, a, now), f.posting(g, a, "l")
-			other, _, _ := f.Approve(librarytest.Person{Library: library.Library{ID: g.Library}}, f.AnyClient(library.Write))
+			other, _, _ := f.Approve(personOf(g), f.AnyClient(library.Write))
 			kept := f.account(other, 1)
 			_, theirs := f.sender()
 

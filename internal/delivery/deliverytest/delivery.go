@@ -10,7 +10,6 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/library/librarytest"
 )
 
 // TestDeliveries tests how a delivery.DeliveryStore keeps, lists and forgets deliveries.
@@ -73,7 +72,7 @@ func testMarkGrant(t *testing.T, f *fixture) {
 func testAddDeliveryRefused(t *testing.T, f *fixture) {
 	g, a := f.sender()
 	og, oa := f.sender()
-	second, _, _ := f.Approve(librarytest.Person{Library: library.Library{ID: g.Library}}, f.AnyClient(library.Write))
+	second, _, _ := f.Approve(personOf(g), f.AnyClient(library.Write))
 	for what, change := range map[string]func(d *delivery.Delivery){
 		"no library":                     func(d *delivery.Delivery) { d.Library = "none" },
 		"no grant":                       func(d *delivery.Delivery) { d.Grant = "none" },

@@ -54,6 +54,11 @@ func anyAccount(id library.ID, application wire.ApplicationID, source int, at ti
 	}
 }
 
+// personOf is the person who gave a grant, as far as another approval needs them.
+func personOf(g library.Grant) librarytest.Person {
+	return librarytest.Person{Library: library.Library{ID: g.Library}}
+}
+
 func connectedEvent(id library.ID, at time.Time) library.Event {
 	return library.Event{Library: id, At: at, Kind: library.EventConnected,
 		Details: library.EventDetails{Provider: "Linde"}}
@@ -63,7 +68,8 @@ func connectedEvent(id library.ID, at time.Time) library.Event {
 func (f *fixture) connect(g library.Grant, source int) (delivery.Connection, library.AuthRequest) {
 	f.T.Helper()
 	l, _ := f.AnyRequest(value(f.GetClient(ctx, librarytest.ClientOf(g)))(f.T))
-	a, err := f.Connect(ctx, l.Hash, "", anyAccount(g.Library, g.Application, source, now), connectedEvent(g.Library, now))
+	a, err := f.Connect(ctx, l.Hash, "", anyAccount(g.Library, g.Application, source, now),
+		connectedEvent(g.Library, now))
 	must(f.T, err)
 	return a, l
 }

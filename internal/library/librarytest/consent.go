@@ -47,7 +47,9 @@ func TestRequests(t *testing.T, open func(t *testing.T) Store) {
 			Must(t, answers[first]())
 			Same(t, "answered", Value(f.GetAuthRequest(Ctx, l.Hash))(t).AnsweredAt, Now)
 			want := map[string]library.Answer{
-				"allow": {Outcome: library.Allowed, By: "browser"}, "deny": denial, "close": {Outcome: library.Completed},
+				"allow": {Outcome: library.Allowed, By: "browser"},
+				"deny":  denial,
+				"close": {Outcome: library.Completed},
 			}[first]
 			Same(t, "answer", Value(f.GetAuthRequest(Ctx, l.Hash))(t).Answer, want)
 			if first != "close" {
@@ -199,8 +201,8 @@ func TestGrants(t *testing.T, open func(t *testing.T) Store) {
 			Must(f.T, f.AddToken(Ctx, t))
 		}
 		bound, boundSession := f.AnyRequest(reads)
-		bound = library.AuthRequest{Hash: AnyHash(), Kind: library.AuthorizeRequest, ClientID: reads.ID(), Library: p.ID,
-			Session: boundSession.Hash, ExpiresAt: bound.ExpiresAt}
+		bound = library.AuthRequest{Hash: AnyHash(), Kind: library.AuthorizeRequest, ClientID: reads.ID(),
+			Library: p.ID, Session: boundSession.Hash, ExpiresAt: bound.ExpiresAt}
 		Must(t, f.AddAuthRequest(Ctx, bound, library.Session{}))
 		open, openSession := f.AnyRequest(reads)
 

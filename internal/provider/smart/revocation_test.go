@@ -16,7 +16,8 @@ func TestRevokeTokens(t *testing.T) {
 		refresh string
 		want    string
 	}{
-		"public client":       {"", plantedRefresh, "client_id=carrel+id&token=planted-refresh&token_type_hint=refresh_token"},
+		"public client": {"", plantedRefresh,
+			"client_id=carrel+id&token=planted-refresh&token_type_hint=refresh_token"},
 		"confidential client": {plantedSecret, plantedRefresh, "token=planted-refresh&token_type_hint=refresh_token"},
 		"no refresh token":    {"", "", "client_id=carrel+id&token=planted-token&token_type_hint=access_token"},
 	} {
@@ -31,7 +32,8 @@ func TestRevokeTokens(t *testing.T) {
 				if err := r.ParseForm(); err != nil || r.PostForm.Encode() != test.want {
 					t.Errorf("form %s, want %s", r.PostForm.Encode(), test.want)
 				}
-				if basic != (test.secret != "") || basic && (user != "carrel+id" || password != "planted+secret%2F%2B") {
+				if basic != (test.secret != "") ||
+					basic && (user != "carrel+id" || password != "planted+secret%2F%2B") {
 					t.Errorf("client %q %q", user, password)
 				}
 				out.WriteHeader(status)

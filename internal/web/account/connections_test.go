@@ -100,7 +100,8 @@ func TestConnections(t *testing.T) {
 		if len(clinic.Connections(token)) != 0 {
 			t.Error("the application still has it")
 		}
-		if p = b.Get("/accounts/" + string(id) + "/disconnect"); p.TextOf("notice") != "That account is not connected." {
+		p = b.Get("/accounts/" + string(id) + "/disconnect")
+		if p.TextOf("notice") != "That account is not connected." {
 			t.Errorf("again: %s", p.Text())
 		}
 	})

@@ -22,8 +22,9 @@ func TestGrants(t *testing.T) {
 
 	t.Run("active", func(t *testing.T) {
 		for _, want := range []string{
-			"Demo Clinic Active", "It may Add files to your library", "Allowed on 24 November 2026", "Until 23 May 2027",
-			"Stop this permission of Demo Clinic: Add files to your library", "Stop everything of Demo Clinic",
+			"Demo Clinic Active", "It may Add files to your library", "Allowed on 24 November 2026",
+			"Until 23 May 2027", "Stop this permission of Demo Clinic: Add files to your library",
+			"Stop everything of Demo Clinic",
 		} {
 			if card := p.TextOf("application-" + string(clinic.Application.ID)); !strings.Contains(card, want) {
 				t.Errorf("card lacks %q: %s", want, card)

@@ -172,7 +172,8 @@ func TestConsentToDelete(t *testing.T) {
 		if !strings.Contains(scope, want) || strings.Contains(scope, "Change or delete files.") {
 			t.Errorf("%v: %s", wait, scope)
 		}
-		p = w.NewBrowser().CreateLibrary("/apps/saas/authorize?code="+clinic.Authorize(webtest.WebCallback), webtest.Bob)
+		request := "/apps/saas/authorize?code=" + clinic.Authorize(webtest.WebCallback)
+		p = w.NewBrowser().CreateLibrary(request, webtest.Bob)
 		scope = p.TextOf("consent-scope")
 		if !strings.Contains(scope, want) || !strings.Contains(scope, "Change files, or delete single files.") {
 			t.Errorf("%v: %s", wait, scope)

@@ -13,8 +13,8 @@ import (
 
 // flashKeys are the texts of flash messages. They have at most one placeholder: {app} or {provider}.
 var flashKeys = []string{
-	"sign_in.signed_out", "revoke.done", "accounts.done", "accounts.gone", "settings.changed", "settings.language_saved",
-	"delete.undone",
+	"sign_in.signed_out", "revoke.done", "accounts.done", "accounts.gone", "settings.changed",
+	"settings.language_saved", "delete.undone",
 }
 
 const flashLifetime = time.Minute
