@@ -143,7 +143,7 @@ func (c *keysReset) Run(ctx context.Context) error {
   signing keys          %4d   applications get the new ones by themselves
   provider tokens       %4d   each person has to connect the provider again
   tokens to revoke      %4d   the provider is not told that they are not used any more
-  authorisations        %4d   who is at a provider just now has to begin again
+  authorisations        %4d   some have ended already; who is at a provider just now has to begin again
   deliveries under way  %4d   they end as expired, or as unknown if they were being sent; applications can send again
   answers of providers  %4d   the state of each delivery stays
 

@@ -25,8 +25,8 @@ type sealedWorld struct {
 	person  *carreltest.Person
 	grant   *carreltest.Grant
 	account delivery.Connection
-	// answered is a delivery that has ended, waiting one that waits, and authorization one that is under way. There is
-	// also an account that has ended, whose tokens are to be revoked.
+	// answered is a delivery that has ended, waiting one that waits, and authorization one that is under way. There are
+	// also an account that has ended, whose tokens are to be revoked, and two authorizations that have ended.
 	answered, waiting library.DeliveryID
 	authorization     func() delivery.AuthorizationResult
 }
@@ -90,7 +90,7 @@ func TestRotateKeys(t *testing.T) {
 	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, options ...carreltest.Option) {
 		s := newSealedWorld(t, options...)
-		if got := s.totals(t); !slices.Equal(got, []int{6}) {
+		if got := s.totals(t); !slices.Equal(got, []int{8}) {
 			t.Fatalf("the keys have sealed %v", got)
 		}
 		rotate := func(o server.RotateOptions) server.Rotation {
@@ -98,20 +98,20 @@ func TestRotateKeys(t *testing.T) {
 			return carreltest.Must(server.RotateKeys(t.Context(), s.config, o))(t)
 		}
 		added := rotate(server.RotateOptions{AddOnly: true})
-		if got := s.totals(t); !slices.Equal(got, []int{6, 0}) || added.Added == "" {
+		if got := s.totals(t); !slices.Equal(got, []int{8, 0}) || added.Added == "" {
 			t.Errorf("after adding a key, the keys have sealed %v: %+v", got, added)
 		}
 		// An interrupted rotation goes on with the key that it has added.
 		r := rotate(server.RotateOptions{})
-		if got := s.totals(t); !slices.Equal(got, []int{0, 6}) || r.Encrypted != 6 || r.Added != "" ||
+		if got := s.totals(t); !slices.Equal(got, []int{0, 8}) || r.Encrypted != 8 || r.Added != "" ||
 			r.Newest != added.Added {
 			t.Errorf("after rotating, the keys have sealed %v: %+v", got, r)
 		}
 		r = rotate(server.RotateOptions{DropOld: true})
-		if got := s.totals(t); !slices.Equal(got, []int{6}) || len(r.Dropped) != 1 || r.Added != "" {
+		if got := s.totals(t); !slices.Equal(got, []int{8}) || len(r.Dropped) != 1 || r.Added != "" {
 			t.Errorf("after dropping the old key, the keys have sealed %v: %+v", got, r)
 		}
-		if again := rotate(server.RotateOptions{}); again.Added == "" || again.Encrypted != 6 {
+		if again := rotate(server.RotateOptions{}); again.Added == "" || again.Encrypted != 8 {
 			t.Errorf("the next rotation: %+v", again)
 		}
 
@@ -153,7 +153,7 @@ func TestAttackLostKeys(t *testing.T) {
 			t.Error("a lost keyring was rotated")
 		}
 		uses := carreltest.Must(server.ListKeys(t.Context(), s.config))(t)
-		if len(uses) != 1 || uses[0].Known || uses[0].Total() != 6+uses[0].Boxes[store.BoxBinding] {
+		if len(uses) != 1 || uses[0].Known || uses[0].Total() != 8+uses[0].Boxes[store.BoxBinding] {
 			t.Errorf("without a keyring the keys are %+v", uses)
 		}
 		s.config.PublicURL = "https://library.example"
