@@ -53,7 +53,7 @@ func (p *Person) Connects(c *Contract) (*Grant, delivery.Connection) {
 	if connected == nil {
 		t.Fatal("nothing is connected")
 	}
-	q := QueryOf(t, Must(p.w.Consents.Allow(ctx, p.SignedIn(), r, connected.ID))(t))
+	q := QueryOf(t, Must(p.w.Consents.Allow(ctx, p.SignedIn(), r, r.Shown(connected.ID)))(t))
 	if q.Get("accountReference") != string(connected.Reference) {
 		t.Errorf("callback names account %q, want %q", q.Get("accountReference"), connected.Reference)
 	}

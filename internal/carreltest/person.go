@@ -99,7 +99,7 @@ func (p *Person) Asked(c *Contract, claims ...Claim) *library.PendingRequest {
 func (p *Person) Answers(kind library.RequestKind, code seal.Secret) url.Values {
 	p.w.t.Helper()
 	request := p.Opens(kind, code)
-	return QueryOf(p.w.t, Must(p.w.Consents.Allow(p.w.t.Context(), p.SignedIn(), request, ""))(p.w.t))
+	return QueryOf(p.w.t, Must(p.w.Consents.Allow(p.w.t.Context(), p.SignedIn(), request, request.Shown("")))(p.w.t))
 }
 
 // Consents allows what a contract asks for. The contract has not exchanged its code then.

@@ -263,7 +263,7 @@ func TestAllowAnotherConnection(t *testing.T) {
 		wire.SessionOptions{}))(t)
 	r := p.Opens(library.AuthorizeRequest, opened.Code)
 	allow := func(shown wire.AccountID) error {
-		_, err := w.Consents.Allow(t.Context(), p.SignedIn(), r, shown)
+		_, err := w.Consents.Allow(t.Context(), p.SignedIn(), r, r.Shown(shown))
 		return err
 	}
 	if err := allow("1_x"); !errors.Is(err, library.ErrConnectionChanged) {

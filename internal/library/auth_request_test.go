@@ -66,13 +66,13 @@ func TestRequestForAPerson(t *testing.T) {
 	if !request.IsForAnother(bram.SignedIn()) || request.IsForAnother(anna.SignedIn()) {
 		t.Error("the pages cannot tell whose request it is")
 	}
-	if _, err := w.Consents.Allow(t.Context(), bram.SignedIn(), request, ""); !errors.Is(err, library.ErrWrongPerson) {
+	if _, err := w.Consents.Allow(t.Context(), bram.SignedIn(), request, request.Shown("")); !errors.Is(err, library.ErrWrongPerson) {
 		t.Errorf("another person allows: %v", err)
 	}
 	if n := w.Rows("grants"); n != 1 { // the writer's
 		t.Errorf("%d grants, want 1", n)
 	}
-	if _, err := w.Consents.Allow(t.Context(), anna.SignedIn(), request, ""); err != nil {
+	if _, err := w.Consents.Allow(t.Context(), anna.SignedIn(), request, request.Shown("")); err != nil {
 		t.Errorf("the person herself: %v", err)
 	}
 	_, err := w.Consents.Deny(t.Context(), request, bram.SignedIn(), library.CallbackUserCancel)
@@ -103,7 +103,7 @@ func TestLinkIsAnsweredOnce(t *testing.T) {
 		wg.Go(func() {
 			var err error
 			if i%2 == 0 {
-				_, err = w.Consents.Allow(t.Context(), in, request, "")
+				_, err = w.Consents.Allow(t.Context(), in, request, request.Shown(""))
 			} else {
 				_, err = w.Consents.Deny(t.Context(), request, in, library.CallbackUserCancel)
 			}
@@ -211,7 +211,7 @@ func TestUserReauth(t *testing.T) {
 	opened := must(refer(g.Token()))(t)
 	request := anna.Opens(library.UserReauthRequest, opened.Code)
 	bram.SignsIn()
-	if _, err := w.Consents.Allow(t.Context(), bram.SignedIn(), request, ""); !errors.Is(err, library.ErrWrongPerson) {
+	if _, err := w.Consents.Allow(t.Context(), bram.SignedIn(), request, request.Shown("")); !errors.Is(err, library.ErrWrongPerson) {
 		t.Errorf("another person renews: %v", err)
 	}
 	back := anna.Answers(library.UserReauthRequest, opened.Code)

@@ -115,8 +115,8 @@ func (c *Checker) checkSigningKeys(ctx context.Context) error {
 		return fmt.Errorf("list signing keys: %w", err)
 	}
 	for _, k := range keys {
-		if _, err := c.Keyring.Open(SigningKeyPurpose(k.ID), k.Private); err != nil {
-			c.fault(fmt.Sprintf("signing key %s: the master keyring does not open it", k.ID))
+		if _, err := openSigningKey(c.Keyring, k); err != nil {
+			c.fault(err.Error())
 		}
 	}
 	return nil

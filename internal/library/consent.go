@@ -2,6 +2,9 @@ package library
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -113,25 +116,58 @@ type Approval struct {
 // ErrWrongPerson says that a request is for another library than the browser's.
 var ErrWrongPerson = errors.New("request belongs to another library")
 
+// Shown is what a page has asked a person. The page keeps it in its form: who changes the
+// database between the question and the answer cannot change what the person has read.
+type Shown struct {
+	// Connection is the account at a provider; empty if the person was asked about none.
+	Connection wire.AccountID
+	// Terms is a hash of what the contract allows, for how long, and for whom.
+	Terms string
+}
+
+// Shown returns what a page asks that shows the request, and the account at a provider that is
+// connected for it; empty if there is none.
+func (r *PendingRequest) Shown(connection wire.AccountID) Shown {
+	return Shown{Connection: connection, Terms: r.terms()}
+}
+
+func (r *PendingRequest) terms() string {
+	application, contract := r.Client.Application, r.Client.Contract
+	text, err := json.Marshal([]any{application.ID, application.Name, contract.ID, contract.Access, contract.Scope,
+		contract.DeletesLibrary, contract.Purpose, contract.GrantFor, contract.ExpiresAt, r.Kind, r.RedirectURI})
+	if err != nil {
+		panic("library: terms do not encode: " + err.Error()) // texts, numbers and times only
+	}
+	sum := sha256.Sum256(text)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
 // Allow answers a request with yes and returns where to send the browser. If the contract
 // reads, this is where the library's private key is sealed to the code and to the session.
-// The argument shown is the account at a provider that the person was asked about; empty if
-// they were asked about none. Allow returns ErrWrongPerson, ErrUsed, and ErrConnectionChanged
-// if another account is connected for the request now.
+// The argument shown is what the page has asked. Allow returns ErrWrongPerson, ErrUsed,
+// ErrConnectionChanged if another account is connected for the request now, and ErrTermsChanged
+// if the contract has changed since.
 func (c *Consents) Allow(
 	ctx context.Context,
 	s *SignedIn,
 	r *PendingRequest,
-	shown wire.AccountID,
+	shown Shown,
 ) (callback string, err error) {
 	if err := r.CheckPerson(s); err != nil {
+		return "", err
+	}
+	if shown.Terms != r.terms() {
+		return "", ErrTermsChanged
+	}
+	// Only a login that was moved to another library gets here with a key that is not this one's.
+	if err := c.integrity.VerifyLibrary(ctx, s.Library); err != nil {
 		return "", err
 	}
 	connection, err := c.store.GetRequestConnection(ctx, r.Hash, s.Library.ID)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return "", fmt.Errorf("get account of request: %w", err)
 	}
-	if connection.ID != shown {
+	if connection.ID != shown.Connection {
 		return "", ErrConnectionChanged
 	}
 	now := c.now()

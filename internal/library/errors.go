@@ -23,6 +23,8 @@ var (
 	ErrReplayed = errors.New("nonce has been used before")
 	// ErrUsed says that something that counts once has been used already.
 	ErrUsed = errors.New("already used")
+	// ErrTermsChanged says that what an application asks for is not what the person was asked.
+	ErrTermsChanged = errors.New("the application asks for something else than the page has shown")
 	// ErrConnectionChanged says that the account that a person was asked about is not the one
 	// that is connected for the request now.
 	ErrConnectionChanged = errors.New("another account has been connected for the request")

@@ -168,7 +168,7 @@ func TestCallback(t *testing.T) {
 		)(t)
 		request := anna.Opens(library.AuthorizeRequest, opened.Code)
 		failed := request.FailureURL(library.CallbackUserCancel)
-		allowed := must(w.Consents.Allow(t.Context(), anna.SignedIn(), request, ""))(t)
+		allowed := must(w.Consents.Allow(t.Context(), anna.SignedIn(), request, request.Shown("")))(t)
 		for _, address := range []string{failed, allowed} {
 			if !strings.HasPrefix(address, prefix) || strings.ContainsAny(address, "\r\n #") {
 				t.Errorf("%s leads to %q", uri, address)

@@ -88,11 +88,11 @@ func (a *Activity) ParseCheckpoint(ctx context.Context, text string) (SavedCheck
 		if k.ID != token.Header.KeyID {
 			continue
 		}
-		public, err := wire.ParsePublicKey([]byte(k.PublicKey))
+		private, err := openSigningKey(a.integrity.ring, k)
 		if err != nil {
-			return SavedCheckpoint{}, fmt.Errorf("parse signing key %s: %w", k.ID, err)
+			return SavedCheckpoint{}, err
 		}
-		if err := token.Verify(public); err != nil {
+		if err := token.Verify(&private.PublicKey); err != nil {
 			break
 		}
 		var saved SavedCheckpoint

@@ -36,25 +36,35 @@ func OpenSigner(ctx context.Context, store SigningKeyStore, ring *seal.Keyring, 
 		}
 	}
 	signer := &Signer{id: keys[0].ID}
-	text, err := ring.Open(SigningKeyPurpose(signer.id), keys[0].Private)
-	if err != nil {
-		return nil, fmt.Errorf(
-			"open signing key %s: the master keyring is not the one that this database was made with: %w",
-			signer.id,
-			err,
-		)
-	}
-	if signer.key, err = wire.ParsePrivateKey(text); err != nil {
-		return nil, fmt.Errorf("parse signing key %s: %w", signer.id, err)
-	}
 	for _, k := range keys {
-		public, err := wire.ParsePublicKey([]byte(k.PublicKey))
+		private, err := openSigningKey(ring, k)
 		if err != nil {
-			return nil, fmt.Errorf("parse signing key %s: %w", k.ID, err)
+			return nil, err
 		}
-		signer.keys.Keys = append(signer.keys.Keys, wire.NewJSONWebKey(k.ID, public))
+		if k.ID == signer.id {
+			signer.key = private
+		}
+		signer.keys.Keys = append(signer.keys.Keys, wire.NewJSONWebKey(k.ID, &private.PublicKey))
 	}
 	return signer, nil
+}
+
+// openSigningKey opens the private key, and compares it with the public key beside it.
+func openSigningKey(ring *seal.Keyring, k SigningKey) (*rsa.PrivateKey, error) {
+	text, err := ring.Open(SigningKeyPurpose(k.ID), k.Private)
+	if err != nil {
+		return nil, fmt.Errorf(
+			"open signing key %s: the master keyring is not the one that this database was made with: %w", k.ID, err)
+	}
+	private, err := wire.ParsePrivateKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("parse signing key %s: %w", k.ID, err)
+	}
+	if k.PublicKey != string(wire.MarshalPublicKey(&private.PublicKey)) {
+		return nil, fmt.Errorf("signing key %s: the public key in the database is not the private key's: "+
+			"somebody has changed the row", k.ID)
+	}
+	return private, nil
 }
 
 func newSigningKey(ring *seal.Keyring, now time.Time) (SigningKey, error) {

@@ -1,6 +1,8 @@
 package server_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -13,6 +15,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
@@ -26,6 +29,8 @@ type keeper struct {
 	*carreltest.World
 	t  *testing.T
 	db *sql.DB
+	// config is the server's.
+	config server.Config
 }
 
 // withKeeper runs a test against a server on each database.
@@ -34,18 +39,19 @@ func withKeeper(t *testing.T, test func(t *testing.T, k *keeper)) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var address string
+			var config server.Config
 			w := carreltest.Serve(t, func(c *server.Config) {
 				if driver == "pgx" {
 					c.Database = testenv.Postgres(t)
 				}
-				address = c.Database
+				address, config = c.Database, *c
 			})
 			if driver == "sqlite" {
 				address = "file:" + address + "?_pragma=busy_timeout(5000)"
 			}
 			db := carreltest.Must(sql.Open(driver, address))(t)
 			t.Cleanup(func() { _ = db.Close() })
-			test(t, &keeper{w, t, db})
+			test(t, &keeper{w, t, db, config})
 		})
 	}
 }
@@ -209,7 +215,7 @@ func TestAttackReplacedKeyAtConsent(t *testing.T) {
 		asked := anna.Asked(contract)
 		k.changes(`UPDATE libraries SET public_key = $1`, carreltest.Must(seal.GenerateKey())(t).PublicKey().Bytes())
 		signedIn := anna.SignedIn()
-		if _, err := k.Consents.Allow(t.Context(), signedIn, asked, ""); err == nil {
+		if _, err := k.Consents.Allow(t.Context(), signedIn, asked, asked.Shown("")); err == nil {
 			t.Error("the consent is accepted")
 		}
 		if _, err := k.People.SignIn(t.Context(), anna.Email, anna.Password, library.Device{}); err == nil {
@@ -430,7 +436,7 @@ func TestAttackReplacedSessionKey(t *testing.T) {
 		} {
 			request := anna.Asked(contract)
 			attack()
-			if _, err := k.Consents.Allow(t.Context(), anna.SignedIn(), request, ""); err == nil {
+			if _, err := k.Consents.Allow(t.Context(), anna.SignedIn(), request, request.Shown("")); err == nil {
 				t.Errorf("%s: the consent is accepted", what)
 			}
 			if n := k.sessionsFor(mine); n > 0 {
@@ -476,6 +482,67 @@ func TestAttackChangedRequest(t *testing.T) {
 			if status < 400 || strings.Contains(page, "keeper.example") {
 				t.Errorf("another %s: the page answers %d", what, status)
 			}
+		}
+	})
+}
+
+// TestAttackChangedTerms: the keeper lets a contract read for the moment in which the person allows it to write.
+func TestAttackChangedTerms(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		anna, contract := k.Person(), k.Application().Contract(library.Write)
+		shown := anna.Asked(contract).Shown("")
+		for what, change := range map[string]string{
+			"access":  `access = 'r', scope = '{"raw":true,"mapped":true}'`,
+			"scope":   `scope = '{"raw":true}'`,
+			"right":   `deletes_library = TRUE`,
+			"purpose": `purpose = 'something else'`,
+			"time":    `grant_for = 1`,
+		} {
+			k.changes(`UPDATE contracts SET `+change+` WHERE id = $1`, string(contract.Contract.ID))
+			k.waits() // until no cache has the contract as it was
+			if _, err := k.Consents.Allow(t.Context(), anna.SignedIn(), anna.Asked(contract), shown); !errors.Is(err,
+				library.ErrTermsChanged) {
+				t.Errorf("another %s than was shown: %v", what, err)
+			}
+		}
+		if n := k.count(`SELECT COUNT(*) FROM grants`); n != 0 {
+			t.Errorf("%d grants", n)
+		}
+	})
+}
+
+// TestAttackMovedLogin: the keeper moves the person's login to a library of their own, with the person's public key, so
+// that what the person allows is theirs.
+func TestAttackMovedLogin(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		anna, own, contract := k.Person(), k.Person(), k.Application().Contract(library.Write)
+		signedIn := anna.SignedIn()
+		k.changes(`UPDATE libraries SET public_key = $1 WHERE id = $2`, signedIn.Library.PublicKey.Bytes(), string(own.Library))
+		k.changes(`UPDATE logins SET library_id = $1 WHERE id = $2`, string(own.Library), string(signedIn.Login.ID))
+		request := anna.Asked(contract)
+		if _, err := k.Consents.Allow(t.Context(), anna.SignedIn(), request, request.Shown("")); err == nil {
+			t.Error("the consent is accepted")
+		}
+		if n := k.count(`SELECT COUNT(*) FROM grants`); n != 0 {
+			t.Errorf("%d grants", n)
+		}
+	})
+}
+
+// TestAttackReplacedSigningKey: the keeper replaces the public key with which the server's signatures are verified.
+func TestAttackReplacedSigningKey(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		key := carreltest.Must(rsa.GenerateKey(rand.Reader, wire.KeyBits))(t)
+		k.changes(`UPDATE signing_keys SET public_key = $1`, string(wire.MarshalPublicKey(&key.PublicKey)))
+		again, err := server.Open(t.Context(), k.config)
+		if err == nil {
+			err = again.Close()
+			t.Errorf("a server starts with it: %v", err)
+		} else if !strings.Contains(err.Error(), "signing key") {
+			t.Errorf("a server does not start: %v", err)
 		}
 	})
 }

@@ -44,6 +44,8 @@ type consentPage struct {
 	Email                string
 	// Account is the one that was connected for the request; empty if there is none.
 	Account wire.AccountID
+	// Terms is what the form tells back: see [library.Shown].
+	Terms string
 }
 
 // Show asks for consent, whether or not the person has just signed in.
@@ -61,6 +63,7 @@ func (c *consent) Show(
 		TermsURL:   termsURL(contract.Terms, flow.stepURL(stepTerms)),
 		PrivacyURL: termsURL(contract.Privacy, flow.stepURL(stepPrivacy)),
 		Email:      in.Library.Email,
+		Terms:      request.Shown("").Terms,
 	}
 	provider := ""
 	if connected != nil {
@@ -254,9 +257,11 @@ func (c *consent) Post(w http.ResponseWriter, r *http.Request, in *library.Signe
 	switch r.PostForm.Get("answer") {
 	case "allow":
 		result = outcomeAllowed
-		callback, err = c.consents.Allow(r.Context(), in, flow.request, wire.AccountID(r.PostForm.Get("account")))
-		if errors.Is(err, library.ErrConnectionChanged) {
-			return ui.SeeOther(w, r, flow.url()) // another tab has connected another account: ask again
+		callback, err = c.consents.Allow(r.Context(), in, flow.request, library.Shown{
+			Connection: wire.AccountID(r.PostForm.Get("account")), Terms: r.PostForm.Get("terms")})
+		if errors.Is(err, library.ErrConnectionChanged) || errors.Is(err, library.ErrTermsChanged) {
+			// Another tab has connected another account, or the contract was edited: ask again.
+			return ui.SeeOther(w, r, flow.url())
 		}
 	case "deny":
 		callback, err = c.consents.Deny(r.Context(), flow.request, in, library.CallbackUserCancel)
