@@ -71,7 +71,7 @@ func (g grantRow) RevokeURL() string { return "/grants/" + url.PathEscape(string
 const soon = 14 * 24 * time.Hour
 
 // flashStopped is the key of the notice after a grant was revoked. Its value is the grant and what it allowed.
-const flashStopped = "revoke.some"
+const flashStopped = "stopped"
 
 // List lists the applications, those without access last.
 func (h *Grants) List(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
