@@ -9,7 +9,7 @@ ROUNDS ?= 200
 DELIVERIES ?= 10000
 BENCH ?= .
 
-.PHONY: help build test lint fmt tidy generate fhir fuzz bench crash deliveries release
+.PHONY: help build test lint fmt tidy generate fhir fuzz attack bench crash deliveries release
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ fhir: ## Generate the table of FHIR from the definitions in FHIR_DEFINITIONS
 
 fuzz: ## Fuzz each target for FUZZTIME (30s)
 	scripts/fuzz $(FUZZTIME)
+
+attack: ## Run the tests that the table of docs/threat-model.md names
+	scripts/attack
 
 bench: ## Run the benchmarks that match BENCH (all)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...

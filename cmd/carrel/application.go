@@ -8,7 +8,6 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/store"
 )
 
 type applicationCmd struct {
@@ -16,28 +15,6 @@ type applicationCmd struct {
 	List    applicationList    `cmd:"" help:"List all applications."`
 	Show    applicationShow    `cmd:"" help:"Show one application and its contracts."`
 	Disable applicationDisable `cmd:"" help:"Disable an application and all its contracts at once."`
-}
-
-// registry opens the store of applications and contracts. A server may be running on
-// it.
-func (s *stores) registry(ctx context.Context) (*library.Clients, func() error, error) {
-	if err := s.prepare(); err != nil {
-		return nil, nil, err
-	}
-	db, err := store.Open(ctx, s.database())
-	if err != nil {
-		return nil, nil, fmt.Errorf("open database: %w", err)
-	}
-	return library.NewClients(db, db, time.Now), db.Close, nil
-}
-
-// with runs f on the registry.
-func (s *stores) with(ctx context.Context, f func(*library.Clients) error) error {
-	clients, closeStore, err := s.registry(ctx)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f(clients), closeStore())
 }
 
 type applicationAdd struct {
@@ -57,7 +34,7 @@ func (applicationAdd) Help() string {
 
 // Run registers the application.
 func (c *applicationAdd) Run(ctx context.Context) error {
-	return c.with(ctx, func(clients *library.Clients) error {
+	return c.with(ctx, making, func(clients *library.Clients) error {
 		a, err := clients.AddApplication(ctx, library.Application{ID: wire.ApplicationID(c.ID), Name: c.Name,
 			About: c.About, PartnerID: c.Partner, Checked: c.Checked})
 		if err != nil {
@@ -77,7 +54,7 @@ type applicationList struct {
 
 // Run lists the applications.
 func (c *applicationList) Run(ctx context.Context) error {
-	return c.with(ctx, func(clients *library.Clients) error {
+	return c.with(ctx, reading, func(clients *library.Clients) error {
 		list, err := clients.ListApplications(ctx)
 		if err != nil {
 			return err
@@ -97,7 +74,7 @@ type applicationShow struct {
 
 // Run shows one application.
 func (c *applicationShow) Run(ctx context.Context) error {
-	return c.with(ctx, func(clients *library.Clients) error {
+	return c.with(ctx, reading, func(clients *library.Clients) error {
 		list, err := clients.ListApplications(ctx)
 		if err != nil {
 			return err
@@ -132,7 +109,7 @@ type applicationDisable struct {
 
 // Run disables the application.
 func (c *applicationDisable) Run(ctx context.Context) error {
-	return c.with(ctx, func(clients *library.Clients) error {
+	return c.with(ctx, changing, func(clients *library.Clients) error {
 		err := clients.DisableApplication(ctx, wire.ApplicationID(c.ID))
 		if errors.Is(err, library.ErrNotFound) {
 			return fmt.Errorf("no application has the id %s", c.ID)

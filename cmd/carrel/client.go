@@ -12,6 +12,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime"
 	"github.com/carrelhq/carrel/internal/demo"
+	"github.com/carrelhq/carrel/internal/outfile"
 )
 
 type clientCmd struct {
@@ -147,17 +148,7 @@ func writeToken(path string, token digime.UserAccessToken) error {
 	if err != nil {
 		return fmt.Errorf("encode token: %w", err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".token-*") // readable by its owner only
-	if err != nil {
-		return fmt.Errorf("write token: %w", err)
-	}
-	_, err = f.Write(append(text, '\n'))
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // the first error says enough
+	if err := outfile.WriteSecret(path, append(text, '\n')); err != nil {
 		return fmt.Errorf("write token: %w", err)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime"
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/outfile"
 )
 
 type clientRead struct {
@@ -29,7 +30,8 @@ func (clientRead) Help() string {
   carrel client read letter.pdf --output copy.pdf
   carrel client read --all library/
 
-A file appears under its name only once its end has been checked.`
+A file appears under its name only once its end has been checked. A link, a device or a pipe at that name is written
+into instead, and stays.`
 }
 
 // Run reads the file or files.
@@ -65,7 +67,7 @@ func (c *clientRead) Run(ctx context.Context) error {
 		_, err = io.Copy(os.Stdout, file)
 		return err
 	}
-	return c.save(file, c.Output)
+	return c.save(file, c.Output, outfile.Replace)
 }
 
 // find returns the file with the name or, if there is none, the newest file with the name as a reference.
@@ -100,7 +102,7 @@ func (c *clientRead) readAll(ctx context.Context, session *digime.Session) error
 	n := 0
 	for file, err := range session.Files(ctx) {
 		if err == nil {
-			err = c.save(file, filepath.Join(c.All, filepath.Base(string(file.Name))))
+			err = c.save(file, filepath.Join(c.All, filepath.Base(string(file.Name))), outfile.ReplaceRegular)
 		}
 		if err != nil {
 			all = append(all, err)
@@ -114,21 +116,17 @@ func (c *clientRead) readAll(ctx context.Context, session *digime.Session) error
 	return errors.Join(all...)
 }
 
-// save writes the content under another name first, so that a file with the right name is complete.
-func (c *clientRead) save(file *digime.File, path string) error {
-	out, err := os.CreateTemp(filepath.Dir(path), ".carrel-*")
-	if err != nil {
-		return fmt.Errorf("read: %w", err)
-	}
+// save writes the content to a file. With a replacing function of package outfile a regular file with the right name is
+// complete.
+func (c *clientRead) save(file *digime.File, path string, replace func(string, func(io.Writer) error) error) error {
 	bar := newBar(file.ContentLength, "read")
-	n, err := io.Copy(io.MultiWriter(out, bar), file)
+	var n int64
+	err := replace(path, func(w io.Writer) (err error) {
+		n, err = io.Copy(io.MultiWriter(w, bar), file)
+		return err
+	})
 	_ = bar.Exit() // clears its line of the terminal
-	err = errors.Join(err, out.Close())
-	if err == nil {
-		err = os.Rename(out.Name(), path)
-	}
 	if err != nil {
-		_ = os.Remove(out.Name()) // the first error says enough
 		return fmt.Errorf("read: %w", err)
 	}
 	if c.JSON {

@@ -6,12 +6,15 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/outfile"
 )
 
 type contractCmd struct {
@@ -35,6 +38,7 @@ type contractAdd struct {
 	Privacy     string        `help:"Privacy statement: an https URL, or @FILE with plain text."`
 	GrantFor    time.Duration `help:"Lifetime of a consent; the server's default if missing."`
 	Valid       time.Duration `help:"Lifetime of the contract itself; ten years if missing."`
+	Out         string        `help:"Write the private key to this new file, which only you can read: in PEM, or the contract with the key in JSON with --json." type:"path" placeholder:"FILE"`
 	JSON        bool          `help:"Print JSON."`
 }
 
@@ -43,9 +47,9 @@ func (contractAdd) Help() string {
 	return `Example:
 
   carrel contract add --application ID --access write --redirect-uri https://clinic.example.org/back \
-      --purpose "We put your lab results in your library." --json > write-contract.json
+      --purpose "We put your lab results in your library." --out write-contract.pem
 
-The private key is printed once: the server stores the public key only.`
+The server stores the public key only: the private key is in the file, or printed, this once.`
 }
 
 // Run registers the contract.
@@ -72,27 +76,92 @@ func (c *contractAdd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.with(ctx, func(clients *library.Clients) error {
-		added, err := clients.AddContract(ctx, k)
+	if c.Out != "" {
+		return c.addTo(ctx, k, private)
+	}
+	if private != "" {
+		if err := restrictOutput(); err != nil {
+			return err
+		}
+	}
+	added, err := c.add(ctx, k)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(withKey(added, private))
+	}
+	if err := printContracts([]library.Contract{added}); err != nil {
+		return err
+	}
+	if private != "" {
+		fmt.Printf("\nThe private key, shown this once. Give it to the developer by a safe way:\n\n%s", private)
+	}
+	return nil
+}
+
+func (c *contractAdd) add(ctx context.Context, k library.Contract) (added library.Contract, err error) {
+	err = c.with(ctx, changing, func(clients *library.Clients) error {
+		added, err = clients.AddContract(ctx, k)
 		if errors.Is(err, library.ErrNotFound) {
 			return fmt.Errorf("no application has the id %s", c.Application)
 		}
-		if err != nil {
+		return err
+	})
+	return added, err
+}
+
+func withKey(k library.Contract, private string) contractView {
+	v := contractOf(k)
+	v.PrivateKey = private
+	return v
+}
+
+// addTo registers the contract and writes the private key to a new file. The file is made first: a key that cannot be
+// written would be lost.
+func (c *contractAdd) addTo(ctx context.Context, k library.Contract, private string) error {
+	if private == "" {
+		return errors.New("--out is for the private key, and --public-key says that you have one")
+	}
+	var added library.Contract
+	err := outfile.CreateSecret(c.Out, func(w io.Writer) (err error) {
+		if added, err = c.add(ctx, k); err != nil {
 			return err
 		}
 		if c.JSON {
-			v := contractOf(added)
-			v.PrivateKey = private
-			return printJSON(v)
+			return encodeJSON(w, withKey(added, private))
 		}
-		if err := printContracts([]library.Contract{added}); err != nil {
-			return err
-		}
-		if private != "" {
-			fmt.Printf("\nThe private key, shown this once. Give it to the developer by a safe way:\n\n%s", private)
-		}
-		return nil
+		_, err = io.WriteString(w, private)
+		return err
 	})
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists already: nothing was registered. Give --out another file, or move this one", c.Out)
+	}
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(contractOf(added))
+	}
+	if err := printContracts([]library.Contract{added}); err != nil {
+		return err
+	}
+	fmt.Printf("\nThe private key is in %s, which only you can read. Give it to the developer by a safe way.\n", c.Out)
+	return nil
+}
+
+// restrictOutput makes a file to which the standard output is redirected readable for its owner only, before a private
+// key is printed.
+func restrictOutput() error {
+	restricted, err := outfile.Restrict(os.Stdout)
+	if err != nil {
+		return fmt.Errorf("the private key would be printed to a file that others may read: use --out FILE: %w", err)
+	}
+	if restricted {
+		fmt.Fprintln(os.Stderr, "carrel: the file with the private key is readable for you only now (mode 0600); "+
+			"--out FILE makes it so from the beginning")
+	}
+	return nil
 }
 
 // key sets the public key from the flag, or generates a pair and returns the private key.
@@ -134,7 +203,7 @@ type contractList struct {
 
 // Run lists the contracts.
 func (c *contractList) Run(ctx context.Context) error {
-	return c.with(ctx, func(clients *library.Clients) error {
+	return c.with(ctx, reading, func(clients *library.Clients) error {
 		list, err := clients.ListContracts(ctx, wire.ApplicationID(c.Application))
 		if err != nil {
 			return err
@@ -154,7 +223,7 @@ type contractShow struct {
 
 // Run shows one contract.
 func (c *contractShow) Run(ctx context.Context) error {
-	return c.with(ctx, func(clients *library.Clients) error {
+	return c.with(ctx, reading, func(clients *library.Clients) error {
 		client, err := clients.GetClientOfContract(ctx, wire.ContractID(c.ID))
 		if errors.Is(err, library.ErrNotFound) {
 			return fmt.Errorf("no contract has the id %s", c.ID)
@@ -176,7 +245,7 @@ type contractDisable struct {
 
 // Run disables the contract.
 func (c *contractDisable) Run(ctx context.Context) error {
-	return c.with(ctx, func(clients *library.Clients) error {
+	return c.with(ctx, changing, func(clients *library.Clients) error {
 		err := clients.DisableContract(ctx, wire.ContractID(c.ID))
 		if errors.Is(err, library.ErrNotFound) {
 			return fmt.Errorf("no contract has the id %s", c.ID)

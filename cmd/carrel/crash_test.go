@@ -220,33 +220,68 @@ func (c *crasher) read(t *testing.T, all bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var wait sync.WaitGroup
+	free := make(chan struct{}, pushers) // reads that run at once share the syncs of the database
 	for _, entry := range list.Files {
-		if _, known := c.seen[entry.Name]; known && !all {
+		if c.known(entry.Name) && !all {
 			continue
 		}
-		file, err := session.OpenFile(t.Context(), entry.Name)
-		if err != nil {
-			t.Fatalf("file %s is listed and cannot be opened: %v", entry.Name, err)
-		}
-		content, err := io.ReadAll(file)
-		_ = file.Close()
-		if err != nil {
-			t.Fatalf("file %s is listed and cannot be read: %v", entry.Name, err)
-		}
-		reference := file.Metadata.Raw.Reference[0]
-		if !bytes.Equal(content, contentOf(reference)) {
-			t.Fatalf("file %s (%s) is torn: %d bytes", entry.Name, reference, len(content))
-		}
-		c.seen[entry.Name] = reference
+		free <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-free }()
+			reference, err := readFile(t.Context(), session, entry.Name)
+			if err != nil {
+				t.Errorf("file %s is listed: %v", entry.Name, err)
+				return
+			}
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.seen[entry.Name] = reference
+		})
 	}
+	wait.Wait()
+	c.checkAnswered(t)
+}
+
+func (c *crasher) known(name digime.FileName) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, known := c.seen[name]
+	return known
+}
+
+// readFile reads a file, compares it with what was pushed, and returns the reference of the push.
+func readFile(ctx context.Context, session *digime.Session, name digime.FileName) (reference string, err error) {
+	file, err := session.OpenFile(ctx, name)
+	if err != nil {
+		return "", fmt.Errorf("open: %w", err)
+	}
+	content, err := io.ReadAll(file)
+	_ = file.Close()
+	if err != nil {
+		return "", fmt.Errorf("read: %w", err)
+	}
+	reference = file.Metadata.Raw.Reference[0]
+	if !bytes.Equal(content, contentOf(reference)) {
+		return "", fmt.Errorf("the content of %s is torn: %d bytes", reference, len(content))
+	}
+	return reference, nil
+}
+
+// checkAnswered checks that each push that was answered is stored once.
+func (c *crasher) checkAnswered(t *testing.T) {
+	t.Helper()
 	stored := make(map[string]int, len(c.seen))
 	for _, reference := range c.seen {
 		stored[reference]++
 	}
 	for reference := range c.acked {
 		if stored[reference] != 1 {
-			t.Fatalf("push %s was answered and is stored %d times", reference, stored[reference])
+			t.Errorf("push %s was answered and is stored %d times", reference, stored[reference])
 		}
+	}
+	if t.Failed() {
+		t.FailNow()
 	}
 }
 

@@ -24,9 +24,14 @@ type cli struct {
 	Demo              demoCmd              `cmd:"" help:"Run a server and a demo clinic on this machine, for a first try and for developers."`
 	Application       applicationCmd       `cmd:"" help:"Register and list applications."`
 	Contract          contractCmd          `cmd:"" help:"Register and list what applications may ask for."`
+	Activity          activityCmd          `cmd:"" help:"Verify the activity of libraries."`
+	Check             checkCmd             `cmd:"" help:"Compare what is stored with what the server has written."`
+	Keys              keysCmd              `cmd:"" help:"List, rotate and reset the master keys."`
+	Installation      installationCmd      `cmd:"" help:"Show which database, contents and master keys belong together, or accept them."`
 	Client            clientCmd            `cmd:"" help:"Authorise, push and read with the Go SDK."`
 	ProviderSimulator providerSimulatorCmd `cmd:"" help:"Run simulated health-care providers on this machine, for developers."`
 	FHIR              fhirCmd              `cmd:"" name:"fhir" help:"Check FHIR resources before they are pushed to a provider."`
+	Backup            backupCmd            `cmd:"" help:"Copy the database and the large contents of a server, which may run."`
 	Bench             benchCmd             `cmd:"" help:"Measure durable pushes per second on this machine."`
 	Version           versionCmd           `cmd:"" help:"Print the version, commit and Go version."`
 }

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,9 +17,15 @@ import (
 	"github.com/carrelhq/carrel/internal/testenv"
 )
 
+// raceVar has the options of the race detector.
+const raceVar = "GORACE"
+
 // TestMain puts the command carrel into PATH: this test binary under another name, so that
 // tests can start the command as a process of its own.
 func TestMain(m *testing.M) {
+	// With the race detector, each process waits for a second before it exits, so that races in
+	// goroutines that outlive main are reported. The commands of the tests are too many for that.
+	_ = os.Setenv(raceVar, strings.TrimSpace(os.Getenv(raceVar)+" atexit_sleep_ms=0"))
 	testscript.Main(withDatabases{m}, map[string]func(){"carrel": main})
 }
 
@@ -83,6 +91,17 @@ func (p *process) kill() {
 	if p.cmd.ProcessState == nil {
 		_ = p.cmd.Process.Kill()
 		_ = p.cmd.Wait()
+	}
+}
+
+// stop stops the server with a signal and waits until it has ended.
+func (p *process) stop(t testing.TB, signal os.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		t.Fatalf("the server did not stop cleanly: %v\n%s", err, p.log)
 	}
 }
 

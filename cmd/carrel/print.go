@@ -3,13 +3,16 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"text/tabwriter"
 )
 
 // printJSON prints a value as JSON.
-func printJSON(v any) error {
-	encoder := json.NewEncoder(os.Stdout)
+func printJSON(v any) error { return encodeJSON(os.Stdout, v) }
+
+func encodeJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(v)

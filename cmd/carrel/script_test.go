@@ -1,14 +1,18 @@
 package main
 
 import (
+	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/demo"
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/simulator"
 	"github.com/carrelhq/carrel/internal/testenv"
 )
@@ -29,6 +33,7 @@ import (
 //	mode FILE MODE              checks the permissions of a file
 //	files FOLDER N              checks the number of files in a folder
 //	lines FILE N                checks the number of lines of a file
+//	checkpoint FILE             saves a checkpoint of the person's activity
 //	port NAME                   sets an environment variable to the address of a free port
 //	get URL STATUS              checks the status of an answer
 //
@@ -39,6 +44,7 @@ func TestScripts(t *testing.T) {
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(env *testscript.Env) error {
 			env.Values[worldKey{}] = &world{TB: env.T().(testing.TB)}
+			env.Setenv(raceVar, os.Getenv(raceVar))
 			env.Setenv("FHIR", filepath.Join(testenv.Root(t), "internal", "fhir", "testdata", "valid"))
 			return nil
 		},
@@ -46,7 +52,7 @@ func TestScripts(t *testing.T) {
 			"server": startServer, "browser": runInBrowser, "provider": controlProvider,
 			"json": checkJSON, "jsonenv": setFromJSON, "waitfor": waitForFile, "random": writeRandom,
 			"mode": checkMode, "files": countFiles, "lines": countLines,
-			"port": setFreePort, "get": checkStatus,
+			"checkpoint": saveCheckpoint, "port": setFreePort, "get": checkStatus,
 		},
 		RequireUniqueNames: true,
 	})
@@ -90,9 +96,24 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(c.WriteFile(path))
 	ts.Setenv("CARREL_CREDENTIALS", path)
 	ts.Setenv("CALLBACK", c.Callback)
+	ts.Setenv("SERVER_DATA", w.server.Folder)
 	for name, k := range c.Contracts {
 		ts.Setenv(strings.ToUpper(name)+"_CONTRACT", string(k.ContractID))
 	}
+}
+
+func saveCheckpoint(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, 1, 1)
+	w := worldOf(ts)
+	cookie, err := w.server.People.SignIn(w.Context(), w.person.Email, w.person.Password, library.Device{})
+	ts.Check(err)
+	in, err := w.server.People.Login(w.Context(), cookie)
+	ts.Check(err)
+	file, err := w.server.Activity.SaveCheckpoint(w.Context(), in, time.Now())
+	ts.Check(err)
+	text, err := json.Marshal(file)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), text, 0o600))
 }
 
 func controlProvider(ts *testscript.TestScript, neg bool, args []string) {

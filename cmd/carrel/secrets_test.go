@@ -33,51 +33,9 @@ func TestNoSecretsLeak(t *testing.T) {
 	chain := filepath.Join(t.TempDir(), "chain.log")
 	c.flags = append(c.flags, "--medmij-log", chain, "--delivery-retry", "1h")
 	c.connect(t)
-
-	var told []string // what the application was told
-	push := func(mode simulator.ResourceMode, resource any) error {
-		b := c.sim.Behaviour("")
-		b.Resource = mode
-		c.sim.SetBehaviour("", b)
-		body, err := digime.MarshalResource(resource)
-		if err == nil {
-			_, err = c.user.PushToProvider(t.Context(), c.account, digime.STU3, body)
-		}
-		if err != nil {
-			told = append(told, err.Error())
-			var e *digime.Error
-			if errors.As(err, &e) && errors.Is(err, digime.ErrValidation) {
-				// A provider's outcome may repeat what was sent; ours must not.
-				told = append(told, string(e.Outcome))
-			}
-		}
-		return err
-	}
-	bsn := map[string]any{"system": "http://fhir.nl/fhir/NamingSystem/bsn", "value": plantedBSN}
-	if err := push(simulator.ResourceOK, planted(bsn)); !errors.Is(err, digime.ErrValidation) {
-		t.Errorf("a citizen number: %v", err)
-	}
-	for _, broken := range []string{
-		`{"resourceType":"Observation","status":"` + plantedWords + `","code":{"text":"` + plantedWords + `"},` +
-			`"valueQuantity":{"value":"` + plantedNumber + `"}}`,
-		`{"resourceType":"Observation","` + plantedBSN + `":1,` +
-			`"subject":{"reference":"` + plantedWords + ` ` + plantedBSN + `"}`,
-	} {
-		if err := push(simulator.ResourceOK, json.RawMessage(broken)); err == nil {
-			t.Error("a broken resource was taken")
-		}
-	}
-	for _, mode := range []simulator.ResourceMode{
-		simulator.ResourceOK, simulator.ResourceUnprocessable, simulator.ResourceFiled500, simulator.ResourceCutAfter,
-		simulator.ResourceEndless, simulator.ResourceHTML, simulator.ResourceBusy, simulator.ResourceUnauthorized,
-		simulator.ResourceOK,
-	} {
-		err := push(mode, planted(nil))
-		t.Logf("%q: %v", mode, err)
-	}
-	if len(c.sim.Filed()) == 0 {
-		t.Fatal("nothing arrived: nothing was tested")
-	}
+	p := &secretPusher{courier: c}
+	p.pushRefused(t)
+	p.pushInEveryMode(t)
 	token := c.user.Token()
 	c.process.kill()
 
@@ -86,17 +44,89 @@ func TestNoSecretsLeak(t *testing.T) {
 	if len(secrets) < 10 {
 		t.Fatalf("only %d secrets to look for", len(secrets))
 	}
-	for _, text := range told {
-		search(t, "an error", []byte(text), secrets)
+	t.Run("errors", func(t *testing.T) {
+		for _, text := range p.told {
+			search(t, "an error", []byte(text), secrets)
+		}
+	})
+	t.Run("log", func(t *testing.T) { search(t, "the log", c.process.log.Bytes(), secrets) })
+	t.Run("chain log", func(t *testing.T) {
+		log, err := os.ReadFile(chain)
+		if err != nil || !bytes.Contains(log, []byte("send_resource_request")) {
+			t.Errorf("the chain log tells nothing: %v", err)
+		}
+		search(t, "the chain log", log, secrets)
+	})
+	t.Run("files", func(t *testing.T) {
+		if files := searchFolder(t, c.data, secrets); files < 3 {
+			t.Errorf("looked at %d files", files)
+		}
+	})
+}
+
+// secretPusher pushes what nothing may repeat, and remembers what the application was told.
+type secretPusher struct {
+	*courier
+	told []string
+}
+
+func (p *secretPusher) push(t *testing.T, mode simulator.ResourceMode, resource any) error {
+	b := p.sim.Behaviour("")
+	b.Resource = mode
+	p.sim.SetBehaviour("", b)
+	body, err := digime.MarshalResource(resource)
+	if err == nil {
+		_, err = p.user.PushToProvider(t.Context(), p.account, digime.STU3, body)
 	}
-	search(t, "the log", c.process.log.Bytes(), secrets)
-	log, err := os.ReadFile(chain)
-	if err != nil || !bytes.Contains(log, []byte("send_resource_request")) {
-		t.Errorf("the chain log tells nothing: %v", err)
+	if err != nil {
+		p.told = append(p.told, err.Error())
+		var e *digime.Error
+		if errors.As(err, &e) && errors.Is(err, digime.ErrValidation) {
+			// A provider's outcome may repeat what was sent; ours must not.
+			p.told = append(p.told, string(e.Outcome))
+		}
 	}
-	search(t, "the chain log", log, secrets)
-	files := 0
-	err = filepath.WalkDir(c.data, func(path string, entry fs.DirEntry, err error) error {
+	return err
+}
+
+// pushRefused pushes what the server does not send.
+func (p *secretPusher) pushRefused(t *testing.T) {
+	t.Helper()
+	bsn := map[string]any{"system": "http://fhir.nl/fhir/NamingSystem/bsn", "value": plantedBSN}
+	if err := p.push(t, simulator.ResourceOK, planted(bsn)); !errors.Is(err, digime.ErrValidation) {
+		t.Errorf("a citizen number: %v", err)
+	}
+	for _, broken := range []string{
+		`{"resourceType":"Observation","status":"` + plantedWords + `","code":{"text":"` + plantedWords + `"},` +
+			`"valueQuantity":{"value":"` + plantedNumber + `"}}`,
+		`{"resourceType":"Observation","` + plantedBSN + `":1,` +
+			`"subject":{"reference":"` + plantedWords + ` ` + plantedBSN + `"}`,
+	} {
+		if err := p.push(t, simulator.ResourceOK, json.RawMessage(broken)); err == nil {
+			t.Error("a broken resource was taken")
+		}
+	}
+}
+
+// pushInEveryMode pushes to a provider that answers in many ways.
+func (p *secretPusher) pushInEveryMode(t *testing.T) {
+	t.Helper()
+	for _, mode := range []simulator.ResourceMode{
+		simulator.ResourceOK, simulator.ResourceUnprocessable, simulator.ResourceFiled500, simulator.ResourceCutAfter,
+		simulator.ResourceEndless, simulator.ResourceHTML, simulator.ResourceBusy, simulator.ResourceUnauthorized,
+		simulator.ResourceOK,
+	} {
+		t.Logf("%q: %v", mode, p.push(t, mode, planted(nil)))
+	}
+	if len(p.sim.Filed()) == 0 {
+		t.Fatal("nothing arrived: nothing was tested")
+	}
+}
+
+// searchFolder looks for the secrets in all files of a folder, and returns how many there are.
+func searchFolder(t *testing.T, folder string, secrets []string) (files int) {
+	t.Helper()
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
@@ -105,9 +135,10 @@ func TestNoSecretsLeak(t *testing.T) {
 		search(t, "file "+filepath.Base(path), content, secrets)
 		return err
 	})
-	if err != nil || files < 3 {
-		t.Errorf("looked at %d files: %v", files, err)
+	if err != nil {
+		t.Error(err)
 	}
+	return files
 }
 
 // planted is an observation with the planted words.

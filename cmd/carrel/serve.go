@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -17,36 +16,6 @@ import (
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/server"
 )
-
-// stores are the settings of where data is stored. Every command that opens the stores
-// has them.
-type stores struct {
-	Data          string `help:"Folder for the database, large contents and the master keys." default:"carrel-data" env:"CARREL_DATA" type:"path"`
-	Database      string `help:"postgres://… URL, or the path of a SQLite file. Default: carrel.db in the data folder." env:"CARREL_DATABASE"`
-	MasterKeyFile string `help:"File of the master keys, created if missing; better elsewhere. Default: master.key in the data folder." env:"CARREL_MASTER_KEY_FILE" type:"path"`
-}
-
-func (s *stores) database() string {
-	if s.Database != "" {
-		return s.Database
-	}
-	return filepath.Join(s.Data, "carrel.db")
-}
-
-func (s *stores) masterKeyFile() string {
-	if s.MasterKeyFile != "" {
-		return s.MasterKeyFile
-	}
-	return filepath.Join(s.Data, "master.key")
-}
-
-// prepare creates the data folder, for its owner only.
-func (s *stores) prepare() error {
-	if err := os.MkdirAll(s.Data, 0o700); err != nil {
-		return fmt.Errorf("make data folder: %w", err)
-	}
-	return nil
-}
 
 type serveCmd struct {
 	stores
@@ -81,7 +50,7 @@ CARREL_MASTER_KEYS can have the text of the master keys, in place of a file. doc
 
 // Run serves until the context ends.
 func (c *serveCmd) Run(ctx context.Context) (err error) {
-	if err := c.prepare(); err != nil {
+	if err := c.makeFolder(); err != nil {
 		return err
 	}
 	secure, err := c.tls()
@@ -99,7 +68,7 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	log := newLog(c.LogFormat)
 	tune(c.database())
 	config := server.Config{
-		PublicURL: public, Database: c.database(), Blobs: filepath.Join(c.Data, "blobs"),
+		PublicURL: public, Database: c.database(), Blobs: c.blobs(),
 		Keyring: c.masterKeyFile(), MasterKeys: []byte(os.Getenv("CARREL_MASTER_KEYS")), Operator: c.Operator,
 		AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime, DeleteWait: c.DeleteWait,
 		MaxFileSize: c.MaxFileSize, NoNewLibraries: c.Closed, BehindProxy: c.BehindProxy, Log: log,
@@ -108,7 +77,7 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 			AttemptTimeout: c.DeliveryTimeout, FirstRetry: c.DeliveryRetry, Lifetime: c.DeliveryKeep,
 		},
 	}
-	done, err := c.providerFlags.open(c.Data, &config)
+	done, err := c.providerFlags.open(c.folder(), &config)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
@@ -118,7 +87,7 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 		return errors.Join(err, l.Close())
 	}
 	_ = os.Unsetenv("CARREL_MASTER_KEYS")
-	log.Info("serving", "address", l.Addr().String(), "publicURL", public, "data", c.Data)
+	log.Info("serving", "address", l.Addr().String(), "publicURL", public, "data", c.folder())
 	return errors.Join(s.Serve(ctx, l, secure), s.Close())
 }
 

@@ -55,11 +55,11 @@ func (l *Library) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		endpoint = ""
 	}
 	l.record(Endpoint(endpoint), r)
-	var handler http.Handler = l.mux
+	var next http.Handler = l.mux
 	if failure := l.nextFailure(Endpoint(endpoint)); endpoint != "" && failure != nil {
-		handler = failure(l.mux)
+		next = failure(l.mux)
 	}
-	handler.ServeHTTP(w, r)
+	next.ServeHTTP(w, r)
 }
 
 // record remembers the request. It reads a JSON body and puts it back.

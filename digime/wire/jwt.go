@@ -117,16 +117,16 @@ func ParseToken(text string) (*Token, error) {
 	if t.Header.Algorithm != Algorithm {
 		return nil, ErrTokenAlgorithm
 	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(headJSON, &members); err != nil {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(headJSON, &fields); err != nil {
 		return nil, ErrTokenMalformed
 	}
 	for _, name := range forbidden {
-		if _, ok := members[name]; ok {
+		if _, ok := fields[name]; ok {
 			return nil, ErrTokenHeader
 		}
 	}
-	_, t.keySetNamed = members["jku"]
+	_, t.keySetNamed = fields["jku"]
 	return t, nil
 }
 

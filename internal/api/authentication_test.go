@@ -7,10 +7,10 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"math/big"
 	"net/http"
 	"strings"
@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 )
 
 var base64url = base64.RawURLEncoding
@@ -32,116 +33,51 @@ func forge(header, payload any, sign func(signed []byte) []byte) string {
 
 func ps512(key *rsa.PrivateKey) func([]byte) []byte {
 	return func(signed []byte) []byte {
-		sum := sha512.Sum512(signed)
-		signature, err := rsa.SignPSS(rand.Reader, key, crypto.SHA512, sum[:],
-			&rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
-		if err != nil {
-			panic(err)
-		}
-		return signature
+		return signPSS(key, crypto.SHA512, signed, rsa.PSSSaltLengthEqualsHash)
 	}
 }
 
-// Whatever is wrong with a token is refused before anything else is looked at. The
-// refusal says no more than which check failed.
-func TestBearerRefused(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	good := func() claims {
-		return claims{
-			"client_id": w.read.ID().String(),
-			"nonce":     wire.NewNonce(),
-			"timestamp": w.Clock.Now().UnixMilli(),
-		}
+func signPSS(key *rsa.PrivateKey, hash crypto.Hash, signed []byte, salt int) []byte {
+	return must(rsa.SignPSS(rand.Reader, key, hash, sumOf(hash, signed), &rsa.PSSOptions{SaltLength: salt}))
+}
+
+func sumOf(hash crypto.Hash, signed []byte) []byte {
+	h := hash.New()
+	h.Write(signed)
+	return h.Sum(nil)
+}
+
+// headerWith is the header of an honest token, with more members.
+func headerWith(more claims) claims {
+	h := claims{"alg": "PS512", "typ": "JWT"}
+	maps.Copy(h, more)
+	return h
+}
+
+// claimsOf are the claims of an honest token of a contract.
+func (w *world) claimsOf(c *carreltest.Contract) claims {
+	return claims{
+		"client_id": c.ID().String(),
+		"nonce":     wire.NewNonce(),
+		"timestamp": w.Clock.Now().UnixMilli(),
 	}
-	own, stranger := w.read.Key, w.foreign.Key
-	head := func(more claims) claims {
-		h := claims{"alg": "PS512", "typ": "JWT"}
-		for k, v := range more {
-			h[k] = v
-		}
-		return h
-	}
-	forged := func(more claims, key *rsa.PrivateKey) string { return forge(head(more), good(), ps512(key)) }
-	token := w.bearer(w.read, nil)
-	parts := strings.Split(token, ".")
-	const malformed, signature = "bearer token", "bearer token signature"
+}
 
-	for _, tt := range []struct {
-		name, token string
-		want        string
-	}{
-		{"no token", "", malformed},
-		{"no JWT", "opaque", malformed},
-		{"two parts", parts[0] + "." + parts[1], malformed},
-		{"four parts", token + ".e30", malformed},
-		{"empty parts", "..", malformed},
-		{"padded", parts[0] + "." + parts[1] + "." + parts[2] + "==", malformed},
-		{"stray bits", parts[0] + "." + parts[1] + "." + parts[2][:len(parts[2])-1] + "B", malformed},
-		{"standard alphabet", parts[0] + "." + parts[1] + "." + strings.Repeat("+/", 171), malformed},
-		{"header no JSON", base64url.EncodeToString([]byte("PS512")) + "." + parts[1] + "." + parts[2], malformed},
-		{"header a list", base64url.EncodeToString([]byte(`["PS512"]`)) + "." + parts[1] + "." + parts[2], malformed},
-		{"oversized", forge(head(nil), claims{"x": strings.Repeat("x", wire.MaxToken)}, ps512(own)), malformed},
+// A refusedBearer is a bearer token, and what a refusal says of it.
+type refusedBearer struct{ name, token, want string }
 
-		{"alg none", forge(claims{"alg": "none"}, good(), func([]byte) []byte { return nil }), signature},
-		{"no alg", forge(claims{"typ": "JWT"}, good(), ps512(own)), signature},
-		{"alg in lower case", forge(claims{"alg": "ps512"}, good(), ps512(own)), signature},
-		{"HS512 with the public key", forge(claims{"alg": "HS512"}, good(), func(signed []byte) []byte {
-			mac := hmac.New(sha512.New, wire.MarshalPublicKey(&own.PublicKey))
-			mac.Write(signed)
-			return mac.Sum(nil)
-		}), signature},
-		{"RS512", forge(claims{"alg": "RS512"}, good(), func(signed []byte) []byte {
-			sum := sha512.Sum512(signed)
-			s, _ := rsa.SignPKCS1v15(rand.Reader, own, crypto.SHA512, sum[:])
-			return s
-		}), signature},
-		{"RS512 called PS512", forge(head(nil), good(), func(signed []byte) []byte {
-			sum := sha512.Sum512(signed)
-			s, _ := rsa.SignPKCS1v15(rand.Reader, own, crypto.SHA512, sum[:])
-			return s
-		}), signature},
-		{"PS256", forge(claims{"alg": "PS256"}, good(), func(signed []byte) []byte {
-			sum := sha256.Sum256(signed)
-			s, _ := rsa.SignPSS(rand.Reader, own, crypto.SHA256, sum[:], nil)
-			return s
-		}), signature},
-		{"ES512", forge(claims{"alg": "ES512"}, good(), func(signed []byte) []byte {
-			key, _ := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
-			sum := sha512.Sum512(signed)
-			s, _ := ecdsa.SignASN1(rand.Reader, key, sum[:])
-			return s
-		}), signature},
-		{"another length of salt", forge(head(nil), good(), func(signed []byte) []byte {
-			sum := sha512.Sum512(signed)
-			s, _ := rsa.SignPSS(rand.Reader, own, crypto.SHA512, sum[:], &rsa.PSSOptions{SaltLength: 32})
-			return s
-		}), signature},
+// What a refusal says of a bearer token.
+const (
+	malformedToken = "bearer token"
+	badSignature   = "bearer token signature"
+	badClaims      = "bearer token claims"
+)
 
-		{"jwk", forged(claims{"jwk": jwkOf(stranger)}, stranger), signature},
-		{"jku", forged(claims{"jku": "http://127.0.0.1:1/keys"}, stranger), signature},
-		{"x5c", forged(claims{"x5c": []string{"MIIB"}}, stranger), signature},
-		{"x5u", forged(claims{"x5u": "http://127.0.0.1:1/chain"}, stranger), signature},
-		{"jwk of the right key", forged(claims{"jwk": jwkOf(own)}, own), signature},
-		{"jku, signed rightly", forged(claims{"jku": "http://127.0.0.1:1/keys"}, own), signature},
-		{"empty jku, signed rightly", forged(claims{"jku": ""}, own), signature},
-		{"jku null, signed rightly", forged(claims{"jku": nil}, own), signature},
-		{"x5c, signed rightly", forged(claims{"x5c": []string{}}, own), signature},
-		{"crit", forged(claims{"crit": []string{"exp"}}, own), signature},
-		{"b64", forged(claims{"b64": false}, own), signature},
-		{"a cloud token", forged(claims{"typ": "at+jwt"}, own), signature},
-
-		{"another contract's key", forged(nil, w.write.Key), signature},
-		{"changed claims", parts[0] + "." + base64url.EncodeToString(append(must(json.Marshal(good())),
-			' ')) + "." + parts[2], signature},
-		{"a cut signature", parts[0] + "." + parts[1] + "." + parts[2][:340], signature},
-		{"no signature", parts[0] + "." + parts[1] + ".", signature},
-
-		{"claims a list", forge(head(nil), []int{1}, ps512(own)), "bearer token claims"},
-		{"claims null", forge(head(nil), nil, ps512(own)), "nonce"},
-		{"client_id a number", w.bearer(w.read, claims{"client_id": 1}), "bearer token claims"},
-		{"access_token a list", w.bearer(w.read, claims{"access_token": []string{"x"}}), "bearer token claims"},
-	} {
+// checkBearersRefused checks that each token is refused before anything else is looked at. The refusal says no more
+// than which check failed.
+func (w *world) checkBearersRefused(t *testing.T, bearers []refusedBearer) {
+	t.Helper()
+	for _, tt := range bearers {
 		t.Run(tt.name, func(t *testing.T) {
 			w.refuses(t, get("permission-access/contract", tt.token), badBearer(tt.want))
 		})
@@ -149,6 +85,115 @@ func TestBearerRefused(t *testing.T) {
 	if n := w.client.dials.Load(); n != 1 {
 		t.Errorf("%d connections were needed, want one that is kept", n)
 	}
+}
+
+// TestBearerMalformed sends what is no token.
+func TestBearerMalformed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	token := w.bearer(w.read, nil)
+	parts := strings.Split(token, ".")
+	head, payload, signature := parts[0], parts[1], parts[2]
+	oversized := forge(headerWith(nil), claims{"x": strings.Repeat("x", wire.MaxToken)}, ps512(w.read.Key))
+	w.checkBearersRefused(t, []refusedBearer{
+		{"no token", "", malformedToken},
+		{"no JWT", "opaque", malformedToken},
+		{"two parts", head + "." + payload, malformedToken},
+		{"four parts", token + ".e30", malformedToken},
+		{"empty parts", "..", malformedToken},
+		{"padded", token + "==", malformedToken},
+		{"stray bits", token[:len(token)-1] + "B", malformedToken},
+		{"standard alphabet", head + "." + payload + "." + strings.Repeat("+/", 171), malformedToken},
+		{"header no JSON", base64url.EncodeToString([]byte("PS512")) + "." + payload + "." + signature, malformedToken},
+		{"header a list", base64url.EncodeToString([]byte(`["PS512"]`)) + "." + payload + "." + signature,
+			malformedToken},
+		{"oversized", oversized, malformedToken},
+	})
+}
+
+// TestBearerAlgorithm sends tokens that are signed in another way than the protocol's.
+func TestBearerAlgorithm(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own := w.read.Key
+	none := func([]byte) []byte { return nil }
+	hs512 := func(signed []byte) []byte {
+		mac := hmac.New(sha512.New, wire.MarshalPublicKey(&own.PublicKey))
+		mac.Write(signed)
+		return mac.Sum(nil)
+	}
+	rs512 := func(signed []byte) []byte {
+		return must(rsa.SignPKCS1v15(rand.Reader, own, crypto.SHA512, sumOf(crypto.SHA512, signed)))
+	}
+	ps256 := func(signed []byte) []byte { return signPSS(own, crypto.SHA256, signed, rsa.PSSSaltLengthAuto) }
+	es512 := func(signed []byte) []byte {
+		key := must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader))
+		return must(ecdsa.SignASN1(rand.Reader, key, sumOf(crypto.SHA512, signed)))
+	}
+	otherSalt := func(signed []byte) []byte { return signPSS(own, crypto.SHA512, signed, 32) }
+	forged := func(header claims, sign func([]byte) []byte) string { return forge(header, w.claimsOf(w.read), sign) }
+	w.checkBearersRefused(t, []refusedBearer{
+		{"alg none", forged(claims{"alg": "none"}, none), badSignature},
+		{"no alg", forged(claims{"typ": "JWT"}, ps512(own)), badSignature},
+		{"alg in lower case", forged(claims{"alg": "ps512"}, ps512(own)), badSignature},
+		{"HS512 with the public key", forged(claims{"alg": "HS512"}, hs512), badSignature},
+		{"RS512", forged(claims{"alg": "RS512"}, rs512), badSignature},
+		{"RS512 called PS512", forged(headerWith(nil), rs512), badSignature},
+		{"PS256", forged(claims{"alg": "PS256"}, ps256), badSignature},
+		{"ES512", forged(claims{"alg": "ES512"}, es512), badSignature},
+		{"another length of salt", forged(headerWith(nil), otherSalt), badSignature},
+	})
+}
+
+// TestBearerHeader sends tokens whose header names a key, or an extension that changes what the token means.
+func TestBearerHeader(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own, stranger := w.read.Key, w.foreign.Key
+	forged := func(more claims, key *rsa.PrivateKey) string {
+		return forge(headerWith(more), w.claimsOf(w.read), ps512(key))
+	}
+	w.checkBearersRefused(t, []refusedBearer{
+		{"jwk", forged(claims{"jwk": jwkOf(stranger)}, stranger), badSignature},
+		{"jku", forged(claims{"jku": "http://127.0.0.1:1/keys"}, stranger), badSignature},
+		{"x5c", forged(claims{"x5c": []string{"MIIB"}}, stranger), badSignature},
+		{"x5u", forged(claims{"x5u": "http://127.0.0.1:1/chain"}, stranger), badSignature},
+		{"jwk of the right key", forged(claims{"jwk": jwkOf(own)}, own), badSignature},
+		{"jku, signed rightly", forged(claims{"jku": "http://127.0.0.1:1/keys"}, own), badSignature},
+		{"empty jku, signed rightly", forged(claims{"jku": ""}, own), badSignature},
+		{"jku null, signed rightly", forged(claims{"jku": nil}, own), badSignature},
+		{"x5c, signed rightly", forged(claims{"x5c": []string{}}, own), badSignature},
+		{"crit", forged(claims{"crit": []string{"exp"}}, own), badSignature},
+		{"b64", forged(claims{"b64": false}, own), badSignature},
+		{"a cloud token", forged(claims{"typ": "at+jwt"}, own), badSignature},
+	})
+}
+
+// TestBearerSignature sends tokens that the contract's key has not signed as they stand.
+func TestBearerSignature(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	parts := strings.Split(w.bearer(w.read, nil), ".")
+	head, payload, signature := parts[0], parts[1], parts[2]
+	changed := base64url.EncodeToString(append(must(json.Marshal(w.claimsOf(w.read))), ' '))
+	w.checkBearersRefused(t, []refusedBearer{
+		{"another contract's key", forge(headerWith(nil), w.claimsOf(w.read), ps512(w.write.Key)), badSignature},
+		{"changed claims", head + "." + changed + "." + signature, badSignature},
+		{"a cut signature", head + "." + payload + "." + signature[:340], badSignature},
+		{"no signature", head + "." + payload + ".", badSignature},
+	})
+}
+
+// TestBearerClaims sends tokens that are signed rightly, with claims of the wrong shape.
+func TestBearerClaims(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.checkBearersRefused(t, []refusedBearer{
+		{"claims a list", forge(headerWith(nil), []int{1}, ps512(w.read.Key)), badClaims},
+		{"claims null", forge(headerWith(nil), nil, ps512(w.read.Key)), "nonce"},
+		{"client_id a number", w.bearer(w.read, claims{"client_id": 1}), badClaims},
+		{"access_token a list", w.bearer(w.read, claims{"access_token": []string{"x"}}), badClaims},
+	})
 }
 
 // A timestamp is Unix milliseconds, no further than five minutes from the clock.

@@ -202,11 +202,11 @@ func (w *world) refuses(t *testing.T, r request, want refusal) answer {
 	w.Unchanged("a refused call", func() {
 		a = w.send(t, r)
 		w.refused(t, a, want)
+		w.works(t)
 	})
 	if a.Close {
 		t.Error("a refused call ended its connection")
 	}
-	w.works(t)
 	return a
 }
 

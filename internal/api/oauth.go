@@ -8,8 +8,8 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// keySetPath is the path of the key set; it is in the jku header of each signed answer.
-const keySetPath = Base + "jwks/oauth"
+// KeySetPath is the path of the key set; it is in the jku header of each signed answer.
+const KeySetPath = Base + "jwks/oauth"
 
 // keySet answers with the keys that verify signed answers. Clients fetch it after every signed
 // answer.
@@ -20,7 +20,7 @@ func (a *api) keySet(w http.ResponseWriter, _ *http.Request) error {
 
 // sign signs an answer's claims.
 func (a *api) sign(claims any) (string, error) {
-	return a.Signer.Sign(a.PublicURL+keySetPath, claims)
+	return a.Signer.Sign(a.PublicURL+KeySetPath, claims)
 }
 
 // authorize adds a request for consent.

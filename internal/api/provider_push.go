@@ -95,30 +95,30 @@ func fhirError(err error) error {
 }
 
 // respondToPush answers with the state of a delivery, or with the provider's answer.
-func respondToPush(w http.ResponseWriter, p *delivery.Result) error {
-	v := p.Delivery
-	w.Header().Set(wire.HeaderDelivery, string(v.ID))
-	switch v.State {
+func respondToPush(w http.ResponseWriter, result *delivery.Result) error {
+	d := result.Delivery
+	w.Header().Set(wire.HeaderDelivery, string(d.ID))
+	switch d.State {
 	case delivery.Delivered:
-		status := v.Status
+		status := d.Status
 		if status/100 != 2 || status == http.StatusAccepted || status == http.StatusNoContent {
 			status = http.StatusCreated
 		}
-		if p.Answer != nil {
-			writeRaw(w, status, p.Answer)
+		if result.Answer != nil {
+			writeRaw(w, status, result.Answer)
 		} else {
-			writeJSON(w, status, wire.PushAnswer{Status: wire.PushDelivered, Delivery: wireDelivery(v)})
+			writeJSON(w, status, wire.PushAnswer{Status: wire.PushDelivered, Delivery: wireDelivery(d)})
 		}
 		return nil
 	case delivery.Refused:
-		return providerRefused(v.Status, v.Reason, p.Answer)
+		return providerRefused(d.Status, d.Reason, result.Answer)
 	case delivery.Unknown:
-		return deliveryUnknown(v.Reason)
+		return deliveryUnknown(d.Reason)
 	case delivery.Expired:
-		return deliveryExpired(v.Reason)
+		return deliveryExpired(d.Reason)
 	case delivery.Reconnect:
 		return serviceAuthorization()
 	}
-	writeJSON(w, http.StatusAccepted, wire.PushAnswer{Status: wire.PushAccepted, Delivery: wireDelivery(v)})
+	writeJSON(w, http.StatusAccepted, wire.PushAnswer{Status: wire.PushAccepted, Delivery: wireDelivery(d)})
 	return nil
 }

@@ -65,33 +65,33 @@ const maxMessage = 2048
 // fail answers with an error, in the body and in the headers: Node and iOS read only the body,
 // Android only the headers.
 func (a *api) fail(w http.ResponseWriter, r *http.Request, err error, began time.Time) {
-	e := *wireError(err)
-	e.Reference = wire.NewReference()
-	e.Message = strings.ToValidUTF8(e.Message, "\uFFFD") // a header may bring any bytes
-	if len(e.Message) > maxMessage {
-		e.Message = strings.ToValidUTF8(e.Message[:maxMessage], "") + "…"
+	answer := *wireError(err)
+	answer.Reference = wire.NewReference()
+	answer.Message = strings.ToValidUTF8(answer.Message, "\uFFFD") // a header may bring any bytes
+	if len(answer.Message) > maxMessage {
+		answer.Message = strings.ToValidUTF8(answer.Message[:maxMessage], "") + "…"
 	}
 	level := slog.LevelInfo
-	switch e.Code {
+	switch answer.Code {
 	case wire.CodeInternal:
 		level = slog.LevelError
 	case wire.CodeServerBusy:
 		level = slog.LevelWarn
 	}
-	a.log(r, level, "call refused", began, err, slog.String("reference", e.Reference),
-		slog.String("code", string(e.Code)), slog.Int("status", e.Status))
-	h := w.Header()
-	h.Set("X-Error-Code", string(e.Code))
-	h.Set("X-Error-Message", headerText(e.Message))
-	h.Set("X-Error-Reference", e.Reference)
-	if e.Status == http.StatusServiceUnavailable || e.Status == http.StatusTooManyRequests {
-		h.Set("Retry-After", "1")
+	a.log(r, level, "call refused", began, err, slog.String("reference", answer.Reference),
+		slog.String("code", string(answer.Code)), slog.Int("status", answer.Status))
+	header := w.Header()
+	header.Set("X-Error-Code", string(answer.Code))
+	header.Set("X-Error-Message", headerText(answer.Message))
+	header.Set("X-Error-Reference", answer.Reference)
+	if answer.Status == http.StatusServiceUnavailable || answer.Status == http.StatusTooManyRequests {
+		header.Set("Retry-After", "1")
 	}
 	if strings.HasPrefix(r.URL.Path, "/cloud/") {
-		writeJSON(w, e.Status, wire.CloudError{Error: string(e.Code), Message: e.Message})
+		writeJSON(w, answer.Status, wire.CloudError{Error: string(answer.Code), Message: answer.Message})
 		return
 	}
-	writeJSON(w, e.Status, wire.ErrorBody{Error: &e})
+	writeJSON(w, answer.Status, wire.ErrorBody{Error: &answer})
 }
 
 // headerText returns a message as a header value. It percent-encodes what is not printable ASCII,

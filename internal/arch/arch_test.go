@@ -76,6 +76,10 @@ var rules = []rule{
 		imports: []string{"digime", "digime/wire"},
 	},
 	{
+		pkg: "internal/outfile",
+		why: "how a file is written does not depend on what it is for, so it stands on the standard library alone",
+	},
+	{
 		pkg:     "internal/fhir",
 		why:     "whether a resource is well formed does not depend on who asks",
 		imports: []string{"digime/wire"},
@@ -142,7 +146,7 @@ var rules = []rule{
 	{
 		pkg:       "internal/simulator",
 		why:       "a practice provider knows the server only by its requests, and it is shipped",
-		imports:   []string{"digime/wire", "internal/fhir", "internal/seal"},
+		imports:   []string{"digime/wire", "internal/fhir", "internal/seal", "internal/outfile"},
 		outside:   []string{anyModule},
 		notLinked: slices.Concat(sql, cloud, test),
 	},
@@ -226,7 +230,7 @@ var rules = []rule{
 		pkg: "internal/demo",
 		why: "the demo clinic is an application like any other: it speaks to a server through the SDK, " +
 			"and is registered by package library",
-		imports: []string{"digime", "internal/library", "internal/seal", "digime/wire"},
+		imports: []string{"digime", "internal/library", "internal/seal", "internal/outfile", "digime/wire"},
 		outside: []string{"golang.org/x/net/html"},
 	},
 	{
@@ -245,7 +249,7 @@ var rules = []rule{
 			"internal/server", "internal/demo", "internal/bench", "internal/store", "internal/library",
 			"internal/delivery",
 			"digime/wire", "internal/fhir", "internal/catalogue", "internal/provider/medmij", "internal/provider/smart",
-			"internal/simulator", "digime",
+			"internal/simulator", "internal/outfile", "digime",
 		},
 		outside:   []string{anyModule},
 		notLinked: test,

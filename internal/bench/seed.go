@@ -82,7 +82,8 @@ func seedLibrary(ctx context.Context, db *store.DB, client wire.ClientID, i int)
 		return "", fmt.Errorf("allow: %w", err)
 	}
 	err = db.RedeemAuthCode(ctx, code.Hash(), now,
-		[]library.Token{{Hash: access.Hash(), Use: library.UseAccess, Grant: grant.ID, ExpiresAt: year}})
+		[]library.Token{{Hash: access.Hash(), Use: library.UseAccess, Grant: grant.ID, ExpiresAt: year,
+			Binding: library.BindSecret(access, l)}})
 	if err != nil {
 		return "", fmt.Errorf("redeem code: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -18,7 +19,8 @@ import (
 )
 
 // Disk stores blobs in a folder: each blob in a file of its own, in a folder of its
-// library. It is safe for concurrent use.
+// library. What was set aside is in the same way in the folder "set-aside". It is safe for
+// concurrent use.
 //
 // A blob is written to a temporary file, synced and renamed; then its folder is synced.
 // So a blob that can be opened is complete and durable. A crash leaves at most a
@@ -54,23 +56,25 @@ const (
 	writeBackAfter = 16 << 20
 	// temporaryMark is a part of the names of temporary files and of no key.
 	temporaryMark = "~"
+	// setAsideFolder is the folder of what was set aside. No library has that name.
+	setAsideFolder = "set-aside"
 )
 
 var bufferPool = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
-// OpenDisk opens the folder at path, and creates it if it does not exist. No key leads
-// to a file outside of it.
-func OpenDisk(path string) (*Disk, error) {
-	if err := os.MkdirAll(path, 0o700); err != nil {
+// OpenDisk opens a folder, and creates it if it does not exist. No key leads to a file
+// outside of it.
+func OpenDisk(folder string) (*Disk, error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("open blobs: %w", err)
 	}
-	root, err := os.OpenRoot(path)
+	root, err := os.OpenRoot(folder)
 	if err != nil {
 		return nil, fmt.Errorf("open blobs: %w", err)
 	}
 	d := &Disk{root: root, afterStep: func(putStep) {}}
 	// A crash may have come between the creation of a folder and its sync.
-	if err := errors.Join(d.syncFolder("."), syncPath(filepath.Dir(path))); err != nil {
+	if err := errors.Join(d.syncFolder("."), syncPath(filepath.Dir(folder))); err != nil {
 		return nil, errors.Join(fmt.Errorf("open blobs: %w", err), root.Close())
 	}
 	return d, nil
@@ -106,17 +110,24 @@ func (d *Disk) Put(ctx context.Context, key string, r io.Reader) (size int64, er
 func (d *Disk) create(folder, name string) (*os.File, error) {
 	d.folderMu.Lock()
 	defer d.folderMu.Unlock()
-	switch err := d.root.Mkdir(folder, 0o700); {
-	case err == nil:
-		// The lock is held, so that a caller that finds the folder finds a durable one.
-		if err := d.syncFolder("."); err != nil {
-			return nil, err
-		}
-	case !errors.Is(err, fs.ErrExist):
+	if err := d.makeFolder(folder); err != nil {
 		return nil, err
 	}
 	d.afterStep(stepFolder)
 	return d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+// makeFolder makes a folder if it does not exist. The caller holds folderMu, so that a
+// caller that finds the folder finds a durable one.
+func (d *Disk) makeFolder(folder string) error {
+	switch err := d.root.Mkdir(folder, 0o700); {
+	case err == nil:
+		return d.syncFolder(path.Dir(folder))
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	default:
+		return err
+	}
 }
 
 // writeAll writes everything that r returns to f, syncs it and closes it.
@@ -174,11 +185,15 @@ func (d *Disk) publish(folder, name, key string) error {
 }
 
 // Open opens a blob for reading.
-func (d *Disk) Open(_ context.Context, key string) (io.ReadCloser, error) {
+func (d *Disk) Open(ctx context.Context, key string) (io.ReadCloser, error) {
 	if _, ok := folderOfKey(key); !ok {
 		return nil, fmt.Errorf("open blob %q: %w", key, library.ErrNotFound)
 	}
 	f, err := d.root.Open(key)
+	if errors.Is(err, fs.ErrNotExist) {
+		_ = d.PutBack(ctx, key) // or another reader does
+		f, err = d.root.Open(key)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open blob %q: %w", key, library.ErrNotFound)
 	}
@@ -189,13 +204,21 @@ func (d *Disk) Open(_ context.Context, key string) (io.ReadCloser, error) {
 }
 
 // Delete removes a blob, if it exists, and its library's folder if it is then empty.
-func (d *Disk) Delete(_ context.Context, key string) error {
+func (d *Disk) Delete(ctx context.Context, key string) error {
 	folder, ok := folderOfKey(key)
 	if !ok {
 		return nil
 	}
-	if err := d.root.Remove(key); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := d.remove(folder, key); err != nil {
 		return fmt.Errorf("delete blob: %w", err)
+	}
+	return d.DeleteSetAside(ctx, key)
+}
+
+// remove removes a file, if it exists, and its folder if it is then empty.
+func (d *Disk) remove(folder, name string) error {
+	if err := d.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	d.folderMu.Lock()
 	defer d.folderMu.Unlock()
@@ -205,7 +228,11 @@ func (d *Disk) Delete(_ context.Context, key string) error {
 
 // List calls f for each blob whose key begins with prefix.
 func (d *Disk) List(ctx context.Context, prefix string, f func(key string, at time.Time) error) error {
-	return d.eachFile(ctx, func(name string, info fs.FileInfo) error {
+	return d.list(ctx, ".", prefix, f)
+}
+
+func (d *Disk) list(ctx context.Context, top, prefix string, f func(key string, at time.Time) error) error {
+	return d.eachFile(ctx, top, func(name string, info fs.FileInfo) error {
 		if strings.Contains(name, temporaryMark) || !strings.HasPrefix(name, prefix) {
 			return nil
 		}
@@ -215,7 +242,7 @@ func (d *Disk) List(ctx context.Context, prefix string, f func(key string, at ti
 
 // Sweep removes the temporary files that were last written to before olderThan.
 func (d *Disk) Sweep(ctx context.Context, olderThan time.Time) error {
-	return d.eachFile(ctx, func(name string, info fs.FileInfo) error {
+	return d.eachFile(ctx, ".", func(name string, info fs.FileInfo) error {
 		if !strings.Contains(name, temporaryMark) || !info.ModTime().Before(olderThan) {
 			return nil
 		}
@@ -230,7 +257,7 @@ func (d *Disk) Sweep(ctx context.Context, olderThan time.Time) error {
 // names with a slash between them.
 func folderOfKey(key string) (string, bool) {
 	folder, name, ok := strings.Cut(key, "/")
-	return folder, ok && wire.ValidName(folder) && wire.ValidName(name)
+	return folder, ok && wire.ValidName(folder) && folder != setAsideFolder && wire.ValidName(name)
 }
 
 // syncFolder makes the changes in a folder durable.
@@ -245,11 +272,11 @@ func (d *Disk) syncFolder(folder string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-func syncPath(path string) error {
+func syncPath(folder string) error {
 	if runtime.GOOS == "windows" {
 		return nil // a folder cannot be synced there
 	}
-	f, err := os.Open(path)
+	f, err := os.Open(folder)
 	if err != nil {
 		return err
 	}

@@ -6,19 +6,20 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 )
 
 // readDirBatch is the number of names that are in memory at a time.
 const readDirBatch = 1000
 
-// eachFile calls f for each file in each library's folder, also for temporary ones.
-// Files that are removed meanwhile are skipped.
-func (d *Disk) eachFile(ctx context.Context, fn func(name string, info fs.FileInfo) error) error {
-	return d.eachEntry(ctx, ".", func(folder fs.DirEntry) error {
-		if !folder.IsDir() {
+// eachFile calls f for each file in each library's folder, also for temporary ones. The
+// libraries' folders are in the folder top. Files that are removed meanwhile are skipped.
+func (d *Disk) eachFile(ctx context.Context, top string, fn func(name string, info fs.FileInfo) error) error {
+	return d.eachEntry(ctx, top, func(folder fs.DirEntry) error {
+		if !folder.IsDir() || folder.Name() == setAsideFolder {
 			return nil
 		}
-		return d.eachEntry(ctx, folder.Name(), func(e fs.DirEntry) error {
+		return d.eachEntry(ctx, path.Join(top, folder.Name()), func(e fs.DirEntry) error {
 			info, err := e.Info()
 			if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
 				return nil

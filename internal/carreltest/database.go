@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,13 +34,23 @@ var databaseTemplate = sync.OnceValues(func() ([]byte, error) {
 	})
 })
 
-// copyTemplate writes the database's file and that of the keyring, unless an option provides another keyring.
+// copyTemplate writes the database's file, unless that is PostgreSQL, and that of the keyring. An option may name files
+// that exist.
 func (w *World) copyTemplate(c server.Config) {
 	w.t.Helper()
-	if err := os.WriteFile(c.Database, Must(databaseTemplate())(w.t), 0o600); err != nil {
-		w.t.Fatal(err)
+	if !strings.Contains(c.Database, "://") {
+		w.writeNew(c.Database, Must(databaseTemplate())(w.t))
 	}
-	if err := os.WriteFile(c.Keyring, keyringText(), 0o600); err != nil {
+	w.writeNew(c.Keyring, keyringText())
+}
+
+// writeNew writes a file, if it does not exist.
+func (w *World) writeNew(path string, content []byte) {
+	w.t.Helper()
+	if _, err := os.Stat(path); err == nil {
+		return
+	}
+	if err := os.WriteFile(path, content, 0o600); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -62,10 +73,25 @@ func (w *World) Unchanged(what string, do func(), except ...string) {
 // snapshot returns for each table, and for the blobs, how much it holds, and a hash of that.
 func (w *World) snapshot() map[string]string {
 	w.t.Helper()
-	s := map[string]string{"blobs": fmt.Sprintf("%d files", w.BlobCount())}
-	for _, table := range w.tables() {
+	db := w.reader()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	// The version changes with each commit of another connection. Without one, as between two refused calls, the last
+	// snapshot still holds.
+	if version := w.query(db.version)[0]; version != db.snapshotOf {
+		db.snapshot, db.snapshotOf = w.tablesSnapshot(db), version
+	}
+	s := maps.Clone(db.snapshot)
+	s["blobs"] = fmt.Sprintf("%d files", w.BlobCount())
+	return s
+}
+
+func (w *World) tablesSnapshot(db *databaseReader) map[string]string {
+	w.t.Helper()
+	s := map[string]string{}
+	for table, all := range db.tables {
 		if table != "nonces" {
-			rows := w.rows(table)
+			rows := w.query(all)
 			slices.Sort(rows)
 			sum := sha256.Sum256([]byte(strings.Join(rows, "\n")))
 			s[table] = fmt.Sprintf("%d rows (%s)", len(rows), hex.EncodeToString(sum[:4]))
@@ -75,9 +101,9 @@ func (w *World) snapshot() map[string]string {
 }
 
 // query returns each row as text.
-func (w *World) query(query string) (all []string) {
+func (w *World) query(query *sql.Stmt) (all []string) {
 	w.t.Helper()
-	rows, err := w.db.QueryContext(context.WithoutCancel(w.t.Context()), query)
+	rows, err := query.QueryContext(context.WithoutCancel(w.t.Context()))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -103,14 +129,16 @@ func (w *World) query(query string) (all []string) {
 	return all
 }
 
-// BlobCount counts the files in the folder of the blobs, temporary ones too.
+// BlobCount counts the files in the folder of the blobs, temporary ones too, and not the one that says which folder it
+// is.
 func (w *World) BlobCount() (n int) {
 	w.t.Helper()
-	err := filepath.WalkDir(filepath.Join(w.Folder, "blobs"), func(_ string, d fs.DirEntry, err error) error {
+	folder := filepath.Join(w.Folder, "blobs")
+	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
 		if os.IsNotExist(err) {
 			return nil // a temporary file that has just gone
 		}
-		if err == nil && d.Type().IsRegular() {
+		if err == nil && d.Type().IsRegular() && path != filepath.Join(folder, "installation") {
 			n++
 		}
 		return err
@@ -124,34 +152,46 @@ func (w *World) BlobCount() (n int) {
 // Rows counts the rows of a table, of which no part of the domain shows how many there are.
 func (w *World) Rows(table string) int {
 	w.t.Helper()
-	w.tables()
-	return len(w.rows(table))
+	return len(w.query(w.reader().tables[table]))
 }
 
-// tables lists the tables, and opens the database from beside the store if it is not open yet.
-func (w *World) tables() []string {
+// A databaseReader reads the database from beside the store, on one connection. Its queries are prepared once, because
+// to prepare one takes longer than to run it.
+type databaseReader struct {
+	tables  map[string]*sql.Stmt // all rows of each table
+	version *sql.Stmt            // the version of the data, as the connection sees it
+
+	// The last snapshot of the tables, and the version that it is of. World.mu guards them.
+	snapshot   map[string]string
+	snapshotOf string
+}
+
+// reader returns the reader of the world's database. The first call opens it.
+func (w *World) reader() *databaseReader {
 	w.t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.db == nil {
-		w.db = Must(sql.Open("sqlite", "file:"+w.database+"?mode=ro&_pragma=busy_timeout(5000)"))(w.t)
-		w.t.Cleanup(func() { _ = w.db.Close() })
-		w.names = w.query(`SELECT name FROM sqlite_schema WHERE type = 'table'`)
+	if w.db != nil {
+		return w.db
 	}
-	return w.names
-}
-
-// rows returns each row of a table as text.
-func (w *World) rows(table string) []string {
-	w.t.Helper()
-	return w.query(`SELECT * FROM "` + table + `"`)
+	db := Must(sql.Open("sqlite", "file:"+w.database+"?mode=ro&_pragma=busy_timeout(5000)"))(w.t)
+	w.t.Cleanup(func() { _ = db.Close() })
+	db.SetMaxOpenConns(1)
+	ctx := context.WithoutCancel(w.t.Context())
+	prepare := func(query string) *sql.Stmt { return Must(db.PrepareContext(ctx, query))(w.t) }
+	r := &databaseReader{tables: map[string]*sql.Stmt{}, version: prepare(`PRAGMA data_version`)}
+	for _, table := range w.query(prepare(`SELECT name FROM sqlite_schema WHERE type = 'table'`)) {
+		r.tables[table] = prepare(`SELECT * FROM "` + table + `"`)
+	}
+	w.db = r
+	return r
 }
 
 // Mentions lists the tables of which a row holds a text, as an attacker with the database finds it.
 func (w *World) Mentions(text string) (tables []string) {
 	w.t.Helper()
-	for _, table := range w.tables() {
-		if slices.ContainsFunc(w.rows(table), func(row string) bool { return strings.Contains(row, text) }) {
+	for table, all := range w.reader().tables {
+		if slices.ContainsFunc(w.query(all), func(row string) bool { return strings.Contains(row, text) }) {
 			tables = append(tables, table)
 		}
 	}
@@ -169,4 +209,13 @@ func (w *World) BlobKeys() (keys []string) {
 		w.t.Fatal(err)
 	}
 	return keys
+}
+
+// BytesColumns lists the columns of bytes, each as "table.column".
+func (w *World) BytesColumns() (columns []string) {
+	w.t.Helper()
+	db := Must(sql.Open("sqlite", "file:"+w.database+"?mode=ro&_pragma=busy_timeout(5000)"))(w.t)
+	defer func() { _ = db.Close() }()
+	return w.query(Must(db.PrepareContext(w.t.Context(), `SELECT s.name || '.' || c.name
+		FROM sqlite_schema AS s, pragma_table_info(s.name) AS c WHERE s.type = 'table' AND c.type = 'BLOB'`))(w.t))
 }

@@ -146,15 +146,18 @@ func (p *Person) Events() (events []library.Event) {
 	t := p.w.t
 	t.Helper()
 	for before := int64(0); ; {
-		page, more, err := p.w.Activity.List(t.Context(), p.SignedIn(), before)
+		page, err := p.w.Activity.List(t.Context(), p.SignedIn(), before)
 		if err != nil {
 			t.Fatal(err)
 		}
-		events = append(events, page...)
-		if !more {
+		if page.Fault != nil {
+			t.Errorf("activity of %s: %v", p.Email, page.Fault)
+		}
+		events = append(events, page.Events...)
+		if !page.More {
 			break
 		}
-		before = page[len(page)-1].Seq
+		before = page.Events[len(page.Events)-1].Seq
 	}
 	slices.Reverse(events)
 	if err := library.VerifyChain(events); err != nil {

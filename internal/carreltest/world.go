@@ -2,12 +2,10 @@ package carreltest
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"log/slog"
 	"net"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -59,8 +57,7 @@ type World struct {
 
 	mu     sync.Mutex
 	people []*Person
-	db     *sql.DB  // the database from beside the store
-	names  []string // of its tables
+	db     *databaseReader
 }
 
 // Option changes the configuration of a world. [New] uses the fields that its parts know.
@@ -91,9 +88,7 @@ func begin(t testing.TB, url string, options []Option) (*World, server.Config) {
 		o(&c)
 	}
 	w.database = c.Database
-	if !strings.Contains(w.database, "://") {
-		w.copyTemplate(c)
-	}
+	w.copyTemplate(c)
 	t.Cleanup(func() {
 		if s := w.Secrets.In(w.Log.String()); s != "" {
 			t.Errorf("the log holds the secret %s", s)
@@ -110,11 +105,12 @@ func New(t testing.TB, options ...Option) *World {
 	w.Clock.StopsAt(time.Date(2026, 11, 24, 10, 42, 0, 0, time.UTC))
 	w.openStores(c)
 	now := w.Clock.Now
-	w.Keyring = Must(seal.ParseKeyring(keyringText()))(t)
+	w.Keyring = Must(seal.OpenKeyring(c.Keyring))(t)
 	w.Clients = library.NewClients(w.Store, w.Store, now)
-	w.People = library.NewPeople(w.Store, w.Store, w.Store, w.Blobs, now,
+	integrity := library.NewIntegrity(w.Keyring, w.Store, now)
+	w.People = library.NewPeople(w.Store, w.Store, w.Store, w.Blobs, integrity, now,
 		library.PeopleConfig{DeleteWait: c.DeleteWait, NoNewLibraries: c.NoNewLibraries, PasswordCost: c.PasswordCost})
-	w.Consents = library.NewConsents(w.Store, w.Clients, w.Store, now,
+	w.Consents = library.NewConsents(w.Store, w.Clients, w.Store, integrity, now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime})
 	w.Files = library.NewFiles(
 		w.Store,
@@ -125,8 +121,10 @@ func New(t testing.TB, options ...Option) *World {
 		now,
 		library.FileConfig{MaxSize: c.MaxFileSize},
 	)
-	w.Activity = library.NewActivity(w.Store)
-	w.Sweeping = library.Sweeping{People: w.People, Sweeper: w.Store, Files: w.Store, Blobs: w.Blobs, Now: now}
+	signer := Must(library.OpenSigner(t.Context(), w.Store, w.Keyring, now))(t)
+	w.Activity = library.NewActivity(w.Store, integrity, signer, c.PublicURL+"/keys")
+	w.Sweeping = library.Sweeping{People: w.People, Sweeper: w.Store, Files: w.Store, Blobs: w.Blobs,
+		Now: now, Log: c.Log}
 	w.Provider = newProvider(w)
 	w.Catalogue = Must(catalogue.Parse(nil))(t)
 	w.Catalogue.AddListers(w.Provider)

@@ -28,7 +28,7 @@ func (c *Connections) access(ctx context.Context, connection Connection) (access
 		return accessToken{}, ErrReconnect
 	}
 	var stored storedTokens
-	if err := c.openJSON(purposeAccess(connection), connection.Access, &stored); err != nil {
+	if err := c.openJSON(AccessPurpose(connection), connection.Access, &stored); err != nil {
 		return accessToken{}, err
 	}
 	if c.now().Add(accessMargin).Before(stored.Until.Time()) {
@@ -71,7 +71,7 @@ func (c *Connections) refresh(ctx context.Context, connection Connection) (acces
 
 func (c *Connections) refreshClaimed(ctx context.Context, connection Connection) (accessToken, error) {
 	var stored storedTokens
-	if err := c.openJSON(purposeAccess(connection), connection.Access, &stored); err != nil {
+	if err := c.openJSON(AccessPurpose(connection), connection.Access, &stored); err != nil {
 		return accessToken{}, errors.Join(err, c.store.ReleaseRefresh(ctx, connection.ID, connection.AccessVersion))
 	}
 	if stored.Refresh == "" {
@@ -94,7 +94,7 @@ func (c *Connections) refreshClaimed(ctx context.Context, connection Connection)
 		// RFC 6749, section 6: without a new refresh token the old one stays valid.
 		access.Refresh = refresh
 	}
-	box, err := c.sealJSON(purposeAccess(connection), newStoredTokens(access, correlation))
+	box, err := c.sealJSON(AccessPurpose(connection), newStoredTokens(access, correlation))
 	if err != nil {
 		return accessToken{}, err
 	}
@@ -169,8 +169,9 @@ func accessEnd(t ProviderTokens) time.Time {
 	return time.Time{}
 }
 
-// purposeAccess names an account by what stays the same when it is connected again. Its id is not
-// known before the store has found whether there is one.
-func purposeAccess(c Connection) string {
+// AccessPurpose is the purpose with which the keyring seals an account's access. It names the account
+// by what stays the same when it is connected again: its id is not known before the store has found
+// whether there is one.
+func AccessPurpose(c Connection) string {
 	return fmt.Sprintf("carrel provider access %s %s %d", c.Library, c.Application, c.Source.ID)
 }

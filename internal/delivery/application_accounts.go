@@ -28,18 +28,29 @@ func (c *Connections) ListForBearer(ctx context.Context, b *library.Bearer) ([]w
 
 // onWire returns an account as the wire has it.
 func (c *Connections) onWire(connection Connection) wire.Account {
-	s := connection.Source
+	source := connection.Source
 	status := &wire.AccessTokenStatus{Authorized: !connection.NeedsReconnect(c.now())}
 	if status.Authorized && !connection.AccessUntil.IsZero() {
 		status.ExpiresAt = wire.MillisOf(connection.AccessUntil)
 	}
 	return wire.Account{
-		ID: connection.ID, Reference: string(connection.Reference), Type: wire.AccountTypePush,
-		CreatedDate: wire.MillisOf(connection.CreatedAt), UpdatedDate: wire.MillisOf(connection.UpdatedAt),
-		ServiceGroupID: s.GroupID, ServiceGroupName: s.GroupName,
-		ServiceTypeID: s.ServiceID, ServiceTypeName: s.ServiceName, ServiceTypeReference: s.ServiceReference,
-		SourceID: s.ID, ServiceProviderID: s.ID, ServiceProviderName: s.Name, ServiceProviderReference: s.Reference,
-		AccessTokenStatus: status, ProviderLogo: s.Logo, ProviderFavIcon: s.Logo,
+		ID:                       connection.ID,
+		Reference:                string(connection.Reference),
+		Type:                     wire.AccountTypePush,
+		CreatedDate:              wire.MillisOf(connection.CreatedAt),
+		UpdatedDate:              wire.MillisOf(connection.UpdatedAt),
+		ServiceGroupID:           source.GroupID,
+		ServiceGroupName:         source.GroupName,
+		ServiceTypeID:            source.ServiceID,
+		ServiceTypeName:          source.ServiceName,
+		ServiceTypeReference:     source.ServiceReference,
+		SourceID:                 source.ID,
+		ServiceProviderID:        source.ID,
+		ServiceProviderName:      source.Name,
+		ServiceProviderReference: source.Reference,
+		AccessTokenStatus:        status,
+		ProviderLogo:             source.Logo,
+		ProviderFavIcon:          source.Logo,
 	}
 }
 

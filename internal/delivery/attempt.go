@@ -192,7 +192,7 @@ const maxAnswer = 1 << 20
 func (q *Queue) end(ctx context.Context, d *Delivery, state State, reason string, answer []byte) error {
 	d.State, d.Reason, d.UpdatedAt, d.Payload = state, reason, q.now(), nil
 	if answer != nil && len(answer) <= maxAnswer {
-		d.Answer = q.ring.Seal(purposeAnswer(d.ID), answer)
+		d.Answer = q.ring.Seal(AnswerPurpose(d.ID), answer)
 	}
 	// It is stored even if the caller has stopped waiting.
 	ctx = context.WithoutCancel(ctx)

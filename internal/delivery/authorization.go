@@ -70,7 +70,8 @@ type authorizationSecrets struct {
 	Return string `json:"return"`
 }
 
-func purposeAuthorization(state seal.Hash) string { return "carrel trip " + state.String() }
+// AuthorizationPurpose is the purpose with which the keyring seals the secrets of an authorization.
+func AuthorizationPurpose(state seal.Hash) string { return "carrel trip " + state.String() }
 
 // redirectURI returns the redirect URI of a source's provider.
 func (c *Connections) redirectURI(s Source) string { return fmt.Sprintf("%s/%d", c.redirectBase, s.ID) }
@@ -117,7 +118,7 @@ func (c *Connections) StartAuthorization(
 		CreatedAt:   now,
 		ExpiresAt:   now.Add(authorizationLifetime),
 	}
-	if authorization.Secrets, err = c.sealJSON(purposeAuthorization(authorization.State),
+	if authorization.Secrets, err = c.sealJSON(AuthorizationPurpose(authorization.State),
 		authorizationSecrets{params.Verifier.Reveal(), returnTo}); err != nil {
 		return "", err
 	}
@@ -171,7 +172,7 @@ func (c *Connections) ReturnPage(ctx context.Context, state seal.Secret) (string
 	if !authorization.EndedAt.IsZero() {
 		return "", fmt.Errorf("authorization has ended: %w", library.ErrNotFound)
 	}
-	if err := c.openJSON(purposeAuthorization(authorization.State), authorization.Secrets, &secrets); err != nil {
+	if err := c.openJSON(AuthorizationPurpose(authorization.State), authorization.Secrets, &secrets); err != nil {
 		return "", err
 	}
 	return secrets.Return, nil
@@ -201,7 +202,7 @@ func (c *Connections) HandleCallback(
 	if !authorization.EndedAt.IsZero() {
 		return c.waitForResult(ctx, authorization)
 	}
-	if err := c.openJSON(purposeAuthorization(authorization.State), authorization.Secrets, &secrets); err != nil {
+	if err := c.openJSON(AuthorizationPurpose(authorization.State), authorization.Secrets, &secrets); err != nil {
 		return nil, err
 	}
 	client, err := c.consents.GetRequestClient(ctx, authorization.Request)
@@ -211,7 +212,7 @@ func (c *Connections) HandleCallback(
 	result := &CallbackResult{Source: authorization.Source, Return: secrets.Return}
 	// End it before the code is used: both may be used once.
 	now := c.now()
-	left, err := c.sealJSON(purposeAuthorization(authorization.State), authorizationSecrets{Return: secrets.Return})
+	left, err := c.sealJSON(AuthorizationPurpose(authorization.State), authorizationSecrets{Return: secrets.Return})
 	if err != nil {
 		return nil, err
 	}
@@ -272,7 +273,7 @@ func (c *Connections) waitForResult(ctx context.Context, authorization Authoriza
 			current.Result = AuthorizationTimedOut
 		}
 		var secrets authorizationSecrets
-		if err := c.openJSON(purposeAuthorization(current.State), current.Secrets, &secrets); err != nil {
+		if err := c.openJSON(AuthorizationPurpose(current.State), current.Secrets, &secrets); err != nil {
 			return nil, err
 		}
 		return &CallbackResult{Source: current.Source, Result: current.Result, Return: secrets.Return}, nil
@@ -325,7 +326,7 @@ func (c *Connections) connect(
 		AccessUntil: accessEnd(access), Correlation: a.Correlation, CreatedAt: now, UpdatedAt: now,
 	}
 	var err error
-	connection.Access, err = c.sealJSON(purposeAccess(connection), newStoredTokens(access, a.Correlation))
+	connection.Access, err = c.sealJSON(AccessPurpose(connection), newStoredTokens(access, a.Correlation))
 	if err != nil {
 		return err
 	}

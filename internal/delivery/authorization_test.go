@@ -16,45 +16,51 @@ import (
 	"github.com/carrelhq/carrel/internal/web"
 )
 
+// leave starts an authorization of a person at the world's provider, and returns the parameters with
+// which the provider sends the browser back.
+func leave(t *testing.T, w *carreltest.World, p *carreltest.Person) delivery.CallbackParams {
+	t.Helper()
+	r := p.Asked(w.Application().Contract(library.Write))
+	return delivery.CallbackParams{
+		Source: carreltest.SourceID,
+		State:  p.LeavesFor(r, delivery.Target{Source: carreltest.SourceID}),
+		Code:   seal.SecretOf(carreltest.GoodCode),
+	}
+}
+
 // TestAuthorizationEnds: the parameters of the callback decide how an authorization ends.
 func TestAuthorizationEnds(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		answer delivery.CallbackParams
-		takes  time.Duration
-		end    delivery.AuthorizationResult
-		event  string
+		code, err string
+		takes     time.Duration
+		end       delivery.AuthorizationResult
+		event     string
 	}{
-		"said no": {delivery.CallbackParams{Error: "access_denied"}, 0, delivery.AuthorizationRefused,
+		"said no":        {"", "access_denied", 0, delivery.AuthorizationRefused, "account.refused"},
+		"a fault there":  {"", "server_error", 0, delivery.AuthorizationFailed, "account.refused"},
+		"neither":        {"", "", 0, delivery.AuthorizationFailed, "account.refused"},
+		"code not taken": {"bad", "", 0, delivery.AuthorizationRefused, "account.refused"},
+		"a code, and error": {carreltest.GoodCode, "access_denied", 0, delivery.AuthorizationRefused,
 			"account.refused"},
-		"a fault there": {delivery.CallbackParams{Error: "server_error"}, 0, delivery.AuthorizationFailed,
+		"much too late": {carreltest.GoodCode, "", 31 * time.Minute, delivery.AuthorizationTimedOut,
 			"account.refused"},
-		"neither": {delivery.CallbackParams{}, 0, delivery.AuthorizationFailed, "account.refused"},
-		"code not taken": {delivery.CallbackParams{Code: seal.SecretOf("bad")}, 0, delivery.AuthorizationRefused,
-			"account.refused"},
-		"much too late": {delivery.CallbackParams{Code: seal.SecretOf(carreltest.GoodCode)}, 31 * time.Minute,
-			delivery.AuthorizationTimedOut, "account.refused"},
-		"a code, and error": {delivery.CallbackParams{Code: seal.SecretOf(carreltest.GoodCode),
-			Error: "access_denied"}, 0,
-			delivery.AuthorizationRefused, "account.refused"},
-		"connected": {delivery.CallbackParams{Code: seal.SecretOf(carreltest.GoodCode)}, 10 * time.Minute,
-			delivery.AuthorizationConnected, "account.connected"},
+		"connected": {carreltest.GoodCode, "", 10 * time.Minute, delivery.AuthorizationConnected,
+			"account.connected"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := carreltest.New(t)
 			p := w.Person("anna@example.org")
-			r := p.Asked(w.Application().Contract(library.Write))
-			test.answer.Source = carreltest.SourceID
-			test.answer.State = p.LeavesFor(r, delivery.Target{Source: carreltest.SourceID})
-			got := carreltest.Must(w.Connections.ReturnPage(t.Context(), test.answer.State))(t)
-			if got != carreltest.AccountPage {
-				t.Errorf("return of the state: %q", got)
+			answer := leave(t, w, p)
+			answer.Code, answer.Error = seal.Secret{}, test.err
+			if test.code != "" {
+				answer.Code = seal.SecretOf(test.code)
 			}
 			w.Clock.Moves(test.takes / 2)
 			p.SignedIn() // in another tab
 			w.Clock.Moves(test.takes - test.takes/2)
-			back := carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(), test.answer))(t)
+			back := carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(), answer))(t)
 			if back.Result != test.end || back.Return != carreltest.AccountPage ||
 				back.Source.Name != carreltest.SourceName {
 				t.Errorf("returned %+v", back)
@@ -62,23 +68,45 @@ func TestAuthorizationEnds(t *testing.T) {
 			if got := p.Activity(); !strings.HasSuffix(got, test.event) {
 				t.Errorf("activity %s", got)
 			}
-			events := len(p.Events())
-			again := carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(), test.answer))(t)
-			if again.Result != back.Result || again.Return != back.Return || again.Source.ID != back.Source.ID {
-				t.Errorf("the second time: %+v, want %+v", again, back)
-			}
-			if n := len(p.Events()); n != events {
-				t.Errorf("the second time there are %d events more", n-events)
-			}
-			_, err := w.Connections.ReturnPage(t.Context(), test.answer.State)
-			if !errors.Is(err, library.ErrNotFound) {
-				t.Errorf("return page of an ended authorization: %v", err)
-			}
-			// Nothing may be seen or used before the person has allowed it.
-			if list := carreltest.Must(w.Connections.List(t.Context(), p.SignedIn()))(t); len(list) != 0 {
-				t.Errorf("listed %+v", list)
-			}
+			wantEnded(t, w, p, answer, back)
 		})
+	}
+}
+
+// wantEnded checks that an authorization is over, that a browser that comes back once more gets the
+// first result, and that nothing that it connected can be seen before the person has allowed it.
+func wantEnded(
+	t *testing.T,
+	w *carreltest.World,
+	p *carreltest.Person,
+	answer delivery.CallbackParams,
+	first *delivery.CallbackResult,
+) {
+	t.Helper()
+	events := len(p.Events())
+	again := carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(), answer))(t)
+	if again.Result != first.Result || again.Return != first.Return || again.Source.ID != first.Source.ID {
+		t.Errorf("the second time: %+v, want %+v", again, first)
+	}
+	if n := len(p.Events()); n != events {
+		t.Errorf("the second time there are %d events more", n-events)
+	}
+	_, err := w.Connections.ReturnPage(t.Context(), answer.State)
+	if !errors.Is(err, library.ErrNotFound) {
+		t.Errorf("return page of an ended authorization: %v", err)
+	}
+	if list := carreltest.Must(w.Connections.List(t.Context(), p.SignedIn()))(t); len(list) != 0 {
+		t.Errorf("listed %+v", list)
+	}
+}
+
+// TestReturnPage: the state of an authorization leads to the page that began it.
+func TestReturnPage(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	answer := leave(t, w, w.Person())
+	if got := carreltest.Must(w.Connections.ReturnPage(t.Context(), answer.State))(t); got != carreltest.AccountPage {
+		t.Errorf("return of the state: %q", got)
 	}
 }
 
@@ -87,31 +115,27 @@ func TestAuthorizationIsBoundToBrowser(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
 	anna, bram := w.Person("anna@example.org"), w.Person("bram@example.org")
-	c := w.Application().Contract(library.Write)
-	r := anna.Asked(c)
-	answer := delivery.CallbackParams{
-		Source: carreltest.SourceID,
-		State:  anna.LeavesFor(r, delivery.Target{Source: carreltest.SourceID}),
-		Code:   seal.SecretOf(carreltest.GoodCode),
-	}
-	_, err := w.Connections.HandleCallback(t.Context(), bram.SignedIn(), answer)
-	if !errors.Is(err, library.ErrWrongPerson) {
-		t.Errorf("another person's: %v", err)
-	}
+	answer := leave(t, w, anna)
 	left := anna.SignedIn()
-	other := anna.SignsIn()
-	if _, err := w.Connections.HandleCallback(t.Context(), other, answer); !errors.Is(err, library.ErrWrongPerson) {
-		t.Errorf("another browser of hers: %v", err)
-	}
-	unknown := delivery.CallbackParams{Source: carreltest.SourceID, State: seal.NewSecret(),
-		Code: seal.SecretOf(carreltest.GoodCode)}
-	if _, err := w.Connections.HandleCallback(t.Context(), left, unknown); !errors.Is(err, library.ErrNotFound) {
-		t.Errorf("a state that is not ours: %v", err)
-	}
-	elsewhere := answer
+	unknown, elsewhere := answer, answer
+	unknown.State = seal.NewSecret()
 	elsewhere.Source++
-	if _, err := w.Connections.HandleCallback(t.Context(), left, elsewhere); !errors.Is(err, library.ErrNotFound) {
-		t.Errorf("at another provider's address: %v", err)
+	for name, test := range map[string]struct {
+		browser *library.SignedIn
+		answer  delivery.CallbackParams
+		want    error
+	}{
+		"another person's":              {bram.SignedIn(), answer, library.ErrWrongPerson},
+		"another browser of hers":       {anna.SignsIn(), answer, library.ErrWrongPerson},
+		"a state that is not ours":      {left, unknown, library.ErrNotFound},
+		"at another provider's address": {left, elsewhere, library.ErrNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := w.Connections.HandleCallback(t.Context(), test.browser, test.answer)
+			if !errors.Is(err, test.want) {
+				t.Errorf("got %v, want %v", err, test.want)
+			}
+		})
 	}
 	back := carreltest.Must(w.Connections.HandleCallback(t.Context(), left, answer))(t)
 	if back.Result != delivery.AuthorizationConnected {
@@ -119,14 +143,13 @@ func TestAuthorizationIsBoundToBrowser(t *testing.T) {
 	}
 }
 
-// TestStartAuthorization: the address of an authorization does not name the person, has the parameters of the request,
-// and is that of a provider that can be connected.
+// TestStartAuthorization: the address of an authorization does not name the person, and has the
+// parameters of the request.
 func TestStartAuthorization(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
-	anna, bram := w.Person("anna@example.org"), w.Person("bram@example.org")
-	c := w.Application().Contract(library.Write)
-	r := anna.Asked(c)
+	anna := w.Person("anna@example.org")
+	r := anna.Asked(w.Application().Contract(library.Write))
 	address := carreltest.Must(w.Connections.StartAuthorization(t.Context(), anna.SignedIn(), r,
 		delivery.Target{Source: carreltest.SourceID}, "/page"))(t)
 	q := carreltest.Must(url.Parse(address))(t).Query()
@@ -137,39 +160,43 @@ func TestStartAuthorization(t *testing.T) {
 	if strings.Contains(address, "anna") {
 		t.Errorf("the address names the person: %s", address)
 	}
-	for name, test := range map[string]struct {
-		target delivery.Target
-		want   error
-	}{
-		"a source that is not there":   {delivery.Target{Source: 5}, library.ErrNotFound},
-		"an account that is not there": {delivery.Target{Account: "1_x"}, library.ErrNotFound},
-		"nothing":                      {delivery.Target{}, library.ErrNotFound},
-	} {
-		_, err := w.Connections.StartAuthorization(t.Context(), anna.SignedIn(), r, test.target, "/page")
-		if !errors.Is(err, test.want) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
+}
+
+// TestStartAuthorizationRefused: what cannot be connected, or is not the person's or the
+// application's, is not found.
+func TestStartAuthorizationRefused(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	anna, bram := w.Person("anna@example.org"), w.Person("bram@example.org")
+	c, other := w.Application().Contract(library.Write), w.Application().Contract(library.Write)
 	_, annas := anna.Connects(c)
-	_, err := w.Connections.StartAuthorization(t.Context(), bram.SignedIn(), bram.Asked(c),
-		delivery.Target{Account: annas.ID}, "/page")
-	if !errors.Is(err, library.ErrNotFound) {
-		t.Errorf("somebody else's account: %v", err)
-	}
-	other := w.Application().Contract(library.Write)
-	_, err = w.Connections.StartAuthorization(t.Context(), anna.SignedIn(), anna.Asked(other),
-		delivery.Target{Account: annas.ID}, "/page")
-	if !errors.Is(err, library.ErrNotFound) {
-		t.Errorf("an account of another application: %v", err)
+	for name, test := range map[string]struct {
+		person   *carreltest.Person
+		contract *carreltest.Contract
+		target   delivery.Target
+	}{
+		"a source that is not there":        {anna, c, delivery.Target{Source: 5}},
+		"an account that is not there":      {anna, c, delivery.Target{Account: "1_x"}},
+		"nothing":                           {anna, c, delivery.Target{}},
+		"somebody else's account":           {bram, c, delivery.Target{Account: annas.ID}},
+		"an account of another application": {anna, other, delivery.Target{Account: annas.ID}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := test.person.Asked(test.contract)
+			_, err := w.Connections.StartAuthorization(t.Context(), test.person.SignedIn(), r, test.target, "/page")
+			if !errors.Is(err, library.ErrNotFound) {
+				t.Errorf("got %v, want ErrNotFound", err)
+			}
+		})
 	}
 }
 
-// TestDenyAfterConnecting: a no leaves nothing of what was connected for it.
-func TestDenyAfterConnecting(t *testing.T) {
-	t.Parallel()
-	w := carreltest.New(t)
-	p := w.Person("anna@example.org")
-	c := w.Application().Contract(library.Write)
+// connectAndDeny connects the world's provider on the way of a request, and denies the request. It
+// returns what was connected.
+func connectAndDeny(
+	t *testing.T, w *carreltest.World, p *carreltest.Person, c *carreltest.Contract,
+) *delivery.Connection {
+	t.Helper()
 	opened := carreltest.Must(w.Consents.Authorize(t.Context(), c.Requests(carreltest.Authorizing),
 		wire.SessionOptions{}))(t)
 	r := p.Opens(library.AuthorizeRequest, opened.Code)
@@ -178,23 +205,30 @@ func TestDenyAfterConnecting(t *testing.T) {
 		Source: carreltest.SourceID, State: state, Code: seal.SecretOf(carreltest.GoodCode),
 	}))(t)
 	r = p.Opens(r.Kind, opened.Code)
-	pending := p.Connected(r)
+	connected := p.Connected(r)
 	carreltest.Must(w.Consents.Deny(t.Context(), r, p.SignedIn(), library.CallbackUserCancel))(t)
+	return connected
+}
+
+// TestDenyAfterConnecting: a no leaves nothing of what was connected for it.
+func TestDenyAfterConnecting(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	pending := connectAndDeny(t, w, w.Person(), w.Application().Contract(library.Write))
 	_, err := w.Store.GetConnection(t.Context(), pending.Library, pending.ID, false)
 	if !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("the account after a no: %v", err)
 	}
-	// One that stands already, and was connected again on the way, stays.
+}
+
+// TestDenyAfterConnectingAgain: an account that stands already, and was connected again on the way
+// of a request, stays after a no.
+func TestDenyAfterConnectingAgain(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	p, c := w.Person(), w.Application().Contract(library.Write)
 	_, account := p.Connects(c)
-	opened = carreltest.Must(w.Consents.Authorize(t.Context(), c.Requests(carreltest.Authorizing),
-		wire.SessionOptions{}))(t)
-	r = p.Opens(library.AuthorizeRequest, opened.Code)
-	state = p.LeavesFor(r, delivery.Target{Source: carreltest.SourceID})
-	carreltest.Must(w.Connections.HandleCallback(t.Context(), p.SignedIn(), delivery.CallbackParams{
-		Source: carreltest.SourceID, State: state, Code: seal.SecretOf(carreltest.GoodCode),
-	}))(t)
-	r = p.Opens(r.Kind, opened.Code)
-	carreltest.Must(w.Consents.Deny(t.Context(), r, p.SignedIn(), library.CallbackUserCancel))(t)
+	connectAndDeny(t, w, p, c)
 	if list := carreltest.Must(w.Connections.List(t.Context(), p.SignedIn()))(t); len(list) != 1 ||
 		list[0].ID != account.ID {
 		t.Errorf("kept %+v", list)

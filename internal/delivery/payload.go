@@ -10,9 +10,11 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-func purposePayload(id library.DeliveryID) string { return "carrel delivery " + string(id) }
+// PayloadPurpose is the purpose with which the keyring seals what is to be delivered.
+func PayloadPurpose(id library.DeliveryID) string { return "carrel delivery " + string(id) }
 
-func purposeAnswer(id library.DeliveryID) string { return "carrel delivery answer " + string(id) }
+// AnswerPurpose is the purpose with which the keyring seals a provider's answer.
+func AnswerPurpose(id library.DeliveryID) string { return "carrel delivery answer " + string(id) }
 
 // sealPayload seals a resource: a line of JSON with all but its body, and the body.
 func (q *Queue) sealPayload(id library.DeliveryID, r Resource) ([]byte, error) {
@@ -20,11 +22,11 @@ func (q *Queue) sealPayload(id library.DeliveryID, r Resource) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode resource: %w", err)
 	}
-	return q.ring.Seal(purposePayload(id), slices.Concat(head, []byte{'\n'}, r.Body)), nil
+	return q.ring.Seal(PayloadPurpose(id), slices.Concat(head, []byte{'\n'}, r.Body)), nil
 }
 
 func (q *Queue) openPayload(id library.DeliveryID, box []byte) (r Resource, err error) {
-	text, err := q.ring.Open(purposePayload(id), box)
+	text, err := q.ring.Open(PayloadPurpose(id), box)
 	if err != nil {
 		return Resource{}, fmt.Errorf("open payload: the keyring is not the one that it was sealed with: %w", err)
 	}

@@ -200,7 +200,7 @@ func (q *Queue) Get(ctx context.Context, b *library.Bearer, id library.DeliveryI
 	}
 	result := &Result{Delivery: d}
 	if d.Answer != nil {
-		if result.Answer, err = q.ring.Open(purposeAnswer(d.ID), d.Answer); err != nil {
+		if result.Answer, err = q.ring.Open(AnswerPurpose(d.ID), d.Answer); err != nil {
 			return nil, fmt.Errorf("open answer of delivery %s: %w", d.ID, err)
 		}
 	}

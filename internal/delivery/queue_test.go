@@ -29,7 +29,7 @@ func TestDeliver(t *testing.T) {
 		first delivery.Outcome
 		state delivery.State // after the first attempt
 		event string
-		after delivery.State // after an hour at a provider that takes it
+		after delivery.State // after ten minutes at a provider that takes it
 		sent  int            // how often it was sent in all
 	}{
 		{"delivered", delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201, Answer: answer},
@@ -60,36 +60,43 @@ func TestDeliver(t *testing.T) {
 			before := p.Activity()
 			w.Provider.Answers(test.first)
 			pushed := carreltest.Must(g.Sends(account.ID, carreltest.Observation("planted-content")))(t)
-			if pushed.Delivery.State != test.state {
-				t.Errorf("state %s, want %s", pushed.Delivery.State, test.state)
-			}
-			kept := w.Delivery(pushed)
-			if kept.State != test.state || kept.Status != test.first.Status ||
-				kept.State.Final() != (kept.Payload == nil) {
-				t.Errorf("kept as %+v", kept)
-			}
-			if got := strings.TrimSpace(strings.TrimPrefix(p.Activity(), before)); got != test.event {
-				t.Errorf("activity %q, want %q", got, test.event)
-			}
-			b := carreltest.Must(g.Bearer())(t)
-			asked := carreltest.Must(w.Queue.Get(t.Context(), b, kept.ID))(t)
-			if string(asked.Answer) != string(pushed.Answer) {
-				t.Errorf("answer %q, then %q", pushed.Answer, asked.Answer)
-			}
-			w.Provider.Answers(delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201})
-			w.Clock.Moves(10 * time.Minute) // the access of the waiting one is still good
-			w.Work(w.Queue)
-			if got := w.Delivery(pushed).State; got != test.after {
-				t.Errorf("an hour later %s, want %s", got, test.after)
-			}
-			if n := len(w.Provider.Sent()); n != test.sent {
-				t.Errorf("sent %d times, want %d", n, test.sent)
-			}
-			for _, text := range []string{"planted-content", "access-1", "refresh-1", "OperationOutcome"} {
-				if len(w.Mentions(text)) > 0 {
-					t.Errorf("the database holds %q in the clear", text)
+			t.Run("state", func(t *testing.T) {
+				kept := w.Delivery(pushed)
+				if pushed.Delivery.State != test.state || kept.State != test.state ||
+					kept.Status != test.first.Status || kept.State.Final() != (kept.Payload == nil) {
+					t.Errorf("state %s, kept as %+v, want %s", pushed.Delivery.State, kept, test.state)
 				}
-			}
+			})
+			t.Run("activity", func(t *testing.T) {
+				if got := strings.TrimSpace(strings.TrimPrefix(p.Activity(), before)); got != test.event {
+					t.Errorf("activity %q, want %q", got, test.event)
+				}
+			})
+			t.Run("answer", func(t *testing.T) {
+				b := carreltest.Must(g.Bearer())(t)
+				asked := carreltest.Must(w.Queue.Get(t.Context(), b, pushed.Delivery.ID))(t)
+				if string(asked.Answer) != string(pushed.Answer) {
+					t.Errorf("answer %q, then %q", pushed.Answer, asked.Answer)
+				}
+			})
+			t.Run("tried again", func(t *testing.T) {
+				w.Provider.Answers(delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201})
+				w.Clock.Moves(10 * time.Minute) // the access of the waiting one is still good
+				w.Work(w.Queue)
+				if got := w.Delivery(pushed).State; got != test.after {
+					t.Errorf("ten minutes later %s, want %s", got, test.after)
+				}
+				if n := len(w.Provider.Sent()); n != test.sent {
+					t.Errorf("sent %d times, want %d", n, test.sent)
+				}
+			})
+			t.Run("hidden at rest", func(t *testing.T) {
+				for _, text := range []string{"planted-content", "access-1", "refresh-1", "OperationOutcome"} {
+					if len(w.Mentions(text)) > 0 {
+						t.Errorf("the database holds %q in the clear", text)
+					}
+				}
+			})
 		})
 	}
 }
@@ -210,19 +217,26 @@ func TestDeliveryCalledOff(t *testing.T) {
 	}
 }
 
-// TestRenewal: access is renewed by one at a time, stored before use, and a refresh
+// connected returns a world in which a person has connected an account at a provider that gives
+// refresh tokens.
+func connected(t *testing.T) (w *carreltest.World, g *carreltest.Grant, account wire.AccountID) {
+	t.Helper()
+	w = carreltest.New(t)
+	w.Provider.GivesTokens(true)
+	g, a := w.Person("anna@example.org").Connects(w.Application().Contract(library.Write))
+	return w, g, a.ID
+}
+
+// TestRenewAccess: access is renewed by one at a time, stored before use, and a refresh
 // token is presented once.
 func TestRenewAccess(t *testing.T) {
 	t.Parallel()
-	w := carreltest.New(t)
-	w.Provider.GivesTokens(true)
-	p := w.Person("anna@example.org")
-	g, account := p.Connects(w.Application().Contract(library.Write))
+	w, g, account := connected(t)
 	w.Clock.Moves(time.Hour)
 	var done sync.WaitGroup
 	for i := range 20 {
 		done.Go(func() {
-			if pushed, err := g.Sends(account.ID, carreltest.Observation(fmt.Sprint(i))); err != nil ||
+			if pushed, err := g.Sends(account, carreltest.Observation(fmt.Sprint(i))); err != nil ||
 				pushed.Delivery.State != delivery.Delivered {
 				t.Errorf("push %d: %+v, %v", i, pushed, err)
 			}
@@ -242,7 +256,13 @@ func TestRenewAccess(t *testing.T) {
 	if len(correlations) != 1 {
 		t.Errorf("%d correlation ids", len(correlations))
 	}
-	// A provider that takes the token no longer, before its time: once more with new access.
+}
+
+// TestRenewRefusedAccess: if a provider takes the token no longer, before its time, the delivery is
+// sent once more with new access.
+func TestRenewRefusedAccess(t *testing.T) {
+	t.Parallel()
+	w, g, account := connected(t)
 	refuse := true
 	w.Provider.AnswersWith(func(delivery.SendRequest) delivery.Outcome {
 		if refuse {
@@ -251,15 +271,27 @@ func TestRenewAccess(t *testing.T) {
 		}
 		return delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201}
 	})
-	pushed := carreltest.Must(g.Sends(account.ID, carreltest.Observation("again")))(t)
+	pushed := carreltest.Must(g.Sends(account, carreltest.Observation("again")))(t)
 	if pushed.Delivery.State != delivery.Delivered || pushed.Delivery.Attempts != 1 {
 		t.Errorf("after a 401: %+v", pushed.Delivery)
 	}
-	// A renewal that fails for now leaves the delivery waiting, and the refresh token to be
-	// presented again.
+	var tokens []string
+	for _, s := range w.Provider.Sent() {
+		tokens = append(tokens, s.Token.Reveal())
+	}
+	if want := []string{"access-1", "access-2"}; !slices.Equal(tokens, want) {
+		t.Errorf("sent with %v, want %v", tokens, want)
+	}
+}
+
+// TestRenewalFails: a renewal that fails for now leaves the delivery waiting, and the refresh token
+// to be presented again.
+func TestRenewalFails(t *testing.T) {
+	t.Parallel()
+	w, g, account := connected(t)
 	w.Clock.Moves(time.Hour)
 	w.Provider.RefusesTokens(errors.New("the provider is away for a moment"))
-	pushed = carreltest.Must(g.Sends(account.ID, carreltest.Observation("waits")))(t)
+	pushed := carreltest.Must(g.Sends(account, carreltest.Observation("waits")))(t)
 	if pushed.Delivery.State != delivery.Waiting {
 		t.Errorf("while the provider is away: %s", pushed.Delivery.State)
 	}
@@ -269,17 +301,25 @@ func TestRenewAccess(t *testing.T) {
 	if got := w.Delivery(pushed).State; got != delivery.Delivered {
 		t.Errorf("when it is back: %s", got)
 	}
+	if got := w.Provider.Refreshes(); !slices.Equal(got, []string{"refresh-1", "refresh-1"}) {
+		t.Errorf("presented %v", got)
+	}
 }
 
-// TestReconnect: when the provider's consent is over, the application is told, the
-// person connects the same account again, and the next push goes.
-func TestReconnect(t *testing.T) {
-	t.Parallel()
+// ended returns a world in which the provider's consent is over.
+func ended(t *testing.T) (*carreltest.World, *carreltest.Person, *carreltest.Grant, delivery.Connection) {
+	t.Helper()
 	w := carreltest.New(t)
 	p := w.Person("anna@example.org")
-	c := w.Application().Contract(library.Write)
-	g, account := p.Connects(c)
+	g, account := p.Connects(w.Application().Contract(library.Write))
 	w.Clock.Moves(16 * time.Minute)
+	return w, p, g, account
+}
+
+// TestConsentEnds: when the provider's consent is over, the application is told.
+func TestConsentEnds(t *testing.T) {
+	t.Parallel()
+	w, _, g, account := ended(t)
 	_, err := g.Sends(account.ID, carreltest.Observation("1"))
 	if !errors.Is(err, delivery.ErrReconnect) {
 		t.Errorf("push after a quarter of an hour: %v", err)
@@ -288,9 +328,21 @@ func TestReconnect(t *testing.T) {
 	if list[1].AccessTokenStatus.Authorized {
 		t.Errorf("account %+v", list[1])
 	}
-	opened := carreltest.Must(w.Consents.AuthorizeForToken(t.Context(), c.Requests(carreltest.WithToken(g.Token()),
-		carreltest.ReturningTo(carreltest.Callback)), wire.SessionOptions{}))(t)
-	handle := carreltest.Must(w.Consents.AddAccountHandle(t.Context(), c.Requests(),
+}
+
+// TestReconnect: when the provider's consent is over, the person connects the same account again,
+// and the next push goes.
+func TestReconnect(t *testing.T) {
+	t.Parallel()
+	w, p, g, account := ended(t)
+	_, err := g.Sends(account.ID, carreltest.Observation("1"))
+	if !errors.Is(err, delivery.ErrReconnect) {
+		t.Fatalf("push after a quarter of an hour: %v", err)
+	}
+	opened := carreltest.Must(w.Consents.AuthorizeForToken(t.Context(),
+		g.Requests(carreltest.WithToken(g.Token()), carreltest.ReturningTo(carreltest.Callback)),
+		wire.SessionOptions{}))(t)
+	handle := carreltest.Must(w.Consents.AddAccountHandle(t.Context(), g.Requests(),
 		wire.ReferenceRequest{Type: "accountId", Value: string(account.ID)}))(t)
 	code := opened.Code.Reveal()
 	r := carreltest.Must(w.Consents.FindRequest(t.Context(), library.ReauthorizeRequest, code))(t)
@@ -330,32 +382,51 @@ func TestDeliveryIsNobodyElses(t *testing.T) {
 		"another application": anna.Allows(other.Contract(library.Write)),
 		"another person":      bram.Allows(app.Contract(library.Write)),
 	} {
-		_, err := stranger.Sends(account.ID, carreltest.Observation("2"))
-		carreltest.Refused(t, name+" pushes", err, library.Unknown("Account"))
 		b := carreltest.Must(stranger.Bearer())(t)
-		_, err = w.Queue.Get(t.Context(), b, pushed.Delivery.ID)
-		carreltest.Refused(t, name+" asks", err, library.Unknown("Delivery"))
-		if list := carreltest.Must(w.Queue.List(t.Context(), b))(t); len(list) != 0 {
-			t.Errorf("%s lists %d deliveries", name, len(list))
-		}
-		if list := carreltest.Must(w.Connections.ListForBearer(t.Context(), b))(t); len(list) != 1 {
-			t.Errorf("%s lists %d accounts", name, len(list))
-		}
-		if err := w.Connections.DeleteForBearer(t.Context(), b, account.ID); err != nil {
-			t.Errorf("%s deletes: %v", name, err)
-		}
+		t.Run(name+" pushes", func(t *testing.T) {
+			_, err := stranger.Sends(account.ID, carreltest.Observation("2"))
+			carreltest.Refused(t, name, err, library.Unknown("Account"))
+		})
+		t.Run(name+" asks", func(t *testing.T) {
+			_, err := w.Queue.Get(t.Context(), b, pushed.Delivery.ID)
+			carreltest.Refused(t, name, err, library.Unknown("Delivery"))
+		})
+		t.Run(name+" lists", func(t *testing.T) {
+			if list := carreltest.Must(w.Queue.List(t.Context(), b))(t); len(list) != 0 {
+				t.Errorf("%d deliveries", len(list))
+			}
+			if list := carreltest.Must(w.Connections.ListForBearer(t.Context(), b))(t); len(list) != 1 {
+				t.Errorf("%d accounts", len(list))
+			}
+		})
+		t.Run(name+" deletes", func(t *testing.T) {
+			if err := w.Connections.DeleteForBearer(t.Context(), b, account.ID); err != nil {
+				t.Error(err)
+			}
+		})
 	}
-	if _, err := w.Connections.Get(t.Context(), bram.SignedIn(), account.ID); !errors.Is(err, library.ErrNotFound) {
-		t.Errorf("another person looks: %v", err)
-	}
-	if err := w.Connections.Disconnect(t.Context(), bram.SignedIn(), account.ID); !errors.Is(err, library.ErrNotFound) {
-		t.Errorf("another person disconnects: %v", err)
-	}
-	reader := anna.Allows(app.Contract(library.Read))
-	_, err := reader.Sends(account.ID, carreltest.Observation("3"))
-	carreltest.Refused(t, "a read contract pushes", err, library.WrongAccess())
+	t.Run("another person's browser", func(t *testing.T) {
+		_, err := w.Connections.Get(t.Context(), bram.SignedIn(), account.ID)
+		if !errors.Is(err, library.ErrNotFound) {
+			t.Errorf("looks: %v", err)
+		}
+		err = w.Connections.Disconnect(t.Context(), bram.SignedIn(), account.ID)
+		if !errors.Is(err, library.ErrNotFound) {
+			t.Errorf("disconnects: %v", err)
+		}
+	})
+	t.Run("a read contract pushes", func(t *testing.T) {
+		_, err := anna.Allows(app.Contract(library.Read)).Sends(account.ID, carreltest.Observation("3"))
+		carreltest.Refused(t, "push", err, library.WrongAccess())
+	})
 	carreltest.Must(g.Sends(account.ID, carreltest.Observation("4")))(t) // it is still there
-	_, err = g.Sends(account.ID,
+}
+
+// TestDeliveryVersion: a resource of a FHIR version that the provider does not take is refused.
+func TestDeliveryVersion(t *testing.T) {
+	t.Parallel()
+	_, g, account := connected(t)
+	_, err := g.Sends(account,
 		delivery.Resource{Version: fhir.R4, Types: []string{"Observation"}, Body: []byte(`{}`)})
 	carreltest.Refused(t, "another version", err, library.InvalidParameter("this provider takes FHIR 3.0"))
 }

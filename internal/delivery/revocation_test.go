@@ -40,18 +40,15 @@ func opened(t *testing.T, w *carreltest.World, code seal.Secret) *library.Pendin
 	return carreltest.Must(w.Consents.FindRequest(t.Context(), library.RevokeRequest, code.Reveal()))(t)
 }
 
-// TestOpenRevocation: an application may ask about what it sees, and come back to where
-// its contract says.
-func TestOpenRevocation(t *testing.T) {
+// TestOpenRevocationRefused: an application may ask only about what it sees, and come back only to
+// where its contract says.
+func TestOpenRevocationRefused(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
 	anna, bram := w.Person("anna@example.org"), w.Person("bram@example.org")
-	app := w.Application()
-	g, account := anna.Connects(app.Contract(library.Write))
-	reader, elsewhere, brams := anna.Allows(app.Contract(library.Read)),
-		anna.Allows(w.Application().Contract(library.Write)), bram.Allows(g.Contract)
+	g, account := anna.Connects(w.Application().Contract(library.Write))
+	elsewhere, brams := anna.Allows(w.Application().Contract(library.Write)), bram.Allows(g.Contract)
 	user := standsFor(t, w, g)
-
 	for name, tt := range map[string]struct {
 		by      *carreltest.Grant
 		account wire.AccountID
@@ -70,45 +67,95 @@ func TestOpenRevocation(t *testing.T) {
 		"the other person":          {brams, user, carreltest.Callback, library.Unknown("Account")},
 		"the person to another app": {elsewhere, user, carreltest.Callback, library.Unknown("Account")},
 	} {
-		bearer := carreltest.Must(tt.by.Bearer())(t)
-		w.Unchanged(name, func() {
-			_, err := w.Connections.OpenRevocation(t.Context(), bearer, tt.account, tt.uri)
-			carreltest.Refused(t, name, err, tt.want)
+		t.Run(name, func(t *testing.T) {
+			bearer := carreltest.Must(tt.by.Bearer())(t)
+			w.Unchanged(name, func() {
+				_, err := w.Connections.OpenRevocation(t.Context(), bearer, tt.account, tt.uri)
+				carreltest.Refused(t, name, err, tt.want)
+			})
 		})
 	}
-	for _, by := range []*carreltest.Grant{g, reader} {
-		for _, id := range []wire.AccountID{account.ID, user} {
-			r := revocation(t, w, by, id)
-			if r.Account != id || r.Library != anna.SignedIn().Library.ID || r.Client.ID() != by.Contract.Client.ID() {
-				t.Errorf("link %+v", r.AuthRequest)
-			}
-			_, err := w.Connections.Revocation(t.Context(), bram.SignedIn(), r)
-			if !errors.Is(err, library.ErrWrongPerson) {
-				t.Errorf("another person asks: %v", err)
-			}
-			_, err = w.Connections.Revoke(t.Context(), bram.SignedIn(), r)
-			if !errors.Is(err, library.ErrWrongPerson) {
-				t.Errorf("another person answers: %v", err)
-			}
+}
+
+// TestOpenRevocation: a request to revoke is about one account of one person, and nobody else can
+// look at it or answer it.
+func TestOpenRevocation(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	anna, bram := w.Person("anna@example.org"), w.Person("bram@example.org")
+	app := w.Application()
+	g, account := anna.Connects(app.Contract(library.Write))
+	user := standsFor(t, w, g)
+	for access, by := range map[string]*carreltest.Grant{
+		"write": g, "read": anna.Allows(app.Contract(library.Read)),
+	} {
+		for name, id := range map[string]wire.AccountID{"at a provider": account.ID, "of the person": user} {
+			t.Run(access+", "+name, func(t *testing.T) {
+				r := revocation(t, w, by, id)
+				if r.Account != id || r.Library != anna.Library || r.Client.ID() != by.Contract.Client.ID() {
+					t.Errorf("link %+v", r.AuthRequest)
+				}
+				_, err := w.Connections.Revocation(t.Context(), bram.SignedIn(), r)
+				if !errors.Is(err, library.ErrWrongPerson) {
+					t.Errorf("another person asks: %v", err)
+				}
+				_, err = w.Connections.Revoke(t.Context(), bram.SignedIn(), r)
+				if !errors.Is(err, library.ErrWrongPerson) {
+					t.Errorf("another person answers: %v", err)
+				}
+			})
 		}
 	}
-	code := carreltest.Must(w.Connections.OpenRevocation(t.Context(), carreltest.Must(g.Bearer())(t), user,
-		carreltest.Callback))(t)
+}
+
+// TestRevocationCode: the code of a request to revoke opens no request of another kind, and
+// expires.
+func TestRevocationCode(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	g := w.Person().Allows(w.Application().Contract(library.Write))
+	code := carreltest.Must(w.Connections.OpenRevocation(t.Context(), carreltest.Must(g.Bearer())(t),
+		standsFor(t, w, g), carreltest.Callback))(t)
 	for _, kind := range []library.RequestKind{library.AuthorizeRequest, library.OnboardRequest,
 		library.ReauthorizeRequest, library.UserReauthRequest} {
 		if _, err := w.Consents.FindRequest(t.Context(), kind, code.Reveal()); !errors.Is(err, library.ErrNotFound) {
 			t.Errorf("opened as %s: %v", kind, err)
 		}
 	}
+	opened(t, w, code)
 	w.Clock.Moves(30 * time.Minute)
+	wantProblem(t, w, code, library.RequestExpired)
+}
+
+// wantProblem checks why the request of a code can no longer be answered.
+func wantProblem(t *testing.T, w *carreltest.World, code seal.Secret, want library.RequestProblem) {
+	t.Helper()
+	_, err := w.Consents.FindRequest(t.Context(), library.RevokeRequest, code.Reveal())
 	var fault *library.RequestError
-	if _, err := w.Consents.FindRequest(t.Context(), library.RevokeRequest, code.Reveal()); !errors.As(err, &fault) ||
-		fault.Problem != library.RequestExpired {
-		t.Errorf("after half an hour: %v", err)
+	if !errors.As(err, &fault) || fault.Problem != want {
+		t.Errorf("the request gives %v, want problem %v", err, want)
 	}
 }
 
-// TestRevokeAccount: a yes disconnects the account, a no leaves everything as it is.
+// TestDenyRevocation: a no leaves everything as it is.
+func TestDenyRevocation(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	p := w.Person("anna@example.org")
+	g, account := p.Connects(w.Application().Contract(library.Write))
+	before := p.Activity()
+	back := carreltest.Must(w.Consents.Deny(t.Context(), revocation(t, w, g, account.ID), p.SignedIn(),
+		library.CallbackUserCancel))(t)
+	if want := carreltest.Callback + "?mine=1&error_message=USER_CANCEL&result=failed"; back != want {
+		t.Errorf("callback %s, want %s", back, want)
+	}
+	if _, err := g.Sends(account.ID, carreltest.Observation("1")); err != nil ||
+		!strings.HasPrefix(p.Activity(), before+" sent.accepted") {
+		t.Errorf("%v, activity %s", err, p.Activity())
+	}
+}
+
+// TestRevokeAccount: a yes disconnects the account, and answers the request for good.
 func TestRevokeAccount(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
@@ -116,45 +163,39 @@ func TestRevokeAccount(t *testing.T) {
 	g, account := p.Connects(w.Application().Contract(library.Write))
 	code := carreltest.Must(w.Connections.OpenRevocation(t.Context(), carreltest.Must(g.Bearer())(t), account.ID,
 		carreltest.Callback+"?mine=1"))(t)
-	other := revocation(t, w, g, account.ID)
-
-	before := p.Activity()
-	back := carreltest.Must(w.Consents.Deny(t.Context(), revocation(t, w, g, account.ID), p.SignedIn(),
-		library.CallbackUserCancel))(t)
-	if want := carreltest.Callback + "?mine=1&error_message=USER_CANCEL&result=failed"; back != want {
-		t.Errorf("after a no: %s, want %s", back, want)
-	}
-	if _, err := g.Sends(account.ID, carreltest.Observation("1")); err != nil ||
-		!strings.HasPrefix(p.Activity(), before+" sent.accepted") {
-		t.Errorf("after a no: %v, activity %s", err, p.Activity())
-	}
-
-	back = carreltest.Must(w.Connections.Revoke(t.Context(), p.SignedIn(), opened(t, w, code)))(t)
+	carreltest.Must(g.Sends(account.ID, carreltest.Observation("1")))(t)
+	back := carreltest.Must(w.Connections.Revoke(t.Context(), p.SignedIn(), opened(t, w, code)))(t)
 	if want := carreltest.Callback + "?mine=1&result=success"; back != want {
-		t.Errorf("after a yes: %s, want %s", back, want)
+		t.Errorf("callback %s, want %s", back, want)
 	}
 	_, err := g.Sends(account.ID, carreltest.Observation("2"))
 	carreltest.Refused(t, "push", err, library.Unknown("Account"))
 	if !strings.HasSuffix(p.Activity(), "sent.accepted account.removed") {
 		t.Errorf("activity %s", p.Activity())
 	}
-	var fault *library.RequestError
-	if _, err := w.Consents.FindRequest(t.Context(), library.RevokeRequest, code.Reveal()); !errors.As(err, &fault) ||
-		fault.Problem != library.RequestAnswered {
-		t.Errorf("the same link again: %v", err)
-	}
-	// What another link is about has gone; it can be answered all the same, once.
+	wantProblem(t, w, code, library.RequestAnswered)
+}
+
+// TestRevokeGoneAccount: a request about an account that has gone meanwhile can be answered all the
+// same, once.
+func TestRevokeGoneAccount(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	p := w.Person("anna@example.org")
+	g, account := p.Connects(w.Application().Contract(library.Write))
+	first, other := revocation(t, w, g, account.ID), revocation(t, w, g, account.ID)
+	carreltest.Must(w.Connections.Revoke(t.Context(), p.SignedIn(), first))(t)
 	if v := carreltest.Must(w.Connections.Revocation(t.Context(), p.SignedIn(), other))(t); !v.Over() {
 		t.Errorf("there is something left to end: %+v", v)
 	}
-	back = carreltest.Must(w.Connections.Revoke(t.Context(), p.SignedIn(), other))(t)
+	back := carreltest.Must(w.Connections.Revoke(t.Context(), p.SignedIn(), other))(t)
 	if !strings.HasSuffix(back, "result=success") {
 		t.Errorf("callback %s", back)
 	}
 	if _, err := w.Connections.Revoke(t.Context(), p.SignedIn(), other); !errors.Is(err, library.ErrUsed) {
 		t.Errorf("answered twice: %v", err)
 	}
-	_, err = w.Consents.Deny(t.Context(), other, p.SignedIn(), library.CallbackUserCancel)
+	_, err := w.Consents.Deny(t.Context(), other, p.SignedIn(), library.CallbackUserCancel)
 	if !errors.Is(err, library.ErrUsed) {
 		t.Errorf("answered with both: %v", err)
 	}
@@ -209,45 +250,60 @@ func TestDeleteUserAccount(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if p.Activity() != before {
-		t.Errorf("activity %s: nothing has ended", p.Activity())
-	}
-	for _, g := range []*carreltest.Grant{g, reader} {
-		list := carreltest.Must(w.Connections.ListForBearer(t.Context(), carreltest.Must(g.Bearer())(t)))(t)
-		if len(list) != 1 || list[0].ID != account.ID {
-			t.Errorf("accounts %+v", list)
+	t.Run("is no event", func(t *testing.T) {
+		if p.Activity() != before {
+			t.Errorf("activity %s: nothing has ended", p.Activity())
 		}
-		_, err := w.Connections.OpenRevocation(t.Context(), carreltest.Must(g.Bearer())(t), user, carreltest.Callback)
-		carreltest.Refused(t, "revocation", err, library.Unknown("Account"))
+	})
+	for name, g := range map[string]*carreltest.Grant{"write": g, "read": reader} {
+		t.Run("hides it from the contract to "+name, func(t *testing.T) {
+			b := carreltest.Must(g.Bearer())(t)
+			list := carreltest.Must(w.Connections.ListForBearer(t.Context(), b))(t)
+			if len(list) != 1 || list[0].ID != account.ID {
+				t.Errorf("accounts %+v", list)
+			}
+			_, err := w.Connections.OpenRevocation(t.Context(), b, user, carreltest.Callback)
+			carreltest.Refused(t, "revocation", err, library.Unknown("Account"))
+		})
 	}
-	handle := carreltest.Must(w.Consents.AddAccountHandle(t.Context(), g.Requests(),
-		wire.ReferenceRequest{Type: "accountId", Value: string(user)}))(t)
-	opened := carreltest.Must(w.Consents.AuthorizeForToken(t.Context(), g.Requests(carreltest.WithToken(g.Token()),
-		carreltest.ReturningTo(carreltest.Callback)), wire.SessionOptions{}))(t)
-	link := p.Opens(library.ReauthorizeRequest, opened.Code)
-	_, err := w.Connections.ConnectionStep(t.Context(), p.SignedIn(), link,
-		delivery.ConnectionQuery{AccountHandle: handle})
-	if !errors.Is(err, library.ErrNotFound) {
-		t.Errorf("referred to: %v", err)
-	}
-	standsFor(t, w, theirs) // is another person's, and seen
-
-	tokens := carreltest.Must(w.Consents.Refresh(t.Context(), g.Requests(carreltest.Refreshing(g.Refresh()))))(t)
-	if tokens.Subject != g.Tokens.Subject || tokens.Subject == "" || tokens.Identifier.ID != tokens.Subject {
-		t.Errorf("refreshed for %q, was %q", tokens.Subject, g.Tokens.Subject)
-	}
-	if _, err := g.Sends(account.ID, carreltest.Observation("1")); err != nil {
-		t.Errorf("push: %v", err)
-	}
-	if v := carreltest.Must(w.Connections.Revocation(t.Context(), p.SignedIn(), pending))(t); len(v.Grants) != 2 {
-		t.Errorf("a link from before would end %+v", v)
-	}
-
-	opened = carreltest.Must(w.Consents.Authorize(t.Context(),
-		g.Requests(carreltest.Authorizing, carreltest.WithToken(g.Token())), wire.SessionOptions{}))(t)
-	back := p.Answers(library.AuthorizeRequest, opened.Code)
-	list := carreltest.Must(w.Connections.ListForBearer(t.Context(), carreltest.Must(g.Bearer())(t)))(t)
-	if len(list) != 2 || list[0].ID != user || list[0].Reference != back.Get("accountReference") {
-		t.Errorf("after a new consent: %+v, reference %s", list, back.Get("accountReference"))
-	}
+	t.Run("hides it from references", func(t *testing.T) {
+		ref := carreltest.Must(w.Consents.AddAccountHandle(t.Context(), g.Requests(),
+			wire.ReferenceRequest{Type: "accountId", Value: string(user)}))(t)
+		opened := carreltest.Must(w.Consents.AuthorizeForToken(t.Context(),
+			g.Requests(carreltest.WithToken(g.Token()), carreltest.ReturningTo(carreltest.Callback)),
+			wire.SessionOptions{}))(t)
+		link := p.Opens(library.ReauthorizeRequest, opened.Code)
+		_, err := w.Connections.ConnectionStep(t.Context(), p.SignedIn(), link,
+			delivery.ConnectionQuery{AccountHandle: ref})
+		if !errors.Is(err, library.ErrNotFound) {
+			t.Errorf("referred to: %v", err)
+		}
+	})
+	t.Run("hides nobody else's", func(t *testing.T) { standsFor(t, w, theirs) })
+	t.Run("leaves the tokens", func(t *testing.T) {
+		tokens := carreltest.Must(w.Consents.Refresh(t.Context(), g.Requests(carreltest.Refreshing(g.Refresh()))))(t)
+		if tokens.Subject != g.Tokens.Subject || tokens.Subject == "" || tokens.Identifier.ID != tokens.Subject {
+			t.Errorf("refreshed for %q, was %q", tokens.Subject, g.Tokens.Subject)
+		}
+	})
+	t.Run("leaves the account at the provider", func(t *testing.T) {
+		if _, err := g.Sends(account.ID, carreltest.Observation("1")); err != nil {
+			t.Errorf("push: %v", err)
+		}
+	})
+	t.Run("leaves requests", func(t *testing.T) {
+		v := carreltest.Must(w.Connections.Revocation(t.Context(), p.SignedIn(), pending))(t)
+		if len(v.Grants) != 2 {
+			t.Errorf("a link from before would end %+v", v)
+		}
+	})
+	t.Run("lasts until a new consent", func(t *testing.T) {
+		opened := carreltest.Must(w.Consents.Authorize(t.Context(),
+			g.Requests(carreltest.Authorizing, carreltest.WithToken(g.Token())), wire.SessionOptions{}))(t)
+		back := p.Answers(library.AuthorizeRequest, opened.Code)
+		list := carreltest.Must(w.Connections.ListForBearer(t.Context(), carreltest.Must(g.Bearer())(t)))(t)
+		if len(list) != 2 || list[0].ID != user || list[0].Reference != back.Get("accountReference") {
+			t.Errorf("accounts %+v, reference %s", list, back.Get("accountReference"))
+		}
+	})
 }

@@ -66,7 +66,7 @@ func (c *Connections) RevokeTokens(ctx context.Context, log *slog.Logger) error 
 
 func (c *Connections) revokeTokens(ctx context.Context, connection Connection) error {
 	var stored storedTokens
-	if err := c.openJSON(purposeAccess(connection), connection.Access, &stored); err != nil {
+	if err := c.openJSON(AccessPurpose(connection), connection.Access, &stored); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, revocationTimeout)

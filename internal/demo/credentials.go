@@ -12,6 +12,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/outfile"
 )
 
 // Credentials are what an application needs to call a demo server: the clinic here, or any other application. A file
@@ -152,7 +153,7 @@ func (c Credentials) WriteFile(path string) error {
 	if err != nil {
 		return fmt.Errorf("encode credentials: %w", err)
 	}
-	if err := os.WriteFile(path, append(text, '\n'), 0o600); err != nil {
+	if err := outfile.WriteSecret(path, append(text, '\n')); err != nil {
 		return fmt.Errorf("write credentials: %w", err)
 	}
 	return nil

@@ -40,12 +40,19 @@ type victim struct {
 	code   string
 }
 
-// burgled is a server that has been in use for a while: two people with files, tokens,
-// sessions and logins, of which some have ended and been swept, and a third who has
-// deleted their library.
-func burgled(t *testing.T) (w *carreltest.World, keyring string, victims []*victim) {
-	w = carreltest.New(t, func(c *server.Config) { c.DeleteWait = 0 })
-	keyring = filepath.Join(w.Folder, "master.key")
+// theft is what a thief has stolen from a server that has been in use for a while.
+type theft struct {
+	*attacker
+	anna *victim // has used everything, and has secrets of every kind that live and that have ended
+	bram *victim // has a file and a reader as well, which the secrets of anna must not open
+	carl *victim // has used everything, and has deleted the library
+}
+
+func (s *theft) victims() []*victim { return []*victim{s.anna, s.bram, s.carl} }
+
+// burgle uses a server, sweeps what has ended, and steals what is left.
+func burgle(t *testing.T) *theft {
+	w := carreltest.New(t, func(c *server.Config) { c.DeleteWait = 0 })
 	app := w.Application()
 	clients := map[string]*carreltest.Contract{
 		"writer":       app.Contract(library.Write),
@@ -53,76 +60,106 @@ func burgled(t *testing.T) (w *carreltest.World, keyring string, victims []*vict
 		"revoked":      app.Contract(library.Read),
 		"other writer": w.Application().Contract(library.Write),
 	}
-	for _, who := range []string{"anna", "bram", "carl"} {
-		v := &victim{
-			person: w.Newcomer(who + "@example.org"),
-			pushed: map[string][]byte{},
-			live:   map[string]string{},
-			dead:   map[string]string{},
-		}
-		v.dead["cookie that rested"] = v.person.Cookie.Reveal()
+	s := &theft{}
+	for who, v := range map[string]**victim{"anna": &s.anna, "bram": &s.bram, "carl": &s.carl} {
+		*v = newVictim(w, who+"@example.org")
+	}
+	for _, v := range []*victim{s.anna, s.carl} {
 		old := v.person.Allows(clients["reader"])
 		v.dead["session that is over"], v.dead["access token that expired"] = old.Session.Key, old.Token()
-		victims = append(victims, v)
 	}
 	w.Clock.Moves(25 * time.Hour)
-	for i, v := range victims {
-		v.person.SignsIn()
-		v.dead["cookie that was signed out"] = v.person.Cookie.Reveal()
-		if err := w.People.SignOut(t.Context(), v.person.SignedIn()); err != nil {
-			t.Fatal(err)
-		}
-		v.person.SignsIn()
-		v.code = v.person.PendingCode()
-		v.use(t, clients)
-		if i == 2 {
-			must(w.People.Shut(t.Context(), v.person.SignedIn(), carreltest.Password))(t)
-		}
+	for _, v := range s.victims() {
+		v.signsInAgain(t)
 	}
+	s.anna.use(t, clients)
+	s.bram.push(t, clients["writer"], "small")
+	s.bram.allowReading(clients["reader"])
+	s.carl.use(t, clients)
+	must(w.People.Shut(t.Context(), s.carl.person.SignedIn(), carreltest.Password))(t)
 	if err := errors.Join(w.Sweeping.SweepExpired(t.Context()), w.Sweeping.SweepBlobs(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	return w, keyring, victims
+	s.attacker = steal(t, w.Folder, filepath.Join(w.Folder, "master.key"))
+	return s
+}
+
+func newVictim(w *carreltest.World, email string) *victim {
+	v := &victim{person: w.Newcomer(email), pushed: map[string][]byte{}, live: map[string]string{},
+		dead: map[string]string{}}
+	v.dead["cookie that rested"] = v.person.Cookie.Reveal()
+	return v
+}
+
+// signsInAgain signs in, out and in again.
+func (v *victim) signsInAgain(t *testing.T) {
+	t.Helper()
+	v.person.SignsIn()
+	v.dead["cookie that was signed out"] = v.person.Cookie.Reveal()
+	if err := v.person.World().People.SignOut(t.Context(), v.person.SignedIn()); err != nil {
+		t.Fatal(err)
+	}
+	v.person.SignsIn()
+	v.live["cookie"], v.code = v.person.Cookie.Reveal(), v.person.PendingCode()
+}
+
+// push pushes planted contents. Nothing that the application gets for it opens a file.
+func (v *victim) push(t *testing.T, c *carreltest.Contract, names ...string) (writer *carreltest.Grant) {
+	t.Helper()
+	var contents map[string][]byte
+	v.text, contents = planted(v.person.Email)
+	writer = v.person.Allows(c)
+	for _, name := range names {
+		file := must(writer.Pushes(name, contents[name]))(t)
+		v.pushed[string(file.ID)] = contents[name]
+	}
+	maps.Copy(v.dead, map[string]string{
+		"writer's access token":  writer.Token(),
+		"writer's refresh token": writer.Refresh(),
+		"writer's session":       writer.Session.Key,
+		"writer's used code":     writer.Code,
+		"the e-mail address":     v.person.Email,
+	})
+	return writer
+}
+
+// allowReading gives an application secrets that live.
+func (v *victim) allowReading(c *carreltest.Contract) (reader *carreltest.Grant) {
+	reader = v.person.Allows(c)
+	maps.Copy(v.live, map[string]string{
+		"access token":     reader.Token(),
+		"refresh token":    reader.Refresh(),
+		"promised session": reader.Session.Key,
+	})
+	v.dead["used code"] = reader.Code
+	return reader
 }
 
 // use pushes and reads, and lets some secrets die.
 func (v *victim) use(t *testing.T, clients map[string]*carreltest.Contract) {
 	t.Helper()
 	w := v.person.World()
-	var contents map[string][]byte
-	v.text, contents = planted(v.person.Email)
-	writer := v.person.Allows(clients["writer"])
-	for name, content := range contents {
-		file := must(writer.Pushes(name, content))(t)
-		v.pushed[string(file.ID)] = content
-	}
+	writer := v.push(t, clients["writer"], "small", "large")
+	_, contents := planted(v.person.Email)
 	half := io.MultiReader(bytes.NewReader(contents["large"]), iotest.ErrReader(io.ErrUnexpectedEOF))
 	if _, err := w.Files.Push(t.Context(), must(writer.Bearer())(t), carreltest.Descriptor(t, nil), half); err == nil {
 		t.Fatal("half a body is stored")
 	}
 	other := v.person.Allows(clients["other writer"])
-	reader, revoked := v.person.Allows(clients["reader"]), v.person.Allows(clients["revoked"])
-	session := must(reader.StartsSession(wire.SessionOptions{}))(t)
+	reader, revoked := v.allowReading(clients["reader"]), v.person.Allows(clients["revoked"])
+	v.live["opened session"] = must(reader.StartsSession(wire.SessionOptions{}))(t)
 	for _, g := range []*carreltest.Grant{reader, revoked} {
 		must(g.Reads())(t)
 	}
 	if err := w.Consents.Revoke(t.Context(), v.person.SignedIn(), revoked.ID()); err != nil {
 		t.Fatal(err)
 	}
-	maps.Copy(v.live, map[string]string{
-		"cookie": v.person.Cookie.Reveal(), "access token": reader.Token(),
-		"refresh token":    reader.Refresh(),
-		"promised session": reader.Session.Key, "opened session": session,
-	})
 	maps.Copy(v.dead, map[string]string{
-		"writer's access token":  writer.Token(),
-		"writer's refresh token": writer.Refresh(),
-		"writer's session":       writer.Session.Key, "other writer's access token": other.Token(),
-		"revoked access token":  revoked.Token(),
-		"revoked refresh token": revoked.Refresh(),
-		"revoked session":       revoked.Session.Key, "used code": reader.Code, "writer's used code": writer.Code,
-		"the contract's private key": string(wire.MarshalPrivateKey(carreltest.Key(0))),
-		"the e-mail address":         v.person.Email,
+		"other writer's access token": other.Token(),
+		"revoked access token":        revoked.Token(),
+		"revoked refresh token":       revoked.Refresh(),
+		"revoked session":             revoked.Session.Key,
+		"the contract's private key":  string(wire.MarshalPrivateKey(carreltest.Key(0))),
 	})
 }
 
@@ -131,96 +168,108 @@ func (v *victim) use(t *testing.T, clients map[string]*carreltest.Contract) {
 // a file. With one live secret they can, so that the test can fail.
 func TestTheft(t *testing.T) {
 	t.Parallel()
-	w, keyring, victims := burgled(t)
-	thief := steal(t, w.Folder, keyring)
-	if len(thief.files) != 4 || len(thief.seals) < 14 || len(thief.boxes) != 4 || len(thief.values) < 200 {
+	s := burgle(t)
+	if len(s.files) != 3 || len(s.seals) < 14 || len(s.boxes) != 4 || len(s.values) < 200 {
 		t.Fatalf("the thief has %d files, %d seals, %d boxes, %d values",
-			len(thief.files), len(thief.seals), len(thief.boxes), len(thief.values))
+			len(s.files), len(s.seals), len(s.boxes), len(s.values))
 	}
-
-	t.Run("what lies there", func(t *testing.T) {
-		for _, v := range victims {
-			if where := thief.scan(v.text); len(where) > 0 {
-				t.Errorf("what %s pushed lies in %s", v.person.Email, where)
-			}
-			for _, secrets := range []map[string]string{v.live, v.dead, {"password": v.person.Password,
-				"recovery code": v.code}} {
-				for name, secret := range secrets {
-					if where := thief.scan(secret); len(where) > 0 && name != "the e-mail address" {
-						t.Errorf("the %s of %s lies in %s", name, v.person.Email, where)
-					}
-				}
-			}
-		}
-		scanSees(t, thief, victims[0].person.Email)
-	})
-
-	t.Run("what the keys there open", func(t *testing.T) {
-		var purposes []string
-		for _, v := range thief.values {
-			if len(v.bytes) < 100 {
-				purposes = append(purposes, "carrel signing key "+string(v.bytes))
-			}
-		}
-		opened := thief.tryKeyring(purposes)
-		if len(opened) != 1 || !bytes.Contains(opened[0].bytes, []byte("RSA PRIVATE KEY")) {
-			t.Errorf("the keyring opens %d boxes, want the signing key's", len(opened))
-		}
-		values := append(append(thief.masterKeys(), opened...), thief.values...)
-		for _, v := range victims {
-			for name, secret := range v.dead {
-				values = append(values, value{name + " of " + v.person.Email, []byte(secret)})
-			}
-			if v.person.Email == "carl@example.org" { // deleted: nothing of theirs lives
-				for name, secret := range v.live {
-					values = append(values, value{name + " of " + v.person.Email, []byte(secret)})
-				}
-			}
-		}
-		contents, loot := thief.try(values)
-		for id := range contents {
-			t.Errorf("the content of file %s opens", id)
-		}
-		for _, l := range loot {
-			t.Errorf("opens: %s", l.column)
-		}
-	})
-
-	t.Run("what the words there open", func(t *testing.T) {
-		words := map[string]bool{"": true, "password": true}
-		for _, v := range thief.values {
-			switch v.column {
-			case "libraries.id", "libraries.email", "locks.kind", "logins.id":
-				words[string(v.bytes)] = true
-			}
-		}
-		for _, key := range thief.tryPasswords(slices.Collect(maps.Keys(words))) {
-			t.Errorf("opens: %s", key.column)
-		}
-	})
-
-	for _, v := range victims[:2] {
+	t.Run("nothing lies there in the clear", s.scanFindsNothing)
+	t.Run("the scan finds what lies there in the clear", s.scanFindsWhatIsThere)
+	t.Run("the keyring opens the signing key and nothing else", s.keyringOpensSigningKey)
+	t.Run("what is there and what has ended opens nothing", s.valuesOpenNothing)
+	t.Run("the words that are there open nothing", s.wordsOpenNothing)
+	for _, v := range []*victim{s.anna, s.bram} {
 		for name, secret := range v.live {
-			t.Run("with a live "+name+" of "+v.person.Email, func(t *testing.T) {
-				thief.opensAllOf(t, v, value{name, []byte(secret)})
+			t.Run("a live "+name+" of "+v.person.Email+" opens all", func(t *testing.T) {
+				s.opensAllOf(t, v, value{name, []byte(secret)})
 			})
 		}
 		for name, word := range map[string]string{"password": v.person.Password, "recovery code": v.code} {
-			t.Run("with the "+name+" of "+v.person.Email, func(t *testing.T) {
-				keys := thief.tryPasswords([]string{word})
-				found := false
-				for _, key := range keys {
-					if !strings.Contains(key.column, string(v.person.SignedIn().Library.ID)) {
-						continue
-					}
-					found = true
-					thief.opensAllOf(t, v, key)
-				}
-				if !found {
-					t.Error("its box does not open")
-				}
+			t.Run("the "+name+" of "+v.person.Email+" opens all", func(t *testing.T) {
+				s.wordOpensAllOf(t, v, word)
 			})
 		}
+	}
+}
+
+func (s *theft) scanFindsNothing(t *testing.T) {
+	for _, v := range s.victims() {
+		if where := s.scan(v.text); len(where) > 0 {
+			t.Errorf("what %s pushed lies in %s", v.person.Email, where)
+		}
+		words := map[string]string{"password": v.person.Password, "recovery code": v.code}
+		for _, secrets := range []map[string]string{v.live, v.dead, words} {
+			for name, secret := range secrets {
+				if where := s.scan(secret); len(where) > 0 && name != "the e-mail address" {
+					t.Errorf("the %s of %s lies in %s", name, v.person.Email, where)
+				}
+			}
+		}
+	}
+}
+
+// openedByKeyring returns what the master keyring opens, for any purpose that a value there may complete.
+func (s *theft) openedByKeyring() []value {
+	var purposes []string
+	for _, v := range s.values {
+		if len(v.bytes) < 100 {
+			purposes = append(purposes, "carrel signing key "+string(v.bytes))
+		}
+	}
+	return s.tryKeyring(purposes)
+}
+
+func (s *theft) keyringOpensSigningKey(t *testing.T) {
+	opened := s.openedByKeyring()
+	if len(opened) != 1 || !bytes.Contains(opened[0].bytes, []byte("RSA PRIVATE KEY")) {
+		t.Errorf("the keyring opens %d boxes, want the signing key's", len(opened))
+	}
+}
+
+func (s *theft) valuesOpenNothing(t *testing.T) {
+	values := slices.Concat(s.masterKeys(), s.openedByKeyring(), s.values)
+	add := func(v *victim, secrets map[string]string) {
+		for name, secret := range secrets {
+			values = append(values, value{name + " of " + v.person.Email, []byte(secret)})
+		}
+	}
+	for _, v := range s.victims() {
+		add(v, v.dead)
+	}
+	add(s.carl, s.carl.live) // deleted: nothing of theirs lives
+	contents, loot := s.try(values)
+	for id := range contents {
+		t.Errorf("the content of file %s opens", id)
+	}
+	for _, l := range loot {
+		t.Errorf("opens: %s", l.column)
+	}
+}
+
+func (s *theft) wordsOpenNothing(t *testing.T) {
+	words := map[string]bool{"": true, "password": true}
+	for _, v := range s.values {
+		switch v.column {
+		case "libraries.id", "libraries.email", "locks.kind", "logins.id":
+			words[string(v.bytes)] = true
+		}
+	}
+	for _, key := range s.tryPasswords(slices.Collect(maps.Keys(words))) {
+		t.Errorf("opens: %s", key.column)
+	}
+}
+
+// wordOpensAllOf is the control of the words: the word opens a box of the person, and the key in it all files.
+func (s *theft) wordOpensAllOf(t *testing.T, v *victim, word string) {
+	found := false
+	for _, key := range s.tryPasswords([]string{word}) {
+		if strings.Contains(key.column, string(v.person.Library)) {
+			found = true
+			s.opensAllOf(t, v, key)
+		}
+	}
+	if !found {
+		t.Error("its box does not open")
 	}
 }
 
@@ -239,12 +288,11 @@ func (a *attacker) opensAllOf(t *testing.T, v *victim, key value) {
 	}
 }
 
-// scanSees is the control of the scan: what lies there in the clear is found, in every
+// scanFindsWhatIsThere is the control of the scan: what lies there in the clear is found, in every
 // writing and wherever it begins.
-func scanSees(t *testing.T, thief *attacker, known string) {
-	t.Helper()
-	if where := thief.scan(known); len(where) == 0 {
-		t.Errorf("%s, which is kept in the clear, is not found", known)
+func (s *theft) scanFindsWhatIsThere(t *testing.T) {
+	if where := s.scan(s.anna.person.Email); len(where) == 0 {
+		t.Errorf("%s, which is kept in the clear, is not found", s.anna.person.Email)
 	}
 	const text = "a text that lies in the clear"
 	for at := range 4 {
@@ -255,10 +303,10 @@ func scanSees(t *testing.T, thief *attacker, known string) {
 			"base64url": []byte(base64.RawURLEncoding.EncodeToString(shifted)), "UTF-16": append(make([]byte, at),
 				writings(text)["UTF-16, little-endian"]...),
 		} {
-			if err := os.WriteFile(filepath.Join(thief.folder, "clear"), b, 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(s.folder, "clear"), b, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if where := thief.scan(text); len(where) == 0 {
+			if where := s.scan(text); len(where) == 0 {
 				t.Errorf("%s, at %d: not found", how, at)
 			}
 		}

@@ -16,6 +16,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -51,8 +52,9 @@ type lockedThing struct {
 }
 
 type sealed struct {
-	format int
-	bytes  []byte
+	format   int
+	metadata [32]byte // the hash of what is stored in the clear about it
+	bytes    []byte
 }
 
 // steal copies the folder and reads all of the copy.
@@ -68,12 +70,12 @@ func steal(t testing.TB, folder, keyring string) *attacker {
 	}
 	a.readDatabase()
 	for id, f := range a.files {
-		if f.format == 2 {
+		if f.format == 4 {
 			paths := must(filepath.Glob(filepath.Join(a.folder, "blobs", "*", id)))(t)
 			if len(paths) != 1 {
 				t.Fatalf("blobs of file %s: %v", id, paths)
 			}
-			a.files[id] = sealed{2, must(os.ReadFile(paths[0]))(t)}
+			a.files[id] = sealed{4, f.metadata, must(os.ReadFile(paths[0]))(t)}
 		}
 	}
 	return a
@@ -83,6 +85,10 @@ func (a *attacker) readDatabase() {
 	a.t.Helper()
 	db := must(sql.Open("sqlite", filepath.Join(a.folder, "carrel.db")))(a.t)
 	defer func() { _ = db.Close() }()
+	metadata := map[string][32]byte{}
+	for _, row := range a.query(db, `SELECT * FROM files`) {
+		metadata[string(row["id"])] = hashOfMetadata(row)
+	}
 	tables := a.query(db, `SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name`)
 	for _, table := range tables {
 		name := string(table["name"])
@@ -93,7 +99,8 @@ func (a *attacker) readDatabase() {
 				case len(v) < 1120:
 				case name == "contents" && column == "sealed_key":
 					a.seals = append(a.seals,
-						lockedThing{name + "." + column, "carrel file key " + string(row["file_id"]), v})
+						lockedThing{name + "." + column, fmt.Sprintf("carrel bound file key %s %x", row["file_id"],
+							metadata[string(row["file_id"])]), v})
 				case column == "seal":
 					a.seals = append(a.seals, lockedThing{name + "." + column, "carrel library key", v})
 				case column == "pending_code":
@@ -102,12 +109,36 @@ func (a *attacker) readDatabase() {
 			}
 			switch name {
 			case "contents":
-				a.files[string(row["file_id"])] = sealed{int(row["format"][0] - '0'), row["data"]}
+				a.files[string(row["file_id"])] = sealed{
+					int(row["format"][0] - '0'), metadata[string(row["file_id"])], row["data"],
+				}
 			case "locks":
 				a.boxes[string(row["library_id"])+" "+string(row["kind"])] = row["box"]
 			}
 		}
 	}
+}
+
+// hashOfMetadata hashes a row of the files.
+func hashOfMetadata(row map[string][]byte) [32]byte {
+	var text []byte
+	part := func(b []byte) { text = append(binary.BigEndian.AppendUint32(text, uint32(len(b))), b...) }
+	number := func(b []byte) {
+		n, err := strconv.ParseUint(string(b), 10, 64)
+		if err != nil {
+			panic(err)
+		}
+		text = binary.BigEndian.AppendUint64(text, n)
+	}
+	part([]byte("carrel metadata 1"))
+	part(row["library_id"])
+	part(row["id"])
+	part(row["application_id"])
+	part(row["contract_id"])
+	number(row["created_at"])
+	number(row["size"])
+	part(row["metadata"])
+	return sha256.Sum256(text)
 }
 
 // query reads all rows as bytes, whatever they are.
@@ -238,8 +269,8 @@ func (a *attacker) openFiles(key []byte) map[string][]byte {
 	block := must(aes.NewCipher(key))(a.t)
 	aead := must(cipher.NewGCM(block))(a.t)
 	for id, f := range a.files {
-		if f.format == 1 {
-			if b, err := aead.Open(nil, make([]byte, 12), f.bytes, []byte(id)); err == nil {
+		if f.format == 3 {
+			if b, err := aead.Open(nil, make([]byte, 12), f.bytes, f.metadata[:]); err == nil {
 				opened[id] = b
 			}
 			continue

@@ -21,6 +21,8 @@ type AuthCode struct {
 	Seal      seal.Sealed
 	ExpiresAt time.Time
 	UsedAt    time.Time
+	// Binding binds the code to the library: see [Integrity].
+	Binding []byte
 }
 
 // AuthCodeStore stores authorization codes.
@@ -61,6 +63,13 @@ func (c *Consents) Exchange(ctx context.Context, req *SignedRequest) (wire.Token
 	case !grant.RevokedAt.IsZero(): // before the code was ever used
 		return wire.TokenClaims{}, refused
 	}
+	owner, err := c.store.GetLibrary(ctx, grant.Library)
+	if err != nil {
+		return wire.TokenClaims{}, fmt.Errorf("get library of code: %w", err)
+	}
+	if err := c.integrity.verifySecret(ctx, secret, code.Binding, owner); err != nil {
+		return wire.TokenClaims{}, err
+	}
 	access, refresh := seal.NewSecret(), seal.NewSecret()
 	tokens := []Token{
 		{
@@ -68,13 +77,20 @@ func (c *Consents) Exchange(ctx context.Context, req *SignedRequest) (wire.Token
 			Use:       UseAccess,
 			Grant:     grant.ID,
 			ExpiresAt: earlier(now.Add(c.config.AccessTokenLifetime), grant.ExpiresAt),
+			Binding:   BindSecret(access, owner),
 		},
-		{Hash: refresh.Hash(), Use: UseRefresh, Grant: grant.ID, ExpiresAt: grant.ExpiresAt},
+		{
+			Hash:      refresh.Hash(),
+			Use:       UseRefresh,
+			Grant:     grant.ID,
+			ExpiresAt: grant.ExpiresAt,
+			Binding:   BindSecret(refresh, owner),
+		},
 	}
 	if code.Seal != nil {
-		key, err := secret.OpenKey(code.Seal)
+		key, err := c.integrity.open(ctx, secret, code.Seal, owner)
 		if err != nil {
-			return wire.TokenClaims{}, fmt.Errorf("open seal of code: %w", err)
+			return wire.TokenClaims{}, fmt.Errorf("open code: %w", err)
 		}
 		for i, to := range []seal.Secret{access, refresh} {
 			if tokens[i].Seal, err = key.SealToSecret(to); err != nil {

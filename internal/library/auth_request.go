@@ -50,6 +50,9 @@ type AuthRequest struct {
 	AnsweredAt time.Time
 	// Answer is how; zero if they have not.
 	Answer Answer
+	// Binding binds what the application asked for, and SessionBinding the public key of its
+	// session, under a key that derives from the code: see [Integrity].
+	Binding, SessionBinding []byte
 }
 
 // Answer is how a request was answered.
@@ -238,6 +241,7 @@ func (c *Consents) addRequest(
 	r.Hash, r.ClientID = code.Hash(), req.ID()
 	r.RedirectURI, r.State = req.Claims.RedirectURI, req.Claims.State
 	r.Session, r.CreatedAt, r.ExpiresAt = session.Hash, now, now.Add(requestLifetime)
+	r.Binding, r.SessionBinding = bindRequest(code, r), bindSession(code, session)
 	if err := c.store.AddAuthRequest(ctx, r, session); err != nil {
 		return nil, fmt.Errorf("add request: %w", err)
 	}
@@ -259,6 +263,7 @@ func (c *Consents) AddRevocation(
 	now, code := c.now(), seal.NewSecret()
 	r := AuthRequest{Hash: code.Hash(), Kind: RevokeRequest, ClientID: b.Client.ID(), RedirectURI: redirectURI,
 		Library: b.Library.ID, Account: account, CreatedAt: now, ExpiresAt: now.Add(requestLifetime)}
+	r.Binding = bindRequest(code, r)
 	if err := c.store.AddAuthRequest(ctx, r, Session{}); err != nil {
 		return seal.Secret{}, fmt.Errorf("add request: %w", err)
 	}
@@ -291,6 +296,8 @@ type PendingRequest struct {
 	Client Client
 	// GrantUntil is when the grant would end.
 	GrantUntil time.Time
+
+	code seal.Secret
 }
 
 // CheckPerson returns [ErrWrongPerson] for a person other than the one that the request is
@@ -316,9 +323,13 @@ func (r *PendingRequest) IsForAnother(s *SignedIn) bool {
 // and for a request of another kind, and a [*RequestError] for one that can no longer be
 // answered.
 func (c *Consents) FindRequest(ctx context.Context, kind RequestKind, code string) (*PendingRequest, error) {
-	request, err := c.store.GetAuthRequest(ctx, seal.SecretOf(code).Hash())
+	secret := seal.SecretOf(code)
+	request, err := c.store.GetAuthRequest(ctx, secret.Hash())
 	if err != nil {
 		return nil, fmt.Errorf("get request: %w", err)
+	}
+	if err := c.integrity.verifyRequest(ctx, secret, request); err != nil {
+		return nil, err
 	}
 	if request.Kind != kind && (request.Kind != OnboardRequest || kind != ReauthorizeRequest) {
 		return nil, fmt.Errorf("request is of another kind: %w", ErrNotFound)
@@ -329,7 +340,7 @@ func (c *Consents) FindRequest(ctx context.Context, kind RequestKind, code strin
 		return nil, fmt.Errorf("get client of request: %w", err)
 	}
 	now := c.now()
-	r := &PendingRequest{AuthRequest: request, Client: client, GrantUntil: c.grantUntil(client, now)}
+	r := &PendingRequest{AuthRequest: request, Client: client, GrantUntil: c.grantUntil(client, now), code: secret}
 	switch {
 	case !request.AnsweredAt.IsZero():
 		return nil, &RequestError{RequestAnswered, r}

@@ -17,8 +17,9 @@ type Bearer struct {
 	Grant   Grant
 	Library Library
 
-	request *SignedRequest
-	token   Token
+	request   *SignedRequest
+	token     Token
+	integrity *Integrity
 }
 
 // Bearer finds the bearer of a request's access token. It refuses a token that is unknown,
@@ -34,7 +35,7 @@ func (c *Consents) Bearer(ctx context.Context, req *SignedRequest) (*Bearer, err
 	if err := info.checkExpiry(c.now(), wire.KindAccessToken); err != nil {
 		return nil, err
 	}
-	return &Bearer{Client: req.Client, Grant: info.Grant, Library: info.Library, request: req, token: info.Token}, nil
+	return c.bearer(req, info), nil
 }
 
 // CachedBearer is Bearer from a cache, whose entries may be a minute old. It is for a push,
@@ -56,7 +57,12 @@ func (c *Consents) CachedBearer(ctx context.Context, req *SignedRequest) (*Beare
 	if err := info.checkExpiry(now, wire.KindAccessToken); err != nil {
 		return nil, err
 	}
-	return &Bearer{Client: req.Client, Grant: info.Grant, Library: info.Library, request: req, token: info.Token}, nil
+	return c.bearer(req, info), nil
+}
+
+func (c *Consents) bearer(req *SignedRequest, info TokenInfo) *Bearer {
+	return &Bearer{Client: req.Client, Grant: info.Grant, Library: info.Library, request: req, token: info.Token,
+		integrity: c.integrity}
 }
 
 // Request returns the signed request that carried the access token.
@@ -71,13 +77,15 @@ func (b *Bearer) Require(access Access) error {
 }
 
 // findToken finds a token of the request's application that has not been revoked; it may have
-// expired.
+// expired. It returns a [*TamperedError] if the library is not the one that the token was given
+// out for: no client does better by another token, so that is no refusal of the token.
 func (c *Consents) findToken(ctx context.Context, req *SignedRequest, use TokenUse) (TokenInfo, error) {
 	kind, text := wire.KindAccessToken, req.Claims.AccessToken
 	if use == UseRefresh {
 		kind, text = wire.KindRefreshToken, req.Claims.RefreshToken
 	}
-	info, err := c.store.GetTokenInfo(ctx, seal.SecretOf(text).Hash(), use)
+	secret := seal.SecretOf(text)
+	info, err := c.store.GetTokenInfo(ctx, secret.Hash(), use)
 	if errors.Is(err, ErrNotFound) {
 		return TokenInfo{}, InvalidToken(kind).Because(err)
 	}
@@ -86,6 +94,9 @@ func (c *Consents) findToken(ctx context.Context, req *SignedRequest, use TokenU
 	}
 	if info.Grant.Application != req.Application.ID || !info.Grant.RevokedAt.IsZero() || info.Library.Shut() {
 		return TokenInfo{}, InvalidToken(kind)
+	}
+	if err := c.integrity.verifySecret(ctx, secret, info.Token.Binding, info.Library); err != nil {
+		return TokenInfo{}, err
 	}
 	return info, nil
 }

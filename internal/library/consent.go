@@ -44,6 +44,8 @@ type Consents struct {
 	events  EventStore
 	now     func() time.Time
 	config  ConsentConfig
+	// integrity binds codes and tokens to their library.
+	integrity *Integrity
 	// tokenInfoCache is for pushes: see CachedBearer.
 	tokenInfoCache ttlCache[seal.Hash, TokenInfo]
 }
@@ -60,6 +62,7 @@ func NewConsents(
 	store ConsentStore,
 	clients *Clients,
 	events EventStore,
+	integrity *Integrity,
 	now func() time.Time,
 	config ConsentConfig,
 ) *Consents {
@@ -69,7 +72,7 @@ func NewConsents(
 	if config.GrantLifetime == 0 {
 		config.GrantLifetime = 180 * 24 * time.Hour
 	}
-	return &Consents{store: store, clients: clients, events: events, now: now, config: config,
+	return &Consents{store: store, clients: clients, events: events, integrity: integrity, now: now, config: config,
 		tokenInfoCache: ttlCache[seal.Hash, TokenInfo]{ttl: tokenInfoTTL, limit: maxTokenInfos}}
 }
 
@@ -82,6 +85,7 @@ type ConsentStore interface {
 	SessionStore
 	AccountStore
 	AccountHandleStore
+	GetLibrary(ctx context.Context, id ID) (Library, error)
 }
 
 // Approval is a person's yes to a request; [AuthRequestStore.Allow] says what becomes of it.
@@ -146,8 +150,15 @@ func (c *Consents) Allow(
 		approval.Connection = connection.ID
 		approval.Event.Details.Account, approval.Event.Details.Provider = connection.ID, connection.Provider
 	}
+	// The person's secret opens the private key here, whose public half must be the library's:
+	// from now on it is the one that the code, and the tokens that come of it, are bound to.
+	key, err := s.key(ctx)
+	if err != nil {
+		return "", err
+	}
+	approval.Code.Binding = BindSecret(code, s.Library)
 	if r.Client.Contract.Access == Read {
-		if approval.Code.Seal, approval.SessionSeal, err = c.sealKey(ctx, s, r, code); err != nil {
+		if approval.Code.Seal, approval.SessionSeal, err = c.sealKey(ctx, s, key, r, code); err != nil {
 			return "", err
 		}
 	}
@@ -171,29 +182,38 @@ func (c *Consents) Allow(
 func (c *Consents) sealKey(
 	ctx context.Context,
 	s *SignedIn,
+	key seal.PrivateKey,
 	r *PendingRequest,
 	code seal.Secret,
 ) (forCode, forSession seal.Sealed, err error) {
-	key, err := s.key()
-	if err != nil {
-		return nil, nil, err
-	}
 	if forCode, err = key.SealToSecret(code); err != nil {
 		return nil, nil, err
 	}
-	forSession, err = c.sealKeyToSession(ctx, key, r)
+	forSession, err = c.sealKeyToSession(ctx, s, key, r)
 	return forCode, forSession, err
 }
 
 // sealKeyToSession seals the library's private key to the request's session. It returns nil
-// if the session is not found, as after it has expired, or has no public key.
-func (c *Consents) sealKeyToSession(ctx context.Context, key seal.PrivateKey, r *PendingRequest) (seal.Sealed, error) {
+// if the session is not found, as after it has expired, or has no public key. It returns a
+// [*TamperedError] if the session's public key is not the one that the request was made with.
+func (c *Consents) sealKeyToSession(
+	ctx context.Context,
+	s *SignedIn,
+	key seal.PrivateKey,
+	r *PendingRequest,
+) (seal.Sealed, error) {
 	session, err := c.store.GetSession(ctx, r.Session)
 	if errors.Is(err, ErrNotFound) || err == nil && session.PublicKey.IsZero() {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get session of request: %w", err)
+	}
+	switch err := c.integrity.verifySession(ctx, s.Library.ID, r, session); {
+	case err != nil:
+		return nil, err
+	case len(r.SessionBinding) == 0:
+		return nil, nil // an older program made the request: the application starts another session
 	}
 	return key.SealTo(session.PublicKey)
 }
@@ -272,11 +292,11 @@ func (c *Consents) sealToActiveGrant(
 	if r.Client.Contract.Access != Read {
 		return grant.ID, nil, nil
 	}
-	key, err := s.key()
+	key, err := s.key(ctx)
 	if err != nil {
 		return "", nil, err
 	}
-	forSession, err := c.sealKeyToSession(ctx, key, r)
+	forSession, err := c.sealKeyToSession(ctx, s, key, r)
 	return grant.ID, forSession, err
 }
 

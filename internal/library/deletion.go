@@ -94,9 +94,8 @@ func (p *People) delete(ctx context.Context, id ID) error {
 	if err := p.libraries.DeleteLibrary(ctx, id, p.now().Add(rememberDeleted)); err != nil {
 		return fmt.Errorf("delete library %s: %w", id, err)
 	}
-	err := p.blobs.List(ctx, string(id)+"/", func(key string, _ time.Time) error {
-		return p.blobs.Delete(ctx, key)
-	})
+	remove := func(key string, _ time.Time) error { return p.blobs.Delete(ctx, key) }
+	err := errors.Join(p.blobs.List(ctx, string(id)+"/", remove), p.blobs.ListSetAside(ctx, string(id)+"/", remove))
 	if err != nil {
 		return fmt.Errorf("delete contents of library %s: %w", id, err)
 	}

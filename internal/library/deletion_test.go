@@ -235,26 +235,3 @@ func TestDeleteAtOnce(t *testing.T) {
 		}
 	}
 }
-
-// TestSweepBlobs: what a crash left between blob and row goes after a day; what a file
-// names, and what may yet get its row, stays.
-func TestSweepBlobs(t *testing.T) {
-	t.Parallel()
-	h := newHousehold(t, 0)
-	w, id := h.w, h.anna.SignedIn().Library.ID
-	for _, key := range []string{string(id) + "/01k2v9m3qdh7w8r2ncy6ft4gxe", "nobody/01k2v9m3qdh7w8r2ncy6ft4gxe"} {
-		must(w.Blobs.Put(t.Context(), key, strings.NewReader("left over")))(t)
-	}
-	before := len(w.BlobKeys())
-	w.Sweeping.Now = func() time.Time { return time.Now().Add(23 * time.Hour) } // blobs keep real time
-	if err := w.Sweeping.SweepBlobs(t.Context()); err != nil || len(w.BlobKeys()) != before {
-		t.Errorf("within a day: %d of %d blobs are left, %v", len(w.BlobKeys()), before, err)
-	}
-	w.Sweeping.Now = func() time.Time { return time.Now().Add(25 * time.Hour) }
-	if err := w.Sweeping.SweepBlobs(t.Context()); err != nil || len(w.BlobKeys()) != before-2 {
-		t.Errorf("after a day: %d of %d blobs are left, %v", len(w.BlobKeys()), before, err)
-	}
-	if got := must(h.reader.Reads())(t); got["large"] != string(carreltest.Large("x")) {
-		t.Error("a file's blob was swept")
-	}
-}

@@ -40,18 +40,22 @@ const (
 	EventSentRefused     EventKind = "sent.refused"
 	EventSentUnknown     EventKind = "sent.unknown"
 	EventSentGivenUp     EventKind = "sent.given_up"
+	EventTampered        EventKind = "library.tampered"
 )
 
 // Event is one entry of a library's activity. Entries are chained by hash.
 type Event struct {
 	Library ID
 	// Seq counts from 1. The store sets it, and Previous and Hash with it.
-	Seq      int64
-	At       time.Time
-	Kind     EventKind
-	Details  EventDetails
-	Previous []byte
-	Hash     []byte
+	Seq     int64
+	At      time.Time
+	Kind    EventKind
+	Details EventDetails
+	// DetailsJSON is the text of Details as it is stored and hashed; empty for an event that has not
+	// been stored. It may have members that this program does not know.
+	DetailsJSON string
+	Previous    []byte
+	Hash        []byte
 }
 
 // EventDetails says which application, file or provider an event is about. Names are those at
@@ -70,6 +74,12 @@ type EventDetails struct {
 	Delivery        DeliveryID         `json:"delivery,omitempty"`
 	// Types are the types of the resources of a delivery.
 	Types []string `json:"types,omitempty"`
+	// Ciphertext is the SHA-256 of the sealed content of a file that has arrived, in hexadecimal.
+	// The hash of the content itself would let a thief of the database confirm a guess at it.
+	Ciphertext string `json:"ciphertext,omitempty"`
+	// Metadata is the hash of what is stored in the clear about a file that has arrived, in
+	// hexadecimal, so that a change is seen without the key of the library.
+	Metadata string `json:"metadata,omitempty"`
 }
 
 // Marshal returns the JSON text of the details, as it is stored and hashed.
@@ -85,7 +95,7 @@ func (d EventDetails) Marshal() []byte {
 // itself; most events are added by the store method that makes the change that they record.
 type EventStore interface {
 	// ListEvents returns up to limit events whose Seq is below before, newest first. Zero means
-	// from the newest.
+	// from the newest. It returns an event whose details do not decode without them.
 	ListEvents(ctx context.Context, id ID, before int64, limit int) ([]Event, error)
 	// AddEvent adds an event by itself.
 	AddEvent(ctx context.Context, e Event) error

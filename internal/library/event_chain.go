@@ -19,12 +19,15 @@ const chainLabel = "carrel event 1"
 //	label | previous | library | seq | at | kind | details
 //
 // where label is "carrel event 1", seq and at (in Unix milliseconds) are 8 bytes each, and
-// details is the JSON text of [EventDetails.Marshal]. The length of each of label, previous,
-// library, kind and details is written before it, in 4 bytes. Numbers are big-endian. No two events
-// have the same encoding.
+// details is the JSON text of [EventDetails.Marshal], or DetailsJSON if that is set. The length of
+// each of label, previous, library, kind and details is written before it, in 4 bytes. Numbers are
+// big-endian. No two events have the same encoding.
 func (e *Event) Chain(previous []byte) {
-	details := e.Details.Marshal()
-	if bytes.Contains(details, []byte(`\ufffd`)) {
+	details := []byte(e.DetailsJSON)
+	if len(details) == 0 {
+		details = e.Details.Marshal()
+	}
+	if e.DetailsJSON == "" && bytes.Contains(details, []byte(`\ufffd`)) {
 		// Bytes that are not UTF-8 become U+FFFD on the way to the database: hash what will be
 		// read back.
 		e.Details = EventDetails{}

@@ -190,8 +190,9 @@ func TestActivity(t *testing.T) {
 	var all []library.Event
 	before := int64(0)
 	for page := 0; ; page++ {
-		events, more, err := w.Activity.List(t.Context(), anna.SignedIn(), before)
-		if err != nil || more != (page < 2) || more && len(events) != 50 {
+		list, err := w.Activity.List(t.Context(), anna.SignedIn(), before)
+		events, more := list.Events, list.More
+		if err != nil || list.Fault != nil || more != (page < 2) || more && len(events) != 50 {
 			t.Fatalf("page %d: %d events, more %t, %v", page, len(events), more, err)
 		}
 		all = append(all, events...)

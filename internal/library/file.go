@@ -18,11 +18,24 @@ type ContentFormat int
 
 // The formats of sealed content.
 const (
-	// FormatInline is one AES-256-GCM message, stored with the metadata.
-	FormatInline ContentFormat = 1
-	// FormatStream is a stream of AES-256-GCM packages (DARE 2.0) in a blob.
-	FormatStream ContentFormat = 2
+	// FormatInlineByID and FormatStreamByID are the formats of files that were written before keys
+	// were bound to metadata. They are like the others, but bound to the file's id alone.
+	FormatInlineByID ContentFormat = 1
+	FormatStreamByID ContentFormat = 2
+	// FormatInline is one AES-256-GCM message, stored with the metadata and bound to it.
+	FormatInline ContentFormat = 3
+	// FormatStream is a stream of AES-256-GCM packages (DARE 2.0) in a blob. Its key is bound to
+	// the metadata.
+	FormatStream ContentFormat = 4
 )
+
+// binding returns what the key and the content of a file of the format are bound to.
+func (c ContentFormat) binding(f File) seal.FileBinding {
+	if c == FormatInline || c == FormatStream {
+		return seal.BoundToMetadata(string(f.ID), f.metadataHash())
+	}
+	return seal.BoundToID(string(f.ID))
+}
 
 // File is a file in a library, without its content.
 type File struct {
@@ -33,6 +46,9 @@ type File struct {
 	// Metadata is what a reader gets: what the application said when it pushed the file, and
 	// what the server adds.
 	Metadata wire.RawMetadata
+	// MetadataJSON is the text of Metadata as it is stored: see [EncodeMetadata]. It is empty in a
+	// list of files.
+	MetadataJSON string
 	// Size is the number of bytes that were pushed.
 	Size      int64
 	CreatedAt time.Time
@@ -72,10 +88,12 @@ type FileStore interface {
 	// It returns ErrReplayed if the nonce was used before, ErrNotFound if the grant has been
 	// revoked or the library shut or deleted, and ErrExists if the id is taken.
 	AddFile(ctx context.Context, a NewFile) error
-	// GetFile and GetContent return ErrNotFound for a file of another library.
+	// GetFile and GetContent return what AddFile was given, with the same MetadataJSON byte by byte, and
+	// ErrNotFound for a file of another library.
 	GetFile(ctx context.Context, library ID, id wire.FileName) (File, error)
 	GetContent(ctx context.Context, library ID, id wire.FileName) (Content, error)
-	// ListFiles returns up to limit files in the given order, after the cursor.
+	// ListFiles returns up to limit files in the given order, after the cursor, without their
+	// MetadataJSON.
 	ListFiles(ctx context.Context, library ID, after FileCursor, limit int) ([]File, error)
 	// CountFiles returns how many files the library has.
 	CountFiles(ctx context.Context, library ID) (int, error)

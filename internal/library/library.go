@@ -21,6 +21,9 @@ type Library struct {
 	CodeMadeAt time.Time
 	// DeleteAt is when the keys of a shut library will be destroyed; zero for an open one.
 	DeleteAt time.Time
+	// Binding binds ID and PublicKey under the master keyring: see [Integrity]. It is empty in a
+	// library that an older program has made and that has not been adopted.
+	Binding []byte
 }
 
 // Shut reports whether the library is waiting to be deleted.
@@ -51,6 +54,7 @@ type LibraryStore interface {
 	AddLibrary(ctx context.Context, l Library, locks []Lock, login Login, e Event) error
 	// FindLibrary finds a library by its e-mail address.
 	FindLibrary(ctx context.Context, email string) (Library, error)
+	GetLibrary(ctx context.Context, id ID) (Library, error)
 	GetLock(ctx context.Context, id ID, kind LockKind) (Lock, error)
 	// SetLocks replaces the locks of the given kinds. If endLogins is true, it ends all logins
 	// except keep.

@@ -48,14 +48,16 @@ type LoginStore interface {
 type SignedIn struct {
 	Login   Login
 	Library Library
-	secret  seal.Secret
+
+	secret    seal.Secret
+	integrity *Integrity
 }
 
 // key opens the library.
-func (s *SignedIn) key() (seal.PrivateKey, error) {
-	k, err := s.secret.OpenKey(s.Login.Seal)
+func (s *SignedIn) key(ctx context.Context) (seal.PrivateKey, error) {
+	k, err := s.integrity.open(ctx, s.secret, s.Login.Seal, s.Library)
 	if err != nil {
-		return seal.PrivateKey{}, fmt.Errorf("open library %s for login %s: %w", s.Library.ID, s.Login.ID, err)
+		return seal.PrivateKey{}, fmt.Errorf("open library for login %s: %w", s.Login.ID, err)
 	}
 	return k, nil
 }
@@ -99,7 +101,7 @@ func (p *People) Login(ctx context.Context, secret seal.Secret) (*SignedIn, erro
 			return nil, fmt.Errorf("extend login: %w", err)
 		}
 	}
-	return &SignedIn{Login: login, Library: library, secret: secret}, nil
+	return &SignedIn{Login: login, Library: library, secret: secret, integrity: p.integrity}, nil
 }
 
 // SignOut ends the browser's login at once.

@@ -43,6 +43,7 @@ type People struct {
 	logins    LoginStore
 	events    EventStore
 	blobs     Blobs
+	integrity *Integrity
 	now       func() time.Time
 	config    PeopleConfig
 	limiter   *loginLimiter
@@ -54,6 +55,7 @@ func NewPeople(
 	logins LoginStore,
 	events EventStore,
 	blobs Blobs,
+	integrity *Integrity,
 	now func() time.Time,
 	config PeopleConfig,
 ) *People {
@@ -62,6 +64,7 @@ func NewPeople(
 		logins:    logins,
 		events:    events,
 		blobs:     blobs,
+		integrity: integrity,
 		now:       now,
 		config:    config,
 		limiter:   newLoginLimiter(),
@@ -114,6 +117,7 @@ func (p *People) Create(ctx context.Context, person NewPerson) (seal.Secret, err
 		CreatedAt:  p.now(),
 		CodeMadeAt: p.now(),
 	}
+	library.Binding = p.integrity.bindLibrary(library.ID, library.PublicKey.Bytes())
 	passwordLock, err := p.lock(ctx, library.ID, LockPassword, key, person.Password)
 	if err != nil {
 		return seal.Secret{}, err
@@ -284,6 +288,9 @@ func (p *People) openLock(
 		return Library{}, seal.PrivateKey{}, fmt.Errorf("open library %s: %w", library.ID, err)
 	}
 	try.cancel()
+	if err := p.integrity.verifyKey(ctx, key, library); err != nil {
+		return Library{}, seal.PrivateKey{}, err
+	}
 	return library, key, nil
 }
 

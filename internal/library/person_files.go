@@ -85,11 +85,11 @@ func (f *Files) OpenForPerson(ctx context.Context, s *SignedIn, id wire.FileName
 	if err != nil {
 		return File{}, nil, err
 	}
-	key, err := s.key()
+	key, err := s.key(ctx)
 	if err != nil {
 		return File{}, nil, err
 	}
-	content, err := f.open(ctx, key, file)
+	content, err := f.open(ctx, s.integrity, key, file)
 	if err != nil {
 		return File{}, nil, err
 	}

@@ -3,6 +3,8 @@ package library
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -33,6 +35,10 @@ func (f *Files) Push(ctx context.Context, b *Bearer, d *wire.Descriptor, content
 		Contract: b.Client.Contract.ID, Metadata: d.ReadBack(), CreatedAt: now}
 	file.Metadata.ApplicationID, file.Metadata.ContractID = file.Application, file.Contract
 	file.Metadata.PartnerID, file.Metadata.Created = b.Client.Application.PartnerID, wire.MillisOf(now)
+	var err error
+	if file.MetadataJSON, err = EncodeMetadata(file.Metadata); err != nil {
+		return File{}, err
+	}
 	buffer := f.buffers.Get().(*[InlineLimit + 1]byte)
 	defer f.buffers.Put(buffer)
 	n, err := fill(content, buffer[:])
@@ -63,33 +69,31 @@ func (f *Files) pushSmall(ctx context.Context, b *Bearer, file File, content []b
 	if f.config.MaxSize > 0 && file.Size > f.config.MaxSize {
 		return File{}, TooLarge(f.config.MaxSize)
 	}
-	key, sealedKey, err := newFileKey(b.Library, file.ID)
+	key := seal.NewFileKey()
+	sealed, err := key.SealContent(FormatInline.binding(file), content)
 	if err != nil {
 		return File{}, err
 	}
-	sealed, err := key.SealContent(string(file.ID), content)
-	if err != nil {
-		return File{}, err
-	}
-	return f.add(ctx, b, file, Content{Format: FormatInline, Key: sealedKey, Inline: sealed})
+	ciphertext := sha256.Sum256(sealed)
+	return f.add(ctx, b, file, key, Content{Format: FormatInline, Inline: sealed}, ciphertext[:])
 }
 
 // pushLarge stores the content first, and then the row that makes it visible. It uses the nonce
-// up at once, because the content may take hours to arrive.
+// up at once, because the content may take hours to arrive. The key is sealed last, because it is
+// bound to the size.
 func (f *Files) pushLarge(ctx context.Context, b *Bearer, file File, content io.Reader) (File, error) {
 	if err := f.clients.UseNonce(ctx, b.request); err != nil {
 		return File{}, err
 	}
-	key, sealedKey, err := newFileKey(b.Library, file.ID)
-	if err != nil {
-		return File{}, err
-	}
+	key := seal.NewFileKey()
 	counted := &countedBody{body: content, limit: f.config.MaxSize}
 	sealed, err := key.SealContentStream(counted)
 	if err != nil {
 		return File{}, err
 	}
-	if _, err := f.blobs.Put(ctx, blobKey(file.Library, file.ID), sealed); err != nil {
+	ciphertext := sha256.New()
+	stored := io.TeeReader(sealed, ciphertext)
+	if _, err := f.blobs.Put(ctx, blobKey(file.Library, file.ID), stored); err != nil {
 		switch {
 		case counted.exceeded:
 			return File{}, TooLarge(f.config.MaxSize)
@@ -99,7 +103,7 @@ func (f *Files) pushLarge(ctx context.Context, b *Bearer, file File, content io.
 		return File{}, fmt.Errorf("store content: %w", err)
 	}
 	file.Size = counted.size
-	added, err := f.add(ctx, b, file, Content{Format: FormatStream, Key: sealedKey})
+	added, err := f.add(ctx, b, file, key, Content{Format: FormatStream}, ciphertext.Sum(nil))
 	if err != nil {
 		// If this fails, Sweeping.SweepBlobs deletes the content later.
 		_ = f.blobs.Delete(context.WithoutCancel(ctx), blobKey(file.Library, file.ID))
@@ -107,10 +111,25 @@ func (f *Files) pushLarge(ctx context.Context, b *Bearer, file File, content io.
 	return added, err
 }
 
-func (f *Files) add(ctx context.Context, b *Bearer, file File, content Content) (File, error) {
+// add seals the file's key to the library and adds the file. The argument ciphertext is the
+// SHA-256 of the sealed content.
+func (f *Files) add(
+	ctx context.Context,
+	b *Bearer,
+	file File,
+	key seal.FileKey,
+	content Content,
+	ciphertext []byte,
+) (File, error) {
+	hash := file.metadataHash()
+	var err error
+	if content.Key, err = key.SealTo(b.Library.PublicKey, content.Format.binding(file)); err != nil {
+		return File{}, fmt.Errorf("seal key of file: %w", err)
+	}
 	details := b.Client.EventDetails()
+	details.Ciphertext, details.Metadata = hex.EncodeToString(ciphertext), hex.EncodeToString(hash[:])
 	details.Grant, details.File, details.FileName = b.Grant.ID, file.ID, file.Name()
-	err := f.store.AddFile(ctx, NewFile{File: file, Content: content, Grant: b.Grant.ID, Nonce: b.request.unusedNonce(),
+	err = f.store.AddFile(ctx, NewFile{File: file, Content: content, Grant: b.Grant.ID, Nonce: b.request.unusedNonce(),
 		Event: Event{Library: file.Library, At: file.CreatedAt, Kind: EventFileAdded, Details: details}})
 	switch {
 	case errors.Is(err, ErrReplayed):
@@ -122,16 +141,6 @@ func (f *Files) add(ctx context.Context, b *Bearer, file File, content Content) 
 	}
 	b.request.nonceUsed = true
 	return file, nil
-}
-
-// newFileKey makes a file's key and seals it to the library.
-func newFileKey(library Library, id wire.FileName) (seal.FileKey, seal.Sealed, error) {
-	key := seal.NewFileKey()
-	sealed, err := key.SealTo(library.PublicKey, string(id))
-	if err != nil {
-		return seal.FileKey{}, nil, fmt.Errorf("seal key of file: %w", err)
-	}
-	return key, sealed, nil
 }
 
 // countedBody counts content as it is read and fails beyond a limit. It remembers the error of

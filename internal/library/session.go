@@ -79,9 +79,10 @@ func (c *Consents) StartSession(ctx context.Context, b *Bearer, options wire.Ses
 	if err := checkOptions(options); err != nil {
 		return wire.Session{}, err
 	}
-	private, err := seal.SecretOf(b.request.Claims.AccessToken).OpenKey(b.token.Seal)
+	token := seal.SecretOf(b.request.Claims.AccessToken)
+	private, err := c.integrity.open(ctx, token, b.token.Seal, b.Library)
 	if err != nil {
-		return wire.Session{}, fmt.Errorf("open seal of access token: %w", err)
+		return wire.Session{}, fmt.Errorf("open access token: %w", err)
 	}
 	key := seal.NewSecret()
 	session, err := c.newSession(b.request, key, options)
@@ -123,10 +124,10 @@ func (c *Consents) FindReadSession(ctx context.Context, b *Bearer, key string) (
 }
 
 // libraryKey returns the library's private key.
-func (r *ReadSession) libraryKey() (seal.PrivateKey, error) {
-	k, err := r.secret.OpenKey(r.Session.Seal)
+func (r *ReadSession) libraryKey(ctx context.Context) (seal.PrivateKey, error) {
+	k, err := r.Bearer.integrity.open(ctx, r.secret, r.Session.Seal, r.Bearer.Library)
 	if err != nil {
-		return seal.PrivateKey{}, fmt.Errorf("open seal of session: %w", err)
+		return seal.PrivateKey{}, fmt.Errorf("open session: %w", err)
 	}
 	return k, nil
 }

@@ -62,11 +62,11 @@ func (f *Files) Open(ctx context.Context, r *ReadSession, name wire.FileName) (F
 	if err != nil {
 		return File{}, nil, err
 	}
-	key, err := r.libraryKey()
+	key, err := r.libraryKey(ctx)
 	if err != nil {
 		return File{}, nil, err
 	}
-	content, err := f.open(ctx, key, file)
+	content, err := f.open(ctx, r.Bearer.integrity, key, file)
 	if err != nil {
 		return File{}, nil, err
 	}
@@ -93,24 +93,31 @@ func (f *Files) Open(ctx context.Context, r *ReadSession, name wire.FileName) (F
 	return File{}, nil, fmt.Errorf("record the read: %w", err)
 }
 
-// open opens a file's content, which is decrypted as it is read.
-func (f *Files) open(ctx context.Context, private seal.PrivateKey, file File) (io.ReadCloser, error) {
+// open opens a file's content, which is decrypted as it is read. It returns a [*TamperedError] if
+// the key or a small content is not of this file with this metadata.
+func (f *Files) open(
+	ctx context.Context,
+	integrity *Integrity,
+	private seal.PrivateKey,
+	file File,
+) (io.ReadCloser, error) {
 	content, err := f.store.GetContent(ctx, file.Library, file.ID)
 	if err != nil {
 		return nil, fmt.Errorf("get content of file %s: %w", file.ID, err)
 	}
-	key, err := private.OpenFileKey(string(file.ID), content.Key)
+	binding := content.Format.binding(file)
+	key, err := private.OpenFileKey(binding, content.Key)
 	if err != nil {
-		return nil, fmt.Errorf("open key of file %s: %w", file.ID, err)
+		return nil, integrity.tamperedFile(ctx, file, "its key does not open with what is stored about it")
 	}
 	switch content.Format {
-	case FormatInline:
-		plain, err := key.OpenContent(string(file.ID), content.Inline)
+	case FormatInline, FormatInlineByID:
+		plain, err := key.OpenContent(binding, content.Inline)
 		if err != nil {
-			return nil, fmt.Errorf("open content of file %s: %w", file.ID, err)
+			return nil, integrity.tamperedFile(ctx, file, "its content does not open")
 		}
 		return io.NopCloser(bytes.NewReader(plain)), nil
-	case FormatStream:
+	case FormatStream, FormatStreamByID:
 		blob, err := f.blobs.Open(ctx, blobKey(file.Library, file.ID))
 		if err != nil {
 			return nil, fmt.Errorf("open content of file %s: %w", file.ID, err)

@@ -36,7 +36,7 @@ func OpenSigner(ctx context.Context, store SigningKeyStore, ring *seal.Keyring, 
 		}
 	}
 	signer := &Signer{id: keys[0].ID}
-	text, err := ring.Open(purposeSigning(signer.id), keys[0].Private)
+	text, err := ring.Open(SigningKeyPurpose(signer.id), keys[0].Private)
 	if err != nil {
 		return nil, fmt.Errorf(
 			"open signing key %s: the master keyring is not the one that this database was made with: %w",
@@ -64,10 +64,11 @@ func newSigningKey(ring *seal.Keyring, now time.Time) (SigningKey, error) {
 	}
 	id := seal.RandomID(16)
 	return SigningKey{ID: id, PublicKey: string(wire.MarshalPublicKey(&key.PublicKey)),
-		Private: ring.Seal(purposeSigning(id), wire.MarshalPrivateKey(key)), CreatedAt: now}, nil
+		Private: ring.Seal(SigningKeyPurpose(id), wire.MarshalPrivateKey(key)), CreatedAt: now}, nil
 }
 
-func purposeSigning(id string) string { return "carrel signing key " + id }
+// SigningKeyPurpose is the purpose with which the master keyring seals the private key of a signing key.
+func SigningKeyPurpose(id string) string { return "carrel signing key " + id }
 
 // KeySet returns the keys that clients verify the answers with.
 func (s *Signer) KeySet() wire.KeySet { return s.keys }

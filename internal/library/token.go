@@ -27,6 +27,8 @@ type Token struct {
 	// Seal is the library's private key, sealed for the token; nil for a write contract.
 	Seal      seal.Sealed
 	ExpiresAt time.Time
+	// Binding binds the token to the library: see [Integrity].
+	Binding []byte
 }
 
 // TokenInfo is a token with its grant and its library, which decide what it allows.
@@ -62,11 +64,12 @@ func (c *Consents) Refresh(ctx context.Context, req *SignedRequest) (wire.TokenC
 	}
 	refresh, access := seal.SecretOf(req.Claims.RefreshToken), seal.NewSecret()
 	token := Token{Hash: access.Hash(), Use: UseAccess, Grant: info.Grant.ID,
-		ExpiresAt: earlier(now.Add(c.config.AccessTokenLifetime), info.Token.ExpiresAt)}
+		ExpiresAt: earlier(now.Add(c.config.AccessTokenLifetime), info.Token.ExpiresAt),
+		Binding:   BindSecret(access, info.Library)}
 	if info.Token.Seal != nil {
-		key, err := refresh.OpenKey(info.Token.Seal)
+		key, err := c.integrity.open(ctx, refresh, info.Token.Seal, info.Library)
 		if err != nil {
-			return wire.TokenClaims{}, fmt.Errorf("open seal of refresh token: %w", err)
+			return wire.TokenClaims{}, fmt.Errorf("open refresh token: %w", err)
 		}
 		if token.Seal, err = key.SealToSecret(access); err != nil {
 			return wire.TokenClaims{}, err

@@ -8,8 +8,8 @@ import (
 	"github.com/carrelhq/carrel/internal/delivery"
 )
 
-// A name in another case is another name.
-func TestExactNames(t *testing.T) {
+// A name in another case is another name, and a resource in which a name occurs twice is refused.
+func TestExactNamesInResource(t *testing.T) {
 	for text, want := range map[string]int{
 		`{"resourceType":"Bundle","entry":[{},{}],"Entry":[{}]}`:      2,
 		`{"resourceType":"Bundle","Entry":[{}],"entry":[{},{}]}`:      2,
@@ -32,6 +32,10 @@ func TestExactNames(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want %d entries", text, s, err, want)
 		}
 	}
+}
+
+// A name in another case is another name, and a name that occurs twice makes a response unreadable.
+func TestExactNamesInResponse(t *testing.T) {
 	const ok = `{"resourceType":"Bundle","type":"batch-response","entry":[` +
 		`{"response":{"status":"201"}},{"response":{"status":"201"}}]}`
 	for _, tt := range []struct {

@@ -30,35 +30,37 @@ func TestSendResource(t *testing.T) {
 		requests <- seen{req.Method, req.RequestURI, req.Header, string(body)}
 		rw.WriteHeader(http.StatusCreated)
 	}))
-	for _, tt := range []struct {
+	for name, tt := range map[string]struct {
 		base, uri string
 		resource  delivery.Resource
 	}{
-		{url + "/fhir", "/fhir/Patient", patient},
-		{url + "/fhir/", "/fhir/Patient", patient},
-		{url + "/fhir", "/fhir", bundle},
-		{url + "/fhir/", "/fhir", bundle},
-		{url, "/", bundle},
+		"a resource":                  {url + "/fhir", "/fhir/Patient", patient},
+		"a resource, after a slash":   {url + "/fhir/", "/fhir/Patient", patient},
+		"a Bundle":                    {url + "/fhir", "/fhir", bundle},
+		"a Bundle, without the slash": {url + "/fhir/", "/fhir", bundle},
+		"a Bundle, no path":           {url, "/", bundle},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		pki.newClient(&pki.client).SendResource(ctx, ResourceRequest{
-			BaseURL: tt.base, Resource: tt.resource, Token: seal.SecretOf(token),
-			Header: http.Header{"X-Correlation-ID": {"run"}},
-		})
-		cancel()
-		got := <-requests
-		if got.method != "POST" || got.uri != tt.uri || got.body != string(tt.resource.Body) {
-			t.Errorf("%s %s with %q, want POST %s", got.method, got.uri, got.body, tt.uri)
-		}
-		for name, want := range map[string]string{
-			"Accept": "application/fhir+json", "Content-Type": "application/fhir+json",
-			"Prefer": "return=representation", "Authorization": "Bearer " + token, "X-Correlation-ID": "run",
-			"Content-Length": fmt.Sprint(len(tt.resource.Body)), "Accept-Encoding": "", "User-Agent": "carrel",
-		} {
-			if v := got.header.Get(name); v != want {
-				t.Errorf("%s is %q, want %q", name, v, want)
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			pki.newClient(&pki.client).SendResource(ctx, ResourceRequest{
+				BaseURL: tt.base, Resource: tt.resource, Token: seal.SecretOf(token),
+				Header: http.Header{"X-Correlation-ID": {"run"}},
+			})
+			got := <-requests
+			if got.method != "POST" || got.uri != tt.uri || got.body != string(tt.resource.Body) {
+				t.Errorf("%s %s with %q, want POST %s", got.method, got.uri, got.body, tt.uri)
 			}
-		}
+			for name, want := range map[string]string{
+				"Accept": "application/fhir+json", "Content-Type": "application/fhir+json",
+				"Prefer": "return=representation", "Authorization": "Bearer " + token, "X-Correlation-ID": "run",
+				"Content-Length": fmt.Sprint(len(tt.resource.Body)), "Accept-Encoding": "", "User-Agent": "carrel",
+			} {
+				if v := got.header.Get(name); v != want {
+					t.Errorf("%s is %q, want %q", name, v, want)
+				}
+			}
+		})
 	}
 }
 

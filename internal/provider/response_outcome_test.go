@@ -69,72 +69,89 @@ func TestStatusRules(t *testing.T) {
 	}
 }
 
-// TestSuccessOutcome combines status 200 and 201, a single resource and a Bundle, and all
-// sorts of bodies.
-func TestSuccessOutcome(t *testing.T) {
-	body := func(status int, text string) Response { return Response{Status: status, Body: []byte(text)} }
-	noBody := func(status int, why BodyError) Response { return Response{Status: status, BodyError: why} }
-	html := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
-	page := func(status int) Response { return Response{Status: status, Header: html, Body: []byte("<html>")} }
-	const unreadable = "without a readable answer"
-	for name, tt := range map[string]struct {
-		sent   sentResource
-		reply  Response
-		want   delivery.OutcomeKind
-		answer bool
-		reason string
-	}{
-		"one, 201, resource":  {single, body(201, `{"resourceType":"Patient"}`), delivered, true, "filed"},
-		"one, 200, resource":  {single, body(200, `{"resourceType":"Patient"}`), delivered, true, "filed"},
-		"one, 201, empty":     {single, Response{Status: 201}, delivered, false, "filed"},
-		"one, 200, empty":     {single, Response{Status: 200}, delivered, false, "filed"},
-		"one, 201, XML":       {single, body(201, `<Patient/>`), delivered, false, "filed"},
-		"one, 200, XML":       {single, body(200, `<Patient/>`), delivered, false, "filed"},
-		"one, 201, too long":  {single, noBody(201, BodyTooLong), delivered, false, "too long"},
-		"one, 200, too long":  {single, noBody(200, BodyTooLong), delivered, false, "too long"},
-		"one, 201, cut":       {single, noBody(201, BodyTruncated), delivered, false, "cut off"},
-		"one, 200, cut":       {single, noBody(200, BodyTruncated), delivered, false, "cut off"},
-		"one, 201, page":      {single, page(201), delivered, false, "filed"},
-		"one, 200, page":      {single, page(200), unknown, false, "web page"},
-		"one, 201, half JSON": {single, body(201, `{"resourceType":`), delivered, false, "filed"},
-		"two, 200, both":      {two, body(200, batch("201 Created", "200")), delivered, true, "all 2 entries"},
-		"two, 201, both":      {two, body(201, batch("201", "201")), delivered, true, "all 2 entries"},
-		"two, transaction": {two, body(200, strings.Replace(batch("201", "200"), "batch-", "transaction-", 1)),
-			delivered, true, "all 2"},
-		"two, with a BOM": {two, body(200, "\xef\xbb\xbf"+batch("201", "200")), delivered, true, "all 2"},
-		"two, one failed": {two, body(200, batch("201", "422 Unprocessable")), refused, true,
-			"entry 2 of 2 has 422; 1 were filed"},
-		"two, both failed": {two, body(200, batch("400", "422")), refused, true,
-			"entry 1 of 2 has 400; 0 were filed"},
-		"two, no status": {two, body(200, batch("201", "")), unknown, true, "without a status for entry 2"},
-		"two, odd status": {two, body(200, batch("created", "201")), unknown, true,
-			"without a status for entry 1"},
-		"two, one is missing":  {two, body(200, batch("201")), unknown, true, "about 1 of 2 entries"},
-		"two, one too many":    {two, body(200, batch("201", "201", "201")), unknown, true, "about 3 of 2 entries"},
-		"two, one, and failed": {two, body(200, batch("422")), unknown, true, "about 1 of 2 entries"},
-		"two, failed, silent":  {two, body(200, batch("", "422")), unknown, true, "without a status for entry 1 of 2"},
-		"two, none":            {two, body(200, batch()), unknown, true, "about 0 of 2 entries"},
-		"two, empty":           {two, Response{Status: 200}, unknown, false, unreadable},
-		"two, page":            {two, page(200), unknown, false, unreadable},
-		"two, XML":             {two, body(200, `<Bundle/>`), unknown, false, unreadable},
-		"two, half": {two, body(200, `{"resourceType":"Bundle","type":"batch-resp`), unknown, false,
-			unreadable},
-		"two, too long": {two, noBody(200, BodyTooLong), unknown, false, "too long"},
-		"two, cut":      {two, noBody(200, BodyTruncated), unknown, false, "cut off"},
-		"two, outcome":  {two, body(200, `{"resourceType":"OperationOutcome"}`), unknown, true, unreadable},
-		"two, the same again": {two, body(200, `{"resourceType":"Bundle","type":"batch","entry":[{},{}]}`), unknown,
-			true, unreadable},
-		"two, entries no list": {two, body(200, `{"resourceType":"Bundle","type":"batch-response","entry":{}}`),
-			unknown, true, unreadable},
-	} {
+// outcomeCase is a response with status 200 or 201, and the outcome that it means.
+type outcomeCase struct {
+	reply  Response
+	want   delivery.OutcomeKind
+	answer bool // whether the outcome has the body
+	reason string
+}
+
+func checkOutcomes(t *testing.T, sent sentResource, cases map[string]outcomeCase) {
+	for name, tt := range cases {
 		t.Run(name, func(t *testing.T) {
-			o := outcomeOf(tt.sent, tt.reply, time.Now())
+			o := outcomeOf(sent, tt.reply, time.Now())
 			if o.Kind != tt.want || (o.Answer != nil) != tt.answer || !strings.Contains(o.Reason, tt.reason) {
 				t.Errorf("%+v, answer %q; want %v, an answer: %v, a reason with %q", o, o.Answer, tt.want, tt.answer,
 					tt.reason)
 			}
 		})
 	}
+}
+
+// withBody returns a response with a body, noBody one whose body could not be read, page one with HTML.
+func withBody(status int, text string) Response { return Response{Status: status, Body: []byte(text)} }
+
+func noBody(status int, why BodyError) Response { return Response{Status: status, BodyError: why} }
+
+func page(status int) Response {
+	html := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
+	return Response{Status: status, Header: html, Body: []byte("<html>")}
+}
+
+// A single resource was filed, whatever the body is, except after a page with status 200.
+func TestSuccessOutcome(t *testing.T) {
+	checkOutcomes(t, single, map[string]outcomeCase{
+		"201, resource":  {withBody(201, `{"resourceType":"Patient"}`), delivered, true, "filed"},
+		"200, resource":  {withBody(200, `{"resourceType":"Patient"}`), delivered, true, "filed"},
+		"201, empty":     {Response{Status: 201}, delivered, false, "filed"},
+		"200, empty":     {Response{Status: 200}, delivered, false, "filed"},
+		"201, XML":       {withBody(201, `<Patient/>`), delivered, false, "filed"},
+		"200, XML":       {withBody(200, `<Patient/>`), delivered, false, "filed"},
+		"201, too long":  {noBody(201, BodyTooLong), delivered, false, "too long"},
+		"200, too long":  {noBody(200, BodyTooLong), delivered, false, "too long"},
+		"201, cut":       {noBody(201, BodyTruncated), delivered, false, "cut off"},
+		"200, cut":       {noBody(200, BodyTruncated), delivered, false, "cut off"},
+		"201, page":      {page(201), delivered, false, "filed"},
+		"200, page":      {page(200), unknown, false, "web page"},
+		"201, half JSON": {withBody(201, `{"resourceType":`), delivered, false, "filed"},
+	})
+}
+
+// A Bundle was filed if the body says so of each entry.
+func TestBundleSuccessOutcome(t *testing.T) {
+	const unreadable = "without a readable answer"
+	checkOutcomes(t, two, map[string]outcomeCase{
+		"200, both": {withBody(200, batch("201 Created", "200")), delivered, true, "all 2 entries"},
+		"201, both": {withBody(201, batch("201", "201")), delivered, true, "all 2 entries"},
+		"transaction": {withBody(200, strings.Replace(batch("201", "200"), "batch-", "transaction-", 1)),
+			delivered, true, "all 2"},
+		"with a BOM": {withBody(200, "\xef\xbb\xbf"+batch("201", "200")), delivered, true, "all 2"},
+		"one failed": {withBody(200, batch("201", "422 Unprocessable")), refused, true,
+			"entry 2 of 2 has 422; 1 were filed"},
+		"both failed": {withBody(200, batch("400", "422")), refused, true,
+			"entry 1 of 2 has 400; 0 were filed"},
+		"no status": {withBody(200, batch("201", "")), unknown, true, "without a status for entry 2"},
+		"odd status": {withBody(200, batch("created", "201")), unknown, true,
+			"without a status for entry 1"},
+		"one is missing":  {withBody(200, batch("201")), unknown, true, "about 1 of 2 entries"},
+		"one too many":    {withBody(200, batch("201", "201", "201")), unknown, true, "about 3 of 2 entries"},
+		"one, and failed": {withBody(200, batch("422")), unknown, true, "about 1 of 2 entries"},
+		"failed, silent":  {withBody(200, batch("", "422")), unknown, true, "without a status for entry 1 of 2"},
+		"none":            {withBody(200, batch()), unknown, true, "about 0 of 2 entries"},
+		"empty":           {Response{Status: 200}, unknown, false, unreadable},
+		"page":            {page(200), unknown, false, unreadable},
+		"XML":             {withBody(200, `<Bundle/>`), unknown, false, unreadable},
+		"half": {withBody(200, `{"resourceType":"Bundle","type":"batch-resp`), unknown, false,
+			unreadable},
+		"too long": {noBody(200, BodyTooLong), unknown, false, "too long"},
+		"cut":      {noBody(200, BodyTruncated), unknown, false, "cut off"},
+		"outcome":  {withBody(200, `{"resourceType":"OperationOutcome"}`), unknown, true, unreadable},
+		"the same again": {withBody(200, `{"resourceType":"Bundle","type":"batch","entry":[{},{}]}`), unknown,
+			true, unreadable},
+		"entries no list": {withBody(200, `{"resourceType":"Bundle","type":"batch-response","entry":{}}`),
+			unknown, true, unreadable},
+	})
 }
 
 func TestRetryAfter(t *testing.T) {

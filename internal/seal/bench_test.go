@@ -12,7 +12,7 @@ import (
 func BenchmarkSealFileKey(b *testing.B) {
 	to, key := newKey(b).PublicKey(), seal.NewFileKey()
 	for b.Loop() {
-		if _, err := key.SealTo(to, "01k2v9m3qdh7w8r2ncy6ft4gxe"); err != nil {
+		if _, err := key.SealTo(to, seal.BoundToID("01k2v9m3qdh7w8r2ncy6ft4gxe")); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -20,9 +20,9 @@ func BenchmarkSealFileKey(b *testing.B) {
 
 func BenchmarkOpenFileKey(b *testing.B) {
 	library := newKey(b)
-	sealed := must[seal.Sealed](b)(seal.NewFileKey().SealTo(library.PublicKey(), "file"))
+	sealed := must[seal.Sealed](b)(seal.NewFileKey().SealTo(library.PublicKey(), seal.BoundToID("file")))
 	for b.Loop() {
-		if _, err := library.OpenFileKey("file", sealed); err != nil {
+		if _, err := library.OpenFileKey(seal.BoundToID("file"), sealed); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -62,7 +62,7 @@ func BenchmarkSealContent4KiB(b *testing.B) {
 	content := someBytes(4 << 10)
 	b.SetBytes(int64(len(content)))
 	for b.Loop() {
-		if _, err := seal.NewFileKey().SealContent("file", content); err != nil {
+		if _, err := seal.NewFileKey().SealContent(seal.BoundToID("file"), content); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -70,10 +70,10 @@ func BenchmarkSealContent4KiB(b *testing.B) {
 
 func BenchmarkOpenContent4KiB(b *testing.B) {
 	key := seal.NewFileKey()
-	sealed := must[[]byte](b)(key.SealContent("file", someBytes(4<<10)))
+	sealed := must[[]byte](b)(key.SealContent(seal.BoundToID("file"), someBytes(4<<10)))
 	b.SetBytes(4 << 10)
 	for b.Loop() {
-		if _, err := key.OpenContent("file", sealed); err != nil {
+		if _, err := key.OpenContent(seal.BoundToID("file"), sealed); err != nil {
 			b.Fatal(err)
 		}
 	}

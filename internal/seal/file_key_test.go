@@ -16,18 +16,18 @@ func TestSmallContent(t *testing.T) {
 		content := rapid.SliceOfN(rapid.Byte(), 0, 2000).Draw(r, "content")
 		file := rapid.String().Draw(r, "file")
 		key := seal.NewFileKey()
-		sealed, err := key.SealContent(file, content)
+		sealed, err := key.SealContent(seal.BoundToID(file), content)
 		if err != nil {
 			r.Fatal(err)
 		}
 		if len(sealed) != len(content)+16 {
 			r.Fatalf("%d bytes sealed in %d", len(content), len(sealed))
 		}
-		if got, err := key.OpenContent(file, sealed); err != nil || !bytes.Equal(got, content) {
+		if got, err := key.OpenContent(seal.BoundToID(file), sealed); err != nil || !bytes.Equal(got, content) {
 			r.Fatalf("got %x, %v; want %x", got, err, content)
 		}
 		other := rapid.String().Filter(func(s string) bool { return s != file }).Draw(r, "other file")
-		if _, err := key.OpenContent(other, sealed); !errors.Is(err, seal.ErrCannotOpen) {
+		if _, err := key.OpenContent(seal.BoundToID(other), sealed); !errors.Is(err, seal.ErrCannotOpen) {
 			r.Fatalf("content of file %q opens as that of %q: %v", file, other, err)
 		}
 	})
@@ -37,13 +37,14 @@ func TestAlteredSmallContent(t *testing.T) {
 	t.Parallel()
 	key := seal.NewFileKey()
 	for _, content := range []string{"", "a small content"} {
-		sealed := must[[]byte](t)(key.SealContent("file", []byte(content)))
+		sealed := must[[]byte](t)(key.SealContent(seal.BoundToID("file"), []byte(content)))
 		altered(sealed, func(what string, bytes []byte) {
-			if _, err := key.OpenContent("file", bytes); !errors.Is(err, seal.ErrCannotOpen) {
+			if _, err := key.OpenContent(seal.BoundToID("file"), bytes); !errors.Is(err, seal.ErrCannotOpen) {
 				t.Errorf("%s: %v, want ErrShut", what, err)
 			}
 		})
-		if _, err := seal.NewFileKey().OpenContent("file", sealed); !errors.Is(err, seal.ErrCannotOpen) {
+		other := seal.NewFileKey()
+		if _, err := other.OpenContent(seal.BoundToID("file"), sealed); !errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("another key: %v, want ErrShut", err)
 		}
 	}
@@ -54,11 +55,12 @@ func TestAlteredSmallContent(t *testing.T) {
 func TestFormatsAreNotMixed(t *testing.T) {
 	t.Parallel()
 	key := seal.NewFileKey()
-	small := must[[]byte](t)(key.SealContent("file", someBytes(1000)))
+	small := must[[]byte](t)(key.SealContent(seal.BoundToID("file"), someBytes(1000)))
 	if _, err := openStream(t, key, bytes.NewReader(small)); !errors.Is(err, seal.ErrCannotOpen) {
 		t.Errorf("small content as a stream: %v, want ErrShut", err)
 	}
-	if _, err := key.OpenContent("file", sealStream(t, key, someBytes(1000))); !errors.Is(err, seal.ErrCannotOpen) {
+	stream := sealStream(t, key, someBytes(1000))
+	if _, err := key.OpenContent(seal.BoundToID("file"), stream); !errors.Is(err, seal.ErrCannotOpen) {
 		t.Errorf("stream as a small content: %v, want ErrShut", err)
 	}
 }
@@ -68,14 +70,14 @@ func TestFormatsAreNotMixed(t *testing.T) {
 func TestFileKeyComesBack(t *testing.T) {
 	t.Parallel()
 	library, key := newKey(t), seal.NewFileKey()
-	sealedKey := must[seal.Sealed](t)(key.SealTo(library.PublicKey(), "file"))
-	back := must[seal.FileKey](t)(library.OpenFileKey("file", sealedKey))
-	small := must[[]byte](t)(key.SealContent("file", []byte("content")))
-	if got, err := back.OpenContent("file", small); err != nil || string(got) != "content" {
+	sealedKey := must[seal.Sealed](t)(key.SealTo(library.PublicKey(), seal.BoundToID("file")))
+	back := must[seal.FileKey](t)(library.OpenFileKey(seal.BoundToID("file"), sealedKey))
+	small := must[[]byte](t)(key.SealContent(seal.BoundToID("file"), []byte("content")))
+	if got, err := back.OpenContent(seal.BoundToID("file"), small); err != nil || string(got) != "content" {
 		t.Errorf("got %q, %v", got, err)
 	}
 	altered(sealedKey, func(what string, bytes []byte) {
-		if _, err := library.OpenFileKey("file", bytes); !errors.Is(err, seal.ErrCannotOpen) {
+		if _, err := library.OpenFileKey(seal.BoundToID("file"), bytes); !errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("%s: %v, want ErrShut", what, err)
 		}
 	})
@@ -86,7 +88,7 @@ func TestFileKeysAreFresh(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for range 1000 {
-		sealed := must[[]byte](t)(seal.NewFileKey().SealContent("file", make([]byte, 32)))
+		sealed := must[[]byte](t)(seal.NewFileKey().SealContent(seal.BoundToID("file"), make([]byte, 32)))
 		if seen[string(sealed)] {
 			t.Fatal("two file keys are the same")
 		}

@@ -125,8 +125,8 @@ func vectorFileKeys(t testing.TB) (small, stream seal.FileKey) {
 	t.Helper()
 	v, _ := readVectors(t)
 	library := must[seal.PrivateKey](t)(seal.SecretOf(v.Secret.Text).OpenKey(v.Library.HandedToSecret))
-	return must[seal.FileKey](t)(library.OpenFileKey(v.Small.File, v.Small.Key)),
-		must[seal.FileKey](t)(library.OpenFileKey(v.Stream.File, v.Stream.Key))
+	return must[seal.FileKey](t)(library.OpenFileKey(seal.BoundToID(v.Small.File), v.Small.Key)),
+		must[seal.FileKey](t)(library.OpenFileKey(seal.BoundToID(v.Stream.File), v.Stream.Key))
 }
 
 func FuzzOpenContent(f *testing.F) {
@@ -135,7 +135,7 @@ func FuzzOpenContent(f *testing.F) {
 	f.Add(v.Small.File, v.Small.Sealed)
 	f.Add("", []byte{})
 	f.Fuzz(func(t *testing.T, file string, sealed []byte) {
-		content, err := key.OpenContent(file, sealed)
+		content, err := key.OpenContent(seal.BoundToID(file), sealed)
 		switch {
 		case err == nil && (file != v.Small.File || string(content) != v.Small.Content):
 			t.Error("a forged content opens")

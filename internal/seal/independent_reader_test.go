@@ -110,6 +110,21 @@ func openGCM(key, nonce, ciphertext, data []byte) ([]byte, error) {
 	return gcm.Open(nil, nonce, ciphertext, data)
 }
 
+// hash is the hash of all that is stored in the clear about a file.
+func (f fileVector) hash(library string) [32]byte {
+	var text []byte
+	part := func(s string) { text = append(binary.BigEndian.AppendUint32(text, uint32(len(s))), s...) }
+	part("carrel metadata 1")
+	part(library)
+	part(f.File)
+	part(f.Application)
+	part(f.Contract)
+	text = binary.BigEndian.AppendUint64(text, uint64(f.CreatedAt))
+	text = binary.BigEndian.AppendUint64(text, uint64(f.Size))
+	part(f.Metadata)
+	return sha256.Sum256(text)
+}
+
 // openPackages opens a stream (DARE 2.0).
 func openPackages(key, stream []byte) (content []byte, err error) {
 	var first []byte
@@ -204,6 +219,37 @@ func TestIndependentReader(t *testing.T) {
 			t.Errorf("%d bytes, %v", len(got), err)
 		}
 	})
+	bound := readBoundVectors(t)
+	t.Run("bound to metadata", func(t *testing.T) {
+		for name, f := range map[string]fileVector{"small": bound.Small, "stream": bound.Stream} {
+			hash := f.hash(bound.Library)
+			key := must[[]byte](t)(library.open("carrel bound file key "+f.File+" "+hex.EncodeToString(hash[:]), f.Key))
+			var got []byte
+			var err error
+			if name == "small" {
+				got, err = openGCM(key, make([]byte, 12), f.Sealed, hash[:])
+			} else {
+				got, err = openPackages(key, f.Sealed)
+			}
+			if err != nil || string(got) != f.Content {
+				t.Errorf("%s: %q, %v", name, got, err)
+			}
+		}
+	})
+	t.Run("bound to a library", func(t *testing.T) {
+		b := bound.Secret
+		if mac := macByTheBook(t, []byte(b.Text), "carrel secret mac", "carrel library of a secret", bound.Library,
+			string(v.Library.PublicKey)); !bytes.Equal(mac, b.Binding) {
+			t.Error("the secret has another binding")
+		}
+		line := must[[]byte](t)(base64.StdEncoding.DecodeString(strings.Split(v.Keyring.Text, "\n")[2]))
+		id := sha256.Sum256(append([]byte("carrel master key\x00"), line...))
+		mac := append(append([]byte{1}, id[:4]...), macByTheBook(t, line, "carrel master mac", "carrel library",
+			bound.Library, string(v.Library.PublicKey))...)
+		if !bytes.Equal(mac, bound.Keyring.Binding) {
+			t.Error("the keyring has another binding")
+		}
+	})
 	t.Run("text", func(t *testing.T) {
 		if got, err := own.open(v.Text.Purpose, v.Text.Sealed); err != nil || string(got) != v.Text.Text {
 			t.Errorf("%q, %v", got, err)
@@ -232,14 +278,14 @@ func TestTodaysWriting(t *testing.T) {
 	}
 	opened := must[hybridKey](t)(newHybridKey(seed))
 	key := must[[]byte](t)(opened.open("carrel file key f",
-		must[seal.Sealed](t)(file.SealTo(library.PublicKey(), "f"))))
+		must[seal.Sealed](t)(file.SealTo(library.PublicKey(), seal.BoundToID("f")))))
 	for _, n := range []int{1, payload, payload + 1} {
 		content := someBytes(n)
 		if got, err := openPackages(key, sealStream(t, file, content)); err != nil || !bytes.Equal(got, content) {
 			t.Errorf("stream of %d bytes: %v", n, err)
 		}
 	}
-	small := must[[]byte](t)(file.SealContent("f", []byte("content")))
+	small := must[[]byte](t)(file.SealContent(seal.BoundToID("f"), []byte("content")))
 	if got, err := openGCM(key, make([]byte, 12), small, []byte("f")); err != nil || string(got) != "content" {
 		t.Errorf("small content: %q, %v", got, err)
 	}

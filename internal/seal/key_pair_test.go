@@ -136,13 +136,13 @@ func TestSealingDoesNotWearOut(t *testing.T) {
 	ctx := context.Background()
 	library := newKey(t)
 	file := seal.NewFileKey()
-	sealedKey := must[seal.Sealed](t)(file.SealTo(library.PublicKey(), "file"))
+	sealedKey := must[seal.Sealed](t)(file.SealTo(library.PublicKey(), seal.BoundToID("file")))
 	opens := func(how string, key seal.PrivateKey) {
 		t.Helper()
 		if !key.PublicKey().Equal(library.PublicKey()) {
 			t.Errorf("%s: another key came out", how)
 		}
-		if _, err := key.OpenFileKey("file", sealedKey); err != nil {
+		if _, err := key.OpenFileKey(seal.BoundToID("file"), sealedKey); err != nil {
 			t.Errorf("%s: %v", how, err)
 		}
 	}
@@ -198,8 +198,8 @@ func TestSealsAreForOneUse(t *testing.T) {
 	seals := map[string]seal.Sealed{
 		"private key":       must[seal.Sealed](t)(library.SealToSecret(secret)),
 		"text":              must[seal.Sealed](t)(secret.SealText("a purpose", "a text of 32 bytes, like a key..")),
-		"file key":          must[seal.Sealed](t)(file.SealTo(own, "file")),
-		"another file key":  must[seal.Sealed](t)(file.SealTo(own, "other")),
+		"file key":          must[seal.Sealed](t)(file.SealTo(own, seal.BoundToID("file"))),
+		"another file key":  must[seal.Sealed](t)(file.SealTo(own, seal.BoundToID("other"))),
 		"text of no length": must[seal.Sealed](t)(secret.SealText("", "")),
 	}
 	for kind, s := range seals {
@@ -211,9 +211,9 @@ func TestSealsAreForOneUse(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"file", "other"} { // for the library's own key
-		sealed := must[seal.Sealed](t)(file.SealTo(library.PublicKey(), id))
+		sealed := must[seal.Sealed](t)(file.SealTo(library.PublicKey(), seal.BoundToID(id)))
 		for _, as := range []string{"file", "other", "", "fil", "file "} {
-			if _, err := library.OpenFileKey(as, sealed); (err == nil) != (as == id) {
+			if _, err := library.OpenFileKey(seal.BoundToID(as), sealed); (err == nil) != (as == id) {
 				t.Errorf("key of file %q opened as that of %q: %v", id, as, err)
 			}
 		}
@@ -225,7 +225,7 @@ func TestFileKeyOfAnotherLengthIsNone(t *testing.T) {
 	library := newKey(t)
 	for _, n := range []int{0, 16, 31, 33} {
 		sealed := must[seal.Sealed](t)(library.PublicKey().Seal("carrel file key f", make([]byte, n)))
-		if _, err := library.OpenFileKey("f", sealed); !errors.Is(err, seal.ErrCannotOpen) {
+		if _, err := library.OpenFileKey(seal.BoundToID("f"), sealed); !errors.Is(err, seal.ErrCannotOpen) {
 			t.Errorf("%d bytes: %v, want ErrShut", n, err)
 		}
 	}

@@ -6,13 +6,11 @@ import (
 	"crypto/cipher"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"runtime"
+	"regexp"
 )
 
 // Keyring holds the server's master keys, which encrypt the server's own secrets (its
@@ -20,17 +18,33 @@ import (
 // encrypts; all of them decrypt. A keyring is stored apart from the database.
 //
 // Its text has one key on each line, newest last: 32 bytes in base64. Empty lines and
-// lines that begin with # are ignored.
-type Keyring struct{ keys masked[[]masterKey] }
+// lines that begin with # are ignored, except a line "# installation ID", which says to
+// which installation the keyring belongs.
+type Keyring struct {
+	keys         *keySource
+	installation string
+}
 
 type masterKey struct {
 	id   [4]byte // first bytes of the key's SHA-256, which select the key for a box
 	aead cipher.AEAD
+	mac  masked[[]byte]
 }
 
 // ParseKeyring parses a keyring's text. Errors give the line number and never the line.
 func ParseKeyring(text []byte) (*Keyring, error) {
-	var keys []masterKey
+	keys, err := parseKeys(text)
+	if err != nil {
+		return nil, err
+	}
+	installation, err := parseInstallation(text)
+	if err != nil {
+		return nil, err
+	}
+	return &Keyring{&keySource{keys: maskedOf(keys)}, installation}, nil
+}
+
+func parseKeys(text []byte) (keys []masterKey, err error) {
 	for i, line := range bytes.Split(text, []byte("\n")) {
 		line = bytes.TrimSpace(line)
 		if len(line) == 0 || line[0] == '#' {
@@ -49,78 +63,65 @@ func ParseKeyring(text []byte) (*Keyring, error) {
 			return nil, fmt.Errorf("master key on line %d: %w", i+1, err)
 		}
 		sum := sha256.Sum256(append([]byte("carrel master key\x00"), key...))
-		keys = append(keys, masterKey{[4]byte(sum[:4]), aead})
+		keys = append(keys, masterKey{[4]byte(sum[:4]), aead, maskedOf(macKey(key, "carrel master mac"))})
 	}
 	if len(keys) == 0 {
 		return nil, errors.New("the keyring holds no master key")
 	}
-	return &Keyring{maskedOf(keys)}, nil
+	return keys, nil
+}
+
+// installationLine matches the line of the installation. A line that was written in part
+// only does not match.
+var installationLine = regexp.MustCompile(`(?m)^[ \t]*# installation ([0-9a-z]{20})[ \t\r]*$`)
+
+func parseInstallation(text []byte) (id string, err error) {
+	for _, m := range installationLine.FindAllSubmatch(text, -1) {
+		if id != "" && id != string(m[1]) {
+			return "", fmt.Errorf("the keyring names two installations, %s and %s: remove the wrong line", id, m[1])
+		}
+		id = string(m[1])
+	}
+	return id, nil
+}
+
+// NewInstallationID returns a random id of an installation.
+func NewInstallationID() string { return RandomID(20) }
+
+// Installation is the id of the installation to which the keyring belongs; empty if its
+// text does not say so.
+func (r *Keyring) Installation() string { return r.installation }
+
+// A KeyID names a master key. It says nothing about the key.
+type KeyID string
+
+func (k masterKey) name() KeyID { return KeyID(hex.EncodeToString(k.id[:])) }
+
+// Keys lists the ids of the keys, newest last.
+func (r *Keyring) Keys() (ids []KeyID) {
+	for _, k := range r.keys.value() {
+		ids = append(ids, k.name())
+	}
+	return ids
+}
+
+// KeyOf returns the id of the key that made a box; empty if the box is none of a keyring.
+func KeyOf(box []byte) KeyID {
+	if len(box) < 5 || box[0] != 1 {
+		return ""
+	}
+	return masterKey{id: [4]byte(box[1:5])}.name()
 }
 
 // NewKeyringText returns the text of a keyring with one random key.
 func NewKeyringText() []byte {
+	const head = "# Carrel master keys, newest last. Keep this file apart from the database, and keep a copy.\n"
+	return append([]byte(head), newKeyLine()...)
+}
+
+func newKeyLine() []byte {
 	key := randomKey()
-	return []byte("# Carrel master keys, newest last. Keep this file apart from the database, and keep a copy.\n" +
-		base64.StdEncoding.EncodeToString(key[:]) + "\n")
-}
-
-// OpenKeyring reads the keyring in a file. If the file does not exist, it is created
-// with a random key, readable by its owner only. A file that others may read is
-// refused.
-func OpenKeyring(path string) (*Keyring, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := createKeyringFile(path); err != nil {
-			return nil, fmt.Errorf("make keyring: %w", err)
-		}
-		info, err = os.Stat(path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open keyring: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("open keyring: %s may be read by others (mode %04o): chmod 600 it", path,
-			info.Mode().Perm())
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("open keyring: %w", err)
-	}
-	r, err := ParseKeyring(text)
-	if err != nil {
-		return nil, fmt.Errorf("open keyring %s: %w", path, err)
-	}
-	return r, nil
-}
-
-// createKeyringFile writes a new keyring to a temporary file and links it to path. If
-// two processes do so at once, both read the key of the first.
-func createKeyringFile(path string) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(dir, ".keyring-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }()
-	_, err = f.Write(NewKeyringText())
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	if runtime.GOOS == "windows" {
-		return nil // a folder cannot be synced there
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return []byte(base64.StdEncoding.EncodeToString(key[:]) + "\n")
 }
 
 // Seal encrypts a secret of the server. The purpose is additional data.

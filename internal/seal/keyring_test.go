@@ -130,10 +130,28 @@ func TestSeveralMasterKeys(t *testing.T) {
 	}
 }
 
-func TestOpenKeyringMakesAFile(t *testing.T) {
+// createKeyring makes a keyring's file and opens it.
+func createKeyring(t testing.TB, path string) *seal.Keyring {
+	t.Helper()
+	if created, err := seal.CreateKeyring(path); err != nil || !created {
+		t.Fatalf("created %t, %v", created, err)
+	}
+	return must[*seal.Keyring](t)(seal.OpenKeyring(path))
+}
+
+func TestCreateKeyring(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "a", "folder", "keyring")
-	ring := must[*seal.Keyring](t)(seal.OpenKeyring(path))
+	if _, err := seal.OpenKeyring(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a missing file is opened: %v", err)
+	}
+	if _, err := os.Stat(filepath.Dir(path)); !os.IsNotExist(err) {
+		t.Errorf("opening a missing file made its folder: %v", err)
+	}
+	ring := createKeyring(t, path)
+	if created, err := seal.CreateKeyring(path); err != nil || created {
+		t.Errorf("created again: %t, %v", created, err)
+	}
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v; want 0600", info.Mode(), err)
@@ -150,7 +168,7 @@ func TestOpenKeyringMakesAFile(t *testing.T) {
 	if _, err := again.Open("p", ring.Seal("p", []byte("text"))); err != nil {
 		t.Errorf("opened again: %v", err)
 	}
-	other := must[*seal.Keyring](t)(seal.OpenKeyring(filepath.Join(t.TempDir(), "keyring")))
+	other := createKeyring(t, filepath.Join(t.TempDir(), "keyring"))
 	if _, err := other.Open("p", ring.Seal("p", []byte("text"))); err == nil {
 		t.Error("two servers made the same key")
 	}
@@ -192,6 +210,9 @@ const keyringPath = "CARREL_TEST_KEYRING_PATH"
 func TestKeyringOfManyProcesses(t *testing.T) {
 	if path := os.Getenv(keyringPath); path != "" { // one of the processes
 		_, _ = os.Stdin.Read(make([]byte, 1)) // wait for the others
+		if _, err := seal.CreateKeyring(path); err != nil {
+			t.Fatal(err)
+		}
 		ring := must[*seal.Keyring](t)(seal.OpenKeyring(path))
 		fmt.Printf("box %s\n", base64.StdEncoding.EncodeToString(ring.Seal("p", []byte("text"))))
 		return

@@ -117,6 +117,6 @@ func privateKeyBytes(t *testing.T, key seal.PrivateKey) []byte {
 func fileKeyBytes(t *testing.T, key seal.FileKey) []byte {
 	t.Helper()
 	to := newKey(t)
-	sealed := must[seal.Sealed](t)(key.SealTo(to.PublicKey(), "f"))
+	sealed := must[seal.Sealed](t)(key.SealTo(to.PublicKey(), seal.BoundToID("f")))
 	return must[[]byte](t)(to.Open("carrel file key f", sealed))
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/hpke"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,11 +16,11 @@ import (
 // [Secret.Reveal] returns the text.
 type Secret struct{ text masked[string] }
 
-// NewSecret returns 256 random bits.
+// NewSecret returns 256 random bits, in the form of [SecretFrom].
 func NewSecret() Secret {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // never fails, by its documentation
-	return SecretOf(base64.RawURLEncoding.EncodeToString(b[:]))
+	return SecretFrom(b)
 }
 
 // SecretOf returns the secret with a text that somebody presents. It accepts any
@@ -54,7 +53,7 @@ func (s Secret) Hash() Hash { return sha256.Sum256([]byte("carrel hash\x00" + s.
 func (s Secret) Derive(purpose string) Secret {
 	mac := hmac.New(sha256.New, []byte(s.Reveal()))
 	_, _ = mac.Write([]byte("carrel derived secret\x00" + purpose))
-	return SecretOf(base64.RawURLEncoding.EncodeToString(mac.Sum(nil)))
+	return SecretFrom([32]byte(mac.Sum(nil)))
 }
 
 // PublicKey returns the public key of the secret's key pair, which is derived from its

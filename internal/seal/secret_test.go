@@ -15,7 +15,7 @@ func TestSecretIs256RandomBits(t *testing.T) {
 	seen := map[string]bool{}
 	for range 1000 {
 		text := seal.NewSecret().Reveal()
-		if b, err := base64.RawURLEncoding.Strict().DecodeString(text); err != nil || len(b) != 32 {
+		if b, err := base64.RawURLEncoding.Strict().DecodeString(text); err != nil || len(b) != 33 || b[0] != 2 {
 			t.Fatalf("%q: %d bytes, %v", text, len(b), err)
 		}
 		if strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" {

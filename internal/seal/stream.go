@@ -82,3 +82,9 @@ func (s *streamReader) Read(p []byte) (int, error) {
 	s.err = err
 	return n, err
 }
+
+// StreamSize returns the length of the stream of a content of n bytes.
+func StreamSize(n int64) int64 {
+	const content, overhead = 64 << 10, 32
+	return n + (n+content-1)/content*overhead
+}

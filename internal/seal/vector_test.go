@@ -56,6 +56,52 @@ type vectors struct {
 	} `json:"keyring"`
 }
 
+// boundVectors is testdata/bound.json: what is bound to a library and to metadata. It never changes
+// either.
+type boundVectors struct {
+	// Library is the id of the library of vectors.json.
+	Library string `json:"library"`
+	Secret  struct {
+		Text    string `json:"text"`
+		Hash    string `json:"hash"`
+		Binding []byte `json:"binding"`
+	} `json:"secret"`
+	Keyring struct {
+		Binding []byte `json:"binding"`
+	} `json:"keyring"`
+	Small  fileVector `json:"small"`
+	Stream fileVector `json:"stream"`
+}
+
+type fileVector struct {
+	File           string `json:"file"`
+	Application    string `json:"application"`
+	Contract       string `json:"contract"`
+	CreatedAt      int64  `json:"createdAt"`
+	Size           int64  `json:"size"`
+	Metadata       string `json:"metadata"`
+	MetadataSHA256 string `json:"metadataSHA256"`
+	Key            []byte `json:"key"`
+	Content        string `json:"content"`
+	Sealed         []byte `json:"sealed"`
+}
+
+func readBoundVectors(t testing.TB) (v boundVectors) {
+	t.Helper()
+	text := must[[]byte](t)(os.ReadFile(filepath.Join("testdata", "bound.json")))
+	if err := json.Unmarshal(text, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// binding returns what the file's key is bound to.
+func (f fileVector) binding(t testing.TB) seal.FileBinding {
+	t.Helper()
+	hash := must[[]byte](t)(hex.DecodeString(f.MetadataSHA256))
+	return seal.BoundToMetadata(f.File, [32]byte(hash))
+}
+
 type boxVector struct {
 	Password string `json:"password"`
 	Box      []byte `json:"box"`
@@ -102,18 +148,19 @@ func TestVectorFiles(t *testing.T) {
 	if !bytes.Equal(library.PublicKey().Bytes(), v.Library.PublicKey) {
 		t.Error("another key was sealed")
 	}
-	small, err := library.OpenFileKey(v.Small.File, v.Small.Key)
+	small, err := library.OpenFileKey(seal.BoundToID(v.Small.File), v.Small.Key)
 	if err != nil {
 		t.Fatalf("seal of a file's key: %v", err)
 	}
-	if got, err := small.OpenContent(v.Small.File, v.Small.Sealed); err != nil || string(got) != v.Small.Content {
+	got, err := small.OpenContent(seal.BoundToID(v.Small.File), v.Small.Sealed)
+	if err != nil || string(got) != v.Small.Content {
 		t.Errorf("small content: %q, %v", got, err)
 	}
-	key, err := library.OpenFileKey(v.Stream.File, v.Stream.Key)
+	key, err := library.OpenFileKey(seal.BoundToID(v.Stream.File), v.Stream.Key)
 	if err != nil {
 		t.Fatalf("seal of a file's key: %v", err)
 	}
-	got, err := openStream(t, key, bytes.NewReader(stream))
+	got, err = openStream(t, key, bytes.NewReader(stream))
 	if err != nil || len(got) != v.Stream.Length || sumOf(got) != v.Stream.ContentSHA256 {
 		t.Errorf("stream: %d bytes, %v", len(got), err)
 	}
@@ -151,5 +198,36 @@ func TestVectorKeyring(t *testing.T) {
 		if got, err := ring.Open(v.Keyring.Purpose, box); err != nil || string(got) != v.Keyring.Plaintext {
 			t.Errorf("box of the %s key: %q, %v", name, got, err)
 		}
+	}
+}
+
+// TestVectorBound opens what is bound to metadata, and verifies what is bound to a library.
+func TestVectorBound(t *testing.T) {
+	t.Parallel()
+	v, _ := readVectors(t)
+	bound := readBoundVectors(t)
+	library := must[seal.PrivateKey](t)(seal.SecretOf(v.Secret.Text).OpenKey(v.Library.HandedToSecret))
+	small := must[seal.FileKey](t)(library.OpenFileKey(bound.Small.binding(t), bound.Small.Key))
+	if got, err := small.OpenContent(bound.Small.binding(t), bound.Small.Sealed); err != nil ||
+		string(got) != bound.Small.Content {
+		t.Errorf("small content: %q, %v", got, err)
+	}
+	key := must[seal.FileKey](t)(library.OpenFileKey(bound.Stream.binding(t), bound.Stream.Key))
+	if got, err := openStream(t, key, bytes.NewReader(bound.Stream.Sealed)); err != nil ||
+		string(got) != bound.Stream.Content {
+		t.Errorf("stream: %q, %v", got, err)
+	}
+	if got, want := seal.StreamSize(bound.Stream.Size), int64(len(bound.Stream.Sealed)); got != want {
+		t.Errorf("a stream of %d bytes, want %d", got, want)
+	}
+	secret := seal.SecretOf(bound.Secret.Text)
+	id := []byte(bound.Library)
+	if !secret.IsVersioned() || secret.Hash().String() != bound.Secret.Hash ||
+		!secret.VerifyMAC(bound.Secret.Binding, "carrel library of a secret", id, v.Library.PublicKey) {
+		t.Error("the secret does not bind the library")
+	}
+	ring := parseKeyring(t, v.Keyring.Text)
+	if !ring.VerifyMAC(bound.Keyring.Binding, "carrel library", id, v.Library.PublicKey) {
+		t.Error("the keyring does not bind the library")
 	}
 }

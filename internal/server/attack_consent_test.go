@@ -151,11 +151,11 @@ func TestAttackDeleteUser(t *testing.T) {
 		if left, err := s.Connections.List(ctx, in); err != nil || len(left) != 0 {
 			t.Errorf("accounts %+v, %v", left, err)
 		}
-		events, _, err := s.Activity.List(ctx, in, 0)
-		if err != nil || !slices.ContainsFunc(events, func(e library.Event) bool {
+		page, err := s.Activity.List(ctx, in, 0)
+		if err != nil || !slices.ContainsFunc(page.Events, func(e library.Event) bool {
 			return e.Kind == library.EventLeft && e.Details.Application == app.ID
 		}) {
-			t.Errorf("the activity does not show it: %+v, %v", events, err)
+			t.Errorf("the activity does not show it: %+v, %v", page.Events, err)
 		}
 		s.Clock.Moves(11 * time.Minute)
 		late := caller.SDK(digime.WithClock(s.Clock.Now)).User(attacker.Token())

@@ -108,7 +108,7 @@ func TestAttackPushAfterStop(t *testing.T) {
 				})
 			}()
 			carreltest.Must(send.Write(bytes.Repeat([]byte("x"), 1<<20)))(t)
-			carreltest.Eventually(t, name+": the push is under way", func() bool { return s.BlobCount() > 0 })
+			carreltest.Eventually(t, name+": the server receives it", func() bool { return s.BlobCount() > 0 })
 			before := len(s.Log.Lines("InvalidToken"))
 			if err := end(t, consent{s, in, person.Password, contract}); err != nil {
 				t.Fatalf("%s: %v", name, err)

@@ -311,6 +311,7 @@ func (d *seeder) seedConsent(e *exchange, r issuedRequest, code, reference strin
 			Client:    d.client(r.ContractID),
 			Challenge: r.Challenge,
 			ExpiresAt: e.At().Add(10 * time.Minute),
+			Binding:   library.BindSecret(secret, p.library),
 		},
 		Event: library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventAllowed}}
 	if d.access[r.ContractID] == library.Read {
@@ -375,6 +376,7 @@ func (d *seeder) seedTokens(k issuedToken) {
 			Use:       use,
 			Grant:     p.grants[k.ContractID],
 			ExpiresAt: value.ExpiresOn.Time(),
+			Binding:   library.BindSecret(seal.SecretOf(value.Value), p.library),
 		}
 		if d.access[k.ContractID] == library.Read {
 			var err error
@@ -429,11 +431,13 @@ func (d *seeder) seedFiles(p *seededPerson, now time.Time) {
 			Size:        length - wire.MinEnvelope,
 			CreatedAt:   metadata.Raw.Created.Time(),
 		}
-		key := seal.NewFileKey()
-		content := library.Content{Format: library.FormatInline}
-		content.Key, err = key.SealTo(p.library.PublicKey, name)
+		file.MetadataJSON, err = library.EncodeMetadata(file.Metadata)
 		d.must(err)
-		content.Inline, err = key.SealContent(name, make([]byte, file.Size))
+		key, bound := seal.NewFileKey(), seal.BoundToID(name)
+		content := library.Content{Format: library.FormatInlineByID}
+		content.Key, err = key.SealTo(p.library.PublicKey, bound)
+		d.must(err)
+		content.Inline, err = key.SealContent(bound, make([]byte, file.Size))
 		d.must(err)
 		d.must(d.db.AddFile(d.t.Context(), library.NewFile{File: file, Content: content, Grant: p.grants[file.Contract],
 			Event: library.Event{Library: p.library.ID, At: file.CreatedAt, Kind: library.EventFileAdded}}))

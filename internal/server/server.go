@@ -37,7 +37,8 @@ type Config struct {
 	Database string
 	// Blobs is the folder of the contents that are too large for the database.
 	Blobs string
-	// Keyring is the file of the master keys. It is not read if MasterKeys has the text of such a file.
+	// Keyring is the file of the master keys. The first start makes it. It is not read if MasterKeys has the text of
+	// such a file.
 	Keyring    string
 	MasterKeys []byte
 	// Catalogue is the file of the sources that people can connect; empty for the built-in one.
@@ -103,6 +104,7 @@ type Server struct {
 	providers *providers
 	stop      context.CancelFunc
 	wait      sync.WaitGroup
+	fatal     chan error // why the server cannot go on
 }
 
 // Open opens the stores and builds the server. It does not listen; see [Server.Serve].
@@ -119,6 +121,13 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		return nil, fmt.Errorf("public URL %q: want http(s)://host[:port]", c.PublicURL)
 	}
 	ring, err := openKeyring(c)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := inspect(ctx, c, ring)
+	if err == nil {
+		err = parts.check() // before anything is made beside what belongs to another installation
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -142,18 +151,26 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), disk.Close())
 	}
-	s := &Server{config: c, db: db, disk: disk, providers: networks, stop: func() {}}
-	signer, err := library.OpenSigner(ctx, db, ring, c.Now)
+	s := &Server{config: c, db: db, disk: disk, providers: networks, stop: func() {}, fatal: make(chan error, 1)}
+	signer, err := parts.openSigner(ctx, db)
+	if err == nil {
+		err = parts.adopt(ctx, db, disk)
+	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	ring = parts.keyring
 	s.Clients = library.NewClients(db, db, c.Now)
-	s.People = library.NewPeople(db, db, db, disk, c.Now,
+	integrity := library.NewIntegrity(ring, db, c.Now)
+	if err := integrity.Adopt(ctx, db); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.People = library.NewPeople(db, db, db, disk, integrity, c.Now,
 		library.PeopleConfig{DeleteWait: c.DeleteWait, NoNewLibraries: c.NoNewLibraries, PasswordCost: c.PasswordCost})
-	s.Consents = library.NewConsents(db, s.Clients, db, c.Now,
+	s.Consents = library.NewConsents(db, s.Clients, db, integrity, c.Now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime})
 	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now, library.FileConfig{MaxSize: c.MaxFileSize})
-	s.Activity = library.NewActivity(db)
+	s.Activity = library.NewActivity(db, integrity, signer, c.PublicURL+api.KeySetPath)
 	s.Connections = delivery.NewConnections(
 		db,
 		db,
@@ -165,7 +182,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		c.PublicURL+web.ProviderReturnPath,
 	)
 	s.Deliveries = delivery.NewQueue(db, s.Connections, s.Clients, networks.set, ring, c.Now, c.Deliveries, c.Log)
-	s.sweeping = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk, Now: c.Now}
+	s.sweeping = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk, Now: c.Now, Log: c.Log}
 
 	protocol := api.New(api.Config{Clients: s.Clients, People: s.People, Consents: s.Consents, Files: s.Files,
 		Connections: s.Connections, Deliveries: s.Deliveries, Catalogue: sources, Signer: signer,
@@ -175,14 +192,6 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		Operator: c.Operator, PublicURL: public, DeleteWait: c.DeleteWait, Now: c.Now, Log: c.Log})
 	s.Handler = s.route(protocol, pages)
 	return s, nil
-}
-
-// openKeyring returns the configured master keys.
-func openKeyring(c Config) (*seal.Keyring, error) {
-	if len(c.MasterKeys) > 0 {
-		return seal.ParseKeyring(c.MasterKeys)
-	}
-	return seal.OpenKeyring(c.Keyring)
 }
 
 // route returns a handler that passes each request either to the protocol's mux or to that of the pages. No route of
@@ -206,8 +215,8 @@ func (s *Server) route(protocol, pages http.Handler) http.Handler {
 }
 
 // isProtocol reports whether a path is one of the protocol's.
-func isProtocol(path string) bool {
-	return strings.HasPrefix(path, "/v1.") || strings.HasPrefix(path, "/cloud/")
+func isProtocol(urlPath string) bool {
+	return strings.HasPrefix(urlPath, "/v1.") || strings.HasPrefix(urlPath, "/cloud/")
 }
 
 // forwardedFor returns the client's address as the nearest proxy reports it, with port 0.
@@ -239,8 +248,9 @@ const (
 	stopTimeout   = 10 * time.Second
 )
 
-// Serve starts the background tasks and accepts connections from l until ctx ends. Then it waits at most stopTimeout
-// for open requests. It uses TLS if secure is not nil.
+// Serve starts the background tasks and accepts connections from l until ctx ends, or until a newer program has made
+// the database unusable for this one, which is then the error. Then it waits at most stopTimeout for open requests. It
+// uses TLS if secure is not nil.
 func (s *Server) Serve(ctx context.Context, l net.Listener, secure *tls.Config) error {
 	h := &http.Server{
 		Handler:           s.Handler,
@@ -259,23 +269,27 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 			failed <- h.Serve(l)
 		}
 	}()
+	var fatal error
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)
+	case fatal = <-s.fatal:
 	case <-ctx.Done():
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	if err := h.Shutdown(last); err != nil {
-		return h.Close()
+		return errors.Join(fatal, h.Close())
 	}
-	return nil
+	return fatal
 }
 
 // The intervals of the background tasks.
 const (
 	expiredInterval = time.Minute
 	sweepInterval   = time.Hour
+	// eraseInterval bounds how long something that was removed remains in the files of the database.
+	eraseInterval = 5 * time.Second
 	// revokeInterval is how soon a provider is told that the tokens of an account that has ended are not used any more.
 	revokeInterval = 5 * time.Second
 )
@@ -308,7 +322,9 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 	for _, run := range s.providers.run {
 		s.wait.Go(func() { run(ctx) })
 	}
+	every(expiredInterval, "check the version of the database", s.checkDatabase)
 	every(expiredInterval, "tidy", s.sweeping.SweepExpired)
+	every(eraseInterval, "erase", s.db.Erase)
 	every(sweepInterval, "sweep blobs", s.sweeping.SweepBlobs)
 	every(sweepInterval, "end accounts without a grant", s.Connections.EndUngranted)
 	every(revokeInterval, "revoke tokens", func(ctx context.Context) error {
@@ -320,6 +336,18 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 	})
 }
 
+// checkDatabase ends the server if a newer program has changed the tables so that this one must not use them.
+func (s *Server) checkDatabase(ctx context.Context) error {
+	err := s.db.Check(ctx)
+	if errors.Is(err, store.ErrNewer) {
+		select {
+		case s.fatal <- err:
+		default: // the server is ending
+		}
+	}
+	return err
+}
+
 // Close stops the background tasks, waits for them and closes the stores. Call it after [Server.Serve] has returned.
 func (s *Server) Close() error {
 	s.stop()
@@ -329,5 +357,8 @@ func (s *Server) Close() error {
 		defer cancel()
 		s.Deliveries.Close(ctx)
 	}
-	return errors.Join(s.db.Close(), s.disk.Close())
+	// The last sweep and the last requests may have removed something since the background task has run.
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	return errors.Join(s.db.Erase(ctx), s.db.Close(), s.disk.Close())
 }

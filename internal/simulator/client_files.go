@@ -2,8 +2,9 @@ package simulator
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
+
+	"github.com/carrelhq/carrel/internal/outfile"
 )
 
 // The files in Config.Folder.
@@ -30,7 +31,7 @@ func (s *Simulator) Files() Files {
 
 // writeFile writes a file that only its owner can read.
 func writeFile(path string, content []byte) error {
-	if err := os.WriteFile(path, content, 0o600); err != nil {
+	if err := outfile.WriteSecret(path, content); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil

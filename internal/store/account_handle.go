@@ -10,7 +10,7 @@ import (
 
 // AddAccountHandle implements [library.AccountHandleStore].
 func (db *DB) AddAccountHandle(ctx context.Context, h library.AccountHandle) error {
-	return db.write(ctx, "add account handle", func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, "add account handle", func(ctx context.Context, q *query.Queries) error {
 		return q.AddAccountHandle(ctx, query.AddAccountHandleParams{
 			ID:            h.ID,
 			ApplicationID: h.Client.Application,

@@ -25,6 +25,7 @@ func (db *DB) GetAuthCode(ctx context.Context, h seal.Hash) (library.AuthCode, e
 		Seal:      row.Seal,
 		ExpiresAt: fromMillis(row.ExpiresAt),
 		UsedAt:    fromMillis(row.UsedAt),
+		Binding:   row.Binding,
 	}, nil
 }
 
@@ -66,5 +67,6 @@ func addCode(ctx context.Context, q *query.Queries, c library.AuthCode) error {
 		Seal:          c.Seal,
 		ExpiresAt:     toMillis(c.ExpiresAt),
 		UsedAt:        toMillis(c.UsedAt),
+		Binding:       c.Binding,
 	})
 }

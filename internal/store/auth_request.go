@@ -19,21 +19,23 @@ func (db *DB) AddAuthRequest(ctx context.Context, r library.AuthRequest, s libra
 	if err != nil {
 		return wrap(doing, err)
 	}
-	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, doing, func(ctx context.Context, q *query.Queries) error {
 		err := q.AddAuthRequest(ctx, query.AddAuthRequestParams{
-			Hash:          r.Hash,
-			Kind:          r.Kind,
-			ApplicationID: r.ClientID.Application,
-			ContractID:    r.ClientID.Contract,
-			RedirectURI:   validText(r.RedirectURI),
-			State:         []byte(r.State),
-			Challenge:     validText(r.Challenge),
-			LibraryID:     r.Library,
-			SessionHash:   r.Session,
-			CreatedAt:     toMillis(r.CreatedAt),
-			ExpiresAt:     toMillis(r.ExpiresAt),
-			AnsweredAt:    toMillis(r.AnsweredAt),
-			AccountID:     string(r.Account),
+			Hash:           r.Hash,
+			Kind:           r.Kind,
+			ApplicationID:  r.ClientID.Application,
+			ContractID:     r.ClientID.Contract,
+			RedirectURI:    validText(r.RedirectURI),
+			State:          []byte(r.State),
+			Challenge:      validText(r.Challenge),
+			LibraryID:      r.Library,
+			SessionHash:    r.Session,
+			CreatedAt:      toMillis(r.CreatedAt),
+			ExpiresAt:      toMillis(r.ExpiresAt),
+			AnsweredAt:     toMillis(r.AnsweredAt),
+			AccountID:      string(r.Account),
+			Binding:        r.Binding,
+			SessionBinding: r.SessionBinding,
 		})
 		if err != nil || s.Hash == (seal.Hash{}) {
 			return err
@@ -62,6 +64,9 @@ func (db *DB) GetAuthRequest(ctx context.Context, h seal.Hash) (library.AuthRequ
 		Account:     wire.AccountID(row.AccountID),
 		AnsweredAt:  fromMillis(row.AnsweredAt),
 		Answer:      library.Answer{Outcome: row.Answer, By: row.AnsweredBy},
+
+		Binding:        row.Binding,
+		SessionBinding: row.SessionBinding,
 	}, nil
 }
 

@@ -19,7 +19,7 @@ func (db *DB) AddAuthorization(ctx context.Context, a delivery.Authorization) er
 	if err != nil {
 		return wrap(doing, err)
 	}
-	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, doing, func(ctx context.Context, q *query.Queries) error {
 		return q.AddAuthorization(ctx, query.AddAuthorizationParams{
 			Hash:            a.State,
 			AuthRequestHash: a.Request[:],

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -13,7 +14,10 @@ import (
 // and so the log never starts again. Therefore the writer's wal_autocheckpoint stays on, at a size
 // that is rarely reached.
 type checkpointer struct {
-	stmt    *sql.Stmt
+	conn              *sql.Conn
+	statements        preparedStatements
+	passive, truncate *sql.Stmt
+
 	written int // ops since the last signal; only the writer uses it
 	signal  chan struct{}
 	quit    chan struct{}
@@ -24,6 +28,8 @@ const (
 	// About 3,600 pages of the log, at six pages for a push of 4 KiB.
 	checkpointAfter = 600
 	checkpointPause = 50 * time.Millisecond
+	// While a checkpoint waits for readers, before it can empty the log, nobody can write.
+	waitForReaders = "PRAGMA busy_timeout(100)"
 )
 
 // newCheckpointer returns a checkpointer that keeps one of the pool's connections.
@@ -32,15 +38,21 @@ func newCheckpointer(ctx context.Context, pool *sql.DB) (*checkpointer, error) {
 	if err != nil {
 		return nil, err
 	}
-	stmt, err := conn.PrepareContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
-	if err != nil {
-		return nil, fmt.Errorf("prepare checkpoint: %w", err)
+	if _, err := conn.ExecContext(ctx, waitForReaders); err != nil {
+		return nil, errors.Join(fmt.Errorf("prepare checkpoint: %w", err), conn.Close())
 	}
 	c := &checkpointer{
-		stmt:   stmt,
+		conn:   conn,
 		signal: make(chan struct{}, 1),
 		quit:   make(chan struct{}),
 		done:   make(chan struct{}),
+	}
+	err = c.statements.prepare(ctx, conn, map[string]**sql.Stmt{
+		"PRAGMA wal_checkpoint(PASSIVE)":  &c.passive,
+		"PRAGMA wal_checkpoint(TRUNCATE)": &c.truncate,
+	})
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
 	}
 	go c.run()
 	return c, nil
@@ -67,7 +79,7 @@ func (c *checkpointer) run() {
 		case <-c.signal:
 		}
 		// If this fails, the writer's own checkpoint does it, and reports an error.
-		_, _ = c.stmt.ExecContext(context.Background())
+		_, _ = c.passive.ExecContext(context.Background())
 		select {
 		case <-c.quit:
 			return
@@ -76,7 +88,22 @@ func (c *checkpointer) run() {
 	}
 }
 
-func (c *checkpointer) close() {
+// empty moves the whole log into the database and cuts the log's file to no bytes. It reports false if that has to be
+// tried again, because something reads an earlier state of the database.
+func (c *checkpointer) empty(ctx context.Context) (bool, error) {
+	// This moves most of the log while others write.
+	if _, err := c.passive.ExecContext(ctx); err != nil {
+		return false, fmt.Errorf("checkpoint: %w", err)
+	}
+	var busy, inLog, moved int64
+	if err := c.truncate.QueryRowContext(ctx).Scan(&busy, &inLog, &moved); err != nil {
+		return false, fmt.Errorf("empty log: %w", err)
+	}
+	return busy == 0, nil
+}
+
+func (c *checkpointer) close() error {
 	close(c.quit)
 	<-c.done
+	return errors.Join(c.statements.close(), c.conn.Close())
 }

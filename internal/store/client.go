@@ -11,7 +11,7 @@ import (
 
 // AddApplication implements [library.ClientStore].
 func (db *DB) AddApplication(ctx context.Context, a library.Application) error {
-	return db.write(ctx, "add application", func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, "add application", func(ctx context.Context, q *query.Queries) error {
 		return q.AddApplication(ctx, query.AddApplicationParams{
 			ID:         a.ID,
 			Name:       validText(a.Name),
@@ -35,7 +35,7 @@ func (db *DB) AddContract(ctx context.Context, contract library.Contract) error 
 	if err != nil {
 		return wrap(doing, err)
 	}
-	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, doing, func(ctx context.Context, q *query.Queries) error {
 		return q.AddContract(ctx, query.AddContractParams{
 			ID:            contract.ID,
 			ApplicationID: contract.Application,

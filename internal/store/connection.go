@@ -180,7 +180,7 @@ func (db *DB) ClaimRefresh(
 ) (delivery.Connection, error) {
 	const doing = "claim refresh"
 	var row query.Connection
-	err := db.write(ctx, doing, func(ctx context.Context, q *query.Queries) (err error) {
+	err := db.add(ctx, doing, func(ctx context.Context, q *query.Queries) (err error) {
 		row, err = q.ClaimRefresh(ctx, query.ClaimRefreshParams{
 			Until:   toMillis(until),
 			ID:      string(account),
@@ -228,7 +228,7 @@ func connectionError(ctx context.Context, q *query.Queries, account wire.Account
 
 // ReleaseRefresh implements [delivery.ConnectionStore].
 func (db *DB) ReleaseRefresh(ctx context.Context, account wire.AccountID, version int64) error {
-	return db.write(ctx, "release refresh", func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, "release refresh", func(ctx context.Context, q *query.Queries) error {
 		return q.ReleaseRefresh(ctx, string(account), version)
 	})
 }

@@ -129,12 +129,15 @@ func (db *DB) ClaimTokenRevocations(
 	if err != nil {
 		return nil, err
 	}
-	list, err := convert(rows, func(row query.TokenRevocation) (delivery.Connection, error) {
-		c := delivery.Connection{ID: row.AccountID, Library: row.LibraryID, Application: row.ApplicationID,
-			Access: row.Access, UpdatedAt: fromMillis(row.CreatedAt)}
-		return c, decode(row.Source, &c.Source)
-	})
+	list, err := convert(rows, toEndedConnection)
 	return list, wrap(doing, err)
+}
+
+// toEndedConnection returns an account that has ended, with what is kept of it to revoke its tokens.
+func toEndedConnection(row query.TokenRevocation) (delivery.Connection, error) {
+	c := delivery.Connection{ID: row.AccountID, Library: row.LibraryID, Application: row.ApplicationID,
+		Access: row.Access, UpdatedAt: fromMillis(row.CreatedAt)}
+	return c, decode(row.Source, &c.Source)
 }
 
 // DeleteTokenRevocation implements [delivery.ConnectionStore].

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
@@ -17,6 +18,7 @@ type DB struct {
 	reader   *query.Queries // on readPool
 	readPool *sql.DB
 	writer   transactor
+	dialect  dialect
 }
 
 var _ interface {
@@ -27,10 +29,13 @@ var _ interface {
 	library.LoginStore
 	library.ConsentStore
 	library.FileStore
-	library.EventStore
+	library.ActivityStore
 	delivery.ConnectionStore
 	delivery.QueueStore
+	delivery.CheckStore
+	library.CheckStore
 	library.Sweeper
+	library.RebindStore
 } = (*DB)(nil)
 
 // An op is the work of one transaction. It may run more than once before it takes effect, so it
@@ -43,7 +48,13 @@ type transactor interface {
 	// without running f if too many ops are waiting. If ctx ends while f waits, f does not run;
 	// once begun, it runs to its end.
 	write(ctx context.Context, f op) error
-	// close waits for the ops under way; later ones fail.
+	// removedSome says that an op has removed something, which erase has to erase.
+	removedSome()
+	// erase erases what was removed; see [DB.Erase].
+	erase(ctx context.Context) error
+	// drain waits for the ops under way; later ones fail.
+	drain()
+	// close drains, and closes the connections. Those that read have been closed before.
 	close() error
 }
 
@@ -54,35 +65,105 @@ var errClosed = errors.New("the store is closed")
 
 // Open opens the database at url and brings its tables up to date. The url is "postgres://…"
 // (or "postgresql://…"), or "sqlite:PATH" or a path for a file, which is made if there is none.
-// The caller must call Close.
+// It returns [ErrNewer] if a newer program has changed the tables so that this one must not use
+// them. The caller must call Close.
 func Open(ctx context.Context, url string) (*DB, error) {
-	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
-		return openPostgres(ctx, url)
-	}
-	path := strings.TrimPrefix(url, "sqlite:")
-	if scheme, _, isURL := strings.Cut(path, "://"); isURL {
-		return nil, fmt.Errorf("there is no store for %s: want postgres://… or the path of an SQLite file", scheme)
-	}
-	return openSQLite(ctx, path)
+	return open(ctx, url, openMode{create: true, prepare: migrate})
 }
 
-// Check returns an error unless the database can be read and written.
+// OpenExisting opens the database at url as it is: it makes no file and no table and brings
+// nothing up to date. It returns [ErrNoDatabase], [ErrOlder] or [ErrNewer] if it cannot.
+func OpenExisting(ctx context.Context, url string) (*DB, error) {
+	return open(ctx, url, openMode{prepare: checkCurrent})
+}
+
+// An openMode says what opening a database may do to it.
+type openMode struct {
+	create bool // the file of a SQLite database
+	// prepare makes the tables ready for use, or returns why they cannot be used.
+	prepare func(ctx context.Context, db *sql.DB, d dialect) error
+}
+
+func open(ctx context.Context, url string, mode openMode) (*DB, error) {
+	if isPostgres(url) {
+		return openPostgres(ctx, url, mode)
+	}
+	path, err := pathOf(url)
+	if err != nil {
+		return nil, err
+	}
+	return openSQLite(ctx, path, mode)
+}
+
+// Inspect returns the state of the database at url. It changes nothing there, and makes nothing.
+func Inspect(ctx context.Context, url string) (State, error) {
+	if isPostgres(url) {
+		return inspectPostgres(ctx, url)
+	}
+	path, err := pathOf(url)
+	if err != nil {
+		return State{}, err
+	}
+	return inspectSQLite(ctx, path)
+}
+
+func isPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+}
+
+// pathOf returns the path of a SQLite file.
+func pathOf(url string) (string, error) {
+	path := strings.TrimPrefix(url, "sqlite:")
+	if scheme, _, isURL := strings.Cut(path, "://"); isURL {
+		return "", fmt.Errorf("there is no store for %s: want postgres://… or the path of an SQLite file", scheme)
+	}
+	return path, nil
+}
+
+// Check returns an error unless the database can be read and written, and may be: it returns
+// [ErrNewer] if a newer program has changed the tables since.
 func (db *DB) Check(ctx context.Context) error {
-	if err := db.readPool.PingContext(ctx); err != nil {
+	if err := checkNotNewer(ctx, db.readPool, db.dialect); err != nil {
 		return wrap("check store", err)
 	}
-	return db.write(ctx, "check store", func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, "check store", func(ctx context.Context, q *query.Queries) error {
 		_, err := q.ListSigningKeys(ctx)
 		return err
 	})
 }
 
-// Close waits for the ops under way and closes the database.
+// Close waits for the ops under way and closes the database. On SQLite it leaves one file, unless another process has
+// the database open.
 func (db *DB) Close() error {
-	return wrap("close store", errors.Join(db.writer.close(), db.readPool.Close()))
+	db.writer.drain()
+	err := db.readPool.Close()
+	awaitReaders(db.readPool)
+	return wrap("close store", errors.Join(err, db.writer.close()))
 }
 
-// write runs f as one transaction.
+// readerTimeout is how long Close waits for queries, whose callers it cannot end.
+const readerTimeout = 10 * time.Second
+
+// awaitReaders waits until the last query of a closed pool has ended: SQLite keeps its log as long as a connection is
+// open.
+func awaitReaders(pool *sql.DB) {
+	for deadline := time.Now().Add(readerTimeout); pool.Stats().OpenConnections > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			return
+		}
+	}
+}
+
+// write runs f as one transaction. [DB.Erase] erases what f has removed.
 func (db *DB) write(ctx context.Context, doing string, f op) error {
+	err := db.add(ctx, doing, f)
+	if err == nil {
+		db.writer.removedSome()
+	}
+	return err
+}
+
+// add runs f as one transaction. It is for an f that removes nothing, apart from counters, times and nonces.
+func (db *DB) add(ctx context.Context, doing string, f op) error {
 	return wrap(doing, db.writer.write(ctx, f))
 }

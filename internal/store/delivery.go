@@ -53,7 +53,7 @@ func (db *DB) AddDelivery(ctx context.Context, d delivery.Delivery, limit delive
 	if d.Answer != nil && d.State.Final() {
 		content.AnsweredAt = params.UpdatedAt
 	}
-	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, doing, func(ctx context.Context, q *query.Queries) error {
 		// The lock keeps the grant and the account from ending before the transaction does.
 		if err := affected(q.LockLibrary(ctx, d.Library)); err != nil {
 			return err
@@ -93,7 +93,7 @@ func (db *DB) ClaimDeliveries(
 ) ([]delivery.Delivery, error) {
 	const doing = "claim deliveries"
 	var rows []query.Delivery
-	err := db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
+	err := db.add(ctx, doing, func(ctx context.Context, q *query.Queries) error {
 		rows = nil
 		ids, err := q.ListClaimable(ctx, toMillis(now), clamp(limit))
 		if err != nil {
@@ -131,7 +131,7 @@ func (db *DB) ClaimDeliveries(
 // disconnects the account ends waiting deliveries too: it waits for this one, or this one finds
 // the delivery ended.
 func (db *DB) BeginPosting(ctx context.Context, id library.DeliveryID, lease string, now, until time.Time) error {
-	return db.write(ctx, "begin posting", func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, "begin posting", func(ctx context.Context, q *query.Queries) error {
 		row, err := q.BeginPosting(ctx, query.BeginPostingParams{
 			Until: toMillis(until),
 			ID:    string(id),
@@ -159,7 +159,7 @@ func (db *DB) BeginPosting(ctx context.Context, id library.DeliveryID, lease str
 func (db *DB) Postpone(
 	ctx context.Context, id library.DeliveryID, lease string, status int, reason string, next, at time.Time,
 ) error {
-	return db.write(ctx, "postpone delivery", func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, "postpone delivery", func(ctx context.Context, q *query.Queries) error {
 		rows, err := q.Postpone(ctx, query.PostponeParams{
 			Status: int64(status),
 			Reason: validText(reason),
@@ -293,7 +293,7 @@ func (db *DB) CountWaiting(ctx context.Context, id library.ID) (int, error) {
 
 // ForgetAnswers implements [delivery.DeliveryStore].
 func (db *DB) ForgetAnswers(ctx context.Context, before time.Time) error {
-	return db.inBatches(ctx, "forget answers", before, (*query.Queries).ForgetAnswers)
+	return db.sweep(ctx, "forget answers", before, (*query.Queries).ForgetAnswers)
 }
 
 func toDelivery(row query.Delivery) (delivery.Delivery, error) {

@@ -10,7 +10,7 @@ import (
 
 // AddEvent implements [library.EventStore].
 func (db *DB) AddEvent(ctx context.Context, e library.Event) error {
-	return db.write(ctx, "add event", func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, "add event", func(ctx context.Context, q *query.Queries) error {
 		return addEvent(ctx, q, e)
 	})
 }
@@ -53,17 +53,22 @@ func addEvent(ctx context.Context, q *query.Queries, e library.Event) error {
 	})
 }
 
+// toEvent returns the event of a row. Details that do not decode stay empty: whoever verifies the
+// chain sees by their text that somebody has changed them, and the person sees the rest.
 func toEvent(row query.Event) (library.Event, error) {
 	e := library.Event{
-		Library:  row.LibraryID,
-		Seq:      row.Seq,
-		At:       fromMillis(row.At),
-		Kind:     row.Kind,
-		Previous: row.Previous,
-		Hash:     row.Hash,
+		Library:     row.LibraryID,
+		Seq:         row.Seq,
+		At:          fromMillis(row.At),
+		Kind:        row.Kind,
+		DetailsJSON: row.Details,
+		Previous:    row.Previous,
+		Hash:        row.Hash,
 	}
-	err := decode(row.Details, &e.Details)
-	return e, err
+	if err := decode(row.Details, &e.Details); err != nil {
+		e.Details = library.EventDetails{}
+	}
+	return e, nil
 }
 
 // clamp returns a limit as the databases take it.

@@ -14,16 +14,12 @@ import (
 // before the transaction.
 func (db *DB) AddFile(ctx context.Context, added library.NewFile) error {
 	const doing = "add file"
-	metadata, err := encode(added.File.Metadata)
-	if err != nil {
-		return wrap(doing, err)
-	}
 	file := query.AddFileParams{
 		ID:            added.File.ID,
 		LibraryID:     added.File.Library,
 		ApplicationID: added.File.Application,
 		ContractID:    added.File.Contract,
-		Metadata:      metadata,
+		Metadata:      added.File.MetadataJSON,
 		Size:          added.File.Size,
 		CreatedAt:     toMillis(added.File.CreatedAt),
 	}
@@ -33,7 +29,7 @@ func (db *DB) AddFile(ctx context.Context, added library.NewFile) error {
 		SealedKey: added.Content.Key,
 		Data:      added.Content.Inline,
 	}
-	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, doing, func(ctx context.Context, q *query.Queries) error {
 		if err := useGrant(ctx, q, added.Nonce, added.Grant, added.Event); err != nil {
 			return err
 		}
@@ -46,7 +42,7 @@ func (db *DB) AddFile(ctx context.Context, added library.NewFile) error {
 
 // AddRead implements [library.FileStore].
 func (db *DB) AddRead(ctx context.Context, n *library.Nonce, grant library.GrantID, e library.Event) error {
-	return db.write(ctx, "add read", func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, "add read", func(ctx context.Context, q *query.Queries) error {
 		return useGrant(ctx, q, n, grant, e)
 	})
 }
@@ -86,6 +82,7 @@ func (db *DB) GetFile(ctx context.Context, id library.ID, name wire.FileName) (l
 		return library.File{}, wrap(doing, err)
 	}
 	f, err := toFile(row)
+	f.MetadataJSON = row.Metadata
 	return f, wrap(doing, err)
 }
 

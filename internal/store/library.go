@@ -13,7 +13,7 @@ import (
 func (db *DB) AddLibrary(
 	ctx context.Context, l library.Library, locks []library.Lock, login library.Login, e library.Event,
 ) error {
-	return db.write(ctx, "add library", func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, "add library", func(ctx context.Context, q *query.Queries) error {
 		err := q.AddLibrary(ctx, query.AddLibraryParams{
 			ID:         l.ID,
 			Email:      validText(l.Email),
@@ -22,6 +22,7 @@ func (db *DB) AddLibrary(
 			CodeSaved:  l.CodeSaved,
 			CodeMadeAt: toMillis(l.CodeMadeAt),
 			DeleteAt:   toMillis(l.DeleteAt),
+			Binding:    l.Binding,
 		})
 		if err != nil {
 			return err
@@ -43,6 +44,17 @@ func (db *DB) AddLibrary(
 func (db *DB) FindLibrary(ctx context.Context, email string) (library.Library, error) {
 	const doing = "find library"
 	row, err := db.reader.FindLibrary(ctx, validText(email))
+	if err != nil {
+		return library.Library{}, wrap(doing, err)
+	}
+	l, err := toLibrary(row)
+	return l, wrap(doing, err)
+}
+
+// GetLibrary implements [library.LibraryStore].
+func (db *DB) GetLibrary(ctx context.Context, id library.ID) (library.Library, error) {
+	const doing = "get library"
+	row, err := db.reader.GetLibrary(ctx, id)
 	if err != nil {
 		return library.Library{}, wrap(doing, err)
 	}
@@ -174,5 +186,6 @@ func toLibrary(row query.Library) (library.Library, error) {
 		CodeSaved:  row.CodeSaved,
 		CodeMadeAt: fromMillis(row.CodeMadeAt),
 		DeleteAt:   fromMillis(row.DeleteAt),
+		Binding:    row.Binding,
 	}, nil
 }

@@ -11,7 +11,7 @@ import (
 
 // AddLogin implements [library.LoginStore].
 func (db *DB) AddLogin(ctx context.Context, l library.Login, e library.Event) error {
-	return db.write(ctx, "add login", func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, "add login", func(ctx context.Context, q *query.Queries) error {
 		if err := addEvent(ctx, q, e); err != nil {
 			return err
 		}
@@ -45,7 +45,7 @@ func (db *DB) GetLogin(ctx context.Context, h seal.Hash) (library.Login, library
 
 // TouchLogin implements [library.LoginStore].
 func (db *DB) TouchLogin(ctx context.Context, id library.LoginID, seen, expires time.Time) error {
-	return db.write(ctx, "touch login", func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, "touch login", func(ctx context.Context, q *query.Queries) error {
 		return affected(q.TouchLogin(ctx, id, toMillis(seen), toMillis(expires)))
 	})
 }

@@ -21,22 +21,38 @@ var migrationFiles embed.FS
 type dialect struct {
 	goose    goose.Dialect
 	replacer *strings.Replacer
+	hasTable string // the query that counts the tables with a name
 }
 
 var (
-	postgresDialect = dialect{goose.DialectPostgres, strings.NewReplacer()}
-	sqliteDialect   = dialect{goose.DialectSQLite3, strings.NewReplacer(
-		"BYTEA", "BLOB",
-		`COLLATE "C"`, "COLLATE BINARY",
-		"/* WITHOUT ROWID */", "WITHOUT ROWID", // one tree instead of two
-		"EXTRACT(EPOCH FROM now())", "strftime('%s', 'now')",
-	)}
+	postgresDialect = dialect{
+		goose:    goose.DialectPostgres,
+		replacer: strings.NewReplacer(),
+		hasTable: "SELECT COUNT(*) FROM pg_catalog.pg_tables " +
+			"WHERE tablename = $1 AND schemaname = ANY (current_schemas(false))",
+	}
+	sqliteDialect = dialect{
+		goose: goose.DialectSQLite3,
+		replacer: strings.NewReplacer(
+			"BYTEA", "BLOB",
+			`COLLATE "C"`, "COLLATE BINARY",
+			"/* WITHOUT ROWID */", "WITHOUT ROWID", // one tree instead of two
+			"EXTRACT(EPOCH FROM now())", "strftime('%s', 'now')",
+		),
+		hasTable: "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = $1",
+	}
 )
 
-// migrate brings the tables up to date. It does not migrate down: an older program opens newer
-// tables, and ignores newer columns.
+// migrate brings the tables up to date, unless the database is too new for this program. It does
+// not migrate down.
 func migrate(ctx context.Context, db *sql.DB, d dialect) error {
-	return migrateFrom(ctx, db, d, migrationFiles)
+	if err := checkNotNewer(ctx, db, d); err != nil {
+		return err
+	}
+	if err := migrateFrom(ctx, db, d, migrationFiles); err != nil {
+		return err
+	}
+	return checkNotNewer(ctx, db, d) // a newer program may have migrated at the same time
 }
 
 func migrateFrom(ctx context.Context, db *sql.DB, d dialect, files fs.FS) error {
@@ -79,7 +95,11 @@ func (d dialect) render(files fs.FS) (fs.FS, error) {
 		if err != nil {
 			return nil, err
 		}
-		rendered[path.Base(name)] = &fstest.MapFile{Data: []byte(d.replacer.Replace(string(b)))}
+		record, err := recordCompatibility(path.Base(name), string(b))
+		if err != nil {
+			return nil, err
+		}
+		rendered[path.Base(name)] = &fstest.MapFile{Data: []byte(d.replacer.Replace(string(b)) + record)}
 	}
 	return rendered, nil
 }

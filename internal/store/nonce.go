@@ -10,7 +10,7 @@ import (
 
 // UseNonce implements [library.NonceStore].
 func (db *DB) UseNonce(ctx context.Context, n library.Nonce) error {
-	return db.write(ctx, "use nonce", func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, "use nonce", func(ctx context.Context, q *query.Queries) error {
 		return useNonce(ctx, q, n)
 	})
 }

@@ -20,30 +20,50 @@ import (
 // openPostgres opens one pool for reading and writing. Its size is the url's pool_max_conns, or
 // else four for each processor and at least 16: PostgreSQL shares a sync among transactions that
 // commit at the same time.
-func openPostgres(ctx context.Context, address string) (*DB, error) {
+func openPostgres(ctx context.Context, address string, mode openMode) (*DB, error) {
+	pool, db, err := openPostgresPool(ctx, address)
+	if err != nil {
+		return nil, fmt.Errorf("open PostgreSQL: %w", err)
+	}
+	w := &pooledWriter{pool: pool, db: db, slots: make(chan struct{}, maxWaiting)}
+	if err := mode.prepare(ctx, db, postgresDialect); err != nil {
+		_ = w.close()
+		return nil, fmt.Errorf("open PostgreSQL: %w", err)
+	}
+	return &DB{reader: query.New(db), readPool: db, writer: w, dialect: postgresDialect}, nil
+}
+
+// inspectPostgres reads the state of a database.
+func inspectPostgres(ctx context.Context, address string) (State, error) {
+	pool, db, err := openPostgresPool(ctx, address)
+	if err != nil {
+		return State{}, fmt.Errorf("inspect PostgreSQL: %w", err)
+	}
+	defer pool.Close()
+	s, err := readState(ctx, db, postgresDialect)
+	if err = errors.Join(err, db.Close()); err != nil {
+		return State{}, fmt.Errorf("inspect PostgreSQL: %w", err)
+	}
+	return s, nil
+}
+
+func openPostgresPool(ctx context.Context, address string) (*pgxpool.Pool, *sql.DB, error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, errors.New("open PostgreSQL: this is no URL") // the error repeats it, with its password
+		return nil, nil, errors.New("this is no URL") // the error repeats it, with its password
 	}
 	config, err := pgxpool.ParseConfig(address)
 	if err != nil {
-		return nil, fmt.Errorf("open PostgreSQL: %w", err) // pgx leaves the password out
+		return nil, nil, err // pgx leaves the password out
 	}
 	if !u.Query().Has("pool_max_conns") {
 		config.MaxConns = int32(max(16, 4*runtime.GOMAXPROCS(0)))
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
-		return nil, fmt.Errorf("open PostgreSQL: %w", err)
+		return nil, nil, err
 	}
-	db := stdlib.OpenDBFromPool(pool)
-	if err := migrate(ctx, db, postgresDialect); err != nil {
-		_ = db.Close()
-		pool.Close()
-		return nil, fmt.Errorf("open PostgreSQL: %w", err)
-	}
-	w := &pooledWriter{pool: pool, db: db, slots: make(chan struct{}, maxWaiting)}
-	return &DB{reader: query.New(db), readPool: db, writer: w}, nil
+	return pool, stdlib.OpenDBFromPool(pool), nil
 }
 
 // A pooledWriter runs each op in a transaction of its own.
@@ -97,6 +117,15 @@ func transact(ctx context.Context, conn *sql.Conn, f op) error {
 	}
 	return nil
 }
+
+// removedSome does nothing: see erase.
+func (w *pooledWriter) removedSome() {}
+
+// erase does nothing: only rewriting a whole table makes PostgreSQL overwrite what was removed from it at once.
+func (w *pooledWriter) erase(context.Context) error { return nil }
+
+// drain does nothing: to close the pool waits for the ops under way.
+func (w *pooledWriter) drain() {}
 
 func (w *pooledWriter) close() error {
 	err := w.db.Close()

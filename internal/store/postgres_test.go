@@ -19,31 +19,35 @@ func TestUnluckyTransactionsAreRunAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for _, code := range []string{pgSerialization, pgDeadlock} {
-		runs := 0
-		err := db.write(t.Context(), "test", func(ctx context.Context, q *query.Queries) error {
-			runs++
-			// Would be there already in the third run, if the first two had left anything.
-			if err := useNonce(ctx, q, library.Nonce{Value: code}); err != nil {
-				return err
+	for name, code := range map[string]string{"serialization failure": pgSerialization, "deadlock": pgDeadlock} {
+		t.Run(name, func(t *testing.T) {
+			runs := 0
+			err := db.write(t.Context(), "test", func(ctx context.Context, q *query.Queries) error {
+				runs++
+				// Would be there already in the third run, if the first two had left anything.
+				if err := useNonce(ctx, q, library.Nonce{Value: code}); err != nil {
+					return err
+				}
+				if runs < 3 {
+					return &pgconn.PgError{Code: code}
+				}
+				return nil
+			})
+			if err != nil || runs != 3 {
+				t.Errorf("%v after %d runs, want success after 3", err, runs)
 			}
-			if runs < 3 {
-				return &pgconn.PgError{Code: code}
-			}
-			return nil
 		})
-		if err != nil || runs != 3 {
-			t.Errorf("%s: %v after %d runs, want success after 3", code, err, runs)
+	}
+	t.Run("not for a unique violation", func(t *testing.T) {
+		runs := 0
+		err := db.write(t.Context(), "test", func(context.Context, *query.Queries) error {
+			runs++
+			return &pgconn.PgError{Code: pgUniqueViolation}
+		})
+		if !errors.Is(err, library.ErrExists) || runs != 1 {
+			t.Errorf("%v after %d runs, want ErrExists after 1", err, runs)
 		}
-	}
-	runs := 0
-	err = db.write(t.Context(), "test", func(context.Context, *query.Queries) error {
-		runs++
-		return &pgconn.PgError{Code: pgUniqueViolation}
 	})
-	if !errors.Is(err, library.ErrExists) || runs != 1 {
-		t.Errorf("unique violation: %v after %d runs, want ErrExists after 1", err, runs)
-	}
 }
 
 func TestErrorsDoNotRepeatPasswords(t *testing.T) {

@@ -16,7 +16,7 @@ func (db *DB) AddSession(ctx context.Context, s library.Session) error {
 	if err != nil {
 		return wrap(doing, err)
 	}
-	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, doing, func(ctx context.Context, q *query.Queries) error {
 		if s.Grant != "" {
 			if err := lockGrant(ctx, q, s.Grant); err != nil {
 				return err
@@ -33,7 +33,7 @@ func (db *DB) GetSession(ctx context.Context, h seal.Hash) (library.Session, err
 	if err != nil {
 		return library.Session{}, wrap(doing, err)
 	}
-	s := library.Session{
+	session := library.Session{
 		Hash:      row.Hash,
 		Client:    wire.ClientID{Application: row.ApplicationID, Contract: row.ContractID},
 		Grant:     row.GrantID,
@@ -42,27 +42,27 @@ func (db *DB) GetSession(ctx context.Context, h seal.Hash) (library.Session, err
 		ExpiresAt: fromMillis(row.ExpiresAt),
 	}
 	if len(row.PublicKey) > 0 {
-		if s.PublicKey, err = seal.ParsePublicKey(row.PublicKey); err != nil {
+		if session.PublicKey, err = seal.ParsePublicKey(row.PublicKey); err != nil {
 			return library.Session{}, wrap(doing, err)
 		}
 	}
-	if err := decode(row.Options, &s.Options); err != nil {
+	if err := decode(row.Options, &session.Options); err != nil {
 		return library.Session{}, wrap(doing, err)
 	}
-	return s, nil
+	return session, nil
 }
 
-func sessionParams(s library.Session) (query.AddSessionParams, error) {
-	options, err := encode(s.Options)
+func sessionParams(session library.Session) (query.AddSessionParams, error) {
+	options, err := encode(session.Options)
 	return query.AddSessionParams{
-		Hash:          s.Hash,
-		ApplicationID: s.Client.Application,
-		ContractID:    s.Client.Contract,
-		GrantID:       s.Grant,
-		PublicKey:     s.PublicKey.Bytes(),
-		Seal:          s.Seal,
+		Hash:          session.Hash,
+		ApplicationID: session.Client.Application,
+		ContractID:    session.Client.Contract,
+		GrantID:       session.Grant,
+		PublicKey:     session.PublicKey.Bytes(),
+		Seal:          session.Seal,
 		Options:       options,
-		CreatedAt:     toMillis(s.CreatedAt),
-		ExpiresAt:     toMillis(s.ExpiresAt),
+		CreatedAt:     toMillis(session.CreatedAt),
+		ExpiresAt:     toMillis(session.ExpiresAt),
 	}, err
 }

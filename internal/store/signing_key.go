@@ -9,7 +9,7 @@ import (
 
 // AddFirstSigningKey implements [library.SigningKeyStore].
 func (db *DB) AddFirstSigningKey(ctx context.Context, k library.SigningKey) ([]library.SigningKey, error) {
-	err := db.write(ctx, "add first signing key", func(ctx context.Context, q *query.Queries) error {
+	err := db.add(ctx, "add first signing key", func(ctx context.Context, q *query.Queries) error {
 		return q.AddFirstSigningKey(ctx, query.AddFirstSigningKeyParams{
 			ID:        k.ID,
 			PublicKey: k.PublicKey,

@@ -14,27 +14,29 @@ import (
 )
 
 // The pragmas of each connection. busy_timeout comes first because the others may have to wait.
-// FULL makes each commit durable.
+// FULL makes each commit durable. What is temporary stays in memory.
 const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
-	"&_pragma=foreign_keys(1)&_txlock=immediate"
+	"&_pragma=foreign_keys(1)&_pragma=temp_store(MEMORY)&_txlock=immediate"
 
 // The writer's connection moves the log into the database itself if the log has grown to 8,000
-// pages because the checkpointer did not keep up. It caches 8 MB of pages, keeps in memory what it
-// needs to undo a savepoint, and overwrites what it deletes if that needs no write of its own, so
-// that a deleted seal does not remain on disk.
+// pages because the checkpointer did not keep up. It caches 8 MB of pages and overwrites what it
+// deletes, so that a deleted seal does not remain on disk; see [eraser].
 const (
 	writerPragmas = pragmas + "&_pragma=wal_autocheckpoint(8000)&_pragma=journal_size_limit(67108864)" +
-		"&_pragma=cache_size(-8000)&_pragma=temp_store(MEMORY)&_pragma=secure_delete(FAST)"
+		"&_pragma=cache_size(-8000)&_pragma=secure_delete(ON)"
 	readerPragmas = pragmas + "&_pragma=query_only(1)"
 )
 
 // openSQLite opens a file with two pools: one that writes, whose two connections the writer and
 // the checkpointer keep, and one that reads.
-func openSQLite(ctx context.Context, path string) (_ *DB, err error) {
-	path, err = makeFile(path)
+func openSQLite(ctx context.Context, path string, mode openMode) (_ *DB, err error) {
+	path, err = fileOf(path, mode)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
+	// Another process that has the database open, or was killed, has left a log.
+	log, err := os.Stat(path + "-wal")
+	noLog := err != nil || log.Size() == 0
 	writePool, err := openPool(path, writerPragmas, 1)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
@@ -44,7 +46,11 @@ func openSQLite(ctx context.Context, path string) (_ *DB, err error) {
 			_ = writePool.Close()
 		}
 	}()
-	if err := migrate(ctx, writePool, sqliteDialect); err != nil {
+	if err := mode.prepare(ctx, writePool, sqliteDialect); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	clean, err := markInUse(ctx, writePool)
+	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	writePool.SetMaxOpenConns(2)
@@ -63,24 +69,66 @@ func openSQLite(ctx context.Context, path string) (_ *DB, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	w, err := newGroupWriter(ctx, writePool)
+	w, err := newGroupWriter(ctx, writePool, path, clean && noLog)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	return &DB{reader: reader, readPool: readPool, writer: w}, nil
+	return &DB{reader: reader, readPool: readPool, writer: w, dialect: sqliteDialect}, nil
 }
 
-// makeFile makes the database's file, if there is none, readable for its owner only. It returns
-// the file's absolute path.
-func makeFile(path string) (string, error) {
+// markInUse reports whether the database was clean, and marks it as in use.
+func markInUse(ctx context.Context, pool *sql.DB) (clean bool, err error) {
+	var version int
+	if err := pool.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return false, fmt.Errorf("read version: %w", err)
+	}
+	if version != cleanVersion {
+		return false, nil
+	}
+	if _, err := pool.ExecContext(ctx, "PRAGMA user_version = 0"); err != nil {
+		return false, fmt.Errorf("mark as in use: %w", err)
+	}
+	return true, nil
+}
+
+// inspectSQLite reads the state of a file on one connection.
+func inspectSQLite(ctx context.Context, path string) (s State, err error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return State{}, fmt.Errorf("inspect %s: %w", path, err)
+	}
+	if info, err := os.Stat(absolute); errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
+		return State{}, nil
+	}
+	pool, err := openPool(absolute, "_pragma=busy_timeout(5000)&_pragma=query_only(1)", 1)
+	if err == nil {
+		s, err = readState(ctx, pool, sqliteDialect)
+		err = errors.Join(err, pool.Close())
+	}
+	if err != nil {
+		return State{}, fmt.Errorf("inspect %s: %w", absolute, err)
+	}
+	return s, nil
+}
+
+// fileOf returns the absolute path of the database's file. If there is none, it makes one that only
+// its owner can read, or returns [ErrNoDatabase] if nothing may be made.
+func fileOf(path string, mode openMode) (string, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return path, err
 	}
-	if err := os.MkdirAll(filepath.Dir(absolute), 0o700); err != nil {
-		return absolute, err
+	flags := os.O_RDWR
+	if mode.create {
+		flags |= os.O_CREATE
+		if err := os.MkdirAll(filepath.Dir(absolute), 0o700); err != nil {
+			return absolute, err
+		}
 	}
-	f, err := os.OpenFile(absolute, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(absolute, flags, 0o600)
+	if errors.Is(err, os.ErrNotExist) && !mode.create {
+		return absolute, ErrNoDatabase
+	}
 	if errors.Is(err, os.ErrPermission) {
 		return absolute, fmt.Errorf("this needs a file that may be read and written: %w", err)
 	}

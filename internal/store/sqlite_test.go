@@ -19,32 +19,40 @@ func TestPathsOfAllKinds(t *testing.T) {
 		"sqlite:new/folder/a.db",
 		filepath.Join(t.TempDir(), "odd ?mode=memory&x#y%20z.db"),
 	} {
-		db, err := Open(t.Context(), url)
-		if err != nil {
-			t.Errorf("%s: %v", url, err)
-			continue
-		}
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-		info, err := os.Stat(strings.TrimPrefix(url, "sqlite:"))
-		if err != nil {
-			t.Error(err)
-		} else if info.Mode().Perm() != 0o600 {
-			t.Errorf("%s may be read by others: %v", url, info.Mode())
-		}
+		t.Run(url, func(t *testing.T) {
+			db, err := Open(t.Context(), url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+			info, err := os.Stat(strings.TrimPrefix(url, "sqlite:"))
+			if err != nil {
+				t.Error(err)
+			} else if info.Mode().Perm() != 0o600 {
+				t.Errorf("it may be read by others: %v", info.Mode())
+			}
+		})
 	}
-	if _, err := Open(t.Context(), "."); err == nil {
+}
+
+func TestFolderIsNoDatabase(t *testing.T) {
+	if _, err := Open(t.Context(), t.TempDir()); err == nil {
 		t.Error("a folder was opened as a database")
 	}
 }
 
 // Every query finds its rows by an index, those apart that list all there is of
-// what is few.
+// what is few, look at a bounded part of what is many, or run while no server does.
 func TestEveryQueryUsesAnIndex(t *testing.T) {
 	few := map[string]bool{"listApplications": true, "listContracts": true, "listSigningKeys": true,
-		"addFirstSigningKey": true,
-		"listUngranted":      true} // once an hour, all accounts
+		"addFirstSigningKey": true, "listLargeFiles": true,
+		"listUngranted": true} // once an hour, all accounts
+	// These change every row, after the master keyring was lost.
+	whole := map[string]bool{"unbindLibraries": true, "unbindAdoptedTokens": true, "unbindAdoptedAuthCodes": true,
+		"deleteAdoption": true, "deleteEventCheckpoints": true, "listUnfinishedDeliveries": true,
+		"deleteAuthorizationSecrets": true, "deleteDeliveryContents": true}
 	inOrder := map[string]bool{"listDeliveries": true, "listClaimable": true, "listAbandoned": true}
 	db, _, _ := openForWriting(t)
 	queries := generatedQueries(t)
@@ -59,7 +67,7 @@ func TestEveryQueryUsesAnIndex(t *testing.T) {
 		for _, step := range planOf(t, db, name, query, arguments) {
 			full := strings.HasPrefix(step, "SCAN") && !strings.Contains(step, "CONSTANT ROW")
 			sorted := strings.Contains(step, "TEMP B-TREE") && (strings.Contains(name, "Files") || inOrder[name])
-			if (full || sorted) && !few[name] {
+			if (full || sorted) && !few[name] && !whole[name] {
 				t.Errorf("%s: %s", name, step)
 			}
 		}

@@ -1,7 +1,7 @@
 package store_test
 
 import (
-	"strings"
+	"database/sql"
 	"sync"
 	"testing"
 
@@ -14,40 +14,74 @@ import (
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-func TestStoreOnSQLite(t *testing.T) {
+func TestStoreOnSQLite(t *testing.T) { testStore(t, newSQLite) }
+
+func TestStoreOnPostgres(t *testing.T) { testStore(t, testenv.Postgres) }
+
+// testStore runs the conformance tests on a kind of database; newURL gives a new one.
+func testStore(t *testing.T, newURL func(t testing.TB) string) {
+	stores := &storePool{t: t, newURL: newURL}
 	var parallel sync.Map // the tests that run in parallel: some open more than one store
-	testStore(t, func(t *testing.T) deliverytest.Store {
+	open := func(t *testing.T) deliverytest.Store {
 		if _, already := parallel.LoadOrStore(t, true); !already {
 			t.Parallel()
 		}
-		return open(t, storetest.SQLite(t))
-	})
-}
-
-// One database serves all tests: to make one takes much longer than to empty it.
-func TestStoreOnPostgres(t *testing.T) {
-	url := testenv.Postgres(t)
-	db, raw := open(t, url), openRaw(t, url)
-	// Contracts first: what belongs to a library goes with it, they do not go with
-	// their application.
-	tables := []string{"contracts"}
-	for _, table := range texts(t, raw, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") {
-		if table != "contracts" && table != "goose_db_version" {
-			tables = append(tables, table)
-		}
+		return stores.get(t)
 	}
-	empty := "DELETE FROM " + strings.Join(tables, "; DELETE FROM ")
-	testStore(t, func(t *testing.T) deliverytest.Store {
-		if _, err := raw.Exec(empty); err != nil {
-			t.Fatal(err)
-		}
-		return db
-	})
-}
-
-func testStore(t *testing.T, open func(t *testing.T) deliverytest.Store) {
 	librarytest.TestStore(t, func(t *testing.T) librarytest.Store { return open(t) })
 	deliverytest.TestStore(t, open)
+}
+
+// A storePool lends empty stores. It opens no more than are used at the same time, because to open
+// one takes much longer than to empty it.
+type storePool struct {
+	t      *testing.T // closes the stores when it ends
+	newURL func(t testing.TB) string
+
+	mu   sync.Mutex
+	free []pooledStore
+}
+
+type pooledStore struct {
+	*store.DB
+	raw   *sql.DB
+	empty string // the statements that delete all rows
+}
+
+// get returns an empty store that no other test uses until t ends.
+func (p *storePool) get(t *testing.T) *store.DB {
+	t.Helper()
+	s := p.take()
+	if _, err := s.raw.Exec(s.empty); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.free = append(p.free, s)
+	})
+	return s.DB
+}
+
+func (p *storePool) take() pooledStore {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.free); n > 0 {
+		s := p.free[n-1]
+		p.free = p.free[:n-1]
+		return s
+	}
+	url := p.newURL(p.t)
+	s := pooledStore{DB: open(p.t, url), raw: openRaw(p.t, url)}
+	// Contracts first: what belongs to a library goes with it, they do not go with
+	// their application.
+	s.empty = "DELETE FROM contracts"
+	for _, table := range tables(p.t, s.raw) {
+		if table != "contracts" && table != "goose_db_version" {
+			s.empty += "; DELETE FROM " + table
+		}
+	}
+	return s
 }
 
 // onEach runs a test on each kind of database; newURL gives a new one.

@@ -26,12 +26,15 @@ type sweep = func(q *query.Queries, ctx context.Context, before int64, batch int
 
 // Sweep implements [library.Sweeper].
 func (db *DB) Sweep(ctx context.Context, now time.Time, keepTokens time.Duration) error {
-	for _, s := range []struct {
+	// Nonces say nothing, so nothing is erased when they go.
+	if _, err := db.inBatches(ctx, "sweep nonces", now, (*query.Queries).SweepNonces); err != nil {
+		return err
+	}
+	for _, step := range []struct {
 		doing  string
 		sweep  sweep
 		before time.Time
 	}{
-		{"sweep nonces", (*query.Queries).SweepNonces, now},
 		{"sweep requests", (*query.Queries).SweepAuthRequests, now},
 		{"sweep codes", (*query.Queries).SweepAuthCodes, now},
 		{"sweep sessions", (*query.Queries).SweepSessions, now},
@@ -42,27 +45,37 @@ func (db *DB) Sweep(ctx context.Context, now time.Time, keepTokens time.Duration
 		{"sweep seals of tokens", (*query.Queries).SweepTokenSeals, now},
 		{"sweep tokens", (*query.Queries).SweepTokens, now.Add(-keepTokens)},
 		{"sweep deleted tokens", (*query.Queries).SweepDeletedTokens, now},
-		{"sweep token revocations", sweepTokenRevocations, now.Add(-keepRevocations)},
+		{"sweep token revocations", (*query.Queries).SweepTokenRevocations, now.Add(-keepRevocations)},
 	} {
-		if err := db.inBatches(ctx, s.doing, s.before, s.sweep); err != nil {
+		if err := db.sweep(ctx, step.doing, step.before, step.sweep); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// inBatches sweeps, a batch at a time, until nothing is left.
-func (db *DB) inBatches(ctx context.Context, doing string, before time.Time, s sweep) error {
+// sweep sweeps in batches. [DB.Erase] erases what was swept.
+func (db *DB) sweep(ctx context.Context, doing string, before time.Time, s sweep) error {
+	swept, err := db.inBatches(ctx, doing, before, s)
+	if swept {
+		db.writer.removedSome()
+	}
+	return err
+}
+
+// inBatches sweeps, a batch at a time, until nothing is left. It reports whether there was something.
+func (db *DB) inBatches(ctx context.Context, doing string, before time.Time, s sweep) (swept bool, err error) {
 	for rows := int64(sweepBatch); rows == sweepBatch; {
-		err := db.write(ctx, doing, func(ctx context.Context, q *query.Queries) (err error) {
+		err := db.add(ctx, doing, func(ctx context.Context, q *query.Queries) (err error) {
 			rows, err = s(q, ctx, toMillis(before), sweepBatch)
 			return err
 		})
 		if err != nil {
-			return err
+			return swept, err
 		}
+		swept = swept || rows > 0
 	}
-	return nil
+	return swept, nil
 }
 
 // sweepPendingConnections deletes accounts at providers that are pending and belong to no request.
@@ -84,8 +97,4 @@ func sweepPendingConnections(q *query.Queries, ctx context.Context, before int64
 		}
 	}
 	return int64(len(ids)), nil
-}
-
-func sweepTokenRevocations(q *query.Queries, ctx context.Context, before int64, _ int32) (int64, error) {
-	return 0, q.DeleteOldTokenRevocations(ctx, before)
 }

@@ -26,6 +26,7 @@ func (db *DB) GetTokenInfo(ctx context.Context, h seal.Hash, use library.TokenUs
 			Grant:     row.Token.GrantID,
 			Seal:      row.Token.Seal,
 			ExpiresAt: fromMillis(row.Token.ExpiresAt),
+			Binding:   row.Token.Binding,
 		},
 		Grant:   toGrant(row.Grant),
 		Library: l,
@@ -34,7 +35,7 @@ func (db *DB) GetTokenInfo(ctx context.Context, h seal.Hash, use library.TokenUs
 
 // AddToken implements [library.TokenStore].
 func (db *DB) AddToken(ctx context.Context, t library.Token) error {
-	return db.write(ctx, "add token", func(ctx context.Context, q *query.Queries) error {
+	return db.add(ctx, "add token", func(ctx context.Context, q *query.Queries) error {
 		if err := lockGrant(ctx, q, t.Grant); err != nil {
 			return err
 		}
@@ -49,5 +50,6 @@ func addToken(ctx context.Context, q *query.Queries, t library.Token) error {
 		GrantID:   t.Grant,
 		Seal:      t.Seal,
 		ExpiresAt: toMillis(t.ExpiresAt),
+		Binding:   t.Binding,
 	})
 }

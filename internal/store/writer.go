@@ -23,16 +23,21 @@ type groupWriter struct {
 	queries      *query.Queries
 	statements   statements
 	checkpointer *checkpointer
+	eraser       eraser
 
 	mu     sync.RWMutex // held for writing to close the queue
 	closed bool
 	queue  chan *job
 	done   chan struct{}
+
+	closing    sync.Once
+	closeError error
 }
 
 // statements begin and end transactions.
 type statements struct {
 	conn *sql.Conn
+	all  preparedStatements
 
 	begin, commit, rollback             *sql.Stmt
 	savepoint, release, backToSavepoint *sql.Stmt
@@ -46,8 +51,9 @@ type job struct {
 	result  chan error
 }
 
-// newGroupWriter returns a writer that keeps two of the pool's connections.
-func newGroupWriter(ctx context.Context, pool *sql.DB) (*groupWriter, error) {
+// newGroupWriter returns a writer that keeps two of the pool's connections, to the database at path. Clean says that
+// its last process has closed the database and left nothing to erase.
+func newGroupWriter(ctx context.Context, pool *sql.DB, path string, clean bool) (*groupWriter, error) {
 	conn, err := pool.Conn(ctx)
 	if err != nil {
 		return nil, err
@@ -57,15 +63,21 @@ func newGroupWriter(ctx context.Context, pool *sql.DB) (*groupWriter, error) {
 		queue: make(chan *job, maxWaiting),
 		done:  make(chan struct{}),
 	}
-	if w.queries, err = query.Prepare(ctx, conn); err != nil {
-		return nil, err
+	w.eraser.log.path, w.eraser.complete = path+"-wal", clean
+	w.queries, err = query.Prepare(ctx, conn)
+	if err == nil {
+		err = w.statements.prepare(ctx, conn)
 	}
-	if err := w.statements.prepare(ctx, conn); err != nil {
-		return nil, err
+	if err == nil {
+		err = w.eraser.prepare(ctx, conn)
 	}
-	if w.checkpointer, err = newCheckpointer(ctx, pool); err != nil {
-		return nil, err
+	if err == nil {
+		w.checkpointer, err = newCheckpointer(ctx, pool)
 	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	w.eraser.wrote() // the migrations
 	go w.run()
 	return w, nil
 }
@@ -105,20 +117,41 @@ func (w *groupWriter) enqueue(j *job) error {
 	}
 }
 
-func (w *groupWriter) close() error {
+func (w *groupWriter) drain() {
 	w.mu.Lock()
-	already := w.closed
-	if !already {
+	if !w.closed {
 		w.closed = true
 		close(w.queue)
 	}
 	w.mu.Unlock()
 	<-w.done
-	if already {
-		return nil
+}
+
+func (w *groupWriter) close() error {
+	w.drain()
+	w.closing.Do(func() { w.closeError = w.finish() })
+	return w.closeError
+}
+
+// finish leaves one file, from which what was removed is erased. If another process has the database open, that process
+// does the rest.
+func (w *groupWriter) finish() error {
+	ctx := context.Background()
+	// Nothing writes any more, so this is the writer.
+	run := func(o op) error {
+		results, err := w.commit([]*job{{ctx: ctx, op: o}})
+		w.eraser.wrote()
+		return errors.Join(append(results, err)...)
 	}
-	w.checkpointer.close()
-	return w.pool.Close()
+	err := w.eraser.finish(ctx, w.checkpointer.conn, run)
+	if err == nil {
+		_, err = w.checkpointer.empty(ctx)
+	}
+	w.eraser.log.close()
+	// The last connection that is closed deletes the log. SQLite closes a connection only after its statements, and
+	// database/sql does not close those that were prepared on an sql.Conn.
+	return errors.Join(err, w.checkpointer.close(), w.queries.Close(), w.eraser.statements.close(),
+		w.statements.all.close(), w.statements.conn.Close(), w.pool.Close())
 }
 
 func (w *groupWriter) run() {
@@ -137,6 +170,7 @@ func (w *groupWriter) run() {
 				j.result <- results[i]
 			}
 		}
+		w.eraser.wrote()
 		w.checkpointer.wrote(len(batch))
 		clear(batch)
 	}
@@ -227,24 +261,38 @@ func (w *groupWriter) runApart(j *job) (result, err error) {
 // prepare makes the statements on the writer's connection.
 func (s *statements) prepare(ctx context.Context, conn *sql.Conn) error {
 	s.conn = conn
-	for text, into := range map[string]**sql.Stmt{
+	return s.all.prepare(ctx, conn, map[string]**sql.Stmt{
 		"BEGIN IMMEDIATE":       &s.begin,
 		"COMMIT":                &s.commit,
 		"ROLLBACK":              &s.rollback,
 		"SAVEPOINT operation":   &s.savepoint,
 		"RELEASE operation":     &s.release,
 		"ROLLBACK TO operation": &s.backToSavepoint,
-	} {
-		stmt, err := conn.PrepareContext(ctx, text) //nolint:sqlclosecheck // lives as long as its connection
-		if err != nil {
-			return fmt.Errorf("prepare %s: %w", text, err)
-		}
-		*into = stmt
-	}
-	return nil
+	})
 }
 
 func (s *statements) do(stmt *sql.Stmt) error {
 	_, err := stmt.ExecContext(context.Background())
+	return err
+}
+
+// preparedStatements are statements of one connection, which have to be closed before it.
+type preparedStatements []*sql.Stmt
+
+func (p *preparedStatements) prepare(ctx context.Context, conn *sql.Conn, texts map[string]**sql.Stmt) error {
+	for text, into := range texts {
+		stmt, err := conn.PrepareContext(ctx, text) //nolint:sqlclosecheck // close closes it
+		if err != nil {
+			return fmt.Errorf("prepare %s: %w", text, err)
+		}
+		*p, *into = append(*p, stmt), stmt
+	}
+	return nil
+}
+
+func (p *preparedStatements) close() (err error) {
+	for _, stmt := range *p {
+		err = errors.Join(err, stmt.Close())
+	}
 	return err
 }

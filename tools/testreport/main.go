@@ -1,14 +1,21 @@
 // Command testreport reads the output of `go test -json` and prints a report: a line
 // for each package, the output of each failed test or build, the reason of each
 // skipped test, the slowest tests, and the counts. It exits with 1 if anything failed.
+//
+// With -all FILE it also exits with 1 if a test was skipped, and if a test that the file
+// names did not pass. Each line of the file has the path of a package and the name of a
+// test, with a space between them.
 package main
 
 import (
 	"bufio"
 	"cmp"
 	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -46,17 +53,42 @@ type report struct {
 	timings                 []timing
 	passed, failed, skipped int
 	broken                  bool // a package failed outside its tests
+
+	all     bool          // whether each test of missing has to pass, and none may be skipped
+	missing map[unit]bool // the tests that have not passed yet
 }
 
 func main() {
+	all := flag.String("all", "", "file of the tests that have to pass")
+	flag.Parse()
 	r := &report{out: os.Stdout, output: map[unit][]string{}}
-	if err := r.read(os.Stdin); err != nil {
+	if err := errors.Join(r.require(*all), r.read(os.Stdin)); err != nil {
 		fmt.Fprintln(os.Stderr, "testreport:", err)
 		os.Exit(2)
 	}
 	if !r.close() {
 		os.Exit(1)
 	}
+}
+
+// require reads the names of the tests that have to pass from a file, if path is not empty.
+func (r *report) require(path string) error {
+	if path == "" {
+		return nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	r.all, r.missing = true, map[unit]bool{}
+	for line := range strings.Lines(string(text)) {
+		pkg, test, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if !ok {
+			return fmt.Errorf("%s: want the path of a package and the name of a test on each line, not %q", path, line)
+		}
+		r.missing[unit{pkg, test}] = true
+	}
+	return nil
 }
 
 func (r *report) read(in io.Reader) error {
@@ -103,6 +135,7 @@ func (r *report) endTest(u unit, action string) {
 	switch action {
 	case "pass":
 		r.passed++
+		delete(r.missing, u)
 	case "fail":
 		r.failed++
 		fmt.Fprint(r.out, strings.Join(r.output[u], ""))
@@ -154,7 +187,18 @@ func (r *report) close() bool {
 			fmt.Fprintf(r.out, "  %6.1f s  %s %s\n", t.seconds, t.pkg, t.test)
 		}
 	}
+	if len(r.missing) > 0 {
+		fmt.Fprintln(r.out, "\nnot passed:")
+		for _, u := range slices.SortedFunc(maps.Keys(r.missing), func(a, b unit) int {
+			return cmp.Or(cmp.Compare(a.pkg, b.pkg), cmp.Compare(a.test, b.test))
+		}) {
+			fmt.Fprintln(r.out, " ", u.pkg, u.test)
+		}
+	}
 	fmt.Fprintf(r.out, "\n%d passed, %d failed, %d skipped\n", r.passed, r.failed, r.skipped)
+	if r.all && (r.skipped > 0 || len(r.missing) > 0) {
+		return false
+	}
 	return r.failed == 0 && !r.broken
 }
 

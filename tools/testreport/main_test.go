@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -79,6 +81,53 @@ func TestReport(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var out strings.Builder
 			r := &report{out: &out, output: map[unit][]string{}}
+			if err := r.read(strings.NewReader(tt.in)); err != nil {
+				t.Fatal(err)
+			}
+			if ok := r.close(); ok != tt.ok || out.String() != tt.want {
+				t.Errorf("ok %v, want %v\ngot:\n%s\nwant:\n%s", ok, tt.ok, out.String(), tt.want)
+			}
+		})
+	}
+}
+
+func TestReportOfNamedTests(t *testing.T) {
+	const passed = `{"Action":"pass","Package":"p","Test":"TestA"}
+{"Action":"pass","Package":"p"}
+`
+	for _, tt := range []struct {
+		name, all, in, want string
+		ok                  bool
+	}{
+		{
+			name: "all passed",
+			all:  "p TestA\n", in: passed,
+			want: "\n1 passed, 0 failed, 0 skipped\n",
+			ok:   true,
+		},
+		{
+			name: "one did not run",
+			all:  "p TestA\np TestB\nq TestA\n", in: passed,
+			want: "\nnot passed:\n  p TestB\n  q TestA\n\n1 passed, 0 failed, 0 skipped\n",
+		},
+		{
+			name: "a part was skipped",
+			all:  "p TestA\n",
+			in: `{"Action":"skip","Package":"p","Test":"TestA/PostgreSQL"}
+` + passed,
+			want: "\nskipped:\n  p TestA/PostgreSQL: \n\n1 passed, 0 failed, 1 skipped\n",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "all")
+			if err := os.WriteFile(path, []byte(tt.all), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var out strings.Builder
+			r := &report{out: &out, output: map[unit][]string{}}
+			if err := r.require(path); err != nil {
+				t.Fatal(err)
+			}
 			if err := r.read(strings.NewReader(tt.in)); err != nil {
 				t.Fatal(err)
 			}

@@ -19,11 +19,6 @@ type fixture struct {
 	delivery.QueueStore
 }
 
-func newFixture(t *testing.T, open func(t *testing.T) Store) *fixture {
-	t.Helper()
-	return fixtureOf(t, open(t))
-}
-
 func fixtureOf(t testing.TB, s Store) *fixture {
 	return &fixture{librarytest.FixtureOf(t, s), s, s}
 }

@@ -23,12 +23,26 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 	}{
 		{"Authorizations", TestAuthorizations},
 		{"Connections", TestConnections},
+		{"ConnectionEnds", TestConnectionEnds},
 		{"Refresh", TestRefresh},
 		{"Deliveries", TestDeliveries},
 		{"Claims", TestClaims},
 		{"Sweeper", TestSweeper},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, open) })
+	}
+}
+
+// A storeTest says one thing about a store.
+type storeTest struct {
+	name string
+	test func(t *testing.T, f *fixture)
+}
+
+// runEach runs each test on an empty store of its own.
+func runEach(t *testing.T, open func(t *testing.T) Store, tests []storeTest) {
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { test.test(t, fixtureOf(t, open(t))) })
 	}
 }
 

@@ -147,6 +147,78 @@ func TestBlobs(t *testing.T, open func(t *testing.T) library.Blobs) {
 		WantErr(t, "list", err, cause)
 		Same(t, "calls", calls, 1)
 	})
+	setAside := func(t *testing.T, b library.Blobs, prefix string) map[string]time.Time {
+		t.Helper()
+		times := map[string]time.Time{}
+		Must(t, b.ListSetAside(Ctx, prefix, func(key string, at time.Time) error {
+			times[key] = at
+			return nil
+		}))
+		return times
+	}
+	at := time.Date(2026, 11, 24, 10, 42, 7, 0, time.UTC)
+	t.Run("sets aside and puts back", func(t *testing.T) {
+		b := open(t)
+		Same(t, "set aside in an empty store", setAside(t, b, ""), map[string]time.Time{})
+		for _, key := range []string{"l1/a", "l1/b", "l2/a"} {
+			_, err := b.Put(Ctx, key, strings.NewReader(key))
+			Must(t, err)
+		}
+		WantErr(t, "set aside", b.SetAside(Ctx, "l1/none", at), library.ErrNotFound)
+		WantErr(t, "set aside", b.SetAside(Ctx, "../l1/a", at), library.ErrNotFound)
+		WantErr(t, "put back", b.PutBack(Ctx, "l1/a"), library.ErrNotFound)
+		for i, key := range []string{"l1/a", "l2/a"} {
+			Must(t, b.SetAside(Ctx, key, at.Add(time.Duration(i)*time.Hour)))
+			WantErr(t, "set aside twice", b.SetAside(Ctx, key, at), library.ErrNotFound)
+		}
+		Same(t, "keys", list(t, b, ""), []string{"l1/b"})
+		Same(t, "set aside", setAside(t, b, ""), map[string]time.Time{"l1/a": at, "l2/a": at.Add(time.Hour)})
+		Same(t, "set aside with a prefix", setAside(t, b, "l2/"), map[string]time.Time{"l2/a": at.Add(time.Hour)})
+		Must(t, b.PutBack(Ctx, "l1/a"))
+		WantErr(t, "put back twice", b.PutBack(Ctx, "l1/a"), library.ErrNotFound)
+		Same(t, "content", string(read(t, b, "l1/a")), "l1/a")
+		// Who reads it needs it.
+		Same(t, "content that was set aside", string(read(t, b, "l2/a")), "l2/a")
+		Same(t, "set aside", setAside(t, b, ""), map[string]time.Time{})
+		for _, key := range []string{"l1/a", "l1/b", "l2/a"} {
+			Same(t, "content", string(read(t, b, key)), key)
+		}
+	})
+	t.Run("deletes what was set aside", func(t *testing.T) {
+		b := open(t)
+		for _, key := range []string{"l1/a", "l1/b", "l1/c"} {
+			_, err := b.Put(Ctx, key, strings.NewReader(key))
+			Must(t, err)
+			Must(t, b.SetAside(Ctx, key, at))
+		}
+		Must(t, b.Delete(Ctx, "l1/a"))
+		Must(t, b.DeleteSetAside(Ctx, "l1/b"))
+		Must(t, b.PutBack(Ctx, "l1/c"))
+		Must(t, b.DeleteSetAside(Ctx, "l1/c"))
+		Must(t, b.DeleteSetAside(Ctx, "l1/none"))
+		Must(t, b.DeleteSetAside(Ctx, "../l1/c"))
+		for _, key := range []string{"l1/a", "l1/b"} {
+			_, err := b.Open(Ctx, key)
+			WantErr(t, "open "+key, err, library.ErrNotFound)
+		}
+		Same(t, "set aside", setAside(t, b, ""), map[string]time.Time{})
+		Same(t, "content that was put back", string(read(t, b, "l1/c")), "l1/c")
+	})
+	t.Run("may be set aside and put back while listing", func(t *testing.T) {
+		b := open(t)
+		for i := range 60 {
+			_, err := b.Put(Ctx, fmt.Sprintf("lib%d/file%d", i%3, i), strings.NewReader("x"))
+			Must(t, err)
+		}
+		Must(t, b.List(Ctx, "", func(key string, _ time.Time) error { return b.SetAside(Ctx, key, at) }))
+		Same(t, "keys", list(t, b, ""), []string{})
+		Same(t, "number set aside", len(setAside(t, b, "")), 60)
+		Must(t, b.ListSetAside(Ctx, "", func(key string, _ time.Time) error { return b.PutBack(Ctx, key) }))
+		n := 0
+		Must(t, b.List(Ctx, "", func(string, time.Time) error { n++; return nil }))
+		Same(t, "number of keys", n, 60)
+		Same(t, "set aside", setAside(t, b, ""), map[string]time.Time{})
+	})
 	t.Run("may be deleted from while listing", func(t *testing.T) {
 		b := open(t)
 		want := map[string]bool{}

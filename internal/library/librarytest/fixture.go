@@ -95,6 +95,7 @@ func (f *Fixture) AnyPerson() Person {
 			PublicKey:  anyKey(f.T),
 			CreatedAt:  Now,
 			CodeMadeAt: Now,
+			Binding:    []byte(AnyID()),
 		},
 		Login: anyLogin(id),
 	}
@@ -167,6 +168,9 @@ func (f *Fixture) AnyRequest(c library.Client) (library.AuthRequest, library.Ses
 		Session:     session.Hash,
 		CreatedAt:   Now,
 		ExpiresAt:   Later(time.Hour),
+
+		Binding:        []byte(AnyID()),
+		SessionBinding: []byte(AnyID()),
 	}
 	Must(f.T, f.AddAuthRequest(Ctx, request, session))
 	return request, session
@@ -199,6 +203,7 @@ func NewApproval(p Person, c library.Client, request library.AuthRequest, at tim
 			Challenge: "challenge",
 			Seal:      AnySeal(),
 			ExpiresAt: at.Add(time.Minute),
+			Binding:   []byte(AnyID()),
 		},
 		SessionSeal: AnySeal(),
 		Event: library.Event{Library: p.ID, At: at, Kind: library.EventAllowed,
@@ -217,7 +222,8 @@ func (f *Fixture) Approve(p Person, c library.Client) (library.Grant, library.Ap
 }
 
 func anyToken(g library.GrantID, use library.TokenUse) library.Token {
-	return library.Token{Hash: AnyHash(), Use: use, Grant: g, Seal: AnySeal(), ExpiresAt: Later(24 * time.Hour)}
+	return library.Token{Hash: AnyHash(), Use: use, Grant: g, Seal: AnySeal(), ExpiresAt: Later(24 * time.Hour),
+		Binding: []byte(AnyID())}
 }
 
 // AddGrant adds a library and a grant to push to it, for the tests of one store alone.
@@ -238,7 +244,7 @@ func NewFile(g library.Grant, at time.Time) library.NewFile {
 // newFile returns a file that is pushed under a grant.
 func newFile(g library.Grant, at time.Time) library.NewFile {
 	name := wire.FileName(AnyID())
-	return library.NewFile{
+	a := library.NewFile{
 		File: library.File{
 			ID:          name,
 			Library:     g.Library,
@@ -259,6 +265,17 @@ func newFile(g library.Grant, at time.Time) library.NewFile {
 		Event: library.Event{Library: g.Library, At: at, Kind: library.EventFileAdded,
 			Details: library.EventDetails{Grant: g.ID, File: name}},
 	}
+	a.File.MetadataJSON = metadataText(a.File.Metadata)
+	return a
+}
+
+// metadataText returns the text of metadata as it is stored.
+func metadataText(m wire.RawMetadata) string {
+	text, err := library.EncodeMetadata(m)
+	if err != nil {
+		panic(err)
+	}
+	return text
 }
 
 // Events returns the events of a library, oldest first. It fails the test if their chain is broken.

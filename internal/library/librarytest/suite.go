@@ -22,8 +22,10 @@ type Store interface {
 	library.LoginStore
 	library.ConsentStore
 	library.FileStore
-	library.EventStore
+	library.ActivityStore
 	library.Sweeper
+	library.RebindStore
+	library.CheckStore
 }
 
 // TestStore runs the tests of every interface that a store implements. open returns
@@ -34,6 +36,7 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 		test func(t *testing.T, open func(t *testing.T) Store)
 	}{
 		{"Clients", TestClients},
+		{"Integrity", TestIntegrity},
 		{"Nonces", TestNonces},
 		{"SigningKeys", TestSigningKeys},
 		{"Libraries", TestLibraries},

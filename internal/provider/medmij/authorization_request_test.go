@@ -47,22 +47,28 @@ func TestAuthorizationURL(t *testing.T) {
 	if address, _ := n.AuthorizationURL(t.Context(), other); strings.Contains(address, id) {
 		t.Error("two requests with the same MedMij-Request-ID")
 	}
+}
+
+// Nothing is sent to a service that is not on the lists.
+func TestUnknownService(t *testing.T) {
+	t.Parallel()
+	n := newTestNetwork(t).newUpdatedNetwork()
 	for _, key := range []delivery.ProviderKey{"medmij:huisartslinde~57", "medmij:nobody~53", "medmij:huisartslinde",
 		"medmij:", "smart:x"} {
-		d := authorizationParams()
-		d.Provider = key
-		if _, err := n.AuthorizationURL(t.Context(), d); !errors.Is(err, delivery.ErrProviderGone) {
-			t.Errorf("%s: %v", key, err)
-		}
-		if _, err := n.Exchange(t.Context(), d, seal.SecretOf("x")); !errors.Is(err, delivery.ErrProviderGone) {
-			t.Errorf("%s: %v", key, err)
-		}
-		if _, err := n.RefreshTokens(t.Context(), key, seal.SecretOf("x"), correlationID); !errors.Is(err,
-			delivery.ErrProviderGone) {
-			t.Errorf("%s: %v", key, err)
-		}
-		if o := n.Send(t.Context(), key, sendRequest()); o.Kind != delivery.OutcomeNotFiled {
-			t.Errorf("%s: %+v", key, o)
-		}
+		t.Run(string(key), func(t *testing.T) {
+			d := authorizationParams()
+			d.Provider = key
+			_, err1 := n.AuthorizationURL(t.Context(), d)
+			_, err2 := n.Exchange(t.Context(), d, seal.SecretOf("x"))
+			_, err3 := n.RefreshTokens(t.Context(), key, seal.SecretOf("x"), correlationID)
+			for _, err := range []error{err1, err2, err3} {
+				if !errors.Is(err, delivery.ErrProviderGone) {
+					t.Error(err)
+				}
+			}
+			if o := n.Send(t.Context(), key, sendRequest()); o.Kind != delivery.OutcomeNotFiled {
+				t.Errorf("%+v", o)
+			}
+		})
 	}
 }

@@ -20,40 +20,57 @@ func sampleService() testService {
 	}
 }
 
-func TestReadLists(t *testing.T) {
-	for _, text := range []string{zal2XML(6, sampleService()), zal3XML(6, sampleService())} {
-		l, err := strictReader.read(nameZAL, []byte(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		z := l.(*zalList)
-		if z.Number != 6 || !z.At.Equal(time.Date(2026, 2, 1, 10, 0, 0, 0, time.UTC)) || len(z.providers) != 1 {
-			t.Fatalf("%+v", z)
-		}
-		s := z.providers[0].services[0]
-		if z.providers[0].name != "umcharderwijk" || s.id != "53" || s.authorization != sampleService().authorization ||
-			s.token != sampleService().token ||
-			len(s.roles) != 1 ||
-			s.roles[0] != (zalRole{"LAB-1.1-LRB-FHIR", "https://medmij.za982.xisbridge.net/fhir"}) {
-			t.Errorf("%+v", z.providers[0])
-		}
+func TestReadZAL(t *testing.T) {
+	for release, text := range map[string]string{
+		"2": zal2XML(6, sampleService()), "3": zal3XML(6, sampleService()),
+	} {
+		t.Run("release "+release, func(t *testing.T) {
+			l, err := strictReader.read(nameZAL, []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			z := l.(*zalList)
+			if z.Number != 6 || !z.At.Equal(time.Date(2026, 2, 1, 10, 0, 0, 0, time.UTC)) || len(z.providers) != 1 {
+				t.Fatalf("%+v", z)
+			}
+			s := z.providers[0].services[0]
+			if z.providers[0].name != "umcharderwijk" || s.id != "53" ||
+				s.authorization != sampleService().authorization || s.token != sampleService().token ||
+				len(s.roles) != 1 ||
+				s.roles[0] != (zalRole{"LAB-1.1-LRB-FHIR", "https://medmij.za982.xisbridge.net/fhir"}) {
+				t.Errorf("%+v", z.providers[0])
+			}
+		})
 	}
+}
+
+func TestReadOCL(t *testing.T) {
 	o, err := strictReader.read(nameOCL, []byte(oclXML(522, testClientID, "pgo68.example.net")))
 	if err != nil || o.number() != 522 || o.(*oclList).names[testClientID] != "De Enige Echte" ||
 		len(o.(*oclList).names) != 2 {
 		t.Errorf("%+v, %v", o, err)
 	}
+}
+
+func TestReadWHL(t *testing.T) {
 	w, err := strictReader.read(nameWHL, []byte(whlXML(7, "rcf-rso.nl", "medmij.xisbridge.net")))
 	if err != nil || !w.(*whlList).hosts["rcf-rso.nl"] || !w.(*whlList).hosts["medmij.xisbridge.net"] ||
 		len(w.(*whlList).hosts) != 2 {
 		t.Errorf("%+v, %v", w, err)
 	}
+}
+
+func TestReadGNL(t *testing.T) {
 	g, err := strictReader.read(nameGNL,
 		[]byte(gnlXML(28800, "53", "Meetwaarden vitale functies", "900000407", "Iets nieuws")))
 	if err != nil || g.(*gnlList).names["900000407"] != "Iets nieuws" || len(g.(*gnlList).names) != 2 {
 		t.Errorf("%+v, %v", g, err)
 	}
-	for _, text := range []string{zal2XML(1), oclXML(1), whlXML(1), gnlXML(1)} { // empty ones are lists too
+}
+
+// An empty list is a list too. None is read as another.
+func TestReadEmptyLists(t *testing.T) {
+	for _, text := range []string{zal2XML(1), oclXML(1), whlXML(1), gnlXML(1)} {
 		for _, name := range listNames {
 			_, err := strictReader.read(name, []byte(text))
 			if ok := strings.Contains(text, "</"+string(name)+">"); ok != (err == nil) {
@@ -63,12 +80,38 @@ func TestReadLists(t *testing.T) {
 	}
 }
 
-// TestRefusedLists changes one thing in a valid list in each case.
-func TestRefusedLists(t *testing.T) {
-	zal, zal3, ocl := zal2XML(6, sampleService()), zal3XML(6, sampleService()), oclXML(6, testClientID, "b.example.nl")
-	whl, gnl := whlXML(6, "rcf-rso.nl", "b.example.nl"), gnlXML(6, "53", "Meetwaarden", "57", "Documenten")
-	const stamp, number = "<Tijdstempel>2026-02-01T10:00:00Z</Tijdstempel>", "<Volgnummer>6</Volgnummer>"
-	for _, tt := range []struct{ what, list, from, to, want string }{
+// refusedList is a valid list in which one thing is changed, and what the error then contains.
+type refusedList struct{ what, list, from, to, want string }
+
+// checkRefused checks that each of the lists is refused.
+func checkRefused(t *testing.T, lists []refusedList) {
+	for _, tt := range lists {
+		t.Run(tt.what, func(t *testing.T) {
+			if !strings.Contains(tt.list, tt.from) {
+				t.Fatalf("the list has no %q", tt.from)
+			}
+			text := strings.ReplaceAll(tt.list, tt.from, tt.to)
+			if strings.HasPrefix(tt.from, "</") { // the last one of its kind
+				i := strings.LastIndex(tt.list, tt.from)
+				text = tt.list[:i] + tt.to + tt.list[i+len(tt.from):]
+			}
+			var name listName
+			for _, n := range listNames {
+				if strings.Contains(tt.list, "</"+string(n)+">") {
+					name = n
+				}
+			}
+			_, err := strictReader.read(name, []byte(text))
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%v, want an error with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestRefusedXML(t *testing.T) {
+	zal := zal2XML(6, sampleService())
+	checkRefused(t, []refusedList{
 		{"nothing", zal, zal, "", "ends too early"},
 		{"no XML", zal, zal, "<html><body>Storing</body></html>", `the root is "html"`},
 		{"another list", zal, "Zorgaanbiederslijst", "Whitelist", `the root is "Whitelist"`},
@@ -92,6 +135,14 @@ func TestRefusedLists(t *testing.T) {
 		{"another version", zal, `version="1.0"`, `version="1.1"`, "version"},
 		{"no UTF-8", zal, "umcharderwijk", "umc\xff", "not well-formed"},
 		{"text between", zal, "<Zorgaanbieders>", "<Zorgaanbieders>x", "text where only"},
+	})
+}
+
+// The number and the time stand in every list.
+func TestRefusedNumber(t *testing.T) {
+	zal := zal2XML(6, sampleService())
+	const stamp, number = "<Tijdstempel>2026-02-01T10:00:00Z</Tijdstempel>", "<Volgnummer>6</Volgnummer>"
+	checkRefused(t, []refusedList{
 		{"an element too many", zal, number, number + "<Extra/>", `"Extra" where Zorgaanbieders must come`},
 		{"an element twice", zal, number, number + number, "second Volgnummer"},
 		{"the order", zal, stamp + number, number + stamp, `"Volgnummer" where Tijdstempel must come`},
@@ -106,6 +157,12 @@ func TestRefusedLists(t *testing.T) {
 		{"Tijdstempel nonsense", zal, "2026-02-01T10:00:00Z", "2026-02-31T10:00:00Z", "not a date"},
 		{"an element in a leaf", zal, ">6<", "><x/>6<", `"x" is not expected here`},
 		{"a long text", zal, "umcharderwijk", strings.Repeat("a", 5000), "too long"},
+	})
+}
+
+func TestRefusedZAL(t *testing.T) {
+	zal := zal2XML(6, sampleService())
+	checkRefused(t, []refusedList{
 		{"no providers", zal, "<Zorgaanbieders>", "<Zorgaanbieders/><x>", `"x" is not expected here`},
 		{"a name in capitals", zal, "umcharderwijk", "UMC", "lower-case"},
 		{"a name with a tilde", zal, "umcharderwijk", "umc~53", "lower-case"},
@@ -143,6 +200,13 @@ func TestRefusedLists(t *testing.T) {
 		{"a role twice", zal, "</Systeemrol>",
 			zal[strings.Index(zal, "</Systeemrol>"):strings.Index(zal, "</Systeemrollen>")] +
 				zal[strings.Index(zal, "<Systeemrol>"):strings.Index(zal, "</Systeemrollen>")], "occurs twice"},
+	})
+}
+
+// Release 3 of the ZAL has more elements.
+func TestRefusedZAL3(t *testing.T) {
+	zal, zal3 := zal2XML(6, sampleService()), zal3XML(6, sampleService())
+	checkRefused(t, []refusedList{
 		{"a type of provider in release 2", zal, "@medmij</Zorgaanbiedernaam>",
 			"@medmij</Zorgaanbiedernaam><Aanbiedertype>ZA</Aanbiedertype>", "where Gegevensdiensten must come"},
 		{"an unknown type of provider", zal3, ">ZA<", ">XY<", "not ZA"},
@@ -151,6 +215,13 @@ func TestRefusedLists(t *testing.T) {
 		{"a version that is none", zal3, "1.4.0", "new", "not a version"},
 		{"a bad subscription", zal3, "https://sub.example/s", "sub", "not an https address"},
 		{"two subscriptions", zal3, "</Abonneren>", "</Abonneren><Abonneren/>", "a second Abonneren"},
+	})
+}
+
+func TestRefusedOtherLists(t *testing.T) {
+	ocl := oclXML(6, testClientID, "b.example.nl")
+	whl, gnl := whlXML(6, "rcf-rso.nl", "b.example.nl"), gnlXML(6, "53", "Meetwaarden", "57", "Documenten")
+	checkRefused(t, []refusedList{
 		{"a client twice", ocl, "b.example.nl", testClientID, "occurs twice"},
 		{"a client's host", ocl, testClientID, "Example.nl", "not a host name"},
 		{"a client's short name", ocl, "De Enige Echte", "De", "3 to 50"},
@@ -170,28 +241,7 @@ func TestRefusedLists(t *testing.T) {
 		{"a service's name twice", gnl, ">57<", ">53<", "occurs twice"},
 		{"a service's short name", gnl, "Documenten", "Do", "3 to 50"},
 		{"a service without a name", gnl, "<Weergavenaam>Documenten</Weergavenaam>", "", "Weergavenaam is missing"},
-	} {
-		t.Run(tt.what, func(t *testing.T) {
-			if !strings.Contains(tt.list, tt.from) {
-				t.Fatalf("the list has no %q", tt.from)
-			}
-			text := strings.ReplaceAll(tt.list, tt.from, tt.to)
-			if strings.HasPrefix(tt.from, "</") { // the last one of its kind
-				i := strings.LastIndex(tt.list, tt.from)
-				text = tt.list[:i] + tt.to + tt.list[i+len(tt.from):]
-			}
-			var name listName
-			for _, n := range listNames {
-				if strings.Contains(tt.list, "</"+string(n)+">") {
-					name = n
-				}
-			}
-			_, err := strictReader.read(name, []byte(text))
-			if err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("%v, want an error with %q", err, tt.want)
-			}
-		})
-	}
+	})
 }
 
 // TestAcceptedLists has lists that deviate from the available schemas and are accepted on
@@ -210,13 +260,20 @@ func TestAcceptedLists(t *testing.T) {
 		"no subscription":   zal3[:a] + zal3[b:],
 		"subscription last": strings.Replace(zal3[:a]+zal3[b:], "</Systeemrollen>", "</Systeemrollen>"+zal3[a:b], 1),
 	} {
-		if _, err := strictReader.read(nameZAL, []byte(text)); err != nil {
-			t.Errorf("%s: %v", what, err)
-		}
+		t.Run(what, func(t *testing.T) {
+			if _, err := strictReader.read(nameZAL, []byte(text)); err != nil {
+				t.Error(err)
+			}
+		})
 	}
+}
+
+// A reader for the simulator takes hosts of this machine, and plain HTTP for them where a browser
+// goes.
+func TestLoopbackLists(t *testing.T) {
 	local := listReader{loopback: true}
 	own := strings.NewReplacer("https://medmij.za982.xisbridge.net/oauth", "http://127.0.0.1:8080/oauth",
-		"medmij.xisbridge.net", "localhost").Replace(zal)
+		"medmij.xisbridge.net", "localhost").Replace(zal2XML(6, sampleService()))
 	if _, err := local.read(nameZAL, []byte(own)); err != nil {
 		t.Error(err)
 	}

@@ -12,42 +12,46 @@ import (
 	"github.com/carrelhq/carrel/internal/provider/providertest"
 )
 
-func TestCheckReady(t *testing.T) {
+// Without lists nothing is sent.
+func TestNoLists(t *testing.T) {
 	t.Parallel()
-	w := newTestNetwork(t)
-	n := w.newNetwork()
+	n := newTestNetwork(t).newNetwork()
 	if err := n.checkReady(); !errors.Is(err, errNoLists) {
-		t.Errorf("without lists: %v", err)
+		t.Errorf("ready: %v", err)
 	}
 	if _, _, err := n.DataServices(); !errors.Is(err, errNoLists) {
-		t.Errorf("services without lists: %v", err)
+		t.Errorf("services: %v", err)
 	}
 	if _, err := n.AuthorizationURL(t.Context(), authorizationParams()); !errors.Is(err, errNoLists) ||
 		errors.Is(err, delivery.ErrProviderGone) {
-		t.Errorf("authorization without lists: %v", err)
+		t.Errorf("authorization: %v", err)
 	}
 	if o := n.Send(t.Context(), key53, sendRequest()); o.Kind != delivery.OutcomeNotFiled {
-		t.Errorf("send without lists: %+v", o)
+		t.Errorf("send: %+v", o)
 	}
-	if err := n.UpdateLists(t.Context()); err != nil {
-		t.Fatal(err)
+	if err := n.UpdateLists(t.Context()); err != nil || n.checkReady() != nil {
+		t.Errorf("with lists: %v, %v", err, n.checkReady())
 	}
-	if err := n.checkReady(); err != nil {
-		t.Errorf("with lists: %v", err)
-	}
+}
+
+// A client that is not on the list of clients sends nothing.
+func TestClientNotListed(t *testing.T) {
+	t.Parallel()
+	w := newTestNetwork(t)
+	n := w.newUpdatedNetwork()
 	w.lists.publish(oclXML(11, "other.example.nl"))
 	if err := n.UpdateLists(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := n.checkReady(); !errors.Is(err, errNotListed) || !strings.Contains(err.Error(), testClientID) {
-		t.Errorf("off the list of clients: %v", err)
+		t.Errorf("ready: %v", err)
 	}
 	if _, err := n.AuthorizationURL(t.Context(), authorizationParams()); !errors.Is(err, errNotListed) {
-		t.Errorf("authorization off the list of clients: %v", err)
+		t.Errorf("authorization: %v", err)
 	}
 	if o := n.Send(t.Context(), key53, sendRequest()); o.Kind != delivery.OutcomeNotFiled ||
 		!strings.Contains(o.Reason, "client list") {
-		t.Errorf("send off the list of clients: %+v", o)
+		t.Errorf("send: %+v", o)
 	}
 }
 
@@ -58,15 +62,18 @@ func TestCheckCertificate(t *testing.T) {
 		"not that of " + testClientID: {Hosts: []string{"other.example.nl"}},
 		"certificate is not that":     {},
 	} {
-		w := newTestNetwork(t)
-		w.config.Certificate, w.config.Key = w.ca.Issue(t, l)
-		n := w.newUpdatedNetwork()
-		if err := n.checkReady(); err == nil || !strings.Contains(err.Error(), what) {
-			t.Errorf("%v, want an error with %q", err, what)
-		}
-		if !strings.Contains(w.log.String(), "refuse the client certificate") {
-			t.Errorf("the log says nothing: %s", w.log)
-		}
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := newTestNetwork(t)
+			w.config.Certificate, w.config.Key = w.ca.Issue(t, l)
+			n := w.newUpdatedNetwork()
+			if err := n.checkReady(); err == nil || !strings.Contains(err.Error(), what) {
+				t.Errorf("%v, want an error with %q", err, what)
+			}
+			if !strings.Contains(w.log.String(), "refuse the client certificate") {
+				t.Errorf("the log says nothing: %s", w.log)
+			}
+		})
 	}
 }
 

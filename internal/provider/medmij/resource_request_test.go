@@ -14,12 +14,9 @@ import (
 	"github.com/carrelhq/carrel/internal/testenv"
 )
 
-func TestSend(t *testing.T) {
-	t.Parallel()
-	w := newTestNetwork(t)
-	n := w.newUpdatedNetwork()
-	seen := map[string]bool{}
-	w.handle(nil, func(rw http.ResponseWriter, r *http.Request) {
+// takeBoth answers a Bundle and a single resource with success, and checks the requests.
+func takeBoth(t *testing.T, seen map[string]bool) http.HandlerFunc {
+	return func(rw http.ResponseWriter, r *http.Request) {
 		checkBackchannelRequest(t, r, seen)
 		for name, want := range map[string]string{
 			"Authorization": "Bearer " + plantedToken, "Accept": "application/fhir+json",
@@ -40,46 +37,67 @@ func TestSend(t *testing.T) {
 		case "/fhir/Observation":
 			rw.WriteHeader(http.StatusCreated)
 		}
-	})
+	}
+}
+
+func TestSend(t *testing.T) {
+	t.Parallel()
+	w := newTestNetwork(t)
+	n := w.newUpdatedNetwork()
+	seen := map[string]bool{}
+	w.handle(nil, takeBoth(t, seen))
 	if o := n.Send(t.Context(), key53, sendRequest()); o.Kind != delivery.OutcomeDelivered || o.Status != 200 ||
 		len(o.Answer) == 0 {
-		t.Errorf("%+v", o)
+		t.Errorf("a Bundle: %+v", o)
 	}
 	one := sendRequest()
 	one.Resource.Path, one.Resource.Body = "Observation", []byte(`{"resourceType":"Observation"}`)
 	if o := n.Send(t.Context(), key53, one); o.Kind != delivery.OutcomeDelivered || o.Status != 201 {
-		t.Errorf("%+v", o)
+		t.Errorf("one resource: %+v", o)
 	}
 	if len(seen) != 2 {
 		t.Errorf("%d ids for two requests", len(seen))
 	}
+}
+
+// A resource of another version is not sent: the server of the test has no handler.
+func TestSendOtherVersion(t *testing.T) {
+	t.Parallel()
+	n := newTestNetwork(t).newUpdatedNetwork()
 	r4 := sendRequest()
 	r4.Resource.Version = fhir.R4
-	if o := n.Send(t.Context(), key53, r4); o.Kind != delivery.OutcomeRefused || len(seen) != 2 {
+	if o := n.Send(t.Context(), key53, r4); o.Kind != delivery.OutcomeRefused {
 		t.Errorf("R4: %+v", o)
 	}
+}
 
-	// The whitelist is looked up for each request.
-	w.lists.publish(whlXML(11, "other.example.nl"))
-	if err := n.UpdateLists(t.Context()); err != nil {
-		t.Fatal(err)
+// The whitelist and the list of providers are looked up for each request.
+func TestSendUnlisted(t *testing.T) {
+	t.Parallel()
+	w := newTestNetwork(t)
+	n := w.newUpdatedNetwork()
+	update := func(lists ...string) {
+		t.Helper()
+		w.lists.publish(lists...)
+		if err := n.UpdateLists(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if o := n.Send(t.Context(), key53, sendRequest()); o.Kind != delivery.OutcomeNotFiled ||
-		!strings.Contains(o.Reason, "whitelist") || len(seen) != 2 {
-		t.Errorf("off the whitelist: %+v", o)
+	wantNotSent := func(reason string) {
+		t.Helper()
+		o := n.Send(t.Context(), key53, sendRequest())
+		if o.Kind != delivery.OutcomeNotFiled || !strings.Contains(o.Reason, reason) {
+			t.Errorf("%+v, want a reason with %q", o, reason)
+		}
 	}
-	if _, err := n.RefreshTokens(t.Context(), key53, seal.SecretOf("x"), correlationID); !errors.Is(err,
-		delivery.ErrProviderGone) {
-		t.Errorf("off the whitelist: %v", err)
+	update(whlXML(11, "other.example.nl"))
+	wantNotSent("whitelist")
+	_, err := n.RefreshTokens(t.Context(), key53, seal.SecretOf("x"), correlationID)
+	if !errors.Is(err, delivery.ErrProviderGone) {
+		t.Errorf("refresh off the whitelist: %v", err)
 	}
-	w.lists.publish(zal2XML(11), whlXML(12, "localhost"))
-	if err := n.UpdateLists(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if o := n.Send(t.Context(), key53, sendRequest()); o.Kind != delivery.OutcomeNotFiled ||
-		!strings.Contains(o.Reason, "not on MedMij's list") {
-		t.Errorf("off the list: %+v", o)
-	}
+	update(zal2XML(11), whlXML(12, "localhost"))
+	wantNotSent("not on MedMij's list")
 }
 
 // If providers refuse the client certificate, nothing is filed and the reason says so.
@@ -94,17 +112,20 @@ func TestClientCertificateRefused(t *testing.T) {
 			return other.Issue(t, providertest.CertOptions{Hosts: []string{testClientID}})
 		},
 	} {
-		w := newTestNetwork(t)
-		w.config.Certificate, w.config.Key = issue(w)
-		n := w.newUpdatedNetwork()
-		if o := n.Send(t.Context(), key53, sendRequest()); o.Kind != delivery.OutcomeNotFiled ||
-			!strings.Contains(o.Reason, "does not take our certificate") {
-			t.Errorf("%s: %+v", what, o)
-		}
-		if _, err := n.Exchange(t.Context(), authorizationParams(), seal.SecretOf(plantedCode)); err == nil ||
-			!strings.Contains(err.Error(), "does not take our certificate") {
-			t.Errorf("%s: %v", what, err)
-		}
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := newTestNetwork(t)
+			w.config.Certificate, w.config.Key = issue(w)
+			n := w.newUpdatedNetwork()
+			if o := n.Send(t.Context(), key53, sendRequest()); o.Kind != delivery.OutcomeNotFiled ||
+				!strings.Contains(o.Reason, "does not take our certificate") {
+				t.Errorf("send: %+v", o)
+			}
+			if _, err := n.Exchange(t.Context(), authorizationParams(), seal.SecretOf(plantedCode)); err == nil ||
+				!strings.Contains(err.Error(), "does not take our certificate") {
+				t.Errorf("exchange: %v", err)
+			}
+		})
 	}
 }
 

@@ -23,11 +23,10 @@ const (
 	linde    = delivery.ProviderKey("medmij:huisartslinde~53")
 )
 
-func TestWholeRun(t *testing.T) {
+func TestServicesOfSimulator(t *testing.T) {
 	t.Parallel()
 	s := startSimulator(t)
 	defer s.checkClean()
-	s.sim.SetBehaviour("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove, RefreshTokens: true})
 	services, _, err := s.network.DataServices()
 	if err != nil || s.authorizationURLError() != nil {
 		t.Fatal(err, s.authorizationURLError())
@@ -44,7 +43,14 @@ func TestWholeRun(t *testing.T) {
 	if strings.Join(keys, "\n") != strings.Join(want, "\n") {
 		t.Errorf("services:\n%s", strings.Join(keys, "\n"))
 	}
+}
 
+// TestWholeRun connects a provider, sends a resource, refreshes the tokens and sends a Bundle.
+func TestWholeRun(t *testing.T) {
+	t.Parallel()
+	s := startSimulator(t)
+	defer s.checkClean()
+	s.sim.SetBehaviour("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove, RefreshTokens: true})
 	d, a := s.connect(linde)
 	if a.Refresh.IsZero() || time.Until(a.ExpiresAt) < 14*time.Minute {
 		t.Errorf("refresh: %v, until %v", !a.Refresh.IsZero(), a.ExpiresAt)
@@ -58,21 +64,28 @@ func TestWholeRun(t *testing.T) {
 	if err != nil || again.Refresh.Reveal() == a.Refresh.Reveal() {
 		t.Errorf("renew: %v, replaced: %v", err, again.Refresh.Reveal() != a.Refresh.Reveal())
 	}
-	if _, err := s.network.RefreshTokens(t.Context(), linde, seal.NewSecret(), uuid.NewString()); !errors.Is(err,
-		delivery.ErrReconnect) {
-		t.Errorf("renew with another: %v", err)
-	}
-	bundle := measurements(t)
 	first := d.Correlation
 	d.Correlation = renewal
-	if o := s.send(d, again, bundle, time.Minute); o.Kind != delivery.OutcomeDelivered || len(o.Answer) == 0 {
+	if o := s.send(d, again, measurements(t), time.Minute); o.Kind != delivery.OutcomeDelivered || len(o.Answer) == 0 {
 		t.Errorf("Bundle: %+v", o)
 	}
 	if filed := s.sim.Filed(); len(filed) != 2 || filed[0].CorrelationID != first || filed[1].CorrelationID != renewal {
 		t.Errorf("%+v", filed)
 	}
-	if o := s.send(d, delivery.ProviderTokens{Access: seal.NewSecret()}, pressure(),
-		time.Minute); o.Kind != delivery.OutcomeUnauthorized || o.Status != 401 {
+}
+
+func TestStrangersTokens(t *testing.T) {
+	t.Parallel()
+	s := startSimulator(t)
+	defer s.checkClean()
+	s.sim.SetBehaviour("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove, RefreshTokens: true})
+	d, _ := s.connect(linde)
+	_, err := s.network.RefreshTokens(t.Context(), linde, seal.NewSecret(), uuid.NewString())
+	if !errors.Is(err, delivery.ErrReconnect) {
+		t.Errorf("renew with another: %v", err)
+	}
+	o := s.send(d, delivery.ProviderTokens{Access: seal.NewSecret()}, pressure(), time.Minute)
+	if o.Kind != delivery.OutcomeUnauthorized || o.Status != 401 {
 		t.Errorf("another token: %+v", o)
 	}
 }
@@ -146,45 +159,53 @@ func TestResourceModes(t *testing.T) {
 	s.sim.SetBehaviour("", simulator.Behaviour{Authorize: simulator.AuthorizeApprove})
 	d, a := s.connect(linde)
 	bundle := measurements(t)
-	entries := countEntries(t, bundle)
 	for _, mode := range simulator.ResourceModes {
-		want, ok := outcomes[mode]
-		if !ok {
-			t.Errorf("the simulator has a mode that no test expects: %q", mode)
-			continue
-		}
-		s.sim.SetBehaviour("", simulator.Behaviour{
-			Authorize: simulator.AuthorizeApprove, Resource: mode, Slow: 100 * time.Millisecond, Late: time.Minute,
-			RetryAfter: 90 * time.Second,
+		t.Run(string(mode), func(t *testing.T) {
+			want, ok := outcomes[mode]
+			if !ok {
+				t.Fatal("no test expects this mode of the simulator")
+			}
+			s.sim.SetBehaviour("", simulator.Behaviour{
+				Authorize: simulator.AuthorizeApprove, Resource: mode, Slow: 100 * time.Millisecond, Late: time.Minute,
+				RetryAfter: 90 * time.Second,
+			})
+			o, filed := s.sendInMode(mode, d, a, bundle)
+			checkModeOutcome(t, "Bundle", o, want[0])
+			checkOutcome(t, "Bundle", o, filed, countEntries(t, bundle))
+			o, filed = s.sendInMode(mode, d, a, pressure())
+			checkModeOutcome(t, "Observation", o, want[1])
+			checkOutcome(t, "Observation", o, filed, 0)
 		})
-		for i, r := range []delivery.Resource{bundle, pressure()} {
-			before := len(s.sim.Filed())
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			if mode == simulator.ResourceLate {
-				go func() { // cancel once it was filed
-					for len(s.sim.Filed()) == before && ctx.Err() == nil {
-						time.Sleep(time.Millisecond)
-					}
-					cancel()
-				}()
+	}
+}
+
+// sendInMode sends a resource, and returns the outcome and what was filed meanwhile.
+func (s *simulated) sendInMode(
+	mode simulator.ResourceMode, d delivery.AuthorizationParams, a delivery.ProviderTokens, r delivery.Resource,
+) (delivery.Outcome, []simulator.Filing) {
+	before := len(s.sim.Filed())
+	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
+	defer cancel()
+	if mode == simulator.ResourceLate {
+		go func() { // cancel once it was filed
+			for len(s.sim.Filed()) == before && ctx.Err() == nil {
+				time.Sleep(time.Millisecond)
 			}
-			o := s.network.Send(ctx, d.Provider,
-				delivery.SendRequest{Resource: r, Token: a.Access, Correlation: d.Correlation})
 			cancel()
-			filed := s.sim.Filed()[before:]
-			name := fmt.Sprintf("%s, %s", mode, r.Types[0])
-			if o.Kind != want[i] {
-				t.Errorf("%s: %+v, want %v", name, o, want[i])
-			}
-			if wait := o.RetryAfter; (wait == 90*time.Second) != (o.Status == 429 || o.Status == 503) {
-				t.Errorf("%s: to wait %v", name, wait)
-			}
-			wantEntries := 0 // any number
-			if i == 0 {
-				wantEntries = entries
-			}
-			checkOutcome(t, name, o, filed, wantEntries)
-		}
+		}()
+	}
+	o := s.network.Send(ctx, d.Provider,
+		delivery.SendRequest{Resource: r, Token: a.Access, Correlation: d.Correlation})
+	return o, s.sim.Filed()[before:]
+}
+
+func checkModeOutcome(t *testing.T, name string, o delivery.Outcome, want delivery.OutcomeKind) {
+	t.Helper()
+	if o.Kind != want {
+		t.Errorf("%s: %+v, want %v", name, o, want)
+	}
+	if wait := o.RetryAfter; (wait == 90*time.Second) != (o.Status == 429 || o.Status == 503) {
+		t.Errorf("%s: to wait %v", name, wait)
 	}
 }
 
@@ -220,36 +241,38 @@ func TestTokenModes(t *testing.T) {
 	s := startSimulator(t)
 	defer s.checkClean()
 	for _, mode := range simulator.TokenModes {
-		s.sim.SetBehaviour("", simulator.Behaviour{
-			Authorize: simulator.AuthorizeApprove, Token: mode, Slow: 100 * time.Millisecond, Late: 2 * time.Second,
+		t.Run(string(mode), func(t *testing.T) {
+			s.sim.SetBehaviour("", simulator.Behaviour{
+				Authorize: simulator.AuthorizeApprove, Token: mode, Slow: 100 * time.Millisecond, Late: 2 * time.Second,
+			})
+			d, q := s.authorize(linde)
+			within := time.Minute
+			if mode == simulator.TokenLate {
+				within = time.Second
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), within)
+			defer cancel()
+			a, err := s.network.Exchange(ctx, d, seal.SecretOf(q.Get("code")))
+			switch mode {
+			case simulator.TokenOK, simulator.TokenSlow:
+				if err != nil || a.Access.IsZero() {
+					t.Error(err)
+				}
+			case simulator.TokenUsed, simulator.TokenExpired, simulator.TokenWrongRedirect, simulator.TokenRevoked,
+				"invalid_grant":
+				if !errors.Is(err, delivery.ErrProviderRefused) {
+					t.Error(err)
+				}
+			default:
+				if err == nil || errors.Is(err, delivery.ErrProviderRefused) ||
+					errors.Is(err, delivery.ErrReconnect) || errors.Is(err, delivery.ErrProviderGone) {
+					t.Error(err)
+				}
+			}
+			if err != nil && strings.Contains(err.Error(), q.Get("code")) {
+				t.Error("the error contains the code")
+			}
 		})
-		d, q := s.authorize(linde)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		if mode == simulator.TokenLate {
-			cancel()
-			ctx, cancel = context.WithTimeout(t.Context(), time.Second)
-		}
-		a, err := s.network.Exchange(ctx, d, seal.SecretOf(q.Get("code")))
-		cancel()
-		switch mode {
-		case simulator.TokenOK, simulator.TokenSlow:
-			if err != nil || a.Access.IsZero() {
-				t.Errorf("%s: %v", mode, err)
-			}
-		case simulator.TokenUsed, simulator.TokenExpired, simulator.TokenWrongRedirect, simulator.TokenRevoked,
-			"invalid_grant":
-			if !errors.Is(err, delivery.ErrProviderRefused) {
-				t.Errorf("%s: %v", mode, err)
-			}
-		default:
-			if err == nil || errors.Is(err, delivery.ErrProviderRefused) || errors.Is(err, delivery.ErrReconnect) ||
-				errors.Is(err, delivery.ErrProviderGone) {
-				t.Errorf("%s: %v", mode, err)
-			}
-		}
-		if err != nil && strings.Contains(err.Error(), q.Get("code")) {
-			t.Errorf("%s: the error contains the code", mode)
-		}
 	}
 }
 
@@ -312,27 +335,35 @@ func TestListFailures(t *testing.T) {
 	}
 }
 
-// The network reads both releases of the lists, and follows their changes.
-func TestListChanges(t *testing.T) {
+// countServices counts the services that can be used.
+func (s *simulated) countServices(t *testing.T) int {
+	t.Helper()
+	list, _, err := s.network.DataServices()
+	if err != nil {
+		t.Error(err)
+	}
+	return len(list)
+}
+
+func TestListRelease3(t *testing.T) {
 	t.Parallel()
 	s := startSimulator(t)
 	defer s.checkClean()
-	services := func() int {
-		t.Helper()
-		list, _, err := s.network.DataServices()
-		if err != nil {
-			t.Error(err)
-		}
-		return len(list)
-	}
 	s.sim.Lists.SetRelease(3)
 	s.sim.Lists.SetBareNodes(true)
 	if err := s.network.UpdateLists(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if n := services(); n != 6 {
+	if n := s.countServices(t); n != 6 {
 		t.Errorf("release 3: %d services", n)
 	}
+}
+
+// The network follows the changes of the lists.
+func TestListChanges(t *testing.T) {
+	t.Parallel()
+	s := startSimulator(t)
+	defer s.checkClean()
 	number := s.sim.Lists.Number(simulator.ListProviders)
 	s.sim.Lists.SetNumber(simulator.ListProviders, number-1)
 	if err := s.network.UpdateLists(t.Context()); err == nil || !strings.Contains(err.Error(), "lower than") {
@@ -343,7 +374,7 @@ func TestListChanges(t *testing.T) {
 	if err := s.network.UpdateLists(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if n := services(); n != 4 {
+	if n := s.countServices(t); n != 4 {
 		t.Errorf("without one provider: %d services", n)
 	}
 	s.sim.Lists.SetClients("other.example.nl")

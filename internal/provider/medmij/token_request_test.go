@@ -58,6 +58,26 @@ func TestTokenRequests(t *testing.T) {
 	}
 }
 
+// giveBoth sets the response of the provider's token endpoint, and makes both requests to it.
+func (w *testNetwork) giveBoth(t *testing.T, n *Network, status int, body string) (
+	exchanged, refreshed delivery.ProviderTokens, exchangeErr, refreshErr error,
+) {
+	t.Helper()
+	var calls atomic.Int32
+	w.handle(func(rw http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		rw.Header().Set("Location", "/elsewhere")
+		rw.WriteHeader(status)
+		_, _ = io.WriteString(rw, body)
+	}, nil)
+	exchanged, exchangeErr = n.Exchange(t.Context(), authorizationParams(), seal.SecretOf(plantedCode))
+	refreshed, refreshErr = n.RefreshTokens(t.Context(), key53, seal.SecretOf(plantedRefresh), correlationID)
+	if calls.Load() != 2 {
+		t.Errorf("%d calls", calls.Load())
+	}
+	return exchanged, refreshed, exchangeErr, refreshErr
+}
+
 func TestTokenResponses(t *testing.T) {
 	t.Parallel()
 	w := newTestNetwork(t)
@@ -65,82 +85,78 @@ func TestTokenResponses(t *testing.T) {
 	w.config.Now = func() time.Time { return now }
 	n := w.newUpdatedNetwork()
 	for what, tt := range map[string]struct {
-		status      int
-		body        string
-		code, renew error         // the errors of Exchange and RefreshTokens; nil for any other
-		life        time.Duration // without an error
-		noRefresh   bool          // no refresh token
+		body    string
+		life    time.Duration
+		refresh bool // has a refresh token
 	}{
-		"good": {200, `{"access_token":"t","token_type":"Bearer","expires_in":900,"refresh_token":"r"}`,
-			nil, nil, 15 * time.Minute, false},
-		"no life": {200, `{"access_token":"t","token_type":"BEARER"}`, nil, nil, 15 * time.Minute, true},
-		"a life in a text": {200, `{"access_token":"t","token_type":"BEARER","expires_in":"60"}`, nil, nil,
-			time.Minute, true},
-		"a life for ever": {200, `{"access_token":"t","token_type":"Bearer","expires_in":9000000000000000000}`, nil,
-			nil, 366 * 24 * time.Hour, true},
-		"a life of nothing": {200, `{"access_token":"t","token_type":"Bearer","expires_in":0}`, nil, nil, 0, false},
-		"a negative life":   {200, `{"access_token":"t","token_type":"Bearer","expires_in":-1}`, nil, nil, 0, false},
-		"half a life":       {200, `{"access_token":"t","token_type":"Bearer","expires_in":1.5}`, nil, nil, 0, false},
-		"no type":           {200, `{"access_token":"t","expires_in":900}`, nil, nil, 0, false},
-		"another type":      {200, `{"access_token":"t","token_type":"mac","expires_in":900}`, nil, nil, 0, false},
-		"no token":          {200, `{"token_type":"Bearer","expires_in":900}`, nil, nil, 0, false},
-		"a token with spaces": {200, `{"access_token":"a b","token_type":"Bearer","expires_in":900}`, nil, nil, 0,
-			false},
-		"a token with lines": {200, `{"access_token":"a\r\nX: y","token_type":"Bearer","expires_in":900}`, nil, nil, 0,
-			false},
-		"a long token": {200, `{"access_token":"` + strings.Repeat("a", 1<<17) + `","token_type":"Bearer"}`, nil,
-			nil, 0, false},
-		"not JSON":   {200, `access_token=planted-token`, nil, nil, 0, false},
-		"a list":     {200, `[]`, nil, nil, 0, false},
-		"nothing":    {200, ``, nil, nil, 0, false},
-		"too long":   {200, `{"x":"` + strings.Repeat("a", 1<<20) + `"}`, nil, nil, 0, false},
-		"created":    {201, `{"access_token":"t","token_type":"Bearer","expires_in":900}`, nil, nil, 0, false},
-		"a redirect": {302, ``, nil, nil, 0, false},
-		"invalid_grant": {400, `{"error":"invalid_grant","error_description":"planted-code"}`,
-			delivery.ErrProviderRefused, delivery.ErrReconnect, 0, false},
-		"invalid_grant, 401": {401, `{"error":"invalid_grant"}`, delivery.ErrProviderRefused, delivery.ErrReconnect, 0,
-			false},
-		"invalid_grant, 500": {500, `{"error":"invalid_grant"}`, nil, nil, 0, false},
-		"invalid_client":     {401, `{"error":"invalid_client"}`, nil, nil, 0, false},
-		"invalid_request": {400, `{"error":"invalid_request","error_description":"planted-code"}`, nil, nil, 0,
-			false},
-		"an odd error":      {400, `{"error":"planted-code"}`, nil, nil, 0, false},
-		"an error, no JSON": {400, `planted-code`, nil, nil, 0, false},
-		"a fault":           {500, `planted-code`, nil, nil, 0, false},
-		"busy":              {503, ``, nil, nil, 0, false},
+		"good": {`{"access_token":"t","token_type":"Bearer","expires_in":900,"refresh_token":"r"}`, 15 * time.Minute,
+			true},
+		"no life":          {`{"access_token":"t","token_type":"BEARER"}`, 15 * time.Minute, false},
+		"a life in a text": {`{"access_token":"t","token_type":"BEARER","expires_in":"60"}`, time.Minute, false},
+		"a life for ever": {`{"access_token":"t","token_type":"Bearer","expires_in":9000000000000000000}`,
+			366 * 24 * time.Hour, false},
 	} {
 		t.Run(what, func(t *testing.T) {
-			var calls atomic.Int32
-			w.handle(func(rw http.ResponseWriter, r *http.Request) {
-				calls.Add(1)
-				rw.Header().Set("Location", "/elsewhere")
-				rw.WriteHeader(tt.status)
-				_, _ = io.WriteString(rw, tt.body)
-			}, nil)
-			returned, err1 := n.Exchange(t.Context(), authorizationParams(), seal.SecretOf(plantedCode))
-			renewed, err2 := n.RefreshTokens(t.Context(), key53, seal.SecretOf(plantedRefresh), correlationID)
-			if calls.Load() != 2 {
-				t.Errorf("%d calls", calls.Load())
+			exchanged, refreshed, err1, err2 := w.giveBoth(t, n, 200, tt.body)
+			if err1 != nil || err2 != nil || !exchanged.ExpiresAt.Equal(now.Add(tt.life)) ||
+				exchanged.Access.Reveal() != "t" {
+				t.Errorf("%v, %v, expires %v", err1, err2, exchanged.ExpiresAt)
 			}
-			if tt.life > 0 {
-				if err1 != nil || err2 != nil || !returned.ExpiresAt.Equal(now.Add(tt.life)) ||
-					returned.Access.Reveal() != "t" {
-					t.Errorf("%v, %v, expires %v", err1, err2, returned.ExpiresAt)
-				}
-				if renewed.Refresh.IsZero() != tt.noRefresh || returned.Refresh.IsZero() != tt.noRefresh {
-					t.Errorf("refresh tokens %q and %q, want none: %v", returned.Refresh.Reveal(),
-						renewed.Refresh.Reveal(), tt.noRefresh)
-				}
-				return
+			if refreshed.Refresh.IsZero() == tt.refresh || exchanged.Refresh.IsZero() == tt.refresh {
+				t.Errorf("refresh tokens %q and %q, want some: %v", exchanged.Refresh.Reveal(),
+					refreshed.Refresh.Reveal(), tt.refresh)
 			}
-			for _, x := range []struct{ err, want, other error }{{err1, tt.code, delivery.ErrReconnect},
-				{err2, tt.renew, delivery.ErrProviderRefused}} {
-				if x.err == nil || x.want != nil && !errors.Is(x.err, x.want) || errors.Is(x.err, x.other) ||
-					x.want == nil && (errors.Is(x.err, delivery.ErrProviderRefused) ||
-						errors.Is(x.err, delivery.ErrReconnect)) {
-					t.Errorf("%v, want %v", x.err, x.want)
+		})
+	}
+}
+
+// An error of the token endpoint contains nothing of the response. Only an invalid grant means that
+// the provider refuses the code or the refresh token.
+func TestTokenErrors(t *testing.T) {
+	t.Parallel()
+	w := newTestNetwork(t)
+	n := w.newUpdatedNetwork()
+	for what, tt := range map[string]struct {
+		status       int
+		body         string
+		invalidGrant bool
+	}{
+		"a life of nothing":   {200, `{"access_token":"t","token_type":"Bearer","expires_in":0}`, false},
+		"a negative life":     {200, `{"access_token":"t","token_type":"Bearer","expires_in":-1}`, false},
+		"half a life":         {200, `{"access_token":"t","token_type":"Bearer","expires_in":1.5}`, false},
+		"no type":             {200, `{"access_token":"t","expires_in":900}`, false},
+		"another type":        {200, `{"access_token":"t","token_type":"mac","expires_in":900}`, false},
+		"no token":            {200, `{"token_type":"Bearer","expires_in":900}`, false},
+		"a token with spaces": {200, `{"access_token":"a b","token_type":"Bearer","expires_in":900}`, false},
+		"a token with lines":  {200, `{"access_token":"a\r\nX: y","token_type":"Bearer","expires_in":900}`, false},
+		"a long token": {200, `{"access_token":"` + strings.Repeat("a", 1<<17) + `","token_type":"Bearer"}`,
+			false},
+		"not JSON":           {200, `access_token=planted-token`, false},
+		"a list":             {200, `[]`, false},
+		"nothing":            {200, ``, false},
+		"too long":           {200, `{"x":"` + strings.Repeat("a", 1<<20) + `"}`, false},
+		"created":            {201, `{"access_token":"t","token_type":"Bearer","expires_in":900}`, false},
+		"a redirect":         {302, ``, false},
+		"invalid_grant":      {400, `{"error":"invalid_grant","error_description":"planted-code"}`, true},
+		"invalid_grant, 401": {401, `{"error":"invalid_grant"}`, true},
+		"invalid_grant, 500": {500, `{"error":"invalid_grant"}`, false},
+		"invalid_client":     {401, `{"error":"invalid_client"}`, false},
+		"invalid_request":    {400, `{"error":"invalid_request","error_description":"planted-code"}`, false},
+		"an odd error":       {400, `{"error":"planted-code"}`, false},
+		"an error, no JSON":  {400, `planted-code`, false},
+		"a fault":            {500, `planted-code`, false},
+		"busy":               {503, ``, false},
+	} {
+		t.Run(what, func(t *testing.T) {
+			_, _, exchangeErr, refreshErr := w.giveBoth(t, n, tt.status, tt.body)
+			for _, x := range []struct{ err, want, other error }{
+				{exchangeErr, delivery.ErrProviderRefused, delivery.ErrReconnect},
+				{refreshErr, delivery.ErrReconnect, delivery.ErrProviderRefused},
+			} {
+				if x.err == nil || errors.Is(x.err, x.want) != tt.invalidGrant || errors.Is(x.err, x.other) {
+					t.Fatalf("%v, want %v: %v", x.err, x.want, tt.invalidGrant)
 				}
-				if x.err != nil && strings.Contains(x.err.Error(), "planted") {
+				if strings.Contains(x.err.Error(), "planted") {
 					t.Errorf("the error contains the response: %v", x.err)
 				}
 			}

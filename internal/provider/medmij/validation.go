@@ -94,18 +94,18 @@ func (r listReader) checkBackchannelURL(s string) error {
 
 // parseEndpoint parses an address and checks the rules for all endpoints. loopbackScheme
 // is a second scheme that is allowed for loopback hosts; it may be empty.
-func (r listReader) parseEndpoint(s, loopbackScheme string) (*url.URL, error) {
-	u, err := url.Parse(s)
-	if err != nil || len(s) > 2048 {
+func (r listReader) parseEndpoint(text, loopbackScheme string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || len(text) > 2048 {
 		return nil, errors.New("not an address") // the error of url contains the text
 	}
 	loopback := r.loopback && provider.IsLoopback(u.Hostname())
 	switch {
 	case u.Scheme != "https" && !(loopback && loopbackScheme != "" && u.Scheme == loopbackScheme):
 		return nil, errors.New("not an https address")
-	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(s, "#"):
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):
 		return nil, errors.New("an address with more than host and path")
-	case strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c == 0x7f }):
+	case strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c == 0x7f }):
 		return nil, errors.New("an address with spaces")
 	}
 	if err := r.checkHost(u.Hostname()); err != nil {

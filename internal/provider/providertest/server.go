@@ -34,6 +34,8 @@ type RawServer struct {
 	URL string
 	// Connections counts the accepted connections.
 	Connections atomic.Int32
+	// Close accepts no further connections, and waits for the handlers. It is called when the test ends.
+	Close func()
 }
 
 // ServeRaw starts a server that runs handle for each connection and then closes it. It
@@ -70,10 +72,11 @@ func ServeRaw(t testing.TB, config *tls.Config, handle ConnHandler) *RawServer {
 			})
 		}
 	})
-	t.Cleanup(func() {
+	r.Close = sync.OnceFunc(func() {
 		l.Close()
 		running.Wait()
 	})
+	t.Cleanup(r.Close)
 	return r
 }
 

@@ -29,7 +29,6 @@ func TestDiscoveredTokenEndpoint(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newTestServer(t)
-			ca := providertest.NewCA(t, "another authority")
 			calls := 0
 			grant := func(rw http.ResponseWriter, r *http.Request) {
 				calls++
@@ -40,13 +39,8 @@ func TestDiscoveredTokenEndpoint(t *testing.T) {
 				fmt.Fprintf(rw, `{"access_token":%q,"token_type":"Bearer"}`, plantedToken)
 			}
 			token := w.server.TokenEndpoint
-			if tt.elsewhere { // the same name, another port
-				mux := http.NewServeMux()
-				mux.HandleFunc("POST /token", grant)
-				certificate := ca.IssuePair(t, providertest.CertOptions{Hosts: []string{"localhost"}})
-				config := &tls.Config{Certificates: []tls.Certificate{certificate}}
-				token = providertest.Serve(t, config, mux) + "/token"
-				w.server.Roots = append(w.server.Roots, ca.PEM...)
+			if tt.elsewhere {
+				token = w.serveElsewhere(grant)
 			} else {
 				w.mux.HandleFunc("POST /token", grant)
 			}
@@ -56,7 +50,6 @@ func TestDiscoveredTokenEndpoint(t *testing.T) {
 			} else {
 				w.server.AuthorizationEndpoint, w.server.TokenEndpoint = "", ""
 			}
-			const configuration = "GET /fhir/.well-known/smart-configuration"
 			w.mux.HandleFunc(configuration, func(rw http.ResponseWriter, _ *http.Request) {
 				fmt.Fprintf(rw, `{"authorization_endpoint":%q,"token_endpoint":%q}`, authorize, token)
 			})
@@ -82,47 +75,83 @@ func TestDiscoveredTokenEndpoint(t *testing.T) {
 	}
 }
 
-func TestDiscovery(t *testing.T) {
+// serveElsewhere starts a token endpoint at another port of the same host, and trusts its authority.
+func (w *testServer) serveElsewhere(grant http.HandlerFunc) (token string) {
+	w.t.Helper()
+	ca := providertest.NewCA(w.t, "another authority")
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /token", grant)
+	certificate := ca.IssuePair(w.t, providertest.CertOptions{Hosts: []string{"localhost"}})
+	w.server.Roots = append(w.server.Roots, ca.PEM...)
+	return providertest.Serve(w.t, &tls.Config{Certificates: []tls.Certificate{certificate}}, mux) + "/token"
+}
+
+// configuration is where a server publishes its endpoints.
+const configuration = "GET /fhir/.well-known/smart-configuration"
+
+func TestBadDiscovery(t *testing.T) {
+	t.Parallel()
+	endpoints := func(authorize, token string) string {
+		return fmt.Sprintf(`{"authorization_endpoint":%q,"token_endpoint":%q}`, authorize, token)
+	}
+	for name, answer := range map[string]string{
+		"not found":                  "",
+		"not JSON":                   "no JSON",
+		"no endpoints":               "{}",
+		"no token endpoint":          `{"authorization_endpoint":"https://x.example/a"}`,
+		"authorize over plain HTTP":  endpoints("http://x.example/a", "https://x.example/t"),
+		"token over plain HTTP":      endpoints("https://x.example/a", "http://localhost/t"),
+		"authorize that is a script": endpoints("javascript:alert(1)", "https://x.example/t"),
+		"too long":                   `{"x":"` + strings.Repeat("x", maxDiscoveryBytes) + `"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newTestServer(t)
+			w.server.AuthorizationEndpoint, w.server.TokenEndpoint = "", ""
+			w.mux.HandleFunc(configuration, func(rw http.ResponseWriter, r *http.Request) {
+				if answer == "" {
+					rw.WriteHeader(http.StatusNotFound)
+				}
+				_, _ = io.WriteString(rw, answer)
+			})
+			address, err := w.network().AuthorizationURL(t.Context(), authorizationParams())
+			if err == nil || errors.Is(err, delivery.ErrProviderGone) {
+				t.Errorf("%s, %v", address, err)
+			}
+		})
+	}
+}
+
+// The endpoints are asked for once in a while, and again at once after a failure.
+func TestDiscoveryCache(t *testing.T) {
 	t.Parallel()
 	w := newTestServer(t)
 	authorize, token := w.server.AuthorizationEndpoint, w.server.TokenEndpoint
 	w.server.AuthorizationEndpoint, w.server.TokenEndpoint = "", ""
 	var asked atomic.Int32
-	answer := ""
-	w.mux.HandleFunc("GET /fhir/.well-known/smart-configuration", func(rw http.ResponseWriter, r *http.Request) {
-		asked.Add(1)
-		if answer == "" {
+	w.mux.HandleFunc(configuration, func(rw http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) == 1 {
 			rw.WriteHeader(http.StatusNotFound)
+			return
 		}
-		_, _ = io.WriteString(rw, answer)
+		fmt.Fprintf(rw, `{"authorization_endpoint":%q,"token_endpoint":%q,"capabilities":["x"]}`, authorize, token)
 	})
 	n := w.network()
-	for _, answer = range []string{
-		"", "no JSON", "{}", `{"authorization_endpoint":"https://x.example/a"}`,
-		`{"authorization_endpoint":"http://x.example/a","token_endpoint":"https://x.example/t"}`,
-		`{"authorization_endpoint":"https://x.example/a","token_endpoint":"http://localhost/t"}`,
-		`{"authorization_endpoint":"javascript:alert(1)","token_endpoint":"https://x.example/t"}`,
-		`{"x":"` + strings.Repeat("x", maxDiscoveryBytes) + `"}`,
-	} {
-		if address, err := n.AuthorizationURL(t.Context(), authorizationParams()); err == nil ||
-			errors.Is(err, delivery.ErrProviderGone) {
-			t.Errorf("%.40s: %s, %v", answer, address, err)
-		}
+	if address, err := n.AuthorizationURL(t.Context(), authorizationParams()); err == nil {
+		t.Errorf("after a failure: %s", address)
 	}
-	before := asked.Load()
-	answer = fmt.Sprintf(`{"authorization_endpoint":%q,"token_endpoint":%q,"capabilities":["x"]}`, authorize, token)
 	for range 3 {
 		if address, err := n.AuthorizationURL(t.Context(), authorizationParams()); err != nil ||
 			!strings.HasPrefix(address, authorize) {
 			t.Errorf("%s, %v", address, err)
 		}
 	}
-	if got := asked.Load() - before; got != 1 {
-		t.Errorf("asked %d times", got)
+	if got := asked.Load(); got != 2 {
+		t.Errorf("asked %d times, want once more after the failure", got)
 	}
 	w.now = w.now.Add(2 * time.Hour)
-	if _, err := n.AuthorizationURL(t.Context(), authorizationParams()); err != nil || asked.Load()-before != 2 {
-		t.Errorf("%v, asked %d times", err, asked.Load()-before)
+	if _, err := n.AuthorizationURL(t.Context(), authorizationParams()); err != nil || asked.Load() != 3 {
+		t.Errorf("two hours later: %v, asked %d times", err, asked.Load())
 	}
 }
 

@@ -22,8 +22,8 @@ func checkEndpoints(authorization, token string, loopback bool) error {
 
 // checkURL checks that a URL is https, or http to a loopback host if that is allowed. It
 // may have a query only if allowQuery is true.
-func checkURL(s string, allowQuery, loopback bool) error {
-	u, err := url.Parse(s)
+func checkURL(text string, allowQuery, loopback bool) error {
+	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" || u.Opaque != "" {
 		return errors.New("not an address") // the error of url contains the text
 	}
@@ -33,7 +33,7 @@ func checkURL(s string, allowQuery, loopback bool) error {
 	default:
 		return errors.New("not an https address")
 	}
-	if u.User != nil || u.Fragment != "" || strings.Contains(s, "#") {
+	if u.User != nil || u.Fragment != "" || strings.Contains(text, "#") {
 		return errors.New("an address with a user or a fragment")
 	}
 	if !allowQuery && (u.RawQuery != "" || u.ForceQuery) {

@@ -66,120 +66,152 @@ func TestUnknownServer(t *testing.T) {
 
 func TestTokenRequests(t *testing.T) {
 	t.Parallel()
-	for _, secret := range []string{"", plantedSecret} {
-		w := newTestServer(t)
-		if secret != "" {
-			w.server.ClientSecret = seal.SecretOf(secret)
-		}
-		var form url.Values
-		w.mux.HandleFunc("POST /token", func(rw http.ResponseWriter, r *http.Request) {
-			if got := r.Header.Get("X-Correlation-ID"); got != correlationID {
-				t.Errorf("X-Correlation-ID is %q", got)
+	for name, secret := range map[string]string{"public client": "", "client with a secret": plantedSecret} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newTestServer(t)
+			if secret != "" {
+				w.server.ClientSecret = seal.SecretOf(secret)
 			}
-			id, password, ok := r.BasicAuth()
-			if ok != (secret != "") ||
-				ok && (id != url.QueryEscape("carrel id") || password != url.QueryEscape(secret)) {
-				t.Errorf("basic authentication: %v, %q", ok, id)
+			var form url.Values
+			w.mux.HandleFunc("POST /token", func(rw http.ResponseWriter, r *http.Request) {
+				checkTokenRequest(t, r, secret)
+				body, _ := io.ReadAll(r.Body)
+				form, _ = url.ParseQuery(string(body))
+				rw.Header().Set("Content-Type", "application/json")
+				fmt.Fprintf(rw, `{"access_token":%q,"token_type":"bearer","expires_in":600,"refresh_token":%q}`,
+					plantedToken, plantedRefresh)
+			})
+			n := w.network()
+			a, err := n.Exchange(t.Context(), authorizationParams(), seal.SecretOf(plantedCode))
+			if err != nil || a.Access.Reveal() != plantedToken || a.Refresh.Reveal() != plantedRefresh ||
+				!a.ExpiresAt.Equal(w.now.Add(10*time.Minute)) {
+				t.Errorf("%q, %v, %v", a.Access.Reveal(), a.ExpiresAt, err)
 			}
-			body, _ := io.ReadAll(r.Body)
-			form, _ = url.ParseQuery(string(body))
-			rw.Header().Set("Content-Type", "application/json")
-			fmt.Fprintf(rw, `{"access_token":%q,"token_type":"bearer","expires_in":600,"refresh_token":%q}`,
-				plantedToken, plantedRefresh)
+			exchange := url.Values{
+				"grant_type": {"authorization_code"}, "code": {plantedCode}, "code_verifier": {verifier},
+				"redirect_uri": {"https://carrel.example/return"},
+			}
+			renewal := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {plantedRefresh}}
+			if secret == "" {
+				exchange.Set("client_id", "carrel id")
+				renewal.Set("client_id", "carrel id")
+			}
+			if form.Encode() != exchange.Encode() {
+				t.Errorf("form %s, want %s", form.Encode(), exchange.Encode())
+			}
+			_, err = n.RefreshTokens(t.Context(), "smart:demo-fhir", seal.SecretOf(plantedRefresh), correlationID)
+			if err != nil || form.Encode() != renewal.Encode() {
+				t.Errorf("form %s, want %s; %v", form.Encode(), renewal.Encode(), err)
+			}
 		})
-		n := w.network()
-		a, err := n.Exchange(t.Context(), authorizationParams(), seal.SecretOf(plantedCode))
-		if err != nil || a.Access.Reveal() != plantedToken || a.Refresh.Reveal() != plantedRefresh ||
-			!a.ExpiresAt.Equal(w.now.Add(10*time.Minute)) {
-			t.Errorf("%q, %v, %v", a.Access.Reveal(), a.ExpiresAt, err)
-		}
-		want := url.Values{
-			"grant_type": {"authorization_code"}, "code": {plantedCode}, "code_verifier": {verifier},
-			"redirect_uri": {"https://carrel.example/return"},
-		}
-		renewal := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {plantedRefresh}}
-		if secret == "" {
-			want.Set("client_id", "carrel id")
-			renewal.Set("client_id", "carrel id")
-		}
-		if form.Encode() != want.Encode() {
-			t.Errorf("form %s, want %s", form.Encode(), want.Encode())
-		}
-		if _, err := n.RefreshTokens(t.Context(), "smart:demo-fhir", seal.SecretOf(plantedRefresh),
-			correlationID); err != nil ||
-			form.Encode() != renewal.Encode() {
-			t.Errorf("form %s, want %s; %v", form.Encode(), renewal.Encode(), err)
-		}
 	}
 }
 
-func TestTokenResponses(t *testing.T) {
-	t.Parallel()
-	w := newTestServer(t)
+// checkTokenRequest checks the headers of a request to the token endpoint. A client without a secret
+// does not authenticate.
+func checkTokenRequest(t *testing.T, r *http.Request, secret string) {
+	t.Helper()
+	if got := r.Header.Get("X-Correlation-ID"); got != correlationID {
+		t.Errorf("X-Correlation-ID is %q", got)
+	}
+	id, password, ok := r.BasicAuth()
+	if ok != (secret != "") || ok && (id != url.QueryEscape("carrel id") || password != url.QueryEscape(secret)) {
+		t.Errorf("basic authentication: %v, %q", ok, id)
+	}
+}
+
+// tokenServer is a server whose token endpoint gives a response, and counts the calls.
+func tokenServer(t *testing.T, status int, contentType, body string) (w *testServer, calls *atomic.Int32) {
+	t.Helper()
+	w, calls = newTestServer(t), new(atomic.Int32)
 	w.server.ClientSecret = seal.SecretOf(plantedSecret)
-	var status int
-	var kind, body string
-	var calls atomic.Int32
 	w.mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) {
 		calls.Add(1)
-		rw.Header().Set("Content-Type", kind)
+		rw.Header().Set("Content-Type", contentType)
 		rw.Header().Set("Location", "/elsewhere")
 		rw.WriteHeader(status)
 		_, _ = io.WriteString(rw, body)
 	})
-	n := w.network()
-	const asJSON = "application/json"
-	for _, tt := range []struct {
-		status     int
-		kind, body string
-		life       time.Duration
-		code       error
-		renew      error
+	return w, calls
+}
+
+func TestTokenResponses(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		body string
+		life time.Duration
 	}{
-		{200, asJSON, `{"access_token":"t","token_type":"Bearer","expires_in":60}`, time.Minute, nil, nil},
-		{200, asJSON, `{"access_token":"t","token_type":"BEARER"}`, 15 * time.Minute, nil, nil},
-		{200, asJSON, `{"access_token":"t","token_type":"mac","expires_in":60}`, 0, nil, nil},
-		{200, asJSON, `{"access_token":"t","token_type":"Bearer","expires_in":-60}`, 0, nil, nil},
-		{200, asJSON, `{"access_token":"a b","token_type":"Bearer"}`, 0, nil, nil},
-		{200, asJSON, `{"token_type":"Bearer"}`, 0, nil, nil},
-		{200, asJSON, `planted-code`, 0, nil, nil},
-		{200, "text/html", `<html>planted-code`, 0, nil, nil},
-		{200, asJSON, `{"x":"` + strings.Repeat("x", 2<<20) + `"}`, 0, nil, nil},
-		{200, asJSON, `{"error":"invalid_grant"}`, 0, delivery.ErrProviderRefused, delivery.ErrReconnect},
-		{400, asJSON, `{"error":"invalid_grant","error_description":"planted-code"}`, 0, delivery.ErrProviderRefused,
-			delivery.ErrReconnect},
-		{400, asJSON, `{"error":"invalid_request","error_description":"planted-code"}`, 0, nil, nil},
-		{400, asJSON, `{"error":"planted-code"}`, 0, nil, nil},
-		{401, asJSON, `{"error":"invalid_client"}`, 0, nil, nil},
-		{500, asJSON, `{"error":"invalid_grant"}`, 0, nil, nil},
-		{500, "text/html", `planted-code`, 0, nil, nil},
-		{302, asJSON, ``, 0, nil, nil},
-		{307, asJSON, ``, 0, nil, nil},
+		"a life":  {`{"access_token":"t","token_type":"Bearer","expires_in":60}`, time.Minute},
+		"no life": {`{"access_token":"t","token_type":"BEARER"}`, 15 * time.Minute},
 	} {
-		status, kind, body = tt.status, tt.kind, tt.body
-		what := fmt.Sprintf("%d %.60s", tt.status, tt.body)
-		calls.Store(0)
-		a, err1 := n.Exchange(t.Context(), authorizationParams(), seal.SecretOf(plantedCode))
-		b, err2 := n.RefreshTokens(t.Context(), "smart:demo-fhir", seal.SecretOf(plantedRefresh), correlationID)
-		if calls.Load() != 2 {
-			t.Errorf("%s: %d calls", what, calls.Load())
-		}
-		if tt.life > 0 {
-			if err1 != nil || err2 != nil || !a.ExpiresAt.Equal(w.now.Add(tt.life)) || !a.Refresh.IsZero() ||
-				b.Refresh.Reveal() != plantedRefresh {
-				t.Errorf("%s: %v, %v, %v", what, err1, err2, a.ExpiresAt)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, calls := tokenServer(t, 200, "application/json", tt.body)
+			n := w.network()
+			a, err := n.Exchange(t.Context(), authorizationParams(), seal.SecretOf(plantedCode))
+			if err != nil || !a.ExpiresAt.Equal(w.now.Add(tt.life)) || !a.Refresh.IsZero() {
+				t.Errorf("exchanged: %v, expires %v", err, a.ExpiresAt)
 			}
-			continue
-		}
-		for _, x := range []struct{ err, want error }{{err1, tt.code}, {err2, tt.renew}} {
-			known := errors.Is(x.err, delivery.ErrProviderRefused) || errors.Is(x.err, delivery.ErrReconnect)
-			if x.err == nil || known != (x.want != nil) || x.want != nil && !errors.Is(x.err, x.want) {
-				t.Errorf("%s: %v, want %v", what, x.err, x.want)
+			a, err = n.RefreshTokens(t.Context(), "smart:demo-fhir", seal.SecretOf(plantedRefresh), correlationID)
+			if err != nil || !a.ExpiresAt.Equal(w.now.Add(tt.life)) || a.Refresh.Reveal() != plantedRefresh {
+				t.Errorf("refreshed: %v, expires %v", err, a.ExpiresAt)
 			}
-			if x.err != nil && (strings.Contains(x.err.Error(), "planted") || strings.Contains(x.err.Error(), "html")) {
-				t.Errorf("%s: the error repeats what came: %v", what, x.err)
+			if calls.Load() != 2 {
+				t.Errorf("%d calls", calls.Load())
 			}
-		}
+		})
+	}
+}
+
+// An error of the token endpoint repeats nothing of the response. Only an invalid grant means that
+// the provider refuses the code or the refresh token.
+func TestTokenErrors(t *testing.T) {
+	t.Parallel()
+	const asJSON, asHTML = "application/json", "text/html"
+	for name, tt := range map[string]struct {
+		status       int
+		kind, body   string
+		invalidGrant bool
+	}{
+		"another type":    {200, asJSON, `{"access_token":"t","token_type":"mac","expires_in":60}`, false},
+		"a negative life": {200, asJSON, `{"access_token":"t","token_type":"Bearer","expires_in":-60}`, false},
+		"a token in two":  {200, asJSON, `{"access_token":"a b","token_type":"Bearer"}`, false},
+		"no token":        {200, asJSON, `{"token_type":"Bearer"}`, false},
+		"not JSON":        {200, asJSON, `planted-code`, false},
+		"a page":          {200, asHTML, `<html>planted-code`, false},
+		"too long":        {200, asJSON, `{"x":"` + strings.Repeat("x", 2<<20) + `"}`, false},
+		"200 that is no":  {200, asJSON, `{"error":"invalid_grant"}`, true},
+		"invalid_grant":   {400, asJSON, `{"error":"invalid_grant","error_description":"planted-code"}`, true},
+		"invalid_request": {400, asJSON, `{"error":"invalid_request","error_description":"planted-code"}`, false},
+		"an odd error":    {400, asJSON, `{"error":"planted-code"}`, false},
+		"invalid_client":  {401, asJSON, `{"error":"invalid_client"}`, false},
+		"500 with JSON":   {500, asJSON, `{"error":"invalid_grant"}`, false},
+		"500 with a page": {500, asHTML, `planted-code`, false},
+		"redirected":      {302, asJSON, ``, false},
+		"redirected, 307": {307, asJSON, ``, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, calls := tokenServer(t, tt.status, tt.kind, tt.body)
+			n := w.network()
+			_, err1 := n.Exchange(t.Context(), authorizationParams(), seal.SecretOf(plantedCode))
+			_, err2 := n.RefreshTokens(t.Context(), "smart:demo-fhir", seal.SecretOf(plantedRefresh), correlationID)
+			if calls.Load() != 2 {
+				t.Errorf("%d calls", calls.Load())
+			}
+			for _, x := range []struct{ err, grant error }{
+				{err1, delivery.ErrProviderRefused}, {err2, delivery.ErrReconnect},
+			} {
+				known := errors.Is(x.err, delivery.ErrProviderRefused) || errors.Is(x.err, delivery.ErrReconnect)
+				if x.err == nil || known != tt.invalidGrant || tt.invalidGrant && !errors.Is(x.err, x.grant) {
+					t.Fatalf("%v, want %v: %v", x.err, x.grant, tt.invalidGrant)
+				}
+				if strings.Contains(x.err.Error(), "planted") || strings.Contains(x.err.Error(), "html") {
+					t.Errorf("the error repeats what came: %v", x.err)
+				}
+			}
+		})
 	}
 }
 

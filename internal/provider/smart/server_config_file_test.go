@@ -45,25 +45,41 @@ const good = `[{"id":"demo-fhir","source":900500,"name":"Demo FHIR","city":"Utre
  {"id":"other","source":900501,"name":"Other",
  "base":"https://fhir.example/r4","version":"r4","clientId":"carrel","scopes":["user/*.write"]}]`
 
+// serverFiles are the files that a configuration names, and the configuration itself.
+type serverFiles struct {
+	t      *testing.T
+	folder string
+}
+
+func newServerFiles(t *testing.T) *serverFiles {
+	t.Helper()
+	f := &serverFiles{t, t.TempDir()}
+	f.write("secret", plantedSecret+"\n")
+	f.write("empty", "\n")
+	f.write("ca.pem", string(providertest.NewCA(t, "x").PEM))
+	return f
+}
+
+func (f *serverFiles) write(name, text string) {
+	f.t.Helper()
+	if err := os.WriteFile(filepath.Join(f.folder, name), []byte(text), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// load returns a network with the servers of a configuration.
+func (f *serverFiles) load(text string, loopback bool) (*Network, error) {
+	f.t.Helper()
+	f.write("servers.json", text)
+	servers, err := LoadServers(filepath.Join(f.folder, "servers.json"))
+	if err != nil {
+		return nil, err
+	}
+	return New(Config{Servers: servers, AllowLoopback: loopback})
+}
+
 func TestLoadServers(t *testing.T) {
-	folder := t.TempDir()
-	write := func(name, text string) {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("secret", plantedSecret+"\n")
-	write("empty", "\n")
-	write("ca.pem", string(providertest.NewCA(t, "x").PEM))
-	load := func(text string, loopback bool) (*Network, error) {
-		write("servers.json", text)
-		servers, err := LoadServers(filepath.Join(folder, "servers.json"))
-		if err != nil {
-			return nil, err
-		}
-		return New(Config{Servers: servers, AllowLoopback: loopback})
-	}
-	n, err := load(good, false)
+	n, err := newServerFiles(t).load(good, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,6 +93,10 @@ func TestLoadServers(t *testing.T) {
 	if text := fmt.Sprintf("%+v", list); strings.Contains(text, plantedSecret) {
 		t.Error("the secret shows")
 	}
+}
+
+func TestLoadServersErrors(t *testing.T) {
+	files := newServerFiles(t)
 	for _, tt := range []struct{ from, to, want string }{
 		{good, "", "load"},
 		{good, "{}", "load"},
@@ -105,16 +125,21 @@ func TestLoadServers(t *testing.T) {
 		{`"ca.pem"`, `"secret"`, "roots: no certificate"},
 		{`"ca.pem"`, `"nothing"`, "roots"},
 	} {
-		if !strings.Contains(good, tt.from) {
-			t.Fatalf("the file has no %s", tt.from)
-		}
-		_, err := load(strings.Replace(good, tt.from, tt.to, 1), false)
-		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), plantedSecret) {
-			t.Errorf("%s: %v, want an error with %q", tt.to, err, tt.want)
-		}
+		t.Run(tt.want, func(t *testing.T) {
+			if !strings.Contains(good, tt.from) {
+				t.Fatalf("the file has no %s", tt.from)
+			}
+			_, err := files.load(strings.Replace(good, tt.from, tt.to, 1), false)
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), plantedSecret) {
+				t.Errorf("%s: %v, want an error with %q", tt.to, err, tt.want)
+			}
+		})
 	}
+}
+
+func TestLoadServersLoopback(t *testing.T) {
 	local := strings.Replace(good, `"https://fhir.example/stu3"`, `"http://localhost:8080/stu3"`, 1)
-	if _, err := load(local, true); err != nil {
+	if _, err := newServerFiles(t).load(local, true); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,4 +1,4 @@
--- One that is there stays as it is, and is seen again.
+-- An existing account keeps its values and is no longer hidden.
 -- name: AddOrShowAccount :one
 INSERT INTO accounts (id, reference, library_id, application_id, subject, created_at)
 VALUES ($1, $2, $3, $4, $5, $6)

@@ -1,6 +1,6 @@
 -- name: AddAuthCode :exec
-INSERT INTO codes (hash, grant_id, application_id, contract_id, challenge, seal, expires_at, used_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+INSERT INTO codes (hash, grant_id, application_id, contract_id, challenge, seal, expires_at, used_at, binding)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: GetAuthCode :one
 SELECT * FROM codes WHERE hash = $1;

@@ -1,7 +1,7 @@
 -- name: AddAuthRequest :exec
 INSERT INTO links (hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash,
-    created_at, expires_at, answered_at, account_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
+    created_at, expires_at, answered_at, account_id, binding, session_binding)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
 
 -- name: GetAuthRequest :one
 SELECT * FROM links WHERE hash = $1;
@@ -10,8 +10,8 @@ SELECT * FROM links WHERE hash = $1;
 UPDATE links SET answered_at = $2, answer = $3, answered_by = $4 WHERE hash = $1 AND answered_at = 0
 RETURNING session_hash, account_id;
 
--- A write that changes nothing: it locks the request, so that it cannot be answered
--- before the account is there.
+-- This write changes nothing. It locks the request, so that the request cannot be
+-- answered before its account is stored.
 -- name: LockOpenAuthRequest :execrows
 UPDATE links SET answered_at = 0 WHERE hash = $1 AND answered_at = 0;
 

@@ -94,6 +94,3 @@ RETURNING *;
 
 -- name: DeleteTokenRevocation :exec
 DELETE FROM token_revocations WHERE account_id = $1;
-
--- name: DeleteOldTokenRevocations :exec
-DELETE FROM token_revocations WHERE created_at <= $1;

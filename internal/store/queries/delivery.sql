@@ -18,7 +18,8 @@ SELECT id FROM deliveries
 WHERE state = 'waiting' AND next_at <= sqlc.arg(now) AND lease_until <= sqlc.arg(now)
 ORDER BY next_at, id LIMIT sqlc.arg(lim);
 
--- Whoever waited for another to write the row looks at it again: one of them gets it.
+-- If two transactions claim a delivery, the second waits until the first has written the
+-- row, and then evaluates the condition again. So only one of them gets the delivery.
 -- name: ClaimDelivery :one
 UPDATE deliveries SET lease = sqlc.arg(lease), lease_until = sqlc.arg(until)
 WHERE id = sqlc.arg(id) AND state = 'waiting' AND next_at <= sqlc.arg(now) AND lease_until <= sqlc.arg(now)
@@ -80,7 +81,8 @@ SELECT * FROM deliveries
 WHERE state = 'posting' AND lease_until > 0 AND lease_until <= sqlc.arg(now)
 ORDER BY lease_until, id LIMIT sqlc.arg(lim);
 
--- When the next is due that nobody works on, and when the first lease runs out.
+-- due is the earliest time at which a waiting delivery can be attempted, of those whose
+-- lease has ended by then. leased is the earliest end of a lease, of the others.
 -- name: NextDue :one
 SELECT
     CAST(COALESCE((SELECT MIN(next_at) FROM deliveries WHERE state = 'waiting' AND lease_until <= next_at), 0) AS BIGINT) AS due,

@@ -16,8 +16,8 @@ ORDER BY created_at DESC, id DESC LIMIT 1;
 -- name: RenewGrant :exec
 UPDATE grants SET expires_at = $2 WHERE id = $1;
 
--- A write that changes nothing: it locks the grant, so that it cannot be revoked
--- before what hangs on it is there.
+-- This write changes nothing. It locks the grant, so that the grant cannot be revoked
+-- before the transaction has stored what depends on it.
 -- name: LockUnrevokedGrant :execrows
 UPDATE grants SET revoked_at = 0 WHERE id = $1 AND revoked_at = 0;
 

@@ -1,6 +1,6 @@
 -- name: AddLibrary :exec
-INSERT INTO libraries (id, email, public_key, created_at, code_saved, code_made_at, delete_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7);
+INSERT INTO libraries (id, email, public_key, created_at, code_saved, code_made_at, delete_at, binding)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: AddChain :exec
 INSERT INTO chains (library_id, events) VALUES ($1, 0);
@@ -11,7 +11,8 @@ SELECT * FROM libraries WHERE email = $1;
 -- name: GetLibrary :one
 SELECT * FROM libraries WHERE id = $1;
 
--- A write that changes nothing: it is the one way to lock that both databases have.
+-- This write changes nothing. It locks the library: a write is the only way to lock that
+-- both databases have.
 -- name: LockLibrary :execrows
 UPDATE chains SET events = events WHERE library_id = $1;
 

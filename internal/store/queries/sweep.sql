@@ -1,5 +1,5 @@
--- What has expired is forgotten a portion at a time, so that no push waits long. A
--- time of 0 means never.
+-- The queries below delete expired rows in portions, so that no push waits long. A row
+-- with the time 0 never expires.
 
 -- name: SweepNonces :execrows
 DELETE FROM nonces WHERE hash IN (
@@ -52,3 +52,7 @@ LIMIT sqlc.arg(portion);
 -- been connected anew, or allowed, stays.
 -- name: DeleteLostConnection :one
 DELETE FROM provider_accounts WHERE id = sqlc.arg(id) AND pending AND updated_at < sqlc.arg(before) RETURNING *;
+
+-- name: SweepTokenRevocations :execrows
+DELETE FROM token_revocations WHERE account_id IN (
+    SELECT r.account_id FROM token_revocations r WHERE r.created_at <= sqlc.arg(before) LIMIT sqlc.arg(portion));

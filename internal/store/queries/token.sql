@@ -1,5 +1,5 @@
 -- name: AddToken :exec
-INSERT INTO tokens (hash, use, grant_id, seal, expires_at) VALUES ($1, $2, $3, $4, $5);
+INSERT INTO tokens (hash, use, grant_id, seal, expires_at, binding) VALUES ($1, $2, $3, $4, $5, $6);
 
 -- name: GetTokenInfo :one
 SELECT sqlc.embed(tokens), sqlc.embed(grants), sqlc.embed(libraries)

@@ -4,7 +4,6 @@ package storetest
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -29,20 +28,10 @@ func Template(fill func(*store.DB) error) (_ []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(fill(db), db.Close(), checkpoint(path)); err != nil {
+	if err := errors.Join(fill(db), db.Close()); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(path)
-}
-
-// checkpoint moves the write-ahead log of a database into its file, which closing the store does not.
-func checkpoint(path string) error {
-	db, err := sql.Open("sqlite", "file:"+path)
-	if err != nil {
-		return err
-	}
-	_, err = db.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
-	return errors.Join(err, db.Close())
 }
 
 // SQLite returns the path of a new, empty database, for [store.Open]. The file is deleted when

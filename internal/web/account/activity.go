@@ -22,6 +22,8 @@ type activityPage struct {
 	Days []activityDay
 	// OlderURL is where older events are; empty if there are none.
 	OlderURL string
+	// Broken says that somebody else has changed the activity.
+	Broken bool
 }
 
 type activityDay struct {
@@ -47,15 +49,18 @@ func (h *Activity) List(w http.ResponseWriter, r *http.Request, in *library.Sign
 	if err != nil || before < 0 {
 		before = 0 // from the newest
 	}
-	events, more, err := h.activity.List(r.Context(), in, before)
+	list, err := h.activity.List(r.Context(), in, before)
 	if err != nil {
 		return err
 	}
+	if list.Fault != nil {
+		h.ui.Log.ErrorContext(r.Context(), "activity has been tampered with", "error", list.Fault)
+	}
 	t := ui.BrowserOf(r).Texts
 	p := &activityPage{Page: newAccountPage(h.ui, w, r, menuActivity, t.Text("activity.h1"))}
-	p.Days = newActivityDays(t, h.ui.Formatter(t), events, h.ui.Now())
-	if more {
-		last := strconv.FormatInt(events[len(events)-1].Seq, 10)
+	p.Days, p.Broken = newActivityDays(t, h.ui.Formatter(t), list.Events, h.ui.Now()), list.Fault != nil
+	if list.More {
+		last := strconv.FormatInt(list.Events[len(list.Events)-1].Seq, 10)
 		p.OlderURL = "/activity?" + url.Values{"before": {last}}.Encode()
 	}
 	return h.ui.Render(w, http.StatusOK, "activity", p)
@@ -120,6 +125,7 @@ var eventKeys = map[library.EventKind]string{
 	library.EventSentRefused:     "event.sent.refused",
 	library.EventSentUnknown:     "event.sent.unknown",
 	library.EventSentGivenUp:     "event.sent.given_up",
+	library.EventTampered:        "event.library.tampered",
 }
 
 var deviceKeys = map[string]string{
@@ -139,6 +145,8 @@ func eventText(t *ui.Texts, event library.Event, reads int) []ui.Span {
 		key = "event.file.read_many"
 	case event.Kind == library.EventDisconnected && details.Contract != "":
 		key = "event.account.removed_app" // by the application, not by the person
+	case event.Kind == library.EventTampered && details.File != "":
+		key = "event.library.tampered_file"
 	}
 	what := t.Text("event.what.read")
 	switch sent := ui.ResourceDataTypes(details.Types); {

@@ -55,6 +55,7 @@ func TestEventsHaveTexts(t *testing.T) {
 		library.EventFileRead, library.EventFileDownloaded,
 		library.EventConnected, library.EventNotConnected, library.EventAccountEnded, library.EventDisconnected,
 		library.EventSentAccepted, library.EventSentRefused, library.EventSentUnknown, library.EventSentGivenUp,
+		library.EventTampered,
 	} {
 		if !slices.Contains(account.EventKinds(), kind) {
 			t.Errorf("no text for %s", kind)

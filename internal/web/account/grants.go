@@ -70,8 +70,9 @@ func (g grantRow) RevokeURL() string { return "/grants/" + url.PathEscape(string
 // soon is how long before its end a grant is said to end soon.
 const soon = 14 * 24 * time.Hour
 
-// flashStopped is the key of the notice after a grant was revoked. Its value is the grant and what it allowed.
-const flashStopped = "stopped"
+// flashStopped names the notice after a grant was revoked. It is no key of a text: the page makes one. Its value is the
+// grant and what it allowed.
+const flashStopped = "permission-stopped"
 
 // List lists the applications, those without access last.
 func (h *Grants) List(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {

@@ -40,21 +40,21 @@ type appReturnPage struct {
 
 // redirect sends the browser back to the application.
 func (a *appReturn) redirect(
-	w http.ResponseWriter, r *http.Request, request *library.PendingRequest, callback string, o outcome,
+	w http.ResponseWriter, r *http.Request, request *library.PendingRequest, callback string, result outcome,
 ) error {
 	t, app := ui.BrowserOf(r).Texts, ui.ApplicationName(request)
 	title, text := t.Text("done.return", "app", app), ""
 	switch {
-	case o == outcomeAllowed:
+	case result == outcomeAllowed:
 		title, text = t.Text("done.allowed_h1", "app", app), t.Text("done.allowed")
-	case o == outcomeDenied && request.Kind == library.RevokeRequest:
+	case result == outcomeDenied && request.Kind == library.RevokeRequest:
 		title = t.Text("done.denied")
-	case o == outcomeDenied && request.Kind == library.UserReauthRequest:
+	case result == outcomeDenied && request.Kind == library.UserReauthRequest:
 		title, text = t.Text("done.denied_h1", "app", app), t.Text("done.not_renewed", "app", app)
-	case o == outcomeDenied:
+	case result == outcomeDenied:
 		title, text = t.Text("done.denied_h1", "app", app), t.Text("done.denied")
 	}
-	page := &appReturnPage{Page: a.ui.NewPage(r, title), Outcome: o, Text: text}
+	page := &appReturnPage{Page: a.ui.NewPage(r, title), Outcome: result, Text: text}
 	return a.redirectOrShow(w, r, request, callback, page)
 }
 

@@ -31,7 +31,7 @@ var assetTypes = map[string]string{
 }
 
 func loadAssets() *assets {
-	a := &assets{urls: make(map[string]string), files: make(map[string]asset)}
+	loaded := &assets{urls: make(map[string]string), files: make(map[string]asset)}
 	entries, err := staticFiles.ReadDir("static")
 	if err != nil {
 		panic("ui: " + err.Error())
@@ -44,10 +44,10 @@ func loadAssets() *assets {
 		sum := sha256.Sum256(data)
 		ext := path.Ext(entry.Name())
 		hashed := strings.TrimSuffix(entry.Name(), ext) + "." + hex.EncodeToString(sum[:8]) + ext
-		a.urls[entry.Name()] = "/static/" + hashed
-		a.files[hashed] = asset{assetTypes[ext], data}
+		loaded.urls[entry.Name()] = "/static/" + hashed
+		loaded.files[hashed] = asset{assetTypes[ext], data}
 	}
-	return a
+	return loaded
 }
 
 // url returns the address of a static file.

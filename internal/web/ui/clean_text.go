@@ -10,8 +10,8 @@ const maxCleanText = 200
 
 // CleanText makes plain text of what somebody else wrote, such as an application's name: it removes control characters,
 // which could change how the text around them looks, and cuts the text after 200 characters.
-func CleanText(s string) string {
-	s = strings.Map(func(r rune) rune {
+func CleanText(text string) string {
+	text = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
@@ -19,9 +19,9 @@ func CleanText(s string) string {
 			return -1
 		}
 		return r
-	}, s)
-	if runes := []rune(s); len(runes) > maxCleanText {
-		s = string(runes[:maxCleanText]) + "…"
+	}, text)
+	if runes := []rune(text); len(runes) > maxCleanText {
+		text = string(runes[:maxCleanText]) + "…"
 	}
-	return strings.TrimSpace(s)
+	return strings.TrimSpace(text)
 }

@@ -34,19 +34,20 @@ func (u *UI) handleError(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		return // the browser has closed the connection
 	}
-	e := errorOf(err)
+	pageError := errorOf(err)
 	reference := wire.NewReference()
 	level := slog.LevelInfo
-	if e.page.status >= http.StatusInternalServerError {
+	if pageError.page.status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
 	// The pattern and not the address, which holds codes.
 	u.Log.LogAttrs(r.Context(), level, "page refused",
-		slog.String("method", r.Method), slog.String("pattern", r.Pattern), slog.Int("status", e.page.status),
-		slog.String("page", e.page.key), slog.String("reference", reference), slog.Any("error", e.cause))
-	if err := u.showError(w, r, e, reference); err != nil {
+		slog.String("method", r.Method), slog.String("pattern", r.Pattern), slog.Int("status", pageError.page.status),
+		slog.String("page", pageError.page.key), slog.String("reference", reference),
+		slog.Any("error", pageError.cause))
+	if err := u.showError(w, r, pageError, reference); err != nil {
 		u.Log.ErrorContext(r.Context(), "error page failed", "reference", reference, "error", err)
-		http.Error(w, http.StatusText(e.page.status)+" "+reference, e.page.status)
+		http.Error(w, http.StatusText(pageError.page.status)+" "+reference, pageError.page.status)
 	}
 }
 

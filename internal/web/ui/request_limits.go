@@ -3,6 +3,7 @@ package ui
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -19,7 +20,11 @@ func LimitBody(next http.Handler) http.Handler {
 
 // parseForm parses a form. It refuses fields that no browser sends from a page of this site.
 func parseForm(r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
+	err := r.ParseForm()
+	if err == nil && strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
+		err = r.ParseMultipartForm(maxFormSize) // nothing goes to disk: LimitBody allows no more
+	}
+	if err != nil {
 		status := http.StatusBadRequest
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 			status = http.StatusRequestEntityTooLarge

@@ -123,25 +123,25 @@ func (t *Texts) Spans(key string, args ...any) []Span {
 		return []Span{{Text: key}} // a test ensures that this does not happen
 	}
 	spans := make([]Span, 0, len(parsed))
-	for _, s := range parsed {
-		if s.placeholder != "" {
-			value := t.value(s.placeholder, args)
-			s.Text, s.Markup = value.Text, value.Markup
+	for _, span := range parsed {
+		if span.placeholder != "" {
+			value := t.value(span.placeholder, args)
+			span.Text, span.Markup = value.Text, value.Markup
 		}
-		if s.bracket == 0 {
-			spans = append(spans, s)
+		if span.bracket == 0 {
+			spans = append(spans, span)
 			continue
 		}
-		if last := len(spans) - 1; last >= 0 && spans[last].bracket == s.bracket {
-			spans[last].Text += s.Text // one link for all parts of a bracket
+		if last := len(spans) - 1; last >= 0 && spans[last].bracket == span.bracket {
+			spans[last].Text += span.Text // one link for all parts of a bracket
 			continue
 		}
 		name := "link"
-		if s.bracket > 1 {
-			name = fmt.Sprint("link", s.bracket)
+		if span.bracket > 1 {
+			name = fmt.Sprint("link", span.bracket)
 		}
-		s.Markup = t.value(name, args).Markup
-		spans = append(spans, s)
+		span.Markup = t.value(name, args).Markup
+		spans = append(spans, span)
 	}
 	return spans
 }

@@ -51,7 +51,7 @@ type AddOrShowAccountParams struct {
 	CreatedAt     int64
 }
 
-// One that is there stays as it is, and is seen again.
+// An existing account keeps its values and is no longer hidden.
 func (q *Queries) AddOrShowAccount(ctx context.Context, arg AddOrShowAccountParams) (Account, error) {
 	row := q.queryRow(ctx, q.addOrShowAccountStmt, addOrShowAccount,
 		arg.ID,

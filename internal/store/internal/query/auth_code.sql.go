@@ -14,8 +14,8 @@ import (
 )
 
 const addAuthCode = `-- name: AddAuthCode :exec
-INSERT INTO codes (hash, grant_id, application_id, contract_id, challenge, seal, expires_at, used_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO codes (hash, grant_id, application_id, contract_id, challenge, seal, expires_at, used_at, binding)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 `
 
 type AddAuthCodeParams struct {
@@ -27,6 +27,7 @@ type AddAuthCodeParams struct {
 	Seal          []byte
 	ExpiresAt     int64
 	UsedAt        int64
+	Binding       []byte
 }
 
 func (q *Queries) AddAuthCode(ctx context.Context, arg AddAuthCodeParams) error {
@@ -39,6 +40,7 @@ func (q *Queries) AddAuthCode(ctx context.Context, arg AddAuthCodeParams) error 
 		arg.Seal,
 		arg.ExpiresAt,
 		arg.UsedAt,
+		arg.Binding,
 	)
 	return err
 }
@@ -62,7 +64,7 @@ func (q *Queries) DeleteAuthCodeSealsOfLibrary(ctx context.Context, libraryID li
 }
 
 const getAuthCode = `-- name: GetAuthCode :one
-SELECT hash, grant_id, application_id, contract_id, challenge, seal, expires_at, used_at FROM codes WHERE hash = $1
+SELECT hash, grant_id, application_id, contract_id, challenge, seal, expires_at, used_at, binding FROM codes WHERE hash = $1
 `
 
 func (q *Queries) GetAuthCode(ctx context.Context, hash seal.Hash) (AuthCode, error) {
@@ -77,6 +79,7 @@ func (q *Queries) GetAuthCode(ctx context.Context, hash seal.Hash) (AuthCode, er
 		&i.Seal,
 		&i.ExpiresAt,
 		&i.UsedAt,
+		&i.Binding,
 	)
 	return i, err
 }

@@ -15,24 +15,26 @@ import (
 
 const addAuthRequest = `-- name: AddAuthRequest :exec
 INSERT INTO links (hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash,
-    created_at, expires_at, answered_at, account_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    created_at, expires_at, answered_at, account_id, binding, session_binding)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 `
 
 type AddAuthRequestParams struct {
-	Hash          seal.Hash
-	Kind          library.RequestKind
-	ApplicationID wire.ApplicationID
-	ContractID    wire.ContractID
-	RedirectURI   string
-	State         []byte
-	Challenge     string
-	LibraryID     library.ID
-	SessionHash   seal.Hash
-	CreatedAt     int64
-	ExpiresAt     int64
-	AnsweredAt    int64
-	AccountID     string
+	Hash           seal.Hash
+	Kind           library.RequestKind
+	ApplicationID  wire.ApplicationID
+	ContractID     wire.ContractID
+	RedirectURI    string
+	State          []byte
+	Challenge      string
+	LibraryID      library.ID
+	SessionHash    seal.Hash
+	CreatedAt      int64
+	ExpiresAt      int64
+	AnsweredAt     int64
+	AccountID      string
+	Binding        []byte
+	SessionBinding []byte
 }
 
 func (q *Queries) AddAuthRequest(ctx context.Context, arg AddAuthRequestParams) error {
@@ -50,6 +52,8 @@ func (q *Queries) AddAuthRequest(ctx context.Context, arg AddAuthRequestParams) 
 		arg.ExpiresAt,
 		arg.AnsweredAt,
 		arg.AccountID,
+		arg.Binding,
+		arg.SessionBinding,
 	)
 	return err
 }
@@ -136,7 +140,7 @@ func (q *Queries) ExpireOpenRequests(ctx context.Context, at int64, libraryID li
 }
 
 const getAuthRequest = `-- name: GetAuthRequest :one
-SELECT hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash, created_at, expires_at, answered_at, account_id, answer, answered_by FROM links WHERE hash = $1
+SELECT hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash, created_at, expires_at, answered_at, account_id, answer, answered_by, binding, session_binding FROM links WHERE hash = $1
 `
 
 func (q *Queries) GetAuthRequest(ctx context.Context, hash seal.Hash) (AuthRequest, error) {
@@ -158,6 +162,8 @@ func (q *Queries) GetAuthRequest(ctx context.Context, hash seal.Hash) (AuthReque
 		&i.AccountID,
 		&i.Answer,
 		&i.AnsweredBy,
+		&i.Binding,
+		&i.SessionBinding,
 	)
 	return i, err
 }
@@ -166,8 +172,8 @@ const lockOpenAuthRequest = `-- name: LockOpenAuthRequest :execrows
 UPDATE links SET answered_at = 0 WHERE hash = $1 AND answered_at = 0
 `
 
-// A write that changes nothing: it locks the request, so that it cannot be answered
-// before the account is there.
+// This write changes nothing. It locks the request, so that the request cannot be
+// answered before its account is stored.
 func (q *Queries) LockOpenAuthRequest(ctx context.Context, hash seal.Hash) (int64, error) {
 	result, err := q.exec(ctx, q.lockOpenAuthRequestStmt, lockOpenAuthRequest, hash)
 	if err != nil {

@@ -199,15 +199,6 @@ func (q *Queries) DeleteConnection(ctx context.Context, id string) (Connection, 
 	return i, err
 }
 
-const deleteOldTokenRevocations = `-- name: DeleteOldTokenRevocations :exec
-DELETE FROM token_revocations WHERE created_at <= $1
-`
-
-func (q *Queries) DeleteOldTokenRevocations(ctx context.Context, createdAt int64) error {
-	_, err := q.exec(ctx, q.deleteOldTokenRevocationsStmt, deleteOldTokenRevocations, createdAt)
-	return err
-}
-
 const deletePendingConnection = `-- name: DeletePendingConnection :one
 DELETE FROM provider_accounts WHERE id = $1 AND pending RETURNING id, reference, library_id, application_id, grant_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at
 `

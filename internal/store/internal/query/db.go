@@ -27,6 +27,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addAccountHandleStmt, err = db.PrepareContext(ctx, addAccountHandle); err != nil {
 		return nil, fmt.Errorf("error preparing query AddAccountHandle: %w", err)
 	}
+	if q.addAdoptionStmt, err = db.PrepareContext(ctx, addAdoption); err != nil {
+		return nil, fmt.Errorf("error preparing query AddAdoption: %w", err)
+	}
 	if q.addApplicationStmt, err = db.PrepareContext(ctx, addApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query AddApplication: %w", err)
 	}
@@ -60,6 +63,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addEventStmt, err = db.PrepareContext(ctx, addEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query AddEvent: %w", err)
 	}
+	if q.addEventCheckpointStmt, err = db.PrepareContext(ctx, addEventCheckpoint); err != nil {
+		return nil, fmt.Errorf("error preparing query AddEventCheckpoint: %w", err)
+	}
 	if q.addFileStmt, err = db.PrepareContext(ctx, addFile); err != nil {
 		return nil, fmt.Errorf("error preparing query AddFile: %w", err)
 	}
@@ -68,6 +74,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.addGrantStmt, err = db.PrepareContext(ctx, addGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query AddGrant: %w", err)
+	}
+	if q.addInstallationStmt, err = db.PrepareContext(ctx, addInstallation); err != nil {
+		return nil, fmt.Errorf("error preparing query AddInstallation: %w", err)
 	}
 	if q.addLibraryStmt, err = db.PrepareContext(ctx, addLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query AddLibrary: %w", err)
@@ -93,6 +102,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.beginPostingStmt, err = db.PrepareContext(ctx, beginPosting); err != nil {
 		return nil, fmt.Errorf("error preparing query BeginPosting: %w", err)
 	}
+	if q.bindAuthCodeStmt, err = db.PrepareContext(ctx, bindAuthCode); err != nil {
+		return nil, fmt.Errorf("error preparing query BindAuthCode: %w", err)
+	}
+	if q.bindLibraryStmt, err = db.PrepareContext(ctx, bindLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query BindLibrary: %w", err)
+	}
+	if q.bindTokenStmt, err = db.PrepareContext(ctx, bindToken); err != nil {
+		return nil, fmt.Errorf("error preparing query BindToken: %w", err)
+	}
 	if q.claimDeliveryStmt, err = db.PrepareContext(ctx, claimDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimDelivery: %w", err)
 	}
@@ -114,6 +132,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteAccountHandlesOfLibraryStmt, err = db.PrepareContext(ctx, deleteAccountHandlesOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAccountHandlesOfLibrary: %w", err)
 	}
+	if q.deleteAdoptionStmt, err = db.PrepareContext(ctx, deleteAdoption); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAdoption: %w", err)
+	}
 	if q.deleteAuthCodeSealsOfGrantStmt, err = db.PrepareContext(ctx, deleteAuthCodeSealsOfGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAuthCodeSealsOfGrant: %w", err)
 	}
@@ -129,11 +150,23 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteAuthRequestsOfSessionsOfLibraryStmt, err = db.PrepareContext(ctx, deleteAuthRequestsOfSessionsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAuthRequestsOfSessionsOfLibrary: %w", err)
 	}
+	if q.deleteAuthorizationSecretsStmt, err = db.PrepareContext(ctx, deleteAuthorizationSecrets); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAuthorizationSecrets: %w", err)
+	}
 	if q.deleteConnectionStmt, err = db.PrepareContext(ctx, deleteConnection); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteConnection: %w", err)
 	}
+	if q.deleteConnectionAccessStmt, err = db.PrepareContext(ctx, deleteConnectionAccess); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteConnectionAccess: %w", err)
+	}
 	if q.deleteContentsOfLibraryStmt, err = db.PrepareContext(ctx, deleteContentsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteContentsOfLibrary: %w", err)
+	}
+	if q.deleteDeliveryContentsStmt, err = db.PrepareContext(ctx, deleteDeliveryContents); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteDeliveryContents: %w", err)
+	}
+	if q.deleteEventCheckpointsStmt, err = db.PrepareContext(ctx, deleteEventCheckpoints); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteEventCheckpoints: %w", err)
 	}
 	if q.deleteEventsOfLibraryStmt, err = db.PrepareContext(ctx, deleteEventsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteEventsOfLibrary: %w", err)
@@ -146,9 +179,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteLostConnectionStmt, err = db.PrepareContext(ctx, deleteLostConnection); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteLostConnection: %w", err)
-	}
-	if q.deleteOldTokenRevocationsStmt, err = db.PrepareContext(ctx, deleteOldTokenRevocations); err != nil {
-		return nil, fmt.Errorf("error preparing query DeleteOldTokenRevocations: %w", err)
 	}
 	if q.deletePayloadsOfConnectionStmt, err = db.PrepareContext(ctx, deletePayloadsOfConnection); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePayloadsOfConnection: %w", err)
@@ -174,8 +204,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteSessionsOfOpenRequestsStmt, err = db.PrepareContext(ctx, deleteSessionsOfOpenRequests); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSessionsOfOpenRequests: %w", err)
 	}
+	if q.deleteSigningKeysStmt, err = db.PrepareContext(ctx, deleteSigningKeys); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSigningKeys: %w", err)
+	}
 	if q.deleteTokenRevocationStmt, err = db.PrepareContext(ctx, deleteTokenRevocation); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteTokenRevocation: %w", err)
+	}
+	if q.deleteTokenRevocationsStmt, err = db.PrepareContext(ctx, deleteTokenRevocations); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteTokenRevocations: %w", err)
 	}
 	if q.deleteTokenSealsOfGrantStmt, err = db.PrepareContext(ctx, deleteTokenSealsOfGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteTokenSealsOfGrant: %w", err)
@@ -206,6 +242,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.endOtherLoginsStmt, err = db.PrepareContext(ctx, endOtherLogins); err != nil {
 		return nil, fmt.Errorf("error preparing query EndOtherLogins: %w", err)
+	}
+	if q.endUnfinishedDeliveryStmt, err = db.PrepareContext(ctx, endUnfinishedDelivery); err != nil {
+		return nil, fmt.Errorf("error preparing query EndUnfinishedDelivery: %w", err)
 	}
 	if q.expireDeliveriesOfConnectionStmt, err = db.PrepareContext(ctx, expireDeliveriesOfConnection); err != nil {
 		return nil, fmt.Errorf("error preparing query ExpireDeliveriesOfConnection: %w", err)
@@ -240,6 +279,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getAccountHandleStmt, err = db.PrepareContext(ctx, getAccountHandle); err != nil {
 		return nil, fmt.Errorf("error preparing query GetAccountHandle: %w", err)
 	}
+	if q.getAdoptionStmt, err = db.PrepareContext(ctx, getAdoption); err != nil {
+		return nil, fmt.Errorf("error preparing query GetAdoption: %w", err)
+	}
 	if q.getAuthCodeStmt, err = db.PrepareContext(ctx, getAuthCode); err != nil {
 		return nil, fmt.Errorf("error preparing query GetAuthCode: %w", err)
 	}
@@ -251,6 +293,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getChainEndStmt, err = db.PrepareContext(ctx, getChainEnd); err != nil {
 		return nil, fmt.Errorf("error preparing query GetChainEnd: %w", err)
+	}
+	if q.getChainHeadStmt, err = db.PrepareContext(ctx, getChainHead); err != nil {
+		return nil, fmt.Errorf("error preparing query GetChainHead: %w", err)
 	}
 	if q.getClientStmt, err = db.PrepareContext(ctx, getClient); err != nil {
 		return nil, fmt.Errorf("error preparing query GetClient: %w", err)
@@ -264,11 +309,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getDeliveryStmt, err = db.PrepareContext(ctx, getDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query GetDelivery: %w", err)
 	}
+	if q.getDeliveryContentStmt, err = db.PrepareContext(ctx, getDeliveryContent); err != nil {
+		return nil, fmt.Errorf("error preparing query GetDeliveryContent: %w", err)
+	}
+	if q.getEventCheckpointFromStmt, err = db.PrepareContext(ctx, getEventCheckpointFrom); err != nil {
+		return nil, fmt.Errorf("error preparing query GetEventCheckpointFrom: %w", err)
+	}
 	if q.getFileStmt, err = db.PrepareContext(ctx, getFile); err != nil {
 		return nil, fmt.Errorf("error preparing query GetFile: %w", err)
 	}
 	if q.getGrantStmt, err = db.PrepareContext(ctx, getGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query GetGrant: %w", err)
+	}
+	if q.getInstallationStmt, err = db.PrepareContext(ctx, getInstallation); err != nil {
+		return nil, fmt.Errorf("error preparing query GetInstallation: %w", err)
 	}
 	if q.getLastUseStmt, err = db.PrepareContext(ctx, getLastUse); err != nil {
 		return nil, fmt.Errorf("error preparing query GetLastUse: %w", err)
@@ -282,11 +336,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getLoginStmt, err = db.PrepareContext(ctx, getLogin); err != nil {
 		return nil, fmt.Errorf("error preparing query GetLogin: %w", err)
 	}
+	if q.getNewestEventCheckpointStmt, err = db.PrepareContext(ctx, getNewestEventCheckpoint); err != nil {
+		return nil, fmt.Errorf("error preparing query GetNewestEventCheckpoint: %w", err)
+	}
 	if q.getPayloadStmt, err = db.PrepareContext(ctx, getPayload); err != nil {
 		return nil, fmt.Errorf("error preparing query GetPayload: %w", err)
 	}
 	if q.getSessionStmt, err = db.PrepareContext(ctx, getSession); err != nil {
 		return nil, fmt.Errorf("error preparing query GetSession: %w", err)
+	}
+	if q.getStoredFileStmt, err = db.PrepareContext(ctx, getStoredFile); err != nil {
+		return nil, fmt.Errorf("error preparing query GetStoredFile: %w", err)
 	}
 	if q.getTokenInfoStmt, err = db.PrepareContext(ctx, getTokenInfo); err != nil {
 		return nil, fmt.Errorf("error preparing query GetTokenInfo: %w", err)
@@ -315,6 +375,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listApplicationsStmt, err = db.PrepareContext(ctx, listApplications); err != nil {
 		return nil, fmt.Errorf("error preparing query ListApplications: %w", err)
 	}
+	if q.listAuthCodesOfOlderKeyStmt, err = db.PrepareContext(ctx, listAuthCodesOfOlderKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ListAuthCodesOfOlderKey: %w", err)
+	}
 	if q.listClaimableStmt, err = db.PrepareContext(ctx, listClaimable); err != nil {
 		return nil, fmt.Errorf("error preparing query ListClaimable: %w", err)
 	}
@@ -327,14 +390,32 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listConnectionsOfLibraryStmt, err = db.PrepareContext(ctx, listConnectionsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query ListConnectionsOfLibrary: %w", err)
 	}
+	if q.listContentsOfNoFileStmt, err = db.PrepareContext(ctx, listContentsOfNoFile); err != nil {
+		return nil, fmt.Errorf("error preparing query ListContentsOfNoFile: %w", err)
+	}
 	if q.listContractsStmt, err = db.PrepareContext(ctx, listContracts); err != nil {
 		return nil, fmt.Errorf("error preparing query ListContracts: %w", err)
 	}
 	if q.listDeliveriesStmt, err = db.PrepareContext(ctx, listDeliveries); err != nil {
 		return nil, fmt.Errorf("error preparing query ListDeliveries: %w", err)
 	}
+	if q.listDeliveryStatesStmt, err = db.PrepareContext(ctx, listDeliveryStates); err != nil {
+		return nil, fmt.Errorf("error preparing query ListDeliveryStates: %w", err)
+	}
+	if q.listEventCheckpointsStmt, err = db.PrepareContext(ctx, listEventCheckpoints); err != nil {
+		return nil, fmt.Errorf("error preparing query ListEventCheckpoints: %w", err)
+	}
+	if q.listEventCheckpointsOfOlderKeyStmt, err = db.PrepareContext(ctx, listEventCheckpointsOfOlderKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ListEventCheckpointsOfOlderKey: %w", err)
+	}
 	if q.listEventsStmt, err = db.PrepareContext(ctx, listEvents); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEvents: %w", err)
+	}
+	if q.listEventsAfterStmt, err = db.PrepareContext(ctx, listEventsAfter); err != nil {
+		return nil, fmt.Errorf("error preparing query ListEventsAfter: %w", err)
+	}
+	if q.listFileIDsStmt, err = db.PrepareContext(ctx, listFileIDs); err != nil {
+		return nil, fmt.Errorf("error preparing query ListFileIDs: %w", err)
 	}
 	if q.listFilesAfterStmt, err = db.PrepareContext(ctx, listFilesAfter); err != nil {
 		return nil, fmt.Errorf("error preparing query ListFilesAfter: %w", err)
@@ -342,14 +423,38 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listFilesBeforeStmt, err = db.PrepareContext(ctx, listFilesBefore); err != nil {
 		return nil, fmt.Errorf("error preparing query ListFilesBefore: %w", err)
 	}
+	if q.listFilesOfNoLibraryStmt, err = db.PrepareContext(ctx, listFilesOfNoLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query ListFilesOfNoLibrary: %w", err)
+	}
 	if q.listGrantsStmt, err = db.PrepareContext(ctx, listGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query ListGrants: %w", err)
+	}
+	if q.listLargeFilesStmt, err = db.PrepareContext(ctx, listLargeFiles); err != nil {
+		return nil, fmt.Errorf("error preparing query ListLargeFiles: %w", err)
+	}
+	if q.listLibrariesOfOlderKeyStmt, err = db.PrepareContext(ctx, listLibrariesOfOlderKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ListLibrariesOfOlderKey: %w", err)
+	}
+	if q.listLibraryIDsStmt, err = db.PrepareContext(ctx, listLibraryIDs); err != nil {
+		return nil, fmt.Errorf("error preparing query ListLibraryIDs: %w", err)
 	}
 	if q.listLostConnectionsStmt, err = db.PrepareContext(ctx, listLostConnections); err != nil {
 		return nil, fmt.Errorf("error preparing query ListLostConnections: %w", err)
 	}
 	if q.listPendingConnectionsStmt, err = db.PrepareContext(ctx, listPendingConnections); err != nil {
 		return nil, fmt.Errorf("error preparing query ListPendingConnections: %w", err)
+	}
+	if q.listSealedAuthorizationsStmt, err = db.PrepareContext(ctx, listSealedAuthorizations); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSealedAuthorizations: %w", err)
+	}
+	if q.listSealedConnectionsStmt, err = db.PrepareContext(ctx, listSealedConnections); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSealedConnections: %w", err)
+	}
+	if q.listSealedDeliveriesStmt, err = db.PrepareContext(ctx, listSealedDeliveries); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSealedDeliveries: %w", err)
+	}
+	if q.listSealedTokenRevocationsStmt, err = db.PrepareContext(ctx, listSealedTokenRevocations); err != nil {
+		return nil, fmt.Errorf("error preparing query ListSealedTokenRevocations: %w", err)
 	}
 	if q.listShutStmt, err = db.PrepareContext(ctx, listShut); err != nil {
 		return nil, fmt.Errorf("error preparing query ListShut: %w", err)
@@ -359,6 +464,21 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listTokenRevocationsStmt, err = db.PrepareContext(ctx, listTokenRevocations); err != nil {
 		return nil, fmt.Errorf("error preparing query ListTokenRevocations: %w", err)
+	}
+	if q.listTokensOfOlderKeyStmt, err = db.PrepareContext(ctx, listTokensOfOlderKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ListTokensOfOlderKey: %w", err)
+	}
+	if q.listUnboundAuthCodesStmt, err = db.PrepareContext(ctx, listUnboundAuthCodes); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUnboundAuthCodes: %w", err)
+	}
+	if q.listUnboundLibrariesStmt, err = db.PrepareContext(ctx, listUnboundLibraries); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUnboundLibraries: %w", err)
+	}
+	if q.listUnboundTokensStmt, err = db.PrepareContext(ctx, listUnboundTokens); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUnboundTokens: %w", err)
+	}
+	if q.listUnfinishedDeliveriesStmt, err = db.PrepareContext(ctx, listUnfinishedDeliveries); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUnfinishedDeliveries: %w", err)
 	}
 	if q.listUngrantedStmt, err = db.PrepareContext(ctx, listUngranted); err != nil {
 		return nil, fmt.Errorf("error preparing query ListUngranted: %w", err)
@@ -402,17 +522,41 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.renewGrantStmt, err = db.PrepareContext(ctx, renewGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query RenewGrant: %w", err)
 	}
+	if q.replaceAnswerStmt, err = db.PrepareContext(ctx, replaceAnswer); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplaceAnswer: %w", err)
+	}
+	if q.replaceAuthorizationSecretsStmt, err = db.PrepareContext(ctx, replaceAuthorizationSecrets); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplaceAuthorizationSecrets: %w", err)
+	}
+	if q.replaceConnectionAccessStmt, err = db.PrepareContext(ctx, replaceConnectionAccess); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplaceConnectionAccess: %w", err)
+	}
+	if q.replacePayloadStmt, err = db.PrepareContext(ctx, replacePayload); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplacePayload: %w", err)
+	}
+	if q.replaceSigningKeyStmt, err = db.PrepareContext(ctx, replaceSigningKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplaceSigningKey: %w", err)
+	}
+	if q.replaceTokenRevocationStmt, err = db.PrepareContext(ctx, replaceTokenRevocation); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplaceTokenRevocation: %w", err)
+	}
 	if q.revokeGrantStmt, err = db.PrepareContext(ctx, revokeGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeGrant: %w", err)
 	}
 	if q.revokeGrantsOfLibraryStmt, err = db.PrepareContext(ctx, revokeGrantsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeGrantsOfLibrary: %w", err)
 	}
+	if q.setAdoptionMACStmt, err = db.PrepareContext(ctx, setAdoptionMAC); err != nil {
+		return nil, fmt.Errorf("error preparing query SetAdoptionMAC: %w", err)
+	}
 	if q.setAuthRequestAccountStmt, err = db.PrepareContext(ctx, setAuthRequestAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query SetAuthRequestAccount: %w", err)
 	}
 	if q.setAuthorizationResultStmt, err = db.PrepareContext(ctx, setAuthorizationResult); err != nil {
 		return nil, fmt.Errorf("error preparing query SetAuthorizationResult: %w", err)
+	}
+	if q.setContentFolderStmt, err = db.PrepareContext(ctx, setContentFolder); err != nil {
+		return nil, fmt.Errorf("error preparing query SetContentFolder: %w", err)
 	}
 	if q.setDeleteAtStmt, err = db.PrepareContext(ctx, setDeleteAt); err != nil {
 		return nil, fmt.Errorf("error preparing query SetDeleteAt: %w", err)
@@ -459,6 +603,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sweepSessionsStmt, err = db.PrepareContext(ctx, sweepSessions); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepSessions: %w", err)
 	}
+	if q.sweepTokenRevocationsStmt, err = db.PrepareContext(ctx, sweepTokenRevocations); err != nil {
+		return nil, fmt.Errorf("error preparing query SweepTokenRevocations: %w", err)
+	}
 	if q.sweepTokenSealsStmt, err = db.PrepareContext(ctx, sweepTokenSeals); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepTokenSeals: %w", err)
 	}
@@ -467,6 +614,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.touchLoginStmt, err = db.PrepareContext(ctx, touchLogin); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchLogin: %w", err)
+	}
+	if q.unbindAdoptedAuthCodesStmt, err = db.PrepareContext(ctx, unbindAdoptedAuthCodes); err != nil {
+		return nil, fmt.Errorf("error preparing query UnbindAdoptedAuthCodes: %w", err)
+	}
+	if q.unbindAdoptedTokensStmt, err = db.PrepareContext(ctx, unbindAdoptedTokens); err != nil {
+		return nil, fmt.Errorf("error preparing query UnbindAdoptedTokens: %w", err)
+	}
+	if q.unbindLibrariesStmt, err = db.PrepareContext(ctx, unbindLibraries); err != nil {
+		return nil, fmt.Errorf("error preparing query UnbindLibraries: %w", err)
 	}
 	if q.useAuthCodeStmt, err = db.PrepareContext(ctx, useAuthCode); err != nil {
 		return nil, fmt.Errorf("error preparing query UseAuthCode: %w", err)
@@ -491,6 +647,11 @@ func (q *Queries) Close() error {
 	if q.addAccountHandleStmt != nil {
 		if cerr := q.addAccountHandleStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addAccountHandleStmt: %w", cerr)
+		}
+	}
+	if q.addAdoptionStmt != nil {
+		if cerr := q.addAdoptionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addAdoptionStmt: %w", cerr)
 		}
 	}
 	if q.addApplicationStmt != nil {
@@ -548,6 +709,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addEventStmt: %w", cerr)
 		}
 	}
+	if q.addEventCheckpointStmt != nil {
+		if cerr := q.addEventCheckpointStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addEventCheckpointStmt: %w", cerr)
+		}
+	}
 	if q.addFileStmt != nil {
 		if cerr := q.addFileStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addFileStmt: %w", cerr)
@@ -561,6 +727,11 @@ func (q *Queries) Close() error {
 	if q.addGrantStmt != nil {
 		if cerr := q.addGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addGrantStmt: %w", cerr)
+		}
+	}
+	if q.addInstallationStmt != nil {
+		if cerr := q.addInstallationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addInstallationStmt: %w", cerr)
 		}
 	}
 	if q.addLibraryStmt != nil {
@@ -603,6 +774,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing beginPostingStmt: %w", cerr)
 		}
 	}
+	if q.bindAuthCodeStmt != nil {
+		if cerr := q.bindAuthCodeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bindAuthCodeStmt: %w", cerr)
+		}
+	}
+	if q.bindLibraryStmt != nil {
+		if cerr := q.bindLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bindLibraryStmt: %w", cerr)
+		}
+	}
+	if q.bindTokenStmt != nil {
+		if cerr := q.bindTokenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bindTokenStmt: %w", cerr)
+		}
+	}
 	if q.claimDeliveryStmt != nil {
 		if cerr := q.claimDeliveryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing claimDeliveryStmt: %w", cerr)
@@ -638,6 +824,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteAccountHandlesOfLibraryStmt: %w", cerr)
 		}
 	}
+	if q.deleteAdoptionStmt != nil {
+		if cerr := q.deleteAdoptionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAdoptionStmt: %w", cerr)
+		}
+	}
 	if q.deleteAuthCodeSealsOfGrantStmt != nil {
 		if cerr := q.deleteAuthCodeSealsOfGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteAuthCodeSealsOfGrantStmt: %w", cerr)
@@ -663,14 +854,34 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteAuthRequestsOfSessionsOfLibraryStmt: %w", cerr)
 		}
 	}
+	if q.deleteAuthorizationSecretsStmt != nil {
+		if cerr := q.deleteAuthorizationSecretsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAuthorizationSecretsStmt: %w", cerr)
+		}
+	}
 	if q.deleteConnectionStmt != nil {
 		if cerr := q.deleteConnectionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteConnectionStmt: %w", cerr)
 		}
 	}
+	if q.deleteConnectionAccessStmt != nil {
+		if cerr := q.deleteConnectionAccessStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteConnectionAccessStmt: %w", cerr)
+		}
+	}
 	if q.deleteContentsOfLibraryStmt != nil {
 		if cerr := q.deleteContentsOfLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteContentsOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.deleteDeliveryContentsStmt != nil {
+		if cerr := q.deleteDeliveryContentsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteDeliveryContentsStmt: %w", cerr)
+		}
+	}
+	if q.deleteEventCheckpointsStmt != nil {
+		if cerr := q.deleteEventCheckpointsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteEventCheckpointsStmt: %w", cerr)
 		}
 	}
 	if q.deleteEventsOfLibraryStmt != nil {
@@ -691,11 +902,6 @@ func (q *Queries) Close() error {
 	if q.deleteLostConnectionStmt != nil {
 		if cerr := q.deleteLostConnectionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteLostConnectionStmt: %w", cerr)
-		}
-	}
-	if q.deleteOldTokenRevocationsStmt != nil {
-		if cerr := q.deleteOldTokenRevocationsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deleteOldTokenRevocationsStmt: %w", cerr)
 		}
 	}
 	if q.deletePayloadsOfConnectionStmt != nil {
@@ -738,9 +944,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteSessionsOfOpenRequestsStmt: %w", cerr)
 		}
 	}
+	if q.deleteSigningKeysStmt != nil {
+		if cerr := q.deleteSigningKeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSigningKeysStmt: %w", cerr)
+		}
+	}
 	if q.deleteTokenRevocationStmt != nil {
 		if cerr := q.deleteTokenRevocationStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteTokenRevocationStmt: %w", cerr)
+		}
+	}
+	if q.deleteTokenRevocationsStmt != nil {
+		if cerr := q.deleteTokenRevocationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteTokenRevocationsStmt: %w", cerr)
 		}
 	}
 	if q.deleteTokenSealsOfGrantStmt != nil {
@@ -791,6 +1007,11 @@ func (q *Queries) Close() error {
 	if q.endOtherLoginsStmt != nil {
 		if cerr := q.endOtherLoginsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endOtherLoginsStmt: %w", cerr)
+		}
+	}
+	if q.endUnfinishedDeliveryStmt != nil {
+		if cerr := q.endUnfinishedDeliveryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endUnfinishedDeliveryStmt: %w", cerr)
 		}
 	}
 	if q.expireDeliveriesOfConnectionStmt != nil {
@@ -848,6 +1069,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getAccountHandleStmt: %w", cerr)
 		}
 	}
+	if q.getAdoptionStmt != nil {
+		if cerr := q.getAdoptionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getAdoptionStmt: %w", cerr)
+		}
+	}
 	if q.getAuthCodeStmt != nil {
 		if cerr := q.getAuthCodeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getAuthCodeStmt: %w", cerr)
@@ -866,6 +1092,11 @@ func (q *Queries) Close() error {
 	if q.getChainEndStmt != nil {
 		if cerr := q.getChainEndStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getChainEndStmt: %w", cerr)
+		}
+	}
+	if q.getChainHeadStmt != nil {
+		if cerr := q.getChainHeadStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getChainHeadStmt: %w", cerr)
 		}
 	}
 	if q.getClientStmt != nil {
@@ -888,6 +1119,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getDeliveryStmt: %w", cerr)
 		}
 	}
+	if q.getDeliveryContentStmt != nil {
+		if cerr := q.getDeliveryContentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getDeliveryContentStmt: %w", cerr)
+		}
+	}
+	if q.getEventCheckpointFromStmt != nil {
+		if cerr := q.getEventCheckpointFromStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getEventCheckpointFromStmt: %w", cerr)
+		}
+	}
 	if q.getFileStmt != nil {
 		if cerr := q.getFileStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getFileStmt: %w", cerr)
@@ -896,6 +1137,11 @@ func (q *Queries) Close() error {
 	if q.getGrantStmt != nil {
 		if cerr := q.getGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getGrantStmt: %w", cerr)
+		}
+	}
+	if q.getInstallationStmt != nil {
+		if cerr := q.getInstallationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getInstallationStmt: %w", cerr)
 		}
 	}
 	if q.getLastUseStmt != nil {
@@ -918,6 +1164,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getLoginStmt: %w", cerr)
 		}
 	}
+	if q.getNewestEventCheckpointStmt != nil {
+		if cerr := q.getNewestEventCheckpointStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getNewestEventCheckpointStmt: %w", cerr)
+		}
+	}
 	if q.getPayloadStmt != nil {
 		if cerr := q.getPayloadStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getPayloadStmt: %w", cerr)
@@ -926,6 +1177,11 @@ func (q *Queries) Close() error {
 	if q.getSessionStmt != nil {
 		if cerr := q.getSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getSessionStmt: %w", cerr)
+		}
+	}
+	if q.getStoredFileStmt != nil {
+		if cerr := q.getStoredFileStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getStoredFileStmt: %w", cerr)
 		}
 	}
 	if q.getTokenInfoStmt != nil {
@@ -973,6 +1229,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listApplicationsStmt: %w", cerr)
 		}
 	}
+	if q.listAuthCodesOfOlderKeyStmt != nil {
+		if cerr := q.listAuthCodesOfOlderKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listAuthCodesOfOlderKeyStmt: %w", cerr)
+		}
+	}
 	if q.listClaimableStmt != nil {
 		if cerr := q.listClaimableStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listClaimableStmt: %w", cerr)
@@ -993,6 +1254,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listConnectionsOfLibraryStmt: %w", cerr)
 		}
 	}
+	if q.listContentsOfNoFileStmt != nil {
+		if cerr := q.listContentsOfNoFileStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listContentsOfNoFileStmt: %w", cerr)
+		}
+	}
 	if q.listContractsStmt != nil {
 		if cerr := q.listContractsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listContractsStmt: %w", cerr)
@@ -1003,9 +1269,34 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listDeliveriesStmt: %w", cerr)
 		}
 	}
+	if q.listDeliveryStatesStmt != nil {
+		if cerr := q.listDeliveryStatesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listDeliveryStatesStmt: %w", cerr)
+		}
+	}
+	if q.listEventCheckpointsStmt != nil {
+		if cerr := q.listEventCheckpointsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listEventCheckpointsStmt: %w", cerr)
+		}
+	}
+	if q.listEventCheckpointsOfOlderKeyStmt != nil {
+		if cerr := q.listEventCheckpointsOfOlderKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listEventCheckpointsOfOlderKeyStmt: %w", cerr)
+		}
+	}
 	if q.listEventsStmt != nil {
 		if cerr := q.listEventsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listEventsStmt: %w", cerr)
+		}
+	}
+	if q.listEventsAfterStmt != nil {
+		if cerr := q.listEventsAfterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listEventsAfterStmt: %w", cerr)
+		}
+	}
+	if q.listFileIDsStmt != nil {
+		if cerr := q.listFileIDsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listFileIDsStmt: %w", cerr)
 		}
 	}
 	if q.listFilesAfterStmt != nil {
@@ -1018,9 +1309,29 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listFilesBeforeStmt: %w", cerr)
 		}
 	}
+	if q.listFilesOfNoLibraryStmt != nil {
+		if cerr := q.listFilesOfNoLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listFilesOfNoLibraryStmt: %w", cerr)
+		}
+	}
 	if q.listGrantsStmt != nil {
 		if cerr := q.listGrantsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listGrantsStmt: %w", cerr)
+		}
+	}
+	if q.listLargeFilesStmt != nil {
+		if cerr := q.listLargeFilesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listLargeFilesStmt: %w", cerr)
+		}
+	}
+	if q.listLibrariesOfOlderKeyStmt != nil {
+		if cerr := q.listLibrariesOfOlderKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listLibrariesOfOlderKeyStmt: %w", cerr)
+		}
+	}
+	if q.listLibraryIDsStmt != nil {
+		if cerr := q.listLibraryIDsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listLibraryIDsStmt: %w", cerr)
 		}
 	}
 	if q.listLostConnectionsStmt != nil {
@@ -1031,6 +1342,26 @@ func (q *Queries) Close() error {
 	if q.listPendingConnectionsStmt != nil {
 		if cerr := q.listPendingConnectionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listPendingConnectionsStmt: %w", cerr)
+		}
+	}
+	if q.listSealedAuthorizationsStmt != nil {
+		if cerr := q.listSealedAuthorizationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSealedAuthorizationsStmt: %w", cerr)
+		}
+	}
+	if q.listSealedConnectionsStmt != nil {
+		if cerr := q.listSealedConnectionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSealedConnectionsStmt: %w", cerr)
+		}
+	}
+	if q.listSealedDeliveriesStmt != nil {
+		if cerr := q.listSealedDeliveriesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSealedDeliveriesStmt: %w", cerr)
+		}
+	}
+	if q.listSealedTokenRevocationsStmt != nil {
+		if cerr := q.listSealedTokenRevocationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listSealedTokenRevocationsStmt: %w", cerr)
 		}
 	}
 	if q.listShutStmt != nil {
@@ -1046,6 +1377,31 @@ func (q *Queries) Close() error {
 	if q.listTokenRevocationsStmt != nil {
 		if cerr := q.listTokenRevocationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listTokenRevocationsStmt: %w", cerr)
+		}
+	}
+	if q.listTokensOfOlderKeyStmt != nil {
+		if cerr := q.listTokensOfOlderKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listTokensOfOlderKeyStmt: %w", cerr)
+		}
+	}
+	if q.listUnboundAuthCodesStmt != nil {
+		if cerr := q.listUnboundAuthCodesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUnboundAuthCodesStmt: %w", cerr)
+		}
+	}
+	if q.listUnboundLibrariesStmt != nil {
+		if cerr := q.listUnboundLibrariesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUnboundLibrariesStmt: %w", cerr)
+		}
+	}
+	if q.listUnboundTokensStmt != nil {
+		if cerr := q.listUnboundTokensStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUnboundTokensStmt: %w", cerr)
+		}
+	}
+	if q.listUnfinishedDeliveriesStmt != nil {
+		if cerr := q.listUnfinishedDeliveriesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUnfinishedDeliveriesStmt: %w", cerr)
 		}
 	}
 	if q.listUngrantedStmt != nil {
@@ -1118,6 +1474,36 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing renewGrantStmt: %w", cerr)
 		}
 	}
+	if q.replaceAnswerStmt != nil {
+		if cerr := q.replaceAnswerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replaceAnswerStmt: %w", cerr)
+		}
+	}
+	if q.replaceAuthorizationSecretsStmt != nil {
+		if cerr := q.replaceAuthorizationSecretsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replaceAuthorizationSecretsStmt: %w", cerr)
+		}
+	}
+	if q.replaceConnectionAccessStmt != nil {
+		if cerr := q.replaceConnectionAccessStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replaceConnectionAccessStmt: %w", cerr)
+		}
+	}
+	if q.replacePayloadStmt != nil {
+		if cerr := q.replacePayloadStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replacePayloadStmt: %w", cerr)
+		}
+	}
+	if q.replaceSigningKeyStmt != nil {
+		if cerr := q.replaceSigningKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replaceSigningKeyStmt: %w", cerr)
+		}
+	}
+	if q.replaceTokenRevocationStmt != nil {
+		if cerr := q.replaceTokenRevocationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replaceTokenRevocationStmt: %w", cerr)
+		}
+	}
 	if q.revokeGrantStmt != nil {
 		if cerr := q.revokeGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing revokeGrantStmt: %w", cerr)
@@ -1128,6 +1514,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing revokeGrantsOfLibraryStmt: %w", cerr)
 		}
 	}
+	if q.setAdoptionMACStmt != nil {
+		if cerr := q.setAdoptionMACStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setAdoptionMACStmt: %w", cerr)
+		}
+	}
 	if q.setAuthRequestAccountStmt != nil {
 		if cerr := q.setAuthRequestAccountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setAuthRequestAccountStmt: %w", cerr)
@@ -1136,6 +1527,11 @@ func (q *Queries) Close() error {
 	if q.setAuthorizationResultStmt != nil {
 		if cerr := q.setAuthorizationResultStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setAuthorizationResultStmt: %w", cerr)
+		}
+	}
+	if q.setContentFolderStmt != nil {
+		if cerr := q.setContentFolderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setContentFolderStmt: %w", cerr)
 		}
 	}
 	if q.setDeleteAtStmt != nil {
@@ -1213,6 +1609,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sweepSessionsStmt: %w", cerr)
 		}
 	}
+	if q.sweepTokenRevocationsStmt != nil {
+		if cerr := q.sweepTokenRevocationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sweepTokenRevocationsStmt: %w", cerr)
+		}
+	}
 	if q.sweepTokenSealsStmt != nil {
 		if cerr := q.sweepTokenSealsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sweepTokenSealsStmt: %w", cerr)
@@ -1226,6 +1627,21 @@ func (q *Queries) Close() error {
 	if q.touchLoginStmt != nil {
 		if cerr := q.touchLoginStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing touchLoginStmt: %w", cerr)
+		}
+	}
+	if q.unbindAdoptedAuthCodesStmt != nil {
+		if cerr := q.unbindAdoptedAuthCodesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unbindAdoptedAuthCodesStmt: %w", cerr)
+		}
+	}
+	if q.unbindAdoptedTokensStmt != nil {
+		if cerr := q.unbindAdoptedTokensStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unbindAdoptedTokensStmt: %w", cerr)
+		}
+	}
+	if q.unbindLibrariesStmt != nil {
+		if cerr := q.unbindLibrariesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unbindLibrariesStmt: %w", cerr)
 		}
 	}
 	if q.useAuthCodeStmt != nil {
@@ -1293,6 +1709,7 @@ type Queries struct {
 	db                                           DBTX
 	tx                                           *sql.Tx
 	addAccountHandleStmt                         *sql.Stmt
+	addAdoptionStmt                              *sql.Stmt
 	addApplicationStmt                           *sql.Stmt
 	addAuthCodeStmt                              *sql.Stmt
 	addAuthRequestStmt                           *sql.Stmt
@@ -1304,9 +1721,11 @@ type Queries struct {
 	addDeliveryStmt                              *sql.Stmt
 	addDeliveryContentStmt                       *sql.Stmt
 	addEventStmt                                 *sql.Stmt
+	addEventCheckpointStmt                       *sql.Stmt
 	addFileStmt                                  *sql.Stmt
 	addFirstSigningKeyStmt                       *sql.Stmt
 	addGrantStmt                                 *sql.Stmt
+	addInstallationStmt                          *sql.Stmt
 	addLibraryStmt                               *sql.Stmt
 	addLoginStmt                                 *sql.Stmt
 	addOrShowAccountStmt                         *sql.Stmt
@@ -1315,6 +1734,9 @@ type Queries struct {
 	addTokenRevocationStmt                       *sql.Stmt
 	answerAuthRequestStmt                        *sql.Stmt
 	beginPostingStmt                             *sql.Stmt
+	bindAuthCodeStmt                             *sql.Stmt
+	bindLibraryStmt                              *sql.Stmt
+	bindTokenStmt                                *sql.Stmt
 	claimDeliveryStmt                            *sql.Stmt
 	claimRefreshStmt                             *sql.Stmt
 	claimTokenRevocationStmt                     *sql.Stmt
@@ -1322,18 +1744,22 @@ type Queries struct {
 	countFilesStmt                               *sql.Stmt
 	countWaitingStmt                             *sql.Stmt
 	deleteAccountHandlesOfLibraryStmt            *sql.Stmt
+	deleteAdoptionStmt                           *sql.Stmt
 	deleteAuthCodeSealsOfGrantStmt               *sql.Stmt
 	deleteAuthCodeSealsOfLibraryStmt             *sql.Stmt
 	deleteAuthRequestsOfConnectionsOfLibraryStmt *sql.Stmt
 	deleteAuthRequestsOfLibraryStmt              *sql.Stmt
 	deleteAuthRequestsOfSessionsOfLibraryStmt    *sql.Stmt
+	deleteAuthorizationSecretsStmt               *sql.Stmt
 	deleteConnectionStmt                         *sql.Stmt
+	deleteConnectionAccessStmt                   *sql.Stmt
 	deleteContentsOfLibraryStmt                  *sql.Stmt
+	deleteDeliveryContentsStmt                   *sql.Stmt
+	deleteEventCheckpointsStmt                   *sql.Stmt
 	deleteEventsOfLibraryStmt                    *sql.Stmt
 	deleteFilesOfLibraryStmt                     *sql.Stmt
 	deleteLibraryStmt                            *sql.Stmt
 	deleteLostConnectionStmt                     *sql.Stmt
-	deleteOldTokenRevocationsStmt                *sql.Stmt
 	deletePayloadsOfConnectionStmt               *sql.Stmt
 	deletePayloadsOfGrantStmt                    *sql.Stmt
 	deletePayloadsOfLibraryStmt                  *sql.Stmt
@@ -1342,7 +1768,9 @@ type Queries struct {
 	deleteSessionsOfGrantStmt                    *sql.Stmt
 	deleteSessionsOfLibraryStmt                  *sql.Stmt
 	deleteSessionsOfOpenRequestsStmt             *sql.Stmt
+	deleteSigningKeysStmt                        *sql.Stmt
 	deleteTokenRevocationStmt                    *sql.Stmt
+	deleteTokenRevocationsStmt                   *sql.Stmt
 	deleteTokenSealsOfGrantStmt                  *sql.Stmt
 	deleteTokenSealsOfLibraryStmt                *sql.Stmt
 	disableApplicationStmt                       *sql.Stmt
@@ -1353,6 +1781,7 @@ type Queries struct {
 	endDeliveryContentStmt                       *sql.Stmt
 	endLoginStmt                                 *sql.Stmt
 	endOtherLoginsStmt                           *sql.Stmt
+	endUnfinishedDeliveryStmt                    *sql.Stmt
 	expireDeliveriesOfConnectionStmt             *sql.Stmt
 	expireDeliveriesOfGrantStmt                  *sql.Stmt
 	expireDeliveriesOfLibraryStmt                *sql.Stmt
@@ -1364,22 +1793,29 @@ type Queries struct {
 	forgetAnswersStmt                            *sql.Stmt
 	getAccountStmt                               *sql.Stmt
 	getAccountHandleStmt                         *sql.Stmt
+	getAdoptionStmt                              *sql.Stmt
 	getAuthCodeStmt                              *sql.Stmt
 	getAuthRequestStmt                           *sql.Stmt
 	getAuthorizationStmt                         *sql.Stmt
 	getChainEndStmt                              *sql.Stmt
+	getChainHeadStmt                             *sql.Stmt
 	getClientStmt                                *sql.Stmt
 	getConnectionStmt                            *sql.Stmt
 	getContentStmt                               *sql.Stmt
 	getDeliveryStmt                              *sql.Stmt
+	getDeliveryContentStmt                       *sql.Stmt
+	getEventCheckpointFromStmt                   *sql.Stmt
 	getFileStmt                                  *sql.Stmt
 	getGrantStmt                                 *sql.Stmt
+	getInstallationStmt                          *sql.Stmt
 	getLastUseStmt                               *sql.Stmt
 	getLibraryStmt                               *sql.Stmt
 	getLockStmt                                  *sql.Stmt
 	getLoginStmt                                 *sql.Stmt
+	getNewestEventCheckpointStmt                 *sql.Stmt
 	getPayloadStmt                               *sql.Stmt
 	getSessionStmt                               *sql.Stmt
+	getStoredFileStmt                            *sql.Stmt
 	getTokenInfoStmt                             *sql.Stmt
 	giveConnectionGrantStmt                      *sql.Stmt
 	giveSessionGrantStmt                         *sql.Stmt
@@ -1389,21 +1825,41 @@ type Queries struct {
 	listAbandonedStmt                            *sql.Stmt
 	listAccountsStmt                             *sql.Stmt
 	listApplicationsStmt                         *sql.Stmt
+	listAuthCodesOfOlderKeyStmt                  *sql.Stmt
 	listClaimableStmt                            *sql.Stmt
 	listConnectionsStmt                          *sql.Stmt
 	listConnectionsOfGrantStmt                   *sql.Stmt
 	listConnectionsOfLibraryStmt                 *sql.Stmt
+	listContentsOfNoFileStmt                     *sql.Stmt
 	listContractsStmt                            *sql.Stmt
 	listDeliveriesStmt                           *sql.Stmt
+	listDeliveryStatesStmt                       *sql.Stmt
+	listEventCheckpointsStmt                     *sql.Stmt
+	listEventCheckpointsOfOlderKeyStmt           *sql.Stmt
 	listEventsStmt                               *sql.Stmt
+	listEventsAfterStmt                          *sql.Stmt
+	listFileIDsStmt                              *sql.Stmt
 	listFilesAfterStmt                           *sql.Stmt
 	listFilesBeforeStmt                          *sql.Stmt
+	listFilesOfNoLibraryStmt                     *sql.Stmt
 	listGrantsStmt                               *sql.Stmt
+	listLargeFilesStmt                           *sql.Stmt
+	listLibrariesOfOlderKeyStmt                  *sql.Stmt
+	listLibraryIDsStmt                           *sql.Stmt
 	listLostConnectionsStmt                      *sql.Stmt
 	listPendingConnectionsStmt                   *sql.Stmt
+	listSealedAuthorizationsStmt                 *sql.Stmt
+	listSealedConnectionsStmt                    *sql.Stmt
+	listSealedDeliveriesStmt                     *sql.Stmt
+	listSealedTokenRevocationsStmt               *sql.Stmt
 	listShutStmt                                 *sql.Stmt
 	listSigningKeysStmt                          *sql.Stmt
 	listTokenRevocationsStmt                     *sql.Stmt
+	listTokensOfOlderKeyStmt                     *sql.Stmt
+	listUnboundAuthCodesStmt                     *sql.Stmt
+	listUnboundLibrariesStmt                     *sql.Stmt
+	listUnboundTokensStmt                        *sql.Stmt
+	listUnfinishedDeliveriesStmt                 *sql.Stmt
 	listUngrantedStmt                            *sql.Stmt
 	listUnrevokedGrantsStmt                      *sql.Stmt
 	lockLibraryStmt                              *sql.Stmt
@@ -1418,10 +1874,18 @@ type Queries struct {
 	rememberTokensOfLibraryStmt                  *sql.Stmt
 	renewConnectionStmt                          *sql.Stmt
 	renewGrantStmt                               *sql.Stmt
+	replaceAnswerStmt                            *sql.Stmt
+	replaceAuthorizationSecretsStmt              *sql.Stmt
+	replaceConnectionAccessStmt                  *sql.Stmt
+	replacePayloadStmt                           *sql.Stmt
+	replaceSigningKeyStmt                        *sql.Stmt
+	replaceTokenRevocationStmt                   *sql.Stmt
 	revokeGrantStmt                              *sql.Stmt
 	revokeGrantsOfLibraryStmt                    *sql.Stmt
+	setAdoptionMACStmt                           *sql.Stmt
 	setAuthRequestAccountStmt                    *sql.Stmt
 	setAuthorizationResultStmt                   *sql.Stmt
+	setContentFolderStmt                         *sql.Stmt
 	setDeleteAtStmt                              *sql.Stmt
 	setLockStmt                                  *sql.Stmt
 	setPendingRecoveryCodeStmt                   *sql.Stmt
@@ -1437,9 +1901,13 @@ type Queries struct {
 	sweepLoginsStmt                              *sql.Stmt
 	sweepNoncesStmt                              *sql.Stmt
 	sweepSessionsStmt                            *sql.Stmt
+	sweepTokenRevocationsStmt                    *sql.Stmt
 	sweepTokenSealsStmt                          *sql.Stmt
 	sweepTokensStmt                              *sql.Stmt
 	touchLoginStmt                               *sql.Stmt
+	unbindAdoptedAuthCodesStmt                   *sql.Stmt
+	unbindAdoptedTokensStmt                      *sql.Stmt
+	unbindLibrariesStmt                          *sql.Stmt
 	useAuthCodeStmt                              *sql.Stmt
 	useConnectionStmt                            *sql.Stmt
 	useGrantStmt                                 *sql.Stmt
@@ -1452,6 +1920,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		db:                                tx,
 		tx:                                tx,
 		addAccountHandleStmt:              q.addAccountHandleStmt,
+		addAdoptionStmt:                   q.addAdoptionStmt,
 		addApplicationStmt:                q.addApplicationStmt,
 		addAuthCodeStmt:                   q.addAuthCodeStmt,
 		addAuthRequestStmt:                q.addAuthRequestStmt,
@@ -1463,9 +1932,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addDeliveryStmt:                   q.addDeliveryStmt,
 		addDeliveryContentStmt:            q.addDeliveryContentStmt,
 		addEventStmt:                      q.addEventStmt,
+		addEventCheckpointStmt:            q.addEventCheckpointStmt,
 		addFileStmt:                       q.addFileStmt,
 		addFirstSigningKeyStmt:            q.addFirstSigningKeyStmt,
 		addGrantStmt:                      q.addGrantStmt,
+		addInstallationStmt:               q.addInstallationStmt,
 		addLibraryStmt:                    q.addLibraryStmt,
 		addLoginStmt:                      q.addLoginStmt,
 		addOrShowAccountStmt:              q.addOrShowAccountStmt,
@@ -1474,6 +1945,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addTokenRevocationStmt:            q.addTokenRevocationStmt,
 		answerAuthRequestStmt:             q.answerAuthRequestStmt,
 		beginPostingStmt:                  q.beginPostingStmt,
+		bindAuthCodeStmt:                  q.bindAuthCodeStmt,
+		bindLibraryStmt:                   q.bindLibraryStmt,
+		bindTokenStmt:                     q.bindTokenStmt,
 		claimDeliveryStmt:                 q.claimDeliveryStmt,
 		claimRefreshStmt:                  q.claimRefreshStmt,
 		claimTokenRevocationStmt:          q.claimTokenRevocationStmt,
@@ -1481,18 +1955,22 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countFilesStmt:                    q.countFilesStmt,
 		countWaitingStmt:                  q.countWaitingStmt,
 		deleteAccountHandlesOfLibraryStmt: q.deleteAccountHandlesOfLibraryStmt,
+		deleteAdoptionStmt:                q.deleteAdoptionStmt,
 		deleteAuthCodeSealsOfGrantStmt:    q.deleteAuthCodeSealsOfGrantStmt,
 		deleteAuthCodeSealsOfLibraryStmt:  q.deleteAuthCodeSealsOfLibraryStmt,
 		deleteAuthRequestsOfConnectionsOfLibraryStmt: q.deleteAuthRequestsOfConnectionsOfLibraryStmt,
 		deleteAuthRequestsOfLibraryStmt:              q.deleteAuthRequestsOfLibraryStmt,
 		deleteAuthRequestsOfSessionsOfLibraryStmt:    q.deleteAuthRequestsOfSessionsOfLibraryStmt,
+		deleteAuthorizationSecretsStmt:               q.deleteAuthorizationSecretsStmt,
 		deleteConnectionStmt:                         q.deleteConnectionStmt,
+		deleteConnectionAccessStmt:                   q.deleteConnectionAccessStmt,
 		deleteContentsOfLibraryStmt:                  q.deleteContentsOfLibraryStmt,
+		deleteDeliveryContentsStmt:                   q.deleteDeliveryContentsStmt,
+		deleteEventCheckpointsStmt:                   q.deleteEventCheckpointsStmt,
 		deleteEventsOfLibraryStmt:                    q.deleteEventsOfLibraryStmt,
 		deleteFilesOfLibraryStmt:                     q.deleteFilesOfLibraryStmt,
 		deleteLibraryStmt:                            q.deleteLibraryStmt,
 		deleteLostConnectionStmt:                     q.deleteLostConnectionStmt,
-		deleteOldTokenRevocationsStmt:                q.deleteOldTokenRevocationsStmt,
 		deletePayloadsOfConnectionStmt:               q.deletePayloadsOfConnectionStmt,
 		deletePayloadsOfGrantStmt:                    q.deletePayloadsOfGrantStmt,
 		deletePayloadsOfLibraryStmt:                  q.deletePayloadsOfLibraryStmt,
@@ -1501,7 +1979,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteSessionsOfGrantStmt:                    q.deleteSessionsOfGrantStmt,
 		deleteSessionsOfLibraryStmt:                  q.deleteSessionsOfLibraryStmt,
 		deleteSessionsOfOpenRequestsStmt:             q.deleteSessionsOfOpenRequestsStmt,
+		deleteSigningKeysStmt:                        q.deleteSigningKeysStmt,
 		deleteTokenRevocationStmt:                    q.deleteTokenRevocationStmt,
+		deleteTokenRevocationsStmt:                   q.deleteTokenRevocationsStmt,
 		deleteTokenSealsOfGrantStmt:                  q.deleteTokenSealsOfGrantStmt,
 		deleteTokenSealsOfLibraryStmt:                q.deleteTokenSealsOfLibraryStmt,
 		disableApplicationStmt:                       q.disableApplicationStmt,
@@ -1512,6 +1992,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endDeliveryContentStmt:                       q.endDeliveryContentStmt,
 		endLoginStmt:                                 q.endLoginStmt,
 		endOtherLoginsStmt:                           q.endOtherLoginsStmt,
+		endUnfinishedDeliveryStmt:                    q.endUnfinishedDeliveryStmt,
 		expireDeliveriesOfConnectionStmt:             q.expireDeliveriesOfConnectionStmt,
 		expireDeliveriesOfGrantStmt:                  q.expireDeliveriesOfGrantStmt,
 		expireDeliveriesOfLibraryStmt:                q.expireDeliveriesOfLibraryStmt,
@@ -1523,22 +2004,29 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		forgetAnswersStmt:                            q.forgetAnswersStmt,
 		getAccountStmt:                               q.getAccountStmt,
 		getAccountHandleStmt:                         q.getAccountHandleStmt,
+		getAdoptionStmt:                              q.getAdoptionStmt,
 		getAuthCodeStmt:                              q.getAuthCodeStmt,
 		getAuthRequestStmt:                           q.getAuthRequestStmt,
 		getAuthorizationStmt:                         q.getAuthorizationStmt,
 		getChainEndStmt:                              q.getChainEndStmt,
+		getChainHeadStmt:                             q.getChainHeadStmt,
 		getClientStmt:                                q.getClientStmt,
 		getConnectionStmt:                            q.getConnectionStmt,
 		getContentStmt:                               q.getContentStmt,
 		getDeliveryStmt:                              q.getDeliveryStmt,
+		getDeliveryContentStmt:                       q.getDeliveryContentStmt,
+		getEventCheckpointFromStmt:                   q.getEventCheckpointFromStmt,
 		getFileStmt:                                  q.getFileStmt,
 		getGrantStmt:                                 q.getGrantStmt,
+		getInstallationStmt:                          q.getInstallationStmt,
 		getLastUseStmt:                               q.getLastUseStmt,
 		getLibraryStmt:                               q.getLibraryStmt,
 		getLockStmt:                                  q.getLockStmt,
 		getLoginStmt:                                 q.getLoginStmt,
+		getNewestEventCheckpointStmt:                 q.getNewestEventCheckpointStmt,
 		getPayloadStmt:                               q.getPayloadStmt,
 		getSessionStmt:                               q.getSessionStmt,
+		getStoredFileStmt:                            q.getStoredFileStmt,
 		getTokenInfoStmt:                             q.getTokenInfoStmt,
 		giveConnectionGrantStmt:                      q.giveConnectionGrantStmt,
 		giveSessionGrantStmt:                         q.giveSessionGrantStmt,
@@ -1548,21 +2036,41 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listAbandonedStmt:                            q.listAbandonedStmt,
 		listAccountsStmt:                             q.listAccountsStmt,
 		listApplicationsStmt:                         q.listApplicationsStmt,
+		listAuthCodesOfOlderKeyStmt:                  q.listAuthCodesOfOlderKeyStmt,
 		listClaimableStmt:                            q.listClaimableStmt,
 		listConnectionsStmt:                          q.listConnectionsStmt,
 		listConnectionsOfGrantStmt:                   q.listConnectionsOfGrantStmt,
 		listConnectionsOfLibraryStmt:                 q.listConnectionsOfLibraryStmt,
+		listContentsOfNoFileStmt:                     q.listContentsOfNoFileStmt,
 		listContractsStmt:                            q.listContractsStmt,
 		listDeliveriesStmt:                           q.listDeliveriesStmt,
+		listDeliveryStatesStmt:                       q.listDeliveryStatesStmt,
+		listEventCheckpointsStmt:                     q.listEventCheckpointsStmt,
+		listEventCheckpointsOfOlderKeyStmt:           q.listEventCheckpointsOfOlderKeyStmt,
 		listEventsStmt:                               q.listEventsStmt,
+		listEventsAfterStmt:                          q.listEventsAfterStmt,
+		listFileIDsStmt:                              q.listFileIDsStmt,
 		listFilesAfterStmt:                           q.listFilesAfterStmt,
 		listFilesBeforeStmt:                          q.listFilesBeforeStmt,
+		listFilesOfNoLibraryStmt:                     q.listFilesOfNoLibraryStmt,
 		listGrantsStmt:                               q.listGrantsStmt,
+		listLargeFilesStmt:                           q.listLargeFilesStmt,
+		listLibrariesOfOlderKeyStmt:                  q.listLibrariesOfOlderKeyStmt,
+		listLibraryIDsStmt:                           q.listLibraryIDsStmt,
 		listLostConnectionsStmt:                      q.listLostConnectionsStmt,
 		listPendingConnectionsStmt:                   q.listPendingConnectionsStmt,
+		listSealedAuthorizationsStmt:                 q.listSealedAuthorizationsStmt,
+		listSealedConnectionsStmt:                    q.listSealedConnectionsStmt,
+		listSealedDeliveriesStmt:                     q.listSealedDeliveriesStmt,
+		listSealedTokenRevocationsStmt:               q.listSealedTokenRevocationsStmt,
 		listShutStmt:                                 q.listShutStmt,
 		listSigningKeysStmt:                          q.listSigningKeysStmt,
 		listTokenRevocationsStmt:                     q.listTokenRevocationsStmt,
+		listTokensOfOlderKeyStmt:                     q.listTokensOfOlderKeyStmt,
+		listUnboundAuthCodesStmt:                     q.listUnboundAuthCodesStmt,
+		listUnboundLibrariesStmt:                     q.listUnboundLibrariesStmt,
+		listUnboundTokensStmt:                        q.listUnboundTokensStmt,
+		listUnfinishedDeliveriesStmt:                 q.listUnfinishedDeliveriesStmt,
 		listUngrantedStmt:                            q.listUngrantedStmt,
 		listUnrevokedGrantsStmt:                      q.listUnrevokedGrantsStmt,
 		lockLibraryStmt:                              q.lockLibraryStmt,
@@ -1577,10 +2085,18 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		rememberTokensOfLibraryStmt:                  q.rememberTokensOfLibraryStmt,
 		renewConnectionStmt:                          q.renewConnectionStmt,
 		renewGrantStmt:                               q.renewGrantStmt,
+		replaceAnswerStmt:                            q.replaceAnswerStmt,
+		replaceAuthorizationSecretsStmt:              q.replaceAuthorizationSecretsStmt,
+		replaceConnectionAccessStmt:                  q.replaceConnectionAccessStmt,
+		replacePayloadStmt:                           q.replacePayloadStmt,
+		replaceSigningKeyStmt:                        q.replaceSigningKeyStmt,
+		replaceTokenRevocationStmt:                   q.replaceTokenRevocationStmt,
 		revokeGrantStmt:                              q.revokeGrantStmt,
 		revokeGrantsOfLibraryStmt:                    q.revokeGrantsOfLibraryStmt,
+		setAdoptionMACStmt:                           q.setAdoptionMACStmt,
 		setAuthRequestAccountStmt:                    q.setAuthRequestAccountStmt,
 		setAuthorizationResultStmt:                   q.setAuthorizationResultStmt,
+		setContentFolderStmt:                         q.setContentFolderStmt,
 		setDeleteAtStmt:                              q.setDeleteAtStmt,
 		setLockStmt:                                  q.setLockStmt,
 		setPendingRecoveryCodeStmt:                   q.setPendingRecoveryCodeStmt,
@@ -1596,9 +2112,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		sweepLoginsStmt:                              q.sweepLoginsStmt,
 		sweepNoncesStmt:                              q.sweepNoncesStmt,
 		sweepSessionsStmt:                            q.sweepSessionsStmt,
+		sweepTokenRevocationsStmt:                    q.sweepTokenRevocationsStmt,
 		sweepTokenSealsStmt:                          q.sweepTokenSealsStmt,
 		sweepTokensStmt:                              q.sweepTokensStmt,
 		touchLoginStmt:                               q.touchLoginStmt,
+		unbindAdoptedAuthCodesStmt:                   q.unbindAdoptedAuthCodesStmt,
+		unbindAdoptedTokensStmt:                      q.unbindAdoptedTokensStmt,
+		unbindLibrariesStmt:                          q.unbindLibrariesStmt,
 		useAuthCodeStmt:                              q.useAuthCodeStmt,
 		useConnectionStmt:                            q.useConnectionStmt,
 		useGrantStmt:                                 q.useGrantStmt,

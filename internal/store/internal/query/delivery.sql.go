@@ -129,7 +129,8 @@ type ClaimDeliveryParams struct {
 	Now   int64
 }
 
-// Whoever waited for another to write the row looks at it again: one of them gets it.
+// If two transactions claim a delivery, the second waits until the first has written the
+// row, and then evaluates the condition again. So only one of them gets the delivery.
 func (q *Queries) ClaimDelivery(ctx context.Context, arg ClaimDeliveryParams) (Delivery, error) {
 	row := q.queryRow(ctx, q.claimDeliveryStmt, claimDelivery,
 		arg.Lease,
@@ -543,7 +544,8 @@ type NextDueRow struct {
 	Leased int64
 }
 
-// When the next is due that nobody works on, and when the first lease runs out.
+// due is the earliest time at which a waiting delivery can be attempted, of those whose
+// lease has ended by then. leased is the earliest end of a lease, of the others.
 func (q *Queries) NextDue(ctx context.Context) (NextDueRow, error) {
 	row := q.queryRow(ctx, q.nextDueStmt, nextDue)
 	var i NextDueRow

@@ -172,8 +172,8 @@ const lockUnrevokedGrant = `-- name: LockUnrevokedGrant :execrows
 UPDATE grants SET revoked_at = 0 WHERE id = $1 AND revoked_at = 0
 `
 
-// A write that changes nothing: it locks the grant, so that it cannot be revoked
-// before what hangs on it is there.
+// This write changes nothing. It locks the grant, so that the grant cannot be revoked
+// before the transaction has stored what depends on it.
 func (q *Queries) LockUnrevokedGrant(ctx context.Context, id library.GrantID) (int64, error) {
 	result, err := q.exec(ctx, q.lockUnrevokedGrantStmt, lockUnrevokedGrant, id)
 	if err != nil {

@@ -21,8 +21,8 @@ func (q *Queries) AddChain(ctx context.Context, libraryID library.ID) error {
 }
 
 const addLibrary = `-- name: AddLibrary :exec
-INSERT INTO libraries (id, email, public_key, created_at, code_saved, code_made_at, delete_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO libraries (id, email, public_key, created_at, code_saved, code_made_at, delete_at, binding)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
 
 type AddLibraryParams struct {
@@ -33,6 +33,7 @@ type AddLibraryParams struct {
 	CodeSaved  bool
 	CodeMadeAt int64
 	DeleteAt   int64
+	Binding    []byte
 }
 
 func (q *Queries) AddLibrary(ctx context.Context, arg AddLibraryParams) error {
@@ -44,6 +45,7 @@ func (q *Queries) AddLibrary(ctx context.Context, arg AddLibraryParams) error {
 		arg.CodeSaved,
 		arg.CodeMadeAt,
 		arg.DeleteAt,
+		arg.Binding,
 	)
 	return err
 }
@@ -58,7 +60,7 @@ func (q *Queries) DeleteLibrary(ctx context.Context, id library.ID) error {
 }
 
 const findLibrary = `-- name: FindLibrary :one
-SELECT id, email, public_key, created_at, code_saved, code_made_at, delete_at FROM libraries WHERE email = $1
+SELECT id, email, public_key, created_at, code_saved, code_made_at, delete_at, binding FROM libraries WHERE email = $1
 `
 
 func (q *Queries) FindLibrary(ctx context.Context, email string) (Library, error) {
@@ -72,12 +74,13 @@ func (q *Queries) FindLibrary(ctx context.Context, email string) (Library, error
 		&i.CodeSaved,
 		&i.CodeMadeAt,
 		&i.DeleteAt,
+		&i.Binding,
 	)
 	return i, err
 }
 
 const getLibrary = `-- name: GetLibrary :one
-SELECT id, email, public_key, created_at, code_saved, code_made_at, delete_at FROM libraries WHERE id = $1
+SELECT id, email, public_key, created_at, code_saved, code_made_at, delete_at, binding FROM libraries WHERE id = $1
 `
 
 func (q *Queries) GetLibrary(ctx context.Context, id library.ID) (Library, error) {
@@ -91,6 +94,7 @@ func (q *Queries) GetLibrary(ctx context.Context, id library.ID) (Library, error
 		&i.CodeSaved,
 		&i.CodeMadeAt,
 		&i.DeleteAt,
+		&i.Binding,
 	)
 	return i, err
 }
@@ -142,7 +146,8 @@ const lockLibrary = `-- name: LockLibrary :execrows
 UPDATE chains SET events = events WHERE library_id = $1
 `
 
-// A write that changes nothing: it is the one way to lock that both databases have.
+// This write changes nothing. It locks the library: a write is the only way to lock that
+// both databases have.
 func (q *Queries) LockLibrary(ctx context.Context, libraryID library.ID) (int64, error) {
 	result, err := q.exec(ctx, q.lockLibraryStmt, lockLibrary, libraryID)
 	if err != nil {

@@ -72,7 +72,7 @@ func (q *Queries) EndOtherLogins(ctx context.Context, libraryID library.ID, iD l
 }
 
 const getLogin = `-- name: GetLogin :one
-SELECT logins.id, logins.library_id, logins.hash, logins.seal, logins.pending_code, logins.agent, logins.created_at, logins.seen_at, logins.expires_at, libraries.id, libraries.email, libraries.public_key, libraries.created_at, libraries.code_saved, libraries.code_made_at, libraries.delete_at
+SELECT logins.id, logins.library_id, logins.hash, logins.seal, logins.pending_code, logins.agent, logins.created_at, logins.seen_at, logins.expires_at, libraries.id, libraries.email, libraries.public_key, libraries.created_at, libraries.code_saved, libraries.code_made_at, libraries.delete_at, libraries.binding
 FROM logins JOIN libraries ON libraries.id = logins.library_id
 WHERE logins.hash = $1
 `
@@ -102,6 +102,7 @@ func (q *Queries) GetLogin(ctx context.Context, hash seal.Hash) (GetLoginRow, er
 		&i.Library.CodeSaved,
 		&i.Library.CodeMadeAt,
 		&i.Library.DeleteAt,
+		&i.Library.Binding,
 	)
 	return i, err
 }

@@ -28,6 +28,12 @@ type AccountHandle struct {
 	ExpiresAt     int64
 }
 
+type Adoption struct {
+	ID        int64
+	AdoptedAt int64
+	Mac       []byte
+}
+
 type Application struct {
 	ID         wire.ApplicationID
 	Name       string
@@ -47,24 +53,27 @@ type AuthCode struct {
 	Seal          []byte
 	ExpiresAt     int64
 	UsedAt        int64
+	Binding       []byte
 }
 
 type AuthRequest struct {
-	Hash          seal.Hash
-	Kind          library.RequestKind
-	ApplicationID wire.ApplicationID
-	ContractID    wire.ContractID
-	RedirectURI   string
-	State         []byte
-	Challenge     string
-	LibraryID     library.ID
-	SessionHash   seal.Hash
-	CreatedAt     int64
-	ExpiresAt     int64
-	AnsweredAt    int64
-	AccountID     string
-	Answer        library.Outcome
-	AnsweredBy    library.LoginID
+	Hash           seal.Hash
+	Kind           library.RequestKind
+	ApplicationID  wire.ApplicationID
+	ContractID     wire.ContractID
+	RedirectURI    string
+	State          []byte
+	Challenge      string
+	LibraryID      library.ID
+	SessionHash    seal.Hash
+	CreatedAt      int64
+	ExpiresAt      int64
+	AnsweredAt     int64
+	AccountID      string
+	Answer         library.Outcome
+	AnsweredBy     library.LoginID
+	Binding        []byte
+	SessionBinding []byte
 }
 
 type Authorization struct {
@@ -149,6 +158,13 @@ type Delivery struct {
 	Size          int64
 }
 
+type DeliveryContent struct {
+	DeliveryID string
+	Payload    []byte
+	Answer     []byte
+	AnsweredAt int64
+}
+
 type Event struct {
 	LibraryID library.ID
 	Seq       int64
@@ -157,6 +173,13 @@ type Event struct {
 	Details   string
 	Previous  []byte
 	Hash      []byte
+}
+
+type EventCheckpoint struct {
+	LibraryID library.ID
+	Seq       int64
+	Hash      []byte
+	Mac       []byte
 }
 
 type File struct {
@@ -180,6 +203,13 @@ type Grant struct {
 	RevokedAt     int64
 }
 
+type Installation struct {
+	Place     int64
+	ID        string
+	Folder    string
+	CreatedAt int64
+}
+
 type Library struct {
 	ID         library.ID
 	Email      string
@@ -188,6 +218,7 @@ type Library struct {
 	CodeSaved  bool
 	CodeMadeAt int64
 	DeleteAt   int64
+	Binding    []byte
 }
 
 type Lock struct {
@@ -235,6 +266,7 @@ type Token struct {
 	GrantID   library.GrantID
 	Seal      []byte
 	ExpiresAt int64
+	Binding   []byte
 }
 
 type TokenRevocation struct {

@@ -154,8 +154,8 @@ DELETE FROM nonces WHERE hash IN (
     SELECT n.hash FROM nonces n WHERE n.forget_at > 0 AND n.forget_at <= $1 LIMIT $2)
 `
 
-// What has expired is forgotten a portion at a time, so that no push waits long. A
-// time of 0 means never.
+// The queries below delete expired rows in portions, so that no push waits long. A row
+// with the time 0 never expires.
 func (q *Queries) SweepNonces(ctx context.Context, now int64, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.sweepNoncesStmt, sweepNonces, now, portion)
 	if err != nil {
@@ -171,6 +171,19 @@ DELETE FROM sessions WHERE hash IN (
 
 func (q *Queries) SweepSessions(ctx context.Context, now int64, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.sweepSessionsStmt, sweepSessions, now, portion)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const sweepTokenRevocations = `-- name: SweepTokenRevocations :execrows
+DELETE FROM token_revocations WHERE account_id IN (
+    SELECT r.account_id FROM token_revocations r WHERE r.created_at <= $1 LIMIT $2)
+`
+
+func (q *Queries) SweepTokenRevocations(ctx context.Context, before int64, portion int32) (int64, error) {
+	result, err := q.exec(ctx, q.sweepTokenRevocationsStmt, sweepTokenRevocations, before, portion)
 	if err != nil {
 		return 0, err
 	}

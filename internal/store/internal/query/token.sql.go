@@ -13,7 +13,7 @@ import (
 )
 
 const addToken = `-- name: AddToken :exec
-INSERT INTO tokens (hash, use, grant_id, seal, expires_at) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO tokens (hash, use, grant_id, seal, expires_at, binding) VALUES ($1, $2, $3, $4, $5, $6)
 `
 
 type AddTokenParams struct {
@@ -22,6 +22,7 @@ type AddTokenParams struct {
 	GrantID   library.GrantID
 	Seal      []byte
 	ExpiresAt int64
+	Binding   []byte
 }
 
 func (q *Queries) AddToken(ctx context.Context, arg AddTokenParams) error {
@@ -31,6 +32,7 @@ func (q *Queries) AddToken(ctx context.Context, arg AddTokenParams) error {
 		arg.GrantID,
 		arg.Seal,
 		arg.ExpiresAt,
+		arg.Binding,
 	)
 	return err
 }
@@ -54,7 +56,7 @@ func (q *Queries) DeleteTokenSealsOfLibrary(ctx context.Context, libraryID libra
 }
 
 const getTokenInfo = `-- name: GetTokenInfo :one
-SELECT tokens.hash, tokens.use, tokens.grant_id, tokens.seal, tokens.expires_at, grants.id, grants.library_id, grants.application_id, grants.contract_id, grants.created_at, grants.expires_at, grants.last_used_at, grants.revoked_at, libraries.id, libraries.email, libraries.public_key, libraries.created_at, libraries.code_saved, libraries.code_made_at, libraries.delete_at
+SELECT tokens.hash, tokens.use, tokens.grant_id, tokens.seal, tokens.expires_at, tokens.binding, grants.id, grants.library_id, grants.application_id, grants.contract_id, grants.created_at, grants.expires_at, grants.last_used_at, grants.revoked_at, libraries.id, libraries.email, libraries.public_key, libraries.created_at, libraries.code_saved, libraries.code_made_at, libraries.delete_at, libraries.binding
 FROM tokens
 JOIN grants ON grants.id = tokens.grant_id
 JOIN libraries ON libraries.id = grants.library_id
@@ -76,6 +78,7 @@ func (q *Queries) GetTokenInfo(ctx context.Context, hash seal.Hash, use library.
 		&i.Token.GrantID,
 		&i.Token.Seal,
 		&i.Token.ExpiresAt,
+		&i.Token.Binding,
 		&i.Grant.ID,
 		&i.Grant.LibraryID,
 		&i.Grant.ApplicationID,
@@ -91,6 +94,7 @@ func (q *Queries) GetTokenInfo(ctx context.Context, hash seal.Hash, use library.
 		&i.Library.CodeSaved,
 		&i.Library.CodeMadeAt,
 		&i.Library.DeleteAt,
+		&i.Library.Binding,
 	)
 	return i, err
 }

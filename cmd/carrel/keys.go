@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/carrelhq/carrel/internal/server"
+	"github.com/carrelhq/carrel/internal/store"
+)
+
+type keysCmd struct {
+	List   keysList   `cmd:"" help:"List the master keys and what each has sealed."`
+	Rotate keysRotate `cmd:"" help:"Add a master key, and encrypt with it what the older keys have encrypted."`
+	Reset  keysReset  `cmd:"" help:"Give up what lost master keys have sealed, so that the server starts with others."`
+}
+
+type keysList struct {
+	stores
+	JSON bool `help:"Print JSON."`
+}
+
+// keyView is the JSON of a key.
+type keyView struct {
+	ID      string                `json:"id"`
+	Newest  bool                  `json:"newest"`
+	Missing bool                  `json:"missing"`
+	Holds   map[store.BoxKind]int `json:"holds"`
+}
+
+// Run lists the keys.
+func (c *keysList) Run(ctx context.Context) error {
+	if err := c.checkGiven(); err != nil {
+		return err
+	}
+	uses, err := server.ListKeys(ctx, c.config())
+	if err != nil {
+		return err
+	}
+	list := views(uses, func(u server.KeyUse) keyView { return keyView{u.ID, u.Newest, !u.Known, u.Boxes} })
+	if c.JSON {
+		return printJSON(list)
+	}
+	return printTable(list, "KEY\tSTATE\tHOLDS", func(v keyView) string {
+		state := "old"
+		switch {
+		case v.Newest:
+			state = "newest"
+		case v.Missing:
+			state = "not in the keyring"
+		}
+		var holds []string
+		for _, kind := range store.BoxKinds() {
+			if n := v.Holds[kind]; n > 0 {
+				holds = append(holds, fmt.Sprintf("%s: %d", kind, n))
+			}
+		}
+		if len(holds) == 0 {
+			holds = []string{"nothing"}
+		}
+		return fmt.Sprintf("%s\t%s\t%s", v.ID, state, strings.Join(holds, ", "))
+	})
+}
+
+type keysRotate struct {
+	stores
+	AddOnly bool `help:"Only add a key. With several servers that have files of their own: copy the file to each, then rotate."`
+	DropOld bool `help:"Remove the older keys from the file in the end. Backups of the database from before still need them."`
+}
+
+// Help is what --help adds.
+func (keysRotate) Help() string {
+	return `Servers may run meanwhile: one that uses the same file learns of the new key within a second. If the command
+is interrupted, run it again: it goes on, with the same key.
+
+Keep a copy of the file with the old keys for as long as you keep backups of the database from before.`
+}
+
+// Run rotates the keys.
+func (c *keysRotate) Run(ctx context.Context) error {
+	if c.AddOnly && c.DropOld {
+		return errors.New("--add-only and --drop-old exclude each other")
+	}
+	if err := c.checkGiven(); err != nil {
+		return err
+	}
+	r, err := server.RotateKeys(ctx, c.config(), server.RotateOptions{AddOnly: c.AddOnly, DropOld: c.DropOld})
+	if r.Added != "" {
+		fmt.Printf("Added key %s to %s. Back up the file.\n", r.Added, c.masterKeyFile())
+	}
+	if err != nil {
+		return err
+	}
+	if c.AddOnly {
+		fmt.Println("Nothing is encrypted with it yet. Give the file to every server, and run carrel keys rotate.")
+		return nil
+	}
+	fmt.Printf("Encrypted %d secrets of the server again; all of them are sealed with key %s now.\n",
+		r.Encrypted, r.Newest)
+	for _, id := range r.Dropped {
+		fmt.Printf("Removed key %s from %s.\n", id, c.masterKeyFile())
+	}
+	return nil
+}
+
+type keysReset struct {
+	stores
+	Yes bool `help:"Do it. Without this, the command says what would be lost."`
+}
+
+// Help is what --help adds.
+func (keysReset) Help() string {
+	return `For master keys that are lost for good. People's files are not affected: the master keys do not open them.
+
+Stop every server first. The next start makes a new master key, unless there is a file.`
+}
+
+// Run says what would be lost, or gives it up.
+func (c *keysReset) Run(ctx context.Context) error {
+	if err := c.checkGiven(); err != nil {
+		return err
+	}
+	uses, err := server.ListKeys(ctx, c.config())
+	if err != nil {
+		return err
+	}
+	n := map[store.BoxKind]int{}
+	for _, u := range uses {
+		for kind, boxes := range u.Boxes {
+			n[kind] += boxes
+		}
+	}
+	verb := "would be"
+	if c.Yes {
+		if err := server.ResetKeys(ctx, c.config()); err != nil {
+			return err
+		}
+		verb = "was"
+	}
+	fmt.Printf(`What the master keys had sealed, and what %s lost:
+
+  signing keys          %4d   applications get the new ones by themselves
+  provider tokens       %4d   each person has to connect the provider again
+  tokens to revoke      %4d   the provider is not told that they are not used any more
+  authorisations        %4d   some have ended already; who is at a provider just now has to begin again
+  deliveries under way  %4d   they end as expired, or as unknown if they were being sent; applications can send again
+  answers of providers  %4d   the state of each delivery stays
+
+Nobody's files are lost: the master keys do not open them.
+`, verb, n[store.BoxSigningKey], n[store.BoxConnection], n[store.BoxRevocation], n[store.BoxAuthorization],
+		n[store.BoxPayload], n[store.BoxAnswer])
+	if !c.Yes {
+		return errors.New("nothing was changed: stop every server, and run the command with --yes")
+	}
+	fmt.Println("\nStart the server: it makes a new master key, unless there is a file. Back it up.")
+	return nil
+}

@@ -1,0 +1,445 @@
+package library
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/seal"
+)
+
+// StoredFile is a file with its content as a check reads it.
+type StoredFile struct {
+	File
+	// Format is zero if there is no content.
+	Format ContentFormat
+	Inline []byte
+}
+
+// CheckStore reads everything that a check compares. A list is in the order of its ids, after the
+// given one.
+type CheckStore interface {
+	ChainStore
+	AdoptionStore
+	SigningKeyStore
+	GetLibrary(ctx context.Context, id ID) (Library, error)
+	GetLock(ctx context.Context, id ID, kind LockKind) (Lock, error)
+	CountFiles(ctx context.Context, library ID) (int, error)
+	HasFile(ctx context.Context, library ID, id wire.FileName) (bool, error)
+	ListLibraryIDs(ctx context.Context, after ID, limit int) ([]ID, error)
+	// GetStoredFile returns ErrNotFound if the library has no such file.
+	GetStoredFile(ctx context.Context, library ID, id wire.FileName) (StoredFile, error)
+	ListFileIDs(ctx context.Context, library ID, after wire.FileName, limit int) ([]wire.FileName, error)
+	// ListFilesOfNoLibrary and ListContentsOfNoFile list rows that belong to nothing.
+	ListFilesOfNoLibrary(ctx context.Context, after wire.FileName, limit int) ([]wire.FileName, error)
+	ListContentsOfNoFile(ctx context.Context, after wire.FileName, limit int) ([]wire.FileName, error)
+}
+
+// Checker compares everything that is stored with what this server has written, without the key of
+// any library. It reads a part at a time, so that a server may run beside it.
+type Checker struct {
+	Store   CheckStore
+	Blobs   Blobs
+	Keyring *seal.Keyring
+	Now     func() time.Time
+	// AllContents reads large contents as well; otherwise only their lengths are compared.
+	AllContents bool
+	// Report is called with each fault.
+	Report func(fault string)
+	// More are further checks, of other packages.
+	More []func(ctx context.Context, report func(fault string)) error
+
+	integrity *Integrity
+	adopted   bool
+	summary   CheckSummary
+}
+
+// CheckSummary says how much a check has compared.
+type CheckSummary struct {
+	Libraries, Events, Files int
+	// Older are files of before the activity had their hashes: of them only the presence and the
+	// length are compared.
+	Older  int
+	Faults int
+	// NotAdopted says that no server of this version has started on the database yet, so that its
+	// libraries have no bindings.
+	NotAdopted bool
+}
+
+// Check runs all checks. Its error says that it could not run to its end.
+func (c *Checker) Check(ctx context.Context) (CheckSummary, error) {
+	c.integrity = NewIntegrity(c.Keyring, noEvents{}, c.Now)
+	steps := []func(context.Context) error{
+		c.checkAdoption, c.checkSigningKeys, c.checkLibraries, c.checkRowsOfNothing, c.checkBlobs,
+	}
+	for _, more := range c.More {
+		steps = append(steps, func(ctx context.Context) error { return more(ctx, c.fault) })
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return c.summary, err
+		}
+	}
+	return c.summary, nil
+}
+
+// noEvents keeps a check from writing into an activity.
+type noEvents struct{ EventStore }
+
+func (noEvents) AddEvent(context.Context, Event) error { return nil }
+
+func (c *Checker) fault(text string) {
+	c.summary.Faults++
+	c.Report(text)
+}
+
+func (c *Checker) checkAdoption(ctx context.Context) error {
+	adopted, err := c.integrity.isAdopted(ctx, c.Store)
+	if errors.Is(err, ErrAdoptionForged) {
+		c.fault(err.Error())
+		adopted, err = true, nil
+	}
+	c.adopted, c.summary.NotAdopted = adopted, !adopted
+	return err
+}
+
+func (c *Checker) checkSigningKeys(ctx context.Context) error {
+	keys, err := c.Store.ListSigningKeys(ctx)
+	if err != nil {
+		return fmt.Errorf("list signing keys: %w", err)
+	}
+	for _, k := range keys {
+		if _, err := c.Keyring.Open(SigningKeyPurpose(k.ID), k.Private); err != nil {
+			c.fault(fmt.Sprintf("signing key %s: the master keyring does not open it", k.ID))
+		}
+	}
+	return nil
+}
+
+// checkPage is how many ids are read at a time.
+const checkPage = 500
+
+// eachID calls visit with each id of a list that is read a page at a time.
+func eachID[T ~string](
+	ctx context.Context,
+	list func(ctx context.Context, after T, limit int) ([]T, error),
+	visit func(T) error,
+) error {
+	var after T
+	for {
+		ids, err := list(ctx, after, checkPage)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := visit(id); err != nil {
+				return err
+			}
+		}
+		if len(ids) < checkPage {
+			return nil
+		}
+		after = ids[len(ids)-1]
+	}
+}
+
+func (c *Checker) checkLibraries(ctx context.Context) error {
+	return eachID(ctx, c.Store.ListLibraryIDs, func(id ID) error { return c.checkLibrary(ctx, id) })
+}
+
+// checkLibrary checks a library. Its faults are reported at the end, and not if the library has
+// been deleted meanwhile.
+func (c *Checker) checkLibrary(ctx context.Context, id ID) error {
+	l := &libraryCheck{Checker: c, id: id}
+	if err := l.run(ctx); err != nil {
+		return err
+	}
+	if len(l.faults) > 0 {
+		if _, err := c.Store.GetChainHead(ctx, id); errors.Is(err, ErrNotFound) {
+			return nil
+		}
+	}
+	for _, f := range l.faults {
+		c.fault("library " + string(id) + ": " + f)
+	}
+	c.summary.Libraries++
+	return nil
+}
+
+func (c *Checker) checkRowsOfNothing(ctx context.Context) error {
+	err := eachID(ctx, c.Store.ListFilesOfNoLibrary, func(id wire.FileName) error {
+		c.fault(fmt.Sprintf("file %s: there is no such library", id))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return eachID(ctx, c.Store.ListContentsOfNoFile, func(id wire.FileName) error {
+		c.fault(fmt.Sprintf("content of file %s: there is no such file", id))
+		return nil
+	})
+}
+
+// checkBlobs looks for large contents without a file. One that is younger than a day may be of a
+// push that is under way.
+func (c *Checker) checkBlobs(ctx context.Context) error {
+	return c.Blobs.List(ctx, "", func(key string, at time.Time) error {
+		if c.Now().Sub(at) < orphanAge {
+			return nil
+		}
+		owner, file, _ := strings.Cut(key, "/")
+		has, err := c.Store.HasFile(ctx, ID(owner), wire.FileName(file))
+		if err == nil && !has {
+			c.fault(fmt.Sprintf("content %s: there is no such file", key))
+		}
+		return err
+	})
+}
+
+// libraryCheck is the check of one library.
+type libraryCheck struct {
+	*Checker
+	id       ID
+	faults   []string
+	arrivals int   // files that have arrived and have a row
+	visited  int64 // the Seq of the last event
+}
+
+func (l *libraryCheck) add(format string, args ...any) {
+	l.faults = append(l.faults, fmt.Sprintf(format, args...))
+}
+
+func (l *libraryCheck) run(ctx context.Context) error {
+	if err := l.checkKey(ctx); err != nil {
+		return err
+	}
+	files, err := l.Store.CountFiles(ctx, l.id)
+	if err != nil {
+		return err
+	}
+	if err := l.checkChain(ctx); err != nil {
+		return err
+	}
+	if files > l.arrivals {
+		return l.findStrangers(ctx)
+	}
+	return nil
+}
+
+// checkKey checks the binding of the library, and that there is a way to open it.
+func (l *libraryCheck) checkKey(ctx context.Context) error {
+	switch library, err := l.Store.GetLibrary(ctx, l.id); {
+	case errors.Is(err, ErrNotFound):
+	case err != nil:
+		l.add("its row does not parse: %v", err)
+	case l.adopted && !l.integrity.isBound(library):
+		l.add("its id and public key are not those that this server has stored")
+	}
+	for _, kind := range []LockKind{LockPassword, LockRecovery} {
+		if _, err := l.Store.GetLock(ctx, l.id, kind); errors.Is(err, ErrNotFound) {
+			l.add("the lock of its %s is gone", kind)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkChain walks the whole chain and compares it with every checkpoint. After a fault it goes
+// on through the lines, for the files that arrived.
+func (l *libraryCheck) checkChain(ctx context.Context) error {
+	v := &chainVerifier{store: l.Store, integrity: l.integrity, library: l.id, want: map[int64][]byte{}}
+	checkpoints := &checkpointReader{store: l.Store, library: l.id}
+	v.visit = func(e Event) error {
+		c, err := checkpoints.at(ctx, e.Seq)
+		if err != nil {
+			return err
+		}
+		if c != nil {
+			if err := l.integrity.verifyCheckpoint(*c); err != nil {
+				return err
+			}
+			if string(c.Hash) != string(e.Hash) {
+				return v.fault("event %d is another than it was", e.Seq)
+			}
+		}
+		return l.visit(ctx, e)
+	}
+	head, _, err := v.trust(ctx)
+	if err == nil {
+		err = v.walk(ctx, 1, head.Events)
+	}
+	if errors.Is(err, ErrNotFound) {
+		return nil // deleted meanwhile
+	}
+	var fault *ActivityFault
+	if !errors.As(err, &fault) {
+		return err
+	}
+	l.add("activity: %s", fault.What)
+	for {
+		events, err := l.Store.ListEventsAfter(ctx, l.id, l.visited, chainPage)
+		if err != nil || len(events) == 0 {
+			return err
+		}
+		for _, e := range events {
+			if err := l.visit(ctx, e); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// checkpointReader reads a library's checkpoints in step with its events.
+type checkpointReader struct {
+	store   ChainStore
+	library ID
+	page    []EventCheckpoint
+	ended   bool
+}
+
+// at returns the checkpoint of an event; nil if it has none. Events are asked for in order.
+func (r *checkpointReader) at(ctx context.Context, seq int64) (*EventCheckpoint, error) {
+	for len(r.page) > 0 && r.page[0].Seq < seq {
+		r.page = r.page[1:]
+	}
+	if len(r.page) == 0 && !r.ended {
+		var err error
+		if r.page, err = r.store.ListEventCheckpoints(ctx, r.library, seq-1, checkPage); err != nil {
+			return nil, err
+		}
+		r.ended = len(r.page) < checkPage
+	}
+	if len(r.page) == 0 || r.page[0].Seq != seq {
+		return nil, nil
+	}
+	return &r.page[0], nil
+}
+
+func (l *libraryCheck) visit(ctx context.Context, e Event) error {
+	l.visited = e.Seq
+	l.summary.Events++
+	if e.Kind != EventFileAdded || e.Details.File == "" {
+		return nil
+	}
+	l.summary.Files++
+	return l.checkFile(ctx, e.Details)
+}
+
+// checkFile compares a file with the line of its arrival.
+func (l *libraryCheck) checkFile(ctx context.Context, arrival EventDetails) error {
+	file, err := l.Store.GetStoredFile(ctx, l.id, arrival.File)
+	if errors.Is(err, ErrNotFound) {
+		l.add("file %s: it arrived, and its row is gone", arrival.File)
+		return nil
+	}
+	if err != nil {
+		l.add("file %s: its row does not parse: %v", arrival.File, err)
+		l.arrivals++
+		return nil
+	}
+	l.arrivals++
+	bound := file.Format == FormatInline || file.Format == FormatStream
+	hash := file.metadataHash()
+	switch {
+	case arrival.Ciphertext == "" && bound:
+		l.add("file %s: the line of its arrival has no hash", file.ID)
+	case arrival.Ciphertext == "":
+		l.summary.Older++
+	case file.Format == FormatInlineByID || file.Format == FormatStreamByID:
+		l.add("file %s: its content is said to be of an older format than it arrived in", file.ID)
+	case arrival.Metadata != hex.EncodeToString(hash[:]):
+		l.add("file %s: what is stored about it is not what was stored when it arrived", file.ID)
+	}
+	switch file.Format {
+	case 0:
+		l.add("file %s: its content is gone", file.ID)
+	case FormatInline, FormatInlineByID:
+		l.checkInline(file, arrival)
+	case FormatStream, FormatStreamByID:
+		return l.checkBlob(ctx, file, arrival)
+	default:
+		l.add("file %s: unknown content format %d", file.ID, file.Format)
+	}
+	return nil
+}
+
+func (l *libraryCheck) checkInline(file StoredFile, arrival EventDetails) {
+	const tag = 16
+	hash := sha256.Sum256(file.Inline)
+	switch {
+	case arrival.Ciphertext != "" && arrival.Ciphertext != hex.EncodeToString(hash[:]):
+		l.add("file %s: its content is not the one that arrived", file.ID)
+	case int64(len(file.Inline)) != file.Size+tag:
+		l.add("file %s: its content has %d bytes, not those of %d", file.ID, len(file.Inline), file.Size)
+	}
+}
+
+// checkBlob compares the length of a large content, and its hash if all contents are read.
+func (l *libraryCheck) checkBlob(ctx context.Context, file StoredFile, arrival EventDetails) (err error) {
+	blob, err := l.Blobs.Open(ctx, blobKey(file.Library, file.ID))
+	if errors.Is(err, ErrNotFound) {
+		l.add("file %s: its content is gone", file.ID)
+		return nil
+	}
+	if err != nil {
+		l.add("file %s: its content does not open: %v", file.ID, err)
+		return nil
+	}
+	defer func() { err = errors.Join(err, blob.Close()) }()
+	hash := sha256.New()
+	size := int64(0)
+	seeker, ok := blob.(io.Seeker)
+	whole := l.AllContents || !ok
+	if whole {
+		size, err = io.Copy(hash, blob)
+	} else {
+		size, err = seeker.Seek(0, io.SeekEnd)
+	}
+	if err != nil {
+		l.add("file %s: its content does not read: %v", file.ID, err)
+		return nil
+	}
+	switch want := seal.StreamSize(file.Size); {
+	case size != want:
+		l.add("file %s: its content has %d bytes, not %d", file.ID, size, want)
+	case whole && arrival.Ciphertext != "" && arrival.Ciphertext != hex.EncodeToString(hash.Sum(nil)):
+		l.add("file %s: its content is not the one that arrived", file.ID)
+	}
+	return nil
+}
+
+// findStrangers finds the files without a line of their arrival. It runs only if there are some.
+func (l *libraryCheck) findStrangers(ctx context.Context) error {
+	arrived := map[wire.FileName]bool{}
+	for after := int64(0); ; {
+		events, err := l.Store.ListEventsAfter(ctx, l.id, after, chainPage)
+		if err != nil {
+			return err
+		}
+		if len(events) == 0 {
+			break
+		}
+		for _, e := range events {
+			if e.Kind == EventFileAdded {
+				arrived[e.Details.File] = true
+			}
+		}
+		after = events[len(events)-1].Seq
+	}
+	list := func(ctx context.Context, after wire.FileName, limit int) ([]wire.FileName, error) {
+		return l.Store.ListFileIDs(ctx, l.id, after, limit)
+	}
+	return eachID(ctx, list, func(id wire.FileName) error {
+		if !arrived[id] {
+			l.add("file %s: the activity has no line of its arrival", id)
+		}
+		return nil
+	})
+}

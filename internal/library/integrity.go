@@ -1,0 +1,193 @@
+package library
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/seal"
+)
+
+// Integrity tells rows that this server has written from rows that somebody else has
+// changed: whoever keeps the database must not be able to have a push sealed to them, or to
+// rewrite the record, without being noticed.
+//
+// What an application asks for is bound to the code of its request, and so is the public key of
+// the session that it was given. A library's id and public key are bound three times: with each
+// token and code that is given out for the library, under a key that only the secret's text
+// yields; under the master keyring, for what is received without a secret; and by each private
+// key that is opened, whose public half must be the library's.
+type Integrity struct {
+	ring   *seal.Keyring
+	events EventStore
+	now    func() time.Time
+	// told are the libraries whose activity says that they were tampered with, for an hour: an
+	// attack must not fill the activity.
+	told ttlCache[ID, struct{}]
+}
+
+// NewIntegrity returns the integrity of libraries whose activity is stored in events.
+func NewIntegrity(ring *seal.Keyring, events EventStore, now func() time.Time) *Integrity {
+	return &Integrity{ring: ring, events: events, now: now,
+		told: ttlCache[ID, struct{}]{ttl: time.Hour, limit: maxClients}}
+}
+
+// TamperedError says that what is stored of a library is not what this server has stored. The
+// call is not carried out.
+type TamperedError struct {
+	Library ID
+	// What says what does not fit, for the log.
+	What string
+}
+
+func (e *TamperedError) Error() string {
+	if e.Library == "" {
+		return "a row of no library has been tampered with: " + e.What
+	}
+	return fmt.Sprintf("library %s has been tampered with: %s", e.Library, e.What)
+}
+
+// The purposes of the MACs of this package.
+const (
+	purposeSecretBinding  = "carrel library of a secret"
+	purposeRequestBinding = "carrel authorization request"
+	purposeSessionBinding = "carrel session of a request"
+	purposeLibraryBinding = "carrel library"
+	purposeAdopted        = "carrel adopted secret"
+	purposeAdoption       = "carrel adoption"
+	purposeCheckpoint     = "carrel event checkpoint"
+)
+
+// BindSecret returns the binding of a token or code that is given out for a library: the MAC of
+// the library's id and public key under a key that derives from the secret.
+func BindSecret(secret seal.Secret, l Library) []byte {
+	return secret.MAC(purposeSecretBinding, []byte(l.ID), l.PublicKey.Bytes())
+}
+
+// verifySecret returns a [*TamperedError] unless the binding beside a secret's row binds the
+// library. A secret of before bindings was bound under the keyring at the first start of a
+// program that has them; its text shows that it is one.
+func (i *Integrity) verifySecret(ctx context.Context, secret seal.Secret, binding []byte, l Library) error {
+	if secret.VerifyMAC(binding, purposeSecretBinding, []byte(l.ID), l.PublicKey.Bytes()) {
+		return nil
+	}
+	hash := secret.Hash()
+	if !secret.IsVersioned() &&
+		i.ring.VerifyMAC(binding, purposeAdopted, hash[:], []byte(l.ID), l.PublicKey.Bytes()) {
+		return nil
+	}
+	return i.tampered(ctx, l.ID, "its id and public key are not those that the presented secret was given out for")
+}
+
+// bindRequest returns the binding of what an application asks for, under a key that derives from
+// the request's code, which the person's browser presents.
+func bindRequest(code seal.Secret, r AuthRequest) []byte {
+	return code.MAC(purposeRequestBinding, requestParts(r)...)
+}
+
+func requestParts(r AuthRequest) [][]byte {
+	return [][]byte{[]byte(r.Kind), []byte(r.ClientID.Application), []byte(r.ClientID.Contract), []byte(r.RedirectURI),
+		[]byte(r.State), []byte(r.Challenge), []byte(r.Library), r.Session[:]}
+}
+
+// verifyRequest returns a [*TamperedError] unless a request is what the application asked for. A
+// request of before bindings, whose code shows that it is one, lives for half an hour.
+func (i *Integrity) verifyRequest(ctx context.Context, code seal.Secret, r AuthRequest) error {
+	if !code.IsVersioned() && len(r.Binding) == 0 ||
+		code.VerifyMAC(r.Binding, purposeRequestBinding, requestParts(r)...) {
+		return nil
+	}
+	return i.tampered(ctx, r.Library, "an authorization request is not what its application asked for")
+}
+
+// bindSession returns the binding of the public key of a request's session. The private key of
+// the library is sealed to that when the person agrees.
+func bindSession(code seal.Secret, s Session) []byte {
+	return code.MAC(purposeSessionBinding, s.Hash[:], s.PublicKey.Bytes())
+}
+
+// verifySession returns a [*TamperedError] unless the public key of a request's session is the one
+// that it was made with.
+func (i *Integrity) verifySession(ctx context.Context, id ID, r *PendingRequest, s Session) error {
+	if !r.code.IsVersioned() && len(r.SessionBinding) == 0 ||
+		r.code.VerifyMAC(r.SessionBinding, purposeSessionBinding, s.Hash[:], s.PublicKey.Bytes()) {
+		return nil
+	}
+	return i.tampered(ctx, id, "the public key of a session is not the one that its request was made with")
+}
+
+// bindLibrary returns the binding of a library under the master keyring.
+func (i *Integrity) bindLibrary(id ID, publicKey []byte) []byte {
+	return i.ring.MAC(purposeLibraryBinding, []byte(id), publicKey)
+}
+
+// VerifyLibrary returns a [*TamperedError] unless the library's id and public key are those
+// that this server has stored. Whoever seals something to a library without a secret that the
+// person or an application presents calls it first.
+func (i *Integrity) VerifyLibrary(ctx context.Context, l Library) error {
+	if !i.isBound(l) {
+		return i.tampered(ctx, l.ID, "its id and public key are not those that this server has stored")
+	}
+	return nil
+}
+
+func (i *Integrity) isBound(l Library) bool {
+	return i.ring.VerifyMAC(l.Binding, purposeLibraryBinding, []byte(l.ID), l.PublicKey.Bytes())
+}
+
+// verifyKey returns a [*TamperedError] unless a private key that has been opened is that of the
+// library's public key.
+func (i *Integrity) verifyKey(ctx context.Context, key seal.PrivateKey, l Library) error {
+	if !key.PublicKey().Equal(l.PublicKey) {
+		return i.tampered(ctx, l.ID, "its public key is not that of its private key")
+	}
+	return nil
+}
+
+// open opens the private key that is sealed for a secret, and verifies it.
+func (i *Integrity) open(
+	ctx context.Context,
+	secret seal.Secret,
+	sealed seal.Sealed,
+	l Library,
+) (seal.PrivateKey, error) {
+	key, err := secret.OpenKey(sealed)
+	if err != nil {
+		return seal.PrivateKey{}, fmt.Errorf("open seal of library %s: %w", l.ID, err)
+	}
+	return key, i.verifyKey(ctx, key, l)
+}
+
+// tampered records in the library's activity that it has been tampered with, at most once an
+// hour, and returns the error.
+func (i *Integrity) tampered(ctx context.Context, id ID, what string) error {
+	return i.record(ctx, &TamperedError{id, what}, EventDetails{})
+}
+
+// tamperedFile is tampered for one file.
+func (i *Integrity) tamperedFile(ctx context.Context, file File, what string) error {
+	err := &TamperedError{file.Library, fmt.Sprintf("file %s: %s", file.ID, what)}
+	return i.record(ctx, err, EventDetails{File: file.ID, FileName: file.Name()})
+}
+
+func (i *Integrity) record(ctx context.Context, err *TamperedError, details EventDetails) error {
+	id := err.Library
+	if id == "" {
+		return err
+	}
+	now := i.now()
+	if _, told := i.told.get(id, now); told {
+		return err
+	}
+	i.told.put(id, struct{}{}, now)
+	event := Event{Library: id, At: now, Kind: EventTampered, Details: details}
+	if err2 := i.events.AddEvent(ctx, event); err2 != nil && !errors.Is(err2, ErrNotFound) {
+		return errors.Join(err, fmt.Errorf("record that: %w", err2))
+	}
+	return err
+}
+
+// millis returns a time as it is bound: milliseconds since 1970, in 8 bytes.
+func millis(t time.Time) []byte { return binary.BigEndian.AppendUint64(nil, uint64(t.UnixMilli())) }

@@ -1,0 +1,163 @@
+package library
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/carrelhq/carrel/digime/wire"
+)
+
+// SavedCheckpoint is what a person keeps of their activity, signed by the server: from then on
+// nobody can change or remove one of its lines, or put an older activity in its place, without
+// the person being able to show it.
+type SavedCheckpoint struct {
+	// Use tells a checkpoint from everything else that the server signs.
+	Use     string `json:"use"`
+	Library ID     `json:"library"`
+	// Events is how many events there were, and Hash the hash of the last of them, in hexadecimal.
+	Events int64       `json:"events"`
+	Hash   string      `json:"hash"`
+	Time   wire.Millis `json:"time"`
+}
+
+const savedCheckpointUse = "carrel activity checkpoint 1"
+
+// SavedFile is the file of a saved checkpoint. Its members repeat what is signed, for people to
+// read; only what is signed counts.
+type SavedFile struct {
+	Library ID     `json:"library"`
+	Events  int64  `json:"events"`
+	Hash    string `json:"hash"`
+	Time    string `json:"time"`
+	// Signed is a [SavedCheckpoint] as a JWS.
+	Signed string `json:"signed"`
+}
+
+// The errors of saved checkpoints.
+var (
+	// ErrNoCheckpoint says that a text is not a checkpoint that this server has signed.
+	ErrNoCheckpoint = errors.New("not an activity checkpoint of this server")
+	// ErrOtherLibrary says that a checkpoint is of another library.
+	ErrOtherLibrary = errors.New("checkpoint is of another library")
+)
+
+// SaveCheckpoint verifies a person's activity from the newest checkpoint on, and returns the file
+// of a signed checkpoint. It returns an [*ActivityFault] if the activity was changed.
+func (a *Activity) SaveCheckpoint(ctx context.Context, s *SignedIn, now time.Time) (SavedFile, error) {
+	page, err := a.List(ctx, s, 0)
+	if err != nil {
+		return SavedFile{}, err
+	}
+	if page.Fault != nil {
+		return SavedFile{}, page.Fault
+	}
+	newest := page.Events[0]
+	saved := SavedCheckpoint{Use: savedCheckpointUse, Library: s.Library.ID, Events: newest.Seq,
+		Hash: hex.EncodeToString(newest.Hash), Time: wire.MillisOf(now)}
+	signed, err := a.signer.Sign(a.keySetURL, saved)
+	if err != nil {
+		return SavedFile{}, fmt.Errorf("sign checkpoint: %w", err)
+	}
+	return SavedFile{Library: saved.Library, Events: saved.Events, Hash: saved.Hash,
+		Time: saved.Time.Time().UTC().Format(time.RFC3339), Signed: signed}, nil
+}
+
+// ParseCheckpoint returns the checkpoint in a text that a person has saved: the file, or the JWS in
+// it. It returns ErrNoCheckpoint.
+func (a *Activity) ParseCheckpoint(ctx context.Context, text string) (SavedCheckpoint, error) {
+	text = strings.TrimSpace(text)
+	var file SavedFile
+	if err := json.Unmarshal([]byte(text), &file); err == nil {
+		text = file.Signed
+	}
+	token, err := wire.ParseToken(text)
+	if err != nil {
+		return SavedCheckpoint{}, fmt.Errorf("%w: %w", ErrNoCheckpoint, err)
+	}
+	keys, err := a.store.ListSigningKeys(ctx)
+	if err != nil {
+		return SavedCheckpoint{}, fmt.Errorf("list signing keys: %w", err)
+	}
+	for _, k := range keys {
+		if k.ID != token.Header.KeyID {
+			continue
+		}
+		public, err := wire.ParsePublicKey([]byte(k.PublicKey))
+		if err != nil {
+			return SavedCheckpoint{}, fmt.Errorf("parse signing key %s: %w", k.ID, err)
+		}
+		if err := token.Verify(public); err != nil {
+			break
+		}
+		var saved SavedCheckpoint
+		if err := token.Peek(&saved); err != nil || saved.Use != savedCheckpointUse || saved.Events < 1 {
+			break
+		}
+		return saved, nil
+	}
+	return SavedCheckpoint{}, ErrNoCheckpoint
+}
+
+// ExtendsResult says how an activity of today compares with a saved checkpoint.
+type ExtendsResult struct {
+	// Added is how many events have been added since.
+	Added int64
+	// Fault says that it does not extend the checkpoint, and why; nil if it does.
+	Fault *ActivityFault
+}
+
+// CheckForPerson compares a person's activity with a checkpoint. It returns ErrOtherLibrary for the
+// checkpoint of another library.
+func (a *Activity) CheckForPerson(ctx context.Context, s *SignedIn, saved SavedCheckpoint) (ExtendsResult, error) {
+	if saved.Library != s.Library.ID {
+		return ExtendsResult{}, ErrOtherLibrary
+	}
+	return a.CheckExtends(ctx, saved)
+}
+
+// CheckExtends reports whether a library's activity still extends a checkpoint: the event at its
+// end is the same, all events since then follow it, and with that none before it was changed. It
+// returns ErrNotFound if the library is gone.
+func (a *Activity) CheckExtends(ctx context.Context, saved SavedCheckpoint) (ExtendsResult, error) {
+	hash, err := hex.DecodeString(saved.Hash)
+	if err != nil {
+		return ExtendsResult{}, fmt.Errorf("%w: %w", ErrNoCheckpoint, err)
+	}
+	v := &chainVerifier{store: a.store, integrity: a.integrity, library: saved.Library,
+		want: map[int64][]byte{saved.Events: hash}}
+	result := ExtendsResult{}
+	head, err := v.store.GetChainHead(ctx, saved.Library)
+	if err != nil {
+		return ExtendsResult{}, fmt.Errorf("get head of activity: %w", err)
+	}
+	result.Added = head.Events - saved.Events
+	if head.Events < saved.Events {
+		err = v.fault("it ends with event %d, and once had event %d", head.Events, saved.Events)
+	} else {
+		err = a.checkExtends(ctx, v, hash, saved.Events)
+	}
+	if errors.As(err, &result.Fault) {
+		return result, nil
+	}
+	return result, err
+}
+
+// checkExtends walks the whole chain: who asks this trusts nothing that is stored beside it, and
+// the events before the checkpoint must be there as well.
+func (a *Activity) checkExtends(ctx context.Context, v *chainVerifier, hash []byte, seq int64) error {
+	head, newest, err := v.trust(ctx)
+	if err != nil {
+		return err
+	}
+	if newest.Seq == seq && !bytes.Equal(newest.Hash, hash) {
+		return v.fault("event %d is another than it was", seq)
+	}
+	v.want[seq] = hash
+	return v.walk(ctx, 1, head.Events)
+}

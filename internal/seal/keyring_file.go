@@ -1,0 +1,252 @@
+package seal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A keySource has the keys of a keyring. If they are those of a file, it reads the file
+// again after a change, so that a server that runs learns of a new key.
+type keySource struct {
+	mu   sync.Mutex
+	keys masked[[]masterKey]
+
+	path    string // empty for keys that are not in a file
+	checked time.Time
+	changed time.Time // when the file was written last
+}
+
+// checkFileEvery bounds how often the file is looked at.
+const checkFileEvery = time.Second
+
+// KeyringDelay is how long after a change of a keyring's file every server that has opened the file
+// uses the change.
+const KeyringDelay = 2 * checkFileEvery
+
+func (s *keySource) value() []masterKey {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.path != "" && time.Since(s.checked) >= checkFileEvery {
+		s.checked = time.Now()
+		s.reload()
+	}
+	return s.keys.value()
+}
+
+// reload reads the file if it was written to. A file that cannot be read changes nothing.
+func (s *keySource) reload() {
+	info, err := os.Stat(s.path)
+	if err != nil || info.ModTime().Equal(s.changed) {
+		return
+	}
+	text, err := readKeyringFile(s.path)
+	if err != nil {
+		return
+	}
+	if keys, err := parseKeys(text); err == nil {
+		s.keys, s.changed = maskedOf(keys), info.ModTime()
+	}
+}
+
+// OpenKeyring reads the keyring in a file. A file that others may read is refused. The
+// error matches [fs.ErrNotExist] if there is no file. A server that has opened the file
+// uses a key that is added to it within a second.
+func OpenKeyring(path string) (*Keyring, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("open keyring: %w", err)
+	}
+	text, err := readKeyringFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("open keyring: %w", err)
+	}
+	r, err := ParseKeyring(text)
+	if err != nil {
+		return nil, fmt.Errorf("open keyring %s: %w", path, err)
+	}
+	r.keys.path, r.keys.checked, r.keys.changed = path, time.Now(), info.ModTime()
+	return r, nil
+}
+
+func readKeyringFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s may be read by others (mode %04o): chmod 600 it", path, info.Mode().Perm())
+	}
+	return os.ReadFile(path)
+}
+
+// CreateKeyring makes a file with a random key, readable by its owner only, unless the
+// file exists. It reports whether it did. Of two processes that do so at once, one does.
+func CreateKeyring(path string) (created bool, err error) {
+	created, err = createKeyringFile(path)
+	if err != nil {
+		return false, fmt.Errorf("make keyring: %w", err)
+	}
+	return created, nil
+}
+
+// createKeyringFile writes a new keyring to a temporary file and links it to path.
+func createKeyringFile(path string) (bool, error) {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return false, err
+	}
+	f, err := os.CreateTemp(dir, ".keyring-*") // mode 0600
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = os.Remove(f.Name()) }()
+	_, err = f.Write(NewKeyringText())
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err != nil {
+		return false, err
+	}
+	if err := os.Link(f.Name(), path); errors.Is(err, fs.ErrExist) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	return true, syncFolder(dir)
+}
+
+func syncFolder(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil // a folder cannot be synced there
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// RecordInstallation adds the line of an installation to a keyring's file, unless it has one. What
+// is in the file stays as it is.
+func RecordInstallation(path, id string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("add installation to keyring: %w", err)
+	}
+	if has, err := parseInstallation(text); err != nil || has != "" {
+		return err
+	}
+	if err := appendLine(path, text, []byte("# installation "+id+"\n")); err != nil {
+		return fmt.Errorf("add installation to keyring: %w", err)
+	}
+	return nil
+}
+
+// ReplaceInstallation makes a keyring's file name another installation.
+func ReplaceInstallation(path, id string) error {
+	return editKeyring(path, func(text []byte) []byte {
+		text = installationLine.ReplaceAll(text, nil)
+		return append(endLine(text), "# installation "+id+"\n"...)
+	})
+}
+
+// AddKey adds a random key to a keyring's file, as the newest one.
+func AddKey(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("add master key: %w", err)
+	}
+	if err := appendLine(path, text, newKeyLine()); err != nil {
+		return fmt.Errorf("add master key: %w", err)
+	}
+	return nil
+}
+
+// RemoveKeys removes the keys with the ids from a keyring's file. It leaves the newest key.
+func RemoveKeys(path string, ids []KeyID) error {
+	return editKeyring(path, func(text []byte) []byte {
+		lines := bytes.SplitAfter(text, []byte("\n"))
+		newest := -1
+		for i, line := range lines {
+			if _, err := parseKeys(line); err == nil {
+				newest = i
+			}
+		}
+		var kept []byte
+		for i, line := range lines {
+			keys, err := parseKeys(line)
+			if err == nil && i != newest && slices.Contains(ids, keys[0].name()) {
+				continue
+			}
+			kept = append(kept, line...)
+		}
+		return kept
+	})
+}
+
+// appendLine adds a line at the end of a file, in one write. It follows links and keeps owner and
+// mode.
+func appendLine(path string, text, line []byte) error {
+	if len(text) > 0 && text[len(text)-1] != '\n' {
+		line = append([]byte("\n"), line...)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(line)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+func endLine(text []byte) []byte {
+	if len(text) > 0 && text[len(text)-1] != '\n' {
+		return append(text, '\n')
+	}
+	return text
+}
+
+// editKeyring replaces a keyring's file by what edit makes of its text. The new file has the owner
+// of the old one.
+func editKeyring(path string, edit func([]byte) []byte) error {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return fmt.Errorf("change keyring: %w", err)
+	}
+	text, err := readKeyringFile(path)
+	if err != nil {
+		return fmt.Errorf("change keyring: %w", err)
+	}
+	text = edit(text)
+	if _, err := ParseKeyring(text); err != nil {
+		return fmt.Errorf("change keyring %s: %w", path, err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".keyring-*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("change keyring: %w", err)
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // it no longer exists if it was renamed
+	_, err = f.Write(text)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = copyOwner(path, f.Name())
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err == nil {
+		err = syncFolder(filepath.Dir(path))
+	}
+	if err != nil {
+		return fmt.Errorf("change keyring: %w", err)
+	}
+	return nil
+}

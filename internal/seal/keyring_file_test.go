@@ -1,0 +1,172 @@
+package seal_test
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/seal"
+)
+
+// keyringFile writes a keyring's text to a file, and returns its path.
+func keyringFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "keyring")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	return string(must[[]byte](t)(os.ReadFile(path)))
+}
+
+// TestKeyringInstallation: the line of the installation is one that older programs ignore. A line that was written in
+// part is as good as none.
+func TestKeyringInstallation(t *testing.T) {
+	t.Parallel()
+	const one, two = "0123456789abcdefghjk", "zyxwvtsrqpnmkjhgfedc"
+	for name, tt := range map[string]struct {
+		text, id string
+		refused  bool
+	}{
+		"none":             {"# a comment\n" + masterKey(1), "", false},
+		"one":              {masterKey(1) + "\n# installation " + one, one, false},
+		"lines of Windows": {masterKey(1) + "\r\n# installation " + one + "\r\n", one, false},
+		"twice the same":   {"# installation " + one + "\n# installation " + one + "\n" + masterKey(1), one, false},
+		"in part":          {masterKey(1) + "\n# installation " + one[:12], "", false},
+		"no id":            {masterKey(1) + "\n# installation of the hospital", "", false},
+		"two":              {masterKey(1) + "\n# installation " + one + "\n# installation " + two, "", true},
+	} {
+		ring, err := seal.ParseKeyring([]byte(tt.text))
+		if (err != nil) != tt.refused {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err == nil && ring.Installation() != tt.id {
+			t.Errorf("%s: the installation is %q, want %q", name, ring.Installation(), tt.id)
+		}
+	}
+	if id := seal.NewInstallationID(); len(id) != len(one) {
+		t.Errorf("a new id is %q", id)
+	}
+}
+
+func TestRecordInstallation(t *testing.T) {
+	t.Parallel()
+	first, second := seal.NewInstallationID(), seal.NewInstallationID()
+	for _, before := range []string{
+		masterKey(1), "# a\n" + masterKey(1) + "\n", masterKey(1) + "\n# installation 0123",
+	} {
+		path := keyringFile(t, before)
+		link := filepath.Join(t.TempDir(), "link")
+		if err := os.Symlink(path, link); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{first, second} { // the first one stays
+			if err := seal.RecordInstallation(link, id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if text := readFile(t, path); !strings.HasPrefix(text, before) {
+			t.Errorf("the file has changed from %q to %q", before, text)
+		}
+		if got := must[*seal.Keyring](t)(seal.OpenKeyring(link)).Installation(); got != first {
+			t.Errorf("the installation is %q, want %q", got, first)
+		}
+		if err := seal.ReplaceInstallation(link, second); err != nil {
+			t.Fatal(err)
+		}
+		ring := must[*seal.Keyring](t)(seal.OpenKeyring(path))
+		if got := ring.Installation(); got != second || len(ring.Keys()) != 1 {
+			t.Errorf("after replacing, the installation is %q, want %q", got, second)
+		}
+		if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
+			t.Errorf("the link was replaced: %v, %v", info.Mode(), err)
+		}
+	}
+}
+
+// TestRotateKeyring: a key is added and older ones are removed; the newest never is.
+func TestRotateKeyring(t *testing.T) {
+	t.Parallel()
+	path := keyringFile(t, "# mine\n"+masterKey(1)+"\n"+masterKey(2)) // without a line end
+	old := must[*seal.Keyring](t)(seal.OpenKeyring(path))
+	box := old.Seal("p", []byte("text"))
+	if err := seal.AddKey(path); err != nil {
+		t.Fatal(err)
+	}
+	all := must[*seal.Keyring](t)(seal.OpenKeyring(path))
+	if keys := all.Keys(); len(keys) != 3 || !slices.Equal(keys[:2], old.Keys()) || seal.KeyOf(box) != keys[1] {
+		t.Fatalf("the keys are %v, before %v", keys, old.Keys())
+	}
+	if got := seal.KeyOf(all.Seal("p", nil)); got != all.Keys()[2] {
+		t.Errorf("a box has key %s, want the newest of %v", got, all.Keys())
+	}
+	if err := seal.RemoveKeys(path, all.Keys()); err != nil {
+		t.Fatal(err)
+	}
+	left := must[*seal.Keyring](t)(seal.OpenKeyring(path))
+	if keys := left.Keys(); len(keys) != 1 || keys[0] != all.Keys()[2] {
+		t.Errorf("the keys left are %v, want the newest of %v", keys, all.Keys())
+	}
+	if !strings.HasPrefix(readFile(t, path), "# mine\n") {
+		t.Error("a comment is gone")
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 && runtime.GOOS != "windows" {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	for _, box := range []string{"", "\x01abc", "\x02abcdefg"} {
+		if id := seal.KeyOf([]byte(box)); id != "" {
+			t.Errorf("%q has the key %s", box, id)
+		}
+	}
+}
+
+// TestKeyringIsReadAgain: a server that runs opens what another has sealed with a key that was added since, and uses
+// the key itself. A file that has become unreadable changes nothing.
+func TestKeyringIsReadAgain(t *testing.T) {
+	t.Parallel()
+	path := keyringFile(t, masterKey(1))
+	running := must[*seal.Keyring](t)(seal.OpenKeyring(path))
+	if err := seal.AddKey(path); err != nil {
+		t.Fatal(err)
+	}
+	other := must[*seal.Keyring](t)(seal.OpenKeyring(path))
+	box := other.Seal("p", []byte("text"))
+	eventually(t, "the new key opens a box", func() bool {
+		_, err := running.Open("p", box)
+		return err == nil
+	})
+	if got := seal.KeyOf(running.Seal("p", nil)); got != other.Keys()[1] {
+		t.Errorf("a box has key %s, want the newest of %v", got, other.Keys())
+	}
+	if err := os.WriteFile(path, []byte("half a k"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(path, time.Now(), time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(3 * time.Second / 2)
+	eventually(t, "the file was looked at again", func() bool {
+		if _, err := running.Open("p", box); err != nil {
+			t.Fatalf("a broken file took the keys away: %v", err)
+		}
+		return time.Now().After(deadline)
+	})
+}
+
+// eventually waits until a condition holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("after ten seconds it does not hold that %s", what)
+		}
+	}
+}

@@ -1,0 +1,284 @@
+package server_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/carreltest"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/store"
+)
+
+// browser is a person's browser, with the cookie of their login.
+type browser struct {
+	t      *testing.T
+	k      *keeper
+	client *http.Client
+}
+
+func (k *keeper) browserOf(p *carreltest.Person) *browser {
+	k.t.Helper()
+	login := &http.Cookie{Name: "carrel_login", Value: p.Cookie.Reveal()}
+	return &browser{k.t, k, &http.Client{Jar: &staticCookies{map[string]*http.Cookie{login.Name: login}}}}
+}
+
+// staticCookies sends every cookie everywhere: there is one server.
+type staticCookies struct{ values map[string]*http.Cookie }
+
+func (s *staticCookies) SetCookies(_ *url.URL, cookies []*http.Cookie) {
+	for _, c := range cookies {
+		s.values[c.Name] = c
+	}
+}
+
+func (s *staticCookies) Cookies(*url.URL) (all []*http.Cookie) {
+	for _, c := range s.values {
+		all = append(all, c)
+	}
+	return all
+}
+
+func (b *browser) do(req *http.Request) (int, string) {
+	b.t.Helper()
+	req.Header.Set("Accept-Language", "en")
+	req.Header.Set("Sec-Fetch-Site", "same-origin")
+	resp := carreltest.Must(b.client.Do(req))(b.t)
+	defer resp.Body.Close()
+	return resp.StatusCode, string(carreltest.Must(io.ReadAll(resp.Body))(b.t))
+}
+
+func (b *browser) request(method, path string, body io.Reader) *http.Request {
+	b.t.Helper()
+	return carreltest.Must(http.NewRequestWithContext(b.t.Context(), method, b.k.URL+path, body))(b.t)
+}
+
+func (b *browser) get(path string) string {
+	b.t.Helper()
+	status, page := b.do(b.request(http.MethodGet, path, nil))
+	if status != http.StatusOK {
+		b.t.Fatalf("GET %s: %d", path, status)
+	}
+	return page
+}
+
+var tokenField = regexp.MustCompile(`name="token" value="([^"]+)"`)
+var resultState = regexp.MustCompile(`data-testid="checkpoint-result" data-state="([a-z]+)"`)
+
+// givesBack sends a saved checkpoint as a file, or pasted, and returns the state of the page.
+func (b *browser) givesBack(saved string, pasted bool) string {
+	b.t.Helper()
+	token := tokenField.FindStringSubmatch(b.get("/activity/check"))
+	if token == nil {
+		b.t.Fatal("the page has no form")
+	}
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	_ = form.WriteField("token", token[1])
+	if pasted {
+		_ = form.WriteField("text", saved)
+	}
+	file := carreltest.Must(form.CreateFormFile("file", "carrel.json"))(b.t)
+	if !pasted {
+		_, _ = io.WriteString(file, saved)
+	}
+	_ = form.Close()
+	req := b.request(http.MethodPost, "/activity/check", &body)
+	req.Header.Set("Content-Type", form.FormDataContentType())
+	status, page := b.do(req)
+	state := resultState.FindStringSubmatch(page)
+	if status != http.StatusOK || state == nil {
+		b.t.Fatalf("the check answers %d: %s", status, page)
+	}
+	return state[1]
+}
+
+// pages returns all pages of the activity, newest first.
+func (b *browser) pages() (all []string) {
+	b.t.Helper()
+	older := regexp.MustCompile(`href="(/activity\?before=\d+)"`)
+	for path := "/activity"; ; {
+		page := b.get(path)
+		all = append(all, page)
+		next := older.FindStringSubmatch(page)
+		if next == nil {
+			return all
+		}
+		path = next[1]
+	}
+}
+
+// lives gives a person an activity of n events.
+func lives(t *testing.T, db *store.DB, p *carreltest.Person, n int) {
+	t.Helper()
+	for i := range n {
+		event := library.Event{Library: p.Library, At: time.Now(), Kind: library.EventFileRead,
+			Details: library.EventDetails{FileName: "file " + string(rune('a'+i%26)), ApplicationName: "App"}}
+		if err := db.AddEvent(t.Context(), event); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// rewrites gives all events from one on new hashes, as somebody does who knows the source.
+func (k *keeper) rewrites(p *carreltest.Person, db *store.DB, from int64) {
+	k.t.Helper()
+	var previous []byte
+	if from > 1 {
+		k.reads(&previous, `SELECT hash FROM events WHERE library_id = $1 AND seq = $2`, p.Library, from-1)
+	}
+	for {
+		events := carreltest.Must(db.ListEventsAfter(k.t.Context(), p.Library, from-1, 1))(k.t)
+		if len(events) == 0 {
+			return
+		}
+		e := events[0]
+		e.Chain(previous)
+		k.changes(`UPDATE events SET previous = $1, hash = $2 WHERE library_id = $3 AND seq = $4`, e.Previous, e.Hash,
+			p.Library, e.Seq)
+		previous, from = e.Hash, e.Seq+1
+	}
+}
+
+// TestAttackChangedActivity: the keeper changes, removes, inserts or cuts off lines of an activity that the person has
+// looked at. The person sees it, on the page that shows the line at the latest.
+func TestAttackChangedActivity(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		db := k.OpensStore()
+		const n = 130
+		for name, attack := range map[string]func(p *carreltest.Person){
+			"another file": func(p *carreltest.Person) {
+				k.changes(`UPDATE events SET details = REPLACE(details, 'file b', 'file z')
+					WHERE library_id = $1 AND seq = 29`, p.Library)
+			},
+			"details that do not decode": func(p *carreltest.Person) {
+				k.changes(`UPDATE events SET details = '{' WHERE library_id = $1 AND seq = 120`, p.Library)
+			},
+			"another time": func(p *carreltest.Person) {
+				k.changes(`UPDATE events SET at = at + 1 WHERE library_id = $1 AND seq = 3`, p.Library)
+			},
+			"another kind, hash made anew": func(p *carreltest.Person) {
+				k.changes(`UPDATE events SET kind = 'file.added' WHERE library_id = $1 AND seq = 60`, p.Library)
+				e := carreltest.Must(db.ListEventsAfter(t.Context(), p.Library, 59, 1))(t)[0]
+				e.Chain(e.Previous)
+				k.changes(`UPDATE events SET hash = $1 WHERE library_id = $2 AND seq = 60`, e.Hash, p.Library)
+			},
+			"all hashes made anew": func(p *carreltest.Person) {
+				k.changes(`UPDATE events SET kind = 'file.added' WHERE library_id = $1 AND seq = 5`, p.Library)
+				k.rewrites(p, db, 5)
+			},
+			"one removed": func(p *carreltest.Person) {
+				k.changes(`DELETE FROM events WHERE library_id = $1 AND seq = 75`, p.Library)
+			},
+			"the first of a page removed": func(p *carreltest.Person) {
+				newest := k.count(`SELECT MAX(seq) FROM events WHERE library_id = $1`, p.Library)
+				k.changes(`DELETE FROM events WHERE library_id = $1 AND seq = $2`, p.Library, newest-50)
+			},
+			"the oldest removed": func(p *carreltest.Person) {
+				k.changes(`DELETE FROM events WHERE library_id = $1 AND seq = 1`, p.Library)
+			},
+			"one inserted at the end": func(p *carreltest.Person) {
+				k.changes(`INSERT INTO events (library_id, seq, at, kind, details, previous, hash)
+					SELECT library_id, seq + 1, at, kind, details, hash, hash FROM events
+					WHERE library_id = $1 ORDER BY seq DESC LIMIT 1`, p.Library)
+			},
+			"the newest cut off": func(p *carreltest.Person) {
+				k.changes(`DELETE FROM events WHERE library_id = $1 AND seq > 100`, p.Library)
+			},
+			"the newest cut off, and the head rolled back": func(p *carreltest.Person) {
+				k.changes(`DELETE FROM events WHERE library_id = $1 AND seq > 100`, p.Library)
+				k.changes(`UPDATE chains SET events = 100 WHERE library_id = $1`, p.Library)
+			},
+			"a forged checkpoint": func(p *carreltest.Person) {
+				k.changes(`UPDATE events SET kind = 'file.added' WHERE library_id = $1 AND seq = 120`, p.Library)
+				k.rewrites(p, db, 120)
+				k.changes(`UPDATE event_checkpoints SET hash = (SELECT e.hash FROM events e
+					WHERE e.library_id = event_checkpoints.library_id AND e.seq = event_checkpoints.seq)
+					WHERE library_id = $1`, p.Library)
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				p := k.Person()
+				lives(t, db, p, n)
+				b := k.browserOf(p)
+				for _, page := range b.pages() {
+					if strings.Contains(page, "activity-broken") {
+						t.Fatal("an activity that nobody has touched is called broken")
+					}
+				}
+				logged := len(k.Log.Lines("activity has been tampered with"))
+				attack(p)
+				broken := 0
+				for _, page := range b.pages() {
+					broken += strings.Count(page, `data-testid="activity-broken"`)
+				}
+				if broken == 0 {
+					t.Error("no page says that the activity was changed")
+				}
+				if len(k.Log.Lines("activity has been tampered with")) == logged {
+					t.Error("the log does not say so")
+				}
+			})
+		}
+	})
+}
+
+// TestAttackRewrittenActivity: the keeper writes a whole new activity, and removes the server's own checkpoints, or
+// puts an older activity in its place. The checkpoint that the person has saved shows it.
+func TestAttackRewrittenActivity(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		db := k.OpensStore()
+		p, stranger := k.Person(), k.Person()
+		lives(t, db, p, 60)
+		b := k.browserOf(p)
+		saved := b.get("/activity/checkpoint")
+		var file library.SavedFile
+		if err := json.Unmarshal([]byte(saved), &file); err != nil || file.Events != 61 || file.Library != p.Library {
+			t.Fatalf("saved %s, %v", saved, err)
+		}
+		lives(t, db, p, 60)
+		for _, pasted := range []bool{false, true} {
+			if state := b.givesBack(saved, pasted); state != "same" {
+				t.Errorf("an activity that nobody has touched is %s", state)
+			}
+		}
+		if state := b.givesBack(file.Signed, true); state != "same" {
+			t.Errorf("the signature alone: %s", state)
+		}
+		if state := k.browserOf(stranger).givesBack(saved, false); state != "unknown" {
+			t.Errorf("the checkpoint of another library: %s", state)
+		}
+		changed := strings.Replace(file.Signed, ".", ".A", 1)
+		for _, forged := range []string{"", "{}", "x", changed, saved[:len(saved)/2]} {
+			if state := b.givesBack(forged, true); state != "unknown" {
+				t.Errorf("a forged checkpoint: %s", state)
+			}
+		}
+
+		k.changes(`DELETE FROM event_checkpoints WHERE library_id = $1`, p.Library)
+		k.changes(`UPDATE events SET kind = 'file.downloaded' WHERE library_id = $1 AND seq = 7`, p.Library)
+		k.rewrites(p, db, 7)
+		if strings.Contains(b.get("/activity"), "activity-broken") {
+			t.Log("the page sees it even without a checkpoint")
+		}
+		if state := b.givesBack(saved, false); state != "changed" {
+			t.Errorf("a rewritten activity is %s", state)
+		}
+
+		k.changes(`DELETE FROM events WHERE library_id = $1 AND seq > 50`, p.Library)
+		k.changes(`UPDATE chains SET events = 50 WHERE library_id = $1`, p.Library)
+		k.changes(`DELETE FROM event_checkpoints WHERE library_id = $1`, p.Library)
+		if state := b.givesBack(saved, false); state != "changed" {
+			t.Errorf("an older activity is %s", state)
+		}
+	})
+}

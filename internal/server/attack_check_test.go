@@ -1,0 +1,192 @@
+package server_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/carrelhq/carrel/internal/blob"
+	"github.com/carrelhq/carrel/internal/carreltest"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
+)
+
+// checks runs a check beside the server and returns its lines.
+func (k *keeper) checks(all bool) (summary library.CheckSummary, lines []string) {
+	k.t.Helper()
+	db := k.OpensStore()
+	blobs := carreltest.Must(blob.OpenDisk(filepath.Join(k.Folder, "blobs")))(k.t)
+	defer blobs.Close()
+	c := library.Checker{
+		Store: db, Blobs: blobs, Now: k.Clock.Now, AllContents: all,
+		Keyring: carreltest.Must(seal.OpenKeyring(filepath.Join(k.Folder, "master.key")))(k.t),
+		Report:  func(fault string) { lines = append(lines, fault) },
+		More: []func(context.Context, func(string)) error{
+			func(ctx context.Context, report func(string)) error { return delivery.Check(ctx, db, report) },
+		},
+	}
+	summary = carreltest.Must(c.Check(k.t.Context()))(k.t)
+	return summary, lines
+}
+
+// TestAttackFoundByCheck: each change to what is stored is found by the check, which names the library; and what nobody
+// has touched is well.
+func TestAttackFoundByCheck(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		app := k.Application()
+		write := app.Contract(library.Write)
+		type victim struct {
+			*carreltest.Person
+			small, other, large string // ids of files
+		}
+		blobOf := func(v *victim) string { return filepath.Join(k.Folder, "blobs", string(v.Library), v.large) }
+		swap := func(v *victim, table, id, column string) {
+			var one, other any
+			k.reads(&one, `SELECT `+column+` FROM `+table+` WHERE `+id+` = $1`, v.small)
+			k.reads(&other, `SELECT `+column+` FROM `+table+` WHERE `+id+` = $1`, v.other)
+			k.changes(`UPDATE `+table+` SET `+column+` = $1 WHERE `+id+` = $2`, other, v.small)
+			k.changes(`UPDATE `+table+` SET `+column+` = $1 WHERE `+id+` = $2`, one, v.other)
+		}
+		db := k.OpensStore()
+		damages := map[string]struct {
+			do     func(v *victim)
+			faults []string
+			all    bool // only if all contents are read
+		}{
+			"nothing": {func(*victim) {}, nil, false},
+			"a blob removed": {func(v *victim) {
+				if err := os.Remove(blobOf(v)); err != nil {
+					t.Fatal(err)
+				}
+			}, []string{"its content is gone"}, false},
+			"a blob cut": {func(v *victim) {
+				if err := os.Truncate(blobOf(v), 70_000); err != nil {
+					t.Fatal(err)
+				}
+			}, []string{"70000 bytes"}, false},
+			"a blob changed": {func(v *victim) {
+				b := carreltest.Must(os.ReadFile(blobOf(v)))(t)
+				b[100_000] ^= 1
+				if err := os.WriteFile(blobOf(v), b, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}, []string{"not the one that arrived"}, true},
+			"a content removed": {func(v *victim) {
+				k.changes(`DELETE FROM contents WHERE file_id = $1`, v.small)
+			}, []string{"its content is gone"}, false},
+			"a content changed": {func(v *victim) {
+				k.changes(`UPDATE contents SET data = (SELECT o.data FROM contents o WHERE o.file_id = $1)
+					WHERE file_id = $2`, v.other, v.small)
+			}, []string{"not the one that arrived"}, false},
+			"a row removed": {func(v *victim) {
+				k.changes(`DELETE FROM files WHERE id = $1`, v.large)
+			}, []string{"its row is gone"}, false},
+			"metadata changed": {func(v *victim) {
+				k.changes(`UPDATE files SET metadata = REPLACE(metadata, 'small', 'smell') WHERE id = $1`, v.small)
+			}, []string{"what is stored about it"}, false},
+			"metadata no text": {func(v *victim) {
+				k.changes(`UPDATE files SET metadata = '{' WHERE id = $1`, v.small)
+			}, []string{"what is stored about it"}, false},
+			"the rows of two files swapped": {func(v *victim) {
+				swap(v, "files", "id", "metadata")
+			}, []string{"what is stored about it", "what is stored about it"}, false},
+			"the contents of two files swapped": {func(v *victim) {
+				swap(v, "contents", "file_id", "sealed_key")
+				swap(v, "contents", "file_id", "data")
+			}, []string{"not the one that arrived", "not the one that arrived"}, false},
+			"an older format": {func(v *victim) {
+				k.changes(`UPDATE contents SET format = 1 WHERE file_id = $1`, v.small)
+			}, []string{"an older format"}, false},
+			"a file put in": {func(v *victim) {
+				k.changes(`INSERT INTO files (id, library_id, application_id, contract_id, metadata, size, created_at)
+					SELECT id || 'x', library_id, application_id, contract_id, metadata, size, created_at FROM files
+					WHERE id = $1`, v.small)
+			}, []string{"no line of its arrival"}, false},
+			"another public key": {func(v *victim) {
+				k.changes(`UPDATE libraries SET public_key = $1 WHERE id = $2`,
+					carreltest.Must(seal.GenerateKey())(t).PublicKey().Bytes(), v.Library)
+			}, []string{"its id and public key"}, false},
+			"no public key": {func(v *victim) {
+				k.changes(`UPDATE libraries SET public_key = $1 WHERE id = $2`, []byte{1}, v.Library)
+			}, []string{"its row does not parse"}, false},
+			"no binding": {func(v *victim) {
+				k.changes(`UPDATE libraries SET binding = NULL WHERE id = $1`, v.Library)
+			}, []string{"its id and public key"}, false},
+			"no lock": {func(v *victim) {
+				k.changes(`DELETE FROM locks WHERE library_id = $1 AND kind = 'recovery'`, v.Library)
+			}, []string{"the lock of its recovery is gone"}, false},
+			"a line changed": {func(v *victim) {
+				k.changes(`UPDATE events SET details = REPLACE(details, 'small', 'smell')
+					WHERE library_id = $1 AND kind = 'file.added'`, v.Library)
+			}, []string{"has been changed"}, false},
+			"a line removed": {func(v *victim) {
+				k.changes(`DELETE FROM events WHERE library_id = $1 AND seq = 3`, v.Library)
+			}, []string{"does not follow", "no line of its arrival"}, false},
+			"the newest line removed": {func(v *victim) {
+				k.changes(`DELETE FROM events
+					WHERE library_id = $1 AND seq = (SELECT events FROM chains WHERE library_id = $1)`, v.Library)
+			}, []string{"events have been counted"}, false},
+			"the head rolled back": {func(v *victim) {
+				k.changes(`DELETE FROM events WHERE library_id = $1 AND seq > 10`, v.Library)
+				k.changes(`UPDATE chains SET events = 10 WHERE library_id = $1`, v.Library)
+			}, []string{"it ends with event 10"}, false},
+			"all lines made anew": {func(v *victim) {
+				k.changes(`UPDATE events SET kind = 'you.wrong' WHERE library_id = $1 AND seq = 2`, v.Library)
+				k.rewrites(v.Person, db, 2)
+			}, []string{"is another than it was"}, false},
+		}
+		victims := map[string]*victim{}
+		for name := range damages {
+			v := &victim{Person: k.Person()}
+			g := v.Allows(write)
+			for into, content := range map[*string]string{
+				&v.small: "small", &v.other: "other", &v.large: strings.Repeat("large", library.InlineLimit),
+			} {
+				*into = string(carreltest.Must(g.Pushes(content[:5], []byte(content)))(t).ID)
+			}
+			lives(t, db, v.Person, 40)
+			if page := carreltest.Must(k.Activity.List(t.Context(), v.SignedIn(), 0))(t); page.Fault != nil {
+				t.Fatal(page.Fault)
+			}
+			victims[name] = v
+		}
+		for _, all := range []bool{false, true} {
+			summary, lines := k.checks(all)
+			if len(lines) > 0 || summary.Faults > 0 || summary.NotAdopted || summary.Older > 0 ||
+				summary.Libraries != len(damages) || summary.Files != 3*len(damages) {
+				t.Fatalf("what nobody has touched: %+v, %q", summary, lines)
+			}
+		}
+		for name, damage := range damages {
+			damage.do(victims[name])
+		}
+		for _, all := range []bool{false, true} {
+			_, lines := k.checks(all)
+			for name, damage := range damages {
+				var own []string
+				for _, line := range lines {
+					if strings.Contains(line, string(victims[name].Library)) {
+						own = append(own, line)
+					}
+				}
+				want := damage.faults
+				if damage.all && !all {
+					want = nil
+				}
+				if len(own) != len(want) {
+					t.Errorf("%s, all contents %t: %q, want %q", name, all, own, want)
+					continue
+				}
+				for i := range want {
+					if !strings.Contains(own[i], want[i]) {
+						t.Errorf("%s, all contents %t: %q, want %q", name, all, own[i], want[i])
+					}
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,481 @@
+package server_test
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/internal/carreltest"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/server"
+	"github.com/carrelhq/carrel/internal/testenv"
+)
+
+// keeper is whoever keeps the database of a running server: they read and write every row, and know the source. They
+// have neither the master keyring nor a secret of a person or an application.
+type keeper struct {
+	*carreltest.World
+	t  *testing.T
+	db *sql.DB
+}
+
+// withKeeper runs a test against a server on each database.
+func withKeeper(t *testing.T, test func(t *testing.T, k *keeper)) {
+	for name, driver := range map[string]string{"SQLite": "sqlite", "PostgreSQL": "pgx"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var address string
+			w := carreltest.Serve(t, func(c *server.Config) {
+				if driver == "pgx" {
+					c.Database = testenv.Postgres(t)
+				}
+				address = c.Database
+			})
+			if driver == "sqlite" {
+				address = "file:" + address + "?_pragma=busy_timeout(5000)"
+			}
+			db := carreltest.Must(sql.Open(driver, address))(t)
+			t.Cleanup(func() { _ = db.Close() })
+			test(t, &keeper{w, t, db})
+		})
+	}
+}
+
+// changes changes rows, of which there must be some.
+func (k *keeper) changes(query string, args ...any) {
+	k.t.Helper()
+	result := carreltest.Must(k.db.ExecContext(k.t.Context(), query, args...))(k.t)
+	if n := carreltest.Must(result.RowsAffected())(k.t); n == 0 {
+		k.t.Fatalf("%s changes no row", query)
+	}
+}
+
+// reads reads one value.
+func (k *keeper) reads(into any, query string, args ...any) {
+	k.t.Helper()
+	if err := k.db.QueryRowContext(k.t.Context(), query, args...).Scan(into); err != nil {
+		k.t.Fatalf("%s: %v", query, err)
+	}
+}
+
+func (k *keeper) count(query string, args ...any) (n int) {
+	k.t.Helper()
+	k.reads(&n, query, args...)
+	return n
+}
+
+// waits lets every cache of the server run out.
+func (k *keeper) waits() { k.Clock.Moves(2 * time.Minute) }
+
+// once returns a user whose calls are not repeated after an error of the server.
+func once(c *carreltest.Contract, u *digime.User) *digime.User {
+	return c.SDK(digime.WithRetries(0)).User(u.Token())
+}
+
+func pushes(t *testing.T, u *digime.User, name, content string) error {
+	t.Helper()
+	return u.Push(t.Context(), digime.PushInput{Data: strings.NewReader(content), MIMEType: "text/plain",
+		AccountID: "1", Reference: []string{name}})
+}
+
+// readsAll returns what an application reads: contents by their names, and an error for each file that does not open.
+func readsAll(t *testing.T, u *digime.User) (map[string]string, error) {
+	t.Helper()
+	session, err := u.StartSession(t.Context(), digime.SessionOptions{})
+	if err != nil {
+		return nil, err
+	}
+	list, err := session.ListFiles(t.Context())
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]string{}
+	for _, f := range list.Files {
+		file, err2 := session.OpenFile(t.Context(), f.Name)
+		if err2 != nil {
+			err = errors.Join(err, err2)
+			continue
+		}
+		content, err2 := io.ReadAll(file)
+		err = errors.Join(err, err2, file.Close())
+		if err2 == nil {
+			all[strings.Join(file.Metadata.Raw.Reference, " ")] = string(content)
+		}
+	}
+	return all, err
+}
+
+// opensWith returns the contents in the database that a private key opens, as the documentation of the format says.
+func (k *keeper) opensWith(key seal.PrivateKey) (n int) {
+	k.t.Helper()
+	rows := carreltest.Must(k.db.QueryContext(k.t.Context(), `SELECT file_id, sealed_key FROM contents`))(k.t)
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		var sealed []byte
+		if err := rows.Scan(&id, &sealed); err != nil {
+			k.t.Fatal(err)
+		}
+		var details string
+		k.reads(&details, `SELECT details FROM events WHERE kind = 'file.added' AND details LIKE '%' || $1 || '%'`, id)
+		var line struct{ Metadata string }
+		if err := json.Unmarshal([]byte(details), &line); err != nil {
+			k.t.Fatal(err)
+		}
+		for _, purpose := range []string{"carrel file key " + id, "carrel bound file key " + id + " " + line.Metadata} {
+			if _, err := key.Open(purpose, sealed); err == nil {
+				n++
+			}
+		}
+	}
+	if err := rows.Err(); err != nil {
+		k.t.Fatal(err)
+	}
+	return n
+}
+
+// activity lists the kinds of all events, without asking the server.
+func (k *keeper) activity(kind string) int {
+	k.t.Helper()
+	return k.count(`SELECT COUNT(*) FROM events WHERE kind = $1`, kind)
+}
+
+// TestAttackReplacedPublicKey: the keeper replaces the public key of a library by one of their own, waits for a push,
+// and puts the key back. Nothing may be sealed to them.
+func TestAttackReplacedPublicKey(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		person, app := k.Visitor(), k.Application()
+		write := app.Contract(library.Write)
+		writer := once(write, person.Allows(write))
+		if err := pushes(t, writer, "before", "sealed to the person"); err != nil {
+			t.Fatal(err)
+		}
+		mine := carreltest.Must(seal.GenerateKey())(t)
+		var theirs []byte
+		k.reads(&theirs, `SELECT public_key FROM libraries`)
+		k.waits()
+
+		k.changes(`UPDATE libraries SET public_key = $1`, mine.PublicKey().Bytes())
+		for _, size := range []int{100, 2 * library.InlineLimit} {
+			if err := pushes(t, writer, "during", strings.Repeat("x", size)); err == nil {
+				t.Errorf("a push of %d bytes is accepted", size)
+			}
+		}
+		if err := writer.Refresh(t.Context()); err == nil {
+			t.Error("a token is refreshed")
+		}
+		k.changes(`UPDATE libraries SET public_key = $1`, theirs)
+
+		if n := k.opensWith(mine); n > 0 {
+			t.Errorf("%d files are sealed to the keeper", n)
+		}
+		if n := k.count(`SELECT COUNT(*) FROM files`); n != 1 {
+			t.Errorf("%d files, want the one of before", n)
+		}
+		if n := k.activity("library.tampered"); n != 1 {
+			t.Errorf("%d lines in the activity, want one", n)
+		}
+		if !k.Log.Contains("tampered") {
+			t.Error("the log does not say so")
+		}
+		if err := pushes(t, writer, "after", "sealed to the person again"); err != nil {
+			t.Errorf("after the row is put back: %v", err)
+		}
+		reader := person.Allows(app.Contract(library.Read), writer.Token())
+		all, err := readsAll(t, reader)
+		if err != nil || len(all) != 2 {
+			t.Errorf("read %v, %v", all, err)
+		}
+	})
+}
+
+// TestAttackReplacedKeyAtConsent: the keeper replaces the public key before the person consents, so that the consent
+// binds theirs.
+func TestAttackReplacedKeyAtConsent(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		anna, app := k.Person(), k.Application()
+		contract := app.Contract(library.Write)
+		asked := anna.Asked(contract)
+		k.changes(`UPDATE libraries SET public_key = $1`, carreltest.Must(seal.GenerateKey())(t).PublicKey().Bytes())
+		signedIn := anna.SignedIn()
+		if _, err := k.Consents.Allow(t.Context(), signedIn, asked, ""); err == nil {
+			t.Error("the consent is accepted")
+		}
+		if _, err := k.People.SignIn(t.Context(), anna.Email, anna.Password, library.Device{}); err == nil {
+			t.Error("the person is signed in")
+		}
+		if n := k.count(`SELECT COUNT(*) FROM grants`); n != 0 {
+			t.Errorf("%d grants", n)
+		}
+		if n := k.activity("library.tampered"); n != 1 {
+			t.Errorf("%d lines in the activity, want one", n)
+		}
+	})
+}
+
+// TestAttackReplacedKeyBeforeExchange: the keeper replaces the public key between consent and the exchange of the code.
+func TestAttackReplacedKeyBeforeExchange(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		anna, contract := k.Person(), k.Application().Contract(library.Write)
+		grant := anna.Consents(contract)
+		k.changes(`UPDATE libraries SET public_key = $1`, carreltest.Must(seal.GenerateKey())(t).PublicKey().Bytes())
+		_, err := k.Consents.Exchange(t.Context(), contract.Requests(carreltest.Exchanging(grant.Code)))
+		if err == nil {
+			t.Error("the code is exchanged")
+		}
+		if n := k.count(`SELECT COUNT(*) FROM tokens`); n != 0 {
+			t.Errorf("%d tokens", n)
+		}
+	})
+}
+
+// TestAttackMovedGrant: the keeper moves a grant to a library of their own, so that what is pushed arrives there.
+func TestAttackMovedGrant(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		anna, mallory := k.Person("anna@example.org"), k.Person("mallory@example.org")
+		grant := anna.Allows(k.Application().Contract(library.Write))
+		writer := grant.SDK(digime.WithRetries(0)).User(userToken(grant))
+		k.changes(`UPDATE grants SET library_id = $1 WHERE library_id = $2`, mallory.Library, anna.Library)
+		if err := pushes(t, writer, "letter", "for anna"); err == nil {
+			t.Error("the push is accepted")
+		}
+		if n := k.count(`SELECT COUNT(*) FROM files`); n != 0 {
+			t.Errorf("%d files", n)
+		}
+	})
+}
+
+// TestAttackStrippedBindings: without the bindings of the tokens the keeper's key is refused too, also after the server
+// has started again.
+func TestAttackStrippedBindings(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		person, write := k.Visitor(), k.Application().Contract(library.Write)
+		writer := once(write, person.Allows(write))
+		for _, table := range []string{"tokens", "codes", "libraries"} {
+			k.changes(`UPDATE ` + table + ` SET binding = NULL`)
+		}
+		if err := pushes(t, writer, "letter", "text"); err == nil {
+			t.Error("a push with a token whose binding is gone is accepted")
+		}
+		k.changes(`UPDATE libraries SET public_key = $1`, carreltest.Must(seal.GenerateKey())(t).PublicKey().Bytes())
+		if err := pushes(t, writer, "letter", "text"); err == nil {
+			t.Error("a push to another key is accepted")
+		}
+		if err := writer.Refresh(t.Context()); err == nil {
+			t.Error("a refresh token whose binding is gone is accepted")
+		}
+		if n := k.count(`SELECT COUNT(*) FROM files`); n != 0 {
+			t.Errorf("%d files", n)
+		}
+	})
+}
+
+// pushesTwo gives a person two files that have a name each, small or large ones, and returns their ids.
+func (k *keeper) pushesTwo(writer *digime.User, size int) (january, february string) {
+	k.t.Helper()
+	for _, name := range []string{"january.txt", "february.txt"} {
+		if err := pushes(k.t, writer, name, strings.Repeat(name+"\n", size/len(name))); err != nil {
+			k.t.Fatal(err)
+		}
+	}
+	k.reads(&january, `SELECT id FROM files WHERE metadata LIKE '%january%'`)
+	k.reads(&february, `SELECT id FROM files WHERE metadata LIKE '%february%'`)
+	return january, february
+}
+
+// TestAttackSwappedFiles: the keeper swaps the metadata of two files, or changes it, or swaps their contents, or says
+// that a content is of an older format, which binds less. None of them may open under the wrong name.
+func TestAttackSwappedFiles(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		person, app := k.Visitor(), k.Application()
+		writer := person.Allows(app.Contract(library.Write))
+		read := app.Contract(library.Read)
+		reader := once(read, person.Allows(read, writer.Token()))
+		for what, size := range map[string]int{"small": 1000, "large": 2 * library.InlineLimit} {
+			january, february := k.pushesTwo(writer, size)
+			swap := func(table, id, column string) {
+				t.Helper()
+				var one, other any
+				k.reads(&one, `SELECT `+column+` FROM `+table+` WHERE `+id+` = $1`, january)
+				k.reads(&other, `SELECT `+column+` FROM `+table+` WHERE `+id+` = $1`, february)
+				k.changes(`UPDATE `+table+` SET `+column+` = $1 WHERE `+id+` = $2`, other, january)
+				k.changes(`UPDATE `+table+` SET `+column+` = $1 WHERE `+id+` = $2`, one, february)
+			}
+			older := map[string]string{"small": "1", "large": "2"}[what]
+			for name, attack := range map[string]struct{ do, undo func() }{
+				"metadata swapped": {
+					func() { swap("files", "id", "metadata") },
+					func() { swap("files", "id", "metadata") },
+				},
+				"contents swapped": {
+					func() { swap("contents", "file_id", "sealed_key"); swap("contents", "file_id", "data") },
+					func() { swap("contents", "file_id", "sealed_key"); swap("contents", "file_id", "data") },
+				},
+				"metadata swapped, and an older format": {
+					func() {
+						swap("files", "id", "metadata")
+						k.changes(`UPDATE contents SET format = format - 2 WHERE format > 2`)
+					},
+					func() {
+						swap("files", "id", "metadata")
+						k.changes(`UPDATE contents SET format = format + 2 WHERE format < 3`)
+					},
+				},
+				"an older format": {
+					func() { k.changes(`UPDATE contents SET format = ` + older + ` WHERE format = ` + older + ` + 2`) },
+					func() { k.changes(`UPDATE contents SET format = format + 2 WHERE format < 3`) },
+				},
+				"another name": {
+					func() { k.changes(`UPDATE files SET metadata = REPLACE(metadata, '.txt', '.pdf')`) },
+					func() { k.changes(`UPDATE files SET metadata = REPLACE(metadata, '.pdf', '.txt')`) },
+				},
+				"another time": {
+					func() { k.changes(`UPDATE files SET created_at = created_at + 1`) },
+					func() { k.changes(`UPDATE files SET created_at = created_at - 1`) },
+				},
+				"another size": {
+					func() { k.changes(`UPDATE files SET size = size + 1`) },
+					func() { k.changes(`UPDATE files SET size = size - 1`) },
+				},
+				"another application": {
+					func() { k.changes(`UPDATE files SET application_id = application_id || 'x'`) },
+					func() {
+						k.changes(`UPDATE files
+							SET application_id = SUBSTR(application_id, 1, LENGTH(application_id) - 1)`)
+					},
+				},
+			} {
+				attack.do()
+				all, err := readsAll(t, reader)
+				if err == nil || len(all) > 0 {
+					t.Errorf("%s files, %s: read %d files, %v", what, name, len(all), err)
+				}
+				attack.undo()
+			}
+			all, err := readsAll(t, reader)
+			if err != nil || !strings.HasPrefix(all["january.txt"], "january") ||
+				!strings.HasPrefix(all["february.txt"], "february") {
+				t.Errorf("%s files, untouched: %d files, %v", what, len(all), err)
+			}
+			k.changes(`DELETE FROM contents`)
+			k.changes(`DELETE FROM files`)
+		}
+	})
+}
+
+func userToken(g *carreltest.Grant) digime.UserAccessToken {
+	return digime.UserAccessToken{
+		AccessToken:  digime.Token{Value: digime.NewSecret(g.Token())},
+		RefreshToken: digime.Token{Value: digime.NewSecret(g.Refresh())},
+		ConsentID:    digime.ConsentID(g.ID()),
+	}
+}
+
+// sessionsFor counts the sessions in which a library's private key is sealed to a key.
+func (k *keeper) sessionsFor(key seal.PrivateKey) (n int) {
+	k.t.Helper()
+	rows := carreltest.Must(k.db.QueryContext(k.t.Context(), `SELECT seal FROM sessions WHERE seal IS NOT NULL`))(k.t)
+	defer rows.Close()
+	for rows.Next() {
+		var sealed []byte
+		if err := rows.Scan(&sealed); err != nil {
+			k.t.Fatal(err)
+		}
+		if _, err := key.Open("carrel library key", sealed); err == nil {
+			n++
+		}
+	}
+	if err := rows.Err(); err != nil {
+		k.t.Fatal(err)
+	}
+	return n
+}
+
+// TestAttackReplacedSessionKey: the keeper replaces the public key of the session that a reading application was given
+// with its request, so that the person's consent seals the library's private key to them.
+func TestAttackReplacedSessionKey(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		anna, contract := k.Person(), k.Application().Contract(library.Read)
+		mine := carreltest.Must(seal.GenerateKey())(t)
+		for what, attack := range map[string]func(){
+			"its key replaced": func() {
+				k.changes(`UPDATE sessions SET public_key = $1`, mine.PublicKey().Bytes())
+			},
+			"its key replaced, and the binding removed": func() {
+				k.changes(`UPDATE sessions SET public_key = $1`, mine.PublicKey().Bytes())
+				k.changes(`UPDATE links SET session_binding = NULL`)
+			},
+			"another session in its place": func() {
+				other := contract.Authorizes()
+				k.changes(`UPDATE links SET session_hash = (SELECT o.session_hash FROM links o WHERE o.hash = $1)`,
+					other.Code.Hash())
+				k.changes(`UPDATE sessions SET public_key = $1`, mine.PublicKey().Bytes())
+			},
+		} {
+			request := anna.Asked(contract)
+			attack()
+			if _, err := k.Consents.Allow(t.Context(), anna.SignedIn(), request, ""); err == nil {
+				t.Errorf("%s: the consent is accepted", what)
+			}
+			if n := k.sessionsFor(mine); n > 0 {
+				t.Errorf("%s: the keeper opens the library", what)
+			}
+		}
+		if n := k.count(`SELECT COUNT(*) FROM grants`); n != 0 {
+			t.Errorf("%d grants", n)
+		}
+	})
+}
+
+// TestAttackChangedRequest: the keeper changes what an application asked for, so that the code goes to another address,
+// can be exchanged by somebody else, or is another person's to give.
+func TestAttackChangedRequest(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		app := k.Application()
+		contract, other := app.Contract(library.Read), k.Application().Contract(library.Read)
+		for what, change := range map[string]string{
+			"redirect URI": `redirect_uri = 'https://keeper.example/'`,
+			"challenge":    `challenge = 'F9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'`,
+			"state":        `state = 'x'`,
+			"library":      `library_id = 'x'`,
+			"kind":         `kind = 'onboard'`,
+			"session":      `session_hash = hash`,
+			"client": `contract_id = '` + string(other.Contract.ID) + `', application_id = '` +
+				string(other.Application.ID) + `'`,
+			"binding": `binding = NULL`,
+		} {
+			code := contract.Authorizes().Code
+			if what == "state" && strings.HasPrefix(t.Name(), "TestAttackChangedRequest/PostgreSQL") {
+				change = `state = '\x78'`
+			}
+			k.changes(`UPDATE links SET `+change+` WHERE hash = $1`, code.Hash())
+			for _, kind := range []library.RequestKind{library.AuthorizeRequest, library.OnboardRequest} {
+				if _, err := k.Consents.FindRequest(t.Context(), kind, code.Reveal()); err == nil {
+					t.Errorf("another %s: the request is shown", what)
+				}
+			}
+			b := &browser{t, k, http.DefaultClient}
+			status, page := b.do(b.request(http.MethodGet, "/apps/saas/authorize?lng=en&code="+code.Reveal(), nil))
+			if status < 400 || strings.Contains(page, "keeper.example") {
+				t.Errorf("another %s: the page answers %d", what, status)
+			}
+		}
+	})
+}

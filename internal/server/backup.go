@@ -1,0 +1,195 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/blob"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/store"
+)
+
+// BackupConfig says what [Backup] copies.
+type BackupConfig struct {
+	// Data is the data folder, and Database the URL or path of the database. Contents are in the folder blobs of Data.
+	Data     string
+	Database string
+	// ContentsOnly leaves out the database, which is necessary for PostgreSQL.
+	ContentsOnly bool
+	// Folder is the folder of the backup: a new one, or that of an earlier backup.
+	Folder string
+}
+
+// BackupResult says what a backup has.
+type BackupResult struct {
+	// Database is the size of the copy of the database.
+	Database int64
+	Contents blob.Copied
+}
+
+const (
+	// backupMark is a file by which Backup recognises the folder of an earlier backup.
+	backupMark = "carrel-backup.txt"
+	// backupDatabase is the copy of the database, and unfinished the one that is still being written.
+	backupDatabase = "carrel.db"
+	unfinished     = backupDatabase + "~"
+)
+
+// Backup copies a database and the large contents, while a server may use them. It brings what is in the folder already
+// up to date.
+//
+// The database comes first. A content is stored before its row, and deleted after it, so the contents that are there
+// afterwards are those of every row in the copy, except those of libraries that were deleted meanwhile. The other way
+// round, a file that was pushed between the two would be listed without its content.
+func Backup(ctx context.Context, c BackupConfig) (BackupResult, error) {
+	if strings.HasPrefix(c.Database, "postgres") && !c.ContentsOnly {
+		return BackupResult{}, errors.New("the database is PostgreSQL: " +
+			"run pg_dump first, and then this command with --contents-only")
+	}
+	if info, err := os.Stat(c.Data); err != nil || !info.IsDir() {
+		return BackupResult{}, fmt.Errorf(
+			"there is no data folder %s: give the one of the server with --data or CARREL_DATA", c.Data)
+	}
+	if err := c.prepareFolder(); err != nil {
+		return BackupResult{}, err
+	}
+	database := filepath.Join(c.Folder, backupDatabase)
+	temporary := filepath.Join(c.Folder, unfinished)
+	if !c.ContentsOnly {
+		if err := store.Backup(ctx, c.Database, temporary); err != nil {
+			return BackupResult{}, err
+		}
+	}
+	copyOfRows := temporary
+	if c.ContentsOnly {
+		copyOfRows = c.Database // its rows may be newer than those of pg_dump, but not than the contents
+	}
+	expected, err := listContents(ctx, copyOfRows)
+	if err != nil {
+		return BackupResult{}, err
+	}
+	// The contents of the earlier backup go only after its database has gone, so that the backup is whole at any time.
+	copied, err := blob.Backup(ctx, filepath.Join(c.Data, "blobs"), filepath.Join(c.Folder, "blobs"),
+		func(has func(key string) bool) error {
+			if !c.ContentsOnly {
+				if err := errors.Join(os.Rename(temporary, database), syncFolder(c.Folder)); err != nil {
+					return err
+				}
+			}
+			return checkContents(expected, has)
+		})
+	if err != nil {
+		return BackupResult{}, err
+	}
+	result := BackupResult{Contents: copied}
+	if info, err := os.Stat(database); err == nil && !c.ContentsOnly {
+		result.Database = info.Size()
+	}
+	return result, c.mark()
+}
+
+// listContents lists the keys of the contents that are not in a database itself.
+func listContents(ctx context.Context, database string) (keys []string, err error) {
+	err = store.EachLargeFile(ctx, database, func(owner library.ID, file wire.FileName) error {
+		keys = append(keys, string(owner)+"/"+string(file))
+		return nil
+	})
+	return keys, err
+}
+
+// checkContents returns an error if a content is missing.
+func checkContents(expected []string, has func(key string) bool) error {
+	missing, first := 0, ""
+	for _, key := range expected {
+		if !has(key) {
+			if missing++; missing == 1 {
+				first = key
+			}
+		}
+	}
+	if missing == 0 {
+		return nil
+	}
+	return fmt.Errorf("the contents of %d files are not in the data folder, the first is %s. If people have just "+
+		"deleted their libraries, run the command again; otherwise check that this is the folder of the contents. "+
+		"Nothing was removed from the backup", missing, first)
+}
+
+// prepareFolder makes the folder, or checks that it is that of an earlier backup.
+func (c BackupConfig) prepareFolder() error {
+	same, err := contains(c.Data, c.Folder)
+	if err != nil {
+		return err
+	}
+	if same {
+		return fmt.Errorf("%s is in the data folder: a backup belongs on another disk", c.Folder)
+	}
+	if err := os.MkdirAll(c.Folder, 0o700); err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	entries, err := os.ReadDir(c.Folder)
+	if err != nil {
+		return fmt.Errorf("read folder: %w", err)
+	}
+	if len(entries) > 0 {
+		if _, err := os.Stat(filepath.Join(c.Folder, backupMark)); err != nil {
+			return fmt.Errorf("%s is not empty and no backup of this command: give an empty folder", c.Folder)
+		}
+	}
+	if err := c.mark(); err != nil {
+		return err
+	}
+	if err := os.Remove(filepath.Join(c.Folder, unfinished)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove what an earlier backup has left: %w", err)
+	}
+	return nil
+}
+
+// mark writes the file by which a later backup recognises the folder.
+func (c BackupConfig) mark() error {
+	text := fmt.Sprintf("A backup of %s by carrel backup, of %s. The master keys are not in it.\n",
+		c.Data, time.Now().UTC().Format(time.RFC3339))
+	if err := os.WriteFile(filepath.Join(c.Folder, backupMark), []byte(text), 0o600); err != nil {
+		return fmt.Errorf("mark folder: %w", err)
+	}
+	return nil
+}
+
+// contains reports whether a path is a folder or in it.
+func contains(folder, path string) (bool, error) {
+	folder, err := filepath.EvalSymlinks(folder)
+	if err != nil {
+		return false, fmt.Errorf("look at data folder: %w", err)
+	}
+	// The path may not exist yet.
+	parent := filepath.Dir(path)
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		path = resolved
+	} else if resolved, err := filepath.EvalSymlinks(parent); err == nil {
+		path = filepath.Join(resolved, filepath.Base(path))
+	}
+	if relative, err := filepath.Rel(folder, path); err == nil {
+		return filepath.IsLocal(relative), nil
+	}
+	return false, nil // on another volume
+}
+
+// syncFolder makes a rename in a folder durable.
+func syncFolder(folder string) error {
+	f, err := os.Open(folder)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	if errors.Is(err, errors.ErrUnsupported) || os.PathSeparator == '\\' {
+		err = nil // a folder cannot be synced on Windows
+	}
+	return errors.Join(err, f.Close())
+}

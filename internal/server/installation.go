@@ -1,0 +1,395 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/carrelhq/carrel/internal/blob"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/store"
+)
+
+// The database, the folder of large contents and the keyring of an installation have the same id. The first start makes
+// it. A server whose parts have different ids does not start: with the wrong database it would take all contents for
+// leftovers of a crash, and with the wrong folder its readers would get errors. The database also knows which folder is
+// its own, so that of two servers that do not share one the second does not start.
+
+// An installation is what a configuration leads to, as it is before anything is opened or made.
+type installation struct {
+	config   Config
+	database store.State
+	// mark is zero for a folder that has none.
+	mark blob.Mark
+	// libraries are some of the libraries that have a content in the folder.
+	libraries []string
+	// keyring is nil if there is none.
+	keyring *seal.Keyring
+}
+
+// Parts says to which installation the parts of a configuration belong. Ids are empty for parts that do not exist, or
+// that have none yet.
+type Parts struct {
+	Database, Contents Part
+}
+
+// Part is a part of an installation, with the id of the folder of large contents that it knows.
+type Part struct {
+	Installation string `json:"installation"`
+	Folder       string `json:"folder"`
+}
+
+// InspectInstallation returns to which installation the parts of a configuration belong. It changes nothing.
+func InspectInstallation(ctx context.Context, c Config) (Parts, error) {
+	i, err := inspect(ctx, c, nil)
+	if err != nil {
+		return Parts{}, err
+	}
+	own := i.database.Installation
+	return Parts{Database: Part{own.ID, own.Folder}, Contents: Part(i.mark)}, nil
+}
+
+// CheckInstallation returns an error if the database, the folder of large contents and the keyring of a configuration
+// do not belong together. It changes nothing. A configuration without a folder or a keyring leaves that out.
+// So does one whose keyring its user may not read: only the server needs it.
+func CheckInstallation(ctx context.Context, c Config) error {
+	ring, err := openKeyring(c)
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	i, err := inspect(ctx, c, ring)
+	if err != nil {
+		return err
+	}
+	return i.check()
+}
+
+// inspect reads the state of everything. It changes and makes nothing.
+func inspect(ctx context.Context, c Config, ring *seal.Keyring) (*installation, error) {
+	i := &installation{config: c, keyring: ring}
+	var err error
+	if c.Blobs != "" {
+		if i.mark, err = blob.ReadMark(c.Blobs); err != nil {
+			return nil, err
+		}
+		if i.libraries, err = blob.Libraries(c.Blobs, sampled); err != nil {
+			return nil, err
+		}
+	}
+	if i.database, err = store.Inspect(ctx, c.Database); err != nil {
+		return nil, err
+	}
+	return i, nil
+}
+
+// sampled bounds how many contents and libraries are compared when parts that have no id yet are put together.
+const sampled = 100
+
+// openKeyring returns the configured master keys; nil if their file does not exist.
+func openKeyring(c Config) (*seal.Keyring, error) {
+	if len(c.MasterKeys) > 0 {
+		return seal.ParseKeyring(c.MasterKeys)
+	}
+	if c.Keyring == "" {
+		return nil, nil
+	}
+	ring, err := seal.OpenKeyring(c.Keyring)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return ring, err
+}
+
+// check returns an error if the ids of the parts differ, or if the database is new and another part is not.
+func (i *installation) check() error {
+	id := i.database.Installation.ID
+	if id == "" {
+		return i.checkWithoutID()
+	}
+	if ring := i.keyringID(); ring != "" && ring != id {
+		return fmt.Errorf("%s belongs to installation %s and %s to installation %s. "+
+			"Check --database and --master-key-file, which have to be of the same installation. Nothing was changed",
+			i.nameOfDatabase(), id, i.nameOfKeyring(), ring)
+	}
+	if i.config.Blobs == "" {
+		return nil
+	}
+	if i.mark.Installation != "" && i.mark.Installation != id {
+		return fmt.Errorf("%s belongs to installation %s and %s to installation %s. "+
+			"Check --database and --data, which have to be of the same installation. Nothing was changed",
+			i.nameOfDatabase(), id, i.nameOfFolder(), i.mark.Installation)
+	}
+	if known := i.database.Installation.Folder; known != "" && known != i.mark.Folder {
+		return fmt.Errorf("%s of installation %s has another folder of large contents than %s. Check --data: all "+
+			"servers of an installation share one folder. If this is the right folder, restored without its file "+
+			"\"installation\" or made anew because the old one is lost, run `carrel installation accept` with the "+
+			"settings of the server",
+			i.nameOfDatabase(), id, i.config.Blobs)
+	}
+	return nil
+}
+
+// checkWithoutID checks the parts of a database that has no id.
+func (i *installation) checkWithoutID() error {
+	if i.mark.Installation != "" || i.keyringID() != "" {
+		part, id := i.nameOfFolder(), i.mark.Installation
+		if id == "" {
+			part, id = i.nameOfKeyring(), i.keyringID()
+		}
+		if i.database.Libraries {
+			return fmt.Errorf("%s belongs to installation %s, and %s belongs to none. Check --database "+
+				"(CARREL_DATABASE). If it is a backup from before there were installations, run `carrel installation "+
+				"accept` with the settings of the server. Nothing was changed", part, id, i.nameOfDatabase())
+		}
+		return fmt.Errorf("%s belongs to installation %s, and %s is empty. Check --database (CARREL_DATABASE), or "+
+			"restore the database of that installation. To begin anew, use an empty data folder and another master "+
+			"key file. Nothing was changed", part, id, i.nameOfDatabase())
+	}
+	if len(i.libraries) > 0 && !i.database.Libraries {
+		return fmt.Errorf("%s has contents of an installation, and %s is empty. Check --database (CARREL_DATABASE) "+
+			"and --data, or restore the database. To begin anew, use an empty data folder. Nothing was changed",
+			i.nameOfFolder(), i.nameOfDatabase())
+	}
+	return nil
+}
+
+func (i *installation) keyringID() string {
+	if i.keyring == nil {
+		return ""
+	}
+	return i.keyring.Installation()
+}
+
+func (i *installation) nameOfDatabase() string {
+	if i.database.Tables {
+		return "the database"
+	}
+	return "the database, which does not exist yet,"
+}
+
+func (i *installation) nameOfFolder() string { return "the folder of large contents " + i.config.Blobs }
+
+func (i *installation) nameOfKeyring() string {
+	if len(i.config.MasterKeys) > 0 {
+		return "the keyring in CARREL_MASTER_KEYS"
+	}
+	return "the keyring " + i.config.Keyring
+}
+
+// adopt gives the parts one id, after check has passed and all of them are open: the database first, and the keyring
+// last, so that a start that was interrupted goes on at the next one.
+func (i *installation) adopt(ctx context.Context, db *store.DB, disk *blob.Disk) error {
+	own, err := db.AddInstallation(ctx, seal.NewInstallationID(), i.config.Now())
+	if err != nil {
+		return err
+	}
+	if err := i.adoptFolder(ctx, db, disk, own); err != nil {
+		return err
+	}
+	return i.adoptKeyring(own.ID)
+}
+
+// adoptFolder marks the folder, if it has no mark, and records it in the database.
+func (i *installation) adoptFolder(ctx context.Context, db *store.DB, disk *blob.Disk, own store.Installation) error {
+	if own.Folder == "" && i.mark.Folder == "" {
+		if err := i.compare(ctx, db); err != nil {
+			return err
+		}
+	}
+	mark, err := disk.AddMark(blob.Mark{Installation: own.ID, Folder: seal.NewInstallationID()})
+	if err != nil {
+		return err
+	}
+	if own, err = db.SetContentFolder(ctx, mark.Folder, ""); err != nil {
+		return err
+	}
+	// Another server may have been faster, with another folder.
+	i.mark, i.database.Installation, i.database.Tables = mark, own, true
+	return i.check()
+}
+
+// compare returns an error if a folder and a database that have no ids yet show that they do not belong together.
+func (i *installation) compare(ctx context.Context, db *store.DB) error {
+	looked, missing, err := i.countMissing(ctx, db)
+	if err != nil {
+		return err
+	}
+	if missing > 0 && missing == looked {
+		return fmt.Errorf("the database has large contents, and none of them is in the folder %s. Check --data and "+
+			"--database. If the contents are lost, run `carrel installation accept` with the settings of the server",
+			i.config.Blobs)
+	}
+	for _, id := range i.libraries {
+		if has, err := db.HasLibrary(ctx, library.ID(id)); err != nil || has {
+			return err
+		}
+	}
+	if len(i.libraries) > 0 {
+		return fmt.Errorf("the folder of large contents %s has contents of libraries that the database does not know. "+
+			"Check --data and --database. If they belong together, run `carrel installation accept` with the settings "+
+			"of the server", i.config.Blobs)
+	}
+	return nil
+}
+
+// adoptKeyring records the id in the keyring's file. A file that cannot be written, such as a mounted secret, stays as
+// it is, and is not compared.
+func (i *installation) adoptKeyring(id string) error {
+	if len(i.config.MasterKeys) > 0 || i.keyringID() == id {
+		return nil
+	}
+	err := seal.RecordInstallation(i.config.Keyring, id)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		i.config.Log.Info("the keyring cannot be written, so it does not say to which installation it belongs",
+			"file", i.config.Keyring, "installation", id, "error", err)
+		return nil
+	}
+	return err
+}
+
+// makeKeyring makes the keyring of a new installation and returns it. It returns an error if the database has something
+// that another keyring has sealed.
+func (i *installation) makeKeyring(ctx context.Context, db *store.DB) (created bool, err error) {
+	if i.keyring != nil {
+		return false, nil
+	}
+	keys, err := db.ListSigningKeys(ctx)
+	if err != nil {
+		return false, err
+	}
+	if len(keys) > 0 { // the first start makes one, before anything else is sealed
+		// Another server that has just started for the first time may have made the file since.
+		if i.keyring, err = openKeyring(i.config); err != nil || i.keyring != nil {
+			return false, err
+		}
+		return false, fmt.Errorf("the keyring %s does not exist, and the database has secrets of the server that it "+
+			"has sealed. Restore the file from its backup, or copy it from another server of this installation; check "+
+			"--master-key-file. If it is lost for good, run `carrel keys reset` with the settings of the server, "+
+			"which says what is lost with it. People's files are not", i.config.Keyring)
+	}
+	if created, err = seal.CreateKeyring(i.config.Keyring); err != nil {
+		return false, err
+	}
+	if i.keyring, err = seal.OpenKeyring(i.config.Keyring); err != nil {
+		return created, err
+	}
+	return created, nil
+}
+
+// openSigner opens the signing key. A keyring that was made for it, and does not open it because another server was
+// faster, is removed again.
+func (i *installation) openSigner(ctx context.Context, db *store.DB) (*library.Signer, error) {
+	created, err := i.makeKeyring(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := library.OpenSigner(ctx, db, i.keyring, i.config.Now)
+	if err == nil {
+		return signer, nil
+	}
+	if created {
+		return nil, errors.Join(err, os.Remove(i.config.Keyring))
+	}
+	if errors.Is(err, seal.ErrCannotOpen) {
+		err = fmt.Errorf("%w. Restore %s from its backup, or copy it from another server of this installation; check "+
+			"--master-key-file and --database. If the right keyring is lost for good, `carrel keys reset` says what "+
+			"is lost with it", err, i.nameOfKeyring())
+	}
+	return nil, err
+}
+
+// Accepted is the result of [AcceptInstallation].
+type Accepted struct {
+	Installation string
+	// Looked is how many large contents of the database were looked for in the folder, and Missing how many of them are
+	// not there.
+	Looked, Missing int
+}
+
+// AcceptInstallation makes the folder of large contents and the keyring of a configuration those of its database. It is
+// for an operator who has restored one of them, or has lost the folder.
+func AcceptInstallation(ctx context.Context, c Config) (accepted Accepted, err error) {
+	ring, err := openKeyring(c)
+	if err != nil {
+		return Accepted{}, err
+	}
+	i, err := inspect(ctx, c, ring)
+	if err != nil {
+		return Accepted{}, err
+	}
+	if !i.database.Libraries && i.database.Installation.ID == "" {
+		return Accepted{}, fmt.Errorf("%s is empty: check --database", i.nameOfDatabase())
+	}
+	db, err := store.Open(ctx, c.Database) // a backup may be of an older version
+	if err != nil {
+		return Accepted{}, fmt.Errorf("open database: %w", err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := i.opensSigningKey(ctx, db); err != nil {
+		return Accepted{}, err
+	}
+	own, err := db.AddInstallation(ctx, seal.NewInstallationID(), time.Now())
+	if err != nil {
+		return Accepted{}, err
+	}
+	accepted.Installation = own.ID
+	if err := i.acceptFolder(ctx, db, own); err != nil {
+		return Accepted{}, err
+	}
+	if old := i.keyringID(); old != "" && old != own.ID && len(c.MasterKeys) == 0 {
+		if err := seal.ReplaceInstallation(c.Keyring, own.ID); err != nil {
+			return Accepted{}, err
+		}
+	}
+	accepted.Looked, accepted.Missing, err = i.countMissing(ctx, db)
+	return accepted, err
+}
+
+// opensSigningKey returns an error if the keyring does not open the database's newest signing key.
+func (i *installation) opensSigningKey(ctx context.Context, db *store.DB) error {
+	keys, err := db.ListSigningKeys(ctx)
+	if err != nil || len(keys) == 0 {
+		return err
+	}
+	if i.keyring == nil {
+		return fmt.Errorf("%s does not exist: restore it first, or run `carrel keys reset`", i.nameOfKeyring())
+	}
+	if _, err := i.keyring.Open(library.SigningKeyPurpose(keys[0].ID), keys[0].Private); err != nil {
+		return fmt.Errorf("%s does not open the secrets of this database: check --master-key-file and --database, and "+
+			"restore it first, or run `carrel keys reset`", i.nameOfKeyring())
+	}
+	return nil
+}
+
+func (i *installation) acceptFolder(ctx context.Context, db *store.DB, own store.Installation) (err error) {
+	disk, err := blob.OpenDisk(i.config.Blobs)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, disk.Close()) }()
+	mark := blob.Mark{Installation: own.ID, Folder: i.mark.Folder}
+	if i.mark.Installation != own.ID {
+		mark.Folder = seal.NewInstallationID()
+	}
+	if err := disk.ReplaceMark(mark); err != nil {
+		return err
+	}
+	_, err = db.SetContentFolder(ctx, mark.Folder, own.Folder)
+	return err
+}
+
+// countMissing looks for some of the database's large contents in the folder.
+func (i *installation) countMissing(ctx context.Context, db *store.DB) (looked, missing int, err error) {
+	files, err := db.ListLargeFiles(ctx, sampled)
+	for _, f := range files {
+		if !blob.Has(i.config.Blobs, string(f.Library)+"/"+string(f.File)) {
+			missing++
+		}
+	}
+	return len(files), missing, err
+}

@@ -1,0 +1,112 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/library"
+)
+
+// EachLargeFile calls f for each file whose content is not in the database: with the library and the file. It changes
+// nothing in the database.
+func EachLargeFile(ctx context.Context, database string, f func(library.ID, wire.FileName) error) (err error) {
+	const doing = "list large files"
+	pool, err := openForReading(database)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	rows, err := pool.QueryContext(ctx, "SELECT files.library_id, files.id FROM files "+
+		"JOIN contents ON contents.file_id = files.id WHERE contents.data IS NULL")
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var owner library.ID
+		var name wire.FileName
+		if err := rows.Scan(&owner, &name); err != nil {
+			return fmt.Errorf("%s: %w", doing, err)
+		}
+		if err := f(owner, name); err != nil {
+			return err
+		}
+	}
+	return wrap(doing, rows.Err())
+}
+
+// openForReading opens one connection to a database that exists.
+func openForReading(database string) (*sql.DB, error) {
+	if isPostgres(database) {
+		pool, err := sql.Open("pgx", database)
+		if err == nil {
+			pool.SetMaxOpenConns(1)
+		}
+		return pool, err
+	}
+	path, err := existing(database)
+	if err != nil {
+		return nil, err
+	}
+	return openPool(path, "mode=rw&_pragma=busy_timeout(5000)&_pragma=temp_store(MEMORY)", 1)
+}
+
+// existing returns the path of an SQLite database that exists.
+func existing(database string) (string, error) {
+	path, err := filepath.Abs(strings.TrimPrefix(database, "sqlite:"))
+	if err != nil {
+		return "", err
+	}
+	info, err := os.Stat(path)
+	if err == nil && info.Size() == 0 {
+		err = fmt.Errorf("%s is empty", path)
+	}
+	return path, err
+}
+
+// ErrNotSQLite says that a database is not a file that [Backup] can copy.
+var ErrNotSQLite = errors.New("the database is not an SQLite file")
+
+// Backup writes the SQLite database of a path to a new file, as it is at one moment, and syncs the file. The database
+// may be in use, and goes on to be. The copy has nothing that was removed from the tables.
+//
+// While Backup reads, [DB.Erase] cannot empty the log of the database.
+func Backup(ctx context.Context, database, to string) (err error) {
+	if isPostgres(database) {
+		return ErrNotSQLite
+	}
+	if _, err := existing(database); err != nil {
+		return fmt.Errorf("back up database: %w", err)
+	}
+	// SQLite accepts an empty file. This one is readable for its owner only.
+	file, err := os.OpenFile(to, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("back up database: %w", err)
+	}
+	defer func() {
+		err = errors.Join(err, file.Close())
+		if err != nil {
+			err = errors.Join(fmt.Errorf("back up database: %w", err), os.Remove(to))
+		}
+	}()
+	pool, err := openForReading(database)
+	if err != nil {
+		return err
+	}
+	target := url.URL{Scheme: "file", Path: filepath.ToSlash(to)}
+	_, err = pool.ExecContext(ctx, "VACUUM INTO ?", target.String())
+	if err = errors.Join(err, pool.Close()); err != nil {
+		return err
+	}
+	// VACUUM INTO does not sync.
+	return file.Sync()
+}

@@ -1,0 +1,79 @@
+package store
+
+import (
+	"context"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/store/internal/query"
+)
+
+// GetChainHead implements [library.ChainStore].
+func (db *DB) GetChainHead(ctx context.Context, id library.ID) (library.ChainHead, error) {
+	row, err := db.reader.GetChainHead(ctx, id)
+	if err != nil {
+		return library.ChainHead{}, wrap("get head of events", err)
+	}
+	return library.ChainHead{Events: row.Events, Newest: row.Newest}, nil
+}
+
+// ListEventsAfter implements [library.ChainStore].
+func (db *DB) ListEventsAfter(ctx context.Context, id library.ID, after int64, limit int) ([]library.Event, error) {
+	const doing = "list events"
+	rows, err := db.reader.ListEventsAfter(ctx, id, after, clamp(limit))
+	if err != nil {
+		return nil, wrap(doing, err)
+	}
+	list, err := convert(rows, toEvent)
+	return list, wrap(doing, err)
+}
+
+// AddEventCheckpoints implements [library.ChainStore].
+func (db *DB) AddEventCheckpoints(ctx context.Context, checkpoints []library.EventCheckpoint) error {
+	return db.write(ctx, "add checkpoints", func(ctx context.Context, q *query.Queries) error {
+		for _, c := range checkpoints {
+			err := q.AddEventCheckpoint(ctx, query.AddEventCheckpointParams{
+				LibraryID: c.Library,
+				Seq:       c.Seq,
+				Hash:      c.Hash,
+				Mac:       c.MAC,
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// GetNewestEventCheckpoint implements [library.ChainStore].
+func (db *DB) GetNewestEventCheckpoint(ctx context.Context, id library.ID) (library.EventCheckpoint, error) {
+	row, err := db.reader.GetNewestEventCheckpoint(ctx, id)
+	return toEventCheckpoint(row), wrap("get checkpoint", err)
+}
+
+// GetEventCheckpointFrom implements [library.ChainStore].
+func (db *DB) GetEventCheckpointFrom(
+	ctx context.Context, id library.ID, seq int64,
+) (library.EventCheckpoint, error) {
+	row, err := db.reader.GetEventCheckpointFrom(ctx, id, seq)
+	return toEventCheckpoint(row), wrap("get checkpoint", err)
+}
+
+// ListEventCheckpoints implements [library.ChainStore].
+func (db *DB) ListEventCheckpoints(
+	ctx context.Context, id library.ID, after int64, limit int,
+) ([]library.EventCheckpoint, error) {
+	rows, err := db.reader.ListEventCheckpoints(ctx, id, after, clamp(limit))
+	if err != nil {
+		return nil, wrap("list checkpoints", err)
+	}
+	list := make([]library.EventCheckpoint, 0, len(rows))
+	for _, row := range rows {
+		list = append(list, toEventCheckpoint(row))
+	}
+	return list, nil
+}
+
+func toEventCheckpoint(row query.EventCheckpoint) library.EventCheckpoint {
+	return library.EventCheckpoint{Library: row.LibraryID, Seq: row.Seq, Hash: row.Hash, MAC: row.Mac}
+}

@@ -1,0 +1,124 @@
+-- name: GetAdoption :one
+SELECT * FROM adoptions WHERE id = 1;
+
+-- name: AddAdoption :exec
+INSERT INTO adoptions (id, adopted_at, mac) VALUES (1, $1, $2) ON CONFLICT (id) DO NOTHING;
+
+-- name: ListUnboundLibraries :many
+SELECT id, public_key FROM libraries WHERE binding IS NULL AND id > $1 ORDER BY id LIMIT $2;
+
+-- name: BindLibrary :exec
+UPDATE libraries SET binding = $3 WHERE id = $1 AND public_key = $2;
+
+-- name: ListUnboundTokens :many
+SELECT tokens.hash, libraries.id, libraries.public_key
+FROM tokens
+JOIN grants ON grants.id = tokens.grant_id
+JOIN libraries ON libraries.id = grants.library_id
+WHERE tokens.binding IS NULL AND tokens.hash > $1 ORDER BY tokens.hash LIMIT $2;
+
+-- name: BindToken :exec
+UPDATE tokens SET binding = $2 WHERE hash = $1;
+
+-- name: ListUnboundAuthCodes :many
+SELECT codes.hash, libraries.id, libraries.public_key
+FROM codes
+JOIN grants ON grants.id = codes.grant_id
+JOIN libraries ON libraries.id = grants.library_id
+WHERE codes.binding IS NULL AND codes.hash > $1 ORDER BY codes.hash LIMIT $2;
+
+-- name: BindAuthCode :exec
+UPDATE codes SET binding = $2 WHERE hash = $1;
+
+-- name: GetChainHead :one
+SELECT chains.events AS events,
+    CAST(COALESCE((SELECT MAX(e.seq) FROM events e WHERE e.library_id = chains.library_id), 0) AS BIGINT) AS newest
+FROM chains WHERE chains.library_id = $1;
+
+-- name: ListEventsAfter :many
+SELECT * FROM events WHERE library_id = $1 AND seq > $2 ORDER BY seq LIMIT $3;
+
+-- name: AddEventCheckpoint :exec
+INSERT INTO event_checkpoints (library_id, seq, hash, mac) VALUES ($1, $2, $3, $4)
+ON CONFLICT (library_id, seq) DO UPDATE SET hash = excluded.hash, mac = excluded.mac;
+
+-- name: GetNewestEventCheckpoint :one
+SELECT * FROM event_checkpoints WHERE library_id = $1 ORDER BY seq DESC LIMIT 1;
+
+-- name: GetEventCheckpointFrom :one
+SELECT * FROM event_checkpoints WHERE library_id = $1 AND seq >= $2 ORDER BY seq LIMIT 1;
+
+-- name: ListEventCheckpoints :many
+SELECT * FROM event_checkpoints WHERE library_id = $1 AND seq > $2 ORDER BY seq LIMIT $3;
+
+-- name: ListLibraryIDs :many
+SELECT id FROM libraries WHERE id > $1 ORDER BY id LIMIT $2;
+
+-- The file of an arrival with its content, for a check. A row that is missing is not an error.
+-- name: GetStoredFile :one
+SELECT sqlc.embed(files), CAST(COALESCE(contents.format, 0) AS BIGINT) AS format, contents.data
+FROM files LEFT JOIN contents ON contents.file_id = files.id
+WHERE files.id = $1 AND files.library_id = $2;
+
+-- name: ListFileIDs :many
+SELECT id FROM files WHERE library_id = $1 AND id > $2 ORDER BY id LIMIT $3;
+
+-- name: ListFilesOfNoLibrary :many
+SELECT f.id FROM files f
+WHERE f.id > $1 AND NOT EXISTS (SELECT 1 FROM libraries l WHERE l.id = f.library_id) ORDER BY f.id LIMIT $2;
+
+-- name: ListContentsOfNoFile :many
+SELECT c.file_id FROM contents c
+WHERE c.file_id > $1 AND NOT EXISTS (SELECT 1 FROM files f WHERE f.id = c.file_id) ORDER BY c.file_id LIMIT $2;
+
+-- name: ListDeliveryStates :many
+SELECT d.id, d.library_id, d.state, CAST(COALESCE(length(c.payload), 0) AS BIGINT) AS size
+FROM deliveries d LEFT JOIN delivery_contents c ON c.delivery_id = d.id
+WHERE d.id > $1 ORDER BY d.id LIMIT $2;
+
+-- Rows whose MAC was made with another master key than the newest, whose id is given.
+
+-- name: ListLibrariesOfOlderKey :many
+SELECT id, public_key, binding FROM libraries
+WHERE length(binding) = 37 AND substr(binding, 2, 4) <> sqlc.arg(key) AND id > sqlc.arg(after)
+ORDER BY id LIMIT sqlc.arg(lim);
+
+-- name: ListTokensOfOlderKey :many
+SELECT tokens.hash, libraries.id, libraries.public_key, tokens.binding
+FROM tokens
+JOIN grants ON grants.id = tokens.grant_id
+JOIN libraries ON libraries.id = grants.library_id
+WHERE length(tokens.binding) = 37 AND substr(tokens.binding, 2, 4) <> sqlc.arg(key) AND tokens.hash > sqlc.arg(after)
+ORDER BY tokens.hash LIMIT sqlc.arg(lim);
+
+-- name: ListAuthCodesOfOlderKey :many
+SELECT codes.hash, libraries.id, libraries.public_key, codes.binding
+FROM codes
+JOIN grants ON grants.id = codes.grant_id
+JOIN libraries ON libraries.id = grants.library_id
+WHERE length(codes.binding) = 37 AND substr(codes.binding, 2, 4) <> sqlc.arg(key) AND codes.hash > sqlc.arg(after)
+ORDER BY codes.hash LIMIT sqlc.arg(lim);
+
+-- name: ListEventCheckpointsOfOlderKey :many
+SELECT * FROM event_checkpoints
+WHERE substr(mac, 2, 4) <> sqlc.arg(key)
+    AND (library_id, seq) > (CAST(sqlc.arg(library_id) AS TEXT), CAST(sqlc.arg(seq) AS BIGINT))
+ORDER BY library_id, seq LIMIT sqlc.arg(lim);
+
+-- name: SetAdoptionMAC :exec
+UPDATE adoptions SET mac = $1 WHERE id = 1;
+
+-- name: DeleteAdoption :exec
+DELETE FROM adoptions;
+
+-- name: UnbindLibraries :exec
+UPDATE libraries SET binding = NULL;
+
+-- name: UnbindAdoptedTokens :exec
+UPDATE tokens SET binding = NULL WHERE length(binding) = 37;
+
+-- name: UnbindAdoptedAuthCodes :exec
+UPDATE codes SET binding = NULL WHERE length(binding) = 37;
+
+-- name: DeleteEventCheckpoints :exec
+DELETE FROM event_checkpoints;

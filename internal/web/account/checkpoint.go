@@ -1,0 +1,105 @@
+package account
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/web/ui"
+)
+
+// checkpointPage is the data of the page that compares the activity with a saved checkpoint.
+type checkpointPage struct {
+	*ui.Page
+	// Result says what came of it; nil before the person has given a checkpoint.
+	Result []ui.Span
+	// State is "same", "changed" or "unknown".
+	State string
+}
+
+// The states of the result.
+const (
+	checkpointSame    = "same"
+	checkpointChanged = "changed"
+	checkpointUnknown = "unknown"
+)
+
+// Same reports whether the activity still extends the checkpoint.
+func (p *checkpointPage) Same() bool { return p.State == checkpointSame }
+
+// SaveCheckpoint sends the file of a signed checkpoint.
+func (h *Activity) SaveCheckpoint(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
+	file, err := h.activity.SaveCheckpoint(r.Context(), in, h.ui.Now())
+	var fault *library.ActivityFault
+	if errors.As(err, &fault) {
+		// The page of the activity says what is wrong; a checkpoint would say that all is well.
+		return ui.SeeOther(w, r, "/activity")
+	}
+	if err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(file, "", "  ")
+	if err != nil {
+		return err
+	}
+	text = append(text, '\n')
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Content-Disposition", `attachment; filename="carrel-activity-`+h.ui.Now().Format("2006-01-02")+`.json"`)
+	header.Set("Content-Length", strconv.Itoa(len(text)))
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(text) // a browser that has left needs no answer
+	return nil
+}
+
+func (h *Activity) newCheckpointPage(w http.ResponseWriter, r *http.Request) *checkpointPage {
+	return &checkpointPage{Page: newAccountPage(h.ui, w, r, menuActivity, ui.BrowserOf(r).Texts.Text("checkpoint.h1"))}
+}
+
+// ShowCheck shows the form.
+func (h *Activity) ShowCheck(w http.ResponseWriter, r *http.Request, _ *library.SignedIn) error {
+	return h.ui.Render(w, http.StatusOK, "checkpoint", h.newCheckpointPage(w, r))
+}
+
+// PostCheck says whether the activity still extends the checkpoint that the person has saved.
+func (h *Activity) PostCheck(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
+	p := h.newCheckpointPage(w, r)
+	t := p.Texts
+	p.State = checkpointUnknown
+	saved, err := h.activity.ParseCheckpoint(r.Context(), checkpointText(r))
+	if err == nil {
+		var result library.ExtendsResult
+		if result, err = h.activity.CheckForPerson(r.Context(), in, saved); err == nil && result.Fault != nil {
+			h.ui.Log.ErrorContext(r.Context(), "activity does not extend a saved checkpoint", "error", result.Fault)
+			p.State, p.Result = checkpointChanged,
+				t.Spans("checkpoint.changed", "date", h.ui.Formatter(t).Date(saved.Time.Time()), "operator", p.Operator)
+		} else if err == nil {
+			p.State, p.Result = checkpointSame, t.Spans("checkpoint.same", "n", saved.Events,
+				"added", result.Added, "date", h.ui.Formatter(t).Date(saved.Time.Time()))
+		}
+	}
+	switch {
+	case errors.Is(err, library.ErrNoCheckpoint):
+		p.Result = t.Spans("checkpoint.unknown")
+	case errors.Is(err, library.ErrOtherLibrary):
+		p.Result = t.Spans("checkpoint.other")
+	case err != nil:
+		return err
+	}
+	return h.ui.Render(w, http.StatusOK, "checkpoint", p)
+}
+
+// checkpointText returns what the person has chosen as a file, or pasted.
+func checkpointText(r *http.Request) string {
+	file, _, err := r.FormFile("file")
+	if err == nil {
+		defer func() { _ = file.Close() }() // it was only read
+		if text, err := io.ReadAll(file); err == nil && len(text) > 0 {
+			return string(text)
+		}
+	}
+	return r.PostForm.Get("text")
+}
