@@ -163,6 +163,12 @@ func TestConsentTour(t *testing.T) {
 		tr.check("stop")
 		tr.Click("revoke-confirm")
 		tr.check("grants stopped")
+		tr.ClickSelector("[data-testid^='stop-all-']")
+		tr.check("stop everything")
+		tr.Click("stop-all-confirm")
+		tr.check("grants all stopped")
+		tr.Visit(request)
+		tr.check("answered before")
 	})
 }
 
