@@ -66,7 +66,8 @@ func TestRequestForAPerson(t *testing.T) {
 	if !request.IsForAnother(bram.SignedIn()) || request.IsForAnother(anna.SignedIn()) {
 		t.Error("the pages cannot tell whose request it is")
 	}
-	if _, err := w.Consents.Allow(t.Context(), bram.SignedIn(), request, request.Shown("")); !errors.Is(err, library.ErrWrongPerson) {
+	_, err := w.Consents.Allow(t.Context(), bram.SignedIn(), request, request.Shown(""))
+	if !errors.Is(err, library.ErrWrongPerson) {
 		t.Errorf("another person allows: %v", err)
 	}
 	if n := w.Rows("grants"); n != 1 { // the writer's
@@ -75,7 +76,7 @@ func TestRequestForAPerson(t *testing.T) {
 	if _, err := w.Consents.Allow(t.Context(), anna.SignedIn(), request, request.Shown("")); err != nil {
 		t.Errorf("the person herself: %v", err)
 	}
-	_, err := w.Consents.Deny(t.Context(), request, bram.SignedIn(), library.CallbackUserCancel)
+	_, err = w.Consents.Deny(t.Context(), request, bram.SignedIn(), library.CallbackUserCancel)
 	if !errors.Is(err, library.ErrUsed) {
 		t.Errorf("another person denies afterwards: %v", err)
 	}
@@ -211,7 +212,8 @@ func TestUserReauth(t *testing.T) {
 	opened := must(refer(g.Token()))(t)
 	request := anna.Opens(library.UserReauthRequest, opened.Code)
 	bram.SignsIn()
-	if _, err := w.Consents.Allow(t.Context(), bram.SignedIn(), request, request.Shown("")); !errors.Is(err, library.ErrWrongPerson) {
+	_, err := w.Consents.Allow(t.Context(), bram.SignedIn(), request, request.Shown(""))
+	if !errors.Is(err, library.ErrWrongPerson) {
 		t.Errorf("another person renews: %v", err)
 	}
 	back := anna.Answers(library.UserReauthRequest, opened.Code)

@@ -124,7 +124,8 @@ func TestShutAndReopen(t *testing.T) {
 		w.Consents.Authorize(t.Context(), h.reader.Requests(carreltest.Authorizing), wire.SessionOptions{}),
 	)(t)
 	request := anna.Opens(library.AuthorizeRequest, opened.Code)
-	if _, err := w.Consents.Allow(t.Context(), anna.SignedIn(), request, request.Shown("")); !errors.Is(err, library.ErrNotFound) {
+	_, err := w.Consents.Allow(t.Context(), anna.SignedIn(), request, request.Shown(""))
+	if !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("a consent while it is shut: %v", err)
 	}
 	w.Clock.Moves(carreltest.DeleteWait - time.Minute)

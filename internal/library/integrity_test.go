@@ -153,7 +153,10 @@ func TestOpeningComparesKeys(t *testing.T) {
 			_, _, err := w.Files.OpenForPerson(ctx, anna.SignedIn(), file.ID)
 			return err
 		},
-		"cookie, consent": func() error { _, err := w.Consents.Allow(ctx, anna.SignedIn(), asked, asked.Shown("")); return err },
+		"cookie, consent": func() error {
+			_, err := w.Consents.Allow(ctx, anna.SignedIn(), asked, asked.Shown(""))
+			return err
+		},
 		"access token":    func() error { _, err := reader.StartsSession(wire.SessionOptions{}); return err },
 		"refresh token": func() error {
 			_, err := w.Consents.Refresh(ctx, reader.Requests(carreltest.Refreshing(reader.Refresh())))

@@ -519,7 +519,8 @@ func TestAttackMovedLogin(t *testing.T) {
 	withKeeper(t, func(t *testing.T, k *keeper) {
 		anna, own, contract := k.Person(), k.Person(), k.Application().Contract(library.Write)
 		signedIn := anna.SignedIn()
-		k.changes(`UPDATE libraries SET public_key = $1 WHERE id = $2`, signedIn.Library.PublicKey.Bytes(), string(own.Library))
+		k.changes(`UPDATE libraries SET public_key = $1 WHERE id = $2`,
+			signedIn.Library.PublicKey.Bytes(), string(own.Library))
 		k.changes(`UPDATE logins SET library_id = $1 WHERE id = $2`, string(own.Library), string(signedIn.Login.ID))
 		request := anna.Asked(contract)
 		if _, err := k.Consents.Allow(t.Context(), anna.SignedIn(), request, request.Shown("")); err == nil {
