@@ -212,7 +212,7 @@ func TestUserReauth(t *testing.T) {
 	opened := must(refer(g.Token()))(t)
 	request := anna.Opens(library.UserReauthRequest, opened.Code)
 	bram.SignsIn()
-	_, err := w.Consents.Allow(t.Context(), bram.SignedIn(), request, request.Shown(""))
+	_, err = w.Consents.Allow(t.Context(), bram.SignedIn(), request, request.Shown(""))
 	if !errors.Is(err, library.ErrWrongPerson) {
 		t.Errorf("another person renews: %v", err)
 	}
