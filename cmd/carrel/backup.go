@@ -26,8 +26,11 @@ keep a copy of them in another place. docs/operating.md says how to restore.`
 
 // Run makes the backup.
 func (c *backupCmd) Run(ctx context.Context) error {
+	if err := c.checkGiven(); err != nil {
+		return err
+	}
 	made, err := server.Backup(ctx, server.BackupConfig{
-		Data: c.Data, Database: c.database(), ContentsOnly: c.ContentsOnly, Folder: c.Folder,
+		Data: c.folder(), Database: c.database(), ContentsOnly: c.ContentsOnly, Folder: c.Folder,
 	})
 	if err != nil {
 		return err

@@ -246,11 +246,13 @@ func filesOn(page *webtest.Page) (paths []string) {
 	return paths
 }
 
-// check checks the restored data folder as a whole. A command of carrel that does so is called here.
+// check checks all that was restored.
 func (d *drill) check(t *testing.T) {
 	t.Helper()
-	if _, err := os.Stat(filepath.Join(d.clinic.data, "blobs")); err != nil {
-		t.Error(err)
+	out, err := carrel(t.Context(), "check", "--all", "--data", d.clinic.data, "--database", d.clinic.database).
+		CombinedOutput()
+	if err != nil || !strings.HasSuffix(string(out), "\nall is well\n") {
+		t.Errorf("carrel check says %q (%v)", out, err)
 	}
 }
 
@@ -268,11 +270,19 @@ func TestBackupWithoutContents(t *testing.T) {
 	if err := os.Mkdir(blobs, 0o700); err != nil { // the point at which a disk was not mounted
 		t.Fatal(err)
 	}
-	out, err := carrel(t.Context(), "backup", "--data", d.clinic.data, filepath.Join(d.root, "backup", "carrel")).
-		CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "the contents of 4 files are not in the data folder") {
-		t.Errorf("the backup says %q (%v)", out, err)
+	backup := func(want string) {
+		t.Helper()
+		out, err := carrel(t.Context(), "backup", "--data", d.clinic.data, filepath.Join(d.root, "backup", "carrel")).
+			CombinedOutput()
+		if err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("the backup says %q (%v)", out, err)
+		}
 	}
+	backup("another folder of large contents")
+	if err := os.Link(filepath.Join(blobs+"-elsewhere", "installation"), filepath.Join(blobs, "installation")); err != nil {
+		t.Fatal(err)
+	}
+	backup("the contents of 4 files are not in the data folder")
 	if after := filesBelow(t, filepath.Join(d.root, "backup")); after != before {
 		t.Errorf("the backup has %d files, before %d", after, before)
 	}

@@ -57,6 +57,9 @@ func Backup(ctx context.Context, c BackupConfig) (BackupResult, error) {
 		return BackupResult{}, fmt.Errorf(
 			"there is no data folder %s: give the one of the server with --data or CARREL_DATA", c.Data)
 	}
+	if err := c.checkInstallation(ctx); err != nil {
+		return BackupResult{}, err
+	}
 	if err := c.prepareFolder(); err != nil {
 		return BackupResult{}, err
 	}
@@ -93,6 +96,32 @@ func Backup(ctx context.Context, c BackupConfig) (BackupResult, error) {
 		result.Database = info.Size()
 	}
 	return result, c.mark()
+}
+
+// checkInstallation returns an error unless the database and the contents are of one installation, and the folder has
+// no backup of another: that one would be replaced.
+func (c BackupConfig) checkInstallation(ctx context.Context) error {
+	source := Config{Database: c.Database, Blobs: filepath.Join(c.Data, "blobs")}
+	if err := CheckInstallation(ctx, source); err != nil {
+		return err
+	}
+	state, err := store.Inspect(ctx, c.Database)
+	if err != nil {
+		return fmt.Errorf("inspect database: %w", err)
+	}
+	earlier, err := blob.ReadMark(filepath.Join(c.Folder, "blobs"))
+	if err != nil {
+		return fmt.Errorf("look at the earlier backup: %w", err)
+	}
+	if own := state.Installation.ID; earlier.Installation != "" && earlier.Installation != own {
+		if own == "" {
+			own = "without a name"
+		}
+		return fmt.Errorf("%s is a backup of installation %s, and the data folder %s has installation %s. "+
+			"Check --data and --database, or back up into another folder. Nothing was changed",
+			c.Folder, earlier.Installation, c.Data, own)
+	}
+	return nil
 }
 
 // listContents lists the keys of the contents that are not in a database itself.
