@@ -77,54 +77,88 @@ func recorded(t *testing.T) func(suffix string) recordedRequest {
 	}
 }
 
+// nodeCall is a call that the Node client made too.
+type nodeCall struct {
+	recorded string
+	endpoint digimetest.Endpoint
+	call     func() error
+}
+
 // The requests have the shape of those of the Node client: method, path, claims, the members of the body and the
 // headers that matter.
 func TestRequestsLikeNode(t *testing.T) {
 	find := recorded(t)
 	l := start(t)
 	addFiles(l, "file", "text")
-	read, write, reader, writer := l.read(t), l.write(t), l.reader(t), l.writer(t)
-	session := reader.ResumeSession(digime.SessionKey{Key: digime.NewSecret("key")})
-	bundle := []byte(`{"resourceType":"Bundle","type":"collection","entry":[]}`)
-	for _, test := range []struct {
-		recorded string
-		endpoint digimetest.Endpoint
-		call     func() error
-	}{
-		{"authorize-write-getAuthorizeUrl-1", digimetest.EndpointAuthorize, func() error {
-			_, err := write.Authorize(t.Context(), digime.AuthorizeOptions{RedirectURL: l.RedirectURL})
+	for _, test := range slices.Concat(authorizeLikeNode(t, l), tokensLikeNode(t, l), pushesLikeNode(t, l),
+		readsLikeNode(t, l), pagesLikeNode(t, l), deletesLikeNode(t, l)) {
+		t.Run(test.recorded, func(t *testing.T) {
+			if err := test.call(); err != nil {
+				t.Fatal(err)
+			}
+			all := l.Requests(test.endpoint)
+			sameShape(t, all[len(all)-1], find(test.recorded))
+		})
+	}
+}
+
+func authorizeLikeNode(t *testing.T, l testLibrary) []nodeCall {
+	authorize := func(contract *digime.Contract, options digime.AuthorizeOptions) func() error {
+		options.RedirectURL = l.RedirectURL
+		return func() error { _, err := contract.Authorize(t.Context(), options); return err }
+	}
+	read, write, token := l.read(t), l.write(t), l.writer(t).Token()
+	return []nodeCall{
+		{"authorize-write-getAuthorizeUrl-1", digimetest.EndpointAuthorize,
+			authorize(write, digime.AuthorizeOptions{})},
+		{"authorize-read-getAuthorizeUrl-1", digimetest.EndpointAuthorize,
+			authorize(read, digime.AuthorizeOptions{Link: token})},
+		{"authorize-all-options-getAuthorizeUrl-1", digimetest.EndpointAuthorize,
+			authorize(read, digime.AuthorizeOptions{Session: digime.SessionOptions{
+				FetchTimeout: time.Second, SkipFetch: true,
+				Scope: digime.Scope{TimeRanges: []digime.TimeRange{{Last: "6m"}}},
+			}})},
+		{"contract-details-getContractDetails", digimetest.EndpointContract, func() error {
+			_, err := write.GetDetails(t.Context())
 			return err
 		}},
-		{"authorize-read-getAuthorizeUrl-1", digimetest.EndpointAuthorize, func() error {
-			options := digime.AuthorizeOptions{RedirectURL: l.RedirectURL, Link: writer.Token()}
-			_, err := read.Authorize(t.Context(), options)
-			return err
-		}},
-		{"authorize-all-options-getAuthorizeUrl-1", digimetest.EndpointAuthorize, func() error {
-			_, err := read.Authorize(t.Context(), digime.AuthorizeOptions{
-				RedirectURL: l.RedirectURL, Session: digime.SessionOptions{
-					FetchTimeout: time.Second, SkipFetch: true,
-					Scope: digime.Scope{TimeRanges: []digime.TimeRange{{Last: "6m"}}},
-				},
-			})
-			return err
-		}},
+	}
+}
+
+func tokensLikeNode(t *testing.T, l testLibrary) []nodeCall {
+	write, reader := l.write(t), l.reader(t)
+	return []nodeCall{
 		{"authorize-write-exchangeCodeForToken-1", digimetest.EndpointToken, func() error {
 			callback := digime.Callback{Code: digime.NewSecret("code"), Verifier: digime.NewSecret("verifier")}
 			_, _ = write.Exchange(t.Context(), callback)
 			return nil
 		}},
 		{"refresh-token-refreshToken-1", digimetest.EndpointToken, func() error { return reader.Refresh(t.Context()) }},
+		// The key set was requested to verify what came before.
 		{"authorize-write-getAuthorizeUrl-2", digimetest.EndpointKeys, func() error { return nil }},
+	}
+}
+
+func pushesLikeNode(t *testing.T, l testLibrary) []nodeCall {
+	writer := l.writer(t)
+	return []nodeCall{
 		{"push-json-pushData", digimetest.EndpointPush, func() error {
 			return writer.Push(t.Context(), digime.PushInput{
 				Data: strings.NewReader("{}"), MIMEType: "application/json", AccountID: "1",
 			})
 		}},
 		{"push-provider-pushData", digimetest.EndpointPushToProvider, func() error {
+			bundle := []byte(`{"resourceType":"Bundle","type":"collection","entry":[]}`)
 			_, err := writer.PushToProvider(t.Context(), "2_provider", digime.STU3, bundle)
 			return err
 		}},
+	}
+}
+
+func readsLikeNode(t *testing.T, l testLibrary) []nodeCall {
+	reader := l.reader(t)
+	session := reader.ResumeSession(digime.SessionKey{Key: digime.NewSecret("key")})
+	return []nodeCall{
 		{"read-accounts-readAccounts", digimetest.EndpointAccounts, func() error {
 			_, err := reader.ListAccounts(t.Context())
 			return err
@@ -151,10 +185,13 @@ func TestRequestsLikeNode(t *testing.T) {
 			_, err := session.GetFileMetadata(t.Context(), "file")
 			return err
 		}},
-		{"contract-details-getContractDetails", digimetest.EndpointContract, func() error {
-			_, err := write.GetDetails(t.Context())
-			return err
-		}},
+	}
+}
+
+// pagesLikeNode are the calls that return the address of a page for the person.
+func pagesLikeNode(t *testing.T, l testLibrary) []nodeCall {
+	reader := l.reader(t)
+	return []nodeCall{
 		{"onboard-service-getOnboardServiceUrl-1", digimetest.EndpointTokenReference, func() error {
 			_, err := reader.OnboardService(t.Context(), digime.OnboardOptions{RedirectURL: l.RedirectURL})
 			return err
@@ -174,18 +211,16 @@ func TestRequestsLikeNode(t *testing.T) {
 			_, err := reader.RevokeAccountURL(t.Context(), "2_provider", l.RedirectURL)
 			return err
 		}},
+	}
+}
+
+func deletesLikeNode(t *testing.T, l testLibrary) []nodeCall {
+	reader := l.reader(t)
+	return []nodeCall{
 		{"delete-account-deleteAccount", digimetest.EndpointDeleteAccount, func() error {
 			return reader.DeleteAccount(t.Context(), "2_provider")
 		}},
 		{"delete-user-deleteUser", digimetest.EndpointUser, func() error { return reader.DeleteUser(t.Context()) }},
-	} {
-		t.Run(test.recorded, func(t *testing.T) {
-			if err := test.call(); err != nil {
-				t.Fatal(err)
-			}
-			all := l.Requests(test.endpoint)
-			sameShape(t, all[len(all)-1], find(test.recorded))
-		})
 	}
 }
 

@@ -182,58 +182,54 @@ func TestOtherRefusals(t *testing.T) {
 	}
 }
 
+// authorizeAgain has the person consent once more to the read contract.
+func (l testLibrary) authorizeAgain(t *testing.T) {
+	t.Helper()
+	auth, err := l.read(t).Authorize(t.Context(), digime.AuthorizeOptions{RedirectURL: l.RedirectURL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := l.Allow(auth.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	callback, err := auth.ParseCallback(back.Query())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.read(t).Exchange(t.Context(), callback); err != nil {
+		t.Errorf("a new consent: %v", err)
+	}
+}
+
 // Each error of a refresh names a step, and the step works.
 func TestRefreshErrorsLeadOn(t *testing.T) {
-	l := start(t)
-	authorize := func() error {
-		auth, err := l.read(t).Authorize(t.Context(), digime.AuthorizeOptions{RedirectURL: l.RedirectURL})
-		if err != nil {
-			return err
-		}
-		back, err := l.Allow(auth.URL)
-		if err != nil {
-			return err
-		}
-		callback, err := auth.ParseCallback(back.Query())
-		if err != nil {
-			return err
-		}
-		_, err = l.read(t).Exchange(t.Context(), callback)
-		return err
-	}
-	soon := func(token digime.UserAccessToken, after time.Duration) digime.UserAccessToken {
-		token.RefreshToken.Expiry = time.Now().Add(after)
-		return token
+	expiresIn := func(d time.Duration) func(*digime.Token) {
+		return func(refresh *digime.Token) { refresh.Expiry = time.Now().Add(d) }
 	}
 	for name, test := range map[string]struct {
-		happens func(digime.UserAccessToken) digime.UserAccessToken
-		want    error // of the call
-		renew   error // of Reauthorize
+		happens func(testLibrary)
+		known   func(refresh *digime.Token) // changes what the application knows of the token
+		want    error                       // of the call
+		renew   error                       // of Reauthorize
 	}{
-		"expired": {func(token digime.UserAccessToken) digime.UserAccessToken {
-			l.ExpireRefreshTokens()
-			return token
-		}, digime.ErrReauthorize, nil},
-		"revoked": {func(token digime.UserAccessToken) digime.UserAccessToken {
-			l.Revoke()
-			return token
-		}, digime.ErrRevoked, digime.ErrRevoked},
-		"revoked, and past its expiry": {func(token digime.UserAccessToken) digime.UserAccessToken {
-			l.Revoke()
-			return soon(token, -time.Hour)
-		}, digime.ErrReauthorize, digime.ErrRevoked},
-		"revoked, about to expire": {func(token digime.UserAccessToken) digime.UserAccessToken {
-			l.Revoke()
-			return soon(token, time.Minute)
-		}, digime.ErrReauthorize, digime.ErrRevoked},
-		"revoked, expiry not known": {func(token digime.UserAccessToken) digime.UserAccessToken {
-			l.Revoke()
-			token.RefreshToken.Expiry = time.Time{}
-			return token
-		}, digime.ErrReauthorize, digime.ErrRevoked},
+		"expired": {testLibrary.ExpireRefreshTokens, nil, digime.ErrReauthorize, nil},
+		"revoked": {testLibrary.Revoke, nil, digime.ErrRevoked, digime.ErrRevoked},
+		"revoked, and past its expiry": {testLibrary.Revoke, expiresIn(-time.Hour), digime.ErrReauthorize,
+			digime.ErrRevoked},
+		"revoked, about to expire": {testLibrary.Revoke, expiresIn(time.Minute), digime.ErrReauthorize,
+			digime.ErrRevoked},
+		"revoked, expiry not known": {testLibrary.Revoke, func(refresh *digime.Token) { refresh.Expiry = time.Time{} },
+			digime.ErrReauthorize, digime.ErrRevoked},
 	} {
 		t.Run(name, func(t *testing.T) {
-			user := l.read(t).User(test.happens(l.Token(l.ReadContract)))
+			l := start(t)
+			token := l.Token(l.ReadContract)
+			if test.known != nil {
+				test.known(&token.RefreshToken)
+			}
+			test.happens(l)
+			user := l.read(t).User(token)
 			_, err := user.ListAccounts(t.Context())
 			other := digime.ErrRevoked
 			if errors.Is(test.want, digime.ErrRevoked) {
@@ -246,12 +242,14 @@ func TestRefreshErrorsLeadOn(t *testing.T) {
 			if !errors.Is(err, test.renew) {
 				t.Errorf("reauthorize: error %v, want %v", err, test.renew)
 			}
-			if err := authorize(); err != nil {
-				t.Errorf("a new consent: %v", err)
-			}
+			l.authorizeAgain(t)
 		})
 	}
-	user := l.read(t).User(l.Token(l.ReadContract))
+}
+
+func TestRefreshAfterDeletion(t *testing.T) {
+	l := start(t)
+	user := l.reader(t)
 	if err := user.DeleteUser(t.Context()); err != nil {
 		t.Fatal(err)
 	}

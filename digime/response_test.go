@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,23 +13,39 @@ import (
 	"github.com/carrelhq/carrel/digime/digimetest"
 )
 
+// calls has one call for each of some endpoints.
+type calls map[digimetest.Endpoint]func() error
+
 // allCalls has one call for each endpoint. Each leaves the library as it was, or does nothing that the others need.
-func allCalls(ctx context.Context, t *testing.T, l testLibrary) map[digimetest.Endpoint]func() error {
-	read, reader, writer := l.read(t), l.reader(t), l.writer(t)
-	session := reader.ResumeSession(sessionKey("key"))
+func allCalls(ctx context.Context, t *testing.T, l testLibrary) calls {
 	l.SetDelivery(digime.Delivery{ID: "delivery1", State: digime.DeliveryWaiting})
 	addFiles(l, "file", "content")
+	all := calls{}
+	for _, some := range []calls{
+		contractCalls(ctx, l, l.read(t)), readerCalls(ctx, l, l.reader(t)), writerCalls(ctx, l.writer(t)),
+		sessionCalls(ctx, l.reader(t)), catalogueCalls(ctx, l.read(t)),
+	} {
+		maps.Copy(all, some)
+	}
+	return all
+}
+
+func contractCalls(ctx context.Context, l testLibrary, read *digime.Contract) calls {
+	token := l.Token(l.ReadContract)
 	authorize := func() error {
 		_, err := read.Authorize(ctx, digime.AuthorizeOptions{RedirectURL: l.RedirectURL})
 		return err
 	}
-	return map[digimetest.Endpoint]func() error{
+	return calls{
 		digimetest.EndpointAuthorize: authorize,
 		digimetest.EndpointKeys:      authorize,
-		digimetest.EndpointToken: func() error {
-			_, err := read.Refresh(ctx, reader.Token())
-			return err
-		},
+		digimetest.EndpointToken:     func() error { _, err := read.Refresh(ctx, token); return err },
+		digimetest.EndpointContract:  func() error { _, err := read.GetDetails(ctx); return err },
+	}
+}
+
+func readerCalls(ctx context.Context, l testLibrary, reader *digime.User) calls {
+	return calls{
 		digimetest.EndpointTokenReference: func() error {
 			_, err := reader.Reauthorize(ctx, digime.ReauthorizeOptions{RedirectURL: l.RedirectURL})
 			return err
@@ -38,7 +55,18 @@ func allCalls(ctx context.Context, t *testing.T, l testLibrary) map[digimetest.E
 			_, err := reader.ReauthorizeAccount(ctx, "2_provider", options)
 			return err
 		},
-		digimetest.EndpointContract: func() error { _, err := read.GetDetails(ctx); return err },
+		digimetest.EndpointAccounts: func() error { _, err := reader.ListAccounts(ctx); return err },
+		digimetest.EndpointRevokeAccount: func() error {
+			_, err := reader.RevokeAccountURL(ctx, "2_provider", l.RedirectURL)
+			return err
+		},
+		digimetest.EndpointDeleteAccount: func() error { return reader.DeleteAccount(ctx, "3_none") },
+		digimetest.EndpointUser:          func() error { return reader.DeleteUser(ctx) },
+	}
+}
+
+func writerCalls(ctx context.Context, writer *digime.User) calls {
+	return calls{
 		digimetest.EndpointPush: func() error {
 			return writer.Push(ctx, digime.PushInput{
 				Data: strings.NewReader("x"), MIMEType: "text/plain", AccountID: "1",
@@ -50,6 +78,12 @@ func allCalls(ctx context.Context, t *testing.T, l testLibrary) map[digimetest.E
 		},
 		digimetest.EndpointDeliveries: func() error { _, err := writer.ListDeliveries(ctx); return err },
 		digimetest.EndpointDelivery:   func() error { _, err := writer.GetDelivery(ctx, "delivery1"); return err },
+	}
+}
+
+func sessionCalls(ctx context.Context, reader *digime.User) calls {
+	session := reader.ResumeSession(sessionKey("key"))
+	return calls{
 		digimetest.EndpointSession: func() error {
 			_, err := reader.StartSession(ctx, digime.SessionOptions{})
 			return err
@@ -64,13 +98,11 @@ func allCalls(ctx context.Context, t *testing.T, l testLibrary) map[digimetest.E
 			_, err = io.Copy(io.Discard, file)
 			return err
 		},
-		digimetest.EndpointAccounts: func() error { _, err := reader.ListAccounts(ctx); return err },
-		digimetest.EndpointRevokeAccount: func() error {
-			_, err := reader.RevokeAccountURL(ctx, "2_provider", l.RedirectURL)
-			return err
-		},
-		digimetest.EndpointDeleteAccount: func() error { return reader.DeleteAccount(ctx, "3_none") },
-		digimetest.EndpointUser:          func() error { return reader.DeleteUser(ctx) },
+	}
+}
+
+func catalogueCalls(ctx context.Context, read *digime.Contract) calls {
+	return calls{
 		digimetest.EndpointSources: func() error {
 			_, err := read.ListSources(ctx, digime.SourcesQuery{})
 			return err
@@ -100,46 +132,50 @@ var mayBeEmpty = map[digimetest.Endpoint]bool{
 	digimetest.EndpointDeleteAccount: true, digimetest.EndpointUser: true,
 }
 
-// No call takes the response of something else for that of the server: a page, a text, nothing at all, the beginning of
-// a response.
+// respondType responds with a status, a type and a body.
+func respondType(status int, contentType, body string) digimetest.Failure {
+	return digimetest.Respond(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header()["Content-Type"] = nil
+		if contentType != "" {
+			w.Header().Set("Content-Type", contentType)
+		}
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	})
+}
+
+// responsesOfOthers are responses of something else than the server. Some may stand for one that is empty.
+var responsesOfOthers = map[string]struct {
+	failure digimetest.Failure
+	empty   bool
+}{
+	"a login page":           {digimetest.LoginPage(), false},
+	"a page with status 201": {respondType(201, "text/html", "<html>"), false},
+	"a page of XHTML":        {respondType(200, "application/xhtml+xml; charset=utf-8", "<html/>"), false},
+	"a page without a type":  {respondType(200, "", "<!DOCTYPE html>"), false},
+	"a page called JSON":     {respondType(200, "application/json", "<html>"), false},
+	"JSON called a page":     {respondType(200, "text/html", "{}"), false},
+	"an empty page":          {respondType(200, "text/html", ""), false},
+	"a text":                 {respondType(200, "text/plain", "blocked"), false},
+	"an empty text":          {respondType(200, "text/plain", ""), false},
+	"nothing":                {respondType(200, "", ""), true},
+	"nothing, of JSON":       {respondType(200, "application/json", ""), true},
+	"no content":             {digimetest.Status(204), true},
+	"a redirect":             {digimetest.Status(302, "Location", "https://login.example/"), false},
+	"a status of networks":   {digimetest.Status(511), false},
+}
+
+// No call takes the response of something else for that of the server: a page, a text, nothing at all.
 func TestResponsesOfOthers(t *testing.T) {
-	respond := func(status int, contentType, body string) digimetest.Failure {
-		return digimetest.Respond(func(w http.ResponseWriter, r *http.Request) {
-			_, _ = io.Copy(io.Discard, r.Body)
-			w.Header()["Content-Type"] = nil
-			if contentType != "" {
-				w.Header().Set("Content-Type", contentType)
-			}
-			w.WriteHeader(status)
-			_, _ = io.WriteString(w, body)
-		})
-	}
 	for endpoint := range allCalls(t.Context(), t, start(t)) {
 		t.Run(string(endpoint), func(t *testing.T) {
 			l := start(t)
 			call := allCalls(t.Context(), t, l)[endpoint]
-			for name, test := range map[string]struct {
-				failure digimetest.Failure
-				ok      bool // where the response may be empty
-			}{
-				"a login page":           {digimetest.LoginPage(), false},
-				"a page with status 201": {respond(201, "text/html", "<html>"), false},
-				"a page of XHTML":        {respond(200, "application/xhtml+xml; charset=utf-8", "<html/>"), false},
-				"a page without a type":  {respond(200, "", "<!DOCTYPE html>"), false},
-				"a page called JSON":     {respond(200, "application/json", "<html>"), false},
-				"JSON called a page":     {respond(200, "text/html", "{}"), false},
-				"an empty page":          {respond(200, "text/html", ""), false},
-				"a text":                 {respond(200, "text/plain", "blocked"), false},
-				"an empty text":          {respond(200, "text/plain", ""), false},
-				"nothing":                {respond(200, "", ""), true},
-				"nothing, of JSON":       {respond(200, "application/json", ""), true},
-				"no content":             {digimetest.Status(204), true},
-				"a redirect":             {digimetest.Status(302, "Location", "https://login.example/"), false},
-				"a status of networks":   {digimetest.Status(511), false},
-			} {
+			for name, test := range responsesOfOthers {
 				l.FailNext(endpoint, test.failure)
 				err := call()
-				if test.ok && mayBeEmpty[endpoint] {
+				if test.empty && mayBeEmpty[endpoint] {
 					if err != nil {
 						t.Errorf("%s: error %v", name, err)
 					}
@@ -150,7 +186,19 @@ func TestResponsesOfOthers(t *testing.T) {
 					t.Errorf("%s: error %v, want ErrInvalidResponse", name, err)
 				}
 			}
-			// A response that was cut is an error of the connection, after which a GET is repeated.
+			if err := call(); err != nil {
+				t.Errorf("the server's own response: %v", err)
+			}
+		})
+	}
+}
+
+// A response that was cut is an error of the connection, after which a GET is repeated.
+func TestResponsesCut(t *testing.T) {
+	for endpoint := range allCalls(t.Context(), t, start(t)) {
+		t.Run(string(endpoint), func(t *testing.T) {
+			l := start(t)
+			call := allCalls(t.Context(), t, l)[endpoint]
 			cut := []digimetest.Failure{digimetest.CutBody(), digimetest.CutBody(), digimetest.CutBody()}
 			l.FailNext(endpoint, cut...)
 			before := l.count(endpoint)

@@ -28,49 +28,78 @@ func (w *world) deleting(k *carreltest.Grant, account wire.AccountID) request {
 	}
 }
 
-// The page for taking an account away is told to who sees the account, and comes back
-// to where the contract says.
+// TestRevokeAccountURL checks that a contract that sees an account gets the address of the page at which the person
+// takes it away. The page comes back to where the contract says.
 func TestRevokeAccountURL(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	anna, bram := w.Person(), w.Person()
-	writer, reader, foreign := anna.Allows(w.write), anna.Allows(w.read), anna.Allows(w.foreign)
-	brams := bram.Allows(w.write)
-	account, elsewhere := string(w.userAccount(t, writer)), string(w.userAccount(t, foreign))
-	theirs := string(w.userAccount(t, brams))
+	anna := w.Person()
+	writer, reader := anna.Allows(w.write), anna.Allows(w.read)
+	account := string(w.userAccount(t, writer))
 	for _, uri := range []string{callback, callback + "?", callback + "?shop=7&name=a%20b"} {
-		for _, k := range []*carreltest.Grant{writer, reader} {
-			var got wire.RevokeAnswer
-			a := w.mustSend(t, w.revoking(k, []string{account}, []string{uri}), &got)
-			code, ok := strings.CutPrefix(got.Location, "http://"+w.address+"/apps/saas/revoke?code=")
-			if !ok || len(code) < 43 || strings.ContainsAny(code, "&?#%") || a.StatusCode != 200 {
-				t.Errorf("%d %s", a.StatusCode, a.body)
-			}
-			w.Secrets.Plant(code)
-			r, err := w.Consents.FindRequest(t.Context(), library.RevokeRequest, code)
-			if err != nil || r.RedirectURI != uri || r.Library != anna.Library || r.ClientID != k.Contract.ID() ||
-				r.ExpiresAt.Sub(r.CreatedAt) != 30*time.Minute {
-				t.Errorf("request %+v, error %v", r, err)
-			}
+		for name, k := range map[string]*carreltest.Grant{"writer": writer, "reader": reader} {
+			t.Run(name+" "+uri, func(t *testing.T) {
+				var got wire.RevokeAnswer
+				a := w.mustSend(t, w.revoking(k, []string{account}, []string{uri}), &got)
+				code, ok := strings.CutPrefix(got.Location, "http://"+w.address+"/apps/saas/revoke?code=")
+				if !ok || len(code) < 43 || strings.ContainsAny(code, "&?#%") || a.StatusCode != 200 {
+					t.Errorf("%d %s", a.StatusCode, a.body)
+				}
+				w.Secrets.Plant(code)
+				r, err := w.Consents.FindRequest(t.Context(), library.RevokeRequest, code)
+				if err != nil || r.RedirectURI != uri || r.Library != anna.Library ||
+					r.ClientID != k.Contract.ID() || r.ExpiresAt.Sub(r.CreatedAt) != 30*time.Minute {
+					t.Errorf("request %+v, error %v", r, err)
+				}
+			})
 		}
 	}
-	for name, tt := range map[string]struct {
-		by            *carreltest.Grant
-		account, uris []string
-		want          refusal
-	}{
-		"nobody's":              {writer, []string{"1_nosuchaccount"}, []string{callback}, notFound("Account")},
-		"another person's":      {writer, []string{theirs}, []string{callback}, notFound("Account")},
-		"another application's": {writer, []string{elsewhere}, []string{callback}, notFound("Account")},
-		"none":                  {writer, nil, []string{callback}, notFound("Account")},
-		"an empty one":          {writer, []string{""}, []string{callback}, notFound("Account")},
-		"two":                   {writer, []string{account, account}, []string{callback}, notFound("Account")},
-		"an odd one":            {writer, []string{"../" + account}, []string{callback}, notFound("Account")},
-		"a long one":            {writer, []string{strings.Repeat("x", 5000)}, []string{callback}, notFound("Account")},
-		"two ways back": {writer, []string{account}, []string{callback, callback},
-			bad("more than one redirectUri header")},
+}
+
+// TestRevokeAccountRefused asks for the page of an account that the application does not see.
+func TestRevokeAccountRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	anna, bram := w.Person(), w.Person()
+	writer, foreign, brams := anna.Allows(w.write), anna.Allows(w.foreign), bram.Allows(w.write)
+	account, theirs := string(w.userAccount(t, writer)), string(w.userAccount(t, brams))
+	for name, accounts := range map[string][]string{
+		"nobody's":              {"1_nosuchaccount"},
+		"another person's":      {theirs},
+		"another application's": {string(w.userAccount(t, foreign))},
+		"none":                  nil,
+		"an empty one":          {""},
+		"two":                   {account, account},
+		"an odd one":            {"../" + account},
+		"a long one":            {strings.Repeat("x", 5000)},
 	} {
-		t.Run(name, func(t *testing.T) { w.refuses(t, w.revoking(tt.by, tt.account, tt.uris), tt.want) })
+		t.Run(name, func(t *testing.T) {
+			w.refuses(t, w.revoking(writer, accounts, []string{callback}), notFound("Account"))
+		})
+	}
+	r := w.revoking(writer, []string{account}, []string{callback})
+	t.Run("without an access token", func(t *testing.T) {
+		r.bearer = w.bearer(w.write, nil)
+		w.refuses(t, r, invalid(wire.KindAccessToken))
+	})
+	t.Run("without a bearer token", func(t *testing.T) {
+		r.bearer = ""
+		w.refuses(t, r, badBearer("bearer token"))
+	})
+	t.Run("with an expired access token", func(t *testing.T) {
+		w.Clock.Moves(25 * time.Hour)
+		w.refuses(t, w.revoking(brams, []string{theirs}, []string{callback}), expired(wire.KindAccessToken))
+	})
+}
+
+// TestRevokeRedirectURIRefused asks for a page that would come back to where the contract does not say.
+func TestRevokeRedirectURIRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	writer := w.Person().Allows(w.write)
+	account := []string{string(w.userAccount(t, writer))}
+	badURI := func(said string) refusal {
+		return refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + said + ") is invalid"}
 	}
 	for _, uri := range []string{"", "https:", callback + "/", callback + "/../back",
 		"https://CLINIC.example.org/back", "https://clinic.example.org:443/back",
@@ -78,34 +107,26 @@ func TestRevokeAccountURL(t *testing.T) {
 		"javascript:alert(1)",
 		callback + "?a b", callback + "?a;b=%zz", callback + "?\xe2\x98\x82\xff", "/back",
 		"http://127.0.0.1:1/elsewhere"} {
-		for _, account := range [][]string{{account}, {"1_nosuchaccount"}, nil} {
+		for _, account := range [][]string{account, {"1_nosuchaccount"}, nil} {
 			t.Run(fmt.Sprint(uri, account), func(t *testing.T) {
-				said := strings.ToValidUTF8(uri, "\uFFFD")
-				w.refuses(
-					t,
-					w.revoking(writer, account, []string{uri}),
-					refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + said + ") is invalid"},
-				)
+				want := badURI(strings.ToValidUTF8(uri, "\uFFFD"))
+				w.refuses(t, w.revoking(writer, account, []string{uri}), want)
 			})
 		}
 	}
-	w.refuses(
-		t,
-		w.revoking(writer, []string{account}, nil),
-		refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri () is invalid"},
-	)
-	a := w.refuses(t, w.revoking(writer, []string{account}, []string{callback + "x?" + strings.Repeat("x", 20_000)}),
-		refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + callback + "x?xx…"})
-	if n := headSize(a.Header); n > 16<<10 {
-		t.Errorf("%d bytes of headers", n)
-	}
-	r := w.revoking(writer, []string{account}, []string{callback})
-	r.bearer = w.bearer(w.write, nil)
-	w.refuses(t, r, invalid(wire.KindAccessToken))
-	r.bearer = ""
-	w.refuses(t, r, badBearer("bearer token"))
-	w.Clock.Moves(25 * time.Hour)
-	w.refuses(t, w.revoking(brams, []string{theirs}, []string{callback}), expired(wire.KindAccessToken))
+	t.Run("none", func(t *testing.T) { w.refuses(t, w.revoking(writer, account, nil), badURI("")) })
+	t.Run("two", func(t *testing.T) {
+		w.refuses(t, w.revoking(writer, account, []string{callback, callback}),
+			bad("more than one redirectUri header"))
+	})
+	t.Run("a long one", func(t *testing.T) {
+		long := callback + "x?" + strings.Repeat("x", 20_000)
+		a := w.refuses(t, w.revoking(writer, account, []string{long}),
+			refusal{400, wire.CodeInvalidRedirectURI, "The redirect_uri (" + callback + "x?xx…"})
+		if n := headSize(a.Header); n > 16<<10 {
+			t.Errorf("%d bytes of headers", n)
+		}
+	})
 }
 
 // Who stands for the person can be deleted, twice: the application no longer sees the

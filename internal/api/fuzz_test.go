@@ -52,100 +52,110 @@ var fuzzCalls = []string{
 	"POST /v1.7/permission-access/import/h:accountId/fhir/stu3",
 }
 
-// Whatever a stranger sends is answered in the wire's shape, and never with a fault
-// of the server's own. Claims and metadata that are JSON are signed, so that what
-// lies behind the signature is reached too.
-func FuzzRequest(f *testing.F) {
-	w := newWorld(f, withCatalogue(f), func(c *server.Config) {
+// fuzzWorld is a world with something to find for each of the calls.
+type fuzzWorld struct {
+	*world
+	writer, reader *carreltest.Grant
+	session, file  string
+	account        string // at a provider
+}
+
+func newFuzzWorld(f *testing.F) *fuzzWorld {
+	f.Helper()
+	w := &fuzzWorld{world: newWorld(f, withCatalogue(f), func(c *server.Config) {
 		c.Log = slog.New(slog.DiscardHandler)
 		c.Deliveries.FirstRetry = time.Hour // what is kept is not what is tested
-	})
+	})}
 	anna := w.Person()
-	writer, reader := anna.Allows(w.write), anna.Allows(w.read)
-	w.mustSend(f, w.push(writer, w.as(writer, nil), strings.NewReader("content")), nil)
-	session := w.session(f, reader)
-	file := w.names(f, reader, session)[0]
+	w.writer, w.reader = anna.Allows(w.write), anna.Allows(w.read)
+	w.mustSend(f, w.push(w.writer, w.as(w.writer, nil), strings.NewReader("content")), nil)
+	w.session = w.world.session(f, w.reader)
+	w.file = w.names(f, w.reader, w.session)[0]
+	w.account = w.connectNowhere(f, w.writer)
+	return w
+}
 
-	account := w.connectNowhere(f, writer)
+// FuzzRequest checks that whatever a stranger sends is answered in the wire's shape, and never with a fault of the
+// server's own. Claims and metadata that are JSON are signed, so that what lies behind the signature is reached too.
+func FuzzRequest(f *testing.F) {
+	w := newFuzzWorld(f)
+	w.seedAllCalls(f)
+	w.seedSomeCalls(f)
+	f.Fuzz(func(t *testing.T, call byte, one, two, said, descriptor string, body []byte) {
+		r := w.fuzzRequest(call, one, two, said, descriptor, body)
+		answer := httptest.NewRecorder()
+		w.Server.Handler.ServeHTTP(answer, r.WithContext(t.Context()))
+		checkShape(t, r, answer.Result(), answer.Body.Bytes())
+		if r.Method == "DELETE" && two == w.account {
+			w.connectNowhere(t, w.writer)
+		}
+	})
+}
 
+// seedAllCalls adds an honest request and a strange one for each call.
+func (w *fuzzWorld) seedAllCalls(f *testing.F) {
 	letter := string(must(json.Marshal(letter)))
+	refresh := `{"redirect_uri":"` + callback + `","grant_type":"refresh_token","refresh_token":"` +
+		w.reader.Refresh() + `"}`
 	for i := range fuzzCalls {
-		f.Add(byte(i), session, file,
-			`{"redirect_uri":"`+callback+`","grant_type":"refresh_token","refresh_token":"`+reader.Refresh()+`"}`,
-			letter, []byte(`{"type":"accountId","value":"1_x"}`))
+		f.Add(byte(i), w.session, w.file, refresh, letter, []byte(`{"type":"accountId","value":"1_x"}`))
 		f.Add(byte(i), "..", "a%2Fb", `{"timestamp":1}`, `{"mimeType":1,"accounts":[{}]}`, []byte(`[[[[`))
 	}
 	f.Add(byte(1), "", "", string(must(json.Marshal(authorizing(nil)))), "null",
 		[]byte(`{"actions":{"pull":{"scope":{"criteria":[{"last":"3d"}]}}}}`))
 	f.Add(byte(0), "", "", "a.b.c", "eyJhbGciOiJub25lIn0..", []byte("\x00"))
+}
+
+// seedSomeCalls adds requests that only one of the calls understands.
+func (w *fuzzWorld) seedSomeCalls(f *testing.F) {
+	const patient = `{"resourceType":"Patient",` +
+		`"identifier":[{"system":"urn:oid:2.16.840.1.113883.2.4.6.3","value":"999911120"}]}`
+	const search = `{"limit":5,"offset":1,"sort":{"name":"desc"},"query":{"queryString":"elan",` +
+		`"search":{"name":["x"]},"include":["id","service.name"],"filter":{"id":[1],` +
+		`"type":{"id":[2]},"publishedStatus":["approved"],"service":{"id":[900002]}}}}`
 	for i, call := range fuzzCalls {
 		switch {
 		case strings.Contains(call, "/fhir/"):
 			for _, call := range []byte{byte(i), byte(i + len(fuzzCalls))} {
-				f.Add(call, "stu3", account, `{}`, "", []byte(weight("x")))
-				f.Add(call, "3.0.2", account, `{}`, "", []byte(batch("x", "y")))
-				f.Add(
-					call,
-					"r4",
-					account,
-					`{}`,
-					"",
-					[]byte(
-						`{"resourceType":"Patient",`+
-							`"identifier":[{"system":"urn:oid:2.16.840.1.113883.2.4.6.3","value":"999911120"}]}`,
-					),
-				)
-				f.Add(call, "stu3", account, `{}`, "", []byte(`{"a":[[[[],{"a":1,"a":2}]],"\ud83d"]}<`))
+				f.Add(call, "stu3", w.account, `{}`, "", []byte(weight("x")))
+				f.Add(call, "3.0.2", w.account, `{}`, "", []byte(batch("x", "y")))
+				f.Add(call, "r4", w.account, `{}`, "", []byte(patient))
+				f.Add(call, "stu3", w.account, `{}`, "", []byte(`{"a":[[[[],{"a":1,"a":2}]],"\ud83d"]}<`))
 			}
 		case strings.Contains(call, "/revoke/"):
-			f.Add(byte(i), callback+"?a=b", account, `{}`, "", []byte(nil))
+			f.Add(byte(i), callback+"?a=b", w.account, `{}`, "", []byte(nil))
 			f.Add(byte(i), "javascript:☂\xff", "", `{}`, "", []byte(nil))
 		case strings.Contains(call, "/deliveries") || strings.Contains(call, "DELETE"):
 			f.Add(byte(i), "01x", "1_x", `{}`, "", []byte(nil))
 		case strings.Contains(call, "/discovery/") || strings.Contains(call, "/datasets/"):
-			f.Add(
-				byte(i),
-				"900206",
-				"",
-				`{"access_token":null}`,
-				"",
-				[]byte(
-					`{"limit":5,"offset":1,"sort":{"name":"desc"},"query":{"queryString":"elan",`+
-						`"search":{"name":["x"]},"include":["id","service.name"],"filter":{"id":[1],`+
-						`"type":{"id":[2]},"publishedStatus":["approved"],"service":{"id":[900002]}}}}`,
-				),
-			)
+			f.Add(byte(i), "900206", "", `{"access_token":null}`, "", []byte(search))
 			f.Add(byte(i), "-1", "", `{}`, "", []byte(`{"query":{"filter":{"id":["1"]},"include":{}}}`))
 		}
 	}
+}
 
-	f.Fuzz(func(t *testing.T, call byte, one, two, said, descriptor string, body []byte) {
-		method, path, _ := strings.Cut(fuzzCalls[int(call)%len(fuzzCalls)], " ")
-		path = strings.Replace(strings.Replace(path, "{}", one, 1), "{}", two, 1)
-		by := reader
-		if call%2 == 0 {
-			by = writer
-		}
-		r := &http.Request{Method: method, URL: &url.URL{Path: path}, Host: "127.0.0.1", Proto: "HTTP/1.1",
-			ProtoMajor: 1, ProtoMinor: 1,
-			Header: http.Header{"Authorization": {"Bearer " + w.fuzzToken(by, said)}}, Body: http.NoBody}
-		if descriptor != "" {
-			r.Header.Set("FileDescriptor", w.fuzzDescriptor(by, descriptor))
-		}
-		if strings.Contains(path, "h:accountId") {
-			r.Header.Set("accountId", two)
-			r.Header.Set("redirectUri", one)
-		}
-		if len(body) > 0 && method == "POST" {
-			r.Body, r.ContentLength = readCloser{bytes.NewReader(body)}, -1
-		}
-		answer := httptest.NewRecorder()
-		w.Server.Handler.ServeHTTP(answer, r.WithContext(t.Context()))
-		checkShape(t, r, answer.Result(), answer.Body.Bytes())
-		if method == "DELETE" && two == account {
-			w.connectNowhere(t, writer)
-		}
-	})
+// fuzzRequest makes a request of what the fuzzer has chosen.
+func (w *fuzzWorld) fuzzRequest(call byte, one, two, said, descriptor string, body []byte) *http.Request {
+	method, path, _ := strings.Cut(fuzzCalls[int(call)%len(fuzzCalls)], " ")
+	path = strings.Replace(strings.Replace(path, "{}", one, 1), "{}", two, 1)
+	by := w.reader
+	if call%2 == 0 {
+		by = w.writer
+	}
+	r := &http.Request{Method: method, URL: &url.URL{Path: path}, Host: "127.0.0.1", Proto: "HTTP/1.1",
+		ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Authorization": {"Bearer " + w.fuzzToken(by, said)}}, Body: http.NoBody}
+	if descriptor != "" {
+		r.Header.Set("FileDescriptor", w.fuzzDescriptor(by, descriptor))
+	}
+	if strings.Contains(path, "h:accountId") {
+		r.Header.Set("accountId", two)
+		r.Header.Set("redirectUri", one)
+	}
+	if len(body) > 0 && method == "POST" {
+		r.Body, r.ContentLength = readCloser{bytes.NewReader(body)}, -1
+	}
+	return r
 }
 
 // nowhere is the account of connectNowhere.

@@ -7,23 +7,37 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// A body is JSON of the shape that its call takes, or none.
-func TestBodyJSON(t *testing.T) {
-	t.Parallel()
+// bodyWorld is a world with the calls that take a body of JSON, by their names.
+type bodyWorld struct {
+	*world
+	calls map[string]func(body string) request
+}
+
+func newBodyWorld(t *testing.T) *bodyWorld {
+	t.Helper()
 	w := newWorld(t)
 	reader := w.Person().Allows(w.read)
-	calls := map[string]func(body string) request{
+	return &bodyWorld{w, map[string]func(body string) request{
 		"authorize": func(body string) request {
-			return post("oauth/authorize", w.bearer(w.read, authorizing(nil)),
-				body)
+			return post("oauth/authorize", w.bearer(w.read, authorizing(nil)), body)
 		},
 		"token reference": func(body string) request {
 			return post("oauth/token/reference", w.as(reader, claims{"redirect_uri": callback}), body)
 		},
 		"trigger":   func(body string) request { return post("permission-access/trigger", w.as(reader, nil), body) },
 		"reference": func(body string) request { return post("reference", w.bearer(w.read, nil), body) },
-	}
-	noJSON := bad("the body is not the JSON that this call takes")
+	}}
+}
+
+// pulling is a body of authorize with the options of a session.
+func pulling(options string) string { return `{"actions":{"pull":` + options + `}}` }
+
+var noJSON = bad("the body is not the JSON that this call takes")
+
+// TestBodyNoJSON sends to each call what is not one object of JSON.
+func TestBodyNoJSON(t *testing.T) {
+	t.Parallel()
+	w := newBodyWorld(t)
 	for _, tt := range []struct {
 		name, body string
 		want       refusal
@@ -40,14 +54,19 @@ func TestBodyJSON(t *testing.T) {
 		{"single quotes", `{'agent':{}}`, noJSON},
 		{"deep lists", strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000), noJSON},
 		{"deep objects", strings.Repeat(`{"agent":`, 20_000) + "1" + strings.Repeat("}", 20_000), noJSON},
-		{"2 MiB", `{"agent":"` + strings.Repeat("x", 2<<20) + `"}`, refusal{413, wire.CodePayloadTooLarge,
-			"The body is too long"}},
+		{"2 MiB", `{"agent":"` + strings.Repeat("x", 2<<20) + `"}`,
+			refusal{413, wire.CodePayloadTooLarge, "The body is too long"}},
 	} {
-		for call, build := range calls {
+		for call, build := range w.calls {
 			t.Run(tt.name+"/"+call, func(t *testing.T) { w.refuses(t, build(tt.body), tt.want) })
 		}
 	}
+}
 
+// TestBodyOfWrongShape sends members of the wrong types.
+func TestBodyOfWrongShape(t *testing.T) {
+	t.Parallel()
+	w := newBodyWorld(t)
 	for _, body := range []string{
 		`{"agent":"node"}`, `{"agent":{"sdk":"node"}}`, `{"scope":"all"}`, `{"scope":{"criteria":{}}}`,
 		`{"scope":{"criteria":[{"from":"today"}]}}`,
@@ -56,13 +75,17 @@ func TestBodyJSON(t *testing.T) {
 		`{"sourceFetch":"no"}`, `{"limits":{"duration":{"sourceFetch":1.5}}}`,
 		`{"sourceFetchFilter":{"account":{"id":"x"}}}`,
 	} {
-		t.Run(body, func(t *testing.T) { w.refuses(t, calls["trigger"](body), noJSON) })
-		t.Run("pull "+body, func(t *testing.T) {
-			if !strings.Contains(body, "agent") {
-				w.refuses(t, calls["authorize"](`{"actions":{"pull":`+body+`}}`), noJSON)
-			}
-		})
+		t.Run(body, func(t *testing.T) { w.refuses(t, w.calls["trigger"](body), noJSON) })
+		if !strings.Contains(body, "agent") {
+			t.Run("pull "+body, func(t *testing.T) { w.refuses(t, w.calls["authorize"](pulling(body)), noJSON) })
+		}
 	}
+}
+
+// TestBodyOfWrongTime sends times that are none.
+func TestBodyOfWrongTime(t *testing.T) {
+	t.Parallel()
+	w := newBodyWorld(t)
 	for body, want := range map[string]string{
 		`{"scope":{"criteria":[{"last":"soon"}]}}`:                    "scope.criteria.last",
 		`{"scope":{"criteria":[{"last":"d"}]}}`:                       "scope.criteria.last",
@@ -70,18 +93,20 @@ func TestBodyJSON(t *testing.T) {
 		`{"scope":{"timeRanges":[{"last":"1 c"}]}}`:                   "scope.timeRanges.last",
 		`{"scope":{"timeRanges":[{"last":"99999999999999999999d"}]}}`: "scope.timeRanges.last",
 	} {
-		t.Run(body, func(t *testing.T) {
-			w.refuses(t, calls["trigger"](body), bad(want))
-			w.refuses(t, calls["authorize"](`{"actions":{"pull":`+body+`}}`), bad(want))
-		})
+		t.Run(body, func(t *testing.T) { w.refuses(t, w.calls["trigger"](body), bad(want)) })
+		t.Run("pull "+body, func(t *testing.T) { w.refuses(t, w.calls["authorize"](pulling(body)), bad(want)) })
 	}
-	// What a client leaves out, or says beyond what is known, does no harm.
+}
+
+// TestBodyLenient sends bodies that leave members out, or have members that are not known.
+func TestBodyLenient(t *testing.T) {
+	t.Parallel()
+	w := newBodyWorld(t)
 	for _, body := range []string{"", "{}", "null", `{"scope":null,"limits":null,"agent":null}`,
 		`{"accept":{"compression":"gzip"},"x":[1,{}]}`,
 		`{"scope":{"criteria":[{"last":"3d"},{"last":"6m"},{"last":"1y"}]}}`} {
-		t.Run("good "+body, func(t *testing.T) {
-			w.mustSend(t, calls["trigger"](body), nil)
-			w.mustSend(t, calls["authorize"](body), nil)
-		})
+		for _, call := range []string{"trigger", "authorize"} {
+			t.Run(call+" "+body, func(t *testing.T) { w.mustSend(t, w.calls[call](body), nil) })
+		}
 	}
 }

@@ -41,68 +41,75 @@ func TestNonceShape(t *testing.T) {
 		get("permission-access/contract", w.bearer(w.read, claims{"nonce": "6ebf55d8cc2d5fce48194d7d59e4f38a"})), nil)
 }
 
-// A nonce counts once, whatever came of the call that it was used for.
-func TestNonceReplayed(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+// nonceWorld is a world with a file, and the calls that use a nonce in ways of their own.
+type nonceWorld struct {
+	*world
+	writer, reader *carreltest.Grant
+	session, name  string // of the file
+}
+
+func newNonceWorld(t *testing.T) *nonceWorld {
+	t.Helper()
+	w := &nonceWorld{world: newWorld(t)}
 	anna := w.Person()
-	writer, reader := anna.Allows(w.write), anna.Allows(w.read)
-	small, large := strings.Repeat("s", 100), strings.Repeat("l", library.InlineLimit+1)
-	w.mustSend(t, w.push(writer, w.as(writer, nil), strings.NewReader(small)), nil)
-	session := w.session(t, reader)
-	name := w.names(t, reader, session)[0]
-	contractOf := func(bearer string) request { return get("permission-access/contract", bearer) }
-	file := func(method, name string) func(string) request {
-		return func(bearer string) request {
-			return request{method: method, path: "permission-access/query/" + session + "/" + name, bearer: bearer}
-		}
+	w.writer, w.reader = anna.Allows(w.write), anna.Allows(w.read)
+	w.mustSend(t, w.push(w.writer, w.as(w.writer, nil), strings.NewReader("a file")), nil)
+	w.session = w.world.session(t, w.reader)
+	w.name = w.names(t, w.reader, w.session)[0]
+	return w
+}
+
+// A signedCall makes a request of a bearer token.
+type signedCall func(bearer string) request
+
+func contractDetails(bearer string) request { return get("permission-access/contract", bearer) }
+
+func listAccounts(bearer string) request { return get("permission-access/accounts", bearer) }
+
+// file reads a file of the session.
+func (w *nonceWorld) file(method, name string) signedCall {
+	return func(bearer string) request {
+		return request{method: method, path: "permission-access/query/" + w.session + "/" + name, bearer: bearer}
 	}
-	pushing := func(content string) func(string) request {
-		return func(bearer string) request { return w.push(writer, bearer, strings.NewReader(content)) }
-	}
-	for _, tt := range []struct {
-		name  string
-		by    *carreltest.Grant
-		first func(bearer string) request
-		// status is how the first call ends.
-		status int
-		// again is what follows with the same nonce; nil is the same call.
-		again func(bearer string) request
-	}{
-		{"the same call", reader, contractOf, 200, nil},
-		{"another call", reader, contractOf, 200,
-			func(b string) request { return get("permission-access/accounts", b) }},
-		{"a small push", writer, pushing(small), 200, nil},
-		{"a large push", writer, pushing(large), 200, nil},
-		{"a push after a call", writer, contractOf, 200, pushing(small)},
-		{"a large push after a call", writer, contractOf, 200, pushing(large)},
-		{"a call after a push", writer, pushing(small), 200, contractOf},
-		{"a file", reader, file("GET", name), 200, nil},
-		{"a file's metadata", reader, file("HEAD", name), 200, nil},
-		{"a file after its metadata", reader, file("HEAD", name), 200, file("GET", name)},
-		{"after a failed call", reader, file("GET", "nosuchfile"), 404, contractOf},
-		{"after a failed HEAD", reader, file("HEAD", "nosuchfile"), 404, file("HEAD", name)},
-		{"after a failed push", writer, func(b string) request {
-			r := pushing(small)(b)
-			r.header = http.Header{}
-			return r
-		}, 400, pushing(small)},
-		{"after a body that is no JSON", reader,
-			func(b string) request { return post("permission-access/trigger", b, "{") }, 400,
-			func(b string) request { return post("permission-access/trigger", b, "{}") }},
-		{"after another contract's token", writer,
-			func(b string) request { return get("permission-access/accounts", b) }, 200, contractOf},
-	} {
+}
+
+// pushOf pushes content of a size.
+func (w *nonceWorld) pushOf(size int) signedCall {
+	content := strings.Repeat("x", size)
+	return func(bearer string) request { return w.push(w.writer, bearer, strings.NewReader(content)) }
+}
+
+// pushWithoutDescriptor is refused.
+func (w *nonceWorld) pushWithoutDescriptor(bearer string) request {
+	r := w.push(w.writer, bearer, strings.NewReader("x"))
+	r.header = http.Header{}
+	return r
+}
+
+func triggerWith(body string) signedCall {
+	return func(bearer string) request { return post("permission-access/trigger", bearer, body) }
+}
+
+// A replay is a call and another with the same nonce.
+type replay struct {
+	name  string
+	by    *carreltest.Grant
+	first signedCall
+	// status is how the first call ends.
+	status int
+	again  signedCall
+}
+
+// checkReplays checks that the second call of each is refused, also if it is signed anew.
+func (w *nonceWorld) checkReplays(t *testing.T, replays []replay) {
+	t.Helper()
+	for _, tt := range replays {
 		t.Run(tt.name, func(t *testing.T) {
 			nonce := wire.NewNonce()
 			bearer := w.as(tt.by, claims{"nonce": nonce})
 			if a := w.send(t, tt.first(bearer)); a.StatusCode != tt.status {
 				t.Fatalf("the first call: %d %s", a.StatusCode, a.body)
 			}
-			if tt.again == nil {
-				tt.again = tt.first
-			}
-			// Also in another token.
 			for _, bearer := range []string{bearer, w.as(tt.by, claims{"nonce": nonce})} {
 				a := w.refuses(t, tt.again(bearer), replayed(nonce))
 				if a.Header.Get("X-Metadata") != "" || a.Header.Get("Last-Modified") != "" {
@@ -111,6 +118,39 @@ func TestNonceReplayed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNonceReplayed repeats calls that have succeeded.
+func TestNonceReplayed(t *testing.T) {
+	t.Parallel()
+	w := newNonceWorld(t)
+	small, large := w.pushOf(100), w.pushOf(library.InlineLimit+1)
+	get, head := w.file("GET", w.name), w.file("HEAD", w.name)
+	w.checkReplays(t, []replay{
+		{"the same call", w.reader, contractDetails, 200, contractDetails},
+		{"another call", w.reader, contractDetails, 200, listAccounts},
+		{"a small push", w.writer, small, 200, small},
+		{"a large push", w.writer, large, 200, large},
+		{"a push after a call", w.writer, contractDetails, 200, small},
+		{"a large push after a call", w.writer, contractDetails, 200, large},
+		{"a call after a push", w.writer, small, 200, contractDetails},
+		{"a call after the accounts", w.writer, listAccounts, 200, contractDetails},
+		{"a file", w.reader, get, 200, get},
+		{"a file's metadata", w.reader, head, 200, head},
+		{"a file after its metadata", w.reader, head, 200, get},
+	})
+}
+
+// TestNonceReplayedAfterFailure uses the nonces of calls that have failed.
+func TestNonceReplayedAfterFailure(t *testing.T) {
+	t.Parallel()
+	w := newNonceWorld(t)
+	w.checkReplays(t, []replay{
+		{"a call", w.reader, w.file("GET", "nosuchfile"), 404, contractDetails},
+		{"a HEAD", w.reader, w.file("HEAD", "nosuchfile"), 404, w.file("HEAD", w.name)},
+		{"a push", w.writer, w.pushWithoutDescriptor, 400, w.pushOf(100)},
+		{"a body that is no JSON", w.reader, triggerWith("{"), 400, triggerWith("{}")},
+	})
 }
 
 // Of many that use a nonce at once, one gets through.

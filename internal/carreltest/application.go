@@ -35,6 +35,9 @@ type Contract struct {
 	w   *World
 }
 
+// World returns the contract's world.
+func (c *Contract) World() *World { return c.w }
+
 // Contract registers a contract; change may alter it first. Its key is [Key](0).
 func (a *Application) Contract(access library.Access, change ...func(*library.Contract)) *Contract {
 	a.w.t.Helper()

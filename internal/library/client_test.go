@@ -1,7 +1,6 @@
 package library_test
 
 import (
-	"crypto/rand"
 	"crypto/rsa"
 	"errors"
 	"strings"
@@ -15,72 +14,116 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// TestVerify: who signs as a registered contract is let through, and nobody else.
+// TestVerify checks that the call of a registered contract is let through, with its claims.
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
 	app := w.Application()
-	c, sibling, foreign := app.Contract(library.Read), app.Contract(library.Write),
-		w.Application().Contract(library.Read)
+	c := app.Contract(library.Read)
 	call := c.Requests(func(q *wire.RequestClaims) { q.State = "with claims" })
 	if call.Contract.ID != c.Contract.ID || call.Application.ID != app.ID || call.Claims.State != "with claims" ||
 		!call.Key().Equal(&carreltest.Key(0).PublicKey) {
 		t.Errorf("call %+v", call)
 	}
+	usesNoNonce(t, w)
+}
 
-	nonce := library.InvalidRequest("nonce")
+// usesNoNonce checks that verifying has used up no nonce.
+func usesNoNonce(t *testing.T, w *carreltest.World) {
+	t.Helper()
+	if n := w.Rows("nonces"); n != 0 {
+		t.Errorf("%d nonces were used up by verifying", n)
+	}
+}
+
+// TestVerifyTimestamp checks that a timestamp is at most five minutes from the clock.
+func TestVerifyTimestamp(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	c := w.Application().Contract(library.Read)
 	stamp := library.InvalidRequest("timestamp")
-	client := func(id string) *library.Refusal { return library.InvalidClient(id) }
 	for name, test := range map[string]struct {
-		change func(*wire.RequestClaims)
+		change func(now wire.Millis) wire.Millis
 		want   *library.Refusal // nil: let through
 	}{
-		"five minutes old":   {func(q *wire.RequestClaims) { q.Timestamp -= 5 * 60 * 1000 }, nil},
-		"five minutes ahead": {func(q *wire.RequestClaims) { q.Timestamp += 5 * 60 * 1000 }, nil},
-		"older":              {func(q *wire.RequestClaims) { q.Timestamp -= 5*60*1000 + 1 }, stamp},
-		"further ahead":      {func(q *wire.RequestClaims) { q.Timestamp += 5*60*1000 + 1 }, stamp},
-		"no timestamp":       {func(q *wire.RequestClaims) { q.Timestamp = 0 }, stamp},
-		"in seconds":         {func(q *wire.RequestClaims) { q.Timestamp /= 1000 }, stamp},
-		"before time":        {func(q *wire.RequestClaims) { q.Timestamp = -q.Timestamp }, stamp},
-		"the end of time": {func(q *wire.RequestClaims) { q.Timestamp = 1<<63 - 1 },
+		"five minutes old":   {func(now wire.Millis) wire.Millis { return now - 5*60*1000 }, nil},
+		"five minutes ahead": {func(now wire.Millis) wire.Millis { return now + 5*60*1000 }, nil},
+		"older":              {func(now wire.Millis) wire.Millis { return now - 5*60*1000 - 1 }, stamp},
+		"further ahead":      {func(now wire.Millis) wire.Millis { return now + 5*60*1000 + 1 }, stamp},
+		"no timestamp":       {func(wire.Millis) wire.Millis { return 0 }, stamp},
+		"in seconds":         {func(now wire.Millis) wire.Millis { return now / 1000 }, stamp},
+		"before time":        {func(now wire.Millis) wire.Millis { return -now }, stamp},
+		"the end of time": {func(wire.Millis) wire.Millis { return 1<<63 - 1 },
 			library.InvalidRequest("bearer token claims")},
-		"no nonce":               {func(q *wire.RequestClaims) { q.Nonce = "" }, nonce},
-		"a short nonce":          {func(q *wire.RequestClaims) { q.Nonce = q.Nonce[1:] }, nonce},
-		"a long nonce":           {func(q *wire.RequestClaims) { q.Nonce += "A" }, nonce},
-		"a nonce of other signs": {func(q *wire.RequestClaims) { q.Nonce = q.Nonce[1:] + "-" }, nonce},
-		"no client":              {func(q *wire.RequestClaims) { q.ClientID = "" }, client("")},
-		"an application alone":   {func(q *wire.RequestClaims) { q.ClientID = string(app.ID) }, client(string(app.ID))},
-		"an unknown contract": {func(q *wire.RequestClaims) { q.ClientID = string(app.ID) + "_x" },
-			client(string(app.ID) + "_x")},
-		"a foreign application": {func(q *wire.RequestClaims) {
-			q.ClientID = string(foreign.Application.ID) + "_" + string(c.Contract.ID)
-		},
-			client(string(foreign.Application.ID) + "_" + string(c.Contract.ID))},
-		"two underscores": {func(q *wire.RequestClaims) { q.ClientID += "_x" }, client(c.ID().String() + "_x")},
-		"a long id": {func(q *wire.RequestClaims) { q.ClientID = strings.Repeat("a", 5000) },
-			client(strings.Repeat("a", 200) + "…")},
 	} {
-		_, err := w.Clients.Verify(t.Context(), c.Signs(test.change))
+		change := func(q *wire.RequestClaims) { q.Timestamp = test.change(q.Timestamp) }
+		_, err := w.Clients.Verify(t.Context(), c.Signs(change))
 		if test.want != nil {
 			carreltest.Refused(t, name, err, test.want)
 		} else if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	usesNoNonce(t, w)
+}
 
-	strange := must(rsa.GenerateKey(rand.Reader, wire.KeyBits))(t)
+// TestVerifyNonce checks that a nonce has the shape of one.
+func TestVerifyNonce(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	c := w.Application().Contract(library.Read)
+	nonce := wire.NewNonce()
+	for name, wrong := range map[string]string{
+		"none":        "",
+		"short":       nonce[1:],
+		"long":        nonce + "A",
+		"other signs": nonce[1:] + "-",
+	} {
+		_, err := w.Clients.Verify(t.Context(), c.Signs(func(q *wire.RequestClaims) { q.Nonce = wrong }))
+		carreltest.Refused(t, name, err, library.InvalidRequest("nonce"))
+	}
+	usesNoNonce(t, w)
+}
+
+// TestVerifyClient checks that the client id names a contract and its application.
+func TestVerifyClient(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	app := w.Application()
+	c, foreign := app.Contract(library.Read), w.Application().Contract(library.Read)
+	for name, id := range map[string]string{
+		"none":                  "",
+		"an application alone":  string(app.ID),
+		"an unknown contract":   string(app.ID) + "_x",
+		"a foreign application": string(foreign.Application.ID) + "_" + string(c.Contract.ID),
+		"two underscores":       c.ID().String() + "_x",
+	} {
+		_, err := w.Clients.Verify(t.Context(), c.Signs(func(q *wire.RequestClaims) { q.ClientID = id }))
+		carreltest.Refused(t, name, err, library.InvalidClient(id))
+	}
+	long := c.Signs(func(q *wire.RequestClaims) { q.ClientID = strings.Repeat("a", 5000) })
+	_, err := w.Clients.Verify(t.Context(), long)
+	carreltest.Refused(t, "a long id", err, library.InvalidClient(strings.Repeat("a", 200)+"…"))
+	usesNoNonce(t, w)
+}
+
+// TestVerifySignature checks that a token is one that the contract's key has signed.
+func TestVerifySignature(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	app := w.Application()
+	c, sibling := app.Contract(library.Read), app.Contract(library.Write)
 	claims := wire.RequestClaims{
 		ClientID:  c.ID().String(),
 		Nonce:     wire.NewNonce(),
 		Timestamp: wire.MillisOf(w.Clock.Now()),
 	}
-	good := must(wire.Sign(carreltest.Key(0), wire.Header{}, claims))(t)
-	swapped := strings.Split(sibling.Signs(), ".")
+	sign := func(key *rsa.PrivateKey, header wire.Header) string { return must(wire.Sign(key, header, claims))(t) }
+	good, swapped := sign(carreltest.Key(0), wire.Header{}), strings.Split(sibling.Signs(), ".")
 	for name, token := range map[string]string{
-		"another's key": must(wire.Sign(strange, wire.Header{}, claims))(t),
-		"a key set": must(wire.Sign(carreltest.Key(0), wire.Header{KeySetURL: "https://evil.example"},
-			claims))(t),
-		"a cloud token":       must(wire.Sign(carreltest.Key(0), wire.Header{Type: wire.TypeCloud}, claims))(t),
+		"another's key":       sign(carreltest.Key(1), wire.Header{}),
+		"a key set":           sign(carreltest.Key(0), wire.Header{KeySetURL: "https://evil.example"}),
+		"a cloud token":       sign(carreltest.Key(0), wire.Header{Type: wire.TypeCloud}),
 		"a key of its own":    strings.Replace(good, ".", "x.", 1),
 		"another's signature": good[:strings.LastIndex(good, ".")+1] + swapped[2],
 		"no signature":        good[:strings.LastIndex(good, ".")+1],
@@ -94,9 +137,7 @@ func TestVerify(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if n := w.Rows("nonces"); n != 0 {
-		t.Errorf("%d nonces were used up by verifying", n)
-	}
+	usesNoNonce(t, w)
 }
 
 // TestSpend: a client can use a nonce once, however many requests arrive at once; another client may use the same one.

@@ -89,17 +89,14 @@ func (h *household) gone(t *testing.T, id library.ID) {
 	}
 }
 
-// TestShutAndReopen: shutting cuts everybody off at once and destroys nothing; who
-// opens again finds everything but has to be asked again.
-func TestShutAndReopen(t *testing.T) {
+// TestShut checks that shutting cuts everybody off at once, and takes the password.
+func TestShut(t *testing.T) {
 	t.Parallel()
 	h := newHousehold(t, carreltest.DeleteWait)
 	w, anna := h.w, h.anna
 	phone := must(w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{}))(t)
-	if _, err := w.People.Shut(t.Context(), anna.SignedIn(), "a wrong password"); !errors.Is(
-		err,
-		library.ErrWrongPassword,
-	) {
+	_, err := w.People.Shut(t.Context(), anna.SignedIn(), "a wrong password")
+	if !errors.Is(err, library.ErrWrongPassword) {
 		t.Errorf("wrong password: %v", err)
 	}
 	deleteAt := must(w.People.Shut(t.Context(), anna.SignedIn(), carreltest.Password))(t)
@@ -120,14 +117,19 @@ func TestShutAndReopen(t *testing.T) {
 		h.reader.Requests(carreltest.WithToken(h.reader.Token()))))(t); was {
 		t.Error("a library that is shut counts as deleted")
 	}
-	opened := must(
-		w.Consents.Authorize(t.Context(), h.reader.Requests(carreltest.Authorizing), wire.SessionOptions{}),
-	)(t)
-	request := anna.Opens(library.AuthorizeRequest, opened.Code)
-	_, err := w.Consents.Allow(t.Context(), anna.SignedIn(), request, request.Shown(""))
+	request := anna.Asked(h.reader.Contract)
+	_, err = w.Consents.Allow(t.Context(), anna.SignedIn(), request, request.Shown(""))
 	if !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("a consent while it is shut: %v", err)
 	}
+}
+
+// TestReopen checks that whoever opens a library again in time finds everything, and that applications ask again.
+func TestReopen(t *testing.T) {
+	t.Parallel()
+	h := newHousehold(t, carreltest.DeleteWait)
+	w, anna := h.w, h.anna
+	anna.Shuts()
 	w.Clock.Moves(carreltest.DeleteWait - time.Minute)
 	if err := w.Sweeping.SweepExpired(t.Context()); err != nil {
 		t.Fatal(err)
@@ -147,7 +149,7 @@ func TestShutAndReopen(t *testing.T) {
 	carreltest.Refused(t, "the application after reopening", err, library.InvalidToken(wire.KindAccessToken))
 	if got := must(anna.Allows(h.reader.Contract).Reads())(t); len(got) != 2 ||
 		got["large"] != string(carreltest.Large("x")) {
-		t.Errorf("after a new yes it reads %d files", len(got))
+		t.Errorf("after a new consent it reads %d files", len(got))
 	}
 	if got := anna.Activity(); !strings.Contains(got, "you.shut") ||
 		!strings.Contains(got, "you.reopened app.allowed") {
@@ -174,65 +176,85 @@ func TestDeleteDue(t *testing.T) {
 	}
 }
 
-// TestDeleteAtOnce: where there is no time of waiting, also when an application deletes.
-func TestDeleteAtOnce(t *testing.T) {
-	t.Parallel()
-	for name, remove := range map[string]func(h *household) error{
-		"by the person": func(h *household) error {
-			at, err := h.w.People.Shut(t.Context(), h.anna.SignedIn(), carreltest.Password)
-			if !at.IsZero() {
-				t.Errorf("to be deleted at %v", at)
-			}
-			return err
-		},
-		"by an application": func(h *household) error {
-			b := must(h.reader.Bearer())(t)
-			b.Client.Contract.DeletesLibrary = true
-			return h.w.People.DeleteForBearer(t.Context(), b, h.w.Consents)
-		},
-	} {
-		h := newHousehold(t, 0)
-		w, id := h.w, h.anna.SignedIn().Library.ID
-		if err := remove(h); err != nil {
-			t.Fatalf("%s: %v", name, err)
+// removals delete a library at once, where there is no time of waiting: by its person, and by an application.
+var removals = map[string]func(t *testing.T, h *household){
+	"by the person": func(t *testing.T, h *household) {
+		if at := must(h.w.People.Shut(t.Context(), h.anna.SignedIn(), carreltest.Password))(t); !at.IsZero() {
+			t.Errorf("to be deleted at %v", at)
 		}
-		for _, g := range []*carreltest.Grant{h.reader, h.writer} {
-			call := g.Requests(carreltest.WithToken(g.Token()))
-			_, err := w.Consents.Bearer(t.Context(), call)
-			carreltest.Refused(t, name, err, library.InvalidToken(wire.KindAccessToken))
-			if was := must(w.People.WasDeleted(t.Context(), call))(t); !was {
-				t.Errorf("%s: a retry is not told that it is done", name)
-			}
-		}
-		for what, token := range map[string]string{"none": "", "invented": "x",
-			"refresh token": h.reader.Refresh(), "another person's": h.brams.Token()} {
-			if was := must(w.People.WasDeleted(t.Context(), h.reader.Requests(carreltest.WithToken(token))))(t); was {
-				t.Errorf("%s: the token %s counts as deleted", name, what)
-			}
-		}
-		w.Clock.Moves(10*time.Minute - time.Millisecond)
-		retry := func() bool {
-			return must(
-				w.People.WasDeleted(t.Context(), h.reader.Requests(carreltest.WithToken(h.reader.Token()))),
-			)(t)
-		}
-		if !retry() {
-			t.Errorf("%s: forgotten before ten minutes are over", name)
-		}
-		w.Clock.Moves(time.Millisecond)
-		if retry() {
-			t.Errorf("%s: remembered for longer than ten minutes", name)
-		}
-		if err := w.Sweeping.SweepExpired(t.Context()); err != nil {
+	},
+	"by an application": func(t *testing.T, h *household) {
+		b := must(h.reader.Bearer())(t)
+		b.Client.Contract.DeletesLibrary = true
+		if err := h.w.People.DeleteForBearer(t.Context(), b, h.w.Consents); err != nil {
 			t.Fatal(err)
 		}
-		if n := w.Rows("deleted_tokens"); n != 0 {
-			t.Errorf("%s: %d tokens are remembered", name, n)
-		}
-		h.gone(t, id)
-		again := w.Newcomer(h.anna.Email) // the address is free
-		if n := must(w.Files.Count(t.Context(), again.SignedIn()))(t); n != 0 {
-			t.Errorf("%s: a new library has %d files", name, n)
-		}
+	},
+}
+
+// wasDeleted reports whether a retry with the token is told that the library has been deleted.
+func (h *household) wasDeleted(t *testing.T, g *carreltest.Grant, token string) bool {
+	t.Helper()
+	return must(h.w.People.WasDeleted(t.Context(), g.Requests(carreltest.WithToken(token))))(t)
+}
+
+// TestDeleteAtOnce checks that nothing is left of a library, and that its e-mail address is free.
+func TestDeleteAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, remove := range removals {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHousehold(t, 0)
+			id := h.anna.SignedIn().Library.ID
+			remove(t, h)
+			h.w.Clock.Moves(10 * time.Minute)
+			if err := h.w.Sweeping.SweepExpired(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			h.gone(t, id)
+			again := h.w.Newcomer(h.anna.Email)
+			if n := again.FileCount(); n != 0 {
+				t.Errorf("a new library has %d files", n)
+			}
+		})
+	}
+}
+
+// TestDeletedTokens checks that an application whose library is deleted is told so for ten minutes, and nobody else.
+func TestDeletedTokens(t *testing.T) {
+	t.Parallel()
+	for name, remove := range removals {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHousehold(t, 0)
+			remove(t, h)
+			for _, g := range []*carreltest.Grant{h.reader, h.writer} {
+				_, err := g.Bearer()
+				carreltest.Refused(t, name, err, library.InvalidToken(wire.KindAccessToken))
+				if !h.wasDeleted(t, g, g.Token()) {
+					t.Error("a retry is not told that it is done")
+				}
+			}
+			for what, token := range map[string]string{"none": "", "invented": "x",
+				"refresh token": h.reader.Refresh(), "another person's": h.brams.Token()} {
+				if h.wasDeleted(t, h.reader, token) {
+					t.Errorf("the token %s counts as deleted", what)
+				}
+			}
+			h.w.Clock.Moves(10*time.Minute - time.Millisecond)
+			if !h.wasDeleted(t, h.reader, h.reader.Token()) {
+				t.Error("forgotten before ten minutes are over")
+			}
+			h.w.Clock.Moves(time.Millisecond)
+			if h.wasDeleted(t, h.reader, h.reader.Token()) {
+				t.Error("remembered for longer than ten minutes")
+			}
+			if err := h.w.Sweeping.SweepExpired(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if n := h.w.Rows("deleted_tokens"); n != 0 {
+				t.Errorf("%d tokens are remembered", n)
+			}
+		})
 	}
 }

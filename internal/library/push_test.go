@@ -17,66 +17,91 @@ import (
 	"github.com/carrelhq/carrel/internal/server"
 )
 
-// TestDescriptor: a pusher's word on a file is signed by its contract, has a type and
-// an account, and is no longer than can be read back.
+// The members that a descriptor must have.
+const (
+	typeMember     = `"mimeType":"text/plain"`
+	accountsMember = `"accounts":[{"accountId":"1"}]`
+	required       = typeMember + `,` + accountsMember
+)
+
+// tagsOf is metadata of a size, most of it one tag.
+func tagsOf(size int) string {
+	empty := `{` + required + `,"tags":[""]}`
+	return strings.Replace(empty, `""`, `"`+strings.Repeat("t", size-len(empty))+`"`, 1)
+}
+
+// signedDescriptor signs the metadata of a descriptor.
+func signedDescriptor(t *testing.T, header wire.Header, metadata string) string {
+	t.Helper()
+	claims := wire.DescriptorClaims{Metadata: json.RawMessage(metadata)}
+	return must(wire.Sign(carreltest.Key(0), header, claims))(t)
+}
+
+// TestDescriptor parses descriptors with members that are known and that are not, and of the largest size.
 func TestDescriptor(t *testing.T) {
 	t.Parallel()
-	w := carreltest.New(t)
-	call := w.Application().Contract(library.Write).Requests()
-	const account = `"accounts":[{"accountId":"1"}]`
-	const mime = `"mimeType":"text/plain"`
-	sign := func(metadata string) string {
-		return must(wire.Sign(carreltest.Key(0), wire.Header{},
-			wire.DescriptorClaims{Metadata: json.RawMessage(metadata)}))(t)
-	}
-	d, err := call.Descriptor(sign(`{` + mime + `,` + account + `,"fileName":"x","reference":["r"],"tags":["t"]}`))
+	call := carreltest.New(t).Application().Contract(library.Write).Requests()
+	all := `{` + required + `,"fileName":"x","reference":["r"],"tags":["t"]}`
+	d, err := call.Descriptor(signedDescriptor(t, wire.Header{}, all))
 	if err != nil || d.MIMEType != "text/plain" || d.Reference[0] != "r" || d.Tags[0] != "t" || len(d.Extra) != 1 {
 		t.Errorf("descriptor %+v, %v", d, err)
 	}
-	room := wire.MaxMetadata - len(`{`+mime+`,`+account+`,"tags":[""]}`)
-	_, err = call.Descriptor(sign(`{` + mime + `,` + account + `,"tags":["` + strings.Repeat("t", room) + `"]}`))
-	if err != nil {
-		t.Errorf("of 8 KiB: %v", err)
+	for name, metadata := range map[string]string{
+		"8 KiB":                   tagsOf(wire.MaxMetadata),
+		"the same member twice":   `{` + typeMember + `,` + required + `}`,
+		"what the server decides": `{` + required + `,"appId":"x","contractid":"y","created":1,"partnerid":"z"}`,
+	} {
+		if _, err := call.Descriptor(signedDescriptor(t, wire.Header{}, metadata)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
+}
+
+// TestDescriptorMetadataRefused checks that a refusal of metadata says what is wrong.
+func TestDescriptorMetadataRefused(t *testing.T) {
+	t.Parallel()
+	call := carreltest.New(t).Application().Contract(library.Write).Requests()
 	for name, test := range map[string]struct{ metadata, want string }{
-		"beyond 8 KiB": {`{` + mime + `,` + account + `,"tags":["` + strings.Repeat("t", room+1) + `"]}`,
-			"metadata is larger than 8192 bytes"},
-		"no type":             {`{` + account + `}`, "mimeType is required"},
-		"an empty type":       {`{"mimeType":"",` + account + `}`, "mimeType is empty"},
-		"a number for a type": {`{"mimeType":1,` + account + `}`, "mimeType has the wrong type"},
-		"no accounts":         {`{` + mime + `}`, "accounts is required"},
-		"null for accounts":   {`{` + mime + `,"accounts":null}`, "accounts is required"},
-		"an empty list":       {`{` + mime + `,"accounts":[]}`, "accounts is empty"},
-		"an account without id": {`{` + mime + `,"accounts":[{"accountId":"1"},{}]}`,
+		"beyond 8 KiB":        {tagsOf(wire.MaxMetadata + 1), "metadata is larger than 8192 bytes"},
+		"no type":             {`{` + accountsMember + `}`, "mimeType is required"},
+		"an empty type":       {`{"mimeType":"",` + accountsMember + `}`, "mimeType is empty"},
+		"a number for a type": {`{"mimeType":1,` + accountsMember + `}`, "mimeType has the wrong type"},
+		"no accounts":         {`{` + typeMember + `}`, "accounts is required"},
+		"null for accounts":   {`{` + typeMember + `,"accounts":null}`, "accounts is required"},
+		"an empty list":       {`{` + typeMember + `,"accounts":[]}`, "accounts is empty"},
+		"an account without id": {`{` + typeMember + `,"accounts":[{"accountId":"1"},{}]}`,
 			"accounts[1].accountId is required"},
-		"one account, no list":  {`{` + mime + `,"accounts":{"accountId":"1"}}`, "accounts has the wrong type"},
-		"tags that are numbers": {`{` + mime + `,` + account + `,"tags":[1]}`, "tags has the wrong type"},
-		"a tag, no list":        {`{` + mime + `,` + account + `,"tags":"t"}`, "tags has the wrong type"},
-		"references of null": {`{` + mime + `,` + account + `,"reference":[null]}`,
-			"reference has the wrong type"},
+		"one account, no list": {`{` + typeMember + `,"accounts":{"accountId":"1"}}`,
+			"accounts has the wrong type"},
+		"tags that are numbers": {`{` + required + `,"tags":[1]}`, "tags has the wrong type"},
+		"a tag, no list":        {`{` + required + `,"tags":"t"}`, "tags has the wrong type"},
+		"references of null":    {`{` + required + `,"reference":[null]}`, "reference has the wrong type"},
 		"a list for metadata":   {`[]`, "metadata is not a JSON object"},
 		"a text for metadata":   {`"text"`, "metadata is not a JSON object"},
-		"the same member twice": {`{` + mime + `,` + mime + `,` + account + `}`, ""},
-		"what the server decides": {
-			`{` + mime + `,` + account + `,"appId":"x","contractid":"y","created":1,"partnerid":"z"}`, "",
-		},
 	} {
-		_, err := call.Descriptor(sign(test.metadata))
+		_, err := call.Descriptor(signedDescriptor(t, wire.Header{}, test.metadata))
 		var refusal *wire.Error
-		if !errors.As(err, &refusal) && test.want != "" ||
-			refusal != nil && (refusal.Status != 400 || !strings.Contains(refusal.Message, test.want)) {
+		if !errors.As(err, &refusal) || refusal.Status != 400 || !strings.Contains(refusal.Message, test.want) {
 			t.Errorf("%s: %v, want %q", name, err, test.want)
 		}
 	}
-	good := sign(`{` + mime + `,` + account + `}`)
+}
+
+// TestDescriptorTokenRefused checks that a descriptor is a token that the contract's key has signed.
+func TestDescriptorTokenRefused(t *testing.T) {
+	t.Parallel()
+	call := carreltest.New(t).Application().Contract(library.Write).Requests()
+	good := signedDescriptor(t, wire.Header{}, `{`+required+`}`)
 	tail := len(good) - 20
 	for name, text := range map[string]string{
-		"no descriptor": "", "no token": "x", "two parts": good[:strings.LastIndex(good, ".")],
+		"no descriptor": "",
+		"no token":      "x",
+		"two parts":     good[:strings.LastIndex(good, ".")],
 		"another signature": good[:tail] + strings.Map(func(r rune) rune { return r ^ 1 },
 			good[tail:tail+1]) + good[tail+1:],
 		"no metadata": must(wire.Sign(carreltest.Key(0), wire.Header{}, struct{}{}))(t),
-		"a key set of its own": must(wire.Sign(carreltest.Key(0), wire.Header{KeySetURL: "https://evil.example/jwks"},
-			wire.DescriptorClaims{Metadata: json.RawMessage(`{` + mime + `,` + account + `}`)}))(t),
+		"a key set of its own": signedDescriptor(t, wire.Header{KeySetURL: "https://evil.example/jwks"},
+			`{`+required+`}`),
 	} {
 		_, err := call.Descriptor(text)
 		var refusal *library.Refusal

@@ -52,26 +52,35 @@ func TestPendingCode(t *testing.T) {
 			t.Errorf("login %s holds a code still: %v", login.Login.ID, err)
 		}
 	}
-	_, err := w.People.Recover(t.Context(), anna.Email, first, "een nieuw goed wachtwoord", library.Device{})
+	_, err := w.People.Recover(t.Context(), anna.Email, first, freshPassword, library.Device{})
 	if !errors.Is(err, library.ErrWrongCode) {
 		t.Errorf("the void code: %v", err)
 	}
 }
 
-// TestRecover: the code sets a new password, once. What was in the library is there,
-// other browsers are out, applications stay.
-func TestRecover(t *testing.T) {
-	t.Parallel()
+// freshPassword is the password that a recovery sets.
+const freshPassword = "een nieuw goed wachtwoord"
+
+// newRecoverable returns a person with a recovery code, and an application that reads the person's one file.
+func newRecoverable(t *testing.T) (anna *carreltest.Person, code string, g *carreltest.Grant) {
+	t.Helper()
 	w := carreltest.New(t)
-	anna := w.Newcomer("anna@example.org")
-	code := anna.PendingCode()
+	anna = w.Newcomer("anna@example.org")
+	code = anna.PendingCode()
 	app := w.Application()
 	must(anna.Allows(app.Contract(library.Write)).Pushes("a file", []byte("text")))(t)
-	g := anna.Allows(app.Contract(library.Read))
+	g = anna.Allows(app.Contract(library.Read))
 	if err := w.People.SaveRecoveryCode(t.Context(), anna.SignedIn()); err != nil {
 		t.Fatal(err)
 	}
-	const fresh = "een nieuw goed wachtwoord"
+	return anna, code, g
+}
+
+// TestRecoverRefused checks what a recovery code and a new password must be.
+func TestRecoverRefused(t *testing.T) {
+	t.Parallel()
+	anna, code, _ := newRecoverable(t)
+	people := anna.World().People
 	for name, test := range map[string]struct {
 		email, code string
 		want        error
@@ -83,52 +92,74 @@ func TestRecover(t *testing.T) {
 		"another address": {"bram@example.org", code, library.ErrWrongCode},
 		"no address":      {"bram", code, library.ErrEmailShape},
 	} {
-		_, err := w.People.Recover(t.Context(), test.email, test.code, fresh, library.Device{})
+		_, err := people.Recover(t.Context(), test.email, test.code, freshPassword, library.Device{})
 		if !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 	}
 	var refused *library.PasswordError
-	if _, err := w.People.Recover(t.Context(), anna.Email, code, "short", library.Device{}); !errors.As(err, &refused) {
+	if _, err := people.Recover(t.Context(), anna.Email, code, "short", library.Device{}); !errors.As(err, &refused) {
 		t.Errorf("a short new password: %v", err)
 	}
-	_, err := w.People.SignIn(t.Context(), anna.Email, code, library.Device{})
+	_, err := people.SignIn(t.Context(), anna.Email, code, library.Device{})
 	if !errors.Is(err, library.ErrWrongPassword) {
 		t.Errorf("the code as a password: %v", err)
 	}
-
-	typed := strings.ToLower(strings.ReplaceAll(code, "-", " "))
-	browser := anna.Cookie
-	anna.Cookie = must(w.People.Recover(t.Context(), anna.Email, typed, fresh, library.Device{}))(t)
-	if _, err := w.People.Login(t.Context(), browser); !errors.Is(err, library.ErrNotFound) {
-		t.Errorf("the browser before: %v", err)
-	}
-	if got := anna.PendingCode(); got == "" || got == code {
-		t.Errorf("the new code is %q", got)
-	}
-	_, err = w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{})
-	if !errors.Is(err, library.ErrWrongPassword) {
-		t.Errorf("the old password: %v", err)
-	}
-	_, err = w.People.Recover(t.Context(), anna.Email, code, fresh, library.Device{})
-	if !errors.Is(err, library.ErrWrongCode) {
-		t.Errorf("the code again: %v", err)
-	}
-	if got, err := g.Reads(); err != nil || got["a file"] != "text" {
-		t.Errorf("an application reads %v, %v", got, err)
-	}
-	files := must(w.Files.ListForPerson(t.Context(), anna.SignedIn(), library.FileFilter{}))(t)
-	_, content, err := w.Files.OpenForPerson(t.Context(), anna.SignedIn(), files.Files[0].ID)
-	if err != nil {
-		t.Fatalf("the person's own file: %v", err)
-	}
-	_ = content.Close()
-	anna.Password = fresh
-	anna.SignsIn()
-	if got := anna.Activity(); !strings.Contains(got, "you.wrong you.wrong") ||
-		!strings.Contains(got, "you.recovered you.signed_in you.code") {
+	if got := anna.Activity(); !strings.Contains(got, "you.wrong you.wrong") {
 		t.Errorf("activity %s", got)
 	}
+}
+
+// TestRecover checks that the code sets a new password once, ends other logins, and leaves the files and applications.
+func TestRecover(t *testing.T) {
+	t.Parallel()
+	anna, code, g := newRecoverable(t)
+	people := anna.World().People
+	typed := strings.ToLower(strings.ReplaceAll(code, "-", " "))
+	browser := anna.Cookie
+	anna.Cookie = must(people.Recover(t.Context(), anna.Email, typed, freshPassword, library.Device{}))(t)
+	anna.Password = freshPassword
+
+	t.Run("the browser before is signed out", func(t *testing.T) {
+		if _, err := people.Login(t.Context(), browser); !errors.Is(err, library.ErrNotFound) {
+			t.Errorf("the browser before: %v", err)
+		}
+	})
+	t.Run("there is a new code, and the old one is void", func(t *testing.T) {
+		if got := anna.PendingCode(); got == "" || got == code {
+			t.Errorf("the new code is %q", got)
+		}
+		_, err := people.Recover(t.Context(), anna.Email, code, freshPassword, library.Device{})
+		if !errors.Is(err, library.ErrWrongCode) {
+			t.Errorf("the code again: %v", err)
+		}
+	})
+	t.Run("the application reads", func(t *testing.T) {
+		if got, err := g.Reads(); err != nil || got["a file"] != "text" {
+			t.Errorf("an application reads %v, %v", got, err)
+		}
+	})
+	t.Run("the person reads", func(t *testing.T) {
+		all := anna.World().Files
+		files := must(all.ListForPerson(t.Context(), anna.SignedIn(), library.FileFilter{}))(t)
+		_, content, err := all.OpenForPerson(t.Context(), anna.SignedIn(), files.Files[0].ID)
+		if err != nil {
+			t.Fatalf("the person's own file: %v", err)
+		}
+		_ = content.Close()
+	})
+	t.Run("the new password is the only one", func(t *testing.T) {
+		_, err := people.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{})
+		if !errors.Is(err, library.ErrWrongPassword) {
+			t.Errorf("the old password: %v", err)
+		}
+		anna.SignsIn()
+	})
+	t.Run("the person sees it", func(t *testing.T) {
+		if got := anna.Activity(); !strings.Contains(got, "you.recovered you.signed_in you.code") {
+			t.Errorf("activity %s", got)
+		}
+	})
 }
 
 // TestNewCode: the person may have another code, for their password.
@@ -154,11 +185,11 @@ func TestNewCode(t *testing.T) {
 	if fresh == "" || fresh == old || anna.SignedIn().Library.CodeSaved {
 		t.Errorf("the new code is %q", fresh)
 	}
-	_, err = w.People.Recover(t.Context(), anna.Email, old, "een nieuw goed wachtwoord", library.Device{})
+	_, err = w.People.Recover(t.Context(), anna.Email, old, freshPassword, library.Device{})
 	if !errors.Is(err, library.ErrWrongCode) {
 		t.Errorf("the old code: %v", err)
 	}
-	_, err = w.People.Recover(t.Context(), anna.Email, fresh, "een nieuw goed wachtwoord", library.Device{})
+	_, err = w.People.Recover(t.Context(), anna.Email, fresh, freshPassword, library.Device{})
 	if err != nil {
 		t.Errorf("the new code: %v", err)
 	}

@@ -9,20 +9,27 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// TestRedirectURI: what a request names must be a registered URI as written, but for
-// the query.
-func TestRedirectURI(t *testing.T) {
-	t.Parallel()
-	w := carreltest.New(t)
-	c := w.Application().Contract(library.Write, func(k *library.Contract) {
+// newRedirectURIs returns a contract that has registered redirect URIs of all kinds.
+func newRedirectURIs(t *testing.T) *carreltest.Contract {
+	t.Helper()
+	return carreltest.New(t).Application().Contract(library.Write, func(k *library.Contract) {
 		k.RedirectURIs = []string{"https://app.example/callback", "https://app.example:8443/with/port?fixed=1",
 			"http://localhost:9000/back", "digime-ca-x1://auth", "https://app.example"}
 	})
-	ask := func(uri string) error {
-		_, err := w.Consents.Authorize(t.Context(), c.Requests(carreltest.Authorizing,
-			func(q *wire.RequestClaims) { q.RedirectURI = uri }), wire.SessionOptions{})
-		return err
-	}
+}
+
+// authorizeReturningTo asks for consent and returns the error.
+func authorizeReturningTo(t *testing.T, c *carreltest.Contract, uri string) error {
+	t.Helper()
+	request := c.Requests(carreltest.Authorizing, carreltest.ReturningTo(uri))
+	_, err := c.World().Consents.Authorize(t.Context(), request, wire.SessionOptions{})
+	return err
+}
+
+// TestRedirectURI checks that a request may name a registered URI as written, with any query.
+func TestRedirectURI(t *testing.T) {
+	t.Parallel()
+	c := newRedirectURIs(t)
 	for _, uri := range []string{
 		"https://app.example/callback",
 		"https://app.example/callback?",
@@ -35,67 +42,76 @@ func TestRedirectURI(t *testing.T) {
 		"digime-ca-x1://auth",
 		"https://app.example",
 	} {
-		if err := ask(uri); err != nil {
+		if err := authorizeReturningTo(t, c, uri); err != nil {
 			t.Errorf("%q: %v", uri, err)
 		}
 	}
-	for name, uri := range map[string]string{
-		"nothing":                    "",
-		"path elsewhere":             "https://app.example/other",
-		"path below":                 "https://app.example/callback/more",
-		"trailing slash":             "https://app.example/callback/",
-		"root with a slash":          "https://app.example/",
-		"double slash":               "https://app.example//callback",
-		"dots":                       "https://app.example/x/../callback",
-		"dots upwards":               "https://app.example/callback/../callback",
-		"dots encoded":               "https://app.example/callback/%2e%2e/evil",
-		"encoded letter":             "https://app.example/c%61llback",
-		"capital path":               "https://app.example/Callback",
-		"capital host":               "https://APP.example/callback",
-		"capital scheme":             "HTTPS://app.example/callback",
-		"fragment":                   "https://app.example/callback#part",
-		"empty fragment":             "https://app.example/callback#",
-		"fragment in the query":      "https://app.example/callback?a=1#part",
-		"user name":                  "https://user@app.example/callback",
-		"user name and password":     "https://app.example:pass@evil.example/callback",
-		"the host as a user name":    "https://app.example@evil.example/callback",
-		"host with a suffix":         "https://app.example.evil.example/callback",
-		"host with a prefix":         "https://evil-app.example/callback",
-		"host below":                 "https://sub.app.example/callback",
-		"host with a dot":            "https://app.example./callback",
-		"another port":               "https://app.example:444/callback",
-		"the scheme's port":          "https://app.example:443/callback",
-		"an empty port":              "https://app.example:/callback",
-		"another scheme":             "http://app.example/callback",
-		"javascript":                 "javascript:alert(1)//app.example/callback",
-		"data":                       "data:text/html,https://app.example/callback",
-		"relative":                   "/callback",
-		"relative to the scheme":     "//app.example/callback",
-		"no scheme":                  "app.example/callback",
-		"a backslash":                `https://app.example\@evil.example/callback`,
-		"backslashes":                `https:\\app.example\callback`,
-		"a letter of another script": "https://app.exаmple/callback",
-		"beyond ASCII in the query":  "https://app.example/callback?naam=ä",
-		"line break":                 "https://app.example/callback\r\nSet-Cookie: a=b",
-		"line break in the query":    "https://app.example/callback?a\r\nb",
-		"nul":                        "https://app.example/callback\x00",
-		"space before":               " https://app.example/callback",
-		"space after":                "https://app.example/callback ",
-		"tab inside":                 "https://app.exam\tple/callback",
-		"another of its own":         "digime-ca-x1://other",
-		"its own with a path":        "digime-ca-x1://auth/",
-		"another's own":              "digime-ca-x2://auth",
-		"semicolon in the query":     "https://app.example/callback?a;b",
-		"a broken escape":            "https://app.example/callback?a=%zz",
-		"two of them":                "https://app.example/callback,https://app.example:8443/with/port",
-		"very long":                  "https://app.example/callback?a=" + strings.Repeat("a", 4000),
-		"localhost by its number":    "http://127.0.0.1:9000/back",
-		"localhost, other port":      "http://localhost:9001/back",
-	} {
-		carreltest.Refused(t, name, ask(uri), library.InvalidRedirectURI(uri))
+}
+
+// otherRedirectURIs are not registered, however like a registered one they look.
+var otherRedirectURIs = map[string]string{
+	"nothing":                    "",
+	"path elsewhere":             "https://app.example/other",
+	"path below":                 "https://app.example/callback/more",
+	"trailing slash":             "https://app.example/callback/",
+	"root with a slash":          "https://app.example/",
+	"double slash":               "https://app.example//callback",
+	"dots":                       "https://app.example/x/../callback",
+	"dots upwards":               "https://app.example/callback/../callback",
+	"dots encoded":               "https://app.example/callback/%2e%2e/evil",
+	"encoded letter":             "https://app.example/c%61llback",
+	"capital path":               "https://app.example/Callback",
+	"capital host":               "https://APP.example/callback",
+	"capital scheme":             "HTTPS://app.example/callback",
+	"fragment":                   "https://app.example/callback#part",
+	"empty fragment":             "https://app.example/callback#",
+	"fragment in the query":      "https://app.example/callback?a=1#part",
+	"user name":                  "https://user@app.example/callback",
+	"user name and password":     "https://app.example:pass@evil.example/callback",
+	"the host as a user name":    "https://app.example@evil.example/callback",
+	"host with a suffix":         "https://app.example.evil.example/callback",
+	"host with a prefix":         "https://evil-app.example/callback",
+	"host below":                 "https://sub.app.example/callback",
+	"host with a dot":            "https://app.example./callback",
+	"another port":               "https://app.example:444/callback",
+	"the scheme's port":          "https://app.example:443/callback",
+	"an empty port":              "https://app.example:/callback",
+	"another scheme":             "http://app.example/callback",
+	"javascript":                 "javascript:alert(1)//app.example/callback",
+	"data":                       "data:text/html,https://app.example/callback",
+	"relative":                   "/callback",
+	"relative to the scheme":     "//app.example/callback",
+	"no scheme":                  "app.example/callback",
+	"a backslash":                `https://app.example\@evil.example/callback`,
+	"backslashes":                `https:\\app.example\callback`,
+	"a letter of another script": "https://app.exаmple/callback",
+	"beyond ASCII in the query":  "https://app.example/callback?naam=ä",
+	"line break":                 "https://app.example/callback\r\nSet-Cookie: a=b",
+	"line break in the query":    "https://app.example/callback?a\r\nb",
+	"nul":                        "https://app.example/callback\x00",
+	"space before":               " https://app.example/callback",
+	"space after":                "https://app.example/callback ",
+	"tab inside":                 "https://app.exam\tple/callback",
+	"another of its own":         "digime-ca-x1://other",
+	"its own with a path":        "digime-ca-x1://auth/",
+	"another's own":              "digime-ca-x2://auth",
+	"semicolon in the query":     "https://app.example/callback?a;b",
+	"a broken escape":            "https://app.example/callback?a=%zz",
+	"two of them":                "https://app.example/callback,https://app.example:8443/with/port",
+	"very long":                  "https://app.example/callback?a=" + strings.Repeat("a", 4000),
+	"localhost by its number":    "http://127.0.0.1:9000/back",
+	"localhost, other port":      "http://localhost:9001/back",
+}
+
+// TestRedirectURIRefused checks that a request may name no other URI.
+func TestRedirectURIRefused(t *testing.T) {
+	t.Parallel()
+	c := newRedirectURIs(t)
+	for name, uri := range otherRedirectURIs {
+		carreltest.Refused(t, name, authorizeReturningTo(t, c, uri), library.InvalidRedirectURI(uri))
 	}
-	_, err := w.Consents.AuthorizeForToken(t.Context(),
-		c.Requests(func(q *wire.RequestClaims) { q.RedirectURI = "https://evil.example" }), wire.SessionOptions{})
+	_, err := c.World().Consents.AuthorizeForToken(t.Context(),
+		c.Requests(carreltest.ReturningTo("https://evil.example")), wire.SessionOptions{})
 	if err == nil {
 		t.Error("a reference goes anywhere")
 	}

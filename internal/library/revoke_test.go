@@ -13,92 +13,143 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// TestRevoke ends a grant at once, with everything that came of it, and nothing else.
-func TestRevoke(t *testing.T) {
-	t.Parallel()
+// revocation is a grant that its person has revoked, with all that came of it, beside two that stand.
+type revocation struct {
+	w              *carreltest.World
+	anna           *carreltest.Person
+	reader         *carreltest.Contract
+	revoked        *carreltest.Grant
+	other, brams   *carreltest.Grant    // of another contract, and of another person
+	underWay       *library.ReadSession // a request that had come as far as this
+	session        string               // that was opened
+	unusedSession  string               // that was promised with the unused code
+	unusedAuthCode string
+}
+
+func newRevocation(t *testing.T) *revocation {
+	t.Helper()
 	w := carreltest.New(t)
 	app := w.Application()
 	anna, bram := w.Person("anna@example.org"), w.Person("bram@example.org")
-	writer, reader := app.Contract(library.Write), app.Contract(library.Read)
-	must(anna.Allows(writer).Pushes("a file", []byte("text")))(t)
-	g, other, brams := anna.Allows(reader), anna.Allows(app.Contract(library.Read)), bram.Allows(reader)
-	session := must(g.StartsSession(wire.SessionOptions{}))(t)
-	r := must(g.FindsSession(session))(t) // a request that has come as far as this
-	unused := reader.Authorizes()
-	code := anna.Answers(library.AuthorizeRequest, unused.Code).Get("code")
+	r := &revocation{w: w, anna: anna, reader: app.Contract(library.Read)}
+	must(anna.Allows(app.Contract(library.Write)).Pushes("a file", []byte("text")))(t)
+	r.revoked, r.other = anna.Allows(r.reader), anna.Allows(app.Contract(library.Read))
+	r.brams = bram.Allows(r.reader)
+	r.session = must(r.revoked.StartsSession(wire.SessionOptions{}))(t)
+	r.underWay = must(r.revoked.FindsSession(r.session))(t)
+	unused := r.reader.Authorizes()
+	r.unusedSession = unused.Session.Key
+	r.unusedAuthCode = anna.Answers(library.AuthorizeRequest, unused.Code).Get("code")
 
-	id := g.ID()
-	if err := w.Consents.Revoke(t.Context(), bram.SignedIn(), id); !errors.Is(err, library.ErrNotFound) {
+	if err := w.Consents.Revoke(t.Context(), bram.SignedIn(), r.revoked.ID()); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("another person revokes: %v", err)
 	}
 	if err := w.Consents.Revoke(t.Context(), anna.SignedIn(), "invented"); !errors.Is(err, library.ErrNotFound) {
 		t.Errorf("a grant that is not there: %v", err)
 	}
 	for range 2 { // twice is once
-		if err := w.Consents.Revoke(t.Context(), anna.SignedIn(), id); err != nil {
-			t.Fatal(err)
-		}
+		anna.Stops(r.revoked)
 	}
+	return r
+}
 
+// TestRevoke checks that a revoked grant ends at once, with everything that came of it, and nothing else.
+func TestRevoke(t *testing.T) {
+	t.Parallel()
+	r := newRevocation(t)
+	t.Run("its tokens and codes are refused", r.secretsAreRefused)
+	t.Run("a read under way does not go on", r.readDoesNotGoOn)
+	t.Run("no seal of the library's key is left", r.sealsAreGone)
+	t.Run("its sessions are gone", r.sessionsAreGone)
+	t.Run("other grants stand", r.othersStand)
+	t.Run("the person sees it", r.isInActivity)
+	t.Run("a new consent is a new grant of the same person", r.canBeAllowedAgain)
+}
+
+func (r *revocation) secretsAreRefused(t *testing.T) {
+	w, ctx, g := r.w, t.Context(), r.revoked
 	_, err := g.Bearer()
 	carreltest.Refused(t, "access token", err, library.InvalidToken(wire.KindAccessToken))
-	_, err = w.Consents.Refresh(t.Context(), g.Requests(carreltest.Refreshing(g.Refresh())))
+	_, err = w.Consents.Refresh(ctx, g.Requests(carreltest.Refreshing(g.Refresh())))
 	carreltest.Refused(t, "refresh token", err, library.InvalidToken(wire.KindRefreshToken))
-	_, err = w.Consents.Exchange(t.Context(), g.Requests(carreltest.Exchanging(code)))
+	_, err = w.Consents.Exchange(ctx, g.Requests(carreltest.Exchanging(r.unusedAuthCode)))
 	carreltest.Refused(t, "code", err, library.InvalidToken(wire.KindAuthorizationCode))
-	_, err = w.Consents.Authorize(t.Context(),
-		reader.Requests(carreltest.Authorizing, carreltest.WithToken(g.Token())), wire.SessionOptions{})
+	linking := func() *library.SignedRequest {
+		return r.reader.Requests(carreltest.Authorizing, carreltest.WithToken(g.Token()))
+	}
+	_, err = w.Consents.Authorize(ctx, linking(), wire.SessionOptions{})
 	carreltest.Refused(t, "linking", err, library.InvalidToken(wire.KindAccessToken))
-	_, err = w.Consents.AuthorizeForToken(t.Context(),
-		reader.Requests(carreltest.Authorizing, carreltest.WithToken(g.Token())), wire.SessionOptions{})
+	_, err = w.Consents.AuthorizeForToken(ctx, linking(), wire.SessionOptions{})
 	carreltest.Refused(t, "renewing", err, library.InvalidToken(wire.KindAccessToken))
-	_ = w.Files.List(t.Context(), r, func(e wire.FileEntry) error {
-		_, _, err := w.Files.Open(t.Context(), r, e.Name)
+}
+
+func (r *revocation) readDoesNotGoOn(t *testing.T) {
+	files := 0
+	err := r.w.Files.List(t.Context(), r.underWay, func(e wire.FileEntry) error {
+		files++
+		_, _, err := r.w.Files.Open(t.Context(), r.underWay, e.Name)
 		carreltest.Refused(t, "a read under way", err, library.InvalidToken(wire.KindAccessToken))
 		return nil
 	})
-	_, err = w.Consents.StartSession(t.Context(), r.Bearer, wire.SessionOptions{})
-	if err == nil {
+	if err != nil || files != 1 {
+		t.Errorf("%d files are tried, error %v", files, err)
+	}
+	if _, err := r.w.Consents.StartSession(t.Context(), r.underWay.Bearer, wire.SessionOptions{}); err == nil {
 		t.Error("a request under way opens a session")
 	}
+}
+
+func (r *revocation) sealsAreGone(t *testing.T) {
 	hash := func(secret string) seal.Hash { return seal.SecretOf(secret).Hash() }
 	for use, text := range map[library.TokenUse]string{
-		library.UseAccess:  g.Token(),
-		library.UseRefresh: g.Refresh(),
+		library.UseAccess:  r.revoked.Token(),
+		library.UseRefresh: r.revoked.Refresh(),
 	} {
-		if info := must(w.Store.GetTokenInfo(t.Context(), hash(text), use))(t); info.Token.Seal != nil {
+		if info := must(r.w.Store.GetTokenInfo(t.Context(), hash(text), use))(t); info.Token.Seal != nil {
 			t.Errorf("the %s token holds the library's key still", use)
 		}
 	}
-	for _, text := range []string{g.Code, code} {
-		if c := must(w.Store.GetAuthCode(t.Context(), hash(text)))(t); c.Seal != nil {
+	for _, text := range []string{r.revoked.Code, r.unusedAuthCode} {
+		if c := must(r.w.Store.GetAuthCode(t.Context(), hash(text)))(t); c.Seal != nil {
 			t.Error("a code holds the library's key still")
 		}
 	}
-	for _, key := range []string{g.Session.Key, session, unused.Session.Key} {
-		if _, err := w.Store.GetSession(t.Context(), hash(key)); !errors.Is(err, library.ErrNotFound) {
+}
+
+func (r *revocation) sessionsAreGone(t *testing.T) {
+	for _, key := range []string{r.revoked.Session.Key, r.session, r.unusedSession} {
+		_, err := r.w.Store.GetSession(t.Context(), seal.SecretOf(key).Hash())
+		if !errors.Is(err, library.ErrNotFound) {
 			t.Errorf("a session of the grant: %v", err)
 		}
 	}
+}
 
-	for name, g := range map[string]*carreltest.Grant{"another contract": other, "another person": brams} {
+func (r *revocation) othersStand(t *testing.T) {
+	for name, g := range map[string]*carreltest.Grant{"another contract": r.other, "another person": r.brams} {
 		if _, err := g.Reads(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if got := anna.Activity(); strings.Count(got, "app.stopped") != 1 ||
-		strings.Contains(got, "file.read app.stopped file.read") {
+}
+
+func (r *revocation) isInActivity(t *testing.T) {
+	got := r.anna.Activity()
+	if strings.Count(got, "app.stopped") != 1 || strings.Contains(got, "file.read app.stopped file.read") {
 		t.Errorf("activity %s", got)
 	}
-	again := anna.Allows(reader)
-	if again.Tokens.ConsentID == g.Tokens.ConsentID {
-		t.Error("a new yes has brought the revoked grant back")
+}
+
+func (r *revocation) canBeAllowedAgain(t *testing.T) {
+	again := r.anna.Allows(r.reader)
+	if again.Tokens.ConsentID == r.revoked.Tokens.ConsentID {
+		t.Error("a new consent has brought the revoked grant back")
 	}
 	if got := must(again.Reads())(t); got["a file"] != "text" {
-		t.Errorf("after a new yes: %v", got)
+		t.Errorf("after a new consent: %v", got)
 	}
-	if again.Tokens.Subject != g.Tokens.Subject {
-		t.Error("the person has another name after a new yes")
+	if again.Tokens.Subject != r.revoked.Tokens.Subject {
+		t.Error("the person has another name after a new consent")
 	}
 }
 

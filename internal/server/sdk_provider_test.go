@@ -165,29 +165,34 @@ func TestServerProviderAgain(t *testing.T) {
 	}
 }
 
+// visitRevokePage has a person answer the page that revokes an account, and returns what the application is told.
+func visitRevokePage(
+	t *testing.T, person *carreltest.Visitor, user *digime.User, account digime.AccountID, answer string,
+) error {
+	t.Helper()
+	address, err := user.RevokeAccountURL(t.Context(), account, carreltest.Callback+"?mine=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	person.Answer = answer
+	back := person.Opens(address)
+	if back.Get("mine") != "1" {
+		t.Errorf("came back with %v", back)
+	}
+	return digime.ParseRevokeCallback(back)
+}
+
 // A person disconnects an account from an application on a page of the server, or keeps it. The callback tells the
 // application which.
 func TestServerRevoke(t *testing.T) {
 	t.Parallel()
 	s := carreltest.ServeWithSimulator(t)
-	ctx, person, contract := t.Context(), s.Visitor(), s.Application().Contract(library.Write)
-	user, account := person.Connects(contract)
-	visit := func(account digime.AccountID, answer string) error {
-		t.Helper()
-		address, err := user.RevokeAccountURL(ctx, account, carreltest.Callback+"?mine=1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		person.Answer = answer
-		back := person.Opens(address)
-		if back.Get("mine") != "1" {
-			t.Errorf("came back with %v", back)
-		}
-		return digime.ParseRevokeCallback(back)
-	}
+	ctx, person := t.Context(), s.Visitor()
+	user, account := person.Connects(s.Application().Contract(library.Write))
 	t.Run("declined", func(t *testing.T) {
 		var failed *digime.CallbackError
-		if err := visit(account, "cancel"); !errors.As(err, &failed) || failed.Code != digime.CallbackUserCancel {
+		err := visitRevokePage(t, person, user, account, "cancel")
+		if !errors.As(err, &failed) || failed.Code != digime.CallbackUserCancel {
 			t.Errorf("callback: %v", err)
 		}
 		answer, err := user.PushToProvider(ctx, account, digime.STU3, observation())
@@ -196,7 +201,7 @@ func TestServerRevoke(t *testing.T) {
 		}
 	})
 	t.Run("confirmed", func(t *testing.T) {
-		if err := visit(account, "disconnect-confirm"); err != nil {
+		if err := visitRevokePage(t, person, user, account, "disconnect-confirm"); err != nil {
 			t.Errorf("callback: %v", err)
 		}
 		_, err := user.PushToProvider(ctx, account, digime.STU3, observation())
@@ -206,35 +211,43 @@ func TestServerRevoke(t *testing.T) {
 		if _, err := user.RevokeAccountURL(ctx, account, carreltest.Callback); !errors.Is(err, digime.ErrNotFound) {
 			t.Errorf("a second revocation: %v", err)
 		}
-	})
-	t.Run("the account that stands for the person", func(t *testing.T) {
-		// The account can be deleted. A new consent adds it again.
-		accounts, err := user.ListAccounts(ctx)
-		if err != nil || len(accounts) != 1 || accounts[0].Type != digime.AccountUser {
-			t.Fatalf("accounts %+v, error %v", accounts, err)
-		}
-		for range 2 {
-			if err := user.DeleteAccount(ctx, accounts[0].ID); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if left, err := user.ListAccounts(ctx); err != nil || len(left) != 0 {
-			t.Errorf("deleted: %+v, error %v", left, err)
-		}
-		if err := user.Refresh(ctx); err != nil {
-			t.Errorf("refresh: %v", err)
-		}
-		person.Answer = "allow"
-		user, _ = person.Connects(contract)
-		again, err := user.ListAccounts(ctx)
-		if err != nil || len(again) != 2 || again[0].ID != accounts[0].ID {
-			t.Fatalf("after a new consent: %+v, error %v", again, err)
-		}
-		if err := visit(again[0].ID, "revoke-confirm"); err != nil {
-			t.Errorf("revoking the grant: %v", err)
-		}
-		if _, err := user.ListAccounts(ctx); !errors.Is(err, digime.ErrRevoked) {
-			t.Errorf("after the grant was revoked: %v", err)
+		if left, err := user.ListAccounts(ctx); err != nil || len(left) != 1 || left[0].Type != digime.AccountUser {
+			t.Errorf("accounts %+v, error %v", left, err)
 		}
 	})
+}
+
+// The account that stands for the person can be deleted, and a new consent adds it again. When it is revoked, the grant
+// is revoked.
+func TestServerRevokeUserAccount(t *testing.T) {
+	t.Parallel()
+	s := carreltest.ServeWithSimulator(t)
+	ctx, person, contract := t.Context(), s.Visitor(), s.Application().Contract(library.Write)
+	user := person.Allows(contract)
+	accounts, err := user.ListAccounts(ctx)
+	if err != nil || len(accounts) != 1 || accounts[0].Type != digime.AccountUser {
+		t.Fatalf("accounts %+v, error %v", accounts, err)
+	}
+	for range 2 {
+		if err := user.DeleteAccount(ctx, accounts[0].ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left, err := user.ListAccounts(ctx); err != nil || len(left) != 0 {
+		t.Errorf("deleted: %+v, error %v", left, err)
+	}
+	if err := user.Refresh(ctx); err != nil {
+		t.Errorf("refresh: %v", err)
+	}
+	user, _ = person.Connects(contract)
+	again, err := user.ListAccounts(ctx)
+	if err != nil || len(again) != 2 || again[0].ID != accounts[0].ID {
+		t.Fatalf("after a new consent: %+v, error %v", again, err)
+	}
+	if err := visitRevokePage(t, person, user, again[0].ID, "revoke-confirm"); err != nil {
+		t.Errorf("revoking the grant: %v", err)
+	}
+	if _, err := user.ListAccounts(ctx); !errors.Is(err, digime.ErrRevoked) {
+		t.Errorf("after the grant was revoked: %v", err)
+	}
 }

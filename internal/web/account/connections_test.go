@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/web/webtest"
 )
@@ -34,12 +35,12 @@ func TestNoConnections(t *testing.T) {
 	}
 }
 
+// TestConnections visits the list of accounts while an account works, does not work for now, and has expired.
 func TestConnections(t *testing.T) {
 	t.Parallel()
 	w, clinic, b, token := newConnection(t)
 	id := clinic.ConnectionTo(token, webtest.Lucas.ID)
 	row := "account-" + string(id)
-	var waiting delivery.Delivery
 
 	t.Run("works", func(t *testing.T) {
 		delivered := clinic.Send(token, id, "Observation")
@@ -58,18 +59,15 @@ func TestConnections(t *testing.T) {
 			t.Errorf("delivered: %s", got)
 		}
 	})
-	t.Run("in trouble", func(t *testing.T) {
-		w.Clock.Moves(time.Second)
-		w.Provider.Answers(unavailable)
-		waiting = clinic.Send(token, id, "DocumentReference", "Binary")
+	t.Run("does not work for now", func(t *testing.T) {
+		waiting := sendInVain(w, clinic, token, id)
 		p := b.Get("/accounts")
 		if got := p.TextOf(row); !strings.Contains(got, "Does not work now, we keep trying") {
 			t.Errorf("account: %s", got)
 		}
-		name := "delivery-" + string(waiting.ID)
-		if p.Attr(name, "data-state") != "waiting" ||
-			!strings.HasPrefix(p.TextOf(name), "A document On its way From Demo Clinic To Sint Lucas Hospital") {
-			t.Errorf("delivery: %s", p.TextOf(name))
+		if p.Attr(waiting, "data-state") != "waiting" ||
+			!strings.HasPrefix(p.TextOf(waiting), "A document On its way From Demo Clinic To Sint Lucas Hospital") {
+			t.Errorf("delivery: %s", p.TextOf(waiting))
 		}
 		if got := b.Get("/delete"); !strings.Contains(got.Text(), "1 thing on its way will not be sent.") {
 			t.Errorf("deleting: %s", got.Text())
@@ -83,29 +81,52 @@ func TestConnections(t *testing.T) {
 			t.Errorf("account: %s", got)
 		}
 	})
-	t.Run("disconnect", func(t *testing.T) {
-		p := b.Get("/accounts").Click("disconnect-" + string(id))
-		if p.Title() != "Disconnect Sint Lucas Hospital?" || p.Click("cancel").Title() != "Connected accounts" {
-			t.Errorf("question: %s", p.Text())
-		}
-		p = p.Click("disconnect-confirm")
-		if p.TextOf("notice") != "Sint Lucas Hospital is disconnected." || p.Has(row) {
+}
+
+// sendInVain sends a document to a provider that takes nothing now, and returns the data-testid of its delivery.
+func sendInVain(w *webtest.World, clinic *webtest.App, token string, account wire.AccountID) string {
+	w.Clock.Moves(time.Second)
+	w.Provider.Answers(unavailable)
+	return "delivery-" + string(clinic.Send(token, account, "DocumentReference", "Binary").ID)
+}
+
+// TestDisconnect disconnects an account to which a delivery is on its way.
+func TestDisconnect(t *testing.T) {
+	t.Parallel()
+	w, clinic, b, token := newConnection(t)
+	id := clinic.ConnectionTo(token, webtest.Lucas.ID)
+	clinic.Send(token, id, "Observation")
+	waiting := sendInVain(w, clinic, token, id)
+
+	question := b.Get("/accounts").Click("disconnect-" + string(id))
+	if question.Title() != "Disconnect Sint Lucas Hospital?" ||
+		question.Click("cancel").Title() != "Connected accounts" {
+		t.Errorf("question: %s", question.Text())
+	}
+	p := question.Click("disconnect-confirm")
+	t.Run("it is no longer in the list", func(t *testing.T) {
+		if p.TextOf("notice") != "Sint Lucas Hospital is disconnected." || p.Has("account-"+string(id)) {
 			t.Errorf("disconnected: %s", p.Text())
 		}
-		name := "delivery-" + string(waiting.ID)
-		if p.Attr(name, "data-state") != "given_up" ||
-			!strings.Contains(p.TextOf(name), "Not delivered. We stopped trying on 24 November 2026 .") {
-			t.Errorf("called off: %s", p.TextOf(name))
+	})
+	t.Run("the delivery is called off", func(t *testing.T) {
+		if p.Attr(waiting, "data-state") != "given_up" ||
+			!strings.Contains(p.TextOf(waiting), "Not delivered. We stopped trying on 24 November 2026 .") {
+			t.Errorf("called off: %s", p.TextOf(waiting))
 		}
+	})
+	t.Run("the application has lost it", func(t *testing.T) {
 		if len(clinic.Connections(token)) != 0 {
 			t.Error("the application still has it")
 		}
-		p = b.Get("/accounts/" + string(id) + "/disconnect")
+	})
+	t.Run("it cannot be disconnected again", func(t *testing.T) {
+		p := b.Get("/accounts/" + string(id) + "/disconnect")
 		if p.TextOf("notice") != "That account is not connected." {
 			t.Errorf("again: %s", p.Text())
 		}
 	})
-	t.Run("activity", func(t *testing.T) {
+	t.Run("the activity has it", func(t *testing.T) {
 		got := b.Get("/activity").TextOf("activity")
 		for _, want := range []string{
 			"You disconnected Sint Lucas Hospital .", "You connected Sint Lucas Hospital .",

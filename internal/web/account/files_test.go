@@ -12,29 +12,44 @@ import (
 	"github.com/carrelhq/carrel/internal/web/webtest"
 )
 
-func TestFiles(t *testing.T) {
+func TestNoFiles(t *testing.T) {
 	t.Parallel()
 	w := webtest.New(t)
-	clinic := w.Register("Demo Clinic")
-	b, token := w.Allows(webtest.Anna, clinic)
+	b, _ := w.Allows(webtest.Anna, w.Register("Demo Clinic"))
 	if got := b.Get("/files").TextOf("files"); !strings.Contains(got, "There is nothing here yet.") {
 		t.Errorf("empty library: %q", got)
 	}
+}
+
+// fileName is the name of the file of newFiles, with characters that mean something to HTML, to a path or to a header.
+const fileName = `Uitslag <bloed>/../naïef "x"`
+
+// newFiles returns the browser of a person with a file of that name and 21 older ones, all added by an application.
+func newFiles(t *testing.T) (b *webtest.Browser, clinic *webtest.App, id string) {
+	t.Helper()
+	w := webtest.New(t)
+	clinic = w.Register("Demo Clinic")
+	b, token := w.Allows(webtest.Anna, clinic)
 	for range 21 {
 		clinic.Push(token, wire.Descriptor{MIMEType: "text/plain", Reference: []string{"note"}}, "note")
 		w.Clock.Moves(time.Second)
 	}
 	file := clinic.Push(token, wire.Descriptor{
-		MIMEType: "application/pdf", Reference: []string{`Uitslag <bloed>/../naïef "x"`}, Tags: []string{"lab"},
+		MIMEType: "application/pdf", Reference: []string{fileName}, Tags: []string{"lab"},
 	}, "%PDF the content")
-	id := string(file.ID)
+	return b, clinic, string(file.ID)
+}
 
+// TestFiles visits the list of files.
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	b, clinic, id := newFiles(t)
 	t.Run("pages", func(t *testing.T) {
 		p := b.Get("/files")
 		if !strings.Contains(p.Text(), "1 to 20 of 22") || p.Has("previous") {
 			t.Errorf("first page: %s", p.Text())
 		}
-		if got := p.TextOf("file-" + id); got != `Uitslag <bloed>/../naïef "x"` {
+		if got := p.TextOf("file-" + id); got != fileName {
 			t.Errorf("name %q", got)
 		}
 		if p = p.Click("next"); !strings.Contains(p.Text(), "21 to 22 of 22") || p.Has("next") {
@@ -62,33 +77,35 @@ func TestFiles(t *testing.T) {
 			}
 		}
 	})
-	t.Run("one file", func(t *testing.T) {
-		p := b.Get("/files?q=bloed").Click("file-" + id)
-		for _, want := range []string{
-			"Kind PDF", "From Demo Clinic", "Added on 24 November 2026", "Size 16 bytes", "Labels lab",
-		} {
-			if !strings.Contains(p.Text(), want) {
-				t.Errorf("page lacks %q: %s", want, p.Text())
-			}
+}
+
+// TestFile visits the page of a file, and downloads it.
+func TestFile(t *testing.T) {
+	t.Parallel()
+	b, _, id := newFiles(t)
+	page := b.Get("/files?q=bloed").Click("file-" + id)
+	for _, want := range []string{
+		"Kind PDF", "From Demo Clinic", "Added on 24 November 2026", "Size 16 bytes", "Labels lab",
+	} {
+		if !strings.Contains(page.Text(), want) {
+			t.Errorf("page lacks %q: %s", want, page.Text())
 		}
-	})
-	t.Run("download", func(t *testing.T) {
-		p := b.Get("/files/" + id).Click("download-" + id)
-		if p.Body != "%PDF the content" {
-			t.Errorf("content %q", p.Body)
+	}
+	p := page.Click("download-" + id)
+	if p.Body != "%PDF the content" {
+		t.Errorf("content %q", p.Body)
+	}
+	for name, want := range map[string]string{
+		"Content-Type":            "application/pdf",
+		"Content-Disposition":     `attachment; filename*=utf-8''Uitslag%20-bloed--..-na%C3%AFef%20-x-.pdf`,
+		"Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
+		"X-Content-Type-Options":  "nosniff",
+		"Cache-Control":           "no-store",
+	} {
+		if got := p.Header.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
 		}
-		for name, want := range map[string]string{
-			"Content-Type":            "application/pdf",
-			"Content-Disposition":     `attachment; filename*=utf-8''Uitslag%20-bloed--..-na%C3%AFef%20-x-.pdf`,
-			"Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
-			"X-Content-Type-Options":  "nosniff",
-			"Cache-Control":           "no-store",
-		} {
-			if got := p.Header.Get(name); got != want {
-				t.Errorf("%s: %q, want %q", name, got, want)
-			}
-		}
-	})
+	}
 }
 
 // A browser runs nothing of what an application has added.
