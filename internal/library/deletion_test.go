@@ -145,7 +145,7 @@ func TestReopen(t *testing.T) {
 	if anna.SignedIn().Library.Shut() {
 		t.Error("still shut")
 	}
-	_, err = h.reader.Bearer()
+	_, err := h.reader.Bearer()
 	carreltest.Refused(t, "the application after reopening", err, library.InvalidToken(wire.KindAccessToken))
 	if got := must(anna.Allows(h.reader.Contract).Reads())(t); len(got) != 2 ||
 		got["large"] != string(carreltest.Large("x")) {
