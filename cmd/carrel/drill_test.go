@@ -279,7 +279,8 @@ func TestBackupWithoutContents(t *testing.T) {
 		}
 	}
 	backup("another folder of large contents")
-	if err := os.Link(filepath.Join(blobs+"-elsewhere", "installation"), filepath.Join(blobs, "installation")); err != nil {
+	const mark = "installation"
+	if err := os.Link(filepath.Join(blobs+"-elsewhere", mark), filepath.Join(blobs, mark)); err != nil {
 		t.Fatal(err)
 	}
 	backup("the contents of 4 files are not in the data folder")

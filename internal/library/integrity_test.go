@@ -157,7 +157,7 @@ func TestOpeningComparesKeys(t *testing.T) {
 			_, err := w.Consents.Allow(ctx, anna.SignedIn(), asked, asked.Shown(""))
 			return err
 		},
-		"access token":    func() error { _, err := reader.StartsSession(wire.SessionOptions{}); return err },
+		"access token": func() error { _, err := reader.StartsSession(wire.SessionOptions{}); return err },
 		"refresh token": func() error {
 			_, err := w.Consents.Refresh(ctx, reader.Requests(carreltest.Refreshing(reader.Refresh())))
 			return err
