@@ -147,7 +147,7 @@ func routes(u *ui.UI, c Config) []route {
 		{"GET /settings/recovery-code", signIn.RequireReady(accountPages.RecoveryCode.Show)},
 		{"POST /settings/recovery-code", signIn.RequireReady(accountPages.RecoveryCode.Post)},
 		{"GET /delete", signIn.RequireReady(accountPages.Deletion.Show)},
-		{"POST /delete", accountPages.Deletion.AgainAfterDeletion(signIn.RequireReady(accountPages.Deletion.Post))},
+		{"POST /delete", signIn.RequireReadyAfter(accountPages.Deletion.Post, accountPages.Deletion.AfterDeletion)},
 
 		{"GET /language/{language}", u.SwitchLanguage},
 		{"GET /static/{asset}", u.ServeAsset},

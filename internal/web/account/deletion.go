@@ -92,6 +92,16 @@ func (h *Deletion) Post(w http.ResponseWriter, r *http.Request, in *library.Sign
 		return h.ui.RenderInvalid(w, "delete", page)
 	}
 	deleteAt, err := h.people.Shut(r.Context(), in, r.PostForm.Get(passwordField.Name))
+	if errors.Is(err, library.ErrWrongPassword) {
+		// No password opens a library that the same form, sent at the same time, has just deleted.
+		deleted, again := h.people.WasLoginDeleted(r.Context(), ui.BrowserOf(r).LoginSecret)
+		switch {
+		case again != nil:
+			return again
+		case deleted:
+			return h.showDeleted(w, r)
+		}
+	}
 	switch wait := ui.WaitErrorOf(err); {
 	case wait != nil:
 		passwordField.Error = t.WaitMessage(wait)
@@ -109,8 +119,9 @@ func (h *Deletion) Post(w http.ResponseWriter, r *http.Request, in *library.Sign
 	return ui.SeeOther(w, r, "/shut")
 }
 
-// AgainAfterDeletion serves the form of a library that can be gone already: the button was pressed twice.
-func (h *Deletion) AgainAfterDeletion(next ui.Handler) ui.Handler {
+// AfterDeletion serves the form of a library that is gone already: the button was pressed twice. It calls next for
+// anything else that comes without a login.
+func (h *Deletion) AfterDeletion(next ui.Handler) ui.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		secret := ui.BrowserOf(r).LoginSecret
 		if secret.IsZero() {

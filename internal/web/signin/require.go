@@ -15,13 +15,22 @@ type flowHandler func(http.ResponseWriter, *http.Request, Flow) error
 
 // RequireLogin serves a page only to a person who has signed in. Others sign in first and then come back.
 func (p *Pages) RequireLogin(handle PersonHandler) ui.Handler {
+	return p.requireLogin(handle, redirectToSignIn)
+}
+
+func redirectToSignIn(w http.ResponseWriter, r *http.Request) error {
+	return ui.SeeOther(w, r, withTarget("/sign-in", r.URL.RequestURI()))
+}
+
+// requireLogin serves a page to a person who has signed in, and calls otherwise for anybody else.
+func (p *Pages) requireLogin(handle PersonHandler, otherwise ui.Handler) ui.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		in, err := p.Logins.Get(r)
 		if err != nil {
 			return err
 		}
 		if in == nil {
-			return ui.SeeOther(w, r, withTarget("/sign-in", r.URL.RequestURI()))
+			return otherwise(w, r)
 		}
 		return handle(w, r, in)
 	}
@@ -30,7 +39,13 @@ func (p *Pages) RequireLogin(handle PersonHandler) ui.Handler {
 // RequireReady serves a page only to a person who has signed in, whose library is not to be deleted, and who has saved
 // their recovery code.
 func (p *Pages) RequireReady(handle PersonHandler) ui.Handler {
-	return p.RequireLogin(func(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
+	return p.RequireReadyAfter(handle, func(next ui.Handler) ui.Handler { return next })
+}
+
+// RequireReadyAfter is RequireReady for a form that can come after it has ended the login itself. Without a login it
+// serves what after returns; next redirects to the page for signing in.
+func (p *Pages) RequireReadyAfter(handle PersonHandler, after func(next ui.Handler) ui.Handler) ui.Handler {
+	return p.requireLogin(func(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
 		if in.Library.Shut() {
 			return ui.SeeOther(w, r, "/shut")
 		}
@@ -42,7 +57,7 @@ func (p *Pages) RequireReady(handle PersonHandler) ui.Handler {
 			return ui.SeeOther(w, r, withTarget("/recovery-code", r.URL.RequestURI()))
 		}
 		return handle(w, r, in)
-	})
+	}, after(redirectToSignIn))
 }
 
 // RequireSignedOut serves one of the pages for signing in, outside any application's request. If a person has already
