@@ -1,6 +1,7 @@
 package library
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -115,7 +116,7 @@ func (c *Checker) checkSigningKeys(ctx context.Context) error {
 		return fmt.Errorf("list signing keys: %w", err)
 	}
 	for _, k := range keys {
-		if _, err := openSigningKey(c.Keyring, k); err != nil {
+		if _, err := OpenSigningKey(c.Keyring, k); err != nil {
 			c.fault(err.Error())
 		}
 	}
@@ -265,7 +266,7 @@ func (l *libraryCheck) checkChain(ctx context.Context) error {
 			if err := l.integrity.verifyCheckpoint(*c); err != nil {
 				return err
 			}
-			if string(c.Hash) != string(e.Hash) {
+			if !bytes.Equal(c.Hash, e.Hash) {
 				return v.fault("event %d is another than it was", e.Seq)
 			}
 		}
@@ -371,12 +372,11 @@ func (l *libraryCheck) checkFile(ctx context.Context, arrival EventDetails) erro
 }
 
 func (l *libraryCheck) checkInline(file StoredFile, arrival EventDetails) {
-	const tag = 16
 	hash := sha256.Sum256(file.Inline)
 	switch {
 	case arrival.Ciphertext != "" && arrival.Ciphertext != hex.EncodeToString(hash[:]):
 		l.add("file %s: its content is not the one that arrived", file.ID)
-	case int64(len(file.Inline)) != file.Size+tag:
+	case int64(len(file.Inline)) != seal.MessageSize(file.Size):
 		l.add("file %s: its content has %d bytes, not those of %d", file.ID, len(file.Inline), file.Size)
 	}
 }

@@ -28,10 +28,13 @@ type Integrity struct {
 	told ttlCache[ID, struct{}]
 }
 
+// maxTold is how many libraries are remembered for an hour. Beyond it an activity may say so twice.
+const maxTold = 4096
+
 // NewIntegrity returns the integrity of libraries whose activity is stored in events.
 func NewIntegrity(ring *seal.Keyring, events EventStore, now func() time.Time) *Integrity {
 	return &Integrity{ring: ring, events: events, now: now,
-		told: ttlCache[ID, struct{}]{ttl: time.Hour, limit: maxClients}}
+		told: ttlCache[ID, struct{}]{ttl: time.Hour, limit: maxTold}}
 }
 
 // TamperedError says that what is stored of a library is not what this server has stored. The

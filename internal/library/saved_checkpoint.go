@@ -88,7 +88,7 @@ func (a *Activity) ParseCheckpoint(ctx context.Context, text string) (SavedCheck
 		if k.ID != token.Header.KeyID {
 			continue
 		}
-		private, err := openSigningKey(a.integrity.ring, k)
+		private, err := OpenSigningKey(a.integrity.ring, k)
 		if err != nil {
 			return SavedCheckpoint{}, err
 		}
@@ -123,41 +123,28 @@ func (a *Activity) CheckForPerson(ctx context.Context, s *SignedIn, saved SavedC
 
 // CheckExtends reports whether a library's activity still extends a checkpoint: the event at its
 // end is the same, all events since then follow it, and with that none before it was changed. It
-// returns ErrNotFound if the library is gone.
+// walks the whole chain, because whoever asks trusts nothing that is stored beside it, and the
+// events before the checkpoint must be there as well. It returns ErrNotFound if the library is gone.
 func (a *Activity) CheckExtends(ctx context.Context, saved SavedCheckpoint) (ExtendsResult, error) {
 	hash, err := hex.DecodeString(saved.Hash)
 	if err != nil {
 		return ExtendsResult{}, fmt.Errorf("%w: %w", ErrNoCheckpoint, err)
 	}
-	v := &chainVerifier{store: a.store, integrity: a.integrity, library: saved.Library,
-		want: map[int64][]byte{saved.Events: hash}}
-	result := ExtendsResult{}
-	head, err := v.store.GetChainHead(ctx, saved.Library)
-	if err != nil {
-		return ExtendsResult{}, fmt.Errorf("get head of activity: %w", err)
-	}
-	result.Added = head.Events - saved.Events
-	if head.Events < saved.Events {
+	v := &chainVerifier{store: a.store, integrity: a.integrity, library: saved.Library, want: map[int64][]byte{}}
+	head, newest, err := v.trust(ctx)
+	result := ExtendsResult{Added: head.Events - saved.Events}
+	switch {
+	case err != nil:
+	case head.Events < saved.Events:
 		err = v.fault("it ends with event %d, and once had event %d", head.Events, saved.Events)
-	} else {
-		err = a.checkExtends(ctx, v, hash, saved.Events)
+	case newest.Seq == saved.Events && !bytes.Equal(newest.Hash, hash):
+		err = v.fault("event %d is another than it was", saved.Events)
+	default:
+		v.want[saved.Events] = hash
+		err = v.walk(ctx, 1, head.Events)
 	}
 	if errors.As(err, &result.Fault) {
 		return result, nil
 	}
 	return result, err
-}
-
-// checkExtends walks the whole chain: who asks this trusts nothing that is stored beside it, and
-// the events before the checkpoint must be there as well.
-func (a *Activity) checkExtends(ctx context.Context, v *chainVerifier, hash []byte, seq int64) error {
-	head, newest, err := v.trust(ctx)
-	if err != nil {
-		return err
-	}
-	if newest.Seq == seq && !bytes.Equal(newest.Hash, hash) {
-		return v.fault("event %d is another than it was", seq)
-	}
-	v.want[seq] = hash
-	return v.walk(ctx, 1, head.Events)
 }

@@ -37,7 +37,7 @@ func OpenSigner(ctx context.Context, store SigningKeyStore, ring *seal.Keyring, 
 	}
 	signer := &Signer{id: keys[0].ID}
 	for _, k := range keys {
-		private, err := openSigningKey(ring, k)
+		private, err := OpenSigningKey(ring, k)
 		if err != nil {
 			return nil, err
 		}
@@ -49,8 +49,8 @@ func OpenSigner(ctx context.Context, store SigningKeyStore, ring *seal.Keyring, 
 	return signer, nil
 }
 
-// openSigningKey opens the private key, and compares it with the public key beside it.
-func openSigningKey(ring *seal.Keyring, k SigningKey) (*rsa.PrivateKey, error) {
+// OpenSigningKey opens a private key with the master keyring, and compares it with the public key beside it.
+func OpenSigningKey(ring *seal.Keyring, k SigningKey) (*rsa.PrivateKey, error) {
 	text, err := ring.Open(SigningKeyPurpose(k.ID), k.Private)
 	if err != nil {
 		return nil, fmt.Errorf(

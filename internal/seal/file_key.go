@@ -98,3 +98,9 @@ func (k FileKey) gcm() (cipher.AEAD, error) {
 	}
 	return gcm, nil
 }
+
+// MessageSize returns the length of the message of a content of n bytes.
+func MessageSize(n int64) int64 {
+	const tag = 16
+	return n + tag
+}
