@@ -27,7 +27,7 @@ type installation struct {
 	// mark is zero for a folder that has none.
 	mark blob.Mark
 	// libraries are some of the libraries that have a content in the folder.
-	libraries []string
+	libraries []library.ID
 	// keyring is nil if there is none.
 	keyring *seal.Keyring
 }
@@ -77,18 +77,22 @@ func inspect(ctx context.Context, c Config, ring *seal.Keyring) (*installation, 
 		if i.mark, err = blob.ReadMark(c.Blobs); err != nil {
 			return nil, err
 		}
-		if i.libraries, err = blob.Libraries(c.Blobs, sampled); err != nil {
+		names, err := blob.Libraries(c.Blobs, maxLibraries)
+		if err != nil {
 			return nil, err
 		}
+		for _, name := range names {
+			i.libraries = append(i.libraries, library.ID(name))
+		}
 	}
-	if i.database, err = store.Inspect(ctx, c.Database); err != nil {
+	if i.database, err = store.Inspect(ctx, c.Database, i.libraries...); err != nil {
 		return nil, err
 	}
 	return i, nil
 }
 
-// sampled bounds how many contents and libraries are compared when parts that have no id yet are put together.
-const sampled = 100
+// maxLibraries bounds how many libraries are looked for when parts that have no id yet are put together.
+const maxLibraries = 100
 
 // openKeyring returns the configured master keys; nil if their file does not exist.
 func openKeyring(c Config) (*seal.Keyring, error) {
@@ -103,6 +107,27 @@ func openKeyring(c Config) (*seal.Keyring, error) {
 		return nil, nil
 	}
 	return ring, err
+}
+
+// checkStart returns an error if a server must not start. The database has not been migrated yet: a start that is
+// refused leaves it to the program that it is from.
+func (i *installation) checkStart() error {
+	if err := i.check(); err != nil {
+		return err
+	}
+	if i.database.Installation.Folder == "" && i.mark.Folder == "" {
+		if err := i.compare(); err != nil {
+			return err
+		}
+	}
+	if len(i.database.SigningKeys) == 0 { // the first start makes one, before anything else is sealed
+		return nil
+	}
+	if err := i.findKeyring(); err != nil {
+		return err
+	}
+	_, err := library.OpenSigningKey(i.keyring, i.database.SigningKeys[0])
+	return i.explainKeyring(err)
 }
 
 // check returns an error if the ids of the parts differ, or if the database is new and another part is not.
@@ -169,7 +194,7 @@ func (i *installation) nameOfDatabase() string {
 	if i.database.Tables {
 		return "the database"
 	}
-	return "the database, which does not exist yet,"
+	return "the database, which has no tables yet,"
 }
 
 func (i *installation) nameOfFolder() string { return "the folder of large contents " + i.config.Blobs }
@@ -196,11 +221,6 @@ func (i *installation) adopt(ctx context.Context, db *store.DB, disk *blob.Disk)
 
 // adoptFolder marks the folder, if it has no mark, and records it in the database.
 func (i *installation) adoptFolder(ctx context.Context, db *store.DB, disk *blob.Disk, own store.Installation) error {
-	if own.Folder == "" && i.mark.Folder == "" {
-		if err := i.compare(ctx, db); err != nil {
-			return err
-		}
-	}
 	mark, err := disk.AddMark(blob.Mark{Installation: own.ID, Folder: seal.NewInstallationID()})
 	if err != nil {
 		return err
@@ -214,22 +234,13 @@ func (i *installation) adoptFolder(ctx context.Context, db *store.DB, disk *blob
 }
 
 // compare returns an error if a folder and a database that have no ids yet show that they do not belong together.
-func (i *installation) compare(ctx context.Context, db *store.DB) error {
-	looked, missing, err := i.countMissing(ctx, db)
-	if err != nil {
-		return err
-	}
-	if missing > 0 && missing == looked {
+func (i *installation) compare() error {
+	if looked, missing := i.countMissing(); missing > 0 && missing == looked {
 		return fmt.Errorf("the database has large contents, and none of them is in the folder %s. Check --data and "+
 			"--database. If the contents are lost, run `carrel installation accept` with the settings of the server",
 			i.config.Blobs)
 	}
-	for _, id := range i.libraries {
-		if has, err := db.HasLibrary(ctx, library.ID(id)); err != nil || has {
-			return err
-		}
-	}
-	if len(i.libraries) > 0 {
+	if len(i.libraries) > 0 && !i.database.Among {
 		return fmt.Errorf("the folder of large contents %s has contents of libraries that the database does not know. "+
 			"Check --data and --database. If they belong together, run `carrel installation accept` with the settings "+
 			"of the server", i.config.Blobs)
@@ -262,15 +273,8 @@ func (i *installation) makeKeyring(ctx context.Context, db *store.DB) (created b
 	if err != nil {
 		return false, err
 	}
-	if len(keys) > 0 { // the first start makes one, before anything else is sealed
-		// Another server that has just started for the first time may have made the file since.
-		if i.keyring, err = openKeyring(i.config); err != nil || i.keyring != nil {
-			return false, err
-		}
-		return false, fmt.Errorf("the keyring %s does not exist, and the database has secrets of the server that it "+
-			"has sealed. Restore the file from its backup, or copy it from another server of this installation; check "+
-			"--master-key-file. If it is lost for good, run `carrel keys reset` with the settings of the server, "+
-			"which says what is lost with it. People's files are not", i.config.Keyring)
+	if len(keys) > 0 {
+		return false, i.findKeyring()
 	}
 	if created, err = seal.CreateKeyring(i.config.Keyring); err != nil {
 		return false, err
@@ -279,6 +283,31 @@ func (i *installation) makeKeyring(ctx context.Context, db *store.DB) (created b
 		return created, err
 	}
 	return created, nil
+}
+
+// findKeyring returns an error if there is no keyring beside a database that has what a keyring has sealed.
+func (i *installation) findKeyring() (err error) {
+	if i.keyring != nil {
+		return nil
+	}
+	// Another server that has just started for the first time may have made the file since.
+	if i.keyring, err = openKeyring(i.config); err != nil || i.keyring != nil {
+		return err
+	}
+	return fmt.Errorf("the keyring %s does not exist, and the database has secrets of the server that it has sealed. "+
+		"Restore the file from its backup, or copy it from another server of this installation; check "+
+		"--master-key-file. If it is lost for good, run `carrel keys reset` with the settings of the server. That says "+
+		"what is lost with it; nobody's files are", i.config.Keyring)
+}
+
+// explainKeyring adds to an error of a keyring that does not open the server's secrets what an operator can do.
+func (i *installation) explainKeyring(err error) error {
+	if !errors.Is(err, seal.ErrCannotOpen) {
+		return err
+	}
+	return fmt.Errorf("%w. Restore %s from its backup, or copy it from another server of this installation; check "+
+		"--master-key-file and --database. If the right keyring is lost for good, `carrel keys reset` says what is "+
+		"lost with it", err, i.nameOfKeyring())
 }
 
 // openSigner opens the signing key. A keyring that was made for it, and does not open it because another server was
@@ -295,12 +324,7 @@ func (i *installation) openSigner(ctx context.Context, db *store.DB) (*library.S
 	if created {
 		return nil, errors.Join(err, os.Remove(i.config.Keyring))
 	}
-	if errors.Is(err, seal.ErrCannotOpen) {
-		err = fmt.Errorf("%w. Restore %s from its backup, or copy it from another server of this installation; check "+
-			"--master-key-file and --database. If the right keyring is lost for good, `carrel keys reset` says what "+
-			"is lost with it", err, i.nameOfKeyring())
-	}
-	return nil, err
+	return nil, i.explainKeyring(err)
 }
 
 // Accepted is the result of [AcceptInstallation].
@@ -325,14 +349,14 @@ func AcceptInstallation(ctx context.Context, c Config) (accepted Accepted, err e
 	if !i.database.Libraries && i.database.Installation.ID == "" {
 		return Accepted{}, fmt.Errorf("%s is empty: check --database", i.nameOfDatabase())
 	}
+	if err := i.opensSigningKey(); err != nil {
+		return Accepted{}, err
+	}
 	db, err := store.Open(ctx, c.Database) // a backup may be of an older version
 	if err != nil {
 		return Accepted{}, fmt.Errorf("open database: %w", err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := i.opensSigningKey(ctx, db); err != nil {
-		return Accepted{}, err
-	}
 	own, err := db.AddInstallation(ctx, seal.NewInstallationID(), time.Now())
 	if err != nil {
 		return Accepted{}, err
@@ -346,20 +370,20 @@ func AcceptInstallation(ctx context.Context, c Config) (accepted Accepted, err e
 			return Accepted{}, err
 		}
 	}
-	accepted.Looked, accepted.Missing, err = i.countMissing(ctx, db)
-	return accepted, err
+	accepted.Looked, accepted.Missing = i.countMissing()
+	return accepted, nil
 }
 
 // opensSigningKey returns an error if the keyring does not open the database's newest signing key.
-func (i *installation) opensSigningKey(ctx context.Context, db *store.DB) error {
-	keys, err := db.ListSigningKeys(ctx)
-	if err != nil || len(keys) == 0 {
-		return err
+func (i *installation) opensSigningKey() error {
+	keys := i.database.SigningKeys
+	if len(keys) == 0 {
+		return nil
 	}
 	if i.keyring == nil {
 		return fmt.Errorf("%s does not exist: restore it first, or run `carrel keys reset`", i.nameOfKeyring())
 	}
-	if _, err := i.keyring.Open(library.SigningKeyPurpose(keys[0].ID), keys[0].Private); err != nil {
+	if _, err := library.OpenSigningKey(i.keyring, keys[0]); err != nil {
 		return fmt.Errorf("%s does not open the secrets of this database: check --master-key-file and --database, and "+
 			"restore it first, or run `carrel keys reset`", i.nameOfKeyring())
 	}
@@ -384,12 +408,11 @@ func (i *installation) acceptFolder(ctx context.Context, db *store.DB, own store
 }
 
 // countMissing looks for some of the database's large contents in the folder.
-func (i *installation) countMissing(ctx context.Context, db *store.DB) (looked, missing int, err error) {
-	files, err := db.ListLargeFiles(ctx, sampled)
-	for _, f := range files {
+func (i *installation) countMissing() (looked, missing int) {
+	for _, f := range i.database.LargeFiles {
 		if !blob.Has(i.config.Blobs, string(f.Library)+"/"+string(f.File)) {
 			missing++
 		}
 	}
-	return len(files), missing, err
+	return len(i.database.LargeFiles), missing
 }

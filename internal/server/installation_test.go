@@ -168,6 +168,41 @@ func TestAttackAdoptionOfStrangers(t *testing.T) {
 	})
 }
 
+// TestAttackRefusedStartMigratesNothing: a start with a wrong setting leaves an older database to the program that it is
+// from.
+func TestAttackRefusedStartMigratesNothing(t *testing.T) {
+	t.Parallel()
+	onBothDatabases(t, func(t *testing.T, options ...carreltest.Option) {
+		o := newOldData(t, options...)
+		// If a start migrates, it fails at what is there already.
+		o.change(t, `DELETE FROM goose_db_version WHERE version_id > 6`)
+		own := o.config
+		for name, tt := range map[string]struct {
+			spoil func(c *server.Config)
+			says  string
+		}{
+			"an empty folder": {func(c *server.Config) { c.Blobs = filepath.Join(t.TempDir(), "blobs") },
+				"none of them is in the folder"},
+			"no keyring": {func(c *server.Config) { c.Keyring = filepath.Join(t.TempDir(), "master.key") },
+				"does not exist, and the database has secrets"},
+			"another keyring": {func(c *server.Config) {
+				c.Keyring = filepath.Join(t.TempDir(), "master.key")
+				carreltest.Must(seal.CreateKeyring(c.Keyring))(t)
+			}, "`carrel keys reset` says what is lost"},
+		} {
+			o.config = own
+			tt.spoil(&o.config)
+			if err := o.opens(t); err == nil || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		o.config = own
+		if err := o.opens(t); err == nil {
+			t.Error("the right start migrates nothing, so this test shows nothing")
+		}
+	})
+}
+
 // TestAcceptInstallation: an operator can accept a folder that has lost its mark, and one that was made anew.
 func TestAcceptInstallation(t *testing.T) {
 	t.Parallel()

@@ -126,7 +126,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	}
 	parts, err := inspect(ctx, c, ring)
 	if err == nil {
-		err = parts.check() // before anything is made beside what belongs to another installation
+		err = parts.checkStart() // before anything is made or migrated that belongs to another installation
 	}
 	if err != nil {
 		return nil, err

@@ -95,16 +95,17 @@ func open(ctx context.Context, url string, mode openMode) (*DB, error) {
 	return openSQLite(ctx, path, mode)
 }
 
-// Inspect returns the state of the database at url. It changes nothing there, and makes nothing.
-func Inspect(ctx context.Context, url string) (State, error) {
+// Inspect returns the state of the database at url, which may be of any version, and whether one of
+// some libraries is among its own. It changes nothing there, and makes nothing.
+func Inspect(ctx context.Context, url string, among ...library.ID) (State, error) {
 	if isPostgres(url) {
-		return inspectPostgres(ctx, url)
+		return inspectPostgres(ctx, url, among)
 	}
 	path, err := pathOf(url)
 	if err != nil {
 		return State{}, err
 	}
-	return inspectSQLite(ctx, path)
+	return inspectSQLite(ctx, path, among)
 }
 
 func isPostgres(url string) bool {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
@@ -52,36 +51,4 @@ func (db *DB) SetContentFolder(ctx context.Context, folder, previous string) (In
 		return Installation{}, err
 	}
 	return db.GetInstallation(ctx)
-}
-
-// A LargeFile is a file whose content is not in the database.
-type LargeFile struct {
-	Library library.ID
-	File    wire.FileName
-}
-
-// largeFilesAmong bounds how many files [DB.ListLargeFiles] looks at.
-const largeFilesAmong = 100_000
-
-// ListLargeFiles lists at most limit of the files whose content is not in the database. It looks
-// at a part of a large database only.
-func (db *DB) ListLargeFiles(ctx context.Context, limit int) ([]LargeFile, error) {
-	rows, err := db.reader.ListLargeFiles(ctx, library.InlineLimit, largeFilesAmong, int32(limit))
-	if err != nil {
-		return nil, wrap("list large files", err)
-	}
-	list := make([]LargeFile, 0, len(rows))
-	for _, row := range rows {
-		list = append(list, LargeFile{row.LibraryID, row.ID})
-	}
-	return list, nil
-}
-
-// HasLibrary reports whether there is a library with the id.
-func (db *DB) HasLibrary(ctx context.Context, id library.ID) (bool, error) {
-	_, err := db.reader.GetLibrary(ctx, id)
-	if err := wrap("look for a library", err); !errors.Is(err, library.ErrNotFound) {
-		return err == nil, err
-	}
-	return false, nil
 }

@@ -72,10 +72,13 @@ func migrateFrom(ctx context.Context, db *sql.DB, d dialect, files fs.FS) error 
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	if _, err = provider.Up(ctx); err != nil && d.goose == goose.DialectSQLite3 && ctx.Err() == nil {
-		// SQLite has no lock for this. If another process migrated at the same time, a second try
-		// finds nothing left to do.
-		_, err = provider.Up(ctx)
+	_, err = provider.Up(ctx)
+	if d.goose == goose.DialectSQLite3 {
+		// SQLite has no lock for this. Each failure can mean that another process has run a migration
+		// at the same time, so there are no more of them than migrations.
+		for tries := len(provider.ListSources()); err != nil && tries > 0 && ctx.Err() == nil; tries-- {
+			_, err = provider.Up(ctx)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)

@@ -34,13 +34,13 @@ func openPostgres(ctx context.Context, address string, mode openMode) (*DB, erro
 }
 
 // inspectPostgres reads the state of a database.
-func inspectPostgres(ctx context.Context, address string) (State, error) {
+func inspectPostgres(ctx context.Context, address string, among []library.ID) (State, error) {
 	pool, db, err := openPostgresPool(ctx, address)
 	if err != nil {
 		return State{}, fmt.Errorf("inspect PostgreSQL: %w", err)
 	}
 	defer pool.Close()
-	s, err := readState(ctx, db, postgresDialect)
+	s, err := readState(ctx, db, postgresDialect, among)
 	if err = errors.Join(err, db.Close()); err != nil {
 		return State{}, fmt.Errorf("inspect PostgreSQL: %w", err)
 	}

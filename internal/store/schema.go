@@ -11,6 +11,10 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
 // The version of the schema is the number of the newest migration. Each migration from
@@ -176,17 +180,70 @@ type State struct {
 	Tables bool
 	// Libraries reports whether there is a library.
 	Libraries bool
+	// Among reports whether one of the libraries that Inspect was asked about is there.
+	Among bool
+	// SigningKeys are the server's, newest first.
+	SigningKeys []library.SigningKey
+	// LargeFiles are some of the files whose content is not in the database, at most [MaxLargeFiles].
+	LargeFiles []LargeFile
 	// Installation is zero if the database has none yet.
 	Installation Installation
 }
 
-// readState reads the state of a database of any version. It changes nothing.
-func readState(ctx context.Context, db *sql.DB, d dialect) (s State, err error) {
+// A LargeFile is a file whose content is not in the database.
+type LargeFile struct {
+	Library library.ID
+	File    wire.FileName
+}
+
+const (
+	// MaxLargeFiles is the most files that a [State] has.
+	MaxLargeFiles = 100
+	// largeFilesAmong bounds how many files of a large database are looked at for them.
+	largeFilesAmong = 100_000
+)
+
+// largeFiles lists some files whose content is not in the database. There are none before the first
+// start has made all tables.
+func largeFiles(ctx context.Context, db *sql.DB, d dialect, q *query.Queries) (list []LargeFile, err error) {
+	if has, err := hasTable(ctx, db, d, "files"); err != nil || !has {
+		return nil, err
+	}
+	rows, err := q.ListLargeFiles(ctx, library.InlineLimit, largeFilesAmong, MaxLargeFiles)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		list = append(list, LargeFile{row.LibraryID, row.ID})
+	}
+	return list, nil
+}
+
+// readState reads the state of a database of any version, with Among for the given libraries. It
+// changes nothing.
+func readState(ctx context.Context, db *sql.DB, d dialect, among []library.ID) (s State, err error) {
 	if s.Tables, err = hasTable(ctx, db, d, "libraries"); err != nil || !s.Tables {
 		return s, err
 	}
 	if err := db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM libraries)").Scan(&s.Libraries); err != nil {
 		return s, fmt.Errorf("look for a library: %w", err)
+	}
+	for _, id := range among {
+		err := db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM libraries WHERE id = $1)", string(id)).Scan(&s.Among)
+		if err != nil {
+			return s, fmt.Errorf("look for a library: %w", err)
+		}
+		if s.Among {
+			break
+		}
+	}
+	// No migration since the first version has changed what these two read.
+	queries := query.New(db)
+	if s.SigningKeys, err = signingKeys(ctx, queries); err != nil {
+		return s, fmt.Errorf("list signing keys: %w", err)
+	}
+	if s.LargeFiles, err = largeFiles(ctx, db, d, queries); err != nil {
+		return s, fmt.Errorf("list large files: %w", err)
 	}
 	if has, err := hasTable(ctx, db, d, "installation"); err != nil || !has {
 		return s, err

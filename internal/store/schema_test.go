@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -137,7 +138,7 @@ func TestOpenExistingMakesNothing(t *testing.T) {
 	if _, err := OpenExisting(t.Context(), missing); !errors.Is(err, ErrNoDatabase) {
 		t.Errorf("a missing file: %v", err)
 	}
-	if s, err := Inspect(t.Context(), missing); err != nil || s != (State{}) {
+	if s, err := Inspect(t.Context(), missing); err != nil || !reflect.DeepEqual(s, State{}) {
 		t.Errorf("inspect a missing file: %+v, %v", s, err)
 	}
 	if entries, err := os.ReadDir(folder); err != nil || len(entries) != 0 {
@@ -147,7 +148,7 @@ func TestOpenExistingMakesNothing(t *testing.T) {
 		if _, err := OpenExisting(t.Context(), url); !errors.Is(err, ErrNoDatabase) {
 			t.Errorf("an empty database: %v", err)
 		}
-		if s, err := Inspect(t.Context(), url); err != nil || s != (State{}) {
+		if s, err := Inspect(t.Context(), url); err != nil || !reflect.DeepEqual(s, State{}) {
 			t.Errorf("inspect an empty database: %+v, %v", s, err)
 		}
 		older := fstest.MapFS{}
@@ -164,7 +165,7 @@ func TestOpenExistingMakesNothing(t *testing.T) {
 		if _, err := OpenExisting(t.Context(), url); !errors.Is(err, ErrOlder) {
 			t.Errorf("an older database: %v", err)
 		}
-		if s, err := Inspect(t.Context(), url); err != nil || s != (State{Tables: true}) {
+		if s, err := Inspect(t.Context(), url); err != nil || !reflect.DeepEqual(s, State{Tables: true}) {
 			t.Errorf("inspect an older database: %+v, %v", s, err)
 		}
 		if got := version(t, db); got != 2 {

@@ -25,11 +25,16 @@ func (db *DB) AddFirstSigningKey(ctx context.Context, k library.SigningKey) ([]l
 
 // ListSigningKeys implements [library.SigningKeyStore].
 func (db *DB) ListSigningKeys(ctx context.Context) ([]library.SigningKey, error) {
-	rows, err := db.reader.ListSigningKeys(ctx)
+	list, err := signingKeys(ctx, db.reader)
+	return list, wrap("list signing keys", err)
+}
+
+func signingKeys(ctx context.Context, q *query.Queries) ([]library.SigningKey, error) {
+	rows, err := q.ListSigningKeys(ctx)
 	if err != nil {
-		return nil, wrap("list signing keys", err)
+		return nil, err
 	}
-	list := make([]library.SigningKey, 0, len(rows))
+	var list []library.SigningKey
 	for _, row := range rows {
 		list = append(list, library.SigningKey{
 			ID:        row.ID,

@@ -9,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
@@ -46,6 +48,9 @@ func openSQLite(ctx context.Context, path string, mode openMode) (_ *DB, err err
 			_ = writePool.Close()
 		}
 	}()
+	if err := connect(ctx, writePool); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
 	if err := mode.prepare(ctx, writePool, sqliteDialect); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
@@ -76,6 +81,23 @@ func openSQLite(ctx context.Context, path string, mode openMode) (_ *DB, err err
 	return &DB{reader: reader, readPool: readPool, writer: w, dialect: sqliteDialect}, nil
 }
 
+// connect makes the first connection. SQLite refuses it at once, whatever busy_timeout says, while
+// another process turns the log of a new file on.
+func connect(ctx context.Context, pool *sql.DB) error {
+	const timeout, pause = 5 * time.Second, 20 * time.Millisecond
+	for deadline := time.Now().Add(timeout); ; {
+		err := pool.PingContext(ctx)
+		if err == nil || !errors.Is(libraryError(err), library.ErrBusy) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
 // markInUse reports whether the database was clean, and marks it as in use.
 func markInUse(ctx context.Context, pool *sql.DB) (clean bool, err error) {
 	var version int
@@ -92,7 +114,7 @@ func markInUse(ctx context.Context, pool *sql.DB) (clean bool, err error) {
 }
 
 // inspectSQLite reads the state of a file on one connection.
-func inspectSQLite(ctx context.Context, path string) (s State, err error) {
+func inspectSQLite(ctx context.Context, path string, among []library.ID) (s State, err error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return State{}, fmt.Errorf("inspect %s: %w", path, err)
@@ -102,7 +124,7 @@ func inspectSQLite(ctx context.Context, path string) (s State, err error) {
 	}
 	pool, err := openPool(absolute, "_pragma=busy_timeout(5000)&_pragma=query_only(1)", 1)
 	if err == nil {
-		s, err = readState(ctx, pool, sqliteDialect)
+		s, err = readState(ctx, pool, sqliteDialect, among)
 		err = errors.Join(err, pool.Close())
 	}
 	if err != nil {
