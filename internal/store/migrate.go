@@ -46,6 +46,12 @@ var (
 // migrate brings the tables up to date, unless the database is too new for this program. It does
 // not migrate down.
 func migrate(ctx context.Context, db *sql.DB, d dialect) error {
+	switch c, err := readCompatibility(ctx, db, d); {
+	case err != nil:
+		return err
+	case c.version == ownVersion():
+		return nil
+	}
 	if err := checkNotNewer(ctx, db, d); err != nil {
 		return err
 	}

@@ -33,3 +33,14 @@ func ErrorPageKeys() []string {
 	}
 	return keys
 }
+
+// LoadPages parses every page in every language, and returns how many there are.
+func (u *UI) LoadPages() (n int) {
+	for _, pages := range u.templates {
+		for _, page := range pages {
+			page()
+			n++
+		}
+	}
+	return n
+}

@@ -9,19 +9,21 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
 )
 
 //go:embed templates/*.html
 var templateFiles embed.FS
 
-// templates are the templates of the pages by language and name. A page's name is that of its file.
-type templates map[string]map[string]*template.Template
+// templates are the templates of the pages by language and name. A page's name is that of its file. Each is parsed
+// when it is needed first, so that a server starts at once.
+type templates map[string]map[string]func() *template.Template
 
 // sharedTemplates are the files that every page uses.
 var sharedTemplates = []string{"templates/layout.html", "templates/parts.html", "templates/fields.html"}
 
-// loadTemplates parses the templates in every language.
+// loadTemplates finds the templates of the pages, in every language.
 func loadTemplates(folders []fs.FS, l *Languages, a *assets, zone *time.Location) templates {
 	folders = append(folders, templateFiles)
 	all := templates{}
@@ -36,15 +38,16 @@ func loadTemplates(folders []fs.FS, l *Languages, a *assets, zone *time.Location
 			"moment": f.Moment,
 			"asset":  a.url,
 		}).ParseFS(templateFiles, sharedTemplates...))
-		pages := make(map[string]*template.Template)
+		pages := make(map[string]func() *template.Template)
 		for _, folder := range folders {
 			files, err := fs.Glob(folder, "templates/*.html")
 			if err != nil {
 				panic("ui: " + err.Error())
 			}
 			for _, file := range files {
-				page := template.Must(template.Must(shared.Clone()).ParseFS(folder, file))
-				pages[strings.TrimSuffix(path.Base(file), ".html")] = page
+				pages[strings.TrimSuffix(path.Base(file), ".html")] = sync.OnceValue(func() *template.Template {
+					return template.Must(template.Must(shared.Clone()).ParseFS(folder, file))
+				})
 			}
 		}
 		all[t.Code] = pages
@@ -59,7 +62,7 @@ func (u *UI) Render(w http.ResponseWriter, status int, name string, data Data) e
 		p.IsError = true
 	}
 	var b bytes.Buffer
-	if err := u.templates[p.Lang][name].ExecuteTemplate(&b, "layout", data); err != nil {
+	if err := u.templates[p.Lang][name]().ExecuteTemplate(&b, "layout", data); err != nil {
 		return fmt.Errorf("render page %s: %w", name, err)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -34,7 +34,8 @@ type UI struct {
 	templates templates
 }
 
-// New loads texts, static files and templates. It panics if one of them is malformed: they are part of the program.
+// New loads texts, static files and templates. It panics if one of them is malformed, and so does Render for the
+// template of a page: they are part of the program.
 func New(c Config) *UI {
 	languages, static := LoadLanguages(), loadAssets()
 	return &UI{
