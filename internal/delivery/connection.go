@@ -2,8 +2,6 @@ package delivery
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -106,7 +104,8 @@ type Connections struct {
 	consents  *library.Consents
 	catalogue Catalogue
 	providers Providers
-	ring      *seal.Keyring
+	boxes     *Boxes
+	integrity *library.Integrity
 	now       func() time.Time
 	// redirectBase is the address below which each provider has a redirect URI of its own.
 	redirectBase string
@@ -121,7 +120,8 @@ func NewConnections(
 	consents *library.Consents,
 	catalogue Catalogue,
 	providers Providers,
-	ring *seal.Keyring,
+	boxes *Boxes,
+	integrity *library.Integrity,
 	now func() time.Time,
 	redirectBase string,
 ) *Connections {
@@ -131,7 +131,8 @@ func NewConnections(
 		consents:     consents,
 		catalogue:    catalogue,
 		providers:    providers,
-		ring:         ring,
+		boxes:        boxes,
+		integrity:    integrity,
 		now:          now,
 		redirectBase: redirectBase,
 	}
@@ -153,25 +154,3 @@ const (
 )
 
 func newCorrelation() string { return uuid.NewString() }
-
-// sealJSON seals the JSON text of v.
-func (c *Connections) sealJSON(purpose string, v any) ([]byte, error) {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", purpose, err)
-	}
-	return c.ring.Seal(purpose, text), nil
-}
-
-// openJSON decodes what sealJSON sealed. It does not return the error of the decoder, which may
-// repeat some of the text.
-func (c *Connections) openJSON(purpose string, box []byte, v any) error {
-	text, err := c.ring.Open(purpose, box)
-	if err != nil {
-		return fmt.Errorf("open %s: %w", purpose, err)
-	}
-	if json.Unmarshal(text, v) != nil {
-		return fmt.Errorf("open %s: not what was sealed", purpose)
-	}
-	return nil
-}

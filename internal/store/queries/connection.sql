@@ -53,8 +53,11 @@ UPDATE provider_accounts SET last_used_at = sqlc.arg(at)
 WHERE id = sqlc.arg(id) AND library_id = sqlc.arg(library_id) AND application_id = sqlc.arg(application_id)
     AND grant_id = sqlc.arg(grant_id) AND NOT pending;
 
+-- Whoever was about to renew the access of another grant has nothing to renew any more.
 -- name: GiveConnectionGrant :exec
-UPDATE provider_accounts SET pending = FALSE, grant_id = $2 WHERE id = $1;
+UPDATE provider_accounts SET pending = FALSE, grant_id = $2, access = $3,
+    access_version = access_version + CASE WHEN grant_id = '' THEN 0 ELSE 1 END
+WHERE id = $1;
 
 -- name: DeletePendingConnection :one
 DELETE FROM provider_accounts WHERE id = $1 AND pending RETURNING *;

@@ -354,11 +354,14 @@ func (q *Queries) GetConnection(ctx context.Context, id string) (Connection, err
 }
 
 const giveConnectionGrant = `-- name: GiveConnectionGrant :exec
-UPDATE provider_accounts SET pending = FALSE, grant_id = $2 WHERE id = $1
+UPDATE provider_accounts SET pending = FALSE, grant_id = $2, access = $3,
+    access_version = access_version + CASE WHEN grant_id = '' THEN 0 ELSE 1 END
+WHERE id = $1
 `
 
-func (q *Queries) GiveConnectionGrant(ctx context.Context, iD string, grantID library.GrantID) error {
-	_, err := q.exec(ctx, q.giveConnectionGrantStmt, giveConnectionGrant, iD, grantID)
+// Whoever was about to renew the access of another grant has nothing to renew any more.
+func (q *Queries) GiveConnectionGrant(ctx context.Context, iD string, grantID library.GrantID, access []byte) error {
+	_, err := q.exec(ctx, q.giveConnectionGrantStmt, giveConnectionGrant, iD, grantID, access)
 	return err
 }
 
