@@ -130,8 +130,8 @@ func New(t testing.TB, options ...Option) *World {
 	w.Catalogue.AddListers(w.Provider)
 	boxes := delivery.NewBoxes(w.Keyring)
 	w.Store.UseBoxes(boxes)
-	w.Connections = delivery.NewConnections(w.Store, w.Store, w.Consents, w.Catalogue, w.Provider, boxes, integrity, now,
-		c.PublicURL+returnPath)
+	w.Connections = delivery.NewConnections(w.Store, w.Store, w.Consents, w.Catalogue, w.Provider, boxes, integrity,
+		now, c.PublicURL+returnPath)
 	w.Queue = w.NewQueue(c.Deliveries)
 	return w
 }

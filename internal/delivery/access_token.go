@@ -81,7 +81,7 @@ func (c *Connections) refreshClaimed(ctx context.Context, connection Connection)
 		return accessToken{}, errors.Join(err, c.store.ReleaseRefresh(ctx, connection.ID, connection.AccessVersion))
 	}
 	if stored.Refresh == "" {
-		return c.endAccessUnlessReconnected(ctx, connection)
+		return c.endAccessUnlessReconnected(ctx, connection, stored.Owner.Contract)
 	}
 	correlation := newCorrelation()
 	// The new tokens must be stored even if the caller has stopped waiting.
@@ -91,7 +91,7 @@ func (c *Connections) refreshClaimed(ctx context.Context, connection Connection)
 	access, err := c.providers.RefreshTokens(ctx, stored.Source.Provider, refresh, correlation)
 	switch {
 	case errors.Is(err, ErrReconnect):
-		return c.endAccessUnlessReconnected(ctx, connection)
+		return c.endAccessUnlessReconnected(ctx, connection, stored.Owner.Contract)
 	case err != nil:
 		err = fmt.Errorf("refresh access: %w", err)
 		return accessToken{}, errors.Join(err, c.store.ReleaseRefresh(ctx, connection.ID, connection.AccessVersion))
@@ -127,8 +127,10 @@ func (c *Connections) refreshClaimed(ctx context.Context, connection Connection)
 
 // endAccessUnlessReconnected ends the account's access, unless the person has connected the
 // account again: then it returns that access.
-func (c *Connections) endAccessUnlessReconnected(ctx context.Context, connection Connection) (accessToken, error) {
-	err := c.endAccess(ctx, connection)
+func (c *Connections) endAccessUnlessReconnected(
+	ctx context.Context, connection Connection, contract wire.ContractID,
+) (accessToken, error) {
+	err := c.endAccess(ctx, connection, contract)
 	if !errors.Is(err, library.ErrUsed) {
 		return accessToken{}, err
 	}
@@ -140,15 +142,20 @@ func (c *Connections) endAccessUnlessReconnected(ctx context.Context, connection
 }
 
 // endAccess records that the person has to connect the account again, and returns ErrReconnect.
-// It returns ErrUsed if the account has other access by now.
-func (c *Connections) endAccess(ctx context.Context, connection Connection) error {
+// It returns ErrUsed if the account has other access by now. What is left of the tokens says whose the
+// account is, until it is connected again.
+func (c *Connections) endAccess(ctx context.Context, connection Connection, contract wire.ContractID) error {
+	left, err := c.boxes.sealAccess(connection, contract, ProviderTokens{}, "")
+	if err != nil {
+		return err
+	}
 	event := library.Event{Library: connection.Library, At: c.now(), Kind: library.EventAccountEnded,
 		Details: library.EventDetails{
 			Application: connection.Application,
 			Account:     connection.ID,
 			Provider:    connection.Source.Name,
 		}}
-	err := c.store.EndAccess(ctx, connection.ID, connection.AccessVersion, c.now(), event)
+	err = c.store.EndAccess(ctx, connection.ID, connection.AccessVersion, c.now(), left, event)
 	if err != nil && !errors.Is(err, library.ErrNotFound) {
 		return fmt.Errorf("end access: %w", err)
 	}

@@ -163,7 +163,7 @@ func (q *Queue) post(
 		return outcome.Answer, q.end(ctx, d, Refused, outcome.Reason, outcome.Answer)
 	case OutcomeUnauthorized, OutcomeForbidden:
 		connection.AccessVersion = access.version
-		switch err := q.connections.endAccess(context.WithoutCancel(ctx), connection); {
+		switch err := q.connections.endAccess(context.WithoutCancel(ctx), connection, access.contract); {
 		case errors.Is(err, library.ErrUsed): // the person has connected it again
 			return nil, q.retryLater(ctx, d, "the account's access has changed meanwhile", 0, nil)
 		case !errors.Is(err, ErrReconnect):

@@ -25,12 +25,12 @@ type Boxes struct{ ring *seal.Keyring }
 func NewBoxes(ring *seal.Keyring) *Boxes { return &Boxes{ring} }
 
 // The purposes of the boxes name their rows. The owner is in the box, so that the person whose box was
-// moved can be told. Boxes of an older program have the purposes without a number, and no owner.
+// moved can be told. No purpose begins as another does, or as one of an older program; see box_adopt.go.
 const (
-	purposeAuthorization = "carrel trip 2 "
-	purposeAccess        = "carrel provider access 2 "
-	purposePayload       = "carrel delivery 2 "
-	purposeAnswer        = "carrel delivery answer 2 "
+	purposeAuthorization = "carrel authorization at a provider "
+	purposeAccess        = "carrel tokens of account "
+	purposePayload       = "carrel payload of delivery "
+	purposeAnswer        = "carrel answer to delivery "
 )
 
 // AuthorizationPurpose is the purpose with which the keyring seals the secrets of an authorization.
@@ -394,7 +394,8 @@ func (c *Connections) recordTampering(ctx context.Context, err error, row librar
 	}
 	err = c.integrity.RecordTampering(ctx, err)
 	if row != tampered.Library {
-		err = errors.Join(err, c.integrity.RecordTampering(ctx, &library.TamperedError{Library: row, What: tampered.What}))
+		inRow := &library.TamperedError{Library: row, What: tampered.What}
+		err = errors.Join(err, c.integrity.RecordTampering(ctx, inRow))
 	}
 	return err
 }

@@ -39,7 +39,8 @@ func TestBoxFitsItsRow(t *testing.T) {
 	source := delivery.Source{ID: 7, Name: "De Linde", Provider: "medmij:linde~53", Push: true, Version: "3.0"}
 	now := time.UnixMilli(1_000)
 
-	connection := delivery.Connection{ID: "account", Library: "anna", Application: "clinic", Grant: "grant", Source: source}
+	connection := delivery.Connection{ID: "account", Library: "anna", Application: "clinic", Grant: "grant",
+		Source: source}
 	connection.Access = ring.Seal("carrel provider access anna clinic 7", []byte(`{"token":"t"}`))
 	connection.Access = carreltest.Must(boxes.AdoptAccess(connection, "contract"))(t)
 	changes := map[string]func(*delivery.Connection){
@@ -62,7 +63,8 @@ func TestBoxFitsItsRow(t *testing.T) {
 
 	authorization := delivery.Authorization{State: seal.Hash{1}, Request: seal.Hash{2}, Application: "clinic",
 		Library: "anna", Login: "login", Source: source, Account: "account", ExpiresAt: now}
-	authorization.Secrets = ring.Seal("carrel trip "+authorization.State.String(), []byte(`{"verifier":"v","return":"/"}`))
+	authorization.Secrets = ring.Seal("carrel trip "+authorization.State.String(),
+		[]byte(`{"verifier":"v","return":"/"}`))
 	authorization.Secrets = carreltest.Must(boxes.AdoptAuthorization(authorization, "contract"))(t)
 	t.Run("authorization", func(t *testing.T) {
 		fitsOnly(t, authorization, boxes.CheckAuthorization, map[string]func(*delivery.Authorization){

@@ -26,7 +26,7 @@ type Connection struct {
 	// Pending says that the person has not yet allowed the application to use the account:
 	// nobody may see or use it.
 	Pending bool
-	// Access is the provider's tokens, sealed by the keyring.
+	// Access is the provider's tokens, sealed by the keyring; once they have ended, whose they were.
 	Access []byte
 	// AccessVersion is incremented with each change of Access.
 	AccessVersion int64
@@ -81,9 +81,11 @@ type ConnectionStore interface {
 	) error
 	// ReleaseRefresh releases the claim.
 	ReleaseRefresh(ctx context.Context, account wire.AccountID, version int64) error
-	// EndAccess sets EndedAt, removes Access, increments AccessVersion and adds the event. It
+	// EndAccess sets EndedAt, replaces Access by what is left of it, increments AccessVersion and adds the event. It
 	// returns ErrUsed if the version is another, or if the access had ended.
-	EndAccess(ctx context.Context, account wire.AccountID, version int64, at time.Time, e library.Event) error
+	EndAccess(
+		ctx context.Context, account wire.AccountID, version int64, at time.Time, left []byte, e library.Event,
+	) error
 	// ListUngranted lists up to limit accounts that are not pending and have no grant that is in force
 	// at now.
 	ListUngranted(ctx context.Context, now time.Time, limit int) ([]Connection, error)

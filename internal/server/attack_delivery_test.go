@@ -163,8 +163,8 @@ func TestAttackMovedAnswer(t *testing.T) {
 	})
 }
 
-// TestAttackReplacedProvider: the keeper replaces what is stored about the provider of an account by another provider of
-// the catalogue, so that tokens and resources would go there.
+// TestAttackReplacedProvider: the keeper replaces what is stored about the provider of an account by another provider
+// of the catalogue, so that tokens and resources would go there.
 func TestAttackReplacedProvider(t *testing.T) {
 	t.Parallel()
 	withProviders(t, func(t *testing.T, k *keeper) {
@@ -196,8 +196,8 @@ func TestAttackReplacedProvider(t *testing.T) {
 	})
 }
 
-// TestAttackMovedConnection: the keeper gives an account to another consent, of the same application or of their own, or
-// to another library, whose tokens then would send through it.
+// TestAttackMovedConnection: the keeper gives an account to another consent, of the same application or of their own,
+// or to another library, whose tokens then would send through it.
 func TestAttackMovedConnection(t *testing.T) {
 	t.Parallel()
 	withProviders(t, func(t *testing.T, k *keeper) {
@@ -334,7 +334,7 @@ func TestAttackFoundByCheckOfBoxes(t *testing.T) {
 				`UPDATE deliveries SET grant_id = REPLACE(grant_id, '~', '') WHERE id = '` + waiting + `'`,
 				"its grant has no account"},
 			{`UPDATE deliveries SET account_id = account_id || '~' WHERE id = '` + string(s.answered) + `'`,
-				`UPDATE deliveries SET account_id = REPLACE(account_id, '~', '') WHERE id = '` + string(s.answered) + `'`,
+				`UPDATE deliveries SET account_id = REPLACE(account_id, '~', '')`,
 				"answer of a provider"},
 			{`UPDATE provider_accounts SET source = REPLACE(source, 'fake:', 'evil:') WHERE id = '` + account + `'`,
 				`UPDATE provider_accounts SET source = REPLACE(source, 'evil:', 'fake:') WHERE id = '` + account + `'`,
@@ -412,7 +412,8 @@ func (s *sealedWorld) sealsAsBefore(t *testing.T) (n int) {
 	return len(all)
 }
 
-// TestAdoptBoxes: what an older program has sealed without owners does not open before it is adopted, and goes on after.
+// TestAdoptBoxes: what an older program has sealed without owners does not open before it is adopted, and goes on
+// after.
 func TestAdoptBoxes(t *testing.T) {
 	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, options ...carreltest.Option) {

@@ -47,8 +47,8 @@ func replaceBoxes(ctx context.Context, db *store.DB, seal func(store.Box) ([]byt
 
 // AdoptBoxes seals anew, with their owners, the boxes that an older program has sealed without. It takes the rows as
 // they are: it may run only once in the life of a database, or else whoever keeps the database has an older box adopted
-// in another row. A box that does not open stays as it is, and is refused when it is used. AdoptBoxes can be interrupted
-// at any time and goes on when it is called again. It returns how many boxes it has sealed.
+// in another row. A box that does not open stays as it is, and is refused when it is used. AdoptBoxes can be
+// interrupted at any time and goes on when it is called again. It returns how many boxes it has sealed.
 func AdoptBoxes(ctx context.Context, ring *seal.Keyring, db *store.DB) (int, error) {
 	boxes := delivery.NewBoxes(ring)
 	n, err := replaceBoxes(ctx, db, func(b store.Box) ([]byte, error) {
@@ -96,8 +96,8 @@ func adoptBox(ctx context.Context, boxes *delivery.Boxes, db *store.DB, b store.
 	}
 }
 
-// checkBox returns an error unless a box opens, and its row is the one that it was sealed for. Signing keys are compared
-// elsewhere.
+// checkBox returns an error unless a box opens, and its row is the one that it was sealed for. Signing keys are
+// compared elsewhere.
 func checkBox(boxes *delivery.Boxes, b store.Box) error {
 	switch b.Kind {
 	case store.BoxAuthorization:

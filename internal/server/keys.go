@@ -176,8 +176,8 @@ func addKey(c Config) (*seal.Keyring, error) {
 	return seal.OpenKeyring(c.Keyring)
 }
 
-// reseal encrypts, and binds, with the newest key what is not. It goes on after a box that does not open, which somebody
-// has changed, and returns an error in the end.
+// reseal encrypts, and binds, with the newest key what is not. It goes on after a box that does not open, which
+// somebody has changed, and returns an error in the end.
 func reseal(ctx context.Context, ring *seal.Keyring, db *store.DB) (n int, err error) {
 	var closed []error
 	n, err = replaceBoxes(ctx, db, func(b store.Box) ([]byte, error) {

@@ -282,13 +282,15 @@ func (db *DB) ReleaseRefresh(ctx context.Context, account wire.AccountID, versio
 
 // EndAccess implements [delivery.ConnectionStore].
 func (db *DB) EndAccess(
-	ctx context.Context, account wire.AccountID, version int64, at time.Time, e library.Event,
+	ctx context.Context, account wire.AccountID, version int64, at time.Time, left []byte, e library.Event,
 ) error {
 	return db.write(ctx, "end access", func(ctx context.Context, q *query.Queries) error {
 		if err := affected(q.LockLibrary(ctx, e.Library)); err != nil {
 			return err
 		}
-		rows, err := q.EndAccess(ctx, toMillis(at), string(account), version)
+		rows, err := q.EndAccess(ctx, query.EndAccessParams{
+			At: toMillis(at), Remainder: left, ID: string(account), Version: version,
+		})
 		if err == nil && rows == 0 {
 			return connectionError(ctx, q, account)
 		}

@@ -322,8 +322,10 @@ func endAllAccess(ctx context.Context, q *query.Queries, at time.Time) error {
 				Details: library.EventDetails{
 					Application: connection.Application, Account: connection.ID, Provider: connection.Source.Name,
 				}}
-			if err := addEvent(ctx, q, event); err != nil {
-				return err
+			if connection.EndedAt.IsZero() {
+				if err := addEvent(ctx, q, event); err != nil {
+					return err
+				}
 			}
 			if err := q.DeleteConnectionAccess(ctx, toMillis(at), row.ID); err != nil {
 				return err

@@ -45,7 +45,7 @@ WHERE id = sqlc.arg(id) AND access_version = sqlc.arg(version);
 UPDATE provider_accounts SET renewal_until = 0 WHERE id = sqlc.arg(id) AND access_version = sqlc.arg(version);
 
 -- name: EndAccess :execrows
-UPDATE provider_accounts SET ended_at = sqlc.arg(at), access = NULL, access_version = access_version + 1, renewal_until = 0
+UPDATE provider_accounts SET ended_at = sqlc.arg(at), access = sqlc.arg(remainder), access_version = access_version + 1, renewal_until = 0
 WHERE id = sqlc.arg(id) AND access_version = sqlc.arg(version) AND ended_at = 0;
 
 -- name: UseConnection :execrows
