@@ -432,3 +432,41 @@ func TestAdoptBoxes(t *testing.T) {
 		s.goesOn(t)
 	})
 }
+
+// TestAttackMovedEndedConnection: the keeper gives an account whose tokens have ended to another consent, which would
+// have it once the person has connected it again.
+func TestAttackMovedEndedConnection(t *testing.T) {
+	t.Parallel()
+	onBothDatabases(t, func(t *testing.T, options ...carreltest.Option) {
+		w := carreltest.New(t, options...)
+		person, app := w.Person(), w.Application()
+		contract := app.Contract(library.Write)
+		grant, account := person.Connects(contract)
+		other := person.Allows(app.Contract(library.Write))
+		w.Provider.Answers(delivery.Outcome{Kind: delivery.OutcomeForbidden, Status: http.StatusForbidden})
+		carreltest.Must(grant.Sends(account.ID, carreltest.Observation("ends the access")))(t)
+		var all []store.Box
+		err := w.Store.EachBox(t.Context(), func(b store.Box) error {
+			all = append(all, b)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range all {
+			if b.Kind != store.BoxConnection {
+				continue
+			}
+			b.Connection.Grant = other.ID()
+			if err := delivery.NewBoxes(w.Keyring).CheckAccess(b.Connection); err == nil {
+				t.Error("the account is another consent's")
+			}
+			b.Connection.Grant = grant.ID()
+			if err := delivery.NewBoxes(w.Keyring).CheckAccess(b.Connection); err != nil {
+				t.Errorf("the account is not that of its own consent: %v", err)
+			}
+			return
+		}
+		t.Error("nothing says whose the account is")
+	})
+}
