@@ -15,8 +15,8 @@ type checkCmd struct {
 // Help is what --help adds.
 func (checkCmd) Help() string {
 	return `Compares what is stored with what the server has written: the activity of every library, the
-binding of its key, every file with the line of its arrival, contents, and deliveries. A server may run
-meanwhile. Example:
+binding of its key, every file with the line of its arrival, contents, accounts at providers, and
+deliveries. A server may run meanwhile. Example:
 
   carrel check --data /var/lib/carrel --master-key-file /etc/carrel/master.key
 

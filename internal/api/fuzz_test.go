@@ -3,11 +3,13 @@ package api_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -166,6 +168,9 @@ const nowhere = "900001_nowhere"
 func (w *world) connectNowhere(t testing.TB, k *carreltest.Grant) string {
 	t.Helper()
 	db := w.OpensStore()
+	ring := carreltest.Must(seal.OpenKeyring(filepath.Join(w.Folder, "master.key")))(t)
+	boxes := delivery.NewBoxes(ring)
+	db.UseBoxes(boxes)
 	grant, err := db.GetGrant(t.Context(), k.ID())
 	if err != nil {
 		t.Fatal(err)
@@ -183,8 +188,11 @@ func (w *world) connectNowhere(t testing.TB, k *carreltest.Grant) string {
 	}
 	a := delivery.Connection{ID: nowhere, Reference: "nowhere", Library: grant.Library,
 		Application: grant.Application, Pending: true,
-		Source: delivery.Source{ID: 900201, Name: "Nowhere", Push: true, Version: fhir.STU3, Provider: "fhir:nowhere"},
-		Access: []byte("not what was sealed"), CreatedAt: now, UpdatedAt: now}
+		Source:    delivery.Source{ID: 900201, Name: "Nowhere", Push: true, Version: fhir.STU3, Provider: "fhir:nowhere"},
+		CreatedAt: now, UpdatedAt: now}
+	a.Access = ring.Seal(fmt.Sprintf("carrel provider access %s %s 900201", a.Library, a.Application),
+		[]byte(`{"refresh":"accepted by nobody"}`))
+	a.Access = carreltest.Must(boxes.AdoptAccess(a, grant.Contract))(t)
 	_, err = db.Connect(t.Context(), pending.Hash, "", a,
 		library.Event{Library: grant.Library, At: now, Kind: library.EventConnected})
 	if err != nil {

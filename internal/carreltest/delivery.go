@@ -88,7 +88,7 @@ func (g *Grant) Sends(account wire.AccountID, r delivery.Resource) (*delivery.Re
 
 // NewQueue returns the queue of one more server on the same store.
 func (w *World) NewQueue(c delivery.QueueConfig) *delivery.Queue {
-	q := delivery.NewQueue(w.Store, w.Connections, w.Clients, w.Provider, w.Keyring, w.Clock.Now, c,
+	q := delivery.NewQueue(w.Store, w.Connections, w.Clients, w.Provider, w.Clock.Now, c,
 		slog.New(slog.NewJSONHandler(w.Log, nil)))
 	w.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

@@ -128,8 +128,10 @@ func New(t testing.TB, options ...Option) *World {
 	w.Provider = newProvider(w)
 	w.Catalogue = Must(catalogue.Parse(nil))(t)
 	w.Catalogue.AddListers(w.Provider)
-	w.Connections = delivery.NewConnections(w.Store, w.Store, w.Consents, w.Catalogue, w.Provider, w.Keyring, now,
-		c.PublicURL+returnPath)
+	boxes := delivery.NewBoxes(w.Keyring)
+	w.Store.UseBoxes(boxes)
+	w.Connections = delivery.NewConnections(w.Store, w.Store, w.Consents, w.Catalogue, w.Provider, boxes, integrity,
+		now, c.PublicURL+returnPath)
 	w.Queue = w.NewQueue(c.Deliveries)
 	return w
 }

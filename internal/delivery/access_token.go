@@ -13,7 +13,10 @@ import (
 
 // accessToken is a provider's access token for an attempt.
 type accessToken struct {
-	token       seal.Secret
+	token seal.Secret
+	// provider is whose token it is, and contract is the one that may send with it.
+	provider    ProviderKey
+	contract    wire.ContractID
 	correlation string
 	// version is the connection's AccessVersion. renewable says that there is a refresh token.
 	version   int64
@@ -27,13 +30,15 @@ func (c *Connections) access(ctx context.Context, connection Connection) (access
 	if !connection.EndedAt.IsZero() || connection.Access == nil {
 		return accessToken{}, ErrReconnect
 	}
-	var stored storedTokens
-	if err := c.openJSON(AccessPurpose(connection), connection.Access, &stored); err != nil {
-		return accessToken{}, err
+	stored, err := c.boxes.openAccess(connection)
+	if err != nil {
+		return accessToken{}, c.recordTampering(ctx, err, connection.Library)
 	}
 	if c.now().Add(accessMargin).Before(stored.Until.Time()) {
 		return accessToken{
 			token:       seal.SecretOf(stored.Token),
+			provider:    stored.Source.Provider,
+			contract:    stored.Owner.Contract,
 			correlation: stored.Correlation,
 			version:     connection.AccessVersion,
 			renewable:   stored.Refresh != "",
@@ -70,22 +75,23 @@ func (c *Connections) refresh(ctx context.Context, connection Connection) (acces
 }
 
 func (c *Connections) refreshClaimed(ctx context.Context, connection Connection) (accessToken, error) {
-	var stored storedTokens
-	if err := c.openJSON(AccessPurpose(connection), connection.Access, &stored); err != nil {
+	stored, err := c.boxes.openAccess(connection)
+	if err != nil {
+		err = c.recordTampering(ctx, err, connection.Library)
 		return accessToken{}, errors.Join(err, c.store.ReleaseRefresh(ctx, connection.ID, connection.AccessVersion))
 	}
 	if stored.Refresh == "" {
-		return c.endAccessUnlessReconnected(ctx, connection)
+		return c.endAccessUnlessReconnected(ctx, connection, stored.Owner.Contract)
 	}
 	correlation := newCorrelation()
 	// The new tokens must be stored even if the caller has stopped waiting.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshLifetime)
 	defer cancel()
 	refresh := seal.SecretOf(stored.Refresh)
-	access, err := c.providers.RefreshTokens(ctx, connection.Source.Provider, refresh, correlation)
+	access, err := c.providers.RefreshTokens(ctx, stored.Source.Provider, refresh, correlation)
 	switch {
 	case errors.Is(err, ErrReconnect):
-		return c.endAccessUnlessReconnected(ctx, connection)
+		return c.endAccessUnlessReconnected(ctx, connection, stored.Owner.Contract)
 	case err != nil:
 		err = fmt.Errorf("refresh access: %w", err)
 		return accessToken{}, errors.Join(err, c.store.ReleaseRefresh(ctx, connection.ID, connection.AccessVersion))
@@ -94,7 +100,7 @@ func (c *Connections) refreshClaimed(ctx context.Context, connection Connection)
 		// RFC 6749, section 6: without a new refresh token the old one stays valid.
 		access.Refresh = refresh
 	}
-	box, err := c.sealJSON(AccessPurpose(connection), newStoredTokens(access, correlation))
+	box, err := c.boxes.sealAccess(connection, stored.Owner.Contract, access, correlation)
 	if err != nil {
 		return accessToken{}, err
 	}
@@ -109,13 +115,22 @@ func (c *Connections) refreshClaimed(ctx context.Context, connection Connection)
 	if err != nil {
 		return accessToken{}, fmt.Errorf("store tokens: %w", err)
 	}
-	return accessToken{access.Access, correlation, connection.AccessVersion + 1, true}, nil
+	return accessToken{
+		token:       access.Access,
+		provider:    stored.Source.Provider,
+		contract:    stored.Owner.Contract,
+		correlation: correlation,
+		version:     connection.AccessVersion + 1,
+		renewable:   true,
+	}, nil
 }
 
 // endAccessUnlessReconnected ends the account's access, unless the person has connected the
 // account again: then it returns that access.
-func (c *Connections) endAccessUnlessReconnected(ctx context.Context, connection Connection) (accessToken, error) {
-	err := c.endAccess(ctx, connection)
+func (c *Connections) endAccessUnlessReconnected(
+	ctx context.Context, connection Connection, contract wire.ContractID,
+) (accessToken, error) {
+	err := c.endAccess(ctx, connection, contract)
 	if !errors.Is(err, library.ErrUsed) {
 		return accessToken{}, err
 	}
@@ -127,38 +142,24 @@ func (c *Connections) endAccessUnlessReconnected(ctx context.Context, connection
 }
 
 // endAccess records that the person has to connect the account again, and returns ErrReconnect.
-// It returns ErrUsed if the account has other access by now.
-func (c *Connections) endAccess(ctx context.Context, connection Connection) error {
+// It returns ErrUsed if the account has other access by now. What is left of the tokens says whose the
+// account is, until it is connected again.
+func (c *Connections) endAccess(ctx context.Context, connection Connection, contract wire.ContractID) error {
+	left, err := c.boxes.sealAccess(connection, contract, ProviderTokens{}, "")
+	if err != nil {
+		return err
+	}
 	event := library.Event{Library: connection.Library, At: c.now(), Kind: library.EventAccountEnded,
 		Details: library.EventDetails{
 			Application: connection.Application,
 			Account:     connection.ID,
 			Provider:    connection.Source.Name,
 		}}
-	err := c.store.EndAccess(ctx, connection.ID, connection.AccessVersion, c.now(), event)
+	err = c.store.EndAccess(ctx, connection.ID, connection.AccessVersion, c.now(), left, event)
 	if err != nil && !errors.Is(err, library.ErrNotFound) {
 		return fmt.Errorf("end access: %w", err)
 	}
 	return ErrReconnect
-}
-
-// storedTokens are a provider's tokens as they are sealed.
-type storedTokens struct {
-	Token   string      `json:"token"`
-	Refresh string      `json:"refresh,omitempty"`
-	Until   wire.Millis `json:"until"`
-	// Correlation names the authorization, or the refresh, that gave the tokens (MedMij,
-	// Resource interface).
-	Correlation string `json:"correlation"`
-}
-
-func newStoredTokens(t ProviderTokens, correlation string) storedTokens {
-	return storedTokens{
-		Token:       t.Access.Reveal(),
-		Refresh:     t.Refresh.Reveal(),
-		Until:       wire.MillisOf(t.ExpiresAt),
-		Correlation: correlation,
-	}
 }
 
 // accessEnd returns when access ends that cannot be refreshed; zero if it can be.
@@ -167,11 +168,4 @@ func accessEnd(t ProviderTokens) time.Time {
 		return t.ExpiresAt
 	}
 	return time.Time{}
-}
-
-// AccessPurpose is the purpose with which the keyring seals an account's access. It names the account
-// by what stays the same when it is connected again: its id is not known before the store has found
-// whether there is one.
-func AccessPurpose(c Connection) string {
-	return fmt.Sprintf("carrel provider access %s %s %d", c.Library, c.Application, c.Source.ID)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"time"
@@ -53,13 +54,15 @@ func (q *Queue) attemptOnce(ctx context.Context, d *Delivery) (answer []byte, er
 		return nil, q.end(ctx, d, Reconnect, "the provider's consent is over", nil)
 	case errors.Is(err, library.ErrNotFound):
 		return nil, q.end(ctx, d, Expired, "the account was disconnected", nil)
+	case isTampered(err):
+		return nil, q.endTampered(ctx, d, err)
 	case err != nil:
 		return nil, q.retryLater(ctx, d, "access could not be renewed", 0, err)
 	}
-	if !q.perProvider.acquire(connection.Source.Provider, max(1, q.config.MaxAttempts/4)) {
+	if !q.perProvider.acquire(access.provider, max(1, q.config.MaxAttempts/4)) {
 		return nil, q.retryLater(ctx, d, "others are being sent there", 0, nil)
 	}
-	defer q.perProvider.release(connection.Source.Provider)
+	defer q.perProvider.release(access.provider)
 	weight := min(memoryOf(d.Size), maxMemory)
 	if !q.memory.TryAcquire(weight) {
 		return nil, q.retryLater(ctx, d, "the server has as much under way as it can hold", 0, nil)
@@ -72,11 +75,32 @@ func (q *Queue) attemptOnce(ctx context.Context, d *Delivery) (answer []byte, er
 	if err != nil {
 		return nil, q.retryLater(ctx, d, "the store did not answer", 0, err)
 	}
-	resource, err := q.openPayload(d.ID, payload)
-	if err != nil {
+	resource, provider, err := q.connections.boxes.openPayload(*d, payload)
+	switch {
+	case isTampered(err):
+		return nil, q.endTampered(ctx, d, q.connections.recordTampering(ctx, err, d.Library))
+	case err != nil:
 		return nil, q.retryLater(ctx, d, "the payload does not open", 0, err)
+	case access.contract != d.Contract:
+		err := &library.TamperedError{Library: d.Library, What: fmt.Sprintf("account %s, to which delivery %s is to "+
+			"be sent, was connected for another contract", d.Account, d.ID)}
+		return nil, q.endTampered(ctx, d, q.connections.recordTampering(ctx, err, d.Library))
+	case access.provider != provider:
+		// The person has connected the account again, and the catalogue has changed meanwhile.
+		return nil, q.end(ctx, d, Expired, "the account is at another provider now", nil)
 	}
 	return q.post(ctx, d, connection, access, resource)
+}
+
+func isTampered(err error) bool {
+	var tampered *library.TamperedError
+	return errors.As(err, &tampered)
+}
+
+// endTampered ends a delivery without sending it, because what is stored of it or of its account is not
+// what this server has stored. It returns err, joined with the error of the store.
+func (q *Queue) endTampered(ctx context.Context, d *Delivery, err error) error {
+	return errors.Join(err, q.end(ctx, d, Expired, "what is stored of it, or of its account, has been changed", nil))
 }
 
 // maxMemory is how much memory the attempts under way may take, as memoryOf counts it.
@@ -108,7 +132,7 @@ func (q *Queue) post(
 	// One timeout for all that follows, so that it ends before the lease does.
 	ctx, cancel := context.WithTimeout(ctx, q.config.AttemptTimeout)
 	defer cancel()
-	outcome := q.send(ctx, connection, access, resource)
+	outcome := q.send(ctx, access, resource)
 	if outcome.Kind == OutcomeUnauthorized && access.renewable {
 		// Certainly not filed: send it again with new access.
 		connection.AccessVersion = access.version
@@ -116,9 +140,11 @@ func (q *Queue) post(
 		switch {
 		case err == nil && ctx.Err() != nil:
 			return nil, q.retryLater(ctx, d, "no time was left after access was renewed", 0, nil)
+		case err == nil && (renewed.provider != access.provider || renewed.contract != access.contract):
+			return nil, q.retryLater(ctx, d, "the account's access has changed meanwhile", 0, nil)
 		case err == nil:
 			access = renewed
-			outcome = q.send(ctx, connection, access, resource)
+			outcome = q.send(ctx, access, resource)
 		case errors.Is(err, ErrReconnect):
 			d.Status = outcome.Status
 			return nil, q.end(ctx, d, Reconnect, "the provider's consent is over", nil)
@@ -137,7 +163,7 @@ func (q *Queue) post(
 		return outcome.Answer, q.end(ctx, d, Refused, outcome.Reason, outcome.Answer)
 	case OutcomeUnauthorized, OutcomeForbidden:
 		connection.AccessVersion = access.version
-		switch err := q.connections.endAccess(context.WithoutCancel(ctx), connection); {
+		switch err := q.connections.endAccess(context.WithoutCancel(ctx), connection, access.contract); {
 		case errors.Is(err, library.ErrUsed): // the person has connected it again
 			return nil, q.retryLater(ctx, d, "the account's access has changed meanwhile", 0, nil)
 		case !errors.Is(err, ErrReconnect):
@@ -151,10 +177,10 @@ func (q *Queue) post(
 	}
 }
 
-func (q *Queue) send(ctx context.Context, connection Connection, access accessToken, resource Resource) Outcome {
+func (q *Queue) send(ctx context.Context, access accessToken, resource Resource) Outcome {
 	return q.providers.Send(
 		ctx,
-		connection.Source.Provider,
+		access.provider,
 		SendRequest{Resource: resource, Token: access.token, Correlation: access.correlation},
 	)
 }
@@ -192,7 +218,10 @@ const maxAnswer = 1 << 20
 func (q *Queue) end(ctx context.Context, d *Delivery, state State, reason string, answer []byte) error {
 	d.State, d.Reason, d.UpdatedAt, d.Payload = state, reason, q.now(), nil
 	if answer != nil && len(answer) <= maxAnswer {
-		d.Answer = q.ring.Seal(AnswerPurpose(d.ID), answer)
+		var err error
+		if d.Answer, err = q.connections.boxes.sealAnswer(*d, answer); err != nil {
+			return err
+		}
 	}
 	// It is stored even if the caller has stopped waiting.
 	ctx = context.WithoutCancel(ctx)

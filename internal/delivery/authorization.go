@@ -63,16 +63,6 @@ type AuthorizationStore interface {
 	SetAuthorizationResult(ctx context.Context, state seal.Hash, result AuthorizationResult) error
 }
 
-// authorizationSecrets are the secrets of an authorization.
-type authorizationSecrets struct {
-	Verifier string `json:"verifier,omitempty"`
-	// Return is the page to go on with.
-	Return string `json:"return"`
-}
-
-// AuthorizationPurpose is the purpose with which the keyring seals the secrets of an authorization.
-func AuthorizationPurpose(state seal.Hash) string { return "carrel trip " + state.String() }
-
 // redirectURI returns the redirect URI of a source's provider.
 func (c *Connections) redirectURI(s Source) string { return fmt.Sprintf("%s/%d", c.redirectBase, s.ID) }
 
@@ -118,8 +108,8 @@ func (c *Connections) StartAuthorization(
 		CreatedAt:   now,
 		ExpiresAt:   now.Add(authorizationLifetime),
 	}
-	if authorization.Secrets, err = c.sealJSON(AuthorizationPurpose(authorization.State),
-		authorizationSecrets{params.Verifier.Reveal(), returnTo}); err != nil {
+	if authorization.Secrets, err = c.boxes.sealAuthorization(authorization, r.Client.Contract.ID,
+		params.Verifier, returnTo); err != nil {
 		return "", err
 	}
 	if err := c.store.AddAuthorization(ctx, authorization); err != nil {
@@ -168,11 +158,11 @@ func (c *Connections) ReturnPage(ctx context.Context, state seal.Secret) (string
 	if err != nil {
 		return "", fmt.Errorf("get authorization: %w", err)
 	}
-	var secrets authorizationSecrets
 	if !authorization.EndedAt.IsZero() {
 		return "", fmt.Errorf("authorization has ended: %w", library.ErrNotFound)
 	}
-	if err := c.openJSON(AuthorizationPurpose(authorization.State), authorization.Secrets, &secrets); err != nil {
+	secrets, err := c.openAuthorization(ctx, authorization)
+	if err != nil {
 		return "", err
 	}
 	return secrets.Return, nil
@@ -192,27 +182,32 @@ func (c *Connections) HandleCallback(
 	if err != nil {
 		return nil, fmt.Errorf("get authorization: %w", err)
 	}
+	secrets, err := c.openAuthorization(ctx, authorization)
+	if err != nil {
+		return nil, err
+	}
 	if authorization.Source.ID != answer.Source {
 		return nil, fmt.Errorf("the authorization is at another provider: %w", library.ErrNotFound)
 	}
 	if authorization.Library != s.Library.ID || authorization.Login != s.Login.ID {
 		return nil, library.ErrWrongPerson
 	}
-	var secrets authorizationSecrets
 	if !authorization.EndedAt.IsZero() {
 		return c.waitForResult(ctx, authorization)
-	}
-	if err := c.openJSON(AuthorizationPurpose(authorization.State), authorization.Secrets, &secrets); err != nil {
-		return nil, err
 	}
 	client, err := c.consents.GetRequestClient(ctx, authorization.Request)
 	if err != nil {
 		return nil, err
 	}
+	if client.Application.ID != authorization.Application || client.Contract.ID != secrets.Owner.Contract {
+		err := misplaced(secrets.Owner, AuthorizationPurpose(authorization.State), "is for a request that is said to "+
+			"be of another contract")
+		return nil, c.recordTampering(ctx, err, authorization.Library)
+	}
 	result := &CallbackResult{Source: authorization.Source, Return: secrets.Return}
 	// End it before the code is used: both may be used once.
 	now := c.now()
-	left, err := c.sealJSON(AuthorizationPurpose(authorization.State), authorizationSecrets{Return: secrets.Return})
+	left, err := c.boxes.sealAuthorization(authorization, secrets.Owner.Contract, seal.Secret{}, secrets.Return)
 	if err != nil {
 		return nil, err
 	}
@@ -236,7 +231,7 @@ func (c *Connections) HandleCallback(
 		result.Result = authorizationResult(result.Cause)
 	}
 	if result.Result == AuthorizationConnected {
-		err = c.connect(ctx, authorization, access, event)
+		err = c.connect(ctx, authorization, secrets.Owner.Contract, access, event)
 	} else {
 		event.Kind = library.EventNotConnected
 		if err = c.events.AddEvent(ctx, event); err != nil && !errors.Is(err, library.ErrNotFound) {
@@ -250,6 +245,16 @@ func (c *Connections) HandleCallback(
 		ended = AuthorizationFailed
 	}
 	return result, errors.Join(err, c.store.SetAuthorizationResult(ctx, authorization.State, ended))
+}
+
+// openAuthorization opens the secrets of an authorization. It returns ErrNotFound for one that an older
+// program has ended.
+func (c *Connections) openAuthorization(ctx context.Context, a Authorization) (authorizationSecrets, error) {
+	if !a.EndedAt.IsZero() && a.Secrets == nil {
+		return authorizationSecrets{}, fmt.Errorf("nothing is left of the authorization: %w", library.ErrNotFound)
+	}
+	secrets, err := c.boxes.openAuthorization(a)
+	return secrets, c.recordTampering(ctx, err, a.Library)
 }
 
 // waitForResult returns the result of an authorization that the same browser has ended before, or is
@@ -272,8 +277,8 @@ func (c *Connections) waitForResult(ctx context.Context, authorization Authoriza
 		if current.Result == "" { // the server stopped in between
 			current.Result = AuthorizationTimedOut
 		}
-		var secrets authorizationSecrets
-		if err := c.openJSON(AuthorizationPurpose(current.State), current.Secrets, &secrets); err != nil {
+		secrets, err := c.openAuthorization(ctx, current)
+		if err != nil {
 			return nil, err
 		}
 		return &CallbackResult{Source: current.Source, Result: current.Result, Return: secrets.Return}, nil
@@ -311,10 +316,11 @@ func authorizationResult(err error) AuthorizationResult {
 	return AuthorizationFailed
 }
 
-// connect adds the account of an authorization that succeeded.
+// connect adds the account of an authorization for a contract that succeeded.
 func (c *Connections) connect(
 	ctx context.Context,
 	a Authorization,
+	contract wire.ContractID,
 	access ProviderTokens,
 	e library.Event,
 ) error {
@@ -326,12 +332,13 @@ func (c *Connections) connect(
 		AccessUntil: accessEnd(access), Correlation: a.Correlation, CreatedAt: now, UpdatedAt: now,
 	}
 	var err error
-	connection.Access, err = c.sealJSON(AccessPurpose(connection), newStoredTokens(access, a.Correlation))
+	connection.Access, err = c.boxes.sealAccess(connection, contract, access, a.Correlation)
 	if err != nil {
 		return err
 	}
 	if _, err := c.store.Connect(ctx, a.Request, a.Account, connection, e); err != nil {
 		// The library, the request or the account has ended meanwhile: nobody can use the tokens.
+		err = c.recordTampering(ctx, err, a.Library)
 		return errors.Join(fmt.Errorf("connect account: %w", err), c.store.AddTokenRevocation(ctx, connection, now))
 	}
 	return nil

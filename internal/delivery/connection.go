@@ -2,8 +2,6 @@ package delivery
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,7 +26,7 @@ type Connection struct {
 	// Pending says that the person has not yet allowed the application to use the account:
 	// nobody may see or use it.
 	Pending bool
-	// Access is the provider's tokens, sealed by the keyring.
+	// Access is the provider's tokens, sealed by the keyring; once they have ended, whose they were.
 	Access []byte
 	// AccessVersion is incremented with each change of Access.
 	AccessVersion int64
@@ -83,9 +81,11 @@ type ConnectionStore interface {
 	) error
 	// ReleaseRefresh releases the claim.
 	ReleaseRefresh(ctx context.Context, account wire.AccountID, version int64) error
-	// EndAccess sets EndedAt, removes Access, increments AccessVersion and adds the event. It
+	// EndAccess sets EndedAt, replaces Access by what is left of it, increments AccessVersion and adds the event. It
 	// returns ErrUsed if the version is another, or if the access had ended.
-	EndAccess(ctx context.Context, account wire.AccountID, version int64, at time.Time, e library.Event) error
+	EndAccess(
+		ctx context.Context, account wire.AccountID, version int64, at time.Time, left []byte, e library.Event,
+	) error
 	// ListUngranted lists up to limit accounts that are not pending and have no grant that is in force
 	// at now.
 	ListUngranted(ctx context.Context, now time.Time, limit int) ([]Connection, error)
@@ -106,7 +106,8 @@ type Connections struct {
 	consents  *library.Consents
 	catalogue Catalogue
 	providers Providers
-	ring      *seal.Keyring
+	boxes     *Boxes
+	integrity *library.Integrity
 	now       func() time.Time
 	// redirectBase is the address below which each provider has a redirect URI of its own.
 	redirectBase string
@@ -121,7 +122,8 @@ func NewConnections(
 	consents *library.Consents,
 	catalogue Catalogue,
 	providers Providers,
-	ring *seal.Keyring,
+	boxes *Boxes,
+	integrity *library.Integrity,
 	now func() time.Time,
 	redirectBase string,
 ) *Connections {
@@ -131,7 +133,8 @@ func NewConnections(
 		consents:     consents,
 		catalogue:    catalogue,
 		providers:    providers,
-		ring:         ring,
+		boxes:        boxes,
+		integrity:    integrity,
 		now:          now,
 		redirectBase: redirectBase,
 	}
@@ -153,25 +156,3 @@ const (
 )
 
 func newCorrelation() string { return uuid.NewString() }
-
-// sealJSON seals the JSON text of v.
-func (c *Connections) sealJSON(purpose string, v any) ([]byte, error) {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", purpose, err)
-	}
-	return c.ring.Seal(purpose, text), nil
-}
-
-// openJSON decodes what sealJSON sealed. It does not return the error of the decoder, which may
-// repeat some of the text.
-func (c *Connections) openJSON(purpose string, box []byte, v any) error {
-	text, err := c.ring.Open(purpose, box)
-	if err != nil {
-		return fmt.Errorf("open %s: %w", purpose, err)
-	}
-	if json.Unmarshal(text, v) != nil {
-		return fmt.Errorf("open %s: not what was sealed", purpose)
-	}
-	return nil
-}

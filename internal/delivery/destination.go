@@ -35,5 +35,11 @@ func (q *Queue) FindDestination(ctx context.Context, b *library.Bearer, id wire.
 	if connection.NeedsReconnect(q.now()) {
 		return nil, ErrReconnect
 	}
+	// An attempt would find it too: like this, nothing is stored. Without tokens nothing can be sent.
+	if connection.Access != nil {
+		if err := q.connections.boxes.CheckAccess(connection); err != nil {
+			return nil, q.connections.recordTampering(ctx, err, b.Library.ID)
+		}
+	}
 	return &Destination{b, connection}, nil
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/seal"
 )
 
 // Queue stores deliveries and sends them to providers; delivery.go says how each goes.
@@ -22,7 +21,6 @@ type Queue struct {
 	connections *Connections
 	clients     *library.Clients
 	providers   Providers
-	ring        *seal.Keyring
 	now         func() time.Time
 	config      QueueConfig
 	log         *slog.Logger
@@ -48,7 +46,6 @@ func NewQueue(
 	connections *Connections,
 	clients *library.Clients,
 	providers Providers,
-	ring *seal.Keyring,
 	now func() time.Time,
 	config QueueConfig,
 	log *slog.Logger,
@@ -59,7 +56,6 @@ func NewQueue(
 		connections: connections,
 		clients:     clients,
 		providers:   providers,
-		ring:        ring,
 		now:         now,
 		config:      config,
 		log:         log,
@@ -114,7 +110,7 @@ func (q *Queue) Enqueue(ctx context.Context, to *Destination, r Resource) (*Queu
 		UpdatedAt:    now,
 	}
 	var err error
-	if d.Payload, err = q.sealPayload(d.ID, r); err != nil {
+	if d.Payload, err = q.connections.boxes.sealPayload(d, to.connection.Source.Provider, r); err != nil {
 		return nil, err
 	}
 	d.Size = int64(len(d.Payload))
@@ -200,8 +196,8 @@ func (q *Queue) Get(ctx context.Context, b *library.Bearer, id library.DeliveryI
 	}
 	result := &Result{Delivery: d}
 	if d.Answer != nil {
-		if result.Answer, err = q.ring.Open(AnswerPurpose(d.ID), d.Answer); err != nil {
-			return nil, fmt.Errorf("open answer of delivery %s: %w", d.ID, err)
+		if result.Answer, err = q.connections.boxes.openAnswer(d, d.Answer); err != nil {
+			return nil, q.connections.recordTampering(ctx, err, d.Library)
 		}
 	}
 	return result, nil

@@ -50,7 +50,11 @@ func (c *Connections) RevokeTokens(ctx context.Context, log *slog.Logger) error 
 		}
 		for _, connection := range ended {
 			if err := c.revokeTokens(ctx, connection); err != nil {
-				log.LogAttrs(ctx, slog.LevelWarn, "tokens not revoked",
+				level := slog.LevelWarn
+				if tampered := new(library.TamperedError); errors.As(err, &tampered) {
+					level = slog.LevelError
+				}
+				log.LogAttrs(ctx, level, "tokens not revoked",
 					slog.Int("source", connection.Source.ID), slog.String("error", err.Error()))
 				continue
 			}
@@ -65,13 +69,13 @@ func (c *Connections) RevokeTokens(ctx context.Context, log *slog.Logger) error 
 }
 
 func (c *Connections) revokeTokens(ctx context.Context, connection Connection) error {
-	var stored storedTokens
-	if err := c.openJSON(AccessPurpose(connection), connection.Access, &stored); err != nil {
-		return err
+	stored, err := c.boxes.openEndedAccess(connection)
+	if err != nil {
+		return c.recordTampering(ctx, err, connection.Library)
 	}
 	ctx, cancel := context.WithTimeout(ctx, revocationTimeout)
 	defer cancel()
-	err := c.providers.RevokeTokens(ctx, connection.Source.Provider, ProviderTokens{
+	err = c.providers.RevokeTokens(ctx, stored.Source.Provider, ProviderTokens{
 		Access:  seal.SecretOf(stored.Token),
 		Refresh: seal.SecretOf(stored.Refresh),
 	}, newCorrelation())

@@ -200,7 +200,7 @@ func (c *Consents) Allow(
 	}
 	_, account, err := c.store.Allow(ctx, approval)
 	if err != nil {
-		return "", fmt.Errorf("allow: %w", err)
+		return "", fmt.Errorf("allow: %w", c.integrity.RecordTampering(ctx, err))
 	}
 	if connection.ID != "" { // another may have taken its place
 		if connection, err = c.store.GetRequestConnection(ctx, r.Hash, s.Library.ID); err != nil {
@@ -308,7 +308,7 @@ func (c *Consents) Complete(ctx context.Context, s *SignedIn, r *PendingRequest)
 	}
 	answer := Answer{Outcome: Completed, By: s.Login.ID}
 	if err := c.store.CloseAuthRequest(ctx, r.Hash, c.now(), answer, grant, forSession); err != nil {
-		return "", fmt.Errorf("close request: %w", err)
+		return "", fmt.Errorf("close request: %w", c.integrity.RecordTampering(ctx, err))
 	}
 	return r.completedURL(), nil
 }

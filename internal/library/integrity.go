@@ -175,6 +175,19 @@ func (i *Integrity) tamperedFile(ctx context.Context, file File, what string) er
 	return i.record(ctx, err, EventDetails{File: file.ID, FileName: file.Name()})
 }
 
+// RecordTampering records in the library's activity what a [*TamperedError] says, at most once an hour,
+// and returns err. It returns any other error as it is.
+func (i *Integrity) RecordTampering(ctx context.Context, err error) error {
+	var tampered *TamperedError
+	if !errors.As(err, &tampered) {
+		return err
+	}
+	if recorded := i.record(ctx, tampered, EventDetails{}); recorded != error(tampered) {
+		return errors.Join(err, recorded)
+	}
+	return err
+}
+
 func (i *Integrity) record(ctx context.Context, err *TamperedError, details EventDetails) error {
 	id := err.Library
 	if id == "" {

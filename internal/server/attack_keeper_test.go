@@ -35,12 +35,21 @@ type keeper struct {
 
 // withKeeper runs a test against a server on each database.
 func withKeeper(t *testing.T, test func(t *testing.T, k *keeper)) {
+	withKeeperOf(t, carreltest.Serve, test)
+}
+
+// withKeeperOf runs a test against a server that serve starts, on each database.
+func withKeeperOf(
+	t *testing.T,
+	serve func(t testing.TB, options ...carreltest.Option) *carreltest.World,
+	test func(t *testing.T, k *keeper),
+) {
 	for name, driver := range map[string]string{"SQLite": "sqlite", "PostgreSQL": "pgx"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var address string
 			var config server.Config
-			w := carreltest.Serve(t, func(c *server.Config) {
+			w := serve(t, func(c *server.Config) {
 				if driver == "pgx" {
 					c.Database = testenv.Postgres(t)
 				}

@@ -37,6 +37,9 @@ func CheckStored(ctx context.Context, c Config, allContents bool, report func(fa
 		Store: db, Blobs: blobs, Keyring: ring, Now: time.Now, AllContents: allContents, Report: report,
 		More: []func(context.Context, func(string)) error{
 			func(ctx context.Context, report func(string)) error { return delivery.Check(ctx, db, report) },
+			func(ctx context.Context, report func(string)) error {
+				return checkBoxes(ctx, ring, db, allContents, report)
+			},
 		},
 	}
 	return checker.Check(ctx)

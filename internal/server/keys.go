@@ -176,45 +176,26 @@ func addKey(c Config) (*seal.Keyring, error) {
 	return seal.OpenKeyring(c.Keyring)
 }
 
-// resealAtOnce bounds what one transaction writes.
-const (
-	resealAtOnce      = 50
-	resealBytesAtOnce = 8 << 20
-)
-
-// reseal encrypts, and binds, with the newest key what is not.
+// reseal encrypts, and binds, with the newest key what is not. It goes on after a box that does not open, which
+// somebody has changed, and returns an error in the end.
 func reseal(ctx context.Context, ring *seal.Keyring, db *store.DB) (n int, err error) {
-	var batch []store.Replacement
-	size := 0
-	flush := func() error {
-		if err := db.ReplaceBoxes(ctx, batch); err != nil {
-			return err
-		}
-		n, batch, size = n+len(batch), nil, 0
-		return nil
-	}
-	err = db.EachBox(ctx, func(b store.Box) error {
+	var closed []error
+	n, err = replaceBoxes(ctx, db, func(b store.Box) ([]byte, error) {
 		if string(seal.KeyOf(b.Bytes)) == newest(ring) {
-			return nil
+			return nil, nil
 		}
 		purpose := boxPurpose(b)
 		plain, err := ring.Open(purpose, b.Bytes)
 		if err != nil {
-			return fmt.Errorf("open %s: %w", purpose, err)
+			closed = append(closed, fmt.Errorf("open %s: %w", purpose, err))
+			return nil, nil
 		}
-		batch = append(batch, store.Replacement{Box: b, New: ring.Seal(purpose, plain)})
-		if size += len(b.Bytes); len(batch) >= resealAtOnce || size >= resealBytesAtOnce {
-			return flush()
-		}
-		return nil
+		return ring.Seal(purpose, plain), nil
 	})
-	if err == nil && len(batch) > 0 {
-		err = flush()
+	if err == nil {
+		err = library.NewIntegrity(ring, db, time.Now).Rebind(ctx, db)
 	}
-	if err != nil {
-		return n, err
-	}
-	return n, library.NewIntegrity(ring, db, time.Now).Rebind(ctx, db)
+	return n, errors.Join(err, errors.Join(closed...))
 }
 
 // boxPurpose returns the purpose with which a box was sealed.
@@ -223,13 +204,13 @@ func boxPurpose(b store.Box) string {
 	case store.BoxSigningKey:
 		return library.SigningKeyPurpose(b.SigningKey)
 	case store.BoxAuthorization:
-		return delivery.AuthorizationPurpose(b.Authorization)
+		return delivery.AuthorizationPurpose(b.Authorization.State)
 	case store.BoxConnection, store.BoxRevocation:
-		return delivery.AccessPurpose(b.Connection)
+		return delivery.AccessPurpose(b.Connection.ID)
 	case store.BoxPayload:
-		return delivery.PayloadPurpose(b.Delivery)
+		return delivery.PayloadPurpose(b.Delivery.ID)
 	case store.BoxAnswer:
-		return delivery.AnswerPurpose(b.Delivery)
+		return delivery.AnswerPurpose(b.Delivery.ID)
 	default:
 		return ""
 	}

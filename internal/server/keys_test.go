@@ -85,6 +85,30 @@ func (s *sealedWorld) totals(t *testing.T) (totals []int) {
 	return totals
 }
 
+// goesOn expects that everything that waits goes on.
+func (s *sealedWorld) goesOn(t *testing.T) {
+	t.Helper()
+	s.Clock.Moves(2 * time.Minute)
+	s.Work(s.Queue)
+	if d := s.delivery(t, s.waiting); d.State != delivery.Delivered {
+		t.Errorf("what waited is %s: %s", d.State, d.Reason)
+	}
+	b := carreltest.Must(s.grant.Bearer())(t)
+	result := carreltest.Must(s.Queue.Get(t.Context(), b, s.answered))(t)
+	if !strings.Contains(string(result.Answer), "Observation") {
+		t.Errorf("the answer of before is %q", result.Answer)
+	}
+	if got := s.authorization(); got != delivery.AuthorizationConnected {
+		t.Errorf("who was at a provider comes back with %v", got)
+	}
+	if err := s.Connections.RevokeTokens(t.Context(), slog.New(slog.NewTextHandler(s.Log, nil))); err != nil {
+		t.Error(err)
+	}
+	if got := s.Provider.Revoked(); len(got) != 1 {
+		t.Errorf("of an account that has ended, the provider has revoked %q", got)
+	}
+}
+
 // TestRotateKeys gives a server that runs another key, and takes the old one away: everything that waits goes on.
 func TestRotateKeys(t *testing.T) {
 	t.Parallel()
@@ -116,25 +140,7 @@ func TestRotateKeys(t *testing.T) {
 		}
 
 		carreltest.Must(library.OpenSigner(t.Context(), s.Store, s.Keyring, s.Clock.Now))(t)
-		s.Clock.Moves(2 * time.Minute)
-		s.Work(s.Queue)
-		if d := s.delivery(t, s.waiting); d.State != delivery.Delivered {
-			t.Errorf("what waited is %s: %s", d.State, d.Reason)
-		}
-		b := carreltest.Must(s.grant.Bearer())(t)
-		result := carreltest.Must(s.Queue.Get(t.Context(), b, s.answered))(t)
-		if !strings.Contains(string(result.Answer), "Observation") {
-			t.Errorf("the answer of before is %q", result.Answer)
-		}
-		if got := s.authorization(); got != delivery.AuthorizationConnected {
-			t.Errorf("who was at a provider comes back with %v", got)
-		}
-		if err := s.Connections.RevokeTokens(t.Context(), slog.New(slog.NewTextHandler(s.Log, nil))); err != nil {
-			t.Error(err)
-		}
-		if got := s.Provider.Revoked(); len(got) != 1 {
-			t.Errorf("of an account that has ended, the provider has revoked %q", got)
-		}
+		s.goesOn(t)
 	})
 }
 

@@ -165,6 +165,11 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	if err := integrity.Adopt(ctx, db); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	if _, err := AdoptBoxes(ctx, ring, db); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	boxes := delivery.NewBoxes(ring)
+	db.UseBoxes(boxes)
 	s.People = library.NewPeople(db, db, db, disk, integrity, c.Now,
 		library.PeopleConfig{DeleteWait: c.DeleteWait, NoNewLibraries: c.NoNewLibraries, PasswordCost: c.PasswordCost})
 	s.Consents = library.NewConsents(db, s.Clients, db, integrity, c.Now,
@@ -177,11 +182,12 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		s.Consents,
 		sources,
 		networks.set,
-		ring,
+		boxes,
+		integrity,
 		c.Now,
 		c.PublicURL+web.ProviderReturnPath,
 	)
-	s.Deliveries = delivery.NewQueue(db, s.Connections, s.Clients, networks.set, ring, c.Now, c.Deliveries, c.Log)
+	s.Deliveries = delivery.NewQueue(db, s.Connections, s.Clients, networks.set, c.Now, c.Deliveries, c.Log)
 	s.sweeping = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk, Now: c.Now, Log: c.Log}
 
 	protocol := api.New(api.Config{Clients: s.Clients, People: s.People, Consents: s.Consents, Files: s.Files,

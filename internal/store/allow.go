@@ -45,7 +45,7 @@ func (db *DB) Allow(
 		}
 		event := allowedEvent(approval.Event, grant.ID, renewed)
 		if request.AccountID != "" {
-			event.Details.Account, err = allowConnection(ctx, q, approval.Request, request.AccountID, grant)
+			event.Details.Account, err = db.allowConnection(ctx, q, approval.Request, request.AccountID, grant)
 			if err != nil {
 				return err
 			}
@@ -92,7 +92,7 @@ func giveSessionGrant(
 
 // allowConnection gives the account at a provider that the person was asked about to the grant. It
 // returns the id of the account.
-func allowConnection(
+func (db *DB) allowConnection(
 	ctx context.Context, q *query.Queries, request seal.Hash, account string, grant library.Grant,
 ) (wire.AccountID, error) {
 	row, err := q.GetConnection(ctx, account)
@@ -104,7 +104,7 @@ func allowConnection(
 	case row.GrantID == grant.ID:
 		return wire.AccountID(account), nil
 	}
-	return giveConnection(ctx, q, request, row, grant.ID)
+	return db.giveConnection(ctx, q, request, row, grant.ID, grant.Contract)
 }
 
 // allowedEvent returns the event of an approval, with the grant that it led to.

@@ -122,7 +122,7 @@ func (db *DB) CloseAuthRequest(
 		if grant == "" {
 			return endPendingConnection(ctx, q, request.AccountID, at)
 		}
-		if err := closeConnection(ctx, q, h, request.AccountID, grant); err != nil {
+		if err := db.closeConnection(ctx, q, h, request.AccountID, grant); err != nil {
 			return err
 		}
 		return giveSessionGrant(ctx, q, request, grant, sessionSeal)
@@ -131,7 +131,7 @@ func (db *DB) CloseAuthRequest(
 
 // closeConnection gives the account at a provider that is connected for a request, if it is
 // pending, to the grant.
-func closeConnection(
+func (db *DB) closeConnection(
 	ctx context.Context, q *query.Queries, request seal.Hash, account string, grant library.GrantID,
 ) error {
 	row, err := q.GetConnection(ctx, account)
@@ -148,7 +148,7 @@ func closeConnection(
 	if given.LibraryID != row.LibraryID || given.ApplicationID != row.ApplicationID {
 		return library.ErrNotFound
 	}
-	_, err = giveConnection(ctx, q, request, row, grant)
+	_, err = db.giveConnection(ctx, q, request, row, grant, given.ContractID)
 	return err
 }
 

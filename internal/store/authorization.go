@@ -44,6 +44,11 @@ func (db *DB) GetAuthorization(ctx context.Context, state seal.Hash) (delivery.A
 	if err != nil {
 		return delivery.Authorization{}, wrap(doing, err)
 	}
+	a, err := toAuthorization(row)
+	return a, wrap(doing, err)
+}
+
+func toAuthorization(row query.Authorization) (delivery.Authorization, error) {
 	a := delivery.Authorization{
 		State:       row.Hash,
 		Application: row.ApplicationID,
@@ -58,12 +63,10 @@ func (db *DB) GetAuthorization(ctx context.Context, state seal.Hash) (delivery.A
 		Result:      delivery.AuthorizationResult(row.Result),
 	}
 	if err := a.Request.Scan(row.AuthRequestHash); err != nil {
-		return delivery.Authorization{}, wrap(doing, fmt.Errorf("its request: %w", err))
+		return delivery.Authorization{}, fmt.Errorf("request of an authorization: %w", err)
 	}
-	if err := decode(row.Source, &a.Source); err != nil {
-		return delivery.Authorization{}, wrap(doing, err)
-	}
-	return a, nil
+	err := decode(row.Source, &a.Source)
+	return a, err
 }
 
 // EndAuthorization implements [delivery.AuthorizationStore].

@@ -34,7 +34,7 @@ func (db *DB) Connect(
 		if err != nil {
 			return err
 		}
-		if row, err = addOrRenewConnection(ctx, q, before.ContractID, again, c, source); err != nil {
+		if row, err = db.addOrRenewConnection(ctx, q, before.ContractID, again, c, source); err != nil {
 			return err
 		}
 		// The account that was connected for the request before, if it is pending, goes.
@@ -59,17 +59,21 @@ func (db *DB) Connect(
 
 // addOrRenewConnection renews the account that is to be connected again or, if none is named, the
 // one that the active grant of the contract has at the same source. If it has none, it adds c.
-func addOrRenewConnection(
+func (db *DB) addOrRenewConnection(
 	ctx context.Context, q *query.Queries, contract wire.ContractID, again wire.AccountID, c delivery.Connection,
 	source string,
 ) (query.Connection, error) {
 	old, err := connectionToRenew(ctx, q, contract, again, c)
 	switch {
 	case err == nil:
+		access, err := db.reconnectAccess(ctx, q, c, old, again != "")
+		if err != nil {
+			return query.Connection{}, err
+		}
 		return q.RenewConnection(ctx, query.RenewConnectionParams{
 			ID:          old.ID,
 			Source:      source,
-			Access:      c.Access,
+			Access:      access,
 			AccessUntil: toMillis(c.AccessUntil),
 			Correlation: validText(c.Correlation),
 			UpdatedAt:   toMillis(c.UpdatedAt),
@@ -96,6 +100,30 @@ func addOrRenewConnection(
 	})
 }
 
+// reconnectAccess returns the tokens of c for an account that is connected again. The contract is that
+// of the account's grant.
+func (db *DB) reconnectAccess(
+	ctx context.Context, q *query.Queries, c delivery.Connection, old query.Connection, again bool,
+) ([]byte, error) {
+	grant, err := q.GetGrant(ctx, old.GrantID)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) { // without its grant nobody can use the account
+		return nil, err
+	}
+	to, err := toConnection(old)
+	if err != nil {
+		return nil, err
+	}
+	return db.moveAccess(delivery.AccessMove{From: c, To: to, Contract: grant.ContractID, Again: again})
+}
+
+// moveAccess returns the tokens of m.From as those of m.To.
+func (db *DB) moveAccess(m delivery.AccessMove) ([]byte, error) {
+	if db.boxes == nil {
+		return m.From.Access, nil
+	}
+	return db.boxes.MoveAccess(m)
+}
+
 func connectionToRenew(
 	ctx context.Context, q *query.Queries, contract wire.ContractID, again wire.AccountID, c delivery.Connection,
 ) (query.Connection, error) {
@@ -117,14 +145,33 @@ func connectionToRenew(
 
 // giveConnection gives the account that is connected for a request to a grant, so that it is no
 // longer pending. If the grant has an account at the same source already, that one gets the new
-// access, and takes the place of the other in the request. It returns the id of the account.
-func giveConnection(
+// access, and takes the place of the other in the request. The contract is the grant's. It returns the id
+// of the account.
+func (db *DB) giveConnection(
 	ctx context.Context, q *query.Queries, request seal.Hash, row query.Connection, grant library.GrantID,
+	contract wire.ContractID,
 ) (wire.AccountID, error) {
+	from, err := toConnection(row)
+	if err != nil {
+		return "", err
+	}
+	move := delivery.AccessMove{From: from, To: from, Contract: contract}
 	old, err := q.FindConnectionOfGrant(ctx, grant, row.SourceID)
 	if errors.Is(err, sql.ErrNoRows) {
-		return wire.AccountID(row.ID), q.GiveConnectionGrant(ctx, row.ID, grant)
+		move.To.Grant = grant
+		access, err := db.moveAccess(move)
+		if err != nil {
+			return "", err
+		}
+		return from.ID, q.GiveConnectionGrant(ctx, row.ID, grant, access)
 	}
+	if err != nil {
+		return "", err
+	}
+	if move.To, err = toConnection(old); err != nil {
+		return "", err
+	}
+	access, err := db.moveAccess(move)
 	if err != nil {
 		return "", err
 	}
@@ -134,7 +181,7 @@ func giveConnection(
 	_, err = q.RenewConnection(ctx, query.RenewConnectionParams{
 		ID:          old.ID,
 		Source:      row.Source,
-		Access:      row.Access,
+		Access:      access,
 		AccessUntil: row.AccessUntil,
 		Correlation: row.Correlation,
 		UpdatedAt:   row.UpdatedAt,
@@ -235,13 +282,15 @@ func (db *DB) ReleaseRefresh(ctx context.Context, account wire.AccountID, versio
 
 // EndAccess implements [delivery.ConnectionStore].
 func (db *DB) EndAccess(
-	ctx context.Context, account wire.AccountID, version int64, at time.Time, e library.Event,
+	ctx context.Context, account wire.AccountID, version int64, at time.Time, left []byte, e library.Event,
 ) error {
 	return db.write(ctx, "end access", func(ctx context.Context, q *query.Queries) error {
 		if err := affected(q.LockLibrary(ctx, e.Library)); err != nil {
 			return err
 		}
-		rows, err := q.EndAccess(ctx, toMillis(at), string(account), version)
+		rows, err := q.EndAccess(ctx, query.EndAccessParams{
+			At: toMillis(at), Remainder: left, ID: string(account), Version: version,
+		})
 		if err == nil && rows == 0 {
 			return connectionError(ctx, q, account)
 		}

@@ -75,7 +75,7 @@ func endPendingConnection(ctx context.Context, q *query.Queries, account string,
 // addTokenRevocation keeps the tokens of an account that has ended, until they are revoked. That is
 // due at once.
 func addTokenRevocation(ctx context.Context, q *query.Queries, row query.Connection, at time.Time) error {
-	if len(row.Access) == 0 {
+	if len(row.Access) == 0 || row.EndedAt != 0 {
 		return nil
 	}
 	return q.AddTokenRevocation(ctx, query.AddTokenRevocationParams{

@@ -19,7 +19,13 @@ type DB struct {
 	readPool *sql.DB
 	writer   transactor
 	dialect  dialect
+	// boxes seals the tokens of an account anew when its grant changes.
+	boxes *delivery.Boxes
 }
+
+// UseBoxes makes the store seal providers' tokens anew when the account or the grant changes that they
+// belong to. Without boxes, tokens stay as they are, and then do not open. Call it before any use.
+func (db *DB) UseBoxes(boxes *delivery.Boxes) { db.boxes = boxes }
 
 var _ interface {
 	library.ClientStore

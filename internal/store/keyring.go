@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -38,12 +39,12 @@ type Box struct {
 	Kind  BoxKind
 	Bytes []byte
 
-	// One of these says whose it is: the id of a signing key, the state of an authorization, the
-	// connection (also one that has ended, whose tokens are to be revoked), or the delivery.
+	// One of these says whose it is: the id of a signing key, the authorization, the connection (also one
+	// that has ended, whose tokens are to be revoked), or the delivery.
 	SigningKey    string
-	Authorization seal.Hash
+	Authorization delivery.Authorization
 	Connection    delivery.Connection
-	Delivery      library.DeliveryID
+	Delivery      delivery.Delivery
 }
 
 // boxesAtOnce is how many rows with boxes are in memory at a time.
@@ -110,7 +111,11 @@ func (db *DB) eachAuthorization(ctx context.Context, f func(Box) error) error {
 			return wrap("list authorizations", err)
 		}
 		for _, row := range rows {
-			if err := f(Box{Kind: BoxAuthorization, Bytes: row.Secrets, Authorization: row.Hash}); err != nil {
+			a, err := toAuthorization(row)
+			if err != nil {
+				return wrap("list authorizations", err)
+			}
+			if err := f(Box{Kind: BoxAuthorization, Bytes: row.Secrets, Authorization: a}); err != nil {
 				return err
 			}
 			after = row.Hash
@@ -139,6 +144,13 @@ func (db *DB) eachConnection(ctx context.Context, f func(Box) error) error {
 		more = len(rows) == boxesAtOnce
 	}
 	return nil
+}
+
+// GetContractOfConnection returns the contract of an account's grant or, if it has none, that of the
+// request for which it is connected; empty if both are gone.
+func (db *DB) GetContractOfConnection(ctx context.Context, account wire.AccountID) (wire.ContractID, error) {
+	contract, err := db.reader.GetContractOfConnection(ctx, string(account))
+	return wire.ContractID(contract), wrap("get contract of account", err)
 }
 
 func (db *DB) eachTokenRevocation(ctx context.Context, f func(Box) error) error {
@@ -172,11 +184,17 @@ func (db *DB) eachDeliveryContent(ctx context.Context, f func(Box) error) error 
 		}
 		for _, id := range ids {
 			after = id
-			row, err := db.reader.GetDeliveryContent(ctx, id)
+			row, err := db.reader.GetDelivery(ctx, id)
+			if errors.Is(err, sql.ErrNoRows) {
+				continue // deleted meanwhile
+			}
 			if err != nil {
 				return wrap(doing, err)
 			}
-			box := Box{Kind: BoxPayload, Bytes: row.Payload, Delivery: library.DeliveryID(id)}
+			box := Box{Kind: BoxPayload, Bytes: row.Payload}
+			if box.Delivery, err = toDelivery(row.Delivery); err != nil {
+				return wrap(doing, err)
+			}
 			if row.Payload != nil {
 				if err := f(box); err != nil {
 					return err
@@ -218,15 +236,15 @@ func replaceBox(ctx context.Context, q *query.Queries, r Replacement) error {
 	case BoxSigningKey:
 		return q.ReplaceSigningKey(ctx, r.New, r.SigningKey, r.Bytes)
 	case BoxAuthorization:
-		return q.ReplaceAuthorizationSecrets(ctx, r.New, r.Authorization, r.Bytes)
+		return q.ReplaceAuthorizationSecrets(ctx, r.New, r.Authorization.State, r.Bytes)
 	case BoxConnection:
 		return q.ReplaceConnectionAccess(ctx, r.New, string(r.Connection.ID), r.Bytes)
 	case BoxRevocation:
 		return q.ReplaceTokenRevocation(ctx, r.New, r.Connection.ID, r.Bytes)
 	case BoxPayload:
-		return q.ReplacePayload(ctx, r.New, string(r.Delivery), r.Bytes)
+		return q.ReplacePayload(ctx, r.New, string(r.Delivery.ID), r.Bytes)
 	case BoxAnswer:
-		return q.ReplaceAnswer(ctx, r.New, string(r.Delivery), r.Bytes)
+		return q.ReplaceAnswer(ctx, r.New, string(r.Delivery.ID), r.Bytes)
 	default:
 		return fmt.Errorf("there are no boxes of kind %q", r.Kind)
 	}
@@ -304,8 +322,10 @@ func endAllAccess(ctx context.Context, q *query.Queries, at time.Time) error {
 				Details: library.EventDetails{
 					Application: connection.Application, Account: connection.ID, Provider: connection.Source.Name,
 				}}
-			if err := addEvent(ctx, q, event); err != nil {
-				return err
+			if connection.EndedAt.IsZero() {
+				if err := addEvent(ctx, q, event); err != nil {
+					return err
+				}
 			}
 			if err := q.DeleteConnectionAccess(ctx, toMillis(at), row.ID); err != nil {
 				return err

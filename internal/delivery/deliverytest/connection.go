@@ -80,7 +80,7 @@ func testConnectAgain(t *testing.T, f *fixture) {
 	other, _, _ := f.Approve(personOf(g), f.AnyClient(library.Write))
 	for _, named := range []bool{false, true} {
 		old := f.account(g, 1)
-		must(t, f.EndAccess(ctx, old.ID, old.AccessVersion, now, anyEvent(g.Library)))
+		must(t, f.EndAccess(ctx, old.ID, old.AccessVersion, now, left, anyEvent(g.Library)))
 		old = value(f.GetConnection(ctx, g.Library, old.ID, false))(t)
 
 		by, again := g, wire.AccountID("")

@@ -167,7 +167,7 @@ func testPendingTokensLeft(t *testing.T, open func(t *testing.T) Store) {
 
 func testNoTokensLeft(t *testing.T, f *fixture) {
 	g, ended := f.sender()
-	must(t, f.EndAccess(ctx, ended.ID, ended.AccessVersion, now, anyEvent(g.Library)))
+	must(t, f.EndAccess(ctx, ended.ID, ended.AccessVersion, now, left, anyEvent(g.Library)))
 	must(t, f.RevokeGrant(ctx, g.Library, g.ID, now, anyEvent(g.Library)))
 	same(t, "revocations", len(value(f.ClaimTokenRevocations(ctx, now, later(time.Minute), 10))(t)), 0)
 }

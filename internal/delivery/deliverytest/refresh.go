@@ -86,17 +86,20 @@ func testStoreTokensAtOnce(t *testing.T, f *fixture) {
 	}), library.ErrUsed)
 }
 
+// left is what is left of access that has ended.
+var left = []byte("left")
+
 func testEndAccess(t *testing.T, f *fixture) {
 	g, a := f.sender()
 	events := len(f.Events(g.Library))
 	e := anyEvent(g.Library)
-	wantErr(t, "an older version", f.EndAccess(ctx, a.ID, 0, now, e), library.ErrUsed)
-	wantErr(t, "a newer version", f.EndAccess(ctx, a.ID, 2, now, e), library.ErrUsed)
-	wantErr(t, "of no account", f.EndAccess(ctx, "none", 1, now, e), library.ErrNotFound)
+	wantErr(t, "an older version", f.EndAccess(ctx, a.ID, 0, now, left, e), library.ErrUsed)
+	wantErr(t, "a newer version", f.EndAccess(ctx, a.ID, 2, now, left, e), library.ErrUsed)
+	wantErr(t, "of no account", f.EndAccess(ctx, "none", 1, now, left, e), library.ErrNotFound)
 	same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), a)
 	same(t, "number of events", len(f.Events(g.Library)), events)
 	e.Library = "none"
-	wantErr(t, "with an event of no library", f.EndAccess(ctx, a.ID, 1, now, e), library.ErrNotFound)
+	wantErr(t, "with an event of no library", f.EndAccess(ctx, a.ID, 1, now, left, e), library.ErrNotFound)
 	same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), a)
 }
 
@@ -107,12 +110,12 @@ func testEndAccessAtOnce(t *testing.T, f *fixture) {
 	events := len(f.Events(g.Library))
 	e := anyEvent(g.Library)
 	e.Kind = library.EventAccountEnded
-	oneWins(t, "end", race(20, func(int) error { return f.EndAccess(ctx, a.ID, 1, later(time.Second), e) }),
+	oneWins(t, "end", race(20, func(int) error { return f.EndAccess(ctx, a.ID, 1, later(time.Second), left, e) }),
 		library.ErrUsed)
 	want := a
-	want.EndedAt, want.Access, want.AccessVersion = later(time.Second), nil, 2
+	want.EndedAt, want.Access, want.AccessVersion = later(time.Second), left, 2
 	same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), want)
-	wantErr(t, "end it again", f.EndAccess(ctx, a.ID, 2, later(time.Hour), e), library.ErrUsed)
+	wantErr(t, "end it again", f.EndAccess(ctx, a.ID, 2, later(time.Hour), left, e), library.ErrUsed)
 	same(t, "account ended first", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), want)
 	same(t, "number of events", len(f.Events(g.Library)), events+1)
 	same(t, "kind of event", f.NewestEvent(g.Library).Kind, library.EventAccountEnded)

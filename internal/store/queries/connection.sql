@@ -45,7 +45,7 @@ WHERE id = sqlc.arg(id) AND access_version = sqlc.arg(version);
 UPDATE provider_accounts SET renewal_until = 0 WHERE id = sqlc.arg(id) AND access_version = sqlc.arg(version);
 
 -- name: EndAccess :execrows
-UPDATE provider_accounts SET ended_at = sqlc.arg(at), access = NULL, access_version = access_version + 1, renewal_until = 0
+UPDATE provider_accounts SET ended_at = sqlc.arg(at), access = sqlc.arg(remainder), access_version = access_version + 1, renewal_until = 0
 WHERE id = sqlc.arg(id) AND access_version = sqlc.arg(version) AND ended_at = 0;
 
 -- name: UseConnection :execrows
@@ -53,8 +53,11 @@ UPDATE provider_accounts SET last_used_at = sqlc.arg(at)
 WHERE id = sqlc.arg(id) AND library_id = sqlc.arg(library_id) AND application_id = sqlc.arg(application_id)
     AND grant_id = sqlc.arg(grant_id) AND NOT pending;
 
+-- Whoever was about to renew the access of another grant has nothing to renew any more.
 -- name: GiveConnectionGrant :exec
-UPDATE provider_accounts SET pending = FALSE, grant_id = $2 WHERE id = $1;
+UPDATE provider_accounts SET pending = FALSE, grant_id = $2, access = $3,
+    access_version = access_version + CASE WHEN grant_id = '' THEN 0 ELSE 1 END
+WHERE id = $1;
 
 -- name: DeletePendingConnection :one
 DELETE FROM provider_accounts WHERE id = $1 AND pending RETURNING *;

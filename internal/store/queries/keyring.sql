@@ -2,7 +2,7 @@
 -- authorizations, access to accounts, also to revoke it, payloads and answers of deliveries.
 
 -- name: ListSealedAuthorizations :many
-SELECT hash, secrets FROM trips WHERE hash > sqlc.arg(after) AND secrets IS NOT NULL ORDER BY hash LIMIT sqlc.arg(lim);
+SELECT * FROM trips WHERE hash > sqlc.arg(after) AND secrets IS NOT NULL ORDER BY hash LIMIT sqlc.arg(lim);
 
 -- name: ListSealedConnections :many
 SELECT * FROM provider_accounts WHERE id > CAST(sqlc.arg(after) AS TEXT) AND access IS NOT NULL
@@ -16,8 +16,14 @@ SELECT delivery_id FROM delivery_contents
 WHERE delivery_id > CAST(sqlc.arg(after) AS TEXT) AND (payload IS NOT NULL OR answer IS NOT NULL)
 ORDER BY delivery_id LIMIT sqlc.arg(lim);
 
--- name: GetDeliveryContent :one
-SELECT * FROM delivery_contents WHERE delivery_id = $1;
+-- The contract of an account's grant or, if it has none, that of the request for which it is connected.
+-- name: GetContractOfConnection :one
+SELECT CAST(COALESCE(
+    (SELECT grants.contract_id FROM grants WHERE grants.id = provider_accounts.grant_id),
+    (SELECT links.contract_id FROM links WHERE links.account_id = provider_accounts.id AND links.account_id <> ''
+        ORDER BY links.created_at DESC, links.hash LIMIT 1),
+    '') AS TEXT) AS contract_id
+FROM provider_accounts WHERE provider_accounts.id = $1;
 
 -- name: ReplaceSigningKey :exec
 UPDATE signing_keys SET private = sqlc.arg(replacement) WHERE id = sqlc.arg(id) AND private = sqlc.arg(previous);

@@ -238,12 +238,24 @@ func (q *Queries) DeleteTokenRevocation(ctx context.Context, accountID wire.Acco
 }
 
 const endAccess = `-- name: EndAccess :execrows
-UPDATE provider_accounts SET ended_at = $1, access = NULL, access_version = access_version + 1, renewal_until = 0
-WHERE id = $2 AND access_version = $3 AND ended_at = 0
+UPDATE provider_accounts SET ended_at = $1, access = $2, access_version = access_version + 1, renewal_until = 0
+WHERE id = $3 AND access_version = $4 AND ended_at = 0
 `
 
-func (q *Queries) EndAccess(ctx context.Context, at int64, iD string, version int64) (int64, error) {
-	result, err := q.exec(ctx, q.endAccessStmt, endAccess, at, iD, version)
+type EndAccessParams struct {
+	At        int64
+	Remainder []byte
+	ID        string
+	Version   int64
+}
+
+func (q *Queries) EndAccess(ctx context.Context, arg EndAccessParams) (int64, error) {
+	result, err := q.exec(ctx, q.endAccessStmt, endAccess,
+		arg.At,
+		arg.Remainder,
+		arg.ID,
+		arg.Version,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -354,11 +366,14 @@ func (q *Queries) GetConnection(ctx context.Context, id string) (Connection, err
 }
 
 const giveConnectionGrant = `-- name: GiveConnectionGrant :exec
-UPDATE provider_accounts SET pending = FALSE, grant_id = $2 WHERE id = $1
+UPDATE provider_accounts SET pending = FALSE, grant_id = $2, access = $3,
+    access_version = access_version + CASE WHEN grant_id = '' THEN 0 ELSE 1 END
+WHERE id = $1
 `
 
-func (q *Queries) GiveConnectionGrant(ctx context.Context, iD string, grantID library.GrantID) error {
-	_, err := q.exec(ctx, q.giveConnectionGrantStmt, giveConnectionGrant, iD, grantID)
+// Whoever was about to renew the access of another grant has nothing to renew any more.
+func (q *Queries) GiveConnectionGrant(ctx context.Context, iD string, grantID library.GrantID, access []byte) error {
+	_, err := q.exec(ctx, q.giveConnectionGrantStmt, giveConnectionGrant, iD, grantID, access)
 	return err
 }
 

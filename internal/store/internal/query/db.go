@@ -306,11 +306,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getContentStmt, err = db.PrepareContext(ctx, getContent); err != nil {
 		return nil, fmt.Errorf("error preparing query GetContent: %w", err)
 	}
+	if q.getContractOfConnectionStmt, err = db.PrepareContext(ctx, getContractOfConnection); err != nil {
+		return nil, fmt.Errorf("error preparing query GetContractOfConnection: %w", err)
+	}
 	if q.getDeliveryStmt, err = db.PrepareContext(ctx, getDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query GetDelivery: %w", err)
-	}
-	if q.getDeliveryContentStmt, err = db.PrepareContext(ctx, getDeliveryContent); err != nil {
-		return nil, fmt.Errorf("error preparing query GetDeliveryContent: %w", err)
 	}
 	if q.getEventCheckpointFromStmt, err = db.PrepareContext(ctx, getEventCheckpointFrom); err != nil {
 		return nil, fmt.Errorf("error preparing query GetEventCheckpointFrom: %w", err)
@@ -1114,14 +1114,14 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getContentStmt: %w", cerr)
 		}
 	}
+	if q.getContractOfConnectionStmt != nil {
+		if cerr := q.getContractOfConnectionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getContractOfConnectionStmt: %w", cerr)
+		}
+	}
 	if q.getDeliveryStmt != nil {
 		if cerr := q.getDeliveryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getDeliveryStmt: %w", cerr)
-		}
-	}
-	if q.getDeliveryContentStmt != nil {
-		if cerr := q.getDeliveryContentStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing getDeliveryContentStmt: %w", cerr)
 		}
 	}
 	if q.getEventCheckpointFromStmt != nil {
@@ -1802,8 +1802,8 @@ type Queries struct {
 	getClientStmt                                *sql.Stmt
 	getConnectionStmt                            *sql.Stmt
 	getContentStmt                               *sql.Stmt
+	getContractOfConnectionStmt                  *sql.Stmt
 	getDeliveryStmt                              *sql.Stmt
-	getDeliveryContentStmt                       *sql.Stmt
 	getEventCheckpointFromStmt                   *sql.Stmt
 	getFileStmt                                  *sql.Stmt
 	getGrantStmt                                 *sql.Stmt
@@ -2013,8 +2013,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getClientStmt:                                q.getClientStmt,
 		getConnectionStmt:                            q.getConnectionStmt,
 		getContentStmt:                               q.getContentStmt,
+		getContractOfConnectionStmt:                  q.getContractOfConnectionStmt,
 		getDeliveryStmt:                              q.getDeliveryStmt,
-		getDeliveryContentStmt:                       q.getDeliveryContentStmt,
 		getEventCheckpointFromStmt:                   q.getEventCheckpointFromStmt,
 		getFileStmt:                                  q.getFileStmt,
 		getGrantStmt:                                 q.getGrantStmt,

@@ -93,44 +93,54 @@ func (q *Queries) EndUnfinishedDelivery(ctx context.Context, arg EndUnfinishedDe
 	return err
 }
 
-const getDeliveryContent = `-- name: GetDeliveryContent :one
-SELECT delivery_id, payload, answer, answered_at FROM delivery_contents WHERE delivery_id = $1
+const getContractOfConnection = `-- name: GetContractOfConnection :one
+SELECT CAST(COALESCE(
+    (SELECT grants.contract_id FROM grants WHERE grants.id = provider_accounts.grant_id),
+    (SELECT links.contract_id FROM links WHERE links.account_id = provider_accounts.id AND links.account_id <> ''
+        ORDER BY links.created_at DESC, links.hash LIMIT 1),
+    '') AS TEXT) AS contract_id
+FROM provider_accounts WHERE provider_accounts.id = $1
 `
 
-func (q *Queries) GetDeliveryContent(ctx context.Context, deliveryID string) (DeliveryContent, error) {
-	row := q.queryRow(ctx, q.getDeliveryContentStmt, getDeliveryContent, deliveryID)
-	var i DeliveryContent
-	err := row.Scan(
-		&i.DeliveryID,
-		&i.Payload,
-		&i.Answer,
-		&i.AnsweredAt,
-	)
-	return i, err
+// The contract of an account's grant or, if it has none, that of the request for which it is connected.
+func (q *Queries) GetContractOfConnection(ctx context.Context, id string) (string, error) {
+	row := q.queryRow(ctx, q.getContractOfConnectionStmt, getContractOfConnection, id)
+	var contract_id string
+	err := row.Scan(&contract_id)
+	return contract_id, err
 }
 
 const listSealedAuthorizations = `-- name: ListSealedAuthorizations :many
 
-SELECT hash, secrets FROM trips WHERE hash > $1 AND secrets IS NOT NULL ORDER BY hash LIMIT $2
+SELECT hash, link_hash, application_id, library_id, login_id, source, correlation, secrets, created_at, expires_at, ended_at, account_id, result FROM trips WHERE hash > $1 AND secrets IS NOT NULL ORDER BY hash LIMIT $2
 `
-
-type ListSealedAuthorizationsRow struct {
-	Hash    seal.Hash
-	Secrets []byte
-}
 
 // What the master keyring has sealed: signing keys (see signing_key.sql), secrets of
 // authorizations, access to accounts, also to revoke it, payloads and answers of deliveries.
-func (q *Queries) ListSealedAuthorizations(ctx context.Context, after seal.Hash, lim int32) ([]ListSealedAuthorizationsRow, error) {
+func (q *Queries) ListSealedAuthorizations(ctx context.Context, after seal.Hash, lim int32) ([]Authorization, error) {
 	rows, err := q.query(ctx, q.listSealedAuthorizationsStmt, listSealedAuthorizations, after, lim)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []ListSealedAuthorizationsRow
+	var items []Authorization
 	for rows.Next() {
-		var i ListSealedAuthorizationsRow
-		if err := rows.Scan(&i.Hash, &i.Secrets); err != nil {
+		var i Authorization
+		if err := rows.Scan(
+			&i.Hash,
+			&i.AuthRequestHash,
+			&i.ApplicationID,
+			&i.LibraryID,
+			&i.LoginID,
+			&i.Source,
+			&i.Correlation,
+			&i.Secrets,
+			&i.CreatedAt,
+			&i.ExpiresAt,
+			&i.EndedAt,
+			&i.AccountID,
+			&i.Result,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -158,13 +158,6 @@ type Delivery struct {
 	Size          int64
 }
 
-type DeliveryContent struct {
-	DeliveryID string
-	Payload    []byte
-	Answer     []byte
-	AnsweredAt int64
-}
-
 type Event struct {
 	LibraryID library.ID
 	Seq       int64
