@@ -71,9 +71,6 @@ func (c *installationAccept) Run(ctx context.Context) error {
 	if err := c.checkGiven(); err != nil {
 		return err
 	}
-	if err := c.makeFolder(); err != nil {
-		return err
-	}
 	a, err := server.AcceptInstallation(ctx, c.config())
 	if err != nil {
 		return err
