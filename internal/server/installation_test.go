@@ -230,7 +230,7 @@ func TestAcceptInstallation(t *testing.T) {
 			if err := o.opens(t); err == nil || !strings.Contains(err.Error(), "carrel installation accept") {
 				t.Errorf("%s: %v", tt.name, err)
 			}
-			a, err := server.AcceptInstallation(t.Context(), before)
+			a, err := server.AcceptInstallation(t.Context(), before, server.AcceptOptions{Confirmed: true})
 			if err != nil {
 				t.Fatalf("%s: %v", tt.name, err)
 			}
@@ -248,7 +248,7 @@ func TestAcceptInstallation(t *testing.T) {
 		other := filepath.Join(t.TempDir(), "master.key")
 		carreltest.Must(seal.CreateKeyring(other))(t)
 		o.config.Keyring = other
-		if _, err := server.AcceptInstallation(t.Context(), o.config); err == nil {
+		if _, err := server.AcceptInstallation(t.Context(), o.config, server.AcceptOptions{}); err == nil {
 			t.Error("a keyring that opens nothing was accepted")
 		}
 	})
