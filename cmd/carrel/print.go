@@ -38,7 +38,7 @@ func printTable[V any](list []V, head string, row func(V) string) error {
 }
 
 // plural returns the word for one of something, or the one for several.
-func plural(n int, one, several string) string {
+func plural[N int | int64](n N, one, several string) string {
 	if n == 1 {
 		return one
 	}
@@ -46,7 +46,7 @@ func plural(n int, one, several string) string {
 }
 
 // count returns a number with its noun, whose plural ends with an s unless it is given.
-func count(n int, noun string, several ...string) string {
+func count[N int | int64](n N, noun string, several ...string) string {
 	nouns := noun + "s"
 	if len(several) > 0 {
 		nouns = several[0]

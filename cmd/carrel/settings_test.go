@@ -267,7 +267,9 @@ func TestNegativeSettings(t *testing.T) {
 	says(t, refused(t, "contract", "add", "--application=a", "--access=read", "--redirect-uri=https://a.example",
 		"--valid=-1h"), "must not be negative")
 	says(t, refused(t, "bench", "--pushes=-1"), "must not be negative")
-	cmd := carrel(t.Context(), "serve", "--data", t.TempDir())
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cmd := carrel(ctx, "serve", "--listen", freeAddress(t), "--data", t.TempDir())
 	cmd.Env = append(os.Environ(), "CARREL_DELETE_WAIT=-1h")
 	out, err := cmd.CombinedOutput()
 	if err == nil {

@@ -342,6 +342,9 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 	every(expiredInterval, "check the version of the database", s.checkDatabase)
 	every(expiredInterval, "check the folder of large contents", s.checkFolder)
 	every(expiredInterval, "hold the database", s.hold.Check)
+	every(expiredInterval, "remove temporary keyrings", func(context.Context) error {
+		return s.config.removeTemporaryKeyrings()
+	})
 	every(expiredInterval, "tidy", s.sweeping.SweepExpired)
 	every(eraseInterval, "erase", s.db.Erase)
 	every(sweepInterval, "sweep blobs", s.sweeping.SweepBlobs)
@@ -365,6 +368,16 @@ func (s *Server) checkDatabase(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// keyringWritten is how long the writing of a keyring takes at most: an older temporary file was left by a kill.
+const keyringWritten = 10 * time.Second
+
+func (c Config) removeTemporaryKeyrings() error {
+	if c.Keyring == "" || len(c.MasterKeys) > 0 {
+		return nil
+	}
+	return seal.RemoveTemporary(c.Keyring, time.Now().Add(-keyringWritten))
 }
 
 // checkFolder returns an error if the folder of large contents is not the one that the database knows any more.
