@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 func CheckStored(ctx context.Context, c Config, allContents bool, report func(fault string)) (_ library.CheckSummary,
 	err error,
 ) {
-	if _, err := os.Stat(c.Blobs); err != nil { // OpenDisk would make it
+	if _, err := os.Stat(c.Blobs); err != nil && !errors.Is(err, fs.ErrPermission) { // OpenDisk would make it
 		return library.CheckSummary{}, fmt.Errorf(
 			"there is no folder of large contents at %q: check --data (CARREL_DATA)", c.Blobs)
 	}

@@ -78,11 +78,11 @@ func inspect(ctx context.Context, c Config, ring *seal.Keyring) (*installation, 
 			i.badMark, err = err, nil
 		}
 		if err != nil {
-			return nil, err
+			return nil, explainPermission(err)
 		}
 		names, err := blob.Libraries(c.Blobs, maxLibraries)
 		if err != nil {
-			return nil, err
+			return nil, explainPermission(err)
 		}
 		for _, name := range names {
 			i.libraries = append(i.libraries, library.ID(name))
@@ -92,6 +92,14 @@ func inspect(ctx context.Context, c Config, ring *seal.Keyring) (*installation, 
 		return nil, err
 	}
 	return i, nil
+}
+
+// explainPermission adds to an error of somebody who may not look into the data folder what to do.
+func explainPermission(err error) error {
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return fmt.Errorf("%w. Run this command as the user of the server, to whom the data folder belongs", err)
 }
 
 // maxLibraries bounds how many libraries are looked for when parts that have no id yet are put together.

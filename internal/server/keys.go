@@ -156,8 +156,8 @@ func newest(ring *seal.Keyring) string {
 func checkAllKnown(uses []KeyUse) error {
 	for _, u := range uses {
 		if !u.Known {
-			return fmt.Errorf("%d secrets of the server are sealed with key %s, which is not in the keyring: restore "+
-				"the keyring that has it, or run `carrel keys reset`, which says what is lost", u.Total(), u.ID)
+			return fmt.Errorf("key %s has sealed secrets of the server (%d) and is not in the keyring: restore "+
+				"the keyring that has it, or run `carrel keys reset`, which says what is lost", u.ID, u.Total())
 		}
 	}
 	return nil
