@@ -87,7 +87,7 @@ func (i *installation) planAcceptance() (a Accepted, err error) {
 	}
 	change := func(format string, args ...any) { a.Changes = append(a.Changes, fmt.Sprintf(format, args...)) }
 	id := cmp.Or(a.Installation, "with a new id")
-	if i.database.Version != store.Version() {
+	if i.database.Version < store.Version() {
 		change("the tables of the database are brought from version %d to %d, which this program needs: an older program "+
 			"cannot use them any more", i.database.Version, store.Version())
 	}

@@ -254,6 +254,41 @@ func TestAcceptInstallation(t *testing.T) {
 	})
 }
 
+// TestAcceptOnlySaysWhat: without a confirmation, accepting says what it would change, also that it would migrate an older
+// database, and changes nothing.
+func TestAcceptOnlySaysWhat(t *testing.T) {
+	t.Parallel()
+	onBothDatabases(t, func(t *testing.T, options ...carreltest.Option) {
+		o := newOldData(t, options...)
+		if err := o.opens(t); err != nil {
+			t.Fatal(err)
+		}
+		plan := func() string {
+			t.Helper()
+			a := carreltest.Must(server.AcceptInstallation(t.Context(), o.config, server.AcceptOptions{}))(t)
+			return strings.Join(a.Changes, "\n")
+		}
+		if got := plan(); got != "" {
+			t.Errorf("of parts that belong together, accepting would change %s", got)
+		}
+		mark := filepath.Join(o.config.Blobs, "installation")
+		if err := os.Remove(mark); err != nil {
+			t.Fatal(err)
+		}
+		if got := plan(); !strings.Contains(got, `has no file "installation"`) || strings.Contains(got, "tables") {
+			t.Errorf("accepting would change %s", got)
+		}
+		// If the database is migrated, that fails at what is there already.
+		o.change(t, `DELETE FROM goose_db_version WHERE version_id > 6`)
+		if got := plan(); !strings.Contains(got, "the tables of the database are brought from version 6") {
+			t.Errorf("accepting would change %s", got)
+		}
+		if _, err := os.Stat(mark); !os.IsNotExist(err) {
+			t.Errorf("the folder was marked: %v", err)
+		}
+	})
+}
+
 // TestAttackNewerDatabaseWhileServing: a server that runs ends when a newer program has migrated its database.
 func TestAttackNewerDatabaseWhileServing(t *testing.T) {
 	t.Parallel()
