@@ -42,7 +42,8 @@ func (c *backupCmd) Run(ctx context.Context) error {
 		fmt.Printf("database: %s\n", count(made.Database, "byte"))
 	}
 	fmt.Printf("large contents: %s; new: %d (%s); removed, because they were deleted: %d\n",
-		count(made.Contents.Files, "file"), made.Contents.New, count(made.Contents.Bytes, "byte"), made.Contents.Removed)
+		count(made.Contents.Files, "file"), made.Contents.New, count(made.Contents.Bytes, "byte"),
+		made.Contents.Removed)
 	keys := c.masterKeyFile()
 	if os.Getenv("CARREL_MASTER_KEYS") != "" {
 		keys = "CARREL_MASTER_KEYS"

@@ -93,11 +93,12 @@ func (c *installationAccept) Run(ctx context.Context) error {
 	if err := c.checkGiven(); err != nil {
 		return err
 	}
-	a, err := server.AcceptInstallation(ctx, c.config(), server.AcceptOptions{Confirmed: c.Yes.given, Foreign: c.Yes.ids})
+	options := server.AcceptOptions{Confirmed: c.Yes.given, Foreign: c.Yes.ids}
+	a, err := server.AcceptInstallation(ctx, c.config(), options)
 	if len(a.Changes) == 0 {
 		if err == nil {
-			fmt.Printf("The database, the folder of large contents and the master keys belong to installation %s already. "+
-				"Nothing was changed.\n", a.Installation)
+			fmt.Printf("The database, the folder of large contents and the master keys belong to installation %s "+
+				"already. Nothing was changed.\n", a.Installation)
 		}
 		return err
 	}

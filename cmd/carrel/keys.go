@@ -113,7 +113,8 @@ type keysReset struct {
 func (keysReset) Help() string {
 	return `For master keys that are lost for good. People's files are not affected: the master keys do not open them.
 
-Stop every server first: the command refuses a database that one uses. The next start makes a new master key, unless there is a file.`
+Stop every server first: the command refuses a database that one uses. The next start makes a new master key, unless
+there is a file.`
 }
 
 // Run says what would be lost, or gives it up.
@@ -151,8 +152,8 @@ Nobody's files are lost: the master keys do not open them.
 `, verb, n[store.BoxSigningKey], n[store.BoxConnection], n[store.BoxRevocation], n[store.BoxAuthorization],
 		n[store.BoxPayload], n[store.BoxAnswer])
 	if !c.Yes && opens && len(uses) > 0 {
-		return errors.New("nothing was changed: the present master keys open all of this, so there is nothing to reset. " +
-			"To give it up all the same, stop every server, and run the command with --yes")
+		return errors.New("nothing was changed: the present master keys open all of this, so there is nothing to " +
+			"reset. To give it up all the same, stop every server, and run the command with --yes")
 	}
 	if !c.Yes {
 		return errors.New("nothing was changed: stop every server, and run the command with --yes")

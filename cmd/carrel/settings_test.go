@@ -127,7 +127,8 @@ func TestAttackAcceptForeign(t *testing.T) {
 			t.Fatal(err)
 		}
 		says(t, refused(t, on(data, database, "installation accept")...),
-			"belongs to installation "+id, "3 large contents", "0 are not in the folder", "--yes="+id, "nothing was changed")
+			"belongs to installation "+id, "3 large contents", "0 are not in the folder", "--yes="+id,
+			"nothing was changed")
 		says(t, refused(t, on(data, database, "installation accept --yes")...), "--yes="+id, "Nothing was changed")
 		says(t, refused(t, on(data, database, "installation accept --yes=aaaaaaaaaaaaaaaaaaaa")...), "--yes="+id)
 		if now, err := os.ReadFile(filepath.Join(data, mark)); err != nil || !bytes.Equal(now, theirs) {
@@ -149,7 +150,8 @@ func TestAttackUnusableKeyring(t *testing.T) {
 		"of another installation": func(ring string) error {
 			text, err := os.ReadFile(ring)
 			before, _, _ := bytes.Cut(text, []byte("# installation "))
-			return errors.Join(err, os.WriteFile(ring, append(before, "# installation aaaaaaaaaaaaaaaaaaaa\n"...), 0o600))
+			text = append(before, "# installation aaaaaaaaaaaaaaaaaaaa\n"...)
+			return errors.Join(err, os.WriteFile(ring, text, 0o600))
 		},
 		"another key of another installation": func(ring string) error {
 			return os.WriteFile(ring, []byte(strings.Repeat("A", 43)+"=\n# installation aaaaaaaaaaaaaaaaaaaa\n"), 0o600)
@@ -205,7 +207,8 @@ func TestAttackWrongKeyringForCheck(t *testing.T) {
 		if err := os.WriteFile(other, []byte(strings.Repeat("A", 43)+"=\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		out, err := carrel(t.Context(), append(on(data, database, "check"), "--master-key-file", other)...).CombinedOutput()
+		check := append(on(data, database, "check"), "--master-key-file", other)
+		out, err := carrel(t.Context(), check...).CombinedOutput()
 		if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != 2 {
 			t.Errorf("the check ends with %v", err)
 		}

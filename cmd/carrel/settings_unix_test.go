@@ -75,7 +75,8 @@ func TestAnotherUser(t *testing.T) {
 			"application list", "application add --name Clinic", "check", "keys list", "installation show",
 		} {
 			said := run(on(data, database, command)...)
-			if !strings.Contains(said, "as the user of the server") && !strings.Contains(said, "of this command may read") {
+			if !strings.Contains(said, "as the user of the server") &&
+				!strings.Contains(said, "of this command may read") {
 				t.Errorf("%s in a folder of mode %04o says %s", command, mode, said)
 			}
 		}

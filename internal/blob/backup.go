@@ -23,9 +23,14 @@ type Copied struct {
 
 // Backup makes the folder to a copy of a folder of blobs, which may be in use. It creates folders for their owner only,
 // and syncs what it writes. Blobs never change, so one that to has with the same size is not copied again. Backup first
-// adds what is missing. Then it calls added with the expected keys that the folder does not have. Unless added returns an
-// error, Backup then removes from the copy what the folder does not have any more, except what is expected.
-func Backup(ctx context.Context, from, to string, expected []string, added func(missing []string) error) (Copied, error) {
+// adds what is missing. Then it calls added with the expected keys that the folder does not have. Unless added returns
+// an error, Backup then removes from the copy what the folder does not have any more, except what is expected.
+func Backup(
+	ctx context.Context,
+	from, to string,
+	expected []string,
+	added func(missing []string) error,
+) (Copied, error) {
 	b := backup{from: from, to: to, there: map[string]bool{}}
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		return b.copied, fmt.Errorf("copy blobs: %w", err)

@@ -50,8 +50,8 @@ func ReadMark(folder string) (Mark, error) {
 		}
 	}
 	if m.Installation == "" || m.Folder == "" {
-		return Mark{}, fmt.Errorf("read %s: %w. Restore it from a backup, or run `carrel installation accept` with the "+
-			"settings of the server, which writes it anew", path, ErrBadMark)
+		return Mark{}, fmt.Errorf("read %s: %w. Restore it from a backup, or run `carrel installation accept` with "+
+			"the settings of the server, which writes it anew", path, ErrBadMark)
 	}
 	return m, nil
 }

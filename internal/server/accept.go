@@ -60,8 +60,8 @@ func AcceptInstallation(ctx context.Context, c Config, o AcceptOptions) (accepte
 	}
 	for _, id := range accepted.Foreign {
 		if !slices.Contains(o.Foreign, id) {
-			return accepted, fmt.Errorf("a part belongs to another installation, %s: name that, with --yes=%s, if this "+
-				"installation is to have it. Nothing was changed", id, strings.Join(accepted.Foreign, ","))
+			return accepted, fmt.Errorf("a part belongs to another installation, %s: name that, with --yes=%s, if "+
+				"this installation is to have it. Nothing was changed", id, strings.Join(accepted.Foreign, ","))
 		}
 	}
 	hold, err := store.HoldAlone(ctx, c.Database)
@@ -88,19 +88,19 @@ func (i *installation) planAcceptance() (a Accepted, err error) {
 	change := func(format string, args ...any) { a.Changes = append(a.Changes, fmt.Sprintf(format, args...)) }
 	id := cmp.Or(a.Installation, "with a new id")
 	if i.database.Version < store.Version() {
-		change("the tables of the database are brought from version %d to %d, which this program needs: an older program "+
-			"cannot use them any more", i.database.Version, store.Version())
+		change("the tables of the database are brought from version %d to %d, which this program needs: an older "+
+			"program cannot use them any more", i.database.Version, store.Version())
 	}
 	if own.ID == "" {
 		change("the database, which belongs to no installation, belongs to installation %s", id)
 	}
 	if own.ID == "" || i.mark.Installation != own.ID || i.mark.Folder != own.Folder {
-		change("%s, which %s, is the one of installation %s", i.nameOfFolder(), i.historyOfFolder(), id)
+		change("%s, which %s, becomes that of installation %s", i.nameOfFolder(), i.historyOfFolder(), id)
 	}
 	if ring := i.keyringID(); ring != "" && ring != a.Installation {
 		if len(i.config.MasterKeys) > 0 {
-			return a, fmt.Errorf("the keyring in CARREL_MASTER_KEYS has the line of another installation, which this command "+
-				"cannot change: remove the line \"# installation %s\", and run the command again", ring)
+			return a, fmt.Errorf("the keyring in CARREL_MASTER_KEYS has the line of another installation, which this "+
+				"command cannot change: remove the line \"# installation %s\", and run the command again", ring)
 		}
 		change("%s names installation %s in place of %s", i.nameOfKeyring(), id, ring)
 	}

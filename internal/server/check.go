@@ -61,8 +61,8 @@ func checkKeyring(ctx context.Context, c Config, ring *seal.Keyring, db *store.D
 		return nil
 	}
 	i := installation{config: c}
-	return fmt.Errorf("%s is not the one of this database: it opens none of the server's secrets. Nothing was compared. "+
-		"Check --master-key-file and --database, or restore the keyring from its backup", i.nameOfKeyring())
+	return fmt.Errorf("%s is not the one of this database: it opens none of the server's secrets. Nothing was "+
+		"compared. Check --master-key-file and --database, or restore the keyring from its backup", i.nameOfKeyring())
 }
 
 // CheckpointResult says whether an activity extends a checkpoint.

@@ -125,9 +125,9 @@ func openKeyring(c Config) (*seal.Keyring, error) {
 
 // explainKeyringFile adds to the error of a keyring's file what an operator can do.
 func explainKeyringFile(path string, err error) error {
-	const lost = "Restore it from its backup, and check --master-key-file. If it is lost for good, move what is there " +
-		"away, or set --master-key-file to a path where there is no file, and run `carrel keys reset`, which says what " +
-		"is lost with it. Nothing was changed"
+	const lost = "Restore it from its backup, and check --master-key-file. If it is lost for good, move what is " +
+		"there away, or set --master-key-file to a path where there is no file, and run `carrel keys reset`, which " +
+		"says what is lost with it. Nothing was changed"
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return fmt.Errorf("the keyring %s is a folder: a mount makes one if the file that it is of does not exist. %s",
 			path, lost)
@@ -177,8 +177,8 @@ func (i *installation) check() error {
 	}
 	if ring := i.keyringID(); ring != "" && ring != id {
 		return fmt.Errorf("%s belongs to installation %s and %s to installation %s. "+
-			"Check --database and --master-key-file, which have to be of the same installation. If the right keyring is "+
-			"lost for good, move this one away, or set --master-key-file to a path where there is no file, and run "+
+			"Check --database and --master-key-file, which have to be of the same installation. If the right keyring "+
+			"is lost for good, move this one away, or set --master-key-file to a path where there is no file, and run "+
 			"`carrel keys reset`. Nothing was changed",
 			i.nameOfDatabase(), id, i.nameOfKeyring(), ring)
 	}
@@ -337,8 +337,8 @@ func (i *installation) findKeyring() (err error) {
 	}
 	return fmt.Errorf("the keyring %s does not exist, and the database has secrets of the server that it has sealed. "+
 		"Restore the file from its backup, or copy it from another server of this installation; check "+
-		"--master-key-file. If it is lost for good, run `carrel keys reset` with the settings of the server. That says "+
-		"what is lost with it; nobody's files are", i.config.Keyring)
+		"--master-key-file. If it is lost for good, run `carrel keys reset` with the settings of the server. That "+
+		"says what is lost with it; nobody's files are", i.config.Keyring)
 }
 
 // explainKeyring adds to an error of a keyring that does not open the server's secrets what an operator can do.

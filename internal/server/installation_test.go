@@ -168,8 +168,8 @@ func TestAttackAdoptionOfStrangers(t *testing.T) {
 	})
 }
 
-// TestAttackRefusedStartMigratesNothing: a start with a wrong setting leaves an older database to the program that it is
-// from.
+// TestAttackRefusedStartMigratesNothing: a start with a wrong setting leaves an older database to the program that it
+// is from.
 func TestAttackRefusedStartMigratesNothing(t *testing.T) {
 	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, options ...carreltest.Option) {
@@ -254,8 +254,8 @@ func TestAcceptInstallation(t *testing.T) {
 	})
 }
 
-// TestAcceptOnlySaysWhat: without a confirmation, accepting says what it would change, also that it would migrate an older
-// database, and changes nothing.
+// TestAcceptOnlySaysWhat: without a confirmation, accepting says what it would change, also that it would migrate an
+// older database, and changes nothing.
 func TestAcceptOnlySaysWhat(t *testing.T) {
 	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, options ...carreltest.Option) {

@@ -391,8 +391,8 @@ func (s *Server) checkFolder(ctx context.Context) error {
 		return err
 	}
 	if mark != (blob.Mark{Installation: own.ID, Folder: own.Folder}) {
-		return fmt.Errorf("%s is not any more the folder of large contents that the database knows: check that its disk "+
-			"is mounted, and whether somebody has run `carrel installation accept`; then start the server again",
+		return fmt.Errorf("%s is not any more the folder of large contents that the database knows: check that its "+
+			"disk is mounted, and whether somebody has run `carrel installation accept`; then start the server again",
 			s.config.Blobs)
 	}
 	return nil

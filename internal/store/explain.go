@@ -19,8 +19,8 @@ func (e *explainedError) Error() string { return e.sentence }
 func (e *explainedError) Unwrap() error { return e.err }
 
 const (
-	notWritable = "the database cannot be written: check that its file and its folder belong to the user of the server " +
-		"and of this command, and that the disk is not mounted for reading only"
+	notWritable = "the database cannot be written: check that its file and its folder belong to the user of the " +
+		"server and of this command, and that the disk is not mounted for reading only"
 	notReadable = "the database cannot be read: run this command as the user of the server, to whom its file and its " +
 		"folder belong"
 )
@@ -58,10 +58,10 @@ func sentenceOf(code int) string {
 	case sqlite3.SQLITE_READONLY:
 		return notWritable
 	case sqlite3.SQLITE_FULL:
-		return "the disk of the database is full: free some space on it. What was not answered was not stored"
+		return "the disk is full: free some space on it. What was not answered was not stored"
 	case sqlite3.SQLITE_CANTOPEN:
-		return "the file of the database cannot be opened: check that its folder exists, and that the user of the server " +
-			"and of this command may read, write and make files in it"
+		return "the file of the database cannot be opened: check that its folder exists, and that the user of the " +
+			"server and of this command may read, write and make files in it"
 	case sqlite3.SQLITE_IOERR:
 		return "the disk of the database cannot be read or written: check the disk and the log of the system"
 	case sqlite3.SQLITE_CORRUPT:

@@ -19,16 +19,22 @@ func TestExplain(t *testing.T) {
 		statement string
 		says      string
 	}{
-		"full":      {pragma: "_pragma=max_page_count(1)", statement: "CREATE TABLE t (a)", says: "disk of the database is full"},
-		"read only": {pragma: "_pragma=query_only(1)", statement: "CREATE TABLE t (a)", says: "cannot be written: check that"},
+		"full": {
+			pragma: "_pragma=max_page_count(1)", statement: "CREATE TABLE t (a)", says: "the disk is full",
+		},
+		"read only": {
+			pragma: "_pragma=query_only(1)", statement: "CREATE TABLE t (a)", says: "cannot be written: check that",
+		},
 		"no folder": {prepare: os.Remove, says: "check that its folder exists"},
 		"a folder": {
 			prepare: func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) },
 			says:    "cannot be opened",
 		},
 		"no database": {
-			prepare: func(path string) error { return os.WriteFile(path, []byte(strings.Repeat("text ", 1000)), 0o600) },
-			says:    "no SQLite database",
+			prepare: func(path string) error {
+				return os.WriteFile(path, []byte(strings.Repeat("text ", 1000)), 0o600)
+			},
+			says: "no SQLite database",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

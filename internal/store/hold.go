@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -41,8 +42,8 @@ func HoldForServer(ctx context.Context, url string) (*Hold, error) {
 	}
 	h, err := holdFile(url, true)
 	if errors.Is(err, ErrHeld) {
-		return nil, fmt.Errorf("%w: another server uses the SQLite database %s, or a command that needs it alone. Stop "+
-			"the other one first. Several servers can share a PostgreSQL database", ErrHeld, url)
+		return nil, fmt.Errorf("%w: another server uses the SQLite database %s, or a command that needs it alone. "+
+			"Stop the other one first. Several servers can share a PostgreSQL database", ErrHeld, url)
 	}
 	return h, err
 }
@@ -52,13 +53,13 @@ func HoldForServer(ctx context.Context, url string) (*Hold, error) {
 func HoldAlone(ctx context.Context, url string) (h *Hold, err error) {
 	if isPostgres(url) {
 		h = &Hold{}
-		h.conn, err = lockPostgres(ctx, url, "pg_try_advisory_lock")
+		h.conn, err = lockPostgres(ctx, url, "SELECT pg_try_advisory_lock($1, hashtext(current_schema()))")
 	} else {
 		h, err = holdFile(url, false)
 	}
 	if errors.Is(err, ErrHeld) {
-		return nil, fmt.Errorf("%w: a server runs on it. Stop every server of this installation first. Nothing was changed",
-			ErrHeld)
+		return nil, fmt.Errorf("%w: a server runs on it. Stop every server of this installation first. Nothing was "+
+			"changed", ErrHeld)
 	}
 	return h, err
 }
@@ -76,7 +77,7 @@ func (h *Hold) Check(ctx context.Context) (err error) {
 		}
 		_ = h.conn.Close(ctx)
 	}
-	h.conn, err = lockPostgres(ctx, h.address, "pg_try_advisory_lock_shared")
+	h.conn, err = lockPostgres(ctx, h.address, "SELECT pg_try_advisory_lock_shared($1, hashtext(current_schema()))")
 	if errors.Is(err, ErrHeld) {
 		return fmt.Errorf("%w: a command that changes the installation or its keys uses it alone. Start again when it "+
 			"has ended", ErrHeld)
@@ -113,6 +114,9 @@ func holdFile(url string, makeFolder bool) (*Hold, error) {
 	if err == nil {
 		f, err = os.OpenFile(path+holdSuffix, os.O_RDWR|os.O_CREATE, 0o600)
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		err = &explainedError{notWritable, err}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("mark the database as in use: %w", explain(err))
 	}
@@ -132,8 +136,8 @@ func holdFile(url string, makeFolder bool) (*Hold, error) {
 // holdClass is the first number of the advisory lock of Carrel; the second is that of the schema.
 const holdClass = 0x43415252
 
-// lockPostgres takes an advisory lock with a function of PostgreSQL, on a connection that it returns.
-func lockPostgres(ctx context.Context, address, function string) (*pgx.Conn, error) {
+// lockPostgres takes an advisory lock with a query, on a connection that it returns.
+func lockPostgres(ctx context.Context, address, query string) (*pgx.Conn, error) {
 	config, err := pgxpool.ParseConfig(address) // pgx.ParseConfig does not know the parameters of pools
 	if err != nil {
 		return nil, fmt.Errorf("mark the database as in use: %w", err)
@@ -143,7 +147,7 @@ func lockPostgres(ctx context.Context, address, function string) (*pgx.Conn, err
 		return nil, fmt.Errorf("mark the database as in use: %w", err)
 	}
 	var locked bool
-	err = conn.QueryRow(ctx, "SELECT "+function+"($1, hashtext(current_schema()))", holdClass).Scan(&locked)
+	err = conn.QueryRow(ctx, query, holdClass).Scan(&locked)
 	if err == nil && !locked {
 		err = ErrHeld
 	}
