@@ -39,7 +39,7 @@ func (c *activityVerify) Run(ctx context.Context) error {
 	if result.Fault != nil {
 		return fmt.Errorf("the activity does not extend the checkpoint: %w", result.Fault)
 	}
-	fmt.Printf("the activity extends the checkpoint: all %d lines of %s are there, and %d have been added\n",
-		result.Saved.Events, result.Saved.Time.Time().UTC().Format(time.RFC3339), result.Added)
+	fmt.Printf("the activity extends the checkpoint: all %s of %s are there; added since: %d\n",
+		count(result.Saved.Events, "line"), result.Saved.Time.Time().UTC().Format(time.RFC3339), result.Added)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/store"
 )
 
 type applicationCmd struct {
@@ -24,6 +25,7 @@ type applicationAdd struct {
 	About   string `help:"Who runs it, in one line: name, place, web site."`
 	Partner string `help:"Partner id; the application id if missing."`
 	Checked bool   `help:"You have checked who runs it; otherwise the pages say that you have not."`
+	New     bool   `help:"Make the data folder and the database if there are none: before the first start of the server."`
 	JSON    bool   `help:"Print JSON."`
 }
 
@@ -34,7 +36,11 @@ func (applicationAdd) Help() string {
 
 // Run registers the application.
 func (c *applicationAdd) Run(ctx context.Context) error {
-	return c.with(ctx, making, func(clients *library.Clients) error {
+	a := changing
+	if c.New {
+		a = making
+	}
+	err := c.with(ctx, a, func(clients *library.Clients) error {
 		a, err := clients.AddApplication(ctx, library.Application{ID: wire.ApplicationID(c.ID), Name: c.Name,
 			About: c.About, PartnerID: c.Partner, Checked: c.Checked})
 		if err != nil {
@@ -45,6 +51,10 @@ func (c *applicationAdd) Run(ctx context.Context) error {
 		}
 		return printApplications([]library.Application{a})
 	})
+	if errors.Is(err, errNoFolder) || errors.Is(err, store.ErrNoDatabase) {
+		return fmt.Errorf("%w. To register before the first start of the server, add --new", err)
+	}
+	return err
 }
 
 type applicationList struct {

@@ -11,6 +11,7 @@ import (
 type backupCmd struct {
 	stores
 	ContentsOnly bool   `help:"Back up only the large contents: for PostgreSQL, after pg_dump."`
+	MissingOK    int    `name:"missing-ok" help:"Make a backup although up to this many contents are lost. More that are missing are an error." placeholder:"N"`
 	Folder       string `arg:"" help:"Folder of the backup: a new one, or that of an earlier backup, which is brought up to date." type:"path"`
 }
 
@@ -30,20 +31,41 @@ func (c *backupCmd) Run(ctx context.Context) error {
 		return err
 	}
 	made, err := server.Backup(ctx, server.BackupConfig{
-		Data: c.folder(), Database: c.database(), ContentsOnly: c.ContentsOnly, Folder: c.Folder,
+		Data: c.folder(), Database: c.database(), ContentsOnly: c.ContentsOnly, MissingOK: c.MissingOK,
+		Folder: c.Folder,
 	})
+	printMissing(made.Missing)
 	if err != nil {
 		return err
 	}
 	if !c.ContentsOnly {
-		fmt.Printf("database: %d bytes\n", made.Database)
+		fmt.Printf("database: %s\n", count(made.Database, "byte"))
 	}
-	fmt.Printf("large contents: %d files, of which %d (%d bytes) are new; %d that were deleted are removed\n",
-		made.Contents.Files, made.Contents.New, made.Contents.Bytes, made.Contents.Removed)
+	fmt.Printf("large contents: %s; new: %d (%s); removed, because they were deleted: %d\n",
+		count(made.Contents.Files, "file"), made.Contents.New, count(made.Contents.Bytes, "byte"),
+		made.Contents.Removed)
 	keys := c.masterKeyFile()
 	if os.Getenv("CARREL_MASTER_KEYS") != "" {
 		keys = "CARREL_MASTER_KEYS"
 	}
 	fmt.Printf("The master keys (%s) are not in this backup: keep a copy of them in another place.\n", keys)
 	return nil
+}
+
+// maxMissing is how many contents that are missing are listed.
+const maxMissing = 100
+
+// printMissing lists the contents that are missing.
+func printMissing(missing []server.Missing) {
+	for i, m := range missing {
+		if i == maxMissing {
+			fmt.Printf("and %d more\n", len(missing)-i)
+			return
+		}
+		if m.InBackup {
+			fmt.Printf("missing in the data folder, but kept in the backup: blobs/%s\n", m.Key)
+		} else {
+			fmt.Printf("missing: blobs/%s\n", m.Key)
+		}
+	}
 }

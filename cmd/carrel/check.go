@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/carrelhq/carrel/internal/server"
@@ -20,29 +21,34 @@ deliveries. A server may run meanwhile. Example:
 
   carrel check --data /var/lib/carrel --master-key-file /etc/carrel/master.key
 
-It prints "all is well", or a line for each fault and exits with 1.`
+It prints "all is well", or a line for each fault and exits with 1. If it cannot compare, for example because the
+master keys are not those of the database, it says why and exits with 2.`
 }
+
+// exitNotCompared is the exit code of a check that could not run.
+const exitNotCompared = 2
 
 // Run checks everything.
 func (c *checkCmd) Run(ctx context.Context) error {
 	if err := c.checkGiven(); err != nil {
-		return err
+		return exitError{err, exitNotCompared}
 	}
 	summary, err := server.CheckStored(ctx, c.config(), c.All, func(fault string) { fmt.Println(fault) })
 	if err != nil {
-		return err
+		return exitError{err, exitNotCompared}
 	}
-	fmt.Printf("%d libraries, %d files, %d lines of activity\n", summary.Libraries, summary.Files, summary.Events)
-	if summary.Older > 0 {
-		fmt.Printf("%d files are older than the hashes in the activity: only their presence and length were compared\n",
-			summary.Older)
+	fmt.Printf("%s, %s, %s of activity\n", count(summary.Libraries, "library", "libraries"),
+		count(summary.Files, "file"), count(summary.Events, "line"))
+	if n := summary.Older; n > 0 {
+		fmt.Printf("%s older than the hashes in the activity: only presence and length were compared\n",
+			plural(n, "1 file is", fmt.Sprintf("%d files are", n)))
 	}
 	if summary.NotAdopted {
 		fmt.Println("no server of this version has been started on this database: the keys of its libraries " +
 			"were not compared")
 	}
 	if summary.Faults > 0 {
-		return fmt.Errorf("%d faults", summary.Faults)
+		return errors.New(count(summary.Faults, "fault"))
 	}
 	fmt.Println("all is well")
 	return nil

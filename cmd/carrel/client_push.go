@@ -76,7 +76,7 @@ func (c *clientPush) Run(ctx context.Context) error {
 			"reference": reference, "bytes": data.sent, "milliseconds": time.Since(start).Milliseconds(),
 		})
 	}
-	fmt.Printf("Pushed %d bytes in %s.\n", data.sent, time.Since(start).Round(time.Millisecond))
+	fmt.Printf("Pushed %s in %s.\n", count(data.sent, "byte"), time.Since(start).Round(time.Millisecond))
 	return nil
 }
 

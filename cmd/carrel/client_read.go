@@ -111,7 +111,7 @@ func (c *clientRead) readAll(ctx context.Context, session *digime.Session) error
 		n++
 	}
 	if !c.JSON {
-		fmt.Printf("%d files are in %s.\n", n, c.All)
+		fmt.Printf("%s in %s.\n", plural(n, "1 file is", fmt.Sprintf("%d files are", n)), c.All)
 	}
 	return errors.Join(all...)
 }
@@ -134,7 +134,7 @@ func (c *clientRead) save(file *digime.File, path string, replace func(string, f
 		return printJSON(fileView{Name: file.Name, Path: path, Bytes: n, Raw: m.Raw, Mapped: m.Mapped})
 	}
 	if c.All == "" {
-		fmt.Printf("Read %d bytes into %s.\n", n, path)
+		fmt.Printf("Read %s into %s.\n", count(n, "byte"), path)
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func newCrasher(t testing.TB, database string) *crasher {
 	var application struct {
 		ID string `json:"applicationId"`
 	}
-	carrelJSON(t, &application, "application", "add", "--json", "--name", "Crash",
+	carrelJSON(t, &application, "application", "add", "--new", "--json", "--name", "Crash",
 		"--data", c.data, "--database", database)
 	p := c.start(t)
 	defer p.kill()

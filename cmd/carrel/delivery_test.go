@@ -129,7 +129,7 @@ func (c *courier) connect(t *testing.T) {
 		ContractID string `json:"contractId"`
 		PrivateKey string `json:"privateKey"`
 	}
-	carrelJSON(t, &application, "application", "add", "--json", "--name", "Courier",
+	carrelJSON(t, &application, "application", "add", "--new", "--json", "--name", "Courier",
 		"--data", c.data, "--database", c.database)
 	carrelJSON(t, &key, "contract", "add", "--json", "--application", application.ID, "--access", "write",
 		"--redirect-uri", crashCallback, "--data", c.data, "--database", c.database)

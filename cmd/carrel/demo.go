@@ -68,6 +68,9 @@ func (c *demoCmd) Run(ctx context.Context) error {
 		return errors.Join(err, l.Close())
 	}
 	s, err := server.Open(ctx, config)
+	if err != nil && ctx.Err() != nil && !c.Headless { // stopped before it has started
+		return errors.Join(l.Close(), providers.Close())
+	}
 	if err != nil {
 		return errors.Join(err, l.Close(), providers.Close())
 	}

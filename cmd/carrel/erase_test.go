@@ -127,7 +127,7 @@ func newClinic(t *testing.T, database ...string) *clinic {
 	var application struct {
 		ID string `json:"applicationId"`
 	}
-	carrelJSON(t, &application, "application", "add", "--json", "--name", "Clinic",
+	carrelJSON(t, &application, "application", "add", "--new", "--json", "--name", "Clinic",
 		"--data", data, "--database", c.database)
 	c.start(t)
 	client, err := digime.New(application.ID, digime.WithServer(c.process.url), digime.WithRetries(0))

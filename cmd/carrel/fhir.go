@@ -95,7 +95,7 @@ func (c *fhirCheck) print(name string, report *fhir.Report, faults *fhir.Validat
 func summary(r *fhir.Report) string {
 	words := []string{r.ResourceType}
 	if r.BundleType != "" {
-		words[0] += " " + r.BundleType + " of " + entries(len(r.Resources)-1)
+		words[0] += " " + r.BundleType + " of " + count(len(r.Resources)-1, "resource")
 	}
 	for _, p := range r.Profiles {
 		words = append(words, "profile "+p)
@@ -104,13 +104,6 @@ func summary(r *fhir.Report) string {
 		words = append(words, "structure not checked")
 	}
 	return strings.Join(words, ", ")
-}
-
-func entries(n int) string {
-	if n == 1 {
-		return "1 resource"
-	}
-	return fmt.Sprintf("%d resources", n)
 }
 
 // readBody reads a file or standard input, and stops after what a check refuses anyway.

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/carrelhq/carrel/internal/server"
 )
@@ -57,30 +60,66 @@ func orNone(id string) string {
 
 type installationAccept struct {
 	stores
-	Yes bool `help:"You have checked that the database, the folder and the master keys belong together." required:""`
+	Yes confirmation `help:"Do it. Without this, the command says what it would change. If a part belongs to another installation, give the id of that: --yes=ID." placeholder:"ID"`
+}
+
+// confirmation is a flag that can be given without a value, or with ids.
+type confirmation struct {
+	given bool
+	ids   []string
+}
+
+// IsBool says that the flag needs no value.
+func (*confirmation) IsBool() bool { return true }
+
+// Decode parses the flag.
+func (c *confirmation) Decode(d *kong.DecodeContext) error {
+	c.given = true
+	if d.Scan.Peek().Type == kong.FlagValueToken {
+		c.ids = append(c.ids, strings.Split(d.Scan.Pop().String(), ",")...)
+	}
+	return nil
 }
 
 // Help is what --help adds.
 func (installationAccept) Help() string {
 	return `For a folder of large contents that was restored without its file "installation", or that was made anew
-because the old one is lost. Contents that are missing in it stay missing. Stop every server first.`
+because the old one is lost. Contents that are missing in it stay missing. Stop every server first: the command refuses
+a database that one uses.`
 }
 
-// Run accepts the folder and the keys.
+// Run accepts the folder and the keys, or says what it would change.
 func (c *installationAccept) Run(ctx context.Context) error {
 	if err := c.checkGiven(); err != nil {
 		return err
 	}
-	if err := c.makeFolder(); err != nil {
+	options := server.AcceptOptions{Confirmed: c.Yes.given, Foreign: c.Yes.ids}
+	a, err := server.AcceptInstallation(ctx, c.config(), options)
+	if len(a.Changes) == 0 {
+		if err == nil {
+			fmt.Printf("The database, the folder of large contents and the master keys belong to installation %s "+
+				"already. Nothing was changed.\n", a.Installation)
+		}
 		return err
 	}
-	a, err := server.AcceptInstallation(ctx, c.config())
+	fmt.Println("What this command changes:")
+	for _, change := range a.Changes {
+		fmt.Println(" ", change)
+	}
+	if a.Looked > 0 {
+		fmt.Printf("Of %s that %s looked for, %s not in the folder.\n", count(a.Looked, "large content"),
+			plural(a.Looked, "was", "were"), plural(a.Missing, "1 is", fmt.Sprintf("%d are", a.Missing)))
+	}
 	if err != nil {
 		return err
 	}
-	fmt.Printf("The folder %s belongs to installation %s now.\n", c.blobs(), a.Installation)
-	if a.Missing > 0 {
-		fmt.Printf("Of %d large contents that were looked for, %d are not in it.\n", a.Looked, a.Missing)
+	if !c.Yes.given {
+		yes := "--yes"
+		if len(a.Foreign) > 0 {
+			yes += "=" + strings.Join(a.Foreign, ",")
+		}
+		return fmt.Errorf("nothing was changed: stop every server, and run the command with %s if this is right", yes)
 	}
+	fmt.Printf("Done. %s belongs to installation %s now.\n", c.blobs(), a.Installation)
 	return nil
 }

@@ -96,8 +96,8 @@ func (c *keysRotate) Run(ctx context.Context) error {
 		fmt.Println("Nothing is encrypted with it yet. Give the file to every server, and run carrel keys rotate.")
 		return nil
 	}
-	fmt.Printf("Encrypted %d secrets of the server again; all of them are sealed with key %s now.\n",
-		r.Encrypted, r.Newest)
+	fmt.Printf("Encrypted %s of the server again; all of them are sealed with key %s now.\n",
+		count(r.Encrypted, "secret"), r.Newest)
 	for _, id := range r.Dropped {
 		fmt.Printf("Removed key %s from %s.\n", id, c.masterKeyFile())
 	}
@@ -113,7 +113,8 @@ type keysReset struct {
 func (keysReset) Help() string {
 	return `For master keys that are lost for good. People's files are not affected: the master keys do not open them.
 
-Stop every server first. The next start makes a new master key, unless there is a file.`
+Stop every server first: the command refuses a database that one uses. The next start makes a new master key, unless
+there is a file.`
 }
 
 // Run says what would be lost, or gives it up.
@@ -121,7 +122,7 @@ func (c *keysReset) Run(ctx context.Context) error {
 	if err := c.checkGiven(); err != nil {
 		return err
 	}
-	uses, err := server.ListKeys(ctx, c.config())
+	uses, opens, err := server.InspectReset(ctx, c.config())
 	if err != nil {
 		return err
 	}
@@ -150,6 +151,10 @@ func (c *keysReset) Run(ctx context.Context) error {
 Nobody's files are lost: the master keys do not open them.
 `, verb, n[store.BoxSigningKey], n[store.BoxConnection], n[store.BoxRevocation], n[store.BoxAuthorization],
 		n[store.BoxPayload], n[store.BoxAnswer])
+	if !c.Yes && opens && len(uses) > 0 {
+		return errors.New("nothing was changed: the present master keys open all of this, so there is nothing to " +
+			"reset. To give it up all the same, stop every server, and run the command with --yes")
+	}
 	if !c.Yes {
 		return errors.New("nothing was changed: stop every server, and run the command with --yes")
 	}

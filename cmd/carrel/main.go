@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -49,9 +50,40 @@ func main() {
 	var c cli
 	k := kong.Parse(&c, kong.Name("carrel"), kong.Description(about), kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.BindTo(ctx, (*context.Context)(nil)))
+	k.FatalIfErrorf(refuseNegative(k.Flags()))
 	if err := k.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "carrel:", err)
 		stop()
-		os.Exit(1) //nolint:gocritic // stop has been called
+		os.Exit(exitCode(err)) //nolint:gocritic // stop has been called
 	}
+}
+
+// exitError is an error with an exit code of its own.
+type exitError struct {
+	error
+	code int
+}
+
+func (e exitError) Unwrap() error { return e.error }
+
+func exitCode(err error) int {
+	var e exitError
+	if errors.As(err, &e) {
+		return e.code
+	}
+	return 1
+}
+
+// refuseNegative returns an error if a flag is a negative time, size or number: none of them means anything.
+func refuseNegative(flags []*kong.Flag) error {
+	for _, f := range flags {
+		if v := f.Target; v.CanInt() && v.Int() < 0 {
+			variable := ""
+			if len(f.Envs) > 0 {
+				variable = fmt.Sprintf(" (%s)", f.Envs[0])
+			}
+			return fmt.Errorf("--%s%s must not be negative: %v", f.Name, variable, v.Interface())
+		}
+	}
+	return nil
 }

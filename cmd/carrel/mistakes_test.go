@@ -227,7 +227,7 @@ func TestAttackNewerDatabase(t *testing.T) {
 		change(t, database, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, TRUE)")
 		for _, command := range []string{"serve", "application list", "application add --name Clinic"} {
 			said := refused(t, append(strings.Fields(command), settings(data, database)...)...)
-			says(t, said, "9999", "newer")
+			says(t, said, "tables to version 9999", "newer", "this program, carrel ", "has version ")
 		}
 	})
 }

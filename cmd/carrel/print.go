@@ -36,3 +36,20 @@ func printTable[V any](list []V, head string, row func(V) string) error {
 	}
 	return w.Flush()
 }
+
+// plural returns the word for one of something, or the one for several.
+func plural[N int | int64](n N, one, several string) string {
+	if n == 1 {
+		return one
+	}
+	return several
+}
+
+// count returns a number with its noun, whose plural ends with an s unless it is given.
+func count[N int | int64](n N, noun string, several ...string) string {
+	nouns := noun + "s"
+	if len(several) > 0 {
+		nouns = several[0]
+	}
+	return fmt.Sprintf("%d %s", n, plural(n, noun, nouns))
+}

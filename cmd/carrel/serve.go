@@ -83,6 +83,10 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	s, err := server.Open(ctx, config)
+	if err != nil && ctx.Err() != nil { // also if a signal is not the cause: what was begun goes on at the next start
+		log.Info("stopped before it has started", "error", err)
+		return l.Close()
+	}
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}

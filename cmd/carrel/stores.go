@@ -65,15 +65,23 @@ func (s *stores) makeFolder() error {
 var errNoSettings = errors.New("there is no folder " + defaultFolder + " here: give the settings of the server, " +
 	"--data (CARREL_DATA), and --database (CARREL_DATABASE) if the server has it")
 
-// checkGiven returns errNoSettings if nothing says where the server has its data.
+// errNoFolder says that the data folder that is given does not exist.
+var errNoFolder = errors.New("there is no data folder")
+
+// checkGiven returns an error if nothing says where the server has its data, or if the data folder that is given does
+// not exist. Only a server makes one.
 func (s *stores) checkGiven() error {
-	if s.Data != "" || s.Database != "" {
+	if s.Data == "" && s.Database != "" {
 		return nil
 	}
-	if _, err := os.Stat(s.folder()); errors.Is(err, fs.ErrNotExist) {
+	_, err := os.Stat(s.folder())
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if s.Data == "" {
 		return errNoSettings
 	}
-	return nil
+	return fmt.Errorf("%w %s: give that of the server with --data (CARREL_DATA). Nothing was made", errNoFolder, s.Data)
 }
 
 // config returns the settings of the stores as the server has them. A data folder that is neither
@@ -94,12 +102,12 @@ type access int
 const (
 	reading  access = iota // makes and migrates nothing
 	changing               // the same, and checks that the database is the server's
-	making                 // makes a database if there is none
+	making                 // the same, and makes a folder and a database if there are none
 )
 
 // open opens the database. A server may be running on it.
 func (s *stores) open(ctx context.Context, a access) (*store.DB, error) {
-	if err := s.checkGiven(); err != nil {
+	if err := s.checkGiven(); err != nil && (a != making || errors.Is(err, errNoSettings)) {
 		return nil, err
 	}
 	if a != reading {

@@ -13,9 +13,9 @@ import (
 
 // Copied says what [Backup] has done.
 type Copied struct {
-	// Files is the number of files in the copy, and New of those that were copied now.
+	// Files is the number of blobs in the copy, and New of those that were copied now.
 	Files, New int
-	// Removed is the number of files that were removed from the copy.
+	// Removed is the number of blobs that were removed from the copy.
 	Removed int
 	// Bytes is what was copied now.
 	Bytes int64
@@ -23,9 +23,14 @@ type Copied struct {
 
 // Backup makes the folder to a copy of a folder of blobs, which may be in use. It creates folders for their owner only,
 // and syncs what it writes. Blobs never change, so one that to has with the same size is not copied again. Backup first
-// adds what is missing. Then it calls added with a function that reports whether the folder has a blob. Unless added
-// returns an error, Backup then removes from the copy what the folder does not have any more.
-func Backup(ctx context.Context, from, to string, added func(has func(key string) bool) error) (Copied, error) {
+// adds what is missing. Then it calls added with the expected keys that the folder does not have. Unless added returns
+// an error, Backup then removes from the copy what the folder does not have any more, except what is expected.
+func Backup(
+	ctx context.Context,
+	from, to string,
+	expected []string,
+	added func(missing []string) error,
+) (Copied, error) {
 	b := backup{from: from, to: to, there: map[string]bool{}}
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		return b.copied, fmt.Errorf("copy blobs: %w", err)
@@ -40,7 +45,7 @@ func Backup(ctx context.Context, from, to string, added func(has func(key string
 		return errors.Join(ctx.Err(), b.add(path, entry))
 	})
 	if err == nil {
-		err = added(func(key string) bool { return b.there[filepath.FromSlash(key)] })
+		err = added(b.keep(expected))
 	}
 	// Without the folder nothing is removed: its disk may be missing.
 	if _, missing := os.Stat(from); err == nil && missing == nil {
@@ -56,6 +61,20 @@ type backup struct {
 	from, to string
 	there    map[string]bool // relative paths of what from has
 	copied   Copied
+}
+
+// keep returns the expected keys that the folder does not have, and keeps them in the copy if that has them.
+func (b *backup) keep(expected []string) (missing []string) {
+	for _, key := range expected {
+		if !b.there[filepath.FromSlash(key)] {
+			missing = append(missing, key)
+		}
+	}
+	for _, key := range missing {
+		name := filepath.FromSlash(key)
+		b.there[name], b.there[filepath.Dir(name)] = true, true
+	}
+	return missing
 }
 
 // add adds a folder or a file to the copy.
@@ -87,17 +106,21 @@ func (b *backup) add(path string, entry fs.DirEntry) error {
 		return err
 	}
 	b.there[name] = true
-	b.copied.Files++
 	target := filepath.Join(b.to, name)
 	isBlob := filepath.Dir(name) != "." // other files, in the folder itself, may change
+	if isBlob {
+		b.copied.Files++
+	}
 	if has, err := os.Lstat(target); isBlob && err == nil && has.Mode().IsRegular() && has.Size() == info.Size() {
 		return nil
 	}
 	if err := copyDurably(target, in, info); err != nil {
 		return err
 	}
-	b.copied.New++
-	b.copied.Bytes += info.Size()
+	if isBlob {
+		b.copied.New++
+		b.copied.Bytes += info.Size()
+	}
 	return nil
 }
 

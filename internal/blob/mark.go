@@ -22,11 +22,20 @@ type Mark struct {
 
 const markName = "installation"
 
-// ReadMark reads the mark of a folder. It is zero if the folder or its mark does not exist.
+// ErrBadMark reports a mark that is there and says nothing.
+var ErrBadMark = errors.New("it does not say to which installation the folder belongs")
+
+// ReadMark reads the mark of a folder. It is zero if the folder or its mark does not exist. The
+// error matches [ErrBadMark] if [Disk.ReplaceMark] can write it anew.
 func ReadMark(folder string) (Mark, error) {
-	text, err := os.ReadFile(filepath.Join(folder, markName))
+	path := filepath.Join(folder, markName)
+	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Mark{}, nil
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return Mark{}, fmt.Errorf("read %s: this is a folder. Move it away, and restore the file from a backup or run "+
+			"`carrel installation accept` with the settings of the server", path)
 	}
 	if err != nil {
 		return Mark{}, fmt.Errorf("read mark of blobs: %w", err)
@@ -41,8 +50,8 @@ func ReadMark(folder string) (Mark, error) {
 		}
 	}
 	if m.Installation == "" || m.Folder == "" {
-		return Mark{}, fmt.Errorf("read mark of blobs: %s is not complete: restore it from a backup",
-			filepath.Join(folder, markName))
+		return Mark{}, fmt.Errorf("read %s: %w. Restore it from a backup, or run `carrel installation accept` with "+
+			"the settings of the server, which writes it anew", path, ErrBadMark)
 	}
 	return m, nil
 }
@@ -78,7 +87,11 @@ func (d *Disk) writeMark(m Mark, publish func(temporary string) error) error {
 	}
 	_, err = fmt.Fprintf(f, "# The large contents of an installation of Carrel. Back up this file with them.\n"+
 		"installation %s\nfolder %s\n", m.Installation, m.Folder)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = d.giveToOwner(temporary)
+	}
+	if err != nil {
 		return errors.Join(err, d.root.Remove(temporary))
 	}
 	if err := publish(temporary); err != nil {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"sync"
@@ -84,10 +85,49 @@ func readKeyringFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s may be read by others (mode %04o): chmod 600 it", path, info.Mode().Perm())
+	if mode := info.Mode().Perm(); mode&forbidden(info) != 0 && runtime.GOOS != "windows" {
+		return nil, fmt.Errorf("%s has mode %04o, so that others than its owner may read or change it: chmod 600 it "+
+			"(or 640, for a file of root that the group of the server reads)", path, mode)
 	}
 	return os.ReadFile(path)
+}
+
+// forbidden returns the permissions that a keyring's file must not have. Only the server may read it,
+// and root gives it to the server, for example as a mounted secret, by a group.
+func forbidden(info fs.FileInfo) fs.FileMode {
+	if ownedByRoot(info) {
+		return 0o037
+	}
+	return 0o077
+}
+
+// temporaryPattern is that of the names of temporary files beside a keyring's file.
+const temporaryPattern = ".keyring-*"
+
+var temporaryName = regexp.MustCompile(`^\.keyring-[0-9]+$`)
+
+// RemoveTemporary removes the temporary files beside a keyring's file that were written before a time:
+// a process that was killed has left them, and they may have keys.
+func RemoveTemporary(path string, before time.Time) error {
+	folder := filepath.Dir(path)
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	for _, e := range entries {
+		info, infoErr := e.Info()
+		if infoErr != nil || !temporaryName.MatchString(e.Name()) || !info.Mode().IsRegular() ||
+			!info.ModTime().Before(before) {
+			continue
+		}
+		if e := os.Remove(filepath.Join(folder, e.Name())); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("remove temporary keyrings: %w", err)
+	}
+	return nil
 }
 
 // CreateKeyring makes a file with a random key, readable by its owner only, unless the
@@ -106,7 +146,7 @@ func createKeyringFile(path string) (bool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return false, err
 	}
-	f, err := os.CreateTemp(dir, ".keyring-*") // mode 0600
+	f, err := os.CreateTemp(dir, temporaryPattern) // mode 0600
 	if err != nil {
 		return false, err
 	}
@@ -229,7 +269,7 @@ func editKeyring(path string, edit func([]byte) []byte) error {
 	if _, err := ParseKeyring(text); err != nil {
 		return fmt.Errorf("change keyring %s: %w", path, err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".keyring-*") // mode 0600
+	f, err := os.CreateTemp(filepath.Dir(path), temporaryPattern) // mode 0600
 	if err != nil {
 		return fmt.Errorf("change keyring: %w", err)
 	}

@@ -1,6 +1,8 @@
 package seal_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -167,6 +169,39 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("after ten seconds it does not hold that %s", what)
+		}
+	}
+}
+
+// TestKeyringModes opens files that others may read.
+func TestKeyringModes(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("files have no such modes")
+	}
+	for _, tt := range []struct {
+		mode        fs.FileMode
+		opens, root bool // whether it opens, and whether it does if it belongs to root
+	}{
+		{0o600, true, true}, {0o400, true, true},
+		{0o440, false, true}, {0o640, false, true},
+		{0o660, false, false}, {0o604, false, false}, {0o644, false, false}, {0o444, false, false},
+	} {
+		path := filepath.Join(t.TempDir(), "master.key")
+		err := errors.Join(os.WriteFile(path, seal.NewKeyringText(), 0o600), os.Chmod(path, tt.mode))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if os.Getuid() == 0 {
+			if _, err := seal.OpenKeyring(path); (err == nil) != tt.root {
+				t.Errorf("a file of root with mode %04o: %v", tt.mode, err)
+			}
+			if err := os.Chown(path, 65534, 65534); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := seal.OpenKeyring(path); (err == nil) != tt.opens {
+			t.Errorf("mode %04o: %v", tt.mode, err)
 		}
 	}
 }

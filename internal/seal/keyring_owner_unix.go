@@ -3,6 +3,7 @@
 package seal
 
 import (
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -19,4 +20,9 @@ func copyOwner(from, to string) error {
 		return nil
 	}
 	return os.Chown(to, int(stat.Uid), int(stat.Gid))
+}
+
+func ownedByRoot(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && stat.Uid == 0
 }

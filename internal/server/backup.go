@@ -23,6 +23,8 @@ type BackupConfig struct {
 	Database string
 	// ContentsOnly leaves out the database, which is necessary for PostgreSQL.
 	ContentsOnly bool
+	// MissingOK is how many contents may be missing in the data folder.
+	MissingOK int
 	// Folder is the folder of the backup: a new one, or that of an earlier backup.
 	Folder string
 }
@@ -32,6 +34,16 @@ type BackupResult struct {
 	// Database is the size of the copy of the database.
 	Database int64
 	Contents blob.Copied
+	// Missing are the contents that the database knows and the data folder does not have, as LIBRARY/FILE. The backup
+	// keeps those that an earlier one has copied.
+	Missing []Missing
+}
+
+// Missing is a content that is missing.
+type Missing struct {
+	Key string
+	// InBackup reports whether the backup has it.
+	InBackup bool
 }
 
 const (
@@ -79,19 +91,23 @@ func Backup(ctx context.Context, c BackupConfig) (BackupResult, error) {
 		return BackupResult{}, err
 	}
 	// The contents of the earlier backup go only after its database has gone, so that the backup is whole at any time.
-	copied, err := blob.Backup(ctx, filepath.Join(c.Data, "blobs"), filepath.Join(c.Folder, "blobs"),
-		func(has func(key string) bool) error {
-			if !c.ContentsOnly {
-				if err := errors.Join(os.Rename(temporary, database), syncFolder(c.Folder)); err != nil {
-					return err
-				}
+	var result BackupResult
+	result.Contents, err = blob.Backup(ctx, filepath.Join(c.Data, "blobs"), filepath.Join(c.Folder, "blobs"), expected,
+		func(missing []string) error {
+			for _, key := range missing {
+				result.Missing = append(result.Missing, Missing{key, blob.Has(filepath.Join(c.Folder, "blobs"), key)})
 			}
-			return checkContents(expected, has)
+			if err := c.checkMissing(len(missing)); err != nil || c.ContentsOnly {
+				return err
+			}
+			return errors.Join(os.Rename(temporary, database), syncFolder(c.Folder))
 		})
 	if err != nil {
-		return BackupResult{}, err
+		if e := os.Remove(temporary); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+		return result, err
 	}
-	result := BackupResult{Contents: copied}
 	if info, err := os.Stat(database); err == nil && !c.ContentsOnly {
 		result.Database = info.Size()
 	}
@@ -133,22 +149,18 @@ func listContents(ctx context.Context, database string) (keys []string, err erro
 	return keys, err
 }
 
-// checkContents returns an error if a content is missing.
-func checkContents(expected []string, has func(key string) bool) error {
-	missing, first := 0, ""
-	for _, key := range expected {
-		if !has(key) {
-			if missing++; missing == 1 {
-				first = key
-			}
-		}
-	}
-	if missing == 0 {
+// checkMissing returns an error if more contents are missing than may be.
+func (c BackupConfig) checkMissing(n int) error {
+	if n <= c.MissingOK {
 		return nil
 	}
-	return fmt.Errorf("the contents of %d files are not in the data folder, the first is %s. If people have just "+
-		"deleted their libraries, run the command again; otherwise check that this is the folder of the contents. "+
-		"Nothing was removed from the backup", missing, first)
+	contents := "the contents of 1 file are"
+	if n > 1 {
+		contents = fmt.Sprintf("the contents of %d files are", n)
+	}
+	return fmt.Errorf("%s not in the data folder. If people have just deleted their libraries, run the command again; "+
+		"otherwise check that this is the folder of the contents, or restore them. If they are lost for good, "+
+		"--missing-ok=%d makes a backup without them. The earlier backup was not replaced", contents, n)
 }
 
 // prepareFolder makes the folder, or checks that it is that of an earlier backup.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 func CheckStored(ctx context.Context, c Config, allContents bool, report func(fault string)) (_ library.CheckSummary,
 	err error,
 ) {
-	if _, err := os.Stat(c.Blobs); err != nil { // OpenDisk would make it
+	if _, err := os.Stat(c.Blobs); err != nil && !errors.Is(err, fs.ErrPermission) { // OpenDisk would make it
 		return library.CheckSummary{}, fmt.Errorf(
 			"there is no folder of large contents at %q: check --data (CARREL_DATA)", c.Blobs)
 	}
@@ -45,6 +46,28 @@ func CheckStored(ctx context.Context, c Config, allContents bool, report func(fa
 	return checker.Check(ctx)
 }
 
+// checkKeyring returns an error if no key of the keyring has sealed anything in the database, and others have: with
+// the keyring of another database everything would seem to have been tampered with.
+func checkKeyring(ctx context.Context, c Config, ring *seal.Keyring, db *store.DB) error {
+	uses, err := keyUses(ctx, ring, db)
+	if err != nil {
+		return err
+	}
+	others := 0
+	for _, u := range uses {
+		if u.Known && u.Total() > 0 {
+			return nil
+		}
+		others += u.Total()
+	}
+	if others == 0 {
+		return nil
+	}
+	i := installation{config: c}
+	return fmt.Errorf("%s is not the one of this database: it opens none of the server's secrets. Nothing was "+
+		"compared. Check --master-key-file and --database, or restore the keyring from its backup", i.nameOfKeyring())
+}
+
 // CheckpointResult says whether an activity extends a checkpoint.
 type CheckpointResult struct {
 	Saved library.SavedCheckpoint
@@ -66,7 +89,7 @@ func VerifyCheckpoint(ctx context.Context, c Config, checkpoint string) (r Check
 	return r, err
 }
 
-// openAll opens the keyring and the database, which have to exist.
+// openAll opens the keyring and the database, which have to exist and to belong together.
 func openAll(ctx context.Context, c Config) (*seal.Keyring, *store.DB, error) {
 	ring, db, err := openKeys(ctx, c)
 	if err != nil {
@@ -75,6 +98,9 @@ func openAll(ctx context.Context, c Config) (*seal.Keyring, *store.DB, error) {
 	if ring == nil {
 		return nil, nil, errors.Join(
 			fmt.Errorf("there is no master keyring at %s: check --master-key-file", c.Keyring), db.Close())
+	}
+	if err := checkKeyring(ctx, c, ring, db); err != nil {
+		return nil, nil, errors.Join(err, db.Close())
 	}
 	return ring, db, nil
 }

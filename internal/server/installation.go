@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
-	"time"
 
 	"github.com/carrelhq/carrel/internal/blob"
 	"github.com/carrelhq/carrel/internal/library"
@@ -24,8 +23,9 @@ import (
 type installation struct {
 	config   Config
 	database store.State
-	// mark is zero for a folder that has none.
-	mark blob.Mark
+	// mark is zero for a folder that has none, and badMark is set for one whose mark cannot be read.
+	mark    blob.Mark
+	badMark error
 	// libraries are some of the libraries that have a content in the folder.
 	libraries []library.ID
 	// keyring is nil if there is none.
@@ -74,12 +74,15 @@ func inspect(ctx context.Context, c Config, ring *seal.Keyring) (*installation, 
 	i := &installation{config: c, keyring: ring}
 	var err error
 	if c.Blobs != "" {
-		if i.mark, err = blob.ReadMark(c.Blobs); err != nil {
-			return nil, err
+		if i.mark, err = blob.ReadMark(c.Blobs); errors.Is(err, blob.ErrBadMark) {
+			i.badMark, err = err, nil
+		}
+		if err != nil {
+			return nil, explainPermission(err)
 		}
 		names, err := blob.Libraries(c.Blobs, maxLibraries)
 		if err != nil {
-			return nil, err
+			return nil, explainPermission(err)
 		}
 		for _, name := range names {
 			i.libraries = append(i.libraries, library.ID(name))
@@ -89,6 +92,14 @@ func inspect(ctx context.Context, c Config, ring *seal.Keyring) (*installation, 
 		return nil, err
 	}
 	return i, nil
+}
+
+// explainPermission adds to an error of somebody who may not look into the data folder what to do.
+func explainPermission(err error) error {
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return fmt.Errorf("%w. Run this command as the user of the server, to whom the data folder belongs", err)
 }
 
 // maxLibraries bounds how many libraries are looked for when parts that have no id yet are put together.
@@ -106,7 +117,32 @@ func openKeyring(c Config) (*seal.Keyring, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return ring, err
+	if err != nil {
+		return nil, explainKeyringFile(c.Keyring, err)
+	}
+	return ring, nil
+}
+
+// explainKeyringFile adds to the error of a keyring's file what an operator can do.
+func explainKeyringFile(path string, err error) error {
+	const lost = "Restore it from its backup, and check --master-key-file. If it is lost for good, move what is " +
+		"there away, or set --master-key-file to a path where there is no file, and run `carrel keys reset`, which " +
+		"says what is lost with it. Nothing was changed"
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("the keyring %s is a folder: a mount makes one if the file that it is of does not exist. %s",
+			path, lost)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w. Run this command as the user of the server, who may read the keyring", err)
+	}
+	text, readErr := os.ReadFile(path)
+	if readErr != nil {
+		return err
+	}
+	if _, malformed := seal.ParseKeyring(text); malformed != nil {
+		return fmt.Errorf("the keyring %s cannot be used: %w. %s", path, malformed, lost)
+	}
+	return err
 }
 
 // checkStart returns an error if a server must not start. The database has not been migrated yet: a start that is
@@ -132,13 +168,18 @@ func (i *installation) checkStart() error {
 
 // check returns an error if the ids of the parts differ, or if the database is new and another part is not.
 func (i *installation) check() error {
+	if i.badMark != nil {
+		return i.badMark
+	}
 	id := i.database.Installation.ID
 	if id == "" {
 		return i.checkWithoutID()
 	}
 	if ring := i.keyringID(); ring != "" && ring != id {
 		return fmt.Errorf("%s belongs to installation %s and %s to installation %s. "+
-			"Check --database and --master-key-file, which have to be of the same installation. Nothing was changed",
+			"Check --database and --master-key-file, which have to be of the same installation. If the right keyring "+
+			"is lost for good, move this one away, or set --master-key-file to a path where there is no file, and run "+
+			"`carrel keys reset`. Nothing was changed",
 			i.nameOfDatabase(), id, i.nameOfKeyring(), ring)
 	}
 	if i.config.Blobs == "" {
@@ -296,8 +337,8 @@ func (i *installation) findKeyring() (err error) {
 	}
 	return fmt.Errorf("the keyring %s does not exist, and the database has secrets of the server that it has sealed. "+
 		"Restore the file from its backup, or copy it from another server of this installation; check "+
-		"--master-key-file. If it is lost for good, run `carrel keys reset` with the settings of the server. That says "+
-		"what is lost with it; nobody's files are", i.config.Keyring)
+		"--master-key-file. If it is lost for good, run `carrel keys reset` with the settings of the server. That "+
+		"says what is lost with it; nobody's files are", i.config.Keyring)
 }
 
 // explainKeyring adds to an error of a keyring that does not open the server's secrets what an operator can do.
@@ -325,86 +366,6 @@ func (i *installation) openSigner(ctx context.Context, db *store.DB) (*library.S
 		return nil, errors.Join(err, os.Remove(i.config.Keyring))
 	}
 	return nil, i.explainKeyring(err)
-}
-
-// Accepted is the result of [AcceptInstallation].
-type Accepted struct {
-	Installation string
-	// Looked is how many large contents of the database were looked for in the folder, and Missing how many of them are
-	// not there.
-	Looked, Missing int
-}
-
-// AcceptInstallation makes the folder of large contents and the keyring of a configuration those of its database. It is
-// for an operator who has restored one of them, or has lost the folder.
-func AcceptInstallation(ctx context.Context, c Config) (accepted Accepted, err error) {
-	ring, err := openKeyring(c)
-	if err != nil {
-		return Accepted{}, err
-	}
-	i, err := inspect(ctx, c, ring)
-	if err != nil {
-		return Accepted{}, err
-	}
-	if !i.database.Libraries && i.database.Installation.ID == "" {
-		return Accepted{}, fmt.Errorf("%s is empty: check --database", i.nameOfDatabase())
-	}
-	if err := i.opensSigningKey(); err != nil {
-		return Accepted{}, err
-	}
-	db, err := store.Open(ctx, c.Database) // a backup may be of an older version
-	if err != nil {
-		return Accepted{}, fmt.Errorf("open database: %w", err)
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	own, err := db.AddInstallation(ctx, seal.NewInstallationID(), time.Now())
-	if err != nil {
-		return Accepted{}, err
-	}
-	accepted.Installation = own.ID
-	if err := i.acceptFolder(ctx, db, own); err != nil {
-		return Accepted{}, err
-	}
-	if old := i.keyringID(); old != "" && old != own.ID && len(c.MasterKeys) == 0 {
-		if err := seal.ReplaceInstallation(c.Keyring, own.ID); err != nil {
-			return Accepted{}, err
-		}
-	}
-	accepted.Looked, accepted.Missing = i.countMissing()
-	return accepted, nil
-}
-
-// opensSigningKey returns an error if the keyring does not open the database's newest signing key.
-func (i *installation) opensSigningKey() error {
-	keys := i.database.SigningKeys
-	if len(keys) == 0 {
-		return nil
-	}
-	if i.keyring == nil {
-		return fmt.Errorf("%s does not exist: restore it first, or run `carrel keys reset`", i.nameOfKeyring())
-	}
-	if _, err := library.OpenSigningKey(i.keyring, keys[0]); err != nil {
-		return fmt.Errorf("%s does not open the secrets of this database: check --master-key-file and --database, and "+
-			"restore it first, or run `carrel keys reset`", i.nameOfKeyring())
-	}
-	return nil
-}
-
-func (i *installation) acceptFolder(ctx context.Context, db *store.DB, own store.Installation) (err error) {
-	disk, err := blob.OpenDisk(i.config.Blobs)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, disk.Close()) }()
-	mark := blob.Mark{Installation: own.ID, Folder: i.mark.Folder}
-	if i.mark.Installation != own.ID {
-		mark.Folder = seal.NewInstallationID()
-	}
-	if err := disk.ReplaceMark(mark); err != nil {
-		return err
-	}
-	_, err = db.SetContentFolder(ctx, mark.Folder, own.Folder)
-	return err
 }
 
 // countMissing looks for some of the database's large contents in the folder.

@@ -168,8 +168,8 @@ func TestAttackAdoptionOfStrangers(t *testing.T) {
 	})
 }
 
-// TestAttackRefusedStartMigratesNothing: a start with a wrong setting leaves an older database to the program that it is
-// from.
+// TestAttackRefusedStartMigratesNothing: a start with a wrong setting leaves an older database to the program that it
+// is from.
 func TestAttackRefusedStartMigratesNothing(t *testing.T) {
 	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, options ...carreltest.Option) {
@@ -230,7 +230,7 @@ func TestAcceptInstallation(t *testing.T) {
 			if err := o.opens(t); err == nil || !strings.Contains(err.Error(), "carrel installation accept") {
 				t.Errorf("%s: %v", tt.name, err)
 			}
-			a, err := server.AcceptInstallation(t.Context(), before)
+			a, err := server.AcceptInstallation(t.Context(), before, server.AcceptOptions{Confirmed: true})
 			if err != nil {
 				t.Fatalf("%s: %v", tt.name, err)
 			}
@@ -248,8 +248,43 @@ func TestAcceptInstallation(t *testing.T) {
 		other := filepath.Join(t.TempDir(), "master.key")
 		carreltest.Must(seal.CreateKeyring(other))(t)
 		o.config.Keyring = other
-		if _, err := server.AcceptInstallation(t.Context(), o.config); err == nil {
+		if _, err := server.AcceptInstallation(t.Context(), o.config, server.AcceptOptions{}); err == nil {
 			t.Error("a keyring that opens nothing was accepted")
+		}
+	})
+}
+
+// TestAcceptOnlySaysWhat: without a confirmation, accepting says what it would change, also that it would migrate an
+// older database, and changes nothing.
+func TestAcceptOnlySaysWhat(t *testing.T) {
+	t.Parallel()
+	onBothDatabases(t, func(t *testing.T, options ...carreltest.Option) {
+		o := newOldData(t, options...)
+		if err := o.opens(t); err != nil {
+			t.Fatal(err)
+		}
+		plan := func() string {
+			t.Helper()
+			a := carreltest.Must(server.AcceptInstallation(t.Context(), o.config, server.AcceptOptions{}))(t)
+			return strings.Join(a.Changes, "\n")
+		}
+		if got := plan(); got != "" {
+			t.Errorf("of parts that belong together, accepting would change %s", got)
+		}
+		mark := filepath.Join(o.config.Blobs, "installation")
+		if err := os.Remove(mark); err != nil {
+			t.Fatal(err)
+		}
+		if got := plan(); !strings.Contains(got, `has no file "installation"`) || strings.Contains(got, "tables") {
+			t.Errorf("accepting would change %s", got)
+		}
+		// If the database is migrated, that fails at what is there already.
+		o.change(t, `DELETE FROM goose_db_version WHERE version_id > 6`)
+		if got := plan(); !strings.Contains(got, "the tables of the database are brought from version 6") {
+			t.Errorf("accepting would change %s", got)
+		}
+		if _, err := os.Stat(mark); !os.IsNotExist(err) {
+			t.Errorf("the folder was marked: %v", err)
 		}
 	})
 }

@@ -156,8 +156,8 @@ func newest(ring *seal.Keyring) string {
 func checkAllKnown(uses []KeyUse) error {
 	for _, u := range uses {
 		if !u.Known {
-			return fmt.Errorf("%d secrets of the server are sealed with key %s, which is not in the keyring: restore "+
-				"the keyring that has it, or run `carrel keys reset`, which says what is lost", u.Total(), u.ID)
+			return fmt.Errorf("key %s has sealed secrets of the server (%d) and is not in the keyring: restore "+
+				"the keyring that has it, or run `carrel keys reset`, which says what is lost", u.ID, u.Total())
 		}
 	}
 	return nil
@@ -241,9 +241,43 @@ func dropOld(ctx context.Context, c Config, ring *seal.Keyring, db *store.DB) (d
 	return dropped, nil
 }
 
+// forReset returns a configuration without the folder of large contents, which may be lost as well.
+func forReset(c Config) Config {
+	c.Blobs = ""
+	return c
+}
+
+// InspectReset says what [ResetKeys] would give up, by key, and whether the keyring opens all of it.
+func InspectReset(ctx context.Context, c Config) (uses []KeyUse, opens bool, err error) {
+	ring, db, err := openKeys(ctx, forReset(c))
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if uses, err = keyUses(ctx, ring, db); err != nil || ring == nil || checkAllKnown(uses) != nil {
+		return uses, false, err
+	}
+	opens = true
+	err = db.EachBox(ctx, func(b store.Box) error {
+		_, err := ring.Open(boxPurpose(b), b.Bytes)
+		opens = opens && err == nil
+		return nil
+	})
+	return uses, opens, err
+}
+
 // ResetKeys deletes everything that the keyring has sealed, so that a server can start with another keyring. It is for
-// a keyring that is lost. No server may run.
+// a keyring that is lost. No server may use the database.
 func ResetKeys(ctx context.Context, c Config) (err error) {
+	c = forReset(c)
+	if err := CheckInstallation(ctx, c); err != nil {
+		return err
+	}
+	hold, err := store.HoldAlone(ctx, c.Database)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, hold.Release()) }()
 	_, db, err := openKeys(ctx, c)
 	if err != nil {
 		return err

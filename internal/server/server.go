@@ -98,6 +98,7 @@ type Server struct {
 	Handler http.Handler
 
 	config    Config
+	hold      *store.Hold
 	db        *store.DB
 	sweeping  library.Sweeping
 	disk      *blob.Disk
@@ -143,15 +144,11 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	sources.AddListers(networks.listers...)
-	disk, err := blob.OpenDisk(c.Blobs)
-	if err != nil {
-		return nil, fmt.Errorf("open blobs: %w", err)
+	s := &Server{config: c, providers: networks, stop: func() {}, fatal: make(chan error, 1)}
+	if err := s.openStores(ctx); err != nil {
+		return nil, err
 	}
-	db, err := store.Open(ctx, c.Database)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open database: %w", err), disk.Close())
-	}
-	s := &Server{config: c, db: db, disk: disk, providers: networks, stop: func() {}, fatal: make(chan error, 1)}
+	db, disk := s.db, s.disk
 	signer, err := parts.openSigner(ctx, db)
 	if err == nil {
 		err = parts.adopt(ctx, db, disk)
@@ -200,6 +197,21 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	return s, nil
 }
 
+// openStores opens the database and the folder of large contents, of which the server has made sure that they belong
+// together.
+func (s *Server) openStores(ctx context.Context) (err error) {
+	if s.hold, err = store.HoldForServer(ctx, s.config.Database); err != nil {
+		return err
+	}
+	if s.disk, err = blob.OpenDisk(s.config.Blobs); err != nil {
+		return errors.Join(fmt.Errorf("open blobs: %w", err), s.hold.Release())
+	}
+	if s.db, err = store.Open(ctx, s.config.Database); err != nil {
+		return errors.Join(fmt.Errorf("open database: %w", err), s.disk.Close(), s.hold.Release())
+	}
+	return nil
+}
+
 // route returns a handler that passes each request either to the protocol's mux or to that of the pages. No route of
 // one can be reached through the other.
 func (s *Server) route(protocol, pages http.Handler) http.Handler {
@@ -235,9 +247,14 @@ func forwardedFor(r *http.Request) string {
 	return net.JoinHostPort(strings.TrimSpace(list[len(list)-1]), "0")
 }
 
-// health responds with 204 if the database can be used, and with 503 otherwise.
+// health responds with 204 if the database can be used and the folder of large contents is its own, and with 503
+// otherwise.
 func (s *Server) health(w http.ResponseWriter, r *http.Request) {
-	if err := s.db.Check(r.Context()); err != nil {
+	err := s.db.Check(r.Context())
+	if err == nil {
+		err = s.checkFolder(r.Context())
+	}
+	if err != nil {
 		s.config.Log.Error("not healthy", "error", err)
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
@@ -329,6 +346,11 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 		s.wait.Go(func() { run(ctx) })
 	}
 	every(expiredInterval, "check the version of the database", s.checkDatabase)
+	every(expiredInterval, "check the folder of large contents", s.checkFolder)
+	every(expiredInterval, "hold the database", s.hold.Check)
+	every(expiredInterval, "remove temporary keyrings", func(context.Context) error {
+		return s.config.removeTemporaryKeyrings()
+	})
 	every(expiredInterval, "tidy", s.sweeping.SweepExpired)
 	every(eraseInterval, "erase", s.db.Erase)
 	every(sweepInterval, "sweep blobs", s.sweeping.SweepBlobs)
@@ -354,6 +376,34 @@ func (s *Server) checkDatabase(ctx context.Context) error {
 	return err
 }
 
+// keyringWritten is how long the writing of a keyring takes at most: an older temporary file was left by a kill.
+const keyringWritten = 10 * time.Second
+
+func (c Config) removeTemporaryKeyrings() error {
+	if c.Keyring == "" || len(c.MasterKeys) > 0 {
+		return nil
+	}
+	return seal.RemoveTemporary(c.Keyring, time.Now().Add(-keyringWritten))
+}
+
+// checkFolder returns an error if the folder of large contents is not the one that the database knows any more.
+func (s *Server) checkFolder(ctx context.Context) error {
+	own, err := s.db.GetInstallation(ctx)
+	if err != nil {
+		return err
+	}
+	mark, err := blob.ReadMark(s.config.Blobs)
+	if err != nil {
+		return err
+	}
+	if mark != (blob.Mark{Installation: own.ID, Folder: own.Folder}) {
+		return fmt.Errorf("%s is not any more the folder of large contents that the database knows: check that its "+
+			"disk is mounted, and whether somebody has run `carrel installation accept`; then start the server again",
+			s.config.Blobs)
+	}
+	return nil
+}
+
 // Close stops the background tasks, waits for them and closes the stores. Call it after [Server.Serve] has returned.
 func (s *Server) Close() error {
 	s.stop()
@@ -366,5 +416,5 @@ func (s *Server) Close() error {
 	// The last sweep and the last requests may have removed something since the background task has run.
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
-	return errors.Join(s.db.Erase(ctx), s.db.Close(), s.disk.Close())
+	return errors.Join(s.db.Erase(ctx), s.db.Close(), s.disk.Close(), s.hold.Release())
 }

@@ -95,7 +95,7 @@ func Backup(ctx context.Context, database, to string) (err error) {
 	defer func() {
 		err = errors.Join(err, file.Close())
 		if err != nil {
-			err = errors.Join(fmt.Errorf("back up database: %w", err), os.Remove(to))
+			err = errors.Join(fmt.Errorf("back up database: %w", explain(err)), os.Remove(to))
 		}
 	}()
 	pool, err := openForReading(database)

@@ -21,7 +21,7 @@ func wrap(doing string, err error) error {
 	if meaning := libraryError(err); meaning != nil {
 		err = meaning
 	}
-	return fmt.Errorf("%s: %w", doing, err)
+	return fmt.Errorf("%s: %w", doing, explain(err))
 }
 
 // PostgreSQL's SQLSTATE codes.

@@ -62,6 +62,9 @@ func versionOf(name string) (int64, error) {
 	return strconv.ParseInt(m[1], 10, 64)
 }
 
+// Version is the version of the tables that this program needs.
+func Version() int64 { return ownVersion() }
+
 // ownVersion is the schema version of this program.
 func ownVersion() (newest int64) {
 	names, _ := fs.Glob(migrationFiles, "migrations/*.sql")
@@ -178,6 +181,8 @@ type State struct {
 	// Tables reports whether there is a database with the tables of Carrel. The other fields are zero
 	// without them.
 	Tables bool
+	// Version is the version of the tables. This program needs [Version].
+	Version int64
 	// Libraries reports whether there is a library.
 	Libraries bool
 	// Among reports whether one of the libraries that Inspect was asked about is there.
@@ -225,6 +230,11 @@ func readState(ctx context.Context, db *sql.DB, d dialect, among []library.ID) (
 	if s.Tables, err = hasTable(ctx, db, d, "libraries"); err != nil || !s.Tables {
 		return s, err
 	}
+	schema, err := readCompatibility(ctx, db, d)
+	if err != nil {
+		return s, err
+	}
+	s.Version = schema.version
 	if err := db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM libraries)").Scan(&s.Libraries); err != nil {
 		return s, fmt.Errorf("look for a library: %w", err)
 	}

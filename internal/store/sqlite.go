@@ -34,14 +34,14 @@ const (
 func openSQLite(ctx context.Context, path string, mode openMode) (_ *DB, err error) {
 	path, err = fileOf(path, mode)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, fmt.Errorf("open %s: %w", path, explain(err))
 	}
 	// Another process that has the database open, or was killed, has left a log.
 	log, err := os.Stat(path + "-wal")
 	noLog := err != nil || log.Size() == 0
 	writePool, err := openPool(path, writerPragmas, 1)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, fmt.Errorf("open %s: %w", path, explain(err))
 	}
 	defer func() {
 		if err != nil {
@@ -49,21 +49,21 @@ func openSQLite(ctx context.Context, path string, mode openMode) (_ *DB, err err
 		}
 	}()
 	if err := connect(ctx, writePool); err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, fmt.Errorf("open %s: %w", path, explain(err))
 	}
 	if err := mode.prepare(ctx, writePool, sqliteDialect); err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, fmt.Errorf("open %s: %w", path, explain(err))
 	}
 	clean, err := markInUse(ctx, writePool)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, fmt.Errorf("open %s: %w", path, explain(err))
 	}
 	writePool.SetMaxOpenConns(2)
 
 	readers := max(4, 2*runtime.GOMAXPROCS(0))
 	readPool, err := openPool(path, readerPragmas, readers)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, fmt.Errorf("open %s: %w", path, explain(err))
 	}
 	defer func() {
 		if err != nil {
@@ -72,11 +72,11 @@ func openSQLite(ctx context.Context, path string, mode openMode) (_ *DB, err err
 	}()
 	reader, err := query.Prepare(ctx, readPool)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, fmt.Errorf("open %s: %w", path, explain(err))
 	}
 	w, err := newGroupWriter(ctx, writePool, path, clean && noLog)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, fmt.Errorf("open %s: %w", path, explain(err))
 	}
 	return &DB{reader: reader, readPool: readPool, writer: w, dialect: sqliteDialect}, nil
 }
@@ -128,7 +128,7 @@ func inspectSQLite(ctx context.Context, path string, among []library.ID) (s Stat
 		err = errors.Join(err, pool.Close())
 	}
 	if err != nil {
-		return State{}, fmt.Errorf("inspect %s: %w", absolute, err)
+		return State{}, fmt.Errorf("inspect %s: %w", absolute, explain(err))
 	}
 	return s, nil
 }
@@ -150,9 +150,6 @@ func fileOf(path string, mode openMode) (string, error) {
 	f, err := os.OpenFile(absolute, flags, 0o600)
 	if errors.Is(err, os.ErrNotExist) && !mode.create {
 		return absolute, ErrNoDatabase
-	}
-	if errors.Is(err, os.ErrPermission) {
-		return absolute, fmt.Errorf("this needs a file that may be read and written: %w", err)
 	}
 	if err != nil {
 		return absolute, err
