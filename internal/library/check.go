@@ -101,8 +101,11 @@ func (c *Checker) fault(text string) {
 }
 
 func (c *Checker) checkAdoption(ctx context.Context) error {
-	adopted, err := c.integrity.isAdopted(ctx, c.Store)
-	if errors.Is(err, ErrAdoptionForged) {
+	adopted, err := c.integrity.IsAdopted(ctx, c.Store)
+	if err == nil && !adopted && c.Keyring.Adopted() >= int(NewestAdoption) {
+		err = ErrAdoptionGone
+	}
+	if errors.Is(err, ErrAdoptionForged) || errors.Is(err, ErrAdoptionGone) {
 		c.fault(err.Error())
 		adopted, err = true, nil
 	}
@@ -255,7 +258,8 @@ func (l *libraryCheck) checkKey(ctx context.Context) error {
 // checkChain walks the whole chain and compares it with every checkpoint. After a fault it goes
 // on through the lines, for the files that arrived.
 func (l *libraryCheck) checkChain(ctx context.Context) error {
-	v := &chainVerifier{store: l.Store, integrity: l.integrity, library: l.id, want: map[int64][]byte{}}
+	v := &chainVerifier{store: l.Store, integrity: l.integrity, library: l.id, want: map[int64][]byte{},
+		notAdopted: !l.adopted}
 	checkpoints := &checkpointReader{store: l.Store, library: l.id}
 	v.visit = func(e Event) error {
 		c, err := checkpoints.at(ctx, e.Seq)
@@ -274,7 +278,7 @@ func (l *libraryCheck) checkChain(ctx context.Context) error {
 	}
 	head, _, err := v.trust(ctx)
 	if err == nil {
-		err = v.walk(ctx, 1, head.Events)
+		err = v.walk(ctx, 1, head.End.Seq)
 	}
 	if errors.Is(err, ErrNotFound) {
 		return nil // deleted meanwhile

@@ -61,6 +61,8 @@ const (
 	purposeAdopted        = "carrel adopted secret"
 	purposeAdoption       = "carrel adoption"
 	purposeCheckpoint     = "carrel event checkpoint"
+	purposeChainEnd       = "carrel end of activity"
+	purposeGrant          = "carrel grant"
 )
 
 // BindSecret returns the binding of a token or code that is given out for a library: the MAC of
@@ -138,6 +140,18 @@ func (i *Integrity) VerifyLibrary(ctx context.Context, l Library) error {
 
 func (i *Integrity) isBound(l Library) bool {
 	return i.ring.VerifyMAC(l.Binding, purposeLibraryBinding, []byte(l.ID), l.PublicKey.Bytes())
+}
+
+// BindGrant returns the binding of a grant.
+func (i *Integrity) BindGrant(g Grant) []byte { return i.ring.MAC(purposeGrant, g.parts()...) }
+
+// verifyGrant returns a [*TamperedError] unless a grant covers what the person has allowed, until
+// when they have.
+func (i *Integrity) verifyGrant(ctx context.Context, g Grant) error {
+	if !i.ring.VerifyMAC(g.Binding, purposeGrant, g.parts()...) {
+		return i.tampered(ctx, g.Library, fmt.Sprintf("grant %s is not what the person has allowed", g.ID))
+	}
+	return nil
 }
 
 // verifyKey returns a [*TamperedError] unless a private key that has been opened is that of the

@@ -55,7 +55,12 @@ func VerifyCheckpoint(ctx context.Context, c Config, checkpoint string) (r Check
 		return CheckpointResult{}, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	activity := library.NewActivity(db, library.NewIntegrity(ring, db, time.Now), nil, "")
+	integrity := library.NewIntegrity(ring, db, time.Now)
+	if adopted, err := integrity.IsAdopted(ctx, db); err != nil || !adopted {
+		return CheckpointResult{}, errors.Join(err, errors.New("no server of this version has started on the database "+
+			"yet: start it once, and run the command again"))
+	}
+	activity := library.NewActivity(db, integrity, nil, "")
 	if r.Saved, err = activity.ParseCheckpoint(ctx, checkpoint); err != nil {
 		return CheckpointResult{}, err
 	}

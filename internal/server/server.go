@@ -162,7 +162,8 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	ring = parts.keyring
 	s.Clients = library.NewClients(db, db, c.Now)
 	integrity := library.NewIntegrity(ring, db, c.Now)
-	if err := integrity.Adopt(ctx, db); err != nil {
+	db.SetBinder(integrity)
+	if err := parts.adoptRows(ctx, integrity, db); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.People = library.NewPeople(db, db, db, disk, integrity, c.Now,

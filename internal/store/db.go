@@ -19,6 +19,7 @@ type DB struct {
 	readPool *sql.DB
 	writer   transactor
 	dialect  dialect
+	binder   Binder // nil until SetBinder
 }
 
 var _ interface {
