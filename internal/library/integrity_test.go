@@ -206,7 +206,7 @@ func TestOpeningComparesKeys(t *testing.T) {
 			_, err := w.Consents.Allow(ctx, in, asked, asked.Shown(""))
 			return err
 		},
-		"cookie": func() error { _, err := w.People.Login(ctx, anna.Cookie); return err },
+		"cookie":       func() error { _, err := w.People.Login(ctx, anna.Cookie); return err },
 		"access token": func() error { _, err := reader.StartsSession(wire.SessionOptions{}); return err },
 		"refresh token": func() error {
 			_, err := w.Consents.Refresh(ctx, reader.Requests(carreltest.Refreshing(reader.Refresh())))
