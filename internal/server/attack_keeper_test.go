@@ -214,8 +214,11 @@ func TestAttackReplacedKeyAtConsent(t *testing.T) {
 		contract := app.Contract(library.Write)
 		asked := anna.Asked(contract)
 		k.changes(`UPDATE libraries SET public_key = $1`, carreltest.Must(seal.GenerateKey())(t).PublicKey().Bytes())
-		signedIn := anna.SignedIn()
-		if _, err := k.Consents.Allow(t.Context(), signedIn, asked, asked.Shown("")); err == nil {
+		signedIn, err := k.People.Login(t.Context(), anna.Cookie)
+		if err == nil {
+			_, err = k.Consents.Allow(t.Context(), signedIn, asked, asked.Shown(""))
+		}
+		if err == nil {
 			t.Error("the consent is accepted")
 		}
 		if _, err := k.People.SignIn(t.Context(), anna.Email, anna.Password, library.Device{}); err == nil {
