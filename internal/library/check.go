@@ -31,6 +31,7 @@ type CheckStore interface {
 	SigningKeyStore
 	GetLibrary(ctx context.Context, id ID) (Library, error)
 	GetLock(ctx context.Context, id ID, kind LockKind) (Lock, error)
+	ListGrants(ctx context.Context, id ID) ([]Grant, error)
 	CountFiles(ctx context.Context, library ID) (int, error)
 	HasFile(ctx context.Context, library ID, id wire.FileName) (bool, error)
 	ListLibraryIDs(ctx context.Context, after ID, limit int) ([]ID, error)
@@ -223,6 +224,9 @@ func (l *libraryCheck) run(ctx context.Context) error {
 	if err := l.checkKey(ctx); err != nil {
 		return err
 	}
+	if err := l.checkGrants(ctx); err != nil {
+		return err
+	}
 	files, err := l.Store.CountFiles(ctx, l.id)
 	if err != nil {
 		return err
@@ -253,6 +257,20 @@ func (l *libraryCheck) checkKey(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// checkGrants checks that each grant covers what the person has allowed.
+func (l *libraryCheck) checkGrants(ctx context.Context) error {
+	if !l.adopted {
+		return nil
+	}
+	grants, err := l.Store.ListGrants(ctx, l.id)
+	for _, g := range grants {
+		if !l.integrity.isGrantBound(g) {
+			l.add("grant %s: it is not what the person has allowed", g.ID)
+		}
+	}
+	return err
 }
 
 // checkChain walks the whole chain and compares it with every checkpoint. After a fault it goes

@@ -145,10 +145,14 @@ func (i *Integrity) isBound(l Library) bool {
 // BindGrant returns the binding of a grant.
 func (i *Integrity) BindGrant(g Grant) []byte { return i.ring.MAC(purposeGrant, g.parts()...) }
 
+func (i *Integrity) isGrantBound(g Grant) bool {
+	return i.ring.VerifyMAC(g.Binding, purposeGrant, g.parts()...)
+}
+
 // verifyGrant returns a [*TamperedError] unless a grant covers what the person has allowed, until
 // when they have.
 func (i *Integrity) verifyGrant(ctx context.Context, g Grant) error {
-	if !i.ring.VerifyMAC(g.Binding, purposeGrant, g.parts()...) {
+	if !i.isGrantBound(g) {
 		return i.tampered(ctx, g.Library, fmt.Sprintf("grant %s is not what the person has allowed", g.ID))
 	}
 	return nil

@@ -116,6 +116,12 @@ func TestAttackFoundByCheck(t *testing.T) {
 			"no binding": {func(v *victim) {
 				k.changes(`UPDATE libraries SET binding = NULL WHERE id = $1`, v.Library)
 			}, []string{"its id and public key"}, false},
+			"a grant made longer": {func(v *victim) {
+				k.changes(`UPDATE grants SET expires_at = expires_at + 1 WHERE library_id = $1`, v.Library)
+			}, []string{"it is not what the person has allowed"}, false},
+			"a grant to read": {func(v *victim) {
+				k.changes(`UPDATE grants SET access = 'r', binding = NULL WHERE library_id = $1`, v.Library)
+			}, []string{"it is not what the person has allowed"}, false},
 			"no lock": {func(v *victim) {
 				k.changes(`DELETE FROM locks WHERE library_id = $1 AND kind = 'recovery'`, v.Library)
 			}, []string{"the lock of its recovery is gone"}, false},
