@@ -331,9 +331,12 @@ func TestAttackRewrittenShortActivity(t *testing.T) {
 				carreltest.Must(v.grant.Pushes("after", []byte("after")))(t)
 				lives(t, db, v.Person, 3)
 			}},
-			"the newest line removed, and a line of the server's after that": {0, func(v *youngVictim) {
+			"the newest line removed, and what the person stops after that": {0, func(v *youngVictim) {
 				k.cutsOff(v.Person, 1)
-				carreltest.Must(v.grant.Pushes("after", []byte("after")))(t)
+				v.Stops(v.grant)
+				if _, err := v.grant.Pushes("after", []byte("after")); err == nil {
+					t.Error("the application still pushes")
+				}
 			}},
 			"all lines removed, and a line of the server's after that": {0, func(v *youngVictim) {
 				k.cutsOff(v.Person, k.count(`SELECT events FROM chains WHERE library_id = $1`, v.Library))
