@@ -187,7 +187,8 @@ func run(ctx context.Context, c Config, address string, requests [][]byte) (Resu
 
 // seed creates libraries that each grant one write contract, without hashing passwords,
 // and returns their access tokens.
-func seed(ctx context.Context, clients *library.Clients, database string, ring *seal.Keyring, key *rsa.PrivateKey, n int,
+func seed(
+	ctx context.Context, clients *library.Clients, database string, ring *seal.Keyring, key *rsa.PrivateKey, n int,
 ) ([]string, wire.ClientID, error) {
 	a, err := clients.AddApplication(ctx, library.Application{Name: "Bench"})
 	if err != nil {

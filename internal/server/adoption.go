@@ -14,8 +14,8 @@ import (
 )
 
 // What an older program has stored is adopted once: its rows get bindings under the master keyring. The database
-// records that, and so does the keyring's file, because whoever keeps the database could remove the record and have rows
-// of their own adopted at the next start.
+// records that, and so does the keyring's file, because whoever keeps the database could remove the record and have
+// rows of their own adopted at the next start.
 
 // adoptRows adopts what an older program has stored, and records in the keyring's file that it was.
 func (i *installation) adoptRows(ctx context.Context, integrity *library.Integrity, db *store.DB) error {

@@ -311,7 +311,8 @@ func TestAttackRewrittenShortActivity(t *testing.T) {
 			}},
 			"the newest line made anew": {0, func(v *youngVictim) {
 				newest := k.count(`SELECT events FROM chains WHERE library_id = $1`, v.Library)
-				k.changes(`UPDATE events SET kind = 'you.signed_in' WHERE library_id = $1 AND seq = $2`, v.Library, newest)
+				k.changes(`UPDATE events SET kind = 'you.signed_in' WHERE library_id = $1 AND seq = $2`,
+					v.Library, newest)
 				k.rewrites(v.Person, db, int64(newest))
 			}},
 			"the newest line removed": {0, func(v *youngVictim) { k.cutsOff(v.Person, 1) }},
@@ -363,7 +364,8 @@ func TestAttackRewrittenShortActivity(t *testing.T) {
 				if _, err := k.Activity.SaveCheckpoint(t.Context(), v.SignedIn(), time.Now()); !errors.As(err, &fault) {
 					t.Errorf("saving a checkpoint: %v", err)
 				}
-				if _, lines := k.checks(true); !strings.Contains(strings.Join(lines, "\n"), string(v.Library)+": activity") {
+				_, lines := k.checks(true)
+				if !strings.Contains(strings.Join(lines, "\n"), string(v.Library)+": activity") {
 					t.Errorf("the check says %q", lines)
 				}
 			})

@@ -21,7 +21,8 @@ func TestAttackContractReadsAfterConsent(t *testing.T) {
 		carreltest.Must(g.Pushes("letter", []byte("what was pushed")))(t)
 		asks := func() (*library.AuthorizeResult, error) {
 			return k.Consents.AuthorizeForToken(t.Context(),
-				g.Requests(carreltest.WithToken(g.Token()), carreltest.ReturningTo(carreltest.Callback)), wire.SessionOptions{})
+				g.Requests(carreltest.WithToken(g.Token()), carreltest.ReturningTo(carreltest.Callback)),
+				wire.SessionOptions{})
 		}
 		before := carreltest.Must(asks())(t)
 		k.changes(`UPDATE contracts SET access = 'r', scope = '{"raw":true,"mapped":true}' WHERE id = $1`,
@@ -79,17 +80,19 @@ func TestAttackWidenedGrant(t *testing.T) {
 			}, false},
 			"expiry": {func(g *carreltest.Grant) {
 				k.changes(`UPDATE grants SET expires_at = expires_at + 1000000000000 WHERE id = $1`, string(g.ID()))
-				k.changes(`UPDATE tokens SET expires_at = expires_at + 1000000000000 WHERE grant_id = $1`, string(g.ID()))
+				k.changes(`UPDATE tokens SET expires_at = expires_at + 1000000000000 WHERE grant_id = $1`,
+					string(g.ID()))
 			}, true},
 			"expiry, and no binding": {func(g *carreltest.Grant) {
 				k.changes(`UPDATE grants SET binding = NULL, expires_at = expires_at + 1000000000000 WHERE id = $1`,
 					string(g.ID()))
-				k.changes(`UPDATE tokens SET expires_at = expires_at + 1000000000000 WHERE grant_id = $1`, string(g.ID()))
+				k.changes(`UPDATE tokens SET expires_at = expires_at + 1000000000000 WHERE grant_id = $1`,
+					string(g.ID()))
 			}, true},
 			"contract": {func(g *carreltest.Grant) {
 				wide := app.ContractWithKey(0, library.Read).Contract
-				k.changes(`UPDATE grants SET contract_id = $1, allowed = $2 WHERE id = $3`, string(wide.ID), wide.Allowed(),
-					string(g.ID()))
+				k.changes(`UPDATE grants SET contract_id = $1, allowed = $2 WHERE id = $3`,
+					string(wide.ID), wide.Allowed(), string(g.ID()))
 				g.Contract = k.ContractOf(wide.ID, 0)
 			}, false},
 		} {

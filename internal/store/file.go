@@ -49,7 +49,9 @@ func (db *DB) AddRead(ctx context.Context, n *library.Nonce, grant library.Grant
 
 // useGrant uses the nonce up, adds the event and marks the grant as used. It returns ErrNotFound
 // if the grant is revoked, as all grants of a shut library are.
-func (db *DB) useGrant(ctx context.Context, q *query.Queries, n *library.Nonce, grant library.GrantID, e library.Event) error {
+func (db *DB) useGrant(
+	ctx context.Context, q *query.Queries, n *library.Nonce, grant library.GrantID, e library.Event,
+) error {
 	if n != nil {
 		if err := useNonce(ctx, q, *n); err != nil {
 			return err
