@@ -188,7 +188,9 @@ func (w *world) connectNowhere(t testing.TB, k *carreltest.Grant) string {
 	}
 	a := delivery.Connection{ID: nowhere, Reference: "nowhere", Library: grant.Library,
 		Application: grant.Application, Pending: true,
-		Source:    delivery.Source{ID: 900201, Name: "Nowhere", Push: true, Version: fhir.STU3, Provider: "fhir:nowhere"},
+		Source: delivery.Source{
+			ID: 900201, Name: "Nowhere", Push: true, Version: fhir.STU3, Provider: "fhir:nowhere",
+		},
 		CreatedAt: now, UpdatedAt: now}
 	a.Access = ring.Seal(fmt.Sprintf("carrel provider access %s %s 900201", a.Library, a.Application),
 		[]byte(`{"refresh":"accepted by nobody"}`))

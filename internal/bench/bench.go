@@ -22,6 +22,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/store"
 )
@@ -87,7 +88,11 @@ func Push(ctx context.Context, c Config, progress func(string)) (Result, error) 
 	if err != nil {
 		return Result{}, fmt.Errorf("generate key: %w", err)
 	}
-	tokens, client, err := seed(ctx, s.Clients, database, key, c.Libraries)
+	ring, err := seal.OpenKeyring(filepath.Join(c.Folder, "master.key"))
+	if err != nil {
+		return Result{}, fmt.Errorf("seed libraries: %w", err)
+	}
+	tokens, client, err := seed(ctx, s.Clients, database, ring, key, c.Libraries)
 	if err != nil {
 		return Result{}, err
 	}
@@ -182,7 +187,8 @@ func run(ctx context.Context, c Config, address string, requests [][]byte) (Resu
 
 // seed creates libraries that each grant one write contract, without hashing passwords,
 // and returns their access tokens.
-func seed(ctx context.Context, clients *library.Clients, database string, key *rsa.PrivateKey, n int,
+func seed(
+	ctx context.Context, clients *library.Clients, database string, ring *seal.Keyring, key *rsa.PrivateKey, n int,
 ) ([]string, wire.ClientID, error) {
 	a, err := clients.AddApplication(ctx, library.Application{Name: "Bench"})
 	if err != nil {
@@ -202,12 +208,12 @@ func seed(ctx context.Context, clients *library.Clients, database string, key *r
 		return nil, wire.ClientID{}, fmt.Errorf("open database: %w", err)
 	}
 	defer func() { _ = db.Close() }() // everything has been committed
-	id := wire.ClientID{Application: a.ID, Contract: k.ID}
+	db.SetBinder(library.NewIntegrity(ring, db, time.Now))
 	tokens := make([]string, n)
 	for i := range tokens {
-		if tokens[i], err = seedLibrary(ctx, db, id, i); err != nil {
+		if tokens[i], err = seedLibrary(ctx, db, k, i); err != nil {
 			return nil, wire.ClientID{}, err
 		}
 	}
-	return tokens, id, nil
+	return tokens, wire.ClientID{Application: a.ID, Contract: k.ID}, nil
 }

@@ -12,7 +12,8 @@ import (
 )
 
 // seedLibrary creates a library and its consent directly in the store.
-func seedLibrary(ctx context.Context, db *store.DB, client wire.ClientID, i int) (token string, err error) {
+func seedLibrary(ctx context.Context, db *store.DB, k library.Contract, i int) (token string, err error) {
+	client := wire.ClientID{Application: k.Application, Contract: k.ID}
 	key, err := seal.GenerateKey()
 	if err != nil {
 		return "", err
@@ -66,6 +67,8 @@ func seedLibrary(ctx context.Context, db *store.DB, client wire.ClientID, i int)
 			Contract:    client.Contract,
 			CreatedAt:   now,
 			ExpiresAt:   year,
+			Access:      k.Access,
+			Allowed:     k.Allowed(),
 		},
 		Account: library.Account{
 			ID:          wire.AccountID("1_" + seal.RandomID(20)),

@@ -108,6 +108,7 @@ func New(t testing.TB, options ...Option) *World {
 	w.Keyring = Must(seal.OpenKeyring(c.Keyring))(t)
 	w.Clients = library.NewClients(w.Store, w.Store, now)
 	integrity := library.NewIntegrity(w.Keyring, w.Store, now)
+	w.Store.SetBinder(integrity)
 	w.People = library.NewPeople(w.Store, w.Store, w.Store, w.Blobs, integrity, now,
 		library.PeopleConfig{DeleteWait: c.DeleteWait, NoNewLibraries: c.NoNewLibraries, PasswordCost: c.PasswordCost})
 	w.Consents = library.NewConsents(w.Store, w.Clients, w.Store, integrity, now,
@@ -217,6 +218,8 @@ func (w *World) OpensStore() *store.DB {
 	w.t.Helper()
 	db := Must(store.Open(w.t.Context(), w.database))(w.t)
 	w.t.Cleanup(func() { _ = db.Close() })
+	ring := Must(seal.OpenKeyring(filepath.Join(w.Folder, "master.key")))(w.t)
+	db.SetBinder(library.NewIntegrity(ring, db, w.Clock.Now))
 	return db
 }
 

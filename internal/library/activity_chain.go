@@ -3,16 +3,18 @@ package library
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 )
 
-// ChainHead is where a library's chain of events ends.
+// ChainHead is where a library's chain of events ends, as it was recorded and as it is.
 type ChainHead struct {
-	// Events is how many events have been counted; Newest is the Seq of the newest one that is
-	// stored. They are the same unless somebody else has changed the rows.
-	Events, Newest int64
+	// End was recorded with the newest event.
+	End ChainEnd
+	// Newest is the Seq of the newest event that is stored, and NewestHash the hash of the event with
+	// the Seq of End. They are those of End unless somebody else has changed the rows.
+	Newest     int64
+	NewestHash []byte
 }
 
 // EventCheckpoint remembers that a library's chain has been verified up to an event.
@@ -26,7 +28,7 @@ type EventCheckpoint struct {
 
 // ChainStore stores what a chain of events is verified with.
 type ChainStore interface {
-	// GetChainHead reads both numbers at one moment.
+	// GetChainHead reads all of it at one moment.
 	GetChainHead(ctx context.Context, id ID) (ChainHead, error)
 	// ListEventsAfter returns up to limit events whose Seq is above after, oldest first. It returns
 	// an event whose details do not decode without them.
@@ -64,19 +66,15 @@ const (
 )
 
 func (i *Integrity) checkpoint(e Event) EventCheckpoint {
-	mac := i.ring.MAC(purposeCheckpoint, checkpointParts(e.Library, e.Seq, e.Hash)...)
+	mac := i.ring.MAC(purposeCheckpoint, chainParts(e.Library, e.Seq, e.Hash)...)
 	return EventCheckpoint{e.Library, e.Seq, e.Hash, mac}
 }
 
 func (i *Integrity) verifyCheckpoint(c EventCheckpoint) error {
-	if !i.ring.VerifyMAC(c.MAC, purposeCheckpoint, checkpointParts(c.Library, c.Seq, c.Hash)...) {
+	if !i.ring.VerifyMAC(c.MAC, purposeCheckpoint, chainParts(c.Library, c.Seq, c.Hash)...) {
 		return &ActivityFault{c.Library, fmt.Sprintf("checkpoint %d was not made by this server", c.Seq)}
 	}
 	return nil
-}
-
-func checkpointParts(id ID, seq int64, hash []byte) [][]byte {
-	return [][]byte{[]byte(id), binary.BigEndian.AppendUint64(nil, uint64(seq)), hash}
 }
 
 // chainVerifier verifies a part of a library's chain.
@@ -86,6 +84,9 @@ type chainVerifier struct {
 	library   ID
 	// want are hashes that events must have, by their Seq.
 	want map[int64][]byte
+	// notAdopted says that no server of this version has started on the database yet, so that the
+	// ends of chains have no MACs.
+	notAdopted bool
 	// visit is called with each event that has been verified; nil if nobody wants them.
 	visit func(Event) error
 	// made are the checkpoints that the walk is worth, after the event at trusted.
@@ -130,6 +131,16 @@ func (v *chainVerifier) fault(format string, args ...any) error {
 	return &ActivityFault{v.library, fmt.Sprintf(format, args...)}
 }
 
+// expect says which hash an event must have. It returns an [*ActivityFault] if another one was
+// expected.
+func (v *chainVerifier) expect(seq int64, hash []byte) error {
+	if want := v.want[seq]; want != nil && !bytes.Equal(want, hash) {
+		return v.fault("event %d is another than it was", seq)
+	}
+	v.want[seq] = hash
+	return nil
+}
+
 // trust returns the head of the chain and the newest checkpoint, which may be none with Seq 0,
 // after it has verified that they fit.
 func (v *chainVerifier) trust(ctx context.Context) (ChainHead, EventCheckpoint, error) {
@@ -142,20 +153,29 @@ func (v *chainVerifier) trust(ctx context.Context) (ChainHead, EventCheckpoint, 
 		if err := v.integrity.verifyCheckpoint(newest); err != nil {
 			return ChainHead{}, newest, err
 		}
-		v.want[newest.Seq], v.trusted = newest.Hash, newest.Seq
+		if err := v.expect(newest.Seq, newest.Hash); err != nil {
+			return ChainHead{}, newest, err
+		}
+		v.trusted = newest.Seq
 	}
 	head, err := v.store.GetChainHead(ctx, v.library)
 	if err != nil {
 		return ChainHead{}, newest, fmt.Errorf("get head of activity: %w", err)
 	}
+	end := head.End
 	switch {
-	case head.Events != head.Newest:
-		return head, newest, v.fault("%d events have been counted, and the newest is event %d",
-			head.Events, head.Newest)
-	case head.Events < newest.Seq:
-		return head, newest, v.fault("it ends with event %d, and once had event %d", head.Events, newest.Seq)
+	case end.Seq != head.Newest:
+		return head, newest, v.fault("%d events have been counted, and the newest is event %d", end.Seq, head.Newest)
+	case end.Seq < newest.Seq:
+		return head, newest, v.fault("it ends with event %d, and once had event %d", end.Seq, newest.Seq)
+	case v.notAdopted && end.MAC == nil:
+		return head, newest, nil
+	case !v.integrity.IsChainEndBound(end):
+		return head, newest, v.fault("its end, event %d, was not made by this server", end.Seq)
+	case !bytes.Equal(end.Hash, head.NewestHash):
+		return head, newest, v.fault("event %d is another than it was", end.Seq)
 	}
-	return head, newest, nil
+	return head, newest, v.expect(end.Seq, end.Hash)
 }
 
 // verifyPart verifies the events from one Seq to the next checkpoint above another, or to the
@@ -174,10 +194,12 @@ func (v *chainVerifier) verifyPart(ctx context.Context, from, to int64) error {
 		if err := v.integrity.verifyCheckpoint(above); err != nil {
 			return err
 		}
-		v.want[above.Seq] = above.Hash
+		if err := v.expect(above.Seq, above.Hash); err != nil {
+			return err
+		}
 		return v.walk(ctx, from, above.Seq)
 	}
-	if err := v.walk(ctx, max(1, min(from, newest.Seq)), head.Events); err != nil {
+	if err := v.walk(ctx, max(1, min(from, newest.Seq)), head.End.Seq); err != nil {
 		return err
 	}
 	return v.remember(ctx)

@@ -12,11 +12,13 @@ import (
 // BoundKind says whose binding it is.
 type BoundKind string
 
-// The kinds of rows that have a binding.
+// The kinds of rows that have a binding under the master keyring.
 const (
 	BoundLibrary  BoundKind = "library"
 	BoundToken    BoundKind = "token"
 	BoundAuthCode BoundKind = "authorization code"
+	BoundChain    BoundKind = "end of activity"
+	BoundGrant    BoundKind = "grant"
 )
 
 // Unbound is a row without a binding. A program made it that knew no bindings.
@@ -27,26 +29,64 @@ type Unbound struct {
 	Library ID
 	// PublicKey is the library's public key as it is stored.
 	PublicKey []byte
+	// End is that of a chain of events.
+	End ChainEnd
+	// Grant is a grant with what it covers.
+	Grant Grant
 	// Binding is what the row is to get.
 	Binding []byte
 }
 
+// AdoptionGeneration counts what the programs have learned to bind. What an older program has
+// stored is adopted once for each generation.
+type AdoptionGeneration int
+
+// The generations.
+const (
+	// AdoptedSecrets is the first: libraries, tokens and authorization codes have bindings.
+	AdoptedSecrets AdoptionGeneration = 1
+	// AdoptedChains is the second: so have the ends of activities, and grants; and what the keyring
+	// seals for providers holds its owner.
+	AdoptedChains AdoptionGeneration = 2
+	// NewestAdoption is the newest.
+	NewestAdoption = AdoptedChains
+)
+
+// kinds lists what is bound from a generation on.
+func (g AdoptionGeneration) kinds() []BoundKind {
+	if g == AdoptedSecrets {
+		return []BoundKind{BoundLibrary, BoundToken, BoundAuthCode}
+	}
+	return []BoundKind{BoundChain, BoundGrant}
+}
+
 // Adoption records that the rows of an older program have got their bindings.
 type Adoption struct {
-	At  time.Time
-	MAC []byte
+	Generation AdoptionGeneration
+	At         time.Time
+	MAC        []byte
+}
+
+// parts are the parts of the MAC. Those of the first generation do not name it: there was no other.
+func (a Adoption) parts() [][]byte {
+	if a.Generation == AdoptedSecrets {
+		return [][]byte{millis(a.At)}
+	}
+	return [][]byte{millis(a.At), {byte(a.Generation)}}
 }
 
 // AdoptionStore gives the rows of an older program their bindings.
 type AdoptionStore interface {
-	// GetAdoption returns ErrNotFound if there was none.
-	GetAdoption(ctx context.Context) (Adoption, error)
-	// AddAdoption records the first adoption. A second one changes nothing.
+	// GetAdoption returns ErrNotFound if there was none of the generation.
+	GetAdoption(ctx context.Context, g AdoptionGeneration) (Adoption, error)
+	// AddAdoption records the first adoption of a generation. A second one changes nothing.
 	AddAdoption(ctx context.Context, a Adoption) error
 	// ListUnbound lists up to limit rows of a kind without a binding, those after the given one in
-	// the order of the store. The zero value is before all.
+	// the order of the store. The zero value is before all. A grant that does not say what it covers
+	// covers what its contract allows.
 	ListUnbound(ctx context.Context, kind BoundKind, after Unbound, limit int) ([]Unbound, error)
-	// Bind gives rows their bindings. Rows that are gone are no error.
+	// Bind gives rows their bindings: those that have none, and those whose binding is still the one
+	// that ListOfOlderKey has returned. Rows that are gone or have changed are no error.
 	Bind(ctx context.Context, rows []Unbound) error
 }
 
@@ -56,21 +96,52 @@ const adoptionBatch = 500
 // ErrAdoptionForged says that the record of the adoption was not made with the keyring.
 var ErrAdoptionForged = errors.New("the record of the adoption was not made with this server's master keyring")
 
-// Adopt binds under the keyring what an older program has stored: its libraries, and the tokens
-// and codes that it gave out. It does so once: later a row without a binding is one whose
-// binding somebody has removed. It returns ErrAdoptionForged.
-func (i *Integrity) Adopt(ctx context.Context, store AdoptionStore) error {
-	done, err := i.isAdopted(ctx, store)
+// ErrAdoptionGone says that the database does not know of an adoption that the keyring knows of.
+var ErrAdoptionGone = errors.New("the record of an adoption is gone")
+
+// Adopt binds under the keyring what an older program has stored: its libraries, the tokens and
+// codes that it gave out, the ends of its activities, and its grants. It does so once for each
+// generation: later a row without a binding is one whose binding somebody has removed. What other
+// packages adopt belongs to the newest generation. Adopt returns ErrAdoptionForged, or
+// ErrAdoptionGone if the keyring says that the generation was adopted.
+func (i *Integrity) Adopt(
+	ctx context.Context, store AdoptionStore, others ...func(context.Context) error,
+) error {
+	for g := AdoptedSecrets; g <= NewestAdoption; g++ {
+		var more []func(context.Context) error
+		if g == NewestAdoption {
+			more = others
+		}
+		if err := i.adoptGeneration(ctx, store, g, more); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (i *Integrity) adoptGeneration(
+	ctx context.Context, store AdoptionStore, g AdoptionGeneration, more []func(context.Context) error,
+) error {
+	done, err := i.hasAdopted(ctx, store, g)
 	if err != nil || done {
 		return err
 	}
-	for _, kind := range []BoundKind{BoundLibrary, BoundToken, BoundAuthCode} {
+	if int(g) <= i.ring.Adopted() {
+		return ErrAdoptionGone
+	}
+	for _, kind := range g.kinds() {
 		if err := i.adopt(ctx, store, kind); err != nil {
 			return fmt.Errorf("bind what an older program has stored: %w", err)
 		}
 	}
-	now := i.now()
-	if err := store.AddAdoption(ctx, Adoption{At: now, MAC: i.ring.MAC(purposeAdoption, millis(now))}); err != nil {
+	for _, adopt := range more {
+		if err := adopt(ctx); err != nil {
+			return err
+		}
+	}
+	a := Adoption{Generation: g, At: i.now()}
+	a.MAC = i.ring.MAC(purposeAdoption, a.parts()...)
+	if err := store.AddAdoption(ctx, a); err != nil {
 		return fmt.Errorf("record the adoption: %w", err)
 	}
 	return nil
@@ -80,28 +151,50 @@ func (i *Integrity) Adopt(ctx context.Context, store AdoptionStore) error {
 func (i *Integrity) bindRow(row Unbound) []byte { return i.ring.MAC(row.purpose(), row.parts()...) }
 
 func (u Unbound) purpose() string {
-	if u.Kind == BoundLibrary {
+	switch u.Kind {
+	case BoundLibrary:
 		return purposeLibraryBinding
+	case BoundChain:
+		return purposeChainEnd
+	case BoundGrant:
+		return purposeGrant
+	default:
+		return purposeAdopted
 	}
-	return purposeAdopted
 }
 
 func (u Unbound) parts() [][]byte {
-	if u.Kind == BoundLibrary {
+	switch u.Kind {
+	case BoundLibrary:
 		return [][]byte{[]byte(u.Library), u.PublicKey}
+	case BoundChain:
+		return chainParts(u.Library, u.End.Seq, u.End.Hash)
+	case BoundGrant:
+		return u.Grant.parts()
+	default:
+		return [][]byte{u.Secret[:], []byte(u.Library), u.PublicKey}
 	}
-	return [][]byte{u.Secret[:], []byte(u.Library), u.PublicKey}
 }
 
-func (i *Integrity) isAdopted(ctx context.Context, store AdoptionStore) (bool, error) {
-	a, err := store.GetAdoption(ctx)
+// IsAdopted reports whether a server of this version has adopted everything.
+func (i *Integrity) IsAdopted(ctx context.Context, store AdoptionStore) (bool, error) {
+	for g := AdoptedSecrets; g <= NewestAdoption; g++ {
+		if done, err := i.hasAdopted(ctx, store, g); err != nil || !done {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (i *Integrity) hasAdopted(ctx context.Context, store AdoptionStore, g AdoptionGeneration) (bool, error) {
+	a, err := store.GetAdoption(ctx, g)
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}
 	if err != nil {
 		return false, fmt.Errorf("get adoption: %w", err)
 	}
-	if !i.ring.VerifyMAC(a.MAC, purposeAdoption, millis(a.At)) {
+	if !i.ring.VerifyMAC(a.MAC, purposeAdoption, a.parts()...) {
 		return false, ErrAdoptionForged
 	}
 	return true, nil

@@ -63,6 +63,12 @@ func (c *Consents) Exchange(ctx context.Context, req *SignedRequest) (wire.Token
 	case !grant.RevokedAt.IsZero(): // before the code was ever used
 		return wire.TokenClaims{}, refused
 	}
+	if err := c.integrity.verifyGrant(ctx, grant); err != nil {
+		return wire.TokenClaims{}, err
+	}
+	if !grant.Covers(req.Contract) {
+		return wire.TokenClaims{}, refused
+	}
 	owner, err := c.store.GetLibrary(ctx, grant.Library)
 	if err != nil {
 		return wire.TokenClaims{}, fmt.Errorf("get library of code: %w", err)

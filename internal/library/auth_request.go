@@ -201,7 +201,7 @@ func (c *Consents) AuthorizeForToken(
 	r := AuthRequest{Library: info.Library.ID, Kind: OnboardRequest, Challenge: claims.CodeChallenge}
 	if renew {
 		r.Kind = UserReauthRequest
-	} else if err := info.checkExpiry(c.now(), wire.KindAccessToken); err != nil {
+	} else if err := info.check(c.now(), req.Contract, wire.KindAccessToken); err != nil {
 		return nil, err
 	}
 	return c.addRequest(ctx, req, r, options)

@@ -32,7 +32,7 @@ func (c *Consents) Bearer(ctx context.Context, req *SignedRequest) (*Bearer, err
 	if info.Grant.Contract != req.Contract.ID {
 		return nil, InvalidToken(wire.KindAccessToken)
 	}
-	if err := info.checkExpiry(c.now(), wire.KindAccessToken); err != nil {
+	if err := info.check(c.now(), req.Contract, wire.KindAccessToken); err != nil {
 		return nil, err
 	}
 	return c.bearer(req, info), nil
@@ -54,7 +54,7 @@ func (c *Consents) CachedBearer(ctx context.Context, req *SignedRequest) (*Beare
 	if info.Grant.Contract != req.Contract.ID || info.Grant.Application != req.Application.ID {
 		return nil, InvalidToken(wire.KindAccessToken)
 	}
-	if err := info.checkExpiry(now, wire.KindAccessToken); err != nil {
+	if err := info.check(now, req.Contract, wire.KindAccessToken); err != nil {
 		return nil, err
 	}
 	return c.bearer(req, info), nil
@@ -68,9 +68,9 @@ func (c *Consents) bearer(req *SignedRequest, info TokenInfo) *Bearer {
 // Request returns the signed request that carried the access token.
 func (b *Bearer) Request() *SignedRequest { return b.request }
 
-// Require refuses a bearer whose contract is of another access type with RefusedAccess.
+// Require refuses a bearer whose grant is of another access type with RefusedAccess.
 func (b *Bearer) Require(access Access) error {
-	if b.Client.Contract.Access != access {
+	if b.Grant.Access != access {
 		return WrongAccess()
 	}
 	return nil
@@ -78,7 +78,8 @@ func (b *Bearer) Require(access Access) error {
 
 // findToken finds a token of the request's application that has not been revoked; it may have
 // expired. It returns a [*TamperedError] if the library is not the one that the token was given
-// out for: no client does better by another token, so that is no refusal of the token.
+// out for, or if the grant is not what the person has allowed: no client does better by another token,
+// so that is no refusal of the token.
 func (c *Consents) findToken(ctx context.Context, req *SignedRequest, use TokenUse) (TokenInfo, error) {
 	kind, text := wire.KindAccessToken, req.Claims.AccessToken
 	if use == UseRefresh {
@@ -98,12 +99,16 @@ func (c *Consents) findToken(ctx context.Context, req *SignedRequest, use TokenU
 	if err := c.integrity.verifySecret(ctx, secret, info.Token.Binding, info.Library); err != nil {
 		return TokenInfo{}, err
 	}
+	if err := c.integrity.verifyGrant(ctx, info.Grant); err != nil {
+		return TokenInfo{}, err
+	}
 	return info, nil
 }
 
-// checkExpiry refuses a token that has expired, or whose grant has.
-func (i TokenInfo) checkExpiry(now time.Time, kind wire.TokenKind) error {
-	if !now.Before(i.Token.ExpiresAt) || !now.Before(i.Grant.ExpiresAt) {
+// check refuses a token that has expired, or whose grant has, or does not cover what the contract
+// allows now: the client then asks the person again.
+func (i TokenInfo) check(now time.Time, contract Contract, kind wire.TokenKind) error {
+	if !now.Before(i.Token.ExpiresAt) || !now.Before(i.Grant.ExpiresAt) || !i.Grant.Covers(contract) {
 		return ExpiredToken(kind)
 	}
 	return nil

@@ -31,6 +31,7 @@ type CheckStore interface {
 	SigningKeyStore
 	GetLibrary(ctx context.Context, id ID) (Library, error)
 	GetLock(ctx context.Context, id ID, kind LockKind) (Lock, error)
+	ListGrants(ctx context.Context, id ID) ([]Grant, error)
 	CountFiles(ctx context.Context, library ID) (int, error)
 	HasFile(ctx context.Context, library ID, id wire.FileName) (bool, error)
 	ListLibraryIDs(ctx context.Context, after ID, limit int) ([]ID, error)
@@ -101,8 +102,11 @@ func (c *Checker) fault(text string) {
 }
 
 func (c *Checker) checkAdoption(ctx context.Context) error {
-	adopted, err := c.integrity.isAdopted(ctx, c.Store)
-	if errors.Is(err, ErrAdoptionForged) {
+	adopted, err := c.integrity.IsAdopted(ctx, c.Store)
+	if err == nil && !adopted && c.Keyring.Adopted() >= int(NewestAdoption) {
+		err = ErrAdoptionGone
+	}
+	if errors.Is(err, ErrAdoptionForged) || errors.Is(err, ErrAdoptionGone) {
 		c.fault(err.Error())
 		adopted, err = true, nil
 	}
@@ -220,6 +224,9 @@ func (l *libraryCheck) run(ctx context.Context) error {
 	if err := l.checkKey(ctx); err != nil {
 		return err
 	}
+	if err := l.checkGrants(ctx); err != nil {
+		return err
+	}
 	files, err := l.Store.CountFiles(ctx, l.id)
 	if err != nil {
 		return err
@@ -252,10 +259,25 @@ func (l *libraryCheck) checkKey(ctx context.Context) error {
 	return nil
 }
 
+// checkGrants checks that each grant covers what the person has allowed.
+func (l *libraryCheck) checkGrants(ctx context.Context) error {
+	if !l.adopted {
+		return nil
+	}
+	grants, err := l.Store.ListGrants(ctx, l.id)
+	for _, g := range grants {
+		if !l.integrity.isGrantBound(g) {
+			l.add("grant %s: it is not what the person has allowed", g.ID)
+		}
+	}
+	return err
+}
+
 // checkChain walks the whole chain and compares it with every checkpoint. After a fault it goes
 // on through the lines, for the files that arrived.
 func (l *libraryCheck) checkChain(ctx context.Context) error {
-	v := &chainVerifier{store: l.Store, integrity: l.integrity, library: l.id, want: map[int64][]byte{}}
+	v := &chainVerifier{store: l.Store, integrity: l.integrity, library: l.id, want: map[int64][]byte{},
+		notAdopted: !l.adopted}
 	checkpoints := &checkpointReader{store: l.Store, library: l.id}
 	v.visit = func(e Event) error {
 		c, err := checkpoints.at(ctx, e.Seq)
@@ -274,7 +296,7 @@ func (l *libraryCheck) checkChain(ctx context.Context) error {
 	}
 	head, _, err := v.trust(ctx)
 	if err == nil {
-		err = v.walk(ctx, 1, head.Events)
+		err = v.walk(ctx, 1, head.End.Seq)
 	}
 	if errors.Is(err, ErrNotFound) {
 		return nil // deleted meanwhile

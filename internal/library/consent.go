@@ -176,7 +176,7 @@ func (c *Consents) Allow(
 		Request: r.Hash, At: now, By: s.Login.ID,
 		Grant: Grant{ID: GrantID(wire.RandomAlphanumeric(32)), Library: s.Library.ID,
 			Application: r.Client.Application.ID, Contract: r.Client.Contract.ID, CreatedAt: now,
-			ExpiresAt: r.GrantUntil},
+			ExpiresAt: r.GrantUntil, Access: r.Client.Contract.Access, Allowed: r.Client.Contract.Allowed()},
 		Account: newAccount(s.Library.ID, r.Client.Application.ID, now),
 		Code: AuthCode{Hash: code.Hash(), Client: r.Client.ID(), Challenge: r.Challenge,
 			ExpiresAt: now.Add(codeLifetime)},
@@ -297,7 +297,8 @@ func (c *Consents) revokeRefused(ctx context.Context, r *PendingRequest, s *Sign
 }
 
 // Complete answers a request that asks for no consent with success, and returns where to send
-// the browser. It returns ErrWrongPerson or ErrUsed.
+// the browser. It returns ErrWrongPerson or ErrUsed, and ErrNotFound if the grant of the request's
+// contract has just ended, or does not cover what the contract allows now.
 func (c *Consents) Complete(ctx context.Context, s *SignedIn, r *PendingRequest) (callback string, err error) {
 	if err := r.CheckPerson(s); err != nil {
 		return "", err
@@ -315,7 +316,8 @@ func (c *Consents) Complete(ctx context.Context, s *SignedIn, r *PendingRequest)
 
 // sealToActiveGrant finds the active grant of the request's contract and, if the contract reads,
 // seals the library's private key to the request's session: the person allowed the reading when
-// they gave that grant. It returns nothing if there is no such grant.
+// they gave that grant. It returns nothing if there is no such grant, ErrNotFound if the operator has
+// changed the contract since, and a [*TamperedError] if the grant is not what the person has allowed.
 func (c *Consents) sealToActiveGrant(
 	ctx context.Context,
 	s *SignedIn,
@@ -325,7 +327,13 @@ func (c *Consents) sealToActiveGrant(
 	if err != nil || grant == nil || !grant.Active(c.now()) {
 		return "", nil, err
 	}
-	if r.Client.Contract.Access != Read {
+	if err := c.integrity.verifyGrant(ctx, *grant); err != nil {
+		return "", nil, err
+	}
+	if !grant.Covers(r.Client.Contract) {
+		return "", nil, fmt.Errorf("grant %s does not cover what its contract allows now: %w", grant.ID, ErrNotFound)
+	}
+	if grant.Access != Read {
 		return grant.ID, nil, nil
 	}
 	key, err := s.key(ctx)

@@ -1,6 +1,9 @@
 package library
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -39,4 +42,16 @@ type Contract struct {
 	ExpiresAt time.Time
 	// DisabledAt is when the operator disabled it; zero if it is enabled.
 	DisabledAt time.Time
+}
+
+// Allowed returns a hash of what the contract allows its application: the access type, the scope, and
+// whether it may delete the library. It stays the same as long as these do, also when a later version
+// adds members to the scope.
+func (c Contract) Allowed() string {
+	text, err := json.Marshal([]any{c.Access, c.Scope, c.DeletesLibrary})
+	if err != nil {
+		panic("library: what a contract allows does not encode: " + err.Error()) // texts and lists of them only
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }

@@ -48,6 +48,35 @@ func (e *Event) Chain(previous []byte) {
 	e.Previous, e.Hash = previous, sum[:]
 }
 
+// ChainEnd is where a library's chain of events ends.
+type ChainEnd struct {
+	Library ID
+	// Seq is how many events have been counted, and Hash is the hash of the newest one.
+	Seq  int64
+	Hash []byte
+	// MAC authenticates the others under the master keyring. It is empty in a chain that an older
+	// program has made and that has not been adopted.
+	MAC []byte
+}
+
+// End returns the end of a chain whose newest event is e, without a MAC.
+func (e Event) End() ChainEnd { return ChainEnd{Library: e.Library, Seq: e.Seq, Hash: e.Hash} }
+
+// BindChainEnd returns the MAC of the end of a chain.
+func (i *Integrity) BindChainEnd(end ChainEnd) []byte {
+	return i.ring.MAC(purposeChainEnd, chainParts(end.Library, end.Seq, end.Hash)...)
+}
+
+// IsChainEndBound reports whether this server has made the MAC of an end.
+func (i *Integrity) IsChainEndBound(end ChainEnd) bool {
+	return i.ring.VerifyMAC(end.MAC, purposeChainEnd, chainParts(end.Library, end.Seq, end.Hash)...)
+}
+
+// chainParts are the parts of the MACs of an event of a chain.
+func chainParts(id ID, seq int64, hash []byte) [][]byte {
+	return [][]byte{[]byte(id), binary.BigEndian.AppendUint64(nil, uint64(seq)), hash}
+}
+
 // VerifyChain returns an error for the first event that does not follow the one before it. The
 // events are in order, oldest first, without gaps; they need not begin with the library's first.
 func VerifyChain(events []Event) error {

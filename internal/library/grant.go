@@ -19,6 +19,24 @@ type Grant struct {
 	LastUsedAt  time.Time
 	// RevokedAt is when the person revoked it; zero if they have not.
 	RevokedAt time.Time
+	// Access is the access type that the person has allowed, and Allowed is what the contract allowed
+	// then: see [Contract.Allowed].
+	Access  Access
+	Allowed string
+	// Binding binds what the grant covers, and until when, under the master keyring: see [Integrity].
+	Binding []byte
+}
+
+// parts are the parts of the binding.
+func (g Grant) parts() [][]byte {
+	return [][]byte{[]byte(g.Library), []byte(g.ID), []byte(g.Application), []byte(g.Contract), []byte(g.Access),
+		[]byte(g.Allowed), millis(g.ExpiresAt)}
+}
+
+// Covers reports whether the person has allowed what the contract allows now. If the operator has
+// changed the contract since, the application has to ask again.
+func (g Grant) Covers(c Contract) bool {
+	return g.Contract == c.ID && g.Access == c.Access && g.Allowed == c.Allowed()
 }
 
 // Active reports whether the grant is in force at now.

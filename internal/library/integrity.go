@@ -61,6 +61,8 @@ const (
 	purposeAdopted        = "carrel adopted secret"
 	purposeAdoption       = "carrel adoption"
 	purposeCheckpoint     = "carrel event checkpoint"
+	purposeChainEnd       = "carrel end of activity"
+	purposeGrant          = "carrel grant"
 )
 
 // BindSecret returns the binding of a token or code that is given out for a library: the MAC of
@@ -140,6 +142,22 @@ func (i *Integrity) isBound(l Library) bool {
 	return i.ring.VerifyMAC(l.Binding, purposeLibraryBinding, []byte(l.ID), l.PublicKey.Bytes())
 }
 
+// BindGrant returns the binding of a grant.
+func (i *Integrity) BindGrant(g Grant) []byte { return i.ring.MAC(purposeGrant, g.parts()...) }
+
+func (i *Integrity) isGrantBound(g Grant) bool {
+	return i.ring.VerifyMAC(g.Binding, purposeGrant, g.parts()...)
+}
+
+// verifyGrant returns a [*TamperedError] unless a grant covers what the person has allowed, until
+// when they have.
+func (i *Integrity) verifyGrant(ctx context.Context, g Grant) error {
+	if !i.isGrantBound(g) {
+		return i.tampered(ctx, g.Library, fmt.Sprintf("grant %s is not what the person has allowed", g.ID))
+	}
+	return nil
+}
+
 // verifyKey returns a [*TamperedError] unless a private key that has been opened is that of the
 // library's public key.
 func (i *Integrity) verifyKey(ctx context.Context, key seal.PrivateKey, l Library) error {
@@ -176,33 +194,38 @@ func (i *Integrity) tamperedFile(ctx context.Context, file File, what string) er
 }
 
 // RecordTampering records in the library's activity what a [*TamperedError] says, at most once an hour,
-// and returns err. It returns any other error as it is.
+// and returns err, joined with the error of the store. It returns any other error as it is.
 func (i *Integrity) RecordTampering(ctx context.Context, err error) error {
 	var tampered *TamperedError
 	if !errors.As(err, &tampered) {
 		return err
 	}
-	if recorded := i.record(ctx, tampered, EventDetails{}); recorded != error(tampered) {
-		return errors.Join(err, recorded)
+	return errors.Join(err, i.tell(ctx, tampered, EventDetails{}))
+}
+
+func (i *Integrity) record(ctx context.Context, err *TamperedError, details EventDetails) error {
+	if err2 := i.tell(ctx, err, details); err2 != nil {
+		return errors.Join(err, err2)
 	}
 	return err
 }
 
-func (i *Integrity) record(ctx context.Context, err *TamperedError, details EventDetails) error {
+// tell adds the event to the library's activity, at most once an hour.
+func (i *Integrity) tell(ctx context.Context, err *TamperedError, details EventDetails) error {
 	id := err.Library
 	if id == "" {
-		return err
+		return nil
 	}
 	now := i.now()
 	if _, told := i.told.get(id, now); told {
-		return err
+		return nil
 	}
 	i.told.put(id, struct{}{}, now)
 	event := Event{Library: id, At: now, Kind: EventTampered, Details: details}
-	if err2 := i.events.AddEvent(ctx, event); err2 != nil && !errors.Is(err2, ErrNotFound) {
-		return errors.Join(err, fmt.Errorf("record that: %w", err2))
+	if err := i.events.AddEvent(ctx, event); err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("record that: %w", err)
 	}
-	return err
+	return nil
 }
 
 // millis returns a time as it is bound: milliseconds since 1970, in 8 bytes.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
@@ -41,6 +42,50 @@ func olderToken(t *testing.T, w *carreltest.World, g *carreltest.Grant) *carrelt
 	}
 	older := g.GrantOfToken(text)
 	return older
+}
+
+// TestAdoptedActivity: the first start after the migration authenticates the end of each activity, and what each grant
+// covers. After that an end without a MAC, or a grant without a binding, is one that somebody has removed.
+func TestAdoptedActivity(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	anna := w.Person()
+	g := anna.Allows(w.Application().Contract(library.Read))
+	older := func() {
+		execute(t, w, `UPDATE chains SET hash = NULL, mac = NULL`)
+		execute(t, w, `UPDATE grants SET access = '', allowed = '', binding = NULL`)
+	}
+	wantFault := func(when string, want bool) {
+		t.Helper()
+		page := must(w.Activity.List(t.Context(), anna.SignedIn(), 0))(t)
+		if (page.Fault != nil) != want {
+			t.Errorf("activity, %s: %v", when, page.Fault)
+		}
+		if _, err := g.Bearer(); isTampered(err) != want {
+			t.Errorf("grant, %s: %v", when, err)
+		}
+	}
+	wantFault("as it is made", false)
+	before := must(w.Store.GetGrant(t.Context(), g.ID()))(t)
+	older()
+	adopt := func() {
+		t.Helper()
+		if err := library.NewIntegrity(w.Keyring, w.Store, w.Clock.Now).Adopt(t.Context(), w.Store); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The start of a version before has recorded its adoption.
+	adopt()
+	execute(t, w, `DELETE FROM adoptions WHERE id = 2`)
+	adopt()
+	wantFault("adopted", false)
+	if got := must(w.Store.GetGrant(t.Context(), g.ID()))(t); !reflect.DeepEqual(got, before) {
+		t.Errorf("the grant is adopted as %+v, and was %+v", got, before)
+	}
+	must(g.StartsSession(wire.SessionOptions{}))(t)
+	older()
+	adopt()
+	wantFault("after the adoption", true)
 }
 
 // TestAdoption: the first start after the migration binds what an older program has made. After that a row without a
@@ -135,8 +180,12 @@ func TestOpeningComparesKeys(t *testing.T) {
 	found := must(reader.FindsSession(session))(t)
 	bearer := must(reader.Bearer())(t)
 
+	in := anna.SignedIn()
+
 	execute(t, w, `UPDATE libraries SET public_key = ?`, must(seal.GenerateKey())(t).PublicKey().Bytes())
 	ctx := t.Context()
+	// A login that was found before opens the library as it is now.
+	in.Library = must(w.Store.GetLibrary(ctx, anna.Library))(t)
 	for what, open := range map[string]func() error{
 		"password": func() error {
 			_, err := w.People.SignIn(ctx, anna.Email, anna.Password, library.Device{})
@@ -147,16 +196,17 @@ func TestOpeningComparesKeys(t *testing.T) {
 			return err
 		},
 		"change of password": func() error {
-			return w.People.ChangePassword(ctx, anna.SignedIn(), anna.Password, "een ander goed wachtwoord")
+			return w.People.ChangePassword(ctx, in, anna.Password, "een ander goed wachtwoord")
 		},
 		"cookie, download": func() error {
-			_, _, err := w.Files.OpenForPerson(ctx, anna.SignedIn(), file.ID)
+			_, _, err := w.Files.OpenForPerson(ctx, in, file.ID)
 			return err
 		},
 		"cookie, consent": func() error {
-			_, err := w.Consents.Allow(ctx, anna.SignedIn(), asked, asked.Shown(""))
+			_, err := w.Consents.Allow(ctx, in, asked, asked.Shown(""))
 			return err
 		},
+		"cookie":       func() error { _, err := w.People.Login(ctx, anna.Cookie); return err },
 		"access token": func() error { _, err := reader.StartsSession(wire.SessionOptions{}); return err },
 		"refresh token": func() error {
 			_, err := w.Consents.Refresh(ctx, reader.Requests(carreltest.Refreshing(reader.Refresh())))
@@ -204,6 +254,8 @@ func TestRebind(t *testing.T) {
 	execute(t, w, `UPDATE libraries
 		SET public_key = (SELECT o.public_key FROM libraries o WHERE o.id = ?) WHERE id = ?`,
 		anna.Library, bram.Library)
+	execute(t, w, `UPDATE chains SET hash = (SELECT o.hash FROM chains o WHERE o.library_id = ?) WHERE library_id = ?`,
+		anna.Library, bram.Library)
 
 	both := library.NewIntegrity(ring(append(first, second...)...), w.Store, w.Clock.Now)
 	for range 2 {
@@ -212,6 +264,7 @@ func TestRebind(t *testing.T) {
 		}
 	}
 	newest := library.NewIntegrity(ring(second...), w.Store, w.Clock.Now)
+	w.Store.SetBinder(newest)
 	verify := func(i *library.Integrity, id library.ID) error {
 		return i.VerifyLibrary(ctx, must(w.Store.GetLibrary(ctx, id))(t))
 	}
@@ -232,6 +285,12 @@ func TestRebind(t *testing.T) {
 	if page, err := activity.List(ctx, anna.SignedIn(), 0); err != nil || page.Fault != nil {
 		t.Errorf("activity: %v, %v", page.Fault, err)
 	}
+	if bound := newest.IsChainEndBound(must(w.Store.GetChainHead(ctx, anna.Library))(t).End); !bound {
+		t.Error("the end of the activity is not bound by the newest key")
+	}
+	if bound := newest.IsChainEndBound(must(w.Store.GetChainHead(ctx, bram.Library))(t).End); bound {
+		t.Error("an end that was forged is bound")
+	}
 	if n := w.Rows("event_checkpoints"); n == 0 {
 		t.Error("there are no checkpoints")
 	}
@@ -246,7 +305,12 @@ func TestRebind(t *testing.T) {
 	if err := verify(lost, anna.Library); err != nil {
 		t.Error(err)
 	}
-	if _, err := g.Pushes("after", nil); err != nil {
+	consents = library.NewConsents(w.Store, w.Clients, w.Store, lost, w.Clock.Now, library.ConsentConfig{})
+	if _, err := consents.Bearer(ctx, g.Requests(carreltest.WithToken(g.Token()))); err != nil {
 		t.Errorf("a token with a binding of its own: %v", err)
+	}
+	activity = library.NewActivity(w.Store, lost, nil, "")
+	if page, err := activity.List(ctx, anna.SignedIn(), 0); err != nil || page.Fault != nil {
+		t.Errorf("adopted activity: %v, %v", page.Fault, err)
 	}
 }

@@ -31,6 +31,9 @@ type Login struct {
 	CreatedAt time.Time
 	SeenAt    time.Time
 	ExpiresAt time.Time
+	// Binding binds the login to the library: see [Integrity]. It is empty in a login that an older
+	// program has made.
+	Binding []byte
 }
 
 // LoginStore stores logins.
@@ -67,15 +70,15 @@ const purposePending = "carrel pending recovery code"
 
 // newLogin makes a login and its secret, to which the library's key is sealed. The code is a
 // recovery code that the login is to show; empty if there is none.
-func (p *People) newLogin(id ID, key seal.PrivateKey, code, agent string) (seal.Secret, Login, error) {
+func (p *People) newLogin(l Library, key seal.PrivateKey, code, agent string) (seal.Secret, Login, error) {
 	secret := seal.NewSecret()
 	sealed, err := key.SealToSecret(secret)
 	if err != nil {
 		return seal.Secret{}, Login{}, err
 	}
 	now := p.now()
-	login := Login{ID: LoginID(seal.RandomID(20)), Library: id, Hash: secret.Hash(), Seal: sealed, Agent: agent,
-		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(loginIdleLimit)}
+	login := Login{ID: LoginID(seal.RandomID(20)), Library: l.ID, Hash: secret.Hash(), Seal: sealed, Agent: agent,
+		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(loginIdleLimit), Binding: BindSecret(secret, l)}
 	if code != "" {
 		if login.PendingCode, err = secret.SealText(purposePending, code); err != nil {
 			return seal.Secret{}, Login{}, err
@@ -85,11 +88,18 @@ func (p *People) newLogin(id ID, key seal.PrivateKey, code, agent string) (seal.
 }
 
 // Login finds the person who is signed in with a cookie's secret, and extends the login. It
-// returns ErrNotFound for a login that is unknown or has expired.
+// returns ErrNotFound for a login that is unknown or has expired, or that an older program has made, and
+// a [*TamperedError] if it is not one of the library.
 func (p *People) Login(ctx context.Context, secret seal.Secret) (*SignedIn, error) {
 	login, library, err := p.logins.GetLogin(ctx, secret.Hash())
 	if err != nil {
 		return nil, fmt.Errorf("get login: %w", err)
+	}
+	if len(login.Binding) == 0 {
+		return nil, fmt.Errorf("login has no binding: %w", ErrNotFound)
+	}
+	if err := p.integrity.verifySecret(ctx, secret, login.Binding, library); err != nil {
+		return nil, err
 	}
 	now := p.now()
 	if !now.Before(login.ExpiresAt) {

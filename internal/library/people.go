@@ -126,7 +126,7 @@ func (p *People) Create(ctx context.Context, person NewPerson) (seal.Secret, err
 	if err != nil {
 		return seal.Secret{}, err
 	}
-	secret, login, err := p.newLogin(library.ID, key, code, person.Kind)
+	secret, login, err := p.newLogin(library, key, code, person.Kind)
 	if err != nil {
 		return seal.Secret{}, err
 	}
@@ -177,7 +177,7 @@ func (p *People) SignIn(ctx context.Context, email, password string, device Devi
 	if !library.CodeSaved {
 		code = seal.NewRecoveryCode()
 	}
-	secret, login, err := p.newLogin(library.ID, key, code, device.Kind)
+	secret, login, err := p.newLogin(library, key, code, device.Kind)
 	if err != nil {
 		return seal.Secret{}, err
 	}
@@ -228,7 +228,7 @@ func (p *People) Recover(ctx context.Context, email, code, password string, devi
 		return seal.Secret{}, err
 	}
 	fresh := seal.NewRecoveryCode()
-	secret, login, err := p.newLogin(library.ID, key, fresh, device.Kind)
+	secret, login, err := p.newLogin(library, key, fresh, device.Kind)
 	if err != nil {
 		return seal.Secret{}, err
 	}

@@ -20,10 +20,11 @@ type RebindStore interface {
 		after EventCheckpoint,
 		limit int,
 	) ([]EventCheckpoint, error)
-	// SetAdoptionMAC replaces the MAC of the adoption.
-	SetAdoptionMAC(ctx context.Context, mac []byte) error
-	// Unbind removes the record of the adoption, every binding under a master key, and every
-	// checkpoint, so that the next start adopts all of it.
+	// SetAdoptionMAC replaces the MAC of the adoption of a generation.
+	SetAdoptionMAC(ctx context.Context, g AdoptionGeneration, mac []byte) error
+	// Unbind removes the records of the adoptions, every binding under a master key, and every
+	// checkpoint, so that the next start adopts all of it. The end of an activity that was forged
+	// stays so.
 	Unbind(ctx context.Context) error
 }
 
@@ -31,25 +32,34 @@ type RebindStore interface {
 // made, so that the older key can be dropped. It leaves one that no key has made, since that was
 // forged. It may be interrupted and begun again.
 func (i *Integrity) Rebind(ctx context.Context, store RebindStore) error {
-	for _, kind := range []BoundKind{BoundLibrary, BoundToken, BoundAuthCode} {
-		if err := i.rebind(ctx, store, kind); err != nil {
+	for g := AdoptedSecrets; g <= NewestAdoption; g++ {
+		if err := i.rebindGeneration(ctx, store, g); err != nil {
 			return fmt.Errorf("bind with the newest master key: %w", err)
 		}
 	}
 	if err := i.rebindCheckpoints(ctx, store); err != nil {
 		return fmt.Errorf("bind with the newest master key: %w", err)
 	}
-	a, err := store.GetAdoption(ctx)
+	return nil
+}
+
+func (i *Integrity) rebindGeneration(ctx context.Context, store RebindStore, g AdoptionGeneration) error {
+	for _, kind := range g.kinds() {
+		if err := i.rebind(ctx, store, kind); err != nil {
+			return err
+		}
+	}
+	a, err := store.GetAdoption(ctx, g)
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("get adoption: %w", err)
 	}
-	if !i.ring.VerifyMAC(a.MAC, purposeAdoption, millis(a.At)) {
+	if !i.ring.VerifyMAC(a.MAC, purposeAdoption, a.parts()...) {
 		return ErrAdoptionForged
 	}
-	return store.SetAdoptionMAC(ctx, i.ring.MAC(purposeAdoption, millis(a.At)))
+	return store.SetAdoptionMAC(ctx, g, i.ring.MAC(purposeAdoption, a.parts()...))
 }
 
 func (i *Integrity) rebind(ctx context.Context, store RebindStore, kind BoundKind) error {

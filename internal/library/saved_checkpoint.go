@@ -1,7 +1,6 @@
 package library
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -131,17 +130,16 @@ func (a *Activity) CheckExtends(ctx context.Context, saved SavedCheckpoint) (Ext
 		return ExtendsResult{}, fmt.Errorf("%w: %w", ErrNoCheckpoint, err)
 	}
 	v := &chainVerifier{store: a.store, integrity: a.integrity, library: saved.Library, want: map[int64][]byte{}}
-	head, newest, err := v.trust(ctx)
-	result := ExtendsResult{Added: head.Events - saved.Events}
+	head, _, err := v.trust(ctx)
+	result := ExtendsResult{Added: head.End.Seq - saved.Events}
 	switch {
 	case err != nil:
-	case head.Events < saved.Events:
-		err = v.fault("it ends with event %d, and once had event %d", head.Events, saved.Events)
-	case newest.Seq == saved.Events && !bytes.Equal(newest.Hash, hash):
-		err = v.fault("event %d is another than it was", saved.Events)
+	case head.End.Seq < saved.Events:
+		err = v.fault("it ends with event %d, and once had event %d", head.End.Seq, saved.Events)
 	default:
-		v.want[saved.Events] = hash
-		err = v.walk(ctx, 1, head.Events)
+		if err = v.expect(saved.Events, hash); err == nil {
+			err = v.walk(ctx, 1, head.End.Seq)
+		}
 	}
 	if errors.As(err, &result.Fault) {
 		return result, nil

@@ -59,7 +59,7 @@ func (c *Consents) Refresh(ctx context.Context, req *SignedRequest) (wire.TokenC
 		return wire.TokenClaims{}, InvalidToken(wire.KindRefreshToken)
 	}
 	now := c.now()
-	if err := info.checkExpiry(now, wire.KindRefreshToken); err != nil {
+	if err := info.check(now, req.Contract, wire.KindRefreshToken); err != nil {
 		return wire.TokenClaims{}, err
 	}
 	refresh, access := seal.SecretOf(req.Claims.RefreshToken), seal.NewSecret()

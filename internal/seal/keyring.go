@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"strconv"
 )
 
 // Keyring holds the server's master keys, which encrypt the server's own secrets (its
@@ -19,10 +20,12 @@ import (
 //
 // Its text has one key on each line, newest last: 32 bytes in base64. Empty lines and
 // lines that begin with # are ignored, except a line "# installation ID", which says to
-// which installation the keyring belongs.
+// which installation the keyring belongs, and a line "# adopted N", which says that rows
+// of older programs have been bound, and must not be once more.
 type Keyring struct {
 	keys         *keySource
 	installation string
+	adopted      int
 }
 
 type masterKey struct {
@@ -41,7 +44,7 @@ func ParseKeyring(text []byte) (*Keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Keyring{&keySource{keys: maskedOf(keys)}, installation}, nil
+	return &Keyring{&keySource{keys: maskedOf(keys)}, installation, parseAdopted(text)}, nil
 }
 
 func parseKeys(text []byte) (keys []masterKey, err error) {
@@ -84,6 +87,23 @@ func parseInstallation(text []byte) (id string, err error) {
 	}
 	return id, nil
 }
+
+// adoptedLine matches a line of an adoption.
+var adoptedLine = regexp.MustCompile(`(?m)^[ \t]*# adopted ([0-9]{1,9})[ \t\r]*$`)
+
+// parseAdopted returns the highest number of the lines of adoptions, or 0.
+func parseAdopted(text []byte) (highest int) {
+	for _, m := range adoptedLine.FindAllSubmatch(text, -1) {
+		if n, err := strconv.Atoi(string(m[1])); err == nil {
+			highest = max(highest, n)
+		}
+	}
+	return highest
+}
+
+// Adopted is the number of the newest adoption that the keyring knows of; 0 if its text names
+// none.
+func (r *Keyring) Adopted() int { return r.adopted }
 
 // NewInstallationID returns a random id of an installation.
 func NewInstallationID() string { return RandomID(20) }
@@ -138,11 +158,9 @@ func (r *Keyring) Open(purpose string, box []byte) ([]byte, error) {
 	if len(box) < 5 || box[0] != 1 {
 		return nil, ErrCannotOpen
 	}
-	for _, k := range r.keys.value() {
-		if bytes.Equal(k.id[:], box[1:5]) {
-			if plain, err := k.aead.Open(nil, nil, box[5:], []byte(purpose)); err == nil {
-				return plain, nil
-			}
+	for _, k := range r.keys.named([4]byte(box[1:5])) {
+		if plain, err := k.aead.Open(nil, nil, box[5:], []byte(purpose)); err == nil {
+			return plain, nil
 		}
 	}
 	return nil, ErrCannotOpen

@@ -45,6 +45,26 @@ func (s *keySource) value() []masterKey {
 	return s.keys.value()
 }
 
+// named returns the keys with an id. If there is none, it looks at the file at once: another server
+// may use a key already that was added within the last second.
+func (s *keySource) named(id [4]byte) (named []masterKey) {
+	pick := func(keys []masterKey) {
+		for _, k := range keys {
+			if k.id == id {
+				named = append(named, k)
+			}
+		}
+	}
+	if pick(s.value()); len(named) > 0 || s == nil || s.path == "" {
+		return named
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reload()
+	pick(s.keys.value())
+	return named
+}
+
 // reload reads the file if it was written to. A file that cannot be read changes nothing.
 func (s *keySource) reload() {
 	info, err := os.Stat(s.path)
@@ -197,6 +217,27 @@ func ReplaceInstallation(path, id string) error {
 		text = installationLine.ReplaceAll(text, nil)
 		return append(endLine(text), "# installation "+id+"\n"...)
 	})
+}
+
+// RecordAdoption adds the line of an adoption to a keyring's file, unless it has one of that number
+// or of a higher one.
+func RecordAdoption(path string, number int) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("add adoption to keyring: %w", err)
+	}
+	if parseAdopted(text) >= number {
+		return nil
+	}
+	if err := appendLine(path, text, fmt.Appendf(nil, "# adopted %d\n", number)); err != nil {
+		return fmt.Errorf("add adoption to keyring: %w", err)
+	}
+	return nil
+}
+
+// RemoveAdoptions removes the lines of adoptions from a keyring's file.
+func RemoveAdoptions(path string) error {
+	return editKeyring(path, func(text []byte) []byte { return adoptedLine.ReplaceAll(text, nil) })
 }
 
 // AddKey adds a random key to a keyring's file, as the newest one.

@@ -1,7 +1,6 @@
 package seal
 
 import (
-	"bytes"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -51,8 +50,8 @@ func (r *Keyring) VerifyMAC(mac []byte, purpose string, parts ...[]byte) bool {
 	if len(mac) != 5+sha256.Size || mac[0] != 1 {
 		return false
 	}
-	for _, k := range r.keys.value() {
-		if bytes.Equal(k.id[:], mac[1:5]) && hmac.Equal(mac[5:], macOf(k.mac.value(), purpose, parts)) {
+	for _, k := range r.keys.named([4]byte(mac[1:5])) {
+		if hmac.Equal(mac[5:], macOf(k.mac.value(), purpose, parts)) {
 			return true
 		}
 	}

@@ -2,7 +2,10 @@ package server_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -137,6 +140,7 @@ func (k *keeper) rewrites(p *carreltest.Person, db *store.DB, from int64) {
 	for {
 		events := carreltest.Must(db.ListEventsAfter(k.t.Context(), p.Library, from-1, 1))(k.t)
 		if len(events) == 0 {
+			k.movesEnd(p)
 			return
 		}
 		e := events[0]
@@ -145,6 +149,13 @@ func (k *keeper) rewrites(p *carreltest.Person, db *store.DB, from int64) {
 			p.Library, e.Seq)
 		previous, from = e.Hash, e.Seq+1
 	}
+}
+
+// movesEnd records the hash of the newest event that there is as the end of the activity.
+func (k *keeper) movesEnd(p *carreltest.Person) {
+	k.t.Helper()
+	k.changes(`UPDATE chains SET hash = (SELECT e.hash FROM events e
+		WHERE e.library_id = chains.library_id AND e.seq = chains.events) WHERE library_id = $1`, p.Library)
 }
 
 // TestAttackChangedActivity: the keeper changes, removes, inserts or cuts off lines of an activity that the person has
@@ -267,8 +278,8 @@ func TestAttackRewrittenActivity(t *testing.T) {
 		k.changes(`DELETE FROM event_checkpoints WHERE library_id = $1`, p.Library)
 		k.changes(`UPDATE events SET kind = 'file.downloaded' WHERE library_id = $1 AND seq = 7`, p.Library)
 		k.rewrites(p, db, 7)
-		if strings.Contains(b.get("/activity"), "activity-broken") {
-			t.Log("the page sees it even without a checkpoint")
+		if !strings.Contains(b.get("/activity"), "activity-broken") {
+			t.Error("the page does not see it without a checkpoint")
 		}
 		if state := b.givesBack(saved, false); state != "changed" {
 			t.Errorf("a rewritten activity is %s", state)
@@ -276,9 +287,118 @@ func TestAttackRewrittenActivity(t *testing.T) {
 
 		k.changes(`DELETE FROM events WHERE library_id = $1 AND seq > 50`, p.Library)
 		k.changes(`UPDATE chains SET events = 50 WHERE library_id = $1`, p.Library)
-		k.changes(`DELETE FROM event_checkpoints WHERE library_id = $1`, p.Library)
 		if state := b.givesBack(saved, false); state != "changed" {
 			t.Errorf("an older activity is %s", state)
 		}
 	})
+}
+
+// TestAttackRewrittenShortActivity: the keeper rewrites an activity that has no checkpoint yet, or whose checkpoints
+// they remove, with right hashes, or cuts it off. The page, the check and the file of a checkpoint show it, also after
+// the server has added further lines.
+func TestAttackRewrittenShortActivity(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		db := k.OpensStore()
+		write := k.Application().Contract(library.Write)
+		for name, attack := range map[string]struct {
+			lines int // beside the few that every victim has
+			do    func(v *youngVictim)
+		}{
+			"lines made anew": {0, func(v *youngVictim) {
+				k.changes(`UPDATE events SET kind = 'you.signed_in' WHERE library_id = $1 AND seq = 2`, v.Library)
+				k.rewrites(v.Person, db, 2)
+			}},
+			"the newest line made anew": {0, func(v *youngVictim) {
+				newest := k.count(`SELECT events FROM chains WHERE library_id = $1`, v.Library)
+				k.changes(`UPDATE events SET kind = 'you.signed_in' WHERE library_id = $1 AND seq = $2`,
+					v.Library, newest)
+				k.rewrites(v.Person, db, int64(newest))
+			}},
+			"the newest line removed": {0, func(v *youngVictim) { k.cutsOff(v.Person, 1) }},
+			"the checkpoints removed, and lines made anew": {40, func(v *youngVictim) {
+				k.changes(`DELETE FROM event_checkpoints WHERE library_id = $1`, v.Library)
+				k.changes(`UPDATE events SET kind = 'you.signed_in' WHERE library_id = $1 AND seq = 3`, v.Library)
+				k.rewrites(v.Person, db, 3)
+			}},
+			"the checkpoints removed, and lines": {40, func(v *youngVictim) {
+				k.changes(`DELETE FROM event_checkpoints WHERE library_id = $1`, v.Library)
+				k.cutsOff(v.Person, 30)
+			}},
+			"another content, and the line of its arrival": {0, func(v *youngVictim) { k.forges(v, db) }},
+			"lines made anew, and a line of the server's after them": {0, func(v *youngVictim) {
+				k.changes(`UPDATE events SET kind = 'you.signed_in' WHERE library_id = $1 AND seq = 2`, v.Library)
+				k.rewrites(v.Person, db, 2)
+				carreltest.Must(v.grant.Pushes("after", []byte("after")))(t)
+				lives(t, db, v.Person, 3)
+			}},
+			"the newest line removed, and what the person stops after that": {0, func(v *youngVictim) {
+				k.cutsOff(v.Person, 1)
+				v.Stops(v.grant)
+				if _, err := v.grant.Pushes("after", []byte("after")); err == nil {
+					t.Error("the application still pushes")
+				}
+			}},
+			"all lines removed, and a line of the server's after that": {0, func(v *youngVictim) {
+				k.cutsOff(v.Person, k.count(`SELECT events FROM chains WHERE library_id = $1`, v.Library))
+				carreltest.Must(v.grant.Pushes("after", []byte("after")))(t)
+			}},
+		} {
+			t.Run(name, func(t *testing.T) {
+				v := &youngVictim{Person: k.Person()}
+				v.grant = v.Allows(write)
+				v.file = string(carreltest.Must(v.grant.Pushes("letter", []byte("what was pushed")))(t).ID)
+				lives(t, db, v.Person, attack.lines)
+				b := k.browserOf(v.Person)
+				if strings.Contains(b.get("/activity"), "activity-broken") {
+					t.Fatal("an activity that nobody has touched is called broken")
+				}
+				attack.do(v)
+				if !strings.Contains(b.get("/activity"), `data-testid="activity-broken"`) {
+					t.Error("the page does not say that the activity was changed")
+				}
+				if list := carreltest.Must(k.Activity.List(t.Context(), v.SignedIn(), 0))(t); list.Fault == nil {
+					t.Error("the list does not say so")
+				}
+				var fault *library.ActivityFault
+				if _, err := k.Activity.SaveCheckpoint(t.Context(), v.SignedIn(), time.Now()); !errors.As(err, &fault) {
+					t.Errorf("saving a checkpoint: %v", err)
+				}
+				_, lines := k.checks(true)
+				if !strings.Contains(strings.Join(lines, "\n"), string(v.Library)+": activity") {
+					t.Errorf("the check says %q", lines)
+				}
+			})
+		}
+	})
+}
+
+// youngVictim is a person with few events, a grant to write, and a file that was pushed with it.
+type youngVictim struct {
+	*carreltest.Person
+	grant *carreltest.Grant
+	file  string
+}
+
+// cutsOff removes the newest n lines of an activity.
+func (k *keeper) cutsOff(p *carreltest.Person, n int) {
+	k.t.Helper()
+	k.changes(`DELETE FROM events WHERE library_id = $1
+		AND seq > (SELECT c.events FROM chains c WHERE c.library_id = $1) - $2`, p.Library, n)
+	k.changes(`UPDATE chains SET events = events - $1 WHERE library_id = $2`, n, p.Library)
+	k.movesEnd(p)
+}
+
+// forges puts another content in place of a file's, and makes the line of its arrival fit.
+func (k *keeper) forges(v *youngVictim, db *store.DB) {
+	k.t.Helper()
+	var data []byte
+	k.reads(&data, `SELECT data FROM contents WHERE file_id = $1`, v.file)
+	before := sha256.Sum256(data)
+	forged := bytes.Repeat([]byte{7}, len(data))
+	after := sha256.Sum256(forged)
+	k.changes(`UPDATE contents SET data = $1 WHERE file_id = $2`, forged, v.file)
+	k.changes(`UPDATE events SET details = REPLACE(details, $1, $2) WHERE library_id = $3 AND kind = 'file.added'`,
+		hex.EncodeToString(before[:]), hex.EncodeToString(after[:]), v.Library)
+	k.rewrites(v.Person, db, 2)
 }

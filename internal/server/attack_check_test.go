@@ -116,6 +116,12 @@ func TestAttackFoundByCheck(t *testing.T) {
 			"no binding": {func(v *victim) {
 				k.changes(`UPDATE libraries SET binding = NULL WHERE id = $1`, v.Library)
 			}, []string{"its id and public key"}, false},
+			"a grant made longer": {func(v *victim) {
+				k.changes(`UPDATE grants SET expires_at = expires_at + 1 WHERE library_id = $1`, v.Library)
+			}, []string{"it is not what the person has allowed"}, false},
+			"a grant to read": {func(v *victim) {
+				k.changes(`UPDATE grants SET access = 'r', binding = NULL WHERE library_id = $1`, v.Library)
+			}, []string{"it is not what the person has allowed"}, false},
 			"no lock": {func(v *victim) {
 				k.changes(`DELETE FROM locks WHERE library_id = $1 AND kind = 'recovery'`, v.Library)
 			}, []string{"the lock of its recovery is gone"}, false},
@@ -137,7 +143,32 @@ func TestAttackFoundByCheck(t *testing.T) {
 			"all lines made anew": {func(v *victim) {
 				k.changes(`UPDATE events SET kind = 'you.wrong' WHERE library_id = $1 AND seq = 2`, v.Library)
 				k.rewrites(v.Person, db, 2)
+			}, []string{"was not made by this server"}, false},
+			"all lines made anew, and the end forgotten": {func(v *victim) {
+				k.changes(`UPDATE events SET kind = 'you.wrong' WHERE library_id = $1 AND seq = 2`, v.Library)
+				k.rewrites(v.Person, db, 2)
+				k.changes(`UPDATE chains SET mac = NULL WHERE library_id = $1`, v.Library)
+				k.changes(`DELETE FROM event_checkpoints WHERE library_id = $1`, v.Library)
+			}, []string{"was not made by this server"}, false},
+			"the end of another activity": {func(v *victim) {
+				k.changes(`UPDATE chains SET (events, hash, mac) = (SELECT o.events, o.hash, o.mac FROM chains o
+					WHERE o.library_id <> $1 AND o.events = chains.events LIMIT 1) WHERE library_id = $1`, v.Library)
+			}, []string{"was not made by this server"}, false},
+			"the newest line and its count removed": {func(v *victim) {
+				k.changes(`DELETE FROM event_checkpoints WHERE library_id = $1`, v.Library)
+				k.cutsOff(v.Person, 1)
+			}, []string{"was not made by this server"}, false},
+			"the newest line alone made anew": {func(v *victim) {
+				k.changes(`DELETE FROM event_checkpoints WHERE library_id = $1`, v.Library)
+				newest := carreltest.Must(db.ListEvents(t.Context(), v.Library, 0, 1))(t)[0]
+				newest.Kind = library.EventWrongPassword
+				newest.Chain(newest.Previous)
+				k.changes(`UPDATE events SET kind = $1, hash = $2 WHERE library_id = $3 AND seq = $4`,
+					string(newest.Kind), newest.Hash, v.Library, newest.Seq)
 			}, []string{"is another than it was"}, false},
+			"a content and the line of its arrival": {func(v *victim) {
+				k.forges(&youngVictim{Person: v.Person, file: v.small}, db)
+			}, []string{"was not made by this server"}, false},
 		}
 		victims := map[string]*victim{}
 		for name := range damages {

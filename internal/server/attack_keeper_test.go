@@ -223,8 +223,11 @@ func TestAttackReplacedKeyAtConsent(t *testing.T) {
 		contract := app.Contract(library.Write)
 		asked := anna.Asked(contract)
 		k.changes(`UPDATE libraries SET public_key = $1`, carreltest.Must(seal.GenerateKey())(t).PublicKey().Bytes())
-		signedIn := anna.SignedIn()
-		if _, err := k.Consents.Allow(t.Context(), signedIn, asked, asked.Shown("")); err == nil {
+		signedIn, err := k.People.Login(t.Context(), anna.Cookie)
+		if err == nil {
+			_, err = k.Consents.Allow(t.Context(), signedIn, asked, asked.Shown(""))
+		}
+		if err == nil {
 			t.Error("the consent is accepted")
 		}
 		if _, err := k.People.SignIn(t.Context(), anna.Email, anna.Password, library.Device{}); err == nil {
@@ -532,11 +535,54 @@ func TestAttackMovedLogin(t *testing.T) {
 			signedIn.Library.PublicKey.Bytes(), string(own.Library))
 		k.changes(`UPDATE logins SET library_id = $1 WHERE id = $2`, string(own.Library), string(signedIn.Login.ID))
 		request := anna.Asked(contract)
-		if _, err := k.Consents.Allow(t.Context(), anna.SignedIn(), request, request.Shown("")); err == nil {
+		moved, err := k.People.Login(t.Context(), anna.Cookie)
+		if err == nil {
+			_, err = k.Consents.Allow(t.Context(), moved, request, request.Shown(""))
+		}
+		if err == nil {
 			t.Error("the consent is accepted")
 		}
 		if n := k.count(`SELECT COUNT(*) FROM grants`); n != 0 {
 			t.Errorf("%d grants", n)
+		}
+	})
+}
+
+// TestAttackOwnLoginMoved: the keeper moves a login of their own to the person's library. Its cookie neither shows nor
+// ends anything there, and the person's activity says that somebody tried. A login without a binding is signed out.
+func TestAttackOwnLoginMoved(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		anna, own := k.Person(), k.Person()
+		g := anna.Allows(k.Application().Contract(library.Write))
+		cookie, id := own.Cookie, string(own.SignedIn().Login.ID)
+		k.changes(`UPDATE logins SET library_id = $1 WHERE id = $2`, string(anna.Library), id)
+		in, err := k.People.Login(t.Context(), cookie)
+		var tampered *library.TamperedError
+		if !errors.As(err, &tampered) || tampered.Library != anna.Library {
+			t.Errorf("the login: %v", err)
+		}
+		if err == nil {
+			if err := k.Consents.Revoke(t.Context(), in, g.ID()); err == nil {
+				t.Error("it stops an application of the person's")
+			}
+		}
+		b := k.browserOf(own)
+		for _, path := range []string{"/files", "/grants", "/activity", "/settings"} {
+			if status, _ := b.do(b.request(http.MethodGet, path, nil)); status != http.StatusInternalServerError {
+				t.Errorf("GET %s: %d", path, status)
+			}
+		}
+		if activity := anna.Activity(); strings.Count(activity, "library.tampered") != 1 {
+			t.Errorf("the person's activity: %s", activity)
+		}
+		k.changes(`UPDATE logins SET library_id = $1 WHERE id = $2`, string(own.Library), id)
+		if _, err := k.People.Login(t.Context(), cookie); err != nil {
+			t.Errorf("moved back: %v", err)
+		}
+		k.changes(`UPDATE logins SET binding = NULL, library_id = $1 WHERE id = $2`, string(anna.Library), id)
+		if _, err := k.People.Login(t.Context(), cookie); !errors.Is(err, library.ErrNotFound) {
+			t.Errorf("without a binding: %v", err)
 		}
 	})
 }

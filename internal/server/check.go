@@ -39,11 +39,22 @@ func CheckStored(ctx context.Context, c Config, allContents bool, report func(fa
 		More: []func(context.Context, func(string)) error{
 			func(ctx context.Context, report func(string)) error { return delivery.Check(ctx, db, report) },
 			func(ctx context.Context, report func(string)) error {
-				return checkBoxes(ctx, ring, db, allContents, report)
+				return checkAdoptedBoxes(ctx, ring, db, allContents, report)
 			},
 		},
 	}
 	return checker.Check(ctx)
+}
+
+// checkAdoptedBoxes checks the boxes, unless no server has given them their owners yet.
+func checkAdoptedBoxes(
+	ctx context.Context, ring *seal.Keyring, db *store.DB, all bool, report func(string),
+) error {
+	adopted, err := library.NewIntegrity(ring, db, time.Now).IsAdopted(ctx, db)
+	if err != nil && !errors.Is(err, library.ErrAdoptionForged) || err == nil && !adopted {
+		return err
+	}
+	return checkBoxes(ctx, ring, db, all, report)
 }
 
 // checkKeyring returns an error if no key of the keyring has sealed anything in the database, and others have: with
@@ -81,7 +92,12 @@ func VerifyCheckpoint(ctx context.Context, c Config, checkpoint string) (r Check
 		return CheckpointResult{}, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	activity := library.NewActivity(db, library.NewIntegrity(ring, db, time.Now), nil, "")
+	integrity := library.NewIntegrity(ring, db, time.Now)
+	if adopted, err := integrity.IsAdopted(ctx, db); err != nil || !adopted {
+		return CheckpointResult{}, errors.Join(err, errors.New("no server of this version has started on the database "+
+			"yet: start it once, and run the command again"))
+	}
+	activity := library.NewActivity(db, integrity, nil, "")
 	if r.Saved, err = activity.ParseCheckpoint(ctx, checkpoint); err != nil {
 		return CheckpointResult{}, err
 	}

@@ -151,6 +151,9 @@ func (i *installation) checkStart() error {
 	if err := i.check(); err != nil {
 		return err
 	}
+	if err := i.checkAdoption(); err != nil {
+		return err
+	}
 	if i.database.Installation.Folder == "" && i.mark.Folder == "" {
 		if err := i.compare(); err != nil {
 			return err

@@ -375,3 +375,62 @@ func TestServersStartAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// TestAttackSecondAdoption: whoever keeps the database removes the record of the adoption, so that the next start
+// accepts what they have changed. The keyring's file remembers, and the start is refused.
+func TestAttackSecondAdoption(t *testing.T) {
+	t.Parallel()
+	onBothDatabases(t, func(t *testing.T, options ...carreltest.Option) {
+		o := newOldData(t, options...)
+		older := carreltest.Must(os.ReadFile(o.config.Keyring))(t)
+		for range 2 {
+			if err := o.opens(t); err != nil {
+				t.Fatal(err)
+			}
+		}
+		text := carreltest.Must(os.ReadFile(o.config.Keyring))(t)
+		if n := bytes.Count(text, []byte("# adopted 2\n")); n != 1 {
+			t.Fatalf("the keyring says %d times that rows were adopted", n)
+		}
+		o.change(t, `UPDATE chains SET mac = NULL`)
+		o.change(t, `CREATE TABLE removed AS SELECT * FROM adoptions`)
+		refused := func(what string) {
+			t.Helper()
+			o.change(t, `UPDATE libraries SET binding = NULL`)
+			err := o.opens(t)
+			if err == nil || !strings.Contains(err.Error(), "the record of an adoption is gone") ||
+				!strings.Contains(err.Error(), "carrel keys reset") {
+				t.Errorf("%s: %v", what, err)
+			}
+			id := carreltest.Must(o.Store.ListLibraryIDs(t.Context(), "", 1))(t)[0]
+			if l := carreltest.Must(o.Store.GetLibrary(t.Context(), id))(t); len(l.Binding) > 0 {
+				t.Errorf("%s: the library is bound", what)
+			}
+		}
+		o.change(t, `DELETE FROM adoptions WHERE id = 2`)
+		refused("the newest record removed")
+		o.change(t, `DELETE FROM adoptions`)
+		refused("all records removed")
+		o.change(t, `INSERT INTO adoptions SELECT * FROM removed WHERE id = 2`)
+		refused("the oldest record removed")
+		var lines []string
+		_, err := server.CheckStored(t.Context(), o.config, false, func(fault string) { lines = append(lines, fault) })
+		if err != nil || !strings.Contains(strings.Join(lines, "\n"), "the record of an adoption is gone") {
+			t.Errorf("the check says %q, %v", lines, err)
+		}
+
+		// A backup of the database from before, with its keyring.
+		o.change(t, `DELETE FROM adoptions`)
+		err = os.WriteFile(o.config.Keyring, older, 0o600)
+		if err = errors.Join(err, o.opens(t)); err != nil {
+			t.Errorf("with the keyring of before: %v", err)
+		}
+		o.change(t, `DELETE FROM adoptions`)
+		refused("after that start")
+		if err := errors.Join(server.ResetKeys(t.Context(), o.config), o.opens(t)); err != nil {
+			t.Errorf("after a reset: %v", err)
+		}
+		o.change(t, `DELETE FROM adoptions`)
+		refused("after the reset and a start")
+	})
+}

@@ -287,5 +287,8 @@ func ResetKeys(ctx context.Context, c Config) (err error) {
 	if err := db.Unbind(ctx); err != nil {
 		return fmt.Errorf("reset keys: %w", err)
 	}
-	return db.ResetKeyring(ctx, time.Now(), "the server lost its keys")
+	if err := db.ResetKeyring(ctx, time.Now(), "the server lost its keys"); err != nil {
+		return err
+	}
+	return forgetAdoption(c)
 }

@@ -25,12 +25,12 @@ type seeder struct {
 	rec *recording
 	db  *store.DB
 
-	access   map[wire.ContractID]library.Access
-	people   map[string]*seededPerson // by their sub in the recording
-	requests map[string]issuedRequest // by code
-	owners   map[string]*seededPerson // by access token and by refresh token
-	sessions map[string]*seededPerson // by the key of a session that may be read
-	files    map[wire.FileName]bool   // the files that have been added
+	contracts map[wire.ContractID]library.Contract
+	people    map[string]*seededPerson // by their sub in the recording
+	requests  map[string]issuedRequest // by code
+	owners    map[string]*seededPerson // by access token and by refresh token
+	sessions  map[string]*seededPerson // by the key of a session that may be read
+	files     map[wire.FileName]bool   // the files that have been added
 }
 
 // seededPerson is a person in the recording. Each sub gets a library.
@@ -43,15 +43,15 @@ type seededPerson struct {
 func newSeeder(t *testing.T, rec *recording, s *carreltest.World) *seeder {
 	t.Helper()
 	d := &seeder{
-		t:        t,
-		rec:      rec,
-		db:       s.OpensStore(),
-		access:   map[wire.ContractID]library.Access{},
-		people:   map[string]*seededPerson{},
-		requests: map[string]issuedRequest{},
-		owners:   map[string]*seededPerson{},
-		sessions: map[string]*seededPerson{},
-		files:    map[wire.FileName]bool{},
+		t:         t,
+		rec:       rec,
+		db:        s.OpensStore(),
+		contracts: map[wire.ContractID]library.Contract{},
+		people:    map[string]*seededPerson{},
+		requests:  map[string]issuedRequest{},
+		owners:    map[string]*seededPerson{},
+		sessions:  map[string]*seededPerson{},
+		files:     map[wire.FileName]bool{},
 	}
 	application, err := s.Clients.AddApplication(
 		t.Context(),
@@ -67,7 +67,7 @@ func newSeeder(t *testing.T, rec *recording, s *carreltest.World) *seeder {
 				), PublicKey: k.PublicKey, RedirectURIs: rec.Keys.Callbacks, Purpose: "To be replayed."},
 		)
 		d.must(err)
-		d.access[contract.ID] = contract.Access
+		d.contracts[contract.ID] = contract
 	}
 	return d
 }
@@ -247,7 +247,7 @@ func (d *seeder) seedRequest(e *exchange, r issuedRequest, kind library.RequestK
 	if asked.Actions != nil && asked.Actions.Pull != nil {
 		session.Options = *asked.Actions.Pull
 	}
-	if d.access[r.ContractID] == library.Read {
+	if d.contracts[r.ContractID].Access == library.Read {
 		session.PublicKey, err = key.PublicKey()
 		d.must(err)
 	}
@@ -297,6 +297,8 @@ func (d *seeder) seedConsent(e *exchange, r issuedRequest, code, reference strin
 			Contract:    r.ContractID,
 			CreatedAt:   e.At(),
 			ExpiresAt:   e.At().AddDate(0, 0, 180),
+			Access:      d.contracts[r.ContractID].Access,
+			Allowed:     d.contracts[r.ContractID].Allowed(),
 		},
 		Account: library.Account{
 			ID:          wire.AccountID("1_" + wire.RandomAlphanumeric(22)),
@@ -314,7 +316,7 @@ func (d *seeder) seedConsent(e *exchange, r issuedRequest, code, reference strin
 			Binding:   library.BindSecret(secret, p.library),
 		},
 		Event: library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventAllowed}}
-	if d.access[r.ContractID] == library.Read {
+	if d.contracts[r.ContractID].Access == library.Read {
 		var err error
 		answer.Code.Seal, err = p.key.SealToSecret(secret)
 		d.must(err)
@@ -378,7 +380,7 @@ func (d *seeder) seedTokens(k issuedToken) {
 			ExpiresAt: value.ExpiresOn.Time(),
 			Binding:   library.BindSecret(seal.SecretOf(value.Value), p.library),
 		}
-		if d.access[k.ContractID] == library.Read {
+		if d.contracts[k.ContractID].Access == library.Read {
 			var err error
 			token.Seal, err = p.key.SealToSecret(seal.SecretOf(value.Value))
 			d.must(err)

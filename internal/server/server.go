@@ -159,10 +159,8 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	ring = parts.keyring
 	s.Clients = library.NewClients(db, db, c.Now)
 	integrity := library.NewIntegrity(ring, db, c.Now)
-	if err := integrity.Adopt(ctx, db); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	if _, err := AdoptBoxes(ctx, ring, db); err != nil {
+	db.SetBinder(integrity)
+	if err := parts.adoptRows(ctx, integrity, db); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	boxes := delivery.NewBoxes(ring)

@@ -31,7 +31,7 @@ func (db *DB) Allow(
 			return library.ErrConnectionChanged
 		}
 		var renewed bool
-		if grant, renewed, err = renewOrAddGrant(ctx, q, approval.Grant, approval.At); err != nil {
+		if grant, renewed, err = db.renewOrAddGrant(ctx, q, approval.Grant, approval.At); err != nil {
 			return err
 		}
 		if account, err = addOrShowAccount(ctx, q, approval.Account); err != nil {
@@ -50,7 +50,7 @@ func (db *DB) Allow(
 				return err
 			}
 		}
-		return addEvent(ctx, q, event)
+		return db.addEvent(ctx, q, event)
 	})
 	if err != nil {
 		return library.Grant{}, library.Account{}, err
@@ -117,14 +117,26 @@ func allowedEvent(e library.Event, grant library.GrantID, renewed bool) library.
 }
 
 // renewOrAddGrant renews the grant of the library and contract that is active at the time, or
-// adds g. It returns the grant that there is then.
-func renewOrAddGrant(
+// adds g. It returns the grant that there is then. What it covers is what g covers.
+func (db *DB) renewOrAddGrant(
 	ctx context.Context, q *query.Queries, g library.Grant, at time.Time,
 ) (_ library.Grant, renewed bool, err error) {
+	if db.binder == nil {
+		return library.Grant{}, false, ErrNoBinder
+	}
 	row, err := q.FindActiveGrant(ctx, g.Library, g.Contract, toMillis(at))
 	if err == nil {
-		row.ExpiresAt = toMillis(g.ExpiresAt)
-		return toGrant(row), true, q.RenewGrant(ctx, row.ID, row.ExpiresAt)
+		// If somebody else has changed the application of the row, the binding does not verify.
+		g.ID = row.ID
+		row.ExpiresAt, row.Access, row.Allowed = toMillis(g.ExpiresAt), g.Access, g.Allowed
+		row.Binding = db.binder.BindGrant(g)
+		return toGrant(row), true, q.RenewGrant(ctx, query.RenewGrantParams{
+			ExpiresAt: row.ExpiresAt,
+			Access:    row.Access,
+			Allowed:   row.Allowed,
+			Binding:   row.Binding,
+			ID:        row.ID,
+		})
 	}
 	if !errors.Is(err, sql.ErrNoRows) {
 		return library.Grant{}, false, err
@@ -138,6 +150,9 @@ func renewOrAddGrant(
 		ExpiresAt:     toMillis(g.ExpiresAt),
 		LastUsedAt:    toMillis(g.LastUsedAt),
 		RevokedAt:     toMillis(g.RevokedAt),
+		Access:        g.Access,
+		Allowed:       g.Allowed,
+		Binding:       db.binder.BindGrant(g),
 	}
 	return toGrant(query.Grant(added)), false, q.AddGrant(ctx, added)
 }

@@ -93,7 +93,7 @@ func (db *DB) Deny(
 ) error {
 	return db.write(ctx, "deny", func(ctx context.Context, q *query.Queries) error {
 		if e.Library != "" {
-			if err := addEvent(ctx, q, e); err != nil {
+			if err := db.addEvent(ctx, q, e); err != nil {
 				return err
 			}
 		}

@@ -75,7 +75,7 @@ func (db *DB) EndAuthorization(
 ) error {
 	return db.write(ctx, "end authorization", func(ctx context.Context, q *query.Queries) error {
 		if e.Library != "" {
-			if err := addEvent(ctx, q, e); err != nil {
+			if err := db.addEvent(ctx, q, e); err != nil {
 				return err
 			}
 		}

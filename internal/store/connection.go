@@ -48,7 +48,7 @@ func (db *DB) Connect(
 		}
 		event := e
 		event.Details.Account = wire.AccountID(row.ID)
-		return addEvent(ctx, q, event)
+		return db.addEvent(ctx, q, event)
 	})
 	if err != nil {
 		return delivery.Connection{}, err
@@ -297,7 +297,7 @@ func (db *DB) EndAccess(
 		if err != nil {
 			return err
 		}
-		return addEvent(ctx, q, e)
+		return db.addEvent(ctx, q, e)
 	})
 }
 
@@ -307,7 +307,7 @@ func (db *DB) Disconnect(
 	e library.Event,
 ) error {
 	return db.write(ctx, "disconnect account", func(ctx context.Context, q *query.Queries) error {
-		if err := addEvent(ctx, q, e); err != nil {
+		if err := db.addEvent(ctx, q, e); err != nil {
 			return err
 		}
 		row, err := q.GetConnection(ctx, string(account))

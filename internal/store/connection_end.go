@@ -35,7 +35,7 @@ func endConnection(ctx context.Context, q *query.Queries, account string, at tim
 
 // endConnections ends accounts at providers of a library that the transaction has locked, and adds
 // an event for each that is not pending.
-func endConnections(
+func (db *DB) endConnections(
 	ctx context.Context, q *query.Queries, rows []query.Connection, at time.Time, reason string,
 ) error {
 	for _, row := range rows {
@@ -49,7 +49,7 @@ func endConnections(
 		if err := decode(row.Source, &source); err != nil {
 			return err
 		}
-		err := addEvent(ctx, q, library.Event{Library: row.LibraryID, At: at, Kind: library.EventAccountEnded,
+		err := db.addEvent(ctx, q, library.Event{Library: row.LibraryID, At: at, Kind: library.EventAccountEnded,
 			Details: library.EventDetails{
 				Application: row.ApplicationID, Account: wire.AccountID(row.ID), Provider: source.Name,
 			}})

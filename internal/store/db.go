@@ -20,7 +20,8 @@ type DB struct {
 	writer   transactor
 	dialect  dialect
 	// boxes seals the tokens of an account anew when its grant changes.
-	boxes *delivery.Boxes
+	boxes  *delivery.Boxes
+	binder Binder // nil until SetBinder
 }
 
 // UseBoxes makes the store seal providers' tokens anew when the account or the grant changes that they

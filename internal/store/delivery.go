@@ -178,7 +178,7 @@ func (db *DB) Postpone(
 // EndDelivery implements [delivery.LeaseStore].
 func (db *DB) EndDelivery(ctx context.Context, d delivery.Delivery, e library.Event) error {
 	return db.write(ctx, "end delivery", func(ctx context.Context, q *query.Queries) error {
-		if err := addEvent(ctx, q, e); err != nil {
+		if err := db.addEvent(ctx, q, e); err != nil {
 			return err
 		}
 		rows, err := q.EndDelivery(ctx, query.EndDeliveryParams{

@@ -11,7 +11,7 @@ import (
 // AddEvent implements [library.EventStore].
 func (db *DB) AddEvent(ctx context.Context, e library.Event) error {
 	return db.add(ctx, "add event", func(ctx context.Context, q *query.Queries) error {
-		return addEvent(ctx, q, e)
+		return db.addEvent(ctx, q, e)
 	})
 }
 
@@ -32,16 +32,62 @@ func (db *DB) ListEvents(ctx context.Context, id library.ID, before int64, limit
 // addEvent adds e to its library's chain. It returns ErrNotFound if there is no such library. It
 // locks the library until the transaction ends. An op that adds an event does so first, or locks
 // the library first, so that ops cannot deadlock.
-func addEvent(ctx context.Context, q *query.Queries, e library.Event) error {
-	if err := affected(q.CountEvent(ctx, e.Library)); err != nil {
-		return err
+//
+// If somebody else has changed the end of the chain, the event is added nevertheless, since nobody
+// may keep a person from revoking. But the end then has no MAC any more, so that the fault stays.
+func (db *DB) addEvent(ctx context.Context, q *query.Queries, e library.Event) error {
+	if db.binder == nil {
+		return ErrNoBinder
 	}
-	end, err := q.GetChainEnd(ctx, e.Library)
+	row, err := q.CountEvent(ctx, e.Library)
 	if err != nil {
 		return err
 	}
-	e.Seq = end.Seq
-	e.Chain(end.Previous)
+	before := library.ChainEnd{Library: e.Library, Seq: row.Events - 1, Hash: row.Hash, MAC: row.Mac}
+	e.Seq = row.Events
+	e.Chain(row.Hash)
+	mac := forgedEnd
+	if db.binder.IsChainEndBound(before) {
+		mac = db.binder.BindChainEnd(e.End())
+	}
+	if err := insertEvent(ctx, q, e); err != nil {
+		return err
+	}
+	return q.SetChainEnd(ctx, e.Library, e.Hash, mac)
+}
+
+// forgedEnd stands in place of the MAC of an end that follows a forged one. It never verifies.
+var forgedEnd = []byte{0}
+
+// addFirstEvent begins the chain of a new library with e. The end of a chain without events never
+// has a MAC, so that nobody can put that back.
+func (db *DB) addFirstEvent(ctx context.Context, q *query.Queries, e library.Event) error {
+	if db.binder == nil {
+		return ErrNoBinder
+	}
+	e.Seq = 1
+	e.Chain(nil)
+	if err := q.AddChain(ctx, e.Library, e.Hash, db.binder.BindChainEnd(e.End())); err != nil {
+		return err
+	}
+	return insertEvent(ctx, q, e)
+}
+
+// addUnboundEvent adds an event after the keyring was lost: the next start adopts the end.
+func addUnboundEvent(ctx context.Context, q *query.Queries, e library.Event) error {
+	row, err := q.CountEvent(ctx, e.Library)
+	if err != nil {
+		return err
+	}
+	e.Seq = row.Events
+	e.Chain(row.Hash)
+	if err := insertEvent(ctx, q, e); err != nil {
+		return err
+	}
+	return q.SetChainEnd(ctx, e.Library, e.Hash, row.Mac)
+}
+
+func insertEvent(ctx context.Context, q *query.Queries, e library.Event) error {
 	return q.AddEvent(ctx, query.AddEventParams{
 		LibraryID: e.Library,
 		Seq:       e.Seq,

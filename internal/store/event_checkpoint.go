@@ -13,7 +13,11 @@ func (db *DB) GetChainHead(ctx context.Context, id library.ID) (library.ChainHea
 	if err != nil {
 		return library.ChainHead{}, wrap("get head of events", err)
 	}
-	return library.ChainHead{Events: row.Events, Newest: row.Newest}, nil
+	return library.ChainHead{
+		Newest:     row.Newest,
+		NewestHash: row.NewestHash,
+		End:        library.ChainEnd{Library: id, Seq: row.Events, Hash: row.Hash, MAC: row.Mac},
+	}, nil
 }
 
 // ListEventsAfter implements [library.ChainStore].

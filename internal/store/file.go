@@ -30,7 +30,7 @@ func (db *DB) AddFile(ctx context.Context, added library.NewFile) error {
 		Data:      added.Content.Inline,
 	}
 	return db.add(ctx, doing, func(ctx context.Context, q *query.Queries) error {
-		if err := useGrant(ctx, q, added.Nonce, added.Grant, added.Event); err != nil {
+		if err := db.useGrant(ctx, q, added.Nonce, added.Grant, added.Event); err != nil {
 			return err
 		}
 		if err := q.AddFile(ctx, file); err != nil {
@@ -43,19 +43,21 @@ func (db *DB) AddFile(ctx context.Context, added library.NewFile) error {
 // AddRead implements [library.FileStore].
 func (db *DB) AddRead(ctx context.Context, n *library.Nonce, grant library.GrantID, e library.Event) error {
 	return db.add(ctx, "add read", func(ctx context.Context, q *query.Queries) error {
-		return useGrant(ctx, q, n, grant, e)
+		return db.useGrant(ctx, q, n, grant, e)
 	})
 }
 
 // useGrant uses the nonce up, adds the event and marks the grant as used. It returns ErrNotFound
 // if the grant is revoked, as all grants of a shut library are.
-func useGrant(ctx context.Context, q *query.Queries, n *library.Nonce, grant library.GrantID, e library.Event) error {
+func (db *DB) useGrant(
+	ctx context.Context, q *query.Queries, n *library.Nonce, grant library.GrantID, e library.Event,
+) error {
 	if n != nil {
 		if err := useNonce(ctx, q, *n); err != nil {
 			return err
 		}
 	}
-	if err := addEvent(ctx, q, e); err != nil {
+	if err := db.addEvent(ctx, q, e); err != nil {
 		return err
 	}
 	return markUsed(ctx, q, grant, e.Library, e.At)

@@ -49,10 +49,10 @@ func (db *DB) RevokeGrant(
 		if row.RevokedAt != 0 {
 			return nil
 		}
-		if err := revokeGrant(ctx, q, row, at); err != nil {
+		if err := db.revokeGrant(ctx, q, row, at); err != nil {
 			return err
 		}
-		return addEvent(ctx, q, e)
+		return db.addEvent(ctx, q, e)
 	})
 }
 
@@ -76,7 +76,7 @@ func (db *DB) RevokeApplication(
 					return err
 				}
 			}
-			if err := revokeGrant(ctx, q, g, e.At); err != nil {
+			if err := db.revokeGrant(ctx, q, g, e.At); err != nil {
 				return err
 			}
 		}
@@ -84,7 +84,7 @@ func (db *DB) RevokeApplication(
 		if err != nil {
 			return err
 		}
-		if err := endConnections(ctx, q, pending, e.At, reasonStopped); err != nil {
+		if err := db.endConnections(ctx, q, pending, e.At, reasonStopped); err != nil {
 			return err
 		}
 		if err := q.DeleteSessionsOfOpenRequests(ctx, id, of); err != nil {
@@ -96,12 +96,12 @@ func (db *DB) RevokeApplication(
 		if !active {
 			return nil
 		}
-		return addEvent(ctx, q, e)
+		return db.addEvent(ctx, q, e)
 	})
 }
 
 // revokeGrant revokes a grant, unless it has expired, and ends everything that it allows.
-func revokeGrant(ctx context.Context, q *query.Queries, row query.Grant, at time.Time) error {
+func (db *DB) revokeGrant(ctx context.Context, q *query.Queries, row query.Grant, at time.Time) error {
 	if toGrant(row).Active(at) {
 		if err := q.RevokeGrant(ctx, row.ID, toMillis(at)); err != nil {
 			return err
@@ -132,7 +132,7 @@ func revokeGrant(ctx context.Context, q *query.Queries, row query.Grant, at time
 	if err != nil {
 		return err
 	}
-	return endConnections(ctx, q, connections, at, reasonStopped)
+	return db.endConnections(ctx, q, connections, at, reasonStopped)
 }
 
 // lockGrant keeps a grant from being revoked before the transaction ends. It returns ErrNotFound
@@ -151,5 +151,8 @@ func toGrant(row query.Grant) library.Grant {
 		ExpiresAt:   fromMillis(row.ExpiresAt),
 		LastUsedAt:  fromMillis(row.LastUsedAt),
 		RevokedAt:   fromMillis(row.RevokedAt),
+		Access:      row.Access,
+		Allowed:     row.Allowed,
+		Binding:     row.Binding,
 	}
 }

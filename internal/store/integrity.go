@@ -9,18 +9,18 @@ import (
 )
 
 // GetAdoption implements [library.AdoptionStore].
-func (db *DB) GetAdoption(ctx context.Context) (library.Adoption, error) {
-	row, err := db.reader.GetAdoption(ctx)
+func (db *DB) GetAdoption(ctx context.Context, g library.AdoptionGeneration) (library.Adoption, error) {
+	row, err := db.reader.GetAdoption(ctx, int64(g))
 	if err != nil {
 		return library.Adoption{}, wrap("get adoption", err)
 	}
-	return library.Adoption{At: fromMillis(row.AdoptedAt), MAC: row.Mac}, nil
+	return library.Adoption{Generation: g, At: fromMillis(row.AdoptedAt), MAC: row.Mac}, nil
 }
 
 // AddAdoption implements [library.AdoptionStore].
 func (db *DB) AddAdoption(ctx context.Context, a library.Adoption) error {
 	return db.write(ctx, "add adoption", func(ctx context.Context, q *query.Queries) error {
-		return q.AddAdoption(ctx, toMillis(a.At), a.MAC)
+		return q.AddAdoption(ctx, int64(a.Generation), toMillis(a.At), a.MAC)
 	})
 }
 
@@ -48,8 +48,39 @@ func (db *DB) ListUnbound(
 			list = append(list, library.Unbound{Kind: kind, Secret: r.Hash, Library: r.ID, PublicKey: r.PublicKey})
 		}
 		return list, wrap(doing, err)
+	case library.BoundChain:
+		rows, err := db.reader.ListUnboundChains(ctx, after.Library, clamp(limit))
+		for _, r := range rows {
+			end := library.ChainEnd{Library: r.LibraryID, Seq: r.Events, Hash: r.Hash}
+			list = append(list, library.Unbound{Kind: kind, Library: r.LibraryID, End: end})
+		}
+		return list, wrap(doing, err)
+	case library.BoundGrant:
+		return db.listUnboundGrants(ctx, after.Grant.ID, limit)
 	}
 	return nil, fmt.Errorf("%s: there is no such kind", doing)
+}
+
+func (db *DB) listUnboundGrants(
+	ctx context.Context, after library.GrantID, limit int,
+) (list []library.Unbound, err error) {
+	const doing = "list grants without a binding"
+	rows, err := db.reader.ListUnboundGrants(ctx, after, clamp(limit))
+	if err != nil {
+		return nil, wrap(doing, err)
+	}
+	for _, r := range rows {
+		grant := toGrant(r.Grant)
+		if grant.Access == "" { // an older program made it
+			contract, err := toContract(r.Contract)
+			if err != nil {
+				return nil, wrap(doing, err)
+			}
+			grant.Access, grant.Allowed = contract.Access, contract.Allowed()
+		}
+		list = append(list, library.Unbound{Kind: library.BoundGrant, Library: grant.Library, Grant: grant})
+	}
+	return list, nil
 }
 
 // Bind implements [library.AdoptionStore].
@@ -67,12 +98,43 @@ func (db *DB) Bind(ctx context.Context, rows []library.Unbound) error {
 				err = q.BindToken(ctx, r.Secret, r.Binding)
 			case library.BoundAuthCode:
 				err = q.BindAuthCode(ctx, r.Secret, r.Binding)
+			case library.BoundChain:
+				err = bindChain(ctx, q, r)
+			case library.BoundGrant:
+				err = bindGrant(ctx, q, r)
 			}
 			if err != nil {
 				return err
 			}
 		}
 		return nil
+	})
+}
+
+// bindChain binds the end of a chain, unless the chain has grown meanwhile.
+func bindChain(ctx context.Context, q *query.Queries, r library.Unbound) error {
+	if len(r.End.MAC) > 0 {
+		return q.RebindChain(ctx, r.Binding, r.Library, r.End.MAC)
+	}
+	return q.BindChain(ctx, query.BindChainParams{
+		Hash:      r.End.Hash,
+		Mac:       r.Binding,
+		LibraryID: r.Library,
+		Events:    r.End.Seq,
+	})
+}
+
+// bindGrant binds a grant, unless it has been renewed meanwhile.
+func bindGrant(ctx context.Context, q *query.Queries, r library.Unbound) error {
+	if len(r.Grant.Binding) > 0 {
+		return q.RebindGrant(ctx, r.Binding, r.Grant.ID, r.Grant.Binding)
+	}
+	return q.BindGrant(ctx, query.BindGrantParams{
+		Access:    r.Grant.Access,
+		Allowed:   r.Grant.Allowed,
+		Binding:   r.Binding,
+		ID:        r.Grant.ID,
+		ExpiresAt: toMillis(r.Grant.ExpiresAt),
 	})
 }
 
@@ -103,6 +165,20 @@ func (db *DB) ListOfOlderKey(
 				Binding: r.Binding})
 		}
 		return list, wrap(doing, err)
+	case library.BoundChain:
+		rows, err := db.reader.ListChainsOfOlderKey(ctx, key, after.Library, clamp(limit))
+		for _, r := range rows {
+			end := library.ChainEnd{Library: r.LibraryID, Seq: r.Events, Hash: r.Hash, MAC: r.Mac}
+			list = append(list, library.Unbound{Kind: kind, Library: r.LibraryID, End: end, Binding: r.Mac})
+		}
+		return list, wrap(doing, err)
+	case library.BoundGrant:
+		rows, err := db.reader.ListGrantsOfOlderKey(ctx, key, after.Grant.ID, clamp(limit))
+		for _, r := range rows {
+			list = append(list,
+				library.Unbound{Kind: kind, Library: r.LibraryID, Grant: toGrant(r), Binding: r.Binding})
+		}
+		return list, wrap(doing, err)
 	}
 	return nil, fmt.Errorf("%s: there is no such kind", doing)
 }
@@ -128,9 +204,9 @@ func (db *DB) ListCheckpointsOfOlderKey(
 }
 
 // SetAdoptionMAC implements [library.RebindStore].
-func (db *DB) SetAdoptionMAC(ctx context.Context, mac []byte) error {
+func (db *DB) SetAdoptionMAC(ctx context.Context, g library.AdoptionGeneration, mac []byte) error {
 	return db.write(ctx, "set MAC of adoption", func(ctx context.Context, q *query.Queries) error {
-		return q.SetAdoptionMAC(ctx, mac)
+		return q.SetAdoptionMAC(ctx, int64(g), mac)
 	})
 }
 
@@ -138,10 +214,12 @@ func (db *DB) SetAdoptionMAC(ctx context.Context, mac []byte) error {
 func (db *DB) Unbind(ctx context.Context) error {
 	return db.write(ctx, "remove bindings", func(ctx context.Context, q *query.Queries) error {
 		for _, remove := range []func(context.Context) error{
-			q.DeleteAdoption,
+			q.DeleteAdoptions,
 			q.UnbindLibraries,
 			q.UnbindAdoptedTokens,
 			q.UnbindAdoptedAuthCodes,
+			q.UnbindChains,
+			q.UnbindGrants,
 			q.DeleteEventCheckpoints,
 		} {
 			if err := remove(ctx); err != nil {

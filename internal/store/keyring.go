@@ -72,6 +72,8 @@ func (db *DB) CountBindings(ctx context.Context) (_ map[seal.KeyID]int, err erro
 			SELECT binding AS mac FROM libraries
 			UNION ALL SELECT binding FROM tokens
 			UNION ALL SELECT binding FROM codes
+			UNION ALL SELECT binding FROM grants
+			UNION ALL SELECT mac FROM chains
 			UNION ALL SELECT mac FROM event_checkpoints
 			UNION ALL SELECT mac FROM adoptions
 		) AS macs WHERE length(mac) = 37 GROUP BY substr(mac, 1, 5)`)
@@ -294,7 +296,7 @@ func endAllDeliveries(ctx context.Context, q *query.Queries, at time.Time, reaso
 		if d.State == delivery.Posting { // the provider may have filed it
 			state, event.Kind = delivery.Unknown, library.EventSentUnknown
 		}
-		if err := addEvent(ctx, q, event); err != nil {
+		if err := addUnboundEvent(ctx, q, event); err != nil {
 			return err
 		}
 		err = q.EndUnfinishedDelivery(ctx, query.EndUnfinishedDeliveryParams{
@@ -323,7 +325,7 @@ func endAllAccess(ctx context.Context, q *query.Queries, at time.Time) error {
 					Application: connection.Application, Account: connection.ID, Provider: connection.Source.Name,
 				}}
 			if connection.EndedAt.IsZero() {
-				if err := addEvent(ctx, q, event); err != nil {
+				if err := addUnboundEvent(ctx, q, event); err != nil {
 					return err
 				}
 			}

@@ -27,10 +27,7 @@ func (db *DB) AddLibrary(
 		if err != nil {
 			return err
 		}
-		if err := q.AddChain(ctx, l.ID); err != nil {
-			return err
-		}
-		if err := addEvent(ctx, q, e); err != nil {
+		if err := db.addFirstEvent(ctx, q, e); err != nil {
 			return err
 		}
 		if err := setLocks(ctx, q, locks...); err != nil {
@@ -78,8 +75,8 @@ func (db *DB) ShutLibrary(
 			return err
 		}
 		for _, step := range []func() error{
-			func() error { return endConnections(ctx, q, connections, e.At, reasonShut) },
-			func() error { return addEvent(ctx, q, e) },
+			func() error { return db.endConnections(ctx, q, connections, e.At, reasonShut) },
+			func() error { return db.addEvent(ctx, q, e) },
 			func() error { return q.SetDeleteAt(ctx, id, toMillis(deleteAt)) },
 			func() error { return q.RevokeGrantsOfLibrary(ctx, id, toMillis(e.At)) },
 			func() error { return q.DeleteTokenSealsOfLibrary(ctx, id) },
@@ -106,7 +103,7 @@ func (db *DB) ReopenLibrary(ctx context.Context, id library.ID, e library.Event)
 		if l, err := q.GetLibrary(ctx, id); err != nil || l.DeleteAt == 0 {
 			return err
 		}
-		if err := addEvent(ctx, q, e); err != nil {
+		if err := db.addEvent(ctx, q, e); err != nil {
 			return err
 		}
 		return q.SetDeleteAt(ctx, id, 0)

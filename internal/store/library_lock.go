@@ -27,7 +27,7 @@ func (db *DB) SetLocks(
 	ctx context.Context, locks []library.Lock, endLogins bool, keep library.LoginID, e library.Event,
 ) error {
 	return db.write(ctx, "set locks", func(ctx context.Context, q *query.Queries) error {
-		if err := addEvent(ctx, q, e); err != nil {
+		if err := db.addEvent(ctx, q, e); err != nil {
 			return err
 		}
 		if err := setLocks(ctx, q, locks...); err != nil {
@@ -45,7 +45,7 @@ func (db *DB) SetRecoveryCode(
 	ctx context.Context, lock library.Lock, login library.LoginID, pending seal.Sealed, e library.Event,
 ) error {
 	return db.write(ctx, "set recovery code", func(ctx context.Context, q *query.Queries) error {
-		if err := addEvent(ctx, q, e); err != nil {
+		if err := db.addEvent(ctx, q, e); err != nil {
 			return err
 		}
 		if err := setLocks(ctx, q, lock); err != nil {

@@ -12,7 +12,7 @@ import (
 // AddLogin implements [library.LoginStore].
 func (db *DB) AddLogin(ctx context.Context, l library.Login, e library.Event) error {
 	return db.add(ctx, "add login", func(ctx context.Context, q *query.Queries) error {
-		if err := addEvent(ctx, q, e); err != nil {
+		if err := db.addEvent(ctx, q, e); err != nil {
 			return err
 		}
 		return addLogin(ctx, q, l)
@@ -40,6 +40,7 @@ func (db *DB) GetLogin(ctx context.Context, h seal.Hash) (library.Login, library
 		CreatedAt:   fromMillis(row.Login.CreatedAt),
 		SeenAt:      fromMillis(row.Login.SeenAt),
 		ExpiresAt:   fromMillis(row.Login.ExpiresAt),
+		Binding:     row.Login.Binding,
 	}, l, nil
 }
 
@@ -68,5 +69,6 @@ func addLogin(ctx context.Context, q *query.Queries, l library.Login) error {
 		CreatedAt:   toMillis(l.CreatedAt),
 		SeenAt:      toMillis(l.SeenAt),
 		ExpiresAt:   toMillis(l.ExpiresAt),
+		Binding:     l.Binding,
 	})
 }

@@ -191,6 +191,8 @@ type State struct {
 	SigningKeys []library.SigningKey
 	// LargeFiles are some of the files whose content is not in the database, at most [MaxLargeFiles].
 	LargeFiles []LargeFile
+	// Adopted is the newest generation of which an adoption is recorded; 0 if none is.
+	Adopted library.AdoptionGeneration
 	// Installation is zero if the database has none yet.
 	Installation Installation
 }
@@ -224,6 +226,17 @@ func largeFiles(ctx context.Context, db *sql.DB, d dialect, q *query.Queries) (l
 	return list, nil
 }
 
+// newestAdoption returns the newest generation of which an adoption is recorded.
+func newestAdoption(ctx context.Context, db *sql.DB, d dialect) (g library.AdoptionGeneration, err error) {
+	if has, err := hasTable(ctx, db, d, "adoptions"); err != nil || !has {
+		return 0, err
+	}
+	if err := db.QueryRowContext(ctx, "SELECT COALESCE(MAX(id), 0) FROM adoptions").Scan(&g); err != nil {
+		return 0, fmt.Errorf("read the adoptions: %w", err)
+	}
+	return g, nil
+}
+
 // readState reads the state of a database of any version, with Among for the given libraries. It
 // changes nothing.
 func readState(ctx context.Context, db *sql.DB, d dialect, among []library.ID) (s State, err error) {
@@ -239,8 +252,8 @@ func readState(ctx context.Context, db *sql.DB, d dialect, among []library.ID) (
 		return s, fmt.Errorf("look for a library: %w", err)
 	}
 	for _, id := range among {
-		err := db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM libraries WHERE id = $1)", string(id)).Scan(&s.Among)
-		if err != nil {
+		row := db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM libraries WHERE id = $1)", string(id))
+		if err := row.Scan(&s.Among); err != nil {
 			return s, fmt.Errorf("look for a library: %w", err)
 		}
 		if s.Among {
@@ -254,6 +267,9 @@ func readState(ctx context.Context, db *sql.DB, d dialect, among []library.ID) (
 	}
 	if s.LargeFiles, err = largeFiles(ctx, db, d, queries); err != nil {
 		return s, fmt.Errorf("list large files: %w", err)
+	}
+	if s.Adopted, err = newestAdoption(ctx, db, d); err != nil {
+		return s, err
 	}
 	if has, err := hasTable(ctx, db, d, "installation"); err != nil || !has {
 		return s, err

@@ -98,6 +98,7 @@ func open(t testing.TB, url string) *store.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
+	storetest.Bind(t, db)
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			t.Error(err)

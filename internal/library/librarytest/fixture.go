@@ -138,6 +138,7 @@ func anyLogin(id library.ID) library.Login {
 		CreatedAt:   Now,
 		SeenAt:      Now,
 		ExpiresAt:   Later(time.Hour),
+		Binding:     []byte(AnyID()),
 	}
 }
 
@@ -188,6 +189,8 @@ func NewApproval(p Person, c library.Client, request library.AuthRequest, at tim
 			Contract:    c.Contract.ID,
 			CreatedAt:   at,
 			ExpiresAt:   at.Add(180 * 24 * time.Hour),
+			Access:      c.Contract.Access,
+			Allowed:     c.Contract.Allowed(),
 		},
 		Account: library.Account{
 			ID:          wire.AccountID("420_" + AnyID()),

@@ -16,7 +16,11 @@ func TestIntegrity(t *testing.T, open func(t *testing.T) Store) {
 		for range 4 {
 			Must(t, f.AddEvent(Ctx, AnyEvent(p.ID)))
 		}
-		Same(t, "head", Value(f.GetChainHead(Ctx, p.ID))(t), library.ChainHead{Events: 5, Newest: 5})
+		newest := f.NewestEvent(p.ID)
+		head := Value(f.GetChainHead(Ctx, p.ID))(t)
+		Same(t, "MAC", len(head.End.MAC), 37)
+		head.End.MAC = nil
+		Same(t, "head", head, library.ChainHead{Newest: 5, NewestHash: newest.Hash, End: newest.End()})
 		_, err := f.GetChainHead(Ctx, "none")
 		WantErr(t, "head of no library", err, library.ErrNotFound)
 		Same(t, "all", Value(f.ListEventsAfter(Ctx, p.ID, 0, 10))(t), f.Events(p.ID))
@@ -103,19 +107,77 @@ func TestIntegrity(t *testing.T, open func(t *testing.T) Store) {
 		Same(t, "after it", len(Value(f.ListCheckpointsOfOlderKey(Ctx, []byte("key2"), c, 10))(t)), 0)
 		Same(t, "of key1", len(Value(f.ListCheckpointsOfOlderKey(Ctx, []byte("key1"), none, 10))(t)), 0)
 	})
-	t.Run("records one adoption", func(t *testing.T) {
+	t.Run("binds the ends of chains, and grants", func(t *testing.T) {
 		f := NewFixture(t, open)
-		_, err := f.GetAdoption(Ctx)
-		WantErr(t, "none", err, library.ErrNotFound)
-		first := library.Adoption{At: Now, MAC: []byte("first")}
-		Must(t, f.AddAdoption(Ctx, first))
-		Must(t, f.AddAdoption(Ctx, library.Adoption{At: Later(1), MAC: []byte("second")}))
-		Same(t, "adoption", Value(f.GetAdoption(Ctx))(t), first)
-		Must(t, f.SetAdoptionMAC(Ctx, []byte("third")))
-		Same(t, "MAC", Value(f.GetAdoption(Ctx))(t), library.Adoption{At: Now, MAC: []byte("third")})
+		p, c := f.AnyPerson(), f.AnyClient(library.Read)
+		g, _, _ := f.Approve(p, c)
+		kinds := []library.BoundKind{library.BoundChain, library.BoundGrant}
+		unbound := func(kind library.BoundKind) []library.Unbound {
+			t.Helper()
+			return Value(f.ListUnbound(Ctx, kind, library.Unbound{}, 10))(t)
+		}
+		ofOlderKey := func(kind library.BoundKind) []library.Unbound {
+			t.Helper()
+			return Value(f.ListOfOlderKey(Ctx, kind, []byte("none"), library.Unbound{}, 10))(t)
+		}
+		for _, kind := range kinds {
+			Same(t, "unbound "+string(kind), len(unbound(kind)), 0)
+			Same(t, "of an older key, "+string(kind), len(ofOlderKey(kind)), 1)
+			Same(t, "of the newest key, "+string(kind), len(Value(f.ListOfOlderKey(Ctx, kind,
+				ofOlderKey(kind)[0].Binding[1:5], library.Unbound{}, 10))(t)), 0)
+		}
+		newest := f.NewestEvent(p.ID)
+		before := Value(f.GetChainHead(Ctx, p.ID))(t).End
 		Must(t, f.Unbind(Ctx))
-		_, err = f.GetAdoption(Ctx)
-		WantErr(t, "none after it was removed", err, library.ErrNotFound)
+		chains, grants := unbound(library.BoundChain), unbound(library.BoundGrant)
+		Same(t, "ends", len(chains), 1)
+		Same(t, "end", chains[0].End, newest.End())
+		Same(t, "ends after it", len(Value(f.ListUnbound(Ctx, library.BoundChain, chains[0], 10))(t)), 0)
+		Same(t, "grants", len(grants), 1)
+		g.Binding = nil
+		Same(t, "grant", grants[0].Grant, g)
+		Same(t, "grants after it", len(Value(f.ListUnbound(Ctx, library.BoundGrant, grants[0], 10))(t)), 0)
+
+		chains[0].Binding, grants[0].Binding = before.MAC, []byte("binding")
+		Must(t, f.Bind(Ctx, append(chains, grants...)))
+		Same(t, "end again", Value(f.GetChainHead(Ctx, p.ID))(t).End, before)
+		Same(t, "binding of the grant", Value(f.GetGrant(Ctx, g.ID))(t).Binding, []byte("binding"))
+
+		rows := ofOlderKey(library.BoundChain)
+		rows[0].Binding = []byte("another MAC")
+		Must(t, f.AddEvent(Ctx, AnyEvent(p.ID)))
+		grown := Value(f.GetChainHead(Ctx, p.ID))(t).End
+		Must(t, f.Bind(Ctx, append(rows, chains...)))
+		Same(t, "end of a chain that has grown", Value(f.GetChainHead(Ctx, p.ID))(t).End, grown)
+
+		rows = ofOlderKey(library.BoundChain)
+		rows[0].Binding = []byte("forged")
+		Must(t, f.Bind(Ctx, rows))
+		Must(t, f.AddEvent(Ctx, AnyEvent(p.ID)))
+		end := Value(f.GetChainHead(Ctx, p.ID))(t).End
+		Same(t, "an event is added after a forged end", end.Seq, grown.Seq+1)
+		Same(t, "the end stays forged", end.MAC, []byte{0})
+		Must(t, f.Unbind(Ctx))
+		Same(t, "a forged end is not adopted", len(unbound(library.BoundChain)), 0)
+	})
+	t.Run("records one adoption of each generation", func(t *testing.T) {
+		f := NewFixture(t, open)
+		for g := library.AdoptedSecrets; g <= library.NewestAdoption; g++ {
+			_, err := f.GetAdoption(Ctx, g)
+			WantErr(t, "none", err, library.ErrNotFound)
+			first := library.Adoption{Generation: g, At: Now, MAC: []byte("first")}
+			Must(t, f.AddAdoption(Ctx, first))
+			Must(t, f.AddAdoption(Ctx, library.Adoption{Generation: g, At: Later(1), MAC: []byte("second")}))
+			Same(t, "adoption", Value(f.GetAdoption(Ctx, g))(t), first)
+			Must(t, f.SetAdoptionMAC(Ctx, g, []byte("third")))
+			first.MAC = []byte("third")
+			Same(t, "MAC", Value(f.GetAdoption(Ctx, g))(t), first)
+		}
+		Must(t, f.Unbind(Ctx))
+		for g := library.AdoptedSecrets; g <= library.NewestAdoption; g++ {
+			_, err := f.GetAdoption(Ctx, g)
+			WantErr(t, "none after it was removed", err, library.ErrNotFound)
+		}
 	})
 	t.Run("lists what a check reads", func(t *testing.T) {
 		f := NewFixture(t, open)

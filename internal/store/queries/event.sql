@@ -1,10 +1,9 @@
--- name: CountEvent :execrows
-UPDATE chains SET events = events + 1 WHERE library_id = $1;
+-- The end is that before the event is added; only the number is that of the event.
+-- name: CountEvent :one
+UPDATE chains SET events = events + 1 WHERE library_id = $1 RETURNING events, hash, mac;
 
--- name: GetChainEnd :one
-SELECT chains.events AS seq, events.hash AS previous
-FROM chains LEFT JOIN events ON events.library_id = chains.library_id AND events.seq = chains.events - 1
-WHERE chains.library_id = $1;
+-- name: SetChainEnd :exec
+UPDATE chains SET hash = $2, mac = $3 WHERE library_id = $1;
 
 -- name: AddEvent :exec
 INSERT INTO events (library_id, seq, at, kind, details, previous, hash) VALUES ($1, $2, $3, $4, $5, $6, $7);

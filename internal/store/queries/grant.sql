@@ -1,6 +1,7 @@
 -- name: AddGrant :exec
-INSERT INTO grants (id, library_id, application_id, contract_id, created_at, expires_at, last_used_at, revoked_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+INSERT INTO grants (id, library_id, application_id, contract_id, created_at, expires_at, last_used_at, revoked_at,
+    access, allowed, binding)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- name: GetGrant :one
 SELECT * FROM grants WHERE id = $1;
@@ -14,7 +15,9 @@ WHERE library_id = $1 AND contract_id = $2 AND revoked_at = 0 AND expires_at > s
 ORDER BY created_at DESC, id DESC LIMIT 1;
 
 -- name: RenewGrant :exec
-UPDATE grants SET expires_at = $2 WHERE id = $1;
+UPDATE grants SET expires_at = sqlc.arg(expires_at), access = sqlc.arg(access), allowed = sqlc.arg(allowed),
+    binding = sqlc.arg(binding)
+WHERE id = sqlc.arg(id);
 
 -- This write changes nothing. It locks the grant, so that the grant cannot be revoked
 -- before the transaction has stored what depends on it.

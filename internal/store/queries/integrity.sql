@@ -1,8 +1,8 @@
 -- name: GetAdoption :one
-SELECT * FROM adoptions WHERE id = 1;
+SELECT * FROM adoptions WHERE id = $1;
 
 -- name: AddAdoption :exec
-INSERT INTO adoptions (id, adopted_at, mac) VALUES (1, $1, $2) ON CONFLICT (id) DO NOTHING;
+INSERT INTO adoptions (id, adopted_at, mac) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING;
 
 -- name: ListUnboundLibraries :many
 SELECT id, public_key FROM libraries WHERE binding IS NULL AND id > $1 ORDER BY id LIMIT $2;
@@ -30,10 +30,31 @@ WHERE codes.binding IS NULL AND codes.hash > $1 ORDER BY codes.hash LIMIT $2;
 -- name: BindAuthCode :exec
 UPDATE codes SET binding = $2 WHERE hash = $1;
 
+-- name: ListUnboundChains :many
+SELECT chains.library_id, chains.events, events.hash
+FROM chains LEFT JOIN events ON events.library_id = chains.library_id AND events.seq = chains.events
+WHERE chains.mac IS NULL AND chains.library_id > $1 ORDER BY chains.library_id LIMIT $2;
+
+-- A chain that has grown since has got its MAC.
+-- name: BindChain :exec
+UPDATE chains SET hash = sqlc.arg(hash), mac = sqlc.arg(mac)
+WHERE library_id = sqlc.arg(library_id) AND events = sqlc.arg(events) AND mac IS NULL;
+
+-- name: ListUnboundGrants :many
+SELECT sqlc.embed(grants), sqlc.embed(contracts)
+FROM grants JOIN contracts ON contracts.id = grants.contract_id
+WHERE grants.binding IS NULL AND grants.id > $1 ORDER BY grants.id LIMIT $2;
+
+-- name: BindGrant :exec
+UPDATE grants SET access = sqlc.arg(access), allowed = sqlc.arg(allowed), binding = sqlc.arg(binding)
+WHERE id = sqlc.arg(id) AND expires_at = sqlc.arg(expires_at) AND binding IS NULL;
+
 -- name: GetChainHead :one
-SELECT chains.events AS events,
-    CAST(COALESCE((SELECT MAX(e.seq) FROM events e WHERE e.library_id = chains.library_id), 0) AS BIGINT) AS newest
-FROM chains WHERE chains.library_id = $1;
+SELECT chains.events AS events, chains.hash AS hash, chains.mac AS mac,
+    CAST(COALESCE((SELECT MAX(e.seq) FROM events e WHERE e.library_id = chains.library_id), 0) AS BIGINT) AS newest,
+    events.hash AS newest_hash
+FROM chains LEFT JOIN events ON events.library_id = chains.library_id AND events.seq = chains.events
+WHERE chains.library_id = $1;
 
 -- name: ListEventsAfter :many
 SELECT * FROM events WHERE library_id = $1 AND seq > $2 ORDER BY seq LIMIT $3;
@@ -105,10 +126,26 @@ WHERE substr(mac, 2, 4) <> sqlc.arg(key)
     AND (library_id, seq) > (CAST(sqlc.arg(library_id) AS TEXT), CAST(sqlc.arg(seq) AS BIGINT))
 ORDER BY library_id, seq LIMIT sqlc.arg(lim);
 
--- name: SetAdoptionMAC :exec
-UPDATE adoptions SET mac = $1 WHERE id = 1;
+-- name: ListChainsOfOlderKey :many
+SELECT * FROM chains
+WHERE length(mac) = 37 AND substr(mac, 2, 4) <> sqlc.arg(key) AND library_id > sqlc.arg(after)
+ORDER BY library_id LIMIT sqlc.arg(lim);
 
--- name: DeleteAdoption :exec
+-- name: RebindChain :exec
+UPDATE chains SET mac = sqlc.arg(mac) WHERE library_id = sqlc.arg(library_id) AND mac = sqlc.arg(previous);
+
+-- name: ListGrantsOfOlderKey :many
+SELECT * FROM grants
+WHERE length(binding) = 37 AND substr(binding, 2, 4) <> sqlc.arg(key) AND id > sqlc.arg(after)
+ORDER BY id LIMIT sqlc.arg(lim);
+
+-- name: RebindGrant :exec
+UPDATE grants SET binding = sqlc.arg(binding) WHERE id = sqlc.arg(id) AND binding = sqlc.arg(previous);
+
+-- name: SetAdoptionMAC :exec
+UPDATE adoptions SET mac = $2 WHERE id = $1;
+
+-- name: DeleteAdoptions :exec
 DELETE FROM adoptions;
 
 -- name: UnbindLibraries :exec
@@ -119,6 +156,13 @@ UPDATE tokens SET binding = NULL WHERE length(binding) = 37;
 
 -- name: UnbindAdoptedAuthCodes :exec
 UPDATE codes SET binding = NULL WHERE length(binding) = 37;
+
+-- What was forged stays so.
+-- name: UnbindChains :exec
+UPDATE chains SET mac = NULL WHERE length(mac) = 37;
+
+-- name: UnbindGrants :exec
+UPDATE grants SET binding = NULL;
 
 -- name: DeleteEventCheckpoints :exec
 DELETE FROM event_checkpoints;

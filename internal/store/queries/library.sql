@@ -3,7 +3,7 @@ INSERT INTO libraries (id, email, public_key, created_at, code_saved, code_made_
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: AddChain :exec
-INSERT INTO chains (library_id, events) VALUES ($1, 0);
+INSERT INTO chains (library_id, events, hash, mac) VALUES ($1, 1, $2, $3);
 
 -- name: FindLibrary :one
 SELECT * FROM libraries WHERE email = $1;

@@ -1,6 +1,6 @@
 -- name: AddLogin :exec
-INSERT INTO logins (id, library_id, hash, seal, pending_code, agent, created_at, seen_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+INSERT INTO logins (id, library_id, hash, seal, pending_code, agent, created_at, seen_at, expires_at, binding)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
 -- name: GetLogin :one
 SELECT sqlc.embed(logins), sqlc.embed(libraries)

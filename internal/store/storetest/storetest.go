@@ -9,9 +9,25 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store"
 )
+
+// keyring returns a keyring for all databases of the test binary.
+var keyring = sync.OnceValues(func() (*seal.Keyring, error) { return seal.ParseKeyring(seal.NewKeyringText()) })
+
+// Bind gives a store a keyring to authenticate with what it adds: the same one in each call.
+func Bind(t testing.TB, db *store.DB) {
+	t.Helper()
+	ring, err := keyring()
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetBinder(library.NewIntegrity(ring, db, time.Now))
+}
 
 // migrated returns the bytes of a database on which the migrations have run.
 var migrated = sync.OnceValues(func() ([]byte, error) { return Template(func(*store.DB) error { return nil }) })

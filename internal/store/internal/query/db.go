@@ -105,6 +105,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.bindAuthCodeStmt, err = db.PrepareContext(ctx, bindAuthCode); err != nil {
 		return nil, fmt.Errorf("error preparing query BindAuthCode: %w", err)
 	}
+	if q.bindChainStmt, err = db.PrepareContext(ctx, bindChain); err != nil {
+		return nil, fmt.Errorf("error preparing query BindChain: %w", err)
+	}
+	if q.bindGrantStmt, err = db.PrepareContext(ctx, bindGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query BindGrant: %w", err)
+	}
 	if q.bindLibraryStmt, err = db.PrepareContext(ctx, bindLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query BindLibrary: %w", err)
 	}
@@ -132,8 +138,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteAccountHandlesOfLibraryStmt, err = db.PrepareContext(ctx, deleteAccountHandlesOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAccountHandlesOfLibrary: %w", err)
 	}
-	if q.deleteAdoptionStmt, err = db.PrepareContext(ctx, deleteAdoption); err != nil {
-		return nil, fmt.Errorf("error preparing query DeleteAdoption: %w", err)
+	if q.deleteAdoptionsStmt, err = db.PrepareContext(ctx, deleteAdoptions); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAdoptions: %w", err)
 	}
 	if q.deleteAuthCodeSealsOfGrantStmt, err = db.PrepareContext(ctx, deleteAuthCodeSealsOfGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAuthCodeSealsOfGrant: %w", err)
@@ -291,9 +297,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getAuthorizationStmt, err = db.PrepareContext(ctx, getAuthorization); err != nil {
 		return nil, fmt.Errorf("error preparing query GetAuthorization: %w", err)
 	}
-	if q.getChainEndStmt, err = db.PrepareContext(ctx, getChainEnd); err != nil {
-		return nil, fmt.Errorf("error preparing query GetChainEnd: %w", err)
-	}
 	if q.getChainHeadStmt, err = db.PrepareContext(ctx, getChainHead); err != nil {
 		return nil, fmt.Errorf("error preparing query GetChainHead: %w", err)
 	}
@@ -378,6 +381,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listAuthCodesOfOlderKeyStmt, err = db.PrepareContext(ctx, listAuthCodesOfOlderKey); err != nil {
 		return nil, fmt.Errorf("error preparing query ListAuthCodesOfOlderKey: %w", err)
 	}
+	if q.listChainsOfOlderKeyStmt, err = db.PrepareContext(ctx, listChainsOfOlderKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ListChainsOfOlderKey: %w", err)
+	}
 	if q.listClaimableStmt, err = db.PrepareContext(ctx, listClaimable); err != nil {
 		return nil, fmt.Errorf("error preparing query ListClaimable: %w", err)
 	}
@@ -429,6 +435,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listGrantsStmt, err = db.PrepareContext(ctx, listGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query ListGrants: %w", err)
 	}
+	if q.listGrantsOfOlderKeyStmt, err = db.PrepareContext(ctx, listGrantsOfOlderKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ListGrantsOfOlderKey: %w", err)
+	}
 	if q.listLargeFilesStmt, err = db.PrepareContext(ctx, listLargeFiles); err != nil {
 		return nil, fmt.Errorf("error preparing query ListLargeFiles: %w", err)
 	}
@@ -471,6 +480,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listUnboundAuthCodesStmt, err = db.PrepareContext(ctx, listUnboundAuthCodes); err != nil {
 		return nil, fmt.Errorf("error preparing query ListUnboundAuthCodes: %w", err)
 	}
+	if q.listUnboundChainsStmt, err = db.PrepareContext(ctx, listUnboundChains); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUnboundChains: %w", err)
+	}
+	if q.listUnboundGrantsStmt, err = db.PrepareContext(ctx, listUnboundGrants); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUnboundGrants: %w", err)
+	}
 	if q.listUnboundLibrariesStmt, err = db.PrepareContext(ctx, listUnboundLibraries); err != nil {
 		return nil, fmt.Errorf("error preparing query ListUnboundLibraries: %w", err)
 	}
@@ -503,6 +518,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.postponeStmt, err = db.PrepareContext(ctx, postpone); err != nil {
 		return nil, fmt.Errorf("error preparing query Postpone: %w", err)
+	}
+	if q.rebindChainStmt, err = db.PrepareContext(ctx, rebindChain); err != nil {
+		return nil, fmt.Errorf("error preparing query RebindChain: %w", err)
+	}
+	if q.rebindGrantStmt, err = db.PrepareContext(ctx, rebindGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query RebindGrant: %w", err)
 	}
 	if q.releaseRefreshStmt, err = db.PrepareContext(ctx, releaseRefresh); err != nil {
 		return nil, fmt.Errorf("error preparing query ReleaseRefresh: %w", err)
@@ -554,6 +575,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.setAuthorizationResultStmt, err = db.PrepareContext(ctx, setAuthorizationResult); err != nil {
 		return nil, fmt.Errorf("error preparing query SetAuthorizationResult: %w", err)
+	}
+	if q.setChainEndStmt, err = db.PrepareContext(ctx, setChainEnd); err != nil {
+		return nil, fmt.Errorf("error preparing query SetChainEnd: %w", err)
 	}
 	if q.setContentFolderStmt, err = db.PrepareContext(ctx, setContentFolder); err != nil {
 		return nil, fmt.Errorf("error preparing query SetContentFolder: %w", err)
@@ -620,6 +644,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.unbindAdoptedTokensStmt, err = db.PrepareContext(ctx, unbindAdoptedTokens); err != nil {
 		return nil, fmt.Errorf("error preparing query UnbindAdoptedTokens: %w", err)
+	}
+	if q.unbindChainsStmt, err = db.PrepareContext(ctx, unbindChains); err != nil {
+		return nil, fmt.Errorf("error preparing query UnbindChains: %w", err)
+	}
+	if q.unbindGrantsStmt, err = db.PrepareContext(ctx, unbindGrants); err != nil {
+		return nil, fmt.Errorf("error preparing query UnbindGrants: %w", err)
 	}
 	if q.unbindLibrariesStmt, err = db.PrepareContext(ctx, unbindLibraries); err != nil {
 		return nil, fmt.Errorf("error preparing query UnbindLibraries: %w", err)
@@ -779,6 +809,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing bindAuthCodeStmt: %w", cerr)
 		}
 	}
+	if q.bindChainStmt != nil {
+		if cerr := q.bindChainStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bindChainStmt: %w", cerr)
+		}
+	}
+	if q.bindGrantStmt != nil {
+		if cerr := q.bindGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bindGrantStmt: %w", cerr)
+		}
+	}
 	if q.bindLibraryStmt != nil {
 		if cerr := q.bindLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing bindLibraryStmt: %w", cerr)
@@ -824,9 +864,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteAccountHandlesOfLibraryStmt: %w", cerr)
 		}
 	}
-	if q.deleteAdoptionStmt != nil {
-		if cerr := q.deleteAdoptionStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deleteAdoptionStmt: %w", cerr)
+	if q.deleteAdoptionsStmt != nil {
+		if cerr := q.deleteAdoptionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAdoptionsStmt: %w", cerr)
 		}
 	}
 	if q.deleteAuthCodeSealsOfGrantStmt != nil {
@@ -1089,11 +1129,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getAuthorizationStmt: %w", cerr)
 		}
 	}
-	if q.getChainEndStmt != nil {
-		if cerr := q.getChainEndStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing getChainEndStmt: %w", cerr)
-		}
-	}
 	if q.getChainHeadStmt != nil {
 		if cerr := q.getChainHeadStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getChainHeadStmt: %w", cerr)
@@ -1234,6 +1269,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listAuthCodesOfOlderKeyStmt: %w", cerr)
 		}
 	}
+	if q.listChainsOfOlderKeyStmt != nil {
+		if cerr := q.listChainsOfOlderKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listChainsOfOlderKeyStmt: %w", cerr)
+		}
+	}
 	if q.listClaimableStmt != nil {
 		if cerr := q.listClaimableStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listClaimableStmt: %w", cerr)
@@ -1319,6 +1359,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listGrantsStmt: %w", cerr)
 		}
 	}
+	if q.listGrantsOfOlderKeyStmt != nil {
+		if cerr := q.listGrantsOfOlderKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listGrantsOfOlderKeyStmt: %w", cerr)
+		}
+	}
 	if q.listLargeFilesStmt != nil {
 		if cerr := q.listLargeFilesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listLargeFilesStmt: %w", cerr)
@@ -1389,6 +1434,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listUnboundAuthCodesStmt: %w", cerr)
 		}
 	}
+	if q.listUnboundChainsStmt != nil {
+		if cerr := q.listUnboundChainsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUnboundChainsStmt: %w", cerr)
+		}
+	}
+	if q.listUnboundGrantsStmt != nil {
+		if cerr := q.listUnboundGrantsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUnboundGrantsStmt: %w", cerr)
+		}
+	}
 	if q.listUnboundLibrariesStmt != nil {
 		if cerr := q.listUnboundLibrariesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listUnboundLibrariesStmt: %w", cerr)
@@ -1442,6 +1497,16 @@ func (q *Queries) Close() error {
 	if q.postponeStmt != nil {
 		if cerr := q.postponeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing postponeStmt: %w", cerr)
+		}
+	}
+	if q.rebindChainStmt != nil {
+		if cerr := q.rebindChainStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing rebindChainStmt: %w", cerr)
+		}
+	}
+	if q.rebindGrantStmt != nil {
+		if cerr := q.rebindGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing rebindGrantStmt: %w", cerr)
 		}
 	}
 	if q.releaseRefreshStmt != nil {
@@ -1527,6 +1592,11 @@ func (q *Queries) Close() error {
 	if q.setAuthorizationResultStmt != nil {
 		if cerr := q.setAuthorizationResultStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setAuthorizationResultStmt: %w", cerr)
+		}
+	}
+	if q.setChainEndStmt != nil {
+		if cerr := q.setChainEndStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setChainEndStmt: %w", cerr)
 		}
 	}
 	if q.setContentFolderStmt != nil {
@@ -1639,6 +1709,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing unbindAdoptedTokensStmt: %w", cerr)
 		}
 	}
+	if q.unbindChainsStmt != nil {
+		if cerr := q.unbindChainsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unbindChainsStmt: %w", cerr)
+		}
+	}
+	if q.unbindGrantsStmt != nil {
+		if cerr := q.unbindGrantsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unbindGrantsStmt: %w", cerr)
+		}
+	}
 	if q.unbindLibrariesStmt != nil {
 		if cerr := q.unbindLibrariesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing unbindLibrariesStmt: %w", cerr)
@@ -1735,6 +1815,8 @@ type Queries struct {
 	answerAuthRequestStmt                        *sql.Stmt
 	beginPostingStmt                             *sql.Stmt
 	bindAuthCodeStmt                             *sql.Stmt
+	bindChainStmt                                *sql.Stmt
+	bindGrantStmt                                *sql.Stmt
 	bindLibraryStmt                              *sql.Stmt
 	bindTokenStmt                                *sql.Stmt
 	claimDeliveryStmt                            *sql.Stmt
@@ -1744,7 +1826,7 @@ type Queries struct {
 	countFilesStmt                               *sql.Stmt
 	countWaitingStmt                             *sql.Stmt
 	deleteAccountHandlesOfLibraryStmt            *sql.Stmt
-	deleteAdoptionStmt                           *sql.Stmt
+	deleteAdoptionsStmt                          *sql.Stmt
 	deleteAuthCodeSealsOfGrantStmt               *sql.Stmt
 	deleteAuthCodeSealsOfLibraryStmt             *sql.Stmt
 	deleteAuthRequestsOfConnectionsOfLibraryStmt *sql.Stmt
@@ -1797,7 +1879,6 @@ type Queries struct {
 	getAuthCodeStmt                              *sql.Stmt
 	getAuthRequestStmt                           *sql.Stmt
 	getAuthorizationStmt                         *sql.Stmt
-	getChainEndStmt                              *sql.Stmt
 	getChainHeadStmt                             *sql.Stmt
 	getClientStmt                                *sql.Stmt
 	getConnectionStmt                            *sql.Stmt
@@ -1826,6 +1907,7 @@ type Queries struct {
 	listAccountsStmt                             *sql.Stmt
 	listApplicationsStmt                         *sql.Stmt
 	listAuthCodesOfOlderKeyStmt                  *sql.Stmt
+	listChainsOfOlderKeyStmt                     *sql.Stmt
 	listClaimableStmt                            *sql.Stmt
 	listConnectionsStmt                          *sql.Stmt
 	listConnectionsOfGrantStmt                   *sql.Stmt
@@ -1843,6 +1925,7 @@ type Queries struct {
 	listFilesBeforeStmt                          *sql.Stmt
 	listFilesOfNoLibraryStmt                     *sql.Stmt
 	listGrantsStmt                               *sql.Stmt
+	listGrantsOfOlderKeyStmt                     *sql.Stmt
 	listLargeFilesStmt                           *sql.Stmt
 	listLibrariesOfOlderKeyStmt                  *sql.Stmt
 	listLibraryIDsStmt                           *sql.Stmt
@@ -1857,6 +1940,8 @@ type Queries struct {
 	listTokenRevocationsStmt                     *sql.Stmt
 	listTokensOfOlderKeyStmt                     *sql.Stmt
 	listUnboundAuthCodesStmt                     *sql.Stmt
+	listUnboundChainsStmt                        *sql.Stmt
+	listUnboundGrantsStmt                        *sql.Stmt
 	listUnboundLibrariesStmt                     *sql.Stmt
 	listUnboundTokensStmt                        *sql.Stmt
 	listUnfinishedDeliveriesStmt                 *sql.Stmt
@@ -1868,6 +1953,8 @@ type Queries struct {
 	mayPostStmt                                  *sql.Stmt
 	nextDueStmt                                  *sql.Stmt
 	postponeStmt                                 *sql.Stmt
+	rebindChainStmt                              *sql.Stmt
+	rebindGrantStmt                              *sql.Stmt
 	releaseRefreshStmt                           *sql.Stmt
 	rememberLoginsOfLibraryStmt                  *sql.Stmt
 	rememberTokensOfGrantStmt                    *sql.Stmt
@@ -1885,6 +1972,7 @@ type Queries struct {
 	setAdoptionMACStmt                           *sql.Stmt
 	setAuthRequestAccountStmt                    *sql.Stmt
 	setAuthorizationResultStmt                   *sql.Stmt
+	setChainEndStmt                              *sql.Stmt
 	setContentFolderStmt                         *sql.Stmt
 	setDeleteAtStmt                              *sql.Stmt
 	setLockStmt                                  *sql.Stmt
@@ -1907,6 +1995,8 @@ type Queries struct {
 	touchLoginStmt                               *sql.Stmt
 	unbindAdoptedAuthCodesStmt                   *sql.Stmt
 	unbindAdoptedTokensStmt                      *sql.Stmt
+	unbindChainsStmt                             *sql.Stmt
+	unbindGrantsStmt                             *sql.Stmt
 	unbindLibrariesStmt                          *sql.Stmt
 	useAuthCodeStmt                              *sql.Stmt
 	useConnectionStmt                            *sql.Stmt
@@ -1946,6 +2036,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		answerAuthRequestStmt:             q.answerAuthRequestStmt,
 		beginPostingStmt:                  q.beginPostingStmt,
 		bindAuthCodeStmt:                  q.bindAuthCodeStmt,
+		bindChainStmt:                     q.bindChainStmt,
+		bindGrantStmt:                     q.bindGrantStmt,
 		bindLibraryStmt:                   q.bindLibraryStmt,
 		bindTokenStmt:                     q.bindTokenStmt,
 		claimDeliveryStmt:                 q.claimDeliveryStmt,
@@ -1955,7 +2047,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countFilesStmt:                    q.countFilesStmt,
 		countWaitingStmt:                  q.countWaitingStmt,
 		deleteAccountHandlesOfLibraryStmt: q.deleteAccountHandlesOfLibraryStmt,
-		deleteAdoptionStmt:                q.deleteAdoptionStmt,
+		deleteAdoptionsStmt:               q.deleteAdoptionsStmt,
 		deleteAuthCodeSealsOfGrantStmt:    q.deleteAuthCodeSealsOfGrantStmt,
 		deleteAuthCodeSealsOfLibraryStmt:  q.deleteAuthCodeSealsOfLibraryStmt,
 		deleteAuthRequestsOfConnectionsOfLibraryStmt: q.deleteAuthRequestsOfConnectionsOfLibraryStmt,
@@ -2008,7 +2100,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getAuthCodeStmt:                              q.getAuthCodeStmt,
 		getAuthRequestStmt:                           q.getAuthRequestStmt,
 		getAuthorizationStmt:                         q.getAuthorizationStmt,
-		getChainEndStmt:                              q.getChainEndStmt,
 		getChainHeadStmt:                             q.getChainHeadStmt,
 		getClientStmt:                                q.getClientStmt,
 		getConnectionStmt:                            q.getConnectionStmt,
@@ -2037,6 +2128,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listAccountsStmt:                             q.listAccountsStmt,
 		listApplicationsStmt:                         q.listApplicationsStmt,
 		listAuthCodesOfOlderKeyStmt:                  q.listAuthCodesOfOlderKeyStmt,
+		listChainsOfOlderKeyStmt:                     q.listChainsOfOlderKeyStmt,
 		listClaimableStmt:                            q.listClaimableStmt,
 		listConnectionsStmt:                          q.listConnectionsStmt,
 		listConnectionsOfGrantStmt:                   q.listConnectionsOfGrantStmt,
@@ -2054,6 +2146,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listFilesBeforeStmt:                          q.listFilesBeforeStmt,
 		listFilesOfNoLibraryStmt:                     q.listFilesOfNoLibraryStmt,
 		listGrantsStmt:                               q.listGrantsStmt,
+		listGrantsOfOlderKeyStmt:                     q.listGrantsOfOlderKeyStmt,
 		listLargeFilesStmt:                           q.listLargeFilesStmt,
 		listLibrariesOfOlderKeyStmt:                  q.listLibrariesOfOlderKeyStmt,
 		listLibraryIDsStmt:                           q.listLibraryIDsStmt,
@@ -2068,6 +2161,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listTokenRevocationsStmt:                     q.listTokenRevocationsStmt,
 		listTokensOfOlderKeyStmt:                     q.listTokensOfOlderKeyStmt,
 		listUnboundAuthCodesStmt:                     q.listUnboundAuthCodesStmt,
+		listUnboundChainsStmt:                        q.listUnboundChainsStmt,
+		listUnboundGrantsStmt:                        q.listUnboundGrantsStmt,
 		listUnboundLibrariesStmt:                     q.listUnboundLibrariesStmt,
 		listUnboundTokensStmt:                        q.listUnboundTokensStmt,
 		listUnfinishedDeliveriesStmt:                 q.listUnfinishedDeliveriesStmt,
@@ -2079,6 +2174,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		mayPostStmt:                                  q.mayPostStmt,
 		nextDueStmt:                                  q.nextDueStmt,
 		postponeStmt:                                 q.postponeStmt,
+		rebindChainStmt:                              q.rebindChainStmt,
+		rebindGrantStmt:                              q.rebindGrantStmt,
 		releaseRefreshStmt:                           q.releaseRefreshStmt,
 		rememberLoginsOfLibraryStmt:                  q.rememberLoginsOfLibraryStmt,
 		rememberTokensOfGrantStmt:                    q.rememberTokensOfGrantStmt,
@@ -2096,6 +2193,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setAdoptionMACStmt:                           q.setAdoptionMACStmt,
 		setAuthRequestAccountStmt:                    q.setAuthRequestAccountStmt,
 		setAuthorizationResultStmt:                   q.setAuthorizationResultStmt,
+		setChainEndStmt:                              q.setChainEndStmt,
 		setContentFolderStmt:                         q.setContentFolderStmt,
 		setDeleteAtStmt:                              q.setDeleteAtStmt,
 		setLockStmt:                                  q.setLockStmt,
@@ -2118,6 +2216,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		touchLoginStmt:                               q.touchLoginStmt,
 		unbindAdoptedAuthCodesStmt:                   q.unbindAdoptedAuthCodesStmt,
 		unbindAdoptedTokensStmt:                      q.unbindAdoptedTokensStmt,
+		unbindChainsStmt:                             q.unbindChainsStmt,
+		unbindGrantsStmt:                             q.unbindGrantsStmt,
 		unbindLibrariesStmt:                          q.unbindLibrariesStmt,
 		useAuthCodeStmt:                              q.useAuthCodeStmt,
 		useConnectionStmt:                            q.useConnectionStmt,

@@ -38,16 +38,22 @@ func (q *Queries) AddEvent(ctx context.Context, arg AddEventParams) error {
 	return err
 }
 
-const countEvent = `-- name: CountEvent :execrows
-UPDATE chains SET events = events + 1 WHERE library_id = $1
+const countEvent = `-- name: CountEvent :one
+UPDATE chains SET events = events + 1 WHERE library_id = $1 RETURNING events, hash, mac
 `
 
-func (q *Queries) CountEvent(ctx context.Context, libraryID library.ID) (int64, error) {
-	result, err := q.exec(ctx, q.countEventStmt, countEvent, libraryID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+type CountEventRow struct {
+	Events int64
+	Hash   []byte
+	Mac    []byte
+}
+
+// The end is that before the event is added; only the number is that of the event.
+func (q *Queries) CountEvent(ctx context.Context, libraryID library.ID) (CountEventRow, error) {
+	row := q.queryRow(ctx, q.countEventStmt, countEvent, libraryID)
+	var i CountEventRow
+	err := row.Scan(&i.Events, &i.Hash, &i.Mac)
+	return i, err
 }
 
 const deleteEventsOfLibrary = `-- name: DeleteEventsOfLibrary :exec
@@ -57,24 +63,6 @@ DELETE FROM events WHERE library_id = $1
 func (q *Queries) DeleteEventsOfLibrary(ctx context.Context, libraryID library.ID) error {
 	_, err := q.exec(ctx, q.deleteEventsOfLibraryStmt, deleteEventsOfLibrary, libraryID)
 	return err
-}
-
-const getChainEnd = `-- name: GetChainEnd :one
-SELECT chains.events AS seq, events.hash AS previous
-FROM chains LEFT JOIN events ON events.library_id = chains.library_id AND events.seq = chains.events - 1
-WHERE chains.library_id = $1
-`
-
-type GetChainEndRow struct {
-	Seq      int64
-	Previous []byte
-}
-
-func (q *Queries) GetChainEnd(ctx context.Context, libraryID library.ID) (GetChainEndRow, error) {
-	row := q.queryRow(ctx, q.getChainEndStmt, getChainEnd, libraryID)
-	var i GetChainEndRow
-	err := row.Scan(&i.Seq, &i.Previous)
-	return i, err
 }
 
 const listEvents = `-- name: ListEvents :many
@@ -110,4 +98,13 @@ func (q *Queries) ListEvents(ctx context.Context, libraryID library.ID, seq int6
 		return nil, err
 	}
 	return items, nil
+}
+
+const setChainEnd = `-- name: SetChainEnd :exec
+UPDATE chains SET hash = $2, mac = $3 WHERE library_id = $1
+`
+
+func (q *Queries) SetChainEnd(ctx context.Context, libraryID library.ID, hash []byte, mac []byte) error {
+	_, err := q.exec(ctx, q.setChainEndStmt, setChainEnd, libraryID, hash, mac)
+	return err
 }

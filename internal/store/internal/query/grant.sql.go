@@ -13,8 +13,9 @@ import (
 )
 
 const addGrant = `-- name: AddGrant :exec
-INSERT INTO grants (id, library_id, application_id, contract_id, created_at, expires_at, last_used_at, revoked_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO grants (id, library_id, application_id, contract_id, created_at, expires_at, last_used_at, revoked_at,
+    access, allowed, binding)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 `
 
 type AddGrantParams struct {
@@ -26,6 +27,9 @@ type AddGrantParams struct {
 	ExpiresAt     int64
 	LastUsedAt    int64
 	RevokedAt     int64
+	Access        library.Access
+	Allowed       string
+	Binding       []byte
 }
 
 func (q *Queries) AddGrant(ctx context.Context, arg AddGrantParams) error {
@@ -38,12 +42,15 @@ func (q *Queries) AddGrant(ctx context.Context, arg AddGrantParams) error {
 		arg.ExpiresAt,
 		arg.LastUsedAt,
 		arg.RevokedAt,
+		arg.Access,
+		arg.Allowed,
+		arg.Binding,
 	)
 	return err
 }
 
 const findActiveGrant = `-- name: FindActiveGrant :one
-SELECT id, library_id, application_id, contract_id, created_at, expires_at, last_used_at, revoked_at FROM grants
+SELECT id, library_id, application_id, contract_id, created_at, expires_at, last_used_at, revoked_at, access, allowed, binding FROM grants
 WHERE library_id = $1 AND contract_id = $2 AND revoked_at = 0 AND expires_at > $3
 ORDER BY created_at DESC, id DESC LIMIT 1
 `
@@ -60,12 +67,15 @@ func (q *Queries) FindActiveGrant(ctx context.Context, libraryID library.ID, con
 		&i.ExpiresAt,
 		&i.LastUsedAt,
 		&i.RevokedAt,
+		&i.Access,
+		&i.Allowed,
+		&i.Binding,
 	)
 	return i, err
 }
 
 const getGrant = `-- name: GetGrant :one
-SELECT id, library_id, application_id, contract_id, created_at, expires_at, last_used_at, revoked_at FROM grants WHERE id = $1
+SELECT id, library_id, application_id, contract_id, created_at, expires_at, last_used_at, revoked_at, access, allowed, binding FROM grants WHERE id = $1
 `
 
 func (q *Queries) GetGrant(ctx context.Context, id library.GrantID) (Grant, error) {
@@ -80,6 +90,9 @@ func (q *Queries) GetGrant(ctx context.Context, id library.GrantID) (Grant, erro
 		&i.ExpiresAt,
 		&i.LastUsedAt,
 		&i.RevokedAt,
+		&i.Access,
+		&i.Allowed,
+		&i.Binding,
 	)
 	return i, err
 }
@@ -96,7 +109,7 @@ func (q *Queries) GetLastUse(ctx context.Context, iD library.GrantID, libraryID 
 }
 
 const listGrants = `-- name: ListGrants :many
-SELECT id, library_id, application_id, contract_id, created_at, expires_at, last_used_at, revoked_at FROM grants WHERE library_id = $1 ORDER BY created_at DESC, id DESC
+SELECT id, library_id, application_id, contract_id, created_at, expires_at, last_used_at, revoked_at, access, allowed, binding FROM grants WHERE library_id = $1 ORDER BY created_at DESC, id DESC
 `
 
 func (q *Queries) ListGrants(ctx context.Context, libraryID library.ID) ([]Grant, error) {
@@ -117,6 +130,9 @@ func (q *Queries) ListGrants(ctx context.Context, libraryID library.ID) ([]Grant
 			&i.ExpiresAt,
 			&i.LastUsedAt,
 			&i.RevokedAt,
+			&i.Access,
+			&i.Allowed,
+			&i.Binding,
 		); err != nil {
 			return nil, err
 		}
@@ -132,7 +148,7 @@ func (q *Queries) ListGrants(ctx context.Context, libraryID library.ID) ([]Grant
 }
 
 const listUnrevokedGrants = `-- name: ListUnrevokedGrants :many
-SELECT id, library_id, application_id, contract_id, created_at, expires_at, last_used_at, revoked_at FROM grants
+SELECT id, library_id, application_id, contract_id, created_at, expires_at, last_used_at, revoked_at, access, allowed, binding FROM grants
 WHERE library_id = $1 AND application_id = $2 AND revoked_at = 0 ORDER BY created_at, id
 `
 
@@ -154,6 +170,9 @@ func (q *Queries) ListUnrevokedGrants(ctx context.Context, libraryID library.ID,
 			&i.ExpiresAt,
 			&i.LastUsedAt,
 			&i.RevokedAt,
+			&i.Access,
+			&i.Allowed,
+			&i.Binding,
 		); err != nil {
 			return nil, err
 		}
@@ -183,11 +202,27 @@ func (q *Queries) LockUnrevokedGrant(ctx context.Context, id library.GrantID) (i
 }
 
 const renewGrant = `-- name: RenewGrant :exec
-UPDATE grants SET expires_at = $2 WHERE id = $1
+UPDATE grants SET expires_at = $1, access = $2, allowed = $3,
+    binding = $4
+WHERE id = $5
 `
 
-func (q *Queries) RenewGrant(ctx context.Context, iD library.GrantID, expiresAt int64) error {
-	_, err := q.exec(ctx, q.renewGrantStmt, renewGrant, iD, expiresAt)
+type RenewGrantParams struct {
+	ExpiresAt int64
+	Access    library.Access
+	Allowed   string
+	Binding   []byte
+	ID        library.GrantID
+}
+
+func (q *Queries) RenewGrant(ctx context.Context, arg RenewGrantParams) error {
+	_, err := q.exec(ctx, q.renewGrantStmt, renewGrant,
+		arg.ExpiresAt,
+		arg.Access,
+		arg.Allowed,
+		arg.Binding,
+		arg.ID,
+	)
 	return err
 }
 

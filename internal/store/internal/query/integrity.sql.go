@@ -14,11 +14,11 @@ import (
 )
 
 const addAdoption = `-- name: AddAdoption :exec
-INSERT INTO adoptions (id, adopted_at, mac) VALUES (1, $1, $2) ON CONFLICT (id) DO NOTHING
+INSERT INTO adoptions (id, adopted_at, mac) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING
 `
 
-func (q *Queries) AddAdoption(ctx context.Context, adoptedAt int64, mac []byte) error {
-	_, err := q.exec(ctx, q.addAdoptionStmt, addAdoption, adoptedAt, mac)
+func (q *Queries) AddAdoption(ctx context.Context, iD int64, adoptedAt int64, mac []byte) error {
+	_, err := q.exec(ctx, q.addAdoptionStmt, addAdoption, iD, adoptedAt, mac)
 	return err
 }
 
@@ -53,6 +53,53 @@ func (q *Queries) BindAuthCode(ctx context.Context, hash seal.Hash, binding []by
 	return err
 }
 
+const bindChain = `-- name: BindChain :exec
+UPDATE chains SET hash = $1, mac = $2
+WHERE library_id = $3 AND events = $4 AND mac IS NULL
+`
+
+type BindChainParams struct {
+	Hash      []byte
+	Mac       []byte
+	LibraryID library.ID
+	Events    int64
+}
+
+// A chain that has grown since has got its MAC.
+func (q *Queries) BindChain(ctx context.Context, arg BindChainParams) error {
+	_, err := q.exec(ctx, q.bindChainStmt, bindChain,
+		arg.Hash,
+		arg.Mac,
+		arg.LibraryID,
+		arg.Events,
+	)
+	return err
+}
+
+const bindGrant = `-- name: BindGrant :exec
+UPDATE grants SET access = $1, allowed = $2, binding = $3
+WHERE id = $4 AND expires_at = $5 AND binding IS NULL
+`
+
+type BindGrantParams struct {
+	Access    library.Access
+	Allowed   string
+	Binding   []byte
+	ID        library.GrantID
+	ExpiresAt int64
+}
+
+func (q *Queries) BindGrant(ctx context.Context, arg BindGrantParams) error {
+	_, err := q.exec(ctx, q.bindGrantStmt, bindGrant,
+		arg.Access,
+		arg.Allowed,
+		arg.Binding,
+		arg.ID,
+		arg.ExpiresAt,
+	)
+	return err
+}
+
 const bindLibrary = `-- name: BindLibrary :exec
 UPDATE libraries SET binding = $3 WHERE id = $1 AND public_key = $2
 `
@@ -71,12 +118,12 @@ func (q *Queries) BindToken(ctx context.Context, hash seal.Hash, binding []byte)
 	return err
 }
 
-const deleteAdoption = `-- name: DeleteAdoption :exec
+const deleteAdoptions = `-- name: DeleteAdoptions :exec
 DELETE FROM adoptions
 `
 
-func (q *Queries) DeleteAdoption(ctx context.Context) error {
-	_, err := q.exec(ctx, q.deleteAdoptionStmt, deleteAdoption)
+func (q *Queries) DeleteAdoptions(ctx context.Context) error {
+	_, err := q.exec(ctx, q.deleteAdoptionsStmt, deleteAdoptions)
 	return err
 }
 
@@ -90,31 +137,42 @@ func (q *Queries) DeleteEventCheckpoints(ctx context.Context) error {
 }
 
 const getAdoption = `-- name: GetAdoption :one
-SELECT id, adopted_at, mac FROM adoptions WHERE id = 1
+SELECT id, adopted_at, mac FROM adoptions WHERE id = $1
 `
 
-func (q *Queries) GetAdoption(ctx context.Context) (Adoption, error) {
-	row := q.queryRow(ctx, q.getAdoptionStmt, getAdoption)
+func (q *Queries) GetAdoption(ctx context.Context, id int64) (Adoption, error) {
+	row := q.queryRow(ctx, q.getAdoptionStmt, getAdoption, id)
 	var i Adoption
 	err := row.Scan(&i.ID, &i.AdoptedAt, &i.Mac)
 	return i, err
 }
 
 const getChainHead = `-- name: GetChainHead :one
-SELECT chains.events AS events,
-    CAST(COALESCE((SELECT MAX(e.seq) FROM events e WHERE e.library_id = chains.library_id), 0) AS BIGINT) AS newest
-FROM chains WHERE chains.library_id = $1
+SELECT chains.events AS events, chains.hash AS hash, chains.mac AS mac,
+    CAST(COALESCE((SELECT MAX(e.seq) FROM events e WHERE e.library_id = chains.library_id), 0) AS BIGINT) AS newest,
+    events.hash AS newest_hash
+FROM chains LEFT JOIN events ON events.library_id = chains.library_id AND events.seq = chains.events
+WHERE chains.library_id = $1
 `
 
 type GetChainHeadRow struct {
-	Events int64
-	Newest int64
+	Events     int64
+	Hash       []byte
+	Mac        []byte
+	Newest     int64
+	NewestHash []byte
 }
 
 func (q *Queries) GetChainHead(ctx context.Context, libraryID library.ID) (GetChainHeadRow, error) {
 	row := q.queryRow(ctx, q.getChainHeadStmt, getChainHead, libraryID)
 	var i GetChainHeadRow
-	err := row.Scan(&i.Events, &i.Newest)
+	err := row.Scan(
+		&i.Events,
+		&i.Hash,
+		&i.Mac,
+		&i.Newest,
+		&i.NewestHash,
+	)
 	return i, err
 }
 
@@ -210,6 +268,40 @@ func (q *Queries) ListAuthCodesOfOlderKey(ctx context.Context, key []byte, after
 			&i.ID,
 			&i.PublicKey,
 			&i.Binding,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listChainsOfOlderKey = `-- name: ListChainsOfOlderKey :many
+SELECT library_id, events, hash, mac FROM chains
+WHERE length(mac) = 37 AND substr(mac, 2, 4) <> $1 AND library_id > $2
+ORDER BY library_id LIMIT $3
+`
+
+func (q *Queries) ListChainsOfOlderKey(ctx context.Context, key []byte, after library.ID, lim int32) ([]Chain, error) {
+	rows, err := q.query(ctx, q.listChainsOfOlderKeyStmt, listChainsOfOlderKey, key, after, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Chain
+	for rows.Next() {
+		var i Chain
+		if err := rows.Scan(
+			&i.LibraryID,
+			&i.Events,
+			&i.Hash,
+			&i.Mac,
 		); err != nil {
 			return nil, err
 		}
@@ -462,6 +554,47 @@ func (q *Queries) ListFilesOfNoLibrary(ctx context.Context, iD wire.FileName, li
 	return items, nil
 }
 
+const listGrantsOfOlderKey = `-- name: ListGrantsOfOlderKey :many
+SELECT id, library_id, application_id, contract_id, created_at, expires_at, last_used_at, revoked_at, access, allowed, binding FROM grants
+WHERE length(binding) = 37 AND substr(binding, 2, 4) <> $1 AND id > $2
+ORDER BY id LIMIT $3
+`
+
+func (q *Queries) ListGrantsOfOlderKey(ctx context.Context, key []byte, after library.GrantID, lim int32) ([]Grant, error) {
+	rows, err := q.query(ctx, q.listGrantsOfOlderKeyStmt, listGrantsOfOlderKey, key, after, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Grant
+	for rows.Next() {
+		var i Grant
+		if err := rows.Scan(
+			&i.ID,
+			&i.LibraryID,
+			&i.ApplicationID,
+			&i.ContractID,
+			&i.CreatedAt,
+			&i.ExpiresAt,
+			&i.LastUsedAt,
+			&i.RevokedAt,
+			&i.Access,
+			&i.Allowed,
+			&i.Binding,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listLibrariesOfOlderKey = `-- name: ListLibrariesOfOlderKey :many
 
 SELECT id, public_key, binding FROM libraries
@@ -607,6 +740,101 @@ func (q *Queries) ListUnboundAuthCodes(ctx context.Context, hash seal.Hash, limi
 	return items, nil
 }
 
+const listUnboundChains = `-- name: ListUnboundChains :many
+SELECT chains.library_id, chains.events, events.hash
+FROM chains LEFT JOIN events ON events.library_id = chains.library_id AND events.seq = chains.events
+WHERE chains.mac IS NULL AND chains.library_id > $1 ORDER BY chains.library_id LIMIT $2
+`
+
+type ListUnboundChainsRow struct {
+	LibraryID library.ID
+	Events    int64
+	Hash      []byte
+}
+
+func (q *Queries) ListUnboundChains(ctx context.Context, libraryID library.ID, limit int32) ([]ListUnboundChainsRow, error) {
+	rows, err := q.query(ctx, q.listUnboundChainsStmt, listUnboundChains, libraryID, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListUnboundChainsRow
+	for rows.Next() {
+		var i ListUnboundChainsRow
+		if err := rows.Scan(&i.LibraryID, &i.Events, &i.Hash); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listUnboundGrants = `-- name: ListUnboundGrants :many
+SELECT grants.id, grants.library_id, grants.application_id, grants.contract_id, grants.created_at, grants.expires_at, grants.last_used_at, grants.revoked_at, grants.access, grants.allowed, grants.binding, contracts.id, contracts.application_id, contracts.access, contracts.public_key, contracts.redirect_uris, contracts.scope, contracts.purpose, contracts.terms, contracts.privacy, contracts.grant_for, contracts.created_at, contracts.expires_at, contracts.disabled_at, contracts.deletes_library
+FROM grants JOIN contracts ON contracts.id = grants.contract_id
+WHERE grants.binding IS NULL AND grants.id > $1 ORDER BY grants.id LIMIT $2
+`
+
+type ListUnboundGrantsRow struct {
+	Grant    Grant
+	Contract Contract
+}
+
+func (q *Queries) ListUnboundGrants(ctx context.Context, iD library.GrantID, limit int32) ([]ListUnboundGrantsRow, error) {
+	rows, err := q.query(ctx, q.listUnboundGrantsStmt, listUnboundGrants, iD, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListUnboundGrantsRow
+	for rows.Next() {
+		var i ListUnboundGrantsRow
+		if err := rows.Scan(
+			&i.Grant.ID,
+			&i.Grant.LibraryID,
+			&i.Grant.ApplicationID,
+			&i.Grant.ContractID,
+			&i.Grant.CreatedAt,
+			&i.Grant.ExpiresAt,
+			&i.Grant.LastUsedAt,
+			&i.Grant.RevokedAt,
+			&i.Grant.Access,
+			&i.Grant.Allowed,
+			&i.Grant.Binding,
+			&i.Contract.ID,
+			&i.Contract.ApplicationID,
+			&i.Contract.Access,
+			&i.Contract.PublicKey,
+			&i.Contract.RedirectURIs,
+			&i.Contract.Scope,
+			&i.Contract.Purpose,
+			&i.Contract.Terms,
+			&i.Contract.Privacy,
+			&i.Contract.GrantFor,
+			&i.Contract.CreatedAt,
+			&i.Contract.ExpiresAt,
+			&i.Contract.DisabledAt,
+			&i.Contract.DeletesLibrary,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listUnboundLibraries = `-- name: ListUnboundLibraries :many
 SELECT id, public_key FROM libraries WHERE binding IS NULL AND id > $1 ORDER BY id LIMIT $2
 `
@@ -676,12 +904,30 @@ func (q *Queries) ListUnboundTokens(ctx context.Context, hash seal.Hash, limit i
 	return items, nil
 }
 
-const setAdoptionMAC = `-- name: SetAdoptionMAC :exec
-UPDATE adoptions SET mac = $1 WHERE id = 1
+const rebindChain = `-- name: RebindChain :exec
+UPDATE chains SET mac = $1 WHERE library_id = $2 AND mac = $3
 `
 
-func (q *Queries) SetAdoptionMAC(ctx context.Context, mac []byte) error {
-	_, err := q.exec(ctx, q.setAdoptionMACStmt, setAdoptionMAC, mac)
+func (q *Queries) RebindChain(ctx context.Context, mac []byte, libraryID library.ID, previous []byte) error {
+	_, err := q.exec(ctx, q.rebindChainStmt, rebindChain, mac, libraryID, previous)
+	return err
+}
+
+const rebindGrant = `-- name: RebindGrant :exec
+UPDATE grants SET binding = $1 WHERE id = $2 AND binding = $3
+`
+
+func (q *Queries) RebindGrant(ctx context.Context, binding []byte, iD library.GrantID, previous []byte) error {
+	_, err := q.exec(ctx, q.rebindGrantStmt, rebindGrant, binding, iD, previous)
+	return err
+}
+
+const setAdoptionMAC = `-- name: SetAdoptionMAC :exec
+UPDATE adoptions SET mac = $2 WHERE id = $1
+`
+
+func (q *Queries) SetAdoptionMAC(ctx context.Context, iD int64, mac []byte) error {
+	_, err := q.exec(ctx, q.setAdoptionMACStmt, setAdoptionMAC, iD, mac)
 	return err
 }
 
@@ -700,6 +946,25 @@ UPDATE tokens SET binding = NULL WHERE length(binding) = 37
 
 func (q *Queries) UnbindAdoptedTokens(ctx context.Context) error {
 	_, err := q.exec(ctx, q.unbindAdoptedTokensStmt, unbindAdoptedTokens)
+	return err
+}
+
+const unbindChains = `-- name: UnbindChains :exec
+UPDATE chains SET mac = NULL WHERE length(mac) = 37
+`
+
+// What was forged stays so.
+func (q *Queries) UnbindChains(ctx context.Context) error {
+	_, err := q.exec(ctx, q.unbindChainsStmt, unbindChains)
+	return err
+}
+
+const unbindGrants = `-- name: UnbindGrants :exec
+UPDATE grants SET binding = NULL
+`
+
+func (q *Queries) UnbindGrants(ctx context.Context) error {
+	_, err := q.exec(ctx, q.unbindGrantsStmt, unbindGrants)
 	return err
 }
 

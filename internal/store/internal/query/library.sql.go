@@ -12,11 +12,11 @@ import (
 )
 
 const addChain = `-- name: AddChain :exec
-INSERT INTO chains (library_id, events) VALUES ($1, 0)
+INSERT INTO chains (library_id, events, hash, mac) VALUES ($1, 1, $2, $3)
 `
 
-func (q *Queries) AddChain(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.addChainStmt, addChain, libraryID)
+func (q *Queries) AddChain(ctx context.Context, libraryID library.ID, hash []byte, mac []byte) error {
+	_, err := q.exec(ctx, q.addChainStmt, addChain, libraryID, hash, mac)
 	return err
 }
 

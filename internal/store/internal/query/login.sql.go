@@ -13,8 +13,8 @@ import (
 )
 
 const addLogin = `-- name: AddLogin :exec
-INSERT INTO logins (id, library_id, hash, seal, pending_code, agent, created_at, seen_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO logins (id, library_id, hash, seal, pending_code, agent, created_at, seen_at, expires_at, binding)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type AddLoginParams struct {
@@ -27,6 +27,7 @@ type AddLoginParams struct {
 	CreatedAt   int64
 	SeenAt      int64
 	ExpiresAt   int64
+	Binding     []byte
 }
 
 func (q *Queries) AddLogin(ctx context.Context, arg AddLoginParams) error {
@@ -40,6 +41,7 @@ func (q *Queries) AddLogin(ctx context.Context, arg AddLoginParams) error {
 		arg.CreatedAt,
 		arg.SeenAt,
 		arg.ExpiresAt,
+		arg.Binding,
 	)
 	return err
 }
@@ -72,7 +74,7 @@ func (q *Queries) EndOtherLogins(ctx context.Context, libraryID library.ID, iD l
 }
 
 const getLogin = `-- name: GetLogin :one
-SELECT logins.id, logins.library_id, logins.hash, logins.seal, logins.pending_code, logins.agent, logins.created_at, logins.seen_at, logins.expires_at, libraries.id, libraries.email, libraries.public_key, libraries.created_at, libraries.code_saved, libraries.code_made_at, libraries.delete_at, libraries.binding
+SELECT logins.id, logins.library_id, logins.hash, logins.seal, logins.pending_code, logins.agent, logins.created_at, logins.seen_at, logins.expires_at, logins.binding, libraries.id, libraries.email, libraries.public_key, libraries.created_at, libraries.code_saved, libraries.code_made_at, libraries.delete_at, libraries.binding
 FROM logins JOIN libraries ON libraries.id = logins.library_id
 WHERE logins.hash = $1
 `
@@ -95,6 +97,7 @@ func (q *Queries) GetLogin(ctx context.Context, hash seal.Hash) (GetLoginRow, er
 		&i.Login.CreatedAt,
 		&i.Login.SeenAt,
 		&i.Login.ExpiresAt,
+		&i.Login.Binding,
 		&i.Library.ID,
 		&i.Library.Email,
 		&i.Library.PublicKey,

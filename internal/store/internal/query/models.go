@@ -92,6 +92,13 @@ type Authorization struct {
 	Result          string
 }
 
+type Chain struct {
+	LibraryID library.ID
+	Events    int64
+	Hash      []byte
+	Mac       []byte
+}
+
 type Connection struct {
 	ID            string
 	Reference     string
@@ -194,6 +201,9 @@ type Grant struct {
 	ExpiresAt     int64
 	LastUsedAt    int64
 	RevokedAt     int64
+	Access        library.Access
+	Allowed       string
+	Binding       []byte
 }
 
 type Installation struct {
@@ -231,6 +241,7 @@ type Login struct {
 	CreatedAt   int64
 	SeenAt      int64
 	ExpiresAt   int64
+	Binding     []byte
 }
 
 type Session struct {

@@ -56,7 +56,7 @@ func (q *Queries) DeleteTokenSealsOfLibrary(ctx context.Context, libraryID libra
 }
 
 const getTokenInfo = `-- name: GetTokenInfo :one
-SELECT tokens.hash, tokens.use, tokens.grant_id, tokens.seal, tokens.expires_at, tokens.binding, grants.id, grants.library_id, grants.application_id, grants.contract_id, grants.created_at, grants.expires_at, grants.last_used_at, grants.revoked_at, libraries.id, libraries.email, libraries.public_key, libraries.created_at, libraries.code_saved, libraries.code_made_at, libraries.delete_at, libraries.binding
+SELECT tokens.hash, tokens.use, tokens.grant_id, tokens.seal, tokens.expires_at, tokens.binding, grants.id, grants.library_id, grants.application_id, grants.contract_id, grants.created_at, grants.expires_at, grants.last_used_at, grants.revoked_at, grants.access, grants.allowed, grants.binding, libraries.id, libraries.email, libraries.public_key, libraries.created_at, libraries.code_saved, libraries.code_made_at, libraries.delete_at, libraries.binding
 FROM tokens
 JOIN grants ON grants.id = tokens.grant_id
 JOIN libraries ON libraries.id = grants.library_id
@@ -87,6 +87,9 @@ func (q *Queries) GetTokenInfo(ctx context.Context, hash seal.Hash, use library.
 		&i.Grant.ExpiresAt,
 		&i.Grant.LastUsedAt,
 		&i.Grant.RevokedAt,
+		&i.Grant.Access,
+		&i.Grant.Allowed,
+		&i.Grant.Binding,
 		&i.Library.ID,
 		&i.Library.Email,
 		&i.Library.PublicKey,
