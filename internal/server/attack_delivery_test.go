@@ -316,6 +316,10 @@ func TestAttackFoundByCheckOfBoxes(t *testing.T) {
 		db := carreltest.Must(sql.Open(driver, address))(t)
 		t.Cleanup(func() { _ = db.Close() })
 		k := &keeper{s.World, t, db, s.config}
+		integrity := library.NewIntegrity(s.Keyring, s.Store, s.Clock.Now)
+		if err := integrity.Adopt(t.Context(), s.Store); err != nil { // as a start does
+			t.Fatal(err)
+		}
 		checks := func(all bool) (lines []string) {
 			t.Helper()
 			report := func(fault string) { lines = append(lines, fault) }
