@@ -27,7 +27,7 @@ type dialect struct {
 var (
 	postgresDialect = dialect{
 		goose:    goose.DialectPostgres,
-		replacer: strings.NewReplacer(),
+		replacer: strings.NewReplacer("/* AS JSON */", "::json"),
 		hasTable: "SELECT COUNT(*) FROM pg_catalog.pg_tables " +
 			"WHERE tablename = $1 AND schemaname = ANY (current_schemas(false))",
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"io/fs"
 	"maps"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/testenv"
 )
 
@@ -147,8 +149,9 @@ func version(t *testing.T, db *sql.DB) (v int) {
 	return v
 }
 
-// An account at a provider that was connected before accounts belonged to grants gets the newest grant to write that
-// its application has, or none.
+// An account at a provider that was connected before accounts belonged to grants gets the grant that the activity
+// names with it, or none if that has ended. Without such an event it gets the newest grant to write that its
+// application has.
 func TestMigrationGivesAccountsAGrant(t *testing.T) {
 	before := fstest.MapFS{}
 	files, err := fs.Glob(migrationFiles, "migrations/000[1-6]*")
@@ -180,26 +183,40 @@ func TestMigrationGivesAccountsAGrant(t *testing.T) {
 		for _, a := range []string{"a1", "a2"} {
 			run(`INSERT INTO applications (id, name, partner_id, about, checked, created_at, disabled_at)
 				VALUES ('` + a + `', 'n', '', '', TRUE, 1, 0)`)
-			for _, access := range []string{"write", "read"} {
+			for _, access := range []library.Access{library.Write, library.Read} {
 				run(`INSERT INTO contracts (id, application_id, access, public_key, redirect_uris, scope, purpose,
 						terms, privacy, grant_for, created_at, expires_at, disabled_at)
-					VALUES ('` + a + access + `', '` + a + `', '` + access + `', '', '[]', '{}', '',
+					VALUES ('` + a + string(access) + `', '` + a + `', '` + string(access) + `', '', '[]', '{}', '',
 						'', '', 0, 1, ` + never + `, 0)`)
 			}
 		}
-		grant := func(id, library, application, access, created, expires, revoked string) {
+		grant := func(id, owner, application string, access library.Access, created, expires, revoked string) {
 			t.Helper()
-			ids := strings.Join([]string{id, library, application, application + access}, "', '")
+			ids := strings.Join([]string{id, owner, application, application + string(access)}, "', '")
 			run(`INSERT INTO grants (id, library_id, application_id, contract_id, created_at, expires_at, last_used_at,
 				revoked_at) VALUES ('` + ids + `', ` + created + `, ` + expires + `, 0, ` + revoked + `)`)
 		}
-		grant("older", "l1", "a1", "write", "1", never, "0")
-		grant("newest", "l1", "a1", "write", "2", never, "0")
-		grant("expired", "l1", "a1", "write", "3", "4", "0")
-		grant("revoked", "l1", "a1", "write", "4", never, "5")
-		grant("reads", "l1", "a1", "read", "5", never, "0")
-		grant("reads2", "l1", "a2", "read", "5", never, "0")
-		grant("another", "l2", "a1", "write", "6", never, "0")
+		grant("older", "l1", "a1", library.Write, "1", never, "0")
+		grant("newest", "l1", "a1", library.Write, "2", never, "0")
+		grant("expired", "l1", "a1", library.Write, "3", "4", "0")
+		grant("revoked", "l1", "a1", library.Write, "4", never, "5")
+		grant("reads", "l1", "a1", library.Read, "5", never, "0")
+		grant("reads2", "l1", "a2", library.Read, "5", never, "0")
+		grant("another", "l2", "a1", library.Write, "6", never, "0")
+		connected := 0
+		names := func(library, kind, account, grant string) {
+			t.Helper()
+			connected++
+			run(fmt.Sprintf(`INSERT INTO events (library_id, seq, at, kind, details, previous, hash)
+				VALUES ('%s', %d, 1, '%s', '{"account":"%s","grant":"%s","provider":"P"}', 'p', 'h')`,
+				library, connected, kind, account, grant))
+		}
+		names("l1", "app.allowed", "by older", "newest")
+		names("l1", "app.renewed", "by older", "older")
+		names("l1", "account.connected", "one", "older") // says nothing of consent
+		names("l1", "app.allowed", "by revoked", "revoked")
+		names("l1", "app.allowed", "by expired", "expired")
+		names("l1", "app.allowed", "by another", "another")
 		account := func(id, library, application, source, pending string) {
 			t.Helper()
 			ids := strings.Join([]string{id, "r", library, application}, "', '")
@@ -213,6 +230,9 @@ func TestMigrationGivesAccountsAGrant(t *testing.T) {
 		account("pending", "l1", "a1", "3", "TRUE")
 		account("without", "l1", "a2", "1", "FALSE")
 		account("elsewhere", "l2", "a1", "1", "FALSE")
+		for i, by := range []string{"older", "revoked", "expired", "another"} {
+			account("by "+by, "l1", "a1", fmt.Sprint(4+i), "FALSE")
+		}
 
 		if err := migrate(t.Context(), db, d); err != nil {
 			t.Fatal(err)
@@ -231,7 +251,7 @@ func TestMigrationGivesAccountsAGrant(t *testing.T) {
 				t.Fatal(err)
 			}
 			got[id] = grant
-			if sum < 71 || sum > 73 {
+			if sum < 71 || sum > 77 {
 				t.Errorf("account %s has other values than before", id)
 			}
 		}
@@ -240,6 +260,7 @@ func TestMigrationGivesAccountsAGrant(t *testing.T) {
 		}
 		want := map[string]string{
 			"one": "newest", "two": "newest", "pending": "", "without": "", "elsewhere": "another",
+			"by older": "older", "by revoked": "", "by expired": "", "by another": "",
 		}
 		if !maps.Equal(got, want) {
 			t.Errorf("grants of the accounts: %v, want %v", got, want)

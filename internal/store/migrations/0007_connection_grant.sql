@@ -1,6 +1,7 @@
 -- An account at a provider belongs to the grant with which the person connected it, and ends with
--- it. It has none as long as it is pending. An account of before belongs to the newest grant to
--- write that its application has now; without one it ends when the server tidies up.
+-- it. It has none as long as it is pending. An account of before belongs to the grant that the
+-- activity names with it; if that has ended, the account ends when the server tidies up. One that
+-- the activity does not name belongs to the newest grant to write that its application has now.
 -- +goose Up
 CREATE TABLE provider_accounts_by_grant (
     id             TEXT COLLATE "C" PRIMARY KEY,
@@ -25,9 +26,19 @@ INSERT INTO provider_accounts_by_grant (id, reference, library_id, application_i
     access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at)
 SELECT id, reference, library_id, application_id,
     CASE WHEN pending THEN '' ELSE COALESCE((
+        SELECT COALESCE((
+            SELECT grants.id FROM grants
+            WHERE grants.id = events.details /* AS JSON */ ->> 'grant'
+                AND grants.library_id = provider_accounts.library_id
+                AND grants.application_id = provider_accounts.application_id AND grants.revoked_at = 0
+                AND grants.expires_at > CAST(EXTRACT(EPOCH FROM now()) * 1000 AS BIGINT)), '')
+        FROM events
+        WHERE events.library_id = provider_accounts.library_id AND events.kind IN ('app.allowed', 'app.renewed')
+            AND events.details /* AS JSON */ ->> 'account' = provider_accounts.id
+        ORDER BY events.seq DESC LIMIT 1), (
         SELECT grants.id FROM grants JOIN contracts ON contracts.id = grants.contract_id
         WHERE grants.library_id = provider_accounts.library_id AND grants.application_id = provider_accounts.application_id
-            AND contracts.access = 'write' AND grants.revoked_at = 0
+            AND contracts.access = 'w' AND grants.revoked_at = 0
             AND grants.expires_at > CAST(EXTRACT(EPOCH FROM now()) * 1000 AS BIGINT)
         ORDER BY grants.created_at DESC, grants.id DESC LIMIT 1), '') END,
     source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation,
