@@ -67,7 +67,7 @@ const maxRedirectURI = 2048
 
 // AllowsRedirect reports whether a request may name uri: scheme, host, port and path are
 // those of a registered URI, byte by byte, without normalising. Only the query is free.
-func (k Contract) AllowsRedirect(uri string) bool {
+func (c Contract) AllowsRedirect(uri string) bool {
 	if len(uri) > maxRedirectURI || !isPrintableASCII(uri) || strings.Contains(uri, "#") {
 		return false
 	}
@@ -75,7 +75,7 @@ func (k Contract) AllowsRedirect(uri string) bool {
 	if _, err := url.ParseQuery(query); err != nil {
 		return false
 	}
-	return slices.ContainsFunc(k.RedirectURIs, func(registered string) bool {
+	return slices.ContainsFunc(c.RedirectURIs, func(registered string) bool {
 		r, _, _ := strings.Cut(registered, "?")
 		return base == r
 	})
