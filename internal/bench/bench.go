@@ -208,10 +208,11 @@ func seed(
 		return nil, wire.ClientID{}, fmt.Errorf("open database: %w", err)
 	}
 	defer func() { _ = db.Close() }() // everything has been committed
-	db.SetBinder(library.NewIntegrity(ring, db, time.Now))
+	integrity := library.NewIntegrity(ring, db, time.Now)
+	db.SetBinder(integrity)
 	tokens := make([]string, n)
 	for i := range tokens {
-		if tokens[i], err = seedLibrary(ctx, db, k, i); err != nil {
+		if tokens[i], err = seedLibrary(ctx, db, integrity, k, i); err != nil {
 			return nil, wire.ClientID{}, err
 		}
 	}

@@ -12,7 +12,9 @@ import (
 )
 
 // seedLibrary creates a library and its consent directly in the store.
-func seedLibrary(ctx context.Context, db *store.DB, k library.Contract, i int) (token string, err error) {
+func seedLibrary(
+	ctx context.Context, db *store.DB, integrity *library.Integrity, k library.Contract, i int,
+) (token string, err error) {
 	client := wire.ClientID{Application: k.Application, Contract: k.ID}
 	key, err := seal.GenerateKey()
 	if err != nil {
@@ -86,7 +88,7 @@ func seedLibrary(ctx context.Context, db *store.DB, k library.Contract, i int) (
 	}
 	err = db.RedeemAuthCode(ctx, code.Hash(), now,
 		[]library.Token{{Hash: access.Hash(), Use: library.UseAccess, Grant: grant.ID, ExpiresAt: year,
-			Binding: library.BindSecret(access, l)}})
+			Binding: integrity.BindSecret(access, l)}})
 	if err != nil {
 		return "", fmt.Errorf("redeem code: %w", err)
 	}

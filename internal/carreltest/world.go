@@ -218,9 +218,15 @@ func (w *World) OpensStore() *store.DB {
 	w.t.Helper()
 	db := Must(store.Open(w.t.Context(), w.database))(w.t)
 	w.t.Cleanup(func() { _ = db.Close() })
-	ring := Must(seal.OpenKeyring(filepath.Join(w.Folder, "master.key")))(w.t)
-	db.SetBinder(library.NewIntegrity(ring, db, w.Clock.Now))
+	db.SetBinder(w.OpensIntegrity(db))
 	return db
+}
+
+// OpensIntegrity returns what binds the rows of a server that a test stores.
+func (w *World) OpensIntegrity(db *store.DB) *library.Integrity {
+	w.t.Helper()
+	ring := Must(seal.OpenKeyring(filepath.Join(w.Folder, "master.key")))(w.t)
+	return library.NewIntegrity(ring, db, w.Clock.Now)
 }
 
 // openSimulator starts practice providers and connects the server of the configuration with them.

@@ -19,12 +19,15 @@ const (
 	BoundAuthCode BoundKind = "authorization code"
 	BoundChain    BoundKind = "end of activity"
 	BoundGrant    BoundKind = "grant"
+	// These two are never adopted: the person signs in again, and the application asks again.
+	BoundLogin   BoundKind = "login"
+	BoundRequest BoundKind = "authorization request"
 )
 
 // Unbound is a row without a binding. A program made it that knew no bindings.
 type Unbound struct {
 	Kind BoundKind
-	// Secret is the hash of the token or code.
+	// Secret is the hash of the token, the code, or the cookie of the login.
 	Secret  seal.Hash
 	Library ID
 	// PublicKey is the library's public key as it is stored.
@@ -33,6 +36,11 @@ type Unbound struct {
 	End ChainEnd
 	// Grant is a grant with what it covers.
 	Grant Grant
+	// Request is an authorization request.
+	Request AuthRequest
+	// Own is the part of the binding of a token or code that only its secret yields; nil for one of
+	// before bindings.
+	Own []byte
 	// Binding is what the row is to get.
 	Binding []byte
 }
@@ -45,8 +53,8 @@ type AdoptionGeneration int
 const (
 	// AdoptedSecrets is the first: libraries, tokens and authorization codes have bindings.
 	AdoptedSecrets AdoptionGeneration = 1
-	// AdoptedChains is the second: so have the ends of activities, and grants; and what the keyring
-	// seals for providers holds its owner.
+	// AdoptedChains is the second: so have the ends of activities, and grants; each secret is bound
+	// under the keyring as well; and what the keyring seals for providers holds its owner.
 	AdoptedChains AdoptionGeneration = 2
 	// NewestAdoption is the newest.
 	NewestAdoption = AdoptedChains
@@ -57,7 +65,7 @@ func (g AdoptionGeneration) kinds() []BoundKind {
 	if g == AdoptedSecrets {
 		return []BoundKind{BoundLibrary, BoundToken, BoundAuthCode}
 	}
-	return []BoundKind{BoundChain, BoundGrant}
+	return []BoundKind{BoundChain, BoundGrant, BoundToken, BoundAuthCode}
 }
 
 // Adoption records that the rows of an older program have got their bindings.
@@ -158,6 +166,10 @@ func (u Unbound) purpose() string {
 		return purposeChainEnd
 	case BoundGrant:
 		return purposeGrant
+	case BoundLogin:
+		return purposeLogin
+	case BoundRequest:
+		return purposeRequest
 	default:
 		return purposeAdopted
 	}
@@ -171,8 +183,10 @@ func (u Unbound) parts() [][]byte {
 		return chainParts(u.Library, u.End.Seq, u.End.Hash)
 	case BoundGrant:
 		return u.Grant.parts()
+	case BoundRequest:
+		return serverRequestParts(u.Request)
 	default:
-		return [][]byte{u.Secret[:], []byte(u.Library), u.PublicKey}
+		return secretParts(u.Secret, u.Library, u.PublicKey)
 	}
 }
 
@@ -208,7 +222,7 @@ func (i *Integrity) adopt(ctx context.Context, store AdoptionStore, kind BoundKi
 			return err
 		}
 		for n, row := range rows {
-			rows[n].Binding = i.bindRow(row)
+			rows[n].Binding = append(row.Own, i.bindRow(row)...)
 		}
 		if err := store.Bind(ctx, rows); err != nil {
 			return err

@@ -83,14 +83,14 @@ func (c *Consents) Exchange(ctx context.Context, req *SignedRequest) (wire.Token
 			Use:       UseAccess,
 			Grant:     grant.ID,
 			ExpiresAt: earlier(now.Add(c.config.AccessTokenLifetime), grant.ExpiresAt),
-			Binding:   BindSecret(access, owner),
+			Binding:   c.integrity.BindSecret(access, owner),
 		},
 		{
 			Hash:      refresh.Hash(),
 			Use:       UseRefresh,
 			Grant:     grant.ID,
 			ExpiresAt: grant.ExpiresAt,
-			Binding:   BindSecret(refresh, owner),
+			Binding:   c.integrity.BindSecret(refresh, owner),
 		},
 	}
 	if code.Seal != nil {

@@ -51,7 +51,7 @@ type AuthRequest struct {
 	// Answer is how; zero if they have not.
 	Answer Answer
 	// Binding binds what the application asked for, and SessionBinding the public key of its
-	// session, under a key that derives from the code: see [Integrity].
+	// session: see [Integrity].
 	Binding, SessionBinding []byte
 }
 
@@ -241,7 +241,7 @@ func (c *Consents) addRequest(
 	r.Hash, r.ClientID = code.Hash(), req.ID()
 	r.RedirectURI, r.State = req.Claims.RedirectURI, req.Claims.State
 	r.Session, r.CreatedAt, r.ExpiresAt = session.Hash, now, now.Add(requestLifetime)
-	r.Binding, r.SessionBinding = bindRequest(code, r), bindSession(code, session)
+	c.integrity.BindRequest(code, &r, session)
 	if err := c.store.AddAuthRequest(ctx, r, session); err != nil {
 		return nil, fmt.Errorf("add request: %w", err)
 	}
@@ -263,7 +263,7 @@ func (c *Consents) AddRevocation(
 	now, code := c.now(), seal.NewSecret()
 	r := AuthRequest{Hash: code.Hash(), Kind: RevokeRequest, ClientID: b.Client.ID(), RedirectURI: redirectURI,
 		Library: b.Library.ID, Account: account, CreatedAt: now, ExpiresAt: now.Add(requestLifetime)}
-	r.Binding = bindRequest(code, r)
+	c.integrity.BindRequest(code, &r, Session{})
 	if err := c.store.AddAuthRequest(ctx, r, Session{}); err != nil {
 		return seal.Secret{}, fmt.Errorf("add request: %w", err)
 	}

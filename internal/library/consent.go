@@ -159,10 +159,6 @@ func (c *Consents) Allow(
 	if shown.Terms != r.terms() {
 		return "", ErrTermsChanged
 	}
-	// Only a login that was moved to another library gets here with a key that is not this one's.
-	if err := c.integrity.VerifyLibrary(ctx, s.Library); err != nil {
-		return "", err
-	}
 	connection, err := c.store.GetRequestConnection(ctx, r.Hash, s.Library.ID)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return "", fmt.Errorf("get account of request: %w", err)
@@ -192,7 +188,7 @@ func (c *Consents) Allow(
 	if err != nil {
 		return "", err
 	}
-	approval.Code.Binding = BindSecret(code, s.Library)
+	approval.Code.Binding = c.integrity.BindSecret(code, s.Library)
 	if r.Client.Contract.Access == Read {
 		if approval.Code.Seal, approval.SessionSeal, err = c.sealKey(ctx, s, key, r, code); err != nil {
 			return "", err
@@ -245,11 +241,8 @@ func (c *Consents) sealKeyToSession(
 	if err != nil {
 		return nil, fmt.Errorf("get session of request: %w", err)
 	}
-	switch err := c.integrity.verifySession(ctx, s.Library.ID, r, session); {
-	case err != nil:
+	if err := c.integrity.verifySession(ctx, s.Library.ID, r, session); err != nil {
 		return nil, err
-	case len(r.SessionBinding) == 0:
-		return nil, nil // an older program made the request: the application starts another session
 	}
 	return key.SealTo(session.PublicKey)
 }

@@ -58,38 +58,89 @@ const (
 	purposeRequestBinding = "carrel authorization request"
 	purposeSessionBinding = "carrel session of a request"
 	purposeLibraryBinding = "carrel library"
-	purposeAdopted        = "carrel adopted secret"
+	purposeAdopted        = "carrel adopted secret" // also of each secret since
+	purposeLogin          = "carrel login"
+	purposeRequest        = "carrel authorization request of an application"
 	purposeAdoption       = "carrel adoption"
 	purposeCheckpoint     = "carrel event checkpoint"
 	purposeChainEnd       = "carrel end of activity"
 	purposeGrant          = "carrel grant"
 )
 
-// BindSecret returns the binding of a token or code that is given out for a library: the MAC of
-// the library's id and public key under a key that derives from the secret.
-func BindSecret(secret seal.Secret, l Library) []byte {
-	return secret.MAC(purposeSecretBinding, []byte(l.ID), l.PublicKey.Bytes())
+// BindSecret returns the binding of a token or code that is given out for a library: a MAC of the
+// library's id and public key under a key that derives from the secret, and one of the same and of
+// the secret's hash under the master keyring. Nobody can make the first without the secret, whoever
+// has the keyring. Nobody can make the second without the keyring, so that no row is believed that
+// somebody has made for a secret of their own.
+func (i *Integrity) BindSecret(secret seal.Secret, l Library) []byte {
+	return i.bindSecret(purposeAdopted, secret, l)
+}
+
+// bindLogin returns the binding of a login. It differs from that of a token, so that no application
+// can have its token taken for a cookie.
+func (i *Integrity) bindLogin(cookie seal.Secret, l Library) []byte {
+	return i.bindSecret(purposeLogin, cookie, l)
+}
+
+func (i *Integrity) bindSecret(purpose string, secret seal.Secret, l Library) []byte {
+	own := secret.MAC(purposeSecretBinding, []byte(l.ID), l.PublicKey.Bytes())
+	return append(own, i.ring.MAC(purpose, secretParts(secret.Hash(), l.ID, l.PublicKey.Bytes())...)...)
+}
+
+func secretParts(hash seal.Hash, id ID, publicKey []byte) [][]byte {
+	return [][]byte{hash[:], []byte(id), publicKey}
+}
+
+// splitBinding returns the MAC under the secret's key, which is empty for a secret of before, and the
+// one under the master keyring, which is empty if there is none.
+func splitBinding(binding []byte) (own, server []byte) {
+	n := len(binding) - seal.KeyringMACSize
+	if n < 0 {
+		return binding, nil
+	}
+	return binding[:n:n], binding[n:]
 }
 
 // verifySecret returns a [*TamperedError] unless the binding beside a secret's row binds the
-// library. A secret of before bindings was bound under the keyring at the first start of a
+// library. A secret of before bindings was bound under the keyring only, at the first start of a
 // program that has them; its text shows that it is one.
 func (i *Integrity) verifySecret(ctx context.Context, secret seal.Secret, binding []byte, l Library) error {
-	if secret.VerifyMAC(binding, purposeSecretBinding, []byte(l.ID), l.PublicKey.Bytes()) {
-		return nil
-	}
-	hash := secret.Hash()
-	if !secret.IsVersioned() &&
-		i.ring.VerifyMAC(binding, purposeAdopted, hash[:], []byte(l.ID), l.PublicKey.Bytes()) {
+	if i.isSecretBound(purposeAdopted, secret, binding, l) {
 		return nil
 	}
 	return i.tampered(ctx, l.ID, "its id and public key are not those that the presented secret was given out for")
 }
 
-// bindRequest returns the binding of what an application asks for, under a key that derives from
-// the request's code, which the person's browser presents.
-func bindRequest(code seal.Secret, r AuthRequest) []byte {
-	return code.MAC(purposeRequestBinding, requestParts(r)...)
+func (i *Integrity) isSecretBound(purpose string, secret seal.Secret, binding []byte, l Library) bool {
+	own, server := splitBinding(binding)
+	if secret.IsVersioned() && !secret.VerifyMAC(own, purposeSecretBinding, []byte(l.ID), l.PublicKey.Bytes()) {
+		return false
+	}
+	return i.ring.VerifyMAC(server, purpose, secretParts(secret.Hash(), l.ID, l.PublicKey.Bytes())...)
+}
+
+// verifyLogin returns a [*TamperedError] unless a login is one of the library, and ErrNotFound for
+// one that an older program has made, or whose master key is gone: the person signs in again.
+func (i *Integrity) verifyLogin(ctx context.Context, cookie seal.Secret, binding []byte, l Library) error {
+	if _, server := splitBinding(binding); !i.ring.Knows(server) {
+		return fmt.Errorf("login has no binding: %w", ErrNotFound)
+	}
+	if i.isSecretBound(purposeLogin, cookie, binding, l) {
+		return nil
+	}
+	return i.tampered(ctx, l.ID, "a login is not one of its own")
+}
+
+// BindRequest sets the bindings of a request. They bind what the application asks for, and the public
+// key of its session: to that the private key of the library is sealed when the person agrees. Each is
+// a MAC under a key that derives from the request's code, which the person's browser presents; Binding
+// has one of all of it under the master keyring as well. The session is zero if the request has none.
+func (i *Integrity) BindRequest(code seal.Secret, r *AuthRequest, s Session) {
+	if s.Hash != (seal.Hash{}) {
+		r.SessionBinding = code.MAC(purposeSessionBinding, s.Hash[:], s.PublicKey.Bytes())
+	}
+	r.Binding = append(code.MAC(purposeRequestBinding, requestParts(*r)...),
+		i.ring.MAC(purposeRequest, serverRequestParts(*r)...)...)
 }
 
 func requestParts(r AuthRequest) [][]byte {
@@ -97,34 +148,36 @@ func requestParts(r AuthRequest) [][]byte {
 		[]byte(r.State), []byte(r.Challenge), []byte(r.Library), r.Session[:]}
 }
 
-// verifyRequest returns a [*TamperedError] unless a request is what the application asked for. A
-// request of before bindings, whose code shows that it is one, lives for half an hour.
-func (i *Integrity) verifyRequest(ctx context.Context, code seal.Secret, r AuthRequest) error {
-	if !code.IsVersioned() && len(r.Binding) == 0 ||
-		code.VerifyMAC(r.Binding, purposeRequestBinding, requestParts(r)...) {
-		return nil
-	}
-	return i.tampered(ctx, r.Library, "an authorization request is not what its application asked for")
+func serverRequestParts(r AuthRequest) [][]byte {
+	return append(requestParts(r), r.Hash[:], r.SessionBinding)
 }
 
-// bindSession returns the binding of the public key of a request's session. The private key of
-// the library is sealed to that when the person agrees.
-func bindSession(code seal.Secret, s Session) []byte {
-	return code.MAC(purposeSessionBinding, s.Hash[:], s.PublicKey.Bytes())
+// verifyRequest returns a [*TamperedError] unless a request is what the application asked for. It
+// returns ErrNotFound for a request that an older program has made, or whose master key is gone: the
+// application asks again. A request lives for half an hour.
+func (i *Integrity) verifyRequest(ctx context.Context, code seal.Secret, r AuthRequest) error {
+	own, server := splitBinding(r.Binding)
+	switch {
+	case !i.ring.Knows(server):
+		return fmt.Errorf("request has no binding: %w", ErrNotFound)
+	case !code.VerifyMAC(own, purposeRequestBinding, requestParts(r)...),
+		!i.ring.VerifyMAC(server, purposeRequest, serverRequestParts(r)...):
+		return i.tampered(ctx, r.Library, "an authorization request is not what its application asked for")
+	}
+	return nil
 }
 
 // verifySession returns a [*TamperedError] unless the public key of a request's session is the one
 // that it was made with.
 func (i *Integrity) verifySession(ctx context.Context, id ID, r *PendingRequest, s Session) error {
-	if !r.code.IsVersioned() && len(r.SessionBinding) == 0 ||
-		r.code.VerifyMAC(r.SessionBinding, purposeSessionBinding, s.Hash[:], s.PublicKey.Bytes()) {
+	if r.code.VerifyMAC(r.SessionBinding, purposeSessionBinding, s.Hash[:], s.PublicKey.Bytes()) {
 		return nil
 	}
 	return i.tampered(ctx, id, "the public key of a session is not the one that its request was made with")
 }
 
-// bindLibrary returns the binding of a library under the master keyring.
-func (i *Integrity) bindLibrary(id ID, publicKey []byte) []byte {
+// BindLibrary returns the binding of a library under the master keyring.
+func (i *Integrity) BindLibrary(id ID, publicKey []byte) []byte {
 	return i.ring.MAC(purposeLibraryBinding, []byte(id), publicKey)
 }
 
@@ -159,12 +212,13 @@ func (i *Integrity) verifyGrant(ctx context.Context, g Grant) error {
 }
 
 // verifyKey returns a [*TamperedError] unless a private key that has been opened is that of the
-// library's public key.
+// library's public key, and that the one that this server has stored. Somebody who is led to another
+// library that has been given their lock and public key does not open it.
 func (i *Integrity) verifyKey(ctx context.Context, key seal.PrivateKey, l Library) error {
 	if !key.PublicKey().Equal(l.PublicKey) {
 		return i.tampered(ctx, l.ID, "its public key is not that of its private key")
 	}
-	return nil
+	return i.VerifyLibrary(ctx, l)
 }
 
 // open opens the private key that is sealed for a secret, and verifies it.

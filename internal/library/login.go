@@ -78,7 +78,7 @@ func (p *People) newLogin(l Library, key seal.PrivateKey, code, agent string) (s
 	}
 	now := p.now()
 	login := Login{ID: LoginID(seal.RandomID(20)), Library: l.ID, Hash: secret.Hash(), Seal: sealed, Agent: agent,
-		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(loginIdleLimit), Binding: BindSecret(secret, l)}
+		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(loginIdleLimit), Binding: p.integrity.bindLogin(secret, l)}
 	if code != "" {
 		if login.PendingCode, err = secret.SealText(purposePending, code); err != nil {
 			return seal.Secret{}, Login{}, err
@@ -95,10 +95,7 @@ func (p *People) Login(ctx context.Context, secret seal.Secret) (*SignedIn, erro
 	if err != nil {
 		return nil, fmt.Errorf("get login: %w", err)
 	}
-	if len(login.Binding) == 0 {
-		return nil, fmt.Errorf("login has no binding: %w", ErrNotFound)
-	}
-	if err := p.integrity.verifySecret(ctx, secret, login.Binding, library); err != nil {
+	if err := p.integrity.verifyLogin(ctx, secret, login.Binding, library); err != nil {
 		return nil, err
 	}
 	now := p.now()

@@ -117,7 +117,7 @@ func (p *People) Create(ctx context.Context, person NewPerson) (seal.Secret, err
 		CreatedAt:  p.now(),
 		CodeMadeAt: p.now(),
 	}
-	library.Binding = p.integrity.bindLibrary(library.ID, library.PublicKey.Bytes())
+	library.Binding = p.integrity.BindLibrary(library.ID, library.PublicKey.Bytes())
 	passwordLock, err := p.lock(ctx, library.ID, LockPassword, key, person.Password)
 	if err != nil {
 		return seal.Secret{}, err

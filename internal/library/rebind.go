@@ -37,6 +37,11 @@ func (i *Integrity) Rebind(ctx context.Context, store RebindStore) error {
 			return fmt.Errorf("bind with the newest master key: %w", err)
 		}
 	}
+	for _, kind := range []BoundKind{BoundLogin, BoundRequest} {
+		if err := i.rebind(ctx, store, kind); err != nil {
+			return fmt.Errorf("bind with the newest master key: %w", err)
+		}
+	}
 	if err := i.rebindCheckpoints(ctx, store); err != nil {
 		return fmt.Errorf("bind with the newest master key: %w", err)
 	}
@@ -71,8 +76,9 @@ func (i *Integrity) rebind(ctx context.Context, store RebindStore, kind BoundKin
 		}
 		var genuine []Unbound
 		for _, row := range rows {
-			if i.ring.VerifyMAC(row.Binding, row.purpose(), row.parts()...) {
-				row.Binding = i.bindRow(row)
+			own, server := splitBinding(row.Binding)
+			if i.ring.VerifyMAC(server, row.purpose(), row.parts()...) {
+				row.Binding = append(own, i.bindRow(row)...)
 				genuine = append(genuine, row)
 			}
 		}

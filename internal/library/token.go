@@ -65,7 +65,7 @@ func (c *Consents) Refresh(ctx context.Context, req *SignedRequest) (wire.TokenC
 	refresh, access := seal.SecretOf(req.Claims.RefreshToken), seal.NewSecret()
 	token := Token{Hash: access.Hash(), Use: UseAccess, Grant: info.Grant.ID,
 		ExpiresAt: earlier(now.Add(c.config.AccessTokenLifetime), info.Token.ExpiresAt),
-		Binding:   BindSecret(access, info.Library)}
+		Binding:   c.integrity.BindSecret(access, info.Library)}
 	if info.Token.Seal != nil {
 		key, err := c.integrity.open(ctx, refresh, info.Token.Seal, info.Library)
 		if err != nil {

@@ -37,6 +37,15 @@ func (s Secret) VerifyMAC(mac []byte, purpose string, parts ...[]byte) bool {
 	return hmac.Equal(mac, s.MAC(purpose, parts...))
 }
 
+// KeyringMACSize is the length of a keyring's MAC: a version, four bytes that name the key, and
+// the MAC itself.
+const KeyringMACSize = 5 + sha256.Size
+
+// Knows reports whether a MAC names a key of the keyring.
+func (r *Keyring) Knows(mac []byte) bool {
+	return len(mac) == KeyringMACSize && mac[0] == 1 && len(r.keys.named([4]byte(mac[1:5]))) > 0
+}
+
 // MAC authenticates parts for a purpose with the newest master key.
 func (r *Keyring) MAC(purpose string, parts ...[]byte) []byte {
 	keys := r.keys.value()
@@ -47,7 +56,7 @@ func (r *Keyring) MAC(purpose string, parts ...[]byte) []byte {
 // VerifyMAC reports whether mac is the result of MAC for the same purpose and parts,
 // with any key of the keyring.
 func (r *Keyring) VerifyMAC(mac []byte, purpose string, parts ...[]byte) bool {
-	if len(mac) != 5+sha256.Size || mac[0] != 1 {
+	if len(mac) != KeyringMACSize || mac[0] != 1 {
 		return false
 	}
 	for _, k := range r.keys.named([4]byte(mac[1:5])) {

@@ -24,6 +24,8 @@ type seeder struct {
 	t   *testing.T
 	rec *recording
 	db  *store.DB
+	// integrity binds what is stored.
+	integrity *library.Integrity
 
 	contracts map[wire.ContractID]library.Contract
 	people    map[string]*seededPerson // by their sub in the recording
@@ -42,10 +44,12 @@ type seededPerson struct {
 
 func newSeeder(t *testing.T, rec *recording, s *carreltest.World) *seeder {
 	t.Helper()
+	db := s.OpensStore()
 	d := &seeder{
 		t:         t,
 		rec:       rec,
-		db:        s.OpensStore(),
+		db:        db,
+		integrity: s.OpensIntegrity(db),
 		contracts: map[wire.ContractID]library.Contract{},
 		people:    map[string]*seededPerson{},
 		requests:  map[string]issuedRequest{},
@@ -155,24 +159,19 @@ func (d *seeder) seedRevocation(e *exchange) {
 	d.must(err)
 	id, err := wire.ParseClientID(e.claims().ClientID)
 	d.must(err)
-	d.must(
-		d.db.AddAuthRequest(
-			d.t.Context(),
-			library.AuthRequest{
-				Hash:        seal.SecretOf(u.Query().Get("code")).Hash(),
-				Kind:        library.RevokeRequest,
-				ClientID:    id,
-				RedirectURI: e.Request.Headers.get("redirecturi"),
-				Library:     d.owners[e.claims().AccessToken].library.ID,
-				Account: wire.AccountID(
-					e.Request.Headers.get("accountid"),
-				),
-				CreatedAt: e.At(),
-				ExpiresAt: e.At().Add(30 * time.Minute),
-			},
-			library.Session{},
-		),
-	)
+	code := seal.SecretOf(u.Query().Get("code"))
+	request := library.AuthRequest{
+		Hash:        code.Hash(),
+		Kind:        library.RevokeRequest,
+		ClientID:    id,
+		RedirectURI: e.Request.Headers.get("redirecturi"),
+		Library:     d.owners[e.claims().AccessToken].library.ID,
+		Account:     wire.AccountID(e.Request.Headers.get("accountid")),
+		CreatedAt:   e.At(),
+		ExpiresAt:   e.At().Add(30 * time.Minute),
+	}
+	d.integrity.BindRequest(code, &request, library.Session{})
+	d.must(d.db.AddAuthRequest(d.t.Context(), request, library.Session{}))
 }
 
 // after adds what the stub issued in an exchange.
@@ -265,6 +264,7 @@ func (d *seeder) seedRequest(e *exchange, r issuedRequest, kind library.RequestK
 	if p := d.owners[r.AccessToken]; p != nil {
 		request.Library = p.library.ID
 	}
+	d.integrity.BindRequest(seal.SecretOf(r.Code), &request, session)
 	d.must(d.db.AddAuthRequest(d.t.Context(), request, session))
 }
 
@@ -313,7 +313,7 @@ func (d *seeder) seedConsent(e *exchange, r issuedRequest, code, reference strin
 			Client:    d.client(r.ContractID),
 			Challenge: r.Challenge,
 			ExpiresAt: e.At().Add(10 * time.Minute),
-			Binding:   library.BindSecret(secret, p.library),
+			Binding:   d.integrity.BindSecret(secret, p.library),
 		},
 		Event: library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventAllowed}}
 	if d.contracts[r.ContractID].Access == library.Read {
@@ -345,6 +345,7 @@ func (d *seeder) person(sub string, at time.Time) *seededPerson {
 				10,
 			) + "@example.org", PublicKey: key.PublicKey(), CreatedAt: at, CodeMadeAt: at, CodeSaved: true},
 	}
+	p.library.Binding = d.integrity.BindLibrary(p.library.ID, p.library.PublicKey.Bytes())
 	login := library.Login{
 		ID:        library.LoginID(seal.RandomID(20)),
 		Library:   p.library.ID,
@@ -378,7 +379,7 @@ func (d *seeder) seedTokens(k issuedToken) {
 			Use:       use,
 			Grant:     p.grants[k.ContractID],
 			ExpiresAt: value.ExpiresOn.Time(),
-			Binding:   library.BindSecret(seal.SecretOf(value.Value), p.library),
+			Binding:   d.integrity.BindSecret(seal.SecretOf(value.Value), p.library),
 		}
 		if d.contracts[k.ContractID].Access == library.Read {
 			var err error

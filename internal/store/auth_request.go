@@ -50,6 +50,10 @@ func (db *DB) GetAuthRequest(ctx context.Context, h seal.Hash) (library.AuthRequ
 	if err != nil {
 		return library.AuthRequest{}, wrap("get request", err)
 	}
+	return toAuthRequest(row), nil
+}
+
+func toAuthRequest(row query.AuthRequest) library.AuthRequest {
 	return library.AuthRequest{
 		Hash:        row.Hash,
 		Kind:        row.Kind,
@@ -67,7 +71,7 @@ func (db *DB) GetAuthRequest(ctx context.Context, h seal.Hash) (library.AuthRequ
 
 		Binding:        row.Binding,
 		SessionBinding: row.SessionBinding,
-	}, nil
+	}
 }
 
 // GetRequestConnection implements [library.AuthRequestStore].

@@ -39,13 +39,15 @@ func (db *DB) ListUnbound(
 	case library.BoundToken:
 		rows, err := db.reader.ListUnboundTokens(ctx, after.Secret, clamp(limit))
 		for _, r := range rows {
-			list = append(list, library.Unbound{Kind: kind, Secret: r.Hash, Library: r.ID, PublicKey: r.PublicKey})
+			list = append(list, library.Unbound{Kind: kind, Secret: r.Hash, Library: r.ID, PublicKey: r.PublicKey,
+				Own: r.Binding})
 		}
 		return list, wrap(doing, err)
 	case library.BoundAuthCode:
 		rows, err := db.reader.ListUnboundAuthCodes(ctx, after.Secret, clamp(limit))
 		for _, r := range rows {
-			list = append(list, library.Unbound{Kind: kind, Secret: r.Hash, Library: r.ID, PublicKey: r.PublicKey})
+			list = append(list, library.Unbound{Kind: kind, Secret: r.Hash, Library: r.ID, PublicKey: r.PublicKey,
+				Own: r.Binding})
 		}
 		return list, wrap(doing, err)
 	case library.BoundChain:
@@ -98,6 +100,10 @@ func (db *DB) Bind(ctx context.Context, rows []library.Unbound) error {
 				err = q.BindToken(ctx, r.Secret, r.Binding)
 			case library.BoundAuthCode:
 				err = q.BindAuthCode(ctx, r.Secret, r.Binding)
+			case library.BoundLogin:
+				err = q.BindLogin(ctx, r.Secret, r.Binding)
+			case library.BoundRequest:
+				err = q.BindAuthRequest(ctx, r.Secret, r.Binding)
 			case library.BoundChain:
 				err = bindChain(ctx, q, r)
 			case library.BoundGrant:
@@ -172,6 +178,20 @@ func (db *DB) ListOfOlderKey(
 			list = append(list, library.Unbound{Kind: kind, Library: r.LibraryID, End: end, Binding: r.Mac})
 		}
 		return list, wrap(doing, err)
+	case library.BoundLogin:
+		rows, err := db.reader.ListLoginsOfOlderKey(ctx, key, after.Secret, clamp(limit))
+		for _, r := range rows {
+			list = append(list, library.Unbound{Kind: kind, Secret: r.Hash, Library: r.ID, PublicKey: r.PublicKey,
+				Binding: r.Binding})
+		}
+		return list, wrap(doing, err)
+	case library.BoundRequest:
+		rows, err := db.reader.ListAuthRequestsOfOlderKey(ctx, key, after.Secret, clamp(limit))
+		for _, r := range rows {
+			list = append(list,
+				library.Unbound{Kind: kind, Secret: r.Hash, Request: toAuthRequest(r), Binding: r.Binding})
+		}
+		return list, wrap(doing, err)
 	case library.BoundGrant:
 		rows, err := db.reader.ListGrantsOfOlderKey(ctx, key, after.Grant.ID, clamp(limit))
 		for _, r := range rows {
@@ -216,8 +236,10 @@ func (db *DB) Unbind(ctx context.Context) error {
 		for _, remove := range []func(context.Context) error{
 			q.DeleteAdoptions,
 			q.UnbindLibraries,
-			q.UnbindAdoptedTokens,
-			q.UnbindAdoptedAuthCodes,
+			q.UnbindTokens,
+			q.UnbindAuthCodes,
+			q.UnbindLogins,
+			q.UnbindAuthRequests,
 			q.UnbindChains,
 			q.UnbindGrants,
 			q.DeleteEventCheckpoints,

@@ -70,8 +70,10 @@ func (db *DB) CountBindings(ctx context.Context) (_ map[seal.KeyID]int, err erro
 	const doing = "count bindings"
 	rows, err := db.readPool.QueryContext(ctx, `SELECT substr(mac, 1, 5), COUNT(*) FROM (
 			SELECT binding AS mac FROM libraries
-			UNION ALL SELECT binding FROM tokens
-			UNION ALL SELECT binding FROM codes
+			UNION ALL SELECT substr(binding, length(binding) - 36) FROM tokens WHERE length(binding) IN (37, 69)
+			UNION ALL SELECT substr(binding, length(binding) - 36) FROM codes WHERE length(binding) IN (37, 69)
+			UNION ALL SELECT substr(binding, 33) FROM logins WHERE length(binding) = 69
+			UNION ALL SELECT substr(binding, 33) FROM links WHERE length(binding) = 69
 			UNION ALL SELECT binding FROM grants
 			UNION ALL SELECT mac FROM chains
 			UNION ALL SELECT mac FROM event_checkpoints

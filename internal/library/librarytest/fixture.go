@@ -1,6 +1,7 @@
 package librarytest
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -206,7 +207,7 @@ func NewApproval(p Person, c library.Client, request library.AuthRequest, at tim
 			Challenge: "challenge",
 			Seal:      AnySeal(),
 			ExpiresAt: at.Add(time.Minute),
-			Binding:   []byte(AnyID()),
+			Binding:   AnySecretBinding(),
 		},
 		SessionSeal: AnySeal(),
 		Event: library.Event{Library: p.ID, At: at, Kind: library.EventAllowed,
@@ -226,7 +227,7 @@ func (f *Fixture) Approve(p Person, c library.Client) (library.Grant, library.Ap
 
 func anyToken(g library.GrantID, use library.TokenUse) library.Token {
 	return library.Token{Hash: AnyHash(), Use: use, Grant: g, Seal: AnySeal(), ExpiresAt: Later(24 * time.Hour),
-		Binding: []byte(AnyID())}
+		Binding: AnySecretBinding()}
 }
 
 // AddGrant adds a library and a grant to push to it, for the tests of one store alone.
@@ -319,4 +320,14 @@ func (f *Fixture) NewestEvent(id library.ID) library.Event {
 // ClientOf returns the client that has a grant.
 func ClientOf(g library.Grant) wire.ClientID {
 	return wire.ClientID{Application: g.Application, Contract: g.Contract}
+}
+
+// OfMasterKey returns what looks like a MAC that the master key with the id, of four bytes, has made.
+func OfMasterKey(id string) []byte { return append([]byte("\x01"+id), bytes.Repeat([]byte{7}, 32)...) }
+
+// AnySecretBinding returns what looks like the binding of a token or code: 32 bytes that its secret yields, and a MAC
+// of the master key "key1".
+func AnySecretBinding() []byte {
+	own := AnyHash()
+	return append(own[:], OfMasterKey("key1")...)
 }

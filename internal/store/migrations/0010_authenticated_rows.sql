@@ -7,7 +7,8 @@
 ALTER TABLE chains ADD COLUMN hash BYTEA;
 ALTER TABLE chains ADD COLUMN mac BYTEA;
 
--- Binds a login to its library, under a key that derives from the secret of its cookie.
+-- Binds a login to its library, under a key that derives from the secret of its cookie and
+-- under a master key.
 ALTER TABLE logins ADD COLUMN binding BYTEA;
 
 -- What the person has allowed: the access type, a hash of what the contract allowed then,

@@ -10,22 +10,23 @@ SELECT id, public_key FROM libraries WHERE binding IS NULL AND id > $1 ORDER BY 
 -- name: BindLibrary :exec
 UPDATE libraries SET binding = $3 WHERE id = $1 AND public_key = $2;
 
+-- A binding of 32 bytes lacks the part under the master keyring, which has 37.
 -- name: ListUnboundTokens :many
-SELECT tokens.hash, libraries.id, libraries.public_key
+SELECT tokens.hash, libraries.id, libraries.public_key, tokens.binding
 FROM tokens
 JOIN grants ON grants.id = tokens.grant_id
 JOIN libraries ON libraries.id = grants.library_id
-WHERE tokens.binding IS NULL AND tokens.hash > $1 ORDER BY tokens.hash LIMIT $2;
+WHERE (tokens.binding IS NULL OR length(tokens.binding) = 32) AND tokens.hash > $1 ORDER BY tokens.hash LIMIT $2;
 
 -- name: BindToken :exec
 UPDATE tokens SET binding = $2 WHERE hash = $1;
 
 -- name: ListUnboundAuthCodes :many
-SELECT codes.hash, libraries.id, libraries.public_key
+SELECT codes.hash, libraries.id, libraries.public_key, codes.binding
 FROM codes
 JOIN grants ON grants.id = codes.grant_id
 JOIN libraries ON libraries.id = grants.library_id
-WHERE codes.binding IS NULL AND codes.hash > $1 ORDER BY codes.hash LIMIT $2;
+WHERE (codes.binding IS NULL OR length(codes.binding) = 32) AND codes.hash > $1 ORDER BY codes.hash LIMIT $2;
 
 -- name: BindAuthCode :exec
 UPDATE codes SET binding = $2 WHERE hash = $1;
@@ -109,7 +110,8 @@ SELECT tokens.hash, libraries.id, libraries.public_key, tokens.binding
 FROM tokens
 JOIN grants ON grants.id = tokens.grant_id
 JOIN libraries ON libraries.id = grants.library_id
-WHERE length(tokens.binding) = 37 AND substr(tokens.binding, 2, 4) <> sqlc.arg(key) AND tokens.hash > sqlc.arg(after)
+WHERE length(tokens.binding) IN (37, 69) AND substr(tokens.binding, length(tokens.binding) - 35, 4) <> sqlc.arg(key)
+    AND tokens.hash > sqlc.arg(after)
 ORDER BY tokens.hash LIMIT sqlc.arg(lim);
 
 -- name: ListAuthCodesOfOlderKey :many
@@ -117,7 +119,8 @@ SELECT codes.hash, libraries.id, libraries.public_key, codes.binding
 FROM codes
 JOIN grants ON grants.id = codes.grant_id
 JOIN libraries ON libraries.id = grants.library_id
-WHERE length(codes.binding) = 37 AND substr(codes.binding, 2, 4) <> sqlc.arg(key) AND codes.hash > sqlc.arg(after)
+WHERE length(codes.binding) IN (37, 69) AND substr(codes.binding, length(codes.binding) - 35, 4) <> sqlc.arg(key)
+    AND codes.hash > sqlc.arg(after)
 ORDER BY codes.hash LIMIT sqlc.arg(lim);
 
 -- name: ListEventCheckpointsOfOlderKey :many
@@ -142,6 +145,23 @@ ORDER BY id LIMIT sqlc.arg(lim);
 -- name: RebindGrant :exec
 UPDATE grants SET binding = sqlc.arg(binding) WHERE id = sqlc.arg(id) AND binding = sqlc.arg(previous);
 
+-- name: ListLoginsOfOlderKey :many
+SELECT logins.hash, libraries.id, libraries.public_key, logins.binding
+FROM logins JOIN libraries ON libraries.id = logins.library_id
+WHERE length(logins.binding) = 69 AND substr(logins.binding, 34, 4) <> sqlc.arg(key) AND logins.hash > sqlc.arg(after)
+ORDER BY logins.hash LIMIT sqlc.arg(lim);
+
+-- name: BindLogin :exec
+UPDATE logins SET binding = $2 WHERE hash = $1;
+
+-- name: ListAuthRequestsOfOlderKey :many
+SELECT * FROM links
+WHERE length(binding) = 69 AND substr(binding, 34, 4) <> sqlc.arg(key) AND hash > sqlc.arg(after)
+ORDER BY hash LIMIT sqlc.arg(lim);
+
+-- name: BindAuthRequest :exec
+UPDATE links SET binding = $2 WHERE hash = $1;
+
 -- name: SetAdoptionMAC :exec
 UPDATE adoptions SET mac = $2 WHERE id = $1;
 
@@ -151,11 +171,20 @@ DELETE FROM adoptions;
 -- name: UnbindLibraries :exec
 UPDATE libraries SET binding = NULL;
 
--- name: UnbindAdoptedTokens :exec
-UPDATE tokens SET binding = NULL WHERE length(binding) = 37;
+-- name: UnbindTokens :exec
+UPDATE tokens SET binding = CASE WHEN length(binding) = 69 THEN substr(binding, 1, 32) END
+WHERE length(binding) IN (37, 69);
 
--- name: UnbindAdoptedAuthCodes :exec
-UPDATE codes SET binding = NULL WHERE length(binding) = 37;
+-- name: UnbindAuthCodes :exec
+UPDATE codes SET binding = CASE WHEN length(binding) = 69 THEN substr(binding, 1, 32) END
+WHERE length(binding) IN (37, 69);
+
+-- Logins and requests are not adopted.
+-- name: UnbindLogins :exec
+UPDATE logins SET binding = NULL;
+
+-- name: UnbindAuthRequests :exec
+UPDATE links SET binding = NULL;
 
 -- What was forged stays so.
 -- name: UnbindChains :exec

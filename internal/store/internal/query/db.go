@@ -105,6 +105,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.bindAuthCodeStmt, err = db.PrepareContext(ctx, bindAuthCode); err != nil {
 		return nil, fmt.Errorf("error preparing query BindAuthCode: %w", err)
 	}
+	if q.bindAuthRequestStmt, err = db.PrepareContext(ctx, bindAuthRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query BindAuthRequest: %w", err)
+	}
 	if q.bindChainStmt, err = db.PrepareContext(ctx, bindChain); err != nil {
 		return nil, fmt.Errorf("error preparing query BindChain: %w", err)
 	}
@@ -113,6 +116,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.bindLibraryStmt, err = db.PrepareContext(ctx, bindLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query BindLibrary: %w", err)
+	}
+	if q.bindLoginStmt, err = db.PrepareContext(ctx, bindLogin); err != nil {
+		return nil, fmt.Errorf("error preparing query BindLogin: %w", err)
 	}
 	if q.bindTokenStmt, err = db.PrepareContext(ctx, bindToken); err != nil {
 		return nil, fmt.Errorf("error preparing query BindToken: %w", err)
@@ -381,6 +387,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listAuthCodesOfOlderKeyStmt, err = db.PrepareContext(ctx, listAuthCodesOfOlderKey); err != nil {
 		return nil, fmt.Errorf("error preparing query ListAuthCodesOfOlderKey: %w", err)
 	}
+	if q.listAuthRequestsOfOlderKeyStmt, err = db.PrepareContext(ctx, listAuthRequestsOfOlderKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ListAuthRequestsOfOlderKey: %w", err)
+	}
 	if q.listChainsOfOlderKeyStmt, err = db.PrepareContext(ctx, listChainsOfOlderKey); err != nil {
 		return nil, fmt.Errorf("error preparing query ListChainsOfOlderKey: %w", err)
 	}
@@ -446,6 +455,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listLibraryIDsStmt, err = db.PrepareContext(ctx, listLibraryIDs); err != nil {
 		return nil, fmt.Errorf("error preparing query ListLibraryIDs: %w", err)
+	}
+	if q.listLoginsOfOlderKeyStmt, err = db.PrepareContext(ctx, listLoginsOfOlderKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ListLoginsOfOlderKey: %w", err)
 	}
 	if q.listLostConnectionsStmt, err = db.PrepareContext(ctx, listLostConnections); err != nil {
 		return nil, fmt.Errorf("error preparing query ListLostConnections: %w", err)
@@ -639,11 +651,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.touchLoginStmt, err = db.PrepareContext(ctx, touchLogin); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchLogin: %w", err)
 	}
-	if q.unbindAdoptedAuthCodesStmt, err = db.PrepareContext(ctx, unbindAdoptedAuthCodes); err != nil {
-		return nil, fmt.Errorf("error preparing query UnbindAdoptedAuthCodes: %w", err)
+	if q.unbindAuthCodesStmt, err = db.PrepareContext(ctx, unbindAuthCodes); err != nil {
+		return nil, fmt.Errorf("error preparing query UnbindAuthCodes: %w", err)
 	}
-	if q.unbindAdoptedTokensStmt, err = db.PrepareContext(ctx, unbindAdoptedTokens); err != nil {
-		return nil, fmt.Errorf("error preparing query UnbindAdoptedTokens: %w", err)
+	if q.unbindAuthRequestsStmt, err = db.PrepareContext(ctx, unbindAuthRequests); err != nil {
+		return nil, fmt.Errorf("error preparing query UnbindAuthRequests: %w", err)
 	}
 	if q.unbindChainsStmt, err = db.PrepareContext(ctx, unbindChains); err != nil {
 		return nil, fmt.Errorf("error preparing query UnbindChains: %w", err)
@@ -653,6 +665,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.unbindLibrariesStmt, err = db.PrepareContext(ctx, unbindLibraries); err != nil {
 		return nil, fmt.Errorf("error preparing query UnbindLibraries: %w", err)
+	}
+	if q.unbindLoginsStmt, err = db.PrepareContext(ctx, unbindLogins); err != nil {
+		return nil, fmt.Errorf("error preparing query UnbindLogins: %w", err)
+	}
+	if q.unbindTokensStmt, err = db.PrepareContext(ctx, unbindTokens); err != nil {
+		return nil, fmt.Errorf("error preparing query UnbindTokens: %w", err)
 	}
 	if q.useAuthCodeStmt, err = db.PrepareContext(ctx, useAuthCode); err != nil {
 		return nil, fmt.Errorf("error preparing query UseAuthCode: %w", err)
@@ -809,6 +827,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing bindAuthCodeStmt: %w", cerr)
 		}
 	}
+	if q.bindAuthRequestStmt != nil {
+		if cerr := q.bindAuthRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bindAuthRequestStmt: %w", cerr)
+		}
+	}
 	if q.bindChainStmt != nil {
 		if cerr := q.bindChainStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing bindChainStmt: %w", cerr)
@@ -822,6 +845,11 @@ func (q *Queries) Close() error {
 	if q.bindLibraryStmt != nil {
 		if cerr := q.bindLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing bindLibraryStmt: %w", cerr)
+		}
+	}
+	if q.bindLoginStmt != nil {
+		if cerr := q.bindLoginStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bindLoginStmt: %w", cerr)
 		}
 	}
 	if q.bindTokenStmt != nil {
@@ -1269,6 +1297,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listAuthCodesOfOlderKeyStmt: %w", cerr)
 		}
 	}
+	if q.listAuthRequestsOfOlderKeyStmt != nil {
+		if cerr := q.listAuthRequestsOfOlderKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listAuthRequestsOfOlderKeyStmt: %w", cerr)
+		}
+	}
 	if q.listChainsOfOlderKeyStmt != nil {
 		if cerr := q.listChainsOfOlderKeyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listChainsOfOlderKeyStmt: %w", cerr)
@@ -1377,6 +1410,11 @@ func (q *Queries) Close() error {
 	if q.listLibraryIDsStmt != nil {
 		if cerr := q.listLibraryIDsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listLibraryIDsStmt: %w", cerr)
+		}
+	}
+	if q.listLoginsOfOlderKeyStmt != nil {
+		if cerr := q.listLoginsOfOlderKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listLoginsOfOlderKeyStmt: %w", cerr)
 		}
 	}
 	if q.listLostConnectionsStmt != nil {
@@ -1699,14 +1737,14 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing touchLoginStmt: %w", cerr)
 		}
 	}
-	if q.unbindAdoptedAuthCodesStmt != nil {
-		if cerr := q.unbindAdoptedAuthCodesStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing unbindAdoptedAuthCodesStmt: %w", cerr)
+	if q.unbindAuthCodesStmt != nil {
+		if cerr := q.unbindAuthCodesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unbindAuthCodesStmt: %w", cerr)
 		}
 	}
-	if q.unbindAdoptedTokensStmt != nil {
-		if cerr := q.unbindAdoptedTokensStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing unbindAdoptedTokensStmt: %w", cerr)
+	if q.unbindAuthRequestsStmt != nil {
+		if cerr := q.unbindAuthRequestsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unbindAuthRequestsStmt: %w", cerr)
 		}
 	}
 	if q.unbindChainsStmt != nil {
@@ -1722,6 +1760,16 @@ func (q *Queries) Close() error {
 	if q.unbindLibrariesStmt != nil {
 		if cerr := q.unbindLibrariesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing unbindLibrariesStmt: %w", cerr)
+		}
+	}
+	if q.unbindLoginsStmt != nil {
+		if cerr := q.unbindLoginsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unbindLoginsStmt: %w", cerr)
+		}
+	}
+	if q.unbindTokensStmt != nil {
+		if cerr := q.unbindTokensStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unbindTokensStmt: %w", cerr)
 		}
 	}
 	if q.useAuthCodeStmt != nil {
@@ -1815,9 +1863,11 @@ type Queries struct {
 	answerAuthRequestStmt                        *sql.Stmt
 	beginPostingStmt                             *sql.Stmt
 	bindAuthCodeStmt                             *sql.Stmt
+	bindAuthRequestStmt                          *sql.Stmt
 	bindChainStmt                                *sql.Stmt
 	bindGrantStmt                                *sql.Stmt
 	bindLibraryStmt                              *sql.Stmt
+	bindLoginStmt                                *sql.Stmt
 	bindTokenStmt                                *sql.Stmt
 	claimDeliveryStmt                            *sql.Stmt
 	claimRefreshStmt                             *sql.Stmt
@@ -1907,6 +1957,7 @@ type Queries struct {
 	listAccountsStmt                             *sql.Stmt
 	listApplicationsStmt                         *sql.Stmt
 	listAuthCodesOfOlderKeyStmt                  *sql.Stmt
+	listAuthRequestsOfOlderKeyStmt               *sql.Stmt
 	listChainsOfOlderKeyStmt                     *sql.Stmt
 	listClaimableStmt                            *sql.Stmt
 	listConnectionsStmt                          *sql.Stmt
@@ -1929,6 +1980,7 @@ type Queries struct {
 	listLargeFilesStmt                           *sql.Stmt
 	listLibrariesOfOlderKeyStmt                  *sql.Stmt
 	listLibraryIDsStmt                           *sql.Stmt
+	listLoginsOfOlderKeyStmt                     *sql.Stmt
 	listLostConnectionsStmt                      *sql.Stmt
 	listPendingConnectionsStmt                   *sql.Stmt
 	listSealedAuthorizationsStmt                 *sql.Stmt
@@ -1993,11 +2045,13 @@ type Queries struct {
 	sweepTokenSealsStmt                          *sql.Stmt
 	sweepTokensStmt                              *sql.Stmt
 	touchLoginStmt                               *sql.Stmt
-	unbindAdoptedAuthCodesStmt                   *sql.Stmt
-	unbindAdoptedTokensStmt                      *sql.Stmt
+	unbindAuthCodesStmt                          *sql.Stmt
+	unbindAuthRequestsStmt                       *sql.Stmt
 	unbindChainsStmt                             *sql.Stmt
 	unbindGrantsStmt                             *sql.Stmt
 	unbindLibrariesStmt                          *sql.Stmt
+	unbindLoginsStmt                             *sql.Stmt
+	unbindTokensStmt                             *sql.Stmt
 	useAuthCodeStmt                              *sql.Stmt
 	useConnectionStmt                            *sql.Stmt
 	useGrantStmt                                 *sql.Stmt
@@ -2036,9 +2090,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		answerAuthRequestStmt:             q.answerAuthRequestStmt,
 		beginPostingStmt:                  q.beginPostingStmt,
 		bindAuthCodeStmt:                  q.bindAuthCodeStmt,
+		bindAuthRequestStmt:               q.bindAuthRequestStmt,
 		bindChainStmt:                     q.bindChainStmt,
 		bindGrantStmt:                     q.bindGrantStmt,
 		bindLibraryStmt:                   q.bindLibraryStmt,
+		bindLoginStmt:                     q.bindLoginStmt,
 		bindTokenStmt:                     q.bindTokenStmt,
 		claimDeliveryStmt:                 q.claimDeliveryStmt,
 		claimRefreshStmt:                  q.claimRefreshStmt,
@@ -2128,6 +2184,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listAccountsStmt:                             q.listAccountsStmt,
 		listApplicationsStmt:                         q.listApplicationsStmt,
 		listAuthCodesOfOlderKeyStmt:                  q.listAuthCodesOfOlderKeyStmt,
+		listAuthRequestsOfOlderKeyStmt:               q.listAuthRequestsOfOlderKeyStmt,
 		listChainsOfOlderKeyStmt:                     q.listChainsOfOlderKeyStmt,
 		listClaimableStmt:                            q.listClaimableStmt,
 		listConnectionsStmt:                          q.listConnectionsStmt,
@@ -2150,6 +2207,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listLargeFilesStmt:                           q.listLargeFilesStmt,
 		listLibrariesOfOlderKeyStmt:                  q.listLibrariesOfOlderKeyStmt,
 		listLibraryIDsStmt:                           q.listLibraryIDsStmt,
+		listLoginsOfOlderKeyStmt:                     q.listLoginsOfOlderKeyStmt,
 		listLostConnectionsStmt:                      q.listLostConnectionsStmt,
 		listPendingConnectionsStmt:                   q.listPendingConnectionsStmt,
 		listSealedAuthorizationsStmt:                 q.listSealedAuthorizationsStmt,
@@ -2214,11 +2272,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		sweepTokenSealsStmt:                          q.sweepTokenSealsStmt,
 		sweepTokensStmt:                              q.sweepTokensStmt,
 		touchLoginStmt:                               q.touchLoginStmt,
-		unbindAdoptedAuthCodesStmt:                   q.unbindAdoptedAuthCodesStmt,
-		unbindAdoptedTokensStmt:                      q.unbindAdoptedTokensStmt,
+		unbindAuthCodesStmt:                          q.unbindAuthCodesStmt,
+		unbindAuthRequestsStmt:                       q.unbindAuthRequestsStmt,
 		unbindChainsStmt:                             q.unbindChainsStmt,
 		unbindGrantsStmt:                             q.unbindGrantsStmt,
 		unbindLibrariesStmt:                          q.unbindLibrariesStmt,
+		unbindLoginsStmt:                             q.unbindLoginsStmt,
+		unbindTokensStmt:                             q.unbindTokensStmt,
 		useAuthCodeStmt:                              q.useAuthCodeStmt,
 		useConnectionStmt:                            q.useConnectionStmt,
 		useGrantStmt:                                 q.useGrantStmt,

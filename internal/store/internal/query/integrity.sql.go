@@ -53,6 +53,15 @@ func (q *Queries) BindAuthCode(ctx context.Context, hash seal.Hash, binding []by
 	return err
 }
 
+const bindAuthRequest = `-- name: BindAuthRequest :exec
+UPDATE links SET binding = $2 WHERE hash = $1
+`
+
+func (q *Queries) BindAuthRequest(ctx context.Context, hash seal.Hash, binding []byte) error {
+	_, err := q.exec(ctx, q.bindAuthRequestStmt, bindAuthRequest, hash, binding)
+	return err
+}
+
 const bindChain = `-- name: BindChain :exec
 UPDATE chains SET hash = $1, mac = $2
 WHERE library_id = $3 AND events = $4 AND mac IS NULL
@@ -106,6 +115,15 @@ UPDATE libraries SET binding = $3 WHERE id = $1 AND public_key = $2
 
 func (q *Queries) BindLibrary(ctx context.Context, iD library.ID, publicKey []byte, binding []byte) error {
 	_, err := q.exec(ctx, q.bindLibraryStmt, bindLibrary, iD, publicKey, binding)
+	return err
+}
+
+const bindLogin = `-- name: BindLogin :exec
+UPDATE logins SET binding = $2 WHERE hash = $1
+`
+
+func (q *Queries) BindLogin(ctx context.Context, hash seal.Hash, binding []byte) error {
+	_, err := q.exec(ctx, q.bindLoginStmt, bindLogin, hash, binding)
 	return err
 }
 
@@ -243,7 +261,8 @@ SELECT codes.hash, libraries.id, libraries.public_key, codes.binding
 FROM codes
 JOIN grants ON grants.id = codes.grant_id
 JOIN libraries ON libraries.id = grants.library_id
-WHERE length(codes.binding) = 37 AND substr(codes.binding, 2, 4) <> $1 AND codes.hash > $2
+WHERE length(codes.binding) IN (37, 69) AND substr(codes.binding, length(codes.binding) - 35, 4) <> $1
+    AND codes.hash > $2
 ORDER BY codes.hash LIMIT $3
 `
 
@@ -268,6 +287,53 @@ func (q *Queries) ListAuthCodesOfOlderKey(ctx context.Context, key []byte, after
 			&i.ID,
 			&i.PublicKey,
 			&i.Binding,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listAuthRequestsOfOlderKey = `-- name: ListAuthRequestsOfOlderKey :many
+SELECT hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash, created_at, expires_at, answered_at, account_id, answer, answered_by, binding, session_binding FROM links
+WHERE length(binding) = 69 AND substr(binding, 34, 4) <> $1 AND hash > $2
+ORDER BY hash LIMIT $3
+`
+
+func (q *Queries) ListAuthRequestsOfOlderKey(ctx context.Context, key []byte, after seal.Hash, lim int32) ([]AuthRequest, error) {
+	rows, err := q.query(ctx, q.listAuthRequestsOfOlderKeyStmt, listAuthRequestsOfOlderKey, key, after, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuthRequest
+	for rows.Next() {
+		var i AuthRequest
+		if err := rows.Scan(
+			&i.Hash,
+			&i.Kind,
+			&i.ApplicationID,
+			&i.ContractID,
+			&i.RedirectURI,
+			&i.State,
+			&i.Challenge,
+			&i.LibraryID,
+			&i.SessionHash,
+			&i.CreatedAt,
+			&i.ExpiresAt,
+			&i.AnsweredAt,
+			&i.AccountID,
+			&i.Answer,
+			&i.AnsweredBy,
+			&i.Binding,
+			&i.SessionBinding,
 		); err != nil {
 			return nil, err
 		}
@@ -659,12 +725,55 @@ func (q *Queries) ListLibraryIDs(ctx context.Context, iD library.ID, limit int32
 	return items, nil
 }
 
+const listLoginsOfOlderKey = `-- name: ListLoginsOfOlderKey :many
+SELECT logins.hash, libraries.id, libraries.public_key, logins.binding
+FROM logins JOIN libraries ON libraries.id = logins.library_id
+WHERE length(logins.binding) = 69 AND substr(logins.binding, 34, 4) <> $1 AND logins.hash > $2
+ORDER BY logins.hash LIMIT $3
+`
+
+type ListLoginsOfOlderKeyRow struct {
+	Hash      seal.Hash
+	ID        library.ID
+	PublicKey []byte
+	Binding   []byte
+}
+
+func (q *Queries) ListLoginsOfOlderKey(ctx context.Context, key []byte, after seal.Hash, lim int32) ([]ListLoginsOfOlderKeyRow, error) {
+	rows, err := q.query(ctx, q.listLoginsOfOlderKeyStmt, listLoginsOfOlderKey, key, after, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListLoginsOfOlderKeyRow
+	for rows.Next() {
+		var i ListLoginsOfOlderKeyRow
+		if err := rows.Scan(
+			&i.Hash,
+			&i.ID,
+			&i.PublicKey,
+			&i.Binding,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listTokensOfOlderKey = `-- name: ListTokensOfOlderKey :many
 SELECT tokens.hash, libraries.id, libraries.public_key, tokens.binding
 FROM tokens
 JOIN grants ON grants.id = tokens.grant_id
 JOIN libraries ON libraries.id = grants.library_id
-WHERE length(tokens.binding) = 37 AND substr(tokens.binding, 2, 4) <> $1 AND tokens.hash > $2
+WHERE length(tokens.binding) IN (37, 69) AND substr(tokens.binding, length(tokens.binding) - 35, 4) <> $1
+    AND tokens.hash > $2
 ORDER BY tokens.hash LIMIT $3
 `
 
@@ -704,17 +813,18 @@ func (q *Queries) ListTokensOfOlderKey(ctx context.Context, key []byte, after se
 }
 
 const listUnboundAuthCodes = `-- name: ListUnboundAuthCodes :many
-SELECT codes.hash, libraries.id, libraries.public_key
+SELECT codes.hash, libraries.id, libraries.public_key, codes.binding
 FROM codes
 JOIN grants ON grants.id = codes.grant_id
 JOIN libraries ON libraries.id = grants.library_id
-WHERE codes.binding IS NULL AND codes.hash > $1 ORDER BY codes.hash LIMIT $2
+WHERE (codes.binding IS NULL OR length(codes.binding) = 32) AND codes.hash > $1 ORDER BY codes.hash LIMIT $2
 `
 
 type ListUnboundAuthCodesRow struct {
 	Hash      seal.Hash
 	ID        library.ID
 	PublicKey []byte
+	Binding   []byte
 }
 
 func (q *Queries) ListUnboundAuthCodes(ctx context.Context, hash seal.Hash, limit int32) ([]ListUnboundAuthCodesRow, error) {
@@ -726,7 +836,12 @@ func (q *Queries) ListUnboundAuthCodes(ctx context.Context, hash seal.Hash, limi
 	var items []ListUnboundAuthCodesRow
 	for rows.Next() {
 		var i ListUnboundAuthCodesRow
-		if err := rows.Scan(&i.Hash, &i.ID, &i.PublicKey); err != nil {
+		if err := rows.Scan(
+			&i.Hash,
+			&i.ID,
+			&i.PublicKey,
+			&i.Binding,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -868,19 +983,21 @@ func (q *Queries) ListUnboundLibraries(ctx context.Context, iD library.ID, limit
 }
 
 const listUnboundTokens = `-- name: ListUnboundTokens :many
-SELECT tokens.hash, libraries.id, libraries.public_key
+SELECT tokens.hash, libraries.id, libraries.public_key, tokens.binding
 FROM tokens
 JOIN grants ON grants.id = tokens.grant_id
 JOIN libraries ON libraries.id = grants.library_id
-WHERE tokens.binding IS NULL AND tokens.hash > $1 ORDER BY tokens.hash LIMIT $2
+WHERE (tokens.binding IS NULL OR length(tokens.binding) = 32) AND tokens.hash > $1 ORDER BY tokens.hash LIMIT $2
 `
 
 type ListUnboundTokensRow struct {
 	Hash      seal.Hash
 	ID        library.ID
 	PublicKey []byte
+	Binding   []byte
 }
 
+// A binding of 32 bytes lacks the part under the master keyring, which has 37.
 func (q *Queries) ListUnboundTokens(ctx context.Context, hash seal.Hash, limit int32) ([]ListUnboundTokensRow, error) {
 	rows, err := q.query(ctx, q.listUnboundTokensStmt, listUnboundTokens, hash, limit)
 	if err != nil {
@@ -890,7 +1007,12 @@ func (q *Queries) ListUnboundTokens(ctx context.Context, hash seal.Hash, limit i
 	var items []ListUnboundTokensRow
 	for rows.Next() {
 		var i ListUnboundTokensRow
-		if err := rows.Scan(&i.Hash, &i.ID, &i.PublicKey); err != nil {
+		if err := rows.Scan(
+			&i.Hash,
+			&i.ID,
+			&i.PublicKey,
+			&i.Binding,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -931,21 +1053,22 @@ func (q *Queries) SetAdoptionMAC(ctx context.Context, iD int64, mac []byte) erro
 	return err
 }
 
-const unbindAdoptedAuthCodes = `-- name: UnbindAdoptedAuthCodes :exec
-UPDATE codes SET binding = NULL WHERE length(binding) = 37
+const unbindAuthCodes = `-- name: UnbindAuthCodes :exec
+UPDATE codes SET binding = CASE WHEN length(binding) = 69 THEN substr(binding, 1, 32) END
+WHERE length(binding) IN (37, 69)
 `
 
-func (q *Queries) UnbindAdoptedAuthCodes(ctx context.Context) error {
-	_, err := q.exec(ctx, q.unbindAdoptedAuthCodesStmt, unbindAdoptedAuthCodes)
+func (q *Queries) UnbindAuthCodes(ctx context.Context) error {
+	_, err := q.exec(ctx, q.unbindAuthCodesStmt, unbindAuthCodes)
 	return err
 }
 
-const unbindAdoptedTokens = `-- name: UnbindAdoptedTokens :exec
-UPDATE tokens SET binding = NULL WHERE length(binding) = 37
+const unbindAuthRequests = `-- name: UnbindAuthRequests :exec
+UPDATE links SET binding = NULL
 `
 
-func (q *Queries) UnbindAdoptedTokens(ctx context.Context) error {
-	_, err := q.exec(ctx, q.unbindAdoptedTokensStmt, unbindAdoptedTokens)
+func (q *Queries) UnbindAuthRequests(ctx context.Context) error {
+	_, err := q.exec(ctx, q.unbindAuthRequestsStmt, unbindAuthRequests)
 	return err
 }
 
@@ -974,5 +1097,25 @@ UPDATE libraries SET binding = NULL
 
 func (q *Queries) UnbindLibraries(ctx context.Context) error {
 	_, err := q.exec(ctx, q.unbindLibrariesStmt, unbindLibraries)
+	return err
+}
+
+const unbindLogins = `-- name: UnbindLogins :exec
+UPDATE logins SET binding = NULL
+`
+
+// Logins and requests are not adopted.
+func (q *Queries) UnbindLogins(ctx context.Context) error {
+	_, err := q.exec(ctx, q.unbindLoginsStmt, unbindLogins)
+	return err
+}
+
+const unbindTokens = `-- name: UnbindTokens :exec
+UPDATE tokens SET binding = CASE WHEN length(binding) = 69 THEN substr(binding, 1, 32) END
+WHERE length(binding) IN (37, 69)
+`
+
+func (q *Queries) UnbindTokens(ctx context.Context) error {
+	_, err := q.exec(ctx, q.unbindTokensStmt, unbindTokens)
 	return err
 }
