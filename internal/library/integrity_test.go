@@ -251,6 +251,7 @@ func TestRebind(t *testing.T) {
 		t.Fatal(err)
 	}
 	anna.Events() // adds a checkpoint
+	in := anna.SignedIn()
 	execute(t, w, `UPDATE libraries
 		SET public_key = (SELECT o.public_key FROM libraries o WHERE o.id = ?) WHERE id = ?`,
 		anna.Library, bram.Library)
@@ -282,7 +283,7 @@ func TestRebind(t *testing.T) {
 		t.Errorf("an adopted token: %v", err)
 	}
 	activity := library.NewActivity(w.Store, newest, nil, "")
-	if page, err := activity.List(ctx, anna.SignedIn(), 0); err != nil || page.Fault != nil {
+	if page, err := activity.List(ctx, in, 0); err != nil || page.Fault != nil {
 		t.Errorf("activity: %v, %v", page.Fault, err)
 	}
 	if bound := newest.IsChainEndBound(must(w.Store.GetChainHead(ctx, anna.Library))(t).End); !bound {
@@ -310,7 +311,7 @@ func TestRebind(t *testing.T) {
 		t.Errorf("a token with a binding of its own: %v", err)
 	}
 	activity = library.NewActivity(w.Store, lost, nil, "")
-	if page, err := activity.List(ctx, anna.SignedIn(), 0); err != nil || page.Fault != nil {
+	if page, err := activity.List(ctx, in, 0); err != nil || page.Fault != nil {
 		t.Errorf("adopted activity: %v, %v", page.Fault, err)
 	}
 }
