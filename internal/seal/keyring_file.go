@@ -23,7 +23,15 @@ type keySource struct {
 	path    string // empty for keys that are not in a file
 	checked time.Time
 	changed time.Time // when the file was written last
+	// accept says whether a changed file is still the one of the database; nil accepts every file.
+	accept func(*Keyring) error
+	// refused is when a file was written that was refused; zero if the file is the one that was read.
+	refused time.Time
 }
+
+// ErrOtherKeyring says that the keyring's file is not the one of the database any more, so that it is not used.
+var ErrOtherKeyring = errors.New("the file has become one of other master keys, which do not open the secrets of " +
+	"this server: put the right file back. Until then the server goes on with the keys that it has")
 
 // checkFileEvery bounds how often the file is looked at.
 const checkFileEvery = time.Second
@@ -65,19 +73,59 @@ func (s *keySource) named(id [4]byte) (named []masterKey) {
 	return named
 }
 
-// reload reads the file if it was written to. A file that cannot be read changes nothing.
+// reload reads the file if it was written to. A file that cannot be read changes nothing. Nor does one
+// that is not accepted: somebody has put an older file in place, or that of another server, and what is
+// sealed with its keys nobody else opens.
 func (s *keySource) reload() {
 	info, err := os.Stat(s.path)
 	if err != nil || info.ModTime().Equal(s.changed) {
+		s.refused = time.Time{}
+		return
+	}
+	if info.ModTime().Equal(s.refused) {
 		return
 	}
 	text, err := readKeyringFile(s.path)
 	if err != nil {
 		return
 	}
-	if keys, err := parseKeys(text); err == nil {
-		s.keys, s.changed = maskedOf(keys), info.ModTime()
+	keys, err := parseKeys(text)
+	if err != nil {
+		return
 	}
+	if s.accept != nil {
+		err := s.accept(&Keyring{keys: &keySource{keys: maskedOf(keys)}})
+		if errors.Is(err, ErrCannotOpen) {
+			s.refused = info.ModTime()
+		}
+		if err != nil {
+			return
+		}
+	}
+	s.keys, s.changed, s.refused = maskedOf(keys), info.ModTime(), time.Time{}
+}
+
+// AcceptOnly has the keyring use a changed file only if accept returns no error for its keys. A file for
+// which the error matches [ErrCannotOpen] is refused until it changes again; after any other error it is
+// looked at again.
+func (r *Keyring) AcceptOnly(accept func(changed *Keyring) error) {
+	r.keys.mu.Lock()
+	defer r.keys.mu.Unlock()
+	r.keys.accept = accept
+}
+
+// CheckFile returns [ErrOtherKeyring] if the keyring's file has been replaced by one that is not used.
+func (r *Keyring) CheckFile() error {
+	r.keys.value()
+	if r.keys == nil {
+		return nil
+	}
+	r.keys.mu.Lock()
+	defer r.keys.mu.Unlock()
+	if r.keys.refused.IsZero() {
+		return nil
+	}
+	return fmt.Errorf("keyring %s: %w", r.keys.path, ErrOtherKeyring)
 }
 
 // OpenKeyring reads the keyring in a file. A file that others may read is refused. The

@@ -197,6 +197,53 @@ func TestKeyringIsReadAgain(t *testing.T) {
 	})
 }
 
+// TestAttackReplacedKeyring: the file of a server that runs is replaced by one of before a rotation, by another server's,
+// and by one that lacks the newest key. The server goes on with the keys that it has, and says so; and it learns of a
+// rotation when the right file is back.
+func TestAttackReplacedKeyring(t *testing.T) {
+	t.Parallel()
+	path := keyringFile(t, masterKey(1)+"\n"+masterKey(2))
+	right := must[[]byte](t)(os.ReadFile(path))
+	running := must[*seal.Keyring](t)(seal.OpenKeyring(path))
+	box := running.Seal("p", []byte("text"))
+	running.AcceptOnly(func(changed *seal.Keyring) error {
+		_, err := changed.Open("p", box)
+		return err
+	})
+	after := time.Now()
+	replace := func(text []byte) {
+		t.Helper()
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		after = after.Add(time.Minute) // a file system may count in seconds
+		if err := os.Chtimes(path, after, after); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, text := range map[string]string{
+		"of before": masterKey(1), "another's": masterKey(3), "without the newest": masterKey(1) + "\n" + masterKey(3),
+	} {
+		replace([]byte(text))
+		eventually(t, name+": the server says so", func() bool {
+			return errors.Is(running.CheckFile(), seal.ErrOtherKeyring)
+		})
+		if key := seal.KeyOf(running.Seal("p", nil)); key != running.Keys()[1] || key != seal.KeyOf(box) {
+			t.Errorf("%s: the server seals with key %s", name, key)
+		}
+		replace(right)
+		eventually(t, "it is well again", func() bool { return running.CheckFile() == nil })
+	}
+	if err := seal.AddKey(path); err != nil {
+		t.Fatal(err)
+	}
+	after = after.Add(time.Minute)
+	if err := os.Chtimes(path, after, after); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the added key is used", func() bool { return seal.KeyOf(running.Seal("p", nil)) != seal.KeyOf(box) })
+}
+
 // eventually waits until a condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/carrelhq/carrel/internal/blob"
 	"github.com/carrelhq/carrel/internal/library"
@@ -327,6 +328,22 @@ func (i *installation) makeKeyring(ctx context.Context, db *store.DB) (created b
 		return created, err
 	}
 	return created, nil
+}
+
+// opensSecrets returns a function that says whether a keyring opens the newest signing key of the database, and so is
+// the one with which the database goes on. A rotation adds a key to the file before it uses it.
+func (i *installation) opensSecrets(db *store.DB) func(*seal.Keyring) error {
+	const timeout = 5 * time.Second
+	return func(ring *seal.Keyring) error {
+		ctx, cancel := context.WithTimeout(context.Background(), timeout)
+		defer cancel()
+		keys, err := db.ListSigningKeys(ctx)
+		if err != nil || len(keys) == 0 {
+			return err
+		}
+		_, err = library.OpenSigningKey(ring, keys[0])
+		return err
+	}
 }
 
 // findKeyring returns an error if there is no keyring beside a database that has what a keyring has sealed.

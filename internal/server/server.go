@@ -102,6 +102,7 @@ type Server struct {
 	db        *store.DB
 	sweeping  library.Sweeping
 	disk      *blob.Disk
+	keyring   *seal.Keyring
 	providers *providers
 	stop      context.CancelFunc
 	wait      sync.WaitGroup
@@ -157,6 +158,8 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	ring = parts.keyring
+	s.keyring = ring
+	ring.AcceptOnly(parts.opensSecrets(db))
 	s.Clients = library.NewClients(db, db, c.Now)
 	integrity := library.NewIntegrity(ring, db, c.Now)
 	db.SetBinder(integrity)
@@ -245,12 +248,12 @@ func forwardedFor(r *http.Request) string {
 	return net.JoinHostPort(strings.TrimSpace(list[len(list)-1]), "0")
 }
 
-// health responds with 204 if the database can be used and the folder of large contents is its own, and with 503
-// otherwise.
+// health responds with 204 if the database can be used, the folder of large contents is its own, and the file of the
+// master keys is that of the database, and with 503 otherwise.
 func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	err := s.db.Check(r.Context())
 	if err == nil {
-		err = s.checkFolder(r.Context())
+		err = errors.Join(s.checkFolder(r.Context()), s.keyring.CheckFile())
 	}
 	if err != nil {
 		s.config.Log.Error("not healthy", "error", err)
@@ -345,6 +348,7 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 	}
 	every(expiredInterval, "check the version of the database", s.checkDatabase)
 	every(expiredInterval, "check the folder of large contents", s.checkFolder)
+	every(expiredInterval, "check the master keys", func(context.Context) error { return s.keyring.CheckFile() })
 	every(expiredInterval, "hold the database", s.hold.Check)
 	every(expiredInterval, "remove temporary keyrings", func(context.Context) error {
 		return s.config.removeTemporaryKeyrings()
