@@ -36,7 +36,7 @@ func (db *DB) RevokeGrant(
 	ctx context.Context, id library.ID, grant library.GrantID, at time.Time, e library.Event,
 ) error {
 	return db.write(ctx, "revoke grant", func(ctx context.Context, q *query.Queries) error {
-		if err := affected(q.LockLibrary(ctx, id)); err != nil {
+		if err := lockLibrary(ctx, q, id); err != nil {
 			return err
 		}
 		row, err := q.GetGrant(ctx, grant)
@@ -61,7 +61,7 @@ func (db *DB) RevokeApplication(
 	ctx context.Context, id library.ID, of wire.ApplicationID, forgetAt time.Time, e library.Event,
 ) error {
 	return db.write(ctx, "revoke application", func(ctx context.Context, q *query.Queries) error {
-		if err := affected(q.LockLibrary(ctx, id)); err != nil {
+		if err := lockLibrary(ctx, q, id); err != nil {
 			return err
 		}
 		grants, err := q.ListUnrevokedGrants(ctx, id, of)

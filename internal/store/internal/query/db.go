@@ -543,6 +543,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.renewGrantStmt, err = db.PrepareContext(ctx, renewGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query RenewGrant: %w", err)
 	}
+	if q.repairChainStmt, err = db.PrepareContext(ctx, repairChain); err != nil {
+		return nil, fmt.Errorf("error preparing query RepairChain: %w", err)
+	}
 	if q.replaceAnswerStmt, err = db.PrepareContext(ctx, replaceAnswer); err != nil {
 		return nil, fmt.Errorf("error preparing query ReplaceAnswer: %w", err)
 	}
@@ -1539,6 +1542,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing renewGrantStmt: %w", cerr)
 		}
 	}
+	if q.repairChainStmt != nil {
+		if cerr := q.repairChainStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing repairChainStmt: %w", cerr)
+		}
+	}
 	if q.replaceAnswerStmt != nil {
 		if cerr := q.replaceAnswerStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing replaceAnswerStmt: %w", cerr)
@@ -1961,6 +1969,7 @@ type Queries struct {
 	rememberTokensOfLibraryStmt                  *sql.Stmt
 	renewConnectionStmt                          *sql.Stmt
 	renewGrantStmt                               *sql.Stmt
+	repairChainStmt                              *sql.Stmt
 	replaceAnswerStmt                            *sql.Stmt
 	replaceAuthorizationSecretsStmt              *sql.Stmt
 	replaceConnectionAccessStmt                  *sql.Stmt
@@ -2182,6 +2191,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		rememberTokensOfLibraryStmt:                  q.rememberTokensOfLibraryStmt,
 		renewConnectionStmt:                          q.renewConnectionStmt,
 		renewGrantStmt:                               q.renewGrantStmt,
+		repairChainStmt:                              q.repairChainStmt,
 		replaceAnswerStmt:                            q.replaceAnswerStmt,
 		replaceAuthorizationSecretsStmt:              q.replaceAuthorizationSecretsStmt,
 		replaceConnectionAccessStmt:                  q.replaceConnectionAccessStmt,
