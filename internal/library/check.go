@@ -266,7 +266,10 @@ func (l *libraryCheck) checkGrants(ctx context.Context) error {
 	}
 	grants, err := l.Store.ListGrants(ctx, l.id)
 	for _, g := range grants {
-		if !l.integrity.isGrantBound(g) {
+		switch {
+		case g.wasRevoked() && g.Active(l.Now()):
+			l.add("grant %s: the person has revoked it, and its row says that it is in force", g.ID)
+		case !g.wasRevoked() && g.RevokedAt.IsZero() && !l.integrity.isGrantBound(g):
 			l.add("grant %s: it is not what the person has allowed", g.ID)
 		}
 	}

@@ -23,9 +23,13 @@ type Grant struct {
 	// then: see [Contract.Allowed].
 	Access  Access
 	Allowed string
-	// Binding binds what the grant covers, and until when, under the master keyring: see [Integrity].
+	// Binding binds what the grant covers, and until when, under the master keyring: see [Integrity]. It
+	// is one byte, which never verifies, in a grant that the person has revoked.
 	Binding []byte
 }
+
+// wasRevoked reports whether the person has revoked the grant, whatever the rest of its row says.
+func (g Grant) wasRevoked() bool { return len(g.Binding) == 1 }
 
 // parts are the parts of the binding.
 func (g Grant) parts() [][]byte {
@@ -50,14 +54,16 @@ type GrantStore interface {
 	// RevokeGrant revokes a grant of the library and ends its tokens, codes and sessions, as
 	// ShutLibrary does. Its waiting deliveries end as expired, for the reason "the application
 	// was stopped", and its accounts at providers end, each with an event of kind
-	// EventAccountEnded. It returns ErrNotFound if the grant is not the library's. If the grant
-	// was revoked before, it changes nothing and adds no event.
+	// EventAccountEnded. It returns ErrNotFound if the grant is not the library's. It does all of
+	// that whatever the row says; it adds e if the grant was in force, or is said to have been revoked
+	// and has left a seal, a session, an account or a waiting delivery. The grant's binding never
+	// verifies afterwards, and nothing gives it another.
 	RevokeGrant(ctx context.Context, id ID, grant GrantID, at time.Time, e Event) error
 	// RevokeApplication ends, as RevokeGrant does, every grant that the library has given to an
 	// application. It ends the application's pending accounts at providers too, and makes its
 	// open authorization requests for this library expire, those of kind RevokeRequest apart. The hashes
 	// of the access tokens that it ends are remembered until forgetAt, unless that is zero: see
-	// WasDeleted. If no grant was in force, it adds no event. It returns ErrNotFound for an unknown
+	// WasDeleted. It adds no event if RevokeGrant would add none for any of them. It returns ErrNotFound for an unknown
 	// library.
 	RevokeApplication(
 		ctx context.Context, id ID, application wire.ApplicationID, forgetAt time.Time, e Event,

@@ -1,8 +1,14 @@
 package server_test
 
 import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
 )
@@ -59,4 +65,113 @@ func TestAttackRevokeDespitePlantedLine(t *testing.T) {
 			})
 		}
 	})
+}
+
+// TestAttackRevokedGrantPutBack: the keeper says that a grant has ended while the person revokes it, so that nothing
+// would be left to end, and takes that out again; or takes the revocation itself out again. The application goes on to
+// do nothing.
+func TestAttackRevokedGrantPutBack(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		revoke := func(p *carreltest.Person, g *carreltest.Grant) error {
+			return k.Consents.Revoke(t.Context(), p.SignedIn(), g.ID())
+		}
+		all := func(p *carreltest.Person, g *carreltest.Grant) error {
+			return k.Consents.RevokeApplication(t.Context(), p.SignedIn(), g.Contract.Application)
+		}
+		onThePage := func(p *carreltest.Person, g *carreltest.Grant) error {
+			return k.browserOf(p).posts("/grants/"+string(g.ID())+"/stop", "/settings")
+		}
+		shut := func(p *carreltest.Person, _ *carreltest.Grant) error {
+			_, err := k.People.Shut(t.Context(), p.SignedIn(), p.Password)
+			return errors.Join(err, k.People.Reopen(t.Context(), p.SignedIn()))
+		}
+		const said, isNot, year = `revoked_at = 5`, `revoked_at = 0`, `99999999999`
+		for name, attack := range map[string]struct {
+			before, after string
+			revoke        func(*carreltest.Person, *carreltest.Grant) error
+		}{
+			"revoke, put back":                      {"", isNot, revoke},
+			"revoke what is said to be revoked":     {said, isNot, revoke},
+			"revoke it on the page":                 {said, isNot, onThePage},
+			"revoke what is said to be expired":     {`expires_at = expires_at - ` + year, `expires_at = expires_at + ` + year, revoke},
+			"revoke all, put back":                  {"", isNot, all},
+			"revoke all, one is said to be revoked": {said, isNot, all},
+			"shut, put back":                        {"", isNot, shut},
+			"shut, one is said to be revoked":       {said, isNot, shut},
+		} {
+			t.Run(name, func(t *testing.T) {
+				anna := k.Person()
+				for _, access := range []library.Access{library.Read, library.Write} {
+					g := anna.Allows(k.Application().Contract(access))
+					session, _ := g.StartsSession(wire.SessionOptions{})
+					if attack.before != "" {
+						k.changes(`UPDATE grants SET `+attack.before+` WHERE id = $1`, string(g.ID()))
+					}
+					if err := attack.revoke(anna, g); err != nil {
+						t.Fatal(err)
+					}
+					if n := k.faultsOf(anna); attack.before == "" && n > 0 {
+						t.Errorf("the check finds %d faults before the attack", n)
+					}
+					k.changes(`UPDATE grants SET `+attack.after+` WHERE id = $1`, string(g.ID()))
+					k.waits()
+					if _, err := g.StartsSession(wire.SessionOptions{}); err == nil {
+						t.Error("it starts a session")
+					}
+					if files, err := g.ReadsSession(session); err == nil {
+						t.Errorf("it reads %q in the session of before", files)
+					}
+					if _, err := g.Pushes("after", []byte("the revocation")); err == nil {
+						t.Error("it pushes")
+					}
+					refreshing := g.Requests(carreltest.Refreshing(g.Refresh()))
+					if _, err := k.Consents.Refresh(t.Context(), refreshing); err == nil {
+						t.Error("it refreshes its token")
+					}
+					const seals = `SELECT COUNT(*) FROM tokens WHERE grant_id = $1 AND length(seal) > 0`
+					if n := k.count(seals, string(g.ID())); n > 0 {
+						t.Errorf("%d tokens open the library", n)
+					}
+					if n := k.faultsOf(anna); n == 0 {
+						t.Error("the check does not find it")
+					}
+					// A new consent is one, and not that of before.
+					again := anna.Allows(g.Contract)
+					if again.ID() == g.ID() {
+						t.Error("a new consent brings the revoked one back")
+					}
+					k.changes(`UPDATE grants SET revoked_at = 5 WHERE id = $1`, string(g.ID()))
+				}
+			})
+		}
+	})
+}
+
+// faultsOf counts the faults that a check finds in a person's library.
+func (k *keeper) faultsOf(p *carreltest.Person) (n int) {
+	k.t.Helper()
+	_, lines := k.checks(false)
+	for _, line := range lines {
+		if strings.Contains(line, string(p.Library)) && strings.Contains(line, "grant") {
+			n++
+		}
+	}
+	return n
+}
+
+// posts sends an empty form with the token of a page.
+func (b *browser) posts(path, page string) error {
+	b.t.Helper()
+	token := tokenField.FindStringSubmatch(b.get(page))
+	if token == nil {
+		b.t.Fatalf("%s has no form", page)
+	}
+	form := strings.NewReader(url.Values{"token": {token[1]}}.Encode())
+	req := b.request(http.MethodPost, path, form)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if status, text := b.do(req); status != http.StatusOK {
+		return fmt.Errorf("POST %s: %d %s", path, status, text)
+	}
+	return nil
 }

@@ -78,7 +78,7 @@ func (db *DB) ShutLibrary(
 			func() error { return db.endConnections(ctx, q, connections, e.At, reasonShut) },
 			func() error { return db.addEvent(ctx, q, e) },
 			func() error { return q.SetDeleteAt(ctx, id, toMillis(deleteAt)) },
-			func() error { return q.RevokeGrantsOfLibrary(ctx, id, toMillis(e.At)) },
+			func() error { return q.RevokeGrantsOfLibrary(ctx, toMillis(e.At), endedBinding, id) },
 			func() error { return q.DeleteTokenSealsOfLibrary(ctx, id) },
 			func() error { return q.DeleteAuthCodeSealsOfLibrary(ctx, id) },
 			func() error { return q.DeleteSessionsOfLibrary(ctx, id) },

@@ -369,6 +369,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.hideAccountStmt, err = db.PrepareContext(ctx, hideAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query HideAccount: %w", err)
 	}
+	if q.isGrantInUseStmt, err = db.PrepareContext(ctx, isGrantInUse); err != nil {
+		return nil, fmt.Errorf("error preparing query IsGrantInUse: %w", err)
+	}
 	if q.listAbandonedStmt, err = db.PrepareContext(ctx, listAbandoned); err != nil {
 		return nil, fmt.Errorf("error preparing query ListAbandoned: %w", err)
 	}
@@ -435,6 +438,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listGrantsStmt, err = db.PrepareContext(ctx, listGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query ListGrants: %w", err)
 	}
+	if q.listGrantsOfApplicationStmt, err = db.PrepareContext(ctx, listGrantsOfApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query ListGrantsOfApplication: %w", err)
+	}
 	if q.listGrantsOfOlderKeyStmt, err = db.PrepareContext(ctx, listGrantsOfOlderKey); err != nil {
 		return nil, fmt.Errorf("error preparing query ListGrantsOfOlderKey: %w", err)
 	}
@@ -497,9 +503,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listUngrantedStmt, err = db.PrepareContext(ctx, listUngranted); err != nil {
 		return nil, fmt.Errorf("error preparing query ListUngranted: %w", err)
-	}
-	if q.listUnrevokedGrantsStmt, err = db.PrepareContext(ctx, listUnrevokedGrants); err != nil {
-		return nil, fmt.Errorf("error preparing query ListUnrevokedGrants: %w", err)
 	}
 	if q.lockLibraryStmt, err = db.PrepareContext(ctx, lockLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query LockLibrary: %w", err)
@@ -1252,6 +1255,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing hideAccountStmt: %w", cerr)
 		}
 	}
+	if q.isGrantInUseStmt != nil {
+		if cerr := q.isGrantInUseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing isGrantInUseStmt: %w", cerr)
+		}
+	}
 	if q.listAbandonedStmt != nil {
 		if cerr := q.listAbandonedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listAbandonedStmt: %w", cerr)
@@ -1362,6 +1370,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listGrantsStmt: %w", cerr)
 		}
 	}
+	if q.listGrantsOfApplicationStmt != nil {
+		if cerr := q.listGrantsOfApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listGrantsOfApplicationStmt: %w", cerr)
+		}
+	}
 	if q.listGrantsOfOlderKeyStmt != nil {
 		if cerr := q.listGrantsOfOlderKeyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listGrantsOfOlderKeyStmt: %w", cerr)
@@ -1465,11 +1478,6 @@ func (q *Queries) Close() error {
 	if q.listUngrantedStmt != nil {
 		if cerr := q.listUngrantedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listUngrantedStmt: %w", cerr)
-		}
-	}
-	if q.listUnrevokedGrantsStmt != nil {
-		if cerr := q.listUnrevokedGrantsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing listUnrevokedGrantsStmt: %w", cerr)
 		}
 	}
 	if q.lockLibraryStmt != nil {
@@ -1911,6 +1919,7 @@ type Queries struct {
 	hasDeliveryStmt                              *sql.Stmt
 	hasFileStmt                                  *sql.Stmt
 	hideAccountStmt                              *sql.Stmt
+	isGrantInUseStmt                             *sql.Stmt
 	listAbandonedStmt                            *sql.Stmt
 	listAccountsStmt                             *sql.Stmt
 	listApplicationsStmt                         *sql.Stmt
@@ -1933,6 +1942,7 @@ type Queries struct {
 	listFilesBeforeStmt                          *sql.Stmt
 	listFilesOfNoLibraryStmt                     *sql.Stmt
 	listGrantsStmt                               *sql.Stmt
+	listGrantsOfApplicationStmt                  *sql.Stmt
 	listGrantsOfOlderKeyStmt                     *sql.Stmt
 	listLargeFilesStmt                           *sql.Stmt
 	listLibrariesOfOlderKeyStmt                  *sql.Stmt
@@ -1954,7 +1964,6 @@ type Queries struct {
 	listUnboundTokensStmt                        *sql.Stmt
 	listUnfinishedDeliveriesStmt                 *sql.Stmt
 	listUngrantedStmt                            *sql.Stmt
-	listUnrevokedGrantsStmt                      *sql.Stmt
 	lockLibraryStmt                              *sql.Stmt
 	lockOpenAuthRequestStmt                      *sql.Stmt
 	lockUnrevokedGrantStmt                       *sql.Stmt
@@ -2133,6 +2142,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		hasDeliveryStmt:                              q.hasDeliveryStmt,
 		hasFileStmt:                                  q.hasFileStmt,
 		hideAccountStmt:                              q.hideAccountStmt,
+		isGrantInUseStmt:                             q.isGrantInUseStmt,
 		listAbandonedStmt:                            q.listAbandonedStmt,
 		listAccountsStmt:                             q.listAccountsStmt,
 		listApplicationsStmt:                         q.listApplicationsStmt,
@@ -2155,6 +2165,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listFilesBeforeStmt:                          q.listFilesBeforeStmt,
 		listFilesOfNoLibraryStmt:                     q.listFilesOfNoLibraryStmt,
 		listGrantsStmt:                               q.listGrantsStmt,
+		listGrantsOfApplicationStmt:                  q.listGrantsOfApplicationStmt,
 		listGrantsOfOlderKeyStmt:                     q.listGrantsOfOlderKeyStmt,
 		listLargeFilesStmt:                           q.listLargeFilesStmt,
 		listLibrariesOfOlderKeyStmt:                  q.listLibrariesOfOlderKeyStmt,
@@ -2176,7 +2187,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listUnboundTokensStmt:                        q.listUnboundTokensStmt,
 		listUnfinishedDeliveriesStmt:                 q.listUnfinishedDeliveriesStmt,
 		listUngrantedStmt:                            q.listUngrantedStmt,
-		listUnrevokedGrantsStmt:                      q.listUnrevokedGrantsStmt,
 		lockLibraryStmt:                              q.lockLibraryStmt,
 		lockOpenAuthRequestStmt:                      q.lockOpenAuthRequestStmt,
 		lockUnrevokedGrantStmt:                       q.lockUnrevokedGrantStmt,
