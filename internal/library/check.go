@@ -32,6 +32,7 @@ type CheckStore interface {
 	GetLibrary(ctx context.Context, id ID) (Library, error)
 	GetLock(ctx context.Context, id ID, kind LockKind) (Lock, error)
 	ListGrants(ctx context.Context, id ID) ([]Grant, error)
+	GetClientOfContract(ctx context.Context, id wire.ContractID) (Client, error)
 	CountFiles(ctx context.Context, library ID) (int, error)
 	HasFile(ctx context.Context, library ID, id wire.FileName) (bool, error)
 	ListLibraryIDs(ctx context.Context, after ID, limit int) ([]ID, error)
@@ -261,15 +262,15 @@ func (l *libraryCheck) checkKey(ctx context.Context) error {
 
 // checkGrants checks that each grant covers what the person has allowed.
 func (l *libraryCheck) checkGrants(ctx context.Context) error {
-	if !l.adopted {
-		return nil
-	}
 	grants, err := l.Store.ListGrants(ctx, l.id)
 	for _, g := range grants {
+		if _, err := l.Store.GetClientOfContract(ctx, g.Contract); errors.Is(err, ErrNotFound) {
+			l.add("grant %s: there is no contract %s", g.ID, g.Contract)
+		}
 		switch {
 		case g.wasRevoked() && g.Active(l.Now()):
 			l.add("grant %s: the person has revoked it, and its row says that it is in force", g.ID)
-		case !g.wasRevoked() && g.RevokedAt.IsZero() && !l.integrity.isGrantBound(g):
+		case l.adopted && !g.wasRevoked() && g.RevokedAt.IsZero() && !l.integrity.isGrantBound(g):
 			l.add("grant %s: it is not what the person has allowed", g.ID)
 		}
 	}

@@ -2,6 +2,7 @@ package library
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -76,7 +77,7 @@ type GrantWithClient struct {
 	Client Client
 }
 
-// ListGrants lists the grants that a person has given, newest first, ended ones too.
+// ListGrants lists the grants that a person has given, newest first, ended ones too, and those whose contract is unknown.
 func (c *Consents) ListGrants(ctx context.Context, s *SignedIn) ([]GrantWithClient, error) {
 	grants, err := c.store.ListGrants(ctx, s.Library.ID)
 	if err != nil {
@@ -84,13 +85,29 @@ func (c *Consents) ListGrants(ctx context.Context, s *SignedIn) ([]GrantWithClie
 	}
 	list := make([]GrantWithClient, 0, len(grants))
 	for _, g := range grants {
-		client, err := c.clients.GetClientOfContract(ctx, g.Contract)
+		client, err := c.clientOfGrant(ctx, g)
 		if err != nil {
-			return nil, fmt.Errorf("get client of grant %s: %w", g.ID, err)
+			return nil, err
 		}
 		list = append(list, GrantWithClient{g, client})
 	}
 	return list, nil
+}
+
+// clientOfGrant returns the client of a grant. One whose contract is unknown has its ids for a name: nobody may hide a
+// grant from the person, or keep them from the others, by a contract that is not there.
+func (c *Consents) clientOfGrant(ctx context.Context, g Grant) (Client, error) {
+	client, err := c.clients.GetClientOfContract(ctx, g.Contract)
+	if errors.Is(err, ErrNotFound) {
+		c.config.Log.ErrorContext(ctx, "a grant is for a contract that is unknown", "library", g.Library, "grant", g.ID,
+			"contract", g.Contract)
+		return Client{Application: Application{ID: g.Application, Name: string(g.Application)},
+			Contract: Contract{ID: g.Contract, Application: g.Application, Access: g.Access}}, nil
+	}
+	if err != nil {
+		return Client{}, fmt.Errorf("get client of grant %s: %w", g.ID, err)
+	}
+	return client, nil
 }
 
 // LatestGrant returns the newest grant that a person has given to the request's contract, an
@@ -137,9 +154,9 @@ func (c *Consents) Revoke(ctx context.Context, s *SignedIn, id GrantID) error {
 	if grant.Library != s.Library.ID {
 		return ErrNotFound
 	}
-	client, err := c.clients.GetClientOfContract(ctx, grant.Contract)
+	client, err := c.clientOfGrant(ctx, grant)
 	if err != nil {
-		return fmt.Errorf("get client of grant %s: %w", id, err)
+		return err
 	}
 	now := c.now()
 	event := Event{Library: s.Library.ID, At: now, Kind: EventStopped, Details: client.EventDetails()}

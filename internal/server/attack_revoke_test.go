@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/carreltest"
@@ -144,6 +145,47 @@ func TestAttackRevokedGrantPutBack(t *testing.T) {
 					k.changes(`UPDATE grants SET revoked_at = 5 WHERE id = $1`, string(g.ID()))
 				}
 			})
+		}
+	})
+}
+
+// TestAttackGrantOfUnknownContract: the keeper adds a grant for a contract that is not there. The person sees and stops
+// what applications may do nevertheless, that grant too.
+func TestAttackGrantOfUnknownContract(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		anna, app := k.Person(), k.Application()
+		one, other := anna.Allows(app.Contract(library.Read)), anna.Allows(app.Contract(library.Write))
+		k.changes(`INSERT INTO grants (id, library_id, application_id, contract_id, created_at, expires_at, last_used_at,
+			revoked_at, access, allowed) VALUES ('planted', $1, 'nobody', 'nothing', 1, $2, 0, 0, 'r', '')`,
+			string(anna.Library), k.Clock.Now().Add(time.Hour).UnixMilli())
+		b := k.browserOf(anna)
+		for _, path := range []string{"/grants", "/grants/" + string(one.ID()) + "/stop",
+			"/grants/app/" + string(app.ID) + "/stop", "/grants/planted/stop", "/delete", "/accounts"} {
+			if status, _ := b.do(b.request(http.MethodGet, path, nil)); status != http.StatusOK {
+				t.Errorf("GET %s: %d", path, status)
+			}
+		}
+		if !k.Log.Contains("a contract that is unknown") {
+			t.Error("the log does not say so")
+		}
+		if k.faultsOf(anna) == 0 {
+			t.Error("the check does not find it")
+		}
+		for _, path := range []string{"/grants/planted/stop", "/grants/" + string(one.ID()) + "/stop",
+			"/grants/app/" + string(app.ID) + "/stop"} {
+			if err := b.posts(path, "/settings"); err != nil {
+				t.Error(err)
+			}
+		}
+		if n := k.count(`SELECT COUNT(*) FROM grants WHERE revoked_at = 0`); n != 0 {
+			t.Errorf("%d grants are left", n)
+		}
+		if _, err := one.Reads(); err == nil {
+			t.Error("the reader reads")
+		}
+		if _, err := other.Pushes("after", []byte("the stop")); err == nil {
+			t.Error("the writer pushes")
 		}
 	})
 }
