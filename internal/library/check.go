@@ -39,6 +39,9 @@ type CheckStore interface {
 	// GetStoredFile returns ErrNotFound if the library has no such file.
 	GetStoredFile(ctx context.Context, library ID, id wire.FileName) (StoredFile, error)
 	ListFileIDs(ctx context.Context, library ID, after wire.FileName, limit int) ([]wire.FileName, error)
+	// ListAdditions lists what changes rows, or what is read of them, and is not of this program: triggers,
+	// views, and on PostgreSQL rules and policies.
+	ListAdditions(ctx context.Context) ([]string, error)
 	// ListFilesOfNoLibrary and ListContentsOfNoFile list rows that belong to nothing.
 	ListFilesOfNoLibrary(ctx context.Context, after wire.FileName, limit int) ([]wire.FileName, error)
 	ListContentsOfNoFile(ctx context.Context, after wire.FileName, limit int) ([]wire.FileName, error)
@@ -79,7 +82,7 @@ type CheckSummary struct {
 func (c *Checker) Check(ctx context.Context) (CheckSummary, error) {
 	c.integrity = NewIntegrity(c.Keyring, noEvents{}, c.Now)
 	steps := []func(context.Context) error{
-		c.checkAdoption, c.checkSigningKeys, c.checkLibraries, c.checkRowsOfNothing, c.checkBlobs,
+		c.checkAdditions, c.checkAdoption, c.checkSigningKeys, c.checkLibraries, c.checkRowsOfNothing, c.checkBlobs,
 	}
 	for _, more := range c.More {
 		steps = append(steps, func(ctx context.Context) error { return more(ctx, c.fault) })
@@ -100,6 +103,14 @@ func (noEvents) AddEvent(context.Context, Event) error { return nil }
 func (c *Checker) fault(text string) {
 	c.summary.Faults++
 	c.Report(text)
+}
+
+func (c *Checker) checkAdditions(ctx context.Context) error {
+	additions, err := c.Store.ListAdditions(ctx)
+	for _, a := range additions {
+		c.fault("database: " + a + " is not of this program")
+	}
+	return err
 }
 
 func (c *Checker) checkAdoption(ctx context.Context) error {

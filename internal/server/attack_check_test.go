@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/server"
 )
 
 // checks runs a check beside the server and returns its lines.
@@ -217,6 +219,59 @@ func TestAttackFoundByCheck(t *testing.T) {
 						t.Errorf("%s, all contents %t: %q, want %q", name, all, own[i], want[i])
 					}
 				}
+			}
+		}
+	})
+}
+
+// TestAttackTriggersFoundByCheck: the keeper adds a trigger that takes revocations out again, and views and rules. The
+// check reports each, and the log of a server that starts has it.
+func TestAttackTriggersFoundByCheck(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		anna := k.Person()
+		anna.Allows(k.Application().Contract(library.Write))
+		if _, lines := k.checks(true); len(lines) != 0 {
+			t.Errorf("before: %q", lines)
+		}
+		statements := []string{
+			`CREATE VIEW grants_of_all AS SELECT * FROM grants`,
+			`CREATE TRIGGER keeps AFTER UPDATE OF revoked_at ON grants WHEN NEW.revoked_at <> 0
+				BEGIN UPDATE grants SET revoked_at = 0 WHERE id = NEW.id; END`,
+		}
+		want := []string{"trigger keeps on grants", "view grants_of_all"}
+		if strings.HasSuffix(t.Name(), "PostgreSQL") {
+			statements = []string{
+				statements[0],
+				`CREATE FUNCTION keeps() RETURNS trigger AS 'BEGIN NEW.revoked_at = 0; RETURN NEW; END' LANGUAGE plpgsql`,
+				`CREATE TRIGGER keeps BEFORE UPDATE OF revoked_at ON grants FOR EACH ROW EXECUTE FUNCTION keeps()`,
+				`CREATE RULE no_events AS ON UPDATE TO tokens DO INSTEAD NOTHING`,
+				`CREATE POLICY hides ON events USING (FALSE)`,
+			}
+			want = append(want, "rule no_events on tokens", "policy hides on events")
+		}
+		for _, s := range statements {
+			carreltest.Must(k.db.ExecContext(t.Context(), s))(t)
+		}
+		_, lines := k.checks(true)
+		for _, w := range want {
+			if !slices.Contains(lines, "database: "+w+" is not of this program") {
+				t.Errorf("the check does not report %s: %q", w, lines)
+			}
+		}
+		if len(lines) != len(want) {
+			t.Errorf("the check reports %q", lines)
+		}
+		if !strings.HasSuffix(t.Name(), "PostgreSQL") {
+			return // another server does not start on SQLite while this one runs
+		}
+		again := carreltest.Must(server.Open(t.Context(), k.config))(t)
+		if err := again.Close(); err != nil {
+			t.Error(err)
+		}
+		for _, w := range want {
+			if !k.Log.Contains(w) {
+				t.Errorf("the log of the next start does not have %s", w)
 			}
 		}
 	})

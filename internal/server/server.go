@@ -153,6 +153,9 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	if err == nil {
 		err = parts.adopt(ctx, db, disk)
 	}
+	if err == nil {
+		err = logAdditions(ctx, c.Log, db)
+	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
