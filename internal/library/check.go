@@ -39,6 +39,8 @@ type CheckStore interface {
 	// GetStoredFile returns ErrNotFound if the library has no such file.
 	GetStoredFile(ctx context.Context, library ID, id wire.FileName) (StoredFile, error)
 	ListFileIDs(ctx context.Context, library ID, after wire.FileName, limit int) ([]wire.FileName, error)
+	// CountEventsBeforeFirst counts the library's events whose Seq is below 1.
+	CountEventsBeforeFirst(ctx context.Context, id ID) (int64, error)
 	// ListAdditions lists what changes rows, or what is read of them, and is not of this program: triggers,
 	// views, and on PostgreSQL rules and policies.
 	ListAdditions(ctx context.Context) ([]string, error)
@@ -174,7 +176,9 @@ func (c *Checker) checkLibraries(ctx context.Context) error {
 // been deleted meanwhile.
 func (c *Checker) checkLibrary(ctx context.Context, id ID) error {
 	l := &libraryCheck{Checker: c, id: id}
-	if err := l.run(ctx); err != nil {
+	if err := l.run(ctx); errors.Is(err, ErrUnreadable) {
+		l.add("a row does not parse: %v", err)
+	} else if err != nil {
 		return err
 	}
 	if len(l.faults) > 0 {
@@ -238,6 +242,12 @@ func (l *libraryCheck) run(ctx context.Context) error {
 	}
 	if err := l.checkGrants(ctx); err != nil {
 		return err
+	}
+	switch n, err := l.Store.CountEventsBeforeFirst(ctx, l.id); {
+	case err != nil:
+		return err
+	case n > 0:
+		l.add("activity: %d events stand before the first", n)
 	}
 	files, err := l.Store.CountFiles(ctx, l.id)
 	if err != nil {

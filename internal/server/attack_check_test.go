@@ -276,3 +276,40 @@ func TestAttackTriggersFoundByCheck(t *testing.T) {
 		}
 	})
 }
+
+// TestAttackUnreadableLine: the keeper puts a text where a number belongs, which SQLite allows, and lines before the
+// first. The check reports both, and goes on with the other libraries; the person sees no such line.
+func TestAttackUnreadableLine(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		anna, bob := k.Person(), k.Person()
+		if bob.Library < anna.Library { // the check comes to anna first
+			anna, bob = bob, anna
+		}
+		k.changes(`INSERT INTO events (library_id, seq, at, kind, details, previous, hash)
+			SELECT library_id, -seq, at, kind, details, previous, hash FROM events WHERE library_id = $1`,
+			string(bob.Library))
+		want := []string{"library " + string(bob.Library) + ": activity: 1 events stand before the first"}
+		if !strings.HasSuffix(t.Name(), "PostgreSQL") {
+			k.changes(`UPDATE events SET at = 'x' WHERE library_id = $1 AND seq = 1`, string(anna.Library))
+			want = append(want, "library "+string(anna.Library)+": a row does not parse")
+		}
+		summary, lines := k.checks(true)
+		for _, w := range want {
+			if !strings.Contains(strings.Join(lines, "\n"), w) {
+				t.Errorf("the check does not report %q: %q", w, lines)
+			}
+		}
+		if summary.Libraries != 2 {
+			t.Errorf("it has checked %d libraries", summary.Libraries)
+		}
+		for before := range int64(2) {
+			page := carreltest.Must(k.Activity.List(t.Context(), bob.SignedIn(), before))(t)
+			for _, e := range page.Events {
+				if e.Seq < 1 {
+					t.Errorf("the person sees line %d", e.Seq)
+				}
+			}
+		}
+	})
+}

@@ -38,6 +38,12 @@ func (db *DB) ListAdditions(ctx context.Context) (list []string, err error) {
 	return list, wrap(doing, rows.Err())
 }
 
+// CountEventsBeforeFirst implements [library.CheckStore].
+func (db *DB) CountEventsBeforeFirst(ctx context.Context, id library.ID) (int64, error) {
+	n, err := db.reader.CountEventsBeforeFirst(ctx, id)
+	return n, wrap("count events before the first", err)
+}
+
 // GetStoredFile implements [library.CheckStore].
 func (db *DB) GetStoredFile(ctx context.Context, id library.ID, name wire.FileName) (library.StoredFile, error) {
 	const doing = "get stored file"

@@ -21,7 +21,10 @@ ON CONFLICT (library_id, seq) DO UPDATE SET at = excluded.at, kind = excluded.ki
     previous = excluded.previous, hash = excluded.hash;
 
 -- name: ListEvents :many
-SELECT * FROM events WHERE library_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3;
+SELECT * FROM events WHERE library_id = $1 AND seq < $2 AND seq > 0 ORDER BY seq DESC LIMIT $3;
+
+-- name: CountEventsBeforeFirst :one
+SELECT COUNT(*) FROM events WHERE library_id = $1 AND seq < 1;
 
 -- name: DeleteEventsOfLibrary :exec
 DELETE FROM events WHERE library_id = $1;

@@ -129,6 +129,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countEventStmt, err = db.PrepareContext(ctx, countEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query CountEvent: %w", err)
 	}
+	if q.countEventsBeforeFirstStmt, err = db.PrepareContext(ctx, countEventsBeforeFirst); err != nil {
+		return nil, fmt.Errorf("error preparing query CountEventsBeforeFirst: %w", err)
+	}
 	if q.countFilesStmt, err = db.PrepareContext(ctx, countFiles); err != nil {
 		return nil, fmt.Errorf("error preparing query CountFiles: %w", err)
 	}
@@ -853,6 +856,11 @@ func (q *Queries) Close() error {
 	if q.countEventStmt != nil {
 		if cerr := q.countEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countEventStmt: %w", cerr)
+		}
+	}
+	if q.countEventsBeforeFirstStmt != nil {
+		if cerr := q.countEventsBeforeFirstStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countEventsBeforeFirstStmt: %w", cerr)
 		}
 	}
 	if q.countFilesStmt != nil {
@@ -1839,6 +1847,7 @@ type Queries struct {
 	claimRefreshStmt                             *sql.Stmt
 	claimTokenRevocationStmt                     *sql.Stmt
 	countEventStmt                               *sql.Stmt
+	countEventsBeforeFirstStmt                   *sql.Stmt
 	countFilesStmt                               *sql.Stmt
 	countWaitingStmt                             *sql.Stmt
 	deleteAccountHandlesOfLibraryStmt            *sql.Stmt
@@ -2062,6 +2071,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		claimRefreshStmt:                  q.claimRefreshStmt,
 		claimTokenRevocationStmt:          q.claimTokenRevocationStmt,
 		countEventStmt:                    q.countEventStmt,
+		countEventsBeforeFirstStmt:        q.countEventsBeforeFirstStmt,
 		countFilesStmt:                    q.countFilesStmt,
 		countWaitingStmt:                  q.countWaitingStmt,
 		deleteAccountHandlesOfLibraryStmt: q.deleteAccountHandlesOfLibraryStmt,

@@ -60,6 +60,17 @@ func (q *Queries) CountEvent(ctx context.Context, libraryID library.ID) (CountEv
 	return i, err
 }
 
+const countEventsBeforeFirst = `-- name: CountEventsBeforeFirst :one
+SELECT COUNT(*) FROM events WHERE library_id = $1 AND seq < 1
+`
+
+func (q *Queries) CountEventsBeforeFirst(ctx context.Context, libraryID library.ID) (int64, error) {
+	row := q.queryRow(ctx, q.countEventsBeforeFirstStmt, countEventsBeforeFirst, libraryID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const deleteEventsOfLibrary = `-- name: DeleteEventsOfLibrary :exec
 DELETE FROM events WHERE library_id = $1
 `
@@ -70,7 +81,7 @@ func (q *Queries) DeleteEventsOfLibrary(ctx context.Context, libraryID library.I
 }
 
 const listEvents = `-- name: ListEvents :many
-SELECT library_id, seq, at, kind, details, previous, hash FROM events WHERE library_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3
+SELECT library_id, seq, at, kind, details, previous, hash FROM events WHERE library_id = $1 AND seq < $2 AND seq > 0 ORDER BY seq DESC LIMIT $3
 `
 
 func (q *Queries) ListEvents(ctx context.Context, libraryID library.ID, seq int64, limit int32) ([]Event, error) {
