@@ -77,7 +77,8 @@ type GrantWithClient struct {
 	Client Client
 }
 
-// ListGrants lists the grants that a person has given, newest first, ended ones too, and those whose contract is unknown.
+// ListGrants lists the grants that a person has given, newest first, ended ones too, and those whose
+// contract is unknown.
 func (c *Consents) ListGrants(ctx context.Context, s *SignedIn) ([]GrantWithClient, error) {
 	grants, err := c.store.ListGrants(ctx, s.Library.ID)
 	if err != nil {

@@ -92,10 +92,12 @@ func TestAttackRevokedGrantPutBack(t *testing.T) {
 			before, after string
 			revoke        func(*carreltest.Person, *carreltest.Grant) error
 		}{
-			"revoke, put back":                      {"", isNot, revoke},
-			"revoke what is said to be revoked":     {said, isNot, revoke},
-			"revoke it on the page":                 {said, isNot, onThePage},
-			"revoke what is said to be expired":     {`expires_at = expires_at - ` + year, `expires_at = expires_at + ` + year, revoke},
+			"revoke, put back":                  {"", isNot, revoke},
+			"revoke what is said to be revoked": {said, isNot, revoke},
+			"revoke it on the page":             {said, isNot, onThePage},
+			"revoke what is said to be expired": {
+				`expires_at = expires_at - ` + year, `expires_at = expires_at + ` + year, revoke,
+			},
 			"revoke all, put back":                  {"", isNot, all},
 			"revoke all, one is said to be revoked": {said, isNot, all},
 			"shut, put back":                        {"", isNot, shut},

@@ -237,8 +237,8 @@ func (h *Grants) ShowRevoke(w http.ResponseWriter, r *http.Request, in *library.
 	return h.ui.Render(w, http.StatusOK, "revoke-grant", h.newRevokePage(w, r, card, grant.ID))
 }
 
-// PostRevoke revokes a grant, also one that is said to have ended: the button was pressed twice, or somebody has changed
-// the row, to change it back later.
+// PostRevoke revokes a grant, also one that is said to have ended: the button was pressed twice, or somebody has
+// changed the row, to change it back later.
 func (h *Grants) PostRevoke(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
 	card, grant, err := h.findGrant(r, in)
 	if err != nil {
