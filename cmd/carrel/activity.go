@@ -41,5 +41,8 @@ func (c *activityVerify) Run(ctx context.Context) error {
 	}
 	fmt.Printf("the activity extends the checkpoint: all %s of %s are there; added since: %d\n",
 		count(result.Saved.Events, "line"), result.Saved.Time.Time().UTC().Format(time.RFC3339), result.Added)
+	if result.EndFault != nil {
+		return fmt.Errorf("but lines since then may be missing: %w", result.EndFault)
+	}
 	return nil
 }

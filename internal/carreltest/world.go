@@ -112,7 +112,7 @@ func New(t testing.TB, options ...Option) *World {
 	w.People = library.NewPeople(w.Store, w.Store, w.Store, w.Blobs, integrity, now,
 		library.PeopleConfig{DeleteWait: c.DeleteWait, NoNewLibraries: c.NoNewLibraries, PasswordCost: c.PasswordCost})
 	w.Consents = library.NewConsents(w.Store, w.Clients, w.Store, integrity, now,
-		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime})
+		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime, Log: c.Log})
 	w.Files = library.NewFiles(
 		w.Store,
 		w.Blobs,

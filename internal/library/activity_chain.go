@@ -87,6 +87,9 @@ type chainVerifier struct {
 	// notAdopted says that no server of this version has started on the database yet, so that the
 	// ends of chains have no MACs.
 	notAdopted bool
+	// withoutEnd compares the lines also if the end has no valid MAC, and says that in endFault.
+	withoutEnd bool
+	endFault   *ActivityFault
 	// visit is called with each event that has been verified; nil if nobody wants them.
 	visit func(Event) error
 	// made are the checkpoints that the walk is worth, after the event at trusted.
@@ -171,7 +174,12 @@ func (v *chainVerifier) trust(ctx context.Context) (ChainHead, EventCheckpoint, 
 	case v.notAdopted && end.MAC == nil:
 		return head, newest, nil
 	case !v.integrity.IsChainEndBound(end):
-		return head, newest, v.fault("its end, event %d, was not made by this server", end.Seq)
+		fault := &ActivityFault{v.library, fmt.Sprintf("its end, event %d, was not made by this server", end.Seq)}
+		if v.withoutEnd {
+			v.endFault = fault
+			return head, newest, nil
+		}
+		return head, newest, fault
 	case !bytes.Equal(end.Hash, head.NewestHash):
 		return head, newest, v.fault("event %d is another than it was", end.Seq)
 	}

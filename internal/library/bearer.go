@@ -99,6 +99,9 @@ func (c *Consents) findToken(ctx context.Context, req *SignedRequest, use TokenU
 	if err := c.integrity.verifySecret(ctx, secret, info.Token.Binding, info.Library); err != nil {
 		return TokenInfo{}, err
 	}
+	if info.Grant.wasRevoked() && !c.now().Before(info.Grant.ExpiresAt) {
+		return TokenInfo{}, ExpiredToken(kind) // the person has revoked it after it had expired
+	}
 	if err := c.integrity.verifyGrant(ctx, info.Grant); err != nil {
 		return TokenInfo{}, err
 	}

@@ -32,12 +32,18 @@ type CheckStore interface {
 	GetLibrary(ctx context.Context, id ID) (Library, error)
 	GetLock(ctx context.Context, id ID, kind LockKind) (Lock, error)
 	ListGrants(ctx context.Context, id ID) ([]Grant, error)
+	GetClientOfContract(ctx context.Context, id wire.ContractID) (Client, error)
 	CountFiles(ctx context.Context, library ID) (int, error)
 	HasFile(ctx context.Context, library ID, id wire.FileName) (bool, error)
 	ListLibraryIDs(ctx context.Context, after ID, limit int) ([]ID, error)
 	// GetStoredFile returns ErrNotFound if the library has no such file.
 	GetStoredFile(ctx context.Context, library ID, id wire.FileName) (StoredFile, error)
 	ListFileIDs(ctx context.Context, library ID, after wire.FileName, limit int) ([]wire.FileName, error)
+	// CountEventsBeforeFirst counts the library's events whose Seq is below 1.
+	CountEventsBeforeFirst(ctx context.Context, id ID) (int64, error)
+	// ListAdditions lists what changes rows, or what is read of them, and is not of this program: triggers,
+	// views, and on PostgreSQL rules and policies.
+	ListAdditions(ctx context.Context) ([]string, error)
 	// ListFilesOfNoLibrary and ListContentsOfNoFile list rows that belong to nothing.
 	ListFilesOfNoLibrary(ctx context.Context, after wire.FileName, limit int) ([]wire.FileName, error)
 	ListContentsOfNoFile(ctx context.Context, after wire.FileName, limit int) ([]wire.FileName, error)
@@ -78,7 +84,7 @@ type CheckSummary struct {
 func (c *Checker) Check(ctx context.Context) (CheckSummary, error) {
 	c.integrity = NewIntegrity(c.Keyring, noEvents{}, c.Now)
 	steps := []func(context.Context) error{
-		c.checkAdoption, c.checkSigningKeys, c.checkLibraries, c.checkRowsOfNothing, c.checkBlobs,
+		c.checkAdditions, c.checkAdoption, c.checkSigningKeys, c.checkLibraries, c.checkRowsOfNothing, c.checkBlobs,
 	}
 	for _, more := range c.More {
 		steps = append(steps, func(ctx context.Context) error { return more(ctx, c.fault) })
@@ -99,6 +105,14 @@ func (noEvents) AddEvent(context.Context, Event) error { return nil }
 func (c *Checker) fault(text string) {
 	c.summary.Faults++
 	c.Report(text)
+}
+
+func (c *Checker) checkAdditions(ctx context.Context) error {
+	additions, err := c.Store.ListAdditions(ctx)
+	for _, a := range additions {
+		c.fault("database: " + a + " is not of this program")
+	}
+	return err
 }
 
 func (c *Checker) checkAdoption(ctx context.Context) error {
@@ -162,7 +176,9 @@ func (c *Checker) checkLibraries(ctx context.Context) error {
 // been deleted meanwhile.
 func (c *Checker) checkLibrary(ctx context.Context, id ID) error {
 	l := &libraryCheck{Checker: c, id: id}
-	if err := l.run(ctx); err != nil {
+	if err := l.run(ctx); errors.Is(err, ErrUnreadable) {
+		l.add("a row does not parse: %v", err)
+	} else if err != nil {
 		return err
 	}
 	if len(l.faults) > 0 {
@@ -227,6 +243,12 @@ func (l *libraryCheck) run(ctx context.Context) error {
 	if err := l.checkGrants(ctx); err != nil {
 		return err
 	}
+	switch n, err := l.Store.CountEventsBeforeFirst(ctx, l.id); {
+	case err != nil:
+		return err
+	case n > 0:
+		l.add("activity: %d events stand before the first", n)
+	}
 	files, err := l.Store.CountFiles(ctx, l.id)
 	if err != nil {
 		return err
@@ -261,12 +283,15 @@ func (l *libraryCheck) checkKey(ctx context.Context) error {
 
 // checkGrants checks that each grant covers what the person has allowed.
 func (l *libraryCheck) checkGrants(ctx context.Context) error {
-	if !l.adopted {
-		return nil
-	}
 	grants, err := l.Store.ListGrants(ctx, l.id)
 	for _, g := range grants {
-		if !l.integrity.isGrantBound(g) {
+		if _, err := l.Store.GetClientOfContract(ctx, g.Contract); errors.Is(err, ErrNotFound) {
+			l.add("grant %s: there is no contract %s", g.ID, g.Contract)
+		}
+		switch {
+		case g.wasRevoked() && g.Active(l.Now()):
+			l.add("grant %s: the person has revoked it, and its row says that it is in force", g.ID)
+		case l.adopted && !g.wasRevoked() && g.RevokedAt.IsZero() && !l.integrity.isGrantBound(g):
 			l.add("grant %s: it is not what the person has allowed", g.ID)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -38,6 +39,8 @@ type ConsentConfig struct {
 	// GrantLifetime is 180 days by default; a contract may set its own. It is also the
 	// lifetime of the refresh token.
 	GrantLifetime time.Duration
+	// Log gets what somebody else has changed and nobody else reports; nil discards it.
+	Log *slog.Logger
 }
 
 // Consents manages authorization requests, grants, tokens and sessions.
@@ -74,6 +77,9 @@ func NewConsents(
 	}
 	if config.GrantLifetime == 0 {
 		config.GrantLifetime = 180 * 24 * time.Hour
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Consents{store: store, clients: clients, events: events, integrity: integrity, now: now, config: config,
 		tokenInfoCache: ttlCache[seal.Hash, TokenInfo]{ttl: tokenInfoTTL, limit: maxTokenInfos}}

@@ -28,6 +28,8 @@ var (
 	// ErrConnectionChanged says that the account that a person was asked about is not the one
 	// that is connected for the request now.
 	ErrConnectionChanged = errors.New("another account has been connected for the request")
+	// ErrUnreadable says that a row has something in it that this server never stores.
+	ErrUnreadable = errors.New("row does not parse")
 	// ErrBusy says that too many writes are waiting: try again later.
 	ErrBusy = errors.New("store is busy")
 )

@@ -2,6 +2,7 @@ package library
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -23,9 +24,13 @@ type Grant struct {
 	// then: see [Contract.Allowed].
 	Access  Access
 	Allowed string
-	// Binding binds what the grant covers, and until when, under the master keyring: see [Integrity].
+	// Binding binds what the grant covers, and until when, under the master keyring: see [Integrity]. It
+	// is one byte, which never verifies, in a grant that the person has revoked.
 	Binding []byte
 }
+
+// wasRevoked reports whether the person has revoked the grant, whatever the rest of its row says.
+func (g Grant) wasRevoked() bool { return len(g.Binding) == 1 }
 
 // parts are the parts of the binding.
 func (g Grant) parts() [][]byte {
@@ -50,14 +55,16 @@ type GrantStore interface {
 	// RevokeGrant revokes a grant of the library and ends its tokens, codes and sessions, as
 	// ShutLibrary does. Its waiting deliveries end as expired, for the reason "the application
 	// was stopped", and its accounts at providers end, each with an event of kind
-	// EventAccountEnded. It returns ErrNotFound if the grant is not the library's. If the grant
-	// was revoked before, it changes nothing and adds no event.
+	// EventAccountEnded. It returns ErrNotFound if the grant is not the library's. It does all of
+	// that whatever the row says; it adds e if the grant was in force, or is said to have been revoked
+	// and has left a seal, a session, an account or a waiting delivery. The grant's binding never
+	// verifies afterwards, and nothing gives it another.
 	RevokeGrant(ctx context.Context, id ID, grant GrantID, at time.Time, e Event) error
 	// RevokeApplication ends, as RevokeGrant does, every grant that the library has given to an
 	// application. It ends the application's pending accounts at providers too, and makes its
 	// open authorization requests for this library expire, those of kind RevokeRequest apart. The hashes
 	// of the access tokens that it ends are remembered until forgetAt, unless that is zero: see
-	// WasDeleted. If no grant was in force, it adds no event. It returns ErrNotFound for an unknown
+	// WasDeleted. It adds no event if RevokeGrant would add none for any of them. It returns ErrNotFound for an unknown
 	// library.
 	RevokeApplication(
 		ctx context.Context, id ID, application wire.ApplicationID, forgetAt time.Time, e Event,
@@ -70,7 +77,8 @@ type GrantWithClient struct {
 	Client Client
 }
 
-// ListGrants lists the grants that a person has given, newest first, ended ones too.
+// ListGrants lists the grants that a person has given, newest first, ended ones too, and those whose
+// contract is unknown.
 func (c *Consents) ListGrants(ctx context.Context, s *SignedIn) ([]GrantWithClient, error) {
 	grants, err := c.store.ListGrants(ctx, s.Library.ID)
 	if err != nil {
@@ -78,13 +86,29 @@ func (c *Consents) ListGrants(ctx context.Context, s *SignedIn) ([]GrantWithClie
 	}
 	list := make([]GrantWithClient, 0, len(grants))
 	for _, g := range grants {
-		client, err := c.clients.GetClientOfContract(ctx, g.Contract)
+		client, err := c.clientOfGrant(ctx, g)
 		if err != nil {
-			return nil, fmt.Errorf("get client of grant %s: %w", g.ID, err)
+			return nil, err
 		}
 		list = append(list, GrantWithClient{g, client})
 	}
 	return list, nil
+}
+
+// clientOfGrant returns the client of a grant. One whose contract is unknown has its ids for a name: nobody may hide a
+// grant from the person, or keep them from the others, by a contract that is not there.
+func (c *Consents) clientOfGrant(ctx context.Context, g Grant) (Client, error) {
+	client, err := c.clients.GetClientOfContract(ctx, g.Contract)
+	if errors.Is(err, ErrNotFound) {
+		c.config.Log.ErrorContext(ctx, "a grant is for a contract that is unknown", "library", g.Library, "grant", g.ID,
+			"contract", g.Contract)
+		return Client{Application: Application{ID: g.Application, Name: string(g.Application)},
+			Contract: Contract{ID: g.Contract, Application: g.Application, Access: g.Access}}, nil
+	}
+	if err != nil {
+		return Client{}, fmt.Errorf("get client of grant %s: %w", g.ID, err)
+	}
+	return client, nil
 }
 
 // LatestGrant returns the newest grant that a person has given to the request's contract, an
@@ -131,9 +155,9 @@ func (c *Consents) Revoke(ctx context.Context, s *SignedIn, id GrantID) error {
 	if grant.Library != s.Library.ID {
 		return ErrNotFound
 	}
-	client, err := c.clients.GetClientOfContract(ctx, grant.Contract)
+	client, err := c.clientOfGrant(ctx, grant)
 	if err != nil {
-		return fmt.Errorf("get client of grant %s: %w", id, err)
+		return err
 	}
 	now := c.now()
 	event := Event{Library: s.Library.ID, At: now, Kind: EventStopped, Details: client.EventDetails()}

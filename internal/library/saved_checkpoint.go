@@ -109,6 +109,9 @@ type ExtendsResult struct {
 	Added int64
 	// Fault says that it does not extend the checkpoint, and why; nil if it does.
 	Fault *ActivityFault
+	// EndFault says that the end of the activity was forged once; nil if it was not. The events may extend
+	// the checkpoint nevertheless. What is missing after the newest of them does not show.
+	EndFault *ActivityFault
 }
 
 // CheckForPerson compares a person's activity with a checkpoint. It returns ErrOtherLibrary for the
@@ -123,15 +126,17 @@ func (a *Activity) CheckForPerson(ctx context.Context, s *SignedIn, saved SavedC
 // CheckExtends reports whether a library's activity still extends a checkpoint: the event at its
 // end is the same, all events since then follow it, and with that none before it was changed. It
 // walks the whole chain, because whoever asks trusts nothing that is stored beside it, and the
-// events before the checkpoint must be there as well. It returns ErrNotFound if the library is gone.
+// events before the checkpoint must be there as well. If the end was forged, it says so beside the
+// result. It returns ErrNotFound if the library is gone.
 func (a *Activity) CheckExtends(ctx context.Context, saved SavedCheckpoint) (ExtendsResult, error) {
 	hash, err := hex.DecodeString(saved.Hash)
 	if err != nil {
 		return ExtendsResult{}, fmt.Errorf("%w: %w", ErrNoCheckpoint, err)
 	}
-	v := &chainVerifier{store: a.store, integrity: a.integrity, library: saved.Library, want: map[int64][]byte{}}
+	v := &chainVerifier{store: a.store, integrity: a.integrity, library: saved.Library, want: map[int64][]byte{},
+		withoutEnd: true}
 	head, _, err := v.trust(ctx)
-	result := ExtendsResult{Added: head.End.Seq - saved.Events}
+	result := ExtendsResult{Added: head.End.Seq - saved.Events, EndFault: v.endFault}
 	switch {
 	case err != nil:
 	case head.End.Seq < saved.Events:

@@ -402,3 +402,32 @@ func (k *keeper) forges(v *youngVictim, db *store.DB) {
 		hex.EncodeToString(before[:]), hex.EncodeToString(after[:]), v.Library)
 	k.rewrites(v.Person, db, 2)
 }
+
+// TestAttackForgedEndAndCheckpoint: the keeper forges the end of an activity for a moment, so that it never verifies
+// again. A checkpoint that the person has saved still tells whether a line was changed, apart from that.
+func TestAttackForgedEndAndCheckpoint(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		anna := k.Person()
+		saved := carreltest.Must(k.Activity.SaveCheckpoint(t.Context(), anna.SignedIn(), k.Clock.Now()))(t)
+		var mac []byte
+		k.reads(&mac, `SELECT mac FROM chains WHERE library_id = $1`, string(anna.Library))
+		k.changes(`UPDATE chains SET mac = $1 WHERE library_id = $2`, []byte{0}, string(anna.Library))
+		if state := k.browserOf(anna).givesBack(saved.Signed, true); state != "end" {
+			t.Errorf("with another end: %s", state)
+		}
+		anna.SignsIn()
+		k.changes(`UPDATE chains SET mac = $1 WHERE library_id = $2`, mac, string(anna.Library))
+		b := k.browserOf(anna)
+		if state := b.givesBack(saved.Signed, true); state != "end" {
+			t.Errorf("with the old end put back: %s", state)
+		}
+		if _, err := k.Activity.SaveCheckpoint(t.Context(), anna.SignedIn(), k.Clock.Now()); err == nil {
+			t.Error("another checkpoint says that all is well")
+		}
+		k.changes(`UPDATE events SET at = at + 1 WHERE library_id = $1 AND seq = 1`, string(anna.Library))
+		if state := b.givesBack(saved.Signed, true); state != "changed" {
+			t.Errorf("with a changed line: %s", state)
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/server"
 )
 
 // checks runs a check beside the server and returns its lines.
@@ -216,6 +218,96 @@ func TestAttackFoundByCheck(t *testing.T) {
 					if !strings.Contains(own[i], want[i]) {
 						t.Errorf("%s, all contents %t: %q, want %q", name, all, own[i], want[i])
 					}
+				}
+			}
+		}
+	})
+}
+
+// TestAttackTriggersFoundByCheck: the keeper adds a trigger that takes revocations out again, and views and rules. The
+// check reports each, and the log of a server that starts has it.
+func TestAttackTriggersFoundByCheck(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		anna := k.Person()
+		anna.Allows(k.Application().Contract(library.Write))
+		if _, lines := k.checks(true); len(lines) != 0 {
+			t.Errorf("before: %q", lines)
+		}
+		statements := []string{
+			`CREATE VIEW grants_of_all AS SELECT * FROM grants`,
+			`CREATE TRIGGER keeps AFTER UPDATE OF revoked_at ON grants WHEN NEW.revoked_at <> 0
+				BEGIN UPDATE grants SET revoked_at = 0 WHERE id = NEW.id; END`,
+		}
+		want := []string{"trigger keeps on grants", "view grants_of_all"}
+		if strings.HasSuffix(t.Name(), "PostgreSQL") {
+			statements = []string{
+				statements[0],
+				`CREATE FUNCTION keeps() RETURNS trigger AS 'BEGIN NEW.revoked_at = 0; RETURN NEW; END' LANGUAGE plpgsql`,
+				`CREATE TRIGGER keeps BEFORE UPDATE OF revoked_at ON grants FOR EACH ROW EXECUTE FUNCTION keeps()`,
+				`CREATE RULE no_events AS ON UPDATE TO tokens DO INSTEAD NOTHING`,
+				`CREATE POLICY hides ON events USING (FALSE)`,
+			}
+			want = append(want, "rule no_events on tokens", "policy hides on events")
+		}
+		for _, s := range statements {
+			carreltest.Must(k.db.ExecContext(t.Context(), s))(t)
+		}
+		_, lines := k.checks(true)
+		for _, w := range want {
+			if !slices.Contains(lines, "database: "+w+" is not of this program") {
+				t.Errorf("the check does not report %s: %q", w, lines)
+			}
+		}
+		if len(lines) != len(want) {
+			t.Errorf("the check reports %q", lines)
+		}
+		if !strings.HasSuffix(t.Name(), "PostgreSQL") {
+			return // another server does not start on SQLite while this one runs
+		}
+		again := carreltest.Must(server.Open(t.Context(), k.config))(t)
+		if err := again.Close(); err != nil {
+			t.Error(err)
+		}
+		for _, w := range want {
+			if !k.Log.Contains(w) {
+				t.Errorf("the log of the next start does not have %s", w)
+			}
+		}
+	})
+}
+
+// TestAttackUnreadableLine: the keeper puts a text where a number belongs, which SQLite allows, and lines before the
+// first. The check reports both, and goes on with the other libraries; the person sees no such line.
+func TestAttackUnreadableLine(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		anna, bob := k.Person(), k.Person()
+		if bob.Library < anna.Library { // the check comes to anna first
+			anna, bob = bob, anna
+		}
+		k.changes(`INSERT INTO events (library_id, seq, at, kind, details, previous, hash)
+			SELECT library_id, -seq, at, kind, details, previous, hash FROM events WHERE library_id = $1`,
+			string(bob.Library))
+		want := []string{"library " + string(bob.Library) + ": activity: 1 events stand before the first"}
+		if !strings.HasSuffix(t.Name(), "PostgreSQL") {
+			k.changes(`UPDATE events SET at = 'x' WHERE library_id = $1 AND seq = 1`, string(anna.Library))
+			want = append(want, "library "+string(anna.Library)+": a row does not parse")
+		}
+		summary, lines := k.checks(true)
+		for _, w := range want {
+			if !strings.Contains(strings.Join(lines, "\n"), w) {
+				t.Errorf("the check does not report %q: %q", w, lines)
+			}
+		}
+		if summary.Libraries != 2 {
+			t.Errorf("it has checked %d libraries", summary.Libraries)
+		}
+		for before := range int64(2) {
+			page := carreltest.Must(k.Activity.List(t.Context(), bob.SignedIn(), before))(t)
+			for _, e := range page.Events {
+				if e.Seq < 1 {
+					t.Errorf("the person sees line %d", e.Seq)
 				}
 			}
 		}

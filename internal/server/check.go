@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"time"
 
@@ -44,6 +45,17 @@ func CheckStored(ctx context.Context, c Config, allContents bool, report func(fa
 		},
 	}
 	return checker.Check(ctx)
+}
+
+// logAdditions logs what somebody has added to the database to change rows behind the server's back. The server starts
+// nevertheless: an operator may have a view of their own.
+func logAdditions(ctx context.Context, log *slog.Logger, db *store.DB) error {
+	additions, err := db.ListAdditions(ctx)
+	for _, a := range additions {
+		log.ErrorContext(ctx, "the database has something that is not of this program, and may change what is stored "+
+			"or read", "addition", a)
+	}
+	return err
 }
 
 // checkAdoptedBoxes checks the boxes, unless no server has given them their owners yet.

@@ -154,6 +154,9 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	if err == nil {
 		err = parts.adopt(ctx, db, disk)
 	}
+	if err == nil {
+		err = logAdditions(ctx, c.Log, db)
+	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -171,7 +174,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	s.People = library.NewPeople(db, db, db, disk, integrity, c.Now,
 		library.PeopleConfig{DeleteWait: c.DeleteWait, NoNewLibraries: c.NoNewLibraries, PasswordCost: c.PasswordCost})
 	s.Consents = library.NewConsents(db, s.Clients, db, integrity, c.Now,
-		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime})
+		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime, Log: c.Log})
 	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now, library.FileConfig{MaxSize: c.MaxFileSize})
 	s.Activity = library.NewActivity(db, integrity, signer, c.PublicURL+api.KeySetPath)
 	s.Connections = delivery.NewConnections(

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
@@ -12,6 +13,35 @@ import (
 func (db *DB) ListLibraryIDs(ctx context.Context, after library.ID, limit int) ([]library.ID, error) {
 	ids, err := db.reader.ListLibraryIDs(ctx, after, clamp(limit))
 	return ids, wrap("list libraries", err)
+}
+
+// ListAdditions implements [library.CheckStore]. No migration makes a trigger, a view, a rule or a policy. Those of an
+// extension are left out.
+func (db *DB) ListAdditions(ctx context.Context) (list []string, err error) {
+	const doing = "list triggers and views"
+	rows, err := db.readPool.QueryContext(ctx, db.dialect.listAdditions)
+	if err != nil {
+		return nil, wrap(doing, err)
+	}
+	defer func() { err = errors.Join(err, wrap(doing, rows.Close())) }()
+	for rows.Next() {
+		var kind, name, table string
+		if err := rows.Scan(&kind, &name, &table); err != nil {
+			return nil, wrap(doing, err)
+		}
+		addition := kind + " " + name
+		if kind != "view" {
+			addition += " on " + table
+		}
+		list = append(list, addition)
+	}
+	return list, wrap(doing, rows.Err())
+}
+
+// CountEventsBeforeFirst implements [library.CheckStore].
+func (db *DB) CountEventsBeforeFirst(ctx context.Context, id library.ID) (int64, error) {
+	n, err := db.reader.CountEventsBeforeFirst(ctx, id)
+	return n, wrap("count events before the first", err)
 }
 
 // GetStoredFile implements [library.CheckStore].

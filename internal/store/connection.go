@@ -285,7 +285,7 @@ func (db *DB) EndAccess(
 	ctx context.Context, account wire.AccountID, version int64, at time.Time, left []byte, e library.Event,
 ) error {
 	return db.write(ctx, "end access", func(ctx context.Context, q *query.Queries) error {
-		if err := affected(q.LockLibrary(ctx, e.Library)); err != nil {
+		if err := lockLibrary(ctx, q, e.Library); err != nil {
 			return err
 		}
 		rows, err := q.EndAccess(ctx, query.EndAccessParams{

@@ -46,8 +46,8 @@ func (db *DB) endConnections(
 			continue
 		}
 		var source delivery.Source
-		if err := decode(row.Source, &source); err != nil {
-			return err
+		if decode(row.Source, &source) != nil {
+			source = delivery.Source{} // somebody has changed it, which keeps nobody from revoking
 		}
 		err := db.addEvent(ctx, q, library.Event{Library: row.LibraryID, At: at, Kind: library.EventAccountEnded,
 			Details: library.EventDetails{

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
@@ -20,8 +21,16 @@ func wrap(doing string, err error) error {
 	}
 	if meaning := libraryError(err); meaning != nil {
 		err = meaning
+	} else if isScanError(err) {
+		err = fmt.Errorf("%w: %w", library.ErrUnreadable, err)
 	}
 	return fmt.Errorf("%s: %w", doing, explain(err))
+}
+
+// isScanError reports whether a row has a value of another type than its column, which SQLite allows. Package sql has
+// no type for that error.
+func isScanError(err error) bool {
+	return !errors.Is(err, library.ErrUnreadable) && strings.Contains(err.Error(), "sql: Scan error")
 }
 
 // PostgreSQL's SQLSTATE codes.

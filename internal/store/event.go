@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"math"
 
 	"github.com/carrelhq/carrel/internal/library"
@@ -39,7 +41,7 @@ func (db *DB) addEvent(ctx context.Context, q *query.Queries, e library.Event) e
 	if db.binder == nil {
 		return ErrNoBinder
 	}
-	row, err := q.CountEvent(ctx, e.Library)
+	row, err := countEvent(ctx, q, e.Library)
 	if err != nil {
 		return err
 	}
@@ -54,6 +56,28 @@ func (db *DB) addEvent(ctx context.Context, q *query.Queries, e library.Event) e
 		return err
 	}
 	return q.SetChainEnd(ctx, e.Library, e.Hash, mac)
+}
+
+// countEvent counts an event of a library, and locks the library. Nobody can keep a person from revoking by removing
+// the row that counts: another takes its place, whose end never verifies.
+func countEvent(ctx context.Context, q *query.Queries, id library.ID) (query.CountEventRow, error) {
+	row, err := q.CountEvent(ctx, id)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return row, err
+	}
+	if err := affected(q.RepairChain(ctx, id, forgedEnd)); err != nil {
+		return row, err
+	}
+	return q.CountEvent(ctx, id)
+}
+
+// lockLibrary locks a library until the transaction ends. It returns ErrNotFound if there is no such library.
+func lockLibrary(ctx context.Context, q *query.Queries, id library.ID) error {
+	err := affected(q.LockLibrary(ctx, id))
+	if errors.Is(err, library.ErrNotFound) {
+		err = affected(q.RepairChain(ctx, id, forgedEnd)) // somebody has removed the row
+	}
+	return err
 }
 
 // forgedEnd stands in place of the MAC of an end that follows a forged one. It never verifies.
@@ -75,7 +99,7 @@ func (db *DB) addFirstEvent(ctx context.Context, q *query.Queries, e library.Eve
 
 // addUnboundEvent adds an event after the keyring was lost: the next start adopts the end.
 func addUnboundEvent(ctx context.Context, q *query.Queries, e library.Event) error {
-	row, err := q.CountEvent(ctx, e.Library)
+	row, err := countEvent(ctx, q, e.Library)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func (db *DB) RevokeGrant(
 	ctx context.Context, id library.ID, grant library.GrantID, at time.Time, e library.Event,
 ) error {
 	return db.write(ctx, "revoke grant", func(ctx context.Context, q *query.Queries) error {
-		if err := affected(q.LockLibrary(ctx, id)); err != nil {
+		if err := lockLibrary(ctx, q, id); err != nil {
 			return err
 		}
 		row, err := q.GetGrant(ctx, grant)
@@ -46,10 +46,7 @@ func (db *DB) RevokeGrant(
 		if row.LibraryID != id {
 			return library.ErrNotFound
 		}
-		if row.RevokedAt != 0 {
-			return nil
-		}
-		if err := db.revokeGrant(ctx, q, row, at); err != nil {
+		if ended, err := db.revokeGrant(ctx, q, row, at); err != nil || !ended {
 			return err
 		}
 		return db.addEvent(ctx, q, e)
@@ -61,24 +58,25 @@ func (db *DB) RevokeApplication(
 	ctx context.Context, id library.ID, of wire.ApplicationID, forgetAt time.Time, e library.Event,
 ) error {
 	return db.write(ctx, "revoke application", func(ctx context.Context, q *query.Queries) error {
-		if err := affected(q.LockLibrary(ctx, id)); err != nil {
+		if err := lockLibrary(ctx, q, id); err != nil {
 			return err
 		}
-		grants, err := q.ListUnrevokedGrants(ctx, id, of)
+		grants, err := q.ListGrantsOfApplication(ctx, id, of)
 		if err != nil {
 			return err
 		}
-		active := false
+		anyEnded := false
 		for _, g := range grants {
-			active = active || toGrant(g).Active(e.At)
-			if !forgetAt.IsZero() {
+			if g.RevokedAt == 0 && !forgetAt.IsZero() {
 				if err := q.RememberTokensOfGrant(ctx, toMillis(forgetAt), g.ID, library.UseAccess); err != nil {
 					return err
 				}
 			}
-			if err := db.revokeGrant(ctx, q, g, e.At); err != nil {
+			ended, err := db.revokeGrant(ctx, q, g, e.At)
+			if err != nil {
 				return err
 			}
+			anyEnded = anyEnded || ended
 		}
 		pending, err := q.ListPendingConnections(ctx, id, of)
 		if err != nil {
@@ -93,20 +91,41 @@ func (db *DB) RevokeApplication(
 		if err := q.ExpireOpenRequests(ctx, toMillis(e.At), id, of); err != nil {
 			return err
 		}
-		if !active {
+		if !anyEnded {
 			return nil
 		}
 		return db.addEvent(ctx, q, e)
 	})
 }
 
-// revokeGrant revokes a grant, unless it has expired, and ends everything that it allows.
-func (db *DB) revokeGrant(ctx context.Context, q *query.Queries, row query.Grant, at time.Time) error {
-	if toGrant(row).Active(at) {
-		if err := q.RevokeGrant(ctx, row.ID, toMillis(at)); err != nil {
-			return err
+// endedBinding stands in place of the binding of a grant that the person has revoked. It never verifies, so that the
+// grant stays revoked whatever else its row says.
+var endedBinding = []byte{0}
+
+// revokeGrant revokes a grant and ends everything that it allows, whatever its row says: somebody else may have put an
+// end into it, to take that out again. It reports whether the grant was in force, or said to have been revoked with
+// something left of it. One that has expired is not said to have been revoked.
+func (db *DB) revokeGrant(ctx context.Context, q *query.Queries, row query.Grant, at time.Time) (bool, error) {
+	ended := toGrant(row).Active(at)
+	if row.RevokedAt != 0 {
+		inUse, err := q.IsGrantInUse(ctx, row.ID, row.LibraryID)
+		if err != nil {
+			return false, err
 		}
+		ended = inUse
 	}
+	revokedAt := int64(0)
+	if ended {
+		revokedAt = toMillis(at)
+	}
+	if err := q.RevokeGrant(ctx, revokedAt, endedBinding, row.ID); err != nil {
+		return false, err
+	}
+	return ended, db.endGrant(ctx, q, row, at)
+}
+
+// endGrant ends everything that a grant allows.
+func (db *DB) endGrant(ctx context.Context, q *query.Queries, row query.Grant, at time.Time) error {
 	for _, end := range []func(context.Context, library.GrantID) error{
 		q.DeleteTokenSealsOfGrant,
 		q.DeleteAuthCodeSealsOfGrant,

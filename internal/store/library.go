@@ -64,7 +64,7 @@ func (db *DB) ShutLibrary(
 	ctx context.Context, id library.ID, deleteAt time.Time, keep library.LoginID, e library.Event,
 ) error {
 	return db.write(ctx, "shut library", func(ctx context.Context, q *query.Queries) error {
-		if err := affected(q.LockLibrary(ctx, id)); err != nil {
+		if err := lockLibrary(ctx, q, id); err != nil {
 			return err
 		}
 		if l, err := q.GetLibrary(ctx, id); err != nil || l.DeleteAt != 0 {
@@ -78,7 +78,7 @@ func (db *DB) ShutLibrary(
 			func() error { return db.endConnections(ctx, q, connections, e.At, reasonShut) },
 			func() error { return db.addEvent(ctx, q, e) },
 			func() error { return q.SetDeleteAt(ctx, id, toMillis(deleteAt)) },
-			func() error { return q.RevokeGrantsOfLibrary(ctx, id, toMillis(e.At)) },
+			func() error { return q.RevokeGrantsOfLibrary(ctx, toMillis(e.At), endedBinding, id) },
 			func() error { return q.DeleteTokenSealsOfLibrary(ctx, id) },
 			func() error { return q.DeleteAuthCodeSealsOfLibrary(ctx, id) },
 			func() error { return q.DeleteSessionsOfLibrary(ctx, id) },
@@ -97,7 +97,7 @@ func (db *DB) ShutLibrary(
 // ReopenLibrary implements [library.LibraryStore].
 func (db *DB) ReopenLibrary(ctx context.Context, id library.ID, e library.Event) error {
 	return db.write(ctx, "reopen library", func(ctx context.Context, q *query.Queries) error {
-		if err := affected(q.LockLibrary(ctx, id)); err != nil {
+		if err := lockLibrary(ctx, q, id); err != nil {
 			return err
 		}
 		if l, err := q.GetLibrary(ctx, id); err != nil || l.DeleteAt == 0 {
@@ -114,7 +114,7 @@ func (db *DB) ReopenLibrary(ctx context.Context, id library.ID, e library.Event)
 // row.
 func (db *DB) DeleteLibrary(ctx context.Context, id library.ID, forgetAt time.Time) error {
 	return db.write(ctx, "delete library", func(ctx context.Context, q *query.Queries) error {
-		if err := affected(q.LockLibrary(ctx, id)); err != nil {
+		if err := lockLibrary(ctx, q, id); err != nil {
 			return err
 		}
 		if err := q.RememberTokensOfLibrary(ctx, toMillis(forgetAt), id, library.UseAccess); err != nil {

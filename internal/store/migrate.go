@@ -22,6 +22,8 @@ type dialect struct {
 	goose    goose.Dialect
 	replacer *strings.Replacer
 	hasTable string // the query that counts the tables with a name
+	// listAdditions is the query of [DB.ListAdditions]: kinds, names and tables.
+	listAdditions string
 }
 
 var (
@@ -30,6 +32,20 @@ var (
 		replacer: strings.NewReplacer("/* AS JSON */", "::json"),
 		hasTable: "SELECT COUNT(*) FROM pg_catalog.pg_tables " +
 			"WHERE tablename = $1 AND schemaname = ANY (current_schemas(false))",
+		listAdditions: `WITH own AS (
+				SELECT c.oid, c.relname::text AS name, c.relkind FROM pg_catalog.pg_class c
+				JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+				WHERE n.nspname = ANY (current_schemas(false)) AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d
+					WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+			)
+			SELECT 'trigger', t.tgname::text, own.name FROM pg_catalog.pg_trigger t JOIN own ON own.oid = t.tgrelid
+				WHERE NOT t.tgisinternal
+			UNION ALL SELECT 'rule', r.rulename::text, own.name FROM pg_catalog.pg_rewrite r
+				JOIN own ON own.oid = r.ev_class WHERE r.rulename <> '_RETURN'
+			UNION ALL SELECT 'policy', p.polname::text, own.name FROM pg_catalog.pg_policy p
+				JOIN own ON own.oid = p.polrelid
+			UNION ALL SELECT 'view', own.name, own.name FROM own WHERE own.relkind IN ('v', 'm')
+			ORDER BY 1, 2, 3`,
 	}
 	sqliteDialect = dialect{
 		goose: goose.DialectSQLite3,
@@ -40,6 +56,8 @@ var (
 			"EXTRACT(EPOCH FROM now())", "strftime('%s', 'now')",
 		),
 		hasTable: "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = $1",
+		listAdditions: "SELECT type, name, tbl_name FROM sqlite_schema WHERE type IN ('trigger', 'view') " +
+			"ORDER BY type, name",
 	}
 )
 

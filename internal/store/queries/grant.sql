@@ -9,9 +9,11 @@ SELECT * FROM grants WHERE id = $1;
 -- name: ListGrants :many
 SELECT * FROM grants WHERE library_id = $1 ORDER BY created_at DESC, id DESC;
 
+-- One whose binding is gone, or is of one byte, was revoked, whatever the row says now.
 -- name: FindActiveGrant :one
 SELECT * FROM grants
 WHERE library_id = $1 AND contract_id = $2 AND revoked_at = 0 AND expires_at > sqlc.arg(at)
+    AND length(binding) > 1
 ORDER BY created_at DESC, id DESC LIMIT 1;
 
 -- name: RenewGrant :exec
@@ -30,12 +32,27 @@ SELECT last_used_at FROM grants WHERE id = sqlc.arg(id) AND library_id = sqlc.ar
 -- name: UseGrant :exec
 UPDATE grants SET last_used_at = sqlc.arg(at) WHERE id = sqlc.arg(id);
 
+-- The binding that it gets never verifies.
 -- name: RevokeGrant :exec
-UPDATE grants SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0;
+UPDATE grants SET revoked_at = CASE WHEN revoked_at = 0 THEN CAST(sqlc.arg(at) AS BIGINT) ELSE revoked_at END,
+    binding = sqlc.arg(binding)
+WHERE id = sqlc.arg(id);
 
 -- name: RevokeGrantsOfLibrary :exec
-UPDATE grants SET revoked_at = $2 WHERE library_id = $1 AND revoked_at = 0;
+UPDATE grants SET revoked_at = CASE WHEN revoked_at = 0 THEN CAST(sqlc.arg(at) AS BIGINT) ELSE revoked_at END,
+    binding = sqlc.arg(binding)
+WHERE library_id = sqlc.arg(library_id);
 
--- name: ListUnrevokedGrants :many
-SELECT * FROM grants
-WHERE library_id = $1 AND application_id = $2 AND revoked_at = 0 ORDER BY created_at, id;
+-- name: ListGrantsOfApplication :many
+SELECT * FROM grants WHERE library_id = $1 AND application_id = $2 ORDER BY created_at, id;
+
+-- Whether there is something that revoking removes.
+-- name: IsGrantInUse :one
+SELECT CAST(
+    EXISTS (SELECT 1 FROM tokens t WHERE t.grant_id = sqlc.arg(id) AND length(t.seal) > 0)
+    OR EXISTS (SELECT 1 FROM codes c WHERE c.grant_id = sqlc.arg(id) AND length(c.seal) > 0)
+    OR EXISTS (SELECT 1 FROM sessions s WHERE s.grant_id = sqlc.arg(id))
+    OR EXISTS (SELECT 1 FROM provider_accounts a WHERE a.grant_id = sqlc.arg(id))
+    OR EXISTS (SELECT 1 FROM deliveries d
+        WHERE d.library_id = sqlc.arg(library_id) AND d.state = 'waiting' AND d.grant_id = sqlc.arg(id))
+AS BOOLEAN);

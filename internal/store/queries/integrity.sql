@@ -41,10 +41,11 @@ WHERE chains.mac IS NULL AND chains.library_id > $1 ORDER BY chains.library_id L
 UPDATE chains SET hash = sqlc.arg(hash), mac = sqlc.arg(mac)
 WHERE library_id = sqlc.arg(library_id) AND events = sqlc.arg(events) AND mac IS NULL;
 
+-- One that was revoked stays without a binding, so that nobody can put it back.
 -- name: ListUnboundGrants :many
 SELECT sqlc.embed(grants), sqlc.embed(contracts)
 FROM grants JOIN contracts ON contracts.id = grants.contract_id
-WHERE grants.binding IS NULL AND grants.id > $1 ORDER BY grants.id LIMIT $2;
+WHERE grants.binding IS NULL AND grants.revoked_at = 0 AND grants.id > $1 ORDER BY grants.id LIMIT $2;
 
 -- name: BindGrant :exec
 UPDATE grants SET access = sqlc.arg(access), allowed = sqlc.arg(allowed), binding = sqlc.arg(binding)
@@ -190,8 +191,9 @@ UPDATE links SET binding = NULL;
 -- name: UnbindChains :exec
 UPDATE chains SET mac = NULL WHERE length(mac) = 37;
 
+-- What was revoked stays so.
 -- name: UnbindGrants :exec
-UPDATE grants SET binding = NULL;
+UPDATE grants SET binding = NULL WHERE length(binding) > 1;
 
 -- name: DeleteEventCheckpoints :exec
 DELETE FROM event_checkpoints;

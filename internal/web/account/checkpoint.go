@@ -16,13 +16,14 @@ type checkpointPage struct {
 	*ui.Page
 	// Result says what came of it; nil before the person has given a checkpoint.
 	Result []ui.Span
-	// State is "same", "changed" or "unknown".
+	// State is "same", "end", "changed" or "unknown".
 	State string
 }
 
 // The states of the result.
 const (
 	checkpointSame    = "same"
+	checkpointEnd     = "end" // the lines are the same, and their end was forged
 	checkpointChanged = "changed"
 	checkpointUnknown = "unknown"
 )
@@ -71,15 +72,7 @@ func (h *Activity) PostCheck(w http.ResponseWriter, r *http.Request, in *library
 	p.State = checkpointUnknown
 	saved, err := h.activity.ParseCheckpoint(r.Context(), checkpointText(r))
 	if err == nil {
-		var result library.ExtendsResult
-		if result, err = h.activity.CheckForPerson(r.Context(), in, saved); err == nil && result.Fault != nil {
-			h.ui.Log.ErrorContext(r.Context(), "activity does not extend a saved checkpoint", "error", result.Fault)
-			p.State, p.Result = checkpointChanged,
-				t.Spans("checkpoint.changed", "date", h.ui.Formatter(t).Date(saved.Time.Time()), "operator", p.Operator)
-		} else if err == nil {
-			p.State, p.Result = checkpointSame, t.Spans("checkpoint.same", "n", saved.Events,
-				"added", result.Added, "date", h.ui.Formatter(t).Date(saved.Time.Time()))
-		}
+		err = h.compare(r, in, p, saved)
 	}
 	switch {
 	case errors.Is(err, library.ErrNoCheckpoint):
@@ -90,6 +83,31 @@ func (h *Activity) PostCheck(w http.ResponseWriter, r *http.Request, in *library
 		return err
 	}
 	return h.ui.Render(w, http.StatusOK, "checkpoint", p)
+}
+
+// compare compares the activity with a checkpoint, and puts into the page what came of it.
+func (h *Activity) compare(
+	r *http.Request, in *library.SignedIn, p *checkpointPage, saved library.SavedCheckpoint,
+) error {
+	t := p.Texts
+	date := h.ui.Formatter(t).Date(saved.Time.Time())
+	result, err := h.activity.CheckForPerson(r.Context(), in, saved)
+	switch {
+	case err != nil:
+		return err
+	case result.Fault != nil:
+		h.ui.Log.ErrorContext(r.Context(), "activity does not extend a saved checkpoint", "error", result.Fault)
+		p.State, p.Result = checkpointChanged, t.Spans("checkpoint.changed", "date", date, "operator", p.Operator)
+	case result.EndFault != nil:
+		h.ui.Log.ErrorContext(r.Context(), "activity extends a saved checkpoint, and its end was forged",
+			"error", result.EndFault)
+		p.State, p.Result = checkpointEnd, t.Spans("checkpoint.end", "n", saved.Events, "date", date,
+			"operator", p.Operator)
+	default:
+		p.State, p.Result = checkpointSame, t.Spans("checkpoint.same", "n", saved.Events, "added", result.Added,
+			"date", date)
+	}
+	return nil
 }
 
 // checkpointText returns what the person has chosen as a file, or pasted.

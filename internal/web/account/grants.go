@@ -237,16 +237,15 @@ func (h *Grants) ShowRevoke(w http.ResponseWriter, r *http.Request, in *library.
 	return h.ui.Render(w, http.StatusOK, "revoke-grant", h.newRevokePage(w, r, card, grant.ID))
 }
 
-// PostRevoke revokes a grant. One that has ended already stays so: the button was pressed twice.
+// PostRevoke revokes a grant, also one that is said to have ended: the button was pressed twice, or somebody has
+// changed the row, to change it back later.
 func (h *Grants) PostRevoke(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
 	card, grant, err := h.findGrant(r, in)
 	if err != nil {
 		return err
 	}
-	if grant.IsActive {
-		if err := h.consents.Revoke(r.Context(), in, grant.ID); err != nil {
-			return h.notRevoked(w, r, h.newRevokePage(w, r, card, grant.ID), err)
-		}
+	if err := h.consents.Revoke(r.Context(), in, grant.ID); err != nil {
+		return h.notRevoked(w, r, h.newRevokePage(w, r, card, grant.ID), err)
 	}
 	value := strings.Join(append([]string{string(grant.ID)}, grant.May...), "\x00")
 	if len(value) > maxFlashValue {

@@ -135,6 +135,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countEventStmt, err = db.PrepareContext(ctx, countEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query CountEvent: %w", err)
 	}
+	if q.countEventsBeforeFirstStmt, err = db.PrepareContext(ctx, countEventsBeforeFirst); err != nil {
+		return nil, fmt.Errorf("error preparing query CountEventsBeforeFirst: %w", err)
+	}
 	if q.countFilesStmt, err = db.PrepareContext(ctx, countFiles); err != nil {
 		return nil, fmt.Errorf("error preparing query CountFiles: %w", err)
 	}
@@ -375,6 +378,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.hideAccountStmt, err = db.PrepareContext(ctx, hideAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query HideAccount: %w", err)
 	}
+	if q.isGrantInUseStmt, err = db.PrepareContext(ctx, isGrantInUse); err != nil {
+		return nil, fmt.Errorf("error preparing query IsGrantInUse: %w", err)
+	}
 	if q.listAbandonedStmt, err = db.PrepareContext(ctx, listAbandoned); err != nil {
 		return nil, fmt.Errorf("error preparing query ListAbandoned: %w", err)
 	}
@@ -444,6 +450,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listGrantsStmt, err = db.PrepareContext(ctx, listGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query ListGrants: %w", err)
 	}
+	if q.listGrantsOfApplicationStmt, err = db.PrepareContext(ctx, listGrantsOfApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query ListGrantsOfApplication: %w", err)
+	}
 	if q.listGrantsOfOlderKeyStmt, err = db.PrepareContext(ctx, listGrantsOfOlderKey); err != nil {
 		return nil, fmt.Errorf("error preparing query ListGrantsOfOlderKey: %w", err)
 	}
@@ -510,9 +519,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listUngrantedStmt, err = db.PrepareContext(ctx, listUngranted); err != nil {
 		return nil, fmt.Errorf("error preparing query ListUngranted: %w", err)
 	}
-	if q.listUnrevokedGrantsStmt, err = db.PrepareContext(ctx, listUnrevokedGrants); err != nil {
-		return nil, fmt.Errorf("error preparing query ListUnrevokedGrants: %w", err)
-	}
 	if q.lockLibraryStmt, err = db.PrepareContext(ctx, lockLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query LockLibrary: %w", err)
 	}
@@ -554,6 +560,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.renewGrantStmt, err = db.PrepareContext(ctx, renewGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query RenewGrant: %w", err)
+	}
+	if q.repairChainStmt, err = db.PrepareContext(ctx, repairChain); err != nil {
+		return nil, fmt.Errorf("error preparing query RepairChain: %w", err)
 	}
 	if q.replaceAnswerStmt, err = db.PrepareContext(ctx, replaceAnswer); err != nil {
 		return nil, fmt.Errorf("error preparing query ReplaceAnswer: %w", err)
@@ -875,6 +884,11 @@ func (q *Queries) Close() error {
 	if q.countEventStmt != nil {
 		if cerr := q.countEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countEventStmt: %w", cerr)
+		}
+	}
+	if q.countEventsBeforeFirstStmt != nil {
+		if cerr := q.countEventsBeforeFirstStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countEventsBeforeFirstStmt: %w", cerr)
 		}
 	}
 	if q.countFilesStmt != nil {
@@ -1277,6 +1291,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing hideAccountStmt: %w", cerr)
 		}
 	}
+	if q.isGrantInUseStmt != nil {
+		if cerr := q.isGrantInUseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing isGrantInUseStmt: %w", cerr)
+		}
+	}
 	if q.listAbandonedStmt != nil {
 		if cerr := q.listAbandonedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listAbandonedStmt: %w", cerr)
@@ -1392,6 +1411,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listGrantsStmt: %w", cerr)
 		}
 	}
+	if q.listGrantsOfApplicationStmt != nil {
+		if cerr := q.listGrantsOfApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listGrantsOfApplicationStmt: %w", cerr)
+		}
+	}
 	if q.listGrantsOfOlderKeyStmt != nil {
 		if cerr := q.listGrantsOfOlderKeyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listGrantsOfOlderKeyStmt: %w", cerr)
@@ -1502,11 +1526,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listUngrantedStmt: %w", cerr)
 		}
 	}
-	if q.listUnrevokedGrantsStmt != nil {
-		if cerr := q.listUnrevokedGrantsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing listUnrevokedGrantsStmt: %w", cerr)
-		}
-	}
 	if q.lockLibraryStmt != nil {
 		if cerr := q.lockLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing lockLibraryStmt: %w", cerr)
@@ -1575,6 +1594,11 @@ func (q *Queries) Close() error {
 	if q.renewGrantStmt != nil {
 		if cerr := q.renewGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing renewGrantStmt: %w", cerr)
+		}
+	}
+	if q.repairChainStmt != nil {
+		if cerr := q.repairChainStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing repairChainStmt: %w", cerr)
 		}
 	}
 	if q.replaceAnswerStmt != nil {
@@ -1873,6 +1897,7 @@ type Queries struct {
 	claimRefreshStmt                             *sql.Stmt
 	claimTokenRevocationStmt                     *sql.Stmt
 	countEventStmt                               *sql.Stmt
+	countEventsBeforeFirstStmt                   *sql.Stmt
 	countFilesStmt                               *sql.Stmt
 	countWaitingStmt                             *sql.Stmt
 	deleteAccountHandlesOfLibraryStmt            *sql.Stmt
@@ -1953,6 +1978,7 @@ type Queries struct {
 	hasDeliveryStmt                              *sql.Stmt
 	hasFileStmt                                  *sql.Stmt
 	hideAccountStmt                              *sql.Stmt
+	isGrantInUseStmt                             *sql.Stmt
 	listAbandonedStmt                            *sql.Stmt
 	listAccountsStmt                             *sql.Stmt
 	listApplicationsStmt                         *sql.Stmt
@@ -1976,6 +2002,7 @@ type Queries struct {
 	listFilesBeforeStmt                          *sql.Stmt
 	listFilesOfNoLibraryStmt                     *sql.Stmt
 	listGrantsStmt                               *sql.Stmt
+	listGrantsOfApplicationStmt                  *sql.Stmt
 	listGrantsOfOlderKeyStmt                     *sql.Stmt
 	listLargeFilesStmt                           *sql.Stmt
 	listLibrariesOfOlderKeyStmt                  *sql.Stmt
@@ -1998,7 +2025,6 @@ type Queries struct {
 	listUnboundTokensStmt                        *sql.Stmt
 	listUnfinishedDeliveriesStmt                 *sql.Stmt
 	listUngrantedStmt                            *sql.Stmt
-	listUnrevokedGrantsStmt                      *sql.Stmt
 	lockLibraryStmt                              *sql.Stmt
 	lockOpenAuthRequestStmt                      *sql.Stmt
 	lockUnrevokedGrantStmt                       *sql.Stmt
@@ -2013,6 +2039,7 @@ type Queries struct {
 	rememberTokensOfLibraryStmt                  *sql.Stmt
 	renewConnectionStmt                          *sql.Stmt
 	renewGrantStmt                               *sql.Stmt
+	repairChainStmt                              *sql.Stmt
 	replaceAnswerStmt                            *sql.Stmt
 	replaceAuthorizationSecretsStmt              *sql.Stmt
 	replaceConnectionAccessStmt                  *sql.Stmt
@@ -2100,6 +2127,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		claimRefreshStmt:                  q.claimRefreshStmt,
 		claimTokenRevocationStmt:          q.claimTokenRevocationStmt,
 		countEventStmt:                    q.countEventStmt,
+		countEventsBeforeFirstStmt:        q.countEventsBeforeFirstStmt,
 		countFilesStmt:                    q.countFilesStmt,
 		countWaitingStmt:                  q.countWaitingStmt,
 		deleteAccountHandlesOfLibraryStmt: q.deleteAccountHandlesOfLibraryStmt,
@@ -2180,6 +2208,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		hasDeliveryStmt:                              q.hasDeliveryStmt,
 		hasFileStmt:                                  q.hasFileStmt,
 		hideAccountStmt:                              q.hideAccountStmt,
+		isGrantInUseStmt:                             q.isGrantInUseStmt,
 		listAbandonedStmt:                            q.listAbandonedStmt,
 		listAccountsStmt:                             q.listAccountsStmt,
 		listApplicationsStmt:                         q.listApplicationsStmt,
@@ -2203,6 +2232,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listFilesBeforeStmt:                          q.listFilesBeforeStmt,
 		listFilesOfNoLibraryStmt:                     q.listFilesOfNoLibraryStmt,
 		listGrantsStmt:                               q.listGrantsStmt,
+		listGrantsOfApplicationStmt:                  q.listGrantsOfApplicationStmt,
 		listGrantsOfOlderKeyStmt:                     q.listGrantsOfOlderKeyStmt,
 		listLargeFilesStmt:                           q.listLargeFilesStmt,
 		listLibrariesOfOlderKeyStmt:                  q.listLibrariesOfOlderKeyStmt,
@@ -2225,7 +2255,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listUnboundTokensStmt:                        q.listUnboundTokensStmt,
 		listUnfinishedDeliveriesStmt:                 q.listUnfinishedDeliveriesStmt,
 		listUngrantedStmt:                            q.listUngrantedStmt,
-		listUnrevokedGrantsStmt:                      q.listUnrevokedGrantsStmt,
 		lockLibraryStmt:                              q.lockLibraryStmt,
 		lockOpenAuthRequestStmt:                      q.lockOpenAuthRequestStmt,
 		lockUnrevokedGrantStmt:                       q.lockUnrevokedGrantStmt,
@@ -2240,6 +2269,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		rememberTokensOfLibraryStmt:                  q.rememberTokensOfLibraryStmt,
 		renewConnectionStmt:                          q.renewConnectionStmt,
 		renewGrantStmt:                               q.renewGrantStmt,
+		repairChainStmt:                              q.repairChainStmt,
 		replaceAnswerStmt:                            q.replaceAnswerStmt,
 		replaceAuthorizationSecretsStmt:              q.replaceAuthorizationSecretsStmt,
 		replaceConnectionAccessStmt:                  q.replaceConnectionAccessStmt,

@@ -13,6 +13,8 @@ import (
 
 const addEvent = `-- name: AddEvent :exec
 INSERT INTO events (library_id, seq, at, kind, details, previous, hash) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (library_id, seq) DO UPDATE SET at = excluded.at, kind = excluded.kind, details = excluded.details,
+    previous = excluded.previous, hash = excluded.hash
 `
 
 type AddEventParams struct {
@@ -25,6 +27,7 @@ type AddEventParams struct {
 	Hash      []byte
 }
 
+// A line that is there already is none of this server: the event takes its place.
 func (q *Queries) AddEvent(ctx context.Context, arg AddEventParams) error {
 	_, err := q.exec(ctx, q.addEventStmt, addEvent,
 		arg.LibraryID,
@@ -39,7 +42,8 @@ func (q *Queries) AddEvent(ctx context.Context, arg AddEventParams) error {
 }
 
 const countEvent = `-- name: CountEvent :one
-UPDATE chains SET events = events + 1 WHERE library_id = $1 RETURNING events, hash, mac
+UPDATE chains SET events = events + 1 WHERE library_id = $1 AND events BETWEEN 0 AND 4611686018427387902
+RETURNING events, hash, mac
 `
 
 type CountEventRow struct {
@@ -56,6 +60,17 @@ func (q *Queries) CountEvent(ctx context.Context, libraryID library.ID) (CountEv
 	return i, err
 }
 
+const countEventsBeforeFirst = `-- name: CountEventsBeforeFirst :one
+SELECT COUNT(*) FROM events WHERE library_id = $1 AND seq < 1
+`
+
+func (q *Queries) CountEventsBeforeFirst(ctx context.Context, libraryID library.ID) (int64, error) {
+	row := q.queryRow(ctx, q.countEventsBeforeFirstStmt, countEventsBeforeFirst, libraryID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const deleteEventsOfLibrary = `-- name: DeleteEventsOfLibrary :exec
 DELETE FROM events WHERE library_id = $1
 `
@@ -66,7 +81,7 @@ func (q *Queries) DeleteEventsOfLibrary(ctx context.Context, libraryID library.I
 }
 
 const listEvents = `-- name: ListEvents :many
-SELECT library_id, seq, at, kind, details, previous, hash FROM events WHERE library_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3
+SELECT library_id, seq, at, kind, details, previous, hash FROM events WHERE library_id = $1 AND seq < $2 AND seq > 0 ORDER BY seq DESC LIMIT $3
 `
 
 func (q *Queries) ListEvents(ctx context.Context, libraryID library.ID, seq int64, limit int32) ([]Event, error) {
@@ -98,6 +113,23 @@ func (q *Queries) ListEvents(ctx context.Context, libraryID library.ID, seq int6
 		return nil, err
 	}
 	return items, nil
+}
+
+const repairChain = `-- name: RepairChain :execrows
+INSERT INTO chains (library_id, events, mac)
+SELECT libraries.id, (SELECT CAST(COALESCE(MAX(events.seq), 0) AS BIGINT) FROM events
+    WHERE events.library_id = libraries.id AND events.seq BETWEEN 0 AND 4611686018427387902), $2
+FROM libraries WHERE libraries.id = $1
+ON CONFLICT (library_id) DO UPDATE SET events = excluded.events, hash = NULL, mac = excluded.mac
+`
+
+// Makes a row that somebody else has removed, or in which they have put a number that cannot be counted on.
+func (q *Queries) RepairChain(ctx context.Context, iD library.ID, mac []byte) (int64, error) {
+	result, err := q.exec(ctx, q.repairChainStmt, repairChain, iD, mac)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const setChainEnd = `-- name: SetChainEnd :exec

@@ -52,9 +52,11 @@ func (q *Queries) AddGrant(ctx context.Context, arg AddGrantParams) error {
 const findActiveGrant = `-- name: FindActiveGrant :one
 SELECT id, library_id, application_id, contract_id, created_at, expires_at, last_used_at, revoked_at, access, allowed, binding FROM grants
 WHERE library_id = $1 AND contract_id = $2 AND revoked_at = 0 AND expires_at > $3
+    AND length(binding) > 1
 ORDER BY created_at DESC, id DESC LIMIT 1
 `
 
+// One whose binding is gone, or is of one byte, was revoked, whatever the row says now.
 func (q *Queries) FindActiveGrant(ctx context.Context, libraryID library.ID, contractID wire.ContractID, at int64) (Grant, error) {
 	row := q.queryRow(ctx, q.findActiveGrantStmt, findActiveGrant, libraryID, contractID, at)
 	var i Grant
@@ -108,6 +110,25 @@ func (q *Queries) GetLastUse(ctx context.Context, iD library.GrantID, libraryID 
 	return last_used_at, err
 }
 
+const isGrantInUse = `-- name: IsGrantInUse :one
+SELECT CAST(
+    EXISTS (SELECT 1 FROM tokens t WHERE t.grant_id = $1 AND length(t.seal) > 0)
+    OR EXISTS (SELECT 1 FROM codes c WHERE c.grant_id = $1 AND length(c.seal) > 0)
+    OR EXISTS (SELECT 1 FROM sessions s WHERE s.grant_id = $1)
+    OR EXISTS (SELECT 1 FROM provider_accounts a WHERE a.grant_id = $1)
+    OR EXISTS (SELECT 1 FROM deliveries d
+        WHERE d.library_id = $2 AND d.state = 'waiting' AND d.grant_id = $1)
+AS BOOLEAN)
+`
+
+// Whether there is something that revoking removes.
+func (q *Queries) IsGrantInUse(ctx context.Context, iD library.GrantID, libraryID library.ID) (bool, error) {
+	row := q.queryRow(ctx, q.isGrantInUseStmt, isGrantInUse, iD, libraryID)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const listGrants = `-- name: ListGrants :many
 SELECT id, library_id, application_id, contract_id, created_at, expires_at, last_used_at, revoked_at, access, allowed, binding FROM grants WHERE library_id = $1 ORDER BY created_at DESC, id DESC
 `
@@ -147,13 +168,12 @@ func (q *Queries) ListGrants(ctx context.Context, libraryID library.ID) ([]Grant
 	return items, nil
 }
 
-const listUnrevokedGrants = `-- name: ListUnrevokedGrants :many
-SELECT id, library_id, application_id, contract_id, created_at, expires_at, last_used_at, revoked_at, access, allowed, binding FROM grants
-WHERE library_id = $1 AND application_id = $2 AND revoked_at = 0 ORDER BY created_at, id
+const listGrantsOfApplication = `-- name: ListGrantsOfApplication :many
+SELECT id, library_id, application_id, contract_id, created_at, expires_at, last_used_at, revoked_at, access, allowed, binding FROM grants WHERE library_id = $1 AND application_id = $2 ORDER BY created_at, id
 `
 
-func (q *Queries) ListUnrevokedGrants(ctx context.Context, libraryID library.ID, applicationID wire.ApplicationID) ([]Grant, error) {
-	rows, err := q.query(ctx, q.listUnrevokedGrantsStmt, listUnrevokedGrants, libraryID, applicationID)
+func (q *Queries) ListGrantsOfApplication(ctx context.Context, libraryID library.ID, applicationID wire.ApplicationID) ([]Grant, error) {
+	rows, err := q.query(ctx, q.listGrantsOfApplicationStmt, listGrantsOfApplication, libraryID, applicationID)
 	if err != nil {
 		return nil, err
 	}
@@ -227,20 +247,25 @@ func (q *Queries) RenewGrant(ctx context.Context, arg RenewGrantParams) error {
 }
 
 const revokeGrant = `-- name: RevokeGrant :exec
-UPDATE grants SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0
+UPDATE grants SET revoked_at = CASE WHEN revoked_at = 0 THEN CAST($1 AS BIGINT) ELSE revoked_at END,
+    binding = $2
+WHERE id = $3
 `
 
-func (q *Queries) RevokeGrant(ctx context.Context, iD library.GrantID, revokedAt int64) error {
-	_, err := q.exec(ctx, q.revokeGrantStmt, revokeGrant, iD, revokedAt)
+// The binding that it gets never verifies.
+func (q *Queries) RevokeGrant(ctx context.Context, at int64, binding []byte, iD library.GrantID) error {
+	_, err := q.exec(ctx, q.revokeGrantStmt, revokeGrant, at, binding, iD)
 	return err
 }
 
 const revokeGrantsOfLibrary = `-- name: RevokeGrantsOfLibrary :exec
-UPDATE grants SET revoked_at = $2 WHERE library_id = $1 AND revoked_at = 0
+UPDATE grants SET revoked_at = CASE WHEN revoked_at = 0 THEN CAST($1 AS BIGINT) ELSE revoked_at END,
+    binding = $2
+WHERE library_id = $3
 `
 
-func (q *Queries) RevokeGrantsOfLibrary(ctx context.Context, libraryID library.ID, revokedAt int64) error {
-	_, err := q.exec(ctx, q.revokeGrantsOfLibraryStmt, revokeGrantsOfLibrary, libraryID, revokedAt)
+func (q *Queries) RevokeGrantsOfLibrary(ctx context.Context, at int64, binding []byte, libraryID library.ID) error {
+	_, err := q.exec(ctx, q.revokeGrantsOfLibraryStmt, revokeGrantsOfLibrary, at, binding, libraryID)
 	return err
 }
 

@@ -893,7 +893,7 @@ func (q *Queries) ListUnboundChains(ctx context.Context, libraryID library.ID, l
 const listUnboundGrants = `-- name: ListUnboundGrants :many
 SELECT grants.id, grants.library_id, grants.application_id, grants.contract_id, grants.created_at, grants.expires_at, grants.last_used_at, grants.revoked_at, grants.access, grants.allowed, grants.binding, contracts.id, contracts.application_id, contracts.access, contracts.public_key, contracts.redirect_uris, contracts.scope, contracts.purpose, contracts.terms, contracts.privacy, contracts.grant_for, contracts.created_at, contracts.expires_at, contracts.disabled_at, contracts.deletes_library
 FROM grants JOIN contracts ON contracts.id = grants.contract_id
-WHERE grants.binding IS NULL AND grants.id > $1 ORDER BY grants.id LIMIT $2
+WHERE grants.binding IS NULL AND grants.revoked_at = 0 AND grants.id > $1 ORDER BY grants.id LIMIT $2
 `
 
 type ListUnboundGrantsRow struct {
@@ -901,6 +901,7 @@ type ListUnboundGrantsRow struct {
 	Contract Contract
 }
 
+// One that was revoked stays without a binding, so that nobody can put it back.
 func (q *Queries) ListUnboundGrants(ctx context.Context, iD library.GrantID, limit int32) ([]ListUnboundGrantsRow, error) {
 	rows, err := q.query(ctx, q.listUnboundGrantsStmt, listUnboundGrants, iD, limit)
 	if err != nil {
@@ -1083,9 +1084,10 @@ func (q *Queries) UnbindChains(ctx context.Context) error {
 }
 
 const unbindGrants = `-- name: UnbindGrants :exec
-UPDATE grants SET binding = NULL
+UPDATE grants SET binding = NULL WHERE length(binding) > 1
 `
 
+// What was revoked stays so.
 func (q *Queries) UnbindGrants(ctx context.Context) error {
 	_, err := q.exec(ctx, q.unbindGrantsStmt, unbindGrants)
 	return err
