@@ -52,7 +52,7 @@ SELECT CAST(
     EXISTS (SELECT 1 FROM tokens t WHERE t.grant_id = sqlc.arg(id) AND length(t.seal) > 0)
     OR EXISTS (SELECT 1 FROM codes c WHERE c.grant_id = sqlc.arg(id) AND length(c.seal) > 0)
     OR EXISTS (SELECT 1 FROM sessions s WHERE s.grant_id = sqlc.arg(id))
-    OR EXISTS (SELECT 1 FROM provider_accounts a WHERE a.grant_id = sqlc.arg(id))
+    OR EXISTS (SELECT 1 FROM provider_accounts a WHERE a.grant_id = sqlc.arg(id) AND a.grant_id <> '')
     OR EXISTS (SELECT 1 FROM deliveries d
         WHERE d.library_id = sqlc.arg(library_id) AND d.state = 'waiting' AND d.grant_id = sqlc.arg(id))
 AS BOOLEAN);

@@ -115,7 +115,7 @@ SELECT CAST(
     EXISTS (SELECT 1 FROM tokens t WHERE t.grant_id = $1 AND length(t.seal) > 0)
     OR EXISTS (SELECT 1 FROM codes c WHERE c.grant_id = $1 AND length(c.seal) > 0)
     OR EXISTS (SELECT 1 FROM sessions s WHERE s.grant_id = $1)
-    OR EXISTS (SELECT 1 FROM provider_accounts a WHERE a.grant_id = $1)
+    OR EXISTS (SELECT 1 FROM provider_accounts a WHERE a.grant_id = $1 AND a.grant_id <> '')
     OR EXISTS (SELECT 1 FROM deliveries d
         WHERE d.library_id = $2 AND d.state = 'waiting' AND d.grant_id = $1)
 AS BOOLEAN)
