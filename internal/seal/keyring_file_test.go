@@ -197,9 +197,9 @@ func TestKeyringIsReadAgain(t *testing.T) {
 	})
 }
 
-// TestAttackReplacedKeyring: the file of a server that runs is replaced by one of before a rotation, by another server's,
-// and by one that lacks the newest key. The server goes on with the keys that it has, and says so; and it learns of a
-// rotation when the right file is back.
+// TestAttackReplacedKeyring: the file of a server that runs is replaced by one of before a rotation, by another
+// server's, and by one that lacks the newest key. The server goes on with the keys that it has, and says so; and it
+// learns of a rotation when the right file is back.
 func TestAttackReplacedKeyring(t *testing.T) {
 	t.Parallel()
 	path := keyringFile(t, masterKey(1)+"\n"+masterKey(2))

@@ -243,7 +243,8 @@ func TestAttackTriggersFoundByCheck(t *testing.T) {
 		if strings.HasSuffix(t.Name(), "PostgreSQL") {
 			statements = []string{
 				statements[0],
-				`CREATE FUNCTION keeps() RETURNS trigger AS 'BEGIN NEW.revoked_at = 0; RETURN NEW; END' LANGUAGE plpgsql`,
+				`CREATE FUNCTION keeps() RETURNS trigger LANGUAGE plpgsql
+					AS 'BEGIN NEW.revoked_at = 0; RETURN NEW; END'`,
 				`CREATE TRIGGER keeps BEFORE UPDATE OF revoked_at ON grants FOR EACH ROW EXECUTE FUNCTION keeps()`,
 				`CREATE RULE no_events AS ON UPDATE TO tokens DO INSTEAD NOTHING`,
 				`CREATE POLICY hides ON events USING (FALSE)`,

@@ -17,8 +17,9 @@ import (
 // with the part under the master keyring of an honest row.
 func forged(own, honest []byte) map[string][]byte {
 	return map[string][]byte{
-		"alone": own, "with another row's part": append(own[:len(own):len(own)], honest[len(honest)-seal.KeyringMACSize:]...),
-		"none": nil,
+		"alone":                   own,
+		"with another row's part": append(own[:len(own):len(own)], honest[len(honest)-seal.KeyringMACSize:]...),
+		"none":                    nil,
 	}
 }
 
@@ -50,7 +51,8 @@ func TestAttackForgedRequest(t *testing.T) {
 			expires_at) VALUES ($1, $2, $3, '', $4, '{}', $5, $6)`, request.Session[:], string(client.Application.ID),
 			string(client.Contract.ID), public.Bytes(), at, until)
 		k.changes(`INSERT INTO account_references (id, application_id, contract_id, account_id, expires_at)
-			VALUES ('handle', $1, $2, $3, $4)`, string(client.Application.ID), string(client.Contract.ID), account, until)
+			VALUES ('handle', $1, $2, $3, $4)`,
+			string(client.Application.ID), string(client.Contract.ID), account, until)
 		b := k.browserOf(anna)
 		b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 		for name, binding := range forged(own, honest) {
@@ -99,7 +101,7 @@ func TestAttackForgedLogin(t *testing.T) {
 			honest) {
 			signsIn(name, cookie, binding)
 		}
-		token := seal.SecretOf(string(g.Token()))
+		token := seal.SecretOf(g.Token())
 		hash := token.Hash()
 		var ofToken []byte
 		k.reads(&ofToken, `SELECT binding FROM tokens WHERE hash = $1`, hash[:])
@@ -107,8 +109,8 @@ func TestAttackForgedLogin(t *testing.T) {
 	})
 }
 
-// TestAttackForgedToken: the keeper makes a token, and a code, of their own for a grant of the person's, also after they
-// have put a public key of their own in place. An application gets nowhere with either.
+// TestAttackForgedToken: the keeper makes a token, and a code, of their own for a grant of the person's, also after
+// they have put a public key of their own in place. An application gets nowhere with either.
 func TestAttackForgedToken(t *testing.T) {
 	t.Parallel()
 	withKeeper(t, func(t *testing.T, k *keeper) {
@@ -129,14 +131,15 @@ func TestAttackForgedToken(t *testing.T) {
 			own := secret.MAC("carrel library of a secret", []byte(anna.Library), key)
 			for name, binding := range forged(own, honest) {
 				_, _ = k.db.ExecContext(t.Context(), `DELETE FROM tokens WHERE hash = $1`, hash[:])
-				k.changes(`INSERT INTO tokens (hash, use, grant_id, expires_at, binding) VALUES ($1, 'access', $2, $3, $4)`,
+				k.changes(`INSERT INTO tokens (hash, use, grant_id, expires_at, binding)
+					VALUES ($1, 'access', $2, $3, $4)`,
 					hash[:], string(honestly.ID()), until, binding)
 				if _, err := contract.GrantOfToken(secret.Reveal()).Pushes("secret", []byte("content")); err == nil {
 					t.Errorf("%s, %s: a push with a forged token is stored", whose, name)
 				}
 				_, _ = k.db.ExecContext(t.Context(), `DELETE FROM codes WHERE hash = $1`, hash[:])
-				k.changes(`INSERT INTO codes (hash, grant_id, application_id, contract_id, challenge, expires_at, used_at,
-						binding) VALUES ($1, $2, $3, $4, $5, $6, 0, $7)`, hash[:], string(honestly.ID()),
+				k.changes(`INSERT INTO codes (hash, grant_id, application_id, contract_id, challenge, expires_at,
+						used_at, binding) VALUES ($1, $2, $3, $4, $5, $6, 0, $7)`, hash[:], string(honestly.ID()),
 					string(contract.Client.Application.ID), string(contract.Client.Contract.ID),
 					wire.Challenge(carreltest.Verifier), until, binding)
 				exchange := contract.Requests(carreltest.Exchanging(secret.Reveal()))
@@ -152,8 +155,8 @@ func TestAttackForgedToken(t *testing.T) {
 	})
 }
 
-// TestAttackLockInAnotherLibrary: the keeper gives a library of their own the person's lock, public key and address. The
-// person's password does not open it.
+// TestAttackLockInAnotherLibrary: the keeper gives a library of their own the person's lock, public key and address.
+// The person's password does not open it.
 func TestAttackLockInAnotherLibrary(t *testing.T) {
 	t.Parallel()
 	withKeeper(t, func(t *testing.T, k *keeper) {
@@ -162,7 +165,8 @@ func TestAttackLockInAnotherLibrary(t *testing.T) {
 		k.reads(&publicKey, `SELECT public_key FROM libraries WHERE id = $1`, string(anna.Library))
 		k.reads(&box, `SELECT box FROM locks WHERE library_id = $1 AND kind = 'password'`, string(anna.Library))
 		k.changes(`UPDATE libraries SET email = 'parked@example.org' WHERE id = $1`, string(anna.Library))
-		k.changes(`UPDATE libraries SET email = $1, public_key = $2 WHERE id = $3`, anna.Email, publicKey, string(own.Library))
+		k.changes(`UPDATE libraries SET email = $1, public_key = $2 WHERE id = $3`, anna.Email, publicKey,
+			string(own.Library))
 		k.changes(`UPDATE locks SET box = $1 WHERE library_id = $2 AND kind = 'password'`, box, string(own.Library))
 		_, err := k.People.SignIn(t.Context(), anna.Email, anna.Password, library.Device{})
 		var tampered *library.TamperedError

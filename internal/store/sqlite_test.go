@@ -50,7 +50,8 @@ func TestEveryQueryUsesAnIndex(t *testing.T) {
 		"addFirstSigningKey": true, "listLargeFiles": true,
 		"listUngranted": true} // once an hour, all accounts
 	// These change every row, after the master keyring was lost.
-	whole := map[string]bool{"unbindLibraries": true, "unbindTokens": true, "unbindAuthCodes": true, "unbindLogins": true, "unbindAuthRequests": true,
+	whole := map[string]bool{"unbindLibraries": true, "unbindTokens": true, "unbindAuthCodes": true,
+		"unbindLogins": true, "unbindAuthRequests": true,
 		"unbindChains": true, "unbindGrants": true, "deleteAdoptions": true, "deleteEventCheckpoints": true,
 		"listUnfinishedDeliveries":   true,
 		"deleteAuthorizationSecrets": true, "deleteDeliveryContents": true}
