@@ -7,7 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"path"
 	"strings"
 )
 
@@ -31,69 +31,84 @@ func Backup(
 	expected []string,
 	added func(missing []string) error,
 ) (Copied, error) {
-	b := backup{from: from, to: to, there: map[string]bool{}}
-	if err := os.MkdirAll(to, 0o700); err != nil {
-		return b.copied, fmt.Errorf("copy blobs: %w", err)
-	}
-	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // a folder was removed meanwhile, or there is none yet
-		}
-		if err != nil {
-			return err
-		}
-		return errors.Join(ctx.Err(), b.add(path, entry))
-	})
-	if err == nil {
-		err = added(b.keep(expected))
-	}
-	// Without the folder nothing is removed: its disk may be missing.
-	if _, missing := os.Stat(from); err == nil && missing == nil {
-		err = filepath.WalkDir(to, b.removeOld)
-	}
-	if err != nil {
+	b := backup{there: map[string]bool{}}
+	if err := b.run(ctx, from, to, expected, added); err != nil {
 		return b.copied, fmt.Errorf("copy blobs: %w", err)
 	}
 	return b.copied, nil
 }
 
+// A backup reads and writes through roots: a link that somebody puts into the folder while it is copied must not lead
+// to another file of the machine.
 type backup struct {
-	from, to string
-	there    map[string]bool // relative paths of what from has
+	from, to *os.Root        // from is nil if there is no such folder
+	there    map[string]bool // names of what from has, with slashes
 	copied   Copied
+}
+
+func (b *backup) run(
+	ctx context.Context, from, to string, expected []string, added func(missing []string) error,
+) (err error) {
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		return err
+	}
+	if b.to, err = os.OpenRoot(to); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.to.Close()) }()
+	b.from, err = os.OpenRoot(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		// Nothing is removed: the disk of the folder may be missing.
+		return added(b.keep(expected))
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.from.Close()) }()
+	err = fs.WalkDir(b.from.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // a folder was removed meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		return errors.Join(ctx.Err(), b.add(name, entry))
+	})
+	if err == nil {
+		err = added(b.keep(expected))
+	}
+	if err != nil {
+		return err
+	}
+	return fs.WalkDir(b.to.FS(), ".", b.removeOld)
 }
 
 // keep returns the expected keys that the folder does not have, and keeps them in the copy if that has them.
 func (b *backup) keep(expected []string) (missing []string) {
 	for _, key := range expected {
-		if !b.there[filepath.FromSlash(key)] {
+		if !b.there[key] {
 			missing = append(missing, key)
 		}
 	}
 	for _, key := range missing {
-		name := filepath.FromSlash(key)
-		b.there[name], b.there[filepath.Dir(name)] = true, true
+		b.there[key], b.there[path.Dir(key)] = true, true
 	}
 	return missing
 }
 
-// add adds a folder or a file to the copy.
-func (b *backup) add(path string, entry fs.DirEntry) error {
-	name, err := filepath.Rel(b.from, path)
-	if err != nil {
-		return err
-	}
+// add adds a folder or a file to the copy. What is neither is left out.
+func (b *backup) add(name string, entry fs.DirEntry) error {
 	if strings.Contains(entry.Name(), temporaryMark) {
 		return nil
 	}
 	if entry.IsDir() {
 		b.there[name] = true
-		return os.MkdirAll(filepath.Join(b.to, name), 0o700)
+		return b.to.MkdirAll(name, 0o700)
 	}
 	if !entry.Type().IsRegular() {
 		return nil
 	}
-	in, err := os.Open(path)
+	in, err := openRegular(b.from, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // it was deleted meanwhile
 	}
@@ -106,15 +121,14 @@ func (b *backup) add(path string, entry fs.DirEntry) error {
 		return err
 	}
 	b.there[name] = true
-	target := filepath.Join(b.to, name)
-	isBlob := filepath.Dir(name) != "." // other files, in the folder itself, may change
+	isBlob := path.Dir(name) != "." // other files, in the folder itself, may change
 	if isBlob {
 		b.copied.Files++
 	}
-	if has, err := os.Lstat(target); isBlob && err == nil && has.Mode().IsRegular() && has.Size() == info.Size() {
+	if has, err := b.to.Lstat(name); isBlob && err == nil && has.Mode().IsRegular() && has.Size() == info.Size() {
 		return nil
 	}
-	if err := copyDurably(target, in, info); err != nil {
+	if err := b.copyDurably(name, in, info); err != nil {
 		return err
 	}
 	if isBlob {
@@ -125,9 +139,9 @@ func (b *backup) add(path string, entry fs.DirEntry) error {
 }
 
 // copyDurably writes a file that is complete or not there, with the time of the original.
-func copyDurably(target string, in io.Reader, info fs.FileInfo) error {
-	temporary := target + temporaryMark
-	out, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+func (b *backup) copyDurably(name string, in io.Reader, info fs.FileInfo) error {
+	temporary := name + temporaryMark
+	out, err := b.to.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
@@ -136,34 +150,30 @@ func copyDurably(target string, in io.Reader, info fs.FileInfo) error {
 	_, err = io.CopyBuffer(struct{ io.Writer }{out}, struct{ io.Reader }{in}, buffer[:])
 	err = errors.Join(err, out.Sync(), out.Close())
 	if err == nil {
-		err = os.Chtimes(temporary, info.ModTime(), info.ModTime())
+		err = b.to.Chtimes(temporary, info.ModTime(), info.ModTime())
 	}
 	if err == nil {
-		err = os.Rename(temporary, target)
+		err = b.to.Rename(temporary, name)
 	}
 	if err != nil {
-		_ = os.Remove(temporary)
+		_ = b.to.Remove(temporary)
 		return err
 	}
-	return syncPath(filepath.Dir(target))
+	return syncIn(b.to, path.Dir(name))
 }
 
 // removeOld removes a file or a folder from the copy if the original has none.
-func (b *backup) removeOld(path string, entry fs.DirEntry, err error) error {
-	if err != nil {
-		return err
-	}
-	name, err := filepath.Rel(b.to, path)
+func (b *backup) removeOld(name string, entry fs.DirEntry, err error) error {
 	if err != nil || b.there[name] {
 		return err
 	}
 	if entry.IsDir() {
-		if err := os.RemoveAll(path); err != nil {
+		if err := b.to.RemoveAll(name); err != nil {
 			return err
 		}
 		b.copied.Removed++
 		return fs.SkipDir
 	}
 	b.copied.Removed++
-	return os.Remove(path)
+	return b.to.Remove(name)
 }

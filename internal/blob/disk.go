@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -189,16 +190,36 @@ func (d *Disk) Open(ctx context.Context, key string) (io.ReadCloser, error) {
 	if _, ok := folderOfKey(key); !ok {
 		return nil, fmt.Errorf("open blob %q: %w", key, library.ErrNotFound)
 	}
-	f, err := d.root.Open(key)
+	f, err := openRegular(d.root, key)
 	if errors.Is(err, fs.ErrNotExist) {
 		_ = d.PutBack(ctx, key) // or another reader does
-		f, err = d.root.Open(key)
+		f, err = openRegular(d.root, key)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open blob %q: %w", key, library.ErrNotFound)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open blob: %w", err)
+	}
+	return f, nil
+}
+
+// errNotRegular reports a blob that is not a regular file.
+var errNotRegular = errors.New("it is not a regular file")
+
+// openRegular opens a regular file for reading. It refuses a link that leads out of the folder, and does not wait for
+// whoever opens the other end of a pipe.
+func openRegular(root *os.Root, name string) (*os.File, error) {
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("open %s: %w", name, errNotRegular)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
@@ -261,11 +282,13 @@ func folderOfKey(key string) (string, bool) {
 }
 
 // syncFolder makes the changes in a folder durable.
-func (d *Disk) syncFolder(folder string) error {
+func (d *Disk) syncFolder(folder string) error { return syncIn(d.root, folder) }
+
+func syncIn(root *os.Root, folder string) error {
 	if runtime.GOOS == "windows" {
 		return nil // a folder cannot be synced there
 	}
-	f, err := d.root.Open(folder)
+	f, err := root.Open(folder)
 	if err != nil {
 		return err
 	}

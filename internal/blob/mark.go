@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -29,7 +30,7 @@ var ErrBadMark = errors.New("it does not say to which installation the folder be
 // error matches [ErrBadMark] if [Disk.ReplaceMark] can write it anew.
 func ReadMark(folder string) (Mark, error) {
 	path := filepath.Join(folder, markName)
-	text, err := os.ReadFile(path)
+	text, err := readMarkFile(folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Mark{}, nil
 	}
@@ -54,6 +55,23 @@ func ReadMark(folder string) (Mark, error) {
 			"the settings of the server, which writes it anew", path, ErrBadMark)
 	}
 	return m, nil
+}
+
+// maxMark is more than a mark has.
+const maxMark = 64 << 10
+
+func readMarkFile(folder string) (text []byte, err error) {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	f, err := openRegular(root, markName)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxMark))
 }
 
 // AddMark marks the folder, if it has no mark, and returns the mark that it then has: of
@@ -102,10 +120,15 @@ func (d *Disk) writeMark(m Mark, publish func(temporary string) error) error {
 
 // Libraries lists at most limit of the libraries that have a blob in a folder.
 func Libraries(folder string, limit int) (libraries []string, err error) {
-	entries, err := os.ReadDir(folder)
+	root, err := os.OpenRoot(folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	if err != nil {
+		return nil, fmt.Errorf("list libraries with blobs: %w", err)
+	}
+	defer root.Close()
+	entries, err := fs.ReadDir(root.FS(), ".")
 	if err != nil {
 		return nil, fmt.Errorf("list libraries with blobs: %w", err)
 	}
@@ -116,7 +139,7 @@ func Libraries(folder string, limit int) (libraries []string, err error) {
 		if !e.IsDir() || !wire.ValidName(e.Name()) || e.Name() == setAsideFolder {
 			continue
 		}
-		has, err := hasBlob(filepath.Join(folder, e.Name()))
+		has, err := hasBlob(root, e.Name())
 		if err != nil {
 			return nil, fmt.Errorf("list libraries with blobs: %w", err)
 		}
@@ -127,8 +150,8 @@ func Libraries(folder string, limit int) (libraries []string, err error) {
 	return libraries, nil
 }
 
-func hasBlob(folder string) (bool, error) {
-	entries, err := os.ReadDir(folder)
+func hasBlob(root *os.Root, folder string) (bool, error) {
+	entries, err := fs.ReadDir(root.FS(), folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -142,8 +165,13 @@ func hasBlob(folder string) (bool, error) {
 
 // Has reports whether a folder has a blob, also one that was set aside.
 func Has(folder, key string) bool {
-	for _, path := range []string{key, setAsideFolder + "/" + key} {
-		if _, err := os.Lstat(filepath.Join(folder, filepath.FromSlash(path))); err == nil {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return false
+	}
+	defer root.Close()
+	for _, name := range []string{key, setAsideFolder + "/" + key} {
+		if info, err := root.Lstat(name); err == nil && info.Mode().IsRegular() {
 			return true
 		}
 	}
