@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io/fs"
 	"maps"
 	"os"
@@ -102,4 +103,27 @@ func TestAttackOlderDatabaseOverBackup(t *testing.T) {
 	push("another letter")
 	says(t, succeeds(t, "backup", "--data", data, today), "new: 1 ")
 	says(t, succeeds(t, "backup", "--replace-newer", "--data", older, today), "deleted: 1")
+}
+
+// TestAttackFailedBackupOverBackup loses the contents, accepts a new folder for them, and backs that up.
+func TestAttackFailedBackupOverBackup(t *testing.T) {
+	t.Parallel()
+	data, backup := t.TempDir(), filepath.Join(t.TempDir(), "backup")
+	inUse(t, data, filepath.Join(data, "carrel.db"))
+	succeeds(t, "backup", "--data", data, backup)
+	before := textsBelow(t, backup)
+	blobs := filepath.Join(data, "blobs")
+	if err := errors.Join(os.RemoveAll(blobs), os.Mkdir(blobs, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	succeeds(t, "installation", "accept", "--yes", "--data", data)
+	says(t, refused(t, "backup", "--data", data, backup), "The earlier backup was not replaced")
+	sameFiles(t, "a failed backup", backup, before)
+	again := restored(t, backup, data)
+	runsOnce(t, again, filepath.Join(again, "carrel.db"))
+
+	// A backup that succeeds has the new folder.
+	succeeds(t, "backup", "--missing-ok=3", "--data", data, backup)
+	again = restored(t, backup, data)
+	runsOnce(t, again, filepath.Join(again, "carrel.db"))
 }
