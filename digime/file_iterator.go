@@ -2,6 +2,7 @@ package digime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -100,11 +101,16 @@ func (s *Session) fetch(ctx context.Context, names []FileName, yield func(*File,
 	}()
 	for next := range queue {
 		f := s.fresh(ctx, <-next)
-		if ctx.Err() != nil {
+		if err := ctx.Err(); err != nil {
 			if f.file != nil {
 				_ = f.file.Close() // never read
 			}
-			break
+			var failed *Error // which the server answered before the call was to be repeated
+			if errors.As(f.err, &failed) {
+				err = fmt.Errorf("%w, after file %s: %w", err, f.name, failed)
+			}
+			yield(nil, fmt.Errorf("files: %w", err))
+			return false
 		}
 		if f.err != nil {
 			if !yield(nil, &FileError{Name: f.name, Err: f.err}) {

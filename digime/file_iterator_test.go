@@ -222,3 +222,23 @@ func requestsFor(l testLibrary, name string) int {
 	}
 	return n
 }
+
+// A caller who gives up while a call waits to be repeated learns what the server has answered.
+func TestFilesEndsWithServerError(t *testing.T) {
+	l := start(t)
+	addFiles(l, "a", "text of a")
+	l.FailNext(digimetest.EndpointFile, digimetest.Status(500))
+	ctx, cancel := context.WithCancel(t.Context())
+	contract := l.contract(t, l.ReadContract, digime.WithPauses(func(time.Duration) { cancel() }))
+	session, err := contract.User(l.Token(l.ReadContract)).StartSession(t.Context(), digime.SessionOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range session.Files(ctx) {
+		var answer *digime.Error
+		if !errors.Is(err, context.Canceled) || !errors.As(err, &answer) || answer.Status != 500 ||
+			!strings.Contains(err.Error(), answer.Error()) || !strings.Contains(err.Error(), "file a") {
+			t.Errorf("the error is %v", err)
+		}
+	}
+}

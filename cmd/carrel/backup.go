@@ -12,6 +12,7 @@ type backupCmd struct {
 	stores
 	ContentsOnly bool   `help:"Back up only the large contents: for PostgreSQL, after pg_dump."`
 	MissingOK    int    `name:"missing-ok" help:"Make a backup although up to this many contents are lost. More that are missing are an error." placeholder:"N"`
+	ReplaceNewer bool   `help:"Replace the earlier backup although it has events that the database does not have, as after an older database was restored."`
 	Folder       string `arg:"" help:"Folder of the backup: a new one, or that of an earlier backup, which is brought up to date." type:"path"`
 }
 
@@ -32,7 +33,7 @@ func (c *backupCmd) Run(ctx context.Context) error {
 	}
 	made, err := server.Backup(ctx, server.BackupConfig{
 		Data: c.folder(), Database: c.database(), ContentsOnly: c.ContentsOnly, MissingOK: c.MissingOK,
-		Folder: c.Folder,
+		ReplaceNewer: c.ReplaceNewer, Folder: c.Folder,
 	})
 	printMissing(made.Missing)
 	if err != nil {

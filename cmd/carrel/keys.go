@@ -72,7 +72,8 @@ type keysRotate struct {
 // Help is what --help adds.
 func (keysRotate) Help() string {
 	return `Servers may run meanwhile: one that uses the same file learns of the new key within a second. If the command
-is interrupted, run it again: it goes on, with the same key.
+is interrupted, run it again: it goes on, with the same key. If an older key is still in use, or is still in the file
+with --drop-old, the command finishes that rotation and adds no key: to replace the newest one, run it again.
 
 Keep a copy of the file with the old keys for as long as you keep backups of the database from before.`
 }
@@ -100,6 +101,14 @@ func (c *keysRotate) Run(ctx context.Context) error {
 		count(r.Encrypted, "secret"), r.Newest)
 	for _, id := range r.Dropped {
 		fmt.Printf("Removed key %s from %s.\n", id, c.masterKeyFile())
+	}
+	if r.Added == "" {
+		again := "carrel keys rotate"
+		if c.DropOld {
+			again += " --drop-old"
+		}
+		fmt.Printf("No key was added: this finished an earlier rotation, to key %s, which stays in use. "+
+			"To replace that key too, for example because it has leaked, run %s again.\n", r.Newest, again)
 	}
 	return nil
 }

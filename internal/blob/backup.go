@@ -24,7 +24,8 @@ type Copied struct {
 // Backup makes the folder to a copy of a folder of blobs, which may be in use. It creates folders for their owner only,
 // and syncs what it writes. Blobs never change, so one that to has with the same size is not copied again. Backup first
 // adds what is missing. Then it calls added with the expected keys that the folder does not have. Unless added returns
-// an error, Backup then removes from the copy what the folder does not have any more, except what is expected.
+// an error, Backup then replaces the other files of the folder, such as its mark, and removes from the copy what the
+// folder does not have any more, except what is expected.
 func Backup(
 	ctx context.Context,
 	from, to string,
@@ -43,6 +44,7 @@ func Backup(
 type backup struct {
 	from, to *os.Root        // from is nil if there is no such folder
 	there    map[string]bool // names of what from has, with slashes
+	others   []string        // names of files that are no blobs, and have been copied to temporary files
 	copied   Copied
 }
 
@@ -78,9 +80,30 @@ func (b *backup) run(
 		err = added(b.keep(expected))
 	}
 	if err != nil {
+		return errors.Join(err, b.removeOthers())
+	}
+	if err := b.replaceOthers(); err != nil {
 		return err
 	}
 	return fs.WalkDir(b.to.FS(), ".", b.removeOld)
+}
+
+// replaceOthers replaces the files that are no blobs.
+func (b *backup) replaceOthers() error {
+	for _, name := range b.others {
+		if err := b.to.Rename(name+temporaryMark, name); err != nil {
+			return err
+		}
+	}
+	return syncIn(b.to, ".")
+}
+
+// removeOthers removes the temporary files of those that are no blobs.
+func (b *backup) removeOthers() (err error) {
+	for _, name := range b.others {
+		err = errors.Join(err, b.to.Remove(name+temporaryMark))
+	}
+	return err
 }
 
 // keep returns the expected keys that the folder does not have, and keeps them in the copy if that has them.
@@ -128,19 +151,23 @@ func (b *backup) add(name string, entry fs.DirEntry) error {
 	if has, err := b.to.Lstat(name); isBlob && err == nil && has.Mode().IsRegular() && has.Size() == info.Size() {
 		return nil
 	}
-	if err := b.copyDurably(name, in, info); err != nil {
+	if err := b.copyDurably(name+temporaryMark, in, info); err != nil {
 		return err
 	}
-	if isBlob {
-		b.copied.New++
-		b.copied.Bytes += info.Size()
+	if !isBlob {
+		b.others = append(b.others, name)
+		return nil
 	}
-	return nil
+	if err := b.to.Rename(name+temporaryMark, name); err != nil {
+		return errors.Join(err, b.to.Remove(name+temporaryMark))
+	}
+	b.copied.New++
+	b.copied.Bytes += info.Size()
+	return syncIn(b.to, path.Dir(name))
 }
 
-// copyDurably writes a file that is complete or not there, with the time of the original.
-func (b *backup) copyDurably(name string, in io.Reader, info fs.FileInfo) error {
-	temporary := name + temporaryMark
+// copyDurably writes a temporary file, with the time of the original, and syncs it.
+func (b *backup) copyDurably(temporary string, in io.Reader, info fs.FileInfo) error {
 	out, err := b.to.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
@@ -152,14 +179,10 @@ func (b *backup) copyDurably(name string, in io.Reader, info fs.FileInfo) error 
 	if err == nil {
 		err = b.to.Chtimes(temporary, info.ModTime(), info.ModTime())
 	}
-	if err == nil {
-		err = b.to.Rename(temporary, name)
-	}
 	if err != nil {
 		_ = b.to.Remove(temporary)
-		return err
 	}
-	return syncIn(b.to, path.Dir(name))
+	return err
 }
 
 // removeOld removes a file or a folder from the copy if the original has none.

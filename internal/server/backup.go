@@ -25,6 +25,8 @@ type BackupConfig struct {
 	ContentsOnly bool
 	// MissingOK is how many contents may be missing in the data folder.
 	MissingOK int
+	// ReplaceNewer replaces an earlier backup that has events which the database does not have.
+	ReplaceNewer bool
 	// Folder is the folder of the backup: a new one, or that of an earlier backup.
 	Folder string
 }
@@ -75,23 +77,35 @@ func Backup(ctx context.Context, c BackupConfig) (BackupResult, error) {
 	if err := c.prepareFolder(); err != nil {
 		return BackupResult{}, err
 	}
+	result, err := c.copy(ctx)
+	if err != nil {
+		if e := os.Remove(filepath.Join(c.Folder, unfinished)); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+		return result, err
+	}
+	return result, c.mark()
+}
+
+// copy copies the database and the contents into a folder that has been prepared. An error leaves the earlier backup
+// as it was, except that it may have more contents.
+func (c BackupConfig) copy(ctx context.Context) (result BackupResult, err error) {
 	database := filepath.Join(c.Folder, backupDatabase)
 	temporary := filepath.Join(c.Folder, unfinished)
-	if !c.ContentsOnly {
-		if err := store.Backup(ctx, c.Database, temporary); err != nil {
-			return BackupResult{}, err
-		}
-	}
 	copyOfRows := temporary
 	if c.ContentsOnly {
 		copyOfRows = c.Database // its rows may be newer than those of pg_dump, but not than the contents
+	} else if err := store.Backup(ctx, c.Database, temporary); err != nil {
+		return BackupResult{}, err
+	}
+	if err := c.checkNewer(ctx, copyOfRows); err != nil {
+		return BackupResult{}, err
 	}
 	expected, err := listContents(ctx, copyOfRows)
 	if err != nil {
 		return BackupResult{}, err
 	}
 	// The contents of the earlier backup go only after its database has gone, so that the backup is whole at any time.
-	var result BackupResult
 	result.Contents, err = blob.Backup(ctx, filepath.Join(c.Data, "blobs"), filepath.Join(c.Folder, "blobs"), expected,
 		func(missing []string) error {
 			for _, key := range missing {
@@ -103,15 +117,37 @@ func Backup(ctx context.Context, c BackupConfig) (BackupResult, error) {
 			return errors.Join(os.Rename(temporary, database), syncFolder(c.Folder))
 		})
 	if err != nil {
-		if e := os.Remove(temporary); e != nil && !errors.Is(e, fs.ErrNotExist) {
-			err = errors.Join(err, e)
-		}
 		return result, err
 	}
 	if info, err := os.Stat(database); err == nil && !c.ContentsOnly {
 		result.Database = info.Size()
 	}
-	return result, c.mark()
+	return result, nil
+}
+
+// checkNewer returns an error if the database of the earlier backup has events that the database does not have, as
+// after an older database was restored. A backup of PostgreSQL has no database to compare.
+func (c BackupConfig) checkNewer(ctx context.Context, database string) error {
+	earlier := filepath.Join(c.Folder, backupDatabase)
+	if _, err := os.Lstat(earlier); c.ReplaceNewer || strings.HasPrefix(c.Database, "postgres") ||
+		errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	const advice = "Back up into another folder, or replace this backup with --replace-newer. " +
+		"The earlier backup was not replaced"
+	n, err := store.CountNewer(ctx, database, earlier)
+	if err != nil {
+		return fmt.Errorf("compare with the earlier backup %s: %w. %s", earlier, err, advice)
+	}
+	if n == 0 {
+		return nil
+	}
+	libraries := "1 library"
+	if n > 1 {
+		libraries = fmt.Sprintf("%d libraries", n)
+	}
+	return fmt.Errorf("the backup %s has events of %s that the database does not have: the database is older than the "+
+		"backup, or was restored from an older one. %s", c.Folder, libraries, advice)
 }
 
 // checkInstallation returns an error unless the database and the contents are of one installation, and the folder has
@@ -183,8 +219,7 @@ func (c BackupConfig) prepareFolder() error {
 		if _, err := os.Stat(filepath.Join(c.Folder, backupMark)); err != nil {
 			return fmt.Errorf("%s is not empty and no backup of this command: give an empty folder", c.Folder)
 		}
-	}
-	if err := c.mark(); err != nil {
+	} else if err := c.mark(); err != nil {
 		return err
 	}
 	if err := os.Remove(filepath.Join(c.Folder, unfinished)); err != nil && !errors.Is(err, fs.ErrNotExist) {

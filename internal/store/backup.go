@@ -44,6 +44,41 @@ func EachLargeFile(ctx context.Context, database string, f func(library.ID, wire
 	return wrap(doing, rows.Err())
 }
 
+// CountNewer returns in how many libraries of an SQLite database a copy of it has events that the database does not
+// have: more events, or others. Libraries that only one of them has do not count. It changes nothing in either.
+func CountNewer(ctx context.Context, database, other string) (n int, err error) {
+	const doing = "compare databases"
+	path, err := existing(other)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", doing, err)
+	}
+	pool, err := openForReading(database)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", doing, err)
+	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	conn, err := pool.Conn(ctx) // which has the other database too
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", doing, explain(err))
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	name := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: "mode=rw"}
+	if _, err := conn.ExecContext(ctx, "ATTACH ? AS other", name.String()); err != nil {
+		return 0, fmt.Errorf("%s: open %s: %w", doing, path, explain(err))
+	}
+	// An event is never changed, and its hash is one of all events before it.
+	err = conn.QueryRowContext(ctx, `SELECT COUNT(*)
+		FROM other.chains AS theirs
+		JOIN main.chains AS ours ON ours.library_id = theirs.library_id
+		LEFT JOIN other.events AS newest ON newest.library_id = theirs.library_id AND newest.seq = theirs.events
+		LEFT JOIN main.events AS same ON same.library_id = theirs.library_id AND same.seq = theirs.events
+		WHERE ours.events < theirs.events OR same.hash IS NOT newest.hash`).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", doing, explain(err))
+	}
+	return n, nil
+}
+
 // openForReading opens one connection to a database that exists.
 func openForReading(database string) (*sql.DB, error) {
 	if isPostgres(database) {
