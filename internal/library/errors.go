@@ -28,6 +28,8 @@ var (
 	// ErrConnectionChanged says that the account that a person was asked about is not the one
 	// that is connected for the request now.
 	ErrConnectionChanged = errors.New("another account has been connected for the request")
+	// ErrCodeReplaced says that a recovery code is not the one that opens the library now.
+	ErrCodeReplaced = errors.New("another recovery code has replaced this one")
 	// ErrBusy says that too many writes are waiting: try again later.
 	ErrBusy = errors.New("store is busy")
 )

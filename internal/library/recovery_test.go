@@ -30,16 +30,12 @@ func TestPendingCode(t *testing.T) {
 	if got := phone.PendingCode(); got != "" {
 		t.Errorf("the first browser shows %q, which opens nothing", got)
 	}
-	if err := w.People.SaveRecoveryCode(t.Context(), phone.SignedIn()); err != nil {
-		t.Fatal(err)
-	}
+	phone.SavesCode()
 	if anna.PendingCode() != second || anna.SignedIn().Library.CodeSaved {
 		t.Error("the first browser has confirmed a code that it never showed")
 	}
 
-	if err := w.People.SaveRecoveryCode(t.Context(), anna.SignedIn()); err != nil {
-		t.Fatal(err)
-	}
+	anna.SavesCode()
 	if got := anna.PendingCode(); got != "" || !anna.SignedIn().Library.CodeSaved {
 		t.Errorf("after saving: %q", got)
 	}
@@ -70,9 +66,7 @@ func newRecoverable(t *testing.T) (anna *carreltest.Person, code string, g *carr
 	app := w.Application()
 	must(anna.Allows(app.Contract(library.Write)).Pushes("a file", []byte("text")))(t)
 	g = anna.Allows(app.Contract(library.Read))
-	if err := w.People.SaveRecoveryCode(t.Context(), anna.SignedIn()); err != nil {
-		t.Fatal(err)
-	}
+	anna.SavesCode()
 	return anna, code, g
 }
 
@@ -168,9 +162,7 @@ func TestNewCode(t *testing.T) {
 	w := carreltest.New(t)
 	anna := w.Newcomer("anna@example.org")
 	old := anna.PendingCode()
-	if err := w.People.SaveRecoveryCode(t.Context(), anna.SignedIn()); err != nil {
-		t.Fatal(err)
-	}
+	anna.SavesCode()
 	err := w.People.NewCode(t.Context(), anna.SignedIn(), "not the password")
 	if !errors.Is(err, library.ErrWrongPassword) {
 		t.Errorf("wrong password: %v", err)
