@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
@@ -184,5 +185,31 @@ func TestNewCode(t *testing.T) {
 	_, err = w.People.Recover(t.Context(), anna.Email, fresh, freshPassword, library.Device{})
 	if err != nil {
 		t.Errorf("the new code: %v", err)
+	}
+}
+
+// TestRecoverMeanwhile: a form for recovering that arrives after another one has set the password, and before that one
+// has made its code, gets a code of its own.
+func TestRecoverMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	anna := w.Newcomer("anna@example.org")
+	code := anna.PendingCode()
+	anna.SavesCode()
+	w.Clock.Moves(time.Hour)
+	// The other form has come as far as a change of the password does.
+	if err := w.People.ChangePassword(t.Context(), anna.SignedIn(), anna.Password, freshPassword); err != nil {
+		t.Fatal(err)
+	}
+	anna.Cookie = must(w.People.Recover(t.Context(), anna.Email, code, freshPassword, library.Device{}))(t)
+	fresh := anna.PendingCode()
+	if fresh == "" || fresh == code {
+		t.Fatalf("pending %q", fresh)
+	}
+	// Once the code is saved, the same form makes no other.
+	anna.SavesCode()
+	anna.Cookie = must(w.People.Recover(t.Context(), anna.Email, code, freshPassword, library.Device{}))(t)
+	if got := anna.PendingCode(); got != "" {
+		t.Errorf("a code in place of the saved one: %q", got)
 	}
 }

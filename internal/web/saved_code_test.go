@@ -1,8 +1,11 @@
 package web_test
 
 import (
+	"bytes"
+	"mime/multipart"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/web/webtest"
@@ -98,6 +101,51 @@ func TestSavedCodeIsTheOneShown(t *testing.T) {
 				t.Errorf("the saved code opens nothing: %s", recovered.Text())
 			}
 		})
+	}
+}
+
+// TestRecoverInTwoTabs: of two tabs that recover a library at once none leaves the person without a code, whichever
+// login the browser keeps.
+func TestRecoverInTwoTabs(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	p := w.NewBrowser().Get("/create").Click("create-library", "email", webtest.Anna, "password", webtest.Password)
+	code := p.TextOf("recovery-code")
+	p.Click("recovery-saved")
+	w.Clock.Moves(time.Hour)
+	const password = "five other plain words here"
+	answers := pressTwice(t, w, w.NewBrowser().Get("/recover"), "recover",
+		"email", webtest.Anna, "recovery-input", code, "password", password)
+	for i, a := range answers {
+		p := a.Browser.Get("/files")
+		if !p.Has("recovery-code") && !p.Has("code-new") && p.Title() != "Sign in to your library" {
+			t.Errorf("tab %d has no code: %s", i+1, p.Text())
+		}
+	}
+}
+
+// TestLargeCheckpoint: a file that is too large for one that was saved here is refused as such.
+func TestLargeCheckpoint(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	b := w.NewPerson(webtest.Anna)
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	_ = form.WriteField("token", b.Get("/activity/check").CSRFToken())
+	file, err := form.CreateFormFile("file", "large.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = file.Write(make([]byte, 70<<10))
+	_ = form.Close()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.Config.PublicURL.String()+"/activity/check", &body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", form.FormDataContentType())
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	if p := b.Do(r); p.Status != http.StatusRequestEntityTooLarge || p.Title() != "We do not recognise this file" {
+		t.Errorf("a large file: %d %s", p.Status, p.Text())
 	}
 }
 
