@@ -138,7 +138,8 @@ func TestLargeCheckpoint(t *testing.T) {
 	}
 	_, _ = file.Write(make([]byte, 70<<10))
 	_ = form.Close()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.Config.PublicURL.String()+"/activity/check", &body)
+	address := w.Config.PublicURL.JoinPath("/activity/check").String()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, &body)
 	if err != nil {
 		t.Fatal(err)
 	}
