@@ -28,9 +28,7 @@ type Person struct {
 func (w *World) Person(email ...string) *Person {
 	w.t.Helper()
 	p := w.Newcomer(append(email, "person-"+seal.RandomID(12)+"@example.org")[0])
-	if err := w.People.SaveRecoveryCode(w.t.Context(), p.SignedIn()); err != nil {
-		w.t.Fatal(err)
-	}
+	p.SavesCode()
 	return p
 }
 
@@ -68,10 +66,23 @@ func (p *Person) SignsIn() *library.SignedIn {
 func (p *Person) PendingCode() string {
 	p.w.t.Helper()
 	code, ok, err := p.w.People.PendingCode(p.w.t.Context(), p.SignedIn())
-	if err != nil || ok != (code != "") {
-		p.w.t.Fatalf("pending code %q, %t, %v", code, ok, err)
+	if err != nil || ok != (code.Text != "") {
+		p.w.t.Fatalf("pending code %q, %t, %v", code.Text, ok, err)
 	}
-	return code
+	return code.Text
+}
+
+// SavesCode confirms that the person keeps the recovery code that their browser shows, if it shows one.
+func (p *Person) SavesCode() {
+	p.w.t.Helper()
+	in := p.SignedIn()
+	code, ok, err := p.w.People.PendingCode(p.w.t.Context(), in)
+	if err == nil && ok {
+		err = p.w.People.SaveRecoveryCode(p.w.t.Context(), in, code.ID)
+	}
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
 }
 
 // World returns the person's world.

@@ -1,34 +1,68 @@
 package library
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// PendingCode returns the recovery code that the person has not yet confirmed to keep. It is the
-// same until they have confirmed it. ok is false if none is pending.
-func (p *People) PendingCode(_ context.Context, s *SignedIn) (code string, ok bool, err error) {
-	if len(s.Login.PendingCode) == 0 {
-		return "", false, nil
-	}
-	code, err = s.secret.OpenText(purposePending, s.Login.PendingCode)
-	if err != nil {
-		return "", false, fmt.Errorf("open pending code: %w", err)
-	}
-	return code, true, nil
+// PendingCode is a recovery code that the person has not yet confirmed to keep.
+type PendingCode struct {
+	Text string
+	// ID distinguishes the code from every other one, and tells nothing about it. The person confirms the
+	// code by its ID.
+	ID string
 }
 
-// SaveRecoveryCode confirms that the person keeps the pending recovery code, which is never shown again.
-// If none is pending in this browser it does nothing: a later sign-in has replaced the code that
-// this browser showed, and the new code has still to be shown there.
-func (p *People) SaveRecoveryCode(ctx context.Context, s *SignedIn) error {
-	if len(s.Login.PendingCode) == 0 {
-		return nil
+// PendingCode returns the recovery code that the person has not yet confirmed to keep. It is the
+// same until they have confirmed it. ok is false if none is pending.
+func (p *People) PendingCode(ctx context.Context, s *SignedIn) (code PendingCode, ok bool, err error) {
+	for len(s.Login.PendingCode) > 0 {
+		lock, err := p.libraries.GetLock(ctx, s.Library.ID, LockRecovery)
+		if err != nil {
+			return PendingCode{}, false, fmt.Errorf("get lock of pending code: %w", err)
+		}
+		now, _, err := p.logins.GetLogin(ctx, s.secret.Hash())
+		if err != nil {
+			return PendingCode{}, false, fmt.Errorf("get login of pending code: %w", err)
+		}
+		if !bytes.Equal(now.PendingCode, s.Login.PendingCode) { // the lock may be that of another code
+			s.Login.PendingCode = now.PendingCode
+			continue
+		}
+		text, err := s.secret.OpenText(purposePending, s.Login.PendingCode)
+		if err != nil {
+			return PendingCode{}, false, fmt.Errorf("open pending code: %w", err)
+		}
+		return PendingCode{text, codeID(lock)}, true, nil
 	}
-	return p.libraries.SaveRecoveryCode(ctx, s.Library.ID)
+	return PendingCode{}, false, nil
+}
+
+// codeID returns the ID of the recovery code that opens a lock. A lock has a random salt, so that two
+// codes of the same moment have two IDs.
+func codeID(lock Lock) string {
+	sum := sha256.Sum256(append([]byte("carrel recovery code\x00"), lock.Box...))
+	return hex.EncodeToString(sum[:16])
+}
+
+// SaveRecoveryCode confirms that the person keeps the recovery code with an ID, which is never shown again. If
+// it is confirmed already, nothing changes. It returns ErrCodeReplaced, and changes nothing, if another
+// code has replaced it, made in another browser or in another window of this one.
+func (p *People) SaveRecoveryCode(ctx context.Context, s *SignedIn, id string) error {
+	lock, err := p.libraries.GetLock(ctx, s.Library.ID, LockRecovery)
+	if err != nil {
+		return fmt.Errorf("get lock of recovery code: %w", err)
+	}
+	if codeID(lock) != id {
+		return ErrCodeReplaced
+	}
+	return p.libraries.SaveRecoveryCode(ctx, s.Library.ID, lock.Box)
 }
 
 // NewCode makes a new recovery code in place of the old one. It returns ErrWrongPassword.

@@ -30,6 +30,8 @@ var (
 	ErrConnectionChanged = errors.New("another account has been connected for the request")
 	// ErrUnreadable says that a row has something in it that this server never stores.
 	ErrUnreadable = errors.New("row does not parse")
+	// ErrCodeReplaced says that a recovery code is not the one that opens the library now.
+	ErrCodeReplaced = errors.New("another recovery code has replaced this one")
 	// ErrBusy says that too many writes are waiting: try again later.
 	ErrBusy = errors.New("store is busy")
 )

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -146,8 +147,8 @@ func (c *Consents) ListActiveGrants(
 }
 
 // Revoke ends a grant at once, with its codes, tokens and sessions. It returns ErrNotFound for
-// somebody else's grant.
-func (c *Consents) Revoke(ctx context.Context, s *SignedIn, id GrantID) error {
+// somebody else's grant. The providers are the names of those that the grant sends to, for the activity.
+func (c *Consents) Revoke(ctx context.Context, s *SignedIn, id GrantID, providers ...string) error {
 	grant, err := c.store.GetGrant(ctx, id)
 	if err != nil {
 		return fmt.Errorf("get grant: %w", err)
@@ -161,7 +162,7 @@ func (c *Consents) Revoke(ctx context.Context, s *SignedIn, id GrantID) error {
 	}
 	now := c.now()
 	event := Event{Library: s.Library.ID, At: now, Kind: EventStopped, Details: client.EventDetails()}
-	event.Details.Grant = id
+	event.Details.Grant, event.Details.Provider = id, strings.Join(providers, ", ")
 	if err := c.store.RevokeGrant(ctx, s.Library.ID, id, now, event); err != nil {
 		return fmt.Errorf("revoke grant %s: %w", id, err)
 	}

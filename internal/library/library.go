@@ -63,8 +63,9 @@ type LibraryStore interface {
 	// the lock's time, and stores the pending code in the login and in no other. It returns
 	// ErrNotFound if the login is not the library's.
 	SetRecoveryCode(ctx context.Context, lock Lock, login LoginID, pending seal.Sealed, e Event) error
-	// SaveRecoveryCode marks the recovery code as saved and removes it from every login.
-	SaveRecoveryCode(ctx context.Context, id ID) error
+	// SaveRecoveryCode marks the recovery code as saved and removes it from every login. It returns
+	// ErrCodeReplaced, and changes nothing, if the recovery lock has another box.
+	SaveRecoveryCode(ctx context.Context, id ID, box seal.PasswordBox) error
 	// ShutLibrary sets DeleteAt, revokes every grant, and ends every token, code and session,
 	// and every login except keep. Tokens and codes lose their seals, but are still found, with
 	// a grant that is revoked. Waiting deliveries end as expired, for the reason "the library

@@ -111,9 +111,7 @@ func TestSuccessGivesTheTryBack(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
 	anna := w.Newcomer("anna@example.org")
-	if err := w.People.SaveRecoveryCode(t.Context(), anna.SignedIn()); err != nil {
-		t.Fatal(err)
-	}
+	anna.SavesCode()
 	for i := range 12 {
 		_, err := w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{Address: "192.0.2.1"})
 		if err != nil {

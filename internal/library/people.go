@@ -169,12 +169,19 @@ func (p *People) signInAfterCreate(ctx context.Context, person NewPerson) (seal.
 // SignIn signs a person in with their password. If they have not confirmed the recovery code, a
 // new one is pending. It returns ErrWrongPassword or a [*WaitError].
 func (p *People) SignIn(ctx context.Context, email, password string, device Device) (seal.Secret, error) {
+	return p.signIn(ctx, email, password, device, false)
+}
+
+// signIn signs a person in. With newCode a new recovery code is pending also if they have confirmed one.
+func (p *People) signIn(
+	ctx context.Context, email, password string, device Device, newCode bool,
+) (seal.Secret, error) {
 	library, key, err := p.openLock(ctx, email, LockPassword, password, device)
 	if err != nil {
 		return seal.Secret{}, err
 	}
 	code := ""
-	if !library.CodeSaved {
+	if newCode || !library.CodeSaved {
 		code = seal.NewRecoveryCode()
 	}
 	secret, login, err := p.newLogin(library, key, code, device.Kind)
@@ -211,13 +218,13 @@ func (p *People) Recover(ctx context.Context, email, code, password string, devi
 	switch changed, err := p.wasChangedTo(ctx, normal, password, device.Address); {
 	case err != nil:
 		return seal.Secret{}, err
-	case changed: // the form was sent twice
-		return p.SignIn(ctx, email, password, device)
+	case changed: // the form was sent twice, and the first may not have made its new code yet
+		return p.signInAfterRecover(ctx, normal, password, device)
 	}
 	library, key, err := p.openLock(ctx, email, LockRecovery, typed, device)
 	if errors.Is(err, ErrWrongCode) { // or is sent twice at this moment
 		if changed, again := p.wasChangedTo(ctx, normal, password, device.Address); again == nil && changed {
-			return p.SignIn(ctx, email, password, device)
+			return p.signInAfterRecover(ctx, normal, password, device)
 		}
 	}
 	if err != nil {
@@ -242,12 +249,22 @@ func (p *People) Recover(ctx context.Context, email, code, password string, devi
 	}
 	err = p.setCode(ctx, library.ID, key, fresh, secret, login.ID)
 	if errors.Is(err, ErrNotFound) { // the same form, sent at the same time, has ended this login
-		return p.SignIn(ctx, email, password, device)
+		return p.signInAfterRecover(ctx, normal, password, device)
 	}
 	if err != nil {
 		return seal.Secret{}, err
 	}
 	return secret, nil
+}
+
+// signInAfterRecover signs in a person whose form for recovering a library was sent twice. If the other one has not
+// made its new code yet, there is a new one here, so that each of them shows a code or knows that it was replaced.
+func (p *People) signInAfterRecover(ctx context.Context, email, password string, device Device) (seal.Secret, error) {
+	library, lock, err := p.findLock(ctx, email, LockPassword)
+	if err != nil {
+		return seal.Secret{}, err
+	}
+	return p.signIn(ctx, email, password, device, library.CodeMadeAt.Before(lock.CreatedAt))
 }
 
 // openLock opens a library with a password or recovery code, and limits guesses by network

@@ -166,18 +166,13 @@ func TestChangePassword(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
 	anna := w.Newcomer("anna@example.org")
-	code, _, err := w.People.PendingCode(t.Context(), anna.SignedIn())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.People.SaveRecoveryCode(t.Context(), anna.SignedIn()); err != nil {
-		t.Fatal(err)
-	}
+	code := anna.PendingCode()
+	anna.SavesCode()
 	g := anna.Allows(w.Application().Contract(library.Read))
 	other := must(w.People.SignIn(t.Context(), anna.Email, carreltest.Password, library.Device{}))(t)
 	const fresh = "een nieuw en langer wachtwoord"
 	var refused *library.PasswordError
-	err = w.People.ChangePassword(t.Context(), anna.SignedIn(), "not the password", fresh)
+	err := w.People.ChangePassword(t.Context(), anna.SignedIn(), "not the password", fresh)
 	if !errors.Is(err, library.ErrWrongPassword) {
 		t.Errorf("wrong password: %v", err)
 	}

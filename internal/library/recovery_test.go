@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
@@ -30,16 +31,12 @@ func TestPendingCode(t *testing.T) {
 	if got := phone.PendingCode(); got != "" {
 		t.Errorf("the first browser shows %q, which opens nothing", got)
 	}
-	if err := w.People.SaveRecoveryCode(t.Context(), phone.SignedIn()); err != nil {
-		t.Fatal(err)
-	}
+	phone.SavesCode()
 	if anna.PendingCode() != second || anna.SignedIn().Library.CodeSaved {
 		t.Error("the first browser has confirmed a code that it never showed")
 	}
 
-	if err := w.People.SaveRecoveryCode(t.Context(), anna.SignedIn()); err != nil {
-		t.Fatal(err)
-	}
+	anna.SavesCode()
 	if got := anna.PendingCode(); got != "" || !anna.SignedIn().Library.CodeSaved {
 		t.Errorf("after saving: %q", got)
 	}
@@ -70,9 +67,7 @@ func newRecoverable(t *testing.T) (anna *carreltest.Person, code string, g *carr
 	app := w.Application()
 	must(anna.Allows(app.Contract(library.Write)).Pushes("a file", []byte("text")))(t)
 	g = anna.Allows(app.Contract(library.Read))
-	if err := w.People.SaveRecoveryCode(t.Context(), anna.SignedIn()); err != nil {
-		t.Fatal(err)
-	}
+	anna.SavesCode()
 	return anna, code, g
 }
 
@@ -168,9 +163,7 @@ func TestNewCode(t *testing.T) {
 	w := carreltest.New(t)
 	anna := w.Newcomer("anna@example.org")
 	old := anna.PendingCode()
-	if err := w.People.SaveRecoveryCode(t.Context(), anna.SignedIn()); err != nil {
-		t.Fatal(err)
-	}
+	anna.SavesCode()
 	err := w.People.NewCode(t.Context(), anna.SignedIn(), "not the password")
 	if !errors.Is(err, library.ErrWrongPassword) {
 		t.Errorf("wrong password: %v", err)
@@ -192,5 +185,31 @@ func TestNewCode(t *testing.T) {
 	_, err = w.People.Recover(t.Context(), anna.Email, fresh, freshPassword, library.Device{})
 	if err != nil {
 		t.Errorf("the new code: %v", err)
+	}
+}
+
+// TestRecoverMeanwhile: a form for recovering that arrives after another one has set the password, and before that one
+// has made its code, gets a code of its own.
+func TestRecoverMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	anna := w.Newcomer("anna@example.org")
+	code := anna.PendingCode()
+	anna.SavesCode()
+	w.Clock.Moves(time.Hour)
+	// The other form has come as far as a change of the password does.
+	if err := w.People.ChangePassword(t.Context(), anna.SignedIn(), anna.Password, freshPassword); err != nil {
+		t.Fatal(err)
+	}
+	anna.Cookie = must(w.People.Recover(t.Context(), anna.Email, code, freshPassword, library.Device{}))(t)
+	fresh := anna.PendingCode()
+	if fresh == "" || fresh == code {
+		t.Fatalf("pending %q", fresh)
+	}
+	// Once the code is saved, the same form makes no other.
+	anna.SavesCode()
+	anna.Cookie = must(w.People.Recover(t.Context(), anna.Email, code, freshPassword, library.Device{}))(t)
+	if got := anna.PendingCode(); got != "" {
+		t.Errorf("a code in place of the saved one: %q", got)
 	}
 }

@@ -95,8 +95,12 @@ func signsIn(t *testing.T, s *carreltest.World, v *carreltest.Visitor) *library.
 	t.Helper()
 	secret := carreltest.Must(s.People.SignIn(t.Context(), v.Email, v.Password, library.Device{}))(t)
 	in := carreltest.Must(s.People.Login(t.Context(), secret))(t)
-	if err := s.People.SaveRecoveryCode(t.Context(), in); err != nil {
+	if code, pending, err := s.People.PendingCode(t.Context(), in); err != nil {
 		t.Fatal(err)
+	} else if pending {
+		if err := s.People.SaveRecoveryCode(t.Context(), in, code.ID); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return in
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/carrelhq/carrel/internal/library"
@@ -63,10 +64,18 @@ func (db *DB) SetRecoveryCode(
 }
 
 // SaveRecoveryCode implements [library.LibraryStore].
-func (db *DB) SaveRecoveryCode(ctx context.Context, id library.ID) error {
+func (db *DB) SaveRecoveryCode(ctx context.Context, id library.ID, box seal.PasswordBox) error {
 	return db.write(ctx, "save recovery code", func(ctx context.Context, q *query.Queries) error {
+		// This locks the library's row, so that no new code comes between the comparison and the commit.
 		if err := affected(q.SetRecoveryCodeSaved(ctx, id)); err != nil {
 			return err
+		}
+		lock, err := q.GetLock(ctx, id, library.LockRecovery)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(lock.Box, box) {
+			return library.ErrCodeReplaced
 		}
 		return q.DeletePendingRecoveryCodes(ctx, id)
 	})

@@ -144,8 +144,8 @@ func routes(u *ui.UI, c Config) []route {
 		{"POST /settings", signIn.RequireReady(accountPages.Settings.PostLanguage)},
 		{"GET /settings/password", signIn.RequireReady(accountPages.Password.Show)},
 		{"POST /settings/password", signIn.RequireReady(accountPages.Password.Post)},
-		{"GET /settings/recovery-code", signIn.RequireReady(accountPages.RecoveryCode.Show)},
-		{"POST /settings/recovery-code", signIn.RequireReady(accountPages.RecoveryCode.Post)},
+		{"GET /settings/recovery-code", signIn.RequireNoCode(accountPages.RecoveryCode.Show)},
+		{"POST /settings/recovery-code", signIn.RequireNoCode(accountPages.RecoveryCode.Post)},
 		{"GET /delete", signIn.RequireReady(accountPages.Deletion.Show)},
 		{"POST /delete", signIn.RequireReadyAfter(accountPages.Deletion.Post, accountPages.Deletion.AfterDeletion)},
 

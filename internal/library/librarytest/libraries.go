@@ -95,7 +95,8 @@ func TestLibraries(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("makes and saves a recovery code", func(t *testing.T) {
 		f := NewFixture(t, open)
 		p := f.AnyPerson()
-		Must(t, f.SaveRecoveryCode(Ctx, p.ID))
+		first := Value(f.GetLock(Ctx, p.ID, library.LockRecovery))(t)
+		Must(t, f.SaveRecoveryCode(Ctx, p.ID, first.Box))
 		got, l, err := f.GetLogin(Ctx, p.Login.Hash)
 		Must(t, err)
 		Same(t, "code saved", l.CodeSaved, true)
@@ -116,11 +117,17 @@ func TestLibraries(t *testing.T, open func(t *testing.T) Store) {
 		Must(t, err)
 		Same(t, "code of the other login, which is no longer good", len(got.PendingCode), 0)
 
+		WantErr(t, "code of before", f.SaveRecoveryCode(Ctx, p.ID, first.Box), library.ErrCodeReplaced)
+		got, l, err = f.GetLogin(Ctx, p.Login.Hash)
+		Must(t, err)
+		Same(t, "code saved", l.CodeSaved, false)
+		Same(t, "code to show", got.PendingCode, pending)
+
 		stranger := f.AnyPerson()
 		WantErr(t, "login of somebody else", f.SetRecoveryCode(Ctx, lock, stranger.Login.ID, pending, AnyEvent(p.ID)),
 			library.ErrNotFound)
 		Same(t, "number of events", len(f.Events(p.ID)), 3)
-		WantErr(t, "code of no library", f.SaveRecoveryCode(Ctx, "none"), library.ErrNotFound)
+		WantErr(t, "code of no library", f.SaveRecoveryCode(Ctx, "none", first.Box), library.ErrNotFound)
 	})
 	t.Run("shuts and reopens", func(t *testing.T) {
 		f := NewFixture(t, open)

@@ -57,6 +57,7 @@ type grantRow struct {
 	ID                              library.GrantID
 	State                           string
 	May                             []string
+	Providers                       []string // that it sends to
 	IsActive                        bool
 	Since, Until, EndedAt, LastUsed time.Time
 }
@@ -155,6 +156,7 @@ func newGrantRow(t *ui.Texts, g library.GrantWithClient, connections []delivery.
 	}
 	for _, c := range connections {
 		if row.IsActive && c.Grant == grant.ID {
+			row.Providers = append(row.Providers, c.Source.Name)
 			row.May = append(row.May, t.Text("grants.push", "provider", ui.CleanText(c.Source.Name)))
 		}
 	}
@@ -244,7 +246,7 @@ func (h *Grants) PostRevoke(w http.ResponseWriter, r *http.Request, in *library.
 	if err != nil {
 		return err
 	}
-	if err := h.consents.Revoke(r.Context(), in, grant.ID); err != nil {
+	if err := h.consents.Revoke(r.Context(), in, grant.ID, grant.Providers...); err != nil {
 		return h.notRevoked(w, r, h.newRevokePage(w, r, card, grant.ID), err)
 	}
 	value := strings.Join(append([]string{string(grant.ID)}, grant.May...), "\x00")

@@ -133,7 +133,8 @@ func TestStopOneOfThree(t *testing.T) {
 	got := b.Get("/activity").TextOf("activity")
 	for _, want := range []string{
 		"You stopped everything of Demo Clinic .", "You stopped Demo Clinic : read files from your library.",
-		"You stopped Demo Clinic : add files to your library.", "The connection with Sint Lucas Hospital ended.",
+		"You stopped Demo Clinic : send data to Sint Lucas Hospital, and add files to your library.",
+		"The connection with Sint Lucas Hospital ended.",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q: %s", want, got)

@@ -3,6 +3,7 @@ package account
 import (
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/ui"
@@ -26,6 +27,14 @@ func (h *RecoveryCode) Show(w http.ResponseWriter, r *http.Request, _ *library.S
 	return h.ui.Render(w, http.StatusOK, "new-recovery-code", h.newPage(w, r))
 }
 
+// nextURL is the page that comes after the new code has been saved: the parameter "to" of the address.
+func nextURL(r *http.Request) string {
+	if to := r.URL.Query().Get("to"); ui.IsLocalPath(to) {
+		return to
+	}
+	return "/settings"
+}
+
 // Post makes a new recovery code. The next page shows it, until the person has saved it.
 func (h *RecoveryCode) Post(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
 	page := h.newPage(w, r)
@@ -33,7 +42,7 @@ func (h *RecoveryCode) Post(w http.ResponseWriter, r *http.Request, in *library.
 	err := h.people.NewCode(r.Context(), in, r.PostForm.Get(passwordField.Name))
 	switch wait := ui.WaitErrorOf(err); {
 	case err == nil:
-		return ui.SeeOther(w, r, "/recovery-code?to=/settings")
+		return ui.SeeOther(w, r, "/recovery-code?"+url.Values{"to": {nextURL(r)}}.Encode())
 	case wait != nil:
 		passwordField.Error = page.Texts.WaitMessage(wait)
 		return h.ui.RenderWait(w, "new-recovery-code", page, wait)

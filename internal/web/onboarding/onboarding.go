@@ -121,6 +121,9 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, flow *requestFlow) 
 	if pending {
 		return p.signin.RecoveryCode.Show(w, r, in, p.signinFlow(flow), code)
 	}
+	if !in.Library.CodeSaved { // a code is pending in another browser only
+		return p.signin.RecoveryCode.ShowReplaced(w, r, in, p.signinFlow(flow))
+	}
 	if flow.request.Kind == library.RevokeRequest {
 		return p.revoke.Show(w, r, in, flow)
 	}
@@ -213,9 +216,7 @@ func (p *Pages) postSignedIn(w http.ResponseWriter, r *http.Request, in *library
 		}
 		return ui.SeeOther(w, r, flow.stepURL(string(signin.StepSignIn)))
 	case formCodeSaved:
-		if err := p.signin.RecoveryCode.Save(r, in); err != nil {
-			return err
-		}
+		return p.signin.RecoveryCode.Post(w, r, in, p.signinFlow(flow))
 	case formUndoDeletion:
 		if err := p.signin.PendingDeletion.Undo(r, in); err != nil {
 			return err
@@ -234,7 +235,7 @@ func (p *Pages) postReady(w http.ResponseWriter, r *http.Request, in *library.Si
 	if err != nil {
 		return err
 	}
-	if pending || in.Library.Shut() {
+	if pending || !in.Library.CodeSaved || in.Library.Shut() {
 		return ui.SeeOther(w, r, flow.url()) // that page comes first
 	}
 	step := r.PostForm.Get("step")

@@ -53,11 +53,29 @@ func (p *Pages) RequireReadyAfter(handle PersonHandler, after func(next ui.Handl
 		if err != nil {
 			return err
 		}
-		if pending {
+		if pending || !in.Library.CodeSaved { // or a code is pending in another browser only
 			return ui.SeeOther(w, r, withTarget("/recovery-code", r.URL.RequestURI()))
 		}
 		return handle(w, r, in)
 	}, after(redirectToSignIn))
+}
+
+// RequireNoCode serves the page for making a recovery code to a person who has signed in, unless their library is to be
+// deleted or this browser has a code to show. So a person whose other browser has made a code can make one here.
+func (p *Pages) RequireNoCode(handle PersonHandler) ui.Handler {
+	return p.RequireLogin(func(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
+		if in.Library.Shut() {
+			return ui.SeeOther(w, r, "/shut")
+		}
+		_, pending, err := p.RecoveryCode.Pending(r, in)
+		if err != nil {
+			return err
+		}
+		if pending {
+			return ui.SeeOther(w, r, withTarget("/recovery-code", r.URL.RequestURI()))
+		}
+		return handle(w, r, in)
+	})
 }
 
 // RequireSignedOut serves one of the pages for signing in, outside any application's request. If a person has already

@@ -29,7 +29,9 @@ var (
 	PageUnknownAccount = ErrorPage{"error.account", http.StatusForbidden, library.CallbackOnboardError}
 	PageUnknownSource  = ErrorPage{"error.source", http.StatusNotFound, library.CallbackOnboardError}
 	// PageBadForm is for a form that was not sent from a page of this site, or is malformed or too large.
-	PageBadForm        = ErrorPage{"error.form", http.StatusForbidden, ""}
+	PageBadForm = ErrorPage{"error.form", http.StatusForbidden, ""}
+	// PageBadFile is for a file that is larger than any that a form of this site takes.
+	PageBadFile        = ErrorPage{"error.file", http.StatusRequestEntityTooLarge, ""}
 	PageCookiesBlocked = ErrorPage{"error.cookies", http.StatusBadRequest, ""}
 	PageNotFound       = ErrorPage{"error.not_found", http.StatusNotFound, ""}
 	PageBusy           = ErrorPage{"error.busy", http.StatusServiceUnavailable, ""}
@@ -146,7 +148,7 @@ func (u *UI) showError(w http.ResponseWriter, r *http.Request, pageError *Error,
 	case PageBusy.key:
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfterSeconds))
 		data.RetryURL = data.URL
-	case PageServerError.key, PageBadForm.key, PageCookiesBlocked.key:
+	case PageServerError.key, PageBadForm.key, PageBadFile.key, PageCookiesBlocked.key:
 		data.RetryURL = data.URL
 	}
 	return u.Render(w, pageError.page.status, "error", data)

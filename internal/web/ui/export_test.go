@@ -26,7 +26,7 @@ func ErrorPageKeys() []string {
 	var keys []string
 	for _, p := range []ErrorPage{
 		PageLinkExpired, PageLinkUsed, PageLinkUnknown, PageBadRequest, PageContractEnded, PageWrongPerson,
-		PageUnknownAccount, PageUnknownSource, PageBadForm, PageCookiesBlocked, PageNotFound, PageBusy,
+		PageUnknownAccount, PageUnknownSource, PageBadForm, PageBadFile, PageCookiesBlocked, PageNotFound, PageBusy,
 		PageServerError,
 	} {
 		keys = append(keys, p.key)

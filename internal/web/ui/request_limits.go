@@ -21,12 +21,16 @@ func LimitBody(next http.Handler) http.Handler {
 // parseForm parses a form. It refuses fields that no browser sends from a page of this site.
 func parseForm(r *http.Request) error {
 	err := r.ParseForm()
-	if err == nil && strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
+	hasFile := strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data")
+	if err == nil && hasFile {
 		err = r.ParseMultipartForm(maxFormSize) // nothing goes to disk: LimitBody allows no more
 	}
 	if err != nil {
 		status := http.StatusBadRequest
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+			if hasFile {
+				return PageBadFile.Wrap(errors.New("file is too large"))
+			}
 			status = http.StatusRequestEntityTooLarge
 		}
 		return PageBadForm.WithStatus(status).Wrap(errors.New("form does not parse")) // err quotes the form
