@@ -82,8 +82,8 @@ func TestAttackOlderDatabaseOverBackup(t *testing.T) {
 	before := textsBelow(t, today)
 	refuses := func(args ...string) {
 		t.Helper()
-		says(t, refused(t, append([]string{"backup"}, args...)...), "events of 1 library that the database does not have",
-			"another folder", "--replace-newer")
+		says(t, refused(t, append([]string{"backup"}, args...)...),
+			"events of 1 library that the database does not have", "another folder", "--replace-newer")
 		sameFiles(t, "a refused backup", today, before)
 	}
 	older := restored(t, yesterday, data)

@@ -159,7 +159,8 @@ func TestAttackGrantOfUnknownContract(t *testing.T) {
 		anna, app := k.Person(), k.Application()
 		one, other := anna.Allows(app.Contract(library.Read)), anna.Allows(app.Contract(library.Write))
 		k.changes(`INSERT INTO grants (id, library_id, application_id, contract_id, created_at, expires_at,
-			last_used_at, revoked_at, access, allowed) VALUES ('planted', $1, 'nobody', 'nothing', 1, $2, 0, 0, 'r', '')`,
+			last_used_at, revoked_at, access, allowed)
+			VALUES ('planted', $1, 'nobody', 'nothing', 1, $2, 0, 0, 'r', '')`,
 			string(anna.Library), k.Clock.Now().Add(time.Hour).UnixMilli())
 		b := k.browserOf(anna)
 		for _, path := range []string{"/grants", "/grants/" + string(one.ID()) + "/stop",
