@@ -17,11 +17,14 @@ import (
 // A keySource has the keys of a keyring. If they are those of a file, it reads the file
 // again after a change, so that a server that runs learns of a new key.
 type keySource struct {
-	mu   sync.Mutex
-	keys masked[[]masterKey]
-
-	path    string // empty for keys that are not in a file
+	mu      sync.Mutex
+	keys    masked[[]masterKey]
 	checked time.Time
+
+	path string // empty for keys that are not in a file
+	// loading is held while the file is read, and mu is not: to accept a file takes a query, and whoever
+	// holds a connection of the database may be waiting for the keys.
+	loading sync.Mutex
 	changed time.Time // when the file was written last
 	// accept says whether a changed file is still the one of the database; nil accepts every file.
 	accept func(*Keyring) error
@@ -45,11 +48,21 @@ func (s *keySource) value() []masterKey {
 		return nil
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.path != "" && time.Since(s.checked) >= checkFileEvery {
+	due := s.path != "" && time.Since(s.checked) >= checkFileEvery
+	if due {
 		s.checked = time.Now()
-		s.reload()
 	}
+	s.mu.Unlock()
+	if due && s.loading.TryLock() { // otherwise another call is at it
+		s.reload()
+		s.loading.Unlock()
+	}
+	return s.current()
+}
+
+func (s *keySource) current() []masterKey {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.keys.value()
 }
 
@@ -66,16 +79,16 @@ func (s *keySource) named(id [4]byte) (named []masterKey) {
 	if pick(s.value()); len(named) > 0 || s == nil || s.path == "" {
 		return named
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.loading.Lock()
+	defer s.loading.Unlock()
 	s.reload()
-	pick(s.keys.value())
+	pick(s.current())
 	return named
 }
 
 // reload reads the file if it was written to. A file that cannot be read changes nothing. Nor does one
 // that is not accepted: somebody has put an older file in place, or that of another server, and what is
-// sealed with its keys nobody else opens.
+// sealed with its keys nobody else opens. The caller holds loading.
 func (s *keySource) reload() {
 	info, err := os.Stat(s.path)
 	if err != nil || info.ModTime().Equal(s.changed) {
@@ -102,15 +115,18 @@ func (s *keySource) reload() {
 			return
 		}
 	}
-	s.keys, s.changed, s.refused = maskedOf(keys), info.ModTime(), time.Time{}
+	s.changed, s.refused = info.ModTime(), time.Time{}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys = maskedOf(keys)
 }
 
 // AcceptOnly has the keyring use a changed file only if accept returns no error for its keys. A file for
 // which the error matches [ErrCannotOpen] is refused until it changes again; after any other error it is
 // looked at again.
 func (r *Keyring) AcceptOnly(accept func(changed *Keyring) error) {
-	r.keys.mu.Lock()
-	defer r.keys.mu.Unlock()
+	r.keys.loading.Lock()
+	defer r.keys.loading.Unlock()
 	r.keys.accept = accept
 }
 
@@ -120,8 +136,8 @@ func (r *Keyring) CheckFile() error {
 	if r.keys == nil {
 		return nil
 	}
-	r.keys.mu.Lock()
-	defer r.keys.mu.Unlock()
+	r.keys.loading.Lock()
+	defer r.keys.loading.Unlock()
 	if r.keys.refused.IsZero() {
 		return nil
 	}
