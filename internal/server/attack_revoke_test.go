@@ -35,19 +35,23 @@ func TestAttackRevokeDespitePlantedLine(t *testing.T) {
 				anna, app := k.Person(), k.Application()
 				one, all := anna.Allows(app.Contract(library.Read)), anna.Allows(app.Contract(library.Read))
 				in := anna.SignedIn()
-				for what, do := range map[string]func() error{
-					"revoke": func() error { return k.Consents.Revoke(t.Context(), in, one.ID()) },
-					"revoke the application's": func() error {
+				// In this order each of them has a line to add: one consent ends, then the other.
+				for _, step := range []struct {
+					name string
+					do   func() error
+				}{
+					{"revoke", func() error { return k.Consents.Revoke(t.Context(), in, one.ID()) }},
+					{"revoke the application's", func() error {
 						return k.Consents.RevokeApplication(t.Context(), in, app.Application)
-					},
-					"sign in": func() error {
+					}},
+					{"sign in", func() error {
 						_, err := k.People.SignIn(t.Context(), anna.Email, anna.Password, library.Device{})
 						return err
-					},
+					}},
 				} {
 					k.changes(attack.query, string(anna.Library))
-					if err := do(); err != nil {
-						t.Errorf("%s: %v", what, err)
+					if err := step.do(); err != nil {
+						t.Errorf("%s: %v", step.name, err)
 					}
 				}
 				for _, g := range []*carreltest.Grant{one, all} {
