@@ -220,7 +220,7 @@ var rules = []rule{
 		why: "it gives tests a whole world, so it knows every part of it, and only tests know it",
 		imports: []string{
 			"internal/server", "internal/library", "internal/delivery", "internal/seal", "internal/store",
-			"internal/store/storetest", "internal/blob",
+			"internal/store/storetest", "internal/testenv", "internal/blob",
 			"internal/catalogue", "internal/fhir", "internal/provider/medmij", "internal/simulator", "internal/demo",
 			"digime", "digime/wire",
 		},

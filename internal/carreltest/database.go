@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/carrelhq/carrel/internal/library"
@@ -20,19 +22,36 @@ import (
 	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/store"
 	"github.com/carrelhq/carrel/internal/store/storetest"
+	"github.com/carrelhq/carrel/internal/testenv"
 )
 
 // databaseTemplate is an SQLite database with all tables and a signing key, made once for the test binary: migrations
 // and an RSA key take longer than most tests.
-var databaseTemplate = sync.OnceValues(func() ([]byte, error) {
-	return storetest.Template(func(db *store.DB) error {
-		ring, err := seal.ParseKeyring(keyringText())
-		if err == nil {
-			_, err = library.OpenSigner(context.Background(), db, ring, time.Now)
-		}
+var databaseTemplate = sync.OnceValues(func() ([]byte, error) { return storetest.Template(addSigner) })
+
+// postgresTemplate is the same in PostgreSQL.
+var postgresTemplate = testenv.NewTemplate(func(url string) error {
+	db, err := store.Open(context.Background(), url)
+	if err != nil {
 		return err
-	})
+	}
+	return errors.Join(addSigner(db), db.Close())
 })
+
+func addSigner(db *store.DB) error {
+	ring, err := seal.ParseKeyring(keyringText())
+	if err == nil {
+		_, err = library.OpenSigner(context.Background(), db, ring, time.Now)
+	}
+	return err
+}
+
+// OnPostgres lets a world have a database in PostgreSQL, with all tables and a signing key.
+func OnPostgres(t testing.TB) Option {
+	t.Helper()
+	url := postgresTemplate.Postgres(t)
+	return func(c *server.Config) { c.Database = url }
+}
 
 // copyTemplate writes the database's file, unless that is PostgreSQL, and that of the keyring. An option may name files
 // that exist.

@@ -20,7 +20,6 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/server"
-	"github.com/carrelhq/carrel/internal/testenv"
 )
 
 // keeper is whoever keeps the database of a running server: they read and write every row, and know the source. They
@@ -49,12 +48,11 @@ func withKeeperOf(
 			t.Parallel()
 			var address string
 			var config server.Config
-			w := serve(t, func(c *server.Config) {
-				if driver == "pgx" {
-					c.Database = testenv.Postgres(t)
-				}
-				address, config = c.Database, *c
-			})
+			var options []carreltest.Option
+			if driver == "pgx" {
+				options = append(options, carreltest.OnPostgres(t))
+			}
+			w := serve(t, append(options, func(c *server.Config) { address, config = c.Database, *c })...)
 			if driver == "sqlite" {
 				address = "file:" + address + "?_pragma=busy_timeout(5000)"
 			}

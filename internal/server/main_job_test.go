@@ -9,7 +9,6 @@ import (
 	"github.com/carrelhq/carrel/digime"
 	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/testenv"
 )
 
@@ -23,7 +22,7 @@ func onBothDatabases(t *testing.T, test func(t *testing.T, options ...carreltest
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		test(t, func(c *server.Config) { c.Database = testenv.Postgres(t) })
+		test(t, carreltest.OnPostgres(t))
 	})
 }
 

@@ -34,3 +34,12 @@ func ownChild(dir string) (*syscall.SysProcAttr, error) {
 	attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 	return attr, os.Chown(dir, int(uid), int(gid))
 }
+
+// freeSpace returns how many bytes may be written to a folder; 0 if there is no such folder.
+func freeSpace(folder string) uint64 {
+	var s syscall.Statfs_t
+	if syscall.Statfs(folder, &s) != nil {
+		return 0
+	}
+	return s.Bavail * uint64(s.Bsize)
+}

@@ -59,13 +59,13 @@ func AtExit(t testing.TB, f func()) {
 // use the same server. It does not sync to disk; see [DurablePostgres].
 func Postgres(t testing.TB) string {
 	t.Helper()
-	return fastCluster.database(t)
+	return fastCluster.database(t, nil)
 }
 
 // DurablePostgres is like [Postgres], on a server that syncs every commit to disk.
 func DurablePostgres(t testing.TB) string {
 	t.Helper()
-	return durableCluster.database(t)
+	return durableCluster.database(t, nil)
 }
 
 var (
@@ -86,15 +86,18 @@ type cluster struct {
 	fsync string
 
 	once  sync.Once
-	err   error  // why it could not be started
-	admin string // URL of the database from which others are created
+	err   error    // why it could not be started
+	admin *url.URL // of the database from which others are created
 
 	server *exec.Cmd
 	dir    string
+
+	mu        sync.Mutex
+	templates []string // the databases of templates
 }
 
-// database creates a database for t and returns its URL.
-func (c *cluster) database(t testing.TB) string {
+// database creates a database for t, a copy of a template or an empty one, and returns its URL.
+func (c *cluster) database(t testing.TB, from *Template) string {
 	t.Helper()
 	if !mainRuns {
 		t.Fatal("testenv.Postgres needs `func TestMain(m *testing.M) { testenv.Main(m) }` in this package")
@@ -107,29 +110,79 @@ func (c *cluster) database(t testing.TB) string {
 		t.Fatalf("starting PostgreSQL: %v", c.err)
 	}
 
-	name := "carrel_test_" + strings.ToLower(rand.Text())
-	if err := c.exec("CREATE DATABASE " + name); err != nil {
+	template := ""
+	if from != nil {
+		from.once.Do(func() { from.err = c.fill(from) })
+		if from.err != nil {
+			t.Fatalf("filling the template of databases: %v", from.err)
+		}
+		template = " TEMPLATE " + from.name
+	}
+	name := newName()
+	if err := c.exec("CREATE DATABASE " + name + template); err != nil {
 		t.Fatalf("creating a database: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := c.exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
-			t.Errorf("dropping database %s: %v", name, err)
+		if err := c.drop(name); err != nil {
+			t.Error(err)
 		}
 	})
+	return c.url(name)
+}
 
-	u, err := url.Parse(c.admin)
-	if err != nil {
-		t.Fatalf("reading %s: %v", postgresVar, err)
-	}
+func newName() string { return "carrel_test_" + strings.ToLower(rand.Text()) }
+
+// url returns the URL of a database.
+func (c *cluster) url(name string) string {
+	u := *c.admin
 	u.Path = "/" + name
 	return u.String()
+}
+
+func (c *cluster) drop(name string) error {
+	if err := c.exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
+		return fmt.Errorf("dropping database %s: %w", name, err)
+	}
+	return nil
+}
+
+// A Template is a database that is filled once in a test process. Tests get copies of it, which takes less time than to
+// fill theirs.
+type Template struct {
+	fillAt func(url string) error
+
+	once sync.Once
+	name string
+	err  error // why it could not be filled
+}
+
+// NewTemplate returns a template that fill fills when the first copy is asked for. When fill returns, nothing may be
+// connected to the database any more.
+func NewTemplate(fill func(url string) error) *Template { return &Template{fillAt: fill} }
+
+// Postgres is like [Postgres], with a database that is a copy of the template.
+func (x *Template) Postgres(t testing.TB) string {
+	t.Helper()
+	return fastCluster.database(t, x)
+}
+
+// fill makes the template's database.
+func (c *cluster) fill(x *Template) error {
+	x.name = newName()
+	if err := c.exec("CREATE DATABASE " + x.name); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.templates = append(c.templates, x.name)
+	c.mu.Unlock()
+	return x.fillAt(c.url(x.name))
 }
 
 // exec runs one statement on a new connection.
 func (c *cluster) exec(sql string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, c.admin)
+	conn, err := pgx.Connect(ctx, c.admin.String())
 	if err != nil {
 		return err
 	}
@@ -141,7 +194,10 @@ func (c *cluster) exec(sql string) error {
 // start creates a cluster in a new folder and starts its server. If the environment names a server, it uses that one.
 func (c *cluster) start() error {
 	if given := os.Getenv(postgresVar); given != "" {
-		c.admin = given
+		var err error
+		if c.admin, err = url.Parse(given); err != nil {
+			return fmt.Errorf("reading %s: %w", postgresVar, err)
+		}
 		return nil
 	}
 	bin, err := serverBinaries()
@@ -151,7 +207,7 @@ func (c *cluster) start() error {
 	removeStaleFolders()
 
 	// The path of a socket has at most 107 bytes, and the server's user must be able to open every folder above it.
-	c.dir, err = os.MkdirTemp(shortTemp, fmt.Sprintf("%s%d-", dirPrefix, os.Getpid()))
+	c.dir, err = os.MkdirTemp(c.parent(), fmt.Sprintf("%s%d-", dirPrefix, os.Getpid()))
 	if err != nil {
 		return err
 	}
@@ -183,7 +239,8 @@ func (c *cluster) start() error {
 	if err := c.server.Start(); err != nil {
 		return err
 	}
-	c.admin = "postgres://test@/postgres?host=" + url.QueryEscape(c.dir)
+	c.admin = &url.URL{Scheme: "postgres", User: url.User("test"), Path: "/postgres",
+		RawQuery: url.Values{"host": {c.dir}}.Encode()}
 	if err := c.await(); err != nil {
 		text, _ := os.ReadFile(logPath)
 		return fmt.Errorf("waiting for the server: %w\n%s", err, text)
@@ -203,10 +260,15 @@ func (c *cluster) await() error {
 	}
 }
 
-// stop stops the server, if one was started, and removes its folder.
+// stop stops the server, if one was started, and removes its folder. From a server that was given it removes what the
+// tests have not.
 func (c *cluster) stop() error {
 	if c.dir == "" {
-		return nil
+		var failed error
+		for _, name := range c.templates {
+			failed = errors.Join(failed, c.drop(name))
+		}
+		return failed
 	}
 	defer os.RemoveAll(c.dir)
 	if c.server == nil || c.server.Process == nil {
@@ -245,14 +307,28 @@ func serverBinaries() (string, error) {
 
 const (
 	shortTemp = "/tmp"
+	memory    = "/dev/shm"
 	dirPrefix = "carrel-pg-"
 )
+
+// memoryNeeded is how much room there has to be in memory for a server that does not sync, in bytes.
+const memoryNeeded = 4 << 30
+
+// parent returns the folder for that of the server. One that does not sync may as well be in memory: to create the
+// hundreds of files of each database takes longer on disk.
+func (c *cluster) parent() string {
+	if c.fsync == "off" && freeSpace(memory) >= memoryNeeded {
+		return memory
+	}
+	return shortTemp
+}
 
 // removeStaleFolders removes the folders of test processes that a panic or a timeout ended before [Main] did. Their
 // servers have stopped with them.
 func removeStaleFolders() {
-	dirs, _ := filepath.Glob(filepath.Join(shortTemp, dirPrefix+"*"))
-	for _, dir := range dirs {
+	onDisk, _ := filepath.Glob(filepath.Join(shortTemp, dirPrefix+"*"))
+	inMemory, _ := filepath.Glob(filepath.Join(memory, dirPrefix+"*"))
+	for _, dir := range append(onDisk, inMemory...) {
 		owner, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), dirPrefix), "-")
 		pid, err := strconv.Atoi(owner)
 		if err != nil || alive(pid) {
