@@ -55,7 +55,7 @@ func (db *DB) AddDelivery(ctx context.Context, d delivery.Delivery, limit delive
 	}
 	return db.add(ctx, doing, func(ctx context.Context, q *query.Queries) error {
 		// The lock keeps the grant and the account from ending before the transaction does.
-		if err := affected(q.LockLibrary(ctx, d.Library)); err != nil {
+		if err := lockLibrary(ctx, q, d.Library); err != nil {
 			return err
 		}
 		if err := markUsed(ctx, q, d.Grant, d.Library, d.CreatedAt); err != nil {
