@@ -38,18 +38,10 @@ func (db *DB) ListUnbound(
 		return list, wrap(doing, err)
 	case library.BoundToken:
 		rows, err := db.reader.ListUnboundTokens(ctx, after.Secret, clamp(limit))
-		for _, r := range rows {
-			list = append(list, library.Unbound{Kind: kind, Secret: r.Hash, Library: r.ID, PublicKey: r.PublicKey,
-				Own: r.Binding})
-		}
-		return list, wrap(doing, err)
+		return listUnboundSecrets(kind, rows), wrap(doing, err)
 	case library.BoundAuthCode:
 		rows, err := db.reader.ListUnboundAuthCodes(ctx, after.Secret, clamp(limit))
-		for _, r := range rows {
-			list = append(list, library.Unbound{Kind: kind, Secret: r.Hash, Library: r.ID, PublicKey: r.PublicKey,
-				Own: r.Binding})
-		}
-		return list, wrap(doing, err)
+		return listUnboundSecrets(kind, rows), wrap(doing, err)
 	case library.BoundChain:
 		rows, err := db.reader.ListUnboundChains(ctx, after.Library, clamp(limit))
 		for _, r := range rows {
@@ -83,6 +75,29 @@ func (db *DB) listUnboundGrants(
 		list = append(list, library.Unbound{Kind: library.BoundGrant, Library: grant.Library, Grant: grant})
 	}
 	return list, nil
+}
+
+// secretRow is what the queries for tokens, codes and logins return.
+type secretRow interface {
+	query.ListUnboundTokensRow | query.ListUnboundAuthCodesRow |
+		query.ListTokensOfOlderKeyRow | query.ListAuthCodesOfOlderKeyRow | query.ListLoginsOfOlderKeyRow
+}
+
+// listSecrets returns secrets with the bindings that they have.
+func listSecrets[R secretRow](kind library.BoundKind, rows []R) []library.Unbound {
+	return convert(rows, func(row R) library.Unbound {
+		r := query.ListTokensOfOlderKeyRow(row)
+		return library.Unbound{Kind: kind, Secret: r.Hash, Library: r.ID, PublicKey: r.PublicKey, Binding: r.Binding}
+	})
+}
+
+// listUnboundSecrets returns secrets whose bindings, if they have one, lack the part under the master keyring.
+func listUnboundSecrets[R secretRow](kind library.BoundKind, rows []R) []library.Unbound {
+	list := listSecrets(kind, rows)
+	for i := range list {
+		list[i].Own, list[i].Binding = list[i].Binding, nil
+	}
+	return list
 }
 
 // Bind implements [library.AdoptionStore].
@@ -159,18 +174,10 @@ func (db *DB) ListOfOlderKey(
 		return list, wrap(doing, err)
 	case library.BoundToken:
 		rows, err := db.reader.ListTokensOfOlderKey(ctx, key, after.Secret, clamp(limit))
-		for _, r := range rows {
-			list = append(list, library.Unbound{Kind: kind, Secret: r.Hash, Library: r.ID, PublicKey: r.PublicKey,
-				Binding: r.Binding})
-		}
-		return list, wrap(doing, err)
+		return listSecrets(kind, rows), wrap(doing, err)
 	case library.BoundAuthCode:
 		rows, err := db.reader.ListAuthCodesOfOlderKey(ctx, key, after.Secret, clamp(limit))
-		for _, r := range rows {
-			list = append(list, library.Unbound{Kind: kind, Secret: r.Hash, Library: r.ID, PublicKey: r.PublicKey,
-				Binding: r.Binding})
-		}
-		return list, wrap(doing, err)
+		return listSecrets(kind, rows), wrap(doing, err)
 	case library.BoundChain:
 		rows, err := db.reader.ListChainsOfOlderKey(ctx, key, after.Library, clamp(limit))
 		for _, r := range rows {
@@ -180,11 +187,7 @@ func (db *DB) ListOfOlderKey(
 		return list, wrap(doing, err)
 	case library.BoundLogin:
 		rows, err := db.reader.ListLoginsOfOlderKey(ctx, key, after.Secret, clamp(limit))
-		for _, r := range rows {
-			list = append(list, library.Unbound{Kind: kind, Secret: r.Hash, Library: r.ID, PublicKey: r.PublicKey,
-				Binding: r.Binding})
-		}
-		return list, wrap(doing, err)
+		return listSecrets(kind, rows), wrap(doing, err)
 	case library.BoundRequest:
 		rows, err := db.reader.ListAuthRequestsOfOlderKey(ctx, key, after.Secret, clamp(limit))
 		for _, r := range rows {
