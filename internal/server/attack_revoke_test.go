@@ -97,6 +97,12 @@ func TestAttackRevokedGrantPutBack(t *testing.T) {
 			_, err := k.People.Shut(t.Context(), p.SignedIn(), p.Password)
 			return errors.Join(err, k.People.Reopen(t.Context(), p.SignedIn()))
 		}
+		shutAgain := func(p *carreltest.Person, _ *carreltest.Grant) error {
+			k.changes(`UPDATE libraries SET delete_at = 9999999999999 WHERE id = $1`, string(p.Library))
+			_, err := k.People.Shut(t.Context(), p.SignedIn(), p.Password)
+			k.changes(`UPDATE libraries SET delete_at = 0 WHERE id = $1`, string(p.Library))
+			return err
+		}
 		const said, isNot, year = `revoked_at = 5`, `revoked_at = 0`, `99999999999`
 		for name, attack := range map[string]struct {
 			before, after string
@@ -111,6 +117,7 @@ func TestAttackRevokedGrantPutBack(t *testing.T) {
 			"revoke all, put back":                  {"", isNot, all},
 			"revoke all, one is said to be revoked": {said, isNot, all},
 			"shut, put back":                        {"", isNot, shut},
+			"shut what is said to be shut":          {"", isNot, shutAgain},
 			"shut, one is said to be revoked":       {said, isNot, shut},
 		} {
 			t.Run(name, func(t *testing.T) {
