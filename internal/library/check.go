@@ -88,7 +88,8 @@ type CheckSummary struct {
 func (c *Checker) Check(ctx context.Context) (CheckSummary, error) {
 	c.integrity = NewIntegrity(c.Keyring, noEvents{}, c.Now)
 	steps := []func(context.Context) error{
-		c.checkAdditions, c.checkValues, c.checkAdoption, c.checkSigningKeys, c.checkLibraries, c.checkRowsOfNothing, c.checkBlobs,
+		c.checkAdditions, c.checkValues, c.checkAdoption, c.checkSigningKeys, c.checkLibraries, c.checkRowsOfNothing,
+		c.checkBlobs,
 	}
 	for _, more := range c.More {
 		steps = append(steps, func(ctx context.Context) error { return more(ctx, c.fault) })

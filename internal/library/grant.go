@@ -96,8 +96,8 @@ func (c *Consents) ListGrants(ctx context.Context, s *SignedIn) ([]GrantWithClie
 	return list, nil
 }
 
-// clientOfGrant returns the client of a grant. One whose contract is unknown, or does not parse, has its ids for a name: nobody may hide a
-// grant from the person, or keep them from the others, by a contract that is not there.
+// clientOfGrant returns the client of a grant. One whose contract is unknown, or does not parse, has its ids for a
+// name: nobody may hide a grant from the person, or keep them from the others, by a contract that is not there.
 func (c *Consents) clientOfGrant(ctx context.Context, g Grant) (Client, error) {
 	client, err := c.clients.GetClientOfContract(ctx, g.Contract)
 	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnreadable) {
